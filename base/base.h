@@ -1,0 +1,163 @@
+/* base: what every folder stands on: errors, cleanup, memory, text, fd-relative files, units, logging.
+ * It knows nothing of jobs, roots, sandboxes or reports.
+ *
+ * Conventions, here and everywhere: functions that can fail return 0 (or a count) or a negative errno; output parameters
+ * (`ret_...`) are untouched on failure; a `struct cupel_error *err` may never be NULL and is filled exactly when the function
+ * fails; file descriptors are O_CLOEXEC and start at -EBADF. */
+#pragma once
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/types.h>
+#include <time.h>
+#include <unistd.h>
+
+#define BASE_PRINTF(fmt_index, first) __attribute__((format(printf, fmt_index, first)))
+
+/* ---- errors ------------------------------------------------------------------------------------------------------- */
+
+/* Whose fault it is; the value is the program's exit code (DESIGN: command line). */
+enum cupel_error_kind {
+    CUPEL_ERROR_NONE = 0,
+    CUPEL_ERROR_INPUT = 2,   /* the job file or the command line is wrong */
+    CUPEL_ERROR_HARNESS = 3, /* cupel could not do its work: host, kernel, disk, missing program */
+};
+
+/* One error, made where the errno is known and passed up. `message` says what was tried, on what, and why it failed;
+ * `hint` (may be empty) says what to do about it. Holds no memory of its own. */
+struct cupel_error {
+    enum cupel_error_kind kind;
+    int errnum; /* positive errno, 0 when none applies */
+    char message[1024];
+    char hint[512];
+};
+
+/* Fills *err. When errnum is not 0 (sign does not matter), ": strerror" is appended to the message. Returns -errnum, or
+ * -EINVAL when errnum is 0, so that `return cupel_error_set(...)` reads well. */
+int cupel_error_set(struct cupel_error *err, enum cupel_error_kind kind, int errnum, const char *fmt, ...)
+    BASE_PRINTF(4, 5);
+/* Sets what the user can do about the error already in *err. */
+void cupel_error_hint(struct cupel_error *err, const char *fmt, ...) BASE_PRINTF(2, 3);
+/* Puts "fmt: " before the message, for a caller that knows the wider circumstance. */
+void cupel_error_prefix(struct cupel_error *err, const char *fmt, ...) BASE_PRINTF(2, 3);
+/* Prints "cupel: error: message" and, if there is one, "  hint: ..." to the stream. */
+void cupel_error_print(const struct cupel_error *err, FILE *stream);
+
+/* ---- cleanup ------------------------------------------------------------------------------------------------------ */
+
+#define _cleanup_(fn) __attribute__((cleanup(fn)))
+#define cleanup_free _cleanup_(base_freep)
+#define cleanup_close _cleanup_(base_closep)
+#define cleanup_fclose _cleanup_(base_fclosep)
+#define cleanup_strbuf _cleanup_(strbuf_free)
+
+static inline void base_freep(void *p)
+{
+    free(*(void **)p);
+}
+void base_closep(int *fd);    /* closes *fd when >= 0; preserves errno */
+void base_fclosep(FILE **fp); /* likewise for a stream */
+
+/* Takes the value out of a cleanup variable, which is left empty. */
+#define steal_ptr(p)                                                                                                   \
+    ({                                                                                                                 \
+        __typeof__(p) steal_tmp_ = (p);                                                                                \
+        (p) = NULL;                                                                                                    \
+        steal_tmp_;                                                                                                    \
+    })
+static inline int steal_fd(int *fd)
+{
+    int r = *fd;
+    *fd = -EBADF;
+    return r;
+}
+
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+
+/* ---- memory and text ---------------------------------------------------------------------------------------------- */
+
+/* Allocation failure of small objects ends the process with exit code 3 and one line: there is nothing better to do. Never
+ * used between clone and exec. */
+void *xmalloc(size_t size);
+void *xcalloc(size_t count, size_t size);
+void *xrealloc(void *p, size_t size);
+char *xstrdup(const char *s);
+char *xasprintf(const char *fmt, ...) BASE_PRINTF(1, 2);
+
+/* Arena: many small objects with one life. Memory is zeroed, aligned to 16, never moves; freed all at once. */
+struct arena;
+struct arena *arena_new(void);
+void arena_free(struct arena *a);
+void *arena_alloc(struct arena *a, size_t size);
+char *arena_strdup(struct arena *a, const char *s);
+char *arena_strndup(struct arena *a, const char *s, size_t n);
+char *arena_printf(struct arena *a, const char *fmt, ...) BASE_PRINTF(2, 3);
+
+/* Growing byte buffer; `data` is always NUL-terminated once something was added. Zero-initialise with {0}. */
+struct strbuf {
+    char *data;
+    size_t len;
+    size_t cap;
+};
+void strbuf_add(struct strbuf *b, const void *data, size_t n);
+void strbuf_adds(struct strbuf *b, const char *s);
+void strbuf_addf(struct strbuf *b, const char *fmt, ...) BASE_PRINTF(2, 3);
+void strbuf_vaddf(struct strbuf *b, const char *fmt, va_list ap);
+void strbuf_free(struct strbuf *b);
+
+bool str_eq(const char *a, const char *b);
+bool str_starts(const char *s, const char *prefix);
+/* Closest of n names to `word` by edit distance, or NULL when none is near enough to suggest. */
+const char *str_nearest(const char *word, const char *const *names, size_t n);
+
+/* ---- files, always relative to a directory fd --------------------------------------------------------------------- */
+
+/* Opens `path` beneath dirfd following no symbolic link at all (openat2 RESOLVE_BENEATH|RESOLVE_NO_SYMLINKS|
+ * RESOLVE_NO_MAGICLINKS): for anything that a job or its root could have touched. Returns fd or -errno. */
+int file_open_beneath(int dirfd, const char *path, int flags, mode_t mode);
+/* Opens `path` with dirfd as "/": links are followed but cannot leave (openat2 RESOLVE_IN_ROOT|RESOLVE_NO_MAGICLINKS). */
+int file_open_in_root(int dirfd, const char *path, int flags, mode_t mode);
+/* Whole content of a regular file of at most max bytes (-EFBIG above); NUL-terminated. */
+int file_read_at(int dirfd, const char *path, size_t max, char **ret_data, size_t *ret_len);
+/* The same for files of the kernel (proc, sysfs, cgroup), whose size is not known before; from an open fd. */
+int file_read_fd(int fd, size_t max, char **ret_data, size_t *ret_len);
+/* Written aside, fsynced, renamed over `path`: readers see the old or the new content. */
+int file_write_atomic_at(int dirfd, const char *path, const void *data, size_t len, mode_t mode);
+/* write(2) until all is out. */
+int file_write_all(int fd, const void *data, size_t len);
+/* One write(2) of a short string to an existing file (kernel control files). */
+int file_put_at(int dirfd, const char *path, const char *text);
+/* mkdir -p; existing directories are fine. */
+int file_mkdir_p_at(int dirfd, const char *path, mode_t mode);
+/* Opens a directory (O_RDONLY|O_DIRECTORY), making it and its parents first. */
+int file_open_dir_p_at(int dirfd, const char *path, mode_t mode);
+/* rm -r, following no links, whatever the depth, stopping at mounts; -ENOENT is success. */
+int file_remove_tree_at(int dirfd, const char *name);
+
+/* ---- units -------------------------------------------------------------------------------------------------------- */
+
+/* "512M", "1.5G", "64KiB", "100" -> bytes; all binary. "250ms", "90s", "5m", "1h30m", "2" (seconds) -> nanoseconds.
+ * "1.5", "150%" -> thousandths of a core. -EINVAL for anything else, -ERANGE for overflow. */
+int unit_parse_size(const char *text, uint64_t *ret_bytes);
+int unit_parse_duration(const char *text, uint64_t *ret_ns);
+int unit_parse_cores(const char *text, uint64_t *ret_millicores);
+/* "64 MiB", "1.5 GiB", "100 B"; "1.3 s", "250 ms", "2 min 5 s"; "1.5". Returns buf. */
+#define UNIT_TEXT_SIZE 32
+const char *unit_format_size(uint64_t bytes, char buf[static UNIT_TEXT_SIZE]);
+const char *unit_format_duration(uint64_t ns, char buf[static UNIT_TEXT_SIZE]);
+const char *unit_format_cores(uint64_t millicores, char buf[static UNIT_TEXT_SIZE]);
+
+#define NSEC_PER_SEC UINT64_C(1000000000)
+#define NSEC_PER_MSEC UINT64_C(1000000)
+#define NSEC_PER_USEC UINT64_C(1000)
+uint64_t clock_monotonic_ns(void);
+
+/* ---- logging ------------------------------------------------------------------------------------------------------ */
+
+/* One line "cupel: warning: ..." to standard error. For what the user should know but what stops nothing. */
+void log_warning(const char *fmt, ...) BASE_PRINTF(1, 2);

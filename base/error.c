@@ -1,0 +1,51 @@
+/* error: the one error object. Not responsible for deciding what happens next: callers pass it up, main prints it. */
+#include "base/base.h"
+
+#include <string.h>
+
+int cupel_error_set(struct cupel_error *err, enum cupel_error_kind kind, int errnum, const char *fmt, ...)
+{
+    va_list ap;
+    int n;
+
+    errnum = errnum < 0 ? -errnum : errnum;
+    err->kind = kind;
+    err->errnum = errnum;
+    err->hint[0] = '\0';
+    va_start(ap, fmt);
+    n = vsnprintf(err->message, sizeof(err->message), fmt, ap);
+    va_end(ap);
+    if (errnum != 0 && n >= 0 && (size_t)n < sizeof(err->message))
+        (void)snprintf(err->message + n, sizeof(err->message) - (size_t)n, ": %s", strerror(errnum));
+    return errnum != 0 ? -errnum : -EINVAL;
+}
+
+void cupel_error_hint(struct cupel_error *err, const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    (void)vsnprintf(err->hint, sizeof(err->hint), fmt, ap);
+    va_end(ap);
+}
+
+void cupel_error_prefix(struct cupel_error *err, const char *fmt, ...)
+{
+    char old[sizeof(err->message)];
+    va_list ap;
+    int n;
+
+    memcpy(old, err->message, sizeof(old));
+    va_start(ap, fmt);
+    n = vsnprintf(err->message, sizeof(err->message), fmt, ap);
+    va_end(ap);
+    if (n >= 0 && (size_t)n < sizeof(err->message))
+        (void)snprintf(err->message + n, sizeof(err->message) - (size_t)n, ": %s", old);
+}
+
+void cupel_error_print(const struct cupel_error *err, FILE *stream)
+{
+    (void)fprintf(stream, "cupel: error: %s\n", err->message);
+    if (err->hint[0] != '\0')
+        (void)fprintf(stream, "  hint: %s\n", err->hint);
+}

@@ -1,0 +1,261 @@
+/* file: fd-relative files. Nothing here follows a link out of where it was told to stay; nothing falls back from an fd to a
+ * path. Not responsible for temporary directories or locks. */
+#include "base/base.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+static int open_resolve(int dirfd, const char *path, int flags, mode_t mode, uint64_t resolve)
+{
+    struct open_how how = {
+        .flags = (uint64_t)(unsigned)(flags | O_CLOEXEC),
+        .mode = (flags & (O_CREAT | __O_TMPFILE)) != 0 ? mode : 0,
+        .resolve = resolve,
+    };
+    long fd;
+
+    /* EAGAIN: a rename or mount raced with the look-up of ".." (openat2(2)); try again, but not for ever. */
+    for (int tries = 0; tries < 128; tries++) {
+        fd = syscall(SYS_openat2, dirfd, path, &how, sizeof(how));
+        if (fd >= 0 || (errno != EAGAIN && errno != EINTR))
+            break;
+    }
+    return fd < 0 ? -errno : (int)fd;
+}
+
+int file_open_beneath(int dirfd, const char *path, int flags, mode_t mode)
+{
+    return open_resolve(dirfd, path, flags, mode, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS);
+}
+
+int file_open_in_root(int dirfd, const char *path, int flags, mode_t mode)
+{
+    return open_resolve(dirfd, path, flags, mode, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
+}
+
+int file_read_fd(int fd, size_t max, char **ret_data, size_t *ret_len)
+{
+    cleanup_strbuf struct strbuf b = {0};
+    char chunk[16 * 1024];
+
+    strbuf_add(&b, "", 0);
+    for (;;) {
+        ssize_t n = read(fd, chunk, sizeof(chunk));
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return -errno;
+        if (n == 0)
+            break;
+        if (b.len + (size_t)n > max)
+            return -EFBIG;
+        strbuf_add(&b, chunk, (size_t)n);
+    }
+    *ret_len = b.len;
+    *ret_data = steal_ptr(b.data);
+    return 0;
+}
+
+int file_read_at(int dirfd, const char *path, size_t max, char **ret_data, size_t *ret_len)
+{
+    /* O_NONBLOCK: opening a FIFO must not hang */
+    cleanup_close int fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    struct stat st;
+
+    if (fd < 0 || fstat(fd, &st) < 0)
+        return -errno;
+    if (S_ISDIR(st.st_mode))
+        return -EISDIR;
+    if (!S_ISREG(st.st_mode))
+        return -EINVAL;
+    if (st.st_size > 0 && (uint64_t)st.st_size > max)
+        return -EFBIG;
+    return file_read_fd(fd, max, ret_data, ret_len);
+}
+
+int file_write_all(int fd, const void *data, size_t len)
+{
+    const char *p = data;
+
+    while (len > 0) {
+        ssize_t n = write(fd, p, len);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return -errno;
+        p += n;
+        len -= (size_t)n;
+    }
+    return 0;
+}
+
+int file_write_atomic_at(int dirfd, const char *path, const void *data, size_t len, mode_t mode)
+{
+    cleanup_free char *aside = xasprintf("%s.%d.tmp", path, (int)getpid());
+    cleanup_close int fd = openat(dirfd, aside, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, mode);
+    int r;
+
+    if (fd < 0)
+        return -errno;
+    r = file_write_all(fd, data, len);
+    if (r == 0 && (fsync(fd) < 0 || renameat(dirfd, aside, dirfd, path) < 0))
+        r = -errno;
+    if (r < 0)
+        (void)unlinkat(dirfd, aside, 0);
+    return r;
+}
+
+int file_put_at(int dirfd, const char *path, const char *text)
+{
+    cleanup_close int fd = openat(dirfd, path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+    size_t n = strlen(text);
+    ssize_t w;
+
+    if (fd < 0)
+        return -errno;
+    w = write(fd, text, n);
+    if (w < 0)
+        return -errno;
+    return (size_t)w == n ? 0 : -EIO;
+}
+
+int file_mkdir_p_at(int dirfd, const char *path, mode_t mode)
+{
+    cleanup_free char *copy = xstrdup(path);
+
+    for (char *p = copy + (*copy == '/'); *p != '\0'; p++) {
+        if (*p != '/' || p == copy)
+            continue;
+        *p = '\0';
+        if (mkdirat(dirfd, copy, mode) < 0 && errno != EEXIST)
+            return -errno;
+        *p = '/';
+    }
+    return mkdirat(dirfd, copy, mode) < 0 && errno != EEXIST ? -errno : 0;
+}
+
+int file_open_dir_p_at(int dirfd, const char *path, mode_t mode)
+{
+    int r = file_mkdir_p_at(dirfd, path, mode);
+    int fd;
+
+    if (r < 0)
+        return r;
+    fd = openat(dirfd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return fd < 0 ? -errno : fd;
+}
+
+/* A directory that refuses to be listed or emptied (mode 000, immutable to others) still belongs to us as root; its mode is
+ * widened first. */
+static DIR *open_for_removal(int dirfd, const char *name, dev_t device)
+{
+    cleanup_close int fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+    struct stat st;
+    DIR *dir;
+
+    if (fd < 0)
+        return NULL;
+    if (fstat(fd, &st) < 0)
+        return NULL;
+    if (st.st_dev != device) {
+        errno = EXDEV; /* a mount: not ours to empty */
+        return NULL;
+    }
+    if ((st.st_mode & S_IRWXU) != S_IRWXU)
+        (void)fchmod(fd, S_IRWXU);
+    dir = fdopendir(fd);
+    if (dir != NULL)
+        (void)steal_fd(&fd);
+    return dir;
+}
+
+static bool is_dot(const char *name)
+{
+    return name[0] == '.' && (name[1] == '\0' || (name[1] == '.' && name[2] == '\0'));
+}
+
+/* Removes every non-directory of `dir`; moves every subdirectory up into `top` under a fresh name, so that a tree deeper than
+ * there are descriptors or path length is emptied without recursion. */
+static int flatten(DIR *dir, int top, uint64_t *serial)
+{
+    struct dirent *e;
+    int fd = dirfd(dir);
+
+    while ((errno = 0, e = readdir(dir)) != NULL) {
+        char fresh[32];
+
+        if (is_dot(e->d_name))
+            continue;
+        if (unlinkat(fd, e->d_name, 0) == 0 || errno == ENOENT)
+            continue;
+        if (errno != EISDIR && errno != EPERM)
+            return -errno;
+        if (unlinkat(fd, e->d_name, AT_REMOVEDIR) == 0)
+            continue;
+        if (errno != ENOTEMPTY && errno != EEXIST)
+            return -errno;
+        if (fd == top)
+            continue; /* already at the top: the caller comes to it */
+        do {
+            (void)snprintf(fresh, sizeof(fresh), ".cupel-rm-%llu", (unsigned long long)(*serial)++);
+        } while (faccessat(top, fresh, F_OK, AT_SYMLINK_NOFOLLOW) == 0);
+        if (renameat(fd, e->d_name, top, fresh) < 0)
+            return -errno;
+    }
+    return -errno;
+}
+
+int file_remove_tree_at(int parent, const char *name)
+{
+    struct stat st;
+    uint64_t serial = 0;
+    DIR *top;
+    int r = 0;
+
+    if (unlinkat(parent, name, 0) == 0 || errno == ENOENT)
+        return 0;
+    if (errno != EISDIR && errno != EPERM)
+        return -errno;
+    if (fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+        return -errno;
+    if (!S_ISDIR(st.st_mode))
+        return -EPERM;
+    top = open_for_removal(parent, name, st.st_dev);
+    if (top == NULL)
+        return -errno;
+    r = flatten(top, dirfd(top), &serial);
+    while (r == 0) { /* one pass empties each directory at the top, whose own subdirectories arrive there in turn */
+        struct dirent *e;
+        bool any = false;
+
+        rewinddir(top);
+        while (r == 0 && (errno = 0, e = readdir(top)) != NULL) {
+            DIR *sub;
+
+            if (is_dot(e->d_name))
+                continue;
+            any = true;
+            sub = open_for_removal(dirfd(top), e->d_name, st.st_dev);
+            if (sub == NULL) {
+                r = errno == ENOENT ? 0 : -errno;
+                continue;
+            }
+            r = flatten(sub, dirfd(top), &serial);
+            (void)closedir(sub);
+            if (r == 0 && unlinkat(dirfd(top), e->d_name, AT_REMOVEDIR) < 0 && errno != ENOENT)
+                r = -errno;
+        }
+        if (!any)
+            break;
+    }
+    (void)closedir(top);
+    if (r == 0 && unlinkat(parent, name, AT_REMOVEDIR) < 0 && errno != ENOENT)
+        r = -errno;
+    return r;
+}

@@ -1,0 +1,18 @@
+/* cli: one file a subcommand. main.c only dispatches, from the table in main.c. */
+#pragma once
+
+#include "base/base.h"
+
+/* A subcommand gets argv[0] = its own name and returns the program's exit code (0, 1, 2, 3, 130). It prints its own errors. */
+int cli_run(int argc, char **argv);
+int cli_validate(int argc, char **argv);
+int cli_list(int argc, char **argv);
+int cli_schema(int argc, char **argv);
+int cli_rootfs(int argc, char **argv);
+int cli_clean(int argc, char **argv);
+
+/* Prints the error and returns the exit code of its kind. */
+int cli_fail(const struct cupel_error *err);
+/* Loads a job file for a subcommand: prints every problem of it to standard error; 0, or the exit code. */
+struct jobs_plan;
+int cli_load_plan(const char *path, struct jobs_plan **ret_plan);

@@ -1,0 +1,158 @@
+/* jobs: a YAML job file becomes a checked plan. Text in, model out; touches no kernel state and runs nothing.
+ * The contract that users write against is docs/job-file.md; every key is declared once, in keys.c, and the parser, the JSON
+ * Schema and the documentation's table read it there. */
+#pragma once
+
+#include "base/base.h"
+
+/* ---- limits: declared once, read by parser, schema, cgroups, evidence and reports ---------------------------------- */
+
+enum jobs_limit {
+    JOBS_LIMIT_CPU,      /* thousandths of a core */
+    JOBS_LIMIT_CPU_TIME, /* ns */
+    JOBS_LIMIT_WALL,     /* ns */
+    JOBS_LIMIT_MEMORY,   /* bytes */
+    JOBS_LIMIT_SWAP,     /* bytes */
+    JOBS_LIMIT_PIDS,
+    JOBS_LIMIT_DISK,   /* bytes */
+    JOBS_LIMIT_INODES, /* count */
+    JOBS_LIMIT_OUTPUT, /* bytes, stdout and stderr together */
+    JOBS_LIMIT_FILE_SIZE,
+    JOBS_LIMIT_OPEN_FILES,
+    JOBS_LIMIT_STACK,
+    JOBS_LIMIT_CORE,
+    JOBS_LIMIT_PROCESSES,
+    JOBS_LIMIT_COUNT,
+};
+
+enum jobs_unit { JOBS_UNIT_CORES, JOBS_UNIT_DURATION, JOBS_UNIT_SIZE, JOBS_UNIT_COUNT };
+
+struct jobs_limit_info {
+    const char *key;         /* as in the job file: "cpu-time" */
+    const char *report_key;  /* as in results.jsonl: "cpu_time_seconds", "memory_bytes", "cpu_cores", "pids" */
+    enum jobs_unit unit;
+    uint64_t min;            /* smallest value that makes sense, in the model's unit */
+    bool per_step;           /* may stand in a step's own limits: wall, cpu-time, output and the rlimits */
+};
+extern const struct jobs_limit_info jobs_limit_table[JOBS_LIMIT_COUNT];
+
+/* A value per limit; `set` has bit (1 << JOBS_LIMIT_X) where the file (or a default) gave one. */
+struct jobs_limits {
+    uint32_t set;
+    uint64_t value[JOBS_LIMIT_COUNT];
+};
+static inline bool jobs_limit_is_set(const struct jobs_limits *l, enum jobs_limit which)
+{
+    return (l->set >> which) & 1u;
+}
+/* "512 MiB", "1 s", "1.5": a limit's value for people. Returns buf. */
+const char *jobs_limit_format(enum jobs_limit which, uint64_t value, char buf[static UNIT_TEXT_SIZE]);
+
+/* ---- the model ----------------------------------------------------------------------------------------------------- */
+
+enum jobs_root_kind { JOBS_ROOT_HOST, JOBS_ROOT_SCRATCH, JOBS_ROOT_TAR, JOBS_ROOT_DEBIAN };
+
+/* A root that jobs may name. `host` and `scratch` are always there as roots[0] and roots[1]. */
+struct jobs_root {
+    const char *name;
+    enum jobs_root_kind kind;
+    const char *tar;       /* absolute path */
+    const char *sha256;    /* 64 lower-case hex digits, or NULL */
+    const char *suite;     /* debian: bookworm */
+    const char **packages; /* debian: NULL-terminated, may be empty */
+    int line;              /* where in the file, 0 for built-ins */
+};
+
+enum jobs_network { JOBS_NETWORK_NONE, JOBS_NETWORK_LOOPBACK, JOBS_NETWORK_HOST };
+enum jobs_input_mode { JOBS_INPUT_COW, JOBS_INPUT_RO };
+
+struct jobs_input {
+    const char *from; /* absolute host path; exists when loaded */
+    const char *to;   /* absolute path in the job */
+    enum jobs_input_mode mode;
+    int line;
+};
+
+/* What is expected of a step; a text is compared byte for byte. */
+struct jobs_expect {
+    int exit;                /* expected exit code; -1: any is fine (only with signal) */
+    int signal;              /* expected terminating signal, 0: none */
+    const char *stdout_text; /* NULL: not checked */
+    size_t stdout_len;
+    const char *stdout_file; /* absolute host path; NULL: not checked */
+    const char *stderr_text;
+    size_t stderr_len;
+};
+
+/* One command of a job. A job whose `run` is a text or an argv has exactly one step with name NULL. Argument list is complete:
+ * shell, script and `args` are already in it. */
+struct jobs_step {
+    const char *name;
+    const char **argv; /* NULL-terminated */
+    struct jobs_expect expect;
+    struct jobs_limits limits; /* only those given for the step itself */
+    int line;
+};
+
+enum jobs_when { JOBS_WHEN_ALWAYS, JOBS_WHEN_FAILURE, JOBS_WHEN_SUCCESS };
+
+struct jobs_artifacts {
+    const char **patterns; /* NULL-terminated globs, absolute in the job; NULL when the job has none */
+    enum jobs_when when;
+    uint64_t max; /* bytes in all; UINT64_MAX: no bound of its own */
+};
+
+struct jobs_job {
+    const char *name;
+    const char *description; /* or NULL */
+    size_t root;             /* index into plan->roots */
+    struct jobs_step *steps;
+    size_t n_steps; /* >= 1, <= JOBS_STEPS_MAX */
+    bool has_steps; /* `run` was a list of steps: each is a test case of its own */
+    const char *workdir;
+    const char **env;      /* NULL-terminated "KEY=VALUE", in file order */
+    const char **pass_env; /* NULL-terminated names */
+    const char *user;      /* as written: "root", "nobody", "1000", "1000:1000" */
+    const char *hostname;
+    struct jobs_input *inputs;
+    size_t n_inputs;
+    enum jobs_network network;
+    struct jobs_limits limits;
+    const char *stdin_text; /* NULL: none */
+    size_t stdin_len;
+    const char *stdin_file; /* absolute host path, or NULL */
+    struct jobs_artifacts artifacts;
+    uint64_t timeout_grace; /* ns */
+    size_t *needs;          /* indices into plan->jobs */
+    size_t n_needs;
+    const char **tags; /* NULL-terminated */
+    int line;
+};
+
+#define JOBS_STEPS_MAX 256
+
+/* A whole file, checked. Everything in it lives until jobs_plan_free. Jobs are in file order; needs form no cycle. */
+struct jobs_plan {
+    const char *file; /* as given */
+    const char *dir;  /* absolute directory that relative paths refer to */
+    const char *name; /* suite name */
+    struct jobs_root *roots;
+    size_t n_roots;
+    struct jobs_job *jobs;
+    size_t n_jobs;
+    struct arena *arena;
+};
+
+/* Reads and checks `path`. Every problem of the file is appended to *problems, each with file:line:column, the quoted line, a
+ * caret and where possible a suggestion; then *err says how many there were (CUPEL_ERROR_INPUT). */
+int jobs_load(const char *path, struct jobs_plan **ret_plan, struct strbuf *problems, struct cupel_error *err);
+void jobs_plan_free(struct jobs_plan *plan);
+
+/* Which jobs a run is about: those whose name matches any glob of `only` (none given: all) and that carry any of `tags` (none
+ * given: all), with everything that they need. `ret_selected` has room for plan->n_jobs. A glob or tag that matches nothing
+ * is an error (CUPEL_ERROR_INPUT) naming the nearest name. */
+int jobs_select(const struct jobs_plan *plan, const char *const *only, size_t n_only, const char *const *tags,
+                size_t n_tags, bool *ret_selected, struct cupel_error *err);
+
+/* The rules as JSON Schema (draft 2020-12), from the same table that the parser reads; malloc'ed text. */
+char *jobs_schema(void);

@@ -1,0 +1,173 @@
+/* reports: results become files and screens. One results model, several writers. Knows nothing of sandboxes or YAML.
+ * Fields and their units are documented in docs/results.md. */
+#pragma once
+
+#include "base/base.h"
+
+/* ---- the results model --------------------------------------------------------------------------------------------- */
+
+enum reports_verdict {
+    REPORTS_PASSED,
+    REPORTS_FAILED,       /* wrong exit code or output */
+    REPORTS_SIGNALED,     /* the command died of a signal nobody asked for */
+    REPORTS_TIMEOUT,
+    REPORTS_CPU_LIMIT,
+    REPORTS_MEMORY_LIMIT,
+    REPORTS_PIDS_LIMIT,
+    REPORTS_DISK_LIMIT,
+    REPORTS_OUTPUT_LIMIT,
+    REPORTS_ERROR,        /* the harness could not run it: never the job's fault */
+    REPORTS_SKIPPED,
+    REPORTS_CANCELLED,
+    REPORTS_VERDICT_COUNT,
+};
+/* "passed", "cpu-limit", ... as in JOBFILE and results.jsonl. */
+const char *reports_verdict_name(enum reports_verdict v);
+
+/* Usage figures: one table gives name, unit and precision; a value that is not known has its bit clear and appears nowhere. */
+enum reports_figure {
+    REPORTS_WALL_SECONDS,
+    REPORTS_CPU_SECONDS,
+    REPORTS_USER_SECONDS,
+    REPORTS_SYSTEM_SECONDS,
+    REPORTS_THROTTLED_SECONDS,
+    REPORTS_THROTTLED_PERIODS,
+    REPORTS_MEMORY_PEAK_BYTES,
+    REPORTS_OOM_KILLS,
+    REPORTS_PIDS_PEAK,
+    REPORTS_PIDS_REFUSED,
+    REPORTS_READ_BYTES,
+    REPORTS_WRITTEN_BYTES,
+    REPORTS_READ_OPERATIONS,
+    REPORTS_WRITE_OPERATIONS,
+    REPORTS_OUTPUT_BYTES,
+    REPORTS_DISK_PEAK_BYTES,
+    REPORTS_INODES_PEAK,
+    REPORTS_FIGURE_COUNT,
+};
+struct reports_usage {
+    uint32_t known;
+    /* seconds are kept as nanoseconds, everything else as itself */
+    uint64_t value[REPORTS_FIGURE_COUNT];
+};
+/* "wall_seconds", ... */
+const char *reports_figure_name(enum reports_figure f);
+bool reports_figure_is_seconds(enum reports_figure f);
+static inline void reports_usage_set(struct reports_usage *u, enum reports_figure f, uint64_t v)
+{
+    u->known |= 1u << f;
+    u->value[f] = v;
+}
+static inline bool reports_usage_has(const struct reports_usage *u, enum reports_figure f)
+{
+    return (u->known >> f) & 1u;
+}
+
+/* A limit as it was in force, ready for writing: name with its unit ("memory_bytes", "wall_seconds"), value, and whether it
+ * is a time or core count kept in thousandths (`scale` divides the value). */
+struct reports_limit {
+    const char *name;
+    uint64_t value;
+    uint64_t scale; /* 1, 1000 (cores) or 1000000000 (seconds) */
+};
+
+#define REPORTS_EVIDENCE_SIZE 768
+
+/* A test case: the whole job, or one step of it. */
+struct reports_case {
+    const char *name; /* step's name; NULL in the single case of a job without named steps: the job's own name is used */
+    enum reports_verdict verdict;
+    const char *evidence;
+    int exit;             /* -1: none */
+    int signal;           /* 0: none */
+    uint64_t wall_ns;
+    uint64_t stdout_from; /* where this case's bytes are in the job's log files */
+    uint64_t stdout_to;
+    uint64_t stderr_from;
+    uint64_t stderr_to;
+};
+
+struct reports_result {
+    const char *id;          /* "job" */
+    const char *job;
+    const char *file;        /* the job file, as given */
+    const char *description; /* or NULL */
+    enum reports_verdict verdict;
+    const char *evidence; /* one plain sentence; never NULL; "" for passed */
+    int exit;             /* -1: none */
+    int signal;           /* 0: none */
+    unsigned attempts;
+    struct timespec started; /* CLOCK_REALTIME; zero when it never started */
+    struct reports_usage usage;
+    struct reports_limit *limits;
+    size_t n_limits;
+    struct reports_case *cases; /* at least one */
+    size_t n_cases;
+    const char **tags;       /* NULL-terminated or NULL */
+    const char **unenforced; /* limits that --best-effort let go, NULL-terminated or NULL */
+    const char **notes;      /* further remarks ("artifact /work/x matched nothing"), NULL-terminated or NULL */
+    const char **artifacts;  /* paths below the out directory, NULL-terminated or NULL */
+    const char *stdout_log;  /* path below the out directory, or NULL */
+    const char *stderr_log;
+};
+
+/* ---- the out directory --------------------------------------------------------------------------------------------- */
+
+/* The directory given by --out: results.jsonl, junit.xml, logs/, artifacts/. Locked while open: a second run writing to the
+ * same place is refused. */
+struct reports_out;
+int reports_out_open(const char *path, struct reports_out **ret_out, struct cupel_error *err);
+void reports_out_close(struct reports_out *out);
+const char *reports_out_path(const struct reports_out *out);
+int reports_out_dirfd(const struct reports_out *out);
+/* File-name form of an id: everything but [A-Za-z0-9._=,+@-] and any leading dot becomes %XX. Writes at most size bytes; a
+ * name that would be too long is cut and given a hash. */
+void reports_file_name(const char *id, char *buf, size_t size);
+/* Creates (truncates) logs/NAME.stdout and logs/NAME.stderr, and empties artifacts/NAME of an earlier run. */
+int reports_out_open_logs(struct reports_out *out, const char *id, int *ret_stdout, int *ret_stderr,
+                          struct cupel_error *err);
+
+/* results.jsonl: one line a job (and one a step, id "job/step", where steps are named), appended whole as each finishes, so
+ * that what finished is reported whatever happens to the run. */
+int reports_jsonl_append(struct reports_out *out, const struct reports_result *result, struct cupel_error *err);
+
+/* What both XML and people want to know of the run as a whole. */
+struct reports_run {
+    const char *name; /* suite name of the file */
+    const char *hostname;
+    struct reports_result *const *results; /* in file order */
+    size_t n_results;
+    bool interrupted;
+    uint64_t wall_ns;
+};
+
+/* junit.xml, strict profile: valid against windyroad's and Jenkins' schemas. Written atomically. */
+int reports_junit_write(struct reports_out *out, const struct reports_run *run, struct cupel_error *err);
+
+/* ---- the console --------------------------------------------------------------------------------------------------- */
+
+/* Live on a terminal (a bar, the running jobs with time and memory against their limits), plain lines elsewhere; what a job
+ * printed is shown only for failures, at the end, with control characters made visible. */
+struct reports_console;
+
+struct reports_running {
+    const char *id;
+    uint64_t wall_ns;
+    uint64_t wall_limit_ns; /* 0: none */
+    uint64_t memory_bytes;  /* UINT64_MAX: not known */
+    uint64_t memory_limit;  /* 0: none */
+};
+
+struct reports_console *reports_console_new(int fd, size_t n_jobs, struct reports_out *out);
+void reports_console_free(struct reports_console *c);
+bool reports_console_is_live(const struct reports_console *c);
+/* A line of status before and between jobs ("bootstrapping debian bookworm"). */
+void reports_console_status(struct reports_console *c, const char *text);
+void reports_console_started(struct reports_console *c, const char *id);
+void reports_console_finished(struct reports_console *c, const struct reports_result *result);
+/* Redraws the live part; does nothing when not live. */
+void reports_console_tick(struct reports_console *c, const struct reports_running *running, size_t n);
+/* One line for each running job, live or not (SIGUSR1, key `t`). */
+void reports_console_dump(struct reports_console *c, const struct reports_running *running, size_t n);
+/* Failures with evidence and the tail of their output, then the count of each verdict and where the reports are. */
+void reports_console_summary(struct reports_console *c, const struct reports_run *run);

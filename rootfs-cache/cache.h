@@ -1,0 +1,50 @@
+/* rootfs-cache: a root's source becomes read-only layers in a content-addressed store. Knows nothing of jobs or sandboxes.
+ *
+ * Store (docs/rootfs-cache.md): $XDG_CACHE_HOME/cupel, else /var/cache/cupel as root; mode 0700, because layers hold
+ * setuid programs. Written aside, synced, renamed: what is visible is whole. One lock a key, so that several importers do the
+ * work once and readers never wait. */
+#pragma once
+
+#include "base/base.h"
+
+struct cache;
+
+enum cache_source_kind { CACHE_HOST, CACHE_SCRATCH, CACHE_TAR, CACHE_DEBIAN };
+
+/* Where a root comes from. Borrowed strings. */
+struct cache_source {
+    enum cache_source_kind kind;
+    const char *name;            /* for messages */
+    const char *tar;             /* CACHE_TAR: absolute path */
+    const char *sha256;          /* CACHE_TAR: expected digest of the file, or NULL */
+    const char *suite;           /* CACHE_DEBIAN */
+    const char *const *packages; /* CACHE_DEBIAN: NULL-terminated */
+};
+
+#define CACHE_LAYERS_MAX 64
+
+/* A root ready for use: directories to be stacked read-only, top first. The fds are O_PATH|O_DIRECTORY; `pin` keeps the
+ * layers from being removed while it is open. For CACHE_HOST: layer 0 is the mask (opaque directories and whiteouts over what
+ * a job must not see: home directories, /tmp, /run, credentials), layer 1 the host's "/". For CACHE_SCRATCH: one empty
+ * directory. */
+struct cache_root {
+    int layer[CACHE_LAYERS_MAX];
+    size_t n_layers;
+    int pin;
+};
+#define CACHE_ROOT_INIT {.n_layers = 0, .pin = -EBADF}
+
+/* Opens the store, making it when missing. */
+int cache_open(struct cache **ret_cache, struct cupel_error *err);
+void cache_close(struct cache *cache);
+/* Absolute path of the store, and an fd of it (borrowed): other state of a run lives in its `runs/`. */
+const char *cache_path(const struct cache *cache);
+int cache_dirfd(const struct cache *cache);
+
+/* Tells what long work is going on: "bootstrapping debian bookworm", "unpacking alpine.tar.gz"; once per phase. */
+typedef void cache_progress_fn(void *data, const char *what);
+
+/* Makes the root ready: returns at once when the store has it, else does the work or waits for who does it. */
+int cache_prepare(struct cache *cache, const struct cache_source *source, cache_progress_fn *progress, void *data,
+                  struct cache_root *ret_root, struct cupel_error *err);
+void cache_root_release(struct cache_root *root);
