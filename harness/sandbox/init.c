@@ -1,0 +1,231 @@
+/* init: PID 1 of a job. Sets the sandbox up by the table below, read top to bottom; then runs the job's steps one after the
+ * other, reaps whatever dies, and reports raw wait statuses. It judges nothing and knows no deadline: the slot does.
+ *
+ * Runs in a copy of the slot's memory after clone3 without exec: no malloc, no stdio. It is not dumpable, so that the job,
+ * even as root of its user namespace, can neither read nor trace it, and /proc/1/exe leads nowhere (runc CVE-2019-5736). */
+#include "harness/sandbox/private.h"
+
+#include <fcntl.h>
+#include <linux/keyctl.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/personality.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+static uint64_t now_ns(void)
+{
+    struct timespec t;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * NSEC_PER_SEC + (uint64_t)t.tv_nsec;
+}
+
+static void send_report(struct init_context *ctx, const struct init_report *report)
+{
+    /* nobody to tell means that the slot is gone, and with it, by PDEATHSIG, everything here */
+    if (send(ctx->control, report, sizeof(*report), MSG_NOSIGNAL) != (ssize_t)sizeof(*report))
+        _exit(1);
+}
+
+/* ---- first steps ------------------------------------------------------------------------------------------------------ */
+
+/* Waits for an order of the slot; anything else than GO is the end. */
+static void wait_for_go(struct init_context *ctx)
+{
+    char order;
+    ssize_t n;
+
+    do
+        n = recv(ctx->control, &order, 1, 0);
+    while (n < 0 && errno == EINTR);
+    if (n != 1 || order != INIT_ORDER_GO)
+        _exit(1);
+}
+
+/* Root of the own user namespace, once the maps are there. Any change of ids clears PDEATHSIG and sets the dumpable flag anew
+ * (prctl(2)), so both come last. */
+static int setup_identity(struct init_context *ctx)
+{
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+        return -errno;
+    wait_for_go(ctx); /* a slot that died before the line above has closed its end */
+    if (syscall(SYS_setresgid, 0, 0, 0) < 0 || syscall(SYS_setgroups, 0, NULL) < 0 || syscall(SYS_setresuid, 0, 0, 0) < 0)
+        return -errno;
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || prctl(PR_SET_DUMPABLE, 0) < 0)
+        return -errno;
+    return 0;
+}
+
+/* What would otherwise be inherited from whoever started cupel. */
+static int setup_session(struct init_context *ctx)
+{
+    sigset_t blocked;
+
+    (void)ctx;
+    for (int sig = 1; sig < NSIG; sig++) /* SIGKILL, SIGSTOP and libc's own refuse, which is right */
+        (void)signal(sig, SIG_DFL);
+    (void)sigemptyset(&blocked);
+    (void)sigaddset(&blocked, SIGCHLD);
+    (void)sigaddset(&blocked, SIGTERM);
+    if (sigprocmask(SIG_SETMASK, &blocked, NULL) < 0)
+        return -errno;
+    (void)umask(022);
+    if (setsid() < 0 && errno != EPERM) /* EPERM: already a leader */
+        return -errno;
+    if (setpriority(PRIO_PROCESS, 0, 0) < 0 || personality(PER_LINUX) < 0)
+        return -errno;
+    /* an anonymous session keyring: the caller's keys stay out of reach */
+    if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) < 0 && errno != ENOSYS)
+        return -errno;
+    return 0;
+}
+
+static int setup_hostname(struct init_context *ctx)
+{
+    static const char no_domain[] = "(none)";
+
+    ctx->detail = ctx->job->hostname;
+    if (sethostname(ctx->job->hostname, strlen(ctx->job->hostname)) < 0 ||
+        setdomainname(no_domain, sizeof(no_domain) - 1) < 0)
+        return -errno;
+    return 0;
+}
+
+static const struct {
+    enum setup_step step;
+    setup_fn *run;
+} setup_table[] = {
+    {SETUP_IDENTITY, setup_identity},             /* ids, death signal, not dumpable */
+    {SETUP_SESSION, setup_session},               /* session, signals, umask, nice, keyring */
+    {SETUP_HOSTNAME, setup_hostname},             /* UTS namespace */
+    {SETUP_OVERLAY, setup_overlay},               /* the root: lower layers and the job's upper */
+    {SETUP_INPUT_OVERLAYS, setup_input_overlays}, /* a copy-on-write view of each input */
+    {SETUP_KERNEL_MOUNTS, setup_kernel_mounts},   /* proc, sysfs, devpts, shm, mqueue, still detached */
+    {SETUP_PIVOT, setup_pivot},                   /* from here on the stage is gone and paths are the root's */
+    {SETUP_DEV, setup_dev},                       /* /dev with pts, shm, mqueue */
+    {SETUP_PROC, setup_proc},
+    {SETUP_PROC_MASKS, setup_proc_masks},
+    {SETUP_SYS, setup_sys},
+    {SETUP_ATTACH_INPUTS, setup_attach_inputs},
+    {SETUP_ETC, setup_etc},   /* /etc/hosts and /tmp where the root has none */
+    {SETUP_USER, setup_user}, /* by the root's passwd */
+    {SETUP_WORKDIR, setup_workdir},
+    {SETUP_LOOPBACK, setup_loopback},
+};
+
+static void set_up(struct init_context *ctx)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(setup_table); i++) {
+        struct init_report report = {.kind = SANDBOX_SETUP_FAILED, .step = setup_table[i].step};
+        int r;
+
+        ctx->detail = NULL;
+        r = setup_table[i].run(ctx);
+        if (r == 0 && ctx->fault == (int)setup_table[i].step) {
+            r = -EIO;
+            ctx->detail = "an injected fault";
+        }
+        if (r == 0)
+            continue;
+        report.errnum = -r;
+        report.at_ns = now_ns();
+        if (ctx->detail != NULL)
+            small_copy(report.detail, ctx->detail, sizeof(report.detail));
+        send_report(ctx, &report);
+        _exit(1);
+    }
+}
+
+/* ---- the steps of the job ---------------------------------------------------------------------------------------------- */
+
+/* Starts step `index`; returns its pid once execve has happened, or reports and exits. The error pipe closes on exec. */
+static pid_t start_step(struct init_context *ctx, unsigned index)
+{
+    struct init_report report;
+    int ends[2];
+    ssize_t n;
+    pid_t pid;
+
+    if (pipe2(ends, O_CLOEXEC) < 0)
+        _exit(1);
+    pid = _Fork();
+    if (pid == 0) {
+        (void)close(ends[0]);
+        command_main(ctx, index, ends[1]);
+    }
+    if (pid < 0) {
+        report = (struct init_report){.kind = SANDBOX_SETUP_FAILED, .step = SETUP_EXEC, .errnum = errno};
+        small_copy(report.detail, "fork", sizeof(report.detail));
+        send_report(ctx, &report);
+        _exit(1);
+    }
+    (void)close(ends[1]);
+    do
+        n = read(ends[0], &report, sizeof(report));
+    while (n < 0 && errno == EINTR);
+    (void)close(ends[0]);
+    if (n == (ssize_t)sizeof(report)) {
+        send_report(ctx, &report);
+        _exit(1);
+    }
+    report = (struct init_report){.kind = SANDBOX_STEP_STARTED, .step = index, .at_ns = now_ns()};
+    send_report(ctx, &report);
+    return pid;
+}
+
+/* Waits for the step's own process and reaps everything else. SIGTERM is passed on, but only from outside: si_pid of a sender
+ * in another PID namespace is 0 (pid_namespaces(7)), so nobody in the job can send it. */
+static int wait_for_step(pid_t command)
+{
+    sigset_t set;
+
+    (void)sigemptyset(&set);
+    (void)sigaddset(&set, SIGCHLD);
+    (void)sigaddset(&set, SIGTERM);
+    for (;;) {
+        siginfo_t info;
+        int status, sig;
+        pid_t pid;
+
+        while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+            if (pid == command)
+                return status;
+        sig = sigwaitinfo(&set, &info);
+        if (sig == SIGTERM && info.si_pid == 0)
+            (void)kill(-command, SIGTERM);
+    }
+}
+
+/* Nothing of a step outlives it into the next: its daemons end with it. */
+static void end_leftovers(void)
+{
+    if (kill(-1, SIGKILL) < 0) /* ESRCH: nobody else is here */
+        return;
+    while (waitpid(-1, NULL, 0) > 0 || errno == EINTR)
+        ;
+}
+
+_Noreturn void init_main(struct init_context *ctx)
+{
+    set_up(ctx);
+    for (unsigned i = 0; i < ctx->job->n_steps; i++) {
+        bool last = i + 1 == ctx->job->n_steps;
+        pid_t command = start_step(ctx, i);
+        struct init_report report = {.kind = SANDBOX_STEP_ENDED, .step = i};
+
+        report.status = wait_for_step(command);
+        report.at_ns = now_ns();
+        if (!last)
+            end_leftovers(); /* before the report, so that the slot finds all of the step's output in the pipe */
+        send_report(ctx, &report);
+        if (!last)
+            wait_for_go(ctx);
+    }
+    _exit(0); /* the kernel ends what is left of the job */
+}

@@ -1,0 +1,479 @@
+/* mounts: the part of the set-up sequence that gives PID 1 its file system. Three phases: make mounts (detached) while the
+ * stage is in sight; pivot; attach them inside the new root. The root is hostile: its /dev, /proc and everything else may be
+ * links, so nothing in it is named by path before the pivot, and afterwards it is looked up fd by fd.
+ *
+ * Runs between clone and exec: no malloc, no stdio. */
+#include "harness/sandbox/private.h"
+
+#include <fcntl.h>
+#include <net/if.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/sendfile.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+/* ---- making mounts ------------------------------------------------------------------------------------------------------ */
+
+struct option {
+    const char *key;
+    const char *value; /* NULL: a flag */
+};
+
+/* fsopen, options, create, fsmount: a detached mount fd or -errno. */
+static int make_mount(const char *type, const struct option *options, size_t n, unsigned attributes)
+{
+    cleanup_close int fs = fsopen(type, FSOPEN_CLOEXEC);
+    int mount;
+
+    if (fs < 0)
+        return -errno;
+    for (size_t i = 0; i < n; i++) {
+        unsigned command = options[i].value != NULL ? FSCONFIG_SET_STRING : FSCONFIG_SET_FLAG;
+
+        if (fsconfig(fs, command, options[i].key, options[i].value, 0) < 0)
+            return -errno;
+    }
+    if (fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
+        return -errno;
+    mount = fsmount(fs, FSMOUNT_CLOEXEC, attributes);
+    return mount < 0 ? -errno : mount;
+}
+
+static int attach_to_path(int mount, const char *path)
+{
+    return move_mount(mount, "", AT_FDCWD, path, MOVE_MOUNT_F_EMPTY_PATH) < 0 ? -errno : 0;
+}
+
+static int attach_to_fd(int mount, int target)
+{
+    return move_mount(mount, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0 ? -errno : 0;
+}
+
+/* userxattr: a user namespace may not write trusted.* attributes. volatile: a job's files need not survive a power cut, so
+ * nothing is ever synced (Documentation/filesystems/overlayfs.rst). */
+static int make_overlay(const char *lowerdir, const char *upperdir, const char *workdir)
+{
+    const struct option options[] = {
+        {"lowerdir", lowerdir}, {"upperdir", upperdir}, {"workdir", workdir}, {"userxattr", NULL}, {"volatile", NULL},
+    };
+
+    return make_mount("overlay", options, ARRAY_SIZE(options), MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
+}
+
+/* "/upper/j7" + "/u" + "3" */
+static void upper_path(const struct init_context *ctx, const char *kind, int input, char *buf, size_t size)
+{
+    small_copy(buf, ctx->upper, size);
+    small_append(buf, kind, size);
+    if (input >= 0)
+        small_append_number(buf, (uint64_t)input, size);
+}
+
+int setup_overlay(struct init_context *ctx)
+{
+    char upper[96], work[96];
+
+    upper_path(ctx, "/u", -1, upper, sizeof(upper));
+    upper_path(ctx, "/w", -1, work, sizeof(work));
+    ctx->detail = "the root";
+    ctx->root_mount = make_overlay(ctx->lowerdir, upper, work);
+    return ctx->root_mount < 0 ? ctx->root_mount : 0;
+}
+
+int setup_input_overlays(struct init_context *ctx)
+{
+    for (size_t i = 0; i < ctx->n_inputs; i++) {
+        char lower[32] = "/in/", upper[96], work[96];
+        int r;
+
+        if (!ctx->inputs[i].directory || !ctx->inputs[i].cow)
+            continue;
+        ctx->detail = ctx->inputs[i].to;
+        small_append_number(lower, i, sizeof(lower));
+        upper_path(ctx, "/u", (int)i, upper, sizeof(upper));
+        upper_path(ctx, "/w", (int)i, work, sizeof(work));
+        r = attach_to_path(ctx->inputs[i].mount, lower); /* overlayfs takes lowers by path, in this namespace */
+        if (r < 0)
+            return r;
+        ctx->input_mount[i] = make_overlay(lower, upper, work);
+        if (ctx->input_mount[i] < 0)
+            return ctx->input_mount[i];
+    }
+    return 0;
+}
+
+/* A job's /dev/shm counts as its memory, so its memory limit is bound enough; without one there is this. */
+static const char *shm_size(const struct init_context *ctx, char *buf, size_t size)
+{
+    const struct jobs_limits *l = &ctx->job->limits;
+    uint64_t bytes = UINT64_C(1) << 30;
+
+    if (jobs_limit_is_set(l, JOBS_LIMIT_MEMORY))
+        bytes = l->value[JOBS_LIMIT_MEMORY];
+    buf[0] = '\0';
+    small_append_number(buf, bytes, size);
+    return buf;
+}
+
+/* All while the host's proc and sysfs are still in sight, as the kernel asks (mount_too_revealing()). */
+int setup_kernel_mounts(struct init_context *ctx)
+{
+    const unsigned closed = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
+    char size[24];
+    const struct option pts[] = {{"newinstance", NULL}, {"ptmxmode", "0666"}, {"mode", "0620"}, {"gid", "5"}};
+    const struct option shm[] = {{"mode", "1777"}, {"size", shm_size(ctx, size, sizeof(size))}};
+    const struct option empty[] = {{"mode", "0555"}, {"size", "4k"}, {"nr_inodes", "2"}};
+    const struct {
+        int *mount;
+        const char *type;
+        const struct option *options;
+        size_t n;
+        unsigned attributes;
+        bool wanted;
+    } mounts[] = {
+        {&ctx->proc_mount, "proc", NULL, 0, closed, true},
+        /* sysfs shows the network namespace it is mounted from, and only that one's owner may mount it */
+        {&ctx->sys_mount, "sysfs", NULL, 0, closed | MOUNT_ATTR_RDONLY, ctx->job->network != JOBS_NETWORK_HOST},
+        {&ctx->pts_mount, "devpts", pts, ARRAY_SIZE(pts), MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, true},
+        {&ctx->shm_mount, "tmpfs", shm, ARRAY_SIZE(shm), closed, true},
+        {&ctx->mqueue_mount, "mqueue", NULL, 0, closed, true},
+        {&ctx->empty_mount, "tmpfs", empty, ARRAY_SIZE(empty), closed | MOUNT_ATTR_RDONLY, true},
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(mounts); i++) {
+        if (!mounts[i].wanted)
+            continue;
+        ctx->detail = mounts[i].type;
+        *mounts[i].mount = make_mount(mounts[i].type, mounts[i].options, mounts[i].n, mounts[i].attributes);
+        if (*mounts[i].mount < 0)
+            return *mounts[i].mount;
+    }
+    return 0;
+}
+
+/* ---- pivot -------------------------------------------------------------------------------------------------------------- */
+
+/* The stage ends up beneath the new root at the same place and is let go. No path of the root has been resolved so far. */
+int setup_pivot(struct init_context *ctx)
+{
+    int r = attach_to_path(ctx->root_mount, "/newroot");
+
+    if (r < 0)
+        return r;
+    if (fchdir(ctx->root_mount) < 0 || syscall(SYS_pivot_root, ".", ".") < 0 || umount2(".", MNT_DETACH) < 0 ||
+        chdir("/") < 0)
+        return -errno;
+    ctx->root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    return ctx->root < 0 ? -errno : 0;
+}
+
+/* ---- looking things up in the root -------------------------------------------------------------------------------------- */
+
+/* A directory directly below `dir`, made when missing; never through a link. */
+static int open_own_dir(int dir, const char *name, mode_t mode)
+{
+    int fd = file_open_beneath(dir, name, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0);
+
+    if (fd != -ENOENT)
+        return fd;
+    if (mkdirat(dir, name, mode) < 0)
+        return -errno;
+    return file_open_beneath(dir, name, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0);
+}
+
+int mounts_make_dir(struct init_context *ctx, const char *path, bool *ret_made)
+{
+    char prefix[4096] = "";
+    int at = fcntl(ctx->root, F_DUPFD_CLOEXEC, 3);
+    bool made = false;
+
+    while (at >= 0 && *path != '\0') {
+        char name[256];
+        size_t n;
+        int next;
+
+        path += strspn(path, "/");
+        n = strcspn(path, "/");
+        if (n == 0)
+            break;
+        if (n >= sizeof(name)) {
+            (void)close(at);
+            return -ENAMETOOLONG;
+        }
+        memcpy(name, path, n);
+        name[n] = '\0';
+        path += n;
+        small_append(prefix, "/", sizeof(prefix));
+        if (small_append(prefix, name, sizeof(prefix)) >= sizeof(prefix)) {
+            (void)close(at);
+            return -ENAMETOOLONG;
+        }
+        made = false;
+        next = file_open_in_root(ctx->root, prefix, O_PATH | O_DIRECTORY, 0);
+        if (next == -ENOENT) {
+            made = true;
+            next = mkdirat(at, name, 0755) < 0 ? -errno : file_open_in_root(ctx->root, prefix, O_PATH | O_DIRECTORY, 0);
+        }
+        (void)close(at);
+        at = next;
+    }
+    if (at >= 0)
+        *ret_made = made;
+    return at;
+}
+
+/* ---- attaching ----------------------------------------------------------------------------------------------------------- */
+
+static int attach_below(int dir, const char *name, int mount)
+{
+    cleanup_close int target = open_own_dir(dir, name, 0755);
+
+    return target < 0 ? target : attach_to_fd(mount, target);
+}
+
+int setup_dev(struct init_context *ctx)
+{
+    const struct {
+        const char *name;
+        int mount;
+    } below[] = {{"pts", ctx->pts_mount}, {"shm", ctx->shm_mount}, {"mqueue", ctx->mqueue_mount}};
+    int r;
+
+    ctx->detail = "/dev";
+    r = attach_below(ctx->root, "dev", ctx->dev_mount);
+    for (size_t i = 0; r == 0 && i < ARRAY_SIZE(below); i++) {
+        ctx->detail = below[i].name;
+        r = attach_below(ctx->dev_mount, below[i].name, below[i].mount); /* the fd names the mount, now attached */
+    }
+    return r;
+}
+
+int setup_proc(struct init_context *ctx)
+{
+    ctx->detail = "/proc";
+    return attach_below(ctx->root, "proc", ctx->proc_mount);
+}
+
+/* A clone of `source` (below `dir`) with these attributes, put over `target`. Missing targets are fine: kernels differ. */
+static int cover(int dir, const char *source, int target_dir, const char *target, uint64_t attributes)
+{
+    struct mount_attr attr = {.attr_set = attributes};
+    cleanup_close int at = file_open_beneath(target_dir, target, O_PATH | O_NOFOLLOW, 0), mount = -EBADF;
+
+    if (at == -ENOENT || at == -EACCES)
+        return 0;
+    if (at < 0)
+        return at;
+    mount = open_tree(dir, source, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_SYMLINK_NOFOLLOW);
+    if (mount < 0 || mount_setattr(mount, "", AT_EMPTY_PATH, &attr, sizeof(attr)) < 0)
+        return -errno;
+    return attach_to_fd(mount, at);
+}
+
+/* What tells of or changes the host: at least what runc masks. Files become /dev/null, directories an empty tmpfs. */
+static int mask(struct init_context *ctx, int dir, const char *name)
+{
+    struct stat st;
+
+    ctx->detail = name;
+    if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+        return errno == ENOENT || errno == EACCES ? 0 : -errno;
+    if (S_ISDIR(st.st_mode))
+        return cover(ctx->root, "dev/.empty", dir, name, MOUNT_ATTR_RDONLY);
+    return cover(ctx->dev_mount, "null", dir, name, MOUNT_ATTR_NOEXEC);
+}
+
+/* The empty directory has to be attached somewhere to be cloned from (kernels before 6.15); it stands in /dev for the while. */
+static int attach_empty(struct init_context *ctx)
+{
+    return attach_below(ctx->dev_mount, ".empty", ctx->empty_mount);
+}
+
+static int detach_empty(struct init_context *ctx)
+{
+    if (umount2("/dev/.empty", MNT_DETACH | UMOUNT_NOFOLLOW) < 0 || unlinkat(ctx->dev_mount, ".empty", AT_REMOVEDIR) < 0)
+        return -errno;
+    return 0;
+}
+
+int setup_proc_masks(struct init_context *ctx)
+{
+    static const char *const hidden[] = {"kcore",      "keys",        "timer_list", "sched_debug", "latency_stats", "acpi",
+                                         "timer_stats", "scsi",        "asound",     "kallsyms",    "kpagecount",    "kpageflags",
+                                         "kpagecgroup", "vmallocinfo", "interrupts"};
+    static const char *const read_only[] = {"sys", "sysrq-trigger", "irq", "bus", "fs"};
+    const uint64_t attributes = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
+    int r = attach_empty(ctx);
+
+    for (size_t i = 0; r == 0 && i < ARRAY_SIZE(read_only); i++) {
+        ctx->detail = read_only[i];
+        r = cover(ctx->proc_mount, read_only[i], ctx->proc_mount, read_only[i], attributes);
+    }
+    for (size_t i = 0; r == 0 && i < ARRAY_SIZE(hidden); i++)
+        r = mask(ctx, ctx->proc_mount, hidden[i]);
+    return r;
+}
+
+int setup_sys(struct init_context *ctx)
+{
+    static const char *const hidden[] = {"firmware", "devices/virtual/powercap"};
+    int r = 0;
+
+    ctx->detail = "/sys";
+    if (ctx->sys_mount >= 0)
+        r = attach_below(ctx->root, "sys", ctx->sys_mount);
+    for (size_t i = 0; r == 0 && ctx->sys_mount >= 0 && i < ARRAY_SIZE(hidden); i++)
+        r = mask(ctx, ctx->sys_mount, hidden[i]);
+    return r < 0 ? r : detach_empty(ctx);
+}
+
+/* ---- inputs ---------------------------------------------------------------------------------------------------------------- */
+
+/* The directory of a file's target path, and its last part. */
+static int open_parent(struct init_context *ctx, const char *path, const char **ret_name)
+{
+    char parent[4096];
+    const char *slash = strrchr(path, '/');
+    bool made;
+
+    if (slash == NULL || slash[1] == '\0' || (size_t)(slash - path) >= sizeof(parent))
+        return -EINVAL;
+    memcpy(parent, path, (size_t)(slash - path));
+    parent[slash - path] = '\0';
+    *ret_name = slash + 1;
+    return mounts_make_dir(ctx, parent, &made);
+}
+
+/* A single file cannot be an overlay: copy-on-write means a copy, on the job's own disk. */
+static int copy_file(struct init_context *ctx, const struct init_input *in)
+{
+    const char *name;
+    cleanup_close int parent = open_parent(ctx, in->to, &name), to = -EBADF;
+    ssize_t n;
+
+    if (parent < 0)
+        return parent;
+    (void)unlinkat(parent, name, 0); /* what the root has there; a directory makes the next line fail */
+    to = openat(parent, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (to < 0)
+        return -errno;
+    while ((n = sendfile(to, in->file, NULL, 1 << 20)) > 0)
+        ;
+    if (n < 0 || fchown(to, in->uid, in->gid) < 0 || fchmod(to, in->mode) < 0)
+        return -errno;
+    return 0;
+}
+
+/* A read-only file is a mount over an empty one. */
+static int attach_file(struct init_context *ctx, const struct init_input *in)
+{
+    const char *name;
+    cleanup_close int parent = open_parent(ctx, in->to, &name), at = -EBADF;
+
+    if (parent < 0)
+        return parent;
+    at = openat(parent, name, O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0644);
+    return at < 0 ? -errno : attach_to_fd(in->mount, at);
+}
+
+static int attach_directory(struct init_context *ctx, const struct init_input *in, int mount)
+{
+    bool made;
+    cleanup_close int at = mounts_make_dir(ctx, in->to, &made);
+
+    return at < 0 ? at : attach_to_fd(mount, at);
+}
+
+int setup_attach_inputs(struct init_context *ctx)
+{
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < ctx->n_inputs; i++) {
+        const struct init_input *in = &ctx->inputs[i];
+
+        ctx->detail = in->to;
+        if (!in->directory)
+            r = in->cow ? copy_file(ctx, in) : attach_file(ctx, in);
+        else
+            r = attach_directory(ctx, in, in->cow ? ctx->input_mount[i] : in->mount);
+    }
+    return r;
+}
+
+/* ---- the last of the root ------------------------------------------------------------------------------------------------- */
+
+/* Names that every program expects; only what the root does not have. */
+int setup_etc(struct init_context *ctx)
+{
+    static const char hosts[] = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n";
+    cleanup_close int etc = file_open_in_root(ctx->root, "etc", O_PATH | O_DIRECTORY, 0), file = -EBADF;
+    bool made = false;
+    cleanup_close int tmp = mounts_make_dir(ctx, "/tmp", &made);
+    char line[128] = "127.0.1.1\t";
+
+    ctx->detail = "/tmp";
+    if (tmp < 0)
+        return tmp;
+    if (made && fchmodat(ctx->root, "tmp", 01777, 0) < 0)
+        return -errno;
+    if (etc < 0) /* a root without /etc (scratch) is left without */
+        return 0;
+    ctx->detail = "/etc/hosts";
+    file = openat(etc, "hosts", O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+    if (file < 0)
+        return errno == EEXIST ? 0 : -errno;
+    small_append(line, ctx->job->hostname, sizeof(line) - 2);
+    small_append(line, "\n", sizeof(line));
+    if (write(file, hosts, sizeof(hosts) - 1) < 0 || write(file, line, strlen(line)) < 0)
+        return -errno;
+    return 0;
+}
+
+int setup_user(struct init_context *ctx)
+{
+    char home[HOME_SIZE - 8], name[USER_SIZE - 8];
+    int r;
+
+    ctx->detail = ctx->job->user;
+    r = passwd_resolve(ctx->root, ctx->job->user, &ctx->uid, &ctx->gid, home, sizeof(home), name, sizeof(name));
+    if (r < 0)
+        return r;
+    small_copy(ctx->home_entry, "HOME=", sizeof(ctx->home_entry));
+    small_append(ctx->home_entry, home, sizeof(ctx->home_entry));
+    small_copy(ctx->user_entry, "USER=", sizeof(ctx->user_entry));
+    small_append(ctx->user_entry, name, sizeof(ctx->user_entry));
+    /* /dev/stdout and its like are opened anew by their user */
+    if (fchown(ctx->stdout_fd, ctx->uid, ctx->gid) < 0 || fchown(ctx->stderr_fd, ctx->uid, ctx->gid) < 0)
+        return -errno;
+    return 0;
+}
+
+/* Made when missing, and then its user's; an existing one is left as it is. */
+int setup_workdir(struct init_context *ctx)
+{
+    bool made = false;
+
+    ctx->detail = ctx->job->workdir;
+    ctx->workdir = mounts_make_dir(ctx, ctx->job->workdir, &made);
+    if (ctx->workdir < 0)
+        return ctx->workdir;
+    if (made && fchownat(ctx->workdir, "", ctx->uid, ctx->gid, AT_EMPTY_PATH) < 0)
+        return -errno;
+    return 0;
+}
+
+int setup_loopback(struct init_context *ctx)
+{
+    struct ifreq request = {.ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING};
+    cleanup_close int s = -EBADF;
+
+    if (ctx->job->network != JOBS_NETWORK_LOOPBACK)
+        return 0;
+    s = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    ctx->detail = "lo";
+    if (s < 0 || ioctl(s, SIOCSIFFLAGS, &request) < 0)
+        return -errno;
+    return 0;
+}

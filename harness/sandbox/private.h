@@ -1,0 +1,166 @@
+/* private to sandbox: what the slot prepares and PID 1 finds in its memory after the clone. */
+#pragma once
+
+#include "harness/sandbox/sandbox.h"
+
+#include <linux/filter.h>
+#include <sys/mount.h>
+
+/* ---- the set-up sequence: its steps in order; steps.c has the names ------------------------------------------------- */
+
+enum setup_step {
+    /* in the slot */
+    SETUP_ID_MAP_LAYERS,
+    SETUP_UPPER,
+    SETUP_DEVICES,
+    SETUP_INPUTS,
+    SETUP_PIPES,
+    SETUP_CLONE,
+    SETUP_ID_MAP,
+    /* in PID 1 */
+    SETUP_IDENTITY,
+    SETUP_SESSION,
+    SETUP_HOSTNAME,
+    SETUP_OVERLAY,
+    SETUP_INPUT_OVERLAYS,
+    SETUP_KERNEL_MOUNTS,
+    SETUP_PIVOT,
+    SETUP_DEV,
+    SETUP_PROC,
+    SETUP_PROC_MASKS,
+    SETUP_SYS,
+    SETUP_ATTACH_INPUTS,
+    SETUP_ETC,
+    SETUP_USER,
+    SETUP_WORKDIR,
+    SETUP_LOOPBACK,
+    /* in each command */
+    SETUP_STDIO,
+    SETUP_RESOURCE_LIMITS,
+    SETUP_PAYLOAD,
+    SETUP_CGROUP_NAMESPACE,
+    SETUP_CLOSE_FDS,
+    SETUP_BOUNDING_SET,
+    SETUP_IDS,
+    SETUP_CAPABILITIES,
+    SETUP_NO_NEW_PRIVS,
+    SETUP_CHDIR,
+    SETUP_SECCOMP,
+    SETUP_EXEC,
+    SETUP_STEP_COUNT,
+};
+
+/* ---- what goes over the control socket (SOCK_SEQPACKET, one struct a packet) ---------------------------------------- */
+
+struct init_report {
+    uint32_t kind; /* enum sandbox_event_kind */
+    uint32_t step; /* the job's step, or the enum setup_step that failed */
+    int32_t status;
+    int32_t errnum;
+    uint64_t at_ns;
+    char detail[168];
+};
+#define INIT_ORDER_GO 'g'   /* id maps are written; later: start the next step */
+
+/* ---- PID 1's world --------------------------------------------------------------------------------------------------- */
+
+#define INPUTS_MAX 32
+#define ENV_MAX 512
+#define HOME_SIZE 256
+#define USER_SIZE 64
+
+struct init_input {
+    const char *to;
+    int mount; /* detached mount of the host's path, id-mapped; attached below /in for an overlay */
+    int file;  /* a copy-on-write file instead: readable, copied into the root with this owner and mode */
+    uint32_t uid, gid;
+    mode_t mode;
+    bool directory;
+    bool cow;
+};
+
+struct init_context {
+    const struct jobs_job *job;
+    size_t n_lowers;
+    char lowerdir[1024]; /* "/lower/0/0:/lower/0/1" */
+    char upper[64];      /* "/upper/j7" */
+    struct init_input inputs[INPUTS_MAX];
+    size_t n_inputs;
+    int control;
+    int dev_mount;
+    int stdin_fd; /* -EBADF: /dev/null */
+    int stdout_fd;
+    int stderr_fd;
+    const int *enter;
+    size_t n_enter;
+    struct sock_fprog filter;
+    char **env; /* last two entries point at home_entry and user_entry */
+    char home_entry[HOME_SIZE];
+    char user_entry[USER_SIZE];
+    bool env_has_home, env_has_user;
+    int fault; /* enum setup_step to fail at, or -1 */
+
+    /* made on the way */
+    int root_mount;
+    int input_mount[INPUTS_MAX];
+    int proc_mount;
+    int sys_mount; /* -EBADF without a network namespace of its own: the kernel then allows no sysfs */
+    int pts_mount;
+    int shm_mount;
+    int mqueue_mount;
+    int empty_mount;
+    int root;      /* "/" after the pivot, O_PATH */
+    int workdir;
+    uint32_t uid;
+    uint32_t gid;
+    const char *detail; /* what the failing step was about; points to anything that lives on */
+};
+
+/* Runs as PID 1 and never returns. */
+_Noreturn void init_main(struct init_context *ctx);
+
+/* A step returns 0 or a negative errno, having set ctx->detail where that helps. */
+typedef int setup_fn(struct init_context *ctx);
+setup_fn setup_overlay, setup_input_overlays, setup_kernel_mounts, setup_pivot, setup_dev, setup_proc, setup_proc_masks,
+    setup_sys, setup_attach_inputs, setup_etc, setup_user, setup_workdir, setup_loopback;
+
+/* Runs in the forked command: sets itself up and executes step `index` of the job. Writes an init_report into `report_fd`
+ * (close-on-exec) when that fails, and exits. */
+_Noreturn void command_main(struct init_context *ctx, unsigned index, int report_fd);
+
+/* Opens `path` as a directory below the job's root, making what is missing; *ret_made tells whether the last part was made.
+ * Links in the root are followed within it, magic links never. */
+int mounts_make_dir(struct init_context *ctx, const char *path, bool *ret_made);
+
+/* The user of `spec` ("name", "uid", "uid:gid") from the root's passwd file; see passwd.c. */
+int passwd_resolve(int root, const char *spec, uint32_t *ret_uid, uint32_t *ret_gid, char *home, size_t home_size,
+                   char *name, size_t name_size);
+
+/* ---- small things usable between clone and exec ---------------------------------------------------------------------- */
+
+/* strlcpy/strlcat as everyone knows them. */
+size_t small_copy(char *to, const char *from, size_t size);
+size_t small_append(char *to, const char *from, size_t size);
+size_t small_append_number(char *to, uint64_t n, size_t size);
+int small_read_all(int fd, char *buf, size_t size); /* bytes, or -errno; -EFBIG when it does not fit */
+
+/* ---- the slot's side -------------------------------------------------------------------------------------------------- */
+
+struct upper;
+/* A file system of its own of exactly so many bytes and inodes (plus what set-up itself needs). */
+int upper_open(int store_dirfd, uint32_t id_base, uint64_t bytes, uint64_t inodes, struct upper **ret,
+               struct cupel_error *err);
+void upper_close(struct upper *u);
+int upper_mount_fd(const struct upper *u); /* borrowed; detached until moved */
+int upper_fd(const struct upper *u);       /* borrowed; its root directory */
+bool upper_holds(const struct upper *u, uint64_t bytes, uint64_t inodes);
+int upper_statistics(const struct upper *u, uint64_t *ret_used, uint64_t *ret_inodes, bool *ret_full,
+                     bool *ret_inodes_full);
+
+/* The /dev of one job, a detached tmpfs with its own nodes. */
+int devices_mount(uint32_t id_base, int *ret_mount);
+
+int filter_program(const struct sandbox_filter *filter, struct sock_fprog *ret);
+
+/* True when the tests asked for this step to fail (CUPEL_FAULT=name, only with CUPEL_FAULT_INJECTION). */
+int steps_fault(void); /* enum setup_step or -1 */

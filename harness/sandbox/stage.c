@@ -1,0 +1,288 @@
+/* stage: the minimal mount namespace a slot keeps. Its tree:
+ *
+ *   /            tmpfs, read-only in effect for jobs (owned by the host's root)
+ *   /proc /sys   of the host: the kernel lets a user namespace mount its own only where a fully visible one is in sight
+ *                (mount_too_revealing(), fs/namespace.c)
+ *   /lower/R/K   layer K of root R, id-mapped and read-only
+ *   /upper       the size-limited file system of upper.c
+ *   /in/N        where PID 1 attaches the host paths of its inputs
+ *   /empty /newroot
+ */
+#include "harness/sandbox/stage.h"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+/* A user namespace that exists only to carry the id mapping for mount_setattr(MOUNT_ATTR_IDMAP). */
+static int open_id_map(uint32_t id_base, int *ret_fd)
+{
+    char map[64], path[64];
+    int sync[2], r = 0;
+    pid_t pid;
+    int fd = -EBADF;
+
+    if (pipe2(sync, O_CLOEXEC) < 0)
+        return -errno;
+    pid = (pid_t)syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, NULL, NULL, NULL, NULL);
+    if (pid == 0) {
+        char byte;
+
+        (void)close(sync[1]);
+        _exit(read(sync[0], &byte, 1) < 0); /* until the parent closes its end */
+    }
+    if (pid < 0)
+        r = -errno;
+    if (r == 0) {
+        (void)snprintf(map, sizeof(map), "0 %u %u", id_base, SANDBOX_ID_COUNT);
+        (void)snprintf(path, sizeof(path), "/proc/%d/uid_map", (int)pid);
+        r = file_put_at(AT_FDCWD, path, map);
+    }
+    if (r == 0) {
+        (void)snprintf(path, sizeof(path), "/proc/%d/gid_map", (int)pid);
+        r = file_put_at(AT_FDCWD, path, map);
+    }
+    if (r == 0) {
+        (void)snprintf(path, sizeof(path), "/proc/%d/ns/user", (int)pid);
+        fd = open(path, O_RDONLY | O_CLOEXEC);
+        r = fd < 0 ? -errno : 0;
+    }
+    (void)close(sync[0]);
+    (void)close(sync[1]);
+    if (pid > 0)
+        while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+            ;
+    if (r == 0)
+        *ret_fd = fd;
+    return r;
+}
+
+int stage_clone_mapped(const struct sandbox_stage *s, int fd, uint64_t attributes, int *ret_mount)
+{
+    struct mount_attr attr = {
+        .attr_set = attributes | MOUNT_ATTR_IDMAP | MOUNT_ATTR_RDONLY | MOUNT_ATTR_NODEV,
+        .propagation = MS_PRIVATE,
+        .userns_fd = (uint64_t)(unsigned)s->id_map,
+    };
+    cleanup_close int mount = open_tree(fd, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+
+    if (mount < 0 || mount_setattr(mount, "", AT_EMPTY_PATH, &attr, sizeof(attr)) < 0)
+        return -errno;
+    *ret_mount = steal_fd(&mount);
+    return 0;
+}
+
+int stage_enter(struct sandbox_stage *s)
+{
+    return setns(s->stage_ns, CLONE_NEWNS) < 0 ? -errno : 0;
+}
+
+/* setns puts root and cwd at the namespace's own root; a caller that was in a chroot goes back to it. */
+int stage_leave(struct sandbox_stage *s)
+{
+    if (setns(s->host_ns, CLONE_NEWNS) < 0 || fchdir(s->host_root) < 0 || chroot(".") < 0 || fchdir(s->host_cwd) < 0)
+        return -errno;
+    return 0;
+}
+
+static int make_tmpfs(int *ret_mount)
+{
+    cleanup_close int fs = fsopen("tmpfs", FSOPEN_CLOEXEC), mount = -EBADF;
+
+    if (fs < 0 || fsconfig(fs, FSCONFIG_SET_STRING, "mode", "0755", 0) < 0 ||
+        fsconfig(fs, FSCONFIG_SET_STRING, "size", "1m", 0) < 0 || fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
+        return -errno;
+    mount = fsmount(fs, FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
+    if (mount < 0)
+        return -errno;
+    *ret_mount = steal_fd(&mount);
+    return 0;
+}
+
+static int make_directories(int dir)
+{
+    static const char *const names[] = {"proc", "sys", "lower", "upper", "in", "empty", "newroot"};
+
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+        if (mkdirat(dir, names[i], 0755) < 0)
+            return -errno;
+    for (int i = 0; i < INPUTS_MAX; i++) {
+        char name[16];
+
+        (void)snprintf(name, sizeof(name), "in/%d", i);
+        if (mkdirat(dir, name, 0755) < 0)
+            return -errno;
+    }
+    return 0;
+}
+
+static int attach(int mount, const char *path)
+{
+    return move_mount(mount, "", AT_FDCWD, path, MOVE_MOUNT_F_EMPTY_PATH) < 0 ? -errno : 0;
+}
+
+/* Makes the stage's namespace; afterwards the caller is inside it. The two comments are the only order that works. */
+static int build_namespace(struct sandbox_stage *s)
+{
+    cleanup_close int proc = -EBADF, sys = -EBADF;
+    int r;
+
+    proc = open_tree(AT_FDCWD, "/proc", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+    sys = open_tree(AT_FDCWD, "/sys", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+    if (proc < 0 || sys < 0 || unshare(CLONE_NEWNS) < 0)
+        return -errno;
+    /* private before anything is attached: nothing may travel back to the host */
+    if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+        return -errno;
+    r = attach(s->tmpfs, "/");
+    if (r < 0)
+        return r;
+    /* the old root ends up beneath the new one at the same place and is then let go (pivot_root(2), NOTES) */
+    if (fchdir(s->tmpfs) < 0 || syscall(SYS_pivot_root, ".", ".") < 0 || umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)
+        return -errno;
+    r = attach(proc, "/proc");
+    if (r < 0)
+        return r;
+    return attach(sys, "/sys");
+}
+
+int sandbox_stage_open(const struct sandbox_stage_config *config, struct sandbox_stage **ret_stage,
+                       struct cupel_error *err)
+{
+    struct sandbox_stage *s = xcalloc(1, sizeof(*s));
+    int r, back;
+
+    *s = (struct sandbox_stage){.store_dirfd = config->store_dirfd,
+                                .id_base = config->id_base,
+                                .filter = config->filter,
+                                .id_map = -EBADF,
+                                .host_ns = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC),
+                                .host_root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC),
+                                .host_cwd = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC),
+                                .stage_ns = -EBADF,
+                                .tmpfs = -EBADF,
+                                .fault = steps_fault()};
+    r = s->host_ns < 0 || s->host_root < 0 || s->host_cwd < 0 ? -errno : 0;
+    if (r == 0)
+        r = open_id_map(s->id_base, &s->id_map);
+    if (r == 0)
+        r = make_tmpfs(&s->tmpfs);
+    if (r == 0)
+        r = make_directories(s->tmpfs);
+    if (r == 0) {
+        r = build_namespace(s);
+        s->stage_ns = r == 0 ? open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC) : -EBADF;
+        back = stage_leave(s);
+        r = r == 0 && s->stage_ns < 0 ? -errno : r == 0 ? back : r;
+    }
+    if (r < 0) {
+        (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot make a mount namespace for the jobs");
+        cupel_error_hint(err, "cupel needs Linux 5.15 with user and mount namespaces, and the rights of root over them");
+        sandbox_stage_close(s);
+        return r;
+    }
+    *ret_stage = s;
+    return 0;
+}
+
+void sandbox_stage_close(struct sandbox_stage *s)
+{
+    int *const fds[] = {&s->id_map, &s->host_ns, &s->host_root, &s->host_cwd, &s->stage_ns, &s->tmpfs};
+
+    upper_close(s->upper);
+    for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
+        base_closep(fds[i]);
+    free(s->root_attached);
+    free(s);
+}
+
+static int attach_layers(struct sandbox_stage *s, size_t index, const int *mounts, size_t n)
+{
+    char name[48];
+    int r;
+
+    (void)snprintf(name, sizeof(name), "lower/%zu", index);
+    r = file_mkdir_p_at(s->tmpfs, name, 0755);
+    if (r == 0)
+        r = stage_enter(s);
+    for (size_t i = 0; r == 0 && i < n; i++) {
+        (void)snprintf(name, sizeof(name), "/lower/%zu/%zu", index, i);
+        r = mkdir(name, 0755) < 0 && errno != EEXIST ? -errno : attach(mounts[i], name);
+    }
+    return r < 0 ? (stage_leave(s), r) : stage_leave(s);
+}
+
+int stage_attach_root(struct sandbox_stage *s, size_t index, const int *layers, size_t n, struct cupel_error *err)
+{
+    int mounts[64];
+    size_t made = 0;
+    int r = 0;
+
+    if (index < s->n_roots && s->root_attached[index])
+        return 0;
+    if (index >= s->n_roots) {
+        s->root_attached = xrealloc(s->root_attached, (index + 1) * sizeof(bool));
+        memset(s->root_attached + s->n_roots, 0, (index + 1 - s->n_roots) * sizeof(bool));
+        s->n_roots = index + 1;
+    }
+    if (n > ARRAY_SIZE(mounts))
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, E2BIG, "the root has %zu layers", n);
+    for (; r == 0 && made < n; made++)
+        r = stage_clone_mapped(s, layers[made], MOUNT_ATTR_NOSUID, &mounts[made]);
+    if (r < 0) {
+        made--;
+        (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot id-map layer %zu of the root", made);
+        if (r == -EINVAL)
+            cupel_error_hint(err, "the file system that holds it does not take id-mapped mounts (overlayfs in a container, "
+                                  "NFS); put the store on ext4, xfs, btrfs or tmpfs with CUPEL_CACHE");
+    } else {
+        r = attach_layers(s, index, mounts, n);
+        if (r < 0)
+            (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot attach the layers of the root");
+    }
+    while (made > 0)
+        (void)close(mounts[--made]);
+    if (r == 0)
+        s->root_attached[index] = true;
+    return r;
+}
+
+void stage_drop_upper(struct sandbox_stage *s)
+{
+    if (s->upper == NULL)
+        return;
+    if (stage_enter(s) == 0)
+        (void)umount2("/upper", MNT_DETACH);
+    (void)stage_leave(s);
+    upper_close(s->upper);
+    s->upper = NULL;
+}
+
+int stage_attach_upper(struct sandbox_stage *s, uint64_t bytes, uint64_t inodes, struct cupel_error *err)
+{
+    struct upper *u;
+    int r, back;
+
+    if (upper_holds(s->upper, bytes, inodes))
+        return 0;
+    stage_drop_upper(s);
+    r = upper_open(s->store_dirfd, s->id_base, bytes, inodes, &u, err);
+    if (r < 0)
+        return r;
+    r = stage_enter(s);
+    if (r == 0)
+        r = attach(upper_mount_fd(u), "/upper");
+    back = stage_leave(s);
+    if (r == 0)
+        r = back;
+    if (r < 0) {
+        upper_close(u);
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot attach the job's disk");
+    }
+    s->upper = u;
+    return 0;
+}

@@ -1,0 +1,33 @@
+/* stage: private to sandbox; the slot's side of it. */
+#pragma once
+
+#include "harness/sandbox/private.h"
+
+#define STAGE_ROOTS_MAX 4096
+
+struct sandbox_stage {
+    int store_dirfd; /* borrowed */
+    uint32_t id_base;
+    const struct sandbox_filter *filter; /* borrowed */
+    int id_map;                          /* user namespace fd for id-mapped mounts */
+    int host_ns, host_root, host_cwd;
+    int stage_ns;
+    int tmpfs;           /* the stage's root directory */
+    struct upper *upper; /* NULL until the first job */
+    bool *root_attached; /* by root index */
+    size_t n_roots;
+    uint64_t serial;
+    int fault;
+};
+
+/* The slot lives in the host's mount namespace, where host paths and store fds mean something, and steps into the stage only
+ * to change it or to clone from it. Both return 0 or -errno. */
+int stage_enter(struct sandbox_stage *s);
+int stage_leave(struct sandbox_stage *s);
+/* Makes the root's lowers /lower/INDEX/K in the stage, once. */
+int stage_attach_root(struct sandbox_stage *s, size_t index, const int *layers, size_t n, struct cupel_error *err);
+/* Makes /upper of the stage a file system of this size. */
+int stage_attach_upper(struct sandbox_stage *s, uint64_t bytes, uint64_t inodes, struct cupel_error *err);
+void stage_drop_upper(struct sandbox_stage *s);
+/* A detached clone of what `fd` names (a file or directory), read-only and id-mapped into this stage's range. */
+int stage_clone_mapped(const struct sandbox_stage *s, int fd, uint64_t attributes, int *ret_mount);

@@ -1,0 +1,512 @@
+/* start: the slot's half of a job: prepare, clone, write the id maps, listen to PID 1, tear down. */
+#include "harness/sandbox/stage.h"
+
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+/* Bounds that hold where the job file names none: nothing a job writes is without a limit. */
+#define DEFAULT_DISK (UINT64_C(4) << 30)
+#define BYTES_PER_INODE UINT64_C(16384)
+#define MIN_DEFAULT_INODES UINT64_C(1024)
+
+static int step_error(struct cupel_error *err, enum setup_step step, int errnum, const char *detail)
+{
+    return cupel_error_set(err, CUPEL_ERROR_HARNESS, errnum, "set-up step '%s' failed%s%s", sandbox_step_name(step),
+                           detail != NULL ? " on " : "", detail != NULL ? detail : "");
+}
+
+/* Everything of one start that has to go away again when a later step fails. */
+struct start {
+    struct sandbox_stage *stage;
+    const struct sandbox_request *request;
+    struct sandbox_job job;
+    struct init_context *ctx;
+    int control_init; /* PID 1's end */
+    bool has_dir;
+};
+
+/* ---- disk ------------------------------------------------------------------------------------------------------------ */
+
+static void disk_limits(const struct jobs_limits *l, uint64_t *ret_bytes, uint64_t *ret_inodes)
+{
+    uint64_t bytes = jobs_limit_is_set(l, JOBS_LIMIT_DISK) ? l->value[JOBS_LIMIT_DISK] : DEFAULT_DISK;
+    uint64_t inodes = bytes / BYTES_PER_INODE;
+
+    if (inodes < MIN_DEFAULT_INODES)
+        inodes = MIN_DEFAULT_INODES;
+    if (jobs_limit_is_set(l, JOBS_LIMIT_INODES))
+        inodes = l->value[JOBS_LIMIT_INODES];
+    *ret_bytes = bytes;
+    *ret_inodes = inodes;
+}
+
+static int make_owned_dir(int dirfd, const char *path, mode_t mode, uint32_t id)
+{
+    if (mkdirat(dirfd, path, mode) < 0 || fchownat(dirfd, path, id, id, AT_SYMLINK_NOFOLLOW) < 0)
+        return -errno;
+    return 0;
+}
+
+/* An upper and a work directory for the root, and for each copy-on-write input. */
+static int make_job_dirs(struct start *s)
+{
+    int fd = upper_fd(s->stage->upper), r;
+    uint32_t id = s->stage->id_base;
+    char path[64];
+
+    (void)snprintf(s->job.dir, sizeof(s->job.dir), "j%llu", (unsigned long long)s->stage->serial++);
+    r = make_owned_dir(fd, s->job.dir, 0700, id);
+    if (r < 0)
+        return r;
+    s->has_dir = true;
+    for (int i = -1; r == 0 && i < (int)s->request->job->n_inputs; i++) {
+        char tail[16] = "";
+
+        if (i >= 0 && s->request->job->inputs[i].mode != JOBS_INPUT_COW)
+            continue;
+        if (i >= 0)
+            (void)snprintf(tail, sizeof(tail), "%d", i);
+        (void)snprintf(path, sizeof(path), "%s/u%s", s->job.dir, tail);
+        r = make_owned_dir(fd, path, 0755, id);
+        if (r < 0)
+            break;
+        (void)snprintf(path, sizeof(path), "%s/w%s", s->job.dir, tail);
+        r = make_owned_dir(fd, path, 0700, id);
+    }
+    return r;
+}
+
+static int start_disk(struct start *s, struct cupel_error *err)
+{
+    uint64_t bytes, inodes;
+    bool full, inodes_full;
+    int r;
+
+    if (s->stage->fault == SETUP_ID_MAP_LAYERS)
+        return step_error(err, SETUP_ID_MAP_LAYERS, EIO, "an injected fault");
+    r = stage_attach_root(s->stage, s->request->root, s->request->layers, s->request->n_layers, err);
+    if (r < 0) {
+        cupel_error_prefix(err, "set-up step '%s' failed", sandbox_step_name(SETUP_ID_MAP_LAYERS));
+        return r;
+    }
+    if (s->stage->fault == SETUP_UPPER)
+        return step_error(err, SETUP_UPPER, EIO, "an injected fault");
+    disk_limits(&s->request->job->limits, &bytes, &inodes);
+    r = stage_attach_upper(s->stage, bytes, inodes, err);
+    if (r < 0) {
+        cupel_error_prefix(err, "set-up step '%s' failed", sandbox_step_name(SETUP_UPPER));
+        return r;
+    }
+    r = upper_statistics(s->stage->upper, &s->job.disk_before, &s->job.inodes_before, &full, &inodes_full);
+    if (r == 0)
+        r = make_job_dirs(s);
+    return r < 0 ? step_error(err, SETUP_UPPER, r, "the job's directories") : 0;
+}
+
+/* ---- inputs, stdin, pipes, environment ------------------------------------------------------------------------------- */
+
+/* Owners beyond the mapped range become the job's root. */
+static uint32_t mapped_id(uint32_t id)
+{
+    return id < SANDBOX_ID_COUNT ? id : 0;
+}
+
+static int open_input(struct start *s, const struct jobs_input *in, struct init_input *to)
+{
+    cleanup_close int fd = open(in->from, O_PATH | O_CLOEXEC);
+    struct stat st;
+
+    if (fd < 0 || fstat(fd, &st) < 0)
+        return -errno;
+    if (!S_ISDIR(st.st_mode) && !S_ISREG(st.st_mode))
+        return -EINVAL;
+    *to = (struct init_input){.to = in->to,
+                              .mount = -EBADF,
+                              .file = -EBADF,
+                              .uid = mapped_id(st.st_uid),
+                              .gid = mapped_id(st.st_gid),
+                              .mode = st.st_mode & 07777,
+                              .directory = S_ISDIR(st.st_mode),
+                              .cow = in->mode == JOBS_INPUT_COW};
+    if (to->directory || !to->cow)
+        return stage_clone_mapped(s->stage, fd, MOUNT_ATTR_NOSUID, &to->mount);
+    to->file = open(in->from, O_RDONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+    return to->file < 0 ? -errno : 0;
+}
+
+static int open_inputs(struct start *s, struct cupel_error *err)
+{
+    const struct jobs_job *job = s->request->job;
+
+    if (job->n_inputs > INPUTS_MAX)
+        return step_error(err, SETUP_INPUTS, E2BIG, "more than 32 inputs");
+    for (size_t i = 0; i < job->n_inputs; i++) {
+        int r = open_input(s, &job->inputs[i], &s->ctx->inputs[i]);
+
+        if (r < 0)
+            return step_error(err, SETUP_INPUTS, r, job->inputs[i].from);
+        s->ctx->n_inputs = i + 1;
+    }
+    return s->stage->fault == SETUP_INPUTS ? step_error(err, SETUP_INPUTS, EIO, "an injected fault") : 0;
+}
+
+/* Standard input as a sealed memory file: a job can neither write into a host file through it nor leave a lock on one. */
+static int make_stdin(const char *data, size_t len, int *ret_fd)
+{
+    cleanup_close int fd = memfd_create("stdin", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    int r;
+
+    if (fd < 0)
+        return -errno;
+    r = file_write_all(fd, data, len);
+    if (r < 0)
+        return r;
+    if (lseek(fd, 0, SEEK_SET) < 0 ||
+        fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) < 0)
+        return -errno;
+    *ret_fd = steal_fd(&fd);
+    return 0;
+}
+
+/* Pipes belong to the job's root, so that it may open /dev/stdout; PID 1 hands them on to the job's user. */
+static int make_pipe(uint32_t id, int *ret_read, int *ret_write)
+{
+    int ends[2];
+
+    if (pipe2(ends, O_CLOEXEC) < 0)
+        return -errno;
+    *ret_read = ends[0];
+    *ret_write = ends[1];
+    if (fchown(ends[1], id, id) < 0 || fcntl(ends[0], F_SETFL, O_NONBLOCK) < 0)
+        return -errno;
+    (void)fcntl(ends[0], F_SETPIPE_SZ, 256 * 1024); /* fewer wake-ups; a refusal costs nothing but those */
+    return 0;
+}
+
+static int make_pipes(struct start *s, struct cupel_error *err)
+{
+    int pair[2], r = s->stage->fault == SETUP_PIPES ? -EIO : 0;
+
+    if (r == 0)
+        r = make_pipe(s->stage->id_base, &s->job.out, &s->ctx->stdout_fd);
+    if (r == 0)
+        r = make_pipe(s->stage->id_base, &s->job.err, &s->ctx->stderr_fd);
+    if (r == 0 && s->request->stdin_data != NULL)
+        r = make_stdin(s->request->stdin_data, s->request->stdin_len, &s->ctx->stdin_fd);
+    if (r == 0 && socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+        r = -errno;
+    if (r < 0)
+        return step_error(err, SETUP_PIPES, r, NULL);
+    s->job.control = pair[0];
+    s->control_init = s->ctx->control = pair[1];
+    return 0;
+}
+
+static bool env_has(const char *const *env, const char *name_and_equals)
+{
+    for (; *env != NULL; env++)
+        if (str_starts(*env, name_and_equals))
+            return true;
+    return false;
+}
+
+/* The two last entries are written by PID 1, which alone knows the root's passwd file. */
+static void make_env(struct init_context *ctx, const char *const *env)
+{
+    size_t n = 0;
+
+    while (env[n] != NULL)
+        n++;
+    ctx->env = xcalloc(n + 3, sizeof(char *));
+    memcpy(ctx->env, env, n * sizeof(char *));
+    ctx->env_has_home = env_has(env, "HOME=");
+    ctx->env_has_user = env_has(env, "USER=");
+    if (!ctx->env_has_home)
+        ctx->env[n++] = ctx->home_entry;
+    if (!ctx->env_has_user)
+        ctx->env[n++] = ctx->user_entry;
+}
+
+static int make_lowerdir(struct start *s, struct cupel_error *err)
+{
+    char *p = s->ctx->lowerdir;
+    size_t size = sizeof(s->ctx->lowerdir), used = 0;
+
+    for (size_t i = 0; i < s->request->n_layers; i++) {
+        int n = snprintf(p + used, size - used, "%s/lower/%zu/%zu", i == 0 ? "" : ":", s->request->root, i);
+
+        if (n < 0 || (size_t)n >= size - used)
+            return step_error(err, SETUP_OVERLAY, E2BIG, "the list of layers");
+        used += (size_t)n;
+    }
+    (void)snprintf(s->ctx->upper, sizeof(s->ctx->upper), "/upper/%s", s->job.dir);
+    return 0;
+}
+
+static void init_context(struct start *s, struct init_context *ctx)
+{
+    *ctx = (struct init_context){
+        .job = s->request->job,
+        .n_lowers = s->request->n_layers,
+        .control = -EBADF,
+        .dev_mount = -EBADF,
+        .stdin_fd = -EBADF,
+        .stdout_fd = -EBADF,
+        .stderr_fd = -EBADF,
+        .enter = s->request->enter,
+        .n_enter = s->request->n_enter,
+        .fault = s->stage->fault,
+        .root_mount = -EBADF,
+        .proc_mount = -EBADF,
+        .sys_mount = -EBADF,
+        .pts_mount = -EBADF,
+        .shm_mount = -EBADF,
+        .mqueue_mount = -EBADF,
+        .empty_mount = -EBADF,
+        .root = -EBADF,
+        .workdir = -EBADF,
+    };
+    for (int i = 0; i < INPUTS_MAX; i++)
+        ctx->input_mount[i] = -EBADF;
+}
+
+/* ---- clone ------------------------------------------------------------------------------------------------------------ */
+
+static uint64_t clone_flags(const struct jobs_job *job)
+{
+    uint64_t flags = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWCGROUP | CLONE_NEWTIME;
+
+    return job->network == JOBS_NETWORK_HOST ? flags : flags | CLONE_NEWNET;
+}
+
+static int clone_init(struct start *s, struct cupel_error *err)
+{
+    struct clone_args args = {
+        .flags = clone_flags(s->request->job) | CLONE_PIDFD,
+        .pidfd = (uint64_t)(uintptr_t)&s->job.pidfd,
+        .exit_signal = SIGCHLD,
+    };
+    long pid = -1;
+    int r = s->stage->fault == SETUP_CLONE ? -EIO : stage_enter(s->stage), back;
+
+    if (r < 0)
+        return step_error(err, SETUP_CLONE, r, NULL);
+    pid = syscall(SYS_clone3, &args, sizeof(args));
+    if (pid == 0)
+        init_main(s->ctx);
+    r = pid < 0 ? -errno : 0;
+    back = stage_leave(s->stage);
+    if (pid > 0)
+        s->job.pid = (pid_t)pid;
+    if (r == 0 && back < 0)
+        r = back;
+    if (r < 0) {
+        (void)step_error(err, SETUP_CLONE, r, NULL);
+        if (r == -EPERM || r == -ENOSPC)
+            cupel_error_hint(err, "user namespaces may be off or used up: see /proc/sys/user/max_user_namespaces");
+    }
+    return r;
+}
+
+static int write_id_maps(struct start *s, struct cupel_error *err)
+{
+    static const char *const files[] = {"uid_map", "gid_map"};
+    char path[64], map[64];
+
+    (void)snprintf(map, sizeof(map), "0 %u %u", s->stage->id_base, SANDBOX_ID_COUNT);
+    for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+        int r;
+
+        (void)snprintf(path, sizeof(path), "/proc/%d/%s", (int)s->job.pid, files[i]);
+        r = s->stage->fault == SETUP_ID_MAP ? -EIO : file_put_at(AT_FDCWD, path, map);
+        if (r < 0)
+            return step_error(err, SETUP_ID_MAP, r, path);
+    }
+    if (s->request->job->artifacts.patterns != NULL) {
+        (void)snprintf(path, sizeof(path), "/proc/%d/ns/mnt", (int)s->job.pid);
+        s->job.mount_ns = open(path, O_RDONLY | O_CLOEXEC);
+        if (s->job.mount_ns < 0)
+            return step_error(err, SETUP_ID_MAP, errno, path);
+    }
+    sandbox_continue(&s->job);
+    return 0;
+}
+
+static void close_context(struct init_context *ctx)
+{
+    int *const fds[] = {&ctx->control, &ctx->dev_mount, &ctx->stdin_fd, &ctx->stdout_fd, &ctx->stderr_fd};
+
+    for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
+        base_closep(fds[i]);
+    for (size_t i = 0; i < ctx->n_inputs; i++)
+        base_closep(&ctx->inputs[i].mount), base_closep(&ctx->inputs[i].file);
+    free(ctx->env);
+}
+
+static int start_steps(struct start *s, struct cupel_error *err)
+{
+    int r = start_disk(s, err);
+
+    if (r == 0)
+        r = make_lowerdir(s, err);
+    if (r == 0) {
+        r = s->stage->fault == SETUP_DEVICES ? -EIO : devices_mount(s->stage->id_base, &s->ctx->dev_mount);
+        if (r < 0)
+            return step_error(err, SETUP_DEVICES, r, "/dev");
+    }
+    if (r == 0)
+        r = open_inputs(s, err);
+    if (r == 0)
+        r = make_pipes(s, err);
+    if (r == 0)
+        r = filter_program(s->stage->filter, &s->ctx->filter);
+    if (r == 0)
+        r = clone_init(s, err);
+    if (r == 0)
+        r = write_id_maps(s, err);
+    return r;
+}
+
+int sandbox_start(struct sandbox_stage *stage, const struct sandbox_request *request, struct sandbox_job *ret_job,
+                  struct cupel_error *err)
+{
+    struct init_context ctx;
+    struct start s = {.stage = stage, .request = request, .job = SANDBOX_JOB_INIT, .ctx = &ctx, .control_init = -EBADF};
+    int r;
+
+    init_context(&s, &ctx);
+    make_env(&ctx, request->env);
+    r = start_steps(&s, err);
+    close_context(&ctx);
+    if (r < 0) {
+        struct cupel_error ignored;
+
+        if (s.job.pid > 0) {
+            sandbox_kill(&s.job);
+            sandbox_reap(&s.job);
+        }
+        if (!s.has_dir)
+            s.job.dir[0] = '\0';
+        (void)sandbox_finish(stage, &s.job, &ignored); /* the first error is the one to tell */
+        return r;
+    }
+    *ret_job = s.job;
+    return 0;
+}
+
+/* ---- a running job ------------------------------------------------------------------------------------------------------ */
+
+int sandbox_receive(struct sandbox_job *job, struct sandbox_event *ret_event)
+{
+    struct init_report report;
+    ssize_t n;
+
+    do
+        n = recv(job->control, &report, sizeof(report), MSG_DONTWAIT);
+    while (n < 0 && errno == EINTR);
+    if (n < 0 && errno == EAGAIN)
+        return 0;
+    if (n != (ssize_t)sizeof(report)) { /* end of file, or a socket error that means the same */
+        *ret_event = (struct sandbox_event){.kind = SANDBOX_GONE};
+        return 1;
+    }
+    *ret_event = (struct sandbox_event){.kind = (enum sandbox_event_kind)report.kind,
+                                        .step = report.step,
+                                        .status = report.status,
+                                        .errnum = report.errnum,
+                                        .at_ns = report.at_ns};
+    if (report.kind == SANDBOX_SETUP_FAILED)
+        ret_event->what = sandbox_step_name(report.step);
+    memcpy(ret_event->detail, report.detail, sizeof(report.detail));
+    ret_event->detail[sizeof(ret_event->detail) - 1] = '\0';
+    return 1;
+}
+
+void sandbox_continue(struct sandbox_job *job)
+{
+    const char order = INIT_ORDER_GO;
+
+    /* a failure means that PID 1 is gone, which its pidfd tells */
+    (void)send(job->control, &order, 1, MSG_NOSIGNAL);
+}
+
+void sandbox_terminate(struct sandbox_job *job)
+{
+    (void)syscall(SYS_pidfd_send_signal, job->pidfd, SIGTERM, NULL, 0);
+}
+
+void sandbox_kill(struct sandbox_job *job)
+{
+    (void)syscall(SYS_pidfd_send_signal, job->pidfd, SIGKILL, NULL, 0);
+}
+
+void sandbox_reap(struct sandbox_job *job)
+{
+    if (job->pid <= 0)
+        return;
+    while (waitpid(job->pid, NULL, 0) < 0 && errno == EINTR)
+        ;
+    job->pid = -1;
+}
+
+int sandbox_disk_usage(const struct sandbox_stage *stage, const struct sandbox_job *job, struct sandbox_disk *ret_disk)
+{
+    uint64_t used, inodes;
+    int r = upper_statistics(stage->upper, &used, &inodes, &ret_disk->bytes_full, &ret_disk->inodes_full);
+
+    if (r < 0)
+        return r;
+    ret_disk->bytes = used > job->disk_before ? used - job->disk_before : 0;
+    ret_disk->inodes = inodes > job->inodes_before ? inodes - job->inodes_before : 0;
+    return 0;
+}
+
+int sandbox_open_root(struct sandbox_stage *stage, const struct sandbox_job *job)
+{
+    int fd, r;
+
+    if (setns(job->mount_ns, CLONE_NEWNS) < 0)
+        return -errno;
+    fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    r = fd < 0 ? -errno : 0;
+    if (stage_leave(stage) < 0 && r == 0)
+        r = -errno;
+    return r < 0 ? r : fd;
+}
+
+/* Emptying a directory of very many files takes longer than making a new file system. */
+#define MANY_INODES 5000
+
+int sandbox_finish(struct sandbox_stage *stage, struct sandbox_job *job, struct cupel_error *err)
+{
+    int *const fds[] = {&job->pidfd, &job->control, &job->out, &job->err, &job->mount_ns};
+    struct sandbox_disk disk = {0};
+    int r = 0;
+
+    for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
+        base_closep(fds[i]);
+        *fds[i] = -EBADF;
+    }
+    if (job->dir[0] == '\0' || stage->upper == NULL)
+        return 0;
+    if (sandbox_disk_usage(stage, job, &disk) == 0 && disk.inodes > MANY_INODES) {
+        stage_drop_upper(stage);
+    } else {
+        r = file_remove_tree_at(upper_fd(stage->upper), job->dir);
+        if (r < 0) { /* whatever it was that would not go away, it goes with its file system */
+            stage_drop_upper(stage);
+            r = 0;
+        }
+    }
+    job->dir[0] = '\0';
+    (void)err;
+    return r;
+}

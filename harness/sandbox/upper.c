@@ -1,0 +1,229 @@
+/* upper: the file system that a slot's jobs write into, of exactly the size and inode count that the job's limits say. It is
+ * an ext4 file system in a loop device over an unlinked sparse file: on disk, so that what a job writes does not count
+ * against its memory limit, and gone with the last process that holds it, however that one dies. It is kept from job to job
+ * as long as the limits stay the same; each job gets a directory of its own on it.
+ *
+ * Exactness: mke2fs rounds sizes and inode counts up to its own units; the surplus is taken away again by files of ours. */
+#include "harness/sandbox/private.h"
+
+#include <fcntl.h>
+#include <linux/loop.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/wait.h>
+
+#define BLOCK UINT64_C(4096)
+/* What set-up itself makes for a job (its directory, overlay work directories, mount points), on top of the job's own. */
+#define OWN_BYTES (64 * BLOCK)
+#define OWN_INODES 64
+
+struct upper {
+    uint64_t bytes;
+    uint64_t inodes;
+    int mount; /* from fsmount; names the mount also after it was attached */
+    int fd;    /* readable directory fd of its root */
+};
+
+static int run_mke2fs(int image, uint64_t bytes, uint64_t inodes, struct cupel_error *err)
+{
+    char path[32], count[32], blocks[32];
+    char *argv[] = {"mke2fs", "-q", "-F", "-t", "ext4", "-b", "4096", "-I", "256", "-m", "0", "-N", count, "-O",
+                    "^has_journal,^resize_inode,^metadata_csum", "-E", "lazy_itable_init=1,nodiscard,root_owner=0:0",
+                    path, blocks, NULL};
+    static char *const environment[] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C", "MKE2FS_CONFIG=/dev/null", NULL};
+    int status = 0;
+    pid_t pid;
+
+    (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", image);
+    (void)snprintf(count, sizeof(count), "%llu", (unsigned long long)inodes);
+    (void)snprintf(blocks, sizeof(blocks), "%llu", (unsigned long long)(bytes / BLOCK));
+    pid = fork();
+    if (pid < 0)
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot start mke2fs");
+    if (pid == 0) {
+        int null = open("/dev/null", O_RDWR);
+
+        if (null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 || fcntl(image, F_SETFD, 0) < 0)
+            _exit(126);
+        (void)execvpe("mke2fs", argv, environment);
+        _exit(127);
+    }
+    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+        ;
+    if (status == 0)
+        return 0;
+    (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, 0, "mke2fs failed (wait status 0x%x) making a file system of %llu bytes",
+                          (unsigned)status, (unsigned long long)bytes);
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
+        cupel_error_hint(err, "install the package e2fsprogs");
+    return -EIO;
+}
+
+/* Attaches the image to a free loop device that lets go of it by itself. *ret_number is only good while the fd is open. */
+static int attach_loop(int image, int *ret_loop, char *path, size_t path_size)
+{
+    cleanup_close int control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
+
+    if (control < 0)
+        return -errno;
+    for (int tries = 0; tries < 64; tries++) {
+        struct loop_config config = {
+            .fd = (uint32_t)image,
+            .block_size = BLOCK,
+            .info = {.lo_flags = LO_FLAGS_AUTOCLEAR | LO_FLAGS_DIRECT_IO},
+        };
+        cleanup_close int loop = -EBADF;
+        int number = ioctl(control, LOOP_CTL_GET_FREE);
+
+        if (number < 0)
+            return -errno;
+        (void)snprintf(path, path_size, "/dev/loop%d", number);
+        loop = open(path, O_RDWR | O_CLOEXEC);
+        if (loop < 0)
+            return -errno;
+        if (ioctl(loop, LOOP_CONFIGURE, &config) == 0) {
+            *ret_loop = steal_fd(&loop);
+            return 0;
+        }
+        if (errno == EINVAL) { /* no direct I/O on this disk */
+            config.info.lo_flags = LO_FLAGS_AUTOCLEAR;
+            if (ioctl(loop, LOOP_CONFIGURE, &config) == 0) {
+                *ret_loop = steal_fd(&loop);
+                return 0;
+            }
+        }
+        if (errno != EBUSY) /* somebody else took it: try the next */
+            return -errno;
+    }
+    return -EBUSY;
+}
+
+static int mount_image(int image, struct cupel_error *err)
+{
+    cleanup_close int loop = -EBADF, fs = -EBADF;
+    char path[32] = "/dev/loop-control";
+    int mount, r = attach_loop(image, &loop, path, sizeof(path));
+
+    if (r < 0) {
+        (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot attach the job's disk to a loop device (%s)", path);
+        cupel_error_hint(err, "load the kernel's loop module (modprobe loop); in a container, give it the loop devices");
+        return r;
+    }
+    fs = fsopen("ext4", FSOPEN_CLOEXEC);
+    /* noinit_itable: no kernel thread that writes inode tables nobody will read; discard: freed blocks leave the image */
+    if (fs < 0 || fsconfig(fs, FSCONFIG_SET_STRING, "source", path, 0) < 0 ||
+        fsconfig(fs, FSCONFIG_SET_FLAG, "noinit_itable", NULL, 0) < 0 ||
+        fsconfig(fs, FSCONFIG_SET_FLAG, "nobarrier", NULL, 0) < 0 ||
+        fsconfig(fs, FSCONFIG_SET_FLAG, "discard", NULL, 0) < 0 || fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot mount the job's disk (ext4 on %s)", path);
+    mount = fsmount(fs, FSMOUNT_CLOEXEC, MOUNT_ATTR_NODEV | MOUNT_ATTR_NOATIME);
+    if (mount < 0)
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot mount the job's disk (fsmount)");
+    return mount;
+}
+
+/* Takes away what mke2fs gave beyond the limits. */
+static int take_surplus(struct upper *u, struct cupel_error *err)
+{
+    struct statfs fs;
+    uint64_t wanted_inodes = u->inodes + OWN_INODES, wanted = u->bytes + OWN_BYTES;
+    cleanup_close int dir = -EBADF, pad = -EBADF;
+
+    (void)unlinkat(u->fd, "lost+found", AT_REMOVEDIR);
+    if (mkdirat(u->fd, "surplus", 0700) < 0)
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot prepare the job's disk");
+    dir = openat(u->fd, "surplus", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (dir < 0 || fstatfs(u->fd, &fs) < 0)
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot prepare the job's disk");
+    for (uint64_t i = wanted_inodes + 1; i < fs.f_ffree; i++) {
+        char name[24];
+
+        (void)snprintf(name, sizeof(name), "%llu", (unsigned long long)i);
+        if (mknodat(dir, name, S_IFREG, 0) < 0)
+            return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot prepare the job's disk");
+    }
+    pad = openat(dir, "blocks", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    if (pad < 0 || fstatfs(u->fd, &fs) < 0)
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot prepare the job's disk");
+    if (fs.f_bavail * BLOCK > wanted && fallocate(pad, 0, 0, (off_t)(fs.f_bavail * BLOCK - wanted)) < 0)
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot prepare the job's disk");
+    return 0;
+}
+
+int upper_open(int store_dirfd, uint32_t id_base, uint64_t bytes, uint64_t inodes, struct upper **ret,
+               struct cupel_error *err)
+{
+    cleanup_close int image = openat(store_dirfd, ".", O_RDWR | O_TMPFILE | O_CLOEXEC, 0600);
+    struct upper *u = xcalloc(1, sizeof(*u));
+    uint64_t total, count = inodes + OWN_INODES + 16;
+    int r;
+
+    (void)id_base;
+    *u = (struct upper){.bytes = bytes, .inodes = inodes, .mount = -EBADF, .fd = -EBADF};
+    /* the limit, the inode tables, bitmaps and group descriptors (one part in 64), and a floor for the fixed ones */
+    total = (bytes + OWN_BYTES + count * 256 + bytes / 64 + 256 * BLOCK + BLOCK - 1) / BLOCK * BLOCK;
+    if (image < 0) {
+        r = cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot make the job's disk in the store");
+    } else if (ftruncate(image, (off_t)total) < 0) {
+        r = cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot make a disk of %llu bytes in the store",
+                            (unsigned long long)total);
+    } else {
+        r = run_mke2fs(image, total, count, err);
+        if (r == 0)
+            r = u->mount = mount_image(image, err);
+        if (r >= 0) {
+            u->fd = openat(u->mount, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+            r = u->fd < 0 ? cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot open the job's disk")
+                          : take_surplus(u, err);
+        }
+    }
+    if (r < 0) {
+        upper_close(u);
+        return r;
+    }
+    *ret = u;
+    return 0;
+}
+
+void upper_close(struct upper *u)
+{
+    if (u == NULL)
+        return;
+    base_closep(&u->fd);
+    base_closep(&u->mount);
+    free(u);
+}
+
+int upper_mount_fd(const struct upper *u)
+{
+    return u->mount;
+}
+
+int upper_fd(const struct upper *u)
+{
+    return u->fd;
+}
+
+bool upper_holds(const struct upper *u, uint64_t bytes, uint64_t inodes)
+{
+    return u != NULL && u->bytes == bytes && u->inodes == inodes;
+}
+
+int upper_statistics(const struct upper *u, uint64_t *ret_used, uint64_t *ret_inodes, bool *ret_full,
+                     bool *ret_inodes_full)
+{
+    struct statfs fs;
+
+    if (fstatfs(u->fd, &fs) < 0)
+        return -errno;
+    *ret_used = (uint64_t)(fs.f_blocks - fs.f_bfree) * BLOCK;
+    *ret_inodes = (uint64_t)(fs.f_files - fs.f_ffree);
+    /* a writer may stop a little short of the last block: metadata of a file also takes some */
+    *ret_full = fs.f_bavail < 4;
+    *ret_inodes_full = fs.f_ffree < 1;
+    return 0;
+}
