@@ -1,0 +1,110 @@
+#!/usr/bin/env bash
+# Artifacts: regular files beneath the job's root, copied out following no link.
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
+
+echo secret >host-secret
+chmod 600 host-secret
+job_file artifacts.yaml <<YAML
+cupel: 1
+defaults: {limits: {wall: 30s, disk: 64M}}
+jobs:
+  plain:
+    run: |
+      mkdir -p dist/deep
+      echo one >dist/one.txt
+      echo two >dist/two.txt
+      echo three >dist/deep/three.txt
+      echo no >dist/no.log
+      printf '#!/bin/sh\n' >tool && chmod 755 tool
+      chmod 000 dist/two.txt
+    artifacts: ["/work/dist/*.txt", /work/tool]
+  directory:
+    run: mkdir -p d/e && echo 1 >d/a && echo 2 >d/e/b
+    artifacts: [/work/d]
+  nothing:
+    run: echo
+    artifacts: ["/work/nosuch*"]
+  hostile:
+    run: |
+      mkdir out
+      ln -s $T/host-secret out/abs
+      ln -s ../../../../../../../../..$T/host-secret out/rel
+      ln -s /etc out/etc
+      ln -s /proc/self/root out/root
+      mkfifo out/fifo
+      python3 -c 'import socket; socket.socket(socket.AF_UNIX).bind("out/socket")' 2>/dev/null || :
+      mknod out/null c 1 3 2>/dev/null || :
+      echo fine >out/fine
+      ln out/fine out/fine-hard
+      ln -s /etc linked
+      echo x >"out/-rf"
+      echo x >"out/\$(printf 'new\\nline')"
+    artifacts: ["/work/out/*", /work/linked/passwd, /work/../etc/hostname]
+  only-on-failure:
+    run: echo x >a; exit 0
+    artifacts: {paths: [/work/a], when: failure}
+  on-failure:
+    run: echo x >a; exit 1
+    artifacts: {paths: [/work/a], when: failure}
+  only-on-success:
+    run: echo x >a; exit 1
+    artifacts: {paths: [/work/a], when: success}
+  too-big:
+    run: head -c 2000000 /dev/zero >big; echo small >small
+    artifacts: {paths: [/work/big], max: 1M}
+  sparse:
+    run: truncate -s 40M sparse; echo end >>sparse
+    artifacts: [/work/sparse]
+YAML
+cupel_run artifacts.yaml
+a=out/artifacts
+
+# Where an artifact came to lie: by its name, wherever below the job's directory.
+artifact() {
+    find "$a/$1" -name "$2" 2>/dev/null
+}
+
+it "globs are collected, as their owner reads them, whatever their mode"
+expect_verdict plain passed
+expect_equal "$(cat "$(artifact plain one.txt)" "$(artifact plain two.txt)" | tr '\n' ' ')" "one two "
+expect_equal "$(artifact plain no.log)$(artifact plain three.txt)" ""
+expect [ -x "$(artifact plain tool)" ]
+
+it "no set-id bit, device or foreign owner comes out"
+expect_equal "$(find "$a" ! -user 0 -o -perm /6000 -o -type b -o -type c -o -type p -o -type s)" ""
+
+it "a directory is collected with what is in it"
+expect_equal "$(cat "$(artifact directory a)" "$(artifact directory b)" | tr '\n' ' ')" "1 2 "
+
+it "what matched nothing is said"
+expect_result nothing '(.verdict == "passed") and ((.notes // []) | tostring | contains("nosuch"))'
+
+it "links are not followed, fifos and devices are not opened"
+expect_verdict hostile passed
+expect_equal "$(grep -rl secret "$a" 2>/dev/null)" ""
+expect_equal "$(grep -rl 'root:x:0' "$a" 2>/dev/null)" ""
+expect_equal "$(find "$a" -type l)" ""
+expect_equal "$(cat "$(artifact hostile fine)")" fine
+
+it "when: failure and success"
+expect_equal "$(artifact only-on-failure a)" ""
+expect_equal "$(cat "$(artifact on-failure a)")" x
+expect_equal "$(artifact only-on-success a)" ""
+
+it "max is held, and said"
+expect_equal "$(artifact too-big big)" ""
+expect_result too-big '(.notes // []) | tostring | contains("max")'
+
+it "a sparse file comes out whole and does not fill the disk"
+expect_equal "$(stat -c %s "$(artifact sparse sparse)")" 41943044
+expect_result plain '(.artifacts | length) == 3'
+
+it "another run empties what an earlier one left"
+sed -i 's/echo one >dist.one.txt/:/' artifacts.yaml
+run_cupel run --out out artifacts.yaml --only plain
+expect_equal "$(artifact plain one.txt)" ""
+expect_junit_valid
+expect_clean
+
+all_done

@@ -1,0 +1,295 @@
+# shellcheck shell=bash
+# What every end-to-end test stands on: a directory and cgroups of its own, the program run with its output kept, and
+# expectations that say what they saw. Sourced by each test; it contains no test itself.
+#
+#   it "NAME"            starts a test case; it ends with the next `it` or with the script
+#   expect...            any of them failing fails the case; a case without one fails as well
+#   skip_it "REASON"     the case (and what is expected in it) does not count: it is reported as skipped, with its reason
+#   all_done             the last line of every script
+#
+# The protocol towards tests/run: lines `ok - NAME`, `not ok - NAME`, `skip - NAME: REASON`.
+set -u
+
+: "${CUPEL:?CUPEL must name the program under test}"
+e2e=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
+top=$(cd -- "$e2e/../.." && pwd)
+
+if ((EUID != 0)); then
+    printf 'skip - %s: needs root\n' "$(basename -- "$0" .sh)"
+    exit 0
+fi
+
+# ---- a place of its own: not below /tmp, which may be a tmpfs and is not what users have ------------------------------
+T=$(mktemp -d "${CUPEL_TEST_DIR:-/var/tmp}/cupel-e2e.XXXXXX")
+cd -- "$T" || exit 1
+export XDG_CACHE_HOME=$T/cache
+unset NO_COLOR CUPEL_FAULT
+
+# Cgroups of our own beneath the caller's, so that whatever stays behind is ours for certain. v1 only: on v2 a group with
+# processes can have no children with controllers, so there the program's own groups are told by their name.
+own_groups=()
+enter_own_groups() {
+    local line controllers path mount dir
+    while IFS= read -r line; do
+        IFS=: read -r _ controllers path <<<"$line"
+        case $controllers in
+        '' | name=* | cpuset) continue ;;
+        esac
+        mount=$(awk -v c="$controllers" '$3 == "cgroup" && ("," $4 ",") ~ ("," c ",") {print $2; exit}' /proc/self/mounts)
+        dir=$mount${path%/}/cupel-e2e-$$
+        if [[ -n $mount ]] && mkdir "$dir" 2>/dev/null; then
+            if echo $$ 2>/dev/null >"$dir/cgroup.procs"; then
+                own_groups+=("$dir")
+            else
+                rmdir "$dir"
+            fi
+        fi
+    done </proc/self/cgroup
+}
+leave_own_groups() {
+    local dir
+    for dir in "${own_groups[@]}"; do
+        echo $$ >"${dir%/*}/cgroup.procs"
+        find "$dir" -depth -type d -exec rmdir {} + 2>/dev/null
+    done
+}
+# Processes in our groups but us and what we started in the background ourselves.
+foreign_processes() {
+    local dir pid ours pids
+    ours=" $$ ${background[*]-} "
+    for dir in "${own_groups[@]}"; do
+        mapfile -t pids <"$dir/cgroup.procs"
+        for pid in "${pids[@]}"; do
+            [[ $ours == *" $pid "* ]] || printf '%s\n' "$pid"
+        done
+        find "$dir" -mindepth 2 -name cgroup.procs -exec cat {} + 2>/dev/null
+    done | sort -un
+}
+background=()
+
+finish() {
+    local status=$? pid
+    end_case
+    $reached_end || printf 'not ok - %s ended early with exit code %d\n' "$(basename -- "$0")" "$status"
+    for pid in $(foreign_processes); do
+        kill -KILL "$pid" 2>/dev/null
+    done
+    wait
+    leave_own_groups
+    awk -v t="$T/" 'index($5, t) == 1 {print $5}' /proc/self/mountinfo | sort -r | xargs -r -n 1 umount -l
+    cd /
+    rm -rf -- "$T"
+    if $reached_end && ! $any_failed; then exit 0; else exit 1; fi
+}
+# The last line of every test: a script that stops before it has failed, whatever it reported until then.
+reached_end=false
+all_done() {
+    reached_end=true
+}
+
+# ---- test cases --------------------------------------------------------------------------------------------------------
+case_name=''
+case_state='' # '', ok, failed, skipped
+case_why=''
+any_failed=false
+
+end_case() {
+    [[ -n $case_name ]] || return 0
+    case $case_state in
+    ok) printf 'ok - %s\n' "$case_name" ;;
+    skipped) printf 'skip - %s: %s\n' "$case_name" "$case_why" ;;
+    failed)
+        printf 'not ok - %s\n' "$case_name"
+        any_failed=true
+        ;;
+    *)
+        printf 'not ok - %s\n# nothing was expected\n' "$case_name"
+        any_failed=true
+        ;;
+    esac
+    case_name=''
+}
+it() {
+    end_case
+    case_name=$1 case_state='' case_why=''
+}
+skip_it() {
+    case_state=skipped case_why=$1
+}
+good() {
+    [[ -n $case_state ]] || case_state=ok
+}
+# bad LINE...: fails the case and says what was seen.
+bad() {
+    [[ $case_state == skipped ]] && return 0
+    case_state=failed
+    printf '# %s\n' "$@"
+}
+
+# ---- running the program -----------------------------------------------------------------------------------------------
+STATUS=
+
+# job_file NAME: writes standard input to a file.
+job_file() {
+    cat >"$T/$1"
+}
+
+# run_cupel ARGUMENT...: leaves STATUS and the files stdout and stderr.
+run_cupel() {
+    STATUS=0
+    "$CUPEL" "$@" >"$T/stdout" 2>"$T/stderr" </dev/null || STATUS=$?
+    complain_of_sanitizers
+}
+# cupel_run FILE [OPTION]...: a run into a fresh out directory.
+cupel_run() {
+    rm -rf -- "$T/out"
+    run_cupel run --out "$T/out" "$@"
+}
+# The same in the background: PID in CUPEL_PID, to be ended by cupel_wait.
+cupel_start() {
+    rm -rf -- "$T/out"
+    "$CUPEL" run --out "$T/out" "$@" >"$T/stdout" 2>"$T/stderr" </dev/null &
+    CUPEL_PID=$!
+}
+cupel_wait() {
+    STATUS=0
+    wait "$CUPEL_PID" || STATUS=$?
+    complain_of_sanitizers
+}
+complain_of_sanitizers() {
+    if grep -qE 'ERROR: (Address|Leak)Sanitizer|runtime error:' "$T/stderr"; then
+        bad "a sanitizer complains:" "$(grep -m 1 -A 12 -E 'Sanitizer|runtime error:' "$T/stderr")"
+    fi
+}
+is_sanitized() {
+    grep -qa __asan_init "$CUPEL"
+}
+has_fault_injection() {
+    run_cupel debug-steps
+    ((STATUS == 0))
+}
+
+# wait_until SECONDS COMMAND...: until the command succeeds. A bound for a broken program, not an expectation of speed.
+wait_until() {
+    local deadline=$((SECONDS + $1))
+    shift
+    until "$@"; do
+        ((SECONDS < deadline)) || return 1
+        sleep 0.05
+    done
+}
+
+# ---- expectations ------------------------------------------------------------------------------------------------------
+seen() {
+    printf 'exit code %s; stdout: %s; stderr: %s' "$STATUS" "$(tail -c 1500 "$T/stdout")" "$(tail -c 1500 "$T/stderr")"
+}
+expect_exit() {
+    if [[ $STATUS == "$1" ]]; then good; else bad "expected exit code $1" "$(seen)"; fi
+}
+# expect COMMAND...: the command succeeds.
+expect() {
+    if "$@"; then good; else bad "does not hold: $*"; fi
+}
+expect_not() {
+    if "$@"; then bad "holds, but should not: $*"; else good; fi
+}
+expect_equal() {
+    if [[ $1 == "$2" ]]; then good; else bad "expected: $2" "     got: $1"; fi
+}
+# expect_stdout REGEX, expect_stderr REGEX: some line of the program's own output matches (extended regular expression).
+expect_stdout() {
+    if grep -qE -- "$1" "$T/stdout"; then good; else bad "no line of standard output matches: $1" "$(seen)"; fi
+}
+expect_stderr() {
+    if grep -qE -- "$1" "$T/stderr"; then good; else bad "no line of standard error matches: $1" "$(seen)"; fi
+}
+
+# result ID JQ-FILTER: a field of a line of results.jsonl.
+result() {
+    jq -r --arg id "$1" "select(.id == \$id) | $2" "$T/out/results.jsonl" 2>/dev/null
+}
+describe() {
+    printf 'result of %s: %s' "$1" "$(result "$1" 'del(.limits) | tojson')"
+    [[ -e $T/out/results.jsonl ]] || printf '(no results.jsonl) %s' "$(seen)"
+}
+# expect_result ID JQ-CONDITION
+expect_result() {
+    if [[ $(result "$1" "$2") == true ]]; then good; else bad "does not hold of $1: $2" "$(describe "$1")"; fi
+}
+expect_verdict() {
+    if [[ $(result "$1" .verdict) == "$2" ]]; then
+        good
+    else
+        bad "expected verdict $2 of $1" "$(describe "$1")" "its stderr: $(tail -c 600 "$T/out/logs/$1.stderr" 2>/dev/null)"
+    fi
+}
+expect_evidence() {
+    if result "$1" .evidence | grep -qE -- "$2"; then good; else bad "no such evidence of $1: $2" "$(describe "$1")"; fi
+}
+# log ID [stdout|stderr]: what a job printed.
+log() {
+    cat -- "$T/out/logs/$1.${2:-stdout}"
+}
+# expect_log ID REGEX: some line that the job printed on standard output matches.
+expect_log() {
+    if log "$1" 2>/dev/null | grep -qE -- "$2"; then
+        good
+    else
+        bad "no line of $1's output matches: $2" "stdout: $(log "$1" 2>/dev/null | tail -c 1500)" \
+            "stderr: $(log "$1" stderr 2>/dev/null | tail -c 500)" "$(describe "$1")"
+    fi
+}
+expect_no_log() {
+    if log "$1" | grep -qE -- "$2"; then
+        bad "a line of $1's output matches: $2" "$(log "$1" | grep -E -- "$2" | head -n 3)"
+    else
+        good
+    fi
+}
+
+# The two strict public schemas; not ours to carry along, so looked for beside the checkout.
+schemas=${CUPEL_JUNIT_XSD:-$top/../shared/junit-xsd}
+expect_junit_valid() {
+    local schema said
+    if [[ ! -d $schemas ]]; then
+        end_case_now_skipped "JUnit schemas are not at $schemas (set CUPEL_JUNIT_XSD)"
+        return 0
+    fi
+    for schema in windyroad-JUnit.xsd jenkins-junit-10.xsd; do
+        if said=$(xmllint --noout --nonet --schema "$schemas/$schema" "$T/out/junit.xml" 2>&1); then
+            good
+        else
+            bad "junit.xml is not valid against $schema" "${said:0:1500}"
+        fi
+    done
+}
+# A case whose other expectations count, but of which one part could not be checked: says so as a case of its own.
+end_case_now_skipped() {
+    printf 'skip - %s (schema): %s\n' "$case_name" "$1"
+    good
+}
+
+# What must never be left behind, once the program has ended: groups, processes, loop devices, mounts, files of a run.
+leftovers() {
+    local dir entry
+    for dir in "${own_groups[@]}"; do
+        find "$dir" -mindepth 1 -type d -printf 'cgroup %p\n'
+    done
+    for entry in $(foreign_processes); do
+        printf 'process %s %s\n' "$entry" "$(tr '\0' ' ' 2>/dev/null <"/proc/$entry/cmdline")"
+    done
+    grep -lF -- "$T/" /sys/block/loop*/loop/backing_file 2>/dev/null | sed 's/^/loop device /'
+    grep -F -- " $T/cache" /proc/self/mountinfo | sed 's/^/mount /'
+    [[ -d $T/cache/cupel/runs ]] && find "$T/cache/cupel/runs" -mindepth 1 -printf 'file %p\n'
+}
+nothing_left() {
+    [[ -z $(leftovers) ]]
+}
+# The kernel ends a mount namespace, and with it a loop device, a moment after its last process.
+expect_clean() {
+    if wait_until 5 nothing_left; then good; else bad "left behind:" "$(leftovers)"; fi
+}
+
+trap finish EXIT
+trap 'exit 1' TERM INT HUP
+enter_own_groups

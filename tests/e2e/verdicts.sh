@@ -1,0 +1,236 @@
+#!/usr/bin/env bash
+# Every verdict of docs/job-file.md with its evidence, from one run of one file; what the reports say of them.
+# time-limit: 180
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
+
+job_file verdicts.yaml <<'YAML'
+cupel: 1
+name: verdicts
+defaults:
+  limits: {memory: 128M, pids: 64, wall: 30s, disk: 64M}
+jobs:
+  passes:
+    run: echo fine
+  expects-exit:
+    run: [/bin/sh, -c, exit 7]
+    expect: {exit: 7}
+  expects-signal:
+    run: kill -TERM $$
+    expect: {signal: TERM}
+  wrong-exit:
+    run: echo before; exit 3
+  exit-137:
+    run: exit 137
+  exit-124:
+    run: exit 124
+  wrong-stdout:
+    run: printf 'one\nthree\n'
+    expect: {stdout: "one\ntwo\n"}
+  right-stdout:
+    run: printf 'one\ntwo\n'
+    expect: {stdout: "one\ntwo\n"}
+  wrong-stderr:
+    run: echo oops >&2
+    expect: {stderr: ""}
+  dies:
+    run: kill -SEGV $$
+  no-such-program:
+    run: [/no/such/program]
+  too-long:
+    run: sleep 60
+    limits: {wall: 400ms}
+    timeout-grace: 100ms
+  burns:
+    run: |
+      (while :; do :; done) & (while :; do :; done) &
+      wait
+    limits: {cpu-time: 300ms, wall: 20s}
+  eats:
+    run: [/bin/sh, -c, "x=$(head -c 300000000 /dev/zero | tr '\\0' x); echo ${#x}"]
+    limits: {memory: 32M}
+  child-eats:
+    run: |
+      (x=$(head -c 300000000 /dev/zero | tr '\0' x); echo ${#x}) || true
+      sleep 5
+      exit 0
+    limits: {memory: 32M}
+  shm-eats:
+    run: dd if=/dev/zero of=/dev/shm/x bs=1M count=100; exit 0
+    limits: {memory: 32M}
+  forks:
+    run: |
+      for i in 1 2 3 4 5 6 7 8 9 10; do sleep 1 & done
+      wait
+    limits: {pids: 5}
+  forks-but-copes:
+    run: |
+      for i in 1 2 3 4 5 6 7 8 9 10; do (sleep 0.1 &) 2>/dev/null || :; done
+      exit 0
+    shell: [/bin/bash, +e]
+    limits: {pids: 5}
+  fills:
+    run: dd if=/dev/zero of=big bs=1M count=64
+    limits: {disk: 8M}
+  many-files:
+    run: |
+      i=0
+      while [ $i -lt 3000 ]; do : > f$i; i=$((i + 1)); done
+    limits: {inodes: 500}
+  prints:
+    run: yes 0123456789
+    limits: {output: 64K}
+  cannot-start:
+    run: echo never
+    user: nosuchuser
+  needs-a-failure:
+    needs: [wrong-exit]
+    run: echo never
+  needs-a-skipped:
+    needs: [needs-a-failure]
+    run: echo never
+  needs-a-success:
+    needs: [passes]
+    run: echo after
+YAML
+cupel_run verdicts.yaml -j 2
+
+it "a run with failures exits 1"
+expect_exit 1
+
+it "nothing is left of a run of all kinds of jobs"
+expect_clean
+
+it "the report of all outcomes is valid"
+expect_junit_valid
+
+it "every job has exactly one line of results"
+expect_equal "$(jq -r .id "$T/out/results.jsonl" | sort | uniq -c | awk '$1 == 1' | wc -l)" 25
+
+it "passed"
+expect_verdict passes passed
+expect_result passes '.exit == 0 and (has("signal") | not) and .attempts == 1'
+expect_equal "$(log passes)" fine
+expect_verdict needs-a-success passed
+
+it "an expected exit code passes"
+expect_verdict expects-exit passed
+expect_result expects-exit '.exit == 7'
+
+it "an expected signal passes"
+expect_verdict expects-signal passed
+
+it "a wrong exit code fails, and what it printed is kept"
+expect_verdict wrong-exit failed
+expect_evidence wrong-exit '\b3\b'
+expect_equal "$(log wrong-exit)" before
+
+it "exit codes 137 and 124 are exit codes"
+expect_verdict exit-137 failed
+expect_result exit-137 '.exit == 137'
+expect_verdict exit-124 failed
+expect_result exit-124 '.exit == 124'
+
+it "wrong standard output fails and says where it differs"
+expect_verdict wrong-stdout failed
+expect_evidence wrong-stdout 'line 2'
+expect_verdict right-stdout passed
+
+it "wrong standard error fails"
+expect_verdict wrong-stderr failed
+expect_evidence wrong-stderr 'stderr|standard error'
+
+it "death by a signal is named"
+expect_verdict dies signaled
+expect_result dies '.signal == 11'
+expect_evidence dies 'SIGSEGV|Segmentation|signal 11'
+
+it "a program that is not there is the job's own failure and named"
+expect_result no-such-program '.verdict == "failed" or .verdict == "error"'
+expect_evidence no-such-program '/no/such/program'
+
+it "wall time gives timeout"
+expect_verdict too-long timeout
+expect_evidence too-long '400 ms'
+
+it "CPU time counts all descendants and gives cpu-limit"
+expect_verdict burns cpu-limit
+expect_evidence burns '300 ms'
+
+it "memory gives memory-limit with the kernel's counts"
+expect_verdict eats memory-limit
+expect_evidence eats '32 MiB.*OOM'
+expect_result eats '.usage.oom_kills >= 1'
+
+it "an OOM-killed child counts, whatever its parent's exit code"
+expect_verdict child-eats memory-limit
+expect_evidence child-eats '32 MiB.*OOM'
+
+it "shared memory counts as memory"
+expect_verdict shm-eats memory-limit
+
+it "refused forks give pids-limit if the job then failed"
+expect_verdict forks pids-limit
+expect_evidence forks '\b5\b'
+expect_result forks '.usage.pids_refused >= 1'
+
+it "refused forks are counted but no failure if the job copes"
+expect_verdict forks-but-copes passed
+expect_result forks-but-copes '.usage.pids_refused >= 1'
+
+it "a full upper layer gives disk-limit"
+expect_verdict fills disk-limit
+expect_evidence fills '8 MiB'
+
+it "too many files give disk-limit"
+expect_verdict many-files disk-limit
+expect_evidence many-files '\b500\b'
+
+it "too much output gives output-limit and what came before is kept"
+expect_verdict prints output-limit
+expect_evidence prints '64 KiB'
+expect_equal "$(head -n 1 "$T/out/logs/prints.stdout")" 0123456789
+expect [ "$(stat -c %s "$T/out/logs/prints.stdout")" -le 65536 ]
+
+it "a job that could not be set up is an error, with the reason"
+expect_verdict cannot-start error
+expect_evidence cannot-start nosuchuser
+
+it "a failed need skips, also at second hand"
+expect_verdict needs-a-failure skipped
+expect_evidence needs-a-failure wrong-exit
+expect_verdict needs-a-skipped skipped
+expect_evidence needs-a-skipped needs-a-failure
+
+it "usage is reported in plain units"
+expect_result burns '.usage.cpu_seconds >= 0.3 and .usage.cpu_seconds < 10'
+expect_result burns '.usage.wall_seconds > 0'
+expect_result eats '.usage.memory_peak_bytes <= 33554432 and .usage.memory_peak_bytes > 20000000'
+expect_result fills '.usage.disk_peak_bytes > 4000000 and .usage.disk_peak_bytes <= 9500000'
+expect_result prints '.usage.output_bytes >= 60000'
+expect_result eats '.limits.memory_bytes == 33554432'
+
+it "the console names the failures and their evidence"
+expect_stdout 'child-eats.*memory-limit|memory-limit.*child-eats'
+
+job_file slow.yaml <<'YAML'
+cupel: 1
+jobs:
+  done-before: {run: echo done}
+  runs: {run: "echo started; exec sleep 60", needs: [done-before]}
+  waits: {run: echo never, needs: [runs]}
+YAML
+
+it "Ctrl-C cancels, reports what finished, and exits 130"
+cupel_start slow.yaml -j 1
+expect wait_until 20 grep -q started "$T/out/logs/runs.stdout"
+kill -INT "$CUPEL_PID"
+cupel_wait
+expect_exit 130
+expect_verdict done-before passed
+expect_verdict runs cancelled
+expect_verdict waits cancelled
+expect_junit_valid
+expect_clean
+
+all_done

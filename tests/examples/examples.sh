@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# The examples on real software: upstream sources built and tested in a bootstrapped root, as a user would run them. Uses the
+# user's own store, so that a second run finds its root there.
+# time-limit: 540
+store=${XDG_CACHE_HOME-}
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname -- "${BASH_SOURCE[0]}")/../e2e/lib.sh"
+if [[ -n $store ]]; then export XDG_CACHE_HOME=$store; else unset XDG_CACHE_HOME; fi
+
+it "hello.yaml"
+cupel_run "$top/jobs/examples/hello.yaml"
+expect_exit 0
+expect_junit_valid
+
+if ! "$top/scripts/fetch-examples" >"$T/fetch.log" 2>&1; then
+    it "real software"
+    skip_it "scripts/fetch-examples failed: $(tail -n 1 "$T/fetch.log")"
+    all_done
+    exit 0
+fi
+
+for file in "$top"/jobs/examples/*.yaml; do
+    name=$(basename -- "$file")
+    [[ $name == hello.yaml ]] && continue
+    it "$name"
+    cupel_run "$file"
+    expect_exit 0
+    expect_equal "$(jq -r 'select(.verdict != "passed") | .id + ": " + .verdict + " " + .evidence' "$T/out/results.jsonl")" ""
+    expect [ -n "$(find "$T/out/artifacts" -type f | head -n 1)" ]
+    expect_junit_valid
+    expect_clean
+done
+
+all_done
