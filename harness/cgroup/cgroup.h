@@ -1,12 +1,12 @@
-/* cgroup: one interface over cgroup v2, v1 and hybrid hosts. Makes groups only beneath the caller's own, never remounts or
- * changes what was there. Kernel documents: Documentation/admin-guide/cgroup-v2.rst and cgroup-v1/.
+/* cgroup: one interface over cgroup v2, v1 and hybrid hosts. Makes groups only beneath the caller's own, never remounts
+ * or changes what was there. Kernel documents: Documentation/admin-guide/cgroup-v2.rst and cgroup-v1/.
  *
  *   caller's own group
  *     cupel-RUN            one a run, removed at its end (or by the next run, see cgroup_recover)
  *       jSLOT-SERIAL       one a job: the payload, where all its limits are
  *       init               where each job's PID 1 lives: neither billed to the job nor a victim of its OOM kills
- * On v1 the same names stand in every hierarchy that is used. (v2: `init` and the supervisor's own leaf stand beside the
- * payloads, because a v2 group with controllers for its children has no processes of its own.) */
+ * On v1 the same names stand in every hierarchy that is used. (v2: `init` and the supervisor's own leaf stand beside
+ * the payloads, because a v2 group with controllers for its children has no processes of its own.) */
 #pragma once
 
 #include "base/base.h"
@@ -42,12 +42,12 @@ enum cgroup_figure {
     CGROUP_SYSTEM_NS,
     CGROUP_THROTTLED_NS,
     CGROUP_THROTTLED_PERIODS,
-    CGROUP_MEMORY_BYTES,      /* now */
+    CGROUP_MEMORY_BYTES, /* now */
     CGROUP_MEMORY_PEAK_BYTES,
     CGROUP_OOM_KILLS,
-    CGROUP_PIDS,              /* now */
+    CGROUP_PIDS, /* now */
     CGROUP_PIDS_PEAK,
-    CGROUP_PIDS_REFUSED,      /* forks that pids.max refused */
+    CGROUP_PIDS_REFUSED, /* forks that pids.max refused */
     CGROUP_READ_BYTES,
     CGROUP_WRITTEN_BYTES,
     CGROUP_READ_OPERATIONS,
@@ -70,19 +70,20 @@ struct cgroup_host; /* what this machine has */
 struct cgroup_run;  /* this run's groups */
 struct cgroup_job;  /* one job's payload */
 
-/* Looks at /proc/self/cgroup, /proc/self/mountinfo and the files themselves; changes nothing. Fails only when /proc cannot be
- * read; a machine without cgroups is a host with no features. */
+/* Looks at /proc/self/cgroup, /proc/self/mountinfo and the files themselves; changes nothing. Fails only when /proc
+ * cannot be read; a machine without cgroups is a host with no features. */
 int cgroup_detect(struct cgroup_host **ret_host, struct cupel_error *err);
 void cgroup_host_free(struct cgroup_host *host);
 bool cgroup_host_has(const struct cgroup_host *host, enum cgroup_feature feature);
 /* "cgroup v1", "cgroup v2", "none": for people. */
 const char *cgroup_host_describe(const struct cgroup_host *host);
-/* Why a feature is missing and how to get it, for error messages: fills *err (CUPEL_ERROR_HARNESS) and returns negative. */
+/* Why a feature is missing and how to get it, for error messages: fills *err (CUPEL_ERROR_HARNESS) and returns
+ * negative. */
 int cgroup_explain_missing(const struct cgroup_host *host, enum cgroup_feature feature, struct cupel_error *err);
 
-/* Makes the run's groups as children of the caller's own ("cupel-" + run_id). On v2 the caller moves into a leaf of its own
- * where the no-internal-process rule asks for it. Every directory is announced through note() before it is made, so that it
- * can be recorded for recovery. */
+/* Makes the run's groups as children of the caller's own ("cupel-" + run_id). On v2 the caller moves into a leaf of its
+ * own where the no-internal-process rule asks for it. Every directory is announced through note() before it is made, so
+ * that it can be recorded for recovery. */
 typedef int cgroup_note_fn(void *data, const char *absolute_path);
 int cgroup_run_create(const struct cgroup_host *host, const char *run_id, cgroup_note_fn *note, void *data,
                       struct cgroup_run **ret_run, struct cupel_error *err);
@@ -90,20 +91,21 @@ int cgroup_run_create(const struct cgroup_host *host, const char *run_id, cgroup
 int cgroup_run_destroy(struct cgroup_run *run, struct cupel_error *err);
 /* Frees the memory and fds only: for a forked child that must not remove anything. */
 void cgroup_run_release(struct cgroup_run *run);
-/* Moves the calling process into the run's `init` group: called once by each slot, whose children (the jobs' PID 1) then
- * start there at no cost of their own. */
+/* Moves the calling process into the run's `init` group: called once by each slot, whose children (the jobs' PID 1)
+ * then start there at no cost of their own. */
 int cgroup_run_enter_init(struct cgroup_run *run, struct cupel_error *err);
 
 /* Makes a payload group and writes its limits. `name` is unique in the run. */
 int cgroup_job_create(struct cgroup_run *run, const char *name, const struct cgroup_limits *limits,
                       struct cgroup_job **ret_job, struct cupel_error *err);
-/* Fds into which a process writes "0" to enter the payload: one a hierarchy, valid until cgroup_job_destroy. Opened here with
- * the harness's credentials, which is what the kernel checks (since 5.16), so that a job's set-up may use them from its user
- * namespace. Returns how many. */
+/* Fds into which a process writes "0" to enter the payload: one a hierarchy, valid until cgroup_job_destroy. Opened
+ * here with the harness's credentials, which is what the kernel checks (since 5.16), so that a job's set-up may use
+ * them from its user namespace. Returns how many. */
 #define CGROUP_ENTER_MAX 16
 size_t cgroup_job_enter_fds(const struct cgroup_job *job, int ret_fds[static CGROUP_ENTER_MAX]);
-/* An fd whose poll events tell that an OOM kill happened (v1: eventfd, POLLIN; v2: memory.events, POLLPRI); -EBADF where there
- * is none. *ret_events gets what to poll for. Call cgroup_job_oom_ack after a wake-up: true when there was a kill. */
+/* An fd whose poll events tell that an OOM kill happened (v1: eventfd, POLLIN; v2: memory.events, POLLPRI); -EBADF
+ * where there is none. *ret_events gets what to poll for. Call cgroup_job_oom_ack after a wake-up: true when there was
+ * a kill. */
 int cgroup_job_oom_fd(const struct cgroup_job *job, short *ret_events);
 bool cgroup_job_oom_ack(struct cgroup_job *job);
 /* CPU time used by all that ever ran in the payload, in ns. */
@@ -115,6 +117,6 @@ const char *cgroup_job_path(const struct cgroup_job *job);
 /* Kills what is left (cgroup.kill, or freeze-less kill loop on v1), waits until empty, removes, frees. */
 int cgroup_job_destroy(struct cgroup_job *job, struct cupel_error *err);
 
-/* Removes groups that a dead run recorded: kills their processes, waits, removes. Missing ones are fine. Refuses any path
- * whose last or last but one component does not start with "cupel-". */
+/* Removes groups that a dead run recorded: kills their processes, waits, removes. Missing ones are fine. Refuses any
+ * path whose last or last but one component does not start with "cupel-". */
 int cgroup_recover(const char *absolute_path, struct cupel_error *err);

@@ -1,0 +1,174 @@
+/* cgroup, private: what detection hands to the run, and what v1 and v2 each have to provide. Not for other folders. */
+#pragma once
+
+#include "harness/cgroup/cgroup.h"
+
+/* The controllers that are used, in the order in which hierarchies are handled. pids comes first on purpose: on v1,
+ * emptying a group begins by forbidding it to fork, which only the pids hierarchy can. To use one more controller
+ * (cpuset, freezer, devices): a line here, one in controller_table, and rows in the tables of v1.c and v2.c. */
+enum controller {
+    CTL_PIDS,
+    CTL_MEMORY,
+    CTL_CPU,
+    CTL_CPUACCT,
+    CTL_IO,
+    CTL_COUNT,
+};
+#define CTL_BIT(c) (1u << (c))
+
+struct controller_names {
+    const char *v1; /* as in /proc/self/cgroup */
+    const char *v2; /* as in cgroup.controllers; NULL: part of v2 itself, needs no enabling */
+};
+extern const struct controller_names controller_table[CTL_COUNT];
+
+/* Why a controller cannot be used. */
+enum lack {
+    LACK_NOTHING,
+    LACK_CONTROLLER, /* on no hierarchy of this host, or not passed down to our group (v2) */
+    LACK_MOUNT,      /* it exists, but no mount shows our own group */
+    LACK_WRITE,      /* the group's directory or a file of it is not ours to write */
+    LACK_EMPTY,      /* v2: other processes in our group forbid giving controllers to children */
+    LACK_DOMAIN,     /* v2: our own group is a threaded one */
+    LACK_FILE,       /* this kernel's controller does not have the file */
+};
+struct lacking {
+    enum lack what;
+    int version; /* of the hierarchy concerned; 0: none */
+    int errnum;
+    char *path; /* the file or directory concerned, may be NULL */
+};
+
+struct hierarchy_ops;
+
+/* One hierarchy as this process sees it. Co-mounted controllers are one hierarchy. */
+struct hierarchy {
+    const struct hierarchy_ops *ops;
+    int version;
+    unsigned controllers; /* v1: those mounted on it; v2: those of cgroup.controllers; after detection those to use */
+    char *own;            /* directory of the caller's own group; NULL when no mount shows it */
+    bool move;            /* v2: the caller has to leave its group before its children may have controllers */
+};
+#define HIERARCHY_MAX (CTL_COUNT + 1)
+
+struct cgroup_host {
+    struct hierarchy hierarchy[HIERARCHY_MAX];
+    size_t count;
+    unsigned features; /* 1 << enum cgroup_feature */
+    struct lacking lacking[CGROUP_FEATURE_COUNT];
+    bool host_swaps;
+    char description[64];
+};
+
+/* The same hierarchy during a run. */
+struct tree {
+    const struct hierarchy_ops *ops;
+    unsigned controllers;
+    bool move;        /* from struct hierarchy */
+    bool made;        /* cupel-RUN exists and is ours to remove */
+    bool moved;       /* v2: we sit in the supervisor leaf */
+    unsigned enabled; /* v2: controllers that we switched on in our own group */
+    int own_fd;       /* our own group */
+    int run_fd;       /* cupel-RUN */
+    char *path;       /* of cupel-RUN */
+};
+
+struct cgroup_run {
+    struct tree tree[HIERARCHY_MAX];
+    size_t count;
+    unsigned features;
+    bool host_swaps;
+    char *name; /* cupel-RUN */
+};
+
+struct cgroup_job {
+    const struct cgroup_run *run;
+    const struct tree *oom_tree; /* where the memory controller is, or NULL */
+    int procs[HIERARCHY_MAX];    /* cgroup.procs of the payload, in the order of run->tree */
+    int oom_fd;
+    short oom_events;
+    unsigned oom_rearmed;
+    uint64_t oom_seen;
+    char *path;
+    char name[];
+};
+
+/* A limit is a file and a text; writing them in the table's order is setting limits. */
+#define LIMIT_TEXT_SIZE 64
+struct limit_file {
+    enum controller controller;
+    enum cgroup_feature feature;
+    const char *file;
+    /* Fills text; false: nothing to write. */
+    bool (*render)(const struct cgroup_limits *limits, char text[static LIMIT_TEXT_SIZE]);
+    int held_on; /* errno that means: already held without us (see the tables); 0: none */
+};
+
+/* A figure is a file, a format and perhaps a key. Rows of one file stand together, so that it is read once; a row whose
+ * figure is known already is skipped, so that later rows are fallbacks. */
+enum figure_format {
+    FORMAT_NUMBER,  /* "123\n" */
+    FORMAT_KEYED,   /* "key 123\n" */
+    FORMAT_DEVICES, /* "8:0 Key 123\n", summed over devices */
+    FORMAT_PAIRS,   /* "8:0 key=123 ...\n", summed over devices */
+};
+struct figure_file {
+    enum controller controller;
+    const char *file;
+    enum figure_format format;
+    const char *key;
+    enum cgroup_figure figure;
+    uint32_t scale; /* from the file's unit to ours */
+};
+
+/* What the two versions of the interface do differently. */
+struct hierarchy_ops {
+    int version;
+    const struct limit_file *limits;
+    size_t limit_count;
+    const struct figure_file *figures;
+    size_t figure_count;
+    /* After mkdir of cupel-RUN: makes it able to hold the groups of jobs. */
+    int (*prepare)(struct tree *tree, struct cupel_error *err);
+    /* Before its removal: undoes what prepare did outside of it. */
+    int (*retire)(struct tree *tree, struct cupel_error *err);
+    /* An fd for cgroup_job_oom_fd, or -EBADF. */
+    int (*oom_open)(const struct tree *tree, const char *name, short *ret_events);
+    /* Where the number of OOM kills stands. */
+    const char *oom_file;
+};
+extern const struct hierarchy_ops v1_ops;
+extern const struct hierarchy_ops v2_ops;
+
+/* ---- detect.c */
+
+/* Fills host->hierarchy from the text of /proc/self/cgroup and /proc/self/mountinfo alone. For v2, `controllers` is
+ * left 0. */
+void detect_parse(struct cgroup_host *host, const char *cgroup_text, const char *mountinfo_text);
+
+/* ---- files.c: small, without stdio or malloc, for the hot path */
+
+#define GROUP_PATH_SIZE 384 /* a group's name (NAME_MAX), '/' and a file's name */
+/* "group/file" in buf; group may be NULL for the directory itself. Returns buf. */
+const char *group_path(char buf[static GROUP_PATH_SIZE], const char *group, const char *file);
+/* One read of a control file into buf, NUL-terminated. Returns the length; -EFBIG when it does not fit. */
+ssize_t group_read(int dirfd, const char *group, const char *file, char *buf, size_t size);
+int group_write(int dirfd, const char *group, const char *file, const char *text);
+/* The value after `key ` at the start of a line of text, or (key NULL) the text's first number. */
+bool text_number(const char *text, const char *key, uint64_t *ret);
+/* Whether a list separated by any of " ,\n" holds the word. */
+bool text_has_word(const char *list, const char *word);
+int group_set_limits(const struct tree *tree, const char *group, const struct cgroup_limits *limits,
+                     const struct cgroup_run *run, struct cupel_error *err);
+void group_read_figures(const struct tree *tree, const char *group, uint32_t wanted, struct cgroup_usage *usage);
+
+/* ---- kill.c */
+
+/* Removes the group `name` and all groups within: what lives there is killed, and waited for. -ENOENT is success.
+ * -EDEADLK: the calling process is in it. -ETIMEDOUT: something would not die. -EXDEV: something in it is not visible
+ * to us. */
+int group_remove(int parent_fd, const char *name);
+/* The same for every group within dirfd except `keep` (may be NULL). */
+int group_remove_children(int dirfd, const char *keep);
+/* Fills *err for a failed removal of `path`; returns r. */
+int group_remove_error(int r, const char *path, struct cupel_error *err);

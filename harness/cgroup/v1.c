@@ -1,0 +1,165 @@
+/* cgroup/v1: which files of the v1 controllers hold the limits and tell the figures, and how an OOM kill is heard of.
+ * Does not decide which hierarchies are used (detect.c). Documents: Documentation/admin-guide/cgroup-v1/ (memory.rst,
+ * cpuacct.rst, blkio-controller.rst, pids.rst), Documentation/scheduler/sched-bwc.rst. */
+#include "harness/cgroup/private.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/eventfd.h>
+
+/* ---- limits ----------------------------------------------------------------------------------------------------- */
+
+/* No machine has 10,000 cores; beyond some 17 s a period the kernel refuses the quota. */
+#define CPU_MILLICORES_MEANINGLESS UINT64_C(10000000)
+
+/* The kernel's least quota is 1 ms: below a hundredth of a core, only a longer period can say it. */
+static uint64_t cpu_period_us(uint64_t millicores)
+{
+    return millicores < 10 ? 1000000 : 100000;
+}
+
+static bool render_period(const struct cgroup_limits *l, char text[static LIMIT_TEXT_SIZE])
+{
+    if (l->cpu_millicores >= 10) /* new groups have 100 ms already: one write less a job */
+        return false;
+    snprintf(text, LIMIT_TEXT_SIZE, "%" PRIu64, cpu_period_us(l->cpu_millicores));
+    return true;
+}
+
+static bool render_quota(const struct cgroup_limits *l, char text[static LIMIT_TEXT_SIZE])
+{
+    if (l->cpu_millicores >= CPU_MILLICORES_MEANINGLESS)
+        return false;
+    snprintf(text, LIMIT_TEXT_SIZE, "%" PRIu64, l->cpu_millicores * cpu_period_us(l->cpu_millicores) / 1000);
+    return true;
+}
+
+static bool render_memory(const struct cgroup_limits *l, char text[static LIMIT_TEXT_SIZE])
+{
+    if (l->memory_bytes == UINT64_MAX)
+        return false;
+    snprintf(text, LIMIT_TEXT_SIZE, "%" PRIu64, l->memory_bytes);
+    return true;
+}
+
+/* memsw counts memory and swap together. */
+static bool render_memsw(const struct cgroup_limits *l, char text[static LIMIT_TEXT_SIZE])
+{
+    uint64_t both;
+
+    if (l->memory_bytes == UINT64_MAX || l->swap_bytes == UINT64_MAX ||
+        __builtin_add_overflow(l->memory_bytes, l->swap_bytes, &both) || both > INT64_MAX)
+        return false;
+    snprintf(text, LIMIT_TEXT_SIZE, "%" PRIu64, both);
+    return true;
+}
+
+static bool render_pids(const struct cgroup_limits *l, char text[static LIMIT_TEXT_SIZE])
+{
+    if (l->pids == UINT64_MAX)
+        return false;
+    snprintf(text, LIMIT_TEXT_SIZE, "%" PRIu64, l->pids);
+    return true;
+}
+
+static const struct limit_file v1_limits[] = {
+    {CTL_PIDS, CGROUP_PIDS_LIMIT, "pids.max", render_pids, 0},
+    /* memory before memsw: the kernel refuses a memsw below memory. */
+    {CTL_MEMORY, CGROUP_MEMORY_LIMIT, "memory.limit_in_bytes", render_memory, 0},
+    {CTL_MEMORY, CGROUP_SWAP_LIMIT, "memory.memsw.limit_in_bytes", render_memsw, 0},
+    {CTL_CPU, CGROUP_CPU_QUOTA, "cpu.cfs_period_us", render_period, 0},
+    /* EINVAL, with values in range: a group above has less already (v1 wants children to be within their parents'
+     * quota, where v2 just takes the least). What was asked, "at most so much", holds then. */
+    {CTL_CPU, CGROUP_CPU_QUOTA, "cpu.cfs_quota_us", render_quota, EINVAL},
+};
+
+/* ---- figures ---------------------------------------------------------------------------------------------------- */
+
+#define USER_HZ_NS 10000000 /* cpuacct.stat counts in USER_HZ, which is 100 in every Linux ABI but Alpha's */
+
+static const struct figure_file v1_figures[] = {
+    {CTL_PIDS, "pids.current", FORMAT_NUMBER, NULL, CGROUP_PIDS, 1},
+    {CTL_PIDS, "pids.peak", FORMAT_NUMBER, NULL, CGROUP_PIDS_PEAK, 1},
+    {CTL_PIDS, "pids.events", FORMAT_KEYED, "max", CGROUP_PIDS_REFUSED, 1},
+    {CTL_MEMORY, "memory.usage_in_bytes", FORMAT_NUMBER, NULL, CGROUP_MEMORY_BYTES, 1},
+    {CTL_MEMORY, "memory.max_usage_in_bytes", FORMAT_NUMBER, NULL, CGROUP_MEMORY_PEAK_BYTES, 1},
+    {CTL_MEMORY, "memory.oom_control", FORMAT_KEYED, "oom_kill", CGROUP_OOM_KILLS, 1},
+    {CTL_CPU, "cpu.stat", FORMAT_KEYED, "throttled_time", CGROUP_THROTTLED_NS, 1},
+    {CTL_CPU, "cpu.stat", FORMAT_KEYED, "nr_throttled", CGROUP_THROTTLED_PERIODS, 1},
+    {CTL_CPUACCT, "cpuacct.usage", FORMAT_NUMBER, NULL, CGROUP_CPU_NS, 1},
+    {CTL_CPUACCT, "cpuacct.usage_user", FORMAT_NUMBER, NULL, CGROUP_USER_NS, 1},
+    {CTL_CPUACCT, "cpuacct.usage_sys", FORMAT_NUMBER, NULL, CGROUP_SYSTEM_NS, 1},
+    {CTL_CPUACCT, "cpuacct.stat", FORMAT_KEYED, "user", CGROUP_USER_NS, USER_HZ_NS},
+    {CTL_CPUACCT, "cpuacct.stat", FORMAT_KEYED, "system", CGROUP_SYSTEM_NS, USER_HZ_NS},
+    {CTL_IO, "blkio.throttle.io_service_bytes_recursive", FORMAT_DEVICES, "Read", CGROUP_READ_BYTES, 1},
+    {CTL_IO, "blkio.throttle.io_service_bytes_recursive", FORMAT_DEVICES, "Write", CGROUP_WRITTEN_BYTES, 1},
+    {CTL_IO, "blkio.throttle.io_service_bytes", FORMAT_DEVICES, "Read", CGROUP_READ_BYTES, 1},
+    {CTL_IO, "blkio.throttle.io_service_bytes", FORMAT_DEVICES, "Write", CGROUP_WRITTEN_BYTES, 1},
+    {CTL_IO, "blkio.throttle.io_serviced_recursive", FORMAT_DEVICES, "Read", CGROUP_READ_OPERATIONS, 1},
+    {CTL_IO, "blkio.throttle.io_serviced_recursive", FORMAT_DEVICES, "Write", CGROUP_WRITE_OPERATIONS, 1},
+    {CTL_IO, "blkio.throttle.io_serviced", FORMAT_DEVICES, "Read", CGROUP_READ_OPERATIONS, 1},
+    {CTL_IO, "blkio.throttle.io_serviced", FORMAT_DEVICES, "Write", CGROUP_WRITE_OPERATIONS, 1},
+};
+
+/* ---- the rest --------------------------------------------------------------------------------------------------- */
+
+/* Before 5.11, a group without use_hierarchy keeps its children's usage from its own parents', so that a limit above us
+ * would not see our jobs. New groups inherit the setting; it can be switched on while there are no children. */
+static int v1_prepare(struct tree *tree, struct cupel_error *err)
+{
+    char text[32];
+    ssize_t n;
+    int r;
+
+    if (!(tree->controllers & CTL_BIT(CTL_MEMORY)))
+        return 0;
+    n = group_read(tree->run_fd, NULL, "memory.use_hierarchy", text, sizeof(text));
+    if (n < 0 || text[0] != '0')
+        return 0;
+    r = group_write(tree->run_fd, NULL, "memory.use_hierarchy", "1");
+    if (r < 0)
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot write \"1\" to %s/memory.use_hierarchy",
+                               tree->path);
+    return 0;
+}
+
+static int v1_retire(struct tree *tree, struct cupel_error *err)
+{
+    (void)tree;
+    (void)err;
+    return 0;
+}
+
+/* memory.rst, 10. OOM Control: "<eventfd> <fd of memory.oom_control>" into cgroup.event_control. Kernels without v1's
+ * event code (PREEMPT_RT) have no such file or refuse: then there is no early notice, and oom_kill tells at the end. */
+static int v1_oom_open(const struct tree *tree, const char *name, short *ret_events)
+{
+    char path[GROUP_PATH_SIZE], text[32];
+    cleanup_close int control = -EBADF;
+    cleanup_close int event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+
+    if (event < 0)
+        return -EBADF;
+    control = openat(tree->run_fd, group_path(path, name, "memory.oom_control"), O_RDONLY | O_CLOEXEC);
+    if (control < 0)
+        return -EBADF;
+    snprintf(text, sizeof(text), "%d %d", event, control);
+    if (group_write(tree->run_fd, name, "cgroup.event_control", text) < 0)
+        return -EBADF;
+    *ret_events = POLLIN;
+    return steal_fd(&event);
+}
+
+const struct hierarchy_ops v1_ops = {
+    .version = 1,
+    .limits = v1_limits,
+    .limit_count = ARRAY_SIZE(v1_limits),
+    .figures = v1_figures,
+    .figure_count = ARRAY_SIZE(v1_figures),
+    .prepare = v1_prepare,
+    .retire = v1_retire,
+    .oom_open = v1_oom_open,
+    .oom_file = "memory.oom_control",
+};
