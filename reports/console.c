@@ -1,0 +1,259 @@
+/* console: the run as people watch it. A bar and the running jobs on a terminal, one plain line a job elsewhere; the
+ * words and the look of status lines. Not responsible for the terminal (live.c) or for the end of the run (summary.c).
+ */
+#include "reports/console.h"
+
+#include <signal.h>
+#include <string.h>
+
+/* A plain console names a job that has run for so long, and again each time that doubles. */
+#define SLOW_NS (60 * NSEC_PER_SEC)
+
+static bool env_given(const char *name)
+{
+    const char *v = getenv(name);
+
+    return v != NULL && *v != '\0';
+}
+
+struct reports_console *reports_console_new(int fd, size_t n_jobs, struct reports_out *out)
+{
+    struct reports_console *c = xcalloc(1, sizeof(*c));
+    const char *term = getenv("TERM");
+    bool able = term != NULL && *term != '\0' && !str_eq(term, "dumb");
+
+    c->fd = fd;
+    c->out = out;
+    c->tty = isatty(fd) == 1;
+    c->live = c->tty && able && !env_given("CI");
+    c->colour = c->tty && able && !env_given("NO_COLOR"); /* https://no-color.org */
+    c->n_jobs = n_jobs;
+    c->started_ns = clock_monotonic_ns();
+    return c;
+}
+
+void reports_console_free(struct reports_console *c)
+{
+    if (c == NULL)
+        return;
+    console_clear(c);
+    console_flush(c, true);
+    for (size_t i = 0; i < c->n_slow; i++)
+        free(c->slow[i].id);
+    free(c->slow);
+    strbuf_free(&c->pending);
+    free(c);
+}
+
+bool reports_console_is_live(const struct reports_console *c)
+{
+    return c->live;
+}
+
+const char *console_label(const struct reports_result *result, char buf[static CONSOLE_LABEL_SIZE])
+{
+    const char *signal = result->verdict == REPORTS_SIGNALED ? sigabbrev_np(result->signal) : NULL;
+
+    if (result->verdict == REPORTS_PASSED && result->attempts > 1)
+        return "FLAKY";
+    if (signal == NULL)
+        return verdict_info(result->verdict)->label;
+    (void)snprintf(buf, CONSOLE_LABEL_SIZE, "SIG%s", signal);
+    return buf;
+}
+
+void console_add_counts(struct console_line *l, const size_t counts[REPORTS_VERDICT_COUNT])
+{
+    const char *between = "";
+
+    for (enum reports_verdict v = 0; v < REPORTS_VERDICT_COUNT; v++) {
+        if (counts[v] == 0)
+            continue;
+        console_add(l, NULL, "%s", between);
+        console_add(l, verdict_info(v)->style, "%zu %s", counts[v], reports_verdict_name(v));
+        between = ", ";
+    }
+}
+
+/* ---- events --------------------------------------------------------------------------------------------------------
+ */
+
+void reports_console_status(struct reports_console *c, const char *text)
+{
+    cleanup_line struct console_line l = console_line(c);
+
+    console_add_label(&l, "cupel", "1;36", clock_monotonic_ns() - c->started_ns);
+    console_add(&l, NULL, "%s", text);
+    console_print(c, &l);
+    console_flush(c, false);
+}
+
+void reports_console_started(struct reports_console *c, const char *id)
+{
+    (void)id; /* a live console shows it at the next tick; a plain one says something when it ends or is slow */
+    console_flush(c, false);
+}
+
+static struct slow_job *find_slow(struct reports_console *c, const char *id)
+{
+    for (size_t i = 0; i < c->n_slow; i++)
+        if (str_eq(c->slow[i].id, id))
+            return &c->slow[i];
+    return NULL;
+}
+
+static void forget_slow(struct reports_console *c, const char *id)
+{
+    struct slow_job *s = find_slow(c, id);
+
+    if (s == NULL)
+        return;
+    free(s->id);
+    *s = c->slow[--c->n_slow];
+}
+
+void reports_console_finished(struct reports_console *c, const struct reports_result *result)
+{
+    cleanup_line struct console_line l = console_line(c);
+    char buf[CONSOLE_LABEL_SIZE];
+    bool ran = result->started.tv_sec != 0 || reports_usage_has(&result->usage, REPORTS_WALL_SECONDS);
+
+    c->n_finished++;
+    if ((unsigned)result->verdict < REPORTS_VERDICT_COUNT)
+        c->counts[result->verdict]++;
+    forget_slow(c, result->id);
+    console_add_label(&l, console_label(result, buf), verdict_info(result->verdict)->style,
+                      ran ? model_wall_ns(result) : UINT64_MAX);
+    console_add(&l, "1", "%s", result->id);
+    if (*result->evidence != '\0')
+        console_add(&l, NULL, ": %s", result->evidence);
+    console_print(c, &l);
+    console_flush(c, false);
+}
+
+/* ---- what runs now -------------------------------------------------------------------------------------------------
+ */
+
+/* More than nine tenths. */
+static bool is_near(uint64_t value, uint64_t limit)
+{
+    return limit != 0 && value > limit - limit / 10;
+}
+
+static void add_running(struct console_line *l, const struct reports_running *r)
+{
+    char a[UNIT_TEXT_SIZE], b[UNIT_TEXT_SIZE];
+    bool memory = r->memory_bytes != UINT64_MAX;
+    const char *warning = "1;33";
+
+    console_add(l, "1", "%s", r->id);
+    if (r->wall_limit_ns != 0)
+        console_add(l, is_near(r->wall_ns, r->wall_limit_ns) ? warning : NULL, "  of %s",
+                    unit_format_duration(r->wall_limit_ns, a));
+    if (memory && r->memory_limit != 0)
+        console_add(l, is_near(r->memory_bytes, r->memory_limit) ? warning : NULL, "  memory %s of %s",
+                    unit_format_size(r->memory_bytes, a), unit_format_size(r->memory_limit, b));
+    else if (memory)
+        console_add(l, NULL, "  memory %s", unit_format_size(r->memory_bytes, a));
+}
+
+static void add_running_row(struct console_line *l, const char *label, const struct reports_running *r)
+{
+    console_add_label(l, label, "1;36", r->wall_ns);
+    add_running(l, r);
+}
+
+#define BAR_COLUMNS 24
+
+static void add_bar(const struct reports_console *c, struct console_line *l, size_t n_running)
+{
+    uint64_t seconds = (clock_monotonic_ns() - c->started_ns) / NSEC_PER_SEC;
+    size_t width = l->limit >= 76 ? BAR_COLUMNS : l->limit >= 60 ? BAR_COLUMNS / 2 : 0;
+    size_t full = c->n_jobs > 0 && c->n_finished < c->n_jobs ? width * c->n_finished / c->n_jobs : width;
+    char bar[BAR_COLUMNS + 1];
+
+    memset(bar, ' ', sizeof(bar));
+    memset(bar, '=', full);
+    if (full < width)
+        bar[full] = '>';
+    bar[width] = '\0';
+    console_add(l, NULL, "%*s", LABEL_COLUMNS - 7, "");
+    console_add(l, "1;36", "Running");
+    console_add(l, NULL, " [ %02llu:%02u:%02u] ", (unsigned long long)(seconds / 3600), (unsigned)(seconds / 60 % 60),
+                (unsigned)(seconds % 60));
+    if (width > 0)
+        console_add(l, NULL, "[%s] ", bar);
+    console_add(l, "1", "%zu/%zu", c->n_finished, c->n_jobs);
+    console_add(l, NULL, ": %zu running%s", n_running, c->n_finished > 0 ? ", " : "");
+    console_add_counts(l, c->counts);
+}
+
+static void draw_frame(struct reports_console *c, const struct reports_running *running, size_t n)
+{
+    struct console_line lines[LIVE_ROWS_MAX];
+    size_t columns, rows, shown, used = 0;
+
+    console_size(c, &columns, &rows);
+    rows = rows > LIVE_ROWS_MAX ? LIVE_ROWS_MAX : rows;
+    rows = rows > 2 ? rows - 2 : 1; /* the last finished job stays in sight */
+    lines[used] = console_line(c);
+    add_bar(c, &lines[used++], n);
+    shown = n < rows ? n : rows > 1 ? rows - 2 : 0;
+    for (size_t i = 0; i < shown; i++) {
+        lines[used] = console_line(c);
+        add_running_row(&lines[used++], "", &running[i]);
+    }
+    if (shown < n && used < rows) {
+        lines[used] = console_line(c);
+        console_add(&lines[used++], NULL, "%*s and %zu more", LABEL_COLUMNS, "", n - shown);
+    }
+    console_draw(c, lines, used);
+    for (size_t i = 0; i < used; i++)
+        console_line_free(&lines[i]);
+}
+
+static void name_slow(struct reports_console *c, const struct reports_running *r)
+{
+    struct slow_job *s = find_slow(c, r->id);
+    cleanup_line struct console_line l = {0};
+
+    if (r->wall_ns < (s != NULL ? s->next_ns : SLOW_NS))
+        return;
+    if (s == NULL) {
+        c->slow = xrealloc(c->slow, (c->n_slow + 1) * sizeof(*c->slow));
+        s = &c->slow[c->n_slow++];
+        *s = (struct slow_job){.id = xstrdup(r->id), .next_ns = SLOW_NS};
+    }
+    while (s->next_ns <= r->wall_ns && s->next_ns <= UINT64_MAX / 2)
+        s->next_ns *= 2;
+    l = console_line(c);
+    add_running_row(&l, "SLOW", r);
+    console_print(c, &l);
+}
+
+void reports_console_tick(struct reports_console *c, const struct reports_running *running, size_t n)
+{
+    if (c->live) {
+        draw_frame(c, running, n);
+        return;
+    }
+    for (size_t i = 0; i < n; i++)
+        name_slow(c, &running[i]);
+    console_flush(c, false);
+}
+
+void reports_console_dump(struct reports_console *c, const struct reports_running *running, size_t n)
+{
+    cleanup_line struct console_line head = console_line(c);
+
+    console_add_label(&head, "Status", "1;36", clock_monotonic_ns() - c->started_ns);
+    console_add(&head, NULL, "%zu of %zu jobs finished, %zu running", c->n_finished, c->n_jobs, n);
+    console_print(c, &head);
+    for (size_t i = 0; i < n; i++) {
+        cleanup_line struct console_line l = console_line(c);
+
+        add_running_row(&l, "running", &running[i]);
+        console_print(c, &l);
+    }
+    console_flush(c, false);
+}

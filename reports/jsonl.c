@@ -1,0 +1,203 @@
+/* jsonl: results.jsonl, one object a line. Fields and units: docs/results.md. Not responsible for order or for when a
+ * result is final. */
+#include "reports/model.h"
+#include "reports/out.h"
+#include "reports/text.h"
+
+#include <jansson.h>
+#include <string.h>
+
+/* Enough digits for nanoseconds of a run of days, and few enough that 1.2 does not read 1.2000000000000000178. */
+#define NUMBER_DIGITS 15
+
+static void json_freep(json_t **j)
+{
+    json_decref(*j);
+}
+#define cleanup_json _cleanup_(json_freep)
+
+/* jansson answers NULL only when memory is short; base ends the process for small objects then (xmalloc), and so do we.
+ */
+static json_t *checked(json_t *j)
+{
+    if (j != NULL)
+        return j;
+    (void)fputs("cupel: error: out of memory\n", stderr);
+    exit(CUPEL_ERROR_HARNESS);
+}
+
+static void put(json_t *object, const char *key, json_t *value)
+{
+    if (json_object_set_new(object, key, checked(value)) < 0)
+        (void)checked(NULL);
+}
+
+static json_t *text(const char *s)
+{
+    cleanup_strbuf struct strbuf b = {0};
+
+    text_escape(&b, s, strlen(s), TEXT_JSON);
+    return checked(json_stringn(b.data, b.len));
+}
+
+static void put_text(json_t *object, const char *key, const char *s)
+{
+    if (s != NULL && *s != '\0')
+        put(object, key, text(s));
+}
+
+static void put_list(json_t *object, const char *key, const char *const *list)
+{
+    json_t *array;
+
+    if (list == NULL || *list == NULL)
+        return;
+    array = checked(json_array());
+    for (; *list != NULL; list++)
+        if (json_array_append_new(array, text(*list)) < 0)
+            (void)checked(NULL);
+    put(object, key, array);
+}
+
+static json_t *number(uint64_t value, uint64_t scale)
+{
+    if (scale > 1)
+        return checked(json_real((double)value / (double)scale));
+    return checked(json_integer(value > INT64_MAX ? INT64_MAX : (json_int_t)value));
+}
+
+static void put_usage(json_t *object, const struct reports_usage *u)
+{
+    json_t *usage = checked(json_object());
+
+    for (enum reports_figure f = 0; f < REPORTS_FIGURE_COUNT; f++)
+        if (reports_usage_has(u, f))
+            put(usage, reports_figure_name(f), number(u->value[f], reports_figure_is_seconds(f) ? NSEC_PER_SEC : 1));
+    if (json_object_size(usage) > 0)
+        put(object, "usage", json_incref(usage));
+    json_decref(usage);
+}
+
+static void put_limits(json_t *object, const struct reports_result *result)
+{
+    json_t *limits;
+
+    if (result->n_limits == 0)
+        return;
+    limits = checked(json_object());
+    for (size_t i = 0; i < result->n_limits; i++)
+        put(limits, result->limits[i].name, number(result->limits[i].value, result->limits[i].scale));
+    put(object, "limits", limits);
+}
+
+static void put_started(json_t *object, const struct timespec *t)
+{
+    char date[32], buf[48];
+    struct tm tm;
+
+    if (t->tv_sec == 0 || gmtime_r(&t->tv_sec, &tm) == NULL ||
+        strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &tm) == 0)
+        return;
+    (void)snprintf(buf, sizeof(buf), "%s.%03uZ", date, (unsigned)((uint64_t)t->tv_nsec / NSEC_PER_MSEC % 1000));
+    put_text(object, "started", buf);
+}
+
+static void put_outcome(json_t *object, enum reports_verdict verdict, const char *evidence, int exit_code, int signal)
+{
+    put_text(object, "verdict", reports_verdict_name(verdict));
+    put_text(object, "evidence", evidence);
+    if (exit_code >= 0)
+        put(object, "exit", json_integer(exit_code));
+    if (signal > 0)
+        put(object, "signal", json_integer(signal));
+}
+
+static json_t *job_object(const struct reports_result *result)
+{
+    json_t *o = checked(json_object());
+
+    put_text(o, "id", result->id);
+    put_text(o, "job", result->job);
+    put_text(o, "file", result->file);
+    put_text(o, "description", result->description);
+    put_outcome(o, result->verdict, result->evidence, result->exit, result->signal);
+    if (result->attempts > 0)
+        put(o, "attempts", json_integer(result->attempts));
+    put_started(o, &result->started);
+    put_limits(o, result);
+    put_usage(o, &result->usage);
+    put_list(o, "tags", result->tags);
+    put_list(o, "notes", result->notes);
+    put_list(o, "unenforced", result->unenforced);
+    put_list(o, "artifacts", result->artifacts);
+    if (result->stdout_log != NULL || result->stderr_log != NULL) {
+        json_t *logs = checked(json_object());
+
+        put_text(logs, "stdout", result->stdout_log);
+        put_text(logs, "stderr", result->stderr_log);
+        put(o, "logs", logs);
+    }
+    return o;
+}
+
+static json_t *step_object(const struct reports_result *result, const struct reports_case *c)
+{
+    cleanup_free char *id = xasprintf("%s/%s", result->id, c->name);
+    json_t *o = checked(json_object());
+
+    put_text(o, "id", id);
+    put_text(o, "job", result->job);
+    put_text(o, "step", c->name);
+    put_text(o, "file", result->file);
+    put_outcome(o, c->verdict, c->evidence, c->exit, c->signal);
+    if (c->wall_ns > 0) {
+        struct reports_usage usage = {0};
+
+        reports_usage_set(&usage, REPORTS_WALL_SECONDS, c->wall_ns);
+        put_usage(o, &usage);
+    }
+    return o;
+}
+
+/* One write(2), so that a reader or a crash sees a line whole or not at all. A disk that fills up in the middle of a
+ * line leaves a part of it: that is cut off again, so that the next line does not grow out of it (nobody else writes:
+ * we hold the lock). */
+static int append_line(struct reports_out *out, json_t *object, struct cupel_error *err)
+{
+    cleanup_free char *dump = json_dumps(checked(object), JSON_COMPACT | JSON_REAL_PRECISION(NUMBER_DIGITS));
+    cleanup_free char *line = xasprintf("%s\n", dump != NULL ? dump : "");
+    size_t n = strlen(line);
+    off_t end = lseek(out->jsonlfd, 0, SEEK_END);
+    ssize_t w;
+
+    if (dump == NULL)
+        return out_fail(out, "write " OUT_JSONL " in", ENOMEM, err);
+    do {
+        w = write(out->jsonlfd, line, n);
+    } while (w < 0 && errno == EINTR);
+    if (w >= 0 && (size_t)w == n)
+        return 0;
+    if (w >= 0) {
+        errno = ENOSPC;
+        if (end < 0 || ftruncate(out->jsonlfd, end) < 0)
+            return out_fail(out, "take back half a line of " OUT_JSONL " in", errno, err);
+        errno = ENOSPC;
+    }
+    return out_fail(out, "write " OUT_JSONL " in", errno, err);
+}
+
+int reports_jsonl_append(struct reports_out *out, const struct reports_result *result, struct cupel_error *err)
+{
+    cleanup_json json_t *job = job_object(result);
+    int r = append_line(out, job, err);
+
+    for (size_t i = 0; r == 0 && i < result->n_cases; i++) {
+        cleanup_json json_t *step = NULL;
+
+        if (result->cases[i].name == NULL)
+            continue;
+        step = step_object(result, &result->cases[i]);
+        r = append_line(out, step, err);
+    }
+    return r;
+}

@@ -1,0 +1,287 @@
+/* junit: junit.xml in the strict profile, which both windyroad's and Jenkins' schemas accept: a bare <testsuites>, one
+ * <testsuite> a job with everything about it in <properties>, one <testcase> a step (or one for the job), then the
+ * suite's output. Not responsible for escaping (junit_text.c) or for what a verdict means (model.c). */
+#include "reports/junit_text.h"
+#include "reports/model.h"
+
+#include <fcntl.h>
+#include <string.h>
+
+/* How much of each log the report carries: GitLab takes no file over 30 MB, so from 16 MiB on jobs get less of it. */
+#define HEAD_MAX ((size_t)24 * 1024)
+#define TAIL_MAX ((size_t)40 * 1024)
+#define CASE_TAIL_MAX ((size_t)8 * 1024)
+#define PLENTY ((uint64_t)16 * 1024 * 1024)
+#define SCARCE_DIVISOR 32
+
+/* A test case as it will be written: the result's own, or one that stands for the job as a whole. */
+struct entry {
+    const char *name;
+    unsigned occurrence; /* 2 for the second of the same name: GitLab drops equal names */
+    const struct reports_case *c;
+};
+
+struct suite {
+    const struct reports_result *result;
+    struct reports_case whole; /* see add_whole */
+    struct entry *entries;
+    size_t n_entries;
+    size_t tally[JUNIT_OUTCOME_COUNT];
+};
+
+static void suite_free(struct suite *s)
+{
+    free(s->entries);
+}
+
+static void add_entry(struct suite *s, const struct reports_case *c, const char *name)
+{
+    struct entry *e = &s->entries[s->n_entries];
+
+    *e = (struct entry){.name = name, .occurrence = 1, .c = c};
+    for (size_t i = 0; i < s->n_entries; i++)
+        if (str_eq(s->entries[i].name, name))
+            e->occurrence++;
+    s->n_entries++;
+    s->tally[verdict_info(c->verdict)->junit]++;
+}
+
+/* A job can fail though none of its steps did (an artifact that could not be copied, an error of the harness). JUnit
+ * has no verdict of a suite, so the job gets a case of its own then: what did not pass must not look as if it had. */
+static void add_whole(struct suite *s)
+{
+    const struct reports_result *result = s->result;
+    enum junit_outcome o = verdict_info(result->verdict)->junit;
+
+    if (s->n_entries > 0 && (o == JUNIT_PASS || s->tally[o] > 0))
+        return;
+    s->whole = (struct reports_case){
+        .verdict = result->verdict,
+        .evidence = result->evidence,
+        .exit = result->exit,
+        .signal = result->signal,
+        .wall_ns = s->n_entries == 0 ? model_wall_ns(result) : 0,
+        .stdout_to = UINT64_MAX,
+        .stderr_to = UINT64_MAX,
+    };
+    add_entry(s, &s->whole, result->job);
+}
+
+static void suite_init(struct suite *s, const struct reports_result *result)
+{
+    *s = (struct suite){.result = result};
+    s->entries = xcalloc(result->n_cases + 1, sizeof(*s->entries));
+    for (size_t i = 0; i < result->n_cases; i++)
+        add_entry(s, &result->cases[i], result->cases[i].name != NULL ? result->cases[i].name : result->job);
+    add_whole(s);
+}
+
+/* ---- properties ----------------------------------------------------------------------------------------------------
+ */
+
+static void property(struct junit_writer *w, const char *group, const char *name, const char *value)
+{
+    if (value == NULL || *value == '\0')
+        return;
+    junit_start(w, "property");
+    junit_attribute(w, "name", "%s%s", group, name);
+    junit_attribute(w, "value", "%s", value);
+    junit_end(w);
+}
+
+static void property_number(struct junit_writer *w, const char *group, const char *name, uint64_t value, uint64_t scale)
+{
+    char number[MODEL_NUMBER_SIZE];
+
+    property(w, group, name, model_number(value, scale, number));
+}
+
+static void property_list(struct junit_writer *w, const char *name, const char *const *list)
+{
+    cleanup_strbuf struct strbuf b = {0};
+
+    for (; list != NULL && *list != NULL; list++)
+        strbuf_addf(&b, "%s%s", b.len > 0 ? "\n" : "", *list);
+    property(w, "", name, b.data);
+}
+
+/* The names are those of results.jsonl. */
+static void write_properties(struct junit_writer *w, const struct reports_result *result)
+{
+    junit_start(w, "properties");
+    property(w, "", "verdict", reports_verdict_name(result->verdict));
+    property(w, "", "evidence", result->evidence);
+    property(w, "", "id", result->id);
+    property(w, "", "file", result->file);
+    property(w, "", "description", result->description);
+    if (result->exit >= 0)
+        property_number(w, "", "exit", (uint64_t)result->exit, 1);
+    if (result->signal > 0)
+        property_number(w, "", "signal", (uint64_t)result->signal, 1);
+    if (result->attempts > 0)
+        property_number(w, "", "attempts", result->attempts, 1);
+    for (enum reports_figure f = 0; f < REPORTS_FIGURE_COUNT; f++)
+        if (reports_usage_has(&result->usage, f))
+            property_number(w, "usage.", reports_figure_name(f), result->usage.value[f],
+                            reports_figure_is_seconds(f) ? NSEC_PER_SEC : 1);
+    for (size_t i = 0; i < result->n_limits; i++)
+        property_number(w, "limits.", result->limits[i].name, result->limits[i].value, result->limits[i].scale);
+    property_list(w, "unenforced", result->unenforced);
+    property_list(w, "notes", result->notes);
+    property_list(w, "tags", result->tags);
+    property_list(w, "artifacts", result->artifacts);
+    property(w, "logs.", "stdout", result->stdout_log);
+    property(w, "logs.", "stderr", result->stderr_log);
+    junit_end(w);
+}
+
+/* ---- test cases ----------------------------------------------------------------------------------------------------
+ */
+
+static size_t allowance(const struct junit_writer *w, size_t wanted)
+{
+    return w->written < PLENTY ? wanted : wanted / SCARCE_DIVISOR;
+}
+
+static void write_case_log(struct junit_writer *w, const char *title, const char *path, uint64_t from, uint64_t to)
+{
+    const struct excerpt_source source = {path, from, to};
+    cleanup_free char *heading = xasprintf("\n--- %s ---\n", title);
+
+    if (path == NULL || from >= to)
+        return;
+    junit_text(w, heading, strlen(heading));
+    junit_log(w, &source, 0, allowance(w, CASE_TAIL_MAX));
+}
+
+/* Azure reads the message attribute, GitLab the element's text: both say why. */
+static void write_outcome(struct junit_writer *w, const struct reports_result *result, const struct reports_case *c)
+{
+    static const char *const elements[JUNIT_OUTCOME_COUNT] = {
+        [JUNIT_FAILURE] = "failure", [JUNIT_ERROR] = "error", [JUNIT_SKIPPED] = "skipped"};
+    const struct verdict_info *verdict = verdict_info(c->verdict);
+    const char *evidence = c->evidence != NULL && *c->evidence != '\0' ? c->evidence : verdict->name;
+    bool alone = result->n_cases <= 1; /* then all that the logs hold is this case's */
+
+    if (elements[verdict->junit] == NULL)
+        return;
+    junit_start(w, elements[verdict->junit]);
+    junit_attribute(w, "message", "%s", evidence);
+    if (verdict->junit != JUNIT_SKIPPED)
+        junit_attribute(w, "type", "%s", verdict->name);
+    junit_text(w, evidence, strlen(evidence));
+    if (verdict->junit != JUNIT_SKIPPED) {
+        write_case_log(w, "standard output", result->stdout_log, alone ? 0 : c->stdout_from,
+                       alone ? UINT64_MAX : c->stdout_to);
+        write_case_log(w, "standard error", result->stderr_log, alone ? 0 : c->stderr_from,
+                       alone ? UINT64_MAX : c->stderr_to);
+    }
+    junit_end(w);
+}
+
+static void write_case(struct junit_writer *w, const struct reports_run *run, const struct reports_result *result,
+                       const struct entry *e)
+{
+    cleanup_free char *name = e->occurrence > 1 ? xasprintf("%s (%u)", e->name, e->occurrence) : xstrdup(e->name);
+    cleanup_free char *class = xasprintf("%s.%s", run->name, result->id);
+    char seconds[MODEL_NUMBER_SIZE];
+    uint64_t wall_ns = e->c->wall_ns;
+
+    junit_start(w, "testcase");
+    junit_token(w, "name", name, "job");
+    junit_token(w, "classname", class, "job");
+    if (wall_ns == 0 && result->n_cases <= 1)
+        wall_ns = model_wall_ns(result);
+    junit_attribute(w, "time", "%s", model_seconds(wall_ns, seconds));
+    write_outcome(w, result, e->c);
+    junit_end(w);
+}
+
+/* ---- suites --------------------------------------------------------------------------------------------------------
+ */
+
+/* The schema wants a time in UTC without saying so. A job that never started has none of its own: it gets the report's.
+ */
+static void write_timestamp(struct junit_writer *w, const struct reports_result *result, time_t now)
+{
+    time_t when = result->started.tv_sec != 0 ? result->started.tv_sec : now;
+    struct tm tm;
+    char date[32] = "1970-01-01T00:00:00";
+
+    if (gmtime_r(&when, &tm) != NULL)
+        (void)strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &tm);
+    junit_attribute(w, "timestamp", "%s", date);
+}
+
+static void write_output(struct junit_writer *w, const char *element, const char *path)
+{
+    const struct excerpt_source source = {path, 0, UINT64_MAX};
+
+    junit_start(w, element);
+    junit_log(w, &source, allowance(w, HEAD_MAX), allowance(w, TAIL_MAX));
+    junit_end(w);
+}
+
+static void write_suite(struct junit_writer *w, const struct reports_run *run, const struct reports_result *result,
+                        size_t id, time_t now)
+{
+    _cleanup_(suite_free) struct suite s;
+    char seconds[MODEL_NUMBER_SIZE];
+
+    suite_init(&s, result);
+    junit_start(w, "testsuite");
+    junit_token(w, "name", result->id, "job");
+    junit_attribute(w, "package", "%s", ""); /* Jenkins would put it before the suite's name */
+    junit_attribute(w, "id", "%zu", id);
+    write_timestamp(w, result, now);
+    junit_token(w, "hostname", run->hostname, "localhost");
+    junit_attribute(w, "tests", "%zu", s.n_entries);
+    junit_attribute(w, "failures", "%zu", s.tally[JUNIT_FAILURE]);
+    junit_attribute(w, "errors", "%zu", s.tally[JUNIT_ERROR]);
+    junit_attribute(w, "skipped", "%zu", s.tally[JUNIT_SKIPPED]);
+    junit_attribute(w, "time", "%s", model_seconds(model_wall_ns(result), seconds));
+    write_properties(w, result);
+    for (size_t i = 0; i < s.n_entries; i++)
+        write_case(w, run, result, &s.entries[i]);
+    write_output(w, "system-out", result->stdout_log);
+    write_output(w, "system-err", result->stderr_log);
+    junit_end(w);
+}
+
+static int write_document(struct reports_out *out, const struct reports_run *run, int fd)
+{
+    struct junit_writer w;
+    time_t now = time(NULL);
+    size_t id = 0;
+    int r = junit_open(&w, out, fd);
+
+    if (r < 0)
+        return r;
+    junit_start(&w, "testsuites");
+    for (size_t i = 0; i < run->n_results; i++)
+        if (run->results[i] != NULL)
+            write_suite(&w, run, run->results[i], id++, now);
+    junit_end(&w);
+    return junit_close(&w);
+}
+
+int reports_junit_write(struct reports_out *out, const struct reports_run *run, struct cupel_error *err)
+{
+    cleanup_close int fd = -EBADF;
+    int r;
+
+    if (unlinkat(out->dirfd, OUT_JUNIT ".tmp", 0) < 0 && errno != ENOENT)
+        return out_fail(out, "write " OUT_JUNIT " in", errno, err);
+    fd = openat(out->dirfd, OUT_JUNIT ".tmp", O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+    if (fd < 0)
+        return out_fail(out, "write " OUT_JUNIT " in", errno, err);
+    r = write_document(out, run, fd);
+    if (r == 0 && (fsync(fd) < 0 || renameat(out->dirfd, OUT_JUNIT ".tmp", out->dirfd, OUT_JUNIT) < 0))
+        r = -errno;
+    if (r < 0) {
+        (void)unlinkat(out->dirfd, OUT_JUNIT ".tmp", 0);
+        return out_fail(out, "write " OUT_JUNIT " in", r, err);
+    }
+    (void)fsync(out->dirfd); /* the rename itself; some file systems cannot, and the file is whole either way */
+    return 0;
+}

@@ -1,0 +1,134 @@
+/* junit_text: libxml2's text writer with every byte escaped before it gets there. libxml2 knows about markup
+ * characters; what XML 1.0 has no way to carry is ours (text.c). Knows nothing of results. */
+#include "reports/junit_text.h"
+
+#include "reports/text.h"
+
+#include <string.h>
+
+/* Readers refuse text above 10,000,000 bytes. Nothing here comes near it by itself; a description could. */
+#define TEXT_MAX ((size_t)256 * 1024)
+
+/* libxml2 would print an error of its own to standard error, so it is told that all went well; the error is kept for
+ * junit_close. */
+static int to_fd(void *context, const char *data, int n)
+{
+    struct junit_writer *w = context;
+    int r = w->errnum == 0 && n > 0 ? file_write_all(w->fd, data, (size_t)n) : 0;
+
+    if (r < 0)
+        w->errnum = -r;
+    w->written += (uint64_t)n;
+    return n;
+}
+
+static void check(struct junit_writer *w, int r)
+{
+    if (r < 0)
+        w->failed = true;
+}
+
+int junit_open(struct junit_writer *w, struct reports_out *out, int fd)
+{
+    xmlOutputBufferPtr buffer;
+
+    *w = (struct junit_writer){.out = out, .fd = fd};
+    buffer = xmlOutputBufferCreateIO(to_fd, NULL, w, NULL);
+    if (buffer == NULL)
+        return -ENOMEM;
+    w->xml = xmlNewTextWriter(buffer); /* owns the buffer from here on */
+    if (w->xml == NULL) {
+        (void)xmlOutputBufferClose(buffer);
+        return -ENOMEM;
+    }
+    check(w, xmlTextWriterSetIndent(w->xml, 1));
+    check(w, xmlTextWriterSetIndentString(w->xml, BAD_CAST "  "));
+    check(w, xmlTextWriterStartDocument(w->xml, "1.0", "UTF-8", NULL));
+    return 0;
+}
+
+int junit_close(struct junit_writer *w)
+{
+    check(w, xmlTextWriterEndDocument(w->xml));
+    check(w, xmlTextWriterFlush(w->xml));
+    xmlFreeTextWriter(w->xml);
+    w->xml = NULL;
+    return w->errnum != 0 ? -w->errnum : w->failed ? -EIO : 0;
+}
+
+void junit_start(struct junit_writer *w, const char *element)
+{
+    check(w, xmlTextWriterStartElement(w->xml, BAD_CAST element));
+}
+
+void junit_end(struct junit_writer *w)
+{
+    check(w, xmlTextWriterEndElement(w->xml));
+}
+
+static void put_attribute(struct junit_writer *w, const char *name, const char *value, size_t n, enum text_mode mode)
+{
+    cleanup_strbuf struct strbuf b = {0};
+
+    text_escape(&b, value, n < TEXT_MAX ? n : TEXT_MAX, mode);
+    check(w, xmlTextWriterWriteAttribute(w->xml, BAD_CAST name, BAD_CAST b.data));
+}
+
+void junit_attribute(struct junit_writer *w, const char *name, const char *fmt, ...)
+{
+    cleanup_strbuf struct strbuf value = {0};
+    va_list ap;
+
+    strbuf_add(&value, "", 0);
+    va_start(ap, fmt);
+    strbuf_vaddf(&value, fmt, ap);
+    va_end(ap);
+    put_attribute(w, name, value.data, value.len, TEXT_XML);
+}
+
+void junit_token(struct junit_writer *w, const char *name, const char *value, const char *otherwise)
+{
+    if (value == NULL || *value == '\0')
+        value = otherwise;
+    put_attribute(w, name, value, strlen(value), TEXT_TOKEN);
+}
+
+void junit_text(struct junit_writer *w, const char *data, size_t n)
+{
+    cleanup_strbuf struct strbuf b = {0};
+
+    if (n == 0)
+        return;
+    text_escape(&b, data, n < TEXT_MAX ? n : TEXT_MAX, TEXT_XML);
+    check(w, xmlTextWriterWriteString(w->xml, BAD_CAST b.data));
+}
+
+static void put_note(struct junit_writer *w, const char *fmt, ...) BASE_PRINTF(2, 3);
+
+static void put_note(struct junit_writer *w, const char *fmt, ...)
+{
+    cleanup_strbuf struct strbuf b = {0};
+    va_list ap;
+
+    va_start(ap, fmt);
+    strbuf_vaddf(&b, fmt, ap);
+    va_end(ap);
+    junit_text(w, b.data, b.len);
+}
+
+void junit_log(struct junit_writer *w, const struct excerpt_source *source, size_t head, size_t tail)
+{
+    _cleanup_(excerpt_free) struct excerpt e = {0};
+    int r = excerpt_read(w->out, source, head, tail, &e);
+
+    if (r < 0) {
+        put_note(w, "[cupel: cannot read %s: %s]\n", source->path, strerror(-r));
+        return;
+    }
+    junit_text(w, e.head.data, e.head.len);
+    if (e.left_out > 0)
+        put_note(w, "%s[cupel: %llu bytes left out here; the whole log is %s]\n",
+                 e.head.len > 0 && e.head.data[e.head.len - 1] != '\n' ? "\n" : "", (unsigned long long)e.left_out,
+                 source->path);
+    junit_text(w, e.tail.data, e.tail.len);
+}

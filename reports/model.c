@@ -1,0 +1,116 @@
+/* model: the tables of verdicts and usage figures, each declared once and read by every writer. Not responsible for any
+ * output format. */
+#include "reports/model.h"
+
+static const struct verdict_info verdicts[REPORTS_VERDICT_COUNT] = {
+    [REPORTS_PASSED] = {"passed", JUNIT_PASS, "PASS", "1;32"},
+    [REPORTS_FAILED] = {"failed", JUNIT_FAILURE, "FAIL", "1;31"},
+    [REPORTS_SIGNALED] = {"signaled", JUNIT_FAILURE, "SIGNAL", "1;31"},
+    [REPORTS_TIMEOUT] = {"timeout", JUNIT_FAILURE, "TIMEOUT", "1;31"},
+    [REPORTS_CPU_LIMIT] = {"cpu-limit", JUNIT_FAILURE, "CPU LIMIT", "1;31"},
+    [REPORTS_MEMORY_LIMIT] = {"memory-limit", JUNIT_FAILURE, "MEMORY", "1;31"},
+    [REPORTS_PIDS_LIMIT] = {"pids-limit", JUNIT_FAILURE, "PIDS LIMIT", "1;31"},
+    [REPORTS_DISK_LIMIT] = {"disk-limit", JUNIT_FAILURE, "DISK LIMIT", "1;31"},
+    [REPORTS_OUTPUT_LIMIT] = {"output-limit", JUNIT_FAILURE, "OUTPUT", "1;31"},
+    [REPORTS_ERROR] = {"error", JUNIT_ERROR, "ERROR", "1;35"},
+    [REPORTS_SKIPPED] = {"skipped", JUNIT_SKIPPED, "SKIP", "1;33"},
+    [REPORTS_CANCELLED] = {"cancelled", JUNIT_ERROR, "CANCEL", "1;33"},
+};
+
+const struct verdict_info *verdict_info(enum reports_verdict v)
+{
+    return (unsigned)v < REPORTS_VERDICT_COUNT ? &verdicts[v] : &verdicts[REPORTS_ERROR];
+}
+
+const char *reports_verdict_name(enum reports_verdict v)
+{
+    return verdict_info(v)->name;
+}
+
+static const struct {
+    const char *name;
+    bool seconds;
+} figures[REPORTS_FIGURE_COUNT] = {
+    [REPORTS_WALL_SECONDS] = {"wall_seconds", true},
+    [REPORTS_CPU_SECONDS] = {"cpu_seconds", true},
+    [REPORTS_USER_SECONDS] = {"user_seconds", true},
+    [REPORTS_SYSTEM_SECONDS] = {"system_seconds", true},
+    [REPORTS_THROTTLED_SECONDS] = {"throttled_seconds", true},
+    [REPORTS_THROTTLED_PERIODS] = {"throttled_periods", false},
+    [REPORTS_MEMORY_PEAK_BYTES] = {"memory_peak_bytes", false},
+    [REPORTS_OOM_KILLS] = {"oom_kills", false},
+    [REPORTS_PIDS_PEAK] = {"pids_peak", false},
+    [REPORTS_PIDS_REFUSED] = {"pids_refused", false},
+    [REPORTS_READ_BYTES] = {"read_bytes", false},
+    [REPORTS_WRITTEN_BYTES] = {"written_bytes", false},
+    [REPORTS_READ_OPERATIONS] = {"read_operations", false},
+    [REPORTS_WRITE_OPERATIONS] = {"write_operations", false},
+    [REPORTS_OUTPUT_BYTES] = {"output_bytes", false},
+    [REPORTS_DISK_PEAK_BYTES] = {"disk_peak_bytes", false},
+    [REPORTS_INODES_PEAK] = {"inodes_peak", false},
+};
+
+const char *reports_figure_name(enum reports_figure f)
+{
+    return (unsigned)f < REPORTS_FIGURE_COUNT ? figures[f].name : "unknown";
+}
+
+bool reports_figure_is_seconds(enum reports_figure f)
+{
+    return (unsigned)f < REPORTS_FIGURE_COUNT && figures[f].seconds;
+}
+
+const char *model_number(uint64_t value, uint64_t scale, char buf[static MODEL_NUMBER_SIZE])
+{
+    int n;
+    uint64_t rest;
+
+    if (scale <= 1) {
+        (void)snprintf(buf, MODEL_NUMBER_SIZE, "%llu", (unsigned long long)value);
+        return buf;
+    }
+    n = snprintf(buf, MODEL_NUMBER_SIZE, "%llu.", (unsigned long long)(value / scale));
+    rest = value % scale;
+    do { /* long division: scale is a power of ten, so this ends */
+        rest *= 10;
+        buf[n++] = (char)('0' + rest / scale);
+        rest %= scale;
+    } while (rest != 0 && n < MODEL_NUMBER_SIZE - 1);
+    buf[n] = '\0';
+    return buf;
+}
+
+const char *model_seconds(uint64_t ns, char buf[static MODEL_NUMBER_SIZE])
+{
+    uint64_t ms = ns / NSEC_PER_MSEC + (ns % NSEC_PER_MSEC >= NSEC_PER_MSEC / 2);
+
+    (void)snprintf(buf, MODEL_NUMBER_SIZE, "%llu.%03u", (unsigned long long)(ms / 1000), (unsigned)(ms % 1000));
+    return buf;
+}
+
+uint64_t model_wall_ns(const struct reports_result *result)
+{
+    uint64_t sum = 0;
+
+    if (reports_usage_has(&result->usage, REPORTS_WALL_SECONDS))
+        return result->usage.value[REPORTS_WALL_SECONDS];
+    for (size_t i = 0; i < result->n_cases; i++)
+        sum += result->cases[i].wall_ns;
+    return sum;
+}
+
+bool model_has_steps(const struct reports_result *result)
+{
+    return result->n_cases > 0 && result->cases[0].name != NULL;
+}
+
+const struct reports_case *model_guilty_case(const struct reports_result *result)
+{
+    for (size_t i = 0; i < result->n_cases; i++) {
+        enum junit_outcome o = verdict_info(result->cases[i].verdict)->junit;
+
+        if (o == JUNIT_FAILURE || o == JUNIT_ERROR)
+            return &result->cases[i];
+    }
+    return NULL;
+}

@@ -1,0 +1,29 @@
+/* model: what the writers of this room share about verdicts and figures. Private to reports/. */
+#pragma once
+
+#include "reports/reports.h"
+
+/* How JUnit sees a verdict. */
+enum junit_outcome { JUNIT_PASS, JUNIT_FAILURE, JUNIT_ERROR, JUNIT_SKIPPED, JUNIT_OUTCOME_COUNT };
+
+struct verdict_info {
+    const char *name;
+    enum junit_outcome junit;
+    const char *label; /* on the console */
+    const char *style; /* SGR parameters of the label */
+};
+/* Never NULL: a value outside the enum reads as `error`, so that no mistake can look like a pass. */
+const struct verdict_info *verdict_info(enum reports_verdict v);
+
+/* Exact decimal text of a figure or limit kept as value/scale: "1.204", "67108864"; no locale involved. */
+#define MODEL_NUMBER_SIZE 40
+const char *model_number(uint64_t value, uint64_t scale, char buf[static MODEL_NUMBER_SIZE]);
+/* Seconds with exactly three decimals, rounded. */
+const char *model_seconds(uint64_t ns, char buf[static MODEL_NUMBER_SIZE]);
+
+/* The job's wall time: the usage figure, else the sum of its cases. */
+uint64_t model_wall_ns(const struct reports_result *result);
+/* Whether the result's cases are steps with names, hence cases of their own in the reports. */
+bool model_has_steps(const struct reports_result *result);
+/* The first case that explains the job's verdict (neither passed nor skipped), or NULL. */
+const struct reports_case *model_guilty_case(const struct reports_result *result);

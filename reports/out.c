@@ -1,0 +1,196 @@
+/* out: the out directory of a run: its lock, its logs, and that nothing of an earlier run can be taken for this run's.
+ * Not responsible for what the files say. */
+#include "reports/out.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+
+static const struct {
+    int errnum;
+    const char *hint;
+} hints[] = {
+    {EACCES, "run as a user that may write there, or name another directory with --out DIR"},
+    {EPERM, "run as a user that may write there, or name another directory with --out DIR"},
+    {EROFS, "the file system is read-only: name a directory on another one with --out DIR"},
+    {ENOSPC, "free some space there, or name a directory on another file system with --out DIR"},
+    {EDQUOT, "the disk quota is used up: free some space, or name another directory with --out DIR"},
+    {ENOTDIR, "a part of the path is not a directory: name another one with --out DIR"},
+    {EEXIST, "something that is not a directory is in the way: remove it, or name another place with --out DIR"},
+    {ELOOP, "a symbolic link is in the way: remove it, or name another directory with --out DIR"},
+    {EISDIR, "a directory is in the way of a file: remove it, or name another place with --out DIR"},
+};
+
+static int fail(const char *path, const char *what, int errnum, struct cupel_error *err)
+{
+    const char *hint = "name another directory with --out DIR";
+    int r;
+
+    errnum = errnum < 0 ? -errnum : errnum;
+    for (size_t i = 0; i < ARRAY_SIZE(hints); i++)
+        if (hints[i].errnum == errnum)
+            hint = hints[i].hint;
+    r = cupel_error_set(err, CUPEL_ERROR_HARNESS, errnum, "cannot %s the out directory '%s'", what, path);
+    cupel_error_hint(err, "%s", hint);
+    return r;
+}
+
+int out_fail(const struct reports_out *out, const char *what, int errnum, struct cupel_error *err)
+{
+    return fail(out->path, what, errnum, err);
+}
+
+static void out_freep(struct reports_out **out)
+{
+    reports_out_close(*out);
+}
+
+/* flock, not a file that exists: the kernel lets go of it whatever kills us. The file itself stays, since removing it
+ * would let two runs hold "the" lock on two files. */
+static int lock(struct reports_out *out, struct cupel_error *err)
+{
+    out->lockfd = openat(out->dirfd, ".lock", O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0666);
+    if (out->lockfd < 0)
+        return out_fail(out, "create a lock file in", errno, err);
+    if (flock(out->lockfd, LOCK_EX | LOCK_NB) == 0)
+        return 0;
+    if (errno != EWOULDBLOCK)
+        return out_fail(out, "lock", errno, err);
+    (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, 0, "another run is writing to '%s'", out->path);
+    cupel_error_hint(err, "wait until it ends, or give this run a directory of its own with --out DIR");
+    return -EWOULDBLOCK;
+}
+
+/* An earlier run's reports go at once: from here on there is this run's report or none. */
+static int start_afresh(struct reports_out *out, struct cupel_error *err)
+{
+    static const char *const stale[] = {OUT_JUNIT, OUT_JUNIT ".tmp", OUT_JSONL};
+
+    for (size_t i = 0; i < ARRAY_SIZE(stale); i++)
+        if (unlinkat(out->dirfd, stale[i], 0) < 0 && errno != ENOENT)
+            return out_fail(out, "remove an earlier run's reports from", errno, err);
+    out->jsonlfd = openat(out->dirfd, OUT_JSONL, O_WRONLY | O_APPEND | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+    if (out->jsonlfd < 0)
+        return out_fail(out, "create " OUT_JSONL " in", errno, err);
+    out->logsfd = file_open_dir_p_at(out->dirfd, "logs", 0777);
+    if (out->logsfd < 0)
+        return out_fail(out, "create logs/ in", out->logsfd, err);
+    return 0;
+}
+
+int reports_out_open(const char *path, struct reports_out **ret_out, struct cupel_error *err)
+{
+    _cleanup_(out_freep) struct reports_out *out = xmalloc(sizeof(*out));
+    int r;
+
+    *out = (struct reports_out){
+        .path = xstrdup(path), .dirfd = -EBADF, .logsfd = -EBADF, .lockfd = -EBADF, .jsonlfd = -EBADF};
+    if (*path == '\0')
+        return fail(path, "open", ENOENT, err);
+    out->dirfd = file_open_dir_p_at(AT_FDCWD, path, 0777);
+    if (out->dirfd < 0)
+        return fail(path, "create", out->dirfd, err);
+    r = lock(out, err);
+    if (r == 0)
+        r = start_afresh(out, err);
+    if (r < 0)
+        return r;
+    *ret_out = steal_ptr(out);
+    return 0;
+}
+
+void reports_out_close(struct reports_out *out)
+{
+    if (out == NULL)
+        return;
+    base_closep(&out->jsonlfd);
+    base_closep(&out->logsfd);
+    base_closep(&out->lockfd);
+    base_closep(&out->dirfd);
+    free(out->path);
+    free(out);
+}
+
+const char *reports_out_path(const struct reports_out *out)
+{
+    return out->path;
+}
+
+int reports_out_dirfd(const struct reports_out *out)
+{
+    return out->dirfd;
+}
+
+static bool is_plain(char c, bool first)
+{
+    if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'))
+        return true;
+    return c != '\0' && strchr("._=,+@-", c) != NULL && !(first && c == '.');
+}
+
+/* FNV-1a: tells apart what was cut alike; nothing relies on it against an attacker. */
+static uint64_t hash(const char *s)
+{
+    uint64_t h = UINT64_C(0xcbf29ce484222325);
+
+    for (; *s != '\0'; s++)
+        h = (h ^ (unsigned char)*s) * UINT64_C(0x100000001b3);
+    return h;
+}
+
+void reports_file_name(const char *id, char *buf, size_t size)
+{
+    static const char tail_size = 18; /* "%-" and sixteen digits: no name that was not cut contains "%-" */
+    size_t n = 0, cut = 0;
+
+    if (size == 0)
+        return;
+    for (const char *p = id; *p != '\0'; p++) {
+        bool plain = is_plain(*p, p == id);
+        size_t need = plain ? 1 : 3;
+
+        if (n + need + 1 > size) {
+            n = cut;
+            (void)snprintf(buf + n, size - n, "%%-%016llx", (unsigned long long)hash(id));
+            return;
+        }
+        if (plain)
+            buf[n] = *p;
+        else
+            (void)snprintf(buf + n, 4, "%%%02X", (unsigned char)*p);
+        n += need;
+        if (n + (size_t)tail_size + 1 <= size)
+            cut = n;
+    }
+    buf[n] = '\0';
+    if (n == 0)
+        (void)snprintf(buf, size, "%%");
+}
+
+int reports_out_open_logs(struct reports_out *out, const char *id, int *ret_stdout, int *ret_stderr,
+                          struct cupel_error *err)
+{
+    static const char *const suffixes[2] = {".stdout", ".stderr"};
+    cleanup_close int fd_out = -EBADF;
+    cleanup_close int fd_err = -EBADF;
+    cleanup_close int artifacts = -EBADF;
+    int *const fds[2] = {&fd_out, &fd_err};
+    char base[240], name[256];
+    int r;
+
+    reports_file_name(id, base, sizeof(base));
+    for (int i = 0; i < 2; i++) {
+        (void)snprintf(name, sizeof(name), "%s%s", base, suffixes[i]);
+        *fds[i] = openat(out->logsfd, name, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0666);
+        if (*fds[i] < 0)
+            return out_fail(out, "create a log file in logs/ of", errno, err);
+    }
+    artifacts = openat(out->dirfd, "artifacts", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    r = artifacts >= 0 ? file_remove_tree_at(artifacts, base) : errno == ENOENT ? 0 : -errno;
+    if (r < 0)
+        return out_fail(out, "remove an earlier run's artifacts from", r, err);
+    *ret_stdout = steal_fd(&fd_out);
+    *ret_stderr = steal_fd(&fd_err);
+    return 0;
+}

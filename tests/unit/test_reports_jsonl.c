@@ -1,0 +1,279 @@
+/* test_reports_jsonl: results.jsonl read back with jansson: fields, units, absence, one write a line, full disks. */
+#include <stdarg.h>
+#include <stddef.h>
+#include "test_reports.h"
+
+#include <jansson.h>
+#include <sched.h>
+#include <sys/mount.h>
+
+#define LINES_MAX 16
+
+/* All lines of results.jsonl, each parsed strictly. */
+static size_t read_lines(struct room *room, json_t *ret[LINES_MAX])
+{
+    cleanup_free char *text = get_file(room, "results.jsonl", NULL);
+    size_t n = 0;
+
+    for (char *line = text; *line != '\0';) {
+        char *end = strchr(line, '\n');
+        json_error_t error;
+
+        assert_non_null(end); /* every line is whole */
+        *end = '\0';
+        assert_true(n < LINES_MAX);
+        ret[n] = json_loads(line, JSON_REJECT_DUPLICATES, &error);
+        assert_non_null(ret[n]);
+        n++;
+        line = end + 1;
+    }
+    return n;
+}
+
+static void free_lines(json_t *lines[], size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        json_decref(lines[i]);
+}
+
+static const char *string_at(json_t *o, const char *key)
+{
+    return json_string_value(json_object_get(o, key));
+}
+
+static void expect_number(json_t *o, const char *key, double want)
+{
+    json_t *v = json_object_get(o, key);
+
+    assert_true(json_is_number(v));
+    assert_true(json_number_value(v) - want < 1e-9 && want - json_number_value(v) < 1e-9);
+}
+
+static void test_full_result(void **state)
+{
+    struct room *room = *state;
+    struct cupel_error err = {0};
+    struct reports_case c;
+    struct reports_result result = result_of(&c, REPORTS_MEMORY_LIMIT, "memory limit 64 MiB reached");
+    struct reports_limit limits[] = {{"memory_bytes", 67108864, 1}, {"wall_seconds", 1500000000, NSEC_PER_SEC},
+                                     {"cpu_cores", 500, 1000}, {"pids", 10, 1}};
+    const char *tags[] = {"slow", "net", NULL}, *notes[] = {"a note", NULL}, *artifacts[] = {"artifacts/job/a", NULL};
+    const char *unenforced[] = {"cpu", NULL}, *none[] = {NULL};
+    json_t *lines[LINES_MAX], *usage, *object;
+    cleanup_free char *text = NULL;
+
+    result.exit = -1;
+    result.signal = 9;
+    result.attempts = 2;
+    result.description = "eats memory";
+    result.limits = limits;
+    result.n_limits = ARRAY_SIZE(limits);
+    result.tags = tags;
+    result.notes = notes;
+    result.artifacts = artifacts;
+    result.unenforced = unenforced;
+    result.stdout_log = "logs/job.stdout";
+    result.stderr_log = "logs/job.stderr";
+    for (enum reports_figure f = 0; f < REPORTS_FIGURE_COUNT; f++)
+        reports_usage_set(&result.usage, f, reports_figure_is_seconds(f) ? 1204000000 : 1000 + f);
+    assert_int_equal(reports_jsonl_append(room->out, &result, &err), 0);
+    assert_int_equal(read_lines(room, lines), 1);
+    assert_string_equal(string_at(lines[0], "id"), "job");
+    assert_string_equal(string_at(lines[0], "job"), "job");
+    assert_string_equal(string_at(lines[0], "file"), "cupel.yaml");
+    assert_string_equal(string_at(lines[0], "description"), "eats memory");
+    assert_string_equal(string_at(lines[0], "verdict"), "memory-limit");
+    assert_string_equal(string_at(lines[0], "evidence"), "memory limit 64 MiB reached");
+    assert_string_equal(string_at(lines[0], "started"), "2023-11-14T22:13:20.123Z");
+    assert_null(json_object_get(lines[0], "exit"));
+    expect_number(lines[0], "signal", 9);
+    expect_number(lines[0], "attempts", 2);
+    usage = json_object_get(lines[0], "usage");
+    assert_int_equal(json_object_size(usage), REPORTS_FIGURE_COUNT);
+    for (enum reports_figure f = 0; f < REPORTS_FIGURE_COUNT; f++) {
+        bool seconds = reports_figure_is_seconds(f);
+
+        expect_number(usage, reports_figure_name(f), seconds ? 1.204 : 1000 + (double)f);
+        assert_int_equal(json_is_integer(json_object_get(usage, reports_figure_name(f))), !seconds);
+    }
+    object = json_object_get(lines[0], "limits");
+    assert_int_equal(json_object_size(object), 4);
+    assert_true(json_is_integer(json_object_get(object, "memory_bytes")));
+    expect_number(object, "memory_bytes", 67108864);
+    expect_number(object, "wall_seconds", 1.5);
+    expect_number(object, "cpu_cores", 0.5);
+    assert_int_equal(json_array_size(json_object_get(lines[0], "tags")), 2);
+    assert_string_equal(json_string_value(json_array_get(json_object_get(lines[0], "unenforced"), 0)), "cpu");
+    assert_string_equal(json_string_value(json_array_get(json_object_get(lines[0], "notes"), 0)), "a note");
+    assert_string_equal(json_string_value(json_array_get(json_object_get(lines[0], "artifacts"), 0)),
+                        "artifacts/job/a");
+    assert_string_equal(string_at(json_object_get(lines[0], "logs"), "stdout"), "logs/job.stdout");
+    assert_string_equal(string_at(json_object_get(lines[0], "logs"), "stderr"), "logs/job.stderr");
+    free_lines(lines, 1);
+    text = get_file(room, "results.jsonl", NULL);
+    assert_non_null(strstr(text, "\"wall_seconds\":1.204,")); /* for people and for grep: no 1.2039999999999999591 */
+    result.tags = none;
+    assert_int_equal(reports_jsonl_append(room->out, &result, &err), 0);
+    assert_int_equal(read_lines(room, lines), 2);
+    assert_null(json_object_get(lines[1], "tags"));
+    free_lines(lines, 2);
+}
+
+static void test_absent_is_absent(void **state)
+{
+    static const char *const absent[] = {"exit", "signal", "attempts",  "started", "usage",       "limits",   "tags",
+                                         "notes", "logs", "artifacts", "step",    "description", "unenforced"};
+    struct room *room = *state;
+    struct cupel_error err = {0};
+    struct reports_case c;
+    struct reports_result result = result_of(&c, REPORTS_SKIPPED, "needs 'build', which failed");
+    json_t *lines[LINES_MAX];
+
+    result.exit = -1;
+    result.attempts = 0;
+    result.started = (struct timespec){0};
+    assert_int_equal(reports_jsonl_append(room->out, &result, &err), 0);
+    assert_int_equal(read_lines(room, lines), 1);
+    for (size_t i = 0; i < ARRAY_SIZE(absent); i++)
+        assert_null(json_object_get(lines[0], absent[i]));
+    assert_int_equal(json_object_size(lines[0]), 5); /* id, job, file, verdict, evidence */
+    free_lines(lines, 1);
+    result.exit = 0; /* zero is a value, not a placeholder */
+    reports_usage_set(&result.usage, REPORTS_OOM_KILLS, 0);
+    assert_int_equal(reports_jsonl_append(room->out, &result, &err), 0);
+    assert_int_equal(read_lines(room, lines), 2);
+    expect_number(lines[1], "exit", 0);
+    expect_number(json_object_get(lines[1], "usage"), "oom_kills", 0);
+    free_lines(lines, 2);
+}
+
+/* Writes of this process so far, as the kernel counts them. */
+static unsigned long long writes(void)
+{
+    cleanup_close int fd = open("/proc/self/io", O_RDONLY | O_CLOEXEC);
+    cleanup_free char *text = NULL;
+    size_t n;
+    const char *p;
+
+    if (fd < 0 || file_read_fd(fd, 4096, &text, &n) < 0)
+        return 0;
+    p = strstr(text, "syscw: ");
+    return p != NULL ? strtoull(p + 7, NULL, 10) : 0;
+}
+
+static void test_steps(void **state)
+{
+    struct room *room = *state;
+    struct cupel_error err = {0};
+    struct reports_case c, cases[3] = {
+        {.name = "configure", .verdict = REPORTS_PASSED, .evidence = "", .exit = 0, .wall_ns = 250000000},
+        {.name = "make", .verdict = REPORTS_FAILED, .evidence = "exit code 2, expected 0", .exit = 2, .wall_ns = 1},
+        {.name = "check", .verdict = REPORTS_SKIPPED, .evidence = "'make' failed", .exit = -1},
+    };
+    struct reports_result result = result_of(&c, REPORTS_FAILED, "step 'make': exit code 2, expected 0");
+    unsigned long long before = writes();
+    json_t *lines[LINES_MAX];
+
+    result.cases = cases;
+    result.n_cases = 3;
+    assert_int_equal(reports_jsonl_append(room->out, &result, &err), 0);
+    if (before != 0)
+        assert_int_equal(writes() - before, 4); /* a line is one write */
+    else
+        print_message("SKIPPED a part: /proc/self/io is not readable here, so writes are not counted\n");
+    assert_int_equal(read_lines(room, lines), 4);
+    assert_string_equal(string_at(lines[0], "id"), "job");
+    assert_string_equal(string_at(lines[1], "id"), "job/configure");
+    assert_string_equal(string_at(lines[1], "step"), "configure");
+    assert_string_equal(string_at(lines[1], "verdict"), "passed");
+    assert_null(json_object_get(lines[1], "evidence"));
+    expect_number(json_object_get(lines[1], "usage"), "wall_seconds", 0.25);
+    assert_int_equal(json_object_size(json_object_get(lines[1], "usage")), 1);
+    assert_string_equal(string_at(lines[2], "evidence"), "exit code 2, expected 0");
+    expect_number(lines[2], "exit", 2);
+    assert_string_equal(string_at(lines[3], "verdict"), "skipped");
+    assert_null(json_object_get(lines[3], "exit"));
+    assert_null(json_object_get(lines[3], "usage"));
+    free_lines(lines, 4);
+}
+
+static void test_nasty_bytes(void **state)
+{
+    struct room *room = *state;
+    struct cupel_error err = {0};
+    struct reports_case c;
+    struct reports_result result = result_of(&c, REPORTS_FAILED, "got \"\xff\x01\n{\"verdict\":\"passed\"}\xc3\xa9");
+    json_t *lines[LINES_MAX];
+
+    assert_int_equal(reports_jsonl_append(room->out, &result, &err), 0);
+    assert_int_equal(read_lines(room, lines), 1);
+    assert_string_equal(string_at(lines[0], "evidence"), "got \"\\xFF\x01\n{\"verdict\":\"passed\"}\xc3\xa9");
+    assert_string_equal(string_at(lines[0], "verdict"), "failed");
+    free_lines(lines, 1);
+}
+
+/* Fills a small tmpfs in a mount namespace of its own; exit code 0: errors came, and no half line stayed. */
+static int on_full_disk(const char *path)
+{
+    struct cupel_error err = {0};
+    struct reports_out *out;
+    struct reports_case c;
+    struct reports_result result = result_of(&c, REPORTS_PASSED, "");
+    struct reports_run run = {.name = "s", .hostname = "h", .results = (struct reports_result *[]){&result},
+                              .n_results = 1};
+    cleanup_free char *text = NULL;
+    cleanup_free char *long_text = xcalloc(1, 3001);
+    size_t n;
+    int r = 0;
+
+    memset(long_text, 'x', 3000);
+    result.description = long_text;
+    if (unshare(CLONE_NEWNS) < 0 || mount("", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+        mount("tmpfs", path, "tmpfs", 0, "size=64k") < 0)
+        return 77;
+    if (reports_out_open(path, &out, &err) < 0)
+        return 1;
+    for (int i = 0; i < 100 && r == 0; i++)
+        r = reports_jsonl_append(out, &result, &err);
+    if (r != -ENOSPC || err.kind != CUPEL_ERROR_HARNESS || strlen(err.hint) == 0)
+        return 2;
+    if (file_read_at(reports_out_dirfd(out), "results.jsonl", 1 << 20, &text, &n) < 0 || n == 0 || text[n - 1] != '\n')
+        return 3;
+    if (reports_junit_write(out, &run, &err) != -ENOSPC)
+        return 4;
+    if (faccessat(reports_out_dirfd(out), "junit.xml", F_OK, 0) == 0 ||
+        faccessat(reports_out_dirfd(out), "junit.xml.tmp", F_OK, 0) == 0)
+        return 5;
+    return 0;
+}
+
+static void test_full_disk(void **state)
+{
+    struct room *room = *state;
+    pid_t pid = fork();
+    int status;
+
+    assert_true(pid >= 0);
+    if (pid == 0)
+        _exit(on_full_disk(room->dir));
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status));
+    if (WEXITSTATUS(status) == 77) {
+        print_message("SKIPPED: no mount namespace of our own here (needs root): full disk not tried\n");
+        skip();
+    }
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_full_result, room_setup, room_teardown),
+        cmocka_unit_test_setup_teardown(test_absent_is_absent, room_setup, room_teardown),
+        cmocka_unit_test_setup_teardown(test_steps, room_setup, room_teardown),
+        cmocka_unit_test_setup_teardown(test_nasty_bytes, room_setup, room_teardown),
+        cmocka_unit_test_setup_teardown(test_full_disk, room_setup, room_teardown),
+    };
+
+    return cmocka_run_group_tests_name("reports_jsonl", tests, NULL, NULL);
+}
