@@ -1,8 +1,9 @@
-/* rootfs-cache: a root's source becomes read-only layers in a content-addressed store. Knows nothing of jobs or sandboxes.
+/* rootfs-cache: a root's source becomes read-only layers in a content-addressed store. Knows nothing of jobs or
+ * sandboxes.
  *
- * Store (docs/rootfs-cache.md): $XDG_CACHE_HOME/cupel, else /var/cache/cupel as root; mode 0700, because layers hold
- * setuid programs. Written aside, synced, renamed: what is visible is whole. One lock a key, so that several importers do the
- * work once and readers never wait. */
+ * Store (docs/rootfs-cache.md): $CUPEL_CACHE, else $XDG_CACHE_HOME/cupel, else /var/cache/cupel as root; mode 0700,
+ * because layers hold setuid programs. Written aside, synced, renamed: what is visible is whole. One lock a key, so
+ * that several importers do the work once and readers never wait. */
 #pragma once
 
 #include "base/base.h"
@@ -24,15 +25,18 @@ struct cache_source {
 #define CACHE_LAYERS_MAX 64
 
 /* A root ready for use: directories to be stacked read-only, top first. The fds are O_PATH|O_DIRECTORY; `pin` keeps the
- * layers from being removed while it is open. For CACHE_HOST: layer 0 is the mask (opaque directories and whiteouts over what
- * a job must not see: home directories, /tmp, /run, credentials), layer 1 the host's "/". For CACHE_SCRATCH: one empty
- * directory. */
+ * layers from being removed while it is open. For CACHE_HOST: layer 0 is the mask (opaque directories and whiteouts
+ * over what a job must not see: home directories, /tmp, /run, credentials), layer 1 the host's "/". For CACHE_SCRATCH:
+ * one empty directory. */
 struct cache_root {
     int layer[CACHE_LAYERS_MAX];
     size_t n_layers;
     int pin;
 };
-#define CACHE_ROOT_INIT {.n_layers = 0, .pin = -EBADF}
+#define CACHE_ROOT_INIT                                                                                                \
+    {                                                                                                                  \
+        .n_layers = 0, .pin = -EBADF                                                                                   \
+    }
 
 /* Opens the store, making it when missing. */
 int cache_open(struct cache **ret_cache, struct cupel_error *err);
@@ -48,3 +52,35 @@ typedef void cache_progress_fn(void *data, const char *what);
 int cache_prepare(struct cache *cache, const struct cache_source *source, cache_progress_fn *progress, void *data,
                   struct cache_root *ret_root, struct cupel_error *err);
 void cache_root_release(struct cache_root *root);
+
+/* ---- what `cupel rootfs` does with the store ----------------------------------------------------------------------
+ */
+
+struct cache_entry {
+    char key[65];
+    char *name;   /* imported name, or NULL; a layer with several names comes several times */
+    char *kind;   /* "tar", "debian", "mask", "scratch" */
+    char *source; /* as it was given */
+    uint64_t bytes;
+    uint64_t entries;
+    time_t created;
+    time_t last_used;
+    bool in_use;
+};
+
+/* Everything in the store, names first, then the most recently used. */
+int cache_list(struct cache *cache, struct cache_entry **ret_entries, size_t *ret_n, struct cupel_error *err);
+void cache_entries_free(struct cache_entry *entries, size_t n);
+/* The one layer that `what` means: an imported name, a key, or a prefix of at least four digits that fits only one key.
+ */
+int cache_find(struct cache *cache, const char *what, char ret_key[65], struct cupel_error *err);
+/* Imports the archive `path` and stores it as `name`; an earlier meaning of the name is replaced. */
+int cache_import(struct cache *cache, const char *name, const char *path, cache_progress_fn *progress, void *data,
+                 struct cupel_error *err);
+/* Writes the layer as a tar (pax, sorted by name) to fd. */
+int cache_export(struct cache *cache, const char *what, int fd, struct cupel_error *err);
+/* Forgets the name, or removes the layer when `what` is a key; a layer that lost its last name goes too. One in use
+ * stays and is an error. */
+int cache_remove(struct cache *cache, const char *what, struct cupel_error *err);
+/* Metadata of one layer as JSON text (malloc'ed). */
+int cache_show(struct cache *cache, const char *what, char **ret_json, struct cupel_error *err);

@@ -1,0 +1,10 @@
+/* digest: private to rootfs-cache. SHA-256 through libcrypto. */
+#pragma once
+
+#include "rootfs-cache/store.h"
+
+/* Key of a recipe: the digest of n texts, each with its length, so that no two lists collide. */
+int digest_texts(const char *const *texts, size_t n, char ret_hex[CACHE_KEY_LEN + 1]);
+/* Digest of the whole file. Remembered in the store by device, inode, size and times, so that a big file is read once.
+ */
+int digest_file(struct cache *cache, int fd, char ret_hex[CACHE_KEY_LEN + 1]);

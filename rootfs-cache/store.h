@@ -1,0 +1,55 @@
+/* store: private to rootfs-cache. Where layers lie, who may write them, and how they become visible. Knows nothing of
+ * where a layer's content comes from. docs/rootfs-cache.md describes the layout. */
+#pragma once
+
+#include "rootfs-cache/cache.h"
+
+#define CACHE_KEY_LEN 64
+
+struct cache {
+    char *path; /* absolute */
+    int dir;
+};
+
+/* A layer in the making: tmp/KEY/, with KEY's lock held. Nothing of it is visible before store_commit. */
+struct store_draft {
+    struct cache *cache;
+    char key[CACHE_KEY_LEN + 1];
+    int lock;
+    int dir;  /* tmp/KEY */
+    int tree; /* tmp/KEY/fs, the layer's content, mode 0755 */
+};
+#define STORE_DRAFT_INIT                                                                                               \
+    {                                                                                                                  \
+        .lock = -EBADF, .dir = -EBADF, .tree = -EBADF                                                                  \
+    }
+
+/* What is written beside a layer, for people and for `cupel rootfs list`. */
+struct store_info {
+    const char *kind;   /* "tar", "debian", "mask", "scratch" */
+    const char *source; /* "alpine.tar.gz", "debian bookworm: gcc make" */
+    const char *sha256; /* of the source file, or NULL */
+    uint64_t entries;
+    uint64_t bytes;
+    uint64_t remapped_owners; /* entries whose owner was beyond 65535 */
+};
+
+/* Opens the finished layer `key`: its content as O_PATH, and a pin. -ENOENT when the store has none. Marks it as used.
+ */
+int store_open_layer(const struct cache *cache, const char *key, int *ret_tree, int *ret_pin);
+
+/* Takes the lock of `key`, waiting for another importer, and starts with an empty draft. Returns 1 when the layer
+ * turned out to be finished after the wait: then there is no draft. `progress` is told when there is somebody to wait
+ * for. */
+int store_begin(struct cache *cache, const char *key, cache_progress_fn *progress, void *data,
+                struct store_draft *ret_draft, struct cupel_error *err);
+/* Syncs the draft and makes it visible in one rename. */
+int store_commit(struct store_draft *draft, const struct store_info *info, struct cupel_error *err);
+/* Removes the draft, unless committed, and releases the lock. */
+void store_end(struct store_draft *draft);
+
+/* Takes the layer out of sight, then removes it. -EBUSY when somebody uses it. */
+int store_remove_layer(struct cache *cache, const char *key);
+
+/* Fills *err for a failed write beneath the store: says what to do when the disk is full. */
+int store_error(const struct cache *cache, struct cupel_error *err, int errnum, const char *what);

@@ -1,0 +1,113 @@
+/* tar: a tar file becomes a layer, addressed by the digest of the file. */
+#include "rootfs-cache/digest.h"
+#include "rootfs-cache/sources.h"
+#include "rootfs-cache/unpack.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* Part of every key: raised when unpacking changes, so that layers of an older cupel are not taken for new ones. */
+#define TAR_RECIPE "tar 1"
+
+static int open_tar(const struct cache_source *source, struct stat *ret_st, struct cupel_error *err)
+{
+    /* O_NONBLOCK: a FIFO must not hang */
+    cleanup_close int fd = open(source->tar, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    int r;
+
+    if (fd < 0 || fstat(fd, ret_st) < 0) {
+        r = cupel_error_set(err, CUPEL_ERROR_INPUT, errno, "cannot read '%s' for root '%s'", source->tar, source->name);
+        cupel_error_hint(err, "a tar's path is relative to the job file");
+        return r;
+    }
+    if (!S_ISREG(ret_st->st_mode))
+        return cupel_error_set(err, CUPEL_ERROR_INPUT, S_ISDIR(ret_st->st_mode) ? EISDIR : 0,
+                               "cannot use '%s' for root '%s': it is no regular file", source->tar, source->name);
+    return steal_fd(&fd);
+}
+
+static int check_digest(const struct cache_source *source, const char *got, struct cupel_error *err)
+{
+    if (source->sha256 == NULL || strcasecmp(source->sha256, got) == 0)
+        return 0;
+    (void)cupel_error_set(err, CUPEL_ERROR_INPUT, 0,
+                          "'%s' is not the file that root '%s' expects: sha256 is %s, expected %s", source->tar,
+                          source->name, got, source->sha256);
+    cupel_error_hint(err, "fetch the file again, or correct sha256 if the change is wanted");
+    return -EBADMSG;
+}
+
+static bool same_file_state(const struct stat *a, const struct stat *b)
+{
+    return a->st_size == b->st_size && a->st_mtim.tv_sec == b->st_mtim.tv_sec &&
+           a->st_mtim.tv_nsec == b->st_mtim.tv_nsec && a->st_ctim.tv_sec == b->st_ctim.tv_sec &&
+           a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
+}
+
+/* The name under which people know the file. */
+static const char *base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    return slash != NULL && slash[1] != '\0' ? slash + 1 : path;
+}
+
+static int import(struct store_draft *draft, const struct cache_source *source, int fd, const struct stat *before,
+                  const char *digest, struct cupel_error *err)
+{
+    static const struct unpack_limits limits = {.entries = UNPACK_MAX_ENTRIES, .bytes = UNPACK_MAX_BYTES};
+    struct child_counts counts;
+    struct store_info info;
+    struct stat after;
+    int r = unpack_tar(fd, source->tar, draft->tree, draft->lock, &limits, &counts, err);
+
+    if (r < 0)
+        return r;
+    if (fstat(fd, &after) < 0 || !same_file_state(before, &after))
+        return cupel_error_set(err, CUPEL_ERROR_INPUT, EBUSY, "'%s' changed while it was read", source->tar);
+    if (counts.remapped_owners > 0)
+        log_warning("'%s': %llu entries have an owner above 65535 and now belong to 65534 (nobody)", source->tar,
+                    (unsigned long long)counts.remapped_owners);
+    info = (struct store_info){.kind = "tar",
+                               .source = base_name(source->tar),
+                               .sha256 = digest,
+                               .entries = counts.entries - counts.skipped_devices,
+                               .bytes = counts.bytes,
+                               .remapped_owners = counts.remapped_owners};
+    return store_commit(draft, &info, err);
+}
+
+int source_tar(struct cache *cache, const struct cache_source *source, cache_progress_fn *progress, void *data,
+               char ret_key[CACHE_KEY_LEN + 1], struct cupel_error *err)
+{
+    _cleanup_(store_end) struct store_draft draft = STORE_DRAFT_INIT;
+    char digest[CACHE_KEY_LEN + 1];
+    cleanup_close int fd = -EBADF, tree = -EBADF, pin = -EBADF;
+    struct stat st;
+    int r;
+
+    fd = open_tar(source, &st, err);
+    if (fd < 0)
+        return fd;
+    r = digest_file(cache, fd, digest);
+    if (r < 0)
+        return cupel_error_set(err, CUPEL_ERROR_INPUT, r, "cannot read '%s' for root '%s'", source->tar, source->name);
+    r = check_digest(source, digest, err);
+    if (r < 0)
+        return r;
+    r = digest_texts((const char *[]){TAR_RECIPE, digest}, 2, ret_key);
+    if (r < 0)
+        return store_error(cache, err, r, "name a layer");
+    if (store_open_layer(cache, ret_key, &tree, &pin) == 0)
+        return 0;
+    r = store_begin(cache, ret_key, progress, data, &draft, err);
+    if (r != 0)
+        return r < 0 ? r : 0;
+    if (progress != NULL) {
+        cleanup_free char *what = xasprintf("unpacking %s", base_name(source->tar));
+
+        progress(data, what);
+    }
+    return import(&draft, source, fd, &st, digest, err);
+}

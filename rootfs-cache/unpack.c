@@ -1,0 +1,388 @@
+/* unpack: a tar becomes a tree. The archive is hostile: it may name any path, plant links and then write through them,
+ * never end, or break a decompressor. So all of it happens in a confined child (child.c) whose root is the tree; each
+ * name is checked against what earlier entries made before libarchive writes it; and sizes are bounded.
+ *
+ * Refused, with the entry's name: absolute names, "..", anything beneath or through a symbolic link, hard links to such
+ * or to what is not in the archive. Left out: devices (a job gets its own /dev), sockets, and extended attributes that
+ * overlayfs or the host's security modules would act on. OCI whiteouts have no meaning in a plain tar and are kept as
+ * the files they are. */
+#include "rootfs-cache/unpack.h"
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define UNPACK_BLOCK ((size_t)256 * 1024)
+#define UNPACK_OWNER_MAX 65535
+#define UNPACK_OWNER_NOBODY 65534
+
+struct unpacker {
+    const char *name; /* of the archive */
+    const struct unpack_limits *limits;
+    struct archive *in;
+    struct archive *out;
+    struct child_counts *counts;
+    struct cupel_error *err;
+};
+
+static void free_reader(struct archive **a)
+{
+    if (*a != NULL)
+        (void)archive_read_free(*a);
+}
+
+static void free_writer(struct archive **a)
+{
+    if (*a != NULL)
+        (void)archive_write_free(*a);
+}
+
+/* An entry's name as it may be shown: control bytes as '?', bounded. */
+static const char *shown(const char *name, char buf[static 256])
+{
+    size_t i = 0;
+
+    for (; name[i] != '\0' && i < 255; i++)
+        buf[i] = (unsigned char)name[i] < 0x20 || name[i] == 0x7f ? '?' : name[i];
+    buf[i] = '\0';
+    return buf;
+}
+
+static int refuse(struct unpacker *u, const char *entry, const char *why)
+{
+    char buf[256];
+
+    (void)cupel_error_set(u->err, CUPEL_ERROR_INPUT, 0, "refused to unpack '%s': entry '%s' %s", u->name,
+                          shown(entry, buf), why);
+    return -EPERM;
+}
+
+static int bomb(struct unpacker *u, const char *what)
+{
+    (void)cupel_error_set(u->err, CUPEL_ERROR_INPUT, 0, "refused to unpack '%s': it holds more than %s", u->name, what);
+    cupel_error_hint(u->err, "this bound is far above any usual root; the archive is damaged or made to fill the disk");
+    return -EFBIG;
+}
+
+static int corrupt(struct unpacker *u, const char *why)
+{
+    (void)cupel_error_set(u->err, CUPEL_ERROR_INPUT, 0, "cannot unpack '%s': %s", u->name,
+                          why != NULL ? why : "the archive is damaged");
+    cupel_error_hint(u->err, "the file is damaged, cut short, or no tar; fetch or make it again");
+    return -EBADMSG;
+}
+
+static int write_failed(struct unpacker *u, const char *entry, int errnum, const char *why)
+{
+    char buf[256];
+
+    errnum = errnum > 0 ? errnum : EIO;
+    if (errnum == ENOSPC || errnum == EDQUOT) {
+        (void)cupel_error_set(u->err, CUPEL_ERROR_HARNESS, errnum, "cannot unpack '%s': the root cache's disk is full",
+                              u->name);
+        cupel_error_hint(u->err,
+                         "free space, remove layers with `cupel rootfs remove`, or set CUPEL_CACHE to a directory "
+                         "on a bigger disk");
+        return -errnum;
+    }
+    (void)cupel_error_set(u->err, CUPEL_ERROR_HARNESS, 0, "cannot unpack entry '%s' of '%s': %s", shown(entry, buf),
+                          u->name, why != NULL ? why : strerror(errnum));
+    return -errnum;
+}
+
+/* ---- names ---------------------------------------------------------------------------------------------------------
+ */
+
+/* "./a//b/./c/" -> "a/b/c"; the root itself -> ".". Returns what is wrong with the name, or NULL. */
+static const char *normalize(const char *name, struct strbuf *ret)
+{
+    if (name[0] == '/')
+        return "has an absolute name";
+    strbuf_add(ret, "", 0);
+    while (*name != '\0') {
+        size_t n = strcspn(name, "/");
+
+        if (n == 2 && name[0] == '.' && name[1] == '.')
+            return "climbs out with '..'";
+        if (n > 255)
+            return "has a name longer than 255 bytes";
+        if (n > 0 && !(n == 1 && name[0] == '.')) {
+            if (ret->len > 0)
+                strbuf_adds(ret, "/");
+            strbuf_add(ret, name, n);
+        }
+        name += n;
+        name += strspn(name, "/");
+    }
+    if (ret->len == 0)
+        strbuf_adds(ret, ".");
+    if (ret->len >= 4096)
+        return "has a name longer than 4095 bytes";
+    return NULL;
+}
+
+/* Says what is wrong with writing to (or linking from) `path`, seen from what earlier entries made, or NULL. */
+static const char *check_place(const char *path, bool directory)
+{
+    const char *slash = strrchr(path, '/');
+    struct stat st;
+
+    if (slash != NULL) {
+        cleanup_free char *parent = xstrdup(path);
+        cleanup_close int fd = -EBADF;
+
+        parent[slash - path] = '\0';
+        fd = file_open_beneath(AT_FDCWD, parent, O_PATH, 0);
+        if (fd == -ELOOP)
+            return "lies beneath a symbolic link";
+        if (fd < 0 && fd != -ENOENT)
+            return "lies beneath something that is no directory";
+        if (fd >= 0 && (fstat(fd, &st) < 0 || !S_ISDIR(st.st_mode)))
+            return "lies beneath something that is no directory";
+    }
+    /* a directory entry over a link would set the mode and owner of what the link leads to */
+    if (directory && fstatat(AT_FDCWD, path, &st, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISDIR(st.st_mode))
+        return "is a directory, but an earlier entry of that name is not";
+    return NULL;
+}
+
+static const char *check_hardlink(struct archive_entry *entry)
+{
+    cleanup_strbuf struct strbuf target = {0};
+    const char *link = archive_entry_hardlink(entry), *wrong;
+    struct stat st;
+
+    if (link == NULL)
+        return NULL;
+    wrong = normalize(link, &target);
+    if (wrong != NULL)
+        return "is a hard link to outside the archive";
+    if (check_place(target.data, false) != NULL)
+        return "is a hard link to something beneath a symbolic link";
+    if (fstatat(AT_FDCWD, target.data, &st, AT_SYMLINK_NOFOLLOW) < 0)
+        return "is a hard link to something that is not in the archive before it";
+    if (S_ISDIR(st.st_mode))
+        return "is a hard link to a directory";
+    archive_entry_set_hardlink(entry, target.data);
+    return NULL;
+}
+
+/* ---- attributes ----------------------------------------------------------------------------------------------------
+ */
+
+static bool xattr_wanted(const char *name)
+{
+    if (str_starts(name, "user."))
+        return !str_starts(name, "user.overlay."); /* opaque, redirect, metacopy: orders to overlayfs */
+    return str_eq(name, "security.capability");
+}
+
+/* libarchive has no removal of one attribute: what is wanted is copied out and put back. */
+static void filter_xattrs(struct archive_entry *entry)
+{
+    struct archive_entry *kept;
+    const char *name;
+    const void *value;
+    size_t size;
+
+    if (archive_entry_xattr_reset(entry) == 0)
+        return;
+    kept = archive_entry_new();
+    if (kept == NULL) {
+        archive_entry_xattr_clear(entry);
+        return;
+    }
+    while (archive_entry_xattr_next(entry, &name, &value, &size) == ARCHIVE_OK)
+        if (xattr_wanted(name))
+            archive_entry_xattr_add_entry(kept, name, value, size);
+    archive_entry_xattr_clear(entry);
+    (void)archive_entry_xattr_reset(kept);
+    while (archive_entry_xattr_next(kept, &name, &value, &size) == ARCHIVE_OK)
+        archive_entry_xattr_add_entry(entry, name, value, size);
+    archive_entry_free(kept);
+}
+
+/* A job's user namespace maps 0..65535 only; an owner beyond would be nobody's. */
+static void bound_owner(struct unpacker *u, struct archive_entry *entry)
+{
+    int64_t uid = archive_entry_uid(entry), gid = archive_entry_gid(entry);
+    bool bad_uid = uid < 0 || uid > UNPACK_OWNER_MAX, bad_gid = gid < 0 || gid > UNPACK_OWNER_MAX;
+
+    if (bad_uid)
+        archive_entry_set_uid(entry, UNPACK_OWNER_NOBODY);
+    if (bad_gid)
+        archive_entry_set_gid(entry, UNPACK_OWNER_NOBODY);
+    if (bad_uid || bad_gid)
+        u->counts->remapped_owners++;
+}
+
+/* ---- one entry after the other -------------------------------------------------------------------------------------
+ */
+
+static int copy_content(struct unpacker *u, const char *name)
+{
+    const void *block;
+    size_t size;
+    int64_t offset;
+    int r;
+
+    while ((r = archive_read_data_block(u->in, &block, &size, &offset)) == ARCHIVE_OK) {
+        u->counts->bytes += size;
+        if (u->counts->bytes > u->limits->bytes) {
+            char buf[UNIT_TEXT_SIZE];
+
+            return bomb(u, unit_format_size(u->limits->bytes, buf));
+        }
+        if (archive_write_data_block(u->out, block, size, offset) < ARCHIVE_OK)
+            return write_failed(u, name, archive_errno(u->out), archive_error_string(u->out));
+    }
+    return r == ARCHIVE_EOF ? 0 : corrupt(u, archive_error_string(u->in));
+}
+
+static int write_entry(struct unpacker *u, struct archive_entry *entry, const char *name)
+{
+    const char *wrong;
+    int r;
+
+    wrong = check_place(name, archive_entry_filetype(entry) == AE_IFDIR && archive_entry_hardlink(entry) == NULL);
+    if (wrong == NULL)
+        wrong = check_hardlink(entry);
+    if (wrong != NULL)
+        return refuse(u, name, wrong);
+    archive_entry_copy_pathname(entry, name);
+    filter_xattrs(entry);
+    bound_owner(u, entry);
+    archive_entry_set_fflags(entry, 0, 0); /* immutable files could not be removed again */
+    if (archive_write_header(u->out, entry) < ARCHIVE_OK)
+        return write_failed(u, name, archive_errno(u->out), archive_error_string(u->out));
+    if (archive_entry_hardlink(entry) == NULL && archive_entry_filetype(entry) == AE_IFREG) {
+        r = copy_content(u, name);
+        if (r < 0)
+            return r;
+    }
+    if (archive_write_finish_entry(u->out) < ARCHIVE_OK)
+        return write_failed(u, name, archive_errno(u->out), archive_error_string(u->out));
+    return 0;
+}
+
+static int handle_entry(struct unpacker *u, struct archive_entry *entry)
+{
+    cleanup_strbuf struct strbuf name = {0};
+    const char *raw = archive_entry_pathname(entry), *wrong;
+    mode_t type = archive_entry_filetype(entry);
+
+    if (raw == NULL || raw[0] == '\0')
+        return corrupt(u, "an entry has no name");
+    if (++u->counts->entries > u->limits->entries) {
+        char buf[64];
+
+        (void)snprintf(buf, sizeof(buf), "%llu entries", (unsigned long long)u->limits->entries);
+        return bomb(u, buf);
+    }
+    wrong = normalize(raw, &name);
+    if (wrong != NULL)
+        return refuse(u, raw, wrong);
+    if (archive_entry_hardlink(entry) == NULL) {
+        if (type == AE_IFCHR || type == AE_IFBLK || type == AE_IFSOCK) {
+            u->counts->skipped_devices++;
+            return 0;
+        }
+        if (str_eq(name.data, ".") && type != AE_IFDIR)
+            return refuse(u, raw, "would replace the root by something that is no directory");
+    }
+    return write_entry(u, entry, name.data);
+}
+
+/* A tar ends with blocks of zeros. Without them it was cut, perhaps just between two entries, which libarchive takes
+ * for its end: then the position after the last entry is where the file ends. */
+static bool ended_properly(int64_t after_last_entry, int64_t at_end)
+{
+    return at_end - ((after_last_entry + 511) & ~(int64_t)511) >= 512;
+}
+
+static int unpack_entries(struct unpacker *u)
+{
+    int64_t position = 0;
+    int r;
+
+    for (;;) {
+        struct archive_entry *entry;
+
+        r = archive_read_next_header(u->in, &entry);
+        if (r == ARCHIVE_EOF)
+            break;
+        /* a warning is about a name that is not UTF-8 (kept as bytes) or a damaged attribute */
+        if (r < ARCHIVE_WARN || (r == ARCHIVE_WARN && archive_entry_pathname(entry) == NULL))
+            return corrupt(u, archive_error_string(u->in));
+        r = handle_entry(u, entry);
+        if (r < 0)
+            return r;
+        if (archive_read_data_skip(u->in) < ARCHIVE_WARN)
+            return corrupt(u, archive_error_string(u->in));
+        position = archive_filter_bytes(u->in, 0);
+    }
+    if (u->counts->entries == 0)
+        return corrupt(u, "the archive is empty");
+    if (!ended_properly(position, archive_filter_bytes(u->in, 0)))
+        return corrupt(u, "the archive is cut short: its end marker is missing");
+    /* modes and times of directories are set at last */
+    if (archive_write_close(u->out) < ARCHIVE_OK)
+        return write_failed(u, ".", archive_errno(u->out), archive_error_string(u->out));
+    return 0;
+}
+
+/* Only what libarchive does by itself: the "all" call would run external programs for the rest. */
+static int open_archive(struct unpacker *u, int fd)
+{
+    static int (*const filters[])(struct archive *) = {
+        archive_read_support_filter_gzip,     archive_read_support_filter_bzip2, archive_read_support_filter_xz,
+        archive_read_support_filter_lzma,     archive_read_support_filter_zstd,  archive_read_support_filter_lz4,
+        archive_read_support_filter_compress,
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(filters); i++)
+        (void)filters[i](u->in); /* one that is not built in: such an archive is then not recognised */
+    (void)archive_read_support_format_tar(u->in);
+    /* read on behind the end marker, to the end of the compressed stream, so that its end is checked too */
+    (void)archive_read_set_options(u->in, "read_concatenated_archives");
+    if (lseek(fd, 0, SEEK_SET) < 0)
+        return cupel_error_set(u->err, CUPEL_ERROR_INPUT, errno, "cannot read '%s'", u->name);
+    if (archive_read_open_fd(u->in, fd, UNPACK_BLOCK) < ARCHIVE_OK)
+        return corrupt(u, archive_error_string(u->in));
+    return 0;
+}
+
+struct unpack_task {
+    const char *name;
+    const struct unpack_limits *limits;
+};
+
+static int unpack_child(void *arg, int fd, struct child_counts *counts, struct cupel_error *err)
+{
+    const struct unpack_task *task = arg;
+    _cleanup_(free_reader) struct archive *in = archive_read_new();
+    _cleanup_(free_writer) struct archive *out = archive_write_disk_new();
+    struct unpacker u = {
+        .name = task->name, .limits = task->limits, .in = in, .out = out, .counts = counts, .err = err};
+    int r;
+
+    if (in == NULL || out == NULL)
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, ENOMEM, "cannot unpack '%s'", task->name);
+    (void)archive_write_disk_set_options(out, ARCHIVE_EXTRACT_OWNER | ARCHIVE_EXTRACT_PERM | ARCHIVE_EXTRACT_TIME |
+                                                  ARCHIVE_EXTRACT_ACL | ARCHIVE_EXTRACT_XATTR | ARCHIVE_EXTRACT_SPARSE |
+                                                  ARCHIVE_EXTRACT_SECURE_SYMLINKS | ARCHIVE_EXTRACT_SECURE_NODOTDOT |
+                                                  ARCHIVE_EXTRACT_SECURE_NOABSOLUTEPATHS);
+    r = open_archive(&u, fd);
+    return r < 0 ? r : unpack_entries(&u);
+}
+
+int unpack_tar(int fd, const char *name, int tree, int keep, const struct unpack_limits *limits,
+               struct child_counts *ret_counts, struct cupel_error *err)
+{
+    struct unpack_task task = {.name = name, .limits = limits};
+    cleanup_free char *what = xasprintf("unpack '%s'", name);
+
+    return child_run(unpack_child, &task, what, tree, fd, keep, ret_counts, err);
+}
