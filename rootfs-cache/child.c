@@ -84,7 +84,7 @@ static int confine(int tree, pid_t parent)
     /* names in pax headers are UTF-8; with the C locale libarchive could not hand them on */
     if (setlocale(LC_CTYPE, "C.UTF-8") == NULL && setlocale(LC_CTYPE, "") == NULL)
         return -ENOENT;
-    (void)umask(0);
+    (void)umask(022); /* for directories that an archive only implies; its own modes are set exactly */
     (void)setrlimit(RLIMIT_CORE, &none);
     if (!CHILD_SANITIZED)
         (void)setrlimit(RLIMIT_AS, &memory);

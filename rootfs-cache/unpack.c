@@ -25,6 +25,7 @@ struct unpacker {
     struct archive *out;
     struct child_counts *counts;
     struct cupel_error *err;
+    bool has_root; /* the archive said what the root itself is like */
 };
 
 static void free_reader(struct archive **a)
@@ -291,6 +292,7 @@ static int handle_entry(struct unpacker *u, struct archive_entry *entry)
         }
         if (str_eq(name.data, ".") && type != AE_IFDIR)
             return refuse(u, raw, "would replace the root by something that is no directory");
+        u->has_root = u->has_root || str_eq(name.data, ".");
     }
     return write_entry(u, entry, name.data);
 }
@@ -330,6 +332,9 @@ static int unpack_entries(struct unpacker *u)
     /* modes and times of directories are set at last */
     if (archive_write_close(u->out) < ARCHIVE_OK)
         return write_failed(u, ".", archive_errno(u->out), archive_error_string(u->out));
+    /* the same archive gives the same tree, whenever it is unpacked */
+    if (!u->has_root && utimensat(AT_FDCWD, ".", (struct timespec[2]){{0}, {0}}, 0) < 0)
+        return write_failed(u, ".", errno, NULL);
     return 0;
 }
 
