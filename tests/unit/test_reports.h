@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 struct room {
-    char dir[64]; /* a directory under /tmp */
+    char dir[64];  /* a directory under /tmp */
     char path[96]; /* the out directory below it */
     struct reports_out *out;
 };

@@ -1,7 +1,7 @@
 /* test_reports_jsonl: results.jsonl read back with jansson: fields, units, absence, one write a line, full disks. */
+#include "test_reports.h"
 #include <stdarg.h>
 #include <stddef.h>
-#include "test_reports.h"
 
 #include <jansson.h>
 #include <sched.h>
@@ -55,8 +55,10 @@ static void test_full_result(void **state)
     struct cupel_error err = {0};
     struct reports_case c;
     struct reports_result result = result_of(&c, REPORTS_MEMORY_LIMIT, "memory limit 64 MiB reached");
-    struct reports_limit limits[] = {{"memory_bytes", 67108864, 1}, {"wall_seconds", 1500000000, NSEC_PER_SEC},
-                                     {"cpu_cores", 500, 1000}, {"pids", 10, 1}};
+    struct reports_limit limits[] = {{"memory_bytes", 67108864, 1},
+                                     {"wall_seconds", 1500000000, NSEC_PER_SEC},
+                                     {"cpu_cores", 500, 1000},
+                                     {"pids", 10, 1}};
     const char *tags[] = {"slow", "net", NULL}, *notes[] = {"a note", NULL}, *artifacts[] = {"artifacts/job/a", NULL};
     const char *unenforced[] = {"cpu", NULL}, *none[] = {NULL};
     json_t *lines[LINES_MAX], *usage, *object;
@@ -121,8 +123,8 @@ static void test_full_result(void **state)
 
 static void test_absent_is_absent(void **state)
 {
-    static const char *const absent[] = {"exit", "signal", "attempts",  "started", "usage",       "limits",   "tags",
-                                         "notes", "logs", "artifacts", "step",    "description", "unenforced"};
+    static const char *const absent[] = {"exit",  "signal", "attempts",  "started", "usage",       "limits",    "tags",
+                                         "notes", "logs",   "artifacts", "step",    "description", "unenforced"};
     struct room *room = *state;
     struct cupel_error err = {0};
     struct reports_case c;
@@ -165,11 +167,12 @@ static void test_steps(void **state)
 {
     struct room *room = *state;
     struct cupel_error err = {0};
-    struct reports_case c, cases[3] = {
-        {.name = "configure", .verdict = REPORTS_PASSED, .evidence = "", .exit = 0, .wall_ns = 250000000},
-        {.name = "make", .verdict = REPORTS_FAILED, .evidence = "exit code 2, expected 0", .exit = 2, .wall_ns = 1},
-        {.name = "check", .verdict = REPORTS_SKIPPED, .evidence = "'make' failed", .exit = -1},
-    };
+    struct reports_case c,
+        cases[3] = {
+            {.name = "configure", .verdict = REPORTS_PASSED, .evidence = "", .exit = 0, .wall_ns = 250000000},
+            {.name = "make", .verdict = REPORTS_FAILED, .evidence = "exit code 2, expected 0", .exit = 2, .wall_ns = 1},
+            {.name = "check", .verdict = REPORTS_SKIPPED, .evidence = "'make' failed", .exit = -1},
+        };
     struct reports_result result = result_of(&c, REPORTS_FAILED, "step 'make': exit code 2, expected 0");
     unsigned long long before = writes();
     json_t *lines[LINES_MAX];
@@ -219,8 +222,8 @@ static int on_full_disk(const char *path)
     struct reports_out *out;
     struct reports_case c;
     struct reports_result result = result_of(&c, REPORTS_PASSED, "");
-    struct reports_run run = {.name = "s", .hostname = "h", .results = (struct reports_result *[]){&result},
-                              .n_results = 1};
+    struct reports_run run = {
+        .name = "s", .hostname = "h", .results = (struct reports_result *[]){&result}, .n_results = 1};
     cleanup_free char *text = NULL;
     cleanup_free char *long_text = xcalloc(1, 3001);
     size_t n;

@@ -1,8 +1,9 @@
-/* test_reports_junit: junit.xml for every outcome and every nasty byte, checked against the public schemas by libxml2 and read
- * back. Where the schemas are not at hand the schema checks are skipped, aloud; everything else is still checked. */
+/* test_reports_junit: junit.xml for every outcome and every nasty byte, checked against the public schemas by libxml2
+ * and read back. Where the schemas are not at hand the schema checks are skipped, aloud; everything else is still
+ * checked. */
+#include "test_reports.h"
 #include <stdarg.h>
 #include <stddef.h>
-#include "test_reports.h"
 
 #include <libxml/parser.h>
 #include <libxml/xmlschemas.h>
@@ -12,7 +13,8 @@
 
 static const char *const schemas[] = {"windyroad-JUnit.xsd", "jenkins-junit-10.xsd"};
 
-/* ---- reading back -------------------------------------------------------------------------------------------------- */
+/* ---- reading back --------------------------------------------------------------------------------------------------
+ */
 
 static void quiet(void *context, const char *fmt, ...)
 {
@@ -116,7 +118,8 @@ static void expect_at(xmlDocPtr doc, const char *xpath, const char *want)
 
 #define SUITE "/testsuites/testsuite"
 
-/* ---- tests --------------------------------------------------------------------------------------------------------- */
+/* ---- tests ---------------------------------------------------------------------------------------------------------
+ */
 
 static void test_schemas_at_hand(void **state)
 {
@@ -124,8 +127,9 @@ static void test_schemas_at_hand(void **state)
 
     (void)state;
     if (!have_schemas()) {
-        print_message("SKIPPED: no %s and %s in %s: reports are NOT checked against the schemas (set CUPEL_JUNIT_XSD)\n",
-                      schemas[0], schemas[1], path);
+        print_message(
+            "SKIPPED: no %s and %s in %s: reports are NOT checked against the schemas (set CUPEL_JUNIT_XSD)\n",
+            schemas[0], schemas[1], path);
         skip();
     }
 }
@@ -239,8 +243,9 @@ static void test_a_suite_in_full(void **state)
     expect_at(doc, "count(//property[@name='signal'])", "0");
     expect_at(doc, "string(" SUITE "/system-out)", "to stdout\n");
     expect_at(doc, "string(" SUITE "/system-err)", "to stderr\n");
-    expect_at(doc, "string(//failure)", "exit code 2, expected 0\n--- standard output ---\nto stdout\n"
-                                        "\n--- standard error ---\nto stderr\n");
+    expect_at(doc, "string(//failure)",
+              "exit code 2, expected 0\n--- standard output ---\nto stdout\n"
+              "\n--- standard error ---\nto stderr\n");
     xmlFreeDoc(doc);
 }
 
@@ -296,10 +301,11 @@ static void test_the_job_itself_is_a_case(void **state)
 }
 
 #define NASTY                                                                                                          \
-    "]]></failure><testcase/>&lt;&#27; \x01\x02\x1b[31mred\x1b[0m \x1b[2J\x07 \xff\xfe \xef\xbf\xbe \xef\xbf\xbf \xc0\x80 "   \
+    "]]></failure><testcase/>&lt;&#27; \x01\x02\x1b[31mred\x1b[0m \x1b[2J\x07 \xff\xfe \xef\xbf\xbe \xef\xbf\xbf "     \
+    "\xc0\x80 "                                                                                                        \
     "\xed\xa0\x80 \r\n\r \"' \xc3\xa9\xf0\x9f\x98\x80"
 #define NASTY_SHOWN                                                                                                    \
-    "]]></failure><testcase/>&lt;&#27; \\x01\\x02red \\x1B[2J\\x07 \\xFF\\xFE \\uFFFE \\uFFFF \\xC0\\x80 "               \
+    "]]></failure><testcase/>&lt;&#27; \\x01\\x02red \\x1B[2J\\x07 \\xFF\\xFE \\uFFFE \\uFFFF \\xC0\\x80 "             \
     "\\xED\\xA0\\x80 \n\\x0D \"' \xc3\xa9\xf0\x9f\x98\x80"
 
 static void test_nasty_bytes(void **state)
@@ -309,8 +315,8 @@ static void test_nasty_bytes(void **state)
         {.name = " a  b\n" NASTY, .verdict = REPORTS_FAILED, .evidence = NASTY, .exit = 1, .stdout_to = 1000}};
     struct reports_case c;
     struct reports_result result = result_of(&c, REPORTS_FAILED, NASTY);
-    struct reports_run run = {.name = NASTY, .hostname = " \t\n", .results = (struct reports_result *[]){&result},
-                              .n_results = 1};
+    struct reports_run run = {
+        .name = NASTY, .hostname = " \t\n", .results = (struct reports_result *[]){&result}, .n_results = 1};
     const char *list[] = {NASTY, NASTY, NULL};
     struct reports_limit limit = {"x\x01", 1, 1};
     struct cupel_error err = {0};
@@ -463,8 +469,8 @@ static void test_failure_leaves_nothing(void **state)
     struct cupel_error err = {0};
     struct reports_case c;
     struct reports_result result = result_of(&c, REPORTS_PASSED, "");
-    struct reports_run run = {.name = "s", .hostname = "h", .results = (struct reports_result *[]){&result},
-                              .n_results = 1};
+    struct reports_run run = {
+        .name = "s", .hostname = "h", .results = (struct reports_result *[]){&result}, .n_results = 1};
 
     assert_int_equal(mkdirat(reports_out_dirfd(room->out), "junit.xml", 0755), 0);
     assert_true(reports_junit_write(room->out, &run, &err) < 0);

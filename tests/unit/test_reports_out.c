@@ -1,7 +1,7 @@
 /* test_reports_out: the out directory: lock, names, logs, and that nothing old is left to be mistaken for new. */
+#include "test_reports.h"
 #include <stdarg.h>
 #include <stddef.h>
-#include "test_reports.h"
 
 #include <signal.h>
 
@@ -26,14 +26,10 @@ static void test_file_names(void **state)
         const char *id;
         const char *name;
     } table[] = {
-        {"build", "build"},
-        {"a.b_c=d,e+f@g-h", "a.b_c=d,e+f@g-h"},
-        {"job/step", "job%2Fstep"},
-        {"..", "%2E."},
-        {".hidden", "%2Ehidden"},
-        {"a b%", "a%20b%25"},
-        {"\xff\n", "%FF%0A"},
-        {"", "%"},
+        {"build", "build"},         {"a.b_c=d,e+f@g-h", "a.b_c=d,e+f@g-h"},
+        {"job/step", "job%2Fstep"}, {"..", "%2E."},
+        {".hidden", "%2Ehidden"},   {"a b%", "a%20b%25"},
+        {"\xff\n", "%FF%0A"},       {"", "%"},
     };
     char buf[64];
 

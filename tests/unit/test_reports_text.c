@@ -1,7 +1,7 @@
 /* test_reports_text: escaping, one table a mode, and the width of text. */
+#include "test_reports.h"
 #include <stdarg.h>
 #include <stddef.h>
-#include "test_reports.h"
 
 #include "reports/model.h"
 #include "reports/text.h"
@@ -24,15 +24,15 @@ static const struct row table[] = {
     {IN("\x1b[2J\x1b[3A"), "\\x1B[2J\\x1B[3A", "\\x1B[2J\\x1B[3A", "\\x1B[2J\\x1B[3A"},
     {IN("\x1b["), "\\x1B[", "\\x1B[", "\\x1B["},
     {IN("\x1b]0;title\x07"), "\\x1B]0;title\\x07", "\\x1B]0;title\\x07", "\\x1B]0;title\\x07"},
-    {IN("\xc2\x9b"), "\\u009B", "\\u009B", "\\u009B"},             /* CSI in one character */
+    {IN("\xc2\x9b"), "\\u009B", "\\u009B", "\\u009B"}, /* CSI in one character */
     {IN("\xc3\xa9\xf0\x9f\x98\x80"), "\xc3\xa9\xf0\x9f\x98\x80", "\xc3\xa9\xf0\x9f\x98\x80",
      "\xc3\xa9\xf0\x9f\x98\x80"},
     {IN("\xff\xc3"), "\\xFF\\xC3", "\\xFF\\xC3", "\\xFF\\xC3"},
-    {IN("\xc0\xaf"), "\\xC0\\xAF", "\\xC0\\xAF", "\\xC0\\xAF"},     /* overlong */
+    {IN("\xc0\xaf"), "\\xC0\\xAF", "\\xC0\\xAF", "\\xC0\\xAF"},                    /* overlong */
     {IN("\xed\xa0\x80"), "\\xED\\xA0\\x80", "\\xED\\xA0\\x80", "\\xED\\xA0\\x80"}, /* surrogate */
     {IN("\xf4\x90\x80\x80"), "\\xF4\\x90\\x80\\x80", "\\xF4\\x90\\x80\\x80", "\\xF4\\x90\\x80\\x80"},
     {IN("\xef\xbf\xbe\xef\xbf\xbf"), "\\uFFFE\\uFFFF", "\\uFFFE\\uFFFF", "\\uFFFE\\uFFFF"},
-    {IN("\xe2\x80\xae"), "\\u202E", "\\u202E", "\\u202E"},         /* right-to-left override */
+    {IN("\xe2\x80\xae"), "\\u202E", "\\u202E", "\\u202E"}, /* right-to-left override */
     {IN(" a  b "), " a  b ", "\\x20a \\x20b\\x20", " a  b "},
 };
 
@@ -116,10 +116,8 @@ static void test_numbers(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_escape),
-        cmocka_unit_test(test_json_keeps_all_that_is_utf8),
-        cmocka_unit_test(test_all_pairs),
-        cmocka_unit_test(test_columns),
+        cmocka_unit_test(test_escape),    cmocka_unit_test(test_json_keeps_all_that_is_utf8),
+        cmocka_unit_test(test_all_pairs), cmocka_unit_test(test_columns),
         cmocka_unit_test(test_numbers),
     };
 
