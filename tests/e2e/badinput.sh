@@ -218,7 +218,7 @@ if ((STATUS == 99)); then
 else
     expect_exit 0
     expect_verdict a passed
-    expect grep -qE 'not enforced|unenforced' stdout stderr
+    expect grep -qiE 'not enforced' stdout stderr
     expect_clean
 fi
 

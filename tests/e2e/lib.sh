@@ -23,7 +23,7 @@ fi
 T=$(mktemp -d "${CUPEL_TEST_DIR:-/var/tmp}/cupel-e2e.XXXXXX")
 cd -- "$T" || exit 1
 export XDG_CACHE_HOME=$T/cache
-unset NO_COLOR CUPEL_FAULT
+unset NO_COLOR CI CUPEL_CACHE CUPEL_FAULT
 
 # Cgroups of our own beneath the caller's, so that whatever stays behind is ours for certain. v1 only: on v2 a group with
 # processes can have no children with controllers, so there the program's own groups are told by their name.

@@ -1,0 +1,76 @@
+# Completion of cupel's command line for bash. Installed as .../bash-completion/completions/cupel, or sourced.
+
+_cupel() {
+    local cur prev command='' i
+    cur=${COMP_WORDS[COMP_CWORD]}
+    prev=${COMP_WORDS[COMP_CWORD - 1]}
+    COMPREPLY=()
+
+    for ((i = 1; i < COMP_CWORD; i++)); do
+        if [[ ${COMP_WORDS[i]} != -* ]]; then
+            command=${COMP_WORDS[i]}
+            break
+        fi
+    done
+
+    case $prev in
+    --out)
+        compopt -o filenames -o nospace 2>/dev/null
+        mapfile -t COMPREPLY < <(compgen -d -S / -- "$cur")
+        return
+        ;;
+    -o | --output)
+        compopt -o filenames 2>/dev/null
+        mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+        return
+        ;;
+    -j | --jobs)
+        mapfile -t COMPREPLY < <(compgen -W "1 2 4 8 $(nproc 2>/dev/null)" -- "$cur")
+        return
+        ;;
+    --only | --tag)
+        _cupel_of_files "$prev" "$cur"
+        return
+        ;;
+    esac
+
+    local words='' files=false
+    case $command in
+    '') words='run validate list schema rootfs clean help --version --help' ;;
+    run) words='-j --jobs --only --tag --fail-fast --best-effort --allow-host-network --out --help' files=true ;;
+    list) words='--only --tag --json --help' files=true ;;
+    validate) words='--help' files=true ;;
+    schema) words='--markdown --help' ;;
+    clean) words='--help' ;;
+    help) words='run validate list schema rootfs clean' ;;
+    rootfs)
+        words='--help'
+        ((i == COMP_CWORD - 1)) && words+=' import export list show remove'
+        [[ ${COMP_WORDS[i + 1]-} == import ]] && ((COMP_CWORD > i + 2)) && files=true
+        [[ ${COMP_WORDS[i + 1]-} == export ]] && words+=' -o --output'
+        ;;
+    esac
+    if [[ $cur == -* || $files == false ]]; then
+        mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")
+        return
+    fi
+    compopt -o filenames 2>/dev/null
+    if [[ $command == rootfs ]]; then
+        mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+    else
+        mapfile -t COMPREPLY < <(compgen -f -X '!*.yaml' -- "$cur"; compgen -f -X '!*.yml' -- "$cur"; compgen -d -- "$cur")
+    fi
+}
+
+# Names or tags of the jobs in the files that are already on the command line.
+_cupel_of_files() {
+    local files=() word filter='.[].name'
+    [[ $1 == --tag ]] && filter='.[].tags[]'
+    for word in "${COMP_WORDS[@]:2}"; do
+        [[ ($word == *.yaml || $word == *.yml) && -r $word ]] && files+=("$word")
+    done
+    ((${#files[@]} > 0)) && command -v jq >/dev/null || return
+    mapfile -t COMPREPLY < <(compgen -W "$("${COMP_WORDS[0]}" list --json "${files[@]}" 2>/dev/null | jq -r "$filter")" -- "$2")
+}
+
+complete -F _cupel cupel
