@@ -322,6 +322,7 @@ static void keep_used(struct cgroup_host *host, const unsigned *used)
             continue;
         }
         h.controllers = used[i];
+        h.move &= (used[i] & ~CTL_BIT(CTL_CPUACCT)) != 0; /* cpu.stat alone is no reason to go elsewhere */
         v1 |= h.version == 1;
         v2 |= h.version == 2;
         host->hierarchy[kept++] = h;
