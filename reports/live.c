@@ -67,6 +67,8 @@ void console_add(struct console_line *l, const char *style, const char *fmt, ...
         fit = text_fit(shown.data, shown.len, room > 3 ? room - 3 : 0);
         columns = text_columns(shown.data, fit) + (room > 3 ? 3 : 0);
     }
+    if (shown.len == 0)
+        return;
     if (style != NULL && l->colour)
         strbuf_addf(&l->text, "\033[%sm", style);
     strbuf_add(&l->text, shown.data, fit);
