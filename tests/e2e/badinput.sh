@@ -144,7 +144,7 @@ YAML
 cupel_start slow.yaml
 expect wait_until 20 grep -q started "$T/out/logs/a.stdout"
 second=0
-"$CUPEL" run ok.yaml --out "$T/out" >second.stdout 2>second.stderr </dev/null || second=$?
+(grouped "$CUPEL" run ok.yaml --out "$T/out") >second.stdout 2>second.stderr </dev/null || second=$?
 expect_equal "$second" 3
 expect grep -q "$T/out" second.stderr
 kill -INT "$CUPEL_PID"
@@ -152,7 +152,6 @@ cupel_wait
 expect_exit 130
 expect_clean
 
-# in_namespace COMMAND: runs it in a mount namespace of its own, then the program.
 it "a full disk at the store"
 mkdir small
 cat >small.sh <<'SH'
@@ -162,7 +161,7 @@ export XDG_CACHE_HOME=$PWD/small
 "$CUPEL" run --out out-small ok.yaml
 SH
 STATUS=0
-unshare -m --propagation private bash small.sh >stdout 2>stderr </dev/null || STATUS=$?
+(grouped unshare -m --propagation private bash small.sh >stdout 2>stderr </dev/null) || STATUS=$?
 if ((STATUS == 99)); then
     skip_it "no tmpfs can be mounted here"
 else
@@ -177,7 +176,7 @@ head -c 1000000 /dev/zero >small/fill 2>/dev/null
 "$CUPEL" run --out small/out ok.yaml
 SH
 STATUS=0
-unshare -m --propagation private bash small-out.sh >stdout 2>stderr </dev/null || STATUS=$?
+(grouped unshare -m --propagation private bash small-out.sh >stdout 2>stderr </dev/null) || STATUS=$?
 if ((STATUS == 99)); then
     skip_it "no tmpfs can be mounted here"
 else
@@ -200,7 +199,7 @@ done || exit 99
 "$CUPEL" run --out "$1" "${@:2}" limited.yaml
 SH
 STATUS=0
-unshare -m --propagation private bash no-cgroup.sh out-ro >stdout 2>stderr </dev/null || STATUS=$?
+(grouped unshare -m --propagation private bash no-cgroup.sh out-ro >stdout 2>stderr </dev/null) || STATUS=$?
 if ((STATUS == 99)); then
     skip_it "cgroup mounts cannot be covered here"
 else
@@ -212,7 +211,7 @@ fi
 
 it "no cgroup access with --best-effort: it runs and names what is not enforced"
 STATUS=0
-unshare -m --propagation private bash no-cgroup.sh "$T/out" --best-effort >stdout 2>stderr </dev/null || STATUS=$?
+(grouped unshare -m --propagation private bash no-cgroup.sh "$T/out" --best-effort >stdout 2>stderr </dev/null) || STATUS=$?
 if ((STATUS == 99)); then
     skip_it "cgroup mounts cannot be covered here"
 else

@@ -137,7 +137,7 @@ expect_junit_valid
 it "without root there is one clear error and exit 3"
 chmod 755 "$T"
 STATUS=0
-setpriv --reuid=65534 --regid=65534 --clear-groups "$CUPEL" run --out "$T/out-user" ok.yaml >"$T/stdout" 2>"$T/stderr" || STATUS=$?
+(grouped setpriv --reuid=65534 --regid=65534 --clear-groups "$CUPEL" run --out "$T/out-user" ok.yaml) >"$T/stdout" 2>"$T/stderr" || STATUS=$?
 if ((STATUS == 126 || STATUS == 127)); then
     skip_it "an ordinary user cannot reach $CUPEL here"
 else

@@ -25,57 +25,58 @@ cd -- "$T" || exit 1
 export XDG_CACHE_HOME=$T/cache
 unset NO_COLOR CI CUPEL_CACHE CUPEL_FAULT
 
-# Cgroups of our own beneath the caller's, so that whatever stays behind is ours for certain. v1 only: on v2 a group with
-# processes can have no children with controllers, so there the program's own groups are told by their name.
+# A cgroup of our own beneath the caller's, in every hierarchy, which only the program under test is started in: whatever
+# is in it afterwards was left behind. The tests themselves stay where they are.
 own_groups=()
-enter_own_groups() {
-    local line controllers path mount dir
-    while IFS= read -r line; do
+make_own_groups() {
+    local lines line controllers path mount dir
+    mapfile -t lines </proc/self/cgroup
+    for line in "${lines[@]}"; do
         IFS=: read -r _ controllers path <<<"$line"
+        path=${path%/}
         case $controllers in
-        '' | name=* | cpuset) continue ;;
+        name=* | cpuset) continue ;; # not used by the program; a new cpuset takes nobody in
+        '')
+            # v2, where it is all there is; a parent with processes of its own gives its children no controllers
+            ((${#lines[@]} == 1)) || continue
+            mount=$(awk '$3 == "cgroup2" {print $2; exit}' /proc/self/mounts)
+            echo '+cpu +memory +pids +io' 2>/dev/null >"$mount$path/cgroup.subtree_control" || continue
+            ;;
+        *) mount=$(awk -v c=",$controllers," '$3 == "cgroup" && index("," $4 ",", c) {print $2; exit}' /proc/self/mounts) ;;
         esac
-        mount=$(awk -v c="$controllers" '$3 == "cgroup" && ("," $4 ",") ~ ("," c ",") {print $2; exit}' /proc/self/mounts)
-        dir=$mount${path%/}/cupel-e2e-$$
-        if [[ -n $mount ]] && mkdir "$dir" 2>/dev/null; then
-            if echo $$ 2>/dev/null >"$dir/cgroup.procs"; then
-                own_groups+=("$dir")
-            else
-                rmdir "$dir"
-            fi
-        fi
-    done </proc/self/cgroup
-}
-leave_own_groups() {
-    local dir
-    for dir in "${own_groups[@]}"; do
-        echo $$ >"${dir%/*}/cgroup.procs"
-        find "$dir" -depth -type d -exec rmdir {} + 2>/dev/null
+        dir=$mount$path/cupel-e2e-$$
+        [[ -n $mount ]] && mkdir "$dir" 2>/dev/null && own_groups+=("$dir")
     done
 }
-# Processes in our groups but us and what we started in the background ourselves.
-foreign_processes() {
-    local dir pid ours pids
-    ours=" $$ ${background[*]-} "
+# grouped COMMAND...: becomes the command, in our groups; for subshells.
+grouped() {
+    local dir
     for dir in "${own_groups[@]}"; do
-        mapfile -t pids <"$dir/cgroup.procs"
-        for pid in "${pids[@]}"; do
-            [[ $ours == *" $pid "* ]] || printf '%s\n' "$pid"
-        done
-        find "$dir" -mindepth 2 -name cgroup.procs -exec cat {} + 2>/dev/null
-    done | sort -un
+        echo "$BASHPID" >"$dir/cgroup.procs" || exit 1
+    done
+    exec "$@"
 }
-background=()
-
-finish() {
-    local status=$? pid
-    end_case
-    $reached_end || printf 'not ok - %s ended early with exit code %d\n' "$(basename -- "$0")" "$status"
+# Processes that are still in our groups.
+foreign_processes() {
+    ((${#own_groups[@]} == 0)) || find "${own_groups[@]}" -name cgroup.procs -exec cat {} + 2>/dev/null | sort -un
+}
+remove_own_groups() {
+    local pid
     for pid in $(foreign_processes); do
         kill -KILL "$pid" 2>/dev/null
     done
-    wait
-    leave_own_groups
+    wait_until 5 no_processes
+    ((${#own_groups[@]} == 0)) || find "${own_groups[@]}" -depth -type d -exec rmdir {} + 2>/dev/null
+}
+no_processes() {
+    [[ -z $(foreign_processes) ]]
+}
+
+finish() {
+    local status=$?
+    end_case
+    $reached_end || printf 'not ok - %s ended early with exit code %d\n' "$(basename -- "$0")" "$status"
+    remove_own_groups
     awk -v t="$T/" 'index($5, t) == 1 {print $5}' /proc/self/mountinfo | sort -r | xargs -r -n 1 umount -l
     cd /
     rm -rf -- "$T"
@@ -137,7 +138,7 @@ job_file() {
 # run_cupel ARGUMENT...: leaves STATUS and the files stdout and stderr.
 run_cupel() {
     STATUS=0
-    "$CUPEL" "$@" >"$T/stdout" 2>"$T/stderr" </dev/null || STATUS=$?
+    (grouped "$CUPEL" "$@") >"$T/stdout" 2>"$T/stderr" </dev/null || STATUS=$?
     complain_of_sanitizers
 }
 # cupel_run FILE [OPTION]...: a run into a fresh out directory.
@@ -148,7 +149,7 @@ cupel_run() {
 # The same in the background: PID in CUPEL_PID, to be ended by cupel_wait.
 cupel_start() {
     rm -rf -- "$T/out"
-    "$CUPEL" run --out "$T/out" "$@" >"$T/stdout" 2>"$T/stderr" </dev/null &
+    (grouped "$CUPEL" run --out "$T/out" "$@") >"$T/stdout" 2>"$T/stderr" </dev/null &
     CUPEL_PID=$!
 }
 cupel_wait() {
@@ -271,10 +272,8 @@ end_case_now_skipped() {
 
 # What must never be left behind, once the program has ended: groups, processes, loop devices, mounts, files of a run.
 leftovers() {
-    local dir entry
-    for dir in "${own_groups[@]}"; do
-        find "$dir" -mindepth 1 -type d -printf 'cgroup %p\n'
-    done
+    local entry
+    ((${#own_groups[@]} == 0)) || find "${own_groups[@]}" -mindepth 1 -type d -printf 'cgroup %p\n'
     for entry in $(foreign_processes); do
         printf 'process %s %s\n' "$entry" "$(tr '\0' ' ' 2>/dev/null <"/proc/$entry/cmdline")"
     done
@@ -292,4 +291,4 @@ expect_clean() {
 
 trap finish EXIT
 trap 'exit 1' TERM INT HUP
-enter_own_groups
+make_own_groups

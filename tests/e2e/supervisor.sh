@@ -128,7 +128,6 @@ jobs:
   a: {run: "echo up; (setsid sleep 1000 &); exec sleep 1000"}
   b: {run: "echo up; trap '' TERM INT; while :; do sleep 1; done"}
 YAML
-no_processes() { [[ -z $(foreign_processes) ]]; }
 
 it "kill -9 of the supervisor takes every process with it"
 cupel_start long.yaml -j 2
