@@ -39,8 +39,13 @@ void cupel_error_prefix(struct cupel_error *err, const char *fmt, ...)
     va_start(ap, fmt);
     n = vsnprintf(err->message, sizeof(err->message), fmt, ap);
     va_end(ap);
-    if (n >= 0 && (size_t)n < sizeof(err->message))
-        (void)snprintf(err->message + n, sizeof(err->message) - (size_t)n, ": %s", old);
+    if (n >= 0 && (size_t)n + 3 < sizeof(err->message)) { /* what does not fit is the end of the old message */
+        size_t room = sizeof(err->message) - (size_t)n - 3, length = strnlen(old, room);
+
+        memcpy(err->message + n, ": ", 2);
+        memcpy(err->message + n + 2, old, length);
+        err->message[(size_t)n + 2 + length] = '\0';
+    }
 }
 
 void cupel_error_print(const struct cupel_error *err, FILE *stream)

@@ -75,19 +75,22 @@ struct cgroup_job;  /* one job's payload */
 int cgroup_detect(struct cgroup_host **ret_host, struct cupel_error *err);
 void cgroup_host_free(struct cgroup_host *host);
 bool cgroup_host_has(const struct cgroup_host *host, enum cgroup_feature feature);
-/* "cgroup v1", "cgroup v2", "none": for people. */
+/* "cgroup v1", "cgroup v2", "cgroup v1 and v2", "none": for people. */
 const char *cgroup_host_describe(const struct cgroup_host *host);
 /* Why a feature is missing and how to get it, for error messages: fills *err (CUPEL_ERROR_HARNESS) and returns
  * negative. */
 int cgroup_explain_missing(const struct cgroup_host *host, enum cgroup_feature feature, struct cupel_error *err);
 
 /* Makes the run's groups as children of the caller's own ("cupel-" + run_id). On v2 the caller moves into a leaf of its
- * own where the no-internal-process rule asks for it. Every directory is announced through note() before it is made, so
- * that it can be recorded for recovery. */
+ * own where the no-internal-process rule asks for it. The run's directory in each hierarchy is announced through note()
+ * before it is made, so that it can be recorded for recovery (what is made beneath goes with it); note may be NULL. On
+ * a host without usable hierarchies the run is valid and empty: no enter fds, no figures, no limits. */
 typedef int cgroup_note_fn(void *data, const char *absolute_path);
 int cgroup_run_create(const struct cgroup_host *host, const char *run_id, cgroup_note_fn *note, void *data,
                       struct cgroup_run **ret_run, struct cupel_error *err);
-/* Removes the run's groups, killing what may be left in them. */
+/* Removes the run's groups, killing what may be left in them, and frees; on v2 the caller first moves back to where it
+ * was. -EDEADLK: the caller sits in one of them (a slot in `init`), which then stays. Also on failure, `run` is gone.
+ */
 int cgroup_run_destroy(struct cgroup_run *run, struct cupel_error *err);
 /* Frees the memory and fds only: for a forked child that must not remove anything. */
 void cgroup_run_release(struct cgroup_run *run);
@@ -95,7 +98,9 @@ void cgroup_run_release(struct cgroup_run *run);
  * then start there at no cost of their own. */
 int cgroup_run_enter_init(struct cgroup_run *run, struct cupel_error *err);
 
-/* Makes a payload group and writes its limits. `name` is unique in the run. */
+/* Makes a payload group and writes its limits. `name` is unique in the run. -EOPNOTSUPP when a limit is asked for that
+ * the host cannot hold (cgroup_host_has): with --best-effort, the caller sets it to UINT64_MAX and names it. `run` has
+ * to outlive the job. */
 int cgroup_job_create(struct cgroup_run *run, const char *name, const struct cgroup_limits *limits,
                       struct cgroup_job **ret_job, struct cupel_error *err);
 /* Fds into which a process writes "0" to enter the payload: one a hierarchy, valid until cgroup_job_destroy. Opened
@@ -108,15 +113,17 @@ size_t cgroup_job_enter_fds(const struct cgroup_job *job, int ret_fds[static CGR
  * a kill. */
 int cgroup_job_oom_fd(const struct cgroup_job *job, short *ret_events);
 bool cgroup_job_oom_ack(struct cgroup_job *job);
-/* CPU time used by all that ever ran in the payload, in ns. */
+/* CPU time used by all that ever ran in the payload, in ns; -ENODATA where the kernel does not tell. */
 int cgroup_job_cpu_ns(const struct cgroup_job *job, uint64_t *ret_ns);
 /* Everything. Never fails as a whole; see `known`. */
 void cgroup_job_usage(const struct cgroup_job *job, struct cgroup_usage *ret_usage);
-/* Absolute path of the group whose memory and pids files a bystander (the console) may read. */
+/* Absolute path of the group whose memory files (v2: all files) a bystander may read; "" where there are no groups. */
 const char *cgroup_job_path(const struct cgroup_job *job);
-/* Kills what is left (cgroup.kill, or freeze-less kill loop on v1), waits until empty, removes, frees. */
+/* Kills what is left (cgroup.kill, or freeze-less kill loop on v1), waits until empty, removes, frees; also on failure,
+ * `job` is gone. */
 int cgroup_job_destroy(struct cgroup_job *job, struct cupel_error *err);
 
 /* Removes groups that a dead run recorded: kills their processes, waits, removes. Missing ones are fine. Refuses any
- * path whose last or last but one component does not start with "cupel-". */
+ * path of which neither the last nor the last but one component starts with "cupel-", which is not in a cgroup file
+ * system, or which leads through a symbolic link. */
 int cgroup_recover(const char *absolute_path, struct cupel_error *err);

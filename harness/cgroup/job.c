@@ -198,7 +198,7 @@ int cgroup_job_cpu_ns(const struct cgroup_job *job, uint64_t *ret_ns)
 
 /* The total is exact; on v1 its parts are counted by clock ticks. The kernel scales them to the total on v2
  * (cputime_adjust); do the same, so that they add up on both. */
-static void scale_cpu_parts(struct cgroup_usage *u)
+void usage_scale_cpu_parts(struct cgroup_usage *u)
 {
     const uint32_t all = 1u << CGROUP_CPU_NS | 1u << CGROUP_USER_NS | 1u << CGROUP_SYSTEM_NS;
     uint64_t total = u->value[CGROUP_CPU_NS], user = u->value[CGROUP_USER_NS], system = u->value[CGROUP_SYSTEM_NS];
@@ -216,7 +216,7 @@ static void scale_cpu_parts(struct cgroup_usage *u)
 void cgroup_job_usage(const struct cgroup_job *job, struct cgroup_usage *ret_usage)
 {
     read_figures(job, UINT32_MAX, ret_usage);
-    scale_cpu_parts(ret_usage);
+    usage_scale_cpu_parts(ret_usage);
 }
 
 const char *cgroup_job_path(const struct cgroup_job *job)

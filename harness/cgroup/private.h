@@ -162,6 +162,11 @@ int group_set_limits(const struct tree *tree, const char *group, const struct cg
                      const struct cgroup_run *run, struct cupel_error *err);
 void group_read_figures(const struct tree *tree, const char *group, uint32_t wanted, struct cgroup_usage *usage);
 
+/* ---- job.c */
+
+/* Makes user and system time add up to the total, in their proportion. */
+void usage_scale_cpu_parts(struct cgroup_usage *usage);
+
 /* ---- kill.c */
 
 /* Removes the group `name` and all groups within: what lives there is killed, and waited for. -ENOENT is success.

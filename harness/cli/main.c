@@ -1,0 +1,84 @@
+/* main: dispatches to a subcommand, from one table. */
+#include "harness/cli/cli.h"
+
+#include <string.h>
+#include <sys/stat.h>
+
+#ifdef CUPEL_FAULT_INJECTION
+#include "harness/sandbox/sandbox.h"
+
+/* For the tests only: the names of the set-up steps that CUPEL_FAULT can make fail. */
+static int debug_steps(int argc, char **argv)
+{
+    (void)argc;
+    (void)argv;
+    for (size_t i = 0; i < sandbox_step_count(); i++)
+        (void)puts(sandbox_step_name(i));
+    return 0;
+}
+#endif
+
+static const struct {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    const char *summary; /* NULL: not shown */
+} commands[] = {
+    {"run", cli_run, "run the jobs of job files and write reports"},
+    {"validate", cli_validate, "check job files and report every problem"},
+    {"list", cli_list, "list the jobs of job files in the order of running"},
+    {"schema", cli_schema, "print the JSON Schema of the job file"},
+    {"rootfs", cli_rootfs, "look at and manage the cache of root file systems"},
+    {"clean", cli_clean, "remove what killed runs left behind"},
+#ifdef CUPEL_FAULT_INJECTION
+    {"debug-steps", debug_steps, NULL},
+#endif
+};
+
+static void print_help(FILE *stream)
+{
+    (void)fputs("usage: cupel COMMAND [arguments]\n\n", stream);
+    for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+        if (commands[i].summary != NULL)
+            (void)fprintf(stream, "  %-10s %s\n", commands[i].name, commands[i].summary);
+    (void)fputs("\n`cupel COMMAND --help` tells more; so does cupel(1).\n", stream);
+}
+
+static int unknown_command(const char *word)
+{
+    const char *names[ARRAY_SIZE(commands)];
+    const char *nearest;
+    struct cupel_error err;
+
+    for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+        names[i] = commands[i].name;
+    nearest = str_nearest(word, names, ARRAY_SIZE(names));
+    (void)cupel_error_set(&err, CUPEL_ERROR_INPUT, 0, "unknown command '%s'", word);
+    if (nearest != NULL)
+        cupel_error_hint(&err, "did you mean '%s'?", nearest);
+    else
+        cupel_error_hint(&err, "see cupel help");
+    return cli_fail(&err);
+}
+
+int main(int argc, char **argv)
+{
+    const char *word = argc > 1 ? argv[1] : NULL;
+
+    (void)umask(022); /* the modes of what is made are as written in the code, whatever the caller's mask */
+    if (word == NULL) {
+        print_help(stderr);
+        return CUPEL_ERROR_INPUT;
+    }
+    if (str_eq(word, "help") || str_eq(word, "--help") || str_eq(word, "-h")) {
+        print_help(stdout);
+        return 0;
+    }
+    if (str_eq(word, "--version") || str_eq(word, "version")) {
+        (void)puts("cupel " CUPEL_VERSION);
+        return 0;
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+        if (str_eq(word, commands[i].name))
+            return commands[i].run(argc - 1, argv + 1);
+    return unknown_command(word);
+}

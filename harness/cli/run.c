@@ -1,0 +1,178 @@
+/* run: `cupel run`: options into supervisor_options. */
+#include "harness/cli/cli.h"
+#include "harness/supervisor/supervisor.h"
+
+#include <getopt.h>
+#include <sched.h>
+#include <string.h>
+
+static const char usage[] =
+    "usage: cupel run FILE... [options]\n"
+    "\n"
+    "Runs the jobs of the given job files, each in a sandbox of its own, and writes reports.\n"
+    "\n"
+    "  -j, --jobs N            run up to N jobs at once (default: the number of CPUs)\n"
+    "      --only GLOB         only jobs whose name matches, and what they need; may be repeated\n"
+    "      --tag TAG           only jobs with this tag, and what they need; may be repeated\n"
+    "      --out DIR           where reports, logs and artifacts go (default: cupel-out)\n"
+    "      --fail-fast         start no further job after one that did not pass\n"
+    "      --best-effort       run even if this machine cannot hold a limit; each is named in every report\n"
+    "      --allow-host-network  let jobs with `network: host` use this machine's network\n"
+    "  -h, --help              this text\n"
+    "\n"
+    "Exit status: 0 all passed, 1 some job did not, 2 job file or command line wrong, 3 cupel could not do its work,\n"
+    "130 interrupted.\n";
+
+#define SLOTS_MAX 1024
+
+struct run_arguments {
+    const char **only, **tags;
+    size_t n_only, n_tags;
+    struct supervisor_options o;
+};
+
+enum { OPT_ONLY = 256, OPT_TAG, OPT_OUT, OPT_FAIL_FAST, OPT_BEST_EFFORT, OPT_ALLOW_HOST_NETWORK };
+
+static const struct option options[] = {
+    {"jobs", required_argument, NULL, 'j'},
+    {"only", required_argument, NULL, OPT_ONLY},
+    {"tag", required_argument, NULL, OPT_TAG},
+    {"out", required_argument, NULL, OPT_OUT},
+    {"fail-fast", no_argument, NULL, OPT_FAIL_FAST},
+    {"best-effort", no_argument, NULL, OPT_BEST_EFFORT},
+    {"allow-host-network", no_argument, NULL, OPT_ALLOW_HOST_NETWORK},
+    {"help", no_argument, NULL, 'h'},
+    {NULL, 0, NULL, 0},
+};
+
+static unsigned default_slots(void)
+{
+    cpu_set_t set;
+
+    return sched_getaffinity(0, sizeof(set), &set) == 0 ? (unsigned)CPU_COUNT(&set) : 1;
+}
+
+static int parse_slots(const char *text, unsigned *ret, struct cupel_error *err)
+{
+    char *end;
+    unsigned long n = strtoul(text, &end, 10);
+
+    if (*text < '0' || *text > '9' || *end != '\0' || n < 1 || n > SLOTS_MAX)
+        return cupel_error_set(err, CUPEL_ERROR_INPUT, 0, "-j takes a number from 1 to %d, got '%s'", SLOTS_MAX, text);
+    *ret = (unsigned)n;
+    return 0;
+}
+
+/* 0 to go on, 1 when --help was given, negative on an error. */
+static int parse(int argc, char **argv, struct run_arguments *a, struct cupel_error *err)
+{
+    int c;
+
+    while ((c = getopt_long(argc, argv, ":j:h", options, NULL)) != -1) {
+        switch (c) {
+        case 'j':
+            if (parse_slots(optarg, &a->o.slots, err) < 0)
+                return -EINVAL;
+            break;
+        case OPT_ONLY:
+            a->only[a->n_only++] = optarg;
+            break;
+        case OPT_TAG:
+            a->tags[a->n_tags++] = optarg;
+            break;
+        case OPT_OUT:
+            a->o.out = optarg;
+            break;
+        case OPT_FAIL_FAST:
+            a->o.fail_fast = true;
+            break;
+        case OPT_BEST_EFFORT:
+            a->o.best_effort = true;
+            break;
+        case OPT_ALLOW_HOST_NETWORK:
+            a->o.allow_host_network = true;
+            break;
+        case 'h':
+            return 1;
+        case ':':
+            (void)cupel_error_set(err, CUPEL_ERROR_INPUT, 0, "option '%s' needs a value", argv[optind - 1]);
+            cupel_error_hint(err, "see cupel run --help");
+            return -EINVAL;
+        default:
+            (void)cupel_error_set(err, CUPEL_ERROR_INPUT, 0, "unknown option '%s'", argv[optind - 1]);
+            cupel_error_hint(err, "see cupel run --help");
+            return -EINVAL;
+        }
+    }
+    if (optind == argc) {
+        (void)cupel_error_set(err, CUPEL_ERROR_INPUT, 0, "no job file given");
+        cupel_error_hint(err, "cupel run FILE...; see cupel run --help");
+        return -EINVAL;
+    }
+    if (a->o.out[0] == '\0')
+        return cupel_error_set(err, CUPEL_ERROR_INPUT, 0, "--out needs a directory");
+    return 0;
+}
+
+/* Loads every file, so that all problems of all of them are told at once; 0 or the exit code. */
+static int load_all(struct run_arguments *a, char **files, size_t n, struct jobs_plan **plans, bool **selected)
+{
+    struct cupel_error err;
+    int code = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        int r = cli_load_plan(files[i], &plans[i]);
+
+        code = r > code ? r : code;
+    }
+    for (size_t i = 0; code == 0 && i < n; i++) {
+        selected[i] = xcalloc(plans[i]->n_jobs, sizeof(bool));
+        if (jobs_select(plans[i], a->only, a->n_only, a->tags, a->n_tags, selected[i], &err) < 0)
+            code = cli_fail(&err);
+    }
+    return code;
+}
+
+static int run_files(struct run_arguments *a, char **files, size_t n)
+{
+    struct jobs_plan **plans = xcalloc(n, sizeof(*plans));
+    bool **selected = xcalloc(n, sizeof(*selected));
+    struct cupel_error err;
+    int code = load_all(a, files, n, plans, selected);
+
+    a->o.plans = plans;
+    a->o.selected = selected;
+    a->o.n_plans = n;
+    if (code == 0 && supervisor_run(&a->o, &code, &err) < 0)
+        code = cli_fail(&err);
+    for (size_t i = 0; i < n; i++) {
+        jobs_plan_free(plans[i]);
+        free(selected[i]);
+    }
+    free(plans);
+    free(selected);
+    return code;
+}
+
+int cli_run(int argc, char **argv)
+{
+    struct run_arguments a = {
+        .only = xcalloc((size_t)argc, sizeof(char *)),
+        .tags = xcalloc((size_t)argc, sizeof(char *)),
+        .o = {.slots = default_slots(), .out = "cupel-out"},
+    };
+    struct cupel_error err;
+    int code, r = parse(argc, argv, &a, &err);
+
+    if (r < 0) {
+        code = cli_fail(&err);
+    } else if (r > 0) {
+        (void)fputs(usage, stdout);
+        code = 0;
+    } else {
+        code = run_files(&a, argv + optind, (size_t)(argc - optind));
+    }
+    free(a.only);
+    free(a.tags);
+    return code;
+}

@@ -1,0 +1,628 @@
+/* attempt: one job, run once, from the slot's point of view: make its cgroup, start its sandbox, take its output, hold its
+ * deadlines, end it, measure it, collect its artifacts, take everything down. It gathers facts; verdict.c judges them.
+ *
+ * Deadlines are kept here and not in the supervisor: nothing that the supervisor does (writing a report, drawing a screen,
+ * serving sixty-three other slots) can then delay a kill. */
+#include "harness/supervisor/attempt.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#define SAMPLE_NS (100 * NSEC_PER_MSEC)   /* memory for the console, peak of the disk */
+#define CPU_CHECK_MIN_NS (500 * NSEC_PER_USEC)
+#define NEVER UINT64_MAX
+
+struct attempt {
+    struct attempt_context *ctx;
+    const struct instance *instance;
+    const struct jobs_job *job;
+    struct attempt_facts *facts;
+    struct cgroup_job *cgroup;
+    struct sandbox_job sandbox;
+    struct capture capture;
+    bool has_sandbox;
+    unsigned step; /* the one that runs */
+    uint64_t step_cpu_ns;    /* CPU used before it started */
+    uint64_t step_output;    /* output before it */
+    uint64_t kill_at;        /* NEVER, or when SIGTERM's grace is over */
+    uint64_t check_cpu_at;   /* NEVER, or when the CPU limits are looked at next */
+    uint64_t sample_at;
+    bool killed;
+    bool pipe_open[2];
+};
+
+/* ---- ending it ----------------------------------------------------------------------------------------------------------- */
+
+static void note_cause(struct attempt *a, enum attempt_cause cause, bool of_step)
+{
+    struct attempt_facts *f = a->facts;
+
+    if (f->cause != CAUSE_NONE)
+        return; /* the first in time wins */
+    f->cause = cause;
+    f->cause_step = a->step;
+    f->cause_is_step_limit = of_step;
+    f->cause_ns = clock_monotonic_ns();
+    if (a->cgroup != NULL && cgroup_job_cpu_ns(a->cgroup, &f->cpu_at_cause_ns) < 0)
+        f->cpu_at_cause_ns = 0;
+}
+
+static void kill_now(struct attempt *a)
+{
+    if (!a->killed)
+        sandbox_kill(&a->sandbox);
+    a->killed = true;
+    a->kill_at = NEVER;
+}
+
+/* SIGTERM, and SIGKILL when the grace is over. */
+static void terminate(struct attempt *a)
+{
+    if (a->killed || a->kill_at != NEVER)
+        return;
+    if (a->facts->started_ns == 0) { /* nothing of the job runs yet that could care */
+        kill_now(a);
+        return;
+    }
+    sandbox_terminate(&a->sandbox);
+    a->kill_at = clock_monotonic_ns() + a->job->timeout_grace;
+}
+
+static void fail_harness(struct attempt *a, const struct cupel_error *err)
+{
+    if (a->facts->cause == CAUSE_NONE)
+        a->facts->harness = *err;
+    note_cause(a, CAUSE_HARNESS, false);
+    if (a->has_sandbox)
+        kill_now(a);
+}
+
+/* ---- limits -------------------------------------------------------------------------------------------------------------- */
+
+static bool is_enforced(const struct attempt *a, const struct jobs_limits *l, enum jobs_limit which)
+{
+    return jobs_limit_is_set(l, which) && !((a->ctx->run->unenforced_set >> which) & 1u);
+}
+
+static const struct jobs_limits *step_limits(const struct attempt *a)
+{
+    return &a->job->steps[a->step].limits;
+}
+
+/* Whichever of the job's and the step's limit is nearer; NEVER when there is none. */
+static uint64_t wall_deadline(const struct attempt *a, bool *ret_of_step)
+{
+    uint64_t at = NEVER;
+
+    *ret_of_step = false;
+    if (a->facts->started_ns == 0)
+        return NEVER;
+    if (is_enforced(a, &a->job->limits, JOBS_LIMIT_WALL))
+        at = a->facts->started_ns + a->job->limits.value[JOBS_LIMIT_WALL];
+    if (is_enforced(a, step_limits(a), JOBS_LIMIT_WALL) && a->facts->steps[a->step].started) {
+        uint64_t step_at = a->facts->steps[a->step].started_ns + step_limits(a)->value[JOBS_LIMIT_WALL];
+
+        if (step_at < at) {
+            at = step_at;
+            *ret_of_step = true;
+        }
+    }
+    return at;
+}
+
+/* What is left of the tightest CPU limit; NEVER when there is none. */
+static uint64_t cpu_left(const struct attempt *a, uint64_t used, bool *ret_of_step)
+{
+    uint64_t left = NEVER;
+
+    *ret_of_step = false;
+    if (is_enforced(a, &a->job->limits, JOBS_LIMIT_CPU_TIME)) {
+        uint64_t limit = a->job->limits.value[JOBS_LIMIT_CPU_TIME];
+
+        left = used < limit ? limit - used : 0;
+    }
+    if (is_enforced(a, step_limits(a), JOBS_LIMIT_CPU_TIME)) {
+        uint64_t limit = a->step_cpu_ns + step_limits(a)->value[JOBS_LIMIT_CPU_TIME];
+
+        if ((used < limit ? limit - used : 0) < left) {
+            left = used < limit ? limit - used : 0;
+            *ret_of_step = true;
+        }
+    }
+    return left;
+}
+
+/* CPU time cannot run out sooner than what is left, spread over all the cores that the job may use. */
+static void check_cpu(struct attempt *a, uint64_t now)
+{
+    uint64_t used, left, cores = a->ctx->run->cpus * UINT64_C(1000), wait;
+    bool of_step;
+
+    a->check_cpu_at = NEVER;
+    if (a->cgroup == NULL || cgroup_job_cpu_ns(a->cgroup, &used) < 0)
+        return;
+    left = cpu_left(a, used, &of_step);
+    if (left == NEVER)
+        return;
+    if (left == 0) {
+        note_cause(a, CAUSE_CPU, of_step);
+        kill_now(a);
+        return;
+    }
+    if (is_enforced(a, &a->job->limits, JOBS_LIMIT_CPU) && a->job->limits.value[JOBS_LIMIT_CPU] < cores)
+        cores = a->job->limits.value[JOBS_LIMIT_CPU];
+    wait = (uint64_t)((unsigned __int128)left * 1000 / cores);
+    a->check_cpu_at = now + (wait < CPU_CHECK_MIN_NS ? CPU_CHECK_MIN_NS : wait);
+}
+
+static uint64_t output_limit(const struct attempt *a, bool *ret_of_step)
+{
+    uint64_t limit = UINT64_MAX;
+
+    *ret_of_step = false;
+    if (is_enforced(a, &a->job->limits, JOBS_LIMIT_OUTPUT))
+        limit = a->job->limits.value[JOBS_LIMIT_OUTPUT];
+    if (is_enforced(a, step_limits(a), JOBS_LIMIT_OUTPUT)) {
+        uint64_t of_step = a->step_output + step_limits(a)->value[JOBS_LIMIT_OUTPUT];
+
+        if (of_step < limit) {
+            limit = of_step;
+            *ret_of_step = true;
+        }
+    }
+    return limit;
+}
+
+static void check_deadlines(struct attempt *a)
+{
+    uint64_t now = clock_monotonic_ns();
+    bool of_step;
+
+    if (a->killed)
+        return;
+    if (a->kill_at != NEVER && now >= a->kill_at) {
+        a->facts->grace_used_up = true;
+        kill_now(a);
+        return;
+    }
+    if (a->facts->cause == CAUSE_NONE && now >= wall_deadline(a, &of_step)) {
+        note_cause(a, CAUSE_WALL, of_step);
+        terminate(a);
+    }
+    if (now >= a->check_cpu_at)
+        check_cpu(a, now);
+}
+
+/* ---- output -------------------------------------------------------------------------------------------------------------- */
+
+static void after_output(struct attempt *a)
+{
+    bool of_step;
+
+    if (!a->capture.over)
+        return;
+    (void)output_limit(a, &of_step);
+    note_cause(a, CAUSE_OUTPUT, of_step);
+    kill_now(a);
+}
+
+static void take_output(struct attempt *a, int which)
+{
+    struct cupel_error err;
+    int r = capture_take(&a->capture, which, &err);
+
+    if (r < 0)
+        fail_harness(a, &err);
+    a->pipe_open[which] = r > 0;
+    after_output(a);
+}
+
+static void drain_output(struct attempt *a)
+{
+    struct cupel_error err;
+
+    if (capture_drain(&a->capture, &err) < 0)
+        fail_harness(a, &err);
+    after_output(a);
+}
+
+/* ---- what PID 1 says ------------------------------------------------------------------------------------------------------ */
+
+static void on_step_started(struct attempt *a, const struct sandbox_event *e)
+{
+    struct step_facts *s = &a->facts->steps[e->step];
+    bool of_step;
+
+    a->step = e->step;
+    s->started = true;
+    s->started_ns = e->at_ns;
+    s->stdout_from = s->stdout_to = a->capture.written[0];
+    s->stderr_from = s->stderr_to = a->capture.written[1];
+    a->step_output = a->capture.written[0] + a->capture.written[1];
+    a->step_cpu_ns = 0;
+    if (e->step > 0 && a->cgroup != NULL && cgroup_job_cpu_ns(a->cgroup, &a->step_cpu_ns) < 0)
+        a->step_cpu_ns = 0;
+    a->capture.limit = output_limit(a, &of_step);
+    if (a->facts->started_ns == 0) {
+        a->facts->started_ns = e->at_ns;
+        (void)clock_gettime(CLOCK_REALTIME, &a->facts->started);
+        atomic_store_explicit(&a->ctx->view->started_ns, e->at_ns, memory_order_relaxed);
+    }
+    check_cpu(a, e->at_ns);
+}
+
+/* The output of a step that is not the last is all in the pipe by now: PID 1 has ended its daemons before it told us. */
+static void on_step_ended(struct attempt *a, const struct sandbox_event *e)
+{
+    struct step_facts *s = &a->facts->steps[e->step];
+    struct cupel_error err;
+
+    s->ended = true;
+    s->status = e->status;
+    s->ended_ns = e->at_ns;
+    if (e->step + 1 == a->facts->n_steps)
+        return; /* the rest is done when everything is gone */
+    drain_output(a);
+    s->stdout_to = a->capture.written[0];
+    s->stderr_to = a->capture.written[1];
+    if (expect_check(&a->job->steps[e->step], &a->capture, s, &err) < 0)
+        fail_harness(a, &err);
+    if (a->facts->cause == CAUSE_NONE && verdict_step_passed(&a->job->steps[e->step], s))
+        sandbox_continue(&a->sandbox);
+    else
+        kill_now(a);
+}
+
+static void on_setup_failed(struct attempt *a, const struct sandbox_event *e)
+{
+    struct cupel_error err;
+
+    (void)cupel_error_set(&err, CUPEL_ERROR_HARNESS, e->errnum, "set-up step '%s' failed%s%s", e->what,
+                          e->detail[0] != '\0' ? " on " : "", e->detail);
+    if (str_eq(e->what, "user"))
+        cupel_error_hint(&err, "the root's /etc/passwd has no such user");
+    fail_harness(a, &err);
+}
+
+static void receive_events(struct attempt *a)
+{
+    struct sandbox_event e;
+
+    while (sandbox_receive(&a->sandbox, &e) > 0) {
+        switch (e.kind) {
+        case SANDBOX_STEP_STARTED:
+            on_step_started(a, &e);
+            break;
+        case SANDBOX_STEP_ENDED:
+            on_step_ended(a, &e);
+            break;
+        case SANDBOX_NOT_EXECUTED:
+            a->facts->steps[e.step].not_executed = e.errnum;
+            break;
+        case SANDBOX_SETUP_FAILED:
+            on_setup_failed(a, &e);
+            break;
+        case SANDBOX_GONE:
+            return;
+        }
+    }
+}
+
+/* ---- what the supervisor says ---------------------------------------------------------------------------------------------- */
+
+static void receive_order(struct attempt *a)
+{
+    struct slot_message m;
+    ssize_t n = recv(a->ctx->orders, &m, sizeof(m), MSG_DONTWAIT);
+
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    note_cause(a, CAUSE_CANCELLED, false);
+    if (n == (ssize_t)sizeof(m) && m.order == ORDER_CANCEL)
+        terminate(a);
+    else /* ORDER_KILL, or a supervisor that is gone */
+        kill_now(a);
+}
+
+/* ---- the loop -------------------------------------------------------------------------------------------------------------- */
+
+static void sample_disk(struct attempt *a)
+{
+    struct sandbox_disk disk;
+
+    if (sandbox_disk_usage(a->ctx->stage, &a->sandbox, &disk) < 0)
+        return;
+    a->facts->has_disk = true;
+    if (disk.bytes > a->facts->disk_peak)
+        a->facts->disk_peak = disk.bytes;
+    if (disk.inodes > a->facts->inodes_peak)
+        a->facts->inodes_peak = disk.inodes;
+    a->facts->disk_full |= disk.bytes_full;
+    a->facts->inodes_full |= disk.inodes_full;
+}
+
+static void sample(struct attempt *a, uint64_t now)
+{
+    struct cgroup_usage usage = {0};
+    uint64_t memory = UINT64_MAX;
+
+    if (now < a->sample_at)
+        return;
+    a->sample_at = now + SAMPLE_NS;
+    sample_disk(a);
+    if (a->cgroup != NULL)
+        cgroup_job_usage(a->cgroup, &usage);
+    (void)cgroup_usage_get(&usage, CGROUP_MEMORY_BYTES, &memory);
+    atomic_store_explicit(&a->ctx->view->memory_bytes, memory, memory_order_relaxed);
+}
+
+static uint64_t next_wake(const struct attempt *a)
+{
+    bool of_step;
+    uint64_t at = a->sample_at, wall = a->facts->cause == CAUSE_NONE ? wall_deadline(a, &of_step) : NEVER;
+
+    if (wall < at)
+        at = wall;
+    if (a->kill_at < at)
+        at = a->kill_at;
+    if (a->check_cpu_at < at)
+        at = a->check_cpu_at;
+    return at;
+}
+
+static void check_oom(struct attempt *a)
+{
+    if (!cgroup_job_oom_ack(a->cgroup))
+        return;
+    note_cause(a, CAUSE_MEMORY, false);
+    kill_now(a); /* v2 has done so already (memory.oom.group); v1 has no such thing */
+}
+
+enum { POLL_ORDERS, POLL_CONTROL, POLL_OUT, POLL_ERR, POLL_OOM, POLL_GONE, POLL_COUNT };
+
+static void watch(struct attempt *a)
+{
+    short oom_events = 0;
+    int oom = a->cgroup != NULL ? cgroup_job_oom_fd(a->cgroup, &oom_events) : -EBADF;
+
+    for (;;) {
+        struct pollfd fds[POLL_COUNT] = {
+            [POLL_ORDERS] = {.fd = a->killed ? -1 : a->ctx->orders, .events = POLLIN},
+            [POLL_CONTROL] = {.fd = a->sandbox.control, .events = POLLIN},
+            [POLL_OUT] = {.fd = a->pipe_open[0] && !a->capture.over ? a->sandbox.out : -1, .events = POLLIN},
+            [POLL_ERR] = {.fd = a->pipe_open[1] && !a->capture.over ? a->sandbox.err : -1, .events = POLLIN},
+            [POLL_OOM] = {.fd = oom, .events = oom_events},
+            [POLL_GONE] = {.fd = a->sandbox.pidfd, .events = POLLIN},
+        };
+        uint64_t now = clock_monotonic_ns(), wake = next_wake(a), wait = wake > now ? wake - now : 0;
+        struct timespec timeout = {(time_t)(wait / NSEC_PER_SEC), (long)(wait % NSEC_PER_SEC)};
+        int n = ppoll(fds, POLL_COUNT, &timeout, NULL);
+
+        if (n < 0 && errno != EINTR)
+            break;
+        if (n > 0 && fds[POLL_OUT].revents != 0)
+            take_output(a, 0);
+        if (n > 0 && fds[POLL_ERR].revents != 0)
+            take_output(a, 1);
+        if (n > 0 && fds[POLL_CONTROL].revents != 0)
+            receive_events(a);
+        if (n > 0 && fds[POLL_OOM].revents != 0)
+            check_oom(a);
+        if (n > 0 && fds[POLL_GONE].revents != 0)
+            break;
+        if (n > 0 && fds[POLL_ORDERS].revents != 0)
+            receive_order(a);
+        check_deadlines(a);
+        sample(a, clock_monotonic_ns());
+    }
+}
+
+/* ---- afterwards -------------------------------------------------------------------------------------------------------------- */
+
+/* A limit that was passed by a hair before its timer struck is passed all the same. */
+static void settle_limits(struct attempt *a)
+{
+    uint64_t used;
+    bool of_step;
+
+    if (cgroup_usage_get(&a->facts->usage, CGROUP_CPU_NS, &used)) {
+        if (cpu_left(a, used, &of_step) == 0) {
+            note_cause(a, CAUSE_CPU, of_step);
+            if (a->facts->cause == CAUSE_CPU && a->facts->cpu_at_cause_ns == 0)
+                a->facts->cpu_at_cause_ns = used;
+        }
+    }
+    if (a->facts->ended_ns > wall_deadline(a, &of_step))
+        note_cause(a, CAUSE_WALL, of_step);
+}
+
+static void finish_steps(struct attempt *a)
+{
+    struct step_facts *last = &a->facts->steps[a->step];
+    struct cupel_error err;
+
+    if (last->started && last->stdout_to == last->stdout_from && last->stderr_to == last->stderr_from) {
+        last->stdout_to = a->capture.written[0];
+        last->stderr_to = a->capture.written[1];
+    }
+    if (last->ended && a->step + 1 == a->facts->n_steps && a->facts->cause == CAUSE_NONE &&
+        expect_check(&a->job->steps[a->step], &a->capture, last, &err) < 0)
+        fail_harness(a, &err);
+}
+
+static void collect_facts(struct attempt *a)
+{
+    receive_events(a); /* what PID 1 said with its last breath */
+    sandbox_reap(&a->sandbox);
+    a->facts->ended_ns = clock_monotonic_ns();
+    if (a->facts->started_ns != 0 && a->facts->steps[a->facts->n_steps - 1].ended)
+        a->facts->ended_ns = a->facts->steps[a->facts->n_steps - 1].ended_ns;
+    drain_output(a);
+    a->facts->output_bytes = a->capture.written[0] + a->capture.written[1];
+    if (a->cgroup != NULL) {
+        cgroup_job_usage(a->cgroup, &a->facts->usage);
+        if (a->facts->cause == CAUSE_NONE && cgroup_job_oom_ack(a->cgroup))
+            note_cause(a, CAUSE_MEMORY, false);
+    }
+    sample_disk(a);
+    settle_limits(a);
+    finish_steps(a);
+}
+
+static void collect_artifacts(struct attempt *a, struct attempt_result *ret)
+{
+    bool passed = ret->job.verdict == REPORTS_PASSED;
+    enum jobs_when when = a->job->artifacts.when;
+    struct cupel_error err;
+    cleanup_close int root = -EBADF;
+    int r;
+
+    if (a->job->artifacts.patterns == NULL || a->facts->started_ns == 0)
+        return;
+    if ((when == JOBS_WHEN_SUCCESS && !passed) || (when == JOBS_WHEN_FAILURE && passed))
+        return;
+    root = sandbox_open_root(a->ctx->stage, &a->sandbox);
+    r = root < 0 ? cupel_error_set(&err, CUPEL_ERROR_HARNESS, root, "cannot open the finished root for its artifacts")
+                 : artifacts_collect(a->job, root, a->ctx->run->out, a->instance->log_name, &ret->artifacts, &ret->notes,
+                                     &err);
+    if (r < 0) { /* declared artifacts that cannot be had are no pass */
+        fail_harness(a, &err);
+        a->facts->cause = CAUSE_HARNESS;
+        a->facts->harness = err;
+        verdict_of_job(a->job, a->facts, &ret->job);
+    }
+}
+
+static void judge(struct attempt *a, struct attempt_result *ret)
+{
+    verdict_of_job(a->job, a->facts, &ret->job);
+    collect_artifacts(a, ret);
+    ret->steps = xcalloc(a->facts->n_steps, sizeof(*ret->steps));
+    for (size_t i = 0; i < a->facts->n_steps; i++)
+        verdict_of_step(a->job, a->facts, i, &ret->job, &ret->steps[i]);
+}
+
+/* ---- start and end ------------------------------------------------------------------------------------------------------------ */
+
+static struct cgroup_limits group_limits(const struct attempt *a)
+{
+    const struct jobs_limits *l = &a->job->limits;
+    struct cgroup_limits g = CGROUP_LIMITS_NONE;
+
+    if (is_enforced(a, l, JOBS_LIMIT_CPU))
+        g.cpu_millicores = l->value[JOBS_LIMIT_CPU];
+    if (is_enforced(a, l, JOBS_LIMIT_MEMORY)) {
+        g.memory_bytes = l->value[JOBS_LIMIT_MEMORY];
+        g.swap_bytes = 0;
+    }
+    if (is_enforced(a, l, JOBS_LIMIT_SWAP))
+        g.swap_bytes = l->value[JOBS_LIMIT_SWAP];
+    else if (jobs_limit_is_set(l, JOBS_LIMIT_SWAP) || ((a->ctx->run->unenforced_set >> JOBS_LIMIT_SWAP) & 1u))
+        g.swap_bytes = UINT64_MAX;
+    if (is_enforced(a, l, JOBS_LIMIT_PIDS))
+        g.pids = l->value[JOBS_LIMIT_PIDS];
+    return g;
+}
+
+#define STDIN_MAX ((size_t)1 << 30)
+
+static int start_sandbox(struct attempt *a, struct cupel_error *err)
+{
+    const struct cache_root *root = &a->ctx->run->roots[a->instance->root];
+    cleanup_free const char **env = environment_make(a->instance->plan, a->job);
+    cleanup_free char *input = NULL;
+    int enter[CGROUP_ENTER_MAX];
+    struct sandbox_request request = {
+        .job = a->job,
+        .root = a->instance->root,
+        .layers = root->layer,
+        .n_layers = root->n_layers,
+        .env = env,
+        .stdin_data = a->job->stdin_text,
+        .stdin_len = a->job->stdin_len,
+        .enter = enter,
+        .n_enter = a->cgroup != NULL ? cgroup_job_enter_fds(a->cgroup, enter) : 0,
+    };
+
+    if (a->job->stdin_file != NULL) {
+        int r = file_read_at(AT_FDCWD, a->job->stdin_file, STDIN_MAX, &input, &request.stdin_len);
+
+        if (r < 0)
+            return cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot read stdin-file %s", a->job->stdin_file);
+        request.stdin_data = input;
+    }
+    return sandbox_start(a->ctx->stage, &request, &a->sandbox, err);
+}
+
+static void start_and_watch(struct attempt *a)
+{
+    struct cgroup_limits limits = group_limits(a);
+    struct cupel_error err;
+    bool of_step;
+    char name[48];
+    int r;
+
+    (void)snprintf(name, sizeof(name), "j%u-%" PRIu64, a->ctx->slot, a->ctx->serial++);
+    r = cgroup_job_create(a->ctx->run->cgroups, name, &limits, &a->cgroup, &err);
+    if (r == 0)
+        r = start_sandbox(a, &err);
+    if (r < 0) {
+        fail_harness(a, &err);
+        return;
+    }
+    a->has_sandbox = true;
+    a->pipe_open[0] = a->pipe_open[1] = true;
+    capture_init(&a->capture, a->ctx->run->out, a->instance->log_name, a->sandbox.out, a->sandbox.err,
+                 output_limit(a, &of_step));
+    a->sample_at = clock_monotonic_ns() + SAMPLE_NS;
+    watch(a);
+    collect_facts(a);
+}
+
+static void take_down(struct attempt *a)
+{
+    struct cupel_error err;
+
+    if (a->has_sandbox) {
+        capture_close(&a->capture);
+        if (sandbox_finish(a->ctx->stage, &a->sandbox, &err) < 0)
+            log_warning("%s", err.message);
+    }
+    if (a->cgroup != NULL && cgroup_job_destroy(a->cgroup, &err) < 0)
+        log_warning("%s", err.message);
+}
+
+void attempt_run(struct attempt_context *ctx, const struct instance *instance, struct attempt_result *ret)
+{
+    struct attempt a = {.ctx = ctx,
+                        .instance = instance,
+                        .job = instance->job,
+                        .facts = &ret->facts,
+                        .sandbox = SANDBOX_JOB_INIT,
+                        .kill_at = NEVER,
+                        .check_cpu_at = NEVER,
+                        .sample_at = NEVER};
+
+    *ret = (struct attempt_result){.facts = {.n_steps = instance->job->n_steps}};
+    ret->facts.steps = xcalloc(ret->facts.n_steps, sizeof(*ret->facts.steps));
+    (void)clock_gettime(CLOCK_REALTIME, &ret->facts.started);
+    start_and_watch(&a);
+    judge(&a, ret);
+    ret->has_stdout = a.capture.written[0] > 0;
+    ret->has_stderr = a.capture.written[1] > 0;
+    take_down(&a);
+    atomic_store_explicit(&ctx->view->started_ns, 0, memory_order_relaxed);
+    atomic_store_explicit(&ctx->view->memory_bytes, UINT64_MAX, memory_order_relaxed);
+}
+
+void attempt_result_free(struct attempt_result *r)
+{
+    free(r->facts.steps);
+    free(r->steps);
+    strings_free(&r->artifacts);
+    strings_free(&r->notes);
+}

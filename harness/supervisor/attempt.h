@@ -1,0 +1,182 @@
+/* attempt: private to supervisor: one job, run once, in a slot. */
+#pragma once
+
+#include "harness/cgroup/cgroup.h"
+#include "harness/sandbox/sandbox.h"
+#include "jobs/jobs.h"
+#include "reports/reports.h"
+#include "rootfs-cache/cache.h"
+
+/* ---- what a run has prepared before the slots are forked, and all of them read ------------------------------------------ */
+
+/* A job of the run, whichever file it came from. */
+struct instance {
+    const struct jobs_plan *plan;
+    const struct jobs_job *job;
+    size_t root; /* index into run->roots */
+    const char *log_name; /* unique in the run; the job's name where that is */
+};
+
+/* What the console may look at while a job runs: one a slot, in memory shared between supervisor and slots. */
+struct slot_view {
+    _Atomic uint64_t started_ns; /* 0: nothing runs */
+    _Atomic uint64_t memory_bytes;
+};
+
+struct run {
+    struct instance *instances;
+    size_t n_instances;
+    struct cache_root *roots;
+    size_t n_roots;
+    struct cgroup_run *cgroups;
+    struct sandbox_filter *filter;
+    struct reports_out *out;
+    int dirfd; /* the run's directory in the store */
+    struct slot_view *views;
+    unsigned cpus;
+    const char **unenforced; /* NULL-terminated names of limits let go by --best-effort, or NULL */
+    uint32_t unenforced_set; /* the same as bits of enum jobs_limit */
+};
+
+/* ---- facts, before any judgement ----------------------------------------------------------------------------------------- */
+
+/* Why the slot itself ended the job; the first in time. */
+enum attempt_cause {
+    CAUSE_NONE,
+    CAUSE_WALL,
+    CAUSE_CPU,
+    CAUSE_MEMORY,
+    CAUSE_OUTPUT,
+    CAUSE_CANCELLED,
+    CAUSE_HARNESS, /* something of ours failed: facts.harness says what */
+};
+
+struct step_facts {
+    bool started;
+    bool ended;
+    int status;     /* raw wait status, when ended */
+    int not_executed; /* errno of execve, 0 when it worked */
+    uint64_t started_ns, ended_ns;
+    uint64_t stdout_from, stdout_to, stderr_from, stderr_to;
+    bool output_differs;
+    char difference[REPORTS_EVIDENCE_SIZE / 2]; /* what differs, when output_differs */
+};
+
+struct attempt_facts {
+    enum attempt_cause cause;
+    unsigned cause_step;
+    bool cause_is_step_limit; /* the limit was the step's own */
+    uint64_t cause_ns;        /* when */
+    uint64_t cpu_at_cause_ns;
+    bool grace_used_up; /* SIGTERM was not enough */
+    struct timespec started;
+    uint64_t started_ns; /* first command executed; 0: none was */
+    uint64_t ended_ns;   /* everything gone */
+    struct step_facts *steps;
+    size_t n_steps;
+    struct cgroup_usage usage;
+    bool has_disk;
+    uint64_t disk_peak, inodes_peak;
+    bool disk_full, inodes_full; /* seen at any sample */
+    uint64_t output_bytes;
+    struct cupel_error harness;
+};
+
+/* ---- verdict.c: facts -> verdict and evidence; pure ------------------------------------------------------------------------ */
+
+struct judgement {
+    enum reports_verdict verdict;
+    char evidence[REPORTS_EVIDENCE_SIZE];
+    int exit;
+    int signal;
+};
+/* The job as a whole. */
+void verdict_of_job(const struct jobs_job *job, const struct attempt_facts *facts, struct judgement *ret);
+/* One step of it: what came after the step at fault is skipped. */
+void verdict_of_step(const struct jobs_job *job, const struct attempt_facts *facts, size_t step,
+                     const struct judgement *of_job, struct judgement *ret);
+/* Whether the step did what was expected of it; the next one is only started then. */
+bool verdict_step_passed(const struct jobs_step *step, const struct step_facts *facts);
+
+/* ---- capture.c: the two pipes into the log files ----------------------------------------------------------------------------- */
+
+struct capture {
+    struct reports_out *out;
+    const char *name;
+    int pipe[2]; /* borrowed: stdout, stderr */
+    int log[2];  /* opened at the first byte */
+    uint64_t written[2];
+    uint64_t limit; /* both together */
+    bool over;      /* more came than the limit allows; what is in the logs is kept */
+};
+void capture_init(struct capture *c, struct reports_out *out, const char *name, int out_pipe, int err_pipe, uint64_t limit);
+/* Takes what is in pipe `which` now, at most until it is empty or the limit is passed. Returns 1 while the pipe is open, 0 at
+ * its end, negative when the log cannot be written. */
+int capture_take(struct capture *c, int which, struct cupel_error *err);
+/* Both pipes until empty. */
+int capture_drain(struct capture *c, struct cupel_error *err);
+void capture_close(struct capture *c);
+
+/* ---- expect.c, artifacts.c, environment.c -------------------------------------------------------------------------------------- */
+
+/* Compares what the step wrote (in the logs) with what is expected; fills facts->output_differs and ->difference. */
+int expect_check(const struct jobs_step *step, const struct capture *capture, struct step_facts *facts,
+                 struct cupel_error *err);
+
+/* Lists of strings that an attempt brings home. */
+struct strings {
+    char **items;
+    size_t n;
+};
+void strings_add(struct strings *s, char *item); /* takes ownership */
+void strings_free(struct strings *s);
+
+/* Copies what the job's patterns match, regular files only, never through a link, below out/artifacts/NAME. `root` is the
+ * finished job's root directory. Paths go to `copied`, remarks to `notes`. */
+int artifacts_collect(const struct jobs_job *job, int root, struct reports_out *out, const char *name,
+                      struct strings *copied, struct strings *notes, struct cupel_error *err);
+
+/* The job's environment, complete but for HOME and USER: NULL-terminated, one malloc'ed block to free(). */
+const char **environment_make(const struct jobs_plan *plan, const struct jobs_job *job);
+
+/* ---- the attempt itself ----------------------------------------------------------------------------------------------------------- */
+
+struct attempt_result {
+    struct attempt_facts facts;
+    struct judgement job;
+    struct judgement *steps;
+    struct strings artifacts, notes;
+    bool has_stdout, has_stderr; /* whether there are such logs */
+};
+
+struct attempt_context {
+    const struct run *run;
+    struct sandbox_stage *stage;
+    struct slot_view *view;
+    int orders;    /* the slot's socket to the supervisor */
+    unsigned slot; /* number of the slot, for names */
+    uint64_t serial;
+};
+
+/* What the supervisor may say while a job runs. */
+enum slot_order { ORDER_RUN = 1, ORDER_CANCEL = 2, ORDER_KILL = 3 };
+struct slot_message {
+    uint32_t order;
+    uint32_t instance;
+};
+
+/* Runs the instance once. Failures of the harness are a verdict like any other; nothing is left behind either way. */
+void attempt_run(struct attempt_context *ctx, const struct instance *instance, struct attempt_result *ret);
+void attempt_result_free(struct attempt_result *r);
+
+/* ---- wire.c: an attempt's result from slot to supervisor --------------------------------------------------------------------------- */
+
+int wire_send(int socket, uint32_t instance, const struct attempt_result *result);
+/* Blocks until the whole of it is there. The result is malloc'ed; its strings live with it. */
+struct wire_result {
+    uint32_t instance;
+    struct reports_result result; /* verdict, evidence, exit, signal, started, usage, cases, notes, artifacts are filled */
+    bool has_stdout, has_stderr;
+    struct arena *arena;
+};
+int wire_receive(int socket, struct wire_result *ret);

@@ -1,0 +1,76 @@
+/* capture: a job's output, from its pipes into its log files, counted and bounded. Never waits for anyone: a descendant that
+ * holds a pipe open, or never reads, changes nothing. */
+#include "harness/supervisor/attempt.h"
+
+#include <fcntl.h>
+
+#define CHUNK ((size_t)64 * 1024)
+
+void capture_init(struct capture *c, struct reports_out *out, const char *name, int out_pipe, int err_pipe, uint64_t limit)
+{
+    *c = (struct capture){
+        .out = out, .name = name, .pipe = {out_pipe, err_pipe}, .log = {-EBADF, -EBADF}, .limit = limit};
+}
+
+static int keep(struct capture *c, int which, const void *data, size_t n, struct cupel_error *err)
+{
+    int r = 0;
+
+    if (c->log[0] < 0)
+        r = reports_out_open_logs(c->out, c->name, &c->log[0], &c->log[1], err);
+    if (r < 0)
+        return r;
+    r = file_write_all(c->log[which], data, n);
+    if (r < 0)
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot write the log of job '%s' below %s", c->name,
+                               reports_out_path(c->out));
+    c->written[which] += n;
+    return 0;
+}
+
+int capture_take(struct capture *c, int which, struct cupel_error *err)
+{
+    char chunk[CHUNK];
+
+    while (!c->over) {
+        ssize_t n = read(c->pipe[which], chunk, sizeof(chunk));
+        uint64_t left = c->limit - c->written[0] - c->written[1];
+        int r;
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0 && errno == EAGAIN)
+            return 1;
+        if (n <= 0)
+            return 0;
+        c->over = (uint64_t)n > left;
+        r = keep(c, which, chunk, c->over ? (size_t)left : (size_t)n, err);
+        if (r < 0)
+            return r;
+        if ((size_t)n < sizeof(chunk))
+            return 1; /* empty for now; poll tells when there is more */
+    }
+    return 1;
+}
+
+int capture_drain(struct capture *c, struct cupel_error *err)
+{
+    int r = 0;
+
+    for (int which = 0; r >= 0 && which < 2; which++)
+        do {
+            uint64_t before = c->written[which];
+
+            r = capture_take(c, which, err);
+            if (c->written[which] == before)
+                break;
+        } while (r > 0 && !c->over);
+    return r < 0 ? r : 0;
+}
+
+void capture_close(struct capture *c)
+{
+    base_closep(&c->log[0]);
+    base_closep(&c->log[1]);
+    c->log[0] = c->log[1] = -EBADF;
+}

@@ -1,0 +1,298 @@
+/* prepare: see prepare.h. What a host cannot do is refused here, before anything runs, with the remedy; or, with --best-effort,
+ * named in every report. */
+#include "harness/supervisor/prepare.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/statvfs.h>
+
+/* ---- instances ------------------------------------------------------------------------------------------------------------- */
+
+/* Logs and artifacts are named after the job; with several files, after suite and job where two files share a name. */
+static const char *log_name(const struct supervisor_options *o, const struct jobs_plan *plan, const struct jobs_job *job)
+{
+    for (size_t p = 0; p < o->n_plans; p++)
+        for (size_t j = 0; o->plans[p] != plan && j < o->plans[p]->n_jobs; j++)
+            if (str_eq(o->plans[p]->jobs[j].name, job->name))
+                return arena_printf(plan->arena, "%s.%s", plan->name, job->name);
+    return job->name;
+}
+
+/* Roots are numbered over all files: the roots of plan p start at base. */
+static void make_instances(const struct supervisor_options *o, struct run *run)
+{
+    size_t n = 0, base = 0;
+
+    for (size_t p = 0; p < o->n_plans; p++)
+        n += o->plans[p]->n_jobs;
+    run->instances = xcalloc(n, sizeof(*run->instances));
+    for (size_t p = 0; p < o->n_plans; p++) {
+        const struct jobs_plan *plan = o->plans[p];
+
+        for (size_t j = 0; j < plan->n_jobs; j++)
+            if (o->selected[p][j])
+                run->instances[run->n_instances++] = (struct instance){
+                    .plan = plan, .job = &plan->jobs[j], .root = base + plan->jobs[j].root, .log_name = log_name(o, plan, &plan->jobs[j])};
+        base += plan->n_roots;
+    }
+    run->n_roots = base;
+}
+
+/* ---- limits that the host must be able to hold -------------------------------------------------------------------------------- */
+
+static const struct {
+    enum jobs_limit limit;
+    enum cgroup_feature feature;
+} needed_features[] = {
+    {JOBS_LIMIT_CPU, CGROUP_CPU_QUOTA},       {JOBS_LIMIT_CPU_TIME, CGROUP_CPU_USAGE}, {JOBS_LIMIT_MEMORY, CGROUP_MEMORY_LIMIT},
+    {JOBS_LIMIT_MEMORY, CGROUP_SWAP_LIMIT},   {JOBS_LIMIT_SWAP, CGROUP_SWAP_LIMIT},    {JOBS_LIMIT_PIDS, CGROUP_PIDS_LIMIT},
+};
+
+/* The limit as a job asks for it, be it only in a step. */
+static bool asks_for(const struct jobs_job *job, enum jobs_limit which)
+{
+    bool asked = jobs_limit_is_set(&job->limits, which);
+
+    for (size_t i = 0; !asked && i < job->n_steps; i++)
+        asked = jobs_limit_is_set(&job->steps[i].limits, which);
+    return asked;
+}
+
+static int check_feature(struct prepared *p, const struct instance *in, size_t i, bool best_effort, struct cupel_error *err)
+{
+    enum jobs_limit limit = needed_features[i].limit;
+
+    if (!asks_for(in->job, limit) || cgroup_host_has(p->host, needed_features[i].feature))
+        return 0;
+    if (best_effort) {
+        /* a memory limit without a swap limit is still a memory limit */
+        p->run.unenforced_set |= 1u << (needed_features[i].feature == CGROUP_SWAP_LIMIT ? JOBS_LIMIT_SWAP : limit);
+        return 0;
+    }
+    (void)cgroup_explain_missing(p->host, needed_features[i].feature, err);
+    cupel_error_prefix(err, "%s:%d: the limit '%s' of job '%s' cannot be held on this machine", in->plan->file, in->job->line,
+                       jobs_limit_table[limit].key, in->job->name);
+    return -ENOTSUP;
+}
+
+static int check_disk(struct prepared *p, const struct instance *in, struct cupel_error *err)
+{
+    struct statvfs fs;
+    uint64_t wanted = in->job->limits.value[JOBS_LIMIT_DISK], have;
+    char a[UNIT_TEXT_SIZE], b[UNIT_TEXT_SIZE];
+
+    if (!jobs_limit_is_set(&in->job->limits, JOBS_LIMIT_DISK) || fstatvfs(cache_dirfd(p->cache), &fs) < 0)
+        return 0;
+    have = (uint64_t)fs.f_bavail * fs.f_frsize;
+    if (wanted <= have)
+        return 0;
+    (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, 0,
+                          "%s:%d: the limit 'disk' of job '%s' cannot be held: it is %s, and %s has %s free", in->plan->file,
+                          in->job->line, in->job->name, unit_format_size(wanted, a), cache_path(p->cache),
+                          unit_format_size(have, b));
+    cupel_error_hint(err, "lower the limit, free space, or put the store on another disk with CUPEL_CACHE");
+    return -ENOSPC;
+}
+
+static int check_instance(struct prepared *p, const struct supervisor_options *o, const struct instance *in,
+                          struct cupel_error *err)
+{
+    int r = check_disk(p, in, err);
+
+    for (size_t i = 0; r == 0 && i < ARRAY_SIZE(needed_features); i++)
+        r = check_feature(p, in, i, o->best_effort, err);
+    if (r == 0 && in->job->network == JOBS_NETWORK_HOST && !o->allow_host_network) {
+        r = cupel_error_set(err, CUPEL_ERROR_INPUT, 0, "%s:%d: job '%s' asks for the host's network", in->plan->file,
+                            in->job->line, in->job->name);
+        cupel_error_hint(err, "say --allow-host-network if that is what you want: the job then reaches everything that this "
+                              "machine reaches");
+    }
+    return r;
+}
+
+static void name_unenforced(struct run *run)
+{
+    size_t n = 0;
+
+    if (run->unenforced_set == 0)
+        return;
+    run->unenforced = xcalloc(JOBS_LIMIT_COUNT + 1, sizeof(char *));
+    for (int i = 0; i < JOBS_LIMIT_COUNT; i++)
+        if ((run->unenforced_set >> i) & 1u)
+            run->unenforced[n++] = jobs_limit_table[i].key;
+}
+
+static int check_all(struct prepared *p, const struct supervisor_options *o, struct cupel_error *err)
+{
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < p->run.n_instances; i++)
+        r = check_instance(p, o, &p->run.instances[i], err);
+    name_unenforced(&p->run);
+    return r;
+}
+
+/* ---- roots ------------------------------------------------------------------------------------------------------------------- */
+
+static void on_progress(void *data, const char *what)
+{
+    struct prepared *p = data;
+
+    reports_console_status(p->console, what);
+}
+
+static struct cache_source source_of(const struct jobs_root *root)
+{
+    static const enum cache_source_kind kinds[] = {
+        [JOBS_ROOT_HOST] = CACHE_HOST,
+        [JOBS_ROOT_SCRATCH] = CACHE_SCRATCH,
+        [JOBS_ROOT_TAR] = CACHE_TAR,
+        [JOBS_ROOT_DEBIAN] = CACHE_DEBIAN,
+    };
+
+    return (struct cache_source){.kind = kinds[root->kind],
+                                 .name = root->name,
+                                 .tar = root->tar,
+                                 .sha256 = root->sha256,
+                                 .suite = root->suite,
+                                 .packages = root->packages};
+}
+
+/* Only the roots that a selected job uses. */
+static int make_roots(struct prepared *p, struct cupel_error *err)
+{
+    struct run *run = &p->run;
+    int r = 0;
+
+    run->roots = xcalloc(run->n_roots, sizeof(*run->roots));
+    for (size_t i = 0; i < run->n_roots; i++)
+        run->roots[i].pin = -EBADF;
+    for (size_t i = 0; r == 0 && i < run->n_instances; i++) {
+        const struct instance *in = &run->instances[i];
+        struct cache_source source = source_of(&in->plan->roots[in->job->root]);
+
+        if (run->roots[in->root].n_layers == 0)
+            r = cache_prepare(p->cache, &source, on_progress, p, &run->roots[in->root], err);
+    }
+    return r;
+}
+
+/* ---- all of it ----------------------------------------------------------------------------------------------------------------- */
+
+static unsigned usable_cpus(void)
+{
+    cpu_set_t set;
+
+    return sched_getaffinity(0, sizeof(set), &set) == 0 ? (unsigned)CPU_COUNT(&set) : 1;
+}
+
+static int make_views(struct run *run, unsigned slots)
+{
+    run->views = mmap(NULL, slots * sizeof(*run->views), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (run->views == MAP_FAILED) {
+        run->views = NULL;
+        return -errno;
+    }
+    for (unsigned i = 0; i < slots; i++)
+        atomic_store(&run->views[i].memory_bytes, UINT64_MAX);
+    return 0;
+}
+
+static int check_rights(struct cupel_error *err)
+{
+    if (geteuid() == 0)
+        return 0;
+    (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, 0, "cupel has to be started as root in this version (effective uid %u)",
+                          (unsigned)geteuid());
+    cupel_error_hint(err, "start it with sudo; the jobs themselves run without any privilege on the host");
+    return -EPERM;
+}
+
+static int prepare_store(struct prepared *p, struct cupel_error *err)
+{
+    size_t removed = 0;
+    int r = cache_open(&p->cache, err);
+
+    if (r < 0)
+        return r;
+    if (runs_recover(cache_dirfd(p->cache), &removed, err) < 0)
+        log_warning("%s", err->message); /* what is left over does not keep a new run from its work */
+    if (removed > 0)
+        log_warning("removed what %zu killed run%s left behind", removed, removed == 1 ? "" : "s");
+    return run_dir_create(cache_dirfd(p->cache), &p->dir, err);
+}
+
+int prepare(const struct supervisor_options *options, struct prepared *ret, struct cupel_error *err)
+{
+    struct prepared p = {0};
+    int r = check_rights(err);
+
+    if (r < 0)
+        return r;
+    p.run.cpus = usable_cpus();
+    make_instances(options, &p.run);
+    r = cgroup_detect(&p.host, err);
+    if (r == 0)
+        r = prepare_store(&p, err);
+    if (r == 0)
+        r = check_all(&p, options, err);
+    if (r == 0)
+        r = reports_out_open(options->out, &p.run.out, err);
+    if (r == 0) {
+        p.run.dirfd = run_dir_fd(p.dir);
+        p.console = reports_console_new(STDERR_FILENO, p.run.n_instances, p.run.out);
+        r = make_roots(&p, err);
+    }
+    if (r == 0)
+        r = sandbox_filter_compile(&p.run.filter, err);
+    if (r == 0 && make_views(&p.run, options->slots) < 0)
+        r = cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot share memory with the slots");
+    if (r == 0)
+        r = cgroup_run_create(p.host, run_dir_id(p.dir), run_dir_note_cgroup, p.dir, &p.run.cgroups, err);
+    if (r < 0) {
+        prepared_end(&p);
+        return r;
+    }
+    *ret = p;
+    return 0;
+}
+
+void prepared_end(struct prepared *p)
+{
+    struct cupel_error err;
+
+    if (p->run.cgroups != NULL && cgroup_run_destroy(p->run.cgroups, &err) < 0)
+        log_warning("%s", err.message);
+    else if (p->dir != NULL)
+        run_dir_remove(p->dir); /* kept where a cgroup is left: the next start tries again */
+    reports_console_free(p->console);
+    for (size_t i = 0; p->run.roots != NULL && i < p->run.n_roots; i++)
+        cache_root_release(&p->run.roots[i]);
+    sandbox_filter_free(p->run.filter);
+    if (p->run.out != NULL)
+        reports_out_close(p->run.out);
+    if (p->cache != NULL)
+        cache_close(p->cache);
+    cgroup_host_free(p->host);
+    free(p->run.roots);
+    free(p->run.instances);
+    free(p->run.unenforced);
+}
+
+int supervisor_recover(size_t *ret_removed, struct cupel_error *err)
+{
+    struct cache *cache;
+    int r = check_rights(err);
+
+    if (r == 0)
+        r = cache_open(&cache, err);
+    if (r < 0)
+        return r;
+    r = runs_recover(cache_dirfd(cache), ret_removed, err);
+    cache_close(cache);
+    return r;
+}

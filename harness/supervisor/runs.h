@@ -1,0 +1,23 @@
+/* runs: private to supervisor: what a run leaves on the host while it lives, and how the next one finds and removes what a
+ * killed run could not. */
+#pragma once
+
+#include "base/base.h"
+
+/* A run's directory in the store, locked for as long as its supervisor lives. */
+struct run_dir;
+int run_dir_create(int store_dirfd, struct run_dir **ret, struct cupel_error *err);
+int run_dir_fd(const struct run_dir *d);
+const char *run_dir_id(const struct run_dir *d);
+/* Records a cgroup that is about to be made; the data of cgroup_run_create's note function. */
+int run_dir_note_cgroup(void *run_dir, const char *absolute_path);
+/* Removes the directory; the caller has removed what was recorded. */
+void run_dir_remove(struct run_dir *d);
+/* For a forked slot: lets go of the lock without unlocking it for the supervisor. */
+void run_dir_forget(struct run_dir *d);
+
+/* Removes every run whose lock nobody holds. *ret_removed counts them. */
+int runs_recover(int store_dirfd, size_t *ret_removed, struct cupel_error *err);
+
+/* A range of host ids that no other slot on this machine has, held while the fd is open. */
+int id_range_claim(uint32_t *ret_base, int *ret_lock, struct cupel_error *err);

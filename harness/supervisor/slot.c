@@ -1,0 +1,160 @@
+/* slot: the process that does the blocking kernel work of one job at a time. It is forked from the supervisor after everything
+ * is prepared, so it knows the plan, the roots and the compiled filter; an order is a number. It dies with the supervisor. */
+#include "harness/supervisor/slot.h"
+
+#include "harness/supervisor/runs.h"
+
+#include <signal.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+/* What jobs must not inherit from whoever started cupel, and only a privileged process can put right. */
+static void normalise(void)
+{
+    static const __rlimit_resource_t raised[] = {RLIMIT_CORE,  RLIMIT_NOFILE, RLIMIT_STACK,    RLIMIT_FSIZE, RLIMIT_NPROC,
+                                                 RLIMIT_CPU,   RLIMIT_AS,     RLIMIT_DATA,     RLIMIT_RSS,   RLIMIT_LOCKS,
+                                                 RLIMIT_MEMLOCK, RLIMIT_MSGQUEUE, RLIMIT_SIGPENDING};
+
+    for (size_t i = 0; i < ARRAY_SIZE(raised); i++) {
+        struct rlimit l;
+
+        if (getrlimit(raised[i], &l) < 0)
+            continue;
+        /* nothing but the hard limit: commands set their own soft ones, and fail loudly where they cannot */
+        l.rlim_max = raised[i] == RLIMIT_NOFILE ? (l.rlim_max < 65536 ? 65536 : l.rlim_max) : RLIM_INFINITY;
+        (void)setrlimit(raised[i], &l);
+    }
+    (void)file_put_at(-1, "/proc/self/oom_score_adj", "0");
+    (void)setpriority(PRIO_PROCESS, 0, 0);
+}
+
+static void die_with_supervisor(pid_t supervisor)
+{
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != supervisor) /* it died before the line above */
+        _exit(1);
+    (void)setpgid(0, 0); /* the terminal's Ctrl-C goes to the supervisor alone */
+}
+
+/* A slot that cannot start says so in every result that it is asked for. */
+static void report_unstarted(const struct instance *instance, uint32_t index, int socket, const struct cupel_error *err)
+{
+    struct attempt_result result = {
+        .facts = {.cause = CAUSE_HARNESS, .n_steps = instance->job->n_steps, .harness = *err}};
+
+    result.facts.steps = xcalloc(result.facts.n_steps, sizeof(*result.facts.steps));
+    verdict_of_job(instance->job, &result.facts, &result.job);
+    result.steps = xcalloc(result.facts.n_steps, sizeof(*result.steps));
+    for (size_t i = 0; i < result.facts.n_steps; i++)
+        verdict_of_step(instance->job, &result.facts, i, &result.job, &result.steps[i]);
+    (void)wire_send(socket, index, &result);
+    attempt_result_free(&result);
+}
+
+static int open_stage(const struct run *run, struct sandbox_stage **ret_stage, int *ret_lock, struct cupel_error *err)
+{
+    struct sandbox_stage_config config = {.store_dirfd = run->dirfd, .filter = run->filter};
+    int r = id_range_claim(&config.id_base, ret_lock, err);
+
+    if (r == 0)
+        r = cgroup_run_enter_init(run->cgroups, err);
+    if (r == 0)
+        r = sandbox_stage_open(&config, ret_stage, err);
+    return r;
+}
+
+_Noreturn static void slot_main(const struct run *run, unsigned number, int socket)
+{
+    struct attempt_context ctx = {.run = run, .view = &run->views[number], .orders = socket, .slot = number};
+    struct slot_message m;
+    struct cupel_error err;
+    int lock = -EBADF, r;
+
+    normalise();
+    r = open_stage(run, &ctx.stage, &lock, &err);
+    for (;;) {
+        ssize_t n = recv(socket, &m, sizeof(m), MSG_WAITALL);
+        struct attempt_result result;
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n != (ssize_t)sizeof(m))
+            break;
+        if (m.order != ORDER_RUN)
+            continue; /* a cancellation that came when its job was already done */
+        if (r < 0) {
+            report_unstarted(&run->instances[m.instance], m.instance, socket, &err);
+            continue;
+        }
+        attempt_run(&ctx, &run->instances[m.instance], &result);
+        if (wire_send(socket, m.instance, &result) < 0)
+            break;
+        attempt_result_free(&result);
+    }
+    if (r == 0)
+        sandbox_stage_close(ctx.stage);
+    base_closep(&lock);
+    _exit(0);
+}
+
+static void close_others(const struct slot *slots, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (slots[i].pid > 0) {
+            (void)close(slots[i].socket);
+            (void)close(slots[i].pidfd);
+        }
+}
+
+int slot_start(const struct run *run, struct slot *slots, size_t n, size_t number, struct cupel_error *err)
+{
+    pid_t supervisor = getpid(), pid;
+    int ends[2];
+
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot make a socket for slot %zu", number);
+    (void)fflush(NULL);
+    pid = fork();
+    if (pid == 0) {
+        sigset_t none;
+
+        (void)sigemptyset(&none);
+        (void)sigprocmask(SIG_SETMASK, &none, NULL);
+        (void)close(ends[0]);
+        close_others(slots, n);
+        die_with_supervisor(supervisor);
+        slot_main(run, (unsigned)number, ends[1]);
+    }
+    (void)close(ends[1]);
+    if (pid < 0) {
+        int r = cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot start slot %zu", number);
+
+        (void)close(ends[0]);
+        return r;
+    }
+    slots[number] = (struct slot){.pid = pid, .socket = ends[0], .pidfd = (int)syscall(SYS_pidfd_open, pid, 0)};
+    return 0;
+}
+
+int slot_order(const struct slot *s, enum slot_order order, uint32_t instance)
+{
+    struct slot_message m = {.order = order, .instance = instance};
+
+    return send(s->socket, &m, sizeof(m), MSG_NOSIGNAL) == (ssize_t)sizeof(m) ? 0 : -errno;
+}
+
+void slot_stop(struct slot *s)
+{
+    base_closep(&s->socket);
+    base_closep(&s->pidfd);
+    if (s->pid > 0)
+        while (waitpid(s->pid, NULL, 0) < 0 && errno == EINTR)
+            ;
+    *s = (struct slot){.pid = -1, .socket = -EBADF, .pidfd = -EBADF};
+}

@@ -1,0 +1,287 @@
+/* verdict: facts become one verdict with one plain sentence of evidence. Pure: no clock, no files. Where two verdicts would
+ * apply, the first cause in time wins; the harness's own failures are never the job's fault. */
+#include "harness/supervisor/attempt.h"
+
+#include <string.h>
+#include <sys/wait.h>
+
+static const char *plural(uint64_t n)
+{
+    return n == 1 ? "" : "s";
+}
+
+static bool get(const struct attempt_facts *f, enum cgroup_figure figure, uint64_t *ret)
+{
+    return cgroup_usage_get(&f->usage, figure, ret);
+}
+
+static uint64_t oom_kills(const struct attempt_facts *f)
+{
+    uint64_t n = 0;
+
+    return get(f, CGROUP_OOM_KILLS, &n) ? n : 0;
+}
+
+/* The limit that struck: the step's own where the facts say so. */
+static uint64_t limit_of(const struct jobs_job *job, const struct attempt_facts *f, enum jobs_limit which)
+{
+    const struct jobs_limits *l = f->cause_is_step_limit ? &job->steps[f->cause_step].limits : &job->limits;
+
+    return l->value[which];
+}
+
+static void add_wall(struct strbuf *b, const char *before, uint64_t from, uint64_t to)
+{
+    char text[UNIT_TEXT_SIZE];
+
+    if (from != 0 && to >= from)
+        strbuf_addf(b, "%s%s", before, unit_format_duration(to - from, text));
+}
+
+/* ---- one writer of evidence a verdict ---------------------------------------------------------------------------------------- */
+
+static void say_memory(const struct jobs_job *job, const struct attempt_facts *f, struct strbuf *b)
+{
+    char text[UNIT_TEXT_SIZE];
+    uint64_t peak, kills = oom_kills(f);
+
+    if (jobs_limit_is_set(&job->limits, JOBS_LIMIT_MEMORY))
+        strbuf_addf(b, "memory limit %s reached",
+                    jobs_limit_format(JOBS_LIMIT_MEMORY, job->limits.value[JOBS_LIMIT_MEMORY], text));
+    else
+        strbuf_adds(b, "the machine ran out of memory");
+    add_wall(b, " after ", f->started_ns, f->cause == CAUSE_MEMORY ? f->cause_ns : f->ended_ns);
+    if (kills > 0)
+        strbuf_addf(b, ": %llu OOM kill%s", (unsigned long long)kills, plural(kills));
+    if (get(f, CGROUP_MEMORY_PEAK_BYTES, &peak))
+        strbuf_addf(b, "%s peak %s", kills > 0 ? "," : ":", unit_format_size(peak, text));
+}
+
+static void say_timeout(const struct jobs_job *job, const struct attempt_facts *f, struct strbuf *b)
+{
+    char text[UNIT_TEXT_SIZE];
+    uint64_t from = f->cause_is_step_limit ? f->steps[f->cause_step].started_ns : f->started_ns;
+
+    strbuf_addf(b, "wall limit %s reached", unit_format_duration(limit_of(job, f, JOBS_LIMIT_WALL), text));
+    add_wall(b, ": still running after ", from, f->cause_ns);
+    strbuf_addf(b, " (CPU used: %s)", unit_format_duration(f->cpu_at_cause_ns, text));
+    if (f->grace_used_up)
+        strbuf_addf(b, "; SIGTERM did not end it within %s, SIGKILL did", unit_format_duration(job->timeout_grace, text));
+}
+
+static void say_cpu(const struct jobs_job *job, const struct attempt_facts *f, struct strbuf *b)
+{
+    char text[UNIT_TEXT_SIZE];
+
+    strbuf_addf(b, "CPU limit %s reached", unit_format_duration(limit_of(job, f, JOBS_LIMIT_CPU_TIME), text));
+    strbuf_addf(b, ": %s used by all its processes", unit_format_duration(f->cpu_at_cause_ns, text));
+    add_wall(b, " after ", f->started_ns, f->cause_ns);
+}
+
+static void say_output(const struct jobs_job *job, const struct attempt_facts *f, struct strbuf *b)
+{
+    char text[UNIT_TEXT_SIZE];
+
+    strbuf_addf(b, "output limit %s reached", unit_format_size(limit_of(job, f, JOBS_LIMIT_OUTPUT), text));
+    add_wall(b, " after ", f->started_ns, f->cause_ns);
+    strbuf_addf(b, ": the first %llu byte%s are kept", (unsigned long long)f->output_bytes, plural(f->output_bytes));
+}
+
+static void say_cancelled(const struct jobs_job *job, const struct attempt_facts *f, struct strbuf *b)
+{
+    (void)job;
+    strbuf_adds(b, "cancelled by the user");
+    add_wall(b, " after ", f->started_ns, f->cause_ns);
+}
+
+static void say_harness(const struct jobs_job *job, const struct attempt_facts *f, struct strbuf *b)
+{
+    (void)job;
+    strbuf_adds(b, f->harness.message);
+    if (f->harness.hint[0] != '\0')
+        strbuf_addf(b, " (%s)", f->harness.hint);
+}
+
+static const struct {
+    enum reports_verdict verdict;
+    void (*say)(const struct jobs_job *, const struct attempt_facts *, struct strbuf *);
+} cause_table[] = {
+    [CAUSE_WALL] = {REPORTS_TIMEOUT, say_timeout},
+    [CAUSE_CPU] = {REPORTS_CPU_LIMIT, say_cpu},
+    [CAUSE_MEMORY] = {REPORTS_MEMORY_LIMIT, say_memory},
+    [CAUSE_OUTPUT] = {REPORTS_OUTPUT_LIMIT, say_output},
+    [CAUSE_CANCELLED] = {REPORTS_CANCELLED, say_cancelled},
+    [CAUSE_HARNESS] = {REPORTS_ERROR, say_harness},
+};
+
+/* ---- how a step ended, against what was expected ------------------------------------------------------------------------------- */
+
+static bool status_matches(const struct jobs_expect *e, int status)
+{
+    if (WIFSIGNALED(status))
+        return e->signal != 0 && WTERMSIG(status) == e->signal;
+    return e->signal == 0 && (e->exit < 0 || WEXITSTATUS(status) == e->exit);
+}
+
+bool verdict_step_passed(const struct jobs_step *step, const struct step_facts *facts)
+{
+    return facts->ended && facts->not_executed == 0 && status_matches(&step->expect, facts->status) &&
+           !facts->output_differs;
+}
+
+static const char *signal_name(int sig, char *buf, size_t size)
+{
+    const char *abbreviation = sigabbrev_np(sig);
+
+    if (abbreviation != NULL)
+        (void)snprintf(buf, size, "signal %d (SIG%s)", sig, abbreviation);
+    else
+        (void)snprintf(buf, size, "signal %d", sig);
+    return buf;
+}
+
+static void say_expected(const struct jobs_expect *e, struct strbuf *b)
+{
+    char name[48];
+
+    if (e->signal != 0)
+        strbuf_addf(b, ", expected %s", signal_name(e->signal, name, sizeof(name)));
+    else
+        strbuf_addf(b, ", expected exit code %d", e->exit);
+}
+
+/* "exit code 2, expected 0", "killed by signal 11 (SIGSEGV)", "stdout differs ..." */
+static enum reports_verdict judge_step(const struct jobs_step *step, const struct step_facts *s, struct strbuf *b)
+{
+    char name[48];
+
+    if (s->not_executed != 0) {
+        strbuf_addf(b, "cannot execute '%s': %s", step->argv[0], strerror(s->not_executed));
+        return REPORTS_FAILED;
+    }
+    if (WIFSIGNALED(s->status) && !status_matches(&step->expect, s->status)) {
+        strbuf_addf(b, "killed by %s", signal_name(WTERMSIG(s->status), name, sizeof(name)));
+        if (step->expect.signal != 0 || step->expect.exit > 0)
+            say_expected(&step->expect, b);
+        return REPORTS_SIGNALED;
+    }
+    if (!status_matches(&step->expect, s->status)) {
+        strbuf_addf(b, "exit code %d", WEXITSTATUS(s->status));
+        say_expected(&step->expect, b);
+        return REPORTS_FAILED;
+    }
+    if (s->output_differs) {
+        strbuf_adds(b, s->difference);
+        return REPORTS_FAILED;
+    }
+    return REPORTS_PASSED;
+}
+
+/* A job that failed after the kernel refused it something failed of that. */
+static enum reports_verdict blame_limit(const struct jobs_job *job, const struct attempt_facts *f,
+                                        enum reports_verdict verdict, struct strbuf *b)
+{
+    char text[UNIT_TEXT_SIZE];
+    uint64_t refused;
+
+    if (jobs_limit_is_set(&job->limits, JOBS_LIMIT_PIDS) && get(f, CGROUP_PIDS_REFUSED, &refused) && refused > 0) {
+        strbuf_addf(b, ", after the process limit %llu refused %llu fork%s",
+                    (unsigned long long)job->limits.value[JOBS_LIMIT_PIDS], (unsigned long long)refused,
+                    plural(refused));
+        return REPORTS_PIDS_LIMIT;
+    }
+    if (f->disk_full || f->inodes_full) {
+        enum jobs_limit which = f->disk_full ? JOBS_LIMIT_DISK : JOBS_LIMIT_INODES;
+
+        if (f->disk_full)
+            strbuf_addf(b, ", with its disk full: %s written", unit_format_size(f->disk_peak, text));
+        else
+            strbuf_addf(b, ", with no inode left: %llu made", (unsigned long long)f->inodes_peak);
+        if (jobs_limit_is_set(&job->limits, which))
+            strbuf_addf(b, " of %s", jobs_limit_format(which, job->limits.value[which], text));
+        return REPORTS_DISK_LIMIT;
+    }
+    return verdict;
+}
+
+static void fill(struct judgement *ret, enum reports_verdict verdict, const struct strbuf *b)
+{
+    ret->verdict = verdict;
+    (void)snprintf(ret->evidence, sizeof(ret->evidence), "%s", b->data != NULL ? b->data : "");
+}
+
+/* The last step that ran gives the job's exit code or signal. */
+static void fill_status(const struct attempt_facts *f, size_t n_steps, struct judgement *ret)
+{
+    ret->exit = -1;
+    ret->signal = 0;
+    for (size_t i = n_steps; i-- > 0;) {
+        if (!f->steps[i].ended)
+            continue;
+        if (WIFSIGNALED(f->steps[i].status))
+            ret->signal = WTERMSIG(f->steps[i].status);
+        else
+            ret->exit = WEXITSTATUS(f->steps[i].status);
+        return;
+    }
+}
+
+static size_t step_at_fault(const struct jobs_job *job, const struct attempt_facts *f)
+{
+    for (size_t i = 0; i < f->n_steps; i++)
+        if (!verdict_step_passed(&job->steps[i], &f->steps[i]))
+            return i;
+    return f->n_steps;
+}
+
+void verdict_of_job(const struct jobs_job *job, const struct attempt_facts *facts, struct judgement *ret)
+{
+    cleanup_strbuf struct strbuf b = {0};
+    enum attempt_cause cause = facts->cause;
+    enum reports_verdict verdict = REPORTS_PASSED;
+    size_t at;
+
+    fill_status(facts, facts->n_steps, ret);
+    if (cause == CAUSE_NONE && oom_kills(facts) > 0)
+        cause = CAUSE_MEMORY;
+    if (cause != CAUSE_NONE) {
+        if (facts->cause_is_step_limit && job->has_steps)
+            strbuf_addf(&b, "step '%s': ", job->steps[facts->cause_step].name);
+        cause_table[cause].say(job, facts, &b);
+        fill(ret, cause_table[cause].verdict, &b);
+        return;
+    }
+    at = step_at_fault(job, facts);
+    if (at < facts->n_steps) {
+        if (job->has_steps)
+            strbuf_addf(&b, "step '%s': ", job->steps[at].name);
+        if (!facts->steps[at].ended && facts->steps[at].not_executed == 0) {
+            strbuf_adds(&b, "the job's PID 1 vanished");
+            verdict = REPORTS_ERROR;
+        } else {
+            verdict = blame_limit(job, facts, judge_step(&job->steps[at], &facts->steps[at], &b), &b);
+        }
+    }
+    fill(ret, verdict, &b);
+}
+
+void verdict_of_step(const struct jobs_job *job, const struct attempt_facts *facts, size_t step,
+                     const struct judgement *of_job, struct judgement *ret)
+{
+    const struct step_facts *s = &facts->steps[step];
+    bool passed = verdict_step_passed(&job->steps[step], s);
+
+    *ret = *of_job;
+    ret->exit = s->ended && WIFEXITED(s->status) ? WEXITSTATUS(s->status) : -1;
+    ret->signal = s->ended && WIFSIGNALED(s->status) ? WTERMSIG(s->status) : 0;
+    if (passed && (of_job->verdict == REPORTS_PASSED || step < step_at_fault(job, facts))) {
+        /* a cause that struck while the last step ran on is the last step's */
+        if (step + 1 == facts->n_steps && of_job->verdict != REPORTS_PASSED)
+            return;
+        ret->verdict = REPORTS_PASSED;
+        ret->evidence[0] = '\0';
+    } else if (!s->started && s->not_executed == 0 && step > step_at_fault(job, facts)) {
+        ret->verdict = REPORTS_SKIPPED;
+        (void)snprintf(ret->evidence, sizeof(ret->evidence), "an earlier step did not pass");
+    }
+}

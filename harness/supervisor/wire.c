@@ -1,0 +1,213 @@
+/* wire: an attempt's result as bytes, from a slot to the supervisor over a stream socket. Both ends are the same program and
+ * trust each other; no job ever holds this socket. Fixed structures first, then the strings. */
+#include "harness/supervisor/attempt.h"
+
+#include <string.h>
+#include <sys/socket.h>
+
+struct wire_head {
+    uint32_t size; /* of everything */
+    uint32_t instance;
+    uint32_t verdict;
+    int32_t exit;
+    int32_t signal;
+    uint32_t n_cases;
+    uint32_t n_notes;
+    uint32_t n_artifacts;
+    uint32_t has_stdout, has_stderr;
+    struct timespec started;
+    struct reports_usage usage;
+};
+
+struct wire_case {
+    uint32_t verdict;
+    int32_t exit;
+    int32_t signal;
+    uint64_t wall_ns;
+    uint64_t stdout_from, stdout_to, stderr_from, stderr_to;
+};
+
+/* ---- facts to figures ------------------------------------------------------------------------------------------------------- */
+
+static const struct {
+    enum cgroup_figure from;
+    enum reports_figure to;
+} figure_table[] = {
+    {CGROUP_CPU_NS, REPORTS_CPU_SECONDS},
+    {CGROUP_USER_NS, REPORTS_USER_SECONDS},
+    {CGROUP_SYSTEM_NS, REPORTS_SYSTEM_SECONDS},
+    {CGROUP_THROTTLED_NS, REPORTS_THROTTLED_SECONDS},
+    {CGROUP_THROTTLED_PERIODS, REPORTS_THROTTLED_PERIODS},
+    {CGROUP_MEMORY_PEAK_BYTES, REPORTS_MEMORY_PEAK_BYTES},
+    {CGROUP_OOM_KILLS, REPORTS_OOM_KILLS},
+    {CGROUP_PIDS_PEAK, REPORTS_PIDS_PEAK},
+    {CGROUP_PIDS_REFUSED, REPORTS_PIDS_REFUSED},
+    {CGROUP_READ_BYTES, REPORTS_READ_BYTES},
+    {CGROUP_WRITTEN_BYTES, REPORTS_WRITTEN_BYTES},
+    {CGROUP_READ_OPERATIONS, REPORTS_READ_OPERATIONS},
+    {CGROUP_WRITE_OPERATIONS, REPORTS_WRITE_OPERATIONS},
+};
+
+static void usage_of(const struct attempt_facts *f, struct reports_usage *u)
+{
+    *u = (struct reports_usage){0};
+    for (size_t i = 0; i < ARRAY_SIZE(figure_table); i++) {
+        uint64_t v;
+
+        if (cgroup_usage_get(&f->usage, figure_table[i].from, &v))
+            reports_usage_set(u, figure_table[i].to, v);
+    }
+    if (f->started_ns == 0)
+        return;
+    reports_usage_set(u, REPORTS_WALL_SECONDS, f->ended_ns - f->started_ns);
+    reports_usage_set(u, REPORTS_OUTPUT_BYTES, f->output_bytes);
+    if (f->has_disk) {
+        reports_usage_set(u, REPORTS_DISK_PEAK_BYTES, f->disk_peak);
+        reports_usage_set(u, REPORTS_INODES_PEAK, f->inodes_peak);
+    }
+}
+
+/* ---- sending ---------------------------------------------------------------------------------------------------------------- */
+
+static void add_string(struct strbuf *b, const char *s)
+{
+    strbuf_add(b, s, strlen(s) + 1);
+}
+
+static void add_case(struct strbuf *b, const struct attempt_result *r, size_t i)
+{
+    const struct step_facts *s = &r->facts.steps[i];
+    struct wire_case c = {
+        .verdict = r->steps[i].verdict,
+        .exit = r->steps[i].exit,
+        .signal = r->steps[i].signal,
+        .wall_ns = s->started ? (s->ended ? s->ended_ns : r->facts.ended_ns) - s->started_ns : 0,
+        .stdout_from = s->stdout_from,
+        .stdout_to = s->stdout_to,
+        .stderr_from = s->stderr_from,
+        .stderr_to = s->stderr_to,
+    };
+
+    strbuf_add(b, &c, sizeof(c));
+}
+
+int wire_send(int socket, uint32_t instance, const struct attempt_result *result)
+{
+    cleanup_strbuf struct strbuf b = {0};
+    struct wire_head head = {
+        .instance = instance,
+        .verdict = result->job.verdict,
+        .exit = result->job.exit,
+        .signal = result->job.signal,
+        .n_cases = (uint32_t)result->facts.n_steps,
+        .n_notes = (uint32_t)result->notes.n,
+        .n_artifacts = (uint32_t)result->artifacts.n,
+        .has_stdout = result->has_stdout,
+        .has_stderr = result->has_stderr,
+        .started = result->facts.started,
+    };
+
+    usage_of(&result->facts, &head.usage);
+    strbuf_add(&b, &head, sizeof(head));
+    for (size_t i = 0; i < result->facts.n_steps; i++)
+        add_case(&b, result, i);
+    add_string(&b, result->job.evidence);
+    for (size_t i = 0; i < result->facts.n_steps; i++)
+        add_string(&b, result->steps[i].evidence);
+    for (size_t i = 0; i < result->notes.n; i++)
+        add_string(&b, result->notes.items[i]);
+    for (size_t i = 0; i < result->artifacts.n; i++)
+        add_string(&b, result->artifacts.items[i]);
+    head.size = (uint32_t)b.len;
+    memcpy(b.data, &head, sizeof(head));
+    return file_write_all(socket, b.data, b.len);
+}
+
+/* ---- receiving -------------------------------------------------------------------------------------------------------------- */
+
+static int receive_all(int socket, void *data, size_t n)
+{
+    char *p = data;
+
+    while (n > 0) {
+        ssize_t got = recv(socket, p, n, MSG_WAITALL);
+
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0)
+            return got < 0 ? -errno : -EPIPE;
+        p += got;
+        n -= (size_t)got;
+    }
+    return 0;
+}
+
+/* Takes the next NUL-terminated string at *at. */
+static const char *take_string(const char **at)
+{
+    const char *s = *at;
+
+    *at += strlen(s) + 1;
+    return s;
+}
+
+static const char **take_list(struct arena *arena, const char **at, size_t n)
+{
+    const char **list;
+
+    if (n == 0)
+        return NULL;
+    list = arena_alloc(arena, (n + 1) * sizeof(*list));
+    for (size_t i = 0; i < n; i++)
+        list[i] = take_string(at);
+    return list;
+}
+
+int wire_receive(int socket, struct wire_result *ret)
+{
+    struct wire_head head;
+    struct wire_result r = {0};
+    const char *at;
+    char *data;
+    int result = receive_all(socket, &head, sizeof(head));
+
+    if (result < 0)
+        return result;
+    r.arena = arena_new();
+    data = arena_alloc(r.arena, head.size - sizeof(head) + 1);
+    result = receive_all(socket, data, head.size - sizeof(head));
+    if (result < 0) {
+        arena_free(r.arena);
+        return result;
+    }
+    r.instance = head.instance;
+    r.has_stdout = head.has_stdout != 0;
+    r.has_stderr = head.has_stderr != 0;
+    r.result = (struct reports_result){.verdict = (enum reports_verdict)head.verdict,
+                                       .exit = head.exit,
+                                       .signal = head.signal,
+                                       .started = head.started,
+                                       .usage = head.usage,
+                                       .n_cases = head.n_cases};
+    r.result.cases = arena_alloc(r.arena, head.n_cases * sizeof(*r.result.cases));
+    at = data + head.n_cases * sizeof(struct wire_case);
+    r.result.evidence = take_string(&at);
+    for (size_t i = 0; i < head.n_cases; i++) {
+        struct wire_case c;
+
+        memcpy(&c, data + i * sizeof(c), sizeof(c));
+        r.result.cases[i] = (struct reports_case){.verdict = (enum reports_verdict)c.verdict,
+                                                  .evidence = take_string(&at),
+                                                  .exit = c.exit,
+                                                  .signal = c.signal,
+                                                  .wall_ns = c.wall_ns,
+                                                  .stdout_from = c.stdout_from,
+                                                  .stdout_to = c.stdout_to,
+                                                  .stderr_from = c.stderr_from,
+                                                  .stderr_to = c.stderr_to};
+    }
+    r.result.notes = take_list(r.arena, &at, head.n_notes);
+    r.result.artifacts = take_list(r.arena, &at, head.n_artifacts);
+    *ret = r;
+    return 0;
+}
