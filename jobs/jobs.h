@@ -1,11 +1,11 @@
 /* jobs: a YAML job file becomes a checked plan. Text in, model out; touches no kernel state and runs nothing.
- * The contract that users write against is docs/job-file.md; every key is declared once, in keys.c, and the parser, the JSON
- * Schema and the documentation's table read it there. */
+ * The contract that users write against is docs/job-file.md; every key is declared once, in keys.c, and the parser, the
+ * JSON Schema and the documentation's table read it there. */
 #pragma once
 
 #include "base/base.h"
 
-/* ---- limits: declared once, read by parser, schema, cgroups, evidence and reports ---------------------------------- */
+/* ---- limits: declared once, read by parser, schema, cgroups, evidence and reports ------------------------ */
 
 enum jobs_limit {
     JOBS_LIMIT_CPU,      /* thousandths of a core */
@@ -28,11 +28,11 @@ enum jobs_limit {
 enum jobs_unit { JOBS_UNIT_CORES, JOBS_UNIT_DURATION, JOBS_UNIT_SIZE, JOBS_UNIT_COUNT };
 
 struct jobs_limit_info {
-    const char *key;         /* as in the job file: "cpu-time" */
-    const char *report_key;  /* as in results.jsonl: "cpu_time_seconds", "memory_bytes", "cpu_cores", "pids" */
+    const char *key;        /* as in the job file: "cpu-time" */
+    const char *report_key; /* as in results.jsonl: "cpu_time_seconds", "memory_bytes", "cpu_cores", "pids" */
     enum jobs_unit unit;
-    uint64_t min;            /* smallest value that makes sense, in the model's unit */
-    bool per_step;           /* may stand in a step's own limits: wall, cpu-time, output and the rlimits */
+    uint64_t min;  /* smallest value that makes sense, in the model's unit */
+    bool per_step; /* may stand in a step's own limits: wall, cpu-time, output and the rlimits */
 };
 extern const struct jobs_limit_info jobs_limit_table[JOBS_LIMIT_COUNT];
 
@@ -48,7 +48,7 @@ static inline bool jobs_limit_is_set(const struct jobs_limits *l, enum jobs_limi
 /* "512 MiB", "1 s", "1.5": a limit's value for people. Returns buf. */
 const char *jobs_limit_format(enum jobs_limit which, uint64_t value, char buf[static UNIT_TEXT_SIZE]);
 
-/* ---- the model ----------------------------------------------------------------------------------------------------- */
+/* ---- the model ------------------------------------------------------------------------------------------- */
 
 enum jobs_root_kind { JOBS_ROOT_HOST, JOBS_ROOT_SCRATCH, JOBS_ROOT_TAR, JOBS_ROOT_DEBIAN };
 
@@ -84,8 +84,8 @@ struct jobs_expect {
     size_t stderr_len;
 };
 
-/* One command of a job. A job whose `run` is a text or an argv has exactly one step with name NULL. Argument list is complete:
- * shell, script and `args` are already in it. */
+/* One command of a job. A job whose `run` is a text or an argv has exactly one step with name NULL. Argument list is
+ * complete: shell, script and `args` are already in it. */
 struct jobs_step {
     const char *name;
     const char **argv; /* NULL-terminated */
@@ -143,16 +143,22 @@ struct jobs_plan {
     struct arena *arena;
 };
 
-/* Reads and checks `path`. Every problem of the file is appended to *problems, each with file:line:column, the quoted line, a
- * caret and where possible a suggestion; then *err says how many there were (CUPEL_ERROR_INPUT). */
+/* Reads and checks `path`. Every problem of the file is appended to *problems, each with file:line:column, the quoted
+ * line, a caret and where possible a suggestion; then *err says how many there were (CUPEL_ERROR_INPUT). */
 int jobs_load(const char *path, struct jobs_plan **ret_plan, struct strbuf *problems, struct cupel_error *err);
 void jobs_plan_free(struct jobs_plan *plan);
 
-/* Which jobs a run is about: those whose name matches any glob of `only` (none given: all) and that carry any of `tags` (none
- * given: all), with everything that they need. `ret_selected` has room for plan->n_jobs. A glob or tag that matches nothing
- * is an error (CUPEL_ERROR_INPUT) naming the nearest name. */
+/* Which jobs a run is about: those whose name matches any glob of `only` (none given: all) and that carry any of `tags`
+ * (none given: all), with everything that they need. `ret_selected` has room for plan->n_jobs. A glob or tag that
+ * matches nothing is an error (CUPEL_ERROR_INPUT) naming the nearest name. */
 int jobs_select(const struct jobs_plan *plan, const char *const *only, size_t n_only, const char *const *tags,
                 size_t n_tags, bool *ret_selected, struct cupel_error *err);
 
+/* An order in which all jobs can run one after the other: that of the file, except that what a job needs comes before
+ * it. `ret_order` has room for plan->n_jobs indices. */
+void jobs_order(const struct jobs_plan *plan, size_t *ret_order);
+
 /* The rules as JSON Schema (draft 2020-12), from the same table that the parser reads; malloc'ed text. */
 char *jobs_schema(void);
+/* The same as Markdown tables, for docs/job-file.md; malloc'ed text. */
+char *jobs_markdown(void);

@@ -1,0 +1,86 @@
+/* input: which host paths a job sees, and where. Not responsible for mounting them. */
+#include "jobs/load.h"
+
+/* The kernel's own file systems and the devices are the sandbox's to fill. */
+static bool belongs_to_sandbox(const char *path)
+{
+    static const char *const trees[] = {"/proc", "/sys", "/dev"};
+
+    for (size_t i = 0; i < ARRAY_SIZE(trees); i++) {
+        size_t n = strlen(trees[i]);
+
+        if (strncmp(path, trees[i], n) == 0 && (path[n] == '\0' || path[n] == '/'))
+            return true;
+    }
+    return str_eq(path, "/");
+}
+
+/* Where a relative path P is seen when `to` is not given: WORKDIR/P; "." is WORKDIR itself. NULL: no such place. */
+static const char *default_place(struct loader *l, const struct draft *d, const char *from)
+{
+    char *path;
+
+    if (from[0] == '/')
+        return NULL;
+    path = arena_printf(l->plan->arena, "%s/%s", d->job.workdir, from);
+    return path_normalise(path) ? path : NULL;
+}
+
+struct input_draft {
+    struct jobs_input input; /* first: the table's offsets count from here */
+    const struct node *from;
+};
+
+void set_input_from(struct loader *l, const struct key *k, const struct node *value, void *object)
+{
+    struct input_draft *in = object;
+
+    in->from = value;
+    (void)value_host_path(l, value, k->name, true, &in->input.from);
+}
+
+static void input_read(struct loader *l, const struct draft *d, const struct node *n, struct jobs_input *input)
+{
+    struct input_draft in = {.input = {.mode = JOBS_INPUT_COW, .line = (int)n->place.line}};
+
+    if (n->kind == NODE_MAP) {
+        (void)keys_apply(l, &keys_input, n, &in);
+    } else if (value_is_text(l, n, "inputs", "paths, or maps of from, to and mode")) {
+        in.from = n;
+        (void)value_host_path(l, n, "inputs", true, &in.input.from);
+    }
+    if (in.input.from == NULL)
+        return;
+    if (in.input.to == NULL)
+        in.input.to = default_place(l, d, in.from->text);
+    if (in.input.to == NULL)
+        problem_at(l, in.from, "'%s' leads out of the job file's directory, so it needs a place: {from: %s, to: ...}",
+                   in.from->text, in.from->text);
+    else if (belongs_to_sandbox(in.input.to))
+        problem_at(l, n, "an input cannot be placed at %s, which belongs to the sandbox", in.input.to);
+    *input = in.input;
+}
+
+void inputs_read(struct loader *l, struct draft *d)
+{
+    const struct node *value = d->inputs;
+    struct jobs_input *inputs;
+    size_t n = 0;
+
+    if (items_count(value) > LOAD_ITEMS_MAX) {
+        problem_at(l, value, "'inputs' has more than %d entries", LOAD_ITEMS_MAX);
+        return;
+    }
+    if (!load_charge(l, value, 4 * items_count(value)))
+        return;
+    inputs = arena_alloc(l->plan->arena, items_count(value) * sizeof(*inputs));
+    for (const struct node *item = items_first(value); item != NULL; item = items_next(value, item)) {
+        input_read(l, d, item, &inputs[n]);
+        for (size_t i = 0; i < n && inputs[n].to != NULL; i++)
+            if (inputs[i].to != NULL && str_eq(inputs[i].to, inputs[n].to))
+                problem_at(l, item, "two inputs are placed at %s; the first on line %d", inputs[n].to, inputs[i].line);
+        n++;
+    }
+    d->job.inputs = inputs;
+    d->job.n_inputs = n;
+}

@@ -1,0 +1,298 @@
+/* job: a job's keys become its model, on top of what `defaults` gave. Inputs and steps, which depend on several keys,
+ * are in input.c and step.c. */
+#include "jobs/load.h"
+
+#include <ctype.h>
+
+void draft_init(struct draft *d, struct arena *arena)
+{
+    static const char *const nothing[] = {NULL};
+    static const char *const shell[] = {"/bin/sh", "-eu", NULL};
+    const char **empty = arena_alloc(arena, sizeof(nothing));
+    const char **default_shell = arena_alloc(arena, sizeof(shell));
+
+    memcpy(default_shell, shell, sizeof(shell));
+    *d = (struct draft){
+        .shell = default_shell,
+        .job =
+            {
+                .root = 0, /* host */
+                .workdir = "/work",
+                .env = empty,
+                .pass_env = empty,
+                .user = "root",
+                .hostname = "cupel",
+                .network = JOBS_NETWORK_LOOPBACK,
+                .artifacts = {.when = JOBS_WHEN_ALWAYS, .max = UINT64_MAX},
+                .timeout_grace = 2 * NSEC_PER_SEC,
+                .tags = empty,
+            },
+    };
+}
+
+void draft_read(struct loader *l, struct draft *d, const struct node *map)
+{
+    const struct node *needs_before = d->needs;
+
+    if (!keys_apply(l, &keys_job, map, d))
+        return;
+    refuse_both(l, map, "stdin", "stdin-file");
+    d->has_run |= node_child(map, "run") != NULL;
+    d->own_needs = d->needs != needs_before;
+}
+
+/* pass-env names that `env` sets too are dropped: what the file says wins over the caller's environment. */
+static void drop_shadowed(struct loader *l, struct draft *d)
+{
+    struct jobs_job *job = &d->job;
+    const char **kept = NULL;
+    size_t n = 0, total = 0;
+
+    while (job->pass_env[total] != NULL)
+        total++;
+    for (size_t i = 0; i < total; i++) {
+        size_t length = strlen(job->pass_env[i]);
+        bool shadowed = false;
+
+        for (const char **e = job->env; *e != NULL && !shadowed; e++)
+            shadowed = strncmp(*e, job->pass_env[i], length) == 0 && (*e)[length] == '=';
+        if (shadowed && kept == NULL) {
+            kept = arena_alloc(l->plan->arena, (total + 1) * sizeof(*kept));
+            memcpy(kept, job->pass_env, i * sizeof(*kept));
+            n = i;
+        } else if (!shadowed && kept != NULL) {
+            kept[n++] = job->pass_env[i];
+        }
+    }
+    if (kept != NULL) {
+        kept[n] = NULL;
+        job->pass_env = kept;
+    }
+}
+
+void draft_finish(struct loader *l, struct draft *d, const struct draft *defaults)
+{
+    struct jobs_limits *limits = &d->job.limits;
+
+    /* What defaults brought in was already read, unless it is relative to a directory that this job changes. */
+    if (d->inputs != NULL && (d->inputs != defaults->inputs || d->job.workdir != defaults->job.workdir))
+        inputs_read(l, d);
+    drop_shadowed(l, d);
+    if (jobs_limit_is_set(limits, JOBS_LIMIT_MEMORY)) {
+        limits->set |= 1u << JOBS_LIMIT_SWAP; /* the value is 0 unless the file gave one */
+    } else if (jobs_limit_is_set(limits, JOBS_LIMIT_SWAP)) {
+        problem_at(l, d->name, "job '%s' has the limit 'swap' without the limit 'memory'", d->name->text);
+    }
+    if (d->run != NULL)
+        steps_read(l, d);
+    else if (!d->has_run)
+        problem_at(l, d->name, "job '%s' has no 'run'", d->name->text);
+}
+
+/* ---- setters --------------------------------------------------------------------------------------------- */
+
+void set_root_name(struct loader *l, const struct key *k, const struct node *value, void *object)
+{
+    struct draft *d = object;
+    const char *near;
+
+    if (!value_is_text(l, value, k->name, "a root's name") || name_index_find(&l->roots, value->text, &d->job.root))
+        return;
+    near = str_nearest(value->text, l->roots.names, l->roots.n);
+    problem_at(l, value, "there is no root '%s'%s%s%s", value->text,
+               near != NULL ? ", did you mean '" : "; describe it under 'rootfs'", near != NULL ? near : "",
+               near != NULL ? "'?" : "");
+}
+
+static bool check_env_name(struct loader *l, const struct node *n, const char *key)
+{
+    const char *p = n->text;
+
+    if (n->kind != NODE_SCALAR)
+        return value_unexpected(l, n, key, "a name of an environment variable");
+    if (isalpha((unsigned char)*p) || *p == '_')
+        while (isalnum((unsigned char)*p) || *p == '_')
+            p++;
+    if (*p != '\0' || n->n == 0) {
+        problem_at(l, n, "'%s' is no name for an environment variable: letters, digits and '_' only", n->text);
+        return false;
+    }
+    if (str_starts(n->text, "CUPEL_")) {
+        problem_at(l, n, "'%s': names that begin with CUPEL_ are set by cupel itself", n->text);
+        return false;
+    }
+    return true;
+}
+
+void set_env(struct loader *l, const struct key *k, const struct node *value, void *object)
+{
+    struct draft *d = object;
+    const char **env;
+    size_t n = 0, inherited;
+
+    while (d->job.env[n] != NULL)
+        n++;
+    inherited = n;
+    if (n + value->n > LOAD_ENV_MAX) {
+        problem_at(l, value, "'env' has more than %d variables", LOAD_ENV_MAX);
+        return;
+    }
+    if (!load_charge(l, value, inherited))
+        return;
+    env = arena_alloc(l->plan->arena, (n + value->n + 1) * sizeof(*env));
+    memcpy(env, d->job.env, n * sizeof(*env));
+    for (const struct node *v = value->first; v != NULL; v = v->next) {
+        size_t length = v->key->n, at = 0;
+
+        if (!check_env_name(l, v->key, k->name) || !value_is_text(l, v, v->key->text, "text (\"\" for an empty one)"))
+            continue;
+        if (length + 1 + v->n > LOAD_ARG_MAX) {
+            problem_at(l, v, "'%s' is %zu bytes long; Linux passes at most %zu bytes in one variable", v->key->text,
+                       v->n, LOAD_ARG_MAX);
+            continue;
+        }
+        while (at < inherited && !(strncmp(env[at], v->key->text, length) == 0 && env[at][length] == '='))
+            at++;
+        env[at < inherited ? at : n++] = arena_printf(l->plan->arena, "%s=%s", v->key->text, v->text);
+    }
+    d->job.env = env;
+}
+
+void set_env_names(struct loader *l, const struct key *k, const struct node *value, void *object)
+{
+    struct draft *d = object;
+    const char **names;
+    size_t n = 0;
+
+    if (items_count(value) > LOAD_ITEMS_MAX) {
+        problem_at(l, value, "'pass-env' has more than %d names", LOAD_ITEMS_MAX);
+        return;
+    }
+    names = arena_alloc(l->plan->arena, (items_count(value) + 1) * sizeof(*names));
+    for (const struct node *item = items_first(value); item != NULL; item = items_next(value, item))
+        if (value_is_text(l, item, k->name, "names of environment variables") && check_env_name(l, item, k->name))
+            names[n++] = arena_strdup(l->plan->arena, item->text);
+    d->job.pass_env = names;
+}
+
+/* "0" to "4294967294": the last id, (uid_t)-1, means "no change" to the kernel. */
+static bool is_id(const char *text, size_t n)
+{
+    char *end;
+
+    return n > 0 && n <= 10 && strspn(text, "0123456789") >= n && strtoull(text, &end, 10) < UINT32_MAX;
+}
+
+static bool user_is_valid(const char *user)
+{
+    size_t n = strcspn(user, ":");
+
+    if (isdigit((unsigned char)user[0]))
+        return is_id(user, n) && (user[n] == '\0' || is_id(user + n + 1, strlen(user + n + 1)));
+    n = strlen(user);
+    return n > 0 && n <= 32 && (islower((unsigned char)user[0]) || user[0] == '_') &&
+           strspn(user, "abcdefghijklmnopqrstuvwxyz0123456789_-") == n;
+}
+
+void set_user(struct loader *l, const struct key *k, const struct node *value, void *object)
+{
+    struct draft *d = object;
+
+    if (!value_is_text(l, value, k->name, k->value))
+        return;
+    if (!user_is_valid(value->text))
+        (void)value_unexpected(l, value, k->name, k->value);
+    else
+        d->job.user = arena_strdup(l->plan->arena, value->text);
+}
+
+void set_hostname(struct loader *l, const struct key *k, const struct node *value, void *object)
+{
+    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-";
+    struct draft *d = object;
+    const char *name = value->text;
+
+    if (!value_is_text(l, value, k->name, k->value))
+        return;
+    /* sethostname(2) takes at most 64 bytes */
+    if (value->n == 0 || value->n > 64 || strspn(name, letters) != value->n || strchr(".-", name[0]) != NULL ||
+        strchr(".-", name[value->n - 1]) != NULL || strstr(name, "..") != NULL)
+        (void)value_unexpected(l, value, k->name, k->value);
+    else
+        d->job.hostname = arena_strdup(l->plan->arena, name);
+}
+
+void set_limits(struct loader *l, const struct key *k, const struct node *value, void *object)
+{
+    struct draft *d = object;
+
+    (void)keys_apply(l, k->sub, value, &d->job.limits);
+}
+
+void set_limit(struct loader *l, const struct key *k, const struct node *value, void *object)
+{
+    /* Far above any machine, and low enough that sums of a few cannot overflow. */
+    static const uint64_t highest[] = {
+        [JOBS_UNIT_CORES] = UINT64_C(1000) * 100000,
+        [JOBS_UNIT_DURATION] = 365 * 86400 * NSEC_PER_SEC,
+        [JOBS_UNIT_SIZE] = UINT64_C(1) << 60,
+        [JOBS_UNIT_COUNT] = INT32_MAX,
+    };
+    struct jobs_limits *limits = object;
+    const struct jobs_limit_info *info = &jobs_limit_table[k->offset];
+
+    if (value_in_unit(l, value, k->name, info->unit, info->min, highest[info->unit], &limits->value[k->offset]))
+        limits->set |= 1u << k->offset;
+}
+
+void set_stdin(struct loader *l, const struct key *k, const struct node *value, void *object)
+{
+    struct draft *d = object;
+
+    if (!value_text(l, value, k->name, &d->job.stdin_text))
+        return;
+    d->job.stdin_len = value->n;
+    d->job.stdin_file = NULL; /* from defaults: the job's own wins */
+}
+
+void set_stdin_file(struct loader *l, const struct key *k, const struct node *value, void *object)
+{
+    struct draft *d = object;
+
+    if (!value_host_path(l, value, k->name, false, &d->job.stdin_file))
+        return;
+    d->job.stdin_text = NULL;
+    d->job.stdin_len = 0;
+}
+
+/* ---- artifacts ------------------------------------------------------------------------------------------- */
+
+void set_artifact_paths(struct loader *l, const struct key *k, const struct node *value, void *object)
+{
+    struct jobs_artifacts *artifacts = object;
+    const char **patterns;
+    size_t n = 0;
+
+    if (items_count(value) > LOAD_ITEMS_MAX) {
+        problem_at(l, value, "'artifacts' has more than %d patterns", LOAD_ITEMS_MAX);
+        return;
+    }
+    patterns = arena_alloc(l->plan->arena, (items_count(value) + 1) * sizeof(*patterns));
+    for (const struct node *item = items_first(value); item != NULL; item = items_next(value, item))
+        n += value_job_path(l, item, k->name, &patterns[n]);
+    artifacts->patterns = n != 0 ? patterns : NULL;
+}
+
+void set_artifacts(struct loader *l, const struct key *k, const struct node *value, void *object)
+{
+    struct draft *d = object;
+
+    if (value->kind == NODE_MAP) { /* merges with that of defaults */
+        (void)keys_apply(l, k->sub, value, &d->job.artifacts);
+        if (d->job.artifacts.patterns == NULL && d->name != NULL && node_child(value, "paths") == NULL)
+            problem_at(l, value, "'artifacts' has no 'paths'");
+        return;
+    }
+    d->job.artifacts = (struct jobs_artifacts){.when = JOBS_WHEN_ALWAYS, .max = UINT64_MAX};
+    set_artifact_paths(l, k, value, &d->job.artifacts);
+}

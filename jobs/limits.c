@@ -1,0 +1,25 @@
+/* limits: what limits there are and how their values are written for people. Not responsible for enforcing any. */
+#include "jobs/limits.h"
+#include "jobs/jobs.h"
+
+#define LIMIT_INFO(id, name, report, kind, smallest, step, text)                                                       \
+    [JOBS_LIMIT_##id] = {                                                                                              \
+        .key = (name), .report_key = (report), .unit = JOBS_UNIT_##kind, .min = (smallest), .per_step = (step)},
+
+const struct jobs_limit_info jobs_limit_table[JOBS_LIMIT_COUNT] = {JOBS_LIMITS(LIMIT_INFO)};
+
+const char *jobs_limit_format(enum jobs_limit which, uint64_t value, char buf[static UNIT_TEXT_SIZE])
+{
+    switch (jobs_limit_table[which].unit) {
+    case JOBS_UNIT_CORES:
+        return unit_format_cores(value, buf);
+    case JOBS_UNIT_DURATION:
+        return unit_format_duration(value, buf);
+    case JOBS_UNIT_SIZE:
+        return unit_format_size(value, buf);
+    case JOBS_UNIT_COUNT:
+        break;
+    }
+    (void)snprintf(buf, UNIT_TEXT_SIZE, "%llu", (unsigned long long)value);
+    return buf;
+}

@@ -1,0 +1,187 @@
+/* load: from a file to a plan: reads the text, calls each part in its order, and sums up the problems. */
+#include "jobs/load.h"
+
+#include <fcntl.h>
+#include <libgen.h>
+#include <malloc.h>
+
+void set_version(struct loader *l, const struct key *k, const struct node *value, void *object)
+{
+    uint64_t version;
+
+    (void)object;
+    if (!value_integer(l, value, k->name, 0, UINT64_MAX, &version))
+        return;
+    if (version != k->min)
+        problem_at(l, value, "format version %s is not known; this cupel reads version 1", value->text);
+}
+
+bool load_charge(struct loader *l, const struct node *at, size_t values)
+{
+    if (l->charged > LOAD_CHARGE_MAX)
+        return false; /* said already */
+    l->charged += values;
+    if (l->charged <= LOAD_CHARGE_MAX)
+        return true;
+    problem_at(l, at, "'defaults' and 'jobs' together make more than %d values; split the file", LOAD_CHARGE_MAX);
+    return false;
+}
+
+/* The file's name without directories and without ".yaml" or ".yml". */
+static const char *stem(struct loader *l)
+{
+    const char *slash = strrchr(l->plan->file, '/');
+    const char *base = slash != NULL ? slash + 1 : l->plan->file;
+    const char *dot = strrchr(base, '.');
+    size_t n = dot != NULL && dot != base && (str_eq(dot, ".yaml") || str_eq(dot, ".yml")) ? (size_t)(dot - base)
+                                                                                           : strlen(base);
+
+    return arena_strndup(l->plan->arena, base, n);
+}
+
+static void read_suite_name(struct loader *l, const struct node *name)
+{
+    l->plan->name = stem(l);
+    if (name == NULL || !value_is_text(l, name, "name", "text"))
+        return;
+    if (name->n == 0 || name->n > LOAD_NAME_MAX || strchr(name->text, '\n') != NULL)
+        (void)value_unexpected(l, name, "name", "one line of at most 200 bytes");
+    else
+        l->plan->name = arena_strdup(l->plan->arena, name->text);
+}
+
+static void read_job(struct loader *l, struct draft *d, const struct draft *defaults, const struct node *map)
+{
+    *d = *defaults;
+    d->name = map->key;
+    d->job.name = arena_strdup(l->plan->arena, map->key->text);
+    d->job.line = (int)map->key->place.line;
+    if (!name_is_valid(d->job.name))
+        problem_at(l, map->key, "'%s' is no name for a job: at most 200 letters, digits, '.', '_' and '-'",
+                   d->job.name);
+    if (map->kind != NODE_MAP) {
+        (void)value_unexpected(l, map, d->job.name, "a map of job keys");
+        return;
+    }
+    draft_read(l, d, map);
+    draft_finish(l, d, defaults);
+}
+
+static void read_jobs(struct loader *l, const struct draft *defaults, const struct node *map)
+{
+    struct jobs_plan *plan = l->plan;
+
+    if (map->n == 0)
+        problem_at(l, map, "'jobs' is empty");
+    if (map->n > LOAD_JOBS_MAX) {
+        problem_at(l, map, "'jobs' has %zu jobs; at most %d are possible in one file", map->n, LOAD_JOBS_MAX);
+        return;
+    }
+    l->drafts = xcalloc(map->n, sizeof(*l->drafts));
+    plan->jobs = arena_alloc(plan->arena, map->n * sizeof(*plan->jobs));
+    for (const struct node *v = map->first; v != NULL; v = v->next) {
+        struct draft *d = &l->drafts[plan->n_jobs];
+
+        read_job(l, d, defaults, v);
+        plan->jobs[plan->n_jobs++] = d->job;
+    }
+    needs_resolve(l);
+}
+
+static void read_file(struct loader *l, const struct node *root)
+{
+    struct file_nodes nodes = {0};
+    struct draft defaults;
+
+    if (!keys_apply(l, &keys_file, root, &nodes)) {
+        if (root->kind != NODE_BAD)
+            problem_at(l, root, "a job file is a map with the keys 'cupel' and 'jobs'");
+        return;
+    }
+    read_suite_name(l, nodes.name);
+    roots_read(l, nodes.rootfs);
+    draft_init(&defaults, l->plan->arena);
+    if (nodes.defaults != NULL) {
+        draft_read(l, &defaults, nodes.defaults);
+        defaults.own_needs = false;
+        if (defaults.inputs != NULL)
+            inputs_read(l, &defaults);
+    }
+    if (nodes.jobs != NULL)
+        read_jobs(l, &defaults, nodes.jobs);
+}
+
+static int summarise(struct loader *l, struct strbuf *problems, struct cupel_error *err)
+{
+    size_t n = source_print(&l->source, problems);
+
+    return cupel_error_set(err, CUPEL_ERROR_INPUT, 0, "%s has %zu %s", l->plan->file, n,
+                           n == 1 ? "problem" : "problems");
+}
+
+int load_text(const char *file, const char *dir, const char *text, size_t len, struct jobs_plan **ret_plan,
+              struct strbuf *problems, struct cupel_error *err)
+{
+    struct loader l = {.source = {.file = file, .text = text, .len = len}, .tree = arena_new()};
+    struct arena *arena = arena_new();
+    const struct node *root;
+    int r = 0;
+
+    l.plan = arena_alloc(arena, sizeof(*l.plan));
+    l.plan->arena = arena;
+    l.plan->file = arena_strdup(arena, file);
+    l.plan->dir = arena_strdup(arena, dir);
+    root = tree_read(&l.source, l.tree);
+    if (root != NULL)
+        read_file(&l, root);
+    if (!source_is_good(&l.source))
+        r = summarise(&l, problems, err);
+    source_free(&l.source);
+    name_index_free(&l.roots);
+    name_index_free(&l.jobs);
+    free(l.drafts);
+    arena_free(l.tree);
+    if (r < 0)
+        jobs_plan_free(l.plan);
+    else
+        *ret_plan = l.plan;
+    return r;
+}
+
+/* Absolute path of the directory that the file is in, links resolved; malloc'ed. */
+static char *directory_of(const char *path)
+{
+    cleanup_free char *copy = xstrdup(path);
+
+    return realpath(dirname(copy), NULL);
+}
+
+int jobs_load(const char *path, struct jobs_plan **ret_plan, struct strbuf *problems, struct cupel_error *err)
+{
+    cleanup_free char *text = NULL;
+    cleanup_free char *dir = NULL;
+    size_t len;
+    int r = file_read_at(AT_FDCWD, path, LOAD_FILE_MAX, &text, &len);
+
+    if (r == -EFBIG)
+        return cupel_error_set(err, CUPEL_ERROR_INPUT, 0, "job file %s is larger than %zu MiB", path,
+                               LOAD_FILE_MAX / 1024 / 1024);
+    if (r == -EINVAL)
+        return cupel_error_set(err, CUPEL_ERROR_INPUT, 0, "job file %s is not a regular file", path);
+    if (r == 0) {
+        dir = directory_of(path);
+        r = dir == NULL ? -errno : 0;
+    }
+    if (r < 0)
+        return cupel_error_set(err, CUPEL_ERROR_INPUT, r, "cannot read job file %s", path);
+    r = load_text(path, dir, text, len, ret_plan, problems, err);
+    /* The tree was several times the file; slots that are forked later should not inherit it. */
+    (void)malloc_trim(0);
+    return r;
+}
+
+void jobs_plan_free(struct jobs_plan *plan)
+{
+    if (plan != NULL)
+        arena_free(plan->arena); /* the plan itself lies in it */
+}

@@ -1,0 +1,184 @@
+/* load: what the parts of the loader share. Private to jobs/.
+ *
+ * text -> source (problems) -> tree (nodes) -> keys (table) -> job, steps, rootfs (model) -> needs (graph) */
+#pragma once
+
+#include "jobs/jobs.h"
+#include "jobs/tree.h"
+
+#define LOAD_FILE_MAX ((size_t)4 * 1024 * 1024)
+#define LOAD_JOBS_MAX 100000
+#define LOAD_NAME_MAX 200
+#define LOAD_ITEMS_MAX 256 /* inputs, artifact patterns, pass-env names */
+#define LOAD_ENV_MAX 1024
+#define LOAD_CHARGE_MAX 1000000
+/* The kernel's MAX_ARG_STRLEN: no string given to execve may be longer, its NUL included (execve(2)). */
+#define LOAD_ARG_MAX ((size_t)128 * 1024 - 1)
+
+/* Names -> indices, by bisection. */
+struct name_index {
+    const char **names; /* sorted */
+    size_t *indices;    /* of names[i] */
+    size_t n;
+};
+/* Over the n names that get(data, i) gives; borrowed. */
+void name_index_build(struct name_index *index, size_t n, const char *(*get)(const void *data, size_t i),
+                      const void *data);
+void name_index_free(struct name_index *index);
+bool name_index_find(const struct name_index *index, const char *name, size_t *ret);
+
+struct loader {
+    struct source source;
+    struct arena *tree;     /* nodes; freed when loading ends */
+    struct jobs_plan *plan; /* in its own arena */
+    struct draft *drafts;   /* one a job */
+    size_t charged;         /* see load_charge */
+    struct name_index roots;
+    struct name_index jobs;
+};
+
+/* A job while it is read: keys that depend on one another wait as nodes until all are known. */
+struct draft {
+    struct jobs_job job;
+    const struct node *name; /* the job's key in the file; NULL for `defaults` */
+    const struct node *run;
+    bool has_run; /* even if what was given is wrong */
+    const char **shell;
+    const struct node *args;
+    const struct node *inputs;
+    const struct node *needs;
+    bool own_needs; /* not taken over from `defaults` */
+    struct jobs_expect expect;
+};
+
+/* ---- the key table --------------------------------------------------------------------------------------- */
+
+enum key_type {
+    TYPE_TEXT,
+    TYPE_NAME,      /* [A-Za-z0-9._-]+ */
+    TYPE_ENV_NAME,  /* [A-Za-z_][A-Za-z0-9_]* */
+    TYPE_PATH,      /* absolute path in the job */
+    TYPE_HOST_PATH, /* path on the host, relative to the job file */
+    TYPE_INTEGER,
+    TYPE_SIZE,
+    TYPE_DURATION,
+    TYPE_CORES,
+    TYPE_CHOICE,
+};
+
+/* Forms that a key's value may take; several may be or-ed. */
+enum {
+    FORM_ONE = 1,      /* a scalar of the key's type */
+    FORM_LIST = 2,     /* a list of such */
+    FORM_MAP = 4,      /* names of the user's choice -> scalars of the type */
+    FORM_OBJECT = 8,   /* a map of the keys of `sub` */
+    FORM_OBJECTS = 16, /* a list of such */
+    FORM_NAMED = 32,   /* names of the user's choice -> maps of the keys of `sub` */
+};
+
+struct choice {
+    const char *name;
+    bool supported;
+};
+
+struct key;
+typedef void key_set_fn(struct loader *l, const struct key *k, const struct node *value, void *object);
+
+struct key {
+    const char *name;
+    const char *value;    /* what it takes, in words: "a size such as 512M" */
+    const char *fallback; /* the default, in words; NULL: none */
+    const char *help;
+    unsigned forms;
+    enum key_type type;
+    const struct key_table *sub;
+    const struct choice *choices; /* up to one without a name */
+    uint64_t min, max;            /* TYPE_INTEGER; max 0: no bounds */
+    key_set_fn *set;              /* NULL: known, but not supported yet */
+    size_t offset;                /* for the general setters: where in the object the value goes */
+    bool required;
+};
+struct key_table {
+    const char *id;    /* its name in the schema */
+    const char *title; /* of the table in the documentation */
+    const char *what;  /* of the map in a message: "a job", "'limits'" */
+    const struct key *keys;
+    size_t n;
+};
+extern const struct key_table keys_file, keys_root, keys_job, keys_limits, keys_step, keys_expect, keys_input,
+    keys_artifacts;
+/* Every table there is, NULL-terminated: for the documentation and the tests. */
+extern const struct key_table *const keys_all[];
+
+/* Checks a map's keys and forms against the table and calls the setter of each value that is well formed. False when
+ * the node is no map. */
+bool keys_apply(struct loader *l, const struct key_table *table, const struct node *map, void *object);
+/* The documentation's table (Markdown) of one key table. */
+void keys_markdown(const struct key_table *table, struct strbuf *out);
+
+/* ---- values: each reports its problem and returns false -------------------------------------------------- */
+
+#define problem_at(l, node, ...) source_problem(&(l)->source, (node)->place, __VA_ARGS__)
+
+/* "'NAME' must be WORDS, not ..."; silent for a node that was already reported. Always false. */
+bool value_unexpected(struct loader *l, const struct node *n, const char *name, const char *words);
+/* A scalar that is neither empty nor a boolean; its text is n->text. */
+bool value_is_text(struct loader *l, const struct node *n, const char *name, const char *words);
+/* The same, as a copy in the plan. */
+bool value_text(struct loader *l, const struct node *n, const char *name, const char **ret);
+bool value_integer(struct loader *l, const struct node *n, const char *name, uint64_t min, uint64_t max, uint64_t *ret);
+bool value_in_unit(struct loader *l, const struct node *n, const char *name, enum jobs_unit unit, uint64_t min,
+                   uint64_t max, uint64_t *ret);
+bool value_choice(struct loader *l, const struct node *n, const struct key *k, size_t *ret);
+bool value_name(struct loader *l, const struct node *n, const char *name, const char **ret);
+/* Absolute path in the job, without "." and empty components; ".." is refused. */
+bool value_job_path(struct loader *l, const struct node *n, const char *name, const char **ret);
+/* A file (or with `directory_ok` anything) that can be read now; the result is absolute. */
+bool value_host_path(struct loader *l, const struct node *n, const char *name, bool directory_ok, const char **ret);
+/* A string for execve: not longer than LOAD_ARG_MAX. */
+bool value_argument(struct loader *l, const struct node *n, const char *name, const char **ret);
+/* A list of arguments, at least `min` of them, NULL-terminated. */
+bool value_argv(struct loader *l, const struct node *n, const char *name, size_t min, const char ***ret);
+bool name_is_valid(const char *name);
+/* Drops "." and empty components and trailing slashes in place; false when there is a "..". */
+bool path_normalise(char *path);
+
+/* General setters: the value goes to object + offset. */
+key_set_fn set_text, set_job_path, set_host_file, set_duration, set_size, set_names, set_argv, set_node, set_choice;
+
+/* ---- parts of the model ---------------------------------------------------------------------------------- */
+
+/* The file's parts as its table stores them; read in an order of their own. */
+struct file_nodes {
+    const struct node *name;
+    const struct node *rootfs;
+    const struct node *defaults;
+    const struct node *jobs;
+};
+key_set_fn set_version; /* of the file: load.c */
+key_set_fn set_root_name, set_env, set_env_names, set_user, set_hostname, set_limits, set_stdin, set_stdin_file,
+    set_artifacts, set_artifact_paths;                                                /* of a job: job.c */
+key_set_fn set_limit;                                                                 /* of limits: job.c */
+key_set_fn set_input_from;                                                            /* of an input: input.c */
+key_set_fn set_expect, set_exit, set_signal, set_stdout, set_stdout_file, set_stderr; /* of expect: step.c */
+key_set_fn set_sha256, set_suite, set_packages;                                       /* of a root: root.c */
+
+/* Every job repeats what `defaults` gives, so a small file could ask for much memory: each repetition is charged for,
+ * in values, and false (with a problem at the node) says that the file has asked for too many. */
+bool load_charge(struct loader *l, const struct node *at, size_t values);
+/* Reports two keys of a map that say the same thing in two ways. */
+void refuse_both(struct loader *l, const struct node *map, const char *one, const char *other);
+void draft_init(struct draft *d, struct arena *arena);
+/* Reads a job's (or the defaults') keys over what is already in the draft. */
+void draft_read(struct loader *l, struct draft *d, const struct node *map);
+/* Once all keys are there: paths, steps, and what keys demand of one another. */
+void draft_finish(struct loader *l, struct draft *d, const struct draft *defaults);
+void inputs_read(struct loader *l, struct draft *d);
+void steps_read(struct loader *l, struct draft *d);
+/* plan->roots: the built-in ones and those of the map (NULL: none). */
+void roots_read(struct loader *l, const struct node *map);
+void needs_resolve(struct loader *l);
+
+/* Reads a file's text. `dir` is what relative paths in it refer to. What jobs_load does, without the file. */
+int load_text(const char *file, const char *dir, const char *text, size_t len, struct jobs_plan **ret_plan,
+              struct strbuf *problems, struct cupel_error *err);

@@ -1,0 +1,131 @@
+/* needs: which job waits for which; refuses cycles. Not responsible for running anything in that order. */
+#include "jobs/load.h"
+
+static const char *job_name(const void *data, size_t i)
+{
+    return ((const struct jobs_job *)data)[i].name;
+}
+
+static void unknown_job(struct loader *l, const struct node *item)
+{
+    /* looking for the nearest of very many names again and again would take for ever */
+    const char *near = l->source.n_problems < 100 ? str_nearest(item->text, l->jobs.names, l->jobs.n) : NULL;
+
+    problem_at(l, item, "'needs' names a job '%s' that does not exist%s%s%s", item->text,
+               near != NULL ? ", did you mean '" : "", near != NULL ? near : "", near != NULL ? "'?" : "");
+}
+
+/* `last[need]` is the last job (counted from 1) that named it: how a name given twice is found. */
+static void resolve_job(struct loader *l, size_t self, size_t *last)
+{
+    const struct draft *d = &l->drafts[self];
+    struct jobs_job *job = &l->plan->jobs[self];
+    size_t need;
+
+    if (d->needs == NULL || !load_charge(l, d->needs, items_count(d->needs)))
+        return;
+    job->needs = arena_alloc(l->plan->arena, items_count(d->needs) * sizeof(*job->needs));
+    for (const struct node *item = items_first(d->needs); item != NULL; item = items_next(d->needs, item)) {
+        if (!value_is_text(l, item, "needs", "names of jobs"))
+            continue;
+        if (!name_index_find(&l->jobs, item->text, &need)) {
+            unknown_job(l, item);
+        } else if (need == self) {
+            /* a job that `defaults` makes every job need does not need itself */
+            if (d->own_needs)
+                problem_at(l, item, "job '%s' needs itself", item->text);
+        } else if (last[need] == self + 1) {
+            problem_at(l, item, "'needs' names '%s' twice", item->text);
+        } else {
+            last[need] = self + 1;
+            job->needs[job->n_needs++] = need;
+        }
+    }
+}
+
+/* ---- cycles ---------------------------------------------------------------------------------------------- */
+
+enum visit { VISIT_NEW, VISIT_OPEN, VISIT_DONE };
+
+/* The way from one job down its needs; a stack of our own, since a chain may be as long as the file. */
+struct walk {
+    size_t *path;
+    size_t *next; /* which need of path[i] comes next */
+    size_t depth;
+    unsigned char *visit;
+};
+
+#define CYCLE_SHOWN 12
+
+static void report_cycle(struct loader *l, const struct walk *w, size_t start)
+{
+    cleanup_strbuf struct strbuf names = {0};
+    const struct jobs_job *jobs = l->plan->jobs;
+    size_t first = 0, next;
+    const struct node *item;
+
+    while (w->path[first] != start)
+        first++;
+    for (size_t i = first; i < w->depth; i++) {
+        if (i - first == CYCLE_SHOWN) {
+            strbuf_adds(&names, "... -> ");
+            break;
+        }
+        strbuf_addf(&names, "%s -> ", jobs[w->path[i]].name);
+    }
+    next = first + 1 < w->depth ? w->path[first + 1] : start;
+    item = items_first(l->drafts[start].needs);
+    while (!(item->kind == NODE_SCALAR && str_eq(item->text, jobs[next].name)))
+        item = items_next(l->drafts[start].needs, item);
+    problem_at(l, item, "'needs' form a cycle: %s%s", names.data, jobs[start].name);
+}
+
+static void walk_from(struct loader *l, struct walk *w, size_t start)
+{
+    w->path[0] = start;
+    w->next[0] = 0;
+    w->depth = 1;
+    w->visit[start] = VISIT_OPEN;
+    while (w->depth > 0) {
+        size_t at = w->path[w->depth - 1];
+        const struct jobs_job *job = &l->plan->jobs[at];
+        size_t need;
+
+        if (w->next[w->depth - 1] == job->n_needs) {
+            w->visit[at] = VISIT_DONE;
+            w->depth--;
+            continue;
+        }
+        need = job->needs[w->next[w->depth - 1]++];
+        if (w->visit[need] == VISIT_OPEN) {
+            report_cycle(l, w, need);
+        } else if (w->visit[need] == VISIT_NEW) {
+            w->visit[need] = VISIT_OPEN;
+            w->path[w->depth] = need;
+            w->next[w->depth++] = 0;
+        }
+    }
+}
+
+static void refuse_cycles(struct loader *l)
+{
+    size_t n = l->plan->n_jobs;
+    cleanup_free size_t *path = xcalloc(n, sizeof(*path));
+    cleanup_free size_t *next = xcalloc(n, sizeof(*next));
+    cleanup_free unsigned char *visit = xcalloc(n, 1);
+    struct walk w = {.path = path, .next = next, .visit = visit};
+
+    for (size_t i = 0; i < n; i++)
+        if (visit[i] == VISIT_NEW)
+            walk_from(l, &w, i);
+}
+
+void needs_resolve(struct loader *l)
+{
+    cleanup_free size_t *last = xcalloc(l->plan->n_jobs, sizeof(*last));
+
+    name_index_build(&l->jobs, l->plan->n_jobs, job_name, l->plan->jobs);
+    for (size_t i = 0; i < l->plan->n_jobs; i++)
+        resolve_job(l, i, last);
+    refuse_cycles(l);
+}

@@ -1,0 +1,137 @@
+/* root: the `rootfs` map becomes the plan's roots. Not responsible for making any of them. */
+#include "jobs/load.h"
+
+#include <ctype.h>
+
+#define LOWER_DIGITS "abcdefghijklmnopqrstuvwxyz0123456789"
+
+void set_sha256(struct loader *l, const struct key *k, const struct node *value, void *object)
+{
+    struct jobs_root *root = object;
+    char *digest;
+
+    if (!value_is_text(l, value, k->name, k->value))
+        return;
+    if (value->n != 64 || strspn(value->text, "0123456789abcdefABCDEF") != 64) {
+        (void)value_unexpected(l, value, k->name, k->value);
+        return;
+    }
+    digest = arena_strdup(l->plan->arena, value->text);
+    for (char *p = digest; *p != '\0'; p++)
+        *p = (char)tolower((unsigned char)*p);
+    root->sha256 = digest;
+}
+
+/* Suites and packages become words of a command line: nothing that an option or a path could begin with. */
+static bool is_word(const char *text, size_t n, const char *letters)
+{
+    return n > 0 && n <= LOAD_NAME_MAX && isalnum((unsigned char)text[0]) && strspn(text, letters) >= n;
+}
+
+void set_suite(struct loader *l, const struct key *k, const struct node *value, void *object)
+{
+    struct jobs_root *root = object;
+
+    if (!value_is_text(l, value, k->name, k->value))
+        return;
+    if (!is_word(value->text, value->n, LOWER_DIGITS "+.-"))
+        (void)value_unexpected(l, value, k->name, k->value);
+    else
+        root->suite = arena_strdup(l->plan->arena, value->text);
+}
+
+/* NAME[:ARCH][=VERSION], as apt takes it (Debian policy 5.6.1, 5.6.12). */
+static bool is_package(const char *text)
+{
+    size_t n = strcspn(text, ":=");
+
+    if (!is_word(text, n, LOWER_DIGITS "+.-"))
+        return false;
+    text += n;
+    if (*text == ':') {
+        n = strcspn(++text, "=");
+        if (!is_word(text, n, LOWER_DIGITS "-"))
+            return false;
+        text += n;
+    }
+    return *text == '\0' || is_word(text + 1, strlen(text + 1), LOWER_DIGITS "ABCDEFGHIJKLMNOPQRSTUVWXYZ+.:~-");
+}
+
+void set_packages(struct loader *l, const struct key *k, const struct node *value, void *object)
+{
+    struct jobs_root *root = object;
+    const char **packages = arena_alloc(l->plan->arena, (items_count(value) + 1) * sizeof(*packages));
+    size_t n = 0;
+
+    for (const struct node *item = items_first(value); item != NULL; item = items_next(value, item)) {
+        if (!value_is_text(l, item, k->name, k->value))
+            continue;
+        if (!is_package(item->text))
+            problem_at(l, item, "'%s' is no package name", item->text);
+        else
+            packages[n++] = arena_strdup(l->plan->arena, item->text);
+    }
+    root->packages = packages;
+}
+
+/* Exactly one source, and only the keys that go with it. */
+static void check_source(struct loader *l, const struct node *map, const char *name)
+{
+    const struct node *tar = node_child(map, "tar"), *debian = node_child(map, "debian");
+    const struct node *sha256 = node_child(map, "sha256"), *packages = node_child(map, "packages");
+    static const char *const later[] = {"oci", "image", "from"};
+
+    for (size_t i = 0; i < ARRAY_SIZE(later); i++)
+        if (node_child(map, later[i]) != NULL)
+            return; /* said to be not supported yet: enough */
+    if (tar == NULL && debian == NULL)
+        problem_at(l, map->key, "root '%s' has no source: 'tar' or 'debian'", name);
+    if (tar != NULL && debian != NULL)
+        problem_at(l, debian->key, "root '%s' has two sources, 'tar' and 'debian'", name);
+    if (sha256 != NULL && tar == NULL)
+        problem_at(l, sha256->key, "'sha256' goes with 'tar' only");
+    if (packages != NULL && debian == NULL)
+        problem_at(l, packages->key, "'packages' goes with 'debian' only");
+}
+
+static void root_read(struct loader *l, struct jobs_root *root, const struct node *map)
+{
+    static const char *const no_packages[] = {NULL};
+
+    root->name = arena_strdup(l->plan->arena, map->key->text);
+    root->line = (int)map->key->place.line;
+    if (str_eq(root->name, "host") || str_eq(root->name, "scratch"))
+        problem_at(l, map->key, "the root '%s' is built in; choose another name", root->name);
+    else if (!name_is_valid(root->name))
+        problem_at(l, map->key, "'%s' is no name for a root: letters, digits, '.', '_' and '-'", root->name);
+    if (!keys_apply(l, &keys_root, map, root)) {
+        (void)value_unexpected(l, map, root->name, "a map such as {tar: FILE} or {debian: SUITE}");
+        return;
+    }
+    check_source(l, map, root->name);
+    root->kind = root->suite != NULL ? JOBS_ROOT_DEBIAN : JOBS_ROOT_TAR;
+    if (root->kind == JOBS_ROOT_DEBIAN && root->packages == NULL) {
+        root->packages = arena_alloc(l->plan->arena, sizeof(no_packages));
+        memcpy(root->packages, no_packages, sizeof(no_packages));
+    }
+}
+
+static const char *root_name(const void *data, size_t i)
+{
+    return ((const struct jobs_root *)data)[i].name;
+}
+
+void roots_read(struct loader *l, const struct node *map)
+{
+    size_t n = 2 + (map != NULL ? map->n : 0);
+    struct jobs_root *roots = arena_alloc(l->plan->arena, n * sizeof(*roots));
+
+    roots[0] = (struct jobs_root){.name = "host", .kind = JOBS_ROOT_HOST};
+    roots[1] = (struct jobs_root){.name = "scratch", .kind = JOBS_ROOT_SCRATCH};
+    n = 2;
+    for (const struct node *v = map != NULL ? map->first : NULL; v != NULL; v = v->next)
+        root_read(l, &roots[n++], v);
+    l->plan->roots = roots;
+    l->plan->n_roots = n;
+    name_index_build(&l->roots, n, root_name, roots);
+}

@@ -1,0 +1,187 @@
+/* schema: the key table written for others to read: JSON Schema for editors, Markdown for the documentation. Adds no
+ * rule of its own. What relates several keys (a root's one source, cycles of needs) the schema cannot say. */
+#include "jobs/load.h"
+
+#include <jansson.h>
+
+#define SIZE_PATTERN "^[0-9]+(\\.[0-9]+)?(B|[KMGT](B|iB)?)?$"
+#define DURATION_PATTERN "^([0-9]+(\\.[0-9]+)?|([0-9]+(\\.[0-9]+)?(ns|us|ms|s|m|h|d))+)$"
+#define CORES_PATTERN "^[0-9]+(\\.[0-9]+)?%?$"
+#define NAME_PATTERN "^[A-Za-z0-9._-]+$"
+#define ENV_NAME_PATTERN "^[A-Za-z_][A-Za-z0-9_]*$"
+
+static void set(json_t *object, const char *key, json_t *value)
+{
+    (void)json_object_set_new(object, key, value);
+}
+
+static json_t *types(const char *one, const char *other)
+{
+    json_t *list = json_array();
+
+    (void)json_array_append_new(list, json_string(one));
+    (void)json_array_append_new(list, json_string(other));
+    return list;
+}
+
+/* A scalar may be written as a YAML number or as a text; the pattern judges the text. */
+static json_t *number_or_text(const char *number, const char *pattern)
+{
+    json_t *s = json_object();
+
+    set(s, "type", types(number, "string"));
+    if (pattern != NULL)
+        set(s, "pattern", json_string(pattern));
+    return s;
+}
+
+static json_t *text_of(const char *pattern)
+{
+    json_t *s = json_object();
+
+    set(s, "type", json_string("string"));
+    if (pattern != NULL)
+        set(s, "pattern", json_string(pattern));
+    return s;
+}
+
+static json_t *integer_schema(const struct key *k)
+{
+    json_t *s = number_or_text("integer", "^[0-9]+$");
+
+    set(s, "minimum", json_integer((json_int_t)k->min));
+    if (k->max != 0)
+        set(s, "maximum", json_integer((json_int_t)k->max));
+    return s;
+}
+
+static json_t *choice_schema(const struct key *k)
+{
+    json_t *s = json_object(), *names = json_array();
+
+    for (const struct choice *c = k->choices; c->name != NULL; c++)
+        if (c->supported)
+            (void)json_array_append_new(names, json_string(c->name));
+    set(s, "enum", names);
+    return s;
+}
+
+static json_t *scalar_schema(const struct key *k)
+{
+    switch (k->type) {
+    case TYPE_TEXT:
+        return number_or_text("number", NULL);
+    case TYPE_NAME:
+        return number_or_text("number", NAME_PATTERN);
+    case TYPE_ENV_NAME:
+        return text_of(ENV_NAME_PATTERN);
+    case TYPE_PATH:
+        return text_of("^/");
+    case TYPE_HOST_PATH:
+        return number_or_text("number", "^.");
+    case TYPE_INTEGER:
+        return integer_schema(k);
+    case TYPE_SIZE:
+        return number_or_text("integer", SIZE_PATTERN);
+    case TYPE_DURATION:
+        return number_or_text("number", DURATION_PATTERN);
+    case TYPE_CORES:
+        return number_or_text("number", CORES_PATTERN);
+    case TYPE_CHOICE:
+        return choice_schema(k);
+    }
+    return json_object();
+}
+
+static json_t *reference(const struct key_table *table)
+{
+    return json_pack("{s:o}", "$ref", json_sprintf("#/$defs/%s", table->id));
+}
+
+static json_t *list_of(json_t *items)
+{
+    return json_pack("{s:s, s:o}", "type", "array", "items", items);
+}
+
+static json_t *map_of(json_t *values, const char *name_pattern)
+{
+    return json_pack("{s:s, s:{s:s}, s:o}", "type", "object", "propertyNames", "pattern", name_pattern,
+                     "additionalProperties", values);
+}
+
+static json_t *value_schema(const struct key *k)
+{
+    json_t *forms = json_array(), *s;
+
+    if ((k->forms & FORM_ONE) != 0)
+        (void)json_array_append_new(forms, scalar_schema(k));
+    if ((k->forms & (FORM_LIST | FORM_OBJECTS)) == (FORM_LIST | FORM_OBJECTS) && k->set != NULL)
+        (void)json_array_append_new(forms,
+                                    list_of(json_pack("{s:[o,o]}", "anyOf", scalar_schema(k), reference(k->sub))));
+    else if ((k->forms & FORM_LIST) != 0)
+        (void)json_array_append_new(forms, list_of(scalar_schema(k)));
+    if ((k->forms & FORM_MAP) != 0)
+        (void)json_array_append_new(forms, map_of(scalar_schema(k), ENV_NAME_PATTERN));
+    if ((k->forms & FORM_OBJECT) != 0)
+        (void)json_array_append_new(forms, reference(k->sub));
+    if ((k->forms & FORM_NAMED) != 0)
+        (void)json_array_append_new(forms, map_of(reference(k->sub), NAME_PATTERN));
+    if (json_array_size(forms) == 1) {
+        s = json_incref(json_array_get(forms, 0));
+        json_decref(forms);
+        return s;
+    }
+    return json_pack("{s:o}", "anyOf", forms);
+}
+
+/* A key that is not supported yet is named, and allows no value: just what the parser does. */
+static json_t *key_schema(const struct key *k)
+{
+    json_t *s = k->set != NULL ? value_schema(k) : json_pack("{s:{}}", "not");
+    cleanup_free char *text = xasprintf("%s%s%s%s%s", k->set == NULL ? "Not supported yet. " : "", k->help,
+                                        k->fallback != NULL ? " (default: " : "",
+                                        k->fallback != NULL ? k->fallback : "", k->fallback != NULL ? ")" : "");
+
+    set(s, "description", json_string(text));
+    return s;
+}
+
+static json_t *table_schema(const struct key_table *table)
+{
+    json_t *properties = json_object(), *required = json_array();
+
+    for (size_t i = 0; i < table->n; i++) {
+        set(properties, table->keys[i].name, key_schema(&table->keys[i]));
+        if (table->keys[i].required)
+            (void)json_array_append_new(required, json_string(table->keys[i].name));
+    }
+    return json_pack("{s:s, s:b, s:o, s:o}", "type", "object", "additionalProperties", 0, "properties", properties,
+                     "required", required);
+}
+
+char *jobs_schema(void)
+{
+    json_t *definitions = json_object(), *schema = table_schema(&keys_file);
+    cleanup_free char *text = NULL;
+
+    for (size_t i = 0; keys_all[i] != NULL; i++)
+        if (keys_all[i] != &keys_file)
+            set(definitions, keys_all[i]->id, table_schema(keys_all[i]));
+    set(schema, "$schema", json_string("https://json-schema.org/draft/2020-12/schema"));
+    set(schema, "title", json_string("cupel job file"));
+    set(schema, "$defs", definitions);
+    text = json_dumps(schema, JSON_INDENT(2));
+    json_decref(schema);
+    return xasprintf("%s\n", text);
+}
+
+char *jobs_markdown(void)
+{
+    struct strbuf out = {0};
+
+    for (size_t i = 0; keys_all[i] != NULL; i++) {
+        strbuf_addf(&out, "%s### %s\n\n", i > 0 ? "\n" : "", keys_all[i]->title);
+        keys_markdown(keys_all[i], &out);
+    }
+    return out.data;
+}

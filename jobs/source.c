@@ -1,0 +1,183 @@
+/* source: problems of a job file, collected while it is read and printed with the lines that they are about. Not
+ * responsible for finding any, except bytes that are no text. */
+#include "jobs/source.h"
+
+#include <string.h>
+
+#define MESSAGE_MAX 600
+#define QUOTE_WIDTH 140 /* characters of a line shown around the caret */
+
+void source_free(struct source *s)
+{
+    for (size_t i = 0; i < s->n_problems; i++)
+        free(s->problems[i].message);
+    free(s->problems);
+    s->problems = NULL;
+    s->n_problems = 0;
+}
+
+/* Length of the UTF-8 sequence at p (at most n bytes), or 0 when there is none. Rejects overlong forms, surrogates and
+ * what lies above U+10FFFF (RFC 3629). */
+static size_t utf8_length(const unsigned char *p, size_t n)
+{
+    static const struct {
+        unsigned char first_min, first_max, second_min, second_max;
+        size_t length;
+    } forms[] = {
+        {0x00, 0x7f, 0, 0, 1},       {0xc2, 0xdf, 0x80, 0xbf, 2}, {0xe0, 0xe0, 0xa0, 0xbf, 3},
+        {0xe1, 0xec, 0x80, 0xbf, 3}, {0xed, 0xed, 0x80, 0x9f, 3}, {0xee, 0xef, 0x80, 0xbf, 3},
+        {0xf0, 0xf0, 0x90, 0xbf, 4}, {0xf1, 0xf3, 0x80, 0xbf, 4}, {0xf4, 0xf4, 0x80, 0x8f, 4},
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(forms); i++) {
+        size_t length = forms[i].length;
+
+        if (p[0] < forms[i].first_min || p[0] > forms[i].first_max)
+            continue;
+        if (length > n || (length > 1 && (p[1] < forms[i].second_min || p[1] > forms[i].second_max)))
+            return 0;
+        for (size_t k = 2; k < length; k++)
+            if ((p[k] & 0xc0) != 0x80)
+                return 0;
+        return length;
+    }
+    return 0;
+}
+
+/* C0, DEL and C1: what could move a terminal's cursor. */
+static bool is_control(const unsigned char *p, size_t length)
+{
+    return (length == 1 && (p[0] < 0x20 || p[0] == 0x7f)) || (length == 2 && p[0] == 0xc2 && p[1] < 0xa0);
+}
+
+/* Makes bytes that came from a file safe to print; keeps at most `max` characters. */
+static void add_printable(struct strbuf *out, const char *text, size_t n, size_t max, char instead)
+{
+    const unsigned char *p = (const unsigned char *)text;
+
+    for (size_t i = 0; i < n && max > 0; max--) {
+        size_t length = utf8_length(p + i, n - i);
+
+        if (length == 0 || is_control(p + i, length))
+            strbuf_add(out, &instead, 1);
+        else
+            strbuf_add(out, p + i, length);
+        i += length != 0 ? length : 1;
+    }
+}
+
+void source_problem(struct source *s, struct place place, const char *fmt, ...)
+{
+    cleanup_strbuf struct strbuf raw = {0};
+    struct strbuf clean = {0};
+    va_list ap;
+
+    if (s->n_problems >= SOURCE_PROBLEMS_MAX) {
+        s->n_dropped++;
+        return;
+    }
+    va_start(ap, fmt);
+    strbuf_vaddf(&raw, fmt, ap);
+    va_end(ap);
+    strbuf_add(&clean, "", 0);
+    add_printable(&clean, raw.data, raw.len, MESSAGE_MAX, '?');
+    if (s->problems == NULL)
+        s->problems = xcalloc(SOURCE_PROBLEMS_MAX, sizeof(*s->problems));
+    s->problems[s->n_problems] = (struct problem){place, s->n_problems, clean.data};
+    s->n_problems++;
+}
+
+struct place source_place(const struct source *s, size_t offset)
+{
+    struct place place = {1, 1};
+
+    for (size_t i = 0; i < offset && i < s->len; i++) {
+        if (s->text[i] == '\n')
+            place = (struct place){place.line + 1, 1};
+        else if (((unsigned char)s->text[i] & 0xc0) != 0x80)
+            place.column++;
+    }
+    return place;
+}
+
+bool source_check_encoding(struct source *s)
+{
+    const unsigned char *p = (const unsigned char *)s->text;
+
+    for (size_t i = 0; i < s->len;) {
+        size_t length = utf8_length(p + i, s->len - i);
+
+        if (length == 0) {
+            source_problem(s, source_place(s, i), "byte 0x%02x is not valid UTF-8", p[i]);
+            return false;
+        }
+        if (is_control(p + i, length) && strchr("\t\n\r", p[i]) == NULL && !(length == 2 && p[i + 1] == 0x85)) {
+            source_problem(s, source_place(s, i), "control character 0x%02x is not allowed in a job file",
+                           p[i + length - 1]);
+            return false;
+        }
+        if (p[i] == '\0') { /* strchr finds the terminator */
+            source_problem(s, source_place(s, i), "a NUL byte is not allowed in a job file");
+            return false;
+        }
+        i += length;
+    }
+    return true;
+}
+
+static int compare_problems(const void *a, const void *b)
+{
+    const struct problem *x = a, *y = b;
+
+    if (x->place.line != y->place.line)
+        return x->place.line < y->place.line ? -1 : 1;
+    if (x->place.column != y->place.column)
+        return x->place.column < y->place.column ? -1 : 1;
+    return x->serial < y->serial ? -1 : 1;
+}
+
+/* The line that starts at `text`, cut to a window around the column, and a caret under that column. */
+static void print_quote(struct strbuf *out, struct place place, const char *text, size_t n)
+{
+    size_t skip = place.column > QUOTE_WIDTH - 20 ? place.column - QUOTE_WIDTH / 2 : 0;
+    size_t i = 0;
+
+    for (size_t k = 0; k < skip && i < n; k++)
+        for (i++; i < n && ((unsigned char)text[i] & 0xc0) == 0x80;)
+            i++;
+    strbuf_addf(out, "%5u | %s", place.line, skip != 0 ? "..." : "");
+    add_printable(out, text + i, n - i, QUOTE_WIDTH, ' ');
+    strbuf_addf(out, "\n      | %*s^\n", (int)(place.column - 1 - skip + (skip != 0 ? 3 : 0)), "");
+}
+
+size_t source_print(struct source *s, struct strbuf *out)
+{
+    const char *end = s->text + s->len;
+    const char *line = s->text;
+    uint32_t number = 1;
+    size_t printed = 0;
+
+    if (s->n_problems != 0)
+        qsort(s->problems, s->n_problems, sizeof(*s->problems), compare_problems);
+    for (size_t i = 0; i < s->n_problems; i++) {
+        const struct problem *p = &s->problems[i];
+        const char *stop;
+
+        if (i > 0 && p->place.line == p[-1].place.line && p->place.column == p[-1].place.column &&
+            str_eq(p->message, p[-1].message))
+            continue;
+        for (; number < p->place.line && line < end; number++) {
+            stop = memchr(line, '\n', (size_t)(end - line));
+            line = stop != NULL ? stop + 1 : end;
+        }
+        strbuf_addf(out, "%s:%u:%u: %s\n", s->file, p->place.line, p->place.column, p->message);
+        stop = line < end ? memchr(line, '\n', (size_t)(end - line)) : NULL;
+        stop = stop != NULL ? stop : end;
+        if (stop > line)
+            print_quote(out, p->place, line, (size_t)(stop - line) - (stop[-1] == '\r'));
+        printed++;
+    }
+    if (s->n_dropped != 0)
+        strbuf_addf(out, "%s: and %zu more problems\n", s->file, s->n_dropped);
+    return printed + s->n_dropped;
+}

@@ -1,0 +1,44 @@
+/* source: the text of one job file and the problems found in it. Private to jobs/. */
+#pragma once
+
+#include "base/base.h"
+
+/* A place in the file; both count from 1, columns count characters. */
+struct place {
+    uint32_t line;
+    uint32_t column;
+};
+
+struct problem {
+    struct place place;
+    size_t serial; /* order of discovery, which breaks ties */
+    char *message;
+};
+
+/* More problems than this are counted, but neither kept nor printed: a file of a million mistakes must not cost a
+ * million messages. */
+#define SOURCE_PROBLEMS_MAX 1000
+
+struct source {
+    const char *file; /* as given, for messages */
+    const char *text; /* borrowed */
+    size_t len;
+    struct problem *problems;
+    size_t n_problems; /* kept */
+    size_t n_dropped;
+};
+
+void source_free(struct source *s);
+/* Notes a problem. Control characters in it become '?', and it is cut to a readable length. */
+void source_problem(struct source *s, struct place place, const char *fmt, ...) BASE_PRINTF(3, 4);
+static inline bool source_is_good(const struct source *s)
+{
+    return s->n_problems == 0;
+}
+/* Where byte `offset` of the text is. */
+struct place source_place(const struct source *s, size_t offset);
+/* Notes a problem and returns false unless the text is UTF-8 without control characters. */
+bool source_check_encoding(struct source *s);
+/* Appends every problem, in the order of the file: "file:line:column: message", the line, and a caret below it. The
+ * same message at the same place is printed once. Returns how many there were. */
+size_t source_print(struct source *s, struct strbuf *out);

@@ -1,0 +1,244 @@
+/* step: a job's `run` becomes steps with complete argument lists, and `expect` what each of them must do. */
+#include "jobs/load.h"
+
+#include <ctype.h>
+#include <signal.h>
+
+/* ---- expect ---------------------------------------------------------------------------------------------- */
+
+void set_expect(struct loader *l, const struct key *k, const struct node *value, void *object)
+{
+    refuse_both(l, value, "exit", "signal");
+    refuse_both(l, value, "stdout", "stdout-file");
+    (void)keys_apply(l, k->sub, value, (char *)object + k->offset);
+}
+
+void set_exit(struct loader *l, const struct key *k, const struct node *value, void *object)
+{
+    struct jobs_expect *e = object;
+    uint64_t code;
+
+    if (!value_integer(l, value, k->name, k->min, k->max, &code))
+        return;
+    e->exit = (int)code;
+    e->signal = 0; /* from defaults: the own key wins */
+}
+
+static int signal_number(const char *text)
+{
+    const char *name = str_starts(text, "SIG") ? text + 3 : text;
+
+    if (isdigit((unsigned char)text[0])) {
+        char *end;
+        long v = strtol(text, &end, 10);
+
+        return *end == '\0' && v >= 1 && v <= 64 ? (int)v : 0;
+    }
+    for (int s = 1; s < 32; s++)
+        if (sigabbrev_np(s) != NULL && str_eq(sigabbrev_np(s), name))
+            return s;
+    return 0;
+}
+
+void set_signal(struct loader *l, const struct key *k, const struct node *value, void *object)
+{
+    struct jobs_expect *e = object;
+    int s;
+
+    if (!value_is_text(l, value, k->name, "a signal such as SEGV, SIGSEGV or 11"))
+        return;
+    s = signal_number(value->text);
+    if (s == 0) {
+        (void)value_unexpected(l, value, k->name, "a signal such as SEGV, SIGSEGV or 11 (1 to 64)");
+        return;
+    }
+    e->signal = s;
+    e->exit = -1;
+}
+
+void set_stdout(struct loader *l, const struct key *k, const struct node *value, void *object)
+{
+    struct jobs_expect *e = object;
+
+    if (!value_text(l, value, k->name, &e->stdout_text))
+        return;
+    e->stdout_len = value->n;
+    e->stdout_file = NULL;
+}
+
+void set_stdout_file(struct loader *l, const struct key *k, const struct node *value, void *object)
+{
+    struct jobs_expect *e = object;
+
+    if (!value_host_path(l, value, k->name, false, &e->stdout_file))
+        return;
+    e->stdout_text = NULL;
+    e->stdout_len = 0;
+}
+
+void set_stderr(struct loader *l, const struct key *k, const struct node *value, void *object)
+{
+    struct jobs_expect *e = object;
+
+    if (value_text(l, value, k->name, &e->stderr_text))
+        e->stderr_len = value->n;
+}
+
+/* ---- argument lists -------------------------------------------------------------------------------------- */
+
+static size_t count_strings(const char *const *list)
+{
+    size_t n = 0;
+
+    while (list[n] != NULL)
+        n++;
+    return n;
+}
+
+/* shell -c SCRIPT [shell's name ARGS...]: with arguments the shell wants $0 first. */
+static const char **script_argv(struct loader *l, const struct draft *d, const char *script, const char **args)
+{
+    size_t n = count_strings(d->shell), n_args = args != NULL ? count_strings(args) : 0;
+    const char **argv = arena_alloc(l->plan->arena, (n + 4 + n_args) * sizeof(*argv));
+
+    memcpy(argv, d->shell, n * sizeof(*argv));
+    argv[n++] = "-c";
+    argv[n++] = script;
+    if (n_args != 0) {
+        argv[n++] = d->shell[0];
+        memcpy(argv + n, args, n_args * sizeof(*argv));
+    }
+    return argv;
+}
+
+static const char **command_argv(struct loader *l, const char **command, const char **args)
+{
+    size_t n = count_strings(command), n_args = args != NULL ? count_strings(args) : 0;
+    const char **argv;
+
+    if (n_args == 0)
+        return command;
+    argv = arena_alloc(l->plan->arena, (n + n_args + 1) * sizeof(*argv));
+    memcpy(argv, command, n * sizeof(*argv));
+    memcpy(argv + n, args, n_args * sizeof(*argv));
+    return argv;
+}
+
+static void read_command(struct loader *l, const struct draft *d, const struct node *run, const char **args,
+                         const char ***ret_argv)
+{
+    const char **command;
+    const char *script;
+
+    if (run->kind == NODE_LIST) {
+        if (!value_argv(l, run, "run", 1, &command))
+            return;
+        if (command[0][0] == '\0')
+            problem_at(l, run->first, "the name of the program in 'run' is empty");
+        *ret_argv = command_argv(l, command, args);
+        return;
+    }
+    if (run->kind == NODE_SCALAR && run->n == 0 && !run->plain)
+        problem_at(l, run, "'run' is empty");
+    else if (value_argument(l, run, "run", &script))
+        *ret_argv = script_argv(l, d, script, args);
+}
+
+/* ---- steps ----------------------------------------------------------------------------------------------- */
+
+/* A step's values as keys_step stores them: by offset, in this order. */
+struct step_nodes {
+    const struct node *name;
+    const struct node *run;
+    const struct node *expect;
+    const struct node *limits;
+};
+
+/* Steps share the job's cgroup and file system, so only what is counted per command can differ between them. */
+static void step_limits_read(struct loader *l, const struct node *map, struct jobs_limits *limits)
+{
+    (void)keys_apply(l, &keys_limits, map, limits);
+    for (const struct node *v = map->first; v != NULL; v = v->next)
+        for (size_t i = 0; i < JOBS_LIMIT_COUNT; i++)
+            if (str_eq(v->key->text, jobs_limit_table[i].key) && !jobs_limit_table[i].per_step)
+                problem_at(l, v->key, "the limit '%s' holds for a whole job; it cannot stand in a step", v->key->text);
+}
+
+static void step_name_read(struct loader *l, const struct node *name, struct jobs_step *step)
+{
+    if (!value_is_text(l, name, "name", "text"))
+        return;
+    if (name->n == 0 || name->n > LOAD_NAME_MAX || strchr(name->text, '\n') != NULL)
+        (void)value_unexpected(l, name, "name", "one line of at most 200 bytes");
+    else
+        step->name = arena_strdup(l->plan->arena, name->text);
+}
+
+static void step_read(struct loader *l, const struct draft *d, const struct node *map, size_t number,
+                      struct jobs_step *step)
+{
+    struct step_nodes nodes = {0};
+
+    step->line = (int)map->place.line;
+    step->expect = d->expect;
+    if (map->kind != NODE_MAP) {
+        (void)value_unexpected(l, map, "run", "either all plain arguments or all steps (maps)");
+        return;
+    }
+    (void)keys_apply(l, &keys_step, map, &nodes);
+    if (nodes.name != NULL)
+        step_name_read(l, nodes.name, step);
+    if (step->name == NULL)
+        step->name = arena_printf(l->plan->arena, "step-%zu", number);
+    if (nodes.run != NULL)
+        read_command(l, d, nodes.run, NULL, &step->argv);
+    if (nodes.expect != NULL) {
+        static const struct key at_start = {.sub = &keys_expect, .offset = 0};
+
+        set_expect(l, &at_start, nodes.expect, &step->expect);
+    }
+    if (nodes.limits != NULL)
+        step_limits_read(l, nodes.limits, &step->limits);
+}
+
+static void step_list_read(struct loader *l, struct draft *d)
+{
+    struct jobs_step *steps;
+    size_t n = 0;
+
+    if (d->run->n > JOBS_STEPS_MAX) {
+        problem_at(l, d->run, "'run' has %zu steps; at most %d are possible", d->run->n, JOBS_STEPS_MAX);
+        return;
+    }
+    if (!load_charge(l, d->run, 16 * d->run->n))
+        return;
+    if (d->args != NULL)
+        problem_at(l, d->args, "'args' has no meaning for a job with steps");
+    steps = arena_alloc(l->plan->arena, d->run->n * sizeof(*steps));
+    for (const struct node *map = d->run->first; map != NULL; map = map->next, n++) {
+        step_read(l, d, map, n + 1, &steps[n]);
+        for (size_t i = 0; i < n && steps[n].name != NULL; i++)
+            if (steps[i].name != NULL && str_eq(steps[i].name, steps[n].name))
+                problem_at(l, map, "two steps are named '%s'; the first on line %d", steps[n].name, steps[i].line);
+    }
+    d->job.steps = steps;
+    d->job.n_steps = n;
+    d->job.has_steps = true;
+}
+
+void steps_read(struct loader *l, struct draft *d)
+{
+    const char **args = NULL;
+
+    if (d->run->kind == NODE_LIST && d->run->first != NULL && d->run->first->kind == NODE_MAP) {
+        step_list_read(l, d);
+        return;
+    }
+    if (d->args != NULL)
+        (void)value_argv(l, d->args, "args", 0, &args);
+    d->job.steps = arena_alloc(l->plan->arena, sizeof(*d->job.steps));
+    d->job.n_steps = 1;
+    d->job.steps[0].expect = d->expect;
+    d->job.steps[0].line = (int)d->run->place.line;
+    read_command(l, d, d->run, args, &d->job.steps[0].argv);
+}

@@ -1,0 +1,346 @@
+/* tree: libyaml's events become a bounded tree. Knows YAML, nothing of jobs. */
+#include "jobs/tree.h"
+
+#include <yaml.h>
+
+struct builder {
+    struct source *source;
+    struct arena *arena;
+    yaml_parser_t parser;
+    size_t n_nodes;
+};
+
+#define cleanup_event _cleanup_(yaml_event_delete)
+
+static struct place place_of(yaml_mark_t mark)
+{
+    return (struct place){(uint32_t)mark.line + 1, (uint32_t)mark.column + 1};
+}
+
+static void syntax_problem(struct builder *b)
+{
+    const yaml_parser_t *p = &b->parser;
+    struct source *s = b->source;
+    const char *problem = p->problem != NULL ? p->problem : "unknown error";
+
+    if (p->error == YAML_MEMORY_ERROR) {
+        source_problem(s, place_of(p->mark), "out of memory while reading YAML");
+        return;
+    }
+    if (p->error == YAML_READER_ERROR) {
+        source_problem(s, source_place(s, p->problem_offset), "YAML: %s", problem);
+        return;
+    }
+    if (p->problem_mark.index < s->len && s->text[p->problem_mark.index] == '\t')
+        problem = "a tab cannot indent; YAML indents with spaces only";
+    source_problem(s, place_of(p->problem_mark), "YAML: %s%s%s%s", problem, p->context != NULL ? " (" : "",
+                   p->context != NULL ? p->context : "", p->context != NULL ? ")" : "");
+}
+
+static bool next_event(struct builder *b, yaml_event_t *ret)
+{
+    if (yaml_parser_parse(&b->parser, ret) != 0)
+        return true;
+    syntax_problem(b);
+    return false;
+}
+
+static struct node *new_node(struct builder *b, enum node_kind kind, yaml_mark_t mark)
+{
+    struct node *n;
+
+    if (b->n_nodes++ >= TREE_NODES_MAX) {
+        source_problem(b->source, place_of(mark), "the file has more than %d values; split it", TREE_NODES_MAX);
+        return NULL;
+    }
+    n = arena_alloc(b->arena, sizeof(*n));
+    n->kind = kind;
+    n->place = place_of(mark);
+    return n;
+}
+
+/* Anchors and tags would let a value be something other than what is written in its place. */
+static bool check_properties(struct builder *b, const yaml_event_t *e, const yaml_char_t *anchor,
+                             const yaml_char_t *tag)
+{
+    if (anchor != NULL) {
+        source_problem(b->source, place_of(e->start_mark),
+                       "anchors and aliases (&%s, *%s) are not supported; put what jobs share under 'defaults'",
+                       (const char *)anchor, (const char *)anchor);
+        return false;
+    }
+    if (tag != NULL && !str_eq((const char *)tag, YAML_STR_TAG) && !str_eq((const char *)tag, "!")) {
+        source_problem(b->source, place_of(e->start_mark), "the YAML tag '%s' is not supported", (const char *)tag);
+        return false;
+    }
+    return true;
+}
+
+static struct node *build_scalar(struct builder *b, const yaml_event_t *e)
+{
+    const char *value = (const char *)e->data.scalar.value;
+    size_t length = e->data.scalar.length;
+    struct node *n = new_node(b, NODE_SCALAR, e->start_mark);
+
+    if (n == NULL)
+        return NULL;
+    if (!check_properties(b, e, e->data.scalar.anchor, e->data.scalar.tag)) {
+        n->kind = NODE_BAD;
+        return n;
+    }
+    if (memchr(value, '\0', length) != NULL) {
+        source_problem(b->source, n->place, "a NUL character (\\0) is not allowed; put binary content into a file");
+        n->kind = NODE_BAD;
+        return n;
+    }
+    n->plain = e->data.scalar.style == YAML_PLAIN_SCALAR_STYLE && e->data.scalar.tag == NULL;
+    n->text = arena_strndup(b->arena, value, length);
+    n->n = length;
+    return n;
+}
+
+static struct node *build(struct builder *b, const yaml_event_t *e, int depth);
+
+static struct node *build_list(struct builder *b, struct node *list, int depth)
+{
+    struct node **link = &list->first;
+
+    for (;;) {
+        cleanup_event yaml_event_t e = {0};
+
+        if (!next_event(b, &e))
+            return NULL;
+        if (e.type == YAML_SEQUENCE_END_EVENT)
+            return list;
+        *link = build(b, &e, depth + 1);
+        if (*link == NULL)
+            return NULL;
+        link = &(*link)->next;
+        list->n++;
+    }
+}
+
+static int compare_keys(const void *a, const void *b)
+{
+    const struct node *x = *(const struct node *const *)a, *y = *(const struct node *const *)b;
+    int r = strcmp(x->text, y->text);
+
+    if (r != 0)
+        return r;
+    if (x->place.line != y->place.line)
+        return x->place.line < y->place.line ? -1 : 1;
+    return x->place.column < y->place.column ? -1 : 1;
+}
+
+static void check_duplicates(struct builder *b, const struct node *map)
+{
+    cleanup_free struct node **keys = xcalloc(map->n, sizeof(*keys));
+    size_t n = 0;
+
+    for (const struct node *v = map->first; v != NULL; v = v->next)
+        keys[n++] = v->key;
+    qsort(keys, n, sizeof(*keys), compare_keys);
+    for (size_t i = 1; i < n; i++)
+        if (str_eq(keys[i]->text, keys[i - 1]->text))
+            source_problem(b->source, keys[i]->place, "key '%s' is given twice; first on line %u", keys[i]->text,
+                           keys[i - 1]->place.line);
+}
+
+/* Whether a key may stand in the tree; says what is wrong with one that may not. */
+static bool check_key(struct builder *b, const struct node *key)
+{
+    if (key->kind == NODE_BAD)
+        return false;
+    if (key->kind != NODE_SCALAR) {
+        source_problem(b->source, key->place, "a key must be text, not a %s", key->kind == NODE_LIST ? "list" : "map");
+        return false;
+    }
+    if (key->plain && str_eq(key->text, "<<")) {
+        source_problem(b->source, key->place,
+                       "merge keys (<<) are not supported; put what jobs share under 'defaults'");
+        return false;
+    }
+    return true;
+}
+
+static struct node *build_map(struct builder *b, struct node *map, int depth)
+{
+    struct node **link = &map->first;
+
+    for (;;) {
+        cleanup_event yaml_event_t key_event = {0}, value_event = {0};
+        struct node *key, *value;
+
+        if (!next_event(b, &key_event))
+            return NULL;
+        if (key_event.type == YAML_MAPPING_END_EVENT)
+            break;
+        key = build(b, &key_event, depth + 1);
+        if (key == NULL || !next_event(b, &value_event))
+            return NULL;
+        value = build(b, &value_event, depth + 1);
+        if (value == NULL)
+            return NULL;
+        if (!check_key(b, key))
+            continue;
+        value->key = key;
+        *link = value;
+        link = &value->next;
+        map->n++;
+    }
+    if (map->n > 1)
+        check_duplicates(b, map);
+    return map;
+}
+
+static struct node *build(struct builder *b, const yaml_event_t *e, int depth)
+{
+    struct node *n;
+
+    if (depth > TREE_DEPTH_MAX) {
+        source_problem(b->source, place_of(e->start_mark), "nested deeper than %d levels", TREE_DEPTH_MAX);
+        return NULL;
+    }
+    switch (e->type) {
+    case YAML_SCALAR_EVENT:
+        return build_scalar(b, e);
+    case YAML_SEQUENCE_START_EVENT:
+        n = new_node(b, NODE_LIST, e->start_mark);
+        if (n == NULL)
+            return NULL;
+        (void)check_properties(b, e, e->data.sequence_start.anchor, e->data.sequence_start.tag);
+        return build_list(b, n, depth);
+    case YAML_MAPPING_START_EVENT:
+        n = new_node(b, NODE_MAP, e->start_mark);
+        if (n == NULL)
+            return NULL;
+        (void)check_properties(b, e, e->data.mapping_start.anchor, e->data.mapping_start.tag);
+        return build_map(b, n, depth);
+    case YAML_ALIAS_EVENT:
+        (void)check_properties(b, e, e->data.alias.anchor, NULL);
+        return new_node(b, NODE_BAD, e->start_mark);
+    case YAML_NO_EVENT:
+    case YAML_STREAM_START_EVENT:
+    case YAML_STREAM_END_EVENT:
+    case YAML_DOCUMENT_START_EVENT:
+    case YAML_DOCUMENT_END_EVENT:
+    case YAML_SEQUENCE_END_EVENT:
+    case YAML_MAPPING_END_EVENT:
+        break;
+    }
+    source_problem(b->source, place_of(e->start_mark), "YAML: a value expected");
+    return NULL;
+}
+
+/* Goes to the next event that opens a document or ends the stream. */
+static bool next_document(struct builder *b, bool *ret_found, struct place *ret_place)
+{
+    for (;;) {
+        cleanup_event yaml_event_t e = {0};
+
+        if (!next_event(b, &e))
+            return false;
+        if (e.type != YAML_DOCUMENT_START_EVENT && e.type != YAML_STREAM_END_EVENT)
+            continue;
+        *ret_found = e.type == YAML_DOCUMENT_START_EVENT;
+        *ret_place = place_of(e.start_mark);
+        return true;
+    }
+}
+
+static struct node *read_document(struct builder *b)
+{
+    cleanup_event yaml_event_t e = {0};
+    struct place place;
+    struct node *root;
+    bool found;
+
+    if (!next_document(b, &found, &place))
+        return NULL;
+    if (!found) {
+        source_problem(b->source, (struct place){1, 1}, "the file is empty; it needs at least 'cupel: 1' and 'jobs'");
+        return NULL;
+    }
+    if (!next_event(b, &e))
+        return NULL;
+    root = build(b, &e, 1);
+    if (root == NULL || !next_document(b, &found, &place))
+        return NULL;
+    if (found)
+        source_problem(b->source, place, "a second YAML document; a job file has only one");
+    return root;
+}
+
+struct node *tree_read(struct source *s, struct arena *arena)
+{
+    struct builder b = {.source = s, .arena = arena};
+    struct node *root;
+
+    if (!source_check_encoding(s))
+        return NULL;
+    if (yaml_parser_initialize(&b.parser) == 0) {
+        source_problem(s, (struct place){1, 1}, "out of memory while reading YAML");
+        return NULL;
+    }
+    yaml_parser_set_encoding(&b.parser, YAML_UTF8_ENCODING);
+    yaml_parser_set_input_string(&b.parser, (const unsigned char *)s->text, s->len);
+    root = read_document(&b);
+    yaml_parser_delete(&b.parser);
+    return root;
+}
+
+static bool plain_is_one_of(const struct node *n, const char *const *words, size_t n_words)
+{
+    if (n->kind != NODE_SCALAR || !n->plain)
+        return false;
+    for (size_t i = 0; i < n_words; i++)
+        if (str_eq(n->text, words[i]))
+            return true;
+    return false;
+}
+
+bool node_is_null(const struct node *n)
+{
+    static const char *const words[] = {"", "~", "null", "Null", "NULL"};
+
+    return plain_is_one_of(n, words, ARRAY_SIZE(words));
+}
+
+bool node_is_bool(const struct node *n)
+{
+    static const char *const words[] = {"true", "True", "TRUE", "false", "False", "FALSE", "yes", "Yes", "YES",
+                                        "no",   "No",   "NO",   "on",    "On",    "ON",    "off", "Off", "OFF"};
+
+    return plain_is_one_of(n, words, ARRAY_SIZE(words));
+}
+
+const struct node *node_child(const struct node *map, const char *key)
+{
+    const struct node *v = map->first;
+
+    while (v != NULL && !str_eq(v->key->text, key))
+        v = v->next;
+    return v;
+}
+
+const char *node_describe(const struct node *n, char buf[static NODE_TEXT_SIZE])
+{
+    size_t cut = n->n;
+
+    if (n->kind == NODE_LIST)
+        (void)snprintf(buf, NODE_TEXT_SIZE, "a list");
+    else if (n->kind != NODE_SCALAR)
+        (void)snprintf(buf, NODE_TEXT_SIZE, "a map");
+    else if (node_is_null(n))
+        (void)snprintf(buf, NODE_TEXT_SIZE, "empty");
+    else if (node_is_bool(n))
+        (void)snprintf(buf, NODE_TEXT_SIZE, "the boolean %s (put it in quotes if it is text)", n->text);
+    else if (n->n <= 60)
+        (void)snprintf(buf, NODE_TEXT_SIZE, "'%s'", n->text);
+    else {
+        for (cut = 60; cut > 0 && ((unsigned char)n->text[cut] & 0xc0) == 0x80;)
+            cut--;
+        (void)snprintf(buf, NODE_TEXT_SIZE, "'%.*s...'", (int)cut, n->text);
+    }
+    return buf;
+}

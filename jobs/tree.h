@@ -1,0 +1,55 @@
+/* tree: YAML as a tree whose every node knows where it stood. Private to jobs/. */
+#pragma once
+
+#include "jobs/source.h"
+
+#include <string.h>
+
+enum node_kind {
+    NODE_SCALAR,
+    NODE_LIST,
+    NODE_MAP,
+    NODE_BAD, /* a problem was already reported here: say nothing more about it */
+};
+
+struct node {
+    enum node_kind kind;
+    bool plain; /* a scalar without quotes: null, booleans and numbers are only what is plain */
+    struct place place;
+    const char *text;  /* scalar; NUL-terminated, no NUL inside */
+    size_t n;          /* bytes of text, or number of children */
+    struct node *key;  /* of a map's child */
+    struct node *next; /* sibling */
+    struct node *first;
+};
+
+#define TREE_DEPTH_MAX 32
+#define TREE_NODES_MAX 500000
+
+/* Reads the one document of the text; nodes live in the arena. NULL when there is no tree to go on with; either way
+ * problems may have been noted. Anchors, aliases, merge keys and tags are refused, so that a file means what it shows
+ * and cannot grow when read. */
+struct node *tree_read(struct source *s, struct arena *arena);
+
+/* A plain scalar that YAML 1.1 reads as null, or as a boolean. */
+bool node_is_null(const struct node *n);
+bool node_is_bool(const struct node *n);
+/* A map's value, or NULL. */
+const struct node *node_child(const struct node *map, const char *key);
+/* What it is, for "not ..." in a message: "a list", "'abc'". Returns buf. */
+#define NODE_TEXT_SIZE 160
+const char *node_describe(const struct node *n, char buf[static NODE_TEXT_SIZE]);
+
+/* For keys that take one value or a list of them: the children of a list, or the node itself. */
+static inline const struct node *items_first(const struct node *n)
+{
+    return n->kind == NODE_LIST ? n->first : n;
+}
+static inline const struct node *items_next(const struct node *n, const struct node *item)
+{
+    return n->kind == NODE_LIST ? item->next : NULL;
+}
+static inline size_t items_count(const struct node *n)
+{
+    return n->kind == NODE_LIST ? n->n : 1;
+}

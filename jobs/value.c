@@ -1,0 +1,313 @@
+/* value: single values: a node becomes a text, a number, a path, or a problem that says what was expected. */
+#include "jobs/load.h"
+
+#include <ctype.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+
+bool value_unexpected(struct loader *l, const struct node *n, const char *name, const char *words)
+{
+    char buf[NODE_TEXT_SIZE];
+
+    if (n->kind != NODE_BAD)
+        problem_at(l, n, "'%s' must be %s, not %s", name, words, node_describe(n, buf));
+    return false;
+}
+
+bool value_is_text(struct loader *l, const struct node *n, const char *name, const char *words)
+{
+    if (n->kind != NODE_SCALAR || node_is_null(n) || node_is_bool(n))
+        return value_unexpected(l, n, name, words);
+    return true;
+}
+
+bool value_text(struct loader *l, const struct node *n, const char *name, const char **ret)
+{
+    if (!value_is_text(l, n, name, "text"))
+        return false;
+    *ret = arena_strndup(l->plan->arena, n->text, n->n);
+    return true;
+}
+
+bool value_integer(struct loader *l, const struct node *n, const char *name, uint64_t min, uint64_t max, uint64_t *ret)
+{
+    uint64_t v = 0;
+
+    if (!value_is_text(l, n, name, "a whole number"))
+        return false;
+    for (const char *p = n->text; *p != '\0' || p == n->text; p++) {
+        if (!isdigit((unsigned char)*p))
+            return value_unexpected(l, n, name, "a whole number");
+        if (__builtin_mul_overflow(v, UINT64_C(10), &v) || __builtin_add_overflow(v, (uint64_t)(*p - '0'), &v))
+            v = UINT64_MAX;
+    }
+    if (v < min || v > max) {
+        problem_at(l, n, "'%s' must be between %llu and %llu, not %s", name, (unsigned long long)min,
+                   (unsigned long long)max, n->text);
+        return false;
+    }
+    *ret = v;
+    return true;
+}
+
+static const struct {
+    const char *words;
+    int (*parse)(const char *text, uint64_t *ret);
+    const char *(*format)(uint64_t value, char buf[static UNIT_TEXT_SIZE]);
+} units[] = {
+    [JOBS_UNIT_CORES] = {"a number of cores such as 1.5 or 150%", unit_parse_cores, unit_format_cores},
+    [JOBS_UNIT_DURATION] = {"a duration such as 250ms, 90s or 1h30m", unit_parse_duration, unit_format_duration},
+    [JOBS_UNIT_SIZE] = {"a size such as 64K, 512M or 1.5G", unit_parse_size, unit_format_size},
+};
+
+bool value_in_unit(struct loader *l, const struct node *n, const char *name, enum jobs_unit unit, uint64_t min,
+                   uint64_t max, uint64_t *ret)
+{
+    char buf[UNIT_TEXT_SIZE];
+    uint64_t v;
+    int r;
+
+    if (unit == JOBS_UNIT_COUNT)
+        return value_integer(l, n, name, min, max, ret);
+    if (!value_is_text(l, n, name, units[unit].words))
+        return false;
+    r = units[unit].parse(n->text, &v);
+    if (r == -EINVAL)
+        return value_unexpected(l, n, name, units[unit].words);
+    if (r < 0 || v > max) {
+        problem_at(l, n, "'%s' must be at most %s, not %s", name, units[unit].format(max, buf), n->text);
+        return false;
+    }
+    if (v < min) {
+        problem_at(l, n, "'%s' must be at least %s, not %s", name, units[unit].format(min, buf), n->text);
+        return false;
+    }
+    *ret = v;
+    return true;
+}
+
+bool value_choice(struct loader *l, const struct node *n, const struct key *k, size_t *ret)
+{
+    const char *names[16];
+    const char *near;
+    size_t count = 0;
+
+    if (!value_is_text(l, n, k->name, k->value))
+        return false;
+    for (const struct choice *c = k->choices; c->name != NULL && count < ARRAY_SIZE(names); c++, count++) {
+        names[count] = c->name;
+        if (!str_eq(c->name, n->text))
+            continue;
+        if (!c->supported) {
+            problem_at(l, n, "'%s: %s' is not supported yet", k->name, c->name);
+            return false;
+        }
+        *ret = count;
+        return true;
+    }
+    near = str_nearest(n->text, names, count);
+    problem_at(l, n, "'%s' must be %s, not '%s'%s%s%s", k->name, k->value, n->text,
+               near != NULL ? ", did you mean '" : "", near != NULL ? near : "", near != NULL ? "'?" : "");
+    return false;
+}
+
+bool name_is_valid(const char *name)
+{
+    size_t n = strlen(name);
+
+    return n > 0 && n <= LOAD_NAME_MAX && !str_eq(name, ".") && !str_eq(name, "..") &&
+           strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-") == n;
+}
+
+bool value_name(struct loader *l, const struct node *n, const char *name, const char **ret)
+{
+    if (!value_is_text(l, n, name, "a name of letters, digits, '.', '_' and '-'"))
+        return false;
+    if (!name_is_valid(n->text))
+        return value_unexpected(l, n, name, "a name of at most 200 letters, digits, '.', '_' and '-'");
+    return value_text(l, n, name, ret);
+}
+
+bool path_normalise(char *path)
+{
+    const char *in = path;
+    char *out = path;
+
+    if (*in == '/')
+        *out++ = *in++;
+    while (*in != '\0') {
+        size_t n = strcspn(in, "/");
+
+        if (n == 2 && in[0] == '.' && in[1] == '.')
+            return false;
+        if (n > 0 && !(n == 1 && in[0] == '.')) {
+            if (out > path && out[-1] != '/')
+                *out++ = '/';
+            memmove(out, in, n);
+            out += n;
+        }
+        in += n + (in[n] == '/');
+    }
+    *out = '\0';
+    return true;
+}
+
+bool value_job_path(struct loader *l, const struct node *n, const char *name, const char **ret)
+{
+    char *path;
+
+    if (!value_is_text(l, n, name, "an absolute path in the job"))
+        return false;
+    if (n->text[0] != '/')
+        return value_unexpected(l, n, name, "an absolute path in the job");
+    if (n->n >= 4096) {
+        problem_at(l, n, "'%s' is longer than a path may be", name);
+        return false;
+    }
+    path = arena_strndup(l->plan->arena, n->text, n->n);
+    if (!path_normalise(path)) {
+        problem_at(l, n, "'%s' must not contain '..': '%s'", name, n->text);
+        return false;
+    }
+    *ret = path;
+    return true;
+}
+
+/* Absolute form of a path of the job file, in the plan. ".." stays: what it means depends on links. */
+static const char *host_path(struct loader *l, const char *text)
+{
+    const char *dir = str_eq(l->plan->dir, "/") ? "" : l->plan->dir;
+    char *path;
+
+    while (text[0] == '.' && (text[1] == '/' || text[1] == '\0')) {
+        text += 1;
+        text += strspn(text, "/");
+    }
+    if (*text == '\0')
+        return l->plan->dir;
+    path = text[0] == '/' ? arena_strdup(l->plan->arena, text) : arena_printf(l->plan->arena, "%s/%s", dir, text);
+    for (size_t n = strlen(path); n > 1 && path[n - 1] == '/';)
+        path[--n] = '\0';
+    return path;
+}
+
+bool value_host_path(struct loader *l, const struct node *n, const char *name, bool directory_ok, const char **ret)
+{
+    const char *path;
+    struct stat st;
+
+    if (!value_is_text(l, n, name, "a path on the host"))
+        return false;
+    if (n->n == 0)
+        return value_unexpected(l, n, name, "a path on the host");
+    path = host_path(l, n->text);
+    if (fstatat(AT_FDCWD, path, &st, 0) < 0 || faccessat(AT_FDCWD, path, R_OK, AT_EACCESS) < 0) {
+        problem_at(l, n, "'%s': cannot read %s: %s", name, path, strerror(errno));
+        return false;
+    }
+    if (!S_ISREG(st.st_mode) && !directory_ok) {
+        problem_at(l, n, "'%s': %s is not a regular file", name, path);
+        return false;
+    }
+    if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode)) {
+        problem_at(l, n, "'%s': %s is neither a regular file nor a directory", name, path);
+        return false;
+    }
+    *ret = path;
+    return true;
+}
+
+bool value_argument(struct loader *l, const struct node *n, const char *name, const char **ret)
+{
+    if (!value_is_text(l, n, name, "text"))
+        return false;
+    if (n->n > LOAD_ARG_MAX) {
+        problem_at(l, n,
+                   "'%s' is %zu bytes long; Linux passes at most %zu bytes in one argument, so put it into a file that "
+                   "'inputs' brings in",
+                   name, n->n, LOAD_ARG_MAX);
+        return false;
+    }
+    return value_text(l, n, name, ret);
+}
+
+bool value_argv(struct loader *l, const struct node *n, const char *name, size_t min, const char ***ret)
+{
+    const char **argv;
+    size_t count = 0;
+    bool good = true;
+
+    if (n->kind != NODE_LIST)
+        return value_unexpected(l, n, name, "a list of arguments");
+    if (n->n < min) {
+        problem_at(l, n, "'%s' is an empty list", name);
+        return false;
+    }
+    argv = arena_alloc(l->plan->arena, (n->n + 1) * sizeof(*argv));
+    for (const struct node *item = n->first; item != NULL; item = item->next)
+        good = value_argument(l, item, name, &argv[count++]) && good;
+    if (good)
+        *ret = argv;
+    return good;
+}
+
+/* ---- general setters ------------------------------------------------------------------------------------- */
+
+static void *field(const struct key *k, void *object)
+{
+    return (char *)object + k->offset;
+}
+
+void set_text(struct loader *l, const struct key *k, const struct node *value, void *object)
+{
+    (void)value_text(l, value, k->name, (const char **)field(k, object));
+}
+
+void set_job_path(struct loader *l, const struct key *k, const struct node *value, void *object)
+{
+    (void)value_job_path(l, value, k->name, (const char **)field(k, object));
+}
+
+void set_host_file(struct loader *l, const struct key *k, const struct node *value, void *object)
+{
+    (void)value_host_path(l, value, k->name, false, (const char **)field(k, object));
+}
+
+void set_duration(struct loader *l, const struct key *k, const struct node *value, void *object)
+{
+    (void)value_in_unit(l, value, k->name, JOBS_UNIT_DURATION, k->min, k->max, (uint64_t *)field(k, object));
+}
+
+void set_size(struct loader *l, const struct key *k, const struct node *value, void *object)
+{
+    (void)value_in_unit(l, value, k->name, JOBS_UNIT_SIZE, k->min, k->max, (uint64_t *)field(k, object));
+}
+
+void set_names(struct loader *l, const struct key *k, const struct node *value, void *object)
+{
+    const char **names = arena_alloc(l->plan->arena, (items_count(value) + 1) * sizeof(*names));
+    size_t n = 0;
+
+    for (const struct node *item = items_first(value); item != NULL; item = items_next(value, item))
+        n += value_name(l, item, k->name, &names[n]);
+    *(const char ***)field(k, object) = names;
+}
+
+void set_argv(struct loader *l, const struct key *k, const struct node *value, void *object)
+{
+    (void)value_argv(l, value, k->name, 1, (const char ***)field(k, object));
+}
+
+void set_node(struct loader *l, const struct key *k, const struct node *value, void *object)
+{
+    (void)l;
+    *(const struct node **)field(k, object) = value;
+}
+
+void set_choice(struct loader *l, const struct key *k, const struct node *value, void *object)
+{
+    size_t index;
+
+    if (value_choice(l, value, k, &index))
+        *(unsigned *)field(k, object) = (unsigned)index; /* enums of the model count as the choices do */
+}

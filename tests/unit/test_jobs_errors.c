@@ -1,0 +1,494 @@
+/* jobs: every kind of mistake gives its exact message at its exact place; all of a file's at once; bombs are refused.
+ */
+#include "test_jobs.h"
+
+#include <fcntl.h>
+
+struct mistake {
+    const char *text;
+    const char *problems; /* line:column: message, one a line */
+};
+
+static void check(const struct mistake *m)
+{
+    struct loaded r = load(m->text);
+    cleanup_free char *lines = problem_lines(&r);
+
+    if (r.plan != NULL || !str_eq(lines, m->problems))
+        fail_msg("text:\n%s\nexpected:\n%sgot:\n%s", m->text, m->problems, lines);
+    assert_int_equal(r.err.kind, CUPEL_ERROR_INPUT);
+    unload(&r);
+}
+
+static void check_all(const struct mistake *mistakes, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        check(&mistakes[i]);
+}
+
+#define JOB(keys) "cupel: 1\njobs:\n  a: {run: x, " keys "}\n"
+
+static void test_yaml(void **state)
+{
+    static const struct mistake mistakes[] = {
+        {"", "1:1: the file is empty; it needs at least 'cupel: 1' and 'jobs'\n"},
+        {"# nothing\n", "1:1: the file is empty; it needs at least 'cupel: 1' and 'jobs'\n"},
+        {"- a\n", "1:1: a job file is a map with the keys 'cupel' and 'jobs'\n"},
+        {"a: [1\n", "2:1: YAML: did not find expected ',' or ']' (while parsing a flow sequence)\n"},
+        {"a:\n\tb: 1\n",
+         "2:1: YAML: a tab cannot indent; YAML indents with spaces only (while scanning for the next token)\n"},
+        {"a: \xff\n", "1:4: byte 0xff is not valid UTF-8\n"},
+        {"a: \xc0\xaf\n", "1:4: byte 0xc0 is not valid UTF-8\n"},
+        {"\xc3\xa4: \xed\xa0\x80\n", "1:4: byte 0xed is not valid UTF-8\n"},
+        {"a: \x1b[31m\n", "1:4: control character 0x1b is not allowed in a job file\n"},
+        {"cupel: 1\njobs: {a: {run: x}}\n---\nb: 1\n", "3:1: a second YAML document; a job file has only one\n"},
+        {"cupel: 1\njobs: {a: {run: x}, a: {run: y}}\n", "2:21: key 'a' is given twice; first on line 2\n"},
+        {"cupel: 1\njobs: {a: {run: x}, [b]: {}}\n", "2:21: a key must be text, not a list\n"},
+        {"cupel: 1\njobs: {a: {run: !exec x}}\n", "2:17: the YAML tag '!exec' is not supported\n"},
+        {"cupel: 1\njobs: {a: {run: \"a\\0b\"}}\n",
+         "2:17: a NUL character (\\0) is not allowed; put binary content into a file\n"},
+        {"cupel: 1\njobs: {a: &x {run: x}, b: *x}\n",
+         "2:11: anchors and aliases (&x, *x) are not supported; put what jobs share under 'defaults'\n"
+         "2:27: anchors and aliases (&x, *x) are not supported; put what jobs share under 'defaults'\n"},
+        {"cupel: 1\njobs: {a: {<<: {b: c}, run: x}}\n",
+         "2:12: merge keys (<<) are not supported; put what jobs share under 'defaults'\n"},
+    };
+
+    (void)state;
+    check_all(mistakes, ARRAY_SIZE(mistakes));
+}
+
+static void test_top_level(void **state)
+{
+    static const struct mistake mistakes[] = {
+        {"name: x\n", "1:1: the job file needs the key 'cupel'\n1:1: the job file needs the key 'jobs'\n"},
+        {"cupel: 2\njobs: {a: {run: x}}\n", "1:8: format version 2 is not known; this cupel reads version 1\n"},
+        {"cupel: one\njobs: {a: {run: x}}\n", "1:8: 'cupel' must be a whole number, not 'one'\n"},
+        {"cupel: 1\njobs: {}\n", "2:7: 'jobs' is empty\n"},
+        {"cupel: 1\njobs: []\n", "2:7: 'jobs' must be a map of names to jobs, not a list\n"},
+        {"cupel: 1\njob: {}\njobs: {a: {run: x}}\n", "2:1: unknown key 'job', did you mean 'jobs'?\n"},
+        {"cupel: 1\nsomething-else: {}\njobs: {a: {run: x}}\n", "2:1: unknown key 'something-else' in the job file\n"},
+        {"cupel: 1\nlimits: {}\njobs: {a: {run: x}}\n",
+         "2:1: unknown key 'limits' in the job file, did you mean 'limits' under 'defaults'?\n"},
+        {"cupel: 1\nname: \"\"\njobs: {a: {run: x}}\n", "2:7: 'name' must be one line of at most 200 bytes, not ''\n"},
+        {"cupel: 1\njobs: {a/b: {run: x}, .: {run: y}}\n",
+         "2:8: 'a/b' is no name for a job: at most 200 letters, digits, '.', '_' and '-'\n"
+         "2:23: '.' is no name for a job: at most 200 letters, digits, '.', '_' and '-'\n"},
+        {"cupel: 1\njobs:\n  a:\n  b: x\n", "3:5: 'a' must be a map of job keys, not empty\n"
+                                            "4:6: 'b' must be a map of job keys, not 'x'\n"},
+        {"cupel: 1\ndefaults: {limits: {wall: never}}\njobs: {a: {run: x}, b: {run: x}}\n",
+         "2:27: 'wall' must be a duration such as 250ms, 90s or 1h30m, not 'never'\n"},
+    };
+
+    (void)state;
+    check_all(mistakes, ARRAY_SIZE(mistakes));
+}
+
+#define ROOT(keys) "cupel: 1\nrootfs:\n  r: {" keys "}\njobs: {a: {run: x, rootfs: r}}\n"
+#define NOT_NAME "' is no package name\n"
+
+static void test_roots(void **state)
+{
+    static const struct mistake mistakes[] = {
+        {ROOT(""), "3:3: root 'r' has no source: 'tar' or 'debian'\n"},
+        {ROOT("tar: numbers.in, debian: sid"), "3:24: root 'r' has two sources, 'tar' and 'debian'\n"},
+        {ROOT("oci: x, platform: y"),
+         "3:7: key 'oci' is not supported yet\n3:15: key 'platform' is not supported yet\n"},
+        {ROOT("from: host"), "3:7: key 'from' is not supported yet\n"},
+        {ROOT("tar: src"), "3:12: 'tar': FIXTURES/src is not a regular file\n"},
+        {ROOT("tar: nowhere.tar"), "3:12: 'tar': cannot read FIXTURES/nowhere.tar: No such file or directory\n"},
+        {ROOT("tar: numbers.in, sha256: 12"), "3:32: 'sha256' must be 64 hexadecimal digits, not '12'\n"},
+        {ROOT("debian: sid, sha256: 1111111111111111111111111111111111111111111111111111111111111111"),
+         "3:20: 'sha256' goes with 'tar' only\n"},
+        {ROOT("tar: numbers.in, packages: gcc"), "3:24: 'packages' goes with 'debian' only\n"},
+        {ROOT("debian: -x"), "3:15: 'debian' must be a Debian suite such as bookworm, not '-x'\n"},
+        {ROOT("debian: a/b"), "3:15: 'debian' must be a Debian suite such as bookworm, not 'a/b'\n"},
+        {ROOT("debian: sid, packages: [-o, gcc, 'a b', A, g++, x=, 'x:', x=1;y, 'x:amd64=1:2~3']"),
+         "3:31: '-o" NOT_NAME "3:40: 'a b" NOT_NAME "3:47: 'A" NOT_NAME "3:55: 'x=" NOT_NAME "3:59: 'x:" NOT_NAME
+         "3:65: 'x=1;y" NOT_NAME},
+        {"cupel: 1\nrootfs: {host: {debian: sid}, a b: {debian: sid}, c: d}\njobs: {a: {run: x}}\n",
+         "2:10: the root 'host' is built in; choose another name\n"
+         "2:31: 'a b' is no name for a root: letters, digits, '.', '_' and '-'\n"
+         "2:54: 'c' must be a map such as {tar: FILE} or {debian: SUITE}, not 'd'\n"},
+        {JOB("rootfs: scrach"), "3:23: there is no root 'scrach', did you mean 'scratch'?\n"},
+        {JOB("rootfs: alpine"), "3:23: there is no root 'alpine'; describe it under 'rootfs'\n"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(mistakes); i++) { /* messages name the absolute path that was looked for */
+        const char *mark = strstr(mistakes[i].problems, "FIXTURES");
+        cleanup_free char *dir = realpath(FIXTURES, NULL);
+        cleanup_free char *expected = mark == NULL ? xstrdup(mistakes[i].problems)
+                                                   : xasprintf("%.*s%s%s", (int)(mark - mistakes[i].problems),
+                                                               mistakes[i].problems, dir, mark + strlen("FIXTURES"));
+
+        check(&(struct mistake){mistakes[i].text, expected});
+    }
+}
+
+static void test_unknown_and_unsupported_keys(void **state)
+{
+    static const struct mistake mistakes[] = {
+        {"cupel: 1\njobs:\n  a:\n    run: x\n    limits:\n      memroy: 1M\n",
+         "6:7: unknown key 'memroy', did you mean 'memory'?\n"},
+        {JOB("memroy: 1M"), "3:15: unknown key 'memroy' in a job, did you mean 'memory' under 'limits'?\n"},
+        {JOB("frobnicate: 1M"), "3:15: unknown key 'frobnicate' in a job\n"},
+        {JOB("matrix: {A: [1]}"), "3:15: key 'matrix' is not supported yet\n"},
+        {JOB("limits: {cpuset: 0}"), "3:24: key 'cpuset' is not supported yet\n"},
+        {JOB("expect: {regex: a}"), "3:24: key 'regex' is not supported yet\n"},
+        {JOB("network: nat"), "3:24: 'network: nat' is not supported yet\n"},
+        {JOB("network: hots"), "3:24: 'network' must be none, loopback or host, not 'hots', did you mean 'host'?\n"},
+        {JOB("inputs: {from: ., to: /x, mode: copy}"), "3:47: 'mode: copy' is not supported yet\n"},
+    };
+
+    (void)state;
+    check_all(mistakes, ARRAY_SIZE(mistakes));
+}
+
+/* Every key that the table declares as not supported is refused as such, wherever it can stand. */
+static void test_every_unsupported_job_key(void **state)
+{
+    size_t tried = 0;
+
+    (void)state;
+    for (size_t i = 0; i < keys_job.n; i++) {
+        cleanup_free char *text = NULL, *expected = NULL;
+
+        if (keys_job.keys[i].set != NULL)
+            continue;
+        text = xasprintf("cupel: 1\ndefaults: {%s: 1}\njobs:\n  a: {run: x, %s: 1}\n", keys_job.keys[i].name,
+                         keys_job.keys[i].name);
+        expected = xasprintf("2:12: key '%s' is not supported yet\n4:15: key '%s' is not supported yet\n",
+                             keys_job.keys[i].name, keys_job.keys[i].name);
+        check(&(struct mistake){text, expected});
+        tried++;
+    }
+    assert_true(tried >= 15);
+}
+
+#define ENV_LETTERS "' is no name for an environment variable: letters, digits and '_' only\n"
+
+static void test_job_values(void **state)
+{
+    static const struct mistake mistakes[] = {
+        {"cupel: 1\njobs: {a: {}}\n", "2:8: job 'a' has no 'run'\n"},
+        {JOB("shell: bash"), "3:22: 'shell' must be an argv list, not 'bash'\n"},
+        {JOB("shell: []"), "3:22: 'shell' is an empty list\n"},
+        {JOB("description: [a]"), "3:28: 'description' must be text, not a list\n"},
+        {JOB("description: "), "3:28: 'description' must be text, not empty\n"},
+        {JOB("workdir: work"), "3:24: 'workdir' must be an absolute path in the job, not 'work'\n"},
+        {JOB("workdir: /a/../b"), "3:24: 'workdir' must not contain '..': '/a/../b'\n"},
+        {JOB("env: [A]"), "3:20: 'env' must be a map of environment variables, not a list\n"},
+        {JOB("env: {1A: x, A-B: y, \"\": z, CUPEL_X: u}"),
+         "3:21: '1A" ENV_LETTERS "3:28: 'A-B" ENV_LETTERS "3:36: '" ENV_LETTERS
+         "3:43: 'CUPEL_X': names that begin with CUPEL_ are set by cupel itself\n"},
+        {JOB("env: {A: , B: yes, C: [1]}"),
+         "3:24: 'A' must be text (\"\" for an empty one), not empty\n"
+         "3:29: 'B' must be text (\"\" for an empty one), not the boolean yes (put it in quotes if it is text)\n"
+         "3:37: 'C' must be text (\"\" for an empty one), not a list\n"},
+        {JOB("pass-env: [A=B]"), "3:26: 'A=B" ENV_LETTERS},
+        {JOB("user: Root"), "3:21: 'user' must be root, a user's name, UID or UID:GID, not 'Root'\n"},
+        {JOB("user: \"1000:\""), "3:21: 'user' must be root, a user's name, UID or UID:GID, not '1000:'\n"},
+        {JOB("user: 4294967295"), "3:21: 'user' must be root, a user's name, UID or UID:GID, not '4294967295'\n"},
+        {JOB("hostname: a_b"),
+         "3:25: 'hostname' must be a host name of at most 64 letters, digits, '.' and '-', not 'a_b'\n"},
+        {JOB("hostname: -a"),
+         "3:25: 'hostname' must be a host name of at most 64 letters, digits, '.' and '-', not '-a'\n"},
+        {JOB("timeout-grace: 2h"), "3:30: 'timeout-grace' must be at most 1 h 0 min, not 2h\n"},
+        {JOB("tags: [a, b c]"),
+         "3:25: 'tags' must be a name of at most 200 letters, digits, '.', '_' and '-', not 'b c'\n"},
+        {JOB("stdin: a, stdin-file: numbers.in"), "3:25: 'stdin' and 'stdin-file' exclude each other\n"},
+        {JOB("artifacts: a.txt"), "3:26: 'artifacts' must be an absolute path in the job, not 'a.txt'\n"},
+        {JOB("artifacts: {paths: [/a/../b]}"), "3:35: 'paths' must not contain '..': '/a/../b'\n"},
+        {JOB("artifacts: {when: failure}"), "3:26: 'artifacts' has no 'paths'\n"},
+        {JOB("artifacts: {paths: /a, max: 1Q, when: never}"),
+         "3:43: 'max' must be a size such as 64K, 512M or 1.5G, not '1Q'\n"
+         "3:53: 'when' must be always, failure or success, not 'never'\n"},
+    };
+
+    (void)state;
+    check_all(mistakes, ARRAY_SIZE(mistakes));
+}
+
+static void test_limits(void **state)
+{
+    static const struct mistake mistakes[] = {
+        {JOB("limits: {cpu: 0}"), "3:29: 'cpu' must be at least 0.01, not 0\n"},
+        {JOB("limits: {cpu: many}"), "3:29: 'cpu' must be a number of cores such as 1.5 or 150%, not 'many'\n"},
+        {JOB("limits: {memory: 1000}"), "3:32: 'memory' must be at least 1 MiB, not 1000\n"},
+        {JOB("limits: {memory: 99999999T}"), "3:32: 'memory' must be at most 1 EiB, not 99999999T\n"},
+        {JOB("limits: {wall: 0s}"), "3:30: 'wall' must be at least 1 ms, not 0s\n"},
+        {JOB("limits: {wall: -1}"), "3:30: 'wall' must be a duration such as 250ms, 90s or 1h30m, not '-1'\n"},
+        {JOB("limits: {pids: 0}"), "3:30: 'pids' must be between 1 and 2147483647, not 0\n"},
+        {JOB("limits: {pids: 1.5}"), "3:30: 'pids' must be a whole number, not '1.5'\n"},
+        {JOB("limits: {pids: 99999999999999999999999}"),
+         "3:30: 'pids' must be between 1 and 2147483647, not 99999999999999999999999\n"},
+        {JOB("limits: {swap: 1M}"), "3:3: job 'a' has the limit 'swap' without the limit 'memory'\n"},
+        {JOB("limits: 5m"), "3:23: 'limits' must be a map of limits, not '5m'\n"},
+    };
+
+    (void)state;
+    check_all(mistakes, ARRAY_SIZE(mistakes));
+}
+
+static void test_inputs(void **state)
+{
+    static const struct mistake mistakes[] = {
+        {JOB("inputs: [{to: /x}]"), "3:24: an input needs the key 'from'\n"},
+        {JOB("inputs: [../jobs]"),
+         "3:24: '../jobs' leads out of the job file's directory, so it needs a place: {from: ../jobs, to: ...}\n"},
+        {JOB("inputs: [/etc]"),
+         "3:24: '/etc' leads out of the job file's directory, so it needs a place: {from: /etc, to: ...}\n"},
+        {JOB("inputs: [/dev/null]"), "3:24: 'inputs': /dev/null is neither a regular file nor a directory\n"},
+        {JOB("inputs: [src, {from: ., to: /work/./src}]"),
+         "3:29: two inputs are placed at /work/src; the first on line 3\n"},
+        {JOB("inputs: {from: ., to: /proc/x}"),
+         "3:23: an input cannot be placed at /proc/x, which belongs to the sandbox\n"},
+        {JOB("inputs: {from: ., to: /}"), "3:23: an input cannot be placed at /, which belongs to the sandbox\n"},
+        {JOB("inputs: [{from: ., to: work}]"), "3:38: 'to' must be an absolute path in the job, not 'work'\n"},
+        {JOB("inputs: [\"\"]"), "3:24: 'inputs' must be a path on the host, not ''\n"},
+    };
+
+    (void)state;
+    check_all(mistakes, ARRAY_SIZE(mistakes));
+}
+
+#define RUN(value) "cupel: 1\njobs:\n  a: {run: " value "}\n"
+
+static void test_run_and_expect(void **state)
+{
+    static const struct mistake mistakes[] = {
+        {RUN("true"), "3:12: 'run' must be text, not the boolean true (put it in quotes if it is text)\n"},
+        {RUN(""), "3:12: 'run' must be text, not empty\n"},
+        {RUN("\"\""), "3:12: 'run' is empty\n"},
+        {RUN("[]"), "3:12: 'run' is an empty list\n"},
+        {RUN("[\"\"]"), "3:13: the name of the program in 'run' is empty\n"},
+        {RUN("{a: b}"), "3:12: 'run' must be text, an argv list or a list of steps, not a map\n"},
+        {RUN("[a, {run: b}]"), "3:16: 'run' must be text, not a map\n"},
+        {RUN("[{run: b}, a]"), "3:23: 'run' must be either all plain arguments or all steps (maps), not 'a'\n"},
+        {RUN("[{name: x}]"), "3:13: a step needs the key 'run'\n"},
+        {RUN("[{run: x, limits: {memory: 1M}}]"),
+         "3:31: the limit 'memory' holds for a whole job; it cannot stand in a step\n"},
+        {RUN("[{run: x, name: a}, {run: y, name: a}]"), "3:32: two steps are named 'a'; the first on line 3\n"},
+        {RUN("[{run: x, name: step-2}, {run: y}]"), "3:37: two steps are named 'step-2'; the first on line 3\n"},
+        {RUN("[{run: x, name: \"a\\nb\"}]"), "3:28: 'name' must be one line of at most 200 bytes, not 'a?b'\n"},
+        {RUN("[{run: x}], args: [b]"), "3:30: 'args' has no meaning for a job with steps\n"},
+        {RUN("[{run: [{run: x}]}]"), "3:20: 'run' must be text, not a map\n"},
+        {JOB("args: b"), "3:21: 'args' must be a list of arguments, not 'b'\n"},
+        {JOB("expect: 1"), "3:23: 'expect' must be a map, not '1'\n"},
+        {JOB("expect: {exit: 256}"), "3:30: 'exit' must be between 0 and 255, not 256\n"},
+        {JOB("expect: {exit: -1}"), "3:30: 'exit' must be a whole number, not '-1'\n"},
+        {JOB("expect: {signal: SIGNOPE}"),
+         "3:32: 'signal' must be a signal such as SEGV, SIGSEGV or 11 (1 to 64), not 'SIGNOPE'\n"},
+        {JOB("expect: {signal: 65}"),
+         "3:32: 'signal' must be a signal such as SEGV, SIGSEGV or 11 (1 to 64), not '65'\n"},
+        {JOB("expect: {exit: 0, signal: 9}"), "3:33: 'exit' and 'signal' exclude each other\n"},
+        {JOB("expect: {stdout: a, stdout-file: numbers.in}"), "3:35: 'stdout' and 'stdout-file' exclude each other\n"},
+    };
+
+    (void)state;
+    check_all(mistakes, ARRAY_SIZE(mistakes));
+}
+
+static void test_needs(void **state)
+{
+    static const struct mistake mistakes[] = {
+        {JOB("needs: [b]"), "3:23: 'needs' names a job 'b' that does not exist\n"},
+        {"cupel: 1\njobs: {build: {run: x}, test: {run: x, needs: [biuld]}}\n",
+         "2:48: 'needs' names a job 'biuld' that does not exist, did you mean 'build'?\n"},
+        {JOB("needs: a"), "3:22: job 'a' needs itself\n"},
+        {"cupel: 1\njobs: {a: {run: x}, b: {run: x, needs: [a, a]}}\n", "2:44: 'needs' names 'a' twice\n"},
+        {"cupel: 1\ndefaults: {run: x}\njobs:\n  z: {needs: a}\n  a: {needs: [c, b]}\n  b: {needs: a}\n  c: {}\n",
+         "5:18: 'needs' form a cycle: a -> b -> a\n"},
+        {"cupel: 1\ndefaults: {run: x}\njobs:\n  a: {needs: b}\n  b: {needs: c}\n  c: {needs: a}\n",
+         "4:14: 'needs' form a cycle: a -> b -> c -> a\n"},
+    };
+
+    (void)state;
+    check_all(mistakes, ARRAY_SIZE(mistakes));
+}
+
+static void test_long_cycle(void **state)
+{
+    cleanup_strbuf struct strbuf b = {0};
+    cleanup_free char *lines = NULL;
+    struct loaded r;
+
+    (void)state;
+    strbuf_adds(&b, "cupel: 1\ndefaults: {run: x}\njobs:\n");
+    for (int i = 0; i < 50000; i++)
+        strbuf_addf(&b, "  %d: {needs: %d}\n", i, (i + 1) % 50000);
+    r = load(b.data);
+    lines = problem_lines(&r);
+    assert_string_equal(lines, "4:14: 'needs' form a cycle: 0 -> 1 -> 2 -> 3 -> 4 -> 5 -> 6 -> 7 -> 8 -> 9 -> 10 -> 11 "
+                               "-> ... -> 0\n");
+    unload(&r);
+}
+
+/* The whole output, quotes and carets included, and every problem of the file in one go. */
+static void test_all_at_once(void **state)
+{
+    cleanup_free char *text = NULL, *expected = NULL;
+    cleanup_strbuf struct strbuf problems = {0};
+    struct jobs_plan *plan = NULL;
+    struct cupel_error err = {0};
+    size_t len, expected_len;
+
+    (void)state;
+    assert_int_equal(file_read_at(AT_FDCWD, FIXTURES "/wrong.yaml", 1 << 20, &text, &len), 0);
+    assert_int_equal(file_read_at(AT_FDCWD, FIXTURES "/wrong.expected", 1 << 20, &expected, &expected_len), 0);
+    assert_true(load_text("wrong.yaml", "/", text, len, &plan, &problems, &err) < 0);
+    assert_null(plan);
+    assert_string_equal(problems.data, expected);
+    assert_string_equal(err.message, "wrong.yaml has 22 problems");
+}
+
+static void test_quote_of_a_long_line(void **state)
+{
+    cleanup_strbuf struct strbuf b = {0};
+    struct loaded r;
+    const char *quote, *caret;
+
+    (void)state;
+    strbuf_adds(&b, "cupel: 1\njobs: {a: {run: \"");
+    for (int i = 0; i < 500; i++)
+        strbuf_adds(&b, "\xc3\xa4");
+    strbuf_adds(&b, "\", frobnicate: 1}}\n");
+    r = load(b.data);
+    assert_true(str_starts(r.problems.data, "f.yaml:2:521: unknown key 'frobnicate' in a job\n    2 | ..."));
+    quote = strchr(r.problems.data, '\n') + 1;
+    caret = strchr(quote, '\n') + 1;
+    assert_true(strlen(quote) < 400);
+    /* 72 characters before the caret: "..." and 69 of the line, 66 of which take two bytes */
+    assert_int_equal(strchr(caret, '^') - caret, strstr(quote, "frobnicate") - quote - 66);
+    unload(&r);
+}
+
+static void test_too_long_script(void **state)
+{
+    cleanup_strbuf struct strbuf b = {0};
+    cleanup_free char *lines = NULL;
+    struct loaded r;
+
+    (void)state;
+    strbuf_adds(&b, "cupel: 1\njobs: {a: {run: \"");
+    for (size_t i = 0; i < LOAD_ARG_MAX + 1; i++)
+        strbuf_adds(&b, "x");
+    strbuf_adds(&b, "\"}}\n");
+    r = load(b.data);
+    lines = problem_lines(&r);
+    assert_string_equal(lines,
+                        "2:17: 'run' is 131072 bytes long; Linux passes at most 131071 bytes in one argument, so "
+                        "put it into a file that 'inputs' brings in\n");
+    unload(&r);
+}
+
+static void repeat(struct strbuf *b, const char *text, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        strbuf_adds(b, text);
+}
+
+static void test_bombs(void **state)
+{
+    static const struct {
+        const char *head, *body;
+        size_t times;
+        const char *problem;
+    } bombs[] = {
+        {"a: ", "[", 3000000, "1:35: nested deeper than 32 levels\n"},
+        {"", "{", 3000000, "1:33: nested deeper than 32 levels\n"},
+        {"a: [", "1,", 600000, "1:999999: the file has more than 500000 values; split it\n"},
+        {"", "- ", 1000000, "1:65: nested deeper than 32 levels\n"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(bombs); i++) {
+        cleanup_strbuf struct strbuf b = {0};
+        cleanup_free char *lines = NULL;
+        struct loaded r;
+
+        strbuf_adds(&b, bombs[i].head);
+        repeat(&b, bombs[i].body, bombs[i].times);
+        r = load(b.data);
+        lines = problem_lines(&r);
+        assert_null(r.plan);
+        assert_string_equal(lines, bombs[i].problem);
+        unload(&r);
+    }
+}
+
+/* Anchors are what a "billion laughs" is made of. */
+static void test_billion_laughs(void **state)
+{
+    struct loaded r = load("a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b]\n"
+                           "cupel: 1\njobs: {a: {run: x}}\n");
+    cleanup_free char *lines = problem_lines(&r);
+
+    (void)state;
+    assert_null(r.plan);
+    assert_non_null(strstr(lines, "1:4: anchors and aliases (&a, *a) are not supported"));
+    assert_non_null(strstr(lines, "2:8: anchors and aliases (&a, *a) are not supported"));
+    unload(&r);
+}
+
+/* `defaults` repeated by many jobs is the other way to make much of little. */
+static void test_defaults_bomb(void **state)
+{
+    cleanup_strbuf struct strbuf b = {0};
+    cleanup_free char *lines = NULL;
+    struct loaded r;
+
+    (void)state;
+    strbuf_adds(&b, "cupel: 1\ndefaults:\n  run: x\n  env:\n");
+    for (int i = 0; i < 1000; i++)
+        strbuf_addf(&b, "    A%d: x\n", i);
+    strbuf_adds(&b, "jobs:\n");
+    for (int i = 0; i < 2000; i++)
+        strbuf_addf(&b, "  %d: {env: {B: 1}}\n", i);
+    r = load(b.data);
+    lines = problem_lines(&r);
+    assert_string_equal(lines,
+                        "2006:15: 'defaults' and 'jobs' together make more than 1000000 values; split the file\n");
+    unload(&r);
+}
+
+static void test_very_many_problems(void **state)
+{
+    cleanup_strbuf struct strbuf b = {0};
+    struct loaded r;
+
+    (void)state;
+    for (int i = 0; i < 5000; i++)
+        strbuf_addf(&b, "k%d: 1\n", i);
+    r = load(b.data);
+    assert_non_null(strstr(r.problems.data, "f.yaml: and 4002 more problems\n")); /* two keys are missing too */
+    assert_string_equal(r.err.message, "f.yaml has 5002 problems");
+    unload(&r);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_yaml),
+        cmocka_unit_test(test_top_level),
+        cmocka_unit_test(test_roots),
+        cmocka_unit_test(test_unknown_and_unsupported_keys),
+        cmocka_unit_test(test_every_unsupported_job_key),
+        cmocka_unit_test(test_job_values),
+        cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_inputs),
+        cmocka_unit_test(test_run_and_expect),
+        cmocka_unit_test(test_needs),
+        cmocka_unit_test(test_long_cycle),
+        cmocka_unit_test(test_all_at_once),
+        cmocka_unit_test(test_quote_of_a_long_line),
+        cmocka_unit_test(test_too_long_script),
+        cmocka_unit_test(test_bombs),
+        cmocka_unit_test(test_billion_laughs),
+        cmocka_unit_test(test_defaults_bomb),
+        cmocka_unit_test(test_very_many_problems),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

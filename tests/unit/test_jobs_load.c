@@ -1,0 +1,346 @@
+/* jobs: good files become the plan that docs/job-file.md promises. */
+#include "test_jobs.h"
+
+#include <fcntl.h>
+
+static void assert_list(const char *const *list, const char *joined)
+{
+    cleanup_strbuf struct strbuf b = {0};
+
+    strbuf_add(&b, "", 0);
+    for (; *list != NULL; list++)
+        strbuf_addf(&b, "<%s>", *list);
+    assert_string_equal(b.data, joined);
+}
+
+static void full_plan(struct jobs_plan **ret)
+{
+    cleanup_strbuf struct strbuf problems = {0};
+    struct cupel_error err;
+
+    if (jobs_load(FIXTURES "/full.yaml", ret, &problems, &err) < 0)
+        fail_msg("%s\n%s", err.message, problems.data);
+}
+
+static void test_file_and_roots(void **state)
+{
+    struct jobs_plan *plan;
+
+    (void)state;
+    full_plan(&plan);
+    assert_string_equal(plan->file, FIXTURES "/full.yaml");
+    assert_string_equal(plan->name, "full suite");
+    assert_int_equal(plan->dir[0], '/');
+    assert_int_equal(plan->n_roots, 4);
+    assert_string_equal(plan->roots[0].name, "host");
+    assert_int_equal(plan->roots[0].kind, JOBS_ROOT_HOST);
+    assert_int_equal(plan->roots[0].line, 0);
+    assert_int_equal(plan->roots[1].kind, JOBS_ROOT_SCRATCH);
+    assert_int_equal(plan->roots[2].kind, JOBS_ROOT_DEBIAN);
+    assert_string_equal(plan->roots[2].suite, "bookworm");
+    assert_list(plan->roots[2].packages, "<gcc><libc6-dev:i386=2.36-9+deb12u8>");
+    assert_int_equal(plan->roots[2].line, 6);
+    assert_int_equal(plan->roots[3].kind, JOBS_ROOT_TAR);
+    assert_string_equal(strrchr(plan->roots[3].tar, '/'), "/numbers.in");
+    assert_string_equal(plan->roots[3].sha256, "8f0e343faf0b2f9e9e9eff0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a");
+    jobs_plan_free(plan);
+}
+
+static void test_steps(void **state)
+{
+    struct jobs_plan *plan;
+    const struct jobs_job *job;
+    const struct jobs_limits *limits;
+
+    (void)state;
+    full_plan(&plan);
+    job = &plan->jobs[0];
+    assert_string_equal(job->name, "test");
+    assert_int_equal(job->root, 3);
+    assert_true(job->has_steps);
+    assert_int_equal(job->n_steps, 2);
+    assert_string_equal(job->steps[0].name, "compile");
+    assert_list(job->steps[0].argv, "</bin/bash><-e><-c><make check>");
+    assert_int_equal(job->steps[0].expect.exit, 0);
+    assert_string_equal(job->steps[0].expect.stderr_text, ""); /* from the defaults' expect, which merges */
+    limits = &job->steps[0].limits;
+    assert_int_equal(limits->value[JOBS_LIMIT_WALL], 2 * NSEC_PER_SEC);
+    assert_int_equal(limits->value[JOBS_LIMIT_CPU_TIME], 1500 * NSEC_PER_MSEC);
+    assert_int_equal(limits->value[JOBS_LIMIT_OUTPUT], 64 * 1024);
+    assert_int_equal(limits->value[JOBS_LIMIT_FILE_SIZE], 1024 * 1024);
+    assert_int_equal(limits->value[JOBS_LIMIT_OPEN_FILES], 32);
+    assert_int_equal(limits->value[JOBS_LIMIT_STACK], 8 * 1024 * 1024);
+    assert_int_equal(limits->value[JOBS_LIMIT_PROCESSES], 9);
+    assert_true(jobs_limit_is_set(limits, JOBS_LIMIT_CORE));
+    assert_false(jobs_limit_is_set(limits, JOBS_LIMIT_MEMORY));
+    assert_string_equal(job->steps[1].name, "step-2");
+    assert_list(job->steps[1].argv, "<./crash><1>");
+    assert_int_equal(job->steps[1].expect.exit, -1);
+    assert_int_equal(job->steps[1].expect.signal, 11);
+    assert_non_null(job->steps[1].expect.stdout_file);
+    assert_int_equal(job->steps[1].line, 27);
+    assert_int_equal(job->n_needs, 1);
+    assert_int_equal(job->needs[0], 1);
+    assert_null(job->artifacts.patterns);
+    jobs_plan_free(plan);
+}
+
+static void test_everything_of_a_job(void **state)
+{
+    struct jobs_plan *plan;
+    const struct jobs_job *job;
+
+    (void)state;
+    full_plan(&plan);
+    job = &plan->jobs[1];
+    assert_string_equal(job->description, "Builds it.");
+    assert_int_equal(job->root, 2);
+    assert_string_equal(job->workdir, "/src/main/x");
+    assert_list(job->env, "<LEVEL=2><KEEP=yes><EMPTY=>");
+    assert_list(job->pass_env, "<HOME_PAGE>"); /* LEVEL is in env */
+    assert_string_equal(job->user, "1000:1000");
+    assert_string_equal(job->hostname, "builder.example");
+    assert_int_equal(job->network, JOBS_NETWORK_NONE);
+    assert_false(job->has_steps);
+    assert_int_equal(job->n_steps, 1);
+    assert_null(job->steps[0].name);
+    assert_list(job->steps[0].argv, "</bin/sh><-eu><-c><./configure\nmake\n></bin/sh><first><2>");
+    assert_string_equal(job->steps[0].expect.stdout_text, "3\n");
+    assert_int_equal(job->steps[0].expect.stdout_len, 2);
+    assert_string_equal(job->stdin_text, "1 2\n");
+    assert_int_equal(job->stdin_len, 4);
+    assert_list(job->artifacts.patterns, "</src/*.a>");
+    assert_int_equal(job->artifacts.when, JOBS_WHEN_FAILURE);
+    assert_int_equal(job->artifacts.max, 1024 * 1024); /* from the defaults' map */
+    assert_int_equal(job->timeout_grace, 250 * NSEC_PER_MSEC);
+    assert_list(job->tags, "<slow><nightly>");
+    assert_int_equal(job->line, 30);
+    jobs_plan_free(plan);
+}
+
+static void test_limits_merge(void **state)
+{
+    struct jobs_plan *plan;
+    const struct jobs_limits *l;
+
+    (void)state;
+    full_plan(&plan);
+    l = &plan->jobs[1].limits;
+    assert_int_equal(l->value[JOBS_LIMIT_CPU], 1500);
+    assert_int_equal(l->value[JOBS_LIMIT_MEMORY], UINT64_C(1536) * 1024 * 1024);
+    assert_int_equal(l->value[JOBS_LIMIT_SWAP], 64 * 1024);
+    assert_int_equal(l->value[JOBS_LIMIT_PIDS], 128);
+    assert_int_equal(l->value[JOBS_LIMIT_INODES], 1000);
+    assert_int_equal(l->value[JOBS_LIMIT_WALL], 5400 * NSEC_PER_SEC);
+    assert_false(jobs_limit_is_set(l, JOBS_LIMIT_CPU_TIME));
+    l = &plan->jobs[2].limits; /* memory without swap: no swap */
+    assert_true(jobs_limit_is_set(l, JOBS_LIMIT_SWAP));
+    assert_int_equal(l->value[JOBS_LIMIT_SWAP], 0);
+    assert_int_equal(l->value[JOBS_LIMIT_WALL], 300 * NSEC_PER_SEC);
+    jobs_plan_free(plan);
+}
+
+static void test_inputs(void **state)
+{
+    struct jobs_plan *plan;
+    const struct jobs_input *in;
+    cleanup_free char *dir = realpath(FIXTURES, NULL);
+
+    (void)state;
+    full_plan(&plan);
+    in = plan->jobs[1].inputs;
+    assert_int_equal(plan->jobs[1].n_inputs, 4);
+    assert_string_equal(in[0].from, dir);
+    assert_string_equal(in[0].to, "/src/main/x");
+    assert_int_equal(in[0].mode, JOBS_INPUT_COW);
+    assert_string_equal(in[1].from + strlen(dir), "/src");
+    assert_string_equal(in[1].to, "/opt/src");
+    assert_int_equal(in[1].mode, JOBS_INPUT_RO);
+    assert_string_equal(in[2].to, "/src/main/x/src/main.c");
+    assert_string_equal(in[3].from + strlen(dir), "/numbers.in");
+    assert_string_equal(in[3].to, "/src/main/x/numbers.in");
+    assert_int_equal(in[3].line, 33);
+    jobs_plan_free(plan);
+}
+
+static void test_argv_and_defaults_of_defaults(void **state)
+{
+    struct jobs_plan *plan;
+    const struct jobs_job *job;
+
+    (void)state;
+    full_plan(&plan);
+    job = &plan->jobs[2];
+    assert_int_equal(job->root, 1);
+    assert_list(job->steps[0].argv, "</bin/true><1.50><><end>");
+    assert_int_equal(job->steps[0].expect.exit, 3);
+    assert_int_equal(job->network, JOBS_NETWORK_HOST);
+    assert_string_equal(strrchr(job->stdin_file, '/'), "/numbers.in");
+    assert_null(job->stdin_text);
+    assert_int_equal(job->n_needs, 2);
+    assert_list(job->artifacts.patterns, "</a></b/*>");
+    assert_int_equal(job->artifacts.max, UINT64_MAX); /* a list replaces the defaults' map */
+    assert_list(job->env, "<LEVEL=1><KEEP=yes><HOME_PAGE=here>");
+    assert_list(job->pass_env, "");
+    assert_string_equal(job->workdir, "/work");
+    assert_string_equal(job->hostname, "cupel");
+    assert_int_equal(job->timeout_grace, 2 * NSEC_PER_SEC);
+    assert_list(job->tags, "");
+    jobs_plan_free(plan);
+}
+
+static void test_smallest_file(void **state)
+{
+    struct loaded r = load_good("cupel: 1\njobs: {a: {run: \"\\u00e4\"}}\n");
+
+    (void)state;
+    assert_string_equal(r.plan->name, "f");
+    assert_int_equal(r.plan->n_jobs, 1);
+    assert_int_equal(r.plan->jobs[0].root, 0);
+    assert_string_equal(r.plan->jobs[0].user, "root");
+    assert_int_equal(r.plan->jobs[0].network, JOBS_NETWORK_LOOPBACK);
+    assert_int_equal(r.plan->jobs[0].limits.set, 0);
+    assert_null(r.plan->jobs[0].stdin_text);
+    assert_list(r.plan->jobs[0].steps[0].argv, "</bin/sh><-eu><-c><\xc3\xa4>");
+    unload(&r);
+}
+
+static void test_numbers_and_quotes(void **state)
+{
+    struct loaded r =
+        load_good("cupel: \"1\"\nname: 12.50\njobs:\n  1:\n    run: !!str true\n    env: {A: 007, B: \"no\"}\n"
+                  "    limits: {pids: '7', wall: \"2\"}\n    user: 0\n");
+
+    (void)state;
+    assert_string_equal(r.plan->name, "12.50");
+    assert_string_equal(r.plan->jobs[0].name, "1");
+    assert_list(r.plan->jobs[0].env, "<A=007><B=no>");
+    assert_string_equal(r.plan->jobs[0].steps[0].argv[3], "true");
+    assert_int_equal(r.plan->jobs[0].limits.value[JOBS_LIMIT_PIDS], 7);
+    assert_int_equal(r.plan->jobs[0].limits.value[JOBS_LIMIT_WALL], 2 * NSEC_PER_SEC);
+    unload(&r);
+}
+
+/* A relative input of the defaults follows the workdir of each job; what does not differ is shared. */
+static void test_inputs_of_defaults(void **state)
+{
+    struct loaded r = load_good("cupel: 1\ndefaults: {inputs: [src, {from: ., to: /all}], run: x, needs: a}\n"
+                                "jobs:\n  a: {}\n  b: {workdir: /w}\n  c: {}\n");
+    const struct jobs_job *jobs = r.plan->jobs;
+
+    (void)state;
+    assert_string_equal(jobs[0].inputs[0].to, "/work/src");
+    assert_string_equal(jobs[1].inputs[0].to, "/w/src");
+    assert_string_equal(jobs[1].inputs[1].to, "/all");
+    assert_ptr_equal(jobs[0].inputs, jobs[2].inputs);
+    assert_int_equal(jobs[0].n_needs, 0); /* a job named in the defaults' needs does not need itself */
+    assert_int_equal(jobs[2].n_needs, 1);
+    unload(&r);
+}
+
+/* The job's own way of saying it replaces the other way of the defaults. */
+static void test_alternatives_replace(void **state)
+{
+    struct loaded r = load_good("cupel: 1\n"
+                                "defaults: {run: x, stdin: a, expect: {signal: 9, stdout-file: numbers.in}}\n"
+                                "jobs:\n"
+                                "  a: {stdin-file: numbers.in, expect: {exit: 1, stdout: b}}\n"
+                                "  b: {}\n"
+                                "  c: {expect: {stderr: c}}\n");
+    const struct jobs_job *jobs = r.plan->jobs;
+
+    (void)state;
+    assert_null(jobs[0].stdin_text);
+    assert_non_null(jobs[0].stdin_file);
+    assert_int_equal(jobs[0].steps[0].expect.exit, 1);
+    assert_int_equal(jobs[0].steps[0].expect.signal, 0);
+    assert_string_equal(jobs[0].steps[0].expect.stdout_text, "b");
+    assert_null(jobs[0].steps[0].expect.stdout_file);
+    assert_string_equal(jobs[1].stdin_text, "a");
+    assert_int_equal(jobs[1].steps[0].expect.exit, -1);
+    assert_int_equal(jobs[2].steps[0].expect.signal, 9);
+    assert_non_null(jobs[2].steps[0].expect.stdout_file);
+    assert_string_equal(jobs[2].steps[0].expect.stderr_text, "c");
+    unload(&r);
+}
+
+static void test_longest_script(void **state)
+{
+    cleanup_strbuf struct strbuf b = {0};
+    struct loaded r;
+
+    (void)state;
+    strbuf_adds(&b, "cupel: 1\njobs: {a: {run: \"");
+    for (size_t i = 0; i < LOAD_ARG_MAX; i++)
+        strbuf_adds(&b, "x");
+    strbuf_adds(&b, "\"}}\n");
+    r = load_good(b.data);
+    assert_int_equal(strlen(r.plan->jobs[0].steps[0].argv[3]), LOAD_ARG_MAX);
+    unload(&r);
+}
+
+static void test_two_thousand_jobs(void **state)
+{
+    cleanup_strbuf struct strbuf b = {0};
+    struct loaded r;
+
+    (void)state;
+    strbuf_adds(&b, "cupel: 1\ndefaults: {run: x, env: {A: 1}, tags: t}\njobs:\n  j0: {}\n");
+    for (int i = 1; i < 2000; i++)
+        strbuf_addf(&b, "  j%d: {needs: [j%d]}\n", i, i - 1);
+    r = load_good(b.data);
+    assert_int_equal(r.plan->n_jobs, 2000);
+    assert_int_equal(r.plan->jobs[1999].needs[0], 1998);
+    assert_ptr_equal(r.plan->jobs[0].env, r.plan->jobs[1999].env);
+    unload(&r);
+}
+
+static void test_unreadable_files(void **state)
+{
+    char dir[] = "/tmp/cupel-test-XXXXXX";
+    cleanup_free char *big = NULL;
+    cleanup_strbuf struct strbuf problems = {0};
+    struct jobs_plan *plan = NULL;
+    struct cupel_error err = {0};
+    cleanup_close int fd = -EBADF;
+
+    (void)state;
+    assert_non_null(mkdtemp(dir));
+    big = xasprintf("%s/big.yaml", dir);
+    fd = open(big, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    assert_true(fd >= 0);
+    assert_int_equal(ftruncate(fd, (off_t)LOAD_FILE_MAX + 1), 0);
+    assert_true(jobs_load(big, &plan, &problems, &err) < 0);
+    assert_non_null(strstr(err.message, "is larger than 4 MiB"));
+    assert_int_equal(err.kind, CUPEL_ERROR_INPUT);
+    assert_true(jobs_load(dir, &plan, &problems, &err) < 0);
+    assert_non_null(strstr(err.message, "Is a directory"));
+    assert_int_equal(unlink(big), 0);
+    assert_int_equal(jobs_load(big, &plan, &problems, &err), -ENOENT);
+    assert_non_null(strstr(err.message, "cannot read job file /tmp/cupel-test-"));
+    assert_int_equal(err.kind, CUPEL_ERROR_INPUT);
+    assert_null(plan);
+    assert_null(problems.data);
+    assert_int_equal(rmdir(dir), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_file_and_roots),
+        cmocka_unit_test(test_steps),
+        cmocka_unit_test(test_everything_of_a_job),
+        cmocka_unit_test(test_limits_merge),
+        cmocka_unit_test(test_inputs),
+        cmocka_unit_test(test_argv_and_defaults_of_defaults),
+        cmocka_unit_test(test_smallest_file),
+        cmocka_unit_test(test_numbers_and_quotes),
+        cmocka_unit_test(test_inputs_of_defaults),
+        cmocka_unit_test(test_alternatives_replace),
+        cmocka_unit_test(test_longest_script),
+        cmocka_unit_test(test_two_thousand_jobs),
+        cmocka_unit_test(test_unreadable_files),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
