@@ -35,6 +35,15 @@ static json_t *number_or_text(const char *number, const char *pattern)
     return s;
 }
 
+/* Sizes, durations and cores. */
+static json_t *quantity(const char *number, const char *pattern)
+{
+    json_t *s = number_or_text(number, pattern);
+
+    set(s, "minimum", json_integer(0));
+    return s;
+}
+
 static json_t *text_of(const char *pattern)
 {
     json_t *s = json_object();
@@ -82,11 +91,11 @@ static json_t *scalar_schema(const struct key *k)
     case TYPE_INTEGER:
         return integer_schema(k);
     case TYPE_SIZE:
-        return number_or_text("integer", SIZE_PATTERN);
+        return quantity("integer", SIZE_PATTERN);
     case TYPE_DURATION:
-        return number_or_text("number", DURATION_PATTERN);
+        return quantity("number", DURATION_PATTERN);
     case TYPE_CORES:
-        return number_or_text("number", CORES_PATTERN);
+        return quantity("number", CORES_PATTERN);
     case TYPE_CHOICE:
         return choice_schema(k);
     }
