@@ -700,6 +700,29 @@ static void test_host_without_cgroups(void **state)
     check(cgroup_run_destroy(run, &err), &err);
 }
 
+static void test_cpu_parts_add_up(void **state)
+{
+    static const struct {
+        uint64_t total, user, system, wanted_user;
+    } rows[] = {
+        {100, 60, 40, 60}, {100, 30, 10, 75}, {100, 300, 100, 75},
+        {100, 0, 0, 100}, /* over before the first tick: as the kernel has it, the job's own */
+        {100, 0, 4, 0},    {0, 4, 4, 0},      {UINT64_MAX / 2, UINT64_MAX / 4, UINT64_MAX / 4, UINT64_MAX / 4},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        struct cgroup_usage u = {.known = 7};
+
+        u.value[CGROUP_CPU_NS] = rows[i].total;
+        u.value[CGROUP_USER_NS] = rows[i].user;
+        u.value[CGROUP_SYSTEM_NS] = rows[i].system;
+        usage_scale_cpu_parts(&u);
+        assert_true(u.value[CGROUP_USER_NS] == rows[i].wanted_user);
+        assert_true(u.value[CGROUP_USER_NS] + u.value[CGROUP_SYSTEM_NS] == rows[i].total);
+    }
+}
+
 /* Whatever is missing, the message names it and the hint says what to do. */
 static void test_explains_what_is_missing(void **state)
 {
@@ -730,6 +753,7 @@ int main(void)
 #define WITH_RUN(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
     const struct CMUnitTest anywhere[] = {
         cmocka_unit_test(test_host_without_cgroups),
+        cmocka_unit_test(test_cpu_parts_add_up),
         cmocka_unit_test(test_explains_what_is_missing),
     };
     const struct CMUnitTest on_kernel[] = {
