@@ -204,6 +204,10 @@ expect_stdout() {
 expect_stderr() {
     if grep -qE -- "$1" "$T/stderr"; then good; else bad "no line of standard error matches: $1" "$(seen)"; fi
 }
+# expect_said REGEX: the same in either of the two: where the console writes is its own matter.
+expect_said() {
+    if cat "$T/stdout" "$T/stderr" | grep -qE -- "$1"; then good; else bad "nothing printed matches: $1" "$(seen)"; fi
+}
 
 # result ID JQ-FILTER: a field of a line of results.jsonl.
 result() {
@@ -279,7 +283,7 @@ leftovers() {
     done
     grep -lF -- "$T/" /sys/block/loop*/loop/backing_file 2>/dev/null | sed 's/^/loop device /'
     grep -F -- " $T/cache" /proc/self/mountinfo | sed 's/^/mount /'
-    [[ -d $T/cache/cupel/runs ]] && find "$T/cache/cupel/runs" -mindepth 1 -printf 'file %p\n'
+    [[ -d $T/cache/cupel/runs ]] && find "$T/cache/cupel/runs" -mindepth 1 ! -name .lock -printf 'file %p\n'
 }
 nothing_left() {
     [[ -z $(leftovers) ]]

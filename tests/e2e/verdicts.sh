@@ -211,8 +211,8 @@ expect_result prints '.usage.output_bytes >= 60000'
 expect_result eats '.limits.memory_bytes == 33554432'
 
 it "the console names the failures and their evidence"
-expect_stdout 'child-eats'
-expect_stdout 'memory limit 32 MiB reached'
+expect_said 'child-eats'
+expect_said 'memory limit 32 MiB reached'
 
 job_file slow.yaml <<'YAML'
 cupel: 1
