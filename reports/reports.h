@@ -147,7 +147,8 @@ int reports_junit_write(struct reports_out *out, const struct reports_run *run, 
 /* ---- the console --------------------------------------------------------------------------------------------------- */
 
 /* Live on a terminal (a bar, the running jobs with time and memory against their limits), plain lines elsewhere; what a job
- * printed is shown only for failures, at the end, with control characters made visible. */
+ * printed is shown only for failures, at the end, with control characters made visible. Until the summary no call blocks,
+ * whatever the reader of fd does. The caller ignores SIGPIPE and leaves the terminal's OPOST on. */
 struct reports_console;
 
 struct reports_running {
@@ -165,7 +166,8 @@ bool reports_console_is_live(const struct reports_console *c);
 void reports_console_status(struct reports_console *c, const char *text);
 void reports_console_started(struct reports_console *c, const char *id);
 void reports_console_finished(struct reports_console *c, const struct reports_result *result);
-/* Redraws the live part; does nothing when not live. */
+/* Redraws the live part; a plain console names jobs that have run for one minute, two, four, ... Either kind hands over here
+ * what a slow reader had not yet taken, so call it at least every second (live: up to ten times). */
 void reports_console_tick(struct reports_console *c, const struct reports_running *running, size_t n);
 /* One line for each running job, live or not (SIGUSR1, key `t`). */
 void reports_console_dump(struct reports_console *c, const struct reports_running *running, size_t n);

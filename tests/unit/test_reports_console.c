@@ -587,7 +587,7 @@ static void test_a_reader_that_went_away(void **state)
 static void play_slow_job(struct scenario *s, int fd)
 {
     struct reports_console *console = reports_console_new(fd, 1, s->room->out);
-    static const unsigned seconds[] = {1, 59, 60, 61, 119, 120, 500};
+    static const unsigned seconds[] = {1, 59, 60, 61, 119, 120, 200, 500};
 
     for (size_t i = 0; i < ARRAY_SIZE(seconds); i++) {
         const struct reports_running r = {
@@ -626,7 +626,11 @@ static void test_many_failures_are_bounded(void **state)
 {
     struct scenario s = {.room = *state, .play = play_many_failures};
     cleanup_free char *text = on_pipe(&s);
+    size_t shown = 0;
 
+    for (const char *at = text; (at = strstr(at, "] job\n             no\n")) != NULL; at++)
+        shown++;
+    assert_int_equal(shown, 100);
     expect_has(text, "             and 49 more that did not pass\n");
     expect_has(text, " 150 jobs: 149 failed, 1 not run\n");
     expect_has_not(text, "Report:"); /* none was written */

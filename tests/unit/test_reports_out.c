@@ -4,6 +4,7 @@
 #include <stddef.h>
 
 #include <signal.h>
+#include <sys/prctl.h>
 
 static void test_verdict_and_figure_names(void **state)
 {
@@ -102,6 +103,7 @@ static void test_lock_ends_with_its_process(void **state)
     if (pid == 0) {
         struct reports_out *out;
 
+        (void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* a test that fails leaves nobody behind */
         if (reports_out_open(room->path, &out, &err) < 0 || write(ready[1], "x", 1) != 1)
             _exit(1);
         for (;;)
