@@ -25,7 +25,7 @@ struct unpacker {
     struct archive *out;
     struct child_counts *counts;
     struct cupel_error *err;
-    bool has_root; /* the archive said what the root itself is like */
+    struct stat root; /* what the root itself shall be like: libarchive does not care for an existing directory */
 };
 
 static void free_reader(struct archive **a)
@@ -256,6 +256,8 @@ static int write_entry(struct unpacker *u, struct archive_entry *entry, const ch
     filter_xattrs(entry);
     bound_owner(u, entry);
     archive_entry_set_fflags(entry, 0, 0); /* immutable files could not be removed again */
+    if (str_eq(name, "."))
+        u->root = *archive_entry_stat(entry);
     if (archive_write_header(u->out, entry) < ARCHIVE_OK)
         return write_failed(u, name, archive_errno(u->out), archive_error_string(u->out));
     if (archive_entry_hardlink(entry) == NULL && archive_entry_filetype(entry) == AE_IFREG) {
@@ -292,7 +294,6 @@ static int handle_entry(struct unpacker *u, struct archive_entry *entry)
         }
         if (str_eq(name.data, ".") && type != AE_IFDIR)
             return refuse(u, raw, "would replace the root by something that is no directory");
-        u->has_root = u->has_root || str_eq(name.data, ".");
     }
     return write_entry(u, entry, name.data);
 }
@@ -302,6 +303,17 @@ static int handle_entry(struct unpacker *u, struct archive_entry *entry)
 static bool ended_properly(int64_t after_last_entry, int64_t at_end)
 {
     return at_end - ((after_last_entry + 511) & ~(int64_t)511) >= 512;
+}
+
+/* Without an entry of its own it gets fixed values: the same archive gives the same tree, whenever it is unpacked. */
+static int finish_root(struct unpacker *u)
+{
+    const struct timespec times[2] = {u->root.st_mtim, u->root.st_mtim};
+
+    if ((geteuid() == 0 && chown(".", u->root.st_uid, u->root.st_gid) < 0) || chmod(".", u->root.st_mode & 07777) < 0 ||
+        utimensat(AT_FDCWD, ".", times, 0) < 0)
+        return write_failed(u, ".", errno, NULL);
+    return 0;
 }
 
 static int unpack_entries(struct unpacker *u)
@@ -332,10 +344,7 @@ static int unpack_entries(struct unpacker *u)
     /* modes and times of directories are set at last */
     if (archive_write_close(u->out) < ARCHIVE_OK)
         return write_failed(u, ".", archive_errno(u->out), archive_error_string(u->out));
-    /* the same archive gives the same tree, whenever it is unpacked */
-    if (!u->has_root && utimensat(AT_FDCWD, ".", (struct timespec[2]){{0}, {0}}, 0) < 0)
-        return write_failed(u, ".", errno, NULL);
-    return 0;
+    return finish_root(u);
 }
 
 /* Only what libarchive does by itself: the "all" call would run external programs for the rest. */
@@ -369,8 +378,13 @@ static int unpack_child(void *arg, int fd, struct child_counts *counts, struct c
     const struct unpack_task *task = arg;
     _cleanup_(free_reader) struct archive *in = archive_read_new();
     _cleanup_(free_writer) struct archive *out = archive_write_disk_new();
-    struct unpacker u = {
-        .name = task->name, .limits = task->limits, .in = in, .out = out, .counts = counts, .err = err};
+    struct unpacker u = {.name = task->name,
+                         .limits = task->limits,
+                         .in = in,
+                         .out = out,
+                         .counts = counts,
+                         .err = err,
+                         .root = {.st_mode = 0755}};
     int r;
 
     if (in == NULL || out == NULL)
