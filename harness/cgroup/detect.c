@@ -286,7 +286,8 @@ static void choose(struct cgroup_host *host, size_t feature, const struct obstac
 
         if (why.what == LACK_CONTROLLER && why.version < h->version)
             why.version = h->version;
-        if (!(h->controllers & CTL_BIT(c)))
+        /* v2 that no mount shows: nobody can say what it has, so that is what is in the way. */
+        if (!(h->controllers & CTL_BIT(c)) && !(h->version == 2 && o[i].any.what == LACK_MOUNT))
             continue;
         if (o[i].any.what != LACK_NOTHING)
             here = copy_lacking(&o[i].any);

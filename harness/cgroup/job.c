@@ -238,9 +238,15 @@ int cgroup_job_destroy(struct cgroup_job *job, struct cupel_error *err)
         base_closep(&job->procs[i]);
     base_closep(&job->oom_fd);
     for (size_t i = 0; run != NULL && i < run->count; i++) {
-        int r = group_remove(run->tree[i].run_fd, job->name);
         cleanup_free char *path = NULL;
+        int r;
 
+        if (first == -ETIMEDOUT) {
+            /* Whoever would not die there is here too: no second wait, the next run's recovery will try again. */
+            unlinkat(run->tree[i].run_fd, job->name, AT_REMOVEDIR);
+            continue;
+        }
+        r = group_remove(run->tree[i].run_fd, job->name);
         if (r == 0 || first != 0)
             continue;
         path = xasprintf("%s/%s", run->tree[i].path, job->name);

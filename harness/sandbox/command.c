@@ -1,5 +1,6 @@
-/* command: from fork to exec of one step: standard streams, resource limits, cgroup, credentials, capabilities, seccomp. The
- * order is the point: each line needs a right that a later one gives up. Runs between clone and exec: no malloc, no stdio. */
+/* command: from fork to exec of one step: standard streams, resource limits, cgroup, credentials, capabilities,
+ * seccomp. The order is the point: each line needs a right that a later one gives up. Runs between clone and exec: no
+ * malloc, no stdio. */
 #include "harness/sandbox/private.h"
 
 #include <fcntl.h>
@@ -24,7 +25,8 @@ struct command {
 };
 typedef int command_fn(struct command *c);
 
-/* ---- streams, limits, cgroup ------------------------------------------------------------------------------------------------ */
+/* ---- streams, limits, cgroup
+ * ------------------------------------------------------------------------------------------------ */
 
 static int command_stdio(struct command *c)
 {
@@ -43,7 +45,8 @@ static int command_stdio(struct command *c)
     return 0;
 }
 
-/* What a job finds where its file says nothing: documented, not inherited (docs/job-file.md, "Environment of a job"). */
+/* What a job finds where its file says nothing: documented, not inherited (docs/job-file.md, "Environment of a job").
+ */
 static const struct {
     __rlimit_resource_t resource;
     enum jobs_limit limit; /* JOBS_LIMIT_COUNT: no key */
@@ -66,12 +69,23 @@ static const struct {
     {RLIMIT_RTPRIO, JOBS_LIMIT_COUNT, 0, 0},
 };
 
+static rlim_t lower_of(rlim_t a, rlim_t b)
+{
+    return a < b ? a : b;
+}
+
+/* A documented value may be above what the host lets anyone have (a hard limit that not even root may raise, in a container);
+ * then it is the host's. What the job file itself asks for is had exactly, or the job does not start. */
 static int command_resource_limits(struct command *c)
 {
     for (size_t i = 0; i < ARRAY_SIZE(resource_table); i++) {
         enum jobs_limit key = resource_table[i].limit;
-        struct rlimit limit = {resource_table[i].soft, resource_table[i].hard};
+        struct rlimit limit, inherited;
 
+        if (getrlimit(resource_table[i].resource, &inherited) < 0)
+            return -errno;
+        limit.rlim_cur = lower_of(resource_table[i].soft, inherited.rlim_max);
+        limit.rlim_max = lower_of(resource_table[i].hard, inherited.rlim_max);
         if (key != JOBS_LIMIT_COUNT && jobs_limit_is_set(&c->step->limits, key))
             limit.rlim_cur = limit.rlim_max = c->step->limits.value[key];
         else if (key != JOBS_LIMIT_COUNT && jobs_limit_is_set(&c->ctx->job->limits, key))
@@ -110,13 +124,14 @@ static int command_close_fds(struct command *c)
     return syscall(SYS_close_range, REPORT_FD + 2, ~0u, 0) < 0 ? -errno : 0;
 }
 
-/* ---- privilege -------------------------------------------------------------------------------------------------------------- */
+/* ---- privilege
+ * -------------------------------------------------------------------------------------------------------------- */
 
 /* What a root in its own user namespace keeps: enough to install packages and change owners; no mount, network set-up,
  * tracing or device right. A job of another user has none. */
 #define CAP_BIT(c) (UINT64_C(1) << (c))
 #define BUILD_SET                                                                                                      \
-    (CAP_BIT(CAP_CHOWN) | CAP_BIT(CAP_DAC_OVERRIDE) | CAP_BIT(CAP_FOWNER) | CAP_BIT(CAP_FSETID) | CAP_BIT(CAP_KILL) |   \
+    (CAP_BIT(CAP_CHOWN) | CAP_BIT(CAP_DAC_OVERRIDE) | CAP_BIT(CAP_FOWNER) | CAP_BIT(CAP_FSETID) | CAP_BIT(CAP_KILL) |  \
      CAP_BIT(CAP_SETGID) | CAP_BIT(CAP_SETUID) | CAP_BIT(CAP_SETPCAP) | CAP_BIT(CAP_NET_BIND_SERVICE) |                \
      CAP_BIT(CAP_SYS_CHROOT) | CAP_BIT(CAP_SETFCAP))
 
@@ -174,8 +189,8 @@ static int command_no_new_privs(struct command *c)
     return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? -errno : 0;
 }
 
-/* As the user itself, so that a directory that the user may not enter is refused now. The kernel prefixes "(unreachable)" to a
- * working directory outside the root. */
+/* As the user itself, so that a directory that the user may not enter is refused now. The kernel prefixes
+ * "(unreachable)" to a working directory outside the root. */
 static int command_chdir(struct command *c)
 {
     char cwd[4096];
@@ -191,10 +206,13 @@ static int command_chdir(struct command *c)
 /* Last, since it refuses much of what came before. SPEC_ALLOW: a filter of ours is no reason to slow the job down. */
 static int command_seccomp(struct command *c)
 {
-    return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_SPEC_ALLOW, &c->ctx->filter) < 0 ? -errno : 0;
+    return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_SPEC_ALLOW, &c->ctx->filter) < 0 ? -errno
+                                                                                                              : 0;
 }
 
-/* ---- exec ------------------------------------------------------------------------------------------------------------------- */
+/* ---- exec
+ * -------------------------------------------------------------------------------------------------------------------
+ */
 
 static const char *env_get(char *const *env, const char *name_and_equals)
 {

@@ -1,5 +1,6 @@
-/* devices: the /dev of a job: a tmpfs of its own, made by the slot with real device nodes, so that two jobs share not even the
- * inode of their /dev/null (a lock on it would be a channel between them). A job in its user namespace cannot make nodes. */
+/* devices: the /dev of a job: a tmpfs of its own, made by the slot with real device nodes, so that two jobs share not
+ * even the inode of their /dev/null (a lock on it would be a channel between them). A job in its user namespace cannot
+ * make nodes. */
 #include "harness/sandbox/private.h"
 
 #include <fcntl.h>
@@ -50,8 +51,9 @@ int devices_mount(uint32_t id_base, int *ret_mount)
     /* bounded: a job may make files here, which count as its memory */
     if (fs < 0 || fsconfig(fs, FSCONFIG_SET_STRING, "size", "64k", 0) < 0 ||
         fsconfig(fs, FSCONFIG_SET_STRING, "nr_inodes", "64", 0) < 0 ||
-        fsconfig(fs, FSCONFIG_SET_STRING, "mode", "0755", 0) < 0 || fsconfig(fs, FSCONFIG_SET_STRING, "uid", id, 0) < 0 ||
-        fsconfig(fs, FSCONFIG_SET_STRING, "gid", id, 0) < 0 || fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
+        fsconfig(fs, FSCONFIG_SET_STRING, "mode", "0755", 0) < 0 ||
+        fsconfig(fs, FSCONFIG_SET_STRING, "uid", id, 0) < 0 || fsconfig(fs, FSCONFIG_SET_STRING, "gid", id, 0) < 0 ||
+        fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
         return -errno;
     mount = fsmount(fs, FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC);
     if (mount < 0)

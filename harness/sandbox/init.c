@@ -1,8 +1,10 @@
-/* init: PID 1 of a job. Sets the sandbox up by the table below, read top to bottom; then runs the job's steps one after the
- * other, reaps whatever dies, and reports raw wait statuses. It judges nothing and knows no deadline: the slot does.
+/* init: PID 1 of a job. Sets the sandbox up by the table below, read top to bottom; then runs the job's steps one after
+ * the other, reaps whatever dies, and reports raw wait statuses. It judges nothing and knows no deadline: the slot
+ * does.
  *
- * Runs in a copy of the slot's memory after clone3 without exec: no malloc, no stdio. It is not dumpable, so that the job,
- * even as root of its user namespace, can neither read nor trace it, and /proc/1/exe leads nowhere (runc CVE-2019-5736). */
+ * Runs in a copy of the slot's memory after clone3 without exec: no malloc, no stdio. It is not dumpable, so that the
+ * job, even as root of its user namespace, can neither read nor trace it, and /proc/1/exe leads nowhere (runc
+ * CVE-2019-5736). */
 #include "harness/sandbox/private.h"
 
 #include <fcntl.h>
@@ -15,6 +17,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
@@ -33,7 +36,8 @@ static void send_report(struct init_context *ctx, const struct init_report *repo
         _exit(1);
 }
 
-/* ---- first steps ------------------------------------------------------------------------------------------------------ */
+/* ---- first steps
+ * ------------------------------------------------------------------------------------------------------ */
 
 /* Waits for an order of the slot; anything else than GO is the end. */
 static void wait_for_go(struct init_context *ctx)
@@ -48,14 +52,15 @@ static void wait_for_go(struct init_context *ctx)
         _exit(1);
 }
 
-/* Root of the own user namespace, once the maps are there. Any change of ids clears PDEATHSIG and sets the dumpable flag anew
- * (prctl(2)), so both come last. */
+/* Root of the own user namespace, once the maps are there. Any change of ids clears PDEATHSIG and sets the dumpable
+ * flag anew (prctl(2)), so both come last. */
 static int setup_identity(struct init_context *ctx)
 {
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
         return -errno;
     wait_for_go(ctx); /* a slot that died before the line above has closed its end */
-    if (syscall(SYS_setresgid, 0, 0, 0) < 0 || syscall(SYS_setgroups, 0, NULL) < 0 || syscall(SYS_setresuid, 0, 0, 0) < 0)
+    if (syscall(SYS_setresgid, 0, 0, 0) < 0 || syscall(SYS_setgroups, 0, NULL) < 0 ||
+        syscall(SYS_setresuid, 0, 0, 0) < 0)
         return -errno;
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || prctl(PR_SET_DUMPABLE, 0) < 0)
         return -errno;
@@ -142,9 +147,11 @@ static void set_up(struct init_context *ctx)
     }
 }
 
-/* ---- the steps of the job ---------------------------------------------------------------------------------------------- */
+/* ---- the steps of the job
+ * ---------------------------------------------------------------------------------------------- */
 
-/* Starts step `index`; returns its pid once execve has happened, or reports and exits. The error pipe closes on exec. */
+/* Starts step `index`; returns its pid once execve has happened, or reports and exits. The error pipe closes on exec.
+ */
 static pid_t start_step(struct init_context *ctx, unsigned index)
 {
     struct init_report report;
@@ -174,13 +181,17 @@ static pid_t start_step(struct init_context *ctx, unsigned index)
         send_report(ctx, &report);
         _exit(1);
     }
-    report = (struct init_report){.kind = SANDBOX_STEP_STARTED, .step = index, .at_ns = now_ns()};
+    report = (struct init_report){.kind = SANDBOX_STEP_STARTED,
+                                  .step = index,
+                                  .at_ns = now_ns(),
+                                  .disk_bytes = ctx->disk_bytes,
+                                  .disk_inodes = ctx->disk_inodes};
     send_report(ctx, &report);
     return pid;
 }
 
-/* Waits for the step's own process and reaps everything else. SIGTERM is passed on, but only from outside: si_pid of a sender
- * in another PID namespace is 0 (pid_namespaces(7)), so nobody in the job can send it. */
+/* Waits for the step's own process and reaps everything else. SIGTERM is passed on, but only from outside: si_pid of a
+ * sender in another PID namespace is 0 (pid_namespaces(7)), so nobody in the job can send it. */
 static int wait_for_step(pid_t command)
 {
     sigset_t set;
@@ -211,9 +222,21 @@ static void end_leftovers(void)
         ;
 }
 
+/* What set-up itself has taken of the disk is not the job's. An overlay answers for its upper file system. */
+static void measure_disk(struct init_context *ctx)
+{
+    struct statfs fs;
+
+    if (fstatfs(ctx->root_mount, &fs) < 0)
+        return;
+    ctx->disk_bytes = (uint64_t)(fs.f_blocks - fs.f_bfree) * (uint64_t)fs.f_bsize;
+    ctx->disk_inodes = (uint64_t)(fs.f_files - fs.f_ffree);
+}
+
 _Noreturn void init_main(struct init_context *ctx)
 {
     set_up(ctx);
+    measure_disk(ctx);
     for (unsigned i = 0; i < ctx->job->n_steps; i++) {
         bool last = i + 1 == ctx->job->n_steps;
         pid_t command = start_step(ctx, i);

@@ -1,6 +1,6 @@
-/* mounts: the part of the set-up sequence that gives PID 1 its file system. Three phases: make mounts (detached) while the
- * stage is in sight; pivot; attach them inside the new root. The root is hostile: its /dev, /proc and everything else may be
- * links, so nothing in it is named by path before the pivot, and afterwards it is looked up fd by fd.
+/* mounts: the part of the set-up sequence that gives PID 1 its file system. Three phases: make mounts (detached) while
+ * the stage is in sight; pivot; attach them inside the new root. The root is hostile: its /dev, /proc and everything
+ * else may be links, so nothing in it is named by path before the pivot, and afterwards it is looked up fd by fd.
  *
  * Runs between clone and exec: no malloc, no stdio. */
 #include "harness/sandbox/private.h"
@@ -14,7 +14,8 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
-/* ---- making mounts ------------------------------------------------------------------------------------------------------ */
+/* ---- making mounts
+ * ------------------------------------------------------------------------------------------------------ */
 
 struct option {
     const char *key;
@@ -51,8 +52,8 @@ static int attach_to_fd(int mount, int target)
     return move_mount(mount, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0 ? -errno : 0;
 }
 
-/* userxattr: a user namespace may not write trusted.* attributes. volatile: a job's files need not survive a power cut, so
- * nothing is ever synced (Documentation/filesystems/overlayfs.rst). */
+/* userxattr: a user namespace may not write trusted.* attributes. volatile: a job's files need not survive a power cut,
+ * so nothing is ever synced (Documentation/filesystems/overlayfs.rst). */
 static int make_overlay(const char *lowerdir, const char *upperdir, const char *workdir)
 {
     const struct option options[] = {
@@ -153,9 +154,11 @@ int setup_kernel_mounts(struct init_context *ctx)
     return 0;
 }
 
-/* ---- pivot -------------------------------------------------------------------------------------------------------------- */
+/* ---- pivot
+ * -------------------------------------------------------------------------------------------------------------- */
 
-/* The stage ends up beneath the new root at the same place and is let go. No path of the root has been resolved so far. */
+/* The stage ends up beneath the new root at the same place and is let go. No path of the root has been resolved so far.
+ */
 int setup_pivot(struct init_context *ctx)
 {
     int r = attach_to_path(ctx->root_mount, "/newroot");
@@ -169,7 +172,8 @@ int setup_pivot(struct init_context *ctx)
     return ctx->root < 0 ? -errno : 0;
 }
 
-/* ---- looking things up in the root -------------------------------------------------------------------------------------- */
+/* ---- looking things up in the root
+ * -------------------------------------------------------------------------------------- */
 
 /* A directory directly below `dir`, made when missing; never through a link. */
 static int open_own_dir(int dir, const char *name, mode_t mode)
@@ -224,7 +228,8 @@ int mounts_make_dir(struct init_context *ctx, const char *path, bool *ret_made)
     return at;
 }
 
-/* ---- attaching ----------------------------------------------------------------------------------------------------------- */
+/* ---- attaching
+ * ----------------------------------------------------------------------------------------------------------- */
 
 static int attach_below(int dir, const char *name, int mount)
 {
@@ -256,7 +261,8 @@ int setup_proc(struct init_context *ctx)
     return attach_below(ctx->root, "proc", ctx->proc_mount);
 }
 
-/* A clone of `source` (below `dir`) with these attributes, put over `target`. Missing targets are fine: kernels differ. */
+/* A clone of `source` (below `dir`) with these attributes, put over `target`. Missing targets are fine: kernels differ.
+ */
 static int cover(int dir, const char *source, int target_dir, const char *target, uint64_t attributes)
 {
     struct mount_attr attr = {.attr_set = attributes};
@@ -285,7 +291,8 @@ static int mask(struct init_context *ctx, int dir, const char *name)
     return cover(ctx->dev_mount, "null", dir, name, MOUNT_ATTR_NOEXEC);
 }
 
-/* The empty directory has to be attached somewhere to be cloned from (kernels before 6.15); it stands in /dev for the while. */
+/* The empty directory has to be attached somewhere to be cloned from (kernels before 6.15); it stands in /dev for the
+ * while. */
 static int attach_empty(struct init_context *ctx)
 {
     return attach_below(ctx->dev_mount, ".empty", ctx->empty_mount);
@@ -293,16 +300,17 @@ static int attach_empty(struct init_context *ctx)
 
 static int detach_empty(struct init_context *ctx)
 {
-    if (umount2("/dev/.empty", MNT_DETACH | UMOUNT_NOFOLLOW) < 0 || unlinkat(ctx->dev_mount, ".empty", AT_REMOVEDIR) < 0)
+    if (umount2("/dev/.empty", MNT_DETACH | UMOUNT_NOFOLLOW) < 0 ||
+        unlinkat(ctx->dev_mount, ".empty", AT_REMOVEDIR) < 0)
         return -errno;
     return 0;
 }
 
 int setup_proc_masks(struct init_context *ctx)
 {
-    static const char *const hidden[] = {"kcore",      "keys",        "timer_list", "sched_debug", "latency_stats", "acpi",
-                                         "timer_stats", "scsi",        "asound",     "kallsyms",    "kpagecount",    "kpageflags",
-                                         "kpagecgroup", "vmallocinfo", "interrupts"};
+    static const char *const hidden[] = {"kcore",      "keys",        "timer_list",  "sched_debug", "latency_stats",
+                                         "acpi",       "timer_stats", "scsi",        "asound",      "kallsyms",
+                                         "kpagecount", "kpageflags",  "kpagecgroup", "vmallocinfo", "interrupts"};
     static const char *const read_only[] = {"sys", "sysrq-trigger", "irq", "bus", "fs"};
     const uint64_t attributes = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
     int r = attach_empty(ctx);
@@ -329,7 +337,8 @@ int setup_sys(struct init_context *ctx)
     return r < 0 ? r : detach_empty(ctx);
 }
 
-/* ---- inputs ---------------------------------------------------------------------------------------------------------------- */
+/* ---- inputs
+ * ---------------------------------------------------------------------------------------------------------------- */
 
 /* The directory of a file's target path, and its last part. */
 static int open_parent(struct init_context *ctx, const char *path, const char **ret_name)
@@ -402,7 +411,8 @@ int setup_attach_inputs(struct init_context *ctx)
     return r;
 }
 
-/* ---- the last of the root ------------------------------------------------------------------------------------------------- */
+/* ---- the last of the root
+ * ------------------------------------------------------------------------------------------------- */
 
 /* Names that every program expects; only what the root does not have. */
 int setup_etc(struct init_context *ctx)

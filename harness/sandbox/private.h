@@ -6,7 +6,8 @@
 #include <linux/filter.h>
 #include <sys/mount.h>
 
-/* ---- the set-up sequence: its steps in order; steps.c has the names ------------------------------------------------- */
+/* ---- the set-up sequence: its steps in order; steps.c has the names -------------------------------------------------
+ */
 
 enum setup_step {
     /* in the slot */
@@ -50,7 +51,8 @@ enum setup_step {
     SETUP_STEP_COUNT,
 };
 
-/* ---- what goes over the control socket (SOCK_SEQPACKET, one struct a packet) ---------------------------------------- */
+/* ---- what goes over the control socket (SOCK_SEQPACKET, one struct a packet) ----------------------------------------
+ */
 
 struct init_report {
     uint32_t kind; /* enum sandbox_event_kind */
@@ -58,11 +60,13 @@ struct init_report {
     int32_t status;
     int32_t errnum;
     uint64_t at_ns;
+    uint64_t disk_bytes, disk_inodes; /* in use on the upper file system when the first step starts */
     char detail[168];
 };
-#define INIT_ORDER_GO 'g'   /* id maps are written; later: start the next step */
+#define INIT_ORDER_GO 'g' /* id maps are written; later: start the next step */
 
-/* ---- PID 1's world --------------------------------------------------------------------------------------------------- */
+/* ---- PID 1's world
+ * --------------------------------------------------------------------------------------------------- */
 
 #define INPUTS_MAX 32
 #define ENV_MAX 512
@@ -109,10 +113,11 @@ struct init_context {
     int shm_mount;
     int mqueue_mount;
     int empty_mount;
-    int root;      /* "/" after the pivot, O_PATH */
+    int root; /* "/" after the pivot, O_PATH */
     int workdir;
     uint32_t uid;
     uint32_t gid;
+    uint64_t disk_bytes, disk_inodes;
     const char *detail; /* what the failing step was about; points to anything that lives on */
 };
 
@@ -124,19 +129,20 @@ typedef int setup_fn(struct init_context *ctx);
 setup_fn setup_overlay, setup_input_overlays, setup_kernel_mounts, setup_pivot, setup_dev, setup_proc, setup_proc_masks,
     setup_sys, setup_attach_inputs, setup_etc, setup_user, setup_workdir, setup_loopback;
 
-/* Runs in the forked command: sets itself up and executes step `index` of the job. Writes an init_report into `report_fd`
- * (close-on-exec) when that fails, and exits. */
+/* Runs in the forked command: sets itself up and executes step `index` of the job. Writes an init_report into
+ * `report_fd` (close-on-exec) when that fails, and exits. */
 _Noreturn void command_main(struct init_context *ctx, unsigned index, int report_fd);
 
-/* Opens `path` as a directory below the job's root, making what is missing; *ret_made tells whether the last part was made.
- * Links in the root are followed within it, magic links never. */
+/* Opens `path` as a directory below the job's root, making what is missing; *ret_made tells whether the last part was
+ * made. Links in the root are followed within it, magic links never. */
 int mounts_make_dir(struct init_context *ctx, const char *path, bool *ret_made);
 
 /* The user of `spec` ("name", "uid", "uid:gid") from the root's passwd file; see passwd.c. */
 int passwd_resolve(int root, const char *spec, uint32_t *ret_uid, uint32_t *ret_gid, char *home, size_t home_size,
                    char *name, size_t name_size);
 
-/* ---- small things usable between clone and exec ---------------------------------------------------------------------- */
+/* ---- small things usable between clone and exec
+ * ---------------------------------------------------------------------- */
 
 /* strlcpy/strlcat as everyone knows them. */
 size_t small_copy(char *to, const char *from, size_t size);
@@ -144,7 +150,8 @@ size_t small_append(char *to, const char *from, size_t size);
 size_t small_append_number(char *to, uint64_t n, size_t size);
 int small_read_all(int fd, char *buf, size_t size); /* bytes, or -errno; -EFBIG when it does not fit */
 
-/* ---- the slot's side -------------------------------------------------------------------------------------------------- */
+/* ---- the slot's side
+ * -------------------------------------------------------------------------------------------------- */
 
 struct upper;
 /* A file system of its own of exactly so many bytes and inodes (plus what set-up itself needs). */

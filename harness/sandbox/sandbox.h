@@ -1,22 +1,24 @@
-/* sandbox: starts one job's processes in fresh namespaces over a copy-on-write root, and takes them down. Knows the set-up
- * sequence (steps.c) and nothing of deadlines, verdicts or reports. Linux 5.15 or later, as root.
+/* sandbox: starts one job's processes in fresh namespaces over a copy-on-write root, and takes them down. Knows the
+ * set-up sequence (steps.c) and nothing of deadlines, verdicts or reports. Linux 5.15 or later, as root.
  *
  * A *stage* is what a slot keeps between jobs: a minimal mount namespace that holds the id-mapped lower layers, the
- * size-limited upper file system, proc and sysfs, and nothing of the host's tree. A job's PID 1 is cloned from inside it, so
- * that there is never a host path in a job's mount namespace, and the clone copies a handful of mounts, however many the host
- * has. */
+ * size-limited upper file system, proc and sysfs, and nothing of the host's tree. A job's PID 1 is cloned from inside
+ * it, so that there is never a host path in a job's mount namespace, and the clone copies a handful of mounts, however
+ * many the host has. */
 #pragma once
 
 #include "base/base.h"
 #include "jobs/jobs.h"
 
-/* ---- seccomp program, compiled once for all jobs ------------------------------------------------------------------- */
+/* ---- seccomp program, compiled once for all jobs -------------------------------------------------------------------
+ */
 
 struct sandbox_filter; /* BPF for every architecture that this kernel accepts */
 int sandbox_filter_compile(struct sandbox_filter **ret_filter, struct cupel_error *err);
 void sandbox_filter_free(struct sandbox_filter *filter);
 
-/* ---- the stage, one a slot ------------------------------------------------------------------------------------------ */
+/* ---- the stage, one a slot ------------------------------------------------------------------------------------------
+ */
 
 struct sandbox_stage;
 
@@ -31,13 +33,15 @@ int sandbox_stage_open(const struct sandbox_stage_config *config, struct sandbox
                        struct cupel_error *err);
 void sandbox_stage_close(struct sandbox_stage *stage);
 
-/* ---- one job -------------------------------------------------------------------------------------------------------- */
+/* ---- one job --------------------------------------------------------------------------------------------------------
+ */
 
 struct sandbox_request {
     const struct jobs_job *job;
     size_t root;       /* index of the root in its plan: lowers are attached to the stage once a root */
     const int *layers; /* O_PATH directory fds, top first */
     size_t n_layers;
+    bool masked; /* the host's root: layer 0 is what hides parts of it */
     const char *const *env; /* complete but for HOME and USER, which come from the root's passwd */
     const char *stdin_data; /* NULL: /dev/null */
     size_t stdin_len;
@@ -57,16 +61,20 @@ struct sandbox_job {
     uint64_t disk_before;
     uint64_t inodes_before;
 };
-#define SANDBOX_JOB_INIT {.pid = -1, .pidfd = -EBADF, .control = -EBADF, .out = -EBADF, .err = -EBADF, .mount_ns = -EBADF}
+#define SANDBOX_JOB_INIT                                                                                               \
+    {                                                                                                                  \
+        .pid = -1, .pidfd = -EBADF, .control = -EBADF, .out = -EBADF, .err = -EBADF, .mount_ns = -EBADF                \
+    }
 
-/* Everything up to and including the clone. On failure *err names the set-up step, and nothing is left. The steps after the
- * clone report through sandbox_receive. */
+/* Everything up to and including the clone. On failure *err names the set-up step, and nothing is left. The steps after
+ * the clone report through sandbox_receive. */
 int sandbox_start(struct sandbox_stage *stage, const struct sandbox_request *request, struct sandbox_job *ret_job,
                   struct cupel_error *err);
 
 enum sandbox_event_kind {
     SANDBOX_STEP_STARTED, /* the command of step `step` has been executed */
-    SANDBOX_STEP_ENDED,   /* it ended with wait status `status`; PID 1 waits for sandbox_continue unless it was the last */
+    SANDBOX_STEP_ENDED,   /* it ended with wait status `status`; PID 1 waits for sandbox_continue unless it was the last
+                           */
     SANDBOX_NOT_EXECUTED, /* execve of step `step` failed with `errnum`: the job's fault or its file's */
     SANDBOX_SETUP_FAILED, /* set-up step `what` failed with `errnum` on `detail`: the harness's or host's fault */
     SANDBOX_GONE,         /* PID 1 is gone */
@@ -99,13 +107,14 @@ struct sandbox_disk {
 };
 int sandbox_disk_usage(const struct sandbox_stage *stage, const struct sandbox_job *job, struct sandbox_disk *ret_disk);
 
-/* The finished job's root directory, with its mounts, for reading artifacts: a path below it may be anything at all, so look
- * things up with file_open_beneath. Only for a reaped job that declared artifacts. */
+/* The finished job's root directory, with its mounts, for reading artifacts: a path below it may be anything at all, so
+ * look things up with file_open_beneath. Only for a reaped job that declared artifacts. */
 int sandbox_open_root(struct sandbox_stage *stage, const struct sandbox_job *job);
 /* Removes what the job wrote and closes its fds. */
 int sandbox_finish(struct sandbox_stage *stage, struct sandbox_job *job, struct cupel_error *err);
 
-/* ---- the set-up sequence, for the tests that make each step fail ---------------------------------------------------- */
+/* ---- the set-up sequence, for the tests that make each step fail ----------------------------------------------------
+ */
 
 size_t sandbox_step_count(void);
 const char *sandbox_step_name(size_t i);

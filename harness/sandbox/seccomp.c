@@ -1,9 +1,11 @@
-/* seccomp: the system calls that no job needs and the kernel would be safer without, as one BPF program for every architecture
- * that this kernel accepts (x86-64, i386 and x32 entries alike). Compiled once a run. Default is to allow: a build or test
- * suite may do what programs do; what is refused here is kernel surface that has let processes out, or that outlives a job.
+/* seccomp: the system calls that no job needs and the kernel would be safer without, as one BPF program for every
+ * architecture that this kernel accepts (x86-64, i386 and x32 entries alike). Compiled once a run. Default is to allow:
+ * a build or test suite may do what programs do; what is refused here is kernel surface that has let processes out, or
+ * that outlives a job.
  *
- * An unknown architecture is killed. Refused calls fail with EPERM, as they would without privilege, so that programs fall
- * back; clone3 with ENOSYS, so that libc retries with clone, whose flags a filter can see (seccomp(2), and glibc's own use). */
+ * An unknown architecture is killed. Refused calls fail with EPERM, as they would without privilege, so that programs
+ * fall back; clone3 with ENOSYS, so that libc retries with clone, whose flags a filter can see (seccomp(2), and glibc's
+ * own use). */
 #include "harness/sandbox/private.h"
 
 #include <fcntl.h>
@@ -22,24 +24,65 @@ struct sandbox_filter {
 /* Refused whatever their arguments. */
 static const int refused[] = {
     /* keys outlive namespaces */
-    SCMP_SYS(add_key), SCMP_SYS(request_key), SCMP_SYS(keyctl),
+    SCMP_SYS(add_key),
+    SCMP_SYS(request_key),
+    SCMP_SYS(keyctl),
     /* large kernel surface, or a way around other filters */
-    SCMP_SYS(io_uring_setup), SCMP_SYS(io_uring_enter), SCMP_SYS(io_uring_register), SCMP_SYS(userfaultfd), SCMP_SYS(bpf),
-    SCMP_SYS(perf_event_open), SCMP_SYS(fanotify_init), SCMP_SYS(lookup_dcookie), SCMP_SYS(vmsplice),
+    SCMP_SYS(io_uring_setup),
+    SCMP_SYS(io_uring_enter),
+    SCMP_SYS(io_uring_register),
+    SCMP_SYS(userfaultfd),
+    SCMP_SYS(bpf),
+    SCMP_SYS(perf_event_open),
+    SCMP_SYS(fanotify_init),
+    SCMP_SYS(lookup_dcookie),
+    SCMP_SYS(vmsplice),
     /* the machine itself */
-    SCMP_SYS(kexec_load), SCMP_SYS(kexec_file_load), SCMP_SYS(init_module), SCMP_SYS(finit_module), SCMP_SYS(delete_module),
-    SCMP_SYS(reboot), SCMP_SYS(swapon), SCMP_SYS(swapoff), SCMP_SYS(syslog), SCMP_SYS(acct), SCMP_SYS(quotactl),
-    SCMP_SYS(quotactl_fd), SCMP_SYS(nfsservctl), SCMP_SYS(vhangup), SCMP_SYS(iopl), SCMP_SYS(ioperm),
+    SCMP_SYS(kexec_load),
+    SCMP_SYS(kexec_file_load),
+    SCMP_SYS(init_module),
+    SCMP_SYS(finit_module),
+    SCMP_SYS(delete_module),
+    SCMP_SYS(reboot),
+    SCMP_SYS(swapon),
+    SCMP_SYS(swapoff),
+    SCMP_SYS(syslog),
+    SCMP_SYS(acct),
+    SCMP_SYS(quotactl),
+    SCMP_SYS(quotactl_fd),
+    SCMP_SYS(nfsservctl),
+    SCMP_SYS(vhangup),
+    SCMP_SYS(iopl),
+    SCMP_SYS(ioperm),
     /* clocks */
-    SCMP_SYS(settimeofday), SCMP_SYS(clock_settime), SCMP_SYS(stime), SCMP_SYS(adjtimex), SCMP_SYS(clock_adjtime),
+    SCMP_SYS(settimeofday),
+    SCMP_SYS(clock_settime),
+    SCMP_SYS(stime),
+    SCMP_SYS(adjtimex),
+    SCMP_SYS(clock_adjtime),
     /* the mount family and namespaces */
-    SCMP_SYS(mount), SCMP_SYS(umount), SCMP_SYS(umount2), SCMP_SYS(pivot_root), SCMP_SYS(open_tree), SCMP_SYS(move_mount),
-    SCMP_SYS(fsopen), SCMP_SYS(fsconfig), SCMP_SYS(fsmount), SCMP_SYS(fspick), SCMP_SYS(mount_setattr), SCMP_SYS(setns),
+    SCMP_SYS(mount),
+    SCMP_SYS(umount),
+    SCMP_SYS(umount2),
+    SCMP_SYS(pivot_root),
+    SCMP_SYS(open_tree),
+    SCMP_SYS(move_mount),
+    SCMP_SYS(fsopen),
+    SCMP_SYS(fsconfig),
+    SCMP_SYS(fsmount),
+    SCMP_SYS(fspick),
+    SCMP_SYS(mount_setattr),
+    SCMP_SYS(setns),
     SCMP_SYS(unshare),
     /* handles and descriptors that reach past the mount namespace */
-    SCMP_SYS(open_by_handle_at), SCMP_SYS(name_to_handle_at), SCMP_SYS(pidfd_getfd), SCMP_SYS(kcmp),
+    SCMP_SYS(open_by_handle_at),
+    SCMP_SYS(name_to_handle_at),
+    SCMP_SYS(pidfd_getfd),
+    SCMP_SYS(kcmp),
     /* memory placement of other processes, and personalities are below */
-    SCMP_SYS(move_pages), SCMP_SYS(migrate_pages), SCMP_SYS(process_madvise),
+    SCMP_SYS(move_pages),
+    SCMP_SYS(migrate_pages),
+    SCMP_SYS(process_madvise),
 };
 
 /* Refused when (argument & mask) == value. */
@@ -53,8 +96,8 @@ struct masked_rule {
 #define LOW32 UINT64_C(0xffffffff)
 
 static const struct masked_rule masked[] = {
-    /* a job's terminal is its own, but injected input and pasted selections never have a good use (bwrap CVE-2017-5226);
-       the kernel looks at the low 32 bits only (CVE-2019-10063) */
+    /* a job's terminal is its own, but injected input and pasted selections never have a good use (bwrap
+       CVE-2017-5226); the kernel looks at the low 32 bits only (CVE-2019-10063) */
     {SCMP_SYS(ioctl), 1, LOW32, TIOCSTI},
     {SCMP_SYS(ioctl), 1, LOW32, TIOCLINUX},
     /* one new user namespace is all capabilities again */

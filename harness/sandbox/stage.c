@@ -181,7 +181,8 @@ int sandbox_stage_open(const struct sandbox_stage_config *config, struct sandbox
     }
     if (r < 0) {
         (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot make a mount namespace for the jobs");
-        cupel_error_hint(err, "cupel needs Linux 5.15 with user and mount namespaces, and the rights of root over them");
+        cupel_error_hint(err,
+                         "cupel needs Linux 5.15 with user and mount namespaces, and the rights of root over them");
         sandbox_stage_close(s);
         return r;
     }
@@ -216,7 +217,8 @@ static int attach_layers(struct sandbox_stage *s, size_t index, const int *mount
     return r < 0 ? (stage_leave(s), r) : stage_leave(s);
 }
 
-int stage_attach_root(struct sandbox_stage *s, size_t index, const int *layers, size_t n, struct cupel_error *err)
+int stage_attach_root(struct sandbox_stage *s, size_t index, const int *layers, size_t n, bool masked,
+                      struct cupel_error *err)
 {
     int mounts[64];
     size_t made = 0;
@@ -232,13 +234,15 @@ int stage_attach_root(struct sandbox_stage *s, size_t index, const int *layers, 
     if (n > ARRAY_SIZE(mounts))
         return cupel_error_set(err, CUPEL_ERROR_HARNESS, E2BIG, "the root has %zu layers", n);
     for (; r == 0 && made < n; made++)
-        r = stage_clone_mapped(s, layers[made], MOUNT_ATTR_NOSUID, &mounts[made]);
+        r = masked && made == 0 ? mask_mount(layers[0], s->id_base, &mounts[0])
+                                : stage_clone_mapped(s, layers[made], MOUNT_ATTR_NOSUID, &mounts[made]);
     if (r < 0) {
         made--;
-        (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot id-map layer %zu of the root", made);
+        (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot make layer %zu of the root ready", made);
         if (r == -EINVAL)
-            cupel_error_hint(err, "the file system that holds it does not take id-mapped mounts (overlayfs in a container, "
-                                  "NFS); put the store on ext4, xfs, btrfs or tmpfs with CUPEL_CACHE");
+            cupel_error_hint(err,
+                             "the file system that holds it does not take id-mapped mounts (overlayfs in a container, "
+                             "NFS); put the store on ext4, xfs, btrfs or tmpfs with CUPEL_CACHE");
     } else {
         r = attach_layers(s, index, mounts, n);
         if (r < 0)

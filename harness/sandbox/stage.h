@@ -20,12 +20,16 @@ struct sandbox_stage {
     int fault;
 };
 
-/* The slot lives in the host's mount namespace, where host paths and store fds mean something, and steps into the stage only
- * to change it or to clone from it. Both return 0 or -errno. */
+/* The slot lives in the host's mount namespace, where host paths and store fds mean something, and steps into the stage
+ * only to change it or to clone from it. Both return 0 or -errno. */
 int stage_enter(struct sandbox_stage *s);
 int stage_leave(struct sandbox_stage *s);
-/* Makes the root's lowers /lower/INDEX/K in the stage, once. */
-int stage_attach_root(struct sandbox_stage *s, size_t index, const int *layers, size_t n, struct cupel_error *err);
+/* Makes the root's lowers /lower/INDEX/K in the stage, once. For the host's root (masked), layer 0 is its mask instead, which
+ * becomes /lower/INDEX/0/top and /lower/INDEX/0/mid. */
+int stage_attach_root(struct sandbox_stage *s, size_t index, const int *layers, size_t n, bool masked,
+                      struct cupel_error *err);
+/* A detached tmpfs with the two layers of mask.c. */
+int mask_mount(int layer, uint32_t id_base, int *ret_mount);
 /* Makes /upper of the stage a file system of this size. */
 int stage_attach_upper(struct sandbox_stage *s, uint64_t bytes, uint64_t inodes, struct cupel_error *err);
 void stage_drop_upper(struct sandbox_stage *s);

@@ -33,7 +33,8 @@ struct start {
     bool has_dir;
 };
 
-/* ---- disk ------------------------------------------------------------------------------------------------------------ */
+/* ---- disk
+ * ------------------------------------------------------------------------------------------------------------ */
 
 static void disk_limits(const struct jobs_limits *l, uint64_t *ret_bytes, uint64_t *ret_inodes)
 {
@@ -92,7 +93,7 @@ static int start_disk(struct start *s, struct cupel_error *err)
 
     if (s->stage->fault == SETUP_ID_MAP_LAYERS)
         return step_error(err, SETUP_ID_MAP_LAYERS, EIO, "an injected fault");
-    r = stage_attach_root(s->stage, s->request->root, s->request->layers, s->request->n_layers, err);
+    r = stage_attach_root(s->stage, s->request->root, s->request->layers, s->request->n_layers, s->request->masked, err);
     if (r < 0) {
         cupel_error_prefix(err, "set-up step '%s' failed", sandbox_step_name(SETUP_ID_MAP_LAYERS));
         return r;
@@ -111,7 +112,8 @@ static int start_disk(struct start *s, struct cupel_error *err)
     return r < 0 ? step_error(err, SETUP_UPPER, r, "the job's directories") : 0;
 }
 
-/* ---- inputs, stdin, pipes, environment ------------------------------------------------------------------------------- */
+/* ---- inputs, stdin, pipes, environment
+ * ------------------------------------------------------------------------------- */
 
 /* Owners beyond the mapped range become the job's root. */
 static uint32_t mapped_id(uint32_t id)
@@ -158,7 +160,8 @@ static int open_inputs(struct start *s, struct cupel_error *err)
     return s->stage->fault == SETUP_INPUTS ? step_error(err, SETUP_INPUTS, EIO, "an injected fault") : 0;
 }
 
-/* Standard input as a sealed memory file: a job can neither write into a host file through it nor leave a lock on one. */
+/* Standard input as a sealed memory file: a job can neither write into a host file through it nor leave a lock on one.
+ */
 static int make_stdin(const char *data, size_t len, int *ret_fd)
 {
     cleanup_close int fd = memfd_create("stdin", MFD_CLOEXEC | MFD_ALLOW_SEALING);
@@ -238,10 +241,13 @@ static void make_env(struct init_context *ctx, const char *const *env)
 static int make_lowerdir(struct start *s, struct cupel_error *err)
 {
     char *p = s->ctx->lowerdir;
-    size_t size = sizeof(s->ctx->lowerdir), used = 0;
+    size_t size = sizeof(s->ctx->lowerdir), used = 0, root = s->request->root;
 
     for (size_t i = 0; i < s->request->n_layers; i++) {
-        int n = snprintf(p + used, size - used, "%s/lower/%zu/%zu", i == 0 ? "" : ":", s->request->root, i);
+        const char *colon = i == 0 ? "" : ":";
+        int n = s->request->masked && i == 0
+                    ? snprintf(p, size, "/lower/%zu/0/top:/lower/%zu/0/mid", root, root)
+                    : snprintf(p + used, size - used, "%s/lower/%zu/%zu", colon, root, i);
 
         if (n < 0 || (size_t)n >= size - used)
             return step_error(err, SETUP_OVERLAY, E2BIG, "the list of layers");
@@ -278,11 +284,13 @@ static void init_context(struct start *s, struct init_context *ctx)
         ctx->input_mount[i] = -EBADF;
 }
 
-/* ---- clone ------------------------------------------------------------------------------------------------------------ */
+/* ---- clone
+ * ------------------------------------------------------------------------------------------------------------ */
 
 static uint64_t clone_flags(const struct jobs_job *job)
 {
-    uint64_t flags = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWCGROUP | CLONE_NEWTIME;
+    uint64_t flags =
+        CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWCGROUP | CLONE_NEWTIME;
 
     return job->network == JOBS_NETWORK_HOST ? flags : flags | CLONE_NEWNET;
 }
@@ -402,7 +410,8 @@ int sandbox_start(struct sandbox_stage *stage, const struct sandbox_request *req
     return 0;
 }
 
-/* ---- a running job ------------------------------------------------------------------------------------------------------ */
+/* ---- a running job
+ * ------------------------------------------------------------------------------------------------------ */
 
 int sandbox_receive(struct sandbox_job *job, struct sandbox_event *ret_event)
 {
@@ -423,6 +432,10 @@ int sandbox_receive(struct sandbox_job *job, struct sandbox_event *ret_event)
                                         .status = report.status,
                                         .errnum = report.errnum,
                                         .at_ns = report.at_ns};
+    if (report.kind == SANDBOX_STEP_STARTED && report.disk_bytes > job->disk_before) {
+        job->disk_before = report.disk_bytes;
+        job->inodes_before = report.disk_inodes;
+    }
     if (report.kind == SANDBOX_SETUP_FAILED)
         ret_event->what = sandbox_step_name(report.step);
     memcpy(ret_event->detail, report.detail, sizeof(report.detail));

@@ -1,9 +1,10 @@
-/* upper: the file system that a slot's jobs write into, of exactly the size and inode count that the job's limits say. It is
- * an ext4 file system in a loop device over an unlinked sparse file: on disk, so that what a job writes does not count
- * against its memory limit, and gone with the last process that holds it, however that one dies. It is kept from job to job
- * as long as the limits stay the same; each job gets a directory of its own on it.
+/* upper: the file system that a slot's jobs write into, of exactly the size and inode count that the job's limits say.
+ * It is an ext4 file system in a loop device over an unlinked sparse file: on disk, so that what a job writes does not
+ * count against its memory limit, and gone with the last process that holds it, however that one dies. It is kept from
+ * job to job as long as the limits stay the same; each job gets a directory of its own on it.
  *
- * Exactness: mke2fs rounds sizes and inode counts up to its own units; the surplus is taken away again by files of ours. */
+ * Exactness: mke2fs rounds sizes and inode counts up to its own units; the surplus is taken away again by files of
+ * ours. */
 #include "harness/sandbox/private.h"
 
 #include <fcntl.h>
@@ -17,7 +18,8 @@
 #include <sys/wait.h>
 
 #define BLOCK UINT64_C(4096)
-/* What set-up itself makes for a job (its directory, overlay work directories, mount points), on top of the job's own. */
+/* What set-up itself makes for a job (its directory, overlay work directories, mount points), on top of the job's own.
+ */
 #define OWN_BYTES (64 * BLOCK)
 #define OWN_INODES 64
 
@@ -31,10 +33,29 @@ struct upper {
 static int run_mke2fs(int image, uint64_t bytes, uint64_t inodes, struct cupel_error *err)
 {
     char path[32], count[32], blocks[32];
-    char *argv[] = {"mke2fs", "-q", "-F", "-t", "ext4", "-b", "4096", "-I", "256", "-m", "0", "-N", count, "-O",
-                    "^has_journal,^resize_inode,^metadata_csum", "-E", "lazy_itable_init=1,nodiscard,root_owner=0:0",
-                    path, blocks, NULL};
-    static char *const environment[] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C", "MKE2FS_CONFIG=/dev/null", NULL};
+    char *argv[] = {
+        "mke2fs",
+        "-q",
+        "-F",
+        "-t",
+        "ext4",
+        "-b",
+        "4096",
+        "-I",
+        "256",
+        "-m",
+        "0",
+        "-N",
+        count,
+        "-O",
+        "extent,flex_bg,uninit_bg,sparse_super,filetype,dir_index,large_file,huge_file,dir_nlink,extra_isize",
+        "-E",
+        "lazy_itable_init=1,nodiscard,root_owner=0:0",
+        path,
+        blocks,
+        NULL};
+    static char *const environment[] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C", "MKE2FS_CONFIG=/dev/null",
+                                        NULL};
     int status = 0;
     pid_t pid;
 
@@ -56,14 +77,16 @@ static int run_mke2fs(int image, uint64_t bytes, uint64_t inodes, struct cupel_e
         ;
     if (status == 0)
         return 0;
-    (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, 0, "mke2fs failed (wait status 0x%x) making a file system of %llu bytes",
-                          (unsigned)status, (unsigned long long)bytes);
+    (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, 0,
+                          "mke2fs failed (wait status 0x%x) making a file system of %llu bytes", (unsigned)status,
+                          (unsigned long long)bytes);
     if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
         cupel_error_hint(err, "install the package e2fsprogs");
     return -EIO;
 }
 
-/* Attaches the image to a free loop device that lets go of it by itself. *ret_number is only good while the fd is open. */
+/* Attaches the image to a free loop device that lets go of it by itself. *ret_number is only good while the fd is open.
+ */
 static int attach_loop(int image, int *ret_loop, char *path, size_t path_size)
 {
     cleanup_close int control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
@@ -110,11 +133,13 @@ static int mount_image(int image, struct cupel_error *err)
 
     if (r < 0) {
         (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot attach the job's disk to a loop device (%s)", path);
-        cupel_error_hint(err, "load the kernel's loop module (modprobe loop); in a container, give it the loop devices");
+        cupel_error_hint(err,
+                         "load the kernel's loop module (modprobe loop); in a container, give it the loop devices");
         return r;
     }
     fs = fsopen("ext4", FSOPEN_CLOEXEC);
-    /* noinit_itable: no kernel thread that writes inode tables nobody will read; discard: freed blocks leave the image */
+    /* noinit_itable: no kernel thread that writes inode tables nobody will read; discard: freed blocks leave the image
+     */
     if (fs < 0 || fsconfig(fs, FSCONFIG_SET_STRING, "source", path, 0) < 0 ||
         fsconfig(fs, FSCONFIG_SET_FLAG, "noinit_itable", NULL, 0) < 0 ||
         fsconfig(fs, FSCONFIG_SET_FLAG, "nobarrier", NULL, 0) < 0 ||

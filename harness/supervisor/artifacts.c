@@ -1,6 +1,7 @@
-/* artifacts: copies what a finished job's patterns name out of its root. Everything of the job is dead by now, so nothing moves
- * under our feet, but every name is hostile: directories are opened beneath the root without following any link, only regular
- * files are copied, and what is skipped is remarked upon (go-judge #176). Nothing of the root is ever run. */
+/* artifacts: copies what a finished job's patterns name out of its root. Everything of the job is dead by now, so
+ * nothing moves under our feet, but every name is hostile: directories are opened beneath the root without following
+ * any link, only regular files are copied, and what is skipped is remarked upon (go-judge #176). Nothing of the root is
+ * ever run. */
 #include "harness/supervisor/attempt.h"
 
 #include <dirent.h>
@@ -107,7 +108,8 @@ static int create_copy(struct collector *c, const char *path)
 /* `name` in `dir` is a regular file when it is opened; `path` is where it is in the job, without the first slash. */
 static int copy_file(struct collector *c, int dir, const char *name, const char *path)
 {
-    cleanup_close int from = file_open_beneath(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0), to = -EBADF;
+    cleanup_close int from = file_open_beneath(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0),
+                      to = -EBADF;
     struct stat st;
     int r;
 
@@ -136,8 +138,10 @@ static int copy_file(struct collector *c, int dir, const char *name, const char 
 
 static int visit(struct collector *c, int dir, const char *path, const char *pattern, unsigned depth);
 
-/* One entry of a directory that the pattern's next part matches. `rest` is what comes after that part: NULL for the last. */
-static int visit_entry(struct collector *c, int dir, const char *path, const char *name, const char *rest, unsigned depth)
+/* One entry of a directory that the pattern's next part matches. `rest` is what comes after that part: NULL for the
+ * last. */
+static int visit_entry(struct collector *c, int dir, const char *path, const char *name, const char *rest,
+                       unsigned depth)
 {
     cleanup_free char *child = *path != '\0' ? xasprintf("%s/%s", path, name) : xstrdup(name);
     cleanup_close int sub = -EBADF;
@@ -158,12 +162,13 @@ static int visit_entry(struct collector *c, int dir, const char *path, const cha
     c->matched++;
     if (S_ISREG(st.st_mode))
         return copy_file(c, dir, name, child);
-    note(c, child, S_ISLNK(st.st_mode) ? "is a symbolic link; not followed, not copied" : "is no regular file; not copied");
+    note(c, child,
+         S_ISLNK(st.st_mode) ? "is a symbolic link; not followed, not copied" : "is no regular file; not copied");
     return 0;
 }
 
-/* Matches the pattern's first part against the entries of `dir`. "**" matches any number of directories, and as the last part
- * everything below. */
+/* Matches the pattern's first part against the entries of `dir`. "**" matches any number of directories, and as the
+ * last part everything below. */
 static int visit(struct collector *c, int dir, const char *path, const char *pattern, unsigned depth)
 {
     size_t n = strcspn(pattern, "/");

@@ -1,8 +1,9 @@
-/* attempt: one job, run once, from the slot's point of view: make its cgroup, start its sandbox, take its output, hold its
- * deadlines, end it, measure it, collect its artifacts, take everything down. It gathers facts; verdict.c judges them.
+/* attempt: one job, run once, from the slot's point of view: make its cgroup, start its sandbox, take its output, hold
+ * its deadlines, end it, measure it, collect its artifacts, take everything down. It gathers facts; verdict.c judges
+ * them.
  *
- * Deadlines are kept here and not in the supervisor: nothing that the supervisor does (writing a report, drawing a screen,
- * serving sixty-three other slots) can then delay a kill. */
+ * Deadlines are kept here and not in the supervisor: nothing that the supervisor does (writing a report, drawing a
+ * screen, serving sixty-three other slots) can then delay a kill. */
 #include "harness/supervisor/attempt.h"
 
 #include <fcntl.h>
@@ -12,7 +13,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#define SAMPLE_NS (100 * NSEC_PER_MSEC)   /* memory for the console, peak of the disk */
+#define SAMPLE_NS (100 * NSEC_PER_MSEC) /* memory for the console, peak of the disk */
 #define CPU_CHECK_MIN_NS (500 * NSEC_PER_USEC)
 #define NEVER UINT64_MAX
 
@@ -25,17 +26,18 @@ struct attempt {
     struct sandbox_job sandbox;
     struct capture capture;
     bool has_sandbox;
-    unsigned step; /* the one that runs */
-    uint64_t step_cpu_ns;    /* CPU used before it started */
-    uint64_t step_output;    /* output before it */
-    uint64_t kill_at;        /* NEVER, or when SIGTERM's grace is over */
-    uint64_t check_cpu_at;   /* NEVER, or when the CPU limits are looked at next */
+    unsigned step;         /* the one that runs */
+    uint64_t step_cpu_ns;  /* CPU used before it started */
+    uint64_t step_output;  /* output before it */
+    uint64_t kill_at;      /* NEVER, or when SIGTERM's grace is over */
+    uint64_t check_cpu_at; /* NEVER, or when the CPU limits are looked at next */
     uint64_t sample_at;
     bool killed;
     bool pipe_open[2];
 };
 
-/* ---- ending it ----------------------------------------------------------------------------------------------------------- */
+/* ---- ending it
+ * ----------------------------------------------------------------------------------------------------------- */
 
 static void note_cause(struct attempt *a, enum attempt_cause cause, bool of_step)
 {
@@ -81,7 +83,8 @@ static void fail_harness(struct attempt *a, const struct cupel_error *err)
         kill_now(a);
 }
 
-/* ---- limits -------------------------------------------------------------------------------------------------------------- */
+/* ---- limits
+ * -------------------------------------------------------------------------------------------------------------- */
 
 static bool is_enforced(const struct attempt *a, const struct jobs_limits *l, enum jobs_limit which)
 {
@@ -197,7 +200,8 @@ static void check_deadlines(struct attempt *a)
         check_cpu(a, now);
 }
 
-/* ---- output -------------------------------------------------------------------------------------------------------------- */
+/* ---- output
+ * -------------------------------------------------------------------------------------------------------------- */
 
 static void after_output(struct attempt *a)
 {
@@ -230,7 +234,8 @@ static void drain_output(struct attempt *a)
     after_output(a);
 }
 
-/* ---- what PID 1 says ------------------------------------------------------------------------------------------------------ */
+/* ---- what PID 1 says
+ * ------------------------------------------------------------------------------------------------------ */
 
 static void on_step_started(struct attempt *a, const struct sandbox_event *e)
 {
@@ -255,7 +260,8 @@ static void on_step_started(struct attempt *a, const struct sandbox_event *e)
     check_cpu(a, e->at_ns);
 }
 
-/* The output of a step that is not the last is all in the pipe by now: PID 1 has ended its daemons before it told us. */
+/* The output of a step that is not the last is all in the pipe by now: PID 1 has ended its daemons before it told us.
+ */
 static void on_step_ended(struct attempt *a, const struct sandbox_event *e)
 {
     struct step_facts *s = &a->facts->steps[e->step];
@@ -312,7 +318,8 @@ static void receive_events(struct attempt *a)
     }
 }
 
-/* ---- what the supervisor says ---------------------------------------------------------------------------------------------- */
+/* ---- what the supervisor says
+ * ---------------------------------------------------------------------------------------------- */
 
 static void receive_order(struct attempt *a)
 {
@@ -328,7 +335,8 @@ static void receive_order(struct attempt *a)
         kill_now(a);
 }
 
-/* ---- the loop -------------------------------------------------------------------------------------------------------------- */
+/* ---- the loop
+ * -------------------------------------------------------------------------------------------------------------- */
 
 static void sample_disk(struct attempt *a)
 {
@@ -421,7 +429,8 @@ static void watch(struct attempt *a)
     }
 }
 
-/* ---- afterwards -------------------------------------------------------------------------------------------------------------- */
+/* ---- afterwards
+ * -------------------------------------------------------------------------------------------------------------- */
 
 /* A limit that was passed by a hair before its timer struck is passed all the same. */
 static void settle_limits(struct attempt *a)
@@ -487,8 +496,8 @@ static void collect_artifacts(struct attempt *a, struct attempt_result *ret)
         return;
     root = sandbox_open_root(a->ctx->stage, &a->sandbox);
     r = root < 0 ? cupel_error_set(&err, CUPEL_ERROR_HARNESS, root, "cannot open the finished root for its artifacts")
-                 : artifacts_collect(a->job, root, a->ctx->run->out, a->instance->log_name, &ret->artifacts, &ret->notes,
-                                     &err);
+                 : artifacts_collect(a->job, root, a->ctx->run->out, a->instance->log_name, &ret->artifacts,
+                                     &ret->notes, &err);
     if (r < 0) { /* declared artifacts that cannot be had are no pass */
         fail_harness(a, &err);
         a->facts->cause = CAUSE_HARNESS;
@@ -506,7 +515,8 @@ static void judge(struct attempt *a, struct attempt_result *ret)
         verdict_of_step(a->job, a->facts, i, &ret->job, &ret->steps[i]);
 }
 
-/* ---- start and end ------------------------------------------------------------------------------------------------------------ */
+/* ---- start and end
+ * ------------------------------------------------------------------------------------------------------------ */
 
 static struct cgroup_limits group_limits(const struct attempt *a)
 {
@@ -541,6 +551,7 @@ static int start_sandbox(struct attempt *a, struct cupel_error *err)
         .root = a->instance->root,
         .layers = root->layer,
         .n_layers = root->n_layers,
+        .masked = a->instance->plan->roots[a->job->root].kind == JOBS_ROOT_HOST,
         .env = env,
         .stdin_data = a->job->stdin_text,
         .stdin_len = a->job->stdin_len,

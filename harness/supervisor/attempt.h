@@ -7,13 +7,14 @@
 #include "reports/reports.h"
 #include "rootfs-cache/cache.h"
 
-/* ---- what a run has prepared before the slots are forked, and all of them read ------------------------------------------ */
+/* ---- what a run has prepared before the slots are forked, and all of them read
+ * ------------------------------------------ */
 
 /* A job of the run, whichever file it came from. */
 struct instance {
     const struct jobs_plan *plan;
     const struct jobs_job *job;
-    size_t root; /* index into run->roots */
+    size_t root;          /* index into run->roots */
     const char *log_name; /* unique in the run; the job's name where that is */
 };
 
@@ -38,7 +39,8 @@ struct run {
     uint32_t unenforced_set; /* the same as bits of enum jobs_limit */
 };
 
-/* ---- facts, before any judgement ----------------------------------------------------------------------------------------- */
+/* ---- facts, before any judgement
+ * ----------------------------------------------------------------------------------------- */
 
 /* Why the slot itself ended the job; the first in time. */
 enum attempt_cause {
@@ -54,7 +56,7 @@ enum attempt_cause {
 struct step_facts {
     bool started;
     bool ended;
-    int status;     /* raw wait status, when ended */
+    int status;       /* raw wait status, when ended */
     int not_executed; /* errno of execve, 0 when it worked */
     uint64_t started_ns, ended_ns;
     uint64_t stdout_from, stdout_to, stderr_from, stderr_to;
@@ -82,7 +84,8 @@ struct attempt_facts {
     struct cupel_error harness;
 };
 
-/* ---- verdict.c: facts -> verdict and evidence; pure ------------------------------------------------------------------------ */
+/* ---- verdict.c: facts -> verdict and evidence; pure
+ * ------------------------------------------------------------------------ */
 
 struct judgement {
     enum reports_verdict verdict;
@@ -98,7 +101,8 @@ void verdict_of_step(const struct jobs_job *job, const struct attempt_facts *fac
 /* Whether the step did what was expected of it; the next one is only started then. */
 bool verdict_step_passed(const struct jobs_step *step, const struct step_facts *facts);
 
-/* ---- capture.c: the two pipes into the log files ----------------------------------------------------------------------------- */
+/* ---- capture.c: the two pipes into the log files
+ * ----------------------------------------------------------------------------- */
 
 struct capture {
     struct reports_out *out;
@@ -109,15 +113,17 @@ struct capture {
     uint64_t limit; /* both together */
     bool over;      /* more came than the limit allows; what is in the logs is kept */
 };
-void capture_init(struct capture *c, struct reports_out *out, const char *name, int out_pipe, int err_pipe, uint64_t limit);
-/* Takes what is in pipe `which` now, at most until it is empty or the limit is passed. Returns 1 while the pipe is open, 0 at
- * its end, negative when the log cannot be written. */
+void capture_init(struct capture *c, struct reports_out *out, const char *name, int out_pipe, int err_pipe,
+                  uint64_t limit);
+/* Takes what is in pipe `which` now, at most until it is empty or the limit is passed. Returns 1 while the pipe is
+ * open, 0 at its end, negative when the log cannot be written. */
 int capture_take(struct capture *c, int which, struct cupel_error *err);
 /* Both pipes until empty. */
 int capture_drain(struct capture *c, struct cupel_error *err);
 void capture_close(struct capture *c);
 
-/* ---- expect.c, artifacts.c, environment.c -------------------------------------------------------------------------------------- */
+/* ---- expect.c, artifacts.c, environment.c
+ * -------------------------------------------------------------------------------------- */
 
 /* Compares what the step wrote (in the logs) with what is expected; fills facts->output_differs and ->difference. */
 int expect_check(const struct jobs_step *step, const struct capture *capture, struct step_facts *facts,
@@ -131,15 +137,16 @@ struct strings {
 void strings_add(struct strings *s, char *item); /* takes ownership */
 void strings_free(struct strings *s);
 
-/* Copies what the job's patterns match, regular files only, never through a link, below out/artifacts/NAME. `root` is the
- * finished job's root directory. Paths go to `copied`, remarks to `notes`. */
+/* Copies what the job's patterns match, regular files only, never through a link, below out/artifacts/NAME. `root` is
+ * the finished job's root directory. Paths go to `copied`, remarks to `notes`. */
 int artifacts_collect(const struct jobs_job *job, int root, struct reports_out *out, const char *name,
                       struct strings *copied, struct strings *notes, struct cupel_error *err);
 
 /* The job's environment, complete but for HOME and USER: NULL-terminated, one malloc'ed block to free(). */
 const char **environment_make(const struct jobs_plan *plan, const struct jobs_job *job);
 
-/* ---- the attempt itself ----------------------------------------------------------------------------------------------------------- */
+/* ---- the attempt itself
+ * ----------------------------------------------------------------------------------------------------------- */
 
 struct attempt_result {
     struct attempt_facts facts;
@@ -169,13 +176,15 @@ struct slot_message {
 void attempt_run(struct attempt_context *ctx, const struct instance *instance, struct attempt_result *ret);
 void attempt_result_free(struct attempt_result *r);
 
-/* ---- wire.c: an attempt's result from slot to supervisor --------------------------------------------------------------------------- */
+/* ---- wire.c: an attempt's result from slot to supervisor
+ * --------------------------------------------------------------------------- */
 
 int wire_send(int socket, uint32_t instance, const struct attempt_result *result);
 /* Blocks until the whole of it is there. The result is malloc'ed; its strings live with it. */
 struct wire_result {
     uint32_t instance;
-    struct reports_result result; /* verdict, evidence, exit, signal, started, usage, cases, notes, artifacts are filled */
+    struct reports_result
+        result; /* verdict, evidence, exit, signal, started, usage, cases, notes, artifacts are filled */
     bool has_stdout, has_stderr;
     struct arena *arena;
 };

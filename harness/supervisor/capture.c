@@ -1,12 +1,13 @@
-/* capture: a job's output, from its pipes into its log files, counted and bounded. Never waits for anyone: a descendant that
- * holds a pipe open, or never reads, changes nothing. */
+/* capture: a job's output, from its pipes into its log files, counted and bounded. Never waits for anyone: a descendant
+ * that holds a pipe open, or never reads, changes nothing. */
 #include "harness/supervisor/attempt.h"
 
 #include <fcntl.h>
 
 #define CHUNK ((size_t)64 * 1024)
 
-void capture_init(struct capture *c, struct reports_out *out, const char *name, int out_pipe, int err_pipe, uint64_t limit)
+void capture_init(struct capture *c, struct reports_out *out, const char *name, int out_pipe, int err_pipe,
+                  uint64_t limit)
 {
     *c = (struct capture){
         .out = out, .name = name, .pipe = {out_pipe, err_pipe}, .log = {-EBADF, -EBADF}, .limit = limit};

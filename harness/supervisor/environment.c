@@ -1,5 +1,5 @@
-/* environment: exactly what a job finds in its environment: the documented defaults, the names that it asked to pass, its own
- * `env`, each later one taking the place of an earlier one. Nothing else of the caller's (docs/job-file.md). */
+/* environment: exactly what a job finds in its environment: the documented defaults, the names that it asked to pass,
+ * its own `env`, each later one taking the place of an earlier one. Nothing else of the caller's (docs/job-file.md). */
 #include "harness/supervisor/attempt.h"
 
 #include <string.h>

@@ -1,5 +1,5 @@
-/* prepare: see prepare.h. What a host cannot do is refused here, before anything runs, with the remedy; or, with --best-effort,
- * named in every report. */
+/* prepare: see prepare.h. What a host cannot do is refused here, before anything runs, with the remedy; or, with
+ * --best-effort, named in every report. */
 #include "harness/supervisor/prepare.h"
 
 #include <fcntl.h>
@@ -10,10 +10,12 @@
 #include <sys/mman.h>
 #include <sys/statvfs.h>
 
-/* ---- instances ------------------------------------------------------------------------------------------------------------- */
+/* ---- instances
+ * ------------------------------------------------------------------------------------------------------------- */
 
 /* Logs and artifacts are named after the job; with several files, after suite and job where two files share a name. */
-static const char *log_name(const struct supervisor_options *o, const struct jobs_plan *plan, const struct jobs_job *job)
+static const char *log_name(const struct supervisor_options *o, const struct jobs_plan *plan,
+                            const struct jobs_job *job)
 {
     for (size_t p = 0; p < o->n_plans; p++)
         for (size_t j = 0; o->plans[p] != plan && j < o->plans[p]->n_jobs; j++)
@@ -35,21 +37,25 @@ static void make_instances(const struct supervisor_options *o, struct run *run)
 
         for (size_t j = 0; j < plan->n_jobs; j++)
             if (o->selected[p][j])
-                run->instances[run->n_instances++] = (struct instance){
-                    .plan = plan, .job = &plan->jobs[j], .root = base + plan->jobs[j].root, .log_name = log_name(o, plan, &plan->jobs[j])};
+                run->instances[run->n_instances++] = (struct instance){.plan = plan,
+                                                                       .job = &plan->jobs[j],
+                                                                       .root = base + plan->jobs[j].root,
+                                                                       .log_name = log_name(o, plan, &plan->jobs[j])};
         base += plan->n_roots;
     }
     run->n_roots = base;
 }
 
-/* ---- limits that the host must be able to hold -------------------------------------------------------------------------------- */
+/* ---- limits that the host must be able to hold
+ * -------------------------------------------------------------------------------- */
 
 static const struct {
     enum jobs_limit limit;
     enum cgroup_feature feature;
 } needed_features[] = {
-    {JOBS_LIMIT_CPU, CGROUP_CPU_QUOTA},       {JOBS_LIMIT_CPU_TIME, CGROUP_CPU_USAGE}, {JOBS_LIMIT_MEMORY, CGROUP_MEMORY_LIMIT},
-    {JOBS_LIMIT_MEMORY, CGROUP_SWAP_LIMIT},   {JOBS_LIMIT_SWAP, CGROUP_SWAP_LIMIT},    {JOBS_LIMIT_PIDS, CGROUP_PIDS_LIMIT},
+    {JOBS_LIMIT_CPU, CGROUP_CPU_QUOTA},       {JOBS_LIMIT_CPU_TIME, CGROUP_CPU_USAGE},
+    {JOBS_LIMIT_MEMORY, CGROUP_MEMORY_LIMIT}, {JOBS_LIMIT_MEMORY, CGROUP_SWAP_LIMIT},
+    {JOBS_LIMIT_SWAP, CGROUP_SWAP_LIMIT},     {JOBS_LIMIT_PIDS, CGROUP_PIDS_LIMIT},
 };
 
 /* The limit as a job asks for it, be it only in a step. */
@@ -62,7 +68,8 @@ static bool asks_for(const struct jobs_job *job, enum jobs_limit which)
     return asked;
 }
 
-static int check_feature(struct prepared *p, const struct instance *in, size_t i, bool best_effort, struct cupel_error *err)
+static int check_feature(struct prepared *p, const struct instance *in, size_t i, bool best_effort,
+                         struct cupel_error *err)
 {
     enum jobs_limit limit = needed_features[i].limit;
 
@@ -74,8 +81,8 @@ static int check_feature(struct prepared *p, const struct instance *in, size_t i
         return 0;
     }
     (void)cgroup_explain_missing(p->host, needed_features[i].feature, err);
-    cupel_error_prefix(err, "%s:%d: the limit '%s' of job '%s' cannot be held on this machine", in->plan->file, in->job->line,
-                       jobs_limit_table[limit].key, in->job->name);
+    cupel_error_prefix(err, "%s:%d: the limit '%s' of job '%s' cannot be held on this machine", in->plan->file,
+                       in->job->line, jobs_limit_table[limit].key, in->job->name);
     return -ENOTSUP;
 }
 
@@ -91,9 +98,9 @@ static int check_disk(struct prepared *p, const struct instance *in, struct cupe
     if (wanted <= have)
         return 0;
     (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, 0,
-                          "%s:%d: the limit 'disk' of job '%s' cannot be held: it is %s, and %s has %s free", in->plan->file,
-                          in->job->line, in->job->name, unit_format_size(wanted, a), cache_path(p->cache),
-                          unit_format_size(have, b));
+                          "%s:%d: the limit 'disk' of job '%s' cannot be held: it is %s, and %s has %s free",
+                          in->plan->file, in->job->line, in->job->name, unit_format_size(wanted, a),
+                          cache_path(p->cache), unit_format_size(have, b));
     cupel_error_hint(err, "lower the limit, free space, or put the store on another disk with CUPEL_CACHE");
     return -ENOSPC;
 }
@@ -108,8 +115,9 @@ static int check_instance(struct prepared *p, const struct supervisor_options *o
     if (r == 0 && in->job->network == JOBS_NETWORK_HOST && !o->allow_host_network) {
         r = cupel_error_set(err, CUPEL_ERROR_INPUT, 0, "%s:%d: job '%s' asks for the host's network", in->plan->file,
                             in->job->line, in->job->name);
-        cupel_error_hint(err, "say --allow-host-network if that is what you want: the job then reaches everything that this "
-                              "machine reaches");
+        cupel_error_hint(err,
+                         "say --allow-host-network if that is what you want: the job then reaches everything that this "
+                         "machine reaches");
     }
     return r;
 }
@@ -136,7 +144,9 @@ static int check_all(struct prepared *p, const struct supervisor_options *o, str
     return r;
 }
 
-/* ---- roots ------------------------------------------------------------------------------------------------------------------- */
+/* ---- roots
+ * -------------------------------------------------------------------------------------------------------------------
+ */
 
 static void on_progress(void *data, const char *what)
 {
@@ -181,7 +191,8 @@ static int make_roots(struct prepared *p, struct cupel_error *err)
     return r;
 }
 
-/* ---- all of it ----------------------------------------------------------------------------------------------------------------- */
+/* ---- all of it
+ * ----------------------------------------------------------------------------------------------------------------- */
 
 static unsigned usable_cpus(void)
 {
@@ -206,8 +217,8 @@ static int check_rights(struct cupel_error *err)
 {
     if (geteuid() == 0)
         return 0;
-    (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, 0, "cupel has to be started as root in this version (effective uid %u)",
-                          (unsigned)geteuid());
+    (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, 0,
+                          "cupel has to be started as root in this version (effective uid %u)", (unsigned)geteuid());
     cupel_error_hint(err, "start it with sudo; the jobs themselves run without any privilege on the host");
     return -EPERM;
 }

@@ -13,7 +13,7 @@ struct prepared {
     struct reports_console *console;
 };
 
-/* Checks that the host can hold what is asked, opens store and out directory, makes the roots ready, compiles the filter and
- * makes the run's cgroups. Nothing of any job has run when it fails, and nothing is left. */
+/* Checks that the host can hold what is asked, opens store and out directory, makes the roots ready, compiles the
+ * filter and makes the run's cgroups. Nothing of any job has run when it fails, and nothing is left. */
 int prepare(const struct supervisor_options *options, struct prepared *ret, struct cupel_error *err);
 void prepared_end(struct prepared *p);

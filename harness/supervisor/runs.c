@@ -18,7 +18,8 @@ struct run_dir {
     char id[40];
 };
 
-/* Creates and locks `name`/lock before anyone else can see it as stale: under a shared name lock of the whole directory. */
+/* Creates and locks `name`/lock before anyone else can see it as stale: under a shared name lock of the whole
+ * directory. */
 static int make(struct run_dir *d)
 {
     if (mkdirat(d->runs, d->id, 0700) < 0)
@@ -59,7 +60,8 @@ int run_dir_create(int store_dirfd, struct run_dir **ret, struct cupel_error *er
 
     *d = (struct run_dir){.fd = -EBADF, .lock = -EBADF, .cgroups = -EBADF};
     (void)clock_gettime(CLOCK_REALTIME, &now);
-    (void)snprintf(d->id, sizeof(d->id), "%llx-%x", (unsigned long long)now.tv_sec * 1000 + (unsigned long long)now.tv_nsec / 1000000,
+    (void)snprintf(d->id, sizeof(d->id), "%llx-%x",
+                   (unsigned long long)now.tv_sec * 1000 + (unsigned long long)now.tv_nsec / 1000000,
                    (unsigned)getpid());
     d->runs = file_open_dir_p_at(store_dirfd, "runs", 0700);
     r = d->runs < 0 ? d->runs : 0;
@@ -116,7 +118,8 @@ void run_dir_remove(struct run_dir *d)
     run_dir_forget(d);
 }
 
-/* ---- recovery ------------------------------------------------------------------------------------------------------------ */
+/* ---- recovery
+ * ------------------------------------------------------------------------------------------------------------ */
 
 #define RECORD_MAX ((size_t)16 << 20)
 
@@ -155,7 +158,9 @@ static int recover_one(int runs, const char *name, size_t *removed, struct cupel
     int r;
 
     if (dir < 0)
-        return errno == ENOENT || errno == ENOTDIR ? 0 : cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot open runs/%s", name);
+        return errno == ENOENT || errno == ENOTDIR
+                   ? 0
+                   : cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot open runs/%s", name);
     if (lock >= 0 && flock(lock, LOCK_EX | LOCK_NB) < 0)
         return 0; /* its supervisor lives */
     r = remove_cgroups(dir, err);
@@ -198,7 +203,8 @@ int runs_recover(int store_dirfd, size_t *ret_removed, struct cupel_error *err)
     return r;
 }
 
-/* ---- id ranges ------------------------------------------------------------------------------------------------------------- */
+/* ---- id ranges
+ * ------------------------------------------------------------------------------------------------------------- */
 
 /* Between the container ranges of systemd-nspawn and the top of the signed ids, where systemd's registry of uid ranges
  * (docs/UIDS-GIDS.md of systemd) has nothing: 0x70000000 .. 0x7ffdffff. */

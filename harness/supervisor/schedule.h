@@ -11,8 +11,8 @@ void schedule_free(struct schedule *s);
 void schedule_add_need(struct schedule *s, size_t job, size_t need);
 /* The lowest-numbered job that may start now, which then counts as started; false when there is none at the moment. */
 bool schedule_next(struct schedule *s, size_t *ret_job);
-/* The outcome of a started job. When it did not pass, everything that needs it, directly or not, is called through skip() with
- * the need that is at fault, and counts as ended. */
+/* The outcome of a started job. When it did not pass, everything that needs it, directly or not, is called through
+ * skip() with the need that is at fault, and counts as ended. */
 typedef void schedule_skip_fn(void *data, size_t job, size_t because_of);
 void schedule_ended(struct schedule *s, size_t job, bool passed, schedule_skip_fn *skip, void *data);
 /* A job that will not start any more (cancelled run). Calls `each` for all that have neither started nor ended. */

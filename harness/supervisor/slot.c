@@ -1,5 +1,6 @@
-/* slot: the process that does the blocking kernel work of one job at a time. It is forked from the supervisor after everything
- * is prepared, so it knows the plan, the roots and the compiled filter; an order is a number. It dies with the supervisor. */
+/* slot: the process that does the blocking kernel work of one job at a time. It is forked from the supervisor after
+ * everything is prepared, so it knows the plan, the roots and the compiled filter; an order is a number. It dies with
+ * the supervisor. */
 #include "harness/supervisor/slot.h"
 
 #include "harness/supervisor/runs.h"
@@ -17,9 +18,9 @@
 /* What jobs must not inherit from whoever started cupel, and only a privileged process can put right. */
 static void normalise(void)
 {
-    static const __rlimit_resource_t raised[] = {RLIMIT_CORE,  RLIMIT_NOFILE, RLIMIT_STACK,    RLIMIT_FSIZE, RLIMIT_NPROC,
-                                                 RLIMIT_CPU,   RLIMIT_AS,     RLIMIT_DATA,     RLIMIT_RSS,   RLIMIT_LOCKS,
-                                                 RLIMIT_MEMLOCK, RLIMIT_MSGQUEUE, RLIMIT_SIGPENDING};
+    static const __rlimit_resource_t raised[] = {
+        RLIMIT_CORE, RLIMIT_NOFILE, RLIMIT_STACK, RLIMIT_FSIZE,   RLIMIT_NPROC,    RLIMIT_CPU,       RLIMIT_AS,
+        RLIMIT_DATA, RLIMIT_RSS,    RLIMIT_LOCKS, RLIMIT_MEMLOCK, RLIMIT_MSGQUEUE, RLIMIT_SIGPENDING};
 
     for (size_t i = 0; i < ARRAY_SIZE(raised); i++) {
         struct rlimit l;

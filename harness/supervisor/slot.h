@@ -6,14 +6,14 @@
 /* The supervisor's handle of a slot. */
 struct slot {
     pid_t pid;
-    int socket;      /* orders go out, results come in */
+    int socket; /* orders go out, results come in */
     int pidfd;
     bool busy;
     uint32_t instance; /* while busy */
 };
 
-/* Forks slot number `number` of slots[0..n-1] into slots[number]; the child never returns. It closes its copies of the other
- * slots' sockets, which would otherwise keep those from seeing their end. */
+/* Forks slot number `number` of slots[0..n-1] into slots[number]; the child never returns. It closes its copies of the
+ * other slots' sockets, which would otherwise keep those from seeing their end. */
 int slot_start(const struct run *run, struct slot *slots, size_t n, size_t number, struct cupel_error *err);
 int slot_order(const struct slot *s, enum slot_order order, uint32_t instance);
 /* Closes the socket, which tells the slot to end, and waits for it. */

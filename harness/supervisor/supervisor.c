@@ -1,5 +1,5 @@
-/* supervisor: the event loop. Policy only: which job goes to which slot, what a failed need means, what Ctrl-C does, when the
- * reports are written. It never waits for a job: slots do. */
+/* supervisor: the event loop. Policy only: which job goes to which slot, what a failed need means, what Ctrl-C does,
+ * when the reports are written. It never waits for a job: slots do. */
 #include "harness/supervisor/supervisor.h"
 
 #include "harness/supervisor/prepare.h"
@@ -39,7 +39,8 @@ struct supervisor {
     struct cupel_error report_error;
 };
 
-/* ---- results ---------------------------------------------------------------------------------------------------------------- */
+/* ---- results
+ * ---------------------------------------------------------------------------------------------------------------- */
 
 static struct reports_limit *limits_of(struct arena *arena, const struct jobs_limits *l, size_t *ret_n)
 {
@@ -50,7 +51,8 @@ static struct reports_limit *limits_of(struct arena *arena, const struct jobs_li
 
     for (enum jobs_limit i = 0; i < JOBS_LIMIT_COUNT; i++)
         if (jobs_limit_is_set(l, i))
-            list[n++] = (struct reports_limit){jobs_limit_table[i].report_key, l->value[i], scales[jobs_limit_table[i].unit]};
+            list[n++] =
+                (struct reports_limit){jobs_limit_table[i].report_key, l->value[i], scales[jobs_limit_table[i].unit]};
     *ret_n = n;
     return list;
 }
@@ -128,9 +130,10 @@ static void skip_one(void *data, size_t job, size_t because_of)
     const char *how = need == NULL || need->verdict == REPORTS_SKIPPED ? "was skipped" : NULL;
 
     record_unrun(s, job, REPORTS_SKIPPED,
-                 how != NULL ? xasprintf("needs '%s', which %s", s->p.run.instances[because_of].job->name, how)
-                             : xasprintf("needs '%s', which did not pass (%s)", s->p.run.instances[because_of].job->name,
-                                         reports_verdict_name(need->verdict)));
+                 how != NULL
+                     ? xasprintf("needs '%s', which %s", s->p.run.instances[because_of].job->name, how)
+                     : xasprintf("needs '%s', which did not pass (%s)", s->p.run.instances[because_of].job->name,
+                                 reports_verdict_name(need->verdict)));
 }
 
 static void abandon_one(void *data, size_t job)
@@ -164,7 +167,9 @@ static void take_result(struct supervisor *s, struct wire_result *w)
     finish(s, w->instance, r, w->arena);
 }
 
-/* ---- slots ------------------------------------------------------------------------------------------------------------------- */
+/* ---- slots
+ * -------------------------------------------------------------------------------------------------------------------
+ */
 
 /* Logs and artifacts of an earlier run must not pass for this one's. */
 static void forget_earlier(struct supervisor *s, const struct instance *in)
@@ -255,7 +260,8 @@ static void on_slot(struct supervisor *s, size_t number)
     take_result(s, &w);
 }
 
-/* ---- the user ------------------------------------------------------------------------------------------------------------------ */
+/* ---- the user
+ * ------------------------------------------------------------------------------------------------------------------ */
 
 static size_t running(struct supervisor *s, struct reports_running *list)
 {
@@ -275,7 +281,8 @@ static size_t running(struct supervisor *s, struct reports_running *list)
             .wall_ns = since != 0 && now > since ? now - since : 0,
             .wall_limit_ns = jobs_limit_is_set(&job->limits, JOBS_LIMIT_WALL) ? job->limits.value[JOBS_LIMIT_WALL] : 0,
             .memory_bytes = atomic_load_explicit(&s->p.run.views[i].memory_bytes, memory_order_relaxed),
-            .memory_limit = jobs_limit_is_set(&job->limits, JOBS_LIMIT_MEMORY) ? job->limits.value[JOBS_LIMIT_MEMORY] : 0,
+            .memory_limit =
+                jobs_limit_is_set(&job->limits, JOBS_LIMIT_MEMORY) ? job->limits.value[JOBS_LIMIT_MEMORY] : 0,
         };
     }
     return n;
@@ -294,8 +301,9 @@ static void cancel(struct supervisor *s)
 {
     s->cancelled++;
     s->stopping = true;
-    reports_console_status(s->p.console, s->cancelled == 1 ? "cancelling: waiting for the running jobs (again: kill them)"
-                                                           : "killing the running jobs");
+    reports_console_status(s->p.console, s->cancelled == 1
+                                             ? "cancelling: waiting for the running jobs (again: kill them)"
+                                             : "killing the running jobs");
     for (size_t i = 0; i < s->options->slots; i++)
         if (s->slots[i].busy)
             (void)slot_order(&s->slots[i], s->cancelled == 1 ? ORDER_CANCEL : ORDER_KILL, s->slots[i].instance);
@@ -342,7 +350,9 @@ static void watch_keys(struct supervisor *s)
     (void)epoll_ctl(s->epoll, EPOLL_CTL_ADD, STDIN_FILENO, &e);
 }
 
-/* ---- the loop -------------------------------------------------------------------------------------------------------------------- */
+/* ---- the loop
+ * --------------------------------------------------------------------------------------------------------------------
+ */
 
 static int add(int epoll, int fd, uint64_t what)
 {
@@ -407,7 +417,8 @@ static void loop(struct supervisor *s)
     }
 }
 
-/* ---- begin and end ----------------------------------------------------------------------------------------------------------------- */
+/* ---- begin and end
+ * ----------------------------------------------------------------------------------------------------------------- */
 
 static void make_schedule(struct supervisor *s)
 {

@@ -1,5 +1,5 @@
-/* supervisor: a plan becomes results. One event loop decides order, cancellation and reports; long-lived slots do the blocking
- * kernel work of one job at a time, including its deadlines (docs/ARCHITECTURE.md says why there). */
+/* supervisor: a plan becomes results. One event loop decides order, cancellation and reports; long-lived slots do the
+ * blocking kernel work of one job at a time, including its deadlines (docs/ARCHITECTURE.md says why there). */
 #pragma once
 
 #include "base/base.h"
@@ -9,16 +9,18 @@ struct supervisor_options {
     struct jobs_plan *const *plans; /* one a file */
     bool *const *selected;          /* per plan, per job */
     size_t n_plans;
-    unsigned slots; /* -j */
+    unsigned slots;  /* -j */
     const char *out; /* --out */
     bool fail_fast;
     bool best_effort;
     bool allow_host_network;
 };
 
-/* Runs what is selected and writes the reports. 0 and the program's exit code (0, 1, 3, 130), or an error before anything ran:
- * a limit that this host cannot hold, a root that cannot be made, no rights, an unwritable out directory. */
+/* Runs what is selected and writes the reports. 0 and the program's exit code (0, 1, 3, 130), or an error before
+ * anything ran: a limit that this host cannot hold, a root that cannot be made, no rights, an unwritable out directory.
+ */
 int supervisor_run(const struct supervisor_options *options, int *ret_exit, struct cupel_error *err);
 
-/* Removes what killed runs left behind (run directories, cgroups); *ret_removed counts them. Also done at every start. */
+/* Removes what killed runs left behind (run directories, cgroups); *ret_removed counts them. Also done at every start.
+ */
 int supervisor_recover(size_t *ret_removed, struct cupel_error *err);

@@ -1,5 +1,5 @@
-/* verdict: facts become one verdict with one plain sentence of evidence. Pure: no clock, no files. Where two verdicts would
- * apply, the first cause in time wins; the harness's own failures are never the job's fault. */
+/* verdict: facts become one verdict with one plain sentence of evidence. Pure: no clock, no files. Where two verdicts
+ * would apply, the first cause in time wins; the harness's own failures are never the job's fault. */
 #include "harness/supervisor/attempt.h"
 
 #include <string.h>
@@ -38,7 +38,8 @@ static void add_wall(struct strbuf *b, const char *before, uint64_t from, uint64
         strbuf_addf(b, "%s%s", before, unit_format_duration(to - from, text));
 }
 
-/* ---- one writer of evidence a verdict ---------------------------------------------------------------------------------------- */
+/* ---- one writer of evidence a verdict
+ * ---------------------------------------------------------------------------------------- */
 
 static void say_memory(const struct jobs_job *job, const struct attempt_facts *f, struct strbuf *b)
 {
@@ -66,7 +67,8 @@ static void say_timeout(const struct jobs_job *job, const struct attempt_facts *
     add_wall(b, ": still running after ", from, f->cause_ns);
     strbuf_addf(b, " (CPU used: %s)", unit_format_duration(f->cpu_at_cause_ns, text));
     if (f->grace_used_up)
-        strbuf_addf(b, "; SIGTERM did not end it within %s, SIGKILL did", unit_format_duration(job->timeout_grace, text));
+        strbuf_addf(b, "; SIGTERM did not end it within %s, SIGKILL did",
+                    unit_format_duration(job->timeout_grace, text));
 }
 
 static void say_cpu(const struct jobs_job *job, const struct attempt_facts *f, struct strbuf *b)
@@ -106,15 +108,13 @@ static const struct {
     enum reports_verdict verdict;
     void (*say)(const struct jobs_job *, const struct attempt_facts *, struct strbuf *);
 } cause_table[] = {
-    [CAUSE_WALL] = {REPORTS_TIMEOUT, say_timeout},
-    [CAUSE_CPU] = {REPORTS_CPU_LIMIT, say_cpu},
-    [CAUSE_MEMORY] = {REPORTS_MEMORY_LIMIT, say_memory},
-    [CAUSE_OUTPUT] = {REPORTS_OUTPUT_LIMIT, say_output},
-    [CAUSE_CANCELLED] = {REPORTS_CANCELLED, say_cancelled},
-    [CAUSE_HARNESS] = {REPORTS_ERROR, say_harness},
+    [CAUSE_WALL] = {REPORTS_TIMEOUT, say_timeout},          [CAUSE_CPU] = {REPORTS_CPU_LIMIT, say_cpu},
+    [CAUSE_MEMORY] = {REPORTS_MEMORY_LIMIT, say_memory},    [CAUSE_OUTPUT] = {REPORTS_OUTPUT_LIMIT, say_output},
+    [CAUSE_CANCELLED] = {REPORTS_CANCELLED, say_cancelled}, [CAUSE_HARNESS] = {REPORTS_ERROR, say_harness},
 };
 
-/* ---- how a step ended, against what was expected ------------------------------------------------------------------------------- */
+/* ---- how a step ended, against what was expected
+ * ------------------------------------------------------------------------------- */
 
 static bool status_matches(const struct jobs_expect *e, int status)
 {

@@ -1,5 +1,5 @@
-/* wire: an attempt's result as bytes, from a slot to the supervisor over a stream socket. Both ends are the same program and
- * trust each other; no job ever holds this socket. Fixed structures first, then the strings. */
+/* wire: an attempt's result as bytes, from a slot to the supervisor over a stream socket. Both ends are the same
+ * program and trust each other; no job ever holds this socket. Fixed structures first, then the strings. */
 #include "harness/supervisor/attempt.h"
 
 #include <string.h>
@@ -27,7 +27,8 @@ struct wire_case {
     uint64_t stdout_from, stdout_to, stderr_from, stderr_to;
 };
 
-/* ---- facts to figures ------------------------------------------------------------------------------------------------------- */
+/* ---- facts to figures
+ * ------------------------------------------------------------------------------------------------------- */
 
 static const struct {
     enum cgroup_figure from;
@@ -67,7 +68,8 @@ static void usage_of(const struct attempt_facts *f, struct reports_usage *u)
     }
 }
 
-/* ---- sending ---------------------------------------------------------------------------------------------------------------- */
+/* ---- sending
+ * ---------------------------------------------------------------------------------------------------------------- */
 
 static void add_string(struct strbuf *b, const char *s)
 {
@@ -123,7 +125,8 @@ int wire_send(int socket, uint32_t instance, const struct attempt_result *result
     return file_write_all(socket, b.data, b.len);
 }
 
-/* ---- receiving -------------------------------------------------------------------------------------------------------------- */
+/* ---- receiving
+ * -------------------------------------------------------------------------------------------------------------- */
 
 static int receive_all(int socket, void *data, size_t n)
 {
