@@ -168,6 +168,7 @@ static void test_numbers(void **state)
     assert_true(v == UINT64_MAX);
     v = 7;
     assert_false(text_number("18446744073709551616\n", NULL, &v));
+    assert_false(text_number("99999999999999999999\n", NULL, &v)); /* here it is the multiplication that overflows */
     assert_false(text_number("max\n", NULL, &v));
     assert_false(text_number("oom 4\noom_kill_disable 0\n", "oom_kill", &v));
     assert_false(text_number("", "oom_kill", &v));
