@@ -41,8 +41,10 @@ static json_t *job_object(const struct jobs_plan *plan, const struct jobs_job *j
         (void)json_array_append_new(needs, json_string(plan->jobs[job->needs[i]].name));
     for (size_t i = 0; job->has_steps && i < job->n_steps; i++)
         (void)json_array_append_new(steps, json_string(job->steps[i].name));
-    object = json_pack("{s:s, s:s, s:s, s:o, s:o}", "file", plan->file, "name", job->name, "rootfs",
-                       plan->roots[job->root].name, "needs", needs, "tags", name_array(job->tags));
+    object = json_pack("{s:s, s:s, s:o, s:o}", "name", job->name, "rootfs", plan->roots[job->root].name, "needs", needs,
+                       "tags", name_array(job->tags));
+    /* refused, and so absent, for a path that is not UTF-8, which JSON cannot carry */
+    (void)json_object_set_new(object, "file", json_string(plan->file));
     if (job->description != NULL)
         (void)json_object_set_new(object, "description", json_string(job->description));
     if (job->has_steps)
