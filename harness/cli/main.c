@@ -1,6 +1,7 @@
 /* main: dispatches to a subcommand, from one table. */
 #include "harness/cli/cli.h"
 
+#include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -64,6 +65,7 @@ int main(int argc, char **argv)
 {
     const char *word = argc > 1 ? argv[1] : NULL;
 
+    (void)signal(SIGPIPE, SIG_IGN); /* a reader that goes away must not end a run; jobs get the default back */
     (void)umask(022); /* the modes of what is made are as written in the code, whatever the caller's mask */
     if (word == NULL) {
         print_help(stderr);

@@ -74,8 +74,8 @@ static rlim_t lower_of(rlim_t a, rlim_t b)
     return a < b ? a : b;
 }
 
-/* A documented value may be above what the host lets anyone have (a hard limit that not even root may raise, in a container);
- * then it is the host's. What the job file itself asks for is had exactly, or the job does not start. */
+/* A documented value may be above what the host lets anyone have (a hard limit that not even root may raise, in a
+ * container); then it is the host's. What the job file itself asks for is had exactly, or the job does not start. */
 static int command_resource_limits(struct command *c)
 {
     for (size_t i = 0; i < ARRAY_SIZE(resource_table); i++) {
@@ -258,10 +258,10 @@ static const struct {
     command_fn *run;
 } command_table[] = {
     {SETUP_STDIO, command_stdio},
-    {SETUP_RESOURCE_LIMITS, command_resource_limits},
     {SETUP_PAYLOAD, command_payload},
     {SETUP_CGROUP_NAMESPACE, command_cgroup_namespace},
     {SETUP_CLOSE_FDS, command_close_fds},
+    {SETUP_RESOURCE_LIMITS, command_resource_limits}, /* once no descriptor above its limit is needed */
     {SETUP_BOUNDING_SET, command_bounding_set},
     {SETUP_IDS, command_ids},
     {SETUP_CAPABILITIES, command_capabilities},

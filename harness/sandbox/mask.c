@@ -1,7 +1,8 @@
-/* mask: what the `host` root hides. The store has it as a layer of opaque directories and whiteouts; but the store lies inside
- * the host's "/", and overlayfs refuses a lower layer inside another with ELOOP (ovl_check_layer(), fs/overlayfs/super.c). So
- * each stage keeps a copy in a tmpfs. That tmpfs may have no user.* attributes (before Linux 6.6), which opaque directories
- * need; two layers say the same without: the directories in `top`, whiteouts of the same names in `mid`, which end the merge. */
+/* mask: what the `host` root hides. The store has it as a layer of opaque directories and whiteouts; but the store lies
+ * inside the host's "/", and overlayfs refuses a lower layer inside another with ELOOP (ovl_check_layer(),
+ * fs/overlayfs/super.c). So each stage keeps a copy in a tmpfs. That tmpfs may have no user.* attributes (before
+ * Linux 6.6), which opaque directories need; two layers say the same without: the directories in `top`, whiteouts of
+ * the same names in `mid`, which end the merge. */
 #include "harness/sandbox/stage.h"
 
 #include <dirent.h>
@@ -44,7 +45,8 @@ static int copy_tree(int from, struct copy to, unsigned depth);
 
 static int copy_directory(int from, const char *name, const struct stat *st, struct copy to, unsigned depth)
 {
-    cleanup_close int sub = openat(from, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), top = -EBADF, mid = -EBADF;
+    cleanup_close int sub = openat(from, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), top = -EBADF,
+                      mid = -EBADF;
     bool opaque = sub >= 0 && is_opaque(sub);
     int r = sub < 0 ? -errno : make_directory(to.top, name, st, to.id_base);
 

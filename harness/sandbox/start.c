@@ -93,7 +93,8 @@ static int start_disk(struct start *s, struct cupel_error *err)
 
     if (s->stage->fault == SETUP_ID_MAP_LAYERS)
         return step_error(err, SETUP_ID_MAP_LAYERS, EIO, "an injected fault");
-    r = stage_attach_root(s->stage, s->request->root, s->request->layers, s->request->n_layers, s->request->masked, err);
+    r = stage_attach_root(s->stage, s->request->root, s->request->layers, s->request->n_layers, s->request->masked,
+                          err);
     if (r < 0) {
         cupel_error_prefix(err, "set-up step '%s' failed", sandbox_step_name(SETUP_ID_MAP_LAYERS));
         return r;
@@ -245,9 +246,8 @@ static int make_lowerdir(struct start *s, struct cupel_error *err)
 
     for (size_t i = 0; i < s->request->n_layers; i++) {
         const char *colon = i == 0 ? "" : ":";
-        int n = s->request->masked && i == 0
-                    ? snprintf(p, size, "/lower/%zu/0/top:/lower/%zu/0/mid", root, root)
-                    : snprintf(p + used, size - used, "%s/lower/%zu/%zu", colon, root, i);
+        int n = s->request->masked && i == 0 ? snprintf(p, size, "/lower/%zu/0/top:/lower/%zu/0/mid", root, root)
+                                             : snprintf(p + used, size - used, "%s/lower/%zu/%zu", colon, root, i);
 
         if (n < 0 || (size_t)n >= size - used)
             return step_error(err, SETUP_OVERLAY, E2BIG, "the list of layers");

@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
@@ -56,9 +57,13 @@ static int run_mke2fs(int image, uint64_t bytes, uint64_t inodes, struct cupel_e
         NULL};
     static char *const environment[] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C", "MKE2FS_CONFIG=/dev/null",
                                         NULL};
+    cleanup_close int said = memfd_create("mke2fs", MFD_CLOEXEC);
+    char text[256] = "";
     int status = 0;
     pid_t pid;
 
+    if (said < 0)
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot start mke2fs");
     (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", image);
     (void)snprintf(count, sizeof(count), "%llu", (unsigned long long)inodes);
     (void)snprintf(blocks, sizeof(blocks), "%llu", (unsigned long long)(bytes / BLOCK));
@@ -68,7 +73,7 @@ static int run_mke2fs(int image, uint64_t bytes, uint64_t inodes, struct cupel_e
     if (pid == 0) {
         int null = open("/dev/null", O_RDWR);
 
-        if (null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 || fcntl(image, F_SETFD, 0) < 0)
+        if (null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 || dup2(said, 2) < 0 || fcntl(image, F_SETFD, 0) < 0)
             _exit(126);
         (void)execvpe("mke2fs", argv, environment);
         _exit(127);
@@ -77,9 +82,13 @@ static int run_mke2fs(int image, uint64_t bytes, uint64_t inodes, struct cupel_e
         ;
     if (status == 0)
         return 0;
+    /* it warns of many things that are as meant; what it says is worth something only now */
+    if (pread(said, text, sizeof(text) - 1, 0) < 0)
+        text[0] = '\0';
+    text[strcspn(text, "\n")] = '\0';
     (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, 0,
-                          "mke2fs failed (wait status 0x%x) making a file system of %llu bytes", (unsigned)status,
-                          (unsigned long long)bytes);
+                          "mke2fs failed (wait status 0x%x) making a file system of %llu bytes: %s", (unsigned)status,
+                          (unsigned long long)bytes, text);
     if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
         cupel_error_hint(err, "install the package e2fsprogs");
     return -EIO;

@@ -245,9 +245,11 @@ static void on_step_started(struct attempt *a, const struct sandbox_event *e)
     a->step = e->step;
     s->started = true;
     s->started_ns = e->at_ns;
-    s->stdout_from = s->stdout_to = a->capture.written[0];
-    s->stderr_from = s->stderr_to = a->capture.written[1];
-    a->step_output = a->capture.written[0] + a->capture.written[1];
+    if (e->step > 0) { /* not what is captured by now: its output may have been quicker than this event */
+        s->stdout_from = s->stdout_to = a->facts->steps[e->step - 1].stdout_to;
+        s->stderr_from = s->stderr_to = a->facts->steps[e->step - 1].stderr_to;
+    }
+    a->step_output = s->stdout_from + s->stderr_from;
     a->step_cpu_ns = 0;
     if (e->step > 0 && a->cgroup != NULL && cgroup_job_cpu_ns(a->cgroup, &a->step_cpu_ns) < 0)
         a->step_cpu_ns = 0;
@@ -454,10 +456,8 @@ static void finish_steps(struct attempt *a)
     struct step_facts *last = &a->facts->steps[a->step];
     struct cupel_error err;
 
-    if (last->started && last->stdout_to == last->stdout_from && last->stderr_to == last->stderr_from) {
-        last->stdout_to = a->capture.written[0];
-        last->stderr_to = a->capture.written[1];
-    }
+    last->stdout_to = a->capture.written[0];
+    last->stderr_to = a->capture.written[1];
     if (last->ended && a->step + 1 == a->facts->n_steps && a->facts->cause == CAUSE_NONE &&
         expect_check(&a->job->steps[a->step], &a->capture, last, &err) < 0)
         fail_harness(a, &err);

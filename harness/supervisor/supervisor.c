@@ -15,7 +15,8 @@
 #include <sys/timerfd.h>
 #include <termios.h>
 
-#define TICK_NS (100 * NSEC_PER_MSEC)
+#define TICK_LIVE_NS (100 * NSEC_PER_MSEC)
+#define TICK_PLAIN_NS NSEC_PER_SEC /* for remarks on slow jobs */
 /* epoll data: slots have their number, the rest these */
 #define EVENT_SIGNAL UINT64_C(0x100000000)
 #define EVENT_TICK UINT64_C(0x100000001)
@@ -364,7 +365,9 @@ static int add(int epoll, int fd, uint64_t what)
 /* Signals are blocked from before the first fork: slots reset their mask. */
 static int open_events(struct supervisor *s, struct cupel_error *err)
 {
-    struct itimerspec every = {.it_interval.tv_nsec = (long)TICK_NS, .it_value.tv_nsec = (long)TICK_NS};
+    uint64_t tick = reports_console_is_live(s->p.console) ? TICK_LIVE_NS : TICK_PLAIN_NS;
+    struct timespec period = {(time_t)(tick / NSEC_PER_SEC), (long)(tick % NSEC_PER_SEC)};
+    struct itimerspec every = {.it_interval = period, .it_value = period};
     sigset_t set;
     int r;
 
@@ -380,10 +383,10 @@ static int open_events(struct supervisor *s, struct cupel_error *err)
     if (s->epoll < 0 || s->signals < 0 || s->tick < 0)
         return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot make the event loop");
     r = add(s->epoll, s->signals, EVENT_SIGNAL);
-    if (r == 0 && reports_console_is_live(s->p.console)) {
+    if (r == 0)
         r = timerfd_settime(s->tick, 0, &every, NULL) < 0 ? -errno : add(s->epoll, s->tick, EVENT_TICK);
+    if (r == 0)
         watch_keys(s);
-    }
     return r < 0 ? cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot make the event loop") : 0;
 }
 
