@@ -69,7 +69,7 @@ struct item {
     const char *xattr; /* name of an attribute with the value "v" */
 };
 
-static void add_item(struct archive *a, const struct item *item)
+static inline void add_item(struct archive *a, const struct item *item)
 {
     struct archive_entry *e = archive_entry_new();
     mode_t type = item->type != 0 ? item->type : AE_IFREG;
@@ -93,14 +93,15 @@ static void add_item(struct archive *a, const struct item *item)
     }
     if (item->xattr != NULL)
         archive_entry_xattr_add_entry(e, item->xattr, "v", 1);
-    assert_true(archive_write_header(a, e) >= ARCHIVE_WARN); /* a warning: the name is not UTF-8, and is kept as it is */
+    assert_true(archive_write_header(a, e) >=
+                ARCHIVE_WARN); /* a warning: the name is not UTF-8, and is kept as it is */
     if (archive_entry_size(e) > 0)
         assert_int_equal(archive_write_data(a, item->data, strlen(item->data)), (la_ssize_t)strlen(item->data));
     archive_entry_free(e);
 }
 
 /* Writes items up to the one without a name; `filter` is libarchive's name of a compression, or NULL. */
-static void make_tar(const char *path, const struct item *items, const char *filter)
+static inline void make_tar(const char *path, const struct item *items, const char *filter)
 {
     struct archive *a = archive_write_new();
 
