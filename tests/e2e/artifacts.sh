@@ -40,7 +40,7 @@ jobs:
       ln -s /etc linked
       echo x >"out/-rf"
       echo x >"out/\$(printf 'new\\nline')"
-    artifacts: ["/work/out/*", /work/linked/passwd, /work/../etc/hostname]
+    artifacts: ["/work/out/*", /work/linked/passwd]
   only-on-failure:
     run: echo x >a; exit 0
     artifacts: {paths: [/work/a], when: failure}

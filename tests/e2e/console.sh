@@ -25,7 +25,7 @@ expect_said 'quick'
 expect_said 'fails'
 
 it "failures come last, with evidence and the tail of their output, control characters made visible"
-expect_said 'exit code 9, expected 0'
+expect_said 'exit code 9, expected exit code 0'
 expect_said 'forged'
 expect_not grep -qE '^ *PASS forged' stdout stderr
 
@@ -40,13 +40,15 @@ if ! command -v tmux >/dev/null; then
     all_done
     exit 0
 fi
-tmux() { command tmux -S "$T/tmux" "$@"; }
+terminal=0
+tmux() { command tmux -S "$T/tmux-$terminal" "$@"; }
 screen() { tmux capture-pane -p -t e2e 2>/dev/null; }
 screen_has() { screen | grep -qE -- "$1"; }
 # in_terminal COMMAND: starts it in a fresh terminal of 100 x 30.
 in_terminal() {
     tmux kill-server 2>/dev/null
-    TERM=xterm-256color command tmux -S "$T/tmux" -f /dev/null new-session -d -s e2e -x 100 -y 30 "cd $T && $1; echo ended with \$?; sleep 1000"
+    terminal=$((terminal + 1)) # a server that is on its way out would take the new session with it
+    TERM=xterm-256color tmux -f /dev/null new-session -d -s e2e -x 100 -y 30 "cd $T && $1; echo ended with \$?; sleep 1000"
 }
 job_file live.yaml <<'YAML'
 cupel: 1

@@ -95,8 +95,8 @@ jobs:
 YAML
 cupel_run verdicts.yaml -j 2
 
-it "a run with failures exits 1"
-expect_exit 1
+it "a run in which a job could not be run at all exits 3, whatever else failed"
+expect_exit 3
 
 it "nothing is left of a run of all kinds of jobs"
 expect_clean
@@ -224,7 +224,7 @@ YAML
 
 it "Ctrl-C cancels, reports what finished, and exits 130"
 cupel_start slow.yaml -j 1
-expect wait_until 20 grep -q started "$T/out/logs/runs.stdout"
+expect wait_until 20 grep -qs started "$T/out/logs/runs.stdout"
 kill -INT "$CUPEL_PID"
 cupel_wait
 expect_exit 130

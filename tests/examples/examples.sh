@@ -7,10 +7,14 @@ store=${XDG_CACHE_HOME-}
 . "$(dirname -- "${BASH_SOURCE[0]}")/../e2e/lib.sh"
 if [[ -n $store ]]; then export XDG_CACHE_HOME=$store; else unset XDG_CACHE_HOME; fi
 
-it "hello.yaml"
-cupel_run "$top/jobs/examples/hello.yaml"
-expect_exit 0
-expect_junit_valid
+# The small ones, on the host's own root; verdicts.yaml is there to fail in every way.
+for name in hello steps limits verdicts; do
+    it "$name.yaml"
+    cupel_run "$top/jobs/examples/$name.yaml"
+    expect_exit "$([[ $name == verdicts ]] && echo 1 || echo 0)"
+    expect_junit_valid
+    expect_clean
+done
 
 if ! "$top/scripts/fetch-examples" >"$T/fetch.log" 2>&1; then
     it "real software"
@@ -21,7 +25,7 @@ fi
 
 for file in "$top"/jobs/examples/*.yaml; do
     name=$(basename -- "$file")
-    [[ $name == hello.yaml ]] && continue
+    grep -q 'debian:' "$file" || continue
     it "$name"
     cupel_run "$file"
     expect_exit 0
