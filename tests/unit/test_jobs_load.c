@@ -264,6 +264,25 @@ static void test_alternatives_replace(void **state)
     unload(&r);
 }
 
+/* The same the other way round. */
+static void test_alternatives_replace_files(void **state)
+{
+    struct loaded r = load_good("cupel: 1\n"
+                                "defaults: {run: x, stdin-file: numbers.in, expect: {exit: 3, stdout: a}}\n"
+                                "jobs: {a: {stdin: \"\", expect: {signal: TERM, stdout-file: numbers.in}}}\n");
+    const struct jobs_job *job = &r.plan->jobs[0];
+
+    (void)state;
+    assert_null(job->stdin_file);
+    assert_string_equal(job->stdin_text, "");
+    assert_int_equal(job->stdin_len, 0);
+    assert_int_equal(job->steps[0].expect.signal, 15);
+    assert_int_equal(job->steps[0].expect.exit, -1);
+    assert_null(job->steps[0].expect.stdout_text);
+    assert_non_null(job->steps[0].expect.stdout_file);
+    unload(&r);
+}
+
 static void test_longest_script(void **state)
 {
     cleanup_strbuf struct strbuf b = {0};
@@ -337,6 +356,7 @@ int main(void)
         cmocka_unit_test(test_numbers_and_quotes),
         cmocka_unit_test(test_inputs_of_defaults),
         cmocka_unit_test(test_alternatives_replace),
+        cmocka_unit_test(test_alternatives_replace_files),
         cmocka_unit_test(test_longest_script),
         cmocka_unit_test(test_two_thousand_jobs),
         cmocka_unit_test(test_unreadable_files),
