@@ -1,5 +1,5 @@
-/* file: fd-relative files. Nothing here follows a link out of where it was told to stay; nothing falls back from an fd to a
- * path. Not responsible for temporary directories or locks. */
+/* file: fd-relative files. Nothing here follows a link out of where it was told to stay; nothing falls back from an fd
+ * to a path. Not responsible for temporary directories or locks. */
 #include "base/base.h"
 
 #include <dirent.h>
@@ -151,8 +151,8 @@ int file_open_dir_p_at(int dirfd, const char *path, mode_t mode)
     return fd < 0 ? -errno : fd;
 }
 
-/* A directory that refuses to be listed or emptied (mode 000, immutable to others) still belongs to us as root; its mode is
- * widened first. */
+/* A directory that refuses to be listed or emptied (mode 000, immutable to others) still belongs to us as root; its
+ * mode is widened first. */
 static DIR *open_for_removal(int dirfd, const char *name, dev_t device)
 {
     cleanup_close int fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
@@ -180,8 +180,8 @@ static bool is_dot(const char *name)
     return name[0] == '.' && (name[1] == '\0' || (name[1] == '.' && name[2] == '\0'));
 }
 
-/* Removes every non-directory of `dir`; moves every subdirectory up into `top` under a fresh name, so that a tree deeper than
- * there are descriptors or path length is emptied without recursion. */
+/* Removes every non-directory of `dir`; moves every subdirectory up into `top` under a fresh name, so that a tree
+ * deeper than there are descriptors or path length is emptied without recursion. */
 static int flatten(DIR *dir, int top, uint64_t *serial)
 {
     struct dirent *e;

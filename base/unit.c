@@ -26,7 +26,12 @@ static const struct unit size_units[] = {
     {"TiB", UINT64_C(1) << 40},
 };
 static const struct unit duration_units[] = {
-    {"ns", 1}, {"us", 1000}, {"ms", 1000000}, {"s", NSEC_PER_SEC}, {"m", 60 * NSEC_PER_SEC}, {"h", 3600 * NSEC_PER_SEC},
+    {"ns", 1},
+    {"us", 1000},
+    {"ms", 1000000},
+    {"s", NSEC_PER_SEC},
+    {"m", 60 * NSEC_PER_SEC},
+    {"h", 3600 * NSEC_PER_SEC},
     {"d", 86400 * NSEC_PER_SEC},
 };
 

@@ -161,8 +161,10 @@ void upper_close(struct upper *u);
 int upper_mount_fd(const struct upper *u); /* borrowed; detached until moved */
 int upper_fd(const struct upper *u);       /* borrowed; its root directory */
 bool upper_holds(const struct upper *u, uint64_t bytes, uint64_t inodes);
-int upper_statistics(const struct upper *u, uint64_t *ret_used, uint64_t *ret_inodes, bool *ret_full,
-                     bool *ret_inodes_full);
+int upper_statistics(const struct upper *u, uint64_t *ret_used, uint64_t *ret_inodes);
+/* Whether so much of it, by one job, means that writes were refused. */
+bool upper_is_full(const struct upper *u, uint64_t bytes);
+bool upper_has_no_inodes(const struct upper *u, uint64_t inodes);
 
 /* The /dev of one job, a detached tmpfs with its own nodes. */
 int devices_mount(uint32_t id_base, int *ret_mount);

@@ -98,7 +98,7 @@ void sandbox_kill(struct sandbox_job *job);
 /* Waits until PID 1 and so everything of the job is gone. */
 void sandbox_reap(struct sandbox_job *job);
 
-/* What the job has written into its upper file system so far; `full` tells that no block or no inode is left. */
+/* What the job has written into its upper file system so far, and whether that is all that it may. */
 struct sandbox_disk {
     uint64_t bytes;
     uint64_t inodes;

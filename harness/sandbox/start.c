@@ -88,7 +88,6 @@ static int make_job_dirs(struct start *s)
 static int start_disk(struct start *s, struct cupel_error *err)
 {
     uint64_t bytes, inodes;
-    bool full, inodes_full;
     int r;
 
     if (s->stage->fault == SETUP_ID_MAP_LAYERS)
@@ -107,7 +106,7 @@ static int start_disk(struct start *s, struct cupel_error *err)
         cupel_error_prefix(err, "set-up step '%s' failed", sandbox_step_name(SETUP_UPPER));
         return r;
     }
-    r = upper_statistics(s->stage->upper, &s->job.disk_before, &s->job.inodes_before, &full, &inodes_full);
+    r = upper_statistics(s->stage->upper, &s->job.disk_before, &s->job.inodes_before);
     if (r == 0)
         r = make_job_dirs(s);
     return r < 0 ? step_error(err, SETUP_UPPER, r, "the job's directories") : 0;
@@ -473,12 +472,14 @@ void sandbox_reap(struct sandbox_job *job)
 int sandbox_disk_usage(const struct sandbox_stage *stage, const struct sandbox_job *job, struct sandbox_disk *ret_disk)
 {
     uint64_t used, inodes;
-    int r = upper_statistics(stage->upper, &used, &inodes, &ret_disk->bytes_full, &ret_disk->inodes_full);
+    int r = upper_statistics(stage->upper, &used, &inodes);
 
     if (r < 0)
         return r;
     ret_disk->bytes = used > job->disk_before ? used - job->disk_before : 0;
     ret_disk->inodes = inodes > job->inodes_before ? inodes - job->inodes_before : 0;
+    ret_disk->bytes_full = upper_is_full(stage->upper, ret_disk->bytes);
+    ret_disk->inodes_full = upper_has_no_inodes(stage->upper, ret_disk->inodes);
     return 0;
 }
 

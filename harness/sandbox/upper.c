@@ -247,8 +247,7 @@ bool upper_holds(const struct upper *u, uint64_t bytes, uint64_t inodes)
     return u != NULL && u->bytes == bytes && u->inodes == inodes;
 }
 
-int upper_statistics(const struct upper *u, uint64_t *ret_used, uint64_t *ret_inodes, bool *ret_full,
-                     bool *ret_inodes_full)
+int upper_statistics(const struct upper *u, uint64_t *ret_used, uint64_t *ret_inodes)
 {
     struct statfs fs;
 
@@ -256,8 +255,17 @@ int upper_statistics(const struct upper *u, uint64_t *ret_used, uint64_t *ret_in
         return -errno;
     *ret_used = (uint64_t)(fs.f_blocks - fs.f_bfree) * BLOCK;
     *ret_inodes = (uint64_t)(fs.f_files - fs.f_ffree);
-    /* a writer may stop a little short of the last block: metadata of a file also takes some */
-    *ret_full = fs.f_bavail < 4;
-    *ret_inodes_full = fs.f_ffree < 1;
     return 0;
+}
+
+/* No kernel counts the writes that it refused with ENOSPC. A large write is refused as a whole, a little before the last block
+ * is gone, so a disk counts as full from fifteen sixteenths on. */
+bool upper_is_full(const struct upper *u, uint64_t bytes)
+{
+    return bytes >= u->bytes - u->bytes / 16;
+}
+
+bool upper_has_no_inodes(const struct upper *u, uint64_t inodes)
+{
+    return inodes >= u->inodes;
 }

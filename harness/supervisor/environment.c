@@ -9,7 +9,6 @@ static const char *const defaults[] = {
     "LANG=C.UTF-8",
     "TZ=UTC",
     "TMPDIR=/tmp",
-    "CUPEL=1",
 };
 
 struct list {
