@@ -25,8 +25,7 @@ struct command {
 };
 typedef int command_fn(struct command *c);
 
-/* ---- streams, limits, cgroup
- * ------------------------------------------------------------------------------------------------ */
+/* ---- streams, limits, cgroup ---- */
 
 static int command_stdio(struct command *c)
 {
@@ -124,8 +123,7 @@ static int command_close_fds(struct command *c)
     return syscall(SYS_close_range, REPORT_FD + 2, ~0u, 0) < 0 ? -errno : 0;
 }
 
-/* ---- privilege
- * -------------------------------------------------------------------------------------------------------------- */
+/* ---- privilege ---- */
 
 /* What a root in its own user namespace keeps: enough to install packages and change owners; no mount, network set-up,
  * tracing or device right. A job of another user has none. */

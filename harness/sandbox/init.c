@@ -36,8 +36,7 @@ static void send_report(struct init_context *ctx, const struct init_report *repo
         _exit(1);
 }
 
-/* ---- first steps
- * ------------------------------------------------------------------------------------------------------ */
+/* ---- first steps ---- */
 
 /* Waits for an order of the slot; anything else than GO is the end. */
 static void wait_for_go(struct init_context *ctx)
@@ -147,8 +146,7 @@ static void set_up(struct init_context *ctx)
     }
 }
 
-/* ---- the steps of the job
- * ---------------------------------------------------------------------------------------------- */
+/* ---- the steps of the job ---- */
 
 /* Starts step `index`; returns its pid once execve has happened, or reports and exits. The error pipe closes on exec.
  */

@@ -14,8 +14,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
-/* ---- making mounts
- * ------------------------------------------------------------------------------------------------------ */
+/* ---- making mounts ---- */
 
 struct option {
     const char *key;
@@ -154,8 +153,7 @@ int setup_kernel_mounts(struct init_context *ctx)
     return 0;
 }
 
-/* ---- pivot
- * -------------------------------------------------------------------------------------------------------------- */
+/* ---- pivot ---- */
 
 /* The stage ends up beneath the new root at the same place and is let go. No path of the root has been resolved so far.
  */
@@ -172,8 +170,7 @@ int setup_pivot(struct init_context *ctx)
     return ctx->root < 0 ? -errno : 0;
 }
 
-/* ---- looking things up in the root
- * -------------------------------------------------------------------------------------- */
+/* ---- looking things up in the root ---- */
 
 /* A directory directly below `dir`, made when missing; never through a link. */
 static int open_own_dir(int dir, const char *name, mode_t mode)
@@ -228,8 +225,7 @@ int mounts_make_dir(struct init_context *ctx, const char *path, bool *ret_made)
     return at;
 }
 
-/* ---- attaching
- * ----------------------------------------------------------------------------------------------------------- */
+/* ---- attaching ---- */
 
 static int attach_below(int dir, const char *name, int mount)
 {
@@ -337,8 +333,7 @@ int setup_sys(struct init_context *ctx)
     return r < 0 ? r : detach_empty(ctx);
 }
 
-/* ---- inputs
- * ---------------------------------------------------------------------------------------------------------------- */
+/* ---- inputs ---- */
 
 /* The directory of a file's target path, and its last part. */
 static int open_parent(struct init_context *ctx, const char *path, const char **ret_name)
@@ -411,8 +406,7 @@ int setup_attach_inputs(struct init_context *ctx)
     return r;
 }
 
-/* ---- the last of the root
- * ------------------------------------------------------------------------------------------------- */
+/* ---- the last of the root ---- */
 
 /* Names that every program expects; only what the root does not have. */
 int setup_etc(struct init_context *ctx)

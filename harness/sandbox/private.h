@@ -65,8 +65,7 @@ struct init_report {
 };
 #define INIT_ORDER_GO 'g' /* id maps are written; later: start the next step */
 
-/* ---- PID 1's world
- * --------------------------------------------------------------------------------------------------- */
+/* ---- PID 1's world ---- */
 
 #define INPUTS_MAX 32
 #define ENV_MAX 512
@@ -141,8 +140,7 @@ int mounts_make_dir(struct init_context *ctx, const char *path, bool *ret_made);
 int passwd_resolve(int root, const char *spec, uint32_t *ret_uid, uint32_t *ret_gid, char *home, size_t home_size,
                    char *name, size_t name_size);
 
-/* ---- small things usable between clone and exec
- * ---------------------------------------------------------------------- */
+/* ---- small things usable between clone and exec ---- */
 
 /* strlcpy/strlcat as everyone knows them. */
 size_t small_copy(char *to, const char *from, size_t size);
@@ -150,8 +148,7 @@ size_t small_append(char *to, const char *from, size_t size);
 size_t small_append_number(char *to, uint64_t n, size_t size);
 int small_read_all(int fd, char *buf, size_t size); /* bytes, or -errno; -EFBIG when it does not fit */
 
-/* ---- the slot's side
- * -------------------------------------------------------------------------------------------------- */
+/* ---- the slot's side ---- */
 
 struct upper;
 /* A file system of its own of exactly so many bytes and inodes (plus what set-up itself needs). */

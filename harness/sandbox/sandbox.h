@@ -41,7 +41,7 @@ struct sandbox_request {
     size_t root;       /* index of the root in its plan: lowers are attached to the stage once a root */
     const int *layers; /* O_PATH directory fds, top first */
     size_t n_layers;
-    bool masked; /* the host's root: layer 0 is what hides parts of it */
+    bool masked;            /* the host's root: layer 0 is what hides parts of it */
     const char *const *env; /* complete but for HOME and USER, which come from the root's passwd */
     const char *stdin_data; /* NULL: /dev/null */
     size_t stdin_len;

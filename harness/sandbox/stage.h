@@ -24,8 +24,8 @@ struct sandbox_stage {
  * only to change it or to clone from it. Both return 0 or -errno. */
 int stage_enter(struct sandbox_stage *s);
 int stage_leave(struct sandbox_stage *s);
-/* Makes the root's lowers /lower/INDEX/K in the stage, once. For the host's root (masked), layer 0 is its mask instead, which
- * becomes /lower/INDEX/0/top and /lower/INDEX/0/mid. */
+/* Makes the root's lowers /lower/INDEX/K in the stage, once. For the host's root (masked), layer 0 is its mask instead,
+ * which becomes /lower/INDEX/0/top and /lower/INDEX/0/mid. */
 int stage_attach_root(struct sandbox_stage *s, size_t index, const int *layers, size_t n, bool masked,
                       struct cupel_error *err);
 /* A detached tmpfs with the two layers of mask.c. */

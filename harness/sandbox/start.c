@@ -33,8 +33,7 @@ struct start {
     bool has_dir;
 };
 
-/* ---- disk
- * ------------------------------------------------------------------------------------------------------------ */
+/* ---- disk ---- */
 
 static void disk_limits(const struct jobs_limits *l, uint64_t *ret_bytes, uint64_t *ret_inodes)
 {
@@ -112,8 +111,7 @@ static int start_disk(struct start *s, struct cupel_error *err)
     return r < 0 ? step_error(err, SETUP_UPPER, r, "the job's directories") : 0;
 }
 
-/* ---- inputs, stdin, pipes, environment
- * ------------------------------------------------------------------------------- */
+/* ---- inputs, stdin, pipes, environment ---- */
 
 /* Owners beyond the mapped range become the job's root. */
 static uint32_t mapped_id(uint32_t id)
@@ -283,8 +281,7 @@ static void init_context(struct start *s, struct init_context *ctx)
         ctx->input_mount[i] = -EBADF;
 }
 
-/* ---- clone
- * ------------------------------------------------------------------------------------------------------------ */
+/* ---- clone ---- */
 
 static uint64_t clone_flags(const struct jobs_job *job)
 {
@@ -409,8 +406,7 @@ int sandbox_start(struct sandbox_stage *stage, const struct sandbox_request *req
     return 0;
 }
 
-/* ---- a running job
- * ------------------------------------------------------------------------------------------------------ */
+/* ---- a running job ---- */
 
 int sandbox_receive(struct sandbox_job *job, struct sandbox_event *ret_event)
 {

@@ -258,8 +258,8 @@ int upper_statistics(const struct upper *u, uint64_t *ret_used, uint64_t *ret_in
     return 0;
 }
 
-/* No kernel counts the writes that it refused with ENOSPC. A large write is refused as a whole, a little before the last block
- * is gone, so a disk counts as full from fifteen sixteenths on. */
+/* No kernel counts the writes that it refused with ENOSPC. A large write is refused as a whole, a little before the
+ * last block is gone, so a disk counts as full from fifteen sixteenths on. */
 bool upper_is_full(const struct upper *u, uint64_t bytes)
 {
     return bytes >= u->bytes - u->bytes / 16;

@@ -36,8 +36,7 @@ struct attempt {
     bool pipe_open[2];
 };
 
-/* ---- ending it
- * ----------------------------------------------------------------------------------------------------------- */
+/* ---- ending it ---- */
 
 static void note_cause(struct attempt *a, enum attempt_cause cause, bool of_step)
 {
@@ -83,8 +82,7 @@ static void fail_harness(struct attempt *a, const struct cupel_error *err)
         kill_now(a);
 }
 
-/* ---- limits
- * -------------------------------------------------------------------------------------------------------------- */
+/* ---- limits ---- */
 
 static bool is_enforced(const struct attempt *a, const struct jobs_limits *l, enum jobs_limit which)
 {
@@ -200,8 +198,7 @@ static void check_deadlines(struct attempt *a)
         check_cpu(a, now);
 }
 
-/* ---- output
- * -------------------------------------------------------------------------------------------------------------- */
+/* ---- output ---- */
 
 static void after_output(struct attempt *a)
 {
@@ -234,8 +231,7 @@ static void drain_output(struct attempt *a)
     after_output(a);
 }
 
-/* ---- what PID 1 says
- * ------------------------------------------------------------------------------------------------------ */
+/* ---- what PID 1 says ---- */
 
 static void on_step_started(struct attempt *a, const struct sandbox_event *e)
 {
@@ -320,8 +316,7 @@ static void receive_events(struct attempt *a)
     }
 }
 
-/* ---- what the supervisor says
- * ---------------------------------------------------------------------------------------------- */
+/* ---- what the supervisor says ---- */
 
 static void receive_order(struct attempt *a)
 {
@@ -337,8 +332,7 @@ static void receive_order(struct attempt *a)
         kill_now(a);
 }
 
-/* ---- the loop
- * -------------------------------------------------------------------------------------------------------------- */
+/* ---- the loop ---- */
 
 static void sample_disk(struct attempt *a)
 {
@@ -431,8 +425,7 @@ static void watch(struct attempt *a)
     }
 }
 
-/* ---- afterwards
- * -------------------------------------------------------------------------------------------------------------- */
+/* ---- afterwards ---- */
 
 /* A limit that was passed by a hair before its timer struck is passed all the same. */
 static void settle_limits(struct attempt *a)
@@ -515,8 +508,7 @@ static void judge(struct attempt *a, struct attempt_result *ret)
         verdict_of_step(a->job, a->facts, i, &ret->job, &ret->steps[i]);
 }
 
-/* ---- start and end
- * ------------------------------------------------------------------------------------------------------------ */
+/* ---- start and end ---- */
 
 static struct cgroup_limits group_limits(const struct attempt *a)
 {
@@ -594,20 +586,18 @@ static void start_and_watch(struct attempt *a)
     collect_facts(a);
 }
 
-static void take_down(struct attempt *a)
+void attempt_take_down(struct attempt_context *ctx, struct attempt_leftover *leftover)
 {
     struct cupel_error err;
 
-    if (a->has_sandbox) {
-        capture_close(&a->capture);
-        if (sandbox_finish(a->ctx->stage, &a->sandbox, &err) < 0)
-            log_warning("%s", err.message);
-    }
-    if (a->cgroup != NULL && cgroup_job_destroy(a->cgroup, &err) < 0)
+    if (leftover->has_sandbox && sandbox_finish(ctx->stage, &leftover->sandbox, &err) < 0)
+        log_warning("%s", err.message);
+    if (leftover->cgroup != NULL && cgroup_job_destroy(leftover->cgroup, &err) < 0)
         log_warning("%s", err.message);
 }
 
-void attempt_run(struct attempt_context *ctx, const struct instance *instance, struct attempt_result *ret)
+void attempt_run(struct attempt_context *ctx, const struct instance *instance, struct attempt_result *ret,
+                 struct attempt_leftover *ret_leftover)
 {
     struct attempt a = {.ctx = ctx,
                         .instance = instance,
@@ -625,7 +615,9 @@ void attempt_run(struct attempt_context *ctx, const struct instance *instance, s
     judge(&a, ret);
     ret->has_stdout = a.capture.written[0] > 0;
     ret->has_stderr = a.capture.written[1] > 0;
-    take_down(&a);
+    if (a.has_sandbox)
+        capture_close(&a.capture);
+    *ret_leftover = (struct attempt_leftover){a.cgroup, a.sandbox, a.has_sandbox};
     atomic_store_explicit(&ctx->view->started_ns, 0, memory_order_relaxed);
     atomic_store_explicit(&ctx->view->memory_bytes, UINT64_MAX, memory_order_relaxed);
 }

@@ -7,8 +7,7 @@
 #include "reports/reports.h"
 #include "rootfs-cache/cache.h"
 
-/* ---- what a run has prepared before the slots are forked, and all of them read
- * ------------------------------------------ */
+/* ---- what a run has prepared before the slots are forked, and all of them read ---- */
 
 /* A job of the run, whichever file it came from. */
 struct instance {
@@ -39,8 +38,7 @@ struct run {
     uint32_t unenforced_set; /* the same as bits of enum jobs_limit */
 };
 
-/* ---- facts, before any judgement
- * ----------------------------------------------------------------------------------------- */
+/* ---- facts, before any judgement ---- */
 
 /* Why the slot itself ended the job; the first in time. */
 enum attempt_cause {
@@ -84,8 +82,7 @@ struct attempt_facts {
     struct cupel_error harness;
 };
 
-/* ---- verdict.c: facts -> verdict and evidence; pure
- * ------------------------------------------------------------------------ */
+/* ---- verdict.c: facts -> verdict and evidence; pure ---- */
 
 struct judgement {
     enum reports_verdict verdict;
@@ -101,8 +98,7 @@ void verdict_of_step(const struct jobs_job *job, const struct attempt_facts *fac
 /* Whether the step did what was expected of it; the next one is only started then. */
 bool verdict_step_passed(const struct jobs_step *step, const struct step_facts *facts);
 
-/* ---- capture.c: the two pipes into the log files
- * ----------------------------------------------------------------------------- */
+/* ---- capture.c: the two pipes into the log files ---- */
 
 struct capture {
     struct reports_out *out;
@@ -122,8 +118,7 @@ int capture_take(struct capture *c, int which, struct cupel_error *err);
 int capture_drain(struct capture *c, struct cupel_error *err);
 void capture_close(struct capture *c);
 
-/* ---- expect.c, artifacts.c, environment.c
- * -------------------------------------------------------------------------------------- */
+/* ---- expect.c, artifacts.c, environment.c ---- */
 
 /* Compares what the step wrote (in the logs) with what is expected; fills facts->output_differs and ->difference. */
 int expect_check(const struct jobs_step *step, const struct capture *capture, struct step_facts *facts,
@@ -145,8 +140,7 @@ int artifacts_collect(const struct jobs_job *job, int root, struct reports_out *
 /* The job's environment, complete but for HOME and USER: NULL-terminated, one malloc'ed block to free(). */
 const char **environment_make(const struct jobs_plan *plan, const struct jobs_job *job);
 
-/* ---- the attempt itself
- * ----------------------------------------------------------------------------------------------------------- */
+/* ---- the attempt itself ---- */
 
 struct attempt_result {
     struct attempt_facts facts;
@@ -172,12 +166,20 @@ struct slot_message {
     uint32_t instance;
 };
 
-/* Runs the instance once. Failures of the harness are a verdict like any other; nothing is left behind either way. */
-void attempt_run(struct attempt_context *ctx, const struct instance *instance, struct attempt_result *ret);
+/* Runs the instance once. Failures of the harness are a verdict like any other. The result is final when this returns;
+ * what is still to be removed (the job's files, its cgroup) is left in `ret_leftover` for attempt_take_down, so that
+ * nobody has to wait for that. No process of the job is left. */
+struct attempt_leftover {
+    struct cgroup_job *cgroup; /* or NULL */
+    struct sandbox_job sandbox;
+    bool has_sandbox;
+};
+void attempt_run(struct attempt_context *ctx, const struct instance *instance, struct attempt_result *ret,
+                 struct attempt_leftover *ret_leftover);
+void attempt_take_down(struct attempt_context *ctx, struct attempt_leftover *leftover);
 void attempt_result_free(struct attempt_result *r);
 
-/* ---- wire.c: an attempt's result from slot to supervisor
- * --------------------------------------------------------------------------- */
+/* ---- wire.c: an attempt's result from slot to supervisor ---- */
 
 int wire_send(int socket, uint32_t instance, const struct attempt_result *result);
 /* Blocks until the whole of it is there. The result is malloc'ed; its strings live with it. */

@@ -10,8 +10,7 @@
 #include <sys/mman.h>
 #include <sys/statvfs.h>
 
-/* ---- instances
- * ------------------------------------------------------------------------------------------------------------- */
+/* ---- instances ---- */
 
 /* Logs and artifacts are named after the job; with several files, after suite and job where two files share a name. */
 static const char *log_name(const struct supervisor_options *o, const struct jobs_plan *plan,
@@ -46,8 +45,7 @@ static void make_instances(const struct supervisor_options *o, struct run *run)
     run->n_roots = base;
 }
 
-/* ---- limits that the host must be able to hold
- * -------------------------------------------------------------------------------- */
+/* ---- limits that the host must be able to hold ---- */
 
 static const struct {
     enum jobs_limit limit;
@@ -191,8 +189,7 @@ static int make_roots(struct prepared *p, struct cupel_error *err)
     return r;
 }
 
-/* ---- all of it
- * ----------------------------------------------------------------------------------------------------------------- */
+/* ---- all of it ---- */
 
 static unsigned usable_cpus(void)
 {

@@ -118,8 +118,7 @@ void run_dir_remove(struct run_dir *d)
     run_dir_forget(d);
 }
 
-/* ---- recovery
- * ------------------------------------------------------------------------------------------------------------ */
+/* ---- recovery ---- */
 
 #define RECORD_MAX ((size_t)16 << 20)
 
@@ -203,8 +202,7 @@ int runs_recover(int store_dirfd, size_t *ret_removed, struct cupel_error *err)
     return r;
 }
 
-/* ---- id ranges
- * ------------------------------------------------------------------------------------------------------------- */
+/* ---- id ranges ---- */
 
 /* Between the container ranges of systemd-nspawn and the top of the signed ids, where systemd's registry of uid ranges
  * (docs/UIDS-GIDS.md of systemd) has nothing: 0x70000000 .. 0x7ffdffff. */

@@ -81,7 +81,9 @@ _Noreturn static void slot_main(const struct run *run, unsigned number, int sock
     r = open_stage(run, &ctx.stage, &lock, &err);
     for (;;) {
         ssize_t n = recv(socket, &m, sizeof(m), MSG_WAITALL);
+        struct attempt_leftover leftover;
         struct attempt_result result;
+        int sent;
 
         if (n < 0 && errno == EINTR)
             continue;
@@ -93,10 +95,12 @@ _Noreturn static void slot_main(const struct run *run, unsigned number, int sock
             report_unstarted(&run->instances[m.instance], m.instance, socket, &err);
             continue;
         }
-        attempt_run(&ctx, &run->instances[m.instance], &result);
-        if (wire_send(socket, m.instance, &result) < 0)
-            break;
+        attempt_run(&ctx, &run->instances[m.instance], &result, &leftover);
+        sent = wire_send(socket, m.instance, &result);
         attempt_result_free(&result);
+        attempt_take_down(&ctx, &leftover); /* while the supervisor reports, and finds the next job */
+        if (sent < 0)
+            break;
     }
     if (r == 0)
         sandbox_stage_close(ctx.stage);

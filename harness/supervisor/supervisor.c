@@ -40,8 +40,7 @@ struct supervisor {
     struct cupel_error report_error;
 };
 
-/* ---- results
- * ---------------------------------------------------------------------------------------------------------------- */
+/* ---- results ---- */
 
 static struct reports_limit *limits_of(struct arena *arena, const struct jobs_limits *l, size_t *ret_n)
 {
@@ -261,8 +260,7 @@ static void on_slot(struct supervisor *s, size_t number)
     take_result(s, &w);
 }
 
-/* ---- the user
- * ------------------------------------------------------------------------------------------------------------------ */
+/* ---- the user ---- */
 
 static size_t running(struct supervisor *s, struct reports_running *list)
 {
@@ -420,8 +418,7 @@ static void loop(struct supervisor *s)
     }
 }
 
-/* ---- begin and end
- * ----------------------------------------------------------------------------------------------------------------- */
+/* ---- begin and end ---- */
 
 static void make_schedule(struct supervisor *s)
 {

@@ -38,8 +38,7 @@ static void add_wall(struct strbuf *b, const char *before, uint64_t from, uint64
         strbuf_addf(b, "%s%s", before, unit_format_duration(to - from, text));
 }
 
-/* ---- one writer of evidence a verdict
- * ---------------------------------------------------------------------------------------- */
+/* ---- one writer of evidence a verdict ---- */
 
 static void say_memory(const struct jobs_job *job, const struct attempt_facts *f, struct strbuf *b)
 {
@@ -113,8 +112,7 @@ static const struct {
     [CAUSE_CANCELLED] = {REPORTS_CANCELLED, say_cancelled}, [CAUSE_HARNESS] = {REPORTS_ERROR, say_harness},
 };
 
-/* ---- how a step ended, against what was expected
- * ------------------------------------------------------------------------------- */
+/* ---- how a step ended, against what was expected ---- */
 
 static bool status_matches(const struct jobs_expect *e, int status)
 {

@@ -27,8 +27,7 @@ struct wire_case {
     uint64_t stdout_from, stdout_to, stderr_from, stderr_to;
 };
 
-/* ---- facts to figures
- * ------------------------------------------------------------------------------------------------------- */
+/* ---- facts to figures ---- */
 
 static const struct {
     enum cgroup_figure from;
@@ -68,8 +67,7 @@ static void usage_of(const struct attempt_facts *f, struct reports_usage *u)
     }
 }
 
-/* ---- sending
- * ---------------------------------------------------------------------------------------------------------------- */
+/* ---- sending ---- */
 
 static void add_string(struct strbuf *b, const char *s)
 {
@@ -125,8 +123,7 @@ int wire_send(int socket, uint32_t instance, const struct attempt_result *result
     return file_write_all(socket, b.data, b.len);
 }
 
-/* ---- receiving
- * -------------------------------------------------------------------------------------------------------------- */
+/* ---- receiving ---- */
 
 static int receive_all(int socket, void *data, size_t n)
 {
