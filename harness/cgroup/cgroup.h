@@ -31,7 +31,7 @@ enum cgroup_feature {
     CGROUP_MEMORY_LIMIT, /* memory.max, memory.limit_in_bytes */
     CGROUP_SWAP_LIMIT,   /* memory.swap.max, memory.memsw.limit_in_bytes; also held when the host has no swap */
     CGROUP_PIDS_LIMIT,   /* pids.max */
-    CGROUP_IO_USAGE,     /* io.stat, blkio.throttle.io_service_bytes */
+    CGROUP_IO_USAGE,     /* io.stat, blkio.throttle.io_service_bytes (v1 may still leave the figures unknown) */
     CGROUP_FEATURE_COUNT,
 };
 

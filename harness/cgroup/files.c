@@ -103,27 +103,29 @@ bool text_has_word(const char *list, const char *word)
     return false;
 }
 
-/* Sums what stands after `prefix` wherever that follows a blank: " Read " in v1's lines, " rbytes=" in v2's. A file
- * without any such line is a group that did none: 0, and known. */
-static bool sum_devices(const char *text, const char *prefix, uint64_t *ret)
+/* Sums what stands after `prefix` wherever that follows a blank: " Read " in v1's lines, " rbytes=" in v2's. */
+static bool sum_devices(const char *text, const char *prefix, uint64_t *ret, size_t *ret_devices)
 {
     uint64_t sum = 0;
-    size_t len = strlen(prefix);
+    size_t len = strlen(prefix), devices = 0;
 
     for (const char *p = strstr(text, prefix); p != NULL; p = strstr(p, prefix)) {
         uint64_t v;
 
         p += len;
+        devices++;
         if (!parse_number(p, &v) || __builtin_add_overflow(sum, v, &sum))
             return false;
     }
     *ret = sum;
+    *ret_devices = devices;
     return true;
 }
 
 static bool parse_figure(const struct figure_file *row, const char *text, uint64_t *ret)
 {
     char prefix[32];
+    size_t devices;
 
     switch (row->format) {
     case FORMAT_NUMBER:
@@ -131,10 +133,11 @@ static bool parse_figure(const struct figure_file *row, const char *text, uint64
         return text_number(text, row->key, ret);
     case FORMAT_DEVICES:
         snprintf(prefix, sizeof(prefix), " %s ", row->key);
-        return sum_devices(text, prefix, ret);
+        /* No device at all can be "did nothing" or, on newer kernels, "nothing is throttled, so nothing is counted": not known. */
+        return sum_devices(text, prefix, ret, &devices) && devices > 0;
     case FORMAT_PAIRS:
         snprintf(prefix, sizeof(prefix), " %s=", row->key);
-        return sum_devices(text, prefix, ret);
+        return sum_devices(text, prefix, ret, &devices); /* v2 always counts: no device means did nothing */
     }
     return false;
 }

@@ -2,7 +2,10 @@
  * tree; says so and skips where there is none. */
 #include "test_cgroup.h"
 
+#include <sched.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/sysmacros.h>
 
 #define MIB (UINT64_C(1) << 20)
 
@@ -103,6 +106,42 @@ static int fork_30(int out)
     return write(out, &born, 1) == 1 ? 0 : 1;
 }
 
+/* A moving target: each lives only to fork the next, and tries again when it may not. Deaf to all but SIGKILL. */
+static int chain(int out)
+{
+    int born = 0;
+
+    signal(SIGTERM, SIG_IGN);
+    for (int tries = 0; tries < 200000; tries++) {
+        pid_t pid = fork();
+
+        if (pid > 0)
+            _exit(0);
+        if (pid == 0 && ++born == 100 && write(out, "x", 1) != 1)
+            _exit(1);
+    }
+    return 0;
+}
+
+/* Past the page cache, so that the device sees it at once and on our account. */
+static int write_directly(int out)
+{
+    char name[] = "/var/tmp/test-cgroup-XXXXXX";
+    void *block = mmap(NULL, MIB, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    int fd = mkostemp(name, O_DIRECT | O_CLOEXEC);
+    struct stat st;
+    int r = 77; /* cannot be tried here */
+
+    (void)out;
+    if (fd < 0)
+        return r;
+    unlink(name);
+    if (fstat(fd, &st) == 0 && major(st.st_dev) != 0 && block != MAP_FAILED)
+        r = write(fd, block, MIB) == (ssize_t)MIB && pread(fd, block, MIB, 0) == (ssize_t)MIB ? 0 : 1;
+    close(fd);
+    return r;
+}
+
 /* What the kernel says of where we are. */
 static int tell_cgroups(int out)
 {
@@ -160,6 +199,79 @@ static void test_bills_cpu(void **state)
     assert_true(figure(job, CGROUP_USER_NS) + figure(job, CGROUP_SYSTEM_NS) <= billed);
     assert_true(figure(job, CGROUP_USER_NS) + figure(job, CGROUP_SYSTEM_NS) >= billed - NSEC_PER_MSEC);
     close(out);
+    end_job(job);
+}
+
+/* A job's set-up enters from a user namespace of its own, where it is nobody. */
+static int fork_into_userns(const struct cgroup_job *job)
+{
+    int fds[CGROUP_ENTER_MAX];
+    size_t n = cgroup_job_enter_fds(job, fds);
+    pid_t pid;
+
+    fflush(NULL);
+    pid = fork();
+    if (pid == 0) {
+        if (unshare(CLONE_NEWUSER) < 0)
+            _exit(77);
+        for (size_t i = 0; i < n; i++) {
+            if (write(fds[i], "0", 1) != 1)
+                _exit(1);
+        }
+        while (own_cpu_ns() < 20 * NSEC_PER_MSEC) {
+        }
+        _exit(0);
+    }
+    return reap(pid);
+}
+
+static void test_entered_from_user_namespace(void **state)
+{
+    struct fixture *f = *state;
+    struct cgroup_job *job;
+    int status;
+
+    NEED(f, CGROUP_CPU_USAGE);
+    job = make_job(f, "j0-1", &CGROUP_LIMITS_NONE);
+    status = fork_into_userns(job);
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 77) {
+        end_job(job);
+        print_message("SKIPPED: no user namespaces here\n");
+        skip();
+    }
+    assert_int_equal(status, 0);
+    assert_true(figure(job, CGROUP_CPU_NS) > 10 * NSEC_PER_MSEC);
+    end_job(job);
+}
+
+static void test_bills_disk(void **state)
+{
+    struct fixture *f = *state;
+    struct cgroup_usage usage;
+    struct cgroup_job *job;
+    int out, status;
+
+    NEED(f, CGROUP_IO_USAGE);
+    job = make_job(f, "j0-1", &CGROUP_LIMITS_NONE);
+    status = reap(spawn(job, write_directly, &out));
+    close(out);
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 77) {
+        end_job(job);
+        print_message("SKIPPED: /var/tmp is not on a block device that can be written to directly\n");
+        skip();
+    }
+    assert_int_equal(status, 0);
+    cgroup_job_usage(job, &usage);
+    if (!((usage.known >> CGROUP_WRITTEN_BYTES) & 1u)) {
+        assert_false((usage.known >> CGROUP_READ_BYTES) & 1u);
+        end_job(job);
+        print_message("SKIPPED: this kernel's v1 counts no disk traffic while nothing is throttled\n");
+        skip();
+    }
+    assert_in_range(figure(job, CGROUP_WRITTEN_BYTES), MIB, 2 * MIB);
+    assert_in_range(figure(job, CGROUP_READ_BYTES), MIB, 2 * MIB);
+    assert_true(figure(job, CGROUP_WRITE_OPERATIONS) >= 1);
+    assert_true(figure(job, CGROUP_READ_OPERATIONS) >= 1);
     end_job(job);
 }
 
@@ -266,6 +378,28 @@ static void test_destroy_kills_what_is_left(void **state)
     expect_end(out);
 }
 
+static void test_destroy_catches_a_moving_target(void **state)
+{
+    struct fixture *f = *state;
+    struct cgroup_limits limits = CGROUP_LIMITS_NONE;
+    struct cgroup_job *job;
+    char x;
+    int out;
+
+    NEED(f, CGROUP_PIDS_LIMIT);
+    limits.pids = 100;
+    job = make_job(f, "j0-1", &limits);
+    /* The dead go at once, whatever this machine's PID 1 does about them: zombies would fill the pids limit. */
+    assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
+    signal(SIGCHLD, SIG_IGN);
+    spawn(job, chain, &out);
+    assert_int_equal(read(out, &x, 1), 1);
+    end_job(job);
+    expect_end(out);
+    signal(SIGCHLD, SIG_DFL);
+    assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 0), 0);
+}
+
 static int wait_for_ever(int out)
 {
     (void)out;
@@ -360,11 +494,14 @@ int main(void)
     const struct CMUnitTest on_kernel[] = {
         WITH_RUN(test_enters_every_hierarchy),
         WITH_RUN(test_bills_cpu),
+        WITH_RUN(test_entered_from_user_namespace),
+        WITH_RUN(test_bills_disk),
         WITH_RUN(test_memory_peak),
         WITH_RUN(test_oom_kill_is_heard),
         WITH_RUN(test_pids_refused_and_left_behind),
         WITH_RUN(test_quota_throttles),
         WITH_RUN(test_destroy_kills_what_is_left),
+        WITH_RUN(test_destroy_catches_a_moving_target),
         WITH_RUN(test_refuses_to_kill_itself),
         WITH_RUN(test_init_leaf),
     };
