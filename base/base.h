@@ -20,8 +20,7 @@
 
 #define BASE_PRINTF(fmt_index, first) __attribute__((format(printf, fmt_index, first)))
 
-/* ---- errors -------------------------------------------------------------------------------------------------------
- */
+/* ---- errors ---- */
 
 /* Whose fault it is; the value is the program's exit code (DESIGN: command line). */
 enum cupel_error_kind {
@@ -50,8 +49,7 @@ void cupel_error_prefix(struct cupel_error *err, const char *fmt, ...) BASE_PRIN
 /* Prints "cupel: error: message" and, if there is one, "  hint: ..." to the stream. */
 void cupel_error_print(const struct cupel_error *err, FILE *stream);
 
-/* ---- cleanup ------------------------------------------------------------------------------------------------------
- */
+/* ---- cleanup ---- */
 
 #define _cleanup_(fn) __attribute__((cleanup(fn)))
 #define cleanup_free _cleanup_(base_freep)
@@ -82,8 +80,7 @@ static inline int steal_fd(int *fd)
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
-/* ---- memory and text ----------------------------------------------------------------------------------------------
- */
+/* ---- memory and text ---- */
 
 /* Allocation failure of small objects ends the process with exit code 3 and one line: there is nothing better to do.
  * Never used between clone and exec. */
@@ -119,8 +116,7 @@ bool str_starts(const char *s, const char *prefix);
 /* Closest of n names to `word` by edit distance, or NULL when none is near enough to suggest. */
 const char *str_nearest(const char *word, const char *const *names, size_t n);
 
-/* ---- files, always relative to a directory fd ---------------------------------------------------------------------
- */
+/* ---- files, always relative to a directory fd ---- */
 
 /* Opens `path` beneath dirfd following no symbolic link at all (openat2 RESOLVE_BENEATH|RESOLVE_NO_SYMLINKS|
  * RESOLVE_NO_MAGICLINKS): for anything that a job or its root could have touched. Returns fd or -errno. */
@@ -145,8 +141,7 @@ int file_open_dir_p_at(int dirfd, const char *path, mode_t mode);
 /* rm -r, following no links, whatever the depth, stopping at mounts; -ENOENT is success. */
 int file_remove_tree_at(int dirfd, const char *name);
 
-/* ---- units --------------------------------------------------------------------------------------------------------
- */
+/* ---- units ---- */
 
 /* "512M", "1.5G", "64KiB", "100" -> bytes; all binary. "250ms", "90s", "5m", "1h30m", "2" (seconds) -> nanoseconds.
  * "1.5", "150%" -> thousandths of a core. -EINVAL for anything else, -ERANGE for overflow. */
@@ -164,8 +159,7 @@ const char *unit_format_cores(uint64_t millicores, char buf[static UNIT_TEXT_SIZ
 #define NSEC_PER_USEC UINT64_C(1000)
 uint64_t clock_monotonic_ns(void);
 
-/* ---- logging ------------------------------------------------------------------------------------------------------
- */
+/* ---- logging ---- */
 
 /* One line "cupel: warning: ..." to standard error. For what the user should know but what stops nothing. */
 void log_warning(const char *fmt, ...) BASE_PRINTF(1, 2);

@@ -208,9 +208,7 @@ static int command_seccomp(struct command *c)
                                                                                                               : 0;
 }
 
-/* ---- exec
- * -------------------------------------------------------------------------------------------------------------------
- */
+/* ---- exec ---- */
 
 static const char *env_get(char *const *env, const char *name_and_equals)
 {

@@ -6,8 +6,7 @@
 #include <linux/filter.h>
 #include <sys/mount.h>
 
-/* ---- the set-up sequence: its steps in order; steps.c has the names -------------------------------------------------
- */
+/* ---- the set-up sequence: its steps in order; steps.c has the names ---- */
 
 enum setup_step {
     /* in the slot */
@@ -51,8 +50,7 @@ enum setup_step {
     SETUP_STEP_COUNT,
 };
 
-/* ---- what goes over the control socket (SOCK_SEQPACKET, one struct a packet) ----------------------------------------
- */
+/* ---- what goes over the control socket (SOCK_SEQPACKET, one struct a packet) ---- */
 
 struct init_report {
     uint32_t kind; /* enum sandbox_event_kind */
@@ -67,7 +65,7 @@ struct init_report {
 
 /* ---- PID 1's world ---- */
 
-#define INPUTS_MAX 32
+#define INPUTS_MAX 256 /* as many as jobs/ lets a file have */
 #define ENV_MAX 512
 #define HOME_SIZE 256
 #define USER_SIZE 64
@@ -151,13 +149,13 @@ int small_read_all(int fd, char *buf, size_t size); /* bytes, or -errno; -EFBIG 
 /* ---- the slot's side ---- */
 
 struct upper;
-/* A file system of its own of exactly so many bytes and inodes (plus what set-up itself needs). */
-int upper_open(int store_dirfd, uint32_t id_base, uint64_t bytes, uint64_t inodes, struct upper **ret,
+/* A file system of its own of exactly so many bytes and inodes, and what set-up needs for itself and so many inputs. */
+int upper_open(int store_dirfd, uint64_t bytes, uint64_t inodes, size_t inputs, struct upper **ret,
                struct cupel_error *err);
 void upper_close(struct upper *u);
 int upper_mount_fd(const struct upper *u); /* borrowed; detached until moved */
 int upper_fd(const struct upper *u);       /* borrowed; its root directory */
-bool upper_holds(const struct upper *u, uint64_t bytes, uint64_t inodes);
+bool upper_holds(const struct upper *u, uint64_t bytes, uint64_t inodes, size_t inputs);
 int upper_statistics(const struct upper *u, uint64_t *ret_used, uint64_t *ret_inodes);
 /* Whether so much of it, by one job, means that writes were refused. */
 bool upper_is_full(const struct upper *u, uint64_t bytes);

@@ -10,15 +10,13 @@
 #include "base/base.h"
 #include "jobs/jobs.h"
 
-/* ---- seccomp program, compiled once for all jobs -------------------------------------------------------------------
- */
+/* ---- seccomp program, compiled once for all jobs ---- */
 
 struct sandbox_filter; /* BPF for every architecture that this kernel accepts */
 int sandbox_filter_compile(struct sandbox_filter **ret_filter, struct cupel_error *err);
 void sandbox_filter_free(struct sandbox_filter *filter);
 
-/* ---- the stage, one a slot ------------------------------------------------------------------------------------------
- */
+/* ---- the stage, one a slot ---- */
 
 struct sandbox_stage;
 
@@ -33,8 +31,7 @@ int sandbox_stage_open(const struct sandbox_stage_config *config, struct sandbox
                        struct cupel_error *err);
 void sandbox_stage_close(struct sandbox_stage *stage);
 
-/* ---- one job --------------------------------------------------------------------------------------------------------
- */
+/* ---- one job ---- */
 
 struct sandbox_request {
     const struct jobs_job *job;
@@ -113,8 +110,7 @@ int sandbox_open_root(struct sandbox_stage *stage, const struct sandbox_job *job
 /* Removes what the job wrote and closes its fds. */
 int sandbox_finish(struct sandbox_stage *stage, struct sandbox_job *job, struct cupel_error *err);
 
-/* ---- the set-up sequence, for the tests that make each step fail ----------------------------------------------------
- */
+/* ---- the set-up sequence, for the tests that make each step fail ---- */
 
 size_t sandbox_step_count(void);
 const char *sandbox_step_name(size_t i);

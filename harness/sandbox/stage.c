@@ -266,15 +266,15 @@ void stage_drop_upper(struct sandbox_stage *s)
     s->upper = NULL;
 }
 
-int stage_attach_upper(struct sandbox_stage *s, uint64_t bytes, uint64_t inodes, struct cupel_error *err)
+int stage_attach_upper(struct sandbox_stage *s, uint64_t bytes, uint64_t inodes, size_t inputs, struct cupel_error *err)
 {
     struct upper *u;
     int r, back;
 
-    if (upper_holds(s->upper, bytes, inodes))
+    if (upper_holds(s->upper, bytes, inodes, inputs))
         return 0;
     stage_drop_upper(s);
-    r = upper_open(s->store_dirfd, s->id_base, bytes, inodes, &u, err);
+    r = upper_open(s->store_dirfd, bytes, inodes, inputs, &u, err);
     if (r < 0)
         return r;
     r = stage_enter(s);

@@ -31,7 +31,8 @@ int stage_attach_root(struct sandbox_stage *s, size_t index, const int *layers, 
 /* A detached tmpfs with the two layers of mask.c. */
 int mask_mount(int layer, uint32_t id_base, int *ret_mount);
 /* Makes /upper of the stage a file system of this size. */
-int stage_attach_upper(struct sandbox_stage *s, uint64_t bytes, uint64_t inodes, struct cupel_error *err);
+int stage_attach_upper(struct sandbox_stage *s, uint64_t bytes, uint64_t inodes, size_t inputs,
+                       struct cupel_error *err);
 void stage_drop_upper(struct sandbox_stage *s);
 /* A detached clone of what `fd` names (a file or directory), read-only and id-mapped into this stage's range. */
 int stage_clone_mapped(const struct sandbox_stage *s, int fd, uint64_t attributes, int *ret_mount);

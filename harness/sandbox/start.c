@@ -100,7 +100,7 @@ static int start_disk(struct start *s, struct cupel_error *err)
     if (s->stage->fault == SETUP_UPPER)
         return step_error(err, SETUP_UPPER, EIO, "an injected fault");
     disk_limits(&s->request->job->limits, &bytes, &inodes);
-    r = stage_attach_upper(s->stage, bytes, inodes, err);
+    r = stage_attach_upper(s->stage, bytes, inodes, s->request->job->n_inputs, err);
     if (r < 0) {
         cupel_error_prefix(err, "set-up step '%s' failed", sandbox_step_name(SETUP_UPPER));
         return r;
@@ -147,7 +147,7 @@ static int open_inputs(struct start *s, struct cupel_error *err)
     const struct jobs_job *job = s->request->job;
 
     if (job->n_inputs > INPUTS_MAX)
-        return step_error(err, SETUP_INPUTS, E2BIG, "more than 32 inputs");
+        return step_error(err, SETUP_INPUTS, E2BIG, "too many inputs");
     for (size_t i = 0; i < job->n_inputs; i++) {
         int r = open_input(s, &job->inputs[i], &s->ctx->inputs[i]);
 

@@ -19,16 +19,18 @@
 #include <sys/wait.h>
 
 #define BLOCK UINT64_C(4096)
-/* What set-up itself makes for a job (its directory, overlay work directories, mount points), on top of the job's own.
- */
-#define OWN_BYTES (64 * BLOCK)
-#define OWN_INODES 64
+/* What set-up itself makes for a job (its directory, overlay work directories, mount points), on top of the job's own: so
+ * much for the root, and again for every eight inputs. */
+#define OWN_INODES UINT64_C(64)
+#define OWN_BYTES (OWN_INODES * BLOCK)
+#define INPUTS_A_SHARE 8
 
 struct upper {
     uint64_t bytes;
     uint64_t inodes;
-    int mount; /* from fsmount; names the mount also after it was attached */
-    int fd;    /* readable directory fd of its root */
+    uint64_t shares; /* of OWN_BYTES and OWN_INODES */
+    int mount;       /* from fsmount; names the mount also after it was attached */
+    int fd;          /* readable directory fd of its root */
 };
 
 static int run_mke2fs(int image, uint64_t bytes, uint64_t inodes, struct cupel_error *err)
@@ -164,7 +166,8 @@ static int mount_image(int image, struct cupel_error *err)
 static int take_surplus(struct upper *u, struct cupel_error *err)
 {
     struct statfs fs;
-    uint64_t wanted_inodes = u->inodes + OWN_INODES, wanted = u->bytes + OWN_BYTES;
+    uint64_t wanted_inodes = u->inodes + u->shares * OWN_INODES;
+    uint64_t wanted = u->bytes + u->shares * OWN_BYTES;
     cleanup_close int dir = -EBADF, pad = -EBADF;
 
     (void)unlinkat(u->fd, "lost+found", AT_REMOVEDIR);
@@ -188,18 +191,17 @@ static int take_surplus(struct upper *u, struct cupel_error *err)
     return 0;
 }
 
-int upper_open(int store_dirfd, uint32_t id_base, uint64_t bytes, uint64_t inodes, struct upper **ret,
+int upper_open(int store_dirfd, uint64_t bytes, uint64_t inodes, size_t inputs, struct upper **ret,
                struct cupel_error *err)
 {
     cleanup_close int image = openat(store_dirfd, ".", O_RDWR | O_TMPFILE | O_CLOEXEC, 0600);
     struct upper *u = xcalloc(1, sizeof(*u));
-    uint64_t total, count = inodes + OWN_INODES + 16;
+    uint64_t shares = 1 + inputs / INPUTS_A_SHARE, count = inodes + shares * OWN_INODES + 16, total;
     int r;
 
-    (void)id_base;
-    *u = (struct upper){.bytes = bytes, .inodes = inodes, .mount = -EBADF, .fd = -EBADF};
+    *u = (struct upper){.bytes = bytes, .inodes = inodes, .shares = shares, .mount = -EBADF, .fd = -EBADF};
     /* the limit, the inode tables, bitmaps and group descriptors (one part in 64), and a floor for the fixed ones */
-    total = (bytes + OWN_BYTES + count * 256 + bytes / 64 + 256 * BLOCK + BLOCK - 1) / BLOCK * BLOCK;
+    total = (bytes + shares * OWN_BYTES + count * 256 + bytes / 64 + 256 * BLOCK + BLOCK - 1) / BLOCK * BLOCK;
     if (image < 0) {
         r = cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot make the job's disk in the store");
     } else if (ftruncate(image, (off_t)total) < 0) {
@@ -242,9 +244,9 @@ int upper_fd(const struct upper *u)
     return u->fd;
 }
 
-bool upper_holds(const struct upper *u, uint64_t bytes, uint64_t inodes)
+bool upper_holds(const struct upper *u, uint64_t bytes, uint64_t inodes, size_t inputs)
 {
-    return u != NULL && u->bytes == bytes && u->inodes == inodes;
+    return u != NULL && u->bytes == bytes && u->inodes == inodes && u->shares == 1 + inputs / INPUTS_A_SHARE;
 }
 
 int upper_statistics(const struct upper *u, uint64_t *ret_used, uint64_t *ret_inodes)

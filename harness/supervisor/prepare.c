@@ -142,9 +142,7 @@ static int check_all(struct prepared *p, const struct supervisor_options *o, str
     return r;
 }
 
-/* ---- roots
- * -------------------------------------------------------------------------------------------------------------------
- */
+/* ---- roots ---- */
 
 static void on_progress(void *data, const char *what)
 {

@@ -167,9 +167,7 @@ static void take_result(struct supervisor *s, struct wire_result *w)
     finish(s, w->instance, r, w->arena);
 }
 
-/* ---- slots
- * -------------------------------------------------------------------------------------------------------------------
- */
+/* ---- slots ---- */
 
 /* Logs and artifacts of an earlier run must not pass for this one's. */
 static void forget_earlier(struct supervisor *s, const struct instance *in)
@@ -349,9 +347,7 @@ static void watch_keys(struct supervisor *s)
     (void)epoll_ctl(s->epoll, EPOLL_CTL_ADD, STDIN_FILENO, &e);
 }
 
-/* ---- the loop
- * --------------------------------------------------------------------------------------------------------------------
- */
+/* ---- the loop ---- */
 
 static int add(int epoll, int fd, uint64_t what)
 {
