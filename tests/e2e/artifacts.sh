@@ -62,7 +62,7 @@ a=out/artifacts
 
 # Where an artifact came to lie: by its name, wherever below the job's directory.
 artifact() {
-    find "$a/$1" -name "$2" 2>/dev/null
+    find "$a/$1" -type f -name "$2" 2>/dev/null
 }
 
 it "globs are collected, as their owner reads them, whatever their mode"
