@@ -30,7 +30,7 @@ static const char one_line[] =
     "deb http://broken.test/\n";
 
 struct apt_dir {
-    char path[64];
+    char path[128];
     int fd;
 };
 
