@@ -43,16 +43,17 @@ static const struct {
     mode_t mode;
 } mask_opaque[] = {
     {"root", 0700},    {"home", 0755},      {"tmp", 01777},     {"var/tmp", 01777}, {"run", 0755},
-    {"mnt", 0755},     {"media", 0755},     {"srv", 0755},      {"work", 0755},     {"var/cache", 0755},
+    {"mnt", 0755},     {"media", 0755},     {"srv", 0755},      {"var/cache", 0755},
     {"var/log", 0755}, {"var/spool", 0755}, {"var/mail", 0755}, {"boot", 0755},     {"lost+found", 0700},
     {"proc", 0555},    {"sys", 0555},       {"dev", 0755},
 };
 
-/* Hidden whatever their mode. */
+/* Hidden whatever their mode. /work is where jobs work by default: made anew for each, and then its user's. */
 static const char *const mask_credentials[] = {
     "etc/shadow",          "etc/gshadow",   "etc/shadow-",    "etc/gshadow-",    "etc/ssh",        "etc/ssl/private",
     "etc/sudoers",         "etc/sudoers.d", "etc/sudo.conf",  "etc/krb5.keytab", "etc/machine-id", "etc/apt/auth.conf",
     "etc/apt/auth.conf.d", "etc/docker",    "etc/kubernetes", "etc/wireguard",   "etc/openvpn",    "etc/letsencrypt",
+    "work",
 };
 
 /* Of these directories only what is named here stays visible: what programs and package tools read. */

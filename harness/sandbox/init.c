@@ -71,7 +71,12 @@ static int setup_session(struct init_context *ctx)
 {
     sigset_t blocked;
 
-    (void)ctx;
+    /* /proc/1/cmdline is readable by all, and would tell how cupel was started */
+    if (ctx->arguments != NULL) {
+        memset(ctx->arguments, 0, ctx->arguments_len);
+        small_copy(ctx->arguments, "cupel-init", ctx->arguments_len);
+    }
+    (void)prctl(PR_SET_NAME, "cupel-init");
     for (int sig = 1; sig < NSIG; sig++) /* SIGKILL, SIGSTOP and libc's own refuse, which is right */
         (void)signal(sig, SIG_DFL);
     (void)sigemptyset(&blocked);

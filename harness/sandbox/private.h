@@ -99,6 +99,8 @@ struct init_context {
     char home_entry[HOME_SIZE];
     char user_entry[USER_SIZE];
     bool env_has_home, env_has_user;
+    char *arguments; /* this program's own command line in memory, to be written over */
+    size_t arguments_len;
     int fault; /* enum setup_step to fail at, or -1 */
 
     /* made on the way */

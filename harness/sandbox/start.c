@@ -266,6 +266,8 @@ static void init_context(struct start *s, struct init_context *ctx)
         .stderr_fd = -EBADF,
         .enter = s->request->enter,
         .n_enter = s->request->n_enter,
+        .arguments = s->stage->arguments,
+        .arguments_len = s->stage->arguments_len,
         .fault = s->stage->fault,
         .root_mount = -EBADF,
         .proc_mount = -EBADF,
