@@ -133,7 +133,7 @@ static bool parse_figure(const struct figure_file *row, const char *text, uint64
         return text_number(text, row->key, ret);
     case FORMAT_DEVICES:
         snprintf(prefix, sizeof(prefix), " %s ", row->key);
-        /* No device at all can be "did nothing" or, on newer kernels, "nothing is throttled, so nothing is counted": not known. */
+        /* No device: the group did nothing or, on newer kernels, nothing is throttled and so not counted. Not known. */
         return sum_devices(text, prefix, ret, &devices) && devices > 0;
     case FORMAT_PAIRS:
         snprintf(prefix, sizeof(prefix), " %s=", row->key);
