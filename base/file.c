@@ -192,10 +192,12 @@ static int flatten(DIR *dir, int top, uint64_t *serial)
 
         if (is_dot(e->d_name))
             continue;
-        if (unlinkat(fd, e->d_name, 0) == 0 || errno == ENOENT)
-            continue;
-        if (errno != EISDIR && errno != EPERM)
-            return -errno;
+        if (e->d_type != DT_DIR) { /* or DT_UNKNOWN, which only some file systems say */
+            if (unlinkat(fd, e->d_name, 0) == 0 || errno == ENOENT)
+                continue;
+            if (errno != EISDIR && errno != EPERM)
+                return -errno;
+        }
         if (unlinkat(fd, e->d_name, AT_REMOVEDIR) == 0)
             continue;
         if (errno != ENOTEMPTY && errno != EEXIST)
@@ -218,9 +220,11 @@ int file_remove_tree_at(int parent, const char *name)
     DIR *top;
     int r = 0;
 
-    if (unlinkat(parent, name, 0) == 0 || errno == ENOENT)
+    if (unlinkat(parent, name, AT_REMOVEDIR) == 0 || errno == ENOENT)
         return 0;
-    if (errno != EISDIR && errno != EPERM)
+    if (errno == ENOTDIR)
+        return unlinkat(parent, name, 0) < 0 && errno != ENOENT ? -errno : 0;
+    if (errno != ENOTEMPTY && errno != EEXIST)
         return -errno;
     if (fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
         return -errno;

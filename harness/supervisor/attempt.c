@@ -34,6 +34,7 @@ struct attempt {
     uint64_t sample_at;
     bool killed;
     bool pipe_open[2];
+    bool control_open;
 };
 
 /* ---- ending it ---- */
@@ -310,7 +311,8 @@ static void receive_events(struct attempt *a)
         case SANDBOX_SETUP_FAILED:
             on_setup_failed(a, &e);
             break;
-        case SANDBOX_GONE:
+        case SANDBOX_GONE: /* its pidfd follows; until then an end of file would wake us without end */
+            a->control_open = false;
             return;
         }
     }
@@ -396,7 +398,7 @@ static void watch(struct attempt *a)
     for (;;) {
         struct pollfd fds[POLL_COUNT] = {
             [POLL_ORDERS] = {.fd = a->killed ? -1 : a->ctx->orders, .events = POLLIN},
-            [POLL_CONTROL] = {.fd = a->sandbox.control, .events = POLLIN},
+            [POLL_CONTROL] = {.fd = a->control_open ? a->sandbox.control : -1, .events = POLLIN},
             [POLL_OUT] = {.fd = a->pipe_open[0] && !a->capture.over ? a->sandbox.out : -1, .events = POLLIN},
             [POLL_ERR] = {.fd = a->pipe_open[1] && !a->capture.over ? a->sandbox.err : -1, .events = POLLIN},
             [POLL_OOM] = {.fd = oom, .events = oom_events},
@@ -578,7 +580,7 @@ static void start_and_watch(struct attempt *a)
         return;
     }
     a->has_sandbox = true;
-    a->pipe_open[0] = a->pipe_open[1] = true;
+    a->pipe_open[0] = a->pipe_open[1] = a->control_open = true;
     capture_init(&a->capture, a->ctx->run->out, a->instance->log_name, a->sandbox.out, a->sandbox.err,
                  output_limit(a, &of_step));
     a->sample_at = clock_monotonic_ns() + SAMPLE_NS;
