@@ -27,8 +27,8 @@ struct exporter {
 static int export_failed(struct exporter *x, const char *path, int errnum, const char *why)
 {
     errnum = errnum > 0 ? errnum : EIO;
-    (void)cupel_error_set(x->err, CUPEL_ERROR_HARNESS, 0, "cannot export '%s': %s", path,
-                          why != NULL ? why : strerror(errnum));
+    (void)cupel_error_set(x->err, CUPEL_ERROR_HARNESS, errnum, "cannot export '%s'%s%s", path, why != NULL ? ": " : "",
+                          why != NULL ? why : "");
     return -errnum;
 }
 

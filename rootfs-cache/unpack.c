@@ -390,7 +390,7 @@ static int unpack_child(void *arg, int fd, struct child_counts *counts, struct c
     if (in == NULL || out == NULL)
         return cupel_error_set(err, CUPEL_ERROR_HARNESS, ENOMEM, "cannot unpack '%s'", task->name);
     (void)archive_write_disk_set_options(out, ARCHIVE_EXTRACT_OWNER | ARCHIVE_EXTRACT_PERM | ARCHIVE_EXTRACT_TIME |
-                                                  ARCHIVE_EXTRACT_ACL | ARCHIVE_EXTRACT_XATTR | ARCHIVE_EXTRACT_SPARSE |
+                                                  ARCHIVE_EXTRACT_ACL | ARCHIVE_EXTRACT_XATTR |
                                                   ARCHIVE_EXTRACT_SECURE_SYMLINKS | ARCHIVE_EXTRACT_SECURE_NODOTDOT |
                                                   ARCHIVE_EXTRACT_SECURE_NOABSOLUTEPATHS);
     r = open_archive(&u, fd);

@@ -129,7 +129,7 @@ static void cut_everywhere(struct fixture *f, const char *filter, size_t step)
     assert_int_equal(file_read_at(AT_FDCWD, f->tar, 1 << 20, &whole, &length), 0);
     if (filter == NULL)
         length -= 512; /* one block of zeros is an end as well */
-    for (size_t n = 1; n < length; n += step) {
+    for (size_t n = step; n < length; n += step) {
         write_file(f->tar, whole, n);
         expect_refused(f, "cannot unpack");
     }
@@ -145,7 +145,7 @@ static void test_truncated_compressed(void **state)
     static const char *const filters[] = {"gzip", "xz", "zstd", "bzip2"};
 
     for (size_t i = 0; i < ARRAY_SIZE(filters); i++)
-        cut_everywhere(*state, filters[i], 23);
+        cut_everywhere(*state, filters[i], 1);
 }
 
 static int unpack_bounded(struct fixture *f, uint64_t entries, uint64_t bytes, struct cupel_error *err)

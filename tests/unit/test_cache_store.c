@@ -139,6 +139,14 @@ static void stop_at_unpacking(void *data, const char *what)
         (void)pause();
 }
 
+/* What a killed importer had unpacked so far. */
+static void leave_something(struct fixture *f)
+{
+    cleanup_free char *command = xasprintf("for d in %s/tmp/*/fs; do echo x >$d/half; done", f->store);
+
+    assert_int_equal(system(command), 0);
+}
+
 static void test_killed_import(void **state)
 {
     struct fixture *f = *state;
@@ -162,8 +170,10 @@ static void test_killed_import(void **state)
     assert_int_equal(count_in(f, "tmp"), 1);
     assert_int_equal(kill(pid, SIGKILL), 0);
     assert_int_equal(waitpid(pid, &status, 0), pid);
+    leave_something(f);
     root = must_prepare(f);
     assert_content(root.layer[0], "a/f", "x");
+    assert_int_equal(faccessat(root.layer[0], "half", F_OK, 0), -1);
     cache_root_release(&root);
     assert_int_equal(count_in(f, "tmp"), 0);
     (void)close(reached[0]);
