@@ -42,18 +42,18 @@ static const struct {
     const char *path;
     mode_t mode;
 } mask_opaque[] = {
-    {"root", 0700},    {"home", 0755},      {"tmp", 01777},     {"var/tmp", 01777}, {"run", 0755},
-    {"mnt", 0755},     {"media", 0755},     {"srv", 0755},      {"var/cache", 0755},
-    {"var/log", 0755}, {"var/spool", 0755}, {"var/mail", 0755}, {"boot", 0755},     {"lost+found", 0700},
-    {"proc", 0555},    {"sys", 0555},       {"dev", 0755},
+    {"root", 0700},      {"home", 0755},     {"tmp", 01777}, {"var/tmp", 01777},   {"run", 0755},
+    {"mnt", 0755},       {"media", 0755},    {"srv", 0755},  {"var/cache", 0755},  {"var/log", 0755},
+    {"var/spool", 0755}, {"var/mail", 0755}, {"boot", 0755}, {"lost+found", 0700}, {"proc", 0555},
+    {"sys", 0555},       {"dev", 0755},
 };
 
 /* Hidden whatever their mode. /work is where jobs work by default: made anew for each, and then its user's. */
-static const char *const mask_credentials[] = {
-    "etc/shadow",          "etc/gshadow",   "etc/shadow-",    "etc/gshadow-",    "etc/ssh",        "etc/ssl/private",
-    "etc/sudoers",         "etc/sudoers.d", "etc/sudo.conf",  "etc/krb5.keytab", "etc/machine-id", "etc/apt/auth.conf",
-    "etc/apt/auth.conf.d", "etc/docker",    "etc/kubernetes", "etc/wireguard",   "etc/openvpn",    "etc/letsencrypt",
-    "work",
+static const char *const mask_hidden[] = {
+    "etc/shadow",      "etc/gshadow",       "etc/shadow-",         "etc/gshadow-",  "etc/ssh",
+    "etc/ssl/private", "etc/sudoers",       "etc/sudoers.d",       "etc/sudo.conf", "etc/krb5.keytab",
+    "etc/machine-id",  "etc/apt/auth.conf", "etc/apt/auth.conf.d", "etc/docker",    "etc/kubernetes",
+    "etc/wireguard",   "etc/openvpn",       "etc/letsencrypt",     "work",
 };
 
 /* Of these directories only what is named here stays visible: what programs and package tools read. */
@@ -161,10 +161,10 @@ static void plan_opaque(struct mask_plan *plan, const char *path, mode_t mode)
 
 static void plan_credentials(struct mask_plan *plan)
 {
-    for (size_t i = 0; i < ARRAY_SIZE(mask_credentials); i++)
-        if (parent_is_real(plan, mask_credentials[i]) &&
-            faccessat(plan->host, mask_credentials[i], F_OK, AT_SYMLINK_NOFOLLOW) == 0)
-            plan_add(plan, mask_credentials[i], MASK_WHITEOUT, 0);
+    for (size_t i = 0; i < ARRAY_SIZE(mask_hidden); i++)
+        if (parent_is_real(plan, mask_hidden[i]) &&
+            faccessat(plan->host, mask_hidden[i], F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+            plan_add(plan, mask_hidden[i], MASK_WHITEOUT, 0);
 }
 
 static bool in_list(const char *name, const char *const *list)

@@ -55,6 +55,7 @@ static void make_host(const char *dir)
     put(dir, "tmp/socket", 0644, "x");
     put(dir, "data/people/them/.netrc", 0644, "secret");
     put(dir, "vault", 0700, NULL);
+    put(dir, "work/project", 0644, "x");
     put(dir, "var/lib/dpkg/status", 0644, "dpkg");
     put(dir, "var/lib/jenkins/secrets", 0644, "secret");
     put(dir, "var/backups/shadow.bak", 0644, "secret");
@@ -106,8 +107,8 @@ static bool is_absent(int tree, const char *path)
 
 static void test_what_is_masked(void **state)
 {
-    static const char *const hidden[] = {"etc/shadow", "etc/machine-id", "etc/app/token", "etc/closed",
-                                         "etc/ssh",    "vault",          "var/backups",   "var/lib/jenkins"};
+    static const char *const hidden[] = {"etc/shadow", "etc/machine-id", "etc/app/token", "etc/closed",     "etc/ssh",
+                                         "vault",      "work",           "var/backups",   "var/lib/jenkins"};
     static const char *const untouched[] = {"etc/passwd", "etc/app/public",  "usr", "var/lib/dpkg", "var/run", "srv",
                                             "home/me",    "data/people/them"};
     struct fixture *f = *state;
@@ -125,7 +126,7 @@ static void test_what_is_masked(void **state)
     assert_true(is_opaque(m.tree, "root", 0700));
     assert_true(is_opaque(m.tree, "tmp", 01777));
     assert_true(is_opaque(m.tree, "home", 0755));
-    assert_true(is_opaque(m.tree, "work", 0755));        /* though the host has none */
+    assert_true(is_opaque(m.tree, "mnt", 0755));         /* though the host has none */
     assert_true(is_opaque(m.tree, "data/people", 0755)); /* what /srv leads to */
     assert_int_equal(fstatat(m.tree, "etc", &st, 0), 0);
     assert_false(is_opaque(m.tree, "etc", st.st_mode & 07777));
