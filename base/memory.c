@@ -86,7 +86,9 @@ struct arena {
     struct arena_block *blocks;
 };
 
-#define ARENA_BLOCK_SIZE ((size_t)16 * 1024)
+/* Blocks double, so that an arena of a few hundred bytes costs little more than those. */
+#define ARENA_BLOCK_MIN ((size_t)512)
+#define ARENA_BLOCK_MAX ((size_t)16 * 1024)
 
 struct arena *arena_new(void)
 {
@@ -113,7 +115,12 @@ void *arena_alloc(struct arena *a, size_t size)
 
     size = (size + 15) & ~(size_t)15;
     if (b == NULL || b->size - b->used < size) {
-        size_t block = size > ARENA_BLOCK_SIZE ? size : ARENA_BLOCK_SIZE;
+        size_t block = b == NULL ? ARENA_BLOCK_MIN : b->size * 2;
+
+        if (block > ARENA_BLOCK_MAX)
+            block = ARENA_BLOCK_MAX;
+        if (block < size)
+            block = size;
 
         b = xcalloc(1, sizeof(*b) + block);
         b->size = block;

@@ -280,6 +280,19 @@ _Noreturn static void fail(struct command *c, enum sandbox_event_kind kind, enum
     _exit(126);
 }
 
+/* The moment from which the step's wall time counts. PID 1 only notices the exec itself when the pipe closes, and might be a
+ * while in getting to it. */
+static void announce(struct command *c, unsigned index)
+{
+    struct init_report report = {.kind = SANDBOX_STEP_STARTED, .step = index};
+    struct timespec now;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    report.at_ns = (uint64_t)now.tv_sec * NSEC_PER_SEC + (uint64_t)now.tv_nsec;
+    if (write(c->report_fd, &report, sizeof(report)) != (ssize_t)sizeof(report))
+        _exit(125); /* PID 1 is gone, or was about to be */
+}
+
 /* Its own session and process group, no signal blocked; the handlers were reset by PID 1. */
 static void fresh_session(void)
 {
@@ -307,6 +320,7 @@ _Noreturn void command_main(struct init_context *ctx, unsigned index, int report
     }
     if (ctx->fault == SETUP_EXEC)
         fail(&c, SANDBOX_SETUP_FAILED, SETUP_EXEC, index, -EIO, c.step->argv[0]);
+    announce(&c, index);
     r = execute(&c);
     fail(&c, SANDBOX_NOT_EXECUTED, SETUP_EXEC, index, r, c.step->argv[0]);
 }

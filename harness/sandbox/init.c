@@ -106,6 +106,54 @@ static int setup_hostname(struct init_context *ctx)
     return 0;
 }
 
+/* Leaves the job exactly what its file says, where it says something: the upper file system has room for any set-up, of which
+ * this one took its part. The rest is taken by files beside the job's upper directory, which it cannot reach. */
+static int trim_disk(struct init_context *ctx)
+{
+    const struct jobs_limits *l = &ctx->job->limits;
+    cleanup_close int pad = -EBADF;
+    struct statfs fs;
+
+    if (!jobs_limit_is_set(l, JOBS_LIMIT_DISK) && !jobs_limit_is_set(l, JOBS_LIMIT_INODES))
+        return 0;
+    pad = openat(ctx->job_dir, "blocks", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    if (pad < 0 || fstatfs(ctx->job_dir, &fs) < 0)
+        return -errno;
+    for (uint64_t i = l->value[JOBS_LIMIT_INODES]; jobs_limit_is_set(l, JOBS_LIMIT_INODES) && i < fs.f_ffree; i++) {
+        char name[24] = "i";
+
+        small_append_number(name, i, sizeof(name));
+        if (mknodat(ctx->job_dir, name, S_IFREG, 0) < 0)
+            return -errno;
+    }
+    if (fstatfs(ctx->job_dir, &fs) < 0)
+        return -errno;
+    if (jobs_limit_is_set(l, JOBS_LIMIT_DISK)) {
+        uint64_t have = (uint64_t)fs.f_bavail * (uint64_t)fs.f_bsize, limit = l->value[JOBS_LIMIT_DISK];
+
+        if (have > limit && fallocate(pad, 0, 0, (off_t)(have - limit)) < 0)
+            return -errno;
+    }
+    return 0;
+}
+
+/* What set-up itself has taken of the disk is not the job's. */
+static int setup_disk(struct init_context *ctx)
+{
+    struct statfs fs;
+    int r = trim_disk(ctx);
+
+    if (r < 0)
+        return r;
+    if (fstatfs(ctx->job_dir, &fs) < 0)
+        return -errno;
+    ctx->disk_bytes = (uint64_t)(fs.f_blocks - fs.f_bfree) * (uint64_t)fs.f_bsize;
+    ctx->disk_inodes = (uint64_t)(fs.f_files - fs.f_ffree);
+    (void)close(ctx->job_dir);
+    ctx->job_dir = -EBADF;
+    return 0;
+}
+
 static const struct {
     enum setup_step step;
     setup_fn *run;
@@ -126,6 +174,7 @@ static const struct {
     {SETUP_USER, setup_user}, /* by the root's passwd */
     {SETUP_WORKDIR, setup_workdir},
     {SETUP_LOOPBACK, setup_loopback},
+    {SETUP_DISK, setup_disk}, /* last of what writes: the rest is the job's */
 };
 
 static void set_up(struct init_context *ctx)
@@ -153,13 +202,28 @@ static void set_up(struct init_context *ctx)
 
 /* ---- the steps of the job ---- */
 
-/* Starts step `index`; returns its pid once execve has happened, or reports and exits. The error pipe closes on exec.
- */
-static pid_t start_step(struct init_context *ctx, unsigned index)
+/* The command's next word, or false at the end of file. A report fits into a pipe's atomic write. */
+static bool read_report(int fd, struct init_report *ret)
 {
     struct init_report report;
-    int ends[2];
     ssize_t n;
+
+    do
+        n = read(fd, &report, sizeof(report));
+    while (n < 0 && errno == EINTR);
+    if (n != (ssize_t)sizeof(report))
+        return false;
+    *ret = report;
+    return true;
+}
+
+/* Starts step `index`; returns its pid once execve has happened, or reports and exits. The command says when it is about to
+ * execute; then its pipe closes on exec, or brings what went wrong. */
+static pid_t start_step(struct init_context *ctx, unsigned index)
+{
+    struct init_report report = {.kind = SANDBOX_SETUP_FAILED, .step = SETUP_EXEC, .errnum = EPIPE}, failure;
+    int ends[2];
+    bool started;
     pid_t pid;
 
     if (pipe2(ends, O_CLOEXEC) < 0)
@@ -176,19 +240,14 @@ static pid_t start_step(struct init_context *ctx, unsigned index)
         _exit(1);
     }
     (void)close(ends[1]);
-    do
-        n = read(ends[0], &report, sizeof(report));
-    while (n < 0 && errno == EINTR);
-    (void)close(ends[0]);
-    if (n == (ssize_t)sizeof(report)) {
-        send_report(ctx, &report);
+    started = read_report(ends[0], &report) && report.kind == SANDBOX_STEP_STARTED;
+    if (!started || read_report(ends[0], &failure)) {
+        send_report(ctx, started ? &failure : &report);
         _exit(1);
     }
-    report = (struct init_report){.kind = SANDBOX_STEP_STARTED,
-                                  .step = index,
-                                  .at_ns = now_ns(),
-                                  .disk_bytes = ctx->disk_bytes,
-                                  .disk_inodes = ctx->disk_inodes};
+    (void)close(ends[0]);
+    report.disk_bytes = ctx->disk_bytes;
+    report.disk_inodes = ctx->disk_inodes;
     send_report(ctx, &report);
     return pid;
 }
@@ -225,21 +284,9 @@ static void end_leftovers(void)
         ;
 }
 
-/* What set-up itself has taken of the disk is not the job's. An overlay answers for its upper file system. */
-static void measure_disk(struct init_context *ctx)
-{
-    struct statfs fs;
-
-    if (fstatfs(ctx->root_mount, &fs) < 0)
-        return;
-    ctx->disk_bytes = (uint64_t)(fs.f_blocks - fs.f_bfree) * (uint64_t)fs.f_bsize;
-    ctx->disk_inodes = (uint64_t)(fs.f_files - fs.f_ffree);
-}
-
 _Noreturn void init_main(struct init_context *ctx)
 {
     set_up(ctx);
-    measure_disk(ctx);
     for (unsigned i = 0; i < ctx->job->n_steps; i++) {
         bool last = i + 1 == ctx->job->n_steps;
         pid_t command = start_step(ctx, i);

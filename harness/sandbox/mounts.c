@@ -77,6 +77,10 @@ int setup_overlay(struct init_context *ctx)
 
     upper_path(ctx, "/u", -1, upper, sizeof(upper));
     upper_path(ctx, "/w", -1, work, sizeof(work));
+    ctx->detail = ctx->upper;
+    ctx->job_dir = open(ctx->upper, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (ctx->job_dir < 0)
+        return -errno;
     ctx->detail = "the root";
     ctx->root_mount = make_overlay(ctx->lowerdir, upper, work);
     return ctx->root_mount < 0 ? ctx->root_mount : 0;

@@ -34,6 +34,7 @@ enum setup_step {
     SETUP_USER,
     SETUP_WORKDIR,
     SETUP_LOOPBACK,
+    SETUP_DISK,
     /* in each command */
     SETUP_STDIO,
     SETUP_PAYLOAD,
@@ -112,7 +113,8 @@ struct init_context {
     int shm_mount;
     int mqueue_mount;
     int empty_mount;
-    int root; /* "/" after the pivot, O_PATH */
+    int job_dir; /* the job's directory on the upper file system, which its upper directories are in */
+    int root;    /* "/" after the pivot, O_PATH */
     int workdir;
     uint32_t uid;
     uint32_t gid;

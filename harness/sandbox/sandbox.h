@@ -1,5 +1,6 @@
 /* sandbox: starts one job's processes in fresh namespaces over a copy-on-write root, and takes them down. Knows the
- * set-up sequence (steps.c) and nothing of deadlines, verdicts or reports. Linux 5.15 or later, as root.
+ * set-up sequence (steps.c) and nothing of deadlines, verdicts or reports. Linux 5.19 or later (id-mapped
+ * layers of an overlay), as root.
  *
  * A *stage* is what a slot keeps between jobs: a minimal mount namespace that holds the id-mapped lower layers, the
  * size-limited upper file system, proc and sysfs, and nothing of the host's tree. A job's PID 1 is cloned from inside

@@ -203,7 +203,7 @@ int sandbox_stage_open(const struct sandbox_stage_config *config, struct sandbox
     if (r < 0) {
         (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot make a mount namespace for the jobs");
         cupel_error_hint(err,
-                         "cupel needs Linux 5.15 with user and mount namespaces, and the rights of root over them");
+                         "cupel needs Linux 5.19 with user and mount namespaces, and the rights of root over them");
         sandbox_stage_close(s);
         return r;
     }

@@ -276,6 +276,7 @@ static void init_context(struct start *s, struct init_context *ctx)
         .shm_mount = -EBADF,
         .mqueue_mount = -EBADF,
         .empty_mount = -EBADF,
+        .job_dir = -EBADF,
         .root = -EBADF,
         .workdir = -EBADF,
     };

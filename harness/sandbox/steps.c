@@ -25,6 +25,7 @@ static const char *const step_names[SETUP_STEP_COUNT] = {
     [SETUP_USER] = "user",
     [SETUP_WORKDIR] = "workdir",
     [SETUP_LOOPBACK] = "loopback",
+    [SETUP_DISK] = "disk",
     [SETUP_STDIO] = "stdio",
     [SETUP_PAYLOAD] = "payload-cgroup",
     [SETUP_CGROUP_NAMESPACE] = "cgroup-namespace",

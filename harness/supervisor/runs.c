@@ -6,6 +6,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -29,6 +30,8 @@ static int make(struct run_dir *d)
         return -errno;
     d->lock = openat(d->fd, "lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (d->lock < 0 || flock(d->lock, LOCK_EX | LOCK_NB) < 0)
+        return -errno;
+    if (dprintf(d->lock, "%d\n", (int)getpid()) < 0)
         return -errno;
     d->cgroups = openat(d->fd, "cgroups", O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     return d->cgroups < 0 ? -errno : 0;
@@ -150,6 +153,29 @@ static int remove_cgroups(int dir, struct cupel_error *err)
     return result;
 }
 
+#define DYING_TRIES 100
+#define DYING_WAIT_NS (20 * NSEC_PER_MSEC)
+
+/* Takes the lock of a run whose supervisor is dead. Its slots and jobs inherited the lock and die with it, but not in the same
+ * instant: they are waited for, since a new run has to find nothing of an old one. A living supervisor's lock is left alone. */
+static bool lock_of_dead(int lock)
+{
+    char text[16] = "";
+
+    for (int tries = 0; flock(lock, LOCK_EX | LOCK_NB) < 0; tries++) {
+        const struct timespec wait = {0, (long)DYING_WAIT_NS};
+        pid_t supervisor;
+
+        if (pread(lock, text, sizeof(text) - 1, 0) <= 0)
+            return false;
+        supervisor = (pid_t)atoi(text);
+        if (supervisor <= 0 || kill(supervisor, 0) == 0 || errno != ESRCH || tries == DYING_TRIES)
+            return false;
+        (void)nanosleep(&wait, NULL);
+    }
+    return true;
+}
+
 static int recover_one(int runs, const char *name, size_t *removed, struct cupel_error *err)
 {
     cleanup_close int dir = openat(runs, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -160,8 +186,8 @@ static int recover_one(int runs, const char *name, size_t *removed, struct cupel
         return errno == ENOENT || errno == ENOTDIR
                    ? 0
                    : cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot open runs/%s", name);
-    if (lock >= 0 && flock(lock, LOCK_EX | LOCK_NB) < 0)
-        return 0; /* its supervisor lives */
+    if (lock >= 0 && !lock_of_dead(lock))
+        return 0;
     r = remove_cgroups(dir, err);
     if (r < 0)
         return r;
