@@ -170,5 +170,8 @@ int devices_mount(uint32_t id_base, int *ret_mount);
 
 int filter_program(const struct sandbox_filter *filter, struct sock_fprog *ret);
 
+/* Leaves the libraries that only the harness uses out of what is forked from here on; see lean.c. */
+void lean_leave_libraries(void);
+
 /* True when the tests asked for this step to fail (CUPEL_FAULT=name, only with CUPEL_FAULT_INJECTION). */
 int steps_fault(void); /* enum setup_step or -1 */

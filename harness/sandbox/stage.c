@@ -190,6 +190,7 @@ int sandbox_stage_open(const struct sandbox_stage_config *config, struct sandbox
     if (r == 0)
         r = open_id_map(s->id_base, &s->id_map);
     find_arguments(s);
+    lean_leave_libraries();
     if (r == 0)
         r = make_tmpfs(&s->tmpfs);
     if (r == 0)
