@@ -128,6 +128,7 @@ int file_put_at(int dirfd, const char *path, const char *text)
 int file_mkdir_p_at(int dirfd, const char *path, mode_t mode)
 {
     cleanup_free char *copy = xstrdup(path);
+    struct stat st;
 
     for (char *p = copy + (*copy == '/'); *p != '\0'; p++) {
         if (*p != '/' || p == copy)
@@ -137,7 +138,11 @@ int file_mkdir_p_at(int dirfd, const char *path, mode_t mode)
             return -errno;
         *p = '/';
     }
-    return mkdirat(dirfd, copy, mode) < 0 && errno != EEXIST ? -errno : 0;
+    if (mkdirat(dirfd, copy, mode) == 0)
+        return 0;
+    if (errno != EEXIST || fstatat(dirfd, copy, &st, 0) < 0)
+        return -errno;
+    return S_ISDIR(st.st_mode) ? 0 : -ENOTDIR; /* EEXIST is said of a file as well */
 }
 
 int file_open_dir_p_at(int dirfd, const char *path, mode_t mode)

@@ -165,7 +165,7 @@ const char *unit_format_size(uint64_t bytes, char buf[static UNIT_TEXT_SIZE])
     size_t i = 0;
     char number[UNIT_TEXT_SIZE - 5];
 
-    for (; value >= 1024 && i + 1 < ARRAY_SIZE(names); i++)
+    for (; value >= 1023.95 && i + 1 < ARRAY_SIZE(names); i++) /* what would be rounded to 1024 is the next unit's 1 */
         value /= 1024;
     (void)snprintf(number, sizeof(number), "%.1f", value);
     drop_trailing_zeros(number);
@@ -178,7 +178,7 @@ const char *unit_format_duration(uint64_t ns, char buf[static UNIT_TEXT_SIZE])
     char number[UNIT_TEXT_SIZE - 5];
 
     if (ns >= 60 * NSEC_PER_SEC) {
-        uint64_t s = (ns + NSEC_PER_SEC / 2) / NSEC_PER_SEC;
+        uint64_t s = ns / NSEC_PER_SEC + (ns % NSEC_PER_SEC >= NSEC_PER_SEC / 2);
 
         if (s >= 3600)
             (void)snprintf(buf, UNIT_TEXT_SIZE, "%u h %u min", (unsigned)(s / 3600), (unsigned)(s % 3600 / 60));
