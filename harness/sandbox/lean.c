@@ -9,7 +9,8 @@
 #include <sys/mman.h>
 
 /* libc and the loader, and what the sanitizers need everywhere. */
-static const char *const kept[] = {"libc.so", "libc-", "ld-linux", "ld-", "libasan", "libubsan", "libm.so", "libgcc_s", "libgcov"};
+static const char *const kept[] = {"libc.so",  "libc-",   "ld-linux", "ld-",    "libasan",
+                                   "libubsan", "libm.so", "libgcc_s", "libgcov"};
 
 static bool is_library_to_leave(const char *path)
 {

@@ -128,7 +128,6 @@ int setup_kernel_mounts(struct init_context *ctx)
     char size[24];
     const struct option pts[] = {{"newinstance", NULL}, {"ptmxmode", "0666"}, {"mode", "0620"}, {"gid", "5"}};
     const struct option shm[] = {{"mode", "1777"}, {"size", shm_size(ctx, size, sizeof(size))}};
-    const struct option empty[] = {{"mode", "0555"}, {"size", "4k"}, {"nr_inodes", "2"}};
     const struct {
         int *mount;
         const char *type;
@@ -143,7 +142,6 @@ int setup_kernel_mounts(struct init_context *ctx)
         {&ctx->pts_mount, "devpts", pts, ARRAY_SIZE(pts), MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, true},
         {&ctx->shm_mount, "tmpfs", shm, ARRAY_SIZE(shm), closed, true},
         {&ctx->mqueue_mount, "mqueue", NULL, 0, closed, true},
-        {&ctx->empty_mount, "tmpfs", empty, ARRAY_SIZE(empty), closed | MOUNT_ATTR_RDONLY, true},
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(mounts); i++) {
@@ -159,19 +157,29 @@ int setup_kernel_mounts(struct init_context *ctx)
 
 /* ---- pivot ---- */
 
-/* The stage ends up beneath the new root at the same place and is let go. No path of the root has been resolved so far.
- */
+/* The stage ends up on top of the new root at the same place (pivot_root(2), NOTES) and stays until setup_sys, since masks are
+ * cloned from it. No path of the root has been resolved so far; "/" is the new root itself, whatever is stacked on it. */
 int setup_pivot(struct init_context *ctx)
 {
     int r = attach_to_path(ctx->root_mount, "/newroot");
 
     if (r < 0)
         return r;
-    if (fchdir(ctx->root_mount) < 0 || syscall(SYS_pivot_root, ".", ".") < 0 || umount2(".", MNT_DETACH) < 0 ||
-        chdir("/") < 0)
+    ctx->empty = open("/empty", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (ctx->empty < 0 || fchdir(ctx->root_mount) < 0 || syscall(SYS_pivot_root, ".", ".") < 0)
         return -errno;
     ctx->root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
     return ctx->root < 0 ? -errno : 0;
+}
+
+/* Lets go of the stage: from here on nothing outside the root can be named. */
+static int leave_stage(struct init_context *ctx)
+{
+    (void)close(ctx->empty);
+    ctx->empty = -EBADF;
+    if (fchdir(ctx->root_mount) < 0 || umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)
+        return -errno;
+    return 0;
 }
 
 /* ---- looking things up in the root ---- */
@@ -261,8 +269,10 @@ int setup_proc(struct init_context *ctx)
     return attach_below(ctx->root, "proc", ctx->proc_mount);
 }
 
-/* A clone of `source` (below `dir`) with these attributes, put over `target`. Missing targets are fine: kernels differ.
- */
+#define MASK_ATTRIBUTES (MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC)
+
+/* A clone of `source` (below `dir`; "": dir itself) with these attributes, put over `target`. Missing targets are fine:
+ * kernels differ. */
 static int cover(int dir, const char *source, int target_dir, const char *target, uint64_t attributes)
 {
     struct mount_attr attr = {.attr_set = attributes};
@@ -272,13 +282,13 @@ static int cover(int dir, const char *source, int target_dir, const char *target
         return 0;
     if (at < 0)
         return at;
-    mount = open_tree(dir, source, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_SYMLINK_NOFOLLOW);
+    mount = open_tree(dir, source, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH);
     if (mount < 0 || mount_setattr(mount, "", AT_EMPTY_PATH, &attr, sizeof(attr)) < 0)
         return -errno;
     return attach_to_fd(mount, at);
 }
 
-/* What tells of or changes the host: at least what runc masks. Files become /dev/null, directories an empty tmpfs. */
+/* Files become the job's /dev/null, directories an empty one. */
 static int mask(struct init_context *ctx, int dir, const char *name)
 {
     struct stat st;
@@ -287,37 +297,22 @@ static int mask(struct init_context *ctx, int dir, const char *name)
     if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
         return errno == ENOENT || errno == EACCES ? 0 : -errno;
     if (S_ISDIR(st.st_mode))
-        return cover(ctx->root, "dev/.empty", dir, name, MOUNT_ATTR_RDONLY);
+        return cover(ctx->empty, "", dir, name, MASK_ATTRIBUTES);
     return cover(ctx->dev_mount, "null", dir, name, MOUNT_ATTR_NOEXEC);
 }
 
-/* The empty directory has to be attached somewhere to be cloned from (kernels before 6.15); it stands in /dev for the
- * while. */
-static int attach_empty(struct init_context *ctx)
-{
-    return attach_below(ctx->dev_mount, ".empty", ctx->empty_mount);
-}
-
-static int detach_empty(struct init_context *ctx)
-{
-    if (umount2("/dev/.empty", MNT_DETACH | UMOUNT_NOFOLLOW) < 0 ||
-        unlinkat(ctx->dev_mount, ".empty", AT_REMOVEDIR) < 0)
-        return -errno;
-    return 0;
-}
-
+/* What tells of the host or changes it: what runc masks. Files that only the host's root may read (kpagecount, vmallocinfo, ...)
+ * need no mask: it is not mapped. */
 int setup_proc_masks(struct init_context *ctx)
 {
-    static const char *const hidden[] = {"kcore",      "keys",        "timer_list",  "sched_debug", "latency_stats",
-                                         "acpi",       "timer_stats", "scsi",        "asound",      "kallsyms",
-                                         "kpagecount", "kpageflags",  "kpagecgroup", "vmallocinfo", "interrupts"};
+    static const char *const hidden[] = {"acpi",          "asound",      "interrupts", "kcore",      "keys",
+                                         "latency_stats", "sched_debug", "scsi",       "timer_list", "timer_stats"};
     static const char *const read_only[] = {"sys", "sysrq-trigger", "irq", "bus", "fs"};
-    const uint64_t attributes = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
-    int r = attach_empty(ctx);
+    int r = 0;
 
     for (size_t i = 0; r == 0 && i < ARRAY_SIZE(read_only); i++) {
         ctx->detail = read_only[i];
-        r = cover(ctx->proc_mount, read_only[i], ctx->proc_mount, read_only[i], attributes);
+        r = cover(ctx->proc_mount, read_only[i], ctx->proc_mount, read_only[i], MASK_ATTRIBUTES);
     }
     for (size_t i = 0; r == 0 && i < ARRAY_SIZE(hidden); i++)
         r = mask(ctx, ctx->proc_mount, hidden[i]);
@@ -334,7 +329,7 @@ int setup_sys(struct init_context *ctx)
         r = attach_below(ctx->root, "sys", ctx->sys_mount);
     for (size_t i = 0; r == 0 && ctx->sys_mount >= 0 && i < ARRAY_SIZE(hidden); i++)
         r = mask(ctx, ctx->sys_mount, hidden[i]);
-    return r < 0 ? r : detach_empty(ctx);
+    return r < 0 ? r : leave_stage(ctx);
 }
 
 /* ---- inputs ---- */

@@ -112,7 +112,7 @@ struct init_context {
     int pts_mount;
     int shm_mount;
     int mqueue_mount;
-    int empty_mount;
+    int empty;   /* an empty directory of the stage, until that is gone */
     int job_dir; /* the job's directory on the upper file system, which its upper directories are in */
     int root;    /* "/" after the pivot, O_PATH */
     int workdir;

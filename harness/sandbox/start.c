@@ -275,7 +275,7 @@ static void init_context(struct start *s, struct init_context *ctx)
         .pts_mount = -EBADF,
         .shm_mount = -EBADF,
         .mqueue_mount = -EBADF,
-        .empty_mount = -EBADF,
+        .empty = -EBADF,
         .job_dir = -EBADF,
         .root = -EBADF,
         .workdir = -EBADF,
