@@ -6,10 +6,11 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <signal.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
 struct run_dir {
     int runs;
@@ -153,6 +154,15 @@ static int remove_cgroups(int dir, struct cupel_error *err)
     return result;
 }
 
+/* A process that has ended but was not yet waited for counts as dead: its pidfd is readable (pidfd_open(2)). */
+static bool is_alive(pid_t pid)
+{
+    cleanup_close int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+
+    return fd >= 0 && poll(&p, 1, 0) == 0;
+}
+
 #define DYING_TRIES 100
 #define DYING_WAIT_NS (20 * NSEC_PER_MSEC)
 
@@ -169,7 +179,7 @@ static bool lock_of_dead(int lock)
         if (pread(lock, text, sizeof(text) - 1, 0) <= 0)
             return false;
         supervisor = (pid_t)atoi(text);
-        if (supervisor <= 0 || kill(supervisor, 0) == 0 || errno != ESRCH || tries == DYING_TRIES)
+        if (supervisor <= 0 || is_alive(supervisor) || tries == DYING_TRIES)
             return false;
         (void)nanosleep(&wait, NULL);
     }
