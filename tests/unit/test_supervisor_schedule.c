@@ -1,0 +1,380 @@
+/* test_supervisor_schedule: which job is next, in every shape of needs. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <string.h>
+
+#include "harness/supervisor/schedule.h"
+
+/* What skip() and each() were told, in order. */
+struct record {
+    size_t job[64];
+    size_t because_of[64];
+    size_t n; /* counts on where there is no room */
+};
+
+static void on_skip(void *data, size_t job, size_t because_of)
+{
+    struct record *r = data;
+
+    if (r->n < ARRAY_SIZE(r->job)) {
+        r->job[r->n] = job;
+        r->because_of[r->n] = because_of;
+    }
+    r->n++;
+}
+
+static void on_each(void *data, size_t job)
+{
+    on_skip(data, job, 0);
+}
+
+static void must_not_skip(void *data, size_t job, size_t because_of)
+{
+    (void)data;
+    fail_msg("job %zu skipped because of %zu", job, because_of);
+}
+
+static void assert_next(struct schedule *s, size_t expected)
+{
+    size_t job = SIZE_MAX;
+
+    assert_true(schedule_next(s, &job));
+    assert_int_equal(job, expected);
+}
+
+static void assert_none(struct schedule *s)
+{
+    size_t job = 12345;
+
+    assert_false(schedule_next(s, &job));
+    assert_int_equal(job, 12345);
+}
+
+static void test_empty(void **state)
+{
+    struct schedule *s = schedule_new(0);
+    struct record r = {0};
+
+    (void)state;
+    assert_true(schedule_done(s));
+    assert_none(s);
+    schedule_abandon(s, on_each, &r);
+    assert_int_equal(r.n, 0);
+    schedule_free(s);
+    schedule_free(NULL);
+}
+
+static void test_independent_jobs_in_file_order(void **state)
+{
+    struct schedule *s = schedule_new(5);
+
+    (void)state;
+    for (size_t i = 0; i < 5; i++)
+        assert_next(s, i);
+    assert_none(s);
+    assert_false(schedule_done(s));
+    for (size_t i = 5; i-- > 0;)
+        schedule_ended(s, i, i % 2 == 0, must_not_skip, NULL);
+    assert_true(schedule_done(s));
+    assert_none(s);
+    schedule_free(s);
+}
+
+/* A job that becomes ready later goes before higher numbers that were ready all the time. */
+static void test_lowest_number_first(void **state)
+{
+    struct schedule *s = schedule_new(4);
+
+    (void)state;
+    schedule_add_need(s, 0, 2);
+    assert_next(s, 1);
+    assert_next(s, 2);
+    schedule_ended(s, 2, true, must_not_skip, NULL);
+    assert_next(s, 0);
+    assert_next(s, 3);
+    assert_none(s);
+    schedule_free(s);
+}
+
+static void test_diamond(void **state)
+{
+    struct schedule *s = schedule_new(4);
+
+    (void)state;
+    schedule_add_need(s, 1, 0);
+    schedule_add_need(s, 2, 0);
+    schedule_add_need(s, 3, 1);
+    schedule_add_need(s, 3, 2);
+    assert_next(s, 0);
+    assert_none(s);
+    schedule_ended(s, 0, true, must_not_skip, NULL);
+    assert_next(s, 1);
+    assert_next(s, 2);
+    schedule_ended(s, 2, true, must_not_skip, NULL);
+    assert_none(s); /* one of two is not enough */
+    schedule_ended(s, 1, true, must_not_skip, NULL);
+    assert_next(s, 3);
+    schedule_ended(s, 3, false, must_not_skip, NULL);
+    assert_true(schedule_done(s));
+    schedule_free(s);
+}
+
+/* Each is skipped once, with the need that failed or was skipped itself. */
+static void test_failing_top_of_a_diamond(void **state)
+{
+    struct schedule *s = schedule_new(5);
+    struct record r = {0};
+
+    (void)state;
+    schedule_add_need(s, 1, 0);
+    schedule_add_need(s, 2, 0);
+    schedule_add_need(s, 3, 1);
+    schedule_add_need(s, 3, 2);
+    assert_next(s, 0);
+    schedule_ended(s, 0, false, on_skip, &r);
+    assert_int_equal(r.n, 3);
+    assert_int_equal(r.job[0], 1);
+    assert_int_equal(r.because_of[0], 0);
+    assert_int_equal(r.job[1], 2);
+    assert_int_equal(r.because_of[1], 0);
+    assert_int_equal(r.job[2], 3);
+    assert_int_equal(r.because_of[2], 1);
+    assert_false(schedule_done(s));
+    assert_next(s, 4);
+    schedule_ended(s, 4, true, must_not_skip, NULL);
+    assert_true(schedule_done(s));
+    schedule_free(s);
+}
+
+/* One side failed, and what was skipped for it stays so when the other side passes or fails later. */
+static void test_failing_side_while_the_other_runs(void **state)
+{
+    (void)state;
+    for (int passed = 0; passed < 2; passed++) {
+        struct schedule *s = schedule_new(4);
+        struct record r = {0};
+
+        schedule_add_need(s, 2, 0);
+        schedule_add_need(s, 2, 1);
+        schedule_add_need(s, 3, 2);
+        assert_next(s, 0);
+        assert_next(s, 1);
+        schedule_ended(s, 0, false, on_skip, &r);
+        assert_int_equal(r.n, 2);
+        assert_int_equal(r.because_of[0], 0);
+        assert_int_equal(r.because_of[1], 2);
+        schedule_ended(s, 1, passed != 0, must_not_skip, NULL);
+        assert_none(s);
+        assert_true(schedule_done(s));
+        schedule_free(s);
+    }
+}
+
+static void test_the_same_need_twice(void **state)
+{
+    struct schedule *s = schedule_new(2), *t = schedule_new(2);
+    struct record r = {0};
+
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        schedule_add_need(s, 1, 0);
+        schedule_add_need(t, 1, 0);
+    }
+    assert_next(s, 0);
+    schedule_ended(s, 0, true, must_not_skip, NULL);
+    assert_next(s, 1);
+    assert_next(t, 0);
+    schedule_ended(t, 0, false, on_skip, &r);
+    assert_int_equal(r.n, 1);
+    assert_true(schedule_done(t));
+    schedule_free(s);
+    schedule_free(t);
+}
+
+enum { LONG = 5000 };
+
+/* Against file order, so that every look-up starts at the far end. */
+static void test_long_chain_passes(void **state)
+{
+    struct schedule *s = schedule_new(LONG);
+
+    (void)state;
+    for (size_t i = 0; i + 1 < LONG; i++)
+        schedule_add_need(s, i, i + 1);
+    for (size_t i = LONG; i-- > 0;) {
+        assert_next(s, i);
+        assert_none(s);
+        schedule_ended(s, i, true, must_not_skip, NULL);
+    }
+    assert_true(schedule_done(s));
+    schedule_free(s);
+}
+
+static void test_long_chain_is_skipped_without_recursion(void **state)
+{
+    enum { N = 200000 };
+    struct schedule *s = schedule_new(N);
+    struct record r = {0};
+
+    (void)state;
+    for (size_t i = 1; i < N; i++)
+        schedule_add_need(s, i, i - 1);
+    assert_next(s, 0);
+    schedule_ended(s, 0, false, on_skip, &r);
+    assert_int_equal(r.n, N - 1);
+    assert_int_equal(r.job[63], 64);
+    assert_int_equal(r.because_of[63], 63);
+    assert_true(schedule_done(s));
+    schedule_free(s);
+}
+
+static void test_one_need_of_many(void **state)
+{
+    struct schedule *s = schedule_new(LONG);
+    struct record r = {0};
+
+    (void)state;
+    for (size_t i = 0; i + 1 < LONG; i++)
+        schedule_add_need(s, i, LONG - 1);
+    assert_next(s, LONG - 1);
+    assert_none(s);
+    schedule_ended(s, LONG - 1, false, on_skip, &r);
+    assert_int_equal(r.n, LONG - 1);
+    assert_int_equal(r.job[0], 0);
+    assert_true(schedule_done(s));
+    schedule_free(s);
+}
+
+static void test_abandon(void **state)
+{
+    struct schedule *s = schedule_new(6);
+    struct record r = {0};
+
+    (void)state;
+    schedule_add_need(s, 3, 0);
+    schedule_add_need(s, 4, 3);
+    assert_next(s, 0);
+    assert_next(s, 1);
+    schedule_ended(s, 1, true, must_not_skip, NULL);
+    schedule_abandon(s, on_each, &r);
+    assert_int_equal(r.n, 4); /* 2 to 5; neither the running 0 nor the ended 1 */
+    for (size_t i = 0; i < 4; i++)
+        assert_int_equal(r.job[i], i + 2);
+    assert_none(s);
+    assert_false(schedule_done(s));                   /* 0 still runs */
+    schedule_ended(s, 0, false, must_not_skip, NULL); /* what needs it has its end already */
+    assert_true(schedule_done(s));
+    schedule_abandon(s, on_each, &r);
+    assert_int_equal(r.n, 4);
+    schedule_free(s);
+}
+
+/* Many random graphs: needs lead to lower ranks of a shuffled order; every job ends once, none starts before its needs
+ * have passed, and what is skipped has a need that did not pass. */
+struct world {
+    struct schedule *s;
+    size_t n, n_edges, ended;
+    size_t edge[400][2]; /* job, need */
+    enum { FRESH, RUNNING, PASSED, FAILED, SKIPPED } what[40];
+};
+
+static void world_skip(void *data, size_t job, size_t because_of)
+{
+    struct world *w = data;
+    bool is_need = false;
+
+    assert_int_equal(w->what[job], FRESH);
+    assert_true(w->what[because_of] == FAILED || w->what[because_of] == SKIPPED);
+    for (size_t i = 0; i < w->n_edges; i++)
+        is_need |= w->edge[i][0] == job && w->edge[i][1] == because_of;
+    assert_true(is_need);
+    w->what[job] = SKIPPED;
+    w->ended++;
+}
+
+static void world_make(struct world *w, unsigned *seed)
+{
+    size_t rank[40];
+
+    w->n = 1 + (size_t)rand_r(seed) % ARRAY_SIZE(rank);
+    w->s = schedule_new(w->n);
+    for (size_t i = 0; i < w->n; i++)
+        rank[i] = i;
+    for (size_t i = w->n; i-- > 1;) {
+        size_t k = (size_t)rand_r(seed) % (i + 1), t = rank[i];
+
+        rank[i] = rank[k];
+        rank[k] = t;
+    }
+    for (size_t i = 0; i < w->n * 2 && w->n > 1; i++) {
+        size_t a = (size_t)rand_r(seed) % w->n, b = (size_t)rand_r(seed) % w->n;
+
+        if (rank[a] <= rank[b])
+            continue;
+        schedule_add_need(w->s, a, b);
+        w->edge[w->n_edges][0] = a;
+        w->edge[w->n_edges++][1] = b;
+    }
+}
+
+static void world_start(struct world *w)
+{
+    size_t job;
+
+    while (schedule_next(w->s, &job)) {
+        assert_int_equal(w->what[job], FRESH);
+        for (size_t i = 0; i < w->n_edges; i++)
+            if (w->edge[i][0] == job)
+                assert_int_equal(w->what[w->edge[i][1]], PASSED);
+        w->what[job] = RUNNING;
+    }
+}
+
+static void test_random_graphs(void **state)
+{
+    unsigned seed = 1;
+
+    (void)state;
+    for (int round = 0; round < 2000; round++) {
+        struct world w = {0};
+
+        world_make(&w, &seed);
+        for (world_start(&w); !schedule_done(w.s); world_start(&w)) {
+            size_t job = (size_t)rand_r(&seed) % w.n;
+            bool passed = rand_r(&seed) % 4 != 0;
+
+            while (w.what[job] != RUNNING)
+                job = (job + 1) % w.n;
+            w.what[job] = passed ? PASSED : FAILED;
+            w.ended++;
+            schedule_ended(w.s, job, passed, world_skip, &w);
+            assert_int_equal(schedule_done(w.s), w.ended == w.n);
+        }
+        assert_int_equal(w.ended, w.n);
+        schedule_free(w.s);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_empty),
+        cmocka_unit_test(test_independent_jobs_in_file_order),
+        cmocka_unit_test(test_lowest_number_first),
+        cmocka_unit_test(test_diamond),
+        cmocka_unit_test(test_failing_top_of_a_diamond),
+        cmocka_unit_test(test_failing_side_while_the_other_runs),
+        cmocka_unit_test(test_the_same_need_twice),
+        cmocka_unit_test(test_long_chain_passes),
+        cmocka_unit_test(test_long_chain_is_skipped_without_recursion),
+        cmocka_unit_test(test_one_need_of_many),
+        cmocka_unit_test(test_abandon),
+        cmocka_unit_test(test_random_graphs),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

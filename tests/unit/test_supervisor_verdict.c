@@ -1,0 +1,591 @@
+/* test_supervisor_verdict: constructed facts, and the verdict, exit code and evidence that they must become. */
+#include "harness/supervisor/attempt.h" /* before cmocka, which has a macro expect_check */
+
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define MIB (UINT64_C(1) << 20)
+#define EXITED(code) ((code) << 8)
+#define KILLED(sig) (sig)
+#define DUMPED(sig) ((sig) | 0x80)
+
+/* A job of three steps at most, and facts to go with it: every step passed, nothing struck. */
+struct scene {
+    struct jobs_job job;
+    struct jobs_step step[3];
+    struct attempt_facts facts;
+    struct step_facts ran[3];
+    struct judgement got;
+};
+
+static const char *const argv0[] = {"/bin/prog", "arg", NULL};
+
+static void scene_init(struct scene *s, size_t n_steps)
+{
+    static const char *const names[] = {"configure", "make", "check"};
+
+    *s = (struct scene){
+        .job = {.name = "job", .n_steps = n_steps, .has_steps = n_steps > 1, .timeout_grace = 2 * NSEC_PER_SEC},
+        .facts = {.started_ns = 1000 * NSEC_PER_SEC, .n_steps = n_steps}};
+    s->job.steps = s->step;
+    s->facts.steps = s->ran;
+    for (size_t i = 0; i < n_steps; i++) {
+        s->step[i] = (struct jobs_step){.name = n_steps > 1 ? names[i] : NULL, .argv = (const char **)argv0};
+        s->ran[i] = (struct step_facts){.started = true,
+                                        .ended = true,
+                                        .started_ns = (1000 + i) * NSEC_PER_SEC,
+                                        .ended_ns = (1001 + i) * NSEC_PER_SEC};
+    }
+    s->facts.ended_ns = (1000 + n_steps) * NSEC_PER_SEC;
+}
+
+static void limit(struct jobs_limits *l, enum jobs_limit which, uint64_t value)
+{
+    l->set |= 1u << which;
+    l->value[which] = value;
+}
+
+static void figure(struct scene *s, enum cgroup_figure which, uint64_t value)
+{
+    s->facts.usage.known |= 1u << which;
+    s->facts.usage.value[which] = value;
+}
+
+static void strike(struct scene *s, enum attempt_cause cause, unsigned step, uint64_t after)
+{
+    s->facts.cause = cause;
+    s->facts.cause_step = step;
+    s->facts.cause_ns = s->facts.started_ns + after;
+}
+
+/* Step `at` was killed while it ran, and what stands after it never started. */
+static void cut_short(struct scene *s, size_t at)
+{
+    s->ran[at].status = KILLED(SIGKILL);
+    for (size_t i = at + 1; i < s->facts.n_steps; i++)
+        s->ran[i] = (struct step_facts){0};
+}
+
+static void assert_job(struct scene *s, enum reports_verdict verdict, int exit_code, int sig, const char *evidence)
+{
+    memset(&s->got, 0x5a, sizeof(s->got));
+    verdict_of_job(&s->job, &s->facts, &s->got);
+    assert_string_equal(s->got.evidence, evidence);
+    assert_int_equal(s->got.verdict, verdict);
+    assert_int_equal(s->got.exit, exit_code);
+    assert_int_equal(s->got.signal, sig);
+}
+
+static void assert_step(struct scene *s, size_t step, enum reports_verdict verdict, const char *evidence)
+{
+    struct judgement of_step;
+
+    memset(&of_step, 0x5a, sizeof(of_step));
+    verdict_of_step(&s->job, &s->facts, step, &s->got, &of_step);
+    assert_string_equal(of_step.evidence, evidence);
+    assert_int_equal(of_step.verdict, verdict);
+}
+
+/* ---- how a command ends ---- */
+
+static void test_command_endings(void **state)
+{
+    static const struct {
+        struct jobs_expect expect;
+        int status;
+        enum reports_verdict verdict;
+        int exit, signal;
+        const char *evidence;
+    } table[] = {
+        {{.exit = 0}, EXITED(0), REPORTS_PASSED, 0, 0, ""},
+        {{.exit = 0}, EXITED(2), REPORTS_FAILED, 2, 0, "exit code 2, expected exit code 0"},
+        {{.exit = 2}, EXITED(2), REPORTS_PASSED, 2, 0, ""},
+        {{.exit = 2}, EXITED(0), REPORTS_FAILED, 0, 0, "exit code 0, expected exit code 2"},
+        {{.exit = -1}, EXITED(255), REPORTS_PASSED, 255, 0, ""},
+        /* what a shell says of a killed child is an exit code like any other */
+        {{.exit = 0}, EXITED(137), REPORTS_FAILED, 137, 0, "exit code 137, expected exit code 0"},
+        {{.exit = 137}, EXITED(137), REPORTS_PASSED, 137, 0, ""},
+        {{.exit = 137}, KILLED(9), REPORTS_SIGNALED, -1, 9, "killed by signal 9 (SIGKILL), expected exit code 137"},
+        {{.exit = 0}, KILLED(SIGSEGV), REPORTS_SIGNALED, -1, SIGSEGV, "killed by signal 11 (SIGSEGV)"},
+        {{.exit = 0}, DUMPED(SIGABRT), REPORTS_SIGNALED, -1, SIGABRT, "killed by signal 6 (SIGABRT)"},
+        {{.exit = 0}, KILLED(64), REPORTS_SIGNALED, -1, 64, "killed by signal 64"},
+        {{.exit = -1, .signal = SIGSEGV}, KILLED(SIGSEGV), REPORTS_PASSED, -1, SIGSEGV, ""},
+        {{.exit = -1, .signal = SIGSEGV}, DUMPED(SIGSEGV), REPORTS_PASSED, -1, SIGSEGV, ""},
+        {{.exit = -1, .signal = SIGSEGV},
+         KILLED(SIGBUS),
+         REPORTS_SIGNALED,
+         -1,
+         SIGBUS,
+         "killed by signal 7 (SIGBUS), expected signal 11 (SIGSEGV)"},
+        {{.exit = -1, .signal = SIGSEGV}, EXITED(0), REPORTS_FAILED, 0, 0, "exit code 0, expected signal 11 (SIGSEGV)"},
+        {{.exit = -1, .signal = SIGKILL},
+         EXITED(137),
+         REPORTS_FAILED,
+         137,
+         0,
+         "exit code 137, expected signal 9 (SIGKILL)"},
+        {{.exit = -1}, KILLED(SIGTERM), REPORTS_SIGNALED, -1, SIGTERM, "killed by signal 15 (SIGTERM)"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+        const char *evidence = table[i].evidence;
+        struct scene s;
+
+        scene_init(&s, 1);
+        s.step[0].expect = table[i].expect;
+        s.ran[0].status = table[i].status;
+        assert_job(&s, table[i].verdict, table[i].exit, table[i].signal, evidence);
+        assert_int_equal(verdict_step_passed(&s.step[0], &s.ran[0]), table[i].verdict == REPORTS_PASSED);
+        assert_step(&s, 0, table[i].verdict, evidence);
+    }
+}
+
+static void test_not_executed(void **state)
+{
+    struct scene s;
+
+    (void)state;
+    scene_init(&s, 1);
+    s.ran[0] = (struct step_facts){.not_executed = ENOENT};
+    s.facts.started_ns = 0;
+    assert_job(&s, REPORTS_FAILED, -1, 0, "cannot execute '/bin/prog': No such file or directory");
+    assert_false(verdict_step_passed(&s.step[0], &s.ran[0]));
+    assert_step(&s, 0, REPORTS_FAILED, "cannot execute '/bin/prog': No such file or directory");
+}
+
+static void test_output_differs(void **state)
+{
+    struct scene s;
+
+    (void)state;
+    scene_init(&s, 1);
+    s.ran[0].output_differs = true;
+    (void)snprintf(s.ran[0].difference, sizeof(s.ran[0].difference), "stdout differs at 100%%d");
+    assert_job(&s, REPORTS_FAILED, 0, 0, "stdout differs at 100%d");
+    /* a wrong exit code says more than wrong output */
+    s.ran[0].status = EXITED(1);
+    assert_job(&s, REPORTS_FAILED, 1, 0, "exit code 1, expected exit code 0");
+}
+
+static void test_vanished(void **state)
+{
+    struct scene s;
+
+    (void)state;
+    scene_init(&s, 1);
+    s.ran[0] = (struct step_facts){.started = true};
+    assert_job(&s, REPORTS_ERROR, -1, 0, "the job's PID 1 vanished");
+}
+
+static void test_evidence_is_cut_to_its_size(void **state)
+{
+    char text[2000];
+    const char *argv[] = {text, NULL};
+    struct scene s;
+
+    (void)state;
+    memset(text, 'x', sizeof(text));
+    text[sizeof(text) - 1] = '\0';
+    scene_init(&s, 1);
+    s.step[0].argv = argv;
+    s.ran[0] = (struct step_facts){.not_executed = EACCES};
+    verdict_of_job(&s.job, &s.facts, &s.got);
+    assert_int_equal(strlen(s.got.evidence), sizeof(s.got.evidence) - 1);
+}
+
+/* ---- what the slot ended ---- */
+
+static void test_timeout(void **state)
+{
+    struct scene s;
+
+    (void)state;
+    scene_init(&s, 1);
+    limit(&s.job.limits, JOBS_LIMIT_WALL, NSEC_PER_SEC);
+    strike(&s, CAUSE_WALL, 0, 1002 * NSEC_PER_MSEC);
+    s.facts.cpu_at_cause_ns = 12 * NSEC_PER_MSEC;
+    s.ran[0].status = KILLED(SIGTERM);
+    assert_job(&s, REPORTS_TIMEOUT, -1, SIGTERM,
+               "wall limit 1 s reached: still running after 1.002 s (CPU used: 12 ms)");
+    s.facts.grace_used_up = true;
+    s.ran[0].status = KILLED(SIGKILL);
+    assert_job(
+        &s, REPORTS_TIMEOUT, -1, SIGKILL,
+        "wall limit 1 s reached: still running after 1.002 s (CPU used: 12 ms); SIGTERM did not end it within 2 s, "
+        "SIGKILL did");
+    /* ending well after the limit is no pass */
+    s.facts.grace_used_up = false;
+    s.ran[0].status = EXITED(0);
+    assert_job(&s, REPORTS_TIMEOUT, 0, 0, "wall limit 1 s reached: still running after 1.002 s (CPU used: 12 ms)");
+    assert_step(&s, 0, REPORTS_TIMEOUT, "wall limit 1 s reached: still running after 1.002 s (CPU used: 12 ms)");
+}
+
+static void test_cpu_limit(void **state)
+{
+    struct scene s;
+
+    (void)state;
+    scene_init(&s, 1);
+    limit(&s.job.limits, JOBS_LIMIT_CPU_TIME, NSEC_PER_SEC);
+    strike(&s, CAUSE_CPU, 0, 600 * NSEC_PER_MSEC);
+    s.facts.cpu_at_cause_ns = 1001 * NSEC_PER_MSEC;
+    s.ran[0].status = KILLED(SIGKILL);
+    assert_job(&s, REPORTS_CPU_LIMIT, -1, SIGKILL,
+               "CPU limit 1 s reached: 1.001 s used by all its processes after 600 ms");
+}
+
+static void test_memory_limit(void **state)
+{
+    struct scene s;
+
+    (void)state;
+    scene_init(&s, 1);
+    limit(&s.job.limits, JOBS_LIMIT_MEMORY, 64 * MIB);
+    strike(&s, CAUSE_MEMORY, 0, 2 * NSEC_PER_SEC);
+    figure(&s, CGROUP_OOM_KILLS, 1);
+    figure(&s, CGROUP_MEMORY_PEAK_BYTES, 64 * MIB);
+    s.ran[0].status = KILLED(SIGKILL);
+    assert_job(&s, REPORTS_MEMORY_LIMIT, -1, SIGKILL, "memory limit 64 MiB reached after 2 s: 1 OOM kill, peak 64 MiB");
+    figure(&s, CGROUP_OOM_KILLS, 3);
+    assert_job(&s, REPORTS_MEMORY_LIMIT, -1, SIGKILL,
+               "memory limit 64 MiB reached after 2 s: 3 OOM kills, peak 64 MiB");
+    s.facts.usage.known &= ~(1u << CGROUP_OOM_KILLS);
+    assert_job(&s, REPORTS_MEMORY_LIMIT, -1, SIGKILL, "memory limit 64 MiB reached after 2 s: peak 64 MiB");
+    s.facts.usage.known = 0;
+    assert_job(&s, REPORTS_MEMORY_LIMIT, -1, SIGKILL, "memory limit 64 MiB reached after 2 s");
+}
+
+/* The kernel counted a kill of which nobody was told: it is the cause, even of a pass, and nothing else is. */
+static void test_unnoticed_oom_kill(void **state)
+{
+    struct scene s;
+
+    (void)state;
+    scene_init(&s, 1);
+    limit(&s.job.limits, JOBS_LIMIT_MEMORY, 64 * MIB);
+    figure(&s, CGROUP_OOM_KILLS, 1);
+    assert_job(&s, REPORTS_MEMORY_LIMIT, 0, 0, "memory limit 64 MiB reached after 1 s: 1 OOM kill");
+    assert_step(&s, 0, REPORTS_MEMORY_LIMIT, "memory limit 64 MiB reached after 1 s: 1 OOM kill");
+    s.job.limits.set = 0;
+    assert_job(&s, REPORTS_MEMORY_LIMIT, 0, 0, "the machine ran out of memory after 1 s: 1 OOM kill");
+    figure(&s, CGROUP_OOM_KILLS, 0); /* known to be none */
+    assert_job(&s, REPORTS_PASSED, 0, 0, "");
+    /* SIGKILL alone is no memory limit */
+    limit(&s.job.limits, JOBS_LIMIT_MEMORY, 64 * MIB);
+    s.ran[0].status = KILLED(SIGKILL);
+    assert_job(&s, REPORTS_SIGNALED, -1, SIGKILL, "killed by signal 9 (SIGKILL)");
+}
+
+static void test_output_limit(void **state)
+{
+    struct scene s;
+
+    (void)state;
+    scene_init(&s, 1);
+    limit(&s.job.limits, JOBS_LIMIT_OUTPUT, MIB);
+    strike(&s, CAUSE_OUTPUT, 0, 10 * NSEC_PER_MSEC);
+    s.facts.output_bytes = MIB;
+    s.ran[0].status = KILLED(SIGKILL);
+    assert_job(&s, REPORTS_OUTPUT_LIMIT, -1, SIGKILL,
+               "output limit 1 MiB reached after 10 ms: the first 1048576 bytes are kept");
+    limit(&s.job.limits, JOBS_LIMIT_OUTPUT, 1);
+    s.facts.output_bytes = 1;
+    assert_job(&s, REPORTS_OUTPUT_LIMIT, -1, SIGKILL,
+               "output limit 1 B reached after 10 ms: the first 1 byte are kept");
+}
+
+static void test_cancelled(void **state)
+{
+    struct scene s;
+
+    (void)state;
+    scene_init(&s, 1);
+    strike(&s, CAUSE_CANCELLED, 0, 3 * NSEC_PER_SEC);
+    s.ran[0].status = KILLED(SIGTERM);
+    assert_job(&s, REPORTS_CANCELLED, -1, SIGTERM, "cancelled by the user after 3 s");
+    s.facts.started_ns = 0; /* before its command ran */
+    s.ran[0] = (struct step_facts){0};
+    assert_job(&s, REPORTS_CANCELLED, -1, 0, "cancelled by the user");
+}
+
+static void test_harness_error(void **state)
+{
+    struct scene s;
+
+    (void)state;
+    scene_init(&s, 1);
+    strike(&s, CAUSE_HARNESS, 0, 0);
+    (void)cupel_error_set(&s.facts.harness, CUPEL_ERROR_HARNESS, EROFS, "cannot write %%s");
+    assert_job(&s, REPORTS_ERROR, 0, 0, "cannot write %s: Read-only file system");
+    cupel_error_hint(&s.facts.harness, "free some space");
+    assert_job(&s, REPORTS_ERROR, 0, 0, "cannot write %s: Read-only file system (free some space)");
+}
+
+/* The facts hold the first cause; neither a later kill by the OOM killer nor refused forks nor a full disk changes it. */
+static void test_first_cause_wins(void **state)
+{
+    static const struct {
+        enum attempt_cause cause;
+        enum reports_verdict verdict;
+    } table[] = {
+        {CAUSE_WALL, REPORTS_TIMEOUT},        {CAUSE_CPU, REPORTS_CPU_LIMIT},
+        {CAUSE_MEMORY, REPORTS_MEMORY_LIMIT}, {CAUSE_OUTPUT, REPORTS_OUTPUT_LIMIT},
+        {CAUSE_CANCELLED, REPORTS_CANCELLED}, {CAUSE_HARNESS, REPORTS_ERROR},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+        struct scene s;
+
+        scene_init(&s, 1);
+        for (int l = 0; l < JOBS_LIMIT_COUNT; l++)
+            limit(&s.job.limits, (enum jobs_limit)l, 1000);
+        strike(&s, table[i].cause, 0, NSEC_PER_SEC);
+        figure(&s, CGROUP_OOM_KILLS, 2);
+        figure(&s, CGROUP_PIDS_REFUSED, 5);
+        s.facts.disk_full = s.facts.inodes_full = true;
+        s.ran[0].status = KILLED(SIGSEGV);
+        s.ran[0].output_differs = true;
+        verdict_of_job(&s.job, &s.facts, &s.got);
+        assert_int_equal(s.got.verdict, table[i].verdict);
+        assert_null(strstr(s.got.evidence, "refused"));
+        assert_null(strstr(s.got.evidence, "disk"));
+    }
+}
+
+/* ---- limits that refuse instead of killing ---- */
+
+static void test_pids_limit_is_blamed_for_failures_only(void **state)
+{
+    struct scene s;
+
+    (void)state;
+    scene_init(&s, 1);
+    limit(&s.job.limits, JOBS_LIMIT_PIDS, 8);
+    figure(&s, CGROUP_PIDS_REFUSED, 2);
+    assert_job(&s, REPORTS_PASSED, 0, 0, "");
+    s.ran[0].status = EXITED(1);
+    assert_job(&s, REPORTS_PIDS_LIMIT, 1, 0,
+               "exit code 1, expected exit code 0, after the process limit 8 refused 2 forks");
+    figure(&s, CGROUP_PIDS_REFUSED, 1);
+    s.ran[0].status = KILLED(SIGABRT);
+    assert_job(&s, REPORTS_PIDS_LIMIT, -1, SIGABRT,
+               "killed by signal 6 (SIGABRT), after the process limit 8 refused 1 fork");
+    figure(&s, CGROUP_PIDS_REFUSED, 0);
+    assert_job(&s, REPORTS_SIGNALED, -1, SIGABRT, "killed by signal 6 (SIGABRT)");
+    /* someone else's limit further up refused: not this job's */
+    figure(&s, CGROUP_PIDS_REFUSED, 1);
+    s.job.limits.set = 0;
+    assert_job(&s, REPORTS_SIGNALED, -1, SIGABRT, "killed by signal 6 (SIGABRT)");
+}
+
+static void test_disk_limit_is_blamed_for_failures_only(void **state)
+{
+    struct scene s;
+
+    (void)state;
+    scene_init(&s, 1);
+    limit(&s.job.limits, JOBS_LIMIT_DISK, 16 * MIB);
+    s.facts.disk_full = true;
+    s.facts.disk_peak = 15 * MIB;
+    assert_job(&s, REPORTS_PASSED, 0, 0, "");
+    s.ran[0].status = EXITED(1);
+    assert_job(&s, REPORTS_DISK_LIMIT, 1, 0,
+               "exit code 1, expected exit code 0, with its disk full: 15 MiB written of 16 MiB");
+    s.ran[0] =
+        (struct step_facts){.started = true, .ended = true, .output_differs = true, .difference = "stdout differs"};
+    assert_job(&s, REPORTS_DISK_LIMIT, 0, 0, "stdout differs, with its disk full: 15 MiB written of 16 MiB");
+    s.facts.disk_full = false;
+    assert_job(&s, REPORTS_FAILED, 0, 0, "stdout differs");
+}
+
+static void test_inode_limit(void **state)
+{
+    struct scene s;
+
+    (void)state;
+    scene_init(&s, 1);
+    s.facts.inodes_full = true;
+    s.facts.inodes_peak = 99;
+    s.ran[0].status = EXITED(1);
+    assert_job(&s, REPORTS_DISK_LIMIT, 1, 0, "exit code 1, expected exit code 0, with no inode left: 99 made");
+    limit(&s.job.limits, JOBS_LIMIT_INODES, 100);
+    assert_job(&s, REPORTS_DISK_LIMIT, 1, 0, "exit code 1, expected exit code 0, with no inode left: 99 made of 100");
+    limit(&s.job.limits, JOBS_LIMIT_PIDS, 8); /* refused forks come first in time or matter more; one verdict only */
+    figure(&s, CGROUP_PIDS_REFUSED, 1);
+    verdict_of_job(&s.job, &s.facts, &s.got);
+    assert_int_equal(s.got.verdict, REPORTS_PIDS_LIMIT);
+}
+
+/* ---- steps ---- */
+
+static void test_steps_all_pass(void **state)
+{
+    struct scene s;
+
+    (void)state;
+    scene_init(&s, 3);
+    s.step[2].expect.exit = 3;
+    s.ran[2].status = EXITED(3);
+    assert_job(&s, REPORTS_PASSED, 3, 0, ""); /* the last step's exit code is the job's */
+    for (size_t i = 0; i < 3; i++)
+        assert_step(&s, i, REPORTS_PASSED, "");
+}
+
+static void test_failing_step_in_the_middle(void **state)
+{
+    struct judgement of_step;
+    struct scene s;
+
+    (void)state;
+    scene_init(&s, 3);
+    cut_short(&s, 1);
+    s.ran[1].status = EXITED(2);
+    assert_job(&s, REPORTS_FAILED, 2, 0, "step 'make': exit code 2, expected exit code 0");
+    assert_step(&s, 0, REPORTS_PASSED, "");
+    assert_step(&s, 1, REPORTS_FAILED, "step 'make': exit code 2, expected exit code 0");
+    assert_step(&s, 2, REPORTS_SKIPPED, "an earlier step did not pass");
+    verdict_of_step(&s.job, &s.facts, 0, &s.got, &of_step);
+    assert_int_equal(of_step.exit, 0);
+    verdict_of_step(&s.job, &s.facts, 1, &s.got, &of_step);
+    assert_int_equal(of_step.exit, 2);
+    verdict_of_step(&s.job, &s.facts, 2, &s.got, &of_step);
+    assert_int_equal(of_step.exit, -1);
+    assert_int_equal(of_step.signal, 0);
+}
+
+static void test_step_that_cannot_be_executed(void **state)
+{
+    struct scene s;
+
+    (void)state;
+    scene_init(&s, 3);
+    cut_short(&s, 0);
+    s.ran[1] = (struct step_facts){.not_executed = ENOEXEC};
+    s.ran[0].status = EXITED(0);
+    assert_job(&s, REPORTS_FAILED, 0, 0, "step 'make': cannot execute '/bin/prog': Exec format error");
+    assert_step(&s, 0, REPORTS_PASSED, "");
+    assert_step(&s, 1, REPORTS_FAILED, "step 'make': cannot execute '/bin/prog': Exec format error");
+    assert_step(&s, 2, REPORTS_SKIPPED, "an earlier step did not pass");
+}
+
+static void test_step_limit_is_the_steps_own(void **state)
+{
+    const char *evidence = "step 'make': wall limit 500 ms reached: still running after 600 ms (CPU used: 0 ms)";
+    struct scene s;
+
+    (void)state;
+    scene_init(&s, 3);
+    limit(&s.job.limits, JOBS_LIMIT_WALL, 100 * NSEC_PER_SEC);
+    limit(&s.step[1].limits, JOBS_LIMIT_WALL, 500 * NSEC_PER_MSEC);
+    strike(&s, CAUSE_WALL, 1, 1600 * NSEC_PER_MSEC); /* the step began at 1 s */
+    s.facts.cause_is_step_limit = true;
+    cut_short(&s, 1);
+    assert_job(&s, REPORTS_TIMEOUT, -1, SIGKILL, evidence);
+    assert_step(&s, 0, REPORTS_PASSED, "");
+    assert_step(&s, 1, REPORTS_TIMEOUT, evidence);
+    assert_step(&s, 2, REPORTS_SKIPPED, "an earlier step did not pass");
+}
+
+static void test_job_limit_strikes_in_a_step(void **state)
+{
+    static const struct {
+        enum attempt_cause cause;
+        enum reports_verdict verdict;
+    } table[] = {{CAUSE_WALL, REPORTS_TIMEOUT},
+                 {CAUSE_CPU, REPORTS_CPU_LIMIT},
+                 {CAUSE_MEMORY, REPORTS_MEMORY_LIMIT},
+                 {CAUSE_OUTPUT, REPORTS_OUTPUT_LIMIT},
+                 {CAUSE_CANCELLED, REPORTS_CANCELLED}};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(table); i++)
+        for (size_t at = 0; at < 3; at++) {
+            struct judgement of_step;
+            struct scene s;
+
+            scene_init(&s, 3);
+            for (int l = 0; l < JOBS_LIMIT_COUNT; l++)
+                limit(&s.job.limits, (enum jobs_limit)l, 1000);
+            strike(&s, table[i].cause, (unsigned)at, NSEC_PER_SEC);
+            cut_short(&s, at);
+            verdict_of_job(&s.job, &s.facts, &s.got);
+            assert_int_equal(s.got.verdict, table[i].verdict);
+            for (size_t k = 0; k < 3; k++) {
+                verdict_of_step(&s.job, &s.facts, k, &s.got, &of_step);
+                assert_int_equal(of_step.verdict, k < at    ? REPORTS_PASSED
+                                                  : k == at ? table[i].verdict
+                                                            : REPORTS_SKIPPED);
+            }
+        }
+}
+
+/* The limit was passed by what the last step left running after it had ended well. */
+static void test_cause_after_the_last_step(void **state)
+{
+    struct scene s;
+
+    (void)state;
+    scene_init(&s, 2);
+    limit(&s.job.limits, JOBS_LIMIT_CPU_TIME, NSEC_PER_SEC);
+    strike(&s, CAUSE_CPU, 1, 2 * NSEC_PER_SEC);
+    s.facts.cpu_at_cause_ns = NSEC_PER_SEC;
+    assert_job(&s, REPORTS_CPU_LIMIT, 0, 0, "CPU limit 1 s reached: 1 s used by all its processes after 2 s");
+    assert_step(&s, 0, REPORTS_PASSED, "");
+    assert_step(&s, 1, REPORTS_CPU_LIMIT, s.got.evidence);
+}
+
+static void test_harness_failure_before_any_step(void **state)
+{
+    struct scene s;
+
+    (void)state;
+    scene_init(&s, 3);
+    for (size_t i = 0; i < 3; i++)
+        s.ran[i] = (struct step_facts){0};
+    s.facts.started_ns = 0;
+    strike(&s, CAUSE_HARNESS, 0, 0);
+    (void)cupel_error_set(&s.facts.harness, CUPEL_ERROR_HARNESS, 0, "no luck");
+    assert_job(&s, REPORTS_ERROR, -1, 0, "no luck");
+    assert_step(&s, 0, REPORTS_ERROR, "no luck");
+    assert_step(&s, 1, REPORTS_SKIPPED, "an earlier step did not pass");
+    assert_step(&s, 2, REPORTS_SKIPPED, "an earlier step did not pass");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_command_endings),
+        cmocka_unit_test(test_not_executed),
+        cmocka_unit_test(test_output_differs),
+        cmocka_unit_test(test_vanished),
+        cmocka_unit_test(test_evidence_is_cut_to_its_size),
+        cmocka_unit_test(test_timeout),
+        cmocka_unit_test(test_cpu_limit),
+        cmocka_unit_test(test_memory_limit),
+        cmocka_unit_test(test_unnoticed_oom_kill),
+        cmocka_unit_test(test_output_limit),
+        cmocka_unit_test(test_cancelled),
+        cmocka_unit_test(test_harness_error),
+        cmocka_unit_test(test_first_cause_wins),
+        cmocka_unit_test(test_pids_limit_is_blamed_for_failures_only),
+        cmocka_unit_test(test_disk_limit_is_blamed_for_failures_only),
+        cmocka_unit_test(test_inode_limit),
+        cmocka_unit_test(test_steps_all_pass),
+        cmocka_unit_test(test_failing_step_in_the_middle),
+        cmocka_unit_test(test_step_that_cannot_be_executed),
+        cmocka_unit_test(test_step_limit_is_the_steps_own),
+        cmocka_unit_test(test_job_limit_strikes_in_a_step),
+        cmocka_unit_test(test_cause_after_the_last_step),
+        cmocka_unit_test(test_harness_failure_before_any_step),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
