@@ -44,7 +44,7 @@ static int command_stdio(struct command *c)
     return 0;
 }
 
-/* What a job finds where its file says nothing: documented, not inherited (docs/job-file.md, "Environment of a job").
+/* What a job finds where its file says nothing: documented, not inherited (docs/job-file.md, "What a job finds").
  */
 static const struct {
     __rlimit_resource_t resource;

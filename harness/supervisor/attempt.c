@@ -6,6 +6,8 @@
  * screen, serving sixty-three other slots) can then delay a kill. */
 #include "harness/supervisor/attempt.h"
 
+#include "harness/supervisor/limits.h"
+
 #include <fcntl.h>
 #include <inttypes.h>
 #include <poll.h>
@@ -15,7 +17,7 @@
 
 #define SAMPLE_NS (100 * NSEC_PER_MSEC) /* memory for the console, peak of the disk */
 #define CPU_CHECK_MIN_NS (500 * NSEC_PER_USEC)
-#define NEVER UINT64_MAX
+#define NEVER LIMITS_NEVER
 
 struct attempt {
     struct attempt_context *ctx;
@@ -28,7 +30,6 @@ struct attempt {
     bool has_sandbox;
     unsigned step;         /* the one that runs */
     uint64_t step_cpu_ns;  /* CPU used before it started */
-    uint64_t step_output;  /* output before it */
     uint64_t kill_at;      /* NEVER, or when SIGTERM's grace is over */
     uint64_t check_cpu_at; /* NEVER, or when the CPU limits are looked at next */
     uint64_t sample_at;
@@ -85,69 +86,32 @@ static void fail_harness(struct attempt *a, const struct cupel_error *err)
 
 /* ---- limits ---- */
 
-static bool is_enforced(const struct attempt *a, const struct jobs_limits *l, enum jobs_limit which)
+static struct limits_view view(const struct attempt *a)
 {
-    return jobs_limit_is_set(l, which) && !((a->ctx->run->unenforced_set >> which) & 1u);
+    const struct step_facts *s = &a->facts->steps[a->step];
+
+    return (struct limits_view){
+        .job = &a->job->limits,
+        .step = &a->job->steps[a->step].limits,
+        .unenforced = a->ctx->run->unenforced_set,
+        .job_started_ns = a->facts->started_ns,
+        .step_started_ns = s->started ? s->started_ns : 0,
+        .step_cpu_ns = a->step_cpu_ns,
+        .step_output = s->stdout_from + s->stderr_from,
+    };
 }
 
-static const struct jobs_limits *step_limits(const struct attempt *a)
-{
-    return &a->job->steps[a->step].limits;
-}
-
-/* Whichever of the job's and the step's limit is nearer; NEVER when there is none. */
-static uint64_t wall_deadline(const struct attempt *a, bool *ret_of_step)
-{
-    uint64_t at = NEVER;
-
-    *ret_of_step = false;
-    if (a->facts->started_ns == 0)
-        return NEVER;
-    if (is_enforced(a, &a->job->limits, JOBS_LIMIT_WALL))
-        at = a->facts->started_ns + a->job->limits.value[JOBS_LIMIT_WALL];
-    if (is_enforced(a, step_limits(a), JOBS_LIMIT_WALL) && a->facts->steps[a->step].started) {
-        uint64_t step_at = a->facts->steps[a->step].started_ns + step_limits(a)->value[JOBS_LIMIT_WALL];
-
-        if (step_at < at) {
-            at = step_at;
-            *ret_of_step = true;
-        }
-    }
-    return at;
-}
-
-/* What is left of the tightest CPU limit; NEVER when there is none. */
-static uint64_t cpu_left(const struct attempt *a, uint64_t used, bool *ret_of_step)
-{
-    uint64_t left = NEVER;
-
-    *ret_of_step = false;
-    if (is_enforced(a, &a->job->limits, JOBS_LIMIT_CPU_TIME)) {
-        uint64_t limit = a->job->limits.value[JOBS_LIMIT_CPU_TIME];
-
-        left = used < limit ? limit - used : 0;
-    }
-    if (is_enforced(a, step_limits(a), JOBS_LIMIT_CPU_TIME)) {
-        uint64_t limit = a->step_cpu_ns + step_limits(a)->value[JOBS_LIMIT_CPU_TIME];
-
-        if ((used < limit ? limit - used : 0) < left) {
-            left = used < limit ? limit - used : 0;
-            *ret_of_step = true;
-        }
-    }
-    return left;
-}
-
-/* CPU time cannot run out sooner than what is left, spread over all the cores that the job may use. */
+/* The limit may be looked at again when it could be reached at the soonest, not at a fixed tick. */
 static void check_cpu(struct attempt *a, uint64_t now)
 {
-    uint64_t used, left, cores = a->ctx->run->cpus * UINT64_C(1000), wait;
+    struct limits_view v = view(a);
+    uint64_t used, left, wait;
     bool of_step;
 
     a->check_cpu_at = NEVER;
     if (a->cgroup == NULL || cgroup_job_cpu_ns(a->cgroup, &used) < 0)
         return;
-    left = cpu_left(a, used, &of_step);
+    left = limits_cpu_left(&v, used, &of_step);
     if (left == NEVER)
         return;
     if (left == 0) {
@@ -155,32 +119,13 @@ static void check_cpu(struct attempt *a, uint64_t now)
         kill_now(a);
         return;
     }
-    if (is_enforced(a, &a->job->limits, JOBS_LIMIT_CPU) && a->job->limits.value[JOBS_LIMIT_CPU] < cores)
-        cores = a->job->limits.value[JOBS_LIMIT_CPU];
-    wait = (uint64_t)((unsigned __int128)left * 1000 / cores);
+    wait = limits_cpu_lasts(&v, left, a->ctx->run->cpus);
     a->check_cpu_at = now + (wait < CPU_CHECK_MIN_NS ? CPU_CHECK_MIN_NS : wait);
-}
-
-static uint64_t output_limit(const struct attempt *a, bool *ret_of_step)
-{
-    uint64_t limit = UINT64_MAX;
-
-    *ret_of_step = false;
-    if (is_enforced(a, &a->job->limits, JOBS_LIMIT_OUTPUT))
-        limit = a->job->limits.value[JOBS_LIMIT_OUTPUT];
-    if (is_enforced(a, step_limits(a), JOBS_LIMIT_OUTPUT)) {
-        uint64_t of_step = a->step_output + step_limits(a)->value[JOBS_LIMIT_OUTPUT];
-
-        if (of_step < limit) {
-            limit = of_step;
-            *ret_of_step = true;
-        }
-    }
-    return limit;
 }
 
 static void check_deadlines(struct attempt *a)
 {
+    struct limits_view v = view(a);
     uint64_t now = clock_monotonic_ns();
     bool of_step;
 
@@ -191,7 +136,7 @@ static void check_deadlines(struct attempt *a)
         kill_now(a);
         return;
     }
-    if (a->facts->cause == CAUSE_NONE && now >= wall_deadline(a, &of_step)) {
+    if (a->facts->cause == CAUSE_NONE && now >= limits_wall_deadline(&v, &of_step)) {
         note_cause(a, CAUSE_WALL, of_step);
         terminate(a);
     }
@@ -203,11 +148,12 @@ static void check_deadlines(struct attempt *a)
 
 static void after_output(struct attempt *a)
 {
+    struct limits_view v = view(a);
     bool of_step;
 
     if (!a->capture.over)
         return;
-    (void)output_limit(a, &of_step);
+    (void)limits_output(&v, &of_step);
     note_cause(a, CAUSE_OUTPUT, of_step);
     kill_now(a);
 }
@@ -237,6 +183,7 @@ static void drain_output(struct attempt *a)
 static void on_step_started(struct attempt *a, const struct sandbox_event *e)
 {
     struct step_facts *s = &a->facts->steps[e->step];
+    struct limits_view v;
     bool of_step;
 
     a->step = e->step;
@@ -246,11 +193,11 @@ static void on_step_started(struct attempt *a, const struct sandbox_event *e)
         s->stdout_from = s->stdout_to = a->facts->steps[e->step - 1].stdout_to;
         s->stderr_from = s->stderr_to = a->facts->steps[e->step - 1].stderr_to;
     }
-    a->step_output = s->stdout_from + s->stderr_from;
     a->step_cpu_ns = 0;
     if (e->step > 0 && a->cgroup != NULL && cgroup_job_cpu_ns(a->cgroup, &a->step_cpu_ns) < 0)
         a->step_cpu_ns = 0;
-    a->capture.limit = output_limit(a, &of_step);
+    v = view(a);
+    a->capture.limit = limits_output(&v, &of_step);
     if (a->facts->started_ns == 0) {
         a->facts->started_ns = e->at_ns;
         (void)clock_gettime(CLOCK_REALTIME, &a->facts->started);
@@ -368,8 +315,9 @@ static void sample(struct attempt *a, uint64_t now)
 
 static uint64_t next_wake(const struct attempt *a)
 {
+    struct limits_view v = view(a);
     bool of_step;
-    uint64_t at = a->sample_at, wall = a->facts->cause == CAUSE_NONE ? wall_deadline(a, &of_step) : NEVER;
+    uint64_t at = a->sample_at, wall = a->facts->cause == CAUSE_NONE ? limits_wall_deadline(&v, &of_step) : NEVER;
 
     if (wall < at)
         at = wall;
@@ -432,17 +380,18 @@ static void watch(struct attempt *a)
 /* A limit that was passed by a hair before its timer struck is passed all the same. */
 static void settle_limits(struct attempt *a)
 {
+    struct limits_view v = view(a);
     uint64_t used;
     bool of_step;
 
     if (cgroup_usage_get(&a->facts->usage, CGROUP_CPU_NS, &used)) {
-        if (cpu_left(a, used, &of_step) == 0) {
+        if (limits_cpu_left(&v, used, &of_step) == 0) {
             note_cause(a, CAUSE_CPU, of_step);
             if (a->facts->cause == CAUSE_CPU && a->facts->cpu_at_cause_ns == 0)
                 a->facts->cpu_at_cause_ns = used;
         }
     }
-    if (a->facts->ended_ns > wall_deadline(a, &of_step))
+    if (a->facts->ended_ns > limits_wall_deadline(&v, &of_step))
         note_cause(a, CAUSE_WALL, of_step);
 }
 
@@ -514,20 +463,21 @@ static void judge(struct attempt *a, struct attempt_result *ret)
 
 static struct cgroup_limits group_limits(const struct attempt *a)
 {
+    struct limits_view v = view(a);
     const struct jobs_limits *l = &a->job->limits;
     struct cgroup_limits g = CGROUP_LIMITS_NONE;
 
-    if (is_enforced(a, l, JOBS_LIMIT_CPU))
+    if (limits_enforced(&v, l, JOBS_LIMIT_CPU))
         g.cpu_millicores = l->value[JOBS_LIMIT_CPU];
-    if (is_enforced(a, l, JOBS_LIMIT_MEMORY)) {
+    if (limits_enforced(&v, l, JOBS_LIMIT_MEMORY)) {
         g.memory_bytes = l->value[JOBS_LIMIT_MEMORY];
         g.swap_bytes = 0;
     }
-    if (is_enforced(a, l, JOBS_LIMIT_SWAP))
+    if (limits_enforced(&v, l, JOBS_LIMIT_SWAP))
         g.swap_bytes = l->value[JOBS_LIMIT_SWAP];
     else if (jobs_limit_is_set(l, JOBS_LIMIT_SWAP) || ((a->ctx->run->unenforced_set >> JOBS_LIMIT_SWAP) & 1u))
         g.swap_bytes = UINT64_MAX;
-    if (is_enforced(a, l, JOBS_LIMIT_PIDS))
+    if (limits_enforced(&v, l, JOBS_LIMIT_PIDS))
         g.pids = l->value[JOBS_LIMIT_PIDS];
     return g;
 }
@@ -565,6 +515,7 @@ static int start_sandbox(struct attempt *a, struct cupel_error *err)
 
 static void start_and_watch(struct attempt *a)
 {
+    struct limits_view v = view(a);
     struct cgroup_limits limits = group_limits(a);
     struct cupel_error err;
     bool of_step;
@@ -582,7 +533,7 @@ static void start_and_watch(struct attempt *a)
     a->has_sandbox = true;
     a->pipe_open[0] = a->pipe_open[1] = a->control_open = true;
     capture_init(&a->capture, a->ctx->run->out, a->instance->log_name, a->sandbox.out, a->sandbox.err,
-                 output_limit(a, &of_step));
+                 limits_output(&v, &of_step));
     a->sample_at = clock_monotonic_ns() + SAMPLE_NS;
     watch(a);
     collect_facts(a);

@@ -1,0 +1,26 @@
+/* limits: private to supervisor: what a job's limits and a step's own, taken together, leave at a moment. Pure arithmetic. */
+#pragma once
+
+#include "jobs/jobs.h"
+
+#define LIMITS_NEVER UINT64_MAX
+
+struct limits_view {
+    const struct jobs_limits *job;
+    const struct jobs_limits *step;
+    uint32_t unenforced;      /* bits of enum jobs_limit that --best-effort let go */
+    uint64_t job_started_ns;  /* 0: nothing has run yet */
+    uint64_t step_started_ns; /* 0: not yet */
+    uint64_t step_cpu_ns;     /* CPU time used before the step */
+    uint64_t step_output;     /* output before the step */
+};
+
+/* Whether a limit is given and not let go. */
+bool limits_enforced(const struct limits_view *v, const struct jobs_limits *l, enum jobs_limit which);
+/* When wall time is over (CLOCK_MONOTONIC, ns), how much CPU time is left of `used_ns`, how much output there may be in all: of
+ * job and step whichever is tighter. LIMITS_NEVER without a limit. *ret_of_step tells whose it is. */
+uint64_t limits_wall_deadline(const struct limits_view *v, bool *ret_of_step);
+uint64_t limits_cpu_left(const struct limits_view *v, uint64_t used_ns, bool *ret_of_step);
+uint64_t limits_output(const struct limits_view *v, bool *ret_of_step);
+/* How long `left_ns` of CPU time lasts at least: spread over all the cores that the job may use. */
+uint64_t limits_cpu_lasts(const struct limits_view *v, uint64_t left_ns, unsigned cpus);
