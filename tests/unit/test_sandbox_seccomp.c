@@ -1,0 +1,354 @@
+/* test_sandbox_seccomp: the compiled program, installed in a child of this test: what it refuses, with which error, for
+ * every entry into this kernel; and that ordinary calls work. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <fcntl.h>
+#include <linux/netlink.h>
+#include <linux/seccomp.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include "harness/sandbox/private.h"
+
+#define NO_FILTER 100 /* exit code of a child that could not install the program */
+
+static int setup(void **state)
+{
+    struct sandbox_filter *filter = NULL;
+    struct cupel_error err;
+
+    if (sandbox_filter_compile(&filter, &err) < 0) {
+        cupel_error_print(&err, stderr);
+        return -1;
+    }
+    *state = filter;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    sandbox_filter_free(*state);
+    return 0;
+}
+
+/* Runs body() in a child under the filter; what it returns is the exit code. Negative: killed by that signal. */
+static int under_filter(struct sandbox_filter *filter, int (*body)(const void *), const void *data)
+{
+    struct sock_fprog program;
+    int status;
+    pid_t pid;
+
+    assert_int_equal(filter_program(filter, &program), 0);
+    pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
+            syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) < 0)
+            _exit(NO_FILTER);
+        _exit(body(data));
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+}
+
+struct call {
+    const char *name;
+    long number;
+    unsigned long arguments[6];
+    int expected; /* errno */
+};
+
+/* The errno of the call, 0 when it worked. */
+static int make_call(const void *data)
+{
+    const struct call *c = data;
+    const unsigned long *a = c->arguments;
+
+    return syscall(c->number, a[0], a[1], a[2], a[3], a[4], a[5]) < 0 ? errno : 0;
+}
+
+static void check_calls(struct sandbox_filter *filter, int (*how)(const void *), const struct call *calls, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        int got = under_filter(filter, how, &calls[i]);
+
+        if (got != calls[i].expected)
+            fail_msg("%s: %d (%s), not %d", calls[i].name, got, got > 0 ? strerror(got) : "", calls[i].expected);
+    }
+}
+
+#define HIGH (UINT64_C(1) << 32)
+#define BAD ((unsigned long)-1)
+
+static void test_refused(void **state)
+{
+    /* arguments for which an unfiltered kernel gives another answer than EPERM, or none at all */
+    static const struct call calls[] = {
+        {"keyctl", SYS_keyctl, {0, BAD}, EPERM},
+        {"add_key", SYS_add_key, {0}, EPERM},
+        {"request_key", SYS_request_key, {0}, EPERM},
+        {"io_uring_setup", SYS_io_uring_setup, {0}, EPERM},
+        {"io_uring_enter", SYS_io_uring_enter, {BAD}, EPERM},
+        {"io_uring_register", SYS_io_uring_register, {BAD}, EPERM},
+        {"userfaultfd", SYS_userfaultfd, {BAD}, EPERM},
+        {"bpf", SYS_bpf, {BAD}, EPERM},
+        {"perf_event_open", SYS_perf_event_open, {0}, EPERM},
+        {"fanotify_init", SYS_fanotify_init, {BAD}, EPERM},
+        {"vmsplice", SYS_vmsplice, {BAD}, EPERM},
+        {"unshare of nothing", SYS_unshare, {0}, EPERM},
+        {"unshare of a user namespace", SYS_unshare, {CLONE_NEWUSER}, EPERM},
+        {"setns", SYS_setns, {BAD}, EPERM},
+        {"mount", SYS_mount, {0}, EPERM},
+        {"umount2", SYS_umount2, {0}, EPERM},
+        {"pivot_root", SYS_pivot_root, {0}, EPERM},
+        {"open_tree", SYS_open_tree, {BAD}, EPERM},
+        {"move_mount", SYS_move_mount, {BAD}, EPERM},
+        {"fsopen", SYS_fsopen, {0}, EPERM},
+        {"mount_setattr", SYS_mount_setattr, {BAD}, EPERM},
+        {"open_by_handle_at", SYS_open_by_handle_at, {BAD}, EPERM},
+        {"name_to_handle_at", SYS_name_to_handle_at, {BAD}, EPERM},
+        {"kexec_load", SYS_kexec_load, {0, BAD, BAD, BAD}, EPERM},
+        {"init_module", SYS_init_module, {0}, EPERM},
+        {"swapon", SYS_swapon, {0}, EPERM},
+        {"reboot", SYS_reboot, {0}, EPERM},
+        {"syslog", SYS_syslog, {BAD}, EPERM},
+        {"acct", SYS_acct, {BAD}, EPERM},
+        {"settimeofday", SYS_settimeofday, {0}, EPERM},
+        {"clock_settime", SYS_clock_settime, {BAD, BAD}, EPERM},
+        {"pidfd_getfd", SYS_pidfd_getfd, {BAD}, EPERM},
+        {"kcmp", SYS_kcmp, {0}, EPERM},
+        {"clone3", SYS_clone3, {0}, ENOSYS},
+        {"clone3 of a real size", SYS_clone3, {0, 88}, ENOSYS},
+    };
+
+    check_calls(*state, make_call, calls, ARRAY_SIZE(calls));
+}
+
+static void test_refused_by_argument(void **state)
+{
+    static const struct call calls[] = {
+        {"TIOCSTI", SYS_ioctl, {BAD, TIOCSTI}, EPERM},
+        {"TIOCSTI with high bits", SYS_ioctl, {BAD, TIOCSTI | HIGH}, EPERM},
+        {"TIOCSTI with all high bits", SYS_ioctl, {BAD, TIOCSTI | ~UINT64_C(0xffffffff)}, EPERM},
+        {"TIOCLINUX", SYS_ioctl, {BAD, TIOCLINUX | HIGH}, EPERM},
+        {"AF_VSOCK", SYS_socket, {AF_VSOCK, SOCK_STREAM}, EPERM},
+        {"AF_VSOCK with high bits", SYS_socket, {AF_VSOCK | HIGH, SOCK_STREAM}, EPERM},
+        {"AF_PACKET", SYS_socket, {AF_PACKET, BAD}, EPERM},
+        {"AF_ALG", SYS_socket, {AF_ALG, BAD}, EPERM},
+        {"audit", SYS_socket, {AF_NETLINK, BAD, NETLINK_AUDIT}, EPERM},
+        {"audit with high bits", SYS_socket, {AF_NETLINK | HIGH, BAD, NETLINK_AUDIT | HIGH}, EPERM},
+        {"a pair of AF_VSOCK", SYS_socketpair, {AF_VSOCK, SOCK_STREAM}, EPERM},
+        {"clone of a user namespace", SYS_clone, {CLONE_NEWUSER | SIGCHLD}, EPERM},
+        {"clone of a user namespace, high bits", SYS_clone, {CLONE_NEWUSER | HIGH | SIGCHLD}, EPERM},
+        {"clone of a mount namespace", SYS_clone, {CLONE_NEWNS | CLONE_VM | CLONE_VFORK}, EPERM},
+        {"clone of all namespaces",
+         SYS_clone,
+         {CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | SIGCHLD},
+         EPERM},
+        {"clone of a cgroup namespace", SYS_clone, {CLONE_NEWCGROUP | SIGCHLD}, EPERM},
+        {"clone of a PID namespace", SYS_clone, {CLONE_NEWPID | SIGCHLD}, EPERM},
+        {"clone of a network namespace", SYS_clone, {CLONE_NEWNET | SIGCHLD}, EPERM},
+        {"clone of an IPC namespace", SYS_clone, {CLONE_NEWIPC | SIGCHLD}, EPERM},
+        {"clone of a UTS namespace", SYS_clone, {CLONE_NEWUTS | SIGCHLD}, EPERM},
+    };
+
+    check_calls(*state, make_call, calls, ARRAY_SIZE(calls));
+}
+
+/* The same calls with other arguments reach the kernel. */
+static void test_neighbours_are_allowed(void **state)
+{
+    static const struct call calls[] = {
+        {"another ioctl", SYS_ioctl, {BAD, TIOCGWINSZ}, EBADF},
+        {"TIOCSTI + 1", SYS_ioctl, {BAD, TIOCSTI + 1}, EBADF},
+        {"AF_UNIX", SYS_socket, {AF_UNIX, SOCK_STREAM}, 0},
+        {"AF_INET", SYS_socket, {AF_INET, SOCK_STREAM}, 0},
+        {"a route socket", SYS_socket, {AF_NETLINK, SOCK_RAW, NETLINK_ROUTE}, 0},
+        {"an internet socket with audit's number as protocol", SYS_socket, {AF_INET, BAD, NETLINK_AUDIT}, EINVAL},
+        {"personality", SYS_personality, {0xffffffff}, 0},
+        {"openat2", SYS_openat2, {BAD}, EINVAL},
+        {"pidfd_open", SYS_pidfd_open, {BAD}, EINVAL},
+        {"chroot", SYS_chroot, {0}, EFAULT},
+        {"ptrace of nobody", SYS_ptrace, {BAD, BAD}, ESRCH},
+        {"a call that does not exist", 999, {0}, ENOSYS},
+    };
+
+    check_calls(*state, make_call, calls, ARRAY_SIZE(calls));
+}
+
+static void *count_up(void *data)
+{
+    ++*(int *)data;
+    return NULL;
+}
+
+/* Processes, threads, memory, files, signals: 0, or the number of what does not work. */
+static int ordinary_life(const void *data)
+{
+    pthread_t thread;
+    int p[2], count = 0, status;
+    pid_t pid;
+    void *m;
+
+    (void)data;
+    if (pipe2(p, O_CLOEXEC) < 0 || write(p[1], "x", 1) != 1)
+        return 1;
+    pid = fork();
+    if (pid == 0)
+        _exit(7);
+    if (pid < 0 || waitpid(pid, &status, 0) != pid || !WIFEXITED(status) || WEXITSTATUS(status) != 7)
+        return 2;
+    if (pthread_create(&thread, NULL, count_up, &count) != 0 || pthread_join(thread, NULL) != 0 || count != 1)
+        return 3;
+    m = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (m == MAP_FAILED || mprotect(m, 4096, PROT_READ | PROT_EXEC) < 0)
+        return 4;
+    if (open("/proc/self/status", O_RDONLY | O_CLOEXEC) < 0)
+        return 5;
+    if (signal(SIGUSR1, SIG_IGN) == SIG_ERR || raise(SIGUSR1) != 0)
+        return 6;
+    if (system("exit 3") >> 8 != 3) /* posix_spawn, exec, a shell */
+        return 7;
+    return memfd_create("x", MFD_CLOEXEC) < 0 ? 8 : 0;
+}
+
+static void test_ordinary_life(void **state)
+{
+    assert_int_equal(under_filter(*state, ordinary_life, NULL), 0);
+}
+
+/* ---- the other entries of an x86-64 kernel ---- */
+
+#ifdef __x86_64__
+/* A system call by the 32-bit entry: numbers and arguments are those of i386. */
+static int make_call_i386(const void *data)
+{
+    const struct call *c = data;
+    const unsigned long *a = c->arguments;
+    long r;
+
+    __asm__ volatile("int $0x80"
+                     : "=a"(r)
+                     : "a"(c->number), "b"(a[0]), "c"(a[1]), "d"(a[2]), "S"(a[3]), "D"(a[4])
+                     : "r8", "r9", "r10", "r11", "memory");
+    return (int)r < 0 ? -(int)r : 0;
+}
+
+/* socketcall(2) has its arguments in memory, which no filter sees. */
+static int vsock_by_socketcall(const void *data)
+{
+    uint32_t *arguments = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
+    struct call c = {"socketcall", 102, {1 /* SYS_SOCKET */, 0}, 0};
+
+    (void)data;
+    if (arguments == MAP_FAILED)
+        return NO_FILTER;
+    arguments[0] = AF_VSOCK;
+    arguments[1] = SOCK_STREAM;
+    c.arguments[1] = (unsigned long)arguments;
+    return make_call_i386(&c);
+}
+
+/* Whether this kernel has the 32-bit entry at all; asked without a filter, in a child that may die of it. */
+static bool has_i386(void)
+{
+    const struct call getpid_i386 = {"getpid", 20, {0}, 0};
+    int status;
+    pid_t pid = fork();
+
+    assert_true(pid >= 0);
+    if (pid == 0)
+        _exit(make_call_i386(&getpid_i386));
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+static void test_i386_entries(void **state)
+{
+    static const struct call calls[] = {
+        {"getpid", 20, {0}, 0}, /* a 32-bit program runs */
+        {"keyctl", 288, {0, BAD}, EPERM},
+        {"add_key", 286, {0}, EPERM},
+        {"unshare", 310, {0}, EPERM},
+        {"setns", 346, {BAD}, EPERM},
+        {"mount", 21, {0}, EPERM},
+        {"umount", 22, {0}, EPERM},
+        {"umount2", 52, {0}, EPERM},
+        {"stime", 25, {0}, EPERM},
+        {"bpf", 357, {BAD}, EPERM},
+        {"userfaultfd", 374, {BAD}, EPERM},
+        {"io_uring_setup", 425, {0}, EPERM},
+        {"clone3", 435, {0}, ENOSYS},
+        {"clone of a user namespace", 120, {CLONE_NEWUSER | SIGCHLD}, EPERM},
+        {"TIOCSTI", 54, {BAD, TIOCSTI}, EPERM},
+        {"another ioctl", 54, {BAD, TIOCGWINSZ}, EBADF},
+        {"AF_VSOCK", 359, {AF_VSOCK, SOCK_STREAM}, EPERM},
+        {"AF_PACKET", 359, {AF_PACKET, BAD}, EPERM},
+        {"audit", 359, {AF_NETLINK, BAD, NETLINK_AUDIT}, EPERM},
+        {"AF_UNIX", 359, {AF_UNIX, SOCK_STREAM}, 0},
+    };
+
+    if (!has_i386()) {
+        print_message("SKIPPED: this kernel has no 32-bit entry\n");
+        skip();
+    }
+    check_calls(*state, make_call_i386, calls, ARRAY_SIZE(calls));
+    assert_int_equal(under_filter(*state, vsock_by_socketcall, NULL), EPERM);
+}
+
+/* x32 calls come by the 64-bit entry with a bit of their own; the filter is asked even where the kernel has no x32. */
+static void test_x32_entries(void **state)
+{
+    static const struct call calls[] = {
+        {"keyctl", 0x40000000 | SYS_keyctl, {0, BAD}, EPERM},
+        {"unshare", 0x40000000 | SYS_unshare, {0}, EPERM},
+        {"mount", 0x40000000 | SYS_mount, {0}, EPERM},
+        {"io_uring_setup", 0x40000000 | SYS_io_uring_setup, {0}, EPERM},
+        {"clone3", 0x40000000 | SYS_clone3, {0}, ENOSYS},
+        {"TIOCSTI", 0x40000000 | 514, {BAD, TIOCSTI}, EPERM},
+        {"AF_VSOCK", 0x40000000 | SYS_socket, {AF_VSOCK, SOCK_STREAM}, EPERM},
+    };
+
+    check_calls(*state, make_call, calls, ARRAY_SIZE(calls));
+}
+#endif
+
+static void test_program_is_of_sane_size(void **state)
+{
+    struct sock_fprog program;
+
+    assert_int_equal(filter_program(*state, &program), 0);
+    assert_true(program.len > 50);
+    assert_true(program.len < BPF_MAXINSNS);
+    assert_non_null(program.filter);
+    sandbox_filter_free(NULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_program_is_of_sane_size),
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_refused_by_argument),
+        cmocka_unit_test(test_neighbours_are_allowed),
+        cmocka_unit_test(test_ordinary_life),
+#ifdef __x86_64__
+        cmocka_unit_test(test_i386_entries),
+        cmocka_unit_test(test_x32_entries),
+#endif
+    };
+
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
