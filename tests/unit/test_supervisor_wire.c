@@ -1,0 +1,260 @@
+/* test_supervisor_wire: a result goes through a socket and comes out the same, small, large or cut short. */
+#include "harness/supervisor/attempt.h" /* before cmocka, which has a macro expect_check */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include <cmocka.h>
+
+/* A result with n steps, notes and artifacts, every value of which can be told from every other. */
+static void make_result(struct attempt_result *r, size_t n_steps, size_t n_lists)
+{
+    *r = (struct attempt_result){
+        .facts = {.n_steps = n_steps,
+                  .started = {1700000000, 123456789},
+                  .started_ns = 1000,
+                  .ended_ns = 900000,
+                  .has_disk = true,
+                  .disk_peak = 11,
+                  .inodes_peak = 12,
+                  .output_bytes = 13},
+        .job = {.verdict = REPORTS_FAILED, .evidence = "evidence of\nthe job \xff", .exit = -1, .signal = 64},
+        .has_stderr = true,
+    };
+    for (int i = 0; i < CGROUP_FIGURE_COUNT; i++) {
+        r->facts.usage.known |= 1u << i;
+        r->facts.usage.value[i] = UINT64_MAX - (uint64_t)i;
+    }
+    r->facts.usage.known &= ~(1u << CGROUP_THROTTLED_NS);
+    r->facts.steps = xcalloc(n_steps, sizeof(*r->facts.steps));
+    r->steps = xcalloc(n_steps, sizeof(*r->steps));
+    for (size_t i = 0; i < n_steps; i++) {
+        r->facts.steps[i] = (struct step_facts){.started = i % 3 != 2,
+                                                .ended = i % 3 == 0,
+                                                .started_ns = 1000 + i,
+                                                .ended_ns = 5000 + 3 * i,
+                                                .stdout_from = i,
+                                                .stdout_to = i + (UINT64_C(1) << 40),
+                                                .stderr_from = 7 * i,
+                                                .stderr_to = 8 * i};
+        r->steps[i] = (struct judgement){
+            .verdict = (enum reports_verdict)(i % REPORTS_VERDICT_COUNT), .exit = (int)i - 1, .signal = (int)i};
+        if (i % 2 == 0)
+            memset(r->steps[i].evidence, 'a' + (int)(i % 26), sizeof(r->steps[i].evidence) - 1);
+    }
+    for (size_t i = 0; i < n_lists; i++) {
+        strings_add(&r->notes, xasprintf("note %zu", i));
+        strings_add(&r->artifacts, i % 1000 == 0 ? xstrdup("") : xasprintf("artifacts/job/new\nline %zu", i));
+    }
+}
+
+static void assert_list(const char **got, const struct strings *sent)
+{
+    if (sent->n == 0) {
+        assert_null(got);
+        return;
+    }
+    for (size_t i = 0; i < sent->n; i++)
+        assert_string_equal(got[i], sent->items[i]);
+    assert_null(got[sent->n]);
+}
+
+static void assert_case(const struct reports_case *c, const struct attempt_result *sent, size_t i)
+{
+    const struct step_facts *s = &sent->facts.steps[i];
+    uint64_t wall = i % 3 == 0 ? 4000 + 2 * i : i % 3 == 1 ? 899000 - i : 0;
+
+    assert_int_equal(c->verdict, sent->steps[i].verdict);
+    assert_string_equal(c->evidence, sent->steps[i].evidence);
+    assert_int_equal(c->exit, sent->steps[i].exit);
+    assert_int_equal(c->signal, sent->steps[i].signal);
+    assert_int_equal(c->wall_ns, wall); /* up to the job's end when the step has none, 0 when it never started */
+    assert_int_equal(c->stdout_from, s->stdout_from);
+    assert_int_equal(c->stdout_to, s->stdout_to);
+    assert_int_equal(c->stderr_from, s->stderr_from);
+    assert_int_equal(c->stderr_to, s->stderr_to);
+}
+
+static void assert_usage(const struct reports_usage *u)
+{
+    static const struct {
+        enum reports_figure figure;
+        uint64_t value;
+    } table[] = {
+        {REPORTS_WALL_SECONDS, 899000},
+        {REPORTS_OUTPUT_BYTES, 13},
+        {REPORTS_DISK_PEAK_BYTES, 11},
+        {REPORTS_INODES_PEAK, 12},
+        {REPORTS_CPU_SECONDS, UINT64_MAX - CGROUP_CPU_NS},
+        {REPORTS_USER_SECONDS, UINT64_MAX - CGROUP_USER_NS},
+        {REPORTS_SYSTEM_SECONDS, UINT64_MAX - CGROUP_SYSTEM_NS},
+        {REPORTS_THROTTLED_PERIODS, UINT64_MAX - CGROUP_THROTTLED_PERIODS},
+        {REPORTS_MEMORY_PEAK_BYTES, UINT64_MAX - CGROUP_MEMORY_PEAK_BYTES},
+        {REPORTS_OOM_KILLS, UINT64_MAX - CGROUP_OOM_KILLS},
+        {REPORTS_PIDS_PEAK, UINT64_MAX - CGROUP_PIDS_PEAK},
+        {REPORTS_PIDS_REFUSED, UINT64_MAX - CGROUP_PIDS_REFUSED},
+        {REPORTS_READ_BYTES, UINT64_MAX - CGROUP_READ_BYTES},
+        {REPORTS_WRITTEN_BYTES, UINT64_MAX - CGROUP_WRITTEN_BYTES},
+        {REPORTS_READ_OPERATIONS, UINT64_MAX - CGROUP_READ_OPERATIONS},
+        {REPORTS_WRITE_OPERATIONS, UINT64_MAX - CGROUP_WRITE_OPERATIONS},
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+        assert_true(reports_usage_has(u, table[i].figure));
+        assert_int_equal(u->value[table[i].figure], table[i].value);
+    }
+    assert_false(reports_usage_has(u, REPORTS_THROTTLED_SECONDS)); /* not known: appears nowhere */
+}
+
+/* Sends from a child, since a large result does not fit into the socket's buffer. */
+static pid_t send_from_child(int sockets[2], uint32_t instance, const struct attempt_result *r, int times)
+{
+    pid_t pid;
+
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets), 0);
+    pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        (void)close(sockets[0]);
+        for (int i = 0; i < times; i++)
+            if (wire_send(sockets[1], instance + (uint32_t)i, r) != 0)
+                _exit(1);
+        _exit(0);
+    }
+    (void)close(sockets[1]);
+    return pid;
+}
+
+static void assert_sent_well(pid_t pid)
+{
+    int status;
+
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+static void round_trip(size_t n_steps, size_t n_lists)
+{
+    struct attempt_result r;
+    struct wire_result w;
+    int sockets[2];
+    pid_t pid;
+
+    make_result(&r, n_steps, n_lists);
+    pid = send_from_child(sockets, 4000000000u, &r, 2);
+    for (uint32_t k = 0; k < 2; k++) { /* one after the other: each takes exactly its own bytes */
+        assert_int_equal(wire_receive(sockets[0], &w), 0);
+        assert_int_equal(w.instance, 4000000000u + k);
+        assert_int_equal(w.result.verdict, REPORTS_FAILED);
+        assert_string_equal(w.result.evidence, r.job.evidence);
+        assert_int_equal(w.result.exit, -1);
+        assert_int_equal(w.result.signal, 64);
+        assert_int_equal(w.result.started.tv_sec, 1700000000);
+        assert_int_equal(w.result.started.tv_nsec, 123456789);
+        assert_false(w.has_stdout);
+        assert_true(w.has_stderr);
+        assert_usage(&w.result.usage);
+        assert_int_equal(w.result.n_cases, n_steps);
+        for (size_t i = 0; i < n_steps; i++)
+            assert_case(&w.result.cases[i], &r, i);
+        assert_list(w.result.notes, &r.notes);
+        assert_list(w.result.artifacts, &r.artifacts);
+        arena_free(w.arena);
+    }
+    assert_sent_well(pid);
+    assert_int_equal(wire_receive(sockets[0], &w), -EPIPE); /* the end */
+    (void)close(sockets[0]);
+    attempt_result_free(&r);
+}
+
+static void test_round_trip_small(void **state)
+{
+    (void)state;
+    round_trip(1, 0);
+    round_trip(1, 1);
+}
+
+static void test_round_trip_large(void **state)
+{
+    (void)state;
+    round_trip(JOBS_STEPS_MAX, 100000);
+}
+
+/* Nothing is known of a job that never started. */
+static void test_never_started(void **state)
+{
+    struct attempt_result r;
+    struct wire_result w;
+    int sockets[2];
+    pid_t pid;
+
+    (void)state;
+    make_result(&r, 1, 0);
+    r.facts.started_ns = 0;
+    r.facts.steps[0] = (struct step_facts){0};
+    r.facts.usage.known = 0;
+    pid = send_from_child(sockets, 1, &r, 1);
+    assert_int_equal(wire_receive(sockets[0], &w), 0);
+    assert_int_equal(w.result.usage.known, 0);
+    assert_int_equal(w.result.cases[0].wall_ns, 0);
+    arena_free(w.arena);
+    assert_sent_well(pid);
+    (void)close(sockets[0]);
+    attempt_result_free(&r);
+}
+
+/* A slot that dies in the middle of a result: wherever the cut is, an error and no result. */
+static void test_cut_short(void **state)
+{
+    struct attempt_result r;
+    struct wire_result w;
+    char bytes[65536];
+    int sockets[2];
+    ssize_t total;
+    pid_t pid;
+
+    (void)state;
+    make_result(&r, 2, 2);
+    pid = send_from_child(sockets, 1, &r, 1);
+    assert_sent_well(pid);
+    total = recv(sockets[0], bytes, sizeof(bytes), 0);
+    assert_true(total > 0 && total < (ssize_t)sizeof(bytes));
+    (void)close(sockets[0]);
+    for (ssize_t n = 0; n < total; n += n < 300 ? 1 : 97) {
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets), 0);
+        assert_int_equal(file_write_all(sockets[1], bytes, (size_t)n), 0);
+        (void)close(sockets[1]);
+        assert_int_equal(wire_receive(sockets[0], &w), -EPIPE);
+        (void)close(sockets[0]);
+    }
+    attempt_result_free(&r);
+}
+
+static void test_no_socket(void **state)
+{
+    struct attempt_result r;
+    struct wire_result w;
+
+    (void)state;
+    make_result(&r, 1, 0);
+    assert_int_equal(wire_send(-1, 1, &r), -EBADF);
+    assert_int_equal(wire_receive(-1, &w), -EBADF);
+    attempt_result_free(&r);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_round_trip_small), cmocka_unit_test(test_round_trip_large),
+        cmocka_unit_test(test_never_started),    cmocka_unit_test(test_cut_short),
+        cmocka_unit_test(test_no_socket),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
