@@ -1,0 +1,393 @@
+/* test_supervisor_artifacts: what patterns bring home from a finished root, and what a hostile root cannot make them
+ * bring. */
+#include "harness/supervisor/attempt.h" /* before cmocka, which has a macro expect_check */
+
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#include <cmocka.h>
+
+#define MIB (UINT64_C(1) << 20)
+
+struct room {
+    char path[64];
+    int root;
+    struct reports_out *out;
+    struct strings copied, notes;
+    struct cupel_error err;
+};
+
+static int setup(void **state)
+{
+    struct room *room = xcalloc(1, sizeof(*room));
+    cleanup_free char *out = NULL, *root = NULL;
+
+    (void)snprintf(room->path, sizeof(room->path), "/tmp/cupel-test-artifacts-XXXXXX");
+    if (mkdtemp(room->path) == NULL)
+        return -1;
+    out = xasprintf("%s/out", room->path);
+    root = xasprintf("%s/root", room->path);
+    if (reports_out_open(out, &room->out, &room->err) < 0)
+        return -1;
+    room->root = file_open_dir_p_at(AT_FDCWD, root, 0755);
+    *state = room;
+    return room->root < 0 ? -1 : 0;
+}
+
+static int teardown(void **state)
+{
+    struct room *room = *state;
+    int r;
+
+    strings_free(&room->copied);
+    strings_free(&room->notes);
+    (void)close(room->root);
+    reports_out_close(room->out);
+    r = file_remove_tree_at(AT_FDCWD, room->path);
+    free(room);
+    return r;
+}
+
+static void put(struct room *room, const char *path, const char *text)
+{
+    cleanup_free char *parent = xstrdup(path);
+    char *slash = strrchr(parent, '/');
+
+    if (slash != NULL) {
+        *slash = '\0';
+        assert_int_equal(file_mkdir_p_at(room->root, parent, 0755), 0);
+    }
+    assert_int_equal(file_write_atomic_at(room->root, path, text, strlen(text), 0644), 0);
+}
+
+static int collect(struct room *room, const char *pattern, uint64_t max)
+{
+    const char *patterns[] = {pattern, NULL};
+    struct jobs_job job = {.name = "job", .artifacts = {.patterns = patterns, .max = max}};
+
+    strings_free(&room->copied);
+    strings_free(&room->notes);
+    assert_int_equal(file_remove_tree_at(reports_out_dirfd(room->out), "artifacts"), 0);
+    return artifacts_collect(&job, room->root, room->out, "job", &room->copied, &room->notes, &room->err);
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* The list in order, joined by blanks, without what all have in common. */
+static char *joined(struct strings *s)
+{
+    static const char prefix[] = "artifacts/job/";
+    struct strbuf b = {0};
+
+    strbuf_add(&b, "", 0);
+    if (s->n != 0)
+        qsort(s->items, s->n, sizeof(*s->items), by_name);
+    for (size_t i = 0; i < s->n; i++)
+        strbuf_addf(&b, "%s%s", i != 0 ? " " : "",
+                    str_starts(s->items[i], prefix) ? s->items[i] + strlen(prefix) : s->items[i]);
+    return b.data;
+}
+
+static void assert_copied(struct room *room, const char *expected)
+{
+    cleanup_free char *got = joined(&room->copied);
+
+    assert_string_equal(got, expected);
+}
+
+static void assert_notes(struct room *room, const char *expected)
+{
+    cleanup_free char *got = joined(&room->notes);
+
+    assert_string_equal(got, expected);
+}
+
+static void assert_content(struct room *room, const char *path, const char *expected)
+{
+    cleanup_free char *data = NULL;
+    size_t len;
+
+    assert_int_equal(file_read_at(reports_out_dirfd(room->out), path, 1 << 20, &data, &len), 0);
+    assert_string_equal(data, expected);
+}
+
+static void test_patterns(void **state)
+{
+    static const struct {
+        const char *pattern;
+        const char *copied;
+    } table[] = {
+        {"/w/a.log", "w/a.log"},
+        {"/w/*.log", "w/a.log w/b.log"},
+        {"/w/?.log", "w/a.log w/b.log"},
+        {"/w/[b-z].log", "w/b.log"},
+        {"/*/a.log", "w/a.log"},
+        {"/w/d", "w/d/.hidden w/d/deep/x.log w/d/e.txt"}, /* a directory is all that it holds */
+        {"/w/d/*", "w/d/deep/x.log w/d/e.txt"},           /* a star names no hidden file */
+        {"/w/d/.*", "w/d/.hidden"},
+        {"/w/d/**", "w/d/.hidden w/d/deep/x.log w/d/e.txt"},
+        {"/w/**/x.log", "w/d/deep/x.log"},
+        {"/w/**/a.log", "w/a.log"}, /* also no directory at all */
+        {"/**/*.log", "w/a.log w/b.log w/d/deep/x.log"},
+        {"/w/*/*/*.log", "w/d/deep/x.log"},
+        {"/w/d/deep/x.log", "w/d/deep/x.log"},
+        {"/**", "w/a.log w/b.log w/d/.hidden w/d/deep/x.log w/d/e.txt"},
+    };
+    struct room *room = *state;
+
+    put(room, "w/a.log", "a");
+    put(room, "w/b.log", "b");
+    put(room, "w/d/e.txt", "e");
+    put(room, "w/d/.hidden", "h");
+    put(room, "w/d/deep/x.log", "x");
+    for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+        assert_int_equal(collect(room, table[i].pattern, UINT64_MAX), 0);
+        assert_copied(room, table[i].copied);
+        assert_notes(room, "");
+    }
+    assert_content(room, "artifacts/job/w/d/deep/x.log", "x");
+}
+
+static void test_patterns_that_match_nothing(void **state)
+{
+    static const char *const table[] = {"/none", "/w/*.log", "/w/a.txt/x", "/w/**/none", "/*.txt"};
+    struct room *room = *state;
+
+    put(room, "w/a.txt", "a");
+    for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+        cleanup_free char *expected = xasprintf("artifact pattern %s matched nothing", table[i]);
+
+        assert_int_equal(collect(room, table[i], UINT64_MAX), 0);
+        assert_copied(room, "");
+        assert_notes(room, expected);
+    }
+}
+
+static void test_links_are_not_followed(void **state)
+{
+    struct room *room = *state;
+
+    put(room, "w/real/file", "file");
+    assert_int_equal(symlinkat("/etc/passwd", room->root, "w/absolute"), 0);
+    assert_int_equal(symlinkat("../../../../../../etc", room->root, "w/dir"), 0);
+    assert_int_equal(symlinkat("real", room->root, "w/inner"), 0);
+    assert_int_equal(symlinkat("loop", room->root, "w/loop"), 0);
+    assert_int_equal(collect(room, "/w/**", UINT64_MAX), 0);
+    assert_copied(room, "w/real/file");
+    assert_notes(room, "artifact w/absolute is a symbolic link; not followed, not copied "
+                       "artifact w/dir is a symbolic link; not followed, not copied "
+                       "artifact w/inner is a symbolic link; not followed, not copied "
+                       "artifact w/loop is a symbolic link; not followed, not copied");
+    assert_int_equal(collect(room, "/w/dir/passwd", UINT64_MAX), 0);
+    assert_copied(room, "");
+    assert_int_equal(collect(room, "/w/*/passwd", UINT64_MAX), 0);
+    assert_copied(room, "");
+    assert_int_equal(collect(room, "/w/inner/file", UINT64_MAX), 0);
+    assert_copied(room, "");
+}
+
+static void test_only_regular_files(void **state)
+{
+    struct room *room = *state;
+    bool device;
+
+    put(room, "w/file", "file");
+    assert_int_equal(mkfifoat(room->root, "w/fifo", 0644), 0); /* and nothing hangs */
+    assert_int_equal(mknodat(room->root, "w/socket", S_IFSOCK | 0644, 0), 0);
+    device = mknodat(room->root, "w/zero", S_IFCHR | 0666, makedev(1, 5)) == 0;
+    if (!device)
+        print_message("no right to make a device node: tried without\n");
+    assert_int_equal(collect(room, "/w/*", UINT64_MAX), 0);
+    assert_copied(room, "w/file");
+    assert_int_equal(room->notes.n, device ? 3 : 2);
+    for (size_t i = 0; i < room->notes.n; i++)
+        assert_non_null(strstr(room->notes.items[i], "is no regular file; not copied"));
+}
+
+/* Setuid bits and write bits of others stay behind; the executable bit comes along. */
+static void test_modes(void **state)
+{
+    static const struct {
+        const char *name;
+        mode_t mode, copied;
+    } table[] = {{"w/suid", 06777, 0755}, {"w/plain", 0644, 0644}, {"w/closed", 0, 0}, {"w/x", 0700, 0700}};
+    struct room *room = *state;
+
+    for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+        put(room, table[i].name, "x");
+        assert_int_equal(fchmodat(room->root, table[i].name, table[i].mode, 0), 0);
+    }
+    if (geteuid() != 0) {
+        print_message("SKIPPED: a file of mode 000 can be read by root only\n");
+        skip();
+    }
+    assert_int_equal(collect(room, "/w", UINT64_MAX), 0);
+    for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+        cleanup_free char *path = xasprintf("artifacts/job/%s", table[i].name);
+        struct stat st;
+
+        assert_int_equal(fstatat(reports_out_dirfd(room->out), path, &st, AT_SYMLINK_NOFOLLOW), 0);
+        assert_int_equal(st.st_mode & 07777, table[i].copied);
+        assert_int_equal(st.st_uid, geteuid());
+    }
+}
+
+/* A terabyte of nothing with a few bytes in it: holes stay holes and do not count. */
+static void test_sparse_file(void **state)
+{
+    struct room *room = *state;
+    cleanup_close int fd = -EBADF, copy = -EBADF;
+    struct stat st;
+    char text[6];
+
+    put(room, "w/sparse", "begin");
+    fd = openat(room->root, "w/sparse", O_WRONLY | O_CLOEXEC);
+    assert_int_equal(pwrite(fd, "middle", 6, (off_t)1 << 39), 6);
+    assert_int_equal(ftruncate(fd, (off_t)1 << 40), 0);
+    assert_int_equal(collect(room, "/w/sparse", MIB), 0);
+    assert_copied(room, "w/sparse");
+    assert_notes(room, "");
+    copy = openat(reports_out_dirfd(room->out), "artifacts/job/w/sparse", O_RDONLY | O_CLOEXEC);
+    assert_int_equal(fstat(copy, &st), 0);
+    assert_true(st.st_size == (off_t)1 << 40);
+    assert_true((uint64_t)st.st_blocks * 512 < MIB);
+    assert_int_equal(pread(copy, text, 6, (off_t)1 << 39), 6);
+    assert_memory_equal(text, "middle", 6);
+    assert_int_equal(pread(copy, text, 5, 0), 5);
+    assert_memory_equal(text, "begin", 5);
+    /* nothing but a hole */
+    assert_int_equal(ftruncate(fd, 0), 0);
+    assert_int_equal(ftruncate(fd, (off_t)1 << 40), 0);
+    assert_int_equal(collect(room, "/w/sparse", 0), 0);
+    assert_copied(room, "w/sparse");
+}
+
+static void test_max(void **state)
+{
+    struct room *room = *state;
+    char text[4097];
+
+    memset(text, 't', 4096); /* whole blocks, so that a file's data is as long as the file */
+    text[4096] = '\0';
+    put(room, "w/a", text);
+    put(room, "w/b", text);
+    put(room, "w/c", text);
+    put(room, "w/empty", "");
+    assert_int_equal(collect(room, "/w/[abc]", 3 * 4096), 0); /* exactly max is within it */
+    assert_copied(room, "w/a w/b w/c");
+    assert_notes(room, "");
+    assert_int_equal(collect(room, "/w/[abc]", 3 * 4096 - 1), 0);
+    assert_int_equal(room->copied.n, 2);
+    assert_notes(room, "artifacts exceed their max of 12 KiB: the rest was not copied");
+    assert_int_equal(collect(room, "/w/a", 4095), 0);
+    assert_copied(room, "");
+    assert_int_equal(faccessat(reports_out_dirfd(room->out), "artifacts/job/w/a", F_OK, 0), -1); /* no half file */
+    assert_int_equal(collect(room, "/w/empty", 0), 0);
+    assert_copied(room, "w/empty");
+}
+
+static void test_hostile_names(void **state)
+{
+    static const char *const names[] = {"w/new\nline", "w/\xff\xfe", "w/-rf", "w/ ", "w/%s%n", "w/...", "w/*"};
+    struct room *room = *state;
+
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+        put(room, names[i], "x");
+    assert_int_equal(collect(room, "/w", UINT64_MAX), 0);
+    assert_int_equal(room->copied.n, ARRAY_SIZE(names));
+    assert_notes(room, "");
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+        cleanup_free char *path = xasprintf("artifacts/job/%s", names[i]);
+
+        assert_content(room, path, "x");
+    }
+}
+
+/* Deeper than anyone looks, and hundreds of things to remark upon. */
+static void test_depth_and_notes_are_bounded(void **state)
+{
+    struct room *room = *state;
+    struct strbuf b = {0};
+
+    strbuf_adds(&b, "w");
+    for (int i = 0; i < 100; i++)
+        strbuf_adds(&b, "/d");
+    strbuf_adds(&b, "/file");
+    put(room, b.data, "x");
+    strbuf_free(&b);
+    assert_int_equal(collect(room, "/w/**", UINT64_MAX), 0);
+    assert_copied(room, "");
+    assert_true(room->notes.n >= 1);
+    assert_non_null(strstr(room->notes.items[0], "is too deep; not copied"));
+    for (int i = 0; i < 200; i++) {
+        char name[32];
+
+        (void)snprintf(name, sizeof(name), "w/l%d", i);
+        assert_int_equal(symlinkat("x", room->root, name), 0);
+    }
+    assert_int_equal(collect(room, "/w/l*", UINT64_MAX), 0);
+    assert_int_equal(room->notes.n, 20);
+}
+
+/* The out directory is the user's: a name in it that leads elsewhere is replaced or refused, never followed. */
+static void test_link_in_the_out_directory(void **state)
+{
+    struct room *room = *state;
+    const char *patterns[] = {"/w/f", NULL};
+    struct jobs_job job = {.name = "job", .artifacts = {.patterns = patterns, .max = UINT64_MAX}};
+    cleanup_free char *victim = xasprintf("%s/victim", room->path);
+    int out = reports_out_dirfd(room->out);
+
+    put(room, "w/f", "new");
+    assert_int_equal(file_write_atomic_at(AT_FDCWD, victim, "kept", 4, 0644), 0);
+    assert_int_equal(file_mkdir_p_at(out, "artifacts/job/w", 0755), 0);
+    assert_int_equal(symlinkat(victim, out, "artifacts/job/w/f"), 0);
+    assert_int_equal(artifacts_collect(&job, room->root, room->out, "job", &room->copied, &room->notes, &room->err), 0);
+    assert_content(room, "artifacts/job/w/f", "new");
+    assert_content(room, "../victim", "kept");
+}
+
+static void test_strings(void **state)
+{
+    struct strings s = {0};
+
+    (void)state;
+    for (int i = 0; i < 1000; i++)
+        strings_add(&s, xasprintf("%d", i));
+    assert_int_equal(s.n, 1000);
+    assert_string_equal(s.items[999], "999");
+    strings_free(&s);
+    assert_int_equal(s.n, 0);
+    assert_null(s.items);
+    strings_free(&s);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_patterns),
+        TEST(test_patterns_that_match_nothing),
+        TEST(test_links_are_not_followed),
+        TEST(test_only_regular_files),
+        TEST(test_modes),
+        TEST(test_sparse_file),
+        TEST(test_max),
+        TEST(test_hostile_names),
+        TEST(test_depth_and_notes_are_bounded),
+        TEST(test_link_in_the_out_directory),
+        cmocka_unit_test(test_strings),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
