@@ -138,14 +138,14 @@ static const char *signal_name(int sig, char *buf, size_t size)
     return buf;
 }
 
-static void say_expected(const struct jobs_expect *e, struct strbuf *b)
+static void say_expected(const struct jobs_expect *e, bool after_exit, struct strbuf *b)
 {
     char name[48];
 
     if (e->signal != 0)
         strbuf_addf(b, ", expected %s", signal_name(e->signal, name, sizeof(name)));
     else
-        strbuf_addf(b, ", expected exit code %d", e->exit);
+        strbuf_addf(b, ", expected %s%d", after_exit ? "" : "exit code ", e->exit);
 }
 
 /* "exit code 2, expected 0", "killed by signal 11 (SIGSEGV)", "stdout differs ..." */
@@ -160,12 +160,12 @@ static enum reports_verdict judge_step(const struct jobs_step *step, const struc
     if (WIFSIGNALED(s->status) && !status_matches(&step->expect, s->status)) {
         strbuf_addf(b, "killed by %s", signal_name(WTERMSIG(s->status), name, sizeof(name)));
         if (step->expect.signal != 0 || step->expect.exit > 0)
-            say_expected(&step->expect, b);
+            say_expected(&step->expect, false, b);
         return REPORTS_SIGNALED;
     }
     if (!status_matches(&step->expect, s->status)) {
         strbuf_addf(b, "exit code %d", WEXITSTATUS(s->status));
-        say_expected(&step->expect, b);
+        say_expected(&step->expect, true, b);
         return REPORTS_FAILED;
     }
     if (s->output_differs) {

@@ -25,7 +25,7 @@ expect_said 'quick'
 expect_said 'fails'
 
 it "failures come last, with evidence and the tail of their output, control characters made visible"
-expect_said 'exit code 9, expected exit code 0'
+expect_said 'exit code 9, expected 0'
 expect_said 'forged'
 expect_not grep -qE '^ *PASS forged' stdout stderr
 

@@ -104,12 +104,12 @@ static void test_command_endings(void **state)
         const char *evidence;
     } table[] = {
         {{.exit = 0}, EXITED(0), REPORTS_PASSED, 0, 0, ""},
-        {{.exit = 0}, EXITED(2), REPORTS_FAILED, 2, 0, "exit code 2, expected exit code 0"},
+        {{.exit = 0}, EXITED(2), REPORTS_FAILED, 2, 0, "exit code 2, expected 0"},
         {{.exit = 2}, EXITED(2), REPORTS_PASSED, 2, 0, ""},
-        {{.exit = 2}, EXITED(0), REPORTS_FAILED, 0, 0, "exit code 0, expected exit code 2"},
+        {{.exit = 2}, EXITED(0), REPORTS_FAILED, 0, 0, "exit code 0, expected 2"},
         {{.exit = -1}, EXITED(255), REPORTS_PASSED, 255, 0, ""},
         /* what a shell says of a killed child is an exit code like any other */
-        {{.exit = 0}, EXITED(137), REPORTS_FAILED, 137, 0, "exit code 137, expected exit code 0"},
+        {{.exit = 0}, EXITED(137), REPORTS_FAILED, 137, 0, "exit code 137, expected 0"},
         {{.exit = 137}, EXITED(137), REPORTS_PASSED, 137, 0, ""},
         {{.exit = 137}, KILLED(9), REPORTS_SIGNALED, -1, 9, "killed by signal 9 (SIGKILL), expected exit code 137"},
         {{.exit = 0}, KILLED(SIGSEGV), REPORTS_SIGNALED, -1, SIGSEGV, "killed by signal 11 (SIGSEGV)"},
@@ -171,7 +171,7 @@ static void test_output_differs(void **state)
     assert_job(&s, REPORTS_FAILED, 0, 0, "stdout differs at 100%d");
     /* a wrong exit code says more than wrong output */
     s.ran[0].status = EXITED(1);
-    assert_job(&s, REPORTS_FAILED, 1, 0, "exit code 1, expected exit code 0");
+    assert_job(&s, REPORTS_FAILED, 1, 0, "exit code 1, expected 0");
 }
 
 static void test_vanished(void **state)
@@ -373,7 +373,7 @@ static void test_pids_limit_is_blamed_for_failures_only(void **state)
     assert_job(&s, REPORTS_PASSED, 0, 0, "");
     s.ran[0].status = EXITED(1);
     assert_job(&s, REPORTS_PIDS_LIMIT, 1, 0,
-               "exit code 1, expected exit code 0, after the process limit 8 refused 2 forks");
+               "exit code 1, expected 0, after the process limit 8 refused 2 forks");
     figure(&s, CGROUP_PIDS_REFUSED, 1);
     s.ran[0].status = KILLED(SIGABRT);
     assert_job(&s, REPORTS_PIDS_LIMIT, -1, SIGABRT,
@@ -398,7 +398,7 @@ static void test_disk_limit_is_blamed_for_failures_only(void **state)
     assert_job(&s, REPORTS_PASSED, 0, 0, "");
     s.ran[0].status = EXITED(1);
     assert_job(&s, REPORTS_DISK_LIMIT, 1, 0,
-               "exit code 1, expected exit code 0, with its disk full: 15 MiB written of 16 MiB");
+               "exit code 1, expected 0, with its disk full: 15 MiB written of 16 MiB");
     s.ran[0] =
         (struct step_facts){.started = true, .ended = true, .output_differs = true, .difference = "stdout differs"};
     assert_job(&s, REPORTS_DISK_LIMIT, 0, 0, "stdout differs, with its disk full: 15 MiB written of 16 MiB");
@@ -415,9 +415,9 @@ static void test_inode_limit(void **state)
     s.facts.inodes_full = true;
     s.facts.inodes_peak = 99;
     s.ran[0].status = EXITED(1);
-    assert_job(&s, REPORTS_DISK_LIMIT, 1, 0, "exit code 1, expected exit code 0, with no inode left: 99 made");
+    assert_job(&s, REPORTS_DISK_LIMIT, 1, 0, "exit code 1, expected 0, with no inode left: 99 made");
     limit(&s.job.limits, JOBS_LIMIT_INODES, 100);
-    assert_job(&s, REPORTS_DISK_LIMIT, 1, 0, "exit code 1, expected exit code 0, with no inode left: 99 made of 100");
+    assert_job(&s, REPORTS_DISK_LIMIT, 1, 0, "exit code 1, expected 0, with no inode left: 99 made of 100");
     limit(&s.job.limits, JOBS_LIMIT_PIDS, 8); /* refused forks come first in time or matter more; one verdict only */
     figure(&s, CGROUP_PIDS_REFUSED, 1);
     verdict_of_job(&s.job, &s.facts, &s.got);
@@ -448,9 +448,9 @@ static void test_failing_step_in_the_middle(void **state)
     scene_init(&s, 3);
     cut_short(&s, 1);
     s.ran[1].status = EXITED(2);
-    assert_job(&s, REPORTS_FAILED, 2, 0, "step 'make': exit code 2, expected exit code 0");
+    assert_job(&s, REPORTS_FAILED, 2, 0, "step 'make': exit code 2, expected 0");
     assert_step(&s, 0, REPORTS_PASSED, "");
-    assert_step(&s, 1, REPORTS_FAILED, "step 'make': exit code 2, expected exit code 0");
+    assert_step(&s, 1, REPORTS_FAILED, "step 'make': exit code 2, expected 0");
     assert_step(&s, 2, REPORTS_SKIPPED, "an earlier step did not pass");
     verdict_of_step(&s.job, &s.facts, 0, &s.got, &of_step);
     assert_int_equal(of_step.exit, 0);
