@@ -230,7 +230,7 @@ static void test_read_kernel_files(void **state)
 static void test_read_fd_of_a_pipe(void **state)
 {
     cleanup_free char *data = NULL;
-    char big[40000];
+    char big[40000], *none = NULL;
     size_t len;
     int p[2];
 
@@ -242,6 +242,12 @@ static void test_read_fd_of_a_pipe(void **state)
     assert_int_equal(file_read_fd(p[0], sizeof(big), &data, &len), 0);
     assert_int_equal(len, sizeof(big));
     assert_memory_equal(data, big, len);
+    (void)close(p[0]);
+    assert_int_equal(pipe2(p, O_CLOEXEC), 0);
+    assert_int_equal(file_write_all(p[1], big, 10), 0);
+    (void)close(p[1]);
+    assert_int_equal(file_read_fd(p[0], 9, &none, &len), -EFBIG); /* no size is known before: the bound holds here */
+    assert_null(none);
     (void)close(p[0]);
     assert_int_equal(file_read_fd(-1, 1, &data, &len), -EBADF);
 }
