@@ -28,6 +28,8 @@ unset NO_COLOR CI CUPEL_CACHE CUPEL_FAULT
 # A cgroup of our own beneath the caller's, in every hierarchy, which only the program under test is started in: whatever
 # is in it afterwards was left behind. The tests themselves stay where they are.
 own_groups=()
+on_v2=false
+v2_controllers='+cpu +memory +pids +io'
 make_own_groups() {
     local lines line controllers path mount dir
     mapfile -t lines </proc/self/cgroup
@@ -37,10 +39,15 @@ make_own_groups() {
         case $controllers in
         name=* | cpuset) continue ;; # not used by the program; a new cpuset takes nobody in
         '')
-            # v2, where it is all there is; a parent with processes of its own gives its children no controllers
+            # v2, where it is all there is; a parent with processes of its own gives its children no controllers, so
+            # tests/run has set one aside
             ((${#lines[@]} == 1)) || continue
-            mount=$(awk '$3 == "cgroup2" {print $2; exit}' /proc/self/mounts)
-            echo '+cpu +memory +pids +io' 2>/dev/null >"$mount$path/cgroup.subtree_control" || continue
+            dir=${CUPEL_TEST_CGROUP-}
+            [[ -n $dir ]] || dir=$(awk '$3 == "cgroup2" {print $2; exit}' /proc/self/mounts)$path
+            dir+=/cupel-e2e-$$
+            { echo "$v2_controllers" >"${dir%/*}/cgroup.subtree_control"; } 2>/dev/null || continue
+            mkdir "$dir" && echo "$v2_controllers" >"$dir/cgroup.subtree_control" && own_groups+=("$dir") && on_v2=true
+            continue
             ;;
         *) mount=$(awk -v c=",$controllers," '$3 == "cgroup" && index("," $4 ",", c) {print $2; exit}' /proc/self/mounts) ;;
         esac
@@ -48,10 +55,15 @@ make_own_groups() {
         [[ -n $mount ]] && mkdir "$dir" 2>/dev/null && own_groups+=("$dir")
     done
 }
-# grouped COMMAND...: becomes the command, in our groups; for subshells.
+# grouped COMMAND...: becomes the command, in our groups; for subshells. On v2, in a new child of ours: where a program moves to
+# a leaf of its own and gives the others controllers, no second one can start, and a killed one leaves that so.
 grouped() {
     local dir
     for dir in "${own_groups[@]}"; do
+        if $on_v2; then
+            dir+=/one-$BASHPID
+            mkdir "$dir" || exit 1
+        fi
         echo "$BASHPID" >"$dir/cgroup.procs" || exit 1
     done
     exec "$@"
@@ -170,9 +182,10 @@ has_fault_injection() {
     ((STATUS == 0))
 }
 
-# wait_until SECONDS COMMAND...: until the command succeeds. A bound for a broken program, not an expectation of speed.
+# wait_until SECONDS COMMAND...: until the command succeeds. A bound for a broken program, not an expectation of speed;
+# CUPEL_TEST_TIME_FACTOR makes it longer on slow machines.
 wait_until() {
-    local deadline=$((SECONDS + $1))
+    local deadline=$((SECONDS + $1 * ${CUPEL_TEST_TIME_FACTOR:-1}))
     shift
     until "$@"; do
         ((SECONDS < deadline)) || return 1
@@ -277,7 +290,7 @@ end_case_now_skipped() {
 # What must never be left behind, once the program has ended: groups, processes, loop devices, mounts, files of a run.
 leftovers() {
     local entry
-    ((${#own_groups[@]} == 0)) || find "${own_groups[@]}" -mindepth 1 -type d -printf 'cgroup %p\n'
+    ((${#own_groups[@]} == 0)) || find "${own_groups[@]}" -mindepth 1 -type d ! -name 'one-*' -printf 'cgroup %p\n'
     for entry in $(foreign_processes); do
         printf 'process %s %s\n' "$entry" "$(tr '\0' ' ' 2>/dev/null <"/proc/$entry/cmdline")"
     done

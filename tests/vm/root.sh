@@ -1,0 +1,77 @@
+#!/usr/bin/env bash
+# What root meets on a systemd machine: a login session without a group of its own, where a run with limits has to say at once
+# what to do, and that what it says works. Runs in the virtual machine only (scripts/test-vm).
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname -- "${BASH_SOURCE[0]}")/../e2e/lib.sh"
+
+# in_session COMMAND...: in a login session as sshd and login open them, with a shell as the caller. Leaves STATUS, stdout, stderr.
+in_session() {
+    STATUS=0
+    # shellcheck disable=SC2016
+    systemd-run --quiet --wait --pipe --service-type=exec -p PAMName=login -p "WorkingDirectory=$T" \
+        -E "CUPEL=$CUPEL" -E "XDG_CACHE_HOME=$T/cache" -- \
+        /bin/bash -c 'printf "%s\n" "$(</proc/self/cgroup)" >session-group; "$@"' bash "$@" \
+        >"$T/stdout" 2>"$T/stderr" </dev/null || STATUS=$?
+}
+
+job_file limits.yaml <<'YAML'
+cupel: 1
+defaults: {limits: {memory: 64M, pids: 20, wall: 1m}}
+jobs:
+  fine: {run: echo ran}
+  eats: {run: "head -c 200M /dev/zero | tail"}
+YAML
+job_file no-limits.yaml <<'YAML'
+cupel: 1
+jobs:
+  fine: {run: echo ran}
+YAML
+
+it "the machine has cgroup v2 and nothing else"
+expect_equal "$(cut -d: -f1,2 /proc/self/cgroup)" 0:
+expect [ "$(awk '$3 == "cgroup"' /proc/self/mounts | wc -l)" = 0 ]
+
+it "in a login session, limits that cannot be held are refused before anything runs, with the remedy"
+in_session "$CUPEL" run --out "$T/out" limits.yaml
+expect grep -q '\.scope$' session-group
+expect_exit 3
+expect_stderr 'other processes are in (our cgroup|that group)'
+expect_stderr 'systemd-run --scope -p Delegate=yes'
+expect_not grep -qs '"verdict":"passed"' out/results.jsonl
+
+it "nothing is left of that"
+expect_equal "$(find /sys/fs/cgroup -type d -name 'cupel-[0-9]*' | grep -v "${CUPEL_TEST_CGROUP:-^$}")" ""
+expect_clean
+
+it "the remedy works as printed"
+in_session systemd-run --scope -p Delegate=yes "$CUPEL" run --out "$T/out" limits.yaml
+expect_exit 1
+expect_verdict fine passed
+expect_verdict eats memory-limit
+
+it "without limits of those kinds, a login session is enough"
+rm -rf out
+in_session "$CUPEL" run --out "$T/out" no-limits.yaml
+expect_exit 0
+expect_verdict fine passed
+
+it "--best-effort runs in a login session and names each limit that is not held"
+rm -rf out
+in_session "$CUPEL" run --best-effort --only fine --out "$T/out" limits.yaml
+expect_exit 0
+expect_verdict fine passed
+expect_said 'memory'
+expect_said 'pids|processes'
+expect_clean
+
+it "a service with Delegate=yes is enough"
+rm -rf out
+STATUS=0
+systemd-run --quiet --wait --pipe -p Delegate=yes -p "WorkingDirectory=$T" -E "XDG_CACHE_HOME=$T/cache" -- \
+    "$CUPEL" run --out "$T/out" limits.yaml >"$T/stdout" 2>"$T/stderr" </dev/null || STATUS=$?
+expect_exit 1
+expect_verdict fine passed
+expect_verdict eats memory-limit
+expect_clean
+
+all_done
