@@ -9,6 +9,7 @@ int cli_validate(int argc, char **argv);
 int cli_list(int argc, char **argv);
 int cli_schema(int argc, char **argv);
 int cli_rootfs(int argc, char **argv);
+int cli_doctor(int argc, char **argv);
 int cli_clean(int argc, char **argv);
 
 /* Prints the error and returns the exit code of its kind. */

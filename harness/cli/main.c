@@ -29,6 +29,7 @@ static const struct {
     {"list", cli_list, "list the jobs of job files in the order of running"},
     {"schema", cli_schema, "print the JSON Schema of the job file"},
     {"rootfs", cli_rootfs, "look at and manage the cache of root file systems"},
+    {"doctor", cli_doctor, "tell what this host can do for cupel, and how to get what it cannot"},
     {"clean", cli_clean, "remove what killed runs left behind"},
 #ifdef CUPEL_FAULT_INJECTION
     {"debug-steps", debug_steps, NULL},

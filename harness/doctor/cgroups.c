@@ -1,0 +1,297 @@
+/* cgroups: makes groups as a run does, with each limit, enters one and removes them; the probes then tell of it. Where a
+ * feature is missing, the cgroup room itself says why. */
+#include "harness/doctor/private.h"
+
+#include <fcntl.h>
+#include <mntent.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* ---- the trial ---- */
+
+/* The limit by which a feature is tried; features that are not a limit have none. */
+static bool limits_for(enum cgroup_feature feature, struct cgroup_limits *l)
+{
+    *l = CGROUP_LIMITS_NONE;
+    switch (feature) {
+    case CGROUP_CPU_QUOTA:
+        l->cpu_millicores = 100;
+        return true;
+    case CGROUP_MEMORY_LIMIT:
+        l->memory_bytes = UINT64_C(16) << 20;
+        l->swap_bytes = UINT64_MAX;
+        return true;
+    case CGROUP_SWAP_LIMIT:
+        l->memory_bytes = UINT64_C(16) << 20;
+        l->swap_bytes = 0;
+        return true;
+    case CGROUP_PIDS_LIMIT:
+        l->pids = 8;
+        return true;
+    case CGROUP_CPU_USAGE:
+    case CGROUP_IO_USAGE:
+    case CGROUP_FEATURE_COUNT:
+        break;
+    }
+    return false;
+}
+
+/* Remembers beneath which group of each hierarchy a run's would be. */
+static int note_place(void *data, const char *path)
+{
+    struct doctor_groups *g = data;
+    const char *slash = strrchr(path, '/');
+    size_t used = strlen(g->where);
+
+    if (slash != NULL)
+        (void)snprintf(g->where + used, sizeof(g->where) - used, "%s%.*s", used > 0 ? ", " : "", (int)(slash - path),
+                       path);
+    return 0;
+}
+
+static int enter(void *data)
+{
+    int fds[CGROUP_ENTER_MAX];
+    size_t n = cgroup_job_enter_fds(data, fds);
+
+    for (size_t i = 0; i < n; i++)
+        if (write(fds[i], "0", 1) < 0)
+            return -errno;
+    return 0;
+}
+
+static bool can_read_in(const char *dir, const char *file)
+{
+    cleanup_free char *path = xasprintf("%s/%s", dir, file);
+    cleanup_free char *text = NULL;
+    cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC);
+    size_t len;
+
+    return fd >= 0 && file_read_fd(fd, 4096, &text, &len) == 0;
+}
+
+/* A group without limits: a process goes into it, and its figures are read. */
+static void try_entering(struct doctor_groups *g, struct cgroup_run *run)
+{
+    struct cgroup_job *job;
+    struct cupel_error err;
+    const struct cgroup_limits none = CGROUP_LIMITS_NONE;
+    int r = cgroup_job_create(run, "j0-0", &none, &job, &g->error);
+
+    if (r < 0)
+        return;
+    r = run_forked(enter, job);
+    if (r < 0)
+        (void)cupel_error_set(&g->error, CUPEL_ERROR_HARNESS, r, "no process can enter a cgroup made here");
+    cgroup_job_usage(job, &g->usage);
+    g->swap_accounted = can_read_in(cgroup_job_path(job), "memory.swap.max") ||
+                        can_read_in(cgroup_job_path(job), "memory.memsw.limit_in_bytes");
+    g->pressure = can_read_in(cgroup_job_path(job), "memory.pressure");
+    if (cgroup_job_destroy(job, &err) < 0 && g->error.kind == CUPEL_ERROR_NONE)
+        g->error = err;
+}
+
+static void try_limits(struct doctor_context *ctx, struct cgroup_run *run)
+{
+    for (unsigned i = 0; i < CGROUP_FEATURE_COUNT; i++) {
+        struct cgroup_limits limits;
+        struct cgroup_job *job;
+        struct cupel_error err;
+
+        if (!cgroup_host_has(ctx->host, i) || !limits_for(i, &limits))
+            continue;
+        if (cgroup_job_create(run, "j0-1", &limits, &job, &ctx->groups.refused[i]) < 0)
+            continue;
+        if (cgroup_job_destroy(job, &err) < 0)
+            ctx->groups.refused[i] = err;
+    }
+}
+
+static void make_and_remove(struct doctor_context *ctx)
+{
+    struct doctor_groups *g = &ctx->groups;
+    struct cgroup_run *run;
+    struct cupel_error err;
+    char id[32];
+
+    (void)snprintf(id, sizeof(id), "doctor-%d", (int)getpid());
+    if (cgroup_run_create(ctx->host, id, note_place, g, &run, &g->error) < 0)
+        return;
+    try_entering(g, run);
+    try_limits(ctx, run);
+    if (cgroup_run_destroy(run, &err) < 0 && g->error.kind == CUPEL_ERROR_NONE)
+        g->error = err;
+}
+
+/* With the signals that end a program held back: nothing records these groups for a later clean-up. */
+void groups_try(struct doctor_context *ctx)
+{
+    sigset_t ending, before;
+    bool any = false;
+
+    for (unsigned i = 0; ctx->host != NULL && i < CGROUP_FEATURE_COUNT; i++)
+        any = any || cgroup_host_has(ctx->host, i);
+    if (!any)
+        return;
+    (void)sigemptyset(&ending);
+    (void)sigaddset(&ending, SIGINT);
+    (void)sigaddset(&ending, SIGTERM);
+    (void)sigaddset(&ending, SIGHUP);
+    (void)sigaddset(&ending, SIGQUIT);
+    (void)sigprocmask(SIG_BLOCK, &ending, &before);
+    ctx->groups.tried = true;
+    make_and_remove(ctx);
+    (void)sigprocmask(SIG_SETMASK, &before, NULL);
+}
+
+/* ---- the probes ---- */
+
+void probe_groups(const struct doctor_context *ctx, const struct doctor_probe *probe, struct doctor_finding *f)
+{
+    struct cupel_error err;
+
+    (void)probe;
+    if (ctx->host == NULL) {
+        doctor_missing_error(f, &ctx->host_error);
+    } else if (!ctx->groups.tried) {
+        (void)cgroup_explain_missing(ctx->host, CGROUP_MEMORY_LIMIT, &err);
+        doctor_missing_error(f, &err);
+    } else if (ctx->groups.error.kind != CUPEL_ERROR_NONE) {
+        doctor_missing_error(f, &ctx->groups.error);
+    } else {
+        doctor_works(f, "%s: %s", cgroup_host_describe(ctx->host), ctx->groups.where);
+    }
+}
+
+/* What a usage feature has to tell of a group that is there. */
+static bool figure_is_known(const struct doctor_groups *g, enum cgroup_feature feature)
+{
+    uint64_t value;
+
+    if (feature == CGROUP_CPU_USAGE)
+        return cgroup_usage_get(&g->usage, CGROUP_CPU_NS, &value);
+    if (feature == CGROUP_IO_USAGE)
+        return cgroup_usage_get(&g->usage, CGROUP_READ_BYTES, &value);
+    return true;
+}
+
+void probe_group_feature(const struct doctor_context *ctx, const struct doctor_probe *probe, struct doctor_finding *f)
+{
+    enum cgroup_feature feature = (enum cgroup_feature)probe->number;
+    struct cupel_error err;
+
+    if (ctx->host == NULL) {
+        doctor_missing_error(f, &ctx->host_error);
+    } else if (!cgroup_host_has(ctx->host, feature)) {
+        (void)cgroup_explain_missing(ctx->host, feature, &err);
+        doctor_missing_error(f, &err);
+    } else if (ctx->groups.error.kind != CUPEL_ERROR_NONE) {
+        doctor_missing_error(f, &ctx->groups.error);
+    } else if (ctx->groups.refused[feature].kind != CUPEL_ERROR_NONE) {
+        doctor_missing_error(f, &ctx->groups.refused[feature]);
+    } else if (!figure_is_known(&ctx->groups, feature)) {
+        doctor_degraded(f, "%s: this kernel does not count it for an idle group; a run leaves the figure out",
+                        cgroup_host_describe(ctx->host));
+    } else {
+        doctor_works(f, "%s", cgroup_host_describe(ctx->host));
+    }
+}
+
+/* Without it a host that has no swap holds swap limits all the same, which the row of the limit says. */
+void probe_swap_accounting(const struct doctor_context *ctx, const struct doctor_probe *probe, struct doctor_finding *f)
+{
+    (void)probe;
+    if (!ctx->groups.tried || ctx->groups.error.kind != CUPEL_ERROR_NONE)
+        doctor_missing(f, 0, "no group could be made to look at");
+    else if (ctx->groups.swap_accounted)
+        doctor_works(f, "a group has a limit of swap");
+    else
+        doctor_missing(f, 0, "this kernel's memory controller does not count swap");
+}
+
+void probe_group_pressure(const struct doctor_context *ctx, const struct doctor_probe *probe, struct doctor_finding *f)
+{
+    (void)probe;
+    if (!ctx->groups.tried || ctx->groups.error.kind != CUPEL_ERROR_NONE)
+        doctor_missing(f, 0, "no group could be made to look at");
+    else if (ctx->groups.pressure)
+        doctor_works(f, "memory.pressure of a job's group");
+    else
+        doctor_missing(f, 0, "a job's group has no pressure files (%s)", cgroup_host_describe(ctx->host));
+}
+
+/* ---- delegation ---- */
+
+/* The v2 file system's mount point: what a job's own group is looked for beneath. */
+static bool find_v2_mount(char *point, size_t size)
+{
+    FILE *mounts = setmntent("/proc/self/mounts", "re");
+    struct mntent *m;
+    bool found = false;
+
+    while (mounts != NULL && !found && (m = getmntent(mounts)) != NULL) {
+        found = str_eq(m->mnt_type, "cgroup2");
+        if (found)
+            (void)snprintf(point, size, "%s", m->mnt_dir);
+    }
+    if (mounts != NULL)
+        (void)endmntent(mounts);
+    return found;
+}
+
+static bool own_v2_group(char *dir, size_t size)
+{
+    cleanup_free char *text = NULL;
+    char point[512], *line;
+    size_t len;
+
+    if (!find_v2_mount(point, sizeof(point)) || file_read_at(AT_FDCWD, "/proc/self/cgroup", 65536, &text, &len) < 0)
+        return false;
+    line = str_starts(text, "0::/") ? text : strstr(text, "\n0::/");
+    if (line == NULL)
+        return false;
+    line = strstr(line, "0::/") + 3;
+    line[strcspn(line, "\n")] = '\0';
+    (void)snprintf(dir, size, "%s%s", point, str_eq(line, "/") ? "" : line);
+    return true;
+}
+
+static int try_subgroup(const char *dir)
+{
+    cleanup_free char *path = xasprintf("%s/cupel-doctor-%d", dir, (int)getpid());
+
+    if (mkdir(path, 0755) < 0)
+        return -errno;
+    return rmdir(path) < 0 ? -errno : 0;
+}
+
+void probe_delegation(const struct doctor_context *ctx, const struct doctor_probe *probe, struct doctor_finding *f)
+{
+    cleanup_free char *path = NULL, *text = NULL;
+    char dir[1024];
+    size_t len;
+    int r;
+
+    (void)ctx;
+    (void)probe;
+    if (!own_v2_group(dir, sizeof(dir))) {
+        doctor_missing(f, 0, "no cgroup v2 file system shows our own group");
+        return;
+    }
+    path = xasprintf("%s/cgroup.controllers", dir);
+    r = file_read_at(AT_FDCWD, path, 4096, &text, &len);
+    if (r == 0)
+        r = try_subgroup(dir);
+    if (r < 0) {
+        doctor_missing(f, r, "%s is not ours", dir);
+        return;
+    }
+    text[strcspn(text, "\n")] = '\0';
+    if (text[0] == '\0')
+        doctor_missing(f, 0, "%s gives no controller", dir);
+    else if (strstr(text, "memory") == NULL || strstr(text, "pids") == NULL || strstr(text, "cpu") == NULL)
+        doctor_degraded(f, "%s gives only: %s", dir, text);
+    else
+        doctor_works(f, "%s: %s", dir, text);
+}

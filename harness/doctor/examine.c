@@ -1,0 +1,203 @@
+/* examine: runs every probe of the table, each in a child that has a few seconds, and gathers what they find. Knows
+ * nothing of any capability. */
+#include "harness/doctor/private.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+
+#define PROBE_SECONDS 10
+
+/* ---- findings ---- */
+
+BASE_PRINTF(3, 0)
+static void set_detail(struct doctor_finding *f, enum doctor_state state, const char *fmt, va_list ap)
+{
+    f->state = state;
+    (void)vsnprintf(f->detail, sizeof(f->detail), fmt, ap);
+}
+
+void doctor_works(struct doctor_finding *f, const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    set_detail(f, DOCTOR_WORKS, fmt, ap);
+    va_end(ap);
+}
+
+void doctor_degraded(struct doctor_finding *f, const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    set_detail(f, DOCTOR_DEGRADED, fmt, ap);
+    va_end(ap);
+}
+
+void doctor_missing(struct doctor_finding *f, int errnum, const char *fmt, ...)
+{
+    size_t used;
+    va_list ap;
+
+    va_start(ap, fmt);
+    set_detail(f, DOCTOR_MISSING, fmt, ap);
+    va_end(ap);
+    used = strlen(f->detail);
+    if (errnum != 0)
+        (void)snprintf(f->detail + used, sizeof(f->detail) - used, ": %s", strerror(errnum < 0 ? -errnum : errnum));
+}
+
+void doctor_missing_error(struct doctor_finding *f, const struct cupel_error *err)
+{
+    doctor_missing(f, 0, "%s", err->message);
+    if (err->hint[0] != '\0')
+        doctor_remedy(f, "%s", err->hint);
+}
+
+void doctor_remedy(struct doctor_finding *f, const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    (void)vsnprintf(f->remedy, sizeof(f->remedy), fmt, ap);
+    va_end(ap);
+}
+
+/* ---- one probe ---- */
+
+static void probe_main(const struct doctor_context *ctx, const struct doctor_probe *probe, int answer)
+{
+    struct doctor_finding f = {.state = DOCTOR_MISSING};
+
+    (void)setpgid(0, 0); /* so that whatever it starts ends with it, and a ^C ends the doctor alone */
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+    probe->run(ctx, probe, &f);
+    _exit(file_write_all(answer, &f, sizeof(f)) < 0);
+}
+
+/* Reads the whole answer before the deadline; false when it did not come. */
+static bool receive(int fd, uint64_t deadline, struct doctor_finding *f, bool *ret_late)
+{
+    size_t got = 0;
+
+    while (got < sizeof(*f)) {
+        uint64_t now = clock_monotonic_ns();
+        struct pollfd p = {.fd = fd, .events = POLLIN};
+        ssize_t n = 0;
+
+        *ret_late = now >= deadline;
+        if (*ret_late)
+            return false;
+        if (poll(&p, 1, (int)((deadline - now) / NSEC_PER_MSEC) + 1) > 0)
+            n = read(fd, (char *)f + got, sizeof(*f) - got);
+        else
+            continue;
+        if (n <= 0)
+            return false;
+        got += (size_t)n;
+    }
+    return true;
+}
+
+/* A child that even SIGKILL does not end (it hangs in the kernel) is left to init. */
+static int end_child(pid_t pid, bool kill_it)
+{
+    const struct timespec pause = {.tv_nsec = 5 * 1000 * 1000};
+    int status = 0;
+
+    if (kill_it)
+        (void)kill(pid, SIGKILL);
+    (void)kill(-pid, SIGKILL);
+    for (int i = 0; i < 400; i++) {
+        if (waitpid(pid, &status, WNOHANG) != 0)
+            return status;
+        (void)nanosleep(&pause, NULL);
+    }
+    return status;
+}
+
+void doctor_probe_bounded(const struct doctor_context *ctx, const struct doctor_probe *probe, unsigned seconds,
+                          struct doctor_finding *ret_finding)
+{
+    struct doctor_finding f = {.state = DOCTOR_MISSING};
+    bool answered, late = false;
+    int ends[2], status;
+    pid_t pid;
+
+    if (pipe2(ends, O_CLOEXEC) < 0 || (pid = _Fork()) < 0) {
+        doctor_missing(ret_finding, errno, "cannot try it");
+        return;
+    }
+    if (pid == 0) {
+        (void)close(ends[0]);
+        probe_main(ctx, probe, ends[1]);
+    }
+    (void)close(ends[1]);
+    (void)setpgid(pid, pid); /* here too: who comes first */
+    answered = receive(ends[0], clock_monotonic_ns() + seconds * NSEC_PER_SEC, &f, &late);
+    (void)close(ends[0]);
+    status = end_child(pid, true);
+    if (late)
+        doctor_missing(&f, 0, "no answer within %u s", seconds);
+    else if (!answered)
+        doctor_missing(&f, 0, "the trial ended by signal %d", WIFSIGNALED(status) ? WTERMSIG(status) : 0);
+    if (f.state != DOCTOR_WORKS && f.remedy[0] == '\0')
+        doctor_remedy(&f, "%s", probe->remedy);
+    *ret_finding = f;
+}
+
+/* ---- all of them ---- */
+
+static void context_open(struct doctor_context *ctx)
+{
+    *ctx = (struct doctor_context){0};
+    if (cache_open(&ctx->cache, &ctx->cache_error) < 0)
+        ctx->cache = NULL;
+    if (cgroup_detect(&ctx->host, &ctx->host_error) < 0)
+        ctx->host = NULL;
+    groups_try(ctx);
+}
+
+static void context_close(struct doctor_context *ctx)
+{
+    if (ctx->cache != NULL)
+        cache_close(ctx->cache);
+    if (ctx->host != NULL)
+        cgroup_host_free(ctx->host);
+}
+
+void doctor_examine(struct doctor_report *ret_report)
+{
+    struct doctor_report report = {.n = doctor_table_count, .rows = xcalloc(doctor_table_count, sizeof(*report.rows))};
+    struct doctor_context ctx;
+
+    context_open(&ctx);
+    for (size_t i = 0; i < report.n; i++) {
+        const struct doctor_probe *probe = &doctor_table[i];
+
+        report.rows[i] = (struct doctor_row){
+            .id = probe->id, .name = probe->name, .needed_by = probe->needed_by, .required = probe->required};
+        doctor_probe_bounded(&ctx, probe, PROBE_SECONDS, &report.rows[i].finding);
+    }
+    context_close(&ctx);
+    *ret_report = report;
+}
+
+void doctor_report_free(struct doctor_report *report)
+{
+    free(report->rows);
+    *report = (struct doctor_report){0};
+}
+
+bool doctor_can_run(const struct doctor_report *report)
+{
+    bool can = true;
+
+    for (size_t i = 0; i < report->n; i++)
+        can = can && !(report->rows[i].required && report->rows[i].finding.state == DOCTOR_MISSING);
+    return can;
+}
