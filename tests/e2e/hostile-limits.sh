@@ -39,17 +39,29 @@ expect_most() {
     expect_result "$1" "(.usage.$2 | type) == \"number\" and .usage.$2 <= $3"
 }
 
+# expect_bounded ID VERDICT EVIDENCE: a bomb is held by some limit, most often the one given. What a refused fork had taken of kernel
+# memory is free only after a grace period of the kernel's, so on a busy machine a bomb may get to its memory limit first.
+expect_bounded() {
+    if [[ $(result "$1" .verdict) == memory-limit ]]; then
+        expect_evidence "$1" 'memory limit 256 MiB reached.*OOM'
+        expect_result "$1" '.usage.oom_kills >= 1'
+    else
+        expect_verdict "$1" "$2"
+        expect_evidence "$1" "$3"
+    fi
+}
+
 # ---- processes and threads ---------------------------------------------------------------------------------------------
 group bombs <<'YAML'
-  fork-bomb: {run: [hostile, fork-bomb], limits: {wall: 700ms}}
-  fork-bomb-deaf: {run: [hostile, fork-bomb-deaf], limits: {wall: 700ms}}
-  fork-bomb-cpu: {run: [hostile, fork-bomb], limits: {cpu-time: 500ms}}
-  thread-bomb: {run: [hostile, thread-bomb], limits: {wall: 700ms}}
-  vfork-storm: {run: [hostile, vfork-storm], limits: {cpu-time: 500ms}}
-  clone-storm: {run: [hostile, clone-storm], limits: {wall: 700ms}}
-  hopper: {run: [hostile, hopper, "1"], limits: {wall: 700ms}}
+  fork-bomb: {run: [hostile, fork-bomb], limits: {wall: 700ms, memory: 256M}}
+  fork-bomb-deaf: {run: [hostile, fork-bomb-deaf], limits: {wall: 700ms, memory: 256M}}
+  fork-bomb-cpu: {run: [hostile, fork-bomb], limits: {cpu-time: 500ms, memory: 256M}}
+  thread-bomb: {run: [hostile, thread-bomb], limits: {wall: 700ms, memory: 256M}}
+  vfork-storm: {run: [hostile, vfork-storm], limits: {cpu-time: 500ms, memory: 256M}}
+  clone-storm: {run: [hostile, clone-storm], limits: {wall: 700ms, memory: 256M}}
+  hopper: {run: [hostile, hopper, "1"], limits: {wall: 700ms, memory: 256M}}
   hopper-left: {run: [hostile, hopper]}
-  orphans: {run: [hostile, orphans, "3000"]}
+  orphans: {run: [hostile, orphans, "3000"], limits: {memory: 256M}}
   zombies: {run: [hostile, zombies, "50"]}
   zombies-many: {run: [hostile, zombies, "100"]}
 YAML
@@ -57,22 +69,22 @@ it "bombs and storms: the run itself is fine"
 expect_exit 1
 for job in fork-bomb fork-bomb-deaf thread-bomb clone-storm; do
     it "$job: the pids limit holds it, the wall limit ends it"
-    expect_verdict "$job" timeout
-    expect_evidence "$job" 'wall limit 700 ms'
+    expect_bounded "$job" timeout 'wall limit 700 ms'
     expect_ended "$job"
     expect_result "$job" '.usage.pids_peak == 64 and .usage.pids_refused > 0'
 done
+it "fork-bomb-deaf: SIGTERM did not end it"
+expect_bounded fork-bomb-deaf timeout 'SIGKILL did'
 it "fork-bomb-cpu: the CPU of all of a bomb's processes is one sum"
-expect_verdict fork-bomb-cpu cpu-limit
-expect_evidence fork-bomb-cpu 'CPU limit 500 ms'
-expect_result fork-bomb-cpu '.usage.cpu_seconds >= 0.5 and .usage.cpu_seconds < 15'
+expect_bounded fork-bomb-cpu cpu-limit 'CPU limit 500 ms'
+expect_result fork-bomb-cpu '(.usage.cpu_seconds >= 0.5 or .verdict != "cpu-limit") and .usage.cpu_seconds < 15'
 expect_most fork-bomb-cpu pids_peak 64
 it "vfork-storm: children that live for an instant are billed"
-expect_verdict vfork-storm cpu-limit
-expect_result vfork-storm '.usage.cpu_seconds >= 0.5'
+expect_bounded vfork-storm cpu-limit 'CPU limit 500 ms'
+expect_result vfork-storm '.usage.cpu_seconds >= 0.5 or .verdict != "cpu-limit"'
 expect_most vfork-storm pids_peak 3
 it "hopper: a process that always changes its pid does not outlive the limit"
-expect_verdict hopper timeout
+expect_bounded hopper timeout 'wall limit 700 ms'
 expect_ended hopper
 expect_most hopper pids_peak 64
 it "hopper-left: nor the command that left it"
@@ -103,7 +115,7 @@ group time <<'YAML'
   burner-left: {run: [hostile, burner-left]}
   burner-billed: {run: [hostile, burner-billed, "400"]}
   burner-orphan: {run: [hostile, burner-orphan], limits: {cpu-time: 300ms}}
-  burner-relay: {run: [hostile, burner-relay], limits: {cpu-time: 300ms}}
+  burner-relay: {run: [hostile, burner-relay], limits: {cpu-time: 300ms, memory: 256M}}
 YAML
 it "sleeper: SIGTERM ends it"
 expect_verdict sleeper timeout
@@ -141,8 +153,8 @@ it "burner-orphan: and counts against its limit while the command sleeps"
 expect_verdict burner-orphan cpu-limit
 expect_ended burner-orphan
 it "burner-relay: so does that of generations of which each used little"
-expect_verdict burner-relay cpu-limit
-expect_result burner-relay '.usage.cpu_seconds >= 0.3'
+expect_bounded burner-relay cpu-limit 'CPU limit 300 ms'
+expect_result burner-relay '.usage.cpu_seconds >= 0.3 or .verdict != "cpu-limit"'
 expect_ended burner-relay
 it "time: nothing is left"
 expect_clean
@@ -150,6 +162,7 @@ expect_clean
 # ---- memory ------------------------------------------------------------------------------------------------------------
 group memory <<'YAML'
   oom-child: {run: [hostile, oom-child, "200"], limits: {memory: 32M}}
+  oom-child-stays: {run: [hostile, oom-child-stays, "200"], limits: {memory: 32M}}
   fill-shm: {run: [hostile, fill-shm], limits: {memory: 32M}}
   memfds: {run: [hostile, memfds], limits: {memory: 32M}}
   pipes: {run: [hostile, pipes], limits: {memory: 32M}}
@@ -158,6 +171,10 @@ YAML
 it "oom-child: one child killed for want of memory is memory-limit, though the command exits 0"
 expect_verdict oom-child memory-limit
 expect_evidence oom-child '32 MiB.*OOM'
+it "oom-child-stays: the kill ends the job at once, though the command would sleep for ever"
+expect_verdict oom-child-stays memory-limit
+expect_evidence oom-child-stays '32 MiB.*OOM'
+expect_ended oom-child-stays
 for job in fill-shm memfds pipes; do
     it "$job: it is memory of the job like any other"
     expect_verdict "$job" memory-limit
@@ -233,33 +250,34 @@ calm_run() {
 }
 
 # ---- meanwhile ---------------------------------------------------------------------------------------------------------
-it "while a bomb goes off, another run on the same machine does its work"
+it "while bombs go off, one after the other, another run on the same machine does its work"
 cat >calm.yaml <<'YAML'
 cupel: 1
 jobs: {calm: {run: echo calm, limits: {wall: 60s, memory: 64M, pids: 64, disk: 64M}}}
 YAML
-cat >bomb.yaml <<'YAML'
+{
+    cat <<'YAML'
 cupel: 1
 defaults:
   inputs: [{from: hostile, to: /bin/hostile, mode: ro}]
   timeout-grace: 200ms
-  limits: {wall: 60s, memory: 64M, pids: 64, disk: 64M}
+  limits: {wall: 2s, memory: 256M, pids: 64, disk: 64M}
 jobs:
-  one: {run: "echo started; exec hostile fork-bomb"}
-  two: {run: "echo started; exec hostile thread-bomb"}
 YAML
+    for ((i = 0; i < 40; i++)); do
+        printf '  fork-%d: {run: "echo started; exec hostile fork-bomb"}\n' "$i"
+        printf '  thread-%d: {run: "echo started; exec hostile thread-bomb"}\n' "$i"
+    done
+} >bombs.yaml
 ((${#calm_groups[@]} == 0)) || mkdir -- "${calm_groups[@]}"
-cupel_start bomb.yaml -j 2
-expect wait_until 20 grep -qs started "$T/out/logs/two.stdout"
+cupel_start bombs.yaml -j 2
+expect wait_until 20 grep -qs started "$T/out/logs/thread-0.stdout"
 expect calm_run
-expect_equal "$(cat "$T/calm-out/logs/calm.stdout")" calm
-expect kill -0 "$CUPEL_PID"
 own_groups+=("${calm_groups[@]}")
+expect_equal "$(cat "$T/calm-out/logs/calm.stdout")" calm
 kill -INT "$CUPEL_PID"
 cupel_wait
 expect_exit 130
-expect_verdict one cancelled
-expect_verdict two cancelled
 expect_clean
 
 all_done

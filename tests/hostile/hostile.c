@@ -329,6 +329,12 @@ static void oom_child(unsigned long mib)
     (void)waitpid(pid, NULL, 0);
 }
 
+static void oom_child_stays(unsigned long mib)
+{
+    oom_child(mib);
+    sleep_for_ever();
+}
+
 static void fill_file(const char *path, size_t size, bool until_full)
 {
     static char block[64 * 1024];
@@ -504,6 +510,7 @@ static const struct {
     {"burner-orphan", burner_orphan},
     {"burner-relay", burner_relay},
     {"oom-child", oom_child},
+    {"oom-child-stays", oom_child_stays},
     {"fill-shm", fill_shm},
     {"fill-tmp", fill_tmp},
     {"fill-work", fill_work},
