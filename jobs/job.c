@@ -229,6 +229,36 @@ void set_limits(struct loader *l, const struct key *k, const struct node *value,
     (void)keys_apply(l, k->sub, value, &d->job.limits);
 }
 
+/* The list in the kernel's own form, so that it can go into reports and control files as it is. */
+static void set_cpus(struct loader *l, const struct key *k, const struct node *value, struct jobs_limits *limits)
+{
+    cleanup_strbuf struct strbuf list = {0};
+    struct jobs_cpus cpus;
+
+    if (!value_is_text(l, value, k->name, k->value))
+        return;
+    if (strchr(value->text, '\n') != NULL || !jobs_cpus_parse(value->text, &cpus)) {
+        (void)value_unexpected(l, value, k->name, k->value);
+        return;
+    }
+    jobs_cpus_format(&cpus, &list);
+    limits->cpus = arena_strndup(l->plan->arena, list.data, list.len);
+    limits->value[k->offset] = jobs_cpus_count(&cpus);
+    limits->set |= 1u << k->offset;
+}
+
+/* One value of `limits`, as all others: the job's own replaces that of defaults as a whole. */
+void set_io(struct loader *l, const struct key *k, const struct node *value, void *object)
+{
+    struct jobs_limits *limits = object;
+
+    for (size_t i = 0; i < k->sub->n; i++)
+        limits->set &= ~(1u << k->sub->keys[i].offset);
+    if (value->n == 0)
+        problem_at(l, value, "'%s' is an empty map", k->name);
+    (void)keys_apply(l, k->sub, value, limits);
+}
+
 void set_limit(struct loader *l, const struct key *k, const struct node *value, void *object)
 {
     /* Far above any machine, and low enough that sums of a few cannot overflow. */
@@ -241,6 +271,10 @@ void set_limit(struct loader *l, const struct key *k, const struct node *value, 
     struct jobs_limits *limits = object;
     const struct jobs_limit_info *info = &jobs_limit_table[k->offset];
 
+    if (info->unit == JOBS_UNIT_CPUS) {
+        set_cpus(l, k, value, limits);
+        return;
+    }
     if (value_in_unit(l, value, k->name, info->unit, info->min, highest[info->unit], &limits->value[k->offset]))
         limits->set |= 1u << k->offset;
 }

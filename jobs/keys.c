@@ -132,9 +132,6 @@ LATER_TABLE(matrix, "Keys of `matrix`", LATER("include", "a list of maps", "comb
             LATER("exclude", "a list of maps", "combinations to leave out"));
 LATER_TABLE(cache, "Keys of `cache`", LATER("key", "text", "under which the directories are kept"),
             LATER("paths", "paths in the job", "directories kept between runs"));
-LATER_TABLE(io, "Keys of `io`", LATER("read-bps", "a size", "bytes read a second"),
-            LATER("write-bps", "a size", "bytes written a second"), LATER("read-iops", "a number", "reads a second"),
-            LATER("write-iops", "a number", "writes a second"));
 
 #define JOB_FIELD(member) offsetof(struct draft, job.member)
 #define DRAFT_FIELD(member) offsetof(struct draft, member)
@@ -313,6 +310,7 @@ TABLE(job, "Keys of a job", "a job",
 #define WORDS_DURATION "a duration such as 250ms, 90s or 1h30m"
 #define WORDS_SIZE "a size such as 64K, 512M or 1.5G"
 #define WORDS_COUNT "a whole number"
+#define WORDS_CPUS "a CPU's number or a list such as 0-2,5"
 #define TYPE_COUNT TYPE_INTEGER
 #define LIMIT_KEY(id, key_, report, kind, smallest, step, text)                                                        \
     {.name = (key_),                                                                                                   \
@@ -324,8 +322,16 @@ TABLE(job, "Keys of a job", "a job",
      .set = set_limit,                                                                                                 \
      .offset = JOBS_LIMIT_##id},
 
-TABLE(limits, "Limits", "'limits'", JOBS_LIMITS(LIMIT_KEY) LATER("cpuset", "a CPU list", "which CPUs the job may use"),
-      LATER("io", "a map", "bandwidth and operations of block devices"));
+TABLE(io, "Keys of `io`", "'io'", JOBS_IO_LIMITS(LIMIT_KEY));
+
+TABLE(limits, "Limits", "'limits'",
+      JOBS_LIMITS(LIMIT_KEY){.name = "io",
+                             .value = "a map",
+                             .help = "reads and writes a second of each disk that the job's files are on; more is held "
+                                     "back",
+                             .forms = FORM_OBJECT,
+                             .sub = &keys_io,
+                             .set = set_io});
 
 TABLE(step, "Keys of a step", "a step",
       {.name = "name",

@@ -6,7 +6,11 @@
     [JOBS_LIMIT_##id] = {                                                                                              \
         .key = (name), .report_key = (report), .unit = JOBS_UNIT_##kind, .min = (smallest), .per_step = (step)},
 
-const struct jobs_limit_info jobs_limit_table[JOBS_LIMIT_COUNT] = {JOBS_LIMITS(LIMIT_INFO)};
+#define IO_LIMIT_INFO(id, name, report, kind, smallest, step, text)                                                    \
+    LIMIT_INFO(id, "io." name, report, kind, smallest, step, text)
+
+const struct jobs_limit_info jobs_limit_table[JOBS_LIMIT_COUNT] = {JOBS_LIMITS(LIMIT_INFO)
+                                                                       JOBS_IO_LIMITS(IO_LIMIT_INFO)};
 
 const char *jobs_limit_format(enum jobs_limit which, uint64_t value, char buf[static UNIT_TEXT_SIZE])
 {
@@ -18,6 +22,7 @@ const char *jobs_limit_format(enum jobs_limit which, uint64_t value, char buf[st
     case JOBS_UNIT_SIZE:
         return unit_format_size(value, buf);
     case JOBS_UNIT_COUNT:
+    case JOBS_UNIT_CPUS:
         break;
     }
     (void)snprintf(buf, UNIT_TEXT_SIZE, "%llu", (unsigned long long)value);

@@ -7,6 +7,7 @@
 #define SIZE_PATTERN "^[0-9]+(\\.[0-9]+)?(B|[KMGT](B|iB)?)?$"
 #define DURATION_PATTERN "^([0-9]+(\\.[0-9]+)?|([0-9]+(\\.[0-9]+)?(ns|us|ms|s|m|h|d))+)$"
 #define CORES_PATTERN "^[0-9]+(\\.[0-9]+)?%?$"
+#define CPUS_PATTERN "^[0-9]+(-[0-9]+)?(,[0-9]+(-[0-9]+)?)*$"
 #define NAME_PATTERN "^[A-Za-z0-9._-]+$"
 #define ENV_NAME_PATTERN "^[A-Za-z_][A-Za-z0-9_]*$"
 
@@ -96,6 +97,8 @@ static json_t *scalar_schema(const struct key *k)
         return quantity("number", DURATION_PATTERN);
     case TYPE_CORES:
         return quantity("number", CORES_PATTERN);
+    case TYPE_CPUS:
+        return quantity("integer", CPUS_PATTERN);
     case TYPE_CHOICE:
         return choice_schema(k);
     }

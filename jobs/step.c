@@ -159,9 +159,15 @@ static void step_limits_read(struct loader *l, const struct node *map, struct jo
 {
     (void)keys_apply(l, &keys_limits, map, limits);
     for (const struct node *v = map->first; v != NULL; v = v->next)
-        for (size_t i = 0; i < JOBS_LIMIT_COUNT; i++)
-            if (str_eq(v->key->text, jobs_limit_table[i].key) && !jobs_limit_table[i].per_step)
+        for (size_t i = 0; i < JOBS_LIMIT_COUNT; i++) {
+            size_t n = strcspn(jobs_limit_table[i].key, "."); /* "io" of "io.read-bps" */
+
+            if (v->key->n == n && strncmp(v->key->text, jobs_limit_table[i].key, n) == 0 &&
+                !jobs_limit_table[i].per_step) {
                 problem_at(l, v->key, "the limit '%s' holds for a whole job; it cannot stand in a step", v->key->text);
+                break;
+            }
+        }
 }
 
 static void step_name_read(struct loader *l, const struct node *name, struct jobs_step *step)

@@ -85,8 +85,11 @@ static void put_limits(json_t *object, const struct reports_result *result)
     if (result->n_limits == 0)
         return;
     limits = checked(json_object());
-    for (size_t i = 0; i < result->n_limits; i++)
-        put(limits, result->limits[i].name, number(result->limits[i].value, result->limits[i].scale));
+    for (size_t i = 0; i < result->n_limits; i++) {
+        const struct reports_limit *l = &result->limits[i];
+
+        put(limits, l->name, l->text != NULL ? text(l->text) : number(l->value, l->scale));
+    }
     put(object, "limits", limits);
 }
 

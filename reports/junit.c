@@ -124,8 +124,14 @@ static void write_properties(struct junit_writer *w, const struct reports_result
         if (reports_usage_has(&result->usage, f))
             property_number(w, "usage.", reports_figure_name(f), result->usage.value[f],
                             reports_figure_is_seconds(f) ? NSEC_PER_SEC : 1);
-    for (size_t i = 0; i < result->n_limits; i++)
-        property_number(w, "limits.", result->limits[i].name, result->limits[i].value, result->limits[i].scale);
+    for (size_t i = 0; i < result->n_limits; i++) {
+        const struct reports_limit *l = &result->limits[i];
+
+        if (l->text != NULL)
+            property(w, "limits.", l->name, l->text);
+        else
+            property_number(w, "limits.", l->name, l->value, l->scale);
+    }
     property_list(w, "unenforced", result->unenforced);
     property_list(w, "notes", result->notes);
     property_list(w, "tags", result->tags);

@@ -48,6 +48,9 @@ static const struct {
     [REPORTS_OUTPUT_BYTES] = {"output_bytes", false},
     [REPORTS_DISK_PEAK_BYTES] = {"disk_peak_bytes", false},
     [REPORTS_INODES_PEAK] = {"inodes_peak", false},
+    [REPORTS_CPU_PRESSURE_SECONDS] = {"cpu_pressure_seconds", true},
+    [REPORTS_MEMORY_PRESSURE_SECONDS] = {"memory_pressure_seconds", true},
+    [REPORTS_IO_PRESSURE_SECONDS] = {"io_pressure_seconds", true},
 };
 
 const char *reports_figure_name(enum reports_figure f)

@@ -43,6 +43,9 @@ enum reports_figure {
     REPORTS_OUTPUT_BYTES,
     REPORTS_DISK_PEAK_BYTES,
     REPORTS_INODES_PEAK,
+    REPORTS_CPU_PRESSURE_SECONDS,
+    REPORTS_MEMORY_PRESSURE_SECONDS,
+    REPORTS_IO_PRESSURE_SECONDS,
     REPORTS_FIGURE_COUNT,
 };
 struct reports_usage {
@@ -68,7 +71,8 @@ static inline bool reports_usage_has(const struct reports_usage *u, enum reports
 struct reports_limit {
     const char *name;
     uint64_t value;
-    uint64_t scale; /* 1, 1000 (cores) or 1000000000 (seconds) */
+    uint64_t scale;   /* 1, 1000 (cores) or 1000000000 (seconds) */
+    const char *text; /* NULL, or what is written in place of the value, which is no number then */
 };
 
 #define REPORTS_EVIDENCE_SIZE 768

@@ -11,17 +11,30 @@
 
 #include "base/base.h"
 
+enum cgroup_io { CGROUP_READ_BPS, CGROUP_WRITE_BPS, CGROUP_READ_IOPS, CGROUP_WRITE_IOPS, CGROUP_IO_COUNT };
+#define CGROUP_DISKS_MAX 16
+
 /* What a group is asked to hold; UINT64_MAX means no limit. */
 struct cgroup_limits {
     uint64_t cpu_millicores;
     uint64_t memory_bytes;
     uint64_t swap_bytes; /* on top of memory; only looked at when memory_bytes is a limit */
     uint64_t pids;
+    uint64_t io[CGROUP_IO_COUNT]; /* bytes and operations a second, on each of the disks */
+    dev_t disk[CGROUP_DISKS_MAX]; /* whole disks, see cgroup_disk_of */
+    size_t n_disks;
+    const char *cpus; /* list such as "0-2,5", of those that cgroup_host_cpus names; NULL: no limit */
 };
 #define CGROUP_LIMITS_NONE                                                                                             \
     (struct cgroup_limits)                                                                                             \
     {                                                                                                                  \
-        UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX                                                                 \
+        .cpu_millicores = UINT64_MAX, .memory_bytes = UINT64_MAX, .swap_bytes = UINT64_MAX, .pids = UINT64_MAX,        \
+        .io = {                                                                                                        \
+            UINT64_MAX,                                                                                                \
+            UINT64_MAX,                                                                                                \
+            UINT64_MAX,                                                                                                \
+            UINT64_MAX                                                                                                 \
+        }                                                                                                              \
     }
 
 /* Things a host may or may not give. */
@@ -32,6 +45,11 @@ enum cgroup_feature {
     CGROUP_SWAP_LIMIT,   /* memory.swap.max, memory.memsw.limit_in_bytes; also held when the host has no swap */
     CGROUP_PIDS_LIMIT,   /* pids.max */
     CGROUP_IO_USAGE,     /* io.stat, blkio.throttle.io_service_bytes (v1 may still leave the figures unknown) */
+    CGROUP_CPUSET,       /* cpuset.cpus */
+    CGROUP_IO_LIMIT,     /* io.max, blkio.throttle.*: reads, and the writes that a process waits for */
+    /* also writes that go through the page cache: v2 alone knows whose they are, and only with memory on v2 too */
+    CGROUP_IO_WRITE_LIMIT,
+    CGROUP_PRESSURE, /* cpu.pressure and so on: where v2 is used anyway */
     CGROUP_FEATURE_COUNT,
 };
 
@@ -52,6 +70,9 @@ enum cgroup_figure {
     CGROUP_WRITTEN_BYTES,
     CGROUP_READ_OPERATIONS,
     CGROUP_WRITE_OPERATIONS,
+    CGROUP_CPU_PRESSURE_NS, /* time for which some process of the group waited for it */
+    CGROUP_MEMORY_PRESSURE_NS,
+    CGROUP_IO_PRESSURE_NS,
     CGROUP_FIGURE_COUNT,
 };
 struct cgroup_usage {
@@ -75,6 +96,15 @@ struct cgroup_job;  /* one job's payload */
 int cgroup_detect(struct cgroup_host **ret_host, struct cupel_error *err);
 void cgroup_host_free(struct cgroup_host *host);
 bool cgroup_host_has(const struct cgroup_host *host, enum cgroup_feature feature);
+/* The CPUs that our own group may use, as the kernel lists them; NULL without the feature CGROUP_CPUSET. */
+const char *cgroup_host_cpus(const struct cgroup_host *host);
+/* Some controllers cost every job that could use them something, so they are only set up for runs that have a use for
+ * them: before cgroup_run_create, says that this one (CGROUP_CPUSET) does. The other features need no such word. */
+void cgroup_host_want(struct cgroup_host *host, enum cgroup_feature feature);
+/* The block device that reading and writing the file system of `fd` ends up at, as I/O limits want it: the whole disk,
+ * where that is a partition. -ENOTBLK when there is none, or none that is the only one (memory, network, btrfs,
+ * overlay). */
+int cgroup_disk_of(int fd, dev_t *ret);
 /* "cgroup v1", "cgroup v2", "cgroup v1 and v2", "none": for people. */
 const char *cgroup_host_describe(const struct cgroup_host *host);
 /* Why a feature is missing and how to get it, for error messages: fills *err (CUPEL_ERROR_HARNESS) and returns
@@ -119,6 +149,9 @@ int cgroup_job_cpu_ns(const struct cgroup_job *job, uint64_t *ret_ns);
 void cgroup_job_usage(const struct cgroup_job *job, struct cgroup_usage *ret_usage);
 /* Absolute path of the group whose memory files (v2: all files) a bystander may read; "" where there are no groups. */
 const char *cgroup_job_path(const struct cgroup_job *job);
+/* Lets what waits for I/O limits through at once: for a job that is being ended, since no signal reaches a process that
+ * waits for its disk. */
+void cgroup_job_lift_io(struct cgroup_job *job);
 /* Kills what is left (cgroup.kill, or freeze-less kill loop on v1), waits until empty, removes, frees; also on failure,
  * `job` is gone. */
 int cgroup_job_destroy(struct cgroup_job *job, struct cupel_error *err);

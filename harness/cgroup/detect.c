@@ -12,7 +12,8 @@
 
 const struct controller_names controller_table[CTL_COUNT] = {
     [CTL_PIDS] = {"pids", "pids"},     [CTL_MEMORY] = {"memory", "memory"}, [CTL_CPU] = {"cpu", "cpu"},
-    [CTL_CPUACCT] = {"cpuacct", NULL}, [CTL_IO] = {"blkio", "io"},
+    [CTL_CPUACCT] = {"cpuacct", NULL}, [CTL_IO] = {"blkio", "io"},          [CTL_CPUSET] = {"cpuset", "cpuset"},
+    [CTL_PRESSURE] = {NULL, NULL},
 };
 
 /* Which controller and which file of our own group speak for a feature. v2's root has none of these files: there the
@@ -28,6 +29,10 @@ static const struct {
     [CGROUP_SWAP_LIMIT] = {CTL_MEMORY, "memory.memsw.limit_in_bytes", "memory.swap.max"},
     [CGROUP_PIDS_LIMIT] = {CTL_PIDS, NULL, "pids.max"},
     [CGROUP_IO_USAGE] = {CTL_IO, "blkio.throttle.io_service_bytes", "io.stat"},
+    [CGROUP_CPUSET] = {CTL_CPUSET, "cpuset.cpus", "cpuset.cpus"},
+    [CGROUP_IO_LIMIT] = {CTL_IO, "blkio.throttle.read_bps_device", "io.max"},
+    [CGROUP_IO_WRITE_LIMIT] = {CTL_IO, "blkio.throttle.write_bps_device", "io.max"},
+    [CGROUP_PRESSURE] = {CTL_PRESSURE, NULL, "cpu.pressure"},
 };
 
 /* ---- the texts -------------------------------------------------------------------------------------------------- */
@@ -129,7 +134,7 @@ static unsigned v1_controllers(const char *list, const char **ret_first)
     unsigned mask = 0;
 
     for (size_t c = CTL_COUNT; c-- > 0;) {
-        if (text_has_word(list, controller_table[c].v1)) {
+        if (controller_table[c].v1 != NULL && text_has_word(list, controller_table[c].v1)) {
             mask |= CTL_BIT(c);
             *ret_first = controller_table[c].v1;
         }
@@ -209,13 +214,11 @@ static bool is_occupied(int dirfd)
 static void probe_v2(struct hierarchy *h, int dirfd, struct obstacles *o)
 {
     char available[512] = "", on[512] = "", type[64] = "";
-    bool root = faccessat(dirfd, "cgroup.events", F_OK, 0) < 0; /* all but the root have it */
-    unsigned missing = 0;
-
+    bool root = faccessat(dirfd, "cgroup.events", F_OK, 0) < 0;                        /* all but the root have it */
     (void)group_read(dirfd, NULL, "cgroup.controllers", available, sizeof(available)); /* unreadable: none */
     (void)group_read(dirfd, NULL, "cgroup.subtree_control", on, sizeof(on));
     (void)group_read(dirfd, NULL, "cgroup.type", type, sizeof(type)); /* the root has no type */
-    h->controllers = CTL_BIT(CTL_CPUACCT);
+    h->controllers = CTL_BUILT_IN;
     for (size_t c = 0; c < CTL_COUNT; c++) {
         const char *name = controller_table[c].v2;
 
@@ -223,11 +226,11 @@ static void probe_v2(struct hierarchy *h, int dirfd, struct obstacles *o)
             continue;
         h->controllers |= CTL_BIT(c);
         if (!text_has_word(on, name))
-            missing |= CTL_BIT(c);
+            h->absent |= CTL_BIT(c);
     }
-    if (missing != 0)
+    if (h->absent != 0)
         o->domain = check_write(h, dirfd, "cgroup.subtree_control");
-    if (missing == 0 || o->domain.what != LACK_NOTHING)
+    if (h->absent == 0 || o->domain.what != LACK_NOTHING)
         return;
     h->move = !root;
     if (!root && !str_eq(type, "domain\n"))
@@ -260,6 +263,8 @@ static struct lacking probe_feature(const struct hierarchy *h, int dirfd, size_t
 {
     const char *file = h->version == 2 ? feature_table[feature].v2_file : feature_table[feature].v1_file;
 
+    if (feature == CGROUP_PRESSURE && access("/proc/pressure/cpu", F_OK) < 0)
+        return lacking_at(LACK_FILE, h->version, errno, "/proc/pressure/cpu", NULL);
     if (file == NULL || (h->version == 2 && faccessat(dirfd, "cgroup.events", F_OK, 0) < 0))
         return (struct lacking){0};
     if (faccessat(dirfd, file, F_OK, 0) == 0)
@@ -289,9 +294,11 @@ static void choose(struct cgroup_host *host, size_t feature, const struct obstac
         /* v2 that no mount shows: nobody can say what it has, so that is what is in the way. */
         if (!(h->controllers & CTL_BIT(c)) && !(h->version == 2 && o[i].any.what == LACK_MOUNT))
             continue;
+        if (c == CTL_PRESSURE && used[i] == 0) /* no reason to have one more group for every job */
+            continue;
         if (o[i].any.what != LACK_NOTHING)
             here = copy_lacking(&o[i].any);
-        else if (controller_table[c].v2 != NULL && o[i].domain.what != LACK_NOTHING)
+        else if ((h->absent & CTL_BIT(c)) != 0 && o[i].domain.what != LACK_NOTHING)
             here = copy_lacking(&o[i].domain);
         else
             here = probe_feature(h, dirfd[i], feature);
@@ -310,6 +317,50 @@ static void choose(struct cgroup_host *host, size_t feature, const struct obstac
     host->lacking[feature] = why;
 }
 
+static void replace_lacking(struct cgroup_host *host, size_t feature, struct lacking l)
+{
+    free(host->lacking[feature].path);
+    host->lacking[feature] = l;
+    host->features &= ~(1u << feature);
+}
+
+/* Features that take v2, whatever files there are. What is written through the page cache goes to the disk on nobody's
+ * account on v1; v2 knows whose page it was, from the memory controller. */
+static void require_v2(struct cgroup_host *host, const unsigned *used)
+{
+    unsigned both = CTL_BIT(CTL_IO) | CTL_BIT(CTL_MEMORY);
+    bool together = false;
+
+    for (size_t i = 0; i < host->count; i++)
+        together |= host->hierarchy[i].version == 2 && (used[i] & both) == both;
+    if (cgroup_host_has(host, CGROUP_IO_WRITE_LIMIT) && !together)
+        replace_lacking(host, CGROUP_IO_WRITE_LIMIT, (struct lacking){.what = LACK_V2, .version = 1});
+    if (!cgroup_host_has(host, CGROUP_PRESSURE) && host->lacking[CGROUP_PRESSURE].what == LACK_CONTROLLER)
+        replace_lacking(host, CGROUP_PRESSURE, (struct lacking){.what = LACK_V2, .version = 1});
+}
+
+/* A list of CPUs without its newline, or NULL. */
+static char *read_cpus(int dirfd, const char *file)
+{
+    char text[4096];
+
+    if (group_read(dirfd, NULL, file, text, sizeof(text)) < 0)
+        return NULL;
+    text[strcspn(text, "\n")] = '\0';
+    return text[0] != '\0' ? xstrdup(text) : NULL;
+}
+
+static void read_own_cpus(struct cgroup_host *host, const unsigned *used, const int *dirfd)
+{
+    static const char *const files[] = {"cpuset.cpus.effective", "cpuset.effective_cpus", "cpuset.cpus"};
+
+    for (size_t i = 0; i < host->count; i++)
+        for (size_t k = 0; (used[i] & CTL_BIT(CTL_CPUSET)) != 0 && host->cpus == NULL && k < ARRAY_SIZE(files); k++)
+            host->cpus = read_cpus(dirfd[i], files[k]);
+    if (host->cpus == NULL && cgroup_host_has(host, CGROUP_CPUSET))
+        host->cpus = read_cpus(AT_FDCWD, "/sys/devices/system/cpu/online");
+}
+
 static void keep_used(struct cgroup_host *host, const unsigned *used)
 {
     size_t kept = 0;
@@ -323,7 +374,7 @@ static void keep_used(struct cgroup_host *host, const unsigned *used)
             continue;
         }
         h.controllers = used[i];
-        h.move &= (used[i] & ~CTL_BIT(CTL_CPUACCT)) != 0; /* cpu.stat alone is no reason to go elsewhere */
+        h.absent &= used[i];
         v1 |= h.version == 1;
         v2 |= h.version == 2;
         host->hierarchy[kept++] = h;
@@ -376,6 +427,8 @@ int cgroup_detect(struct cgroup_host **ret_host, struct cupel_error *err)
         obstacles[i] = probe(&host->hierarchy[i], &dirfd[i]);
     for (size_t f = 0; f < CGROUP_FEATURE_COUNT; f++)
         choose(host, f, obstacles, dirfd, used);
+    require_v2(host, used);
+    read_own_cpus(host, used, dirfd);
     keep_used(host, used);
     for (size_t i = 0; i < count; i++) {
         base_closep(&dirfd[i]);
@@ -394,12 +447,23 @@ void cgroup_host_free(struct cgroup_host *host)
         free(host->hierarchy[i].own);
     for (size_t f = 0; f < CGROUP_FEATURE_COUNT; f++)
         free(host->lacking[f].path);
+    free(host->cpus);
     free(host);
 }
 
 bool cgroup_host_has(const struct cgroup_host *host, enum cgroup_feature feature)
 {
     return ((host->features >> feature) & 1u) != 0;
+}
+
+const char *cgroup_host_cpus(const struct cgroup_host *host)
+{
+    return host->cpus;
+}
+
+void cgroup_host_want(struct cgroup_host *host, enum cgroup_feature feature)
+{
+    host->wanted |= CTL_BIT(feature_table[feature].controller) & CTL_ON_DEMAND;
 }
 
 const char *cgroup_host_describe(const struct cgroup_host *host)

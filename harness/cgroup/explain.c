@@ -14,6 +14,10 @@ static const struct {
     [CGROUP_SWAP_LIMIT] = {"limit swap", "memory", "memory", "swapaccount=1"},
     [CGROUP_PIDS_LIMIT] = {"limit the number of processes", "pids", "pids", NULL},
     [CGROUP_IO_USAGE] = {"measure disk reads and writes", "blkio", "io", NULL},
+    [CGROUP_CPUSET] = {"keep jobs on some of the CPUs", "cpuset", "cpuset", NULL},
+    [CGROUP_IO_LIMIT] = {"limit disk reads", "blkio", "io", NULL},
+    [CGROUP_IO_WRITE_LIMIT] = {"limit disk writes", "blkio", "io", NULL},
+    [CGROUP_PRESSURE] = {"measure pressure", "cpu", "cpu", "psi=1"},
 };
 
 #define SCOPE "systemd-run --scope -p Delegate=yes cupel ..."
@@ -92,6 +96,14 @@ int cgroup_explain_missing(const struct cgroup_host *host, enum cgroup_feature f
     case LACK_DOMAIN:
         cupel_error_set(err, CUPEL_ERROR_HARNESS, 0, "cannot %s: our own cgroup is threaded (%s)", what, path);
         cupel_error_hint(err, "give cupel a group of its own: %s", geteuid() == 0 ? SCOPE : USER_SCOPE);
+        return -EOPNOTSUPP;
+    case LACK_V2:
+        cupel_error_set(err, CUPEL_ERROR_HARNESS, 0, "cannot %s: that takes cgroup v2%s", what,
+                        feature == CGROUP_IO_WRITE_LIMIT
+                            ? " (v1 writes back what is in the page cache on nobody's account, past every limit)"
+                            : "");
+        cupel_error_hint(err, "boot with systemd.unified_cgroup_hierarchy=1, or unmount the v1 controllers and mount "
+                              "cgroup2 in their place");
         return -EOPNOTSUPP;
     case LACK_FILE:
         cupel_error_set(err, CUPEL_ERROR_HARNESS, 0, "cannot %s: this kernel's %s controller has no %s", what,

@@ -103,6 +103,15 @@ bool text_has_word(const char *list, const char *word)
     return false;
 }
 
+/* Whether the line that `at` is in speaks of a loop device: what it reads and writes is read and written again, on the
+ * same account, at the disk under it. */
+static bool is_loop_line(const char *text, const char *at)
+{
+    while (at > text && at[-1] != '\n')
+        at--;
+    return str_starts(at, "7:");
+}
+
 /* Sums what stands after `prefix` wherever that follows a blank: " Read " in v1's lines, " rbytes=" in v2's. */
 static bool sum_devices(const char *text, const char *prefix, uint64_t *ret, size_t *ret_devices)
 {
@@ -113,6 +122,8 @@ static bool sum_devices(const char *text, const char *prefix, uint64_t *ret, siz
         uint64_t v;
 
         p += len;
+        if (is_loop_line(text, p))
+            continue;
         devices++;
         if (!parse_number(p, &v) || __builtin_add_overflow(sum, v, &sum))
             return false;
@@ -120,6 +131,14 @@ static bool sum_devices(const char *text, const char *prefix, uint64_t *ret, siz
     *ret = sum;
     *ret_devices = devices;
     return true;
+}
+
+/* "some avg10=0.00 avg60=0.00 avg300=0.00 total=1234": how long some process had to wait, in us. */
+static bool parse_pressure(const char *text, const char *key, uint64_t *ret)
+{
+    const char *total = strstr(text, " total=");
+
+    return str_starts(text, key) && total != NULL && parse_number(total + strlen(" total="), ret);
 }
 
 static bool parse_figure(const struct figure_file *row, const char *text, uint64_t *ret)
@@ -138,6 +157,8 @@ static bool parse_figure(const struct figure_file *row, const char *text, uint64
     case FORMAT_PAIRS:
         snprintf(prefix, sizeof(prefix), " %s=", row->key);
         return sum_devices(text, prefix, ret, &devices); /* v2 always counts: no device means did nothing */
+    case FORMAT_PRESSURE:
+        return parse_pressure(text, row->key, ret);
     }
     return false;
 }
@@ -166,24 +187,42 @@ void group_read_figures(const struct tree *tree, const char *group, uint32_t wan
     }
 }
 
+bool tree_serves(const struct tree *tree, const struct cgroup_limits *limits)
+{
+    return (tree->controllers & ~CTL_ON_DEMAND) != 0 || limits->cpus != NULL;
+}
+
+static int write_limit(const struct tree *tree, const char *group, const struct limit_file *row, const char *text,
+                       const struct cgroup_run *run, struct cupel_error *err)
+{
+    int r = group_write(tree->run_fd, group, row->file, text);
+
+    if (r == 0 || (row->held_on != 0 && r == -row->held_on))
+        return 0;
+    /* No swap accounting, but no swap either: nothing can get past the memory limit. */
+    if (r == -ENOENT && row->feature == CGROUP_SWAP_LIMIT && !run->host_swaps)
+        return 0;
+    return cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot write \"%s\" to %s/%s/%s", text, tree->path, group,
+                           row->file);
+}
+
 int group_set_limits(const struct tree *tree, const char *group, const struct cgroup_limits *limits,
                      const struct cgroup_run *run, struct cupel_error *err)
 {
     for (size_t i = 0; i < tree->ops->limit_count; i++) {
         const struct limit_file *row = &tree->ops->limits[i];
         char text[LIMIT_TEXT_SIZE];
-        int r;
+        int r = 0;
 
-        if (!(tree->controllers & CTL_BIT(row->controller)) || !row->render(limits, text))
+        if (!(tree->controllers & CTL_BIT(row->controller)))
             continue;
-        r = group_write(tree->run_fd, group, row->file, text);
-        if (r == 0 || (row->held_on != 0 && r == -row->held_on))
-            continue;
-        /* No swap accounting, but no swap either: nothing can get past the memory limit. */
-        if (r == -ENOENT && row->feature == CGROUP_SWAP_LIMIT && !run->host_swaps)
-            continue;
-        return cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot write \"%s\" to %s/%s/%s", text, tree->path, group,
-                               row->file);
+        if (row->render != NULL && row->render(limits, text))
+            r = write_limit(tree, group, row, text, run, err);
+        for (size_t d = 0; r == 0 && row->render_disk != NULL && d < limits->n_disks; d++)
+            if (row->render_disk(limits, limits->disk[d], text))
+                r = write_limit(tree, group, row, text, run, err);
+        if (r < 0)
+            return r;
     }
     return 0;
 }

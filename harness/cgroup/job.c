@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 /* After a wake-up, how often to look again for the kill that it announces, 1 ms apart. */
 #define OOM_LOOKS 500
@@ -26,7 +27,12 @@ static int check_limits(const struct cgroup_run *run, const struct cgroup_limits
         {CGROUP_MEMORY_LIMIT, l->memory_bytes != UINT64_MAX, "memory"},
         {CGROUP_SWAP_LIMIT, l->memory_bytes != UINT64_MAX && l->swap_bytes != UINT64_MAX, "swap"},
         {CGROUP_PIDS_LIMIT, l->pids != UINT64_MAX, "pids"},
+        {CGROUP_CPUSET, l->cpus != NULL, "cpuset"},
+        {CGROUP_IO_LIMIT, l->io[CGROUP_READ_BPS] != UINT64_MAX || l->io[CGROUP_READ_IOPS] != UINT64_MAX, "disk read"},
+        {CGROUP_IO_WRITE_LIMIT, l->io[CGROUP_WRITE_BPS] != UINT64_MAX || l->io[CGROUP_WRITE_IOPS] != UINT64_MAX,
+         "disk write"},
     };
+    bool limits_io = false;
 
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
         if (rows[i].asked && !((run->features >> rows[i].feature) & 1u))
@@ -35,6 +41,12 @@ static int check_limits(const struct cgroup_run *run, const struct cgroup_limits
     }
     if (l->cpu_millicores == 0)
         return cupel_error_set(err, CUPEL_ERROR_HARNESS, EINVAL, "a cpu limit of 0 cores would never run anything");
+    if (l->cpus != NULL && strlen(l->cpus) >= LIMIT_TEXT_SIZE)
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, E2BIG, "a cpuset of %zu bytes is too long", strlen(l->cpus));
+    for (size_t i = 0; i < CGROUP_IO_COUNT; i++)
+        limits_io |= l->io[i] != UINT64_MAX;
+    if (limits_io && l->n_disks == 0)
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, EINVAL, "a limit of disk I/O needs a disk");
     return 0;
 }
 
@@ -44,6 +56,8 @@ static int job_make_in(struct cgroup_job *job, size_t i, const struct cgroup_lim
     char path[GROUP_PATH_SIZE];
     int r;
 
+    if (!tree_serves(tree, limits))
+        return 0;
     if (mkdirat(tree->run_fd, job->name, 0755) < 0)
         return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot make cgroup %s/%s", tree->path, job->name);
     r = group_set_limits(tree, job->name, limits, job->run, err);
@@ -88,6 +102,8 @@ int cgroup_job_create(struct cgroup_run *run, const char *name, const struct cgr
     memcpy(job->name, name, size);
     job->run = run;
     job->oom_fd = -EBADF;
+    memcpy(job->disk, limits->disk, sizeof(job->disk));
+    job->n_disks = limits->n_disks;
     for (size_t i = 0; i < HIERARCHY_MAX; i++)
         job->procs[i] = -EBADF;
     for (size_t i = 0; i < run->count; i++) {
@@ -114,8 +130,12 @@ int cgroup_job_create(struct cgroup_run *run, const char *name, const struct cgr
 
 size_t cgroup_job_enter_fds(const struct cgroup_job *job, int ret_fds[static CGROUP_ENTER_MAX])
 {
-    memcpy(ret_fds, job->procs, job->run->count * sizeof(int));
-    return job->run->count;
+    size_t n = 0;
+
+    for (size_t i = 0; i < job->run->count; i++)
+        if (job->procs[i] >= 0)
+            ret_fds[n++] = job->procs[i];
+    return n;
 }
 
 int cgroup_job_oom_fd(const struct cgroup_job *job, short *ret_events)
@@ -224,6 +244,24 @@ const char *cgroup_job_path(const struct cgroup_job *job)
     return job->path != NULL ? job->path : "";
 }
 
+void cgroup_job_lift_io(struct cgroup_job *job)
+{
+    for (size_t i = 0; job->n_disks > 0 && i < job->run->count; i++) {
+        const struct tree *tree = &job->run->tree[i];
+
+        if (!(tree->controllers & CTL_BIT(CTL_IO)))
+            continue;
+        for (size_t d = 0; d < job->n_disks; d++) {
+            char text[LIMIT_TEXT_SIZE];
+
+            snprintf(text, sizeof(text), "%u:%u %s", major(job->disk[d]), minor(job->disk[d]), tree->ops->io_unlimited);
+            for (const char *const *file = tree->ops->io_files; *file != NULL; file++)
+                (void)group_write(tree->run_fd, job->name, *file, text); /* at worst it takes its time */
+        }
+    }
+    job->n_disks = 0;
+}
+
 /* ---- its end ---------------------------------------------------------------------------------------------------- */
 
 int cgroup_job_destroy(struct cgroup_job *job, struct cupel_error *err)
@@ -234,6 +272,8 @@ int cgroup_job_destroy(struct cgroup_job *job, struct cupel_error *err)
     if (job == NULL)
         return 0;
     run = job->run;
+    if (run != NULL)
+        cgroup_job_lift_io(job);
     for (size_t i = 0; i < HIERARCHY_MAX; i++)
         base_closep(&job->procs[i]);
     base_closep(&job->oom_fd);

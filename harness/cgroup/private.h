@@ -5,19 +5,25 @@
 
 /* The controllers that are used, in the order in which hierarchies are handled. pids comes first on purpose: on v1,
  * emptying a group begins by forbidding it to fork, which only the pids hierarchy can. To use one more controller
- * (cpuset, freezer, devices): a line here, one in controller_table, and rows in the tables of v1.c and v2.c. */
+ * (freezer, devices): a line here, one in controller_table, and rows in the tables of v1.c and v2.c. */
 enum controller {
     CTL_PIDS,
     CTL_MEMORY,
     CTL_CPU,
     CTL_CPUACCT,
     CTL_IO,
+    CTL_CPUSET,
+    CTL_PRESSURE, /* no controller to the kernel, but files that are there or not for all groups alike */
     CTL_COUNT,
 };
 #define CTL_BIT(c) (1u << (c))
+/* Set up only for runs that want them. */
+#define CTL_ON_DEMAND CTL_BIT(CTL_CPUSET)
+/* Part of every v2 group: nobody has to switch them on, and they are no reason to use a hierarchy. */
+#define CTL_BUILT_IN (CTL_BIT(CTL_CPUACCT) | CTL_BIT(CTL_PRESSURE))
 
 struct controller_names {
-    const char *v1; /* as in /proc/self/cgroup */
+    const char *v1; /* as in /proc/self/cgroup; NULL: v2 only */
     const char *v2; /* as in cgroup.controllers; NULL: part of v2 itself, needs no enabling */
 };
 extern const struct controller_names controller_table[CTL_COUNT];
@@ -31,6 +37,7 @@ enum lack {
     LACK_EMPTY,      /* v2: other processes in our group forbid giving controllers to children */
     LACK_DOMAIN,     /* v2: our own group is a threaded one */
     LACK_FILE,       /* this kernel's controller does not have the file */
+    LACK_V2,         /* it takes cgroup v2 */
 };
 struct lacking {
     enum lack what;
@@ -47,7 +54,8 @@ struct hierarchy {
     int version;
     unsigned controllers; /* v1: those mounted on it; v2: those of cgroup.controllers; after detection those to use */
     char *own;            /* directory of the caller's own group; NULL when no mount shows it */
-    bool move;            /* v2: the caller has to leave its group before its children may have controllers */
+    unsigned absent;      /* v2: controllers that our own group does not give to its children yet... */
+    bool move;            /* ... and to do so, the caller has to leave it */
 };
 #define HIERARCHY_MAX (CTL_COUNT + 1)
 
@@ -56,6 +64,8 @@ struct cgroup_host {
     size_t count;
     unsigned features; /* 1 << enum cgroup_feature */
     struct lacking lacking[CGROUP_FEATURE_COUNT];
+    unsigned wanted; /* of CTL_ON_DEMAND */
+    char *cpus;      /* of our own group, NULL without cpuset */
     bool host_swaps;
     char description[64];
 };
@@ -64,7 +74,7 @@ struct cgroup_host {
 struct tree {
     const struct hierarchy_ops *ops;
     unsigned controllers;
-    bool move;        /* from struct hierarchy */
+    bool move;        /* from struct hierarchy, for these controllers */
     bool made;        /* cupel-RUN exists and is ours to remove */
     bool moved;       /* v2: we sit in the supervisor leaf */
     unsigned enabled; /* v2: controllers that we switched on in our own group */
@@ -89,12 +99,14 @@ struct cgroup_job {
     short oom_events;
     unsigned oom_rearmed;
     uint64_t oom_seen;
+    dev_t disk[CGROUP_DISKS_MAX]; /* that have I/O limits */
+    size_t n_disks;
     char *path;
     char name[];
 };
 
 /* A limit is a file and a text; writing them in the table's order is setting limits. */
-#define LIMIT_TEXT_SIZE 64
+#define LIMIT_TEXT_SIZE 4096 /* a list of CPUs on a very large machine */
 struct limit_file {
     enum controller controller;
     enum cgroup_feature feature;
@@ -102,15 +114,18 @@ struct limit_file {
     /* Fills text; false: nothing to write. */
     bool (*render)(const struct cgroup_limits *limits, char text[static LIMIT_TEXT_SIZE]);
     int held_on; /* errno that means: already held without us (see the tables); 0: none */
+    bool (*render_disk)(const struct cgroup_limits *limits, dev_t disk,
+                        char text[static LIMIT_TEXT_SIZE]); /* for each */
 };
 
 /* A figure is a file, a format and perhaps a key. Rows of one file stand together, so that it is read once; a row whose
  * figure is known already is skipped, so that later rows are fallbacks. */
 enum figure_format {
-    FORMAT_NUMBER,  /* "123\n" */
-    FORMAT_KEYED,   /* "key 123\n" */
-    FORMAT_DEVICES, /* "8:0 Key 123\n", summed over devices */
-    FORMAT_PAIRS,   /* "8:0 key=123 ...\n", summed over devices */
+    FORMAT_NUMBER,   /* "123\n" */
+    FORMAT_KEYED,    /* "key 123\n" */
+    FORMAT_DEVICES,  /* "8:0 Key 123\n", summed over devices */
+    FORMAT_PAIRS,    /* "8:0 key=123 ...\n", summed over devices */
+    FORMAT_PRESSURE, /* "key avg10=... total=123\n" */
 };
 struct figure_file {
     enum controller controller;
@@ -134,6 +149,9 @@ struct hierarchy_ops {
     int (*retire)(struct tree *tree, struct cupel_error *err);
     /* An fd for cgroup_job_oom_fd, or -EBADF. */
     int (*oom_open)(const struct tree *tree, const char *name, short *ret_events);
+    /* Text for each file of I/O limits that means no limit; files in NULL-terminated list. */
+    const char *const *io_files;
+    const char *io_unlimited; /* after "MAJ:MIN " */
     /* Where the number of OOM kills stands. */
     const char *oom_file;
 };
@@ -158,6 +176,9 @@ int group_write(int dirfd, const char *group, const char *file, const char *text
 bool text_number(const char *text, const char *key, uint64_t *ret);
 /* Whether a list separated by any of " ,\n" holds the word. */
 bool text_has_word(const char *list, const char *word);
+/* Whether a job with these limits is in the tree at all: one that has nothing but controllers on demand is for those
+ * jobs that ask. */
+bool tree_serves(const struct tree *tree, const struct cgroup_limits *limits);
 int group_set_limits(const struct tree *tree, const char *group, const struct cgroup_limits *limits,
                      const struct cgroup_run *run, struct cupel_error *err);
 void group_read_figures(const struct tree *tree, const char *group, uint32_t wanted, struct cgroup_usage *usage);

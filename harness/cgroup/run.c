@@ -14,10 +14,14 @@
 
 /* ---- making ----------------------------------------------------------------------------------------------------- */
 
-static int tree_open(struct tree *tree, const struct hierarchy *h, const char *name, struct cupel_error *err)
+static int tree_open(struct tree *tree, const struct hierarchy *h, unsigned controllers, const char *name,
+                     struct cupel_error *err)
 {
-    *tree = (struct tree){
-        .ops = h->ops, .controllers = h->controllers, .move = h->move, .own_fd = -EBADF, .run_fd = -EBADF};
+    *tree = (struct tree){.ops = h->ops,
+                          .controllers = controllers,
+                          .move = h->move && (controllers & h->absent) != 0,
+                          .own_fd = -EBADF,
+                          .run_fd = -EBADF};
     tree->path = xasprintf("%s/%s", str_eq(h->own, "/") ? "" : h->own, name);
     tree->own_fd = open(h->own, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (tree->own_fd < 0)
@@ -56,11 +60,17 @@ int cgroup_run_create(const struct cgroup_host *host, const char *run_id, cgroup
     run = xcalloc(1, sizeof(*run));
     run->name = xasprintf("%s%s", RUN_PREFIX, run_id);
     run->features = host->features;
+    if (!(host->wanted & CTL_BIT(CTL_CPUSET)))
+        run->features &= ~(1u << CGROUP_CPUSET);
     run->host_swaps = host->host_swaps;
     for (size_t i = 0; i < host->count && r == 0; i++) {
-        struct tree *tree = &run->tree[run->count++];
+        unsigned controllers = host->hierarchy[i].controllers & ~(CTL_ON_DEMAND & ~host->wanted);
+        struct tree *tree = &run->tree[run->count];
 
-        r = tree_open(tree, &host->hierarchy[i], run->name, err);
+        if (controllers == 0)
+            continue;
+        run->count++;
+        r = tree_open(tree, &host->hierarchy[i], controllers, run->name, err);
         if (r == 0)
             r = tree_make(tree, run->name, note, data, err);
     }

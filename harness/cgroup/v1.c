@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/sysmacros.h>
 
 /* ---- limits ----------------------------------------------------------------------------------------------------- */
 
@@ -64,15 +65,60 @@ static bool render_pids(const struct cgroup_limits *l, char text[static LIMIT_TE
     return true;
 }
 
+static bool render_cpus(const struct cgroup_limits *l, char text[static LIMIT_TEXT_SIZE])
+{
+    if (l->cpus == NULL)
+        return false;
+    snprintf(text, LIMIT_TEXT_SIZE, "%s", l->cpus);
+    return true;
+}
+
+/* 0 would mean no limit. */
+static bool render_rate(uint64_t rate, dev_t disk, char text[static LIMIT_TEXT_SIZE])
+{
+    if (rate == UINT64_MAX)
+        return false;
+    snprintf(text, LIMIT_TEXT_SIZE, "%u:%u %" PRIu64, major(disk), minor(disk), rate);
+    return true;
+}
+
+static bool render_read_bps(const struct cgroup_limits *l, dev_t disk, char text[static LIMIT_TEXT_SIZE])
+{
+    return render_rate(l->io[CGROUP_READ_BPS], disk, text);
+}
+
+static bool render_write_bps(const struct cgroup_limits *l, dev_t disk, char text[static LIMIT_TEXT_SIZE])
+{
+    return render_rate(l->io[CGROUP_WRITE_BPS], disk, text);
+}
+
+static bool render_read_iops(const struct cgroup_limits *l, dev_t disk, char text[static LIMIT_TEXT_SIZE])
+{
+    return render_rate(l->io[CGROUP_READ_IOPS], disk, text);
+}
+
+static bool render_write_iops(const struct cgroup_limits *l, dev_t disk, char text[static LIMIT_TEXT_SIZE])
+{
+    return render_rate(l->io[CGROUP_WRITE_IOPS], disk, text);
+}
+
+static const char *const v1_io_files[] = {"blkio.throttle.read_bps_device", "blkio.throttle.write_bps_device",
+                                          "blkio.throttle.read_iops_device", "blkio.throttle.write_iops_device", NULL};
+
 static const struct limit_file v1_limits[] = {
-    {CTL_PIDS, CGROUP_PIDS_LIMIT, "pids.max", render_pids, 0},
+    {CTL_PIDS, CGROUP_PIDS_LIMIT, "pids.max", render_pids, 0, NULL},
     /* memory before memsw: the kernel refuses a memsw below memory. */
-    {CTL_MEMORY, CGROUP_MEMORY_LIMIT, "memory.limit_in_bytes", render_memory, 0},
-    {CTL_MEMORY, CGROUP_SWAP_LIMIT, "memory.memsw.limit_in_bytes", render_memsw, 0},
-    {CTL_CPU, CGROUP_CPU_QUOTA, "cpu.cfs_period_us", render_period, 0},
+    {CTL_MEMORY, CGROUP_MEMORY_LIMIT, "memory.limit_in_bytes", render_memory, 0, NULL},
+    {CTL_MEMORY, CGROUP_SWAP_LIMIT, "memory.memsw.limit_in_bytes", render_memsw, 0, NULL},
+    {CTL_CPU, CGROUP_CPU_QUOTA, "cpu.cfs_period_us", render_period, 0, NULL},
     /* EINVAL, with values in range: a group above has less already (v1 wants children to be within their parents'
      * quota, where v2 just takes the least). What was asked, "at most so much", holds then. */
-    {CTL_CPU, CGROUP_CPU_QUOTA, "cpu.cfs_quota_us", render_quota, EINVAL},
+    {CTL_CPU, CGROUP_CPU_QUOTA, "cpu.cfs_quota_us", render_quota, EINVAL, NULL},
+    {CTL_CPUSET, CGROUP_CPUSET, "cpuset.cpus", render_cpus, 0, NULL},
+    {CTL_IO, CGROUP_IO_LIMIT, "blkio.throttle.read_bps_device", NULL, 0, render_read_bps},
+    {CTL_IO, CGROUP_IO_WRITE_LIMIT, "blkio.throttle.write_bps_device", NULL, 0, render_write_bps},
+    {CTL_IO, CGROUP_IO_LIMIT, "blkio.throttle.read_iops_device", NULL, 0, render_read_iops},
+    {CTL_IO, CGROUP_IO_WRITE_LIMIT, "blkio.throttle.write_iops_device", NULL, 0, render_write_iops},
 };
 
 /* ---- figures ---------------------------------------------------------------------------------------------------- */
@@ -107,7 +153,7 @@ static const struct figure_file v1_figures[] = {
 
 /* Before 5.11, a group without use_hierarchy keeps its children's usage from its own parents', so that a limit above us
  * would not see our jobs. New groups inherit the setting; it can be switched on while there are no children. */
-static int v1_prepare(struct tree *tree, struct cupel_error *err)
+static int use_hierarchy(struct tree *tree, struct cupel_error *err)
 {
     char text[32];
     ssize_t n;
@@ -123,6 +169,41 @@ static int v1_prepare(struct tree *tree, struct cupel_error *err)
         return cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot write \"1\" to %s/memory.use_hierarchy",
                                tree->path);
     return 0;
+}
+
+/* A new cpuset is empty, and takes nobody in until it has CPUs and memory nodes: ours starts with all that our own group
+ * may use, and hands that down to those made in it (cgroup.clone_children), so that a job costs one write. Looked for on
+ * every hierarchy: cpuset may be co-mounted with what we use, and asks for this then too. */
+static int clone_cpuset(struct tree *tree, struct cupel_error *err)
+{
+    static const char *const files[][3] = {{"cpuset.cpus", "cpuset.effective_cpus", "cpuset.cpus"},
+                                           {"cpuset.mems", "cpuset.effective_mems", "cpuset.mems"}};
+    int r;
+
+    for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+        char text[4096];
+        ssize_t n = group_read(tree->own_fd, NULL, files[i][1], text, sizeof(text));
+
+        if (n == -ENOENT) /* before 3.17 */
+            n = group_read(tree->own_fd, NULL, files[i][2], text, sizeof(text));
+        if (n == -ENOENT)
+            return 0; /* no cpuset here */
+        r = n < 0 ? (int)n : group_write(tree->run_fd, NULL, files[i][0], text);
+        if (r < 0)
+            return cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot write %s/%s", tree->path, files[i][0]);
+    }
+    r = group_write(tree->run_fd, NULL, "cgroup.clone_children", "1");
+    if (r < 0)
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot write \"1\" to %s/cgroup.clone_children",
+                               tree->path);
+    return 0;
+}
+
+static int v1_prepare(struct tree *tree, struct cupel_error *err)
+{
+    int r = use_hierarchy(tree, err);
+
+    return r < 0 ? r : clone_cpuset(tree, err);
 }
 
 static int v1_retire(struct tree *tree, struct cupel_error *err)
@@ -161,5 +242,7 @@ const struct hierarchy_ops v1_ops = {
     .prepare = v1_prepare,
     .retire = v1_retire,
     .oom_open = v1_oom_open,
+    .io_files = v1_io_files,
+    .io_unlimited = "0",
     .oom_file = "memory.oom_control",
 };

@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #define SUPERVISOR_LEAF "supervisor"
 
@@ -57,13 +58,37 @@ static bool render_pids(const struct cgroup_limits *l, char text[static LIMIT_TE
     return true;
 }
 
+static bool render_cpus(const struct cgroup_limits *l, char text[static LIMIT_TEXT_SIZE])
+{
+    if (l->cpus == NULL)
+        return false;
+    snprintf(text, LIMIT_TEXT_SIZE, "%s", l->cpus);
+    return true;
+}
+
+/* One line a disk: "8:0 rbps=1048576 wiops=100". What is not named stays as it is, without limit. */
+static bool render_io(const struct cgroup_limits *l, dev_t disk, char text[static LIMIT_TEXT_SIZE])
+{
+    static const char *const keys[CGROUP_IO_COUNT] = {"rbps", "wbps", "riops", "wiops"};
+    int n = snprintf(text, LIMIT_TEXT_SIZE, "%u:%u", major(disk), minor(disk)), none = n;
+
+    for (size_t i = 0; i < CGROUP_IO_COUNT; i++)
+        if (l->io[i] != UINT64_MAX)
+            n += snprintf(text + n, LIMIT_TEXT_SIZE - (size_t)n, " %s=%" PRIu64, keys[i], l->io[i]);
+    return n > none;
+}
+
+static const char *const v2_io_files[] = {"io.max", NULL};
+
 static const struct limit_file v2_limits[] = {
-    {CTL_PIDS, CGROUP_PIDS_LIMIT, "pids.max", render_pids, 0},
-    {CTL_MEMORY, CGROUP_MEMORY_LIMIT, "memory.max", render_memory, 0},
-    {CTL_MEMORY, CGROUP_SWAP_LIMIT, "memory.swap.max", render_swap, 0},
+    {CTL_PIDS, CGROUP_PIDS_LIMIT, "pids.max", render_pids, 0, NULL},
+    {CTL_MEMORY, CGROUP_MEMORY_LIMIT, "memory.max", render_memory, 0, NULL},
+    {CTL_MEMORY, CGROUP_SWAP_LIMIT, "memory.swap.max", render_swap, 0, NULL},
     /* Absent before 4.19: then the kernel kills one process, and the supervisor, on hearing of it, the rest. */
-    {CTL_MEMORY, CGROUP_MEMORY_LIMIT, "memory.oom.group", render_oom_group, ENOENT},
-    {CTL_CPU, CGROUP_CPU_QUOTA, "cpu.max", render_cpu, 0},
+    {CTL_MEMORY, CGROUP_MEMORY_LIMIT, "memory.oom.group", render_oom_group, ENOENT, NULL},
+    {CTL_CPU, CGROUP_CPU_QUOTA, "cpu.max", render_cpu, 0, NULL},
+    {CTL_CPUSET, CGROUP_CPUSET, "cpuset.cpus", render_cpus, 0, NULL},
+    {CTL_IO, CGROUP_IO_LIMIT, "io.max", NULL, 0, render_io},
 };
 
 /* ---- figures ---------------------------------------------------------------------------------------------------- */
@@ -85,6 +110,9 @@ static const struct figure_file v2_figures[] = {
     {CTL_IO, "io.stat", FORMAT_PAIRS, "wbytes", CGROUP_WRITTEN_BYTES, 1},
     {CTL_IO, "io.stat", FORMAT_PAIRS, "rios", CGROUP_READ_OPERATIONS, 1},
     {CTL_IO, "io.stat", FORMAT_PAIRS, "wios", CGROUP_WRITE_OPERATIONS, 1},
+    {CTL_PRESSURE, "cpu.pressure", FORMAT_PRESSURE, "some", CGROUP_CPU_PRESSURE_NS, NSEC_PER_USEC},
+    {CTL_PRESSURE, "memory.pressure", FORMAT_PRESSURE, "some", CGROUP_MEMORY_PRESSURE_NS, NSEC_PER_USEC},
+    {CTL_PRESSURE, "io.pressure", FORMAT_PRESSURE, "some", CGROUP_IO_PRESSURE_NS, NSEC_PER_USEC},
 };
 
 /* ---- controllers for the jobs ----------------------------------------------------------------------------------- */
@@ -147,7 +175,7 @@ static int move_into_leaf(struct tree *tree, struct cupel_error *err)
  * beside the jobs, then switch the controllers on in our own group, then in cupel-RUN. */
 static int v2_prepare(struct tree *tree, struct cupel_error *err)
 {
-    unsigned wanted = tree->controllers & ~CTL_BIT(CTL_CPUACCT), on;
+    unsigned wanted = tree->controllers & ~CTL_BUILT_IN, on;
     int r;
 
     if (wanted == 0) /* only cpu.stat, which every group has */
@@ -184,7 +212,7 @@ static int v2_retire(struct tree *tree, struct cupel_error *err)
     if (r < 0)
         return group_remove_error(r, tree->path, err);
     if (tree->enabled != 0 || tree->moved) {
-        r = write_subtree_control(tree->run_fd, '-', tree->controllers & ~CTL_BIT(CTL_CPUACCT));
+        r = write_subtree_control(tree->run_fd, '-', tree->controllers & ~CTL_BUILT_IN);
         if (r == 0)
             r = write_subtree_control(tree->own_fd, '-', tree->enabled);
         /* EBUSY: another run, beside us in the same group, has them on for its children. They stay on then. */
@@ -223,5 +251,7 @@ const struct hierarchy_ops v2_ops = {
     .prepare = v2_prepare,
     .retire = v2_retire,
     .oom_open = v2_oom_open,
+    .io_files = v2_io_files,
+    .io_unlimited = "rbps=max wbps=max riops=max wiops=max",
     .oom_file = "memory.events",
 };

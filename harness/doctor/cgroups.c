@@ -29,12 +29,9 @@ static bool limits_for(enum cgroup_feature feature, struct cgroup_limits *l)
     case CGROUP_PIDS_LIMIT:
         l->pids = 8;
         return true;
-    case CGROUP_CPU_USAGE:
-    case CGROUP_IO_USAGE:
-    case CGROUP_FEATURE_COUNT:
-        break;
+    default:
+        return false;
     }
-    return false;
 }
 
 /* Remembers beneath which group of each hierarchy a run's would be. */

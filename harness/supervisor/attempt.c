@@ -6,6 +6,7 @@
  * screen, serving sixty-three other slots) can then delay a kill. */
 #include "harness/supervisor/attempt.h"
 
+#include "harness/supervisor/disks.h"
 #include "harness/supervisor/limits.h"
 
 #include <fcntl.h>
@@ -58,6 +59,8 @@ static void kill_now(struct attempt *a)
 {
     if (!a->killed)
         sandbox_kill(&a->sandbox);
+    if (!a->killed && a->cgroup != NULL)
+        cgroup_job_lift_io(a->cgroup); /* or it would die only when its last read is through */
     a->killed = true;
     a->kill_at = NEVER;
 }
@@ -410,6 +413,8 @@ static void finish_steps(struct attempt *a)
 static void collect_facts(struct attempt *a)
 {
     receive_events(a); /* what PID 1 said with its last breath */
+    if (a->cgroup != NULL)
+        cgroup_job_lift_io(a->cgroup);
     sandbox_reap(&a->sandbox);
     a->facts->ended_ns = clock_monotonic_ns();
     if (a->facts->started_ns != 0 && a->facts->steps[a->facts->n_steps - 1].ended)
@@ -479,6 +484,17 @@ static struct cgroup_limits group_limits(const struct attempt *a)
         g.swap_bytes = UINT64_MAX;
     if (limits_enforced(&v, l, JOBS_LIMIT_PIDS))
         g.pids = l->value[JOBS_LIMIT_PIDS];
+    if (limits_enforced(&v, l, JOBS_LIMIT_CPUSET))
+        g.cpus = l->cpus;
+    for (size_t i = 0; i < CGROUP_IO_COUNT; i++) {
+        struct cupel_error ignored; /* prepare has asked the same and said it; without a disk the group is refused */
+
+        if (!limits_enforced(&v, l, disks_limits[i]))
+            continue;
+        g.io[i] = l->value[disks_limits[i]];
+        if (g.n_disks == 0)
+            (void)disks_of(a->instance, a->ctx->run->dirfd, &g, &ignored);
+    }
     return g;
 }
 

@@ -2,6 +2,8 @@
  * --best-effort, named in every report. */
 #include "harness/supervisor/prepare.h"
 
+#include "harness/supervisor/disks.h"
+
 #include <fcntl.h>
 #include <inttypes.h>
 #include <sched.h>
@@ -51,9 +53,17 @@ static const struct {
     enum jobs_limit limit;
     enum cgroup_feature feature;
 } needed_features[] = {
-    {JOBS_LIMIT_CPU, CGROUP_CPU_QUOTA},       {JOBS_LIMIT_CPU_TIME, CGROUP_CPU_USAGE},
-    {JOBS_LIMIT_MEMORY, CGROUP_MEMORY_LIMIT}, {JOBS_LIMIT_MEMORY, CGROUP_SWAP_LIMIT},
-    {JOBS_LIMIT_SWAP, CGROUP_SWAP_LIMIT},     {JOBS_LIMIT_PIDS, CGROUP_PIDS_LIMIT},
+    {JOBS_LIMIT_CPU, CGROUP_CPU_QUOTA},
+    {JOBS_LIMIT_CPU_TIME, CGROUP_CPU_USAGE},
+    {JOBS_LIMIT_MEMORY, CGROUP_MEMORY_LIMIT},
+    {JOBS_LIMIT_MEMORY, CGROUP_SWAP_LIMIT},
+    {JOBS_LIMIT_SWAP, CGROUP_SWAP_LIMIT},
+    {JOBS_LIMIT_PIDS, CGROUP_PIDS_LIMIT},
+    {JOBS_LIMIT_CPUSET, CGROUP_CPUSET},
+    {JOBS_LIMIT_IO_READ_BPS, CGROUP_IO_LIMIT},
+    {JOBS_LIMIT_IO_READ_IOPS, CGROUP_IO_LIMIT},
+    {JOBS_LIMIT_IO_WRITE_BPS, CGROUP_IO_WRITE_LIMIT},
+    {JOBS_LIMIT_IO_WRITE_IOPS, CGROUP_IO_WRITE_LIMIT},
 };
 
 /* The limit as a job asks for it, be it only in a step. */
@@ -84,6 +94,49 @@ static int check_feature(struct prepared *p, const struct instance *in, size_t i
     return -ENOTSUP;
 }
 
+/* For a limit that the host could hold, but not this one. */
+static int refuse(struct prepared *p, const struct instance *in, enum jobs_limit limit, bool best_effort,
+                  struct cupel_error *err)
+{
+    if (best_effort) {
+        p->run.unenforced_set |= 1u << limit;
+        return 0;
+    }
+    cupel_error_prefix(err, "%s:%d: the limit '%s' of job '%s' cannot be held on this machine", in->plan->file,
+                       in->job->line, jobs_limit_table[limit].key, in->job->name);
+    return -ENOTSUP;
+}
+
+static int check_cpuset(struct prepared *p, const struct instance *in, bool best_effort, struct cupel_error *err)
+{
+    const char *list = cgroup_host_cpus(p->host);
+    cleanup_strbuf struct strbuf text = {0};
+    struct jobs_cpus asked, allowed, beyond;
+
+    if (!jobs_limit_is_set(&in->job->limits, JOBS_LIMIT_CPUSET) || !cgroup_host_has(p->host, CGROUP_CPUSET))
+        return 0;
+    cgroup_host_want(p->host, CGROUP_CPUSET);
+    if (!jobs_cpus_parse(in->job->limits.cpus, &asked) || list == NULL || !jobs_cpus_parse(list, &allowed) ||
+        !jobs_cpus_beyond(&asked, &allowed, &beyond))
+        return 0; /* a list that we cannot read is the kernel's to refuse */
+    jobs_cpus_format(&beyond, &text);
+    (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, 0, "cupel may use the CPUs %s, not %s", list, text.data);
+    cupel_error_hint(err, "lower the limit, or start cupel in a cgroup that has these CPUs");
+    return refuse(p, in, JOBS_LIMIT_CPUSET, best_effort, err);
+}
+
+static int check_io(struct prepared *p, const struct instance *in, bool best_effort, struct cupel_error *err)
+{
+    struct cgroup_limits limits;
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < CGROUP_IO_COUNT; i++)
+        if (jobs_limit_is_set(&in->job->limits, disks_limits[i]) &&
+            disks_of(in, cache_dirfd(p->cache), &limits, err) < 0)
+            r = refuse(p, in, disks_limits[i], best_effort, err);
+    return r;
+}
+
 static int check_disk(struct prepared *p, const struct instance *in, struct cupel_error *err)
 {
     struct statvfs fs;
@@ -110,6 +163,10 @@ static int check_instance(struct prepared *p, const struct supervisor_options *o
 
     for (size_t i = 0; r == 0 && i < ARRAY_SIZE(needed_features); i++)
         r = check_feature(p, in, i, o->best_effort, err);
+    if (r == 0)
+        r = check_cpuset(p, in, o->best_effort, err);
+    if (r == 0)
+        r = check_io(p, in, o->best_effort, err);
     if (r == 0 && in->job->network == JOBS_NETWORK_HOST && !o->allow_host_network) {
         r = cupel_error_set(err, CUPEL_ERROR_INPUT, 0, "%s:%d: job '%s' asks for the host's network", in->plan->file,
                             in->job->line, in->job->name);

@@ -44,15 +44,19 @@ struct supervisor {
 
 static struct reports_limit *limits_of(struct arena *arena, const struct jobs_limits *l, size_t *ret_n)
 {
-    static const uint64_t scales[] = {
-        [JOBS_UNIT_CORES] = 1000, [JOBS_UNIT_DURATION] = NSEC_PER_SEC, [JOBS_UNIT_SIZE] = 1, [JOBS_UNIT_COUNT] = 1};
+    static const uint64_t scales[] = {[JOBS_UNIT_CORES] = 1000,
+                                      [JOBS_UNIT_DURATION] = NSEC_PER_SEC,
+                                      [JOBS_UNIT_SIZE] = 1,
+                                      [JOBS_UNIT_COUNT] = 1,
+                                      [JOBS_UNIT_CPUS] = 1};
     struct reports_limit *list = arena_alloc(arena, JOBS_LIMIT_COUNT * sizeof(*list));
     size_t n = 0;
 
     for (enum jobs_limit i = 0; i < JOBS_LIMIT_COUNT; i++)
         if (jobs_limit_is_set(l, i))
             list[n++] =
-                (struct reports_limit){jobs_limit_table[i].report_key, l->value[i], scales[jobs_limit_table[i].unit]};
+                (struct reports_limit){jobs_limit_table[i].report_key, l->value[i], scales[jobs_limit_table[i].unit],
+                                       jobs_limit_table[i].unit == JOBS_UNIT_CPUS ? l->cpus : NULL};
     *ret_n = n;
     return list;
 }

@@ -171,7 +171,7 @@ static void test_enters_every_hierarchy(void **state)
     text[n] = '\0';
     for (const char *p = strstr(text, wanted); p != NULL; p = strstr(p + 1, wanted))
         found++;
-    assert_int_equal(found, f->host->count);
+    assert_int_equal(found, f->run->count);
     assert_non_null(strstr(cgroup_job_path(job), wanted));
     assert_int_equal(access(cgroup_job_path(job), F_OK), 0);
     close(out);

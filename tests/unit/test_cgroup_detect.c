@@ -24,24 +24,27 @@ struct fixture {
     struct expected expected[HIERARCHY_MAX];
 };
 
-#define ALL_V1 "pids,memory,cpu,cpuacct,blkio"
+#define ALL_V1 "pids,memory,cpu,cpuacct,blkio,cpuset"
 
 static const struct fixture fixtures[] = {
     {
         .name = "v1, co-mounted cpu,cpuacct, and what is not used",
         .cgroup = "11:freezer:/\n10:net_cls,net_prio:/\n9:pids:/user.slice/user-0.slice/session-1.scope\n"
-                  "8:memory:/user.slice\n7:blkio:/user.slice\n5:cpu,cpuacct:/user.slice\n1:name=systemd:/user.slice\n",
+                  "8:memory:/user.slice\n7:blkio:/user.slice\n6:cpuset:/\n5:cpu,cpuacct:/user.slice\n1:name=systemd:/"
+                  "user.slice\n",
         .mountinfo = "25 30 0:22 / /proc rw - proc proc rw\n"
                      "32 31 0:27 / /sys/fs/cgroup/systemd rw shared:9 - cgroup cgroup rw,xattr,name=systemd\n"
                      "35 31 0:30 / /sys/fs/cgroup/cpu,cpuacct rw shared:15 - cgroup cgroup rw,cpu,cpuacct\n"
                      "36 31 0:31 / /sys/fs/cgroup/memory rw shared:16 - cgroup cgroup rw,memory\n"
                      "37 31 0:32 / /sys/fs/cgroup/blkio rw shared:17 - cgroup cgroup rw,blkio\n"
-                     "38 31 0:33 / /sys/fs/cgroup/pids rw shared:18 - cgroup cgroup rw,pids\n",
-        .count = 4,
+                     "38 31 0:33 / /sys/fs/cgroup/pids rw shared:18 - cgroup cgroup rw,pids\n"
+                     "39 31 0:34 / /sys/fs/cgroup/cpuset rw shared:19 - cgroup cgroup rw,cpuset\n",
+        .count = 5,
         .expected = {{1, CTL_BIT(CTL_PIDS), "/sys/fs/cgroup/pids/user.slice/user-0.slice/session-1.scope"},
                      {1, CTL_BIT(CTL_MEMORY), "/sys/fs/cgroup/memory/user.slice"},
                      {1, CTL_BIT(CTL_CPU) | CTL_BIT(CTL_CPUACCT), "/sys/fs/cgroup/cpu,cpuacct/user.slice"},
-                     {1, CTL_BIT(CTL_IO), "/sys/fs/cgroup/blkio/user.slice"}},
+                     {1, CTL_BIT(CTL_IO), "/sys/fs/cgroup/blkio/user.slice"},
+                     {1, CTL_BIT(CTL_CPUSET), "/sys/fs/cgroup/cpuset"}},
     },
     {
         .name = "v2 alone",
@@ -116,7 +119,7 @@ static const struct fixture fixtures[] = {
         .cgroup = "2:" ALL_V1 ":/x\n",
         .mountinfo = "1 0 0:50 / /cg rw - cgroup cgroup rw," ALL_V1 "\n",
         .count = 1,
-        .expected = {{1, CTL_BIT(CTL_COUNT) - 1, "/cg/x"}},
+        .expected = {{1, (CTL_BIT(CTL_COUNT) - 1) & ~CTL_BIT(CTL_PRESSURE), "/cg/x"}},
     },
     {.name = "a kernel without cgroups", .cgroup = "", .mountinfo = "1 0 8:1 / / rw - ext4 /dev/sda1 rw\n", .count = 0},
 };

@@ -140,6 +140,51 @@ static void test_limits_merge(void **state)
     jobs_plan_free(plan);
 }
 
+static void test_cpuset_and_io(void **state)
+{
+    struct loaded r = load_good("cupel: 1\n"
+                                "defaults: {limits: {cpuset: '3,0-1,2,7', io: {read-bps: 1M, read-iops: 10}}}\n"
+                                "jobs:\n"
+                                "  a: {run: x}\n"
+                                "  b: {run: x, limits: {cpuset: 5, io: {write-bps: 2M}}}\n");
+    const struct jobs_limits *l = &r.plan->jobs[0].limits;
+
+    (void)state;
+    assert_string_equal(l->cpus, "0-3,7");
+    assert_int_equal(l->value[JOBS_LIMIT_CPUSET], 5);
+    assert_int_equal(l->value[JOBS_LIMIT_IO_READ_BPS], 1 << 20);
+    assert_int_equal(l->value[JOBS_LIMIT_IO_READ_IOPS], 10);
+    assert_false(jobs_limit_is_set(l, JOBS_LIMIT_IO_WRITE_BPS));
+    l = &r.plan->jobs[1].limits; /* maps merge one level deep: `limits` does, `io` in it does not */
+    assert_string_equal(l->cpus, "5");
+    assert_int_equal(l->value[JOBS_LIMIT_CPUSET], 1);
+    assert_int_equal(l->value[JOBS_LIMIT_IO_WRITE_BPS], 2 << 20);
+    assert_false(jobs_limit_is_set(l, JOBS_LIMIT_IO_READ_BPS));
+    assert_false(jobs_limit_is_set(l, JOBS_LIMIT_IO_READ_IOPS));
+    unload(&r);
+}
+
+static void test_cpu_lists(void **state)
+{
+    static const char *const bad[] = {
+        "", "a", "-1", "1-", "1-0", "0,", ",0", "0,,1", "0 1", "8192", "99999999999999999999", "0-8192", "0\n1"};
+    struct jobs_cpus cpus, few, beyond;
+    struct strbuf list = {0};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+        if (jobs_cpus_parse(bad[i], &cpus))
+            fail_msg("'%s' is taken for a list of CPUs", bad[i]);
+    assert_true(jobs_cpus_parse("8191,63-64,0\n", &cpus));
+    assert_int_equal(jobs_cpus_count(&cpus), 4);
+    assert_true(jobs_cpus_parse("0-63", &few));
+    assert_true(jobs_cpus_beyond(&cpus, &few, &beyond));
+    jobs_cpus_format(&beyond, &list);
+    assert_string_equal(list.data, "64,8191");
+    assert_false(jobs_cpus_beyond(&few, &few, &beyond));
+    strbuf_free(&list);
+}
+
 static void test_inputs(void **state)
 {
     struct jobs_plan *plan;
@@ -350,6 +395,8 @@ int main(void)
         cmocka_unit_test(test_steps),
         cmocka_unit_test(test_everything_of_a_job),
         cmocka_unit_test(test_limits_merge),
+        cmocka_unit_test(test_cpuset_and_io),
+        cmocka_unit_test(test_cpu_lists),
         cmocka_unit_test(test_inputs),
         cmocka_unit_test(test_argv_and_defaults_of_defaults),
         cmocka_unit_test(test_smallest_file),

@@ -55,10 +55,11 @@ static void test_full_result(void **state)
     struct cupel_error err = {0};
     struct reports_case c;
     struct reports_result result = result_of(&c, REPORTS_MEMORY_LIMIT, "memory limit 64 MiB reached");
-    struct reports_limit limits[] = {{"memory_bytes", 67108864, 1},
-                                     {"wall_seconds", 1500000000, NSEC_PER_SEC},
-                                     {"cpu_cores", 500, 1000},
-                                     {"pids", 10, 1}};
+    struct reports_limit limits[] = {{"memory_bytes", 67108864, 1, NULL},
+                                     {"wall_seconds", 1500000000, NSEC_PER_SEC, NULL},
+                                     {"cpu_cores", 500, 1000, NULL},
+                                     {"cpuset", 3, 1, "0-1,3"},
+                                     {"pids", 10, 1, NULL}};
     const char *tags[] = {"slow", "net", NULL}, *notes[] = {"a note", NULL}, *artifacts[] = {"artifacts/job/a", NULL};
     const char *unenforced[] = {"cpu", NULL}, *none[] = {NULL};
     json_t *lines[LINES_MAX], *usage, *object;
@@ -99,7 +100,8 @@ static void test_full_result(void **state)
         assert_int_equal(json_is_integer(json_object_get(usage, reports_figure_name(f))), !seconds);
     }
     object = json_object_get(lines[0], "limits");
-    assert_int_equal(json_object_size(object), 4);
+    assert_int_equal(json_object_size(object), 5);
+    assert_string_equal(json_string_value(json_object_get(object, "cpuset")), "0-1,3");
     assert_true(json_is_integer(json_object_get(object, "memory_bytes")));
     expect_number(object, "memory_bytes", 67108864);
     expect_number(object, "wall_seconds", 1.5);

@@ -201,7 +201,9 @@ static void test_a_suite_in_full(void **state)
     struct room *room = *state;
     struct reports_case c;
     struct reports_result result = result_of(&c, REPORTS_FAILED, "exit code 2, expected 0");
-    struct reports_limit limits[] = {{"memory_bytes", 67108864, 1}, {"wall_seconds", 1500000000, NSEC_PER_SEC}};
+    struct reports_limit limits[] = {{"memory_bytes", 67108864, 1, NULL},
+                                     {"wall_seconds", 1500000000, NSEC_PER_SEC, NULL},
+                                     {"cpuset", 3, 1, "0-1,3"}};
     const char *notes[] = {"one", "two", NULL}, *unenforced[] = {"cpu", NULL};
     xmlDocPtr doc;
 
@@ -213,7 +215,7 @@ static void test_a_suite_in_full(void **state)
     result.stdout_log = "logs/job.stdout";
     result.stderr_log = "logs/job.stderr";
     result.limits = limits;
-    result.n_limits = 2;
+    result.n_limits = 3;
     result.notes = notes;
     result.unenforced = unenforced;
     reports_usage_set(&result.usage, REPORTS_WALL_SECONDS, 1204499999);
@@ -237,6 +239,7 @@ static void test_a_suite_in_full(void **state)
     expect_at(doc, "string(//property[@name='usage.memory_peak_bytes']/@value)", "123");
     expect_at(doc, "string(//property[@name='limits.memory_bytes']/@value)", "67108864");
     expect_at(doc, "string(//property[@name='limits.wall_seconds']/@value)", "1.5");
+    expect_at(doc, "string(//property[@name='limits.cpuset']/@value)", "0-1,3");
     expect_at(doc, "string(//property[@name='notes']/@value)", "one\ntwo");
     expect_at(doc, "string(//property[@name='unenforced']/@value)", "cpu");
     expect_at(doc, "count(//property[@name='usage.cpu_seconds'])", "0");
@@ -318,7 +321,7 @@ static void test_nasty_bytes(void **state)
     struct reports_run run = {
         .name = NASTY, .hostname = " \t\n", .results = (struct reports_result *[]){&result}, .n_results = 1};
     const char *list[] = {NASTY, NASTY, NULL};
-    struct reports_limit limit = {"x\x01", 1, 1};
+    struct reports_limit limit = {"x\x01", 1, 1, NULL};
     struct cupel_error err = {0};
     cleanup_free char *text = NULL, *out = NULL;
     size_t n;
