@@ -115,6 +115,25 @@ static void put_outcome(json_t *object, enum reports_verdict verdict, const char
         put(object, "signal", json_integer(signal));
 }
 
+static void put_leaks(json_t *object, const struct reports_result *result)
+{
+    json_t *list;
+
+    if (result->leaks_in_all == 0)
+        return;
+    list = checked(json_array());
+    for (size_t i = 0; i < result->n_leaks; i++) {
+        json_t *leak = checked(json_object());
+
+        put(leak, "pid", json_integer(result->leaks[i].pid));
+        put_text(leak, "command", result->leaks[i].command);
+        put(leak, "cpu_seconds", json_real((double)result->leaks[i].cpu_ns / (double)NSEC_PER_SEC));
+        (void)json_array_append_new(list, leak);
+    }
+    put(object, "leaks", list);
+    put(object, "leaks_in_all", json_integer((json_int_t)result->leaks_in_all));
+}
+
 static json_t *job_object(const struct reports_result *result)
 {
     json_t *o = checked(json_object());
@@ -133,6 +152,7 @@ static json_t *job_object(const struct reports_result *result)
     put_list(o, "notes", result->notes);
     put_list(o, "unenforced", result->unenforced);
     put_list(o, "artifacts", result->artifacts);
+    put_leaks(o, result);
     if (result->stdout_log != NULL || result->stderr_log != NULL) {
         json_t *logs = checked(json_object());
 

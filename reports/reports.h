@@ -91,6 +91,13 @@ struct reports_case {
     uint64_t stderr_to;
 };
 
+/* A process that was still alive when the job's command had ended; the command line is hostile text. */
+struct reports_leak {
+    int pid; /* in the job */
+    uint64_t cpu_ns;
+    const char *command;
+};
+
 struct reports_result {
     const char *id;          /* "job" */
     const char *job;
@@ -107,6 +114,9 @@ struct reports_result {
     size_t n_limits;
     struct reports_case *cases; /* at least one */
     size_t n_cases;
+    const struct reports_leak *leaks; /* those that are named, the first few */
+    size_t n_leaks;
+    size_t leaks_in_all;
     const char **tags;       /* NULL-terminated or NULL */
     const char **unenforced; /* limits that --best-effort let go, NULL-terminated or NULL */
     const char **notes;      /* further remarks ("artifact /work/x matched nothing"), NULL-terminated or NULL */

@@ -12,6 +12,10 @@ int cli_rootfs(int argc, char **argv);
 int cli_doctor(int argc, char **argv);
 int cli_clean(int argc, char **argv);
 
+/* Starts the program anew, with these arguments, from a sealed copy in memory; returns when it is one already, or when that is
+ * not possible (which is said). See seal.c. */
+void cli_seal(char **full_argv);
+
 /* Prints the error and returns the exit code of its kind. */
 int cli_fail(const struct cupel_error *err);
 /* Loads a job file for a subcommand: prints every problem of it to standard error; 0, or the exit code. */

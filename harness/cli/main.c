@@ -1,6 +1,7 @@
 /* main: dispatches to a subcommand, from one table. */
 #include "harness/cli/cli.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -62,10 +63,23 @@ static int unknown_command(const char *word)
     return cli_fail(&err);
 }
 
+/* A caller may have closed some of 0, 1 and 2; what is opened next must not become one of them. */
+static void open_standard_streams(void)
+{
+    int fd;
+
+    do
+        fd = open("/dev/null", O_RDWR);
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0)
+        (void)close(fd);
+}
+
 int main(int argc, char **argv)
 {
     const char *word = argc > 1 ? argv[1] : NULL;
 
+    open_standard_streams();
     (void)signal(SIGPIPE, SIG_IGN); /* a reader that goes away must not end a run; jobs get the default back */
     (void)umask(022); /* the modes of what is made are as written in the code, whatever the caller's mask */
     if (word == NULL) {

@@ -170,6 +170,8 @@ int cli_run(int argc, char **argv)
         (void)fputs(usage, stdout);
         code = 0;
     } else {
+        if (geteuid() == 0)
+            cli_seal(argv - 1); /* argv[-1] is the program's own name: see main */
         code = run_files(&a, argv + optind, (size_t)(argc - optind));
     }
     free(a.only);

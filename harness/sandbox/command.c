@@ -89,6 +89,10 @@ static int command_resource_limits(struct command *c)
             limit.rlim_cur = limit.rlim_max = c->step->limits.value[key];
         else if (key != JOBS_LIMIT_COUNT && jobs_limit_is_set(&c->ctx->job->limits, key))
             limit.rlim_cur = limit.rlim_max = c->ctx->job->limits.value[key];
+        /* a core_pattern that is a pipe ignores 0 and hands the job's memory to a program of the host; 1 stops both
+           (do_coredump(), fs/coredump.c) */
+        if (resource_table[i].resource == RLIMIT_CORE && limit.rlim_max == 0 && inherited.rlim_max > 0)
+            limit.rlim_cur = limit.rlim_max = 1;
         if (setrlimit(resource_table[i].resource, &limit) < 0)
             return -errno;
     }

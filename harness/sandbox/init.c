@@ -38,6 +38,60 @@ static void send_report(struct init_context *ctx, const struct init_report *repo
 
 /* ---- first steps ---- */
 
+#ifdef __SANITIZE_ADDRESS__
+#define LAST_STREAM STDOUT_FILENO /* the sanitizers have something to say */
+#else
+#define LAST_STREAM STDERR_FILENO
+#endif
+#define KEEP_MAX (2 * INPUTS_MAX + CGROUP_ENTER_FDS_MAX + 8)
+
+static void keep(int *list, size_t *n, int fd)
+{
+    size_t at = *n;
+
+    if (fd < 0 || *n == KEEP_MAX)
+        return;
+    for (; at > 0 && list[at - 1] > fd; at--)
+        list[at] = list[at - 1];
+    list[at] = fd;
+    (*n)++;
+}
+
+/* This is a copy of the slot, with all its descriptors: its own end of the control socket, which would hide its death from us,
+ * the run's lock, the store, directories of the host. Close-on-exec does not help who never executes anything. */
+static int setup_descriptors(struct init_context *ctx)
+{
+    static int list[KEEP_MAX]; /* ascending; PID 1 has nobody to share it with */
+    size_t n = 0;
+    unsigned next = 0;
+
+    /* the streams stay taken, by a pipe of the job's own, so that nothing that is opened later gets their numbers */
+    for (int fd = 0; fd <= LAST_STREAM; fd++)
+        if (dup2(ctx->stdout_fd, fd) < 0)
+            return -errno;
+    for (int fd = 0; fd <= STDERR_FILENO; fd++)
+        keep(list, &n, fd);
+    keep(list, &n, ctx->control);
+    keep(list, &n, ctx->dev_mount);
+    keep(list, &n, ctx->stdin_fd);
+    keep(list, &n, ctx->stdout_fd);
+    keep(list, &n, ctx->stderr_fd);
+    for (size_t i = 0; i < ctx->n_enter; i++)
+        keep(list, &n, ctx->enter[i]);
+    for (size_t i = 0; i < ctx->n_inputs; i++) {
+        keep(list, &n, ctx->inputs[i].mount);
+        keep(list, &n, ctx->inputs[i].file);
+    }
+    for (size_t i = 0; i < n; i++) {
+        unsigned fd = (unsigned)list[i];
+
+        if (fd > next && syscall(SYS_close_range, next, fd - 1, 0) < 0)
+            return -errno;
+        next = fd + 1;
+    }
+    return syscall(SYS_close_range, next, ~0u, 0) < 0 ? -errno : 0;
+}
+
 /* Waits for an order of the slot; anything else than GO is the end. */
 static void wait_for_go(struct init_context *ctx)
 {
@@ -55,14 +109,19 @@ static void wait_for_go(struct init_context *ctx)
  * flag anew (prctl(2)), so both come last. */
 static int setup_identity(struct init_context *ctx)
 {
+    char byte;
+
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
         return -errno;
-    wait_for_go(ctx); /* a slot that died before the line above has closed its end */
+    wait_for_go(ctx); /* end of file: the slot died before the line above */
     if (syscall(SYS_setresgid, 0, 0, 0) < 0 || syscall(SYS_setgroups, 0, NULL) < 0 ||
         syscall(SYS_setresuid, 0, 0, 0) < 0)
         return -errno;
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || prctl(PR_SET_DUMPABLE, 0) < 0)
         return -errno;
+    /* the slot may have died while the signal was off: its end of the socket tells */
+    if (recv(ctx->control, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0)
+        _exit(1);
     return 0;
 }
 
@@ -158,6 +217,7 @@ static const struct {
     enum setup_step step;
     setup_fn *run;
 } setup_table[] = {
+    {SETUP_DESCRIPTORS, setup_descriptors},       /* only what the steps below need */
     {SETUP_IDENTITY, setup_identity},             /* ids, death signal, not dumpable */
     {SETUP_SESSION, setup_session},               /* session, signals, umask, nice, keyring */
     {SETUP_HOSTNAME, setup_hostname},             /* UTS namespace */
@@ -263,16 +323,30 @@ static int wait_for_step(pid_t command)
     (void)sigaddset(&set, SIGTERM);
     for (;;) {
         siginfo_t info;
-        int status, sig;
+        int status, result = 0, sig;
+        bool ended = false;
         pid_t pid;
 
         while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
-            if (pid == command)
-                return status;
+            if (pid == command) {
+                ended = true;
+                result = status;
+            }
+        if (ended)
+            return result;
         sig = sigwaitinfo(&set, &info);
         if (sig == SIGTERM && info.si_pid == 0)
             (void)kill(-command, SIGTERM);
     }
+}
+
+static void report_leaks(struct init_context *ctx, unsigned step)
+{
+    static struct init_report list[SANDBOX_LEAKS_MAX]; /* PID 1 has nobody to share it with */
+    int n = leaks_find(ctx, step, list);
+
+    for (int i = 0; i < n; i++)
+        send_report(ctx, &list[i]);
 }
 
 /* Nothing of a step outlives it into the next: its daemons end with it. */
@@ -294,11 +368,14 @@ _Noreturn void init_main(struct init_context *ctx)
 
         report.status = wait_for_step(command);
         report.at_ns = now_ns();
-        if (!last)
-            end_leftovers(); /* before the report, so that the slot finds all of the step's output in the pipe */
+        send_report(ctx, &report); /* at once: its deadline is over */
+        report_leaks(ctx, i);
+        if (last)
+            break;
+        end_leftovers();
+        report = (struct init_report){.kind = SANDBOX_STEP_QUIET, .step = i};
         send_report(ctx, &report);
-        if (!last)
-            wait_for_go(ctx);
+        wait_for_go(ctx);
     }
     _exit(0); /* the kernel ends what is left of the job */
 }

@@ -8,20 +8,21 @@
 #include <string.h>
 #include <sys/mman.h>
 
-/* libc and the loader, and what the sanitizers need everywhere. */
-static const char *const kept[] = {"libc.so",  "libc-",   "ld-linux", "ld-",    "libasan",
-                                   "libubsan", "libm.so", "libgcc_s", "libgcov"};
+/* Ours by name, and theirs; never what somebody preloaded, which may stand in for libc. */
+static const char *const left_behind[] = {
+    "libacl.so",    "libarchive.so", "libbz2.so",    "libcap.so",  "libcrypto.so", "libicudata.so",
+    "libicuuc.so",  "libjansson.so", "liblz4.so",    "liblzma.so", "libnettle.so", "libseccomp.so",
+    "libstdc++.so", "libxml2.so",    "libyaml-0.so", "libz.so",    "libzstd.so",
+};
 
 static bool is_library_to_leave(const char *path)
 {
     const char *name = strrchr(path, '/');
 
-    if (name == NULL || strstr(name, ".so") == NULL)
-        return false;
-    for (size_t i = 0; i < ARRAY_SIZE(kept); i++)
-        if (str_starts(name + 1, kept[i]))
-            return false;
-    return true;
+    for (size_t i = 0; name != NULL && i < ARRAY_SIZE(left_behind); i++)
+        if (str_starts(name + 1, left_behind[i]))
+            return true;
+    return false;
 }
 
 /* "start-end perms offset dev inode path" (proc(5)) */

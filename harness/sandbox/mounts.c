@@ -86,22 +86,65 @@ int setup_overlay(struct init_context *ctx)
     return ctx->root_mount < 0 ? ctx->root_mount : 0;
 }
 
+/* Read-only, of one lower: overlayfs wants a second one, which is empty. A view and not a bind mount, so that the host's own
+ * FIFOs, sockets and file locks stay out of reach. */
+static int make_view(const char *lower)
+{
+    char lowerdir[64];
+    const struct option options[] = {{"lowerdir", lowerdir}, {"userxattr", NULL}};
+
+    small_copy(lowerdir, lower, sizeof(lowerdir));
+    small_append(lowerdir, ":/empty", sizeof(lowerdir));
+    return make_mount("overlay", options, ARRAY_SIZE(options),
+                      MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_RDONLY);
+}
+
+/* One file out of a view of its directory, which goes away with the stage. */
+static int pick_file(const char *place, const char *name, int view)
+{
+    char path[sizeof("/in/") + 8 + 256];
+    int r = attach_to_path(view, place), mount;
+
+    if (r < 0)
+        return r;
+    small_copy(path, place, sizeof(path));
+    small_append(path, "/", sizeof(path));
+    if (small_append(path, name, sizeof(path)) >= sizeof(path))
+        return -ENAMETOOLONG;
+    mount = open_tree(AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_SYMLINK_NOFOLLOW);
+    return mount < 0 ? -errno : mount;
+}
+
+static int make_input(struct init_context *ctx, size_t i)
+{
+    const struct init_input *in = &ctx->inputs[i];
+    char place[32] = "/in/", upper[96], work[96];
+    int r, view;
+
+    small_append_number(place, i, sizeof(place));
+    r = attach_to_path(in->mount, place); /* overlayfs takes lowers by path, in this namespace */
+    if (r < 0)
+        return r;
+    if (in->cow) {
+        upper_path(ctx, "/u", (int)i, upper, sizeof(upper));
+        upper_path(ctx, "/w", (int)i, work, sizeof(work));
+        return make_overlay(place, upper, work);
+    }
+    view = make_view(place);
+    if (view < 0 || in->directory)
+        return view;
+    r = pick_file(place, in->name, view);
+    (void)close(view);
+    return r;
+}
+
 int setup_input_overlays(struct init_context *ctx)
 {
     for (size_t i = 0; i < ctx->n_inputs; i++) {
-        char lower[32] = "/in/", upper[96], work[96];
-        int r;
-
-        if (!ctx->inputs[i].directory || !ctx->inputs[i].cow)
-            continue;
+        if (!ctx->inputs[i].directory && ctx->inputs[i].cow)
+            continue; /* is copied */
         ctx->detail = ctx->inputs[i].to;
-        small_append_number(lower, i, sizeof(lower));
-        upper_path(ctx, "/u", (int)i, upper, sizeof(upper));
-        upper_path(ctx, "/w", (int)i, work, sizeof(work));
-        r = attach_to_path(ctx->inputs[i].mount, lower); /* overlayfs takes lowers by path, in this namespace */
-        if (r < 0)
-            return r;
-        ctx->input_mount[i] = make_overlay(lower, upper, work);
+        ctx->input_mount[i] = make_input(ctx, i);
         if (ctx->input_mount[i] < 0)
             return ctx->input_mount[i];
     }
@@ -370,7 +413,7 @@ static int copy_file(struct init_context *ctx, const struct init_input *in)
 }
 
 /* A read-only file is a mount over an empty one. */
-static int attach_file(struct init_context *ctx, const struct init_input *in)
+static int attach_file(struct init_context *ctx, const struct init_input *in, int mount)
 {
     const char *name;
     cleanup_close int parent = open_parent(ctx, in->to, &name), at = -EBADF;
@@ -378,7 +421,7 @@ static int attach_file(struct init_context *ctx, const struct init_input *in)
     if (parent < 0)
         return parent;
     at = openat(parent, name, O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0644);
-    return at < 0 ? -errno : attach_to_fd(in->mount, at);
+    return at < 0 ? -errno : attach_to_fd(mount, at);
 }
 
 static int attach_directory(struct init_context *ctx, const struct init_input *in, int mount)
@@ -398,9 +441,9 @@ int setup_attach_inputs(struct init_context *ctx)
 
         ctx->detail = in->to;
         if (!in->directory)
-            r = in->cow ? copy_file(ctx, in) : attach_file(ctx, in);
+            r = in->cow ? copy_file(ctx, in) : attach_file(ctx, in, ctx->input_mount[i]);
         else
-            r = attach_directory(ctx, in, in->cow ? ctx->input_mount[i] : in->mount);
+            r = attach_directory(ctx, in, ctx->input_mount[i]);
     }
     return r;
 }

@@ -18,6 +18,7 @@ enum setup_step {
     SETUP_CLONE,
     SETUP_ID_MAP,
     /* in PID 1 */
+    SETUP_DESCRIPTORS,
     SETUP_IDENTITY,
     SETUP_SESSION,
     SETUP_HOSTNAME,
@@ -66,6 +67,7 @@ struct init_report {
 
 /* ---- PID 1's world ---- */
 
+#define CGROUP_ENTER_FDS_MAX 16
 #define INPUTS_MAX 256 /* as many as jobs/ lets a file have */
 #define ENV_MAX 512
 #define HOME_SIZE 256
@@ -73,8 +75,9 @@ struct init_report {
 
 struct init_input {
     const char *to;
-    int mount; /* detached mount of the host's path, id-mapped; attached below /in for an overlay */
-    int file;  /* a copy-on-write file instead: readable, copied into the root with this owner and mode */
+    int mount;      /* detached, id-mapped mount of the host's directory, or of the one that a read-only file is in */
+    char name[256]; /* of a read-only file, in that directory */
+    int file;       /* a copy-on-write file instead: readable, copied into the root with this owner and mode */
     uint32_t uid, gid;
     mode_t mode;
     bool directory;
@@ -134,6 +137,9 @@ setup_fn setup_overlay, setup_input_overlays, setup_kernel_mounts, setup_pivot, 
  * `report_fd` (close-on-exec) when that fails, and exits. */
 _Noreturn void command_main(struct init_context *ctx, unsigned index, int report_fd);
 
+/* Who is alive in the job besides PID 1: fills `list` with as many as fit and returns how many those are. */
+int leaks_find(struct init_context *ctx, unsigned step, struct init_report list[static SANDBOX_LEAKS_MAX]);
+
 /* Opens `path` as a directory below the job's root, making what is missing; *ret_made tells whether the last part was
  * made. Links in the root are followed within it, magic links never. */
 int mounts_make_dir(struct init_context *ctx, const char *path, bool *ret_made);
@@ -156,11 +162,14 @@ struct upper;
 /* A file system of its own of exactly so many bytes and inodes, and what set-up needs for itself and so many inputs. */
 int upper_open(int store_dirfd, uint64_t bytes, uint64_t inodes, size_t inputs, struct upper **ret,
                struct cupel_error *err);
-void upper_close(struct upper *u);
+/* discard: with whatever is on it; otherwise it is expected to be empty, and what is not so is said. */
+void upper_close(struct upper *u, bool discard);
 int upper_mount_fd(const struct upper *u); /* borrowed; detached until moved */
 int upper_fd(const struct upper *u);       /* borrowed; its root directory */
 bool upper_holds(const struct upper *u, uint64_t bytes, uint64_t inodes, size_t inputs);
 int upper_statistics(const struct upper *u, uint64_t *ret_used, uint64_t *ret_inodes);
+/* Waits a little for the last job's files to go; false when more than so much of them stays. */
+bool upper_is_empty(const struct upper *u, uint64_t slack_bytes, uint64_t slack_inodes);
 /* Whether so much of it, by one job, means that writes were refused. */
 bool upper_is_full(const struct upper *u, uint64_t bytes);
 bool upper_has_no_inodes(const struct upper *u, uint64_t inodes);

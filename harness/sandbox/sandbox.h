@@ -47,6 +47,9 @@ struct sandbox_request {
     size_t n_enter;
 };
 
+/* How many of those that were left running are named. */
+#define SANDBOX_LEAKS_MAX 16
+
 /* A started job. Fields are read-only for callers; poll `control`, `out` and `err` for POLLIN. */
 struct sandbox_job {
     pid_t pid; /* PID 1 of the job, seen from here */
@@ -71,10 +74,12 @@ int sandbox_start(struct sandbox_stage *stage, const struct sandbox_request *req
 
 enum sandbox_event_kind {
     SANDBOX_STEP_STARTED, /* the command of step `step` has been executed */
-    SANDBOX_STEP_ENDED,   /* it ended with wait status `status`; PID 1 waits for sandbox_continue unless it was the last
-                           */
+    SANDBOX_STEP_ENDED,   /* it ended with wait status `status`; after the last one PID 1 ends too */
+    SANDBOX_STEP_QUIET, /* what a step that is not the last left running has been ended: its output is all in the pipes */
     SANDBOX_NOT_EXECUTED, /* execve of step `step` failed with `errnum`: the job's fault or its file's */
     SANDBOX_SETUP_FAILED, /* set-up step `what` failed with `errnum` on `detail`: the harness's or host's fault */
+    SANDBOX_LEFT_RUNNING, /* process `status` of the job was alive when step `step` ended: `detail` is its command line,
+                             `at_ns` the CPU time that it used, `errnum` how many there were in all */
     SANDBOX_GONE,         /* PID 1 is gone */
 };
 struct sandbox_event {
@@ -88,7 +93,7 @@ struct sandbox_event {
 };
 /* Takes the next event without blocking: 1 and *ret_event, or 0 when there is none now. */
 int sandbox_receive(struct sandbox_job *job, struct sandbox_event *ret_event);
-/* Lets PID 1 start the next step. */
+/* Lets PID 1 start the next step, once it is quiet. */
 void sandbox_continue(struct sandbox_job *job);
 /* SIGTERM to the running command's process group; SIGKILL to PID 1, which the kernel extends to all of the job. */
 void sandbox_terminate(struct sandbox_job *job);

@@ -60,6 +60,8 @@ static const int refused[] = {
     SCMP_SYS(stime),
     SCMP_SYS(adjtimex),
     SCMP_SYS(clock_adjtime),
+    SCMP_SYS(clock_settime64),
+    SCMP_SYS(clock_adjtime64),
     /* the mount family and namespaces */
     SCMP_SYS(mount),
     SCMP_SYS(umount),
@@ -79,7 +81,7 @@ static const int refused[] = {
     SCMP_SYS(name_to_handle_at),
     SCMP_SYS(pidfd_getfd),
     SCMP_SYS(kcmp),
-    /* memory placement of other processes, and personalities are below */
+    /* memory placement of other processes */
     SCMP_SYS(move_pages),
     SCMP_SYS(migrate_pages),
     SCMP_SYS(process_madvise),

@@ -82,11 +82,12 @@ int stage_enter(struct sandbox_stage *s)
 }
 
 /* setns puts root and cwd at the namespace's own root; a caller that was in a chroot goes back to it. */
-int stage_leave(struct sandbox_stage *s)
+void stage_leave(struct sandbox_stage *s)
 {
-    if (setns(s->host_ns, CLONE_NEWNS) < 0 || fchdir(s->host_root) < 0 || chroot(".") < 0 || fchdir(s->host_cwd) < 0)
-        return -errno;
-    return 0;
+    if (setns(s->host_ns, CLONE_NEWNS) < 0 || fchdir(s->host_root) < 0 || chroot(".") < 0 || fchdir(s->host_cwd) < 0) {
+        log_warning("a slot cannot return to its mount namespace: %s", strerror(errno));
+        _exit(CUPEL_ERROR_HARNESS); /* it must run nothing where a job's files are */
+    }
 }
 
 /* Fields 48 and 49 of /proc/self/stat (proc(5)): arg_start and arg_end. */
@@ -174,7 +175,7 @@ int sandbox_stage_open(const struct sandbox_stage_config *config, struct sandbox
                        struct cupel_error *err)
 {
     struct sandbox_stage *s = xcalloc(1, sizeof(*s));
-    int r, back;
+    int r;
 
     *s = (struct sandbox_stage){.store_dirfd = config->store_dirfd,
                                 .id_base = config->id_base,
@@ -198,8 +199,8 @@ int sandbox_stage_open(const struct sandbox_stage_config *config, struct sandbox
     if (r == 0) {
         r = build_namespace(s);
         s->stage_ns = r == 0 ? open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC) : -EBADF;
-        back = stage_leave(s);
-        r = r == 0 && s->stage_ns < 0 ? -errno : r == 0 ? back : r;
+        r = r == 0 && s->stage_ns < 0 ? -errno : r;
+        stage_leave(s);
     }
     if (r < 0) {
         (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot make a mount namespace for the jobs");
@@ -216,7 +217,7 @@ void sandbox_stage_close(struct sandbox_stage *s)
 {
     int *const fds[] = {&s->id_map, &s->host_ns, &s->host_root, &s->host_cwd, &s->stage_ns, &s->tmpfs};
 
-    upper_close(s->upper);
+    upper_close(s->upper, false);
     for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
         base_closep(fds[i]);
     free(s->root_attached);
@@ -236,7 +237,8 @@ static int attach_layers(struct sandbox_stage *s, size_t index, const int *mount
         (void)snprintf(name, sizeof(name), "/lower/%zu/%zu", index, i);
         r = mkdir(name, 0755) < 0 && errno != EEXIST ? -errno : attach(mounts[i], name);
     }
-    return r < 0 ? (stage_leave(s), r) : stage_leave(s);
+    stage_leave(s);
+    return r;
 }
 
 int stage_attach_root(struct sandbox_stage *s, size_t index, const int *layers, size_t n, bool masked,
@@ -277,36 +279,40 @@ int stage_attach_root(struct sandbox_stage *s, size_t index, const int *layers, 
     return r;
 }
 
-void stage_drop_upper(struct sandbox_stage *s)
+void stage_drop_upper(struct sandbox_stage *s, bool discard)
 {
     if (s->upper == NULL)
         return;
     if (stage_enter(s) == 0)
         (void)umount2("/upper", MNT_DETACH);
-    (void)stage_leave(s);
-    upper_close(s->upper);
+    stage_leave(s);
+    upper_close(s->upper, discard);
     s->upper = NULL;
 }
 
-int stage_attach_upper(struct sandbox_stage *s, uint64_t bytes, uint64_t inodes, size_t inputs, struct cupel_error *err)
+#define SLACK_BYTES (UINT64_C(1) << 20)
+#define SLACK_INODES 256
+
+int stage_attach_upper(struct sandbox_stage *s, uint64_t bytes, uint64_t inodes, size_t inputs, bool exact,
+                       struct cupel_error *err)
 {
     struct upper *u;
-    int r, back;
+    int r;
 
-    if (upper_holds(s->upper, bytes, inodes, inputs))
+    /* an explicit limit is exact, so the disk has to be empty; otherwise what is on its way out is no hindrance */
+    if (upper_holds(s->upper, bytes, inodes, inputs) &&
+        upper_is_empty(s->upper, exact ? 0 : SLACK_BYTES, exact ? 0 : SLACK_INODES))
         return 0;
-    stage_drop_upper(s);
+    stage_drop_upper(s, false);
     r = upper_open(s->store_dirfd, bytes, inodes, inputs, &u, err);
     if (r < 0)
         return r;
     r = stage_enter(s);
     if (r == 0)
         r = attach(upper_mount_fd(u), "/upper");
-    back = stage_leave(s);
-    if (r == 0)
-        r = back;
+    stage_leave(s);
     if (r < 0) {
-        upper_close(u);
+        upper_close(u, true);
         return cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot attach the job's disk");
     }
     s->upper = u;

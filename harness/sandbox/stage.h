@@ -23,18 +23,18 @@ struct sandbox_stage {
 };
 
 /* The slot lives in the host's mount namespace, where host paths and store fds mean something, and steps into the stage
- * only to change it or to clone from it. Both return 0 or -errno. */
+ * only to change it or to clone from it. A slot that cannot return ends. */
 int stage_enter(struct sandbox_stage *s);
-int stage_leave(struct sandbox_stage *s);
+void stage_leave(struct sandbox_stage *s);
 /* Makes the root's lowers /lower/INDEX/K in the stage, once. For the host's root (masked), layer 0 is its mask instead,
  * which becomes /lower/INDEX/0/top and /lower/INDEX/0/mid. */
 int stage_attach_root(struct sandbox_stage *s, size_t index, const int *layers, size_t n, bool masked,
                       struct cupel_error *err);
 /* A detached tmpfs with the two layers of mask.c. */
 int mask_mount(int layer, uint32_t id_base, int *ret_mount);
-/* Makes /upper of the stage a file system of this size. */
-int stage_attach_upper(struct sandbox_stage *s, uint64_t bytes, uint64_t inodes, size_t inputs,
+/* Makes /upper of the stage a file system of this size, with nothing (exact), or next to nothing, of an earlier job on it. */
+int stage_attach_upper(struct sandbox_stage *s, uint64_t bytes, uint64_t inodes, size_t inputs, bool exact,
                        struct cupel_error *err);
-void stage_drop_upper(struct sandbox_stage *s);
+void stage_drop_upper(struct sandbox_stage *s, bool discard);
 /* A detached clone of what `fd` names (a file or directory), read-only and id-mapped into this stage's range. */
 int stage_clone_mapped(const struct sandbox_stage *s, int fd, uint64_t attributes, int *ret_mount);

@@ -87,6 +87,7 @@ static int make_job_dirs(struct start *s)
 static int start_disk(struct start *s, struct cupel_error *err)
 {
     uint64_t bytes, inodes;
+    bool exact;
     int r;
 
     if (s->stage->fault == SETUP_ID_MAP_LAYERS)
@@ -100,7 +101,9 @@ static int start_disk(struct start *s, struct cupel_error *err)
     if (s->stage->fault == SETUP_UPPER)
         return step_error(err, SETUP_UPPER, EIO, "an injected fault");
     disk_limits(&s->request->job->limits, &bytes, &inodes);
-    r = stage_attach_upper(s->stage, bytes, inodes, s->request->job->n_inputs, err);
+    exact = jobs_limit_is_set(&s->request->job->limits, JOBS_LIMIT_DISK) ||
+            jobs_limit_is_set(&s->request->job->limits, JOBS_LIMIT_INODES);
+    r = stage_attach_upper(s->stage, bytes, inodes, s->request->job->n_inputs, exact, err);
     if (r < 0) {
         cupel_error_prefix(err, "set-up step '%s' failed", sandbox_step_name(SETUP_UPPER));
         return r;
@@ -119,9 +122,26 @@ static uint32_t mapped_id(uint32_t id)
     return id < SANDBOX_ID_COUNT ? id : 0;
 }
 
+/* A read-only file is taken out of its directory: path and name are split here, where both are the user's own. */
+static int open_directory_of(const char *path, struct init_input *to)
+{
+    cleanup_free char *real = realpath(path, NULL);
+    char *slash = real != NULL ? strrchr(real, '/') : NULL;
+    int fd;
+
+    if (slash == NULL)
+        return -errno;
+    if (strlen(slash + 1) >= sizeof(to->name))
+        return -ENAMETOOLONG;
+    memcpy(to->name, slash + 1, strlen(slash + 1) + 1);
+    slash[slash == real] = '\0';
+    fd = open(real, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    return fd < 0 ? -errno : fd;
+}
+
 static int open_input(struct start *s, const struct jobs_input *in, struct init_input *to)
 {
-    cleanup_close int fd = open(in->from, O_PATH | O_CLOEXEC);
+    cleanup_close int fd = open(in->from, O_PATH | O_CLOEXEC), directory = -EBADF;
     struct stat st;
 
     if (fd < 0 || fstat(fd, &st) < 0)
@@ -136,10 +156,14 @@ static int open_input(struct start *s, const struct jobs_input *in, struct init_
                               .mode = st.st_mode & 07777,
                               .directory = S_ISDIR(st.st_mode),
                               .cow = in->mode == JOBS_INPUT_COW};
-    if (to->directory || !to->cow)
+    if (to->directory)
         return stage_clone_mapped(s->stage, fd, MOUNT_ATTR_NOSUID, &to->mount);
-    to->file = open(in->from, O_RDONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
-    return to->file < 0 ? -errno : 0;
+    if (to->cow) {
+        to->file = open(in->from, O_RDONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+        return to->file < 0 ? -errno : 0;
+    }
+    directory = open_directory_of(in->from, to);
+    return directory < 0 ? directory : stage_clone_mapped(s->stage, directory, MOUNT_ATTR_NOSUID, &to->mount);
 }
 
 static int open_inputs(struct start *s, struct cupel_error *err)
@@ -302,7 +326,7 @@ static int clone_init(struct start *s, struct cupel_error *err)
         .exit_signal = SIGCHLD,
     };
     long pid = -1;
-    int r = s->stage->fault == SETUP_CLONE ? -EIO : stage_enter(s->stage), back;
+    int r = s->stage->fault == SETUP_CLONE ? -EIO : stage_enter(s->stage);
 
     if (r < 0)
         return step_error(err, SETUP_CLONE, r, NULL);
@@ -310,11 +334,9 @@ static int clone_init(struct start *s, struct cupel_error *err)
     if (pid == 0)
         init_main(s->ctx);
     r = pid < 0 ? -errno : 0;
-    back = stage_leave(s->stage);
+    stage_leave(s->stage);
     if (pid > 0)
         s->job.pid = (pid_t)pid;
-    if (r == 0 && back < 0)
-        r = back;
     if (r < 0) {
         (void)step_error(err, SETUP_CLONE, r, NULL);
         if (r == -EPERM || r == -ENOSPC)
@@ -490,8 +512,7 @@ int sandbox_open_root(struct sandbox_stage *stage, const struct sandbox_job *job
         return -errno;
     fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
     r = fd < 0 ? -errno : 0;
-    if (stage_leave(stage) < 0 && r == 0)
-        r = -errno;
+    stage_leave(stage);
     return r < 0 ? r : fd;
 }
 
@@ -511,11 +532,11 @@ int sandbox_finish(struct sandbox_stage *stage, struct sandbox_job *job, struct 
     if (job->dir[0] == '\0' || stage->upper == NULL)
         return 0;
     if (sandbox_disk_usage(stage, job, &disk) == 0 && disk.inodes > MANY_INODES) {
-        stage_drop_upper(stage);
+        stage_drop_upper(stage, true);
     } else {
         r = file_remove_tree_at(upper_fd(stage->upper), job->dir);
         if (r < 0) { /* whatever it was that would not go away, it goes with its file system */
-            stage_drop_upper(stage);
+            stage_drop_upper(stage, true);
             r = 0;
         }
     }

@@ -25,12 +25,18 @@
 #define OWN_BYTES (OWN_INODES * BLOCK)
 #define INPUTS_A_SHARE 8
 
+/* From ext4's own header, which user space does not get (fs/ext4/ext4.h). */
+#define EXT4_IOC_SHUTDOWN _IOR('X', 125, uint32_t)
+#define EXT4_GOING_FLAGS_NOLOGFLUSH 0x2
+
 struct upper {
     uint64_t bytes;
     uint64_t inodes;
-    uint64_t shares; /* of OWN_BYTES and OWN_INODES */
-    int mount;       /* from fsmount; names the mount also after it was attached */
-    int fd;          /* readable directory fd of its root */
+    uint64_t shares;                    /* of OWN_BYTES and OWN_INODES */
+    int mount;                          /* from fsmount; names the mount also after it was attached */
+    int fd;                             /* readable directory fd of its root */
+    int image;                          /* the file behind the loop device */
+    uint64_t empty_bytes, empty_inodes; /* in use when no job is on it */
 };
 
 static int run_mke2fs(int image, uint64_t bytes, uint64_t inodes, struct cupel_error *err)
@@ -199,7 +205,8 @@ int upper_open(int store_dirfd, uint64_t bytes, uint64_t inodes, size_t inputs, 
     uint64_t shares = 1 + inputs / INPUTS_A_SHARE, count = inodes + shares * OWN_INODES + 16, total;
     int r;
 
-    *u = (struct upper){.bytes = bytes, .inodes = inodes, .shares = shares, .mount = -EBADF, .fd = -EBADF};
+    *u = (struct upper){
+        .bytes = bytes, .inodes = inodes, .shares = shares, .mount = -EBADF, .fd = -EBADF, .image = -EBADF};
     /* the limit, the inode tables, bitmaps and group descriptors (one part in 64), and a floor for the fixed ones */
     total = (bytes + shares * OWN_BYTES + count * 256 + bytes / 64 + 256 * BLOCK + BLOCK - 1) / BLOCK * BLOCK;
     if (image < 0) {
@@ -217,20 +224,74 @@ int upper_open(int store_dirfd, uint64_t bytes, uint64_t inodes, size_t inputs, 
                           : take_surplus(u, err);
         }
     }
+    if (r >= 0)
+        r = upper_statistics(u, &u->empty_bytes, &u->empty_inodes);
+    u->image = steal_fd(&image);
     if (r < 0) {
-        upper_close(u);
+        upper_close(u, true);
         return r;
     }
     *ret = u;
     return 0;
 }
 
-void upper_close(struct upper *u)
+int upper_statistics(const struct upper *u, uint64_t *ret_used, uint64_t *ret_inodes)
+{
+    struct statfs fs;
+
+    if (fstatfs(u->fd, &fs) < 0)
+        return -errno;
+    *ret_used = (uint64_t)(fs.f_blocks - fs.f_bfree) * BLOCK;
+    *ret_inodes = (uint64_t)(fs.f_files - fs.f_ffree);
+    return 0;
+}
+
+#define SETTLE_TRIES 500
+#define SETTLE_WAIT_NS (NSEC_PER_MSEC)
+
+bool upper_is_empty(const struct upper *u, uint64_t slack_bytes, uint64_t slack_inodes)
+{
+    /* what a job had open goes a moment after its last process: the kernel lets go of its mounts in a work queue */
+    for (int tries = 0; tries < SETTLE_TRIES; tries++) {
+        const struct timespec wait = {0, (long)SETTLE_WAIT_NS};
+        uint64_t bytes = 0, inodes = 0;
+
+        if (upper_statistics(u, &bytes, &inodes) < 0)
+            return false;
+        if (bytes <= u->empty_bytes + slack_bytes && inodes <= u->empty_inodes + slack_inodes)
+            return true;
+        (void)nanosleep(&wait, NULL);
+    }
+    return false;
+}
+
+/* Files that sockets hold, sent over each other, may never be let go of by the kernel, and with them this file system and its
+ * loop device. Then at least the disk space comes back: the file system is shut down, and its image emptied. */
+static void take_down(const struct upper *u)
+{
+    uint32_t how = EXT4_GOING_FLAGS_NOLOGFLUSH;
+    struct stat st;
+
+    if (u->image < 0 || fstat(u->image, &st) < 0)
+        return;
+    if (ioctl(u->fd, EXT4_IOC_SHUTDOWN, &how) < 0 ||
+        fallocate(u->image, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, st.st_size) < 0)
+        log_warning("cannot take down a job's disk: %s", strerror(errno));
+}
+
+void upper_close(struct upper *u, bool discard)
 {
     if (u == NULL)
         return;
+    if (u->fd >= 0 && !discard && !upper_is_empty(u, 0, 0)) {
+        log_warning("the kernel still holds files of a job after its end; its disk is taken down");
+        discard = true;
+    }
+    if (discard)
+        take_down(u);
     base_closep(&u->fd);
     base_closep(&u->mount);
+    base_closep(&u->image);
     free(u);
 }
 
@@ -249,22 +310,14 @@ bool upper_holds(const struct upper *u, uint64_t bytes, uint64_t inodes, size_t 
     return u != NULL && u->bytes == bytes && u->inodes == inodes && u->shares == 1 + inputs / INPUTS_A_SHARE;
 }
 
-int upper_statistics(const struct upper *u, uint64_t *ret_used, uint64_t *ret_inodes)
-{
-    struct statfs fs;
-
-    if (fstatfs(u->fd, &fs) < 0)
-        return -errno;
-    *ret_used = (uint64_t)(fs.f_blocks - fs.f_bfree) * BLOCK;
-    *ret_inodes = (uint64_t)(fs.f_files - fs.f_ffree);
-    return 0;
-}
-
-/* No kernel counts the writes that it refused with ENOSPC. A large write is refused as a whole, a little before the
- * last block is gone, so a disk counts as full from fifteen sixteenths on. */
+/* No kernel counts the writes that it refused with ENOSPC. A large write is refused as a whole, a little before the last block
+ * is gone, so a disk counts as full when what is left is less than such a write, or a sixteenth of it. */
+#define FULL_MARGIN (UINT64_C(1) << 20)
 bool upper_is_full(const struct upper *u, uint64_t bytes)
 {
-    return bytes >= u->bytes - u->bytes / 16;
+    uint64_t margin = u->bytes / 16 < FULL_MARGIN ? u->bytes / 16 : FULL_MARGIN;
+
+    return bytes >= u->bytes - margin;
 }
 
 bool upper_has_no_inodes(const struct upper *u, uint64_t inodes)

@@ -7,9 +7,11 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <fnmatch.h>
+#include <linux/magic.h>
 #include <string.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 
 #define FILES_MAX 100000
 #define DEPTH_MAX 64
@@ -33,7 +35,10 @@ struct collector {
     int out;            /* directory that the copies go below */
     const char *prefix; /* its path in the reports: "artifacts/NAME" */
     uint64_t left;      /* bytes that may still be copied */
-    bool over;
+    bool over;          /* the job file's max was reached */
+    bool too_many;      /* FILES_MAX was */
+    bool stopped;       /* the user wants no more */
+    const struct artifacts_target *target;
     size_t matched;
     struct strings *copied, *notes;
     struct cupel_error *err;
@@ -88,21 +93,56 @@ static int copy_bytes(int from, int to, off_t size, uint64_t *left)
     return ftruncate(to, size) < 0 ? -errno : 0;
 }
 
-/* Creates the directories of `path` below c->out and the file itself, fresh. */
+static bool is_done(struct collector *c)
+{
+    if (!c->stopped && c->target->stopped != NULL && c->target->stopped(c->target->data))
+        c->stopped = true;
+    return c->over || c->too_many || c->stopped;
+}
+
+/* Creates the directories of `path` below c->out, one by one since the whole may be longer than a path can be, and the file
+ * itself. -EEXIST: an earlier pattern has it already. */
 static int create_copy(struct collector *c, const char *path)
 {
-    cleanup_free char *copy = xstrdup(path);
-    char *slash = strrchr(copy, '/');
-    int r;
+    cleanup_close int dir = fcntl(c->out, F_DUPFD_CLOEXEC, 3);
+    const char *name = path, *slash;
 
-    if (slash != NULL) {
-        *slash = '\0';
-        r = file_mkdir_p_at(c->out, copy, 0755);
-        if (r < 0)
-            return r;
+    while (dir >= 0 && (slash = strchr(name, '/')) != NULL) {
+        cleanup_free char *part = strndup(name, (size_t)(slash - name));
+        int next;
+
+        if (part == NULL)
+            return -ENOMEM;
+        if (mkdirat(dir, part, 0755) < 0 && errno != EEXIST)
+            return -errno;
+        next = file_open_beneath(dir, part, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+        (void)close(dir);
+        dir = next;
+        name = slash + 1;
     }
-    (void)unlinkat(c->out, path, 0);
-    return file_open_beneath(c->out, path, O_WRONLY | O_CREAT | O_EXCL, 0644);
+    return dir < 0 ? dir : file_open_beneath(dir, name, O_WRONLY | O_CREAT | O_EXCL, 0644);
+}
+
+/* The kernel's own file systems show the host, and to the harness more than to the job. */
+static bool is_kernels(int fd)
+{
+    static const long magic[] = {PROC_SUPER_MAGIC, SYSFS_MAGIC, CGROUP_SUPER_MAGIC, CGROUP2_SUPER_MAGIC,
+                                 DEVPTS_SUPER_MAGIC};
+    struct statfs fs;
+
+    if (fstatfs(fd, &fs) < 0)
+        return true;
+    for (size_t i = 0; i < ARRAY_SIZE(magic); i++)
+        if (fs.f_type == magic[i])
+            return true;
+    return false;
+}
+
+/* What of an error is the out directory's: everything else is about the job's file, and no more than a remark. */
+static bool is_ours(int r)
+{
+    return r == -ENOSPC || r == -EDQUOT || r == -EIO || r == -EROFS || r == -EACCES || r == -EPERM || r == -EMFILE ||
+           r == -ENOMEM;
 }
 
 /* `name` in `dir` is a regular file when it is opened; `path` is where it is in the job, without the first slash. */
@@ -113,26 +153,33 @@ static int copy_file(struct collector *c, int dir, const char *name, const char 
     struct stat st;
     int r;
 
-    if (from < 0 || fstat(from, &st) < 0 || !S_ISREG(st.st_mode)) {
-        note(c, path, "cannot be opened as a regular file; not copied");
+    if (from < 0 || fstat(from, &st) < 0 || !S_ISREG(st.st_mode) || is_kernels(from)) {
+        note(c, path, "cannot be opened as a regular file of the job; not copied");
         return 0;
     }
     if (c->copied->n >= FILES_MAX) {
-        c->over = true;
+        c->too_many = true;
         return 0;
     }
     to = create_copy(c, path);
-    r = to < 0 ? to : copy_bytes(from, to, st.st_size, &c->left);
-    if (r == -EFBIG) {
-        (void)unlinkat(c->out, path, 0);
-        c->over = true;
+    if (to == -EEXIST)
         return 0;
-    }
+    r = to < 0 ? to : copy_bytes(from, to, st.st_size, &c->left);
     if (r == 0 && fchmod(to, st.st_mode & 0755) < 0)
         r = -errno;
-    if (r < 0)
-        return cupel_error_set(c->err, CUPEL_ERROR_HARNESS, r, "cannot copy the artifact %s to %s", path, c->prefix);
-    strings_add(c->copied, xasprintf("%s/%s", c->prefix, path));
+    if (r == 0) {
+        strings_add(c->copied, xasprintf("%s/%s", c->prefix, path));
+        return 0;
+    }
+    if (to >= 0 && unlinkat(c->out, path, 0) < 0) /* half a file is none; a path too long to name is at least emptied */
+        (void)ftruncate(to, 0);
+    if (r == -EFBIG)
+        c->over = true;
+    else if (is_ours(r))
+        return cupel_error_set(c->err, CUPEL_ERROR_HARNESS, r, "cannot copy the artifact %.200s to %s", path,
+                               c->prefix);
+    else
+        note(c, path, strerror(-r));
     return 0;
 }
 
@@ -175,7 +222,7 @@ static int visit(struct collector *c, int dir, const char *path, const char *pat
     const char *rest = pattern[n] == '/' ? pattern + n + 1 : NULL;
     cleanup_free char *part = strndup(pattern, n);
     bool any_depth = part != NULL && str_eq(part, "**");
-    int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int fd = is_kernels(dir) ? -EXDEV : openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *list = fd >= 0 ? fdopendir(fd) : NULL;
     struct dirent *e;
     int r = 0;
@@ -190,7 +237,7 @@ static int visit(struct collector *c, int dir, const char *path, const char *pat
     }
     if (any_depth && rest != NULL) /* "**" may also stand for nothing */
         r = visit(c, dir, path, rest, depth);
-    while (r == 0 && !c->over && (e = readdir(list)) != NULL) {
+    while (r == 0 && !is_done(c) && (e = readdir(list)) != NULL) {
         if (str_eq(e->d_name, ".") || str_eq(e->d_name, ".."))
             continue;
         if (any_depth) {
@@ -207,36 +254,45 @@ static int visit(struct collector *c, int dir, const char *path, const char *pat
     return r;
 }
 
-int artifacts_collect(const struct jobs_job *job, int root, struct reports_out *out, const char *name,
+/* What was not copied, and why, in words. */
+static void note_end(struct collector *c, uint64_t max)
+{
+    char text[UNIT_TEXT_SIZE];
+
+    if (c->over)
+        strings_add(c->notes, xasprintf("artifacts exceed their max of %s: the rest was not copied",
+                                        unit_format_size(max, text)));
+    if (c->too_many)
+        strings_add(c->notes, xasprintf("more than %d artifacts: the rest was not copied", FILES_MAX));
+    if (c->stopped)
+        strings_add(c->notes, xstrdup("interrupted while artifacts were copied: the rest was not copied"));
+}
+
+int artifacts_collect(const struct jobs_job *job, int root, const struct artifacts_target *target,
                       struct strings *copied, struct strings *notes, struct cupel_error *err)
 {
+    int out = reports_out_dirfd(target->out), r;
     char file_name[256];
     cleanup_free char *prefix = NULL;
     cleanup_close int dir = -EBADF;
-    struct collector c = {.left = job->artifacts.max, .copied = copied, .notes = notes, .err = err};
-    int r = 0;
+    struct collector c = {.left = job->artifacts.max, .target = target, .copied = copied, .notes = notes, .err = err};
 
-    reports_file_name(name, file_name, sizeof(file_name));
+    reports_file_name(target->name, file_name, sizeof(file_name));
     prefix = xasprintf("artifacts/%s", file_name);
-    dir = file_open_dir_p_at(reports_out_dirfd(out), prefix, 0755);
+    r = file_remove_tree_at(out, prefix); /* an earlier run's */
+    dir = r < 0 ? r : file_open_dir_p_at(out, prefix, 0755);
     if (dir < 0)
-        return cupel_error_set(err, CUPEL_ERROR_HARNESS, dir, "cannot make %s/%s", reports_out_path(out), prefix);
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, dir, "cannot make %s/%s", reports_out_path(target->out),
+                               prefix);
     c.out = dir;
     c.prefix = prefix;
-    for (const char **pattern = job->artifacts.patterns; r == 0 && *pattern != NULL && !c.over; pattern++) {
+    r = 0;
+    for (const char **pattern = job->artifacts.patterns; r == 0 && *pattern != NULL && !is_done(&c); pattern++) {
         c.matched = 0;
         r = visit(&c, root, "", *pattern + strspn(*pattern, "/"), 0);
-        if (r == 0 && c.matched == 0 && !c.over)
+        if (r == 0 && c.matched == 0 && !is_done(&c))
             strings_add(notes, xasprintf("artifact pattern %s matched nothing", *pattern));
     }
-    if (r == 0 && c.over) {
-        char text[UNIT_TEXT_SIZE];
-
-        if (job->artifacts.max == UINT64_MAX)
-            strings_add(notes, xasprintf("more than %d artifacts: the rest was not copied", FILES_MAX));
-        else
-            strings_add(notes, xasprintf("artifacts exceed their max of %s: the rest was not copied",
-                                         unit_format_size(job->artifacts.max, text)));
-    }
+    note_end(&c, job->artifacts.max);
     return r;
 }

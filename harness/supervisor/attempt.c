@@ -126,6 +126,12 @@ static void check_cpu(struct attempt *a, uint64_t now)
     a->check_cpu_at = now + (wait < CPU_CHECK_MIN_NS ? CPU_CHECK_MIN_NS : wait);
 }
 
+/* The command that runs has ended by itself; only what it left behind may still be there. */
+static bool has_ended(const struct attempt *a)
+{
+    return a->facts->steps[a->step].ended;
+}
+
 static void check_deadlines(struct attempt *a)
 {
     struct limits_view v = view(a);
@@ -139,7 +145,7 @@ static void check_deadlines(struct attempt *a)
         kill_now(a);
         return;
     }
-    if (a->facts->cause == CAUSE_NONE && now >= limits_wall_deadline(&v, &of_step)) {
+    if (a->facts->cause == CAUSE_NONE && !has_ended(a) && now >= limits_wall_deadline(&v, &of_step)) {
         note_cause(a, CAUSE_WALL, of_step);
         terminate(a);
     }
@@ -209,18 +215,21 @@ static void on_step_started(struct attempt *a, const struct sandbox_event *e)
     check_cpu(a, e->at_ns);
 }
 
-/* The output of a step that is not the last is all in the pipe by now: PID 1 has ended its daemons before it told us.
- */
 static void on_step_ended(struct attempt *a, const struct sandbox_event *e)
+{
+    struct step_facts *s = &a->facts->steps[e->step];
+
+    s->ended = true;
+    s->status = e->status;
+    s->ended_ns = e->at_ns; /* from here on it is judged by this moment, and no deadline strikes any more */
+}
+
+/* All that the step wrote is in the pipes by now. */
+static void on_step_quiet(struct attempt *a, const struct sandbox_event *e)
 {
     struct step_facts *s = &a->facts->steps[e->step];
     struct cupel_error err;
 
-    s->ended = true;
-    s->status = e->status;
-    s->ended_ns = e->at_ns;
-    if (e->step + 1 == a->facts->n_steps)
-        return; /* the rest is done when everything is gone */
     drain_output(a);
     s->stdout_to = a->capture.written[0];
     s->stderr_to = a->capture.written[1];
@@ -232,13 +241,25 @@ static void on_step_ended(struct attempt *a, const struct sandbox_event *e)
         kill_now(a);
 }
 
+static void on_left_running(struct attempt *a, const struct sandbox_event *e)
+{
+    struct attempt_facts *f = a->facts;
+
+    f->leaks = xrealloc(f->leaks, (f->n_leaks + 1) * sizeof(*f->leaks));
+    f->leaks[f->n_leaks] = (struct leak){.step = e->step, .pid = e->status, .cpu_ns = e->at_ns};
+    memcpy(f->leaks[f->n_leaks].command, e->detail, sizeof(e->detail));
+    if (f->n_leaks == 0 || f->leaks[f->n_leaks - 1].step != e->step)
+        f->leaks_in_all += (unsigned)e->errnum;
+    f->n_leaks++;
+}
+
 static void on_setup_failed(struct attempt *a, const struct sandbox_event *e)
 {
     struct cupel_error err;
 
     (void)cupel_error_set(&err, CUPEL_ERROR_HARNESS, e->errnum, "set-up step '%s' failed%s%s", e->what,
                           e->detail[0] != '\0' ? " on " : "", e->detail);
-    if (str_eq(e->what, "user"))
+    if (str_eq(e->what, "user") && e->errnum == ENOENT)
         cupel_error_hint(&err, "the root's /etc/passwd has no such user");
     fail_harness(a, &err);
 }
@@ -255,11 +276,17 @@ static void receive_events(struct attempt *a)
         case SANDBOX_STEP_ENDED:
             on_step_ended(a, &e);
             break;
+        case SANDBOX_STEP_QUIET:
+            on_step_quiet(a, &e);
+            break;
         case SANDBOX_NOT_EXECUTED:
             a->facts->steps[e.step].not_executed = e.errnum;
             break;
         case SANDBOX_SETUP_FAILED:
             on_setup_failed(a, &e);
+            break;
+        case SANDBOX_LEFT_RUNNING:
+            on_left_running(a, &e);
             break;
         case SANDBOX_GONE: /* its pidfd follows; until then an end of file would wake us without end */
             a->control_open = false;
@@ -320,7 +347,10 @@ static uint64_t next_wake(const struct attempt *a)
 {
     struct limits_view v = view(a);
     bool of_step;
-    uint64_t at = a->sample_at, wall = a->facts->cause == CAUSE_NONE ? limits_wall_deadline(&v, &of_step) : NEVER;
+    uint64_t at = a->sample_at, wall = NEVER;
+
+    if (a->facts->cause == CAUSE_NONE && !has_ended(a))
+        wall = limits_wall_deadline(&v, &of_step);
 
     if (wall < at)
         at = wall;
@@ -361,19 +391,19 @@ static void watch(struct attempt *a)
 
         if (n < 0 && errno != EINTR)
             break;
+        if (n > 0 && fds[POLL_CONTROL].revents != 0)
+            receive_events(a);
+        check_deadlines(a); /* before the output, of which there may be any amount */
         if (n > 0 && fds[POLL_OUT].revents != 0)
             take_output(a, 0);
         if (n > 0 && fds[POLL_ERR].revents != 0)
             take_output(a, 1);
-        if (n > 0 && fds[POLL_CONTROL].revents != 0)
-            receive_events(a);
         if (n > 0 && fds[POLL_OOM].revents != 0)
             check_oom(a);
         if (n > 0 && fds[POLL_GONE].revents != 0)
             break;
         if (n > 0 && fds[POLL_ORDERS].revents != 0)
             receive_order(a);
-        check_deadlines(a);
         sample(a, clock_monotonic_ns());
     }
 }
@@ -431,10 +461,24 @@ static void collect_facts(struct attempt *a)
     finish_steps(a);
 }
 
+/* Copying may take long, and there is no job left to wait for: the first Ctrl-C lets it go on, the second does not. */
+static bool is_stopped(void *data)
+{
+    struct attempt *a = data;
+    struct slot_message m;
+    ssize_t n = recv(a->ctx->orders, &m, sizeof(m), MSG_DONTWAIT);
+
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return false;
+    return n != (ssize_t)sizeof(m) || m.order == ORDER_KILL;
+}
+
 static void collect_artifacts(struct attempt *a, struct attempt_result *ret)
 {
     bool passed = ret->job.verdict == REPORTS_PASSED;
     enum jobs_when when = a->job->artifacts.when;
+    struct artifacts_target target = {
+        .out = a->ctx->run->out, .name = a->instance->log_name, .stopped = is_stopped, .data = a};
     struct cupel_error err;
     cleanup_close int root = -EBADF;
     int r;
@@ -445,12 +489,12 @@ static void collect_artifacts(struct attempt *a, struct attempt_result *ret)
         return;
     root = sandbox_open_root(a->ctx->stage, &a->sandbox);
     r = root < 0 ? cupel_error_set(&err, CUPEL_ERROR_HARNESS, root, "cannot open the finished root for its artifacts")
-                 : artifacts_collect(a->job, root, a->ctx->run->out, a->instance->log_name, &ret->artifacts,
-                                     &ret->notes, &err);
-    if (r < 0) { /* declared artifacts that cannot be had are no pass */
+                 : artifacts_collect(a->job, root, &target, &ret->artifacts, &ret->notes, &err);
+    if (r == 0)
+        return;
+    strings_add(&ret->notes, xasprintf("artifacts are incomplete: %s", err.message));
+    if (passed) { /* a job whose artifacts cannot be kept has not done what it is for; any other verdict stands */
         fail_harness(a, &err);
-        a->facts->cause = CAUSE_HARNESS;
-        a->facts->harness = err;
         verdict_of_job(a->job, a->facts, &ret->job);
     }
 }
@@ -538,7 +582,8 @@ static void start_and_watch(struct attempt *a)
     char name[48];
     int r;
 
-    (void)snprintf(name, sizeof(name), "j%u-%" PRIu64, a->ctx->slot, a->ctx->serial++);
+    /* by pid: a slot that takes a dead one's place begins to count anew */
+    (void)snprintf(name, sizeof(name), "j%d-%" PRIu64, (int)getpid(), a->ctx->serial++);
     r = cgroup_job_create(a->ctx->run->cgroups, name, &limits, &a->cgroup, &err);
     if (r == 0)
         r = start_sandbox(a, &err);
@@ -594,6 +639,7 @@ void attempt_run(struct attempt_context *ctx, const struct instance *instance, s
 void attempt_result_free(struct attempt_result *r)
 {
     free(r->facts.steps);
+    free(r->facts.leaks);
     free(r->steps);
     strings_free(&r->artifacts);
     strings_free(&r->notes);

@@ -62,6 +62,14 @@ struct step_facts {
     char difference[REPORTS_EVIDENCE_SIZE / 2]; /* what differs, when output_differs */
 };
 
+/* A process of the job that its command left running. */
+struct leak {
+    unsigned step;
+    int pid;
+    uint64_t cpu_ns;
+    char command[168]; /* as the process had it: hostile text */
+};
+
 struct attempt_facts {
     enum attempt_cause cause;
     unsigned cause_step;
@@ -79,6 +87,9 @@ struct attempt_facts {
     uint64_t disk_peak, inodes_peak;
     bool disk_full, inodes_full; /* seen at any sample */
     uint64_t output_bytes;
+    struct leak *leaks; /* what was alive when a step's command ended, as far as it is named */
+    size_t n_leaks;
+    unsigned leaks_in_all;
     struct cupel_error harness;
 };
 
@@ -134,7 +145,13 @@ void strings_free(struct strings *s);
 
 /* Copies what the job's patterns match, regular files only, never through a link, below out/artifacts/NAME. `root` is
  * the finished job's root directory. Paths go to `copied`, remarks to `notes`. */
-int artifacts_collect(const struct jobs_job *job, int root, struct reports_out *out, const char *name,
+struct artifacts_target {
+    struct reports_out *out;
+    const char *name;
+    bool (*stopped)(void *data); /* asked before each file; NULL: never */
+    void *data;
+};
+int artifacts_collect(const struct jobs_job *job, int root, const struct artifacts_target *target,
                       struct strings *copied, struct strings *notes, struct cupel_error *err);
 
 /* The job's environment, complete but for HOME and USER: NULL-terminated, one malloc'ed block to free(). */

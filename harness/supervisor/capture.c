@@ -5,6 +5,7 @@
 #include <fcntl.h>
 
 #define CHUNK ((size_t)64 * 1024)
+#define CHUNKS_A_TURN 8 /* then deadlines and orders have their turn, however fast a job writes */
 
 void capture_init(struct capture *c, struct reports_out *out, const char *name, int out_pipe, int err_pipe,
                   uint64_t limit)
@@ -33,7 +34,7 @@ int capture_take(struct capture *c, int which, struct cupel_error *err)
 {
     char chunk[CHUNK];
 
-    while (!c->over) {
+    for (int i = 0; i < CHUNKS_A_TURN && !c->over; i++) {
         ssize_t n = read(c->pipe[which], chunk, sizeof(chunk));
         uint64_t left = c->limit - c->written[0] - c->written[1];
         int r;
@@ -58,14 +59,14 @@ int capture_drain(struct capture *c, struct cupel_error *err)
 {
     int r = 0;
 
-    for (int which = 0; r >= 0 && which < 2; which++)
-        do {
-            uint64_t before = c->written[which];
+    for (int which = 0; r >= 0 && which < 2; which++) {
+        uint64_t before;
 
+        do {
+            before = c->written[which];
             r = capture_take(c, which, err);
-            if (c->written[which] == before)
-                break;
-        } while (r > 0 && !c->over);
+        } while (r > 0 && !c->over && c->written[which] != before);
+    }
     return r < 0 ? r : 0;
 }
 

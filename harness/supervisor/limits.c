@@ -53,7 +53,9 @@ uint64_t limits_cpu_left(const struct limits_view *v, uint64_t used_ns, bool *re
 
 uint64_t limits_output(const struct limits_view *v, bool *ret_of_step)
 {
-    return tighter(v, JOBS_LIMIT_OUTPUT, 0, v->step_output, ret_of_step);
+    uint64_t limit = tighter(v, JOBS_LIMIT_OUTPUT, 0, v->step_output, ret_of_step);
+
+    return limit != LIMITS_NEVER ? limit : LIMITS_OUTPUT_DEFAULT;
 }
 
 uint64_t limits_cpu_lasts(const struct limits_view *v, uint64_t left_ns, unsigned cpus)

@@ -4,6 +4,7 @@
 #include "jobs/jobs.h"
 
 #define LIMITS_NEVER UINT64_MAX
+#define LIMITS_OUTPUT_DEFAULT (UINT64_C(1) << 30) /* nothing that a job does fills the host's disk */
 
 struct limits_view {
     const struct jobs_limits *job;

@@ -24,8 +24,14 @@ struct run_dir {
  * directory. */
 static int make(struct run_dir *d)
 {
-    if (mkdirat(d->runs, d->id, 0700) < 0)
-        return -errno;
+    struct timespec now;
+
+    do { /* another run, in another PID namespace, may have the same pid at the same moment */
+        (void)clock_gettime(CLOCK_REALTIME, &now);
+        (void)snprintf(d->id, sizeof(d->id), "%llx-%x",
+                       (unsigned long long)now.tv_sec * NSEC_PER_SEC + (unsigned long long)now.tv_nsec,
+                       (unsigned)getpid());
+    } while (mkdirat(d->runs, d->id, 0700) < 0 && errno == EEXIST);
     d->fd = openat(d->runs, d->id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (d->fd < 0)
         return -errno;
@@ -59,14 +65,9 @@ int run_dir_create(int store_dirfd, struct run_dir **ret, struct cupel_error *er
 {
     struct run_dir *d = xcalloc(1, sizeof(*d));
     cleanup_close int all = -EBADF;
-    struct timespec now;
     int r;
 
     *d = (struct run_dir){.fd = -EBADF, .lock = -EBADF, .cgroups = -EBADF};
-    (void)clock_gettime(CLOCK_REALTIME, &now);
-    (void)snprintf(d->id, sizeof(d->id), "%llx-%x",
-                   (unsigned long long)now.tv_sec * 1000 + (unsigned long long)now.tv_nsec / 1000000,
-                   (unsigned)getpid());
     d->runs = file_open_dir_p_at(store_dirfd, "runs", 0700);
     r = d->runs < 0 ? d->runs : 0;
     if (r == 0) {
@@ -75,7 +76,7 @@ int run_dir_create(int store_dirfd, struct run_dir **ret, struct cupel_error *er
     }
     if (r < 0) {
         (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot make a directory for this run in the store");
-        if (d->runs >= 0)
+        if (d->fd >= 0) /* made by this call */
             (void)file_remove_tree_at(d->runs, d->id);
         run_dir_forget(d);
         return r;
@@ -196,6 +197,8 @@ static int recover_one(int runs, const char *name, size_t *removed, struct cupel
         return errno == ENOENT || errno == ENOTDIR
                    ? 0
                    : cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot open runs/%s", name);
+    if (lock < 0 && errno != ENOENT)
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot open runs/%s/lock", name);
     if (lock >= 0 && !lock_of_dead(lock))
         return 0;
     r = remove_cgroups(dir, err);

@@ -1,6 +1,7 @@
 /* verdict: facts become one verdict with one plain sentence of evidence. Pure: no clock, no files. Where two verdicts
  * would apply, the first cause in time wins; the harness's own failures are never the job's fault. */
 #include "harness/supervisor/attempt.h"
+#include "harness/supervisor/limits.h"
 
 #include <string.h>
 #include <sys/wait.h>
@@ -64,7 +65,8 @@ static void say_timeout(const struct jobs_job *job, const struct attempt_facts *
 
     strbuf_addf(b, "wall limit %s reached", unit_format_duration(limit_of(job, f, JOBS_LIMIT_WALL), text));
     add_wall(b, ": still running after ", from, f->cause_ns);
-    strbuf_addf(b, " (CPU used: %s)", unit_format_duration(f->cpu_at_cause_ns, text));
+    if (f->cpu_at_cause_ns != 0)
+        strbuf_addf(b, " (CPU used: %s)", unit_format_duration(f->cpu_at_cause_ns, text));
     if (f->grace_used_up)
         strbuf_addf(b, "; SIGTERM did not end it within %s, SIGKILL did",
                     unit_format_duration(job->timeout_grace, text));
@@ -83,9 +85,13 @@ static void say_output(const struct jobs_job *job, const struct attempt_facts *f
 {
     char text[UNIT_TEXT_SIZE];
 
-    strbuf_addf(b, "output limit %s reached", unit_format_size(limit_of(job, f, JOBS_LIMIT_OUTPUT), text));
+    if (jobs_limit_is_set(f->cause_is_step_limit ? &job->steps[f->cause_step].limits : &job->limits, JOBS_LIMIT_OUTPUT))
+        strbuf_addf(b, "output limit %s reached", unit_format_size(limit_of(job, f, JOBS_LIMIT_OUTPUT), text));
+    else
+        strbuf_addf(b, "%s of output, where no limit is given, reached", unit_format_size(LIMITS_OUTPUT_DEFAULT, text));
     add_wall(b, " after ", f->started_ns, f->cause_ns);
-    strbuf_addf(b, ": the first %llu byte%s are kept", (unsigned long long)f->output_bytes, plural(f->output_bytes));
+    strbuf_addf(b, ": the first %llu byte%s %s kept", (unsigned long long)f->output_bytes, plural(f->output_bytes),
+                f->output_bytes == 1 ? "is" : "are");
 }
 
 static void say_cancelled(const struct jobs_job *job, const struct attempt_facts *f, struct strbuf *b)
@@ -224,10 +230,11 @@ static void fill_status(const struct attempt_facts *f, size_t n_steps, struct ju
     }
 }
 
+/* The first that did not do what was expected of it, or the one during which something struck the job. */
 static size_t step_at_fault(const struct jobs_job *job, const struct attempt_facts *f)
 {
     for (size_t i = 0; i < f->n_steps; i++)
-        if (!verdict_step_passed(&job->steps[i], &f->steps[i]))
+        if ((f->cause != CAUSE_NONE && i == f->cause_step) || !verdict_step_passed(&job->steps[i], &f->steps[i]))
             return i;
     return f->n_steps;
 }
@@ -273,12 +280,9 @@ void verdict_of_step(const struct jobs_job *job, const struct attempt_facts *fac
     ret->exit = s->ended && WIFEXITED(s->status) ? WEXITSTATUS(s->status) : -1;
     ret->signal = s->ended && WIFSIGNALED(s->status) ? WTERMSIG(s->status) : 0;
     if (passed && (of_job->verdict == REPORTS_PASSED || step < step_at_fault(job, facts))) {
-        /* a cause that struck while the last step ran on is the last step's */
-        if (step + 1 == facts->n_steps && of_job->verdict != REPORTS_PASSED)
-            return;
         ret->verdict = REPORTS_PASSED;
         ret->evidence[0] = '\0';
-    } else if (!s->started && s->not_executed == 0 && step > step_at_fault(job, facts)) {
+    } else if (step > step_at_fault(job, facts)) {
         ret->verdict = REPORTS_SKIPPED;
         (void)snprintf(ret->evidence, sizeof(ret->evidence), "an earlier step did not pass");
     }

@@ -14,6 +14,8 @@ struct wire_head {
     uint32_t n_cases;
     uint32_t n_notes;
     uint32_t n_artifacts;
+    uint32_t n_leaks;
+    uint32_t leaks_in_all;
     uint32_t has_stdout, has_stderr;
     struct timespec started;
     struct reports_usage usage;
@@ -105,6 +107,8 @@ int wire_send(int socket, uint32_t instance, const struct attempt_result *result
         .n_cases = (uint32_t)result->facts.n_steps,
         .n_notes = (uint32_t)result->notes.n,
         .n_artifacts = (uint32_t)result->artifacts.n,
+        .n_leaks = (uint32_t)result->facts.n_leaks,
+        .leaks_in_all = result->facts.leaks_in_all,
         .has_stdout = result->has_stdout,
         .has_stderr = result->has_stderr,
         .started = result->facts.started,
@@ -114,6 +118,8 @@ int wire_send(int socket, uint32_t instance, const struct attempt_result *result
     strbuf_add(&b, &head, sizeof(head));
     for (size_t i = 0; i < result->facts.n_steps; i++)
         add_case(&b, result, i);
+    for (size_t i = 0; i < result->facts.n_leaks; i++)
+        strbuf_add(&b, &result->facts.leaks[i], sizeof(result->facts.leaks[i]));
     add_string(&b, result->job.evidence);
     for (size_t i = 0; i < result->facts.n_steps; i++)
         add_string(&b, result->steps[i].evidence);
@@ -166,6 +172,21 @@ static const char **take_list(struct arena *arena, const char **at, size_t n)
     return list;
 }
 
+static void take_leaks(struct wire_result *r, const char *data, const struct wire_head *head)
+{
+    struct reports_leak *list = arena_alloc(r->arena, head->n_leaks * sizeof(*list));
+
+    for (size_t i = 0; i < head->n_leaks; i++) {
+        struct leak l;
+
+        memcpy(&l, data + i * sizeof(l), sizeof(l));
+        list[i] = (struct reports_leak){l.pid, l.cpu_ns, arena_strdup(r->arena, l.command)};
+    }
+    r->result.leaks = list;
+    r->result.n_leaks = head->n_leaks;
+    r->result.leaks_in_all = head->leaks_in_all;
+}
+
 int wire_receive(int socket, struct wire_result *ret)
 {
     struct wire_head head;
@@ -193,7 +214,8 @@ int wire_receive(int socket, struct wire_result *ret)
                                        .usage = head.usage,
                                        .n_cases = head.n_cases};
     r.result.cases = arena_alloc(r.arena, head.n_cases * sizeof(*r.result.cases));
-    at = data + head.n_cases * sizeof(struct wire_case);
+    take_leaks(&r, data + head.n_cases * sizeof(struct wire_case), &head);
+    at = data + head.n_cases * sizeof(struct wire_case) + head.n_leaks * sizeof(struct leak);
     r.result.evidence = take_string(&at);
     for (size_t i = 0; i < head.n_cases; i++) {
         struct wire_case c;
