@@ -190,6 +190,8 @@ void probe_group_feature(const struct doctor_context *ctx, const struct doctor_p
     } else if (!figure_is_known(&ctx->groups, feature)) {
         doctor_degraded(f, "%s: this kernel does not count it for an idle group; a run leaves the figure out",
                         cgroup_host_describe(ctx->host));
+    } else if (feature == CGROUP_SWAP_LIMIT && !ctx->groups.swap_accounted) {
+        doctor_works(f, "held as long as the host has no swap");
     } else {
         doctor_works(f, "%s", cgroup_host_describe(ctx->host));
     }
@@ -263,6 +265,32 @@ static int try_subgroup(const char *dir)
     return rmdir(path) < 0 ? -errno : 0;
 }
 
+static bool has_word(const char *text, const char *word)
+{
+    size_t n = strlen(word);
+
+    for (const char *p = text; (p = strstr(p, word)) != NULL; p += n)
+        if ((p == text || p[-1] == ' ') && (p[n] == ' ' || p[n] == '\0'))
+            return true;
+    return false;
+}
+
+static void judge_controllers(const char *dir, char *text, struct doctor_finding *f)
+{
+    static const char *const wanted[] = {"cpu", "memory", "pids", "io"};
+    size_t n = 0;
+
+    text[strcspn(text, "\n")] = '\0';
+    for (size_t i = 0; i < ARRAY_SIZE(wanted); i++)
+        n += has_word(text, wanted[i]);
+    if (n == ARRAY_SIZE(wanted))
+        doctor_works(f, "%s: %s", dir, text);
+    else if (n > 0)
+        doctor_degraded(f, "%s gives only the controllers: %s", dir, text);
+    else
+        doctor_missing(f, 0, "%s gives none of cpu, memory, pids and io (%s)", dir, text[0] != '\0' ? text : "nothing");
+}
+
 void probe_delegation(const struct doctor_context *ctx, const struct doctor_probe *probe, struct doctor_finding *f)
 {
     cleanup_free char *path = NULL, *text = NULL;
@@ -271,7 +299,6 @@ void probe_delegation(const struct doctor_context *ctx, const struct doctor_prob
     int r;
 
     (void)ctx;
-    (void)probe;
     if (!own_v2_group(dir, sizeof(dir))) {
         doctor_missing(f, 0, "no cgroup v2 file system shows our own group");
         return;
@@ -282,13 +309,8 @@ void probe_delegation(const struct doctor_context *ctx, const struct doctor_prob
         r = try_subgroup(dir);
     if (r < 0) {
         doctor_missing(f, r, "%s is not ours", dir);
+        doctor_remedy(f, "%s", probe->remedy); /* not the rights of root: that is what this row is about */
         return;
     }
-    text[strcspn(text, "\n")] = '\0';
-    if (text[0] == '\0')
-        doctor_missing(f, 0, "%s gives no controller", dir);
-    else if (strstr(text, "memory") == NULL || strstr(text, "pids") == NULL || strstr(text, "cpu") == NULL)
-        doctor_degraded(f, "%s gives only: %s", dir, text);
-    else
-        doctor_works(f, "%s: %s", dir, text);
+    judge_controllers(dir, text, f);
 }

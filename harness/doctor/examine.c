@@ -47,8 +47,11 @@ void doctor_missing(struct doctor_finding *f, int errnum, const char *fmt, ...)
     set_detail(f, DOCTOR_MISSING, fmt, ap);
     va_end(ap);
     used = strlen(f->detail);
+    errnum = errnum < 0 ? -errnum : errnum;
     if (errnum != 0)
-        (void)snprintf(f->detail + used, sizeof(f->detail) - used, ": %s", strerror(errnum < 0 ? -errnum : errnum));
+        (void)snprintf(f->detail + used, sizeof(f->detail) - used, ": %s", strerror(errnum));
+    if ((errnum == EPERM || errnum == EACCES) && geteuid() != 0)
+        doctor_remedy(f, "start cupel as root");
 }
 
 void doctor_missing_error(struct doctor_finding *f, const struct cupel_error *err)

@@ -1,5 +1,7 @@
 /* table: every capability that cupel uses, declared once: what it is called, what depends on it, how to get it, and the
- * probe that tries it. To tell of one more: a row here and a probe. The text of docs/doctor.md is checked against it. */
+ * probe that tries it. To tell of one more: a row here and a probe. The text of docs/doctor.md is checked against it.
+ *
+ * In brackets: what this version does not do yet. */
 #include "harness/doctor/private.h"
 
 #include <sched.h>
@@ -27,9 +29,9 @@
 
 const struct doctor_probe doctor_table[] = {
     {"kernel", "kernel version", "for information", NEWER_KERNEL, OPTIONAL, probe_kernel, 0, NULL},
-    {"root", "root rights", "cupel run, in this version", "start cupel with sudo; jobs have no right on the host",
-     REQUIRED, probe_root, 0, NULL},
-    {"hard-rlimits", "raising hard rlimits", "limits above the caller's own: open-files, processes, core, stack",
+    {"root", "root rights", "cupel run", "start cupel with sudo; jobs have no right on the host", REQUIRED, probe_root,
+     0, NULL},
+    {"hard-rlimits", "raising hard rlimits", "limits: open-files, processes, core, stack",
      "start cupel with CAP_SYS_RESOURCE (as root, outside of a container)", OPTIONAL, probe_hard_rlimits, 0, NULL},
 
     NAMESPACE("user", CLONE_NEWUSER, "user"),
@@ -46,8 +48,8 @@ const struct doctor_probe doctor_table[] = {
      "start cupel as root, where the ids from 1879048192 are mapped (not in a nested user namespace)", REQUIRED,
      probe_id_range, 0, NULL},
     {"id-claims", "claims of id ranges", "every job", "make /run writable", REQUIRED, probe_id_claims, 0, NULL},
-    {"unprivileged-namespaces", "user namespaces without root", "running without root (not in this version)",
-     USER_NAMESPACES, OPTIONAL, probe_unprivileged_namespaces, 0, NULL},
+    {"unprivileged-namespaces", "user namespaces without root", "(running without root)", USER_NAMESPACES, OPTIONAL,
+     probe_unprivileged_namespaces, 0, NULL},
 
     {"mount-api", "mounts by descriptor", "every job", NEWER_KERNEL IN_CONTAINER, REQUIRED, probe_mount_api, 0, NULL},
     {"overlay", "overlay in a user namespace", "all roots", "modprobe overlay; " NEWER_KERNEL, REQUIRED, probe_overlay,
@@ -82,22 +84,22 @@ const struct doctor_probe doctor_table[] = {
      "boot an x86-64 kernel with CONFIG_IA32_EMULATION", OPTIONAL, probe_i386, 0, NULL},
     {"seccomp-x32", "x32 system calls", "jobs that run x32 programs",
      "boot an x86-64 kernel with CONFIG_X86_X32_ABI, if you have such programs at all", OPTIONAL, probe_x32, 0, NULL},
-    {"session-keyring", "session keyrings", "every job (its own, where the kernel has keyrings)",
-     "boot a kernel with CONFIG_KEYS, or do without" IN_CONTAINER, REQUIRED, probe_session_keyring, 0, NULL},
-    {"landlock", "Landlock", "nothing in this version", "boot a kernel with CONFIG_SECURITY_LANDLOCK and lsm=landlock",
-     OPTIONAL, probe_landlock, 0, NULL},
+    {"session-keyring", "session keyrings", "every job", "boot a kernel with CONFIG_KEYS, or do without" IN_CONTAINER,
+     REQUIRED, probe_session_keyring, 0, NULL},
+    {"landlock", "Landlock", "(nothing yet)", "boot a kernel with CONFIG_SECURITY_LANDLOCK and lsm=landlock", OPTIONAL,
+     probe_landlock, 0, NULL},
 
-    {"cgroups", "control groups", "limits: cpu, cpu-time, memory, swap, pids; all figures of usage",
-     "see docs/cgroups.md", OPTIONAL, probe_groups, 0, NULL},
+    {"cgroups", "control groups", "limits: cpu, memory, pids and others; usage", "see docs/cgroups.md", OPTIONAL,
+     probe_groups, 0, NULL},
     GROUP("cpu-limit", "limit of CPU", "limits: cpu", CGROUP_CPU_QUOTA),
     GROUP("cpu-usage", "count of CPU time", "limits: cpu-time; usage", CGROUP_CPU_USAGE),
     GROUP("memory-limit", "limit of memory", "limits: memory; usage", CGROUP_MEMORY_LIMIT),
     GROUP("swap-limit", "limit of swap", "limits: memory, swap", CGROUP_SWAP_LIMIT),
-    {"swap-accounting", "count of swap", "limits: memory, swap, where the host has swap",
+    {"swap-accounting", "count of swap", "limits: memory, swap",
      "boot the kernel with swapaccount=1 (v1), or use cgroup v2", OPTIONAL, probe_swap_accounting, 0, NULL},
     GROUP("pids-limit", "limit of processes", "limits: pids; usage", CGROUP_PIDS_LIMIT),
     GROUP("io-usage", "count of I/O", "usage", CGROUP_IO_USAGE),
-    {"delegation", "delegation of cgroup v2", "limits without root (not in this version)",
+    {"delegation", "delegation of cgroup v2", "(running without root)",
      "start cupel in a group of its own, systemd-run --user --scope -p Delegate=yes, on a host that boots with "
      "systemd.unified_cgroup_hierarchy=1",
      OPTIONAL, probe_delegation, 0, NULL},
@@ -107,11 +109,11 @@ const struct doctor_probe doctor_table[] = {
      probe_group_pressure, 0, NULL},
 
     PROGRAM("mmdebstrap", "rootfs: debian", "mmdebstrap", probe_program),
-    PROGRAM("skopeo", "rootfs: image (not in this version)", "skopeo", probe_program),
-    PROGRAM("newuidmap", "running without root (not in this version)", "uidmap", probe_id_helper),
-    PROGRAM("newgidmap", "running without root (not in this version)", "uidmap", probe_id_helper),
-    PROGRAM("pasta", "network: nat (not in this version)", "passt", probe_program),
-    PROGRAM("diffoscope", "comparing artifacts (not in this version)", "diffoscope-minimal", probe_program),
+    PROGRAM("skopeo", "(rootfs: image)", "skopeo", probe_program),
+    PROGRAM("newuidmap", "(running without root)", "uidmap", probe_id_helper),
+    PROGRAM("newgidmap", "(running without root)", "uidmap", probe_id_helper),
+    PROGRAM("pasta", "(network: nat)", "passt", probe_program),
+    PROGRAM("diffoscope", "(comparing artifacts)", "diffoscope-minimal", probe_program),
     PROGRAM("systemd-run", "a group of cupel's own on cgroup v2", "systemd", probe_program),
 };
 

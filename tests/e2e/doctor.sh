@@ -1,0 +1,225 @@
+#!/usr/bin/env bash
+# cupel doctor: what it says is what a run then finds, on this host and on hosts that lack something; nothing is left behind.
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
+
+job_file plain.yaml <<'YAML'
+cupel: 1
+jobs:
+  a: {run: echo fine}
+YAML
+job_file limits.yaml <<'YAML'
+cupel: 1
+jobs:
+  cpu: {run: echo fine, limits: {cpu: 0.5}}
+  cpu-time: {run: echo fine, limits: {cpu-time: 10s}}
+  memory: {run: echo fine, limits: {memory: 64M}}
+  pids: {run: echo fine, limits: {pids: 20}}
+YAML
+
+# row ID FIELD: of the JSON report in stdout.
+row() {
+    jq -r --arg id "$1" ".capabilities[] | select(.id == \$id) | .$2" "$T/stdout"
+}
+expect_row() {
+    expect_equal "$1: $(row "$1" state)" "$1: $2"
+}
+
+it "the table and the JSON object say the same"
+run_cupel doctor
+status=$STATUS
+states=$(grep -oE '^(works|degraded|missing)' "$T/stdout")
+expect_equal "$(grep -c $'\033' "$T/stdout")" 0
+run_cupel doctor --json
+expect_equal "$STATUS" "$status"
+expect_equal "$states" "$(jq -r '.capabilities[].state' "$T/stdout")"
+expect_equal "$(jq -r .can_run "$T/stdout")" "$( ((status == 0)) && echo true || echo false)"
+expect_equal "$(jq -r '[.capabilities[].id] | length - (unique | length)' "$T/stdout")" 0
+expect_equal "$(jq -r '[.capabilities[] | select((.state == "works") != (.remedy == ""))] | length' "$T/stdout")" 0
+
+it "what does not work has a second line with the remedy"
+run_cupel doctor
+expect_equal "$(grep -cE '^(degraded|missing) ' "$T/stdout")" "$(grep -cE '^          .*; to get it: .' "$T/stdout")"
+
+it "a run works exactly where the doctor says so"
+run_cupel doctor --json
+cp stdout doctor.json
+cupel_run plain.yaml
+expect_equal "$STATUS" "$(jq 'if .can_run then 0 else 3 end' doctor.json)"
+
+it "limits are held exactly where the doctor says so"
+for limit in cpu cpu-time memory pids; do
+    id=$limit-limit
+    [[ $limit == cpu-time ]] && id=cpu-usage
+    cupel_run limits.yaml --only "$limit"
+    expect_equal "$limit: $STATUS" "$limit: $(jq --arg id "$id" '.capabilities[] | select(.id == $id) |
+        if .state == "works" then 0 else 3 end' doctor.json)"
+done
+
+it "programs are found where the shell finds them"
+run_cupel doctor --json
+for program in mmdebstrap skopeo newuidmap newgidmap pasta diffoscope systemd-run; do
+    found=works
+    command -v "$program" >"$T/path" || found=missing
+    expect_row "$program" "$found"
+    [[ $found == missing ]] || expect [ "$(row "$program" detail | grep -cF "$(cat "$T/path")")" = 1 ]
+done
+
+# ---- hosts that lack something -----------------------------------------------------------------------------------------
+# on_host SCRIPT: from now on the program runs after these commands, in a mount namespace of its own.
+cupel=$CUPEL
+on_host() {
+    printf '#!/bin/bash\nexec unshare --mount --propagation private bash -ec %q cupel %q "$@"\n' \
+        "$1"$'\n''exec "$@"' "$cupel" >"$T/host"
+    chmod 755 "$T/host"
+    CUPEL=$T/host
+}
+
+it "without mke2fs in PATH"
+on_host 'PATH=/nonexistent'
+run_cupel doctor --json
+expect_exit 3
+expect_row mke2fs missing
+expect_row job-disk missing
+expect_row loop "$(jq -r '.capabilities[] | select(.id == "loop") | .state' doctor.json)"
+run_cupel doctor
+expect_stdout '^cupel run cannot work on this host, for want of: mke2fs, '
+cupel_run plain.yaml
+expect_exit 3
+
+it "without loop devices"
+on_host 'mount -t tmpfs none /dev; mknod -m 666 /dev/null c 1 3'
+run_cupel doctor --json
+expect_exit 3
+expect_row loop missing
+expect_row job-disk missing
+expect_row mke2fs works
+cupel_run plain.yaml
+expect_exit 3
+
+it "with a store on a file system that cannot be id-mapped"
+mkdir -p o/lower o/upper o/work o/store
+on_host "mount -t overlay none -o lowerdir=$T/o/lower,upperdir=$T/o/upper,workdir=$T/o/work $T/o/store
+    export CUPEL_CACHE=$T/o/store"
+run_cupel doctor --json
+if [[ $(row idmap-store state) == works ]]; then
+    skip_it "this kernel maps the ids of overlays"
+else
+    expect_exit 3
+    expect_row idmap-store missing
+    expect_row idmap-overlay missing
+    expect_row store works
+    cupel_run plain.yaml
+    expect_exit 3
+fi
+
+it "with a read-only store"
+mkdir -p ro
+on_host "mount --bind $T/ro $T/ro; mount -o remount,bind,ro $T/ro; export CUPEL_CACHE=$T/ro"
+run_cupel doctor --json
+expect_exit 3
+expect_row store missing
+expect_row store-space missing
+cupel_run plain.yaml
+expect_exit 3
+
+it "with a store that is nearly full"
+mkdir -p small
+on_host "mount -t tmpfs -o size=8m none $T/small; export CUPEL_CACHE=$T/small"
+run_cupel doctor --json
+expect_exit 3
+expect_row store works
+expect_row store-space missing
+
+it "without user namespaces"
+CUPEL=$T/host
+cat >"$T/host" <<SH
+#!/bin/bash
+exec unshare --user --map-root-user --mount bash -ec 'echo 0 >/proc/sys/user/max_user_namespaces; exec "\$@"' cupel $cupel "\$@"
+SH
+mkdir -p own
+export CUPEL_CACHE=$T/own
+run_cupel doctor --json
+expect_exit 3
+for id in namespace-user namespace-mount namespace-pid clone3 id-range overlay idmap-store unprivileged-namespaces; do
+    expect_row "$id" missing
+done
+expect_equal "$(row namespace-user remedy | grep -c max_user_namespaces)" 1
+unset CUPEL_CACHE
+
+it "without root: honest, and no crash"
+mkdir -p nobody
+chown 65534:65534 nobody
+chmod 755 "$T"
+cp -- "$cupel" "$T/cupel" && chmod 755 "$T/cupel"
+cat >"$T/host" <<SH
+#!/bin/bash
+export CUPEL_CACHE=$T/nobody
+exec setpriv --reuid 65534 --regid 65534 --clear-groups $T/cupel "\$@"
+SH
+run_cupel doctor --json
+expect_exit 3
+for id in root idmap-store idmap-root hard-rlimits id-range; do
+    expect_row "$id" missing
+done
+for id in close-range openat2 pidfd seccomp; do
+    expect_row "$id" works
+done
+expect_equal "$(jq -r '[.capabilities[] | select(.detail | test("by signal|no answer"))] | length' "$T/stdout")" 0
+cupel_run plain.yaml
+expect_exit 3
+CUPEL=$cupel
+
+# ---- nothing left ------------------------------------------------------------------------------------------------------
+it "mounts are as before"
+printf '#!/bin/bash\nexec unshare --mount --propagation private bash -c %q\n' \
+    "cat /proc/self/mountinfo >$T/before; $cupel doctor; cat /proc/self/mountinfo >$T/after" >"$T/host"
+chmod 755 "$T/host"
+CUPEL=$T/host run_cupel
+expect cmp "$T/before" "$T/after"
+
+it "no process, group or loop device is left"
+expect_clean
+expect_equal "$(for group in "${own_groups[@]}"; do find "$group" -name 'cupel-doctor-*'; done)" ""
+
+it "interrupted, it leaves nothing either"
+for delay in 0 0.05 0.1 0.2 0.3; do
+    (grouped "$CUPEL" doctor) >/dev/null 2>&1 </dev/null &
+    sleep "$delay"
+    kill -TERM $! 2>/dev/null
+    wait $!
+done
+expect_clean
+expect_equal "$(for group in "${own_groups[@]}"; do find "$group" -name 'cupel-doctor-*'; done)" ""
+
+# ---- the command line --------------------------------------------------------------------------------------------------
+it "a wrong command line"
+run_cupel doctor --jsno
+expect_exit 2
+expect_stderr 'usage: cupel doctor'
+run_cupel doctor house
+expect_exit 2
+expect_stderr "takes no argument, got 'house'"
+
+it "help"
+run_cupel doctor --help
+expect_exit 0
+expect_stdout '^usage: cupel doctor'
+
+it "colours on a terminal only, and not with NO_COLOR"
+if command -v script >/dev/null; then
+    script -qec "$CUPEL doctor" /dev/null </dev/null >"$T/tty" 2>&1
+    expect grep -q $'\033\\[32mworks' "$T/tty"
+    NO_COLOR=1 script -qec "$CUPEL doctor" /dev/null </dev/null >"$T/tty" 2>&1
+    expect_not grep -q $'\033' "$T/tty"
+else
+    skip_it "script(1) is not installed"
+fi
+
+it "a full disk is an error"
+STATUS=0
+"$CUPEL" doctor >/dev/full 2>"$T/stderr" || STATUS=$?
+expect_exit 3
+expect_stderr 'cannot write the report'
+
+all_done
