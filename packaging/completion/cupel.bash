@@ -36,13 +36,14 @@ _cupel() {
 
     local words='' files=false
     case $command in
-    '') words='run validate list schema rootfs clean help --version --help' ;;
+    '') words='run validate list schema rootfs doctor clean help --version --help' ;;
     run) words='-j --jobs --only --tag --fail-fast --best-effort --allow-host-network --out --help' files=true ;;
     list) words='--only --tag --json --help' files=true ;;
     validate) words='--help' files=true ;;
     schema) words='--markdown --help' ;;
+    doctor) words='--json --help' ;;
     clean) words='--help' ;;
-    help) words='run validate list schema rootfs clean' ;;
+    help) words='run validate list schema rootfs doctor clean' ;;
     rootfs)
         words='--help'
         ((i == COMP_CWORD - 1)) && words+=' import export list show remove'

@@ -65,6 +65,14 @@ for program in mmdebstrap skopeo newuidmap newgidmap pasta diffoscope systemd-ru
     [[ $found == missing ]] || expect [ "$(row "$program" detail | grep -cF "$(cat "$T/path")")" = 1 ]
 done
 
+it "each capability is in docs/doctor.md, with what depends on it"
+run_cupel doctor --json
+jq -r '.capabilities[] | "| `\(.id)` | \(.name) | \(if .required then "yes " else "" end)| \(.needed_by) |"' stdout >rows
+while IFS= read -r line; do
+    expect grep -qF -- "$line" "$top/docs/doctor.md"
+done <rows
+expect_equal "$(grep -cE '^\| `[a-z0-9-]+` \| [^|]* \| (yes )?\|' "$top/docs/doctor.md")" "$(wc -l <rows)"
+
 # ---- hosts that lack something -----------------------------------------------------------------------------------------
 # on_host SCRIPT: from now on the program runs after these commands, in a mount namespace of its own.
 cupel=$CUPEL
