@@ -31,7 +31,8 @@ static int fixture_setup(void **state)
     struct fixture *f = xcalloc(1, sizeof(*f));
     struct cupel_error err;
 
-    (void)snprintf(f->dir, sizeof(f->dir), "/tmp/cupel-test-cache.XXXXXX");
+    /* not /tmp, which may be a tmpfs: those have user attributes only since Linux 6.6 */
+    (void)snprintf(f->dir, sizeof(f->dir), "/var/tmp/cupel-test-cache.XXXXXX");
     assert_non_null(mkdtemp(f->dir));
     f->store = xasprintf("%s/store", f->dir);
     f->tar = xasprintf("%s/root.tar", f->dir);

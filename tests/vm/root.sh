@@ -8,9 +8,9 @@
 in_session() {
     STATUS=0
     # shellcheck disable=SC2016
-    systemd-run --quiet --wait --pipe --service-type=exec -p PAMName=login -p "WorkingDirectory=$T" \
+    systemd-run --quiet --wait --pipe --service-type=exec --uid=root -p PAMName=login -p "WorkingDirectory=$T" \
         -E "CUPEL=$CUPEL" -E "XDG_CACHE_HOME=$T/cache" -- \
-        /bin/bash -c 'printf "%s\n" "$(</proc/self/cgroup)" >session-group; "$@"' bash "$@" \
+        /bin/bash -c 'printf "%s\n" "$(</proc/self/cgroup)" >session-group; "$@"; exit $?' bash "$@" \
         >"$T/stdout" 2>"$T/stderr" </dev/null || STATUS=$?
 }
 
@@ -33,7 +33,7 @@ expect [ "$(awk '$3 == "cgroup"' /proc/self/mounts | wc -l)" = 0 ]
 
 it "in a login session, limits that cannot be held are refused before anything runs, with the remedy"
 in_session "$CUPEL" run --out "$T/out" limits.yaml
-expect grep -q '\.scope$' session-group
+expect_equal "$(sed -E 's/session-[a-z]?[0-9]+/session-N/' session-group)" 0::/user.slice/user-0.slice/session-N.scope
 expect_exit 3
 expect_stderr 'other processes are in (our cgroup|that group)'
 expect_stderr 'systemd-run --scope -p Delegate=yes'
