@@ -426,6 +426,8 @@ static void settle_limits(struct attempt *a)
     }
     if (a->facts->ended_ns > limits_wall_deadline(&v, &of_step))
         note_cause(a, CAUSE_WALL, of_step);
+    else if (a->facts->cause == CAUSE_WALL && has_ended(a) && a->step + 1 == a->facts->n_steps)
+        a->facts->cause = CAUSE_NONE; /* it had ended in time; only the news came late */
 }
 
 static void finish_steps(struct attempt *a)
