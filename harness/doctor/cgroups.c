@@ -10,27 +10,58 @@
 
 /* ---- the trial ---- */
 
-/* The limit by which a feature is tried; features that are not a limit have none. */
-static bool limits_for(enum cgroup_feature feature, struct cgroup_limits *l)
+/* A limit of every rate of the disk that the store is on; generous, since nobody is held back by it. */
+static int limit_disk(const struct doctor_context *ctx, const enum cgroup_io *rates, size_t n, struct cgroup_limits *l,
+                      struct cupel_error *err)
 {
+    int r;
+
+    if (ctx->cache == NULL)
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, ENOENT, "no store whose disk could be tried");
+    r = cgroup_disk_of(cache_dirfd(ctx->cache), &l->disk[0]);
+    if (r < 0) {
+        (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "no single disk is behind %s", cache_path(ctx->cache));
+        cupel_error_hint(err, "set CUPEL_CACHE to a directory on a disk of its own (ext4 or xfs)");
+        return r;
+    }
+    l->n_disks = 1;
+    for (size_t i = 0; i < n; i++)
+        l->io[rates[i]] = UINT64_C(1) << 30;
+    return 1;
+}
+
+/* The limit by which a feature is tried: 1; 0 for features that are not a limit; negative and *err where there is nothing
+ * to try it on. */
+static int limits_for(const struct doctor_context *ctx, enum cgroup_feature feature, struct cgroup_limits *l,
+                      struct cupel_error *err)
+{
+    static const enum cgroup_io reads[] = {CGROUP_READ_BPS, CGROUP_READ_IOPS};
+    static const enum cgroup_io writes[] = {CGROUP_WRITE_BPS, CGROUP_WRITE_IOPS};
+
     *l = CGROUP_LIMITS_NONE;
     switch (feature) {
     case CGROUP_CPU_QUOTA:
         l->cpu_millicores = 100;
-        return true;
+        return 1;
     case CGROUP_MEMORY_LIMIT:
         l->memory_bytes = UINT64_C(16) << 20;
-        l->swap_bytes = UINT64_MAX;
-        return true;
+        return 1;
     case CGROUP_SWAP_LIMIT:
         l->memory_bytes = UINT64_C(16) << 20;
         l->swap_bytes = 0;
-        return true;
+        return 1;
     case CGROUP_PIDS_LIMIT:
         l->pids = 8;
-        return true;
+        return 1;
+    case CGROUP_CPUSET:
+        l->cpus = cgroup_host_cpus(ctx->host);
+        return 1;
+    case CGROUP_IO_LIMIT:
+        return limit_disk(ctx, reads, ARRAY_SIZE(reads), l, err);
+    case CGROUP_IO_WRITE_LIMIT:
+        return limit_disk(ctx, writes, ARRAY_SIZE(writes), l, err);
     default:
-        return false;
+        return 0;
     }
 }
 
@@ -84,7 +115,6 @@ static void try_entering(struct doctor_groups *g, struct cgroup_run *run)
     cgroup_job_usage(job, &g->usage);
     g->swap_accounted = can_read_in(cgroup_job_path(job), "memory.swap.max") ||
                         can_read_in(cgroup_job_path(job), "memory.memsw.limit_in_bytes");
-    g->pressure = can_read_in(cgroup_job_path(job), "memory.pressure");
     if (cgroup_job_destroy(job, &err) < 0 && g->error.kind == CUPEL_ERROR_NONE)
         g->error = err;
 }
@@ -96,7 +126,7 @@ static void try_limits(struct doctor_context *ctx, struct cgroup_run *run)
         struct cgroup_job *job;
         struct cupel_error err;
 
-        if (!cgroup_host_has(ctx->host, i) || !limits_for(i, &limits))
+        if (!cgroup_host_has(ctx->host, i) || limits_for(ctx, i, &limits, &ctx->groups.refused[i]) <= 0)
             continue;
         if (cgroup_job_create(run, "j0-1", &limits, &job, &ctx->groups.refused[i]) < 0)
             continue;
@@ -113,6 +143,8 @@ static void make_and_remove(struct doctor_context *ctx)
     char id[32];
 
     (void)snprintf(id, sizeof(id), "doctor-%d", (int)getpid());
+    if (cgroup_host_has(ctx->host, CGROUP_CPUSET))
+        cgroup_host_want(ctx->host, CGROUP_CPUSET);
     if (cgroup_run_create(ctx->host, id, note_place, g, &run, &g->error) < 0)
         return;
     try_entering(g, run);
@@ -161,16 +193,25 @@ void probe_groups(const struct doctor_context *ctx, const struct doctor_probe *p
     }
 }
 
-/* What a usage feature has to tell of a group that is there. */
+/* What a feature has to tell of a group that is there; all others are limits. */
+static const struct {
+    enum cgroup_feature feature;
+    enum cgroup_figure figure;
+} figures[] = {
+    {CGROUP_CPU_USAGE, CGROUP_CPU_NS},
+    {CGROUP_IO_USAGE, CGROUP_READ_BYTES},
+    {CGROUP_PRESSURE, CGROUP_CPU_PRESSURE_NS},
+};
+
 static bool figure_is_known(const struct doctor_groups *g, enum cgroup_feature feature)
 {
+    bool known = true;
     uint64_t value;
 
-    if (feature == CGROUP_CPU_USAGE)
-        return cgroup_usage_get(&g->usage, CGROUP_CPU_NS, &value);
-    if (feature == CGROUP_IO_USAGE)
-        return cgroup_usage_get(&g->usage, CGROUP_READ_BYTES, &value);
-    return true;
+    for (size_t i = 0; i < ARRAY_SIZE(figures); i++)
+        if (figures[i].feature == feature)
+            known = cgroup_usage_get(&g->usage, figures[i].figure, &value);
+    return known;
 }
 
 void probe_group_feature(const struct doctor_context *ctx, const struct doctor_probe *probe, struct doctor_finding *f)
@@ -207,17 +248,6 @@ void probe_swap_accounting(const struct doctor_context *ctx, const struct doctor
         doctor_works(f, "a group has a limit of swap");
     else
         doctor_missing(f, 0, "this kernel's memory controller does not count swap");
-}
-
-void probe_group_pressure(const struct doctor_context *ctx, const struct doctor_probe *probe, struct doctor_finding *f)
-{
-    (void)probe;
-    if (!ctx->groups.tried || ctx->groups.error.kind != CUPEL_ERROR_NONE)
-        doctor_missing(f, 0, "no group could be made to look at");
-    else if (ctx->groups.pressure)
-        doctor_works(f, "memory.pressure of a job's group");
-    else
-        doctor_missing(f, 0, "a job's group has no pressure files (%s)", cgroup_host_describe(ctx->host));
 }
 
 /* ---- delegation ---- */

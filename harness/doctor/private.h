@@ -15,7 +15,6 @@ struct doctor_groups {
     struct cupel_error refused[CGROUP_FEATURE_COUNT]; /* of a group with just this limit; kind 0: none */
     struct cgroup_usage usage;                        /* of an idle group */
     bool swap_accounted;
-    bool pressure;   /* the group has pressure files that can be read */
     char where[768]; /* the directories beneath which groups are made */
 };
 
@@ -105,5 +104,5 @@ doctor_probe_fn probe_namespace, probe_all_namespaces, probe_id_range, probe_unp
 doctor_probe_fn probe_mount_api, probe_overlay, probe_idmap_store, probe_idmap_root, probe_idmap_overlay;
 doctor_probe_fn probe_loop, probe_mke2fs, probe_job_disk;
 doctor_probe_fn probe_store, probe_store_space, probe_store_attributes, probe_id_claims;
-doctor_probe_fn probe_groups, probe_group_feature, probe_swap_accounting, probe_group_pressure, probe_delegation;
+doctor_probe_fn probe_groups, probe_group_feature, probe_swap_accounting, probe_delegation;
 doctor_probe_fn probe_program, probe_id_helper;

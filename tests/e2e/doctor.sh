@@ -15,6 +15,9 @@ jobs:
   cpu-time: {run: echo fine, limits: {cpu-time: 10s}}
   memory: {run: echo fine, limits: {memory: 64M}}
   pids: {run: echo fine, limits: {pids: 20}}
+  cpuset: {run: echo fine, limits: {cpuset: 0}}
+  read: {run: echo fine, limits: {io: {read-bps: 1G}}}
+  write: {run: echo fine, limits: {io: {write-bps: 1G}}}
 YAML
 
 # row ID FIELD: of the JSON report in stdout.
@@ -48,13 +51,19 @@ cupel_run plain.yaml
 expect_equal "$STATUS" "$(jq 'if .can_run then 0 else 3 end' doctor.json)"
 
 it "limits are held exactly where the doctor says so"
-for limit in cpu cpu-time memory pids; do
-    id=$limit-limit
-    [[ $limit == cpu-time ]] && id=cpu-usage
-    cupel_run limits.yaml --only "$limit"
-    expect_equal "$limit: $STATUS" "$limit: $(jq --arg id "$id" '.capabilities[] | select(.id == $id) |
+while read -r job id; do
+    cupel_run limits.yaml --only "$job"
+    expect_equal "$job: $STATUS" "$job: $(jq --arg id "$id" '.capabilities[] | select(.id == $id) |
         if .state == "works" then 0 else 3 end' doctor.json)"
-done
+done <<'JOBS'
+cpu cpu-limit
+cpu-time cpu-usage
+memory memory-limit
+pids pids-limit
+cpuset cpuset
+read io-read-limit
+write io-write-limit
+JOBS
 
 it "programs are found where the shell finds them"
 run_cupel doctor --json
@@ -71,6 +80,7 @@ jq -r '.capabilities[] | "| `\(.id)` | \(.name) | \(if .required then "yes " els
 while IFS= read -r line; do
     expect grep -qF -- "$line" "$top/docs/doctor.md"
 done <rows
+# shellcheck disable=SC2016
 expect_equal "$(grep -cE '^\| `[a-z0-9-]+` \| [^|]* \| (yes )?\|' "$top/docs/doctor.md")" "$(wc -l <rows)"
 
 # ---- hosts that lack something -----------------------------------------------------------------------------------------
