@@ -34,8 +34,7 @@ struct run {
     int dirfd; /* the run's directory in the store */
     struct slot_view *views;
     unsigned cpus;
-    const char **unenforced; /* NULL-terminated names of limits let go by --best-effort, or NULL */
-    uint32_t unenforced_set; /* the same as bits of enum jobs_limit */
+    uint32_t unenforced_set; /* bits of enum jobs_limit: what --best-effort let go */
 };
 
 /* ---- facts, before any judgement ---- */

@@ -1,6 +1,15 @@
 /* limits: see limits.h. */
 #include "harness/supervisor/limits.h"
 
+bool limits_asked(const struct jobs_job *job, enum jobs_limit which)
+{
+    bool asked = jobs_limit_is_set(&job->limits, which);
+
+    for (size_t i = 0; !asked && i < job->n_steps; i++)
+        asked = jobs_limit_is_set(&job->steps[i].limits, which);
+    return asked;
+}
+
 bool limits_enforced(const struct limits_view *v, const struct jobs_limits *l, enum jobs_limit which)
 {
     return jobs_limit_is_set(l, which) && !((v->unenforced >> which) & 1u);

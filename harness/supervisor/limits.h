@@ -16,6 +16,8 @@ struct limits_view {
     uint64_t step_output;     /* output before the step */
 };
 
+/* The limit as a job asks for it, be it only in a step. */
+bool limits_asked(const struct jobs_job *job, enum jobs_limit which);
 /* Whether a limit is given and not let go. */
 bool limits_enforced(const struct limits_view *v, const struct jobs_limits *l, enum jobs_limit which);
 /* When wall time is over (CLOCK_MONOTONIC, ns), how much CPU time is left of `used_ns`, how much output there may be in all: of

@@ -2,6 +2,8 @@
  * --best-effort, named in every report. */
 #include "harness/supervisor/prepare.h"
 
+#include "harness/supervisor/limits.h"
+
 #include "harness/supervisor/disks.h"
 
 #include <fcntl.h>
@@ -66,22 +68,12 @@ static const struct {
     {JOBS_LIMIT_IO_WRITE_IOPS, CGROUP_IO_WRITE_LIMIT},
 };
 
-/* The limit as a job asks for it, be it only in a step. */
-static bool asks_for(const struct jobs_job *job, enum jobs_limit which)
-{
-    bool asked = jobs_limit_is_set(&job->limits, which);
-
-    for (size_t i = 0; !asked && i < job->n_steps; i++)
-        asked = jobs_limit_is_set(&job->steps[i].limits, which);
-    return asked;
-}
-
 static int check_feature(struct prepared *p, const struct instance *in, size_t i, bool best_effort,
                          struct cupel_error *err)
 {
     enum jobs_limit limit = needed_features[i].limit;
 
-    if (!asks_for(in->job, limit) || cgroup_host_has(p->host, needed_features[i].feature))
+    if (!limits_asked(in->job, limit) || cgroup_host_has(p->host, needed_features[i].feature))
         return 0;
     if (best_effort) {
         /* a memory limit without a swap limit is still a memory limit */
@@ -137,29 +129,47 @@ static int check_io(struct prepared *p, const struct instance *in, bool best_eff
     return r;
 }
 
-static int check_disk(struct prepared *p, const struct instance *in, struct cupel_error *err)
+static int by_size(const void *a, const void *b)
 {
-    struct statvfs fs;
-    uint64_t wanted = in->job->limits.value[JOBS_LIMIT_DISK], have;
-    char a[UNIT_TEXT_SIZE], b[UNIT_TEXT_SIZE];
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
 
-    if (!jobs_limit_is_set(&in->job->limits, JOBS_LIMIT_DISK) || fstatvfs(cache_dirfd(p->cache), &fs) < 0)
-        return 0;
+    return x < y ? 1 : x > y ? -1 : 0;
+}
+
+/* The limits that jobs name, of as many as may run at once, the largest first: a disk that the host cannot fill is no limit. */
+static int check_disks(struct prepared *p, const struct supervisor_options *o, struct cupel_error *err)
+{
+    uint64_t *sizes = xcalloc(p->run.n_instances, sizeof(*sizes)), sum = 0, have;
+    char a[UNIT_TEXT_SIZE], b[UNIT_TEXT_SIZE];
+    struct statvfs fs;
+    size_t n = 0;
+
+    for (size_t i = 0; i < p->run.n_instances; i++)
+        if (jobs_limit_is_set(&p->run.instances[i].job->limits, JOBS_LIMIT_DISK))
+            sizes[n++] = p->run.instances[i].job->limits.value[JOBS_LIMIT_DISK];
+    qsort(sizes, n, sizeof(*sizes), by_size);
+    for (size_t i = 0; i < n && i < o->slots; i++)
+        if (__builtin_add_overflow(sum, sizes[i], &sum))
+            sum = UINT64_MAX;
+    free(sizes);
+    if (fstatvfs(cache_dirfd(p->cache), &fs) < 0)
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot tell how much space %s has",
+                               cache_path(p->cache));
     have = (uint64_t)fs.f_bavail * fs.f_frsize;
-    if (wanted <= have)
+    if (sum <= have)
         return 0;
     (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, 0,
-                          "%s:%d: the limit 'disk' of job '%s' cannot be held: it is %s, and %s has %s free",
-                          in->plan->file, in->job->line, in->job->name, unit_format_size(wanted, a),
-                          cache_path(p->cache), unit_format_size(have, b));
-    cupel_error_hint(err, "lower the limit, free space, or put the store on another disk with CUPEL_CACHE");
+                          "the limits 'disk' of the jobs that may run at once come to %s, and %s has %s free",
+                          unit_format_size(sum, a), cache_path(p->cache), unit_format_size(have, b));
+    cupel_error_hint(
+        err, "lower them, run fewer jobs at once (-j), free space, or put the store on another disk with CUPEL_CACHE");
     return -ENOSPC;
 }
 
 static int check_instance(struct prepared *p, const struct supervisor_options *o, const struct instance *in,
                           struct cupel_error *err)
 {
-    int r = check_disk(p, in, err);
+    int r = 0;
 
     for (size_t i = 0; r == 0 && i < ARRAY_SIZE(needed_features); i++)
         r = check_feature(p, in, i, o->best_effort, err);
@@ -177,25 +187,12 @@ static int check_instance(struct prepared *p, const struct supervisor_options *o
     return r;
 }
 
-static void name_unenforced(struct run *run)
-{
-    size_t n = 0;
-
-    if (run->unenforced_set == 0)
-        return;
-    run->unenforced = xcalloc(JOBS_LIMIT_COUNT + 1, sizeof(char *));
-    for (int i = 0; i < JOBS_LIMIT_COUNT; i++)
-        if ((run->unenforced_set >> i) & 1u)
-            run->unenforced[n++] = jobs_limit_table[i].key;
-}
-
 static int check_all(struct prepared *p, const struct supervisor_options *o, struct cupel_error *err)
 {
-    int r = 0;
+    int r = check_disks(p, o, err);
 
     for (size_t i = 0; r == 0 && i < p->run.n_instances; i++)
         r = check_instance(p, o, &p->run.instances[i], err);
-    name_unenforced(&p->run);
     return r;
 }
 
@@ -343,7 +340,6 @@ void prepared_end(struct prepared *p)
     cgroup_host_free(p->host);
     free(p->run.roots);
     free(p->run.instances);
-    free(p->run.unenforced);
 }
 
 int supervisor_recover(size_t *ret_removed, struct cupel_error *err)

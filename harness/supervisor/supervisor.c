@@ -2,6 +2,7 @@
  * when the reports are written. It never waits for a job: slots do. */
 #include "harness/supervisor/supervisor.h"
 
+#include "harness/supervisor/limits.h"
 #include "harness/supervisor/prepare.h"
 #include "harness/supervisor/schedule.h"
 #include "harness/supervisor/slot.h"
@@ -42,7 +43,8 @@ struct supervisor {
 
 /* ---- results ---- */
 
-static struct reports_limit *limits_of(struct arena *arena, const struct jobs_limits *l, size_t *ret_n)
+static struct reports_limit *limits_of(struct arena *arena, const struct jobs_limits *l, uint32_t unenforced,
+                                       size_t *ret_n)
 {
     static const uint64_t scales[] = {[JOBS_UNIT_CORES] = 1000,
                                       [JOBS_UNIT_DURATION] = NSEC_PER_SEC,
@@ -53,11 +55,27 @@ static struct reports_limit *limits_of(struct arena *arena, const struct jobs_li
     size_t n = 0;
 
     for (enum jobs_limit i = 0; i < JOBS_LIMIT_COUNT; i++)
-        if (jobs_limit_is_set(l, i))
+        if (jobs_limit_is_set(l, i) && !((unenforced >> i) & 1u))
             list[n++] =
                 (struct reports_limit){jobs_limit_table[i].report_key, l->value[i], scales[jobs_limit_table[i].unit],
                                        jobs_limit_table[i].unit == JOBS_UNIT_CPUS ? l->cpus : NULL};
     *ret_n = n;
+    return list;
+}
+
+/* The limits of this job that --best-effort let go, by name; NULL for none. */
+static const char **unenforced_of(struct arena *arena, const struct jobs_job *job, uint32_t set)
+{
+    const char **list = NULL;
+    size_t n = 0;
+
+    for (enum jobs_limit i = 0; i < JOBS_LIMIT_COUNT; i++) {
+        if (!((set >> i) & 1u) || !limits_asked(job, i))
+            continue;
+        if (list == NULL)
+            list = arena_alloc(arena, (JOBS_LIMIT_COUNT + 1) * sizeof(*list));
+        list[n++] = jobs_limit_table[i].key;
+    }
     return list;
 }
 
@@ -68,8 +86,8 @@ static void describe(struct supervisor *s, const struct instance *in, struct are
     r->file = in->plan->file;
     r->description = in->job->description;
     r->tags = in->job->tags;
-    r->unenforced = s->p.run.unenforced;
-    r->limits = limits_of(arena, &in->job->limits, &r->n_limits);
+    r->unenforced = unenforced_of(arena, in->job, s->p.run.unenforced_set);
+    r->limits = limits_of(arena, &in->job->limits, s->p.run.unenforced_set, &r->n_limits);
     for (size_t i = 0; i < r->n_cases; i++)
         r->cases[i].name = in->job->has_steps ? in->job->steps[i].name : NULL;
 }
