@@ -110,6 +110,9 @@ static const struct limit_file v1_limits[] = {
     /* memory before memsw: the kernel refuses a memsw below memory. */
     {CTL_MEMORY, CGROUP_MEMORY_LIMIT, "memory.limit_in_bytes", render_memory, 0, NULL},
     {CTL_MEMORY, CGROUP_SWAP_LIMIT, "memory.memsw.limit_in_bytes", render_memsw, 0, NULL},
+    /* v1 counts the buffers of TCP sockets by themselves, and only with a limit of theirs; without, a job of 64 MiB held
+     * 2 GiB in them. A kernel without the file has no such buffers outside the group's memory. */
+    {CTL_MEMORY, CGROUP_MEMORY_LIMIT, "memory.kmem.tcp.limit_in_bytes", render_memory, ENOENT, NULL},
     {CTL_CPU, CGROUP_CPU_QUOTA, "cpu.cfs_period_us", render_period, 0, NULL},
     /* EINVAL, with values in range: a group above has less already (v1 wants children to be within their parents'
      * quota, where v2 just takes the least). What was asked, "at most so much", holds then. */
