@@ -29,9 +29,8 @@ unset NO_COLOR CI CUPEL_CACHE CUPEL_FAULT
 # is in it afterwards was left behind. The tests themselves stay where they are.
 own_groups=()
 on_v2=false
-v2_controllers='+cpu +memory +pids +io'
 make_own_groups() {
-    local lines line controllers path mount dir
+    local lines line controllers all path mount dir
     mapfile -t lines </proc/self/cgroup
     for line in "${lines[@]}"; do
         IFS=: read -r _ controllers path <<<"$line"
@@ -45,8 +44,9 @@ make_own_groups() {
             dir=${CUPEL_TEST_CGROUP-}
             [[ -n $dir ]] || dir=$(awk '$3 == "cgroup2" {print $2; exit}' /proc/self/mounts)$path
             dir+=/cupel-e2e-$$
-            { echo "$v2_controllers" >"${dir%/*}/cgroup.subtree_control"; } 2>/dev/null || continue
-            mkdir "$dir" && echo "$v2_controllers" >"$dir/cgroup.subtree_control" && own_groups+=("$dir") && on_v2=true
+            read -ra all <"${dir%/*}/cgroup.controllers" || continue
+            { echo "${all[@]/#/+}" >"${dir%/*}/cgroup.subtree_control"; } 2>/dev/null || continue
+            mkdir "$dir" && echo "${all[@]/#/+}" >"$dir/cgroup.subtree_control" && own_groups+=("$dir") && on_v2=true
             continue
             ;;
         *) mount=$(awk -v c=",$controllers," '$3 == "cgroup" && index("," $4 ",", c) {print $2; exit}' /proc/self/mounts) ;;
