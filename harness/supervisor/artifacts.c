@@ -219,7 +219,7 @@ static int visit_entry(struct collector *c, int dir, const char *path, const cha
 static int visit(struct collector *c, int dir, const char *path, const char *pattern, unsigned depth)
 {
     size_t n = strcspn(pattern, "/");
-    const char *rest = pattern[n] == '/' ? pattern + n + 1 : NULL;
+    const char *rest = pattern[n] == '/' && pattern[n + 1] != '\0' ? pattern + n + 1 : NULL;
     cleanup_free char *part = strndup(pattern, n);
     bool any_depth = part != NULL && str_eq(part, "**");
     int fd = is_kernels(dir) ? -EXDEV : openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -51,7 +51,8 @@ static void say_memory(const struct jobs_job *job, const struct attempt_facts *f
                     jobs_limit_format(JOBS_LIMIT_MEMORY, job->limits.value[JOBS_LIMIT_MEMORY], text));
     else
         strbuf_adds(b, "the machine ran out of memory");
-    add_wall(b, " after ", f->started_ns, f->cause == CAUSE_MEMORY ? f->cause_ns : f->ended_ns);
+    add_wall(b, " after ", f->started_ns,
+             f->cause == CAUSE_MEMORY && f->cause_ns < f->ended_ns ? f->cause_ns : f->ended_ns);
     if (kills > 0)
         strbuf_addf(b, ": %llu OOM kill%s", (unsigned long long)kills, plural(kills));
     if (get(f, CGROUP_MEMORY_PEAK_BYTES, &peak))
@@ -236,7 +237,8 @@ static size_t step_at_fault(const struct jobs_job *job, const struct attempt_fac
     for (size_t i = 0; i < f->n_steps; i++)
         if ((f->cause != CAUSE_NONE && i == f->cause_step) || !verdict_step_passed(&job->steps[i], &f->steps[i]))
             return i;
-    return f->n_steps;
+    /* an OOM kill that nobody noticed at the time */
+    return f->cause == CAUSE_NONE && oom_kills(f) > 0 ? f->n_steps - 1 : f->n_steps;
 }
 
 void verdict_of_job(const struct jobs_job *job, const struct attempt_facts *facts, struct judgement *ret)
@@ -279,7 +281,7 @@ void verdict_of_step(const struct jobs_job *job, const struct attempt_facts *fac
     *ret = *of_job;
     ret->exit = s->ended && WIFEXITED(s->status) ? WEXITSTATUS(s->status) : -1;
     ret->signal = s->ended && WIFSIGNALED(s->status) ? WTERMSIG(s->status) : 0;
-    if (passed && (of_job->verdict == REPORTS_PASSED || step < step_at_fault(job, facts))) {
+    if (passed && step < step_at_fault(job, facts)) {
         ret->verdict = REPORTS_PASSED;
         ret->evidence[0] = '\0';
     } else if (step > step_at_fault(job, facts)) {

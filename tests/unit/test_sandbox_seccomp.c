@@ -280,6 +280,8 @@ static void test_i386_entries(void **state)
     static const struct call calls[] = {
         {"getpid", 20, {0}, 0}, /* a 32-bit program runs */
         {"keyctl", 288, {0, BAD}, EPERM},
+        {"clock_settime64", 404, {BAD, BAD}, EPERM},
+        {"clock_adjtime64", 405, {BAD, BAD}, EPERM},
         {"add_key", 286, {0}, EPERM},
         {"unshare", 310, {0}, EPERM},
         {"setns", 346, {BAD}, EPERM},

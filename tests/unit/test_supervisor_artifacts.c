@@ -66,6 +66,13 @@ static void put(struct room *room, const char *path, const char *text)
     assert_int_equal(file_write_atomic_at(room->root, path, text, strlen(text), 0644), 0);
 }
 
+static int collect_job(struct room *room, const struct jobs_job *job)
+{
+    const struct artifacts_target target = {.out = room->out, .name = "job"};
+
+    return artifacts_collect(job, room->root, &target, &room->copied, &room->notes, &room->err);
+}
+
 static int collect(struct room *room, const char *pattern, uint64_t max)
 {
     const char *patterns[] = {pattern, NULL};
@@ -74,7 +81,7 @@ static int collect(struct room *room, const char *pattern, uint64_t max)
     strings_free(&room->copied);
     strings_free(&room->notes);
     assert_int_equal(file_remove_tree_at(reports_out_dirfd(room->out), "artifacts"), 0);
-    return artifacts_collect(&job, room->root, room->out, "job", &room->copied, &room->notes, &room->err);
+    return collect_job(room, &job);
 }
 
 static int by_name(const void *a, const void *b)
@@ -351,7 +358,7 @@ static void test_link_in_the_out_directory(void **state)
     assert_int_equal(file_write_atomic_at(AT_FDCWD, victim, "kept", 4, 0644), 0);
     assert_int_equal(file_mkdir_p_at(out, "artifacts/job/w", 0755), 0);
     assert_int_equal(symlinkat(victim, out, "artifacts/job/w/f"), 0);
-    assert_int_equal(artifacts_collect(&job, room->root, room->out, "job", &room->copied, &room->notes, &room->err), 0);
+    assert_int_equal(collect_job(room, &job), 0);
     assert_content(room, "artifacts/job/w/f", "new");
     assert_content(room, "../victim", "kept");
 }
@@ -371,6 +378,76 @@ static void test_strings(void **state)
     strings_free(&s);
 }
 
+/* Overlapping patterns name a file once and count it once. */
+static void test_overlapping_patterns(void **state)
+{
+    struct room *room = *state;
+    const char *patterns[] = {"/w/*", "/w/a", NULL};
+    struct jobs_job job = {.name = "job", .artifacts = {.patterns = patterns, .max = UINT64_MAX}};
+
+    put(room, "w/a", "x");
+    assert_int_equal(collect_job(room, &job), 0);
+    assert_copied(room, "w/a");
+}
+
+static bool always(void *data)
+{
+    (void)data;
+    return true;
+}
+
+/* A user who wants no more gets no more, and is told so. */
+static void test_stopped(void **state)
+{
+    struct room *room = *state;
+    const char *patterns[] = {"/w/*", NULL};
+    struct jobs_job job = {.name = "job", .artifacts = {.patterns = patterns, .max = UINT64_MAX}};
+    const struct artifacts_target target = {.out = room->out, .name = "job", .stopped = always};
+
+    put(room, "w/a", "x");
+    assert_int_equal(artifacts_collect(&job, room->root, &target, &room->copied, &room->notes, &room->err), 0);
+    assert_copied(room, "");
+    assert_notes(room, "interrupted while artifacts were copied: the rest was not copied");
+}
+
+static void test_trailing_slash(void **state)
+{
+    struct room *room = *state;
+    put(room, "w/a", "x");
+    assert_int_equal(collect(room, "/w/", UINT64_MAX), 0);
+    assert_copied(room, "w/a");
+}
+
+static void test_path_longer_than_path_max(void **state)
+{
+    struct room *room = *state;
+    char name[201];
+    int dir = fcntl(room->root, F_DUPFD_CLOEXEC, 0);
+    memset(name, 'n', 200);
+    name[200] = 0;
+    for (int i = 0; i < 25; i++) {
+        int next;
+        assert_int_equal(mkdirat(dir, name, 0755), 0);
+        next = openat(dir, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        (void)close(dir);
+        dir = next;
+    }
+    assert_int_equal(file_write_atomic_at(dir, "f", "x", 1, 0644), 0);
+    (void)close(dir);
+    assert_int_equal(collect(room, "/**", UINT64_MAX), 0);
+}
+
+static void test_stale_file_where_a_directory_is_needed(void **state)
+{
+    struct room *room = *state;
+    const char *patterns[] = {"/w/**", NULL};
+    struct jobs_job job = {.name = "job", .artifacts = {.patterns = patterns, .max = UINT64_MAX}};
+    int out = reports_out_dirfd(room->out);
+    put(room, "w/x/f", "new");
+    assert_int_equal(file_mkdir_p_at(out, "artifacts/job/w", 0755), 0);
+    assert_int_equal(file_write_atomic_at(out, "artifacts/job/w/x", "old", 3, 0644), 0);
+    assert_int_equal(collect_job(room, &job), 0);
+}
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -387,6 +464,11 @@ int main(void)
         TEST(test_depth_and_notes_are_bounded),
         TEST(test_link_in_the_out_directory),
         cmocka_unit_test(test_strings),
+        TEST(test_stopped),
+        TEST(test_overlapping_patterns),
+        TEST(test_trailing_slash),
+        TEST(test_path_longer_than_path_max),
+        TEST(test_stale_file_where_a_directory_is_needed),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -280,6 +280,24 @@ static void test_notes_are_whole_lines(void **state)
     run_dir_remove(d);
 }
 
+/* Two runs of one process (or of two with the same PID, in two PID namespaces) within a millisecond. */
+static void test_taken_id(void **state)
+{
+    struct room *room = *state;
+
+    for (int i = 0; i < 200; i++) {
+        struct run_dir *a = NULL, *b = NULL;
+        struct cupel_error err;
+
+        check(run_dir_create(room->store, &a, &err), &err);
+        if (run_dir_create(room->store, &b, &err) == 0)
+            run_dir_remove(b);
+        if (faccessat(run_dir_fd(a), "lock", F_OK, 0) != 0)
+            fail_msg("the first run's directory is gone; the second said: %s", err.message);
+        run_dir_remove(a);
+    }
+}
+
 /* ---- id ranges ---- */
 
 static void test_ranges_are_distinct(void **state)
@@ -370,6 +388,7 @@ int main(void)
         TEST(test_killed_run_is_removed),
         TEST(test_forgetting_in_a_fork_does_not_unlock),
         TEST(test_odd_entries),
+        TEST(test_taken_id),
         TEST(test_records),
         TEST(test_notes_are_whole_lines),
         cmocka_unit_test(test_ranges_are_distinct),
