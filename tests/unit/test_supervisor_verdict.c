@@ -252,7 +252,7 @@ static void test_memory_limit(void **state)
     figure(&s, CGROUP_OOM_KILLS, 1);
     figure(&s, CGROUP_MEMORY_PEAK_BYTES, 64 * MIB);
     s.ran[0].status = KILLED(SIGKILL);
-    assert_job(&s, REPORTS_MEMORY_LIMIT, -1, SIGKILL, "memory limit 64 MiB reached after 2 s: 1 OOM kill, peak 64 MiB");
+    assert_job(&s, REPORTS_MEMORY_LIMIT, -1, SIGKILL, "memory limit 64 MiB reached after 1 s: 1 OOM kill, peak 64 MiB");
     figure(&s, CGROUP_OOM_KILLS, 3);
     assert_job(&s, REPORTS_MEMORY_LIMIT, -1, SIGKILL,
                "memory limit 64 MiB reached after 2 s: 3 OOM kills, peak 64 MiB");
