@@ -249,10 +249,11 @@ static void test_memory_limit(void **state)
     scene_init(&s, 1);
     limit(&s.job.limits, JOBS_LIMIT_MEMORY, 64 * MIB);
     strike(&s, CAUSE_MEMORY, 0, 2 * NSEC_PER_SEC);
+    s.facts.ended_ns = s.facts.cause_ns + 1;
     figure(&s, CGROUP_OOM_KILLS, 1);
     figure(&s, CGROUP_MEMORY_PEAK_BYTES, 64 * MIB);
     s.ran[0].status = KILLED(SIGKILL);
-    assert_job(&s, REPORTS_MEMORY_LIMIT, -1, SIGKILL, "memory limit 64 MiB reached after 1 s: 1 OOM kill, peak 64 MiB");
+    assert_job(&s, REPORTS_MEMORY_LIMIT, -1, SIGKILL, "memory limit 64 MiB reached after 2 s: 1 OOM kill, peak 64 MiB");
     figure(&s, CGROUP_OOM_KILLS, 3);
     assert_job(&s, REPORTS_MEMORY_LIMIT, -1, SIGKILL,
                "memory limit 64 MiB reached after 2 s: 3 OOM kills, peak 64 MiB");
@@ -260,6 +261,8 @@ static void test_memory_limit(void **state)
     assert_job(&s, REPORTS_MEMORY_LIMIT, -1, SIGKILL, "memory limit 64 MiB reached after 2 s: peak 64 MiB");
     s.facts.usage.known = 0;
     assert_job(&s, REPORTS_MEMORY_LIMIT, -1, SIGKILL, "memory limit 64 MiB reached after 2 s");
+    s.facts.ended_ns = s.facts.started_ns + NSEC_PER_SEC; /* the slot only noticed when all was over */
+    assert_job(&s, REPORTS_MEMORY_LIMIT, -1, SIGKILL, "memory limit 64 MiB reached after 1 s");
 }
 
 /* The kernel counted a kill of which nobody was told: it is the cause, even of a pass, and nothing else is. */
