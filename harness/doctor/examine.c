@@ -9,7 +9,7 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
-#define PROBE_SECONDS 10
+#define PROBE_SECONDS 30 /* the first start of a Perl or Python program on a slow machine takes longer than 10 */
 
 /* ---- findings ---- */
 
