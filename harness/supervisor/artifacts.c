@@ -19,7 +19,9 @@
 
 void strings_add(struct strings *s, char *item)
 {
-    s->items = xrealloc(s->items, (s->n + 1) * sizeof(char *));
+    /* room for the next power of two: it is full exactly when n is one */
+    if ((s->n & (s->n - 1)) == 0)
+        s->items = xrealloc(s->items, (s->n == 0 ? 1 : 2 * s->n) * sizeof(char *));
     s->items[s->n++] = item;
 }
 
