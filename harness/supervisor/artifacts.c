@@ -173,8 +173,9 @@ static int copy_file(struct collector *c, int dir, const char *name, const char 
         strings_add(c->copied, xasprintf("%s/%s", c->prefix, path));
         return 0;
     }
-    if (to >= 0 && unlinkat(c->out, path, 0) < 0) /* half a file is none; a path too long to name is at least emptied */
-        (void)ftruncate(to, 0);
+    /* half a file is none; one whose path is too long to name is at least emptied */
+    if (to >= 0 && unlinkat(c->out, path, 0) < 0 && ftruncate(to, 0) < 0)
+        note(c, path, "is incomplete in the out directory");
     if (r == -EFBIG)
         c->over = true;
     else if (is_ours(r))
