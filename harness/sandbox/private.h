@@ -76,7 +76,7 @@ struct init_report {
 struct init_input {
     const char *to;
     int mount;      /* detached, id-mapped mount of the host's directory, or of the one that a read-only file is in */
-    char name[256]; /* of a read-only file, in that directory */
+    char *name; /* of a read-only file, in that directory; the slot's memory */
     int file;       /* a copy-on-write file instead: readable, copied into the root with this owner and mode */
     uint32_t uid, gid;
     mode_t mode;

@@ -131,9 +131,7 @@ static int open_directory_of(const char *path, struct init_input *to)
 
     if (slash == NULL)
         return -errno;
-    if (strlen(slash + 1) >= sizeof(to->name))
-        return -ENAMETOOLONG;
-    memcpy(to->name, slash + 1, strlen(slash + 1) + 1);
+    to->name = xstrdup(slash + 1);
     slash[slash == real] = '\0';
     fd = open(real, O_PATH | O_DIRECTORY | O_CLOEXEC);
     return fd < 0 ? -errno : fd;
@@ -173,11 +171,13 @@ static int open_inputs(struct start *s, struct cupel_error *err)
     if (job->n_inputs > INPUTS_MAX)
         return step_error(err, SETUP_INPUTS, E2BIG, "too many inputs");
     for (size_t i = 0; i < job->n_inputs; i++) {
-        int r = open_input(s, &job->inputs[i], &s->ctx->inputs[i]);
+        int r;
 
+        s->ctx->inputs[i] = (struct init_input){.mount = -EBADF, .file = -EBADF};
+        s->ctx->n_inputs = i + 1; /* from here on it is closed with the others */
+        r = open_input(s, &job->inputs[i], &s->ctx->inputs[i]);
         if (r < 0)
             return step_error(err, SETUP_INPUTS, r, job->inputs[i].from);
-        s->ctx->n_inputs = i + 1;
     }
     return s->stage->fault == SETUP_INPUTS ? step_error(err, SETUP_INPUTS, EIO, "an injected fault") : 0;
 }
@@ -375,8 +375,11 @@ static void close_context(struct init_context *ctx)
 
     for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
         base_closep(fds[i]);
-    for (size_t i = 0; i < ctx->n_inputs; i++)
-        base_closep(&ctx->inputs[i].mount), base_closep(&ctx->inputs[i].file);
+    for (size_t i = 0; i < ctx->n_inputs; i++) {
+        base_closep(&ctx->inputs[i].mount);
+        base_closep(&ctx->inputs[i].file);
+        free(ctx->inputs[i].name);
+    }
     free(ctx->env);
 }
 
