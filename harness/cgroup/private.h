@@ -118,6 +118,11 @@ struct limit_file {
                         char text[static LIMIT_TEXT_SIZE]); /* for each */
 };
 
+/* The text of a limit; false: there is nothing to write. */
+bool render_memory(const struct cgroup_limits *l, char text[static LIMIT_TEXT_SIZE]);
+bool render_pids(const struct cgroup_limits *l, char text[static LIMIT_TEXT_SIZE]);
+bool render_cpus(const struct cgroup_limits *l, char text[static LIMIT_TEXT_SIZE]);
+
 /* A figure is a file, a format and perhaps a key. Rows of one file stand together, so that it is read once; a row whose
  * figure is known already is skipped, so that later rows are fallbacks. */
 enum figure_format {

@@ -37,14 +37,6 @@ static bool render_quota(const struct cgroup_limits *l, char text[static LIMIT_T
     return true;
 }
 
-static bool render_memory(const struct cgroup_limits *l, char text[static LIMIT_TEXT_SIZE])
-{
-    if (l->memory_bytes == UINT64_MAX)
-        return false;
-    snprintf(text, LIMIT_TEXT_SIZE, "%" PRIu64, l->memory_bytes);
-    return true;
-}
-
 /* memsw counts memory and swap together. */
 static bool render_memsw(const struct cgroup_limits *l, char text[static LIMIT_TEXT_SIZE])
 {
@@ -54,22 +46,6 @@ static bool render_memsw(const struct cgroup_limits *l, char text[static LIMIT_T
         __builtin_add_overflow(l->memory_bytes, l->swap_bytes, &both) || both > INT64_MAX)
         return false;
     snprintf(text, LIMIT_TEXT_SIZE, "%" PRIu64, both);
-    return true;
-}
-
-static bool render_pids(const struct cgroup_limits *l, char text[static LIMIT_TEXT_SIZE])
-{
-    if (l->pids == UINT64_MAX)
-        return false;
-    snprintf(text, LIMIT_TEXT_SIZE, "%" PRIu64, l->pids);
-    return true;
-}
-
-static bool render_cpus(const struct cgroup_limits *l, char text[static LIMIT_TEXT_SIZE])
-{
-    if (l->cpus == NULL)
-        return false;
-    snprintf(text, LIMIT_TEXT_SIZE, "%s", l->cpus);
     return true;
 }
 

@@ -26,14 +26,6 @@ static bool render_cpu(const struct cgroup_limits *l, char text[static LIMIT_TEX
     return true;
 }
 
-static bool render_memory(const struct cgroup_limits *l, char text[static LIMIT_TEXT_SIZE])
-{
-    if (l->memory_bytes == UINT64_MAX)
-        return false;
-    snprintf(text, LIMIT_TEXT_SIZE, "%" PRIu64, l->memory_bytes);
-    return true;
-}
-
 static bool render_swap(const struct cgroup_limits *l, char text[static LIMIT_TEXT_SIZE])
 {
     if (l->memory_bytes == UINT64_MAX || l->swap_bytes == UINT64_MAX)
@@ -47,22 +39,6 @@ static bool render_oom_group(const struct cgroup_limits *l, char text[static LIM
     if (l->memory_bytes == UINT64_MAX)
         return false;
     memcpy(text, "1", 2);
-    return true;
-}
-
-static bool render_pids(const struct cgroup_limits *l, char text[static LIMIT_TEXT_SIZE])
-{
-    if (l->pids == UINT64_MAX)
-        return false;
-    snprintf(text, LIMIT_TEXT_SIZE, "%" PRIu64, l->pids);
-    return true;
-}
-
-static bool render_cpus(const struct cgroup_limits *l, char text[static LIMIT_TEXT_SIZE])
-{
-    if (l->cpus == NULL)
-        return false;
-    snprintf(text, LIMIT_TEXT_SIZE, "%s", l->cpus);
     return true;
 }
 
