@@ -141,12 +141,19 @@ static int check_disks(struct prepared *p, const struct supervisor_options *o, s
 {
     uint64_t *sizes = xcalloc(p->run.n_instances, sizeof(*sizes)), sum = 0, have;
     char a[UNIT_TEXT_SIZE], b[UNIT_TEXT_SIZE];
+    const struct instance *largest = NULL;
     struct statvfs fs;
     size_t n = 0;
 
-    for (size_t i = 0; i < p->run.n_instances; i++)
-        if (jobs_limit_is_set(&p->run.instances[i].job->limits, JOBS_LIMIT_DISK))
-            sizes[n++] = p->run.instances[i].job->limits.value[JOBS_LIMIT_DISK];
+    for (size_t i = 0; i < p->run.n_instances; i++) {
+        const struct jobs_limits *l = &p->run.instances[i].job->limits;
+
+        if (!jobs_limit_is_set(l, JOBS_LIMIT_DISK))
+            continue;
+        sizes[n++] = l->value[JOBS_LIMIT_DISK];
+        if (largest == NULL || l->value[JOBS_LIMIT_DISK] > largest->job->limits.value[JOBS_LIMIT_DISK])
+            largest = &p->run.instances[i];
+    }
     qsort(sizes, n, sizeof(*sizes), by_size);
     for (size_t i = 0; i < n && i < o->slots; i++)
         if (__builtin_add_overflow(sum, sizes[i], &sum))
@@ -156,11 +163,14 @@ static int check_disks(struct prepared *p, const struct supervisor_options *o, s
         return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot tell how much space %s has",
                                cache_path(p->cache));
     have = (uint64_t)fs.f_bavail * fs.f_frsize;
-    if (sum <= have)
+    if (largest == NULL || sum <= have)
         return 0;
-    (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, 0,
-                          "the limits 'disk' of the jobs that may run at once come to %s, and %s has %s free",
-                          unit_format_size(sum, a), cache_path(p->cache), unit_format_size(have, b));
+    (void)cupel_error_set(
+        err, CUPEL_ERROR_HARNESS, 0,
+        "%s:%d: the limit 'disk' of job '%s' cannot be held: with those that may run beside it it comes to "
+        "%s, and %s has %s free",
+        largest->plan->file, largest->job->line, largest->job->name, unit_format_size(sum, a), cache_path(p->cache),
+        unit_format_size(have, b));
     cupel_error_hint(
         err, "lower them, run fewer jobs at once (-j), free space, or put the store on another disk with CUPEL_CACHE");
     return -ENOSPC;
