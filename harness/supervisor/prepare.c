@@ -167,7 +167,7 @@ static int check_disks(struct prepared *p, const struct supervisor_options *o, s
         return 0;
     (void)cupel_error_set(
         err, CUPEL_ERROR_HARNESS, 0,
-        "%s:%d: the limit 'disk' of job '%s' cannot be held: with those that may run beside it it comes to "
+        "%s:%d: the limit 'disk' of job '%s' cannot be held: with those that may run beside it, that makes "
         "%s, and %s has %s free",
         largest->plan->file, largest->job->line, largest->job->name, unit_format_size(sum, a), cache_path(p->cache),
         unit_format_size(have, b));
