@@ -86,7 +86,6 @@ struct init_input {
 
 struct init_context {
     const struct jobs_job *job;
-    size_t n_lowers;
     char lowerdir[1024]; /* "/lower/0/0:/lower/0/1" */
     char upper[64];      /* "/upper/j7" */
     struct init_input inputs[INPUTS_MAX];

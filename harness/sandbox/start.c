@@ -29,7 +29,6 @@ struct start {
     const struct sandbox_request *request;
     struct sandbox_job job;
     struct init_context *ctx;
-    int control_init; /* PID 1's end */
     bool has_dir;
 };
 
@@ -231,7 +230,7 @@ static int make_pipes(struct start *s, struct cupel_error *err)
     if (r < 0)
         return step_error(err, SETUP_PIPES, r, NULL);
     s->job.control = pair[0];
-    s->control_init = s->ctx->control = pair[1];
+    s->ctx->control = pair[1];
     return 0;
 }
 
@@ -282,7 +281,6 @@ static void init_context(struct start *s, struct init_context *ctx)
 {
     *ctx = (struct init_context){
         .job = s->request->job,
-        .n_lowers = s->request->n_layers,
         .control = -EBADF,
         .dev_mount = -EBADF,
         .stdin_fd = -EBADF,
@@ -411,7 +409,7 @@ int sandbox_start(struct sandbox_stage *stage, const struct sandbox_request *req
                   struct cupel_error *err)
 {
     struct init_context ctx;
-    struct start s = {.stage = stage, .request = request, .job = SANDBOX_JOB_INIT, .ctx = &ctx, .control_init = -EBADF};
+    struct start s = {.stage = stage, .request = request, .job = SANDBOX_JOB_INIT, .ctx = &ctx};
     int r;
 
     init_context(&s, &ctx);

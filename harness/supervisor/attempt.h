@@ -171,7 +171,6 @@ struct attempt_context {
     struct sandbox_stage *stage;
     struct slot_view *view;
     int orders;    /* the slot's socket to the supervisor */
-    unsigned slot; /* number of the slot, for names */
     uint64_t serial;
 };
 

@@ -1,5 +1,6 @@
 /* runs: see runs.h. Everything else of a run needs no record: processes die with their supervisor, mounts with the last
- * process of their namespace, loop devices and their unlinked files with the mounts. */
+ * process of their namespace, loop devices and their unlinked files with the mounts. (Where a job has made the kernel hold on to its
+ * files, the loop device stays; sandbox/upper.c then gives its space back.) */
 #include "harness/supervisor/runs.h"
 
 #include "harness/cgroup/cgroup.h"

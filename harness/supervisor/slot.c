@@ -72,7 +72,7 @@ static int open_stage(const struct run *run, struct sandbox_stage **ret_stage, i
 
 _Noreturn static void slot_main(const struct run *run, unsigned number, int socket)
 {
-    struct attempt_context ctx = {.run = run, .view = &run->views[number], .orders = socket, .slot = number};
+    struct attempt_context ctx = {.run = run, .view = &run->views[number], .orders = socket};
     struct slot_message m;
     struct cupel_error err;
     int lock = -EBADF, r;
