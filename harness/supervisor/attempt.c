@@ -7,10 +7,9 @@
 #include "harness/supervisor/attempt.h"
 
 #include "harness/supervisor/disks.h"
+#include "harness/supervisor/launch.h"
 #include "harness/supervisor/limits.h"
 
-#include <fcntl.h>
-#include <inttypes.h>
 #include <poll.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -512,84 +511,13 @@ static void judge(struct attempt *a, struct attempt_result *ret)
 
 /* ---- start and end ---- */
 
-static struct cgroup_limits group_limits(const struct attempt *a)
-{
-    struct limits_view v = view(a);
-    const struct jobs_limits *l = &a->job->limits;
-    struct cgroup_limits g = CGROUP_LIMITS_NONE;
-
-    if (limits_enforced(&v, l, JOBS_LIMIT_CPU))
-        g.cpu_millicores = l->value[JOBS_LIMIT_CPU];
-    if (limits_enforced(&v, l, JOBS_LIMIT_MEMORY)) {
-        g.memory_bytes = l->value[JOBS_LIMIT_MEMORY];
-        g.swap_bytes = 0;
-    }
-    if (limits_enforced(&v, l, JOBS_LIMIT_SWAP))
-        g.swap_bytes = l->value[JOBS_LIMIT_SWAP];
-    else if (jobs_limit_is_set(l, JOBS_LIMIT_SWAP) || ((a->ctx->run->unenforced_set >> JOBS_LIMIT_SWAP) & 1u))
-        g.swap_bytes = UINT64_MAX;
-    if (limits_enforced(&v, l, JOBS_LIMIT_PIDS))
-        g.pids = l->value[JOBS_LIMIT_PIDS];
-    if (limits_enforced(&v, l, JOBS_LIMIT_CPUSET))
-        g.cpus = l->cpus;
-    for (size_t i = 0; i < CGROUP_IO_COUNT; i++) {
-        struct cupel_error ignored; /* prepare has asked the same and said it; without a disk the group is refused */
-
-        if (!limits_enforced(&v, l, disks_limits[i]))
-            continue;
-        g.io[i] = l->value[disks_limits[i]];
-        if (g.n_disks == 0)
-            (void)disks_of(a->instance, a->ctx->run->dirfd, &g, &ignored);
-    }
-    return g;
-}
-
-#define STDIN_MAX ((size_t)1 << 30)
-
-static int start_sandbox(struct attempt *a, struct cupel_error *err)
-{
-    const struct cache_root *root = &a->ctx->run->roots[a->instance->root];
-    cleanup_free const char **env = environment_make(a->instance->plan, a->job);
-    cleanup_free char *input = NULL;
-    int enter[CGROUP_ENTER_MAX];
-    struct sandbox_request request = {
-        .job = a->job,
-        .root = a->instance->root,
-        .layers = root->layer,
-        .n_layers = root->n_layers,
-        .masked = a->instance->plan->roots[a->job->root].kind == JOBS_ROOT_HOST,
-        .env = env,
-        .stdin_data = a->job->stdin_text,
-        .stdin_len = a->job->stdin_len,
-        .enter = enter,
-        .n_enter = a->cgroup != NULL ? cgroup_job_enter_fds(a->cgroup, enter) : 0,
-    };
-
-    if (a->job->stdin_file != NULL) {
-        int r = file_read_at(AT_FDCWD, a->job->stdin_file, STDIN_MAX, &input, &request.stdin_len);
-
-        if (r < 0)
-            return cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot read stdin-file %s", a->job->stdin_file);
-        request.stdin_data = input;
-    }
-    return sandbox_start(a->ctx->stage, &request, &a->sandbox, err);
-}
-
 static void start_and_watch(struct attempt *a)
 {
     struct limits_view v = view(a);
-    struct cgroup_limits limits = group_limits(a);
     struct cupel_error err;
     bool of_step;
-    char name[48];
-    int r;
 
-    /* by pid: a slot that takes a dead one's place begins to count anew */
-    (void)snprintf(name, sizeof(name), "j%d-%" PRIu64, (int)getpid(), a->ctx->serial++);
-    r = cgroup_job_create(a->ctx->run->cgroups, name, &limits, &a->cgroup, &err);
-    if (r == 0)
-        r = start_sandbox(a, &err);
-    if (r < 0) {
+    if (launch(a->ctx, a->instance, &a->cgroup, &a->sandbox, &err) < 0) {
         fail_harness(a, &err);
         return;
     }

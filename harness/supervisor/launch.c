@@ -1,0 +1,86 @@
+/* launch: see launch.h. What happens once the job runs is not its business. */
+#include "harness/supervisor/launch.h"
+
+#include "harness/supervisor/disks.h"
+#include "harness/supervisor/limits.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+
+#define STDIN_MAX ((size_t)1 << 30)
+
+static struct cgroup_limits group_limits(const struct run *run, const struct instance *instance)
+{
+    const struct jobs_limits *l = &instance->job->limits;
+    struct limits_view v = {.job = l, .unenforced = run->unenforced_set};
+    struct cgroup_limits g = CGROUP_LIMITS_NONE;
+
+    if (limits_enforced(&v, l, JOBS_LIMIT_CPU))
+        g.cpu_millicores = l->value[JOBS_LIMIT_CPU];
+    if (limits_enforced(&v, l, JOBS_LIMIT_MEMORY)) {
+        g.memory_bytes = l->value[JOBS_LIMIT_MEMORY];
+        g.swap_bytes = 0;
+    }
+    if (limits_enforced(&v, l, JOBS_LIMIT_SWAP))
+        g.swap_bytes = l->value[JOBS_LIMIT_SWAP];
+    else if (jobs_limit_is_set(l, JOBS_LIMIT_SWAP) || ((run->unenforced_set >> JOBS_LIMIT_SWAP) & 1u))
+        g.swap_bytes = UINT64_MAX;
+    if (limits_enforced(&v, l, JOBS_LIMIT_PIDS))
+        g.pids = l->value[JOBS_LIMIT_PIDS];
+    if (limits_enforced(&v, l, JOBS_LIMIT_CPUSET))
+        g.cpus = l->cpus;
+    for (size_t i = 0; i < CGROUP_IO_COUNT; i++) {
+        struct cupel_error ignored; /* prepare has asked the same and said it; without a disk the group is refused */
+
+        if (!limits_enforced(&v, l, disks_limits[i]))
+            continue;
+        g.io[i] = l->value[disks_limits[i]];
+        if (g.n_disks == 0)
+            (void)disks_of(instance, run->dirfd, &g, &ignored);
+    }
+    return g;
+}
+
+static int start_sandbox(struct attempt_context *ctx, const struct instance *instance, const struct cgroup_job *cgroup,
+                         struct sandbox_job *ret_sandbox, struct cupel_error *err)
+{
+    const struct jobs_job *job = instance->job;
+    const struct cache_root *root = &ctx->run->roots[instance->root];
+    cleanup_free const char **env = environment_make(instance->plan, job);
+    cleanup_free char *input = NULL;
+    int enter[CGROUP_ENTER_MAX];
+    struct sandbox_request request = {
+        .job = job,
+        .root = instance->root,
+        .layers = root->layer,
+        .n_layers = root->n_layers,
+        .masked = instance->plan->roots[job->root].kind == JOBS_ROOT_HOST,
+        .env = env,
+        .stdin_data = job->stdin_text,
+        .stdin_len = job->stdin_len,
+        .enter = enter,
+        .n_enter = cgroup_job_enter_fds(cgroup, enter),
+    };
+
+    if (job->stdin_file != NULL) {
+        int r = file_read_at(AT_FDCWD, job->stdin_file, STDIN_MAX, &input, &request.stdin_len);
+
+        if (r < 0)
+            return cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot read stdin-file %s", job->stdin_file);
+        request.stdin_data = input;
+    }
+    return sandbox_start(ctx->stage, &request, ret_sandbox, err);
+}
+
+int launch(struct attempt_context *ctx, const struct instance *instance, struct cgroup_job **ret_cgroup,
+           struct sandbox_job *ret_sandbox, struct cupel_error *err)
+{
+    struct cgroup_limits limits = group_limits(ctx->run, instance);
+    char name[48];
+    int r;
+
+    /* by pid: a slot that takes a dead one's place begins to count anew */
+    (void)snprintf(name, sizeof(name), "j%d-%" PRIu64, (int)getpid(), ctx->serial++);
+    r = cgroup_job_create(ctx->run->cgroups, name, &limits, ret_cgroup, err);
+    return r < 0 ? r : start_sandbox(ctx, instance, *ret_cgroup, ret_sandbox, err);
+}

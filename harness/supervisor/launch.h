@@ -1,0 +1,9 @@
+/* launch: private to supervisor: a job's words become what its cgroup and its sandbox are asked for. */
+#pragma once
+
+#include "harness/supervisor/attempt.h"
+
+/* Makes the job's cgroup with its limits and starts its sandbox. When that fails, *ret_cgroup may be there all the same
+ * (else it is untouched), to be destroyed by the caller; of the sandbox nothing is left. */
+int launch(struct attempt_context *ctx, const struct instance *instance, struct cgroup_job **ret_cgroup,
+           struct sandbox_job *ret_sandbox, struct cupel_error *err);
