@@ -1,4 +1,5 @@
-/* schedule: see schedule.h. Each job counts its unmet needs; who reaches zero is ready. */
+/* schedule: see schedule.h. Each job counts its unmet needs; who reaches zero is ready. Ready jobs wait in a binary heap by
+ * number, so that the next one costs log n however many there are. */
 #include "harness/supervisor/schedule.h"
 
 enum state { WAITING, STARTED, ENDED };
@@ -13,8 +14,10 @@ struct node {
 struct schedule {
     struct node *nodes;
     size_t n;
-    size_t ended;
-    size_t first; /* no job before this one can be next */
+    size_t waiting, ended;
+    size_t *ready; /* the heap; what is in it and no longer WAITING was abandoned */
+    size_t n_ready;
+    bool begun; /* all needs are known: who has none is in the heap */
 };
 
 struct schedule *schedule_new(size_t n)
@@ -22,7 +25,8 @@ struct schedule *schedule_new(size_t n)
     struct schedule *s = xcalloc(1, sizeof(*s));
 
     s->nodes = xcalloc(n, sizeof(*s->nodes));
-    s->n = n;
+    s->ready = xcalloc(n, sizeof(*s->ready)); /* nobody is ready twice: again comes after next */
+    s->n = s->waiting = n;
     return s;
 }
 
@@ -33,6 +37,7 @@ void schedule_free(struct schedule *s)
     for (size_t i = 0; i < s->n; i++)
         free(s->nodes[i].dependents);
     free(s->nodes);
+    free(s->ready);
     free(s);
 }
 
@@ -40,31 +45,90 @@ void schedule_add_need(struct schedule *s, size_t job, size_t need)
 {
     struct node *n = &s->nodes[need];
 
-    n->dependents = xrealloc(n->dependents, (n->n_dependents + 1) * sizeof(size_t));
+    if ((n->n_dependents & (n->n_dependents - 1)) == 0) /* full at every power of two */
+        n->dependents = xrealloc(n->dependents, (n->n_dependents != 0 ? n->n_dependents * 2 : 1) * sizeof(size_t));
     n->dependents[n->n_dependents++] = job;
     s->nodes[job].unmet++;
 }
 
+/* ---- the heap ---- */
+
+static void push(struct schedule *s, size_t job)
+{
+    size_t at = s->n_ready++;
+
+    for (; at > 0 && s->ready[(at - 1) / 2] > job; at = (at - 1) / 2)
+        s->ready[at] = s->ready[(at - 1) / 2];
+    s->ready[at] = job;
+}
+
+static size_t pop(struct schedule *s)
+{
+    size_t lowest = s->ready[0], last = s->ready[--s->n_ready], at = 0;
+
+    for (size_t child; (child = 2 * at + 1) < s->n_ready; at = child) {
+        if (child + 1 < s->n_ready && s->ready[child + 1] < s->ready[child])
+            child++;
+        if (last <= s->ready[child])
+            break;
+        s->ready[at] = s->ready[child];
+    }
+    s->ready[at] = last;
+    return lowest;
+}
+
+static void begin(struct schedule *s)
+{
+    if (s->begun)
+        return;
+    s->begun = true;
+    for (size_t i = 0; i < s->n; i++)
+        if (s->nodes[i].state == WAITING && s->nodes[i].unmet == 0)
+            push(s, i);
+}
+
+/* ---- jobs start and end ---- */
+
+static void end_job(struct schedule *s, size_t job)
+{
+    if (s->nodes[job].state == WAITING)
+        s->waiting--;
+    s->nodes[job].state = ENDED;
+    s->ended++;
+}
+
 bool schedule_next(struct schedule *s, size_t *ret_job)
 {
-    while (s->first < s->n && s->nodes[s->first].state != WAITING)
-        s->first++;
-    for (size_t i = s->first; i < s->n; i++) {
-        if (s->nodes[i].state != WAITING || s->nodes[i].unmet != 0)
+    begin(s);
+    while (s->n_ready > 0) {
+        size_t job = pop(s);
+
+        if (s->nodes[job].state != WAITING)
             continue;
-        s->nodes[i].state = STARTED;
-        *ret_job = i;
+        s->nodes[job].state = STARTED;
+        s->waiting--;
+        *ret_job = job;
         return true;
     }
     return false;
 }
 
+void schedule_again(struct schedule *s, size_t job)
+{
+    s->nodes[job].state = WAITING;
+    s->waiting++;
+    push(s, job);
+}
+
 /* Breadth first over a list, so that a chain of thousands of needs costs no stack. */
 static void skip_dependents(struct schedule *s, size_t job, schedule_skip_fn *skip, void *data)
 {
-    size_t *queue = xmalloc((s->n + 1) * sizeof(size_t));
+    size_t *queue;
     size_t head = 0, tail = 0;
 
+    if (s->nodes[job].n_dependents == 0)
+        return;
+    queue = xmalloc((s->waiting + 1) * sizeof(size_t));
     queue[tail++] = job;
     while (head < tail) {
         size_t at = queue[head++];
@@ -74,8 +138,7 @@ static void skip_dependents(struct schedule *s, size_t job, schedule_skip_fn *sk
 
             if (s->nodes[next].state != WAITING)
                 continue;
-            s->nodes[next].state = ENDED;
-            s->ended++;
+            end_job(s, next);
             skip(data, next, at);
             queue[tail++] = next;
         }
@@ -85,23 +148,25 @@ static void skip_dependents(struct schedule *s, size_t job, schedule_skip_fn *sk
 
 void schedule_ended(struct schedule *s, size_t job, bool passed, schedule_skip_fn *skip, void *data)
 {
-    s->nodes[job].state = ENDED;
-    s->ended++;
+    end_job(s, job);
     if (!passed) {
         skip_dependents(s, job, skip, data);
         return;
     }
-    for (size_t i = 0; i < s->nodes[job].n_dependents; i++)
-        s->nodes[s->nodes[job].dependents[i]].unmet--;
+    for (size_t i = 0; i < s->nodes[job].n_dependents; i++) {
+        size_t next = s->nodes[job].dependents[i];
+
+        if (--s->nodes[next].unmet == 0 && s->nodes[next].state == WAITING)
+            push(s, next);
+    }
 }
 
 void schedule_abandon(struct schedule *s, void (*each)(void *data, size_t job), void *data)
 {
-    for (size_t i = 0; i < s->n; i++) {
+    for (size_t i = 0; i < s->n && s->waiting > 0; i++) {
         if (s->nodes[i].state != WAITING)
             continue;
-        s->nodes[i].state = ENDED;
-        s->ended++;
+        end_job(s, i);
         each(data, i);
     }
 }

@@ -438,21 +438,35 @@ static void loop(struct supervisor *s)
 
 /* ---- begin and end ---- */
 
+/* Where each job of instance `first`'s plan is among the instances, which stand plan by plan. */
+static void index_plan(const struct run *run, size_t first, size_t *instance_of)
+{
+    const struct jobs_plan *plan = run->instances[first].plan;
+
+    for (size_t i = 0; i < plan->n_jobs; i++)
+        instance_of[i] = SIZE_MAX;
+    for (size_t i = first; i < run->n_instances && run->instances[i].plan == plan; i++)
+        instance_of[run->instances[i].job - plan->jobs] = i;
+}
+
 static void make_schedule(struct supervisor *s)
 {
     const struct run *run = &s->p.run;
-    size_t first = 0;
+    const struct jobs_plan *plan = NULL;
+    cleanup_free size_t *instance_of = NULL;
 
     s->schedule = schedule_new(run->n_instances);
     for (size_t i = 0; i < run->n_instances; i++) {
         const struct instance *in = &run->instances[i];
 
-        if (run->instances[first].plan != in->plan)
-            first = i;
+        if (in->plan != plan) {
+            plan = in->plan;
+            instance_of = xrealloc(instance_of, plan->n_jobs * sizeof(*instance_of));
+            index_plan(run, i, instance_of);
+        }
         for (size_t k = 0; k < in->job->n_needs; k++)
-            for (size_t j = first; j < run->n_instances && run->instances[j].plan == in->plan; j++)
-                if (run->instances[j].job == &in->plan->jobs[in->job->needs[k]])
-                    schedule_add_need(s->schedule, i, j);
+            if (instance_of[in->job->needs[k]] != SIZE_MAX)
+                schedule_add_need(s->schedule, i, instance_of[in->job->needs[k]]);
     }
 }
 

@@ -273,6 +273,107 @@ static void test_abandon(void **state)
     schedule_free(s);
 }
 
+/* A job that is run again is the lowest ready one like any other, and only its end is news for those that need it. */
+static void test_again(void **state)
+{
+    struct schedule *s = schedule_new(4);
+
+    (void)state;
+    schedule_add_need(s, 3, 1);
+    assert_next(s, 0);
+    assert_next(s, 1);
+    schedule_again(s, 1);
+    assert_false(schedule_done(s));
+    assert_next(s, 1); /* before 2, which has been ready all the time */
+    assert_next(s, 2);
+    assert_none(s); /* 3 still waits */
+    schedule_again(s, 1);
+    schedule_again(s, 0);
+    assert_next(s, 0);
+    assert_next(s, 1);
+    schedule_ended(s, 0, false, must_not_skip, NULL);
+    schedule_ended(s, 1, true, must_not_skip, NULL);
+    assert_next(s, 3);
+    schedule_ended(s, 2, true, must_not_skip, NULL);
+    assert_false(schedule_done(s));
+    schedule_ended(s, 3, true, must_not_skip, NULL);
+    assert_true(schedule_done(s));
+    schedule_free(s);
+}
+
+/* The run stops while a job waits for its next attempt: it is abandoned like one that never ran, and does not start. */
+static void test_again_and_abandoned(void **state)
+{
+    struct schedule *s = schedule_new(3);
+    struct record r = {0};
+
+    (void)state;
+    schedule_add_need(s, 2, 1);
+    assert_next(s, 0);
+    assert_next(s, 1);
+    schedule_again(s, 1);
+    schedule_abandon(s, on_each, &r);
+    assert_int_equal(r.n, 2);
+    assert_int_equal(r.job[0], 1);
+    assert_int_equal(r.job[1], 2);
+    assert_none(s);
+    schedule_ended(s, 0, true, must_not_skip, NULL);
+    assert_true(schedule_done(s));
+    schedule_free(s);
+}
+
+/* Ready jobs come in the order of their numbers whatever the order in which they became ready. */
+static void test_many_ready_in_order(void **state)
+{
+    enum { N = 1000 };
+    struct schedule *s = schedule_new(N + 1);
+
+    (void)state;
+    for (size_t i = 0; i < N; i++)
+        schedule_add_need(s, i, i % 2 == 0 ? N : (i * 7919) % N / 2 * 2); /* odd ones need some even one */
+    assert_next(s, N);
+    schedule_ended(s, N, true, must_not_skip, NULL);
+    for (size_t i = 0; i < N; i += 2)
+        assert_next(s, i);
+    assert_none(s);
+    for (size_t i = 0; i < N; i++) { /* the even ones in a scattered order */
+        size_t job = (i * 7919) % N;
+
+        if (job % 2 == 0)
+            schedule_ended(s, job, true, must_not_skip, NULL);
+    }
+    for (size_t i = 1; i < N; i += 2)
+        assert_next(s, i);
+    for (size_t i = 1; i < N; i += 2)
+        schedule_ended(s, i, true, must_not_skip, NULL);
+    assert_true(schedule_done(s));
+    schedule_free(s);
+}
+
+/* Two hundred thousand jobs, half of them blocked to the end: looking at each for each would not come to an end here. */
+static void test_many_blocked_jobs_cost_nothing(void **state)
+{
+    enum { N = 200000 };
+    struct schedule *s = schedule_new(N);
+    size_t job;
+
+    (void)state;
+    for (size_t i = 0; i < N / 2; i++)
+        schedule_add_need(s, i, N - 1);
+    for (size_t i = N / 2; i < N; i++) {
+        assert_true(schedule_next(s, &job));
+        schedule_again(s, job);
+        assert_next(s, i);
+        schedule_ended(s, i, true, must_not_skip, NULL);
+    }
+    for (size_t i = 0; i < N / 2; i++) {
+        assert_next(s, i);
+        schedule_ended(s, i, i % 2 == 0, must_not_skip, NULL);
+    }
+    assert_true(schedule_done(s));
+    schedule_free(s);
+}
+
 /* Many random graphs: needs lead to lower ranks of a shuffled order; every job ends once, none starts before its needs
  * have passed, and what is skipped has a need that did not pass. */
 struct world {
@@ -349,6 +450,12 @@ static void test_random_graphs(void **state)
 
             while (w.what[job] != RUNNING)
                 job = (job + 1) % w.n;
+            if (rand_r(&seed) % 3 == 0) { /* run again: it comes back before anything that needs it */
+                schedule_again(w.s, job);
+                w.what[job] = FRESH;
+                assert_false(schedule_done(w.s));
+                continue;
+            }
             w.what[job] = passed ? PASSED : FAILED;
             w.ended++;
             schedule_ended(w.s, job, passed, world_skip, &w);
@@ -373,6 +480,10 @@ int main(void)
         cmocka_unit_test(test_long_chain_is_skipped_without_recursion),
         cmocka_unit_test(test_one_need_of_many),
         cmocka_unit_test(test_abandon),
+        cmocka_unit_test(test_again),
+        cmocka_unit_test(test_again_and_abandoned),
+        cmocka_unit_test(test_many_ready_in_order),
+        cmocka_unit_test(test_many_blocked_jobs_cost_nothing),
         cmocka_unit_test(test_random_graphs),
     };
 
