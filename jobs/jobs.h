@@ -83,6 +83,29 @@ struct jobs_root {
     int line;              /* where in the file, 0 for built-ins */
 };
 
+/* ---- system calls ---- */
+
+enum jobs_seccomp_profile {
+    JOBS_SECCOMP_DEFAULT, /* refuses what no job needs, allows the rest */
+    JOBS_SECCOMP_STRICT,  /* allows what programs of the common languages need, and of that nothing that default refuses */
+};
+struct jobs_seccomp {
+    enum jobs_seccomp_profile profile;
+    const char *const *allow; /* NULL-terminated names, or NULL */
+    const char *const *deny;
+};
+bool jobs_seccomp_equal(const struct jobs_seccomp *a, const struct jobs_seccomp *b);
+/* Whether the NULL-terminated list (NULL: empty) has the name. */
+bool jobs_names_have(const char *const *names, const char *name);
+
+/* What the default profile refuses, whatever the arguments. */
+struct jobs_refused_call {
+    const char *name;
+    const char *why; /* `allow` may not name it; NULL: it may */
+};
+extern const struct jobs_refused_call jobs_refused_calls[];
+extern const size_t jobs_refused_calls_count;
+
 enum jobs_network { JOBS_NETWORK_NONE, JOBS_NETWORK_LOOPBACK, JOBS_NETWORK_HOST };
 enum jobs_input_mode { JOBS_INPUT_COW, JOBS_INPUT_RO };
 
@@ -138,6 +161,7 @@ struct jobs_job {
     size_t n_inputs;
     enum jobs_network network;
     struct jobs_limits limits;
+    struct jobs_seccomp seccomp;
     const char *stdin_text; /* NULL: none */
     size_t stdin_len;
     const char *stdin_file; /* absolute host path, or NULL */

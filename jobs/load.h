@@ -107,7 +107,7 @@ struct key_table {
     size_t n;
 };
 extern const struct key_table keys_file, keys_root, keys_job, keys_limits, keys_step, keys_expect, keys_input,
-    keys_artifacts, keys_io;
+    keys_artifacts, keys_io, keys_seccomp;
 /* Every table there is, NULL-terminated: for the documentation and the tests. */
 extern const struct key_table *const keys_all[];
 
@@ -160,6 +160,7 @@ key_set_fn set_version; /* of the file: load.c */
 key_set_fn set_root_name, set_env, set_env_names, set_user, set_hostname, set_limits, set_stdin, set_stdin_file,
     set_artifacts, set_artifact_paths;                                                /* of a job: job.c */
 key_set_fn set_limit, set_io;                                                         /* of limits: job.c */
+key_set_fn set_seccomp, set_allow, set_deny;                                          /* of seccomp: syscalls.c */
 key_set_fn set_input_from;                                                            /* of an input: input.c */
 key_set_fn set_expect, set_exit, set_signal, set_stdout, set_stdout_file, set_stderr; /* of expect: step.c */
 key_set_fn set_sha256, set_suite, set_packages;                                       /* of a root: root.c */

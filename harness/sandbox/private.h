@@ -176,6 +176,10 @@ bool upper_has_no_inodes(const struct upper *u, uint64_t inodes);
 /* The /dev of one job, a detached tmpfs with its own nodes. */
 int devices_mount(uint32_t id_base, int *ret_mount);
 
+/* What `seccomp: strict` allows. */
+extern const char *const strict_calls[];
+extern const size_t strict_calls_count;
+
 int filter_program(const struct sandbox_filter *filter, struct sock_fprog *ret);
 
 /* Leaves the libraries that only the harness uses out of what is forked from here on; see lean.c. */

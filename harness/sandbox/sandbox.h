@@ -11,10 +11,11 @@
 #include "base/base.h"
 #include "jobs/jobs.h"
 
-/* ---- seccomp program, compiled once for all jobs ---- */
+/* ---- seccomp program, compiled once for all jobs that ask for the same ---- */
 
 struct sandbox_filter; /* BPF for every architecture that this kernel accepts */
-int sandbox_filter_compile(struct sandbox_filter **ret_filter, struct cupel_error *err);
+int sandbox_filter_compile(const struct jobs_seccomp *what, struct sandbox_filter **ret_filter,
+                           struct cupel_error *err);
 void sandbox_filter_free(struct sandbox_filter *filter);
 
 /* ---- the stage, one a slot ---- */
@@ -26,7 +27,6 @@ struct sandbox_stage;
 struct sandbox_stage_config {
     int store_dirfd; /* where the upper file systems' (unlinked) images are made; must be on a disk */
     uint32_t id_base;
-    const struct sandbox_filter *filter;
 };
 int sandbox_stage_open(const struct sandbox_stage_config *config, struct sandbox_stage **ret_stage,
                        struct cupel_error *err);
@@ -36,6 +36,7 @@ void sandbox_stage_close(struct sandbox_stage *stage);
 
 struct sandbox_request {
     const struct jobs_job *job;
+    const struct sandbox_filter *filter; /* of job->seccomp */
     size_t root;       /* index of the root in its plan: lowers are attached to the stage once a root */
     const int *layers; /* O_PATH directory fds, top first */
     size_t n_layers;

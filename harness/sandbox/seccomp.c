@@ -1,17 +1,22 @@
-/* seccomp: the system calls that no job needs and the kernel would be safer without, as one BPF program for every
- * architecture that this kernel accepts (x86-64, i386 and x32 entries alike). Compiled once a run. Default is to allow:
- * a build or test suite may do what programs do; what is refused here is kernel surface that has let processes out, or
- * that outlives a job.
+/* seccomp: a job's system call filter, as one BPF program, compiled once for each distinct profile of a run, before any slot
+ * is forked. It has up to three parts, run one after the other; each refuses, or hands on to the next:
  *
- * An unknown architecture is killed. Refused calls fail with EPERM, as they would without privilege, so that programs
- * fall back; clone3 with ENOSYS, so that libc retries with clone, whose flags a filter can see (seccomp(2), and glibc's
- * own use). */
+ *   newer     calls that were not there yet when this was written, and x32 calls: ENOSYS, as other kernels answer
+ *   refusals  what no job needs and the kernel is safer without (jobs/syscalls.c, and the tables below), less what the job
+ *             file allows, and what it denies: EPERM, as without privilege, so that programs fall back
+ *   list      with `strict` only: what is not in strict.c's list (or allowed): ENOSYS
+ *
+ * The second part is for i386 entries too, which an x86-64 kernel accepts; an unknown architecture is killed.
+ * clone3 is answered with ENOSYS, so that libc retries with clone, whose flags a filter can see (seccomp(2), and glibc's own
+ * use). The third is for the machine's own architecture only. */
 #include "harness/sandbox/private.h"
 
 #include <fcntl.h>
 #include <linux/netlink.h>
+#include <linux/seccomp.h>
 #include <sched.h>
 #include <seccomp.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -21,71 +26,7 @@ struct sandbox_filter {
     unsigned short n;
 };
 
-/* Refused whatever their arguments. */
-static const int refused[] = {
-    /* keys outlive namespaces */
-    SCMP_SYS(add_key),
-    SCMP_SYS(request_key),
-    SCMP_SYS(keyctl),
-    /* large kernel surface, or a way around other filters */
-    SCMP_SYS(io_uring_setup),
-    SCMP_SYS(io_uring_enter),
-    SCMP_SYS(io_uring_register),
-    SCMP_SYS(userfaultfd),
-    SCMP_SYS(bpf),
-    SCMP_SYS(perf_event_open),
-    SCMP_SYS(fanotify_init),
-    SCMP_SYS(lookup_dcookie),
-    SCMP_SYS(vmsplice),
-    /* the machine itself */
-    SCMP_SYS(kexec_load),
-    SCMP_SYS(kexec_file_load),
-    SCMP_SYS(init_module),
-    SCMP_SYS(finit_module),
-    SCMP_SYS(delete_module),
-    SCMP_SYS(reboot),
-    SCMP_SYS(swapon),
-    SCMP_SYS(swapoff),
-    SCMP_SYS(syslog),
-    SCMP_SYS(acct),
-    SCMP_SYS(quotactl),
-    SCMP_SYS(quotactl_fd),
-    SCMP_SYS(nfsservctl),
-    SCMP_SYS(vhangup),
-    SCMP_SYS(iopl),
-    SCMP_SYS(ioperm),
-    /* clocks */
-    SCMP_SYS(settimeofday),
-    SCMP_SYS(clock_settime),
-    SCMP_SYS(stime),
-    SCMP_SYS(adjtimex),
-    SCMP_SYS(clock_adjtime),
-    SCMP_SYS(clock_settime64),
-    SCMP_SYS(clock_adjtime64),
-    /* the mount family and namespaces */
-    SCMP_SYS(mount),
-    SCMP_SYS(umount),
-    SCMP_SYS(umount2),
-    SCMP_SYS(pivot_root),
-    SCMP_SYS(open_tree),
-    SCMP_SYS(move_mount),
-    SCMP_SYS(fsopen),
-    SCMP_SYS(fsconfig),
-    SCMP_SYS(fsmount),
-    SCMP_SYS(fspick),
-    SCMP_SYS(mount_setattr),
-    SCMP_SYS(setns),
-    SCMP_SYS(unshare),
-    /* handles and descriptors that reach past the mount namespace */
-    SCMP_SYS(open_by_handle_at),
-    SCMP_SYS(name_to_handle_at),
-    SCMP_SYS(pidfd_getfd),
-    SCMP_SYS(kcmp),
-    /* memory placement of other processes */
-    SCMP_SYS(move_pages),
-    SCMP_SYS(migrate_pages),
-    SCMP_SYS(process_madvise),
-};
+/* ---- refused by argument: no job file changes these ---- */
 
 /* Refused when (argument & mask) == value. */
 struct masked_rule {
@@ -110,47 +51,147 @@ static const struct masked_rule masked[] = {
     {SCMP_SYS(clone), 0, CLONE_NEWNET, CLONE_NEWNET},
     {SCMP_SYS(clone), 0, CLONE_NEWIPC, CLONE_NEWIPC},
     {SCMP_SYS(clone), 0, CLONE_NEWUTS, CLONE_NEWUTS},
-    {SCMP_SYS(socket), 0, LOW32, AF_VSOCK},  /* leaves the network namespace */
-    {SCMP_SYS(socket), 0, LOW32, AF_PACKET}, /* CVE-2020-14386 */
-    {SCMP_SYS(socket), 0, LOW32, AF_ALG},
-    {SCMP_SYS(socketpair), 0, LOW32, AF_VSOCK},
 };
 
-/* Architectures beside the native one whose entries the kernel may accept. */
-static void add_architectures(scmp_filter_ctx ctx)
-{
-    static const uint32_t others[] = {SCMP_ARCH_X86, SCMP_ARCH_X32};
+/* Families of sockets, by bits of their number, so that a handful of rules says "all but UNIX (1), INET (2), INET6 (10) and
+ * NETLINK (16)". AF_VSOCK leaves the network namespace, packet sockets are kernel surface even in an own one (CVE-2020-14386),
+ * and asking for a family that is not there makes the host load its module. The kernel has no family above 63. */
+static const struct {
+    uint64_t mask, value;
+} families[] = {
+    {0x20, 0x20},                                           /* 32 to 63: ALG, VSOCK, XDP, ... */
+    {0x11, 0x11}, {0x12, 0x12}, {0x14, 0x14}, {0x18, 0x18}, /* 17 to 31: PACKET, RDS, CAN, TIPC, BLUETOOTH, ... */
+    {0x0c, 0x04}, {0x0c, 0x0c},                             /* 4 to 7, 12 to 15: IPX, APPLETALK, X25, KEY, ... */
+    {0x0f, 0x03}, {0x0f, 0x08}, {0x0f, 0x09}, {0x0f, 0x0b}, /* AX25, ATMPVC, X25, ROSE */
+};
 
-    if (seccomp_arch_native() != SCMP_ARCH_X86_64)
-        return;
-    for (size_t i = 0; i < ARRAY_SIZE(others); i++)
-        (void)seccomp_arch_add(ctx, others[i]); /* -EEXIST is fine */
+#define REFUSE SCMP_ACT_ERRNO(EPERM)
+
+/* Names that this architecture does not have are those of another one, or newer than the library. */
+static int add_call(scmp_filter_ctx ctx, uint32_t action, const char *name)
+{
+    int number = seccomp_syscall_resolve_name(name);
+
+    return number == __NR_SCMP_ERROR ? 0 : seccomp_rule_add(ctx, action, number, 0);
 }
 
-static int add_rules(scmp_filter_ctx ctx)
+static int add_masked(scmp_filter_ctx ctx, const struct jobs_seccomp *what, const struct masked_rule *rule)
 {
-    const uint32_t deny = SCMP_ACT_ERRNO(EPERM);
+    struct scmp_arg_cmp cmp = {rule->argument, SCMP_CMP_MASKED_EQ, rule->mask, rule->value};
+    cleanup_free char *name = seccomp_syscall_resolve_num_arch(seccomp_arch_native(), rule->call);
+
+    if (name != NULL && jobs_names_have(what->deny, name))
+        return 0; /* is refused as a whole */
+    return seccomp_rule_add_array(ctx, REFUSE, rule->call, 1, &cmp);
+}
+
+static int add_refused_calls(scmp_filter_ctx ctx, const struct jobs_seccomp *what)
+{
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < jobs_refused_calls_count; i++) {
+        const char *name = jobs_refused_calls[i].name;
+
+        if (str_eq(name, "clone3"))
+            r = add_call(ctx, SCMP_ACT_ERRNO(ENOSYS), name);
+        else if (!jobs_names_have(what->allow, name))
+            r = add_call(ctx, REFUSE, name);
+    }
+    for (const char *const *name = what->deny; r == 0 && name != NULL && *name != NULL; name++)
+        if (!str_eq(*name, "clone3"))
+            r = add_call(ctx, REFUSE, *name);
+    return r;
+}
+
+static int add_refused_arguments(scmp_filter_ctx ctx, const struct jobs_seccomp *what)
+{
+    static const int calls[] = {SCMP_SYS(socket), SCMP_SYS(socketpair)};
     const struct scmp_arg_cmp audit[] = {{0, SCMP_CMP_MASKED_EQ, LOW32, AF_NETLINK},
                                          {2, SCMP_CMP_MASKED_EQ, LOW32, NETLINK_AUDIT}};
     int r = 0;
 
-    for (size_t i = 0; r == 0 && i < ARRAY_SIZE(refused); i++)
-        r = seccomp_rule_add(ctx, deny, refused[i], 0);
-    for (size_t i = 0; r == 0 && i < ARRAY_SIZE(masked); i++) {
-        struct scmp_arg_cmp cmp = {masked[i].argument, SCMP_CMP_MASKED_EQ, masked[i].mask, masked[i].value};
+    for (size_t i = 0; r == 0 && i < ARRAY_SIZE(masked); i++)
+        r = add_masked(ctx, what, &masked[i]);
+    for (size_t c = 0; c < ARRAY_SIZE(calls); c++)
+        for (size_t i = 0; r == 0 && i < ARRAY_SIZE(families); i++) {
+            const struct masked_rule rule = {calls[c], 0, families[i].mask, families[i].value};
 
-        r = seccomp_rule_add_array(ctx, deny, masked[i].call, 1, &cmp);
-    }
+            r = add_masked(ctx, what, &rule);
+        }
     /* audit's netlink family speaks to the host's audit system */
-    if (r == 0)
-        r = seccomp_rule_add_array(ctx, deny, SCMP_SYS(socket), ARRAY_SIZE(audit), audit);
-    if (r == 0)
-        r = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
+    if (r == 0 && !jobs_names_have(what->deny, "socket"))
+        r = seccomp_rule_add_array(ctx, REFUSE, SCMP_SYS(socket), ARRAY_SIZE(audit), audit);
     return r;
 }
 
-/* libseccomp writes a program to a file; ours is a memory file, read back into the array that seccomp(2) takes. */
-static int export_program(scmp_filter_ctx ctx, struct sandbox_filter *filter)
+static int add_refusals(scmp_filter_ctx ctx, const struct jobs_seccomp *what)
+{
+    int r;
+
+    if (seccomp_arch_native() == SCMP_ARCH_X86_64)
+        (void)seccomp_arch_add(ctx, SCMP_ARCH_X86); /* a job whose entry is not there is killed at its first call */
+    r = seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
+    if (r == 0)
+        r = add_refused_calls(ctx, what);
+    return r < 0 ? r : add_refused_arguments(ctx, what);
+}
+
+static int add_strict(scmp_filter_ctx ctx, const struct jobs_seccomp *what)
+{
+    int r = seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_ERRNO(ENOSYS));
+
+    for (size_t i = 0; r == 0 && i < strict_calls_count; i++)
+        r = add_call(ctx, SCMP_ACT_ALLOW, strict_calls[i]);
+    for (const char *const *name = what->allow; r == 0 && name != NULL && *name != NULL; name++)
+        r = add_call(ctx, SCMP_ACT_ALLOW, *name);
+    return r;
+}
+
+/* ---- one program of several ---- */
+
+/* Of classic BPF an x86-64 kernel takes 4096 instructions (BPF_MAXINSNS). */
+struct program {
+    struct sock_filter code[BPF_MAXINSNS];
+    size_t n;
+};
+
+/* Appends a part: what the program had allowed so far, this part now judges. */
+static int append(struct program *p, const struct sock_filter *part, size_t n)
+{
+    if (p->n + n > ARRAY_SIZE(p->code))
+        return -E2BIG;
+    for (size_t i = 0; i < p->n; i++)
+        if (p->code[i].code == (BPF_RET | BPF_K) && p->code[i].k == SECCOMP_RET_ALLOW)
+            p->code[i] = (struct sock_filter)BPF_STMT(BPF_JMP | BPF_JA, (uint32_t)(p->n - i - 1));
+    memcpy(p->code + p->n, part, n * sizeof(*part));
+    p->n += n;
+    return 0;
+}
+
+/* The last call of Linux 6.17, file_setattr; open_tree_attr of 6.15 is one of the mount family. From 424 on, all architectures
+ * have the same numbers. x32 calls have a bit of their own; no distribution's kernel answers them any more. -1 is what a
+ * tracer makes of a call that it suppresses. */
+#define NEWEST_CALL 469
+#define OPEN_TREE_ATTR 467
+
+static int append_newer(struct program *p)
+{
+    static const struct sock_filter newer[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, OPEN_TREE_ATTR, 1, 0), /* nearly every call ends here */
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, OPEN_TREE_ATTR, 3, 0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, UINT32_MAX, 1, 0),
+        BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, NEWEST_CALL, 1, 0),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
+    };
+
+    return append(p, newer, ARRAY_SIZE(newer));
+}
+
+/* libseccomp writes a program to a file; ours is a memory file, read back. */
+static int append_exported(struct program *p, scmp_filter_ctx ctx)
 {
     cleanup_close int fd = memfd_create("seccomp", MFD_CLOEXEC);
     cleanup_free char *data = NULL;
@@ -164,36 +205,47 @@ static int export_program(scmp_filter_ctx ctx, struct sandbox_filter *filter)
         return r;
     if (lseek(fd, 0, SEEK_SET) < 0)
         return -errno;
-    r = file_read_fd(fd, sizeof(struct sock_filter) * BPF_MAXINSNS, &data, &len);
+    r = file_read_fd(fd, sizeof(p->code), &data, &len);
     if (r < 0)
         return r;
-    filter->instructions = (struct sock_filter *)(void *)steal_ptr(data);
-    filter->n = (unsigned short)(len / sizeof(struct sock_filter));
-    return 0;
+    return append(p, (const struct sock_filter *)(const void *)data, len / sizeof(struct sock_filter));
 }
 
-int sandbox_filter_compile(struct sandbox_filter **ret_filter, struct cupel_error *err)
+static int append_part(struct program *p, uint32_t otherwise, const struct jobs_seccomp *what,
+                       int (*add)(scmp_filter_ctx ctx, const struct jobs_seccomp *what))
 {
-    struct sandbox_filter *filter = xcalloc(1, sizeof(*filter));
-    scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ALLOW);
-    int r = ctx != NULL ? 0 : -ENOMEM;
+    scmp_filter_ctx ctx = seccomp_init(otherwise);
+    int r;
 
-    if (r == 0) {
-        add_architectures(ctx);
-        r = seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
-    }
+    if (ctx == NULL)
+        return -ENOMEM;
+    (void)seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2); /* a binary tree; only speed is lost without */
+    r = add(ctx, what);
     if (r == 0)
-        (void)seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2); /* a binary tree; only speed is lost without */
+        r = append_exported(p, ctx);
+    seccomp_release(ctx);
+    return r;
+}
+
+int sandbox_filter_compile(const struct jobs_seccomp *what, struct sandbox_filter **ret_filter, struct cupel_error *err)
+{
+    struct program *p = xcalloc(1, sizeof(*p));
+    struct sandbox_filter *filter;
+    int r = append_newer(p);
+
     if (r == 0)
-        r = add_rules(ctx);
-    if (r == 0)
-        r = export_program(ctx, filter);
-    if (ctx != NULL)
-        seccomp_release(ctx);
+        r = append_part(p, SCMP_ACT_ALLOW, what, add_refusals);
+    if (r == 0 && what->profile == JOBS_SECCOMP_STRICT)
+        r = append_part(p, SCMP_ACT_ERRNO(ENOSYS), what, add_strict);
     if (r < 0) {
-        sandbox_filter_free(filter);
+        free(p);
         return cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot compile the seccomp program");
     }
+    filter = xcalloc(1, sizeof(*filter));
+    filter->n = (unsigned short)p->n;
+    filter->instructions = xcalloc(p->n, sizeof(*p->code));
+    memcpy(filter->instructions, p->code, p->n * sizeof(*p->code));
+    free(p);
     *ret_filter = filter;
     return 0;
 }

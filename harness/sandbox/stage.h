@@ -8,7 +8,6 @@
 struct sandbox_stage {
     int store_dirfd; /* borrowed */
     uint32_t id_base;
-    const struct sandbox_filter *filter; /* borrowed */
     int id_map;                          /* user namespace fd for id-mapped mounts */
     int host_ns, host_root, host_cwd;
     int stage_ns;

@@ -397,7 +397,7 @@ static int start_steps(struct start *s, struct cupel_error *err)
     if (r == 0)
         r = make_pipes(s, err);
     if (r == 0)
-        r = filter_program(s->stage->filter, &s->ctx->filter);
+        r = filter_program(s->request->filter, &s->ctx->filter);
     if (r == 0)
         r = clone_init(s, err);
     if (r == 0)

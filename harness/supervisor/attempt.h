@@ -14,6 +14,7 @@ struct instance {
     const struct jobs_plan *plan;
     const struct jobs_job *job;
     size_t root;          /* index into run->roots */
+    const struct sandbox_filter *filter;
     const char *log_name; /* unique in the run; the job's name where that is */
 };
 
@@ -29,7 +30,8 @@ struct run {
     struct cache_root *roots;
     size_t n_roots;
     struct cgroup_run *cgroups;
-    struct sandbox_filter *filter;
+    struct sandbox_filter **filters; /* one for each distinct profile */
+    size_t n_filters;
     struct reports_out *out;
     int dirfd; /* the run's directory in the store */
     struct slot_view *views;

@@ -51,6 +51,7 @@ static int start_sandbox(struct attempt_context *ctx, const struct instance *ins
     int enter[CGROUP_ENTER_MAX];
     struct sandbox_request request = {
         .job = job,
+        .filter = instance->filter,
         .root = instance->root,
         .layers = root->layer,
         .n_layers = root->n_layers,

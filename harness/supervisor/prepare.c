@@ -251,6 +251,34 @@ static int make_roots(struct prepared *p, struct cupel_error *err)
     return r;
 }
 
+/* ---- seccomp programs ---- */
+
+/* One for each profile that a selected job asks for; nearly always that is one. */
+static int make_filters(struct run *run, struct cupel_error *err)
+{
+    const struct jobs_seccomp **profiles = xcalloc(run->n_instances, sizeof(*profiles));
+    int r = 0;
+
+    run->filters = xcalloc(run->n_instances, sizeof(*run->filters));
+    for (size_t i = 0; r == 0 && i < run->n_instances; i++) {
+        struct instance *in = &run->instances[i];
+        size_t f = 0;
+
+        while (f < run->n_filters && !jobs_seccomp_equal(profiles[f], &in->job->seccomp))
+            f++;
+        if (f == run->n_filters) {
+            r = sandbox_filter_compile(&in->job->seccomp, &run->filters[f], err);
+            if (r < 0)
+                break;
+            profiles[f] = &in->job->seccomp;
+            run->n_filters++;
+        }
+        in->filter = run->filters[f];
+    }
+    free(profiles);
+    return r;
+}
+
 /* ---- all of it ---- */
 
 static unsigned usable_cpus(void)
@@ -318,7 +346,7 @@ int prepare(const struct supervisor_options *options, struct prepared *ret, stru
         r = make_roots(&p, err);
     }
     if (r == 0)
-        r = sandbox_filter_compile(&p.run.filter, err);
+        r = make_filters(&p.run, err);
     if (r == 0 && make_views(&p.run, options->slots) < 0)
         r = cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot share memory with the slots");
     if (r == 0)
@@ -342,7 +370,9 @@ void prepared_end(struct prepared *p)
     reports_console_free(p->console);
     for (size_t i = 0; p->run.roots != NULL && i < p->run.n_roots; i++)
         cache_root_release(&p->run.roots[i]);
-    sandbox_filter_free(p->run.filter);
+    for (size_t i = 0; i < p->run.n_filters; i++)
+        sandbox_filter_free(p->run.filters[i]);
+    free(p->run.filters);
     if (p->run.out != NULL)
         reports_out_close(p->run.out);
     if (p->cache != NULL)

@@ -60,7 +60,7 @@ static void report_unstarted(const struct instance *instance, uint32_t index, in
 
 static int open_stage(const struct run *run, struct sandbox_stage **ret_stage, int *ret_lock, struct cupel_error *err)
 {
-    struct sandbox_stage_config config = {.store_dirfd = run->dirfd, .filter = run->filter};
+    struct sandbox_stage_config config = {.store_dirfd = run->dirfd};
     int r = id_range_claim(&config.id_base, ret_lock, err);
 
     if (r == 0)

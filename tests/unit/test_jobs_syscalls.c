@@ -1,0 +1,136 @@
+/* jobs: `seccomp`: names of system calls, what may be allowed and denied, and how it merges with defaults. */
+#include "test_jobs.h"
+
+struct mistake {
+    const char *text;
+    const char *problems;
+};
+
+static void check_all(const struct mistake *mistakes, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        struct loaded r = load(mistakes[i].text);
+        cleanup_free char *lines = problem_lines(&r);
+
+        if (r.plan != NULL || !str_eq(lines, mistakes[i].problems))
+            fail_msg("text:\n%s\nexpected:\n%sgot:\n%s", mistakes[i].text, mistakes[i].problems, lines);
+        unload(&r);
+    }
+}
+
+#define JOB(keys) "cupel: 1\njobs:\n  a: {run: x, " keys "}\n"
+
+static void test_mistakes(void **state)
+{
+    static const struct mistake mistakes[] = {
+        {JOB("seccomp: srtict"),
+         "3:24: 'seccomp' must be default, strict or a map, not 'srtict', did you mean 'strict'?\n"},
+        {JOB("seccomp: [strict]"), "3:24: 'seccomp' must be default, strict or a map, not a list\n"},
+        {JOB("seccomp: profile.json"), "3:24: 'seccomp' must be default, strict or a map, not 'profile.json'\n"},
+        {JOB("seccomp: {alow: [vmsplice]}"), "3:25: unknown key 'alow', did you mean 'allow'?\n"},
+        {JOB("seccomp: {profile: lax}"), "3:34: 'profile' must be default or strict, not 'lax'\n"},
+        {JOB("seccomp: {deny: [ptrase, openn]}"), "3:32: there is no system call 'ptrase', did you mean 'ptrace'?\n"
+                                                  "3:40: there is no system call 'openn', did you mean 'open'?\n"},
+        {JOB("seccomp: {deny: quite-unlike-any}"), "3:31: there is no system call 'quite-unlike-any'\n"},
+        {JOB("seccomp: {deny: [{a: b}]}"), "3:32: 'deny' must be names of system calls, not a map\n"},
+        {JOB("seccomp: {allow: [bpf]}"),
+         "3:33: 'allow' cannot name 'bpf': it is a way to the kernel that has let processes out\n"},
+        {JOB("seccomp: {allow: [keyctl, vmsplice, mount]}"),
+         "3:33: 'allow' cannot name 'keyctl': keyrings outlive the job's namespaces\n"
+         "3:51: 'allow' cannot name 'mount': what the job's mounts hide must stay hidden\n"},
+        {JOB("seccomp: {allow: clone3}"),
+         "3:32: 'allow' cannot name 'clone3': its flags lie in memory, where no filter "
+         "sees them; libc uses clone instead\n"},
+        {JOB("seccomp: {deny: execve}"),
+         "3:31: 'deny' cannot name 'execve': the command cannot be started without it\n"},
+        {JOB("seccomp: {allow: kcmp, deny: [kcmp]}"), "3:24: 'kcmp' is both allowed and denied\n"},
+        {"cupel: 1\ndefaults: {seccomp: {deny: [ptrace]}}\njobs:\n  a: {run: x, seccomp: {allow: ptrace}}\n",
+         "4:24: 'ptrace' is both allowed and denied\n"},
+    };
+
+    (void)state;
+    check_all(mistakes, ARRAY_SIZE(mistakes));
+}
+
+/* Whatever the filter refuses for a reason, no job file has back. */
+static void test_no_refused_call_may_be_allowed(void **state)
+{
+    size_t refused = 0, asked = 0;
+
+    (void)state;
+    for (size_t i = 0; i < jobs_refused_calls_count; i++) {
+        const struct jobs_refused_call *call = &jobs_refused_calls[i];
+        cleanup_free char *text = xasprintf(JOB("seccomp: {allow: [%s]}"), call->name);
+        struct loaded r = load(text);
+
+        if ((r.plan == NULL) != (call->why != NULL))
+            fail_msg("allow: [%s] was %s", call->name, r.plan == NULL ? "refused" : "taken");
+        *(r.plan == NULL ? &refused : &asked) += 1;
+        unload(&r);
+    }
+    assert_true(refused > 40);
+    assert_true(asked > 5);
+}
+
+static const struct jobs_seccomp *of(const struct loaded *r, size_t job)
+{
+    return &r->plan->jobs[job].seccomp;
+}
+
+static void test_defaults_merge(void **state)
+{
+    struct loaded r = load_good("cupel: 1\n"
+                                "defaults: {seccomp: {profile: strict, deny: [ptrace]}}\n"
+                                "jobs:\n"
+                                "  inherits: {run: x}\n"
+                                "  adds: {run: x, seccomp: {allow: [personality, kcmp]}}\n"
+                                "  replaces: {run: x, seccomp: {deny: socket}}\n"
+                                "  word: {run: x, seccomp: default}\n"
+                                "  empty: {run: x, seccomp: {deny: []}}\n");
+
+    (void)state;
+    assert_int_equal(of(&r, 0)->profile, JOBS_SECCOMP_STRICT);
+    assert_true(jobs_names_have(of(&r, 0)->deny, "ptrace"));
+    assert_int_equal(of(&r, 1)->profile, JOBS_SECCOMP_STRICT);
+    assert_true(jobs_names_have(of(&r, 1)->allow, "kcmp"));
+    assert_true(jobs_names_have(of(&r, 1)->allow, "personality"));
+    assert_true(jobs_names_have(of(&r, 1)->deny, "ptrace"));
+    assert_int_equal(of(&r, 2)->profile, JOBS_SECCOMP_STRICT);
+    assert_false(jobs_names_have(of(&r, 2)->deny, "ptrace"));
+    assert_true(jobs_names_have(of(&r, 2)->deny, "socket"));
+    assert_int_equal(of(&r, 3)->profile, JOBS_SECCOMP_DEFAULT);
+    assert_null(of(&r, 3)->deny);
+    assert_int_equal(of(&r, 4)->profile, JOBS_SECCOMP_STRICT);
+    assert_null(of(&r, 4)->deny);
+    unload(&r);
+}
+
+static void test_equality(void **state)
+{
+    static const char *const a[] = {"read", "write", NULL}, *const b[] = {"read", NULL},
+                             *const c[] = {"read", "write", NULL};
+    const struct jobs_seccomp none = {0}, strict = {.profile = JOBS_SECCOMP_STRICT}, with_a = {.allow = a},
+                              with_b = {.allow = b}, with_c = {.allow = c}, denies_a = {.deny = a};
+
+    (void)state;
+    assert_true(jobs_seccomp_equal(&none, &none));
+    assert_false(jobs_seccomp_equal(&none, &strict));
+    assert_false(jobs_seccomp_equal(&none, &with_a));
+    assert_false(jobs_seccomp_equal(&with_a, &none));
+    assert_false(jobs_seccomp_equal(&with_a, &with_b));
+    assert_false(jobs_seccomp_equal(&with_b, &with_a));
+    assert_false(jobs_seccomp_equal(&with_a, &denies_a));
+    assert_true(jobs_seccomp_equal(&with_a, &with_c));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_mistakes),
+        cmocka_unit_test(test_no_refused_call_may_be_allowed),
+        cmocka_unit_test(test_defaults_merge),
+        cmocka_unit_test(test_equality),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
