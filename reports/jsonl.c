@@ -134,6 +134,39 @@ static void put_leaks(json_t *object, const struct reports_result *result)
     put(object, "leaks_in_all", json_integer((json_int_t)result->leaks_in_all));
 }
 
+static void put_column(json_t *object, const char *name, const struct reports_timeline *t, size_t offset, bool seconds)
+{
+    json_t *list = checked(json_array());
+
+    for (size_t i = 0; i < t->n; i++) {
+        uint64_t v;
+
+        memcpy(&v, (const char *)&t->points[i] + offset, sizeof(v));
+        if (json_array_append_new(list, seconds ? number(v / NSEC_PER_MSEC, 1000) : number(v, 1)) < 0)
+            (void)checked(NULL);
+    }
+    put(object, name, list);
+}
+
+/* Columns, not points: what reads them plots them, and a name costs more than a number. Milliseconds will do. */
+static void put_timeline(json_t *object, const struct reports_timeline *t)
+{
+    json_t *o;
+
+    if (t->n == 0)
+        return;
+    o = checked(json_object());
+    put(o, "interval_seconds", number(t->interval_ns, NSEC_PER_SEC));
+    put_column(o, "at_seconds", t, offsetof(struct reports_point, at_ns), true);
+    if (t->has_cpu)
+        put_column(o, "cpu_seconds", t, offsetof(struct reports_point, cpu_ns), true);
+    if (t->has_memory)
+        put_column(o, "memory_bytes", t, offsetof(struct reports_point, memory_bytes), false);
+    if (t->has_pids)
+        put_column(o, "pids", t, offsetof(struct reports_point, pids), false);
+    put(object, "timeline", o);
+}
+
 static json_t *job_object(const struct reports_result *result)
 {
     json_t *o = checked(json_object());
@@ -143,6 +176,7 @@ static json_t *job_object(const struct reports_result *result)
     put_text(o, "file", result->file);
     put_text(o, "description", result->description);
     put_outcome(o, result->verdict, result->evidence, result->exit, result->signal);
+    put_text(o, "near_limit", result->near_limit);
     if (result->attempts > 0)
         put(o, "attempts", json_integer(result->attempts));
     put_started(o, &result->started);
@@ -153,6 +187,7 @@ static json_t *job_object(const struct reports_result *result)
     put_list(o, "unenforced", result->unenforced);
     put_list(o, "artifacts", result->artifacts);
     put_leaks(o, result);
+    put_timeline(o, &result->timeline);
     if (result->stdout_log != NULL || result->stderr_log != NULL) {
         json_t *logs = checked(json_object());
 

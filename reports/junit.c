@@ -132,6 +132,7 @@ static void write_properties(struct junit_writer *w, const struct reports_result
         else
             property_number(w, "limits.", l->name, l->value, l->scale);
     }
+    property(w, "", "near-limit", result->near_limit);
     property_list(w, "unenforced", result->unenforced);
     property_list(w, "notes", result->notes);
     property_list(w, "tags", result->tags);

@@ -51,6 +51,12 @@ static const struct {
     [REPORTS_CPU_PRESSURE_SECONDS] = {"cpu_pressure_seconds", true},
     [REPORTS_MEMORY_PRESSURE_SECONDS] = {"memory_pressure_seconds", true},
     [REPORTS_IO_PRESSURE_SECONDS] = {"io_pressure_seconds", true},
+    [REPORTS_RUN_QUEUE_WAIT_SECONDS] = {"run_queue_wait_seconds", true},
+    [REPORTS_MACHINE_CPU_PRESSURE_SECONDS] = {"machine_cpu_pressure_seconds", true},
+    [REPORTS_MACHINE_MEMORY_PRESSURE_SECONDS] = {"machine_memory_pressure_seconds", true},
+    [REPORTS_MACHINE_IO_PRESSURE_SECONDS] = {"machine_io_pressure_seconds", true},
+    [REPORTS_OTHERS_CPU_SECONDS] = {"others_cpu_seconds", true},
+    [REPORTS_STOLEN_CPU_SECONDS] = {"stolen_cpu_seconds", true},
 };
 
 const char *reports_figure_name(enum reports_figure f)

@@ -8,15 +8,15 @@
 
 enum reports_verdict {
     REPORTS_PASSED,
-    REPORTS_FAILED,       /* wrong exit code or output */
-    REPORTS_SIGNALED,     /* the command died of a signal nobody asked for */
+    REPORTS_FAILED,   /* wrong exit code or output */
+    REPORTS_SIGNALED, /* the command died of a signal nobody asked for */
     REPORTS_TIMEOUT,
     REPORTS_CPU_LIMIT,
     REPORTS_MEMORY_LIMIT,
     REPORTS_PIDS_LIMIT,
     REPORTS_DISK_LIMIT,
     REPORTS_OUTPUT_LIMIT,
-    REPORTS_ERROR,        /* the harness could not run it: never the job's fault */
+    REPORTS_ERROR, /* the harness could not run it: never the job's fault */
     REPORTS_SKIPPED,
     REPORTS_CANCELLED,
     REPORTS_VERDICT_COUNT,
@@ -46,6 +46,12 @@ enum reports_figure {
     REPORTS_CPU_PRESSURE_SECONDS,
     REPORTS_MEMORY_PRESSURE_SECONDS,
     REPORTS_IO_PRESSURE_SECONDS,
+    REPORTS_RUN_QUEUE_WAIT_SECONDS,
+    REPORTS_MACHINE_CPU_PRESSURE_SECONDS, /* of the machine as a whole, while the job ran */
+    REPORTS_MACHINE_MEMORY_PRESSURE_SECONDS,
+    REPORTS_MACHINE_IO_PRESSURE_SECONDS,
+    REPORTS_OTHERS_CPU_SECONDS,
+    REPORTS_STOLEN_CPU_SECONDS,
     REPORTS_FIGURE_COUNT,
 };
 struct reports_usage {
@@ -79,11 +85,12 @@ struct reports_limit {
 
 /* A test case: the whole job, or one step of it. */
 struct reports_case {
-    const char *name; /* step's name; NULL in the single case of a job without named steps: the job's own name is used */
+    const char
+        *name; /* step's name; NULL in the single case of a job without named steps: the job's own name is used */
     enum reports_verdict verdict;
     const char *evidence;
-    int exit;             /* -1: none */
-    int signal;           /* 0: none */
+    int exit;   /* -1: none */
+    int signal; /* 0: none */
     uint64_t wall_ns;
     uint64_t stdout_from; /* where this case's bytes are in the job's log files */
     uint64_t stdout_to;
@@ -98,8 +105,24 @@ struct reports_leak {
     const char *command;
 };
 
+/* What a job used as time went by, one point after the other. */
+struct reports_point {
+    uint64_t at_ns;  /* since its first command was started */
+    uint64_t cpu_ns; /* used by then, never less than before */
+    uint64_t memory_bytes;
+    uint64_t pids;
+};
+/* A column is known for all points or for none. Points stand `interval_ns` apart or, where nobody could look in time, further.
+ * Memory and pids are those of the moment; in a series that was thinned out, the most of the moments that a point stands for. */
+struct reports_timeline {
+    uint64_t interval_ns;
+    const struct reports_point *points;
+    size_t n; /* 0: none */
+    bool has_cpu, has_memory, has_pids;
+};
+
 struct reports_result {
-    const char *id;          /* "job" */
+    const char *id; /* "job" */
     const char *job;
     const char *file;        /* the job file, as given */
     const char *description; /* or NULL */
@@ -117,6 +140,8 @@ struct reports_result {
     const struct reports_leak *leaks; /* those that are named, the first few */
     size_t n_leaks;
     size_t leaks_in_all;
+    const char *near_limit; /* NULL, or why a result so close to its time limit might be the machine's doing */
+    struct reports_timeline timeline;
     const char **tags;       /* NULL-terminated or NULL */
     const char **unenforced; /* limits that --best-effort let go, NULL-terminated or NULL */
     const char **notes;      /* further remarks ("artifact /work/x matched nothing"), NULL-terminated or NULL */

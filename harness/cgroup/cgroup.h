@@ -73,6 +73,7 @@ enum cgroup_figure {
     CGROUP_CPU_PRESSURE_NS, /* time for which some process of the group waited for it */
     CGROUP_MEMORY_PRESSURE_NS,
     CGROUP_IO_PRESSURE_NS,
+    CGROUP_RUN_QUEUE_WAIT_NS, /* time for which its threads were ready to run and had no CPU, summed over them */
     CGROUP_FIGURE_COUNT,
 };
 struct cgroup_usage {
@@ -147,6 +148,10 @@ bool cgroup_job_oom_ack(struct cgroup_job *job);
 int cgroup_job_cpu_ns(const struct cgroup_job *job, uint64_t *ret_ns);
 /* Everything. Never fails as a whole; see `known`. */
 void cgroup_job_usage(const struct cgroup_job *job, struct cgroup_usage *ret_usage);
+/* Only the figures in `wanted` (bits 1u << figure), for who looks often: a file a figure. */
+void cgroup_job_figures(const struct cgroup_job *job, uint32_t wanted, struct cgroup_usage *ret_usage);
+/* The ids of up to `max` threads that are in the payload now, as the caller's PID namespace numbers them; how many. */
+size_t cgroup_job_threads(const struct cgroup_job *job, pid_t *list, size_t max);
 /* Absolute path of the group whose memory files (v2: all files) a bystander may read; "" where there are no groups. */
 const char *cgroup_job_path(const struct cgroup_job *job);
 /* Lets what waits for I/O limits through at once: for a job that is being ended, since no signal reaches a process that

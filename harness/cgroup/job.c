@@ -239,6 +239,33 @@ void cgroup_job_usage(const struct cgroup_job *job, struct cgroup_usage *ret_usa
     usage_scale_cpu_parts(ret_usage);
 }
 
+void cgroup_job_figures(const struct cgroup_job *job, uint32_t wanted, struct cgroup_usage *ret_usage)
+{
+    read_figures(job, wanted, ret_usage);
+}
+
+size_t cgroup_job_threads(const struct cgroup_job *job, pid_t *list, size_t max)
+{
+    char text[4096]; /* one read: the rest of a longer list does not matter to anybody */
+    char path[GROUP_PATH_SIZE];
+    const struct tree *tree = job->run->count > 0 ? &job->run->tree[0] : NULL;
+    cleanup_close int fd = tree == NULL ? -EBADF
+                                        : openat(tree->run_fd, group_path(path, job->name, tree->ops->threads_file),
+                                                 O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    ssize_t got = fd < 0 ? 0 : read(fd, text, sizeof(text));
+    size_t n = 0, id = 0;
+
+    for (ssize_t i = 0; i < got && n < max; i++) {
+        if (text[i] != '\n') {
+            id = id * 10 + (size_t)(text[i] - '0');
+            continue;
+        }
+        list[n++] = (pid_t)id;
+        id = 0;
+    }
+    return n;
+}
+
 const char *cgroup_job_path(const struct cgroup_job *job)
 {
     return job->path != NULL ? job->path : "";

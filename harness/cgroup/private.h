@@ -159,6 +159,8 @@ struct hierarchy_ops {
     const char *io_unlimited; /* after "MAJ:MIN " */
     /* Where the number of OOM kills stands. */
     const char *oom_file;
+    /* The ids of all threads, one a line. */
+    const char *threads_file;
 };
 extern const struct hierarchy_ops v1_ops;
 extern const struct hierarchy_ops v2_ops;

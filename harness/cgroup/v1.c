@@ -113,6 +113,8 @@ static const struct figure_file v1_figures[] = {
     {CTL_MEMORY, "memory.oom_control", FORMAT_KEYED, "oom_kill", CGROUP_OOM_KILLS, 1},
     {CTL_CPU, "cpu.stat", FORMAT_KEYED, "throttled_time", CGROUP_THROTTLED_NS, 1},
     {CTL_CPU, "cpu.stat", FORMAT_KEYED, "nr_throttled", CGROUP_THROTTLED_PERIODS, 1},
+    /* only with kernel.sched_schedstats on (CONFIG_SCHEDSTATS) */
+    {CTL_CPU, "cpu.stat", FORMAT_KEYED, "wait_sum", CGROUP_RUN_QUEUE_WAIT_NS, 1},
     {CTL_CPUACCT, "cpuacct.usage", FORMAT_NUMBER, NULL, CGROUP_CPU_NS, 1},
     {CTL_CPUACCT, "cpuacct.usage_user", FORMAT_NUMBER, NULL, CGROUP_USER_NS, 1},
     {CTL_CPUACCT, "cpuacct.usage_sys", FORMAT_NUMBER, NULL, CGROUP_SYSTEM_NS, 1},
@@ -224,4 +226,5 @@ const struct hierarchy_ops v1_ops = {
     .io_files = v1_io_files,
     .io_unlimited = "0",
     .oom_file = "memory.oom_control",
+    .threads_file = "tasks",
 };

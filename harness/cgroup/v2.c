@@ -230,4 +230,5 @@ const struct hierarchy_ops v2_ops = {
     .io_files = v2_io_files,
     .io_unlimited = "rbps=max wbps=max riops=max wiops=max",
     .oom_file = "memory.events",
+    .threads_file = "cgroup.threads",
 };

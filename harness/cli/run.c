@@ -18,12 +18,17 @@ static const char usage[] =
     "      --fail-fast         start no further job after one that did not pass\n"
     "      --best-effort       run even if this machine cannot hold a limit; each is named in every report\n"
     "      --allow-host-network  let jobs with `network: host` use this machine's network\n"
+    "      --sample DURATION   how often to note memory, CPU and processes of a running job (default: 100ms; off: "
+    "never)\n"
     "  -h, --help              this text\n"
     "\n"
     "Exit status: 0 all passed, 1 some job did not, 2 job file or command line wrong, 3 cupel could not do its work,\n"
     "130 interrupted.\n";
 
 #define SLOTS_MAX 1024
+#define SAMPLE_DEFAULT_NS (100 * NSEC_PER_MSEC)
+#define SAMPLE_MIN_NS (10 * NSEC_PER_MSEC) /* a look costs some 20 us: so it stays below a hundredth of a CPU */
+#define SAMPLE_MAX_NS (3600 * NSEC_PER_SEC)
 
 struct run_arguments {
     const char **only, **tags;
@@ -31,7 +36,7 @@ struct run_arguments {
     struct supervisor_options o;
 };
 
-enum { OPT_ONLY = 256, OPT_TAG, OPT_OUT, OPT_FAIL_FAST, OPT_BEST_EFFORT, OPT_ALLOW_HOST_NETWORK };
+enum { OPT_ONLY = 256, OPT_TAG, OPT_OUT, OPT_FAIL_FAST, OPT_BEST_EFFORT, OPT_ALLOW_HOST_NETWORK, OPT_SAMPLE };
 
 static const struct option options[] = {
     {"jobs", required_argument, NULL, 'j'},
@@ -41,6 +46,7 @@ static const struct option options[] = {
     {"fail-fast", no_argument, NULL, OPT_FAIL_FAST},
     {"best-effort", no_argument, NULL, OPT_BEST_EFFORT},
     {"allow-host-network", no_argument, NULL, OPT_ALLOW_HOST_NETWORK},
+    {"sample", required_argument, NULL, OPT_SAMPLE},
     {"help", no_argument, NULL, 'h'},
     {NULL, 0, NULL, 0},
 };
@@ -60,6 +66,21 @@ static int parse_slots(const char *text, unsigned *ret, struct cupel_error *err)
     if (*text < '0' || *text > '9' || *end != '\0' || n < 1 || n > SLOTS_MAX)
         return cupel_error_set(err, CUPEL_ERROR_INPUT, 0, "-j takes a number from 1 to %d, got '%s'", SLOTS_MAX, text);
     *ret = (unsigned)n;
+    return 0;
+}
+
+static int parse_sample(const char *text, uint64_t *ret, struct cupel_error *err)
+{
+    uint64_t ns;
+
+    if (str_eq(text, "off")) {
+        *ret = 0;
+        return 0;
+    }
+    if (unit_parse_duration(text, &ns) < 0 || ns < SAMPLE_MIN_NS || ns > SAMPLE_MAX_NS)
+        return cupel_error_set(err, CUPEL_ERROR_INPUT, 0, "--sample takes a duration from 10ms to 1h, or off, got '%s'",
+                               text);
+    *ret = ns;
     return 0;
 }
 
@@ -91,6 +112,10 @@ static int parse(int argc, char **argv, struct run_arguments *a, struct cupel_er
             break;
         case OPT_ALLOW_HOST_NETWORK:
             a->o.allow_host_network = true;
+            break;
+        case OPT_SAMPLE:
+            if (parse_sample(optarg, &a->o.sample_ns, err) < 0)
+                return -EINVAL;
             break;
         case 'h':
             return 1;
@@ -159,7 +184,7 @@ int cli_run(int argc, char **argv)
     struct run_arguments a = {
         .only = xcalloc((size_t)argc, sizeof(char *)),
         .tags = xcalloc((size_t)argc, sizeof(char *)),
-        .o = {.slots = default_slots(), .out = "cupel-out"},
+        .o = {.slots = default_slots(), .out = "cupel-out", .sample_ns = SAMPLE_DEFAULT_NS},
     };
     struct cupel_error err;
     int code, r = parse(argc, argv, &a, &err);

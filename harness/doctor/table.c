@@ -106,7 +106,7 @@ const struct doctor_probe doctor_table[] = {
      "start cupel in a group of its own, systemd-run --user --scope -p Delegate=yes, on a host that boots with "
      "systemd.unified_cgroup_hierarchy=1",
      OPTIONAL, probe_delegation, 0, NULL},
-    {"pressure", "pressure of the machine", "nothing yet; tells you how busy the machine is",
+    {"pressure", "pressure of the machine", "a mark on time verdicts close to their limit, and usage: machine pressure",
      "boot a kernel with CONFIG_PSI and psi=1", OPTIONAL, probe_pressure, 0, NULL},
     GROUP("group-pressure", "pressure of a job", "usage: pressure", CGROUP_PRESSURE),
 

@@ -6,16 +6,15 @@
  * screen, serving sixty-three other slots) can then delay a kill. */
 #include "harness/supervisor/attempt.h"
 
-#include "harness/supervisor/disks.h"
 #include "harness/supervisor/launch.h"
 #include "harness/supervisor/limits.h"
+#include "harness/supervisor/observe.h"
 
 #include <poll.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/socket.h>
 
-#define SAMPLE_NS (100 * NSEC_PER_MSEC) /* memory for the console, peak of the disk */
 #define CPU_CHECK_MIN_NS (500 * NSEC_PER_USEC)
 #define NEVER LIMITS_NEVER
 
@@ -32,7 +31,7 @@ struct attempt {
     uint64_t step_cpu_ns;  /* CPU used before it started */
     uint64_t kill_at;      /* NEVER, or when SIGTERM's grace is over */
     uint64_t check_cpu_at; /* NEVER, or when the CPU limits are looked at next */
-    uint64_t sample_at;
+    struct observer observer;
     bool killed;
     bool pipe_open[2];
     bool control_open;
@@ -312,41 +311,11 @@ static void receive_order(struct attempt *a)
 
 /* ---- the loop ---- */
 
-static void sample_disk(struct attempt *a)
-{
-    struct sandbox_disk disk;
-
-    if (sandbox_disk_usage(a->ctx->stage, &a->sandbox, &disk) < 0)
-        return;
-    a->facts->has_disk = true;
-    if (disk.bytes > a->facts->disk_peak)
-        a->facts->disk_peak = disk.bytes;
-    if (disk.inodes > a->facts->inodes_peak)
-        a->facts->inodes_peak = disk.inodes;
-    a->facts->disk_full |= disk.bytes_full;
-    a->facts->inodes_full |= disk.inodes_full;
-}
-
-static void sample(struct attempt *a, uint64_t now)
-{
-    struct cgroup_usage usage = {0};
-    uint64_t memory = UINT64_MAX;
-
-    if (now < a->sample_at)
-        return;
-    a->sample_at = now + SAMPLE_NS;
-    sample_disk(a);
-    if (a->cgroup != NULL)
-        cgroup_job_usage(a->cgroup, &usage);
-    (void)cgroup_usage_get(&usage, CGROUP_MEMORY_BYTES, &memory);
-    atomic_store_explicit(&a->ctx->view->memory_bytes, memory, memory_order_relaxed);
-}
-
 static uint64_t next_wake(const struct attempt *a)
 {
     struct limits_view v = view(a);
     bool of_step;
-    uint64_t at = a->sample_at, wall = NEVER;
+    uint64_t at = observe_next(&a->observer), wall = NEVER;
 
     if (a->facts->cause == CAUSE_NONE && !has_ended(a))
         wall = limits_wall_deadline(&v, &of_step);
@@ -403,7 +372,7 @@ static void watch(struct attempt *a)
             break;
         if (n > 0 && fds[POLL_ORDERS].revents != 0)
             receive_order(a);
-        sample(a, clock_monotonic_ns());
+        observe_tick(&a->observer, clock_monotonic_ns());
     }
 }
 
@@ -457,7 +426,7 @@ static void collect_facts(struct attempt *a)
         if (a->facts->cause == CAUSE_NONE && cgroup_job_oom_ack(a->cgroup))
             note_cause(a, CAUSE_MEMORY, false);
     }
-    sample_disk(a);
+    observe_end(&a->observer);
     settle_limits(a);
     finish_steps(a);
 }
@@ -500,10 +469,26 @@ static void collect_artifacts(struct attempt *a, struct attempt_result *ret)
     }
 }
 
+/* A time verdict says so in its evidence; of a job that passed, it is worth a remark. */
+static void mark_near_limit(struct attempt *a, struct attempt_result *ret)
+{
+    cleanup_strbuf struct strbuf b = {0};
+    size_t n = strlen(ret->job.evidence);
+
+    if (!trust_near_limit(a->job, a->facts, ret->job.verdict, &b))
+        return;
+    ret->near_limit = xstrdup(b.data);
+    if (ret->job.verdict == REPORTS_PASSED)
+        strings_add(&ret->notes, xstrdup(b.data));
+    else
+        (void)snprintf(ret->job.evidence + n, sizeof(ret->job.evidence) - n, "; %s", b.data);
+}
+
 static void judge(struct attempt *a, struct attempt_result *ret)
 {
     verdict_of_job(a->job, a->facts, &ret->job);
     collect_artifacts(a, ret);
+    mark_near_limit(a, ret);
     ret->steps = xcalloc(a->facts->n_steps, sizeof(*ret->steps));
     for (size_t i = 0; i < a->facts->n_steps; i++)
         verdict_of_step(a->job, a->facts, i, &ret->job, &ret->steps[i]);
@@ -525,7 +510,7 @@ static void start_and_watch(struct attempt *a)
     a->pipe_open[0] = a->pipe_open[1] = a->control_open = true;
     capture_init(&a->capture, a->ctx->run->out, a->instance->log_name, a->sandbox.out, a->sandbox.err,
                  limits_output(&v, &of_step));
-    a->sample_at = clock_monotonic_ns() + SAMPLE_NS;
+    observe_begin(&a->observer, a->ctx, a->cgroup, &a->sandbox, a->facts);
     watch(a);
     collect_facts(a);
 }
@@ -549,8 +534,7 @@ void attempt_run(struct attempt_context *ctx, const struct instance *instance, s
                         .facts = &ret->facts,
                         .sandbox = SANDBOX_JOB_INIT,
                         .kill_at = NEVER,
-                        .check_cpu_at = NEVER,
-                        .sample_at = NEVER};
+                        .check_cpu_at = NEVER};
 
     *ret = (struct attempt_result){.facts = {.n_steps = instance->job->n_steps}};
     ret->facts.steps = xcalloc(ret->facts.n_steps, sizeof(*ret->facts.steps));
@@ -571,6 +555,7 @@ void attempt_result_free(struct attempt_result *r)
     free(r->facts.steps);
     free(r->facts.leaks);
     free(r->steps);
+    free(r->near_limit);
     strings_free(&r->artifacts);
     strings_free(&r->notes);
 }

@@ -3,6 +3,8 @@
 
 #include "harness/cgroup/cgroup.h"
 #include "harness/sandbox/sandbox.h"
+#include "harness/supervisor/machine.h"
+#include "harness/supervisor/timeline.h"
 #include "jobs/jobs.h"
 #include "reports/reports.h"
 #include "rootfs-cache/cache.h"
@@ -36,6 +38,7 @@ struct run {
     int dirfd; /* the run's directory in the store */
     struct slot_view *views;
     unsigned cpus;
+    uint64_t sample_ns;      /* between two points of a timeline; 0: none is wanted */
     uint32_t unenforced_set; /* bits of enum jobs_limit: what --best-effort let go */
 };
 
@@ -91,6 +94,11 @@ struct attempt_facts {
     struct leak *leaks; /* what was alive when a step's command ended, as far as it is named */
     size_t n_leaks;
     unsigned leaks_in_all;
+    bool has_run_queue_wait;
+    uint64_t run_queue_wait_ns;      /* as far as it was seen */
+    struct machine_look machine;     /* the difference from start to end */
+    unsigned machine_cpus;           /* online */
+    const struct timeline *timeline; /* NULL: none; of the slot, until its next job */
     struct cupel_error harness;
 };
 
@@ -109,6 +117,14 @@ void verdict_of_step(const struct jobs_job *job, const struct attempt_facts *fac
                      const struct judgement *of_job, struct judgement *ret);
 /* Whether the step did what was expected of it; the next one is only started then. */
 bool verdict_step_passed(const struct jobs_step *step, const struct step_facts *facts);
+
+/* ---- trust.c: how far a time verdict may be the machine's doing; pure ---- */
+
+/* A result at most TRUST_NEAR_PERCENT from its time limit, on a machine under pressure: true, and one phrase that says so and
+ * why. A job that was ended by its limit is always that near. */
+#define TRUST_NEAR_PERCENT 10u
+bool trust_near_limit(const struct jobs_job *job, const struct attempt_facts *facts, enum reports_verdict verdict,
+                      struct strbuf *ret);
 
 /* ---- capture.c: the two pipes into the log files ---- */
 
@@ -165,6 +181,7 @@ struct attempt_result {
     struct judgement job;
     struct judgement *steps;
     struct strings artifacts, notes;
+    char *near_limit;            /* or NULL */
     bool has_stdout, has_stderr; /* whether there are such logs */
 };
 
@@ -172,8 +189,11 @@ struct attempt_context {
     const struct run *run;
     struct sandbox_stage *stage;
     struct slot_view *view;
-    int orders;    /* the slot's socket to the supervisor */
+    int orders; /* the slot's socket to the supervisor */
     uint64_t serial;
+    struct machine machine;
+    bool has_schedstat; /* the kernel tells how long each thread waited for a CPU */
+    struct timeline timeline;
 };
 
 /* What the supervisor may say while a job runs. */

@@ -332,6 +332,7 @@ int prepare(const struct supervisor_options *options, struct prepared *ret, stru
     if (r < 0)
         return r;
     p.run.cpus = usable_cpus();
+    p.run.sample_ns = options->sample_ns;
     make_instances(options, &p.run);
     r = cgroup_detect(&p.host, err);
     if (r == 0)

@@ -3,6 +3,7 @@
  * the supervisor. */
 #include "harness/supervisor/slot.h"
 
+#include "harness/supervisor/observe.h"
 #include "harness/supervisor/runs.h"
 
 #include <signal.h>
@@ -78,6 +79,7 @@ _Noreturn static void slot_main(const struct run *run, unsigned number, int sock
     int lock = -EBADF, r;
 
     normalise();
+    observe_open(&ctx);
     r = open_stage(run, &ctx.stage, &lock, &err);
     for (;;) {
         ssize_t n = recv(socket, &m, sizeof(m), MSG_WAITALL);

@@ -17,6 +17,10 @@ struct wire_head {
     uint32_t n_leaks;
     uint32_t leaks_in_all;
     uint32_t has_stdout, has_stderr;
+    uint32_t has_near_limit;
+    uint32_t n_points;
+    uint32_t point_columns; /* bits: CPU, memory, pids */
+    uint64_t point_interval_ns;
     struct timespec started;
     struct reports_usage usage;
 };
@@ -51,7 +55,30 @@ static const struct {
     {CGROUP_CPU_PRESSURE_NS, REPORTS_CPU_PRESSURE_SECONDS},
     {CGROUP_MEMORY_PRESSURE_NS, REPORTS_MEMORY_PRESSURE_SECONDS},
     {CGROUP_IO_PRESSURE_NS, REPORTS_IO_PRESSURE_SECONDS},
+    {CGROUP_RUN_QUEUE_WAIT_NS, REPORTS_RUN_QUEUE_WAIT_SECONDS},
 };
+
+static const struct {
+    enum machine_figure from;
+    enum reports_figure to;
+} machine_table[] = {
+    {MACHINE_CPU_PRESSURE_NS, REPORTS_MACHINE_CPU_PRESSURE_SECONDS},
+    {MACHINE_MEMORY_PRESSURE_NS, REPORTS_MACHINE_MEMORY_PRESSURE_SECONDS},
+    {MACHINE_IO_PRESSURE_NS, REPORTS_MACHINE_IO_PRESSURE_SECONDS},
+    {MACHINE_STOLEN_NS, REPORTS_STOLEN_CPU_SECONDS},
+};
+
+/* What the machine did meanwhile. */
+static void machine_usage_of(const struct attempt_facts *f, struct reports_usage *u)
+{
+    uint64_t v, own;
+
+    for (size_t i = 0; i < ARRAY_SIZE(machine_table); i++)
+        if (machine_get(&f->machine, machine_table[i].from, &v))
+            reports_usage_set(u, machine_table[i].to, v);
+    if (machine_get(&f->machine, MACHINE_BUSY_NS, &v) && cgroup_usage_get(&f->usage, CGROUP_CPU_NS, &own))
+        reports_usage_set(u, REPORTS_OTHERS_CPU_SECONDS, v > own ? v - own : 0);
+}
 
 static void usage_of(const struct attempt_facts *f, struct reports_usage *u)
 {
@@ -64,6 +91,9 @@ static void usage_of(const struct attempt_facts *f, struct reports_usage *u)
     }
     if (f->started_ns == 0)
         return;
+    if (f->has_run_queue_wait && !reports_usage_has(u, REPORTS_RUN_QUEUE_WAIT_SECONDS))
+        reports_usage_set(u, REPORTS_RUN_QUEUE_WAIT_SECONDS, f->run_queue_wait_ns);
+    machine_usage_of(f, u);
     reports_usage_set(u, REPORTS_WALL_SECONDS, f->ended_ns - f->started_ns);
     reports_usage_set(u, REPORTS_OUTPUT_BYTES, f->output_bytes);
     if (f->has_disk) {
@@ -111,16 +141,27 @@ int wire_send(int socket, uint32_t instance, const struct attempt_result *result
         .leaks_in_all = result->facts.leaks_in_all,
         .has_stdout = result->has_stdout,
         .has_stderr = result->has_stderr,
+        .has_near_limit = result->near_limit != NULL,
         .started = result->facts.started,
     };
+    const struct timeline *t = result->facts.timeline;
 
     usage_of(&result->facts, &head.usage);
+    if (t != NULL) {
+        head.n_points = (uint32_t)t->n;
+        head.point_columns = t->has_cpu * 1u + t->has_memory * 2u + t->has_pids * 4u;
+        head.point_interval_ns = t->interval_ns;
+    }
     strbuf_add(&b, &head, sizeof(head));
     for (size_t i = 0; i < result->facts.n_steps; i++)
         add_case(&b, result, i);
     for (size_t i = 0; i < result->facts.n_leaks; i++)
         strbuf_add(&b, &result->facts.leaks[i], sizeof(result->facts.leaks[i]));
+    if (t != NULL)
+        strbuf_add(&b, (const char *)t->points, t->n * sizeof(t->points[0]));
     add_string(&b, result->job.evidence);
+    if (result->near_limit != NULL)
+        add_string(&b, result->near_limit);
     for (size_t i = 0; i < result->facts.n_steps; i++)
         add_string(&b, result->steps[i].evidence);
     for (size_t i = 0; i < result->notes.n; i++)
@@ -187,6 +228,19 @@ static void take_leaks(struct wire_result *r, const char *data, const struct wir
     r->result.leaks_in_all = head->leaks_in_all;
 }
 
+static void take_points(struct wire_result *r, const char *data, const struct wire_head *head)
+{
+    struct reports_point *points = arena_alloc(r->arena, head->n_points * sizeof(*points));
+
+    memcpy(points, data, head->n_points * sizeof(*points));
+    r->result.timeline = (struct reports_timeline){.interval_ns = head->point_interval_ns,
+                                                   .points = points,
+                                                   .n = head->n_points,
+                                                   .has_cpu = head->point_columns & 1u,
+                                                   .has_memory = head->point_columns & 2u,
+                                                   .has_pids = head->point_columns & 4u};
+}
+
 int wire_receive(int socket, struct wire_result *ret)
 {
     struct wire_head head;
@@ -216,7 +270,11 @@ int wire_receive(int socket, struct wire_result *ret)
     r.result.cases = arena_alloc(r.arena, head.n_cases * sizeof(*r.result.cases));
     take_leaks(&r, data + head.n_cases * sizeof(struct wire_case), &head);
     at = data + head.n_cases * sizeof(struct wire_case) + head.n_leaks * sizeof(struct leak);
+    take_points(&r, at, &head);
+    at += head.n_points * sizeof(struct reports_point);
     r.result.evidence = take_string(&at);
+    if (head.has_near_limit)
+        r.result.near_limit = take_string(&at);
     for (size_t i = 0; i < head.n_cases; i++) {
         struct wire_case c;
 

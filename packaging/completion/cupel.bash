@@ -37,7 +37,7 @@ _cupel() {
     local words='' files=false
     case $command in
     '') words='run validate list schema rootfs doctor clean help --version --help' ;;
-    run) words='-j --jobs --only --tag --fail-fast --best-effort --allow-host-network --out --help' files=true ;;
+    run) words='-j --jobs --only --tag --fail-fast --best-effort --sample --allow-host-network --out --help' files=true ;;
     list) words='--only --tag --json --help' files=true ;;
     validate) words='--help' files=true ;;
     schema) words='--markdown --help' ;;

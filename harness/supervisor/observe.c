@@ -1,0 +1,170 @@
+/* observe: see observe.h. */
+#include "harness/supervisor/observe.h"
+
+#include <fcntl.h>
+#include <stdatomic.h>
+
+#define LOOK_NS (100 * NSEC_PER_MSEC)
+
+/* ---- how long threads waited for a CPU ---- */
+
+/* Documentation/scheduler/sched-stats.rst, /proc/<pid>/schedstat: "time on the CPU, time on the run queue, slices", ns. All
+ * zero where the kernel does not count (no CONFIG_SCHED_INFO). Readable by all, and of threads as of processes. */
+static bool read_schedstat(const char *path, uint64_t *ret_wait_ns, uint64_t *ret_slices)
+{
+    char text[96], *at, *end;
+    cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+
+    if (n <= 0)
+        return false;
+    text[n] = '\0';
+    (void)strtoull(text, &at, 10);
+    *ret_wait_ns = strtoull(at, &end, 10);
+    *ret_slices = strtoull(end, NULL, 10);
+    return end != at;
+}
+
+static uint64_t take_seen(struct observer *o, pid_t thread)
+{
+    for (size_t i = 0; i < o->n_waiting; i++)
+        if (o->waiting[i].thread == thread) {
+            uint64_t ns = o->waiting[i].ns;
+
+            o->waiting[i] = o->waiting[--o->n_waiting];
+            return ns;
+        }
+    return 0;
+}
+
+/* The figure of a thread that is gone is what was seen of it last; what it waited since then is nobody's to know. */
+static void look_at_threads(struct observer *o)
+{
+    pid_t threads[OBSERVE_THREADS_MAX];
+    struct waiting now[OBSERVE_THREADS_MAX];
+    size_t n = cgroup_job_threads(o->cgroup, threads, OBSERVE_THREADS_MAX), n_now = 0;
+    uint64_t sum = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        char path[48];
+        uint64_t wait, slices, before = take_seen(o, threads[i]);
+
+        (void)snprintf(path, sizeof(path), "/proc/%d/schedstat", (int)threads[i]);
+        if (!read_schedstat(path, &wait, &slices) || wait < before) /* gone, or another one by the same number */
+            o->waited_ns += before;
+        else
+            now[n_now++] = (struct waiting){threads[i], wait};
+    }
+    for (size_t i = 0; i < o->n_waiting; i++)
+        o->waited_ns += o->waiting[i].ns;
+    for (size_t i = 0; i < n_now; i++) {
+        o->waiting[i] = now[i];
+        sum += now[i].ns;
+    }
+    o->n_waiting = n_now;
+    o->facts->has_run_queue_wait = true;
+    o->facts->run_queue_wait_ns = o->waited_ns + sum;
+}
+
+/* ---- disk, console, timeline ---- */
+
+static void look_at_disk(struct observer *o)
+{
+    struct attempt_facts *f = o->facts;
+    struct sandbox_disk disk;
+
+    if (sandbox_disk_usage(o->ctx->stage, o->sandbox, &disk) < 0)
+        return;
+    f->has_disk = true;
+    if (disk.bytes > f->disk_peak)
+        f->disk_peak = disk.bytes;
+    if (disk.inodes > f->inodes_peak)
+        f->inodes_peak = disk.inodes;
+    f->disk_full |= disk.bytes_full;
+    f->inodes_full |= disk.inodes_full;
+}
+
+static void show_memory(struct observer *o)
+{
+    struct cgroup_usage usage = {0};
+    uint64_t memory = UINT64_MAX;
+
+    cgroup_job_figures(o->cgroup, 1u << CGROUP_MEMORY_BYTES, &usage);
+    (void)cgroup_usage_get(&usage, CGROUP_MEMORY_BYTES, &memory);
+    atomic_store_explicit(&o->ctx->view->memory_bytes, memory, memory_order_relaxed);
+}
+
+static void add_point(struct observer *o, uint64_t now)
+{
+    static const uint32_t wanted = 1u << CGROUP_CPU_NS | 1u << CGROUP_MEMORY_BYTES | 1u << CGROUP_PIDS;
+    struct reports_point p = {.at_ns = now - o->facts->started_ns};
+    struct cgroup_usage usage = {0};
+    bool cpu, memory, pids;
+
+    cgroup_job_figures(o->cgroup, wanted, &usage);
+    cpu = cgroup_usage_get(&usage, CGROUP_CPU_NS, &p.cpu_ns);
+    memory = cgroup_usage_get(&usage, CGROUP_MEMORY_BYTES, &p.memory_bytes);
+    pids = cgroup_usage_get(&usage, CGROUP_PIDS, &p.pids);
+    timeline_add(&o->ctx->timeline, &p, cpu, memory, pids);
+    o->facts->timeline = &o->ctx->timeline;
+}
+
+/* ---- when ---- */
+
+static uint64_t next_point(const struct observer *o)
+{
+    const struct timeline *t = &o->ctx->timeline;
+
+    if (t->interval_ns == 0 || o->facts->started_ns == 0)
+        return UINT64_MAX;
+    return o->facts->started_ns + t->next_ns;
+}
+
+uint64_t observe_next(const struct observer *o)
+{
+    uint64_t point = next_point(o);
+
+    return point < o->look_at ? point : o->look_at;
+}
+
+void observe_tick(struct observer *o, uint64_t now)
+{
+    if (now >= next_point(o))
+        add_point(o, now);
+    if (now < o->look_at)
+        return;
+    o->look_at = now + LOOK_NS;
+    look_at_disk(o);
+    show_memory(o);
+    if (o->ctx->has_schedstat)
+        look_at_threads(o);
+}
+
+/* ---- begin and end ---- */
+
+void observe_open(struct attempt_context *ctx)
+{
+    uint64_t wait, slices;
+
+    machine_open(&ctx->machine);
+    ctx->has_schedstat = read_schedstat("/proc/self/schedstat", &wait, &slices) && slices > 0;
+}
+
+void observe_begin(struct observer *o, struct attempt_context *ctx, const struct cgroup_job *cgroup,
+                   const struct sandbox_job *sandbox, struct attempt_facts *facts)
+{
+    *o = (struct observer){.ctx = ctx, .cgroup = cgroup, .sandbox = sandbox, .facts = facts};
+    timeline_start(&ctx->timeline, ctx->run->sample_ns);
+    machine_look(&ctx->machine, &o->before);
+    o->look_at = o->before.at_ns + LOOK_NS;
+}
+
+void observe_end(struct observer *o)
+{
+    struct machine_look now;
+
+    look_at_disk(o);
+    machine_look(&o->ctx->machine, &now);
+    machine_since(&o->before, &now, &o->facts->machine);
+    o->facts->machine_cpus = o->ctx->machine.cpus;
+}
