@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # What a job sees of itself and what it cannot see or change of the host.
+# lanes: root-v2
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Order, parallelism, and that everything of a job dies with it, whoever killed whom.
+# lanes: root-v2
 # time-limit: 180
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Every verdict of docs/job-file.md with its evidence, from one run of one file; what the reports say of them.
+# lanes: root-v2
 # time-limit: 180
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"

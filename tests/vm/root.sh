@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # What root meets on a systemd machine: a login session without a group of its own, where a run with limits has to say at once
 # what to do, and that what it says works. Runs in the virtual machine only (scripts/test-vm).
+# lanes: root-v2
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/../e2e/lib.sh"
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # What an ordinary user meets who has all that a run without root needs: a login session, a group of their own from systemd with
 # every controller, ranges of subordinate ids. Runs in the virtual machine only (scripts/test-vm), started by root.
+# lanes: user-v2
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/../e2e/lib.sh"
 
@@ -11,7 +12,7 @@ U=$(runuser -u "$user" -- mktemp -d "$home/cupel-vm.XXXXXX")
 # as_user COMMAND...: in a login session of the user. Leaves STATUS, stdout, stderr.
 as_user() {
     STATUS=0
-    systemd-run --quiet --wait --pipe --service-type=exec --uid="$user" -p PAMName=login -p "WorkingDirectory=$U" -- "$@" \
+    systemd-run --quiet --wait --pipe --service-type=exec --uid="$user" -p PAMName=login -p IgnoreSIGPIPE=no -p "WorkingDirectory=$U" -- "$@" \
         >"$T/stdout" 2>"$T/stderr" </dev/null || STATUS=$?
 }
 # delegated COMMAND...: in a group of their own, as the program's messages advise.
@@ -31,12 +32,14 @@ delegated sh -c 'id -u; cat /proc/self/cgroup; cat "/sys/fs/cgroup$(cut -d: -f3 
 expect_exit 0
 expect_equal "$(sed -n 1p stdout)" "$(id -u "$user")"
 expect_stdout '^0::/user\.slice/.*\.scope$'
-for controller in cpu memory pids io; do
+for controller in cpu cpuset memory pids io; do
     expect_stdout "(^| )$controller( |\$)"
 done
 expect grep -q "^$user:" /etc/subuid
 expect grep -q "^$user:" /etc/subgid
 expect command -v newuidmap
+expect command -v pasta
+expect_equal "$(loginctl show-user "$user" -p Linger)" Linger=yes
 
 # Running without root comes later: it turns the next case into `expect_exit 0` and the verdict "passed".
 it "a run without root ends at once with one clear error"
