@@ -141,6 +141,17 @@ int file_open_dir_p_at(int dirfd, const char *path, mode_t mode);
 /* rm -r, following no links, whatever the depth, stopping at mounts; -ENOENT is success. */
 int file_remove_tree_at(int dirfd, const char *name);
 
+/* ---- user and group ids ---- */
+
+/* How many ids from 0 on the user namespace of this process maps, users and groups alike: 4294967295 for all of the host's, 1
+ * where there is only root, 0 where not even that is mapped or /proc cannot be read. */
+uint32_t ids_mapped(void);
+/* A map (user_namespaces(7)) that gives a child namespace the ids 0 .. count-1 of this one as they are, as far as there are any:
+ * one line for each extent of ours, since the kernel takes no line that spans two. `file`: "uid_map", "gid_map". Malloc'ed. */
+char *ids_identity_map(const char *file, uint32_t count);
+/* The mapping as text, for whom other ids mean other owners on disk; NULL when every id is the host's own. Malloc'ed. */
+char *ids_describe(void);
+
 /* ---- units ---- */
 
 /* "512M", "1.5G", "64KiB", "100" -> bytes; all binary. "250ms", "90s", "5m", "1h30m", "2" (seconds) -> nanoseconds.

@@ -15,7 +15,7 @@ static int source_scratch(struct cache *cache, const struct cache_source *source
     _cleanup_(store_end) struct store_draft draft = STORE_DRAFT_INIT;
     struct store_info info = {.kind = "scratch", .source = "empty", .entries = 0};
     cleanup_close int tree = -EBADF, pin = -EBADF;
-    int r = digest_texts((const char *[]){"scratch 1"}, 1, ret_key);
+    int r = digest_layer(cache, (const char *[]){"scratch 1"}, 1, ret_key);
 
     (void)source;
     if (r < 0)

@@ -47,6 +47,16 @@ int digest_texts(const char *const *texts, size_t n, char ret_hex[CACHE_KEY_LEN 
     return finish(context, ret_hex);
 }
 
+int digest_layer(const struct cache *cache, const char *const *texts, size_t n, char ret_hex[CACHE_KEY_LEN + 1])
+{
+    cleanup_free const char **all = xcalloc(n + 1, sizeof(*all));
+
+    for (size_t i = 0; i < n; i++)
+        all[i] = texts[i];
+    all[n] = cache->ids;
+    return digest_texts(all, cache->ids != NULL ? n + 1 : n, ret_hex);
+}
+
 static int hash_fd(int fd, char ret_hex[CACHE_KEY_LEN + 1])
 {
     _cleanup_(free_context) EVP_MD_CTX *context = EVP_MD_CTX_new();

@@ -193,6 +193,10 @@ static int plan_scan(struct mask_plan *plan, const char *path, const char *const
 
     if (dir == NULL) { /* a link, or not there: nothing to hide at this place */
         base_closep(&fd);
+        if (fd == -EACCES && !str_eq(path, ".")) { /* not even we, without root, may look inside */
+            plan_add(plan, path, MASK_WHITEOUT, 0);
+            return 0;
+        }
         return fd == -ENOENT || fd == -ELOOP || fd == -ENOTDIR ? 0 : fd < 0 ? fd : -errno;
     }
     while (r == 0 && (errno = 0, e = readdir(dir)) != NULL) {
@@ -273,7 +277,7 @@ static void plan_tidy(struct mask_plan *plan)
 }
 
 /* A parent lies over the host's own directory and its mode and owner are what the job sees: they are copied. */
-static int plan_stat_parents(struct mask_plan *plan)
+static int plan_stat_parents(struct mask_plan *plan, bool own_ids)
 {
     for (size_t i = 0; i < plan->n; i++) {
         struct mask_entry *e = &plan->entries[i];
@@ -284,8 +288,8 @@ static int plan_stat_parents(struct mask_plan *plan)
         if (fstatat(plan->host, e->path, &st, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW) < 0)
             return -errno;
         e->mode = st.st_mode & 07777;
-        e->uid = st.st_uid;
-        e->gid = st.st_gid;
+        e->uid = own_ids ? 0 : st.st_uid; /* without root, the host's are not ours to give */
+        e->gid = own_ids ? 0 : st.st_gid;
     }
     return 0;
 }
@@ -311,10 +315,10 @@ static int make_plan(struct mask_plan *plan, const struct cache *cache)
         return r;
     plan_parents(plan);
     plan_tidy(plan);
-    return plan_stat_parents(plan);
+    return plan_stat_parents(plan, cache->ids != NULL);
 }
 
-static int plan_key(const struct mask_plan *plan, char ret_key[CACHE_KEY_LEN + 1])
+static int plan_key(const struct cache *cache, const struct mask_plan *plan, char ret_key[CACHE_KEY_LEN + 1])
 {
     cleanup_strbuf struct strbuf text = {0};
 
@@ -325,7 +329,7 @@ static int plan_key(const struct mask_plan *plan, char ret_key[CACHE_KEY_LEN + 1
         strbuf_addf(&text, "%d %o %u %u %zu:%s\n", (int)e->kind, (unsigned)e->mode, (unsigned)e->uid, (unsigned)e->gid,
                     strlen(e->path), e->path);
     }
-    return digest_texts((const char *[]){MASK_RECIPE, text.data}, 2, ret_key);
+    return digest_layer(cache, (const char *[]){MASK_RECIPE, text.data}, 2, ret_key);
 }
 
 /* ---- the layer -----------------------------------------------------------------------------------------------------
@@ -383,7 +387,7 @@ int source_mask(struct cache *cache, int host, cache_progress_fn *progress, void
     int r = make_plan(&plan, cache);
 
     if (r == 0)
-        r = plan_key(&plan, ret_key);
+        r = plan_key(cache, &plan, ret_key);
     if (r < 0)
         return cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot look at the host to mask it");
     if (store_open_layer(cache, ret_key, &tree, &pin) == 0)

@@ -38,7 +38,7 @@ int store_error(const struct cache *cache, struct cupel_error *err, int errnum, 
 }
 
 /* The store's place: an explicit wish, the desktop's convention, else the system's or the user's cache directory. */
-static char *choose_path(void)
+static char *choose_path(const struct cache *cache)
 {
     const char *own = getenv("CUPEL_CACHE"), *xdg = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
 
@@ -46,7 +46,7 @@ static char *choose_path(void)
         return xstrdup(own);
     if (xdg != NULL && xdg[0] == '/')
         return xasprintf("%s/cupel", xdg);
-    if (geteuid() == 0)
+    if (geteuid() == 0 && cache->ids == NULL) /* not as root of a namespace of our own */
         return xstrdup("/var/cache/cupel");
     return home != NULL && home[0] == '/' ? xasprintf("%s/.cache/cupel", home) : NULL;
 }
@@ -119,7 +119,7 @@ static int check_owner(struct cache *cache, struct cupel_error *err)
 
 static int open_store(struct cache *cache, struct cupel_error *err)
 {
-    cleanup_free char *wish = choose_path();
+    cleanup_free char *wish = choose_path(cache);
     int r;
 
     if (wish == NULL) {
@@ -155,6 +155,7 @@ int cache_open(struct cache **ret_cache, struct cupel_error *err)
     int r;
 
     cache->dir = -EBADF;
+    cache->ids = ids_describe();
     r = open_store(cache, err);
     if (r < 0) {
         cache_close(cache);
@@ -170,6 +171,7 @@ void cache_close(struct cache *cache)
         return;
     base_closep(&cache->dir);
     free(cache->path);
+    free(cache->ids);
     free(cache);
 }
 

@@ -9,6 +9,7 @@
 struct cache {
     char *path; /* absolute */
     int dir;
+    char *ids; /* of our user namespace; NULL: the host's own. A layer's owners are right only for who has the same. */
 };
 
 /* A layer in the making: tmp/KEY/, with KEY's lock held. Nothing of it is visible before store_commit. */

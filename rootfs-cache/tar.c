@@ -67,8 +67,9 @@ static int import(struct store_draft *draft, const struct cache_source *source, 
     if (fstat(fd, &after) < 0 || !same_file_state(before, &after))
         return cupel_error_set(err, CUPEL_ERROR_INPUT, EBUSY, "'%s' changed while it was read", source->tar);
     if (counts.remapped_owners > 0)
-        log_warning("'%s': %llu entries have an owner above 65535 and now belong to 65534 (nobody)", source->tar,
-                    (unsigned long long)counts.remapped_owners);
+        log_warning(ids_mapped() == 1 ? "'%s': %llu entries belong to others than root, and now to root: there is no other id"
+                                      : "'%s': %llu entries have an owner above 65535 and now belong to 65534 (nobody)",
+                    source->tar, (unsigned long long)counts.remapped_owners);
     info = (struct store_info){.kind = "tar",
                                .source = base_name(source->tar),
                                .sha256 = digest,
@@ -96,7 +97,7 @@ int source_tar(struct cache *cache, const struct cache_source *source, cache_pro
     r = check_digest(source, digest, err);
     if (r < 0)
         return r;
-    r = digest_texts((const char *[]){TAR_RECIPE, digest}, 2, ret_key);
+    r = digest_layer(cache, (const char *[]){TAR_RECIPE, digest}, 2, ret_key);
     if (r < 0)
         return store_error(cache, err, r, "name a layer");
     if (store_open_layer(cache, ret_key, &tree, &pin) == 0)

@@ -15,12 +15,13 @@
 #include <sys/stat.h>
 
 #define UNPACK_BLOCK ((size_t)256 * 1024)
-#define UNPACK_OWNER_MAX 65535
+#define UNPACK_OWNERS UINT32_C(65536)
 #define UNPACK_OWNER_NOBODY 65534
 
 struct unpacker {
     const char *name; /* of the archive */
     const struct unpack_limits *limits;
+    uint32_t owners; /* how many ids files may belong to, from 0 */
     struct archive *in;
     struct archive *out;
     struct child_counts *counts;
@@ -205,16 +206,17 @@ static void filter_xattrs(struct archive_entry *entry)
     archive_entry_free(kept);
 }
 
-/* A job's user namespace maps 0..65535 only; an owner beyond would be nobody's. */
+/* A job's user namespace maps 0..65535 only; an owner beyond would be nobody's. Where it maps root alone, all is root's. */
 static void bound_owner(struct unpacker *u, struct archive_entry *entry)
 {
     int64_t uid = archive_entry_uid(entry), gid = archive_entry_gid(entry);
-    bool bad_uid = uid < 0 || uid > UNPACK_OWNER_MAX, bad_gid = gid < 0 || gid > UNPACK_OWNER_MAX;
+    int64_t instead = u->owners > UNPACK_OWNER_NOBODY ? UNPACK_OWNER_NOBODY : 0;
+    bool bad_uid = uid < 0 || uid >= u->owners, bad_gid = gid < 0 || gid >= u->owners;
 
     if (bad_uid)
-        archive_entry_set_uid(entry, UNPACK_OWNER_NOBODY);
+        archive_entry_set_uid(entry, instead);
     if (bad_gid)
-        archive_entry_set_gid(entry, UNPACK_OWNER_NOBODY);
+        archive_entry_set_gid(entry, instead);
     if (bad_uid || bad_gid)
         u->counts->remapped_owners++;
 }
@@ -370,6 +372,7 @@ static int open_archive(struct unpacker *u, int fd)
 
 struct unpack_task {
     const char *name;
+    uint32_t owners;
     const struct unpack_limits *limits;
 };
 
@@ -380,6 +383,7 @@ static int unpack_child(void *arg, int fd, struct child_counts *counts, struct c
     _cleanup_(free_writer) struct archive *out = archive_write_disk_new();
     struct unpacker u = {.name = task->name,
                          .limits = task->limits,
+                         .owners = task->owners,
                          .in = in,
                          .out = out,
                          .counts = counts,
@@ -400,7 +404,9 @@ static int unpack_child(void *arg, int fd, struct child_counts *counts, struct c
 int unpack_tar(int fd, const char *name, int tree, int keep, const struct unpack_limits *limits,
                struct child_counts *ret_counts, struct cupel_error *err)
 {
-    struct unpack_task task = {.name = name, .limits = limits};
+    uint32_t ids = ids_mapped();
+    struct unpack_task task = {
+        .name = name, .limits = limits, .owners = ids == 0 || ids > UNPACK_OWNERS ? UNPACK_OWNERS : ids};
     cleanup_free char *what = xasprintf("unpack '%s'", name);
 
     return child_run(unpack_child, &task, what, tree, fd, keep, ret_counts, err);

@@ -108,6 +108,9 @@ void cgroup_host_want(struct cgroup_host *host, enum cgroup_feature feature);
 int cgroup_disk_of(int fd, dev_t *ret);
 /* "cgroup v1", "cgroup v2", "cgroup v1 and v2", "none": for people. */
 const char *cgroup_host_describe(const struct cgroup_host *host);
+/* Whether a feature is missing only for the place that this process has among the groups of cgroup v2: another one would have
+ * it. */
+bool cgroup_lacks_delegation(const struct cgroup_host *host, enum cgroup_feature feature);
 /* Why a feature is missing and how to get it, for error messages: fills *err (CUPEL_ERROR_HARNESS) and returns
  * negative. */
 int cgroup_explain_missing(const struct cgroup_host *host, enum cgroup_feature feature, struct cupel_error *err);

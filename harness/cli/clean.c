@@ -28,6 +28,9 @@ int cli_clean(int argc, char **argv)
         (void)cupel_error_set(&err, CUPEL_ERROR_INPUT, 0, "'cupel clean' takes no argument, got '%s'", argv[optind]);
         return cli_fail(&err);
     }
+    c = cli_take_rights(argv - 1, CLI_RIGHTS_TO_STORE);
+    if (c != 0)
+        return c;
     if (supervisor_recover(&removed, &err) < 0)
         return cli_fail(&err);
     (void)printf("%zu dead run%s removed\n", removed, removed == 1 ? "" : "s");

@@ -12,6 +12,12 @@ int cli_rootfs(int argc, char **argv);
 int cli_doctor(int argc, char **argv);
 int cli_clean(int argc, char **argv);
 
+/* Makes this process root of a user namespace, unless it is root already (harness/rights), for whoever changes the store; and for
+ * who runs jobs, also in a control group of its own and from a sealed copy of the program: then it may start the program anew,
+ * with these arguments. 0, or the exit code after the error was printed. */
+enum cli_rights { CLI_RIGHTS_TO_STORE, CLI_RIGHTS_TO_RUN };
+int cli_take_rights(char **full_argv, enum cli_rights what);
+
 /* Starts the program anew, with these arguments, from a sealed copy in memory; returns when it is one already, or when that is
  * not possible (which is said). See seal.c. */
 void cli_seal(char **full_argv);

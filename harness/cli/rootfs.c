@@ -216,5 +216,6 @@ int cli_rootfs(int argc, char **argv)
         return usage_error("wrong number of arguments for rootfs", action->name);
     if (options.output != NULL && !action->has_output)
         return usage_error("--output has no meaning for rootfs", action->name);
-    return run_action(action, &options);
+    c = cli_take_rights(argv - 1, CLI_RIGHTS_TO_STORE);
+    return c != 0 ? c : run_action(action, &options);
 }

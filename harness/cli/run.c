@@ -195,9 +195,9 @@ int cli_run(int argc, char **argv)
         (void)fputs(usage, stdout);
         code = 0;
     } else {
-        if (geteuid() == 0)
-            cli_seal(argv - 1); /* argv[-1] is the program's own name: see main */
-        code = run_files(&a, argv + optind, (size_t)(argc - optind));
+        code = cli_take_rights(argv - 1, CLI_RIGHTS_TO_RUN); /* argv[-1] is the program's own name: see main */
+        if (code == 0)
+            code = run_files(&a, argv + optind, (size_t)(argc - optind));
     }
     free(a.only);
     free(a.tags);

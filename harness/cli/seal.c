@@ -1,4 +1,4 @@
-/* seal: runs cupel from a sealed copy of itself in memory that nobody but the host's root may execute. A job's first command can
+/* seal: runs cupel from a sealed copy of itself in memory that no job may execute. A job's first command can
  * name the program that started it ("#!/proc/self/exe", runc CVE-2019-5736); it then finds a file that it may neither run nor
  * read nor write. */
 #include "harness/cli/cli.h"
@@ -12,6 +12,7 @@
 #include <sys/syscall.h>
 
 #define SEALED_NAME "cupel-sealed"
+#define MAPPED_BY_HAND 65536 /* user namespaces of ours have no more ids than that */
 
 static bool is_sealed(void)
 {
@@ -38,6 +39,19 @@ static int copy_self(int *ret_fd)
     return 0;
 }
 
+/* Run by an ordinary user, the copy is that user's, and so is the job's root. Without any execute bit no capability helps
+ * (capable_wrt_inode_uidgid() in generic_permission(), fs/namei.c). */
+static void close_copy(void)
+{
+    cleanup_close int fd = -EBADF;
+
+    if (ids_mapped() > MAPPED_BY_HAND)
+        return;
+    fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || fchmod(fd, 0) < 0)
+        log_warning("cannot close this program's sealed copy: %s; jobs can start it", strerror(errno));
+}
+
 void cli_seal(char **full_argv)
 {
     extern char **environ;
@@ -46,6 +60,7 @@ void cli_seal(char **full_argv)
 
     if (is_sealed()) {
         (void)prctl(PR_SET_NAME, "cupel"); /* execveat leaves the descriptor's number */
+        close_copy();
         return;
     }
     r = copy_self(&fd);

@@ -1,6 +1,6 @@
 /* devices: the /dev of a job: a tmpfs of its own, made by the slot with real device nodes, so that two jobs share not
  * even the inode of their /dev/null (a lock on it would be a channel between them). A job in its user namespace cannot
- * make nodes. */
+ * make nodes; where the slot cannot either, the host's are lent (lend.c). */
 #include "harness/sandbox/private.h"
 
 #include <fcntl.h>
@@ -8,10 +8,7 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
-static const struct {
-    const char *name;
-    unsigned major, minor;
-} nodes[] = {
+const struct device devices_table[DEVICES_COUNT] = {
     {"null", 1, 3}, {"zero", 1, 5}, {"full", 1, 7}, {"random", 1, 8}, {"urandom", 1, 9}, {"tty", 5, 0},
 };
 
@@ -24,12 +21,16 @@ static const struct {
 
 static const char *const mount_points[] = {"pts", "shm", "mqueue"};
 
-static int populate(int dir, uint32_t id_base)
+static int populate(int dir, uint32_t id_base, bool nodes)
 {
-    for (size_t i = 0; i < ARRAY_SIZE(nodes); i++)
-        if (mknodat(dir, nodes[i].name, S_IFCHR | 0666, makedev(nodes[i].major, nodes[i].minor)) < 0 ||
-            fchownat(dir, nodes[i].name, id_base, id_base, AT_SYMLINK_NOFOLLOW) < 0)
+    for (size_t i = 0; i < DEVICES_COUNT; i++) {
+        const struct device *d = &devices_table[i];
+
+        if (mknodat(dir, d->name, nodes ? S_IFCHR | 0666 : S_IFREG | 0666, nodes ? makedev(d->major, d->minor) : 0) <
+                0 ||
+            fchownat(dir, d->name, id_base, id_base, AT_SYMLINK_NOFOLLOW) < 0)
             return -errno;
+    }
     for (size_t i = 0; i < ARRAY_SIZE(links); i++)
         if (symlinkat(links[i].target, dir, links[i].name) < 0 ||
             fchownat(dir, links[i].name, id_base, id_base, AT_SYMLINK_NOFOLLOW) < 0)
@@ -40,7 +41,7 @@ static int populate(int dir, uint32_t id_base)
     return 0;
 }
 
-int devices_mount(uint32_t id_base, int *ret_mount)
+int devices_mount(uint32_t id_base, bool nodes, int *ret_mount)
 {
     cleanup_close int fs = fsopen("tmpfs", FSOPEN_CLOEXEC), mount = -EBADF;
     char id[16];
@@ -59,7 +60,7 @@ int devices_mount(uint32_t id_base, int *ret_mount)
     if (mount < 0)
         return -errno;
     mask = umask(0);
-    r = populate(mount, id_base);
+    r = populate(mount, id_base, nodes);
     (void)umask(mask);
     if (r < 0)
         return r;

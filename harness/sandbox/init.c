@@ -114,7 +114,7 @@ static int setup_identity(struct init_context *ctx)
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
         return -errno;
     wait_for_go(ctx); /* end of file: the slot died before the line above */
-    if (syscall(SYS_setresgid, 0, 0, 0) < 0 || syscall(SYS_setgroups, 0, NULL) < 0 ||
+    if (syscall(SYS_setresgid, 0, 0, 0) < 0 || small_drop_groups(ctx->privilege.ids) < 0 ||
         syscall(SYS_setresuid, 0, 0, 0) < 0)
         return -errno;
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || prctl(PR_SET_DUMPABLE, 0) < 0)
@@ -146,10 +146,13 @@ static int setup_session(struct init_context *ctx)
     (void)umask(022);
     if (setsid() < 0 && errno != EPERM) /* EPERM: already a leader */
         return -errno;
-    if (setpriority(PRIO_PROCESS, 0, 0) < 0 || personality(PER_LINUX) < 0)
+    /* whoever is not root cannot be nicer to themselves than they were started */
+    if ((setpriority(PRIO_PROCESS, 0, 0) < 0 && ctx->privilege.host) || personality(PER_LINUX) < 0)
         return -errno;
-    /* an anonymous session keyring: the caller's keys stay out of reach */
-    if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) < 0 && errno != ENOSYS)
+    /* an anonymous session keyring: the caller's keys stay out of reach. A container's filter may refuse it: then that one, which
+     * jobs are under as well, keeps everybody from keys */
+    if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) < 0 && errno != ENOSYS &&
+        (ctx->privilege.host || errno != EPERM))
         return -errno;
     return 0;
 }
@@ -165,6 +168,16 @@ static int setup_hostname(struct init_context *ctx)
     return 0;
 }
 
+/* A tmpfs is made smaller by who has mounted it, and padding would cost memory. */
+static int ask_for_trim(struct init_context *ctx)
+{
+    const struct init_report report = {.kind = INIT_WANTS_TRIM};
+
+    send_report(ctx, &report);
+    wait_for_go(ctx);
+    return 0;
+}
+
 /* Leaves the job exactly what its file says, where it says something: the upper file system has room for any set-up, of which
  * this one took its part. The rest is taken by files beside the job's upper directory, which it cannot reach. */
 static int trim_disk(struct init_context *ctx)
@@ -175,6 +188,8 @@ static int trim_disk(struct init_context *ctx)
 
     if (!jobs_limit_is_set(l, JOBS_LIMIT_DISK) && !jobs_limit_is_set(l, JOBS_LIMIT_INODES))
         return 0;
+    if (ctx->trims_by_slot)
+        return ask_for_trim(ctx);
     pad = openat(ctx->job_dir, "blocks", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
     if (pad < 0 || fstatfs(ctx->job_dir, &fs) < 0)
         return -errno;
@@ -224,6 +239,7 @@ static const struct {
     {SETUP_OVERLAY, setup_overlay},               /* the root: lower layers and the job's upper */
     {SETUP_INPUT_OVERLAYS, setup_input_overlays}, /* a copy-on-write view of each input */
     {SETUP_KERNEL_MOUNTS, setup_kernel_mounts},   /* proc, sysfs, devpts, shm, mqueue, still detached */
+    {SETUP_BORROW, setup_borrow},                 /* what the host lends, where the slot cannot make the job's own */
     {SETUP_PIVOT, setup_pivot},                   /* from here on the stage is gone and paths are the root's */
     {SETUP_DEV, setup_dev},                       /* /dev with pts, shm, mqueue */
     {SETUP_PROC, setup_proc},

@@ -170,6 +170,7 @@ int setup_kernel_mounts(struct init_context *ctx)
     const unsigned closed = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
     char size[24];
     const struct option pts[] = {{"newinstance", NULL}, {"ptmxmode", "0666"}, {"mode", "0620"}, {"gid", "5"}};
+    const size_t n_pts = ctx->privilege.ids > 5 ? ARRAY_SIZE(pts) : ARRAY_SIZE(pts) - 1; /* a group 5 is to be had */
     const struct option shm[] = {{"mode", "1777"}, {"size", shm_size(ctx, size, sizeof(size))}};
     const struct {
         int *mount;
@@ -182,7 +183,7 @@ int setup_kernel_mounts(struct init_context *ctx)
         {&ctx->proc_mount, "proc", NULL, 0, closed, true},
         /* sysfs shows the network namespace it is mounted from, and only that one's owner may mount it */
         {&ctx->sys_mount, "sysfs", NULL, 0, closed | MOUNT_ATTR_RDONLY, ctx->job->network != JOBS_NETWORK_HOST},
-        {&ctx->pts_mount, "devpts", pts, ARRAY_SIZE(pts), MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, true},
+        {&ctx->pts_mount, "devpts", pts, n_pts, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, true},
         {&ctx->shm_mount, "tmpfs", shm, ARRAY_SIZE(shm), closed, true},
         {&ctx->mqueue_mount, "mqueue", NULL, 0, closed, true},
     };
@@ -299,6 +300,8 @@ int setup_dev(struct init_context *ctx)
 
     ctx->detail = "/dev";
     r = attach_below(ctx->root, "dev", ctx->dev_mount);
+    if (r == 0)
+        r = borrow_attach_devices(ctx);
     for (size_t i = 0; r == 0 && i < ARRAY_SIZE(below); i++) {
         ctx->detail = below[i].name;
         r = attach_below(ctx->dev_mount, below[i].name, below[i].mount); /* the fd names the mount, now attached */

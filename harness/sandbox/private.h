@@ -25,6 +25,7 @@ enum setup_step {
     SETUP_OVERLAY,
     SETUP_INPUT_OVERLAYS,
     SETUP_KERNEL_MOUNTS,
+    SETUP_BORROW,
     SETUP_PIVOT,
     SETUP_DEV,
     SETUP_PROC,
@@ -63,7 +64,8 @@ struct init_report {
     uint64_t disk_bytes, disk_inodes; /* in use on the upper file system when the first step starts */
     char detail[168];
 };
-#define INIT_ORDER_GO 'g' /* id maps are written; later: start the next step */
+#define INIT_ORDER_GO 'g' /* id maps are written; the disk is trimmed; later: start the next step */
+#define INIT_WANTS_TRIM 1000u /* a kind between init and slot: now the disk may get its size, then GO */
 
 /* ---- PID 1's world ---- */
 
@@ -72,6 +74,14 @@ struct init_report {
 #define ENV_MAX 512
 #define HOME_SIZE 256
 #define USER_SIZE 64
+
+/* The nodes of /dev. */
+#define DEVICES_COUNT 6
+struct device {
+    const char *name;
+    unsigned major, minor;
+};
+extern const struct device devices_table[DEVICES_COUNT];
 
 struct init_input {
     const char *to;
@@ -105,6 +115,8 @@ struct init_context {
     char *arguments; /* this program's own command line in memory, to be written over */
     size_t arguments_len;
     int fault; /* enum setup_step to fail at, or -1 */
+    struct sandbox_privilege privilege;
+    bool trims_by_slot; /* the disk is one that only the slot can make smaller */
 
     /* made on the way */
     int root_mount;
@@ -114,6 +126,7 @@ struct init_context {
     int pts_mount;
     int shm_mount;
     int mqueue_mount;
+    int lent_devices[DEVICES_COUNT];
     int empty;   /* an empty directory of the stage, until that is gone */
     int job_dir; /* the job's directory on the upper file system, which its upper directories are in */
     int root;    /* "/" after the pivot, O_PATH */
@@ -129,8 +142,11 @@ _Noreturn void init_main(struct init_context *ctx);
 
 /* A step returns 0 or a negative errno, having set ctx->detail where that helps. */
 typedef int setup_fn(struct init_context *ctx);
-setup_fn setup_overlay, setup_input_overlays, setup_kernel_mounts, setup_pivot, setup_dev, setup_proc, setup_proc_masks,
+setup_fn setup_overlay, setup_input_overlays, setup_kernel_mounts, setup_borrow, setup_pivot, setup_dev, setup_proc, setup_proc_masks,
     setup_sys, setup_attach_inputs, setup_etc, setup_user, setup_workdir, setup_loopback;
+
+/* /dev's nodes, where they are the host's; see borrow.c. */
+int borrow_attach_devices(struct init_context *ctx);
 
 /* Runs in the forked command: sets itself up and executes step `index` of the job. Writes an init_report into
  * `report_fd` (close-on-exec) when that fails, and exits. */
@@ -153,28 +169,14 @@ int passwd_resolve(int root, const char *spec, uint32_t *ret_uid, uint32_t *ret_
 size_t small_copy(char *to, const char *from, size_t size);
 size_t small_append(char *to, const char *from, size_t size);
 size_t small_append_number(char *to, uint64_t n, size_t size);
+/* setgroups(0, NULL). A user namespace of one id refuses it (user_namespaces(7)): there, the caller's groups stay. */
+int small_drop_groups(uint32_t ids);
 int small_read_all(int fd, char *buf, size_t size); /* bytes, or -errno; -EFBIG when it does not fit */
 
 /* ---- the slot's side ---- */
 
-struct upper;
-/* A file system of its own of exactly so many bytes and inodes, and what set-up needs for itself and so many inputs. */
-int upper_open(int store_dirfd, uint64_t bytes, uint64_t inodes, size_t inputs, struct upper **ret,
-               struct cupel_error *err);
-/* discard: with whatever is on it; otherwise it is expected to be empty, and what is not so is said. */
-void upper_close(struct upper *u, bool discard);
-int upper_mount_fd(const struct upper *u); /* borrowed; detached until moved */
-int upper_fd(const struct upper *u);       /* borrowed; its root directory */
-bool upper_holds(const struct upper *u, uint64_t bytes, uint64_t inodes, size_t inputs);
-int upper_statistics(const struct upper *u, uint64_t *ret_used, uint64_t *ret_inodes);
-/* Waits a little for the last job's files to go; false when more than so much of them stays. */
-bool upper_is_empty(const struct upper *u, uint64_t slack_bytes, uint64_t slack_inodes);
-/* Whether so much of it, by one job, means that writes were refused. */
-bool upper_is_full(const struct upper *u, uint64_t bytes);
-bool upper_has_no_inodes(const struct upper *u, uint64_t inodes);
-
-/* The /dev of one job, a detached tmpfs with its own nodes. */
-int devices_mount(uint32_t id_base, int *ret_mount);
+/* The /dev of one job, a detached tmpfs with its own nodes, or with empty files to attach the host's to. */
+int devices_mount(uint32_t id_base, bool nodes, int *ret_mount);
 
 /* What `seccomp: strict` allows. */
 extern const char *const strict_calls[];

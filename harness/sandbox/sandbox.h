@@ -1,6 +1,6 @@
 /* sandbox: starts one job's processes in fresh namespaces over a copy-on-write root, and takes them down. Knows the
  * set-up sequence (steps.c) and nothing of deadlines, verdicts or reports. Linux 5.19 or later (id-mapped
- * layers of an overlay), as root.
+ * layers of an overlay), as root, be it of a user namespace.
  *
  * A *stage* is what a slot keeps between jobs: a minimal mount namespace that holds the id-mapped lower layers, the
  * size-limited upper file system, proc and sysfs, and nothing of the host's tree. A job's PID 1 is cloned from inside
@@ -10,6 +10,21 @@
 
 #include "base/base.h"
 #include "jobs/jobs.h"
+
+/* ---- what this process may do ---- */
+
+#define SANDBOX_ID_COUNT 65536u /* ids 0..65535 of a job are id_base..id_base+65535 of the host */
+
+/* Found out by trying, and the same for all of a run. With the rights of the host's root, each slot has ids of its own, and jobs
+ * write to disks of their own; otherwise (in a user namespace of an ordinary user's) jobs share this process's ids, and what the
+ * kernel keeps to the host's root is replaced (docs/rootless.md). */
+struct sandbox_privilege {
+    bool host;    /* the rights of the host's root: id-mapped mounts, disks, device nodes */
+    uint32_t ids; /* how many a job has, from 0: SANDBOX_ID_COUNT, or 1 */
+};
+void sandbox_privilege_find(struct sandbox_privilege *ret);
+/* Whether what every job needs is to be had at all, for a host that might not give it: containers. */
+int sandbox_privilege_check(const struct sandbox_privilege *p, struct cupel_error *err);
 
 /* ---- seccomp program, compiled once for all jobs that ask for the same ---- */
 
@@ -22,11 +37,10 @@ void sandbox_filter_free(struct sandbox_filter *filter);
 
 struct sandbox_stage;
 
-#define SANDBOX_ID_COUNT 65536u /* ids 0..65535 of a job are id_base..id_base+65535 of the host */
 
 struct sandbox_stage_config {
     int store_dirfd; /* where the upper file systems' (unlinked) images are made; must be on a disk */
-    uint32_t id_base;
+    uint32_t id_base; /* 0 without the host's rights: ids are then the same in the job */
 };
 int sandbox_stage_open(const struct sandbox_stage_config *config, struct sandbox_stage **ret_stage,
                        struct cupel_error *err);
@@ -62,6 +76,8 @@ struct sandbox_job {
     char dir[24]; /* its directory on the upper file system */
     uint64_t disk_before;
     uint64_t inodes_before;
+    const struct upper *trims; /* private: a disk that gets its size when PID 1 is done with it, and which */
+    uint64_t trim_bytes, trim_inodes;
 };
 #define SANDBOX_JOB_INIT                                                                                               \
     {                                                                                                                  \

@@ -2,6 +2,7 @@
 #include "harness/sandbox/private.h"
 
 #include <string.h>
+#include <sys/syscall.h>
 
 size_t small_copy(char *to, const char *from, size_t size)
 {
@@ -52,4 +53,9 @@ int small_read_all(int fd, char *buf, size_t size)
         used += (size_t)n;
     }
     return -EFBIG;
+}
+
+int small_drop_groups(uint32_t ids)
+{
+    return syscall(SYS_setgroups, 0, NULL) < 0 && (errno != EPERM || ids > 1) ? -errno : 0;
 }

@@ -5,6 +5,7 @@
  *                (mount_too_revealing(), fs/namespace.c)
  *   /lower/R/K   layer K of root R, id-mapped and read-only
  *   /upper       the size-limited file system of upper.c
+ *   /dev         the host's devices, where the slot cannot make any
  *   /in/N        where PID 1 attaches the host paths of its inputs
  *   /empty /newroot
  */
@@ -63,10 +64,11 @@ static int open_id_map(uint32_t id_base, int *ret_fd)
 
 int stage_clone_mapped(const struct sandbox_stage *s, int fd, uint64_t attributes, int *ret_mount)
 {
+    bool mapped = s->privilege.host;
     struct mount_attr attr = {
-        .attr_set = attributes | MOUNT_ATTR_IDMAP | MOUNT_ATTR_RDONLY | MOUNT_ATTR_NODEV,
+        .attr_set = attributes | (mapped ? MOUNT_ATTR_IDMAP : 0) | MOUNT_ATTR_RDONLY | MOUNT_ATTR_NODEV,
         .propagation = MS_PRIVATE,
-        .userns_fd = (uint64_t)(unsigned)s->id_map,
+        .userns_fd = mapped ? (uint64_t)(unsigned)s->id_map : 0,
     };
     cleanup_close int mount = open_tree(fd, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
 
@@ -126,7 +128,7 @@ static int make_tmpfs(int *ret_mount)
 
 static int make_directories(int dir)
 {
-    static const char *const names[] = {"proc", "sys", "lower", "upper", "in", "empty", "newroot"};
+    static const char *const names[] = {"proc", "sys", "lower", "upper", "in", "dev", "empty", "newroot"};
 
     for (size_t i = 0; i < ARRAY_SIZE(names); i++)
         if (mkdirat(dir, names[i], 0755) < 0)
@@ -152,8 +154,12 @@ static int build_namespace(struct sandbox_stage *s)
     cleanup_close int proc = -EBADF, sys = -EBADF;
     int r;
 
-    proc = open_tree(AT_FDCWD, "/proc", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
-    sys = open_tree(AT_FDCWD, "/sys", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+    unsigned how = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC;
+
+    if (!s->privilege.host) /* what is mounted below was so before our user namespace, and may not be taken off */
+        how |= AT_RECURSIVE;
+    proc = open_tree(AT_FDCWD, "/proc", how);
+    sys = open_tree(AT_FDCWD, "/sys", how);
     if (proc < 0 || sys < 0 || unshare(CLONE_NEWNS) < 0)
         return -errno;
     /* private before anything is attached: nothing may travel back to the host */
@@ -169,6 +175,20 @@ static int build_namespace(struct sandbox_stage *s)
     if (r < 0)
         return r;
     return attach(sys, "/sys");
+}
+
+static int prepare_ids(struct sandbox_stage *s)
+{
+    static const char *const files[] = {"uid_map", "gid_map"};
+
+    sandbox_privilege_find(&s->privilege);
+    for (size_t i = 0; i < ARRAY_SIZE(files); i++)
+        s->maps[i] = s->privilege.host ? xasprintf("0 %u %u", s->id_base, SANDBOX_ID_COUNT)
+                                       : ids_identity_map(files[i], s->privilege.ids);
+    if (s->privilege.host)
+        return open_id_map(s->id_base, &s->id_map);
+    s->directory_works = upper_directory_works(s->store_dirfd);
+    return 0;
 }
 
 int sandbox_stage_open(const struct sandbox_stage_config *config, struct sandbox_stage **ret_stage,
@@ -188,7 +208,7 @@ int sandbox_stage_open(const struct sandbox_stage_config *config, struct sandbox
                                 .fault = steps_fault()};
     r = s->host_ns < 0 || s->host_root < 0 || s->host_cwd < 0 ? -errno : 0;
     if (r == 0)
-        r = open_id_map(s->id_base, &s->id_map);
+        r = prepare_ids(s);
     find_arguments(s);
     lean_leave_libraries();
     if (r == 0)
@@ -205,6 +225,10 @@ int sandbox_stage_open(const struct sandbox_stage_config *config, struct sandbox
         (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot make a mount namespace for the jobs");
         cupel_error_hint(err,
                          "cupel needs Linux 5.19 with user and mount namespaces, and the rights of root over them");
+    } else if (!s->privilege.host) {
+        r = lend_devices(s, err);
+    }
+    if (r < 0) {
         sandbox_stage_close(s);
         return r;
     }
@@ -220,6 +244,8 @@ void sandbox_stage_close(struct sandbox_stage *s)
     for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
         base_closep(fds[i]);
     free(s->root_attached);
+    free(s->maps[0]);
+    free(s->maps[1]);
     free(s);
 }
 
@@ -295,15 +321,20 @@ void stage_drop_upper(struct sandbox_stage *s, bool discard)
 int stage_attach_upper(struct sandbox_stage *s, uint64_t bytes, uint64_t inodes, size_t inputs, bool exact,
                        struct cupel_error *err)
 {
+    enum upper_kind kind = s->privilege.host               ? UPPER_DISK
+                           : exact || !s->directory_works ? UPPER_MEMORY
+                                                          : UPPER_DIRECTORY;
     struct upper *u;
     int r;
 
     /* an explicit limit is exact, so the disk has to be empty; otherwise what is on its way out is no hindrance */
-    if (upper_holds(s->upper, bytes, inodes, inputs) &&
-        upper_is_empty(s->upper, exact ? 0 : SLACK_BYTES, exact ? 0 : SLACK_INODES))
+    if (upper_holds(s->upper, kind, bytes, inodes, inputs) &&
+        (kind == UPPER_DIRECTORY || upper_is_empty(s->upper, exact ? 0 : SLACK_BYTES, exact ? 0 : SLACK_INODES)))
         return 0;
     stage_drop_upper(s, false);
-    r = upper_open(s->store_dirfd, bytes, inodes, inputs, &u, err);
+    r = kind == UPPER_DISK     ? upper_open(s->store_dirfd, bytes, inodes, inputs, &u, err)
+        : kind == UPPER_MEMORY ? upper_open_memory(bytes, inodes, inputs, &u, err)
+                               : upper_open_directory(s->store_dirfd, &u, err);
     if (r < 0)
         return r;
     r = stage_enter(s);

@@ -2,13 +2,17 @@
 #pragma once
 
 #include "harness/sandbox/private.h"
+#include "harness/sandbox/upper.h"
 
 #define STAGE_ROOTS_MAX 4096
 
 struct sandbox_stage {
     int store_dirfd; /* borrowed */
     uint32_t id_base;
-    int id_map;                          /* user namespace fd for id-mapped mounts */
+    struct sandbox_privilege privilege;
+    int id_map;                          /* user namespace fd for id-mapped mounts, with the host's rights */
+    char *maps[2];                       /* texts for a job's uid_map and gid_map */
+    bool directory_works;                /* of upper.h's kinds, without the host's rights */
     int host_ns, host_root, host_cwd;
     int stage_ns;
     int tmpfs;           /* the stage's root directory */
@@ -31,9 +35,12 @@ int stage_attach_root(struct sandbox_stage *s, size_t index, const int *layers, 
                       struct cupel_error *err);
 /* A detached tmpfs with the two layers of mask.c. */
 int mask_mount(int layer, uint32_t id_base, int *ret_mount);
+/* Without the host's rights: makes the host's devices that jobs may have /dev/NAME in the stage; see lend.c. */
+int lend_devices(struct sandbox_stage *s, struct cupel_error *err);
 /* Makes /upper of the stage a file system of this size, with nothing (exact), or next to nothing, of an earlier job on it. */
 int stage_attach_upper(struct sandbox_stage *s, uint64_t bytes, uint64_t inodes, size_t inputs, bool exact,
                        struct cupel_error *err);
 void stage_drop_upper(struct sandbox_stage *s, bool discard);
-/* A detached clone of what `fd` names (a file or directory), read-only and id-mapped into this stage's range. */
+/* A detached clone of what `fd` names (a file or directory), read-only and, where that takes no right that we lack, id-mapped into
+ * this stage's range. -EINVAL: without the right, the kernel shows nothing of a directory that has other mounts in it. */
 int stage_clone_mapped(const struct sandbox_stage *s, int fd, uint64_t attributes, int *ret_mount);

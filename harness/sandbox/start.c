@@ -83,6 +83,16 @@ static int make_job_dirs(struct start *s)
     return r;
 }
 
+static void trim_later(struct start *s)
+{
+    const struct jobs_limits *l = &s->request->job->limits;
+
+    s->job.trims = s->stage->upper;
+    s->job.trim_bytes = jobs_limit_is_set(l, JOBS_LIMIT_DISK) ? l->value[JOBS_LIMIT_DISK] : UINT64_MAX;
+    s->job.trim_inodes = jobs_limit_is_set(l, JOBS_LIMIT_INODES) ? l->value[JOBS_LIMIT_INODES] : UINT64_MAX;
+    s->ctx->trims_by_slot = true;
+}
+
 static int start_disk(struct start *s, struct cupel_error *err)
 {
     uint64_t bytes, inodes;
@@ -108,7 +118,9 @@ static int start_disk(struct start *s, struct cupel_error *err)
         return r;
     }
     r = upper_statistics(s->stage->upper, &s->job.disk_before, &s->job.inodes_before);
-    if (r == 0)
+    if (r == 0 && s->stage->upper->kind == UPPER_MEMORY && exact)
+        trim_later(s);
+    if (r == 0 || r == -ENODATA)
         r = make_job_dirs(s);
     return r < 0 ? step_error(err, SETUP_UPPER, r, "the job's directories") : 0;
 }
@@ -116,9 +128,9 @@ static int start_disk(struct start *s, struct cupel_error *err)
 /* ---- inputs, stdin, pipes, environment ---- */
 
 /* Owners beyond the mapped range become the job's root. */
-static uint32_t mapped_id(uint32_t id)
+static uint32_t mapped_id(const struct start *s, uint32_t id)
 {
-    return id < SANDBOX_ID_COUNT ? id : 0;
+    return id < s->stage->privilege.ids ? id : 0;
 }
 
 /* A read-only file is taken out of its directory: path and name are split here, where both are the user's own. */
@@ -148,8 +160,8 @@ static int open_input(struct start *s, const struct jobs_input *in, struct init_
     *to = (struct init_input){.to = in->to,
                               .mount = -EBADF,
                               .file = -EBADF,
-                              .uid = mapped_id(st.st_uid),
-                              .gid = mapped_id(st.st_gid),
+                              .uid = mapped_id(s, st.st_uid),
+                              .gid = mapped_id(s, st.st_gid),
                               .mode = st.st_mode & 07777,
                               .directory = S_ISDIR(st.st_mode),
                               .cow = in->mode == JOBS_INPUT_COW};
@@ -161,6 +173,15 @@ static int open_input(struct start *s, const struct jobs_input *in, struct init_
     }
     directory = open_directory_of(in->from, to);
     return directory < 0 ? directory : stage_clone_mapped(s->stage, directory, MOUNT_ATTR_NOSUID, &to->mount);
+}
+
+static int input_error(const struct start *s, int r, const char *from, struct cupel_error *err)
+{
+    (void)step_error(err, SETUP_INPUTS, r, from);
+    if (r == -EINVAL && !s->stage->privilege.host)
+        cupel_error_hint(err, "is another file system mounted somewhere in it? Without root the kernel shows none of it then: name "
+                              "directories beside the mount, or start cupel as root");
+    return r;
 }
 
 static int open_inputs(struct start *s, struct cupel_error *err)
@@ -176,7 +197,7 @@ static int open_inputs(struct start *s, struct cupel_error *err)
         s->ctx->n_inputs = i + 1; /* from here on it is closed with the others */
         r = open_input(s, &job->inputs[i], &s->ctx->inputs[i]);
         if (r < 0)
-            return step_error(err, SETUP_INPUTS, r, job->inputs[i].from);
+            return input_error(s, r, job->inputs[i].from, err);
     }
     return s->stage->fault == SETUP_INPUTS ? step_error(err, SETUP_INPUTS, EIO, "an injected fault") : 0;
 }
@@ -291,6 +312,7 @@ static void init_context(struct start *s, struct init_context *ctx)
         .arguments = s->stage->arguments,
         .arguments_len = s->stage->arguments_len,
         .fault = s->stage->fault,
+        .privilege = s->stage->privilege,
         .root_mount = -EBADF,
         .proc_mount = -EBADF,
         .sys_mount = -EBADF,
@@ -346,14 +368,13 @@ static int clone_init(struct start *s, struct cupel_error *err)
 static int write_id_maps(struct start *s, struct cupel_error *err)
 {
     static const char *const files[] = {"uid_map", "gid_map"};
-    char path[64], map[64];
+    char path[64];
 
-    (void)snprintf(map, sizeof(map), "0 %u %u", s->stage->id_base, SANDBOX_ID_COUNT);
     for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
         int r;
 
         (void)snprintf(path, sizeof(path), "/proc/%d/%s", (int)s->job.pid, files[i]);
-        r = s->stage->fault == SETUP_ID_MAP ? -EIO : file_put_at(AT_FDCWD, path, map);
+        r = s->stage->fault == SETUP_ID_MAP ? -EIO : file_put_at(AT_FDCWD, path, s->stage->maps[i]);
         if (r < 0)
             return step_error(err, SETUP_ID_MAP, r, path);
     }
@@ -388,7 +409,7 @@ static int start_steps(struct start *s, struct cupel_error *err)
     if (r == 0)
         r = make_lowerdir(s, err);
     if (r == 0) {
-        r = s->stage->fault == SETUP_DEVICES ? -EIO : devices_mount(s->stage->id_base, &s->ctx->dev_mount);
+        r = s->stage->fault == SETUP_DEVICES ? -EIO : devices_mount(s->stage->id_base, s->stage->privilege.host, &s->ctx->dev_mount);
         if (r < 0)
             return step_error(err, SETUP_DEVICES, r, "/dev");
     }
@@ -434,6 +455,19 @@ int sandbox_start(struct sandbox_stage *stage, const struct sandbox_request *req
 
 /* ---- a running job ---- */
 
+static int give_disk_its_size(struct sandbox_job *job, struct sandbox_event *ret_event)
+{
+    int r = job->trims != NULL ? upper_trim(job->trims, job->trim_bytes, job->trim_inodes) : -EINVAL;
+
+    if (r == 0) {
+        sandbox_continue(job);
+        return 0;
+    }
+    *ret_event = (struct sandbox_event){
+        .kind = SANDBOX_SETUP_FAILED, .errnum = -r, .what = sandbox_step_name(SETUP_DISK)};
+    return 1;
+}
+
 int sandbox_receive(struct sandbox_job *job, struct sandbox_event *ret_event)
 {
     struct init_report report;
@@ -448,6 +482,8 @@ int sandbox_receive(struct sandbox_job *job, struct sandbox_event *ret_event)
         *ret_event = (struct sandbox_event){.kind = SANDBOX_GONE};
         return 1;
     }
+    if (report.kind == INIT_WANTS_TRIM)
+        return give_disk_its_size(job, ret_event);
     *ret_event = (struct sandbox_event){.kind = (enum sandbox_event_kind)report.kind,
                                         .step = report.step,
                                         .status = report.status,
@@ -532,7 +568,8 @@ int sandbox_finish(struct sandbox_stage *stage, struct sandbox_job *job, struct 
     }
     if (job->dir[0] == '\0' || stage->upper == NULL)
         return 0;
-    if (sandbox_disk_usage(stage, job, &disk) == 0 && disk.inodes > MANY_INODES) {
+    if (stage->upper->kind == UPPER_MEMORY ||
+        (sandbox_disk_usage(stage, job, &disk) == 0 && disk.inodes > MANY_INODES)) {
         stage_drop_upper(stage, true);
     } else {
         r = file_remove_tree_at(upper_fd(stage->upper), job->dir);

@@ -16,6 +16,7 @@ static const char *const step_names[SETUP_STEP_COUNT] = {
     [SETUP_OVERLAY] = "overlay",
     [SETUP_INPUT_OVERLAYS] = "input-overlays",
     [SETUP_KERNEL_MOUNTS] = "kernel-mounts",
+    [SETUP_BORROW] = "borrow",
     [SETUP_PIVOT] = "pivot",
     [SETUP_DEV] = "dev",
     [SETUP_PROC] = "proc",

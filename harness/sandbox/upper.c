@@ -1,11 +1,11 @@
-/* upper: the file system that a slot's jobs write into, of exactly the size and inode count that the job's limits say.
+/* upper: the disk that a slot's jobs write into, where there are the rights for one (upper.h has what there is otherwise): of exactly the size and inode count that the job's limits say.
  * It is an ext4 file system in a loop device over an unlinked sparse file: on disk, so that what a job writes does not
  * count against its memory limit, and gone with the last process that holds it, however that one dies. It is kept from
  * job to job as long as the limits stay the same; each job gets a directory of its own on it.
  *
  * Exactness: mke2fs rounds sizes and inode counts up to its own units; the surplus is taken away again by files of
  * ours. */
-#include "harness/sandbox/private.h"
+#include "harness/sandbox/upper.h"
 
 #include <fcntl.h>
 #include <linux/loop.h>
@@ -18,26 +18,14 @@
 #include <sys/statfs.h>
 #include <sys/wait.h>
 
-#define BLOCK UINT64_C(4096)
-/* What set-up itself makes for a job (its directory, overlay work directories, mount points), on top of the job's own: so
- * much for the root, and again for every eight inputs. */
-#define OWN_INODES UINT64_C(64)
-#define OWN_BYTES (OWN_INODES * BLOCK)
-#define INPUTS_A_SHARE 8
+#define BLOCK UPPER_BLOCK
+#define OWN_INODES UPPER_OWN_INODES
+#define OWN_BYTES UPPER_OWN_BYTES
+#define INPUTS_A_SHARE UPPER_INPUTS_A_SHARE
 
 /* From ext4's own header, which user space does not get (fs/ext4/ext4.h). */
 #define EXT4_IOC_SHUTDOWN _IOR('X', 125, uint32_t)
 #define EXT4_GOING_FLAGS_NOLOGFLUSH 0x2
-
-struct upper {
-    uint64_t bytes;
-    uint64_t inodes;
-    uint64_t shares;                    /* of OWN_BYTES and OWN_INODES */
-    int mount;                          /* from fsmount; names the mount also after it was attached */
-    int fd;                             /* readable directory fd of its root */
-    int image;                          /* the file behind the loop device */
-    uint64_t empty_bytes, empty_inodes; /* in use when no job is on it */
-};
 
 static int run_mke2fs(int image, uint64_t bytes, uint64_t inodes, struct cupel_error *err)
 {
@@ -239,6 +227,8 @@ int upper_statistics(const struct upper *u, uint64_t *ret_used, uint64_t *ret_in
 {
     struct statfs fs;
 
+    if (u->kind == UPPER_DIRECTORY)
+        return -ENODATA;
     if (fstatfs(u->fd, &fs) < 0)
         return -errno;
     *ret_used = (uint64_t)(fs.f_blocks - fs.f_bfree) * BLOCK;
@@ -283,7 +273,7 @@ void upper_close(struct upper *u, bool discard)
 {
     if (u == NULL)
         return;
-    if (u->fd >= 0 && !discard && !upper_is_empty(u, 0, 0)) {
+    if (u->kind == UPPER_DISK && u->fd >= 0 && !discard && !upper_is_empty(u, 0, 0)) {
         log_warning("the kernel still holds files of a job after its end; its disk is taken down");
         discard = true;
     }
@@ -292,6 +282,8 @@ void upper_close(struct upper *u, bool discard)
     base_closep(&u->fd);
     base_closep(&u->mount);
     base_closep(&u->image);
+    if (u->kind == UPPER_DIRECTORY && file_remove_tree_at(u->store_dirfd, u->name) < 0)
+        log_warning("cannot remove what jobs have written; it goes with the run");
     free(u);
 }
 
@@ -305,9 +297,12 @@ int upper_fd(const struct upper *u)
     return u->fd;
 }
 
-bool upper_holds(const struct upper *u, uint64_t bytes, uint64_t inodes, size_t inputs)
+bool upper_holds(const struct upper *u, enum upper_kind kind, uint64_t bytes, uint64_t inodes, size_t inputs)
 {
-    return u != NULL && u->bytes == bytes && u->inodes == inodes && u->shares == 1 + inputs / INPUTS_A_SHARE;
+    if (u == NULL || u->kind != kind || kind == UPPER_MEMORY)
+        return false;
+    return kind == UPPER_DIRECTORY ||
+           (u->bytes == bytes && u->inodes == inodes && u->shares == 1 + inputs / INPUTS_A_SHARE);
 }
 
 /* No kernel counts the writes that it refused with ENOSPC. A large write is refused as a whole, a little before the last block

@@ -300,14 +300,12 @@ static int make_views(struct run *run, unsigned slots)
     return 0;
 }
 
+/* Whoever calls this has seen to being root of something (cli/rights.c). */
 static int check_rights(struct cupel_error *err)
 {
     if (geteuid() == 0)
         return 0;
-    (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, 0,
-                          "cupel has to be started as root in this version (effective uid %u)", (unsigned)geteuid());
-    cupel_error_hint(err, "start it with sudo; the jobs themselves run without any privilege on the host");
-    return -EPERM;
+    return cupel_error_set(err, CUPEL_ERROR_HARNESS, EPERM, "running jobs takes root of a user namespace at least");
 }
 
 static int prepare_store(struct prepared *p, struct cupel_error *err)

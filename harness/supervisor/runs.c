@@ -4,6 +4,7 @@
 #include "harness/supervisor/runs.h"
 
 #include "harness/cgroup/cgroup.h"
+#include "harness/sandbox/sandbox.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -253,8 +254,16 @@ int runs_recover(int store_dirfd, size_t *ret_removed, struct cupel_error *err)
 
 int id_range_claim(uint32_t *ret_base, int *ret_lock, struct cupel_error *err)
 {
-    cleanup_close int dir = file_open_dir_p_at(AT_FDCWD, RANGE_DIR, 0700);
+    cleanup_close int dir = -EBADF;
+    struct sandbox_privilege privilege;
 
+    sandbox_privilege_find(&privilege);
+    if (!privilege.host) { /* no ids but our own: nobody to claim them from */
+        *ret_base = 0;
+        *ret_lock = -EBADF;
+        return 0;
+    }
+    dir = file_open_dir_p_at(AT_FDCWD, RANGE_DIR, 0700);
     if (dir < 0)
         return cupel_error_set(err, CUPEL_ERROR_HARNESS, dir, "cannot make %s", RANGE_DIR);
     for (uint32_t i = 0; i < RANGE_COUNT; i++) {

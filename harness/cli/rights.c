@@ -1,0 +1,20 @@
+/* rights: what subcommands do first that make, mount or remove what belongs to jobs: come to the rights for it, whoever started
+ * them, and go on from a sealed copy of the program. */
+#include "harness/rights/rights.h"
+#include "harness/cli/cli.h"
+
+int cli_take_rights(char **full_argv, enum cli_rights what)
+{
+    cleanup_free char *lack = NULL;
+    struct cupel_error err;
+
+    if (what == CLI_RIGHTS_TO_RUN)
+        rights_join_scope(full_argv);
+    if (rights_take(&lack, &err) < 0)
+        return cli_fail(&err);
+    if (lack != NULL)
+        log_warning("%s: jobs have one user, root, and all files of their roots belong to it (docs/rootless.md)", lack);
+    if (what == CLI_RIGHTS_TO_RUN)
+        cli_seal(full_argv);
+    return 0;
+}

@@ -1,0 +1,24 @@
+/* rights, private. */
+#pragma once
+
+#include "harness/rights/rights.h"
+
+#define RIGHTS_IDS 65536 /* as many as a job has; the first is the caller's own */
+
+/* A range that the host gives to a user. */
+struct subids {
+    uint32_t start, count;
+};
+/* The first range of `file` ("/etc/subuid") for the user that is large enough. -ENOENT: none at all; -ERANGE: only smaller ones. */
+int subids_find(const char *file, uid_t uid, struct subids *ret);
+
+/* Forks a helper that will map ids for this process, once it has its namespace; it waits until helper_finish. `lack` gets
+ * why there is none to be had, and -ENOENT is returned. */
+struct subids_helper {
+    pid_t pid;
+    int go, said;
+};
+int subids_helper_start(struct subids_helper *ret, char **lack);
+/* Lets it work and waits for it: 0 when both maps are written. -ENOENT: none is (why is in *lack); -EIO: only one is. */
+int subids_helper_finish(struct subids_helper *h, char **lack);
+void subids_helper_cancel(struct subids_helper *h);

@@ -1,0 +1,33 @@
+/* borrow: PID 1's side of lend.c: while the stage is in sight, clones of what the host lends; after the pivot, they are attached
+ * where a job expects them. Nothing to do where the slot has made the job's own.
+ *
+ * Runs between clone and exec: no malloc, no stdio. */
+#include "harness/sandbox/private.h"
+
+#include <fcntl.h>
+#include <sys/syscall.h>
+
+int setup_borrow(struct init_context *ctx)
+{
+    for (size_t i = 0; !ctx->privilege.host && i < DEVICES_COUNT; i++) {
+        char path[32] = "/dev/";
+
+        small_append(path, devices_table[i].name, sizeof(path));
+        ctx->detail = devices_table[i].name;
+        ctx->lent_devices[i] = open_tree(AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_SYMLINK_NOFOLLOW);
+        if (ctx->lent_devices[i] < 0)
+            return -errno;
+    }
+    return 0;
+}
+
+int borrow_attach_devices(struct init_context *ctx)
+{
+    for (size_t i = 0; !ctx->privilege.host && i < DEVICES_COUNT; i++) {
+        ctx->detail = devices_table[i].name;
+        if (move_mount(ctx->lent_devices[i], "", ctx->dev_mount, devices_table[i].name, MOVE_MOUNT_F_EMPTY_PATH) < 0)
+            return -errno;
+        (void)close(ctx->lent_devices[i]);
+    }
+    return 0;
+}

@@ -1,0 +1,77 @@
+/* privilege: what this process may do, found out by trying: everything that differs between a run by the host's root and one in a
+ * user namespace of an ordinary user's (harness/rights) follows from here. The kernel asks for the rights of the host's root
+ * over: file systems on disks, loop devices, id-mapped mounts of a file system that the host has mounted, and device
+ * nodes; so one trial stands for them all. */
+#include "harness/sandbox/stage.h"
+
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+/* mount_capable() (fs/super.c): ext4 is for who has CAP_SYS_ADMIN on the host. Anyone else gets EPERM, before it is noticed that
+ * no source was given. */
+static bool may_mount_disks(void)
+{
+    cleanup_close int fs = fsopen("ext4", FSOPEN_CLOEXEC);
+
+    if (fs < 0)
+        return errno != EPERM; /* no ext4: whoever needs it says so */
+    return fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) == 0 || errno != EPERM;
+}
+
+void sandbox_privilege_find(struct sandbox_privilege *ret)
+{
+    uint32_t ids = ids_mapped();
+
+    ret->host = may_mount_disks();
+    ret->ids = ret->host || ids >= SANDBOX_ID_COUNT ? SANDBOX_ID_COUNT : 1;
+}
+
+/* ---- what a job needs and a container may refuse ---- */
+
+/* As PID 1 of a job would, in its own namespaces. */
+static int mount_proc(void)
+{
+    cleanup_close int fs = fsopen("proc", FSOPEN_CLOEXEC), mount = -EBADF;
+
+    if (fs < 0 || fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
+        return -errno;
+    mount = fsmount(fs, FSMOUNT_CLOEXEC, 0);
+    return mount < 0 ? -errno : 0;
+}
+
+static int in_namespaces(int (*body)(void))
+{
+    struct clone_args args = {.flags = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID, .exit_signal = SIGCHLD};
+    int status = 0;
+    long pid = syscall(SYS_clone3, &args, sizeof(args));
+
+    if (pid == 0)
+        _exit(-body());
+    if (pid < 0)
+        return -errno;
+    while (waitpid((pid_t)pid, &status, 0) < 0 && errno == EINTR)
+        ;
+    return WIFEXITED(status) ? -WEXITSTATUS(status) : -EIO;
+}
+
+int sandbox_privilege_check(const struct sandbox_privilege *p, struct cupel_error *err)
+{
+    int r = p->host ? 0 : in_namespaces(mount_proc);
+
+    if (r == 0)
+        return 0;
+    if (r == -EPERM) {
+        (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "a job cannot get a /proc of its own");
+        cupel_error_hint(err, "the /proc of this container has masked parts, and the kernel then lets nobody mount a whole one: start "
+                              "the container without the masks (docker run --security-opt systempaths=unconfined; podman run "
+                              "--security-opt unmask=ALL)");
+    } else {
+        (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot make the namespaces of a job");
+        cupel_error_hint(err, "`cupel doctor` tells which of them this machine refuses");
+    }
+    return r;
+}

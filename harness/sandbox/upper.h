@@ -1,0 +1,53 @@
+/* upper: private to sandbox; the file system that a slot's jobs write into. Three kinds:
+ *   disk       ext4 of exactly the size and inode count asked for, on a loop device: takes the rights of the host's root
+ *   memory     a tmpfs of exactly that size: without those rights, for a job that asks for a limit. What is in it counts as the
+ *              job's memory
+ *   directory  one in the store, bounded by nothing but the disk: without those rights, for a job that asks for none */
+#pragma once
+
+#include "base/base.h"
+
+enum upper_kind { UPPER_DISK, UPPER_MEMORY, UPPER_DIRECTORY };
+
+struct upper {
+    enum upper_kind kind;
+    uint64_t bytes;
+    uint64_t inodes;
+    uint64_t shares;                    /* of OWN_BYTES and OWN_INODES */
+    int mount;                          /* from fsmount or open_tree; names the mount also after it was attached */
+    int fd;                             /* readable directory fd of its root */
+    int image;                          /* disk: the file behind the loop device */
+    uint64_t empty_bytes, empty_inodes; /* in use when no job is on it */
+    int store_dirfd;                    /* directory: borrowed */
+    char name[40];                      /* directory: in store_dirfd */
+};
+
+/* What set-up itself makes for a job (its directory, overlay work directories, mount points), on top of the job's own: so
+ * much for the root, and again for every eight inputs. */
+#define UPPER_BLOCK UINT64_C(4096)
+#define UPPER_OWN_INODES UINT64_C(64)
+#define UPPER_OWN_BYTES (UPPER_OWN_INODES * UPPER_BLOCK)
+#define UPPER_INPUTS_A_SHARE 8
+
+/* A file system of its own of exactly so many bytes and inodes, and what set-up needs for itself and so many inputs. */
+int upper_open(int store_dirfd, uint64_t bytes, uint64_t inodes, size_t inputs, struct upper **ret,
+               struct cupel_error *err);
+int upper_open_memory(uint64_t bytes, uint64_t inodes, size_t inputs, struct upper **ret, struct cupel_error *err);
+int upper_open_directory(int store_dirfd, struct upper **ret, struct cupel_error *err);
+/* Whether overlayfs takes a directory of the store as an upper one, with all it needs. */
+bool upper_directory_works(int store_dirfd);
+/* memory: leaves so much from what is in use now; UINT64_MAX: as it is. */
+int upper_trim(const struct upper *u, uint64_t bytes, uint64_t inodes);
+/* discard: with whatever is on it; otherwise it is expected to be empty, and what is not so is said. */
+void upper_close(struct upper *u, bool discard);
+int upper_mount_fd(const struct upper *u); /* borrowed; detached until moved */
+int upper_fd(const struct upper *u);       /* borrowed; its root directory */
+/* Whether it serves a job with these limits, too. A tmpfs serves one job. */
+bool upper_holds(const struct upper *u, enum upper_kind kind, uint64_t bytes, uint64_t inodes, size_t inputs);
+/* -ENODATA for a directory: nobody counts that. */
+int upper_statistics(const struct upper *u, uint64_t *ret_used, uint64_t *ret_inodes);
+/* Waits a little for the last job's files to go; false when more than so much of them stays. */
+bool upper_is_empty(const struct upper *u, uint64_t slack_bytes, uint64_t slack_inodes);
+/* Whether so much of it, by one job, means that writes were refused. */
+bool upper_is_full(const struct upper *u, uint64_t bytes);
+bool upper_has_no_inodes(const struct upper *u, uint64_t inodes);
