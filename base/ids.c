@@ -79,8 +79,11 @@ char *ids_describe(void)
         uint32_t n = 0, outside = 0, count = 0;
 
         while (map != NULL && find_extent(map, n, &outside, &count) && count > 0 && count <= ALL_IDS - n) {
-            strbuf_addf(&text, "%s%" PRIu32 " %" PRIu32 " %" PRIu32, n > 0 ? ", " : i > 0 ? "; " : "", n, outside,
-                        count);
+            strbuf_addf(&text, "%s%" PRIu32 " %" PRIu32 " %" PRIu32,
+                        n > 0   ? ", "
+                        : i > 0 ? "; "
+                                : "",
+                        n, outside, count);
             all = all && outside == n;
             n += count;
         }

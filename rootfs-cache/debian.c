@@ -108,7 +108,8 @@ static int make_key(const struct bootstrap *b, char ret_key[CACHE_KEY_LEN + 1])
 
     if (uname(&host) < 0)
         return -errno;
-    return digest_layer(b->cache, (const char *[]){DEBIAN_RECIPE, host.machine, b->source->suite, packages}, 4, ret_key);
+    return digest_layer(b->cache, (const char *[]){DEBIAN_RECIPE, host.machine, b->source->suite, packages}, 4,
+                        ret_key);
 }
 
 static bool have_program(const char *program)

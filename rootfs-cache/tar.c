@@ -67,8 +67,9 @@ static int import(struct store_draft *draft, const struct cache_source *source, 
     if (fstat(fd, &after) < 0 || !same_file_state(before, &after))
         return cupel_error_set(err, CUPEL_ERROR_INPUT, EBUSY, "'%s' changed while it was read", source->tar);
     if (counts.remapped_owners > 0)
-        log_warning(ids_mapped() == 1 ? "'%s': %llu entries belong to others than root, and now to root: there is no other id"
-                                      : "'%s': %llu entries have an owner above 65535 and now belong to 65534 (nobody)",
+        log_warning(ids_mapped() == 1
+                        ? "'%s': %llu entries belong to others than root, and now to root: there is no other id"
+                        : "'%s': %llu entries have an owner above 65535 and now belong to 65534 (nobody)",
                     source->tar, (unsigned long long)counts.remapped_owners);
     info = (struct store_info){.kind = "tar",
                                .source = base_name(source->tar),

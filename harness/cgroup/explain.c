@@ -60,8 +60,8 @@ bool cgroup_lacks_delegation(const struct cgroup_host *host, enum cgroup_feature
 {
     const struct lacking *l = &host->lacking[feature];
 
-    return l->version == 2 && (l->what == LACK_WRITE || l->what == LACK_EMPTY || l->what == LACK_DOMAIN ||
-                               l->what == LACK_CONTROLLER);
+    return l->version == 2 &&
+           (l->what == LACK_WRITE || l->what == LACK_EMPTY || l->what == LACK_DOMAIN || l->what == LACK_CONTROLLER);
 }
 
 int cgroup_explain_missing(const struct cgroup_host *host, enum cgroup_feature feature, struct cupel_error *err)

@@ -12,12 +12,14 @@ static const struct {
     const char *remedy;
 } switches[] = {
     {"/proc/sys/kernel/apparmor_restrict_unprivileged_userns", "1",
-     "AppArmor restricts user namespaces here (Ubuntu 23.10 and later): install cupel's profile, packaging/apparmor/cupel, into "
+     "AppArmor restricts user namespaces here (Ubuntu 23.10 and later): install cupel's profile, "
+     "packaging/apparmor/cupel, into "
      "/etc/apparmor.d and load it with `apparmor_parser -r`; or, for every program, sysctl -w "
      "kernel.apparmor_restrict_unprivileged_userns=0"},
     {"/proc/sys/kernel/unprivileged_userns_clone", "0",
      "this kernel keeps user namespaces to root: sysctl -w kernel.unprivileged_userns_clone=1"},
-    {"/proc/sys/user/max_user_namespaces", "0", "user namespaces are switched off: sysctl -w user.max_user_namespaces=10000"},
+    {"/proc/sys/user/max_user_namespaces", "0",
+     "user namespaces are switched off: sysctl -w user.max_user_namespaces=10000"},
 };
 
 static bool says(const char *file, const char *value)
@@ -59,13 +61,16 @@ void rights_explain_refusal(int errnum, char *ret_text, size_t size)
         if (says(switches[i].file, switches[i].blocking))
             why = switches[i].remedy;
     if (why == NULL && errnum == ENOSPC)
-        why = "the limit of user namespaces is used up: sysctl -w user.max_user_namespaces=10000, or fewer levels of containers";
+        why = "the limit of user namespaces is used up: sysctl -w user.max_user_namespaces=10000, or fewer levels of "
+              "containers";
     if (why == NULL && (errnum == EINVAL || errnum == ENOSYS))
         why = "boot a kernel with CONFIG_USER_NS, or start cupel as root";
     if (why == NULL && is_filtered())
-        why = "a seccomp filter of the container refuses it: start the container with one that allows user namespaces (docker "
-              "run --security-opt seccomp=unconfined --security-opt systempaths=unconfined; podman allows them), or give "
-              "the container the rights themselves (--privileged)";
+        why =
+            "a seccomp filter of the container refuses it: start the container with one that allows user namespaces "
+            "(docker "
+            "run --security-opt seccomp=unconfined --security-opt systempaths=unconfined; podman allows them), or give "
+            "the container the rights themselves (--privileged)";
     if (why == NULL && is_chrooted())
         why = "the kernel makes none inside a chroot: start cupel outside of it, or as root";
     (void)snprintf(ret_text, size, "%s", why != NULL ? why : "start cupel as root; `cupel doctor` tells more");

@@ -39,9 +39,9 @@ static bool has_manager(void)
     cleanup_close int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     int n;
 
-    n = runtime != NULL ? snprintf(address.sun_path, sizeof(address.sun_path), "%s/systemd/private", runtime)
-                        : snprintf(address.sun_path, sizeof(address.sun_path), "/run/user/%u/systemd/private",
-                                   (unsigned)getuid());
+    n = runtime != NULL
+            ? snprintf(address.sun_path, sizeof(address.sun_path), "%s/systemd/private", runtime)
+            : snprintf(address.sun_path, sizeof(address.sun_path), "/run/user/%u/systemd/private", (unsigned)getuid());
     if (fd < 0 || n < 0 || (size_t)n >= sizeof(address.sun_path) ||
         connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
         return false;
@@ -63,8 +63,8 @@ static size_t count(char *const *argv)
 /* "systemd-run ... -- WORD..." */
 static const char **command_line(char *const *words, const char *self)
 {
-    static const char *const head[] = {"systemd-run", "--user", "--scope", "--quiet", "--collect", "-p", "Delegate=yes",
-                                       "--"};
+    static const char *const head[] = {"systemd-run", "--user", "--scope",      "--quiet",
+                                       "--collect",   "-p",     "Delegate=yes", "--"};
     size_t n = count(words);
     const char **argv = xcalloc(ARRAY_SIZE(head) + n + 1, sizeof(*argv));
 

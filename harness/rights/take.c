@@ -61,8 +61,9 @@ static int map_ids(struct subids_helper *helper, bool has_helper, uid_t uid, gid
         return 0;
     (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot map the ids of a user namespace%s%s",
                           *lack != NULL ? ": " : "", *lack != NULL ? *lack : "");
-    cupel_error_hint(err, "check that newuidmap and newgidmap are set-user-ID root, and what /etc/subuid and /etc/subgid "
-                          "say (docs/rootless.md)");
+    cupel_error_hint(err,
+                     "check that newuidmap and newgidmap are set-user-ID root, and what /etc/subuid and /etc/subgid "
+                     "say (docs/rootless.md)");
     return r;
 }
 

@@ -167,7 +167,8 @@ static int command_bounding_set(struct command *c)
 /* Raw calls: libc's wrappers would look for other threads of the slot. */
 static int command_ids(struct command *c)
 {
-    if (small_drop_groups(c->ctx->privilege.ids) < 0 || syscall(SYS_setresgid, c->ctx->gid, c->ctx->gid, c->ctx->gid) < 0 ||
+    if (small_drop_groups(c->ctx->privilege.ids) < 0 ||
+        syscall(SYS_setresgid, c->ctx->gid, c->ctx->gid, c->ctx->gid) < 0 ||
         syscall(SYS_setresuid, c->ctx->uid, c->ctx->uid, c->ctx->uid) < 0)
         return -errno;
     return 0;

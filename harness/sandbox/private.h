@@ -64,7 +64,7 @@ struct init_report {
     uint64_t disk_bytes, disk_inodes; /* in use on the upper file system when the first step starts */
     char detail[168];
 };
-#define INIT_ORDER_GO 'g' /* id maps are written; the disk is trimmed; later: start the next step */
+#define INIT_ORDER_GO 'g'     /* id maps are written; the disk is trimmed; later: start the next step */
 #define INIT_WANTS_TRIM 1000u /* a kind between init and slot: now the disk may get its size, then GO */
 
 /* ---- PID 1's world ---- */
@@ -85,9 +85,9 @@ extern const struct device devices_table[DEVICES_COUNT];
 
 struct init_input {
     const char *to;
-    int mount;      /* detached, id-mapped mount of the host's directory, or of the one that a read-only file is in */
+    int mount;  /* detached, id-mapped mount of the host's directory, or of the one that a read-only file is in */
     char *name; /* of a read-only file, in that directory; the slot's memory */
-    int file;       /* a copy-on-write file instead: readable, copied into the root with this owner and mode */
+    int file;   /* a copy-on-write file instead: readable, copied into the root with this owner and mode */
     uint32_t uid, gid;
     mode_t mode;
     bool directory;
@@ -142,8 +142,8 @@ _Noreturn void init_main(struct init_context *ctx);
 
 /* A step returns 0 or a negative errno, having set ctx->detail where that helps. */
 typedef int setup_fn(struct init_context *ctx);
-setup_fn setup_overlay, setup_input_overlays, setup_kernel_mounts, setup_borrow, setup_pivot, setup_dev, setup_proc, setup_proc_masks,
-    setup_sys, setup_attach_inputs, setup_etc, setup_user, setup_workdir, setup_loopback;
+setup_fn setup_overlay, setup_input_overlays, setup_kernel_mounts, setup_borrow, setup_pivot, setup_dev, setup_proc,
+    setup_proc_masks, setup_sys, setup_attach_inputs, setup_etc, setup_user, setup_workdir, setup_loopback;
 
 /* /dev's nodes, where they are the host's; see borrow.c. */
 int borrow_attach_devices(struct init_context *ctx);

@@ -66,9 +66,11 @@ int sandbox_privilege_check(const struct sandbox_privilege *p, struct cupel_erro
         return 0;
     if (r == -EPERM) {
         (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "a job cannot get a /proc of its own");
-        cupel_error_hint(err, "the /proc of this container has masked parts, and the kernel then lets nobody mount a whole one: start "
-                              "the container without the masks (docker run --security-opt systempaths=unconfined; podman run "
-                              "--security-opt unmask=ALL)");
+        cupel_error_hint(
+            err,
+            "the /proc of this container has masked parts, and the kernel then lets nobody mount a whole one: start "
+            "the container without the masks (docker run --security-opt systempaths=unconfined; podman run "
+            "--security-opt unmask=ALL)");
     } else {
         (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot make the namespaces of a job");
         cupel_error_hint(err, "`cupel doctor` tells which of them this machine refuses");

@@ -37,9 +37,8 @@ void sandbox_filter_free(struct sandbox_filter *filter);
 
 struct sandbox_stage;
 
-
 struct sandbox_stage_config {
-    int store_dirfd; /* where the upper file systems' (unlinked) images are made; must be on a disk */
+    int store_dirfd;  /* where the upper file systems' (unlinked) images are made; must be on a disk */
     uint32_t id_base; /* 0 without the host's rights: ids are then the same in the job */
 };
 int sandbox_stage_open(const struct sandbox_stage_config *config, struct sandbox_stage **ret_stage,

@@ -321,7 +321,7 @@ void stage_drop_upper(struct sandbox_stage *s, bool discard)
 int stage_attach_upper(struct sandbox_stage *s, uint64_t bytes, uint64_t inodes, size_t inputs, bool exact,
                        struct cupel_error *err)
 {
-    enum upper_kind kind = s->privilege.host               ? UPPER_DISK
+    enum upper_kind kind = s->privilege.host              ? UPPER_DISK
                            : exact || !s->directory_works ? UPPER_MEMORY
                                                           : UPPER_DIRECTORY;
     struct upper *u;

@@ -10,9 +10,9 @@ struct sandbox_stage {
     int store_dirfd; /* borrowed */
     uint32_t id_base;
     struct sandbox_privilege privilege;
-    int id_map;                          /* user namespace fd for id-mapped mounts, with the host's rights */
-    char *maps[2];                       /* texts for a job's uid_map and gid_map */
-    bool directory_works;                /* of upper.h's kinds, without the host's rights */
+    int id_map;           /* user namespace fd for id-mapped mounts, with the host's rights */
+    char *maps[2];        /* texts for a job's uid_map and gid_map */
+    bool directory_works; /* of upper.h's kinds, without the host's rights */
     int host_ns, host_root, host_cwd;
     int stage_ns;
     int tmpfs;           /* the stage's root directory */

@@ -179,8 +179,9 @@ static int input_error(const struct start *s, int r, const char *from, struct cu
 {
     (void)step_error(err, SETUP_INPUTS, r, from);
     if (r == -EINVAL && !s->stage->privilege.host)
-        cupel_error_hint(err, "is another file system mounted somewhere in it? Without root the kernel shows none of it then: name "
-                              "directories beside the mount, or start cupel as root");
+        cupel_error_hint(
+            err, "is another file system mounted somewhere in it? Without root the kernel shows none of it then: name "
+                 "directories beside the mount, or start cupel as root");
     return r;
 }
 
@@ -409,7 +410,9 @@ static int start_steps(struct start *s, struct cupel_error *err)
     if (r == 0)
         r = make_lowerdir(s, err);
     if (r == 0) {
-        r = s->stage->fault == SETUP_DEVICES ? -EIO : devices_mount(s->stage->id_base, s->stage->privilege.host, &s->ctx->dev_mount);
+        r = s->stage->fault == SETUP_DEVICES
+                ? -EIO
+                : devices_mount(s->stage->id_base, s->stage->privilege.host, &s->ctx->dev_mount);
         if (r < 0)
             return step_error(err, SETUP_DEVICES, r, "/dev");
     }
@@ -463,8 +466,8 @@ static int give_disk_its_size(struct sandbox_job *job, struct sandbox_event *ret
         sandbox_continue(job);
         return 0;
     }
-    *ret_event = (struct sandbox_event){
-        .kind = SANDBOX_SETUP_FAILED, .errnum = -r, .what = sandbox_step_name(SETUP_DISK)};
+    *ret_event =
+        (struct sandbox_event){.kind = SANDBOX_SETUP_FAILED, .errnum = -r, .what = sandbox_step_name(SETUP_DISK)};
     return 1;
 }
 

@@ -123,7 +123,8 @@ int upper_open_directory(int store_dirfd, struct upper **ret, struct cupel_error
     }
     if (r < 0) {
         upper_close(u, true);
-        return cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot make a directory for jobs to write into in the store");
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, r,
+                               "cannot make a directory for jobs to write into in the store");
     }
     *ret = u;
     return 0;

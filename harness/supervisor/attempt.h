@@ -15,7 +15,7 @@
 struct instance {
     const struct jobs_plan *plan;
     const struct jobs_job *job;
-    size_t root;          /* index into run->roots */
+    size_t root; /* index into run->roots */
     const struct sandbox_filter *filter;
     const char *log_name; /* unique in the run; the job's name where that is */
 };
@@ -39,6 +39,7 @@ struct run {
     struct slot_view *views;
     unsigned cpus;
     uint64_t sample_ns;      /* between two points of a timeline; 0: none is wanted */
+    struct sandbox_privilege privilege;
     uint32_t unenforced_set; /* bits of enum jobs_limit: what --best-effort let go */
 };
 

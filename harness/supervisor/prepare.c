@@ -3,6 +3,7 @@
 #include "harness/supervisor/prepare.h"
 
 #include "harness/supervisor/limits.h"
+#include "harness/supervisor/unprivileged.h"
 
 #include "harness/supervisor/disks.h"
 
@@ -142,6 +143,7 @@ static int check_disks(struct prepared *p, const struct supervisor_options *o, s
     uint64_t *sizes = xcalloc(p->run.n_instances, sizeof(*sizes)), sum = 0, have;
     char a[UNIT_TEXT_SIZE], b[UNIT_TEXT_SIZE];
     const struct instance *largest = NULL;
+    const char *where = cache_path(p->cache);
     struct statvfs fs;
     size_t n = 0;
 
@@ -163,13 +165,15 @@ static int check_disks(struct prepared *p, const struct supervisor_options *o, s
         return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot tell how much space %s has",
                                cache_path(p->cache));
     have = (uint64_t)fs.f_bavail * fs.f_frsize;
+    if (unprivileged_disk_space(&p->run.privilege, &have))
+        where = "this machine's memory, which holds them without root,";
     if (largest == NULL || sum <= have)
         return 0;
     (void)cupel_error_set(
         err, CUPEL_ERROR_HARNESS, 0,
         "%s:%d: the limit 'disk' of job '%s' cannot be held: with those that may run beside it, that makes "
         "%s, and %s has %s free",
-        largest->plan->file, largest->job->line, largest->job->name, unit_format_size(sum, a), cache_path(p->cache),
+        largest->plan->file, largest->job->line, largest->job->name, unit_format_size(sum, a), where,
         unit_format_size(have, b));
     cupel_error_hint(
         err, "lower them, run fewer jobs at once (-j), free space, or put the store on another disk with CUPEL_CACHE");
@@ -183,6 +187,8 @@ static int check_instance(struct prepared *p, const struct supervisor_options *o
 
     for (size_t i = 0; r == 0 && i < ARRAY_SIZE(needed_features); i++)
         r = check_feature(p, in, i, o->best_effort, err);
+    if (r == 0)
+        r = unprivileged_check(&p->run.privilege, in, err);
     if (r == 0)
         r = check_cpuset(p, in, o->best_effort, err);
     if (r == 0)
@@ -327,6 +333,9 @@ int prepare(const struct supervisor_options *options, struct prepared *ret, stru
     struct prepared p = {0};
     int r = check_rights(err);
 
+    sandbox_privilege_find(&p.run.privilege);
+    if (r == 0)
+        r = sandbox_privilege_check(&p.run.privilege, err);
     if (r < 0)
         return r;
     p.run.cpus = usable_cpus();
