@@ -94,6 +94,8 @@ char *xasprintf(const char *fmt, ...) BASE_PRINTF(1, 2);
 struct arena;
 struct arena *arena_new(void);
 void arena_free(struct arena *a);
+/* All that lives in `from` lives in `a` from now on; `from` itself is gone. */
+void arena_join(struct arena *a, struct arena *from);
 void *arena_alloc(struct arena *a, size_t size);
 char *arena_strdup(struct arena *a, const char *s);
 char *arena_strndup(struct arena *a, const char *s, size_t n);

@@ -108,6 +108,16 @@ void arena_free(struct arena *a)
     free(a);
 }
 
+void arena_join(struct arena *a, struct arena *from)
+{
+    struct arena_block **end = &a->blocks;
+
+    while (*end != NULL)
+        end = &(*end)->next;
+    *end = from->blocks;
+    free(from);
+}
+
 void *arena_alloc(struct arena *a, size_t size)
 {
     struct arena_block *b = a->blocks;

@@ -145,6 +145,18 @@ struct jobs_artifacts {
     uint64_t max; /* bytes in all; UINT64_MAX: no bound of its own */
 };
 
+/* What a job is tried again after; bits of jobs_job.retry_on. */
+enum jobs_retry {
+    JOBS_RETRY_FAILURE, /* whatever else the job did wrong */
+    JOBS_RETRY_TIMEOUT, /* a limit of time: timeout, cpu-limit */
+    JOBS_RETRY_ERROR,   /* the harness could not run it */
+    JOBS_RETRY_COUNT,
+};
+#define JOBS_RETRIES_MAX 10
+
+/* What becomes of a job whose command leaves processes running. */
+enum jobs_leaks { JOBS_LEAKS_REPORT, JOBS_LEAKS_FAIL };
+
 struct jobs_job {
     const char *name;
     const char *description; /* or NULL */
@@ -166,6 +178,9 @@ struct jobs_job {
     size_t stdin_len;
     const char *stdin_file; /* absolute host path, or NULL */
     struct jobs_artifacts artifacts;
+    unsigned retries;  /* how often it is tried again at most */
+    uint32_t retry_on; /* bits of enum jobs_retry */
+    enum jobs_leaks leaks;
     uint64_t timeout_grace; /* ns */
     size_t *needs;          /* indices into plan->jobs */
     size_t n_needs;

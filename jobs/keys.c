@@ -39,6 +39,15 @@ static const struct choice choices_when[] = {
 static const struct choice choices_mode[] = {
     [JOBS_INPUT_COW] = {"cow", true}, [JOBS_INPUT_RO] = {"ro", true}, {"copy", false}, {0}};
 
+static const struct choice choices_retry[] = {
+    [JOBS_RETRY_FAILURE] = {"failure", true},
+    [JOBS_RETRY_TIMEOUT] = {"timeout", true},
+    [JOBS_RETRY_ERROR] = {"error", true},
+    {0},
+};
+static const struct choice choices_leaks[] = {
+    [JOBS_LEAKS_REPORT] = {"report", true}, [JOBS_LEAKS_FAIL] = {"fail", true}, {0}};
+
 /* ---- the file -------------------------------------------------------------------------------------------- */
 
 TABLE(file, "Top level", "the job file",
@@ -325,9 +334,38 @@ TABLE(
      .sub = &keys_artifacts,
      .set = set_artifacts},
     LATER("cache", "a map", "directories kept between runs"),
-    LATER("junit", "globs", "results that the job itself wrote"), LATER("retries", "0 to 10", "how often to try again"),
-    LATER("retry-on", "failure, timeout or error", "what is tried again"),
+    LATER("junit", "globs", "results that the job itself wrote"),
+    {.name = "retries",
+     .value = "a whole number from 0 to 10",
+     .fallback = "0",
+     .help = "how often to run the job again, each time in a fresh sandbox, until it passes; one that passes then is "
+             "*flaky*; `--retries` overrides it",
+     .forms = FORM_ONE,
+     .type = TYPE_INTEGER,
+     .max = JOBS_RETRIES_MAX,
+     .set = set_integer,
+     .offset = JOB_FIELD(retries)},
+    {.name = "retry-on",
+     .value = "failure, timeout, error, or a list of these",
+     .fallback = "all three",
+     .help = "after what it is run again: `timeout` is the verdicts `timeout` and `cpu-limit`, `error` is `error`, "
+             "`failure` every other but `skipped` and `cancelled`",
+     .forms = FORM_ONE | FORM_LIST,
+     .type = TYPE_CHOICE,
+     .choices = choices_retry,
+     .set = set_choices,
+     .offset = JOB_FIELD(retry_on)},
     LATER("allow-failure", "true or false", "the run passes even if this job does not"),
+    {.name = "leaks",
+     .value = "report or fail",
+     .fallback = "`report`",
+     .help = "processes that are still alive when the command has ended are named in the reports and killed; `fail`: "
+             "a job or step that leaves some has failed",
+     .forms = FORM_ONE,
+     .type = TYPE_CHOICE,
+     .choices = choices_leaks,
+     .set = set_choice,
+     .offset = JOB_FIELD(leaks)},
     {.name = "timeout-grace",
      .value = "a duration such as 250ms, 90s or 1h30m",
      .fallback = "2s",

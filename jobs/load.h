@@ -145,7 +145,8 @@ bool name_is_valid(const char *name);
 bool path_normalise(char *path);
 
 /* General setters: the value goes to object + offset. */
-key_set_fn set_text, set_job_path, set_host_file, set_duration, set_size, set_names, set_argv, set_node, set_choice;
+key_set_fn set_text, set_job_path, set_host_file, set_integer, set_duration, set_size, set_names, set_argv, set_node,
+    set_choice, set_choices;
 
 /* ---- parts of the model ---------------------------------------------------------------------------------- */
 

@@ -273,6 +273,14 @@ void set_host_file(struct loader *l, const struct key *k, const struct node *val
     (void)value_host_path(l, value, k->name, false, (const char **)field(k, object));
 }
 
+void set_integer(struct loader *l, const struct key *k, const struct node *value, void *object)
+{
+    uint64_t v;
+
+    if (value_integer(l, value, k->name, k->min, k->max, &v))
+        *(unsigned *)field(k, object) = (unsigned)v;
+}
+
 void set_duration(struct loader *l, const struct key *k, const struct node *value, void *object)
 {
     (void)value_in_unit(l, value, k->name, JOBS_UNIT_DURATION, k->min, k->max, (uint64_t *)field(k, object));
@@ -310,4 +318,18 @@ void set_choice(struct loader *l, const struct key *k, const struct node *value,
 
     if (value_choice(l, value, k, &index))
         *(unsigned *)field(k, object) = (unsigned)index; /* enums of the model count as the choices do */
+}
+
+/* Several of the choices, as bits; what `defaults` gave is replaced. */
+void set_choices(struct loader *l, const struct key *k, const struct node *value, void *object)
+{
+    uint32_t bits = 0;
+    size_t index;
+
+    if (items_count(value) == 0)
+        problem_at(l, value, "'%s' is an empty list", k->name);
+    for (const struct node *item = items_first(value); item != NULL; item = items_next(value, item))
+        if (value_choice(l, item, k, &index))
+            bits |= 1u << index;
+    *(uint32_t *)field(k, object) = bits;
 }

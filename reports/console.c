@@ -50,27 +50,74 @@ bool reports_console_is_live(const struct reports_console *c)
     return c->live;
 }
 
-const char *console_label(const struct reports_result *result, char buf[static CONSOLE_LABEL_SIZE])
+/* "TRY 2 FAIL": of an attempt. */
+static const char *try_label(const struct reports_result *result, char buf[static CONSOLE_LABEL_SIZE])
 {
     const char *signal = result->verdict == REPORTS_SIGNALED ? sigabbrev_np(result->signal) : NULL;
 
-    if (result->verdict == REPORTS_PASSED && result->attempts > 1)
-        return "FLAKY";
-    if (signal == NULL)
-        return verdict_info(result->verdict)->label;
-    (void)snprintf(buf, CONSOLE_LABEL_SIZE, "SIG%s", signal);
+    (void)snprintf(buf, CONSOLE_LABEL_SIZE, "TRY %u %s", result->attempts,
+                   signal != NULL ? signal : verdict_info(result->verdict)->brief);
     return buf;
 }
 
-void console_add_counts(struct console_line *l, const size_t counts[REPORTS_VERDICT_COUNT])
+const char *console_label(const struct reports_result *result, char buf[static CONSOLE_LABEL_SIZE])
+{
+    const char *signal = result->verdict == REPORTS_SIGNALED ? sigabbrev_np(result->signal) : NULL;
+    const struct verdict_info *verdict = verdict_info(result->verdict);
+
+    if (model_is_flaky(result))
+        (void)snprintf(buf, CONSOLE_LABEL_SIZE, "FLAKY %u/%u", result->attempts, result->attempts_max);
+    else if (result->verdict == REPORTS_PASSED && result->leaks_in_all > 0)
+        return "LEAK";
+    else if (result->attempts > 1 && verdict->junit != JUNIT_SKIPPED && result->verdict != REPORTS_CANCELLED)
+        return try_label(result, buf);
+    else if (signal != NULL)
+        (void)snprintf(buf, CONSOLE_LABEL_SIZE, "SIG%s", signal);
+    else
+        return verdict->label;
+    return buf;
+}
+
+const char *console_style(const struct reports_result *result)
+{
+    bool doubtful = result->verdict == REPORTS_PASSED && (model_is_flaky(result) || result->leaks_in_all > 0);
+
+    return doubtful ? WARNING_STYLE : verdict_info(result->verdict)->style;
+}
+
+void console_tally(struct console_tally *t, const struct reports_result *result)
+{
+    t->verdict[(unsigned)result->verdict < REPORTS_VERDICT_COUNT ? result->verdict : REPORTS_ERROR]++;
+    t->flaky += model_is_flaky(result);
+    t->leaky += result->verdict == REPORTS_PASSED && result->leaks_in_all > 0;
+}
+
+/* " (1 flaky, 2 leaky)": of those that passed. */
+static void add_doubts(struct console_line *l, const struct console_tally *t)
+{
+    if (t->flaky + t->leaky == 0)
+        return;
+    console_add(l, NULL, " (");
+    if (t->flaky > 0)
+        console_add(l, WARNING_STYLE, "%zu flaky", t->flaky);
+    if (t->flaky > 0 && t->leaky > 0)
+        console_add(l, NULL, ", ");
+    if (t->leaky > 0)
+        console_add(l, WARNING_STYLE, "%zu leaky", t->leaky);
+    console_add(l, NULL, ")");
+}
+
+void console_add_counts(struct console_line *l, const struct console_tally *t)
 {
     const char *between = "";
 
     for (enum reports_verdict v = 0; v < REPORTS_VERDICT_COUNT; v++) {
-        if (counts[v] == 0)
+        if (t->verdict[v] == 0)
             continue;
         console_add(l, NULL, "%s", between);
-        console_add(l, verdict_info(v)->style, "%zu %s", counts[v], reports_verdict_name(v));
+        console_add(l, verdict_info(v)->style, "%zu %s", t->verdict[v], reports_verdict_name(v));
+        if (v == REPORTS_PASSED)
+            add_doubts(l, t);
         between = ", ";
     }
 }
@@ -112,23 +159,37 @@ static void forget_slow(struct reports_console *c, const char *id)
     *s = c->slow[--c->n_slow];
 }
 
-void reports_console_finished(struct reports_console *c, const struct reports_result *result)
+static void print_status(struct reports_console *c, const struct reports_result *result, const char *label)
 {
     cleanup_line struct console_line l = console_line(c);
-    char buf[CONSOLE_LABEL_SIZE];
+    cleanup_strbuf struct strbuf leaks = {0};
     bool ran = result->started.tv_sec != 0 || reports_usage_has(&result->usage, REPORTS_WALL_SECONDS);
 
-    c->n_finished++;
-    if ((unsigned)result->verdict < REPORTS_VERDICT_COUNT)
-        c->counts[result->verdict]++;
     forget_slow(c, result->id);
-    console_add_label(&l, console_label(result, buf), verdict_info(result->verdict)->style,
-                      ran ? model_wall_ns(result) : UINT64_MAX);
+    console_add_label(&l, label, console_style(result), ran ? model_wall_ns(result) : UINT64_MAX);
     console_add(&l, "1", "%s", result->id);
     if (*result->evidence != '\0')
         console_add(&l, NULL, ": %s", result->evidence);
+    if (model_leaks(result, &leaks))
+        console_add(&l, NULL, "%s%s", *result->evidence != '\0' ? "; " : ": ", leaks.data);
     console_print(c, &l);
     console_flush(c, false);
+}
+
+void reports_console_finished(struct reports_console *c, const struct reports_result *result)
+{
+    char buf[CONSOLE_LABEL_SIZE];
+
+    c->n_finished++;
+    console_tally(&c->tally, result);
+    print_status(c, result, console_label(result, buf));
+}
+
+void reports_console_retried(struct reports_console *c, const struct reports_result *result)
+{
+    char buf[CONSOLE_LABEL_SIZE];
+
+    print_status(c, result, try_label(result, buf));
 }
 
 /* ---- what runs now -------------------------------------------------------------------------------------------------
@@ -144,9 +205,11 @@ static void add_running(struct console_line *l, const struct reports_running *r)
 {
     char a[UNIT_TEXT_SIZE], b[UNIT_TEXT_SIZE];
     bool memory = r->memory_bytes != UINT64_MAX;
-    const char *warning = "1;33";
+    const char *warning = WARNING_STYLE;
 
     console_add(l, "1", "%s", r->id);
+    if (r->attempt > 1)
+        console_add(l, NULL, "  try %u of %u", r->attempt, r->attempts_max);
     if (r->wall_limit_ns != 0)
         console_add(l, is_near(r->wall_ns, r->wall_limit_ns) ? warning : NULL, "  of %s",
                     unit_format_duration(r->wall_limit_ns, a));
@@ -185,7 +248,7 @@ static void add_bar(const struct reports_console *c, struct console_line *l, siz
         console_add(l, NULL, "[%s] ", bar);
     console_add(l, "1", "%zu/%zu", c->n_finished, c->n_jobs);
     console_add(l, NULL, ": %zu running%s", n_running, c->n_finished > 0 ? ", " : "");
-    console_add_counts(l, c->counts);
+    console_add_counts(l, &c->tally);
 }
 
 static void draw_frame(struct reports_console *c, const struct reports_running *running, size_t n)

@@ -7,6 +7,14 @@
 #define LIVE_ROWS_MAX 24
 #define LABEL_COLUMNS 12 /* verdicts are right-aligned to this, as in nextest */
 
+#define WARNING_STYLE "1;33"
+
+/* How many there are of each kind. */
+struct console_tally {
+    size_t verdict[REPORTS_VERDICT_COUNT];
+    size_t flaky, leaky; /* of those that passed */
+};
+
 /* A job that a plain console said is slow, and when it will say so again. */
 struct slow_job {
     char *id;
@@ -23,7 +31,7 @@ struct reports_console {
     size_t n_jobs;
     uint64_t started_ns;
     size_t n_finished;
-    size_t counts[REPORTS_VERDICT_COUNT];
+    struct console_tally tally;
     struct strbuf pending; /* written as far as the reader takes it */
     /* the frame that stands on the screen */
     char *rows[LIVE_ROWS_MAX];
@@ -68,5 +76,7 @@ void console_flush(struct reports_console *c, bool wait);
 /* The label of a result, in buf where it has to be made up. */
 #define CONSOLE_LABEL_SIZE 32
 const char *console_label(const struct reports_result *result, char buf[static CONSOLE_LABEL_SIZE]);
-/* "5 jobs: 3 passed, 1 failed, 1 skipped" from counts by verdict. */
-void console_add_counts(struct console_line *l, const size_t counts[REPORTS_VERDICT_COUNT]);
+const char *console_style(const struct reports_result *result);
+void console_tally(struct console_tally *t, const struct reports_result *result);
+/* "3 passed (1 flaky), 1 failed, 1 skipped". */
+void console_add_counts(struct console_line *l, const struct console_tally *t);

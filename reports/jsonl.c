@@ -167,6 +167,44 @@ static void put_timeline(json_t *object, const struct reports_timeline *t)
     put(object, "timeline", o);
 }
 
+static void put_logs(json_t *object, const struct reports_result *result)
+{
+    json_t *logs;
+
+    if (result->stdout_log == NULL && result->stderr_log == NULL)
+        return;
+    logs = checked(json_object());
+    put_text(logs, "stdout", result->stdout_log);
+    put_text(logs, "stderr", result->stderr_log);
+    put(object, "logs", logs);
+}
+
+/* All that is known of an attempt that was not the last. Its artifacts gave way to those of the next. */
+static void put_previous(json_t *object, const struct reports_result *result)
+{
+    json_t *list;
+
+    if (result->n_previous == 0)
+        return;
+    list = checked(json_array());
+    for (size_t i = 0; i < result->n_previous; i++) {
+        const struct reports_result *p = result->previous[i];
+        json_t *o = checked(json_object());
+
+        put_outcome(o, p->verdict, p->evidence, p->exit, p->signal);
+        put_text(o, "near_limit", p->near_limit);
+        put_started(o, &p->started);
+        put_usage(o, &p->usage);
+        put_list(o, "notes", p->notes);
+        put_leaks(o, p);
+        put_timeline(o, &p->timeline);
+        put_logs(o, p);
+        if (json_array_append_new(list, o) < 0)
+            (void)checked(NULL);
+    }
+    put(object, "previous_attempts", list);
+}
+
 static json_t *job_object(const struct reports_result *result)
 {
     json_t *o = checked(json_object());
@@ -179,6 +217,9 @@ static json_t *job_object(const struct reports_result *result)
     put_text(o, "near_limit", result->near_limit);
     if (result->attempts > 0)
         put(o, "attempts", json_integer(result->attempts));
+    if (model_is_flaky(result))
+        put(o, "flaky", json_true());
+    put_previous(o, result);
     put_started(o, &result->started);
     put_limits(o, result);
     put_usage(o, &result->usage);
@@ -188,13 +229,7 @@ static json_t *job_object(const struct reports_result *result)
     put_list(o, "artifacts", result->artifacts);
     put_leaks(o, result);
     put_timeline(o, &result->timeline);
-    if (result->stdout_log != NULL || result->stderr_log != NULL) {
-        json_t *logs = checked(json_object());
-
-        put_text(logs, "stdout", result->stdout_log);
-        put_text(logs, "stderr", result->stderr_log);
-        put(o, "logs", logs);
-    }
+    put_logs(o, result);
     return o;
 }
 

@@ -3,6 +3,7 @@
  * suite's output. Not responsible for escaping (junit_text.c) or for what a verdict means (model.c). */
 #include "reports/junit_text.h"
 #include "reports/model.h"
+#include "reports/text.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -105,6 +106,45 @@ static void property_list(struct junit_writer *w, const char *name, const char *
     property(w, "", name, b.data);
 }
 
+/* One attempt a line; a line break in the evidence would look like another. */
+static void add_previous(struct strbuf *b, const struct reports_result *result)
+{
+    for (size_t i = 0; i < result->n_previous; i++) {
+        const struct reports_result *p = result->previous[i];
+
+        strbuf_addf(b, "%sattempt %zu: %s", i > 0 ? "\n" : "", i + 1, reports_verdict_name(p->verdict));
+        if (*p->evidence == '\0')
+            continue;
+        strbuf_adds(b, ": ");
+        text_escape(b, p->evidence, strlen(p->evidence), TEXT_LINE);
+    }
+}
+
+static void write_attempts(struct junit_writer *w, const struct reports_result *result)
+{
+    cleanup_strbuf struct strbuf b = {0};
+
+    if (result->attempts > 0)
+        property_number(w, "", "attempts", result->attempts, 1);
+    property(w, "", "flaky", model_is_flaky(result) ? "true" : NULL);
+    add_previous(&b, result);
+    property(w, "", "previous_attempts", b.data);
+}
+
+static void write_leaks(struct junit_writer *w, const struct reports_result *result)
+{
+    cleanup_strbuf struct strbuf b = {0};
+
+    if (result->leaks_in_all == 0)
+        return;
+    for (size_t i = 0; i < result->n_leaks; i++) {
+        strbuf_adds(&b, i > 0 ? "\n" : "");
+        reports_leak_describe(&result->leaks[i], &b);
+    }
+    property(w, "", "leaks", b.data);
+    property_number(w, "", "leaks_in_all", result->leaks_in_all, 1);
+}
+
 /* The names are those of results.jsonl. */
 static void write_properties(struct junit_writer *w, const struct reports_result *result)
 {
@@ -118,8 +158,7 @@ static void write_properties(struct junit_writer *w, const struct reports_result
         property_number(w, "", "exit", (uint64_t)result->exit, 1);
     if (result->signal > 0)
         property_number(w, "", "signal", (uint64_t)result->signal, 1);
-    if (result->attempts > 0)
-        property_number(w, "", "attempts", result->attempts, 1);
+    write_attempts(w, result);
     for (enum reports_figure f = 0; f < REPORTS_FIGURE_COUNT; f++)
         if (reports_usage_has(&result->usage, f))
             property_number(w, "usage.", reports_figure_name(f), result->usage.value[f],
@@ -137,6 +176,7 @@ static void write_properties(struct junit_writer *w, const struct reports_result
     property_list(w, "notes", result->notes);
     property_list(w, "tags", result->tags);
     property_list(w, "artifacts", result->artifacts);
+    write_leaks(w, result);
     property(w, "logs.", "stdout", result->stdout_log);
     property(w, "logs.", "stderr", result->stderr_log);
     junit_end(w);
@@ -148,6 +188,20 @@ static void write_properties(struct junit_writer *w, const struct reports_result
 static size_t allowance(const struct junit_writer *w, size_t wanted)
 {
     return w->written < PLENTY ? wanted : wanted / SCARCE_DIVISOR;
+}
+
+/* What else explains it: text of ours, between the evidence and what the job printed. */
+static void write_more(struct junit_writer *w, const struct reports_result *result)
+{
+    cleanup_strbuf struct strbuf b = {0};
+    cleanup_strbuf struct strbuf leaks = {0};
+
+    if (result->n_previous > 0)
+        strbuf_adds(&b, "\n");
+    add_previous(&b, result);
+    if (model_leaks(result, &leaks))
+        strbuf_addf(&b, "\n%s", leaks.data);
+    junit_text(w, b.data, b.len);
 }
 
 static void write_case_log(struct junit_writer *w, const char *title, const char *path, uint64_t from, uint64_t to)
@@ -178,6 +232,7 @@ static void write_outcome(struct junit_writer *w, const struct reports_result *r
         junit_attribute(w, "type", "%s", verdict->name);
     junit_text(w, evidence, strlen(evidence));
     if (verdict->junit != JUNIT_SKIPPED) {
+        write_more(w, result);
         write_case_log(w, "standard output", result->stdout_log, alone ? 0 : c->stdout_from,
                        alone ? UINT64_MAX : c->stdout_to);
         write_case_log(w, "standard error", result->stderr_log, alone ? 0 : c->stderr_from,

@@ -2,19 +2,23 @@
  * output format. */
 #include "reports/model.h"
 
+#include "reports/text.h"
+
+#include <string.h>
+
 static const struct verdict_info verdicts[REPORTS_VERDICT_COUNT] = {
-    [REPORTS_PASSED] = {"passed", JUNIT_PASS, "PASS", "1;32"},
-    [REPORTS_FAILED] = {"failed", JUNIT_FAILURE, "FAIL", "1;31"},
-    [REPORTS_SIGNALED] = {"signaled", JUNIT_FAILURE, "SIGNAL", "1;31"},
-    [REPORTS_TIMEOUT] = {"timeout", JUNIT_FAILURE, "TIMEOUT", "1;31"},
-    [REPORTS_CPU_LIMIT] = {"cpu-limit", JUNIT_FAILURE, "CPU LIMIT", "1;31"},
-    [REPORTS_MEMORY_LIMIT] = {"memory-limit", JUNIT_FAILURE, "MEMORY", "1;31"},
-    [REPORTS_PIDS_LIMIT] = {"pids-limit", JUNIT_FAILURE, "PIDS LIMIT", "1;31"},
-    [REPORTS_DISK_LIMIT] = {"disk-limit", JUNIT_FAILURE, "DISK LIMIT", "1;31"},
-    [REPORTS_OUTPUT_LIMIT] = {"output-limit", JUNIT_FAILURE, "OUTPUT", "1;31"},
-    [REPORTS_ERROR] = {"error", JUNIT_ERROR, "ERROR", "1;35"},
-    [REPORTS_SKIPPED] = {"skipped", JUNIT_SKIPPED, "SKIP", "1;33"},
-    [REPORTS_CANCELLED] = {"cancelled", JUNIT_ERROR, "CANCEL", "1;33"},
+    [REPORTS_PASSED] = {"passed", JUNIT_PASS, "PASS", "PASS", "1;32"},
+    [REPORTS_FAILED] = {"failed", JUNIT_FAILURE, "FAIL", "FAIL", "1;31"},
+    [REPORTS_SIGNALED] = {"signaled", JUNIT_FAILURE, "SIGNAL", "SIGNAL", "1;31"},
+    [REPORTS_TIMEOUT] = {"timeout", JUNIT_FAILURE, "TIMEOUT", "TMT", "1;31"},
+    [REPORTS_CPU_LIMIT] = {"cpu-limit", JUNIT_FAILURE, "CPU LIMIT", "CPU", "1;31"},
+    [REPORTS_MEMORY_LIMIT] = {"memory-limit", JUNIT_FAILURE, "MEMORY", "MEMORY", "1;31"},
+    [REPORTS_PIDS_LIMIT] = {"pids-limit", JUNIT_FAILURE, "PIDS LIMIT", "PIDS", "1;31"},
+    [REPORTS_DISK_LIMIT] = {"disk-limit", JUNIT_FAILURE, "DISK LIMIT", "DISK", "1;31"},
+    [REPORTS_OUTPUT_LIMIT] = {"output-limit", JUNIT_FAILURE, "OUTPUT", "OUTPUT", "1;31"},
+    [REPORTS_ERROR] = {"error", JUNIT_ERROR, "ERROR", "ERROR", "1;35"},
+    [REPORTS_SKIPPED] = {"skipped", JUNIT_SKIPPED, "SKIP", "SKIP", "1;33"},
+    [REPORTS_CANCELLED] = {"cancelled", JUNIT_ERROR, "CANCEL", "CANCEL", "1;33"},
 };
 
 const struct verdict_info *verdict_info(enum reports_verdict v)
@@ -122,4 +126,50 @@ const struct reports_case *model_guilty_case(const struct reports_result *result
             return &result->cases[i];
     }
     return NULL;
+}
+
+bool model_is_flaky(const struct reports_result *result)
+{
+    return result->verdict == REPORTS_PASSED && result->attempts > 1;
+}
+
+/* ---- what was left running ---- */
+
+#define COMMAND_COLUMNS 120
+
+void reports_leak_describe(const struct reports_leak *leak, struct strbuf *out)
+{
+    cleanup_strbuf struct strbuf command = {0};
+    uint64_t hundredths = leak->cpu_ns / (NSEC_PER_SEC / 100);
+    size_t fit;
+
+    text_escape(&command, leak->command, strlen(leak->command), TEXT_LINE);
+    for (char *p = command.data; *p != '\0'; p++)
+        if (*p == '`') /* ours, around it */
+            *p = '\'';
+    fit = text_fit(command.data, command.len, COMMAND_COLUMNS);
+    while (fit > COMMAND_COLUMNS) /* letters of several bytes: their columns fit, their bytes must */
+        fit = text_fit(command.data, fit, text_columns(command.data, fit) - 1);
+    strbuf_addf(out, "pid %d `%.*s%s` (CPU %llu.%02u s)", leak->pid, (int)fit, command.data,
+                fit < command.len ? "..." : "", (unsigned long long)(hundredths / 100), (unsigned)(hundredths % 100));
+}
+
+void reports_leaks_describe(const struct reports_leak *leaks, size_t n, size_t in_all, size_t max, struct strbuf *out)
+{
+    n = n < max ? n : max;
+    strbuf_addf(out, "%zu %s left running", in_all, in_all == 1 ? "process" : "processes");
+    for (size_t i = 0; i < n; i++) {
+        strbuf_adds(out, i == 0 ? ": " : ", ");
+        reports_leak_describe(&leaks[i], out);
+    }
+    if (n > 0 && n < in_all)
+        strbuf_addf(out, " and %zu more", in_all - n);
+}
+
+bool model_leaks(const struct reports_result *result, struct strbuf *out)
+{
+    if (result->leaks_in_all == 0)
+        return false;
+    reports_leaks_describe(result->leaks, result->n_leaks, result->leaks_in_all, REPORTS_LEAKS_SHOWN, out);
+    return strstr(result->evidence, out->data) == NULL;
 }

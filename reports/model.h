@@ -10,6 +10,7 @@ struct verdict_info {
     const char *name;
     enum junit_outcome junit;
     const char *label; /* on the console */
+    const char *brief; /* the same behind "TRY 2 " */
     const char *style; /* SGR parameters of the label */
 };
 /* Never NULL: a value outside the enum reads as `error`, so that no mistake can look like a pass. */
@@ -25,5 +26,9 @@ const char *model_seconds(uint64_t ns, char buf[static MODEL_NUMBER_SIZE]);
 uint64_t model_wall_ns(const struct reports_result *result);
 /* Whether the result's cases are steps with names, hence cases of their own in the reports. */
 bool model_has_steps(const struct reports_result *result);
+/* Passed, but not at the first attempt. */
+bool model_is_flaky(const struct reports_result *result);
+/* Whether there are leaks of which the evidence does not speak (`leaks: fail` makes them the evidence); with them. */
+bool model_leaks(const struct reports_result *result, struct strbuf *out);
 /* The first case that explains the job's verdict (neither passed nor skipped), or NULL. */
 const struct reports_case *model_guilty_case(const struct reports_result *result);

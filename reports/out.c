@@ -62,6 +62,15 @@ static int lock(struct reports_out *out, struct cupel_error *err)
     return -EWOULDBLOCK;
 }
 
+#define ATTEMPT_NAME_SIZE 24
+
+/* A directory of its own, because no suffix is safe: a job may have any name. */
+static const char *attempt_name(unsigned attempt, char buf[static ATTEMPT_NAME_SIZE])
+{
+    (void)snprintf(buf, ATTEMPT_NAME_SIZE, "attempt-%u", attempt);
+    return buf;
+}
+
 /* An earlier run's reports go at once: from here on there is this run's report or none. */
 static int start_afresh(struct reports_out *out, struct cupel_error *err)
 {
@@ -76,6 +85,13 @@ static int start_afresh(struct reports_out *out, struct cupel_error *err)
     out->logsfd = file_open_dir_p_at(out->dirfd, "logs", 0777);
     if (out->logsfd < 0)
         return out_fail(out, "create logs/ in", out->logsfd, err);
+    for (unsigned attempt = 1; attempt <= REPORTS_ATTEMPTS_MAX; attempt++) {
+        char name[ATTEMPT_NAME_SIZE];
+        int r = file_remove_tree_at(out->logsfd, attempt_name(attempt, name));
+
+        if (r < 0)
+            return out_fail(out, "remove the logs of an earlier run's attempts from", r, err);
+    }
     return 0;
 }
 
@@ -168,10 +184,11 @@ void reports_file_name(const char *id, char *buf, size_t size)
         (void)snprintf(buf, size, "%%");
 }
 
+static const char *const log_suffixes[2] = {".stdout", ".stderr"};
+
 int reports_out_open_logs(struct reports_out *out, const char *id, int *ret_stdout, int *ret_stderr,
                           struct cupel_error *err)
 {
-    static const char *const suffixes[2] = {".stdout", ".stderr"};
     cleanup_close int fd_out = -EBADF;
     cleanup_close int fd_err = -EBADF;
     cleanup_close int artifacts = -EBADF;
@@ -181,7 +198,7 @@ int reports_out_open_logs(struct reports_out *out, const char *id, int *ret_stdo
 
     reports_file_name(id, base, sizeof(base));
     for (int i = 0; i < 2; i++) {
-        (void)snprintf(name, sizeof(name), "%s%s", base, suffixes[i]);
+        (void)snprintf(name, sizeof(name), "%s%s", base, log_suffixes[i]);
         *fds[i] = openat(out->logsfd, name, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0666);
         if (*fds[i] < 0)
             return out_fail(out, "create a log file in logs/ of", errno, err);
@@ -192,5 +209,22 @@ int reports_out_open_logs(struct reports_out *out, const char *id, int *ret_stdo
         return out_fail(out, "remove an earlier run's artifacts from", r, err);
     *ret_stdout = steal_fd(&fd_out);
     *ret_stderr = steal_fd(&fd_err);
+    return 0;
+}
+
+int reports_out_keep_logs(struct reports_out *out, const char *id, unsigned attempt, struct cupel_error *err)
+{
+    cleanup_close int dir = -EBADF;
+    char base[240], name[256], sub[ATTEMPT_NAME_SIZE];
+
+    dir = file_open_dir_p_at(out->logsfd, attempt_name(attempt, sub), 0777);
+    if (dir < 0)
+        return out_fail(out, "make a directory for the logs of an attempt in", dir, err);
+    reports_file_name(id, base, sizeof(base));
+    for (size_t i = 0; i < ARRAY_SIZE(log_suffixes); i++) {
+        (void)snprintf(name, sizeof(name), "%s%s", base, log_suffixes[i]);
+        if (renameat(out->logsfd, name, dir, name) < 0 && errno != ENOENT)
+            return out_fail(out, "keep the logs of an attempt in", errno, err);
+    }
     return 0;
 }

@@ -121,16 +121,26 @@ struct reports_timeline {
     bool has_cpu, has_memory, has_pids;
 };
 
+/* Adds "pid 7 `sleep 60` (CPU 0.01 s)": one line, harmless wherever it is put, never longer than REPORTS_LEAK_SIZE. */
+#define REPORTS_LEAK_SIZE 200
+void reports_leak_describe(const struct reports_leak *leak, struct strbuf *out);
+/* "1 process left running: pid 7 `sleep 60` (CPU 0.01 s)", naming at most `max` of the `n` that are named at all. */
+#define REPORTS_LEAKS_SHOWN 3 /* `max` of a sentence */
+void reports_leaks_describe(const struct reports_leak *leaks, size_t n, size_t in_all, size_t max, struct strbuf *out);
+
 struct reports_result {
     const char *id; /* "job" */
     const char *job;
     const char *file;        /* the job file, as given */
     const char *description; /* or NULL */
     enum reports_verdict verdict;
-    const char *evidence; /* one plain sentence; never NULL; "" for passed */
-    int exit;             /* -1: none */
-    int signal;           /* 0: none */
-    unsigned attempts;
+    const char *evidence;                         /* one plain sentence; never NULL; "" for passed */
+    int exit;                                     /* -1: none */
+    int signal;                                   /* 0: none */
+    unsigned attempts;                            /* how often it was run, this time included; 0: it never was */
+    unsigned attempts_max;                        /* how often it might have been */
+    const struct reports_result *const *previous; /* the attempts before this one, the first one first */
+    size_t n_previous;
     struct timespec started; /* CLOCK_REALTIME; zero when it never started */
     struct reports_usage usage;
     struct reports_limit *limits;
@@ -165,6 +175,9 @@ void reports_file_name(const char *id, char *buf, size_t size);
 /* Creates (truncates) logs/NAME.stdout and logs/NAME.stderr, and empties artifacts/NAME of an earlier run. */
 int reports_out_open_logs(struct reports_out *out, const char *id, int *ret_stdout, int *ret_stderr,
                           struct cupel_error *err);
+/* Moves the logs that there are to logs/attempt-N/: the job is about to be run again. At most REPORTS_ATTEMPTS_MAX. */
+#define REPORTS_ATTEMPTS_MAX 11
+int reports_out_keep_logs(struct reports_out *out, const char *id, unsigned attempt, struct cupel_error *err);
 
 /* results.jsonl: one line a job (and one a step, id "job/step", where steps are named), appended whole as each finishes, so
  * that what finished is reported whatever happens to the run. */
@@ -192,6 +205,8 @@ struct reports_console;
 
 struct reports_running {
     const char *id;
+    unsigned attempt; /* which one */
+    unsigned attempts_max;
     uint64_t wall_ns;
     uint64_t wall_limit_ns; /* 0: none */
     uint64_t memory_bytes;  /* UINT64_MAX: not known */
@@ -205,6 +220,8 @@ bool reports_console_is_live(const struct reports_console *c);
 void reports_console_status(struct reports_console *c, const char *text);
 void reports_console_started(struct reports_console *c, const char *id);
 void reports_console_finished(struct reports_console *c, const struct reports_result *result);
+/* An attempt that did not pass and is not the last. */
+void reports_console_retried(struct reports_console *c, const struct reports_result *result);
 /* Redraws the live part; a plain console names jobs that have run for one minute, two, four, ... Either kind hands over here
  * what a slow reader had not yet taken, so call it at least every second (live: up to ten times). */
 void reports_console_tick(struct reports_console *c, const struct reports_running *running, size_t n);

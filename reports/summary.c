@@ -2,6 +2,7 @@
  * where the reports are. What a job printed stands behind a prefix and can look like nothing of ours. */
 #include "reports/console.h"
 #include "reports/excerpt.h"
+#include "reports/text.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -13,6 +14,7 @@
 /* A run that fails by the thousand is read in the reports, not on a screen. */
 #define FAILURES_SHOWN 100
 #define NOTES_SHOWN 20
+#define FLAKY_SHOWN 20
 
 /* Where the last `lines` lines of the text begin. */
 static size_t last_lines(const char *text, size_t n, size_t lines)
@@ -40,6 +42,15 @@ static void print_note(struct reports_console *c, const char *style, const char 
     console_print(c, &l);
 }
 
+/* Text of someone else's on one line: a line break in it is shown. */
+static void print_one_line(struct reports_console *c, const char *text)
+{
+    cleanup_strbuf struct strbuf shown = {0};
+
+    text_escape(&shown, text, strlen(text), TEXT_LINE);
+    console_print_wrapped(c, TEXT_PREFIX, shown.data, shown.len);
+}
+
 static void print_tail(struct reports_console *c, const char *title, const struct excerpt_source *source)
 {
     _cleanup_(excerpt_free) struct excerpt e = {0};
@@ -63,6 +74,26 @@ static void print_tail(struct reports_console *c, const char *title, const struc
     console_print_wrapped(c, OUTPUT_PREFIX, text->data + begin, text->len - begin);
 }
 
+/* What came of each earlier attempt, a line each. */
+static void print_previous(struct reports_console *c, const struct reports_result *result)
+{
+    for (size_t i = 0; i < result->n_previous; i++) {
+        const struct reports_result *p = result->previous[i];
+        cleanup_free char *text = xasprintf("attempt %zu: %s%s%s", i + 1, reports_verdict_name(p->verdict),
+                                            *p->evidence != '\0' ? ": " : "", p->evidence);
+
+        print_one_line(c, text);
+    }
+}
+
+static void print_leaks(struct reports_console *c, const struct reports_result *result)
+{
+    cleanup_strbuf struct strbuf text = {0};
+
+    if (model_leaks(result, &text))
+        print_one_line(c, text.data);
+}
+
 static void print_failure(struct reports_console *c, const struct reports_result *result)
 {
     const struct reports_case *guilty = model_has_steps(result) ? model_guilty_case(result) : NULL;
@@ -70,16 +101,17 @@ static void print_failure(struct reports_console *c, const struct reports_result
                                             guilty != NULL ? guilty->stdout_to : UINT64_MAX};
     const struct excerpt_source from_err = {result->stderr_log, guilty != NULL ? guilty->stderr_from : 0,
                                             guilty != NULL ? guilty->stderr_to : UINT64_MAX};
-    const struct verdict_info *verdict = verdict_info(result->verdict);
     cleanup_line struct console_line l = console_line(c);
     char buf[CONSOLE_LABEL_SIZE];
 
-    console_add_label(&l, console_label(result, buf), verdict->style, model_wall_ns(result));
+    console_add_label(&l, console_label(result, buf), console_style(result), model_wall_ns(result));
     console_add(&l, "1", "%s", result->id);
     if (guilty != NULL)
         console_add(&l, NULL, ", step %s", guilty->name);
     console_print(c, &l);
     console_print_wrapped(c, TEXT_PREFIX, result->evidence, strlen(result->evidence));
+    print_previous(c, result);
+    print_leaks(c, result);
     print_tail(c, "standard output", &from_out);
     print_tail(c, "standard error", &from_err);
     print_note(c, NULL, "%s", "");
@@ -89,6 +121,31 @@ static bool is_failure(const struct reports_result *result)
 {
     return result->verdict != REPORTS_PASSED && result->verdict != REPORTS_SKIPPED &&
            result->verdict != REPORTS_CANCELLED;
+}
+
+/* Those that passed in the end, but not at once: with what went wrong before. */
+static void print_flaky(struct reports_console *c, const struct reports_run *run)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < run->n_results; i++) {
+        const struct reports_result *result = run->results[i];
+        cleanup_line struct console_line l = console_line(c);
+        char buf[CONSOLE_LABEL_SIZE];
+
+        if (result == NULL || !model_is_flaky(result))
+            continue;
+        if (n++ == 0)
+            print_note(c, NULL, "%s", "");
+        if (n > FLAKY_SHOWN)
+            continue;
+        console_add_label(&l, console_label(result, buf), console_style(result), model_wall_ns(result));
+        console_add(&l, "1", "%s", result->id);
+        console_print(c, &l);
+        print_previous(c, result);
+    }
+    if (n > FLAKY_SHOWN)
+        print_note(c, NULL, TEXT_PREFIX "and %zu more that are flaky", n - FLAKY_SHOWN);
 }
 
 static void print_failures(struct reports_console *c, const struct reports_run *run)
@@ -162,8 +219,8 @@ static void print_notes(struct reports_console *c, const struct reports_run *run
 static void print_counts(struct reports_console *c, const struct reports_run *run)
 {
     cleanup_line struct console_line l = console_line(c);
-    size_t counts[REPORTS_VERDICT_COUNT] = {0};
-    size_t finished = 0, flaky = 0;
+    struct console_tally tally = {0};
+    size_t finished = 0;
 
     for (size_t i = 0; i < run->n_results; i++) {
         const struct reports_result *result = run->results[i];
@@ -171,18 +228,15 @@ static void print_counts(struct reports_console *c, const struct reports_run *ru
         if (result == NULL)
             continue;
         finished++;
-        flaky += result->verdict == REPORTS_PASSED && result->attempts > 1;
-        counts[(unsigned)result->verdict < REPORTS_VERDICT_COUNT ? result->verdict : REPORTS_ERROR]++;
+        console_tally(&tally, result);
     }
-    console_add_label(&l, "Summary", counts[REPORTS_PASSED] == run->n_results ? "1;32" : "1;31", run->wall_ns);
+    console_add_label(&l, "Summary", tally.verdict[REPORTS_PASSED] == run->n_results ? "1;32" : "1;31", run->wall_ns);
     if (run->interrupted)
         console_add(&l, "1;33", "interrupted; ");
     console_add(&l, NULL, "%zu %s: ", run->n_results, run->n_results == 1 ? "job" : "jobs");
-    console_add_counts(&l, counts);
+    console_add_counts(&l, &tally);
     if (finished < run->n_results)
         console_add(&l, NULL, "%s%zu not run", finished > 0 ? ", " : "", run->n_results - finished);
-    if (flaky > 0)
-        console_add(&l, NULL, " (%zu flaky)", flaky);
     console_print(c, &l);
 }
 
@@ -190,6 +244,7 @@ void reports_console_summary(struct reports_console *c, const struct reports_run
 {
     console_clear(c);
     c->live = false; /* from here on lines simply follow each other */
+    print_flaky(c, run);
     print_failures(c, run);
     print_counts(c, run);
     print_unenforced(c, run);

@@ -15,7 +15,8 @@ static const char usage[] =
     "      --only GLOB         only jobs whose name matches, and what they need; may be repeated\n"
     "      --tag TAG           only jobs with this tag, and what they need; may be repeated\n"
     "      --out DIR           where reports, logs and artifacts go (default: cupel-out)\n"
-    "      --fail-fast         start no further job after one that did not pass\n"
+    "      --retries N         run a job that does not pass again, up to N times (0 to 10): instead of its `retries`\n"
+    "      --fail-fast         start no further job or attempt after a job that did not pass\n"
     "      --best-effort       run even if this machine cannot hold a limit; each is named in every report\n"
     "      --allow-host-network  let jobs with `network: host` use this machine's network\n"
     "      --sample DURATION   how often to note memory, CPU and processes of a running job (default: 100ms; off: "
@@ -36,13 +37,14 @@ struct run_arguments {
     struct supervisor_options o;
 };
 
-enum { OPT_ONLY = 256, OPT_TAG, OPT_OUT, OPT_FAIL_FAST, OPT_BEST_EFFORT, OPT_ALLOW_HOST_NETWORK, OPT_SAMPLE };
+enum { OPT_ONLY = 256, OPT_TAG, OPT_OUT, OPT_RETRIES, OPT_FAIL_FAST, OPT_BEST_EFFORT, OPT_ALLOW_HOST_NETWORK, OPT_SAMPLE };
 
 static const struct option options[] = {
     {"jobs", required_argument, NULL, 'j'},
     {"only", required_argument, NULL, OPT_ONLY},
     {"tag", required_argument, NULL, OPT_TAG},
     {"out", required_argument, NULL, OPT_OUT},
+    {"retries", required_argument, NULL, OPT_RETRIES},
     {"fail-fast", no_argument, NULL, OPT_FAIL_FAST},
     {"best-effort", no_argument, NULL, OPT_BEST_EFFORT},
     {"allow-host-network", no_argument, NULL, OPT_ALLOW_HOST_NETWORK},
@@ -58,14 +60,15 @@ static unsigned default_slots(void)
     return sched_getaffinity(0, sizeof(set), &set) == 0 ? (unsigned)CPU_COUNT(&set) : 1;
 }
 
-static int parse_slots(const char *text, unsigned *ret, struct cupel_error *err)
+static int parse_number(const char *option, const char *text, int min, int max, int *ret, struct cupel_error *err)
 {
     char *end;
     unsigned long n = strtoul(text, &end, 10);
 
-    if (*text < '0' || *text > '9' || *end != '\0' || n < 1 || n > SLOTS_MAX)
-        return cupel_error_set(err, CUPEL_ERROR_INPUT, 0, "-j takes a number from 1 to %d, got '%s'", SLOTS_MAX, text);
-    *ret = (unsigned)n;
+    if (*text < '0' || *text > '9' || *end != '\0' || n < (unsigned long)min || n > (unsigned long)max)
+        return cupel_error_set(err, CUPEL_ERROR_INPUT, 0, "%s takes a number from %d to %d, got '%s'", option, min, max,
+                               text);
+    *ret = (int)n;
     return 0;
 }
 
@@ -87,12 +90,17 @@ static int parse_sample(const char *text, uint64_t *ret, struct cupel_error *err
 /* 0 to go on, 1 when --help was given, negative on an error. */
 static int parse(int argc, char **argv, struct run_arguments *a, struct cupel_error *err)
 {
-    int c;
+    int c, n = 0;
 
     while ((c = getopt_long(argc, argv, ":j:h", options, NULL)) != -1) {
         switch (c) {
         case 'j':
-            if (parse_slots(optarg, &a->o.slots, err) < 0)
+            if (parse_number("-j", optarg, 1, SLOTS_MAX, &n, err) < 0)
+                return -EINVAL;
+            a->o.slots = (unsigned)n;
+            break;
+        case OPT_RETRIES:
+            if (parse_number("--retries", optarg, 0, JOBS_RETRIES_MAX, &a->o.retries, err) < 0)
                 return -EINVAL;
             break;
         case OPT_ONLY:
@@ -184,7 +192,7 @@ int cli_run(int argc, char **argv)
     struct run_arguments a = {
         .only = xcalloc((size_t)argc, sizeof(char *)),
         .tags = xcalloc((size_t)argc, sizeof(char *)),
-        .o = {.slots = default_slots(), .out = "cupel-out", .sample_ns = SAMPLE_DEFAULT_NS},
+        .o = {.slots = default_slots(), .out = "cupel-out", .sample_ns = SAMPLE_DEFAULT_NS, .retries = -1},
     };
     struct cupel_error err;
     int code, r = parse(argc, argv, &a, &err);

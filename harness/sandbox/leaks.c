@@ -46,12 +46,26 @@ static size_t read_below(int proc, const char *pid, const char *file, char *buf,
     return (size_t)n;
 }
 
-/* proc(5), /proc/pid/stat: "pid (comm) state ..." with utime and stime as fields 14 and 15. False for the dead. */
+/* The text after `n` more fields of stat; NULL where there is none. */
+static const char *skip_fields(const char *p, int n)
+{
+    for (; n > 0 && p != NULL; n--) {
+        p = strchr(p, ' ');
+        p = p != NULL ? p + 1 : NULL;
+    }
+    return p;
+}
+
+#define PF_EXITING 0x00000004u /* include/linux/sched.h: getting shut down */
+
+/* proc(5), /proc/pid/stat: "pid (comm) state ..." with flags as field 9, utime and stime as 14 and 15, and the thread's pending
+ * signals as 31, where the kernel puts SIGKILL for whatever signal will end the process. False for the dead, and for who
+ * is only on its way: a command that kills its children without waiting has left nothing running. */
 static bool read_stat(int proc, const char *pid, struct init_report *r)
 {
-    char text[512];
+    char text[1024];
     char *open, *close;
-    const char *p;
+    const char *flags, *times, *pending;
     uint64_t ticks;
 
     if (read_below(proc, pid, "/stat", text, sizeof(text)) == 0)
@@ -60,19 +74,19 @@ static bool read_stat(int proc, const char *pid, struct init_report *r)
     close = strrchr(text, ')');
     if (open == NULL || close == NULL || close[1] == '\0' || close[2] == 'Z' || close[2] == 'X')
         return false;
+    flags = skip_fields(close + 2, 9 - 3);
+    times = skip_fields(flags, 14 - 9);
+    pending = skip_fields(times, 31 - 14);
     *close = '\0';
     small_copy(r->detail, open + 1, sizeof(r->detail)); /* kept where there is no command line */
-    p = close + 2;
-    for (int field = 3; field < 14 && p != NULL; field++) {
-        p = strchr(p, ' ');
-        p = p != NULL ? p + 1 : NULL;
-    }
-    if (p == NULL)
+    if (pending == NULL)
         return true;
-    ticks = take_number(&p);
-    if (*p == ' ') {
-        p++;
-        ticks += take_number(&p);
+    if ((take_number(&flags) & PF_EXITING) != 0 || ((take_number(&pending) >> (SIGKILL - 1)) & 1u) != 0)
+        return false;
+    ticks = take_number(&times);
+    if (*times == ' ') {
+        times++;
+        ticks += take_number(&times);
     }
     r->at_ns = ticks * (NSEC_PER_SEC / TICKS_PER_SEC);
     return true;

@@ -233,7 +233,7 @@ static void on_step_quiet(struct attempt *a, const struct sandbox_event *e)
     s->stderr_to = a->capture.written[1];
     if (expect_check(&a->job->steps[e->step], &a->capture, s, &err) < 0)
         fail_harness(a, &err);
-    if (a->facts->cause == CAUSE_NONE && verdict_step_passed(&a->job->steps[e->step], s))
+    if (a->facts->cause == CAUSE_NONE && verdict_step_passed(a->job, a->facts, e->step))
         sandbox_continue(&a->sandbox);
     else
         kill_now(a);

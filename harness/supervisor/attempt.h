@@ -69,7 +69,7 @@ struct step_facts {
 
 /* A process of the job that its command left running. */
 struct leak {
-    unsigned step;
+    unsigned step; /* in the order of the steps */
     int pid;
     uint64_t cpu_ns;
     char command[168]; /* as the process had it: hostile text */
@@ -117,7 +117,9 @@ void verdict_of_job(const struct jobs_job *job, const struct attempt_facts *fact
 void verdict_of_step(const struct jobs_job *job, const struct attempt_facts *facts, size_t step,
                      const struct judgement *of_job, struct judgement *ret);
 /* Whether the step did what was expected of it; the next one is only started then. */
-bool verdict_step_passed(const struct jobs_step *step, const struct step_facts *facts);
+bool verdict_step_passed(const struct jobs_job *job, const struct attempt_facts *facts, size_t step);
+/* Whether an attempt that ended so is one after which the job is to be run again, if it may be. */
+bool verdict_is_retried(const struct jobs_job *job, enum reports_verdict verdict);
 
 /* ---- trust.c: how far a time verdict may be the machine's doing; pure ---- */
 

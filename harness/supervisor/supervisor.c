@@ -2,8 +2,8 @@
  * when the reports are written. It never waits for a job: slots do. */
 #include "harness/supervisor/supervisor.h"
 
-#include "harness/supervisor/limits.h"
 #include "harness/supervisor/prepare.h"
+#include "harness/supervisor/results.h"
 #include "harness/supervisor/schedule.h"
 #include "harness/supervisor/slot.h"
 
@@ -28,8 +28,8 @@ struct supervisor {
     struct prepared p;
     struct schedule *schedule;
     struct slot *slots;
-    struct reports_result **results; /* by instance; NULL until it ended */
-    struct arena **arenas;           /* what they live in */
+    struct reports_result **results; /* by instance: its last attempt so far; NULL until one ended */
+    struct arena **arenas;           /* what they and the attempts before them live in */
     struct arena *names;
     int epoll, signals, tick;
     struct termios terminal;
@@ -43,137 +43,127 @@ struct supervisor {
 
 /* ---- results ---- */
 
-static struct reports_limit *limits_of(struct arena *arena, const struct jobs_limits *l, uint32_t unenforced,
-                                       size_t *ret_n)
+/* The first one is told at the end. */
+static void report_failure(struct supervisor *s, const struct cupel_error *err)
 {
-    static const uint64_t scales[] = {[JOBS_UNIT_CORES] = 1000,
-                                      [JOBS_UNIT_DURATION] = NSEC_PER_SEC,
-                                      [JOBS_UNIT_SIZE] = 1,
-                                      [JOBS_UNIT_COUNT] = 1,
-                                      [JOBS_UNIT_CPUS] = 1};
-    struct reports_limit *list = arena_alloc(arena, JOBS_LIMIT_COUNT * sizeof(*list));
-    size_t n = 0;
-
-    for (enum jobs_limit i = 0; i < JOBS_LIMIT_COUNT; i++)
-        if (jobs_limit_is_set(l, i) && !((unenforced >> i) & 1u))
-            list[n++] =
-                (struct reports_limit){jobs_limit_table[i].report_key, l->value[i], scales[jobs_limit_table[i].unit],
-                                       jobs_limit_table[i].unit == JOBS_UNIT_CPUS ? l->cpus : NULL};
-    *ret_n = n;
-    return list;
-}
-
-/* The limits of this job that --best-effort let go, by name; NULL for none. */
-static const char **unenforced_of(struct arena *arena, const struct jobs_job *job, uint32_t set)
-{
-    const char **list = NULL;
-    size_t n = 0;
-
-    for (enum jobs_limit i = 0; i < JOBS_LIMIT_COUNT; i++) {
-        if (!((set >> i) & 1u) || !limits_asked(job, i))
-            continue;
-        if (list == NULL)
-            list = arena_alloc(arena, (JOBS_LIMIT_COUNT + 1) * sizeof(*list));
-        list[n++] = jobs_limit_table[i].key;
-    }
-    return list;
-}
-
-/* What the supervisor knows of a job anyway: names, limits, logs. */
-static void describe(struct supervisor *s, const struct instance *in, struct arena *arena, struct reports_result *r)
-{
-    r->id = r->job = in->job->name;
-    r->file = in->plan->file;
-    r->description = in->job->description;
-    r->tags = in->job->tags;
-    r->unenforced = unenforced_of(arena, in->job, s->p.run.unenforced_set);
-    r->limits = limits_of(arena, &in->job->limits, s->p.run.unenforced_set, &r->n_limits);
-    for (size_t i = 0; i < r->n_cases; i++)
-        r->cases[i].name = in->job->has_steps ? in->job->steps[i].name : NULL;
+    if (!s->report_failed)
+        s->report_error = *err;
+    s->report_failed = true;
 }
 
 static void write_result(struct supervisor *s, const struct reports_result *r)
 {
     struct cupel_error err;
 
-    if (reports_jsonl_append(s->p.run.out, r, &err) == 0 || s->report_failed)
-        return;
-    s->report_failed = true;
-    s->report_error = err;
+    if (reports_jsonl_append(s->p.run.out, r, &err) < 0)
+        report_failure(s, &err);
 }
 
 static void skip_one(void *data, size_t job, size_t because_of);
 
-static void finish(struct supervisor *s, size_t instance, struct reports_result *r, struct arena *arena)
+static void announce(struct supervisor *s, const struct reports_result *r)
 {
-    bool passed = r->verdict == REPORTS_PASSED;
-
-    s->results[instance] = r;
-    s->arenas[instance] = arena;
     write_result(s, r);
     reports_console_finished(s->p.console, r);
+}
+
+static unsigned retries_of(const struct supervisor *s, const struct jobs_job *job)
+{
+    return s->options->retries >= 0 ? (unsigned)s->options->retries : job->retries;
+}
+
+/* An attempt, or that there was none: what was before it becomes its history. */
+static void store(struct supervisor *s, size_t instance, struct reports_result *r, struct arena *arena)
+{
+    r->attempts_max = retries_of(s, s->p.run.instances[instance].job) + 1;
+    if (s->results[instance] != NULL) {
+        results_follow(r, s->results[instance], arena);
+        arena_join(arena, s->arenas[instance]);
+    }
+    s->results[instance] = r;
+    s->arenas[instance] = arena;
+}
+
+/* Why a job has fewer attempts than it was promised. */
+static void note_unretried(struct supervisor *s, struct reports_result *r, struct arena *arena)
+{
+    cleanup_free char *note = xasprintf("not run again after attempt %u of %u: %s", r->attempts, r->attempts_max,
+                                        s->cancelled > 0 ? "the run was cancelled" : "--fail-fast ended the run");
+
+    results_add_note(r, arena, note);
+}
+
+/* One that did not count as an attempt (no slot could be started) is not made good by more of them. */
+static bool is_retried(const struct jobs_job *job, const struct reports_result *r)
+{
+    return r->attempts > r->n_previous && r->attempts < r->attempts_max && verdict_is_retried(job, r->verdict);
+}
+
+/* An attempt ended. It is run again only while the run goes on: a retry is a new start like any other. */
+static void finish(struct supervisor *s, size_t instance, struct reports_result *r, struct arena *arena)
+{
+    const struct instance *in = &s->p.run.instances[instance];
+    bool passed = r->verdict == REPORTS_PASSED;
+
+    store(s, instance, r, arena);
+    if (is_retried(in->job, r) && !s->stopping) {
+        reports_console_retried(s->p.console, r);
+        schedule_again(s->schedule, instance);
+        return;
+    }
+    if (is_retried(in->job, r))
+        note_unretried(s, r, arena);
+    announce(s, r);
     if (!passed && s->options->fail_fast)
         s->stopping = true;
     schedule_ended(s->schedule, instance, passed, skip_one, s);
 }
 
-/* A job that never ran. */
-static struct reports_result *unrun(struct supervisor *s, size_t instance, enum reports_verdict verdict, char *evidence)
-{
-    const struct instance *in = &s->p.run.instances[instance];
-    struct arena *arena = arena_new();
-    struct reports_result *r = arena_alloc(arena, sizeof(*r));
-
-    *r = (struct reports_result){.verdict = verdict, .exit = -1, .n_cases = in->job->n_steps};
-    r->evidence = arena_strdup(arena, evidence);
-    free(evidence);
-    r->cases = arena_alloc(arena, r->n_cases * sizeof(*r->cases));
-    for (size_t i = 0; i < r->n_cases; i++)
-        r->cases[i] = (struct reports_case){.verdict = verdict, .evidence = r->evidence, .exit = -1};
-    describe(s, in, arena, r);
-    s->arenas[instance] = arena;
-    return r;
-}
-
 /* The schedule already counts it as ended. */
-static void record_unrun(struct supervisor *s, size_t instance, enum reports_verdict verdict, char *evidence)
+static void record_unrun(struct supervisor *s, size_t instance, enum reports_verdict verdict, const char *evidence)
 {
-    struct reports_result *r = unrun(s, instance, verdict, evidence);
+    struct arena *arena;
+    struct reports_result *r = results_unrun(&s->p.run, &s->p.run.instances[instance], verdict, evidence, &arena);
 
-    s->results[instance] = r;
-    write_result(s, r);
-    reports_console_finished(s->p.console, r);
+    store(s, instance, r, arena);
+    announce(s, r);
 }
 
 static void skip_one(void *data, size_t job, size_t because_of)
 {
     struct supervisor *s = data;
     const struct reports_result *need = s->results[because_of];
-    const char *how = need == NULL || need->verdict == REPORTS_SKIPPED ? "was skipped" : NULL;
+    const char *name = s->p.run.instances[because_of].job->name;
+    bool skipped = need == NULL || need->verdict == REPORTS_SKIPPED;
+    cleanup_free char *evidence =
+        skipped ? xasprintf("needs '%s', which was skipped", name)
+                : xasprintf("needs '%s', which did not pass (%s)", name, reports_verdict_name(need->verdict));
 
-    record_unrun(s, job, REPORTS_SKIPPED,
-                 how != NULL
-                     ? xasprintf("needs '%s', which %s", s->p.run.instances[because_of].job->name, how)
-                     : xasprintf("needs '%s', which did not pass (%s)", s->p.run.instances[because_of].job->name,
-                                 reports_verdict_name(need->verdict)));
+    record_unrun(s, job, REPORTS_SKIPPED, evidence);
 }
 
 static void abandon_one(void *data, size_t job)
 {
     struct supervisor *s = data;
 
-    if (s->cancelled > 0)
-        record_unrun(s, job, REPORTS_CANCELLED, xstrdup("cancelled by the user before it started"));
-    else
-        record_unrun(s, job, REPORTS_SKIPPED, xstrdup("an earlier job did not pass, and --fail-fast was given"));
+    if (s->results[job] != NULL) { /* it waited for its next attempt; what is known of it is the last one */
+        note_unretried(s, s->results[job], s->arenas[job]);
+        announce(s, s->results[job]);
+    } else if (s->cancelled > 0) {
+        record_unrun(s, job, REPORTS_CANCELLED, "cancelled by the user before it started");
+    } else {
+        record_unrun(s, job, REPORTS_SKIPPED, "an earlier job did not pass, and --fail-fast was given");
+    }
 }
 
-static const char *log_path(struct arena *arena, const struct instance *in, const char *stream)
+/* An attempt that came to nothing through no fault of the job's. */
+static void finish_unrun(struct supervisor *s, size_t instance, const char *evidence, unsigned attempts)
 {
-    char name[256];
+    struct arena *arena;
+    struct reports_result *r = results_unrun(&s->p.run, &s->p.run.instances[instance], REPORTS_ERROR, evidence, &arena);
 
-    reports_file_name(in->log_name, name, sizeof(name));
-    return arena_printf(arena, "logs/%s.%s", name, stream);
+    r->attempts = attempts;
+    finish(s, instance, r, arena);
 }
 
 static void take_result(struct supervisor *s, struct wire_result *w)
@@ -183,30 +173,12 @@ static void take_result(struct supervisor *s, struct wire_result *w)
 
     *r = w->result;
     r->attempts = 1;
-    describe(s, in, w->arena, r);
-    r->stdout_log = w->has_stdout ? log_path(w->arena, in, "stdout") : NULL;
-    r->stderr_log = w->has_stderr ? log_path(w->arena, in, "stderr") : NULL;
+    results_describe(&s->p.run, in, w->arena, r);
+    results_name_logs(in, w->has_stdout, w->has_stderr, "logs", w->arena, r);
     finish(s, w->instance, r, w->arena);
 }
 
 /* ---- slots ---- */
-
-/* Logs and artifacts of an earlier run must not pass for this one's. */
-static void forget_earlier(struct supervisor *s, const struct instance *in)
-{
-    static const char *const streams[] = {"stdout", "stderr"};
-    char name[256];
-    cleanup_free char *artifacts = NULL;
-
-    reports_file_name(in->log_name, name, sizeof(name));
-    for (size_t i = 0; i < ARRAY_SIZE(streams); i++) {
-        cleanup_free char *log = xasprintf("logs/%s.%s", name, streams[i]);
-
-        (void)unlinkat(reports_out_dirfd(s->p.run.out), log, 0);
-    }
-    artifacts = xasprintf("artifacts/%s", name);
-    (void)file_remove_tree_at(reports_out_dirfd(s->p.run.out), artifacts);
-}
 
 static int watch_slot(struct supervisor *s, size_t number)
 {
@@ -224,6 +196,18 @@ static int open_slot(struct supervisor *s, size_t number, struct cupel_error *er
     return r;
 }
 
+/* For the logs and artifacts of the job's next attempt. */
+static void make_room(struct supervisor *s, size_t instance)
+{
+    const struct instance *in = &s->p.run.instances[instance];
+    struct cupel_error err;
+
+    if (s->results[instance] != NULL &&
+        results_keep_logs(&s->p.run, in, s->arenas[instance], s->results[instance], &err) < 0)
+        report_failure(s, &err);
+    results_forget_earlier(&s->p.run, in);
+}
+
 /* Gives every idle slot a job, as long as there are any. */
 static void dispatch(struct supervisor *s)
 {
@@ -234,12 +218,11 @@ static void dispatch(struct supervisor *s)
 
         if (slot->busy || !schedule_next(s->schedule, &instance))
             continue;
-        forget_earlier(s, &s->p.run.instances[instance]);
+        make_room(s, instance);
         if ((slot->pid <= 0 && open_slot(s, i, &err) < 0) || slot_order(slot, ORDER_RUN, (uint32_t)instance) < 0) {
-            struct reports_result *r =
-                unrun(s, instance, REPORTS_ERROR, xasprintf("no slot could be started: %s", err.message));
+            cleanup_free char *evidence = xasprintf("no slot could be started: %s", err.message);
 
-            finish(s, instance, r, s->arenas[instance]);
+            finish_unrun(s, instance, evidence, 0);
             continue;
         }
         slot->busy = true;
@@ -260,12 +243,8 @@ static void bury_slot(struct supervisor *s, size_t number)
     (void)epoll_ctl(s->epoll, EPOLL_CTL_DEL, slot->socket, NULL);
     slot_stop(slot);
     atomic_store(&s->p.run.views[number].started_ns, 0);
-    if (busy) {
-        struct reports_result *r = unrun(s, instance, REPORTS_ERROR, xstrdup("the slot that ran this job died"));
-
-        r->attempts = 1;
-        finish(s, instance, r, s->arenas[instance]);
-    }
+    if (busy)
+        finish_unrun(s, instance, "the slot that ran this job died", 1);
 }
 
 static void on_slot(struct supervisor *s, size_t number)
@@ -288,6 +267,7 @@ static size_t running(struct supervisor *s, struct reports_running *list)
     size_t n = 0;
 
     for (size_t i = 0; i < s->options->slots; i++) {
+        const struct reports_result *before = s->results[s->slots[i].instance];
         const struct jobs_job *job;
         uint64_t since;
 
@@ -297,6 +277,8 @@ static size_t running(struct supervisor *s, struct reports_running *list)
         since = atomic_load_explicit(&s->p.run.views[i].started_ns, memory_order_relaxed);
         list[n++] = (struct reports_running){
             .id = job->name,
+            .attempt = (before != NULL ? before->attempts : 0) + 1,
+            .attempts_max = retries_of(s, job) + 1,
             .wall_ns = since != 0 && now > since ? now - since : 0,
             .wall_limit_ns = jobs_limit_is_set(&job->limits, JOBS_LIMIT_WALL) ? job->limits.value[JOBS_LIMIT_WALL] : 0,
             .memory_bytes = atomic_load_explicit(&s->p.run.views[i].memory_bytes, memory_order_relaxed),

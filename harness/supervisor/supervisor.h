@@ -11,6 +11,7 @@ struct supervisor_options {
     size_t n_plans;
     unsigned slots;  /* -j */
     const char *out; /* --out */
+    int retries;     /* --retries: in place of what the jobs say; -1: not given */
     bool fail_fast;
     bool best_effort;
     bool allow_host_network;

@@ -128,10 +128,23 @@ static bool status_matches(const struct jobs_expect *e, int status)
     return e->signal == 0 && (e->exit < 0 || WEXITSTATUS(status) == e->exit);
 }
 
-bool verdict_step_passed(const struct jobs_step *step, const struct step_facts *facts)
+static bool did_what_was_expected(const struct jobs_step *step, const struct step_facts *s)
 {
-    return facts->ended && facts->not_executed == 0 && status_matches(&step->expect, facts->status) &&
-           !facts->output_differs;
+    return s->ended && s->not_executed == 0 && status_matches(&step->expect, s->status) && !s->output_differs;
+}
+
+static bool leaked(const struct attempt_facts *f, size_t step)
+{
+    for (size_t i = 0; i < f->n_leaks; i++)
+        if (f->leaks[i].step == step)
+            return true;
+    return false;
+}
+
+bool verdict_step_passed(const struct jobs_job *job, const struct attempt_facts *facts, size_t step)
+{
+    return did_what_was_expected(&job->steps[step], &facts->steps[step]) &&
+           (job->leaks != JOBS_LEAKS_FAIL || !leaked(facts, step));
 }
 
 static const char *signal_name(int sig, char *buf, size_t size)
@@ -153,6 +166,19 @@ static void say_expected(const struct jobs_expect *e, bool after_exit, struct st
         strbuf_addf(b, ", expected %s", signal_name(e->signal, name, sizeof(name)));
     else
         strbuf_addf(b, ", expected %s%d", after_exit ? "" : "exit code ", e->exit);
+}
+
+/* With `leaks: fail` no step is started after one that left something: those that are named are all of its. */
+static enum reports_verdict judge_leaks(const struct attempt_facts *f, struct strbuf *b)
+{
+    struct reports_leak shown[REPORTS_LEAKS_SHOWN];
+    size_t n = 0;
+
+    for (; n < f->n_leaks && n < ARRAY_SIZE(shown); n++)
+        shown[n] = (struct reports_leak){f->leaks[n].pid, f->leaks[n].cpu_ns, f->leaks[n].command};
+    reports_leaks_describe(shown, n, f->leaks_in_all, n, b);
+    strbuf_adds(b, "; the job has `leaks: fail`");
+    return REPORTS_FAILED;
 }
 
 /* "exit code 2, expected 0", "killed by signal 11 (SIGSEGV)", "stdout differs ..." */
@@ -235,7 +261,7 @@ static void fill_status(const struct attempt_facts *f, size_t n_steps, struct ju
 static size_t step_at_fault(const struct jobs_job *job, const struct attempt_facts *f)
 {
     for (size_t i = 0; i < f->n_steps; i++)
-        if ((f->cause != CAUSE_NONE && i == f->cause_step) || !verdict_step_passed(&job->steps[i], &f->steps[i]))
+        if ((f->cause != CAUSE_NONE && i == f->cause_step) || !verdict_step_passed(job, f, i))
             return i;
     /* an OOM kill that nobody noticed at the time */
     return f->cause == CAUSE_NONE && oom_kills(f) > 0 ? f->n_steps - 1 : f->n_steps;
@@ -265,6 +291,8 @@ void verdict_of_job(const struct jobs_job *job, const struct attempt_facts *fact
         if (!facts->steps[at].ended && facts->steps[at].not_executed == 0) {
             strbuf_adds(&b, "the job's PID 1 vanished");
             verdict = REPORTS_ERROR;
+        } else if (did_what_was_expected(&job->steps[at], &facts->steps[at])) {
+            verdict = judge_leaks(facts, &b);
         } else {
             verdict = blame_limit(job, facts, judge_step(&job->steps[at], &facts->steps[at], &b), &b);
         }
@@ -276,7 +304,7 @@ void verdict_of_step(const struct jobs_job *job, const struct attempt_facts *fac
                      const struct judgement *of_job, struct judgement *ret)
 {
     const struct step_facts *s = &facts->steps[step];
-    bool passed = verdict_step_passed(&job->steps[step], s);
+    bool passed = verdict_step_passed(job, facts, step);
 
     *ret = *of_job;
     ret->exit = s->ended && WIFEXITED(s->status) ? WEXITSTATUS(s->status) : -1;
@@ -288,4 +316,34 @@ void verdict_of_step(const struct jobs_job *job, const struct attempt_facts *fac
         ret->verdict = REPORTS_SKIPPED;
         (void)snprintf(ret->evidence, sizeof(ret->evidence), "an earlier step did not pass");
     }
+}
+
+/* ---- whether it is worth another attempt ---- */
+
+bool verdict_is_retried(const struct jobs_job *job, enum reports_verdict verdict)
+{
+    enum jobs_retry kind = JOBS_RETRY_FAILURE;
+
+    switch (verdict) {
+    case REPORTS_PASSED:
+    case REPORTS_SKIPPED:
+    case REPORTS_CANCELLED:
+    case REPORTS_VERDICT_COUNT:
+        return false;
+    case REPORTS_TIMEOUT:
+    case REPORTS_CPU_LIMIT:
+        kind = JOBS_RETRY_TIMEOUT;
+        break;
+    case REPORTS_ERROR:
+        kind = JOBS_RETRY_ERROR;
+        break;
+    case REPORTS_FAILED:
+    case REPORTS_SIGNALED:
+    case REPORTS_MEMORY_LIMIT:
+    case REPORTS_PIDS_LIMIT:
+    case REPORTS_DISK_LIMIT:
+    case REPORTS_OUTPUT_LIMIT:
+        break;
+    }
+    return (job->retry_on >> kind) & 1u;
 }

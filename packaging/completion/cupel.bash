@@ -28,6 +28,10 @@ _cupel() {
         mapfile -t COMPREPLY < <(compgen -W "1 2 4 8 $(nproc 2>/dev/null)" -- "$cur")
         return
         ;;
+    --retries)
+        mapfile -t COMPREPLY < <(compgen -W '0 1 2 3' -- "$cur")
+        return
+        ;;
     --only | --tag)
         _cupel_of_files "$prev" "$cur"
         return
@@ -37,7 +41,7 @@ _cupel() {
     local words='' files=false
     case $command in
     '') words='run validate list schema rootfs doctor clean help --version --help' ;;
-    run) words='-j --jobs --only --tag --fail-fast --best-effort --sample --allow-host-network --out --help' files=true ;;
+    run) words='-j --jobs --only --tag --retries --fail-fast --best-effort --sample --allow-host-network --out --help' files=true ;;
     list) words='--only --tag --json --help' files=true ;;
     validate) words='--help' files=true ;;
     schema) words='--markdown --help' ;;

@@ -26,7 +26,7 @@ YAML
 job_file unsupported.yaml <<'YAML'
 cupel: 1
 jobs:
-  a: {run: echo, retries: 2}
+  a: {run: echo, matrix: {A: [1]}}
 YAML
 
 it "all passed is 0"

@@ -194,6 +194,18 @@ static void test_job_values(void **state)
         {JOB("hostname: -a"),
          "3:25: 'hostname' must be a host name of at most 64 letters, digits, '.' and '-', not '-a'\n"},
         {JOB("timeout-grace: 2h"), "3:30: 'timeout-grace' must be at most 1 h 0 min, not 2h\n"},
+        {JOB("retries: 11"), "3:24: 'retries' must be between 0 and 10, not 11\n"},
+        {JOB("retries: -1"), "3:24: 'retries' must be a whole number, not '-1'\n"},
+        {JOB("retries: yes"),
+         "3:24: 'retries' must be a whole number, not the boolean yes (put it in quotes if it is text)\n"},
+        {JOB("retry-on: []"), "3:25: 'retry-on' is an empty list\n"},
+        {JOB("retry-on: [failure, timeouts, signaled]"),
+         "3:35: 'retry-on' must be failure, timeout, error, or a list of these, not 'timeouts', did you mean "
+         "'timeout'?\n"
+         "3:45: 'retry-on' must be failure, timeout, error, or a list of these, not 'signaled'\n"},
+        {JOB("retry-on: {failure: 1}"),
+         "3:25: 'retry-on' must be failure, timeout, error, or a list of these, not a map\n"},
+        {JOB("leaks: kill"), "3:22: 'leaks' must be report or fail, not 'kill'\n"},
         {JOB("tags: [a, b c]"),
          "3:25: 'tags' must be a name of at most 200 letters, digits, '.', '_' and '-', not 'b c'\n"},
         {JOB("stdin: a, stdin-file: numbers.in"), "3:25: 'stdin' and 'stdin-file' exclude each other\n"},

@@ -113,6 +113,9 @@ static void test_everything_of_a_job(void **state)
     assert_int_equal(job->artifacts.when, JOBS_WHEN_FAILURE);
     assert_int_equal(job->artifacts.max, 1024 * 1024); /* from the defaults' map */
     assert_int_equal(job->timeout_grace, 250 * NSEC_PER_MSEC);
+    assert_int_equal(job->retries, 10);
+    assert_int_equal(job->retry_on, 1u << JOBS_RETRY_ERROR | 1u << JOBS_RETRY_TIMEOUT);
+    assert_int_equal(job->leaks, JOBS_LEAKS_FAIL);
     assert_list(job->tags, "<slow><nightly>");
     assert_int_equal(job->line, 30);
     jobs_plan_free(plan);
@@ -230,8 +233,31 @@ static void test_argv_and_defaults_of_defaults(void **state)
     assert_string_equal(job->workdir, "/work");
     assert_string_equal(job->hostname, "cupel");
     assert_int_equal(job->timeout_grace, 2 * NSEC_PER_SEC);
+    assert_int_equal(job->retries, 0);
+    assert_int_equal(job->retry_on, 1u << JOBS_RETRY_FAILURE | 1u << JOBS_RETRY_TIMEOUT | 1u << JOBS_RETRY_ERROR);
+    assert_int_equal(job->leaks, JOBS_LEAKS_REPORT);
     assert_list(job->tags, "");
     jobs_plan_free(plan);
+}
+
+/* A job's own retry-on replaces that of the defaults; one word needs no brackets. */
+static void test_retry_on(void **state)
+{
+    struct loaded r = load_good("cupel: 1\n"
+                                "defaults: {run: x, retries: 2, retry-on: [failure, timeout], leaks: fail}\n"
+                                "jobs:\n"
+                                "  own: {retry-on: error, retries: 0, leaks: report}\n"
+                                "  theirs: {}\n");
+    const struct jobs_job *own = &r.plan->jobs[0], *theirs = &r.plan->jobs[1];
+
+    (void)state;
+    assert_int_equal(own->retries, 0);
+    assert_int_equal(own->retry_on, 1u << JOBS_RETRY_ERROR);
+    assert_int_equal(own->leaks, JOBS_LEAKS_REPORT);
+    assert_int_equal(theirs->retries, 2);
+    assert_int_equal(theirs->retry_on, 1u << JOBS_RETRY_FAILURE | 1u << JOBS_RETRY_TIMEOUT);
+    assert_int_equal(theirs->leaks, JOBS_LEAKS_FAIL);
+    unload(&r);
 }
 
 static void test_smallest_file(void **state)
@@ -399,6 +425,7 @@ int main(void)
         cmocka_unit_test(test_cpu_lists),
         cmocka_unit_test(test_inputs),
         cmocka_unit_test(test_argv_and_defaults_of_defaults),
+        cmocka_unit_test(test_retry_on),
         cmocka_unit_test(test_smallest_file),
         cmocka_unit_test(test_numbers_and_quotes),
         cmocka_unit_test(test_inputs_of_defaults),

@@ -142,7 +142,7 @@ static void test_command_endings(void **state)
         s.step[0].expect = table[i].expect;
         s.ran[0].status = table[i].status;
         assert_job(&s, table[i].verdict, table[i].exit, table[i].signal, evidence);
-        assert_int_equal(verdict_step_passed(&s.step[0], &s.ran[0]), table[i].verdict == REPORTS_PASSED);
+        assert_int_equal(verdict_step_passed(&s.job, &s.facts, 0), table[i].verdict == REPORTS_PASSED);
         assert_step(&s, 0, table[i].verdict, evidence);
     }
 }
@@ -156,7 +156,7 @@ static void test_not_executed(void **state)
     s.ran[0] = (struct step_facts){.not_executed = ENOENT};
     s.facts.started_ns = 0;
     assert_job(&s, REPORTS_FAILED, -1, 0, "cannot execute '/bin/prog': No such file or directory");
-    assert_false(verdict_step_passed(&s.step[0], &s.ran[0]));
+    assert_false(verdict_step_passed(&s.job, &s.facts, 0));
     assert_step(&s, 0, REPORTS_FAILED, "cannot execute '/bin/prog': No such file or directory");
 }
 
