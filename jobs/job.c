@@ -263,13 +263,6 @@ void set_io(struct loader *l, const struct key *k, const struct node *value, voi
 
 void set_limit(struct loader *l, const struct key *k, const struct node *value, void *object)
 {
-    /* Far above any machine, and low enough that sums of a few cannot overflow. */
-    static const uint64_t highest[] = {
-        [JOBS_UNIT_CORES] = UINT64_C(1000) * 100000,
-        [JOBS_UNIT_DURATION] = 365 * 86400 * NSEC_PER_SEC,
-        [JOBS_UNIT_SIZE] = UINT64_C(1) << 60,
-        [JOBS_UNIT_COUNT] = INT32_MAX,
-    };
     struct jobs_limits *limits = object;
     const struct jobs_limit_info *info = &jobs_limit_table[k->offset];
 
@@ -277,7 +270,7 @@ void set_limit(struct loader *l, const struct key *k, const struct node *value, 
         set_cpus(l, k, value, limits);
         return;
     }
-    if (value_in_unit(l, value, k->name, info->unit, info->min, highest[info->unit], &limits->value[k->offset]))
+    if (value_in_unit(l, value, k->name, info->unit, info->min, info->max, &limits->value[k->offset]))
         limits->set |= 1u << k->offset;
 }
 

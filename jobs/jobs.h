@@ -37,6 +37,7 @@ struct jobs_limit_info {
     const char *report_key; /* as in results.jsonl: "cpu_time_seconds", "memory_bytes", "cpu_cores", "pids" */
     enum jobs_unit unit;
     uint64_t min;  /* smallest value that makes sense, in the model's unit */
+    uint64_t max;  /* largest that any host may be able to hold */
     bool per_step; /* may stand in a step's own limits: wall, cpu-time, output and the rlimits */
 };
 extern const struct jobs_limit_info jobs_limit_table[JOBS_LIMIT_COUNT];

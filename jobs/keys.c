@@ -389,13 +389,14 @@ TABLE(
 #define WORDS_COUNT "a whole number"
 #define WORDS_CPUS "a CPU's number or a list such as 0-2,5"
 #define TYPE_COUNT TYPE_INTEGER
-#define LIMIT_KEY(id, key_, report, kind, smallest, step, text)                                                        \
+#define LIMIT_KEY(id, key_, report, kind, smallest, largest, step, text)                                               \
     {.name = (key_),                                                                                                   \
      .value = WORDS_##kind,                                                                                            \
      .help = (text),                                                                                                   \
      .forms = FORM_ONE,                                                                                                \
      .type = TYPE_##kind,                                                                                              \
      .min = (smallest),                                                                                                \
+     .max = (largest),                                                                                                 \
      .set = set_limit,                                                                                                 \
      .offset = JOBS_LIMIT_##id},
 

@@ -2,12 +2,16 @@
 #include "jobs/limits.h"
 #include "jobs/jobs.h"
 
-#define LIMIT_INFO(id, name, report, kind, smallest, step, text)                                                       \
-    [JOBS_LIMIT_##id] = {                                                                                              \
-        .key = (name), .report_key = (report), .unit = JOBS_UNIT_##kind, .min = (smallest), .per_step = (step)},
+#define LIMIT_INFO(id, name, report, kind, smallest, largest, step, text)                                              \
+    [JOBS_LIMIT_##id] = {.key = (name),                                                                                \
+                         .report_key = (report),                                                                       \
+                         .unit = JOBS_UNIT_##kind,                                                                     \
+                         .min = (smallest),                                                                            \
+                         .max = (largest),                                                                             \
+                         .per_step = (step)},
 
-#define IO_LIMIT_INFO(id, name, report, kind, smallest, step, text)                                                    \
-    LIMIT_INFO(id, "io." name, report, kind, smallest, step, text)
+#define IO_LIMIT_INFO(id, name, report, kind, smallest, largest, step, text)                                           \
+    LIMIT_INFO(id, "io." name, report, kind, smallest, largest, step, text)
 
 const struct jobs_limit_info jobs_limit_table[JOBS_LIMIT_COUNT] = {JOBS_LIMITS(LIMIT_INFO)
                                                                        JOBS_IO_LIMITS(IO_LIMIT_INFO)};

@@ -94,7 +94,7 @@ struct key {
     enum key_type type;
     const struct key_table *sub;
     const struct choice *choices; /* up to one without a name */
-    uint64_t min, max;            /* TYPE_INTEGER; max 0: no bounds */
+    uint64_t min, max;            /* in the model's unit; max 0: no bounds */
     key_set_fn *set;              /* NULL: known, but not supported yet */
     size_t offset;                /* for the general setters: where in the object the value goes */
     bool required;

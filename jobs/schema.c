@@ -36,12 +36,14 @@ static json_t *number_or_text(const char *number, const char *pattern)
     return s;
 }
 
-/* Sizes, durations and cores. */
-static json_t *quantity(const char *number, const char *pattern)
+/* Sizes, durations, cores and lists of CPUs: a number without a unit is `scale` of the model's units. */
+static json_t *quantity(const struct key *k, const char *number, const char *pattern, uint64_t scale)
 {
     json_t *s = number_or_text(number, pattern);
 
-    set(s, "minimum", json_integer(0));
+    set(s, "minimum", scale == 1 ? json_integer((json_int_t)k->min) : json_real((double)k->min / (double)scale));
+    if (k->max != 0)
+        set(s, "maximum", json_integer((json_int_t)(k->max / scale)));
     return s;
 }
 
@@ -62,6 +64,16 @@ static json_t *integer_schema(const struct key *k)
     set(s, "minimum", json_integer((json_int_t)k->min));
     if (k->max != 0)
         set(s, "maximum", json_integer((json_int_t)k->max));
+    return s;
+}
+
+/* A number is a CPU, not how many. */
+static json_t *cpus_schema(void)
+{
+    json_t *s = number_or_text("integer", CPUS_PATTERN);
+
+    set(s, "minimum", json_integer(0));
+    set(s, "maximum", json_integer(JOBS_CPUS_MAX - 1));
     return s;
 }
 
@@ -92,13 +104,13 @@ static json_t *scalar_schema(const struct key *k)
     case TYPE_INTEGER:
         return integer_schema(k);
     case TYPE_SIZE:
-        return quantity("integer", SIZE_PATTERN);
+        return quantity(k, "integer", SIZE_PATTERN, 1);
     case TYPE_DURATION:
-        return quantity("number", DURATION_PATTERN);
+        return quantity(k, "number", DURATION_PATTERN, NSEC_PER_SEC);
     case TYPE_CORES:
-        return quantity("number", CORES_PATTERN);
+        return quantity(k, "number", CORES_PATTERN, 1000);
     case TYPE_CPUS:
-        return quantity("integer", CPUS_PATTERN);
+        return cpus_schema();
     case TYPE_CHOICE:
         return choice_schema(k);
     }

@@ -197,6 +197,8 @@ int upper_open(int store_dirfd, uint64_t bytes, uint64_t inodes, size_t inputs, 
         .bytes = bytes, .inodes = inodes, .shares = shares, .mount = -EBADF, .fd = -EBADF, .image = -EBADF};
     /* the limit, the inode tables, bitmaps and group descriptors (one part in 64), and a floor for the fixed ones */
     total = (bytes + shares * OWN_BYTES + count * 256 + bytes / 64 + 256 * BLOCK + BLOCK - 1) / BLOCK * BLOCK;
+    if (count > total / BLOCK) /* ext4 has no more inodes than blocks; what is too much is taken away again */
+        total += count * BLOCK;
     if (image < 0) {
         r = cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot make the job's disk in the store");
     } else if (ftruncate(image, (off_t)total) < 0) {

@@ -43,6 +43,7 @@ struct collector {
     const struct artifacts_target *target;
     size_t matched;
     struct strings *copied, *notes;
+    size_t unsaid; /* notes beyond NOTES_MAX */
     struct cupel_error *err;
 };
 
@@ -50,6 +51,8 @@ static void note(struct collector *c, const char *path, const char *why)
 {
     if (c->notes->n < NOTES_MAX)
         strings_add(c->notes, xasprintf("artifact %s %s", path, why));
+    else
+        c->unsaid++;
 }
 
 /* Copies the bytes from `at` to `end` to the same place. */
@@ -262,6 +265,8 @@ static void note_end(struct collector *c, uint64_t max)
 {
     char text[UNIT_TEXT_SIZE];
 
+    if (c->unsaid > 0)
+        strings_add(c->notes, xasprintf("%zu more remarks on artifacts are left out here", c->unsaid));
     if (c->over)
         strings_add(c->notes, xasprintf("artifacts exceed their max of %s: the rest was not copied",
                                         unit_format_size(max, text)));

@@ -29,7 +29,7 @@ static void normalise(void)
         if (getrlimit(raised[i], &l) < 0)
             continue;
         /* nothing but the hard limit: commands set their own soft ones, and fail loudly where they cannot */
-        l.rlim_max = raised[i] == RLIMIT_NOFILE ? (l.rlim_max < 65536 ? 65536 : l.rlim_max) : RLIM_INFINITY;
+        l.rlim_max = raised[i] == RLIMIT_NOFILE ? jobs_limit_table[JOBS_LIMIT_OPEN_FILES].max : RLIM_INFINITY;
         (void)setrlimit(raised[i], &l);
     }
     (void)file_put_at(-1, "/proc/self/oom_score_adj", "0");

@@ -70,6 +70,9 @@ jobs:
     run: stat -f -c '%a %S %d' /
     limits: {disk: 1M, inodes: 50}
     needs: [tiny-disk]
+  many-inodes:
+    run: stat -f -c '%a %S %d' /
+    limits: {disk: 64M, inodes: 2000000}
 YAML
 flock shared/file -c 'sleep 30' &
 holder=$!
@@ -123,6 +126,7 @@ expect_log small-fds '^16$'
 
 it "disk and inode limits are exact, and a disk is empty for the next job"
 expect_equal "$(log tiny-disk)" "256 4096 50"
+expect_equal "$(log many-inodes)" "16384 4096 2000000"
 expect_equal "$(log after-tiny)" "256 4096 50"
 
 it "a slot that dies does not harm the next one"

@@ -106,6 +106,33 @@ static void test_tables_are_sound(void **state)
     }
 }
 
+/* An editor refuses the numbers that the parser refuses. */
+static void test_schema_has_the_bounds_of_limits(void **state)
+{
+    static const uint64_t scales[] = {
+        [JOBS_UNIT_CORES] = 1000, [JOBS_UNIT_DURATION] = NSEC_PER_SEC, [JOBS_UNIT_SIZE] = 1, [JOBS_UNIT_COUNT] = 1};
+    json_t *s = schema();
+
+    (void)state;
+    for (size_t i = 0; i < JOBS_LIMIT_COUNT; i++) {
+        const struct jobs_limit_info *info = &jobs_limit_table[i];
+        bool io = str_starts(info->key, "io.");
+        json_t *properties = json_object_get(table_of(s, io ? &keys_io : &keys_limits), "properties");
+        json_t *key = json_object_get(properties, io ? info->key + 3 : info->key);
+
+        assert_true(info->max > info->min);
+        if (info->unit == JOBS_UNIT_CPUS) {
+            assert_int_equal(json_integer_value(json_object_get(key, "maximum")), JOBS_CPUS_MAX - 1);
+            continue;
+        }
+        assert_true(json_number_value(json_object_get(key, "minimum")) ==
+                    (double)info->min / (double)scales[info->unit]);
+        assert_true(json_number_value(json_object_get(key, "maximum")) ==
+                    (double)info->max / (double)scales[info->unit]);
+    }
+    json_decref(s);
+}
+
 static void test_limit_table(void **state)
 {
     static const char *const report_keys[JOBS_LIMIT_COUNT] = {
@@ -131,6 +158,7 @@ int main(void)
         cmocka_unit_test(test_references_lead_somewhere),
         cmocka_unit_test(test_documentation_has_every_table),
         cmocka_unit_test(test_tables_are_sound),
+        cmocka_unit_test(test_schema_has_the_bounds_of_limits),
         cmocka_unit_test(test_limit_table),
     };
 
