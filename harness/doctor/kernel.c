@@ -142,8 +142,12 @@ void probe_landlock(const struct doctor_context *ctx, const struct doctor_probe 
 
     (void)ctx;
     (void)probe;
-    if (abi >= 0)
-        doctor_works(f, "ABI %ld", abi);
+    if (abi >= 6)
+        doctor_works(f, "ABI %ld: mounts, ioctls of devices, signals, abstract sockets", abi);
+    else if (abi >= 2)
+        doctor_degraded(f, "ABI %ld: mounts%s only", abi, abi >= 5 ? " and ioctls of devices" : "");
+    else if (abi >= 0)
+        doctor_missing(f, 0, "ABI %ld: files could not be moved between directories", abi);
     else
         doctor_missing(f, errno, "landlock_create_ruleset failed");
 }

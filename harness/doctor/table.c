@@ -86,8 +86,9 @@ const struct doctor_probe doctor_table[] = {
      "nothing is to be done: jobs cannot make such calls anyway", OPTIONAL, probe_x32, 0, NULL},
     {"session-keyring", "session keyrings", "every job", "boot a kernel with CONFIG_KEYS, or do without" IN_CONTAINER,
      REQUIRED, probe_session_keyring, 0, NULL},
-    {"landlock", "Landlock", "(nothing yet)", "boot a kernel with CONFIG_SECURITY_LANDLOCK and lsm=landlock", OPTIONAL,
-     probe_landlock, 0, NULL},
+    {"landlock", "Landlock", "every job: a second wall",
+     "boot Linux 6.12 or later, a kernel with CONFIG_SECURITY_LANDLOCK and lsm=landlock", OPTIONAL, probe_landlock, 0,
+     NULL},
 
     {"cgroups", "control groups", "limits: cpu, memory, pids and others; usage", "see docs/cgroups.md", OPTIONAL,
      probe_groups, 0, NULL},

@@ -115,6 +115,11 @@ static int command_cgroup_namespace(struct command *c)
     return unshare(CLONE_NEWCGROUP) < 0 ? -errno : 0;
 }
 
+static int command_landlock(struct command *c)
+{
+    return landlock_restrict(c->ctx);
+}
+
 /* Everything but the streams and the error pipe, before chdir and exec (runc CVE-2024-21626, CVE-2016-9962). */
 static int command_close_fds(struct command *c)
 {
@@ -261,6 +266,7 @@ static const struct {
     {SETUP_STDIO, command_stdio},
     {SETUP_PAYLOAD, command_payload},
     {SETUP_CGROUP_NAMESPACE, command_cgroup_namespace},
+    {SETUP_LANDLOCK, command_landlock}, /* while the directories that its rules name are open */
     {SETUP_CLOSE_FDS, command_close_fds},
     {SETUP_RESOURCE_LIMITS, command_resource_limits}, /* once no descriptor above its limit is needed */
     {SETUP_BOUNDING_SET, command_bounding_set},

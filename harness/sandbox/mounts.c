@@ -6,13 +6,16 @@
 #include "harness/sandbox/private.h"
 
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <net/if.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 
 /* ---- making mounts ---- */
 
@@ -290,6 +293,18 @@ static int attach_below(int dir, const char *name, int mount)
     return target < 0 ? target : attach_to_fd(mount, target);
 }
 
+/* What is bound over files to mask them, and is every command's standard input: the real one (runc CVE-2025-31133). */
+static int check_null(struct init_context *ctx)
+{
+    cleanup_close int null = file_open_beneath(ctx->root, "dev/null", O_PATH | O_NOFOLLOW, 0);
+    struct stat st;
+
+    ctx->detail = "/dev/null";
+    if (null < 0 || fstat(null, &st) < 0)
+        return null < 0 ? null : -errno;
+    return S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3) ? 0 : -ENOTUNIQ;
+}
+
 int setup_dev(struct init_context *ctx)
 {
     const struct {
@@ -306,13 +321,24 @@ int setup_dev(struct init_context *ctx)
         ctx->detail = below[i].name;
         r = attach_below(ctx->dev_mount, below[i].name, below[i].mount); /* the fd names the mount, now attached */
     }
-    return r;
+    return r < 0 ? r : check_null(ctx);
 }
 
 int setup_proc(struct init_context *ctx)
 {
+    cleanup_close int proc = -EBADF;
+    struct statfs fs;
+    int r;
+
     ctx->detail = "/proc";
-    return attach_below(ctx->root, "proc", ctx->proc_mount);
+    r = attach_below(ctx->root, "proc", ctx->proc_mount);
+    if (r < 0)
+        return r;
+    /* what programs find there is what the masks go onto (runc CVE-2019-19921, CVE-2025-52881) */
+    proc = file_open_beneath(ctx->root, "proc", O_PATH | O_DIRECTORY, 0);
+    if (proc < 0 || fstatfs(proc, &fs) < 0)
+        return proc < 0 ? proc : -errno;
+    return fs.f_type == PROC_SUPER_MAGIC ? 0 : -ENOTUNIQ;
 }
 
 #define MASK_ATTRIBUTES (MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC)

@@ -41,6 +41,7 @@ enum setup_step {
     SETUP_STDIO,
     SETUP_PAYLOAD,
     SETUP_CGROUP_NAMESPACE,
+    SETUP_LANDLOCK,
     SETUP_CLOSE_FDS,
     SETUP_RESOURCE_LIMITS,
     SETUP_BOUNDING_SET,
@@ -114,9 +115,10 @@ struct init_context {
     bool env_has_home, env_has_user;
     char *arguments; /* this program's own command line in memory, to be written over */
     size_t arguments_len;
-    int fault; /* enum setup_step to fail at, or -1 */
     struct sandbox_privilege privilege;
     bool trims_by_slot; /* the disk is one that only the slot can make smaller */
+    int fault;          /* enum setup_step to fail at, or -1 */
+    int landlock_abi;   /* 0: none that is of use */
 
     /* made on the way */
     int root_mount;
@@ -151,6 +153,11 @@ int borrow_attach_devices(struct init_context *ctx);
 /* Runs in the forked command: sets itself up and executes step `index` of the job. Writes an init_report into
  * `report_fd` (close-on-exec) when that fails, and exits. */
 _Noreturn void command_main(struct init_context *ctx, unsigned index, int report_fd);
+
+/* What the kernel has of Landlock: its ABI, or 0. */
+int landlock_abi(void);
+/* Puts the calling process and all that it starts into a domain of their own; nothing where there is no Landlock. */
+int landlock_restrict(const struct init_context *ctx);
 
 /* Who is alive in the job besides PID 1: fills `list` with as many as fit and returns how many those are. */
 int leaks_find(struct init_context *ctx, unsigned step, struct init_report list[static SANDBOX_LEAKS_MAX]);

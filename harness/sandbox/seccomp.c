@@ -43,6 +43,8 @@ static const struct masked_rule masked[] = {
        CVE-2017-5226); the kernel looks at the low 32 bits only (CVE-2019-10063) */
     {SCMP_SYS(ioctl), 1, LOW32, TIOCSTI},
     {SCMP_SYS(ioctl), 1, LOW32, TIOCLINUX},
+    /* PID 1 has the ids of the job's root, which is all that the kernel asks for to change its limits, and so to kill it */
+    {SCMP_SYS(prlimit64), 0, LOW32, 1},
     /* one new user namespace is all capabilities again */
     {SCMP_SYS(clone), 0, CLONE_NEWUSER, CLONE_NEWUSER},
     {SCMP_SYS(clone), 0, CLONE_NEWNS, CLONE_NEWNS},

@@ -22,6 +22,7 @@ struct sandbox_stage {
     uint64_t serial;
     char *arguments; /* where the kernel reads /proc/PID/cmdline, or NULL */
     size_t arguments_len;
+    int landlock_abi;
     int fault;
 };
 

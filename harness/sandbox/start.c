@@ -314,6 +314,7 @@ static void init_context(struct start *s, struct init_context *ctx)
         .arguments_len = s->stage->arguments_len,
         .fault = s->stage->fault,
         .privilege = s->stage->privilege,
+        .landlock_abi = s->stage->landlock_abi,
         .root_mount = -EBADF,
         .proc_mount = -EBADF,
         .sys_mount = -EBADF,

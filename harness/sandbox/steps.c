@@ -31,6 +31,7 @@ static const char *const step_names[SETUP_STEP_COUNT] = {
     [SETUP_STDIO] = "stdio",
     [SETUP_PAYLOAD] = "payload-cgroup",
     [SETUP_CGROUP_NAMESPACE] = "cgroup-namespace",
+    [SETUP_LANDLOCK] = "landlock",
     [SETUP_CLOSE_FDS] = "close-fds",
     [SETUP_RESOURCE_LIMITS] = "resource-limits",
     [SETUP_BOUNDING_SET] = "bounding-set",

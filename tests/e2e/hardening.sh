@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The walls around a job, tried from inside: the system call filter with its profiles.
+# The walls around a job, tried from inside: the system call filter with its profiles, PID 1, masks, devices, sockets.
 # time-limit: 180
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
@@ -220,5 +220,162 @@ YAML
 cupel_run refused.yaml
 expect_exit 2
 expect_stderr "refused.yaml:3:43: 'allow' cannot name 'bpf'"
+
+# ---- PID 1, and what else is out of reach ---------------------------------------------------------------------------------
+
+cat >walls.c <<'C'
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/ptrace.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <sys/uio.h>
+#include <unistd.h>
+static void refused(const char *name, long r)
+{
+    printf("%s %s %s\n", r >= 0 ? "BREACH" : "contained", name, r >= 0 ? "" : strerrorname_np(errno));
+}
+static void unreadable(const char *path)
+{
+    char buf[16];
+    int fd = open(path, O_RDONLY | O_NONBLOCK);
+    refused(path, fd < 0 || read(fd, buf, sizeof(buf)) <= 0 ? -1 : 0); /* what is masked is empty */
+}
+static void unwritable(const char *path, const char *text)
+{
+    int fd = open(path, O_WRONLY);
+    refused(path, fd < 0 ? fd : write(fd, text, strlen(text)));
+}
+int main(void)
+{
+    static const char *const secret[] = {"mem", "environ", "maps", "exe", "auxv", "stack", "syscall", "pagemap", "smaps",
+                                         "numa_maps", "io", "personality", "ns/mnt", "fd/0", "cwd/etc/passwd",
+                                         "root/etc/passwd", "task/1/mem", "clear_refs"};
+    static const char *const tuned[] = {"oom_score_adj", "comm", "coredump_filter", "autogroup", "uid_map", "setgroups",
+                                        "timerslack_ns", "attr/current", "loginuid"};
+    struct rlimit one = {1, 1};
+    struct sched_param idle = {0};
+    cpu_set_t cpus;
+    char path[64], buf[8];
+    struct iovec here = {buf, 8}, there = {(void *)0x400000, 8};
+
+    CPU_ZERO(&cpus);
+    CPU_SET(0, &cpus);
+    for (size_t i = 0; i < sizeof(secret) / sizeof(*secret); i++) {
+        snprintf(path, sizeof(path), "/proc/1/%s", secret[i]);
+        unreadable(path);
+    }
+    for (size_t i = 0; i < sizeof(tuned) / sizeof(*tuned); i++) {
+        snprintf(path, sizeof(path), "/proc/1/%s", tuned[i]);
+        unwritable(path, "1");
+    }
+    refused("ptrace of PID 1", ptrace(PTRACE_SEIZE, 1, 0, 0));
+    refused("process_vm_readv of PID 1", process_vm_readv(1, &here, 1, &there, 1, 0));
+    refused("process_vm_writev of PID 1", process_vm_writev(1, &here, 1, &there, 1, 0));
+    refused("prlimit of PID 1", prlimit(1, RLIMIT_CPU, &one, NULL));
+    refused("affinity of PID 1", sched_setaffinity(1, sizeof(cpus), &cpus));
+    refused("scheduling of PID 1", sched_setscheduler(1, SCHED_IDLE, &idle));
+    refused("priority of PID 1", setpriority(PRIO_PROCESS, 1, 19));
+    refused("I/O priority of PID 1", syscall(SYS_ioprio_set, 1, 1, 3 << 13 | 7));
+    refused("session keyring", syscall(SYS_keyctl, 0, -3, 0));
+    unreadable("/proc/keys");
+    unreadable("/proc/kcore");
+    unreadable("/proc/timer_list");
+    unreadable("/proc/kmsg");
+    unreadable("/dev/tty");
+    unreadable("/dev/mem");
+    refused("write to /proc/sys", open("/proc/sys/kernel/core_pattern", O_WRONLY));
+    refused("write to sysrq", open("/proc/sysrq-trigger", O_WRONLY));
+    refused("write to /proc/irq", open("/proc/irq/default_smp_affinity", O_WRONLY));
+    refused("write to /sys", mkdir("/sys/kernel/x", 0755));
+    refused("unmount of a mask", umount2("/proc/kcore", MNT_DETACH));
+    refused("unmount of /proc", umount2("/proc", MNT_DETACH));
+    refused("remount of /proc/sys", mount(NULL, "/proc/sys", NULL, MS_REMOUNT | MS_BIND, NULL));
+    refused("move of /proc/sys", mount("/proc/sys", "/tmp", NULL, MS_MOVE, NULL));
+    refused("bind over /proc", mount("/tmp", "/proc", NULL, MS_BIND, NULL));
+    refused("a device node", mknod("/tmp/null", S_IFCHR | 0666, makedev(1, 3)));
+    refused("a block device node", mknod("/tmp/loop", S_IFBLK | 0666, makedev(7, 0)));
+    if (kill(1, SIGKILL) < 0 || usleep(10000) == 0)
+        puts("contained kill of PID 1");
+    return 0;
+}
+C
+gcc -D_GNU_SOURCE -static -o walls walls.c
+# Tries to reach an abstract socket: the name as its only argument; "serve" first makes it the other end.
+cat >abstract.c <<'C'
+#include <errno.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+int main(int argc, char **argv)
+{
+    struct sockaddr_un a = {.sun_family = AF_UNIX};
+    int s = socket(AF_UNIX, SOCK_STREAM, 0);
+    socklen_t n = offsetof(struct sockaddr_un, sun_path) + 1 + strlen(argv[1]);
+    strcpy(a.sun_path + 1, argv[1]);
+    if (argc > 2) {
+        if (bind(s, (void *)&a, n) < 0 || listen(s, 8) < 0) return 1;
+        puts("ready"); fflush(stdout);
+        for (;;) pause();
+    }
+    puts(connect(s, (void *)&a, n) == 0 ? "reached" : strerrorname_np(errno));
+    return 0;
+}
+C
+gcc -D_GNU_SOURCE -static -o abstract abstract.c
+name=cupel-e2e-$$
+./abstract "$name" serve >served &
+server=$!
+wait_until 5 test -s served
+job_file walls.yaml <<YAML
+cupel: 1
+defaults:
+  inputs: [{from: walls, to: /work/walls, mode: ro}, {from: abstract, to: /work/abstract, mode: ro}]
+  limits: {wall: 30s}
+jobs:
+  root: {run: [/work/walls]}
+  user: {user: nobody, run: [/work/walls]}
+  strict: {seccomp: strict, run: [/work/walls]}
+  abstract: {run: [/work/abstract, $name]}
+  host-abstract: {network: host, run: [/work/abstract, $name]}
+  setuid:
+    run: |
+      cp /usr/bin/id /tmp/id
+      chmod u+s /tmp/id
+      setpriv --reuid 65534 --clear-groups /tmp/id -u
+YAML
+landlock=$(./abstract "$name")
+cupel_run walls.yaml --allow-host-network
+kill "$server"
+for id in root user strict; do
+    it "PID 1, masks, devices and keys are out of reach ($id)"
+    expect_verdict "$id" passed
+    expect_no_log "$id" BREACH
+    expect [ "$(log "$id" | grep -c contained)" = 54 ]
+done
+
+it "a set-uid program gains nothing"
+expect_equal "$(log setuid)" 65534
+
+it "the host's abstract sockets are not there"
+expect_equal "$landlock $(log abstract)" "reached ECONNREFUSED"
+
+it "nor can they be reached with the host's network, where the kernel has Landlock's scopes"
+run_cupel doctor --json
+if [[ $(jq -r '.. | objects | select(.id? == "landlock") | .state' stdout) == works ]]; then
+    expect_equal "$(log host-abstract)" EPERM
+else
+    skip_it "this kernel's Landlock has no scopes (Linux 6.12 or later has)"
+fi
 
 all_done

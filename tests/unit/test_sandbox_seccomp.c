@@ -139,6 +139,8 @@ static void test_refused(void **state)
 static void test_refused_by_argument(void **state)
 {
     static const struct call calls[] = {
+        {"limits of PID 1", SYS_prlimit64, {1}, EPERM},
+        {"limits of PID 1 with high bits", SYS_prlimit64, {1 | HIGH}, EPERM},
         {"TIOCSTI", SYS_ioctl, {BAD, TIOCSTI}, EPERM},
         {"TIOCSTI with high bits", SYS_ioctl, {BAD, TIOCSTI | HIGH}, EPERM},
         {"TIOCSTI with all high bits", SYS_ioctl, {BAD, TIOCSTI | ~UINT64_C(0xffffffff)}, EPERM},
@@ -181,6 +183,8 @@ static void test_refused_by_argument(void **state)
 static void test_neighbours_are_allowed(void **state)
 {
     static const struct call calls[] = {
+        {"own limits", SYS_prlimit64, {0}, 0},
+        {"limits of nobody", SYS_prlimit64, {0x7ffffff0}, ESRCH},
         {"another ioctl", SYS_ioctl, {BAD, TIOCGWINSZ}, EBADF},
         {"TIOCSTI + 1", SYS_ioctl, {BAD, TIOCSTI + 1}, EBADF},
         {"AF_UNIX", SYS_socket, {AF_UNIX, SOCK_STREAM}, 0},
