@@ -154,6 +154,15 @@ char *ids_identity_map(const char *file, uint32_t count);
 /* The mapping as text, for whom other ids mean other owners on disk; NULL when every id is the host's own. Malloc'ed. */
 char *ids_describe(void);
 
+/* ---- messages with descriptors, over a socket that keeps packets apart (usable between clone and exec) ---- */
+
+#define SOCKET_FDS_MAX 3
+/* The whole packet, or a negative errno; SIGPIPE is never raised. */
+int socket_send(int fd, const void *data, size_t len, const int *fds, size_t n_fds);
+/* The bytes of the next packet (0: end of file) or a negative errno; the descriptors that came with it, close-on-exec, in
+ * ret_fds, -EBADF for none: also after a packet of an unexpected size. Flags as recvmsg(2). */
+ssize_t socket_receive(int fd, void *data, size_t len, int flags, int ret_fds[static SOCKET_FDS_MAX]);
+
 /* ---- units ---- */
 
 /* "512M", "1.5G", "64KiB", "100" -> bytes; all binary. "250ms", "90s", "5m", "1h30m", "2" (seconds) -> nanoseconds.

@@ -71,7 +71,13 @@ bool jobs_cpus_beyond(const struct jobs_cpus *cpus, const struct jobs_cpus *allo
 
 /* ---- the model ------------------------------------------------------------------------------------------- */
 
-enum jobs_root_kind { JOBS_ROOT_HOST, JOBS_ROOT_SCRATCH, JOBS_ROOT_TAR, JOBS_ROOT_DEBIAN };
+enum jobs_root_kind {
+    JOBS_ROOT_HOST,
+    JOBS_ROOT_SCRATCH,
+    JOBS_ROOT_TAR,
+    JOBS_ROOT_DEBIAN,
+    JOBS_ROOT_CACHED, /* in the cache under this name or key; no job file says so */
+};
 
 /* A root that jobs may name. `host` and `scratch` are always there as roots[0] and roots[1]. */
 struct jobs_root {
@@ -163,8 +169,9 @@ struct jobs_job {
     const char *description; /* or NULL */
     size_t root;             /* index into plan->roots */
     struct jobs_step *steps;
-    size_t n_steps; /* >= 1, <= JOBS_STEPS_MAX */
-    bool has_steps; /* `run` was a list of steps: each is a test case of its own */
+    size_t n_steps;    /* >= 1, <= JOBS_STEPS_MAX */
+    bool has_steps;    /* `run` was a list of steps: each is a test case of its own */
+    const char *shell; /* the program of `shell`, for a terminal in the job's sandbox */
     const char *workdir;
     const char **env;      /* NULL-terminated "KEY=VALUE", in file order */
     const char **pass_env; /* NULL-terminated names */
@@ -207,6 +214,9 @@ struct jobs_plan {
  * line, a caret and where possible a suggestion; then *err says how many there were (CUPEL_ERROR_INPUT). */
 int jobs_load(const char *path, struct jobs_plan **ret_plan, struct strbuf *problems, struct cupel_error *err);
 void jobs_plan_free(struct jobs_plan *plan);
+/* The same, of a text as if `path` held it. */
+int jobs_load_text(const char *path, const char *text, size_t len, struct jobs_plan **ret_plan, struct strbuf *problems,
+                   struct cupel_error *err);
 
 /* Which jobs a run is about: those whose name matches any glob of `only` (none given: all) and that carry any of `tags`
  * (none given: all), with everything that they need. `ret_selected` has room for plan->n_jobs. A glob or tag that

@@ -159,7 +159,6 @@ static char *directory_of(const char *path)
 int jobs_load(const char *path, struct jobs_plan **ret_plan, struct strbuf *problems, struct cupel_error *err)
 {
     cleanup_free char *text = NULL;
-    cleanup_free char *dir = NULL;
     size_t len;
     int r = file_read_at(AT_FDCWD, path, LOAD_FILE_MAX, &text, &len);
 
@@ -168,12 +167,19 @@ int jobs_load(const char *path, struct jobs_plan **ret_plan, struct strbuf *prob
                                LOAD_FILE_MAX / 1024 / 1024);
     if (r == -EINVAL)
         return cupel_error_set(err, CUPEL_ERROR_INPUT, 0, "job file %s is not a regular file", path);
-    if (r == 0) {
-        dir = directory_of(path);
-        r = dir == NULL ? -errno : 0;
-    }
     if (r < 0)
         return cupel_error_set(err, CUPEL_ERROR_INPUT, r, "cannot read job file %s", path);
+    return jobs_load_text(path, text, len, ret_plan, problems, err);
+}
+
+int jobs_load_text(const char *path, const char *text, size_t len, struct jobs_plan **ret_plan, struct strbuf *problems,
+                   struct cupel_error *err)
+{
+    cleanup_free char *dir = directory_of(path);
+    int r;
+
+    if (dir == NULL)
+        return cupel_error_set(err, CUPEL_ERROR_INPUT, errno, "cannot find the directory of job file %s", path);
     r = load_text(path, dir, text, len, ret_plan, problems, err);
     /* The tree was several times the file; slots that are forked later should not inherit it. */
     (void)malloc_trim(0);

@@ -39,14 +39,20 @@ static int source_host(struct cache *cache, const struct cache_source *source, c
     return source_mask(cache, host, progress, data, ret_key, err);
 }
 
+static int source_named(struct cache *cache, const struct cache_source *source, cache_progress_fn *progress, void *data,
+                        char ret_key[CACHE_KEY_LEN + 1], struct cupel_error *err)
+{
+    (void)progress;
+    (void)data;
+    return cache_find(cache, source->name, ret_key, err);
+}
+
 typedef int source_fn(struct cache *cache, const struct cache_source *source, cache_progress_fn *progress, void *data,
                       char ret_key[CACHE_KEY_LEN + 1], struct cupel_error *err);
 
 static source_fn *const source_table[] = {
-    [CACHE_HOST] = source_host,
-    [CACHE_SCRATCH] = source_scratch,
-    [CACHE_TAR] = source_tar,
-    [CACHE_DEBIAN] = source_debian,
+    [CACHE_HOST] = source_host,     [CACHE_SCRATCH] = source_scratch, [CACHE_TAR] = source_tar,
+    [CACHE_DEBIAN] = source_debian, [CACHE_NAMED] = source_named,
 };
 
 int cache_prepare(struct cache *cache, const struct cache_source *source, cache_progress_fn *progress, void *data,

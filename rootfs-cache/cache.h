@@ -10,7 +10,13 @@
 
 struct cache;
 
-enum cache_source_kind { CACHE_HOST, CACHE_SCRATCH, CACHE_TAR, CACHE_DEBIAN };
+enum cache_source_kind {
+    CACHE_HOST,
+    CACHE_SCRATCH,
+    CACHE_TAR,
+    CACHE_DEBIAN,
+    CACHE_NAMED, /* in the store already: `name` is what cache_find takes */
+};
 
 /* Where a root comes from. Borrowed strings. */
 struct cache_source {

@@ -5,6 +5,7 @@
 
 /* A subcommand gets argv[0] = its own name and returns the program's exit code (0, 1, 2, 3, 130). It prints its own errors. */
 int cli_run(int argc, char **argv);
+int cli_shell(int argc, char **argv);
 int cli_validate(int argc, char **argv);
 int cli_list(int argc, char **argv);
 int cli_schema(int argc, char **argv);

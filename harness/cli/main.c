@@ -26,6 +26,7 @@ static const struct {
     const char *summary; /* NULL: not shown */
 } commands[] = {
     {"run", cli_run, "run the jobs of job files and write reports"},
+    {"shell", cli_shell, "open a shell in a job's sandbox, or over a root"},
     {"validate", cli_validate, "check job files and report every problem"},
     {"list", cli_list, "list the jobs of job files in the order of running"},
     {"schema", cli_schema, "print the JSON Schema of the job file"},

@@ -11,6 +11,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -27,17 +28,26 @@ typedef int command_fn(struct command *c);
 
 /* ---- streams, limits, cgroup ---- */
 
+/* The command leads its session already. Never the caller's terminal: that one no process of the job has ever had open. */
+static int command_controlling_terminal(struct command *c)
+{
+    return c->ctx->terminal >= 0 && ioctl(c->ctx->terminal, TIOCSCTTY, 0) < 0 ? -errno : 0;
+}
+
 static int command_stdio(struct command *c)
 {
     struct init_context *ctx = c->ctx;
     int in = ctx->stdin_fd;
+
+    if (ctx->terminal >= 0)
+        return dup2(ctx->terminal, 0) < 0 || dup2(ctx->terminal, 1) < 0 || dup2(ctx->terminal, 2) < 0 ? -errno : 0;
 
     if (in < 0)
         in = openat(ctx->dev_mount, "null", O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
     if (in < 0)
         return -errno;
     /* each step reads its input from the start */
-    if (ctx->stdin_fd >= 0 && lseek(in, 0, SEEK_SET) < 0)
+    if (ctx->stdin_fd >= 0 && ctx->stdio != SANDBOX_STDIO_PIPES && lseek(in, 0, SEEK_SET) < 0)
         return -errno;
     if (dup2(in, 0) < 0 || dup2(ctx->stdout_fd, 1) < 0 || dup2(ctx->stderr_fd, 2) < 0)
         return -errno;
@@ -263,6 +273,7 @@ static const struct {
     enum setup_step step;
     command_fn *run;
 } command_table[] = {
+    {SETUP_CONTROLLING_TERMINAL, command_controlling_terminal},
     {SETUP_STDIO, command_stdio},
     {SETUP_PAYLOAD, command_payload},
     {SETUP_CGROUP_NAMESPACE, command_cgroup_namespace},

@@ -250,7 +250,8 @@ static const struct {
     {SETUP_USER, setup_user}, /* by the root's passwd */
     {SETUP_WORKDIR, setup_workdir},
     {SETUP_LOOPBACK, setup_loopback},
-    {SETUP_DISK, setup_disk}, /* last of what writes: the rest is the job's */
+    {SETUP_TERMINAL, setup_terminal}, /* where the job is to have one */
+    {SETUP_DISK, setup_disk},         /* last of what writes: the rest is the job's */
 };
 
 static void set_up(struct init_context *ctx)

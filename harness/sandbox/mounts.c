@@ -520,7 +520,8 @@ int setup_user(struct init_context *ctx)
     small_copy(ctx->user_entry, "USER=", sizeof(ctx->user_entry));
     small_append(ctx->user_entry, name, sizeof(ctx->user_entry));
     /* /dev/stdout and its like are opened anew by their user */
-    if (fchown(ctx->stdout_fd, ctx->uid, ctx->gid) < 0 || fchown(ctx->stderr_fd, ctx->uid, ctx->gid) < 0)
+    if (fchown(ctx->stdout_fd, ctx->uid, ctx->gid) < 0 || fchown(ctx->stderr_fd, ctx->uid, ctx->gid) < 0 ||
+        (ctx->stdio == SANDBOX_STDIO_PIPES && fchown(ctx->stdin_fd, ctx->uid, ctx->gid) < 0))
         return -errno;
     return 0;
 }

@@ -36,8 +36,10 @@ enum setup_step {
     SETUP_USER,
     SETUP_WORKDIR,
     SETUP_LOOPBACK,
+    SETUP_TERMINAL,
     SETUP_DISK,
     /* in each command */
+    SETUP_CONTROLLING_TERMINAL,
     SETUP_STDIO,
     SETUP_PAYLOAD,
     SETUP_CGROUP_NAMESPACE,
@@ -103,6 +105,8 @@ struct init_context {
     size_t n_inputs;
     int control;
     int dev_mount;
+    enum sandbox_stdio stdio;
+    unsigned short rows, columns;
     int stdin_fd; /* -EBADF: /dev/null */
     int stdout_fd;
     int stderr_fd;
@@ -133,6 +137,7 @@ struct init_context {
     int job_dir; /* the job's directory on the upper file system, which its upper directories are in */
     int root;    /* "/" after the pivot, O_PATH */
     int workdir;
+    int terminal; /* the commands' side of it, or -EBADF */
     uint32_t uid;
     uint32_t gid;
     uint64_t disk_bytes, disk_inodes;
@@ -145,7 +150,8 @@ _Noreturn void init_main(struct init_context *ctx);
 /* A step returns 0 or a negative errno, having set ctx->detail where that helps. */
 typedef int setup_fn(struct init_context *ctx);
 setup_fn setup_overlay, setup_input_overlays, setup_kernel_mounts, setup_borrow, setup_pivot, setup_dev, setup_proc,
-    setup_proc_masks, setup_sys, setup_attach_inputs, setup_etc, setup_user, setup_workdir, setup_loopback;
+    setup_proc_masks, setup_sys, setup_attach_inputs, setup_etc, setup_user, setup_workdir, setup_loopback,
+    setup_terminal;
 
 /* /dev's nodes, where they are the host's; see borrow.c. */
 int borrow_attach_devices(struct init_context *ctx);
@@ -159,6 +165,9 @@ int landlock_abi(void);
 /* Puts the calling process and all that it starts into a domain of their own; nothing where there is no Landlock. */
 int landlock_restrict(const struct init_context *ctx);
 
+/* A new pseudo-terminal of the devpts whose root is `pts`, of this size, its user's side owned by `uid`. Usable between clone
+ * and exec. */
+int terminal_make(int pts, unsigned short rows, unsigned short columns, uint32_t uid, int *ret_master, int *ret_slave);
 /* Who is alive in the job besides PID 1: fills `list` with as many as fit and returns how many those are. */
 int leaks_find(struct init_context *ctx, unsigned step, struct init_report list[static SANDBOX_LEAKS_MAX]);
 

@@ -47,6 +47,13 @@ void sandbox_stage_close(struct sandbox_stage *stage);
 
 /* ---- one job ---- */
 
+/* Where the commands' standard streams lead. */
+enum sandbox_stdio {
+    SANDBOX_STDIO_CAPTURED, /* input from stdin_data, output into two pipes */
+    SANDBOX_STDIO_PIPES,    /* input from a pipe as well */
+    SANDBOX_STDIO_TERMINAL, /* all three are the controlling terminal, a new one of the job's own devpts */
+};
+
 struct sandbox_request {
     const struct jobs_job *job;
     const struct sandbox_filter *filter; /* of job->seccomp */
@@ -57,7 +64,9 @@ struct sandbox_request {
     const char *const *env; /* complete but for HOME and USER, which come from the root's passwd */
     const char *stdin_data; /* NULL: /dev/null */
     size_t stdin_len;
-    const int *enter; /* cgroup.procs fds into which the command writes "0" */
+    enum sandbox_stdio stdio;
+    unsigned short rows, columns; /* of the terminal */
+    const int *enter;             /* cgroup.procs fds into which the command writes "0" */
     size_t n_enter;
 };
 
@@ -71,6 +80,8 @@ struct sandbox_job {
     int control;
     int out; /* read ends, non-blocking */
     int err;
+    int in;       /* write end, non-blocking; only with SANDBOX_STDIO_PIPES */
+    int terminal; /* master of the job's terminal, once SANDBOX_TERMINAL_READY was received */
     int mount_ns; /* kept when the job has artifacts, else -EBADF */
     char dir[24]; /* its directory on the upper file system */
     uint64_t disk_before;
@@ -80,7 +91,8 @@ struct sandbox_job {
 };
 #define SANDBOX_JOB_INIT                                                                                               \
     {                                                                                                                  \
-        .pid = -1, .pidfd = -EBADF, .control = -EBADF, .out = -EBADF, .err = -EBADF, .mount_ns = -EBADF                \
+        .pid = -1, .pidfd = -EBADF, .control = -EBADF, .out = -EBADF, .err = -EBADF, .in = -EBADF, .terminal = -EBADF, \
+        .mount_ns = -EBADF                                                                                             \
     }
 
 /* Everything up to and including the clone. On failure *err names the set-up step, and nothing is left. The steps after
@@ -89,8 +101,9 @@ int sandbox_start(struct sandbox_stage *stage, const struct sandbox_request *req
                   struct cupel_error *err);
 
 enum sandbox_event_kind {
-    SANDBOX_STEP_STARTED, /* the command of step `step` has been executed */
-    SANDBOX_STEP_ENDED,   /* it ended with wait status `status`; after the last one PID 1 ends too */
+    SANDBOX_TERMINAL_READY, /* job->terminal is there; before the first step starts */
+    SANDBOX_STEP_STARTED,   /* the command of step `step` has been executed */
+    SANDBOX_STEP_ENDED,     /* it ended with wait status `status`; after the last one PID 1 ends too */
     SANDBOX_STEP_QUIET, /* what a step that is not the last left running has been ended: its output is all in the pipes */
     SANDBOX_NOT_EXECUTED, /* execve of step `step` failed with `errnum`: the job's fault or its file's */
     SANDBOX_SETUP_FAILED, /* set-up step `what` failed with `errnum` on `detail`: the harness's or host's fault */

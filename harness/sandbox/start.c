@@ -237,6 +237,16 @@ static int make_pipe(uint32_t id, int *ret_read, int *ret_write)
     return 0;
 }
 
+/* The other way round: the harness writes, and is never to wait for the job. */
+static int make_input_pipe(struct start *s)
+{
+    int r = make_pipe(s->stage->id_base, &s->ctx->stdin_fd, &s->job.in);
+
+    if (r < 0)
+        return r;
+    return fcntl(s->ctx->stdin_fd, F_SETFL, 0) < 0 || fcntl(s->job.in, F_SETFL, O_NONBLOCK) < 0 ? -errno : 0;
+}
+
 static int make_pipes(struct start *s, struct cupel_error *err)
 {
     int pair[2], r = s->stage->fault == SETUP_PIPES ? -EIO : 0;
@@ -245,7 +255,9 @@ static int make_pipes(struct start *s, struct cupel_error *err)
         r = make_pipe(s->stage->id_base, &s->job.out, &s->ctx->stdout_fd);
     if (r == 0)
         r = make_pipe(s->stage->id_base, &s->job.err, &s->ctx->stderr_fd);
-    if (r == 0 && s->request->stdin_data != NULL)
+    if (r == 0 && s->request->stdio == SANDBOX_STDIO_PIPES)
+        r = make_input_pipe(s);
+    else if (r == 0 && s->request->stdin_data != NULL)
         r = make_stdin(s->request->stdin_data, s->request->stdin_len, &s->ctx->stdin_fd);
     if (r == 0 && socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
         r = -errno;
@@ -305,6 +317,9 @@ static void init_context(struct start *s, struct init_context *ctx)
         .job = s->request->job,
         .control = -EBADF,
         .dev_mount = -EBADF,
+        .stdio = s->request->stdio,
+        .rows = s->request->rows,
+        .columns = s->request->columns,
         .stdin_fd = -EBADF,
         .stdout_fd = -EBADF,
         .stderr_fd = -EBADF,
@@ -325,6 +340,7 @@ static void init_context(struct start *s, struct init_context *ctx)
         .job_dir = -EBADF,
         .root = -EBADF,
         .workdir = -EBADF,
+        .terminal = -EBADF,
     };
     for (int i = 0; i < INPUTS_MAX; i++)
         ctx->input_mount[i] = -EBADF;
@@ -475,12 +491,10 @@ static int give_disk_its_size(struct sandbox_job *job, struct sandbox_event *ret
 int sandbox_receive(struct sandbox_job *job, struct sandbox_event *ret_event)
 {
     struct init_report report;
-    ssize_t n;
+    int fds[SOCKET_FDS_MAX];
+    ssize_t n = socket_receive(job->control, &report, sizeof(report), MSG_DONTWAIT, fds);
 
-    do
-        n = recv(job->control, &report, sizeof(report), MSG_DONTWAIT);
-    while (n < 0 && errno == EINTR);
-    if (n < 0 && errno == EAGAIN)
+    if (n == -EAGAIN)
         return 0;
     if (n != (ssize_t)sizeof(report)) { /* end of file, or a socket error that means the same */
         *ret_event = (struct sandbox_event){.kind = SANDBOX_GONE};
@@ -497,6 +511,10 @@ int sandbox_receive(struct sandbox_job *job, struct sandbox_event *ret_event)
         job->disk_before = report.disk_bytes;
         job->inodes_before = report.disk_inodes;
     }
+    if (report.kind == SANDBOX_TERMINAL_READY && job->terminal < 0)
+        job->terminal = steal_fd(&fds[0]);
+    for (size_t i = 0; i < SOCKET_FDS_MAX; i++)
+        base_closep(&fds[i]);
     if (report.kind == SANDBOX_SETUP_FAILED)
         ret_event->what = sandbox_step_name(report.step);
     memcpy(ret_event->detail, report.detail, sizeof(report.detail));
@@ -562,7 +580,7 @@ int sandbox_open_root(struct sandbox_stage *stage, const struct sandbox_job *job
 
 int sandbox_finish(struct sandbox_stage *stage, struct sandbox_job *job, struct cupel_error *err)
 {
-    int *const fds[] = {&job->pidfd, &job->control, &job->out, &job->err, &job->mount_ns};
+    int *const fds[] = {&job->pidfd, &job->control, &job->out, &job->err, &job->in, &job->terminal, &job->mount_ns};
     struct sandbox_disk disk = {0};
     int r = 0;
 

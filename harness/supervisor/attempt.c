@@ -286,6 +286,8 @@ static void receive_events(struct attempt *a)
         case SANDBOX_LEFT_RUNNING:
             on_left_running(a, &e);
             break;
+        case SANDBOX_TERMINAL_READY: /* only sessions ask for one */
+            break;
         case SANDBOX_GONE: /* its pidfd follows; until then an end of file would wake us without end */
             a->control_open = false;
             return;
@@ -502,7 +504,7 @@ static void start_and_watch(struct attempt *a)
     struct cupel_error err;
     bool of_step;
 
-    if (launch(a->ctx, a->instance, &a->cgroup, &a->sandbox, &err) < 0) {
+    if (launch(a->ctx, a->instance, NULL, &a->cgroup, &a->sandbox, &err) < 0) {
         fail_harness(a, &err);
         return;
     }

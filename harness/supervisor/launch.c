@@ -41,7 +41,8 @@ static struct cgroup_limits group_limits(const struct run *run, const struct ins
     return g;
 }
 
-static int start_sandbox(struct attempt_context *ctx, const struct instance *instance, const struct cgroup_job *cgroup,
+static int start_sandbox(struct attempt_context *ctx, const struct instance *instance,
+                         const struct launch_session *session, const struct cgroup_job *cgroup,
                          struct sandbox_job *ret_sandbox, struct cupel_error *err)
 {
     const struct jobs_job *job = instance->job;
@@ -63,6 +64,11 @@ static int start_sandbox(struct attempt_context *ctx, const struct instance *ins
         .n_enter = cgroup_job_enter_fds(cgroup, enter),
     };
 
+    if (session != NULL) {
+        request.stdio = session->stdio;
+        request.rows = session->rows;
+        request.columns = session->columns;
+    }
     if (job->stdin_file != NULL) {
         int r = file_read_at(AT_FDCWD, job->stdin_file, STDIN_MAX, &input, &request.stdin_len);
 
@@ -73,8 +79,8 @@ static int start_sandbox(struct attempt_context *ctx, const struct instance *ins
     return sandbox_start(ctx->stage, &request, ret_sandbox, err);
 }
 
-int launch(struct attempt_context *ctx, const struct instance *instance, struct cgroup_job **ret_cgroup,
-           struct sandbox_job *ret_sandbox, struct cupel_error *err)
+int launch(struct attempt_context *ctx, const struct instance *instance, const struct launch_session *session,
+           struct cgroup_job **ret_cgroup, struct sandbox_job *ret_sandbox, struct cupel_error *err)
 {
     struct cgroup_limits limits = group_limits(ctx->run, instance);
     char name[48];
@@ -83,5 +89,5 @@ int launch(struct attempt_context *ctx, const struct instance *instance, struct 
     /* by pid: a slot that takes a dead one's place begins to count anew */
     (void)snprintf(name, sizeof(name), "j%d-%" PRIu64, (int)getpid(), ctx->serial++);
     r = cgroup_job_create(ctx->run->cgroups, name, &limits, ret_cgroup, err);
-    return r < 0 ? r : start_sandbox(ctx, instance, *ret_cgroup, ret_sandbox, err);
+    return r < 0 ? r : start_sandbox(ctx, instance, session, *ret_cgroup, ret_sandbox, err);
 }

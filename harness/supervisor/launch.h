@@ -3,7 +3,13 @@
 
 #include "harness/supervisor/attempt.h"
 
+/* What a session in a job's sandbox has otherwise than the job; NULL: nothing. */
+struct launch_session {
+    enum sandbox_stdio stdio;
+    unsigned short rows, columns; /* of its terminal */
+};
+
 /* Makes the job's cgroup with its limits and starts its sandbox. When that fails, *ret_cgroup may be there all the same
  * (else it is untouched), to be destroyed by the caller; of the sandbox nothing is left. */
-int launch(struct attempt_context *ctx, const struct instance *instance, struct cgroup_job **ret_cgroup,
-           struct sandbox_job *ret_sandbox, struct cupel_error *err);
+int launch(struct attempt_context *ctx, const struct instance *instance, const struct launch_session *session,
+           struct cgroup_job **ret_cgroup, struct sandbox_job *ret_sandbox, struct cupel_error *err);

@@ -218,16 +218,17 @@ static void on_progress(void *data, const char *what)
 {
     struct prepared *p = data;
 
-    reports_console_status(p->console, what);
+    if (p->console != NULL)
+        reports_console_status(p->console, what);
+    else
+        (void)fprintf(stderr, "cupel: %s\n", what);
 }
 
 static struct cache_source source_of(const struct jobs_root *root)
 {
     static const enum cache_source_kind kinds[] = {
-        [JOBS_ROOT_HOST] = CACHE_HOST,
-        [JOBS_ROOT_SCRATCH] = CACHE_SCRATCH,
-        [JOBS_ROOT_TAR] = CACHE_TAR,
-        [JOBS_ROOT_DEBIAN] = CACHE_DEBIAN,
+        [JOBS_ROOT_HOST] = CACHE_HOST,     [JOBS_ROOT_SCRATCH] = CACHE_SCRATCH, [JOBS_ROOT_TAR] = CACHE_TAR,
+        [JOBS_ROOT_DEBIAN] = CACHE_DEBIAN, [JOBS_ROOT_CACHED] = CACHE_NAMED,
     };
 
     return (struct cache_source){.kind = kinds[root->kind],
@@ -346,11 +347,13 @@ int prepare(const struct supervisor_options *options, struct prepared *ret, stru
         r = prepare_store(&p, err);
     if (r == 0)
         r = check_all(&p, options, err);
-    if (r == 0)
+    if (r == 0 && options->out != NULL) {
         r = reports_out_open(options->out, &p.run.out, err);
+        if (r == 0)
+            p.console = reports_console_new(STDERR_FILENO, p.run.n_instances, p.run.out);
+    }
     if (r == 0) {
         p.run.dirfd = run_dir_fd(p.dir);
-        p.console = reports_console_new(STDERR_FILENO, p.run.n_instances, p.run.out);
         r = make_roots(&p, err);
     }
     if (r == 0)

@@ -59,7 +59,17 @@ static void report_unstarted(const struct instance *instance, uint32_t index, in
     attempt_result_free(&result);
 }
 
-static int open_stage(const struct run *run, struct sandbox_stage **ret_stage, int *ret_lock, struct cupel_error *err)
+void slot_become(pid_t supervisor)
+{
+    sigset_t none;
+
+    (void)sigemptyset(&none);
+    (void)sigprocmask(SIG_SETMASK, &none, NULL);
+    die_with_supervisor(supervisor);
+    normalise();
+}
+
+int slot_open_stage(const struct run *run, struct sandbox_stage **ret_stage, int *ret_lock, struct cupel_error *err)
 {
     struct sandbox_stage_config config = {.store_dirfd = run->dirfd};
     int r = id_range_claim(&config.id_base, ret_lock, err);
@@ -76,11 +86,9 @@ _Noreturn static void slot_main(const struct run *run, unsigned number, int sock
     struct attempt_context ctx = {.run = run, .view = &run->views[number], .orders = socket};
     struct slot_message m;
     struct cupel_error err;
-    int lock = -EBADF, r;
+    int lock = -EBADF, r = slot_open_stage(run, &ctx.stage, &lock, &err);
 
-    normalise();
     observe_open(&ctx);
-    r = open_stage(run, &ctx.stage, &lock, &err);
     for (;;) {
         ssize_t n = recv(socket, &m, sizeof(m), MSG_WAITALL);
         struct attempt_leftover leftover;
@@ -129,13 +137,9 @@ int slot_start(const struct run *run, struct slot *slots, size_t n, size_t numbe
     (void)fflush(NULL);
     pid = fork();
     if (pid == 0) {
-        sigset_t none;
-
-        (void)sigemptyset(&none);
-        (void)sigprocmask(SIG_SETMASK, &none, NULL);
         (void)close(ends[0]);
         close_others(slots, n);
-        die_with_supervisor(supervisor);
+        slot_become(supervisor);
         slot_main(run, (unsigned)number, ends[1]);
     }
     (void)close(ends[1]);

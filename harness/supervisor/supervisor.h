@@ -10,7 +10,7 @@ struct supervisor_options {
     bool *const *selected;          /* per plan, per job */
     size_t n_plans;
     unsigned slots;  /* -j */
-    const char *out; /* --out */
+    const char *out; /* --out; NULL: no reports, and no console (a session) */
     int retries;     /* --retries: in place of what the jobs say; -1: not given */
     bool fail_fast;
     bool best_effort;

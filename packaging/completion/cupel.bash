@@ -40,14 +40,15 @@ _cupel() {
 
     local words='' files=false
     case $command in
-    '') words='run validate list schema rootfs doctor clean help --version --help' ;;
+    '') words='run shell validate list schema rootfs doctor clean help --version --help' ;;
     run) words='-j --jobs --only --tag --retries --fail-fast --best-effort --sample --allow-host-network --out --help' files=true ;;
+    shell) words='--rootfs --file --best-effort --allow-host-network --help' files=true ;;
     list) words='--only --tag --json --help' files=true ;;
     validate) words='--help' files=true ;;
     schema) words='--markdown --help' ;;
     doctor) words='--json --help' ;;
     clean) words='--help' ;;
-    help) words='run validate list schema rootfs doctor clean' ;;
+    help) words='run shell validate list schema rootfs doctor clean' ;;
     rootfs)
         words='--help'
         ((i == COMP_CWORD - 1)) && words+=' import export list show remove'

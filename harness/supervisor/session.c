@@ -1,0 +1,189 @@
+/* session: see session.h. This is the front half: it prepares what a run prepares, with the session as its only job; forks the
+ * other half (session_slot.c), which does what a slot does; and carries bytes and signals (relay.c) until that one ends. */
+#include "harness/supervisor/session.h"
+
+#include "harness/supervisor/prepare.h"
+#include "harness/supervisor/relay.h"
+#include "harness/supervisor/session_slot.h"
+
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+/* The kernel holds all others by itself; these are about a command that nobody waits for. */
+static const enum jobs_limit not_held[] = {JOBS_LIMIT_WALL, JOBS_LIMIT_CPU_TIME, JOBS_LIMIT_OUTPUT};
+
+struct session {
+    const struct session_options *options;
+    bool terminal;
+    struct jobs_plan plan; /* of one job */
+    struct jobs_job job;
+    struct jobs_step step;
+    const char **argv;
+    const char **env;
+    char *term; /* of env */
+};
+
+/* ---- the job that the session is ---- */
+
+/* TERM tells programs what the caller's terminal understands; the job's own word comes later and wins. */
+static void make_env(struct session *s, const char *const *own)
+{
+    const char *term = getenv("TERM");
+    size_t n = 0, k = 0;
+
+    while (own[n] != NULL)
+        n++;
+    s->env = xcalloc(n + 2, sizeof(*s->env));
+    if (s->terminal && term != NULL) {
+        s->term = xasprintf("TERM=%s", term);
+        s->env[k++] = s->term;
+    }
+    memcpy(s->env + k, own, n * sizeof(*own));
+}
+
+/* A copy: the caller's may lie where PID 1 writes over this program's own command line (setup_session). */
+static void make_argv(struct session *s)
+{
+    const char *shell[] = {s->options->job->shell, NULL};
+    const char *const *argv = s->options->command != NULL ? s->options->command : shell;
+    size_t n = 0;
+
+    while (argv[n] != NULL)
+        n++;
+    s->argv = xcalloc(n + 1, sizeof(*s->argv));
+    for (size_t i = 0; i < n; i++)
+        s->argv[i] = xstrdup(argv[i]);
+}
+
+static void free_argv(struct session *s)
+{
+    for (size_t i = 0; s->argv[i] != NULL; i++)
+        free((char *)(uintptr_t)s->argv[i]);
+    free(s->argv);
+}
+
+static void make_job(struct session *s)
+{
+    const struct session_options *o = s->options;
+
+    s->job = *o->job;
+    make_argv(s);
+    s->step = (struct jobs_step){.argv = s->argv, .expect = {.exit = -1}, .line = o->job->line};
+    make_env(s, o->job->env);
+    s->job.steps = &s->step;
+    s->job.n_steps = 1;
+    s->job.has_steps = false;
+    s->job.env = s->env;
+    s->job.n_needs = 0;
+    s->job.stdin_text = s->job.stdin_file = NULL;
+    s->job.artifacts.patterns = NULL;
+    for (size_t i = 0; i < ARRAY_SIZE(not_held); i++)
+        s->job.limits.set &= ~(1u << not_held[i]);
+    s->plan = *o->plan;
+    s->plan.jobs = &s->job;
+    s->plan.n_jobs = 1;
+}
+
+static void name_unenforced(const struct session *s, uint32_t set)
+{
+    for (enum jobs_limit i = 0; i < JOBS_LIMIT_COUNT; i++)
+        if (((set >> i) & 1u) && jobs_limit_is_set(&s->job.limits, i))
+            log_warning("the limit '%s' is not held on this machine", jobs_limit_table[i].key);
+}
+
+/* ---- the two halves ---- */
+
+static struct launch_session streams(const struct session *s)
+{
+    struct launch_session l = {.stdio = s->terminal ? SANDBOX_STDIO_TERMINAL : SANDBOX_STDIO_PIPES};
+    struct winsize size;
+
+    if (s->terminal && ioctl(STDIN_FILENO, TIOCGWINSZ, &size) == 0) {
+        l.rows = size.ws_row;
+        l.columns = size.ws_col;
+    }
+    return l;
+}
+
+static pid_t start_slot(const struct session *s, const struct run *run, int ends[static 2], int signals)
+{
+    pid_t front = getpid(), pid;
+
+    (void)fflush(NULL);
+    pid = fork();
+    if (pid == 0) {
+        const struct session_slot slot = {.run = run, .launch = streams(s), .socket = ends[1]};
+
+        (void)close(ends[0]);
+        (void)close(signals);
+        session_slot_main(&slot, front);
+    }
+    return pid;
+}
+
+static int run_halves(const struct session *s, const struct run *run, struct relay_end *ret, struct cupel_error *err)
+{
+    cleanup_close int signals = relay_signals(), socket = -EBADF;
+    int ends[2];
+    pid_t pid;
+
+    if (signals < 0)
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, signals, "cannot take signals");
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot make a socket for the session");
+    pid = start_slot(s, run, ends, signals);
+    socket = ends[0];
+    (void)close(ends[1]);
+    if (pid < 0)
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot start the session's process");
+    relay_run(socket, s->terminal, signals, ret);
+    base_closep(&socket);
+    while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+        ;
+    return 0;
+}
+
+static int conclude(const struct relay_end *end, bool terminal, int *ret_exit, struct cupel_error *err)
+{
+    if (end->failed) {
+        *err = end->err;
+        return -EIO;
+    }
+    if (end->err.message[0] != '\0' && end->signal == 0)
+        (void)fprintf(stderr, "%scupel: %s\n", terminal ? "\n" : "", end->err.message);
+    *ret_exit = end->signal != 0 ? 128 + end->signal : end->exit;
+    return 0;
+}
+
+int session_shell(const struct session_options *options, int *ret_exit, struct cupel_error *err)
+{
+    struct session s = {.options = options, .terminal = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO)};
+    struct jobs_plan *plans[] = {&s.plan};
+    bool selected_job = true, *selected[] = {&selected_job};
+    const struct supervisor_options o = {.plans = plans,
+                                         .selected = selected,
+                                         .n_plans = 1,
+                                         .slots = 1,
+                                         .retries = -1,
+                                         .best_effort = options->best_effort,
+                                         .allow_host_network = options->allow_host_network};
+    struct prepared prepared;
+    struct relay_end end;
+    int r;
+
+    make_job(&s);
+    r = prepare(&o, &prepared, err);
+    if (r == 0) {
+        name_unenforced(&s, prepared.run.unenforced_set);
+        r = run_halves(&s, &prepared.run, &end, err);
+        prepared_end(&prepared);
+    }
+    if (r == 0)
+        r = conclude(&end, s.terminal, ret_exit, err);
+    free_argv(&s);
+    free(s.env);
+    free(s.term);
+    return r;
+}

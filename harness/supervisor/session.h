@@ -1,0 +1,19 @@
+/* session: somebody at a terminal (or a pipe) in a job's sandbox: `cupel shell`. */
+#pragma once
+
+#include "base/base.h"
+#include "jobs/jobs.h"
+
+struct session_options {
+    const struct jobs_plan *plan;
+    const struct jobs_job *job; /* of the plan */
+    const char *const *command; /* NULL: the job's shell */
+    bool best_effort;
+    bool allow_host_network;
+};
+
+/* Runs the command in exactly the sandbox that the job would get, but for what makes no sense at a terminal: the limits wall,
+ * cpu-time and output are not held, and TERM is the caller's unless the job sets it. Its streams are a terminal of its own when
+ * standard input and output both are terminals, and three pipes otherwise. 0 and the command's exit code (128 + signal; 127
+ * and 126 when it could not be executed; 128 + signal when we were asked to end), or an error of the harness. */
+int session_shell(const struct session_options *options, int *ret_exit, struct cupel_error *err);

@@ -1,0 +1,21 @@
+/* session_slot: private to supervisor: the half of a session that holds its sandbox. */
+#pragma once
+
+#include "harness/supervisor/attempt.h"
+#include "harness/supervisor/launch.h"
+
+struct session_slot {
+    const struct run *run; /* its one instance is the session */
+    struct launch_session launch;
+    int socket; /* to the front: relay.h */
+};
+
+/* For a process just forked from the front, `front`; never returns. */
+_Noreturn void session_slot_main(const struct session_slot *s, pid_t front);
+
+/* Serves a session whose sandbox is started, until it is over and reaped: passes streams and orders on, and tells the end. Its
+ * cgroup (NULL: somebody else's) is watched for OOM kills. */
+void session_serve(int socket, const struct jobs_job *job, enum sandbox_stdio stdio, struct sandbox_job *sandbox,
+                   struct cgroup_job *cgroup);
+/* Tells the front that there will be no session. */
+void session_fail(int socket, const struct cupel_error *err);
