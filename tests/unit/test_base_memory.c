@@ -71,6 +71,30 @@ static void test_arena_strings(void **state)
     arena_free(a);
 }
 
+/* What lived in either lives in the one that is left, whichever of them was empty. */
+static void test_arena_join(void **state)
+{
+    (void)state;
+    for (int which = 0; which < 4; which++) {
+        struct arena *a = arena_new(), *b = arena_new();
+        char *one = which & 1 ? arena_strdup(a, "one") : NULL, *two = which & 2 ? arena_strdup(b, "two") : NULL;
+        char *large = which & 2 ? arena_printf(b, "%0100000d", 2) : NULL, *three;
+
+        arena_join(a, b);
+        three = arena_strdup(a, "three");
+        for (int i = 0; i < 1000; i++)
+            assert_string_equal(arena_printf(a, "%d filler", 7), "7 filler");
+        if (one != NULL)
+            assert_string_equal(one, "one");
+        if (two != NULL)
+            assert_string_equal(two, "two");
+        if (large != NULL)
+            assert_int_equal(strlen(large), 100000);
+        assert_string_equal(three, "three");
+        arena_free(a);
+    }
+}
+
 static void test_x_functions(void **state)
 {
     char *p = xmalloc(0), *z = xcalloc(0, 0), *text = xasprintf("%s %d", "n", 3), *copy = xstrdup("");
@@ -143,6 +167,7 @@ int main(void)
         cmocka_unit_test(test_arena_is_zeroed_aligned_and_stays),
         cmocka_unit_test(test_arena_block_edges),
         cmocka_unit_test(test_arena_strings),
+        cmocka_unit_test(test_arena_join),
         cmocka_unit_test(test_x_functions),
         cmocka_unit_test(test_out_of_memory_ends_with_a_line),
     };

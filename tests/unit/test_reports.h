@@ -72,6 +72,42 @@ static inline struct reports_result result_of(struct reports_case *c, enum repor
     return r;
 }
 
+/* A job that failed, left something running that has a nasty name, and passed at its third attempt of four. */
+struct attempts {
+    struct reports_case c[3];
+    struct reports_result result[3];
+    const struct reports_result *list[2];
+    struct reports_leak leaks[2];
+};
+#define LEAK_NAME "`]]>\n\033[2J\xff&<a b='c'>"
+#define LEAK_SHOWN "']]>\\x0A\\x1B[2J\\xFF&<a b='c'>" /* on one line */
+
+static inline void attempts_init(struct attempts *a)
+{
+    a->result[0] = result_of(&a->c[0], REPORTS_FAILED, "exit code 2, expected 0\nattempt 9: passed");
+    a->result[0].exit = 2;
+    a->result[0].stdout_log = "logs/attempt-1/job.stdout";
+    a->leaks[0] = (struct reports_leak){7, 10 * NSEC_PER_MSEC, LEAK_NAME};
+    a->leaks[1] = (struct reports_leak){8, 1230 * NSEC_PER_MSEC, "sleep 60"};
+    a->result[0].leaks = a->leaks;
+    a->result[0].n_leaks = 2;
+    a->result[0].leaks_in_all = 5;
+    a->result[1] = result_of(&a->c[1], REPORTS_SIGNALED, "killed by SIGSEGV");
+    a->result[1].exit = -1;
+    a->result[1].signal = 11;
+    a->result[1].attempts = 2;
+    a->result[2] = plain_result(&a->c[2]);
+    a->list[0] = &a->result[0];
+    a->list[1] = &a->result[1];
+    a->result[2].attempts = 3;
+    a->result[2].previous = a->list;
+    a->result[2].n_previous = 2;
+    for (size_t i = 0; i < 3; i++) {
+        a->result[i].attempts_max = 4;
+        reports_usage_set(&a->result[i].usage, REPORTS_WALL_SECONDS, (i + 1) * NSEC_PER_SEC);
+    }
+}
+
 static inline void put_log(struct room *room, const char *path, const void *data, size_t n)
 {
     assert_int_equal(file_write_atomic_at(reports_out_dirfd(room->out), path, data, n, 0644), 0);

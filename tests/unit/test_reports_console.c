@@ -426,6 +426,77 @@ static void test_environment(void **state)
     }
 }
 
+/* ---- attempts and leaks ----------------------------------------------------------------------------------------------
+ */
+
+static void play_attempts(struct scenario *s, int fd)
+{
+    struct attempts a;
+    struct reports_case c;
+    struct reports_result limit, stopped, *list[4];
+    struct reports_running running = {
+        .id = "job", .attempt = 2, .attempts_max = 4, .wall_ns = NSEC_PER_SEC, .memory_bytes = UINT64_MAX};
+    struct reports_run run = {
+        .name = "suite", .hostname = "h", .results = list, .n_results = 4, .wall_ns = NSEC_PER_SEC};
+    struct reports_console *console = reports_console_new(fd, 4, s->room->out);
+
+    attempts_init(&a);
+    reports_console_retried(console, &a.result[0]);
+    reports_console_dump(console, &running, 1);
+    reports_console_retried(console, &a.result[1]);
+    reports_console_finished(console, &a.result[2]);
+    limit = a.result[2];
+    limit.id = "tight";
+    limit.verdict = REPORTS_CPU_LIMIT;
+    limit.evidence = "CPU limit";
+    reports_console_finished(console, &limit);
+    a.result[0].verdict = REPORTS_PASSED; /* at once, and leaky */
+    a.result[0].evidence = "";
+    a.result[0].id = "daemon";
+    reports_console_finished(console, &a.result[0]);
+    stopped = result_of(&c, REPORTS_CANCELLED, "cancelled by the user");
+    stopped.id = "stopped";
+    stopped.attempts = 2;
+    stopped.started.tv_sec = 0;
+    reports_console_finished(console, &stopped);
+    list[0] = &a.result[2];
+    list[1] = &limit;
+    list[2] = &a.result[0];
+    list[3] = &stopped;
+    a.result[2].n_previous = 1;
+    a.list[0] = &a.result[1];
+    limit.n_previous = 1;
+    reports_console_summary(console, &run);
+    reports_console_free(console);
+}
+
+static void test_attempts_and_leaks(void **state)
+{
+#define LEAKS                                                                                                          \
+    "5 processes left running: pid 7 `" LEAK_SHOWN "` (CPU 0.01 s), pid 8 `sleep 60` (CPU 1.23 s) and 3 more\n"
+    struct scenario s = {.room = *state, .play = play_attempts};
+    cleanup_free char *raw = on_pipe(&s);
+    cleanup_free char *text = without_status_times(raw);
+
+    assert_string_equal(
+        text, "  TRY 1 FAIL [   1.000s] job: exit code 2, expected 0\\x0Aattempt 9: passed; " LEAKS
+              "      Status [---------] 0 of 4 jobs finished, 1 running\n"
+              "     running [   1.000s] job  try 2 of 4\n"
+              "  TRY 2 SEGV [   2.000s] job: killed by SIGSEGV\n"
+              "   FLAKY 3/4 [   3.000s] job\n"
+              "   TRY 3 CPU [   3.000s] tight: CPU limit\n"
+              "        LEAK [   1.000s] daemon: " LEAKS "      CANCEL [         ] stopped: cancelled by the user\n"
+              "\n"
+              "   FLAKY 3/4 [   3.000s] job\n"
+              "             attempt 1: signaled: killed by SIGSEGV\n"
+              "\n"
+              "   TRY 3 CPU [   3.000s] tight\n"
+              "             CPU limit\n"
+              "             attempt 1: signaled: killed by SIGSEGV\n"
+              "\n"
+              "     Summary [   1.000s] 4 jobs: 2 passed (1 flaky, 1 leaky), 1 cpu-limit, 1 cancelled\n");
+}
+
 /* ---- hostile text --------------------------------------------------------------------------------------------------
  */
 
@@ -446,6 +517,8 @@ static void play_hostile_run(struct scenario *s, int fd)
     struct reports_run run = {
         .name = HOSTILE, .hostname = HOSTILE, .results = list, .n_results = N, .interrupted = true};
     const char *texts[] = {HOSTILE, NULL};
+    struct reports_leak leak = {1, UINT64_MAX, HOSTILE};
+    const struct reports_result *before = &results[0];
 
     for (int i = 0; i < 40; i++) {
         strbuf_add(&log, HOSTILE, sizeof(HOSTILE) - 1);
@@ -466,7 +539,13 @@ static void play_hostile_run(struct scenario *s, int fd)
         results[i].signal = 250;
         results[i].stdout_log = results[i].stderr_log = "logs/hostile";
         results[i].notes = results[i].unenforced = texts;
+        results[i].leaks = &leak;
+        results[i].n_leaks = results[i].leaks_in_all = 1;
+        results[i].attempts = 1 + (unsigned)i % 2;
+        results[i].previous = &before;
+        results[i].n_previous = (size_t)i % 2;
         list[i] = &results[i];
+        reports_console_retried(console, &results[i]);
         reports_console_started(console, HOSTILE);
         reports_console_tick(console, running, (size_t)(i * 4));
         reports_console_finished(console, &results[i]);
@@ -512,7 +591,7 @@ static void test_hostile_on_a_pipe(void **state)
     }
     expect_has(text, "forgedthe end\n");
     expect_has(text, "standard output, the end of it (");
-    expect_has(text, "] interrupted; 12 jobs: 1 passed, ");
+    expect_has(text, "] interrupted; 12 jobs: 1 passed (1 leaky), ");
 }
 
 /* ---- readers that do not read --------------------------------------------------------------------------------------
@@ -642,6 +721,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_plain, room_setup, room_teardown),
         cmocka_unit_test_setup_teardown(test_terminal, room_setup, room_teardown),
         cmocka_unit_test_setup_teardown(test_environment, room_setup, room_teardown),
+        cmocka_unit_test_setup_teardown(test_attempts_and_leaks, room_setup, room_teardown),
         cmocka_unit_test_setup_teardown(test_hostile_at_every_width, room_setup, room_teardown),
         cmocka_unit_test_setup_teardown(test_hostile_on_a_pipe, room_setup, room_teardown),
         cmocka_unit_test_setup_teardown(test_a_reader_that_stops_does_not_stop_us, room_setup, room_teardown),

@@ -125,8 +125,9 @@ static void test_full_result(void **state)
 
 static void test_absent_is_absent(void **state)
 {
-    static const char *const absent[] = {"exit",  "signal", "attempts",  "started", "usage",       "limits",    "tags",
-                                         "notes", "logs",   "artifacts", "step",    "description", "unenforced"};
+    static const char *const absent[] = {
+        "flaky", "previous_attempts", "exit", "signal",      "attempts",  "started", "usage", "limits", "tags", "notes",
+        "logs",  "artifacts",         "step", "description", "unenforced"};
     struct room *room = *state;
     struct cupel_error err = {0};
     struct reports_case c;
@@ -270,10 +271,46 @@ static void test_full_disk(void **state)
     assert_int_equal(WEXITSTATUS(status), 0);
 }
 
+static void test_attempts(void **state)
+{
+    struct room *room = *state;
+    struct cupel_error err = {0};
+    struct attempts a;
+    json_t *lines[LINES_MAX], *previous, *one, *leak;
+
+    attempts_init(&a);
+    assert_int_equal(reports_jsonl_append(room->out, &a.result[2], &err), 0);
+    a.result[2].verdict = REPORTS_FAILED; /* then it is no flaky one */
+    assert_int_equal(reports_jsonl_append(room->out, &a.result[2], &err), 0);
+    assert_int_equal(read_lines(room, lines), 2);
+    assert_true(json_is_true(json_object_get(lines[0], "flaky")));
+    assert_null(json_object_get(lines[1], "flaky"));
+    expect_number(lines[0], "attempts", 3);
+    previous = json_object_get(lines[0], "previous_attempts");
+    assert_int_equal(json_array_size(previous), 2);
+    one = json_array_get(previous, 0);
+    assert_string_equal(string_at(one, "verdict"), "failed");
+    assert_string_equal(string_at(one, "evidence"), "exit code 2, expected 0\nattempt 9: passed");
+    assert_string_equal(string_at(one, "started"), "2023-11-14T22:13:20.123Z");
+    assert_string_equal(string_at(json_object_get(one, "logs"), "stdout"), "logs/attempt-1/job.stdout");
+    expect_number(one, "exit", 2);
+    expect_number(one, "leaks_in_all", 5);
+    expect_number(json_object_get(one, "usage"), "wall_seconds", 1);
+    leak = json_array_get(json_object_get(one, "leaks"), 0);
+    assert_string_equal(string_at(leak, "command"), "`]]>\n\033[2J\\xFF&<a b='c'>");
+    one = json_array_get(previous, 1);
+    assert_null(json_object_get(one, "exit"));
+    expect_number(one, "signal", 11);
+    expect_number(json_object_get(one, "usage"), "wall_seconds", 2);
+    assert_null(json_object_get(one, "leaks"));
+    free_lines(lines, 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_full_result, room_setup, room_teardown),
+        cmocka_unit_test_setup_teardown(test_attempts, room_setup, room_teardown),
         cmocka_unit_test_setup_teardown(test_absent_is_absent, room_setup, room_teardown),
         cmocka_unit_test_setup_teardown(test_steps, room_setup, room_teardown),
         cmocka_unit_test_setup_teardown(test_nasty_bytes, room_setup, room_teardown),

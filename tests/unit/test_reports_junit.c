@@ -253,6 +253,79 @@ static void test_a_suite_in_full(void **state)
     xmlFreeDoc(doc);
 }
 
+static void test_attempts(void **state)
+{
+    struct room *room = *state;
+    struct attempts a;
+    xmlDocPtr doc;
+
+    attempts_init(&a);
+    doc = write_one(room, &a.result[2]);
+    expect_at(doc, "string(//property[@name='attempts']/@value)", "3");
+    expect_at(doc, "string(//property[@name='flaky']/@value)", "true");
+    expect_at(
+        doc, "string(//property[@name='previous_attempts']/@value)",
+        "attempt 1: failed: exit code 2, expected 0\\x0Aattempt 9: passed\nattempt 2: signaled: killed by SIGSEGV");
+    expect_at(doc, "count(//property[@name='leaks'])", "0");
+    expect_at(doc, "count(//testcase/*)", "0");
+    xmlFreeDoc(doc);
+
+    a.result[2].verdict = a.c[2].verdict = REPORTS_TIMEOUT;
+    a.result[2].evidence = a.c[2].evidence = "wall limit";
+    doc = write_one(room, &a.result[2]);
+    expect_at(doc, "count(//property[@name='flaky'])", "0");
+    expect_at(doc, "string(//failure/@message)", "wall limit");
+    expect_at(doc, "string(//failure)",
+              "wall limit\nattempt 1: failed: exit code 2, expected 0\\x0Aattempt 9: passed\n"
+              "attempt 2: signaled: killed by SIGSEGV");
+    xmlFreeDoc(doc);
+}
+
+/* Named with any verdict; a newline in a name starts no line, and nothing in it ends the element. */
+static void test_leaks(void **state)
+{
+#define LEAKS "pid 7 `" LEAK_SHOWN "` (CPU 0.01 s)"
+    struct room *room = *state;
+    struct attempts a;
+    struct reports_case c = {.verdict = REPORTS_PASSED, .evidence = ""};
+    xmlDocPtr doc;
+
+    attempts_init(&a);
+    a.result[0].stdout_log = NULL;
+    doc = write_one(room, &a.result[0]);
+    expect_at(doc, "string(//property[@name='leaks']/@value)", LEAKS "\npid 8 `sleep 60` (CPU 1.23 s)");
+    expect_at(doc, "string(//property[@name='leaks_in_all']/@value)", "5");
+    expect_at(doc, "string(//failure)",
+              "exit code 2, expected 0\nattempt 9: passed\n5 processes left running: " LEAKS
+              ", pid 8 `sleep 60` (CPU 1.23 s) and 3 more");
+    xmlFreeDoc(doc);
+
+    a.result[0].verdict = REPORTS_PASSED;
+    a.result[0].evidence = "";
+    a.result[0].cases = &c;
+    doc = write_one(room, &a.result[0]);
+    expect_at(doc, "string(//property[@name='leaks_in_all']/@value)", "5");
+    expect_at(doc, "count(//testcase/*)", "0");
+    xmlFreeDoc(doc);
+}
+
+/* `leaks: fail` makes them the evidence: then they are not told twice. */
+static void test_leaks_in_the_evidence(void **state)
+{
+    struct room *room = *state;
+    struct reports_leak leak = {9, 0, "sleep 1"};
+    struct reports_case c;
+    struct reports_result result = result_of(
+        &c, REPORTS_FAILED, "1 process left running: pid 9 `sleep 1` (CPU 0.00 s); the job has `leaks: fail`");
+    xmlDocPtr doc;
+
+    result.leaks = &leak;
+    result.n_leaks = result.leaks_in_all = 1;
+    doc = write_one(room, &result);
+    expect_at(doc, "string(//failure)", result.evidence);
+    xmlFreeDoc(doc);
+}
+
 static void test_steps(void **state)
 {
     struct room *room = *state;
@@ -542,6 +615,9 @@ int main(void)
         cmocka_unit_test(test_schemas_refuse),
         cmocka_unit_test_setup_teardown(test_every_verdict, room_setup, room_teardown),
         cmocka_unit_test_setup_teardown(test_a_suite_in_full, room_setup, room_teardown),
+        cmocka_unit_test_setup_teardown(test_attempts, room_setup, room_teardown),
+        cmocka_unit_test_setup_teardown(test_leaks, room_setup, room_teardown),
+        cmocka_unit_test_setup_teardown(test_leaks_in_the_evidence, room_setup, room_teardown),
         cmocka_unit_test_setup_teardown(test_steps, room_setup, room_teardown),
         cmocka_unit_test_setup_teardown(test_the_job_itself_is_a_case, room_setup, room_teardown),
         cmocka_unit_test_setup_teardown(test_nasty_bytes, room_setup, room_teardown),

@@ -128,6 +128,11 @@ static void test_old_reports_go_at_once(void **state)
     put_log(room, "junit.xml", "old", 3);
     put_log(room, "results.jsonl", "old\n", 4);
     put_log(room, "kept.txt", "x", 1);
+    for (unsigned attempt = 1; attempt <= REPORTS_ATTEMPTS_MAX; attempt++) {
+        put_log(room, "logs/job.stdout", "old", 3);
+        assert_int_equal(reports_out_keep_logs(room->out, "job", attempt, &err), 0);
+    }
+    put_log(room, "logs/job.stdout", "old", 3);
     reports_out_close(room->out);
     room->out = NULL;
     assert_int_equal(reports_out_open(room->path, &room->out, &err), 0);
@@ -135,6 +140,9 @@ static void test_old_reports_go_at_once(void **state)
     text = get_file(room, "results.jsonl", &n);
     assert_int_equal(n, 0);
     assert_true(exists(room, "kept.txt"));
+    assert_true(exists(room, "logs/job.stdout")); /* it goes when the job starts */
+    assert_false(exists(room, "logs/attempt-1"));
+    assert_false(exists(room, "logs/attempt-11"));
     assert_true(exists(room, "logs"));
 }
 
@@ -212,6 +220,31 @@ static void test_logs(void **state)
     }
 }
 
+static void test_logs_of_attempts(void **state)
+{
+    struct room *room = *state;
+    struct cupel_error err = {0};
+    cleanup_free char *first = NULL, *second = NULL;
+
+    put_log(room, "logs/a%2Fb.stdout", "one", 3);
+    put_log(room, "logs/other.stdout", "x", 1);
+    assert_int_equal(reports_out_keep_logs(room->out, "a/b", 1, &err), 0); /* nothing on stderr */
+    assert_false(exists(room, "logs/a%2Fb.stdout"));
+    put_log(room, "logs/a%2Fb.stdout", "two", 3);
+    put_log(room, "logs/a%2Fb.stderr", "", 0);
+    assert_int_equal(reports_out_keep_logs(room->out, "a/b", 2, &err), 0);
+    assert_int_equal(reports_out_keep_logs(room->out, "a/b", 3, &err), 0);
+    first = get_file(room, "logs/attempt-1/a%2Fb.stdout", NULL);
+    second = get_file(room, "logs/attempt-2/a%2Fb.stdout", NULL);
+    assert_string_equal(first, "one");
+    assert_string_equal(second, "two");
+    assert_true(exists(room, "logs/attempt-2/a%2Fb.stderr"));
+    assert_true(exists(room, "logs/other.stdout"));
+    put_log(room, "logs/attempt-4", "a file in the way", 17);
+    assert_true(reports_out_keep_logs(room->out, "other", 4, &err) < 0);
+    assert_true(exists(room, "logs/other.stdout"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -224,6 +257,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_unwritable, room_setup, room_teardown),
         cmocka_unit_test_setup_teardown(test_links_are_not_followed, room_setup, room_teardown),
         cmocka_unit_test_setup_teardown(test_logs, room_setup, room_teardown),
+        cmocka_unit_test_setup_teardown(test_logs_of_attempts, room_setup, room_teardown),
     };
 
     return cmocka_run_group_tests_name("reports_out", tests, NULL, NULL);

@@ -300,8 +300,7 @@ static void test_output_limit(void **state)
                "output limit 1 MiB reached after 10 ms: the first 1048576 bytes are kept");
     limit(&s.job.limits, JOBS_LIMIT_OUTPUT, 1);
     s.facts.output_bytes = 1;
-    assert_job(&s, REPORTS_OUTPUT_LIMIT, -1, SIGKILL,
-               "output limit 1 B reached after 10 ms: the first 1 byte is kept");
+    assert_job(&s, REPORTS_OUTPUT_LIMIT, -1, SIGKILL, "output limit 1 B reached after 10 ms: the first 1 byte is kept");
 }
 
 static void test_cancelled(void **state)
@@ -577,6 +576,142 @@ static void test_step_that_exits_with_0_upon_sigterm(void **state)
     assert_step(&s, 2, REPORTS_SKIPPED, "an earlier step did not pass");
 }
 
+/* ---- leaks: fail ---- */
+
+static void leak(struct scene *s, struct leak *list, size_t n, unsigned step, unsigned in_all)
+{
+    for (size_t i = 0; i < n; i++)
+        list[i] =
+            (struct leak){.step = step, .pid = (int)(10 + i), .cpu_ns = i * 10 * NSEC_PER_MSEC, .command = "sleep 9"};
+    s->facts.leaks = list;
+    s->facts.n_leaks = n;
+    s->facts.leaks_in_all = in_all;
+}
+
+static void test_leaks_are_reported_only(void **state)
+{
+    struct leak list[1];
+    struct scene s;
+
+    (void)state;
+    scene_init(&s, 1);
+    leak(&s, list, 1, 0, 1);
+    assert_job(&s, REPORTS_PASSED, 0, 0, "");
+    assert_true(verdict_step_passed(&s.job, &s.facts, 0));
+    assert_step(&s, 0, REPORTS_PASSED, "");
+}
+
+static void test_leaks_fail(void **state)
+{
+    struct leak list[5];
+    struct scene s;
+
+    (void)state;
+    scene_init(&s, 1);
+    s.job.leaks = JOBS_LEAKS_FAIL;
+    assert_job(&s, REPORTS_PASSED, 0, 0, "");
+    leak(&s, list, 1, 0, 1);
+    assert_job(&s, REPORTS_FAILED, 0, 0,
+               "1 process left running: pid 10 `sleep 9` (CPU 0.00 s); the job has `leaks: fail`");
+    assert_false(verdict_step_passed(&s.job, &s.facts, 0));
+    assert_step(&s, 0, REPORTS_FAILED, s.got.evidence);
+    leak(&s, list, 5, 0, 700);
+    assert_job(&s, REPORTS_FAILED, 0, 0,
+               "700 processes left running: pid 10 `sleep 9` (CPU 0.00 s), pid 11 `sleep 9` (CPU 0.01 s), "
+               "pid 12 `sleep 9` (CPU 0.02 s) and 697 more; the job has `leaks: fail`");
+}
+
+/* The command line is whatever the process made of it. */
+static void test_leaks_with_hostile_names(void **state)
+{
+    struct leak list[3];
+    struct scene s;
+
+    (void)state;
+    scene_init(&s, 1);
+    s.job.leaks = JOBS_LEAKS_FAIL;
+    leak(&s, list, 1, 0, 1);
+    (void)strcpy(list[0].command, "`; exit code 0\n\033[2J\xff\xe2\x80\xae]]>");
+    assert_job(&s, REPORTS_FAILED, 0, 0,
+               "1 process left running: pid 10 `'; exit code 0\\x0A\\x1B[2J\\xFF\\u202E]]>` (CPU 0.00 s); "
+               "the job has `leaks: fail`");
+    leak(&s, list, 3, 0, 3);
+    for (size_t i = 0; i < 3; i++)
+        memset(list[i].command, '\n', sizeof(list[i].command) - 1);
+    verdict_of_job(&s.job, &s.facts, &s.got); /* the longest that there is still names all three and the reason */
+    assert_non_null(strstr(s.got.evidence, "pid 12 `\\x0A"));
+    assert_non_null(strstr(s.got.evidence, "; the job has `leaks: fail`"));
+    assert_null(strchr(s.got.evidence, '\n'));
+}
+
+static void test_leaks_change_no_other_verdict(void **state)
+{
+    struct leak list[1];
+    struct scene s;
+
+    (void)state;
+    scene_init(&s, 1);
+    s.job.leaks = JOBS_LEAKS_FAIL;
+    leak(&s, list, 1, 0, 1);
+    s.ran[0].status = EXITED(3);
+    assert_job(&s, REPORTS_FAILED, 3, 0, "exit code 3, expected 0");
+    limit(&s.job.limits, JOBS_LIMIT_WALL, NSEC_PER_SEC);
+    strike(&s, CAUSE_WALL, 0, NSEC_PER_SEC);
+    assert_job(&s, REPORTS_TIMEOUT, 3, 0, "wall limit 1 s reached: still running after 1 s");
+}
+
+/* A limit that refused something is not to blame for a leak. */
+static void test_leaks_are_nobody_elses_fault(void **state)
+{
+    struct leak list[1];
+    struct scene s;
+
+    (void)state;
+    scene_init(&s, 1);
+    s.job.leaks = JOBS_LEAKS_FAIL;
+    leak(&s, list, 1, 0, 1);
+    limit(&s.job.limits, JOBS_LIMIT_PIDS, 4);
+    figure(&s, CGROUP_PIDS_REFUSED, 2);
+    s.facts.disk_full = true;
+    assert_job(&s, REPORTS_FAILED, 0, 0,
+               "1 process left running: pid 10 `sleep 9` (CPU 0.00 s); the job has `leaks: fail`");
+}
+
+static void test_leaking_step_ends_the_job(void **state)
+{
+    struct leak list[1];
+    struct scene s;
+
+    (void)state;
+    scene_init(&s, 3);
+    s.job.leaks = JOBS_LEAKS_FAIL;
+    leak(&s, list, 1, 1, 1);
+    s.ran[2] = (struct step_facts){0};
+    assert_true(verdict_step_passed(&s.job, &s.facts, 0));
+    assert_false(verdict_step_passed(&s.job, &s.facts, 1));
+    assert_job(&s, REPORTS_FAILED, 0, 0,
+               "step 'make': 1 process left running: pid 10 `sleep 9` (CPU 0.00 s); the job has `leaks: fail`");
+    assert_step(&s, 0, REPORTS_PASSED, "");
+    assert_step(&s, 1, REPORTS_FAILED, s.got.evidence);
+    assert_step(&s, 2, REPORTS_SKIPPED, "an earlier step did not pass");
+}
+
+/* ---- what is tried again ---- */
+
+static void test_is_retried(void **state)
+{
+    enum { F = 1u << JOBS_RETRY_FAILURE, T = 1u << JOBS_RETRY_TIMEOUT, E = 1u << JOBS_RETRY_ERROR };
+    static const uint32_t kind[REPORTS_VERDICT_COUNT] = {
+        [REPORTS_FAILED] = F,       [REPORTS_SIGNALED] = F,   [REPORTS_TIMEOUT] = T,    [REPORTS_CPU_LIMIT] = T,
+        [REPORTS_MEMORY_LIMIT] = F, [REPORTS_PIDS_LIMIT] = F, [REPORTS_DISK_LIMIT] = F, [REPORTS_OUTPUT_LIMIT] = F,
+        [REPORTS_ERROR] = E}; /* passed, skipped, cancelled: never */
+
+    (void)state;
+    for (uint32_t on = 0; on <= (F | T | E); on++)
+        for (enum reports_verdict v = 0; v < REPORTS_VERDICT_COUNT; v++)
+            assert_int_equal(verdict_is_retried(&(struct jobs_job){.retry_on = on}, v), (on & kind[v]) != 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -604,6 +739,13 @@ int main(void)
         cmocka_unit_test(test_job_limit_strikes_in_a_step),
         cmocka_unit_test(test_cause_after_the_last_step),
         cmocka_unit_test(test_harness_failure_before_any_step),
+        cmocka_unit_test(test_leaks_are_reported_only),
+        cmocka_unit_test(test_leaks_fail),
+        cmocka_unit_test(test_leaks_with_hostile_names),
+        cmocka_unit_test(test_leaks_change_no_other_verdict),
+        cmocka_unit_test(test_leaks_are_nobody_elses_fault),
+        cmocka_unit_test(test_leaking_step_ends_the_job),
+        cmocka_unit_test(test_is_retried),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
