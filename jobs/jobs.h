@@ -113,7 +113,7 @@ struct jobs_refused_call {
 extern const struct jobs_refused_call jobs_refused_calls[];
 extern const size_t jobs_refused_calls_count;
 
-enum jobs_network { JOBS_NETWORK_NONE, JOBS_NETWORK_LOOPBACK, JOBS_NETWORK_HOST };
+enum jobs_network { JOBS_NETWORK_NONE, JOBS_NETWORK_LOOPBACK, JOBS_NETWORK_NAT, JOBS_NETWORK_HOST };
 enum jobs_input_mode { JOBS_INPUT_COW, JOBS_INPUT_RO };
 
 struct jobs_input {

@@ -21,8 +21,8 @@
 static const struct choice choices_network[] = {
     [JOBS_NETWORK_NONE] = {"none", true},
     [JOBS_NETWORK_LOOPBACK] = {"loopback", true},
+    [JOBS_NETWORK_NAT] = {"nat", true},
     [JOBS_NETWORK_HOST] = {"host", true},
-    {"nat", false},
     {0},
 };
 static const struct choice choices_seccomp[] = {
@@ -258,9 +258,10 @@ TABLE(
      .offset = DRAFT_FIELD(inputs)},
     LATER("mounts", "a list of maps", "further mounts"),
     {.name = "network",
-     .value = "none, loopback or host",
+     .value = "none, loopback, nat or host",
      .fallback = "`loopback`",
-     .help = "`none`: not even lo is up; `host` must also be allowed on the command line; `nat` is not supported yet",
+     .help = "`none`: not even lo is up; `nat`: out through the host, never in; `host` must also be allowed on the "
+             "command line",
      .forms = FORM_ONE,
      .type = TYPE_CHOICE,
      .choices = choices_network,

@@ -115,7 +115,9 @@ const struct doctor_probe doctor_table[] = {
     PROGRAM("skopeo", "(rootfs: image)", "skopeo", probe_program),
     PROGRAM("newuidmap", "(running without root)", "uidmap", probe_id_helper),
     PROGRAM("newgidmap", "(running without root)", "uidmap", probe_id_helper),
-    PROGRAM("pasta", "(network: nat)", "passt", probe_program),
+    PROGRAM("pasta", "network: nat", "passt", probe_program),
+    {"tun", "tun device", "network: nat", "modprobe tun; in a container, give it the device (--device /dev/net/tun)",
+     OPTIONAL, probe_tun, 0, NULL},
     PROGRAM("diffoscope", "(comparing artifacts)", "diffoscope-minimal", probe_program),
     PROGRAM("systemd-run", "a group of cupel's own on cgroup v2", "systemd", probe_program),
 };

@@ -10,9 +10,9 @@
 
 /* What may stay behind: the libraries that this program names, and theirs. */
 static const char *const left_behind[] = {
-    "libacl.so",    "libarchive.so", "libbz2.so",    "libcap.so",  "libcrypto.so", "libicudata.so",
-    "libicuuc.so",  "libjansson.so", "liblz4.so",    "liblzma.so", "libnettle.so", "libseccomp.so",
-    "libstdc++.so", "libxml2.so",    "libyaml-0.so", "libz.so",    "libzstd.so",
+    "libacl.so",     "libarchive.so", "libbz2.so",  "libcap.so",    "libcrypto.so", "libicudata.so",
+    "libicuuc.so",   "libjansson.so", "liblz4.so",  "liblzma.so",   "libmnl.so",    "libnettle.so",
+    "libseccomp.so", "libstdc++.so",  "libxml2.so", "libyaml-0.so", "libz.so",      "libzstd.so",
 };
 /* What is needed there. All of it is bound at start (-z now), so no symbol is ever looked up in what stayed behind. */
 static const char *const kept[] = {"libc.so", "ld-linux", "libm.so", "libgcc_s.so"};

@@ -479,33 +479,6 @@ int setup_attach_inputs(struct init_context *ctx)
 
 /* ---- the last of the root ---- */
 
-/* Names that every program expects; only what the root does not have. */
-int setup_etc(struct init_context *ctx)
-{
-    static const char hosts[] = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n";
-    cleanup_close int etc = file_open_in_root(ctx->root, "etc", O_PATH | O_DIRECTORY, 0), file = -EBADF;
-    bool made = false;
-    cleanup_close int tmp = mounts_make_dir(ctx, "/tmp", &made);
-    char line[128] = "127.0.1.1\t";
-
-    ctx->detail = "/tmp";
-    if (tmp < 0)
-        return tmp;
-    if (made && fchmodat(ctx->root, "tmp", 01777, 0) < 0)
-        return -errno;
-    if (etc < 0) /* a root without /etc (scratch) is left without */
-        return 0;
-    ctx->detail = "/etc/hosts";
-    file = openat(etc, "hosts", O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
-    if (file < 0)
-        return errno == EEXIST ? 0 : -errno;
-    small_append(line, ctx->job->hostname, sizeof(line) - 2);
-    small_append(line, "\n", sizeof(line));
-    if (write(file, hosts, sizeof(hosts) - 1) < 0 || write(file, line, strlen(line)) < 0)
-        return -errno;
-    return 0;
-}
-
 int setup_user(struct init_context *ctx)
 {
     char home[HOME_SIZE - 8], name[USER_SIZE - 8];
@@ -545,7 +518,7 @@ int setup_loopback(struct init_context *ctx)
     struct ifreq request = {.ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING};
     cleanup_close int s = -EBADF;
 
-    if (ctx->job->network != JOBS_NETWORK_LOOPBACK)
+    if (ctx->job->network == JOBS_NETWORK_NONE || ctx->job->network == JOBS_NETWORK_HOST)
         return 0;
     s = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     ctx->detail = "lo";

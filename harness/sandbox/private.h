@@ -17,6 +17,7 @@ enum setup_step {
     SETUP_PIPES,
     SETUP_CLONE,
     SETUP_ID_MAP,
+    SETUP_NETWORK,
     /* in PID 1 */
     SETUP_DESCRIPTORS,
     SETUP_IDENTITY,
@@ -113,7 +114,8 @@ struct init_context {
     const int *enter;
     size_t n_enter;
     struct sock_fprog filter;
-    char **env; /* last two entries point at home_entry and user_entry */
+    const char *resolver; /* replaces /etc/resolv.conf; NULL: the root's own stays */
+    char **env;           /* last two entries point at home_entry and user_entry */
     char home_entry[HOME_SIZE];
     char user_entry[USER_SIZE];
     bool env_has_home, env_has_user;

@@ -33,13 +33,19 @@ int sandbox_filter_compile(const struct jobs_seccomp *what, struct sandbox_filte
                            struct cupel_error *err);
 void sandbox_filter_free(struct sandbox_filter *filter);
 
+/* ---- what networks take ---- */
+
+/* Whether this host can do `network: nat`; *ret_pasta gets the path of the program that does it (malloc'ed). */
+int sandbox_nat_check(char **ret_pasta, struct cupel_error *err);
+
 /* ---- the stage, one a slot ---- */
 
 struct sandbox_stage;
 
 struct sandbox_stage_config {
-    int store_dirfd;  /* where the upper file systems' (unlinked) images are made; must be on a disk */
-    uint32_t id_base; /* 0 without the host's rights: ids are then the same in the job */
+    int store_dirfd;   /* where the upper file systems' (unlinked) images are made; must be on a disk */
+    uint32_t id_base;  /* 0 without the host's rights: ids are then the same in the job */
+    const char *pasta; /* of sandbox_nat_check, when a job has nat */
 };
 int sandbox_stage_open(const struct sandbox_stage_config *config, struct sandbox_stage **ret_stage,
                        struct cupel_error *err);
@@ -82,6 +88,7 @@ struct sandbox_job {
     int err;
     int in;       /* write end, non-blocking; only with SANDBOX_STDIO_PIPES */
     int terminal; /* master of the job's terminal, once SANDBOX_TERMINAL_READY was received */
+    pid_t nat;    /* the process that serves its network, or -1 */
     int mount_ns; /* kept when the job has artifacts, else -EBADF */
     char dir[24]; /* its directory on the upper file system */
     uint64_t disk_before;
@@ -91,8 +98,8 @@ struct sandbox_job {
 };
 #define SANDBOX_JOB_INIT                                                                                               \
     {                                                                                                                  \
-        .pid = -1, .pidfd = -EBADF, .control = -EBADF, .out = -EBADF, .err = -EBADF, .in = -EBADF, .terminal = -EBADF, \
-        .mount_ns = -EBADF                                                                                             \
+        .pid = -1, .nat = -1, .pidfd = -EBADF, .control = -EBADF, .out = -EBADF, .err = -EBADF, .in = -EBADF,          \
+        .terminal = -EBADF, .mount_ns = -EBADF                                                                         \
     }
 
 /* Everything up to and including the clone. On failure *err names the set-up step, and nothing is left. The steps after

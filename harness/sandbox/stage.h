@@ -20,7 +20,8 @@ struct sandbox_stage {
     bool *root_attached; /* by root index */
     size_t n_roots;
     uint64_t serial;
-    char *arguments; /* where the kernel reads /proc/PID/cmdline, or NULL */
+    const char *pasta; /* borrowed; NULL: no job of the run has nat */
+    char *arguments;   /* where the kernel reads /proc/PID/cmdline, or NULL */
     size_t arguments_len;
     int landlock_abi;
     int fault;

@@ -1,5 +1,5 @@
 /* start: the slot's half of a job: prepare, clone, write the id maps, listen to PID 1, tear down. */
-#include "harness/sandbox/stage.h"
+#include "harness/sandbox/network.h"
 
 #include <fcntl.h>
 #include <linux/sched.h>
@@ -402,7 +402,6 @@ static int write_id_maps(struct start *s, struct cupel_error *err)
         if (s->job.mount_ns < 0)
             return step_error(err, SETUP_ID_MAP, errno, path);
     }
-    sandbox_continue(&s->job);
     return 0;
 }
 
@@ -443,18 +442,24 @@ static int start_steps(struct start *s, struct cupel_error *err)
         r = clone_init(s, err);
     if (r == 0)
         r = write_id_maps(s, err);
+    if (r == 0)
+        r = network_connect(s->stage, s->request, &s->job, err);
+    if (r == 0)
+        sandbox_continue(&s->job); /* until now PID 1 has waited */
     return r;
 }
 
 int sandbox_start(struct sandbox_stage *stage, const struct sandbox_request *request, struct sandbox_job *ret_job,
                   struct cupel_error *err)
 {
+    cleanup_free char *resolver = network_resolver(request->job);
     struct init_context ctx;
     struct start s = {.stage = stage, .request = request, .job = SANDBOX_JOB_INIT, .ctx = &ctx};
     int r;
 
     init_context(&s, &ctx);
     make_env(&ctx, request->env);
+    ctx.resolver = resolver;
     r = start_steps(&s, err);
     close_context(&ctx);
     if (r < 0) {
@@ -547,6 +552,7 @@ void sandbox_reap(struct sandbox_job *job)
     while (waitpid(job->pid, NULL, 0) < 0 && errno == EINTR)
         ;
     job->pid = -1;
+    network_disconnect(job);
 }
 
 int sandbox_disk_usage(const struct sandbox_stage *stage, const struct sandbox_job *job, struct sandbox_disk *ret_disk)

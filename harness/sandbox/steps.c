@@ -9,6 +9,7 @@ static const char *const step_names[SETUP_STEP_COUNT] = {
     [SETUP_PIPES] = "pipes",
     [SETUP_CLONE] = "clone",
     [SETUP_ID_MAP] = "id-map",
+    [SETUP_NETWORK] = "network",
     [SETUP_DESCRIPTORS] = "descriptors",
     [SETUP_IDENTITY] = "identity",
     [SETUP_SESSION] = "session",

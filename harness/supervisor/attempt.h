@@ -34,6 +34,7 @@ struct run {
     struct cgroup_run *cgroups;
     struct sandbox_filter **filters; /* one for each distinct profile */
     size_t n_filters;
+    char *pasta; /* when a job has `network: nat` */
     struct reports_out *out;
     int dirfd; /* the run's directory in the store */
     struct slot_view *views;

@@ -180,6 +180,26 @@ static int check_disks(struct prepared *p, const struct supervisor_options *o, s
     return -ENOSPC;
 }
 
+static int check_network(struct prepared *p, const struct supervisor_options *o, const struct instance *in,
+                         struct cupel_error *err)
+{
+    int r = 0;
+
+    if (in->job->network == JOBS_NETWORK_HOST && !o->allow_host_network) {
+        r = cupel_error_set(err, CUPEL_ERROR_INPUT, 0, "%s:%d: job '%s' asks for the host's network", in->plan->file,
+                            in->job->line, in->job->name);
+        cupel_error_hint(err,
+                         "say --allow-host-network if that is what you want: the job then reaches everything that this "
+                         "machine reaches");
+    }
+    if (in->job->network == JOBS_NETWORK_NAT && p->run.pasta == NULL) {
+        r = sandbox_nat_check(&p->run.pasta, err);
+        if (r < 0)
+            cupel_error_prefix(err, "%s:%d: job '%s'", in->plan->file, in->job->line, in->job->name);
+    }
+    return r;
+}
+
 static int check_instance(struct prepared *p, const struct supervisor_options *o, const struct instance *in,
                           struct cupel_error *err)
 {
@@ -193,13 +213,8 @@ static int check_instance(struct prepared *p, const struct supervisor_options *o
         r = check_cpuset(p, in, o->best_effort, err);
     if (r == 0)
         r = check_io(p, in, o->best_effort, err);
-    if (r == 0 && in->job->network == JOBS_NETWORK_HOST && !o->allow_host_network) {
-        r = cupel_error_set(err, CUPEL_ERROR_INPUT, 0, "%s:%d: job '%s' asks for the host's network", in->plan->file,
-                            in->job->line, in->job->name);
-        cupel_error_hint(err,
-                         "say --allow-host-network if that is what you want: the job then reaches everything that this "
-                         "machine reaches");
-    }
+    if (r == 0)
+        r = check_network(p, o, in, err);
     return r;
 }
 
@@ -389,6 +404,7 @@ void prepared_end(struct prepared *p)
     if (p->cache != NULL)
         cache_close(p->cache);
     cgroup_host_free(p->host);
+    free(p->run.pasta);
     free(p->run.roots);
     free(p->run.instances);
 }

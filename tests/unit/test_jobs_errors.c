@@ -135,8 +135,7 @@ static void test_unknown_and_unsupported_keys(void **state)
         {JOB("frobnicate: 1M"), "3:15: unknown key 'frobnicate' in a job\n"},
         {JOB("matrix: {A: [1]}"), "3:15: key 'matrix' is not supported yet\n"},
         {JOB("expect: {regex: a}"), "3:24: key 'regex' is not supported yet\n"},
-        {JOB("network: nat"), "3:24: 'network: nat' is not supported yet\n"},
-        {JOB("network: hots"), "3:24: 'network' must be none, loopback or host, not 'hots', did you mean 'host'?\n"},
+        {JOB("network: hots"), "3:24: 'network' must be none, loopback, nat or host, not 'hots', did you mean 'host'?\n"},
         {JOB("inputs: {from: ., to: /x, mode: copy}"), "3:47: 'mode: copy' is not supported yet\n"},
     };
 

@@ -1,0 +1,37 @@
+/* network: private to sandbox: the slot's side of a job's network, between the clone and the order to go on. */
+#pragma once
+
+#include "harness/sandbox/stage.h"
+
+#define NETWORK_INTERFACE "eth0" /* what a job with nat or a bridge has beside lo */
+
+/* ---- network.c ---- */
+
+/* Connects the network namespace of the cloned PID 1 (which waits) to what its job asks for. */
+int network_connect(struct sandbox_stage *stage, const struct sandbox_request *request, struct sandbox_job *job,
+                    struct cupel_error *err);
+/* The job is gone: so is what served its network. */
+void network_disconnect(struct sandbox_job *job);
+/* What the job's /etc/resolv.conf is replaced with; NULL: the root's own stays. malloc'ed. */
+char *network_resolver(const struct jobs_job *job);
+
+/* ---- nat.c: a network namespace whose traffic goes through a process of pasta's ---- */
+
+/* Starts pasta for the namespaces and waits until the job's interface is there. */
+int nat_start(const char *pasta, int user_ns, int net_ns, pid_t *ret_pid, struct cupel_error *err);
+void nat_stop(pid_t *pid);
+
+/* ---- resolver.c ---- */
+
+/* A resolv.conf of the host's as a job behind nat can use it: resolvers at loopback addresses become the one address that pasta
+ * forwards. malloc'ed. */
+char *resolver_behind_nat(const char *host);
+#define NAT_RESOLVER "10.0.2.3"
+
+/* ---- netlink.c: rtnetlink, through libmnl ---- */
+
+struct mnl_socket;
+/* A socket of the network namespace `net_ns`, and the index of `interface` there (NULL: not asked for). */
+int netlink_open(int net_ns, const char *interface, struct mnl_socket **ret, unsigned *ret_index);
+/* Makes an address that the kernel keeps for itself (127.0.0.0/8) the job's own on this interface as well. */
+int netlink_keep_local(struct mnl_socket *s, unsigned index, int family, const void *address, unsigned prefix);
