@@ -101,10 +101,17 @@ static void add_shown(struct strbuf *out, uint32_t c, size_t length)
     strbuf_addf(out, length <= 1 ? "\\x%02X" : "\\u%04X", (unsigned)c);
 }
 
-/* A space that whitespace collapsing (xs:token) would remove. */
-static bool collapses(const unsigned char *p, size_t i, size_t n)
+/* A space that whitespace collapsing (xs:token) would remove: beside another one or at an end of what comes out, in which
+ * colours are left out. */
+static bool collapses(const struct strbuf *out, size_t start, const unsigned char *p, size_t n)
 {
-    return p[i] == ' ' && (i == 0 || i + 1 == n || p[i - 1] == ' ');
+    size_t i = 1, skip;
+
+    if (p[0] != ' ')
+        return false;
+    while (i < n && (skip = colour_sequence(p + i, n - i)) != 0)
+        i += skip;
+    return i == n || out->len == start || out->data[out->len - 1] == ' ';
 }
 
 void text_escape(struct strbuf *out, const void *data, size_t n, enum text_mode mode)
@@ -112,6 +119,7 @@ void text_escape(struct strbuf *out, const void *data, size_t n, enum text_mode 
     const struct text_rules *rule = &rules[mode];
     const unsigned char *p = data;
     size_t column = 0; /* only as good as tab stops need it */
+    size_t start = out->len;
 
     strbuf_add(out, "", 0);
     for (size_t i = 0, length; i < n; i += length) {
@@ -131,7 +139,7 @@ void text_escape(struct strbuf *out, const void *data, size_t n, enum text_mode 
             column += 7 - column % 8;
         } else if (c == '\r' && rule->newlines && i + 1 < n && p[i + 1] == '\n') {
             continue;
-        } else if (is_forbidden(c) || (rule->token && collapses(p, i, n))) {
+        } else if (is_forbidden(c) || (rule->token && collapses(out, start, p + i, n - i))) {
             add_shown(out, c, length);
         } else {
             strbuf_add(out, p + i, length);

@@ -1,0 +1,83 @@
+/* fuzz_jobs: any bytes as a job file. Either a plan comes out, whose parts hang together, or problems, each with its place
+ * and fit for a terminal. The host's files that it names are made up here. */
+#include "fuzz.h"
+
+#include "jobs/load.h"
+
+#include <sys/stat.h>
+
+/* A path with "none" in it is not there, one with "dir" is a directory, one with "pipe" neither file nor directory. */
+int __wrap_fstatat(int dirfd, const char *path, struct stat *st, int flags);
+int __wrap_faccessat(int dirfd, const char *path, int mode, int flags);
+
+int __wrap_fstatat(int dirfd, const char *path, struct stat *st, int flags)
+{
+    (void)dirfd;
+    (void)flags;
+    if (strstr(path, "none") != NULL) {
+        errno = ENOENT;
+        return -1;
+    }
+    *st = (struct stat){.st_mode = strstr(path, "dir") != NULL    ? S_IFDIR | 0755
+                                   : strstr(path, "pipe") != NULL ? S_IFIFO | 0644
+                                                                  : S_IFREG | 0644};
+    return 0;
+}
+
+int __wrap_faccessat(int dirfd, const char *path, int mode, int flags)
+{
+    (void)dirfd;
+    (void)mode;
+    (void)flags;
+    if (strstr(path, "secret") == NULL)
+        return 0;
+    errno = EACCES;
+    return -1;
+}
+
+static void check_job(const struct jobs_plan *plan, const struct jobs_job *job)
+{
+    FUZZ_EXPECT(name_is_valid(job->name));
+    FUZZ_EXPECT(job->n_steps > 0 && job->root < plan->n_roots);
+    for (size_t i = 0; i < job->n_steps; i++)
+        FUZZ_EXPECT(job->steps[i].argv != NULL && job->steps[i].argv[0] != NULL);
+    for (size_t i = 0; i < job->n_needs; i++)
+        FUZZ_EXPECT(job->needs[i] < plan->n_jobs && &plan->jobs[job->needs[i]] != job);
+    for (enum jobs_limit i = 0; i < JOBS_LIMIT_COUNT; i++)
+        if (jobs_limit_is_set(&job->limits, i) && (i != JOBS_LIMIT_SWAP || job->limits.value[i] != 0))
+            FUZZ_EXPECT(job->limits.value[i] >= jobs_limit_table[i].min &&
+                        job->limits.value[i] <= jobs_limit_table[i].max);
+    for (size_t i = 0; i < job->n_inputs; i++)
+        FUZZ_EXPECT(job->inputs[i].to[0] == '/' && strstr(job->inputs[i].to, "/../") == NULL);
+}
+
+/* Every problem is told with its place, in text that is harmless. */
+static void check_problems(const struct strbuf *problems, const struct cupel_error *err)
+{
+    FUZZ_EXPECT(err->kind == CUPEL_ERROR_INPUT && err->message[0] != '\0');
+    FUZZ_EXPECT(problems->len > 0 && str_starts(problems->data, "fuzz.yaml:"));
+    FUZZ_EXPECT(fuzz_is_utf8(problems->data, problems->len));
+    FUZZ_EXPECT(fuzz_is_harmless(problems->data, problems->len, "\n"));
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    cleanup_strbuf struct strbuf problems = {0};
+    /* as file_read_at gives it */
+    cleanup_free char *text = xmalloc(size + 1);
+    struct jobs_plan *plan;
+    struct cupel_error err = {0};
+
+    if (size > 0)
+        memcpy(text, data, size);
+    text[size] = '\0';
+    if (load_text("fuzz.yaml", "/made/up", text, size, &plan, &problems, &err) < 0) {
+        check_problems(&problems, &err);
+        return 0;
+    }
+    FUZZ_EXPECT(problems.len == 0 && plan->n_jobs > 0);
+    for (size_t i = 0; i < plan->n_jobs; i++)
+        check_job(plan, &plan->jobs[i]);
+    jobs_plan_free(plan);
+    return 0;
+}
