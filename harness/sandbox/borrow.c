@@ -7,6 +7,22 @@
 #include <fcntl.h>
 #include <sys/syscall.h>
 
+static int borrow_views(struct init_context *ctx)
+{
+    for (size_t i = 0; ctx->views != NULL && i < ctx->views->n; i++) {
+        char path[64] = "/lower/";
+
+        small_append_number(path, ctx->views->root, sizeof(path));
+        small_append(path, "/v/", sizeof(path));
+        small_append_number(path, i, sizeof(path));
+        ctx->detail = ctx->views->path[i];
+        ctx->lent_views[i] = open_tree(AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+        if (ctx->lent_views[i] < 0)
+            return -errno;
+    }
+    return 0;
+}
+
 int setup_borrow(struct init_context *ctx)
 {
     for (size_t i = 0; !ctx->privilege.host && i < DEVICES_COUNT; i++) {
@@ -17,6 +33,23 @@ int setup_borrow(struct init_context *ctx)
         ctx->lent_devices[i] = open_tree(AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_SYMLINK_NOFOLLOW);
         if (ctx->lent_devices[i] < 0)
             return -errno;
+    }
+    return borrow_views(ctx);
+}
+
+/* Before anything else is attached: a view may hold what others are attached to. */
+int setup_views(struct init_context *ctx)
+{
+    for (size_t i = 0; ctx->views != NULL && i < ctx->views->n; i++) {
+        cleanup_close int at = -EBADF;
+
+        ctx->detail = ctx->views->path[i];
+        at = file_open_beneath(ctx->root, ctx->views->path[i], O_PATH | O_DIRECTORY | O_NOFOLLOW, 0);
+        if (at < 0)
+            return at;
+        if (move_mount(ctx->lent_views[i], "", at, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
+            return -errno;
+        (void)close(ctx->lent_views[i]);
     }
     return 0;
 }

@@ -241,6 +241,7 @@ static const struct {
     {SETUP_KERNEL_MOUNTS, setup_kernel_mounts},   /* proc, sysfs, devpts, shm, mqueue, still detached */
     {SETUP_BORROW, setup_borrow},                 /* what the host lends, where the slot cannot make the job's own */
     {SETUP_PIVOT, setup_pivot},                   /* from here on the stage is gone and paths are the root's */
+    {SETUP_VIEWS, setup_views},                   /* the host's directories, where they are lent */
     {SETUP_DEV, setup_dev},                       /* /dev with pts, shm, mqueue */
     {SETUP_PROC, setup_proc},
     {SETUP_PROC_MASKS, setup_proc_masks},

@@ -28,6 +28,7 @@ enum setup_step {
     SETUP_KERNEL_MOUNTS,
     SETUP_BORROW,
     SETUP_PIVOT,
+    SETUP_VIEWS,
     SETUP_DEV,
     SETUP_PROC,
     SETUP_PROC_MASKS,
@@ -79,6 +80,15 @@ struct init_report {
 #define HOME_SIZE 256
 #define USER_SIZE 64
 
+/* The host's directories of a `host` root without the host's rights: view i is /lower/ROOT/v/i in the stage; see hostroot.c. */
+#define HOST_VIEWS_MAX 64
+struct host_views {
+    struct host_views *next;
+    size_t root;
+    size_t n;
+    char *path[HOST_VIEWS_MAX]; /* in the root */
+};
+
 /* The nodes of /dev. */
 #define DEVICES_COUNT 6
 struct device {
@@ -122,9 +132,10 @@ struct init_context {
     char *arguments; /* this program's own command line in memory, to be written over */
     size_t arguments_len;
     struct sandbox_privilege privilege;
-    bool trims_by_slot; /* the disk is one that only the slot can make smaller */
-    int fault;          /* enum setup_step to fail at, or -1 */
-    int landlock_abi;   /* 0: none that is of use */
+    const struct host_views *views; /* NULL: none */
+    bool trims_by_slot;             /* the disk is one that only the slot can make smaller */
+    int fault;                      /* enum setup_step to fail at, or -1 */
+    int landlock_abi;               /* 0: none that is of use */
 
     /* made on the way */
     int root_mount;
@@ -135,6 +146,7 @@ struct init_context {
     int shm_mount;
     int mqueue_mount;
     int lent_devices[DEVICES_COUNT];
+    int lent_views[HOST_VIEWS_MAX];
     int empty;   /* an empty directory of the stage, until that is gone */
     int job_dir; /* the job's directory on the upper file system, which its upper directories are in */
     int root;    /* "/" after the pivot, O_PATH */
@@ -151,8 +163,8 @@ _Noreturn void init_main(struct init_context *ctx);
 
 /* A step returns 0 or a negative errno, having set ctx->detail where that helps. */
 typedef int setup_fn(struct init_context *ctx);
-setup_fn setup_overlay, setup_input_overlays, setup_kernel_mounts, setup_borrow, setup_pivot, setup_dev, setup_proc,
-    setup_proc_masks, setup_sys, setup_attach_inputs, setup_etc, setup_user, setup_workdir, setup_loopback,
+setup_fn setup_overlay, setup_input_overlays, setup_kernel_mounts, setup_borrow, setup_pivot, setup_views, setup_dev,
+    setup_proc, setup_proc_masks, setup_sys, setup_attach_inputs, setup_etc, setup_user, setup_workdir, setup_loopback,
     setup_terminal;
 
 /* /dev's nodes, where they are the host's; see borrow.c. */

@@ -243,6 +243,7 @@ void sandbox_stage_close(struct sandbox_stage *s)
     int *const fds[] = {&s->id_map, &s->host_ns, &s->host_root, &s->host_cwd, &s->stage_ns, &s->tmpfs};
 
     upper_close(s->upper, false);
+    hostroot_free(s);
     for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
         base_closep(fds[i]);
     free(s->root_attached);
@@ -281,6 +282,11 @@ int stage_attach_root(struct sandbox_stage *s, size_t index, const int *layers, 
         s->root_attached = xrealloc(s->root_attached, (index + 1) * sizeof(bool));
         memset(s->root_attached + s->n_roots, 0, (index + 1 - s->n_roots) * sizeof(bool));
         s->n_roots = index + 1;
+    }
+    if (masked && !s->privilege.host) {
+        r = hostroot_attach(s, index, layers[0], layers[1], err);
+        s->root_attached[index] = r == 0;
+        return r;
     }
     if (n > ARRAY_SIZE(mounts))
         return cupel_error_set(err, CUPEL_ERROR_HARNESS, E2BIG, "the root has %zu layers", n);

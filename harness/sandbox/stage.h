@@ -10,9 +10,10 @@ struct sandbox_stage {
     int store_dirfd; /* borrowed */
     uint32_t id_base;
     struct sandbox_privilege privilege;
-    int id_map;           /* user namespace fd for id-mapped mounts, with the host's rights */
-    char *maps[2];        /* texts for a job's uid_map and gid_map */
-    bool directory_works; /* of upper.h's kinds, without the host's rights */
+    int id_map;               /* user namespace fd for id-mapped mounts, with the host's rights */
+    char *maps[2];            /* texts for a job's uid_map and gid_map */
+    struct host_views *views; /* of `host` roots, likewise */
+    bool directory_works;     /* of upper.h's kinds, without the host's rights */
     int host_ns, host_root, host_cwd;
     int stage_ns;
     int tmpfs;           /* the stage's root directory */
@@ -37,6 +38,10 @@ int stage_attach_root(struct sandbox_stage *s, size_t index, const int *layers, 
                       struct cupel_error *err);
 /* A detached tmpfs with the two layers of mask.c. */
 int mask_mount(int layer, uint32_t id_base, int *ret_mount);
+/* Without the host's rights: /lower/INDEX/0 with the mask and a `base`, and views; see hostroot.c. */
+int hostroot_attach(struct sandbox_stage *s, size_t index, int mask_layer, int host, struct cupel_error *err);
+const struct host_views *hostroot_views(const struct sandbox_stage *s, size_t index);
+void hostroot_free(struct sandbox_stage *s);
 /* Without the host's rights: makes the host's devices that jobs may have /dev/NAME in the stage; see lend.c. */
 int lend_devices(struct sandbox_stage *s, struct cupel_error *err);
 /* Makes /upper of the stage a file system of this size, with nothing (exact), or next to nothing, of an earlier job on it. */

@@ -293,7 +293,7 @@ static void make_env(struct init_context *ctx, const char *const *env)
         ctx->env[n++] = ctx->user_entry;
 }
 
-static int make_lowerdir(struct start *s, struct cupel_error *err)
+static int list_layers(struct start *s, struct cupel_error *err)
 {
     char *p = s->ctx->lowerdir;
     size_t size = sizeof(s->ctx->lowerdir), used = 0, root = s->request->root;
@@ -309,6 +309,17 @@ static int make_lowerdir(struct start *s, struct cupel_error *err)
     }
     (void)snprintf(s->ctx->upper, sizeof(s->ctx->upper), "/upper/%s", s->job.dir);
     return 0;
+}
+
+static int make_lowerdir(struct start *s, struct cupel_error *err)
+{
+    s->ctx->views = hostroot_views(s->stage, s->request->root);
+    if (s->ctx->views != NULL) {
+        (void)snprintf(s->ctx->lowerdir, sizeof(s->ctx->lowerdir), "/lower/%zu/0/base", s->request->root);
+        (void)snprintf(s->ctx->upper, sizeof(s->ctx->upper), "/upper/%s", s->job.dir);
+        return 0;
+    }
+    return list_layers(s, err);
 }
 
 static void init_context(struct start *s, struct init_context *ctx)

@@ -19,6 +19,7 @@ static const char *const step_names[SETUP_STEP_COUNT] = {
     [SETUP_KERNEL_MOUNTS] = "kernel-mounts",
     [SETUP_BORROW] = "borrow",
     [SETUP_PIVOT] = "pivot",
+    [SETUP_VIEWS] = "views",
     [SETUP_DEV] = "dev",
     [SETUP_PROC] = "proc",
     [SETUP_PROC_MASKS] = "proc-masks",

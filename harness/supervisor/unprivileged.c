@@ -66,11 +66,6 @@ int unprivileged_check(const struct sandbox_privilege *privilege, const struct i
 {
     int r = privilege->host ? 0 : check_user(privilege, in, err);
 
-    if (r == 0 && !privilege->host && in->plan->roots[in->job->root].kind == JOBS_ROOT_HOST) {
-        r = cupel_error_set(err, CUPEL_ERROR_HARNESS, ENOTSUP, "%s:%d: job '%s' has the host's root, which takes root",
-                            in->plan->file, in->job->line, in->job->name);
-        cupel_error_hint(err, "give it another root (tar, debian, scratch), or start cupel as root");
-    }
     return r == 0 && !privilege->host ? check_rlimits(in, err) : r;
 }
 
