@@ -8,13 +8,16 @@ int cli_take_rights(char **full_argv, enum cli_rights what)
     cleanup_free char *lack = NULL;
     struct cupel_error err;
 
-    if (what == CLI_RIGHTS_TO_RUN)
+    /* all that starts the program anew comes first: the kernel gives what it keeps about a process that nobody may look into to
+     * the root of the user namespace that it was executed in (task_dump_owner(), fs/proc/base.c). In our own, that would be the
+     * jobs' root */
+    if (what == CLI_RIGHTS_TO_RUN) {
         rights_join_scope(full_argv);
+        cli_seal(full_argv);
+    }
     if (rights_take(&lack, &err) < 0)
         return cli_fail(&err);
     if (lack != NULL)
         log_warning("%s: jobs have one user, root, and all files of their roots belong to it (docs/rootless.md)", lack);
-    if (what == CLI_RIGHTS_TO_RUN)
-        cli_seal(full_argv);
     return 0;
 }

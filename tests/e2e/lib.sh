@@ -23,6 +23,15 @@ fi
 T=$(mktemp -d "${CUPEL_TEST_DIR:-/var/tmp}/cupel-e2e.XXXXXX")
 cd -- "$T" || exit 1
 export XDG_CACHE_HOME=$T/cache
+# An ordinary user (as-user.bash) gets the directory, the groups, and a program that they can reach.
+as_who=()
+if [[ -n ${CUPEL_TEST_USER-} ]]; then
+    as_who=(setpriv --reuid "$CUPEL_TEST_USER" --regid "$CUPEL_TEST_USER" --clear-groups --)
+    chown "$CUPEL_TEST_USER:$CUPEL_TEST_USER" "$T"
+    mkdir "$T/bin" && cp -- "$CUPEL" "$T/bin/cupel" && CUPEL=$T/bin/cupel
+    chmod 0755 "$T/bin" "$CUPEL"
+    export HOME=$T
+fi
 unset NO_COLOR CI CUPEL_CACHE CUPEL_FAULT
 
 # A cgroup of our own beneath the caller's, in every hierarchy, which only the program under test is started in: whatever
@@ -54,6 +63,7 @@ make_own_groups() {
         dir=$mount$path/cupel-e2e-$$
         [[ -n $mount ]] && mkdir "$dir" 2>/dev/null && own_groups+=("$dir")
     done
+    [[ -z ${CUPEL_TEST_USER-} ]] || chown -R "$CUPEL_TEST_USER:$CUPEL_TEST_USER" "${own_groups[@]}"
 }
 # grouped COMMAND...: becomes the command, in our groups; for subshells. On v2, in a new child of ours: where a program moves to
 # a leaf of its own and gives the others controllers, no second one can start, and a killed one leaves that so.
@@ -63,10 +73,11 @@ grouped() {
         if $on_v2; then
             dir+=/one-$BASHPID
             mkdir "$dir" || exit 1
+            [[ -z ${CUPEL_TEST_USER-} ]] || chown -R "$CUPEL_TEST_USER" "$dir"
         fi
         echo "$BASHPID" >"$dir/cgroup.procs" || exit 1
     done
-    exec "$@"
+    exec "${as_who[@]}" "$@"
 }
 # Processes that are still in our groups.
 foreign_processes() {
