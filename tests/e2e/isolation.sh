@@ -2,7 +2,7 @@
 # What a job sees of itself and what it cannot see or change of the host.
 # lanes: root-v2
 # shellcheck source=tests/e2e/lib.sh
-[[ -n ${CUPEL_TEST_USER-} ]] || . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
+. "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
 mkdir tree && echo original >tree/file && mkdir tree/sub && echo deep >tree/sub/deep && chmod 600 tree/file
 echo read-only >ro-file

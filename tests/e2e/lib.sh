@@ -10,6 +10,10 @@
 # The protocol towards tests/run: lines `ok - NAME`, `not ok - NAME`, `skip - NAME: REASON`.
 set -u
 
+# A test that runs another one's cases (rootless-*.sh) has been here already.
+[[ -z ${lib_is_loaded-} ]] || return 0
+lib_is_loaded=true
+
 : "${CUPEL:?CUPEL must name the program under test}"
 e2e=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 top=$(cd -- "$e2e/../.." && pwd)
