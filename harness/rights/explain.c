@@ -3,7 +3,8 @@
 
 #include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
+
+#define MOUNTINFO_MAX ((size_t)4 << 20)
 
 /* Files that say why; a kernel has those of its distribution. */
 static const struct {
@@ -46,10 +47,20 @@ static bool is_filtered(void)
 /* Inside a chroot the kernel makes none (current_chrooted(), user_namespaces(7)). */
 static bool is_chrooted(void)
 {
-    struct stat own, first;
+    cleanup_close int fd = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
+    cleanup_free char *text = NULL;
+    char *save = NULL;
+    size_t len;
 
-    return stat("/", &own) == 0 && stat("/proc/1/root", &first) == 0 &&
-           (own.st_dev != first.st_dev || own.st_ino != first.st_ino);
+    if (fd < 0 || file_read_fd(fd, MOUNTINFO_MAX, &text, &len) < 0)
+        return false;
+    for (char *line = strtok_r(text, "\n", &save); line != NULL; line = strtok_r(NULL, "\n", &save)) {
+        char point[3] = "";
+
+        if (sscanf(line, "%*s %*s %*s %*s %2s", point) == 1 && str_eq(point, "/"))
+            return false;
+    }
+    return true; /* the file names what is below our root, and that is no mount point */
 }
 
 void rights_explain_refusal(int errnum, char *ret_text, size_t size)

@@ -394,6 +394,17 @@ static int clone_init(struct start *s, struct cupel_error *err)
     return r;
 }
 
+/* A PID 1 that is gone already has said why. */
+static int id_map_error(struct start *s, int r, const char *path, struct cupel_error *err)
+{
+    struct sandbox_event e;
+
+    if (sandbox_receive(&s->job, &e) > 0 && e.kind == SANDBOX_SETUP_FAILED)
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, e.errnum, "set-up step '%s' failed%s%s", e.what,
+                               e.detail[0] != '\0' ? " on " : "", e.detail);
+    return step_error(err, SETUP_ID_MAP, r, path);
+}
+
 static int write_id_maps(struct start *s, struct cupel_error *err)
 {
     static const char *const files[] = {"uid_map", "gid_map"};
@@ -405,7 +416,7 @@ static int write_id_maps(struct start *s, struct cupel_error *err)
         (void)snprintf(path, sizeof(path), "/proc/%d/%s", (int)s->job.pid, files[i]);
         r = s->stage->fault == SETUP_ID_MAP ? -EIO : file_put_at(AT_FDCWD, path, s->stage->maps[i]);
         if (r < 0)
-            return step_error(err, SETUP_ID_MAP, r, path);
+            return id_map_error(s, r, path, err);
     }
     if (s->request->job->artifacts.patterns != NULL) {
         (void)snprintf(path, sizeof(path), "/proc/%d/ns/mnt", (int)s->job.pid);

@@ -1,0 +1,7 @@
+#!/usr/bin/env bash
+# verdicts.sh, started by an ordinary user: the same job file, the same verdicts, the same evidence.
+# time-limit: 180
+# shellcheck source=tests/e2e/as-user.bash
+. "$(dirname -- "${BASH_SOURCE[0]}")/as-user.bash"
+# shellcheck source=tests/e2e/verdicts.sh
+. "$e2e/verdicts.sh"
