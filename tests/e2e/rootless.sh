@@ -158,9 +158,14 @@ it "an rlimit above one's own is refused before anything runs"
 job_file rlimit.yaml <<'YAML'
 cupel: 1
 jobs:
-  a: {limits: {open-files: 1000000000}, run: echo never}
+  a: {limits: {open-files: 10000}, run: echo never}
 YAML
-cupel_run rlimit.yaml
+(
+    ulimit -n 4096
+    cupel_run rlimit.yaml
+    exit "$STATUS"
+)
+STATUS=$?
 expect_exit 3
 expect_stderr "the limit 'open-files' of job 'a' is above"
 expect_stderr 'hint: .*ulimit'
