@@ -2,8 +2,8 @@
  * mounted below "/" before our user namespace may not be taken off, so the kernel clones no "/" without it (has_locked_children(),
  * fs/namespace.c), which overlayfs would have to; and the files belong to ids that we do not have, so overlayfs could copy none
  * of them up (-EOVERFLOW, ovl_copy_up_one()). So a job gets
- *   a base      what lies directly in "/" and in other directories that have mounts in them: links, small files, empty directories;
- *               the job writes over it as over any root
+ *   a base      what lies directly in "/", in /var and in directories that have mounts in them: links, small files, empty
+ *               directories; and a copy of /etc. The job writes over it as over any root
  *   views       the directories in it that have no mounts in them, each an overlay of its own, masked and read-only
  * The same files as with root, but those of the host's directories cannot be changed, not even in the job. Made once a slot. */
 #include "harness/sandbox/stage.h"
@@ -15,7 +15,7 @@
 #include <sys/sendfile.h>
 #include <sys/stat.h>
 
-#define DEPTH_MAX 6
+#define DEPTH_MAX 12
 #define FILE_SIZE_MAX (1 << 20) /* of a file that is copied into the base: an /etc/hosts, not a /swapfile */
 
 /* What is being made. Paths are relative to "/" on the host, in the mask and in the base alike. */
@@ -82,6 +82,17 @@ static int copy_file(const struct maker *m, int dir, const char *name, const cha
 
 static int copy_entries(struct maker *m, int dir, const char *path, unsigned depth);
 
+/* What jobs change even on a host's root: users, names, configuration. */
+static bool is_copied(const char *path)
+{
+    return str_eq(path, "etc") || str_starts(path, "etc/");
+}
+
+static bool is_made_anew(const char *path)
+{
+    return is_copied(path) || str_eq(path, "var");
+}
+
 /* -EINVAL: it has mounts in it, and is made anew with what is in it. */
 static int add_view(struct maker *m, int dir, const char *name, const char *path)
 {
@@ -106,7 +117,7 @@ static int copy_directory(struct maker *m, int dir, const char *name, const char
     int r = make_directory(m, path, mode);
 
     if (r == 0)
-        r = add_view(m, dir, name, path);
+        r = is_made_anew(path) ? -EINVAL : add_view(m, dir, name, path);
     if (r == -EINVAL && depth < DEPTH_MAX) {
         cleanup_close int sub = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 

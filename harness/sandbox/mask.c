@@ -103,7 +103,7 @@ int mask_mount(int layer, uint32_t id_base, int *ret_mount)
     int r;
 
     if (fs < 0 || fsconfig(fs, FSCONFIG_SET_STRING, "mode", "0755", 0) < 0 ||
-        fsconfig(fs, FSCONFIG_SET_STRING, "size", "16m", 0) < 0 || fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
+        fsconfig(fs, FSCONFIG_SET_STRING, "size", "64m", 0) < 0 || fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
         return -errno;
     mount = fsmount(fs, FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
     if (mount < 0 || fstatat(layer, "", &st, AT_EMPTY_PATH) < 0)
