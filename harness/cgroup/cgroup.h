@@ -50,6 +50,7 @@ enum cgroup_feature {
     /* also writes that go through the page cache: v2 alone knows whose they are, and only with memory on v2 too */
     CGROUP_IO_WRITE_LIMIT,
     CGROUP_PRESSURE, /* cpu.pressure and so on: where v2 is used anyway */
+    CGROUP_DEVICES,  /* the devices controller, a device program: where v2 is used anyway */
     CGROUP_FEATURE_COUNT,
 };
 
@@ -102,6 +103,16 @@ const char *cgroup_host_cpus(const struct cgroup_host *host);
 /* Some controllers cost every job that could use them something, so they are only set up for runs that have a use for
  * them: before cgroup_run_create, says that this one (CGROUP_CPUSET) does. The other features need no such word. */
 void cgroup_host_want(struct cgroup_host *host, enum cgroup_feature feature);
+/* Character devices; nobody needs a block device. */
+struct cgroup_device {
+    unsigned major;
+    unsigned minor; /* or all of the major */
+};
+#define CGROUP_ALL_MINORS UINT32_MAX
+#define CGROUP_DEVICES_MAX 32
+/* Before cgroup_run_create: processes in payloads may open these and no other devices, and make none, whatever nodes they
+ * find. A second wall: where the host cannot (CGROUP_DEVICES), nothing happens. The list is copied. */
+void cgroup_host_want_devices(struct cgroup_host *host, const struct cgroup_device *devices, size_t n);
 /* The block device that reading and writing the file system of `fd` ends up at, as I/O limits want it: the whole disk,
  * where that is a partition. -ENOTBLK when there is none, or none that is the only one (memory, network, btrfs,
  * overlay). */
@@ -122,6 +133,8 @@ int cgroup_explain_missing(const struct cgroup_host *host, enum cgroup_feature f
 typedef int cgroup_note_fn(void *data, const char *absolute_path);
 int cgroup_run_create(const struct cgroup_host *host, const char *run_id, cgroup_note_fn *note, void *data,
                       struct cgroup_run **ret_run, struct cupel_error *err);
+/* Whether payloads are held to the devices that were wanted; fills *err with the reason otherwise. */
+int cgroup_run_bounds_devices(const struct cgroup_run *run, struct cupel_error *err);
 /* Removes the run's groups, killing what may be left in them, and frees; on v2 the caller first moves back to where it
  * was. -EDEADLK: the caller sits in one of them (a slot in `init`), which then stays. Also on failure, `run` is gone.
  */

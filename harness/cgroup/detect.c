@@ -13,7 +13,7 @@
 const struct controller_names controller_table[CTL_COUNT] = {
     [CTL_PIDS] = {"pids", "pids"},     [CTL_MEMORY] = {"memory", "memory"}, [CTL_CPU] = {"cpu", "cpu"},
     [CTL_CPUACCT] = {"cpuacct", NULL}, [CTL_IO] = {"blkio", "io"},          [CTL_CPUSET] = {"cpuset", "cpuset"},
-    [CTL_PRESSURE] = {NULL, NULL},
+    [CTL_DEVICES] = {"devices", NULL}, [CTL_PRESSURE] = {NULL, NULL},
 };
 
 /* Which controller and which file of our own group speak for a feature. v2's root has none of these files: there the
@@ -33,6 +33,7 @@ static const struct {
     [CGROUP_IO_LIMIT] = {CTL_IO, "blkio.throttle.read_bps_device", "io.max"},
     [CGROUP_IO_WRITE_LIMIT] = {CTL_IO, "blkio.throttle.write_bps_device", "io.max"},
     [CGROUP_PRESSURE] = {CTL_PRESSURE, NULL, "cpu.pressure"},
+    [CGROUP_DEVICES] = {CTL_DEVICES, "devices.deny", NULL},
 };
 
 /* ---- the texts -------------------------------------------------------------------------------------------------- */
@@ -258,6 +259,13 @@ static struct obstacles probe(struct hierarchy *h, int *ret_dirfd)
     return o;
 }
 
+static struct lacking probe_program(void)
+{
+    cleanup_close int program = devices_load(NULL, 0);
+
+    return program >= 0 ? (struct lacking){0} : lacking_at(LACK_PROGRAM, 2, -program, NULL, NULL);
+}
+
 /* Whether the controller's own files give the feature. */
 static struct lacking probe_feature(const struct hierarchy *h, int dirfd, size_t feature)
 {
@@ -265,6 +273,8 @@ static struct lacking probe_feature(const struct hierarchy *h, int dirfd, size_t
 
     if (feature == CGROUP_PRESSURE && access("/proc/pressure/cpu", F_OK) < 0)
         return lacking_at(LACK_FILE, h->version, errno, "/proc/pressure/cpu", NULL);
+    if (feature == CGROUP_DEVICES && h->version == 2)
+        return probe_program();
     if (file == NULL || (h->version == 2 && faccessat(dirfd, "cgroup.events", F_OK, 0) < 0))
         return (struct lacking){0};
     if (faccessat(dirfd, file, F_OK, 0) == 0)
@@ -294,7 +304,8 @@ static void choose(struct cgroup_host *host, size_t feature, const struct obstac
         /* v2 that no mount shows: nobody can say what it has, so that is what is in the way. */
         if (!(h->controllers & CTL_BIT(c)) && !(h->version == 2 && o[i].any.what == LACK_MOUNT))
             continue;
-        if (c == CTL_PRESSURE && used[i] == 0) /* no reason to have one more group for every job */
+        if (h->version == 2 && (c == CTL_PRESSURE || c == CTL_DEVICES) &&
+            used[i] == 0) /* no reason to have one more group for every job */
             continue;
         if (o[i].any.what != LACK_NOTHING)
             here = copy_lacking(&o[i].any);
@@ -469,4 +480,13 @@ void cgroup_host_want(struct cgroup_host *host, enum cgroup_feature feature)
 const char *cgroup_host_describe(const struct cgroup_host *host)
 {
     return host->description;
+}
+
+void cgroup_host_want_devices(struct cgroup_host *host, const struct cgroup_device *devices, size_t n)
+{
+    if (!cgroup_host_has(host, CGROUP_DEVICES) || n > CGROUP_DEVICES_MAX)
+        return;
+    memcpy(host->devices, devices, n * sizeof(*devices));
+    host->n_devices = n;
+    host->wanted |= CTL_BIT(CTL_DEVICES);
 }

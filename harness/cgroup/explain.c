@@ -18,6 +18,7 @@ static const struct {
     [CGROUP_IO_LIMIT] = {"limit disk reads", "blkio", "io", NULL},
     [CGROUP_IO_WRITE_LIMIT] = {"limit disk writes", "blkio", "io", NULL},
     [CGROUP_PRESSURE] = {"measure pressure", "cpu", "cpu", "psi=1"},
+    [CGROUP_DEVICES] = {"bound the devices of jobs", "devices", "device", NULL},
 };
 
 #define SCOPE "systemd-run --scope -p Delegate=yes cupel ..."
@@ -112,6 +113,12 @@ int cgroup_explain_missing(const struct cgroup_host *host, enum cgroup_feature f
                             : "");
         cupel_error_hint(err, "boot with systemd.unified_cgroup_hierarchy=1, or unmount the v1 controllers and mount "
                               "cgroup2 in their place");
+        return -EOPNOTSUPP;
+    case LACK_PROGRAM:
+        cupel_error_set(err, CUPEL_ERROR_HARNESS, l->errnum, "cannot %s: the kernel does not take our program", what);
+        cupel_error_hint(err,
+                         "start cupel as root, outside of a container, on a kernel with CONFIG_CGROUP_BPF; jobs run "
+                         "without it: it is a second wall");
         return -EOPNOTSUPP;
     case LACK_FILE:
         cupel_error_set(err, CUPEL_ERROR_HARNESS, 0, "cannot %s: this kernel's %s controller has no %s", what,

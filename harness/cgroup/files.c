@@ -189,7 +189,8 @@ void group_read_figures(const struct tree *tree, const char *group, uint32_t wan
 
 bool tree_serves(const struct tree *tree, const struct cgroup_limits *limits)
 {
-    return (tree->controllers & ~CTL_ON_DEMAND) != 0 || limits->cpus != NULL;
+    return (tree->controllers & ~CTL_ON_DEMAND) != 0 ||
+           ((tree->controllers & CTL_BIT(CTL_CPUSET)) != 0 && limits->cpus != NULL);
 }
 
 static int write_limit(const struct tree *tree, const char *group, const struct limit_file *row, const char *text,

@@ -50,6 +50,21 @@ static int check_limits(const struct cgroup_run *run, const struct cgroup_limits
     return 0;
 }
 
+/* Of a group of the job's own. What worked for the run is not expected to fail for a job, so here that is an error. */
+static int bound_devices(const struct cgroup_job *job, const struct tree *tree, struct cupel_error *err)
+{
+    const struct cgroup_run *run = job->run;
+    int r;
+
+    if (!(tree->controllers & CTL_BIT(CTL_DEVICES)))
+        return 0;
+    r = tree->ops->version == 1 ? devices_write(tree, job->name, run->devices, run->n_devices)
+                                : devices_attach(run->device_program, tree, job->name);
+    return r == 0 ? 0
+                  : cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot bound the devices of %s/%s", tree->path,
+                                    job->name);
+}
+
 static int job_make_in(struct cgroup_job *job, size_t i, const struct cgroup_limits *limits, struct cupel_error *err)
 {
     const struct tree *tree = &job->run->tree[i];
@@ -61,6 +76,8 @@ static int job_make_in(struct cgroup_job *job, size_t i, const struct cgroup_lim
     if (mkdirat(tree->run_fd, job->name, 0755) < 0)
         return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot make cgroup %s/%s", tree->path, job->name);
     r = group_set_limits(tree, job->name, limits, job->run, err);
+    if (r == 0)
+        r = bound_devices(job, tree, err);
     if (r < 0)
         return r;
     job->procs[i] =
@@ -132,9 +149,14 @@ size_t cgroup_job_enter_fds(const struct cgroup_job *job, int ret_fds[static CGR
 {
     size_t n = 0;
 
-    for (size_t i = 0; i < job->run->count; i++)
+    for (size_t i = 0; i < job->run->count; i++) {
+        int shared = job->run->tree[i].devices_procs;
+
         if (job->procs[i] >= 0)
             ret_fds[n++] = job->procs[i];
+        else if (shared >= 0)
+            ret_fds[n++] = shared;
+    }
     return n;
 }
 

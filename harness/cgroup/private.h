@@ -5,7 +5,7 @@
 
 /* The controllers that are used, in the order in which hierarchies are handled. pids comes first on purpose: on v1,
  * emptying a group begins by forbidding it to fork, which only the pids hierarchy can. To use one more controller
- * (freezer, devices): a line here, one in controller_table, and rows in the tables of v1.c and v2.c. */
+ * (freezer): a line here, one in controller_table, and rows in the tables of v1.c and v2.c. */
 enum controller {
     CTL_PIDS,
     CTL_MEMORY,
@@ -13,14 +13,15 @@ enum controller {
     CTL_CPUACCT,
     CTL_IO,
     CTL_CPUSET,
+    CTL_DEVICES,
     CTL_PRESSURE, /* no controller to the kernel, but files that are there or not for all groups alike */
     CTL_COUNT,
 };
 #define CTL_BIT(c) (1u << (c))
 /* Set up only for runs that want them. */
-#define CTL_ON_DEMAND CTL_BIT(CTL_CPUSET)
+#define CTL_ON_DEMAND (CTL_BIT(CTL_CPUSET) | CTL_BIT(CTL_DEVICES))
 /* Part of every v2 group: nobody has to switch them on, and they are no reason to use a hierarchy. */
-#define CTL_BUILT_IN (CTL_BIT(CTL_CPUACCT) | CTL_BIT(CTL_PRESSURE))
+#define CTL_BUILT_IN (CTL_BIT(CTL_CPUACCT) | CTL_BIT(CTL_PRESSURE) | CTL_BIT(CTL_DEVICES))
 
 struct controller_names {
     const char *v1; /* as in /proc/self/cgroup; NULL: v2 only */
@@ -38,6 +39,7 @@ enum lack {
     LACK_DOMAIN,     /* v2: our own group is a threaded one */
     LACK_FILE,       /* this kernel's controller does not have the file */
     LACK_V2,         /* it takes cgroup v2 */
+    LACK_PROGRAM,    /* the kernel does not take our program */
 };
 struct lacking {
     enum lack what;
@@ -66,6 +68,8 @@ struct cgroup_host {
     struct lacking lacking[CGROUP_FEATURE_COUNT];
     unsigned wanted; /* of CTL_ON_DEMAND */
     char *cpus;      /* of our own group, NULL without cpuset */
+    struct cgroup_device devices[CGROUP_DEVICES_MAX];
+    size_t n_devices;
     bool host_swaps;
     char description[64];
 };
@@ -80,7 +84,8 @@ struct tree {
     unsigned enabled; /* v2: controllers that we switched on in our own group */
     int own_fd;       /* our own group */
     int run_fd;       /* cupel-RUN */
-    char *path;       /* of cupel-RUN */
+    int devices_procs; /* v1: cgroup.procs of the group that bounds the devices of jobs without a group of their own here */
+    char *path;        /* of cupel-RUN */
 };
 
 struct cgroup_run {
@@ -88,7 +93,11 @@ struct cgroup_run {
     size_t count;
     unsigned features;
     bool host_swaps;
-    char *name; /* cupel-RUN */
+    struct cgroup_device devices[CGROUP_DEVICES_MAX];
+    size_t n_devices;
+    int device_program; /* v2 */
+    int device_error;   /* why devices are not bounded though that was wanted */
+    char *name;         /* cupel-RUN */
 };
 
 struct cgroup_job {
@@ -189,6 +198,17 @@ bool tree_serves(const struct tree *tree, const struct cgroup_limits *limits);
 int group_set_limits(const struct tree *tree, const char *group, const struct cgroup_limits *limits,
                      const struct cgroup_run *run, struct cupel_error *err);
 void group_read_figures(const struct tree *tree, const char *group, uint32_t wanted, struct cgroup_usage *usage);
+
+/* ---- devices.c: all return 0 or -errno */
+
+#define DEVICES_GROUP "jobs"
+/* v1: the rules of one group; the group DEVICES_GROUP with them. */
+int devices_write(const struct tree *tree, const char *group, const struct cgroup_device *devices, size_t n);
+int devices_make_shared(struct tree *tree, const struct cgroup_device *devices, size_t n);
+/* v2: a program: fd or -errno; attaching it for good, or to see whether that works. */
+int devices_load(const struct cgroup_device *devices, size_t n);
+int devices_attach(int program, const struct tree *tree, const char *group);
+int devices_try(int program, const struct tree *tree, const char *group);
 
 /* ---- job.c */
 

@@ -21,7 +21,8 @@ static int tree_open(struct tree *tree, const struct hierarchy *h, unsigned cont
                           .controllers = controllers,
                           .move = h->move && (controllers & h->absent) != 0,
                           .own_fd = -EBADF,
-                          .run_fd = -EBADF};
+                          .run_fd = -EBADF,
+                          .devices_procs = -EBADF};
     tree->path = xasprintf("%s/%s", str_eq(h->own, "/") ? "" : h->own, name);
     tree->own_fd = open(h->own, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (tree->own_fd < 0)
@@ -49,6 +50,51 @@ static int tree_make(struct tree *tree, const char *name, cgroup_note_fn *note, 
     return 0;
 }
 
+/* The wall around devices. It is a second one: a host that has no use for our rules after all (an outer container, a program
+ * above ours that wants to be alone) costs the wall, not the run, and `cupel doctor` tells. */
+static void bound_devices(struct cgroup_run *run)
+{
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < run->count; i++) {
+        struct tree *tree = &run->tree[i];
+
+        if (!(tree->controllers & CTL_BIT(CTL_DEVICES)))
+            continue;
+        if (tree->ops->version == 1) {
+            r = devices_make_shared(tree, run->devices, run->n_devices);
+        } else {
+            run->device_program = devices_load(run->devices, run->n_devices);
+            r = run->device_program < 0 ? run->device_program : devices_try(run->device_program, tree, INIT_LEAF);
+        }
+        if (r < 0) {
+            run->device_error = r;
+            tree->controllers &= ~CTL_BIT(CTL_DEVICES);
+            run->features &= ~(1u << CGROUP_DEVICES);
+        }
+    }
+}
+
+int cgroup_run_bounds_devices(const struct cgroup_run *run, struct cupel_error *err)
+{
+    if ((run->features >> CGROUP_DEVICES) & 1u)
+        return 0;
+    return cupel_error_set(err, CUPEL_ERROR_HARNESS, run->device_error != 0 ? run->device_error : EOPNOTSUPP,
+                           "the devices of jobs cannot be bounded by cgroup");
+}
+
+/* Without features of controllers that this run has no use for. */
+static unsigned wanted_features(const struct cgroup_host *host)
+{
+    unsigned features = host->features;
+
+    if (!(host->wanted & CTL_BIT(CTL_CPUSET)))
+        features &= ~(1u << CGROUP_CPUSET);
+    if (!(host->wanted & CTL_BIT(CTL_DEVICES)))
+        features &= ~(1u << CGROUP_DEVICES);
+    return features;
+}
+
 int cgroup_run_create(const struct cgroup_host *host, const char *run_id, cgroup_note_fn *note, void *data,
                       struct cgroup_run **ret_run, struct cupel_error *err)
 {
@@ -59,10 +105,11 @@ int cgroup_run_create(const struct cgroup_host *host, const char *run_id, cgroup
         return cupel_error_set(err, CUPEL_ERROR_HARNESS, EINVAL, "cannot name a cgroup after run '%s'", run_id);
     run = xcalloc(1, sizeof(*run));
     run->name = xasprintf("%s%s", RUN_PREFIX, run_id);
-    run->features = host->features;
-    if (!(host->wanted & CTL_BIT(CTL_CPUSET)))
-        run->features &= ~(1u << CGROUP_CPUSET);
+    run->features = wanted_features(host);
     run->host_swaps = host->host_swaps;
+    run->device_program = -EBADF;
+    run->n_devices = host->n_devices;
+    memcpy(run->devices, host->devices, sizeof(run->devices));
     for (size_t i = 0; i < host->count && r == 0; i++) {
         unsigned controllers = host->hierarchy[i].controllers & ~(CTL_ON_DEMAND & ~host->wanted);
         struct tree *tree = &run->tree[run->count];
@@ -80,6 +127,7 @@ int cgroup_run_create(const struct cgroup_host *host, const char *run_id, cgroup
         cgroup_run_destroy(run, &ignored);
         return r;
     }
+    bound_devices(run);
     *ret_run = run;
     return 0;
 }
@@ -93,8 +141,10 @@ void cgroup_run_release(struct cgroup_run *run)
     for (size_t i = 0; i < run->count; i++) {
         base_closep(&run->tree[i].own_fd);
         base_closep(&run->tree[i].run_fd);
+        base_closep(&run->tree[i].devices_procs);
         free(run->tree[i].path);
     }
+    base_closep(&run->device_program);
     free(run->name);
     free(run);
 }

@@ -137,6 +137,7 @@ static void try_limits(struct doctor_context *ctx, struct cgroup_run *run)
 
 static void make_and_remove(struct doctor_context *ctx)
 {
+    static const struct cgroup_device null = {1, 3};
     struct doctor_groups *g = &ctx->groups;
     struct cgroup_run *run;
     struct cupel_error err;
@@ -145,8 +146,10 @@ static void make_and_remove(struct doctor_context *ctx)
     (void)snprintf(id, sizeof(id), "doctor-%d", (int)getpid());
     if (cgroup_host_has(ctx->host, CGROUP_CPUSET))
         cgroup_host_want(ctx->host, CGROUP_CPUSET);
+    cgroup_host_want_devices(ctx->host, &null, 1);
     if (cgroup_run_create(ctx->host, id, note_place, g, &run, &g->error) < 0)
         return;
+    (void)cgroup_run_bounds_devices(run, &g->refused[CGROUP_DEVICES]);
     try_entering(g, run);
     try_limits(ctx, run);
     if (cgroup_run_destroy(run, &err) < 0 && g->error.kind == CUPEL_ERROR_NONE)

@@ -109,6 +109,7 @@ const struct doctor_probe doctor_table[] = {
      OPTIONAL, probe_delegation, 0, NULL},
     {"pressure", "pressure of the machine", "a mark on time verdicts close to their limit, and usage: machine pressure",
      "boot a kernel with CONFIG_PSI and psi=1", OPTIONAL, probe_pressure, 0, NULL},
+    GROUP("devices", "devices of jobs", "every job: a second wall", CGROUP_DEVICES),
     GROUP("group-pressure", "pressure of a job", "usage: pressure", CGROUP_PRESSURE),
 
     PROGRAM("mmdebstrap", "rootfs: debian", "mmdebstrap", probe_program),

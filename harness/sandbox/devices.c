@@ -12,6 +12,18 @@ const struct device devices_table[DEVICES_COUNT] = {
     {"null", 1, 3}, {"zero", 1, 5}, {"full", 1, 7}, {"random", 1, 8}, {"urandom", 1, 9}, {"tty", 5, 0},
 };
 
+const struct sandbox_device *sandbox_devices(size_t *ret_n)
+{
+    static const struct sandbox_device devices[] = {
+        {1, 3, false},  {1, 5, false}, {1, 7, false}, {1, 8, false}, {1, 9, false}, {5, 0, false}, /* the table above */
+        {5, 2, false},  /* ptmx, the master side of a terminal */
+        {136, 0, true}, /* its other side, in pts */
+    };
+
+    *ret_n = ARRAY_SIZE(devices);
+    return devices;
+}
+
 static const struct {
     const char *name, *target;
 } links[] = {

@@ -38,6 +38,15 @@ void sandbox_filter_free(struct sandbox_filter *filter);
 /* Whether this host can do `network: nat`; *ret_pasta gets the path of the program that does it (malloc'ed). */
 int sandbox_nat_check(char **ret_pasta, struct cupel_error *err);
 
+/* ---- what a job's /dev has ---- */
+
+struct sandbox_device {
+    unsigned major, minor;
+    bool all_minors;
+};
+/* The devices that a job may have to open: for the second wall around them, which is not ours. */
+const struct sandbox_device *sandbox_devices(size_t *ret_n);
+
 /* ---- the stage, one a slot ---- */
 
 struct sandbox_stage;

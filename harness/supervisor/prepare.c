@@ -344,6 +344,17 @@ static int prepare_store(struct prepared *p, struct cupel_error *err)
     return run_dir_create(cache_dirfd(p->cache), &p->dir, err);
 }
 
+static void want_devices(struct cgroup_host *host)
+{
+    struct cgroup_device devices[CGROUP_DEVICES_MAX];
+    size_t n;
+    const struct sandbox_device *in = sandbox_devices(&n);
+
+    for (size_t i = 0; i < n && i < ARRAY_SIZE(devices); i++)
+        devices[i] = (struct cgroup_device){in[i].major, in[i].all_minors ? CGROUP_ALL_MINORS : in[i].minor};
+    cgroup_host_want_devices(host, devices, n);
+}
+
 int prepare(const struct supervisor_options *options, struct prepared *ret, struct cupel_error *err)
 {
     struct prepared p = {0};
@@ -358,8 +369,10 @@ int prepare(const struct supervisor_options *options, struct prepared *ret, stru
     p.run.sample_ns = options->sample_ns;
     make_instances(options, &p.run);
     r = cgroup_detect(&p.host, err);
-    if (r == 0)
+    if (r == 0) {
+        want_devices(p.host);
         r = prepare_store(&p, err);
+    }
     if (r == 0)
         r = check_all(&p, options, err);
     if (r == 0 && options->out != NULL) {

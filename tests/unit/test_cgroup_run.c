@@ -332,7 +332,7 @@ static void test_explains_what_is_missing(void **state)
     static char path[] = "/sys/fs/cgroup/here";
 
     (void)state;
-    for (int what = LACK_CONTROLLER; what <= LACK_V2; what++) {
+    for (int what = LACK_CONTROLLER; what <= LACK_PROGRAM; what++) {
         for (int version = 0; version <= 2; version++) {
             for (size_t f = 0; f < CGROUP_FEATURE_COUNT; f++) {
                 struct cgroup_host host = {0};
@@ -341,7 +341,7 @@ static void test_explains_what_is_missing(void **state)
                 host.lacking[f] = (struct lacking){(enum lack)what, version, EROFS, path};
                 assert_true(cgroup_explain_missing(&host, (enum cgroup_feature)f, &err) < 0);
                 assert_int_equal(err.kind, CUPEL_ERROR_HARNESS);
-                assert_true(what == LACK_CONTROLLER || what == LACK_V2 || strstr(err.message, path) != NULL);
+                assert_true(what == LACK_CONTROLLER || what == LACK_V2 || what == LACK_PROGRAM || strstr(err.message, path) != NULL);
                 assert_true(strncmp(err.message, "cannot ", 7) == 0);
                 if (what != LACK_FILE || f == CGROUP_SWAP_LIMIT)
                     assert_true(err.hint[0] != '\0');
