@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Jobs that are run again: when, how often, what counts and what is kept. A fresh sandbox remembers nothing, so what changes
-# between two attempts is a file on the host that the job sees read-only: each attempt waits until its word changes.
+# between two attempts is a file on the host that the job sees read-only: each attempt waits until its word changes
+# (and while it is being written, is empty).
 # time-limit: 120
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
@@ -20,7 +21,7 @@ jobs:
       old=$(cat /in/word)
       echo "saw $old"
       echo "noise" >&2
-      while new=$(cat /in/word); [ "$new" = "$old" ]; do sleep 0.05; done
+      while new=$(cat /in/word); [ -z "$new" ] || [ "$new" = "$old" ]; do sleep 0.05; done
       echo "$new" >result
       case $new in pass*) ;; kill*) kill -SEGV $$ ;; *) exit 7 ;; esac
     artifacts: [/work/result]
@@ -159,7 +160,7 @@ jobs:
     run: |
       old=$(cat /in/word)
       echo "saw $old"
-      while new=$(cat /in/word); [ "$new" = "$old" ]; do sleep 0.05; done
+      while new=$(cat /in/word); [ -z "$new" ] || [ "$new" = "$old" ]; do sleep 0.05; done
       exit 7
   last: {run: echo}
 YAML
@@ -217,6 +218,8 @@ expect_exit 1
 expect_verdict slower failed
 expect_result slower '.attempts == 1 and .exit == 8'
 expect_result slower '.notes == ["not run again after attempt 1 of 4: --fail-fast ended the run"]'
+expect_not grep -q 'TRY 1' stdout stderr # no next one was announced
+expect_clean
 
 it "an attempt whose slot dies is an error, and tried again"
 job_file slots.yaml <<'YAML'
