@@ -179,6 +179,35 @@ static void put_logs(json_t *object, const struct reports_result *result)
     put(object, "logs", logs);
 }
 
+static void put_step(json_t *object, const struct reports_case *c)
+{
+    struct reports_usage usage = {0};
+
+    put_outcome(object, c->verdict, c->evidence, c->exit, c->signal);
+    if (c->wall_ns > 0)
+        reports_usage_set(&usage, REPORTS_WALL_SECONDS, c->wall_ns);
+    put_usage(object, &usage);
+}
+
+/* The steps of an attempt that was not the last, which have no lines of their own. */
+static void put_steps(json_t *object, const struct reports_result *result)
+{
+    json_t *list;
+
+    if (!model_has_steps(result))
+        return;
+    list = checked(json_array());
+    for (size_t i = 0; i < result->n_cases; i++) {
+        json_t *o = checked(json_object());
+
+        put_text(o, "step", result->cases[i].name);
+        put_step(o, &result->cases[i]);
+        if (json_array_append_new(list, o) < 0)
+            (void)checked(NULL);
+    }
+    put(object, "steps", list);
+}
+
 /* All that is known of an attempt that was not the last. Its artifacts gave way to those of the next. */
 static void put_previous(json_t *object, const struct reports_result *result)
 {
@@ -198,6 +227,7 @@ static void put_previous(json_t *object, const struct reports_result *result)
         put_list(o, "notes", p->notes);
         put_leaks(o, p);
         put_timeline(o, &p->timeline);
+        put_steps(o, p);
         put_logs(o, p);
         if (json_array_append_new(list, o) < 0)
             (void)checked(NULL);
@@ -242,13 +272,7 @@ static json_t *step_object(const struct reports_result *result, const struct rep
     put_text(o, "job", result->job);
     put_text(o, "step", c->name);
     put_text(o, "file", result->file);
-    put_outcome(o, c->verdict, c->evidence, c->exit, c->signal);
-    if (c->wall_ns > 0) {
-        struct reports_usage usage = {0};
-
-        reports_usage_set(&usage, REPORTS_WALL_SECONDS, c->wall_ns);
-        put_usage(o, &usage);
-    }
+    put_step(o, c);
     return o;
 }
 

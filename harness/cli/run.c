@@ -37,7 +37,16 @@ struct run_arguments {
     struct supervisor_options o;
 };
 
-enum { OPT_ONLY = 256, OPT_TAG, OPT_OUT, OPT_RETRIES, OPT_FAIL_FAST, OPT_BEST_EFFORT, OPT_ALLOW_HOST_NETWORK, OPT_SAMPLE };
+enum {
+    OPT_ONLY = 256,
+    OPT_TAG,
+    OPT_OUT,
+    OPT_RETRIES,
+    OPT_FAIL_FAST,
+    OPT_BEST_EFFORT,
+    OPT_ALLOW_HOST_NETWORK,
+    OPT_SAMPLE
+};
 
 static const struct option options[] = {
     {"jobs", required_argument, NULL, 'j'},

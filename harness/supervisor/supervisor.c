@@ -1,5 +1,5 @@
-/* supervisor: the event loop. Policy only: which job goes to which slot, what a failed need means, what Ctrl-C does,
- * when the reports are written. It never waits for a job: slots do. */
+/* supervisor: the event loop. Policy only: which job goes to which slot, what is run again, what a failed need means,
+ * what Ctrl-C does, when the reports are written. It never waits for a job: slots do. */
 #include "harness/supervisor/supervisor.h"
 
 #include "harness/supervisor/prepare.h"

@@ -127,6 +127,8 @@ expect_verdict steps/one passed
 expect_verdict steps/two failed
 expect_result steps '.previous_attempts[0].evidence == "step '\''two'\'': exit code 4, expected 0"'
 expect_equal "$(cat out/logs/attempt-1/steps.stdout)" one
+expect_result steps '[.previous_attempts[0].steps[] | "\(.step) \(.verdict) \(.exit)"] == ["one passed 0", "two failed 4"]'
+expect_result fails '.previous_attempts[0] | has("steps") | not'
 expect_said '^  TRY 2 FAIL \[ .*\] fails: exit code 3, expected 0$'
 expect_said '^ +attempt 1: failed: exit code 3, expected 0$'
 expect_junit_valid
