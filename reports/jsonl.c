@@ -222,6 +222,7 @@ static void put_previous(json_t *object, const struct reports_result *result)
 
         put_outcome(o, p->verdict, p->evidence, p->exit, p->signal);
         put_text(o, "near_limit", p->near_limit);
+        put_text(o, "kept", p->kept);
         put_started(o, &p->started);
         put_usage(o, &p->usage);
         put_list(o, "notes", p->notes);
@@ -245,6 +246,7 @@ static json_t *job_object(const struct reports_result *result)
     put_text(o, "description", result->description);
     put_outcome(o, result->verdict, result->evidence, result->exit, result->signal);
     put_text(o, "near_limit", result->near_limit);
+    put_text(o, "kept", result->kept);
     if (result->attempts > 0)
         put(o, "attempts", json_integer(result->attempts));
     if (model_is_flaky(result))

@@ -172,6 +172,7 @@ static void write_properties(struct junit_writer *w, const struct reports_result
             property_number(w, "limits.", l->name, l->value, l->scale);
     }
     property(w, "", "near-limit", result->near_limit);
+    property(w, "", "kept", result->kept);
     property_list(w, "unenforced", result->unenforced);
     property_list(w, "notes", result->notes);
     property_list(w, "tags", result->tags);

@@ -150,6 +150,7 @@ struct reports_result {
     const struct reports_leak *leaks; /* those that are named, the first few */
     size_t n_leaks;
     size_t leaks_in_all;
+    const char *kept;       /* NULL, or the name by which what it left can be opened again (cupel shell --failed) */
     const char *near_limit; /* NULL, or why a result so close to its time limit might be the machine's doing */
     struct reports_timeline timeline;
     const char **tags;       /* NULL-terminated or NULL */

@@ -112,6 +112,11 @@ static void print_failure(struct reports_console *c, const struct reports_result
     console_print_wrapped(c, TEXT_PREFIX, result->evidence, strlen(result->evidence));
     print_previous(c, result);
     print_leaks(c, result);
+    if (result->kept != NULL) {
+        const char *slash = strrchr(result->kept, '/'); /* the newest of that name, which this is */
+
+        print_note(c, NULL, TEXT_PREFIX "reopen: cupel shell --failed %s", slash != NULL ? slash + 1 : result->kept);
+    }
     print_tail(c, "standard output", &from_out);
     print_tail(c, "standard error", &from_err);
     print_note(c, NULL, "%s", "");

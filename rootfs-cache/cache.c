@@ -5,6 +5,7 @@
 #include "rootfs-cache/sources.h"
 
 #include <fcntl.h>
+#include <string.h>
 
 /* A layer that is removed between being made and being opened is made again; this often is bad luck no more. */
 #define PREPARE_TRIES 5
@@ -71,6 +72,7 @@ int cache_prepare(struct cache *cache, const struct cache_source *source, cache_
     if (r < 0)
         return store_error(cache, err, r, "open a layer");
     root.n_layers = 1;
+    memcpy(root.key, key, sizeof(root.key));
     if (source->kind == CACHE_HOST) {
         root.layer[1] = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
         if (root.layer[1] < 0) {

@@ -38,6 +38,7 @@ struct cache_root {
     int layer[CACHE_LAYERS_MAX];
     size_t n_layers;
     int pin;
+    char key[65]; /* by which the store knows it; of CACHE_HOST, the mask's */
 };
 #define CACHE_ROOT_INIT                                                                                                \
     {                                                                                                                  \

@@ -1,5 +1,6 @@
 /* list: which jobs a run of these files would run, in the order of their needs. */
 #include "harness/cli/cli.h"
+#include "harness/cli/kept.h"
 #include "jobs/jobs.h"
 
 #include <getopt.h>
@@ -8,12 +9,14 @@
 
 static const char usage[] =
     "Usage: cupel list FILE... [--only GLOB]... [--tag TAG]... [--json]\n"
+    "       cupel list --kept [--json]\n"
     "List jobs in an order in which they can run, one a line: name and description.\n"
     "\n"
     "      --only GLOB   only jobs whose name matches, and what they need\n"
     "      --tag TAG     only jobs with this tag, and what they need\n"
     "      --json        a JSON array of objects: file, name, description, rootfs, needs, tags,\n"
     "                    and steps (where `run` has steps)\n"
+    "      --kept        instead what is kept of failed jobs (cupel run --keep-failed), the newest first\n"
     "  -h, --help        show this help\n";
 
 struct list_options {
@@ -124,14 +127,13 @@ static int list_files(char *const *paths, const struct list_options *o)
 
 int cli_list(int argc, char **argv)
 {
-    static const struct option options[] = {{"only", required_argument, NULL, 'o'},
-                                            {"tag", required_argument, NULL, 't'},
-                                            {"json", no_argument, NULL, 'j'},
-                                            {"help", no_argument, NULL, 'h'},
-                                            {0}};
+    static const struct option options[] = {
+        {"only", required_argument, NULL, 'o'}, {"tag", required_argument, NULL, 't'}, {"kept", no_argument, NULL, 'k'},
+        {"json", no_argument, NULL, 'j'},       {"help", no_argument, NULL, 'h'},      {0}};
     cleanup_free const char **only = xcalloc((size_t)argc, sizeof(*only));
     cleanup_free const char **tags = xcalloc((size_t)argc, sizeof(*tags));
     struct list_options o = {.only = only, .tags = tags};
+    bool kept = false;
     int option;
 
     while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
@@ -141,6 +143,9 @@ int cli_list(int argc, char **argv)
             break;
         case 't':
             tags[o.n_tags++] = optarg;
+            break;
+        case 'k':
+            kept = true;
             break;
         case 'j':
             o.json = true;
@@ -153,7 +158,12 @@ int cli_list(int argc, char **argv)
             return CUPEL_ERROR_INPUT;
         }
     }
-    if (optind == argc) {
+    if (kept && optind == argc && o.n_only == 0 && o.n_tags == 0) {
+        int code = cli_take_rights(argv - 1, CLI_RIGHTS_TO_STORE);
+
+        return code != 0 ? code : cli_list_kept(o.json);
+    }
+    if (kept || optind == argc) {
         (void)fputs(usage, stderr);
         return CUPEL_ERROR_INPUT;
     }

@@ -1,5 +1,6 @@
 /* run: `cupel run`: options into supervisor_options. */
 #include "harness/cli/cli.h"
+#include "harness/supervisor/kept.h"
 #include "harness/supervisor/supervisor.h"
 
 #include <getopt.h>
@@ -16,6 +17,8 @@ static const char usage[] =
     "      --tag TAG           only jobs with this tag, and what they need; may be repeated\n"
     "      --out DIR           where reports, logs and artifacts go (default: cupel-out)\n"
     "      --retries N         run a job that does not pass again, up to N times (0 to 10): instead of its `retries`\n"
+    "      --keep-failed[=N]   keep what failed jobs left, for cupel shell --failed: of the first N that fail\n"
+    "                          (default: 16); each takes as much of the disk as the job wrote\n"
     "      --fail-fast         start no further job or attempt after a job that did not pass\n"
     "      --best-effort       run even if this machine cannot hold a limit; each is named in every report\n"
     "      --allow-host-network  let jobs with `network: host` use this machine's network\n"
@@ -42,6 +45,7 @@ enum {
     OPT_TAG,
     OPT_OUT,
     OPT_RETRIES,
+    OPT_KEEP_FAILED,
     OPT_FAIL_FAST,
     OPT_BEST_EFFORT,
     OPT_ALLOW_HOST_NETWORK,
@@ -54,6 +58,7 @@ static const struct option options[] = {
     {"tag", required_argument, NULL, OPT_TAG},
     {"out", required_argument, NULL, OPT_OUT},
     {"retries", required_argument, NULL, OPT_RETRIES},
+    {"keep-failed", optional_argument, NULL, OPT_KEEP_FAILED},
     {"fail-fast", no_argument, NULL, OPT_FAIL_FAST},
     {"best-effort", no_argument, NULL, OPT_BEST_EFFORT},
     {"allow-host-network", no_argument, NULL, OPT_ALLOW_HOST_NETWORK},
@@ -111,6 +116,12 @@ static int parse(int argc, char **argv, struct run_arguments *a, struct cupel_er
         case OPT_RETRIES:
             if (parse_number("--retries", optarg, 0, JOBS_RETRIES_MAX, &a->o.retries, err) < 0)
                 return -EINVAL;
+            break;
+        case OPT_KEEP_FAILED:
+            n = KEPT_DEFAULT_MAX;
+            if (optarg != NULL && parse_number("--keep-failed", optarg, 1, KEPT_MAX, &n, err) < 0)
+                return -EINVAL;
+            a->o.keep_failed = (unsigned)n;
             break;
         case OPT_ONLY:
             a->only[a->n_only++] = optarg;

@@ -1,5 +1,6 @@
 /* shell: `cupel shell`: a terminal in the sandbox of a job, or over a root. */
 #include "harness/cli/cli.h"
+#include "harness/cli/kept.h"
 #include "harness/supervisor/session.h"
 
 #include <getopt.h>
@@ -8,6 +9,7 @@
 static const char usage[] =
     "usage: cupel shell FILE JOB [options] [-- COMMAND...]\n"
     "       cupel shell --rootfs NAME [--file FILE] [options] [-- COMMAND...]\n"
+    "       cupel shell --failed JOB [--run RUN] [--out DIR] [options] [-- COMMAND...]\n"
     "\n"
     "Opens a shell, or runs COMMAND, in exactly the sandbox that the job would get: namespaces, mounts, inputs,\n"
     "environment, user and limits (but wall, cpu-time and output, which are about commands that nobody watches).\n"
@@ -15,6 +17,11 @@ static const char usage[] =
     "\n"
     "      --rootfs NAME       no job: what a job gets that says nothing, over this root: host, one of the job file\n"
     "                          given by --file, or one of the cache by name or key (cupel rootfs list)\n"
+    "      --failed JOB        what a failed job left (cupel run --keep-failed): the same sandbox with everything "
+    "that\n"
+    "                          the job wrote; the newest of that name. What is written now is gone with the session\n"
+    "      --run RUN           of that run (cupel list --kept)\n"
+    "      --out DIR           of a run that reported to this directory\n"
     "      --file FILE         the job file whose roots --rootfs may name\n"
     "      --best-effort       even if this machine cannot hold a limit; each is named\n"
     "      --allow-host-network  let a job with `network: host` use this machine's network\n"
@@ -26,15 +33,19 @@ static const char usage[] =
 
 struct arguments {
     const char *rootfs, *file;
+    struct kept_query failed;   /* `what`: NULL without --failed */
     const char *const *command; /* after "--"; NULL: none */
     struct session_options o;
 };
 
-enum { OPT_ROOTFS = 256, OPT_FILE, OPT_BEST_EFFORT, OPT_ALLOW_HOST_NETWORK };
+enum { OPT_ROOTFS = 256, OPT_FILE, OPT_FAILED, OPT_RUN, OPT_OUT, OPT_BEST_EFFORT, OPT_ALLOW_HOST_NETWORK };
 
 static const struct option options[] = {
     {"rootfs", required_argument, NULL, OPT_ROOTFS},
     {"file", required_argument, NULL, OPT_FILE},
+    {"failed", required_argument, NULL, OPT_FAILED},
+    {"run", required_argument, NULL, OPT_RUN},
+    {"out", required_argument, NULL, OPT_OUT},
     {"best-effort", no_argument, NULL, OPT_BEST_EFFORT},
     {"allow-host-network", no_argument, NULL, OPT_ALLOW_HOST_NETWORK},
     {"help", no_argument, NULL, 'h'},
@@ -60,42 +71,56 @@ static int cut_command(int argc, char **argv, const char *const **ret_command)
     return argc;
 }
 
+static bool take_option(struct arguments *a, int c)
+{
+    const struct {
+        int option;
+        const char **to;
+    } values[] = {{OPT_ROOTFS, &a->rootfs},
+                  {OPT_FILE, &a->file},
+                  {OPT_FAILED, &a->failed.what},
+                  {OPT_RUN, &a->failed.run},
+                  {OPT_OUT, &a->failed.out}};
+
+    for (size_t i = 0; i < ARRAY_SIZE(values); i++)
+        if (c == values[i].option)
+            *values[i].to = optarg;
+    a->o.best_effort |= c == OPT_BEST_EFFORT;
+    a->o.allow_host_network |= c == OPT_ALLOW_HOST_NETWORK;
+    return c != '?' && c != ':';
+}
+
+static int check(const struct arguments *a, int argc, char **argv, struct cupel_error *err)
+{
+    int taken = a->rootfs != NULL || a->failed.what != NULL ? 0 : 2;
+
+    if (a->command != NULL && a->command[0] == NULL)
+        return wrong(err, "no command after '--'", NULL);
+    if (a->rootfs != NULL && a->failed.what != NULL)
+        return wrong(err, "--rootfs and --failed exclude each other", NULL);
+    if (a->rootfs == NULL && a->file != NULL)
+        return wrong(err, "--file goes with --rootfs", NULL);
+    if (a->failed.what == NULL && (a->failed.run != NULL || a->failed.out != NULL))
+        return wrong(err, "--run and --out go with --failed", NULL);
+    if (argc - optind > taken)
+        return wrong(err, "a command comes after '--'; unexpected", argv[optind + taken]);
+    if (argc - optind < taken)
+        return wrong(err, "cupel shell takes a job file and a job, or --rootfs, or --failed", NULL);
+    return 0;
+}
+
 /* 0 to go on, 1 when --help was given, negative on an error. */
 static int parse(int argc, char **argv, struct arguments *a, struct cupel_error *err)
 {
     int c;
 
     while ((c = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
-        switch (c) {
-        case OPT_ROOTFS:
-            a->rootfs = optarg;
-            break;
-        case OPT_FILE:
-            a->file = optarg;
-            break;
-        case OPT_BEST_EFFORT:
-            a->o.best_effort = true;
-            break;
-        case OPT_ALLOW_HOST_NETWORK:
-            a->o.allow_host_network = true;
-            break;
-        case 'h':
+        if (c == 'h')
             return 1;
-        case ':':
-            return wrong(err, "this option needs a value:", argv[optind - 1]);
-        default:
-            return wrong(err, "unknown option", argv[optind - 1]);
-        }
+        if (!take_option(a, c))
+            return wrong(err, c == ':' ? "this option needs a value:" : "unknown option", argv[optind - 1]);
     }
-    if (a->command != NULL && a->command[0] == NULL)
-        return wrong(err, "no command after '--'", NULL);
-    if (a->rootfs == NULL && a->file != NULL)
-        return wrong(err, "--file goes with --rootfs", NULL);
-    if (argc - optind > (a->rootfs != NULL ? 0 : 2))
-        return wrong(err, "a command comes after '--'; unexpected", argv[optind + (a->rootfs != NULL ? 0 : 2)]);
-    if (a->rootfs == NULL && argc - optind < 2)
-        return wrong(err, "cupel shell takes a job file and a job, or --rootfs", NULL);
-    return 0;
+    return check(a, argc, argv, err);
 }
 
 /* ---- a job of a file ---- */
@@ -214,5 +239,7 @@ int cli_shell(int argc, char **argv)
     if (code != 0)
         return code;
     a.o.command = a.command;
+    if (a.failed.what != NULL)
+        return cli_shell_failed(&a.failed, &a.o);
     return a.rootfs != NULL ? shell_of_root(&a) : shell_of_job(&a, argv[optind], argv[optind + 1]);
 }

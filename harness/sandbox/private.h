@@ -112,6 +112,7 @@ struct init_context {
     const struct jobs_job *job;
     char lowerdir[1024]; /* "/lower/0/0:/lower/0/1" */
     char upper[64];      /* "/upper/j7" */
+    char kept[40];       /* "/kept/j3", whose upper directories lie under this job's; or empty */
     struct init_input inputs[INPUTS_MAX];
     size_t n_inputs;
     int control;

@@ -69,6 +69,13 @@ enum sandbox_stdio {
     SANDBOX_STDIO_TERMINAL, /* all three are the controlling terminal, a new one of the job's own devpts */
 };
 
+/* What a kept job wrote (sandbox_keep), to lie under a session as its top lower layer. */
+struct sandbox_kept {
+    int image;        /* readable */
+    const char *dir;  /* sandbox_job.dir of that job */
+    uint32_t id_base; /* of its stage */
+};
+
 struct sandbox_request {
     const struct jobs_job *job;
     const struct sandbox_filter *filter; /* of job->seccomp */
@@ -81,6 +88,7 @@ struct sandbox_request {
     size_t stdin_len;
     enum sandbox_stdio stdio;
     unsigned short rows, columns; /* of the terminal */
+    const struct sandbox_kept *kept; /* or NULL */
     const int *enter;             /* cgroup.procs fds into which the command writes "0" */
     size_t n_enter;
 };
@@ -158,6 +166,12 @@ int sandbox_disk_usage(const struct sandbox_stage *stage, const struct sandbox_j
 /* The finished job's root directory, with its mounts, for reading artifacts: a path below it may be anything at all, so
  * look things up with file_open_beneath. Only for a reaped job that declared artifacts. */
 int sandbox_open_root(struct sandbox_stage *stage, const struct sandbox_job *job);
+/* Keeps what a reaped job wrote: its disk becomes the file `name` in dirfd, and the stage gets a new one. -EOPNOTSUPP where jobs
+ * have no disks of their own. job->dir stays as it is, for the record; what is left for sandbox_finish is to close fds. */
+int sandbox_keep(struct sandbox_stage *stage, const struct sandbox_job *job, int dirfd, const char *name,
+                 struct cupel_error *err);
+/* The ids of this stage's jobs begin here on the host. */
+uint32_t sandbox_stage_id_base(const struct sandbox_stage *stage);
 /* Removes what the job wrote and closes its fds. */
 int sandbox_finish(struct sandbox_stage *stage, struct sandbox_job *job, struct cupel_error *err);
 

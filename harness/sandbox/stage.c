@@ -5,6 +5,7 @@
  *                (mount_too_revealing(), fs/namespace.c)
  *   /lower/R/K   layer K of root R, id-mapped and read-only
  *   /upper       the size-limited file system of upper.c
+ *   /kept        what a kept job wrote, read-only, for a session over it
  *   /dev         the host's devices, where the slot cannot make any
  *   /in/N        where PID 1 attaches the host paths of its inputs
  *   /empty /newroot
@@ -20,7 +21,7 @@
 #include <sys/wait.h>
 
 /* A user namespace that exists only to carry the id mapping for mount_setattr(MOUNT_ATTR_IDMAP). */
-static int open_id_map(uint32_t id_base, int *ret_fd)
+int stage_open_id_map(uint32_t on_disk, uint32_t id_base, int *ret_fd)
 {
     char map[64], path[64];
     int sync[2], r = 0;
@@ -39,7 +40,7 @@ static int open_id_map(uint32_t id_base, int *ret_fd)
     if (pid < 0)
         r = -errno;
     if (r == 0) {
-        (void)snprintf(map, sizeof(map), "0 %u %u", id_base, SANDBOX_ID_COUNT);
+        (void)snprintf(map, sizeof(map), "%u %u %u", on_disk, id_base, SANDBOX_ID_COUNT);
         (void)snprintf(path, sizeof(path), "/proc/%d/uid_map", (int)pid);
         r = file_put_at(AT_FDCWD, path, map);
     }
@@ -186,7 +187,7 @@ static int prepare_ids(struct sandbox_stage *s)
         s->maps[i] = s->privilege.host ? xasprintf("0 %u %u", s->id_base, SANDBOX_ID_COUNT)
                                        : ids_identity_map(files[i], s->privilege.ids);
     if (s->privilege.host)
-        return open_id_map(s->id_base, &s->id_map);
+        return stage_open_id_map(0, s->id_base, &s->id_map);
     s->directory_works = upper_directory_works(s->store_dirfd);
     return 0;
 }

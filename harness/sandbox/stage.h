@@ -48,6 +48,11 @@ int lend_devices(struct sandbox_stage *s, struct cupel_error *err);
 int stage_attach_upper(struct sandbox_stage *s, uint64_t bytes, uint64_t inodes, size_t inputs, bool exact,
                        struct cupel_error *err);
 void stage_drop_upper(struct sandbox_stage *s, bool discard);
+/* A user namespace that exists only to carry an id mapping for mount_setattr(MOUNT_ATTR_IDMAP): ids on_disk.. of the file system
+ * are id_base.. of the mount. */
+int stage_open_id_map(uint32_t on_disk, uint32_t id_base, int *ret_fd);
+/* Makes /kept of the stage the disk of a kept job, read-only and id-mapped into this stage's range. Once a stage. */
+int stage_attach_kept(struct sandbox_stage *s, const struct sandbox_kept *kept, struct cupel_error *err);
 /* A detached clone of what `fd` names (a file or directory), read-only and, where that takes no right that we lack, id-mapped into
  * this stage's range. -EINVAL: without the right, the kernel shows nothing of a directory that has other mounts in it. */
 int stage_clone_mapped(const struct sandbox_stage *s, int fd, uint64_t attributes, int *ret_mount);

@@ -109,6 +109,13 @@ static int start_disk(struct start *s, struct cupel_error *err)
     }
     if (s->stage->fault == SETUP_UPPER)
         return step_error(err, SETUP_UPPER, EIO, "an injected fault");
+    if (s->request->kept != NULL) {
+        r = stage_attach_kept(s->stage, s->request->kept, err);
+        if (r < 0) {
+            cupel_error_prefix(err, "set-up step '%s' failed", sandbox_step_name(SETUP_UPPER));
+            return r;
+        }
+    }
     disk_limits(&s->request->job->limits, &bytes, &inodes);
     exact = jobs_limit_is_set(&s->request->job->limits, JOBS_LIMIT_DISK) ||
             jobs_limit_is_set(&s->request->job->limits, JOBS_LIMIT_INODES);
@@ -298,9 +305,13 @@ static int list_layers(struct start *s, struct cupel_error *err)
     char *p = s->ctx->lowerdir;
     size_t size = sizeof(s->ctx->lowerdir), used = 0, root = s->request->root;
 
+    if (s->request->kept != NULL) {
+        (void)snprintf(s->ctx->kept, sizeof(s->ctx->kept), "/kept/%s", s->request->kept->dir);
+        used = (size_t)snprintf(p, size, "%s/u:", s->ctx->kept);
+    }
     for (size_t i = 0; i < s->request->n_layers; i++) {
         const char *colon = i == 0 ? "" : ":";
-        int n = s->request->masked && i == 0 ? snprintf(p, size, "/lower/%zu/0/top:/lower/%zu/0/mid", root, root)
+        int n = s->request->masked && i == 0 ? snprintf(p + used, size - used, "/lower/%zu/0/top:/lower/%zu/0/mid", root, root)
                                              : snprintf(p + used, size - used, "%s/lower/%zu/%zu", colon, root, i);
 
         if (n < 0 || (size_t)n >= size - used)

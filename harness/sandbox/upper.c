@@ -25,6 +25,7 @@
 
 /* From ext4's own header, which user space does not get (fs/ext4/ext4.h). */
 #define EXT4_IOC_SHUTDOWN _IOR('X', 125, uint32_t)
+#define EXT4_GOING_FLAGS_DEFAULT 0x0 /* everything is written first */
 #define EXT4_GOING_FLAGS_NOLOGFLUSH 0x2
 
 static int run_mke2fs(int image, uint64_t bytes, uint64_t inodes, struct cupel_error *err)
@@ -92,8 +93,9 @@ static int run_mke2fs(int image, uint64_t bytes, uint64_t inodes, struct cupel_e
 
 /* Attaches the image to a free loop device that lets go of it by itself. *ret_number is only good while the fd is open.
  */
-static int attach_loop(int image, int *ret_loop, char *path, size_t path_size)
+static int attach_loop(int image, bool read_only, int *ret_loop, char *path, size_t path_size)
 {
+    const uint32_t flags = LO_FLAGS_AUTOCLEAR | (read_only ? LO_FLAGS_READ_ONLY : 0u);
     cleanup_close int control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
 
     if (control < 0)
@@ -102,7 +104,7 @@ static int attach_loop(int image, int *ret_loop, char *path, size_t path_size)
         struct loop_config config = {
             .fd = (uint32_t)image,
             .block_size = BLOCK,
-            .info = {.lo_flags = LO_FLAGS_AUTOCLEAR | LO_FLAGS_DIRECT_IO},
+            .info = {.lo_flags = flags | LO_FLAGS_DIRECT_IO},
         };
         cleanup_close int loop = -EBADF;
         int number = ioctl(control, LOOP_CTL_GET_FREE);
@@ -110,7 +112,7 @@ static int attach_loop(int image, int *ret_loop, char *path, size_t path_size)
         if (number < 0)
             return -errno;
         (void)snprintf(path, path_size, "/dev/loop%d", number);
-        loop = open(path, O_RDWR | O_CLOEXEC);
+        loop = open(path, (read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC);
         if (loop < 0)
             return -errno;
         if (ioctl(loop, LOOP_CONFIGURE, &config) == 0) {
@@ -118,7 +120,7 @@ static int attach_loop(int image, int *ret_loop, char *path, size_t path_size)
             return 0;
         }
         if (errno == EINVAL) { /* no direct I/O on this disk */
-            config.info.lo_flags = LO_FLAGS_AUTOCLEAR;
+            config.info.lo_flags = flags;
             if (ioctl(loop, LOOP_CONFIGURE, &config) == 0) {
                 *ret_loop = steal_fd(&loop);
                 return 0;
@@ -130,11 +132,11 @@ static int attach_loop(int image, int *ret_loop, char *path, size_t path_size)
     return -EBUSY;
 }
 
-static int mount_image(int image, struct cupel_error *err)
+int upper_mount_image(int image, bool read_only, struct cupel_error *err)
 {
     cleanup_close int loop = -EBADF, fs = -EBADF;
     char path[32] = "/dev/loop-control";
-    int mount, r = attach_loop(image, &loop, path, sizeof(path));
+    int mount, r = attach_loop(image, read_only, &loop, path, sizeof(path));
 
     if (r < 0) {
         (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot attach the job's disk to a loop device (%s)", path);
@@ -148,7 +150,8 @@ static int mount_image(int image, struct cupel_error *err)
     if (fs < 0 || fsconfig(fs, FSCONFIG_SET_STRING, "source", path, 0) < 0 ||
         fsconfig(fs, FSCONFIG_SET_FLAG, "noinit_itable", NULL, 0) < 0 ||
         fsconfig(fs, FSCONFIG_SET_FLAG, "nobarrier", NULL, 0) < 0 ||
-        fsconfig(fs, FSCONFIG_SET_FLAG, "discard", NULL, 0) < 0 || fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
+        fsconfig(fs, FSCONFIG_SET_FLAG, read_only ? "ro" : "discard", NULL, 0) < 0 ||
+        fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
         return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot mount the job's disk (ext4 on %s)", path);
     mount = fsmount(fs, FSMOUNT_CLOEXEC, MOUNT_ATTR_NODEV | MOUNT_ATTR_NOATIME);
     if (mount < 0)
@@ -207,7 +210,7 @@ int upper_open(int store_dirfd, uint64_t bytes, uint64_t inodes, size_t inputs, 
     } else {
         r = run_mke2fs(image, total, count, err);
         if (r == 0)
-            r = u->mount = mount_image(image, err);
+            r = u->mount = upper_mount_image(image, false, err);
         if (r >= 0) {
             u->fd = openat(u->mount, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
             r = u->fd < 0 ? cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot open the job's disk")
@@ -269,6 +272,19 @@ static void take_down(const struct upper *u)
     if (ioctl(u->fd, EXT4_IOC_SHUTDOWN, &how) < 0 ||
         fallocate(u->image, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, st.st_size) < 0)
         log_warning("cannot take down a job's disk: %s", strerror(errno));
+}
+
+int upper_keep(struct upper *u, int dirfd, const char *name)
+{
+    uint32_t how = EXT4_GOING_FLAGS_DEFAULT;
+
+    if (u->kind != UPPER_DISK)
+        return -EOPNOTSUPP;
+    /* Whoever may still hold the mount (the kernel lets go of it in its own time) never writes into the image again. */
+    if (ioctl(u->fd, EXT4_IOC_SHUTDOWN, &how) < 0 || linkat(u->image, "", dirfd, name, AT_EMPTY_PATH) < 0)
+        return -errno;
+    base_closep(&u->image); /* so that nobody empties it */
+    return 0;
 }
 
 void upper_close(struct upper *u, bool discard)

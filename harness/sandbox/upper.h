@@ -38,6 +38,10 @@ int upper_open_directory(int store_dirfd, struct upper **ret, struct cupel_error
 bool upper_directory_works(int store_dirfd);
 /* memory: leaves so much from what is in use now; UINT64_MAX: as it is. */
 int upper_trim(const struct upper *u, uint64_t bytes, uint64_t inodes);
+/* Gives a disk a name, complete as it is, and lets nothing more be written to it: to be closed with discard. */
+int upper_keep(struct upper *u, int dirfd, const char *name);
+/* The file system in an image as a detached mount, or a negative errno and *err. */
+int upper_mount_image(int image, bool read_only, struct cupel_error *err);
 /* discard: with whatever is on it; otherwise it is expected to be empty, and what is not so is said. */
 void upper_close(struct upper *u, bool discard);
 int upper_mount_fd(const struct upper *u); /* borrowed; detached until moved */

@@ -6,6 +6,7 @@
  * screen, serving sixty-three other slots) can then delay a kill. */
 #include "harness/supervisor/attempt.h"
 
+#include "harness/supervisor/kept.h"
 #include "harness/supervisor/launch.h"
 #include "harness/supervisor/limits.h"
 #include "harness/supervisor/observe.h"
@@ -547,6 +548,8 @@ void attempt_run(struct attempt_context *ctx, const struct instance *instance, s
     ret->has_stderr = a.capture.written[1] > 0;
     if (a.has_sandbox)
         capture_close(&a.capture);
+    if (a.has_sandbox && ctx->run->keep_failed > 0)
+        kept_store(ctx, instance, &a.sandbox, ret);
     *ret_leftover = (struct attempt_leftover){a.cgroup, a.sandbox, a.has_sandbox};
     atomic_store_explicit(&ctx->view->started_ns, 0, memory_order_relaxed);
     atomic_store_explicit(&ctx->view->memory_bytes, UINT64_MAX, memory_order_relaxed);
@@ -558,6 +561,7 @@ void attempt_result_free(struct attempt_result *r)
     free(r->facts.leaks);
     free(r->steps);
     free(r->near_limit);
+    free(r->kept);
     strings_free(&r->artifacts);
     strings_free(&r->notes);
 }

@@ -14,6 +14,7 @@
 /* A job of the run, whichever file it came from. */
 struct instance {
     const struct jobs_plan *plan;
+    size_t plan_index; /* of the run's plans */
     const struct jobs_job *job;
     size_t root; /* index into run->roots */
     const struct sandbox_filter *filter;
@@ -41,6 +42,9 @@ struct run {
     unsigned cpus;
     uint64_t sample_ns;      /* between two points of a timeline; 0: none is wanted */
     struct sandbox_privilege privilege;
+    int store_dirfd;      /* borrowed */
+    const char *id;       /* of the run */
+    unsigned keep_failed; /* of how many failed attempts what they left is kept */
     uint32_t unenforced_set; /* bits of enum jobs_limit: what --best-effort let go */
 };
 
@@ -186,6 +190,7 @@ struct attempt_result {
     struct judgement *steps;
     struct strings artifacts, notes;
     char *near_limit;            /* or NULL */
+    char *kept;                  /* how to name what was kept of it (kept.h), or NULL */
     bool has_stdout, has_stderr; /* whether there are such logs */
 };
 

@@ -68,6 +68,7 @@ static int start_sandbox(struct attempt_context *ctx, const struct instance *ins
         request.stdio = session->stdio;
         request.rows = session->rows;
         request.columns = session->columns;
+        request.kept = session->kept;
     }
     if (job->stdin_file != NULL) {
         int r = file_read_at(AT_FDCWD, job->stdin_file, STDIN_MAX, &input, &request.stdin_len);

@@ -7,6 +7,7 @@
 struct launch_session {
     enum sandbox_stdio stdio;
     unsigned short rows, columns; /* of its terminal */
+    const struct sandbox_kept *kept; /* or NULL */
 };
 
 /* Makes the job's cgroup with its limits and starts its sandbox. When that fails, *ret_cgroup may be there all the same

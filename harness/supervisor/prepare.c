@@ -3,6 +3,7 @@
 #include "harness/supervisor/prepare.h"
 
 #include "harness/supervisor/limits.h"
+#include "harness/supervisor/record.h"
 #include "harness/supervisor/unprivileged.h"
 
 #include "harness/supervisor/disks.h"
@@ -42,6 +43,7 @@ static void make_instances(const struct supervisor_options *o, struct run *run)
         for (size_t j = 0; j < plan->n_jobs; j++)
             if (o->selected[p][j])
                 run->instances[run->n_instances++] = (struct instance){.plan = plan,
+                                                                       .plan_index = p,
                                                                        .job = &plan->jobs[j],
                                                                        .root = base + plan->jobs[j].root,
                                                                        .log_name = log_name(o, plan, &plan->jobs[j])};
@@ -341,7 +343,22 @@ static int prepare_store(struct prepared *p, struct cupel_error *err)
         log_warning("%s", err->message); /* what is left over does not keep a new run from its work */
     if (removed > 0)
         log_warning("removed what %zu killed run%s left behind", removed, removed == 1 ? "" : "s");
-    return run_dir_create(cache_dirfd(p->cache), &p->dir, err);
+    r = run_dir_create(cache_dirfd(p->cache), &p->dir, err);
+    if (r < 0)
+        return r;
+    p->run.dirfd = run_dir_fd(p->dir);
+    p->run.id = run_dir_id(p->dir);
+    p->run.store_dirfd = cache_dirfd(p->cache);
+    return 0;
+}
+
+static int check_keeping(const struct prepared *p, const struct supervisor_options *o, struct cupel_error *err)
+{
+    if (o->keep_failed == 0 || p->run.privilege.host)
+        return 0;
+    (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, 0, "--keep-failed needs the rights of root");
+    cupel_error_hint(err, "jobs have disks of their own, which can be kept, only when root starts cupel");
+    return -EPERM;
 }
 
 static void want_devices(struct cgroup_host *host)
@@ -367,6 +384,7 @@ int prepare(const struct supervisor_options *options, struct prepared *ret, stru
         return r;
     p.run.cpus = usable_cpus();
     p.run.sample_ns = options->sample_ns;
+    p.run.keep_failed = options->keep_failed;
     make_instances(options, &p.run);
     r = cgroup_detect(&p.host, err);
     if (r == 0) {
@@ -374,16 +392,18 @@ int prepare(const struct supervisor_options *options, struct prepared *ret, stru
         r = prepare_store(&p, err);
     }
     if (r == 0)
+        r = check_keeping(&p, options, err);
+    if (r == 0)
         r = check_all(&p, options, err);
     if (r == 0 && options->out != NULL) {
         r = reports_out_open(options->out, &p.run.out, err);
         if (r == 0)
             p.console = reports_console_new(STDERR_FILENO, p.run.n_instances, p.run.out);
     }
-    if (r == 0) {
-        p.run.dirfd = run_dir_fd(p.dir);
+    if (r == 0)
+        r = record_texts(options, p.run.dirfd, err);
+    if (r == 0)
         r = make_roots(&p, err);
-    }
     if (r == 0)
         r = make_filters(&p.run, err);
     if (r == 0 && make_views(&p.run, options->slots) < 0)

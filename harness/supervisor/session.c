@@ -97,7 +97,8 @@ static void name_unenforced(const struct session *s, uint32_t set)
 
 static struct launch_session streams(const struct session *s)
 {
-    struct launch_session l = {.stdio = s->terminal ? SANDBOX_STDIO_TERMINAL : SANDBOX_STDIO_PIPES};
+    struct launch_session l = {.stdio = s->terminal ? SANDBOX_STDIO_TERMINAL : SANDBOX_STDIO_PIPES,
+                               .kept = s->options->kept};
     struct winsize size;
 
     if (s->terminal && ioctl(STDIN_FILENO, TIOCGWINSZ, &size) == 0) {

@@ -4,10 +4,13 @@
 #include "base/base.h"
 #include "jobs/jobs.h"
 
+struct sandbox_kept;
+
 struct session_options {
     const struct jobs_plan *plan;
     const struct jobs_job *job; /* of the plan */
     const char *const *command; /* NULL: the job's shell */
+    const struct sandbox_kept *kept; /* what a kept job wrote, to lie under it; NULL: nothing */
     bool best_effort;
     bool allow_host_network;
 };

@@ -18,6 +18,7 @@ struct wire_head {
     uint32_t leaks_in_all;
     uint32_t has_stdout, has_stderr;
     uint32_t has_near_limit;
+    uint32_t has_kept;
     uint32_t n_points;
     uint32_t point_columns; /* bits: CPU, memory, pids */
     uint64_t point_interval_ns;
@@ -142,6 +143,7 @@ int wire_send(int socket, uint32_t instance, const struct attempt_result *result
         .has_stdout = result->has_stdout,
         .has_stderr = result->has_stderr,
         .has_near_limit = result->near_limit != NULL,
+        .has_kept = result->kept != NULL,
         .started = result->facts.started,
     };
     const struct timeline *t = result->facts.timeline;
@@ -162,6 +164,8 @@ int wire_send(int socket, uint32_t instance, const struct attempt_result *result
     add_string(&b, result->job.evidence);
     if (result->near_limit != NULL)
         add_string(&b, result->near_limit);
+    if (result->kept != NULL)
+        add_string(&b, result->kept);
     for (size_t i = 0; i < result->facts.n_steps; i++)
         add_string(&b, result->steps[i].evidence);
     for (size_t i = 0; i < result->notes.n; i++)
@@ -275,6 +279,8 @@ int wire_receive(int socket, struct wire_result *ret)
     r.result.evidence = take_string(&at);
     if (head.has_near_limit)
         r.result.near_limit = take_string(&at);
+    if (head.has_kept)
+        r.result.kept = take_string(&at);
     for (size_t i = 0; i < head.n_cases; i++) {
         struct wire_case c;
 

@@ -41,13 +41,13 @@ _cupel() {
     local words='' files=false
     case $command in
     '') words='run shell validate list schema rootfs doctor clean help --version --help' ;;
-    run) words='-j --jobs --only --tag --retries --fail-fast --best-effort --sample --allow-host-network --out --help' files=true ;;
-    shell) words='--rootfs --file --best-effort --allow-host-network --help' files=true ;;
-    list) words='--only --tag --json --help' files=true ;;
+    run) words='-j --jobs --only --tag --retries --keep-failed --fail-fast --best-effort --sample --allow-host-network --out --help' files=true ;;
+    shell) words='--rootfs --file --failed --run --out --best-effort --allow-host-network --help' files=true ;;
+    list) words='--only --tag --kept --json --help' files=true ;;
     validate) words='--help' files=true ;;
     schema) words='--markdown --help' ;;
     doctor) words='--json --help' ;;
-    clean) words='--help' ;;
+    clean) words='--kept --older-than --help' ;;
     help) words='run shell validate list schema rootfs doctor clean' ;;
     rootfs)
         words='--help'

@@ -1,0 +1,295 @@
+/* kept: see kept.h. An entry is made in the run's own directory and renamed when it is complete, so that a killed run leaves half
+ * of one nowhere. Its `record` is a list of "KEY=VALUE", each with a NUL at its end, as an environment is: any byte may be in it. */
+#include "harness/supervisor/kept.h"
+
+#include "harness/supervisor/attempt.h"
+#include "harness/supervisor/record.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define PLACE "kept"
+#define RECORD_MAX ((size_t)16 << 20)
+
+/* ---- storing ---- */
+
+static bool is_failure(enum reports_verdict v)
+{
+    return v > REPORTS_PASSED && v < REPORTS_ERROR; /* neither ours, nor skipped or cancelled */
+}
+
+/* A number of its own among those that the run may have; -ENOSPC when all are taken. */
+static int claim_number(const struct run *run)
+{
+    for (unsigned n = 0; n < run->keep_failed; n++) {
+        char name[32];
+        int fd;
+
+        (void)snprintf(name, sizeof(name), "kept-%u", n);
+        fd = openat(run->dirfd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+        if (fd >= 0) {
+            (void)close(fd);
+            return (int)n;
+        }
+        if (errno != EEXIST)
+            return -errno;
+    }
+    return -ENOSPC;
+}
+
+static void add(struct strbuf *b, const char *key, const char *value)
+{
+    strbuf_addf(b, "%s=%s", key, value);
+    strbuf_add(b, "", 1);
+}
+
+static int write_record(const struct attempt_context *ctx, const struct instance *in, const struct sandbox_job *sandbox,
+                        const struct attempt_result *result, int dir)
+{
+    cleanup_strbuf struct strbuf b = {0};
+    cleanup_free char *path = record_path_of(in->plan);
+    cleanup_free char *out = realpath(reports_out_path(ctx->run->out), NULL);
+    bool host = in->plan->roots[in->job->root].kind == JOBS_ROOT_HOST;
+    char number[32];
+
+    add(&b, "run", ctx->run->id);
+    add(&b, "job", in->log_name);
+    add(&b, "name", in->job->name);
+    add(&b, "file", path);
+    add(&b, "out", out != NULL ? out : "");
+    add(&b, "verdict", reports_verdict_name(result->job.verdict));
+    add(&b, "evidence", result->job.evidence);
+    add(&b, "root", host ? "" : ctx->run->roots[in->root].key);
+    add(&b, "dir", sandbox->dir);
+    (void)snprintf(number, sizeof(number), "%u", sandbox_stage_id_base(ctx->stage));
+    add(&b, "id-base", number);
+    (void)snprintf(number, sizeof(number), "%lld", (long long)result->facts.started.tv_sec);
+    add(&b, "when", number);
+    record_add_env(&b, in->job);
+    return file_write_atomic_at(dir, "record", b.data, b.len, 0600);
+}
+
+static int fill(struct attempt_context *ctx, const struct instance *in, const struct sandbox_job *sandbox,
+                const struct attempt_result *result, int dir, struct cupel_error *err)
+{
+    char text[32];
+    int r = sandbox_keep(ctx->stage, sandbox, dir, "disk", err);
+
+    if (r < 0)
+        return r;
+    record_text_name(in->plan_index, text);
+    r = linkat(ctx->run->dirfd, text, dir, "file", 0) < 0 ? -errno : write_record(ctx, in, sandbox, result, dir);
+    return r < 0 ? cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot write down what it was") : 0;
+}
+
+static int store(struct attempt_context *ctx, const struct instance *in, const struct sandbox_job *sandbox,
+                 const struct attempt_result *result, int number, struct cupel_error *err)
+{
+    const struct run *run = ctx->run;
+    cleanup_close int place = file_open_dir_p_at(run->store_dirfd, PLACE, 0700), dir = -EBADF;
+    char aside[32], entry[96];
+    int r;
+
+    (void)snprintf(aside, sizeof(aside), "keeping-%d", number);
+    (void)snprintf(entry, sizeof(entry), "%s.%d", run->id, number);
+    if (place < 0 || mkdirat(run->dirfd, aside, 0700) < 0)
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, place < 0 ? place : errno, "cannot make a place for it");
+    dir = openat(run->dirfd, aside, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    r = dir < 0 ? cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot open the place for it")
+                : fill(ctx, in, sandbox, result, dir, err);
+    if (r == 0 && renameat(run->dirfd, aside, place, entry) < 0)
+        r = cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot put it into its place");
+    if (r < 0)
+        (void)file_remove_tree_at(run->dirfd, aside);
+    return r;
+}
+
+void kept_store(struct attempt_context *ctx, const struct instance *instance, const struct sandbox_job *sandbox,
+                struct attempt_result *result)
+{
+    struct cupel_error err;
+    int number, r;
+
+    if (!is_failure(result->job.verdict) || result->facts.started_ns == 0)
+        return;
+    number = claim_number(ctx->run);
+    if (number == -ENOSPC) {
+        strings_add(&result->notes, xasprintf("not kept: --keep-failed=%u keeps no more", ctx->run->keep_failed));
+        return;
+    }
+    r = number < 0 ? cupel_error_set(&err, CUPEL_ERROR_HARNESS, number, "cannot count it")
+                   : store(ctx, instance, sandbox, result, number, &err);
+    if (r < 0)
+        strings_add(&result->notes, xasprintf("not kept: %s", err.message));
+    else
+        result->kept = xasprintf("%s/%s", ctx->run->id, instance->log_name);
+}
+
+/* ---- reading ---- */
+
+void kept_free(struct kept *list, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        struct kept *k = &list[i];
+        char *const texts[] = {k->entry, k->run,     k->job,      k->name, k->file,
+                               k->out,   k->verdict, k->evidence, k->root, k->dir};
+
+        for (size_t j = 0; j < ARRAY_SIZE(texts); j++)
+            free(texts[j]);
+        for (char **e = k->env; e != NULL && *e != NULL; e++)
+            free(*e);
+        free(k->env);
+    }
+    free(list);
+}
+
+static void take_env(struct kept *k, const char *entry)
+{
+    size_t n = 0;
+
+    while (k->env != NULL && k->env[n] != NULL)
+        n++;
+    k->env = xrealloc(k->env, (n + 2) * sizeof(*k->env));
+    k->env[n] = xstrdup(entry);
+    k->env[n + 1] = NULL;
+}
+
+static void take_field(struct kept *k, const char *line)
+{
+    const struct {
+        const char *key;
+        char **to;
+    } texts[] = {{"run=", &k->run},           {"job=", &k->job},   {"name=", &k->name},
+                 {"file=", &k->file},         {"out=", &k->out},   {"verdict=", &k->verdict},
+                 {"evidence=", &k->evidence}, {"root=", &k->root}, {"dir=", &k->dir}};
+
+    for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
+        if (str_starts(line, texts[i].key) && *texts[i].to == NULL)
+            *texts[i].to = xstrdup(line + strlen(texts[i].key));
+    if (str_starts(line, "id-base="))
+        k->id_base = (uint32_t)strtoul(line + strlen("id-base="), NULL, 10);
+    if (str_starts(line, "when="))
+        k->when = strtoll(line + strlen("when="), NULL, 10);
+    if (str_starts(line, "env="))
+        take_env(k, line + strlen("env="));
+}
+
+static bool is_whole(const struct kept *k)
+{
+    return k->run != NULL && k->job != NULL && k->name != NULL && k->file != NULL && k->out != NULL &&
+           k->verdict != NULL && k->evidence != NULL && k->root != NULL && k->dir != NULL &&
+           strchr(k->dir, '/') == NULL && k->dir[0] == 'j';
+}
+
+/* False for what is no entry. */
+static bool read_entry(int place, const char *entry, struct kept *ret)
+{
+    cleanup_free char *path = xasprintf("%s/record", entry), *disk = xasprintf("%s/disk", entry), *text = NULL;
+    struct kept k = {.entry = xstrdup(entry)};
+    struct stat st;
+    size_t len;
+
+    if (file_read_at(place, path, RECORD_MAX, &text, &len) == 0 &&
+        fstatat(place, disk, &st, AT_SYMLINK_NOFOLLOW) == 0) {
+        for (size_t at = 0; at < len; at += strlen(text + at) + 1)
+            take_field(&k, text + at);
+        k.bytes = (uint64_t)st.st_blocks * 512;
+    }
+    if (is_whole(&k)) {
+        *ret = k;
+        return true;
+    }
+    {
+        struct kept *copy = xmalloc(sizeof(k));
+
+        *copy = k;
+        kept_free(copy, 1);
+    }
+    return false;
+}
+
+static int newest_first(const void *a, const void *b)
+{
+    const struct kept *x = a, *y = b;
+
+    if (x->when != y->when)
+        return x->when < y->when ? 1 : -1;
+    return -strverscmp(x->entry, y->entry);
+}
+
+int kept_list(int store_dirfd, struct kept **ret_list, size_t *ret_n, struct cupel_error *err)
+{
+    struct dirent **names = NULL;
+    cleanup_close int place = openat(store_dirfd, PLACE, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    int n = place < 0 ? -1 : scandirat(place, ".", &names, NULL, alphasort);
+    struct kept *list = NULL;
+    size_t found = 0;
+
+    if (n < 0 && errno != ENOENT)
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot look for what is kept in the store");
+    if (n > 0)
+        list = xcalloc((size_t)n, sizeof(*list));
+    for (int i = 0; i < n; i++) {
+        if (names[i]->d_name[0] != '.' && read_entry(place, names[i]->d_name, &list[found]))
+            found++;
+        free(names[i]);
+    }
+    free(names);
+    if (found > 0)
+        qsort(list, found, sizeof(*list), newest_first);
+    *ret_list = list;
+    *ret_n = found;
+    return 0;
+}
+
+static bool fits(const struct kept *k, const char *what, const char *run, const char *out)
+{
+    size_t n = strlen(k->run);
+    bool full = strncmp(what, k->run, n) == 0 && what[n] == '/';
+
+    return str_eq(full ? what + n + 1 : what, k->job) && (run == NULL || str_starts(k->run, run)) &&
+           (out == NULL || str_eq(out, k->out));
+}
+
+int kept_find(int store_dirfd, const char *what, const char *run, const char *out, struct kept **ret,
+              struct cupel_error *err)
+{
+    struct kept *list = NULL, *found = NULL;
+    size_t n = 0;
+    int r = kept_list(store_dirfd, &list, &n, err);
+
+    if (r < 0)
+        return r;
+    for (size_t i = 0; i < n && found == NULL; i++)
+        if (fits(&list[i], what, run, out)) {
+            found = xmalloc(sizeof(*found));
+            *found = list[i];
+            list[i] = (struct kept){0};
+        }
+    kept_free(list, n);
+    if (found == NULL) {
+        (void)cupel_error_set(err, CUPEL_ERROR_INPUT, 0, "nothing is kept of a failed job '%s'%s%s", what,
+                              run != NULL ? " of run " : "", run != NULL ? run : "");
+        cupel_error_hint(
+            err, "`cupel run --keep-failed` keeps what failed jobs leave; `cupel list --kept` shows what is kept");
+        return -ENOENT;
+    }
+    *ret = found;
+    return 0;
+}
+
+int kept_open(int store_dirfd, const struct kept *k, const char *file)
+{
+    cleanup_free char *path = xasprintf(PLACE "/%s/%s", k->entry, file);
+
+    return file_open_beneath(store_dirfd, path, O_RDONLY, 0);
+}
+
+int kept_remove(int store_dirfd, const struct kept *k)
+{
+    cleanup_close int place = openat(store_dirfd, PLACE, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+    return place < 0 ? -errno : file_remove_tree_at(place, k->entry);
+}

@@ -1,0 +1,43 @@
+/* kept: what failed jobs left, kept in the store (`kept/RUN.N`) until it is removed: the job's disk, the job file as it was, and
+ * what else it takes to open the same sandbox again. */
+#pragma once
+
+#include "base/base.h"
+
+#define KEPT_DEFAULT_MAX 16 /* of one run, unless it says otherwise: each may be as large as its job's disk */
+#define KEPT_MAX 10000
+
+struct kept {
+    char *entry;     /* its directory in kept/ */
+    char *run, *job; /* of the run; the job's name there, unique in the run */
+    char *name;      /* the job's name in its file */
+    char *file;      /* absolute path of the job file */
+    char *out;       /* absolute path of the run's out directory */
+    char *verdict, *evidence;
+    char *root; /* its key in the cache; "" for the host's */
+    char *dir;  /* of the job on its disk */
+    uint32_t id_base;
+    int64_t when;   /* when it started, seconds */
+    char **env;     /* NULL-terminated "NAME=VALUE": what pass-env found */
+    uint64_t bytes; /* of the disk, as far as it is used */
+};
+void kept_free(struct kept *list, size_t n);
+
+/* Everything that is kept, the newest first. */
+int kept_list(int store_dirfd, struct kept **ret_list, size_t *ret_n, struct cupel_error *err);
+/* The newest of `what` (JOB or RUN/JOB), of those of run `run` (or a beginning of its name) and of out directory `out`; NULL: of
+ * any. Freed by kept_free(ret, 1)'s caller: *ret is malloc'ed. CUPEL_ERROR_INPUT when there is none. */
+int kept_find(int store_dirfd, const char *what, const char *run, const char *out, struct kept **ret,
+              struct cupel_error *err);
+/* A file of it, for reading: "disk" or "file". */
+int kept_open(int store_dirfd, const struct kept *k, const char *file);
+/* Sessions that are open over it go on. */
+int kept_remove(int store_dirfd, const struct kept *k);
+
+/* In the slot: keeps what the attempt left, if it failed; says so in the result, or in a note why not. */
+struct attempt_context;
+struct attempt_result;
+struct instance;
+struct sandbox_job;
+void kept_store(struct attempt_context *ctx, const struct instance *instance, const struct sandbox_job *sandbox,
+                struct attempt_result *result);

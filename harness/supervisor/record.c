@@ -1,0 +1,61 @@
+/* record: see record.h. */
+#include "harness/supervisor/record.h"
+
+#include <fcntl.h>
+#include <string.h>
+
+#define TEXT_MAX ((size_t)16 << 20)
+
+void record_text_name(size_t plan_index, char ret[static 32])
+{
+    (void)snprintf(ret, 32, "file-%zu", plan_index);
+}
+
+static int copy_text(const char *file, int dirfd, const char *name)
+{
+    cleanup_free char *text = NULL;
+    cleanup_close int to = -EBADF;
+    size_t len;
+    int r = file_read_at(AT_FDCWD, file, TEXT_MAX, &text, &len);
+
+    if (r == -ENOENT)
+        return 0;
+    if (r < 0)
+        return r;
+    to = openat(dirfd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    return to < 0 ? -errno : file_write_all(to, text, len);
+}
+
+int record_texts(const struct supervisor_options *options, int run_dirfd, struct cupel_error *err)
+{
+    for (size_t p = 0; p < options->n_plans; p++) {
+        char name[32];
+        int r;
+
+        record_text_name(p, name);
+        r = copy_text(options->plans[p]->file, run_dirfd, name);
+        if (r < 0)
+            return cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot copy job file %s into the run's directory",
+                                   options->plans[p]->file);
+    }
+    return 0;
+}
+
+char *record_path_of(const struct jobs_plan *plan)
+{
+    const char *slash = strrchr(plan->file, '/');
+
+    return xasprintf("%s/%s", plan->dir, slash != NULL ? slash + 1 : plan->file);
+}
+
+void record_add_env(struct strbuf *b, const struct jobs_job *job)
+{
+    for (const char **name = job->pass_env; name != NULL && *name != NULL; name++) {
+        const char *value = getenv(*name);
+
+        if (value == NULL)
+            continue;
+        strbuf_addf(b, "env=%s=%s", *name, value);
+        strbuf_add(b, "", 1);
+    }
+}

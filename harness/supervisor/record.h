@@ -1,0 +1,15 @@
+/* record: private to supervisor: what a run writes down about itself in its directory, so that somebody else can make the same
+ * sandbox later: the texts of its job files. */
+#pragma once
+
+#include "harness/supervisor/attempt.h"
+#include "harness/supervisor/supervisor.h"
+
+/* Copies each job file's text as it is now into the run's directory; a plan that comes from no file is left out. */
+int record_texts(const struct supervisor_options *options, int run_dirfd, struct cupel_error *err);
+/* The copy's name in the run's directory. */
+void record_text_name(size_t plan_index, char ret[static 32]);
+/* The absolute path of the plan's file; malloc'ed. */
+char *record_path_of(const struct jobs_plan *plan);
+/* Adds "env=NAME=VALUE" and a NUL for each name of the job's pass-env that has a value. */
+void record_add_env(struct strbuf *b, const struct jobs_job *job);

@@ -1,0 +1,151 @@
+#!/usr/bin/env bash
+# `cupel run --keep-failed`: what a failed job left is kept, opened again, listed and removed.
+# time-limit: 90
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
+
+mkdir tree && echo original >tree/file && echo single >single
+cat >kept.yaml <<'YAML'
+cupel: 1
+defaults: {limits: {disk: 32M, wall: 20s, memory: 128M}}
+jobs:
+  passes: {run: "true"}
+  as-root:
+    inputs: [{from: tree, to: /work}, {from: single, to: /etc/single}]
+    run: |
+      echo changed >file
+      echo more >>/etc/single
+      chown 12:34 file
+      mkfifo fifo
+      rm /etc/hostname
+      rm -r /usr/share/doc && mkdir /usr/share/doc && touch /usr/share/doc/mine
+      exit 3
+  as-user:
+    user: nobody
+    workdir: /tmp/own
+    env: {OWN: value}
+    pass-env: [CALLER]
+    run: |
+      echo evidence >left
+      sleep 1000
+    limits: {wall: 300ms}
+    timeout-grace: 100ms
+YAML
+kept_ids() { run_cupel list --kept --json && jq -r '.[].job' stdout | sort | tr '\n' ' '; }
+
+it "without --keep-failed nothing is kept"
+cupel_run kept.yaml --only as-root
+expect_exit 1
+expect_result as-root '.kept == null'
+expect_equal "$(kept_ids)" ""
+
+it "--keep-failed: the summary says how to open it, and the result that it is kept; what passed is not"
+CALLER=then cupel_run kept.yaml --keep-failed -j 2
+expect_exit 1
+expect_said 'reopen: cupel shell --failed as-root'
+expect_result as-root '.kept | test("^[0-9a-f]+-[0-9a-f]+/as-root$")'
+expect_result as-user '.kept | test("/as-user$")'
+expect_result passes '.kept == null'
+expect_equal "$(kept_ids)" "as-root as-user "
+expect_junit_valid
+
+it "its disk holds no loop device and no mount, and takes what the job wrote"
+expect_clean
+expect test "$(du -s --block-size=1M cache/cupel/kept | cut -f1)" -lt 8
+
+in_kept() {
+    STATUS=0
+    (grouped "$CUPEL" shell --failed "$@") >"$T/stdout" 2>"$T/stderr" </dev/null || STATUS=$?
+    complain_of_sanitizers
+}
+it "opened again: files, owners, FIFOs, inputs, what was removed and what was made anew are as the job left them"
+in_kept as-root -- sh -c 'cat file /etc/single; stat -c %u:%g file; test -p fifo && echo fifo; ls /etc/hostname; ls /usr/share/doc; pwd'
+expect_exit 0
+expect_equal "$(tr '\n' ' ' <stdout)" "changed single more 12:34 fifo mine /work "
+expect_stderr "/etc/hostname.*No such file"
+expect_equal "$(cat tree/file)" original
+
+it "opened again: user, environment (pass-env as it was then), working directory, limits"
+CALLER=now in_kept as-user -- sh -c 'cat left; id -un; echo $OWN $CALLER; pwd; df -k --output=size / | tail -n 1; sleep 0.5'
+expect_exit 0
+expect_equal "$(head -n 4 stdout | tr '\n' ' ')" "evidence nobody value then /tmp/own "
+expect test "$(tail -n 1 stdout)" -lt 40000
+
+it "what a session writes is gone with it: the evidence stays"
+in_kept as-user -- sh -c 'echo spoilt >left; rm -f left; echo x >new; ls'
+expect_equal "$(cat stdout)" new
+in_kept as-user -- sh -c 'cat left; ls'
+expect_equal "$(tr '\n' ' ' <stdout)" "evidence left "
+
+it "it does not depend on the job file as it is now, nor on another range of ids"
+sed -i 's/OWN: value/OWN: other/; s/user: nobody/user: root/' kept.yaml
+job_file busy.yaml <<'YAML'
+cupel: 1
+jobs: {busy: {run: "echo up; sleep 1000"}}
+YAML
+cupel_start busy.yaml --out "$T/out-busy"
+expect wait_until 20 grep -qs up out-busy/logs/busy.stdout
+(grouped "$CUPEL" shell --failed as-user -- sh -c 'stat -c %U left; echo $OWN') >answer 2>answer.err </dev/null
+expect_equal "$(tr '\n' ' ' <answer)" "nobody value "
+kill -INT "$CUPEL_PID"
+cupel_wait
+
+it "a limit of disk is what stops the job; it is kept all the same"
+job_file full.yaml <<'YAML'
+cupel: 1
+jobs: {full: {run: "head -c 100M /dev/zero >/tmp/big", limits: {disk: 8M}}}
+YAML
+cupel_run full.yaml --keep-failed
+expect_verdict full disk-limit
+in_kept full -- sh -c 'test "$(stat -c %s /tmp/big)" -gt 7000000 && echo there'
+expect_stdout there
+
+it "the newest of a name is opened; --run and --out choose, and an unknown one is refused"
+job_file again.yaml <<'YAML'
+cupel: 1
+jobs: {full: {run: "echo again >/tmp/again; false"}}
+YAML
+cp out/results.jsonl first.jsonl
+STATUS=0
+(grouped "$CUPEL" run again.yaml --keep-failed --out "$T/out-again") >stdout 2>stderr </dev/null || STATUS=$?
+expect_exit 1
+in_kept full -- cat /tmp/again
+expect_stdout again
+in_kept full --out "$T/out" -- ls /tmp/big
+expect_exit 0
+in_kept full --run "$(jq -r '.kept | split("/")[0]' first.jsonl)" -- ls /tmp/big
+expect_exit 0
+in_kept "$(jq -r .kept first.jsonl)" -- ls /tmp/big
+expect_exit 0
+in_kept no-such-job
+expect_exit 2
+expect_stderr 'cupel list --kept'
+
+it "never more than asked for, and what is not kept says so"
+job_file many.yaml <<'YAML'
+cupel: 1
+jobs: {a: {run: "false"}, b: {run: "false"}, c: {run: "false"}}
+YAML
+run_cupel clean --kept
+expect_exit 0
+expect_equal "$(kept_ids)" ""
+cupel_run many.yaml --keep-failed=2 -j 2
+expect_equal "$(jq -r 'select(.kept != null) | .id' out/results.jsonl | wc -l)" 2
+expect_equal "$(jq -r 'select(.kept == null) | .notes[]' out/results.jsonl)" "not kept: --keep-failed=2 keeps no more"
+
+it "list shows them, clean --kept removes them, by age as well"
+run_cupel list --kept
+expect_stdout '^[abc] +failed '
+run_cupel clean --kept --older-than 1h
+expect_stdout '^0 kept jobs removed'
+run_cupel clean --kept
+expect_stdout '^2 kept jobs removed'
+run_cupel list --kept
+expect_stdout '^nothing is kept'
+run_cupel clean --older-than 1h
+expect_exit 2
+
+it "what is left behind: nothing"
+expect_clean
+expect_equal "$(ls cache/cupel/kept)" ""
+all_done
