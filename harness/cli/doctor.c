@@ -1,6 +1,7 @@
 /* doctor: `cupel doctor` tells what this host can do for cupel. */
 #include "harness/doctor/doctor.h"
 #include "harness/cli/cli.h"
+#include "harness/rights/rights.h"
 
 #include <getopt.h>
 
@@ -61,5 +62,6 @@ int cli_doctor(int argc, char **argv)
         (void)cupel_error_set(&err, CUPEL_ERROR_INPUT, 0, "'cupel doctor' takes no argument, got '%s'", argv[optind]);
         return cli_fail(&err);
     }
+    rights_join_scope(argv - 1); /* as a run would */
     return examine(json);
 }

@@ -1,11 +1,13 @@
 /* examine: runs every probe of the table, each in a child that has a few seconds, and gathers what they find. Knows
  * nothing of any capability. */
 #include "harness/doctor/private.h"
+#include "harness/rights/rights.h"
 
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
@@ -50,8 +52,13 @@ void doctor_missing(struct doctor_finding *f, int errnum, const char *fmt, ...)
     errnum = errnum < 0 ? -errnum : errnum;
     if (errnum != 0)
         (void)snprintf(f->detail + used, sizeof(f->detail) - used, ": %s", strerror(errnum));
-    if ((errnum == EPERM || errnum == EACCES) && geteuid() != 0)
-        doctor_remedy(f, "start cupel as root");
+    if (errnum == EPERM || errnum == EACCES) {
+        struct sandbox_privilege privilege;
+
+        sandbox_privilege_find(&privilege);
+        if (!privilege.host)
+            doctor_remedy(f, "start cupel as root");
+    }
 }
 
 void doctor_missing_error(struct doctor_finding *f, const struct cupel_error *err)
@@ -155,9 +162,33 @@ void doctor_probe_bounded(const struct doctor_context *ctx, const struct doctor_
 
 /* ---- all of them ---- */
 
+static int try_rights(void *data)
+{
+    (void)rights_take(NULL, data);
+    return 0;
+}
+
+/* As a run would. What is refused may leave a process half-way, so another one tries it first, and says what it met in memory
+ * that both see. */
+static void take_rights(struct doctor_context *ctx)
+{
+    struct cupel_error *err = mmap(NULL, sizeof(*err), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+    if (err == MAP_FAILED)
+        return;
+    if (run_forked(try_rights, err) != 0)
+        (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, 0, "the trial of a user namespace broke off");
+    ctx->rights_error = *err;
+    (void)munmap(err, sizeof(*err));
+    if (ctx->rights_error.kind == CUPEL_ERROR_NONE)
+        (void)rights_take(&ctx->lack, &ctx->rights_error);
+}
+
 static void context_open(struct doctor_context *ctx)
 {
     *ctx = (struct doctor_context){0};
+    take_rights(ctx);
+    sandbox_privilege_find(&ctx->privilege);
     if (cache_open(&ctx->cache, &ctx->cache_error) < 0)
         ctx->cache = NULL;
     if (cgroup_detect(&ctx->host, &ctx->host_error) < 0)
@@ -167,6 +198,7 @@ static void context_open(struct doctor_context *ctx)
 
 static void context_close(struct doctor_context *ctx)
 {
+    free(ctx->lack);
     if (ctx->cache != NULL)
         cache_close(ctx->cache);
     if (ctx->host != NULL)
@@ -182,8 +214,12 @@ void doctor_examine(struct doctor_report *ret_report)
     for (size_t i = 0; i < report.n; i++) {
         const struct doctor_probe *probe = &doctor_table[i];
 
-        report.rows[i] = (struct doctor_row){
-            .id = probe->id, .name = probe->name, .needed_by = probe->needed_by, .required = probe->required};
+        report.rows[i] =
+            (struct doctor_row){.id = probe->id,
+                                .name = probe->name,
+                                .needed_by = probe->needed_by,
+                                .required = probe->need == REQUIRED ||
+                                            probe->need == (ctx.privilege.host ? REQUIRED_OF_ROOT : REQUIRED_OF_USER)};
         doctor_probe_bounded(&ctx, probe, PROBE_SECONDS, &report.rows[i].finding);
     }
     context_close(&ctx);

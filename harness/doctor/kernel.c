@@ -21,16 +21,6 @@
 
 /* ---- rights and version ---- */
 
-void probe_root(const struct doctor_context *ctx, const struct doctor_probe *probe, struct doctor_finding *f)
-{
-    (void)ctx;
-    (void)probe;
-    if (geteuid() == 0)
-        doctor_works(f, "effective uid 0");
-    else
-        doctor_missing(f, 0, "effective uid %u", (unsigned)geteuid());
-}
-
 /* For information: whether something works is said by the rows that try it. */
 void probe_kernel(const struct doctor_context *ctx, const struct doctor_probe *probe, struct doctor_finding *f)
 {
@@ -64,12 +54,13 @@ void probe_hard_rlimits(const struct doctor_context *ctx, const struct doctor_pr
 
 void probe_session_keyring(const struct doctor_context *ctx, const struct doctor_probe *probe, struct doctor_finding *f)
 {
-    (void)ctx;
     (void)probe;
     if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) >= 0)
         doctor_works(f, "a process gets a session keyring of its own");
     else if (errno == ENOSYS) /* nothing to keep apart, so a run goes on */
         doctor_degraded(f, "this kernel has no keyrings");
+    else if (errno == EPERM && !ctx->privilege.host) /* and jobs are under that filter as well */
+        doctor_degraded(f, "a filter of the container refuses keyrings, to jobs too");
     else
         doctor_missing(f, errno, "cannot join a new session keyring");
 }

@@ -80,7 +80,7 @@ static int make_own_dir(const struct scene *s, const char *path)
 {
     if (mkdir(path, 0755) < 0)
         return -errno;
-    return s->single_id || chown(path, DOCTOR_ID_BASE, DOCTOR_ID_BASE) == 0 ? 0 : -errno;
+    return s->single_id || !s->host || chown(path, DOCTOR_ID_BASE, DOCTOR_ID_BASE) == 0 ? 0 : -errno;
 }
 
 /* In the scene, with the lower directory in place. */
@@ -107,7 +107,7 @@ static int make_lower_file(const struct scene *s)
     fd = open("/lower/file", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
     if (fd < 0)
         return -errno;
-    return s->single_id || fchown(fd, DOCTOR_ID_BASE, DOCTOR_ID_BASE) == 0 ? 0 : -errno;
+    return s->single_id || !s->host || fchown(fd, DOCTOR_ID_BASE, DOCTOR_ID_BASE) == 0 ? 0 : -errno;
 }
 
 void probe_overlay(const struct doctor_context *ctx, const struct doctor_probe *probe, struct doctor_finding *f)
@@ -146,7 +146,7 @@ static void try_idmap(int fd, const char *path, struct doctor_finding *f)
         return;
     }
     doctor_missing(f, r, "%s: cannot %s", path, s.step);
-    if (geteuid() != 0)
+    if (!s.host)
         doctor_remedy(f, "start cupel as root: the kernel maps mounts only for who is privileged over the file system");
 }
 

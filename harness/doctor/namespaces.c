@@ -81,8 +81,12 @@ void probe_id_range(const struct doctor_context *ctx, const struct doctor_probe 
     struct scene s;
     int r = scene_init(&s);
 
-    (void)ctx;
     (void)probe;
+    if (!ctx->privilege.host) {
+        doctor_missing(f, 0, "there are no ids of the host's to be had but the user's own, which all jobs then share");
+        doctor_remedy(f, "start cupel as root");
+        return;
+    }
     if (r == 0)
         r = userns_run(&s, 0, become_last_id, NULL);
     if (r == 0)
@@ -125,9 +129,9 @@ static void quote_switches(char *text, size_t size, struct doctor_finding *f)
     }
 }
 
-static int drop_to_nobody(void)
+static int drop_to_nobody(const struct doctor_context *ctx)
 {
-    if (geteuid() != 0)
+    if (geteuid() != 0 || !ctx->privilege.host) /* one is that already, for the kernel */
         return 0;
     if (syscall(SYS_setgroups, 0, NULL) < 0 || setresgid(65534, 65534, 65534) < 0 || setresuid(65534, 65534, 65534) < 0)
         return -errno;
@@ -139,9 +143,8 @@ void probe_unprivileged_namespaces(const struct doctor_context *ctx, const struc
                                    struct doctor_finding *f)
 {
     char switched[256];
-    int r = drop_to_nobody();
+    int r = drop_to_nobody(ctx);
 
-    (void)ctx;
     (void)probe;
     if (r < 0) {
         doctor_missing(f, r, "cannot become an ordinary user to try it");

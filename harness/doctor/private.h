@@ -3,6 +3,7 @@
 
 #include "harness/cgroup/cgroup.h"
 #include "harness/doctor/doctor.h"
+#include "harness/sandbox/sandbox.h"
 #include "rootfs-cache/cache.h"
 
 /* ---- the table ---- */
@@ -25,7 +26,13 @@ struct doctor_context {
     struct cgroup_host *host; /* NULL: host_error says why */
     struct cupel_error host_error;
     struct doctor_groups groups;
+    struct cupel_error rights_error; /* of becoming root of a user namespace; kind 0: none */
+    char *lack;                      /* why that has only one id, or NULL */
+    struct sandbox_privilege privilege;
 };
+
+/* Whether no run is possible without it: at all, with the rights of the host's root, without them. */
+enum doctor_need { OPTIONAL, REQUIRED, REQUIRED_OF_ROOT, REQUIRED_OF_USER };
 
 struct doctor_probe;
 /* Runs in a child of its own, which it may change as it likes; fills *ret_finding. */
@@ -37,7 +44,7 @@ struct doctor_probe {
     const char *name;
     const char *needed_by;
     const char *remedy; /* unless the finding has a better one */
-    bool required;
+    enum doctor_need need;
     doctor_probe_fn *run;
     int number;       /* what this row is about, where several share a function: a CLONE_ flag, a cgroup feature */
     const char *text; /* likewise: a program's name, a sysctl's */
@@ -65,11 +72,13 @@ void doctor_remedy(struct doctor_finding *f, const char *fmt, ...) BASE_PRINTF(2
 #define DOCTOR_ID_BASE UINT32_C(0x70000000)
 #define DOCTOR_ID_COUNT UINT32_C(0x10000)
 
-/* A mount namespace of one's own whose root is an empty tmpfs. Who is not root gets a user namespace around it. */
+/* A mount namespace of one's own whose root is an empty tmpfs. Who is not root at all gets a user namespace around it. */
 struct scene {
-    int proc;         /* the host's /proc */
-    bool single_id;   /* in a user namespace that has only one id to give */
-    const char *step; /* the last thing that was tried, for messages */
+    int proc;              /* the host's /proc */
+    bool host;             /* with the rights of the host's root: ids from DOCTOR_ID_BASE may be mapped */
+    char identity[2][512]; /* maps that hand our own ids down: of users, of groups */
+    bool single_id;        /* in a user namespace that has only one id to give */
+    const char *step;      /* the last thing that was tried, for messages */
 };
 /* The host's /proc is opened, nothing is changed. */
 int scene_init(struct scene *s);
@@ -77,7 +86,7 @@ int scene_enter(struct scene *s);
 /* Detached mount of a new file system; `options` are pairs, the value NULL for a flag, ended by a NULL key. */
 int scene_mount(const char *type, const char *const (*options)[2], unsigned attributes);
 
-/* Runs body(data) as root of a user namespace of DOCTOR_ID_COUNT ids (one, where there is no right to more) and further
+/* Runs body(data) as root of a user namespace of DOCTOR_ID_COUNT ids (as many as there are, without the host's rights) and further
  * namespaces `flags`. What body returns, or -errno. */
 int userns_run(struct scene *s, unsigned long flags, int (*body)(void *data), void *data);
 /* A user namespace that maps DOCTOR_ID_COUNT ids, for mount_setattr: fd or -errno. */
@@ -105,4 +114,5 @@ doctor_probe_fn probe_mount_api, probe_overlay, probe_idmap_store, probe_idmap_r
 doctor_probe_fn probe_loop, probe_mke2fs, probe_job_disk;
 doctor_probe_fn probe_store, probe_store_space, probe_store_attributes, probe_id_claims;
 doctor_probe_fn probe_groups, probe_group_feature, probe_swap_accounting, probe_delegation;
+doctor_probe_fn probe_own_proc, probe_lent_devices, probe_store_layers, probe_memory_disk;
 doctor_probe_fn probe_program, probe_id_helper, probe_tun;

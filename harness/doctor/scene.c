@@ -47,6 +47,8 @@ static int write_map(const struct scene *s, pid_t pid, const char *file, uint32_
     char path[64], map[64];
 
     (void)snprintf(path, sizeof(path), "%d/%s", (int)pid, file);
+    if (!s->single_id && !s->host)
+        return file_put_at(s->proc, path, s->identity[str_eq(file, "gid_map")]);
     if (s->single_id)
         (void)snprintf(map, sizeof(map), "0 %u 1", own);
     else
@@ -183,7 +185,17 @@ int idmap_mount(struct scene *s, int fd)
 
 int scene_init(struct scene *s)
 {
-    *s = (struct scene){.proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC), .step = "open /proc"};
+    static const char *const maps[] = {"uid_map", "gid_map"};
+    struct sandbox_privilege privilege;
+
+    sandbox_privilege_find(&privilege);
+    *s = (struct scene){
+        .proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC), .host = privilege.host, .step = "open /proc"};
+    for (size_t i = 0; i < ARRAY_SIZE(maps); i++) { /* now: in a scene there is no /proc */
+        cleanup_free char *map = ids_identity_map(maps[i], DOCTOR_ID_COUNT);
+
+        (void)snprintf(s->identity[i], sizeof(s->identity[i]), "%s", map);
+    }
     return s->proc < 0 ? -errno : 0;
 }
 

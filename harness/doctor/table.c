@@ -6,9 +6,6 @@
 
 #include <sched.h>
 
-#define REQUIRED true
-#define OPTIONAL false
-
 #define NEWER_KERNEL "boot Linux 5.19 or later"
 #define IN_CONTAINER "; in a container, start it with a seccomp profile that allows the call"
 #define USER_NAMESPACES "boot a kernel with CONFIG_USER_NS, and raise user.max_user_namespaces if that is 0"
@@ -29,8 +26,8 @@
 
 const struct doctor_probe doctor_table[] = {
     {"kernel", "kernel version", "for information", NEWER_KERNEL, OPTIONAL, probe_kernel, 0, NULL},
-    {"root", "root rights", "cupel run", "start cupel with sudo; jobs have no right on the host", REQUIRED, probe_root,
-     0, NULL},
+    {"root", "rights of root, or of a root of one's own", "cupel run",
+     "start cupel with sudo; jobs have no right on the host", REQUIRED, probe_root, 0, NULL},
     {"hard-rlimits", "raising hard rlimits", "limits: open-files, processes, core, stack",
      "start cupel with CAP_SYS_RESOURCE (as root, outside of a container)", OPTIONAL, probe_hard_rlimits, 0, NULL},
 
@@ -44,11 +41,12 @@ const struct doctor_probe doctor_table[] = {
     NAMESPACE("time", CLONE_NEWTIME, "time"),
     {"clone3", "clone3 with all of them", "every job", NEWER_KERNEL IN_CONTAINER, REQUIRED, probe_all_namespaces, 0,
      "user"},
-    {"id-range", "user namespace of 65,536 ids", "every job",
-     "start cupel as root, where the ids from 1879048192 are mapped (not in a nested user namespace)", REQUIRED,
+    {"id-range", "user namespace of 65,536 ids of the host", "every job of root's",
+     "start cupel as root, where the ids from 1879048192 are mapped (not in a nested user namespace)", REQUIRED_OF_ROOT,
      probe_id_range, 0, NULL},
-    {"id-claims", "claims of id ranges", "every job", "make /run writable", REQUIRED, probe_id_claims, 0, NULL},
-    {"unprivileged-namespaces", "user namespaces without root", "(running without root)", USER_NAMESPACES, OPTIONAL,
+    {"id-claims", "claims of id ranges", "every job of root's", "make /run writable", REQUIRED_OF_ROOT, probe_id_claims,
+     0, NULL},
+    {"unprivileged-namespaces", "user namespaces without root", "running without root", USER_NAMESPACES, OPTIONAL,
      probe_unprivileged_namespaces, 0, NULL},
 
     {"mount-api", "mounts by descriptor", "every job", NEWER_KERNEL IN_CONTAINER, REQUIRED, probe_mount_api, 0, NULL},
@@ -61,19 +59,29 @@ const struct doctor_probe doctor_table[] = {
      probe_store_space, 0, NULL},
     {"store-attributes", "attributes and O_TMPFILE of the store", "all roots; limits: disk, inodes", ON_DISK, REQUIRED,
      probe_store_attributes, 0, NULL},
-    {"idmap-store", "id-mapped mounts of the store", "all roots", ON_DISK "; " NEWER_KERNEL, REQUIRED,
+    {"idmap-store", "id-mapped mounts of the store", "all roots of root's", ON_DISK "; " NEWER_KERNEL, REQUIRED_OF_ROOT,
      probe_idmap_store, 0, NULL},
-    {"idmap-overlay", "overlay over id-mapped layers", "all roots", NEWER_KERNEL, REQUIRED, probe_idmap_overlay, 0,
-     NULL},
-    {"idmap-root", "id-mapped mounts of /", "rootfs: host (the default)",
+    {"idmap-overlay", "overlay over id-mapped layers", "all roots of root's", NEWER_KERNEL, REQUIRED_OF_ROOT,
+     probe_idmap_overlay, 0, NULL},
+    {"idmap-root", "id-mapped mounts of /", "rootfs: host (the default), of root's",
      "give the jobs another root: debian, tar; or use a file system that can be mapped (ext4, xfs, btrfs) for /",
      OPTIONAL, probe_idmap_root, 0, NULL},
-    {"loop", "loop devices", "limits: disk, inodes (every job)",
-     "modprobe loop; in a container, give it /dev/loop-control and the loop devices", REQUIRED, probe_loop, 0, NULL},
-    {"mke2fs", "mke2fs", "limits: disk, inodes (every job)",
-     "install the package e2fsprogs, and have /usr/sbin in PATH", REQUIRED, probe_mke2fs, 0, NULL},
-    {"job-disk", "ext4 on a loop device", "limits: disk, inodes (every job)",
-     "modprobe ext4; get what the rows above miss", REQUIRED, probe_job_disk, 0, NULL},
+    {"loop", "loop devices", "limits: disk, inodes (every job of root's)",
+     "modprobe loop; in a container, give it /dev/loop-control and the loop devices", REQUIRED_OF_ROOT, probe_loop, 0,
+     NULL},
+    {"mke2fs", "mke2fs", "limits: disk, inodes (every job of root's)",
+     "install the package e2fsprogs, and have /usr/sbin in PATH", REQUIRED_OF_ROOT, probe_mke2fs, 0, NULL},
+    {"job-disk", "ext4 on a loop device", "limits: disk, inodes (every job of root's)",
+     "modprobe ext4; get what the rows above miss", REQUIRED_OF_ROOT, probe_job_disk, 0, NULL},
+
+    {"own-proc", "/proc of a job's own", "every job of a user's", "start cupel outside of the container",
+     REQUIRED_OF_USER, probe_own_proc, 0, NULL},
+    {"lent-devices", "devices to lend to jobs", "every job of a user's", "have a /dev with these devices",
+     REQUIRED_OF_USER, probe_lent_devices, 0, NULL},
+    {"store-layers", "upper layers in the store", "every job of a user's without limits: disk, inodes",
+     ON_DISK ", for jobs that write more than fits into memory", OPTIONAL, probe_store_layers, 0, NULL},
+    {"memory-disk", "disks in memory", "limits: disk, inodes, of a user's",
+     "boot Linux 6.6 or later, or start cupel as root", OPTIONAL, probe_memory_disk, 0, NULL},
 
     {"close-range", "close_range", "every job", NEWER_KERNEL IN_CONTAINER, REQUIRED, probe_close_range, 0, NULL},
     {"openat2", "openat2", "every job; artifacts", NEWER_KERNEL IN_CONTAINER, REQUIRED, probe_openat2, 0, NULL},
@@ -103,7 +111,7 @@ const struct doctor_probe doctor_table[] = {
     GROUP("io-usage", "count of I/O", "usage", CGROUP_IO_USAGE),
     GROUP("io-read-limit", "limit of reads", "limits: io read-bps, read-iops", CGROUP_IO_LIMIT),
     GROUP("io-write-limit", "limit of writes", "limits: io write-bps, write-iops", CGROUP_IO_WRITE_LIMIT),
-    {"delegation", "delegation of cgroup v2", "(running without root)",
+    {"delegation", "delegation of cgroup v2", "running without root",
      "start cupel in a group of its own, systemd-run --user --scope -p Delegate=yes, on a host that boots with "
      "systemd.unified_cgroup_hierarchy=1",
      OPTIONAL, probe_delegation, 0, NULL},
@@ -114,8 +122,8 @@ const struct doctor_probe doctor_table[] = {
 
     PROGRAM("mmdebstrap", "rootfs: debian", "mmdebstrap", probe_program),
     PROGRAM("skopeo", "(rootfs: image)", "skopeo", probe_program),
-    PROGRAM("newuidmap", "(running without root)", "uidmap", probe_id_helper),
-    PROGRAM("newgidmap", "(running without root)", "uidmap", probe_id_helper),
+    PROGRAM("newuidmap", "running without root", "uidmap", probe_id_helper),
+    PROGRAM("newgidmap", "running without root", "uidmap", probe_id_helper),
     PROGRAM("pasta", "network: nat", "passt", probe_program),
     {"tun", "tun device", "network: nat", "modprobe tun; in a container, give it the device (--device /dev/net/tun)",
      OPTIONAL, probe_tun, 0, NULL},

@@ -77,3 +77,8 @@ int sandbox_privilege_check(const struct sandbox_privilege *p, struct cupel_erro
     }
     return r;
 }
+
+bool sandbox_store_takes_layers(int store_dirfd)
+{
+    return upper_directory_works(store_dirfd);
+}

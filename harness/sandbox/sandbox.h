@@ -26,6 +26,10 @@ void sandbox_privilege_find(struct sandbox_privilege *ret);
 /* Whether what every job needs is to be had at all, for a host that might not give it: containers. */
 int sandbox_privilege_check(const struct sandbox_privilege *p, struct cupel_error *err);
 
+/* Whether jobs can write into directories of the store, which is where they do without the host's rights and without limits
+ * of disk or inodes; into memory otherwise. */
+bool sandbox_store_takes_layers(int store_dirfd);
+
 /* ---- seccomp program, compiled once for all jobs that ask for the same ---- */
 
 struct sandbox_filter; /* BPF for every architecture that this kernel accepts */

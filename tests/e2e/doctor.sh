@@ -176,16 +176,20 @@ export CUPEL_CACHE=$T/nobody
 exec setpriv --reuid 65534 --regid 65534 --clear-groups $T/cupel "\$@"
 SH
 run_cupel doctor --json
-expect_exit 3
-for id in root idmap-store idmap-root hard-rlimits id-range; do
+expect_exit 0
+expect_row root degraded # no subordinate ids
+expect_equal "$(row root remedy | grep -c uidmap)" 1
+for id in idmap-store hard-rlimits id-range loop; do
     expect_row "$id" missing
+    expect_equal "$(row "$id" required)" false
 done
-for id in close-range openat2 pidfd seccomp; do
+for id in overlay own-proc lent-devices store-layers close-range openat2 pidfd seccomp; do
     expect_row "$id" works
 done
+expect_equal "$(row own-proc required)" true
 expect_equal "$(jq -r '[.capabilities[] | select(.detail | test("by signal|no answer"))] | length' "$T/stdout")" 0
-cupel_run plain.yaml
-expect_exit 3
+run_cupel run --out "$T/nobody/out" plain.yaml
+expect_exit 0
 CUPEL=$cupel
 
 # ---- nothing left ------------------------------------------------------------------------------------------------------
