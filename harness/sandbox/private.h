@@ -206,6 +206,9 @@ int small_read_all(int fd, char *buf, size_t size); /* bytes, or -errno; -EFBIG 
 
 /* ---- the slot's side ---- */
 
+/* PID 1 of a job of so many steps begins to talk; then sandbox_receive. */
+void listen_begin(struct sandbox_job *job, unsigned n_steps);
+
 /* The /dev of one job, a detached tmpfs with its own nodes, or with empty files to attach the host's to. */
 int devices_mount(uint32_t id_base, bool nodes, int *ret_mount);
 

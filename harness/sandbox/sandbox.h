@@ -100,6 +100,13 @@ struct sandbox_request {
 /* How many of those that were left running are named. */
 #define SANDBOX_LEAKS_MAX 16
 
+/* What PID 1 has said so far: see listen.c. */
+struct sandbox_talk {
+    unsigned state;
+    unsigned n_steps, step, leaks;
+    bool trimmed;
+};
+
 /* A started job. Fields are read-only for callers; poll `control`, `out` and `err` for POLLIN. */
 struct sandbox_job {
     pid_t pid; /* PID 1 of the job, seen from here */
@@ -116,6 +123,7 @@ struct sandbox_job {
     uint64_t inodes_before;
     const struct upper *trims; /* private: a disk that gets its size when PID 1 is done with it, and which */
     uint64_t trim_bytes, trim_inodes;
+    struct sandbox_talk talk; /* private */
 };
 #define SANDBOX_JOB_INIT                                                                                               \
     {                                                                                                                  \

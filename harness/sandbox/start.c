@@ -271,6 +271,7 @@ static int make_pipes(struct start *s, struct cupel_error *err)
     if (r < 0)
         return step_error(err, SETUP_PIPES, r, NULL);
     s->job.control = pair[0];
+    listen_begin(&s->job, (unsigned)s->request->job->n_steps);
     s->ctx->control = pair[1];
     return 0;
 }
@@ -512,53 +513,6 @@ int sandbox_start(struct sandbox_stage *stage, const struct sandbox_request *req
 }
 
 /* ---- a running job ---- */
-
-static int give_disk_its_size(struct sandbox_job *job, struct sandbox_event *ret_event)
-{
-    int r = job->trims != NULL ? upper_trim(job->trims, job->trim_bytes, job->trim_inodes) : -EINVAL;
-
-    if (r == 0) {
-        sandbox_continue(job);
-        return 0;
-    }
-    *ret_event =
-        (struct sandbox_event){.kind = SANDBOX_SETUP_FAILED, .errnum = -r, .what = sandbox_step_name(SETUP_DISK)};
-    return 1;
-}
-
-int sandbox_receive(struct sandbox_job *job, struct sandbox_event *ret_event)
-{
-    struct init_report report;
-    int fds[SOCKET_FDS_MAX];
-    ssize_t n = socket_receive(job->control, &report, sizeof(report), MSG_DONTWAIT, fds);
-
-    if (n == -EAGAIN)
-        return 0;
-    if (n != (ssize_t)sizeof(report)) { /* end of file, or a socket error that means the same */
-        *ret_event = (struct sandbox_event){.kind = SANDBOX_GONE};
-        return 1;
-    }
-    if (report.kind == INIT_WANTS_TRIM)
-        return give_disk_its_size(job, ret_event);
-    *ret_event = (struct sandbox_event){.kind = (enum sandbox_event_kind)report.kind,
-                                        .step = report.step,
-                                        .status = report.status,
-                                        .errnum = report.errnum,
-                                        .at_ns = report.at_ns};
-    if (report.kind == SANDBOX_STEP_STARTED && report.disk_bytes > job->disk_before) {
-        job->disk_before = report.disk_bytes;
-        job->inodes_before = report.disk_inodes;
-    }
-    if (report.kind == SANDBOX_TERMINAL_READY && job->terminal < 0)
-        job->terminal = steal_fd(&fds[0]);
-    for (size_t i = 0; i < SOCKET_FDS_MAX; i++)
-        base_closep(&fds[i]);
-    if (report.kind == SANDBOX_SETUP_FAILED)
-        ret_event->what = sandbox_step_name(report.step);
-    memcpy(ret_event->detail, report.detail, sizeof(report.detail));
-    ret_event->detail[sizeof(ret_event->detail) - 1] = '\0';
-    return 1;
-}
 
 void sandbox_continue(struct sandbox_job *job)
 {

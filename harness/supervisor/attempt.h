@@ -228,7 +228,7 @@ void attempt_result_free(struct attempt_result *r);
 /* ---- wire.c: an attempt's result from slot to supervisor ---- */
 
 int wire_send(int socket, uint32_t instance, const struct attempt_result *result);
-/* Blocks until the whole of it is there. The result is malloc'ed; its strings live with it. */
+/* Blocks until the whole of it is there; -EBADMSG when it does not add up. The result is malloc'ed; its strings live with it. */
 struct wire_result {
     uint32_t instance;
     struct reports_result

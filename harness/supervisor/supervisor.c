@@ -233,7 +233,7 @@ static void dispatch(struct supervisor *s)
         schedule_abandon(s->schedule, abandon_one, s);
 }
 
-/* A slot is never expected to die; what it had in hand is an error, and another takes its place. */
+/* A slot is never expected to die, or to answer what it was not asked; what it had in hand is an error, and another takes its place. */
 static void bury_slot(struct supervisor *s, size_t number)
 {
     struct slot *slot = &s->slots[number];
@@ -247,11 +247,23 @@ static void bury_slot(struct supervisor *s, size_t number)
         finish_unrun(s, instance, "the slot that ran this job died", 1);
 }
 
+/* The answer is to the order that was given. */
+static bool is_answer(const struct supervisor *s, const struct slot *slot, const struct wire_result *w)
+{
+    return slot->busy && w->instance == slot->instance &&
+           w->result.n_cases == s->p.run.instances[slot->instance].job->n_steps;
+}
+
 static void on_slot(struct supervisor *s, size_t number)
 {
     struct wire_result w;
+    int r = wire_receive(s->slots[number].socket, &w);
 
-    if (wire_receive(s->slots[number].socket, &w) < 0) {
+    if (r == 0 && !is_answer(s, &s->slots[number], &w)) {
+        arena_free(w.arena);
+        r = -EBADMSG;
+    }
+    if (r < 0) {
         bury_slot(s, number);
         return;
     }

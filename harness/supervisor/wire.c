@@ -1,5 +1,6 @@
 /* wire: an attempt's result as bytes, from a slot to the supervisor over a stream socket. Both ends are the same
- * program and trust each other; no job ever holds this socket. Fixed structures first, then the strings. */
+ * program, and no job ever holds this socket; but the slot is nearer to the jobs, so the supervisor believes nothing: what does
+ * not add up is refused as a whole. Fixed structures first, then the strings. */
 #include "harness/supervisor/attempt.h"
 
 #include <string.h>
@@ -196,46 +197,83 @@ static int receive_all(int socket, void *data, size_t n)
     return 0;
 }
 
-/* Takes the next NUL-terminated string at *at. */
-static const char *take_string(const char **at)
-{
-    const char *s = *at;
+/* What is not yet taken of a message. The first thing that is not there makes everything after it missing too. */
+struct parcel {
+    const char *at;
+    size_t left;
+    bool bad;
+};
 
-    *at += strlen(s) + 1;
+/* n structures of the size, wherever they lie: to be copied out; NULL when they are not all there. */
+static const char *take_structs(struct parcel *p, size_t n, size_t size)
+{
+    const char *at = p->at;
+
+    if (p->bad || n > p->left / size) {
+        p->bad = true;
+        return NULL;
+    }
+    p->at += n * size;
+    p->left -= n * size;
+    return at;
+}
+
+/* The next NUL-terminated string, "" when there is none. */
+static const char *take_string(struct parcel *p)
+{
+    const char *s = p->at, *end = p->bad || p->left == 0 ? NULL : memchr(p->at, '\0', p->left);
+
+    if (end == NULL) {
+        p->bad = true;
+        return "";
+    }
+    p->left -= (size_t)(end + 1 - p->at);
+    p->at = end + 1;
     return s;
 }
 
-static const char **take_list(struct arena *arena, const char **at, size_t n)
+static const char **take_list(struct arena *arena, struct parcel *p, size_t n)
 {
     const char **list;
 
-    if (n == 0)
+    if (n > p->left) /* each takes a byte at least */
+        p->bad = true;
+    if (n == 0 || p->bad)
         return NULL;
     list = arena_alloc(arena, (n + 1) * sizeof(*list));
     for (size_t i = 0; i < n; i++)
-        list[i] = take_string(at);
+        list[i] = take_string(p);
     return list;
 }
 
-static void take_leaks(struct wire_result *r, const char *data, const struct wire_head *head)
+static void take_leaks(struct wire_result *r, struct parcel *p, const struct wire_head *head)
 {
-    struct reports_leak *list = arena_alloc(r->arena, head->n_leaks * sizeof(*list));
+    const char *data = take_structs(p, head->n_leaks, sizeof(struct leak));
+    struct reports_leak *list;
 
+    if (data == NULL)
+        return;
+    list = arena_alloc(r->arena, head->n_leaks * sizeof(*list));
     for (size_t i = 0; i < head->n_leaks; i++) {
         struct leak l;
 
         memcpy(&l, data + i * sizeof(l), sizeof(l));
-        list[i] = (struct reports_leak){l.pid, l.cpu_ns, arena_strdup(r->arena, l.command)};
+        list[i] = (struct reports_leak){l.pid, l.cpu_ns,
+                                        arena_strndup(r->arena, l.command, strnlen(l.command, sizeof(l.command)))};
     }
     r->result.leaks = list;
     r->result.n_leaks = head->n_leaks;
     r->result.leaks_in_all = head->leaks_in_all;
 }
 
-static void take_points(struct wire_result *r, const char *data, const struct wire_head *head)
+static void take_points(struct wire_result *r, struct parcel *p, const struct wire_head *head)
 {
-    struct reports_point *points = arena_alloc(r->arena, head->n_points * sizeof(*points));
+    const char *data = take_structs(p, head->n_points, sizeof(struct reports_point));
+    struct reports_point *points;
 
+    if (data == NULL)
+        return;
+    points = arena_alloc(r->arena, head->n_points * sizeof(*points));
     memcpy(points, data, head->n_points * sizeof(*points));
     r->result.timeline = (struct reports_timeline){.interval_ns = head->point_interval_ns,
                                                    .points = points,
@@ -245,58 +283,81 @@ static void take_points(struct wire_result *r, const char *data, const struct wi
                                                    .has_pids = head->point_columns & 4u};
 }
 
+/* The evidence is taken later: the strings come after all structures. */
+static void take_cases(struct wire_result *r, struct parcel *p, const struct wire_head *head)
+{
+    const char *data = take_structs(p, head->n_cases, sizeof(struct wire_case));
+
+    if (data == NULL)
+        return;
+    r->result.cases = arena_alloc(r->arena, head->n_cases * sizeof(*r->result.cases));
+    r->result.n_cases = head->n_cases;
+    for (size_t i = 0; i < head->n_cases; i++) {
+        struct wire_case c;
+
+        memcpy(&c, data + i * sizeof(c), sizeof(c));
+        p->bad |= c.verdict >= REPORTS_VERDICT_COUNT;
+        r->result.cases[i] = (struct reports_case){.verdict = (enum reports_verdict)c.verdict,
+                                                   .exit = c.exit,
+                                                   .signal = c.signal,
+                                                   .wall_ns = c.wall_ns,
+                                                   .stdout_from = c.stdout_from,
+                                                   .stdout_to = c.stdout_to,
+                                                   .stderr_from = c.stderr_from,
+                                                   .stderr_to = c.stderr_to};
+    }
+}
+
+static int unpack(struct wire_result *r, const struct wire_head *head, const char *data)
+{
+    struct parcel p = {data, head->size - sizeof(*head), head->verdict >= REPORTS_VERDICT_COUNT};
+
+    r->instance = head->instance;
+    r->has_stdout = head->has_stdout != 0;
+    r->has_stderr = head->has_stderr != 0;
+    r->result = (struct reports_result){.verdict = (enum reports_verdict)head->verdict,
+                                        .exit = head->exit,
+                                        .signal = head->signal,
+                                        .started = head->started,
+                                        .usage = head->usage};
+    take_cases(r, &p, head);
+    take_leaks(r, &p, head);
+    take_points(r, &p, head);
+    r->result.evidence = take_string(&p);
+    if (head->has_near_limit)
+        r->result.near_limit = take_string(&p);
+    if (head->has_kept)
+        r->result.kept = take_string(&p);
+    for (size_t i = 0; i < r->result.n_cases; i++)
+        r->result.cases[i].evidence = take_string(&p);
+    r->result.notes = take_list(r->arena, &p, head->n_notes);
+    r->result.artifacts = take_list(r->arena, &p, head->n_artifacts);
+    return p.bad || p.left != 0 ? -EBADMSG : 0;
+}
+
+/* Far more than the artifacts, notes and steps that a job can have. */
+#define WIRE_MAX (UINT32_C(1) << 29)
+
 int wire_receive(int socket, struct wire_result *ret)
 {
     struct wire_head head;
     struct wire_result r = {0};
-    const char *at;
     char *data;
     int result = receive_all(socket, &head, sizeof(head));
 
     if (result < 0)
         return result;
+    if (head.size < sizeof(head) || head.size > WIRE_MAX)
+        return -EBADMSG;
     r.arena = arena_new();
     data = arena_alloc(r.arena, head.size - sizeof(head) + 1);
     result = receive_all(socket, data, head.size - sizeof(head));
+    if (result == 0)
+        result = unpack(&r, &head, data);
     if (result < 0) {
         arena_free(r.arena);
         return result;
     }
-    r.instance = head.instance;
-    r.has_stdout = head.has_stdout != 0;
-    r.has_stderr = head.has_stderr != 0;
-    r.result = (struct reports_result){.verdict = (enum reports_verdict)head.verdict,
-                                       .exit = head.exit,
-                                       .signal = head.signal,
-                                       .started = head.started,
-                                       .usage = head.usage,
-                                       .n_cases = head.n_cases};
-    r.result.cases = arena_alloc(r.arena, head.n_cases * sizeof(*r.result.cases));
-    take_leaks(&r, data + head.n_cases * sizeof(struct wire_case), &head);
-    at = data + head.n_cases * sizeof(struct wire_case) + head.n_leaks * sizeof(struct leak);
-    take_points(&r, at, &head);
-    at += head.n_points * sizeof(struct reports_point);
-    r.result.evidence = take_string(&at);
-    if (head.has_near_limit)
-        r.result.near_limit = take_string(&at);
-    if (head.has_kept)
-        r.result.kept = take_string(&at);
-    for (size_t i = 0; i < head.n_cases; i++) {
-        struct wire_case c;
-
-        memcpy(&c, data + i * sizeof(c), sizeof(c));
-        r.result.cases[i] = (struct reports_case){.verdict = (enum reports_verdict)c.verdict,
-                                                  .evidence = take_string(&at),
-                                                  .exit = c.exit,
-                                                  .signal = c.signal,
-                                                  .wall_ns = c.wall_ns,
-                                                  .stdout_from = c.stdout_from,
-                                                  .stdout_to = c.stdout_to,
-                                                  .stderr_from = c.stderr_from,
-                                                  .stderr_to = c.stderr_to};
-    }
-    r.result.notes = take_list(r.arena, &at, head.n_notes);
-    r.result.artifacts = take_list(r.arena, &at, head.n_artifacts);
     *ret = r;
     return 0;
 }
