@@ -113,6 +113,12 @@ struct jobs_refused_call {
 extern const struct jobs_refused_call jobs_refused_calls[];
 extern const size_t jobs_refused_calls_count;
 
+/* What the command holds: bits by capability number. Not given: what comes with its user. */
+struct jobs_capabilities {
+    bool given;
+    uint64_t set;
+};
+
 enum jobs_network { JOBS_NETWORK_NONE, JOBS_NETWORK_LOOPBACK, JOBS_NETWORK_NAT, JOBS_NETWORK_HOST };
 enum jobs_input_mode { JOBS_INPUT_COW, JOBS_INPUT_RO };
 
@@ -182,6 +188,7 @@ struct jobs_job {
     enum jobs_network network;
     struct jobs_limits limits;
     struct jobs_seccomp seccomp;
+    struct jobs_capabilities capabilities;
     const char *stdin_text; /* NULL: none */
     size_t stdin_len;
     const char *stdin_file; /* absolute host path, or NULL */

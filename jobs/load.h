@@ -162,6 +162,7 @@ key_set_fn set_root_name, set_env, set_env_names, set_user, set_hostname, set_li
     set_artifacts, set_artifact_paths;                                                /* of a job: job.c */
 key_set_fn set_limit, set_io;                                                         /* of limits: job.c */
 key_set_fn set_seccomp, set_allow, set_deny;                                          /* of seccomp: syscalls.c */
+key_set_fn set_capabilities;                                                          /* of a job: capabilities.c */
 key_set_fn set_input_from;                                                            /* of an input: input.c */
 key_set_fn set_expect, set_exit, set_signal, set_stdout, set_stdout_file, set_stderr; /* of expect: step.c */
 key_set_fn set_sha256, set_suite, set_packages;                                       /* of a root: root.c */

@@ -154,7 +154,23 @@ static int command_close_fds(struct command *c)
 
 static uint64_t kept_capabilities(const struct command *c)
 {
+    const struct jobs_capabilities *asked = &c->ctx->job->capabilities;
+
+    if (asked->given)
+        return asked->set;
     return c->ctx->uid == 0 ? BUILD_SET : 0;
+}
+
+/* Where root is nobody special: a command without capabilities, or another user's with some, which come by the ambient set then.
+ * NO_SETUID_FIXUP keeps them over the change of ids. */
+static int forget_root(uint64_t keep)
+{
+    unsigned long bits = SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_NO_SETUID_FIXUP | SECBIT_NO_SETUID_FIXUP_LOCKED |
+                         SECBIT_KEEP_CAPS_LOCKED;
+
+    if (keep == 0)
+        bits |= SECBIT_NO_CAP_AMBIENT_RAISE | SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED;
+    return prctl(PR_SET_SECUREBITS, bits) < 0 ? -errno : 0;
 }
 
 static int command_bounding_set(struct command *c)
@@ -172,11 +188,7 @@ static int command_bounding_set(struct command *c)
     }
     if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0)
         return -errno;
-    if (keep == 0 && prctl(PR_SET_SECUREBITS, SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_NO_SETUID_FIXUP |
-                                                  SECBIT_NO_SETUID_FIXUP_LOCKED | SECBIT_KEEP_CAPS_LOCKED |
-                                                  SECBIT_NO_CAP_AMBIENT_RAISE | SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED) < 0)
-        return -errno;
-    return 0;
+    return keep == 0 || c->ctx->uid != 0 ? forget_root(keep) : 0;
 }
 
 /* Raw calls: libc's wrappers would look for other threads of the slot. */
@@ -192,13 +204,22 @@ static int command_ids(struct command *c)
 static int command_capabilities(struct command *c)
 {
     uint64_t keep = kept_capabilities(c);
+    /* empty for root: runc CVE-2022-29162; what is in the ambient set has to be in this one */
+    uint64_t inheritable = c->ctx->uid != 0 ? keep : 0;
     struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
     struct __user_cap_data_struct data[2] = {
-        {.effective = (uint32_t)keep, .permitted = (uint32_t)keep},
-        {.effective = (uint32_t)(keep >> 32), .permitted = (uint32_t)(keep >> 32)},
+        {.effective = (uint32_t)keep, .permitted = (uint32_t)keep, .inheritable = (uint32_t)inheritable},
+        {.effective = (uint32_t)(keep >> 32),
+         .permitted = (uint32_t)(keep >> 32),
+         .inheritable = (uint32_t)(inheritable >> 32)},
     };
 
-    return syscall(SYS_capset, &header, data) < 0 ? -errno : 0; /* inheritable empty: runc CVE-2022-29162 */
+    if (syscall(SYS_capset, &header, data) < 0)
+        return -errno;
+    for (unsigned cap = 0; cap < 64; cap++)
+        if ((inheritable & CAP_BIT(cap)) != 0 && prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, cap, 0, 0) < 0)
+            return -errno;
+    return 0;
 }
 
 static int command_no_new_privs(struct command *c)

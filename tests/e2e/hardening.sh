@@ -4,6 +4,14 @@
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
+# The probes are compiled here: they are short, and each belongs to the expectations beside it.
+if ! command -v gcc >/dev/null; then
+    it "walls around a job"
+    skip_it "no gcc on this machine to compile the probes with"
+    all_done
+    exit 0
+fi
+
 # ---- seccomp: strict runs what programs of the common languages are ------------------------------------------------------
 
 mkdir programs
@@ -346,6 +354,7 @@ jobs:
   root: {run: [/work/walls]}
   user: {user: nobody, run: [/work/walls]}
   strict: {seccomp: strict, run: [/work/walls]}
+  tracer: {capabilities: [SYS_PTRACE, DAC_OVERRIDE, DAC_READ_SEARCH, SETUID, SETPCAP, KILL], run: [/work/walls]}
   abstract: {run: [/work/abstract, $name]}
   host-abstract: {network: host, run: [/work/abstract, $name]}
   setuid:
@@ -357,7 +366,7 @@ YAML
 landlock=$(./abstract "$name")
 cupel_run walls.yaml --allow-host-network
 kill "$server"
-for id in root user strict; do
+for id in root user strict tracer; do
     it "PID 1, masks, devices and keys are out of reach ($id)"
     expect_verdict "$id" passed
     expect_no_log "$id" BREACH
@@ -377,5 +386,29 @@ if [[ $(jq -r '.. | objects | select(.id? == "landlock") | .state' stdout) == wo
 else
     skip_it "this kernel's Landlock has no scopes (Linux 6.12 or later has)"
 fi
+
+# ---- capabilities ---------------------------------------------------------------------------------------------------------
+
+job_file capabilities.yaml <<'YAML'
+cupel: 1
+jobs:
+  # 0x2001: CHOWN 0, NET_RAW 13
+  some: {capabilities: [NET_RAW, cap_chown], run: "grep Cap /proc/self/status; chown 5:5 /tmp"}
+  none: {capabilities: [], run: grep Cap /proc/self/status; chown 5:5 /usr && echo BREACH; exit 0, shell: [/bin/sh]}
+  # 0x400: NET_BIND_SERVICE 10
+  user: {user: nobody, capabilities: NET_BIND_SERVICE, run: grep Cap /proc/self/status; chown 5:5 /tmp || echo refused}
+YAML
+cupel_run capabilities.yaml
+it "capabilities: just those of the list, for root and for another user"
+expect_exit 0
+caps() {
+    log "$1" | sed -nE 's/^Cap(Inh|Prm|Eff|Bnd|Amb):\s0*([0-9a-f]+)$/\2/p' | paste -sd' '
+}
+#                            Inh Prm Eff Bnd Amb
+expect_equal "$(caps some)" "0 2001 2001 2001 0"
+expect_equal "$(caps none)" "0 0 0 0 0"
+expect_equal "$(caps user)" "400 400 400 400 400"
+expect_no_log none BREACH
+expect_log user '^refused$'
 
 all_done
