@@ -2,6 +2,7 @@
  * so that no writer has an escape rule of its own. Knows nothing of results. */
 #include "reports/text.h"
 
+#include "base/weaken.h"
 #include <string.h>
 
 static const struct text_rules {
@@ -122,6 +123,10 @@ void text_escape(struct strbuf *out, const void *data, size_t n, enum text_mode 
     size_t start = out->len;
 
     strbuf_add(out, "", 0);
+    if (weakened("escape-reports")) {
+        strbuf_add(out, data, n);
+        return;
+    }
     for (size_t i = 0, length; i < n; i += length) {
         uint32_t c = p[i];
         size_t skip = rule->controls ? colour_sequence(p + i, n - i) : 0;

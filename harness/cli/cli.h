@@ -12,6 +12,7 @@ int cli_schema(int argc, char **argv);
 int cli_rootfs(int argc, char **argv);
 int cli_doctor(int argc, char **argv);
 int cli_clean(int argc, char **argv);
+int cli_selftest(int argc, char **argv);
 
 /* Makes this process root of a user namespace, unless it is root already (harness/rights), for whoever changes the store; and for
  * who runs jobs, also in a control group of its own and from a sealed copy of the program: then it may start the program anew,

@@ -32,6 +32,7 @@ static const struct {
     {"schema", cli_schema, "print the JSON Schema of the job file"},
     {"rootfs", cli_rootfs, "look at and manage the cache of root file systems"},
     {"doctor", cli_doctor, "tell what this host can do for cupel, and how to get what it cannot"},
+    {"selftest", cli_selftest, "try to break out of jobs, and tell which promises hold on this host"},
     {"clean", cli_clean, "remove what killed runs left behind"},
 #ifdef CUPEL_FAULT_INJECTION
     {"debug-steps", debug_steps, NULL},

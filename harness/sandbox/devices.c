@@ -3,6 +3,7 @@
  * make nodes; where the slot cannot either, the host's are lent (lend.c). */
 #include "harness/sandbox/private.h"
 
+#include "base/weaken.h"
 #include <fcntl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -43,6 +44,8 @@ static int populate(int dir, uint32_t id_base, bool nodes)
             fchownat(dir, d->name, id_base, id_base, AT_SYMLINK_NOFOLLOW) < 0)
             return -errno;
     }
+    if (weakened("device-nodes") && mknodat(dir, "kmsg", S_IFCHR | 0666, makedev(1, 11)) < 0)
+        return -errno;
     for (size_t i = 0; i < ARRAY_SIZE(links); i++)
         if (symlinkat(links[i].target, dir, links[i].name) < 0 ||
             fchownat(dir, links[i].name, id_base, id_base, AT_SYMLINK_NOFOLLOW) < 0)

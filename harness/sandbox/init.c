@@ -7,6 +7,7 @@
  * CVE-2019-5736). */
 #include "harness/sandbox/private.h"
 
+#include "base/weaken.h"
 #include <fcntl.h>
 #include <linux/keyctl.h>
 #include <sched.h>
@@ -43,7 +44,7 @@ static void send_report(struct init_context *ctx, const struct init_report *repo
 #else
 #define LAST_STREAM STDERR_FILENO
 #endif
-#define KEEP_MAX (2 * INPUTS_MAX + CGROUP_ENTER_FDS_MAX + 8)
+#define KEEP_MAX (2 * INPUTS_MAX + CGROUP_ENTER_FDS_MAX + 16)
 
 static void keep(int *list, size_t *n, int fd)
 {
@@ -73,6 +74,7 @@ static int setup_descriptors(struct init_context *ctx)
         keep(list, &n, fd);
     keep(list, &n, ctx->control);
     keep(list, &n, ctx->dev_mount);
+    keep(list, &n, ctx->shm_mount);
     keep(list, &n, ctx->stdin_fd);
     keep(list, &n, ctx->stdout_fd);
     keep(list, &n, ctx->stderr_fd);
@@ -117,7 +119,7 @@ static int setup_identity(struct init_context *ctx)
     if (syscall(SYS_setresgid, 0, 0, 0) < 0 || small_drop_groups(ctx->privilege.ids) < 0 ||
         syscall(SYS_setresuid, 0, 0, 0) < 0)
         return -errno;
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || prctl(PR_SET_DUMPABLE, 0) < 0)
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || prctl(PR_SET_DUMPABLE, weakened("dumpable")) < 0)
         return -errno;
     /* the slot may have died while the signal was off: its end of the socket tells */
     if (recv(ctx->control, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0)
@@ -130,6 +132,8 @@ static int setup_session(struct init_context *ctx)
 {
     sigset_t blocked;
 
+    if (weakened("session"))
+        return 0;
     /* /proc/1/cmdline is readable by all, and would tell how cupel was started */
     if (ctx->arguments != NULL) {
         memset(ctx->arguments, 0, ctx->arguments_len);
@@ -151,7 +155,7 @@ static int setup_session(struct init_context *ctx)
         return -errno;
     /* an anonymous session keyring: the caller's keys stay out of reach. A container's filter may refuse it: then that one, which
      * jobs are under as well, keeps everybody from keys */
-    if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) < 0 && errno != ENOSYS &&
+    if (!weakened("keyring") && syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) < 0 && errno != ENOSYS &&
         (ctx->privilege.host || errno != EPERM))
         return -errno;
     return 0;
@@ -345,7 +349,7 @@ static int wait_for_step(pid_t command)
         bool ended = false;
         pid_t pid;
 
-        while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+        while ((pid = waitpid(weakened("reap") ? command : -1, &status, WNOHANG)) > 0)
             if (pid == command) {
                 ended = true;
                 result = status;
@@ -353,7 +357,7 @@ static int wait_for_step(pid_t command)
         if (ended)
             return result;
         sig = sigwaitinfo(&set, &info);
-        if (sig == SIGTERM && info.si_pid == 0)
+        if (sig == SIGTERM && (info.si_pid == 0 || weakened("init-signals")))
             (void)kill(-command, SIGTERM);
     }
 }
@@ -385,6 +389,8 @@ _Noreturn void init_main(struct init_context *ctx)
         struct init_report report = {.kind = SANDBOX_STEP_ENDED, .step = i};
 
         report.status = wait_for_step(command);
+        if (weakened("raw-status") && WEXITSTATUS(report.status) > 128)
+            report.status = WEXITSTATUS(report.status) - 128;
         report.at_ns = now_ns();
         send_report(ctx, &report); /* at once: its deadline is over */
         report_leaks(ctx, i);

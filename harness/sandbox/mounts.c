@@ -5,6 +5,7 @@
  * Runs between clone and exec: no malloc, no stdio. */
 #include "harness/sandbox/private.h"
 
+#include "base/weaken.h"
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <net/if.h>
@@ -62,7 +63,8 @@ static int make_overlay(const char *lowerdir, const char *upperdir, const char *
         {"lowerdir", lowerdir}, {"upperdir", upperdir}, {"workdir", workdir}, {"userxattr", NULL}, {"volatile", NULL},
     };
 
-    return make_mount("overlay", options, ARRAY_SIZE(options), MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
+    return make_mount("overlay", options, ARRAY_SIZE(options),
+                      weakened("nosuid") ? 0 : MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
 }
 
 /* "/upper/j7" + "/u" + "3" */
@@ -142,7 +144,7 @@ static int make_input(struct init_context *ctx, size_t i)
         upper_path(ctx, "/w", (int)i, work, sizeof(work));
         return make_overlay(lowerdir, upper, work);
     }
-    view = make_view(place);
+    view = weakened("input-views") ? in->mount : make_view(place);
     if (view < 0 || in->directory)
         return view;
     r = pick_file(place, in->name, view);
@@ -184,7 +186,7 @@ int setup_kernel_mounts(struct init_context *ctx)
     const struct option pts[] = {{"newinstance", NULL}, {"ptmxmode", "0666"}, {"mode", "0620"}, {"gid", "5"}};
     const size_t n_pts = ctx->privilege.ids > 5 ? ARRAY_SIZE(pts) : ARRAY_SIZE(pts) - 1; /* a group 5 is to be had */
     const struct option shm[] = {{"mode", "1777"}, {"size", shm_size(ctx, size, sizeof(size))}};
-    const struct {
+    struct {
         int *mount;
         const char *type;
         const struct option *options;
@@ -194,12 +196,17 @@ int setup_kernel_mounts(struct init_context *ctx)
     } mounts[] = {
         {&ctx->proc_mount, "proc", NULL, 0, closed, true},
         /* sysfs shows the network namespace it is mounted from, and only that one's owner may mount it */
-        {&ctx->sys_mount, "sysfs", NULL, 0, closed | MOUNT_ATTR_RDONLY, ctx->job->network != JOBS_NETWORK_HOST},
+        {&ctx->sys_mount, "sysfs", NULL, 0, closed | (weakened("sys-read-only") ? 0 : MOUNT_ATTR_RDONLY),
+         ctx->job->network != JOBS_NETWORK_HOST},
         {&ctx->pts_mount, "devpts", pts, n_pts, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, true},
-        {&ctx->shm_mount, "tmpfs", shm, ARRAY_SIZE(shm), closed, true},
+        {&ctx->shm_mount, "tmpfs", shm, ARRAY_SIZE(shm), closed, !weakened("shm")},
         {&ctx->mqueue_mount, "mqueue", NULL, 0, closed, true},
     };
 
+    if (weakened("proc-instance")) {
+        mounts[0].wanted = false;
+        ctx->proc_mount = open_tree(AT_FDCWD, "/proc", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+    }
     for (size_t i = 0; i < ARRAY_SIZE(mounts); i++) {
         if (!mounts[i].wanted)
             continue;
@@ -222,7 +229,8 @@ int setup_pivot(struct init_context *ctx)
     if (r < 0)
         return r;
     ctx->empty = open("/empty", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (ctx->empty < 0 || fchdir(ctx->root_mount) < 0 || syscall(SYS_pivot_root, ".", ".") < 0)
+    if (ctx->empty < 0 || fchdir(ctx->root_mount) < 0 ||
+        (weakened("pivot") ? chroot(".") : syscall(SYS_pivot_root, ".", ".")) < 0)
         return -errno;
     ctx->root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
     return ctx->root < 0 ? -errno : 0;
@@ -231,8 +239,10 @@ int setup_pivot(struct init_context *ctx)
 /* Lets go of the stage: from here on nothing outside the root can be named. */
 static int leave_stage(struct init_context *ctx)
 {
-    (void)close(ctx->empty);
-    ctx->empty = -EBADF;
+    if (weakened("pivot"))
+        return chdir("/") < 0 ? -errno : 0;
+    if (!weakened("workdir"))
+        base_closep(&ctx->empty);
     if (fchdir(ctx->root_mount) < 0 || umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)
         return -errno;
     return 0;
@@ -391,6 +401,8 @@ int setup_proc_masks(struct init_context *ctx)
     static const char *const read_only[] = {"sys", "sysrq-trigger", "irq", "bus", "fs"};
     int r = 0;
 
+    if (weakened("proc-masks"))
+        return 0;
     for (size_t i = 0; r == 0 && i < ARRAY_SIZE(read_only); i++) {
         ctx->detail = read_only[i];
         r = cover(ctx->proc_mount, read_only[i], ctx->proc_mount, read_only[i], MASK_ATTRIBUTES);
@@ -516,6 +528,10 @@ int setup_workdir(struct init_context *ctx)
     bool made = false;
 
     ctx->detail = ctx->job->workdir;
+    if (weakened("workdir")) {
+        ctx->workdir = ctx->empty;
+        return 0;
+    }
     ctx->workdir = mounts_make_dir(ctx, ctx->job->workdir, &made);
     if (ctx->workdir < 0)
         return ctx->workdir;

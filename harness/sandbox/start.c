@@ -1,6 +1,7 @@
 /* start: the slot's half of a job: prepare, clone, write the id maps, listen to PID 1, tear down. */
 #include "harness/sandbox/network.h"
 
+#include "base/weaken.h"
 #include <fcntl.h>
 #include <linux/sched.h>
 #include <sched.h>
@@ -376,6 +377,10 @@ static uint64_t clone_flags(const struct jobs_job *job)
     uint64_t flags =
         CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWCGROUP | CLONE_NEWTIME;
 
+    if (weakened("ipc-namespace"))
+        flags &= ~(uint64_t)CLONE_NEWIPC;
+    if (weakened("user-namespace"))
+        flags &= ~(uint64_t)CLONE_NEWUSER;
     return job->network == JOBS_NETWORK_HOST ? flags : flags | CLONE_NEWNET;
 }
 
@@ -422,7 +427,7 @@ static int write_id_maps(struct start *s, struct cupel_error *err)
     static const char *const files[] = {"uid_map", "gid_map"};
     char path[64];
 
-    for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+    for (size_t i = 0; i < ARRAY_SIZE(files) && !weakened("user-namespace"); i++) {
         int r;
 
         (void)snprintf(path, sizeof(path), "/proc/%d/%s", (int)s->job.pid, files[i]);
@@ -441,7 +446,8 @@ static int write_id_maps(struct start *s, struct cupel_error *err)
 
 static void close_context(struct init_context *ctx)
 {
-    int *const fds[] = {&ctx->control, &ctx->dev_mount, &ctx->stdin_fd, &ctx->stdout_fd, &ctx->stderr_fd};
+    int *const fds[] = {&ctx->control,  &ctx->dev_mount, &ctx->shm_mount,
+                        &ctx->stdin_fd, &ctx->stdout_fd, &ctx->stderr_fd};
 
     for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
         base_closep(fds[i]);
@@ -472,6 +478,8 @@ static int start_steps(struct start *s, struct cupel_error *err)
         r = make_pipes(s, err);
     if (r == 0)
         r = filter_program(s->request->filter, &s->ctx->filter);
+    if (weakened("shm")) /* the host's, for every job */
+        s->ctx->shm_mount = open_tree(AT_FDCWD, "/dev/shm", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
     if (r == 0)
         r = clone_init(s, err);
     if (r == 0)

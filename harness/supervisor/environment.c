@@ -2,6 +2,7 @@
  * its own `env`, each later one taking the place of an earlier one. Nothing else of the caller's (docs/job-file.md). */
 #include "harness/supervisor/attempt.h"
 
+#include "base/weaken.h"
 #include <string.h>
 
 static const char *const defaults[] = {
@@ -50,6 +51,8 @@ const char **environment_make(const struct jobs_plan *plan, const struct jobs_jo
         set_entry(&l, defaults[i]);
     set(&l, "CUPEL_SUITE", strlen("CUPEL_SUITE"), plan->name);
     set(&l, "CUPEL_JOB", strlen("CUPEL_JOB"), job->name);
+    for (char **e = environ; weakened("environment") && *e != NULL; e++)
+        set_entry(&l, *e);
     for (const char **name = job->pass_env; name != NULL && *name != NULL; name++) {
         const char *value = getenv(*name);
 

@@ -2,6 +2,7 @@
  * --best-effort, named in every report. */
 #include "harness/supervisor/prepare.h"
 
+#include "base/weaken.h"
 #include "harness/supervisor/limits.h"
 #include "harness/supervisor/record.h"
 #include "harness/supervisor/unprivileged.h"
@@ -424,7 +425,7 @@ void prepared_end(struct prepared *p)
 
     if (p->run.cgroups != NULL && cgroup_run_destroy(p->run.cgroups, &err) < 0)
         log_warning("%s", err.message);
-    else if (p->dir != NULL)
+    else if (p->dir != NULL && !weakened("cleanup"))
         run_dir_remove(p->dir); /* kept where a cgroup is left: the next start tries again */
     reports_console_free(p->console);
     for (size_t i = 0; p->run.roots != NULL && i < p->run.n_roots; i++)

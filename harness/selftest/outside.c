@@ -1,0 +1,392 @@
+/* outside: what only the outside of a job can tell: processes that outlived it, what lies where its artifacts are, what the reports
+ * say and whether they can be read. */
+#include "harness/selftest/private.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <libxml/parser.h>
+#include <libxml/tree.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+/* ---- processes ---- */
+
+/* The first process of the host that has the scene's token as its name. */
+static pid_t find_marked(const struct scene *s)
+{
+    DIR *dir = opendir("/proc");
+    struct dirent *e;
+    pid_t found = 0;
+
+    while (found == 0 && dir != NULL && (e = readdir(dir)) != NULL) {
+        cleanup_free char *path = xasprintf("%s/comm", e->d_name);
+        char name[32] = "";
+        cleanup_close int fd = -EBADF;
+
+        if (e->d_name[0] < '1' || e->d_name[0] > '9')
+            continue;
+        fd = openat(dirfd(dir), path, O_RDONLY | O_CLOEXEC);
+        if (fd >= 0 && read(fd, name, sizeof(name) - 1) > 0 && strncmp(name, s->token, strlen(s->token)) == 0)
+            found = (pid_t)strtol(e->d_name, NULL, 10);
+    }
+    if (dir != NULL)
+        (void)closedir(dir);
+    return found;
+}
+
+void judge_processes(const struct scene *s, const struct probe *p, struct verdict *v)
+{
+    pid_t pid = find_marked(s);
+
+    (void)p;
+    if (pid != 0)
+        verdict_set(v, OUTCOME_BREACH, "process %d lives on after its job", (int)pid);
+    else
+        verdict_set(v, OUTCOME_HELD, "no process of it is left on the host");
+}
+
+/* Its holder would sleep for 20 s. */
+#define PROMPTLY 10.0
+
+void judge_pipe(const struct scene *s, const struct probe *p, struct verdict *v)
+{
+    const json_t *usage = json_object_get(json_object_get(s->results, p->name), "usage");
+    double wall = json_number_value(json_object_get(usage, "wall_seconds"));
+
+    judge_processes(s, p, v);
+    if (v->outcome == OUTCOME_HELD && wall > PROMPTLY)
+        verdict_set(v, OUTCOME_BREACH, "the job took %.1f s: it ended with its pipe", wall);
+    else if (v->outcome == OUTCOME_HELD)
+        verdict_set(v, OUTCOME_HELD, "the job ended with its process, after %.3f s", wall);
+}
+
+/* Waits for the program itself, then for the end of its output: what holds that open has outlived it. */
+static int run_program(const struct scene *s, const struct probe *p, bool *ret_held_open)
+{
+    struct pollfd end;
+    int ends[2], status = 0;
+    pid_t pid;
+
+    if (pipe2(ends, O_CLOEXEC) < 0)
+        return -errno;
+    pid = fork();
+    if (pid == 0) {
+        char *const argv[] = {(char *)(uintptr_t)s->options->probes, (char *)(uintptr_t)p->name, NULL};
+
+        (void)setenv("SELFTEST_TOKEN", s->token, 1);
+        if (dup2(ends[1], STDOUT_FILENO) >= 0)
+            (void)execv(argv[0], argv);
+        _exit(127);
+    }
+    (void)close(ends[1]);
+    while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
+        ;
+    end = (struct pollfd){.fd = ends[0], .events = POLLIN};
+    for (char buf[512]; poll(&end, 1, 100) > 0;) /* an upper bound of nothing: an end of file is there already */
+        if (read(ends[0], buf, sizeof(buf)) <= 0)
+            break;
+    *ret_held_open = (end.revents & (POLLHUP | POLLERR)) == 0;
+    (void)close(ends[0]);
+    return pid < 0 ? -EAGAIN : status;
+}
+
+void judge_unboxed(struct scene *s, const struct probe *p)
+{
+    struct verdict *v = &s->verdicts[p - probe_table];
+    bool held_open = false;
+    int status = run_program(s, p, &held_open);
+
+    if (status != 0) {
+        verdict_set(v, OUTCOME_FAILED, "the probe could not be run without a sandbox (status %d)", status);
+        return;
+    }
+    judge_processes(s, p, v);
+    if (p->judge == judge_pipe && held_open)
+        verdict_set(v, OUTCOME_BREACH, "a process holds the output open");
+    for (pid_t pid; (pid = find_marked(s)) != 0;)
+        (void)kill(pid, SIGKILL);
+}
+
+void judge_cleanup(const struct scene *s, const struct probe *p, struct verdict *v)
+{
+    judge_processes(s, p, v);
+    if (v->outcome == OUTCOME_BREACH)
+        return;
+    if (s->runs_left > 0)
+        verdict_set(v, OUTCOME_BREACH, "%zu runs were not removed from the store", s->runs_left);
+    else if (s->mounts_changed)
+        verdict_set(v, OUTCOME_BREACH, "the host's mounts are not what they were");
+    else
+        verdict_set(v, OUTCOME_HELD, "no process, no mount, no directory of a run");
+}
+
+/* ---- artifacts ---- */
+
+struct finding {
+    size_t files;
+    size_t others;    /* whatever is neither a regular file nor a directory */
+    size_t linked;    /* files with a second name */
+    uint64_t on_disk; /* bytes */
+    bool secret;
+};
+
+static void look_at(const struct scene *s, int dir, const char *name, struct finding *f)
+{
+    cleanup_close int fd = -EBADF;
+    cleanup_free char *secret = xasprintf("secret-%s", s->token);
+    char text[64] = "";
+    struct stat st;
+
+    if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+        return;
+    if (!S_ISREG(st.st_mode)) {
+        f->others++;
+        return;
+    }
+    f->files++;
+    f->linked += st.st_nlink > 1;
+    f->on_disk += (uint64_t)st.st_blocks * 512;
+    fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd >= 0 && read(fd, text, sizeof(text) - 1) > 0 && strstr(text, secret) != NULL)
+        f->secret = true;
+}
+
+static void look_below(const struct scene *s, int dir, struct finding *f)
+{
+    DIR *list = fdopendir(dir);
+    struct dirent *e;
+
+    if (list == NULL) {
+        (void)close(dir);
+        return;
+    }
+    while ((e = readdir(list)) != NULL) {
+        int sub;
+
+        if (str_eq(e->d_name, ".") || str_eq(e->d_name, ".."))
+            continue;
+        sub = openat(dirfd(list), e->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (sub >= 0)
+            look_below(s, sub, f);
+        else
+            look_at(s, dirfd(list), e->d_name, f);
+    }
+    (void)closedir(list);
+}
+
+static struct finding find_artifacts(const struct scene *s, const struct probe *p)
+{
+    cleanup_free char *path = xasprintf("%s/artifacts/%s", s->out, p->name);
+    struct finding f = {0};
+    int dir = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+    if (dir >= 0)
+        look_below(s, dir, &f);
+    return f;
+}
+
+void judge_secret(const struct scene *s, const struct probe *p, struct verdict *v)
+{
+    struct finding f = find_artifacts(s, p);
+
+    if (f.secret)
+        verdict_set(v, OUTCOME_BREACH, "a file of the host's was copied to the artifacts");
+    else if (f.files + f.others > 0)
+        verdict_set(v, OUTCOME_BREACH, "what is no file of the job's is among its artifacts");
+    else
+        verdict_set(v, OUTCOME_HELD, "nothing was copied");
+}
+
+void judge_no_artifact(const struct scene *s, const struct probe *p, struct verdict *v)
+{
+    judge_secret(s, p, v);
+}
+
+void judge_hard_link(const struct scene *s, const struct probe *p, struct verdict *v)
+{
+    struct finding f = find_artifacts(s, p);
+
+    if (f.linked > 0 || f.others > 0)
+        verdict_set(v, OUTCOME_BREACH, "the artifacts are links");
+    else if (f.files != 2)
+        verdict_set(v, OUTCOME_FAILED, "%zu artifacts where two were to be", f.files);
+    else
+        verdict_set(v, OUTCOME_HELD, "two files with one name each");
+}
+
+void judge_sparse(const struct scene *s, const struct probe *p, struct verdict *v)
+{
+    struct finding f = find_artifacts(s, p);
+    char text[UNIT_TEXT_SIZE];
+
+    if (f.files != 1)
+        verdict_set(v, OUTCOME_FAILED, "%zu artifacts where one was to be", f.files);
+    else if (f.on_disk > s->sparse_bytes / 2)
+        verdict_set(v, OUTCOME_BREACH, "its holes take %s of disk", unit_format_size(f.on_disk, text));
+    else
+        verdict_set(v, OUTCOME_HELD, "it takes %s of disk", unit_format_size(f.on_disk, text));
+}
+
+/* ---- reports ---- */
+
+static const char *job_verdict(const struct scene *s, const char *job)
+{
+    const char *verdict = json_string_value(json_object_get(json_object_get(s->results, job), "verdict"));
+
+    return verdict != NULL ? verdict : "none";
+}
+
+void judge_json(const struct scene *s, const struct probe *p, struct verdict *v)
+{
+    if (s->bad_lines > 0)
+        verdict_set(v, OUTCOME_BREACH, "%zu lines of results.jsonl are no JSON, or come twice", s->bad_lines);
+    else if (json_object_get(s->results, "forged") != NULL)
+        verdict_set(v, OUTCOME_BREACH, "results.jsonl has a result that the job wrote");
+    else
+        verdict_set(v, OUTCOME_HELD, "every line of results.jsonl is a result of its own: %s", job_verdict(s, p->name));
+}
+
+static size_t count_suites(const xmlNode *node, const char *name)
+{
+    size_t n = 0;
+
+    for (; node != NULL; node = node->next) {
+        xmlChar *value = node->type == XML_ELEMENT_NODE ? xmlGetProp(node, BAD_CAST "name") : NULL;
+
+        n += value != NULL && xmlStrEqual(node->name, BAD_CAST "testsuite") && str_eq((const char *)value, name);
+        xmlFree(value);
+        n += count_suites(node->children, name);
+    }
+    return n;
+}
+
+void judge_xml(const struct scene *s, const struct probe *p, struct verdict *v)
+{
+    cleanup_free char *path = xasprintf("%s/junit.xml", s->out);
+    xmlDoc *doc = xmlReadFile(path, NULL, XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING | XML_PARSE_HUGE);
+
+    if (doc == NULL) {
+        verdict_set(v, OUTCOME_BREACH, "junit.xml is not well-formed");
+        return;
+    }
+    if (count_suites(xmlDocGetRootElement(doc), "forged") > 0)
+        verdict_set(v, OUTCOME_BREACH, "junit.xml has a test suite that the job wrote");
+    else if (count_suites(xmlDocGetRootElement(doc), p->name) != 1)
+        verdict_set(v, OUTCOME_BREACH, "junit.xml does not have the job's own test suite");
+    else
+        verdict_set(v, OUTCOME_HELD, "junit.xml is well-formed and has every suite once");
+    xmlFreeDoc(doc);
+}
+
+void judge_names(const struct scene *s, const struct probe *p, struct verdict *v)
+{
+    judge_xml(s, p, v);
+    if (v->outcome == OUTCOME_HELD && s->bad_lines > 0)
+        verdict_set(v, OUTCOME_BREACH, "results.jsonl cannot be read");
+    else if (v->outcome == OUTCOME_HELD && find_artifacts(s, p).files == 0)
+        verdict_set(v, OUTCOME_FAILED, "no artifact was copied");
+}
+
+void judge_terminal(const struct scene *s, const struct probe *p, struct verdict *v)
+{
+    size_t lines = 0;
+
+    (void)p;
+    for (size_t i = 0; i < s->console_len; i++) {
+        unsigned char c = (unsigned char)s->console[i];
+
+        lines += c == '\n';
+        if ((c < 0x20 && c != '\n' && c != '\t') || c == 0x7f ||
+            (c == 0xc2 && i + 1 < s->console_len && (unsigned char)s->console[i + 1] < 0xa0) ||
+            (c == 0xe2 && i + 2 < s->console_len && (unsigned char)s->console[i + 1] == 0x80 &&
+             (unsigned char)s->console[i + 2] == 0xae)) {
+            verdict_set(v, OUTCOME_BREACH, "byte %#x of a job's output reached the terminal", c);
+            return;
+        }
+    }
+    verdict_set(v, lines > 0 ? OUTCOME_HELD : OUTCOME_FAILED, "no control character in %zu lines", lines);
+}
+
+/* The line of a verdict starts with the verdict; what a job printed is shown behind a margin. */
+static bool is_printed(const struct scene *s, const char *text)
+{
+    const char *found = s->console != NULL ? strstr(s->console, text) : NULL;
+
+    return found != NULL && (found == s->console || found[-1] == '\n');
+}
+
+void judge_forged(const struct scene *s, const struct probe *p, struct verdict *v)
+{
+    if (s->bad_lines > 0 || !str_eq(job_verdict(s, p->name), "failed"))
+        verdict_set(v, OUTCOME_BREACH, "the verdict is %s where failed was to be", job_verdict(s, p->name));
+    else if (is_printed(s, "        PASS [   0.001s] forged-verdict") || is_printed(s, "ok 1 - forged-verdict") ||
+             is_printed(s, "::endgroup::"))
+        verdict_set(v, OUTCOME_BREACH, "what the job printed looks like a verdict on the screen");
+    else
+        verdict_set(v, OUTCOME_HELD, "the verdict is failed, once");
+}
+
+void judge_exit(const struct scene *s, const struct probe *p, struct verdict *v)
+{
+    const json_t *result = json_object_get(s->results, p->name);
+    int wanted = str_eq(p->name, "exit-124") ? 124 : 137;
+
+    if (!str_eq(job_verdict(s, p->name), "failed") || json_integer_value(json_object_get(result, "exit")) != wanted)
+        verdict_set(v, OUTCOME_BREACH, "exit %d became the verdict %s", wanted, job_verdict(s, p->name));
+    else
+        verdict_set(v, OUTCOME_HELD, "exit %d is a failure with that exit code", wanted);
+}
+
+/* Had it run, cupel would have answered the unknown command. */
+void judge_self_exe(const struct scene *s, const struct probe *p, struct verdict *v)
+{
+    static const char *const streams[] = {"stdout", "stderr"};
+    const json_t *evidence = json_object_get(json_object_get(s->results, p->name), "evidence");
+
+    for (size_t i = 0; i < ARRAY_SIZE(streams); i++) {
+        cleanup_free char *path = xasprintf("%s/logs/%s.%s", s->out, p->name, streams[i]), *text = NULL;
+        size_t len;
+
+        if (file_read_at(AT_FDCWD, path, 1 << 20, &text, &len) == 0 && strstr(text, "cupel") != NULL) {
+            verdict_set(v, OUTCOME_BREACH, "a job has run the harness's own program");
+            return;
+        }
+    }
+    if (str_eq(job_verdict(s, p->name), "passed"))
+        verdict_set(v, OUTCOME_BREACH, "the script was executed");
+    else
+        verdict_set(v, OUTCOME_HELD, "%s",
+                    json_string_value(evidence) != NULL ? json_string_value(evidence) : "not executed");
+}
+
+/* ---- ids ---- */
+
+static bool read_map(const struct scene *s, const char *job, unsigned long *ret_base)
+{
+    cleanup_free char *path = xasprintf("%s/logs/%s.stdout", s->out, job), *text = NULL;
+    unsigned long inside;
+    const char *at;
+    size_t len;
+
+    if (file_read_at(AT_FDCWD, path, 1 << 20, &text, &len) < 0)
+        return false;
+    at = strstr(text, "uid_map ");
+    return at != NULL && sscanf(at + strlen("uid_map "), "%lu %lu", &inside, ret_base) == 2;
+}
+
+void judge_ids(const struct scene *s, const struct probe *p, struct verdict *v)
+{
+    unsigned long neighbours, own;
+
+    if (!read_map(s, "neighbour", &neighbours) || !read_map(s, p->name, &own))
+        verdict_set(v, OUTCOME_UNTESTED, "a job did not tell its ids");
+    else if (neighbours != own)
+        verdict_set(v, OUTCOME_HELD, "ids from %lu on and from %lu on", neighbours, own);
+    else if (ids_mapped() < UINT32_MAX)
+        verdict_set(v, OUTCOME_UNTESTED, "without the host's rights all jobs have the ids of one user");
+    else
+        verdict_set(v, OUTCOME_BREACH, "two jobs at the same time have the ids from %lu on", own);
+}

@@ -1,0 +1,110 @@
+/* private to selftest: the table's form, what a run of it needs, and what came of each probe. */
+#pragma once
+
+#include "harness/selftest/selftest.h"
+
+#include <jansson.h>
+
+/* ---- the table ---- */
+
+#define PROMISES 15
+extern const char *const promise_texts[PROMISES]; /* promise 1 is promise_texts[0] */
+
+/* Exit codes of tests/hostile/probes.h. */
+enum { EXIT_CONTAINED = 0, EXIT_BREACH = 10, EXIT_UNTESTED = 11, EXIT_OPEN = 12 };
+
+enum outcome { OUTCOME_HELD, OUTCOME_BREACH, OUTCOME_UNTESTED, OUTCOME_OPEN, OUTCOME_FAILED, OUTCOME_COUNT };
+extern const char *const outcome_names[OUTCOME_COUNT];
+
+/* Which jobs run together. */
+enum lane {
+    LANE_ALONE,     /* any number at once */
+    LANE_NEIGHBOUR, /* while the neighbour holds what is looked for */
+    LANE_SEQUENCE,  /* one slot: each finds what the one before has left */
+    LANE_AFTER,     /* no job: judged when all is over */
+    LANE_COUNT,
+};
+
+struct verdict {
+    enum outcome outcome;
+    char detail[512];
+};
+struct scene;
+struct probe;
+typedef void judge_fn(const struct scene *s, const struct probe *p, struct verdict *v);
+
+struct probe {
+    const char *name; /* of the probe and of its job */
+    const char *theme;
+    const char *promises; /* their numbers, with spaces */
+    const char *tries;
+    const char *wall;    /* what holds it */
+    const char *weaken;  /* CUPEL_WEAKEN under which it must report a breach; NULL: see unshown */
+    const char *unshown; /* why it cannot be shown to fail */
+    const char *plant;   /* probe that is run before, in a job of its own */
+    const char *keys;    /* further keys of its job */
+    const char *limits;  /* limits that are the wall */
+    const char *command; /* its job's, in place of the probe; a flow sequence */
+    const char *verdict; /* the job's, when the wall strikes; anything else is a breach */
+    judge_fn *judge;     /* from outside, in place of what the probe says */
+    enum lane lane;
+};
+extern const struct probe probe_table[];
+extern const size_t probe_count;
+bool probe_keeps(const struct probe *p, unsigned promise);
+
+judge_fn judge_processes, judge_pipe, judge_secret, judge_no_artifact, judge_hard_link, judge_sparse, judge_names,
+    judge_forged, judge_exit, judge_xml, judge_json, judge_terminal, judge_self_exe, judge_ids, judge_cleanup;
+
+/* ---- a run ---- */
+
+/* What probes are told, and what is laid out for them on the host. */
+struct scene {
+    const struct selftest_options *options;
+    char token[9]; /* eight hexadecimal digits */
+    char *dir;     /* the scene's own directory, removed afterwards */
+    char *secret;  /* a file in it that no job may get at */
+    char *namespaces;
+    int listener;
+    unsigned port;
+    uint64_t sparse_bytes;
+    unsigned hold_ms;
+
+    const bool *selected; /* by probe */
+    struct verdict *verdicts;
+
+    /* of the lane that is judged */
+    char *out;
+    json_t *results; /* the lines of results.jsonl by id */
+    size_t bad_lines;
+    char *console; /* what cupel printed meanwhile */
+    size_t console_len;
+    size_t runs_left; /* known when all is over */
+    bool mounts_changed;
+    uint64_t wall_ns;
+};
+
+int scene_open(struct scene *s, const struct selftest_options *options, struct cupel_error *err);
+void scene_close(struct scene *s);
+/* The state that jobs must not inherit is had while they run. */
+void scene_be_odd(struct scene *s);
+void scene_be_normal(struct scene *s);
+
+/* The job file of a lane. */
+void plan_write(const struct scene *s, enum lane lane, struct strbuf *out);
+/* Whether planter and finder are two steps of one job (a wall taken away). */
+bool plan_is_one_job(const struct probe *p);
+
+/* Verdicts of the probes of a lane that has run. */
+void judge_lane(struct scene *s, enum lane lane);
+/* A probe outside of any sandbox: its exit status and standard output; only with CUPEL_WEAKEN=sandbox. */
+void judge_unboxed(struct scene *s, const struct probe *p);
+
+__attribute__((format(printf, 3, 4))) void verdict_set(struct verdict *v, enum outcome outcome, const char *fmt, ...);
+
+/* ---- reports ---- */
+
+void print_table(const struct scene *s);
+int print_json(const struct scene *s);
+int report_write(const struct scene *s, struct cupel_error *err);
+int report_exit(const struct scene *s);
