@@ -64,9 +64,10 @@ static int make_files(struct scene *s)
 
 static void make_token(struct scene *s)
 {
-    uint32_t number = (uint32_t)getpid();
+    uint32_t number;
 
-    (void)getrandom(&number, sizeof(number), GRND_NONBLOCK); /* uniqueness is all that is asked of it */
+    if (getrandom(&number, sizeof(number), GRND_NONBLOCK) != (ssize_t)sizeof(number))
+        number = (uint32_t)getpid(); /* uniqueness is all that is asked of it */
     (void)snprintf(s->token, sizeof(s->token), "%08x", number);
 }
 

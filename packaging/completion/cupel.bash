@@ -33,6 +33,10 @@ _cupel() {
         return
         ;;
     --only | --tag)
+        if [[ $command == selftest ]]; then
+            mapfile -t COMPREPLY < <(compgen -W "$("${COMP_WORDS[0]}" selftest --list --json 2>/dev/null | jq -r '.[].name' 2>/dev/null)" -- "$cur")
+            return
+        fi
         _cupel_of_files "$prev" "$cur"
         return
         ;;
@@ -40,15 +44,16 @@ _cupel() {
 
     local words='' files=false
     case $command in
-    '') words='run shell validate list schema rootfs doctor clean help --version --help' ;;
+    '') words='run shell validate list schema rootfs doctor selftest clean help --version --help' ;;
     run) words='-j --jobs --only --tag --retries --keep-failed --fail-fast --best-effort --sample --allow-host-network --out --help' files=true ;;
     shell) words='--rootfs --file --failed --run --out --best-effort --allow-host-network --help' files=true ;;
     list) words='--only --tag --kept --json --help' files=true ;;
     validate) words='--help' files=true ;;
     schema) words='--markdown --help' ;;
     doctor) words='--json --help' ;;
+    selftest) words='--list --only --json --markdown --out -j --jobs -v --verbose --help' ;;
     clean) words='--kept --older-than --help' ;;
-    help) words='run shell validate list schema rootfs doctor clean' ;;
+    help) words='run shell validate list schema rootfs doctor selftest clean' ;;
     rootfs)
         words='--help'
         ((i == COMP_CWORD - 1)) && words+=' import export list show remove'
