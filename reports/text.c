@@ -3,6 +3,7 @@
 #include "reports/text.h"
 
 #include "base/weaken.h"
+
 #include <string.h>
 
 static const struct text_rules {

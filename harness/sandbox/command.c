@@ -4,6 +4,7 @@
 #include "harness/sandbox/private.h"
 
 #include "base/weaken.h"
+
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/close_range.h>
@@ -183,7 +184,6 @@ static int forget_root(uint64_t keep)
 static int command_bounding_set(struct command *c)
 {
     uint64_t keep = kept_capabilities(c);
-
     if (weakened("capabilities"))
         return 0;
 

@@ -4,6 +4,7 @@
 #include "harness/sandbox/private.h"
 
 #include "base/weaken.h"
+
 #include <fcntl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>

@@ -8,6 +8,7 @@
 #include "harness/sandbox/private.h"
 
 #include "base/weaken.h"
+
 #include <fcntl.h>
 #include <linux/keyctl.h>
 #include <sched.h>

@@ -6,6 +6,7 @@
 #include "harness/sandbox/private.h"
 
 #include "base/weaken.h"
+
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <net/if.h>

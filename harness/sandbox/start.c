@@ -2,6 +2,7 @@
 #include "harness/sandbox/network.h"
 
 #include "base/weaken.h"
+
 #include <fcntl.h>
 #include <linux/sched.h>
 #include <sched.h>

@@ -5,6 +5,7 @@
 #include "harness/supervisor/attempt.h"
 
 #include "base/weaken.h"
+
 #include <dirent.h>
 #include <fcntl.h>
 #include <fnmatch.h>

@@ -3,6 +3,7 @@
 #include "harness/supervisor/attempt.h"
 
 #include "base/weaken.h"
+
 #include <string.h>
 
 static const char *const defaults[] = {
