@@ -211,18 +211,16 @@ void set_user(struct loader *l, const struct key *k, const struct node *value, v
 
 void set_hostname(struct loader *l, const struct key *k, const struct node *value, void *object)
 {
-    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-";
     struct draft *d = object;
     const char *name = value->text;
 
     if (!value_is_text(l, value, k->name, k->value))
         return;
-    /* sethostname(2) takes at most 64 bytes */
-    if (value->n == 0 || value->n > 64 || strspn(name, letters) != value->n || strchr(".-", name[0]) != NULL ||
-        strchr(".-", name[value->n - 1]) != NULL || strstr(name, "..") != NULL)
+    if (!host_name_is_valid(name))
         (void)value_unexpected(l, value, k->name, k->value);
     else
         d->job.hostname = arena_strdup(l->plan->arena, name);
+    d->has_hostname = true;
 }
 
 void set_limits(struct loader *l, const struct key *k, const struct node *value, void *object)

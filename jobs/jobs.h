@@ -94,7 +94,7 @@ struct jobs_root {
 
 enum jobs_seccomp_profile {
     JOBS_SECCOMP_DEFAULT, /* refuses what no job needs, allows the rest */
-    JOBS_SECCOMP_STRICT,  /* allows what programs of the common languages need, and of that nothing that default refuses */
+    JOBS_SECCOMP_STRICT, /* allows what programs of the common languages need, and of that nothing that default refuses */
 };
 struct jobs_seccomp {
     enum jobs_seccomp_profile profile;
@@ -119,7 +119,24 @@ struct jobs_capabilities {
     uint64_t set;
 };
 
-enum jobs_network { JOBS_NETWORK_NONE, JOBS_NETWORK_LOOPBACK, JOBS_NETWORK_NAT, JOBS_NETWORK_HOST };
+enum jobs_network {
+    JOBS_NETWORK_NONE,
+    JOBS_NETWORK_LOOPBACK,
+    JOBS_NETWORK_NAT,
+    JOBS_NETWORK_HOST,
+    JOBS_NETWORK_BRIDGE, /* jobs_job.bridge */
+};
+
+/* The jobs of a file that name the same bridge. They start together, and reach one another by name: that of the job, and its
+ * hostname. No two have the same name; none needs another, not even by way of others. */
+#define JOBS_BRIDGES_MAX 64
+#define JOBS_BRIDGE_MEMBERS_MAX 256
+struct jobs_bridge {
+    const char *name;
+    size_t *members; /* indices into plan->jobs, in file order */
+    size_t n_members;
+};
+
 enum jobs_input_mode { JOBS_INPUT_COW, JOBS_INPUT_RO };
 
 struct jobs_input {
@@ -186,6 +203,8 @@ struct jobs_job {
     struct jobs_input *inputs;
     size_t n_inputs;
     enum jobs_network network;
+    size_t bridge;        /* of JOBS_NETWORK_BRIDGE: index into plan->bridges */
+    size_t bridge_member; /* and into its members */
     struct jobs_limits limits;
     struct jobs_seccomp seccomp;
     struct jobs_capabilities capabilities;
@@ -214,6 +233,8 @@ struct jobs_plan {
     size_t n_roots;
     struct jobs_job *jobs;
     size_t n_jobs;
+    struct jobs_bridge *bridges;
+    size_t n_bridges;
     struct arena *arena;
 };
 
@@ -226,7 +247,7 @@ int jobs_load_text(const char *path, const char *text, size_t len, struct jobs_p
                    struct cupel_error *err);
 
 /* Which jobs a run is about: those whose name matches any glob of `only` (none given: all) and that carry any of `tags`
- * (none given: all), with everything that they need. `ret_selected` has room for plan->n_jobs. A glob or tag that
+ * (none given: all), with everything that they need and whoever is on a bridge with one of them. `ret_selected` has room for plan->n_jobs. A glob or tag that
  * matches nothing is an error (CUPEL_ERROR_INPUT) naming the nearest name. */
 int jobs_select(const struct jobs_plan *plan, const char *const *only, size_t n_only, const char *const *tags,
                 size_t n_tags, bool *ret_selected, struct cupel_error *err);

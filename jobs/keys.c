@@ -147,6 +147,14 @@ LATER_TABLE(cache, "Keys of `cache`", LATER("key", "text", "under which the dire
 
 #define SECCOMP_FIELD(member) offsetof(struct jobs_seccomp, member)
 
+TABLE(network, "Keys of `network`", "'network'",
+      {.name = "bridge",
+       .value = "a name of letters, digits, '.', '_' and '-'",
+       .help = "the jobs of this file that name the same bridge start together and reach one another by name",
+       .forms = FORM_ONE,
+       .type = TYPE_NAME,
+       .set = set_bridge,
+       .required = true});
 TABLE(seccomp, "Keys of `seccomp`", "'seccomp'",
       {.name = "profile",
        .value = "default or strict",
@@ -258,15 +266,15 @@ TABLE(
      .offset = DRAFT_FIELD(inputs)},
     LATER("mounts", "a list of maps", "further mounts"),
     {.name = "network",
-     .value = "none, loopback, nat or host",
+     .value = "none, loopback, nat, host or {bridge: NAME}",
      .fallback = "`loopback`",
      .help = "`none`: not even lo is up; `nat`: out through the host, never in; `host` must also be allowed on the "
-             "command line",
-     .forms = FORM_ONE,
+             "command line; a bridge: the jobs that name it, and nothing else (docs/networks.md)",
+     .forms = FORM_ONE | FORM_OBJECT,
      .type = TYPE_CHOICE,
      .choices = choices_network,
-     .set = set_choice,
-     .offset = JOB_FIELD(network)},
+     .sub = &keys_network,
+     .set = set_network},
     LATER("services", "a map of names to services", "started before the job, in its network namespace"),
     {.name = "limits",
      .value = "a map of limits",
@@ -549,7 +557,7 @@ TABLE(artifacts, "Keys of `artifacts`", "'artifacts'",
        .offset = ARTIFACTS_FIELD(max)});
 
 const struct key_table *const keys_all[] = {
-    &keys_file,       &keys_root,      &keys_job,     &keys_limits, &keys_step,  &keys_expect,
-    &keys_input,      &keys_artifacts, &keys_service, &keys_ready,  &keys_mount, &keys_seccomp,
-    &keys_namespaces, &keys_matrix,    &keys_cache,   &keys_io,     NULL,
+    &keys_file,       &keys_root,      &keys_job,     &keys_limits, &keys_step,    &keys_expect,
+    &keys_input,      &keys_artifacts, &keys_service, &keys_ready,  &keys_mount,   &keys_seccomp,
+    &keys_namespaces, &keys_matrix,    &keys_cache,   &keys_io,     &keys_network, NULL,
 };

@@ -86,6 +86,7 @@ static void read_jobs(struct loader *l, const struct draft *defaults, const stru
         plan->jobs[plan->n_jobs++] = d->job;
     }
     needs_resolve(l);
+    bridges_resolve(l);
 }
 
 static void read_file(struct loader *l, const struct node *root)

@@ -47,6 +47,8 @@ struct draft {
     const struct node *args;
     const struct node *inputs;
     const struct node *needs;
+    const struct node *bridge; /* its name */
+    bool has_hostname;
     bool own_needs; /* not taken over from `defaults` */
     struct jobs_expect expect;
 };
@@ -107,7 +109,7 @@ struct key_table {
     size_t n;
 };
 extern const struct key_table keys_file, keys_root, keys_job, keys_limits, keys_step, keys_expect, keys_input,
-    keys_artifacts, keys_io, keys_seccomp;
+    keys_artifacts, keys_io, keys_seccomp, keys_network;
 /* Every table there is, NULL-terminated: for the documentation and the tests. */
 extern const struct key_table *const keys_all[];
 
@@ -141,6 +143,7 @@ bool value_argument(struct loader *l, const struct node *n, const char *name, co
 /* A list of arguments, at least `min` of them, NULL-terminated. */
 bool value_argv(struct loader *l, const struct node *n, const char *name, size_t min, const char ***ret);
 bool name_is_valid(const char *name);
+bool host_name_is_valid(const char *name);
 /* Drops "." and empty components and trailing slashes in place; false when there is a "..". */
 bool path_normalise(char *path);
 
@@ -160,6 +163,7 @@ struct file_nodes {
 key_set_fn set_version; /* of the file: load.c */
 key_set_fn set_root_name, set_env, set_env_names, set_user, set_hostname, set_limits, set_stdin, set_stdin_file,
     set_artifacts, set_artifact_paths;                                                /* of a job: job.c */
+key_set_fn set_network, set_bridge;                                                   /* of a job: network.c */
 key_set_fn set_limit, set_io;                                                         /* of limits: job.c */
 key_set_fn set_seccomp, set_allow, set_deny;                                          /* of seccomp: syscalls.c */
 key_set_fn set_capabilities;                                                          /* of a job: capabilities.c */
@@ -182,6 +186,8 @@ void steps_read(struct loader *l, struct draft *d);
 /* plan->roots: the built-in ones and those of the map (NULL: none). */
 void roots_read(struct loader *l, const struct node *map);
 void needs_resolve(struct loader *l);
+/* After needs_resolve. */
+void bridges_resolve(struct loader *l);
 
 /* Reads a file's text. `dir` is what relative paths in it refer to. What jobs_load does, without the file. */
 int load_text(const char *file, const char *dir, const char *text, size_t len, struct jobs_plan **ret_plan,

@@ -71,7 +71,19 @@ static bool is_wanted(const struct jobs_job *job, const char *const *only, size_
     return named && tagged;
 }
 
-/* Marks what the marked jobs need, directly or not. `pending` is a stack, so that depth is no matter. */
+static size_t add_some(const size_t *jobs, size_t n_jobs, bool *selected, size_t *pending)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < n_jobs; i++)
+        if (!selected[jobs[i]]) {
+            selected[jobs[i]] = true;
+            pending[n++] = jobs[i];
+        }
+    return n;
+}
+
+/* Marks what the marked jobs need, directly or not, and who is on a bridge with any of them. `pending` is a stack, so that depth is no matter. */
 static void add_needs(const struct jobs_plan *plan, bool *selected)
 {
     cleanup_free size_t *pending = xcalloc(plan->n_jobs, sizeof(*pending));
@@ -83,12 +95,10 @@ static void add_needs(const struct jobs_plan *plan, bool *selected)
     while (n > 0) {
         const struct jobs_job *job = &plan->jobs[pending[--n]];
 
-        for (size_t i = 0; i < job->n_needs; i++) {
-            if (selected[job->needs[i]])
-                continue;
-            selected[job->needs[i]] = true;
-            pending[n++] = job->needs[i];
-        }
+        n += add_some(job->needs, job->n_needs, selected, pending + n);
+        if (job->network == JOBS_NETWORK_BRIDGE)
+            n += add_some(plan->bridges[job->bridge].members, plan->bridges[job->bridge].n_members, selected,
+                          pending + n);
     }
 }
 

@@ -37,6 +37,7 @@ static const char usage[] =
 struct run_arguments {
     const char **only, **tags;
     size_t n_only, n_tags;
+    bool slots_given;
     struct supervisor_options o;
 };
 
@@ -112,6 +113,7 @@ static int parse(int argc, char **argv, struct run_arguments *a, struct cupel_er
             if (parse_number("-j", optarg, 1, SLOTS_MAX, &n, err) < 0)
                 return -EINVAL;
             a->o.slots = (unsigned)n;
+            a->slots_given = true;
             break;
         case OPT_RETRIES:
             if (parse_number("--retries", optarg, 0, JOBS_RETRIES_MAX, &a->o.retries, err) < 0)
@@ -186,6 +188,15 @@ static int load_all(struct run_arguments *a, char **files, size_t n, struct jobs
     return code;
 }
 
+/* Without -j: as many as the largest bridge has jobs, since those start together. */
+static void make_slots_suffice(struct run_arguments *a, struct jobs_plan *const *plans, size_t n)
+{
+    for (size_t i = 0; i < n && !a->slots_given; i++)
+        for (size_t b = 0; b < plans[i]->n_bridges; b++)
+            if (plans[i]->bridges[b].n_members > a->o.slots)
+                a->o.slots = (unsigned)plans[i]->bridges[b].n_members;
+}
+
 static int run_files(struct run_arguments *a, char **files, size_t n)
 {
     struct jobs_plan **plans = xcalloc(n, sizeof(*plans));
@@ -193,6 +204,8 @@ static int run_files(struct run_arguments *a, char **files, size_t n)
     struct cupel_error err;
     int code = load_all(a, files, n, plans, selected);
 
+    if (code == 0)
+        make_slots_suffice(a, plans, n);
     a->o.plans = plans;
     a->o.selected = selected;
     a->o.n_plans = n;

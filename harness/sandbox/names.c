@@ -36,7 +36,7 @@ static int open_etc(struct init_context *ctx)
 {
     bool made;
 
-    if (ctx->resolver != NULL)
+    if (ctx->hosts != NULL || ctx->resolver != NULL)
         return mounts_make_dir(ctx, "/etc", &made);
     return file_open_in_root(ctx->root, "etc", O_PATH | O_DIRECTORY, 0);
 }
@@ -56,7 +56,7 @@ int setup_etc(struct init_context *ctx)
     if (etc < 0) /* a root without /etc (scratch) is left without */
         return 0;
     ctx->detail = "/etc/hosts";
-    r = add_hosts(ctx, etc);
+    r = ctx->hosts != NULL ? replace_file(etc, "hosts", ctx->hosts) : add_hosts(ctx, etc);
     if (r == 0 && ctx->resolver != NULL) {
         ctx->detail = "/etc/resolv.conf";
         r = replace_file(etc, "resolv.conf", ctx->resolver);

@@ -6,7 +6,10 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <libmnl/libmnl.h>
+#include <linux/if_addr.h>
+#include <linux/if_link.h>
 #include <linux/rtnetlink.h>
+#include <linux/veth.h>
 #include <net/if.h>
 #include <sched.h>
 #include <string.h>
@@ -86,9 +89,83 @@ static int transact(struct mnl_socket *s, const struct nlmsghdr *h)
     return mnl_cb_run(answer.bytes, (size_t)n, h->nlmsg_seq, mnl_socket_get_portid(s), NULL, NULL) < 0 ? -errno : 0;
 }
 
+/* ---- links ---- */
+
+static struct ifinfomsg *begin_link(union message *m, uint16_t flags, unsigned index)
+{
+    struct nlmsghdr *h = begin(m, RTM_NEWLINK, flags);
+    struct ifinfomsg *link = mnl_nlmsg_put_extra_header(h, sizeof(*link));
+
+    link->ifi_index = (int)index;
+    link->ifi_flags = link->ifi_change = IFF_UP;
+    return link;
+}
+
+int netlink_set_up(struct mnl_socket *s, unsigned index)
+{
+    union message m;
+
+    (void)begin_link(&m, 0, index);
+    return transact(s, &m.header);
+}
+
+int netlink_add_bridge(struct mnl_socket *s, const char *name)
+{
+    union message m;
+    struct nlattr *info;
+
+    (void)begin_link(&m, NLM_F_CREATE | NLM_F_EXCL, 0);
+    mnl_attr_put_strz(&m.header, IFLA_IFNAME, name);
+    info = mnl_attr_nest_start(&m.header, IFLA_LINKINFO);
+    mnl_attr_put_strz(&m.header, IFLA_INFO_KIND, "bridge");
+    mnl_attr_nest_end(&m.header, info);
+    return transact(s, &m.header);
+}
+
+int netlink_add_pair(struct mnl_socket *s, const struct netlink_pair *pair)
+{
+    union message m;
+    struct nlattr *info, *data, *peer;
+
+    (void)begin_link(&m, NLM_F_CREATE | NLM_F_EXCL, 0);
+    mnl_attr_put_strz(&m.header, IFLA_IFNAME, pair->name);
+    mnl_attr_put_u32(&m.header, IFLA_MASTER, pair->master);
+    info = mnl_attr_nest_start(&m.header, IFLA_LINKINFO);
+    mnl_attr_put_strz(&m.header, IFLA_INFO_KIND, "veth");
+    data = mnl_attr_nest_start(&m.header, IFLA_INFO_DATA);
+    peer = mnl_attr_nest_start(&m.header, VETH_INFO_PEER);
+    (void)mnl_nlmsg_put_extra_header(&m.header, sizeof(struct ifinfomsg));
+    mnl_attr_put_strz(&m.header, IFLA_IFNAME, pair->far_name);
+    mnl_attr_put(&m.header, IFLA_ADDRESS, sizeof(pair->far_address), pair->far_address);
+    mnl_attr_put_u32(&m.header, IFLA_NET_NS_FD, (uint32_t)pair->far_ns);
+    mnl_attr_nest_end(&m.header, peer);
+    mnl_attr_nest_end(&m.header, data);
+    mnl_attr_nest_end(&m.header, info);
+    return transact(s, &m.header);
+}
+
+/* ---- addresses and routes ---- */
+
 static size_t address_size(int family)
 {
     return family == AF_INET ? sizeof(struct in_addr) : sizeof(struct in6_addr);
+}
+
+/* IFA_F_NODAD: nobody else can have it, and it is wanted at once (RFC 4862, 5.4). */
+int netlink_add_address(struct mnl_socket *s, unsigned index, int family, const void *address, unsigned prefix)
+{
+    union message m;
+    struct nlmsghdr *h = begin(&m, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL);
+    struct ifaddrmsg *a = mnl_nlmsg_put_extra_header(h, sizeof(*a));
+
+    a->ifa_family = (unsigned char)family;
+    a->ifa_prefixlen = (unsigned char)prefix;
+    a->ifa_flags = family == AF_INET6 ? IFA_F_NODAD : 0;
+    a->ifa_scope = RT_SCOPE_UNIVERSE;
+    a->ifa_index = index;
+    mnl_attr_put(h, IFA_LOCAL, address_size(family), address);
+    mnl_attr_put(h, IFA_ADDRESS, address_size(family), address);
+    return transact(s, h);
 }
 
 int netlink_keep_local(struct mnl_socket *s, unsigned index, int family, const void *address, unsigned prefix)

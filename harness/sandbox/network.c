@@ -20,11 +20,17 @@ static int connect_nat(struct sandbox_stage *stage, const struct sandbox_request
     return nat_start(stage->pasta, ns->user, ns->net, &job->nat, err);
 }
 
+static int connect_bridge(struct sandbox_stage *stage, const struct sandbox_request *request,
+                          const struct namespaces *ns, struct sandbox_job *job, struct cupel_error *err)
+{
+    (void)stage;
+    (void)job;
+    return bridge_attach(request->bridge_ns, ns->net, request->job, err);
+}
+
 static connect_fn *const connect_table[] = {
-    [JOBS_NETWORK_NONE] = NULL,
-    [JOBS_NETWORK_LOOPBACK] = NULL,
-    [JOBS_NETWORK_NAT] = connect_nat,
-    [JOBS_NETWORK_HOST] = NULL,
+    [JOBS_NETWORK_NONE] = NULL, [JOBS_NETWORK_LOOPBACK] = NULL,         [JOBS_NETWORK_NAT] = connect_nat,
+    [JOBS_NETWORK_HOST] = NULL, [JOBS_NETWORK_BRIDGE] = connect_bridge,
 };
 
 /* By the pid of an unreaped child, which nobody else can have. */
@@ -74,4 +80,12 @@ char *network_resolver(const struct jobs_job *job)
     if (file_read_at(AT_FDCWD, "/etc/resolv.conf", RESOLVER_MAX, &text, &len) < 0)
         return NULL; /* a host without resolvers */
     return job->network == JOBS_NETWORK_NAT ? resolver_behind_nat(text) : steal_ptr(text);
+}
+
+char *network_hosts(const struct sandbox_request *request)
+{
+    const struct jobs_job *job = request->job;
+
+    return job->network == JOBS_NETWORK_BRIDGE ? bridge_hosts(request->plan, &request->plan->bridges[job->bridge])
+                                               : NULL;
 }

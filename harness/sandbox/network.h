@@ -14,12 +14,20 @@ int network_connect(struct sandbox_stage *stage, const struct sandbox_request *r
 void network_disconnect(struct sandbox_job *job);
 /* What the job's /etc/resolv.conf is replaced with; NULL: the root's own stays. malloc'ed. */
 char *network_resolver(const struct jobs_job *job);
+/* The same of /etc/hosts. */
+char *network_hosts(const struct sandbox_request *request);
 
 /* ---- nat.c: a network namespace whose traffic goes through a process of pasta's ---- */
 
 /* Starts pasta for the namespaces and waits until the job's interface is there. */
 int nat_start(const char *pasta, int user_ns, int net_ns, pid_t *ret_pid, struct cupel_error *err);
 void nat_stop(pid_t *pid);
+
+/* ---- bridge.c: a network namespace that holds a bridge, and a cable from it to each job ---- */
+
+int bridge_attach(int bridge_ns, int net_ns, const struct jobs_job *job, struct cupel_error *err);
+/* What /etc/hosts says in every job of the bridge; malloc'ed. */
+char *bridge_hosts(const struct jobs_plan *plan, const struct jobs_bridge *bridge);
 
 /* ---- resolver.c ---- */
 
@@ -34,4 +42,16 @@ struct mnl_socket;
 /* A socket of the network namespace `net_ns`, and the index of `interface` there (NULL: not asked for). */
 int netlink_open(int net_ns, const char *interface, struct mnl_socket **ret, unsigned *ret_index);
 /* Makes an address that the kernel keeps for itself (127.0.0.0/8) the job's own on this interface as well. */
+/* A new interface `name` that is a bridge, up. */
+int netlink_add_bridge(struct mnl_socket *s, const char *name);
+struct netlink_pair {
+    const char *name;     /* of the near end, */
+    unsigned master;      /* which is a port of this bridge */
+    const char *far_name; /* of the end in the namespace far_ns */
+    int far_ns;
+    unsigned char far_address[6];
+};
+int netlink_add_pair(struct mnl_socket *s, const struct netlink_pair *pair);
+int netlink_add_address(struct mnl_socket *s, unsigned index, int family, const void *address, unsigned prefix);
+int netlink_set_up(struct mnl_socket *s, unsigned index);
 int netlink_keep_local(struct mnl_socket *s, unsigned index, int family, const void *address, unsigned prefix);

@@ -125,6 +125,7 @@ struct init_context {
     const int *enter;
     size_t n_enter;
     struct sock_fprog filter;
+    const char *hosts;    /* replaces /etc/hosts; NULL: as `resolver` */
     const char *resolver; /* replaces /etc/resolv.conf; NULL: the root's own stays */
     char **env;           /* last two entries point at home_entry and user_entry */
     char home_entry[HOME_SIZE];

@@ -41,6 +41,8 @@ void sandbox_filter_free(struct sandbox_filter *filter);
 
 /* Whether this host can do `network: nat`; *ret_pasta gets the path of the program that does it (malloc'ed). */
 int sandbox_nat_check(char **ret_pasta, struct cupel_error *err);
+/* A network namespace with a bridge in it; it goes with its last descriptor and the last job on it. */
+int sandbox_bridge_open(int *ret_ns, struct cupel_error *err);
 
 /* ---- what a job's /dev has ---- */
 
@@ -81,7 +83,9 @@ struct sandbox_kept {
 };
 
 struct sandbox_request {
+    const struct jobs_plan *plan; /* that the job is of */
     const struct jobs_job *job;
+    int bridge_ns;                       /* for a job on a bridge: of sandbox_bridge_open */
     const struct sandbox_filter *filter; /* of job->seccomp */
     size_t root;       /* index of the root in its plan: lowers are attached to the stage once a root */
     const int *layers; /* O_PATH directory fds, top first */

@@ -495,13 +495,14 @@ static int start_steps(struct start *s, struct cupel_error *err)
 int sandbox_start(struct sandbox_stage *stage, const struct sandbox_request *request, struct sandbox_job *ret_job,
                   struct cupel_error *err)
 {
-    cleanup_free char *resolver = network_resolver(request->job);
+    cleanup_free char *resolver = network_resolver(request->job), *hosts = network_hosts(request);
     struct init_context ctx;
     struct start s = {.stage = stage, .request = request, .job = SANDBOX_JOB_INIT, .ctx = &ctx};
     int r;
 
     init_context(&s, &ctx);
     make_env(&ctx, request->env);
+    ctx.hosts = hosts;
     ctx.resolver = resolver;
     r = start_steps(&s, err);
     close_context(&ctx);

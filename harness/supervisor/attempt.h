@@ -16,7 +16,8 @@ struct instance {
     const struct jobs_plan *plan;
     size_t plan_index; /* of the run's plans */
     const struct jobs_job *job;
-    size_t root; /* index into run->roots */
+    size_t root;   /* index into run->roots */
+    size_t bridge; /* of a job on a bridge: index into run->bridges */
     const struct sandbox_filter *filter;
     const char *log_name; /* unique in the run; the job's name where that is */
 };
@@ -35,12 +36,14 @@ struct run {
     struct cgroup_run *cgroups;
     struct sandbox_filter **filters; /* one for each distinct profile */
     size_t n_filters;
+    int *bridges; /* network namespaces, by instance->bridge; -EBADF where no job of the run is on it */
+    size_t n_bridges;
     char *pasta; /* when a job has `network: nat` */
     struct reports_out *out;
     int dirfd; /* the run's directory in the store */
     struct slot_view *views;
     unsigned cpus;
-    uint64_t sample_ns;      /* between two points of a timeline; 0: none is wanted */
+    uint64_t sample_ns; /* between two points of a timeline; 0: none is wanted */
     struct sandbox_privilege privilege;
     int store_dirfd;      /* borrowed */
     const char *id;       /* of the run */

@@ -51,7 +51,9 @@ static int start_sandbox(struct attempt_context *ctx, const struct instance *ins
     cleanup_free char *input = NULL;
     int enter[CGROUP_ENTER_MAX];
     struct sandbox_request request = {
+        .plan = instance->plan,
         .job = job,
+        .bridge_ns = job->network == JOBS_NETWORK_BRIDGE ? ctx->run->bridges[instance->bridge] : -EBADF,
         .filter = instance->filter,
         .root = instance->root,
         .layers = root->layer,

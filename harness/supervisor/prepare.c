@@ -8,6 +8,7 @@
 #include "harness/supervisor/unprivileged.h"
 
 #include "harness/supervisor/disks.h"
+#include "harness/supervisor/networks.h"
 
 #include <fcntl.h>
 #include <inttypes.h>
@@ -33,7 +34,7 @@ static const char *log_name(const struct supervisor_options *o, const struct job
 /* Roots are numbered over all files: the roots of plan p start at base. */
 static void make_instances(const struct supervisor_options *o, struct run *run)
 {
-    size_t n = 0, base = 0;
+    size_t n = 0, base = 0, bridge_base = 0;
 
     for (size_t p = 0; p < o->n_plans; p++)
         n += o->plans[p]->n_jobs;
@@ -47,10 +48,13 @@ static void make_instances(const struct supervisor_options *o, struct run *run)
                                                                        .plan_index = p,
                                                                        .job = &plan->jobs[j],
                                                                        .root = base + plan->jobs[j].root,
+                                                                       .bridge = bridge_base + plan->jobs[j].bridge,
                                                                        .log_name = log_name(o, plan, &plan->jobs[j])};
         base += plan->n_roots;
+        bridge_base += plan->n_bridges;
     }
     run->n_roots = base;
+    run->n_bridges = bridge_base;
 }
 
 /* ---- limits that the host must be able to hold ---- */
@@ -183,26 +187,6 @@ static int check_disks(struct prepared *p, const struct supervisor_options *o, s
     return -ENOSPC;
 }
 
-static int check_network(struct prepared *p, const struct supervisor_options *o, const struct instance *in,
-                         struct cupel_error *err)
-{
-    int r = 0;
-
-    if (in->job->network == JOBS_NETWORK_HOST && !o->allow_host_network) {
-        r = cupel_error_set(err, CUPEL_ERROR_INPUT, 0, "%s:%d: job '%s' asks for the host's network", in->plan->file,
-                            in->job->line, in->job->name);
-        cupel_error_hint(err,
-                         "say --allow-host-network if that is what you want: the job then reaches everything that this "
-                         "machine reaches");
-    }
-    if (in->job->network == JOBS_NETWORK_NAT && p->run.pasta == NULL) {
-        r = sandbox_nat_check(&p->run.pasta, err);
-        if (r < 0)
-            cupel_error_prefix(err, "%s:%d: job '%s'", in->plan->file, in->job->line, in->job->name);
-    }
-    return r;
-}
-
 static int check_instance(struct prepared *p, const struct supervisor_options *o, const struct instance *in,
                           struct cupel_error *err)
 {
@@ -217,7 +201,7 @@ static int check_instance(struct prepared *p, const struct supervisor_options *o
     if (r == 0)
         r = check_io(p, in, o->best_effort, err);
     if (r == 0)
-        r = check_network(p, o, in, err);
+        r = networks_check(&p->run, o, in, err);
     return r;
 }
 
@@ -407,6 +391,8 @@ int prepare(const struct supervisor_options *options, struct prepared *ret, stru
         r = make_roots(&p, err);
     if (r == 0)
         r = make_filters(&p.run, err);
+    if (r == 0)
+        r = networks_open(&p.run, err);
     if (r == 0 && make_views(&p.run, options->slots) < 0)
         r = cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot share memory with the slots");
     if (r == 0)
@@ -438,7 +424,7 @@ void prepared_end(struct prepared *p)
     if (p->cache != NULL)
         cache_close(p->cache);
     cgroup_host_free(p->host);
-    free(p->run.pasta);
+    networks_close(&p->run);
     free(p->run.roots);
     free(p->run.instances);
 }

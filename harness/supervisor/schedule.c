@@ -2,6 +2,8 @@
  * number, so that the next one costs log n however many there are. */
 #include "harness/supervisor/schedule.h"
 
+#include <string.h>
+
 enum state { WAITING, STARTED, ENDED };
 
 struct node {
@@ -9,6 +11,15 @@ struct node {
     size_t unmet;
     size_t *dependents;
     size_t n_dependents;
+    struct group *group; /* or NULL */
+};
+
+struct group {
+    struct group *next; /* of all */
+    size_t *jobs;
+    size_t n;
+    size_t unready; /* those with unmet needs */
+    size_t started; /* how many were given to the caller */
 };
 
 struct schedule {
@@ -17,7 +28,9 @@ struct schedule {
     size_t waiting, ended;
     size_t *ready; /* the heap; what is in it and no longer WAITING was abandoned */
     size_t n_ready;
-    bool begun; /* all needs are known: who has none is in the heap */
+    struct group *groups;
+    struct group *starting; /* one whose jobs are being given to the caller; NULL: none */
+    bool begun;             /* all needs are known: who has none is in the heap */
 };
 
 struct schedule *schedule_new(size_t n)
@@ -36,6 +49,13 @@ void schedule_free(struct schedule *s)
         return;
     for (size_t i = 0; i < s->n; i++)
         free(s->nodes[i].dependents);
+    while (s->groups != NULL) {
+        struct group *g = s->groups;
+
+        s->groups = g->next;
+        free(g->jobs);
+        free(g);
+    }
     free(s->nodes);
     free(s->ready);
     free(s);
@@ -49,6 +69,17 @@ void schedule_add_need(struct schedule *s, size_t job, size_t need)
         n->dependents = xrealloc(n->dependents, (n->n_dependents != 0 ? n->n_dependents * 2 : 1) * sizeof(size_t));
     n->dependents[n->n_dependents++] = job;
     s->nodes[job].unmet++;
+}
+
+void schedule_add_group(struct schedule *s, const size_t *jobs, size_t n)
+{
+    struct group *g = xcalloc(1, sizeof(*g));
+
+    *g = (struct group){.next = s->groups, .jobs = xcalloc(n, sizeof(*jobs)), .n = n, .unready = n};
+    memcpy(g->jobs, jobs, n * sizeof(*jobs));
+    s->groups = g;
+    for (size_t i = 0; i < n; i++)
+        s->nodes[jobs[i]].group = g;
 }
 
 /* ---- the heap ---- */
@@ -77,6 +108,17 @@ static size_t pop(struct schedule *s)
     return lowest;
 }
 
+/* The job's own needs are met. A group is in the heap once, as its first job. */
+static void ready(struct schedule *s, size_t job)
+{
+    struct group *g = s->nodes[job].group;
+
+    if (g == NULL)
+        push(s, job);
+    else if (--g->unready == 0)
+        push(s, g->jobs[0]);
+}
+
 static void begin(struct schedule *s)
 {
     if (s->begun)
@@ -84,7 +126,7 @@ static void begin(struct schedule *s)
     s->begun = true;
     for (size_t i = 0; i < s->n; i++)
         if (s->nodes[i].state == WAITING && s->nodes[i].unmet == 0)
-            push(s, i);
+            ready(s, i);
 }
 
 /* ---- jobs start and end ---- */
@@ -97,16 +139,49 @@ static void end_job(struct schedule *s, size_t job)
     s->ended++;
 }
 
-bool schedule_next(struct schedule *s, size_t *ret_job)
+static void start(struct schedule *s, size_t job)
+{
+    s->nodes[job].state = STARTED;
+    s->waiting--;
+}
+
+/* The next of a group that is being started; false when there is none. */
+static bool next_of_group(struct schedule *s, size_t *ret_job)
+{
+    struct group *g = s->starting;
+
+    while (g != NULL && g->started < g->n) {
+        size_t job = g->jobs[g->started++];
+
+        if (s->nodes[job].state != WAITING) /* abandoned meanwhile */
+            continue;
+        start(s, job);
+        *ret_job = job;
+        return true;
+    }
+    s->starting = NULL;
+    return false;
+}
+
+bool schedule_next(struct schedule *s, size_t idle, size_t *ret_job)
 {
     begin(s);
+    if (next_of_group(s, ret_job))
+        return true;
     while (s->n_ready > 0) {
-        size_t job = pop(s);
+        size_t job = s->ready[0];
+        struct group *g = s->nodes[job].group;
 
+        if (s->nodes[job].state == WAITING && g != NULL && g->n > idle)
+            return false;
+        (void)pop(s);
         if (s->nodes[job].state != WAITING)
             continue;
-        s->nodes[job].state = STARTED;
-        s->waiting--;
+        if (g != NULL) {
+            s->starting = g;
+            return next_of_group(s, ret_job);
+        }
+        start(s, job);
         *ret_job = job;
         return true;
     }
@@ -118,6 +193,22 @@ void schedule_again(struct schedule *s, size_t job)
     s->nodes[job].state = WAITING;
     s->waiting++;
     push(s, job);
+}
+
+/* Skips those of the list that wait, and appends them to the queue. */
+static size_t skip_all(struct schedule *s, const size_t *jobs, size_t n, size_t because_of, size_t *queue,
+                       schedule_skip_fn *skip, void *data)
+{
+    size_t skipped = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        if (s->nodes[jobs[i]].state != WAITING)
+            continue;
+        end_job(s, jobs[i]);
+        skip(data, jobs[i], because_of);
+        queue[skipped++] = jobs[i];
+    }
+    return skipped;
 }
 
 /* Breadth first over a list, so that a chain of thousands of needs costs no stack. */
@@ -132,16 +223,11 @@ static void skip_dependents(struct schedule *s, size_t job, schedule_skip_fn *sk
     queue[tail++] = job;
     while (head < tail) {
         size_t at = queue[head++];
+        const struct node *n = &s->nodes[at];
 
-        for (size_t i = 0; i < s->nodes[at].n_dependents; i++) {
-            size_t next = s->nodes[at].dependents[i];
-
-            if (s->nodes[next].state != WAITING)
-                continue;
-            end_job(s, next);
-            skip(data, next, at);
-            queue[tail++] = next;
-        }
+        tail += skip_all(s, n->dependents, n->n_dependents, at, queue + tail, skip, data);
+        if (at != job && n->group != NULL)
+            tail += skip_all(s, n->group->jobs, n->group->n, at, queue + tail, skip, data);
     }
     free(queue);
 }
@@ -157,7 +243,7 @@ void schedule_ended(struct schedule *s, size_t job, bool passed, schedule_skip_f
         size_t next = s->nodes[job].dependents[i];
 
         if (--s->nodes[next].unmet == 0 && s->nodes[next].state == WAITING)
-            push(s, next);
+            ready(s, next);
     }
 }
 

@@ -9,8 +9,13 @@ struct schedule *schedule_new(size_t n);
 void schedule_free(struct schedule *s);
 /* `job` waits until `need` has passed. All needs are told before the first schedule_next. */
 void schedule_add_need(struct schedule *s, size_t job, size_t need);
-/* The lowest-numbered job that may start now, which then counts as started; false when there is none at the moment. */
-bool schedule_next(struct schedule *s, size_t *ret_job);
+/* These jobs start together: none before all their needs are met and as many slots are idle; when one is skipped, so are
+ * they all. Each job is in one group at most; none of them needs another. Told before the first schedule_next. */
+void schedule_add_group(struct schedule *s, const size_t *jobs, size_t n);
+/* The next job that may start now, which then counts as started: the lowest-numbered that is ready; false when there is none at the
+ * moment, or when it is of a group for which `idle` slots are too few, so that nothing that comes later holds it up for ever.
+ * The rest of a group comes with the calls that follow. */
+bool schedule_next(struct schedule *s, size_t idle, size_t *ret_job);
 /* A started job is to be run again: it is ready at once, and nobody who needs it hears of it. */
 void schedule_again(struct schedule *s, size_t job);
 /* The final outcome of a started job. When it did not pass, everything that needs it, directly or not, is called through

@@ -22,7 +22,9 @@ struct session {
     struct jobs_step step;
     const char **argv;
     const char **env;
-    char *term; /* of env */
+    char *term;                /* of env */
+    struct jobs_bridge bridge; /* of a job on a bridge: itself alone */
+    size_t bridge_member;      /* 0 */
 };
 
 /* ---- the job that the session is ---- */
@@ -64,6 +66,16 @@ static void free_argv(struct session *s)
     free(s->argv);
 }
 
+/* Its neighbours do not run, so the bridge has no other job. */
+static void make_own_bridge(struct session *s)
+{
+    s->bridge =
+        (struct jobs_bridge){.name = s->plan.bridges[s->job.bridge].name, .members = &s->bridge_member, .n_members = 1};
+    s->plan.bridges = &s->bridge;
+    s->plan.n_bridges = 1;
+    s->job.bridge = s->job.bridge_member = 0;
+}
+
 static void make_job(struct session *s)
 {
     const struct session_options *o = s->options;
@@ -84,6 +96,8 @@ static void make_job(struct session *s)
     s->plan = *o->plan;
     s->plan.jobs = &s->job;
     s->plan.n_jobs = 1;
+    if (s->job.network == JOBS_NETWORK_BRIDGE)
+        make_own_bridge(s);
 }
 
 static void name_unenforced(const struct session *s, uint32_t set)

@@ -69,6 +69,8 @@ static void announce(struct supervisor *s, const struct reports_result *r)
 
 static unsigned retries_of(const struct supervisor *s, const struct jobs_job *job)
 {
+    if (job->network == JOBS_NETWORK_BRIDGE) /* its neighbours are gone */
+        return 0;
     return s->options->retries >= 0 ? (unsigned)s->options->retries : job->retries;
 }
 
@@ -129,15 +131,27 @@ static void record_unrun(struct supervisor *s, size_t instance, enum reports_ver
     announce(s, r);
 }
 
+/* Otherwise it is on a bridge with it. */
+static bool is_needed(const struct supervisor *s, size_t job, size_t need)
+{
+    const struct instance *in = &s->p.run.instances[job], *of = &s->p.run.instances[need];
+
+    for (size_t i = 0; i < in->job->n_needs; i++)
+        if (&in->plan->jobs[in->job->needs[i]] == of->job)
+            return true;
+    return false;
+}
+
 static void skip_one(void *data, size_t job, size_t because_of)
 {
     struct supervisor *s = data;
     const struct reports_result *need = s->results[because_of];
     const char *name = s->p.run.instances[because_of].job->name;
-    bool skipped = need == NULL || need->verdict == REPORTS_SKIPPED;
+    bool skipped = need == NULL || need->verdict == REPORTS_SKIPPED, needed = is_needed(s, job, because_of);
     cleanup_free char *evidence =
-        skipped ? xasprintf("needs '%s', which was skipped", name)
-                : xasprintf("needs '%s', which did not pass (%s)", name, reports_verdict_name(need->verdict));
+        !needed   ? xasprintf("starts together with '%s' of its bridge, which was skipped", name)
+        : skipped ? xasprintf("needs '%s', which was skipped", name)
+                  : xasprintf("needs '%s', which did not pass (%s)", name, reports_verdict_name(need->verdict));
 
     record_unrun(s, job, REPORTS_SKIPPED, evidence);
 }
@@ -208,16 +222,28 @@ static void make_room(struct supervisor *s, size_t instance)
     results_forget_earlier(&s->p.run, in);
 }
 
+static size_t count_idle(const struct supervisor *s)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < s->options->slots; i++)
+        n += !s->slots[i].busy;
+    return n;
+}
+
 /* Gives every idle slot a job, as long as there are any. */
 static void dispatch(struct supervisor *s)
 {
+    size_t idle = count_idle(s);
+
     for (size_t i = 0; i < s->options->slots && !s->stopping; i++) {
         struct slot *slot = &s->slots[i];
         struct cupel_error err = {.message = "it does not take orders"};
         size_t instance;
 
-        if (slot->busy || !schedule_next(s->schedule, &instance))
+        if (slot->busy || !schedule_next(s->schedule, idle, &instance))
             continue;
+        idle--;
         make_room(s, instance);
         if ((slot->pid <= 0 && open_slot(s, i, &err) < 0) || slot_order(slot, ORDER_RUN, (uint32_t)instance) < 0) {
             cleanup_free char *evidence = xasprintf("no slot could be started: %s", err.message);
@@ -443,6 +469,21 @@ static void index_plan(const struct run *run, size_t first, size_t *instance_of)
         instance_of[run->instances[i].job - plan->jobs] = i;
 }
 
+/* The jobs of a bridge start together. */
+static void add_groups(struct schedule *schedule, const struct jobs_plan *plan, const size_t *instance_of)
+{
+    for (size_t i = 0; i < plan->n_bridges; i++) {
+        const struct jobs_bridge *b = &plan->bridges[i];
+        size_t group[JOBS_BRIDGE_MEMBERS_MAX], n = 0;
+
+        for (size_t k = 0; k < b->n_members; k++)
+            if (instance_of[b->members[k]] != SIZE_MAX)
+                group[n++] = instance_of[b->members[k]];
+        if (n > 0)
+            schedule_add_group(schedule, group, n);
+    }
+}
+
 static void make_schedule(struct supervisor *s)
 {
     const struct run *run = &s->p.run;
@@ -457,6 +498,7 @@ static void make_schedule(struct supervisor *s)
             plan = in->plan;
             instance_of = xrealloc(instance_of, plan->n_jobs * sizeof(*instance_of));
             index_plan(run, i, instance_of);
+            add_groups(s->schedule, plan, instance_of);
         }
         for (size_t k = 0; k < in->job->n_needs; k++)
             if (instance_of[in->job->needs[k]] != SIZE_MAX)

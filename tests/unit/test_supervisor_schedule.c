@@ -42,7 +42,7 @@ static void assert_next(struct schedule *s, size_t expected)
 {
     size_t job = SIZE_MAX;
 
-    assert_true(schedule_next(s, &job));
+    assert_true(schedule_next(s, SIZE_MAX, &job));
     assert_int_equal(job, expected);
 }
 
@@ -50,7 +50,7 @@ static void assert_none(struct schedule *s)
 {
     size_t job = 12345;
 
-    assert_false(schedule_next(s, &job));
+    assert_false(schedule_next(s, SIZE_MAX, &job));
     assert_int_equal(job, 12345);
 }
 
@@ -361,7 +361,7 @@ static void test_many_blocked_jobs_cost_nothing(void **state)
     for (size_t i = 0; i < N / 2; i++)
         schedule_add_need(s, i, N - 1);
     for (size_t i = N / 2; i < N; i++) {
-        assert_true(schedule_next(s, &job));
+        assert_true(schedule_next(s, SIZE_MAX, &job));
         schedule_again(s, job);
         assert_next(s, i);
         schedule_ended(s, i, true, must_not_skip, NULL);
@@ -426,7 +426,7 @@ static void world_start(struct world *w)
 {
     size_t job;
 
-    while (schedule_next(w->s, &job)) {
+    while (schedule_next(w->s, SIZE_MAX, &job)) {
         assert_int_equal(w->what[job], FRESH);
         for (size_t i = 0; i < w->n_edges; i++)
             if (w->edge[i][0] == job)
