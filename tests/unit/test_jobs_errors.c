@@ -135,8 +135,48 @@ static void test_unknown_and_unsupported_keys(void **state)
         {JOB("frobnicate: 1M"), "3:15: unknown key 'frobnicate' in a job\n"},
         {JOB("matrix: {A: [1]}"), "3:15: key 'matrix' is not supported yet\n"},
         {JOB("expect: {regex: a}"), "3:24: key 'regex' is not supported yet\n"},
-        {JOB("network: hots"), "3:24: 'network' must be none, loopback, nat or host, not 'hots', did you mean 'host'?\n"},
+        {JOB("network: hots"),
+         "3:24: 'network' must be none, loopback, nat, host or {bridge: NAME}, not 'hots', did you mean 'host'?\n"},
         {JOB("inputs: {from: ., to: /x, mode: copy}"), "3:47: 'mode: copy' is not supported yet\n"},
+    };
+
+    (void)state;
+    check_all(mistakes, ARRAY_SIZE(mistakes));
+}
+
+#define BRIDGE(jobs) "cupel: 1\ndefaults: {run: x, network: {bridge: b}}\njobs:\n" jobs
+
+static void test_bridges(void **state)
+{
+    static const struct mistake mistakes[] = {
+        {JOB("network: {bridge: a/b}"),
+         "3:33: 'bridge' must be a name of at most 200 letters, digits, '.', '_' and '-', not 'a/b'\n"},
+        {JOB("network: {bridge: [a]}"),
+         "3:33: 'bridge' must be a name of letters, digits, '.', '_' and '-', not a list\n"},
+        {JOB("network: {}"), "3:15: 'network' needs the key 'bridge'\n"},
+        {JOB("network: {brigde: b}"),
+         "3:15: 'network' needs the key 'bridge'\n3:25: unknown key 'brigde', did you mean 'bridge'?\n"},
+        {BRIDGE("  a_1: {}\n  localhost: {}\n"), "4:3: job 'a_1' is on a bridge, where its name is a host name: at "
+                                                 "most 64 letters, digits, '.' and '-', and not "
+                                                 "localhost\n"
+                                                 "5:3: job 'localhost' is on a bridge, where its name is a host name: "
+                                                 "at most 64 letters, digits, '.' and '-', and not "
+                                                 "localhost\n"},
+        {BRIDGE("  a: {hostname: c}\n  b: {hostname: C}\n"),
+         "5:3: jobs 'a' and 'b' have the same host name on the bridge 'b'\n"},
+        {BRIDGE("  a: {}\n  A: {hostname: z}\n"), "5:3: jobs 'a' and 'A' have the same host name on the bridge 'b'\n"},
+        {BRIDGE("  a: {retries: 1}\n"),
+         "4:3: job 'a' has 'retries', but a job on a bridge is not run again: its neighbours are gone then\n"},
+        {BRIDGE("  a: {}\n  b: {needs: a}\n"), "4:3: jobs on the bridge 'b' need one another (perhaps by way of other "
+                                               "jobs), but all of them start together\n"},
+        {BRIDGE("  a: {}\n  b: {needs: c}\n  c: {network: none, needs: d}\n  d: {network: loopback, needs: a}\n"),
+         "4:3: jobs on the bridge 'b' need one another (perhaps by way of other jobs), but all of them start "
+         "together\n"},
+        /* one job of each bridge waits for one of the other */
+        {BRIDGE("  a: {}\n  b: {needs: d}\n  c: {network: {bridge: c}, needs: a}\n  d: {network: {bridge: c}}\n"),
+         "4:3: jobs on the bridge 'b' need one another (perhaps by way of other jobs), but all of them start together\n"
+         "6:3: jobs on the bridge 'c' need one another (perhaps by way of other jobs), but all of them start "
+         "together\n"},
     };
 
     (void)state;
@@ -506,6 +546,7 @@ int main(void)
         cmocka_unit_test(test_top_level),
         cmocka_unit_test(test_roots),
         cmocka_unit_test(test_unknown_and_unsupported_keys),
+        cmocka_unit_test(test_bridges),
         cmocka_unit_test(test_every_unsupported_job_key),
         cmocka_unit_test(test_job_values),
         cmocka_unit_test(test_limits),

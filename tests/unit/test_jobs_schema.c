@@ -154,12 +154,9 @@ static void test_limit_table(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_schema_names_every_key),
-        cmocka_unit_test(test_references_lead_somewhere),
-        cmocka_unit_test(test_documentation_has_every_table),
-        cmocka_unit_test(test_tables_are_sound),
-        cmocka_unit_test(test_schema_has_the_bounds_of_limits),
-        cmocka_unit_test(test_limit_table),
+        cmocka_unit_test(test_schema_names_every_key),          cmocka_unit_test(test_references_lead_somewhere),
+        cmocka_unit_test(test_documentation_has_every_table),   cmocka_unit_test(test_tables_are_sound),
+        cmocka_unit_test(test_schema_has_the_bounds_of_limits), cmocka_unit_test(test_limit_table),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

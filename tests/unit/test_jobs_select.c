@@ -57,6 +57,34 @@ static void refuse(const char *only, const char *tag, const char *message, const
     unload(&r);
 }
 
+/* One of a bridge brings the others, what they need, and so on. */
+static void test_bridges_come_whole(void **state)
+{
+    struct loaded r = load_good("cupel: 1\n"
+                                "defaults: {run: x}\n"
+                                "jobs:\n"
+                                "  client: {network: {bridge: b}, hostname: c}\n"
+                                "  data: {}\n"
+                                "  server: {network: {bridge: b}, needs: data}\n"
+                                "  other: {network: {bridge: c}}\n");
+    const char *only = "client";
+    bool selected[4];
+
+    (void)state;
+    assert_int_equal(r.plan->n_bridges, 2);
+    assert_string_equal(r.plan->bridges[0].name, "b");
+    assert_int_equal(r.plan->bridges[0].n_members, 2);
+    assert_int_equal(r.plan->jobs[2].bridge, 0);
+    assert_int_equal(r.plan->jobs[2].bridge_member, 1);
+    assert_int_equal(r.plan->jobs[3].bridge, 1);
+    assert_string_equal(r.plan->jobs[0].hostname, "c");
+    assert_string_equal(r.plan->jobs[1].hostname, "cupel");
+    assert_string_equal(r.plan->jobs[2].hostname, "server");
+    assert_int_equal(jobs_select(r.plan, &only, 1, NULL, 0, selected, &r.err), 0);
+    assert_true(selected[0] && selected[1] && selected[2] && !selected[3]);
+    unload(&r);
+}
+
 static void test_nothing_matches(void **state)
 {
     (void)state;
@@ -70,6 +98,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_selection),
+        cmocka_unit_test(test_bridges_come_whole),
         cmocka_unit_test(test_nothing_matches),
     };
 

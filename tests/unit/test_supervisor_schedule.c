@@ -466,6 +466,123 @@ static void test_random_graphs(void **state)
     }
 }
 
+static struct schedule *with_group(size_t n, const size_t *jobs, size_t n_jobs)
+{
+    struct schedule *s = schedule_new(n);
+
+    schedule_add_group(s, jobs, n_jobs);
+    return s;
+}
+
+/* Nothing that comes later gets the slots that a group waits for. */
+static void test_group_starts_together(void **state)
+{
+    static const size_t group[] = {1, 3, 4};
+    struct schedule *s = with_group(6, group, ARRAY_SIZE(group));
+    size_t job;
+
+    (void)state;
+    assert_next(s, 0);
+    assert_false(schedule_next(s, 2, &job));
+    assert_false(schedule_next(s, 0, &job));
+    assert_true(schedule_next(s, 3, &job));
+    assert_int_equal(job, 1);
+    assert_true(schedule_next(s, 2, &job));
+    assert_int_equal(job, 3);
+    assert_true(schedule_next(s, 1, &job));
+    assert_int_equal(job, 4);
+    assert_next(s, 2);
+    assert_next(s, 5);
+    assert_none(s);
+    for (size_t i = 0; i < 6; i++)
+        schedule_ended(s, i, true, must_not_skip, NULL);
+    assert_true(schedule_done(s));
+    schedule_free(s);
+}
+
+/* A job outside may overtake a group whose needs are not met. */
+static void test_group_waits_for_all_its_needs(void **state)
+{
+    static const size_t group[] = {0, 1};
+    struct schedule *s = with_group(5, group, ARRAY_SIZE(group));
+
+    (void)state;
+    schedule_add_need(s, 0, 2);
+    schedule_add_need(s, 1, 3);
+    assert_next(s, 2);
+    schedule_ended(s, 2, true, must_not_skip, NULL);
+    assert_next(s, 3);
+    assert_next(s, 4);
+    assert_none(s);
+    schedule_ended(s, 3, true, must_not_skip, NULL);
+    assert_next(s, 0);
+    assert_next(s, 1);
+    assert_none(s);
+    schedule_free(s);
+}
+
+static void test_group_is_skipped_as_a_whole(void **state)
+{
+    static const size_t group[] = {1, 2};
+    struct schedule *s = with_group(5, group, ARRAY_SIZE(group));
+    struct record r = {0};
+
+    (void)state;
+    schedule_add_need(s, 2, 0);
+    schedule_add_need(s, 3, 1);
+    assert_next(s, 0);
+    assert_next(s, 4);
+    schedule_ended(s, 0, false, on_skip, &r);
+    assert_int_equal(r.n, 3);
+    assert_int_equal(r.job[0], 2);
+    assert_int_equal(r.because_of[0], 0);
+    assert_int_equal(r.job[1], 1); /* of the same group */
+    assert_int_equal(r.because_of[1], 2);
+    assert_int_equal(r.job[2], 3); /* needs that one */
+    assert_int_equal(r.because_of[2], 1);
+    assert_none(s);
+    schedule_ended(s, 4, true, must_not_skip, NULL);
+    assert_true(schedule_done(s));
+    schedule_free(s);
+}
+
+/* One that failed does not take back those that started with it. */
+static void test_group_member_that_fails(void **state)
+{
+    static const size_t group[] = {0, 1};
+    struct schedule *s = with_group(3, group, ARRAY_SIZE(group));
+    struct record r = {0};
+
+    (void)state;
+    schedule_add_need(s, 2, 0);
+    assert_next(s, 0);
+    assert_next(s, 1);
+    schedule_ended(s, 0, false, on_skip, &r);
+    assert_int_equal(r.n, 1);
+    assert_int_equal(r.job[0], 2);
+    assert_false(schedule_done(s));
+    schedule_ended(s, 1, true, must_not_skip, NULL);
+    assert_true(schedule_done(s));
+    schedule_free(s);
+}
+
+static void test_group_is_abandoned(void **state)
+{
+    static const size_t group[] = {0, 1, 2};
+    struct schedule *s = with_group(4, group, ARRAY_SIZE(group));
+    struct record r = {0};
+    size_t job;
+
+    (void)state;
+    assert_true(schedule_next(s, 3, &job));
+    schedule_abandon(s, on_each, &r); /* in the midst of it */
+    assert_int_equal(r.n, 3);
+    assert_none(s);
+    schedule_ended(s, 0, true, must_not_skip, NULL);
+    assert_true(schedule_done(s));
+    schedule_free(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -485,6 +602,11 @@ int main(void)
         cmocka_unit_test(test_many_ready_in_order),
         cmocka_unit_test(test_many_blocked_jobs_cost_nothing),
         cmocka_unit_test(test_random_graphs),
+        cmocka_unit_test(test_group_starts_together),
+        cmocka_unit_test(test_group_waits_for_all_its_needs),
+        cmocka_unit_test(test_group_is_skipped_as_a_whole),
+        cmocka_unit_test(test_group_member_that_fails),
+        cmocka_unit_test(test_group_is_abandoned),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
