@@ -80,6 +80,7 @@ void draft_finish(struct loader *l, struct draft *d, const struct draft *default
     if (d->inputs != NULL && (d->inputs != defaults->inputs || d->job.workdir != defaults->job.workdir))
         inputs_read(l, d);
     drop_shadowed(l, d);
+    network_check(l, d);
     d->job.shell = d->shell[0];
     if (jobs_limit_is_set(limits, JOBS_LIMIT_MEMORY)) {
         limits->set |= 1u << JOBS_LIMIT_SWAP; /* the value is 0 unless the file gave one */

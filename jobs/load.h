@@ -186,6 +186,8 @@ void steps_read(struct loader *l, struct draft *d);
 /* plan->roots: the built-in ones and those of the map (NULL: none). */
 void roots_read(struct loader *l, const struct node *map);
 void needs_resolve(struct loader *l);
+/* What other keys of the job demand of its network. */
+void network_check(struct loader *l, const struct draft *d);
 /* After needs_resolve. */
 void bridges_resolve(struct loader *l);
 

@@ -2,6 +2,7 @@
  * one another; each is known to the others by name, so names have to be host names, each once. */
 #include "jobs/load.h"
 
+#include <linux/capability.h>
 #include <strings.h>
 
 #define HOST_NAME_LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-"
@@ -30,6 +31,17 @@ void set_network(struct loader *l, const struct key *k, const struct node *value
     d->job.network = JOBS_NETWORK_BRIDGE;
     d->bridge = NULL;
     (void)keys_apply(l, k->sub, value, d);
+}
+
+/* A raw socket sends any address in a header, past the routes that keep the host's loopback out of reach (sandbox/nat.c). */
+void network_check(struct loader *l, const struct draft *d)
+{
+    const struct jobs_capabilities *c = &d->job.capabilities;
+
+    if (d->job.network == JOBS_NETWORK_NAT && c->given && ((c->set >> CAP_NET_RAW) & 1u))
+        problem_at(l, d->name,
+                   "job '%s' has the capability NET_RAW and 'network: nat': it could reach the host's own loopback",
+                   d->job.name);
 }
 
 /* ---- who is on which bridge ---- */

@@ -146,7 +146,7 @@ static void test_unknown_and_unsupported_keys(void **state)
 
 #define BRIDGE(jobs) "cupel: 1\ndefaults: {run: x, network: {bridge: b}}\njobs:\n" jobs
 
-static void test_bridges(void **state)
+static void test_networks(void **state)
 {
     static const struct mistake mistakes[] = {
         {JOB("network: {bridge: a/b}"),
@@ -172,6 +172,8 @@ static void test_bridges(void **state)
         {BRIDGE("  a: {}\n  b: {needs: c}\n  c: {network: none, needs: d}\n  d: {network: loopback, needs: a}\n"),
          "4:3: jobs on the bridge 'b' need one another (perhaps by way of other jobs), but all of them start "
          "together\n"},
+        {JOB("network: nat, capabilities: [NET_RAW]"),
+         "3:3: job 'a' has the capability NET_RAW and 'network: nat': it could reach the host's own loopback\n"},
         /* one job of each bridge waits for one of the other */
         {BRIDGE("  a: {}\n  b: {needs: d}\n  c: {network: {bridge: c}, needs: a}\n  d: {network: {bridge: c}}\n"),
          "4:3: jobs on the bridge 'b' need one another (perhaps by way of other jobs), but all of them start together\n"
@@ -546,7 +548,7 @@ int main(void)
         cmocka_unit_test(test_top_level),
         cmocka_unit_test(test_roots),
         cmocka_unit_test(test_unknown_and_unsupported_keys),
-        cmocka_unit_test(test_bridges),
+        cmocka_unit_test(test_networks),
         cmocka_unit_test(test_every_unsupported_job_key),
         cmocka_unit_test(test_job_values),
         cmocka_unit_test(test_limits),
