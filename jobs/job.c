@@ -4,6 +4,9 @@
 
 #include <ctype.h>
 
+/* What holds where a file says nothing; told apart by where they are. */
+static const char default_workdir[] = "/work", default_user[] = "root";
+
 void draft_init(struct draft *d, struct arena *arena)
 {
     static const char *const nothing[] = {NULL};
@@ -17,10 +20,10 @@ void draft_init(struct draft *d, struct arena *arena)
         .job =
             {
                 .root = 0, /* host */
-                .workdir = "/work",
+                .workdir = default_workdir,
                 .env = empty,
                 .pass_env = empty,
-                .user = "root",
+                .user = default_user,
                 .hostname = "cupel",
                 .network = JOBS_NETWORK_LOOPBACK,
                 .artifacts = {.when = JOBS_WHEN_ALWAYS, .max = UINT64_MAX},
@@ -82,6 +85,8 @@ void draft_finish(struct loader *l, struct draft *d, const struct draft *default
     drop_shadowed(l, d);
     network_check(l, d);
     d->job.shell = d->shell[0];
+    d->job.has_workdir = d->job.workdir != default_workdir;
+    d->job.has_user = d->job.user != default_user;
     if (jobs_limit_is_set(limits, JOBS_LIMIT_MEMORY)) {
         limits->set |= 1u << JOBS_LIMIT_SWAP; /* the value is 0 unless the file gave one */
     } else if (jobs_limit_is_set(limits, JOBS_LIMIT_SWAP)) {

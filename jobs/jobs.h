@@ -76,6 +76,7 @@ enum jobs_root_kind {
     JOBS_ROOT_SCRATCH,
     JOBS_ROOT_TAR,
     JOBS_ROOT_DEBIAN,
+    JOBS_ROOT_OCI,
     JOBS_ROOT_CACHED, /* in the cache under this name or key; no job file says so */
 };
 
@@ -85,6 +86,9 @@ struct jobs_root {
     enum jobs_root_kind kind;
     const char *tar;       /* absolute path */
     const char *sha256;    /* 64 lower-case hex digits, or NULL */
+    const char *oci;       /* absolute path of an image: layout, tar of one, or docker save */
+    const char *tag;       /* of several images the one, or NULL */
+    const char *platform;  /* OS/ARCHITECTURE[/VARIANT], or NULL for this machine's */
     const char *suite;     /* debian: bookworm */
     const char **packages; /* debian: NULL-terminated, may be empty */
     int line;              /* where in the file, 0 for built-ins */
@@ -196,9 +200,10 @@ struct jobs_job {
     bool has_steps;    /* `run` was a list of steps: each is a test case of its own */
     const char *shell; /* the program of `shell`, for a terminal in the job's sandbox */
     const char *workdir;
-    const char **env;      /* NULL-terminated "KEY=VALUE", in file order */
-    const char **pass_env; /* NULL-terminated names */
-    const char *user;      /* as written: "root", "nobody", "1000", "1000:1000" */
+    bool has_workdir, has_user; /* the file says them; else an image may have others */
+    const char **env;           /* NULL-terminated "KEY=VALUE", in file order */
+    const char **pass_env;      /* NULL-terminated names */
+    const char *user;           /* as written: "root", "nobody", "1000", "1000:1000" */
     const char *hostname;
     struct jobs_input *inputs;
     size_t n_inputs;

@@ -148,8 +148,8 @@ bool host_name_is_valid(const char *name);
 bool path_normalise(char *path);
 
 /* General setters: the value goes to object + offset. */
-key_set_fn set_text, set_job_path, set_host_file, set_integer, set_duration, set_size, set_names, set_argv, set_node,
-    set_choice, set_choices;
+key_set_fn set_text, set_job_path, set_host_file, set_host_path, set_integer, set_duration, set_size, set_names,
+    set_argv, set_node, set_choice, set_choices;
 
 /* ---- parts of the model ---------------------------------------------------------------------------------- */
 
@@ -169,7 +169,7 @@ key_set_fn set_seccomp, set_allow, set_deny;                                    
 key_set_fn set_capabilities;                                                          /* of a job: capabilities.c */
 key_set_fn set_input_from;                                                            /* of an input: input.c */
 key_set_fn set_expect, set_exit, set_signal, set_stdout, set_stdout_file, set_stderr; /* of expect: step.c */
-key_set_fn set_sha256, set_suite, set_packages;                                       /* of a root: root.c */
+key_set_fn set_sha256, set_suite, set_packages, set_platform;                         /* of a root: root.c */
 
 /* Every job repeats what `defaults` gives, so a small file could ask for much memory: each repetition is charged for,
  * in values, and false (with a problem at the node) says that the file has asked for too many. */

@@ -74,24 +74,65 @@ void set_packages(struct loader *l, const struct key *k, const struct node *valu
     root->packages = packages;
 }
 
-/* Exactly one source, and only the keys that go with it. */
-static void check_source(struct loader *l, const struct node *map, const char *name)
+/* OS/ARCHITECTURE[/VARIANT], as the image specification names them. */
+void set_platform(struct loader *l, const struct key *k, const struct node *value, void *object)
 {
-    const struct node *tar = node_child(map, "tar"), *debian = node_child(map, "debian");
-    const struct node *sha256 = node_child(map, "sha256"), *packages = node_child(map, "packages");
-    static const char *const later[] = {"oci", "image", "from"};
+    const char *text = value->text;
+    size_t parts = 0;
+
+    if (!value_is_text(l, value, k->name, k->value))
+        return;
+    for (; is_word(text, strcspn(text, "/"), LOWER_DIGITS "._-"); text++) {
+        parts++;
+        text += strcspn(text, "/");
+        if (*text == '\0')
+            break;
+    }
+    if (parts < 2 || parts > 3 || *text != '\0')
+        (void)value_unexpected(l, value, k->name, k->value);
+    else
+        ((struct jobs_root *)object)->platform = arena_strdup(l->plan->arena, value->text);
+}
+
+static const struct root_source {
+    const char *key;
+    enum jobs_root_kind kind;
+    const char *with[3]; /* further keys that go with it */
+} root_sources[] = {
+    {"tar", JOBS_ROOT_TAR, {"sha256"}},
+    {"debian", JOBS_ROOT_DEBIAN, {"packages"}},
+    {"oci", JOBS_ROOT_OCI, {"tag", "platform"}},
+};
+
+/* Exactly one source, and only the keys that go with it. */
+static void check_source(struct loader *l, const struct node *map, const char *name, enum jobs_root_kind *ret_kind)
+{
+    static const char *const later[] = {"image", "from"};
+    const struct root_source *first = NULL;
 
     for (size_t i = 0; i < ARRAY_SIZE(later); i++)
         if (node_child(map, later[i]) != NULL)
             return; /* said to be not supported yet: enough */
-    if (tar == NULL && debian == NULL)
-        problem_at(l, map->key, "root '%s' has no source: 'tar' or 'debian'", name);
-    if (tar != NULL && debian != NULL)
-        problem_at(l, debian->key, "root '%s' has two sources, 'tar' and 'debian'", name);
-    if (sha256 != NULL && tar == NULL)
-        problem_at(l, sha256->key, "'sha256' goes with 'tar' only");
-    if (packages != NULL && debian == NULL)
-        problem_at(l, packages->key, "'packages' goes with 'debian' only");
+    for (size_t i = 0; i < ARRAY_SIZE(root_sources); i++) {
+        const struct node *n = node_child(map, root_sources[i].key);
+
+        if (n == NULL)
+            continue;
+        if (first != NULL)
+            problem_at(l, n->key, "root '%s' has two sources, '%s' and '%s'", name, first->key, root_sources[i].key);
+        else
+            first = &root_sources[i];
+    }
+    if (first == NULL)
+        problem_at(l, map->key, "root '%s' has no source: 'tar', 'oci' or 'debian'", name);
+    for (size_t i = 0; i < ARRAY_SIZE(root_sources); i++)
+        for (size_t k = 0; k < ARRAY_SIZE(root_sources[i].with) && root_sources[i].with[k] != NULL; k++) {
+            const struct node *n = node_child(map, root_sources[i].with[k]);
+
+            if (n != NULL && node_child(map, root_sources[i].key) == NULL)
+                problem_at(l, n->key, "'%s' goes with '%s' only", root_sources[i].with[k], root_sources[i].key);
+        }
+    *ret_kind = first != NULL ? first->kind : JOBS_ROOT_TAR;
 }
 
 static void root_read(struct loader *l, struct jobs_root *root, const struct node *map)
@@ -108,8 +149,7 @@ static void root_read(struct loader *l, struct jobs_root *root, const struct nod
         (void)value_unexpected(l, map, root->name, "a map such as {tar: FILE} or {debian: SUITE}");
         return;
     }
-    check_source(l, map, root->name);
-    root->kind = root->suite != NULL ? JOBS_ROOT_DEBIAN : JOBS_ROOT_TAR;
+    check_source(l, map, root->name, &root->kind);
     if (root->kind == JOBS_ROOT_DEBIAN && root->packages == NULL) {
         root->packages = arena_alloc(l->plan->arena, sizeof(no_packages));
         memcpy(root->packages, no_packages, sizeof(no_packages));

@@ -273,6 +273,11 @@ void set_host_file(struct loader *l, const struct key *k, const struct node *val
     (void)value_host_path(l, value, k->name, false, (const char **)field(k, object));
 }
 
+void set_host_path(struct loader *l, const struct key *k, const struct node *value, void *object)
+{
+    (void)value_host_path(l, value, k->name, true, (const char **)field(k, object));
+}
+
 void set_integer(struct loader *l, const struct key *k, const struct node *value, void *object)
 {
     uint64_t v;

@@ -15,34 +15,48 @@ enum cache_source_kind {
     CACHE_SCRATCH,
     CACHE_TAR,
     CACHE_DEBIAN,
+    CACHE_OCI,
     CACHE_NAMED, /* in the store already: `name` is what cache_find takes */
 };
 
 /* Where a root comes from. Borrowed strings. */
 struct cache_source {
     enum cache_source_kind kind;
-    const char *name;            /* for messages */
-    const char *tar;             /* CACHE_TAR: absolute path */
-    const char *sha256;          /* CACHE_TAR: expected digest of the file, or NULL */
-    const char *suite;           /* CACHE_DEBIAN */
+    const char *name;     /* for messages */
+    const char *tar;      /* CACHE_TAR: absolute path */
+    const char *sha256;   /* CACHE_TAR: expected digest of the file, or NULL */
+    const char *oci;      /* CACHE_OCI: absolute path of an OCI layout (directory or tar) or a `docker save` archive */
+    const char *tag;      /* CACHE_OCI: which image of several, a tag, name or digest; or NULL */
+    const char *platform; /* CACHE_OCI: "linux/arm64", or NULL for this machine's */
+    const char *suite;    /* CACHE_DEBIAN */
     const char *const *packages; /* CACHE_DEBIAN: NULL-terminated */
 };
 
 #define CACHE_LAYERS_MAX 64
 
-/* A root ready for use: directories to be stacked read-only, top first. The fds are O_PATH|O_DIRECTORY; `pin` keeps the
- * layers from being removed while it is open. For CACHE_HOST: layer 0 is the mask (opaque directories and whiteouts
+/* What an image wants its processes to be like (config.md of the OCI image specification): "NAME=VALUE", NULL-terminated; user and
+ * workdir as written, or NULL. Hostile text, but for newlines and the like, which are refused. */
+struct cache_config {
+    struct arena *arena; /* of all of it */
+    const char **env;
+    const char *user;
+    const char *workdir;
+};
+
+/* A root ready for use: directories to be stacked read-only, top first. The fds are O_PATH|O_DIRECTORY; the pins keep
+ * the layers from being removed while they are open. For CACHE_HOST: layer 0 is the mask (opaque directories and whiteouts
  * over what a job must not see: home directories, /tmp, /run, credentials), layer 1 the host's "/". For CACHE_SCRATCH:
  * one empty directory. */
 struct cache_root {
     int layer[CACHE_LAYERS_MAX];
+    int pin[CACHE_LAYERS_MAX]; /* of each layer, or -EBADF */
     size_t n_layers;
-    int pin;
-    char key[65]; /* by which the store knows it; of CACHE_HOST, the mask's */
+    char key[CACHE_LAYERS_MAX][65]; /* of each layer, or "" */
+    struct cache_config *config;    /* CACHE_OCI: what the image says of its processes; else NULL */
 };
 #define CACHE_ROOT_INIT                                                                                                \
     {                                                                                                                  \
-        .n_layers = 0, .pin = -EBADF                                                                                   \
+        .n_layers = 0                                                                                                  \
     }
 
 /* Opens the store, making it when missing. */
@@ -58,6 +72,8 @@ typedef void cache_progress_fn(void *data, const char *what);
 /* Makes the root ready: returns at once when the store has it, else does the work or waits for who does it. */
 int cache_prepare(struct cache *cache, const struct cache_source *source, cache_progress_fn *progress, void *data,
                   struct cache_root *ret_root, struct cupel_error *err);
+/* The keys of the root's layers as one word (malloc'ed), which CACHE_NAMED takes as a name. */
+char *cache_root_keys(const struct cache_root *root);
 void cache_root_release(struct cache_root *root);
 
 /* ---- what `cupel rootfs` does with the store ----------------------------------------------------------------------

@@ -52,25 +52,30 @@ static int drop_capabilities(void)
     return r;
 }
 
-/* Keeps 0..2 and the given ones: they are moved to 3, 4, 5 and all above is closed. */
-static int keep_only(int fds[static 3])
+/* Keeps 0..2 and the given ones: they are moved to 3, 4, 5, ... and all above is closed. */
+static int keep_only(int *const fds[], size_t n)
 {
-    for (int i = 0; i < 3; i++) {
-        int high = fds[i] < 0 ? fds[i] : fcntl(fds[i], F_DUPFD_CLOEXEC, 16);
+    int first = 3, above = first + (int)n;
 
-        if (high < 0 && fds[i] >= 0)
+    for (size_t i = 0; i < n; i++) {
+        int high = *fds[i] < 0 ? *fds[i] : fcntl(*fds[i], F_DUPFD_CLOEXEC, above);
+
+        if (high < 0 && *fds[i] >= 0)
             return -errno;
-        fds[i] = high;
+        *fds[i] = high;
     }
-    for (int i = 0; i < 3; i++)
-        if (fds[i] >= 0 && dup3(fds[i], 3 + i, O_CLOEXEC) < 0)
+    for (size_t i = 0; i < n; i++) {
+        int number = first + (int)i;
+
+        if (*fds[i] < 0) {
+            (void)close(number);
+            continue;
+        }
+        if (dup3(*fds[i], number, O_CLOEXEC) < 0)
             return -errno;
-    for (int i = 0; i < 3; i++)
-        if (fds[i] >= 0)
-            fds[i] = 3 + i;
-        else
-            (void)close(3 + i);
-    return close_range(6, UINT_MAX, 0) < 0 ? -errno : 0;
+        *fds[i] = number;
+    }
+    return close_range((unsigned)above, UINT_MAX, 0) < 0 ? -errno : 0;
 }
 
 static int confine(int tree, pid_t parent)
@@ -95,19 +100,26 @@ static int confine(int tree, pid_t parent)
     return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? -errno : 0;
 }
 
-static _Noreturn void child_main(child_fn *fn, void *arg, int tree, int fd, int keep, int out, pid_t parent)
+static _Noreturn void child_main(const struct child_work *work, int out, pid_t parent)
 {
     struct child_result result = {0};
-    int fds[3] = {fd, out, keep};
-    int r = confine(tree, parent);
+    int fd = work->fd, keep = work->keep;
+    int **fds = xcalloc(3 + work->n_more, sizeof(*fds));
+    int r;
 
+    fds[0] = &fd;
+    fds[1] = &out;
+    fds[2] = &keep;
+    for (size_t i = 0; i < work->n_more; i++)
+        fds[3 + i] = &work->more[i];
+    r = confine(work->tree, parent);
     if (r == 0)
-        r = keep_only(fds);
+        r = keep_only(fds, 3 + work->n_more);
     if (r < 0)
         result.r = cupel_error_set(&result.err, CUPEL_ERROR_HARNESS, r, "cannot confine a process to the root cache");
     else
-        result.r = fn(arg, fds[0], &result.counts, &result.err);
-    _exit(file_write_all(fds[1], &result, sizeof(result)) < 0);
+        result.r = work->fn(work->arg, fd, &result.counts, &result.err);
+    _exit(file_write_all(out, &result, sizeof(result)) < 0);
 }
 
 /* Reads the result until the child closes its end; a child that crashed left less than one. */
@@ -129,8 +141,7 @@ static int read_result(int fd, struct child_result *ret_result)
     return 0;
 }
 
-int child_run(child_fn *fn, void *arg, const char *what, int tree, int fd, int keep, struct child_counts *ret_counts,
-              struct cupel_error *err)
+int child_run(const struct child_work *work, struct child_counts *ret_counts, struct cupel_error *err)
 {
     cleanup_close int in = -EBADF, out = -EBADF;
     struct child_result result;
@@ -145,7 +156,7 @@ int child_run(child_fn *fn, void *arg, const char *what, int tree, int fd, int k
     if (pid < 0)
         return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot start a process");
     if (pid == 0)
-        child_main(fn, arg, tree, fd, keep, out, parent);
+        child_main(work, out, parent);
     base_closep(&out);
     out = -EBADF;
     r = read_result(in, &result);
@@ -155,9 +166,9 @@ int child_run(child_fn *fn, void *arg, const char *what, int tree, int fd, int k
     if (r < 0) {
         if (WIFSIGNALED(status))
             return cupel_error_set(err, CUPEL_ERROR_HARNESS, 0, "cannot %s: the process at work on it was killed by %s",
-                                   what, strsignal(WTERMSIG(status)));
+                                   work->what, strsignal(WTERMSIG(status)));
         return cupel_error_set(err, CUPEL_ERROR_HARNESS, 0, "cannot %s: the process at work on it gave no result",
-                               what);
+                               work->what);
     }
     if (result.r < 0) {
         *err = result.err;

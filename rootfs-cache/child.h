@@ -14,7 +14,15 @@ struct child_counts {
 /* Runs in the child with the tree as current and (as root) root directory. `fd` is the archive. */
 typedef int child_fn(void *arg, int fd, struct child_counts *counts, struct cupel_error *err);
 
-/* `keep` is a further fd that the child holds open while it lives (the lock, so that nobody takes it over while a child
- * of a killed importer is still dying), or -EBADF. `what` names the work in errors: "unpack 'x.tar'". */
-int child_run(child_fn *fn, void *arg, const char *what, int tree, int fd, int keep, struct child_counts *ret_counts,
-              struct cupel_error *err);
+struct child_work {
+    child_fn *fn;
+    void *arg;
+    const char *what; /* names the work in errors: "unpack 'x.tar'" */
+    int tree;
+    int fd; /* -EBADF: none */
+    int keep; /* held open while the child lives, or -EBADF: the lock, so that nobody takes it over while a child of a killed
+                 importer is still dying */
+    int *more; /* further fds; in the child, they have new numbers in this same array */
+    size_t n_more;
+};
+int child_run(const struct child_work *work, struct child_counts *ret_counts, struct cupel_error *err);

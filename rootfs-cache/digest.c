@@ -57,6 +57,16 @@ int digest_layer(const struct cache *cache, const char *const *texts, size_t n, 
     return digest_texts(all, cache->ids != NULL ? n + 1 : n, ret_hex);
 }
 
+int digest_bytes(const void *data, size_t n, char ret_hex[CACHE_KEY_LEN + 1])
+{
+    unsigned char bytes[EVP_MAX_MD_SIZE];
+
+    if (EVP_Digest(data, n, bytes, NULL, EVP_sha256(), NULL) != 1)
+        return -EIO;
+    to_hex(bytes, ret_hex);
+    return 0;
+}
+
 static int hash_fd(int fd, char ret_hex[CACHE_KEY_LEN + 1])
 {
     _cleanup_(free_context) EVP_MD_CTX *context = EVP_MD_CTX_new();

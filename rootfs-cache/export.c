@@ -180,5 +180,6 @@ int cache_export(struct cache *cache, const char *what, int fd, struct cupel_err
     tree = openat(path, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (tree < 0)
         return store_error(cache, err, errno, "open a layer");
-    return child_run(export_in_child, NULL, work, tree, fd, pin, &counts, err);
+    return child_run(&(struct child_work){.fn = export_in_child, .what = work, .tree = tree, .fd = fd, .keep = pin},
+                     &counts, err);
 }

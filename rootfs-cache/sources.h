@@ -5,6 +5,12 @@
 
 int source_tar(struct cache *cache, const struct cache_source *source, cache_progress_fn *progress, void *data,
                char ret_key[CACHE_KEY_LEN + 1], struct cupel_error *err);
+/* All layers of an image, top first, and its configuration. SOURCE_GONE: somebody removed one meanwhile; begin again. */
+#define SOURCE_GONE (-ESTALE)
+int source_oci(struct cache *cache, const struct cache_source *source, cache_progress_fn *progress, void *data,
+               struct cache_root *root, struct cupel_error *err);
+/* Opens the finished layer as the root's next one. */
+int source_add_layer(struct cache *cache, const char *key, struct cache_root *root, struct cupel_error *err);
 int source_debian(struct cache *cache, const struct cache_source *source, cache_progress_fn *progress, void *data,
                   char ret_key[CACHE_KEY_LEN + 1], struct cupel_error *err);
 /* The mask over the directory `host` ("/" but for tests). */

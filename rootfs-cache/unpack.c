@@ -6,7 +6,7 @@
  * or to what is not in the archive. Left out: devices (a job gets its own /dev), sockets, and extended attributes that
  * overlayfs or the host's security modules would act on. OCI whiteouts have no meaning in a plain tar and are kept as
  * the files they are. */
-#include "rootfs-cache/unpack.h"
+#include "rootfs-cache/unpacker.h"
 
 #include <archive.h>
 #include <archive_entry.h>
@@ -14,20 +14,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define UNPACK_BLOCK ((size_t)256 * 1024)
 #define UNPACK_OWNERS UINT32_C(65536)
 #define UNPACK_OWNER_NOBODY 65534
-
-struct unpacker {
-    const char *name; /* of the archive */
-    const struct unpack_limits *limits;
-    uint32_t owners; /* how many ids files may belong to, from 0 */
-    struct archive *in;
-    struct archive *out;
-    struct child_counts *counts;
-    struct cupel_error *err;
-    struct stat root; /* what the root itself shall be like: libarchive does not care for an existing directory */
-};
 
 static void free_reader(struct archive **a)
 {
@@ -52,7 +40,7 @@ static const char *shown(const char *name, char buf[static 256])
     return buf;
 }
 
-static int refuse(struct unpacker *u, const char *entry, const char *why)
+int unpacker_refuse(struct unpacker *u, const char *entry, const char *why)
 {
     char buf[256];
 
@@ -68,7 +56,7 @@ static int bomb(struct unpacker *u, const char *what)
     return -EFBIG;
 }
 
-static int corrupt(struct unpacker *u, const char *why)
+int unpacker_corrupt(struct unpacker *u, const char *why)
 {
     (void)cupel_error_set(u->err, CUPEL_ERROR_INPUT, 0, "cannot unpack '%s': %s", u->name,
                           why != NULL ? why : "the archive is damaged");
@@ -76,7 +64,7 @@ static int corrupt(struct unpacker *u, const char *why)
     return -EBADMSG;
 }
 
-static int write_failed(struct unpacker *u, const char *entry, int errnum, const char *why)
+int unpacker_write_failed(struct unpacker *u, const char *entry, int errnum, const char *why)
 {
     char buf[256];
 
@@ -98,7 +86,7 @@ static int write_failed(struct unpacker *u, const char *entry, int errnum, const
  */
 
 /* "./a//b/./c/" -> "a/b/c"; the root itself -> ".". Returns what is wrong with the name, or NULL. */
-static const char *normalize(const char *name, struct strbuf *ret)
+const char *unpacker_normalize(const char *name, struct strbuf *ret)
 {
     if (name[0] == '/')
         return "has an absolute name";
@@ -158,7 +146,7 @@ static const char *check_hardlink(struct archive_entry *entry)
 
     if (link == NULL)
         return NULL;
-    wrong = normalize(link, &target);
+    wrong = unpacker_normalize(link, &target);
     if (wrong != NULL)
         return "is a hard link to outside the archive";
     if (check_place(target.data, false) != NULL)
@@ -239,9 +227,9 @@ static int copy_content(struct unpacker *u, const char *name)
             return bomb(u, unit_format_size(u->limits->bytes, buf));
         }
         if (archive_write_data_block(u->out, block, size, offset) < ARCHIVE_OK)
-            return write_failed(u, name, archive_errno(u->out), archive_error_string(u->out));
+            return unpacker_write_failed(u, name, archive_errno(u->out), archive_error_string(u->out));
     }
-    return r == ARCHIVE_EOF ? 0 : corrupt(u, archive_error_string(u->in));
+    return r == ARCHIVE_EOF ? 0 : unpacker_corrupt(u, archive_error_string(u->in));
 }
 
 static int write_entry(struct unpacker *u, struct archive_entry *entry, const char *name)
@@ -253,7 +241,7 @@ static int write_entry(struct unpacker *u, struct archive_entry *entry, const ch
     if (wrong == NULL)
         wrong = check_hardlink(entry);
     if (wrong != NULL)
-        return refuse(u, name, wrong);
+        return unpacker_refuse(u, name, wrong);
     archive_entry_copy_pathname(entry, name);
     filter_xattrs(entry);
     bound_owner(u, entry);
@@ -261,14 +249,14 @@ static int write_entry(struct unpacker *u, struct archive_entry *entry, const ch
     if (str_eq(name, "."))
         u->root = *archive_entry_stat(entry);
     if (archive_write_header(u->out, entry) < ARCHIVE_OK)
-        return write_failed(u, name, archive_errno(u->out), archive_error_string(u->out));
+        return unpacker_write_failed(u, name, archive_errno(u->out), archive_error_string(u->out));
     if (archive_entry_hardlink(entry) == NULL && archive_entry_filetype(entry) == AE_IFREG) {
         r = copy_content(u, name);
         if (r < 0)
             return r;
     }
     if (archive_write_finish_entry(u->out) < ARCHIVE_OK)
-        return write_failed(u, name, archive_errno(u->out), archive_error_string(u->out));
+        return unpacker_write_failed(u, name, archive_errno(u->out), archive_error_string(u->out));
     return 0;
 }
 
@@ -279,23 +267,29 @@ static int handle_entry(struct unpacker *u, struct archive_entry *entry)
     mode_t type = archive_entry_filetype(entry);
 
     if (raw == NULL || raw[0] == '\0')
-        return corrupt(u, "an entry has no name");
+        return unpacker_corrupt(u, "an entry has no name");
     if (++u->counts->entries > u->limits->entries) {
         char buf[64];
 
         (void)snprintf(buf, sizeof(buf), "%llu entries", (unsigned long long)u->limits->entries);
         return bomb(u, buf);
     }
-    wrong = normalize(raw, &name);
+    wrong = unpacker_normalize(raw, &name);
     if (wrong != NULL)
-        return refuse(u, raw, wrong);
+        return unpacker_refuse(u, raw, wrong);
     if (archive_entry_hardlink(entry) == NULL) {
         if (type == AE_IFCHR || type == AE_IFBLK || type == AE_IFSOCK) {
             u->counts->skipped_devices++;
             return 0;
         }
         if (str_eq(name.data, ".") && type != AE_IFDIR)
-            return refuse(u, raw, "would replace the root by something that is no directory");
+            return unpacker_refuse(u, raw, "would replace the root by something that is no directory");
+    }
+    if (u->layer != NULL) {
+        int r = layer_entry(u, entry, &name);
+
+        if (r != 0)
+            return r < 0 ? r : 0; /* 1: a whiteout, which is none of the tree's entries */
     }
     return write_entry(u, entry, name.data);
 }
@@ -314,7 +308,7 @@ static int finish_root(struct unpacker *u)
 
     if ((geteuid() == 0 && chown(".", u->root.st_uid, u->root.st_gid) < 0) || chmod(".", u->root.st_mode & 07777) < 0 ||
         utimensat(AT_FDCWD, ".", times, 0) < 0)
-        return write_failed(u, ".", errno, NULL);
+        return unpacker_write_failed(u, ".", errno, NULL);
     return 0;
 }
 
@@ -331,26 +325,27 @@ static int unpack_entries(struct unpacker *u)
             break;
         /* a warning is about a name that is not UTF-8 (kept as bytes) or a damaged attribute */
         if (r < ARCHIVE_WARN || (r == ARCHIVE_WARN && archive_entry_pathname(entry) == NULL))
-            return corrupt(u, archive_error_string(u->in));
+            return unpacker_corrupt(u, archive_error_string(u->in));
         r = handle_entry(u, entry);
         if (r < 0)
             return r;
         if (archive_read_data_skip(u->in) < ARCHIVE_WARN)
-            return corrupt(u, archive_error_string(u->in));
+            return unpacker_corrupt(u, archive_error_string(u->in));
         position = archive_filter_bytes(u->in, 0);
     }
-    if (u->counts->entries == 0)
-        return corrupt(u, "the archive is empty");
-    if (!ended_properly(position, archive_filter_bytes(u->in, 0)))
-        return corrupt(u, "the archive is cut short: its end marker is missing");
+    if (u->counts->entries == 0 && u->layer == NULL) /* a layer may well change nothing */
+        return unpacker_corrupt(u, "the archive is empty");
+    if (u->layer == NULL && !ended_properly(position, archive_filter_bytes(u->in, 0)))
+        return unpacker_corrupt(u, "the archive is cut short: its end marker is missing");
     /* modes and times of directories are set at last */
     if (archive_write_close(u->out) < ARCHIVE_OK)
-        return write_failed(u, ".", archive_errno(u->out), archive_error_string(u->out));
-    return finish_root(u);
+        return unpacker_write_failed(u, ".", archive_errno(u->out), archive_error_string(u->out));
+    r = u->layer != NULL ? layer_finish(u) : 0;
+    return r < 0 ? r : finish_root(u);
 }
 
 /* Only what libarchive does by itself: the "all" call would run external programs for the rest. */
-static int open_archive(struct unpacker *u, int fd)
+void unpacker_support_filters(struct archive *a)
 {
     static int (*const filters[])(struct archive *) = {
         archive_read_support_filter_gzip,     archive_read_support_filter_bzip2, archive_read_support_filter_xz,
@@ -359,14 +354,19 @@ static int open_archive(struct unpacker *u, int fd)
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(filters); i++)
-        (void)filters[i](u->in); /* one that is not built in: such an archive is then not recognised */
+        (void)filters[i](a); /* one that is not built in: such an archive is then not recognised */
+}
+
+static int open_archive(struct unpacker *u, int fd)
+{
+    unpacker_support_filters(u->in);
     (void)archive_read_support_format_tar(u->in);
     /* read on behind the end marker, to the end of the compressed stream, so that its end is checked too */
     (void)archive_read_set_options(u->in, "read_concatenated_archives");
     if (lseek(fd, 0, SEEK_SET) < 0)
         return cupel_error_set(u->err, CUPEL_ERROR_INPUT, errno, "cannot read '%s'", u->name);
     if (archive_read_open_fd(u->in, fd, UNPACK_BLOCK) < ARCHIVE_OK)
-        return corrupt(u, archive_error_string(u->in));
+        return unpacker_corrupt(u, archive_error_string(u->in));
     return 0;
 }
 
@@ -374,6 +374,7 @@ struct unpack_task {
     const char *name;
     uint32_t owners;
     const struct unpack_limits *limits;
+    const struct unpack_layer *layer;
 };
 
 static int unpack_child(void *arg, int fd, struct child_counts *counts, struct cupel_error *err)
@@ -381,6 +382,7 @@ static int unpack_child(void *arg, int fd, struct child_counts *counts, struct c
     const struct unpack_task *task = arg;
     _cleanup_(free_reader) struct archive *in = archive_read_new();
     _cleanup_(free_writer) struct archive *out = archive_write_disk_new();
+    _cleanup_(layer_close) struct layer *layer = NULL;
     struct unpacker u = {.name = task->name,
                          .limits = task->limits,
                          .owners = task->owners,
@@ -397,17 +399,37 @@ static int unpack_child(void *arg, int fd, struct child_counts *counts, struct c
                                                   ARCHIVE_EXTRACT_ACL | ARCHIVE_EXTRACT_XATTR |
                                                   ARCHIVE_EXTRACT_SECURE_SYMLINKS | ARCHIVE_EXTRACT_SECURE_NODOTDOT |
                                                   ARCHIVE_EXTRACT_SECURE_NOABSOLUTEPATHS);
-    r = open_archive(&u, fd);
+    r = task->layer != NULL ? layer_open(&u, task->layer, fd, &layer) : open_archive(&u, fd);
     return r < 0 ? r : unpack_entries(&u);
+}
+
+static int run(struct unpack_task *task, int fd, int tree, int keep, struct child_counts *ret_counts,
+               struct cupel_error *err)
+{
+    uint32_t ids = ids_mapped();
+    cleanup_free char *what = xasprintf("unpack '%s'", task->name);
+    struct child_work work = {.fn = unpack_child, .arg = task, .what = what, .tree = tree, .fd = fd, .keep = keep};
+
+    task->owners = ids == 0 || ids > UNPACK_OWNERS ? UNPACK_OWNERS : ids;
+    if (task->layer != NULL) {
+        work.more = task->layer->lowers;
+        work.n_more = task->layer->n_lowers;
+    }
+    return child_run(&work, ret_counts, err);
 }
 
 int unpack_tar(int fd, const char *name, int tree, int keep, const struct unpack_limits *limits,
                struct child_counts *ret_counts, struct cupel_error *err)
 {
-    uint32_t ids = ids_mapped();
-    struct unpack_task task = {
-        .name = name, .limits = limits, .owners = ids == 0 || ids > UNPACK_OWNERS ? UNPACK_OWNERS : ids};
-    cleanup_free char *what = xasprintf("unpack '%s'", name);
+    struct unpack_task task = {.name = name, .limits = limits};
 
-    return child_run(unpack_child, &task, what, tree, fd, keep, ret_counts, err);
+    return run(&task, fd, tree, keep, ret_counts, err);
+}
+
+int unpack_layer(const struct unpack_layer *layer, const char *name, int tree, int keep,
+                 const struct unpack_limits *limits, struct child_counts *ret_counts, struct cupel_error *err)
+{
+    struct unpack_task task = {.name = name, .limits = limits, .layer = layer};
+
+    return run(&task, layer->blob->fd, tree, keep, ret_counts, err);
 }

@@ -1,6 +1,7 @@
 /* unpack: private to rootfs-cache. */
 #pragma once
 
+#include "rootfs-cache/blobs.h"
 #include "rootfs-cache/child.h"
 
 /* Against decompression bombs; generous: a full desktop system has under a million files and 30 GiB. */
@@ -16,3 +17,16 @@ struct unpack_limits {
  * `name` is for messages. On failure the tree holds whatever came before: the caller throws it away. */
 int unpack_tar(int fd, const char *name, int tree, int keep, const struct unpack_limits *limits,
                struct child_counts *ret_counts, struct cupel_error *err);
+
+/* A layer of an image (OCI image specification, layer.md). */
+struct unpack_layer {
+    const struct blob *blob;
+    const char *digest;  /* that the blob must have, 64 hex digits, or "" */
+    const char *diff_id; /* that the tar in it must have */
+    int *lowers;         /* trees of the layers beneath, top first */
+    size_t n_lowers;
+};
+/* Unpacks it into the empty `tree` as a layer of an overlay (`userxattr`): whiteouts become character devices 0:0, opaque
+ * directories are marked; directories that it only implies are like those beneath; a hard link to a file beneath gets a copy of it. */
+int unpack_layer(const struct unpack_layer *layer, const char *name, int tree, int keep,
+                 const struct unpack_limits *limits, struct child_counts *ret_counts, struct cupel_error *err);

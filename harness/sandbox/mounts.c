@@ -88,6 +88,8 @@ int setup_overlay(struct init_context *ctx)
     if (ctx->job_dir < 0)
         return -errno;
     ctx->detail = "the root";
+    if (chdir(ctx->lower) < 0)
+        return -errno;
     ctx->root_mount = make_overlay(ctx->lowerdir, upper, work);
     return ctx->root_mount < 0 ? ctx->root_mount : 0;
 }

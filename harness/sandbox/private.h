@@ -110,7 +110,8 @@ struct init_input {
 
 struct init_context {
     const struct jobs_job *job;
-    char lowerdir[1024]; /* "/lower/0/0:/lower/0/1" */
+    char lower[32];     /* "/lower/0" */
+    char lowerdir[256]; /* "0:1", below it: the kernel takes no longer option (fsconfig(2)), and an image has many layers */
     char upper[64];      /* "/upper/j7" */
     char kept[40];       /* "/kept/j3", whose upper directories lie under this job's; or empty */
     struct init_input inputs[INPUTS_MAX];

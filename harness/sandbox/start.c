@@ -306,16 +306,15 @@ static void make_env(struct init_context *ctx, const char *const *env)
 static int list_layers(struct start *s, struct cupel_error *err)
 {
     char *p = s->ctx->lowerdir;
-    size_t size = sizeof(s->ctx->lowerdir), used = 0, root = s->request->root;
+    size_t size = sizeof(s->ctx->lowerdir), used = 0;
 
     if (s->request->kept != NULL) {
         (void)snprintf(s->ctx->kept, sizeof(s->ctx->kept), "/kept/%s", s->request->kept->dir);
         used = (size_t)snprintf(p, size, "%s/u:", s->ctx->kept);
     }
     for (size_t i = 0; i < s->request->n_layers; i++) {
-        const char *colon = i == 0 ? "" : ":";
-        int n = s->request->masked && i == 0 ? snprintf(p + used, size - used, "/lower/%zu/0/top:/lower/%zu/0/mid", root, root)
-                                             : snprintf(p + used, size - used, "%s/lower/%zu/%zu", colon, root, i);
+        int n = s->request->masked && i == 0 ? snprintf(p + used, size - used, "0/top:0/mid")
+                                             : snprintf(p + used, size - used, "%s%zu", i == 0 ? "" : ":", i);
 
         if (n < 0 || (size_t)n >= size - used)
             return step_error(err, SETUP_OVERLAY, E2BIG, "the list of layers");
@@ -327,9 +326,10 @@ static int list_layers(struct start *s, struct cupel_error *err)
 
 static int make_lowerdir(struct start *s, struct cupel_error *err)
 {
+    (void)snprintf(s->ctx->lower, sizeof(s->ctx->lower), "/lower/%zu", s->request->root);
     s->ctx->views = hostroot_views(s->stage, s->request->root);
     if (s->ctx->views != NULL) {
-        (void)snprintf(s->ctx->lowerdir, sizeof(s->ctx->lowerdir), "/lower/%zu/0/base", s->request->root);
+        (void)snprintf(s->ctx->lowerdir, sizeof(s->ctx->lowerdir), "0/base");
         (void)snprintf(s->ctx->upper, sizeof(s->ctx->upper), "/upper/%s", s->job.dir);
         return 0;
     }

@@ -1,5 +1,5 @@
-/* environment: exactly what a job finds in its environment: the documented defaults, the names that it asked to pass,
- * its own `env`, each later one taking the place of an earlier one. Nothing else of the caller's (docs/job-file.md). */
+/* environment: exactly what a job finds in its environment: the documented defaults, what its root's image asks for,
+ * the names that it asked to pass, its own `env`, each later one taking the place of an earlier one. Nothing else of the caller's (docs/job-file.md). */
 #include "harness/supervisor/attempt.h"
 
 #include "base/weaken.h"
@@ -42,7 +42,7 @@ static void set_entry(struct list *l, const char *entry)
     set(l, entry, (size_t)(equals - entry), equals + 1);
 }
 
-const char **environment_make(const struct jobs_plan *plan, const struct jobs_job *job)
+const char **environment_make(const struct jobs_plan *plan, const struct jobs_job *job, const char *const *of_image)
 {
     struct list l = {0};
     const char **env;
@@ -50,6 +50,8 @@ const char **environment_make(const struct jobs_plan *plan, const struct jobs_jo
 
     for (size_t i = 0; i < ARRAY_SIZE(defaults); i++)
         set_entry(&l, defaults[i]);
+    for (; of_image != NULL && *of_image != NULL; of_image++)
+        set_entry(&l, *of_image);
     set(&l, "CUPEL_SUITE", strlen("CUPEL_SUITE"), plan->name);
     set(&l, "CUPEL_JOB", strlen("CUPEL_JOB"), job->name);
     for (char **e = environ; weakened("environment") && *e != NULL; e++)

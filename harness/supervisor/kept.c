@@ -51,6 +51,7 @@ static int write_record(const struct attempt_context *ctx, const struct instance
     cleanup_strbuf struct strbuf b = {0};
     cleanup_free char *path = record_path_of(in->plan);
     cleanup_free char *out = realpath(reports_out_path(ctx->run->out), NULL);
+    cleanup_free char *keys = cache_root_keys(&ctx->run->roots[in->root]);
     bool host = in->plan->roots[in->job->root].kind == JOBS_ROOT_HOST;
     char number[32];
 
@@ -61,7 +62,7 @@ static int write_record(const struct attempt_context *ctx, const struct instance
     add(&b, "out", out != NULL ? out : "");
     add(&b, "verdict", reports_verdict_name(result->job.verdict));
     add(&b, "evidence", result->job.evidence);
-    add(&b, "root", host ? "" : ctx->run->roots[in->root].key);
+    add(&b, "root", host ? "" : keys);
     add(&b, "dir", sandbox->dir);
     (void)snprintf(number, sizeof(number), "%u", sandbox_stage_id_base(ctx->stage));
     add(&b, "id-base", number);

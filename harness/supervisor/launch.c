@@ -47,7 +47,8 @@ static int start_sandbox(struct attempt_context *ctx, const struct instance *ins
 {
     const struct jobs_job *job = instance->job;
     const struct cache_root *root = &ctx->run->roots[instance->root];
-    cleanup_free const char **env = environment_make(instance->plan, job);
+    cleanup_free const char **env =
+        environment_make(instance->plan, job, root->config != NULL ? (const char *const *)root->config->env : NULL);
     cleanup_free char *input = NULL;
     int enter[CGROUP_ENTER_MAX];
     struct sandbox_request request = {

@@ -230,15 +230,43 @@ static struct cache_source source_of(const struct jobs_root *root)
 {
     static const enum cache_source_kind kinds[] = {
         [JOBS_ROOT_HOST] = CACHE_HOST,     [JOBS_ROOT_SCRATCH] = CACHE_SCRATCH, [JOBS_ROOT_TAR] = CACHE_TAR,
-        [JOBS_ROOT_DEBIAN] = CACHE_DEBIAN, [JOBS_ROOT_CACHED] = CACHE_NAMED,
+        [JOBS_ROOT_DEBIAN] = CACHE_DEBIAN, [JOBS_ROOT_OCI] = CACHE_OCI,         [JOBS_ROOT_CACHED] = CACHE_NAMED,
     };
 
     return (struct cache_source){.kind = kinds[root->kind],
                                  .name = root->name,
                                  .tar = root->tar,
                                  .sha256 = root->sha256,
+                                 .oci = root->oci,
+                                 .tag = root->tag,
+                                 .platform = root->platform,
                                  .suite = root->suite,
                                  .packages = root->packages};
+}
+
+/* "name:group" cannot be looked up in passwd: the user's own group is taken. */
+static const char *image_user(struct arena *arena, const char *user)
+{
+    size_t name = strcspn(user, ":"), digits = strspn(user, "0123456789");
+    bool numeric = digits == name && user[name] == ':' && user[name + 1] != '\0' &&
+                   strspn(user + name + 1, "0123456789") == strlen(user + name + 1);
+
+    return numeric ? user : arena_strndup(arena, user, name);
+}
+
+/* What the job file leaves open, the image of the job's root may say. */
+static void take_image_defaults(struct prepared *p)
+{
+    for (size_t i = 0; i < p->run.n_instances; i++) {
+        const struct instance *in = &p->run.instances[i];
+        const struct cache_config *c = p->run.roots[in->root].config;
+        struct jobs_job *job = &in->plan->jobs[in->job - in->plan->jobs];
+
+        if (c != NULL && !job->has_user && c->user != NULL)
+            job->user = image_user(c->arena, c->user);
+        if (c != NULL && !job->has_workdir && c->workdir != NULL)
+            job->workdir = c->workdir;
+    }
 }
 
 /* Only the roots that a selected job uses. */
@@ -248,8 +276,6 @@ static int make_roots(struct prepared *p, struct cupel_error *err)
     int r = 0;
 
     run->roots = xcalloc(run->n_roots, sizeof(*run->roots));
-    for (size_t i = 0; i < run->n_roots; i++)
-        run->roots[i].pin = -EBADF;
     for (size_t i = 0; r == 0 && i < run->n_instances; i++) {
         const struct instance *in = &run->instances[i];
         struct cache_source source = source_of(&in->plan->roots[in->job->root]);
@@ -389,6 +415,8 @@ int prepare(const struct supervisor_options *options, struct prepared *ret, stru
         r = record_texts(options, p.run.dirfd, err);
     if (r == 0)
         r = make_roots(&p, err);
+    if (r == 0)
+        take_image_defaults(&p);
     if (r == 0)
         r = make_filters(&p.run, err);
     if (r == 0)

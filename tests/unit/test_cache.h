@@ -135,7 +135,7 @@ static inline struct cache_root must_prepare(struct fixture *f)
     if (prepare_tar(f, NULL, &root, &err) < 0)
         fail_msg("%s", err.message);
     assert_int_equal(root.n_layers, 1);
-    assert_true(root.pin >= 0);
+    assert_true(root.pin[0] >= 0);
     return root;
 }
 

@@ -90,10 +90,15 @@ static void test_top_level(void **state)
 static void test_roots(void **state)
 {
     static const struct mistake mistakes[] = {
-        {ROOT(""), "3:3: root 'r' has no source: 'tar' or 'debian'\n"},
+        {ROOT(""), "3:3: root 'r' has no source: 'tar', 'oci' or 'debian'\n"},
         {ROOT("tar: numbers.in, debian: sid"), "3:24: root 'r' has two sources, 'tar' and 'debian'\n"},
-        {ROOT("oci: x, platform: y"),
-         "3:7: key 'oci' is not supported yet\n3:15: key 'platform' is not supported yet\n"},
+        {ROOT("oci: x"), "3:12: 'oci': cannot read FIXTURES/x: No such file or directory\n"},
+        {ROOT("oci: src, platform: y"), "3:27: 'platform' must be text such as linux/amd64, not 'y'\n"},
+        {ROOT("oci: src, platform: linux/arm/v7/x"),
+         "3:27: 'platform' must be text such as linux/amd64, not 'linux/arm/v7/x'\n"},
+        {ROOT("oci: src, platform: linux//v7"), "3:27: 'platform' must be text such as linux/amd64, not 'linux//v7'\n"},
+        {ROOT("oci: src, tar: numbers.in"), "3:7: root 'r' has two sources, 'tar' and 'oci'\n"},
+        {ROOT("tar: numbers.in, tag: latest"), "3:24: 'tag' goes with 'oci' only\n"},
         {ROOT("from: host"), "3:7: key 'from' is not supported yet\n"},
         {ROOT("tar: src"), "3:12: 'tar': FIXTURES/src is not a regular file\n"},
         {ROOT("tar: nowhere.tar"), "3:12: 'tar': cannot read FIXTURES/nowhere.tar: No such file or directory\n"},

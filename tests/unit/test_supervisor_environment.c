@@ -13,7 +13,7 @@ static const struct jobs_plan plan = {.name = "suite"};
 
 static void assert_environment(const struct jobs_job *job, const char *const *expected)
 {
-    cleanup_free const char **env = environment_make(&plan, job);
+    cleanup_free const char **env = environment_make(&plan, job, NULL);
     size_t i;
 
     for (i = 0; expected[i] != NULL; i++) {
@@ -88,7 +88,7 @@ static void test_large(void **state)
         text[i][snprintf(text[i], sizeof(text[i]), "N%zu=", i)] = 'v';
         env[i] = text[i];
     }
-    got = environment_make(&plan, &job);
+    got = environment_make(&plan, &job, NULL);
     for (size_t i = 0; i < N; i++)
         assert_string_equal(got[6 + i], text[i]);
     assert_null(got[6 + N]);

@@ -1,0 +1,32 @@
+/* image: private to rootfs-cache. What an image says of itself: an OCI layout (OCI image specification, image-layout.md,
+ * image-index.md, manifest.md, config.md) or what `docker save` writes (manifest.json). Reads and checks; unpacks nothing. */
+#pragma once
+
+#include "rootfs-cache/blobs.h"
+
+#define IMAGE_LAYERS_MAX 500 /* far above what any builder makes */
+
+struct image_layer {
+    char *blob;                       /* its name among the blobs */
+    char digest[CACHE_KEY_LEN + 1];   /* of the blob; "": not said (docker save, old form) */
+    uint64_t size;                    /* of the blob; UINT64_MAX: not said */
+    char diff_id[CACHE_KEY_LEN + 1];  /* of the tar in it */
+    char chain_id[CACHE_KEY_LEN + 1]; /* of it and all beneath (config.md, "Layer ChainID") */
+};
+
+struct image {
+    struct image_layer *layers; /* bottom first */
+    size_t n_layers;
+    struct cache_config *config;
+    char digest[CACHE_KEY_LEN + 1]; /* of the manifest; of the config where there is none by digest (docker save) */
+};
+
+struct image_wanted {
+    const char *root;      /* name for messages */
+    const char *reference; /* tag, full name, or "sha256:…" of a manifest; NULL: the only one */
+    const char *platform;  /* "linux/arm64[/v8]"; NULL: this machine's */
+};
+
+int image_read(const struct blobs *blobs, const struct image_wanted *wanted, struct image *ret,
+               struct cupel_error *err);
+void image_free(struct image *image);

@@ -1,0 +1,153 @@
+/* oci: an image becomes layers, one for each of its own, addressed by ChainID: what two images have in common from the bottom up is
+ * unpacked once. */
+#include "rootfs-cache/digest.h"
+#include "rootfs-cache/image.h"
+#include "rootfs-cache/sources.h"
+#include "rootfs-cache/unpack.h"
+
+#include <string.h>
+
+/* Part of every key: raised when unpacking changes. */
+#define LAYER_RECIPE "layer 1"
+
+struct import {
+    struct cache *cache;
+    const struct cache_source *source;
+    const struct blobs *blobs;
+    const struct image *image;
+    cache_progress_fn *progress;
+    void *data;
+    struct cache_root made; /* bottom first, while they are made */
+    struct cupel_error *err;
+};
+
+static const char *base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    return slash != NULL && slash[1] != '\0' ? slash + 1 : path;
+}
+
+static int find_blob(const struct import *im, size_t i, struct blob *ret)
+{
+    const struct image_layer *l = &im->image->layers[i];
+    int r = blobs_find(im->blobs, l->blob, ret);
+
+    if (r < 0)
+        return cupel_error_set(im->err, CUPEL_ERROR_INPUT, r, "cannot use the image '%s' for root '%s': layer %zu, %s",
+                               blobs_path(im->blobs), im->source->name, i + 1, l->blob);
+    if (l->size == UINT64_MAX || l->size == ret->size)
+        return 0;
+    (void)cupel_error_set(
+        im->err, CUPEL_ERROR_INPUT, 0,
+        "cannot use the image '%s' for root '%s': layer %zu has %llu bytes, and its descriptor says %llu",
+        blobs_path(im->blobs), im->source->name, i + 1, (unsigned long long)ret->size, (unsigned long long)l->size);
+    return -EBADMSG;
+}
+
+static int unpack(const struct import *im, size_t i, struct store_draft *draft, const char *name,
+                  struct child_counts *counts)
+{
+    static const struct unpack_limits limits = {.entries = UNPACK_MAX_ENTRIES, .bytes = UNPACK_MAX_BYTES};
+    const struct image_layer *l = &im->image->layers[i];
+    _cleanup_(blob_close) struct blob blob = BLOB_INIT;
+    int lowers[CACHE_LAYERS_MAX], r = find_blob(im, i, &blob);
+    struct unpack_layer layer = {
+        .blob = &blob, .digest = l->digest, .diff_id = l->diff_id, .lowers = lowers, .n_lowers = im->made.n_layers};
+
+    if (r < 0)
+        return r;
+    for (size_t k = 0; k < im->made.n_layers; k++)
+        lowers[k] = im->made.layer[im->made.n_layers - 1 - k];
+    return unpack_layer(&layer, name, draft->tree, draft->lock, &limits, counts, im->err);
+}
+
+static int make_layer(const struct import *im, size_t i, const char *key)
+{
+    _cleanup_(store_end) struct store_draft draft = STORE_DRAFT_INIT;
+    cleanup_free char *name = xasprintf("%s, layer %zu of %zu", base_name(im->source->oci), i + 1, im->image->n_layers);
+    struct child_counts counts;
+    struct store_info info;
+    int r = store_begin(im->cache, key, im->progress, im->data, &draft, im->err);
+
+    if (r != 0)
+        return r < 0 ? r : 0;
+    if (im->progress != NULL) {
+        cleanup_free char *what = xasprintf("unpacking %s", name);
+
+        im->progress(im->data, what);
+    }
+    r = unpack(im, i, &draft, name, &counts);
+    if (r < 0)
+        return r;
+    if (counts.remapped_owners > 0)
+        log_warning("'%s': %llu entries have an owner beyond those that a job can have and now belong to another", name,
+                    (unsigned long long)counts.remapped_owners);
+    info = (struct store_info){.kind = "layer",
+                               .source = name,
+                               .sha256 = im->image->layers[i].digest[0] != '\0' ? im->image->layers[i].digest : NULL,
+                               .entries = counts.entries - counts.skipped_devices,
+                               .bytes = counts.bytes,
+                               .remapped_owners = counts.remapped_owners};
+    return store_commit(&draft, &info, im->err);
+}
+
+static int make_layers(struct import *im)
+{
+    for (size_t i = 0; i < im->image->n_layers; i++) {
+        char key[CACHE_KEY_LEN + 1];
+        int r = digest_layer(im->cache, (const char *[]){LAYER_RECIPE, im->image->layers[i].chain_id}, 2, key);
+
+        if (r < 0)
+            return store_error(im->cache, im->err, r, "name a layer");
+        r = source_add_layer(im->cache, key, &im->made, im->err);
+        if (r == SOURCE_GONE) {
+            r = make_layer(im, i, key);
+            if (r == 0)
+                r = source_add_layer(im->cache, key, &im->made, im->err);
+        }
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+/* Top first is what an overlay wants. */
+static void turn(const struct cache_root *made, struct cache_root *ret)
+{
+    ret->n_layers = made->n_layers;
+    for (size_t i = 0; i < made->n_layers; i++) {
+        ret->layer[i] = made->layer[made->n_layers - 1 - i];
+        ret->pin[i] = made->pin[made->n_layers - 1 - i];
+        memcpy(ret->key[i], made->key[made->n_layers - 1 - i], sizeof(ret->key[i]));
+    }
+}
+
+int source_oci(struct cache *cache, const struct cache_source *source, cache_progress_fn *progress, void *data,
+               struct cache_root *root, struct cupel_error *err)
+{
+    struct image_wanted wanted = {.root = source->name, .reference = source->tag, .platform = source->platform};
+    struct image image = {0};
+    struct blobs *blobs = NULL;
+    struct import im = {
+        .cache = cache, .source = source, .image = &image, .progress = progress, .data = data, .err = err};
+    int r = blobs_open(cache, source->oci, source->name, &blobs, err);
+
+    if (r == 0)
+        r = image_read(blobs, &wanted, &image, err);
+    if (r == 0 && image.n_layers > CACHE_LAYERS_MAX)
+        r = cupel_error_set(err, CUPEL_ERROR_INPUT, E2BIG, "the image '%s' of root '%s' has %zu layers, more than %d",
+                            source->oci, source->name, image.n_layers, CACHE_LAYERS_MAX);
+    im.blobs = blobs;
+    if (r == 0)
+        r = make_layers(&im);
+    if (r == 0) {
+        turn(&im.made, root);
+        root->config = steal_ptr(image.config);
+    } else {
+        cache_root_release(&im.made);
+    }
+    image_free(&image);
+    blobs_close(blobs);
+    return r;
+}

@@ -1,0 +1,43 @@
+/* unpacker: private to unpack.c and layer.c: an unpacking in progress, in the confined child. */
+#pragma once
+
+#include "rootfs-cache/unpack.h"
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <sys/stat.h>
+
+#define UNPACK_BLOCK ((size_t)256 * 1024)
+
+struct layer;
+
+struct unpacker {
+    const char *name; /* of the archive */
+    const struct unpack_limits *limits;
+    uint32_t owners; /* how many ids files may belong to, from 0 */
+    struct archive *in;
+    struct archive *out;
+    struct child_counts *counts;
+    struct cupel_error *err;
+    struct stat root;    /* what the root itself shall be like: libarchive does not care for an existing directory */
+    struct layer *layer; /* NULL: a plain tar */
+};
+
+/* Each fills u->err and returns a negative errno: an entry that may not be; an archive that is damaged; a disk that refuses. */
+int unpacker_refuse(struct unpacker *u, const char *entry, const char *why);
+int unpacker_corrupt(struct unpacker *u, const char *why);
+int unpacker_write_failed(struct unpacker *u, const char *entry, int errnum, const char *why);
+/* "./a//b/./c/" -> "a/b/c"; the root itself -> ".". Returns what is wrong with the name, or NULL. */
+const char *unpacker_normalize(const char *name, struct strbuf *ret);
+void unpacker_support_filters(struct archive *a);
+
+/* ---- layer.c: what an OCI layer has on top of a tar ---- */
+
+/* Opens u->in over the layer's blob, by way of its decompression, with both digests computed as it is read. */
+int layer_open(struct unpacker *u, const struct unpack_layer *what, int fd, struct layer **ret);
+void layer_close(struct layer **layer);
+/* Before an entry is written: 1 when it was a whiteout and is done with. `name` may become another, where it leads through a
+ * symbolic link of a lower layer. */
+int layer_entry(struct unpacker *u, struct archive_entry *entry, struct strbuf *name);
+/* After the last: what the entries only implied gets its attributes, and the digests are compared. */
+int layer_finish(struct unpacker *u);

@@ -1,0 +1,212 @@
+#!/usr/bin/env bash
+# Images as roots: OCI layouts and docker archives, made by umoci and skopeo, unpacked by umoci for comparison; what an image says
+# of its processes; images that are damaged or lie.
+# time-limit: 240
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
+
+if ! command -v umoci >/dev/null || ! command -v skopeo >/dev/null; then
+    printf 'skip - oci: needs umoci and skopeo\n'
+    exit 0
+fi
+
+# ---- an image of three layers, with all that layers can do to each other --------------------------------------------------
+quiet() {
+    "$@" >"$T/quiet" 2>&1 || { cat "$T/quiet" >&2; return 1; }
+}
+repack() { # TAG: the next layer, from what was done to w/rootfs
+    quiet umoci repack --refresh-bundle --image "img:$1" w
+}
+make_image() {
+    local r=w/rootfs name
+    quiet umoci init --layout img && quiet umoci new --image img:base && quiet umoci unpack --image img:base w || return
+    mkdir -p $r/{bin,etc,usr/lib,opt/keep,opt/gone,var/full,tmp}
+    chmod 1777 $r/tmp
+    cp "$(command -v busybox)" $r/bin/busybox
+    for name in sh cat ls id env pwd; do ln -s busybox $r/bin/$name; done
+    ln -s usr/lib $r/lib
+    echo one >$r/opt/keep/a
+    echo gone >$r/opt/gone/x
+    touch $r/var/full/{1,2,3}
+    echo hard >$r/opt/h1
+    ln $r/opt/h1 $r/opt/h2
+    printf 'root:x:0:0:r:/root:/bin/sh\nu:x:1000:1000:u:/home/u:/bin/sh\n' >$r/etc/passwd
+    truncate -s 5M $r/var/becomes-dir
+    mkdir -p "$r/odd/"$'new\nline' $r/odd/$'\xff\xfe'
+    chown 33:44 $r/opt/keep
+    chmod 2750 $r/opt/keep
+    touch -d 2001-02-03T04:05:06 $r/opt/keep/a $r/opt/keep $r/opt
+    repack one || return
+    rm -rf $r/opt/gone $r/var/full $r/var/becomes-dir
+    mkdir $r/var/full $r/var/becomes-dir
+    echo n >$r/var/full/n
+    echo two >$r/opt/keep/b
+    chmod 4755 $r/opt/h1
+    repack two || return
+    rm $r/lib
+    mkdir -p $r/lib $r/opt/gone
+    touch $r/lib/is-dir-now
+    echo again >$r/opt/gone/y
+    rm -rf $r/tmp $r/odd
+    repack three || return
+    quiet umoci config --image img:three --config.env FOO=bar --config.env PATH=/bin:/opt --config.workingdir /opt \
+        --config.user 1000:44
+}
+make_image || { printf 'not ok - oci: the image could not be made\n'; exit 1; }
+
+# facts DIR: all of a tree but for what overlayfs changes (directories' own link counts and times of what a run mounts upon)
+facts() {
+    (cd -- "$1" && find . -mindepth 1 \( -type d -printf '%p %y %m %U:%G %TY-%Tm-%TdT%TH:%TM:%TS\n' \) -o \
+        -printf '%p %y %m %U:%G %n %TY-%Tm-%TdT%TH:%TM:%TS %l %s\n' | LC_ALL=C sort
+        find . -type f -exec sha256sum {} + | LC_ALL=C sort -k 2)
+}
+# merged TAG: mounts the layers of the last run that the store has for the image, as a job's root is
+layers_of() { # from the top down, as the newest `layer N of M` say
+    local n=$1 i dir
+    for ((i = n; i > 0; i--)); do
+        for dir in "$T"/cache/cupel/layers/*; do
+            [[ $(jq -r .source "$dir/layer.json") == "img, layer $i of $n" ]] && printf ':%s' "$dir/fs" && break
+        done
+    done
+}
+
+job_file image.yaml <<'YAML'
+cupel: 1
+rootfs:
+  three: {oci: img, tag: three}
+jobs:
+  says: {rootfs: three, run: [/bin/busybox, sh, -c, "id -u; id -g; pwd; echo $FOO; echo $PATH; cat /opt/gone/y"]}
+  wins:
+    rootfs: three
+    user: root
+    workdir: /etc
+    env: {FOO: mine}
+    run: [/bin/busybox, sh, -c, "id -u; pwd; echo $FOO; ls /opt /opt/keep /var/full /lib; ls -d /tmp /odd"]
+    expect: {exit: 1}
+YAML
+
+it "a job runs over the layers of an image, and its user, directory and environment are the image's"
+cupel_run image.yaml
+expect_exit 0
+expect_equal "$(log says)" $'1000\n44\n/opt\nbar\n/bin:/opt\nagain'
+expect_clean
+
+it "what the job file says comes before what the image says"
+expect_equal "$(log wins | head -n 3)" $'0\n/etc\nmine'
+expect_log wins '^is-dir-now$'
+expect_no_log wins '^(x|1|2|3)$'
+
+it "the merged layers are what umoci unpacks, file by file"
+quiet umoci unpack --image img:three ref
+mkdir merged
+mount -t overlay overlay -o "ro,userxattr,lowerdir=$(layers_of 3 | cut -c2-)" merged
+facts merged >merged.facts
+umount merged
+facts ref/rootfs >ref.facts
+expect_equal "$(diff merged.facts ref.facts | head -n 20)" ""
+expect [ "$(wc -l <ref.facts)" -gt 20 ]
+
+it "a layer is unpacked once, whatever images have it, and a second run unpacks nothing"
+sed 's/three/two/g; /wins:/,$d; s/;.*/"]}/' image.yaml >two.yaml
+cupel_run two.yaml
+expect_exit 0
+expect_not grep -q unpacking stderr
+expect_equal "$(find "$T/cache/cupel/layers" -mindepth 1 -maxdepth 1 | wc -l)" 3
+
+# ---- other forms --------------------------------------------------------------------------------------------------------
+quiet skopeo copy oci:img:three oci-archive:three.oci.tar:three
+quiet skopeo copy oci:img:three docker-archive:three.docker.tar:example/three:1
+quiet skopeo copy --dest-oci-accept-uncompressed-layers --dest-compress-format zstd --dest-compress-level 3 --dest-compress \
+    oci:img:three oci:zstd:three
+gzip -k three.docker.tar
+mkdir extracted && tar -C extracted -xf three.docker.tar
+
+it "an OCI archive, a docker archive (plain, compressed, extracted) and zstd layers give the same root"
+for source in three.oci.tar three.docker.tar three.docker.tar.gz extracted zstd; do
+    sed "s/{oci: img, tag: three}/{oci: $source}/" image.yaml >other.yaml
+    rm -rf "$T/cache"
+    cupel_run other.yaml --only says
+    expect_exit 0
+    expect_equal "$source: $(log says)" "$source: "$'1000\n44\n/opt\nbar\n/bin:/opt\nagain'
+done
+
+it "of several images, one is chosen by tag, by name or by digest"
+digest=$(jq -r '.manifests[] | select(.annotations["org.opencontainers.image.ref.name"] == "three").digest' img/index.json)
+for tag in "$digest" three; do
+    sed "s/tag: three/tag: \"$tag\"/" image.yaml >other.yaml
+    cupel_run other.yaml --only says
+    expect_exit 0
+done
+sed "s/{oci: img, tag: three}/{oci: three.docker.tar, tag: \"example\/three:1\"}/" image.yaml >other.yaml
+cupel_run other.yaml --only says
+expect_exit 0
+sed "s/, tag: three//" image.yaml >other.yaml
+cupel_run other.yaml
+expect_exit 2
+expect_stderr "holds several images, say by .tag. which one: .*one, two, three"
+sed "s/tag: three/tag: four/" image.yaml >other.yaml
+cupel_run other.yaml
+expect_exit 2
+expect_stderr "holds no image 'four' for linux/"
+
+it "indexes may be nested, and platform chooses"
+cp -r img nested
+inner=$(jq -c '{schemaVersion: 2, manifests: [.manifests[] | select(.annotations["org.opencontainers.image.ref.name"] == "three")
+    | del(.annotations) | (. + {platform: {os: "linux", architecture: "mips64le"}}), .]}' img/index.json)
+hex=$(printf %s "$inner" | sha256sum | cut -d' ' -f1)
+printf %s "$inner" >"nested/blobs/sha256/$hex"
+jq -n --arg d "sha256:$hex" --argjson n "$(printf %s "$inner" | wc -c)" '{schemaVersion: 2, manifests: [{mediaType:
+    "application/vnd.oci.image.index.v1+json", digest: $d, size: $n}]}' >nested/index.json
+sed "s/{oci: img, tag: three}/{oci: nested}/" image.yaml >other.yaml
+cupel_run other.yaml --only says
+expect_exit 0
+sed "s/{oci: img, tag: three}/{oci: nested, platform: linux\/s390x}/" image.yaml >other.yaml
+cupel_run other.yaml --only says
+expect_exit 2
+expect_stderr "it is for amd64|it is for arm64|no image for linux/s390x|several images"
+
+# ---- damaged and lying ---------------------------------------------------------------------------------------------------
+manifest=$(jq -r '.manifests[] | select(.annotations["org.opencontainers.image.ref.name"] == "three").digest[7:]' img/index.json)
+layer=$(jq -r '.layers[1].digest[7:]' "img/blobs/sha256/$manifest")
+config=$(jq -r '.config.digest[7:]' "img/blobs/sha256/$manifest")
+# damaged NAME COMMAND...: runs over a copy of the image to which the command was done
+damaged() {
+    rm -rf "$T/cache" bad
+    cp -r img bad
+    (cd bad/blobs/sha256 && eval "$1")
+    sed "s/oci: img/oci: bad/" image.yaml >other.yaml
+    cupel_run other.yaml --only says
+    expect_exit 2
+    expect_stderr "$2"
+    expect_not test -e "$T/out/logs/says.stdout"
+    expect_equal "$(find "$T/cache/cupel/tmp" -mindepth 1 | head -n 3)" ""
+    expect_clean
+}
+it "a manifest, a configuration or a layer that is not what its digest says is refused"
+damaged "printf ' ' >>$manifest" "$manifest has [0-9]+ bytes, and its descriptor says"
+damaged "sed -i 's/amd64/amd65/' $config" "$config has the digest sha256:"
+damaged "printf x | dd of=$layer bs=1 seek=9 conv=notrunc status=none" "layer 2 of 3.*(digest of the layer is|the archive is damaged|gzip|decompression)"
+damaged "truncate -s -10 $layer" "layer 2 has [0-9]+ bytes, and its descriptor says [0-9]+"
+damaged "rm $layer" "layer 2, blobs/sha256/$layer: No such file"
+damaged "rm $layer; ln -s /etc/passwd $layer" "layer 2"
+
+it "an image whose layer is another than its configuration says is refused"
+rm -rf "$T/cache" bad && cp -r three.docker.tar bad.tar
+rm -rf x && mkdir x && tar -C x -xf three.docker.tar
+first=$(jq -r '.[0].Layers[0]' x/manifest.json)
+tar -C "$T" -cf "x/$first" image.yaml
+tar -C x -cf bad.tar .
+sed "s/{oci: img, tag: three}/{oci: bad.tar}/" image.yaml >other.yaml
+cupel_run other.yaml --only says
+expect_exit 2
+expect_stderr "layer 1 of 3.*the digest of the tar in the layer is sha256:"
+
+it "what is no image is told to be none"
+mkdir empty
+for source in empty image.yaml /dev/null; do
+    sed "s|{oci: img, tag: three}|{oci: $source}|" image.yaml >other.yaml
+    cupel_run other.yaml
+    expect_exit 2
+done
+
+all_done
