@@ -242,7 +242,7 @@ result() {
     jq -r --arg id "$1" "select(.id == \$id) | $2" "$T/out/results.jsonl" 2>/dev/null
 }
 describe() {
-    printf 'result of %s: %s' "$1" "$(result "$1" 'del(.limits) | tojson')"
+    printf 'result of %s: %s' "$1" "$(result "$1" 'del(.limits, .timeline) | tojson')"
     [[ -e $T/out/results.jsonl ]] || printf '(no results.jsonl) %s' "$(seen)"
 }
 # expect_result ID JQ-CONDITION
