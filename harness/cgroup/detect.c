@@ -180,10 +180,12 @@ void detect_parse(struct cgroup_host *host, const char *cgroup_text, const char 
 
 /* ---- the files -------------------------------------------------------------------------------------------------- */
 
-/* What stands in the way of using a hierarchy: at all, and for giving controllers to children (v2). */
+/* What stands in the way of using a hierarchy: at all, for giving controllers to children (v2), for limits of memory
+ * (v2). */
 struct obstacles {
     struct lacking any;
     struct lacking domain;
+    struct lacking memory;
 };
 
 static struct lacking lacking_at(enum lack what, int version, int errnum, const char *dir, const char *file)
@@ -243,6 +245,7 @@ static void probe_v2(struct hierarchy *h, int dirfd, struct obstacles *o)
 static struct obstacles probe(struct hierarchy *h, int *ret_dirfd)
 {
     struct obstacles o = {0};
+    cleanup_free char *unit = NULL;
     struct statfs fs;
     int fd = h->own != NULL ? open(h->own, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -EBADF;
 
@@ -256,6 +259,8 @@ static struct obstacles probe(struct hierarchy *h, int *ret_dirfd)
     o.any = check_write(h, fd, NULL);
     if (o.any.what == LACK_NOTHING && h->version == 2)
         o.any = check_write(h, fd, "cgroup.procs"); /* who moves a process writes there too: the common ancestor */
+    if (h->version == 2 && (unit = undelegated_unit(h->own)) != NULL)
+        o.memory = lacking_at(LACK_DELEGATION, 2, 0, unit, NULL);
     return o;
 }
 
@@ -311,6 +316,8 @@ static void choose(struct cgroup_host *host, size_t feature, const struct obstac
             here = copy_lacking(&o[i].any);
         else if ((h->absent & CTL_BIT(c)) != 0 && o[i].domain.what != LACK_NOTHING)
             here = copy_lacking(&o[i].domain);
+        else if (c == CTL_MEMORY && o[i].memory.what != LACK_NOTHING)
+            here = copy_lacking(&o[i].memory);
         else
             here = probe_feature(h, dirfd[i], feature);
         if (here.what == LACK_NOTHING || (here.what == LACK_FILE && swap_held)) {
@@ -445,6 +452,7 @@ int cgroup_detect(struct cgroup_host **ret_host, struct cupel_error *err)
         base_closep(&dirfd[i]);
         free(obstacles[i].any.path);
         free(obstacles[i].domain.path);
+        free(obstacles[i].memory.path);
     }
     *ret_host = host;
     return 0;

@@ -120,6 +120,14 @@ int cgroup_explain_missing(const struct cgroup_host *host, enum cgroup_feature f
                          "start cupel as root, outside of a container, on a kernel with CONFIG_CGROUP_BPF; jobs run "
                          "without it: it is a second wall");
         return -EOPNOTSUPP;
+    case LACK_DELEGATION:
+        cupel_error_set(err, CUPEL_ERROR_HARNESS, 0,
+                        "cannot %s: systemd did not delegate %s to us, and so stops it, and us, at the first OOM kill "
+                        "in a job",
+                        what, path);
+        cupel_error_hint(err, "put Delegate=yes into the unit, or give cupel a group of its own: %s",
+                         geteuid() == 0 ? SCOPE : USER_SCOPE);
+        return -EOPNOTSUPP;
     case LACK_FILE:
         cupel_error_set(err, CUPEL_ERROR_HARNESS, 0, "cannot %s: this kernel's %s controller has no %s", what,
                         controller, path);

@@ -40,6 +40,7 @@ enum lack {
     LACK_FILE,       /* this kernel's controller does not have the file */
     LACK_V2,         /* it takes cgroup v2 */
     LACK_PROGRAM,    /* the kernel does not take our program */
+    LACK_DELEGATION, /* v2: systemd did not give our group away: it would end us at a job's first OOM kill */
 };
 struct lacking {
     enum lack what;
@@ -179,6 +180,13 @@ extern const struct hierarchy_ops v2_ops;
 /* Fills host->hierarchy from the text of /proc/self/cgroup and /proc/self/mountinfo alone. For v2, `controllers` is
  * left 0. */
 void detect_parse(struct cgroup_host *host, const char *cgroup_text, const char *mountinfo_text);
+
+/* ---- delegation.c */
+
+/* The unit of systemd's that the group is in, if that is not delegated (malloc'd), else NULL. Such a unit's default
+ * OOMPolicy= is stop, and an OOM kill in a group of ours is one in the unit's too. A unit that is delegated has
+ * `continue`. systemd.service(5), systemd.scope(5), since 243 and 253. */
+char *undelegated_unit(const char *own);
 
 /* ---- files.c: small, without stdio or malloc, for the hot path */
 

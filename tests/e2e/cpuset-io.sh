@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The limits `cpuset` and `io`: that they hold, that what cannot hold is refused before anything runs, and that ending a job
 # does not wait for its disk. Times are only compared from below, or with what a broken program would need (minutes).
+# lanes: root-v2
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 

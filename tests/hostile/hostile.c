@@ -1,6 +1,6 @@
 /* hostile: what a job may try against the limits that hold it and against its own end: one attack an invocation, see the
  * table at the end. Linked statically, so that it runs in any root. It is only ever to be run inside a sandbox with limits
- * on processes, memory, time and disk: some of these take a machine down. tests/e2e/hostile-limits.sh has the expectations. */
+ * on processes, memory, time and disk: some of these take a machine down. tests/e2e/hostile-*.sh have the expectations. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>

@@ -332,7 +332,7 @@ static void test_explains_what_is_missing(void **state)
     static char path[] = "/sys/fs/cgroup/here";
 
     (void)state;
-    for (int what = LACK_CONTROLLER; what <= LACK_PROGRAM; what++) {
+    for (int what = LACK_CONTROLLER; what <= LACK_DELEGATION; what++) {
         for (int version = 0; version <= 2; version++) {
             for (size_t f = 0; f < CGROUP_FEATURE_COUNT; f++) {
                 struct cgroup_host host = {0};

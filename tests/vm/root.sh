@@ -65,11 +65,47 @@ expect_said 'memory'
 expect_said 'pids|processes'
 expect_clean
 
+# in_service PROPERTY...: in a service of systemd's that has just the program in it. Leaves STATUS, stdout, stderr.
+in_service() {
+    rm -rf out
+    STATUS=0
+    systemd-run --quiet --wait --pipe "$@" >"$T/stdout" 2>"$T/stderr" </dev/null || STATUS=$?
+}
+service=(-p "WorkingDirectory=$T" -E "XDG_CACHE_HOME=$T/cache" -- "$CUPEL")
+
+it "in a service that is not delegated, limits of memory are refused: systemd would stop it at the first OOM kill"
+in_service "${service[@]}" run --out "$T/out" limits.yaml
+expect_exit 3
+expect_stderr 'cannot limit memory: systemd did not delegate /sys/fs/cgroup/system.slice/run-.*\.service to us'
+expect_stderr 'Delegate=yes'
+expect_not grep -qs '"verdict":"passed"' out/results.jsonl
+in_service "${service[@]}" doctor
+expect_stdout 'memory.*missing|missing.*memory'
+expect_stdout 'systemd did not delegate'
+expect_clean
+
+it "with --best-effort it runs there, and names the limit"
+in_service "${service[@]}" run --best-effort --only fine --out "$T/out" limits.yaml
+expect_exit 0
+expect_verdict fine passed
+expect_said 'Not enforced: memory'
+in_service "${service[@]}" run --out "$T/out" no-limits.yaml
+expect_exit 0
+expect_clean
+
+it "nothing is refused where systemd would hear nothing of it"
+mount -o remount,memory_localevents /sys/fs/cgroup
+in_service "${service[@]}" run --out "$T/out" limits.yaml
+expect_exit 1
+expect_verdict fine passed
+expect_verdict eats memory-limit
+expect_clean
+# With source and target both given, mount(8) keeps none of the options that are set.
+mount -t cgroup2 -o remount,rw,nosuid,nodev,noexec,relatime,nsdelegate,memory_recursiveprot cgroup2 /sys/fs/cgroup
+expect_equal "$(awk '$3 == "cgroup2" && /memory_localevents/' /proc/self/mounts)" ""
+
 it "a service with Delegate=yes is enough"
-rm -rf out
-STATUS=0
-systemd-run --quiet --wait --pipe -p Delegate=yes -p "WorkingDirectory=$T" -E "XDG_CACHE_HOME=$T/cache" -- \
-    "$CUPEL" run --out "$T/out" limits.yaml >"$T/stdout" 2>"$T/stderr" </dev/null || STATUS=$?
+in_service -p Delegate=yes "${service[@]}" run --out "$T/out" limits.yaml
 expect_exit 1
 expect_verdict fine passed
 expect_verdict eats memory-limit

@@ -1,0 +1,60 @@
+/* cgroup/delegation: whether systemd gave the group that we are in away. Only looks; what follows from it is detect.c's
+ * and explain.c's. */
+#include "harness/cgroup/private.h"
+
+#include <mntent.h>
+#include <string.h>
+#include <sys/xattr.h>
+
+/* Since 251 the system's manager marks its units in both name spaces, before in trusted. alone, which takes rights to
+ * read. A user's manager marks none of its own. */
+static bool is_marked(const char *dir, const char *mark)
+{
+    static const char *const spaces[] = {"trusted", "user"};
+    char name[64], value[64];
+
+    for (size_t i = 0; i < ARRAY_SIZE(spaces); i++) {
+        snprintf(name, sizeof(name), "%s.%s", spaces[i], mark);
+        if (getxattr(dir, name, value, sizeof(value)) > 0)
+            return true;
+    }
+    return false;
+}
+
+/* With this mount option an OOM kill is an event of the job's group only, and nobody above hears of it. */
+static bool events_are_local(void)
+{
+    FILE *mounts = setmntent("/proc/self/mounts", "re");
+    struct mntent *m;
+    bool local = false;
+
+    while (mounts != NULL && !local && (m = getmntent(mounts)) != NULL)
+        local = str_eq(m->mnt_type, "cgroup2") && hasmntopt(m, "memory_localevents") != NULL;
+    if (mounts != NULL)
+        (void)endmntent(mounts);
+    return local;
+}
+
+static bool is_slice(const char *name)
+{
+    size_t len = strlen(name), suffix = strlen(".slice");
+
+    return len > suffix && str_eq(name + len - suffix, ".slice");
+}
+
+char *undelegated_unit(const char *own)
+{
+    cleanup_free char *dir = xstrdup(own);
+
+    for (char *end; (end = strrchr(dir, '/')) != NULL; *end = '\0') {
+        if (is_marked(dir, "delegate"))
+            return NULL;
+        if (!is_marked(dir, "invocation_id"))
+            continue;
+        /* The unit that we are in. Slices have no processes of their own, and no policy of what to do about them. */
+        if (is_slice(end) || events_are_local())
+            return NULL;
+        return xstrdup(dir);
+    }
+    return NULL;
+}
