@@ -8,7 +8,7 @@ echo secret >host-secret
 chmod 600 host-secret
 job_file artifacts.yaml <<YAML
 cupel: 1
-defaults: {limits: {wall: 30s, disk: 64M}}
+defaults: {limits: {wall: 5m, disk: 64M}}
 jobs:
   plain:
     run: |

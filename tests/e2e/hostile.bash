@@ -21,7 +21,7 @@ cupel: 1
 defaults:
   inputs: [{from: hostile, to: /bin/hostile, mode: ro}]
   timeout-grace: 200ms
-  limits: {wall: 60s, memory: 64M, pids: 64, disk: 64M, inodes: 20000, output: 1M}
+  limits: {wall: 5m, memory: 64M, pids: 64, disk: 64M, inodes: 20000, output: 1M}
 jobs:
 YAML
     cat

@@ -10,7 +10,7 @@ echo read-only >ro-file
 export CUPEL_TEST_LEAK=leaked
 job_file isolation.yaml <<'YAML'
 cupel: 1
-defaults: {limits: {memory: 256M, pids: 64, wall: 30s}}
+defaults: {limits: {memory: 256M, pids: 64, wall: 5m}}
 jobs:
   namespaces:
     run: |

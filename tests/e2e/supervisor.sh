@@ -26,7 +26,7 @@ expect_equal "$(xmllint --xpath '//testsuite/@name' out/junit.xml | grep -oE '(l
 it "-j 2 runs two jobs at a time"
 job_file parallel.yaml <<'YAML'
 cupel: 1
-defaults: {limits: {wall: 20s}}
+defaults: {limits: {wall: 5m}}
 jobs:
   a: {run: "echo up; sleep 2"}
   b: {run: "echo up; sleep 2"}
@@ -53,7 +53,7 @@ expect_exit 0
 
 job_file stubborn.yaml <<'YAML'
 cupel: 1
-defaults: {limits: {wall: 20s, pids: 64}}
+defaults: {limits: {wall: 5m, pids: 64}}
 jobs:
   holds-stdout:
     run: |

@@ -9,7 +9,7 @@ job_file verdicts.yaml <<'YAML'
 cupel: 1
 name: verdicts
 defaults:
-  limits: {memory: 128M, pids: 64, wall: 30s, disk: 64M}
+  limits: {memory: 128M, pids: 64, wall: 5m, disk: 64M}
 jobs:
   passes:
     run: echo fine
@@ -46,7 +46,7 @@ jobs:
     run: |
       (while :; do :; done) & (while :; do :; done) &
       wait
-    limits: {cpu-time: 300ms, wall: 20s}
+    limits: {cpu-time: 300ms, wall: 5m}
   eats:
     run: [/bin/sh, -c, "x=$(head -c 300000000 /dev/zero | tr '\\0' x); echo ${#x}"]
     limits: {memory: 32M}
