@@ -341,7 +341,8 @@ static void test_explains_what_is_missing(void **state)
                 host.lacking[f] = (struct lacking){(enum lack)what, version, EROFS, path};
                 assert_true(cgroup_explain_missing(&host, (enum cgroup_feature)f, &err) < 0);
                 assert_int_equal(err.kind, CUPEL_ERROR_HARNESS);
-                assert_true(what == LACK_CONTROLLER || what == LACK_V2 || what == LACK_PROGRAM || strstr(err.message, path) != NULL);
+                assert_true(what == LACK_CONTROLLER || what == LACK_V2 || what == LACK_PROGRAM ||
+                            strstr(err.message, path) != NULL);
                 assert_true(strncmp(err.message, "cannot ", 7) == 0);
                 if (what != LACK_FILE || f == CGROUP_SWAP_LIMIT)
                     assert_true(err.hint[0] != '\0');
