@@ -1,6 +1,7 @@
 /* cgroups: makes groups as a run does, with each limit, enters one and removes them; the probes then tell of it. Where a
  * feature is missing, the cgroup room itself says why. */
 #include "harness/doctor/private.h"
+#include "harness/supervisor/runs.h"
 
 #include <fcntl.h>
 #include <mntent.h>
@@ -65,17 +66,24 @@ static int limits_for(const struct doctor_context *ctx, enum cgroup_feature feat
     }
 }
 
+/* A trial: what is found out, and the record that the next start goes by, should this process be killed meanwhile. */
+struct trial {
+    struct doctor_groups *groups;
+    struct run_dir *record; /* NULL: there is no store to keep one in */
+};
+
 /* Remembers beneath which group of each hierarchy a run's would be. */
 static int note_place(void *data, const char *path)
 {
-    struct doctor_groups *g = data;
+    struct trial *t = data;
+    struct doctor_groups *g = t->groups;
     const char *slash = strrchr(path, '/');
     size_t used = strlen(g->where);
 
     if (slash != NULL)
         (void)snprintf(g->where + used, sizeof(g->where) - used, "%s%.*s", used > 0 ? ", " : "", (int)(slash - path),
                        path);
-    return 0;
+    return t->record != NULL ? run_dir_note_cgroup(t->record, path) : 0;
 }
 
 static int enter(void *data)
@@ -139,24 +147,34 @@ static void make_and_remove(struct doctor_context *ctx)
 {
     static const struct cgroup_device null = {1, 3};
     struct doctor_groups *g = &ctx->groups;
+    struct trial trial = {.groups = g};
     struct cgroup_run *run;
     struct cupel_error err;
     char id[32];
+    int r;
 
     (void)snprintf(id, sizeof(id), "doctor-%d", (int)getpid());
     if (cgroup_host_has(ctx->host, CGROUP_CPUSET))
         cgroup_host_want(ctx->host, CGROUP_CPUSET);
     cgroup_host_want_devices(ctx->host, &null, 1);
-    if (cgroup_run_create(ctx->host, id, note_place, g, &run, &g->error) < 0)
-        return;
-    (void)cgroup_run_bounds_devices(run, &g->refused[CGROUP_DEVICES]);
-    try_entering(g, run);
-    try_limits(ctx, run);
-    if (cgroup_run_destroy(run, &err) < 0 && g->error.kind == CUPEL_ERROR_NONE)
-        g->error = err;
+    if (ctx->cache != NULL && run_dir_create(cache_dirfd(ctx->cache), &trial.record, &err) < 0)
+        trial.record = NULL; /* whether a store can be had is asked elsewhere */
+    r = cgroup_run_create(ctx->host, id, note_place, &trial, &run, &g->error);
+    if (r == 0) {
+        (void)cgroup_run_bounds_devices(run, &g->refused[CGROUP_DEVICES]);
+        try_entering(g, run);
+        try_limits(ctx, run);
+        r = cgroup_run_destroy(run, &err);
+        if (r < 0 && g->error.kind == CUPEL_ERROR_NONE)
+            g->error = err;
+    }
+    if (trial.record != NULL && r < 0)
+        run_dir_forget(trial.record); /* something may be left: the next start looks */
+    else if (trial.record != NULL)
+        run_dir_remove(trial.record);
 }
 
-/* With the signals that end a program held back: nothing records these groups for a later clean-up. */
+/* With the signals that end a program held back: only SIGKILL leaves these groups to the next start. */
 void groups_try(struct doctor_context *ctx)
 {
     sigset_t ending, before;
