@@ -1,14 +1,14 @@
 /* strict: the system calls that `seccomp: strict` allows: what programs in C, C++, Python, Java, Go, Rust and Node, their shells
  * and their build tools use, on any architecture. A list of what is allowed is short of something one day; whatever is not in
  * it is answered with ENOSYS, as by an older kernel, so that libraries fall back to what is. Not allowed, though harmless to
- * others: tracing and reading of other processes, filters and sandboxes of one's own, asynchronous I/O, changing what a
- * process may do, and all that the default filter refuses. */
+ * others: reading other processes' memory, filters and sandboxes of one's own, asynchronous I/O, changing the root directory,
+ * and all that the default filter refuses. */
 #include "harness/sandbox/private.h"
 
 /* clang-format off */
 const char *const strict_calls[] = {
     /* processes, threads */
-    "arch_prctl", "capget", "clone", "clone3", "execve", "execveat", "exit", "exit_group", "fork", "futex",
+    "arch_prctl", "capget", "capset", "clone", "clone3", "execve", "execveat", "exit", "exit_group", "fork", "futex",
     "futex_requeue", "futex_time64", "futex_wait", "futex_waitv", "futex_wake", "get_robust_list", "get_thread_area",
     "getpgid", "getpgrp", "getpid", "getppid", "getpriority", "getsid", "gettid", "kill", "membarrier", "pidfd_open",
     "pidfd_send_signal", "prctl", "restart_syscall", "riscv_flush_icache", "riscv_hwprobe", "rseq",
@@ -16,6 +16,8 @@ const char *const strict_calls[] = {
     "sched_getscheduler", "sched_rr_get_interval", "sched_rr_get_interval_time64", "sched_setaffinity",
     "sched_setattr", "sched_setparam", "sched_setscheduler", "sched_yield", "set_robust_list", "set_thread_area",
     "set_tid_address", "setpgid", "setpriority", "setsid", "tgkill", "tkill", "vfork", "wait4", "waitid", "waitpid",
+    /* what sanitizers need: LeakSanitizer stops its own threads by it, and ThreadSanitizer switches randomisation off */
+    "personality", "ptrace",
     /* signals */
     "alarm", "pause", "rt_sigaction", "rt_sigpending", "rt_sigprocmask", "rt_sigqueueinfo", "rt_sigreturn",
     "rt_sigsuspend", "rt_sigtimedwait", "rt_sigtimedwait_time64", "rt_tgsigqueueinfo", "sigaction", "sigaltstack",

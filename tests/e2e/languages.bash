@@ -13,6 +13,9 @@ cat >programs/life.c <<'C'
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#ifndef LABEL
+#define LABEL "C"
+#endif
 static void *add(void *n) { ++*(int *)n; return NULL; }
 int main(void)
 {
@@ -24,7 +27,7 @@ int main(void)
     if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) != 0 || socket(AF_INET, SOCK_STREAM, 0) < 0) return 3;
     if (mmap(NULL, 1 << 22, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED) return 4;
     if ((status = system("exit 7")) < 0 || WEXITSTATUS(status) != 7) return 5;
-    return puts("C works") < 0;
+    return puts(LABEL " works") < 0;
 }
 C
 cat >programs/life.cc <<'CC'
@@ -130,6 +133,7 @@ language() {
     fi
 }
 language C gcc '[./c-life]' gcc -o c-life life.c -pthread
+language C-with-sanitizers gcc '[./san-life]' gcc '-DLABEL="C-with-sanitizers"' -fsanitize=address,undefined -o san-life life.c -pthread
 language Cxx g++ '[./cxx-life]' g++ -std=c++17 -o cxx-life life.cc -pthread
 language Python python3 '[/usr/bin/python3, life.py]'
 language Node node '[node, life.js]'
@@ -142,7 +146,7 @@ language Rust rustc '[./rust-life]' rustc -o rust-life life.rs
     printf '%s\n' "${jobs[@]}"
 } >strict.yaml
 cupel_run strict.yaml
-for word in C Cxx Python Node Java Go Rust; do
+for word in C C-with-sanitizers Cxx Python Node Java Go Rust; do
     it "seccomp: strict runs a program in ${word/xx/++}"
     why=$(printf '%s\n' "${missing[@]}" | sed -n "s/^$word: //p")
     if [[ -n $why ]]; then
