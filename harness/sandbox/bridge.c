@@ -41,33 +41,26 @@ static int make_bridge(int ns)
     return r;
 }
 
-/* A namespace is made by being in it. No addresses of its own for IPv6 (where /proc/sys may not be written it has some, at which
- * nobody listens). */
-static int make_namespace(int *ret_ns)
+/* No addresses of its own for IPv6 (where /proc/sys may not be written it has some, at which nobody listens). */
+static int make_namespace(const void *data, unsigned *ret_number)
 {
-    cleanup_close int own = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
-    int ns, r = 0;
+    int ns;
 
-    if (own < 0 || unshare(CLONE_NEWNET) < 0)
+    (void)data;
+    *ret_number = 0;
+    if (unshare(CLONE_NEWNET) < 0)
         return -errno;
-    ns = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
-    if (ns < 0)
-        r = -errno;
     (void)file_put_at(AT_FDCWD, "/proc/sys/net/ipv6/conf/all/disable_ipv6", "1");
     (void)file_put_at(AT_FDCWD, "/proc/sys/net/ipv6/conf/default/disable_ipv6", "1");
-    if (setns(own, CLONE_NEWNET) < 0) {
-        log_warning("cannot return to the host's network namespace: %s", strerror(errno));
-        _exit(CUPEL_ERROR_HARNESS); /* no job has run yet */
-    }
-    if (r == 0)
-        *ret_ns = ns;
-    return r;
+    ns = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+    return ns < 0 ? -errno : ns;
 }
 
 int sandbox_bridge_open(int *ret_ns, struct cupel_error *err)
 {
     cleanup_close int ns = -EBADF;
-    int r = make_namespace(&ns);
+    unsigned unused;
+    int r = netns_fetch(make_namespace, NULL, &ns, &unused);
 
     if (r < 0)
         return cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot make a network namespace for a bridge");

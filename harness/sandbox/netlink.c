@@ -17,42 +17,48 @@
 
 /* ---- sockets ---- */
 
-static int open_here(const char *interface, struct mnl_socket **ret, unsigned *ret_index)
+struct place {
+    int net_ns;
+    const char *interface;
+};
+
+/* A socket stays in the namespace that it was made in. */
+static int open_there(const void *data, unsigned *ret_index)
 {
-    struct mnl_socket *s;
+    const struct place *place = data;
+    struct sockaddr_nl any = {.nl_family = AF_NETLINK};
+    int s;
 
-    if (interface != NULL) {
-        *ret_index = if_nametoindex(interface);
-        if (*ret_index == 0)
-            return -errno;
-    }
-    s = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
-    if (s == NULL)
+    if (setns(place->net_ns, CLONE_NEWNET) < 0)
         return -errno;
-    if (mnl_socket_bind(s, 0, MNL_SOCKET_AUTOPID) < 0) {
-        int r = -errno;
-
-        (void)mnl_socket_close(s);
-        return r;
-    }
-    *ret = s;
-    return 0;
+    *ret_index = place->interface != NULL ? if_nametoindex(place->interface) : 0;
+    if (place->interface != NULL && *ret_index == 0)
+        return -errno;
+    s = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+    if (s < 0 || bind(s, (struct sockaddr *)&any, sizeof(any)) < 0)
+        return -errno;
+    return s;
 }
 
-/* A socket stays in the namespace that it was made in, so the process is back at once. */
 int netlink_open(int net_ns, const char *interface, struct mnl_socket **ret, unsigned *ret_index)
 {
-    cleanup_close int own = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
-    int r;
+    const struct place place = {net_ns, interface};
+    struct mnl_socket *s;
+    unsigned index;
+    int fd, r = netns_fetch(open_there, &place, &fd, &index);
 
-    if (own < 0 || setns(net_ns, CLONE_NEWNET) < 0)
-        return -errno;
-    r = open_here(interface, ret, ret_index);
-    if (setns(own, CLONE_NEWNET) < 0) {
-        log_warning("a slot cannot return to its network namespace: %s", strerror(errno));
-        _exit(CUPEL_ERROR_HARNESS); /* it must not go on in a job's */
+    if (r < 0)
+        return r;
+    s = mnl_socket_fdopen(fd);
+    if (s == NULL) {
+        r = -errno;
+        (void)close(fd);
+        return r;
     }
-    return r;
+    if (ret_index != NULL)
+        *ret_index = index;
+    *ret = s;
+    return 0;
 }
 
 /* ---- messages ---- */

@@ -36,6 +36,13 @@ char *bridge_hosts(const struct jobs_plan *plan, const struct jobs_bridge *bridg
 char *resolver_behind_nat(const char *host);
 #define NAT_RESOLVER "10.0.2.3"
 
+/* ---- netns.c ---- */
+
+/* Runs in a child, on the caller's memory as it is: may change namespaces. Returns a descriptor, which the caller gets, or a negative
+ * errno; and a number. Only libc, no malloc, no stdio. */
+typedef int netns_fn(const void *data, unsigned *ret_number);
+int netns_fetch(netns_fn *fetch, const void *data, int *ret_fd, unsigned *ret_number);
+
 /* ---- netlink.c: rtnetlink, through libmnl ---- */
 
 struct mnl_socket;

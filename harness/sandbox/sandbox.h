@@ -95,9 +95,9 @@ struct sandbox_request {
     const char *stdin_data; /* NULL: /dev/null */
     size_t stdin_len;
     enum sandbox_stdio stdio;
-    unsigned short rows, columns; /* of the terminal */
+    unsigned short rows, columns;    /* of the terminal */
     const struct sandbox_kept *kept; /* or NULL */
-    const int *enter;             /* cgroup.procs fds into which the command writes "0" */
+    const int *enter;                /* cgroup.procs fds into which the command writes "0" */
     size_t n_enter;
 };
 

@@ -4,7 +4,7 @@
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
-peer=$(dirname -- "$CUPEL")/../../tests/peer
+peer=$build/tests/peer
 if [[ ! -x $peer ]]; then
     printf 'skip - bridge: %s is not built\n' "$peer"
     all_done
@@ -33,18 +33,19 @@ job_file cluster.yaml <<'YAML'
 cupel: 1
 defaults:
   network: {bridge: cluster}
-  inputs: [{from: peer, to: /bin/peer, mode: ro}, {from: server.sh, to: /bin/server.sh}, {from: client.sh, to: /bin/client.sh}]
+  inputs: [{from: peer, to: /work/bin/peer, mode: ro}, {from: server.sh, to: /work/server.sh}, {from: client.sh, to: /work/client.sh}]
+  env: {PATH: "/work/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
   limits: {wall: 60s}
 jobs:
   client:
     run: |
       hostname
-      sh /bin/client.sh node1 node2 db
+      sh /work/client.sh node1 node2 db
       cat /etc/hosts
       ls /sys/class/net | tr '\n' ' '
-  node1: {run: "hostname; sh /bin/server.sh node1"}
-  node2: {run: "sh /bin/server.sh node2", user: nobody, workdir: /tmp}
-  node3: {run: "hostname; sh /bin/server.sh db", hostname: db}
+  node1: {run: "hostname; sh /work/server.sh node1"}
+  node2: {run: "sh /work/server.sh node2", user: nobody, workdir: /tmp}
+  node3: {run: "hostname; sh /work/server.sh db", hostname: db}
 YAML
 it "a client and a three-node server, by name, over IPv4 and IPv6; all start together without -j"
 cupel_run cluster.yaml
@@ -78,22 +79,23 @@ expect_exit 0
 job_file apart.yaml <<'YAML'
 cupel: 1
 defaults:
-  inputs: [{from: peer, to: /bin/peer, mode: ro}, {from: server.sh, to: /bin/server.sh}, {from: client.sh, to: /bin/client.sh}]
+  inputs: [{from: peer, to: /work/bin/peer, mode: ro}, {from: server.sh, to: /work/server.sh}, {from: client.sh, to: /work/client.sh}]
+  env: {PATH: "/work/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
   limits: {wall: 60s}
 jobs:
   a-client:
     network: {bridge: a}
     env: {PEER_PATIENCE_MS: 300}
     run: |
-      sh /bin/client.sh a-server
+      sh /work/client.sh a-server
       for to in 10.213.0.3 10.213.0.4 fd63:7570:656c:1::3 b-third 10.213.255.254 198.51.100.1 2001:db8::1 $HOST_ADDRESS; do
         echo "$to: $(peer ask tcp $to 7000)" || :
       done
       peer abstract cupel-bridge-test
       peer ask udp 255.255.255.255 7001 || :
-  a-server: {network: {bridge: a}, run: sh /bin/server.sh a-server}
-  b-client: {network: {bridge: b}, run: sh /bin/client.sh b-server}
-  b-server: {network: {bridge: b}, run: "sh /bin/server.sh b-server; cat news"}
+  a-server: {network: {bridge: a}, run: sh /work/server.sh a-server}
+  b-client: {network: {bridge: b}, run: sh /work/client.sh b-server}
+  b-server: {network: {bridge: b}, run: "sh /work/server.sh b-server; cat news"}
   b-third: {network: {bridge: b}, run: "peer serve tcp 0.0.0.0 7000 third udp 0.0.0.0 7001 third-udp >news & sleep 2; kill $!; wait $! || :; cat news"}
   outside: {network: loopback, env: {PEER_PATIENCE_MS: 300}, run: "peer ask tcp 10.213.0.2 7000 || :"}
 YAML

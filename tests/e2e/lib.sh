@@ -17,6 +17,7 @@ lib_is_loaded=true
 : "${CUPEL:?CUPEL must name the program under test}"
 e2e=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 top=$(cd -- "$e2e/../.." && pwd)
+build=$(cd -- "$(dirname -- "$CUPEL")/../.." && pwd) # where the tests' own programs are
 
 if ((EUID != 0)); then
     printf 'skip - %s: needs root\n' "$(basename -- "$0" .sh)"

@@ -8,7 +8,7 @@ fi
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
-peer=$(dirname -- "$CUPEL")/../../tests/peer
+peer=$build/tests/peer
 if [[ ! -x $peer ]]; then
     printf 'skip - network: %s is not built\n' "$peer"
     all_done
@@ -78,7 +78,8 @@ expect saw loop4
 job_file plain.yaml <<'YAML'
 cupel: 1
 defaults:
-  inputs: [{from: peer, to: /bin/peer, mode: ro}]
+  inputs: [{from: peer, to: /work/bin/peer, mode: ro}]
+  env: {PATH: "/work/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
   limits: {wall: 30s}
   run: |
     say() { echo "$1: $(shift; "$@" 2>&1 || :)"; }
@@ -150,7 +151,8 @@ job_file nat.yaml <<'YAML'
 cupel: 1
 defaults:
   network: nat
-  inputs: [{from: peer, to: /bin/peer, mode: ro}]
+  inputs: [{from: peer, to: /work/bin/peer, mode: ro}]
+  env: {PATH: "/work/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
   limits: {wall: 60s}
 jobs:
   out:
@@ -219,7 +221,8 @@ job_file inward.yaml <<'YAML'
 cupel: 1
 defaults:
   network: nat
-  inputs: [{from: peer, to: /bin/peer, mode: ro}]
+  inputs: [{from: peer, to: /work/bin/peer, mode: ro}]
+  env: {PATH: "/work/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
   limits: {wall: 60s}
 jobs:
   server: {run: "peer serve tcp 0.0.0.0 9001 from-inside udp 0.0.0.0 9001 from-inside & sleep 3; kill $!"}
@@ -241,7 +244,7 @@ expect_no_log neighbour 'from-inside'
 
 it "nat: many jobs at once, each with its own"
 {
-    printf 'cupel: 1\ndefaults: {network: nat, inputs: [{from: peer, to: /bin/peer, mode: ro}], run: peer ask tcp 10.99.0.1 8003}\njobs:\n'
+    printf 'cupel: 1\ndefaults: {network: nat, inputs: [{from: peer, to: /work/bin/peer, mode: ro}], run: /work/bin/peer ask tcp 10.99.0.1 8003}\njobs:\n'
     printf '  j%d: {}\n' {1..24}
 } >many.yaml
 cupel_run many.yaml -j 6
@@ -316,6 +319,19 @@ expect_exit 3
 expect_stderr "one\.yaml:3: job 'a'.*the program pasta"
 expect_stderr 'hint: install the package passt'
 expect_not [ -e out/results.jsonl ]
+
+CUPEL=$program
+
+if [[ -n ${CUPEL_TEST_USER-} ]]; then
+    it "nat with the user's own id alone"
+    without_ranges
+    cupel_run nat.yaml --only out --only loopback -j 2
+    with_ranges
+    expect_exit 0
+    expect_equal "$(log out | head -n 5 | tr '\n' ' ')" "host4 host4-udp host6 world4 world6 "
+    expect_no_log loopback '^loop'
+    expect_clean
+fi
 
 # fake_pasta: a script from standard input, first in PATH
 fake_pasta() {

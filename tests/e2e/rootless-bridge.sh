@@ -1,0 +1,7 @@
+#!/usr/bin/env bash
+# bridge.sh, started by an ordinary user.
+# time-limit: 180
+# shellcheck source=tests/e2e/as-user.bash
+. "$(dirname -- "${BASH_SOURCE[0]}")/as-user.bash"
+# shellcheck source=tests/e2e/bridge.sh
+. "$e2e/bridge.sh"
