@@ -91,6 +91,7 @@ struct jobs_root {
     const char *platform;  /* OS/ARCHITECTURE[/VARIANT], or NULL for this machine's */
     const char *suite;     /* debian: bookworm */
     const char **packages; /* debian: NULL-terminated, may be empty */
+    const char *config;    /* CACHED: what an image said of its processes (cache_config_text), or NULL */
     int line;              /* where in the file, 0 for built-ins */
 };
 

@@ -1,6 +1,7 @@
 /* cache: dispatch. A source's kind decides who makes the layer; what happens then is the same for all. */
 #include "rootfs-cache/cache.h"
 
+#include "rootfs-cache/config.h"
 #include "rootfs-cache/digest.h"
 #include "rootfs-cache/sources.h"
 
@@ -95,6 +96,21 @@ char *cache_root_keys(const struct cache_root *root)
     return b.data;
 }
 
+static int take_config(const char *text, struct cache_root *root, struct cupel_error *err)
+{
+    json_t *config = json_loads(text, 0, NULL);
+    cleanup_free char *wrong = NULL;
+
+    if (root->config != NULL)
+        arena_free(root->config->arena);
+    root->config = NULL;
+    wrong = config != NULL ? config_read(config, &root->config) : xstrdup("it is no JSON");
+    json_decref(config);
+    return wrong != NULL
+               ? cupel_error_set(err, CUPEL_ERROR_HARNESS, EBADMSG, "cannot read what was kept of an image: %s", wrong)
+               : 0;
+}
+
 static int prepare_one(struct cache *cache, const struct cache_source *source, cache_progress_fn *progress, void *data,
                        struct cache_root *root, struct cupel_error *err)
 {
@@ -134,6 +150,8 @@ int cache_prepare(struct cache *cache, const struct cache_source *source, cache_
     }
     if (r == SOURCE_GONE)
         r = store_error(cache, err, ENOENT, "open a layer");
+    if (r == 0 && source->config != NULL)
+        r = take_config(source->config, &root, err);
     if (r == 0 && source->kind == CACHE_HOST) {
         root.layer[1] = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
         root.pin[1] = -EBADF;

@@ -30,6 +30,7 @@ struct cache_source {
     const char *platform; /* CACHE_OCI: "linux/arm64", or NULL for this machine's */
     const char *suite;    /* CACHE_DEBIAN */
     const char *const *packages; /* CACHE_DEBIAN: NULL-terminated */
+    const char *config;          /* CACHE_NAMED: instead of what the name has, what cache_config_text gave; or NULL */
 };
 
 #define CACHE_LAYERS_MAX 64
@@ -52,7 +53,7 @@ struct cache_root {
     int pin[CACHE_LAYERS_MAX]; /* of each layer, or -EBADF */
     size_t n_layers;
     char key[CACHE_LAYERS_MAX][65]; /* of each layer, or "" */
-    struct cache_config *config;    /* CACHE_OCI: what the image says of its processes; else NULL */
+    struct cache_config *config;    /* what an image says of its processes; NULL without one */
 };
 #define CACHE_ROOT_INIT                                                                                                \
     {                                                                                                                  \
@@ -74,6 +75,8 @@ int cache_prepare(struct cache *cache, const struct cache_source *source, cache_
                   struct cache_root *ret_root, struct cupel_error *err);
 /* The keys of the root's layers as one word (malloc'ed), which CACHE_NAMED takes as a name. */
 char *cache_root_keys(const struct cache_root *root);
+/* An image's configuration as one line of text (malloc'ed), for a source's `config`; NULL for NULL. */
+char *cache_config_text(const struct cache_config *config);
 void cache_root_release(struct cache_root *root);
 
 /* ---- what `cupel rootfs` does with the store ----------------------------------------------------------------------

@@ -1,6 +1,7 @@
 /* image: see image.h. Every document that is named by a digest is compared with it, size first, before it is parsed. */
 #include "rootfs-cache/image.h"
 
+#include "rootfs-cache/config.h"
 #include "rootfs-cache/digest.h"
 
 #include <jansson.h>
@@ -153,60 +154,11 @@ static int chain(const struct reading *r, struct image *image)
     return 0;
 }
 
-/* A word that goes into an environment or a path: one line, and no longer than any real one. */
-static bool is_plain(const char *text)
-{
-    size_t n = strlen(text);
-
-    for (size_t i = 0; i < n; i++)
-        if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f)
-            return false;
-    return n < 65536;
-}
-
-static int take_word(const struct reading *r, const json_t *config, const char *key, struct arena *arena,
-                     const char **ret)
-{
-    const char *text = text_of(config, key);
-
-    if (text == NULL || *text == '\0')
-        return 0;
-    if (!is_plain(text))
-        return wrong(r, "%s in its configuration is no plain text", key);
-    *ret = arena_strdup(arena, text);
-    return 0;
-}
-
-static int take_env(const struct reading *r, const json_t *list, struct cache_config *c)
-{
-    size_t n = json_array_size(list), kept = 0;
-
-    c->env = arena_alloc(c->arena, (n + 1) * sizeof(*c->env));
-    for (size_t i = 0; i < n; i++) {
-        const char *entry = json_string_value(json_array_get(list, i));
-        const char *equals = entry != NULL ? strchr(entry, '=') : NULL;
-
-        if (equals == NULL || equals == entry)
-            return wrong(r, "entry %zu of Env in its configuration is no NAME=VALUE", i + 1);
-        if (str_starts(entry, "CUPEL_")) /* ours alone */
-            continue;
-        c->env[kept++] = arena_strdup(c->arena, entry);
-    }
-    return 0;
-}
-
 static int read_process(const struct reading *r, const json_t *config, struct cache_config **ret)
 {
-    struct arena *arena = arena_new();
-    struct cache_config *c = arena_alloc(arena, sizeof(*c));
-    int e;
+    cleanup_free char *wrong_with_it = config_read(config, ret);
 
-    *ret = c;
-    c->arena = arena;
-    e = take_env(r, json_object_get(config, "Env"), c);
-    if (e == 0)
-        e = take_word(r, config, "User", arena, &c->user);
-    return e < 0 ? e : take_word(r, config, "WorkingDir", arena, &c->workdir);
+    return wrong_with_it != NULL ? wrong(r, "%s", wrong_with_it) : 0;
 }
 
 static int read_config(const struct reading *r, const char *text, size_t len, struct image *image)

@@ -55,7 +55,7 @@ static int choose_job(struct jobs_plan *plan, const struct kept *k, const struct
         if (!str_eq(plan->jobs[i].name, k->name))
             continue;
         if (k->root[0] != '\0')
-            *root = (struct jobs_root){.name = k->root, .kind = JOBS_ROOT_CACHED};
+            *root = (struct jobs_root){.name = k->root, .kind = JOBS_ROOT_CACHED, .config = k->config};
         *ret = &plan->jobs[i];
         return 0;
     }

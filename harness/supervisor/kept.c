@@ -52,6 +52,7 @@ static int write_record(const struct attempt_context *ctx, const struct instance
     cleanup_free char *path = record_path_of(in->plan);
     cleanup_free char *out = realpath(reports_out_path(ctx->run->out), NULL);
     cleanup_free char *keys = cache_root_keys(&ctx->run->roots[in->root]);
+    cleanup_free char *config = cache_config_text(ctx->run->roots[in->root].config);
     bool host = in->plan->roots[in->job->root].kind == JOBS_ROOT_HOST;
     char number[32];
 
@@ -63,6 +64,8 @@ static int write_record(const struct attempt_context *ctx, const struct instance
     add(&b, "verdict", reports_verdict_name(result->job.verdict));
     add(&b, "evidence", result->job.evidence);
     add(&b, "root", host ? "" : keys);
+    if (config != NULL)
+        add(&b, "config", config);
     add(&b, "dir", sandbox->dir);
     (void)snprintf(number, sizeof(number), "%u", sandbox_stage_id_base(ctx->stage));
     add(&b, "id-base", number);
@@ -134,8 +137,8 @@ void kept_free(struct kept *list, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         struct kept *k = &list[i];
-        char *const texts[] = {k->entry, k->run,     k->job,      k->name, k->file,
-                               k->out,   k->verdict, k->evidence, k->root, k->dir};
+        char *const texts[] = {k->entry,   k->run,      k->job,  k->name, k->file,  k->out,
+                               k->verdict, k->evidence, k->root, k->dir,  k->config};
 
         for (size_t j = 0; j < ARRAY_SIZE(texts); j++)
             free(texts[j]);
@@ -162,9 +165,9 @@ static void take_field(struct kept *k, const char *line)
     const struct {
         const char *key;
         char **to;
-    } texts[] = {{"run=", &k->run},           {"job=", &k->job},   {"name=", &k->name},
-                 {"file=", &k->file},         {"out=", &k->out},   {"verdict=", &k->verdict},
-                 {"evidence=", &k->evidence}, {"root=", &k->root}, {"dir=", &k->dir}};
+    } texts[] = {{"run=", &k->run}, {"job=", &k->job},         {"name=", &k->name},         {"file=", &k->file},
+                 {"out=", &k->out}, {"verdict=", &k->verdict}, {"evidence=", &k->evidence}, {"root=", &k->root},
+                 {"dir=", &k->dir}, {"config=", &k->config}};
 
     for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
         if (str_starts(line, texts[i].key) && *texts[i].to == NULL)

@@ -14,7 +14,8 @@ struct kept {
     char *file;      /* absolute path of the job file */
     char *out;       /* absolute path of the run's out directory */
     char *verdict, *evidence;
-    char *root; /* its key in the cache; "" for the host's */
+    char *root;   /* its keys in the cache; "" for the host's */
+    char *config; /* what the root's image said of its processes, or NULL */
     char *dir;  /* of the job on its disk */
     uint32_t id_base;
     int64_t when;   /* when it started, seconds */

@@ -241,7 +241,8 @@ static struct cache_source source_of(const struct jobs_root *root)
                                  .tag = root->tag,
                                  .platform = root->platform,
                                  .suite = root->suite,
-                                 .packages = root->packages};
+                                 .packages = root->packages,
+                                 .config = root->config};
 }
 
 /* "name:group" cannot be looked up in passwd: the user's own group is taken. */

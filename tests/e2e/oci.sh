@@ -113,6 +113,22 @@ expect_exit 0
 expect_not grep -q unpacking stderr
 expect_equal "$(find "$T/cache/cupel/layers" -mindepth 1 -maxdepth 1 | wc -l)" 3
 
+it "what a failed job over an image left is opened again over all layers, with the image's user, directory and environment"
+cat >fails.yaml <<'YAML'
+cupel: 1
+rootfs:
+  three: {oci: img, tag: three}
+defaults: {limits: {disk: 16M}}
+jobs:
+  fails: {rootfs: three, run: [/bin/busybox, sh, -c, "exit 3"]}
+YAML
+cupel_run fails.yaml --keep-failed
+expect_exit 1
+run_cupel shell --failed fails -- /bin/busybox sh -c 'id -u; id -g; pwd; echo $FOO; echo $PATH; cat /opt/gone/y /opt/keep/a /opt/keep/b; ls /lib /var/full'
+expect_exit 0
+expect_equal "$(tr '\n' ' ' <stdout)" "1000 44 /opt bar /bin:/opt again one two /lib: is-dir-now  /var/full: n "
+expect_clean
+
 # ---- other forms --------------------------------------------------------------------------------------------------------
 quiet skopeo copy oci:img:three oci-archive:three.oci.tar:three
 quiet skopeo copy oci:img:three docker-archive:three.docker.tar:example/three:1

@@ -1,0 +1,94 @@
+/* config: see config.h. Not responsible for where the JSON comes from: it is taken to be hostile. */
+#include "rootfs-cache/config.h"
+
+#include <string.h>
+
+#define WORD_MAX 65536 /* longer than any real one */
+
+/* A word that goes into an environment or a path: one line. */
+static bool is_plain(const char *text)
+{
+    size_t n = strlen(text);
+
+    for (size_t i = 0; i < n; i++)
+        if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f)
+            return false;
+    return n < WORD_MAX;
+}
+
+static char *take_word(const json_t *config, const char *key, struct arena *arena, const char **ret)
+{
+    const char *text = json_string_value(json_object_get(config, key));
+
+    if (text == NULL || *text == '\0')
+        return NULL;
+    if (!is_plain(text))
+        return xasprintf("%s in its configuration is no plain text", key);
+    *ret = arena_strdup(arena, text);
+    return NULL;
+}
+
+static char *take_env(const json_t *list, struct cache_config *c)
+{
+    size_t n = json_array_size(list), kept = 0;
+
+    c->env = arena_alloc(c->arena, (n + 1) * sizeof(*c->env));
+    for (size_t i = 0; i < n; i++) {
+        const char *entry = json_string_value(json_array_get(list, i));
+        const char *equals = entry != NULL ? strchr(entry, '=') : NULL;
+
+        if (equals == NULL || equals == entry)
+            return xasprintf("entry %zu of Env in its configuration is no NAME=VALUE", i + 1);
+        if (str_starts(entry, "CUPEL_")) /* ours alone */
+            continue;
+        c->env[kept++] = arena_strdup(c->arena, entry);
+    }
+    c->env[kept] = NULL;
+    return NULL;
+}
+
+char *config_read(const json_t *config, struct cache_config **ret)
+{
+    struct arena *arena = arena_new();
+    struct cache_config *c = arena_alloc(arena, sizeof(*c));
+    char *wrong;
+
+    *c = (struct cache_config){.arena = arena};
+    wrong = take_env(json_object_get(config, "Env"), c);
+    if (wrong == NULL)
+        wrong = take_word(config, "User", arena, &c->user);
+    if (wrong == NULL)
+        wrong = take_word(config, "WorkingDir", arena, &c->workdir);
+    if (wrong != NULL)
+        arena_free(arena);
+    else
+        *ret = c;
+    return wrong;
+}
+
+json_t *config_json(const struct cache_config *config)
+{
+    json_t *o, *env;
+
+    if (config == NULL)
+        return NULL;
+    o = json_object();
+    env = json_array();
+    for (const char **e = config->env; *e != NULL; e++)
+        (void)json_array_append_new(env, json_string(*e));
+    (void)json_object_set_new(o, "Env", env);
+    if (config->user != NULL)
+        (void)json_object_set_new(o, "User", json_string(config->user));
+    if (config->workdir != NULL)
+        (void)json_object_set_new(o, "WorkingDir", json_string(config->workdir));
+    return o;
+}
+
+char *cache_config_text(const struct cache_config *config)
+{
+    json_t *o = config_json(config);
+    char *text = o != NULL ? json_dumps(o, JSON_COMPACT) : NULL;
+
+    json_decref(o);
+    return text;
+}
