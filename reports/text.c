@@ -124,7 +124,7 @@ void text_escape(struct strbuf *out, const void *data, size_t n, enum text_mode 
     size_t start = out->len;
 
     strbuf_add(out, "", 0);
-    if (weakened("escape-reports")) {
+    if (weakened("escape-reports") && mode != TEXT_JSON) {
         strbuf_add(out, data, n);
         return;
     }

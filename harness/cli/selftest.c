@@ -122,12 +122,18 @@ static int parse(int argc, char **argv, struct arguments *a, struct cupel_error 
  * goes on in the environment, where users may name another. */
 static int find_probes(struct cupel_error *err)
 {
+    const char *given = getenv(PROBES_VARIABLE);
     char self[PATH_MAX] = "";
     ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
     static const char *const places[] = {"/../" PROBES_FILE, "/../../" PROBES_FILE};
 
-    if (getenv(PROBES_VARIABLE) != NULL)
+    if (given != NULL && given[0] == '/' && access(given, X_OK) == 0)
         return 0;
+    if (given != NULL) {
+        (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, 0,
+                              PROBES_VARIABLE " names no program by its absolute path: '%s'", given);
+        return -ENOENT;
+    }
     if (n > 0 && strrchr(self, '/') != NULL)
         *strrchr(self, '/') = '\0';
     for (size_t i = 0; i < ARRAY_SIZE(places); i++) {

@@ -133,6 +133,11 @@ static int setup_session(struct init_context *ctx)
 {
     sigset_t blocked;
 
+    (void)sigemptyset(&blocked);
+    (void)sigaddset(&blocked, SIGCHLD);
+    (void)sigaddset(&blocked, SIGTERM);
+    if (sigprocmask(SIG_SETMASK, &blocked, NULL) < 0)
+        return -errno;
     if (weakened("session"))
         return 0;
     /* /proc/1/cmdline is readable by all, and would tell how cupel was started */
@@ -143,11 +148,6 @@ static int setup_session(struct init_context *ctx)
     (void)prctl(PR_SET_NAME, "cupel-init");
     for (int sig = 1; sig < NSIG; sig++) /* SIGKILL, SIGSTOP and libc's own refuse, which is right */
         (void)signal(sig, SIG_DFL);
-    (void)sigemptyset(&blocked);
-    (void)sigaddset(&blocked, SIGCHLD);
-    (void)sigaddset(&blocked, SIGTERM);
-    if (sigprocmask(SIG_SETMASK, &blocked, NULL) < 0)
-        return -errno;
     (void)umask(022);
     if (setsid() < 0 && errno != EPERM) /* EPERM: already a leader */
         return -errno;

@@ -147,7 +147,9 @@ static int make_input(struct init_context *ctx, size_t i)
         upper_path(ctx, "/w", (int)i, work, sizeof(work));
         return make_overlay(lowerdir, upper, work);
     }
-    view = weakened("input-views") ? in->mount : make_view(place);
+    if (weakened("input-views") && in->directory)
+        return open_tree(AT_FDCWD, place, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+    view = make_view(place);
     if (view < 0 || in->directory)
         return view;
     r = pick_file(place, in->name, view);

@@ -14,26 +14,41 @@
 
 /* ---- processes ---- */
 
-/* The first process of the host that has the scene's token as its name. */
-static pid_t find_marked(const struct scene *s)
+/* "123 (name) S ...": one that is alive and has the scene's token as its name. */
+static bool is_marked(const struct scene *s, int proc, const char *pid)
+{
+    cleanup_free char *path = xasprintf("%s/stat", pid), *name = xasprintf("(%s) ", s->token);
+    cleanup_close int fd = openat(proc, path, O_RDONLY | O_CLOEXEC);
+    char stat[128] = "", *at;
+
+    if (fd < 0 || read(fd, stat, sizeof(stat) - 1) <= 0)
+        return false;
+    at = strstr(stat, name);
+    return at != NULL && strchr("ZX", at[strlen(name)]) == NULL;
+}
+
+/* The first of them on this host. */
+static pid_t look_for_marked(const struct scene *s)
 {
     DIR *dir = opendir("/proc");
     struct dirent *e;
     pid_t found = 0;
 
-    while (found == 0 && dir != NULL && (e = readdir(dir)) != NULL) {
-        cleanup_free char *path = xasprintf("%s/comm", e->d_name);
-        char name[32] = "";
-        cleanup_close int fd = -EBADF;
-
-        if (e->d_name[0] < '1' || e->d_name[0] > '9')
-            continue;
-        fd = openat(dirfd(dir), path, O_RDONLY | O_CLOEXEC);
-        if (fd >= 0 && read(fd, name, sizeof(name) - 1) > 0 && strncmp(name, s->token, strlen(s->token)) == 0)
+    while (found == 0 && dir != NULL && (e = readdir(dir)) != NULL)
+        if (e->d_name[0] >= '1' && e->d_name[0] <= '9' && is_marked(s, dirfd(dir), e->d_name))
             found = (pid_t)strtol(e->d_name, NULL, 10);
-    }
     if (dir != NULL)
         (void)closedir(dir);
+    return found;
+}
+
+/* A process that always changes its pid may slip through one look. */
+static pid_t find_marked(const struct scene *s)
+{
+    pid_t found = 0;
+
+    for (int look = 0; found == 0 && look < 4; look++)
+        found = look_for_marked(s);
     return found;
 }
 
@@ -106,8 +121,14 @@ void judge_unboxed(struct scene *s, const struct probe *p)
     judge_processes(s, p, v);
     if (p->judge == judge_pipe && held_open)
         verdict_set(v, OUTCOME_BREACH, "a process holds the output open");
-    for (pid_t pid; (pid = find_marked(s)) != 0;)
-        (void)kill(pid, SIGKILL);
+    /* by group, since one of them changes its pid faster than one can look */
+    for (pid_t pid, group; (pid = find_marked(s)) != 0;) {
+        group = getpgid(pid);
+        if (group > 1 && group != getpgrp())
+            (void)kill(-group, SIGKILL);
+        else
+            (void)kill(pid, SIGKILL);
+    }
 }
 
 void judge_cleanup(const struct scene *s, const struct probe *p, struct verdict *v)

@@ -38,6 +38,8 @@ static void add_head(const struct scene *s, enum lane lane, struct strbuf *out)
     strbuf_addf(out, "SELFTEST_HOLD_MS: \"%u\", SELFTEST_NAMESPACES: \"%s\", SELFTEST_PLACE: \"%s\", ", s->hold_ms,
                 s->namespaces, s->dir);
     strbuf_addf(out, "SELFTEST_SECRET: \"%s\"}\njobs:\n", s->secret);
+    if (lane == LANE_ALONE) /* so that something has run, whatever is selected */
+        strbuf_adds(out, "  settle: {run: [" PROBES ", settle]}\n");
     if (lane == LANE_NEIGHBOUR)
         strbuf_adds(out, "  neighbour: {run: [" PROBES ", neighbour]}\n  settle: {run: [" PROBES ", settle]}\n");
 }

@@ -8,6 +8,8 @@
 #include <fnmatch.h>
 #include <string.h>
 
+#define HOLD_BASE_MS 500
+#define HOLD_EACH_MS 100
 #define HOLD_AGAIN_MS 20000
 #define NEIGHBOUR_SLOTS 2 /* the neighbour has one to itself */
 
@@ -144,11 +146,20 @@ static bool neighbour_was_gone(const struct scene *s)
     return false;
 }
 
+/* As long as those that look for the neighbour take, several times over. */
+static void choose_hold(struct scene *s)
+{
+    s->hold_ms = HOLD_BASE_MS;
+    for (size_t i = 0; i < probe_count; i++)
+        if (s->selected[i] && probe_table[i].lane == LANE_NEIGHBOUR)
+            s->hold_ms += HOLD_EACH_MS;
+}
+
 static void do_lane(struct scene *s, enum lane lane)
 {
     struct cupel_error err = {0};
 
-    if (!has_any(s, lane))
+    if (!has_any(s, lane) && (lane != LANE_ALONE || !has_any(s, LANE_AFTER)))
         return;
     if (run_lane(s, lane, &err) < 0) {
         fail_lane(s, lane, &err);
@@ -204,6 +215,7 @@ static void run_all(struct scene *s)
     (void)supervisor_recover(&removed, &err); /* what others left is not ours to answer for */
     for (size_t i = 0; i < probe_count; i++)
         verdict_set(&s->verdicts[i], OUTCOME_FAILED, "not run");
+    choose_hold(s);
     if (weakened("sandbox"))
         run_unboxed(s);
     else

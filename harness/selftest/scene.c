@@ -20,7 +20,6 @@
 
 #define SPARSE_BYTES (UINT64_C(1) << 40)
 #define SPARSE_BYTES_SHOWN (UINT64_C(32) << 20) /* where its holes are really written */
-#define HOLD_MS 1500
 
 static int make_file(const struct scene *s, const char *name, const char *text, mode_t mode)
 {
@@ -114,7 +113,7 @@ int scene_open(struct scene *s, const struct selftest_options *options, struct c
 {
     int r;
 
-    *s = (struct scene){.options = options, .listener = -EBADF, .hold_ms = HOLD_MS};
+    *s = (struct scene){.options = options, .listener = -EBADF};
     s->sparse_bytes = weakened("artifact-holes") ? SPARSE_BYTES_SHOWN : SPARSE_BYTES;
     make_token(s);
     s->namespaces = own_namespaces();

@@ -381,7 +381,8 @@ static void want_devices(struct cgroup_host *host)
 
     for (size_t i = 0; i < n && i < ARRAY_SIZE(devices); i++)
         devices[i] = (struct cgroup_device){in[i].major, in[i].all_minors ? CGROUP_ALL_MINORS : in[i].minor};
-    cgroup_host_want_devices(host, devices, n);
+    if (!weakened("device-rules"))
+        cgroup_host_want_devices(host, devices, n);
 }
 
 int prepare(const struct supervisor_options *options, struct prepared *ret, struct cupel_error *err)
@@ -440,7 +441,9 @@ void prepared_end(struct prepared *p)
 
     if (p->run.cgroups != NULL && cgroup_run_destroy(p->run.cgroups, &err) < 0)
         log_warning("%s", err.message);
-    else if (p->dir != NULL && !weakened("cleanup"))
+    else if (p->dir != NULL && weakened("cleanup"))
+        run_dir_forget(p->dir);
+    else if (p->dir != NULL)
         run_dir_remove(p->dir); /* kept where a cgroup is left: the next start tries again */
     reports_console_free(p->console);
     for (size_t i = 0; p->run.roots != NULL && i < p->run.n_roots; i++)

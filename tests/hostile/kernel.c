@@ -48,7 +48,7 @@ CALL(set_time, "settimeofday", SYS_settimeofday, (void *)1, NULL)
 CALL(swap, "swapon", SYS_swapon, "/nonexistent", ~0)
 CALL(accounting, "acct", SYS_acct, "/nonexistent/file")
 CALL(quota, "quotactl", SYS_quotactl, -1, NULL, 0, NULL)
-CALL(fanotify, "fanotify_init", SYS_fanotify_init, ~0U, 0)
+CALL(fanotify, "fanotify_init", SYS_fanotify_init, 0x200 /* FAN_REPORT_FID: anybody may */, ~0U)
 CALL(kernel_log, "syslog", SYS_syslog, 99, NULL, 0)
 
 static void modules(void)

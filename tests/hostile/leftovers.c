@@ -117,10 +117,10 @@ static void hopper_left(void)
     if (in_orphan()) {
         detach();
         be_marked();
-        for (int i = 0; i < LIFE_S * 1000; i++) {
+        for (int i = 0; i < LIFE_S * 200; i++) {
             if (fork() > 0)
                 _exit(0);
-            nap_ms(1);
+            nap_ms(5);
         }
         _exit(0);
     }

@@ -1,0 +1,107 @@
+#!/usr/bin/env bash
+# cupel selftest: everything holds on this host; and every probe reports a breach once its walls are taken away.
+# time-limit: 300
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
+
+run_cupel selftest --list --json
+cp stdout list.json
+
+it "the table has a hundred probes, each once, and some for each promise"
+expect_exit 0
+expect [ "$(jq length list.json)" -ge 100 ]
+expect_equal "$(jq -r '.[].name' list.json | sort | uniq -d)" ""
+expect_equal "$(jq -c '[.[].promises[]] | unique' list.json)" "[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15]"
+expect_equal "$(jq '[.[] | select((.weaken == null) == (.unshown == null))] | length' list.json)" 0
+
+it "docs/selftest.md has the table, word for word"
+run_cupel selftest --list --markdown
+expect [ "$(wc -l <stdout)" -gt 100 ]
+expect_equal "$(sed '1,/^## The probes$/d' "$top/docs/selftest.md")" "$(cat stdout)"
+
+it "wrong command lines are told"
+run_cupel selftest --only no-such-probe
+expect_exit 2
+expect_stderr "no probe matches 'no-such-probe'"
+run_cupel selftest argument
+expect_exit 2
+run_cupel selftest --nothing
+expect_exit 2
+run_cupel selftest --markdown
+expect_exit 2
+
+it "without its programs it cannot run"
+export CUPEL_PROBES=$T/nowhere
+run_cupel selftest
+unset CUPEL_PROBES
+expect_exit 3
+expect_stderr 'CUPEL_PROBES'
+
+it "everything holds on this host"
+run_cupel selftest --json --out "$T/out"
+cp stdout all.json
+expect_exit 0
+expect_equal "$(jq -r '.probes[] | select(.outcome | . == "held" or . == "known open" or . == "not tested" | not) | "\(.name): \(.outcome): \(.detail)"' all.json)" ""
+expect_equal "$(jq -r '.probes[].name' all.json)" "$(jq -r '.[].name' list.json)"
+expect [ "$(jq '[.probes[] | select(.outcome == "held")] | length' all.json)" -ge 100 ]
+expect_junit_valid
+expect_equal "$(grep -c '<testsuite ' out/junit.xml)" "$(jq length list.json)"
+expect_clean
+
+it "what was not tested says why"
+good
+jq -r '.probes[] | select(.outcome == "not tested") | "# \(.name): \(.detail)"' all.json
+
+it "the table is for people: a line a promise, and the count"
+run_cupel selftest --only umask --only nice
+expect_exit 0
+expect_stdout '^ *held +8  no descriptor above 2, and nothing inherited: 2 of 2 probes held$'
+expect_stdout '^2 probes in .*: 2 held$'
+
+if ! has_fault_injection; then
+    it "walls that are taken away"
+    skip_it "$CUPEL was built without CUPEL_FAULT_INJECTION"
+    all_done
+    exit 0
+fi
+
+# outcome NAME, detail NAME: of the last run
+outcome() {
+    jq -r --arg n "$1" '.probes[] | select(.name == $n) | .outcome' stdout
+}
+detail() {
+    jq -r --arg n "$1" '.probes[] | select(.name == $n) | .detail' stdout
+}
+
+mapfile -t walls < <(jq -r '[.[].weaken | select(.)] | unique[]' list.json)
+for wall in "${walls[@]}"; do
+    mapfile -t names < <(jq -r --arg w "$wall" '.[] | select(.weaken == $w) | .name' list.json)
+    export CUPEL_WEAKEN=$wall
+    run_cupel selftest --json "${names[@]/#/--only=}"
+    unset CUPEL_WEAKEN
+    for name in "${names[@]}"; do
+        it "without $wall: $name is a breach"
+        case "$(outcome "$name"): $(detail "$name")" in
+        BREACH*) good ;;
+        held*'Function not implemented' | held*'No such file or directory') skip_it "this kernel has none: $(detail "$name")" ;;
+        'not tested: '*) skip_it "$(detail "$name")" ;;
+        *) bad "$(outcome "$name"): $(detail "$name")" "$(seen)" ;;
+        esac
+    done
+done
+
+it "a breach is a failure in the report, and exit code 1"
+rm -rf out
+export CUPEL_WEAKEN=session
+run_cupel selftest --only umask --out "$T/out"
+unset CUPEL_WEAKEN
+expect_exit 1
+expect_stdout '^ *BREACH  umask \(promise 8\)'
+expect_verdict umask failed
+expect grep -q '<failure message="BREACH: umask 0002"' out/junit.xml
+expect_junit_valid
+
+it "nothing is left, whatever wall was missing"
+run_cupel clean
+expect_clean
+all_done
