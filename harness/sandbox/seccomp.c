@@ -68,6 +68,8 @@ static const struct {
 };
 
 #define REFUSE SCMP_ACT_ERRNO(EPERM)
+/* As by a kernel that does not have the family. PAM, and so su and runuser, take that for audit's, and no other answer. */
+#define REFUSE_FAMILY SCMP_ACT_ERRNO(EAFNOSUPPORT)
 
 /* Names that this architecture does not have are those of another one, or newer than the library. */
 static int add_call(scmp_filter_ctx ctx, uint32_t action, const char *name)
@@ -77,14 +79,15 @@ static int add_call(scmp_filter_ctx ctx, uint32_t action, const char *name)
     return number == __NR_SCMP_ERROR ? 0 : seccomp_rule_add(ctx, action, number, 0);
 }
 
-static int add_masked(scmp_filter_ctx ctx, const struct jobs_seccomp *what, const struct masked_rule *rule)
+static int add_masked(scmp_filter_ctx ctx, const struct jobs_seccomp *what, uint32_t action,
+                      const struct masked_rule *rule)
 {
     struct scmp_arg_cmp cmp = {rule->argument, SCMP_CMP_MASKED_EQ, rule->mask, rule->value};
     cleanup_free char *name = seccomp_syscall_resolve_num_arch(seccomp_arch_native(), rule->call);
 
     if (name != NULL && jobs_names_have(what->deny, name))
         return 0; /* is refused as a whole */
-    return seccomp_rule_add_array(ctx, REFUSE, rule->call, 1, &cmp);
+    return seccomp_rule_add_array(ctx, action, rule->call, 1, &cmp);
 }
 
 static int add_refused_calls(scmp_filter_ctx ctx, const struct jobs_seccomp *what)
@@ -113,16 +116,16 @@ static int add_refused_arguments(scmp_filter_ctx ctx, const struct jobs_seccomp 
     int r = 0;
 
     for (size_t i = 0; r == 0 && i < ARRAY_SIZE(masked); i++)
-        r = add_masked(ctx, what, &masked[i]);
+        r = add_masked(ctx, what, REFUSE, &masked[i]);
     for (size_t c = 0; c < ARRAY_SIZE(calls); c++)
         for (size_t i = 0; r == 0 && i < ARRAY_SIZE(families); i++) {
             const struct masked_rule rule = {calls[c], 0, families[i].mask, families[i].value};
 
-            r = add_masked(ctx, what, &rule);
+            r = add_masked(ctx, what, REFUSE_FAMILY, &rule);
         }
     /* audit's netlink family speaks to the host's audit system */
     if (r == 0 && !jobs_names_have(what->deny, "socket"))
-        r = seccomp_rule_add_array(ctx, REFUSE, SCMP_SYS(socket), ARRAY_SIZE(audit), audit);
+        r = seccomp_rule_add_array(ctx, REFUSE_FAMILY, SCMP_SYS(socket), ARRAY_SIZE(audit), audit);
     return r;
 }
 
