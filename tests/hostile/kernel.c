@@ -84,24 +84,36 @@ static void socket_of(const char *what, int family, int type, int protocol)
     contained("socket(%s): %s", what, strerror(errno));
 }
 
+#define NO_TYPE 15 /* of socket: the kernel says EINVAL before it looks for the family */
+
+/* A family is refused with what a kernel without it answers, so it takes a wrong type to tell who answered. */
+static void family_of(const char *what, int family, int type, int protocol)
+{
+    if (socket(family, NO_TYPE, protocol) >= 0 || errno != EAFNOSUPPORT)
+        breach("socket(%s) reached the kernel: %s", what, strerror(errno));
+    if (socket(family, type, protocol) >= 0)
+        breach("a socket of %s", what);
+    contained("socket(%s): %s", what, strerror(errno));
+}
+
 static void vsock(void)
 {
-    socket_of("vsock", AF_VSOCK, SOCK_STREAM, 0);
+    family_of("vsock", AF_VSOCK, SOCK_STREAM, 0);
 }
 
 static void packet(void)
 {
-    socket_of("packet", AF_PACKET, SOCK_RAW, 0);
+    family_of("packet", AF_PACKET, SOCK_RAW, 0);
 }
 
 static void audit(void)
 {
-    socket_of("netlink audit", AF_NETLINK, SOCK_RAW, NETLINK_AUDIT);
+    family_of("netlink audit", AF_NETLINK, SOCK_RAW, NETLINK_AUDIT);
 }
 
 static void crypto_api(void)
 {
-    socket_of("the crypto API", AF_ALG, SOCK_SEQPACKET, 0);
+    family_of("the crypto API", AF_ALG, SOCK_SEQPACKET, 0);
 }
 
 static void raw_ip(void)
