@@ -208,6 +208,23 @@ static enum reports_verdict judge_step(const struct jobs_step *step, const struc
     return REPORTS_PASSED;
 }
 
+/* Limits of a single process that the kernel answers with a signal. That it was sent for the limit is likely, not
+ * proven: a step that only sets its own size of file gets the same. So the limit is named, not blamed. */
+static void say_process_limit(const struct jobs_job *job, int status, struct strbuf *b)
+{
+    static const struct {
+        int signal;
+        enum jobs_limit limit;
+    } table[] = {{SIGXFSZ, JOBS_LIMIT_FILE_SIZE}, {SIGSEGV, JOBS_LIMIT_STACK}};
+    char text[UNIT_TEXT_SIZE];
+
+    for (size_t i = 0; i < ARRAY_SIZE(table); i++)
+        if (WIFSIGNALED(status) && WTERMSIG(status) == table[i].signal &&
+            jobs_limit_is_set(&job->limits, table[i].limit))
+            strbuf_addf(b, ", with the limit %s %s", jobs_limit_table[table[i].limit].key,
+                        jobs_limit_format(table[i].limit, job->limits.value[table[i].limit], text));
+}
+
 /* A job that failed after the kernel refused it something failed of that. */
 static enum reports_verdict blame_limit(const struct jobs_job *job, const struct attempt_facts *f,
                                         enum reports_verdict verdict, struct strbuf *b)
@@ -294,7 +311,10 @@ void verdict_of_job(const struct jobs_job *job, const struct attempt_facts *fact
         } else if (did_what_was_expected(&job->steps[at], &facts->steps[at])) {
             verdict = judge_leaks(facts, &b);
         } else {
-            verdict = blame_limit(job, facts, judge_step(&job->steps[at], &facts->steps[at], &b), &b);
+            verdict = judge_step(&job->steps[at], &facts->steps[at], &b);
+            if (verdict == REPORTS_SIGNALED)
+                say_process_limit(job, facts->steps[at].status, &b);
+            verdict = blame_limit(job, facts, verdict, &b);
         }
     }
     fill(ret, verdict, &b);

@@ -70,7 +70,7 @@ expect_result cpu-enough '.verdict == "passed" and .usage.throttled_periods == 0
 
 it "file-size: what writes more is ended by SIGXFSZ, the file has the size of the limit"
 expect_verdict file-size signaled
-expect_evidence file-size SIGXFSZ
+expect_evidence file-size 'SIGXFSZ.*with the limit file-size 64 KiB'
 expect_result file-size '.signal == 25 and .limits.file_size_bytes == 65536'
 expect_verdict file-size-child passed
 expect_log file-size-child '^size 65536$'
@@ -83,7 +83,7 @@ expect_log open-files '^highest (9|1[0-5])$'
 
 it "stack: a recursion without end is ended at the limit"
 expect_verdict stack signaled
-expect_evidence stack SIGSEGV
+expect_evidence stack 'SIGSEGV.*with the limit stack 256 KiB'
 expect_log stack '^limits 256 256$'
 
 it "core: no dump larger than the limit, by default none"

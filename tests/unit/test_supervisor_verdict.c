@@ -362,6 +362,24 @@ static void test_first_cause_wins(void **state)
     }
 }
 
+/* ---- limits of a single process ---- */
+
+static void test_limits_that_the_kernel_answers_with_a_signal_are_named(void **state)
+{
+    struct scene s;
+
+    (void)state;
+    scene_init(&s, 1);
+    limit(&s.job.limits, JOBS_LIMIT_FILE_SIZE, 65536);
+    s.ran[0].status = KILLED(SIGXFSZ);
+    verdict_of_job(&s.job, &s.facts, &s.got);
+    assert_int_equal(s.got.verdict, REPORTS_SIGNALED);
+    assert_string_equal(s.got.evidence, "killed by signal 25 (SIGXFSZ), with the limit file-size 64 KiB");
+    s.ran[0].status = KILLED(SIGSEGV); /* the limit `stack` is not set */
+    verdict_of_job(&s.job, &s.facts, &s.got);
+    assert_string_equal(s.got.evidence, "killed by signal 11 (SIGSEGV)");
+}
+
 /* ---- limits that refuse instead of killing ---- */
 
 static void test_pids_limit_is_blamed_for_failures_only(void **state)
@@ -729,6 +747,7 @@ int main(void)
         cmocka_unit_test(test_cancelled),
         cmocka_unit_test(test_harness_error),
         cmocka_unit_test(test_first_cause_wins),
+        cmocka_unit_test(test_limits_that_the_kernel_answers_with_a_signal_are_named),
         cmocka_unit_test(test_pids_limit_is_blamed_for_failures_only),
         cmocka_unit_test(test_disk_limit_is_blamed_for_failures_only),
         cmocka_unit_test(test_inode_limit),
