@@ -1,6 +1,5 @@
 #!/usr/bin/env bash
 # Artifacts: regular files beneath the job's root, copied out following no link.
-# lanes: root-v2
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 

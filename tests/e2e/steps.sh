@@ -1,6 +1,5 @@
 #!/usr/bin/env bash
 # Steps: run in order in one sandbox, the first failing one ends the job, each is a test case of its own.
-# lanes: root-v2
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
