@@ -115,6 +115,8 @@ void strbuf_free(struct strbuf *b);
 
 bool str_eq(const char *a, const char *b);
 bool str_starts(const char *s, const char *prefix);
+/* Adds a text that anyone may have chosen, as one line for a terminal: what would move its cursor becomes '?'. */
+void text_add_line(struct strbuf *b, const char *text);
 /* Closest of n names to `word` by edit distance, or NULL when none is near enough to suggest. */
 const char *str_nearest(const char *word, const char *const *names, size_t n);
 

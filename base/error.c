@@ -50,7 +50,13 @@ void cupel_error_prefix(struct cupel_error *err, const char *fmt, ...)
 
 void cupel_error_print(const struct cupel_error *err, FILE *stream)
 {
-    (void)fprintf(stream, "cupel: error: %s\n", err->message);
-    if (err->hint[0] != '\0')
-        (void)fprintf(stream, "  hint: %s\n", err->hint);
+    cleanup_strbuf struct strbuf text = {0};
+
+    strbuf_adds(&text, "cupel: error: ");
+    text_add_line(&text, err->message);
+    if (err->hint[0] != '\0') {
+        strbuf_adds(&text, "\n  hint: ");
+        text_add_line(&text, err->hint);
+    }
+    (void)fprintf(stream, "%s\n", text.data);
 }

@@ -130,9 +130,23 @@ static void test_nearest_takes_the_first_of_equals(void **state)
     assert_ptr_equal(str_nearest("stdix", twins, ARRAY_SIZE(twins)), twins[2]);
 }
 
+static void test_line_is_harmless(void **state)
+{
+    struct strbuf b = {0};
+
+    (void)state;
+    text_add_line(&b, "a\nb\tc\x1b[2J \xc2\x9b \xe2\x80\xae \xe2\x81\xa6 \x7f caf\xc3\xa9 \xe2\x82\xac \xe2");
+    assert_string_equal(b.data, "a?b?c?[2J ? ? ? ? caf\xc3\xa9 \xe2\x82\xac \xe2");
+    strbuf_free(&b);
+    text_add_line(&b, "");
+    assert_string_equal(b.data, "");
+    strbuf_free(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_line_is_harmless),
         cmocka_unit_test(test_strbuf_grows_and_stays_terminated),
         cmocka_unit_test(test_strbuf_takes_any_byte_and_none),
         cmocka_unit_test(test_strbuf_exact_lengths),

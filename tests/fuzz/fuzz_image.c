@@ -1,0 +1,144 @@
+/* fuzz_image: any documents as those of an image: the index or manifest.json, then what is named by digests. Either an image comes
+ * out whose layers and names hang together, or one clean error. Input: index.json and manifest.json, then up to sixteen blobs,
+ * each up to a NUL byte. A blob's digest begins with its number; its size is rounded up to a multiple of 512 by spaces, so that
+ * what describes it need not be guessed. */
+#include "fuzz.h"
+
+#include "rootfs-cache/image.h"
+
+#include <ctype.h>
+
+#define BLOBS 16
+#define ROUND 512
+
+static struct {
+    char *index, *manifest;
+    char *blob[BLOBS];
+    char last[CACHE_KEY_LEN + 1]; /* digest by which a blob was read last */
+} made_up;
+
+int __wrap_blobs_read(const struct blobs *b, const char *name, size_t max, char **ret_text, size_t *ret_len);
+int __wrap_blobs_find(const struct blobs *b, const char *name, struct blob *ret);
+const char *__wrap_blobs_path(const struct blobs *b);
+int __wrap_digest_bytes(const void *data, size_t n, char ret_hex[CACHE_KEY_LEN + 1]);
+
+static const char *document(const char *name)
+{
+    const char *slash = strrchr(name, '/');
+
+    if (str_eq(name, "index.json"))
+        return made_up.index;
+    if (str_eq(name, "manifest.json"))
+        return made_up.manifest;
+    name = slash != NULL ? slash + 1 : name;
+    (void)snprintf(made_up.last, sizeof(made_up.last), "%s", name);
+    if (isdigit((unsigned char)name[0]))
+        return made_up.blob[name[0] - '0'];
+    return name[0] >= 'a' && name[0] <= 'f' ? made_up.blob[name[0] - 'a' + 10] : NULL;
+}
+
+int __wrap_blobs_read(const struct blobs *b, const char *name, size_t max, char **ret_text, size_t *ret_len)
+{
+    const char *text = document(name);
+    size_t n = text != NULL ? strlen(text) : 0, rounded = (n + ROUND - 1) / ROUND * ROUND;
+
+    (void)b;
+    if (text == NULL)
+        return -ENOENT;
+    if (rounded > max)
+        return -EFBIG;
+    *ret_text = xmalloc(rounded + 1);
+    memset(*ret_text, ' ', rounded);
+    memcpy(*ret_text, text, n);
+    (*ret_text)[rounded] = '\0';
+    *ret_len = rounded;
+    return 0;
+}
+
+int __wrap_blobs_find(const struct blobs *b, const char *name, struct blob *ret)
+{
+    (void)b;
+    *ret = (struct blob)BLOB_INIT;
+    return document(name) != NULL && *document(name) != '\0' ? 0 : -ENOENT;
+}
+
+const char *__wrap_blobs_path(const struct blobs *b)
+{
+    (void)b;
+    return "/made/up";
+}
+
+int __wrap_digest_bytes(const void *data, size_t n, char ret_hex[CACHE_KEY_LEN + 1])
+{
+    (void)data;
+    (void)n;
+    memset(ret_hex, '0', CACHE_KEY_LEN);
+    memcpy(ret_hex, made_up.last, strnlen(made_up.last, CACHE_KEY_LEN));
+    ret_hex[CACHE_KEY_LEN] = '\0';
+    return 0;
+}
+
+static bool is_digest(const char *hex)
+{
+    return strlen(hex) == CACHE_KEY_LEN && strspn(hex, "0123456789abcdef") == CACHE_KEY_LEN;
+}
+
+static void check_image(const struct image *image)
+{
+    FUZZ_EXPECT(image->n_layers <= IMAGE_LAYERS_MAX && image->config != NULL);
+    for (size_t i = 0; i < image->n_layers; i++) {
+        const struct image_layer *l = &image->layers[i];
+
+        FUZZ_EXPECT(l->blob != NULL && is_digest(l->diff_id));
+        FUZZ_EXPECT(l->digest[0] == '\0' || is_digest(l->digest));
+        /* an OCI layer is never looked for by a name of the image's choice */
+        FUZZ_EXPECT(l->digest[0] == '\0' || (str_starts(l->blob, "blobs/sha256/") && is_digest(l->blob + 13)));
+    }
+    for (const char **e = image->config->env; *e != NULL; e++)
+        FUZZ_EXPECT(strchr(*e, '=') > *e && !str_starts(*e, "CUPEL_"));
+    FUZZ_EXPECT(image->config->user == NULL || fuzz_is_harmless(image->config->user, strlen(image->config->user), ""));
+}
+
+/* What is printed of it holds nothing that moves a cursor. */
+static void check_error(const struct cupel_error *err)
+{
+    char *text = NULL;
+    size_t n = 0;
+    FILE *f = open_memstream(&text, &n);
+
+    FUZZ_EXPECT(f != NULL && err->kind != CUPEL_ERROR_NONE && err->message[0] != '\0');
+    cupel_error_print(err, f);
+    (void)fclose(f);
+    FUZZ_EXPECT(fuzz_is_harmless(text, n, "\n"));
+    free(text);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static const struct image_wanted wanted[] = {
+        {.root = "root", .platform = "linux/amd64"},
+        {.root = "root", .platform = "linux/arm64/v8", .reference = "tag"},
+    };
+    struct fuzz_input in = {data, size};
+
+    made_up.index = fuzz_text(&in);
+    made_up.manifest = fuzz_text(&in);
+    for (size_t i = 0; i < BLOBS; i++)
+        made_up.blob[i] = fuzz_text(&in);
+    for (size_t i = 0; i < ARRAY_SIZE(wanted); i++) {
+        struct image image = {0};
+        struct cupel_error err = {0};
+
+        if (image_read(NULL, &wanted[i], &image, &err) == 0) {
+            check_image(&image);
+            image_free(&image);
+        } else {
+            check_error(&err);
+        }
+    }
+    free(made_up.index);
+    free(made_up.manifest);
+    for (size_t i = 0; i < BLOBS; i++)
+        free(made_up.blob[i]);
+    return 0;
+}
