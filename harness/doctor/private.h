@@ -115,4 +115,4 @@ doctor_probe_fn probe_loop, probe_mke2fs, probe_job_disk;
 doctor_probe_fn probe_store, probe_store_space, probe_store_attributes, probe_id_claims;
 doctor_probe_fn probe_groups, probe_group_feature, probe_swap_accounting, probe_delegation;
 doctor_probe_fn probe_own_proc, probe_lent_devices, probe_store_layers, probe_memory_disk;
-doctor_probe_fn probe_program, probe_id_helper, probe_tun;
+doctor_probe_fn probe_program, probe_id_helper, probe_tun, probe_bridge;

@@ -1,7 +1,6 @@
 /* programs: probes of the programs that some keys need: each is found in PATH and started, not only looked for. */
 #include "harness/doctor/private.h"
 
-#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
@@ -62,17 +61,4 @@ void probe_id_helper(const struct doctor_context *ctx, const struct doctor_probe
         doctor_degraded(f, "%s is neither set-user-ID nor has a file capability: it can do nothing", path);
     else
         doctor_works(f, "%s", path);
-}
-
-/* pasta's end of a job's interface. */
-void probe_tun(const struct doctor_context *ctx, const struct doctor_probe *probe, struct doctor_finding *f)
-{
-    cleanup_close int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
-
-    (void)ctx;
-    (void)probe;
-    if (fd < 0)
-        doctor_missing(f, errno, "cannot open /dev/net/tun");
-    else
-        doctor_works(f, "/dev/net/tun");
 }

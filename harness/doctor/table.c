@@ -127,6 +127,8 @@ const struct doctor_probe doctor_table[] = {
     PROGRAM("pasta", "network: nat", "passt", probe_program),
     {"tun", "tun device", "network: nat", "modprobe tun; in a container, give it the device (--device /dev/net/tun)",
      OPTIONAL, probe_tun, 0, NULL},
+    {"bridge", "bridge and veth", "network: {bridge: NAME}", "modprobe bridge veth; or boot a kernel that has them",
+     OPTIONAL, probe_bridge, 0, NULL},
     PROGRAM("diffoscope", "(comparing artifacts)", "diffoscope-minimal", probe_program),
     PROGRAM("systemd-run", "a group of cupel's own on cgroup v2", "systemd", probe_program),
 };

@@ -272,18 +272,24 @@ int nat_start(const char *pasta, int user_ns, int net_ns, pid_t *ret_pid, struct
             (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot keep the host's loopback out of reach");
     }
     if (r < 0)
-        nat_stop(&pid);
+        (void)nat_stop(&pid);
     else
         *ret_pid = pid;
     return r;
 }
 
-void nat_stop(pid_t *pid)
+bool nat_stop(pid_t *pid)
 {
+    bool alive;
+
     if (*pid <= 0)
-        return;
-    (void)kill(*pid, SIGKILL); /* not reaped yet, so the pid is still its own */
-    while (waitpid(*pid, NULL, 0) < 0 && errno == EINTR)
-        ;
+        return true;
+    alive = waitpid(*pid, NULL, WNOHANG) == 0;
+    if (alive) {
+        (void)kill(*pid, SIGKILL); /* not reaped yet, so the pid is still its own */
+        while (waitpid(*pid, NULL, 0) < 0 && errno == EINTR)
+            ;
+    }
     *pid = -1;
+    return alive;
 }

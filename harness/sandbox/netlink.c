@@ -150,6 +150,17 @@ int netlink_add_pair(struct mnl_socket *s, const struct netlink_pair *pair)
     return transact(s, &m.header);
 }
 
+/* A pair goes as a whole. */
+int netlink_remove(struct mnl_socket *s, const char *name)
+{
+    union message m;
+    struct nlmsghdr *h = begin(&m, RTM_DELLINK, 0);
+
+    (void)mnl_nlmsg_put_extra_header(h, sizeof(struct ifinfomsg));
+    mnl_attr_put_strz(h, IFLA_IFNAME, name);
+    return transact(s, h);
+}
+
 /* ---- addresses and routes ---- */
 
 static size_t address_size(int family)

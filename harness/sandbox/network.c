@@ -67,7 +67,7 @@ int network_connect(struct sandbox_stage *stage, const struct sandbox_request *r
 
 void network_disconnect(struct sandbox_job *job)
 {
-    nat_stop(&job->nat);
+    job->network_lost = !nat_stop(&job->nat);
 }
 
 char *network_resolver(const struct jobs_job *job)

@@ -21,7 +21,8 @@ char *network_hosts(const struct sandbox_request *request);
 
 /* Starts pasta for the namespaces and waits until the job's interface is there. */
 int nat_start(const char *pasta, int user_ns, int net_ns, pid_t *ret_pid, struct cupel_error *err);
-void nat_stop(pid_t *pid);
+/* False when it had ended before. */
+bool nat_stop(pid_t *pid);
 
 /* ---- bridge.c: a network namespace that holds a bridge, and a cable from it to each job ---- */
 
@@ -59,6 +60,7 @@ struct netlink_pair {
     unsigned char far_address[6];
 };
 int netlink_add_pair(struct mnl_socket *s, const struct netlink_pair *pair);
+int netlink_remove(struct mnl_socket *s, const char *name);
 int netlink_add_address(struct mnl_socket *s, unsigned index, int family, const void *address, unsigned prefix);
 int netlink_set_up(struct mnl_socket *s, unsigned index);
 int netlink_keep_local(struct mnl_socket *s, unsigned index, int family, const void *address, unsigned prefix);

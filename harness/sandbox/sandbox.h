@@ -121,6 +121,7 @@ struct sandbox_job {
     int in;       /* write end, non-blocking; only with SANDBOX_STDIO_PIPES */
     int terminal; /* master of the job's terminal, once SANDBOX_TERMINAL_READY was received */
     pid_t nat;    /* the process that serves its network, or -1 */
+    bool network_lost; /* once reaped: that process had ended before the job */
     int mount_ns; /* kept when the job has artifacts, else -EBADF */
     char dir[24]; /* its directory on the upper file system */
     uint64_t disk_before;

@@ -491,6 +491,8 @@ static void judge(struct attempt *a, struct attempt_result *ret)
 {
     verdict_of_job(a->job, a->facts, &ret->job);
     collect_artifacts(a, ret);
+    if (a->sandbox.network_lost)
+        strings_add(&ret->notes, xstrdup("the network was lost while the job ran: pasta had ended by itself"));
     mark_near_limit(a, ret);
     ret->steps = xcalloc(a->facts->n_steps, sizeof(*ret->steps));
     for (size_t i = 0; i < a->facts->n_steps; i++)

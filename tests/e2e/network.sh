@@ -287,6 +287,32 @@ expect wait_until 5 no_processes
 run_cupel clean
 expect_clean
 
+job_file lost.yaml <<'YAML'
+cupel: 1
+jobs:
+  a:
+    network: nat
+    inputs: [{from: peer, to: /work/bin/peer, mode: ro}]
+    env: {PEER_PATIENCE_MS: 2000}
+    limits: {wall: 60s}
+    run: |
+      echo up
+      while bin/peer ask tcp 10.99.0.1 8003 >/dev/null; do sleep 0.05; done
+      echo lost
+YAML
+a_up() {
+    grep -qs up out/logs/a.stdout
+}
+it "a network that is lost on the way is said so"
+cupel_start lost.yaml
+expect wait_until 20 a_up
+# shellcheck disable=SC2046 # one
+kill -KILL $(pastas)
+cupel_wait
+expect_log a '^lost$'
+expect_result a '.notes | any(test("the network was lost while the job ran"))'
+expect_clean
+
 it "a cancelled run leaves no pasta"
 cupel_start long.yaml -j 2
 expect wait_until 20 both_up
