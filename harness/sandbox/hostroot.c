@@ -203,7 +203,7 @@ static void add_lower(struct strbuf *list, const char *path)
 }
 
 /* An overlay and no bind mount: the host's own FIFOs, sockets and file locks stay out of reach. */
-static int mount_view(size_t root, const char *path, const char *lower, int *ret_mount)
+static int mount_view(size_t root, const char *path, const char *lower, char **ret_lowers, int *ret_mount)
 {
     cleanup_free char *top = xasprintf("/lower/%zu/0/top/%s", root, path);
     cleanup_free char *mid = xasprintf("/lower/%zu/0/mid/%s", root, path);
@@ -224,6 +224,7 @@ static int mount_view(size_t root, const char *path, const char *lower, int *ret
     if (mount < 0)
         return -errno;
     *ret_mount = mount;
+    *ret_lowers = steal_ptr(lowers.data);
     return 0;
 }
 
@@ -235,7 +236,7 @@ static int attach_view(const struct maker *m, size_t i)
     int r = attach(m->mounts[i], lower);
 
     if (r == 0)
-        r = mount_view(m->views->root, m->views->path[i], lower, &mount);
+        r = mount_view(m->views->root, m->views->path[i], lower, &m->views->lowers[i], &mount);
     return r == 0 ? attach(mount, place) : r;
 }
 
@@ -308,8 +309,10 @@ void hostroot_free(struct sandbox_stage *s)
         struct host_views *v = s->views;
 
         s->views = v->next;
-        for (size_t i = 0; i < v->n; i++)
+        for (size_t i = 0; i < v->n; i++) {
             free(v->path[i]);
+            free(v->lowers[i]);
+        }
         free(v);
     }
 }

@@ -94,17 +94,23 @@ int setup_overlay(struct init_context *ctx)
     return ctx->root_mount < 0 ? ctx->root_mount : 0;
 }
 
+int mounts_overlay_readonly(const char *lowerdir)
+{
+    const struct option options[] = {{"lowerdir", lowerdir}, {"userxattr", NULL}};
+
+    return make_mount("overlay", options, ARRAY_SIZE(options),
+                      MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_RDONLY);
+}
+
 /* Read-only, of one lower: overlayfs wants a second one, which is empty. A view and not a bind mount, so that the host's own
  * FIFOs, sockets and file locks stay out of reach. */
 static int make_view(const char *lower)
 {
     char lowerdir[64];
-    const struct option options[] = {{"lowerdir", lowerdir}, {"userxattr", NULL}};
 
     small_copy(lowerdir, lower, sizeof(lowerdir));
     small_append(lowerdir, ":/empty", sizeof(lowerdir));
-    return make_mount("overlay", options, ARRAY_SIZE(options),
-                      MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_RDONLY);
+    return mounts_overlay_readonly(lowerdir);
 }
 
 /* One file out of a view of its directory, which goes away with the stage. */
@@ -476,6 +482,8 @@ static int attach_file(struct init_context *ctx, const struct init_input *in, in
     if (parent < 0)
         return parent;
     at = openat(parent, name, O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0644);
+    if (at < 0 && errno == EROFS) /* in one of the host's directories, where room was made before */
+        at = openat(parent, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
     return at < 0 ? -errno : attach_to_fd(mount, at);
 }
 
@@ -495,6 +503,8 @@ int setup_attach_inputs(struct init_context *ctx)
         const struct init_input *in = &ctx->inputs[i];
 
         ctx->detail = in->to;
+        if (in->placed)
+            continue;
         if (!in->directory && in->cow && ctx->kept[0] != '\0')
             continue; /* the kept job's copy is there, as that job left it */
         if (!in->directory)

@@ -86,7 +86,8 @@ struct host_views {
     struct host_views *next;
     size_t root;
     size_t n;
-    char *path[HOST_VIEWS_MAX]; /* in the root */
+    char *path[HOST_VIEWS_MAX];   /* in the root */
+    char *lowers[HOST_VIEWS_MAX]; /* of its overlay */
 };
 
 /* The nodes of /dev. */
@@ -106,6 +107,7 @@ struct init_input {
     mode_t mode;
     bool directory;
     bool cow;
+    bool placed; /* the slot has copied it already: see place.c */
 };
 
 struct init_context {
@@ -135,10 +137,11 @@ struct init_context {
     char *arguments; /* this program's own command line in memory, to be written over */
     size_t arguments_len;
     struct sandbox_privilege privilege;
-    const struct host_views *views; /* NULL: none */
-    bool trims_by_slot;             /* the disk is one that only the slot can make smaller */
-    int fault;                      /* enum setup_step to fail at, or -1 */
-    int landlock_abi;               /* 0: none that is of use */
+    const struct host_views *views;    /* NULL: none */
+    char *view_lowers[HOST_VIEWS_MAX]; /* NULL: the slot's view is as good as one of the job's own */
+    bool trims_by_slot;                /* the disk is one that only the slot can make smaller */
+    int fault;                         /* enum setup_step to fail at, or -1 */
+    int landlock_abi;                  /* 0: none that is of use */
 
     /* made on the way */
     int root_mount;
@@ -169,6 +172,9 @@ typedef int setup_fn(struct init_context *ctx);
 setup_fn setup_overlay, setup_input_overlays, setup_kernel_mounts, setup_borrow, setup_pivot, setup_views, setup_dev,
     setup_proc, setup_proc_masks, setup_sys, setup_attach_inputs, setup_etc, setup_user, setup_workdir, setup_loopback,
     setup_terminal;
+
+/* A read-only overlay of these layers, detached. */
+int mounts_overlay_readonly(const char *lowerdir);
 
 /* /dev's nodes, where they are the host's; see borrow.c. */
 int borrow_attach_devices(struct init_context *ctx);

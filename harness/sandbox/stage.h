@@ -42,6 +42,9 @@ int mask_mount(int layer, uint32_t id_base, int *ret_mount);
 int hostroot_attach(struct sandbox_stage *s, size_t index, int mask_layer, int host, struct cupel_error *err);
 const struct host_views *hostroot_views(const struct sandbox_stage *s, size_t index);
 void hostroot_free(struct sandbox_stage *s);
+/* Makes what the job's inputs and its working directory miss in the views; *ret_path is the one that this failed for. */
+int place_inputs(struct sandbox_stage *s, const struct jobs_job *job, const char *job_dir, struct init_context *ctx,
+                 const char **ret_path);
 /* Without the host's rights: makes the host's devices that jobs may have /dev/NAME in the stage; see lend.c. */
 int lend_devices(struct sandbox_stage *s, struct cupel_error *err);
 /* Makes /upper of the stage a file system of this size, with nothing (exact), or next to nothing, of an earlier job on it. */

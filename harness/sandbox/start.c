@@ -312,6 +312,10 @@ static int list_layers(struct start *s, struct cupel_error *err)
         (void)snprintf(s->ctx->kept, sizeof(s->ctx->kept), "/kept/%s", s->request->kept->dir);
         used = (size_t)snprintf(p, size, "%s/u:", s->ctx->kept);
     }
+    if (s->ctx->views != NULL) {
+        (void)snprintf(p + used, size - used, "0/base");
+        return 0;
+    }
     for (size_t i = 0; i < s->request->n_layers; i++) {
         int n = s->request->masked && i == 0 ? snprintf(p + used, size - used, "0/top:0/mid")
                                              : snprintf(p + used, size - used, "%s%zu", i == 0 ? "" : ":", i);
@@ -320,19 +324,14 @@ static int list_layers(struct start *s, struct cupel_error *err)
             return step_error(err, SETUP_OVERLAY, E2BIG, "the list of layers");
         used += (size_t)n;
     }
-    (void)snprintf(s->ctx->upper, sizeof(s->ctx->upper), "/upper/%s", s->job.dir);
     return 0;
 }
 
 static int make_lowerdir(struct start *s, struct cupel_error *err)
 {
     (void)snprintf(s->ctx->lower, sizeof(s->ctx->lower), "/lower/%zu", s->request->root);
+    (void)snprintf(s->ctx->upper, sizeof(s->ctx->upper), "/upper/%s", s->job.dir);
     s->ctx->views = hostroot_views(s->stage, s->request->root);
-    if (s->ctx->views != NULL) {
-        (void)snprintf(s->ctx->lowerdir, sizeof(s->ctx->lowerdir), "0/base");
-        (void)snprintf(s->ctx->upper, sizeof(s->ctx->upper), "/upper/%s", s->job.dir);
-        return 0;
-    }
     return list_layers(s, err);
 }
 
@@ -457,6 +456,8 @@ static void close_context(struct init_context *ctx)
         base_closep(&ctx->inputs[i].file);
         free(ctx->inputs[i].name);
     }
+    for (size_t i = 0; ctx->views != NULL && i < ctx->views->n; i++)
+        free(ctx->view_lowers[i]);
     free(ctx->env);
 }
 
@@ -475,6 +476,13 @@ static int start_steps(struct start *s, struct cupel_error *err)
     }
     if (r == 0)
         r = open_inputs(s, err);
+    if (r == 0) {
+        const char *path = NULL;
+
+        r = place_inputs(s->stage, s->request->job, s->job.dir, s->ctx, &path);
+        if (r < 0)
+            return step_error(err, SETUP_INPUTS, r, path);
+    }
     if (r == 0)
         r = make_pipes(s, err);
     if (r == 0)
@@ -524,6 +532,56 @@ int sandbox_start(struct sandbox_stage *stage, const struct sandbox_request *req
 
 /* ---- a running job ---- */
 
+<<<<<<< HEAD
+=======
+static int give_disk_its_size(struct sandbox_job *job, struct sandbox_event *ret_event)
+{
+    int r = job->trims != NULL ? upper_trim(job->trims, job->trim_bytes, job->trim_inodes) : -EINVAL;
+
+    if (r == 0) {
+        sandbox_continue(job);
+        return 0;
+    }
+    *ret_event =
+        (struct sandbox_event){.kind = SANDBOX_SETUP_FAILED, .errnum = -r, .what = sandbox_step_name(SETUP_DISK)};
+    return 1;
+}
+
+int sandbox_receive(struct sandbox_job *job, struct sandbox_event *ret_event)
+{
+    struct init_report report;
+    int fds[SOCKET_FDS_MAX];
+    ssize_t n = socket_receive(job->control, &report, sizeof(report), MSG_DONTWAIT, fds);
+
+    if (n == -EAGAIN)
+        return 0;
+    if (n != (ssize_t)sizeof(report)) { /* end of file, or a socket error that means the same */
+        *ret_event = (struct sandbox_event){.kind = SANDBOX_GONE};
+        return 1;
+    }
+    if (report.kind == INIT_WANTS_TRIM)
+        return give_disk_its_size(job, ret_event);
+    *ret_event = (struct sandbox_event){.kind = (enum sandbox_event_kind)report.kind,
+                                        .step = report.step,
+                                        .status = report.status,
+                                        .errnum = report.errnum,
+                                        .at_ns = report.at_ns};
+    if (report.kind == SANDBOX_STEP_STARTED && report.disk_bytes > job->disk_before)
+        job->disk_before = report.disk_bytes;
+    if (report.kind == SANDBOX_STEP_STARTED && report.disk_inodes > job->inodes_before)
+        job->inodes_before = report.disk_inodes;
+    if (report.kind == SANDBOX_TERMINAL_READY && job->terminal < 0)
+        job->terminal = steal_fd(&fds[0]);
+    for (size_t i = 0; i < SOCKET_FDS_MAX; i++)
+        base_closep(&fds[i]);
+    if (report.kind == SANDBOX_SETUP_FAILED)
+        ret_event->what = sandbox_step_name(report.step);
+    memcpy(ret_event->detail, report.detail, sizeof(report.detail));
+    ret_event->detail[sizeof(ret_event->detail) - 1] = '\0';
+    return 1;
+}
+
+>>>>>>> b03ec27 (Inputs in the host's directories without root: one more layer on a view)
 void sandbox_continue(struct sandbox_job *job)
 {
     const char order = INIT_ORDER_GO;
