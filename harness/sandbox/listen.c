@@ -101,10 +101,10 @@ static int take(struct sandbox_job *job, const struct init_report *report, int f
                                         .status = report->status,
                                         .errnum = report->errnum,
                                         .at_ns = report->at_ns};
-    if (report->kind == SANDBOX_STEP_STARTED && report->disk_bytes > job->disk_before) {
+    if (report->kind == SANDBOX_STEP_STARTED && report->disk_bytes > job->disk_before)
         job->disk_before = report->disk_bytes;
+    if (report->kind == SANDBOX_STEP_STARTED && report->disk_inodes > job->inodes_before)
         job->inodes_before = report->disk_inodes;
-    }
     if (report->kind == SANDBOX_TERMINAL_READY)
         job->terminal = steal_fd(&fds[0]);
     if (report->kind == SANDBOX_SETUP_FAILED)

@@ -42,6 +42,9 @@ int mask_mount(int layer, uint32_t id_base, int *ret_mount);
 int hostroot_attach(struct sandbox_stage *s, size_t index, int mask_layer, int host, struct cupel_error *err);
 const struct host_views *hostroot_views(const struct sandbox_stage *s, size_t index);
 void hostroot_free(struct sandbox_stage *s);
+/* Opens the job's inputs into ctx, which closes them; see inputs.c. */
+int inputs_open(struct sandbox_stage *s, const struct jobs_job *job, const char *job_dir, struct init_context *ctx,
+                struct cupel_error *err);
 /* Makes what the job's inputs and its working directory miss in the views; *ret_path is the one that this failed for. */
 int place_inputs(struct sandbox_stage *s, const struct jobs_job *job, const char *job_dir, struct init_context *ctx,
                  const char **ret_path);

@@ -134,83 +134,7 @@ static int start_disk(struct start *s, struct cupel_error *err)
     return r < 0 ? step_error(err, SETUP_UPPER, r, "the job's directories") : 0;
 }
 
-/* ---- inputs, stdin, pipes, environment ---- */
-
-/* Owners beyond the mapped range become the job's root. */
-static uint32_t mapped_id(const struct start *s, uint32_t id)
-{
-    return id < s->stage->privilege.ids ? id : 0;
-}
-
-/* A read-only file is taken out of its directory: path and name are split here, where both are the user's own. */
-static int open_directory_of(const char *path, struct init_input *to)
-{
-    cleanup_free char *real = realpath(path, NULL);
-    char *slash = real != NULL ? strrchr(real, '/') : NULL;
-    int fd;
-
-    if (slash == NULL)
-        return -errno;
-    to->name = xstrdup(slash + 1);
-    slash[slash == real] = '\0';
-    fd = open(real, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    return fd < 0 ? -errno : fd;
-}
-
-static int open_input(struct start *s, const struct jobs_input *in, struct init_input *to)
-{
-    cleanup_close int fd = open(in->from, O_PATH | O_CLOEXEC), directory = -EBADF;
-    struct stat st;
-
-    if (fd < 0 || fstat(fd, &st) < 0)
-        return -errno;
-    if (!S_ISDIR(st.st_mode) && !S_ISREG(st.st_mode))
-        return -EINVAL;
-    *to = (struct init_input){.to = in->to,
-                              .mount = -EBADF,
-                              .file = -EBADF,
-                              .uid = mapped_id(s, st.st_uid),
-                              .gid = mapped_id(s, st.st_gid),
-                              .mode = st.st_mode & 07777,
-                              .directory = S_ISDIR(st.st_mode),
-                              .cow = in->mode == JOBS_INPUT_COW};
-    if (to->directory)
-        return stage_clone_mapped(s->stage, fd, MOUNT_ATTR_NOSUID, &to->mount);
-    if (to->cow) {
-        to->file = open(in->from, O_RDONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
-        return to->file < 0 ? -errno : 0;
-    }
-    directory = open_directory_of(in->from, to);
-    return directory < 0 ? directory : stage_clone_mapped(s->stage, directory, MOUNT_ATTR_NOSUID, &to->mount);
-}
-
-static int input_error(const struct start *s, int r, const char *from, struct cupel_error *err)
-{
-    (void)step_error(err, SETUP_INPUTS, r, from);
-    if (r == -EINVAL && !s->stage->privilege.host)
-        cupel_error_hint(
-            err, "is another file system mounted somewhere in it? Without root the kernel shows none of it then: name "
-                 "directories beside the mount, or start cupel as root");
-    return r;
-}
-
-static int open_inputs(struct start *s, struct cupel_error *err)
-{
-    const struct jobs_job *job = s->request->job;
-
-    if (job->n_inputs > INPUTS_MAX)
-        return step_error(err, SETUP_INPUTS, E2BIG, "too many inputs");
-    for (size_t i = 0; i < job->n_inputs; i++) {
-        int r;
-
-        s->ctx->inputs[i] = (struct init_input){.mount = -EBADF, .file = -EBADF};
-        s->ctx->n_inputs = i + 1; /* from here on it is closed with the others */
-        r = open_input(s, &job->inputs[i], &s->ctx->inputs[i]);
-        if (r < 0)
-            return input_error(s, r, job->inputs[i].from, err);
-    }
-    return s->stage->fault == SETUP_INPUTS ? step_error(err, SETUP_INPUTS, EIO, "an injected fault") : 0;
-}
+/* ---- stdin, pipes, environment ---- */
 
 /* Standard input as a sealed memory file: a job can neither write into a host file through it nor leave a lock on one.
  */
@@ -475,14 +399,7 @@ static int start_steps(struct start *s, struct cupel_error *err)
             return step_error(err, SETUP_DEVICES, r, "/dev");
     }
     if (r == 0)
-        r = open_inputs(s, err);
-    if (r == 0) {
-        const char *path = NULL;
-
-        r = place_inputs(s->stage, s->request->job, s->job.dir, s->ctx, &path);
-        if (r < 0)
-            return step_error(err, SETUP_INPUTS, r, path);
-    }
+        r = inputs_open(s->stage, s->request->job, s->job.dir, s->ctx, err);
     if (r == 0)
         r = make_pipes(s, err);
     if (r == 0)
@@ -532,56 +449,6 @@ int sandbox_start(struct sandbox_stage *stage, const struct sandbox_request *req
 
 /* ---- a running job ---- */
 
-<<<<<<< HEAD
-=======
-static int give_disk_its_size(struct sandbox_job *job, struct sandbox_event *ret_event)
-{
-    int r = job->trims != NULL ? upper_trim(job->trims, job->trim_bytes, job->trim_inodes) : -EINVAL;
-
-    if (r == 0) {
-        sandbox_continue(job);
-        return 0;
-    }
-    *ret_event =
-        (struct sandbox_event){.kind = SANDBOX_SETUP_FAILED, .errnum = -r, .what = sandbox_step_name(SETUP_DISK)};
-    return 1;
-}
-
-int sandbox_receive(struct sandbox_job *job, struct sandbox_event *ret_event)
-{
-    struct init_report report;
-    int fds[SOCKET_FDS_MAX];
-    ssize_t n = socket_receive(job->control, &report, sizeof(report), MSG_DONTWAIT, fds);
-
-    if (n == -EAGAIN)
-        return 0;
-    if (n != (ssize_t)sizeof(report)) { /* end of file, or a socket error that means the same */
-        *ret_event = (struct sandbox_event){.kind = SANDBOX_GONE};
-        return 1;
-    }
-    if (report.kind == INIT_WANTS_TRIM)
-        return give_disk_its_size(job, ret_event);
-    *ret_event = (struct sandbox_event){.kind = (enum sandbox_event_kind)report.kind,
-                                        .step = report.step,
-                                        .status = report.status,
-                                        .errnum = report.errnum,
-                                        .at_ns = report.at_ns};
-    if (report.kind == SANDBOX_STEP_STARTED && report.disk_bytes > job->disk_before)
-        job->disk_before = report.disk_bytes;
-    if (report.kind == SANDBOX_STEP_STARTED && report.disk_inodes > job->inodes_before)
-        job->inodes_before = report.disk_inodes;
-    if (report.kind == SANDBOX_TERMINAL_READY && job->terminal < 0)
-        job->terminal = steal_fd(&fds[0]);
-    for (size_t i = 0; i < SOCKET_FDS_MAX; i++)
-        base_closep(&fds[i]);
-    if (report.kind == SANDBOX_SETUP_FAILED)
-        ret_event->what = sandbox_step_name(report.step);
-    memcpy(ret_event->detail, report.detail, sizeof(report.detail));
-    ret_event->detail[sizeof(ret_event->detail) - 1] = '\0';
-    return 1;
-}
-
->>>>>>> b03ec27 (Inputs in the host's directories without root: one more layer on a view)
 void sandbox_continue(struct sandbox_job *job)
 {
     const char order = INIT_ORDER_GO;
