@@ -33,8 +33,10 @@ as_who=()
 if [[ -n ${CUPEL_TEST_USER-} ]]; then
     as_who=(setpriv --reuid "$CUPEL_TEST_USER" --regid "$CUPEL_TEST_USER" --clear-groups --)
     chown "$CUPEL_TEST_USER:$CUPEL_TEST_USER" "$T"
-    mkdir "$T/bin" && cp -- "$CUPEL" "$T/bin/cupel" && CUPEL=$T/bin/cupel
-    chmod 0755 "$T/bin" "$CUPEL"
+    mkdir -p "$T/build/harness/cli" && cp -- "$CUPEL" "$T/build/harness/cli/" &&
+        ln -s "$(cd -- "$(dirname -- "$CUPEL")/../.." && pwd)/tests" "$T/build/tests"
+    CUPEL=$T/build/harness/cli/cupel
+    chmod 0755 "$CUPEL"
     export HOME=$T
 fi
 unset NO_COLOR CI CUPEL_CACHE CUPEL_FAULT
@@ -68,7 +70,7 @@ make_own_groups() {
         dir=$mount$path/cupel-e2e-$$
         [[ -n $mount ]] && mkdir "$dir" 2>/dev/null && own_groups+=("$dir")
     done
-    [[ -z ${CUPEL_TEST_USER-} ]] || chown -R "$CUPEL_TEST_USER:$CUPEL_TEST_USER" "${own_groups[@]}"
+    [[ -z ${CUPEL_TEST_USER-} ]] || ((${#own_groups[@]} == 0)) || chown -R "$CUPEL_TEST_USER:$CUPEL_TEST_USER" "${own_groups[@]}"
 }
 # grouped COMMAND...: becomes the command, in our groups; for subshells. On v2, in a new child of ours: where a program moves to
 # a leaf of its own and gives the others controllers, no second one can start, and a killed one leaves that so.
