@@ -101,9 +101,28 @@ enum jobs_seccomp_profile {
     JOBS_SECCOMP_DEFAULT, /* refuses what no job needs, allows the rest */
     JOBS_SECCOMP_STRICT, /* allows what programs of the common languages need, and of that nothing that default refuses */
 };
+/* A profile from a file; actions and operators are libseccomp's. */
+struct jobs_profile_argument {
+    unsigned index, op;
+    uint64_t value, second;
+};
+struct jobs_profile_rule {
+    const char *name;
+    uint32_t action;
+    struct jobs_profile_argument arguments[6]; /* all of them have to hold */
+    size_t n_arguments;
+};
+struct jobs_profile {
+    const char *path;
+    uint32_t otherwise;
+    struct jobs_profile_rule *rules;
+    size_t n_rules;
+    const struct jobs_profile *next; /* of the file's */
+};
 struct jobs_seccomp {
     enum jobs_seccomp_profile profile;
-    const char *const *allow; /* NULL-terminated names, or NULL */
+    const struct jobs_profile *file; /* in place of `strict`, with JOBS_SECCOMP_DEFAULT; NULL: none */
+    const char *const *allow;        /* NULL-terminated names, or NULL */
     const char *const *deny;
 };
 bool jobs_seccomp_equal(const struct jobs_seccomp *a, const struct jobs_seccomp *b);
@@ -117,6 +136,9 @@ struct jobs_refused_call {
 };
 extern const struct jobs_refused_call jobs_refused_calls[];
 extern const size_t jobs_refused_calls_count;
+/* Without these a command cannot be started: no job file can deny them. */
+extern const char *const jobs_needed_calls[];
+extern const size_t jobs_needed_calls_count;
 
 /* What the command holds: bits by capability number. Not given: what comes with its user. */
 struct jobs_capabilities {

@@ -25,11 +25,6 @@ static const struct choice choices_network[] = {
     [JOBS_NETWORK_HOST] = {"host", true},
     {0},
 };
-static const struct choice choices_seccomp[] = {
-    [JOBS_SECCOMP_DEFAULT] = {"default", true},
-    [JOBS_SECCOMP_STRICT] = {"strict", true},
-    {0},
-};
 static const struct choice choices_when[] = {
     [JOBS_WHEN_ALWAYS] = {"always", true},
     [JOBS_WHEN_FAILURE] = {"failure", true},
@@ -178,14 +173,12 @@ TABLE(network, "Keys of `network`", "'network'",
        .required = true});
 TABLE(seccomp, "Keys of `seccomp`", "'seccomp'",
       {.name = "profile",
-       .value = "default or strict",
+       .value = "default, strict or a path on the host",
        .fallback = "`default`",
        .help = "what `allow` and `deny` start from",
        .forms = FORM_ONE,
-       .type = TYPE_CHOICE,
-       .choices = choices_seccomp,
-       .set = set_choice,
-       .offset = SECCOMP_FIELD(profile)},
+       .type = TYPE_TEXT,
+       .set = set_profile},
       {.name = "allow",
        .value = "names of system calls",
        .help = "allowed although the profile refuses them; what would undo the sandbox cannot be named",
@@ -304,14 +297,13 @@ TABLE(
      .sub = &keys_limits,
      .set = set_limits},
     {.name = "seccomp",
-     .value = "default, strict or a map",
+     .value = "default, strict, a map or a path on the host",
      .fallback = "`default`",
      .help = "the system call filter: `default` refuses what no job needs; `strict`, for programs that nobody trusts, "
-             "allows "
-             "only what programs of the common languages use; a file is not supported yet",
+             "allows only what programs of the common languages use; a path (with a slash, or ending in .json) is that "
+             "of a profile as container engines take it",
      .forms = FORM_ONE | FORM_OBJECT,
-     .type = TYPE_CHOICE,
-     .choices = choices_seccomp,
+     .type = TYPE_TEXT,
      .sub = &keys_seccomp,
      .set = set_seccomp},
     {.name = "capabilities",

@@ -29,10 +29,11 @@ bool name_index_find(const struct name_index *index, const char *name, size_t *r
 
 struct loader {
     struct source source;
-    struct arena *tree;     /* nodes; freed when loading ends */
-    struct jobs_plan *plan; /* in its own arena */
-    struct draft *drafts;   /* one a job */
-    size_t charged;         /* see load_charge */
+    struct arena *tree;                  /* nodes; freed when loading ends */
+    struct jobs_plan *plan;              /* in its own arena */
+    struct draft *drafts;                /* one a job */
+    size_t charged;                      /* see load_charge */
+    const struct jobs_profile *profiles; /* read so far */
     struct name_index roots;
     struct name_index jobs;
 };
@@ -165,11 +166,14 @@ key_set_fn set_root_name, set_env, set_env_names, set_user, set_hostname, set_li
     set_artifacts, set_artifact_paths;                                                /* of a job: job.c */
 key_set_fn set_network, set_bridge;                                                   /* of a job: network.c */
 key_set_fn set_limit, set_io;                                                         /* of limits: job.c */
-key_set_fn set_seccomp, set_allow, set_deny;                                          /* of seccomp: syscalls.c */
+key_set_fn set_seccomp, set_profile, set_allow, set_deny;                             /* of seccomp: syscalls.c */
 key_set_fn set_capabilities;                                                          /* of a job: capabilities.c */
 key_set_fn set_input_from;                                                            /* of an input: input.c */
 key_set_fn set_expect, set_exit, set_signal, set_stdout, set_stdout_file, set_stderr; /* of expect: step.c */
 key_set_fn set_sha256, set_suite, set_packages, set_platform;                         /* of a root: root.c */
+
+/* `seccomp: FILE`; NULL after a problem. profile.c */
+const struct jobs_profile *profile_load(struct loader *l, const struct node *at, const char *path);
 
 /* Every job repeats what `defaults` gives, so a small file could ask for much memory: each repetition is charged for,
  * in values, and false (with a problem at the node) says that the file has asked for too many. */

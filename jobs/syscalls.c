@@ -89,7 +89,8 @@ const struct jobs_refused_call jobs_refused_calls[] = {
 const size_t jobs_refused_calls_count = ARRAY_SIZE(jobs_refused_calls);
 
 /* The filter is in force when the command is executed: without these there is no job. */
-static const char *const needed[] = {"execve", "write", "exit_group", "clock_gettime"};
+const char *const jobs_needed_calls[] = {"execve", "write", "exit_group", "clock_gettime"};
+const size_t jobs_needed_calls_count = ARRAY_SIZE(jobs_needed_calls);
 
 /* ---- names ----------------------------------------------------------------------------------------------- */
 
@@ -143,8 +144,8 @@ static bool may_allow(struct loader *l, const struct node *item)
 
 static bool may_deny(struct loader *l, const struct node *item)
 {
-    for (size_t i = 0; i < ARRAY_SIZE(needed); i++)
-        if (str_eq(needed[i], item->text)) {
+    for (size_t i = 0; i < ARRAY_SIZE(jobs_needed_calls); i++)
+        if (str_eq(jobs_needed_calls[i], item->text)) {
             problem_at(l, item, "'deny' cannot name '%s': the command cannot be started without it", item->text);
             return false;
         }
@@ -178,16 +179,50 @@ void set_deny(struct loader *l, const struct key *k, const struct node *value, v
     set_calls(l, k, value, object, may_deny);
 }
 
+/* "default", "strict", or what looks like a path: it has a slash, or ends in .json. */
+static bool read_profile(struct loader *l, const struct key *k, const struct node *value, struct jobs_seccomp *s)
+{
+    static const struct choice profiles[] = {
+        [JOBS_SECCOMP_DEFAULT] = {"default", true},
+        [JOBS_SECCOMP_STRICT] = {"strict", true},
+        {0},
+    };
+    struct key words = *k;
+    const char *path;
+    size_t index;
+
+    words.choices = profiles;
+    if (value->kind == NODE_SCALAR &&
+        (strchr(value->text, '/') != NULL || (value->n > 5 && str_eq(value->text + value->n - 5, ".json")))) {
+        const struct jobs_profile *file =
+            value_host_path(l, value, k->name, false, &path) ? profile_load(l, value, path) : NULL;
+
+        if (file != NULL)
+            s->file = file;
+        s->profile = JOBS_SECCOMP_DEFAULT;
+        return file != NULL;
+    }
+    if (!value_choice(l, value, &words, &index))
+        return false;
+    s->profile = (enum jobs_seccomp_profile)index;
+    s->file = NULL;
+    return true;
+}
+
+void set_profile(struct loader *l, const struct key *k, const struct node *value, void *object)
+{
+    (void)read_profile(l, k, value, object);
+}
+
 /* A word is the whole of it; a map merges with that of defaults, so that it never weakens a profile that it does not name. */
 void set_seccomp(struct loader *l, const struct key *k, const struct node *value, void *object)
 {
     struct draft *d = object;
     struct jobs_seccomp *s = &d->job.seccomp;
-    size_t index;
 
     if (value->kind == NODE_SCALAR) {
-        if (value_choice(l, value, k, &index))
-            *s = (struct jobs_seccomp){.profile = (enum jobs_seccomp_profile)index};
+        *s = (struct jobs_seccomp){0};
+        (void)read_profile(l, k, value, s);
         return;
     }
     (void)keys_apply(l, k->sub, value, s);
@@ -217,5 +252,7 @@ static bool same_names(const char *const *a, const char *const *b)
 
 bool jobs_seccomp_equal(const struct jobs_seccomp *a, const struct jobs_seccomp *b)
 {
-    return a->profile == b->profile && same_names(a->allow, b->allow) && same_names(a->deny, b->deny);
+    return a->profile == b->profile &&
+           (a->file == b->file || (a->file != NULL && b->file != NULL && str_eq(a->file->path, b->file->path))) &&
+           same_names(a->allow, b->allow) && same_names(a->deny, b->deny);
 }

@@ -4,7 +4,7 @@
  *   newer     calls that were not there yet when this was written, and x32 calls: ENOSYS, as other kernels answer
  *   refusals  what no job needs and the kernel is safer without (jobs/syscalls.c, and the tables below), less what the job
  *             file allows, and what it denies: EPERM, as without privilege, so that programs fall back
- *   list      with `strict` only: what is not in strict.c's list (or allowed): ENOSYS
+ *   list      with `strict` only: what is not in strict.c's list (or allowed): ENOSYS; with a file: what the file says
  *
  * The second part is for i386 entries too, which an x86-64 kernel accepts; an unknown architecture is killed.
  * clone3 is answered with ENOSYS, so that libc retries with clone, whose flags a filter can see (seccomp(2), and glibc's own
@@ -152,6 +152,33 @@ static int add_strict(scmp_filter_ctx ctx, const struct jobs_seccomp *what)
     return r;
 }
 
+/* Rules that say what happens anyway are left out, as the library wants it; of two that contradict each other the first one
+ * holds, as with container engines. */
+static int add_file(scmp_filter_ctx ctx, const struct jobs_seccomp *what)
+{
+    const struct jobs_profile *p = what->file;
+    int r = seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_ERRNO(ENOSYS));
+
+    for (const char *const *name = what->allow; r == 0 && name != NULL && *name != NULL; name++)
+        if (p->otherwise != SCMP_ACT_ALLOW)
+            r = add_call(ctx, SCMP_ACT_ALLOW, *name);
+    for (size_t i = 0; r == 0 && i < p->n_rules; i++) {
+        const struct jobs_profile_rule *rule = &p->rules[i];
+        int number = seccomp_syscall_resolve_name(rule->name);
+        struct scmp_arg_cmp cmp[ARRAY_SIZE(rule->arguments)];
+
+        if (rule->action == p->otherwise || number == __NR_SCMP_ERROR)
+            continue;
+        for (size_t a = 0; a < rule->n_arguments; a++)
+            cmp[a] = (struct scmp_arg_cmp){rule->arguments[a].index, (enum scmp_compare)rule->arguments[a].op,
+                                           rule->arguments[a].value, rule->arguments[a].second};
+        r = seccomp_rule_add_array(ctx, rule->action, number, (unsigned)rule->n_arguments, cmp);
+        if (r == -EEXIST)
+            r = 0;
+    }
+    return r;
+}
+
 /* ---- one program of several ---- */
 
 /* Of classic BPF an x86-64 kernel takes 4096 instructions (BPF_MAXINSNS). */
@@ -242,6 +269,8 @@ int sandbox_filter_compile(const struct jobs_seccomp *what, struct sandbox_filte
         r = append_part(p, SCMP_ACT_ALLOW, what, add_refusals);
     if (r == 0 && what->profile == JOBS_SECCOMP_STRICT)
         r = append_part(p, SCMP_ACT_ERRNO(ENOSYS), what, add_strict);
+    if (r == 0 && what->file != NULL)
+        r = append_part(p, what->file->otherwise, what, add_file);
     if (r < 0) {
         free(p);
         return cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot compile the seccomp program");

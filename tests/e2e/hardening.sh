@@ -46,6 +46,10 @@ int main(void)
 }
 C
 gcc -D_GNU_SOURCE -static -o probe probe.c
+cat >profile.json <<'JSON'
+{"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["getppid"], "action": "SCMP_ACT_ERRNO", "errnoRet": 18},
+ {"names": ["unshare"], "action": "SCMP_ACT_ALLOW"}]}
+JSON
 job_file seccomp.yaml <<'YAML'
 cupel: 1
 defaults: {inputs: [{from: probe, to: /work/probe, mode: ro}], run: [/work/probe], limits: {wall: 20s}}
@@ -55,11 +59,12 @@ jobs:
   map: {seccomp: {profile: strict}}
   allow: {seccomp: {allow: kcmp}}
   strict-allow: {seccomp: {profile: strict, allow: [process_vm_readv, kcmp]}}
+  file: {seccomp: profile.json}
   deny: {seccomp: {deny: [ptrace, socket, getppid]}}
   start-denied: {seccomp: {deny: [openat, prctl, rseq, close_range, capset, setresuid]}}
 YAML
 cupel_run seccomp.yaml
-it "seccomp: default, strict, allow and deny refuse what they say"
+it "seccomp: default, strict, a file, allow and deny refuse what they say"
 expect_exit 0
 expect_clean
 said() {
@@ -69,6 +74,7 @@ said() {
 expect_equal "$(said default)" "ok ok EPERM EPERM ok EAFNOSUPPORT ok ENOSYS"
 expect_equal "$(said strict)" "ok ENOSYS EPERM EPERM ok EAFNOSUPPORT ok ENOSYS"
 expect_equal "$(said map)" "$(said strict)"
+expect_equal "$(said file)" "ok ok EPERM EPERM ok EAFNOSUPPORT EXDEV ENOSYS"
 expect_equal "$(said allow)" "ok ok ok EPERM ok EAFNOSUPPORT ok ENOSYS"
 expect_equal "$(said strict-allow)" "ok ok ok EPERM ok EAFNOSUPPORT ok ENOSYS"
 expect_equal "$(said deny)" "EPERM ok EPERM EPERM EPERM EPERM EPERM ENOSYS"

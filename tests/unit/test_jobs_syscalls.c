@@ -23,12 +23,12 @@ static void check_all(const struct mistake *mistakes, size_t n)
 static void test_mistakes(void **state)
 {
     static const struct mistake mistakes[] = {
-        {JOB("seccomp: srtict"),
-         "3:24: 'seccomp' must be default, strict or a map, not 'srtict', did you mean 'strict'?\n"},
-        {JOB("seccomp: [strict]"), "3:24: 'seccomp' must be default, strict or a map, not a list\n"},
-        {JOB("seccomp: profile.json"), "3:24: 'seccomp' must be default, strict or a map, not 'profile.json'\n"},
+        {JOB("seccomp: srtict"), "3:24: 'seccomp' must be default, strict, a map or a path on the host, not 'srtict', "
+                                 "did you mean 'strict'?\n"},
+        {JOB("seccomp: [strict]"),
+         "3:24: 'seccomp' must be default, strict, a map or a path on the host, not a list\n"},
         {JOB("seccomp: {alow: [vmsplice]}"), "3:25: unknown key 'alow', did you mean 'allow'?\n"},
-        {JOB("seccomp: {profile: lax}"), "3:34: 'profile' must be default or strict, not 'lax'\n"},
+        {JOB("seccomp: {profile: lax}"), "3:34: 'profile' must be default, strict or a path on the host, not 'lax'\n"},
         {JOB("seccomp: {deny: [ptrase, openn]}"), "3:32: there is no system call 'ptrase', did you mean 'ptrace'?\n"
                                                   "3:40: there is no system call 'openn', did you mean 'open'?\n"},
         {JOB("seccomp: {deny: quite-unlike-any}"), "3:31: there is no system call 'quite-unlike-any'\n"},
@@ -105,6 +105,58 @@ static void test_defaults_merge(void **state)
     unload(&r);
 }
 
+static void test_profile_file(void **state)
+{
+    struct loaded r = load_good("cupel: 1\n"
+                                "defaults: {seccomp: ./profile.json}\n"
+                                "jobs:\n"
+                                "  word: {run: x, seccomp: profile.json}\n"
+                                "  map: {run: x, seccomp: {deny: ptrace}}\n"
+                                "  strict: {run: x, seccomp: {profile: strict}}\n");
+    const struct jobs_profile *p = of(&r, 0)->file;
+
+    (void)state;
+    assert_non_null(p);
+    assert_ptr_equal(of(&r, 1)->file, p); /* read once */
+    assert_true(jobs_names_have(of(&r, 1)->deny, "ptrace"));
+    assert_null(of(&r, 2)->file);
+    assert_int_equal(of(&r, 2)->profile, JOBS_SECCOMP_STRICT);
+    assert_false(jobs_seccomp_equal(of(&r, 0), of(&r, 1)));
+    assert_false(jobs_seccomp_equal(of(&r, 0), of(&r, 2)));
+    /* what does not apply to this machine or to a job is left out */
+    assert_int_equal(p->n_rules, 3);
+    assert_string_equal(p->rules[0].name, "getppid");
+    assert_string_equal(p->rules[1].name, "personality");
+    assert_int_equal(p->rules[1].n_arguments, 2);
+    assert_int_equal(p->rules[1].arguments[1].second, 1);
+    unload(&r);
+}
+
+static void test_profile_mistakes(void **state)
+{
+    static const struct {
+        const char *file, *says;
+    } rows[] = {
+        {"profile-none.json", "cannot read"},
+        {"profile-broken.json", "profile-broken.json:"},
+        {"profile-notify.json", "a rule has no 'action' that can be carried out"},
+        {"profile-args.json", "an argument's rule needs index (0 to 5), value and op"},
+        {"profile-short.json", "it does not allow 'exit_group', without which the command cannot be started"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        cleanup_free char *text = xasprintf(JOB("seccomp: {profile: %s}"), rows[i].file);
+        struct loaded r = load(text);
+        cleanup_free char *lines = problem_lines(&r);
+
+        assert_null(r.plan);
+        if (strstr(lines, rows[i].says) == NULL || !str_starts(lines, "3:34: "))
+            fail_msg("%s: %s", rows[i].file, lines);
+        unload(&r);
+    }
+}
+
 static void test_equality(void **state)
 {
     static const char *const a[] = {"read", "write", NULL}, *const b[] = {"read", NULL},
@@ -126,10 +178,9 @@ static void test_equality(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_mistakes),
-        cmocka_unit_test(test_no_refused_call_may_be_allowed),
-        cmocka_unit_test(test_defaults_merge),
-        cmocka_unit_test(test_equality),
+        cmocka_unit_test(test_mistakes),         cmocka_unit_test(test_no_refused_call_may_be_allowed),
+        cmocka_unit_test(test_defaults_merge),   cmocka_unit_test(test_profile_file),
+        cmocka_unit_test(test_profile_mistakes), cmocka_unit_test(test_equality),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

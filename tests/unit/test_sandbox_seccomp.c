@@ -11,6 +11,7 @@
 #include <linux/seccomp.h>
 #include <pthread.h>
 #include <sched.h>
+#include <seccomp.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -405,6 +406,37 @@ static void test_strict(void **state)
     sandbox_filter_free(filter);
 }
 
+/* A file's rules come after the refusals, and its kill is a kill. */
+static void test_profile_of_a_file(void **state)
+{
+    static struct jobs_profile_rule rules[] = {
+        {.name = "getppid", .action = SCMP_ACT_ERRNO(EXDEV)},
+        {.name = "getppid", .action = SCMP_ACT_ERRNO(EPERM)}, /* contradicts the one before */
+        {.name = "bpf", .action = SCMP_ACT_ALLOW},
+        {.name = "getpgid", .action = SCMP_ACT_KILL_PROCESS},
+        {.name = "personality",
+         .action = SCMP_ACT_ERRNO(EDOM),
+         .arguments = {{.index = 0, .op = SCMP_CMP_EQ, .value = 0xffffffff}},
+         .n_arguments = 1},
+    };
+    static const struct jobs_profile profile = {
+        .path = "x", .otherwise = SCMP_ACT_ALLOW, .rules = rules, .n_rules = ARRAY_SIZE(rules)};
+    static const struct call calls[] = {
+        {"getppid", SYS_getppid, {0}, EXDEV},
+        {"bpf", SYS_bpf, {BAD}, EPERM},
+        {"AF_PACKET", SYS_socket, {AF_PACKET, BAD}, EAFNOSUPPORT},
+        {"getpgid", SYS_getpgid, {0}, -SIGSYS},
+        {"personality, asked", SYS_personality, {0xffffffff}, EDOM},
+        {"personality, other", SYS_personality, {0}, 0},
+    };
+    struct sandbox_filter *filter = compile(&(struct jobs_seccomp){.file = &profile});
+
+    (void)state;
+    check_calls(filter, make_call, calls, ARRAY_SIZE(calls));
+    assert_int_equal(under_filter(filter, ordinary_life, NULL), 0);
+    sandbox_filter_free(filter);
+}
+
 static void test_allow_and_deny(void **state)
 {
     static const char *const allow[] = {"kcmp", "io_setup", "name_to_handle_at", NULL};
@@ -455,6 +487,7 @@ int main(void)
         cmocka_unit_test(test_ordinary_life),
         cmocka_unit_test(test_newer_calls),
         cmocka_unit_test(test_strict),
+        cmocka_unit_test(test_profile_of_a_file),
         cmocka_unit_test(test_allow_and_deny),
 #ifdef __x86_64__
         cmocka_unit_test(test_i386_entries),
