@@ -61,7 +61,7 @@ static inline void base_freep(void *p)
 {
     free(*(void **)p);
 }
-void base_closep(int *fd);    /* closes *fd when >= 0; preserves errno */
+void base_closep(int *fd);    /* closes *fd when >= 0, and leaves -EBADF; preserves errno */
 void base_fclosep(FILE **fp); /* likewise for a stream */
 
 /* Takes the value out of a cleanup variable, which is left empty. */

@@ -63,6 +63,7 @@ void base_closep(int *fd)
 
     if (*fd >= 0)
         (void)close(*fd);
+    *fd = -EBADF;
     errno = saved;
 }
 

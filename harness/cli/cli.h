@@ -6,6 +6,7 @@
 /* A subcommand gets argv[0] = its own name and returns the program's exit code (0, 1, 2, 3, 130). It prints its own errors. */
 int cli_run(int argc, char **argv);
 int cli_shell(int argc, char **argv);
+int cli_enter(int argc, char **argv);
 int cli_validate(int argc, char **argv);
 int cli_list(int argc, char **argv);
 int cli_schema(int argc, char **argv);
@@ -29,3 +30,9 @@ int cli_fail(const struct cupel_error *err);
 /* Loads a job file for a subcommand: prints every problem of it to standard error; 0, or the exit code. */
 struct jobs_plan;
 int cli_load_plan(const char *path, struct jobs_plan **ret_plan);
+/* The same of a copy that a run has made of the job file `path`; closes fd, which may be a negative errno. */
+int cli_load_record(int fd, const char *path, struct jobs_plan **ret_plan, struct cupel_error *err);
+/* What the run had besides: user and workdir of the root's image (NULL: none), which stand where the file says nothing, and the
+ * values that the job's pass-env found, instead of those that it would find now. The texts are borrowed. */
+struct jobs_job;
+void cli_restore_job(struct jobs_job *job, const char *user, const char *workdir, char *const *env);

@@ -9,45 +9,10 @@
 #include <jansson.h>
 #include <string.h>
 
-#define FILE_MAX ((size_t)16 << 20)
-
 /* ---- opened again ---- */
 
-/* The values that pass-env found when the job ran, and none that it would find now. */
-static void restore_env(const struct jobs_job *job, const struct kept *k)
-{
-    for (const char **name = job->pass_env; name != NULL && *name != NULL; name++)
-        (void)unsetenv(*name);
-    for (char **e = k->env; e != NULL && *e != NULL; e++) {
-        char *equals = strchr(*e, '=');
-
-        if (equals == NULL)
-            continue;
-        *equals = '\0';
-        (void)setenv(*e, equals + 1, 1);
-        *equals = '=';
-    }
-}
-
-static int load_plan(int store, const struct kept *k, struct jobs_plan **ret, struct cupel_error *err)
-{
-    cleanup_strbuf struct strbuf problems = {0};
-    cleanup_close int fd = kept_open(store, k, "file");
-    cleanup_free char *text = NULL;
-    size_t len;
-    int r = fd < 0 ? fd : file_read_fd(fd, FILE_MAX, &text, &len);
-
-    if (r < 0)
-        return cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot read the kept job file");
-    r = jobs_load_text(k->file, text, len, ret, &problems, err);
-    if (r < 0 && problems.data != NULL)
-        (void)fputs(problems.data, stderr);
-    return r;
-}
-
 /* The job as it was: the very root that it had, by its key. */
-static int choose_job(struct jobs_plan *plan, const struct kept *k, const struct jobs_job **ret,
-                      struct cupel_error *err)
+static int choose_job(struct jobs_plan *plan, const struct kept *k, struct jobs_job **ret, struct cupel_error *err)
 {
     for (size_t i = 0; i < plan->n_jobs; i++) {
         struct jobs_root *root = &plan->roots[plan->jobs[i].root];
@@ -67,15 +32,17 @@ static int open_kept(int store, const struct kept *k, struct session_options *o,
     cleanup_close int image = kept_open(store, k, "disk");
     const struct sandbox_kept kept = {.image = image, .dir = k->dir, .id_base = k->id_base};
     struct jobs_plan *plan = NULL;
+    struct jobs_job *job = NULL;
     int r = image < 0 ? cupel_error_set(err, CUPEL_ERROR_HARNESS, image, "cannot open the kept disk")
-                      : load_plan(store, k, &plan, err);
+                      : cli_load_record(kept_open(store, k, "file"), k->file, &plan, err);
 
     if (r == 0)
-        r = choose_job(plan, k, &o->job, err);
+        r = choose_job(plan, k, &job, err);
     if (r == 0) {
         o->plan = plan;
         o->kept = &kept;
-        restore_env(o->job, k);
+        o->job = job;
+        cli_restore_job(job, NULL, NULL, k->env);
         r = session_shell(o, ret_exit, err);
     }
     jobs_plan_free(plan);

@@ -27,6 +27,7 @@ static const struct {
 } commands[] = {
     {"run", cli_run, "run the jobs of job files and write reports"},
     {"shell", cli_shell, "open a shell in a job's sandbox, or over a root"},
+    {"enter", cli_enter, "run a command or a shell in a job that is running"},
     {"validate", cli_validate, "check job files and report every problem"},
     {"list", cli_list, "list the jobs of job files in the order of running"},
     {"schema", cli_schema, "print the JSON Schema of the job file"},

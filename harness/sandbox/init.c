@@ -31,7 +31,7 @@ static uint64_t now_ns(void)
     return (uint64_t)t.tv_sec * NSEC_PER_SEC + (uint64_t)t.tv_nsec;
 }
 
-static void send_report(struct init_context *ctx, const struct init_report *report)
+void send_report(struct init_context *ctx, const struct init_report *report)
 {
     /* nobody to tell means that the slot is gone, and with it, by PDEATHSIG, everything here */
     if (send(ctx->control, report, sizeof(*report), MSG_NOSIGNAL) != (ssize_t)sizeof(*report))
@@ -61,7 +61,7 @@ static void keep(int *list, size_t *n, int fd)
 
 /* This is a copy of the slot, with all its descriptors: its own end of the control socket, which would hide its death from us,
  * the run's lock, the store, directories of the host. Close-on-exec does not help who never executes anything. */
-static int setup_descriptors(struct init_context *ctx)
+int setup_descriptors(struct init_context *ctx)
 {
     static int list[KEEP_MAX]; /* ascending; PID 1 has nobody to share it with */
     size_t n = 0;
@@ -108,20 +108,29 @@ static void wait_for_go(struct init_context *ctx)
         _exit(1);
 }
 
-/* Root of the own user namespace, once the maps are there. Any change of ids clears PDEATHSIG and sets the dumpable
- * flag anew (prctl(2)), so both come last. */
-static int setup_identity(struct init_context *ctx)
+/* Root of the user namespace. Any change of ids clears PDEATHSIG and sets the dumpable flag anew (prctl(2)), so both come last. */
+int identity_become_root(const struct init_context *ctx)
 {
-    char byte;
-
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
-        return -errno;
-    wait_for_go(ctx); /* end of file: the slot died before the line above */
     if (syscall(SYS_setresgid, 0, 0, 0) < 0 || small_drop_groups(ctx->privilege.ids) < 0 ||
         syscall(SYS_setresuid, 0, 0, 0) < 0)
         return -errno;
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || prctl(PR_SET_DUMPABLE, weakened("dumpable")) < 0)
         return -errno;
+    return 0;
+}
+
+/* Once the maps are there. */
+static int setup_identity(struct init_context *ctx)
+{
+    char byte;
+    int r;
+
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+        return -errno;
+    wait_for_go(ctx); /* end of file: the slot died before the line above */
+    r = identity_become_root(ctx);
+    if (r < 0)
+        return r;
     /* the slot may have died while the signal was off: its end of the socket tells */
     if (recv(ctx->control, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0)
         _exit(1);
@@ -129,7 +138,7 @@ static int setup_identity(struct init_context *ctx)
 }
 
 /* What would otherwise be inherited from whoever started cupel. */
-static int setup_session(struct init_context *ctx)
+int setup_session(struct init_context *ctx)
 {
     sigset_t blocked;
 
@@ -379,6 +388,16 @@ static void end_leftovers(void)
         return;
     while (waitpid(-1, NULL, 0) > 0 || errno == EINTR)
         ;
+}
+
+_Noreturn void init_session(struct init_context *ctx)
+{
+    struct init_report report = {.kind = SANDBOX_STEP_ENDED};
+
+    report.status = wait_for_step(start_step(ctx, 0));
+    report.at_ns = now_ns();
+    send_report(ctx, &report);
+    _exit(0);
 }
 
 _Noreturn void init_main(struct init_context *ctx)

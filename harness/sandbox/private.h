@@ -70,6 +70,7 @@ struct init_report {
     char detail[168];
 };
 #define INIT_ORDER_GO 'g'     /* id maps are written; the disk is trimmed; later: start the next step */
+#define INIT_ENTERED 1001u    /* the same, of enter.c: the descriptor is the session's first process */
 #define INIT_WANTS_TRIM 1000u /* a kind between init and slot: now the disk may get its size, then GO */
 
 /* ---- PID 1's world ---- */
@@ -179,6 +180,12 @@ int mounts_overlay_readonly(const char *lowerdir);
 /* /dev's nodes, where they are the host's; see borrow.c. */
 int borrow_attach_devices(struct init_context *ctx);
 
+/* What those who enter a job share with PID 1: see init.c. init_session runs one step, as PID 1 does, and never returns. */
+setup_fn setup_descriptors, setup_session;
+int identity_become_root(const struct init_context *ctx);
+void send_report(struct init_context *ctx, const struct init_report *report);
+_Noreturn void init_session(struct init_context *ctx);
+
 /* Runs in the forked command: sets itself up and executes step `index` of the job. Writes an init_report into
  * `report_fd` (close-on-exec) when that fails, and exits. */
 _Noreturn void command_main(struct init_context *ctx, unsigned index, int report_fd);
@@ -216,6 +223,17 @@ int small_read_all(int fd, char *buf, size_t size); /* bytes, or -errno; -EFBIG 
 
 /* PID 1 of a job of so many steps begins to talk; then sandbox_receive. */
 void listen_begin(struct sandbox_job *job, unsigned n_steps);
+
+/* context.c: everything empty; streams and the control socket, the job's ends in *ctx and the harness's in *job (pipes belong to
+ * `id`); the environment; and the closing and freeing of all that is the slot's. */
+void context_init(struct init_context *ctx, const struct jobs_job *job, enum sandbox_stdio stdio, unsigned short rows,
+                  unsigned short columns);
+int streams_make(enum sandbox_stdio stdio, uint32_t id, const char *data, size_t len, struct init_context *ctx,
+                 struct sandbox_job *job);
+void context_env(struct init_context *ctx, const char *const *env);
+void context_close(struct init_context *ctx);
+/* Where this program's own command line lies in memory, or NULL and 0. */
+void context_find_arguments(char **ret, size_t *ret_len);
 
 /* The /dev of one job, a detached tmpfs with its own nodes, or with empty files to attach the host's to. */
 int devices_mount(uint32_t id_base, bool nodes, int *ret_mount);

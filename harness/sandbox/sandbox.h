@@ -192,6 +192,24 @@ uint32_t sandbox_stage_id_base(const struct sandbox_stage *stage);
 /* Removes what the job wrote and closes its fds. */
 int sandbox_finish(struct sandbox_stage *stage, struct sandbox_job *job, struct cupel_error *err);
 
+/* ---- entering a running job ---- */
+
+struct sandbox_entry {
+    const struct jobs_job *job; /* whose first step is what is run */
+    const struct sandbox_filter *filter;
+    const char *const *env; /* complete but for HOME and USER */
+    int pidfd;              /* of the job's PID 1; its steps have begun */
+    uint32_t id_base;
+    const int *enter; /* cgroup.procs fds of its payload */
+    size_t n_enter;
+    enum sandbox_stdio stdio; /* not SANDBOX_STDIO_CAPTURED */
+    unsigned short rows, columns;
+};
+/* Starts a process in the job's namespaces and cgroup with no more rights than the job's command has. For a process of its own
+ * that has one thread and waits for no child: its children are never to be waited for, since the end of the job's PID namespace
+ * waits for everybody in it. The rest goes as with a started job: events, sandbox_terminate, sandbox_finish (without a stage). */
+int sandbox_enter(const struct sandbox_entry *entry, struct sandbox_job *ret_job, struct cupel_error *err);
+
 /* ---- the set-up sequence, for the tests that make each step fail ---- */
 
 size_t sandbox_step_count(void);

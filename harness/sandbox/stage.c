@@ -95,26 +95,6 @@ void stage_leave(struct sandbox_stage *s)
     }
 }
 
-/* Fields 48 and 49 of /proc/self/stat (proc(5)): arg_start and arg_end. */
-static void find_arguments(struct sandbox_stage *s)
-{
-    cleanup_close int fd = open("/proc/self/stat", O_RDONLY | O_CLOEXEC);
-    cleanup_free char *text = NULL;
-    unsigned long start, end;
-    size_t len;
-    char *p;
-
-    if (fd < 0 || file_read_fd(fd, 4096, &text, &len) < 0)
-        return;
-    p = strrchr(text, ')'); /* the second field may hold anything else */
-    for (int field = 2; p != NULL && field < 48; field++)
-        p = strchr(p + 1, ' ');
-    if (p == NULL || sscanf(p, "%lu %lu", &start, &end) != 2 || start == 0 || end <= start)
-        return;
-    s->arguments = (char *)start;
-    s->arguments_len = end - start;
-}
-
 static int make_tmpfs(int *ret_mount)
 {
     cleanup_close int fs = fsopen("tmpfs", FSOPEN_CLOEXEC), mount = -EBADF;
@@ -214,7 +194,7 @@ int sandbox_stage_open(const struct sandbox_stage_config *config, struct sandbox
     r = s->host_ns < 0 || s->host_root < 0 || s->host_cwd < 0 ? -errno : 0;
     if (r == 0)
         r = prepare_ids(s);
-    find_arguments(s);
+    context_find_arguments(&s->arguments, &s->arguments_len);
     lean_leave_libraries();
     if (r == 0)
         r = make_tmpfs(&s->tmpfs);

@@ -136,95 +136,16 @@ static int start_disk(struct start *s, struct cupel_error *err)
 
 /* ---- stdin, pipes, environment ---- */
 
-/* Standard input as a sealed memory file: a job can neither write into a host file through it nor leave a lock on one.
- */
-static int make_stdin(const char *data, size_t len, int *ret_fd)
-{
-    cleanup_close int fd = memfd_create("stdin", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-    int r;
-
-    if (fd < 0)
-        return -errno;
-    r = file_write_all(fd, data, len);
-    if (r < 0)
-        return r;
-    if (lseek(fd, 0, SEEK_SET) < 0 ||
-        fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) < 0)
-        return -errno;
-    *ret_fd = steal_fd(&fd);
-    return 0;
-}
-
-/* Pipes belong to the job's root, so that it may open /dev/stdout; PID 1 hands them on to the job's user. */
-static int make_pipe(uint32_t id, int *ret_read, int *ret_write)
-{
-    int ends[2];
-
-    if (pipe2(ends, O_CLOEXEC) < 0)
-        return -errno;
-    *ret_read = ends[0];
-    *ret_write = ends[1];
-    if (fchown(ends[1], id, id) < 0 || fcntl(ends[0], F_SETFL, O_NONBLOCK) < 0)
-        return -errno;
-    (void)fcntl(ends[0], F_SETPIPE_SZ, 256 * 1024); /* fewer wake-ups; a refusal costs nothing but those */
-    return 0;
-}
-
-/* The other way round: the harness writes, and is never to wait for the job. */
-static int make_input_pipe(struct start *s)
-{
-    int r = make_pipe(s->stage->id_base, &s->ctx->stdin_fd, &s->job.in);
-
-    if (r < 0)
-        return r;
-    return fcntl(s->ctx->stdin_fd, F_SETFL, 0) < 0 || fcntl(s->job.in, F_SETFL, O_NONBLOCK) < 0 ? -errno : 0;
-}
-
 static int make_pipes(struct start *s, struct cupel_error *err)
 {
-    int pair[2], r = s->stage->fault == SETUP_PIPES ? -EIO : 0;
+    const struct sandbox_request *q = s->request;
+    int r = s->stage->fault == SETUP_PIPES ? -EIO : 0;
 
     if (r == 0)
-        r = make_pipe(s->stage->id_base, &s->job.out, &s->ctx->stdout_fd);
+        r = streams_make(q->stdio, s->stage->id_base, q->stdin_data, q->stdin_len, s->ctx, &s->job);
     if (r == 0)
-        r = make_pipe(s->stage->id_base, &s->job.err, &s->ctx->stderr_fd);
-    if (r == 0 && s->request->stdio == SANDBOX_STDIO_PIPES)
-        r = make_input_pipe(s);
-    else if (r == 0 && s->request->stdin_data != NULL)
-        r = make_stdin(s->request->stdin_data, s->request->stdin_len, &s->ctx->stdin_fd);
-    if (r == 0 && socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
-        r = -errno;
-    if (r < 0)
-        return step_error(err, SETUP_PIPES, r, NULL);
-    s->job.control = pair[0];
-    listen_begin(&s->job, (unsigned)s->request->job->n_steps);
-    s->ctx->control = pair[1];
-    return 0;
-}
-
-static bool env_has(const char *const *env, const char *name_and_equals)
-{
-    for (; *env != NULL; env++)
-        if (str_starts(*env, name_and_equals))
-            return true;
-    return false;
-}
-
-/* The two last entries are written by PID 1, which alone knows the root's passwd file. */
-static void make_env(struct init_context *ctx, const char *const *env)
-{
-    size_t n = 0;
-
-    while (env[n] != NULL)
-        n++;
-    ctx->env = xcalloc(n + 3, sizeof(char *));
-    memcpy(ctx->env, env, n * sizeof(char *));
-    ctx->env_has_home = env_has(env, "HOME=");
-    ctx->env_has_user = env_has(env, "USER=");
-    if (!ctx->env_has_home)
-        ctx->env[n++] = ctx->home_entry;
-    if (!ctx->env_has_user)
-        ctx->env[n++] = ctx->user_entry;
+        listen_begin(&s->job, (unsigned)q->job->n_steps);
+    return r < 0 ? step_error(err, SETUP_PIPES, r, NULL) : 0;
 }
 
 static int list_layers(struct start *s, struct cupel_error *err)
@@ -261,37 +182,14 @@ static int make_lowerdir(struct start *s, struct cupel_error *err)
 
 static void init_context(struct start *s, struct init_context *ctx)
 {
-    *ctx = (struct init_context){
-        .job = s->request->job,
-        .control = -EBADF,
-        .dev_mount = -EBADF,
-        .stdio = s->request->stdio,
-        .rows = s->request->rows,
-        .columns = s->request->columns,
-        .stdin_fd = -EBADF,
-        .stdout_fd = -EBADF,
-        .stderr_fd = -EBADF,
-        .enter = s->request->enter,
-        .n_enter = s->request->n_enter,
-        .arguments = s->stage->arguments,
-        .arguments_len = s->stage->arguments_len,
-        .fault = s->stage->fault,
-        .privilege = s->stage->privilege,
-        .landlock_abi = s->stage->landlock_abi,
-        .root_mount = -EBADF,
-        .proc_mount = -EBADF,
-        .sys_mount = -EBADF,
-        .pts_mount = -EBADF,
-        .shm_mount = -EBADF,
-        .mqueue_mount = -EBADF,
-        .empty = -EBADF,
-        .job_dir = -EBADF,
-        .root = -EBADF,
-        .workdir = -EBADF,
-        .terminal = -EBADF,
-    };
-    for (int i = 0; i < INPUTS_MAX; i++)
-        ctx->input_mount[i] = -EBADF;
+    context_init(ctx, s->request->job, s->request->stdio, s->request->rows, s->request->columns);
+    ctx->enter = s->request->enter;
+    ctx->n_enter = s->request->n_enter;
+    ctx->arguments = s->stage->arguments;
+    ctx->arguments_len = s->stage->arguments_len;
+    ctx->fault = s->stage->fault;
+    ctx->privilege = s->stage->privilege;
+    ctx->landlock_abi = s->stage->landlock_abi;
 }
 
 /* ---- clone ---- */
@@ -368,23 +266,6 @@ static int write_id_maps(struct start *s, struct cupel_error *err)
     return 0;
 }
 
-static void close_context(struct init_context *ctx)
-{
-    int *const fds[] = {&ctx->control,  &ctx->dev_mount, &ctx->shm_mount,
-                        &ctx->stdin_fd, &ctx->stdout_fd, &ctx->stderr_fd};
-
-    for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
-        base_closep(fds[i]);
-    for (size_t i = 0; i < ctx->n_inputs; i++) {
-        base_closep(&ctx->inputs[i].mount);
-        base_closep(&ctx->inputs[i].file);
-        free(ctx->inputs[i].name);
-    }
-    for (size_t i = 0; ctx->views != NULL && i < ctx->views->n; i++)
-        free(ctx->view_lowers[i]);
-    free(ctx->env);
-}
-
 static int start_steps(struct start *s, struct cupel_error *err)
 {
     int r = start_disk(s, err);
@@ -426,11 +307,11 @@ int sandbox_start(struct sandbox_stage *stage, const struct sandbox_request *req
     int r;
 
     init_context(&s, &ctx);
-    make_env(&ctx, request->env);
+    context_env(&ctx, request->env);
     ctx.hosts = hosts;
     ctx.resolver = resolver;
     r = start_steps(&s, err);
-    close_context(&ctx);
+    context_close(&ctx);
     if (r < 0) {
         struct cupel_error ignored;
 

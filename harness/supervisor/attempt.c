@@ -10,6 +10,7 @@
 #include "harness/supervisor/launch.h"
 #include "harness/supervisor/limits.h"
 #include "harness/supervisor/observe.h"
+#include "harness/supervisor/running.h"
 
 #include <poll.h>
 #include <stdatomic.h>
@@ -210,6 +211,7 @@ static void on_step_started(struct attempt *a, const struct sandbox_event *e)
         a->facts->started_ns = e->at_ns;
         (void)clock_gettime(CLOCK_REALTIME, &a->facts->started);
         atomic_store_explicit(&a->ctx->view->started_ns, e->at_ns, memory_order_relaxed);
+        running_publish(a->ctx->view, a->sandbox.pid, (size_t)(a->instance - a->ctx->run->instances), a->cgroup);
     }
     check_cpu(a, e->at_ns);
 }
@@ -418,6 +420,7 @@ static void collect_facts(struct attempt *a)
     receive_events(a); /* what PID 1 said with its last breath */
     if (a->cgroup != NULL)
         cgroup_job_lift_io(a->cgroup);
+    running_withdraw(a->ctx->view); /* while its pid is still nobody else's */
     sandbox_reap(&a->sandbox);
     a->facts->ended_ns = clock_monotonic_ns();
     if (a->facts->started_ns != 0 && a->facts->steps[a->facts->n_steps - 1].ended)

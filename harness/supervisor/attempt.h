@@ -22,10 +22,15 @@ struct instance {
     const char *log_name; /* unique in the run; the job's name where that is */
 };
 
-/* What the console may look at while a job runs: one a slot, in memory shared between supervisor and slots. */
+/* What the console may look at while a job runs, and whoever wants to enter it (running.h): one a slot, in memory shared between
+ * supervisor and slots. */
 struct slot_view {
     _Atomic uint64_t started_ns; /* 0: nothing runs */
     _Atomic uint64_t memory_bytes;
+    _Atomic uint64_t running; /* the job's PID 1 and its instance, see running.c; 0: none that may be entered */
+    _Atomic uint32_t slot;    /* pid */
+    _Atomic uint32_t n_enter;
+    _Atomic int32_t enter[CGROUP_ENTER_MAX]; /* the slot's descriptors of the payload's cgroup.procs */
 };
 
 struct run {
@@ -42,12 +47,13 @@ struct run {
     struct reports_out *out;
     int dirfd; /* the run's directory in the store */
     struct slot_view *views;
+    int views_fd; /* their memory */
     unsigned cpus;
     uint64_t sample_ns; /* between two points of a timeline; 0: none is wanted */
     struct sandbox_privilege privilege;
-    int store_dirfd;      /* borrowed */
-    const char *id;       /* of the run */
-    unsigned keep_failed; /* of how many failed attempts what they left is kept */
+    int store_dirfd;         /* borrowed */
+    const char *id;          /* of the run */
+    unsigned keep_failed;    /* of how many failed attempts what they left is kept */
     uint32_t unenforced_set; /* bits of enum jobs_limit: what --best-effort let go */
 };
 

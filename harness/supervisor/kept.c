@@ -133,51 +133,67 @@ void kept_store(struct attempt_context *ctx, const struct instance *instance, co
 
 /* ---- reading ---- */
 
-void kept_free(struct kept *list, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        struct kept *k = &list[i];
-        char *const texts[] = {k->entry,   k->run,      k->job,  k->name, k->file,  k->out,
-                               k->verdict, k->evidence, k->root, k->dir,  k->config};
+/* The record's texts and where they go. */
+static const struct {
+    const char *key;
+    size_t offset;
+} fields[] = {
+    {"run=", offsetof(struct kept, run)},           {"job=", offsetof(struct kept, job)},
+    {"name=", offsetof(struct kept, name)},         {"file=", offsetof(struct kept, file)},
+    {"out=", offsetof(struct kept, out)},           {"verdict=", offsetof(struct kept, verdict)},
+    {"evidence=", offsetof(struct kept, evidence)}, {"root=", offsetof(struct kept, root)},
+    {"dir=", offsetof(struct kept, dir)},           {"config=", offsetof(struct kept, config)},
+};
 
-        for (size_t j = 0; j < ARRAY_SIZE(texts); j++)
-            free(texts[j]);
-        for (char **e = k->env; e != NULL && *e != NULL; e++)
-            free(*e);
-        free(k->env);
-    }
+static char **field_of(struct kept *k, size_t i)
+{
+    return (char **)(void *)((char *)k + fields[i].offset);
+}
+
+static void free_list(char **list)
+{
+    for (char **e = list; e != NULL && *e != NULL; e++)
+        free(*e);
     free(list);
 }
 
-static void take_env(struct kept *k, const char *entry)
+static void release(struct kept *k)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(fields); i++)
+        free(*field_of(k, i));
+    free(k->entry);
+    free_list(k->env);
+}
+
+void kept_free(struct kept *list, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        release(&list[i]);
+    free(list);
+}
+
+static void add_to_list(char ***list, const char *entry)
 {
     size_t n = 0;
 
-    while (k->env != NULL && k->env[n] != NULL)
+    while (*list != NULL && (*list)[n] != NULL)
         n++;
-    k->env = xrealloc(k->env, (n + 2) * sizeof(*k->env));
-    k->env[n] = xstrdup(entry);
-    k->env[n + 1] = NULL;
+    *list = xrealloc(*list, (n + 2) * sizeof(**list));
+    (*list)[n] = xstrdup(entry);
+    (*list)[n + 1] = NULL;
 }
 
 static void take_field(struct kept *k, const char *line)
 {
-    const struct {
-        const char *key;
-        char **to;
-    } texts[] = {{"run=", &k->run}, {"job=", &k->job},         {"name=", &k->name},         {"file=", &k->file},
-                 {"out=", &k->out}, {"verdict=", &k->verdict}, {"evidence=", &k->evidence}, {"root=", &k->root},
-                 {"dir=", &k->dir}, {"config=", &k->config}};
-
-    for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
-        if (str_starts(line, texts[i].key) && *texts[i].to == NULL)
-            *texts[i].to = xstrdup(line + strlen(texts[i].key));
+    for (size_t i = 0; i < ARRAY_SIZE(fields); i++)
+        if (str_starts(line, fields[i].key) && *field_of(k, i) == NULL)
+            *field_of(k, i) = xstrdup(line + strlen(fields[i].key));
     if (str_starts(line, "id-base="))
         k->id_base = (uint32_t)strtoul(line + strlen("id-base="), NULL, 10);
     if (str_starts(line, "when="))
         k->when = strtoll(line + strlen("when="), NULL, 10);
     if (str_starts(line, "env="))
-        take_env(k, line + strlen("env="));
+        add_to_list(&k->env, line + strlen("env="));
 }
 
 static bool is_whole(const struct kept *k)
@@ -205,12 +221,7 @@ static bool read_entry(int place, const char *entry, struct kept *ret)
         *ret = k;
         return true;
     }
-    {
-        struct kept *copy = xmalloc(sizeof(k));
-
-        *copy = k;
-        kept_free(copy, 1);
-    }
+    release(&k);
     return false;
 }
 

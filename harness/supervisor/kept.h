@@ -16,7 +16,7 @@ struct kept {
     char *verdict, *evidence;
     char *root;   /* its keys in the cache; "" for the host's */
     char *config; /* what the root's image said of its processes, or NULL */
-    char *dir;  /* of the job on its disk */
+    char *dir;    /* of the job on its disk */
     uint32_t id_base;
     int64_t when;   /* when it started, seconds */
     char **env;     /* NULL-terminated "NAME=VALUE": what pass-env found */

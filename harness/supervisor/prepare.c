@@ -5,6 +5,7 @@
 #include "base/weaken.h"
 #include "harness/supervisor/limits.h"
 #include "harness/supervisor/record.h"
+#include "harness/supervisor/running.h"
 #include "harness/supervisor/unprivileged.h"
 
 #include "harness/supervisor/disks.h"
@@ -326,11 +327,9 @@ static unsigned usable_cpus(void)
 
 static int make_views(struct run *run, unsigned slots)
 {
-    run->views = mmap(NULL, slots * sizeof(*run->views), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (run->views == MAP_FAILED) {
-        run->views = NULL;
+    run->views = running_make_views(slots, &run->views_fd);
+    if (run->views == NULL)
         return -errno;
-    }
     for (unsigned i = 0; i < slots; i++)
         atomic_store(&run->views[i].memory_bytes, UINT64_MAX);
     return 0;
@@ -395,6 +394,7 @@ int prepare(const struct supervisor_options *options, struct prepared *ret, stru
         r = sandbox_privilege_check(&p.run.privilege, err);
     if (r < 0)
         return r;
+    p.run.views_fd = -EBADF;
     p.run.cpus = usable_cpus();
     p.run.sample_ns = options->sample_ns;
     p.run.keep_failed = options->keep_failed;
@@ -427,6 +427,8 @@ int prepare(const struct supervisor_options *options, struct prepared *ret, stru
         r = cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot share memory with the slots");
     if (r == 0)
         r = cgroup_run_create(p.host, run_dir_id(p.dir), run_dir_note_cgroup, p.dir, &p.run.cgroups, err);
+    if (r == 0 && options->out != NULL)
+        r = record_run(options, &p.run, err);
     if (r < 0) {
         prepared_end(&p);
         return r;
@@ -451,6 +453,7 @@ void prepared_end(struct prepared *p)
     for (size_t i = 0; i < p->run.n_filters; i++)
         sandbox_filter_free(p->run.filters[i]);
     free(p->run.filters);
+    base_closep(&p->run.views_fd);
     if (p->run.out != NULL)
         reports_out_close(p->run.out);
     if (p->cache != NULL)

@@ -26,6 +26,28 @@ static int copy_text(const char *file, int dirfd, const char *name)
     return to < 0 ? -errno : file_write_all(to, text, len);
 }
 
+static void add(struct strbuf *b, const char *key, const char *value)
+{
+    strbuf_addf(b, "%s=%s", key, value);
+    strbuf_add(b, "", 1);
+}
+
+/* The job has the image's words by now. */
+void record_add_image(struct strbuf *b, const char *key, const struct cache_root *root, const struct jobs_job *job)
+{
+    cleanup_free char *user = xasprintf("%suser", key), *workdir = xasprintf("%sworkdir", key),
+                      *image = xasprintf("%simage", key);
+
+    if (root->config == NULL)
+        return;
+    if (!job->has_user)
+        add(b, user, job->user);
+    if (!job->has_workdir)
+        add(b, workdir, job->workdir);
+    for (const char **e = root->config->env; e != NULL && *e != NULL; e++)
+        add(b, image, *e);
+}
+
 int record_texts(const struct supervisor_options *options, int run_dirfd, struct cupel_error *err)
 {
     for (size_t p = 0; p < options->n_plans; p++) {
@@ -58,4 +80,35 @@ void record_add_env(struct strbuf *b, const struct jobs_job *job)
         strbuf_addf(b, "env=%s=%s", *name, value);
         strbuf_add(b, "", 1);
     }
+}
+
+int record_run(const struct supervisor_options *options, const struct run *run, struct cupel_error *err)
+{
+    cleanup_strbuf struct strbuf b = {0};
+    cleanup_close int fd = -EBADF;
+    char number[32];
+    int r;
+
+    (void)snprintf(number, sizeof(number), "%d", run->views_fd);
+    add(&b, "views", number);
+    for (size_t p = 0; p < options->n_plans; p++) {
+        cleanup_free char *path = record_path_of(options->plans[p]);
+
+        add(&b, "file", path);
+    }
+    for (size_t i = 0; i < run->n_instances; i++) {
+        const struct instance *in = &run->instances[i];
+
+        strbuf_addf(&b, "job=%zu %zu %s %s", in->plan_index, in->root, in->job->name, in->log_name);
+        strbuf_add(&b, "", 1);
+        record_add_env(&b, in->job);
+        if (run->roots[in->root].config != NULL) {
+            cleanup_free char *key = xasprintf("%zu-", in->root);
+
+            record_add_image(&b, key, &run->roots[in->root], in->job);
+        }
+    }
+    fd = openat(run->dirfd, "record", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    r = fd < 0 ? -errno : file_write_all(fd, b.data, b.len);
+    return r < 0 ? cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot write the run's record") : 0;
 }

@@ -7,9 +7,14 @@
 
 /* Copies each job file's text as it is now into the run's directory; a plan that comes from no file is left out. */
 int record_texts(const struct supervisor_options *options, int run_dirfd, struct cupel_error *err);
+/* Writes "record" into the run's directory: where its jobs' views are, which jobs it has, and what pass-env found. */
+int record_run(const struct supervisor_options *options, const struct run *run, struct cupel_error *err);
 /* The copy's name in the run's directory. */
 void record_text_name(size_t plan_index, char ret[static 32]);
 /* The absolute path of the plan's file; malloc'ed. */
 char *record_path_of(const struct jobs_plan *plan);
+/* Adds what the image of the job's root says where the job file says nothing, each with a NUL: "KEYuser=", "KEYworkdir=" and
+ * "KEYimage=NAME=VALUE"; nothing for a root that comes from no image. */
+void record_add_image(struct strbuf *b, const char *key, const struct cache_root *root, const struct jobs_job *job);
 /* Adds "env=NAME=VALUE" and a NUL for each name of the job's pass-env that has a value. */
 void record_add_env(struct strbuf *b, const struct jobs_job *job);

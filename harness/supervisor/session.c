@@ -20,6 +20,10 @@ struct session {
     struct jobs_plan plan; /* of one job */
     struct jobs_job job;
     struct jobs_step step;
+    const struct run *run;               /* in a sandbox of its own */
+    const struct running_handle *handle; /* or in a running job */
+    const char *const *of_image;         /* of that job */
+    struct sandbox_filter *filter;
     const char **argv;
     const char **env;
     char *term;                /* of env */
@@ -122,33 +126,47 @@ static struct launch_session streams(const struct session *s)
     return l;
 }
 
-static pid_t start_slot(const struct session *s, const struct run *run, int ends[static 2], int signals)
+/* What the other half does; never returns. */
+typedef void half_fn(const struct session *s, int socket, pid_t front);
+
+_Noreturn static void slot_half(const struct session *s, int socket, pid_t front)
 {
-    pid_t front = getpid(), pid;
+    const struct session_slot slot = {.run = s->run, .launch = streams(s), .socket = socket};
 
-    (void)fflush(NULL);
-    pid = fork();
-    if (pid == 0) {
-        const struct session_slot slot = {.run = run, .launch = streams(s), .socket = ends[1]};
-
-        (void)close(ends[0]);
-        (void)close(signals);
-        session_slot_main(&slot, front);
-    }
-    return pid;
+    session_slot_main(&slot, front);
 }
 
-static int run_halves(const struct session *s, const struct run *run, struct relay_end *ret, struct cupel_error *err)
+_Noreturn static void entry_half(const struct session *s, int socket, pid_t front)
+{
+    const struct session_entry entry = {.plan = &s->plan,
+                                        .job = &s->job,
+                                        .handle = s->handle,
+                                        .of_image = s->of_image,
+                                        .filter = s->filter,
+                                        .launch = streams(s),
+                                        .socket = socket};
+
+    session_entry_main(&entry, front);
+}
+
+static int run_halves(const struct session *s, half_fn *other, struct relay_end *ret, struct cupel_error *err)
 {
     cleanup_close int signals = relay_signals(), socket = -EBADF;
+    pid_t front = getpid(), pid;
     int ends[2];
-    pid_t pid;
 
     if (signals < 0)
         return cupel_error_set(err, CUPEL_ERROR_HARNESS, signals, "cannot take signals");
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
         return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot make a socket for the session");
-    pid = start_slot(s, run, ends, signals);
+    (void)fflush(NULL);
+    pid = fork();
+    if (pid == 0) {
+        (void)close(ends[0]);
+        (void)close(signals);
+        other(s, ends[1], front);
+        _exit(1);
+    }
     socket = ends[0];
     (void)close(ends[1]);
     if (pid < 0)
@@ -172,9 +190,23 @@ static int conclude(const struct relay_end *end, bool terminal, int *ret_exit, s
     return 0;
 }
 
+static void begin(struct session *s, const struct session_options *options)
+{
+    *s = (struct session){.options = options, .terminal = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO)};
+    make_job(s);
+}
+
+static void finish(struct session *s)
+{
+    sandbox_filter_free(s->filter);
+    free_argv(s);
+    free(s->env);
+    free(s->term);
+}
+
 int session_shell(const struct session_options *options, int *ret_exit, struct cupel_error *err)
 {
-    struct session s = {.options = options, .terminal = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO)};
+    struct session s;
     struct jobs_plan *plans[] = {&s.plan};
     bool selected_job = true, *selected[] = {&selected_job};
     const struct supervisor_options o = {.plans = plans,
@@ -188,17 +220,39 @@ int session_shell(const struct session_options *options, int *ret_exit, struct c
     struct relay_end end;
     int r;
 
-    make_job(&s);
+    begin(&s, options);
     r = prepare(&o, &prepared, err);
     if (r == 0) {
         name_unenforced(&s, prepared.run.unenforced_set);
-        r = run_halves(&s, &prepared.run, &end, err);
+        s.run = &prepared.run;
+        r = run_halves(&s, slot_half, &end, err);
         prepared_end(&prepared);
     }
     if (r == 0)
         r = conclude(&end, s.terminal, ret_exit, err);
-    free_argv(&s);
-    free(s.env);
-    free(s.term);
+    finish(&s);
+    return r;
+}
+
+int session_enter(const struct session_options *options, const struct running_handle *handle,
+                  const char *const *of_image, int *ret_exit, struct cupel_error *err)
+{
+    struct sandbox_privilege privilege;
+    struct session s;
+    struct relay_end end;
+    int r;
+
+    sandbox_privilege_find(&privilege);
+    if (!privilege.host)
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, EPERM, "entering a job takes the rights of the host's root");
+    begin(&s, options);
+    s.handle = handle;
+    s.of_image = of_image;
+    r = sandbox_filter_compile(&s.job.seccomp, &s.filter, err);
+    if (r == 0)
+        r = run_halves(&s, entry_half, &end, err);
+    if (r == 0)
+        r = conclude(&end, s.terminal, ret_exit, err);
+    finish(&s);
     return r;
 }

@@ -8,8 +8,8 @@ struct sandbox_kept;
 
 struct session_options {
     const struct jobs_plan *plan;
-    const struct jobs_job *job; /* of the plan */
-    const char *const *command; /* NULL: the job's shell */
+    const struct jobs_job *job;      /* of the plan */
+    const char *const *command;      /* NULL: the job's shell */
     const struct sandbox_kept *kept; /* what a kept job wrote, to lie under it; NULL: nothing */
     bool best_effort;
     bool allow_host_network;
@@ -20,3 +20,9 @@ struct session_options {
  * standard input and output both are terminals, and three pipes otherwise. 0 and the command's exit code (128 + signal; 127
  * and 126 when it could not be executed; 128 + signal when we were asked to end), or an error of the harness. */
 int session_shell(const struct session_options *options, int *ret_exit, struct cupel_error *err);
+
+struct running_handle;
+/* The same in a running job of this plan, which `handle` holds: with the job's own rights and within its limits, until the command
+ * or the job ends. `of_image`: environment of the image of the job's root. The options `kept`, `best_effort` and `allow_host_network` mean nothing here. */
+int session_enter(const struct session_options *options, const struct running_handle *handle,
+                  const char *const *of_image, int *ret_exit, struct cupel_error *err);

@@ -194,7 +194,9 @@ static void tell_end(struct serving *s)
         m.err = s->err;
     } else { /* killed: by an order, or by somebody on the host */
         m.value = 128 + SIGKILL;
-        (void)cupel_error_set(&m.err, CUPEL_ERROR_NONE, 0, "the session was killed");
+        (void)cupel_error_set(&m.err, CUPEL_ERROR_NONE, 0,
+                              s->cgroup != NULL ? "the session was killed"
+                                                : "the session ended with the job, or was killed");
     }
     (void)socket_send(s->socket, &m, sizeof(m), NULL, 0);
 }
@@ -210,7 +212,7 @@ void session_serve(int socket, const struct jobs_job *job, enum sandbox_stdio st
                         .control_open = true,
                         .kill_at = NEVER};
 
-    if (stdio == SANDBOX_STDIO_PIPES)
+    if (stdio == SANDBOX_STDIO_PIPES || sandbox->terminal >= 0)
         send_streams(&s);
     watch(&s);
     receive_events(&s); /* what PID 1 said with its last breath */
@@ -242,5 +244,29 @@ _Noreturn void session_slot_main(const struct session_slot *s, pid_t front)
         sandbox_stage_close(ctx.stage);
     }
     base_closep(&lock);
+    _exit(0);
+}
+
+_Noreturn void session_entry_main(const struct session_entry *e, pid_t front)
+{
+    cleanup_free const char **env = environment_make(e->plan, e->job, e->of_image);
+    const struct sandbox_entry entry = {.job = e->job,
+                                        .filter = e->filter,
+                                        .env = env,
+                                        .pidfd = e->handle->pidfd,
+                                        .id_base = e->handle->id_base,
+                                        .enter = e->handle->enter,
+                                        .n_enter = e->handle->n_enter,
+                                        .stdio = e->launch.stdio,
+                                        .rows = e->launch.rows,
+                                        .columns = e->launch.columns};
+    struct sandbox_job session = SANDBOX_JOB_INIT;
+    struct cupel_error err;
+
+    slot_become(front);
+    if (sandbox_enter(&entry, &session, &err) < 0)
+        session_fail(e->socket, &err);
+    else
+        session_serve(e->socket, e->job, e->launch.stdio, &session, NULL);
     _exit(0);
 }

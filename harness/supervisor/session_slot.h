@@ -3,6 +3,7 @@
 
 #include "harness/supervisor/attempt.h"
 #include "harness/supervisor/launch.h"
+#include "harness/supervisor/running.h"
 
 struct session_slot {
     const struct run *run; /* its one instance is the session */
@@ -12,6 +13,18 @@ struct session_slot {
 
 /* For a process just forked from the front, `front`; never returns. */
 _Noreturn void session_slot_main(const struct session_slot *s, pid_t front);
+
+/* The same for a session in a running job. */
+struct session_entry {
+    const struct jobs_plan *plan;
+    const struct jobs_job *job;
+    const struct running_handle *handle;
+    const char *const *of_image; /* environment of the image of the job's root */
+    const struct sandbox_filter *filter;
+    struct launch_session launch;
+    int socket;
+};
+_Noreturn void session_entry_main(const struct session_entry *e, pid_t front);
 
 /* Serves a session whose sandbox is started, until it is over and reaped: passes streams and orders on, and tells the end. Its
  * cgroup (NULL: somebody else's) is watched for OOM kills. */

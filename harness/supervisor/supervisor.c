@@ -3,6 +3,7 @@
 #include "harness/supervisor/supervisor.h"
 
 #include "harness/supervisor/prepare.h"
+#include "harness/supervisor/running.h"
 #include "harness/supervisor/results.h"
 #include "harness/supervisor/schedule.h"
 #include "harness/supervisor/slot.h"
@@ -269,6 +270,7 @@ static void bury_slot(struct supervisor *s, size_t number)
     (void)epoll_ctl(s->epoll, EPOLL_CTL_DEL, slot->socket, NULL);
     slot_stop(slot);
     atomic_store(&s->p.run.views[number].started_ns, 0);
+    running_withdraw(&s->p.run.views[number]);
     if (busy)
         finish_unrun(s, instance, "the slot that ran this job died", 1);
 }

@@ -44,16 +44,17 @@ _cupel() {
 
     local words='' files=false
     case $command in
-    '') words='run shell validate list schema rootfs doctor selftest clean help --version --help' ;;
+    '') words='run shell enter validate list schema rootfs doctor selftest clean help --version --help' ;;
     run) words='-j --jobs --only --tag --retries --keep-failed --fail-fast --best-effort --sample --allow-host-network --out --help' files=true ;;
     shell) words='--rootfs --file --failed --run --out --best-effort --allow-host-network --help' files=true ;;
+    enter) words="--help $([[ $EUID == 0 ]] && "${COMP_WORDS[0]}" enter 2>/dev/null | sed -n 's,^[0-9a-f-]*/\([^ ]*\) .*,\1,p')" ;;
     list) words='--only --tag --kept --json --help' files=true ;;
     validate) words='--help' files=true ;;
     schema) words='--markdown --help' ;;
     doctor) words='--json --help' ;;
     selftest) words='--list --only --json --markdown --out -j --jobs -v --verbose --help' ;;
     clean) words='--kept --older-than --help' ;;
-    help) words='run shell validate list schema rootfs doctor selftest clean' ;;
+    help) words='run shell enter validate list schema rootfs doctor selftest clean' ;;
     rootfs)
         words='--help'
         ((i == COMP_CWORD - 1)) && words+=' import export list show remove'

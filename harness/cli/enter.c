@@ -1,0 +1,162 @@
+/* enter: `cupel enter`: a command in a job that is running. */
+#include "harness/cli/cli.h"
+#include "harness/supervisor/running.h"
+#include "harness/supervisor/session.h"
+#include "rootfs-cache/cache.h"
+
+#include <string.h>
+
+static const char usage[] =
+    "usage: cupel enter [RUN/]JOB [-- COMMAND...]\n"
+    "       cupel enter\n"
+    "\n"
+    "Runs a shell, or COMMAND, in a job that is running: in its namespaces and control groups, with its user, "
+    "environment\n"
+    "and limits, and with no right that the job's own commands do not have. Ends with the job at the latest. Without\n"
+    "arguments, lists the jobs that can be entered.\n"
+    "\n"
+    "RUN may be left out, or be the beginning of a name, where only one job is meant.\n"
+    "\n"
+    "On a terminal the session gets a terminal of its own, in the job's /dev/pts; otherwise three pipes.\n"
+    "Exit status: that of the command, 128 + N if signal N ended it or we did, 127 if there is no such program; 2 and "
+    "3 as\n"
+    "with cupel run.\n";
+
+static int list(const struct running *all, size_t n)
+{
+    if (n == 0)
+        (void)puts("no job is running");
+    for (size_t i = 0; i < n; i++)
+        (void)printf("%s/%s  pid %d  %s\n", all[i].run, all[i].job, (int)all[i].init, all[i].file);
+    return 0;
+}
+
+static bool is_meant(const struct running *r, const char *what)
+{
+    const char *slash = strrchr(what, '/');
+
+    return slash == NULL ? str_eq(r->job, what)
+                         : str_eq(r->job, slash + 1) && strncmp(r->run, what, (size_t)(slash - what)) == 0;
+}
+
+static int choose(const struct running *all, size_t n, const char *what, const struct running **ret,
+                  struct cupel_error *err)
+{
+    const struct running *found = NULL;
+
+    for (size_t i = 0; i < n; i++) {
+        if (!is_meant(&all[i], what))
+            continue;
+        if (found != NULL) {
+            (void)cupel_error_set(err, CUPEL_ERROR_INPUT, 0, "'%s' is running more than once", what);
+            cupel_error_hint(err, "say which: %s/%s or %s/%s", found->run, found->job, all[i].run, all[i].job);
+            return -EINVAL;
+        }
+        found = &all[i];
+    }
+    if (found == NULL) {
+        (void)cupel_error_set(err, CUPEL_ERROR_INPUT, 0, "no job '%s' is running", what);
+        cupel_error_hint(err, "`cupel enter` lists those that are");
+        return -ESRCH;
+    }
+    *ret = found;
+    return 0;
+}
+
+static int find_job(const struct jobs_plan *plan, const char *name, struct jobs_job **ret, struct cupel_error *err)
+{
+    for (size_t i = 0; i < plan->n_jobs; i++)
+        if (str_eq(plan->jobs[i].name, name)) {
+            *ret = &plan->jobs[i];
+            return 0;
+        }
+    return cupel_error_set(err, CUPEL_ERROR_HARNESS, 0, "the run's copy of its job file has no job '%s'", name);
+}
+
+static int enter(int store, const struct running *r, struct session_options *o, int *ret_exit, struct cupel_error *err)
+{
+    cleanup_free char *text = xasprintf("file-%zu", r->plan_index);
+    struct running_handle handle;
+    struct jobs_plan *plan = NULL;
+    struct jobs_job *job = NULL;
+    int e = cli_load_record(running_open(store, r, text), r->file, &plan, err);
+
+    if (e == 0)
+        e = find_job(plan, r->name, &job, err);
+    if (e == 0) {
+        e = running_hold(r, &handle);
+        if (e < 0)
+            (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, e, "cannot enter %s/%s: it may have ended", r->run, r->job);
+    }
+    if (e == 0) {
+        o->plan = plan;
+        o->job = job;
+        cli_restore_job(job, r->user, r->workdir, r->env);
+        e = session_enter(o, &handle, (const char *const *)r->image, ret_exit, err);
+        running_release(&handle);
+    }
+    jobs_plan_free(plan);
+    return e;
+}
+
+static int find_and_enter(const char *what, struct session_options *o)
+{
+    struct cache *cache = NULL;
+    struct running *all = NULL;
+    const struct running *one;
+    struct cupel_error err;
+    size_t n = 0;
+    int code = 0, r = cache_open(&cache, &err);
+
+    if (r == 0)
+        r = running_list(cache_dirfd(cache), &all, &n, &err);
+    if (r == 0 && what == NULL)
+        code = list(all, n);
+    if (r == 0 && what != NULL)
+        r = choose(all, n, what, &one, &err);
+    if (r == 0 && what != NULL)
+        r = enter(cache_dirfd(cache), one, o, &code, &err);
+    running_free(all, n);
+    cache_close(cache);
+    return r < 0 ? cli_fail(&err) : code;
+}
+
+static int wrong(const char *text, const char *word)
+{
+    struct cupel_error err;
+
+    (void)cupel_error_set(&err, CUPEL_ERROR_INPUT, 0, "%s '%s'", text, word);
+    cupel_error_hint(&err, "see cupel enter --help");
+    return cli_fail(&err);
+}
+
+int cli_enter(int argc, char **argv)
+{
+    struct session_options o = {0};
+    const char *what = NULL;
+    struct cupel_error err;
+
+    for (int i = 1; i < argc; i++) {
+        if (str_eq(argv[i], "-h") || str_eq(argv[i], "--help")) {
+            (void)fputs(usage, stdout);
+            return 0;
+        }
+        if (str_eq(argv[i], "--")) {
+            o.command = (const char *const *)argv + i + 1;
+            break;
+        }
+        if (argv[i][0] == '-')
+            return wrong("unknown option", argv[i]);
+        if (what != NULL)
+            return wrong("a command comes after '--'; unexpected", argv[i]);
+        what = argv[i];
+    }
+    if (o.command != NULL && (what == NULL || o.command[0] == NULL))
+        return wrong("no job, or no command, around", "--");
+    if (geteuid() != 0) {
+        (void)cupel_error_set(&err, CUPEL_ERROR_HARNESS, 0, "cupel enter has to be started as root");
+        return cli_fail(&err);
+    }
+    cli_seal(argv - 1); /* argv[-1]: see main */
+    return find_and_enter(what, &o);
+}

@@ -1,0 +1,48 @@
+/* running: the jobs that run now, for a process that wants to enter one. Nothing is written for it while jobs run: slots note what
+ * they have in hand in the memory that they share with their supervisor, which the supervisor's /proc entry leads to. */
+#pragma once
+
+#include "base/base.h"
+
+#include <sys/types.h>
+
+/* ---- the run's side ---- */
+
+struct slot_view;
+struct cgroup_job;
+/* The views' memory and its descriptor (close-on-exec); NULL with errno. */
+struct slot_view *running_make_views(unsigned slots, int *ret_fd);
+/* From the first step's start, when the sandbox is complete, until before the reaping of PID 1. */
+void running_publish(struct slot_view *view, pid_t init, size_t instance, const struct cgroup_job *cgroup);
+void running_withdraw(struct slot_view *view);
+
+/* ---- the other side ---- */
+
+struct running {
+    char *run, *job; /* of the run; the job's name there */
+    char *name;      /* the job's name in its file */
+    char *file;      /* absolute path of the job file */
+    size_t plan_index;
+    char *user, *workdir; /* what the root's image said, where the job file says nothing; or NULL */
+    char **image;         /* NULL-terminated: its environment */
+    char **env;           /* NULL-terminated "NAME=VALUE": what pass-env found */
+    size_t view;          /* of the run */
+    int views_fd;
+    pid_t init, slot;
+};
+void running_free(struct running *list, size_t n);
+/* Every job that can be entered, of all runs of this store. */
+int running_list(int store_dirfd, struct running **ret_list, size_t *ret_n, struct cupel_error *err);
+/* A file of the job's run, for reading. */
+int running_open(int store_dirfd, const struct running *r, const char *file);
+
+/* What it takes to enter. */
+struct running_handle {
+    int pidfd; /* of PID 1 */
+    uint32_t id_base;
+    int enter[16];
+    size_t n_enter;
+};
+/* -ESRCH: the job has ended meanwhile. */
+int running_hold(const struct running *r, struct running_handle *ret);
+void running_release(struct running_handle *h);

@@ -1,0 +1,181 @@
+#!/usr/bin/env bash
+# `cupel enter`: a command in a running job, with no more right than the job has.
+# time-limit: 120
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
+
+facts='grep -E "^(Uid|Gid|Groups|Cap|NoNewPrivs|Seccomp)" /proc/self/status; ulimit -a; env | sort; for n in cgroup ipc mnt net pid time user uts; do echo "$n $(readlink /proc/self/ns/$n)"; done; cat /proc/self/cgroup; umask; nice; cat /proc/self/oom_score_adj'
+cat >enter.yaml <<YAML
+cupel: 1
+defaults: {limits: {wall: 100s, memory: 128M, pids: 40, disk: 32M}}
+jobs:
+  user:
+    user: nobody
+    workdir: /tmp/own
+    env: {OWN: value}
+    pass-env: [CALLER]
+    run: |
+      echo file >f
+      { $facts; } >facts
+      echo up
+      exec sleep 1000
+    shell: [/bin/sh]
+  root: {run: "echo up; exec sleep 1001"}
+  short: {run: "echo up; sleep 3; exit 0"}
+YAML
+in_job() {
+    STATUS=0
+    (grouped "$CUPEL" enter "$@") >"$T/stdout" 2>"$T/stderr" </dev/null || STATUS=$?
+    complain_of_sanitizers
+}
+up() { grep -qs up "out/logs/$1.stdout"; }
+start_jobs() {
+    CALLER=then cupel_start enter.yaml "$@"
+}
+
+it "nothing runs: that is said, and nothing can be entered"
+in_job
+expect_stdout '^no job is running$'
+in_job user -- true
+expect_exit 2
+expect_stderr "no job 'user' is running"
+
+start_jobs -j 2 --only user --only root
+wait_until 20 up user && wait_until 20 up root
+
+it "what can be entered is listed"
+in_job
+expect_equal "$(grep -cE '^[0-9a-f]+-[0-9a-f]+/(user|root) ' stdout)" 2
+run=$(sed -n 's,/root .*,,p' stdout)
+
+it "the job's files and processes are there, and the exit code is the command's"
+in_job user -- sh -c 'cat f; tr "\0" " " </proc/2/cmdline; echo; pwd; exit 5'
+expect_exit 5
+expect_equal "$(tr '\n' ' ' <stdout)" "file sleep 1000  /tmp/own "
+
+it "the same ids, capabilities, seccomp, rlimits, environment and namespaces as the job's own command"
+in_job user -- sh -c "cat facts >&2; $facts"
+# each step has a cgroup namespace of its own over the same group
+sed -i '/^cgroup /d' stdout stderr
+expect grep -q 'NoNewPrivs:.*1' stderr
+expect grep -q '^Seccomp:.*2' stderr
+expect grep -q '^CALLER=then' stderr
+expect_equal "$(diff stderr stdout)" ""
+
+it "three descriptors, and none of them the host's"
+in_job root -- ls -l /proc/self/fd
+expect_equal "$(grep -c 'pipe:' stdout)" 3
+expect_equal "$(grep -cE ' -> ' stdout)" 4
+
+it "it counts in the job's control groups"
+(grouped "$CUPEL" enter root -- sh -c 'echo up; sleep 30') >inside 2>&1 </dev/null &
+entered=$!
+expect wait_until 10 grep -q up inside
+pid=$(pgrep -f '^sleep 30$' | while read -r p; do [[ $(cat "/proc/$p/root/proc/self/comm" 2>/dev/null; readlink "/proc/$p/ns/pid") != "$(readlink /proc/self/ns/pid)" ]] && echo "$p"; done | tail -n 1)
+expect grep -qE '/cupel-[0-9a-f-]+/j[0-9]+-' "/proc/$pid/cgroup"
+kill -TERM "$entered"
+wait "$entered"
+expect_equal "$?" 143
+
+it "who enters cannot be looked into, traced or written by the job"
+# the session's first process is in the job's PID namespace with a copy of cupel's memory
+(grouped "$CUPEL" enter root -- sleep 20) >/dev/null 2>&1 </dev/null &
+entered=$!
+sleep 1
+in_job root -- sh -c '
+    for p in /proc/[0-9]*; do
+        grep -q cupel-init "$p/comm" || continue
+        echo "seen ${p#/proc/}"
+        for f in environ maps mem exe cwd root fd/0; do
+            { ls -L "$p/$f" && head -c 1 "$p/$f"; } >/dev/null 2>&1 && echo "BREACH $p/$f"
+        done
+        { echo x >"$p/mem"; } 2>/dev/null && echo "BREACH write $p/mem"
+    done
+    exit 0'
+expect_exit 0
+expect test "$(grep -c '^seen' stdout)" -ge 3 # PID 1, the other session's, our own
+expect_not grep -q BREACH stdout
+kill -TERM "$entered"
+wait "$entered"
+
+it "PID 1 cannot be killed, mounts cannot be changed, no namespace can be joined from inside"
+in_job root -- sh -c 'kill -KILL 1; sleep 0.1; umount /proc 2>/dev/null && echo BREACH; mount -t tmpfs x /mnt 2>/dev/null && echo BREACH; unshare -U true 2>/dev/null && echo BREACH; nsenter -t 1 -a true 2>/dev/null && echo BREACH; echo still'
+expect_stdout '^still$'
+expect_not grep -q BREACH stdout
+
+it "a run may be named, as far as it is needed"
+in_job "$run/root" -- true
+expect_exit 0
+in_job "${run:0:6}/root" -- true
+expect_exit 0
+in_job "000/root" -- true
+expect_exit 2
+
+it "127 for what is not there, 2 for a wrong command line"
+in_job root -- no-such-program
+expect_exit 127
+in_job root true
+expect_exit 2
+in_job --wrong
+expect_exit 2
+
+if command -v tmux >/dev/null; then
+    it "on a terminal: a name in the job's /dev/pts, and job control"
+    tmux() { command tmux -S "$T/tmux" "$@"; }
+    screen_has() { tmux capture-pane -p -S - -t e2e 2>/dev/null | grep -qE -- "$1"; }
+    TERM=xterm tmux -f /dev/null new-session -d -s e2e -x 90 -y 40 "cd $T; stty -g >before; $CUPEL enter root; echo left with \$?; stty -g >after; sleep 1000"
+    expect wait_until 20 screen_has '^# *$'
+    tmux send-keys -t e2e -l 'tty; stty size; ps -o tty= -p $$' && tmux send-keys -t e2e Enter
+    expect wait_until 10 screen_has '^pts/0'
+    expect screen_has '^/dev/pts/0'
+    expect screen_has '^40 90'
+    tmux send-keys -t e2e -l 'sleep 1000' && tmux send-keys -t e2e Enter
+    sleep 0.5
+    tmux send-keys -t e2e C-c
+    tmux send-keys -t e2e -l 'echo code $?; exit 6' && tmux send-keys -t e2e Enter
+    expect wait_until 10 screen_has '^code 130'
+    expect wait_until 10 screen_has '^left with 6'
+    expect wait_until 5 test -s after
+    expect cmp before after
+    tmux kill-server 2>/dev/null
+else
+    it "on a terminal"
+    skip_it "tmux is not installed"
+fi
+
+it "SIGKILL of cupel enter leaves the job alone"
+(grouped "$CUPEL" enter root -- sh -c 'echo up; sleep 1003') >inside 2>&1 </dev/null &
+entered=$!
+expect wait_until 10 grep -q up inside
+kill -KILL "$entered"
+wait "$entered" 2>/dev/null
+in_job root -- true
+expect_exit 0
+
+it "the job's end is not kept waiting: not even by a session that is stopped, with everything of it"
+(grouped "$CUPEL" enter root -- sh -c 'echo up; sleep 1004') >inside 2>&1 </dev/null &
+entered=$!
+expect wait_until 10 grep -q up inside
+mapfile -t halves < <(pgrep -P "$entered"; echo "$entered")
+kill -STOP "${halves[@]}"
+kill -INT "$CUPEL_PID"
+cupel_wait
+expect_exit 130
+expect_not pgrep -f '^sleep 1004$'
+kill -CONT "${halves[@]}"
+wait "$entered"
+expect_equal "$?" 137
+expect grep -q 'ended with the job' inside
+
+it "a session ends with its job"
+start_jobs --only short
+expect wait_until 20 up short
+in_job short -- sleep 1005
+expect_exit 137
+cupel_wait
+expect_exit 0
+expect_verdict short passed
+
+it "what is left behind: nothing"
+expect_clean
+all_done
