@@ -148,7 +148,7 @@ it "SIGKILL of cupel enter leaves the job alone"
 entered=$!
 expect wait_until 10 grep -q up inside
 kill -KILL "$entered"
-wait "$entered" 2>/dev/null
+{ wait "$entered"; } 2>/dev/null
 in_job root -- true
 expect_exit 0
 
