@@ -109,12 +109,34 @@ static void judge_limit(const struct probe *p, const json_t *result, struct verd
                     v->detail[0] != '\0' ? ": " : "", v->detail);
 }
 
+/* A limit that this host cannot hold is not tested: `cupel run` refuses it. */
+static bool is_unenforced(const struct probe *p, const json_t *result, struct verdict *v)
+{
+    const json_t *list = json_object_get(result, "unenforced"), *item;
+    size_t i;
+
+    json_array_foreach(list, i, item)
+    {
+        const char *limit = json_string_value(item);
+
+        if (p->limits == NULL || limit == NULL || strncmp(p->limits, limit, strlen(limit)) != 0)
+            continue;
+        verdict_set(v, OUTCOME_UNTESTED, "this host cannot hold the limit '%s'; `cupel run` refuses it", limit);
+        return true;
+    }
+    return false;
+}
+
 static void judge_result(const struct scene *s, const struct probe *p, struct verdict *v)
 {
     const json_t *result = result_of(s, p), *code = json_object_get(result, "exit");
     const char *verdict = text_of(result, "verdict");
     cleanup_free char *output = standard_output(s, p->name);
 
+    if (!plan_has_user(p)) {
+        verdict_set(v, OUTCOME_UNTESTED, "without subordinate ids jobs have no user but root");
+        return;
+    }
     if (result == NULL) {
         if (weakened("escape-reports")) /* that wall is why every line can be read */
             verdict_set(v, OUTCOME_BREACH, "results.jsonl cannot be read");
@@ -122,6 +144,8 @@ static void judge_result(const struct scene *s, const struct probe *p, struct ve
             verdict_set(v, OUTCOME_FAILED, "there is no result of its job");
         return;
     }
+    if (is_unenforced(p, result, v))
+        return;
     if (str_eq(verdict, "error") && p->judge != judge_self_exe) {
         verdict_set(v, OUTCOME_FAILED, "cupel could not run it: %s", text_of(result, "evidence"));
         return;
@@ -150,7 +174,7 @@ static long long moment(const char *output, const char *word)
 }
 
 /* What looked for the neighbour when it was not there has seen nothing. */
-static void check_meeting(const struct scene *s, const struct probe *p, struct verdict *v)
+static void check_meeting(struct scene *s, const struct probe *p, struct verdict *v)
 {
     cleanup_free char *neighbour = standard_output(s, "neighbour"), *output = standard_output(s, p->name);
     long long ready = moment(neighbour, "ready "), done = moment(neighbour, "to ");
@@ -162,8 +186,10 @@ static void check_meeting(const struct scene *s, const struct probe *p, struct v
     if (ready == 0)
         verdict_set(v, OUTCOME_UNTESTED, "the neighbour could not hold anything: %s",
                     find_line(neighbour, "untested: ", line, sizeof(line)) ? line : "it said nothing");
-    else if (from < ready || to == 0 || done == 0 || to > done)
-        verdict_set(v, OUTCOME_UNTESTED, "the two jobs did not run at the same time: this machine is slow");
+    if (ready == 0 || (from >= ready && to != 0 && to <= done))
+        return;
+    verdict_set(v, OUTCOME_UNTESTED, "the two jobs did not run at the same time: this machine is slow");
+    s->missed = true;
 }
 
 void judge_lane(struct scene *s, enum lane lane)

@@ -383,6 +383,15 @@ void judge_self_exe(const struct scene *s, const struct probe *p, struct verdict
                     json_string_value(evidence) != NULL ? json_string_value(evidence) : "not executed");
 }
 
+/* setpriority(2) to a lower value is the host's root's alone: what an ordinary user is started with, the jobs have. */
+void judge_nice(const struct scene *s, const struct probe *p, struct verdict *v)
+{
+    (void)s;
+    (void)p;
+    if (ids_mapped() < UINT32_MAX && v->outcome == OUTCOME_BREACH)
+        verdict_set(v, OUTCOME_UNTESTED, "an ordinary user cannot take a nice value back");
+}
+
 /* ---- ids ---- */
 
 static bool read_map(const struct scene *s, const char *job, unsigned long *ret_base)

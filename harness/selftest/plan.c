@@ -11,6 +11,13 @@ bool plan_is_one_job(const struct probe *p)
     return p->plant != NULL && weakened("fresh-job");
 }
 
+#define OTHER_USER 1000 /* of probe_user_keys */
+
+bool plan_has_user(const struct probe *p)
+{
+    return p->keys != probe_user_keys || ids_mapped() > OTHER_USER;
+}
+
 static void add_text(struct strbuf *out, const char *text)
 {
     json_t *value = json_string(text);
@@ -77,6 +84,6 @@ void plan_write(const struct scene *s, enum lane lane, struct strbuf *out)
 {
     add_head(s, lane, out);
     for (size_t i = 0; i < probe_count; i++)
-        if (s->selected[i] && probe_table[i].lane == lane)
+        if (s->selected[i] && probe_table[i].lane == lane && plan_has_user(&probe_table[i]))
             add_probe(&probe_table[i], out);
 }

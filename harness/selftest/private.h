@@ -51,10 +51,11 @@ struct probe {
 };
 extern const struct probe probe_table[];
 extern const size_t probe_count;
+extern const char probe_user_keys[]; /* of jobs that are not root's */
 bool probe_keeps(const struct probe *p, unsigned promise);
 
 judge_fn judge_processes, judge_pipe, judge_secret, judge_no_artifact, judge_hard_link, judge_sparse, judge_names,
-    judge_forged, judge_exit, judge_xml, judge_json, judge_terminal, judge_self_exe, judge_ids, judge_cleanup;
+    judge_forged, judge_exit, judge_xml, judge_json, judge_terminal, judge_self_exe, judge_ids, judge_cleanup, judge_nice;
 
 /* ---- a run ---- */
 
@@ -79,6 +80,7 @@ struct scene {
     size_t bad_lines;
     char *console; /* what cupel printed meanwhile */
     size_t console_len;
+    bool missed;      /* some job did not meet the neighbour */
     size_t runs_left; /* known when all is over */
     bool mounts_changed;
     uint64_t wall_ns;
@@ -94,6 +96,9 @@ void scene_be_normal(struct scene *s);
 void plan_write(const struct scene *s, enum lane lane, struct strbuf *out);
 /* Whether planter and finder are two steps of one job (a wall taken away). */
 bool plan_is_one_job(const struct probe *p);
+
+/* False for what needs another user than root where there is none: it is no job of the plan. */
+bool plan_has_user(const struct probe *p);
 
 /* Verdicts of the probes of a lane that has run. */
 void judge_lane(struct scene *s, enum lane lane);

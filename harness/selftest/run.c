@@ -64,6 +64,7 @@ static int run_plan(const struct scene *s, const struct jobs_plan *plan, unsigne
                                    .slots = slots,
                                    .out = s->out,
                                    .retries = -1,
+                                   .best_effort = true, /* what cannot be held is a result, see judge.c */
                                    .allow_host_network = weakened("network")};
     cleanup_close int screen = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3),
                       to = open(console, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
@@ -138,14 +139,6 @@ static int run_lane(struct scene *s, enum lane lane, struct cupel_error *err)
     return r < 0 ? r : read_results(s, err);
 }
 
-static bool neighbour_was_gone(const struct scene *s)
-{
-    for (size_t i = 0; i < probe_count; i++)
-        if (s->selected[i] && probe_table[i].lane == LANE_NEIGHBOUR && s->verdicts[i].outcome == OUTCOME_UNTESTED)
-            return true;
-    return false;
-}
-
 /* As long as those that look for the neighbour take, several times over. */
 static void choose_hold(struct scene *s)
 {
@@ -165,8 +158,9 @@ static void do_lane(struct scene *s, enum lane lane)
         fail_lane(s, lane, &err);
         return;
     }
+    s->missed = false;
     judge_lane(s, lane);
-    if (lane == LANE_NEIGHBOUR && neighbour_was_gone(s) && s->hold_ms < HOLD_AGAIN_MS) {
+    if (s->missed && s->hold_ms < HOLD_AGAIN_MS) {
         s->hold_ms = HOLD_AGAIN_MS; /* a slow machine */
         do_lane(s, lane);
     }

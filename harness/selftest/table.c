@@ -34,7 +34,8 @@ const char *const promise_texts[PROMISES] = {
 #define V "environment"
 #define Q "limits"
 
-#define NOBODY .keys = "user: \"1000:1000\""
+const char probe_user_keys[] = "user: \"1000:1000\"";
+#define NOBODY .keys = probe_user_keys
 #define BESIDE .lane = LANE_NEIGHBOUR
 #define AFTER_OTHER .lane = LANE_SEQUENCE
 #define WORK_ARTIFACTS .keys = "artifacts: [/work/**]"
@@ -236,7 +237,7 @@ const struct probe probe_table[] = {
      "without its pipes no output of a probe would be seen"},
     {.name = "umask", V, "8", "inherit a umask", "PID 1 resets it", "session"},
     {.name = "signal-state", V, "8", "inherit ignored and blocked signals", "PID 1 resets them", "session"},
-    {.name = "nice", V, "8", "inherit a nice value", "slot and PID 1 reset it", "session"},
+    {.name = "nice", V, "8", "inherit a nice value", "slot and PID 1 reset it", "session", .judge = judge_nice},
     {.name = "oom-score", V, "8", "inherit an OOM score", "the slot resets it", "session"},
     {.name = "personality", V, "8", "inherit a personality", "PID 1 resets it", "session"},
     {.name = "resource-limits", V, "8", "inherit resource limits", "each command sets its own", "resource-limits"},

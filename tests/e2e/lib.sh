@@ -33,6 +33,8 @@ as_who=()
 if [[ -n ${CUPEL_TEST_USER-} ]]; then
     as_who=(setpriv --reuid "$CUPEL_TEST_USER" --regid "$CUPEL_TEST_USER" --clear-groups --)
     chown "$CUPEL_TEST_USER:$CUPEL_TEST_USER" "$T"
+    probes=$(dirname -- "$CUPEL")/../../libexec/cupel/cupel-probes # of `cupel selftest`
+    [[ ! -x $probes ]] || install -D -- "$probes" "$T/build/libexec/cupel/cupel-probes"
     mkdir -p "$T/build/harness/cli" && cp -- "$CUPEL" "$T/build/harness/cli/" &&
         ln -s "$(cd -- "$(dirname -- "$CUPEL")/../.." && pwd)/tests" "$T/build/tests"
     CUPEL=$T/build/harness/cli/cupel
