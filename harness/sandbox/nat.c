@@ -278,14 +278,33 @@ int nat_start(const char *pasta, int user_ns, int net_ns, pid_t *ret_pid, struct
     return r;
 }
 
+/* Whether it ends, or has ended, by itself. Its descriptors, and with them the job's interface, go before it can be waited for; from before that on the kernel says so, in the
+ * ninth field of proc(5)'s stat. */
+#define PF_EXITING 0x4u
+static bool is_exiting(pid_t pid)
+{
+    cleanup_close int fd = -EBADF;
+    cleanup_free char *text = NULL;
+    char path[64], *p;
+    unsigned flags;
+    size_t len;
+
+    (void)snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || file_read_fd(fd, 4096, &text, &len) < 0)
+        return false;
+    p = strrchr(text, ')'); /* the second field may hold anything */
+    return p != NULL && sscanf(p, ") %*c %*d %*d %*d %*d %*d %u", &flags) == 1 && (flags & PF_EXITING) != 0;
+}
+
 bool nat_stop(pid_t *pid)
 {
     bool alive;
 
     if (*pid <= 0)
         return true;
-    alive = waitpid(*pid, NULL, WNOHANG) == 0;
-    if (alive) {
+    alive = !is_exiting(*pid);
+    if (waitpid(*pid, NULL, WNOHANG) == 0) {
         (void)kill(*pid, SIGKILL); /* not reaped yet, so the pid is still its own */
         while (waitpid(*pid, NULL, 0) < 0 && errno == EINTR)
             ;

@@ -329,7 +329,7 @@ jobs:
   a: {network: nat, run: [/bin/true]}
   b: {run: [/bin/true]}
 YAML
-mkdir bin no-pasta
+mkdir -p bin no-pasta
 ln -s "$(command -v mke2fs)" no-pasta/
 # with_path PATH: starts the program that way
 with_path() {
