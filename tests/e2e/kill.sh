@@ -2,14 +2,14 @@
 # SIGKILL at random moments of a busy run: to the supervisor, to slots, to jobs' PID 1, to two of them at once. Everything of the
 # run is gone soon after, the next start cleans up, and what was finished is reported.
 #
-#   CUPEL_KILLS=N     how many (40; 15 with sanitizers)     --full: 200
+#   CUPEL_KILLS=N     how many (40; 10 with sanitizers)     --full: 200
 #   CUPEL_KILL_SEED=N the same choices again; moments still differ, as the machine does
 #
-# time-limit: 240
+# time-limit: 300
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
-if is_sanitized; then kills=15; else kills=40; fi
+if is_sanitized; then kills=10; else kills=40; fi
 kills=${CUPEL_KILLS:-$kills}
 [[ ${1-} == --full ]] && kills=200
 seed=${CUPEL_KILL_SEED:-$((EPOCHSECONDS % 32768))}
