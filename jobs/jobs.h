@@ -77,7 +77,7 @@ enum jobs_root_kind {
     JOBS_ROOT_TAR,
     JOBS_ROOT_DEBIAN,
     JOBS_ROOT_OCI,
-    JOBS_ROOT_CACHED, /* in the cache under this name or key; no job file says so */
+    JOBS_ROOT_CACHED, /* in the cache already: under `imported`, or without that under its own name, which may be a key */
 };
 
 /* A root that jobs may name. `host` and `scratch` are always there as roots[0] and roots[1]. */
@@ -88,6 +88,7 @@ struct jobs_root {
     const char *sha256;    /* 64 lower-case hex digits, or NULL */
     const char *oci;       /* absolute path of an image: layout, tar of one, or docker save */
     const char *tag;       /* of several images the one, or NULL */
+    const char *imported;  /* CACHED: its name in the cache, or NULL */
     const char *platform;  /* OS/ARCHITECTURE[/VARIANT], or NULL for this machine's */
     const char *suite;     /* debian: bookworm */
     const char **packages; /* debian: NULL-terminated, may be empty */

@@ -102,6 +102,7 @@ static const struct root_source {
     {"tar", JOBS_ROOT_TAR, {"sha256"}},
     {"debian", JOBS_ROOT_DEBIAN, {"packages"}},
     {"oci", JOBS_ROOT_OCI, {"tag", "platform"}},
+    {"imported", JOBS_ROOT_CACHED, {NULL}},
 };
 
 /* Exactly one source, and only the keys that go with it. */
@@ -124,7 +125,7 @@ static void check_source(struct loader *l, const struct node *map, const char *n
             first = &root_sources[i];
     }
     if (first == NULL)
-        problem_at(l, map->key, "root '%s' has no source: 'tar', 'oci' or 'debian'", name);
+        problem_at(l, map->key, "root '%s' has no source: 'tar', 'oci', 'imported' or 'debian'", name);
     for (size_t i = 0; i < ARRAY_SIZE(root_sources); i++)
         for (size_t k = 0; k < ARRAY_SIZE(root_sources[i].with) && root_sources[i].with[k] != NULL; k++) {
             const struct node *n = node_child(map, root_sources[i].with[k]);

@@ -3,6 +3,7 @@
 
 #include "rootfs-cache/config.h"
 #include "rootfs-cache/digest.h"
+#include "rootfs-cache/names.h"
 #include "rootfs-cache/sources.h"
 
 #include <fcntl.h>
@@ -10,8 +11,6 @@
 
 /* A layer that is removed between being made and being opened is made again; this often is bad luck no more. */
 #define PREPARE_TRIES 5
-
-#define KEYS_SEPARATOR '+'
 
 static int source_scratch(struct cache *cache, const struct cache_source *source, cache_progress_fn *progress,
                           void *data, char ret_key[CACHE_KEY_LEN + 1], struct cupel_error *err)
@@ -43,46 +42,35 @@ static int source_host(struct cache *cache, const struct cache_source *source, c
     return source_mask(cache, host, progress, data, ret_key, err);
 }
 
-static int source_named(struct cache *cache, const struct cache_source *source, cache_progress_fn *progress, void *data,
-                        char ret_key[CACHE_KEY_LEN + 1], struct cupel_error *err)
-{
-    (void)progress;
-    (void)data;
-    return cache_find(cache, source->name, ret_key, err);
-}
-
 typedef int source_fn(struct cache *cache, const struct cache_source *source, cache_progress_fn *progress, void *data,
                       char ret_key[CACHE_KEY_LEN + 1], struct cupel_error *err);
 
 static source_fn *const source_table[] = {
-    [CACHE_HOST] = source_host,   [CACHE_SCRATCH] = source_scratch,
-    [CACHE_TAR] = source_tar,     [CACHE_DEBIAN] = source_debian,
-    [CACHE_NAMED] = source_named, [CACHE_OCI] = NULL, /* several layers: see prepare_one */
+    [CACHE_HOST] = source_host,     [CACHE_SCRATCH] = source_scratch,     [CACHE_TAR] = source_tar,
+    [CACHE_DEBIAN] = source_debian, [CACHE_DIRECTORY] = source_directory, /* the others have several layers: see prepare_one */
 };
 
-/* The layers of a root as cache_root_keys names them. */
-static int source_keys(struct cache *cache, const char *keys, struct cache_root *root, struct cupel_error *err)
+/* All layers that a name or a list of keys stands for. */
+static int source_named(struct cache *cache, const char *what, struct cache_root *root, struct cupel_error *err)
 {
-    for (const char *at = keys; *at != '\0';) {
-        size_t n = strcspn(at, (const char[]){KEYS_SEPARATOR, '\0'});
-        char key[CACHE_KEY_LEN + 1] = "";
-        int r = -ENOENT;
+    struct record record = RECORD_INIT;
+    bool named;
+    int r = names_resolve(cache, what, &record, &named, err);
 
-        if (n == CACHE_KEY_LEN && strspn(at, "0123456789abcdef") >= n && root->n_layers < CACHE_LAYERS_MAX) {
-            memcpy(key, at, n);
-            r = source_add_layer(cache, key, root, err);
-        }
-        if (r == SOURCE_GONE || r == -ENOENT) {
-            (void)cupel_error_set(err, CUPEL_ERROR_INPUT, 0, "the layers '%.140s...' are not all in the root cache",
-                                  keys);
-            cupel_error_hint(err, "`cupel rootfs list` shows what is there");
-            return -ENOENT;
-        }
-        if (r < 0)
-            return r;
-        at += n + (at[n] != '\0');
+    for (size_t i = 0; r == 0 && i < record.n; i++)
+        r = source_add_layer(cache, record.key[i], root, err);
+    if (r == SOURCE_GONE) {
+        (void)cupel_error_set(err, CUPEL_ERROR_INPUT, 0, "the layers of root '%.140s' are not all in the root cache",
+                              what);
+        cupel_error_hint(err, "import it again; `cupel rootfs list` shows what is there");
+        r = -ENOENT;
     }
-    return 0;
+    if (r == 0)
+        root->config = steal_ptr(record.config);
+    if (r == 0 && record.digest != NULL && strlen(record.digest) == 7 + CACHE_KEY_LEN)
+        (void)snprintf(root->digest, sizeof(root->digest), "%s", record.digest + 7);
+    record_free(&record);
+    return r;
 }
 
 char *cache_root_keys(const struct cache_root *root)
@@ -92,7 +80,7 @@ char *cache_root_keys(const struct cache_root *root)
     strbuf_adds(&b, "");
     for (size_t i = 0; i < root->n_layers; i++)
         if (root->key[i][0] != '\0')
-            strbuf_addf(&b, "%s%s", b.len > 0 ? (const char[]){KEYS_SEPARATOR, '\0'} : "", root->key[i]);
+            strbuf_addf(&b, "%s%s", b.len > 0 ? (const char[]){CACHE_KEYS_SEPARATOR, '\0'} : "", root->key[i]);
     return b.data;
 }
 
@@ -119,8 +107,8 @@ static int prepare_one(struct cache *cache, const struct cache_source *source, c
 
     if (source->kind == CACHE_OCI)
         return source_oci(cache, source, progress, data, root, err);
-    if (source->kind == CACHE_NAMED && strchr(source->name, KEYS_SEPARATOR) != NULL)
-        return source_keys(cache, source->name, root, err);
+    if (source->kind == CACHE_NAMED)
+        return source_named(cache, source->name, root, err);
     r = source_table[source->kind](cache, source, progress, data, key, err);
     return r < 0 ? r : source_add_layer(cache, key, root, err);
 }

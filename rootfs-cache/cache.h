@@ -16,21 +16,23 @@ enum cache_source_kind {
     CACHE_TAR,
     CACHE_DEBIAN,
     CACHE_OCI,
-    CACHE_NAMED, /* in the store already: `name` is what cache_find takes */
+    CACHE_DIRECTORY, /* a copy of it */
+    CACHE_NAMED,     /* in the store already: `name` is what cache_find takes */
 };
 
 /* Where a root comes from. Borrowed strings. */
 struct cache_source {
     enum cache_source_kind kind;
-    const char *name;     /* for messages */
-    const char *tar;      /* CACHE_TAR: absolute path */
-    const char *sha256;   /* CACHE_TAR: expected digest of the file, or NULL */
-    const char *oci;      /* CACHE_OCI: absolute path of an OCI layout (directory or tar) or a `docker save` archive */
-    const char *tag;      /* CACHE_OCI: which image of several, a tag, name or digest; or NULL */
-    const char *platform; /* CACHE_OCI: "linux/arm64", or NULL for this machine's */
-    const char *suite;    /* CACHE_DEBIAN */
+    const char *name;      /* for messages */
+    const char *tar;       /* CACHE_TAR: absolute path */
+    const char *sha256;    /* CACHE_TAR: expected digest of the file, or NULL */
+    const char *oci;       /* CACHE_OCI: absolute path of an OCI layout (directory or tar) or a `docker save` archive */
+    const char *tag;       /* CACHE_OCI: which image of several, a tag, name or digest; or NULL */
+    const char *platform;  /* CACHE_OCI: "linux/arm64", or NULL for this machine's */
+    const char *directory; /* CACHE_DIRECTORY: absolute path */
+    const char *suite;     /* CACHE_DEBIAN */
     const char *const *packages; /* CACHE_DEBIAN: NULL-terminated */
-    const char *config;          /* CACHE_NAMED: instead of what the name has, what cache_config_text gave; or NULL */
+    const char *config;          /* instead of what the root has, what cache_config_text gave; or NULL */
 };
 
 #define CACHE_LAYERS_MAX 64
@@ -53,6 +55,7 @@ struct cache_root {
     int pin[CACHE_LAYERS_MAX]; /* of each layer, or -EBADF */
     size_t n_layers;
     char key[CACHE_LAYERS_MAX][65]; /* of each layer, or "" */
+    char digest[65];                /* of the image's manifest, or "" */
     struct cache_config *config;    /* what an image says of its processes; NULL without one */
 };
 #define CACHE_ROOT_INIT                                                                                                \
@@ -74,6 +77,7 @@ typedef void cache_progress_fn(void *data, const char *what);
 int cache_prepare(struct cache *cache, const struct cache_source *source, cache_progress_fn *progress, void *data,
                   struct cache_root *ret_root, struct cupel_error *err);
 /* The keys of the root's layers as one word (malloc'ed), which CACHE_NAMED takes as a name. */
+#define CACHE_KEYS_SEPARATOR '+'
 char *cache_root_keys(const struct cache_root *root);
 /* An image's configuration as one line of text (malloc'ed), for a source's `config`; NULL for NULL. */
 char *cache_config_text(const struct cache_config *config);
@@ -83,11 +87,13 @@ void cache_root_release(struct cache_root *root);
  */
 
 struct cache_entry {
-    char key[65];
-    char *name;   /* imported name, or NULL; a layer with several names comes several times */
-    char *kind;   /* "tar", "debian", "mask", "scratch" */
+    char key[65]; /* of its layer, or the topmost of several */
+    char *name;   /* imported name, or NULL: a layer that is of none */
+    char *kind;   /* "tar", "image", "layer", "directory", "bundle", "debian", "mask", "scratch" */
     char *source; /* as it was given */
-    uint64_t bytes;
+    size_t n_layers;
+    uint64_t bytes;        /* of all layers */
+    uint64_t shared_bytes; /* of those that other names have too */
     uint64_t entries;
     time_t created;
     time_t last_used;
@@ -97,16 +103,34 @@ struct cache_entry {
 /* Everything in the store, names first, then the most recently used. */
 int cache_list(struct cache *cache, struct cache_entry **ret_entries, size_t *ret_n, struct cupel_error *err);
 void cache_entries_free(struct cache_entry *entries, size_t n);
-/* The one layer that `what` means: an imported name, a key, or a prefix of at least four digits that fits only one key.
- */
+/* What `what` means: an imported name, a key, or a prefix of at least four digits that fits only one key. The key of the layer, of
+ * several the topmost. */
 int cache_find(struct cache *cache, const char *what, char ret_key[65], struct cupel_error *err);
-/* Imports the archive `path` and stores it as `name`; an earlier meaning of the name is replaced. */
-int cache_import(struct cache *cache, const char *name, const char *path, cache_progress_fn *progress, void *data,
+struct cache_import {
+    const char *name;
+    const char
+        *path; /* a tar of a root, an OCI layout (directory or tar), a `docker save` archive, an OCI runtime bundle, or
+                             any other directory: told by what is in it */
+    const char *tag;      /* of an image, as in struct cache_source */
+    const char *platform; /* of an image */
+};
+/* Stores it under its name; an earlier meaning of the name is replaced. */
+int cache_import(struct cache *cache, const struct cache_import *import, cache_progress_fn *progress, void *data,
                  struct cupel_error *err);
-/* Writes the layer as a tar (pax, sorted by name) to fd. */
+/* Reads every layer, or those of `what` when it is not NULL, and compares it with what it was when it was made; looks whether
+ * names have all their layers. Each finding is told. *ret_bad: how many. */
+typedef void cache_finding_fn(void *data, const char *finding);
+int cache_verify(struct cache *cache, const char *what, cache_finding_fn *tell, void *data, size_t *ret_checked,
+                 size_t *ret_bad, struct cupel_error *err);
+/* Writes the root, its layers merged, as a tar (pax, sorted by name) to fd. */
 int cache_export(struct cache *cache, const char *what, int fd, struct cupel_error *err);
-/* Forgets the name, or removes the layer when `what` is a key; a layer that lost its last name goes too. One in use
- * stays and is an error. */
+/* Forgets the name, and removes those of its layers that nothing else refers to; or removes the layer when `what` is a key. One in
+ * use stays and is an error. */
 int cache_remove(struct cache *cache, const char *what, struct cupel_error *err);
-/* Metadata of one layer as JSON text (malloc'ed). */
+/* Layers and configuration as JSON text (malloc'ed). */
 int cache_show(struct cache *cache, const char *what, char **ret_json, struct cupel_error *err);
+
+/* Whoever keeps something over a root for later puts the root's keys (cache_root_keys) into a file of this name in a directory of its
+ * own beneath this one in the store: then nothing removes those layers. */
+#define CACHE_KEPT "kept"
+#define CACHE_KEPT_LAYERS "layers"

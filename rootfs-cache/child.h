@@ -9,6 +9,7 @@ struct child_counts {
     uint64_t bytes;
     uint64_t remapped_owners;
     uint64_t skipped_devices;
+    unsigned char digest[32]; /* of what was read, for work that computes one */
 };
 
 /* Runs in the child with the tree as current and (as root) root directory. `fd` is the archive. */

@@ -2,7 +2,7 @@
  * that the same layer gives the same bytes. Runs in a confined child like unpacking: the tree is as hostile as the
  * archive was. */
 #include "rootfs-cache/child.h"
-#include "rootfs-cache/store.h"
+#include "rootfs-cache/merge.h"
 
 #include <archive.h>
 #include <archive_entry.h>
@@ -21,6 +21,7 @@ struct exporter {
     struct archive_entry_linkresolver *links;
     char *chunk;
     struct child_counts *counts;
+    dev_t dev; /* of the tree: what is mounted in it is left out */
     struct cupel_error *err;
 };
 
@@ -102,8 +103,10 @@ static int export_child(struct exporter *x, const char *path, const char *name, 
 
     if (fstatat(AT_FDCWD, child, &st, AT_SYMLINK_NOFOLLOW) < 0)
         return export_failed(x, child, errno, NULL);
+    if (S_ISSOCK(st.st_mode)) /* a tar has no word for it, and it means nothing without who made it */
+        return 0;
     r = export_one(x, child, &st);
-    return r == 0 && S_ISDIR(st.st_mode) ? export_directory(x, child, depth + 1) : r;
+    return r == 0 && S_ISDIR(st.st_mode) && st.st_dev == x->dev ? export_directory(x, child, depth + 1) : r;
 }
 
 static int export_directory(struct exporter *x, const char *path, int depth)
@@ -134,6 +137,7 @@ static int export_tree(struct exporter *x, int fd)
     archive_entry_linkresolver_set_strategy(x->links, ARCHIVE_FORMAT_TAR_PAX_RESTRICTED);
     if (fstatat(AT_FDCWD, ".", &st, 0) < 0)
         return export_failed(x, ".", errno, NULL);
+    x->dev = st.st_dev;
     r = export_one(x, ".", &st);
     if (r == 0)
         r = export_directory(x, ".", 0);
@@ -164,22 +168,27 @@ static int export_in_child(void *arg, int fd, struct child_counts *counts, struc
     return r;
 }
 
-int cache_export(struct cache *cache, const char *what, int fd, struct cupel_error *err)
+int export_tree_to(int tree, int fd, int keep, const char *what, struct cupel_error *err)
 {
-    cleanup_close int path = -EBADF, tree = -EBADF, pin = -EBADF;
     cleanup_free char *work = xasprintf("export '%s'", what);
     struct child_counts counts;
-    char key[CACHE_KEY_LEN + 1];
-    int r = cache_find(cache, what, key, err);
 
-    if (r < 0)
-        return r;
-    r = store_open_layer(cache, key, &path, &pin);
-    if (r < 0)
-        return store_error(cache, err, r, "open a layer");
-    tree = openat(path, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (tree < 0)
-        return store_error(cache, err, errno, "open a layer");
-    return child_run(&(struct child_work){.fn = export_in_child, .what = work, .tree = tree, .fd = fd, .keep = pin},
+    return child_run(&(struct child_work){.fn = export_in_child, .what = work, .tree = tree, .fd = fd, .keep = keep},
                      &counts, err);
+}
+
+int cache_export(struct cache *cache, const char *what, int fd, struct cupel_error *err)
+{
+    struct cache_source source = {.kind = CACHE_NAMED, .name = what};
+    struct cache_root root = CACHE_ROOT_INIT;
+    cleanup_close int tree = -EBADF;
+    int r = cache_prepare(cache, &source, NULL, NULL, &root, err);
+
+    if (r == 0) {
+        tree = r = merge_layers(&root, what, err);
+        if (r >= 0)
+            r = export_tree_to(tree, fd, root.pin[0], what, err);
+    }
+    cache_root_release(&root);
+    return r;
 }

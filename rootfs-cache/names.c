@@ -1,40 +1,25 @@
-/* names: imported names, and what people do with the store: list, find, show, remove. A name is a file names/NAME that
- * holds the key of its layer. */
+/* names: see names.h; and finding, showing and removing. A name is a record names/NAME. */
+#include "rootfs-cache/names.h"
+
+#include "rootfs-cache/config.h"
 #include "rootfs-cache/sources.h"
 
-#include <dirent.h>
-#include <fcntl.h>
-#include <jansson.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/stat.h>
 
 #define NAME_MAX_LENGTH 64
 #define PREFIX_MIN 4
 #define INFO_MAX ((size_t)1 << 20)
+#define KEPT_LAYERS_MAX ((size_t)CACHE_LAYERS_MAX * (CACHE_KEY_LEN + 1) + 1)
 
 static const char hex_digits[] = "0123456789abcdef";
 
-static bool is_key(const char *s)
-{
-    return strlen(s) == CACHE_KEY_LEN && strspn(s, hex_digits) == CACHE_KEY_LEN;
-}
-
-/* A file that was being written aside when its writer died. */
-static bool is_aside(const char *name)
-{
-    size_t n = strlen(name);
-
-    return n > 4 && str_eq(name + n - 4, ".tmp");
-}
-
-/* A name goes into a path, and must not look like a key. */
-static int check_name(const char *name, struct cupel_error *err)
+int names_check(const char *name, struct cupel_error *err)
 {
     static const char ok[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
     size_t n = strlen(name);
+    bool aside = n > 4 && str_eq(name + n - 4, ".tmp"); /* as file_write_atomic_at names what it has not finished */
 
-    if (n > 0 && n < NAME_MAX_LENGTH && name[0] != '.' && name[0] != '-' && strspn(name, ok) == n && !is_aside(name))
+    if (n > 0 && n < NAME_MAX_LENGTH && name[0] != '.' && name[0] != '-' && strspn(name, ok) == n && !aside)
         return 0;
     (void)cupel_error_set(err, CUPEL_ERROR_INPUT, 0, "'%.100s' cannot be the name of a root", name);
     cupel_error_hint(err, "letters, digits, '.', '_' and '-', at most %d, not starting with '.' or '-'",
@@ -42,66 +27,14 @@ static int check_name(const char *name, struct cupel_error *err)
     return -EINVAL;
 }
 
-static int read_name(const struct cache *cache, const char *name, char ret_key[CACHE_KEY_LEN + 1])
+static int read_name(const struct cache *cache, const char *name, struct record *ret)
 {
-    cleanup_free char *path = xasprintf("names/%s", name), *text = NULL;
-    size_t length;
-    int r = file_read_at(cache->dir, path, 4096, &text, &length);
+    cleanup_free char *path = xasprintf("names/%s", name);
 
-    if (r < 0)
-        return r;
-    text[strcspn(text, "\n")] = '\0';
-    if (!is_key(text))
-        return -EBADMSG;
-    memcpy(ret_key, text, CACHE_KEY_LEN + 1);
-    return 0;
+    return record_read(cache, path, ret);
 }
 
-/* Calls fn for each entry of a place of the store, sorted. */
-typedef int place_fn(struct cache *cache, const char *name, void *data);
-
-static int each_in(struct cache *cache, const char *place, place_fn *fn, void *data)
-{
-    struct dirent **names = NULL;
-    int n = scandirat(cache->dir, place, &names, NULL, alphasort), r = 0;
-
-    if (n < 0)
-        return -errno;
-    for (int i = 0; i < n; i++) {
-        if (r == 0 && names[i]->d_name[0] != '.' && !is_aside(names[i]->d_name))
-            r = fn(cache, names[i]->d_name, data);
-        free(names[i]);
-    }
-    free(names);
-    return r;
-}
-
-/* ---- listing -------------------------------------------------------------------------------------------------------
- */
-
-struct listing {
-    struct cache_entry *entries;
-    size_t n, capacity;
-};
-
-static struct cache_entry *listing_add(struct listing *l)
-{
-    if (l->n == l->capacity) {
-        l->capacity = l->capacity != 0 ? l->capacity * 2 : 16;
-        l->entries = xrealloc(l->entries, l->capacity * sizeof(*l->entries));
-    }
-    l->entries[l->n] = (struct cache_entry){0};
-    return &l->entries[l->n++];
-}
-
-static char *text_of(const json_t *object, const char *key)
-{
-    const char *s = json_string_value(json_object_get(object, key));
-
-    return xstrdup(s != NULL ? s : "?");
-}
-
-static int read_info(const struct cache *cache, const char *key, char **ret_text)
+int names_layer_info(const struct cache *cache, const char *key, char **ret_text)
 {
     cleanup_free char *path = xasprintf("layers/%s/layer.json", key);
     size_t length;
@@ -109,95 +42,7 @@ static int read_info(const struct cache *cache, const char *key, char **ret_text
     return file_read_at(cache->dir, path, INFO_MAX, ret_text, &length);
 }
 
-static bool fill_entry(const struct cache *cache, const char *key, struct cache_entry *e)
-{
-    cleanup_free char *text = NULL, *pin_path = xasprintf("layers/%s/pin", key);
-    cleanup_close int pin = openat(cache->dir, pin_path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
-    struct stat st;
-    json_t *o;
-
-    if (pin < 0 || fstat(pin, &st) < 0 || read_info(cache, key, &text) < 0)
-        return false; /* removed meanwhile */
-    o = json_loads(text, 0, NULL);
-    (void)snprintf(e->key, sizeof(e->key), "%s", key);
-    e->kind = text_of(o, "kind");
-    e->source = text_of(o, "source");
-    e->bytes = (uint64_t)json_integer_value(json_object_get(o, "bytes"));
-    e->entries = (uint64_t)json_integer_value(json_object_get(o, "entries"));
-    e->created = (time_t)json_integer_value(json_object_get(o, "created"));
-    e->last_used = st.st_mtim.tv_sec;
-    e->in_use = flock(pin, LOCK_EX | LOCK_NB) < 0;
-    json_decref(o);
-    return true;
-}
-
-static int list_name(struct cache *cache, const char *name, void *data)
-{
-    struct listing *l = data;
-    struct cache_entry e = {0};
-    char key[CACHE_KEY_LEN + 1];
-
-    if (read_name(cache, name, key) < 0 || !fill_entry(cache, key, &e))
-        return 0;
-    e.name = xstrdup(name);
-    *listing_add(l) = e;
-    return 0;
-}
-
-static int list_layer(struct cache *cache, const char *key, void *data)
-{
-    struct listing *l = data;
-    struct cache_entry e = {0};
-
-    for (size_t i = 0; i < l->n; i++)
-        if (str_eq(l->entries[i].key, key))
-            return 0; /* already there by name */
-    if (is_key(key) && fill_entry(cache, key, &e))
-        *listing_add(l) = e;
-    return 0;
-}
-
-static int by_use(const void *a, const void *b)
-{
-    const struct cache_entry *x = a, *y = b;
-
-    if ((x->name != NULL) != (y->name != NULL))
-        return x->name != NULL ? -1 : 1;
-    if (x->name != NULL)
-        return strcmp(x->name, y->name);
-    return (x->last_used < y->last_used) - (x->last_used > y->last_used);
-}
-
-int cache_list(struct cache *cache, struct cache_entry **ret_entries, size_t *ret_n, struct cupel_error *err)
-{
-    struct listing l = {0};
-    int r = each_in(cache, "names", list_name, &l);
-
-    if (r == 0)
-        r = each_in(cache, "layers", list_layer, &l);
-    if (r < 0) {
-        cache_entries_free(l.entries, l.n);
-        return store_error(cache, err, r, "list the layers");
-    }
-    if (l.n > 0)
-        qsort(l.entries, l.n, sizeof(*l.entries), by_use);
-    *ret_entries = l.entries;
-    *ret_n = l.n;
-    return 0;
-}
-
-void cache_entries_free(struct cache_entry *entries, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        free(entries[i].name);
-        free(entries[i].kind);
-        free(entries[i].source);
-    }
-    free(entries);
-}
-
-/* ---- finding -------------------------------------------------------------------------------------------------------
- */
+/* ---- finding ---- */
 
 struct search {
     const char *prefix;
@@ -210,29 +55,61 @@ static int match_layer(struct cache *cache, const char *key, void *data)
     struct search *s = data;
 
     (void)cache;
-    if (is_key(key) && str_starts(key, s->prefix)) {
+    if (record_is_key(key) && str_starts(key, s->prefix)) {
         memcpy(s->key, key, sizeof(s->key));
         s->found++;
     }
     return 0;
 }
 
-int cache_find(struct cache *cache, const char *what, char ret_key[65], struct cupel_error *err)
+/* A list of keys, such as cache_root_keys makes; false when it is none. */
+static bool split_keys(const char *keys, struct record *ret)
+{
+    ret->n = 0;
+    for (const char *at = keys;; at++) {
+        size_t n = strspn(at, hex_digits);
+
+        if (n != CACHE_KEY_LEN || ret->n == CACHE_LAYERS_MAX)
+            return false;
+        memcpy(ret->key[ret->n], at, n);
+        ret->key[ret->n++][n] = '\0';
+        at += n;
+        if (*at == '\0' || *at == '\n')
+            return true;
+        if (*at != CACHE_KEYS_SEPARATOR)
+            return false;
+    }
+}
+
+int names_resolve(struct cache *cache, const char *what, struct record *ret, bool *ret_named, struct cupel_error *err)
 {
     struct search search = {.prefix = what};
     struct cupel_error ignored;
     size_t n = strlen(what);
     int r;
 
-    if (check_name(what, &ignored) == 0 && read_name(cache, what, ret_key) == 0)
+    *ret_named = false;
+    if (names_check(what, &ignored) == 0) {
+        r = read_name(cache, what, ret);
+        if (r == -EBADMSG) {
+            (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, 0, "the name '%s' in the root cache %s is damaged", what,
+                                  cache->path);
+            cupel_error_hint(err, "import it again");
+        }
+        *ret_named = r == 0;
+        if (r == 0 || r == -EBADMSG)
+            return r;
+    }
+    if (strchr(what, CACHE_KEYS_SEPARATOR) != NULL && split_keys(what, ret))
         return 0;
     if (n >= PREFIX_MIN && strspn(what, hex_digits) == n) {
-        r = each_in(cache, "layers", match_layer, &search);
+        r = record_each(cache, "layers", match_layer, &search);
         if (r < 0)
             return store_error(cache, err, r, "list the layers");
     }
     if (search.found == 1) {
-        memcpy(ret_key, search.key, sizeof(search.key));
+        memcpy(ret->key[0], search.key, sizeof(search.key));
+        ret->n = 1;
         return 0;
     }
     (void)cupel_error_set(err, CUPEL_ERROR_INPUT, 0,
@@ -241,100 +118,267 @@ int cache_find(struct cache *cache, const char *what, char ret_key[65], struct c
     return -ENOENT;
 }
 
-int cache_show(struct cache *cache, const char *what, char **ret_json, struct cupel_error *err)
+int cache_find(struct cache *cache, const char *what, char ret_key[65], struct cupel_error *err)
 {
-    char key[CACHE_KEY_LEN + 1];
-    int r = cache_find(cache, what, key, err);
+    struct record record = RECORD_INIT;
+    bool named;
+    int r = names_resolve(cache, what, &record, &named, err);
 
-    if (r < 0)
-        return r;
-    r = read_info(cache, key, ret_json);
-    return r < 0 ? store_error(cache, err, r, "read about a layer") : 0;
-}
-
-/* ---- importing and removing ----------------------------------------------------------------------------------------
- */
-
-int cache_import(struct cache *cache, const char *name, const char *path, cache_progress_fn *progress, void *data,
-                 struct cupel_error *err)
-{
-    cleanup_free char *absolute = NULL, *name_path = NULL, *text = NULL;
-    struct cache_source source = {.kind = CACHE_TAR, .name = name};
-    struct cache_root root = CACHE_ROOT_INIT;
-    char key[CACHE_KEY_LEN + 1];
-    int r = check_name(name, err);
-
-    if (r < 0)
-        return r;
-    absolute = realpath(path, NULL);
-    source.tar = absolute != NULL ? absolute : path;
-    r = cache_prepare(cache, &source, progress, data, &root, err); /* pinned until the name stands */
-    if (r < 0)
-        return r;
-    r = source_tar(cache, &source, NULL, NULL, key, err);
-    if (r == 0) {
-        name_path = xasprintf("names/%s", name);
-        text = xasprintf("%s\n", key);
-        r = file_write_atomic_at(cache->dir, name_path, text, strlen(text), 0600);
-        if (r < 0)
-            r = store_error(cache, err, r, "write a name");
-    }
-    cache_root_release(&root);
+    if (r == 0)
+        memcpy(ret_key, record.key[0], CACHE_KEY_LEN + 1);
+    record_free(&record);
     return r;
 }
 
-static int count_name(struct cache *cache, const char *name, void *data)
-{
-    struct search *s = data;
-    char key[CACHE_KEY_LEN + 1];
+/* ---- showing ---- */
 
-    if (read_name(cache, name, key) == 0 && str_eq(key, s->prefix))
-        s->found++;
+static json_t *show_layers(const struct cache *cache, const struct record *record, json_int_t *ret_bytes)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < record->n; i++) {
+        cleanup_free char *text = NULL;
+        json_t *o = names_layer_info(cache, record->key[i], &text) == 0 ? json_loads(text, 0, NULL) : NULL;
+
+        if (o == NULL)
+            o = json_pack("{s:s, s:b}", "key", record->key[i], "missing", 1);
+        *ret_bytes += json_integer_value(json_object_get(o, "bytes"));
+        (void)json_array_append_new(list, o);
+    }
+    return list;
+}
+
+int cache_show(struct cache *cache, const char *what, char **ret_json, struct cupel_error *err)
+{
+    struct record record = RECORD_INIT;
+    json_int_t bytes = 0;
+    json_t *o, *layers;
+    bool named;
+    int r = names_resolve(cache, what, &record, &named, err);
+
+    if (r < 0)
+        return r;
+    o = json_object();
+    layers = show_layers(cache, &record, &bytes);
+    if (named)
+        (void)json_object_set_new(o, "name", json_string(what));
+    if (record.kind != NULL)
+        (void)json_object_set_new(o, "kind", json_string(record.kind));
+    if (record.source != NULL)
+        (void)json_object_set_new(o, "source", json_string(record.source));
+    if (record.digest != NULL)
+        (void)json_object_set_new(o, "digest", json_string(record.digest));
+    (void)json_object_set_new(o, "bytes", json_integer(bytes));
+    if (record.config != NULL)
+        (void)json_object_set_new(o, "config", config_json(record.config));
+    (void)json_object_set_new(o, "layers", layers);
+    *ret_json = json_dumps(o, JSON_INDENT(2));
+    json_decref(o);
+    record_free(&record);
+    return *ret_json != NULL ? 0 : store_error(cache, err, ENOMEM, "read about a layer");
+}
+
+/* ---- who refers to a layer ---- */
+
+struct referring {
+    const char *key;
+    const char *place;
+    int bit, found;
+};
+
+static int ask_record(struct cache *cache, const char *name, void *data)
+{
+    struct referring *r = data;
+    struct record record = RECORD_INIT;
+    cleanup_free char *path = xasprintf("%s/%s", r->place, name);
+
+    if (record_read(cache, path, &record) == 0 && record_has(&record, r->key))
+        r->found |= r->bit;
+    record_free(&record);
     return 0;
 }
 
-static int remove_layer(struct cache *cache, const char *key, const char *what, struct cupel_error *err)
+static int ask_kept(struct cache *cache, const char *name, void *data)
 {
-    int r = store_remove_layer(cache, key);
+    struct referring *r = data;
+    struct record record = RECORD_INIT;
+    cleanup_free char *path = xasprintf(CACHE_KEPT "/%s/" CACHE_KEPT_LAYERS, name), *text = NULL;
+    size_t length;
 
-    if (r == -EBUSY) {
-        (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, 0, "root '%s' is in use by a run", what);
-        cupel_error_hint(err, "try again when the run has ended");
-        return r;
-    }
-    return r < 0 && r != -ENOENT ? store_error(cache, err, r, "remove a layer") : 0;
+    if (file_read_at(cache->dir, path, KEPT_LAYERS_MAX, &text, &length) == 0 && split_keys(text, &record) &&
+        record_has(&record, r->key))
+        r->found |= NAMES_KEPT;
+    return 0;
 }
 
-static int remove_names_of(struct cache *cache, const char *name, void *data)
+int names_referrers(struct cache *cache, const char *key)
+{
+    struct referring names = {.key = key, .place = "names", .bit = NAMES_NAME},
+                     images = {.key = key, .place = "images", .bit = NAMES_IMAGE}, kept = {.key = key};
+    int r = record_each(cache, "names", ask_record, &names);
+
+    if (r == 0)
+        r = record_each(cache, "images", ask_record, &images);
+    if (r == 0)
+        r = record_each(cache, CACHE_KEPT, ask_kept, &kept);
+    return r < 0 ? r : names.found | images.found | kept.found;
+}
+
+/* ---- removing ---- */
+
+static int refuse_referred(struct cache *cache, const char *key, void *data)
+{
+    int r = names_referrers(cache, key);
+
+    (void)data;
+    return r > 0 ? STORE_WANTED : r;
+}
+
+int names_drop(struct cache *cache, const struct record *layers, uint64_t *ret_bytes)
+{
+    for (size_t i = 0; i < layers->n; i++) {
+        cleanup_free char *text = NULL;
+        json_t *o = names_layer_info(cache, layers->key[i], &text) == 0 ? json_loads(text, 0, NULL) : NULL;
+        json_int_t bytes = json_integer_value(json_object_get(o, "bytes"));
+        int r = store_remove_layer(cache, layers->key[i], refuse_referred, NULL);
+
+        json_decref(o);
+        if (r == 0 && ret_bytes != NULL)
+            *ret_bytes += (uint64_t)bytes;
+        if (r < 0 && r != -EBUSY && r != STORE_WANTED && r != -ENOENT)
+            return r;
+    }
+    return 0;
+}
+
+static int in_use(const char *what, struct cupel_error *err)
+{
+    (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, 0, "root '%s' is in use by a run", what);
+    cupel_error_hint(err, "try again when the run has ended");
+    return -EBUSY;
+}
+
+struct others {
+    const char *name;
+    const char *key;
+    bool found;
+};
+
+static int ask_others(struct cache *cache, const char *name, void *data)
+{
+    struct others *o = data;
+    struct record record = RECORD_INIT;
+
+    o->found |= !str_eq(name, o->name) && read_name(cache, name, &record) == 0 && record_has(&record, o->key);
+    record_free(&record);
+    return 0;
+}
+
+/* A name must not go while a run uses what would go with it: it could not be removed by anything but its key then. */
+static int check_unused(struct cache *cache, const char *name, const struct record *record, struct cupel_error *err)
+{
+    for (size_t i = 0; i < record->n; i++) {
+        struct others others = {.name = name, .key = record->key[i]};
+        int r = record_each(cache, "names", ask_others, &others);
+
+        if (r < 0)
+            return store_error(cache, err, r, "list the names");
+        if (!others.found && store_in_use(cache, record->key[i]))
+            return in_use(name, err);
+    }
+    return 0;
+}
+
+static int remove_name(struct cache *cache, const char *name, const struct record *record, struct cupel_error *err)
 {
     cleanup_free char *path = xasprintf("names/%s", name);
-    char key[CACHE_KEY_LEN + 1];
+    int r = check_unused(cache, name, record, err);
 
-    if (read_name(cache, name, key) == 0 && str_eq(key, data) && unlinkat(cache->dir, path, 0) < 0 && errno != ENOENT)
-        return -errno;
+    if (r < 0)
+        return r;
+    if (unlinkat(cache->dir, path, 0) < 0)
+        return store_error(cache, err, errno, "remove a name");
+    r = names_drop(cache, record, NULL);
+    return r < 0 ? store_error(cache, err, r, "remove a layer") : 0;
+}
+
+struct referrers {
+    const char *key;
+    const char *place;
+    char *of_several; /* a name of which it is one layer of several */
+};
+
+static int find_of_several(struct cache *cache, const char *name, void *data)
+{
+    struct referrers *f = data;
+    struct record record = RECORD_INIT;
+
+    if (f->of_several == NULL && read_name(cache, name, &record) == 0 && record.n > 1 && record_has(&record, f->key))
+        f->of_several = xstrdup(name);
+    record_free(&record);
     return 0;
+}
+
+static int remove_record_of(struct cache *cache, const char *name, void *data)
+{
+    const struct referrers *f = data;
+    struct record record = RECORD_INIT;
+    cleanup_free char *path = xasprintf("%s/%s", f->place, name);
+    int r = 0;
+
+    if (record_read(cache, path, &record) == 0 && record_has(&record, f->key) && unlinkat(cache->dir, path, 0) < 0 &&
+        errno != ENOENT)
+        r = -errno;
+    record_free(&record);
+    return r;
+}
+
+static int refuse_kept(struct cache *cache, const char *key, void *data)
+{
+    int r = names_referrers(cache, key);
+
+    (void)data;
+    return r > 0 ? (r & NAMES_KEPT) != 0 ? STORE_WANTED : 0 : r;
+}
+
+static int remove_key(struct cache *cache, const char *key, const char *what, struct cupel_error *err)
+{
+    struct referrers names = {.key = key, .place = "names"}, images = {.key = key, .place = "images"};
+    int r = record_each(cache, "names", find_of_several, &names);
+
+    if (r == 0 && names.of_several != NULL) {
+        (void)cupel_error_set(err, CUPEL_ERROR_INPUT, 0, "'%s' is one of the layers of root '%s'", what,
+                              names.of_several);
+        cupel_error_hint(err, "remove that one, and all goes that nothing else needs");
+        free(names.of_several);
+        return -EBUSY;
+    }
+    if (r == 0)
+        r = store_remove_layer(cache, key, refuse_kept, NULL);
+    if (r == -EBUSY)
+        return in_use(what, err);
+    if (r == STORE_WANTED) {
+        (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, 0, "root '%s' belongs to what is kept of a failed job", what);
+        cupel_error_hint(err, "`cupel clean --kept` removes what is kept of failed jobs");
+        return -EBUSY;
+    }
+    if (r == 0 || r == -ENOENT)
+        r = record_each(cache, "names", remove_record_of, &names);
+    if (r == 0)
+        r = record_each(cache, "images", remove_record_of, &images);
+    return r < 0 ? store_error(cache, err, r, "remove a layer") : 0;
 }
 
 int cache_remove(struct cache *cache, const char *what, struct cupel_error *err)
 {
-    char key[CACHE_KEY_LEN + 1], by_name[CACHE_KEY_LEN + 1];
-    struct search names = {.prefix = key};
-    struct cupel_error ignored;
-    int r = cache_find(cache, what, key, err);
+    struct record record = RECORD_INIT;
+    bool named;
+    int r = names_resolve(cache, what, &record, &named, err);
 
-    if (r < 0)
-        return r;
-    r = each_in(cache, "names", count_name, &names);
-    if (r < 0)
-        return store_error(cache, err, r, "list the names");
-    if (check_name(what, &ignored) == 0 && read_name(cache, what, by_name) == 0 && names.found > 1) {
-        cleanup_free char *path = xasprintf("names/%s", what);
-
-        return unlinkat(cache->dir, path, 0) < 0 ? store_error(cache, err, errno, "remove a name") : 0;
-    }
-    r = remove_layer(cache, key, what, err); /* first: a name must not go when its layer cannot */
-    if (r < 0)
-        return r;
-    r = each_in(cache, "names", remove_names_of, key);
-    return r < 0 ? store_error(cache, err, r, "remove a name") : 0;
+    if (r == 0 && named)
+        r = remove_name(cache, what, &record, err);
+    for (size_t i = 0; r == 0 && !named && i < record.n; i++)
+        r = remove_key(cache, record.key[i], what, err);
+    record_free(&record);
+    return r;
 }

@@ -144,6 +144,7 @@ int source_oci(struct cache *cache, const struct cache_source *source, cache_pro
     if (r == 0) {
         turn(&im.made, root);
         root->config = steal_ptr(image.config);
+        memcpy(root->digest, image.digest, sizeof(root->digest));
     } else {
         cache_root_release(&im.made);
     }

@@ -6,6 +6,8 @@
  */
 #include "rootfs-cache/store.h"
 
+#include "rootfs-cache/treesum.h"
+
 #include <dirent.h>
 #include <fcntl.h>
 #include <jansson.h>
@@ -13,7 +15,7 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 
-static const char *const store_places[] = {"layers", "locks", "tmp", "runs", "names", "digests"};
+static const char *const store_places[] = {"layers", "locks", "tmp", "runs", "names", "images", "digests"};
 
 static const char cachedir_tag[] = "Signature: 8a477f597d28d172789f06886806bc55\n"
                                    "# This directory holds root filesystems cached by cupel; they can be made again.\n";
@@ -224,11 +226,20 @@ int store_open_layer(const struct cache *cache, const char *key, int *ret_tree, 
     return 0;
 }
 
-int store_remove_layer(struct cache *cache, const char *key)
+bool store_in_use(const struct cache *cache, const char *key)
+{
+    cleanup_free char *path = xasprintf("layers/%s/pin", key);
+    cleanup_close int pin = openat(cache->dir, path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+
+    return pin >= 0 && flock(pin, LOCK_EX | LOCK_NB) < 0;
+}
+
+int store_remove_layer(struct cache *cache, const char *key, store_check_fn *check, void *data)
 {
     char from[sizeof("layers/") + CACHE_KEY_LEN], to[sizeof("tmp/") + CACHE_KEY_LEN];
     cleanup_free char *pin_path = xasprintf("layers/%s/pin", key);
     cleanup_close int lock = lock_path(cache, key, LOCK_EX), pin = -EBADF;
+    int r;
 
     if (lock < 0)
         return lock;
@@ -239,6 +250,9 @@ int store_remove_layer(struct cache *cache, const char *key)
         return -errno;
     if (flock(pin, LOCK_EX | LOCK_NB) < 0)
         return errno == EWOULDBLOCK ? -EBUSY : -errno;
+    r = check(cache, key, data);
+    if (r != 0)
+        return r;
     if (renameat(cache->dir, from, cache->dir, to) < 0)
         return -errno;
     base_closep(&pin);
@@ -308,7 +322,7 @@ int store_begin(struct cache *cache, const char *key, cache_progress_fn *progres
     return 0;
 }
 
-static int write_info(const struct store_draft *draft, const struct store_info *info)
+static int write_info(const struct store_draft *draft, const struct store_info *info, const char *tree)
 {
     cleanup_free char *text = NULL;
     json_t *o =
@@ -320,6 +334,7 @@ static int write_info(const struct store_draft *draft, const struct store_info *
     if (o == NULL)
         return -ENOMEM;
     (void)json_object_set_new(o, "source", source != NULL ? source : json_string("(name is not UTF-8)"));
+    (void)json_object_set_new(o, "tree", json_string(tree));
     if (info->sha256 != NULL)
         (void)json_object_set_new(o, "sha256", json_string(info->sha256));
     if (info->remapped_owners != 0)
@@ -335,8 +350,12 @@ int store_commit(struct store_draft *draft, const struct store_info *info, struc
 {
     char from[sizeof("tmp/") + CACHE_KEY_LEN], to[sizeof("layers/") + CACHE_KEY_LEN];
     cleanup_close int layers = -EBADF;
-    int r = write_info(draft, info);
+    char tree[CACHE_KEY_LEN + 1];
+    int r = treesum(draft->tree, draft->lock, tree, err);
 
+    if (r < 0)
+        return r;
+    r = write_info(draft, info, tree);
     if (r < 0)
         return store_error(draft->cache, err, r, "describe a layer");
     /* content first, then the name: after a power cut a visible layer is a whole one */

@@ -49,8 +49,12 @@ int store_commit(struct store_draft *draft, const struct store_info *info, struc
 /* Removes the draft, unless committed, and releases the lock. */
 void store_end(struct store_draft *draft);
 
-/* Takes the layer out of sight, then removes it. -EBUSY when somebody uses it. */
-int store_remove_layer(struct cache *cache, const char *key);
+/* Takes the layer out of sight, then removes it. -EBUSY when somebody uses it. `check` is asked when nobody can begin to any more,
+ * and with another result than 0 the layer stays: that is the result. */
+#define STORE_WANTED (-EADDRINUSE) /* for `check`: something still refers to it */
+typedef int store_check_fn(struct cache *cache, const char *key, void *data);
+int store_remove_layer(struct cache *cache, const char *key, store_check_fn *check, void *data);
+bool store_in_use(const struct cache *cache, const char *key);
 
 /* Fills *err for a failed write beneath the store: says what to do when the disk is full. */
 int store_error(const struct cache *cache, struct cupel_error *err, int errnum, const char *what);

@@ -54,7 +54,7 @@ static const char *base_name(const char *path)
 }
 
 static int import(struct store_draft *draft, const struct cache_source *source, int fd, const struct stat *before,
-                  const char *digest, struct cupel_error *err)
+                  const char *kind, const char *digest, struct cupel_error *err)
 {
     static const struct unpack_limits limits = {.entries = UNPACK_MAX_ENTRIES, .bytes = UNPACK_MAX_BYTES};
     struct child_counts counts;
@@ -71,7 +71,7 @@ static int import(struct store_draft *draft, const struct cache_source *source, 
                         ? "'%s': %llu entries belong to others than root, and now to root: there is no other id"
                         : "'%s': %llu entries have an owner above 65535 and now belong to 65534 (nobody)",
                     source->tar, (unsigned long long)counts.remapped_owners);
-    info = (struct store_info){.kind = "tar",
+    info = (struct store_info){.kind = kind,
                                .source = base_name(source->tar),
                                .sha256 = digest,
                                .entries = counts.entries - counts.skipped_devices,
@@ -83,15 +83,24 @@ static int import(struct store_draft *draft, const struct cache_source *source, 
 int source_tar(struct cache *cache, const struct cache_source *source, cache_progress_fn *progress, void *data,
                char ret_key[CACHE_KEY_LEN + 1], struct cupel_error *err)
 {
+    struct stat st;
+    cleanup_close int fd = open_tar(source, &st, err);
+
+    return fd < 0 ? fd : source_open_tar(cache, source, fd, "tar", progress, data, ret_key, err);
+}
+
+int source_open_tar(struct cache *cache, const struct cache_source *source, int fd, const char *kind,
+                    cache_progress_fn *progress, void *data, char ret_key[CACHE_KEY_LEN + 1], struct cupel_error *err)
+{
     _cleanup_(store_end) struct store_draft draft = STORE_DRAFT_INIT;
     char digest[CACHE_KEY_LEN + 1];
-    cleanup_close int fd = -EBADF, tree = -EBADF, pin = -EBADF;
+    cleanup_close int tree = -EBADF, pin = -EBADF;
     struct stat st;
     int r;
 
-    fd = open_tar(source, &st, err);
-    if (fd < 0)
-        return fd;
+    if (fstat(fd, &st) < 0)
+        return cupel_error_set(err, CUPEL_ERROR_INPUT, errno, "cannot read '%s' for root '%s'", source->tar,
+                               source->name);
     r = digest_file(cache, fd, digest);
     if (r < 0)
         return cupel_error_set(err, CUPEL_ERROR_INPUT, r, "cannot read '%s' for root '%s'", source->tar, source->name);
@@ -111,5 +120,5 @@ int source_tar(struct cache *cache, const struct cache_source *source, cache_pro
 
         progress(data, what);
     }
-    return import(&draft, source, fd, &st, digest, err);
+    return import(&draft, source, fd, &st, kind, digest, err);
 }

@@ -1,4 +1,4 @@
-/* rootfs: people's view of the root cache: import, export, list, show, remove. The work is rootfs-cache's. */
+/* rootfs: people's view of the root cache: import, export, list, show, verify, remove. The work is rootfs-cache's. */
 #include "harness/cli/cli.h"
 #include "rootfs-cache/cache.h"
 
@@ -6,28 +6,36 @@
 #include <getopt.h>
 #include <string.h>
 
-static const char usage[] = "Usage: cupel rootfs import NAME SOURCE\n"
-                            "       cupel rootfs export NAME [-o FILE]\n"
-                            "       cupel rootfs list\n"
-                            "       cupel rootfs show NAME\n"
-                            "       cupel rootfs remove NAME...\n"
-                            "Look after the cached root filesystems.\n"
-                            "\n"
-                            "  import     unpack SOURCE, a tar (plain, gz, bz2, xz, zst, lz4), and keep it as NAME\n"
-                            "  export     write the root as a tar to FILE, by default to standard output\n"
-                            "  list       one line a root: name, kind, size, last use, key, source\n"
-                            "  show       what is known of the root, as JSON\n"
-                            "  remove     forget the name and remove what it alone refers to\n"
-                            "\n"
-                            "NAME is an imported name, or the key of any cached root or its beginning.\n"
-                            "\n"
-                            "  -o, --output FILE   where export writes to\n"
-                            "  -h, --help          show this help\n";
+static const char usage[] =
+    "Usage: cupel rootfs import NAME SOURCE [--tag TAG] [--platform OS/ARCH]\n"
+    "       cupel rootfs export NAME [-o FILE]\n"
+    "       cupel rootfs list\n"
+    "       cupel rootfs show NAME\n"
+    "       cupel rootfs verify [NAME...]\n"
+    "       cupel rootfs remove NAME...\n"
+    "Look after the cached root filesystems.\n"
+    "\n"
+    "  import     unpack SOURCE and keep it as NAME: a tar of a root (plain, gz, bz2, xz, zst, lz4), an OCI\n"
+    "             layout (a directory or a tar), a `docker save` archive, an OCI runtime bundle, or any\n"
+    "             other directory\n"
+    "  export     write the root as a tar to FILE, by default to standard output\n"
+    "  list       one line a root: name, kind, size, what of that it shares with others, last use, key, source\n"
+    "  show       the root's layers and configuration, as JSON\n"
+    "  verify     is every layer as it was when it was made; exit status 1 when something is not\n"
+    "  remove     forget the name and remove the layers that nothing else refers to\n"
+    "\n"
+    "NAME is an imported name, or the key of any cached root or its beginning.\n"
+    "\n"
+    "  --tag TAG           which image of several\n"
+    "  --platform OS/ARCH  which image of a multi-platform one\n"
+    "  -o, --output FILE   where export writes to\n"
+    "  -h, --help          show this help\n";
 
 struct rootfs_options {
-    const char *output;
+    const char *output, *tag, *platform;
     char **args;
     int n_args;
+    int exit; /* when nothing went wrong */
 };
 
 static void say(void *data, const char *what)
@@ -58,7 +66,7 @@ static void print_plain(const char *text)
         (void)putchar((unsigned char)*text < 0x20 || *text == 0x7f ? '?' : *text);
 }
 
-static int do_list(struct cache *cache, const struct rootfs_options *options, struct cupel_error *err)
+static int do_list(struct cache *cache, struct rootfs_options *options, struct cupel_error *err)
 {
     struct cache_entry *entries;
     size_t n;
@@ -70,17 +78,18 @@ static int do_list(struct cache *cache, const struct rootfs_options *options, st
     if (n == 0)
         (void)printf("no roots in %s\n", cache_path(cache));
     else
-        (void)printf("%-20s %-8s %10s %-12s %-12s %s\n", "NAME", "KIND", "SIZE", "USED", "KEY", "SOURCE");
+        (void)printf("%-20s %-9s %10s %10s %-12s %-12s %s\n", "NAME", "KIND", "SIZE", "SHARED", "USED", "KEY",
+                     "SOURCE");
     for (size_t i = 0; i < n; i++) {
         const struct cache_entry *e = &entries[i];
-        char size[UNIT_TEXT_SIZE], used[UNIT_TEXT_SIZE];
+        char size[UNIT_TEXT_SIZE], shared[UNIT_TEXT_SIZE], used[UNIT_TEXT_SIZE];
 
         if (e->in_use)
             (void)snprintf(used, sizeof(used), "in use");
         else
             age(e->last_used, used);
-        (void)printf("%-20s %-8s %10s %-12s %-12.12s ", e->name != NULL ? e->name : "-", e->kind,
-                     unit_format_size(e->bytes, size), used, e->key);
+        (void)printf("%-20s %-9s %10s %10s %-12s %-12.12s ", e->name != NULL ? e->name : "-", e->kind,
+                     unit_format_size(e->bytes, size), unit_format_size(e->shared_bytes, shared), used, e->key);
         print_plain(e->source);
         (void)putchar('\n');
     }
@@ -88,7 +97,7 @@ static int do_list(struct cache *cache, const struct rootfs_options *options, st
     return 0;
 }
 
-static int do_show(struct cache *cache, const struct rootfs_options *options, struct cupel_error *err)
+static int do_show(struct cache *cache, struct rootfs_options *options, struct cupel_error *err)
 {
     cleanup_free char *json = NULL;
     int r = cache_show(cache, options->args[0], &json, err);
@@ -98,9 +107,12 @@ static int do_show(struct cache *cache, const struct rootfs_options *options, st
     return r;
 }
 
-static int do_import(struct cache *cache, const struct rootfs_options *options, struct cupel_error *err)
+static int do_import(struct cache *cache, struct rootfs_options *options, struct cupel_error *err)
 {
-    return cache_import(cache, options->args[0], options->args[1], say, NULL, err);
+    const struct cache_import import = {
+        .name = options->args[0], .path = options->args[1], .tag = options->tag, .platform = options->platform};
+
+    return cache_import(cache, &import, say, NULL, err);
 }
 
 /* Written aside and renamed: a FILE that is there is a whole one. */
@@ -120,7 +132,7 @@ static int export_to_file(struct cache *cache, const char *what, const char *fil
     return r;
 }
 
-static int do_export(struct cache *cache, const struct rootfs_options *options, struct cupel_error *err)
+static int do_export(struct cache *cache, struct rootfs_options *options, struct cupel_error *err)
 {
     if (options->output != NULL && !str_eq(options->output, "-"))
         return export_to_file(cache, options->args[0], options->output, err);
@@ -132,7 +144,7 @@ static int do_export(struct cache *cache, const struct rootfs_options *options, 
     return cache_export(cache, options->args[0], STDOUT_FILENO, err);
 }
 
-static int do_remove(struct cache *cache, const struct rootfs_options *options, struct cupel_error *err)
+static int do_remove(struct cache *cache, struct rootfs_options *options, struct cupel_error *err)
 {
     for (int i = 0; i < options->n_args; i++) {
         int r = cache_remove(cache, options->args[i], err);
@@ -143,14 +155,44 @@ static int do_remove(struct cache *cache, const struct rootfs_options *options, 
     return 0;
 }
 
+static void tell(void *data, const char *finding)
+{
+    (void)data;
+    print_plain(finding);
+    (void)putchar('\n');
+}
+
+static int do_verify(struct cache *cache, struct rootfs_options *options, struct cupel_error *err)
+{
+    size_t checked = 0, bad = 0;
+    int r = 0;
+
+    for (int i = 0; r == 0 && i < (options->n_args > 0 ? options->n_args : 1); i++) {
+        size_t c, b;
+
+        r = cache_verify(cache, options->n_args > 0 ? options->args[i] : NULL, tell, NULL, &c, &b, err);
+        checked += r == 0 ? c : 0;
+        bad += r == 0 ? b : 0;
+    }
+    if (r < 0)
+        return r;
+    options->exit = bad > 0;
+    if (bad > 0)
+        (void)printf("%zu found damaged: `cupel rootfs remove` what is; a run makes again what it needs\n", bad);
+    else
+        (void)printf("%zu layer%s as when made\n", checked, checked == 1 ? "" : "s");
+    return 0;
+}
+
 static const struct action {
     const char *name;
     int min_args, max_args;
-    bool has_output;
-    int (*run)(struct cache *cache, const struct rootfs_options *options, struct cupel_error *err);
+    bool has_output, has_image;
+    int (*run)(struct cache *cache, struct rootfs_options *options, struct cupel_error *err);
 } actions[] = {
-    {"import", 2, 2, false, do_import}, {"export", 1, 1, true, do_export},     {"list", 0, 0, false, do_list},
-    {"show", 1, 1, false, do_show},     {"remove", 1, 1000, false, do_remove},
+    {"import", 2, 2, false, true, do_import},     {"export", 1, 1, true, false, do_export},
+    {"list", 0, 0, false, false, do_list},        {"show", 1, 1, false, false, do_show},
+    {"verify", 0, 1000, false, false, do_verify}, {"remove", 1, 1000, false, false, do_remove},
 };
 
 static int usage_error(const char *what, const char *word)
@@ -171,7 +213,7 @@ static const struct action *find_action(const char *name)
     return NULL;
 }
 
-static int run_action(const struct action *action, const struct rootfs_options *options)
+static int run_action(const struct action *action, struct rootfs_options *options)
 {
     struct cache *cache = NULL;
     struct cupel_error err;
@@ -182,13 +224,16 @@ static int run_action(const struct action *action, const struct rootfs_options *
     cache_close(cache);
     if (r == 0 && (fflush(stdout) != 0 || ferror(stdout)))
         r = cupel_error_set(&err, CUPEL_ERROR_HARNESS, errno, "cannot write to standard output");
-    return r < 0 ? cli_fail(&err) : 0;
+    return r < 0 ? cli_fail(&err) : options->exit;
 }
 
 int cli_rootfs(int argc, char **argv)
 {
-    static const struct option longs[] = {
-        {"output", required_argument, NULL, 'o'}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
+    static const struct option longs[] = {{"output", required_argument, NULL, 'o'},
+                                          {"tag", required_argument, NULL, 't'},
+                                          {"platform", required_argument, NULL, 'p'},
+                                          {"help", no_argument, NULL, 'h'},
+                                          {NULL, 0, NULL, 0}};
     struct rootfs_options options = {0};
     const struct action *action;
     int c;
@@ -199,9 +244,9 @@ int cli_rootfs(int argc, char **argv)
             (void)fputs(usage, stdout);
             return 0;
         }
-        if (c != 'o')
+        if (c != 'o' && c != 't' && c != 'p')
             return usage_error("wrong option", NULL);
-        options.output = optarg;
+        *(c == 'o' ? &options.output : c == 't' ? &options.tag : &options.platform) = optarg;
     }
     if (optind >= argc) {
         (void)fputs(usage, stderr);
@@ -216,6 +261,8 @@ int cli_rootfs(int argc, char **argv)
         return usage_error("wrong number of arguments for rootfs", action->name);
     if (options.output != NULL && !action->has_output)
         return usage_error("--output has no meaning for rootfs", action->name);
+    if ((options.tag != NULL || options.platform != NULL) && !action->has_image)
+        return usage_error("--tag and --platform have no meaning for rootfs", action->name);
     c = cli_take_rights(argv - 1, CLI_RIGHTS_TO_STORE);
     return c != 0 ? c : run_action(action, &options);
 }

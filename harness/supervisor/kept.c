@@ -10,7 +10,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define PLACE "kept"
+#define PLACE CACHE_KEPT
 #define RECORD_MAX ((size_t)16 << 20)
 
 /* ---- storing ---- */
@@ -78,13 +78,17 @@ static int write_record(const struct attempt_context *ctx, const struct instance
 static int fill(struct attempt_context *ctx, const struct instance *in, const struct sandbox_job *sandbox,
                 const struct attempt_result *result, int dir, struct cupel_error *err)
 {
+    cleanup_free char *keys = cache_root_keys(&ctx->run->roots[in->root]);
+    bool host = in->plan->roots[in->job->root].kind == JOBS_ROOT_HOST;
     char text[32];
     int r = sandbox_keep(ctx->stage, sandbox, dir, "disk", err);
 
     if (r < 0)
         return r;
     record_text_name(in->plan_index, text);
-    r = linkat(ctx->run->dirfd, text, dir, "file", 0) < 0 ? -errno : write_record(ctx, in, sandbox, result, dir);
+    r = host ? 0 : file_write_atomic_at(dir, CACHE_KEPT_LAYERS, keys, strlen(keys), 0600);
+    if (r == 0)
+        r = linkat(ctx->run->dirfd, text, dir, "file", 0) < 0 ? -errno : write_record(ctx, in, sandbox, result, dir);
     return r < 0 ? cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot write down what it was") : 0;
 }
 

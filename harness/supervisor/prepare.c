@@ -235,7 +235,7 @@ static struct cache_source source_of(const struct jobs_root *root)
     };
 
     return (struct cache_source){.kind = kinds[root->kind],
-                                 .name = root->name,
+                                 .name = root->imported != NULL ? root->imported : root->name,
                                  .tar = root->tar,
                                  .sha256 = root->sha256,
                                  .oci = root->oci,

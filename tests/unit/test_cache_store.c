@@ -209,7 +209,7 @@ static void import(struct fixture *f, const char *name)
 {
     struct cupel_error err;
 
-    if (cache_import(f->cache, name, f->tar, NULL, NULL, &err) < 0)
+    if (cache_import(f->cache, &(struct cache_import){.name = name, .path = f->tar}, NULL, NULL, &err) < 0)
         fail_msg("%s", err.message);
 }
 
@@ -245,7 +245,8 @@ static void test_names(void **state)
 
     make_tar(f->tar, small, NULL);
     for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
-        assert_true(cache_import(f->cache, bad[i], f->tar, NULL, NULL, &err) < 0);
+        assert_true(cache_import(f->cache, &(struct cache_import){.name = bad[i], .path = f->tar}, NULL, NULL, &err) <
+                    0);
     assert_nothing_left(f);
     import(f, "one");
     import(f, "two");
