@@ -419,6 +419,8 @@ int prepare(const struct supervisor_options *options, struct prepared *ret, stru
         r = make_roots(&p, err);
     if (r == 0)
         take_image_defaults(&p);
+    for (size_t i = 0; r == 0 && i < p.run.n_instances; i++) /* again: an image may have named a user */
+        r = unprivileged_check(&p.run.privilege, &p.run.instances[i], err);
     if (r == 0)
         r = make_filters(&p.run, err);
     if (r == 0)

@@ -7,7 +7,7 @@
 
 static bool is_root(const char *user)
 {
-    return str_eq(user, "root") || str_eq(user, "0") || str_eq(user, "0:0");
+    return str_eq(user, "root") || str_eq(user, "root:root") || str_eq(user, "0") || str_eq(user, "0:0");
 }
 
 static int check_user(const struct sandbox_privilege *privilege, const struct instance *in, struct cupel_error *err)
