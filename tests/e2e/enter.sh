@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # `cupel enter`: a command in a running job, with no more right than the job has.
 # time-limit: 120
+# lanes: root-v2
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
@@ -70,7 +71,7 @@ expect_equal "$(grep -cE ' -> ' stdout)" 4
 it "it counts in the job's control groups"
 (grouped "$CUPEL" enter root -- sh -c 'echo up; sleep 30') >inside 2>&1 </dev/null &
 entered=$!
-expect wait_until 10 grep -q up inside
+expect wait_until 10 grep -qs up inside
 pid=$(pgrep -f '^sleep 30$' | while read -r p; do [[ $(cat "/proc/$p/root/proc/self/comm" 2>/dev/null; readlink "/proc/$p/ns/pid") != "$(readlink /proc/self/ns/pid)" ]] && echo "$p"; done | tail -n 1)
 expect grep -qE '/cupel-[0-9a-f-]+/j[0-9]+-' "/proc/$pid/cgroup"
 kill -TERM "$entered"
@@ -146,7 +147,7 @@ fi
 it "SIGKILL of cupel enter leaves the job alone"
 (grouped "$CUPEL" enter root -- sh -c 'echo up; sleep 1003') >inside 2>&1 </dev/null &
 entered=$!
-expect wait_until 10 grep -q up inside
+expect wait_until 10 grep -qs up inside
 kill -KILL "$entered"
 { wait "$entered"; } 2>/dev/null
 in_job root -- true
@@ -155,17 +156,19 @@ expect_exit 0
 it "the job's end is not kept waiting: not even by a session that is stopped, with everything of it"
 (grouped "$CUPEL" enter root -- sh -c 'echo up; sleep 1004') >inside 2>&1 </dev/null &
 entered=$!
-expect wait_until 10 grep -q up inside
+expect wait_until 10 grep -qs up inside
 mapfile -t halves < <(pgrep -P "$entered"; echo "$entered")
 kill -STOP "${halves[@]}"
 kill -INT "$CUPEL_PID"
-cupel_wait
-expect_exit 130
+run_ended() { [[ $(ps -o stat= -p "$CUPEL_PID") != [A-Y]* ]]; }
+expect wait_until 20 run_ended
 expect_not pgrep -f '^sleep 1004$'
 kill -CONT "${halves[@]}"
 wait "$entered"
 expect_equal "$?" 137
 expect grep -q 'ended with the job' inside
+cupel_wait
+expect_exit 130
 
 it "a session ends with its job"
 start_jobs --only short
