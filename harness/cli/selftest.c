@@ -22,8 +22,8 @@ static const char usage[] =
     "  -v, --verbose      tell of every probe, not only of those that do not hold\n"
     "  -h, --help         this text\n"
     "\n"
-    "Exit status: 0 everything that could be tested held, 1 a breach, 2 command line wrong, 3 probes could not be "
-    "run.\n";
+    "Exit status: 0 everything that could be tested held, 1 a breach, 2 command line wrong, 3 probes could not be\n"
+    "run, 130 interrupted.\n";
 
 #define PROBES_FILE "libexec/cupel/cupel-probes"
 #define PROBES_VARIABLE "CUPEL_PROBES"

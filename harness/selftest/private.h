@@ -16,6 +16,8 @@ enum { EXIT_CONTAINED = 0, EXIT_BREACH = 10, EXIT_UNTESTED = 11, EXIT_OPEN = 12 
 enum outcome { OUTCOME_HELD, OUTCOME_BREACH, OUTCOME_UNTESTED, OUTCOME_OPEN, OUTCOME_FAILED, OUTCOME_COUNT };
 extern const char *const outcome_names[OUTCOME_COUNT];
 
+#define EXIT_INTERRUPTED 130 /* of supervisor_run, and ours */
+
 /* Which jobs run together. */
 enum lane {
     LANE_ALONE,     /* any number at once */
@@ -55,7 +57,8 @@ extern const char probe_user_keys[]; /* of jobs that are not root's */
 bool probe_keeps(const struct probe *p, unsigned promise);
 
 judge_fn judge_processes, judge_pipe, judge_secret, judge_no_artifact, judge_hard_link, judge_sparse, judge_names,
-    judge_forged, judge_exit, judge_xml, judge_json, judge_terminal, judge_self_exe, judge_ids, judge_cleanup, judge_nice;
+    judge_forged, judge_exit, judge_xml, judge_json, judge_terminal, judge_self_exe, judge_ids, judge_cleanup,
+    judge_nice;
 
 /* ---- a run ---- */
 
@@ -80,6 +83,7 @@ struct scene {
     size_t bad_lines;
     char *console; /* what cupel printed meanwhile */
     size_t console_len;
+    bool interrupted; /* by the user: what has not run stays unjudged */
     bool missed;      /* some job did not meet the neighbour */
     size_t runs_left; /* known when all is over */
     bool mounts_changed;

@@ -52,7 +52,7 @@ static void fail_lane(struct scene *s, enum lane lane, const struct cupel_error 
 /* ---- a lane ---- */
 
 /* What cupel prints goes to a file meanwhile: it is judged too. */
-static int run_plan(const struct scene *s, const struct jobs_plan *plan, unsigned slots, const char *console,
+static int run_plan(struct scene *s, const struct jobs_plan *plan, unsigned slots, const char *console,
                     struct cupel_error *err)
 {
     cleanup_free bool *selected = xcalloc(plan->n_jobs, sizeof(*selected));
@@ -68,7 +68,7 @@ static int run_plan(const struct scene *s, const struct jobs_plan *plan, unsigne
                                    .allow_host_network = weakened("network")};
     cleanup_close int screen = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3),
                       to = open(console, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    int code, r;
+    int code = 0, r;
 
     if (screen < 0 || to < 0 || dup2(to, STDERR_FILENO) < 0)
         return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot write %s", console);
@@ -76,6 +76,7 @@ static int run_plan(const struct scene *s, const struct jobs_plan *plan, unsigne
     r = supervisor_run(&o, &code, err);
     (void)fflush(stderr);
     (void)dup2(screen, STDERR_FILENO);
+    s->interrupted = r == 0 && code == EXIT_INTERRUPTED;
     return r;
 }
 
@@ -154,7 +155,9 @@ static void do_lane(struct scene *s, enum lane lane)
 
     if (!has_any(s, lane) && (lane != LANE_ALONE || !has_any(s, LANE_AFTER)))
         return;
-    if (run_lane(s, lane, &err) < 0) {
+    if (run_lane(s, lane, &err) < 0 || s->interrupted) {
+        if (s->interrupted)
+            (void)cupel_error_set(&err, CUPEL_ERROR_HARNESS, 0, "interrupted");
         fail_lane(s, lane, &err);
         return;
     }
@@ -213,9 +216,10 @@ static void run_all(struct scene *s)
     if (weakened("sandbox"))
         run_unboxed(s);
     else
-        for (enum lane lane = 0; lane < LANE_AFTER; lane++)
+        for (enum lane lane = 0; lane < LANE_AFTER && !s->interrupted; lane++)
             do_lane(s, lane);
-    do_after(s, mounts);
+    if (!s->interrupted)
+        do_after(s, mounts);
     s->wall_ns = clock_monotonic_ns() - started;
 }
 
@@ -240,7 +244,7 @@ int selftest_run(const struct selftest_options *options, int *ret_exit, struct c
         r = cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot write to standard output");
     if (r == 0 && options->out != NULL)
         r = report_write(&s, err);
-    *ret_exit = report_exit(&s);
+    *ret_exit = s.interrupted ? EXIT_INTERRUPTED : report_exit(&s);
     scene_close(&s);
     return r;
 }
