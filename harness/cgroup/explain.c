@@ -24,6 +24,12 @@ static const struct {
 #define SCOPE "systemd-run --scope -p Delegate=yes cupel ..."
 #define USER_SCOPE "systemd-run --user --scope -p Delegate=yes cupel ..."
 
+/* Of the host: an ordinary user is root too by now, of a user namespace with the ids that they have (harness/rights). */
+static bool is_root(void)
+{
+    return geteuid() == 0 && ids_mapped() == UINT32_MAX;
+}
+
 static void hint_controller(const struct lacking *l, size_t f, struct cupel_error *err)
 {
     const char *boot = feature_words[f].boot;
@@ -33,7 +39,7 @@ static void hint_controller(const struct lacking *l, size_t f, struct cupel_erro
             err,
             "run cupel in a group that has it: %s; as an ordinary user: %s, after giving user sessions the "
             "controller (Delegate=%s in a drop-in of user@.service)%s%s",
-            geteuid() == 0 ? SCOPE : "sudo " SCOPE, USER_SCOPE, feature_words[f].v2_controller,
+            is_root() ? SCOPE : "sudo " SCOPE, USER_SCOPE, feature_words[f].v2_controller,
             boot != NULL ? "; or boot the kernel with " : "", boot != NULL ? boot : "");
     else
         cupel_error_hint(
@@ -100,11 +106,11 @@ int cgroup_explain_missing(const struct cgroup_host *host, enum cgroup_feature f
             err, CUPEL_ERROR_HARNESS, 0,
             "cannot %s: other processes are in our cgroup %s, so that its children cannot have the %s controller", what,
             path, controller);
-        cupel_error_hint(err, "give cupel a group of its own: %s", geteuid() == 0 ? SCOPE : USER_SCOPE);
+        cupel_error_hint(err, "give cupel a group of its own: %s", is_root() ? SCOPE : USER_SCOPE);
         return -EOPNOTSUPP;
     case LACK_DOMAIN:
         cupel_error_set(err, CUPEL_ERROR_HARNESS, 0, "cannot %s: our own cgroup is threaded (%s)", what, path);
-        cupel_error_hint(err, "give cupel a group of its own: %s", geteuid() == 0 ? SCOPE : USER_SCOPE);
+        cupel_error_hint(err, "give cupel a group of its own: %s", is_root() ? SCOPE : USER_SCOPE);
         return -EOPNOTSUPP;
     case LACK_V2:
         cupel_error_set(err, CUPEL_ERROR_HARNESS, 0, "cannot %s: that takes cgroup v2%s", what,
@@ -126,7 +132,7 @@ int cgroup_explain_missing(const struct cgroup_host *host, enum cgroup_feature f
                         "in a job",
                         what, path);
         cupel_error_hint(err, "put Delegate=yes into the unit, or give cupel a group of its own: %s",
-                         geteuid() == 0 ? SCOPE : USER_SCOPE);
+                         is_root() ? SCOPE : USER_SCOPE);
         return -EOPNOTSUPP;
     case LACK_FILE:
         cupel_error_set(err, CUPEL_ERROR_HARNESS, 0, "cannot %s: this kernel's %s controller has no %s", what,
