@@ -95,10 +95,14 @@ static void remove_place(void)
 
 int fuzz_directory(void)
 {
+    const char *scratch = getenv("CUPEL_FUZZ_SCRATCH"); /* of scripts/fuzz, which removes it whatever becomes of us */
+
     if (place.fd >= 0)
         return place.fd;
     (void)snprintf(place.path, sizeof(place.path), "%s/cupel-fuzz-XXXXXX",
-                   access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
+                   scratch != NULL                 ? scratch
+                   : access("/dev/shm", W_OK) == 0 ? "/dev/shm"
+                                                   : "/tmp");
     FUZZ_EXPECT(mkdtemp(place.path) != NULL);
     place.fd = open(place.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     place.owner = getpid();
