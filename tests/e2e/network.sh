@@ -51,6 +51,11 @@ is_settled() {
 }
 wait_until 10 is_settled
 printf 'nameserver 127.0.0.53\nsearch example.test\n' >"$T/resolv.conf"
+if [[ ! -e /etc/resolv.conf ]]; then # an /etc of our own, which nobody else sees
+    mkdir "$T/etc" && mount -t tmpfs tmpfs "$T/etc" && mkdir "$T/etc/upper" "$T/etc/work" &&
+        mount -t overlay -o "lowerdir=/etc,upperdir=$T/etc/upper,workdir=$T/etc/work" overlay /etc &&
+        umount -l "$T/etc" && rmdir "$T/etc" && rm -f /etc/resolv.conf && : >/etc/resolv.conf # perhaps a link into nowhere
+fi
 mount --bind "$T/resolv.conf" /etc/resolv.conf
 
 background "$T/peer" serve tcp 127.0.0.1 8001 loop4 tcp ::1 8001 loop6 udp 127.0.0.1 8001 loop4-udp udp ::1 8001 loop6-udp \
