@@ -77,6 +77,7 @@ enum jobs_root_kind {
     JOBS_ROOT_TAR,
     JOBS_ROOT_DEBIAN,
     JOBS_ROOT_OCI,
+    JOBS_ROOT_IMAGE,
     JOBS_ROOT_CACHED, /* in the cache already: under `imported`, or without that under its own name, which may be a key */
 };
 
@@ -88,6 +89,7 @@ struct jobs_root {
     const char *sha256;    /* 64 lower-case hex digits, or NULL */
     const char *oci;       /* absolute path of an image: layout, tar of one, or docker save */
     const char *tag;       /* of several images the one, or NULL */
+    const char *image;     /* a reference of a registry */
     const char *imported;  /* CACHED: its name in the cache, or NULL */
     const char *platform;  /* OS/ARCHITECTURE[/VARIANT], or NULL for this machine's */
     const char *suite;     /* debian: bookworm */

@@ -170,7 +170,7 @@ key_set_fn set_seccomp, set_profile, set_allow, set_deny;                       
 key_set_fn set_capabilities;                                                          /* of a job: capabilities.c */
 key_set_fn set_input_from;                                                            /* of an input: input.c */
 key_set_fn set_expect, set_exit, set_signal, set_stdout, set_stdout_file, set_stderr; /* of expect: step.c */
-key_set_fn set_sha256, set_suite, set_packages, set_platform;                         /* of a root: root.c */
+key_set_fn set_sha256, set_suite, set_packages, set_platform, set_image;              /* of a root: root.c */
 
 /* `seccomp: FILE`; NULL after a problem. profile.c */
 const struct jobs_profile *profile_load(struct loader *l, const struct node *at, const char *path);

@@ -94,21 +94,44 @@ void set_platform(struct loader *l, const struct key *k, const struct node *valu
         ((struct jobs_root *)object)->platform = arena_strdup(l->plan->arena, value->text);
 }
 
+/* [HOST[:PORT]/]NAME[:TAG][@ALGORITHM:DIGEST]: skopeo knows the rest; here only what could not be one. */
+void set_image(struct loader *l, const struct key *k, const struct node *value, void *object)
+{
+    const char *text = value->text;
+
+    if (!value_is_text(l, value, k->name, k->value))
+        return;
+    if (strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-/:@") != strlen(text) ||
+        strstr(text, "//") != NULL || strspn(text, "._-/:@") > 0 || strlen(text) > 500)
+        (void)value_unexpected(l, value, k->name, k->value);
+    else
+        ((struct jobs_root *)object)->image = arena_strdup(l->plan->arena, text);
+}
+
 static const struct root_source {
     const char *key;
     enum jobs_root_kind kind;
     const char *with[3]; /* further keys that go with it */
 } root_sources[] = {
-    {"tar", JOBS_ROOT_TAR, {"sha256"}},
-    {"debian", JOBS_ROOT_DEBIAN, {"packages"}},
-    {"oci", JOBS_ROOT_OCI, {"tag", "platform"}},
+    {"tar", JOBS_ROOT_TAR, {"sha256"}},          {"debian", JOBS_ROOT_DEBIAN, {"packages"}},
+    {"oci", JOBS_ROOT_OCI, {"tag", "platform"}}, {"image", JOBS_ROOT_IMAGE, {"platform"}},
     {"imported", JOBS_ROOT_CACHED, {NULL}},
 };
+
+/* Whether one of the sources that the key goes with is there. */
+static bool goes_with(const struct node *map, const char *key)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(root_sources); i++)
+        for (size_t k = 0; k < ARRAY_SIZE(root_sources[i].with) && root_sources[i].with[k] != NULL; k++)
+            if (str_eq(root_sources[i].with[k], key) && node_child(map, root_sources[i].key) != NULL)
+                return true;
+    return false;
+}
 
 /* Exactly one source, and only the keys that go with it. */
 static void check_source(struct loader *l, const struct node *map, const char *name, enum jobs_root_kind *ret_kind)
 {
-    static const char *const later[] = {"image", "from"};
+    static const char *const later[] = {"from"};
     const struct root_source *first = NULL;
 
     for (size_t i = 0; i < ARRAY_SIZE(later); i++)
@@ -125,12 +148,12 @@ static void check_source(struct loader *l, const struct node *map, const char *n
             first = &root_sources[i];
     }
     if (first == NULL)
-        problem_at(l, map->key, "root '%s' has no source: 'tar', 'oci', 'imported' or 'debian'", name);
+        problem_at(l, map->key, "root '%s' has no source: 'tar', 'oci', 'image', 'imported' or 'debian'", name);
     for (size_t i = 0; i < ARRAY_SIZE(root_sources); i++)
         for (size_t k = 0; k < ARRAY_SIZE(root_sources[i].with) && root_sources[i].with[k] != NULL; k++) {
             const struct node *n = node_child(map, root_sources[i].with[k]);
 
-            if (n != NULL && node_child(map, root_sources[i].key) == NULL)
+            if (n != NULL && !goes_with(map, root_sources[i].with[k]))
                 problem_at(l, n->key, "'%s' goes with '%s' only", root_sources[i].with[k], root_sources[i].key);
         }
     *ret_kind = first != NULL ? first->kind : JOBS_ROOT_TAR;

@@ -107,6 +107,8 @@ static int prepare_one(struct cache *cache, const struct cache_source *source, c
 
     if (source->kind == CACHE_OCI)
         return source_oci(cache, source, progress, data, root, err);
+    if (source->kind == CACHE_IMAGE)
+        return source_image(cache, source, progress, data, root, err);
     if (source->kind == CACHE_NAMED)
         return source_named(cache, source->name, root, err);
     r = source_table[source->kind](cache, source, progress, data, key, err);

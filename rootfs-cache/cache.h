@@ -16,6 +16,7 @@ enum cache_source_kind {
     CACHE_TAR,
     CACHE_DEBIAN,
     CACHE_OCI,
+    CACHE_IMAGE,     /* from a registry, by skopeo */
     CACHE_DIRECTORY, /* a copy of it */
     CACHE_NAMED,     /* in the store already: `name` is what cache_find takes */
 };
@@ -27,8 +28,10 @@ struct cache_source {
     const char *tar;       /* CACHE_TAR: absolute path */
     const char *sha256;    /* CACHE_TAR: expected digest of the file, or NULL */
     const char *oci;       /* CACHE_OCI: absolute path of an OCI layout (directory or tar) or a `docker save` archive */
+    const char *image;     /* CACHE_IMAGE: "registry.example/team/base:1", with or without @sha256:… */
+    const char *shown;     /* CACHE_OCI: what the layers are called after, when not the path; or NULL */
     const char *tag;       /* CACHE_OCI: which image of several, a tag, name or digest; or NULL */
-    const char *platform;  /* CACHE_OCI: "linux/arm64", or NULL for this machine's */
+    const char *platform;  /* of both: "linux/arm64", or NULL for this machine's */
     const char *directory; /* CACHE_DIRECTORY: absolute path */
     const char *suite;     /* CACHE_DEBIAN */
     const char *const *packages; /* CACHE_DEBIAN: NULL-terminated */
@@ -122,6 +125,13 @@ int cache_import(struct cache *cache, const struct cache_import *import, cache_p
 typedef void cache_finding_fn(void *data, const char *finding);
 int cache_verify(struct cache *cache, const char *what, cache_finding_fn *tell, void *data, size_t *ret_checked,
                  size_t *ret_bad, struct cupel_error *err);
+struct cache_gc {
+    uint64_t keep_bytes;    /* until layers take no more than this; UINT64_MAX: any amount may stay */
+    uint64_t older_seconds; /* those unused for so long; UINT64_MAX: of no age */
+};
+/* Removes layers, the longest unused first, but none that is in use, of an imported name, or of what is kept of a failed job. */
+int cache_gc(struct cache *cache, const struct cache_gc *want, size_t *ret_removed, uint64_t *ret_freed,
+             struct cupel_error *err);
 /* Writes the root, its layers merged, as a tar (pax, sorted by name) to fd. */
 int cache_export(struct cache *cache, const char *what, int fd, struct cupel_error *err);
 /* Forgets the name, and removes those of its layers that nothing else refers to; or removes the layer when `what` is a key. One in

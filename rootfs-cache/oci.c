@@ -65,7 +65,9 @@ static int unpack(const struct import *im, size_t i, struct store_draft *draft, 
 static int make_layer(const struct import *im, size_t i, const char *key)
 {
     _cleanup_(store_end) struct store_draft draft = STORE_DRAFT_INIT;
-    cleanup_free char *name = xasprintf("%s, layer %zu of %zu", base_name(im->source->oci), i + 1, im->image->n_layers);
+    cleanup_free char *name =
+        xasprintf("%s, layer %zu of %zu", base_name(im->source->shown != NULL ? im->source->shown : im->source->oci),
+                  i + 1, im->image->n_layers);
     struct child_counts counts;
     struct store_info info;
     int r = store_begin(im->cache, key, im->progress, im->data, &draft, im->err);

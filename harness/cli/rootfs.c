@@ -32,7 +32,7 @@ static const char usage[] =
     "  -h, --help          show this help\n";
 
 struct rootfs_options {
-    const char *output, *tag, *platform;
+    const char *output, *tag, *platform, *keep, *older;
     char **args;
     int n_args;
     int exit; /* when nothing went wrong */
@@ -184,15 +184,39 @@ static int do_verify(struct cache *cache, struct rootfs_options *options, struct
     return 0;
 }
 
+static int do_gc(struct cache *cache, struct rootfs_options *options, struct cupel_error *err)
+{
+    struct cache_gc want = {.keep_bytes = UINT64_MAX, .older_seconds = UINT64_MAX};
+    char size[UNIT_TEXT_SIZE];
+    uint64_t freed, ns;
+    size_t n;
+    int r;
+
+    if (options->keep != NULL && unit_parse_size(options->keep, &want.keep_bytes) < 0)
+        return cupel_error_set(err, CUPEL_ERROR_INPUT, 0, "--keep takes a size such as 20G, not '%s'", options->keep);
+    if (options->older != NULL) {
+        if (unit_parse_duration(options->older, &ns) < 0)
+            return cupel_error_set(err, CUPEL_ERROR_INPUT, 0, "--older takes a duration such as 7d, not '%s'",
+                                   options->older);
+        want.older_seconds = ns / NSEC_PER_SEC;
+    }
+    if (options->keep == NULL && options->older == NULL)
+        want.older_seconds = 0;
+    r = cache_gc(cache, &want, &n, &freed, err);
+    if (r == 0)
+        (void)printf("%zu layer%s removed, %s\n", n, n == 1 ? "" : "s", unit_format_size(freed, size));
+    return r;
+}
+
 static const struct action {
     const char *name;
     int min_args, max_args;
-    bool has_output, has_image;
+    const char *options; /* the letters of those that it takes */
     int (*run)(struct cache *cache, struct rootfs_options *options, struct cupel_error *err);
 } actions[] = {
-    {"import", 2, 2, false, true, do_import},     {"export", 1, 1, true, false, do_export},
-    {"list", 0, 0, false, false, do_list},        {"show", 1, 1, false, false, do_show},
-    {"verify", 0, 1000, false, false, do_verify}, {"remove", 1, 1000, false, false, do_remove},
+    {"import", 2, 2, "tp", do_import},  {"export", 1, 1, "o", do_export},   {"list", 0, 0, "", do_list},
+    {"show", 1, 1, "", do_show},        {"verify", 0, 1000, "", do_verify}, {"gc", 0, 0, "kd", do_gc},
+    {"remove", 1, 1000, "", do_remove},
 };
 
 static int usage_error(const char *what, const char *word)
@@ -227,15 +251,38 @@ static int run_action(const struct action *action, struct rootfs_options *option
     return r < 0 ? cli_fail(&err) : options->exit;
 }
 
+static bool take_option(struct rootfs_options *options, int c)
+{
+    const struct {
+        int letter;
+        const char **to;
+    } values[] = {{'o', &options->output},
+                  {'t', &options->tag},
+                  {'p', &options->platform},
+                  {'k', &options->keep},
+                  {'d', &options->older}};
+
+    for (size_t i = 0; i < ARRAY_SIZE(values); i++)
+        if (values[i].letter == c) {
+            *values[i].to = optarg;
+            return true;
+        }
+    return false;
+}
+
 int cli_rootfs(int argc, char **argv)
 {
     static const struct option longs[] = {{"output", required_argument, NULL, 'o'},
                                           {"tag", required_argument, NULL, 't'},
                                           {"platform", required_argument, NULL, 'p'},
+                                          {"keep", required_argument, NULL, 'k'},
+                                          {"older", required_argument, NULL, 'd'},
                                           {"help", no_argument, NULL, 'h'},
                                           {NULL, 0, NULL, 0}};
     struct rootfs_options options = {0};
     const struct action *action;
+    char given[16] = ""; /* the letters of the options */
+    size_t n_given = 0;
     int c;
 
     optind = 0;
@@ -244,9 +291,10 @@ int cli_rootfs(int argc, char **argv)
             (void)fputs(usage, stdout);
             return 0;
         }
-        if (c != 'o' && c != 't' && c != 'p')
+        if (!take_option(&options, c))
             return usage_error("wrong option", NULL);
-        *(c == 'o' ? &options.output : c == 't' ? &options.tag : &options.platform) = optarg;
+        if (n_given < sizeof(given) - 1)
+            given[n_given++] = (char)c;
     }
     if (optind >= argc) {
         (void)fputs(usage, stderr);
@@ -259,10 +307,8 @@ int cli_rootfs(int argc, char **argv)
     options.n_args = argc - optind - 1;
     if (options.n_args < action->min_args || options.n_args > action->max_args)
         return usage_error("wrong number of arguments for rootfs", action->name);
-    if (options.output != NULL && !action->has_output)
-        return usage_error("--output has no meaning for rootfs", action->name);
-    if ((options.tag != NULL || options.platform != NULL) && !action->has_image)
-        return usage_error("--tag and --platform have no meaning for rootfs", action->name);
+    if (strspn(given, action->options) != n_given)
+        return usage_error("one of the options has no meaning for rootfs", action->name);
     c = cli_take_rights(argv - 1, CLI_RIGHTS_TO_STORE);
     return c != 0 ? c : run_action(action, &options);
 }

@@ -232,6 +232,7 @@ static struct cache_source source_of(const struct jobs_root *root)
     static const enum cache_source_kind kinds[] = {
         [JOBS_ROOT_HOST] = CACHE_HOST,     [JOBS_ROOT_SCRATCH] = CACHE_SCRATCH, [JOBS_ROOT_TAR] = CACHE_TAR,
         [JOBS_ROOT_DEBIAN] = CACHE_DEBIAN, [JOBS_ROOT_OCI] = CACHE_OCI,         [JOBS_ROOT_CACHED] = CACHE_NAMED,
+        [JOBS_ROOT_IMAGE] = CACHE_IMAGE,
     };
 
     return (struct cache_source){.kind = kinds[root->kind],
@@ -239,6 +240,7 @@ static struct cache_source source_of(const struct jobs_root *root)
                                  .tar = root->tar,
                                  .sha256 = root->sha256,
                                  .oci = root->oci,
+                                 .image = root->image,
                                  .tag = root->tag,
                                  .platform = root->platform,
                                  .suite = root->suite,

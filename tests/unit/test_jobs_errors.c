@@ -90,7 +90,7 @@ static void test_top_level(void **state)
 static void test_roots(void **state)
 {
     static const struct mistake mistakes[] = {
-        {ROOT(""), "3:3: root 'r' has no source: 'tar', 'oci', 'imported' or 'debian'\n"},
+        {ROOT(""), "3:3: root 'r' has no source: 'tar', 'oci', 'image', 'imported' or 'debian'\n"},
         {ROOT("tar: numbers.in, debian: sid"), "3:24: root 'r' has two sources, 'tar' and 'debian'\n"},
         {ROOT("oci: x"), "3:12: 'oci': cannot read FIXTURES/x: No such file or directory\n"},
         {ROOT("oci: src, platform: y"), "3:27: 'platform' must be text such as linux/amd64, not 'y'\n"},

@@ -1,0 +1,304 @@
+/* skopeo: source: an image in a registry. skopeo speaks to the registry, with the credentials, certificates and mirrors that are
+ * configured for it; what comes is an OCI layout, and goes the way of one (oci.c). Not responsible for what is in an image. */
+#include "rootfs-cache/digest.h"
+#include "rootfs-cache/names.h"
+#include "rootfs-cache/sources.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/utsname.h>
+#include <sys/wait.h>
+
+#define MANIFEST_MAX ((size_t)8 << 20)
+#define LOG_MAX ((size_t)1 << 20)
+#define ARGUMENTS_MAX 24
+#define IMAGE_RECIPE "image 1"
+
+struct fetch {
+    struct cache *cache;
+    const struct cache_source *source;
+    char digest[CACHE_KEY_LEN + 1]; /* of what the reference stands for now: a manifest or an index */
+    char *name;                     /* the reference without tag and digest */
+    char key[CACHE_KEY_LEN + 1];    /* of digest and platform: images/KEY, and tmp/KEY while it is fetched */
+    cache_progress_fn *progress;
+    void *data;
+    struct cupel_error *err;
+};
+
+/* ---- the program ---- */
+
+static int tmpfile_in(const struct cache *cache)
+{
+    int fd = openat(cache->dir, "tmp", O_RDWR | O_TMPFILE | O_CLOEXEC, 0600);
+
+    return fd < 0 ? -errno : fd;
+}
+
+/* `lock` is inherited: while skopeo still writes, nobody takes the place for a leftover. */
+static _Noreturn void exec_skopeo(const char *const *argv, int dir, int out, int log, int lock, pid_t parent)
+{
+    int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    sigset_t none;
+
+    (void)sigemptyset(&none);
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent || null < 0 || fchdir(dir) < 0 ||
+        dup2(null, 0) < 0 || dup2(out, 1) < 0 || dup2(log, 2) < 0 || sigprocmask(SIG_SETMASK, &none, NULL) < 0 ||
+        (lock >= 0 && fcntl(lock, F_SETFD, 0) < 0))
+        _exit(126);
+    for (int i = 1; i < NSIG; i++)
+        (void)signal(i, SIG_DFL); /* some numbers are not for setting: fine */
+    (void)execvp(argv[0], (char *const *)(uintptr_t)argv);
+    _exit(errno == ENOENT ? 127 : 126);
+}
+
+/* What is between the quotes of msg="…" in its last line, or all of that. */
+static void quote_log(int log, struct strbuf *ret)
+{
+    cleanup_free char *text = NULL;
+    size_t length;
+    char *last = NULL, *save = NULL;
+
+    strbuf_adds(ret, "");
+    if (lseek(log, 0, SEEK_SET) < 0 || file_read_fd(log, LOG_MAX, &text, &length) < 0)
+        return;
+    for (char *line = strtok_r(text, "\n", &save); line != NULL; line = strtok_r(NULL, "\n", &save))
+        last = line;
+    if (last == NULL)
+        return;
+    if (strstr(last, "msg=\"") != NULL)
+        last = strstr(last, "msg=\"") + 5;
+    for (char *p = last; *p != '\0'; p++) /* words of a registry */
+        if ((unsigned char)*p < 0x20 || *p == 0x7f)
+            *p = '?';
+    strbuf_addf(ret, "%.600s", last);
+}
+
+static int failed(const struct fetch *f, int status, int log)
+{
+    cleanup_strbuf struct strbuf said = {0};
+
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 127) {
+        (void)cupel_error_set(f->err, CUPEL_ERROR_HARNESS, 0, "cannot fetch '%s' for root '%s': there is no skopeo",
+                              f->source->image, f->source->name);
+        cupel_error_hint(f->err, "install the package skopeo, or fetch the image otherwise and use 'oci'");
+        return -ENOENT;
+    }
+    if (WIFSIGNALED(status) && (WTERMSIG(status) == SIGINT || WTERMSIG(status) == SIGTERM)) {
+        (void)cupel_error_set(f->err, CUPEL_ERROR_HARNESS, EINTR, "fetching '%s' for root '%s'", f->source->image,
+                              f->source->name);
+        return -EINTR;
+    }
+    quote_log(log, &said);
+    (void)cupel_error_set(f->err, CUPEL_ERROR_HARNESS, 0, "cannot fetch '%s' for root '%s': skopeo %s %d: %s",
+                          f->source->image, f->source->name,
+                          WIFSIGNALED(status) ? "was killed by signal" : "ended with",
+                          WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status), said.data);
+    cupel_error_hint(f->err,
+                     "credentials are those of `skopeo login`, registries those of containers-registries.conf(5): "
+                     "`skopeo inspect docker://%.100s` goes the same way",
+                     f->source->image);
+    return -EIO;
+}
+
+/* Runs it in `dir`; *ret_out is the fd of what it wrote, from its start. */
+static int run_skopeo(const struct fetch *f, const char *const *argv, int dir, int lock, int *ret_out)
+{
+    cleanup_close int out = tmpfile_in(f->cache), log = tmpfile_in(f->cache);
+    pid_t parent = getpid(), pid;
+    int status;
+
+    if (out < 0 || log < 0)
+        return store_error(f->cache, f->err, out < 0 ? out : log, "make a file");
+    pid = fork();
+    if (pid == 0)
+        exec_skopeo(argv, dir, out, log, lock, parent);
+    if (pid < 0)
+        return cupel_error_set(f->err, CUPEL_ERROR_HARNESS, errno, "cannot start skopeo");
+    while (waitpid(pid, &status, 0) < 0)
+        if (errno != EINTR)
+            return cupel_error_set(f->err, CUPEL_ERROR_HARNESS, errno, "cannot wait for skopeo");
+    if (status != 0)
+        return failed(f, status, log);
+    if (lseek(out, 0, SEEK_SET) < 0)
+        return cupel_error_set(f->err, CUPEL_ERROR_HARNESS, errno, "cannot read what skopeo wrote");
+    *ret_out = steal_fd(&out);
+    return 0;
+}
+
+/* ---- which image ---- */
+
+/* "host:5000/team/base:1@sha256:…" -> "host:5000/team/base", and the digest if it says one. */
+static int split_reference(struct fetch *f)
+{
+    const char *at = strchr(f->source->image, '@'), *slash, *tag;
+    size_t n = at != NULL ? (size_t)(at - f->source->image) : strlen(f->source->image);
+
+    f->name = xasprintf("%.*s", (int)n, f->source->image);
+    slash = strrchr(f->name, '/');
+    tag = strchr(slash != NULL ? slash : f->name, ':');
+    if (tag != NULL)
+        f->name[tag - f->name] = '\0';
+    if (at == NULL)
+        return 0;
+    if (!str_starts(at, "@sha256:") || !record_is_key(at + strlen("@sha256:"))) {
+        (void)cupel_error_set(f->err, CUPEL_ERROR_INPUT, 0,
+                              "the image '%s' of root '%s': only sha256 digests are known", f->source->image,
+                              f->source->name);
+        return -EINVAL;
+    }
+    memcpy(f->digest, at + strlen("@sha256:"), CACHE_KEY_LEN + 1);
+    return 0;
+}
+
+/* Asks the registry what the tag stands for now. */
+static int resolve_tag(struct fetch *f)
+{
+    cleanup_free char *reference = xasprintf("docker://%s", f->source->image), *text = NULL;
+    const char *const argv[] = {"skopeo", "inspect", "--raw", reference, NULL};
+    cleanup_close int out = -EBADF;
+    size_t length;
+    int r;
+
+    if (f->progress != NULL) {
+        cleanup_free char *what = xasprintf("asking for %s", f->source->image);
+
+        f->progress(f->data, what);
+    }
+    r = run_skopeo(f, argv, f->cache->dir, -EBADF, &out);
+    if (r < 0)
+        return r;
+    r = file_read_fd(out, MANIFEST_MAX, &text, &length);
+    if (r == 0)
+        r = digest_bytes(text, length, f->digest);
+    return r < 0 ? cupel_error_set(f->err, CUPEL_ERROR_HARNESS, r, "cannot read the manifest of '%s'", f->source->image)
+                 : 0;
+}
+
+static int name_image(struct fetch *f)
+{
+    struct utsname machine;
+    int r;
+
+    if (uname(&machine) < 0)
+        return cupel_error_set(f->err, CUPEL_ERROR_HARNESS, errno, "cannot tell this machine's architecture");
+    r = digest_layer(
+        f->cache,
+        (const char *[]){IMAGE_RECIPE, f->digest, f->source->platform != NULL ? f->source->platform : machine.machine},
+        3, f->key);
+    return r < 0 ? store_error(f->cache, f->err, r, "name an image") : 0;
+}
+
+/* ---- from the store, or from the registry ---- */
+
+/* 0 when the store has all of it. */
+static int reopen(const struct fetch *f, struct cache_root *root)
+{
+    cleanup_free char *path = xasprintf("images/%s", f->key);
+    struct record record = RECORD_INIT;
+    int r = record_read(f->cache, path, &record);
+
+    for (size_t i = 0; r == 0 && i < record.n; i++)
+        r = source_add_layer(f->cache, record.key[i], root, f->err);
+    if (r == 0) {
+        root->config = steal_ptr(record.config);
+        memcpy(root->digest, f->digest, sizeof(root->digest));
+    } else {
+        cache_root_release(root);
+    }
+    record_free(&record);
+    return r;
+}
+
+/* OS/ARCH[/VARIANT] as options; returns how many there are. */
+static size_t platform_options(const char *platform, struct arena *arena, const char **argv)
+{
+    static const char *const options[] = {"--override-os", "--override-arch", "--override-variant"};
+    size_t n = 0;
+
+    for (size_t i = 0; platform != NULL && i < ARRAY_SIZE(options); i++) {
+        size_t length = strcspn(platform, "/");
+
+        argv[n++] = options[i];
+        argv[n++] = arena_strndup(arena, platform, length);
+        if (platform[length] == '\0')
+            break;
+        platform += length + 1;
+    }
+    return n;
+}
+
+static int copy(const struct fetch *f, const struct store_draft *draft, struct arena *arena)
+{
+    const char *argv[ARGUMENTS_MAX] = {"skopeo"};
+    cleanup_close int out = -EBADF;
+    size_t n = 1;
+
+    n += platform_options(f->source->platform, arena, argv + n);
+    argv[n++] = "copy";
+    argv[n++] = "--quiet";
+    argv[n++] = arena_printf(arena, "docker://%s@sha256:%s", f->name, f->digest);
+    argv[n++] = "oci:image:image"; /* beneath the draft, which is its current directory: a path could have a colon */
+    argv[n] = NULL;
+    return run_skopeo(f, argv, draft->dir, draft->lock, &out);
+}
+
+static int note(const struct fetch *f, struct cache_root *root)
+{
+    cleanup_free char *path = xasprintf("images/%s", f->key);
+    struct record record = RECORD_INIT;
+    int r;
+
+    memcpy(root->digest, f->digest, sizeof(root->digest)); /* as the registry names it */
+    record_of_root(root, &record);
+    record.kind = xstrdup("image");
+    record.source = xstrdup(f->source->image);
+    r = record_write(f->cache, path, &record);
+    record.config = NULL; /* the root's */
+    record_free(&record);
+    return r < 0 ? store_error(f->cache, f->err, r, "write about an image") : 0;
+}
+
+static int fetch(const struct fetch *f, struct cache_root *root)
+{
+    _cleanup_(store_end) struct store_draft draft = STORE_DRAFT_INIT;
+    struct cache_source as_oci = *f->source;
+    struct arena *arena;
+    int r = store_begin(f->cache, f->key, f->progress, f->data, &draft, f->err);
+
+    if (r < 0 || reopen(f, root) == 0) /* somebody else fetched it while we waited */
+        return r < 0 ? r : 0;
+    if (f->progress != NULL) {
+        cleanup_free char *what = xasprintf("fetching %s", f->source->image);
+
+        f->progress(f->data, what);
+    }
+    arena = arena_new();
+    r = copy(f, &draft, arena);
+    if (r == 0) {
+        as_oci.kind = CACHE_OCI;
+        as_oci.tag = NULL;
+        as_oci.oci = arena_printf(arena, "%s/tmp/%s/image", f->cache->path, f->key);
+        as_oci.shown = f->source->image;
+        r = source_oci(f->cache, &as_oci, f->progress, f->data, root, f->err);
+    }
+    arena_free(arena);
+    return r < 0 ? r : note(f, root);
+}
+
+int source_image(struct cache *cache, const struct cache_source *source, cache_progress_fn *progress, void *data,
+                 struct cache_root *root, struct cupel_error *err)
+{
+    struct fetch f = {.cache = cache, .source = source, .progress = progress, .data = data, .err = err};
+    int r = split_reference(&f);
+
+    if (r == 0 && f.digest[0] == '\0')
+        r = resolve_tag(&f);
+    if (r == 0)
+        r = name_image(&f);
+    if (r == 0 && reopen(&f, root) < 0)
+        r = fetch(&f, root);
+    free(f.name);
+    return r;
+}
