@@ -1,6 +1,7 @@
 /* Images that are not as they should be, made entry by entry: one error that names what is wrong, nothing visible in the store, nothing
  * touched outside. */
 #include "rootfs-cache/digest.h"
+#include "rootfs-cache/unpack.h"
 #include "test_cache.h"
 
 #define ITEMS 6
@@ -226,12 +227,43 @@ static void test_cut_short(void **state)
     expect_refused(f, "layer 1 of 1", 0);
 }
 
+/* Limits hold for layers as for tars; scaled down. */
+static void test_bombs(void **state)
+{
+    struct fixture *f = *state;
+    static const struct item items[] = {{.name = "a", .data = "0123456789"}, {.name = "b"}, {.name = "c"}, {0}};
+    const struct {
+        struct unpack_limits limits;
+        const char *message;
+    } cases[] = {{{.entries = 2, .bytes = 1 << 20}, "more than 2 entries"},
+                 {{.entries = 100, .bytes = 9}, "more than 9"}};
+    struct blob blob = BLOB_INIT;
+    struct stat st;
+
+    make_tar(f->tar, items, "gzip");
+    blob.fd = open(f->tar, O_RDONLY | O_CLOEXEC);
+    assert_int_equal(fstat(blob.fd, &st), 0);
+    blob.size = (uint64_t)st.st_size;
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        cleanup_free char *place = xasprintf("%s/tree%zu", f->dir, i);
+        cleanup_close int tree = file_open_dir_p_at(AT_FDCWD, place, 0755);
+        const struct unpack_layer layer = {.blob = &blob, .digest = "", .diff_id = ""};
+        struct child_counts counts;
+        struct cupel_error err;
+
+        assert_int_equal(unpack_layer(&layer, "bomb", tree, -EBADF, &cases[i].limits, &counts, &err), -EFBIG);
+        assert_contains(err.message, cases[i].message);
+    }
+    (void)close(blob.fd);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_entries, fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(test_links_across_layers, fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(test_documents, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_bombs, fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(test_cut_short, fixture_setup, fixture_teardown),
     };
 
