@@ -42,21 +42,32 @@ static uint64_t largest_asked(const struct jobs_job *job, enum jobs_limit limit)
     return largest;
 }
 
-static int check_rlimits(const struct instance *in, struct cupel_error *err)
+/* A hard limit above our own takes CAP_SYS_RESOURCE (setrlimit(2)), which root of a container often does not have: tried, and taken
+ * back. */
+static bool can_have(__rlimit_resource_t resource, uint64_t asked, struct rlimit *ret_have)
+{
+    struct rlimit raised;
+
+    if (getrlimit(resource, ret_have) < 0 || asked <= ret_have->rlim_max)
+        return true;
+    raised = (struct rlimit){ret_have->rlim_cur, asked};
+    return setrlimit(resource, &raised) == 0 && setrlimit(resource, ret_have) == 0;
+}
+
+static int check_rlimits(const struct sandbox_privilege *privilege, const struct instance *in, struct cupel_error *err)
 {
     for (size_t i = 0; i < ARRAY_SIZE(rlimits); i++) {
-        uint64_t asked = largest_asked(in->job, rlimits[i].limit);
         struct rlimit have;
 
-        if (getrlimit(rlimits[i].resource, &have) < 0 || asked <= have.rlim_max)
+        if (can_have(rlimits[i].resource, largest_asked(in->job, rlimits[i].limit), &have))
             continue;
         (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, 0,
                               "%s:%d: the limit '%s' of job '%s' is above what you may have yourself (%llu)",
                               in->plan->file, in->job->line, jobs_limit_table[rlimits[i].limit].key, in->job->name,
                               (unsigned long long)have.rlim_max);
-        cupel_error_hint(
-            err, "lower it, or have your hard limit raised (ulimit -H %s, limits.conf(5)), or start cupel as root",
-            rlimits[i].option);
+        cupel_error_hint(err,
+                         "lower it, or have your hard limit raised (ulimit -H %s, limits.conf(5)), or start cupel %s",
+                         rlimits[i].option, privilege->host ? "with CAP_SYS_RESOURCE" : "as root");
         return -EPERM;
     }
     return 0;
@@ -66,7 +77,7 @@ int unprivileged_check(const struct sandbox_privilege *privilege, const struct i
 {
     int r = privilege->host ? 0 : check_user(privilege, in, err);
 
-    return r == 0 && !privilege->host ? check_rlimits(in, err) : r;
+    return r == 0 ? check_rlimits(privilege, in, err) : r;
 }
 
 bool unprivileged_disk_space(const struct sandbox_privilege *privilege, uint64_t *ret_bytes)

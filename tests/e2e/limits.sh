@@ -100,6 +100,30 @@ expect_result processes '.usage.pids_peak == 5 and .usage.pids_refused == 0'
 expect [ "$(log processes stderr | grep -c 'fork')" -ge 1 ]
 expect_verdict processes-other passed
 
+it "an rlimit above a hard limit that cannot be raised is refused before anything runs"
+job_file high.yaml <<'YAML'
+cupel: 1
+jobs:
+  fine: {run: touch ran, limits: {open-files: 400}}
+  high: {run: touch ran, limits: {open-files: 600}}
+YAML
+cat >lowered <<'SH'
+#!/bin/sh
+ulimit -n 500
+exec setpriv --bounding-set -sys_resource "$REAL" "$@"
+SH
+chmod +x lowered
+if ((EUID != 0)); then
+    skip_it "setpriv has no bounding set to change without root"
+else
+    REAL=$CUPEL CUPEL=$T/lowered cupel_run high.yaml
+    expect_exit 3
+    expect_stderr "high.yaml:4: the limit 'open-files' of job 'high' is above what you may have yourself \\(500\\)"
+    expect_not test -e "$T/out/logs"
+    REAL=$CUPEL CUPEL=$T/lowered cupel_run high.yaml --only fine
+    expect_exit 0
+fi
+
 it "nothing is left of that"
 expect_clean
 
