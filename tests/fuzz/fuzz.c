@@ -70,7 +70,7 @@ bool fuzz_is_harmless(const char *data, size_t n, const char *but)
 
         if ((c < 0x20 || c == 0x7f) && (c == '\0' || strchr(but, c) == NULL))
             return false;
-        if (c == 0xc2 && i + 1 < n && (unsigned char)data[i + 1] < 0xa0) /* C1 */
+        if (c == 0xc2 && i + 1 < n && (unsigned char)data[i + 1] >= 0x80 && (unsigned char)data[i + 1] < 0xa0) /* C1 */
             return false;
         if (c == 0xe2 && i + 2 < n && (unsigned char)data[i + 1] == 0x80 && (unsigned char)data[i + 2] >= 0xaa &&
             (unsigned char)data[i + 2] <= 0xae) /* direction overrides */
