@@ -99,13 +99,18 @@ static pid_t supervisor_of(int dir)
 
 static int open_views(pid_t supervisor, int number)
 {
+    cleanup_close int fd = -EBADF;
     char path[64], target[64] = "";
+    struct stat st;
 
     (void)snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)supervisor, number);
     if (readlink(path, target, sizeof(target) - 1) < 0 || !str_starts(target, "/memfd:" VIEWS_NAME))
         return -ESRCH; /* another process by now, or one of another PID namespace */
-    number = open(path, O_RDONLY | O_CLOEXEC);
-    return number < 0 ? -errno : number;
+    fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    if (fd < 0 || fstat(fd, &st) < 0)
+        return -errno;
+    /* anybody can name a memfd like that, and wait for the pid of a run that was killed: then it is not ours */
+    return S_ISREG(st.st_mode) && st.st_uid == geteuid() ? steal_fd(&fd) : -ESRCH;
 }
 
 static bool read_view(int fd, size_t i, struct slot_view *ret)

@@ -41,6 +41,44 @@ in_job user -- true
 expect_exit 2
 expect_stderr "no job 'user' is running"
 
+it "another user's process with the pid of a run that was killed is not taken for it"
+if command -v gcc >/dev/null; then
+    cat >forge.c <<'C'
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <unistd.h>
+int main(void)
+{
+    uint64_t view[512] = {0};
+    for (int i = 0; i < 64; i++)
+        view[i] = (uint64_t)getpid() << 32;
+    dup2(memfd_create("cupel-slots", 0), 50);
+    if (write(50, view, sizeof(view)) < 0)
+        return 1;
+    fflush(stdout);
+    puts("ready");
+    fflush(stdout);
+    return pause();
+}
+C
+    gcc -D_GNU_SOURCE -o forge forge.c
+    mkdir -p -m 700 forged/runs/dead
+    for id in 0 65534; do # by our own it is seen: so this would notice
+        setpriv --reuid "$id" "$T/forge" <&- >"forged/said" & # setpriv executes it: the pid stays
+        forger=$!
+        expect wait_until 10 grep -qs ready forged/said
+        echo "$forger" >forged/runs/dead/lock
+        printf 'views=50\0file=/x.yaml\0job=0 0 forged forged\0' >forged/runs/dead/record
+        CUPEL_CACHE=$T/forged in_job
+        expect_equal "$id $(grep -c '/forged ' stdout | sed 's/[1-9].*/some/')" "$id $([[ $id == 0 ]] && echo some || echo 0)"
+        kill "$forger"
+        { wait "$forger"; } 2>/dev/null
+    done
+else
+    skip_it "no gcc on this machine to compile the forger with"
+fi
+
 start_jobs -j 2 --only user --only root
 wait_until 20 up user && wait_until 20 up root
 
