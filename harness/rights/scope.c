@@ -101,10 +101,10 @@ void rights_join_scope(char **full_argv)
     cleanup_free const char **argv = NULL;
     char self[4096] = "";
 
-    if (getenv(MARK) != NULL) {
-        (void)unsetenv(MARK);
+    /* stays, for the sealed copy that we are about to start from: where the scope lacks something too, that one would ask for
+     * another scope, and be no file that systemd-run could start in it */
+    if (getenv(MARK) != NULL)
         return;
-    }
     if (rights_have() || !would_help() || !has_manager() || !works())
         return;
     if (readlink("/proc/self/exe", self, sizeof(self) - 1) <= 0 || setenv(MARK, "1", 1) < 0)
