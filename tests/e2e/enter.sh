@@ -41,6 +41,31 @@ in_job user -- true
 expect_exit 2
 expect_stderr "no job 'user' is running"
 
+it "a job that makes its user root in its passwd does not make root of who enters"
+mkdir -p turned/{bin,etc,dev,proc,sys,tmp,work}
+cp "$(command -v busybox)" turned/bin/busybox
+printf 'root:x:0:0::/:/bin/sh\nnobody:x:65534:65534::/:/bin/sh\n' >turned/etc/passwd
+chmod 666 turned/etc/passwd
+tar -C turned -cf turned.tar --owner=0 --group=0 .
+cat >turned.yaml <<'YAML'
+cupel: 1
+rootfs: {turned: {tar: turned.tar}}
+jobs:
+  turned:
+    rootfs: turned
+    user: nobody
+    workdir: /tmp
+    limits: {wall: 100s}
+    run: [/bin/busybox, sh, -c, "echo nobody:x:0:0::/:/bin/sh >/etc/passwd; echo up; exec /bin/busybox sleep 1002"]
+YAML
+cupel_start turned.yaml
+expect wait_until 20 up turned
+in_job turned -- /bin/busybox id -u
+expect_exit 3
+expect_stderr "'user' failed on a user that the job's passwd makes root"
+kill -INT "$CUPEL_PID"
+cupel_wait
+
 it "another user's process with the pid of a run that was killed is not taken for it"
 if command -v gcc >/dev/null; then
     cat >forge.c <<'C'
