@@ -160,7 +160,8 @@ static void after_output(struct attempt *a)
     struct limits_view v = view(a);
     bool of_step;
 
-    if (!a->capture.over)
+    /* A flood may be here before PID 1 has said when the command began; it says so at once, and the pipe can wait. */
+    if (!a->capture.over || a->facts->started_ns == 0)
         return;
     (void)limits_output(&v, &of_step);
     note_cause(a, CAUSE_OUTPUT, of_step);
@@ -214,6 +215,7 @@ static void on_step_started(struct attempt *a, const struct sandbox_event *e)
         running_publish(a->ctx->view, a->sandbox.pid, (size_t)(a->instance - a->ctx->run->instances), a->cgroup);
     }
     check_cpu(a, e->at_ns);
+    after_output(a);
 }
 
 static void on_step_ended(struct attempt *a, const struct sandbox_event *e)

@@ -146,4 +146,16 @@ expect_exit 3
 
 it "nothing is left"
 expect_clean
+# ---- an output limit that is reached before PID 1 has said when the command began ------------------------------------------
+it "a flood from the first moment on is measured like any other"
+{
+    printf 'cupel: 1\njobs:\n'
+    for ((i = 0; i < 60; i++)); do
+        printf '  f%d: {run: [/bin/sh, -c, "exec head -c 300000 /dev/zero"], limits: {output: 64K, wall: 60s}}\n' "$i"
+    done
+} >flood.yaml
+cupel_run flood.yaml -j 8
+expect_exit 1
+expect_equal "$(jq -s -c 'map([.verdict, .usage.output_bytes, .usage.wall_seconds != null]) | unique' "$T/out/results.jsonl")" '[["output-limit",65536,true]]'
+
 all_done
