@@ -12,6 +12,7 @@ static const char usage[] =
     "       cupel rootfs list\n"
     "       cupel rootfs show NAME\n"
     "       cupel rootfs verify [NAME...]\n"
+    "       cupel rootfs gc [--keep SIZE] [--older DURATION]\n"
     "       cupel rootfs remove NAME...\n"
     "Look after the cached root filesystems.\n"
     "\n"
@@ -22,6 +23,7 @@ static const char usage[] =
     "  list       one line a root: name, kind, size, what of that it shares with others, last use, key, source\n"
     "  show       the root's layers and configuration, as JSON\n"
     "  verify     is every layer as it was when it was made; exit status 1 when something is not\n"
+    "  gc         remove layers that no name has and nothing uses, the longest unused first\n"
     "  remove     forget the name and remove the layers that nothing else refers to\n"
     "\n"
     "NAME is an imported name, or the key of any cached root or its beginning.\n"
@@ -29,6 +31,8 @@ static const char usage[] =
     "  --tag TAG           which image of several\n"
     "  --platform OS/ARCH  which image of a multi-platform one\n"
     "  -o, --output FILE   where export writes to\n"
+    "  --keep SIZE         gc stops when no more than this is left\n"
+    "  --older DURATION    gc removes only what was not used for so long\n"
     "  -h, --help          show this help\n";
 
 struct rootfs_options {

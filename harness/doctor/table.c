@@ -121,7 +121,7 @@ const struct doctor_probe doctor_table[] = {
     GROUP("group-pressure", "pressure of a job", "usage: pressure", CGROUP_PRESSURE),
 
     PROGRAM("mmdebstrap", "rootfs: debian", "mmdebstrap", probe_program),
-    PROGRAM("skopeo", "(rootfs: image)", "skopeo", probe_program),
+    PROGRAM("skopeo", "rootfs: image", "skopeo", probe_program),
     PROGRAM("newuidmap", "running without root", "uidmap", probe_id_helper),
     PROGRAM("newgidmap", "running without root", "uidmap", probe_id_helper),
     PROGRAM("pasta", "network: nat", "passt", probe_program),
