@@ -1,23 +1,18 @@
-/* prepare: see prepare.h. What a host cannot do is refused here, before anything runs, with the remedy; or, with
- * --best-effort, named in every report. */
+/* prepare: see prepare.h. What a host cannot do is refused before anything runs (enforceable.c); the jobs' roots are
+ * made by roots.c. */
 #include "harness/supervisor/prepare.h"
 
 #include "base/weaken.h"
-#include "harness/supervisor/limits.h"
+#include "harness/supervisor/enforceable.h"
+#include "harness/supervisor/networks.h"
 #include "harness/supervisor/record.h"
+#include "harness/supervisor/roots.h"
 #include "harness/supervisor/running.h"
 #include "harness/supervisor/unprivileged.h"
 
-#include "harness/supervisor/disks.h"
-#include "harness/supervisor/networks.h"
-
-#include <fcntl.h>
-#include <inttypes.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/statvfs.h>
 
 /* ---- instances ---- */
 
@@ -56,238 +51,6 @@ static void make_instances(const struct supervisor_options *o, struct run *run)
     }
     run->n_roots = base;
     run->n_bridges = bridge_base;
-}
-
-/* ---- limits that the host must be able to hold ---- */
-
-static const struct {
-    enum jobs_limit limit;
-    enum cgroup_feature feature;
-} needed_features[] = {
-    {JOBS_LIMIT_CPU, CGROUP_CPU_QUOTA},
-    {JOBS_LIMIT_CPU_TIME, CGROUP_CPU_USAGE},
-    {JOBS_LIMIT_MEMORY, CGROUP_MEMORY_LIMIT},
-    {JOBS_LIMIT_MEMORY, CGROUP_SWAP_LIMIT},
-    {JOBS_LIMIT_SWAP, CGROUP_SWAP_LIMIT},
-    {JOBS_LIMIT_PIDS, CGROUP_PIDS_LIMIT},
-    {JOBS_LIMIT_CPUSET, CGROUP_CPUSET},
-    {JOBS_LIMIT_IO_READ_BPS, CGROUP_IO_LIMIT},
-    {JOBS_LIMIT_IO_READ_IOPS, CGROUP_IO_LIMIT},
-    {JOBS_LIMIT_IO_WRITE_BPS, CGROUP_IO_WRITE_LIMIT},
-    {JOBS_LIMIT_IO_WRITE_IOPS, CGROUP_IO_WRITE_LIMIT},
-};
-
-static int check_feature(struct prepared *p, const struct instance *in, size_t i, bool best_effort,
-                         struct cupel_error *err)
-{
-    enum jobs_limit limit = needed_features[i].limit;
-
-    if (!limits_asked(in->job, limit) || cgroup_host_has(p->host, needed_features[i].feature))
-        return 0;
-    if (best_effort) {
-        /* a memory limit without a swap limit is still a memory limit */
-        p->run.unenforced_set |= 1u << (needed_features[i].feature == CGROUP_SWAP_LIMIT ? JOBS_LIMIT_SWAP : limit);
-        return 0;
-    }
-    (void)cgroup_explain_missing(p->host, needed_features[i].feature, err);
-    cupel_error_prefix(err, "%s:%d: the limit '%s' of job '%s' cannot be held on this machine", in->plan->file,
-                       in->job->line, jobs_limit_table[limit].key, in->job->name);
-    return -ENOTSUP;
-}
-
-/* For a limit that the host could hold, but not this one. */
-static int refuse(struct prepared *p, const struct instance *in, enum jobs_limit limit, bool best_effort,
-                  struct cupel_error *err)
-{
-    if (best_effort) {
-        p->run.unenforced_set |= 1u << limit;
-        return 0;
-    }
-    cupel_error_prefix(err, "%s:%d: the limit '%s' of job '%s' cannot be held on this machine", in->plan->file,
-                       in->job->line, jobs_limit_table[limit].key, in->job->name);
-    return -ENOTSUP;
-}
-
-static int check_cpuset(struct prepared *p, const struct instance *in, bool best_effort, struct cupel_error *err)
-{
-    const char *list = cgroup_host_cpus(p->host);
-    cleanup_strbuf struct strbuf text = {0};
-    struct jobs_cpus asked, allowed, beyond;
-
-    if (!jobs_limit_is_set(&in->job->limits, JOBS_LIMIT_CPUSET) || !cgroup_host_has(p->host, CGROUP_CPUSET))
-        return 0;
-    cgroup_host_want(p->host, CGROUP_CPUSET);
-    if (!jobs_cpus_parse(in->job->limits.cpus, &asked) || list == NULL || !jobs_cpus_parse(list, &allowed) ||
-        !jobs_cpus_beyond(&asked, &allowed, &beyond))
-        return 0; /* a list that we cannot read is the kernel's to refuse */
-    jobs_cpus_format(&beyond, &text);
-    (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, 0, "cupel may use the CPUs %s, not %s", list, text.data);
-    cupel_error_hint(err, "lower the limit, or start cupel in a cgroup that has these CPUs");
-    return refuse(p, in, JOBS_LIMIT_CPUSET, best_effort, err);
-}
-
-static int check_io(struct prepared *p, const struct instance *in, bool best_effort, struct cupel_error *err)
-{
-    struct cgroup_limits limits;
-    int r = 0;
-
-    for (size_t i = 0; r == 0 && i < CGROUP_IO_COUNT; i++)
-        if (jobs_limit_is_set(&in->job->limits, disks_limits[i]) &&
-            disks_of(in, cache_dirfd(p->cache), &limits, err) < 0)
-            r = refuse(p, in, disks_limits[i], best_effort, err);
-    return r;
-}
-
-static int by_size(const void *a, const void *b)
-{
-    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-    return x < y ? 1 : x > y ? -1 : 0;
-}
-
-/* The limits that jobs name, of as many as may run at once, the largest first: a disk that the host cannot fill is no limit. */
-static int check_disks(struct prepared *p, const struct supervisor_options *o, struct cupel_error *err)
-{
-    uint64_t *sizes = xcalloc(p->run.n_instances, sizeof(*sizes)), sum = 0, have;
-    char a[UNIT_TEXT_SIZE], b[UNIT_TEXT_SIZE];
-    const struct instance *largest = NULL;
-    const char *where = cache_path(p->cache);
-    struct statvfs fs;
-    size_t n = 0;
-
-    for (size_t i = 0; i < p->run.n_instances; i++) {
-        const struct jobs_limits *l = &p->run.instances[i].job->limits;
-
-        if (!jobs_limit_is_set(l, JOBS_LIMIT_DISK))
-            continue;
-        sizes[n++] = l->value[JOBS_LIMIT_DISK];
-        if (largest == NULL || l->value[JOBS_LIMIT_DISK] > largest->job->limits.value[JOBS_LIMIT_DISK])
-            largest = &p->run.instances[i];
-    }
-    qsort(sizes, n, sizeof(*sizes), by_size);
-    for (size_t i = 0; i < n && i < o->slots; i++)
-        if (__builtin_add_overflow(sum, sizes[i], &sum))
-            sum = UINT64_MAX;
-    free(sizes);
-    if (fstatvfs(cache_dirfd(p->cache), &fs) < 0)
-        return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot tell how much space %s has",
-                               cache_path(p->cache));
-    have = (uint64_t)fs.f_bavail * fs.f_frsize;
-    if (unprivileged_disk_space(&p->run.privilege, &have))
-        where = "this machine's memory, which holds them without root,";
-    if (largest == NULL || sum <= have)
-        return 0;
-    (void)cupel_error_set(
-        err, CUPEL_ERROR_HARNESS, 0,
-        "%s:%d: the limit 'disk' of job '%s' cannot be held: with those that may run beside it, that makes "
-        "%s, and %s has %s free",
-        largest->plan->file, largest->job->line, largest->job->name, unit_format_size(sum, a), where,
-        unit_format_size(have, b));
-    cupel_error_hint(
-        err, "lower them, run fewer jobs at once (-j), free space, or put the store on another disk with CUPEL_CACHE");
-    return -ENOSPC;
-}
-
-static int check_instance(struct prepared *p, const struct supervisor_options *o, const struct instance *in,
-                          struct cupel_error *err)
-{
-    int r = 0;
-
-    for (size_t i = 0; r == 0 && i < ARRAY_SIZE(needed_features); i++)
-        r = check_feature(p, in, i, o->best_effort, err);
-    if (r == 0)
-        r = unprivileged_check(&p->run.privilege, in, err);
-    if (r == 0)
-        r = check_cpuset(p, in, o->best_effort, err);
-    if (r == 0)
-        r = check_io(p, in, o->best_effort, err);
-    if (r == 0)
-        r = networks_check(&p->run, o, in, err);
-    return r;
-}
-
-static int check_all(struct prepared *p, const struct supervisor_options *o, struct cupel_error *err)
-{
-    int r = check_disks(p, o, err);
-
-    for (size_t i = 0; r == 0 && i < p->run.n_instances; i++)
-        r = check_instance(p, o, &p->run.instances[i], err);
-    return r;
-}
-
-/* ---- roots ---- */
-
-static void on_progress(void *data, const char *what)
-{
-    struct prepared *p = data;
-
-    if (p->console != NULL)
-        reports_console_status(p->console, what);
-    else
-        (void)fprintf(stderr, "cupel: %s\n", what);
-}
-
-static struct cache_source source_of(const struct jobs_root *root)
-{
-    static const enum cache_source_kind kinds[] = {
-        [JOBS_ROOT_HOST] = CACHE_HOST,     [JOBS_ROOT_SCRATCH] = CACHE_SCRATCH, [JOBS_ROOT_TAR] = CACHE_TAR,
-        [JOBS_ROOT_DEBIAN] = CACHE_DEBIAN, [JOBS_ROOT_OCI] = CACHE_OCI,         [JOBS_ROOT_CACHED] = CACHE_NAMED,
-        [JOBS_ROOT_IMAGE] = CACHE_IMAGE,
-    };
-
-    return (struct cache_source){.kind = kinds[root->kind],
-                                 .name = root->imported != NULL ? root->imported : root->name,
-                                 .tar = root->tar,
-                                 .sha256 = root->sha256,
-                                 .oci = root->oci,
-                                 .image = root->image,
-                                 .tag = root->tag,
-                                 .platform = root->platform,
-                                 .suite = root->suite,
-                                 .packages = root->packages,
-                                 .config = root->config};
-}
-
-/* "name:group" cannot be looked up in passwd: the user's own group is taken. */
-static const char *image_user(struct arena *arena, const char *user)
-{
-    size_t name = strcspn(user, ":"), digits = strspn(user, "0123456789");
-    bool numeric = digits == name && user[name] == ':' && user[name + 1] != '\0' &&
-                   strspn(user + name + 1, "0123456789") == strlen(user + name + 1);
-
-    return numeric ? user : arena_strndup(arena, user, name);
-}
-
-/* What the job file leaves open, the image of the job's root may say. */
-static void take_image_defaults(struct prepared *p)
-{
-    for (size_t i = 0; i < p->run.n_instances; i++) {
-        const struct instance *in = &p->run.instances[i];
-        const struct cache_config *c = p->run.roots[in->root].config;
-        struct jobs_job *job = &in->plan->jobs[in->job - in->plan->jobs];
-
-        if (c != NULL && !job->has_user && c->user != NULL)
-            job->user = image_user(c->arena, c->user);
-        if (c != NULL && !job->has_workdir && c->workdir != NULL)
-            job->workdir = c->workdir;
-    }
-}
-
-/* Only the roots that a selected job uses. */
-static int make_roots(struct prepared *p, struct cupel_error *err)
-{
-    struct run *run = &p->run;
-    int r = 0;
-
-    run->roots = xcalloc(run->n_roots, sizeof(*run->roots));
-    for (size_t i = 0; r == 0 && i < run->n_instances; i++) {
-        const struct instance *in = &run->instances[i];
-        struct cache_source source = source_of(&in->plan->roots[in->job->root]);
-
-        if (run->roots[in->root].n_layers == 0)
-            r = cache_prepare(p->cache, &source, on_progress, p, &run->roots[in->root], err);
-    }
-    return r;
 }
 
 /* ---- seccomp programs ---- */
@@ -409,7 +172,7 @@ int prepare(const struct supervisor_options *options, struct prepared *ret, stru
     if (r == 0)
         r = check_keeping(&p, options, err);
     if (r == 0)
-        r = check_all(&p, options, err);
+        r = enforceable_check(&p, options, err);
     if (r == 0 && options->out != NULL) {
         r = reports_out_open(options->out, &p.run.out, err);
         if (r == 0)
@@ -418,9 +181,7 @@ int prepare(const struct supervisor_options *options, struct prepared *ret, stru
     if (r == 0)
         r = record_texts(options, p.run.dirfd, err);
     if (r == 0)
-        r = make_roots(&p, err);
-    if (r == 0)
-        take_image_defaults(&p);
+        r = roots_make(&p, err);
     for (size_t i = 0; r == 0 && i < p.run.n_instances; i++) /* again: an image may have named a user */
         r = unprivileged_check(&p.run.privilege, &p.run.instances[i], err);
     if (r == 0)
@@ -452,8 +213,7 @@ void prepared_end(struct prepared *p)
     else if (p->dir != NULL)
         run_dir_remove(p->dir); /* kept where a cgroup is left: the next start tries again */
     reports_console_free(p->console);
-    for (size_t i = 0; p->run.roots != NULL && i < p->run.n_roots; i++)
-        cache_root_release(&p->run.roots[i]);
+    roots_release(&p->run);
     for (size_t i = 0; i < p->run.n_filters; i++)
         sandbox_filter_free(p->run.filters[i]);
     free(p->run.filters);
@@ -464,7 +224,6 @@ void prepared_end(struct prepared *p)
         cache_close(p->cache);
     cgroup_host_free(p->host);
     networks_close(&p->run);
-    free(p->run.roots);
     free(p->run.instances);
 }
 

@@ -1,0 +1,87 @@
+/* roots: see roots.h. Translates what the job file says of a root into a source for the cache, and what an image says of
+ * its processes into defaults of the jobs over it. */
+#include "harness/supervisor/roots.h"
+
+#include <string.h>
+
+static void on_progress(void *data, const char *what)
+{
+    struct prepared *p = data;
+
+    if (p->console != NULL)
+        reports_console_status(p->console, what);
+    else
+        (void)fprintf(stderr, "cupel: %s\n", what);
+}
+
+static struct cache_source source_of(const struct jobs_root *root)
+{
+    static const enum cache_source_kind kinds[] = {
+        [JOBS_ROOT_HOST] = CACHE_HOST,     [JOBS_ROOT_SCRATCH] = CACHE_SCRATCH, [JOBS_ROOT_TAR] = CACHE_TAR,
+        [JOBS_ROOT_DEBIAN] = CACHE_DEBIAN, [JOBS_ROOT_OCI] = CACHE_OCI,         [JOBS_ROOT_CACHED] = CACHE_NAMED,
+        [JOBS_ROOT_IMAGE] = CACHE_IMAGE,
+    };
+
+    return (struct cache_source){.kind = kinds[root->kind],
+                                 .name = root->imported != NULL ? root->imported : root->name,
+                                 .tar = root->tar,
+                                 .sha256 = root->sha256,
+                                 .oci = root->oci,
+                                 .image = root->image,
+                                 .tag = root->tag,
+                                 .platform = root->platform,
+                                 .suite = root->suite,
+                                 .packages = root->packages,
+                                 .config = root->config};
+}
+
+/* "name:group" cannot be looked up in passwd: the user's own group is taken. */
+static const char *image_user(struct arena *arena, const char *user)
+{
+    size_t name = strcspn(user, ":"), digits = strspn(user, "0123456789");
+    bool numeric = digits == name && user[name] == ':' && user[name + 1] != '\0' &&
+                   strspn(user + name + 1, "0123456789") == strlen(user + name + 1);
+
+    return numeric ? user : arena_strndup(arena, user, name);
+}
+
+/* What the job file leaves open, the image of the job's root may say. */
+static void take_image_defaults(struct prepared *p)
+{
+    for (size_t i = 0; i < p->run.n_instances; i++) {
+        const struct instance *in = &p->run.instances[i];
+        const struct cache_config *c = p->run.roots[in->root].config;
+        struct jobs_job *job = &in->plan->jobs[in->job - in->plan->jobs];
+
+        if (c != NULL && !job->has_user && c->user != NULL)
+            job->user = image_user(c->arena, c->user);
+        if (c != NULL && !job->has_workdir && c->workdir != NULL)
+            job->workdir = c->workdir;
+    }
+}
+
+int roots_make(struct prepared *p, struct cupel_error *err)
+{
+    struct run *run = &p->run;
+    int r = 0;
+
+    run->roots = xcalloc(run->n_roots, sizeof(*run->roots));
+    for (size_t i = 0; r == 0 && i < run->n_instances; i++) {
+        const struct instance *in = &run->instances[i];
+        struct cache_source source = source_of(&in->plan->roots[in->job->root]);
+
+        if (run->roots[in->root].n_layers == 0)
+            r = cache_prepare(p->cache, &source, on_progress, p, &run->roots[in->root], err);
+    }
+    if (r == 0)
+        take_image_defaults(p);
+    return r;
+}
+
+void roots_release(struct run *run)
+{
+    for (size_t i = 0; run->roots != NULL && i < run->n_roots; i++)
+        cache_root_release(&run->roots[i]);
+    free(run->roots);
+    run->roots = NULL;
+}
