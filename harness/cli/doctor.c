@@ -1,20 +1,27 @@
 /* doctor: `cupel doctor` tells what this host can do for cupel. */
 #include "harness/doctor/doctor.h"
 #include "harness/cli/cli.h"
+#include "harness/cli/options.h"
 #include "harness/rights/rights.h"
 
-#include <getopt.h>
+struct arguments {
+    bool json;
+};
 
-static const char usage[] =
-    "usage: cupel doctor [--json]\n"
-    "\n"
-    "Tries every capability that cupel uses on this host, and prints for each whether it works, is degraded or\n"
-    "is missing, what depends on it, and how to get it. Changes nothing.\n"
-    "\n"
-    "      --json   print one JSON object\n"
-    "  -h, --help   show this help\n"
-    "\n"
-    "Exit code: 0 when `cupel run` can work here, whatever optional things are missing; 3 when it cannot.\n";
+static const struct cli_option options[] = {
+    CLI_OPTION('\0', "json", CLI_FLAG, offsetof(struct arguments, json), NULL, "print one JSON object"),
+};
+
+static const struct cli_command command = {
+    .name = "doctor",
+    .usage = "doctor [--json]",
+    .about =
+        "Tries every capability that cupel uses on this host, and prints for each whether it works, is degraded or is "
+        "missing, what depends on it, and how to get it. Changes nothing.",
+    .after = "Exit status: 0 when `cupel run` can work here, whatever optional things are missing; 3 when it cannot.",
+    .options = options,
+    .n_options = ARRAY_SIZE(options),
+};
 
 static bool wants_colour(void)
 {
@@ -41,27 +48,12 @@ static int examine(bool json)
 
 int cli_doctor(int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"json", no_argument, NULL, 'j'}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
-    struct cupel_error err;
-    bool json = false;
-    int c;
+    struct arguments a = {0};
+    struct cli_words words;
+    int code;
 
-    while ((c = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-        if (c == 'h') {
-            (void)fputs(usage, stdout);
-            return 0;
-        }
-        if (c != 'j') {
-            (void)fputs(usage, stderr);
-            return CUPEL_ERROR_INPUT;
-        }
-        json = true;
-    }
-    if (optind < argc) {
-        (void)cupel_error_set(&err, CUPEL_ERROR_INPUT, 0, "'cupel doctor' takes no argument, got '%s'", argv[optind]);
-        return cli_fail(&err);
-    }
+    if (!cli_parse(&command, argc, argv, &a, &words, &code))
+        return code;
     rights_join_scope(argv - 1); /* as a run would */
-    return examine(json);
+    return examine(a.json);
 }

@@ -1,26 +1,28 @@
 /* enter: `cupel enter`: a command in a job that is running. */
 #include "harness/cli/cli.h"
+#include "harness/cli/options.h"
 #include "harness/supervisor/running.h"
 #include "harness/supervisor/session.h"
 #include "rootfs-cache/cache.h"
 
 #include <string.h>
 
-static const char usage[] =
-    "usage: cupel enter [RUN/]JOB [-- COMMAND...]\n"
-    "       cupel enter\n"
-    "\n"
-    "Runs a shell, or COMMAND, in a job that is running: in its namespaces and control groups, with its user, "
-    "environment\n"
-    "and limits, and with no right that the job's own commands do not have. Ends with the job at the latest. Without\n"
-    "arguments, lists the jobs that can be entered.\n"
-    "\n"
-    "RUN may be left out, or be the beginning of a name, where only one job is meant.\n"
-    "\n"
-    "On a terminal the session gets a terminal of its own, in the job's /dev/pts; otherwise three pipes.\n"
-    "Exit status: that of the command, 128 + N if signal N ended it or we did, 127 if there is no such program; 2 and "
-    "3 as\n"
-    "with cupel run.\n";
+static const struct cli_command command = {
+    .name = "enter",
+    .usage = "enter [RUN/]JOB [-- COMMAND...]\n"
+             "enter",
+    .about = "Runs a shell, or COMMAND, in a job that is running: in its namespaces and control groups, with its user, "
+             "environment and limits, and with no right that the job's own commands do not have. Ends with the job at "
+             "the latest. Without arguments, lists the jobs that can be entered.\n\n"
+             "RUN may be left out, or be the beginning of a name, where only one job is meant.\n\n"
+             "On a terminal the session gets a terminal of its own, in the job's /dev/pts; otherwise three pipes.",
+    .after =
+        "Exit status: that of the command, 128 + N if signal N ended it or we did, 127 if there is no such program; 2 "
+        "and 3 as with cupel run.",
+    .max_words = 1,
+    .words = "one job",
+    .takes_command = true,
+};
 
 static int list(const struct running *all, size_t n)
 {
@@ -121,42 +123,22 @@ static int find_and_enter(const char *what, struct session_options *o)
     return r < 0 ? cli_fail(&err) : code;
 }
 
-static int wrong(const char *text, const char *word)
-{
-    struct cupel_error err;
-
-    (void)cupel_error_set(&err, CUPEL_ERROR_INPUT, 0, "%s '%s'", text, word);
-    cupel_error_hint(&err, "see cupel enter --help");
-    return cli_fail(&err);
-}
-
 int cli_enter(int argc, char **argv)
 {
     struct session_options o = {0};
-    const char *what = NULL;
+    struct cli_words words;
     struct cupel_error err;
+    int code;
 
-    for (int i = 1; i < argc; i++) {
-        if (str_eq(argv[i], "-h") || str_eq(argv[i], "--help")) {
-            (void)fputs(usage, stdout);
-            return 0;
-        }
-        if (str_eq(argv[i], "--")) {
-            o.command = (const char *const *)argv + i + 1;
-            break;
-        }
-        if (argv[i][0] == '-')
-            return wrong("unknown option", argv[i]);
-        if (what != NULL)
-            return wrong("a command comes after '--'; unexpected", argv[i]);
-        what = argv[i];
-    }
-    if (o.command != NULL && (what == NULL || o.command[0] == NULL))
-        return wrong("no job, or no command, around", "--");
+    if (!cli_parse(&command, argc, argv, &o, &words, &code))
+        return code;
+    if (words.command != NULL && words.n == 0)
+        return cli_wrong(&command, "no job before '--'");
+    o.command = words.command;
     if (geteuid() != 0) {
         (void)cupel_error_set(&err, CUPEL_ERROR_HARNESS, 0, "cupel enter has to be started as root");
         return cli_fail(&err);
     }
     cli_seal(argv - 1); /* argv[-1]: see main */
-    return find_and_enter(what, &o);
+    return find_and_enter(words.n > 0 ? words.word[0] : NULL, &o);
 }

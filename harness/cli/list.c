@@ -1,30 +1,40 @@
 /* list: which jobs a run of these files would run, in the order of their needs. */
 #include "harness/cli/cli.h"
 #include "harness/cli/kept.h"
+#include "harness/cli/options.h"
 #include "jobs/jobs.h"
 
-#include <getopt.h>
 #include <jansson.h>
 #include <string.h>
 
-static const char usage[] =
-    "Usage: cupel list FILE... [--only GLOB]... [--tag TAG]... [--json]\n"
-    "       cupel list --kept [--json]\n"
-    "List jobs in an order in which they can run, one a line: name and description.\n"
-    "\n"
-    "      --only GLOB   only jobs whose name matches, and what they need\n"
-    "      --tag TAG     only jobs with this tag, and what they need\n"
-    "      --json        a JSON array of objects: file, name, description, rootfs, needs, tags,\n"
-    "                    and steps (where `run` has steps)\n"
-    "      --kept        instead what is kept of failed jobs (cupel run --keep-failed), the newest first\n"
-    "  -h, --help        show this help\n";
+struct arguments {
+    struct cli_list only, tags;
+    bool json, kept;
+};
 
-struct list_options {
-    const char **only;
-    size_t n_only;
-    const char **tags;
-    size_t n_tags;
-    bool json;
+#define FIELD(name) offsetof(struct arguments, name)
+
+static const struct cli_option options[] = {
+    CLI_OPTION('\0', "only", CLI_LIST, FIELD(only), "GLOB",
+               "only jobs whose name matches, and what they need; may be repeated"),
+    CLI_OPTION('\0', "tag", CLI_LIST, FIELD(tags), "TAG",
+               "only jobs with this tag, and what they need; may be repeated"),
+    CLI_OPTION(
+        '\0', "json", CLI_FLAG, FIELD(json), NULL,
+        "a JSON array of objects: file, name, description, rootfs, needs, tags, and steps (where `run` has steps)"),
+    CLI_OPTION('\0', "kept", CLI_FLAG, FIELD(kept), NULL,
+               "instead what is kept of failed jobs (cupel run --keep-failed), the newest first"),
+};
+
+static const struct cli_command command = {
+    .name = "list",
+    .usage = "list FILE... [--only GLOB] [--tag TAG] [--json]\n"
+             "list --kept [--json]",
+    .about = "Lists jobs in an order in which they can run, one a line: name and description.",
+    .options = options,
+    .n_options = ARRAY_SIZE(options),
+    .max_words = CLI_ANY_NUMBER,
+    .words = "at least one job file, or --kept",
 };
 
 static json_t *name_array(const char *const *names)
@@ -89,7 +99,7 @@ static void print_jobs(const struct jobs_plan *plan, const bool *selected, json_
     }
 }
 
-static int list_file(const char *path, const struct list_options *o, json_t *list)
+static int list_file(const char *path, const struct arguments *a, json_t *list)
 {
     cleanup_free bool *selected = NULL;
     struct jobs_plan *plan = NULL;
@@ -99,7 +109,7 @@ static int list_file(const char *path, const struct list_options *o, json_t *lis
     if (code != 0)
         return code;
     selected = xcalloc(plan->n_jobs, sizeof(*selected));
-    if (jobs_select(plan, o->only, o->n_only, o->tags, o->n_tags, selected, &err) < 0)
+    if (jobs_select(plan, a->only.items, a->only.n, a->tags.items, a->tags.n, selected, &err) < 0)
         code = cli_fail(&err);
     else
         print_jobs(plan, selected, list);
@@ -107,13 +117,13 @@ static int list_file(const char *path, const struct list_options *o, json_t *lis
     return code;
 }
 
-static int list_files(char *const *paths, const struct list_options *o)
+static int list_files(char *const *paths, int n, const struct arguments *a)
 {
-    json_t *list = o->json ? json_array() : NULL;
+    json_t *list = a->json ? json_array() : NULL;
     int worst = 0;
 
-    for (; *paths != NULL; paths++) {
-        int code = list_file(*paths, o, list);
+    for (int i = 0; i < n; i++) {
+        int code = list_file(paths[i], a, list);
 
         worst = code > worst ? code : worst;
     }
@@ -125,47 +135,32 @@ static int list_files(char *const *paths, const struct list_options *o)
     return worst;
 }
 
+/* What is kept of failed jobs is no matter of a job file. */
+static int list_kept(const struct arguments *a, const struct cli_words *words, char **full_argv)
+{
+    int code;
+
+    if (words->n > 0 || a->only.n > 0 || a->tags.n > 0)
+        return cli_wrong(&command, "--kept goes with no file, --only or --tag");
+    code = cli_take_rights(full_argv, CLI_RIGHTS_TO_STORE);
+    return code != 0 ? code : cli_list_kept(a->json);
+}
+
 int cli_list(int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"only", required_argument, NULL, 'o'}, {"tag", required_argument, NULL, 't'}, {"kept", no_argument, NULL, 'k'},
-        {"json", no_argument, NULL, 'j'},       {"help", no_argument, NULL, 'h'},      {0}};
-    cleanup_free const char **only = xcalloc((size_t)argc, sizeof(*only));
-    cleanup_free const char **tags = xcalloc((size_t)argc, sizeof(*tags));
-    struct list_options o = {.only = only, .tags = tags};
-    bool kept = false;
-    int option;
+    struct arguments a = {0};
+    struct cli_words words;
+    int code;
 
-    while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-        switch (option) {
-        case 'o':
-            only[o.n_only++] = optarg;
-            break;
-        case 't':
-            tags[o.n_tags++] = optarg;
-            break;
-        case 'k':
-            kept = true;
-            break;
-        case 'j':
-            o.json = true;
-            break;
-        case 'h':
-            (void)fputs(usage, stdout);
-            return 0;
-        default:
-            (void)fputs("Try 'cupel list --help'.\n", stderr);
-            return CUPEL_ERROR_INPUT;
-        }
+    if (cli_parse(&command, argc, argv, &a, &words, &code)) {
+        if (a.kept)
+            code = list_kept(&a, &words, argv - 1); /* argv[-1]: see main */
+        else if (words.n == 0)
+            code = cli_wrong(&command, "cupel list takes %s", command.words);
+        else
+            code = list_files(words.word, words.n, &a);
     }
-    if (kept && optind == argc && o.n_only == 0 && o.n_tags == 0) {
-        int code = cli_take_rights(argv - 1, CLI_RIGHTS_TO_STORE);
-
-        return code != 0 ? code : cli_list_kept(o.json);
-    }
-    if (kept || optind == argc) {
-        (void)fputs(usage, stderr);
-        return CUPEL_ERROR_INPUT;
-    }
-    return list_files(argv + optind, &o);
+    cli_list_free(&a.only);
+    cli_list_free(&a.tags);
+    return code;
 }

@@ -66,6 +66,24 @@ static int unknown_command(const char *word)
     return cli_fail(&err);
 }
 
+/* Its place in the table, or negative. */
+static int find_command(const char *word)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+        if (str_eq(word, commands[i].name))
+            return (int)i;
+    return -ENOENT;
+}
+
+/* `cupel help COMMAND` is `cupel COMMAND --help`. */
+static int help_of(char *word)
+{
+    char program[] = "cupel", help[] = "--help", *words[] = {program, word, help, NULL};
+    int command = find_command(word);
+
+    return command >= 0 ? commands[command].run(2, words + 1) : unknown_command(word);
+}
+
 /* A caller may have closed some of 0, 1 and 2; what is opened next must not become one of them. */
 static void open_standard_streams(void)
 {
@@ -81,6 +99,7 @@ static void open_standard_streams(void)
 int main(int argc, char **argv)
 {
     const char *word = argc > 1 ? argv[1] : NULL;
+    int command;
 
     open_standard_streams();
     (void)signal(SIGPIPE, SIG_IGN); /* a reader that goes away must not end a run; jobs get the default back */
@@ -89,6 +108,8 @@ int main(int argc, char **argv)
         print_help(stderr);
         return CUPEL_ERROR_INPUT;
     }
+    if (str_eq(word, "help") && argc > 2)
+        return help_of(argv[2]);
     if (str_eq(word, "help") || str_eq(word, "--help") || str_eq(word, "-h")) {
         print_help(stdout);
         return 0;
@@ -97,8 +118,6 @@ int main(int argc, char **argv)
         (void)puts("cupel " CUPEL_VERSION);
         return 0;
     }
-    for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
-        if (str_eq(word, commands[i].name))
-            return commands[i].run(argc - 1, argv + 1);
-    return unknown_command(word);
+    command = find_command(word);
+    return command >= 0 ? commands[command].run(argc - 1, argv + 1) : unknown_command(word);
 }

@@ -1,41 +1,35 @@
 /* schema: prints the rules of the job file. */
 #include "harness/cli/cli.h"
+#include "harness/cli/options.h"
 #include "jobs/jobs.h"
 
-#include <getopt.h>
+struct arguments {
+    bool markdown;
+};
 
-static const char usage[] = "Usage: cupel schema [--markdown]\n"
-                            "Print the rules of the job file as JSON Schema (draft 2020-12), for editors.\n"
-                            "\n"
-                            "      --markdown   as the tables of docs/job-file.md instead\n"
-                            "  -h, --help       show this help\n";
+static const struct cli_option options[] = {
+    CLI_OPTION('\0', "markdown", CLI_FLAG, offsetof(struct arguments, markdown), NULL,
+               "as the tables of docs/job-file.md instead"),
+};
+
+static const struct cli_command command = {
+    .name = "schema",
+    .usage = "schema [--markdown]",
+    .about = "Prints the rules of the job file as JSON Schema (draft 2020-12), for editors.",
+    .options = options,
+    .n_options = ARRAY_SIZE(options),
+};
 
 int cli_schema(int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"markdown", no_argument, NULL, 'm'}, {"help", no_argument, NULL, 'h'}, {0}};
     cleanup_free char *text = NULL;
-    bool markdown = false;
-    int option;
+    struct arguments a = {0};
+    struct cli_words words;
+    int code;
 
-    while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-        switch (option) {
-        case 'm':
-            markdown = true;
-            break;
-        case 'h':
-            (void)fputs(usage, stdout);
-            return 0;
-        default:
-            (void)fputs("Try 'cupel schema --help'.\n", stderr);
-            return CUPEL_ERROR_INPUT;
-        }
-    }
-    if (optind != argc) {
-        (void)fputs(usage, stderr);
-        return CUPEL_ERROR_INPUT;
-    }
-    text = markdown ? jobs_markdown() : jobs_schema();
+    if (!cli_parse(&command, argc, argv, &a, &words, &code))
+        return code;
+    text = a.markdown ? jobs_markdown() : jobs_schema();
     (void)fputs(text, stdout);
     return 0;
 }

@@ -1,126 +1,69 @@
 /* shell: `cupel shell`: a terminal in the sandbox of a job, or over a root. */
 #include "harness/cli/cli.h"
 #include "harness/cli/kept.h"
+#include "harness/cli/options.h"
 #include "harness/supervisor/session.h"
-
-#include <getopt.h>
-#include <string.h>
-
-static const char usage[] =
-    "usage: cupel shell FILE JOB [options] [-- COMMAND...]\n"
-    "       cupel shell --rootfs NAME [--file FILE] [options] [-- COMMAND...]\n"
-    "       cupel shell --failed JOB [--run RUN] [--out DIR] [options] [-- COMMAND...]\n"
-    "\n"
-    "Opens a shell, or runs COMMAND, in exactly the sandbox that the job would get: namespaces, mounts, inputs,\n"
-    "environment, user and limits (but wall, cpu-time and output, which are about commands that nobody watches).\n"
-    "What it writes is gone when it ends, as with a job.\n"
-    "\n"
-    "      --rootfs NAME       no job: what a job gets that says nothing, over this root: host, one of the job file\n"
-    "                          given by --file, or one of the cache by name or key (cupel rootfs list)\n"
-    "      --failed JOB        what a failed job left (cupel run --keep-failed): the same sandbox with everything "
-    "that\n"
-    "                          the job wrote; the newest of that name. What is written now is gone with the session\n"
-    "      --run RUN           of that run (cupel list --kept)\n"
-    "      --out DIR           of a run that reported to this directory\n"
-    "      --file FILE         the job file whose roots --rootfs may name\n"
-    "      --best-effort       even if this machine cannot hold a limit; each is named\n"
-    "      --allow-host-network  let a job with `network: host` use this machine's network\n"
-    "  -h, --help              this text\n"
-    "\n"
-    "On a terminal the session gets a terminal of its own; otherwise three pipes.\n"
-    "Exit status: that of the command, 128 + N if signal N ended it, 127 if there is no such program; 2 and 3 as with\n"
-    "cupel run.\n";
 
 struct arguments {
     const char *rootfs, *file;
-    struct kept_query failed;   /* `what`: NULL without --failed */
-    const char *const *command; /* after "--"; NULL: none */
+    struct kept_query failed; /* `what`: NULL without --failed */
     struct session_options o;
 };
 
-enum { OPT_ROOTFS = 256, OPT_FILE, OPT_FAILED, OPT_RUN, OPT_OUT, OPT_BEST_EFFORT, OPT_ALLOW_HOST_NETWORK };
+#define FIELD(name) offsetof(struct arguments, name)
 
-static const struct option options[] = {
-    {"rootfs", required_argument, NULL, OPT_ROOTFS},
-    {"file", required_argument, NULL, OPT_FILE},
-    {"failed", required_argument, NULL, OPT_FAILED},
-    {"run", required_argument, NULL, OPT_RUN},
-    {"out", required_argument, NULL, OPT_OUT},
-    {"best-effort", no_argument, NULL, OPT_BEST_EFFORT},
-    {"allow-host-network", no_argument, NULL, OPT_ALLOW_HOST_NETWORK},
-    {"help", no_argument, NULL, 'h'},
-    {NULL, 0, NULL, 0},
+static const struct cli_option options[] = {
+    CLI_OPTION('\0', "rootfs", CLI_TEXT, FIELD(rootfs), "NAME",
+               "no job: what a job gets that says nothing, over this root: host, one of the job file given by --file, "
+               "or one of "
+               "the cache by name or key (cupel rootfs list)"),
+    CLI_OPTION(
+        '\0', "failed", CLI_TEXT, FIELD(failed.what), "JOB",
+        "what a failed job left (cupel run --keep-failed): the same sandbox with everything that the job wrote; the "
+        "newest "
+        "of that name. What is written now is gone with the session"),
+    CLI_OPTION('\0', "run", CLI_TEXT, FIELD(failed.run), "RUN", "of that run (cupel list --kept)"),
+    CLI_OPTION('\0', "out", CLI_TEXT, FIELD(failed.out), "DIR", "of a run that reported to this directory"),
+    CLI_OPTION('\0', "file", CLI_TEXT, FIELD(file), "FILE", "the job file whose roots --rootfs may name"),
+    CLI_OPTION('\0', "best-effort", CLI_FLAG, FIELD(o.best_effort), NULL,
+               "even if this machine cannot hold a limit; each is named"),
+    CLI_OPTION('\0', "allow-host-network", CLI_FLAG, FIELD(o.allow_host_network), NULL,
+               "let a job with `network: host` use this machine's network"),
 };
 
-static int wrong(struct cupel_error *err, const char *what, const char *word)
-{
-    (void)cupel_error_set(err, CUPEL_ERROR_INPUT, 0, "%s%s%s%s", what, word != NULL ? " '" : "",
-                          word != NULL ? word : "", word != NULL ? "'" : "");
-    cupel_error_hint(err, "see cupel shell --help");
-    return -EINVAL;
-}
+static const struct cli_command command = {
+    .name = "shell",
+    .usage = "shell FILE JOB [options] [-- COMMAND...]\n"
+             "shell --rootfs NAME [--file FILE] [options] [-- COMMAND...]\n"
+             "shell --failed JOB [--run RUN] [--out DIR] [options] [-- COMMAND...]",
+    .about =
+        "Opens a shell, or runs COMMAND, in exactly the sandbox that the job would get: namespaces, mounts, inputs, "
+        "environment, user and limits (but wall, cpu-time and output, which are about commands that nobody "
+        "watches). What it writes is gone when it ends, as with a job.",
+    .after = "On a terminal the session gets a terminal of its own; otherwise three pipes.\n"
+             "Exit status: that of the command, 128 + N if signal N ended it, 127 if there is no such program; 2 and 3 "
+             "as with cupel run.",
+    .options = options,
+    .n_options = ARRAY_SIZE(options),
+    .max_words = 2,
+    .words = "a job file and a job, or --rootfs, or --failed",
+    .takes_command = true,
+};
 
-/* Cuts the arguments at "--", since a command's options are its own; returns how many come before. */
-static int cut_command(int argc, char **argv, const char *const **ret_command)
-{
-    for (int i = 1; i < argc; i++)
-        if (str_eq(argv[i], "--")) {
-            *ret_command = (const char *const *)argv + i + 1;
-            return i;
-        }
-    return argc;
-}
-
-static bool take_option(struct arguments *a, int c)
-{
-    const struct {
-        int option;
-        const char **to;
-    } values[] = {{OPT_ROOTFS, &a->rootfs},
-                  {OPT_FILE, &a->file},
-                  {OPT_FAILED, &a->failed.what},
-                  {OPT_RUN, &a->failed.run},
-                  {OPT_OUT, &a->failed.out}};
-
-    for (size_t i = 0; i < ARRAY_SIZE(values); i++)
-        if (c == values[i].option)
-            *values[i].to = optarg;
-    a->o.best_effort |= c == OPT_BEST_EFFORT;
-    a->o.allow_host_network |= c == OPT_ALLOW_HOST_NETWORK;
-    return c != '?' && c != ':';
-}
-
-static int check(const struct arguments *a, int argc, char **argv, struct cupel_error *err)
+/* What the options mean together: 0, or the exit code. */
+static int check(const struct arguments *a, const struct cli_words *w)
 {
     int taken = a->rootfs != NULL || a->failed.what != NULL ? 0 : 2;
 
-    if (a->command != NULL && a->command[0] == NULL)
-        return wrong(err, "no command after '--'", NULL);
     if (a->rootfs != NULL && a->failed.what != NULL)
-        return wrong(err, "--rootfs and --failed exclude each other", NULL);
+        return cli_wrong(&command, "--rootfs and --failed exclude each other");
     if (a->rootfs == NULL && a->file != NULL)
-        return wrong(err, "--file goes with --rootfs", NULL);
+        return cli_wrong(&command, "--file goes with --rootfs");
     if (a->failed.what == NULL && (a->failed.run != NULL || a->failed.out != NULL))
-        return wrong(err, "--run and --out go with --failed", NULL);
-    if (argc - optind > taken)
-        return wrong(err, "a command comes after '--'; unexpected", argv[optind + taken]);
-    if (argc - optind < taken)
-        return wrong(err, "cupel shell takes a job file and a job, or --rootfs, or --failed", NULL);
-    return 0;
-}
-
-/* 0 to go on, 1 when --help was given, negative on an error. */
-static int parse(int argc, char **argv, struct arguments *a, struct cupel_error *err)
-{
-    int c;
-
-    while ((c = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
-        if (c == 'h')
-            return 1;
-        if (!take_option(a, c))
-            return wrong(err, c == ':' ? "this option needs a value:" : "unknown option", argv[optind - 1]);
-    }
-    return check(a, argc, argv, err);
+        return cli_wrong(&command, "--run and --out go with --failed");
+    if (w->n > taken)
+        return cli_wrong(&command, "a command comes after '--'; unexpected '%s'", w->word[taken]);
+    return w->n == taken ? 0 : cli_wrong(&command, "cupel %s takes %s", command.name, command.words);
 }
 
 /* ---- a job of a file ---- */
@@ -224,22 +167,18 @@ static int shell_of_root(struct arguments *a)
 int cli_shell(int argc, char **argv)
 {
     struct arguments a = {0};
-    struct cupel_error err;
-    int r, code;
+    struct cli_words words;
+    int code;
 
-    argc = cut_command(argc, argv, &a.command);
-    r = parse(argc, argv, &a, &err);
-    if (r < 0)
-        return cli_fail(&err);
-    if (r > 0) {
-        (void)fputs(usage, stdout);
-        return 0;
-    }
-    code = cli_take_rights(argv - 1, CLI_RIGHTS_TO_RUN); /* argv[-1]: see main */
+    if (!cli_parse(&command, argc, argv, &a, &words, &code))
+        return code;
+    code = check(&a, &words);
+    if (code == 0)
+        code = cli_take_rights(argv - 1, CLI_RIGHTS_TO_RUN); /* argv[-1]: see main */
     if (code != 0)
         return code;
-    a.o.command = a.command;
+    a.o.command = words.command;
     if (a.failed.what != NULL)
         return cli_shell_failed(&a.failed, &a.o);
-    return a.rootfs != NULL ? shell_of_root(&a) : shell_of_job(&a, argv[optind], argv[optind + 1]);
+    return a.rootfs != NULL ? shell_of_root(&a) : shell_of_job(&a, words.word[0], words.word[1]);
 }

@@ -1,15 +1,17 @@
 /* validate: checks job files and does nothing else. */
 #include "harness/cli/cli.h"
+#include "harness/cli/options.h"
 #include "jobs/jobs.h"
 
-#include <getopt.h>
-
-static const char usage[] = "Usage: cupel validate FILE...\n"
-                            "Check job files: every problem is printed with its line; nothing is run.\n"
-                            "\n"
-                            "  -h, --help   show this help\n"
-                            "\n"
-                            "Exit code: 0 all files are good, 2 some file is not.\n";
+static const struct cli_command command = {
+    .name = "validate",
+    .usage = "validate FILE...",
+    .about = "Checks job files: every problem is printed with its line; nothing is run.",
+    .after = "Exit status: 0 all files are good, 2 some file is not.",
+    .min_words = 1,
+    .max_words = CLI_ANY_NUMBER,
+    .words = "at least one job file",
+};
 
 static int validate(const char *path)
 {
@@ -25,24 +27,13 @@ static int validate(const char *path)
 
 int cli_validate(int argc, char **argv)
 {
-    static const struct option options[] = {{"help", no_argument, NULL, 'h'}, {0}};
-    int worst = 0;
-    int option;
+    struct cli_words files;
+    int worst;
 
-    while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-        if (option == 'h') {
-            (void)fputs(usage, stdout);
-            return 0;
-        }
-        (void)fputs("Try 'cupel validate --help'.\n", stderr);
-        return CUPEL_ERROR_INPUT;
-    }
-    if (optind == argc) {
-        (void)fputs(usage, stderr);
-        return CUPEL_ERROR_INPUT;
-    }
-    for (int i = optind; i < argc; i++) {
-        int code = validate(argv[i]);
+    if (!cli_parse(&command, argc, argv, NULL, &files, &worst))
+        return worst;
+    for (int i = 0; i < files.n; i++) {
+        int code = validate(files.word[i]);
 
         worst = code > worst ? code : worst;
     }

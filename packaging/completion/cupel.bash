@@ -54,7 +54,7 @@ _cupel() {
     doctor) words='--json --help' ;;
     selftest) words='--list --only --json --markdown --out -j --jobs -v --verbose --help' ;;
     clean) words='--kept --older-than --help' ;;
-    help) words='' ;;
+    help) words='run shell enter validate list schema rootfs doctor selftest clean' ;;
     rootfs)
         words='--help'
         ((i == COMP_CWORD - 1)) && words+=' import export list show verify gc remove'

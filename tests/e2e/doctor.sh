@@ -223,7 +223,7 @@ expect_equal "$(for group in "${own_groups[@]}"; do find "$group" -name 'cupel-d
 it "a wrong command line"
 run_cupel doctor --jsno
 expect_exit 2
-expect_stderr 'usage: cupel doctor'
+expect_stderr 'did you mean --json'
 run_cupel doctor house
 expect_exit 2
 expect_stderr "takes no argument, got 'house'"

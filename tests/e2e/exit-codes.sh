@@ -122,6 +122,28 @@ expect_stdout 'run'
 run_cupel --help
 expect_exit 0
 
+it "help COMMAND is COMMAND --help; a wrong option is told with the nearest"
+run_cupel help run
+expect_exit 0
+expect_stdout '^usage: cupel run FILE'
+run_cupel help runn
+expect_exit 2
+expect_stderr "did you mean 'run'"
+run_cupel run --keep-faild ok.yaml
+expect_exit 2
+expect_stderr 'did you mean --keep-failed'
+run_cupel run --sample 1us ok.yaml
+expect_exit 2
+expect_stderr "from 10ms to 1h, or off, got '1us'"
+
+it "completion and man page know every option that a command's help shows"
+for command in $("$CUPEL" help | sed -n 's/^  \([a-z]*\) .*/\1/p'); do
+    for option in $("$CUPEL" help "$command" | grep -oE '^ +(-., )?--[a-z-]+' | grep -oE -- '--[a-z-]+'); do
+        expect grep -q -e "$option" "$e2e/../../packaging/completion/cupel.bash"
+        expect grep -qE "Fl [\\]-${option#--}" "$e2e/../../docs/cupel.1"
+    done
+done
+
 it "two files make one run"
 job_file other.yaml <<'YAML'
 cupel: 1
