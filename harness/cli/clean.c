@@ -15,7 +15,7 @@ static const struct cli_option options[] = {
     CLI_OPTION('\0', "kept", CLI_FLAG, FIELD(kept), NULL,
                "instead what is kept of failed jobs (cupel run --keep-failed)"),
     CLI_OPTION('\0', "older-than", CLI_DURATION, FIELD(older_than_ns), "AGE",
-               "only of jobs that started longer ago than this (90m, 24h)"),
+               "only of jobs that started longer ago than this (90m, 24h)", .min = 1),
 };
 
 static const struct cli_command command = {

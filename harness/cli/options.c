@@ -162,7 +162,7 @@ static int take_duration(const struct cli_command *c, const struct cli_option *o
         *to = 0;
         return 0;
     }
-    if (unit_parse_duration(text, &ns) == 0 && ns > 0 && (o->max == 0 || (ns >= o->min && ns <= o->max))) {
+    if (unit_parse_duration(text, &ns) == 0 && ns >= o->min && (o->max == 0 || ns <= o->max)) {
         *to = ns;
         return 0;
     }

@@ -1,46 +1,21 @@
 /* rootfs: people's view of the root cache: import, export, list, show, verify, remove. The work is rootfs-cache's. */
 #include "harness/cli/cli.h"
+#include "harness/cli/options.h"
 #include "rootfs-cache/cache.h"
 
 #include <fcntl.h>
-#include <getopt.h>
 #include <string.h>
 
-static const char usage[] =
-    "Usage: cupel rootfs import NAME SOURCE [--tag TAG] [--platform OS/ARCH]\n"
-    "       cupel rootfs export NAME [-o FILE]\n"
-    "       cupel rootfs list\n"
-    "       cupel rootfs show NAME\n"
-    "       cupel rootfs verify [NAME...]\n"
-    "       cupel rootfs gc [--keep SIZE] [--older DURATION]\n"
-    "       cupel rootfs remove NAME...\n"
-    "Look after the cached root filesystems.\n"
-    "\n"
-    "  import     unpack SOURCE and keep it as NAME: a tar of a root (plain, gz, bz2, xz, zst, lz4), an OCI\n"
-    "             layout (a directory or a tar), a `docker save` archive, an OCI runtime bundle, or any\n"
-    "             other directory\n"
-    "  export     write the root as a tar to FILE, by default to standard output\n"
-    "  list       one line a root: name, kind, size, what of that it shares with others, last use, key, source\n"
-    "  show       the root's layers and configuration, as JSON\n"
-    "  verify     is every layer as it was when it was made; exit status 1 when something is not\n"
-    "  gc         remove layers that no name has and nothing uses, the longest unused first\n"
-    "  remove     forget the name and remove the layers that nothing else refers to\n"
-    "\n"
-    "NAME is an imported name, or the key of any cached root or its beginning.\n"
-    "\n"
-    "  --tag TAG           which image of several\n"
-    "  --platform OS/ARCH  which image of a multi-platform one\n"
-    "  -o, --output FILE   where export writes to\n"
-    "  --keep SIZE         gc stops when no more than this is left\n"
-    "  --older DURATION    gc removes only what was not used for so long\n"
-    "  -h, --help          show this help\n";
-
-struct rootfs_options {
-    const char *output, *tag, *platform, *keep, *older;
-    char **args;
-    int n_args;
+struct arguments {
+    const char *output, *tag, *platform;
+    struct cache_gc gc;
+    uint64_t older_ns;
+    struct cli_words words;
     int exit; /* when nothing went wrong */
 };
+
+#define FIELD(name) offsetof(struct arguments, name)
+#define NOT_SAID UINT64_MAX
 
 static void say(void *data, const char *what)
 {
@@ -70,13 +45,13 @@ static void print_plain(const char *text)
         (void)putchar((unsigned char)*text < 0x20 || *text == 0x7f ? '?' : *text);
 }
 
-static int do_list(struct cache *cache, struct rootfs_options *options, struct cupel_error *err)
+static int do_list(struct cache *cache, struct arguments *a, struct cupel_error *err)
 {
     struct cache_entry *entries;
     size_t n;
     int r = cache_list(cache, &entries, &n, err);
 
-    (void)options;
+    (void)a;
     if (r < 0)
         return r;
     if (n == 0)
@@ -101,20 +76,20 @@ static int do_list(struct cache *cache, struct rootfs_options *options, struct c
     return 0;
 }
 
-static int do_show(struct cache *cache, struct rootfs_options *options, struct cupel_error *err)
+static int do_show(struct cache *cache, struct arguments *a, struct cupel_error *err)
 {
     cleanup_free char *json = NULL;
-    int r = cache_show(cache, options->args[0], &json, err);
+    int r = cache_show(cache, a->words.word[0], &json, err);
 
     if (r == 0)
         (void)puts(json);
     return r;
 }
 
-static int do_import(struct cache *cache, struct rootfs_options *options, struct cupel_error *err)
+static int do_import(struct cache *cache, struct arguments *a, struct cupel_error *err)
 {
     const struct cache_import import = {
-        .name = options->args[0], .path = options->args[1], .tag = options->tag, .platform = options->platform};
+        .name = a->words.word[0], .path = a->words.word[1], .tag = a->tag, .platform = a->platform};
 
     return cache_import(cache, &import, say, NULL, err);
 }
@@ -136,22 +111,22 @@ static int export_to_file(struct cache *cache, const char *what, const char *fil
     return r;
 }
 
-static int do_export(struct cache *cache, struct rootfs_options *options, struct cupel_error *err)
+static int do_export(struct cache *cache, struct arguments *a, struct cupel_error *err)
 {
-    if (options->output != NULL && !str_eq(options->output, "-"))
-        return export_to_file(cache, options->args[0], options->output, err);
+    if (a->output != NULL && !str_eq(a->output, "-"))
+        return export_to_file(cache, a->words.word[0], a->output, err);
     if (isatty(STDOUT_FILENO)) {
         (void)cupel_error_set(err, CUPEL_ERROR_INPUT, 0, "a tar does not belong on a terminal");
         cupel_error_hint(err, "give -o FILE, or redirect the output");
         return -EINVAL;
     }
-    return cache_export(cache, options->args[0], STDOUT_FILENO, err);
+    return cache_export(cache, a->words.word[0], STDOUT_FILENO, err);
 }
 
-static int do_remove(struct cache *cache, struct rootfs_options *options, struct cupel_error *err)
+static int do_remove(struct cache *cache, struct arguments *a, struct cupel_error *err)
 {
-    for (int i = 0; i < options->n_args; i++) {
-        int r = cache_remove(cache, options->args[i], err);
+    for (int i = 0; i < a->words.n; i++) {
+        int r = cache_remove(cache, a->words.word[i], err);
 
         if (r < 0)
             return r;
@@ -166,21 +141,21 @@ static void tell(void *data, const char *finding)
     (void)putchar('\n');
 }
 
-static int do_verify(struct cache *cache, struct rootfs_options *options, struct cupel_error *err)
+static int do_verify(struct cache *cache, struct arguments *a, struct cupel_error *err)
 {
     size_t checked = 0, bad = 0;
     int r = 0;
 
-    for (int i = 0; r == 0 && i < (options->n_args > 0 ? options->n_args : 1); i++) {
+    for (int i = 0; r == 0 && i < (a->words.n > 0 ? a->words.n : 1); i++) {
         size_t c, b;
 
-        r = cache_verify(cache, options->n_args > 0 ? options->args[i] : NULL, tell, NULL, &c, &b, err);
+        r = cache_verify(cache, a->words.n > 0 ? a->words.word[i] : NULL, tell, NULL, &c, &b, err);
         checked += r == 0 ? c : 0;
         bad += r == 0 ? b : 0;
     }
     if (r < 0)
         return r;
-    options->exit = bad > 0;
+    a->exit = bad > 0;
     if (bad > 0)
         (void)printf("%zu found damaged: `cupel rootfs remove` what is; a run makes again what it needs\n", bad);
     else
@@ -188,131 +163,171 @@ static int do_verify(struct cache *cache, struct rootfs_options *options, struct
     return 0;
 }
 
-static int do_gc(struct cache *cache, struct rootfs_options *options, struct cupel_error *err)
+static int do_gc(struct cache *cache, struct arguments *a, struct cupel_error *err)
 {
-    struct cache_gc want = {.keep_bytes = UINT64_MAX, .older_seconds = UINT64_MAX};
     char size[UNIT_TEXT_SIZE];
-    uint64_t freed, ns;
+    uint64_t freed;
     size_t n;
     int r;
 
-    if (options->keep != NULL && unit_parse_size(options->keep, &want.keep_bytes) < 0)
-        return cupel_error_set(err, CUPEL_ERROR_INPUT, 0, "--keep takes a size such as 20G, not '%s'", options->keep);
-    if (options->older != NULL) {
-        if (unit_parse_duration(options->older, &ns) < 0)
-            return cupel_error_set(err, CUPEL_ERROR_INPUT, 0, "--older takes a duration such as 7d, not '%s'",
-                                   options->older);
-        want.older_seconds = ns / NSEC_PER_SEC;
-    }
-    if (options->keep == NULL && options->older == NULL)
-        want.older_seconds = 0;
-    r = cache_gc(cache, &want, &n, &freed, err);
+    a->gc.older_seconds = a->older_ns != NOT_SAID        ? a->older_ns / NSEC_PER_SEC
+                          : a->gc.keep_bytes == NOT_SAID ? 0 /* everything that may go */
+                                                         : UINT64_MAX;
+    r = cache_gc(cache, &a->gc, &n, &freed, err);
     if (r == 0)
         (void)printf("%zu layer%s removed, %s\n", n, n == 1 ? "" : "s", unit_format_size(freed, size));
     return r;
 }
 
-static const struct action {
-    const char *name;
-    int min_args, max_args;
-    const char *options; /* the letters of those that it takes */
-    int (*run)(struct cache *cache, struct rootfs_options *options, struct cupel_error *err);
-} actions[] = {
-    {"import", 2, 2, "tp", do_import},  {"export", 1, 1, "o", do_export},   {"list", 0, 0, "", do_list},
-    {"show", 1, 1, "", do_show},        {"verify", 0, 1000, "", do_verify}, {"gc", 0, 0, "kd", do_gc},
-    {"remove", 1, 1000, "", do_remove},
+/* ---- the commands ---- */
+
+static const struct cli_option import_options[] = {
+    CLI_OPTION('\0', "tag", CLI_TEXT, FIELD(tag), "TAG", "which image of several"),
+    CLI_OPTION('\0', "platform", CLI_TEXT, FIELD(platform), "OS/ARCH", "which image of a multi-platform one"),
 };
 
-static int usage_error(const char *what, const char *word)
-{
-    struct cupel_error err;
+static const struct cli_option export_options[] = {
+    CLI_OPTION('o', "output", CLI_TEXT, FIELD(output), "FILE", "where to; default: standard output"),
+};
 
-    (void)cupel_error_set(&err, CUPEL_ERROR_INPUT, 0, "%s%s%s%s", what, word != NULL ? " '" : "",
-                          word != NULL ? word : "", word != NULL ? "'" : "");
-    cupel_error_hint(&err, "`cupel rootfs --help` shows how");
-    return cli_fail(&err);
-}
+static const struct cli_option gc_options[] = {
+    CLI_OPTION('\0', "keep", CLI_SIZE, FIELD(gc.keep_bytes), "SIZE", "stop when no more than this is left"),
+    CLI_OPTION('\0', "older", CLI_DURATION, FIELD(older_ns), "DURATION", "remove only what was not used for so long"),
+};
+
+#define ONE_NAME .min_words = 1, .max_words = 1, .words = "the name or key of a root"
+#define OPTIONS(table) .options = (table), .n_options = ARRAY_SIZE(table)
+#define WHAT_NAME_IS "NAME is an imported name, or the key of any cached root or its beginning."
+
+static const struct action {
+    struct cli_command command;
+    const char *summary;
+    int (*run)(struct cache *cache, struct arguments *a, struct cupel_error *err);
+} actions[] = {
+    {{.name = "rootfs import",
+      .usage = "rootfs import NAME SOURCE [--tag TAG] [--platform OS/ARCH]",
+      .about =
+          "Unpacks SOURCE and keeps it as NAME: a tar of a root (plain, gz, bz2, xz, zst, lz4), an OCI layout (a "
+          "directory or a tar), a `docker save` archive, an OCI runtime bundle, or any other directory. An earlier "
+          "meaning of the name is replaced.",
+      .min_words = 2,
+      .max_words = 2,
+      .words = "a name and a source",
+      OPTIONS(import_options)},
+     "keep a tar, an image, a bundle or a directory under a name",
+     do_import},
+    {{.name = "rootfs export",
+      .usage = "rootfs export NAME [-o FILE]",
+      .about = "Writes the root as a tar, its layers merged.",
+      .after = WHAT_NAME_IS,
+      ONE_NAME,
+      OPTIONS(export_options)},
+     "write a root as a tar",
+     do_export},
+    {{.name = "rootfs list",
+      .usage = "rootfs list",
+      .about = "One line a root: name, kind, size, what of that it shares with others, last use, key, source."},
+     "what there is",
+     do_list},
+    {{.name = "rootfs show",
+      .usage = "rootfs show NAME",
+      .about = "The root's layers and configuration, as JSON.",
+      .after = WHAT_NAME_IS,
+      ONE_NAME},
+     "layers and configuration of a root",
+     do_show},
+    {{.name = "rootfs verify",
+      .usage = "rootfs verify [NAME...]",
+      .about = "Is every layer, or every layer of the roots named, as it was when it was made?",
+      .after = WHAT_NAME_IS "\nExit status: 0 all is as it was, 1 something is not, 3 cupel could not tell.",
+      .max_words = CLI_ANY_NUMBER,
+      .words = "names or keys of roots"},
+     "is every layer as it was when it was made",
+     do_verify},
+    {{.name = "rootfs gc",
+      .usage = "rootfs gc [--keep SIZE] [--older DURATION]",
+      .about = "Removes layers that no name has and nothing uses, the longest unused first; without options, all of "
+               "them.",
+      OPTIONS(gc_options)},
+     "remove layers that no name has and nothing uses",
+     do_gc},
+    {{.name = "rootfs remove",
+      .usage = "rootfs remove NAME...",
+      .about = "Forgets the name and removes the layers that nothing else refers to.",
+      .after = WHAT_NAME_IS,
+      .min_words = 1,
+      .max_words = CLI_ANY_NUMBER,
+      .words = "names or keys of roots"},
+     "forget a name, and remove what only it had",
+     do_remove},
+};
 
 static const struct action *find_action(const char *name)
 {
     for (size_t i = 0; i < ARRAY_SIZE(actions); i++)
-        if (str_eq(actions[i].name, name))
+        if (str_eq(actions[i].command.name + strlen("rootfs "), name))
             return &actions[i];
     return NULL;
 }
 
-static int run_action(const struct action *action, struct rootfs_options *options)
+static void print_help(FILE *f)
+{
+    (void)fputs("usage: cupel rootfs COMMAND [arguments]\n\nLooks after the cached root filesystems.\n\n", f);
+    for (size_t i = 0; i < ARRAY_SIZE(actions); i++)
+        (void)fprintf(f, "  %-10s %s\n", actions[i].command.name + strlen("rootfs "), actions[i].summary);
+    (void)fputs("\n`cupel rootfs COMMAND --help` tells more.\n", f);
+}
+
+static int unknown_action(const char *word)
+{
+    const char *names[ARRAY_SIZE(actions)], *nearest;
+    struct cupel_error err;
+
+    for (size_t i = 0; i < ARRAY_SIZE(actions); i++)
+        names[i] = actions[i].command.name + strlen("rootfs ");
+    nearest = str_nearest(word, names, ARRAY_SIZE(names));
+    (void)cupel_error_set(&err, CUPEL_ERROR_INPUT, 0, "unknown command 'rootfs %s'", word);
+    if (nearest != NULL)
+        cupel_error_hint(&err, "did you mean 'rootfs %s'?", nearest);
+    else
+        cupel_error_hint(&err, "see cupel rootfs --help");
+    return cli_fail(&err);
+}
+
+static int run_action(const struct action *action, struct arguments *a)
 {
     struct cache *cache = NULL;
     struct cupel_error err;
     int r = cache_open(&cache, &err);
 
     if (r == 0)
-        r = action->run(cache, options, &err);
+        r = action->run(cache, a, &err);
     cache_close(cache);
     if (r == 0 && (fflush(stdout) != 0 || ferror(stdout)))
         r = cupel_error_set(&err, CUPEL_ERROR_HARNESS, errno, "cannot write to standard output");
-    return r < 0 ? cli_fail(&err) : options->exit;
-}
-
-static bool take_option(struct rootfs_options *options, int c)
-{
-    const struct {
-        int letter;
-        const char **to;
-    } values[] = {{'o', &options->output},
-                  {'t', &options->tag},
-                  {'p', &options->platform},
-                  {'k', &options->keep},
-                  {'d', &options->older}};
-
-    for (size_t i = 0; i < ARRAY_SIZE(values); i++)
-        if (values[i].letter == c) {
-            *values[i].to = optarg;
-            return true;
-        }
-    return false;
+    return r < 0 ? cli_fail(&err) : a->exit;
 }
 
 int cli_rootfs(int argc, char **argv)
 {
-    static const struct option longs[] = {{"output", required_argument, NULL, 'o'},
-                                          {"tag", required_argument, NULL, 't'},
-                                          {"platform", required_argument, NULL, 'p'},
-                                          {"keep", required_argument, NULL, 'k'},
-                                          {"older", required_argument, NULL, 'd'},
-                                          {"help", no_argument, NULL, 'h'},
-                                          {NULL, 0, NULL, 0}};
-    struct rootfs_options options = {0};
+    struct arguments a = {.gc = {.keep_bytes = NOT_SAID}, .older_ns = NOT_SAID};
+    const char *word = argc > 1 ? argv[1] : NULL;
     const struct action *action;
-    char given[16] = ""; /* the letters of the options */
-    size_t n_given = 0;
-    int c;
+    int code;
 
-    optind = 0;
-    while ((c = getopt_long(argc, argv, "o:h", longs, NULL)) != -1) {
-        if (c == 'h') {
-            (void)fputs(usage, stdout);
-            return 0;
-        }
-        if (!take_option(&options, c))
-            return usage_error("wrong option", NULL);
-        if (n_given < sizeof(given) - 1)
-            given[n_given++] = (char)c;
-    }
-    if (optind >= argc) {
-        (void)fputs(usage, stderr);
+    if (word == NULL) {
+        print_help(stderr);
         return CUPEL_ERROR_INPUT;
     }
-    action = find_action(argv[optind]);
+    if (str_eq(word, "-h") || str_eq(word, "--help")) {
+        print_help(stdout);
+        return 0;
+    }
+    action = find_action(word);
     if (action == NULL)
-        return usage_error("no such subcommand of rootfs:", argv[optind]);
-    options.args = argv + optind + 1;
-    options.n_args = argc - optind - 1;
-    if (options.n_args < action->min_args || options.n_args > action->max_args)
-        return usage_error("wrong number of arguments for rootfs", action->name);
-    if (strspn(given, action->options) != n_given)
-        return usage_error("one of the options has no meaning for rootfs", action->name);
-    c = cli_take_rights(argv - 1, CLI_RIGHTS_TO_STORE);
-    return c != 0 ? c : run_action(action, &options);
+        return unknown_action(word);
+    if (!cli_parse(&action->command, argc - 1, argv + 1, &a, &a.words, &code))
+        return code;
+    code = cli_take_rights(argv - 1, CLI_RIGHTS_TO_STORE); /* argv[-1]: see main */
+    return code != 0 ? code : run_action(action, &a);
 }

@@ -137,8 +137,14 @@ expect_exit 2
 expect_stderr "from 10ms to 1h, or off, got '1us'"
 
 it "completion and man page know every option that a command's help shows"
-for command in $("$CUPEL" help | sed -n 's/^  \([a-z]*\) .*/\1/p'); do
-    for option in $("$CUPEL" help "$command" | grep -oE '^ +(-., )?--[a-z-]+' | grep -oE -- '--[a-z-]+'); do
+commands_of() {
+    "$CUPEL" ${1:+"$1"} --help | sed -n "s/^  \([a-z]*\) .*/${1:+$1 }\1/p"
+}
+mapfile -t commands < <(commands_of; commands_of rootfs)
+expect [ "${#commands[@]}" -gt 12 ]
+for command in "${commands[@]}"; do
+    read -ra words <<<"$command"
+    for option in $("$CUPEL" "${words[@]}" --help | grep -oE '^ +(-., )?--[a-z-]+' | grep -oE -- '--[a-z-]+'); do
         expect grep -q -e "$option" "$e2e/../../packaging/completion/cupel.bash"
         expect grep -qE "Fl [\\]-${option#--}" "$e2e/../../docs/cupel.1"
     done
