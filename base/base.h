@@ -153,6 +153,8 @@ uint32_t ids_mapped(void);
 /* A map (user_namespaces(7)) that gives a child namespace the ids 0 .. count-1 of this one as they are, as far as there are any:
  * one line for each extent of ours, since the kernel takes no line that spans two. `file`: "uid_map", "gid_map". Malloc'ed. */
 char *ids_identity_map(const char *file, uint32_t count);
+/* The id by which the parent namespace knows who is root in this one; 0 where that cannot be read. */
+uint32_t ids_of_root(void);
 /* The mapping as text, for whom other ids mean other owners on disk; NULL when every id is the host's own. Malloc'ed. */
 char *ids_describe(void);
 

@@ -51,6 +51,14 @@ uint32_t ids_mapped(void)
     return u < g ? u : g;
 }
 
+uint32_t ids_of_root(void)
+{
+    cleanup_free char *map = read_map("/proc/self/uid_map");
+    uint32_t outside, count;
+
+    return map != NULL && find_extent(map, 0, &outside, &count) ? outside : 0;
+}
+
 char *ids_identity_map(const char *file, uint32_t count)
 {
     cleanup_free char *path = xasprintf("/proc/self/%s", file), *map = read_map(path);

@@ -120,6 +120,15 @@ struct cache_import {
 /* Stores it under its name; an earlier meaning of the name is replaced. */
 int cache_import(struct cache *cache, const struct cache_import *import, cache_progress_fn *progress, void *data,
                  struct cupel_error *err);
+struct cache_pull {
+    const char *name;
+    const char *image;    /* as in struct cache_source; NULL: what the name was pulled from before */
+    const char *platform; /* NULL: this machine's, or with a NULL image that of before */
+};
+enum cache_pulled { CACHE_PULLED_NEW, CACHE_PULLED_SAME, CACHE_PULLED_OTHER }; /* than the name had before */
+/* Fetches what is not there yet of an image in a registry and stores it under its name; an earlier meaning of the name is replaced. */
+int cache_pull(struct cache *cache, const struct cache_pull *pull, cache_progress_fn *progress, void *data,
+               enum cache_pulled *ret_what, char ret_digest[65], struct cupel_error *err);
 /* Reads every layer, or those of `what` when it is not NULL, and compares it with what it was when it was made; looks whether
  * names have all their layers. Each finding is told. *ret_bad: how many. */
 typedef void cache_finding_fn(void *data, const char *finding);

@@ -18,6 +18,8 @@ void record_free(struct record *record)
     free(record->kind);
     free(record->source);
     free(record->digest);
+    free(record->reference);
+    free(record->platform);
     if (record->config != NULL)
         arena_free(record->config->arena);
     *record = (struct record)RECORD_INIT;
@@ -49,6 +51,8 @@ static int from_json(const json_t *o, struct record *record)
     record->kind = word(o, "kind");
     record->source = word(o, "source");
     record->digest = word(o, "digest");
+    record->reference = word(o, "reference");
+    record->platform = word(o, "platform");
     wrong = config != NULL ? config_read(config, &record->config) : NULL;
     return wrong != NULL ? -EBADMSG : 0;
 }
@@ -101,6 +105,8 @@ int record_write(const struct cache *cache, const char *path, const struct recor
     set_text(o, "kind", record->kind);
     set_text(o, "source", record->source);
     set_text(o, "digest", record->digest);
+    set_text(o, "reference", record->reference);
+    set_text(o, "platform", record->platform);
     if (record->config != NULL)
         (void)json_object_set_new(o, "config", config_json(record->config));
     text = json_dumps(o, JSON_INDENT(2));

@@ -7,8 +7,9 @@
 struct record {
     char key[CACHE_LAYERS_MAX][CACHE_KEY_LEN + 1]; /* top first */
     size_t n;
-    char *kind, *source; /* NULL: as its layer has it (one-line names of an older cupel) */
-    char *digest;        /* of the image, or NULL */
+    char *kind, *source;        /* NULL: as its layer has it (one-line names of an older cupel) */
+    char *digest;               /* of the image, or NULL */
+    char *reference, *platform; /* from which registry it was pulled, or NULL */
     struct cache_config *config;
 };
 #define RECORD_INIT                                                                                                    \

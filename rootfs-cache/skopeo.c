@@ -36,6 +36,17 @@ static int tmpfile_in(const struct cache *cache)
     return fd < 0 ? -errno : fd;
 }
 
+/* As root of a user namespace, it would take the host's root's places for its own: its credentials, what it knows of signatures. By
+ * this name podman tells its own children whose they are (containers/storage, pkg/unshare). */
+static void say_whose(const struct cache *cache)
+{
+    char uid[16];
+
+    (void)snprintf(uid, sizeof(uid), "%u", (unsigned)ids_of_root());
+    if (cache->ids != NULL && !str_eq(uid, "0"))
+        (void)setenv("_CONTAINERS_ROOTLESS_UID", uid, 0);
+}
+
 /* `lock` is inherited: while skopeo still writes, nobody takes the place for a leftover. */
 static _Noreturn void exec_skopeo(const char *const *argv, int dir, int out, int log, int lock, pid_t parent)
 {
@@ -112,8 +123,10 @@ static int run_skopeo(const struct fetch *f, const char *const *argv, int dir, i
     if (out < 0 || log < 0)
         return store_error(f->cache, f->err, out < 0 ? out : log, "make a file");
     pid = fork();
-    if (pid == 0)
+    if (pid == 0) {
+        say_whose(f->cache);
         exec_skopeo(argv, dir, out, log, lock, parent);
+    }
     if (pid < 0)
         return cupel_error_set(f->err, CUPEL_ERROR_HARNESS, errno, "cannot start skopeo");
     while (waitpid(pid, &status, 0) < 0)

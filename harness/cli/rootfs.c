@@ -1,23 +1,14 @@
-/* rootfs: people's view of the root cache: import, export, list, show, verify, remove. The work is rootfs-cache's. */
+/* rootfs: people's view of the root cache: import, pull, export, list, show, verify, remove. The work is rootfs-cache's. */
+#include "harness/cli/rootfs.h"
 #include "harness/cli/cli.h"
-#include "harness/cli/options.h"
-#include "rootfs-cache/cache.h"
 
 #include <fcntl.h>
 #include <string.h>
 
-struct arguments {
-    const char *output, *tag, *platform;
-    struct cache_gc gc;
-    uint64_t older_ns;
-    struct cli_words words;
-    int exit; /* when nothing went wrong */
-};
-
-#define FIELD(name) offsetof(struct arguments, name)
+#define FIELD(name) offsetof(struct rootfs_arguments, name)
 #define NOT_SAID UINT64_MAX
 
-static void say(void *data, const char *what)
+void rootfs_say(void *data, const char *what)
 {
     (void)data;
     (void)fprintf(stderr, "cupel: %s\n", what);
@@ -45,7 +36,7 @@ static void print_plain(const char *text)
         (void)putchar((unsigned char)*text < 0x20 || *text == 0x7f ? '?' : *text);
 }
 
-static int do_list(struct cache *cache, struct arguments *a, struct cupel_error *err)
+static int do_list(struct cache *cache, struct rootfs_arguments *a, struct cupel_error *err)
 {
     struct cache_entry *entries;
     size_t n;
@@ -76,7 +67,7 @@ static int do_list(struct cache *cache, struct arguments *a, struct cupel_error 
     return 0;
 }
 
-static int do_show(struct cache *cache, struct arguments *a, struct cupel_error *err)
+static int do_show(struct cache *cache, struct rootfs_arguments *a, struct cupel_error *err)
 {
     cleanup_free char *json = NULL;
     int r = cache_show(cache, a->words.word[0], &json, err);
@@ -86,12 +77,27 @@ static int do_show(struct cache *cache, struct arguments *a, struct cupel_error 
     return r;
 }
 
-static int do_import(struct cache *cache, struct arguments *a, struct cupel_error *err)
+static int do_import(struct cache *cache, struct rootfs_arguments *a, struct cupel_error *err)
 {
     const struct cache_import import = {
         .name = a->words.word[0], .path = a->words.word[1], .tag = a->tag, .platform = a->platform};
 
-    return cache_import(cache, &import, say, NULL, err);
+    return cache_import(cache, &import, rootfs_say, NULL, err);
+}
+
+static int do_pull(struct cache *cache, struct rootfs_arguments *a, struct cupel_error *err)
+{
+    static const char *const says[] = {
+        [CACHE_PULLED_NEW] = "new", [CACHE_PULLED_SAME] = "as before", [CACHE_PULLED_OTHER] = "another than before"};
+    const struct cache_pull pull = {
+        .name = a->words.word[0], .image = a->words.n > 1 ? a->words.word[1] : NULL, .platform = a->platform};
+    enum cache_pulled what;
+    char digest[65];
+    int r = cache_pull(cache, &pull, rootfs_say, NULL, &what, digest, err);
+
+    if (r == 0)
+        (void)printf("%s: sha256:%s, %s\n", pull.name, digest, says[what]);
+    return r;
 }
 
 /* Written aside and renamed: a FILE that is there is a whole one. */
@@ -111,7 +117,7 @@ static int export_to_file(struct cache *cache, const char *what, const char *fil
     return r;
 }
 
-static int do_export(struct cache *cache, struct arguments *a, struct cupel_error *err)
+static int do_export(struct cache *cache, struct rootfs_arguments *a, struct cupel_error *err)
 {
     if (a->output != NULL && !str_eq(a->output, "-"))
         return export_to_file(cache, a->words.word[0], a->output, err);
@@ -123,7 +129,7 @@ static int do_export(struct cache *cache, struct arguments *a, struct cupel_erro
     return cache_export(cache, a->words.word[0], STDOUT_FILENO, err);
 }
 
-static int do_remove(struct cache *cache, struct arguments *a, struct cupel_error *err)
+static int do_remove(struct cache *cache, struct rootfs_arguments *a, struct cupel_error *err)
 {
     for (int i = 0; i < a->words.n; i++) {
         int r = cache_remove(cache, a->words.word[i], err);
@@ -141,7 +147,7 @@ static void tell(void *data, const char *finding)
     (void)putchar('\n');
 }
 
-static int do_verify(struct cache *cache, struct arguments *a, struct cupel_error *err)
+static int do_verify(struct cache *cache, struct rootfs_arguments *a, struct cupel_error *err)
 {
     size_t checked = 0, bad = 0;
     int r = 0;
@@ -163,7 +169,7 @@ static int do_verify(struct cache *cache, struct arguments *a, struct cupel_erro
     return 0;
 }
 
-static int do_gc(struct cache *cache, struct arguments *a, struct cupel_error *err)
+static int do_gc(struct cache *cache, struct rootfs_arguments *a, struct cupel_error *err)
 {
     char size[UNIT_TEXT_SIZE];
     uint64_t freed;
@@ -186,6 +192,10 @@ static const struct cli_option import_options[] = {
     CLI_OPTION('\0', "platform", CLI_TEXT, FIELD(platform), "OS/ARCH", "which image of a multi-platform one"),
 };
 
+static const struct cli_option pull_options[] = {
+    CLI_OPTION('\0', "platform", CLI_TEXT, FIELD(platform), "OS/ARCH", "which image of a multi-platform one"),
+};
+
 static const struct cli_option export_options[] = {
     CLI_OPTION('o', "output", CLI_TEXT, FIELD(output), "FILE", "where to; default: standard output"),
 };
@@ -202,7 +212,7 @@ static const struct cli_option gc_options[] = {
 static const struct action {
     struct cli_command command;
     const char *summary;
-    int (*run)(struct cache *cache, struct arguments *a, struct cupel_error *err);
+    int (*run)(struct cache *cache, struct rootfs_arguments *a, struct cupel_error *err);
 } actions[] = {
     {{.name = "rootfs import",
       .usage = "rootfs import NAME SOURCE [--tag TAG] [--platform OS/ARCH]",
@@ -216,6 +226,27 @@ static const struct action {
       OPTIONS(import_options)},
      "keep a tar, an image, a bundle or a directory under a name",
      do_import},
+    {{.name = "rootfs pull",
+      .usage = "rootfs pull NAME [IMAGE] [--platform OS/ARCH]",
+      .about =
+          "Fetches IMAGE from its registry, by skopeo, and keeps it as NAME. Without IMAGE, it asks what the reference "
+          "that NAME was pulled from stands for by now, and fetches what is new. Layers that are there are not "
+          "unpacked "
+          "again.",
+      .min_words = 1,
+      .max_words = 2,
+      .words = "a name and the reference of an image",
+      OPTIONS(pull_options)},
+     "keep an image of a registry under a name, or see what is new",
+     do_pull},
+    {{.name = "rootfs build",
+      .usage = "rootfs build FILE [ROOT...]",
+      .about = "Makes the roots of the job file ready, all of them or those named, so that a run finds them made.",
+      .min_words = 1,
+      .max_words = CLI_ANY_NUMBER,
+      .words = "a job file"},
+     "make the roots of a job file ready",
+     rootfs_build},
     {{.name = "rootfs export",
       .usage = "rootfs export NAME [-o FILE]",
       .about = "Writes the root as a tar, its layers merged.",
@@ -294,7 +325,7 @@ static int unknown_action(const char *word)
     return cli_fail(&err);
 }
 
-static int run_action(const struct action *action, struct arguments *a)
+static int run_action(const struct action *action, struct rootfs_arguments *a)
 {
     struct cache *cache = NULL;
     struct cupel_error err;
@@ -310,7 +341,7 @@ static int run_action(const struct action *action, struct arguments *a)
 
 int cli_rootfs(int argc, char **argv)
 {
-    struct arguments a = {.gc = {.keep_bytes = NOT_SAID}, .older_ns = NOT_SAID};
+    struct rootfs_arguments a = {.gc = {.keep_bytes = NOT_SAID}, .older_ns = NOT_SAID};
     const char *word = argc > 1 ? argv[1] : NULL;
     const struct action *action;
     int code;

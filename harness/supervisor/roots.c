@@ -14,7 +14,7 @@ static void on_progress(void *data, const char *what)
         (void)fprintf(stderr, "cupel: %s\n", what);
 }
 
-static struct cache_source source_of(const struct jobs_root *root)
+struct cache_source roots_source(const struct jobs_root *root)
 {
     static const enum cache_source_kind kinds[] = {
         [JOBS_ROOT_HOST] = CACHE_HOST,     [JOBS_ROOT_SCRATCH] = CACHE_SCRATCH, [JOBS_ROOT_TAR] = CACHE_TAR,
@@ -68,7 +68,7 @@ int roots_make(struct prepared *p, struct cupel_error *err)
     run->roots = xcalloc(run->n_roots, sizeof(*run->roots));
     for (size_t i = 0; r == 0 && i < run->n_instances; i++) {
         const struct instance *in = &run->instances[i];
-        struct cache_source source = source_of(&in->plan->roots[in->job->root]);
+        struct cache_source source = roots_source(&in->plan->roots[in->job->root]);
 
         if (run->roots[in->root].n_layers == 0)
             r = cache_prepare(p->cache, &source, on_progress, p, &run->roots[in->root], err);

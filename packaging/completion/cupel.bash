@@ -57,10 +57,12 @@ _cupel() {
     help) words='run shell enter validate list schema rootfs doctor selftest clean' ;;
     rootfs)
         words='--help'
-        ((i == COMP_CWORD - 1)) && words+=' import export list show verify gc remove'
+        ((i == COMP_CWORD - 1)) && words+=' import pull build export list show verify gc remove'
         [[ ${COMP_WORDS[i + 1]-} == import ]] && ((COMP_CWORD > i + 2)) && files=true
         [[ ${COMP_WORDS[i + 1]-} == export ]] && words+=' -o --output'
         [[ ${COMP_WORDS[i + 1]-} == import ]] && words+=' --tag --platform'
+        [[ ${COMP_WORDS[i + 1]-} == pull ]] && words+=' --platform'
+        [[ ${COMP_WORDS[i + 1]-} == build ]] && ((COMP_CWORD == i + 2)) && files=true
         [[ ${COMP_WORDS[i + 1]-} == gc ]] && words+=' --keep --older'
         ;;
     esac

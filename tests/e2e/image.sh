@@ -42,6 +42,7 @@ quiet umoci config --image img:2 --config.env FOO=bar --config.workingdir /bin
 push() { quiet skopeo copy --dest-tls-verify=false "oci:img:$1" "docker://127.0.0.1:$port/team/base:$2"; }
 push 1 latest
 push 2 next
+chmod -R a+rX img # as an ordinary user reads it
 
 job_file image.yaml <<YAML
 cupel: 1
@@ -102,9 +103,8 @@ expect_exit 3
 expect_stderr "cannot fetch"
 cp saved "$blob"
 expect_equal "$(layers) $(ls "$T/cache/cupel/tmp" "$T/cache/cupel/images" | grep -c sha)" "0 0"
-mkdir bin && for program in newuidmap newgidmap mke2fs mkfs.ext4; do ln -sf "$(command -v $program)" bin/ 2>/dev/null; done
-STATUS=0
-env PATH="$T/bin" "$CUPEL" run image.yaml --out out.none >stdout 2>stderr || STATUS=$?
+mkdir bin bash && ln -s "$(command -v rm)" "$(command -v bash)" "$(command -v setpriv)" "$(command -v grep)" bash/ && for program in newuidmap newgidmap mke2fs mkfs.ext4; do ln -sf "$(command -v $program)" bin/ 2>/dev/null; done
+PATH=$T/bin:$T/bash cupel_run image.yaml
 expect_exit 3
 expect_stderr "there is no skopeo"
 expect_stderr "install the package skopeo"
@@ -114,6 +114,89 @@ sed 's|image: ".*"|image: "--flag x"|' image.yaml >other.yaml
 cupel_run other.yaml
 expect_exit 2
 expect_stderr "other.yaml:3:"
+
+it "pull keeps an image under a name, and asks what it stands for by now"
+ref=127.0.0.1:$port/team/base
+push 1 latest
+run_cupel rootfs pull pulled "$ref"
+expect_exit 0
+expect_stdout "^pulled: sha256:[0-9a-f]{64}, new$"
+was=$(cut -d, -f1 stdout)
+run_cupel rootfs pull pulled
+expect_exit 0
+expect_stdout "^$was, as before$"
+expect_not grep -q "fetching\|unpacking" stderr
+push 2 latest
+run_cupel rootfs pull pulled
+expect_exit 0
+expect_stdout "^pulled: sha256:${digest:7}, another than before$"
+run_cupel rootfs show pulled
+expect_equal "$(jq -r '.source + " " + .digest' stdout)" "$ref $digest"
+job_file named.yaml <<YAML
+cupel: 1
+rootfs: {base: {imported: pulled}}
+jobs:
+  j: {rootfs: base, run: [/bin/busybox, sh, -c, "/bin/busybox cat /what; pwd; echo \$FOO"]}
+YAML
+cupel_run named.yaml
+expect_exit 0
+expect_equal "$(log j)" $'second\n/bin\nbar'
+run_cupel rootfs remove pulled
+expect_exit 0
+
+it "pull of a name that was not pulled, of what is no reference and of what is not there: one error each, and the name stays"
+run_cupel rootfs pull nobody
+expect_exit 2
+expect_stderr "no root is called 'nobody'"
+run_cupel rootfs import named img --tag 1
+expect_exit 0
+run_cupel rootfs pull named
+expect_exit 2
+expect_stderr "root 'named' was not pulled from a registry"
+run_cupel rootfs pull named "--flag x"
+expect_exit 2
+run_cupel rootfs pull named "a b"
+expect_exit 2
+expect_stderr "'a b' is no reference of an image"
+run_cupel rootfs pull ../named "$ref"
+expect_exit 2
+run_cupel rootfs pull named "$ref:nothing"
+expect_exit 3
+expect_stderr "manifest unknown"
+run_cupel rootfs show named
+expect_equal "$(jq -r .source stdout)" "img, 1"
+run_cupel rootfs remove named
+
+it "build makes all roots of a job file ready, or those named"
+rm -rf "$T/cache"
+tar -cf w.tar -C w/rootfs .
+cat >build.yaml <<YAML
+cupel: 1
+rootfs:
+  base: {image: "$ref"}
+  other: {tar: w.tar}
+jobs:
+  j: {rootfs: base, run: [/bin/busybox, "true"]}
+YAML
+chmod 644 w.tar
+run_cupel rootfs build build.yaml othre
+expect_exit 2
+expect_stderr "build.yaml has no root 'othre'"
+expect_stderr "did you mean 'other'"
+run_cupel rootfs build build.yaml other
+expect_exit 0
+expect_equal "$(cat stdout) $(layers)" "other: ready, 1 layer 1"
+run_cupel rootfs build build.yaml
+expect_exit 0
+expect_equal "$(cat stdout) $(layers)" $'base: ready, 2 layers\nother: ready, 1 layer 3'
+cupel_run build.yaml
+expect_exit 0
+expect_not grep -q "fetching\|unpacking" stderr
+sed -i 's/cupel: 1/cupel: 2/' build.yaml
+run_cupel rootfs build build.yaml
+expect_exit 2
+expect_stderr "build.yaml:1:"
+rm -rf "$T/cache"
 
 it "gc leaves what is in use, what has a name and what a kept failure lies over, and takes the rest, the longest unused first"
 cupel_run image.yaml
@@ -126,10 +209,12 @@ run_cupel rootfs gc --older 1h
 expect_equal "$(cat stdout)" "0 layers removed, 0 B"
 sed 's/cat .what; pwd; echo .FOO"\]/false"]/; s/^jobs:/defaults: {limits: {disk: 16M}}\njobs:/' image.yaml >fails.yaml
 cupel_run fails.yaml --keep-failed
-expect_exit 1
-run_cupel rootfs gc
-expect_equal "$(cut -d, -f1 stdout)" "0 layers removed"
-run_cupel clean --kept
+if ! grep -q "keep-failed needs the rights of root" stderr; then
+    expect_exit 1
+    run_cupel rootfs gc
+    expect_equal "$(cut -d, -f1 stdout)" "0 layers removed"
+    run_cupel clean --kept
+fi
 run_cupel rootfs gc
 expect_equal "$(cut -d, -f1 stdout)" "1 layer removed"
 expect_equal "$(layers)" 1

@@ -1,0 +1,19 @@
+/* rootfs: private to cli: what the files of `cupel rootfs` share. */
+#pragma once
+
+#include "harness/cli/options.h"
+#include "rootfs-cache/cache.h"
+
+struct rootfs_arguments {
+    const char *output, *tag, *platform;
+    struct cache_gc gc;
+    uint64_t older_ns;
+    struct cli_words words;
+    int exit; /* when nothing went wrong */
+};
+
+/* Actions: 0, or a negative errno and *err. */
+int rootfs_build(struct cache *cache, struct rootfs_arguments *a, struct cupel_error *err);
+
+/* A cache_progress_fn: one line to standard error. */
+void rootfs_say(void *data, const char *what);

@@ -1,0 +1,6 @@
+#!/usr/bin/env bash
+# The cases of image.sh, started by an ordinary user with a range of subordinate ids.
+# time-limit: 120
+# shellcheck source=tests/e2e/as-user.bash
+. "$(dirname -- "${BASH_SOURCE[0]}")/as-user.bash"
+. "$e2e/image.sh"
