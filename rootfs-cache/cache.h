@@ -100,15 +100,21 @@ struct cache_entry {
     uint64_t entries;
     time_t created;
     time_t last_used;
-    bool in_use;
+    bool in_use; /* its top layer is */
 };
 
 /* Everything in the store, names first, then the most recently used. */
 int cache_list(struct cache *cache, struct cache_entry **ret_entries, size_t *ret_n, struct cupel_error *err);
 void cache_entries_free(struct cache_entry *entries, size_t n);
+/* Tells of each process that has the pin of a layer, as far as the kernel's list of locks shows it (not those of other PID
+ * namespaces, nor without /proc). */
+typedef void cache_holder_fn(void *data, const char *key, pid_t pid);
+int cache_each_pin_holder(struct cache *cache, cache_holder_fn *fn, void *data, struct cupel_error *err);
 /* What `what` means: an imported name, a key, or a prefix of at least four digits that fits only one key. The key of the layer, of
  * several the topmost. */
 int cache_find(struct cache *cache, const char *what, char ret_key[65], struct cupel_error *err);
+/* All of its layers' keys, top first, as cache_root_keys gives them (malloc'ed). */
+int cache_find_keys(struct cache *cache, const char *what, char **ret_keys, struct cupel_error *err);
 struct cache_import {
     const char *name;
     const char

@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <jansson.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 
 struct layer_facts {
@@ -38,13 +37,13 @@ static char *text_of(const json_t *object, const char *key)
 static int add_layer(struct cache *cache, const char *key, void *data)
 {
     cleanup_free char *text = NULL, *pin_path = xasprintf("layers/%s/pin", key);
-    cleanup_close int pin = openat(cache->dir, pin_path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
     struct listing *l = data;
     struct layer_facts f = {0};
     struct stat st;
     json_t *o;
 
-    if (!record_is_key(key) || pin < 0 || fstat(pin, &st) < 0 || names_layer_info(cache, key, &text) < 0)
+    if (!record_is_key(key) || fstatat(cache->dir, pin_path, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+        names_layer_info(cache, key, &text) < 0)
         return 0; /* removed meanwhile */
     o = json_loads(text, 0, NULL);
     (void)snprintf(f.key, sizeof(f.key), "%s", key);
@@ -54,7 +53,7 @@ static int add_layer(struct cache *cache, const char *key, void *data)
     f.entries = (uint64_t)json_integer_value(json_object_get(o, "entries"));
     f.created = (time_t)json_integer_value(json_object_get(o, "created"));
     f.last_used = st.st_mtim.tv_sec;
-    f.in_use = flock(pin, LOCK_EX | LOCK_NB) < 0;
+    f.in_use = store_in_use(cache, key);
     json_decref(o);
     l->layers = xrealloc(l->layers, (l->n_layers + 1) * sizeof(*l->layers));
     l->layers[l->n_layers++] = f;
@@ -106,7 +105,6 @@ static void take_layer(struct cache_entry *e, const struct layer_facts *f)
     e->entries += f->entries;
     e->created = f->created > e->created ? f->created : e->created;
     e->last_used = f->last_used > e->last_used ? f->last_used : e->last_used;
-    e->in_use |= f->in_use;
     e->n_layers++;
 }
 
@@ -123,6 +121,7 @@ static bool entry_of_name(const struct listing *l, const struct named *n, struct
         take_layer(e, f);
     }
     e->name = xstrdup(n->name);
+    e->in_use = top->in_use; /* those beneath may be another root's */
     e->kind = xstrdup(n->record.kind != NULL ? n->record.kind : top->kind);
     e->source = xstrdup(n->record.source != NULL ? n->record.source : top->source);
     (void)snprintf(e->key, sizeof(e->key), "%s", top->key);
@@ -132,6 +131,7 @@ static bool entry_of_name(const struct listing *l, const struct named *n, struct
 static void entry_of_layer(const struct layer_facts *f, struct cache_entry *e)
 {
     take_layer(e, f);
+    e->in_use = f->in_use;
     e->kind = xstrdup(f->kind);
     e->source = xstrdup(f->source);
     (void)snprintf(e->key, sizeof(e->key), "%s", f->key);

@@ -130,6 +130,21 @@ int cache_find(struct cache *cache, const char *what, char ret_key[65], struct c
     return r;
 }
 
+int cache_find_keys(struct cache *cache, const char *what, char **ret_keys, struct cupel_error *err)
+{
+    struct record record = RECORD_INIT;
+    struct strbuf b = {0};
+    bool named;
+    int r = names_resolve(cache, what, &record, &named, err);
+
+    for (size_t i = 0; r == 0 && i < record.n; i++)
+        strbuf_addf(&b, "%s%s", i > 0 ? (const char[]){CACHE_KEYS_SEPARATOR, '\0'} : "", record.key[i]);
+    record_free(&record);
+    if (r == 0)
+        *ret_keys = b.data;
+    return r;
+}
+
 /* ---- showing ---- */
 
 static json_t *show_layers(const struct cache *cache, const struct record *record, json_int_t *ret_bytes)
@@ -253,8 +268,8 @@ int names_drop(struct cache *cache, const struct record *layers, uint64_t *ret_b
 
 static int in_use(const char *what, struct cupel_error *err)
 {
-    (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, 0, "root '%s' is in use by a run", what);
-    cupel_error_hint(err, "try again when the run has ended");
+    (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, 0, "root '%s' is in use", what);
+    cupel_error_hint(err, "try again when who uses it has ended");
     return -EBUSY;
 }
 

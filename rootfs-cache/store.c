@@ -226,10 +226,24 @@ int store_open_layer(const struct cache *cache, const char *key, int *ret_tree, 
     return 0;
 }
 
+/* Whether a pin is held is told by trying to take it. Two who tried at once would each take the other for a user: so one at a time,
+ * by a lock on the directory `locks`. */
+static int lock_trials(const struct cache *cache)
+{
+    cleanup_close int fd = openat(cache->dir, "locks", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (fd < 0)
+        return -errno;
+    while (flock(fd, LOCK_EX) < 0)
+        if (errno != EINTR)
+            return -errno;
+    return steal_fd(&fd);
+}
+
 bool store_in_use(const struct cache *cache, const char *key)
 {
     cleanup_free char *path = xasprintf("layers/%s/pin", key);
-    cleanup_close int pin = openat(cache->dir, path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    cleanup_close int trial = lock_trials(cache), pin = openat(cache->dir, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 
     return pin >= 0 && flock(pin, LOCK_EX | LOCK_NB) < 0;
 }
@@ -238,7 +252,7 @@ int store_remove_layer(struct cache *cache, const char *key, store_check_fn *che
 {
     char from[sizeof("layers/") + CACHE_KEY_LEN], to[sizeof("tmp/") + CACHE_KEY_LEN];
     cleanup_free char *pin_path = xasprintf("layers/%s/pin", key);
-    cleanup_close int lock = lock_path(cache, key, LOCK_EX), pin = -EBADF;
+    cleanup_close int lock = lock_path(cache, key, LOCK_EX), trial = -EBADF, pin = -EBADF;
     int r;
 
     if (lock < 0)
@@ -248,6 +262,9 @@ int store_remove_layer(struct cache *cache, const char *key, store_check_fn *che
     pin = openat(cache->dir, pin_path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
     if (pin < 0)
         return -errno;
+    trial = lock_trials(cache);
+    if (trial < 0)
+        return trial;
     if (flock(pin, LOCK_EX | LOCK_NB) < 0)
         return errno == EWOULDBLOCK ? -EBUSY : -errno;
     r = check(cache, key, data);
@@ -255,6 +272,8 @@ int store_remove_layer(struct cache *cache, const char *key, store_check_fn *che
         return r;
     if (renameat(cache->dir, from, cache->dir, to) < 0)
         return -errno;
+    base_closep(&trial);
+    trial = -EBADF;
     base_closep(&pin);
     pin = -EBADF; /* who waited for it finds the layer gone; the key's lock covers the rest */
     return file_remove_tree_at(cache->dir, to);

@@ -1,4 +1,5 @@
-/* rootfs: people's view of the root cache: import, pull, export, list, show, verify, remove. The work is rootfs-cache's. */
+/* rootfs: people's view of the root cache: import, pull, export, verify, gc. The work is rootfs-cache's; what people are
+ * told of roots and their users is rootfs_show.c's. */
 #include "harness/cli/rootfs.h"
 #include "harness/cli/cli.h"
 
@@ -12,69 +13,6 @@ void rootfs_say(void *data, const char *what)
 {
     (void)data;
     (void)fprintf(stderr, "cupel: %s\n", what);
-}
-
-static void age(time_t then, char buf[static UNIT_TEXT_SIZE])
-{
-    time_t now = time(NULL);
-    long long s = now > then ? (long long)(now - then) : 0;
-
-    if (s < 60)
-        (void)snprintf(buf, UNIT_TEXT_SIZE, "just now");
-    else if (s < 3600)
-        (void)snprintf(buf, UNIT_TEXT_SIZE, "%lld min ago", s / 60);
-    else if (s < 2 * 86400)
-        (void)snprintf(buf, UNIT_TEXT_SIZE, "%lld h ago", s / 3600);
-    else
-        (void)snprintf(buf, UNIT_TEXT_SIZE, "%lld d ago", s / 86400);
-}
-
-/* Sources are names that others chose: no control byte reaches the terminal. */
-static void print_plain(const char *text)
-{
-    for (; *text != '\0'; text++)
-        (void)putchar((unsigned char)*text < 0x20 || *text == 0x7f ? '?' : *text);
-}
-
-static int do_list(struct cache *cache, struct rootfs_arguments *a, struct cupel_error *err)
-{
-    struct cache_entry *entries;
-    size_t n;
-    int r = cache_list(cache, &entries, &n, err);
-
-    (void)a;
-    if (r < 0)
-        return r;
-    if (n == 0)
-        (void)printf("no roots in %s\n", cache_path(cache));
-    else
-        (void)printf("%-20s %-9s %10s %10s %-12s %-12s %s\n", "NAME", "KIND", "SIZE", "SHARED", "USED", "KEY",
-                     "SOURCE");
-    for (size_t i = 0; i < n; i++) {
-        const struct cache_entry *e = &entries[i];
-        char size[UNIT_TEXT_SIZE], shared[UNIT_TEXT_SIZE], used[UNIT_TEXT_SIZE];
-
-        if (e->in_use)
-            (void)snprintf(used, sizeof(used), "in use");
-        else
-            age(e->last_used, used);
-        (void)printf("%-20s %-9s %10s %10s %-12s %-12.12s ", e->name != NULL ? e->name : "-", e->kind,
-                     unit_format_size(e->bytes, size), unit_format_size(e->shared_bytes, shared), used, e->key);
-        print_plain(e->source);
-        (void)putchar('\n');
-    }
-    cache_entries_free(entries, n);
-    return 0;
-}
-
-static int do_show(struct cache *cache, struct rootfs_arguments *a, struct cupel_error *err)
-{
-    cleanup_free char *json = NULL;
-    int r = cache_show(cache, a->words.word[0], &json, err);
-
-    if (r == 0)
-        (void)puts(json);
-    return r;
 }
 
 static int do_import(struct cache *cache, struct rootfs_arguments *a, struct cupel_error *err)
@@ -129,21 +67,10 @@ static int do_export(struct cache *cache, struct rootfs_arguments *a, struct cup
     return cache_export(cache, a->words.word[0], STDOUT_FILENO, err);
 }
 
-static int do_remove(struct cache *cache, struct rootfs_arguments *a, struct cupel_error *err)
-{
-    for (int i = 0; i < a->words.n; i++) {
-        int r = cache_remove(cache, a->words.word[i], err);
-
-        if (r < 0)
-            return r;
-    }
-    return 0;
-}
-
 static void tell(void *data, const char *finding)
 {
     (void)data;
-    print_plain(finding);
+    rootfs_print_plain(finding);
     (void)putchar('\n');
 }
 
@@ -257,16 +184,18 @@ static const struct action {
      do_export},
     {{.name = "rootfs list",
       .usage = "rootfs list",
-      .about = "One line a root: name, kind, size, what of that it shares with others, last use, key, source."},
+      .about =
+          "One line a root: name, kind, size, what of that it shares with others, last use, key, source; and below it "
+          "who uses it: which run with which jobs, which process, what is kept of which failed job."},
      "what there is",
-     do_list},
+     rootfs_list},
     {{.name = "rootfs show",
       .usage = "rootfs show NAME",
-      .about = "The root's layers and configuration, as JSON.",
+      .about = "The root's layers, configuration and users, as JSON.",
       .after = WHAT_NAME_IS,
       ONE_NAME},
      "layers and configuration of a root",
-     do_show},
+     rootfs_show},
     {{.name = "rootfs verify",
       .usage = "rootfs verify [NAME...]",
       .about = "Is every layer, or every layer of the roots named, as it was when it was made?",
@@ -290,7 +219,7 @@ static const struct action {
       .max_words = CLI_ANY_NUMBER,
       .words = "names or keys of roots"},
      "forget a name, and remove what only it had",
-     do_remove},
+     rootfs_remove},
 };
 
 static const struct action *find_action(const char *name)

@@ -15,5 +15,11 @@ struct rootfs_arguments {
 /* Actions: 0, or a negative errno and *err. */
 int rootfs_build(struct cache *cache, struct rootfs_arguments *a, struct cupel_error *err);
 
+int rootfs_list(struct cache *cache, struct rootfs_arguments *a, struct cupel_error *err);
+int rootfs_show(struct cache *cache, struct rootfs_arguments *a, struct cupel_error *err);
+int rootfs_remove(struct cache *cache, struct rootfs_arguments *a, struct cupel_error *err);
+
+/* Sources are names that others chose: no control byte reaches the terminal. */
+void rootfs_print_plain(const char *text);
 /* A cache_progress_fn: one line to standard error. */
 void rootfs_say(void *data, const char *what);

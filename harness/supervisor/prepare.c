@@ -182,6 +182,8 @@ int prepare(const struct supervisor_options *options, struct prepared *ret, stru
         r = record_texts(options, p.run.dirfd, err);
     if (r == 0)
         r = roots_make(&p, err);
+    if (r == 0)
+        r = record_roots(&p.run, err);
     for (size_t i = 0; r == 0 && i < p.run.n_instances; i++) /* again: an image may have named a user */
         r = unprivileged_check(&p.run.privilege, &p.run.instances[i], err);
     if (r == 0)

@@ -63,6 +63,31 @@ int record_texts(const struct supervisor_options *options, int run_dirfd, struct
     return 0;
 }
 
+int record_roots(const struct run *run, struct cupel_error *err)
+{
+    cleanup_strbuf struct strbuf b = {0};
+    int r;
+
+    strbuf_adds(&b, "");
+    for (size_t k = 0; k < run->n_roots; k++) {
+        cleanup_free char *keys = run->roots[k].n_layers > 0 ? cache_root_keys(&run->roots[k]) : NULL;
+        char more[32];
+        size_t n = 0;
+
+        if (keys == NULL)
+            continue;
+        add(&b, "root", keys);
+        for (size_t i = 0; i < run->n_instances; i++)
+            if (run->instances[i].root == k && n++ < RECORD_ROOT_JOBS)
+                add(&b, "job", run->instances[i].log_name);
+        (void)snprintf(more, sizeof(more), "%zu", n - RECORD_ROOT_JOBS);
+        if (n > RECORD_ROOT_JOBS)
+            add(&b, "more", more);
+    }
+    r = file_write_atomic_at(run->dirfd, RECORD_ROOTS, b.data, b.len, 0600);
+    return r < 0 ? cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot write down the run's roots") : 0;
+}
+
 char *record_path_of(const struct jobs_plan *plan)
 {
     const char *slash = strrchr(plan->file, '/');

@@ -9,6 +9,11 @@
 int record_texts(const struct supervisor_options *options, int run_dirfd, struct cupel_error *err);
 /* Writes "record" into the run's directory: where its jobs' views are, which jobs it has, and what pass-env found. */
 int record_run(const struct supervisor_options *options, const struct run *run, struct cupel_error *err);
+/* Writes "roots": of each root in use the keys of its layers and the jobs over it, each entry with a NUL at its end: "root=KEYS", then
+ * "job=NAME" of the first RECORD_ROOT_JOBS, then "more=N" of others. */
+#define RECORD_ROOTS "roots"
+#define RECORD_ROOT_JOBS 6
+int record_roots(const struct run *run, struct cupel_error *err);
 /* The copy's name in the run's directory. */
 void record_text_name(size_t plan_index, char ret[static 32]);
 /* The absolute path of the plan's file; malloc'ed. */

@@ -243,6 +243,42 @@ int runs_recover(int store_dirfd, size_t *ret_removed, struct cupel_error *err)
     return r;
 }
 
+/* ---- who lives ---- */
+
+static void tell_if_alive(int runs, const char *name, run_alive_fn *fn, void *data)
+{
+    cleanup_close int dir = openat(runs, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    cleanup_close int lock = dir < 0 ? -EBADF : openat(dir, "lock", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    char text[16] = "";
+
+    if (lock < 0 || flock(lock, LOCK_SH | LOCK_NB) == 0 || errno != EWOULDBLOCK)
+        return;
+    fn(data, dir, name, pread(lock, text, sizeof(text) - 1, 0) > 0 ? (pid_t)atoi(text) : 0);
+}
+
+int runs_each_alive(int store_dirfd, run_alive_fn *fn, void *data)
+{
+    int fd = openat(store_dirfd, "runs", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    cleanup_close int all = fd < 0 ? -errno : lock_runs(fd); /* a run being made must not meet our trial of its lock */
+    DIR *list = fd < 0 ? NULL : fdopendir(fd);
+    struct dirent *e;
+
+    if (list == NULL || all < 0) {
+        int r = all < 0 ? all : -errno;
+
+        if (list != NULL)
+            (void)closedir(list);
+        else
+            base_closep(&fd);
+        return r;
+    }
+    while ((e = readdir(list)) != NULL)
+        if (e->d_name[0] != '.')
+            tell_if_alive(fd, e->d_name, fn, data);
+    (void)closedir(list);
+    return 0;
+}
+
 /* ---- id ranges ---- */
 
 /* Between the container ranges of systemd-nspawn and the top of the signed ids, where systemd's registry of uid ranges

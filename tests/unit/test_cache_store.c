@@ -234,6 +234,29 @@ static void test_pin_holds_off_remove(void **state)
     assert_int_equal(err.kind, CUPEL_ERROR_INPUT);
 }
 
+/* Who asks whether a layer is in use tries to take its pin. */
+static void test_asking_is_no_use(void **state)
+{
+    struct fixture *f = *state;
+    struct cupel_error err;
+    char key[65];
+    size_t wrong = 0;
+    pid_t other;
+
+    make_tar(f->tar, small, NULL);
+    import(f, "one");
+    assert_int_equal(cache_find(f->cache, "one", key, &err), 0);
+    other = fork();
+    if (other == 0)
+        for (;;)
+            (void)store_in_use(f->cache, key);
+    for (int i = 0; i < 20000; i++)
+        wrong += store_in_use(f->cache, key);
+    assert_int_equal(kill(other, SIGKILL), 0);
+    assert_int_equal(waitpid(other, NULL, 0), other);
+    assert_int_equal(wrong, 0);
+}
+
 static void test_names(void **state)
 {
     static const char *const bad[] = {"", ".", "..", "a/b", "-o", "a b", "x.tmp", "\xff"};
@@ -319,6 +342,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_killed_import, fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(test_sweep, fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(test_pin_holds_off_remove, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_asking_is_no_use, fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(test_names, fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(test_export, fixture_setup, fixture_teardown),
     };

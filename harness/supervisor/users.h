@@ -1,0 +1,21 @@
+/* users: who uses a root of the store, or needs it to stay: a run that lives, a session, another process, a kept failure. For people:
+ * what protects a layer are its pin and the kept failure's list, not what is said here. */
+#pragma once
+
+#include "rootfs-cache/cache.h"
+
+struct user {
+    char *keys; /* of the root's layers, top first (cache_root_keys) */
+    char *run;  /* its name, or NULL: no run, but a process */
+    char *jobs; /* over this root, "a, b and 3 more"; NULL: unknown */
+    pid_t pid;  /* of the supervisor or the process; 0: unknown, or a kept failure's */
+    bool kept;  /* what is kept of a failed job, `jobs` */
+};
+
+/* Everybody: runs by their locks, kept failures by their records. */
+int users_list(struct cache *cache, struct user **ret_list, size_t *ret_n, struct cupel_error *err);
+void users_free(struct user *list, size_t n);
+/* Whether this one has the layer `key`. */
+bool user_has(const struct user *user, const char *key);
+/* "run R (pid 12), jobs a, b", "what is kept of job J of run R", "process 12"; malloc'ed. */
+char *user_text(const struct user *user);
