@@ -132,6 +132,8 @@ static void put_leaks(json_t *object, const struct reports_result *result)
     }
     put(object, "leaks", list);
     put(object, "leaks_in_all", json_integer((json_int_t)result->leaks_in_all));
+    if (result->leaks_cut)
+        put(object, "leaks_cut", checked(json_true()));
 }
 
 static void put_column(json_t *object, const char *name, const struct reports_timeline *t, size_t offset, bool seconds)

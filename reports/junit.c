@@ -143,6 +143,7 @@ static void write_leaks(struct junit_writer *w, const struct reports_result *res
     }
     property(w, "", "leaks", b.data);
     property_number(w, "", "leaks_in_all", result->leaks_in_all, 1);
+    property(w, "", "leaks_cut", result->leaks_cut ? "true" : NULL);
 }
 
 /* The names are those of results.jsonl. */

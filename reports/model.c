@@ -154,10 +154,11 @@ void reports_leak_describe(const struct reports_leak *leak, struct strbuf *out)
                 fit < command.len ? "..." : "", (unsigned long long)(hundredths / 100), (unsigned)(hundredths % 100));
 }
 
-void reports_leaks_describe(const struct reports_leak *leaks, size_t n, size_t in_all, size_t max, struct strbuf *out)
+void reports_leaks_describe(const struct reports_leak *leaks, size_t n, size_t in_all, bool cut, size_t max,
+                            struct strbuf *out)
 {
     n = n < max ? n : max;
-    strbuf_addf(out, "%zu %s left running", in_all, in_all == 1 ? "process" : "processes");
+    strbuf_addf(out, "%s%zu %s left running", cut ? "at least " : "", in_all, in_all == 1 ? "process" : "processes");
     for (size_t i = 0; i < n; i++) {
         strbuf_adds(out, i == 0 ? ": " : ", ");
         reports_leak_describe(&leaks[i], out);
@@ -170,6 +171,7 @@ bool model_leaks(const struct reports_result *result, struct strbuf *out)
 {
     if (result->leaks_in_all == 0)
         return false;
-    reports_leaks_describe(result->leaks, result->n_leaks, result->leaks_in_all, REPORTS_LEAKS_SHOWN, out);
+    reports_leaks_describe(result->leaks, result->n_leaks, result->leaks_in_all, result->leaks_cut, REPORTS_LEAKS_SHOWN,
+                           out);
     return strstr(result->evidence, out->data) == NULL;
 }

@@ -124,9 +124,11 @@ struct reports_timeline {
 /* Adds "pid 7 `sleep 60` (CPU 0.01 s)": one line, harmless wherever it is put, never longer than REPORTS_LEAK_SIZE. */
 #define REPORTS_LEAK_SIZE 200
 void reports_leak_describe(const struct reports_leak *leak, struct strbuf *out);
-/* "1 process left running: pid 7 `sleep 60` (CPU 0.01 s)", naming at most `max` of the `n` that are named at all. */
+/* "1 process left running: pid 7 `sleep 60` (CPU 0.01 s)", naming at most `max` of the `n` that are named at all; "at least 2048
+ * processes ..." where not all could be counted (`cut`). */
 #define REPORTS_LEAKS_SHOWN 3 /* `max` of a sentence */
-void reports_leaks_describe(const struct reports_leak *leaks, size_t n, size_t in_all, size_t max, struct strbuf *out);
+void reports_leaks_describe(const struct reports_leak *leaks, size_t n, size_t in_all, bool cut, size_t max,
+                            struct strbuf *out);
 
 struct reports_result {
     const char *id; /* "job" */
@@ -150,6 +152,7 @@ struct reports_result {
     const struct reports_leak *leaks; /* those that are named, the first few */
     size_t n_leaks;
     size_t leaks_in_all;
+    bool leaks_cut;         /* or more: they could not all be looked at */
     const char *kept;       /* NULL, or the name by which what it left can be opened again (cupel shell --failed) */
     const char *near_limit; /* NULL, or why a result so close to its time limit might be the machine's doing */
     struct reports_timeline timeline;

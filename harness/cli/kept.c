@@ -30,7 +30,8 @@ static int choose_job(struct jobs_plan *plan, const struct kept *k, struct jobs_
 static int open_kept(int store, const struct kept *k, struct session_options *o, int *ret_exit, struct cupel_error *err)
 {
     cleanup_close int image = kept_open(store, k, "disk");
-    const struct sandbox_kept kept = {.image = image, .dir = k->dir, .id_base = k->id_base};
+    const struct sandbox_kept kept = {
+        .image = image, .dir = k->dir, .id_base = k->id_base, .uid = k->uid, .gid = k->gid};
     struct jobs_plan *plan = NULL;
     struct jobs_job *job = NULL;
     int r = image < 0 ? cupel_error_set(err, CUPEL_ERROR_HARNESS, image, "cannot open the kept disk")

@@ -66,20 +66,6 @@ static int become_root(struct init_context *ctx)
     return identity_become_root(ctx);
 }
 
-/* The job may have written to its passwd since its own command was given this user. */
-static int enter_user(struct init_context *ctx)
-{
-    const char *user = ctx->job->user;
-    bool was_root = str_eq(user, "root") || str_eq(user, "0") || str_starts(user, "0:");
-    int r = setup_user(ctx);
-
-    if (r == 0 && ctx->uid == 0 && !was_root) {
-        ctx->detail = "a user that the job's passwd makes root";
-        r = -EPERM;
-    }
-    return r;
-}
-
 static const struct {
     enum setup_step step;
     setup_fn *run;
@@ -88,7 +74,7 @@ static const struct {
     {SETUP_IDENTITY, become_root},
     {SETUP_SESSION, setup_session},
     {SETUP_DEV, open_places},
-    {SETUP_USER, enter_user},
+    {SETUP_USER, setup_user},
     {SETUP_WORKDIR, open_workdir},
     {SETUP_TERMINAL, setup_terminal},
 };
@@ -207,6 +193,9 @@ int sandbox_enter(const struct sandbox_entry *entry, struct sandbox_job *ret_job
     ctx.n_enter = entry->n_enter;
     ctx.privilege = (struct sandbox_privilege){.host = true, .ids = SANDBOX_ID_COUNT};
     ctx.landlock_abi = landlock_abi();
+    ctx.has_ids = true;
+    ctx.uid = entry->uid;
+    ctx.gid = entry->gid;
     context_find_arguments(&ctx.arguments, &ctx.arguments_len);
     context_env(&ctx, entry->env);
     r = start(&ctx, entry, &job, err);

@@ -340,6 +340,8 @@ static pid_t start_step(struct init_context *ctx, unsigned index)
     (void)close(ends[0]);
     report.disk_bytes = ctx->disk_bytes;
     report.disk_inodes = ctx->disk_inodes;
+    report.uid = ctx->uid;
+    report.gid = ctx->gid;
     send_report(ctx, &report);
     return pid;
 }

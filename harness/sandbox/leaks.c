@@ -1,15 +1,23 @@
 /* leaks: what is still alive when a step's command has ended, named before it is killed: pid in the job, command line, CPU time.
- * What it reads is hostile text: bounded here, escaped by whoever shows it. Runs in PID 1: no malloc, no stdio. */
+ * What it reads is hostile text, and may be any amount of it: bounded here, in number and in time, escaped by whoever shows it.
+ * Runs in PID 1: no malloc, no stdio. */
 #include "harness/sandbox/private.h"
 
 #include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
 #define TICKS_PER_SEC 100 /* USER_HZ, the same on every architecture that we know (times(2)) */
+
+/* A job ends no later for having left thousands of processes, or some that /proc is slow to tell of: so many are looked at (at
+ * most 1 KiB of each, and the command lines of those that are named), and no longer than this. */
+#define LOOK_MAX 2048
+#define LOOK_NS NSEC_PER_SEC
 
 /* As getdents64(2) has it. */
 struct entry {
@@ -107,41 +115,106 @@ static void read_command(int proc, const char *pid, struct init_report *r)
     small_copy(r->detail, text, sizeof(r->detail));
 }
 
-/* Looks at one entry of /proc; counts it, and keeps it when there is room. */
-static void look_at(struct init_context *ctx, const char *name, unsigned step, struct init_report *list, int *count)
+/* What has been found so far: in memory that PID 1 shares with the process that looks, and is whole up to `count` at any time. */
+struct findings {
+    _Atomic int count;
+    _Atomic bool whole; /* nobody was left out */
+    struct init_report list[SANDBOX_LEAKS_MAX];
+};
+
+/* Looks at one entry of /proc; counts it, and keeps it when there is room. False for what is no process. */
+static bool look_at(const struct init_context *ctx, const char *name, unsigned step, struct findings *f)
 {
     struct init_report r = {.kind = SANDBOX_LEFT_RUNNING, .step = step};
     const char *p = name;
+    int count = atomic_load(&f->count);
 
     r.status = (int32_t)take_number(&p);
-    if (p == name || *p != '\0' || r.status == 1 || !read_stat(ctx->proc_mount, name, &r))
-        return;
-    read_command(ctx->proc_mount, name, &r);
-    if (*count < SANDBOX_LEAKS_MAX)
-        list[*count] = r;
-    (*count)++;
+    if (p == name || *p != '\0' || r.status == 1 || r.status == getpid())
+        return false;
+    if (!read_stat(ctx->proc_mount, name, &r))
+        return true;
+    if (count < SANDBOX_LEAKS_MAX) {
+        read_command(ctx->proc_mount, name, &r);
+        f->list[count] = r;
+    }
+    atomic_store(&f->count, count + 1);
+    return true;
+}
+
+static void look(const struct init_context *ctx, unsigned step, struct findings *f)
+{
+    char buf[8192] __attribute__((aligned(8)));
+    cleanup_close int dir = openat(ctx->proc_mount, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int looked = 0;
+    long n = -1;
+
+    while (dir >= 0 && (n = syscall(SYS_getdents64, dir, buf, sizeof(buf))) > 0)
+        for (long at = 0; at < n;) {
+            const struct entry *e = (const struct entry *)(const void *)(buf + at);
+
+            if (look_at(ctx, e->name, step, f) && ++looked == LOOK_MAX)
+                return;
+            at += e->reclen;
+        }
+    atomic_store(&f->whole, n == 0);
+}
+
+/* Waits for the looking process, and ends it when its time is over. SIGCHLD is blocked in PID 1, whose children all send it. */
+static void await(pid_t pid)
+{
+    uint64_t end = clock_monotonic_ns() + LOOK_NS;
+    sigset_t set;
+
+    (void)sigemptyset(&set);
+    (void)sigaddset(&set, SIGCHLD);
+    while (waitpid(pid, NULL, WNOHANG) == 0) {
+        uint64_t now = clock_monotonic_ns(), left = end > now ? end - now : 0;
+        const struct timespec wait = {(time_t)(left / NSEC_PER_SEC), (long)(left % NSEC_PER_SEC)};
+
+        if (left == 0) {
+            (void)kill(pid, SIGKILL);
+            (void)waitpid(pid, NULL, 0);
+            return;
+        }
+        (void)sigtimedwait(&set, NULL, &wait);
+    }
+}
+
+/* A process of its own looks, one that can be ended: /proc is about memory that the job has arranged, and reading it may take as
+ * long as a page fault of the job's does. */
+static void look_in_time(const struct init_context *ctx, unsigned step, struct findings *f)
+{
+    pid_t pid = _Fork();
+
+    if (pid == 0) {
+        look(ctx, step, f);
+        _exit(0);
+    }
+    if (pid > 0)
+        await(pid);
 }
 
 int leaks_find(struct init_context *ctx, unsigned step, struct init_report list[static SANDBOX_LEAKS_MAX])
 {
-    char buf[8192] __attribute__((aligned(8)));
-    cleanup_close int dir = -EBADF;
-    int count = 0;
-    long n;
+    struct findings *f;
+    int count, n;
 
     /* ESRCH: nobody else is here, which is the usual case and costs next to nothing. The others stop, or a chain of forks could
      * keep us reading for as long as there are new pids; they are ended next in any case. */
     if (kill(-1, SIGSTOP) < 0)
         return 0;
-    dir = openat(ctx->proc_mount, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    while (dir >= 0 && (n = syscall(SYS_getdents64, dir, buf, sizeof(buf))) > 0)
-        for (long at = 0; at < n;) {
-            const struct entry *e = (const struct entry *)(const void *)(buf + at);
-
-            look_at(ctx, e->name, step, list, &count);
-            at += e->reclen;
-        }
-    for (int i = 0; i < count && i < SANDBOX_LEAKS_MAX; i++)
+    f = mmap(NULL, sizeof(*f), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (f == MAP_FAILED)
+        return 0;
+    look_in_time(ctx, step, f);
+    count = atomic_load(&f->count);
+    n = count < SANDBOX_LEAKS_MAX ? count : SANDBOX_LEAKS_MAX;
+    for (int i = 0; i < n; i++) {
+        list[i] = f->list[i];
         list[i].errnum = count;
-    return count < SANDBOX_LEAKS_MAX ? count : SANDBOX_LEAKS_MAX;
+        list[i].cut = !atomic_load(&f->whole);
+    }
+    (void)munmap(f, sizeof(*f));
+    return n;
 }

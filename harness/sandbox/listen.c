@@ -48,6 +48,8 @@ static bool makes_sense(const struct sandbox_job *job, const struct word *word, 
         return job->terminal < 0;
     case SANDBOX_SETUP_FAILED:
         return report->step < SETUP_STEP_COUNT;
+    case SANDBOX_STEP_STARTED:
+        return report->uid < SANDBOX_ID_COUNT && report->gid < SANDBOX_ID_COUNT;
     case SANDBOX_STEP_QUIET:
         return t->step + 1 < t->n_steps;
     case SANDBOX_LEFT_RUNNING:
@@ -100,11 +102,17 @@ static int take(struct sandbox_job *job, const struct init_report *report, int f
                                         .step = report->step,
                                         .status = report->status,
                                         .errnum = report->errnum,
-                                        .at_ns = report->at_ns};
+                                        .at_ns = report->at_ns,
+                                        .cut = report->cut != 0};
     if (report->kind == SANDBOX_STEP_STARTED && report->disk_bytes > job->disk_before)
         job->disk_before = report->disk_bytes;
     if (report->kind == SANDBOX_STEP_STARTED && report->disk_inodes > job->inodes_before)
         job->inodes_before = report->disk_inodes;
+    if (report->kind == SANDBOX_STEP_STARTED) {
+        job->has_ids = true;
+        job->uid = report->uid;
+        job->gid = report->gid;
+    }
     if (report->kind == SANDBOX_TERMINAL_READY)
         job->terminal = steal_fd(&fds[0]);
     if (report->kind == SANDBOX_SETUP_FAILED)

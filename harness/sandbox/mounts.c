@@ -517,13 +517,32 @@ int setup_attach_inputs(struct init_context *ctx)
 
 /* ---- the last of the root ---- */
 
+/* The job may have written to its passwd since its own commands were given their user: then the user is who it was, and the file is
+ * only asked for names that belong to that one. */
+static int find_user(struct init_context *ctx, char *home, size_t home_size, char *name, size_t name_size)
+{
+    uint32_t uid, gid;
+    int r = passwd_resolve(ctx->root, ctx->job->user, &uid, &gid, home, home_size, name, name_size);
+
+    if (ctx->has_ids) {
+        if (r < 0 || uid != ctx->uid)
+            passwd_plain_names(ctx->uid, home, home_size, name, name_size);
+        return 0;
+    }
+    if (r < 0)
+        return r;
+    ctx->uid = uid;
+    ctx->gid = gid;
+    return 0;
+}
+
 int setup_user(struct init_context *ctx)
 {
     char home[HOME_SIZE - 8], name[USER_SIZE - 8];
     int r;
 
     ctx->detail = ctx->job->user;
-    r = passwd_resolve(ctx->root, ctx->job->user, &ctx->uid, &ctx->gid, home, sizeof(home), name, sizeof(name));
+    r = find_user(ctx, home, sizeof(home), name, sizeof(name));
     if (r < 0)
         return r;
     small_copy(ctx->home_entry, "HOME=", sizeof(ctx->home_entry));

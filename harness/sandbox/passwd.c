@@ -117,6 +117,16 @@ static int read_passwd(int root, char *buf, size_t size)
     return 0;
 }
 
+void passwd_plain_names(uint32_t uid, char *home, size_t home_size, char *name, size_t name_size)
+{
+    small_copy(home, uid == 0 ? "/root" : "/", home_size);
+    name[0] = '\0';
+    if (uid == 0)
+        small_append(name, "root", name_size);
+    else
+        small_append_number(name, uid, name_size);
+}
+
 int passwd_resolve(int root, const char *spec, uint32_t *ret_uid, uint32_t *ret_gid, char *home, size_t home_size,
                    char *name, size_t name_size)
 {
@@ -146,15 +156,10 @@ int passwd_resolve(int root, const char *spec, uint32_t *ret_uid, uint32_t *ret_
         return -ENOENT;
     *ret_uid = found ? e.uid : wanted.uid;
     *ret_gid = has_gid ? gid : found ? e.gid : *ret_uid;
-    small_copy(home, found && is_clean(e.home, home_size) ? e.home : *ret_uid == 0 ? "/root" : "/", home_size);
-    if (found && is_clean(e.name, name_size)) {
+    passwd_plain_names(*ret_uid, home, home_size, name, name_size);
+    if (found && is_clean(e.home, home_size))
+        small_copy(home, e.home, home_size);
+    if (found && is_clean(e.name, name_size))
         small_copy(name, e.name, name_size);
-    } else {
-        name[0] = '\0';
-        if (*ret_uid == 0)
-            small_append(name, "root", name_size);
-        else
-            small_append_number(name, *ret_uid, name_size);
-    }
     return 0;
 }

@@ -67,6 +67,8 @@ struct init_report {
     int32_t errnum;
     uint64_t at_ns;
     uint64_t disk_bytes, disk_inodes; /* in use on the upper file system when the first step starts */
+    uint32_t uid, gid;                /* of the command that starts, in the job */
+    uint32_t cut;                     /* of SANDBOX_LEFT_RUNNING: not all could be looked at */
     char detail[168];
 };
 #define INIT_ORDER_GO 'g'     /* id maps are written; the disk is trimmed; later: start the next step */
@@ -113,10 +115,11 @@ struct init_input {
 
 struct init_context {
     const struct jobs_job *job;
-    char lower[32];     /* "/lower/0" */
-    char lowerdir[256]; /* "0:1", below it: the kernel takes no longer option (fsconfig(2)), and an image has many layers */
-    char upper[64];      /* "/upper/j7" */
-    char kept[40];       /* "/kept/j3", whose upper directories lie under this job's; or empty */
+    char lower[32]; /* "/lower/0" */
+    char lowerdir
+        [256];      /* "0:1", below it: the kernel takes no longer option (fsconfig(2)), and an image has many layers */
+    char upper[64]; /* "/upper/j7" */
+    char kept[40];  /* "/kept/j3", whose upper directories lie under this job's; or empty */
     struct init_input inputs[INPUTS_MAX];
     size_t n_inputs;
     int control;
@@ -159,6 +162,8 @@ struct init_context {
     int root;    /* "/" after the pivot, O_PATH */
     int workdir;
     int terminal; /* the commands' side of it, or -EBADF */
+    bool
+        has_ids; /* of who enters a job, or opens a kept one: uid and gid are known, whatever the root's passwd says by now */
     uint32_t uid;
     uint32_t gid;
     uint64_t disk_bytes, disk_inodes;
@@ -198,13 +203,16 @@ int landlock_restrict(const struct init_context *ctx);
 /* A new pseudo-terminal of the devpts whose root is `pts`, of this size, its user's side owned by `uid`. Usable between clone
  * and exec. */
 int terminal_make(int pts, unsigned short rows, unsigned short columns, uint32_t uid, int *ret_master, int *ret_slave);
-/* Who is alive in the job besides PID 1: fills `list` with as many as fit and returns how many those are. */
+/* Who is alive in the job besides PID 1: fills `list` with as many as fit and returns how many those are. Stops them all; SIGCHLD
+ * has to be blocked. */
 int leaks_find(struct init_context *ctx, unsigned step, struct init_report list[static SANDBOX_LEAKS_MAX]);
 
 /* Opens `path` as a directory below the job's root, making what is missing; *ret_made tells whether the last part was
  * made. Links in the root are followed within it, magic links never. */
 int mounts_make_dir(struct init_context *ctx, const char *path, bool *ret_made);
 
+/* Those of this uid, where that file says nothing usable: "/root" or "/", "root" or the number. */
+void passwd_plain_names(uint32_t uid, char *home, size_t home_size, char *name, size_t name_size);
 /* The user of `spec` ("name", "uid", "uid:gid") from the root's passwd file; see passwd.c. */
 int passwd_resolve(int root, const char *spec, uint32_t *ret_uid, uint32_t *ret_gid, char *home, size_t home_size,
                    char *name, size_t name_size);

@@ -77,9 +77,10 @@ enum sandbox_stdio {
 
 /* What a kept job wrote (sandbox_keep), to lie under a session as its top lower layer. */
 struct sandbox_kept {
-    int image;        /* readable */
-    const char *dir;  /* sandbox_job.dir of that job */
-    uint32_t id_base; /* of its stage */
+    int image;         /* readable */
+    const char *dir;   /* sandbox_job.dir of that job */
+    uint32_t id_base;  /* of its stage */
+    uint32_t uid, gid; /* of its commands */
 };
 
 struct sandbox_request {
@@ -118,16 +119,18 @@ struct sandbox_job {
     int control;
     int out; /* read ends, non-blocking */
     int err;
-    int in;       /* write end, non-blocking; only with SANDBOX_STDIO_PIPES */
-    int terminal; /* master of the job's terminal, once SANDBOX_TERMINAL_READY was received */
-    pid_t nat;    /* the process that serves its network, or -1 */
+    int in;            /* write end, non-blocking; only with SANDBOX_STDIO_PIPES */
+    int terminal;      /* master of the job's terminal, once SANDBOX_TERMINAL_READY was received */
+    pid_t nat;         /* the process that serves its network, or -1 */
     bool network_lost; /* once reaped: that process had ended before the job */
-    int mount_ns; /* kept when the job has artifacts, else -EBADF */
-    char dir[24]; /* its directory on the upper file system */
+    int mount_ns;      /* kept when the job has artifacts, else -EBADF */
+    char dir[24];      /* its directory on the upper file system */
     uint64_t disk_before;
     uint64_t inodes_before;
     const struct upper *trims; /* private: a disk that gets its size when PID 1 is done with it, and which */
     uint64_t trim_bytes, trim_inodes;
+    bool has_ids; /* once a step was started: who its commands are, in the job */
+    uint32_t uid, gid;
     struct sandbox_talk talk; /* private */
 };
 #define SANDBOX_JOB_INIT                                                                                               \
@@ -149,7 +152,7 @@ enum sandbox_event_kind {
     SANDBOX_NOT_EXECUTED, /* execve of step `step` failed with `errnum`: the job's fault or its file's */
     SANDBOX_SETUP_FAILED, /* set-up step `what` failed with `errnum` on `detail`: the harness's or host's fault */
     SANDBOX_LEFT_RUNNING, /* process `status` of the job was alive when step `step` ended: `detail` is its command line,
-                             `at_ns` the CPU time that it used, `errnum` how many there were in all */
+                             `at_ns` the CPU time that it used, `errnum` how many there were in all; `cut`: or more */
     SANDBOX_GONE,         /* PID 1 is gone */
 };
 struct sandbox_event {
@@ -158,6 +161,7 @@ struct sandbox_event {
     int status;
     int errnum;
     uint64_t at_ns; /* CLOCK_MONOTONIC, taken by PID 1 */
+    bool cut;
     const char *what;
     char detail[168];
 };
@@ -200,7 +204,8 @@ struct sandbox_entry {
     const char *const *env; /* complete but for HOME and USER */
     int pidfd;              /* of the job's PID 1; its steps have begun */
     uint32_t id_base;
-    const int *enter; /* cgroup.procs fds of its payload */
+    uint32_t uid, gid; /* of the job's commands */
+    const int *enter;  /* cgroup.procs fds of its payload */
     size_t n_enter;
     enum sandbox_stdio stdio; /* not SANDBOX_STDIO_CAPTURED */
     unsigned short rows, columns;

@@ -190,6 +190,11 @@ static void init_context(struct start *s, struct init_context *ctx)
     ctx->fault = s->stage->fault;
     ctx->privilege = s->stage->privilege;
     ctx->landlock_abi = s->stage->landlock_abi;
+    if (s->request->kept != NULL) {
+        ctx->has_ids = true;
+        ctx->uid = s->request->kept->uid;
+        ctx->gid = s->request->kept->gid;
+    }
 }
 
 /* ---- clone ---- */

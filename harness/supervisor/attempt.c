@@ -212,7 +212,7 @@ static void on_step_started(struct attempt *a, const struct sandbox_event *e)
         a->facts->started_ns = e->at_ns;
         (void)clock_gettime(CLOCK_REALTIME, &a->facts->started);
         atomic_store_explicit(&a->ctx->view->started_ns, e->at_ns, memory_order_relaxed);
-        running_publish(a->ctx->view, a->sandbox.pid, (size_t)(a->instance - a->ctx->run->instances), a->cgroup);
+        running_publish(a->ctx->view, &a->sandbox, (size_t)(a->instance - a->ctx->run->instances), a->cgroup);
     }
     check_cpu(a, e->at_ns);
     after_output(a);
@@ -253,6 +253,7 @@ static void on_left_running(struct attempt *a, const struct sandbox_event *e)
     memcpy(f->leaks[f->n_leaks].command, e->detail, sizeof(e->detail));
     if (f->n_leaks == 0 || f->leaks[f->n_leaks - 1].step != e->step)
         f->leaks_in_all += (unsigned)e->errnum;
+    f->leaks_cut |= e->cut;
     f->n_leaks++;
 }
 

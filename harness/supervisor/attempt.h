@@ -27,8 +27,9 @@ struct instance {
 struct slot_view {
     _Atomic uint64_t started_ns; /* 0: nothing runs */
     _Atomic uint64_t memory_bytes;
-    _Atomic uint64_t running; /* the job's PID 1 and its instance, see running.c; 0: none that may be entered */
-    _Atomic uint32_t slot;    /* pid */
+    _Atomic uint64_t running;  /* the job's PID 1 and its instance, see running.c; 0: none that may be entered */
+    _Atomic uint32_t slot;     /* pid */
+    _Atomic uint32_t uid, gid; /* of the job's commands, in the job */
     _Atomic uint32_t n_enter;
     _Atomic int32_t enter[CGROUP_ENTER_MAX]; /* the slot's descriptors of the payload's cgroup.procs */
 };
@@ -109,6 +110,7 @@ struct attempt_facts {
     struct leak *leaks; /* what was alive when a step's command ended, as far as it is named */
     size_t n_leaks;
     unsigned leaks_in_all;
+    bool leaks_cut; /* or more */
     bool has_run_queue_wait;
     uint64_t run_queue_wait_ns;      /* as far as it was seen */
     struct machine_look machine;     /* the difference from start to end */

@@ -69,6 +69,10 @@ static int write_record(const struct attempt_context *ctx, const struct instance
     add(&b, "dir", sandbox->dir);
     (void)snprintf(number, sizeof(number), "%u", sandbox_stage_id_base(ctx->stage));
     add(&b, "id-base", number);
+    (void)snprintf(number, sizeof(number), "%u", sandbox->uid);
+    add(&b, "uid", number);
+    (void)snprintf(number, sizeof(number), "%u", sandbox->gid);
+    add(&b, "gid", number);
     (void)snprintf(number, sizeof(number), "%lld", (long long)result->facts.started.tv_sec);
     add(&b, "when", number);
     record_add_env(&b, in->job);
@@ -194,6 +198,10 @@ static void take_field(struct kept *k, const char *line)
             *field_of(k, i) = xstrdup(line + strlen(fields[i].key));
     if (str_starts(line, "id-base="))
         k->id_base = (uint32_t)strtoul(line + strlen("id-base="), NULL, 10);
+    if (str_starts(line, "uid="))
+        k->uid = (uint32_t)strtoul(line + strlen("uid="), NULL, 10);
+    if (str_starts(line, "gid="))
+        k->gid = (uint32_t)strtoul(line + strlen("gid="), NULL, 10);
     if (str_starts(line, "when="))
         k->when = strtoll(line + strlen("when="), NULL, 10);
     if (str_starts(line, "env="))
@@ -204,14 +212,14 @@ static bool is_whole(const struct kept *k)
 {
     return k->run != NULL && k->job != NULL && k->name != NULL && k->file != NULL && k->out != NULL &&
            k->verdict != NULL && k->evidence != NULL && k->root != NULL && k->dir != NULL &&
-           strchr(k->dir, '/') == NULL && k->dir[0] == 'j';
+           strchr(k->dir, '/') == NULL && k->dir[0] == 'j' && k->uid < SANDBOX_ID_COUNT && k->gid < SANDBOX_ID_COUNT;
 }
 
 /* False for what is no entry. */
 static bool read_entry(int place, const char *entry, struct kept *ret)
 {
     cleanup_free char *path = xasprintf("%s/record", entry), *disk = xasprintf("%s/disk", entry), *text = NULL;
-    struct kept k = {.entry = xstrdup(entry)};
+    struct kept k = {.entry = xstrdup(entry), .uid = UINT32_MAX, .gid = UINT32_MAX};
     struct stat st;
     size_t len;
 
@@ -235,6 +243,9 @@ static int newest_first(const void *a, const void *b)
 
     if (x->when != y->when)
         return x->when < y->when ? 1 : -1;
+    if (!str_eq(x->run,
+                y->run)) /* within one second: runs are named by when they began, in hexadecimal digits of one length */
+        return -strcmp(x->run, y->run);
     return -strverscmp(x->entry, y->entry);
 }
 

@@ -18,9 +18,10 @@ struct kept {
     char *config; /* what the root's image said of its processes, or NULL */
     char *dir;    /* of the job on its disk */
     uint32_t id_base;
-    int64_t when;   /* when it started, seconds */
-    char **env;     /* NULL-terminated "NAME=VALUE": what pass-env found */
-    uint64_t bytes; /* of the disk, as far as it is used */
+    uint32_t uid, gid; /* of its commands, in the job */
+    int64_t when;      /* when it started, seconds */
+    char **env;        /* NULL-terminated "NAME=VALUE": what pass-env found */
+    uint64_t bytes;    /* of the disk, as far as it is used */
 };
 void kept_free(struct kept *list, size_t n);
 

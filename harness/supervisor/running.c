@@ -36,7 +36,8 @@ static uint64_t word_of(pid_t init, size_t instance)
     return (uint64_t)(uint32_t)init << 32 | (uint32_t)instance;
 }
 
-void running_publish(struct slot_view *view, pid_t init, size_t instance, const struct cgroup_job *cgroup)
+void running_publish(struct slot_view *view, const struct sandbox_job *job, size_t instance,
+                     const struct cgroup_job *cgroup)
 {
     int fds[CGROUP_ENTER_MAX];
     size_t n = cgroup != NULL ? cgroup_job_enter_fds(cgroup, fds) : 0;
@@ -45,7 +46,9 @@ void running_publish(struct slot_view *view, pid_t init, size_t instance, const 
     atomic_store_explicit(&view->n_enter, (uint32_t)n, memory_order_relaxed);
     for (size_t i = 0; i < n; i++)
         atomic_store_explicit(&view->enter[i], fds[i], memory_order_relaxed);
-    atomic_store_explicit(&view->running, word_of(init, instance), memory_order_release);
+    atomic_store_explicit(&view->uid, job->uid, memory_order_relaxed);
+    atomic_store_explicit(&view->gid, job->gid, memory_order_relaxed);
+    atomic_store_explicit(&view->running, word_of(job->pid, instance), memory_order_release);
 }
 
 void running_withdraw(struct slot_view *view)
@@ -296,6 +299,8 @@ int running_hold(const struct running *r, struct running_handle *ret)
         running_release(&h);
         return e;
     }
+    h.uid = atomic_load_explicit(&after.uid, memory_order_relaxed);
+    h.gid = atomic_load_explicit(&after.gid, memory_order_relaxed);
     *ret = h;
     return 0;
 }

@@ -10,10 +10,12 @@
 
 struct slot_view;
 struct cgroup_job;
+struct sandbox_job;
 /* The views' memory and its descriptor (close-on-exec); NULL with errno. */
 struct slot_view *running_make_views(unsigned slots, int *ret_fd);
 /* From the first step's start, when the sandbox is complete, until before the reaping of PID 1. */
-void running_publish(struct slot_view *view, pid_t init, size_t instance, const struct cgroup_job *cgroup);
+void running_publish(struct slot_view *view, const struct sandbox_job *job, size_t instance,
+                     const struct cgroup_job *cgroup);
 void running_withdraw(struct slot_view *view);
 
 /* ---- the other side ---- */
@@ -40,6 +42,7 @@ int running_open(int store_dirfd, const struct running *r, const char *file);
 struct running_handle {
     int pidfd; /* of PID 1 */
     uint32_t id_base;
+    uint32_t uid, gid; /* that the job's commands were started with, in the job */
     int enter[16];
     size_t n_enter;
 };

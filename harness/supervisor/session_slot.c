@@ -255,6 +255,8 @@ _Noreturn void session_entry_main(const struct session_entry *e, pid_t front)
                                         .env = env,
                                         .pidfd = e->handle->pidfd,
                                         .id_base = e->handle->id_base,
+                                        .uid = e->handle->uid,
+                                        .gid = e->handle->gid,
                                         .enter = e->handle->enter,
                                         .n_enter = e->handle->n_enter,
                                         .stdio = e->launch.stdio,

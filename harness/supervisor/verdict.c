@@ -176,7 +176,7 @@ static enum reports_verdict judge_leaks(const struct attempt_facts *f, struct st
 
     for (; n < f->n_leaks && n < ARRAY_SIZE(shown); n++)
         shown[n] = (struct reports_leak){f->leaks[n].pid, f->leaks[n].cpu_ns, f->leaks[n].command};
-    reports_leaks_describe(shown, n, f->leaks_in_all, n, b);
+    reports_leaks_describe(shown, n, f->leaks_in_all, f->leaks_cut, n, b);
     strbuf_adds(b, "; the job has `leaks: fail`");
     return REPORTS_FAILED;
 }

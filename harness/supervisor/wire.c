@@ -17,6 +17,7 @@ struct wire_head {
     uint32_t n_artifacts;
     uint32_t n_leaks;
     uint32_t leaks_in_all;
+    uint32_t leaks_cut;
     uint32_t has_stdout, has_stderr;
     uint32_t has_near_limit;
     uint32_t has_kept;
@@ -141,6 +142,7 @@ int wire_send(int socket, uint32_t instance, const struct attempt_result *result
         .n_artifacts = (uint32_t)result->artifacts.n,
         .n_leaks = (uint32_t)result->facts.n_leaks,
         .leaks_in_all = result->facts.leaks_in_all,
+        .leaks_cut = result->facts.leaks_cut,
         .has_stdout = result->has_stdout,
         .has_stderr = result->has_stderr,
         .has_near_limit = result->near_limit != NULL,
@@ -264,6 +266,7 @@ static void take_leaks(struct wire_result *r, struct parcel *p, const struct wir
     r->result.leaks = list;
     r->result.n_leaks = head->n_leaks;
     r->result.leaks_in_all = head->leaks_in_all;
+    r->result.leaks_cut = head->leaks_cut != 0;
 }
 
 static void take_points(struct wire_result *r, struct parcel *p, const struct wire_head *head)

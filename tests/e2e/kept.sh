@@ -77,6 +77,26 @@ expect_equal "$(cat stdout)" new
 in_kept as-user -- sh -c 'cat left; ls'
 expect_equal "$(tr '\n' ' ' <stdout)" "evidence left "
 
+it "opened again: as the user that the job had, whatever it has made of its passwd since"
+mkdir -p turned/{bin,etc,dev,proc,sys,tmp,work}
+cp "$(command -v busybox)" turned/bin/busybox
+printf 'root:x:0:0::/:/bin/sh\nnobody:x:65534:65534::/:/bin/sh\n' >turned/etc/passwd
+chmod 666 turned/etc/passwd
+tar -C turned -cf turned.tar --owner=0 --group=0 .
+job_file turned.yaml <<'YAML'
+cupel: 1
+rootfs: {turned: {tar: turned.tar}}
+jobs:
+  turned:
+    rootfs: turned
+    user: nobody
+    workdir: /tmp
+    run: [/bin/busybox, sh, -c, "echo nobody:x:0:0::/tmp:/bin/sh >/etc/passwd; exit 1"]
+YAML
+(grouped "$CUPEL" run turned.yaml --keep-failed --out "$T/out-turned") >/dev/null 2>&1 </dev/null
+in_kept turned -- /bin/busybox sh -c 'busybox id -u; busybox id -g; busybox cat /etc/passwd; echo $HOME'
+expect_equal "$(tr '\n' ' ' <stdout)" "65534 65534 nobody:x:0:0::/tmp:/bin/sh / "
+
 it "it does not depend on the job file as it is now, nor on another range of ids"
 sed -i 's/OWN: value/OWN: other/; s/user: nobody/user: root/' kept.yaml
 job_file busy.yaml <<'YAML'

@@ -118,6 +118,28 @@ expect_equal "$(xmllint --xpath 'string(//testsuite[@name="many"]//property[@nam
 expect grep -q 'left running: pid' <(xmllint --xpath 'string(//testsuite[@name="fails-anyway"]//failure)' out/junit.xml)
 expect_junit_valid
 
+it "thousands of them are stopped, counted up to a bound, named as such, and gone"
+if command -v perl >/dev/null; then
+    job_file thousands.yaml <<'YAML'
+cupel: 1
+defaults: {limits: {wall: 60s, pids: 2500}, leaks: fail}
+jobs:
+  thousands:
+    run: [perl, -e, "for (1 .. 2100) { $p = fork; exit 9 if !defined $p; if (!$p) { sleep 1000; exit } }"]
+  reported: {leaks: report, run: [perl, -e, "for (1 .. 2100) { $p = fork; exit 9 if !defined $p; if (!$p) { sleep 1000; exit } }"]}
+YAML
+    cupel_run thousands.yaml
+    expect_verdict thousands failed
+    expect_result thousands '.leaks_in_all <= 2048 and .leaks_cut == true and (.leaks | length) == 16'
+    expect_evidence thousands '^at least [0-9]+ processes left running: pid .* and [0-9]+ more; the job has'
+    expect_verdict reported passed
+    expect_said 'LEAK \[ .*\] reported: at least [0-9]+ processes left running'
+    expect_junit_valid
+    expect_clean
+else
+    skip_it "no perl on this machine"
+fi
+
 it "they are gone"
 expect_clean
 

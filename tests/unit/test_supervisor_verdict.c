@@ -637,6 +637,10 @@ static void test_leaks_fail(void **state)
     assert_job(&s, REPORTS_FAILED, 0, 0,
                "700 processes left running: pid 10 `sleep 9` (CPU 0.00 s), pid 11 `sleep 9` (CPU 0.01 s), "
                "pid 12 `sleep 9` (CPU 0.02 s) and 697 more; the job has `leaks: fail`");
+    s.facts.leaks_cut = true;
+    leak(&s, list, 1, 0, 2);
+    assert_job(&s, REPORTS_FAILED, 0, 0,
+               "at least 2 processes left running: pid 10 `sleep 9` (CPU 0.00 s) and 1 more; the job has `leaks: fail`");
 }
 
 /* The command line is whatever the process made of it. */
