@@ -20,6 +20,7 @@ void draft_init(struct draft *d, struct arena *arena)
         .job =
             {
                 .root = 0, /* host */
+                .from = JOBS_FROM_NOTHING,
                 .workdir = default_workdir,
                 .env = empty,
                 .pass_env = empty,
@@ -37,13 +38,20 @@ void draft_init(struct draft *d, struct arena *arena)
 
 void draft_read(struct loader *l, struct draft *d, const struct node *map)
 {
-    const struct node *needs_before = d->needs;
+    const struct node *needs_before = d->needs, *from_before = d->from, *inputs_before = d->inputs;
 
     if (!keys_apply(l, &keys_job, map, d))
         return;
     refuse_both(l, map, "stdin", "stdin-file");
     d->has_run |= node_child(map, "run") != NULL;
     d->own_needs = d->needs != needs_before;
+    d->own_from = d->from != from_before;
+    d->own_inputs = d->inputs != inputs_before;
+    if (d->name == NULL) /* `defaults` may say both: `rootfs` is then for the job that it makes all others start from */
+        return;
+    refuse_both(l, map, "rootfs", "from");
+    if (node_child(map, "rootfs") != NULL)
+        d->from = NULL;
 }
 
 /* pass-env names that `env` sets too are dropped: what the file says wins over the caller's environment. */

@@ -173,6 +173,7 @@ struct jobs_input {
     const char *from; /* absolute host path; exists when loaded */
     const char *to;   /* absolute path in the job */
     enum jobs_input_mode mode;
+    unsigned depth; /* jobs_job.depth of the job that brought it in */
     int line;
 };
 
@@ -221,6 +222,8 @@ struct jobs_job {
     const char *name;
     const char *description; /* or NULL */
     size_t root;             /* index into plan->roots */
+    size_t from;             /* index into plan->jobs: whose finished file system it starts from; JOBS_FROM_NOTHING: the root's */
+    unsigned depth;          /* how many such jobs there are one below the other, at most JOBS_FROM_DEPTH_MAX */
     struct jobs_step *steps;
     size_t n_steps;    /* >= 1, <= JOBS_STEPS_MAX */
     bool has_steps;    /* `run` was a list of steps: each is a test case of its own */
@@ -231,7 +234,7 @@ struct jobs_job {
     const char **pass_env;      /* NULL-terminated names */
     const char *user;           /* as written: "root", "nobody", "1000", "1000:1000" */
     const char *hostname;
-    struct jobs_input *inputs;
+    struct jobs_input *inputs; /* of a job with `from`: that job's, in its order, then what this one adds */
     size_t n_inputs;
     enum jobs_network network;
     size_t bridge;        /* of JOBS_NETWORK_BRIDGE: index into plan->bridges */
@@ -254,6 +257,9 @@ struct jobs_job {
 };
 
 #define JOBS_STEPS_MAX 256
+#define JOBS_FROM_NOTHING SIZE_MAX
+/* Each is a layer of the overlay, and the kernel takes the list of layers in 255 bytes (fsconfig(2)). */
+#define JOBS_FROM_DEPTH_MAX 16u
 
 /* A whole file, checked. Everything in it lives until jobs_plan_free. Jobs are in file order; needs form no cycle. */
 struct jobs_plan {

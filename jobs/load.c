@@ -86,6 +86,7 @@ static void read_jobs(struct loader *l, const struct draft *defaults, const stru
         plan->jobs[plan->n_jobs++] = d->job;
     }
     needs_resolve(l);
+    from_resolve(l);
     bridges_resolve(l);
 }
 
@@ -104,7 +105,7 @@ static void read_file(struct loader *l, const struct node *root)
     draft_init(&defaults, l->plan->arena);
     if (nodes.defaults != NULL) {
         draft_read(l, &defaults, nodes.defaults);
-        defaults.own_needs = false;
+        defaults.own_needs = defaults.own_from = defaults.own_inputs = false;
         if (defaults.inputs != NULL)
             inputs_read(l, &defaults);
     }

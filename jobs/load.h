@@ -48,9 +48,10 @@ struct draft {
     const struct node *args;
     const struct node *inputs;
     const struct node *needs;
+    const struct node *from;
     const struct node *bridge; /* its name */
     bool has_hostname;
-    bool own_needs; /* not taken over from `defaults` */
+    bool own_needs, own_from, own_inputs; /* not taken over from `defaults` */
     struct jobs_expect expect;
 };
 
@@ -189,7 +190,10 @@ void inputs_read(struct loader *l, struct draft *d);
 void steps_read(struct loader *l, struct draft *d);
 /* plan->roots: the built-in ones and those of the map (NULL: none). */
 void roots_read(struct loader *l, const struct node *map);
+/* `needs` and `from`, which implies it. */
 void needs_resolve(struct loader *l);
+/* After needs_resolve: what a job takes over from the one that it starts from. */
+void from_resolve(struct loader *l);
 /* What other keys of the job demand of its network. */
 void network_check(struct loader *l, const struct draft *d);
 /* After needs_resolve. */

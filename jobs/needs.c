@@ -1,4 +1,4 @@
-/* needs: which job waits for which; refuses cycles. Not responsible for running anything in that order. */
+/* needs: which job waits for which, by `needs` or by `from`; refuses cycles. Not responsible for running anything in that order. */
 #include "jobs/load.h"
 
 static const char *job_name(const void *data, size_t i)
@@ -6,12 +6,12 @@ static const char *job_name(const void *data, size_t i)
     return ((const struct jobs_job *)data)[i].name;
 }
 
-static void unknown_job(struct loader *l, const struct node *item)
+static void unknown_job(struct loader *l, const struct node *item, const char *key)
 {
     /* looking for the nearest of very many names again and again would take for ever */
     const char *near = l->source.n_problems < 100 ? str_nearest(item->text, l->jobs.names, l->jobs.n) : NULL;
 
-    problem_at(l, item, "'needs' names a job '%s' that does not exist%s%s%s", item->text,
+    problem_at(l, item, "'%s' names a job '%s' that does not exist%s%s%s", key, item->text,
                near != NULL ? ", did you mean '" : "", near != NULL ? near : "", near != NULL ? "'?" : "");
 }
 
@@ -24,12 +24,12 @@ static void resolve_job(struct loader *l, size_t self, size_t *last)
 
     if (d->needs == NULL || !load_charge(l, d->needs, items_count(d->needs)))
         return;
-    job->needs = arena_alloc(l->plan->arena, items_count(d->needs) * sizeof(*job->needs));
+    job->needs = arena_alloc(l->plan->arena, (items_count(d->needs) + 1) * sizeof(*job->needs)); /* and `from` */
     for (const struct node *item = items_first(d->needs); item != NULL; item = items_next(d->needs, item)) {
         if (!value_is_text(l, item, "needs", "names of jobs"))
             continue;
         if (!name_index_find(&l->jobs, item->text, &need)) {
-            unknown_job(l, item);
+            unknown_job(l, item, "needs");
         } else if (need == self) {
             /* a job that `defaults` makes every job need does not need itself */
             if (d->own_needs)
@@ -41,6 +41,32 @@ static void resolve_job(struct loader *l, size_t self, size_t *last)
             job->needs[job->n_needs++] = need;
         }
     }
+}
+
+/* A job that `defaults` makes every job start from starts from its own root. */
+static void resolve_from(struct loader *l, size_t self, const size_t *last)
+{
+    const struct draft *d = &l->drafts[self];
+    struct jobs_job *job = &l->plan->jobs[self];
+    size_t from;
+
+    if (d->from == NULL || !value_is_text(l, d->from, "from", "a job's name"))
+        return;
+    if (!name_index_find(&l->jobs, d->from->text, &from)) {
+        unknown_job(l, d->from, "from");
+        return;
+    }
+    if (from == self) {
+        if (d->own_from)
+            problem_at(l, d->from, "job '%s' starts from itself", d->from->text);
+        return;
+    }
+    job->from = from;
+    if (last[from] == self + 1)
+        return; /* needed already */
+    if (job->needs == NULL)
+        job->needs = arena_alloc(l->plan->arena, sizeof(*job->needs));
+    job->needs[job->n_needs++] = from;
 }
 
 /* ---- cycles ---------------------------------------------------------------------------------------------- */
@@ -57,12 +83,20 @@ struct walk {
 
 #define CYCLE_SHOWN 12
 
+/* Where the job says that it needs the other. */
+static const struct node *place_of(const struct draft *d, const char *need)
+{
+    for (const struct node *i = d->needs != NULL ? items_first(d->needs) : NULL; i != NULL; i = items_next(d->needs, i))
+        if (i->kind == NODE_SCALAR && str_eq(i->text, need))
+            return i;
+    return d->from;
+}
+
 static void report_cycle(struct loader *l, const struct walk *w, size_t start)
 {
     cleanup_strbuf struct strbuf names = {0};
     const struct jobs_job *jobs = l->plan->jobs;
     size_t first = 0, next;
-    const struct node *item;
 
     while (w->path[first] != start)
         first++;
@@ -74,10 +108,8 @@ static void report_cycle(struct loader *l, const struct walk *w, size_t start)
         strbuf_addf(&names, "%s -> ", jobs[w->path[i]].name);
     }
     next = first + 1 < w->depth ? w->path[first + 1] : start;
-    item = items_first(l->drafts[start].needs);
-    while (!(item->kind == NODE_SCALAR && str_eq(item->text, jobs[next].name)))
-        item = items_next(l->drafts[start].needs, item);
-    problem_at(l, item, "'needs' form a cycle: %s%s", names.data, jobs[start].name);
+    problem_at(l, place_of(&l->drafts[start], jobs[next].name), "'needs' form a cycle: %s%s", names.data,
+               jobs[start].name);
 }
 
 static void walk_from(struct loader *l, struct walk *w, size_t start)
@@ -126,6 +158,9 @@ void needs_resolve(struct loader *l)
 
     name_index_build(&l->jobs, l->plan->n_jobs, job_name, l->plan->jobs);
     for (size_t i = 0; i < l->plan->n_jobs; i++)
+    {
         resolve_job(l, i, last);
+        resolve_from(l, i, last);
+    }
     refuse_cycles(l);
 }
