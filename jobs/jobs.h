@@ -222,8 +222,8 @@ struct jobs_job {
     const char *name;
     const char *description; /* or NULL */
     size_t root;             /* index into plan->roots */
-    size_t from;             /* index into plan->jobs: whose finished file system it starts from; JOBS_FROM_NOTHING: the root's */
-    unsigned depth;          /* how many such jobs there are one below the other, at most JOBS_FROM_DEPTH_MAX */
+    size_t from; /* index into plan->jobs: whose finished file system it starts from; JOBS_FROM_NOTHING: the root's */
+    unsigned depth; /* how many such jobs there are one below the other, at most JOBS_FROM_DEPTH_MAX */
     struct jobs_step *steps;
     size_t n_steps;    /* >= 1, <= JOBS_STEPS_MAX */
     bool has_steps;    /* `run` was a list of steps: each is a test case of its own */

@@ -157,8 +157,7 @@ void needs_resolve(struct loader *l)
     cleanup_free size_t *last = xcalloc(l->plan->n_jobs, sizeof(*last));
 
     name_index_build(&l->jobs, l->plan->n_jobs, job_name, l->plan->jobs);
-    for (size_t i = 0; i < l->plan->n_jobs; i++)
-    {
+    for (size_t i = 0; i < l->plan->n_jobs; i++) {
         resolve_job(l, i, last);
         resolve_from(l, i, last);
     }

@@ -48,6 +48,7 @@ void context_close(struct init_context *ctx)
         base_closep(&ctx->inputs[i].mount);
         base_closep(&ctx->inputs[i].file);
         free(ctx->inputs[i].name);
+        free(ctx->inputs[i].below);
     }
     for (size_t i = 0; ctx->views != NULL && i < ctx->views->n; i++)
         free(ctx->view_lowers[i]);

@@ -140,15 +140,11 @@ static int make_input(struct init_context *ctx, size_t i)
     if (r < 0)
         return r;
     if (in->cow) {
-        char lowerdir[sizeof(ctx->kept) + sizeof(place) + 16] = "";
+        char lowerdir[sizeof(ctx->lowerdir)];
 
-        if (ctx->kept[0] != '\0') { /* what the kept job made of it lies on top */
-            small_copy(lowerdir, ctx->kept, sizeof(lowerdir));
-            small_append(lowerdir, "/u", sizeof(lowerdir));
-            small_append_number(lowerdir, i, sizeof(lowerdir));
-            small_append(lowerdir, ":", sizeof(lowerdir));
-        }
-        small_append(lowerdir, place, sizeof(lowerdir));
+        small_copy(lowerdir, in->below, sizeof(lowerdir));
+        if (small_append(lowerdir, place, sizeof(lowerdir)) >= sizeof(lowerdir))
+            return -E2BIG;
         upper_path(ctx, "/u", (int)i, upper, sizeof(upper));
         upper_path(ctx, "/w", (int)i, work, sizeof(work));
         return make_overlay(lowerdir, upper, work);
@@ -503,10 +499,8 @@ int setup_attach_inputs(struct init_context *ctx)
         const struct init_input *in = &ctx->inputs[i];
 
         ctx->detail = in->to;
-        if (in->placed)
+        if (in->placed || in->is_there)
             continue;
-        if (!in->directory && in->cow && ctx->kept[0] != '\0')
-            continue; /* the kept job's copy is there, as that job left it */
         if (!in->directory)
             r = in->cow ? copy_file(ctx, in) : attach_file(ctx, in, ctx->input_mount[i]);
         else

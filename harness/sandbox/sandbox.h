@@ -61,6 +61,7 @@ struct sandbox_stage_config {
     int store_dirfd;   /* where the upper file systems' (unlinked) images are made; must be on a disk */
     uint32_t id_base;  /* 0 without the host's rights: ids are then the same in the job */
     const char *pasta; /* of sandbox_nat_check, when a job has nat */
+    int snapshots;     /* of sandbox_snapshots_open, when a job starts from what another leaves */
 };
 int sandbox_stage_open(const struct sandbox_stage_config *config, struct sandbox_stage **ret_stage,
                        struct cupel_error *err);
@@ -92,6 +93,7 @@ struct sandbox_request {
     const int *layers; /* O_PATH directory fds, top first */
     size_t n_layers;
     bool masked;            /* the host's root: layer 0 is what hides parts of it */
+    const size_t *below;    /* snapshots between those and the job, top first: as many as job->depth */
     const char *const *env; /* complete but for HOME and USER, which come from the root's passwd */
     const char *stdin_data; /* NULL: /dev/null */
     size_t stdin_len;
@@ -195,6 +197,16 @@ int sandbox_keep(struct sandbox_stage *stage, const struct sandbox_job *job, int
 uint32_t sandbox_stage_id_base(const struct sandbox_stage *stage);
 /* Removes what the job wrote and closes its fds. */
 int sandbox_finish(struct sandbox_stage *stage, struct sandbox_job *job, struct cupel_error *err);
+
+/* ---- what finished jobs left, for others to start from ---- */
+
+/* Where a run's snapshots are: a mount namespace that holds nothing else. They go with its last descriptor and the stages' copies. */
+int sandbox_snapshots_open(int *ret_ns, struct cupel_error *err);
+/* Makes what a reaped job wrote, its inputs' layers included, the run's snapshot of that number: read-only, and nothing is copied. What
+ * is left for sandbox_finish is to close fds. */
+int sandbox_snapshot(struct sandbox_stage *stage, struct sandbox_job *job, size_t number, struct cupel_error *err);
+/* No job will start from it any more: this stage lets go of it, and the first that does so removes it. Between two jobs only. */
+void sandbox_snapshot_forget(struct sandbox_stage *stage, size_t number);
 
 /* ---- entering a running job ---- */
 

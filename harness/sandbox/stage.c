@@ -6,6 +6,7 @@
  *   /lower/R/K   layer K of root R, id-mapped and read-only
  *   /upper       the size-limited file system of upper.c
  *   /kept        what a kept job wrote, read-only, for a session over it
+ *   /s/N         what an earlier job of the run left, read-only, for a job that starts from it (snapshot.c)
  *   /dev         the host's devices, where the slot cannot make any
  *   /in/N        where PID 1 attaches the host paths of its inputs
  *   /empty /newroot
@@ -95,7 +96,7 @@ void stage_leave(struct sandbox_stage *s)
     }
 }
 
-static int make_tmpfs(int *ret_mount)
+int stage_make_tmpfs(int *ret_mount)
 {
     cleanup_close int fs = fsopen("tmpfs", FSOPEN_CLOEXEC), mount = -EBADF;
 
@@ -111,7 +112,7 @@ static int make_tmpfs(int *ret_mount)
 
 static int make_directories(int dir)
 {
-    static const char *const names[] = {"proc", "sys", "lower", "upper", "in", "dev", "empty", "newroot"};
+    static const char *const names[] = {"proc", "sys", "lower", "upper", "in", "s", "dev", "empty", "newroot"};
 
     for (size_t i = 0; i < ARRAY_SIZE(names); i++)
         if (mkdirat(dir, names[i], 0755) < 0)
@@ -131,7 +132,26 @@ static int attach(int mount, const char *path)
     return move_mount(mount, "", AT_FDCWD, path, MOVE_MOUNT_F_EMPTY_PATH) < 0 ? -errno : 0;
 }
 
-/* Makes the stage's namespace; afterwards the caller is inside it. The two comments are the only order that works. */
+/* The two comments are the only order that works. */
+int stage_become_root(int tmpfs)
+{
+    int r;
+
+    if (unshare(CLONE_NEWNS) < 0)
+        return -errno;
+    /* private before anything is attached: nothing may travel back to the host */
+    if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+        return -errno;
+    r = attach(tmpfs, "/");
+    if (r < 0)
+        return r;
+    /* the old root ends up beneath the new one at the same place and is then let go (pivot_root(2), NOTES) */
+    if (fchdir(tmpfs) < 0 || syscall(SYS_pivot_root, ".", ".") < 0 || umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)
+        return -errno;
+    return 0;
+}
+
+/* Makes the stage's namespace; afterwards the caller is inside it. */
 static int build_namespace(struct sandbox_stage *s)
 {
     cleanup_close int proc = -EBADF, sys = -EBADF;
@@ -143,17 +163,11 @@ static int build_namespace(struct sandbox_stage *s)
         how |= AT_RECURSIVE;
     proc = open_tree(AT_FDCWD, "/proc", how);
     sys = open_tree(AT_FDCWD, "/sys", how);
-    if (proc < 0 || sys < 0 || unshare(CLONE_NEWNS) < 0)
+    if (proc < 0 || sys < 0)
         return -errno;
-    /* private before anything is attached: nothing may travel back to the host */
-    if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
-        return -errno;
-    r = attach(s->tmpfs, "/");
+    r = stage_become_root(s->tmpfs);
     if (r < 0)
         return r;
-    /* the old root ends up beneath the new one at the same place and is then let go (pivot_root(2), NOTES) */
-    if (fchdir(s->tmpfs) < 0 || syscall(SYS_pivot_root, ".", ".") < 0 || umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)
-        return -errno;
     r = attach(proc, "/proc");
     if (r < 0)
         return r;
@@ -183,6 +197,7 @@ int sandbox_stage_open(const struct sandbox_stage_config *config, struct sandbox
     *s = (struct sandbox_stage){.store_dirfd = config->store_dirfd,
                                 .id_base = config->id_base,
                                 .pasta = config->pasta,
+                                .snapshots_ns = config->snapshots,
                                 .id_map = -EBADF,
                                 .host_ns = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC),
                                 .host_root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC),
@@ -197,7 +212,7 @@ int sandbox_stage_open(const struct sandbox_stage_config *config, struct sandbox
     context_find_arguments(&s->arguments, &s->arguments_len);
     lean_leave_libraries();
     if (r == 0)
-        r = make_tmpfs(&s->tmpfs);
+        r = stage_make_tmpfs(&s->tmpfs);
     if (r == 0)
         r = make_directories(s->tmpfs);
     if (r == 0) {
@@ -227,6 +242,9 @@ void sandbox_stage_close(struct sandbox_stage *s)
 
     upper_close(s->upper, false);
     hostroot_free(s);
+    for (size_t i = 0; i < s->n_snapshots; i++)
+        base_closep(&s->snapshots[i].mount);
+    free(s->snapshots);
     for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
         base_closep(fds[i]);
     free(s->root_attached);

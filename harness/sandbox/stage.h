@@ -6,6 +6,12 @@
 
 #define STAGE_ROOTS_MAX 4096
 
+/* A snapshot that this stage has at /s/INDEX. */
+struct stage_snapshot {
+    size_t number;
+    int mount; /* -EBADF: the index is free */
+};
+
 struct sandbox_stage {
     int store_dirfd; /* borrowed */
     uint32_t id_base;
@@ -20,6 +26,9 @@ struct sandbox_stage {
     struct upper *upper; /* NULL until the first job */
     bool *root_attached; /* by root index */
     size_t n_roots;
+    int snapshots_ns; /* borrowed; -EBADF: no job of the run starts from another */
+    struct stage_snapshot *snapshots;
+    size_t n_snapshots;
     uint64_t serial;
     const char *pasta; /* borrowed; NULL: no job of the run has nat */
     char *arguments;   /* where the kernel reads /proc/PID/cmdline, or NULL */
@@ -36,6 +45,11 @@ void stage_leave(struct sandbox_stage *s);
  * which becomes /lower/INDEX/0/top and /lower/INDEX/0/mid. */
 int stage_attach_root(struct sandbox_stage *s, size_t index, const int *layers, size_t n, bool masked,
                       struct cupel_error *err);
+/* The caller's mount namespace becomes a new one of nothing but this mount. */
+int stage_become_root(int mount);
+int stage_make_tmpfs(int *ret_mount);
+/* Makes the run's snapshot /s/INDEX in the stage, once; see snapshot.c. */
+int stage_attach_snapshot(struct sandbox_stage *s, size_t number, size_t *ret_index, struct cupel_error *err);
 /* A detached tmpfs with the two layers of mask.c. */
 int mask_mount(int layer, uint32_t id_base, int *ret_mount);
 /* Without the host's rights: /lower/INDEX/0 with the mask and a `base`, and views; see hostroot.c. */
@@ -45,6 +59,9 @@ void hostroot_free(struct sandbox_stage *s);
 /* Opens the job's inputs into ctx, which closes them; see inputs.c. */
 int inputs_open(struct sandbox_stage *s, const struct jobs_job *job, const char *job_dir, struct init_context *ctx,
                 struct cupel_error *err);
+/* The layers under the upper directory NAME of this job ("u", "u3"): of the kept job's and of the first n snapshots of `below`, each
+ * with a ':' behind it; malloc'ed, "" for none. */
+char *layers_below(const struct init_context *ctx, const size_t *below, size_t n, const char *name);
 /* Makes what the job's inputs and its working directory miss in the views; *ret_path is the one that this failed for. */
 int place_inputs(struct sandbox_stage *s, const struct jobs_job *job, const char *job_dir, struct init_context *ctx,
                  const char **ret_path);

@@ -31,6 +31,7 @@ struct start {
     const struct sandbox_request *request;
     struct sandbox_job job;
     struct init_context *ctx;
+    size_t below[JOBS_FROM_DEPTH_MAX]; /* where in the stage the snapshots under the job are, top first */
     bool has_dir;
 };
 
@@ -56,9 +57,32 @@ static int make_owned_dir(int dirfd, const char *path, mode_t mode, uint32_t id)
     return 0;
 }
 
+/* An overlay's own directory is that of its top layer: where there is one below, it stays what the earlier job made of it. */
+static int make_upper(struct start *s, int dirfd, const char *path, const char *name, size_t n_below)
+{
+    int below = n_below > 0 ? s->stage->snapshots[s->below[0]].mount : -EBADF;
+    struct stat st;
+    int r = make_owned_dir(dirfd, path, 0755, s->stage->id_base);
+
+    if (r < 0 || below < 0)
+        return r;
+    if (fstatat(below, name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+        fchownat(dirfd, path, st.st_uid, st.st_gid, AT_SYMLINK_NOFOLLOW) < 0 ||
+        fchmodat(dirfd, path, st.st_mode & 07777, 0) < 0)
+        return -errno;
+    return 0;
+}
+
+/* How many of the snapshots have a layer of this input. */
+static size_t input_layers(const struct jobs_job *job, size_t input)
+{
+    return job->depth - job->inputs[input].depth;
+}
+
 /* An upper and a work directory for the root, and for each copy-on-write input. */
 static int make_job_dirs(struct start *s)
 {
+    const struct jobs_job *job = s->request->job;
     int fd = upper_fd(s->stage->upper), r;
     uint32_t id = s->stage->id_base;
     char path[64];
@@ -68,15 +92,15 @@ static int make_job_dirs(struct start *s)
     if (r < 0)
         return r;
     s->has_dir = true;
-    for (int i = -1; r == 0 && i < (int)s->request->job->n_inputs; i++) {
+    for (int i = -1; r == 0 && i < (int)job->n_inputs; i++) {
         char tail[16] = "";
 
-        if (i >= 0 && s->request->job->inputs[i].mode != JOBS_INPUT_COW)
+        if (i >= 0 && job->inputs[i].mode != JOBS_INPUT_COW)
             continue;
         if (i >= 0)
             (void)snprintf(tail, sizeof(tail), "%d", i);
         (void)snprintf(path, sizeof(path), "%s/u%s", s->job.dir, tail);
-        r = make_owned_dir(fd, path, 0755, id);
+        r = make_upper(s, fd, path, path + strlen(s->job.dir) + 1, i >= 0 ? input_layers(job, (size_t)i) : job->depth);
         if (r < 0)
             break;
         (void)snprintf(path, sizeof(path), "%s/w%s", s->job.dir, tail);
@@ -95,6 +119,16 @@ static void trim_later(struct start *s)
     s->ctx->trims_by_slot = true;
 }
 
+static int attach_layers(struct start *s, struct cupel_error *err)
+{
+    int r = stage_attach_root(s->stage, s->request->root, s->request->layers, s->request->n_layers, s->request->masked,
+                              err);
+
+    for (size_t i = 0; r == 0 && i < s->request->job->depth; i++)
+        r = stage_attach_snapshot(s->stage, s->request->below[i], &s->below[i], err);
+    return r;
+}
+
 static int start_disk(struct start *s, struct cupel_error *err)
 {
     uint64_t bytes, inodes;
@@ -103,8 +137,7 @@ static int start_disk(struct start *s, struct cupel_error *err)
 
     if (s->stage->fault == SETUP_ID_MAP_LAYERS)
         return step_error(err, SETUP_ID_MAP_LAYERS, EIO, "an injected fault");
-    r = stage_attach_root(s->stage, s->request->root, s->request->layers, s->request->n_layers, s->request->masked,
-                          err);
+    r = attach_layers(s, err);
     if (r < 0) {
         cupel_error_prefix(err, "set-up step '%s' failed", sandbox_step_name(SETUP_ID_MAP_LAYERS));
         return r;
@@ -150,13 +183,13 @@ static int make_pipes(struct start *s, struct cupel_error *err)
 
 static int list_layers(struct start *s, struct cupel_error *err)
 {
+    cleanup_free char *below = layers_below(s->ctx, s->below, s->request->job->depth, "u");
     char *p = s->ctx->lowerdir;
-    size_t size = sizeof(s->ctx->lowerdir), used = 0;
+    size_t size = sizeof(s->ctx->lowerdir), used = strlen(below);
 
-    if (s->request->kept != NULL) {
-        (void)snprintf(s->ctx->kept, sizeof(s->ctx->kept), "/kept/%s", s->request->kept->dir);
-        used = (size_t)snprintf(p, size, "%s/u:", s->ctx->kept);
-    }
+    if (used + sizeof("0/base") > size)
+        return step_error(err, SETUP_OVERLAY, E2BIG, "the list of layers");
+    memcpy(p, below, used + 1);
     if (s->ctx->views != NULL) {
         (void)snprintf(p + used, size - used, "0/base");
         return 0;
@@ -177,6 +210,8 @@ static int make_lowerdir(struct start *s, struct cupel_error *err)
     (void)snprintf(s->ctx->lower, sizeof(s->ctx->lower), "/lower/%zu", s->request->root);
     (void)snprintf(s->ctx->upper, sizeof(s->ctx->upper), "/upper/%s", s->job.dir);
     s->ctx->views = hostroot_views(s->stage, s->request->root);
+    if (s->request->kept != NULL)
+        (void)snprintf(s->ctx->kept, sizeof(s->ctx->kept), "/kept/%s", s->request->kept->dir);
     return list_layers(s, err);
 }
 
@@ -271,6 +306,21 @@ static int write_id_maps(struct start *s, struct cupel_error *err)
     return 0;
 }
 
+/* What earlier jobs, or the kept one, made of an input lies on top of what the host has. */
+static void set_layers_of_inputs(struct start *s)
+{
+    for (size_t i = 0; i < s->ctx->n_inputs; i++) {
+        struct init_input *in = &s->ctx->inputs[i];
+        size_t n = input_layers(s->request->job, i);
+        char name[24];
+
+        (void)snprintf(name, sizeof(name), "u%zu", i);
+        if (in->cow && in->directory)
+            in->below = layers_below(s->ctx, s->below, n, name);
+        in->is_there = in->cow && !in->directory && (n > 0 || s->request->kept != NULL);
+    }
+}
+
 static int start_steps(struct start *s, struct cupel_error *err)
 {
     int r = start_disk(s, err);
@@ -286,6 +336,8 @@ static int start_steps(struct start *s, struct cupel_error *err)
     }
     if (r == 0)
         r = inputs_open(s->stage, s->request->job, s->job.dir, s->ctx, err);
+    if (r == 0)
+        set_layers_of_inputs(s);
     if (r == 0)
         r = make_pipes(s, err);
     if (r == 0)

@@ -478,6 +478,19 @@ static void collect_artifacts(struct attempt *a, struct attempt_result *ret)
     }
 }
 
+/* Without it those that start from this job could not run. */
+static void take_snapshot(struct attempt *a, struct attempt_result *ret)
+{
+    struct cupel_error err;
+
+    if (!a->instance->is_base || ret->job.verdict != REPORTS_PASSED)
+        return;
+    if (sandbox_snapshot(a->ctx->stage, &a->sandbox, (size_t)(a->instance - a->ctx->run->instances), &err) < 0) {
+        fail_harness(a, &err);
+        verdict_of_job(a->job, a->facts, &ret->job);
+    }
+}
+
 /* A time verdict says so in its evidence; of a job that passed, it is worth a remark. */
 static void mark_near_limit(struct attempt *a, struct attempt_result *ret)
 {
@@ -497,6 +510,7 @@ static void judge(struct attempt *a, struct attempt_result *ret)
 {
     verdict_of_job(a->job, a->facts, &ret->job);
     collect_artifacts(a, ret);
+    take_snapshot(a, ret);
     if (a->sandbox.network_lost)
         strings_add(&ret->notes, xstrdup("the network was lost while the job ran: pasta had ended by itself"));
     mark_near_limit(a, ret);

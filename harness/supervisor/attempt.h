@@ -11,6 +11,8 @@
 
 /* ---- what a run has prepared before the slots are forked, and all of them read ---- */
 
+#define INSTANCE_NONE SIZE_MAX
+
 /* A job of the run, whichever file it came from. */
 struct instance {
     const struct jobs_plan *plan;
@@ -18,6 +20,8 @@ struct instance {
     const struct jobs_job *job;
     size_t root;   /* index into run->roots */
     size_t bridge; /* of a job on a bridge: index into run->bridges */
+    size_t from;   /* the instance that it starts from, or INSTANCE_NONE */
+    bool is_base;  /* one of the run starts from it */
     const struct sandbox_filter *filter;
     const char *log_name; /* unique in the run; the job's name where that is */
 };
@@ -44,7 +48,8 @@ struct run {
     size_t n_filters;
     int *bridges; /* network namespaces, by instance->bridge; -EBADF where no job of the run is on it */
     size_t n_bridges;
-    char *pasta; /* when a job has `network: nat` */
+    int snapshots; /* of sandbox_snapshots_open: by instance; -EBADF when none is a base */
+    char *pasta;   /* when a job has `network: nat` */
     struct reports_out *out;
     int dirfd; /* the run's directory in the store */
     struct slot_view *views;
@@ -216,8 +221,8 @@ struct attempt_context {
     struct timeline timeline;
 };
 
-/* What the supervisor may say while a job runs. */
-enum slot_order { ORDER_RUN = 1, ORDER_CANCEL = 2, ORDER_KILL = 3 };
+/* What the supervisor may say: ORDER_FORGET between two jobs, of an instance from which no job will start any more. */
+enum slot_order { ORDER_RUN = 1, ORDER_CANCEL = 2, ORDER_KILL = 3, ORDER_FORGET = 4 };
 struct slot_message {
     uint32_t order;
     uint32_t instance;

@@ -126,6 +126,12 @@ void kept_store(struct attempt_context *ctx, const struct instance *instance, co
 
     if (!is_failure(result->job.verdict) || result->facts.started_ns == 0)
         return;
+    if (instance->from != INSTANCE_NONE) {
+        strings_add(&result->notes,
+                    xasprintf("not kept: what it wrote lies on what '%s' left, and that goes with the run",
+                              ctx->run->instances[instance->from].job->name));
+        return;
+    }
     number = claim_number(ctx->run);
     if (number == -ENOSPC) {
         strings_add(&result->notes, xasprintf("not kept: --keep-failed=%u keeps no more", ctx->run->keep_failed));

@@ -50,6 +50,7 @@ static int start_sandbox(struct attempt_context *ctx, const struct instance *ins
     cleanup_free const char **env =
         environment_make(instance->plan, job, root->config != NULL ? (const char *const *)root->config->env : NULL);
     cleanup_free char *input = NULL;
+    size_t below[JOBS_FROM_DEPTH_MAX], n_below = 0;
     int enter[CGROUP_ENTER_MAX];
     struct sandbox_request request = {
         .plan = instance->plan,
@@ -60,6 +61,7 @@ static int start_sandbox(struct attempt_context *ctx, const struct instance *ins
         .layers = root->layer,
         .n_layers = root->n_layers,
         .masked = instance->plan->roots[job->root].kind == JOBS_ROOT_HOST,
+        .below = below,
         .env = env,
         .stdin_data = job->stdin_text,
         .stdin_len = job->stdin_len,
@@ -67,6 +69,8 @@ static int start_sandbox(struct attempt_context *ctx, const struct instance *ins
         .n_enter = cgroup_job_enter_fds(cgroup, enter),
     };
 
+    for (size_t i = instance->from; i != INSTANCE_NONE; i = ctx->run->instances[i].from)
+        below[n_below++] = i;
     if (session != NULL) {
         request.stdio = session->stdio;
         request.rows = session->rows;

@@ -27,6 +27,38 @@ static const char *log_name(const struct supervisor_options *o, const struct job
     return job->name;
 }
 
+/* Who starts from whom: jobs stand as in their file, and with each its base is selected (it needs it). */
+static void find_bases(struct run *run)
+{
+    const struct jobs_plan *plan = NULL;
+    cleanup_free size_t *instance_of = NULL;
+    size_t n = 0;
+
+    for (size_t i = 0; i < run->n_instances; i++) {
+        struct instance *in = &run->instances[i];
+
+        in->from = INSTANCE_NONE;
+        if (in->plan != plan) {
+            plan = in->plan;
+            instance_of = xrealloc(instance_of, plan->n_jobs * sizeof(*instance_of));
+            for (n = i; n < run->n_instances && run->instances[n].plan == plan; n++)
+                instance_of[run->instances[n].job - plan->jobs] = n;
+        }
+        if (in->job->from == JOBS_FROM_NOTHING)
+            continue;
+        in->from = instance_of[in->job->from];
+        run->instances[in->from].is_base = true;
+    }
+}
+
+static int open_snapshots(struct run *run, struct cupel_error *err)
+{
+    for (size_t i = 0; i < run->n_instances; i++)
+        if (run->instances[i].is_base)
+            return sandbox_snapshots_open(&run->snapshots, err);
+    return 0;
+}
+
 /* Roots are numbered over all files: the roots of plan p start at base. */
 static void make_instances(const struct supervisor_options *o, struct run *run)
 {
@@ -49,6 +81,7 @@ static void make_instances(const struct supervisor_options *o, struct run *run)
         base += plan->n_roots;
         bridge_base += plan->n_bridges;
     }
+    find_bases(run);
     run->n_roots = base;
     run->n_bridges = bridge_base;
 }
@@ -159,7 +192,7 @@ int prepare(const struct supervisor_options *options, struct prepared *ret, stru
         r = sandbox_privilege_check(&p.run.privilege, err);
     if (r < 0)
         return r;
-    p.run.views_fd = -EBADF;
+    p.run.views_fd = p.run.snapshots = -EBADF;
     p.run.cpus = usable_cpus();
     p.run.sample_ns = options->sample_ns;
     p.run.keep_failed = options->keep_failed;
@@ -190,6 +223,8 @@ int prepare(const struct supervisor_options *options, struct prepared *ret, stru
         r = make_filters(&p.run, err);
     if (r == 0)
         r = networks_open(&p.run, err);
+    if (r == 0)
+        r = open_snapshots(&p.run, err);
     if (r == 0 && make_views(&p.run, options->slots) < 0)
         r = cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot share memory with the slots");
     if (r == 0)
@@ -220,6 +255,7 @@ void prepared_end(struct prepared *p)
         sandbox_filter_free(p->run.filters[i]);
     free(p->run.filters);
     base_closep(&p->run.views_fd);
+    base_closep(&p->run.snapshots);
     if (p->run.out != NULL)
         reports_out_close(p->run.out);
     if (p->cache != NULL)

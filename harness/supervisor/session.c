@@ -204,6 +204,21 @@ static void finish(struct session *s)
     free(s->term);
 }
 
+/* A session runs no job but its own. */
+static int check_base(const struct session_options *o, struct cupel_error *err)
+{
+    const char *base = o->job->from != JOBS_FROM_NOTHING ? o->plan->jobs[o->job->from].name : NULL;
+
+    if (base == NULL)
+        return 0;
+    (void)cupel_error_set(err, CUPEL_ERROR_INPUT, 0,
+                          "job '%s' starts from what '%s' leaves, and a session runs no other job first", o->job->name,
+                          base);
+    cupel_error_hint(err, "while it runs, cupel enter %s; or cupel shell %s %s, and do there what '%s' does",
+                     o->job->name, o->plan->file, base, base);
+    return -EINVAL;
+}
+
 int session_shell(const struct session_options *options, int *ret_exit, struct cupel_error *err)
 {
     struct session s;
@@ -218,8 +233,10 @@ int session_shell(const struct session_options *options, int *ret_exit, struct c
                                          .allow_host_network = options->allow_host_network};
     struct prepared prepared;
     struct relay_end end;
-    int r;
+    int r = check_base(options, err);
 
+    if (r < 0)
+        return r;
     begin(&s, options);
     r = prepare(&o, &prepared, err);
     if (r == 0) {

@@ -74,7 +74,7 @@ void slot_become(pid_t supervisor)
 
 int slot_open_stage(const struct run *run, struct sandbox_stage **ret_stage, int *ret_lock, struct cupel_error *err)
 {
-    struct sandbox_stage_config config = {.store_dirfd = run->dirfd, .pasta = run->pasta};
+    struct sandbox_stage_config config = {.store_dirfd = run->dirfd, .pasta = run->pasta, .snapshots = run->snapshots};
     int r = id_range_claim(&config.id_base, ret_lock, err);
 
     if (weakened("id-map") || weakened("user-namespace"))
@@ -104,6 +104,8 @@ _Noreturn static void slot_main(const struct run *run, unsigned number, int sock
             continue;
         if (n != (ssize_t)sizeof(m))
             break;
+        if (m.order == ORDER_FORGET && r == 0)
+            sandbox_snapshot_forget(ctx.stage, m.instance);
         if (m.order != ORDER_RUN)
             continue; /* a cancellation that came when its job was already done */
         if (r < 0) {

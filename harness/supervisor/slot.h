@@ -9,6 +9,7 @@ struct slot {
     int socket; /* orders go out, results come in */
     int pidfd;
     bool busy;
+    size_t told;       /* how many of those that no job needs any more it was told to forget */
     uint32_t instance; /* while busy */
 };
 

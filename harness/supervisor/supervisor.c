@@ -3,8 +3,8 @@
 #include "harness/supervisor/supervisor.h"
 
 #include "harness/supervisor/prepare.h"
-#include "harness/supervisor/running.h"
 #include "harness/supervisor/results.h"
+#include "harness/supervisor/running.h"
 #include "harness/supervisor/schedule.h"
 #include "harness/supervisor/slot.h"
 
@@ -32,6 +32,9 @@ struct supervisor {
     struct reports_result **results; /* by instance: its last attempt so far; NULL until one ended */
     struct arena **arenas;           /* what they and the attempts before them live in */
     struct arena *names;
+    size_t *starters; /* by instance: how many that have not ended start from it, directly or not */
+    size_t *unneeded; /* those of which there are none any more, as they became so */
+    size_t n_unneeded;
     int epoll, signals, tick;
     struct termios terminal;
     bool terminal_changed;
@@ -62,10 +65,22 @@ static void write_result(struct supervisor *s, const struct reports_result *r)
 
 static void skip_one(void *data, size_t job, size_t because_of);
 
-static void announce(struct supervisor *s, const struct reports_result *r)
+/* Whatever lies below an ended job is needed by one job less. */
+static void release_bases(struct supervisor *s, size_t instance)
 {
-    write_result(s, r);
-    reports_console_finished(s->p.console, r);
+    const struct instance *all = s->p.run.instances;
+
+    for (size_t i = all[instance].from; i != INSTANCE_NONE; i = all[i].from)
+        if (--s->starters[i] == 0)
+            s->unneeded[s->n_unneeded++] = i;
+}
+
+/* It has ended for good. */
+static void announce(struct supervisor *s, size_t instance)
+{
+    write_result(s, s->results[instance]);
+    reports_console_finished(s->p.console, s->results[instance]);
+    release_bases(s, instance);
 }
 
 static unsigned retries_of(const struct supervisor *s, const struct jobs_job *job)
@@ -116,7 +131,7 @@ static void finish(struct supervisor *s, size_t instance, struct reports_result 
     }
     if (is_retried(in->job, r))
         note_unretried(s, r, arena);
-    announce(s, r);
+    announce(s, instance);
     if (!passed && s->options->fail_fast)
         s->stopping = true;
     schedule_ended(s->schedule, instance, passed, skip_one, s);
@@ -129,7 +144,7 @@ static void record_unrun(struct supervisor *s, size_t instance, enum reports_ver
     struct reports_result *r = results_unrun(&s->p.run, &s->p.run.instances[instance], verdict, evidence, &arena);
 
     store(s, instance, r, arena);
-    announce(s, r);
+    announce(s, instance);
 }
 
 /* Otherwise it is on a bridge with it. */
@@ -163,7 +178,7 @@ static void abandon_one(void *data, size_t job)
 
     if (s->results[job] != NULL) { /* it waited for its next attempt; what is known of it is the last one */
         note_unretried(s, s->results[job], s->arenas[job]);
-        announce(s, s->results[job]);
+        announce(s, job);
     } else if (s->cancelled > 0) {
         record_unrun(s, job, REPORTS_CANCELLED, "cancelled by the user before it started");
     } else {
@@ -206,6 +221,7 @@ static int open_slot(struct supervisor *s, size_t number, struct cupel_error *er
 {
     int r = slot_start(&s->p.run, s->slots, s->options->slots, number, err);
 
+    s->slots[number].told = s->n_unneeded; /* it has none of them */
     if (r == 0)
         r = watch_slot(s, number);
     return r;
@@ -232,11 +248,20 @@ static size_t count_idle(const struct supervisor *s)
     return n;
 }
 
+/* What no job will start from any more is let go of, by slots that have nothing else to do at the moment. */
+static void tell_unneeded(struct supervisor *s, struct slot *slot)
+{
+    while (slot->pid > 0 && !slot->busy && slot->told < s->n_unneeded)
+        (void)slot_order(slot, ORDER_FORGET, (uint32_t)s->unneeded[slot->told++]); /* a slot that is gone is noticed */
+}
+
 /* Gives every idle slot a job, as long as there are any. */
 static void dispatch(struct supervisor *s)
 {
     size_t idle = count_idle(s);
 
+    for (size_t i = 0; i < s->options->slots; i++)
+        tell_unneeded(s, &s->slots[i]);
     for (size_t i = 0; i < s->options->slots && !s->stopping; i++) {
         struct slot *slot = &s->slots[i];
         struct cupel_error err = {.message = "it does not take orders"};
@@ -486,6 +511,17 @@ static void add_groups(struct schedule *schedule, const struct jobs_plan *plan, 
     }
 }
 
+static void count_starters(struct supervisor *s)
+{
+    const struct instance *all = s->p.run.instances;
+
+    s->starters = xcalloc(s->p.run.n_instances, sizeof(*s->starters));
+    s->unneeded = xcalloc(s->p.run.n_instances, sizeof(*s->unneeded));
+    for (size_t i = 0; i < s->p.run.n_instances; i++)
+        for (size_t k = all[i].from; k != INSTANCE_NONE; k = all[k].from)
+            s->starters[k]++;
+}
+
 static void make_schedule(struct supervisor *s)
 {
     const struct run *run = &s->p.run;
@@ -560,6 +596,8 @@ static void end(struct supervisor *s)
         arena_free(s->arenas[i]);
     free(s->arenas);
     free(s->results);
+    free(s->starters);
+    free(s->unneeded);
     schedule_free(s->schedule);
     free(s->slots);
     prepared_end(&s->p);
@@ -578,6 +616,7 @@ int supervisor_run(const struct supervisor_options *options, int *ret_exit, stru
     s.slots = xcalloc(options->slots, sizeof(*s.slots));
     for (size_t i = 0; i < options->slots; i++)
         s.slots[i] = (struct slot){.pid = -1, .socket = -EBADF, .pidfd = -EBADF};
+    count_starters(&s);
     make_schedule(&s);
     r = open_events(&s, err);
     if (r == 0) {

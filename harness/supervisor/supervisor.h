@@ -9,9 +9,9 @@ struct supervisor_options {
     struct jobs_plan *const *plans; /* one a file */
     bool *const *selected;          /* per plan, per job */
     size_t n_plans;
-    unsigned slots;  /* -j */
-    const char *out; /* --out; NULL: no reports, and no console (a session) */
-    int retries;     /* --retries: in place of what the jobs say; -1: not given */
+    unsigned slots;       /* -j */
+    const char *out;      /* --out; NULL: no reports, and no console (a session) */
+    int retries;          /* --retries: in place of what the jobs say; -1: not given */
     unsigned keep_failed; /* of how many failed attempts what they left is kept, at most; 0: of none */
     bool fail_fast;
     bool best_effort;

@@ -309,6 +309,44 @@ static void test_inputs_of_defaults(void **state)
     unload(&r);
 }
 
+/* Root, order and inputs come from the job below; an own input takes the place of one there, one of the defaults does not. */
+static void test_from(void **state)
+{
+    struct loaded r =
+        load_good("cupel: 1\ndefaults: {run: x, inputs: src, from: base}\nrootfs: {r: {debian: sid}}\n"
+                  "jobs:\n"
+                  "  top: {from: mid, needs: [base], inputs: [{from: ., to: /work/src}, {from: ., to: /t}]}\n"
+                  "  mid: {}\n"
+                  "  base: {rootfs: r, inputs: [src, {from: ., to: /all, mode: ro}]}\n"
+                  "  own: {rootfs: scratch}\n");
+    const struct jobs_job *top = &r.plan->jobs[0], *mid = &r.plan->jobs[1], *base = &r.plan->jobs[2];
+
+    (void)state;
+    assert_int_equal(base->from, JOBS_FROM_NOTHING);
+    assert_int_equal(base->depth, 0);
+    assert_int_equal(mid->from, 2);
+    assert_int_equal(mid->depth, 1);
+    assert_int_equal(mid->root, base->root);
+    assert_int_equal(mid->n_needs, 1);
+    assert_int_equal(mid->needs[0], 2);
+    assert_int_equal(mid->n_inputs, 2);
+    assert_int_equal(mid->inputs[0].depth, 0); /* not the one of the defaults, which is the same */
+    assert_string_equal(mid->inputs[1].to, "/all");
+    assert_int_equal(top->from, 1);
+    assert_int_equal(top->depth, 2);
+    assert_int_equal(top->root, 2);
+    assert_int_equal(top->n_needs, 2);
+    assert_int_equal(top->n_inputs, 3);
+    assert_int_equal(top->inputs[0].depth, 2);
+    assert_string_equal(top->inputs[0].to, "/work/src");
+    assert_string_equal(strrchr(top->inputs[0].from, '/'), strrchr(base->inputs[1].from, '/'));
+    assert_int_equal(top->inputs[1].depth, 0);
+    assert_string_equal(top->inputs[2].to, "/t");
+    assert_int_equal(r.plan->jobs[3].from, JOBS_FROM_NOTHING);
+    assert_int_equal(r.plan->jobs[3].root, 1);
+    unload(&r);
+}
+
 /* The job's own way of saying it replaces the other way of the defaults. */
 static void test_alternatives_replace(void **state)
 {
@@ -429,6 +467,7 @@ int main(void)
         cmocka_unit_test(test_smallest_file),
         cmocka_unit_test(test_numbers_and_quotes),
         cmocka_unit_test(test_inputs_of_defaults),
+        cmocka_unit_test(test_from),
         cmocka_unit_test(test_alternatives_replace),
         cmocka_unit_test(test_alternatives_replace_files),
         cmocka_unit_test(test_longest_script),
