@@ -3,6 +3,7 @@
 
 #include "rootfs-cache/config.h"
 #include "rootfs-cache/digest.h"
+#include "rootfs-cache/flatten.h"
 #include "rootfs-cache/names.h"
 #include "rootfs-cache/sources.h"
 
@@ -137,6 +138,8 @@ int cache_prepare(struct cache *cache, const struct cache_source *source, cache_
     for (int i = 0; i < PREPARE_TRIES && r == SOURCE_GONE; i++) {
         cache_root_release(&root);
         r = prepare_one(cache, source, progress, data, &root, err);
+        if (r == 0)
+            r = flatten_root(cache, &root, source->name, progress, data, err);
     }
     if (r == SOURCE_GONE)
         r = store_error(cache, err, ENOENT, "open a layer");

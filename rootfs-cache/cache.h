@@ -38,7 +38,8 @@ struct cache_source {
     const char *config;          /* instead of what the root has, what cache_config_text gave; or NULL */
 };
 
-#define CACHE_LAYERS_MAX 64
+#define CACHE_LAYERS_MAX 500 /* of an image */
+#define CACHE_STACK_MAX 64   /* of a root that is ready: the bottom ones of more are merged */
 
 /* What an image wants its processes to be like (config.md of the OCI image specification): "NAME=VALUE", NULL-terminated; user and
  * workdir as written, or NULL. Hostile text, but for newlines and the like, which are refused. */
@@ -49,7 +50,7 @@ struct cache_config {
     const char *workdir;
 };
 
-/* A root ready for use: directories to be stacked read-only, top first. The fds are O_PATH|O_DIRECTORY; the pins keep
+/* A root ready for use: at most CACHE_STACK_MAX directories to be stacked read-only, top first. The fds are O_PATH|O_DIRECTORY; the pins keep
  * the layers from being removed while they are open. For CACHE_HOST: layer 0 is the mask (opaque directories and whiteouts
  * over what a job must not see: home directories, /tmp, /run, credentials), layer 1 the host's "/". For CACHE_SCRATCH:
  * one empty directory. */

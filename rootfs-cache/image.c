@@ -191,12 +191,14 @@ static int read_config(const struct reading *r, const char *text, size_t len, st
 
 static int make_layers(const struct reading *r, const json_t *list, struct image *image)
 {
-    image->n_layers = json_array_size(list);
-    if (!json_is_array(list) || image->n_layers > IMAGE_LAYERS_MAX)
-        return wrong(r, "it has no list of layers, or more than %d", IMAGE_LAYERS_MAX);
-    if (image->n_layers == 0)
+    size_t n = json_array_size(list);
+
+    if (!json_is_array(list) || n > CACHE_LAYERS_MAX)
+        return wrong(r, "it has no list of layers, or more than %d", CACHE_LAYERS_MAX);
+    if (n == 0)
         return wrong(r, "it has no layers");
-    image->layers = xcalloc(image->n_layers, sizeof(*image->layers));
+    image->layers = xcalloc(n, sizeof(*image->layers));
+    image->n_layers = n;
     return 0;
 }
 

@@ -4,8 +4,6 @@
 
 #include "rootfs-cache/blobs.h"
 
-#define IMAGE_LAYERS_MAX 500 /* far above what any builder makes */
-
 struct image_layer {
     char *blob;                       /* its name among the blobs */
     char digest[CACHE_KEY_LEN + 1];   /* of the blob; "": not said (docker save, old form) */

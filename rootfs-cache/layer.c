@@ -1,6 +1,7 @@
 /* layer: what an OCI layer has on top of a tar (OCI image specification, layer.md): its digests, its whiteouts, and that it speaks
  * of a tree of which it holds a part only. Directories that it implies, links that lead through or to files of the layers
  * beneath: they are looked up there. In the confined child; the layers beneath were as hostile as this one. */
+#include "rootfs-cache/likeness.h"
 #include "rootfs-cache/unpacker.h"
 
 #include <fcntl.h>
@@ -13,9 +14,7 @@
 #define WHITEOUT ".wh."
 #define WHITEOUT_OPAQUE ".wh..wh..opq"
 #define WHITEOUT_OTHERS ".wh..wh." /* of aufs: bookkeeping, to be left out */
-#define OPAQUE_XATTR "user.overlay.opaque"
-#define LINKS_MAX 40 /* as the kernel has it (path_resolution(7)) */
-#define XATTR_LIST_MAX 65536
+#define LINKS_MAX 40               /* as the kernel has it (path_resolution(7)) */
 
 struct layer {
     const struct unpack_layer *what;
@@ -169,18 +168,6 @@ static int check_digests(struct unpacker *u, struct layer *l)
 
 /* ---- the layers beneath ---- */
 
-static bool is_whiteout(const struct stat *st)
-{
-    return S_ISCHR(st->st_mode) && st->st_rdev == makedev(0, 0);
-}
-
-static bool is_opaque(int dir)
-{
-    char value[2];
-
-    return fgetxattr(dir, OPAQUE_XATTR, value, sizeof(value)) == 1 && value[0] == 'y';
-}
-
 /* One layer: 1 with the fd (O_PATH; a directory: readable) of `path`, 0 when it has none and those beneath may, -ENOENT when it hides
  * those beneath. No link is followed. */
 static int lower_step(int lower, const char *path, int *ret_fd, struct stat *ret_st)
@@ -199,10 +186,10 @@ static int lower_step(int lower, const char *path, int *ret_fd, struct stat *ret
             return -ENAMETOOLONG;
         memcpy(part, path, n);
         part[n] = '\0';
-        hides |= is_opaque(at);
+        hides |= likeness_is_opaque(at);
         if (fstatat(at, part, ret_st, AT_SYMLINK_NOFOLLOW) < 0)
             return errno != ENOENT ? -errno : hides ? -ENOENT : 0;
-        if (is_whiteout(ret_st))
+        if (likeness_is_whiteout(ret_st))
             return -ENOENT;
         next = openat(at, part, (S_ISDIR(ret_st->st_mode) ? O_RDONLY | O_DIRECTORY : O_PATH) | O_NOFOLLOW | O_CLOEXEC);
         if (next < 0)
@@ -229,38 +216,6 @@ static int lower_find(const struct layer *l, const char *path, int *ret_fd, stru
             return r < 0 ? r : 0;
     }
     return -ENOENT;
-}
-
-/* ---- likeness: owner, mode, attributes and times of something beneath ---- */
-
-static int copy_xattrs(int from, const char *to)
-{
-    cleanup_free char *names = xmalloc(XATTR_LIST_MAX), *value = xmalloc(XATTR_SIZE_MAX);
-    ssize_t n = flistxattr(from, names, XATTR_LIST_MAX);
-
-    for (const char *name = names; n > 0 && name < names + n; name += strlen(name) + 1) {
-        ssize_t size;
-
-        if (str_starts(name, "user.overlay.") || str_starts(name, "trusted.") || str_eq(name, "security.selinux"))
-            continue;
-        size = fgetxattr(from, name, value, XATTR_SIZE_MAX);
-        if (size >= 0 && lsetxattr(to, name, value, (size_t)size, 0) < 0)
-            return -errno;
-    }
-    return n < 0 && errno != EOPNOTSUPP ? -errno : 0;
-}
-
-static int make_like(const char *path, const struct stat *st, int from)
-{
-    const struct timespec times[2] = {st->st_mtim, st->st_mtim};
-    int r;
-
-    if (geteuid() == 0 && fchownat(AT_FDCWD, path, st->st_uid, st->st_gid, AT_SYMLINK_NOFOLLOW) < 0)
-        return -errno;
-    if (!S_ISLNK(st->st_mode) && chmod(path, st->st_mode & 07777) < 0)
-        return -errno;
-    r = from >= 0 ? copy_xattrs(from, path) : 0;
-    return r == 0 && utimensat(AT_FDCWD, path, times, AT_SYMLINK_NOFOLLOW) < 0 ? -errno : r;
 }
 
 /* ---- parents ---- */
@@ -321,7 +276,7 @@ static int through_link(struct unpacker *u, const char *entry, int link, const c
 
 static int mark_opaque(struct unpacker *u, const char *entry, const char *path)
 {
-    return setxattr(path, OPAQUE_XATTR, "y", 1, 0) < 0 ? unpacker_write_failed(u, entry, errno, NULL) : 0;
+    return setxattr(path, LIKENESS_OPAQUE, "y", 1, 0) < 0 ? unpacker_write_failed(u, entry, errno, NULL) : 0;
 }
 
 /* Makes the directories above `name` that no entry has made, as the layers beneath have them. */
@@ -343,7 +298,7 @@ static int make_parents(struct unpacker *u, const char *entry, struct strbuf *na
         prefix[slash - name->data] = '\0';
         at = (size_t)(slash - name->data) + 1;
         if (fstatat(AT_FDCWD, prefix, &st, AT_SYMLINK_NOFOLLOW) == 0) {
-            if (!is_whiteout(&st))
+            if (!likeness_is_whiteout(&st))
                 continue; /* what else is no directory is refused when the entry is written */
             if (unlink(prefix) < 0)
                 return unpacker_write_failed(u, entry, errno, NULL);
@@ -416,23 +371,6 @@ static int handle_whiteout(struct unpacker *u, const char *entry, struct strbuf 
 
 /* ---- hard links to files beneath ---- */
 
-static int copy_file(int from, const char *to)
-{
-    cleanup_close int out = open(to, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-    char buf[65536];
-    ssize_t n;
-
-    if (out < 0)
-        return -errno;
-    while ((n = read(from, buf, sizeof(buf))) != 0) {
-        int r = n < 0 ? -errno : file_write_all(out, buf, (size_t)n);
-
-        if (r < 0 && r != -EINTR)
-            return r;
-    }
-    return 0;
-}
-
 /* Reopens what lower_find found, which is O_PATH, for reading: there is no /proc here. */
 static int open_beneath(const struct layer *l, const char *path)
 {
@@ -462,9 +400,9 @@ static int copy_up(struct unpacker *u, const char *entry, const char *target)
     if (r < 0)
         return r;
     from = open_beneath(u->layer, target);
-    r = from < 0 ? from : copy_file(from, name.data);
+    r = from < 0 ? from : likeness_copy_file(from, name.data);
     if (r == 0)
-        r = make_like(name.data, &st, from);
+        r = likeness_make(name.data, &st, from);
     u->counts->bytes += r == 0 ? (uint64_t)st.st_size : 0;
     return r < 0 ? unpacker_write_failed(u, entry, -r, NULL) : 0;
 }
@@ -489,7 +427,7 @@ static int replace_whiteout(struct unpacker *u, struct archive_entry *entry, con
 {
     struct stat st;
 
-    if (fstatat(AT_FDCWD, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !is_whiteout(&st))
+    if (fstatat(AT_FDCWD, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !likeness_is_whiteout(&st))
         return 0;
     if (unlink(name) < 0)
         return unpacker_write_failed(u, name, errno, NULL);
@@ -526,7 +464,7 @@ int layer_finish(struct unpacker *u)
 
         r = lower_find(l, l->implied[i], &beneath, &st);
         if (r == 0)
-            r = make_like(l->implied[i], &st, beneath);
+            r = likeness_make(l->implied[i], &st, beneath);
         if (r < 0)
             return unpacker_write_failed(u, l->implied[i], -r, NULL);
     }

@@ -9,7 +9,7 @@
 #define NAME_MAX_LENGTH 64
 #define PREFIX_MIN 4
 #define INFO_MAX ((size_t)1 << 20)
-#define KEPT_LAYERS_MAX ((size_t)CACHE_LAYERS_MAX * (CACHE_KEY_LEN + 1) + 1)
+#define KEPT_LAYERS_MAX ((size_t)CACHE_STACK_MAX * (CACHE_KEY_LEN + 1) + 1)
 
 static const char hex_digits[] = "0123456789abcdef";
 
@@ -69,7 +69,7 @@ static bool split_keys(const char *keys, struct record *ret)
     for (const char *at = keys;; at++) {
         size_t n = strspn(at, hex_digits);
 
-        if (n != CACHE_KEY_LEN || ret->n == CACHE_LAYERS_MAX)
+        if (n != CACHE_KEY_LEN || ret->n == CACHE_STACK_MAX)
             return false;
         memcpy(ret->key[ret->n], at, n);
         ret->key[ret->n++][n] = '\0';
@@ -249,13 +249,13 @@ static int refuse_referred(struct cache *cache, const char *key, void *data)
     return r > 0 ? STORE_WANTED : r;
 }
 
-int names_drop(struct cache *cache, const struct record *layers, uint64_t *ret_bytes)
+int names_drop_keys(struct cache *cache, const char (*keys)[CACHE_KEY_LEN + 1], size_t n, uint64_t *ret_bytes)
 {
-    for (size_t i = 0; i < layers->n; i++) {
+    for (size_t i = 0; i < n; i++) {
         cleanup_free char *text = NULL;
-        json_t *o = names_layer_info(cache, layers->key[i], &text) == 0 ? json_loads(text, 0, NULL) : NULL;
+        json_t *o = names_layer_info(cache, keys[i], &text) == 0 ? json_loads(text, 0, NULL) : NULL;
         json_int_t bytes = json_integer_value(json_object_get(o, "bytes"));
-        int r = store_remove_layer(cache, layers->key[i], refuse_referred, NULL);
+        int r = store_remove_layer(cache, keys[i], refuse_referred, NULL);
 
         json_decref(o);
         if (r == 0 && ret_bytes != NULL)
@@ -264,6 +264,11 @@ int names_drop(struct cache *cache, const struct record *layers, uint64_t *ret_b
             return r;
     }
     return 0;
+}
+
+int names_drop(struct cache *cache, const struct record *layers, uint64_t *ret_bytes)
+{
+    return names_drop_keys(cache, layers->key, layers->n, ret_bytes);
 }
 
 static int in_use(const char *what, struct cupel_error *err)

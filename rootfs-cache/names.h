@@ -20,5 +20,7 @@ int names_referrers(struct cache *cache, const char *key);
 /* Removes each of the layers that nobody refers to nor uses. *ret_bytes (may be NULL) grows by what they took. */
 int names_drop(struct cache *cache, const struct record *layers, uint64_t *ret_bytes);
 
+int names_drop_keys(struct cache *cache, const char (*keys)[CACHE_KEY_LEN + 1], size_t n, uint64_t *ret_bytes);
+
 /* layer.json as text (malloc'ed). */
 int names_layer_info(const struct cache *cache, const char *key, char **ret_text);

@@ -1,11 +1,13 @@
 /* oci: an image becomes layers, one for each of its own, addressed by ChainID: what two images have in common from the bottom up is
  * unpacked once. */
 #include "rootfs-cache/digest.h"
+#include "rootfs-cache/flatten.h"
 #include "rootfs-cache/image.h"
 #include "rootfs-cache/sources.h"
 #include "rootfs-cache/unpack.h"
 
 #include <string.h>
+#include <sys/resource.h>
 
 /* Part of every key: raised when unpacking changes. */
 #define LAYER_RECIPE "layer 1"
@@ -94,14 +96,48 @@ static int make_layer(const struct import *im, size_t i, const char *key)
     return store_commit(&draft, &info, im->err);
 }
 
+static int key_of(const struct import *im, size_t i, char ret_key[CACHE_KEY_LEN + 1])
+{
+    int r = digest_layer(im->cache, (const char *[]){LAYER_RECIPE, im->image->layers[i].chain_id}, 2, ret_key);
+
+    return r < 0 ? store_error(im->cache, im->err, r, "name a layer") : 0;
+}
+
+/* Of an image with too many layers the lower ones may be there as one. *ret_next: the first that is not in it. */
+static int find_flat(struct import *im, size_t *ret_next)
+{
+    size_t n = flatten_cut(im->image->n_layers);
+    cleanup_free char(*keys)[CACHE_KEY_LEN + 1] = xcalloc(n + 1, sizeof(*keys));
+    cleanup_free const char **list = xcalloc(n + 1, sizeof(*list));
+    char key[CACHE_KEY_LEN + 1];
+    int r = 0;
+
+    if (n == 0)
+        return 0;
+    for (size_t i = 0; r == 0 && i < n; i++) {
+        r = key_of(im, i, keys[i]);
+        list[n - 1 - i] = keys[i];
+    }
+    if (r == 0 && flatten_key(im->cache, list, n, key) == 0)
+        r = source_add_layer(im->cache, key, &im->made, im->err);
+    if (r == 0)
+        *ret_next = n;
+    return r == SOURCE_GONE ? 0 : r;
+}
+
 static int make_layers(struct import *im)
 {
-    for (size_t i = 0; i < im->image->n_layers; i++) {
+    size_t next = 0;
+    int first = find_flat(im, &next);
+
+    if (first < 0)
+        return first;
+    for (size_t i = next; i < im->image->n_layers; i++) {
         char key[CACHE_KEY_LEN + 1];
-        int r = digest_layer(im->cache, (const char *[]){LAYER_RECIPE, im->image->layers[i].chain_id}, 2, key);
+        int r = key_of(im, i, key);
 
         if (r < 0)
-            return store_error(im->cache, im->err, r, "name a layer");
+            return r;
         r = source_add_layer(im->cache, key, &im->made, im->err);
         if (r == SOURCE_GONE) {
             r = make_layer(im, i, key);
@@ -125,6 +161,19 @@ static void turn(const struct cache_root *made, struct cache_root *ret)
     }
 }
 
+/* Each layer is open twice while others are made over it; a process may usually have 1024 files open and no more. Jobs have a limit
+ * of their own. */
+static void want_descriptors(size_t layers)
+{
+    rlim_t wanted = (rlim_t)(3 * layers + 256);
+    struct rlimit files;
+
+    if (getrlimit(RLIMIT_NOFILE, &files) < 0 || files.rlim_cur >= wanted)
+        return;
+    files.rlim_cur = files.rlim_max < wanted ? files.rlim_max : wanted;
+    (void)setrlimit(RLIMIT_NOFILE, &files);
+}
+
 int source_oci(struct cache *cache, const struct cache_source *source, cache_progress_fn *progress, void *data,
                struct cache_root *root, struct cupel_error *err)
 {
@@ -137,18 +186,20 @@ int source_oci(struct cache *cache, const struct cache_source *source, cache_pro
 
     if (r == 0)
         r = image_read(blobs, &wanted, &image, err);
-    if (r == 0 && image.n_layers > CACHE_LAYERS_MAX)
-        r = cupel_error_set(err, CUPEL_ERROR_INPUT, E2BIG, "the image '%s' of root '%s' has %zu layers, more than %d",
-                            source->oci, source->name, image.n_layers, CACHE_LAYERS_MAX);
     im.blobs = blobs;
+    want_descriptors(image.n_layers);
     if (r == 0)
         r = make_layers(&im);
     if (r == 0) {
         turn(&im.made, root);
-        root->config = steal_ptr(image.config);
-        memcpy(root->digest, image.digest, sizeof(root->digest));
+        r = flatten_root(cache, root, base_name(source->shown != NULL ? source->shown : source->oci), progress, data,
+                         err);
     } else {
         cache_root_release(&im.made);
+    }
+    if (r == 0) {
+        root->config = steal_ptr(image.config);
+        memcpy(root->digest, image.digest, sizeof(root->digest));
     }
     image_free(&image);
     blobs_close(blobs);

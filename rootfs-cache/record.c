@@ -38,7 +38,7 @@ static int from_json(const json_t *o, struct record *record)
     cleanup_free char *wrong = NULL;
     size_t i;
 
-    if (json_array_size(layers) == 0 || json_array_size(layers) > CACHE_LAYERS_MAX)
+    if (json_array_size(layers) == 0 || json_array_size(layers) > CACHE_STACK_MAX)
         return -EBADMSG;
     json_array_foreach(layers, i, layer)
     {
@@ -117,7 +117,7 @@ int record_write(const struct cache *cache, const char *path, const struct recor
 void record_of_root(const struct cache_root *root, struct record *ret)
 {
     for (size_t i = 0; i < root->n_layers; i++)
-        if (root->key[i][0] != '\0')
+        if (root->key[i][0] != '\0' && ret->n < CACHE_STACK_MAX)
             memcpy(ret->key[ret->n++], root->key[i], CACHE_KEY_LEN + 1);
     ret->config = root->config;
     ret->digest = root->digest[0] != '\0' ? xasprintf("sha256:%s", root->digest) : NULL;

@@ -5,7 +5,7 @@
 #include "rootfs-cache/store.h"
 
 struct record {
-    char key[CACHE_LAYERS_MAX][CACHE_KEY_LEN + 1]; /* top first */
+    char key[CACHE_STACK_MAX][CACHE_KEY_LEN + 1]; /* top first */
     size_t n;
     char *kind, *source;        /* NULL: as its layer has it (one-line names of an older cupel) */
     char *digest;               /* of the image, or NULL */

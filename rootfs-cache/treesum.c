@@ -3,6 +3,7 @@
 #include "rootfs-cache/treesum.h"
 
 #include "rootfs-cache/child.h"
+#include "rootfs-cache/links.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -16,16 +17,10 @@
 #define DEPTH_MAX 512
 #define LIST_MAX 65536
 
-struct link {
-    ino_t ino;
-    char *first; /* name under which it was seen first; NULL: a free place */
-};
-
 struct summing {
     EVP_MD_CTX *sum;
     char *chunk, *names, *value;
-    struct link *links; /* of files with several names: a hash table, at most half full */
-    size_t n_links, capacity;
+    struct links links;
 };
 
 static void add(struct summing *s, const void *data, size_t n)
@@ -84,50 +79,10 @@ static void add_xattrs(struct summing *s, const char *path)
     }
 }
 
-static struct link *place_of(const struct summing *s, ino_t ino)
-{
-    size_t at = (size_t)(ino * UINT64_C(0x9e3779b97f4a7c15)) & (s->capacity - 1);
-
-    while (s->links[at].first != NULL && s->links[at].ino != ino)
-        at = (at + 1) & (s->capacity - 1);
-    return &s->links[at];
-}
-
-static void make_room(struct summing *s)
-{
-    struct link *old = s->links;
-    size_t n = s->capacity;
-
-    if (s->n_links * 2 < n)
-        return;
-    s->capacity = n != 0 ? 2 * n : 256;
-    s->links = xcalloc(s->capacity, sizeof(*s->links));
-    for (size_t i = 0; i < n; i++)
-        if (old[i].first != NULL)
-            *place_of(s, old[i].ino) = old[i];
-    free(old);
-}
-
-/* The name of the file's first link, when this is a further one. */
-static const char *seen_before(struct summing *s, const char *path, const struct stat *st)
-{
-    struct link *place;
-
-    if (st->st_nlink < 2 || S_ISDIR(st->st_mode))
-        return NULL;
-    make_room(s);
-    place = place_of(s, st->st_ino);
-    if (place->first != NULL)
-        return place->first;
-    *place = (struct link){.ino = st->st_ino, .first = xstrdup(path)};
-    s->n_links++;
-    return NULL;
-}
-
 static int add_entry(struct summing *s, int dir, const char *name, const char *path, const struct stat *st)
 {
     char facts[256], target[PATH_MAX];
-    const char *first = seen_before(s, path, st);
+    const char *first = links_seen(&s->links, 0, st, path);
     ssize_t n;
 
     (void)snprintf(facts, sizeof(facts), "%o %u %u %lld %lld.%09ld %llx", st->st_mode, st->st_uid, st->st_gid,
@@ -216,9 +171,7 @@ static int in_child(void *arg, int fd, struct child_counts *counts, struct cupel
     if (r == 0 && EVP_DigestFinal_ex(s.sum, counts->digest, NULL) != 1)
         r = -EIO;
     EVP_MD_CTX_free(s.sum);
-    for (size_t i = 0; i < s.capacity; i++)
-        free(s.links[i].first);
-    free(s.links);
+    links_free(&s.links);
     free(s.chunk);
     free(s.names);
     free(s.value);

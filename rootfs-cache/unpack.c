@@ -232,6 +232,39 @@ static int copy_content(struct unpacker *u, const char *name)
     return r == ARCHIVE_EOF ? 0 : unpacker_corrupt(u, archive_error_string(u->in));
 }
 
+/* libarchive sets a new directory's time at last, but at once where it was there already: what is made in it then changes it. */
+static void note_time(struct unpacker *u, struct archive_entry *entry, const char *name)
+{
+    const struct timespec mtime = {archive_entry_mtime(entry), archive_entry_mtime_nsec(entry)};
+    struct stat st;
+
+    if (archive_entry_filetype(entry) != AE_IFDIR || archive_entry_hardlink(entry) != NULL ||
+        !archive_entry_mtime_is_set(entry) || fstatat(AT_FDCWD, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+        return;
+    u->late = xrealloc(u->late, (u->n_late + 1) * sizeof(*u->late));
+    u->late[u->n_late++] = (struct dir_time){.path = xstrdup(name), .mtime = mtime};
+}
+
+/* An entry that came later may have put something else there. */
+static int set_times(struct unpacker *u)
+{
+    int r = 0;
+
+    for (size_t i = 0; i < u->n_late; i++) {
+        const struct timespec times[2] = {u->late[i].mtime, u->late[i].mtime};
+        struct stat st;
+
+        if (r == 0 && fstatat(AT_FDCWD, u->late[i].path, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode) &&
+            utimensat(AT_FDCWD, u->late[i].path, times, AT_SYMLINK_NOFOLLOW) < 0)
+            r = unpacker_write_failed(u, u->late[i].path, errno, NULL);
+        free(u->late[i].path);
+    }
+    free(u->late);
+    u->late = NULL;
+    u->n_late = 0;
+    return r;
+}
+
 static int write_entry(struct unpacker *u, struct archive_entry *entry, const char *name)
 {
     const char *wrong;
@@ -248,6 +281,8 @@ static int write_entry(struct unpacker *u, struct archive_entry *entry, const ch
     archive_entry_set_fflags(entry, 0, 0); /* immutable files could not be removed again */
     if (str_eq(name, "."))
         u->root = *archive_entry_stat(entry);
+    else
+        note_time(u, entry, name);
     if (archive_write_header(u->out, entry) < ARCHIVE_OK)
         return unpacker_write_failed(u, name, archive_errno(u->out), archive_error_string(u->out));
     if (archive_entry_hardlink(entry) == NULL && archive_entry_filetype(entry) == AE_IFREG) {
@@ -341,6 +376,8 @@ static int unpack_entries(struct unpacker *u)
     if (archive_write_close(u->out) < ARCHIVE_OK)
         return unpacker_write_failed(u, ".", archive_errno(u->out), archive_error_string(u->out));
     r = u->layer != NULL ? layer_finish(u) : 0;
+    if (r == 0)
+        r = set_times(u);
     return r < 0 ? r : finish_root(u);
 }
 

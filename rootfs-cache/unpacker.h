@@ -11,6 +11,11 @@
 
 struct layer;
 
+struct dir_time {
+    char *path;
+    struct timespec mtime;
+};
+
 struct unpacker {
     const char *name; /* of the archive */
     const struct unpack_limits *limits;
@@ -19,7 +24,9 @@ struct unpacker {
     struct archive *out;
     struct child_counts *counts;
     struct cupel_error *err;
-    struct stat root;    /* what the root itself shall be like: libarchive does not care for an existing directory */
+    struct stat root;      /* what the root itself shall be like: libarchive does not care for an existing directory */
+    struct dir_time *late; /* of directories that were there before their entry came */
+    size_t n_late;
     struct layer *layer; /* NULL: a plain tar */
 };
 

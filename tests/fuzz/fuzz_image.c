@@ -85,7 +85,7 @@ static bool is_digest(const char *hex)
 
 static void check_image(const struct image *image)
 {
-    FUZZ_EXPECT(image->n_layers <= IMAGE_LAYERS_MAX && image->config != NULL);
+    FUZZ_EXPECT(image->n_layers <= CACHE_LAYERS_MAX && image->config != NULL);
     for (size_t i = 0; i < image->n_layers; i++) {
         const struct image_layer *l = &image->layers[i];
 
