@@ -245,7 +245,7 @@ bool store_in_use(const struct cache *cache, const char *key)
     cleanup_free char *path = xasprintf("layers/%s/pin", key);
     cleanup_close int trial = lock_trials(cache), pin = openat(cache->dir, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 
-    return pin >= 0 && flock(pin, LOCK_EX | LOCK_NB) < 0;
+    return trial >= 0 && pin >= 0 && flock(pin, LOCK_EX | LOCK_NB) < 0;
 }
 
 int store_remove_layer(struct cache *cache, const char *key, store_check_fn *check, void *data)
