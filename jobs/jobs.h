@@ -149,6 +149,25 @@ struct jobs_capabilities {
     uint64_t set;
 };
 
+/* What a job may have in its /dev; a job's are bits by these. */
+enum jobs_device {
+    JOBS_DEVICE_NULL, /* which every job has */
+    JOBS_DEVICE_ZERO,
+    JOBS_DEVICE_FULL,
+    JOBS_DEVICE_RANDOM,
+    JOBS_DEVICE_URANDOM,
+    JOBS_DEVICE_TTY,
+    JOBS_DEVICE_PTS,
+    JOBS_DEVICE_PTMX,
+    JOBS_DEVICE_SHM,
+    JOBS_DEVICE_MQUEUE,
+    JOBS_DEVICE_KVM, /* from here on, only what the caller allows too (--allow-device) */
+    JOBS_DEVICE_COUNT,
+};
+#define JOBS_DEVICES_USUAL ((1u << JOBS_DEVICE_KVM) - 1)
+extern const char *const jobs_device_names[JOBS_DEVICE_COUNT];
+bool jobs_device_find(const char *name, enum jobs_device *ret);
+
 enum jobs_network {
     JOBS_NETWORK_NONE,
     JOBS_NETWORK_LOOPBACK,
@@ -242,6 +261,7 @@ struct jobs_job {
     struct jobs_limits limits;
     struct jobs_seccomp seccomp;
     struct jobs_capabilities capabilities;
+    uint32_t devices;       /* bits of enum jobs_device */
     const char *stdin_text; /* NULL: none */
     size_t stdin_len;
     const char *stdin_file; /* absolute host path, or NULL */

@@ -40,6 +40,10 @@ static const struct choice choices_retry[] = {
     [JOBS_RETRY_ERROR] = {"error", true},
     {0},
 };
+static const struct choice choices_device[] = {
+    {"null", true}, {"zero", true}, {"full", true}, {"random", true}, {"urandom", true}, {"tty", true},
+    {"pts", true},  {"ptmx", true}, {"shm", true},  {"mqueue", true}, {"kvm", true},     {0},
+};
 static const struct choice choices_leaks[] = {
     [JOBS_LEAKS_REPORT] = {"report", true}, [JOBS_LEAKS_FAIL] = {"fail", true}, {0}};
 
@@ -332,7 +336,14 @@ TABLE(
      .forms = FORM_ONE | FORM_LIST,
      .type = TYPE_TEXT,
      .set = set_capabilities},
-    LATER("devices", "names in /dev", "which device nodes there are"),
+    {.name = "devices",
+     .value = "names in /dev: null, zero, full, random, urandom, tty, pts, ptmx, shm, mqueue, kvm",
+     .fallback = "all but `kvm`",
+     .help = "what there is in the job's /dev; `null` always is. `kvm` must also be allowed on the command line",
+     .forms = FORM_ONE | FORM_LIST,
+     .type = TYPE_CHOICE,
+     .choices = choices_device,
+     .set = set_devices},
     LATER("namespaces", "a map", "settings of the fresh namespaces"),
     {.name = "needs",
      .value = "names of jobs",

@@ -168,6 +168,7 @@ key_set_fn set_root_name, set_env, set_env_names, set_user, set_hostname, set_li
 key_set_fn set_network, set_bridge;                                                   /* of a job: network.c */
 key_set_fn set_limit, set_io;                                                         /* of limits: job.c */
 key_set_fn set_seccomp, set_profile, set_allow, set_deny;                             /* of seccomp: syscalls.c */
+key_set_fn set_devices;                                                               /* of a job: devices.c */
 key_set_fn set_capabilities;                                                          /* of a job: capabilities.c */
 key_set_fn set_input_from;                                                            /* of an input: input.c */
 key_set_fn set_expect, set_exit, set_signal, set_stdout, set_stdout_file, set_stderr; /* of expect: step.c */

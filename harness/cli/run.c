@@ -1,5 +1,6 @@
 /* run: `cupel run`: options into supervisor_options. */
 #include "harness/cli/cli.h"
+#include "harness/cli/devices.h"
 #include "harness/cli/options.h"
 #include "harness/supervisor/kept.h"
 #include "harness/supervisor/supervisor.h"
@@ -10,7 +11,7 @@
 #define SAMPLE_MAX_NS (3600 * NSEC_PER_SEC)
 
 struct arguments {
-    struct cli_list only, tags;
+    struct cli_list only, tags, devices;
     int slots;       /* 0: not said */
     int keep_failed; /* 0: nothing */
     struct supervisor_options o;
@@ -39,6 +40,7 @@ static const struct cli_option options[] = {
                "run even if this machine cannot hold a limit; each is named in every report"),
     CLI_OPTION('\0', "allow-host-network", CLI_FLAG, FIELD(o.allow_host_network), NULL,
                "let jobs with `network: host` use this machine's network"),
+    CLI_ALLOW_DEVICE(FIELD(devices)),
     CLI_OPTION('\0', "sample", CLI_DURATION, FIELD(o.sample_ns), "DURATION",
                "how often to note memory, CPU and processes of a running job (default: 100ms; off: never)",
                .min = SAMPLE_MIN_NS, .max = SAMPLE_MAX_NS, .off = "off"),
@@ -118,11 +120,14 @@ int cli_run(int argc, char **argv)
     if (cli_parse(&command, argc, argv, &a, &words, &code)) {
         a.o.slots = a.slots > 0 ? (unsigned)a.slots : cli_usable_cpus();
         a.o.keep_failed = (unsigned)a.keep_failed;
-        code = cli_take_rights(argv - 1, CLI_RIGHTS_TO_RUN); /* argv[-1] is the program's own name: see main */
+        code = cli_allow_devices(&command, &a.devices, &a.o.allow_devices);
+        if (code == 0)
+            code = cli_take_rights(argv - 1, CLI_RIGHTS_TO_RUN); /* argv[-1] is the program's own name: see main */
         if (code == 0)
             code = run_files(&a, words.word, (size_t)words.n);
     }
     cli_list_free(&a.only);
     cli_list_free(&a.tags);
+    cli_list_free(&a.devices);
     return code;
 }

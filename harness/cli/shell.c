@@ -1,5 +1,6 @@
 /* shell: `cupel shell`: a terminal in the sandbox of a job, or over a root. */
 #include "harness/cli/cli.h"
+#include "harness/cli/devices.h"
 #include "harness/cli/kept.h"
 #include "harness/cli/options.h"
 #include "harness/supervisor/session.h"
@@ -7,6 +8,7 @@
 struct arguments {
     const char *rootfs, *file;
     struct kept_query failed; /* `what`: NULL without --failed */
+    struct cli_list devices;
     struct session_options o;
 };
 
@@ -29,6 +31,7 @@ static const struct cli_option options[] = {
                "even if this machine cannot hold a limit; each is named"),
     CLI_OPTION('\0', "allow-host-network", CLI_FLAG, FIELD(o.allow_host_network), NULL,
                "let a job with `network: host` use this machine's network"),
+    CLI_ALLOW_DEVICE(FIELD(devices)),
 };
 
 static const struct cli_command command = {
@@ -164,21 +167,31 @@ static int shell_of_root(struct arguments *a)
     return code < 0 ? cli_fail(&err) : code;
 }
 
+static int open_shell(struct arguments *a, const struct cli_words *words, char **full_argv)
+{
+    int code = cli_take_rights(full_argv, CLI_RIGHTS_TO_RUN);
+
+    if (code != 0)
+        return code;
+    a->o.command = words->command;
+    if (a->failed.what != NULL)
+        return cli_shell_failed(&a->failed, &a->o);
+    return a->rootfs != NULL ? shell_of_root(a) : shell_of_job(a, words->word[0], words->word[1]);
+}
+
 int cli_shell(int argc, char **argv)
 {
     struct arguments a = {0};
     struct cli_words words;
     int code;
 
-    if (!cli_parse(&command, argc, argv, &a, &words, &code))
-        return code;
-    code = check(&a, &words);
-    if (code == 0)
-        code = cli_take_rights(argv - 1, CLI_RIGHTS_TO_RUN); /* argv[-1]: see main */
-    if (code != 0)
-        return code;
-    a.o.command = words.command;
-    if (a.failed.what != NULL)
-        return cli_shell_failed(&a.failed, &a.o);
-    return a.rootfs != NULL ? shell_of_root(&a) : shell_of_job(&a, words.word[0], words.word[1]);
+    if (cli_parse(&command, argc, argv, &a, &words, &code)) {
+        code = check(&a, &words);
+        if (code == 0)
+            code = cli_allow_devices(&command, &a.devices, &a.o.allow_devices);
+        if (code == 0)
+            code = open_shell(&a, &words, argv - 1); /* argv[-1]: see main */
+    }
+    cli_list_free(&a.devices);
+    return code;
 }

@@ -31,6 +31,8 @@ int setup_borrow(struct init_context *ctx)
     for (size_t i = 0; !ctx->privilege.host && i < DEVICES_COUNT; i++) {
         char path[32] = "/dev/";
 
+        if (!devices_has(ctx->job->devices, devices_table[i].id))
+            continue;
         small_append(path, devices_table[i].name, sizeof(path));
         ctx->detail = devices_table[i].name;
         ctx->lent_devices[i] = open_tree(AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_SYMLINK_NOFOLLOW);
@@ -60,6 +62,8 @@ int setup_views(struct init_context *ctx)
 int borrow_attach_devices(struct init_context *ctx)
 {
     for (size_t i = 0; !ctx->privilege.host && i < DEVICES_COUNT; i++) {
+        if (!devices_has(ctx->job->devices, devices_table[i].id))
+            continue;
         ctx->detail = devices_table[i].name;
         if (move_mount(ctx->lent_devices[i], "", ctx->dev_mount, devices_table[i].name, MOVE_MOUNT_F_EMPTY_PATH) < 0)
             return -errno;

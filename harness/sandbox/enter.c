@@ -42,10 +42,12 @@ static int open_places(struct init_context *ctx)
     ctx->dev_mount = file_open_beneath(ctx->root, "dev", O_PATH | O_DIRECTORY, 0);
     if (ctx->dev_mount < 0)
         return ctx->dev_mount;
+    if (ctx->stdio != SANDBOX_STDIO_TERMINAL)
+        return 0;
+    ctx->detail = "/dev/pts (a job without it can be entered without a terminal: cupel enter JOB <FILE)";
     ctx->pts_mount = file_open_beneath(ctx->dev_mount, "pts", O_RDONLY | O_DIRECTORY, 0);
     if (ctx->pts_mount < 0)
         return ctx->pts_mount;
-    ctx->detail = "/dev/pts";
     if (fstatfs(ctx->pts_mount, &fs) < 0)
         return -errno;
     return fs.f_type == DEVPTS_SUPER_MAGIC ? 0 : -EXDEV;

@@ -48,12 +48,15 @@ static int attach_device(struct sandbox_stage *s, const struct device *d, int mo
     return r;
 }
 
-int lend_devices(struct sandbox_stage *s, struct cupel_error *err)
+int lend_devices(struct sandbox_stage *s, uint32_t devices, struct cupel_error *err)
 {
     for (size_t i = 0; i < DEVICES_COUNT; i++) {
         cleanup_close int mount = -EBADF;
-        int r = clone_device(&devices_table[i], &mount);
+        int r;
 
+        if (!devices_has(devices, devices_table[i].id))
+            continue;
+        r = clone_device(&devices_table[i], &mount);
         if (r == 0)
             r = attach_device(s, &devices_table[i], mount);
         if (r < 0) {

@@ -189,6 +189,7 @@ static const char *shm_size(const struct init_context *ctx, char *buf, size_t si
 int setup_kernel_mounts(struct init_context *ctx)
 {
     const unsigned closed = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
+    const uint32_t dev = ctx->job->devices;
     char size[24];
     const struct option pts[] = {{"newinstance", NULL}, {"ptmxmode", "0666"}, {"mode", "0620"}, {"gid", "5"}};
     const size_t n_pts = ctx->privilege.ids > 5 ? ARRAY_SIZE(pts) : ARRAY_SIZE(pts) - 1; /* a group 5 is to be had */
@@ -205,9 +206,10 @@ int setup_kernel_mounts(struct init_context *ctx)
         /* sysfs shows the network namespace it is mounted from, and only that one's owner may mount it */
         {&ctx->sys_mount, "sysfs", NULL, 0, closed | (weakened("sys-read-only") ? 0 : MOUNT_ATTR_RDONLY),
          ctx->job->network != JOBS_NETWORK_HOST},
-        {&ctx->pts_mount, "devpts", pts, n_pts, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, true},
-        {&ctx->shm_mount, "tmpfs", shm, ARRAY_SIZE(shm), closed, !weakened("shm")},
-        {&ctx->mqueue_mount, "mqueue", NULL, 0, closed, true},
+        {&ctx->pts_mount, "devpts", pts, n_pts, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC,
+         devices_has(dev, JOBS_DEVICE_PTS)},
+        {&ctx->shm_mount, "tmpfs", shm, ARRAY_SIZE(shm), closed, devices_has(dev, JOBS_DEVICE_SHM) && !weakened("shm")},
+        {&ctx->mqueue_mount, "mqueue", NULL, 0, closed, devices_has(dev, JOBS_DEVICE_MQUEUE)},
     };
 
     if (weakened("proc-instance")) {
@@ -344,6 +346,8 @@ int setup_dev(struct init_context *ctx)
     if (r == 0)
         r = borrow_attach_devices(ctx);
     for (size_t i = 0; r == 0 && i < ARRAY_SIZE(below); i++) {
+        if (below[i].mount < 0) /* the job has none */
+            continue;
         ctx->detail = below[i].name;
         r = attach_below(ctx->dev_mount, below[i].name, below[i].mount); /* the fd names the mount, now attached */
     }

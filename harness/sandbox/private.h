@@ -94,12 +94,17 @@ struct host_views {
 };
 
 /* The nodes of /dev. */
-#define DEVICES_COUNT 6
+#define DEVICES_COUNT 7
 struct device {
+    enum jobs_device id;
     const char *name;
     unsigned major, minor;
 };
 extern const struct device devices_table[DEVICES_COUNT];
+static inline bool devices_has(uint32_t set, enum jobs_device id)
+{
+    return ((set >> id) & 1u) != 0;
+}
 
 struct init_input {
     const char *to;
@@ -245,8 +250,8 @@ void context_close(struct init_context *ctx);
 /* Where this program's own command line lies in memory, or NULL and 0. */
 void context_find_arguments(char **ret, size_t *ret_len);
 
-/* The /dev of one job, a detached tmpfs with its own nodes, or with empty files to attach the host's to. */
-int devices_mount(uint32_t id_base, bool nodes, int *ret_mount);
+/* The /dev of one job with these devices, a detached tmpfs with its own nodes, or with empty files to attach the host's to. */
+int devices_mount(uint32_t id_base, uint32_t devices, bool nodes, int *ret_mount);
 
 /* What `seccomp: strict` allows. */
 extern const char *const strict_calls[];

@@ -50,8 +50,12 @@ struct sandbox_device {
     unsigned major, minor;
     bool all_minors;
 };
-/* The devices that a job may have to open: for the second wall around them, which is not ours. */
-const struct sandbox_device *sandbox_devices(size_t *ret_n);
+#define SANDBOX_DEVICES_MAX 16
+/* The devices that jobs may have to open: all usual ones, and those asked for (bits of enum jobs_device); how many. For the second
+ * wall around them, which is not ours. */
+size_t sandbox_devices(uint32_t asked, struct sandbox_device list[static SANDBOX_DEVICES_MAX]);
+/* Whether this host has those that are not the usual ones, and a job could open them. */
+int sandbox_devices_check(uint32_t devices, const struct sandbox_privilege *privilege, struct cupel_error *err);
 
 /* ---- the stage, one a slot ---- */
 
@@ -62,6 +66,7 @@ struct sandbox_stage_config {
     uint32_t id_base;  /* 0 without the host's rights: ids are then the same in the job */
     const char *pasta; /* of sandbox_nat_check, when a job has nat */
     int snapshots;     /* of sandbox_snapshots_open, when a job starts from what another leaves */
+    uint32_t devices;  /* that any job has: bits of enum jobs_device */
 };
 int sandbox_stage_open(const struct sandbox_stage_config *config, struct sandbox_stage **ret_stage,
                        struct cupel_error *err);

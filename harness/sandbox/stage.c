@@ -226,7 +226,7 @@ int sandbox_stage_open(const struct sandbox_stage_config *config, struct sandbox
         cupel_error_hint(err,
                          "cupel needs Linux 5.19 with user and mount namespaces, and the rights of root over them");
     } else if (!s->privilege.host) {
-        r = lend_devices(s, err);
+        r = lend_devices(s, config->devices, err);
     }
     if (r < 0) {
         sandbox_stage_close(s);

@@ -65,8 +65,8 @@ char *layers_below(const struct init_context *ctx, const size_t *below, size_t n
 /* Makes what the job's inputs and its working directory miss in the views; *ret_path is the one that this failed for. */
 int place_inputs(struct sandbox_stage *s, const struct jobs_job *job, const char *job_dir, struct init_context *ctx,
                  const char **ret_path);
-/* Without the host's rights: makes the host's devices that jobs may have /dev/NAME in the stage; see lend.c. */
-int lend_devices(struct sandbox_stage *s, struct cupel_error *err);
+/* Without the host's rights: makes those of the host's devices that jobs have /dev/NAME in the stage; see lend.c. */
+int lend_devices(struct sandbox_stage *s, uint32_t devices, struct cupel_error *err);
 /* Makes /upper of the stage a file system of this size, with nothing (exact), or next to nothing, of an earlier job on it. */
 int stage_attach_upper(struct sandbox_stage *s, uint64_t bytes, uint64_t inodes, size_t inputs, bool exact,
                        struct cupel_error *err);

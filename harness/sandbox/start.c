@@ -328,9 +328,9 @@ static int start_steps(struct start *s, struct cupel_error *err)
     if (r == 0)
         r = make_lowerdir(s, err);
     if (r == 0) {
-        r = s->stage->fault == SETUP_DEVICES
-                ? -EIO
-                : devices_mount(s->stage->id_base, s->stage->privilege.host, &s->ctx->dev_mount);
+        r = s->stage->fault == SETUP_DEVICES ? -EIO
+                                             : devices_mount(s->stage->id_base, s->request->job->devices,
+                                                             s->stage->privilege.host, &s->ctx->dev_mount);
         if (r < 0)
             return step_error(err, SETUP_DEVICES, r, "/dev");
     }
@@ -342,7 +342,7 @@ static int start_steps(struct start *s, struct cupel_error *err)
         r = make_pipes(s, err);
     if (r == 0)
         r = filter_program(s->request->filter, &s->ctx->filter);
-    if (weakened("shm")) /* the host's, for every job */
+    if (weakened("shm") && devices_has(s->request->job->devices, JOBS_DEVICE_SHM)) /* the host's, for every job */
         s->ctx->shm_mount = open_tree(AT_FDCWD, "/dev/shm", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
     if (r == 0)
         r = clone_init(s, err);

@@ -156,11 +156,37 @@ static int check_instance(struct prepared *p, const struct supervisor_options *o
     return r;
 }
 
+static int check_devices(const struct prepared *p, const struct supervisor_options *o, const struct instance *in,
+                         struct cupel_error *err)
+{
+    uint32_t unusual = in->job->devices & ~JOBS_DEVICES_USUAL;
+    int r;
+
+    for (enum jobs_device d = JOBS_DEVICE_KVM; d < JOBS_DEVICE_COUNT; d++) {
+        if (!(((unusual & ~o->allow_devices) >> d) & 1u))
+            continue;
+        (void)cupel_error_set(err, CUPEL_ERROR_INPUT, 0, "%s:%d: job '%s' asks for the device '%s'", in->plan->file,
+                              in->job->line, in->job->name, jobs_device_names[d]);
+        cupel_error_hint(
+            err,
+            "say --allow-device %s if that is what you want: the job then reaches a large part of the kernel "
+            "that is closed to it otherwise (SECURITY.md)",
+            jobs_device_names[d]);
+        return -EPERM;
+    }
+    r = unusual != 0 ? sandbox_devices_check(unusual, &p->run.privilege, err) : 0;
+    if (r < 0)
+        cupel_error_prefix(err, "%s:%d: job '%s'", in->plan->file, in->job->line, in->job->name);
+    return r;
+}
+
 int enforceable_check(struct prepared *p, const struct supervisor_options *o, struct cupel_error *err)
 {
     int r = check_disks(p, o, err);
 
     for (size_t i = 0; r == 0 && i < p->run.n_instances; i++)
         r = check_instance(p, o, &p->run.instances[i], err);
+    for (size_t i = 0; r == 0 && i < p->run.n_instances; i++)
+        r = check_devices(p, o, &p->run.instances[i], err);
     return r;
 }

@@ -170,12 +170,16 @@ static int check_keeping(const struct prepared *p, const struct supervisor_optio
     return -EPERM;
 }
 
-static void want_devices(struct cgroup_host *host)
+/* One list for all payloads of the run: what a job's own /dev lacks it cannot make. */
+static void want_devices(struct run *run, struct cgroup_host *host)
 {
     struct cgroup_device devices[CGROUP_DEVICES_MAX];
+    struct sandbox_device in[SANDBOX_DEVICES_MAX];
     size_t n;
-    const struct sandbox_device *in = sandbox_devices(&n);
 
+    for (size_t i = 0; i < run->n_instances; i++)
+        run->devices |= run->instances[i].job->devices;
+    n = sandbox_devices(run->devices, in);
     for (size_t i = 0; i < n && i < ARRAY_SIZE(devices); i++)
         devices[i] = (struct cgroup_device){in[i].major, in[i].all_minors ? CGROUP_ALL_MINORS : in[i].minor};
     if (!weakened("device-rules"))
@@ -199,7 +203,7 @@ int prepare(const struct supervisor_options *options, struct prepared *ret, stru
     make_instances(options, &p.run);
     r = cgroup_detect(&p.host, err);
     if (r == 0) {
-        want_devices(p.host);
+        want_devices(&p.run, p.host);
         r = prepare_store(&p, err);
     }
     if (r == 0)

@@ -95,6 +95,8 @@ static void make_job(struct session *s)
     s->job.n_needs = 0;
     s->job.stdin_text = s->job.stdin_file = NULL;
     s->job.artifacts.patterns = NULL;
+    if (s->terminal)
+        s->job.devices |= 1u << JOBS_DEVICE_TTY | 1u << JOBS_DEVICE_PTS | 1u << JOBS_DEVICE_PTMX;
     for (size_t i = 0; i < ARRAY_SIZE(not_held); i++)
         s->job.limits.set &= ~(1u << not_held[i]);
     s->plan = *o->plan;
@@ -230,7 +232,8 @@ int session_shell(const struct session_options *options, int *ret_exit, struct c
                                          .slots = 1,
                                          .retries = -1,
                                          .best_effort = options->best_effort,
-                                         .allow_host_network = options->allow_host_network};
+                                         .allow_host_network = options->allow_host_network,
+                                         .allow_devices = options->allow_devices};
     struct prepared prepared;
     struct relay_end end;
     int r = check_base(options, err);

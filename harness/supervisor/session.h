@@ -13,6 +13,7 @@ struct session_options {
     const struct sandbox_kept *kept; /* what a kept job wrote, to lie under it; NULL: nothing */
     bool best_effort;
     bool allow_host_network;
+    uint32_t allow_devices; /* bits of enum jobs_device */
 };
 
 /* Runs the command in exactly the sandbox that the job would get, but for what makes no sense at a terminal: the limits wall,

@@ -16,7 +16,8 @@ struct supervisor_options {
     bool fail_fast;
     bool best_effort;
     bool allow_host_network;
-    uint64_t sample_ns; /* between two points of the jobs' timelines; 0: none are kept */
+    uint32_t allow_devices; /* bits of enum jobs_device: which unusual ones jobs may have */
+    uint64_t sample_ns;     /* between two points of the jobs' timelines; 0: none are kept */
 };
 
 /* Runs what is selected and writes the reports. 0 and the program's exit code (0, 1, 3, 130), or an error before

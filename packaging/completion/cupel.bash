@@ -28,6 +28,10 @@ _cupel() {
         mapfile -t COMPREPLY < <(compgen -W "1 2 4 8 $(nproc 2>/dev/null)" -- "$cur")
         return
         ;;
+    --allow-device)
+        mapfile -t COMPREPLY < <(compgen -W kvm -- "$cur")
+        return
+        ;;
     --retries)
         mapfile -t COMPREPLY < <(compgen -W '0 1 2 3' -- "$cur")
         return
@@ -45,8 +49,8 @@ _cupel() {
     local words='' files=false
     case $command in
     '') words='run shell enter validate list schema rootfs doctor selftest clean help --version --help' ;;
-    run) words='-j --jobs --only --tag --retries --keep-failed --fail-fast --best-effort --sample --allow-host-network --out --help' files=true ;;
-    shell) words='--rootfs --file --failed --run --out --best-effort --allow-host-network --help' files=true ;;
+    run) words='-j --jobs --only --tag --retries --keep-failed --fail-fast --best-effort --sample --allow-host-network --allow-device --out --help' files=true ;;
+    shell) words='--rootfs --file --failed --run --out --best-effort --allow-host-network --allow-device --help' files=true ;;
     enter) words="--help $([[ $EUID == 0 ]] && "${COMP_WORDS[0]}" enter 2>/dev/null | sed -n 's,^[0-9a-f-]*/\([^ ]*\) .*,\1,p')" ;;
     list) words='--only --tag --kept --json --help' files=true ;;
     validate) words='--help' files=true ;;

@@ -18,7 +18,7 @@ make_user() {
     mount -t tmpfs -o mode=0755 tmpfs "$etc" && mkdir "$etc/upper" "$etc/work" &&
         mount -t overlay -o "lowerdir=/etc,upperdir=$etc/upper,workdir=$etc/work" overlay /etc || return 1
     umount -l "$etc" && rmdir "$etc"
-    sed -i '/^cupel-e2e:/d' /etc/passwd /etc/group
+    sed -i "/^cupel-e2e:/d; /^[^:]*:[^:]*:$CUPEL_TEST_USER:/d" /etc/passwd /etc/group
     printf 'cupel-e2e:x:%d:%d::/nonexistent:/bin/sh\n' "$CUPEL_TEST_USER" "$CUPEL_TEST_USER" >>/etc/passwd
     printf 'cupel-e2e:x:%d:\n' "$CUPEL_TEST_USER" >>/etc/group
     with_ranges

@@ -47,6 +47,39 @@ cupel_run dev.yaml
 expect_exit 0
 expect_equal "$(log dev | head -n 6 | sed 's,/dev/,,' | tr '\n' ' ')" 'null 1:3 zero 1:5 full 1:7 random 1:8 urandom 1:9 tty 5:0 '
 
+it "devices: those that the job lists; kvm only where everybody may open it"
+job_file devices.yaml <<'YAML'
+cupel: 1
+rootfs: {t: {tar: root.tar}}
+defaults: {rootfs: t}
+jobs:
+  few: {devices: [zero, shm], run: "ls /dev | tr '\n' ' '; head -c 3 /dev/zero; cat </dev/null"}
+  vm: {devices: [kvm], run: "ls /dev | tr '\n' ' '; exec 3<>/dev/kvm"}
+YAML
+cupel_run devices.yaml --only few
+expect_exit 0
+expect_equal "$(log few | tr -d '\0')" "fd null shm stderr stdin stdout zero "
+mknod kvm c 10 232 && chmod 0660 kvm
+with_kvm() { # ARGUMENT...: with this node for the machine's
+    STATUS=0
+    # shellcheck disable=SC2016 # for the other shell
+    (as_who=() && grouped unshare --mount sh -c '{ test -e /dev/kvm || : >/dev/kvm; } && mount --bind kvm /dev/kvm && exec "$@"' sh \
+        setpriv --reuid "$CUPEL_TEST_USER" --regid "$CUPEL_TEST_USER" --clear-groups -- "$CUPEL" "$@") >stdout 2>stderr </dev/null || STATUS=$?
+}
+if [[ -e /dev/kvm ]]; then
+    with_kvm run --out out-kvm --allow-device kvm devices.yaml
+    expect_exit 3
+    expect_stderr "job 'vm': you may not open this machine's /dev/kvm: Permission denied"
+    expect_stderr 'hint: a job is in none of your groups.*chmod o\+rw /dev/kvm'
+    chmod 0666 kvm
+fi
+if (exec 3<>kvm) 2>/dev/null; then
+    with_kvm run --out out --allow-device kvm devices.yaml
+    expect_exit 0
+    expect_equal "$(log vm)" "fd kvm null stderr stdin stdout "
+    expect_equal "$(log few | tr -d '\0')" "fd null shm stderr stdin stdout zero "
+fi
+
 it "a disk that is asked for is in memory, exactly as large, and counts as memory"
 job_file disk.yaml <<'YAML'
 cupel: 1
