@@ -155,7 +155,8 @@ uint32_t ids_mapped(void);
 char *ids_identity_map(const char *file, uint32_t count);
 /* The id by which the parent namespace knows who is root in this one; 0 where that cannot be read. */
 uint32_t ids_of_root(void);
-/* The mapping as text, for whom other ids mean other owners on disk; NULL when every id is the host's own. Malloc'ed. */
+/* The mapping as text, for whom other ids mean other owners on disk; NULL when all 65,536 ids
+ * that files of a root may have are the host's own. Malloc'ed. */
 char *ids_describe(void);
 
 /* ---- messages with descriptors, over a socket that keeps packets apart (usable between clone and exec) ---- */

@@ -48,9 +48,9 @@ static int attach(struct loop *l, int image)
     int r = -EBUSY;
 
     l->step = "open /dev/loop-control";
-    control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
+    control = sandbox_open_device("loop-control", O_RDWR);
     if (control < 0)
-        return -errno;
+        return control;
     for (int tries = 0; r == -EBUSY && tries < 16; tries++) { /* EBUSY: somebody else took it in between */
         int number;
 
@@ -60,15 +60,25 @@ static int attach(struct loop *l, int image)
             return -errno;
         (void)snprintf(l->path, sizeof(l->path), "/dev/loop%d", number);
         l->step = "open the free loop device";
-        l->fd = open(l->path, O_RDWR | O_CLOEXEC);
+        l->fd = sandbox_open_device(l->path + strlen("/dev/"), O_RDWR);
         if (l->fd < 0)
-            return -errno;
+            return l->fd;
         l->step = "attach a file to a loop device";
         r = configure(l, image);
         if (r < 0)
             base_closep(&l->fd);
     }
     return r;
+}
+
+static void explain_loop(const struct doctor_context *ctx, struct doctor_finding *f)
+{
+    struct cupel_error err;
+
+    if (!ctx->privilege.host)
+        doctor_remedy(f, DOCTOR_BE_ROOT);
+    else if (sandbox_privilege_check(&ctx->privilege, &err) < 0)
+        doctor_remedy(f, "%s", err.hint);
 }
 
 void probe_loop(const struct doctor_context *ctx, const struct doctor_probe *probe, struct doctor_finding *f)
@@ -78,10 +88,12 @@ void probe_loop(const struct doctor_context *ctx, const struct doctor_probe *pro
     int r = image < 0 ? image : attach(&l, image);
 
     (void)probe;
-    if (r == 0)
+    if (r == 0) {
         doctor_works(f, "%s was free", l.path);
-    else
+    } else {
         doctor_missing(f, r, "cannot %s", l.step);
+        explain_loop(ctx, f);
+    }
     base_closep(&l.fd);
 }
 
@@ -143,9 +155,11 @@ void probe_mke2fs(const struct doctor_context *ctx, const struct doctor_probe *p
 
 static int mount_and_write(struct loop *l)
 {
-    const char *const options[][2] = {{"source", l->path}, {"noinit_itable", NULL}, {"discard", NULL}, {NULL, NULL}};
+    char source[32]; /* it may have no name in this /dev */
+    const char *const options[][2] = {{"source", source}, {"noinit_itable", NULL}, {"discard", NULL}, {NULL, NULL}};
     cleanup_close int mount = -EBADF, file = -EBADF;
 
+    (void)snprintf(source, sizeof(source), "/proc/self/fd/%d", l->fd);
     l->step = "mount ext4 from a loop device";
     mount = scene_mount("ext4", options, MOUNT_ATTR_NODEV);
     if (mount < 0)

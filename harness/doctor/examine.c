@@ -57,7 +57,7 @@ void doctor_missing(struct doctor_finding *f, int errnum, const char *fmt, ...)
 
         sandbox_privilege_find(&privilege);
         if (!privilege.host)
-            doctor_remedy(f, "start cupel as root");
+            doctor_remedy(f, DOCTOR_BE_ROOT);
     }
 }
 

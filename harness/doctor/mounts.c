@@ -147,7 +147,7 @@ static void try_idmap(int fd, const char *path, struct doctor_finding *f)
     }
     doctor_missing(f, r, "%s: cannot %s", path, s.step);
     if (!s.host)
-        doctor_remedy(f, "start cupel as root: the kernel maps mounts only for who is privileged over the file system");
+        doctor_remedy(f, DOCTOR_BE_ROOT ": the kernel maps mounts only for who is privileged over the file system");
 }
 
 void probe_idmap_store(const struct doctor_context *ctx, const struct doctor_probe *probe, struct doctor_finding *f)

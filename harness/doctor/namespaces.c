@@ -1,6 +1,8 @@
 /* namespaces: probes of user and other namespaces and of the id mappings of user namespaces. */
 #include "harness/doctor/private.h"
 
+#include "harness/rights/rights.h"
+
 #include <fcntl.h>
 #include <linux/sched.h>
 #include <poll.h>
@@ -15,6 +17,14 @@
     (CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWCGROUP | CLONE_NEWTIME |      \
      CLONE_NEWNET)
 
+static void explain_refusal(struct doctor_finding *f, int errnum)
+{
+    char remedy[sizeof(f->remedy)];
+
+    rights_explain_refusal(errnum, remedy, sizeof(remedy));
+    doctor_remedy(f, "%s", remedy);
+}
+
 /* What the kernel's errors mean here (unshare(2), namespaces(7)). `text` of a row is the end of its sysctl's name. */
 static void explain(struct doctor_finding *f, int errnum, const char *sysctl)
 {
@@ -23,9 +33,8 @@ static void explain(struct doctor_finding *f, int errnum, const char *sysctl)
                       sysctl);
     else if (errnum == -EINVAL)
         doctor_remedy(f, "boot a kernel that has this kind of namespace");
-    else if (errnum == -EPERM)
-        doctor_remedy(f, "allow user namespaces: see the row 'user namespaces without root'; in a container, start it "
-                         "with a seccomp profile that allows clone and unshare");
+    else if (errnum == -EPERM || errnum == -ENOSYS)
+        explain_refusal(f, errnum);
 }
 
 /* As a run makes them: together with a user namespace, which needs no privilege. */
@@ -84,7 +93,7 @@ void probe_id_range(const struct doctor_context *ctx, const struct doctor_probe 
     (void)probe;
     if (!ctx->privilege.host) {
         doctor_missing(f, 0, "there are no ids of the host's to be had but the user's own, which all jobs then share");
-        doctor_remedy(f, "start cupel as root");
+        doctor_remedy(f, DOCTOR_BE_ROOT);
         return;
     }
     if (r == 0)
@@ -97,21 +106,18 @@ void probe_id_range(const struct doctor_context *ctx, const struct doctor_probe 
 
 /* ---- what is refused to who is not root ---- */
 
-/* Files that say why; a kernel has those of its distribution. */
+/* Files that may say why; a kernel has those of its distribution. What to do about which, harness/rights knows. */
 static const struct {
     const char *file;
     const char *sysctl;
-    const char *blocking; /* the value that blocks */
-    const char *remedy;
 } switches[] = {
-    {"/proc/sys/kernel/unprivileged_userns_clone", "kernel.unprivileged_userns_clone", "0", "1"},
-    {"/proc/sys/kernel/apparmor_restrict_unprivileged_userns", "kernel.apparmor_restrict_unprivileged_userns", "1",
-     "0"},
-    {"/proc/sys/user/max_user_namespaces", "user.max_user_namespaces", "0", "10000"},
+    {"/proc/sys/kernel/unprivileged_userns_clone", "kernel.unprivileged_userns_clone"},
+    {"/proc/sys/kernel/apparmor_restrict_unprivileged_userns", "kernel.apparmor_restrict_unprivileged_userns"},
+    {"/proc/sys/user/max_user_namespaces", "user.max_user_namespaces"},
 };
 
-/* "a=1, b=0", and the remedy for whichever blocks. */
-static void quote_switches(char *text, size_t size, struct doctor_finding *f)
+/* "a=1, b=0" */
+static void quote_switches(char *text, size_t size)
 {
     size_t used = 0;
 
@@ -124,8 +130,6 @@ static void quote_switches(char *text, size_t size, struct doctor_finding *f)
             continue;
         value[strcspn(value, "\n")] = '\0';
         used += (size_t)snprintf(text + used, size - used, "%s%s=%s", used > 0 ? ", " : "", switches[i].sysctl, value);
-        if (str_eq(value, switches[i].blocking))
-            doctor_remedy(f, "sysctl -w %s=%s", switches[i].sysctl, switches[i].remedy);
     }
 }
 
@@ -150,11 +154,16 @@ void probe_unprivileged_namespaces(const struct doctor_context *ctx, const struc
         doctor_missing(f, r, "cannot become an ordinary user to try it");
         return;
     }
-    quote_switches(switched, sizeof(switched), f);
-    if (unshare(CLONE_NEWUSER) < 0)
-        doctor_missing(f, errno, "refused (%s)", switched);
-    else if (unshare(CLONE_NEWUTS) < 0)
-        doctor_missing(f, errno, "one is made, but without rights in it (%s)", switched);
-    else
+    quote_switches(switched, sizeof(switched));
+    if (unshare(CLONE_NEWUSER) < 0) {
+        r = -errno;
+        doctor_missing(f, r, "refused (%s)", switched);
+    } else if (unshare(CLONE_NEWUTS) < 0) {
+        r = -errno;
+        doctor_missing(f, r, "one is made, but without rights in it (%s)", switched);
+    } else {
         doctor_works(f, "%s", switched);
+        return;
+    }
+    explain_refusal(f, r);
 }

@@ -61,6 +61,8 @@ void doctor_probe_bounded(const struct doctor_context *ctx, const struct doctor_
 
 void doctor_works(struct doctor_finding *f, const char *fmt, ...) BASE_PRINTF(2, 3);
 void doctor_degraded(struct doctor_finding *f, const char *fmt, ...) BASE_PRINTF(2, 3);
+/* What who is no root at all is told, as well as root of a container, who is not the host's. */
+#define DOCTOR_BE_ROOT "start cupel with the rights of the host's root (sudo; in a container, --privileged)"
 /* errnum as in cupel_error_set: appended as text unless 0. Who lacks a right and is not root is told to be. */
 void doctor_missing(struct doctor_finding *f, int errnum, const char *fmt, ...) BASE_PRINTF(3, 4);
 void doctor_missing_error(struct doctor_finding *f, const struct cupel_error *err);

@@ -84,5 +84,6 @@ void rights_explain_refusal(int errnum, char *ret_text, size_t size)
             "the container the rights themselves (--privileged)";
     if (why == NULL && is_chrooted())
         why = "the kernel makes none inside a chroot: start cupel outside of it, or as root";
-    (void)snprintf(ret_text, size, "%s", why != NULL ? why : "start cupel as root; `cupel doctor` tells more");
+    (void)snprintf(ret_text, size, "%s",
+                   why != NULL ? why : "start cupel as root (in a container, --privileged); `cupel doctor` tells more");
 }

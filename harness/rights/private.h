@@ -3,7 +3,12 @@
 
 #include "harness/rights/rights.h"
 
+#include <sys/capability.h>
+
 #define RIGHTS_IDS 65536 /* as many as a job has; the first is the caller's own */
+
+/* Whether this process has it, in the user namespace that it is in. */
+bool rights_capable(cap_value_t capability);
 
 /* A range that the host gives to a user. */
 struct subids {

@@ -150,10 +150,11 @@ static int make_plan(struct plan *p, char **lack)
         p->direct = true;
         p->maps[0] = ids_identity_map("uid_map", RIGHTS_IDS);
         p->maps[1] = ids_identity_map("gid_map", RIGHTS_IDS);
-        if (ids_mapped() >= RIGHTS_IDS)
-            return 0;
-        *lack = xasprintf("this user namespace has fewer than %d ids itself", RIGHTS_IDS);
-        return -ENOENT;
+        if (ids_mapped() < RIGHTS_IDS)
+            *lack = xasprintf("this user namespace has fewer than %d ids itself", RIGHTS_IDS);
+        else if (!rights_capable(CAP_SETUID) || !rights_capable(CAP_SETGID))
+            *lack = xasprintf("root of this container lacks CAP_SETUID or CAP_SETGID");
+        return *lack == NULL ? 0 : -ENOENT;
     }
     for (size_t i = 0; i < ARRAY_SIZE(programs); i++) {
         cleanup_free char *path = find_program(programs[i]);

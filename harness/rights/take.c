@@ -6,21 +6,30 @@
 #include <string.h>
 #include <sys/capability.h>
 
-bool rights_have(void)
+bool rights_capable(cap_value_t capability)
 {
     cap_flag_value_t value = CAP_CLEAR;
-    cap_t caps;
+    cap_t caps = cap_get_proc();
 
-    if (geteuid() != 0)
-        return false;
-    caps = cap_get_proc();
     if (caps == NULL)
         return false;
-    if (cap_get_flag(caps, CAP_SYS_ADMIN, CAP_EFFECTIVE, &value) < 0)
+    if (cap_get_flag(caps, capability, CAP_EFFECTIVE, &value) < 0)
         value = CAP_CLEAR;
     (void)cap_free(caps);
     return value == CAP_SET;
 }
+
+bool rights_have(void)
+{
+    return geteuid() == 0 && rights_capable(CAP_SYS_ADMIN);
+}
+
+/* Who asks; read before there is a namespace in which they have every capability. */
+struct caller {
+    uid_t uid;
+    gid_t gid;
+    bool setfcap;
+};
 
 /* All that the kernel gives to who has no right at all: their own id, as root's. */
 static int map_own_id(uid_t uid, gid_t gid)
@@ -40,25 +49,43 @@ static int map_own_id(uid_t uid, gid_t gid)
     return file_put_at(AT_FDCWD, "/proc/self/gid_map", text);
 }
 
-static int refused(int errnum, const char *what, struct cupel_error *err)
+static int refused(const struct caller *c, int errnum, const char *what, struct cupel_error *err)
 {
     char remedy[sizeof(err->hint)];
 
-    (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, errnum, "without root, cupel needs a user namespace: %s", what);
+    (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, errnum, "without %s, cupel needs a user namespace: %s",
+                          c->uid == 0 ? "CAP_SYS_ADMIN" : "root", what);
     rights_explain_refusal(errnum, remedy, sizeof(remedy));
     cupel_error_hint(err, "%s", remedy);
     return -EPERM;
 }
 
-static int map_ids(struct subids_helper *helper, bool has_helper, uid_t uid, gid_t gid, char **lack,
+/* A file's capabilities belong to whoever is root of the user namespace in which they are set; so the kernel maps user 0 only for who
+ * might set them anyway, since Linux 5.12 not even as the one id of its own (verify_root_map(), kernel/user_namespace.c). */
+static int refused_to_root(struct cupel_error *err)
+{
+    (void)cupel_error_set(
+        err, CUPEL_ERROR_HARNESS, 0,
+        "without CAP_SYS_ADMIN, cupel needs a user namespace, and root of this container may be mapped into "
+        "none: it lacks "
+        "CAP_SETFCAP");
+    cupel_error_hint(
+        err, "start the container with the capabilities SETFCAP, SETUID and SETGID (docker and podman give them by "
+             "default), or cupel as another user than root (--user 1000)");
+    return -EPERM;
+}
+
+static int map_ids(struct subids_helper *helper, bool has_helper, const struct caller *c, char **lack,
                    struct cupel_error *err)
 {
     int r = has_helper ? subids_helper_finish(helper, lack) : -ENOENT;
 
     if (r == -ENOENT)
-        r = map_own_id(uid, gid);
+        r = map_own_id(c->uid, c->gid);
     if (r == 0)
         return 0;
+    if (r == -EPERM && c->uid == 0 && !c->setfcap)
+        return refused_to_root(err);
     (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot map the ids of a user namespace%s%s",
                           *lack != NULL ? ": " : "", *lack != NULL ? *lack : "");
     cupel_error_hint(err,
@@ -71,8 +98,7 @@ int rights_take(char **ret_lack, struct cupel_error *err)
 {
     cleanup_free char *lack = NULL;
     struct subids_helper helper;
-    uid_t uid = geteuid();
-    gid_t gid = getegid();
+    struct caller caller = {.uid = geteuid(), .gid = getegid(), .setfcap = rights_capable(CAP_SETFCAP)};
     bool has_helper;
     int r;
 
@@ -83,14 +109,14 @@ int rights_take(char **ret_lack, struct cupel_error *err)
         r = errno;
         if (has_helper)
             subids_helper_cancel(&helper);
-        return refused(r, "it cannot be made", err);
+        return refused(&caller, r, "it cannot be made", err);
     }
-    r = map_ids(&helper, has_helper, uid, gid, &lack, err);
+    r = map_ids(&helper, has_helper, &caller, &lack, err);
     if (r < 0)
         return r;
     /* AppArmor lets the namespace be made, and takes the capabilities in it away */
     if (unshare(CLONE_NEWNS) < 0)
-        return refused(0, "one is made, but it gives no right to mount", err);
+        return refused(&caller, 0, "one is made, but it gives no right to mount", err);
     if (ret_lack != NULL)
         *ret_lack = steal_ptr(lack);
     return 0;

@@ -173,13 +173,8 @@ int setup_session(struct init_context *ctx)
 
 static int setup_hostname(struct init_context *ctx)
 {
-    static const char no_domain[] = "(none)";
-
     ctx->detail = ctx->job->hostname;
-    if (sethostname(ctx->job->hostname, strlen(ctx->job->hostname)) < 0 ||
-        setdomainname(no_domain, sizeof(no_domain) - 1) < 0)
-        return -errno;
-    return 0;
+    return names_set_host(ctx->job->hostname);
 }
 
 /* A tmpfs is made smaller by who has mounted it, and padding would cost memory. */

@@ -186,6 +186,9 @@ setup_fn setup_overlay, setup_input_overlays, setup_kernel_mounts, setup_borrow,
     setup_proc, setup_proc_masks, setup_sys, setup_attach_inputs, setup_etc, setup_user, setup_workdir, setup_loopback,
     setup_terminal;
 
+/* Gives the UTS namespace that we are in this name, and no domain. -EPERM: no way to. */
+int names_set_host(const char *name);
+
 /* A read-only overlay of these layers, detached. */
 int mounts_overlay_readonly(const char *lowerdir);
 

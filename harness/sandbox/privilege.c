@@ -43,9 +43,15 @@ static int mount_proc(void)
     return mount < 0 ? -errno : 0;
 }
 
+static int name_host(void)
+{
+    return names_set_host("cupel");
+}
+
 static int in_namespaces(int (*body)(void))
 {
-    struct clone_args args = {.flags = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID, .exit_signal = SIGCHLD};
+    struct clone_args args = {.flags = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUTS,
+                              .exit_signal = SIGCHLD};
     int status = 0;
     long pid = syscall(SYS_clone3, &args, sizeof(args));
 
@@ -58,20 +64,39 @@ static int in_namespaces(int (*body)(void))
     return WIFEXITED(status) ? -WEXITSTATUS(status) : -EIO;
 }
 
+static int refused_proc(int r, struct cupel_error *err)
+{
+    (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "a job cannot get a /proc of its own");
+    cupel_error_hint(
+        err, "the /proc of this container has masked parts, and the kernel then lets nobody mount a whole one: "
+             "start the container without the masks (docker run --security-opt systempaths=unconfined; podman run "
+             "--security-opt unmask=ALL)");
+    return r;
+}
+
+static int refused_name(int r, struct cupel_error *err)
+{
+    (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "a job cannot get a host name of its own");
+    cupel_error_hint(
+        err, "a seccomp filter of this container refuses it: start the container with another (docker or podman "
+             "run --security-opt seccomp=unconfined), or with CAP_SYS_ADMIN");
+    return r;
+}
+
 int sandbox_privilege_check(const struct sandbox_privilege *p, struct cupel_error *err)
 {
-    int r = p->host ? 0 : in_namespaces(mount_proc);
+    int r;
 
+    if (p->host)
+        return loop_check(err);
+    r = in_namespaces(mount_proc);
+    if (r == -EPERM)
+        return refused_proc(r, err);
     if (r == 0)
-        return 0;
-    if (r == -EPERM) {
-        (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "a job cannot get a /proc of its own");
-        cupel_error_hint(
-            err,
-            "the /proc of this container has masked parts, and the kernel then lets nobody mount a whole one: start "
-            "the container without the masks (docker run --security-opt systempaths=unconfined; podman run "
-            "--security-opt unmask=ALL)");
-    } else {
+        r = in_namespaces(name_host);
+    if (r == -EPERM)
+        return refused_name(r, err);
+    if (r < 0) {
         (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot make the namespaces of a job");
         cupel_error_hint(err, "`cupel doctor` tells which of them this machine refuses");
     }

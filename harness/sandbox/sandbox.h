@@ -26,6 +26,9 @@ void sandbox_privilege_find(struct sandbox_privilege *ret);
 /* Whether what every job needs is to be had at all, for a host that might not give it: containers. */
 int sandbox_privilege_check(const struct sandbox_privilege *p, struct cupel_error *err);
 
+/* Opens the kernel's device of this name ("loop-control"), also where the /dev in sight does not have it: fd or -errno. */
+int sandbox_open_device(const char *name, int flags);
+
 /* Whether jobs can write into directories of the store, which is where they do without the host's rights and without limits
  * of disk or inodes; into memory otherwise. */
 bool sandbox_store_takes_layers(int store_dirfd);

@@ -8,7 +8,6 @@
 #include "harness/sandbox/upper.h"
 
 #include <fcntl.h>
-#include <linux/loop.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -91,63 +90,19 @@ static int run_mke2fs(int image, uint64_t bytes, uint64_t inodes, struct cupel_e
     return -EIO;
 }
 
-/* Attaches the image to a free loop device that lets go of it by itself. *ret_number is only good while the fd is open.
- */
-static int attach_loop(int image, bool read_only, int *ret_loop, char *path, size_t path_size)
-{
-    const uint32_t flags = LO_FLAGS_AUTOCLEAR | (read_only ? LO_FLAGS_READ_ONLY : 0u);
-    cleanup_close int control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
-
-    if (control < 0)
-        return -errno;
-    for (int tries = 0; tries < 64; tries++) {
-        struct loop_config config = {
-            .fd = (uint32_t)image,
-            .block_size = BLOCK,
-            .info = {.lo_flags = flags | LO_FLAGS_DIRECT_IO},
-        };
-        cleanup_close int loop = -EBADF;
-        int number = ioctl(control, LOOP_CTL_GET_FREE);
-
-        if (number < 0)
-            return -errno;
-        (void)snprintf(path, path_size, "/dev/loop%d", number);
-        loop = open(path, (read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC);
-        if (loop < 0)
-            return -errno;
-        if (ioctl(loop, LOOP_CONFIGURE, &config) == 0) {
-            *ret_loop = steal_fd(&loop);
-            return 0;
-        }
-        if (errno == EINVAL) { /* no direct I/O on this disk */
-            config.info.lo_flags = flags;
-            if (ioctl(loop, LOOP_CONFIGURE, &config) == 0) {
-                *ret_loop = steal_fd(&loop);
-                return 0;
-            }
-        }
-        if (errno != EBUSY) /* somebody else took it: try the next */
-            return -errno;
-    }
-    return -EBUSY;
-}
-
 int upper_mount_image(int image, bool read_only, struct cupel_error *err)
 {
     cleanup_close int loop = -EBADF, fs = -EBADF;
-    char path[32] = "/dev/loop-control";
-    int mount, r = attach_loop(image, read_only, &loop, path, sizeof(path));
+    char path[32] = "/dev/loop-control", source[32];
+    int mount, r = loop_attach(image, read_only, &loop, path, sizeof(path));
 
-    if (r < 0) {
-        (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot attach the job's disk to a loop device (%s)", path);
-        cupel_error_hint(err,
-                         "load the kernel's loop module (modprobe loop); in a container, give it the loop devices");
-        return r;
-    }
+    if (r < 0)
+        return loop_explain(r, path, err);
+    (void)snprintf(source, sizeof(source), "/proc/self/fd/%d", loop); /* it may have no name in this /dev */
     fs = fsopen("ext4", FSOPEN_CLOEXEC);
     /* noinit_itable: no kernel thread that writes inode tables nobody will read; discard: freed blocks leave the image
      */
-    if (fs < 0 || fsconfig(fs, FSCONFIG_SET_STRING, "source", path, 0) < 0 ||
+    if (fs < 0 || fsconfig(fs, FSCONFIG_SET_STRING, "source", source, 0) < 0 ||
         fsconfig(fs, FSCONFIG_SET_FLAG, "noinit_itable", NULL, 0) < 0 ||
         fsconfig(fs, FSCONFIG_SET_FLAG, "nobarrier", NULL, 0) < 0 ||
         fsconfig(fs, FSCONFIG_SET_FLAG, read_only ? "ro" : "discard", NULL, 0) < 0 ||
@@ -267,7 +222,7 @@ static void take_down(const struct upper *u)
     uint32_t how = EXT4_GOING_FLAGS_NOLOGFLUSH;
     struct stat st;
 
-    if (u->image < 0 || fstat(u->image, &st) < 0)
+    if (u->image < 0 || fstat(u->image, &st) < 0 || u->fd < 0) /* never mounted: it goes with its descriptor */
         return;
     if (ioctl(u->fd, EXT4_IOC_SHUTDOWN, &how) < 0 ||
         fallocate(u->image, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, st.st_size) < 0)

@@ -40,6 +40,12 @@ bool upper_directory_works(int store_dirfd);
 int upper_trim(const struct upper *u, uint64_t bytes, uint64_t inodes);
 /* Gives a disk a name, complete as it is, and lets nothing more be written to it: to be closed with discard. */
 int upper_keep(struct upper *u, int dirfd, const char *name);
+/* loop.c: an image attached to a free loop device, whose name `path` gets; there may be no such file. */
+int loop_attach(int image, bool read_only, int *ret_loop, char *path, size_t path_size);
+/* Why that failed, and what to do: returns errnum. */
+int loop_explain(int errnum, const char *path, struct cupel_error *err);
+/* Whether there are loop devices at all. */
+int loop_check(struct cupel_error *err);
 /* The file system in an image as a detached mount, or a negative errno and *err. */
 int upper_mount_image(int image, bool read_only, struct cupel_error *err);
 /* discard: with whatever is on it; otherwise it is expected to be empty, and what is not so is said. */

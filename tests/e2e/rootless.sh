@@ -223,7 +223,7 @@ unshare --user --map-root-user --mount setpriv --bounding-set=-sys_admin --inh-c
     >stdout 2>stderr </dev/null
 STATUS=$?
 expect_exit 3
-expect_stderr 'error: without root, cupel needs a user namespace: it cannot be made: No space left'
+expect_stderr 'error: without CAP_SYS_ADMIN, cupel needs a user namespace: it cannot be made: No space left'
 expect_stderr 'hint: .*user.max_user_namespaces'
 
 it "a masked /proc, as in a container: it says what the container lacks"
