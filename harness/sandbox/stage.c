@@ -69,8 +69,9 @@ int stage_open_id_map(uint32_t on_disk, uint32_t id_base, int *ret_fd)
 int stage_clone_mapped(const struct sandbox_stage *s, int fd, uint64_t attributes, int *ret_mount)
 {
     bool mapped = s->privilege.host;
+    uint64_t read_only = weakened("read-only") ? 0 : MOUNT_ATTR_RDONLY;
     struct mount_attr attr = {
-        .attr_set = attributes | (mapped ? MOUNT_ATTR_IDMAP : 0) | MOUNT_ATTR_RDONLY | MOUNT_ATTR_NODEV,
+        .attr_set = attributes | (mapped ? MOUNT_ATTR_IDMAP : 0) | read_only | MOUNT_ATTR_NODEV,
         .propagation = MS_PRIVATE,
         .userns_fd = mapped ? (uint64_t)(unsigned)s->id_map : 0,
     };

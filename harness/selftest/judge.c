@@ -138,7 +138,7 @@ static void judge_result(const struct scene *s, const struct probe *p, struct ve
         return;
     }
     if (result == NULL) {
-        if (weakened("escape-reports")) /* that wall is why every line can be read */
+        if (s->bad_lines > 0 || weakened("escape-reports")) /* that wall is why every line can be read */
             verdict_set(v, OUTCOME_BREACH, "results.jsonl cannot be read");
         else
             verdict_set(v, OUTCOME_FAILED, "there is no result of its job");

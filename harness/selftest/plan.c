@@ -55,6 +55,8 @@ static void add_run(const struct probe *p, struct strbuf *out)
 {
     if (p->command != NULL)
         strbuf_addf(out, "    run: %s\n", p->command);
+    else if (p->lane == LANE_NEIGHBOUR && weakened("own-job"))
+        strbuf_addf(out, "    run: [" PROBES ", beside, %s]\n", p->name);
     else if (plan_is_one_job(p))
         strbuf_addf(out, "    run: [{name: plant, run: [" PROBES ", %s]}, {name: find, run: [" PROBES ", %s]}]\n",
                     p->plant, p->name);

@@ -77,15 +77,6 @@ static void print_probes(const struct scene *s, enum outcome outcome)
     }
 }
 
-static size_t count_unshown(const struct scene *s)
-{
-    size_t n = 0;
-
-    for (size_t i = 0; i < probe_count; i++)
-        n += s->selected[i] && probe_table[i].unshown != NULL;
-    return n;
-}
-
 void print_table(const struct scene *s)
 {
     static const enum outcome order[] = {OUTCOME_OPEN, OUTCOME_UNTESTED, OUTCOME_FAILED, OUTCOME_BREACH};
@@ -104,7 +95,7 @@ void print_table(const struct scene *s)
     for (int i = 0; i < OUTCOME_COUNT; i++)
         if (tally[i] > 0 || i == OUTCOME_HELD)
             (void)printf("%s %zu %s", i == 0 ? "" : ",", tally[i], outcome_names[i]);
-    (void)printf("\n%zu of them cannot be shown to fail: `cupel selftest --list` says why\n", count_unshown(s));
+    (void)putchar('\n');
 }
 
 /* ---- JSON ---- */
@@ -121,14 +112,8 @@ static json_t *promise_list(const struct probe *p)
 
 static json_t *probe_value(const struct probe *p)
 {
-    json_t *o = json_pack("{s:s, s:s, s:o, s:s, s:s}", "name", p->name, "theme", p->theme, "promises", promise_list(p),
-                          "tries", p->tries, "wall", p->wall);
-
-    if (p->weaken != NULL)
-        (void)json_object_set_new(o, "weaken", json_string(p->weaken));
-    else
-        (void)json_object_set_new(o, "unshown", json_string(p->unshown));
-    return o;
+    return json_pack("{s:s, s:s, s:o, s:s, s:s, s:s}", "name", p->name, "theme", p->theme, "promises", promise_list(p),
+                     "tries", p->tries, "wall", p->wall, "weaken", p->weaken);
 }
 
 static int put_json(json_t *value)
@@ -180,18 +165,13 @@ static bool is_listed(const struct selftest_options *o, const struct probe *p)
 
 static void list_text(const struct probe *p)
 {
-    (void)printf("%-24s %-11s %-8s %s\n%37s held by: %s; ", p->name, p->theme, p->promises, p->tries, "", p->wall);
-    if (p->weaken != NULL)
-        (void)printf("fails without: %s\n", p->weaken);
-    else
-        (void)printf("not shown to fail: %s\n", p->unshown);
+    (void)printf("%-24s %-11s %-8s %s\n%37s held by: %s; fails without: %s\n", p->name, p->theme, p->promises, p->tries,
+                 "", p->wall, p->weaken);
 }
 
 static void list_markdown(const struct probe *p)
 {
-    (void)printf("| `%s` | %s | %s | %s | %s%s%s |\n", p->name, p->promises, p->tries, p->wall,
-                 p->weaken != NULL ? "`" : "not shown: ", p->weaken != NULL ? p->weaken : p->unshown,
-                 p->weaken != NULL ? "`" : "");
+    (void)printf("| `%s` | %s | %s | %s | `%s` |\n", p->name, p->promises, p->tries, p->wall, p->weaken);
 }
 
 int selftest_list(const struct selftest_options *options, enum selftest_format format, struct cupel_error *err)

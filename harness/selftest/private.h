@@ -41,8 +41,7 @@ struct probe {
     const char *promises; /* their numbers, with spaces */
     const char *tries;
     const char *wall;    /* what holds it */
-    const char *weaken;  /* CUPEL_WEAKEN under which it must report a breach; NULL: see unshown */
-    const char *unshown; /* why it cannot be shown to fail */
+    const char *weaken;  /* CUPEL_WEAKEN under which it must report a breach; "nothing": it is open as it stands */
     const char *plant;   /* probe that is run before, in a job of its own */
     const char *keys;    /* further keys of its job */
     const char *limits;  /* limits that are the wall */
@@ -67,6 +66,7 @@ struct scene {
     const struct selftest_options *options;
     char token[9]; /* eight hexadecimal digits */
     char *dir;     /* the scene's own directory, removed afterwards */
+    int lock;      /* held as long as it is in use */
     char *secret;  /* a file in it that no job may get at */
     char *namespaces;
     int listener;
@@ -89,6 +89,9 @@ struct scene {
     bool mounts_changed;
     uint64_t wall_ns;
 };
+
+/* A directory for this process, malloc'ed path, and the lock that says that it lives. */
+int place_make(char **ret_dir, int *ret_lock);
 
 int scene_open(struct scene *s, const struct selftest_options *options, struct cupel_error *err);
 void scene_close(struct scene *s);

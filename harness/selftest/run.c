@@ -198,7 +198,7 @@ static void do_after(struct scene *s, const char *mounts)
 static void run_unboxed(struct scene *s)
 {
     for (size_t i = 0; i < probe_count; i++)
-        if (s->selected[i] && probe_table[i].weaken != NULL && str_eq(probe_table[i].weaken, "sandbox"))
+        if (s->selected[i] && str_eq(probe_table[i].weaken, "sandbox"))
             judge_unboxed(s, &probe_table[i]);
 }
 
@@ -206,10 +206,7 @@ static void run_all(struct scene *s)
 {
     cleanup_free char *mounts = own_mounts();
     uint64_t started = clock_monotonic_ns();
-    size_t removed;
-    struct cupel_error err;
 
-    (void)supervisor_recover(&removed, &err); /* what others left is not ours to answer for */
     for (size_t i = 0; i < probe_count; i++)
         verdict_set(&s->verdicts[i], OUTCOME_FAILED, "not run");
     choose_hold(s);
@@ -223,12 +220,24 @@ static void run_all(struct scene *s)
     s->wall_ns = clock_monotonic_ns() - started;
 }
 
+/* What others left is not ours to answer for, only to remove. */
+static void recover(void)
+{
+    struct cupel_error err;
+    size_t removed;
+
+    if (supervisor_recover(&removed, &err) < 0 || selftest_recover(&removed, &err) < 0)
+        log_warning("%s", err.message);
+}
+
 int selftest_run(const struct selftest_options *options, int *ret_exit, struct cupel_error *err)
 {
     cleanup_free bool *selected = xcalloc(probe_count, sizeof(*selected));
     struct scene s;
     int r = select_probes(options, selected, err);
 
+    if (r == 0)
+        recover();
     if (r == 0)
         r = scene_open(&s, options, err);
     if (r < 0)

@@ -32,17 +32,11 @@ static int make_file(const struct scene *s, const char *name, const char *text, 
 
 static int make_files(struct scene *s)
 {
-    const char *base = getenv("TMPDIR");
     cleanup_free char *shared = NULL, *fifo = NULL, *content = NULL;
-    int r;
+    int r = place_make(&s->dir, &s->lock);
 
-    s->dir = xasprintf("%s/cupel-selftest.XXXXXX", base != NULL && base[0] == '/' ? base : "/var/tmp");
-    if (mkdtemp(s->dir) == NULL) {
-        r = -errno;
-        free(s->dir);
-        s->dir = NULL;
+    if (r < 0)
         return r;
-    }
     s->secret = xasprintf("%s/secret/file", s->dir);
     shared = xasprintf("%s/secret", s->dir);
     if (chmod(s->dir, 0755) < 0 || mkdir(shared, 0755) < 0)
@@ -113,7 +107,7 @@ int scene_open(struct scene *s, const struct selftest_options *options, struct c
 {
     int r;
 
-    *s = (struct scene){.options = options, .listener = -EBADF};
+    *s = (struct scene){.options = options, .lock = -EBADF, .listener = -EBADF};
     s->sparse_bytes = weakened("artifact-holes") ? SPARSE_BYTES_SHOWN : SPARSE_BYTES;
     make_token(s);
     s->namespaces = own_namespaces();
@@ -134,6 +128,7 @@ void scene_close(struct scene *s)
 {
     if (s->dir != NULL && file_remove_tree_at(AT_FDCWD, s->dir) < 0)
         log_warning("cannot remove %s", s->dir);
+    base_closep(&s->lock);
     base_closep(&s->listener);
     json_decref(s->results);
     free(s->dir);

@@ -167,6 +167,17 @@ static bool is_ours(int r)
            r == -ENOMEM;
 }
 
+/* Where that wall is away: another name of the copy before. */
+static bool link_copy(struct collector *c, const char *path)
+{
+    const char *last = c->copied->n > 0 ? c->copied->items[c->copied->n - 1] + strlen(c->prefix) + 1 : NULL;
+
+    if (last == NULL || linkat(c->out, last, c->out, path, 0) < 0)
+        return false;
+    strings_add(c->copied, xasprintf("%s/%s", c->prefix, path));
+    return true;
+}
+
 /* `name` in `dir` is a regular file when it is opened; `path` is where it is in the job, without the first slash. */
 static int copy_file(struct collector *c, int dir, const char *name, const char *path)
 {
@@ -182,6 +193,8 @@ static int copy_file(struct collector *c, int dir, const char *name, const char 
         c->too_many = true;
         return 0;
     }
+    if (weakened("artifact-copies") && st.st_nlink > 1 && link_copy(c, path))
+        return 0;
     to = create_copy(c, path);
     if (to == -EEXIST)
         return 0;

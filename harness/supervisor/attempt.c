@@ -6,6 +6,7 @@
  * screen, serving sixty-three other slots) can then delay a kill. */
 #include "harness/supervisor/attempt.h"
 
+#include "base/weaken.h"
 #include "harness/supervisor/kept.h"
 #include "harness/supervisor/launch.h"
 #include "harness/supervisor/limits.h"
@@ -509,6 +510,8 @@ static void mark_near_limit(struct attempt *a, struct attempt_result *ret)
 static void judge(struct attempt *a, struct attempt_result *ret)
 {
     verdict_of_job(a->job, a->facts, &ret->job);
+    if (weakened("verdict-channel") && capture_has(&a->capture, "\"verdict\":\"passed\""))
+        ret->job.verdict = REPORTS_PASSED;
     collect_artifacts(a, ret);
     take_snapshot(a, ret);
     if (a->sandbox.network_lost)

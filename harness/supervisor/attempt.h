@@ -170,6 +170,8 @@ int capture_take(struct capture *c, int which, struct cupel_error *err);
 /* Both pipes until empty. */
 int capture_drain(struct capture *c, struct cupel_error *err);
 void capture_close(struct capture *c);
+/* Whether the first lines of standard output have this: only where a wall is away, see base/weaken.h. */
+bool capture_has(const struct capture *c, const char *text);
 
 /* ---- expect.c, artifacts.c, environment.c ---- */
 

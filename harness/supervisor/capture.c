@@ -3,6 +3,7 @@
 #include "harness/supervisor/attempt.h"
 
 #include <fcntl.h>
+#include <string.h>
 
 #define CHUNK ((size_t)64 * 1024)
 #define CHUNKS_A_TURN 8 /* then deadlines and orders have their turn, however fast a job writes */
@@ -68,6 +69,16 @@ int capture_drain(struct capture *c, struct cupel_error *err)
         } while (r > 0 && !c->over && c->written[which] != before);
     }
     return r < 0 ? r : 0;
+}
+
+bool capture_has(const struct capture *c, const char *text)
+{
+    char path[32], head[4096] = "";
+    cleanup_close int fd = -EBADF;
+
+    (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", c->log[0]); /* open for writing only */
+    fd = c->log[0] < 0 ? -EBADF : open(path, O_RDONLY | O_CLOEXEC);
+    return fd >= 0 && pread(fd, head, sizeof(head) - 1, 0) > 0 && strstr(head, text) != NULL;
 }
 
 void capture_close(struct capture *c)

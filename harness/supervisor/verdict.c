@@ -1,6 +1,8 @@
 /* verdict: facts become one verdict with one plain sentence of evidence. Pure: no clock, no files. Where two verdicts
  * would apply, the first cause in time wins; the harness's own failures are never the job's fault. */
 #include "harness/supervisor/attempt.h"
+
+#include "base/weaken.h"
 #include "harness/supervisor/limits.h"
 
 #include <string.h>
@@ -294,6 +296,8 @@ void verdict_of_job(const struct jobs_job *job, const struct attempt_facts *fact
     fill_status(facts, facts->n_steps, ret);
     if (cause == CAUSE_NONE && oom_kills(facts) > 0)
         cause = CAUSE_MEMORY;
+    if (weakened("raw-status") && cause == CAUSE_NONE && ret->exit == 124)
+        cause = CAUSE_WALL;
     if (cause != CAUSE_NONE) {
         if (facts->cause_is_step_limit && job->has_steps)
             strbuf_addf(&b, "step '%s': ", job->steps[facts->cause_step].name);

@@ -153,10 +153,11 @@ static void mount_options(void)
 static void mount_sources(void)
 {
     static char text[65536];
+    const char *place = strrchr(from_harness("SELFTEST_PLACE"), '/'); /* where it is mounted, the host alone knows */
 
     if (slurp("/proc/self/mountinfo", text, sizeof(text)) <= 0)
         untested("/proc/self/mountinfo: %s", strerror(errno));
-    if (strstr(text, "/cupel/runs") != NULL || strstr(text, from_harness("SELFTEST_PLACE")) != NULL)
+    if (strstr(text, "/cupel/runs") != NULL || (place != NULL && strstr(text, place) != NULL))
         breach("the mounts tell where things are on the host");
     contained("no mount tells of a path of the host");
 }

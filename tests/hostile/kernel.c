@@ -146,18 +146,24 @@ static void i386_entry(void)
     contained(code == 0 ? "keyctl by int 0x80 is refused" : "int 0x80 ends the process");
 }
 
+#define X32_BIT 0x40000000L
+#define X32_NONE 1
+
 static void x32_keyctl(void)
 {
-    (void)syscall(0x40000000L | SYS_keyctl, WRONG, 0, 0, 0, 0);
-    _exit(refused(-1) ? PROBE_CONTAINED : PROBE_BREACH);
+    (void)syscall(X32_BIT | SYS_keyctl, WRONG, 0, 0, 0, 0);
+    _exit(errno == ENOSYS ? X32_NONE : refused(-1) ? PROBE_CONTAINED : PROBE_BREACH);
 }
 
+/* ENOSYS is the answer of our filter and that of a kernel without these calls. */
 static void x32_entry(void)
 {
     int code = in_child(x32_keyctl);
 
     if (code == PROBE_BREACH)
-        breach("keyctl by the x32 entry passes the filter");
+        breach("keyctl by the x32 entry reached the kernel");
+    if (code == X32_NONE)
+        contained("keyctl by the x32 entry: %s", strerror(ENOSYS));
     contained(code == 0 ? "keyctl by the x32 entry is refused" : "the x32 entry ends the process");
 }
 #else

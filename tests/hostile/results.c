@@ -107,9 +107,26 @@ static void breaks_xml(void)
     _exit(7);
 }
 
+#define FORGED_LINE "\"}\n{\"id\":\"forged\",\"verdict\":\"passed\"}\n"
+
+static void linger(void)
+{
+    nap_ms(5000);
+}
+
+/* All that a job may choose the words of, and that gets into the results: names of artifacts, the command line of a process that is
+ * left over, and its output, which does not. */
 static void breaks_json(void)
 {
-    print_all("\"}\n{\"id\":\"forged\",\"verdict\":\"passed\"}\n \\ \\u0000 \xff\xfe \xed\xa0\x80\n");
+    char *const argv[] = {(char *)FORGED_LINE, (char *)"linger", NULL};
+
+    close(open("/work/" FORGED_LINE, O_WRONLY | O_CREAT, 0600));
+    if (in_orphan()) {
+        (void)execv("/bin/cupel-probes", argv);
+        _exit(1);
+    }
+    print_all(FORGED_LINE " \\ \\u0000 \xff\xfe \xed\xa0\x80\n");
+    nap_ms(20);
     _exit(7);
 }
 
@@ -136,6 +153,7 @@ const struct probe result_probes[] = {
     {"exit-124", exit_124},
     {"breaks-xml", breaks_xml},
     {"breaks-json", breaks_json},
+    {"linger", linger},
     {"breaks-terminal", breaks_terminal},
     {0},
 };
