@@ -1,5 +1,6 @@
-/* blobs: private to rootfs-cache. The files of an image by name, wherever they are: in a directory, in a tar (read in place, by
- * offset), in a compressed tar (decompressed aside first). Knows nothing of what is in them. All of it is hostile. */
+/* blobs: private to rootfs-cache. Where the files of an image are: in a directory, in a tar (read in place, by offset), in a
+ * compressed tar (decompressed aside first, by a confined child). Knows nothing of what is in them, and parses nothing: that is
+ * contents.c's and image.c's, in a confined child. All of it is hostile. */
 #pragma once
 
 #include "rootfs-cache/store.h"
@@ -26,8 +27,11 @@ void blobs_close(struct blobs *b);
 const char *blobs_path(const struct blobs *b);
 /* Whether it is an archive, and not a directory. */
 bool blobs_is_archive(const struct blobs *b);
+/* The plain tar, or the directory (borrowed). */
+int blobs_fd(const struct blobs *b);
 
-/* The regular file `name` ("blobs/sha256/…"), through links that stay within. -ENOENT when there is none. */
-int blobs_find(const struct blobs *b, const char *name, struct blob *ret);
-/* Its content, NUL-terminated, -EFBIG beyond `max`. */
-int blobs_read(const struct blobs *b, const char *name, size_t max, char **ret_text, size_t *ret_len);
+/* A directory's regular file `name` ("blobs/sha256/…"), through links that stay within: a readable fd, or -ENOENT. A child_open_fn. */
+int blobs_open_file(void *directory, const char *name);
+int blobs_open_file_at(int directory, const char *name);
+/* What a layer is in: of a directory the file `name`, of an archive the given range of it. -ENOENT when there is none. */
+int blobs_find(const struct blobs *b, const char *name, off_t offset, uint64_t size, struct blob *ret);

@@ -1,56 +1,47 @@
-/* child: a process that works in one directory tree and reports one result. Not responsible for what it does there. */
+/* child: see child.h. The child's packets: what it asks for, parts of its reply, at last its result. Not responsible for what it does
+ * (who calls), nor for what it can (confine.c). */
 #include "rootfs-cache/child.h"
+
+#include "rootfs-cache/confine.h"
 
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/close_range.h>
-#include <locale.h>
-#include <poll.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/capability.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
-#include <sys/stat.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 
-/* A decompressor's dictionary can ask for any amount of memory; this is more than any real one does. */
-#define CHILD_MEMORY_MAX ((rlim_t)4 << 30)
+#define PACKET_MAX ((size_t)32768)
+/* A reader computes for a minute at most; one that does not even compute was taken over. */
+#define SILENCE_SECONDS 600
 
-/* AddressSanitizer reserves terabytes of address space. */
-#if defined(__SANITIZE_ADDRESS__)
-#define CHILD_SANITIZED true
-#elif defined(__has_feature)
-#define CHILD_SANITIZED __has_feature(address_sanitizer)
-#else
-#define CHILD_SANITIZED false
-#endif
+enum packet_kind { PACKET_ASK, PACKET_PART, PACKET_RESULT };
 
-struct child_result {
-    int r;
-    struct child_counts counts;
-    struct cupel_error err;
+struct packet {
+    uint32_t kind;
+    union {
+        char bytes[PACKET_MAX]; /* a part, or the name that is asked for, without NUL */
+        struct {
+            int r;
+            struct child_counts counts;
+            struct cupel_error err;
+        } result;
+    };
+};
+#define PACKET_HEADER offsetof(struct packet, bytes)
+#define PACKET_RESULT_LENGTH (PACKET_HEADER + sizeof(((struct packet *)NULL)->result))
+
+struct child {
+    int socket;
 };
 
-/* What writing (and reading) any tree takes, and nothing else: no mounts, no devices, no tracing, no way out of the
- * chroot. */
-static const cap_value_t child_caps[] = {CAP_CHOWN,  CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH,
-                                         CAP_FOWNER, CAP_FSETID,       CAP_SETFCAP};
-
-static int drop_capabilities(void)
+static enum confine_kind kind_of(const struct child_work *work)
 {
-    cap_t caps = cap_init();
-    int r = 0;
-
-    if (caps == NULL)
-        return -errno;
-    if (cap_set_flag(caps, CAP_PERMITTED, (int)ARRAY_SIZE(child_caps), child_caps, CAP_SET) < 0 ||
-        cap_set_flag(caps, CAP_EFFECTIVE, (int)ARRAY_SIZE(child_caps), child_caps, CAP_SET) < 0 ||
-        cap_set_proc(caps) < 0)
-        r = -errno;
-    (void)cap_free(caps);
-    return r;
+    return work->reader == NULL ? CONFINE_TREE : work->long_work ? CONFINE_LONG : CONFINE_DESCRIPTORS;
 }
+
+/* ---- in the child ---- */
 
 /* Keeps 0..2 and the given ones: they are moved to 3, 4, 5, ... and all above is closed. */
 static int keep_only(int *const fds[], size_t n)
@@ -78,102 +69,248 @@ static int keep_only(int *const fds[], size_t n)
     return close_range((unsigned)above, UINT_MAX, 0) < 0 ? -errno : 0;
 }
 
-static int confine(int tree, pid_t parent)
+int child_ask(struct child *self, const char *name)
 {
-    struct rlimit none = {0, 0}, memory = {CHILD_MEMORY_MAX, CHILD_MEMORY_MAX};
+    struct packet packet = {.kind = PACKET_ASK};
+    int fds[SOCKET_FDS_MAX], answer = 0;
+    size_t length = strlen(name);
+    ssize_t n;
 
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
-        return -errno;
-    if (getppid() != parent) /* died before the line above */
-        return -ESRCH;
-    /* names in pax headers are UTF-8; with the C locale libarchive could not hand them on */
-    if (setlocale(LC_CTYPE, "C.UTF-8") == NULL && setlocale(LC_CTYPE, "") == NULL)
-        return -ENOENT;
-    (void)umask(022); /* for directories that an archive only implies; its own modes are set exactly */
-    (void)setrlimit(RLIMIT_CORE, &none);
-    if (!CHILD_SANITIZED)
-        (void)setrlimit(RLIMIT_AS, &memory);
-    if (fchdir(tree) < 0)
-        return -errno;
-    if (geteuid() == 0 && (chroot(".") < 0 || drop_capabilities() < 0))
-        return -errno;
-    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? -errno : 0;
+    if (length > CHILD_NAME_MAX)
+        return -ENAMETOOLONG;
+    memcpy(packet.bytes, name, length);
+    n = socket_send(self->socket, &packet, PACKET_HEADER + length, NULL, 0);
+    if (n < 0)
+        return (int)n;
+    n = socket_receive(self->socket, &answer, sizeof(answer), 0, fds);
+    if (n != (ssize_t)sizeof(answer))
+        return n < 0 ? (int)n : -EPIPE;
+    return answer < 0 ? answer : fds[0];
 }
 
-static _Noreturn void child_main(const struct child_work *work, int out, pid_t parent)
+static int send_reply(const struct child *self, const struct strbuf *reply)
 {
-    struct child_result result = {0};
+    struct packet packet = {.kind = PACKET_PART};
+    int r = 0;
+
+    for (size_t at = 0; r == 0 && at < reply->len; at += PACKET_MAX) {
+        size_t n = reply->len - at < PACKET_MAX ? reply->len - at : PACKET_MAX;
+
+        memcpy(packet.bytes, reply->data + at, n);
+        r = socket_send(self->socket, &packet, PACKET_HEADER + n, NULL, 0);
+    }
+    return r;
+}
+
+static int do_work(const struct child_work *work, struct child *self, int fd, struct packet *result)
+{
+    cleanup_strbuf struct strbuf reply = {0};
+    int r;
+
+    if (work->reader == NULL)
+        return work->fn(work->arg, fd, &result->result.counts, &result->result.err);
+    r = work->reader(work->arg, self, fd, &reply, &result->result.err);
+    if (r == 0 && reply.len > CHILD_REPLY_MAX)
+        r = cupel_error_set(&result->result.err, CUPEL_ERROR_INPUT, E2BIG, "cannot %s", work->what);
+    return r == 0 ? send_reply(self, &reply) : r;
+}
+
+static _Noreturn void child_main(const struct child_work *work, int socket, pid_t parent)
+{
+    struct packet result = {.kind = PACKET_RESULT};
+    struct child self = {.socket = socket};
     int fd = work->fd, keep = work->keep;
     int **fds = xcalloc(3 + work->n_more, sizeof(*fds));
     int r;
 
+    memset(&result.result, 0, sizeof(result.result));
     fds[0] = &fd;
-    fds[1] = &out;
+    fds[1] = &self.socket;
     fds[2] = &keep;
     for (size_t i = 0; i < work->n_more; i++)
         fds[3 + i] = &work->more[i];
-    r = confine(work->tree, parent);
+    r = confine_begin(kind_of(work), work->tree, parent);
     if (r == 0)
         r = keep_only(fds, 3 + work->n_more);
-    if (r < 0)
-        result.r = cupel_error_set(&result.err, CUPEL_ERROR_HARNESS, r, "cannot confine a process to the root cache");
-    else
-        result.r = work->fn(work->arg, fd, &result.counts, &result.err);
-    _exit(file_write_all(out, &result, sizeof(result)) < 0);
+    if (r == 0)
+        r = confine_finish(kind_of(work));
+    result.result.r = r < 0 ? cupel_error_set(&result.result.err, CUPEL_ERROR_HARNESS, r,
+                                              "cannot confine a process of the root cache")
+                            : do_work(work, &self, fd, &result);
+    _exit(socket_send(self.socket, &result, PACKET_RESULT_LENGTH, NULL, 0) < 0);
 }
 
-/* Reads the result until the child closes its end; a child that crashed left less than one. */
-static int read_result(int fd, struct child_result *ret_result)
+/* ---- in the parent ---- */
+
+struct hearing {
+    const struct child_work *work;
+    int socket;
+    struct strbuf reply;
+    size_t asks;
+    bool has_result;
+    struct packet packet;
+};
+
+/* Answers with a descriptor, or why there is none. */
+static int answer(struct hearing *h, size_t length)
 {
-    size_t got = 0;
+    cleanup_free char *name = xcalloc(1, CHILD_NAME_MAX + 1);
+    cleanup_close int fd = -EBADF;
+    int said;
 
-    while (got < sizeof(*ret_result)) {
-        ssize_t n = read(fd, (char *)ret_result + got, sizeof(*ret_result) - got);
+    if (h->work->open == NULL || length > CHILD_NAME_MAX || ++h->asks > CHILD_ASKS_MAX)
+        return -EPROTO;
+    memcpy(name, h->packet.bytes, length);
+    fd = strlen(name) == length ? h->work->open(h->work->open_data, name) : -EINVAL;
+    said = fd < 0 ? fd : 0;
+    return socket_send(h->socket, &said, sizeof(said), &fd, fd >= 0 ? 1 : 0);
+}
 
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return -errno;
-        if (n == 0)
-            return -EPIPE;
-        got += (size_t)n;
-    }
+static int take_part(struct hearing *h, size_t length)
+{
+    if (h->work->reader == NULL || h->reply.len + length > CHILD_REPLY_MAX)
+        return -EPROTO;
+    strbuf_add(&h->reply, h->packet.bytes, length);
     return 0;
+}
+
+/* A hostile child's words are shown on a terminal. */
+static void clean(char *text, size_t size)
+{
+    text[size - 1] = '\0';
+    for (; *text != '\0'; text++)
+        if ((unsigned char)*text < 0x20 || *text == 0x7f)
+            *text = '?';
+}
+
+static int take_result(struct hearing *h, size_t length)
+{
+    struct cupel_error *err = &h->packet.result.err;
+
+    if (length != PACKET_RESULT_LENGTH - PACKET_HEADER)
+        return -EPROTO;
+    clean(err->message, sizeof(err->message));
+    clean(err->hint, sizeof(err->hint));
+    if (err->kind != CUPEL_ERROR_INPUT)
+        err->kind = CUPEL_ERROR_HARNESS;
+    h->has_result = true;
+    return 0;
+}
+
+static int hear_packet(struct hearing *h)
+{
+    int fds[SOCKET_FDS_MAX];
+    ssize_t n = socket_receive(h->socket, &h->packet, sizeof(h->packet), 0, fds);
+
+    for (size_t i = 0; i < SOCKET_FDS_MAX; i++) /* it has none to send */
+        base_closep(&fds[i]);
+    if (n < (ssize_t)PACKET_HEADER)
+        return n < 0 ? (int)n : -EPIPE;
+    n -= (ssize_t)PACKET_HEADER;
+    switch (h->packet.kind) {
+    case PACKET_ASK:
+        return answer(h, (size_t)n);
+    case PACKET_PART:
+        return take_part(h, (size_t)n);
+    case PACKET_RESULT:
+        return take_result(h, (size_t)n);
+    default:
+        return -EPROTO;
+    }
+}
+
+/* It ended without a result. */
+static int lost(const struct child_work *work, int why, int status, struct cupel_error *err)
+{
+    enum cupel_error_kind kind = work->reader != NULL ? CUPEL_ERROR_INPUT : CUPEL_ERROR_HARNESS;
+    char size[UNIT_TEXT_SIZE];
+
+    if (WIFSIGNALED(status) && WTERMSIG(status) != SIGKILL)
+        (void)cupel_error_set(err, kind, 0, "cannot %s: the process at work on it was killed by %s", work->what,
+                              strsignal(WTERMSIG(status)));
+    else if (WIFEXITED(status) && WEXITSTATUS(status) == CUPEL_ERROR_HARNESS)
+        (void)cupel_error_set(err, kind, 0, "cannot %s: the process at work on it ran out of the %s that it may have",
+                              work->what, unit_format_size(confine_memory(kind_of(work)), size));
+    else if (why == -EAGAIN || why == -EPROTO)
+        (void)cupel_error_set(err, kind, 0, "cannot %s: the process at work on it %s", work->what,
+                              why == -EAGAIN ? "did nothing" : "did not do its work");
+    else
+        (void)cupel_error_set(err, kind, 0, "cannot %s: the process at work on it %s", work->what,
+                              WIFSIGNALED(status) ? "was killed" : "gave no result");
+    return -EINVAL;
+}
+
+static int start(const struct child_work *work, int *ret_socket, pid_t *ret_pid, struct cupel_error *err)
+{
+    const struct timeval silence = {.tv_sec = SILENCE_SECONDS};
+    pid_t parent = getpid();
+    int ends[2];
+
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot make a socket");
+    *ret_pid = fork();
+    if (*ret_pid == 0)
+        child_main(work, ends[1], parent);
+    base_closep(&ends[1]);
+    if (*ret_pid < 0) {
+        base_closep(&ends[0]);
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot start a process");
+    }
+    if (kind_of(work) == CONFINE_DESCRIPTORS)
+        (void)setsockopt(ends[0], SOL_SOCKET, SO_RCVTIMEO, &silence, sizeof(silence));
+    *ret_socket = ends[0];
+    return 0;
+}
+
+static int run(const struct child_work *work, struct hearing *h, struct cupel_error *err)
+{
+    cleanup_close int socket = -EBADF;
+    int status, r;
+    pid_t pid = -1;
+
+    r = start(work, &socket, &pid, err);
+    if (r < 0)
+        return r;
+    h->work = work;
+    h->socket = socket;
+    while (r == 0 && !h->has_result)
+        r = hear_packet(h);
+    if (r == -EPROTO || r == -EAGAIN)
+        (void)kill(pid, SIGKILL);
+    base_closep(&socket);
+    while (waitpid(pid, &status, 0) < 0)
+        if (errno != EINTR)
+            return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot wait for a process");
+    if (!h->has_result)
+        return lost(work, r, status, err);
+    if (h->packet.result.r == 0)
+        return 0;
+    *err = h->packet.result.err;
+    return h->packet.result.r < 0 && h->packet.result.r > -4096 ? h->packet.result.r : -EINVAL;
 }
 
 int child_run(const struct child_work *work, struct child_counts *ret_counts, struct cupel_error *err)
 {
-    cleanup_close int in = -EBADF, out = -EBADF;
-    struct child_result result;
-    pid_t pid, parent = getpid();
-    int ends[2], status, r;
+    cleanup_free struct hearing *h = xcalloc(1, sizeof(*h));
+    int r = run(work, h, err);
 
-    if (pipe2(ends, O_CLOEXEC) < 0)
-        return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot make a pipe");
-    in = ends[0];
-    out = ends[1];
-    pid = fork();
-    if (pid < 0)
-        return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot start a process");
-    if (pid == 0)
-        child_main(work, out, parent);
-    base_closep(&out);
-    out = -EBADF;
-    r = read_result(in, &result);
-    while (waitpid(pid, &status, 0) < 0)
-        if (errno != EINTR)
-            return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot wait for a process");
+    if (r == 0)
+        *ret_counts = h->packet.result.counts;
+    strbuf_free(&h->reply);
+    return r;
+}
+
+int child_read(const struct child_work *work, char **ret_reply, size_t *ret_length, struct cupel_error *err)
+{
+    cleanup_free struct hearing *h = xcalloc(1, sizeof(*h));
+    int r = run(work, h, err);
+
     if (r < 0) {
-        if (WIFSIGNALED(status))
-            return cupel_error_set(err, CUPEL_ERROR_HARNESS, 0, "cannot %s: the process at work on it was killed by %s",
-                                   work->what, strsignal(WTERMSIG(status)));
-        return cupel_error_set(err, CUPEL_ERROR_HARNESS, 0, "cannot %s: the process at work on it gave no result",
-                               work->what);
+        strbuf_free(&h->reply);
+        return r;
     }
-    if (result.r < 0) {
-        *err = result.err;
-        return result.r;
-    }
-    *ret_counts = result.counts;
+    strbuf_adds(&h->reply, "");
+    *ret_length = h->reply.len;
+    *ret_reply = steal_ptr(h->reply.data);
     return 0;
 }

@@ -1,5 +1,6 @@
-/* child: private to rootfs-cache. Runs a function in a process of its own, confined to one directory, and brings one
- * result back: a crash in a decompressor becomes a message, and what a hostile archive could reach is one tree. */
+/* child: private to rootfs-cache. Runs a function in a process of its own, confined (confine.c), and brings one result back: a crash
+ * in a decompressor or a parser becomes a message, and what hostile bytes could reach is one tree, or nothing at all. What comes
+ * back is as hostile as what was read: it is bounded and checked here as far as its meaning is known, and by who asked. */
 #pragma once
 
 #include "rootfs-cache/cache.h"
@@ -15,8 +16,22 @@ struct child_counts {
 /* Runs in the child with the tree as current and (as root) root directory. `fd` is the archive. */
 typedef int child_fn(void *arg, int fd, struct child_counts *counts, struct cupel_error *err);
 
+/* The child's own end, for readers. */
+struct child;
+/* Runs in a child that has no rights whatever, and of files only `fd` and what it asks for; its result is bytes. */
+typedef int child_reader_fn(void *arg, struct child *self, int fd, struct strbuf *reply, struct cupel_error *err);
+/* Of a reader: a readable fd of the regular file that its parent calls `name`, or a negative errno. */
+int child_ask(struct child *self, const char *name);
+/* In the parent: opens it, or a negative errno. The name is whatever the child says. */
+typedef int child_open_fn(void *data, const char *name);
+
+#define CHILD_REPLY_MAX ((size_t)2 << 20)
+#define CHILD_ASKS_MAX 64
+#define CHILD_NAME_MAX 4096
+
 struct child_work {
-    child_fn *fn;
+    child_fn *fn; /* or a reader */
+    child_reader_fn *reader;
     void *arg;
     const char *what; /* names the work in errors: "unpack 'x.tar'" */
     int tree;
@@ -25,5 +40,10 @@ struct child_work {
                  importer is still dying */
     int *more; /* further fds; in the child, they have new numbers in this same array */
     size_t n_more;
+    child_open_fn *open; /* for a reader that may ask, or NULL */
+    void *open_data;
+    bool long_work; /* of a reader: it may read gigabytes */
 };
 int child_run(const struct child_work *work, struct child_counts *ret_counts, struct cupel_error *err);
+/* For a reader. *ret_reply (malloc'ed, NUL-terminated for convenience) is not to be trusted. */
+int child_read(const struct child_work *work, char **ret_reply, size_t *ret_length, struct cupel_error *err);

@@ -6,7 +6,7 @@
 #define WORD_MAX 65536 /* longer than any real one */
 
 /* A word that goes into an environment or a path: one line. */
-static bool is_plain(const char *text)
+bool config_is_plain(const char *text)
 {
     size_t n = strlen(text);
 
@@ -16,13 +16,20 @@ static bool is_plain(const char *text)
     return n < WORD_MAX;
 }
 
+bool config_is_env(const char *entry)
+{
+    const char *equals = strchr(entry, '=');
+
+    return equals != NULL && equals != entry;
+}
+
 static char *take_word(const json_t *config, const char *key, struct arena *arena, const char **ret)
 {
     const char *text = json_string_value(json_object_get(config, key));
 
     if (text == NULL || *text == '\0')
         return NULL;
-    if (!is_plain(text))
+    if (!config_is_plain(text))
         return xasprintf("%s in its configuration is no plain text", key);
     *ret = arena_strdup(arena, text);
     return NULL;
@@ -35,9 +42,8 @@ static char *take_env(const json_t *list, struct cache_config *c)
     c->env = arena_alloc(c->arena, (n + 1) * sizeof(*c->env));
     for (size_t i = 0; i < n; i++) {
         const char *entry = json_string_value(json_array_get(list, i));
-        const char *equals = entry != NULL ? strchr(entry, '=') : NULL;
 
-        if (equals == NULL || equals == entry)
+        if (entry == NULL || !config_is_env(entry))
             return xasprintf("entry %zu of Env in its configuration is no NAME=VALUE", i + 1);
         if (str_starts(entry, "CUPEL_")) /* ours alone */
             continue;

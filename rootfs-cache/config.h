@@ -10,3 +10,7 @@
 char *config_read(const json_t *config, struct cache_config **ret);
 /* A new reference; NULL for NULL. */
 json_t *config_json(const struct cache_config *config);
+/* A word that goes into a path or a message: one line, not too long. */
+bool config_is_plain(const char *text);
+/* NAME=VALUE. */
+bool config_is_env(const char *entry);

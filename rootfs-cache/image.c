@@ -1,4 +1,4 @@
-/* image: see image.h. Every document that is named by a digest is compared with it, size first, before it is parsed. */
+/* image: see image.h; in the confined child. Every document that is named by a digest is compared with it, size first, before it is parsed. */
 #include "rootfs-cache/image.h"
 
 #include "rootfs-cache/config.h"
@@ -18,7 +18,7 @@ static void json_freep(json_t **j)
 #define cleanup_json _cleanup_(json_freep)
 
 struct reading {
-    const struct blobs *blobs;
+    const struct contents *contents;
     const struct image_wanted *wanted;
     char *os, *architecture, *variant; /* wanted; variant "" for any */
     struct cupel_error *err;
@@ -46,8 +46,8 @@ static int wrong(const struct reading *r, const char *fmt, ...)
     for (char *p = b.data; *p != '\0'; p++) /* words of a hostile document */
         if ((unsigned char)*p < 0x20 || *p == 0x7f)
             *p = '?';
-    (void)cupel_error_set(r->err, CUPEL_ERROR_INPUT, 0, "cannot use the image '%s' for root '%s': %s",
-                          blobs_path(r->blobs), r->wanted->root, b.data);
+    (void)cupel_error_set(r->err, CUPEL_ERROR_INPUT, 0, "cannot use the image '%s' for root '%s': %s", r->wanted->path,
+                          r->wanted->root, b.data);
     return -EBADMSG;
 }
 
@@ -71,7 +71,7 @@ static int parse(const struct reading *r, const char *name, const char *text, si
 
 static int read_document(const struct reading *r, const char *name, char **ret_text, size_t *ret_len)
 {
-    int e = blobs_read(r->blobs, name, DOCUMENT_MAX, ret_text, ret_len);
+    int e = contents_read(r->contents, name, DOCUMENT_MAX, ret_text, ret_len);
 
     return e < 0 ? wrong(r, "cannot read %s: %s", name, strerror(-e)) : 0;
 }
@@ -132,27 +132,7 @@ static int read_blob(const struct reading *r, const json_t *descriptor, const ch
     return 0;
 }
 
-/* ---- layers and their ids ---- */
-
-/* ChainID(L0) = DiffID(L0); ChainID(L0|…|Ln) = Digest(ChainID(L0|…|Ln-1) + " " + DiffID(Ln)). */
-static int chain(const struct reading *r, struct image *image)
-{
-    for (size_t i = 0; i < image->n_layers; i++) {
-        struct image_layer *l = &image->layers[i];
-        cleanup_free char *text = NULL;
-        int e;
-
-        if (i == 0) {
-            memcpy(l->chain_id, l->diff_id, sizeof(l->chain_id));
-            continue;
-        }
-        text = xasprintf("sha256:%s sha256:%s", image->layers[i - 1].chain_id, l->diff_id);
-        e = digest_bytes(text, strlen(text), l->chain_id);
-        if (e < 0)
-            return cupel_error_set(r->err, CUPEL_ERROR_HARNESS, e, "cannot compute a digest");
-    }
-    return 0;
-}
+/* ---- the configuration ---- */
 
 static int read_process(const struct reading *r, const json_t *config, struct cache_config **ret)
 {
@@ -185,8 +165,7 @@ static int read_config(const struct reading *r, const char *text, size_t len, st
             return wrong(r, "the diff_id of layer %zu is no sha256", i + 1);
         memcpy(image->layers[i].diff_id, id + 7, CACHE_KEY_LEN + 1);
     }
-    e = read_process(r, json_object_get(config, "config"), &image->config);
-    return e < 0 ? e : chain(r, image);
+    return read_process(r, json_object_get(config, "config"), &image->config);
 }
 
 static int make_layers(const struct reading *r, const json_t *list, struct image *image)
@@ -368,7 +347,7 @@ static int read_docker_entry(const struct reading *r, const json_t *entry, struc
     for (size_t i = 0; e == 0 && i < image->n_layers; i++) {
         const char *name = json_string_value(json_array_get(json_object_get(entry, "Layers"), i));
 
-        if (name == NULL)
+        if (name == NULL || !config_is_plain(name))
             return wrong(r, "layer %zu of its manifest.json has no name", i + 1);
         image->layers[i].blob = xstrdup(name);
         image->layers[i].size = UINT64_MAX;
@@ -451,27 +430,34 @@ static int want_platform(struct reading *r, struct arena *arena)
     return 0;
 }
 
-static bool has(const struct blobs *blobs, const char *name)
+/* Where an archive has each layer. One that it does not have may be in the store. */
+static void locate_layers(const struct reading *r, struct image *image)
 {
-    _cleanup_(blob_close) struct blob b = BLOB_INIT;
+    for (size_t i = 0; i < image->n_layers; i++) {
+        struct image_layer *l = &image->layers[i];
 
-    return blobs_find(blobs, name, &b) == 0;
+        if (contents_find(r->contents, l->blob, &l->offset, &l->stored) < 0)
+            l->offset = -1;
+    }
 }
 
-int image_read(const struct blobs *blobs, const struct image_wanted *wanted, struct image *ret, struct cupel_error *err)
+int image_read(const struct contents *contents, const struct image_wanted *wanted, struct image *ret,
+               struct cupel_error *err)
 {
-    struct reading r = {.blobs = blobs, .wanted = wanted, .err = err};
+    struct reading r = {.contents = contents, .wanted = wanted, .err = err};
     struct arena *arena = arena_new();
     struct image image = {0};
     int e = want_platform(&r, arena);
 
-    if (e == 0 && has(blobs, "index.json"))
+    if (e == 0 && contents_have(contents, "index.json"))
         e = read_oci(&r, &image);
-    else if (e == 0 && has(blobs, "manifest.json"))
+    else if (e == 0 && contents_have(contents, "manifest.json"))
         e = read_docker(&r, &image);
     else if (e == 0)
         e = wrong(&r, "it has neither index.json (an OCI layout) nor manifest.json (docker save)");
     arena_free(arena);
+    if (e == 0)
+        locate_layers(&r, &image);
     if (e < 0)
         image_free(&image);
     else

@@ -33,7 +33,7 @@ static const char *base_name(const char *path)
 static int find_blob(const struct import *im, size_t i, struct blob *ret)
 {
     const struct image_layer *l = &im->image->layers[i];
-    int r = blobs_find(im->blobs, l->blob, ret);
+    int r = blobs_find(im->blobs, l->blob, l->offset, l->stored, ret);
 
     if (r < 0)
         return cupel_error_set(im->err, CUPEL_ERROR_INPUT, r, "cannot use the image '%s' for root '%s': layer %zu, %s",
@@ -177,7 +177,8 @@ static void want_descriptors(size_t layers)
 int source_oci(struct cache *cache, const struct cache_source *source, cache_progress_fn *progress, void *data,
                struct cache_root *root, struct cupel_error *err)
 {
-    struct image_wanted wanted = {.root = source->name, .reference = source->tag, .platform = source->platform};
+    struct image_wanted wanted = {
+        .root = source->name, .path = source->oci, .reference = source->tag, .platform = source->platform};
     struct image image = {0};
     struct blobs *blobs = NULL;
     struct import im = {
@@ -185,7 +186,7 @@ int source_oci(struct cache *cache, const struct cache_source *source, cache_pro
     int r = blobs_open(cache, source->oci, source->name, &blobs, err);
 
     if (r == 0)
-        r = image_read(blobs, &wanted, &image, err);
+        r = image_inspect(cache, blobs, &wanted, &image, err);
     im.blobs = blobs;
     want_descriptors(image.n_layers);
     if (r == 0)

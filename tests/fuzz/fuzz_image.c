@@ -4,7 +4,7 @@
  * what describes it need not be guessed. */
 #include "fuzz.h"
 
-#include "rootfs-cache/image.h"
+#include "rootfs-cache/answer.h"
 
 #include <ctype.h>
 
@@ -17,9 +17,9 @@ static struct {
     char last[CACHE_KEY_LEN + 1]; /* digest by which a blob was read last */
 } made_up;
 
-int __wrap_blobs_read(const struct blobs *b, const char *name, size_t max, char **ret_text, size_t *ret_len);
-int __wrap_blobs_find(const struct blobs *b, const char *name, struct blob *ret);
-const char *__wrap_blobs_path(const struct blobs *b);
+int __wrap_contents_read(const struct contents *c, const char *name, size_t max, char **ret_text, size_t *ret_len);
+int __wrap_contents_find(const struct contents *c, const char *name, off_t *ret_offset, uint64_t *ret_size);
+bool __wrap_contents_have(const struct contents *c, const char *name);
 int __wrap_digest_bytes(const void *data, size_t n, char ret_hex[CACHE_KEY_LEN + 1]);
 
 static const char *document(const char *name)
@@ -37,12 +37,12 @@ static const char *document(const char *name)
     return name[0] >= 'a' && name[0] <= 'f' ? made_up.blob[name[0] - 'a' + 10] : NULL;
 }
 
-int __wrap_blobs_read(const struct blobs *b, const char *name, size_t max, char **ret_text, size_t *ret_len)
+int __wrap_contents_read(const struct contents *c, const char *name, size_t max, char **ret_text, size_t *ret_len)
 {
     const char *text = document(name);
     size_t n = text != NULL ? strlen(text) : 0, rounded = (n + ROUND - 1) / ROUND * ROUND;
 
-    (void)b;
+    (void)c;
     if (text == NULL)
         return -ENOENT;
     if (rounded > max)
@@ -55,17 +55,18 @@ int __wrap_blobs_read(const struct blobs *b, const char *name, size_t max, char 
     return 0;
 }
 
-int __wrap_blobs_find(const struct blobs *b, const char *name, struct blob *ret)
+int __wrap_contents_find(const struct contents *c, const char *name, off_t *ret_offset, uint64_t *ret_size)
 {
-    (void)b;
-    *ret = (struct blob)BLOB_INIT;
+    (void)c;
+    *ret_offset = 0;
+    *ret_size = 0;
     return document(name) != NULL && *document(name) != '\0' ? 0 : -ENOENT;
 }
 
-const char *__wrap_blobs_path(const struct blobs *b)
+bool __wrap_contents_have(const struct contents *c, const char *name)
 {
-    (void)b;
-    return "/made/up";
+    (void)c;
+    return document(name) != NULL && *document(name) != '\0';
 }
 
 int __wrap_digest_bytes(const void *data, size_t n, char ret_hex[CACHE_KEY_LEN + 1])
@@ -99,6 +100,21 @@ static void check_image(const struct image *image)
     FUZZ_EXPECT(image->config->user == NULL || fuzz_is_harmless(image->config->user, strlen(image->config->user), ""));
 }
 
+/* What the confined child would say of it is understood by its parent, and nothing is lost on the way. */
+static void check_answer(const struct image *image)
+{
+    struct strbuf said = {0}, again = {0};
+    struct image heard = {0};
+
+    answer_put_image(&said, image);
+    FUZZ_EXPECT(answer_take_image(said.data, said.len, &heard) == 0);
+    answer_put_image(&again, &heard);
+    FUZZ_EXPECT(said.len == again.len && memcmp(said.data, again.data, said.len) == 0);
+    image_free(&heard);
+    strbuf_free(&said);
+    strbuf_free(&again);
+}
+
 /* What is printed of it holds nothing that moves a cursor. */
 static void check_error(const struct cupel_error *err)
 {
@@ -116,10 +132,16 @@ static void check_error(const struct cupel_error *err)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const struct image_wanted wanted[] = {
-        {.root = "root", .platform = "linux/amd64"},
-        {.root = "root", .platform = "linux/arm64/v8", .reference = "tag"},
+        {.root = "root", .path = "/made/up", .platform = "linux/amd64"},
+        {.root = "root", .path = "/made/up", .platform = "linux/arm64/v8", .reference = "tag"},
     };
     struct fuzz_input in = {data, size};
+    struct image heard = {0};
+
+    if (answer_take_image((const char *)data, size, &heard) == 0) { /* a child that was taken over says anything */
+        check_image(&heard);
+        image_free(&heard);
+    }
 
     made_up.index = fuzz_text(&in);
     made_up.manifest = fuzz_text(&in);
@@ -131,6 +153,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
         if (image_read(NULL, &wanted[i], &image, &err) == 0) {
             check_image(&image);
+            check_answer(&image);
             image_free(&image);
         } else {
             check_error(&err);
