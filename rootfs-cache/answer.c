@@ -176,7 +176,7 @@ int answer_take_image(const char *data, size_t length, struct image *ret)
     struct image image = {0};
 
     take_digest(&w, true, image.digest);
-    image.n_layers = take_number(&w, IMAGE_LAYERS_MAX);
+    image.n_layers = take_number(&w, CACHE_LAYERS_MAX);
     image.layers = xcalloc(image.n_layers, sizeof(*image.layers));
     for (size_t i = 0; i < image.n_layers && !w.bad; i++)
         take_layer(&w, &image.layers[i]);

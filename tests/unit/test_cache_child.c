@@ -93,7 +93,8 @@ static int try_everything(void *arg, struct child *self, int fd, struct strbuf *
     REFUSED(mount("none", ".", "tmpfs", 0, NULL));
     REFUSED(setuid(1000));
     REFUSED(ioctl(0, 0x5413 /* TIOCGWINSZ */, buffer));
-    REFUSED(write(1, "x", 1)); /* the terminal */
+    REFUSED(syscall(SYS_write, 0x100000001L, "x", 1L)); /* the same to the kernel */
+    REFUSED(write(1, "x", 1));                          /* the terminal */
     MUST(fstat(CHILD_SOCKET, &st) == 0);
     MUST(fstat(CHILD_SOCKET + 1, &st) < 0 && errno == EBADF); /* nothing of the harness is open */
     strbuf_adds(reply, "done");
@@ -174,7 +175,9 @@ static int ask_for_ever(void *arg, struct child *self, int fd, struct strbuf *re
     (void)reply;
     (void)err;
     while (arg != NULL) {
-        cleanup_close int one = child_ask(self, "one");
+        int one = child_ask(self, "one");
+
+        base_closep(&one);
     }
     return 0;
 }
