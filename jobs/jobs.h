@@ -317,3 +317,20 @@ void jobs_order(const struct jobs_plan *plan, size_t *ret_order);
 char *jobs_schema(void);
 /* The same as Markdown tables, for docs/job-file.md; malloc'ed text. */
 char *jobs_markdown(void);
+
+/* ---- the configuration file ---- */
+
+/* What it says; NULL or all ones where it says nothing. */
+struct jobs_settings {
+    char *path; /* of the store; malloc'ed */
+    uint64_t keep_bytes;
+    uint64_t older_ns;
+};
+#define JOBS_SETTINGS_INIT                                                                                             \
+    {                                                                                                                  \
+        .keep_bytes = UINT64_MAX, .older_ns = UINT64_MAX                                                               \
+    }
+/* Problems as jobs_load reports them. The text ends with a NUL. */
+int jobs_settings_read(const char *file, const char *text, size_t len, struct jobs_settings *ret,
+                       struct strbuf *problems, struct cupel_error *err);
+void jobs_settings_free(struct jobs_settings *settings);

@@ -112,7 +112,9 @@ struct key_table {
 };
 extern const struct key_table keys_file, keys_root, keys_job, keys_limits, keys_step, keys_expect, keys_input,
     keys_artifacts, keys_io, keys_seccomp, keys_network;
-/* Every table there is, NULL-terminated: for the documentation and the tests. */
+/* Of the configuration file: no part of the job file. */
+extern const struct key_table keys_settings, keys_settings_cache;
+/* Every table of the job file, NULL-terminated: for the documentation and the tests. */
 extern const struct key_table *const keys_all[];
 
 /* Checks a map's keys and forms against the table and calls the setter of each value that is well formed. False when

@@ -145,9 +145,12 @@ struct cache_gc {
     uint64_t keep_bytes;    /* until layers take no more than this; UINT64_MAX: any amount may stay */
     uint64_t older_seconds; /* those unused for so long; UINT64_MAX: of no age */
 };
+struct cache_collected {
+    size_t removed;
+    uint64_t freed, left; /* bytes */
+};
 /* Removes layers, the longest unused first, but none that is in use, of an imported name, or of what is kept of a failed job. */
-int cache_gc(struct cache *cache, const struct cache_gc *want, size_t *ret_removed, uint64_t *ret_freed,
-             struct cupel_error *err);
+int cache_gc(struct cache *cache, const struct cache_gc *want, struct cache_collected *ret, struct cupel_error *err);
 /* Writes the root, its layers merged, as a tar (pax, sorted by name) to fd. */
 int cache_export(struct cache *cache, const char *what, int fd, struct cupel_error *err);
 /* Forgets the name, and removes those of its layers that nothing else refers to; or removes the layer when `what` is a key. One in

@@ -2,18 +2,19 @@
  * over stays. */
 #include "rootfs-cache/names.h"
 
+#include <jansson.h>
 #include <string.h>
 #include <time.h>
 
 struct gc {
     const struct cache_gc *want;
-    uint64_t total, freed; /* bytes of all layers; removed */
-    size_t removed;
+    uint64_t left; /* bytes of all layers */
+    struct cache_collected done;
 };
 
 static bool goes(const struct gc *g, const struct cache_entry *e, time_t now)
 {
-    bool too_much = g->want->keep_bytes != UINT64_MAX && g->total - g->freed > g->want->keep_bytes;
+    bool too_much = g->want->keep_bytes != UINT64_MAX && g->left > g->want->keep_bytes;
     bool too_old = g->want->older_seconds != UINT64_MAX && e->last_used <= now &&
                    (uint64_t)(now - e->last_used) >= g->want->older_seconds;
 
@@ -55,18 +56,31 @@ static int collect(struct cache *cache, struct gc *g, const struct cache_entry *
         if (entries[i].name != NULL || entries[i].in_use || !goes(g, &entries[i], now))
             continue;
         r = store_remove_layer(cache, entries[i].key, refuse_needed, NULL);
-        if (r == -EBUSY || r == STORE_WANTED || r == -ENOENT)
+        if (r == -EBUSY || r == STORE_WANTED)
             continue;
-        if (r < 0)
+        if (r < 0 && r != -ENOENT)
             return r;
-        g->freed += entries[i].bytes;
-        g->removed++;
+        g->left -= entries[i].bytes < g->left ? entries[i].bytes : g->left;
+        if (r == -ENOENT) /* somebody else was quicker */
+            continue;
+        g->done.freed += entries[i].bytes;
+        g->done.removed++;
     }
     return record_each(cache, "images", forget_image, NULL);
 }
 
-int cache_gc(struct cache *cache, const struct cache_gc *want, size_t *ret_removed, uint64_t *ret_freed,
-             struct cupel_error *err)
+static int add_bytes(struct cache *cache, const char *key, void *data)
+{
+    cleanup_free char *text = NULL;
+    uint64_t *total = data;
+    json_t *o = record_is_key(key) && names_layer_info(cache, key, &text) == 0 ? json_loads(text, 0, NULL) : NULL;
+
+    *total += (uint64_t)json_integer_value(json_object_get(o, "bytes"));
+    json_decref(o);
+    return 0;
+}
+
+int cache_gc(struct cache *cache, const struct cache_gc *want, struct cache_collected *ret, struct cupel_error *err)
 {
     struct gc g = {.want = want};
     struct cache_entry *entries;
@@ -75,11 +89,11 @@ int cache_gc(struct cache *cache, const struct cache_gc *want, size_t *ret_remov
 
     if (r < 0)
         return r;
-    for (size_t i = 0; i < n; i++) /* what names share is left out: none of it could go */
-        g.total += entries[i].name != NULL ? entries[i].bytes - entries[i].shared_bytes : entries[i].bytes;
-    r = collect(cache, &g, entries, n);
+    r = record_each(cache, "layers", add_bytes, &g.left);
+    if (r == 0)
+        r = collect(cache, &g, entries, n);
     cache_entries_free(entries, n);
-    *ret_removed = g.removed;
-    *ret_freed = g.freed;
+    g.done.left = g.left;
+    *ret = g.done;
     return r < 0 ? store_error(cache, err, r, "remove a layer") : 0;
 }

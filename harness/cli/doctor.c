@@ -2,6 +2,7 @@
 #include "harness/doctor/doctor.h"
 #include "harness/cli/cli.h"
 #include "harness/cli/options.h"
+#include "harness/cli/settings.h"
 #include "harness/rights/rights.h"
 
 struct arguments {
@@ -53,6 +54,9 @@ int cli_doctor(int argc, char **argv)
     int code;
 
     if (!cli_parse(&command, argc, argv, &a, &words, &code))
+        return code;
+    code = settings_apply();
+    if (code != 0)
         return code;
     rights_join_scope(argv - 1); /* as a run would */
     return examine(a.json);

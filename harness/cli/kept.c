@@ -2,6 +2,7 @@
 #include "harness/cli/kept.h"
 
 #include "harness/cli/cli.h"
+#include "harness/cli/settings.h"
 #include "harness/sandbox/sandbox.h"
 #include "harness/supervisor/kept.h"
 #include "rootfs-cache/cache.h"
@@ -107,7 +108,11 @@ int cli_list_kept(bool json)
     struct kept *list = NULL;
     struct cupel_error err;
     size_t n = 0;
-    int r = cache_open(&cache, &err);
+    int r = settings_apply();
+
+    if (r != 0)
+        return r;
+    r = cache_open(&cache, &err);
 
     if (r == 0)
         r = kept_list(cache_dirfd(cache), &list, &n, &err);

@@ -34,6 +34,7 @@ static const struct {
     {"rootfs", cli_rootfs, "look at and manage the cache of root file systems"},
     {"doctor", cli_doctor, "tell what this host can do for cupel, and how to get what it cannot"},
     {"selftest", cli_selftest, "try to break out of jobs, and tell which promises hold on this host"},
+    {"config", cli_config, "print the configuration that is in force"},
     {"clean", cli_clean, "remove what killed runs left behind"},
 #ifdef CUPEL_FAULT_INJECTION
     {"debug-steps", debug_steps, NULL},

@@ -2,6 +2,7 @@
  * them, and go on from a sealed copy of the program. */
 #include "harness/rights/rights.h"
 #include "harness/cli/cli.h"
+#include "harness/cli/settings.h"
 
 #include "base/weaken.h"
 
@@ -9,7 +10,10 @@ int cli_take_rights(char **full_argv, enum cli_rights what)
 {
     cleanup_free char *lack = NULL;
     struct cupel_error err;
+    int code = settings_apply();
 
+    if (code != 0)
+        return code;
     /* all that starts the program anew comes first: the kernel gives what it keeps about a process that nobody may look into to
      * the root of the user namespace that it was executed in (task_dump_owner(), fs/proc/base.c). In our own, that would be the
      * jobs' root */

@@ -2,6 +2,7 @@
  * told of roots and their users is rootfs_show.c's. */
 #include "harness/cli/rootfs.h"
 #include "harness/cli/cli.h"
+#include "harness/cli/settings.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -20,7 +21,11 @@ static int do_import(struct cache *cache, struct rootfs_arguments *a, struct cup
     const struct cache_import import = {
         .name = a->words.word[0], .path = a->words.word[1], .tag = a->tag, .platform = a->platform};
 
-    return cache_import(cache, &import, rootfs_say, NULL, err);
+    int r = cache_import(cache, &import, rootfs_say, NULL, err);
+
+    if (r == 0)
+        settings_collect(cache);
+    return r;
 }
 
 static int do_pull(struct cache *cache, struct rootfs_arguments *a, struct cupel_error *err)
@@ -35,6 +40,8 @@ static int do_pull(struct cache *cache, struct rootfs_arguments *a, struct cupel
 
     if (r == 0)
         (void)printf("%s: sha256:%s, %s\n", pull.name, digest, says[what]);
+    if (r == 0)
+        settings_collect(cache);
     return r;
 }
 
@@ -98,17 +105,17 @@ static int do_verify(struct cache *cache, struct rootfs_arguments *a, struct cup
 
 static int do_gc(struct cache *cache, struct rootfs_arguments *a, struct cupel_error *err)
 {
+    struct cache_collected done;
     char size[UNIT_TEXT_SIZE];
-    uint64_t freed;
-    size_t n;
     int r;
 
     a->gc.older_seconds = a->older_ns != NOT_SAID        ? a->older_ns / NSEC_PER_SEC
                           : a->gc.keep_bytes == NOT_SAID ? 0 /* everything that may go */
                                                          : UINT64_MAX;
-    r = cache_gc(cache, &a->gc, &n, &freed, err);
+    r = cache_gc(cache, &a->gc, &done, err);
     if (r == 0)
-        (void)printf("%zu layer%s removed, %s\n", n, n == 1 ? "" : "s", unit_format_size(freed, size));
+        (void)printf("%zu layer%s removed, %s\n", done.removed, done.removed == 1 ? "" : "s",
+                     unit_format_size(done.freed, size));
     return r;
 }
 

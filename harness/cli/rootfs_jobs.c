@@ -1,6 +1,7 @@
 /* rootfs_jobs: those actions of `cupel rootfs` that are about the roots of a job file. */
 #include "harness/cli/cli.h"
 #include "harness/cli/rootfs.h"
+#include "harness/cli/settings.h"
 #include "harness/supervisor/roots.h"
 
 #include <string.h>
@@ -68,5 +69,7 @@ int rootfs_build(struct cache *cache, struct rootfs_arguments *a, struct cupel_e
             r = build_root(cache, &plan->roots[which], err);
     }
     jobs_plan_free(plan);
+    if (r == 0)
+        settings_collect(cache);
     return r;
 }

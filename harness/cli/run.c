@@ -2,6 +2,7 @@
 #include "harness/cli/cli.h"
 #include "harness/cli/devices.h"
 #include "harness/cli/options.h"
+#include "harness/cli/settings.h"
 #include "harness/supervisor/kept.h"
 #include "harness/supervisor/supervisor.h"
 
@@ -100,8 +101,12 @@ static int run_files(struct arguments *a, char **files, size_t n)
     a->o.plans = plans;
     a->o.selected = selected;
     a->o.n_plans = n;
-    if (code == 0 && supervisor_run(&a->o, &code, &err) < 0)
-        code = cli_fail(&err);
+    if (code == 0) {
+        if (supervisor_run(&a->o, &code, &err) < 0)
+            code = cli_fail(&err);
+        else if (code == 0 || code == 1)
+            settings_collect(NULL); /* when all is reported, and nobody is in a hurry to end */
+    }
     for (size_t i = 0; i < n; i++) {
         jobs_plan_free(plans[i]);
         free(selected[i]);

@@ -42,6 +42,7 @@ if [[ -n ${CUPEL_TEST_USER-} ]]; then
     export HOME=$T
 fi
 unset NO_COLOR CI CUPEL_CACHE CUPEL_FAULT
+export CUPEL_CONFIG= # nobody's
 
 # A cgroup of our own beneath the caller's, in every hierarchy, which only the program under test is started in: whatever
 # is in it afterwards was left behind. The tests themselves stay where they are.

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The store as people see it: who uses a root.
+# The store as people see it: who uses a root, where it lies, what of it stays by the configuration.
 # time-limit: 90
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
@@ -80,6 +80,96 @@ run_cupel clean --kept
 run_cupel rootfs remove "$key"
 expect_exit 0
 expect_not [ -d "$store/layers/$key" ]
+expect_clean
+
+# ---- the configuration ----
+config() { cat >"$T/config.yaml"; export CUPEL_CONFIG=$T/config.yaml; }
+layers() { find "$store/layers" -mindepth 1 -maxdepth 1 | wc -l; }
+tars() { # N...: job files tN.yaml over a root of its own each, of a tar of some 2 MiB
+    local n
+    for n; do
+        root "t$n" "$n" && tar -C "t$n" -cf "t$n.tar" .
+        printf 'cupel: 1\nrootfs: {t: {tar: t%s.tar}}\njobs: {j: {rootfs: t, run: [/bin/busybox, cat, /what]}}\n' "$n" >"t$n.yaml"
+    done
+}
+tars 1 2 3 4
+size=$(stat -c %s one/bin/busybox)
+
+it "a configuration that is wrong is refused with place and suggestion, by whatever opens the store, and by nothing else"
+config <<<'cache: {kep: 20G}'
+for command in "rootfs list" "run t1.yaml" "clean" "doctor" "list --kept" "config"; do
+    # shellcheck disable=SC2086 # words
+    run_cupel $command
+    expect_exit 2
+    expect_stderr "config.yaml:1:9: unknown key 'kep', did you mean 'keep'\?"
+done
+run_cupel validate t1.yaml
+expect_exit 0
+
+it "the store lies where the configuration says, unless CUPEL_CACHE says otherwise"
+config <<<"cache: {path: $T/elsewhere, older: 30d}"
+run_cupel rootfs list
+expect_equal "$(cat stdout)" "no roots in $T/elsewhere"
+run_cupel config
+expect_equal "$(cat stdout)" "# $T/config.yaml
+cache:
+  path: $T/elsewhere
+  # keep: any size may stay
+  older: 30d"
+cupel_run t1.yaml
+expect_exit 0
+expect_equal "$(find elsewhere/layers -mindepth 1 -maxdepth 1 | wc -l)" 1
+CUPEL_CACHE=$T/third run_cupel rootfs list
+expect_equal "$(cat stdout)" "no roots in $T/third"
+
+it "above 'keep' a run's end removes what nothing needs, the longest unused first, and says so in one line"
+config </dev/null
+run_cupel rootfs remove two
+run_cupel rootfs import one one # 1 layer of a name
+for n in 1 2 3; do
+    cupel_run t$n.yaml
+    expect_exit 0
+done
+expect_equal "$(layers)" 4
+touch -d '-1 hour' "$store"/layers/*/pin
+cupel_run t1.yaml # used again: the longest unused is now t2's
+config <<<"cache: {keep: $((size * 7 / 2))}"
+cupel_run t4.yaml
+expect_exit 0
+expect_equal "$(log j)" 4
+expect_stderr '^cupel: removed 2 layers that nothing needs from the root cache, '
+expect_equal "$(layers)" 3
+run_cupel rootfs list
+expect_equal "$(awk 'NR > 1 { print $1, $NF }' stdout | sort | tr '\n' ' ')" "- t1.tar - t4.tar one one "
+
+it "an import tidies up as well; what a name has stays, and that it is more than the limit is said"
+config <<<"cache: {keep: $size}"
+run_cupel rootfs import two two
+expect_exit 0
+expect_stderr '^cupel: removed 2 layers'
+expect_equal "$(layers)" 2
+run_cupel rootfs import two two
+expect_exit 0
+expect_stderr 'warning: the root cache has .*, more than the .* of the configuration, and all of it is needed'
+
+it "'older' removes what was not used for so long; a run of another's keeps what it uses"
+config <<<"cache: {older: 1h}"
+sed 's/cat, .what/sleep, "1000"/' t1.yaml >sleeps.yaml
+CUPEL_CONFIG='' cupel_start sleeps.yaml
+expect wait_until 20 is_running
+touch -d '-2 hours' "$store"/layers/*/pin
+mkdir -p second
+STATUS=0
+(grouped "$CUPEL" run --out second/out t2.yaml) >second/stdout 2>second/stderr || STATUS=$?
+expect_exit 0
+expect_equal "$(grep -c removed second/stderr) $(layers)" "0 4" # the two names', t1's, t2's
+kill -TERM "$(cat "$store"/runs/*/lock)"
+cupel_wait
+touch -d '-2 hours' "$store"/layers/*/pin
+cupel_run t2.yaml
+expect_exit 0
+expect_stderr '^cupel: removed 1 layer that'
+expect_equal "$(layers)" 3
 expect_clean
 
 all_done
