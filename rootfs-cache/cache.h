@@ -9,6 +9,7 @@
 #include "base/base.h"
 
 struct cache;
+struct packages;
 
 enum cache_source_kind {
     CACHE_HOST,
@@ -34,8 +35,9 @@ struct cache_source {
     const char *platform;  /* of both: "linux/arm64", or NULL for this machine's */
     const char *directory; /* CACHE_DIRECTORY: absolute path */
     const char *suite;     /* CACHE_DEBIAN */
-    const char *const *packages; /* CACHE_DEBIAN: NULL-terminated */
-    const char *config;          /* instead of what the root has, what cache_config_text gave; or NULL */
+    const char *const *packages;   /* CACHE_DEBIAN: NULL-terminated */
+    const struct packages *locked; /* CACHE_DEBIAN: exactly these; NULL but within cache_prepare_locked */
+    const char *config;            /* instead of what the root has, what cache_config_text gave; or NULL */
 };
 
 #define CACHE_LAYERS_MAX 500 /* of an image */

@@ -2,6 +2,7 @@
  * any other (unpack.c). Not responsible for what the packages do: their scripts run as the bootstrapping program runs
  * them. */
 #include "rootfs-cache/digest.h"
+#include "rootfs-cache/packages.h"
 #include "rootfs-cache/sources.h"
 #include "rootfs-cache/unpack.h"
 
@@ -15,20 +16,40 @@
 #include <sys/wait.h>
 
 /* Part of every key: raised when anything below changes what is in the root. */
-#define DEBIAN_RECIPE "debian 1"
+#define DEBIAN_RECIPE "debian 2"
 #define DEBIAN_PACKAGES_MAX 1000
 /* No file is newer than this, so that the same packages give the same layer. (2023-01-01) */
 #define DEBIAN_EPOCH "1672531200"
 #define DEBIAN_LOG_MAX ((size_t)64 << 20)
+/* Beside a layer's fs/: what is installed in it (packages.h). */
+#define DEBIAN_LIST "packages"
+/* A bootstrap gives files to the users and groups of Debian, up to nobody. */
+#define DEBIAN_IDS 65535u
 /* The bootstrap's own exit codes end at 255 with meanings of perl; this one is ours, from before the exec. */
 #define EXIT_NO_NAMESPACE 119
 
-/* Resolver and name of the bootstrapping host, its mirrors, proxies and passwords do not belong in the layer. Without
- * /etc/hosts "localhost" is no name at all. */
-static const char customize[] = "rm -f \"$1\"/etc/resolv.conf \"$1\"/etc/hostname "
-                                "\"$1\"/etc/apt/apt.conf.d/99mmdebstrap \"$1\"/etc/apt/sources.list "
-                                "\"$1\"/etc/apt/sources.list.d/* && printf '127.0.0.1 localhost\\n::1 localhost "
-                                "ip6-localhost\\n' >\"$1\"/etc/hosts";
+/* Where hooks find and leave files: a path that goes into no script. */
+#define WORK_VARIABLE "CUPEL_WORK"
+
+/* What was installed, and what apt's signed indexes say of it: they are gone after this. Then: resolver and name of the bootstrapping
+ * host, its mirrors, proxies and passwords do not belong in the layer. Without /etc/hosts "localhost" is no name at all. */
+static const char customize[] =
+    "set -e; dpkg-query --admindir=\"$1\"/var/lib/dpkg -W -f '${Package}:${Architecture}=${Version}\\n' "
+    ">\"$" WORK_VARIABLE "\"/installed; "
+    "xargs env APT_CONFIG=\"$MMDEBSTRAP_APT_CONFIG\" apt-cache show <\"$" WORK_VARIABLE "\"/installed "
+    ">\"$" WORK_VARIABLE "\"/offered; "
+    "rm -f \"$1\"/etc/resolv.conf \"$1\"/etc/hostname \"$1\"/etc/apt/apt.conf.d/99mmdebstrap "
+    "\"$1\"/etc/apt/preferences.d/cupel \"$1\"/etc/apt/sources.list \"$1\"/etc/apt/sources.list.d/*; "
+    "printf '127.0.0.1 localhost\\n::1 localhost ip6-localhost\\n' >\"$1\"/etc/hosts";
+
+/* Of a locked root: no other versions than those, and no downloads when the archive does not have all of them any more. apt-cache
+ * leaves out what it does not know, and does not call that an error. */
+static const char setup_locked[] =
+    "set -e; cp \"$" WORK_VARIABLE "\"/preferences \"$1\"/etc/apt/preferences.d/cupel; "
+    "export APT_CONFIG=\"$MMDEBSTRAP_APT_CONFIG\"; apt-get -q update; "
+    "xargs apt-cache show <\"$" WORK_VARIABLE "\"/locked >\"$" WORK_VARIABLE "\"/offered; "
+    "test \"$(sed -n 's/^Package: //p' \"$" WORK_VARIABLE "\"/offered | sort -u)\" = "
+    "\"$(sed 's/:.*//' \"$" WORK_VARIABLE "\"/locked | sort -u)\"";
 
 /* As in Debian's own slim images: what no build or test reads. */
 static const char *const excluded[] = {
@@ -46,6 +67,7 @@ struct bootstrap {
     char *work; /* absolute: draft's work/ */
     int work_dir;
     bool has_sources;
+    struct packages installed;
 };
 
 /* ---- what is asked for ---------------------------------------------------------------------------------------------
@@ -112,6 +134,37 @@ static int make_key(const struct bootstrap *b, char ret_key[CACHE_KEY_LEN + 1])
                         ret_key);
 }
 
+/* Of exactly these versions: another layer than one of whatever the archive has. */
+static int make_locked_key(const struct bootstrap *b, char ret_key[CACHE_KEY_LEN + 1])
+{
+    cleanup_free char *locked = packages_text(b->source->locked);
+    char asked[CACHE_KEY_LEN + 1];
+    int r = make_key(b, asked);
+
+    return r < 0 ? r : digest_layer(b->cache, (const char *[]){DEBIAN_RECIPE, asked, locked}, 3, ret_key);
+}
+
+int source_debian_installed(const struct cache *cache, const char *key, struct packages *ret)
+{
+    cleanup_free char *path = xasprintf("layers/%s/" DEBIAN_LIST, key), *text = NULL;
+    size_t length;
+    int r = file_read_at(cache->dir, path, DEBIAN_LOG_MAX, &text, &length);
+
+    return r < 0 ? r : packages_parse(text, ret);
+}
+
+/* Whether that layer, made for whatever versions there were, has the locked ones. */
+static bool happens_to_be(const struct bootstrap *b, const char *key)
+{
+    _cleanup_(packages_free) struct packages installed = {0};
+    cleanup_strbuf struct strbuf difference = {0};
+
+    if (source_debian_installed(b->cache, key, &installed) < 0)
+        return false;
+    packages_difference(b->source->locked, &installed, &difference);
+    return difference.len == 0;
+}
+
 static bool have_program(const char *program)
 {
     const char *path = getenv("PATH");
@@ -150,6 +203,15 @@ static int write_configuration(struct bootstrap *b)
     return file_write_atomic_at(b->work_dir, "apt.conf", settings.data, settings.len, 0600);
 }
 
+static int write_locked(const struct bootstrap *b)
+{
+    cleanup_free char *wanted = packages_wanted(b->source->locked),
+                      *preferences = packages_preferences(b->source->locked);
+    int r = file_write_atomic_at(b->work_dir, "locked", wanted, strlen(wanted), 0600);
+
+    return r < 0 ? r : file_write_atomic_at(b->work_dir, "preferences", preferences, strlen(preferences), 0600);
+}
+
 static void make_arguments(const struct bootstrap *b, struct arena *arena, const char **argv)
 {
     cleanup_free char *packages = join_packages(b, ",");
@@ -163,6 +225,8 @@ static void make_arguments(const struct bootstrap *b, struct arena *arena, const
     argv[n++] = arena_printf(arena, "--aptopt=%s/apt.conf", b->work);
     for (size_t i = 0; i < ARRAY_SIZE(excluded); i++)
         argv[n++] = excluded[i];
+    if (b->source->locked != NULL)
+        argv[n++] = arena_printf(arena, "--setup-hook=%s", setup_locked);
     argv[n++] = arena_printf(arena, "--customize-hook=%s", customize);
     argv[n++] = b->source->suite;
     argv[n++] = arena_printf(arena, "%s/root.tar", b->work);
@@ -188,7 +252,8 @@ static int prepare_exec(const struct bootstrap *b)
     for (int i = 1; i < NSIG; i++)
         (void)signal(i, SIG_DFL); /* some numbers are not for setting: fine */
     if (fcntl(b->draft->lock, F_SETFD, 0) < 0 || setenv("TMPDIR", b->work, 1) < 0 ||
-        setenv("LC_ALL", "C.UTF-8", 1) < 0 || setenv("SOURCE_DATE_EPOCH", DEBIAN_EPOCH, 1) < 0)
+        setenv(WORK_VARIABLE, b->work, 1) < 0 || setenv("LC_ALL", "C.UTF-8", 1) < 0 ||
+        setenv("SOURCE_DATE_EPOCH", DEBIAN_EPOCH, 1) < 0)
         return -errno;
     return 0;
 }
@@ -261,6 +326,31 @@ static void quote_log(const struct bootstrap *b, struct strbuf *out)
     }
 }
 
+static int not_as_locked(const struct bootstrap *b, const char *how, struct cupel_error *err)
+{
+    (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, 0,
+                          "root '%s' cannot be made of the packages that it is locked to: %s", b->source->name, how);
+    cupel_error_hint(err,
+                     "let this host's apt sources offer a snapshot archive of %s from then (it may need "
+                     "Acquire::Check-Valid-Until \"false\"), or lock anew: cupel rootfs lock",
+                     b->source->suite);
+    return -ESTALE;
+}
+
+/* Why a locked bootstrap ended early, when that is why. */
+static int refuse_missing(const struct bootstrap *b, struct cupel_error *err)
+{
+    cleanup_free char *offered = NULL, *how = NULL;
+    cleanup_strbuf struct strbuf missing = {0};
+    size_t length;
+
+    if (b->source->locked == NULL || file_read_at(b->work_dir, "offered", DEBIAN_LOG_MAX, &offered, &length) < 0 ||
+        packages_missing(b->source->locked, offered, &missing) == 0)
+        return 0;
+    how = xasprintf("the archive does not offer %s", missing.data);
+    return not_as_locked(b, how, err);
+}
+
 static int bootstrap_failed(const struct bootstrap *b, int status, struct cupel_error *err)
 {
     cleanup_strbuf struct strbuf log = {0};
@@ -270,6 +360,8 @@ static int bootstrap_failed(const struct bootstrap *b, int status, struct cupel_
                               b->source->suite, b->source->name);
         return -EINTR;
     }
+    if (refuse_missing(b, err) < 0)
+        return -ESTALE;
     strbuf_adds(&log, "");
     quote_log(b, &log);
     (void)cupel_error_set(
@@ -315,6 +407,31 @@ static int unpack_root(struct bootstrap *b, struct child_counts *ret_counts, str
     return unpack_tar(fd, "mmdebstrap's root.tar", b->draft->tree, b->draft->lock, &limits, ret_counts, err);
 }
 
+/* What the hooks noted becomes the layer's list, and is compared with what it has to be. */
+static int take_list(struct bootstrap *b, struct cupel_error *err)
+{
+    cleanup_free char *installed = NULL, *offered = NULL, *unknown = NULL, *text = NULL;
+    cleanup_strbuf struct strbuf difference = {0};
+    size_t length;
+    int r = file_read_at(b->work_dir, "installed", DEBIAN_LOG_MAX, &installed, &length);
+
+    if (r == 0)
+        r = file_read_at(b->work_dir, "offered", DEBIAN_LOG_MAX, &offered, &length);
+    if (r < 0)
+        return store_error(b->cache, err, r, "read what was installed");
+    if (packages_of_apt(installed, offered, &b->installed, &unknown) < 0)
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, 0,
+                               "apt installed %s for root '%s', and its indexes do not say what that is", unknown,
+                               b->source->name);
+    if (b->source->locked != NULL)
+        packages_difference(b->source->locked, &b->installed, &difference);
+    if (difference.len > 0)
+        return not_as_locked(b, difference.data, err);
+    text = packages_text(&b->installed);
+    r = file_write_atomic_at(b->draft->dir, DEBIAN_LIST, text, strlen(text), 0600);
+    return r < 0 ? store_error(b->cache, err, r, "write a file") : 0;
+}
+
 static int build(struct bootstrap *b, struct cupel_error *err)
 {
     cleanup_free char *packages = join_packages(b, " ");
@@ -327,9 +444,13 @@ static int build(struct bootstrap *b, struct cupel_error *err)
     if (b->work_dir < 0)
         return store_error(b->cache, err, b->work_dir, "make a directory");
     r = write_configuration(b);
+    if (r == 0 && b->source->locked != NULL)
+        r = write_locked(b);
     if (r < 0)
         return store_error(b->cache, err, r, "write a file");
     r = run_mmdebstrap(b, err);
+    if (r == 0)
+        r = take_list(b, err);
     if (r < 0)
         return r;
     r = unpack_root(b, &counts, err);
@@ -350,7 +471,29 @@ static void free_bootstrap(struct bootstrap *b)
 {
     free(b->packages);
     free(b->work);
+    packages_free(&b->installed);
     base_closep(&b->work_dir);
+}
+
+/* What a bootstrap takes, before it begins. */
+static int check_means(const struct cache_source *source, struct cupel_error *err)
+{
+    if (!have_program("mmdebstrap")) {
+        (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, 0, "root '%s' needs mmdebstrap, which is not installed",
+                              source->name);
+        cupel_error_hint(err, "apt-get install mmdebstrap");
+        return -ENOENT;
+    }
+    if (ids_mapped() < DEBIAN_IDS) {
+        (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, 0,
+                              "root '%s' cannot be bootstrapped: a Debian has files of other users than root, and this "
+                              "host gives you no ids for them",
+                              source->name);
+        cupel_error_hint(err, "ask for subordinate ids (usermod --add-subuids, --add-subgids; docs/rootless.md), or "
+                              "export the root where it can be made, and use 'tar'");
+        return -EPERM;
+    }
+    return 0;
 }
 
 int source_debian(struct cache *cache, const struct cache_source *source, cache_progress_fn *progress, void *data,
@@ -366,16 +509,15 @@ int source_debian(struct cache *cache, const struct cache_source *source, cache_
         return r;
     sort_packages(&b, (size_t)r);
     r = make_key(&b, ret_key);
+    if (r == 0 && source->locked != NULL && !happens_to_be(&b, ret_key))
+        r = make_locked_key(&b, ret_key);
     if (r < 0)
         return store_error(cache, err, r, "name a layer");
     if (store_open_layer(cache, ret_key, &tree, &pin) == 0)
         return 0;
-    if (!have_program("mmdebstrap")) {
-        (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, 0, "root '%s' needs mmdebstrap, which is not installed",
-                              source->name);
-        cupel_error_hint(err, "apt-get install mmdebstrap");
-        return -ENOENT;
-    }
+    r = check_means(source, err);
+    if (r < 0)
+        return r;
     r = store_begin(cache, ret_key, progress, data, &draft, err);
     if (r != 0)
         return r < 0 ? r : 0;

@@ -20,6 +20,9 @@ int source_image(struct cache *cache, const struct cache_source *source, cache_p
                  struct cache_root *root, struct cupel_error *err);
 int source_debian(struct cache *cache, const struct cache_source *source, cache_progress_fn *progress, void *data,
                   char ret_key[CACHE_KEY_LEN + 1], struct cupel_error *err);
+/* What is installed in such a layer. */
+struct packages;
+int source_debian_installed(const struct cache *cache, const char *key, struct packages *ret);
 /* The mask over the directory `host` ("/" but for tests). */
 int source_mask(struct cache *cache, int host, cache_progress_fn *progress, void *data, char ret_key[CACHE_KEY_LEN + 1],
                 struct cupel_error *err);
