@@ -89,6 +89,27 @@ char *cache_root_keys(const struct cache_root *root);
 char *cache_config_text(const struct cache_config *config);
 void cache_root_release(struct cache_root *root);
 
+/* ---- lock files: what the roots of a job file were when they were locked (docs/rootfs-cache.md) ----
+ */
+
+/* cupel.lock beside the job file, read and checked as a whole; without one, everything is refused by cache_prepare_locked. */
+struct cache_lockfile;
+int cache_lockfile_open(const char *dir, const char *job_file, struct cache_lockfile **ret, struct cupel_error *err);
+void cache_lockfile_close(struct cache_lockfile *lockfile);
+/* Like cache_prepare, but the root `name` of the job file is what the lock file says, or it is an error: CUPEL_ERROR_INPUT where job file,
+ * lock file and the files named do not agree, CUPEL_ERROR_HARNESS where what is locked cannot be had any more. */
+int cache_prepare_locked(struct cache *cache, const struct cache_lockfile *lockfile, const char *name,
+                         const struct cache_source *source, cache_progress_fn *progress, void *data,
+                         struct cache_root *ret_root, struct cupel_error *err);
+/* Notes what the root, made ready from that source, is. For any kind but host and scratch. */
+int cache_lockfile_note(struct cache_lockfile *lockfile, const struct cache *cache, const char *name,
+                        const struct cache_source *source, const struct cache_root *root, struct cupel_error *err);
+/* Tells of each root that is noted or that the lock file has how the two differ (NULL: not at all); returns how many do. */
+typedef void cache_lockfile_tell_fn(void *data, const char *root, const char *difference);
+size_t cache_lockfile_compare(const struct cache_lockfile *lockfile, cache_lockfile_tell_fn *tell, void *data);
+/* Replaces, atomically, what the lock file says of the job file by what was noted. */
+int cache_lockfile_write(const struct cache_lockfile *lockfile, struct cupel_error *err);
+
 /* ---- what `cupel rootfs` does with the store ----------------------------------------------------------------------
  */
 

@@ -334,7 +334,7 @@ static int not_as_locked(const struct bootstrap *b, const char *how, struct cupe
                      "let this host's apt sources offer a snapshot archive of %s from then (it may need "
                      "Acquire::Check-Valid-Until \"false\"), or lock anew: cupel rootfs lock",
                      b->source->suite);
-    return -ESTALE;
+    return -ENODATA;
 }
 
 /* Why a locked bootstrap ended early, when that is why. */
@@ -361,7 +361,7 @@ static int bootstrap_failed(const struct bootstrap *b, int status, struct cupel_
         return -EINTR;
     }
     if (refuse_missing(b, err) < 0)
-        return -ESTALE;
+        return -ENODATA;
     strbuf_adds(&log, "");
     quote_log(b, &log);
     (void)cupel_error_set(

@@ -130,6 +130,14 @@ static const struct cli_option pull_options[] = {
     CLI_OPTION('\0', "platform", CLI_TEXT, FIELD(platform), "OS/ARCH", "which image of a multi-platform one"),
 };
 
+static const struct cli_option build_options[] = {
+    CLI_OPTION('\0', "locked", CLI_FLAG, FIELD(locked), NULL, "only as cupel.lock beside FILE has them"),
+};
+
+static const struct cli_option lock_options[] = {
+    CLI_OPTION('\0', "check", CLI_FLAG, FIELD(check), NULL, "write nothing; exit status 1 when something differs"),
+};
+
 static const struct cli_option export_options[] = {
     CLI_OPTION('o', "output", CLI_TEXT, FIELD(output), "FILE", "where to; default: standard output"),
 };
@@ -174,13 +182,25 @@ static const struct action {
      "keep an image of a registry under a name, or see what is new",
      do_pull},
     {{.name = "rootfs build",
-      .usage = "rootfs build FILE [ROOT...]",
+      .usage = "rootfs build FILE [ROOT...] [--locked]",
       .about = "Makes the roots of the job file ready, all of them or those named, so that a run finds them made.",
       .min_words = 1,
       .max_words = CLI_ANY_NUMBER,
-      .words = "a job file"},
+      .words = "a job file",
+      OPTIONS(build_options)},
      "make the roots of a job file ready",
      rootfs_build},
+    {{.name = "rootfs lock",
+      .usage = "rootfs lock FILE [--check]",
+      .about = "Makes all roots of the job file ready and writes what they are to cupel.lock beside it: digests of "
+               "images and "
+               "tars, versions and hashes of Debian packages. `cupel run --locked` then runs on nothing else.",
+      .min_words = 1,
+      .max_words = 1,
+      .words = "a job file",
+      OPTIONS(lock_options)},
+     "write what the roots of a job file are, for `cupel run --locked`",
+     rootfs_lock},
     {{.name = "rootfs export",
       .usage = "rootfs export NAME [-o FILE]",
       .about = "Writes the root as a tar, its layers merged.",

@@ -9,6 +9,7 @@ struct rootfs_arguments {
     struct cache_gc gc;
     uint64_t older_ns;
     struct cli_words words;
+    bool locked, check;
     int exit; /* when nothing went wrong */
 };
 
@@ -21,5 +22,7 @@ int rootfs_remove(struct cache *cache, struct rootfs_arguments *a, struct cupel_
 
 /* Sources are names that others chose: no control byte reaches the terminal. */
 void rootfs_print_plain(const char *text);
+int rootfs_lock(struct cache *cache, struct rootfs_arguments *a, struct cupel_error *err);
+
 /* A cache_progress_fn: one line to standard error. */
 void rootfs_say(void *data, const char *what);

@@ -38,11 +38,18 @@ static int find_root(const struct jobs_plan *plan, const char *name, size_t *ret
     return -ENOENT;
 }
 
-static int build_root(struct cache *cache, const struct jobs_root *root, struct cupel_error *err)
+static bool is_built_in(const struct jobs_root *root)
 {
-    struct cache_source source = roots_source(root);
+    return root->kind == JOBS_ROOT_HOST || root->kind == JOBS_ROOT_SCRATCH;
+}
+
+/* ---- build ---- */
+
+static int build_root(struct cache *cache, const struct jobs_root *root, const struct cache_lockfile *lockfile,
+                      struct cupel_error *err)
+{
     struct cache_root made = CACHE_ROOT_INIT;
-    int r = cache_prepare(cache, &source, rootfs_say, NULL, &made, err);
+    int r = roots_prepare(cache, root, lockfile, rootfs_say, NULL, &made, err);
 
     if (r == 0)
         (void)printf("%s: ready, %zu layer%s\n", root->name, made.n_layers, made.n_layers == 1 ? "" : "s");
@@ -50,24 +57,96 @@ static int build_root(struct cache *cache, const struct jobs_root *root, struct 
     return r;
 }
 
+static int build_some(struct cache *cache, const struct jobs_plan *plan, char *const *names,
+                      const struct cache_lockfile *lockfile, struct cupel_error *err)
+{
+    size_t which;
+    int r = 0;
+
+    for (char *const *name = names; r == 0 && *name != NULL; name++) /* a wrong name is told before minutes of work */
+        r = find_root(plan, *name, &which, err);
+    for (char *const *name = names; r == 0 && *name != NULL; name++) {
+        r = find_root(plan, *name, &which, err);
+        if (r == 0)
+            r = build_root(cache, &plan->roots[which], lockfile, err);
+    }
+    return r;
+}
+
 int rootfs_build(struct cache *cache, struct rootfs_arguments *a, struct cupel_error *err)
 {
+    struct cache_lockfile *lockfile = NULL;
     struct jobs_plan *plan;
-    size_t which;
     int r = load(a->words.word[0], &plan, err);
 
     if (r < 0)
         return r;
-    for (int i = 1; r == 0 && i < a->words.n; i++) /* a wrong name is told before minutes of work */
-        r = find_root(plan, a->words.word[i], &which, err);
+    if (a->locked)
+        r = cache_lockfile_open(plan->dir, plan->file, &lockfile, err);
+    if (r == 0 && a->words.n > 1)
+        r = build_some(cache, plan, a->words.word + 1, lockfile, err);
     for (size_t i = 0; r == 0 && a->words.n == 1 && i < plan->n_roots; i++)
-        if (plan->roots[i].kind != JOBS_ROOT_HOST && plan->roots[i].kind != JOBS_ROOT_SCRATCH)
-            r = build_root(cache, &plan->roots[i], err);
-    for (int i = 1; r == 0 && i < a->words.n; i++) {
-        r = find_root(plan, a->words.word[i], &which, err);
-        if (r == 0)
-            r = build_root(cache, &plan->roots[which], err);
+        if (!is_built_in(&plan->roots[i]))
+            r = build_root(cache, &plan->roots[i], lockfile, err);
+    cache_lockfile_close(lockfile);
+    jobs_plan_free(plan);
+    return r;
+}
+
+/* ---- lock ---- */
+
+static int lock_root(struct cache *cache, const struct jobs_root *root, struct cache_lockfile *lockfile,
+                     struct cupel_error *err)
+{
+    struct cache_source source = roots_source(root);
+    struct cache_root made = CACHE_ROOT_INIT;
+    int r = cache_prepare(cache, &source, rootfs_say, NULL, &made, err);
+
+    if (r == 0)
+        r = cache_lockfile_note(lockfile, cache, root->name, &source, &made, err);
+    cache_root_release(&made);
+    return r;
+}
+
+static void tell_difference(void *data, const char *root, const char *difference)
+{
+    (void)data;
+    (void)printf("%s: %s\n", root, difference != NULL ? difference : "as locked");
+}
+
+/* What no lock can hold is said, not passed over. */
+static void warn_of_host(const struct jobs_plan *plan)
+{
+    for (size_t i = 0; i < plan->n_jobs; i++)
+        if (plan->roots[plan->jobs[i].root].kind == JOBS_ROOT_HOST) {
+            log_warning("job '%s' runs over this machine's own files, which no lock can hold: cupel run --locked "
+                        "refuses it",
+                        plan->jobs[i].name);
+            return;
+        }
+}
+
+int rootfs_lock(struct cache *cache, struct rootfs_arguments *a, struct cupel_error *err)
+{
+    struct cache_lockfile *lockfile = NULL;
+    struct jobs_plan *plan;
+    size_t differing = 0;
+    int r = load(a->words.word[0], &plan, err);
+
+    if (r < 0)
+        return r;
+    r = cache_lockfile_open(plan->dir, plan->file, &lockfile, err);
+    for (size_t i = 0; r == 0 && i < plan->n_roots; i++)
+        if (!is_built_in(&plan->roots[i]))
+            r = lock_root(cache, &plan->roots[i], lockfile, err);
+    if (r == 0)
+        differing = cache_lockfile_compare(lockfile, tell_difference, NULL);
+    if (r == 0 && !a->check) {
+        r = cache_lockfile_write(lockfile, err);
+        warn_of_host(plan);
     }
+    a->exit = a->check && differing > 0;
+    cache_lockfile_close(lockfile);
     jobs_plan_free(plan);
     if (r == 0)
         settings_collect(cache);

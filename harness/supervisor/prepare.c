@@ -218,7 +218,7 @@ int prepare(const struct supervisor_options *options, struct prepared *ret, stru
     if (r == 0)
         r = record_texts(options, p.run.dirfd, err);
     if (r == 0)
-        r = roots_make(&p, err);
+        r = roots_make(options, &p, err);
     if (r == 0)
         r = record_roots(&p.run, err);
     for (size_t i = 0; r == 0 && i < p.run.n_instances; i++) /* again: an image may have named a user */

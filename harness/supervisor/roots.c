@@ -60,21 +60,53 @@ static void take_image_defaults(struct prepared *p)
     }
 }
 
-int roots_make(struct prepared *p, struct cupel_error *err)
+static int open_lockfiles(const struct supervisor_options *o, struct cache_lockfile **lockfiles,
+                          struct cupel_error *err)
+{
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && o->locked && i < o->n_plans; i++)
+        r = cache_lockfile_open(o->plans[i]->dir, o->plans[i]->file, &lockfiles[i], err);
+    return r;
+}
+
+int roots_prepare(struct cache *cache, const struct jobs_root *root, const struct cache_lockfile *lockfile,
+                  cache_progress_fn *progress, void *data, struct cache_root *ret_root, struct cupel_error *err)
+{
+    struct cache_source source = roots_source(root);
+
+    return lockfile != NULL ? cache_prepare_locked(cache, lockfile, root->name, &source, progress, data, ret_root, err)
+                            : cache_prepare(cache, &source, progress, data, ret_root, err);
+}
+
+static int make_all(struct prepared *p, struct cache_lockfile *const *lockfiles, struct cupel_error *err)
 {
     struct run *run = &p->run;
     int r = 0;
 
-    run->roots = xcalloc(run->n_roots, sizeof(*run->roots));
     for (size_t i = 0; r == 0 && i < run->n_instances; i++) {
         const struct instance *in = &run->instances[i];
-        struct cache_source source = roots_source(&in->plan->roots[in->job->root]);
 
         if (run->roots[in->root].n_layers == 0)
-            r = cache_prepare(p->cache, &source, on_progress, p, &run->roots[in->root], err);
+            r = roots_prepare(p->cache, &in->plan->roots[in->job->root], lockfiles[in->plan_index], on_progress, p,
+                              &run->roots[in->root], err);
     }
+    return r;
+}
+
+int roots_make(const struct supervisor_options *options, struct prepared *p, struct cupel_error *err)
+{
+    struct cache_lockfile **lockfiles = xcalloc(options->n_plans, sizeof(*lockfiles));
+    int r = open_lockfiles(options, lockfiles, err);
+
+    p->run.roots = xcalloc(p->run.n_roots, sizeof(*p->run.roots));
+    if (r == 0)
+        r = make_all(p, lockfiles, err);
     if (r == 0)
         take_image_defaults(p);
+    for (size_t i = 0; i < options->n_plans; i++)
+        cache_lockfile_close(lockfiles[i]);
+    free(lockfiles);
     return r;
 }
 

@@ -1,12 +1,15 @@
-/* roots: the root file systems of a run's jobs, ready in the cache. Private to supervisor, but for the first function. */
+/* roots: the root file systems of a run's jobs, ready in the cache. Private to supervisor, but for the first two functions. */
 #pragma once
 
 #include "harness/supervisor/prepare.h"
 
 /* What the job file says of a root, for cache_prepare. Borrows from the root. */
 struct cache_source roots_source(const struct jobs_root *root);
+/* Makes it ready; with a lock file, only as it is locked. */
+int roots_prepare(struct cache *cache, const struct jobs_root *root, const struct cache_lockfile *lockfile,
+                  cache_progress_fn *progress, void *data, struct cache_root *ret_root, struct cupel_error *err);
 
-/* Makes run.roots ready, only those that a selected job uses; what a job leaves open, its image may say from then on. */
-int roots_make(struct prepared *p, struct cupel_error *err);
+/* Makes run.roots ready, only those that a selected job uses, with options->locked only as they are locked; what a job leaves open, its image may say from then on. */
+int roots_make(const struct supervisor_options *options, struct prepared *p, struct cupel_error *err);
 /* Lets go of run.roots; what the cache may remove then is its own matter. */
 void roots_release(struct run *run);
