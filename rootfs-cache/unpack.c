@@ -113,8 +113,9 @@ const char *unpacker_normalize(const char *name, struct strbuf *ret)
     return NULL;
 }
 
-/* Says what is wrong with writing to (or linking from) `path`, seen from what earlier entries made, or NULL. */
-static const char *check_place(const char *path, bool directory)
+/* Says what is wrong with writing to (or linking from) `path`, seen from what earlier entries made, or NULL. *ret_implies (may be NULL):
+ * no entry has made the directory that it is in. */
+static const char *check_place(const char *path, bool directory, bool *ret_implies)
 {
     const char *slash = strrchr(path, '/');
     struct stat st;
@@ -131,6 +132,8 @@ static const char *check_place(const char *path, bool directory)
             return "lies beneath something that is no directory";
         if (fd >= 0 && (fstat(fd, &st) < 0 || !S_ISDIR(st.st_mode)))
             return "lies beneath something that is no directory";
+        if (ret_implies != NULL)
+            *ret_implies = fd < 0;
     }
     /* a directory entry over a link would set the mode and owner of what the link leads to */
     if (directory && fstatat(AT_FDCWD, path, &st, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISDIR(st.st_mode))
@@ -149,7 +152,7 @@ static const char *check_hardlink(struct archive_entry *entry)
     wrong = unpacker_normalize(link, &target);
     if (wrong != NULL)
         return "is a hard link to outside the archive";
-    if (check_place(target.data, false) != NULL)
+    if (check_place(target.data, false, NULL) != NULL)
         return "is a hard link to something beneath a symbolic link";
     if (fstatat(AT_FDCWD, target.data, &st, AT_SYMLINK_NOFOLLOW) < 0)
         return "is a hard link to something that is not in the archive before it";
@@ -245,6 +248,21 @@ static void note_time(struct unpacker *u, struct archive_entry *entry, const cha
     u->late[u->n_late++] = (struct dir_time){.path = xstrdup(name), .mtime = mtime};
 }
 
+/* Directories above `name` that no entry has made get a fixed time, as the root does (finish_root), unless one does later. */
+static void note_implied(struct unpacker *u, const char *name)
+{
+    cleanup_free char *path = xstrdup(name);
+    struct stat st;
+
+    for (char *slash = strrchr(path, '/'); slash != NULL; slash = strrchr(path, '/')) {
+        *slash = '\0';
+        if (fstatat(AT_FDCWD, path, &st, AT_SYMLINK_NOFOLLOW) == 0)
+            return;
+        u->late = xrealloc(u->late, (u->n_late + 1) * sizeof(*u->late));
+        u->late[u->n_late++] = (struct dir_time){.path = xstrdup(path)};
+    }
+}
+
 /* An entry that came later may have put something else there. */
 static int set_times(struct unpacker *u)
 {
@@ -267,14 +285,18 @@ static int set_times(struct unpacker *u)
 
 static int write_entry(struct unpacker *u, struct archive_entry *entry, const char *name)
 {
+    bool implies = false;
     const char *wrong;
     int r;
 
-    wrong = check_place(name, archive_entry_filetype(entry) == AE_IFDIR && archive_entry_hardlink(entry) == NULL);
+    wrong =
+        check_place(name, archive_entry_filetype(entry) == AE_IFDIR && archive_entry_hardlink(entry) == NULL, &implies);
     if (wrong == NULL)
         wrong = check_hardlink(entry);
     if (wrong != NULL)
         return unpacker_refuse(u, name, wrong);
+    if (implies)
+        note_implied(u, name);
     archive_entry_copy_pathname(entry, name);
     filter_xattrs(entry);
     bound_owner(u, entry);

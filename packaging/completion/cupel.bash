@@ -49,7 +49,7 @@ _cupel() {
     local words='' files=false
     case $command in
     '') words='run shell enter validate list schema rootfs doctor selftest config clean help --version --help' ;;
-    run) words='-j --jobs --only --tag --retries --keep-failed --fail-fast --best-effort --sample --allow-host-network --allow-device --out --help' files=true ;;
+    run) words='-j --jobs --only --tag --retries --keep-failed --fail-fast --best-effort --locked --sample --allow-host-network --allow-device --out --help' files=true ;;
     shell) words='--rootfs --file --failed --run --out --best-effort --allow-host-network --allow-device --help' files=true ;;
     enter) words="--help $([[ $EUID == 0 ]] && "${COMP_WORDS[0]}" enter 2>/dev/null | sed -n 's,^[0-9a-f-]*/\([^ ]*\) .*,\1,p')" ;;
     list) words='--only --tag --kept --json --help' files=true ;;
@@ -62,12 +62,14 @@ _cupel() {
     help) words='run shell enter validate list schema rootfs doctor selftest config clean' ;;
     rootfs)
         words='--help'
-        ((i == COMP_CWORD - 1)) && words+=' import pull build export list show verify gc remove'
+        ((i == COMP_CWORD - 1)) && words+=' import pull build lock export list show verify gc remove'
         [[ ${COMP_WORDS[i + 1]-} == import ]] && ((COMP_CWORD > i + 2)) && files=true
         [[ ${COMP_WORDS[i + 1]-} == export ]] && words+=' -o --output'
         [[ ${COMP_WORDS[i + 1]-} == import ]] && words+=' --tag --platform'
         [[ ${COMP_WORDS[i + 1]-} == pull ]] && words+=' --platform'
-        [[ ${COMP_WORDS[i + 1]-} == build ]] && ((COMP_CWORD == i + 2)) && files=true
+        [[ ${COMP_WORDS[i + 1]-} == build ]] && words+=' --locked'
+        [[ ${COMP_WORDS[i + 1]-} == lock ]] && words+=' --check'
+        [[ ${COMP_WORDS[i + 1]-} == build || ${COMP_WORDS[i + 1]-} == lock ]] && ((COMP_CWORD == i + 2)) && files=true
         [[ ${COMP_WORDS[i + 1]-} == gc ]] && words+=' --keep --older'
         ;;
     esac

@@ -198,6 +198,29 @@ expect_exit 2
 expect_stderr "build.yaml:1:"
 rm -rf "$T/cache"
 
+it "a locked tag is the image that it stood for then, whatever it stands for now"
+push 1 latest
+sed "s|@sha256:[0-9a-f]*||" image.yaml >locked.yaml
+run_cupel rootfs lock locked.yaml
+expect_exit 0
+expect_equal "$(jq -r '.files["locked.yaml"].base | .image + " " + .digest' cupel.lock)" \
+    "$ref $(skopeo inspect --tls-verify=false --format '{{.Digest}}' "docker://$ref")"
+push 2 latest
+rm -rf "$T/cache"
+cupel_run locked.yaml --locked
+expect_exit 0
+expect_equal "$(log j | head -n 1)" first
+run_cupel rootfs lock locked.yaml --check
+expect_exit 1
+expect_stdout "^base: digest is $digest, locked is sha256:"
+cupel_run locked.yaml
+expect_equal "$(log j | head -n 1)" second
+sed -i "s|sha256:[0-9a-f]*|sha256:$(sha256sum <locked.yaml | cut -d' ' -f1)|" cupel.lock # one that nobody ever pushed
+cupel_run locked.yaml --locked
+expect_exit 3
+expect_stderr "cannot fetch '$ref@sha256:"
+rm -rf "$T/cache"
+
 it "gc leaves what is in use, what has a name and what a kept failure lies over, and takes the rest, the longest unused first"
 cupel_run image.yaml
 expect_exit 0

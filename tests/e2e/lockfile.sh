@@ -19,9 +19,9 @@ refused() { # CODE REGEX: the run says so, and no job has run
     expect_stderr "$2"
     expect_equal "$(cat out/results.jsonl 2>/dev/null)" ""
 }
-make_tar() { # NAME CONTENT: no entry for the root itself, as tars of single files are
+make_tar() { # NAME CONTENT: without entries for directories
     mkdir -p tree/bin && cp "$(command -v busybox)" tree/bin/busybox && echo "$2" >tree/what
-    tar -cf "$1" -C tree bin what
+    tar -cf "$1" -C tree bin/busybox what
     rm -r tree
 }
 make_tar a.tar first
@@ -65,8 +65,11 @@ expect_equal "$(log t) $(log i) $(log d)" "first image directory"
 
 it "on another store, made from the same sources, the lock still holds, and locking again changes nothing"
 cp cupel.lock was
+tree_of() { run_cupel rootfs import "$@" && run_cupel rootfs show "$1" && jq -r '.layers[0].tree' stdout; }
+tree=$(tree_of tarred a.tar)
 rm -rf "$T/cache"
 run_cupel rootfs import kept dir
+expect_equal "$(tree_of tarred a.tar)" "$tree"
 cupel_run job.yaml --locked
 expect_exit 0
 run_cupel rootfs lock job.yaml
