@@ -1,6 +1,7 @@
 /* enter: `cupel enter`: a command in a job that is running. */
 #include "harness/cli/cli.h"
 #include "harness/cli/options.h"
+#include "harness/rights/rights.h"
 #include "harness/supervisor/running.h"
 #include "harness/supervisor/session.h"
 #include "rootfs-cache/cache.h"
@@ -87,8 +88,12 @@ static int enter(int store, const struct running *r, struct session_options *o, 
         e = find_job(plan, r->name, &job, err);
     if (e == 0) {
         e = running_hold(r, &handle);
-        if (e < 0)
-            (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, e, "cannot enter %s/%s: it may have ended", r->run, r->job);
+        if (e == -ESRCH || e == -ENOENT)
+            (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, 0, "cannot enter %s/%s: it has ended", r->run, r->job);
+        else if (e < 0)
+            (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, e,
+                                  "cannot enter %s/%s: its control groups or namespaces cannot be joined", r->run,
+                                  r->job);
     }
     if (e == 0) {
         o->plan = plan;
@@ -127,7 +132,6 @@ int cli_enter(int argc, char **argv)
 {
     struct session_options o = {0};
     struct cli_words words;
-    struct cupel_error err;
     int code;
 
     if (!cli_parse(&command, argc, argv, &o, &words, &code))
@@ -135,10 +139,9 @@ int cli_enter(int argc, char **argv)
     if (words.command != NULL && words.n == 0)
         return cli_wrong(&command, "no job before '--'");
     o.command = words.command;
-    if (geteuid() != 0) {
-        (void)cupel_error_set(&err, CUPEL_ERROR_HARNESS, 0, "cupel enter has to be started as root");
-        return cli_fail(&err);
-    }
-    cli_seal(argv - 1); /* argv[-1]: see main */
+    /* an ordinary user's jobs are in user namespaces of theirs, and so open to them without further rights */
+    if (words.n > 0)
+        rights_join_scope(argv - 1); /* argv[-1]: see main */
+    cli_seal(argv - 1);
     return find_and_enter(words.n > 0 ? words.word[0] : NULL, &o);
 }

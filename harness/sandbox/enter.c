@@ -25,10 +25,6 @@
 #include <sys/vfs.h>
 #include <sys/wait.h>
 
-#define NAMESPACES                                                                                                     \
-    (CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNET | CLONE_NEWCGROUP |       \
-     CLONE_NEWTIME)
-
 /* ---- in the child: no malloc, no stdio ---- */
 
 /* The job cannot replace /dev or /dev/pts: they are mounts, and it may not change those. Looked at all the same. */
@@ -101,16 +97,17 @@ _Noreturn static void session_main(struct init_context *ctx)
     init_session(ctx);
 }
 
-_Noreturn static void join(struct init_context *ctx, int pidfd)
+_Noreturn static void join(struct init_context *ctx, const struct sandbox_entry *entry)
 {
     struct init_report entered = {.kind = INIT_ENTERED};
     int session = -EBADF;
     struct clone_args args = {.flags = CLONE_PARENT | CLONE_PIDFD, .pidfd = (uint64_t)(uintptr_t)&session};
+    int joined = prctl(PR_SET_DUMPABLE, 0) < 0 ? -errno : namespaces_join(entry);
     long pid;
 
     ctx->detail = "the job's namespaces";
-    if (prctl(PR_SET_DUMPABLE, 0) < 0 || setns(pidfd, NAMESPACES) < 0)
-        fail(ctx, SETUP_IDENTITY, -errno);
+    if (joined < 0)
+        fail(ctx, SETUP_IDENTITY, joined);
     for (size_t i = 0; i < ARRAY_SIZE(enter_table); i++) {
         int r;
 
@@ -176,7 +173,7 @@ static int start(struct init_context *ctx, const struct sandbox_entry *entry, st
     (void)signal(SIGCHLD, SIG_IGN);
     pid = _Fork();
     if (pid == 0)
-        join(ctx, entry->pidfd);
+        join(ctx, entry);
     if (pid < 0)
         return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot enter the job");
     base_closep(&ctx->control); /* so that an end of file is one */
@@ -193,7 +190,7 @@ int sandbox_enter(const struct sandbox_entry *entry, struct sandbox_job *ret_job
     context_init(&ctx, entry->job, entry->stdio, entry->rows, entry->columns);
     ctx.enter = entry->enter;
     ctx.n_enter = entry->n_enter;
-    ctx.privilege = (struct sandbox_privilege){.host = true, .ids = SANDBOX_ID_COUNT};
+    ctx.privilege = (struct sandbox_privilege){.host = entry->namespaces == NULL, .ids = entry->ids};
     ctx.landlock_abi = landlock_abi();
     ctx.has_ids = true;
     ctx.uid = entry->uid;

@@ -242,6 +242,12 @@ int small_read_all(int fd, char *buf, size_t size); /* bytes, or -errno; -EFBIG 
 /* PID 1 of a job of so many steps begins to talk; then sandbox_receive. */
 void listen_begin(struct sandbox_job *job, unsigned n_steps);
 
+/* namespaces.c: holds those of a cloned PID 1 in *job; -errno and the name of the one that cannot be had. */
+int namespaces_hold(struct sandbox_job *job, bool own_network, const char **ret_which);
+void namespaces_release(struct sandbox_job *job);
+/* For the calling process: all of them; the PID namespace counts for its children. Usable between clone and exec. */
+int namespaces_join(const struct sandbox_entry *entry);
+
 /* context.c: everything empty; streams and the control socket, the job's ends in *ctx and the harness's in *job (pipes belong to
  * `id`); the environment; and the closing and freeing of all that is the slot's. */
 void context_init(struct init_context *ctx, const struct jobs_job *job, enum sandbox_stdio stdio, unsigned short rows,

@@ -115,6 +115,13 @@ struct sandbox_request {
 /* How many of those that were left running are named. */
 #define SANDBOX_LEAKS_MAX 16
 
+/* A job's namespaces, of each type one, the user namespace first. */
+#define SANDBOX_NAMESPACES 8
+#define SANDBOX_NO_NAMESPACES                                                                                          \
+    {                                                                                                                  \
+        -EBADF, -EBADF, -EBADF, -EBADF, -EBADF, -EBADF, -EBADF, -EBADF                                                 \
+    }
+
 /* What PID 1 has said so far: see listen.c. */
 struct sandbox_talk {
     unsigned state;
@@ -134,7 +141,9 @@ struct sandbox_job {
     pid_t nat;         /* the process that serves its network, or -1 */
     bool network_lost; /* once reaped: that process had ended before the job */
     int mount_ns;      /* kept when the job has artifacts, else -EBADF */
-    char dir[24];      /* its directory on the upper file system */
+    int namespaces
+        [SANDBOX_NAMESPACES]; /* without the host's rights, until it is reaped, for who enters it; else -EBADF */
+    char dir[24];             /* its directory on the upper file system */
     uint64_t disk_before;
     uint64_t inodes_before;
     const struct upper *trims; /* private: a disk that gets its size when PID 1 is done with it, and which */
@@ -146,7 +155,7 @@ struct sandbox_job {
 #define SANDBOX_JOB_INIT                                                                                               \
     {                                                                                                                  \
         .pid = -1, .nat = -1, .pidfd = -EBADF, .control = -EBADF, .out = -EBADF, .err = -EBADF, .in = -EBADF,          \
-        .terminal = -EBADF, .mount_ns = -EBADF                                                                         \
+        .terminal = -EBADF, .mount_ns = -EBADF, .namespaces = SANDBOX_NO_NAMESPACES                                    \
     }
 
 /* Everything up to and including the clone. On failure *err names the set-up step, and nothing is left. The steps after
@@ -223,7 +232,9 @@ struct sandbox_entry {
     const struct sandbox_filter *filter;
     const char *const *env; /* complete but for HOME and USER */
     int pidfd;              /* of the job's PID 1; its steps have begun */
+    const int *namespaces;  /* sandbox_job.namespaces, for who has not the host's rights; NULL: those of PID 1 */
     uint32_t id_base;
+    uint32_t ids;      /* how many it has */
     uint32_t uid, gid; /* of the job's commands */
     const int *enter;  /* cgroup.procs fds of its payload */
     size_t n_enter;

@@ -297,6 +297,13 @@ static int write_id_maps(struct start *s, struct cupel_error *err)
         if (r < 0)
             return id_map_error(s, r, path, err);
     }
+    if (!s->stage->privilege.host) {
+        const char *which = NULL;
+        int r = namespaces_hold(&s->job, s->request->job->network != JOBS_NETWORK_HOST, &which);
+
+        if (r < 0)
+            return step_error(err, SETUP_ID_MAP, r, which);
+    }
     if (s->request->job->artifacts.patterns != NULL) {
         (void)snprintf(path, sizeof(path), "/proc/%d/ns/mnt", (int)s->job.pid);
         s->job.mount_ns = open(path, O_RDONLY | O_CLOEXEC);
@@ -409,6 +416,7 @@ void sandbox_reap(struct sandbox_job *job)
 {
     if (job->pid <= 0)
         return;
+    namespaces_release(job); /* or what is mounted there would outlive it */
     while (waitpid(job->pid, NULL, 0) < 0 && errno == EINTR)
         ;
     job->pid = -1;

@@ -31,9 +31,10 @@ struct instance {
 struct slot_view {
     _Atomic uint64_t started_ns; /* 0: nothing runs */
     _Atomic uint64_t memory_bytes;
-    _Atomic uint64_t running;  /* the job's PID 1 and its instance, see running.c; 0: none that may be entered */
-    _Atomic uint32_t slot;     /* pid */
-    _Atomic uint32_t uid, gid; /* of the job's commands, in the job */
+    _Atomic uint64_t running; /* the job's PID 1 and its instance, see running.c; 0: none that may be entered */
+    _Atomic uint32_t slot;    /* pid */
+    _Atomic int32_t namespaces[SANDBOX_NAMESPACES]; /* the slot's descriptors, as sandbox_job has them */
+    _Atomic uint32_t uid, gid;                      /* of the job's commands, in the job */
     _Atomic uint32_t n_enter;
     _Atomic int32_t enter[CGROUP_ENTER_MAX]; /* the slot's descriptors of the payload's cgroup.procs */
 };

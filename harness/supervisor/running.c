@@ -46,6 +46,8 @@ void running_publish(struct slot_view *view, const struct sandbox_job *job, size
     atomic_store_explicit(&view->n_enter, (uint32_t)n, memory_order_relaxed);
     for (size_t i = 0; i < n; i++)
         atomic_store_explicit(&view->enter[i], fds[i], memory_order_relaxed);
+    for (size_t i = 0; i < SANDBOX_NAMESPACES; i++)
+        atomic_store_explicit(&view->namespaces[i], job->namespaces[i], memory_order_relaxed);
     atomic_store_explicit(&view->uid, job->uid, memory_order_relaxed);
     atomic_store_explicit(&view->gid, job->gid, memory_order_relaxed);
     atomic_store_explicit(&view->running, word_of(job->pid, instance), memory_order_release);
@@ -236,18 +238,52 @@ int running_open(int store_dirfd, const struct running *r, const char *file)
 
 /* ---- holding on to one ---- */
 
-/* The first id of the range that the job's user namespace maps to. */
-static int read_id_base(pid_t init, uint32_t *ret)
+/* What the job's root is here, and how many ids its user namespace has, in one piece or several. */
+static int read_ids(pid_t init, uint32_t *ret_base, uint32_t *ret_ids)
 {
     cleanup_free char *path = xasprintf("/proc/%d/uid_map", (int)init), *text = NULL;
     cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC);
     unsigned inside, outside, count;
+    char *save = NULL;
     size_t len;
 
-    if (fd < 0 || file_read_fd(fd, 4096, &text, &len) < 0 || sscanf(text, "%u %u %u", &inside, &outside, &count) != 3 ||
-        inside != 0)
+    *ret_ids = 0;
+    if (fd < 0 || file_read_fd(fd, 4096, &text, &len) < 0)
         return -ESRCH;
-    *ret = outside;
+    for (char *line = strtok_r(text, "\n", &save); line != NULL; line = strtok_r(NULL, "\n", &save)) {
+        if (sscanf(line, "%u %u %u", &inside, &outside, &count) != 3)
+            return -ESRCH;
+        if (inside == 0)
+            *ret_base = outside;
+        *ret_ids += count;
+    }
+    return *ret_ids > 0 ? 0 : -ESRCH;
+}
+
+/* What the slot's process has under this number. */
+static int open_of_slot(uint32_t slot, int number, int flags)
+{
+    char path[64];
+    int fd;
+
+    (void)snprintf(path, sizeof(path), "/proc/%u/fd/%d", slot, number);
+    fd = open(path, flags | O_CLOEXEC);
+    return fd < 0 ? -errno : fd;
+}
+
+static int open_namespaces(const struct slot_view *view, struct running_handle *h)
+{
+    uint32_t slot = atomic_load_explicit(&view->slot, memory_order_relaxed);
+
+    for (size_t i = 0; i < SANDBOX_NAMESPACES; i++) {
+        int number = atomic_load_explicit(&view->namespaces[i], memory_order_relaxed);
+
+        if (number < 0)
+            continue;
+        h->namespaces[i] = open_of_slot(slot, number, O_RDONLY);
+        if (h->namespaces[i] < 0)
+            return h->namespaces[i];
+    }
     return 0;
 }
 
@@ -257,14 +293,10 @@ static int open_enter(const struct slot_view *view, struct running_handle *h)
     uint32_t slot = atomic_load_explicit(&view->slot, memory_order_relaxed);
 
     for (uint32_t i = 0; i < n && i < ARRAY_SIZE(h->enter); i++) {
-        char path[64];
-        int fd;
+        int fd = open_of_slot(slot, atomic_load_explicit(&view->enter[i], memory_order_relaxed), O_WRONLY);
 
-        (void)snprintf(path, sizeof(path), "/proc/%u/fd/%d", slot,
-                       (int)atomic_load_explicit(&view->enter[i], memory_order_relaxed));
-        fd = open(path, O_WRONLY | O_CLOEXEC);
         if (fd < 0)
-            return -errno;
+            return fd;
         h->enter[h->n_enter++] = fd;
     }
     return 0;
@@ -273,6 +305,8 @@ static int open_enter(const struct slot_view *view, struct running_handle *h)
 void running_release(struct running_handle *h)
 {
     base_closep(&h->pidfd);
+    for (size_t i = 0; i < SANDBOX_NAMESPACES; i++)
+        base_closep(&h->namespaces[i]);
     while (h->n_enter > 0)
         base_closep(&h->enter[--h->n_enter]);
 }
@@ -280,7 +314,7 @@ void running_release(struct running_handle *h)
 /* The slot withdraws the word before it reaps PID 1: as long as it is there, the pid is no other process's. */
 int running_hold(const struct running *r, struct running_handle *ret)
 {
-    struct running_handle h = {.pidfd = -EBADF};
+    struct running_handle h = {.pidfd = -EBADF, .namespaces = SANDBOX_NO_NAMESPACES};
     struct slot_view before, after;
     int e = 0;
 
@@ -289,7 +323,9 @@ int running_hold(const struct running *r, struct running_handle *ret)
     h.pidfd = (int)syscall(SYS_pidfd_open, r->init, 0);
     if (h.pidfd < 0)
         return -errno;
-    e = read_id_base(r->init, &h.id_base);
+    e = read_ids(r->init, &h.id_base, &h.ids);
+    if (e == 0)
+        e = open_namespaces(&before, &h);
     if (e == 0)
         e = open_enter(&before, &h);
     if (e == 0 && (!read_view(r->views_fd, r->view, &after) || (pid_t)(atomic_load(&before.running) >> 32) != r->init ||

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/base.h"
+#include "harness/sandbox/sandbox.h"
 
 #include <sys/types.h>
 
@@ -10,7 +11,6 @@
 
 struct slot_view;
 struct cgroup_job;
-struct sandbox_job;
 /* The views' memory and its descriptor (close-on-exec); NULL with errno. */
 struct slot_view *running_make_views(unsigned slots, int *ret_fd);
 /* From the first step's start, when the sandbox is complete, until before the reaping of PID 1. */
@@ -40,8 +40,9 @@ int running_open(int store_dirfd, const struct running *r, const char *file);
 
 /* What it takes to enter. */
 struct running_handle {
-    int pidfd; /* of PID 1 */
-    uint32_t id_base;
+    int pidfd;                          /* of PID 1 */
+    int namespaces[SANDBOX_NAMESPACES]; /* -EBADF: only root can enter, by the pidfd */
+    uint32_t id_base, ids;
     uint32_t uid, gid; /* that the job's commands were started with, in the job */
     int enter[16];
     size_t n_enter;

@@ -74,6 +74,10 @@ static void on_setup_failed(struct serving *s, const struct sandbox_event *e)
 
     (void)cupel_error_set(&err, CUPEL_ERROR_HARNESS, e->errnum, "set-up step '%s' failed%s%s", e->what,
                           e->detail[0] != '\0' ? " on " : "", e->detail);
+    if (s->cgroup == NULL && str_eq(e->what, "payload-cgroup"))
+        cupel_error_hint(&err,
+                         "the job's control groups can only be joined from a group below one that is yours as well: "
+                         "with systemd, systemd-run --user --scope cupel enter ...");
     fail(s, &err);
 }
 
@@ -254,7 +258,9 @@ _Noreturn void session_entry_main(const struct session_entry *e, pid_t front)
                                         .filter = e->filter,
                                         .env = env,
                                         .pidfd = e->handle->pidfd,
+                                        .namespaces = e->handle->namespaces[0] >= 0 ? e->handle->namespaces : NULL,
                                         .id_base = e->handle->id_base,
+                                        .ids = e->handle->ids,
                                         .uid = e->handle->uid,
                                         .gid = e->handle->gid,
                                         .enter = e->handle->enter,

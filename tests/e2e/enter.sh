@@ -88,14 +88,16 @@ int main(void)
 C
     gcc -D_GNU_SOURCE -o forge forge.c
     mkdir -p -m 700 forged/runs/dead
-    for id in 0 65534; do # by our own it is seen: so this would notice
-        setpriv --reuid "$id" "$T/forge" <&- >"forged/said" & # setpriv executes it: the pid stays
+    own=${CUPEL_TEST_USER:-0}
+    for id in "$own" 65534; do # by our own it is seen: so this would notice
+        setpriv --reuid "$id" --regid "$id" --clear-groups "$T/forge" <&- >"forged/said" & # setpriv executes it: the pid stays
         forger=$!
         expect wait_until 10 grep -qs ready forged/said
         echo "$forger" >forged/runs/dead/lock
         printf 'views=50\0file=/x.yaml\0job=0 0 forged forged\0' >forged/runs/dead/record
+        chown -R "$own" forged
         CUPEL_CACHE=$T/forged in_job
-        expect_equal "$id $(grep -c '/forged ' stdout | sed 's/[1-9].*/some/')" "$id $([[ $id == 0 ]] && echo some || echo 0)"
+        expect_equal "$id $(grep -c '/forged ' stdout | sed 's/[1-9].*/some/')" "$id $([[ $id == "$own" ]] && echo some || echo 0)"
         kill "$forger"
         { wait "$forger"; } 2>/dev/null
     done
@@ -186,14 +188,14 @@ if command -v tmux >/dev/null; then
     it "on a terminal: a name in the job's /dev/pts, and job control"
     tmux() { command tmux -S "$T/tmux" "$@"; }
     screen_has() { tmux capture-pane -p -S - -t e2e 2>/dev/null | grep -qE -- "$1"; }
-    TERM=xterm tmux -f /dev/null new-session -d -s e2e -x 90 -y 40 "cd $T; stty -g >before; $CUPEL enter root; echo left with \$?; stty -g >after; sleep 1000"
+    TERM=xterm tmux -f /dev/null new-session -d -s e2e -x 90 -y 40 "cd $T; stty -g >before; ${as_who[*]} $CUPEL enter root; echo left with \$?; stty -g >after; sleep 1000"
     expect wait_until 20 screen_has '^# *$'
     tmux send-keys -t e2e -l 'tty; stty size; ps -o tty= -p $$' && tmux send-keys -t e2e Enter
     expect wait_until 10 screen_has '^pts/0'
     expect screen_has '^/dev/pts/0'
     expect screen_has '^40 90'
-    tmux send-keys -t e2e -l 'sleep 1000' && tmux send-keys -t e2e Enter
-    sleep 0.5
+    tmux send-keys -t e2e -l 'sleep 1006' && tmux send-keys -t e2e Enter
+    expect wait_until 10 pgrep -f '^sleep 1006$' >/dev/null
     tmux send-keys -t e2e C-c
     tmux send-keys -t e2e -l 'echo code $?; exit 6' && tmux send-keys -t e2e Enter
     expect wait_until 10 screen_has '^code 130'
