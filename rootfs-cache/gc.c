@@ -21,29 +21,15 @@ static bool goes(const struct gc *g, const struct cache_entry *e, time_t now)
     return too_much || too_old;
 }
 
-static int refuse_needed(struct cache *cache, const char *key, void *data)
+/* An image of which a layer goes is forgotten first: whenever this is cut short, every record has its layers. It is fetched again. */
+static int forget_or_refuse(struct cache *cache, const char *key, void *data)
 {
     int r = names_referrers(cache, key);
 
     (void)data;
-    return r > 0 ? (r & ~NAMES_IMAGE) != 0 ? STORE_WANTED : 0 : r;
-}
-
-/* What is left of an image of which a layer is gone is no use: it is fetched again. */
-static int forget_image(struct cache *cache, const char *name, void *data)
-{
-    cleanup_free char *path = xasprintf("images/%s", name);
-    struct record record = RECORD_INIT;
-    bool whole = record_read(cache, path, &record) == 0;
-
-    (void)data;
-    for (size_t i = 0; whole && i < record.n; i++) {
-        cleanup_free char *layer = xasprintf("layers/%s", record.key[i]);
-
-        whole = faccessat(cache->dir, layer, F_OK, 0) == 0;
-    }
-    record_free(&record);
-    return !whole && unlinkat(cache->dir, path, 0) < 0 && errno != ENOENT ? -errno : 0;
+    if (r < 0 || (r & ~NAMES_IMAGE) != 0)
+        return r < 0 ? r : STORE_WANTED;
+    return r != 0 ? names_forget(cache, "images", key) : 0;
 }
 
 static int collect(struct cache *cache, struct gc *g, const struct cache_entry *entries, size_t n)
@@ -55,7 +41,7 @@ static int collect(struct cache *cache, struct gc *g, const struct cache_entry *
 
         if (entries[i].name != NULL || entries[i].in_use || !goes(g, &entries[i], now))
             continue;
-        r = store_remove_layer(cache, entries[i].key, refuse_needed, NULL);
+        r = store_remove_layer(cache, entries[i].key, forget_or_refuse, NULL);
         if (r == -EBUSY || r == STORE_WANTED)
             continue;
         if (r < 0 && r != -ENOENT)
@@ -66,7 +52,7 @@ static int collect(struct cache *cache, struct gc *g, const struct cache_entry *
         g->done.freed += entries[i].bytes;
         g->done.removed++;
     }
-    return record_each(cache, "images", forget_image, NULL);
+    return 0;
 }
 
 static int add_bytes(struct cache *cache, const char *key, void *data)

@@ -318,7 +318,9 @@ static int remove_name(struct cache *cache, const char *name, const struct recor
         return r;
     if (unlinkat(cache->dir, path, 0) < 0)
         return store_error(cache, err, errno, "remove a name");
-    r = names_drop(cache, record, NULL);
+    r = store_sync_place(cache, "names"); /* after a power cut, no name lacks a layer */
+    if (r == 0)
+        r = names_drop(cache, record, NULL);
     return r < 0 ? store_error(cache, err, r, "remove a layer") : 0;
 }
 
@@ -353,17 +355,30 @@ static int remove_record_of(struct cache *cache, const char *name, void *data)
     return r;
 }
 
-static int refuse_kept(struct cache *cache, const char *key, void *data)
+int names_forget(struct cache *cache, const char *place, const char *key)
+{
+    struct referrers f = {.key = key, .place = place};
+    int r = record_each(cache, place, remove_record_of, &f);
+
+    return r < 0 ? r : store_sync_place(cache, place);
+}
+
+/* Those who refer to it go first: whenever this is cut short, every record has its layers. */
+static int forget_all(struct cache *cache, const char *key, void *data)
 {
     int r = names_referrers(cache, key);
 
     (void)data;
-    return r > 0 ? (r & NAMES_KEPT) != 0 ? STORE_WANTED : 0 : r;
+    if (r < 0 || (r & NAMES_KEPT) != 0)
+        return r < 0 ? r : STORE_WANTED;
+    if ((r & NAMES_NAME) != 0)
+        r = names_forget(cache, "names", key);
+    return r < 0 ? r : names_forget(cache, "images", key);
 }
 
 static int remove_key(struct cache *cache, const char *key, const char *what, struct cupel_error *err)
 {
-    struct referrers names = {.key = key, .place = "names"}, images = {.key = key, .place = "images"};
+    struct referrers names = {.key = key, .place = "names"};
     int r = record_each(cache, "names", find_of_several, &names);
 
     if (r == 0 && names.of_several != NULL) {
@@ -374,7 +389,7 @@ static int remove_key(struct cache *cache, const char *key, const char *what, st
         return -EBUSY;
     }
     if (r == 0)
-        r = store_remove_layer(cache, key, refuse_kept, NULL);
+        r = store_remove_layer(cache, key, forget_all, NULL);
     if (r == -EBUSY)
         return in_use(what, err);
     if (r == STORE_WANTED) {
@@ -382,10 +397,8 @@ static int remove_key(struct cache *cache, const char *key, const char *what, st
         cupel_error_hint(err, "`cupel clean --kept` removes what is kept of failed jobs");
         return -EBUSY;
     }
-    if (r == 0 || r == -ENOENT)
-        r = record_each(cache, "names", remove_record_of, &names);
-    if (r == 0)
-        r = record_each(cache, "images", remove_record_of, &images);
+    if (r == -ENOENT) /* names of a layer that is not there */
+        r = forget_all(cache, key, NULL);
     return r < 0 ? store_error(cache, err, r, "remove a layer") : 0;
 }
 

@@ -22,5 +22,8 @@ int names_drop(struct cache *cache, const struct record *layers, uint64_t *ret_b
 
 int names_drop_keys(struct cache *cache, const char (*keys)[CACHE_KEY_LEN + 1], size_t n, uint64_t *ret_bytes);
 
+/* Removes the records of a place, "names" or "images", that have the layer. */
+int names_forget(struct cache *cache, const char *place, const char *key);
+
 /* layer.json as text (malloc'ed). */
 int names_layer_info(const struct cache *cache, const char *key, char **ret_text);

@@ -199,6 +199,16 @@ static bool still_visible(const struct cache *cache, const char *path, int dir)
            a.st_dev == b.st_dev;
 }
 
+/* A store on a read-only disk has locks as well; only some network file systems want a lock's file open for writing. */
+static int open_pin(int dir, const char *path)
+{
+    int fd = openat(dir, path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+
+    if (fd < 0 && errno == EROFS)
+        fd = openat(dir, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    return fd < 0 ? -errno : fd;
+}
+
 int store_open_layer(const struct cache *cache, const char *key, int *ret_tree, int *ret_pin)
 {
     char path[sizeof("layers/") + CACHE_KEY_LEN];
@@ -208,9 +218,9 @@ int store_open_layer(const struct cache *cache, const char *key, int *ret_tree, 
     dir = openat(cache->dir, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
     if (dir < 0)
         return -errno;
-    pin = openat(dir, "pin", O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    pin = open_pin(dir, "pin");
     if (pin < 0)
-        return -errno;
+        return pin;
     /* held exclusively only for the moments of a rename or of a question, never for work */
     while (flock(pin, LOCK_SH) < 0)
         if (errno != EINTR)
@@ -243,9 +253,16 @@ static int lock_trials(const struct cache *cache)
 bool store_in_use(const struct cache *cache, const char *key)
 {
     cleanup_free char *path = xasprintf("layers/%s/pin", key);
-    cleanup_close int trial = lock_trials(cache), pin = openat(cache->dir, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    cleanup_close int trial = lock_trials(cache), pin = open_pin(cache->dir, path);
 
     return trial >= 0 && pin >= 0 && flock(pin, LOCK_EX | LOCK_NB) < 0;
+}
+
+int store_sync_place(const struct cache *cache, const char *place)
+{
+    cleanup_close int dir = openat(cache->dir, place, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    return dir < 0 || fsync(dir) < 0 ? -errno : 0;
 }
 
 int store_remove_layer(struct cache *cache, const char *key, store_check_fn *check, void *data)
@@ -274,6 +291,9 @@ int store_remove_layer(struct cache *cache, const char *key, store_check_fn *che
         return -errno;
     base_closep(&trial);
     trial = -EBADF;
+    r = store_sync_place(cache, "layers"); /* out of sight first: after a power cut, what is visible is whole */
+    if (r < 0)
+        return r;
     base_closep(&pin);
     pin = -EBADF; /* who waited for it finds the layer gone; the key's lock covers the rest */
     return file_remove_tree_at(cache->dir, to);
@@ -368,7 +388,6 @@ static int write_info(const struct store_draft *draft, const struct store_info *
 int store_commit(struct store_draft *draft, const struct store_info *info, struct cupel_error *err)
 {
     char from[sizeof("tmp/") + CACHE_KEY_LEN], to[sizeof("layers/") + CACHE_KEY_LEN];
-    cleanup_close int layers = -EBADF;
     char tree[CACHE_KEY_LEN + 1];
     int r = treesum(draft->tree, draft->lock, tree, err);
 
@@ -386,10 +405,8 @@ int store_commit(struct store_draft *draft, const struct store_info *info, struc
         return store_error(draft->cache, err, errno, "finish a layer");
     base_closep(&draft->dir);
     draft->dir = -EBADF; /* nothing left for store_end to remove */
-    layers = openat(draft->cache->dir, "layers", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (layers < 0 || fsync(layers) < 0)
-        return store_error(draft->cache, err, errno, "finish a layer");
-    return 0;
+    r = store_sync_place(draft->cache, "layers");
+    return r < 0 ? store_error(draft->cache, err, r, "finish a layer") : 0;
 }
 
 void store_end(struct store_draft *draft)

@@ -54,6 +54,8 @@ void store_end(struct store_draft *draft);
 #define STORE_WANTED (-EADDRINUSE) /* for `check`: something still refers to it */
 typedef int store_check_fn(struct cache *cache, const char *key, void *data);
 int store_remove_layer(struct cache *cache, const char *key, store_check_fn *check, void *data);
+/* What was renamed or removed in this directory of the store stays so after a power cut. */
+int store_sync_place(const struct cache *cache, const char *place);
 bool store_in_use(const struct cache *cache, const char *key);
 
 /* Fills *err for a failed write beneath the store: says what to do when the disk is full. */

@@ -78,6 +78,11 @@ int run_dir_create(int store_dirfd, struct run_dir **ret, struct cupel_error *er
     }
     if (r < 0) {
         (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot make a directory for this run in the store");
+        if (r == -EROFS || r == -EACCES || r == -EPERM)
+            cupel_error_hint(err, "set CUPEL_CACHE to a directory that you can write to");
+        else if (r == -ENOSPC || r == -EDQUOT)
+            cupel_error_hint(err, "free space there, remove layers with `cupel rootfs gc`, or set CUPEL_CACHE to a "
+                                  "directory on a bigger disk");
         if (d->fd >= 0) /* made by this call */
             (void)file_remove_tree_at(d->runs, d->id);
         run_dir_forget(d);

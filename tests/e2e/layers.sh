@@ -67,7 +67,7 @@ for i in range(n):
     tar.close()
     layers.append({**blob(out.getvalue()), "mediaType": "application/vnd.oci.image.layer.v1.tar"})
     ids.append("sha256:" + hashlib.sha256(out.getvalue()).hexdigest())
-config = {"architecture": "amd64", "os": "linux", "config": {}, "rootfs": {"type": "layers", "diff_ids": ids}}
+config = {"architecture": {"x86_64": "amd64", "aarch64": "arm64"}.get(os.uname().machine, os.uname().machine), "os": "linux", "config": {}, "rootfs": {"type": "layers", "diff_ids": ids}}
 config = {**blob(json.dumps(config).encode()), "mediaType": "application/vnd.oci.image.config.v1+json"}
 manifest = {"schemaVersion": 2, "config": config, "layers": layers}
 manifest = {**blob(json.dumps(manifest).encode()), "mediaType": "application/vnd.oci.image.manifest.v1+json",
@@ -147,6 +147,13 @@ expect_stdout "^layer $flat"
 run_cupel rootfs remove many again other
 expect_exit 0
 expect_equal "$(layers) $(ls "$T/cache/cupel/tmp" | wc -l)" "0 0"
+
+# once is enough of this, and root's turn the quicker one
+if [[ -n ${CUPEL_TEST_USER-} ]]; then
+    expect_clean
+    all_done
+    exit 0
+fi
 
 it "an image of 500 layers is a root, one of 501 is refused"
 make_layout most 500 && chmod -R a+rX most
