@@ -63,9 +63,31 @@ static bool is_chrooted(void)
     return true; /* the file names what is below our root, and that is no mount point */
 }
 
+/* "docker-default (enforce)": the profile of AppArmor's that we are under, without its mode. One in another mode refuses nothing, but
+ * for what no file says. */
+static bool find_profile(char *ret_name, size_t size)
+{
+    static const char *const files[] = {"/proc/self/attr/apparmor/current", "/proc/self/attr/current"};
+
+    for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+        cleanup_close int fd = open(files[i], O_RDONLY | O_CLOEXEC);
+        cleanup_free char *text = NULL;
+        char *mode;
+        size_t len;
+
+        if (fd < 0 || file_read_fd(fd, 4096, &text, &len) < 0 || (mode = strstr(text, " (enforce)")) == NULL)
+            continue;
+        *mode = '\0';
+        (void)snprintf(ret_name, size, "%s", text);
+        return true;
+    }
+    return false;
+}
+
 void rights_explain_refusal(int errnum, char *ret_text, size_t size)
 {
     const char *why = NULL;
+    char profile[128];
 
     errnum = errnum < 0 ? -errnum : errnum;
     for (size_t i = 0; why == NULL && i < ARRAY_SIZE(switches); i++)
@@ -76,6 +98,15 @@ void rights_explain_refusal(int errnum, char *ret_text, size_t size)
               "containers";
     if (why == NULL && (errnum == EINVAL || errnum == ENOSYS))
         why = "boot a kernel with CONFIG_USER_NS, or start cupel as root";
+    if (why == NULL && find_profile(profile, sizeof(profile))) {
+        (void)snprintf(
+            ret_text, size,
+            "AppArmor's profile '%s', which cupel was started under, refuses it: start cupel outside of that "
+            "(a container: docker run --security-opt apparmor=unconfined), or give the profile the rules "
+            "`userns,`, `capability,` and `mount,`",
+            profile);
+        return;
+    }
     if (why == NULL && is_filtered())
         why =
             "a seccomp filter of the container refuses it: start the container with one that allows user namespaces "

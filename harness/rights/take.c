@@ -80,12 +80,16 @@ static int map_ids(struct subids_helper *helper, bool has_helper, const struct c
 {
     int r = has_helper ? subids_helper_finish(helper, lack) : -ENOENT;
 
-    if (r == -ENOENT)
+    if (r == -ENOENT) {
         r = map_own_id(c->uid, c->gid);
+        if (r == -EPERM && c->uid == 0 && !c->setfcap)
+            return refused_to_root(err);
+        if (r < 0) /* AppArmor has taken the capabilities in it away, which writing a map takes, too */
+            return refused(c, r, "one is made, but not even our own id may be mapped into it", err);
+        return 0;
+    }
     if (r == 0)
         return 0;
-    if (r == -EPERM && c->uid == 0 && !c->setfcap)
-        return refused_to_root(err);
     (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot map the ids of a user namespace%s%s",
                           *lack != NULL ? ": " : "", *lack != NULL ? *lack : "");
     cupel_error_hint(err,

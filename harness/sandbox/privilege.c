@@ -8,6 +8,7 @@
 #include <linux/sched.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/mount.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
@@ -43,6 +44,12 @@ static int mount_proc(void)
     return mount < 0 ? -errno : 0;
 }
 
+/* The first that a stage does: needs no rights but those in the namespaces themselves, and security modules forbid it. */
+static int change_mounts(void)
+{
+    return mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ? -errno : 0;
+}
+
 static int name_host(void)
 {
     return names_set_host("cupel");
@@ -64,43 +71,42 @@ static int in_namespaces(int (*body)(void))
     return WIFEXITED(status) ? -WEXITSTATUS(status) : -EIO;
 }
 
-static int refused_proc(int r, struct cupel_error *err)
-{
-    (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "a job cannot get a /proc of its own");
-    cupel_error_hint(
-        err, "the /proc of this container has masked parts, and the kernel then lets nobody mount a whole one: "
-             "start the container without the masks (docker run --security-opt systempaths=unconfined; podman run "
-             "--security-opt unmask=ALL)");
-    return r;
-}
-
-static int refused_name(int r, struct cupel_error *err)
-{
-    (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "a job cannot get a host name of its own");
-    cupel_error_hint(
-        err, "a seccomp filter of this container refuses it: start the container with another (docker or podman "
-             "run --security-opt seccomp=unconfined), or with CAP_SYS_ADMIN");
-    return r;
-}
+/* What is tried for whom, and what a refusal of it means. */
+static const struct {
+    int (*body)(void);
+    bool of_root; /* of the host's, too */
+    const char *what;
+    const char *hint;
+} trials[] = {
+    {change_mounts, true, "the mounts of a job cannot be changed",
+     "a security module refuses it: AppArmor's profile for containers (docker run --security-opt apparmor=unconfined), "
+     "or SELinux"},
+    {mount_proc, false, "a job cannot get a /proc of its own",
+     "the /proc of this container has masked parts, and the kernel then lets nobody mount a whole one: start the "
+     "container without the masks (docker run --security-opt systempaths=unconfined; podman run --security-opt "
+     "unmask=ALL)"},
+    {name_host, false, "a job cannot get a host name of its own",
+     "a seccomp filter of this container refuses it: start the container with another (docker or podman run "
+     "--security-opt seccomp=unconfined), or with CAP_SYS_ADMIN"},
+};
 
 int sandbox_privilege_check(const struct sandbox_privilege *p, struct cupel_error *err)
 {
-    int r;
+    for (size_t i = 0; i < ARRAY_SIZE(trials); i++) {
+        int r = p->host && !trials[i].of_root ? 0 : in_namespaces(trials[i].body);
 
-    if (p->host)
-        return loop_check(err);
-    r = in_namespaces(mount_proc);
-    if (r == -EPERM)
-        return refused_proc(r, err);
-    if (r == 0)
-        r = in_namespaces(name_host);
-    if (r == -EPERM)
-        return refused_name(r, err);
-    if (r < 0) {
-        (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot make the namespaces of a job");
-        cupel_error_hint(err, "`cupel doctor` tells which of them this machine refuses");
+        if (r == 0)
+            continue;
+        if (r == -EPERM || r == -EACCES) {
+            (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "%s", trials[i].what);
+            cupel_error_hint(err, "%s", trials[i].hint);
+        } else {
+            (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot make the namespaces of a job");
+            cupel_error_hint(err, "`cupel doctor` tells which of them this machine refuses");
+        }
+        return r;
     }
-    return r;
+    return p->host ? loop_check(err) : 0;
 }
 
 bool sandbox_store_takes_layers(int store_dirfd)
