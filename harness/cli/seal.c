@@ -38,15 +38,12 @@ static int copy_self(int *ret_fd)
     return 0;
 }
 
-/* Run by an ordinary user, the copy is that user's, and so is the job's root. Without any execute bit no capability helps
- * (capable_wrt_inode_uidgid() in generic_permission(), fs/namei.c). */
+/* Run by an ordinary user, or by a container's root, the copy is theirs, and so is the job's root. Without any execute bit no
+ * capability helps (capable_wrt_inode_uidgid() in generic_permission(), fs/namei.c). */
 static void close_copy(void)
 {
-    cleanup_close int fd = -EBADF;
+    cleanup_close int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
 
-    if (geteuid() == 0)
-        return;
-    fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
     if (fd < 0 || fchmod(fd, 0) < 0)
         log_warning("cannot close this program's sealed copy: %s; jobs can start it", strerror(errno));
 }

@@ -420,6 +420,8 @@ int setup_proc_masks(struct init_context *ctx)
     }
     for (size_t i = 0; r == 0 && i < ARRAY_SIZE(hidden); i++)
         r = mask(ctx, ctx->proc_mount, hidden[i]);
+    if (r == 0 && ctx->privilege.shows_init) /* from here on, PID 1 has no /proc/self either */
+        r = mask(ctx, ctx->proc_mount, "1");
     return r;
 }
 

@@ -19,8 +19,9 @@
  * write to disks of their own; otherwise (in a user namespace of an ordinary user's) jobs share this process's ids, and what the
  * kernel keeps to the host's root is replaced (docs/rootless.md). */
 struct sandbox_privilege {
-    bool host;    /* the rights of the host's root: id-mapped mounts, disks, device nodes */
-    uint32_t ids; /* how many a job has, from 0: SANDBOX_ID_COUNT, or 1 */
+    bool host;       /* the rights of the host's root: id-mapped mounts, disks, device nodes */
+    uint32_t ids;    /* how many a job has, from 0: SANDBOX_ID_COUNT, or 1 */
+    bool shows_init; /* the kernel takes a job's root for the owner of what /proc has of its PID 1 */
 };
 void sandbox_privilege_find(struct sandbox_privilege *ret);
 /* Whether what every job needs is to be had at all, for a host that might not give it: containers. */

@@ -9,6 +9,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -390,6 +391,20 @@ void judge_nice(const struct scene *s, const struct probe *p, struct verdict *v)
     (void)p;
     if (ids_mapped() < UINT32_MAX && v->outcome == OUTCOME_BREACH)
         verdict_set(v, OUTCOME_UNTESTED, "an ordinary user cannot take a nice value back");
+}
+
+#define DEFAULT_OPEN_FILES 4096 /* the hard limit that a job has where nothing is said (docs/job-file.md) */
+
+/* Nor can they have more open files than the user, or the container, that started us. */
+void judge_resource_limits(const struct scene *s, const struct probe *p, struct verdict *v)
+{
+    struct rlimit own;
+
+    (void)s;
+    (void)p;
+    if (v->outcome == OUTCOME_BREACH && getrlimit(RLIMIT_NOFILE, &own) == 0 && own.rlim_max < DEFAULT_OPEN_FILES)
+        verdict_set(v, OUTCOME_UNTESTED, "cupel itself may open no more than %llu files here",
+                    (unsigned long long)own.rlim_max);
 }
 
 /* ---- ids ---- */

@@ -236,7 +236,8 @@ const struct probe probe_table[] = {
     {.name = "nice", V, "8", "inherit a nice value", "slot and PID 1 reset it", "session", .judge = judge_nice},
     {.name = "oom-score", V, "8", "inherit an OOM score", "the slot resets it", "session"},
     {.name = "personality", V, "8", "inherit a personality", "PID 1 resets it", "session"},
-    {.name = "resource-limits", V, "8", "inherit resource limits", "each command sets its own", "resource-limits"},
+    {.name = "resource-limits", V, "8", "inherit resource limits", "each command sets its own", "resource-limits",
+     .judge = judge_resource_limits},
     {.name = "environment", V, "8", "inherit environment variables", "an environment of its own", "environment"},
     {.name = "session", V, "7 8", "be in the caller's session, or have a terminal", "setsid", "session"},
 

@@ -129,6 +129,22 @@ doctor_says own-proc works
 doctor_says memory-limit missing 'cgroup'
 doctor_says loop missing '--privileged'
 
+it "... and jobs there break out of nothing, as far as it can be tested without groups"
+contained "$usual | $unmasked" "$CUPEL" selftest
+expect_exit 0
+expect_stdout '^[0-9]+ probes in .*: [0-9]+ held'
+expect_not grep -qw BREACH stdout
+
+it "... PID 1 of a job is not shown where /proc would give it to the job's root"
+job_file init.yaml <<'YAML'
+cupel: 1
+jobs:
+  a: {limits: {wall: 1m}, run: "ls -a /proc/1 | wc -l; ls /proc/self/fd"}
+YAML
+contained_run "$usual | $unmasked" init.yaml
+expect_exit 0
+expect_equal "$(log a | head -n 1)" 2
+
 it "a masked /proc is refused before anything runs, with the options of docker and podman"
 contained_run "$usual" jobs.yaml
 expect_exit 3

@@ -292,6 +292,9 @@ static void init_signals(void)
     nap_ms(50);
     if (terminated)
         breach("PID 1 passes on a SIGTERM that came from inside");
+    if (access("/proc/1/stat", F_OK) < 0 &&
+        (kill(1, 0) == 0 || errno == EPERM)) /* a stopped one would not tell our end */
+        contained("signals to PID 1 end nothing");
     state = slurp("/proc/1/stat", stat, sizeof(stat)) > 0 ? strrchr(stat, ')') : NULL;
     if (state == NULL || state[2] == 'T' || state[2] == 't' || state[2] == 'Z')
         breach("PID 1 obeys a signal of the job");
