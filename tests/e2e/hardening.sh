@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The walls around a job, tried from inside: the system call filter with its profiles, PID 1, masks, devices, sockets.
-# time-limit: 180
+# time-limit: 300
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
