@@ -159,11 +159,21 @@ enum cache_pulled { CACHE_PULLED_NEW, CACHE_PULLED_SAME, CACHE_PULLED_OTHER }; /
 /* Fetches what is not there yet of an image in a registry and stores it under its name; an earlier meaning of the name is replaced. */
 int cache_pull(struct cache *cache, const struct cache_pull *pull, cache_progress_fn *progress, void *data,
                enum cache_pulled *ret_what, char ret_digest[65], struct cupel_error *err);
-/* Reads every layer, or those of `what` when it is not NULL, and compares it with what it was when it was made; looks whether
- * names have all their layers. Each finding is told. *ret_bad: how many. */
+/* Each finding is told: what is wrong, and what to do. */
 typedef void cache_finding_fn(void *data, const char *finding);
-int cache_verify(struct cache *cache, const char *what, cache_finding_fn *tell, void *data, size_t *ret_checked,
-                 size_t *ret_bad, struct cupel_error *err);
+struct cache_verify {
+    const char *what; /* NULL: everything */
+    bool repair;      /* take damaged layers away, with the names that have them, unless something uses them */
+    cache_finding_fn *tell;
+    void *data;
+};
+struct cache_verified {
+    size_t checked, bad, removed; /* layers; findings; layers */
+};
+/* Reads every layer, or those of `what`, and compares it with what it was when it was made; looks whether names have all their
+ * layers. */
+int cache_verify(struct cache *cache, const struct cache_verify *want, struct cache_verified *ret,
+                 struct cupel_error *err);
 struct cache_gc {
     uint64_t keep_bytes;    /* until layers take no more than this; UINT64_MAX: any amount may stay */
     uint64_t older_seconds; /* those unused for so long; UINT64_MAX: of no age */

@@ -376,6 +376,11 @@ static int forget_all(struct cache *cache, const char *key, void *data)
     return r < 0 ? r : names_forget(cache, "images", key);
 }
 
+int names_remove_layer(struct cache *cache, const char *key)
+{
+    return store_remove_layer(cache, key, forget_all, NULL);
+}
+
 static int remove_key(struct cache *cache, const char *key, const char *what, struct cupel_error *err)
 {
     struct referrers names = {.key = key, .place = "names"};
@@ -389,7 +394,7 @@ static int remove_key(struct cache *cache, const char *key, const char *what, st
         return -EBUSY;
     }
     if (r == 0)
-        r = store_remove_layer(cache, key, forget_all, NULL);
+        r = names_remove_layer(cache, key);
     if (r == -EBUSY)
         return in_use(what, err);
     if (r == STORE_WANTED) {

@@ -22,6 +22,8 @@ int names_drop(struct cache *cache, const struct record *layers, uint64_t *ret_b
 
 int names_drop_keys(struct cache *cache, const char (*keys)[CACHE_KEY_LEN + 1], size_t n, uint64_t *ret_bytes);
 
+/* Removes the layer and every record that has it; not one that is in use (-EBUSY) or of a kept failure (STORE_WANTED). */
+int names_remove_layer(struct cache *cache, const char *key);
 /* Removes the records of a place, "names" or "images", that have the layer. */
 int names_forget(struct cache *cache, const char *place, const char *key);
 

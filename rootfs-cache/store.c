@@ -258,6 +258,14 @@ bool store_in_use(const struct cache *cache, const char *key)
     return trial >= 0 && pin >= 0 && flock(pin, LOCK_EX | LOCK_NB) < 0;
 }
 
+static bool layer_exists(const struct cache *cache, const char *key)
+{
+    char path[sizeof("layers/") + CACHE_KEY_LEN];
+
+    (void)snprintf(path, sizeof(path), "layers/%s", key);
+    return faccessat(cache->dir, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
 int store_sync_place(const struct cache *cache, const char *place)
 {
     cleanup_close int dir = openat(cache->dir, place, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -277,12 +285,12 @@ int store_remove_layer(struct cache *cache, const char *key, store_check_fn *che
     (void)snprintf(from, sizeof(from), "layers/%s", key);
     (void)snprintf(to, sizeof(to), "tmp/%s", key);
     pin = openat(cache->dir, pin_path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
-    if (pin < 0)
+    if (pin < 0 && (errno != ENOENT || !layer_exists(cache, key)))
         return -errno;
     trial = lock_trials(cache);
     if (trial < 0)
         return trial;
-    if (flock(pin, LOCK_EX | LOCK_NB) < 0)
+    if (pin >= 0 && flock(pin, LOCK_EX | LOCK_NB) < 0) /* one that has lost its pin, nobody can begin to use */
         return errno == EWOULDBLOCK ? -EBUSY : -errno;
     r = check(cache, key, data);
     if (r != 0)
@@ -301,14 +309,6 @@ int store_remove_layer(struct cache *cache, const char *key, store_check_fn *che
 
 /* ---- layers in the making ------------------------------------------------------------------------------------------
  */
-
-static bool layer_exists(const struct cache *cache, const char *key)
-{
-    char path[sizeof("layers/") + CACHE_KEY_LEN];
-
-    (void)snprintf(path, sizeof(path), "layers/%s", key);
-    return faccessat(cache->dir, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
-}
 
 static int make_draft(struct store_draft *draft)
 {

@@ -1,14 +1,15 @@
-/* verify: is the store as it was: every layer as when it was made, every name with all of its layers. Repairs nothing. */
+/* verify: is the store as it was: every layer as when it was made, every name with all of its layers. Repairing is taking out of the store
+ * what is not: whoever needs it makes it again. */
 #include "rootfs-cache/names.h"
 #include "rootfs-cache/treesum.h"
 
 #include <fcntl.h>
 #include <jansson.h>
+#include <string.h>
 
 struct verify {
-    cache_finding_fn *tell;
-    void *data;
-    size_t checked, bad;
+    const struct cache_verify *want;
+    struct cache_verified done;
     const char *place; /* whose records are looked at */
     struct cupel_error *err;
 };
@@ -22,53 +23,103 @@ static int found(struct verify *v, const char *fmt, ...)
     va_start(ap, fmt);
     strbuf_vaddf(&b, fmt, ap);
     va_end(ap);
-    v->bad++;
-    v->tell(v->data, b.data);
+    v->done.bad++;
+    v->want->tell(v->want->data, b.data);
     return 0;
 }
 
-static int check_tree(struct verify *v, const char *key, const char *text, int tree, int pin)
+/* ---- what to do about a layer ---- */
+
+struct names_of {
+    const char *key;
+    struct strbuf list;
+};
+
+static int add_name_of(struct cache *cache, const char *name, void *data)
+{
+    struct names_of *n = data;
+    struct record record = RECORD_INIT;
+    cleanup_free char *path = xasprintf("names/%s", name);
+
+    if (record_read(cache, path, &record) == 0 && record_has(&record, n->key))
+        strbuf_addf(&n->list, "%s%s", n->list.len > 0 ? ", " : "", name);
+    record_free(&record);
+    return 0;
+}
+
+/* What is wrong with the layer `key`, and which names have it. Repairing takes it away, with these names. The caller holds no pin of it
+ * any more. */
+static int damaged(struct verify *v, struct cache *cache, const char *key, const char *what)
+{
+    struct names_of names = {.key = key};
+    const char *of = "", *list = "";
+    int r = record_each(cache, "names", add_name_of, &names);
+
+    if (r == 0 && names.list.len > 0) {
+        of = "; a layer of ";
+        list = names.list.data;
+    }
+    if (!v->want->repair) {
+        (void)found(v, "layer %s%s%s%s", key, what, of, list);
+    } else if ((r = names_remove_layer(cache, key)) == 0) {
+        v->done.removed++;
+        (void)found(v, "layer %s%s%s%s: removed%s%s", key, what, of, list, list[0] != '\0' ? "; import again: " : "",
+                    list);
+    } else {
+        (void)found(v, "layer %s%s%s%s: it stays, %s", key, what, of, list,
+                    r == -EBUSY         ? "something uses it (`cupel rootfs list`)"
+                    : r == STORE_WANTED ? "a kept failure lies over it (`cupel clean --kept`)"
+                                        : strerror(-r));
+    }
+    strbuf_free(&names.list);
+    return 0;
+}
+
+/* ---- layers ---- */
+
+/* What is wrong with it, malloc'ed; NULL: nothing. */
+static char *check_tree(struct verify *v, const char *text, int tree, int pin)
 {
     json_t *o = json_loads(text, 0, NULL);
-    cleanup_free char *source = xstrdup(json_string_value(json_object_get(o, "source")) != NULL
-                                            ? json_string_value(json_object_get(o, "source"))
-                                            : "?");
-    cleanup_free char *recorded = xstrdup(
-        json_string_value(json_object_get(o, "tree")) != NULL ? json_string_value(json_object_get(o, "tree")) : "");
+    const char *named = json_string_value(json_object_get(o, "source")),
+               *sum = json_string_value(json_object_get(o, "tree"));
+    cleanup_free char *source = xstrdup(named != NULL ? named : "?"), *recorded = xstrdup(sum != NULL ? sum : "");
     char now[CACHE_KEY_LEN + 1];
-    int r;
 
     json_decref(o);
     if (o == NULL)
-        return found(v, "layer %s: its layer.json is damaged", key);
+        return xstrdup(": its layer.json is damaged");
     if (recorded[0] == '\0') /* nothing to compare it with, which is no damage */
-        return 0;
-    r = treesum(tree, pin, now, v->err);
-    if (r < 0)
-        return found(v, "layer %s (%s): %s", key, source, v->err->message);
-    return str_eq(now, recorded) ? 0 : found(v, "layer %s (%s) is not as it was when it was made", key, source);
+        return NULL;
+    if (treesum(tree, pin, now, v->err) < 0)
+        return xasprintf(" (%s): %s", source, v->err->message);
+    return str_eq(now, recorded) ? NULL : xasprintf(" (%s) is not as it was when it was made", source);
+}
+
+static char *check_opened(struct verify *v, struct cache *cache, const char *key)
+{
+    cleanup_close int tree = -EBADF, pin = -EBADF;
+    cleanup_free char *text = NULL, *path = xasprintf("layers/%s", key);
+    int r = store_open_layer(cache, key, &tree, &pin);
+
+    if (r == -ENOENT)
+        return faccessat(cache->dir, path, F_OK, AT_SYMLINK_NOFOLLOW) < 0 ? NULL /* removed meanwhile */
+                                                                          : xstrdup(" is not whole");
+    if (r == 0)
+        r = names_layer_info(cache, key, &text);
+    return r < 0 ? xstrdup(" cannot be read") : check_tree(v, text, tree, pin);
 }
 
 static int check_layer(struct cache *cache, const char *key, void *data)
 {
-    cleanup_close int tree = -EBADF, pin = -EBADF;
-    cleanup_free char *text = NULL;
+    cleanup_free char *what = NULL;
     struct verify *v = data;
-    int r;
 
     if (!record_is_key(key))
-        return found(v, "layers/%s is no layer", key);
-    v->checked++;
-    r = store_open_layer(cache, key, &tree, &pin);
-    if (r == -ENOENT) {
-        cleanup_free char *path = xasprintf("layers/%s", key);
-
-        return faccessat(cache->dir, path, F_OK, AT_SYMLINK_NOFOLLOW) < 0 ? 0 /* removed meanwhile */
-                                                                          : found(v, "layer %s is not whole", key);
-    }
-    if (r == 0)
-        r = names_layer_info(cache, key, &text);
-    return r < 0 ? found(v, "layer %s cannot be read", key) : check_tree(v, key, text, tree, pin);
+        return found(v, "layers/%s is no layer: remove it", key);
+    v->done.checked++;
+    what = check_opened(v, cache, key);
+    return what != NULL ? damaged(v, cache, key, what) : 0;
 }
 
 static int check_record(struct cache *cache, const char *name, void *data)
@@ -79,12 +130,13 @@ static int check_record(struct cache *cache, const char *name, void *data)
     int r = record_read(cache, path, &record);
 
     if (r < 0 && r != -ENOENT)
-        (void)found(v, "%s is damaged", path);
+        (void)found(v, "%s is damaged: remove that file, and import again", path);
     for (size_t i = 0; r == 0 && i < record.n; i++) {
         cleanup_free char *layer = xasprintf("layers/%s", record.key[i]);
 
         if (faccessat(cache->dir, layer, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
-            (void)found(v, "%s: its layer %s is missing", path, record.key[i]);
+            (void)found(v, "%s: its layer %s is missing%s", path, record.key[i],
+                        str_eq(v->place, "names") ? ": import it again" : "");
     }
     record_free(&record);
     return 0;
@@ -117,13 +169,12 @@ static int verify_all(struct cache *cache, struct verify *v)
     return r < 0 ? store_error(cache, v->err, r, "list the layers") : 0;
 }
 
-int cache_verify(struct cache *cache, const char *what, cache_finding_fn *tell, void *data, size_t *ret_checked,
-                 size_t *ret_bad, struct cupel_error *err)
+int cache_verify(struct cache *cache, const struct cache_verify *want, struct cache_verified *ret,
+                 struct cupel_error *err)
 {
-    struct verify v = {.tell = tell, .data = data, .err = err};
-    int r = what != NULL ? verify_one(cache, what, &v) : verify_all(cache, &v);
+    struct verify v = {.want = want, .err = err};
+    int r = want->what != NULL ? verify_one(cache, want->what, &v) : verify_all(cache, &v);
 
-    *ret_checked = v.checked;
-    *ret_bad = v.bad;
+    *ret = v.done;
     return r;
 }

@@ -83,23 +83,30 @@ static void tell(void *data, const char *finding)
 
 static int do_verify(struct cache *cache, struct rootfs_arguments *a, struct cupel_error *err)
 {
-    size_t checked = 0, bad = 0;
+    struct cache_verify want = {.repair = a->repair, .tell = tell};
+    struct cache_verified sum = {0};
     int r = 0;
 
     for (int i = 0; r == 0 && i < (a->words.n > 0 ? a->words.n : 1); i++) {
-        size_t c, b;
+        struct cache_verified one = {0};
 
-        r = cache_verify(cache, a->words.n > 0 ? a->words.word[i] : NULL, tell, NULL, &c, &b, err);
-        checked += r == 0 ? c : 0;
-        bad += r == 0 ? b : 0;
+        want.what = a->words.n > 0 ? a->words.word[i] : NULL;
+        r = cache_verify(cache, &want, &one, err);
+        sum.checked += one.checked;
+        sum.bad += one.bad;
+        sum.removed += one.removed;
     }
     if (r < 0)
         return r;
-    a->exit = bad > 0;
-    if (bad > 0)
-        (void)printf("%zu found damaged: `cupel rootfs remove` what is; a run makes again what it needs\n", bad);
+    a->exit = sum.bad > 0;
+    if (sum.bad == 0)
+        (void)printf("%zu layer%s as when made\n", sum.checked, sum.checked == 1 ? "" : "s");
+    else if (a->repair)
+        (void)printf("%zu found damaged, %zu removed: a run makes again what it needs\n", sum.bad, sum.removed);
     else
-        (void)printf("%zu layer%s as when made\n", checked, checked == 1 ? "" : "s");
+        (void)printf("%zu found damaged: `cupel rootfs verify --repair` removes damaged layers; a run makes again what "
+                     "it needs\n",
+                     sum.bad);
     return 0;
 }
 
@@ -140,6 +147,12 @@ static const struct cli_option lock_options[] = {
 
 static const struct cli_option export_options[] = {
     CLI_OPTION('o', "output", CLI_TEXT, FIELD(output), "FILE", "where to; default: standard output"),
+};
+
+static const struct cli_option verify_options[] = {
+    CLI_OPTION(
+        '\0', "repair", CLI_FLAG, FIELD(repair), NULL,
+        "remove damaged layers that nothing uses, and the names that have them: they are made or imported again"),
 };
 
 static const struct cli_option gc_options[] = {
@@ -224,11 +237,12 @@ static const struct action {
      "layers and configuration of a root",
      rootfs_show},
     {{.name = "rootfs verify",
-      .usage = "rootfs verify [NAME...]",
+      .usage = "rootfs verify [--repair] [NAME...]",
       .about = "Is every layer, or every layer of the roots named, as it was when it was made?",
       .after = WHAT_NAME_IS "\nExit status: 0 all is as it was, 1 something is not, 3 cupel could not tell.",
       .max_words = CLI_ANY_NUMBER,
-      .words = "names or keys of roots"},
+      .words = "names or keys of roots",
+      OPTIONS(verify_options)},
      "is every layer as it was when it was made",
      do_verify},
     {{.name = "rootfs gc",

@@ -8,6 +8,7 @@ struct rootfs_arguments {
     const char *output, *tag, *platform;
     struct cache_gc gc;
     uint64_t older_ns;
+    bool repair;
     struct cli_words words;
     bool locked, check;
     int exit; /* when nothing went wrong */

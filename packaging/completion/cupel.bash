@@ -70,6 +70,7 @@ _cupel() {
         [[ ${COMP_WORDS[i + 1]-} == build ]] && words+=' --locked'
         [[ ${COMP_WORDS[i + 1]-} == lock ]] && words+=' --check'
         [[ ${COMP_WORDS[i + 1]-} == build || ${COMP_WORDS[i + 1]-} == lock ]] && ((COMP_CWORD == i + 2)) && files=true
+        [[ ${COMP_WORDS[i + 1]-} == verify ]] && words+=' --repair'
         [[ ${COMP_WORDS[i + 1]-} == gc ]] && words+=' --keep --older'
         ;;
     esac

@@ -118,7 +118,7 @@ YAML
 cupel_run a.yaml
 expect_exit 0
 cupel_in waits rootfs import d other
-waits() { grep -q waiting waits/stderr; }
+waits() { grep -qs waiting waits/stderr; }
 expect wait_until 20 waits
 kill -CONT "$importer"
 wait_all 0

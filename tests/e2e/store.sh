@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The store as people see it: who uses a root, where it lies, what of it stays by the configuration.
-# time-limit: 90
+# time-limit: 180
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
@@ -80,6 +80,73 @@ run_cupel clean --kept
 run_cupel rootfs remove "$key"
 expect_exit 0
 expect_not [ -d "$store/layers/$key" ]
+expect_clean
+
+# ---- damage ----
+it "verify names a layer of which anything has changed, with the roots that have it and what to do"
+run_cupel rootfs import one one
+run_cupel rootfs import first one
+key=$(run_cupel rootfs show one; jq -r '.layers[0].key' stdout)
+fs=$store/layers/$key/fs
+damage() { # WHAT COMMAND...: and back from the copy
+    local says=$1
+    rm -rf saved && cp -a "$store" saved
+    "${@:2}"
+    touch -r "saved/layers/$key/fs" "$fs"
+    run_cupel rootfs verify
+    expect_exit 1
+    expect_stdout "^layer $key$says; a layer of first, one$"
+    expect_stdout '^1 found damaged: `cupel rootfs verify --repair` removes damaged layers'
+    rm -rf "$store" && cp -a saved "$store"
+}
+changed=' \(one\) is not as it was when it was made'
+flip() { printf X | dd of="$1" bs=1 seek=1000 conv=notrunc status=none && touch -r "saved/layers/$key/fs/bin/busybox" "$1"; }
+add_file() { echo new >"$fs/bin/new" && touch -r "saved/layers/$key/fs/bin" "$fs/bin"; }
+damage "$changed" flip "$fs/bin/busybox"
+damage "$changed" chmod 4755 "$fs/bin/busybox"
+damage "$changed" chown 12:34 "$fs/what"
+damage "$changed" touch -d 2020-01-01 "$fs/what"
+damage "$changed" rm "$fs/what"
+damage "$changed" add_file
+damage "$changed" ln "$fs/what" "$fs/again"
+damage "$changed" python3 -c 'import os, sys; os.setxattr(sys.argv[1], "user.more", b"x")' "$fs/what"
+damage ': its layer.json is damaged' truncate -s 10 "$store/layers/$key/layer.json"
+damage ' cannot be read' rm "$store/layers/$key/layer.json"
+damage ' is not whole' rm "$store/layers/$key/pin"
+run_cupel rootfs verify
+expect_exit 0
+
+it "verify --repair takes damaged layers away with the names that have them, and they can be imported again; what is used stays"
+repair() { # COMMAND...
+    "$@"
+    run_cupel rootfs verify --repair
+    expect_exit 1
+    expect_stdout "^layer $key.*; a layer of first, one: removed; import again: first, one$"
+    expect_equal "$(tail -n 1 stdout)" "1 found damaged, 1 removed: a run makes again what it needs"
+    expect_not [ -e "$store/layers/$key" ]
+    run_cupel rootfs verify
+    expect_exit 0
+    run_cupel rootfs import one one
+    expect_exit 0
+    run_cupel rootfs import first one
+    expect [ -e "$fs/what" ]
+}
+repair rm "$fs/what"
+repair rm "$store/layers/$key/pin"
+repair rm "$store/layers/$key/layer.json"
+cupel_start busy.yaml --only waits
+expect wait_until 20 is_running
+rm "$fs/what"
+run_cupel rootfs verify --repair one
+expect_exit 1
+expect_stdout "^layer $key.*: it stays, something uses it"
+expect [ -e "$store/layers/$key" ]
+kill -TERM "$(cat "$store"/runs/*/lock)"
+cupel_wait
+run_cupel rootfs verify --repair
+expect_stdout "removed; import again"
+expect_equal "$(ls "$store/names")" two
+expect_not [ -e "$store/layers/$key" ]
 expect_clean
 
 # ---- the configuration ----
