@@ -36,6 +36,7 @@ static void check_plain(int layer)
     assert_int_equal(st.st_mode & 07777, 0750);
     assert_int_equal(st.st_mtim.tv_sec, 1000000);
     assert_int_equal(fstatat(layer, "bin", &st, 0), 0); /* only implied */
+    assert_int_equal(st.st_mtim.tv_sec, 0);
     assert_int_equal(st.st_mode & 07777, 0755);
     assert_int_equal(fstatat(layer, "bin/su", &st, 0), 0);
     assert_int_equal(st.st_mode & 07777, 04755);
