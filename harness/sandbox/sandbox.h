@@ -207,10 +207,17 @@ int sandbox_disk_usage(const struct sandbox_stage *stage, const struct sandbox_j
 /* The finished job's root directory, with its mounts, for reading artifacts: a path below it may be anything at all, so
  * look things up with file_open_beneath. Only for a reaped job that declared artifacts. */
 int sandbox_open_root(struct sandbox_stage *stage, const struct sandbox_job *job);
-/* Keeps what a reaped job wrote: its disk becomes the file `name` in dirfd, and the stage gets a new one. -EOPNOTSUPP where jobs
- * have no disks of their own. job->dir stays as it is, for the record; what is left for sandbox_finish is to close fds. */
-int sandbox_keep(struct sandbox_stage *stage, const struct sandbox_job *job, int dirfd, const char *name,
-                 struct cupel_error *err);
+/* Keeps what a reaped job wrote as `name` in dirfd, and tells how much that is: its disk, and the stage gets a new one; without the host's
+ * rights a directory, for which what is in memory has to be copied: `stopped` is asked now and then whether to go on. What a
+ * failure leaves there is the caller's to remove. job->dir stays as it is, for the record. */
+struct sandbox_keeping {
+    int dirfd;
+    const char *name;
+    bool (*stopped)(void *data);
+    void *data;
+};
+int sandbox_keep(struct sandbox_stage *stage, const struct sandbox_job *job, const struct sandbox_keeping *keeping,
+                 uint64_t *ret_bytes, struct cupel_error *err);
 /* The ids of this stage's jobs begin here on the host. */
 uint32_t sandbox_stage_id_base(const struct sandbox_stage *stage);
 /* Removes what the job wrote and closes its fds. */

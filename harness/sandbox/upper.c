@@ -233,8 +233,6 @@ int upper_keep(struct upper *u, int dirfd, const char *name)
 {
     uint32_t how = EXT4_GOING_FLAGS_DEFAULT;
 
-    if (u->kind != UPPER_DISK)
-        return -EOPNOTSUPP;
     /* Whoever may still hold the mount (the kernel lets go of it in its own time) never writes into the image again. */
     if (ioctl(u->fd, EXT4_IOC_SHUTDOWN, &how) < 0 || linkat(u->image, "", dirfd, name, AT_EMPTY_PATH) < 0)
         return -errno;

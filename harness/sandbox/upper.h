@@ -38,7 +38,7 @@ int upper_open_directory(int store_dirfd, struct upper **ret, struct cupel_error
 bool upper_directory_works(int store_dirfd);
 /* memory: leaves so much from what is in use now; UINT64_MAX: as it is. */
 int upper_trim(const struct upper *u, uint64_t bytes, uint64_t inodes);
-/* Gives a disk a name, complete as it is, and lets nothing more be written to it: to be closed with discard. */
+/* disk: gives it a name, complete as it is, and lets nothing more be written to it: to be closed with discard. */
 int upper_keep(struct upper *u, int dirfd, const char *name);
 /* loop.c: an image attached to a free loop device, whose name `path` gets; there may be no such file. */
 int loop_attach(int image, bool read_only, int *ret_loop, char *path, size_t path_size);

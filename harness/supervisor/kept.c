@@ -8,6 +8,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 
 #define PLACE CACHE_KEPT
@@ -46,7 +47,7 @@ static void add(struct strbuf *b, const char *key, const char *value)
 }
 
 static int write_record(const struct attempt_context *ctx, const struct instance *in, const struct sandbox_job *sandbox,
-                        const struct attempt_result *result, int dir)
+                        const struct attempt_result *result, uint64_t bytes, int dir)
 {
     cleanup_strbuf struct strbuf b = {0};
     cleanup_free char *path = record_path_of(in->plan);
@@ -75,8 +76,22 @@ static int write_record(const struct attempt_context *ctx, const struct instance
     add(&b, "gid", number);
     (void)snprintf(number, sizeof(number), "%lld", (long long)result->facts.started.tv_sec);
     add(&b, "when", number);
+    (void)snprintf(number, sizeof(number), "%llu", (unsigned long long)bytes);
+    add(&b, "bytes", number);
     record_add_env(&b, in->job);
     return file_write_atomic_at(dir, "record", b.data, b.len, 0600);
+}
+
+/* As with artifacts: the first Ctrl-C lets it go on, the second does not. */
+static bool is_stopped(void *data)
+{
+    const struct attempt_context *ctx = data;
+    struct slot_message m;
+    ssize_t n = recv(ctx->orders, &m, sizeof(m), MSG_DONTWAIT);
+
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return false;
+    return n != (ssize_t)sizeof(m) || m.order == ORDER_KILL;
 }
 
 static int fill(struct attempt_context *ctx, const struct instance *in, const struct sandbox_job *sandbox,
@@ -84,15 +99,18 @@ static int fill(struct attempt_context *ctx, const struct instance *in, const st
 {
     cleanup_free char *keys = cache_root_keys(&ctx->run->roots[in->root]);
     bool host = in->plan->roots[in->job->root].kind == JOBS_ROOT_HOST;
+    const struct sandbox_keeping keeping = {.dirfd = dir, .name = "disk", .stopped = is_stopped, .data = ctx};
+    uint64_t bytes = 0;
     char text[32];
-    int r = sandbox_keep(ctx->stage, sandbox, dir, "disk", err);
+    int r = sandbox_keep(ctx->stage, sandbox, &keeping, &bytes, err);
 
     if (r < 0)
         return r;
     record_text_name(in->plan_index, text);
     r = host ? 0 : file_write_atomic_at(dir, CACHE_KEPT_LAYERS, keys, strlen(keys), 0600);
     if (r == 0)
-        r = linkat(ctx->run->dirfd, text, dir, "file", 0) < 0 ? -errno : write_record(ctx, in, sandbox, result, dir);
+        r = linkat(ctx->run->dirfd, text, dir, "file", 0) < 0 ? -errno
+                                                              : write_record(ctx, in, sandbox, result, bytes, dir);
     return r < 0 ? cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot write down what it was") : 0;
 }
 
@@ -208,6 +226,8 @@ static void take_field(struct kept *k, const char *line)
         k->uid = (uint32_t)strtoul(line + strlen("uid="), NULL, 10);
     if (str_starts(line, "gid="))
         k->gid = (uint32_t)strtoul(line + strlen("gid="), NULL, 10);
+    if (str_starts(line, "bytes="))
+        k->bytes = strtoull(line + strlen("bytes="), NULL, 10);
     if (str_starts(line, "when="))
         k->when = strtoll(line + strlen("when="), NULL, 10);
     if (str_starts(line, "env="))
@@ -233,7 +253,6 @@ static bool read_entry(int place, const char *entry, struct kept *ret)
         fstatat(place, disk, &st, AT_SYMLINK_NOFOLLOW) == 0) {
         for (size_t at = 0; at < len; at += strlen(text + at) + 1)
             take_field(&k, text + at);
-        k.bytes = (uint64_t)st.st_blocks * 512;
     }
     if (is_whole(&k)) {
         *ret = k;

@@ -163,11 +163,14 @@ static int prepare_store(struct prepared *p, struct cupel_error *err)
 
 static int check_keeping(const struct prepared *p, const struct supervisor_options *o, struct cupel_error *err)
 {
-    if (o->keep_failed == 0 || p->run.privilege.host)
+    if (o->keep_failed == 0 || p->run.privilege.host || sandbox_store_takes_layers(p->run.dirfd))
         return 0;
-    (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, 0, "--keep-failed needs the rights of root");
-    cupel_error_hint(err, "jobs have disks of their own, which can be kept, only when root starts cupel");
-    return -EPERM;
+    (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, 0,
+                          "--keep-failed: the store's file system cannot hold what jobs write");
+    cupel_error_hint(err,
+                     "without root, it has to take overlayfs' upper layers with user.* attributes (ext4, xfs, btrfs, "
+                     "tmpfs): set CUPEL_CACHE");
+    return -EOPNOTSUPP;
 }
 
 /* One list for all payloads of the run: what a job's own /dev lacks it cannot make. */

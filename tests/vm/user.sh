@@ -20,6 +20,13 @@ delegated() {
     as_user systemd-run --user --quiet --scope -p Delegate=yes -- "$@"
 }
 
+# alone COMMAND...: by the user, in a group of root's, with no systemd of theirs in reach.
+alone() {
+    STATUS=0
+    setpriv --reuid "$user" --regid "$user" --init-groups env -i HOME="$home" PATH="$PATH" XDG_RUNTIME_DIR=/nonexistent \
+        sh -c 'cd "$1" && shift && exec "$@"' sh "$U" "$@" >"$T/stdout" 2>"$T/stderr" </dev/null || STATUS=$?
+}
+
 # brought JOB...: the user's results where lib.sh expects them.
 bring_results() {
     rm -rf -- "$T/out"
@@ -86,12 +93,49 @@ rm -rf "$U/out"
 as_user env -u XDG_RUNTIME_DIR -u DBUS_SESSION_BUS_ADDRESS "$CUPEL" run --only fine --out "$U/out" jobs.yaml
 expect_exit 0
 
-# alone COMMAND...: by the user, in a group of root's, with no systemd of theirs in reach.
-alone() {
-    STATUS=0
-    setpriv --reuid "$user" --regid "$user" --init-groups env -i HOME="$home" PATH="$PATH" XDG_RUNTIME_DIR=/nonexistent \
-        sh -c 'cd "$1" && shift && exec "$@"' sh "$U" "$@" >"$T/stdout" 2>"$T/stderr" </dev/null || STATUS=$?
+it "in a scope that lacks a controller, no second one is asked for: what it lacks is named, and the jobs run"
+rm -rf "$U/out"
+as_user systemctl --user set-property --runtime app.slice DisableControllers=cpu
+expect_exit 0
+as_user "$CUPEL" run --best-effort --only nobody --out "$U/out" jobs.yaml
+expect_exit 0
+expect_stderr 'Not enforced: cpu'
+bring_results
+expect_verdict nobody passed
+as_user systemctl --user set-property --runtime app.slice DisableControllers=
+expect_exit 0
+
+cat >"$U/enter.yaml" <<'YAML'
+cupel: 1
+jobs: {long: {limits: {memory: 64M, pids: 20, wall: 10m}, run: "echo up; exec sleep 1000"}}
+YAML
+it "cupel enter, from a session that may move nobody into the job's group: gets itself a scope, and is in that group"
+rm -rf "$U/out"
+as_user systemd-run --user --quiet --unit=cupel-long -p "WorkingDirectory=$U" -p Delegate=yes -- "$CUPEL" run --out "$U/out" enter.yaml
+expect_exit 0
+expect wait_until 60 grep -qs up "$U/out/logs/long.stdout"
+as_user "$CUPEL" enter
+expect_stdout '/long  pid '
+as_user "$CUPEL" enter long -- sh -c 'id -u; tr "\0" " " </proc/2/cmdline; head -n 1 /proc/self/limits >/dev/null; exit 7'
+expect_exit 7
+expect_equal "$(tr '\n' ' ' <stdout)" "0 sleep 1000 "
+(as_user "$CUPEL" enter long -- sleep 1077) &
+entered=$!
+in_its_group() { # a process of the session, in the job's payload
+    local pid
+    pid=$(pgrep -f '^sleep 1077$' | tail -n 1) && grep -qE '/cupel-[0-9a-f-]+/j[0-9]+-' "/proc/$pid/cgroup"
 }
+expect wait_until 60 in_its_group
+
+it "... and where that is not to be had, it is an error: no session outside of the job's limits"
+alone "$CUPEL" enter long -- echo BREACH
+expect_exit 3
+expect_not grep -q BREACH stdout
+expect_stderr "step 'payload-cgroup' failed"
+expect_stderr 'hint: .*systemd-run --user --scope'
+as_user systemctl --user stop cupel-long
+wait "$entered"
+
 it "without a systemd of one's own: refused, naming controller and remedy"
 alone "$CUPEL" run --out "$U/out" jobs.yaml
 expect_exit 3
