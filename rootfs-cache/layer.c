@@ -27,6 +27,8 @@ struct layer {
     bool at_end;
     char **implied; /* directories that no entry made, parents first */
     size_t n_implied;
+    char **whiteouts; /* that were made */
+    size_t n_whiteouts;
 };
 
 void layer_close(struct layer **layer)
@@ -43,6 +45,9 @@ void layer_close(struct layer **layer)
     for (size_t i = 0; i < l->n_implied; i++)
         free(l->implied[i]);
     free(l->implied);
+    for (size_t i = 0; i < l->n_whiteouts; i++)
+        free(l->whiteouts[i]);
+    free(l->whiteouts);
     free(l);
 }
 
@@ -335,11 +340,53 @@ static int make_parents(struct unpacker *u, const char *entry, struct strbuf *na
 /* Only what lies beneath is meant, not what this layer itself has by that name. Since Linux 5.8, 0:0 needs no CAP_MKNOD. */
 static int make_whiteout(struct unpacker *u, const char *entry, const char *path)
 {
+    struct layer *l = u->layer;
     struct stat st;
 
     if (fstatat(AT_FDCWD, path, &st, AT_SYMLINK_NOFOLLOW) == 0)
         return S_ISDIR(st.st_mode) ? mark_opaque(u, entry, path) : 0;
-    return mknod(path, S_IFCHR, makedev(0, 0)) < 0 ? unpacker_write_failed(u, entry, errno, NULL) : 0;
+    if (mknod(path, S_IFCHR, makedev(0, 0)) < 0)
+        return unpacker_write_failed(u, entry, errno, NULL);
+    l->whiteouts = xrealloc(l->whiteouts, (l->n_whiteouts + 1) * sizeof(*l->whiteouts));
+    l->whiteouts[l->n_whiteouts++] = xstrdup(path);
+    return 0;
+}
+
+/* Whether this layer itself hides all that lies beneath `path`. */
+static bool is_hidden(const char *path)
+{
+    cleanup_free char *dir = xstrdup(path);
+    char value[2];
+
+    for (;;) {
+        char *slash = strrchr(dir, '/');
+
+        if (slash != NULL)
+            *slash = '\0';
+        if (getxattr(slash != NULL ? dir : ".", LIKENESS_OPAQUE, value, sizeof(value)) == 1 && value[0] == 'y')
+            return true;
+        if (slash == NULL)
+            return false;
+    }
+}
+
+int layer_settle(struct unpacker *u)
+{
+    struct layer *l = u->layer;
+
+    for (size_t i = 0; i < l->n_whiteouts; i++) {
+        const char *path = l->whiteouts[i];
+        cleanup_close int beneath = -EBADF;
+        struct stat st;
+
+        if (fstatat(AT_FDCWD, path, &st, AT_SYMLINK_NOFOLLOW) < 0 || !likeness_is_whiteout(&st))
+            continue; /* replaced by an entry */
+        if (!is_hidden(path) && lower_find(l, path, &beneath, &st) != -ENOENT)
+            continue;
+        if (unlink(path) < 0)
+            return unpacker_write_failed(u, path, errno, NULL);
+    }
+    return 0;
 }
 
 static int handle_whiteout(struct unpacker *u, const char *entry, struct strbuf *name)
@@ -416,7 +463,7 @@ static int prepare_hardlink(struct unpacker *u, struct archive_entry *entry, con
     if (link == NULL || unpacker_normalize(link, &target) != NULL)
         return 0; /* refused when the entry is written */
     if (fstatat(AT_FDCWD, target.data, &st, AT_SYMLINK_NOFOLLOW) == 0)
-        return 0;
+        return likeness_is_whiteout(&st) ? unpacker_refuse(u, name, "is a hard link to something that this layer deletes") : 0;
     return copy_up(u, name, target.data);
 }
 

@@ -3,9 +3,11 @@
 #include "rootfs-cache/digest.h"
 #include "rootfs-cache/flatten.h"
 #include "rootfs-cache/image.h"
+#include "rootfs-cache/likeness.h"
 #include "rootfs-cache/sources.h"
 #include "rootfs-cache/unpack.h"
 
+#include <fcntl.h>
 #include <string.h>
 #include <sys/resource.h>
 
@@ -150,14 +152,29 @@ static int make_layers(struct import *im)
     return 0;
 }
 
-/* Top first is what an overlay wants. */
-static void turn(const struct cache_root *made, struct cache_root *ret)
+/* Overlayfs merges the roots of its layers, opaque or not. */
+static bool has_opaque_root(int layer)
 {
-    ret->n_layers = made->n_layers;
-    for (size_t i = 0; i < made->n_layers; i++) {
-        ret->layer[i] = made->layer[made->n_layers - 1 - i];
-        ret->pin[i] = made->pin[made->n_layers - 1 - i];
-        memcpy(ret->key[i], made->key[made->n_layers - 1 - i], sizeof(ret->key[i]));
+    cleanup_close int root = openat(layer, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    return root >= 0 && likeness_is_opaque(root);
+}
+
+/* Top first is what an overlay wants. What lies beneath an opaque root is no part of it. */
+static void turn(struct cache_root *made, struct cache_root *ret)
+{
+    bool hidden = false;
+
+    for (size_t i = made->n_layers; i-- > 0; made->n_layers--) {
+        if (hidden) {
+            base_closep(&made->layer[i]);
+            base_closep(&made->pin[i]);
+            continue;
+        }
+        ret->layer[ret->n_layers] = made->layer[i];
+        ret->pin[ret->n_layers] = made->pin[i];
+        memcpy(ret->key[ret->n_layers], made->key[i], sizeof(ret->key[0]));
+        hidden = has_opaque_root(ret->layer[ret->n_layers++]);
     }
 }
 

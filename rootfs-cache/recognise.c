@@ -134,6 +134,14 @@ static int reply_bundle(const char *path, const json_t *config, struct strbuf *r
     return 0;
 }
 
+/* Damaged or not: who has such a file means an image (image-layout.md). */
+static bool is_layout(struct child *self)
+{
+    cleanup_close int fd = child_ask(self, "oci-layout");
+
+    return fd >= 0;
+}
+
 static int look_at_directory(void *arg, struct child *self, int fd, struct strbuf *reply, struct cupel_error *err)
 {
     json_t *index = document(self, "index.json"), *manifest = document(self, "manifest.json"),
@@ -141,7 +149,7 @@ static int look_at_directory(void *arg, struct child *self, int fd, struct strbu
     int r = 0;
 
     (void)fd;
-    if (json_is_array(json_object_get(index, "manifests")) ||
+    if (is_layout(self) || json_is_array(json_object_get(index, "manifests")) ||
         json_is_array(json_object_get(json_array_get(manifest, 0), "Layers")))
         put_word(reply, form_words[FORM_IMAGE]);
     else if (json_is_string(json_object_get(config, "ociVersion")) && json_is_object(json_object_get(config, "root")))

@@ -394,6 +394,9 @@ static int unpack_entries(struct unpacker *u)
         return unpacker_corrupt(u, "the archive is empty");
     if (u->layer == NULL && !ended_properly(position, archive_filter_bytes(u->in, 0)))
         return unpacker_corrupt(u, "the archive is cut short: its end marker is missing");
+    r = u->layer != NULL ? layer_settle(u) : 0;
+    if (r < 0)
+        return r;
     /* modes and times of directories are set at last */
     if (archive_write_close(u->out) < ARCHIVE_OK)
         return unpacker_write_failed(u, ".", archive_errno(u->out), archive_error_string(u->out));

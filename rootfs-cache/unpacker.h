@@ -46,5 +46,8 @@ void layer_close(struct layer **layer);
 /* Before an entry is written: 1 when it was a whiteout and is done with. `name` may become another, where it leads through a
  * symbolic link of a lower layer. */
 int layer_entry(struct unpacker *u, struct archive_entry *entry, struct strbuf *name);
-/* After the last: what the entries only implied gets its attributes, and the digests are compared. */
+/* After the last, while directories have no times yet: whiteouts of what is not beneath go. Overlayfs lists them where a directory is
+ * one layer's alone. */
+int layer_settle(struct unpacker *u);
+/* After that: what the entries only implied gets its attributes, and the digests are compared. */
 int layer_finish(struct unpacker *u);
