@@ -399,7 +399,7 @@ static int run_mmdebstrap(struct bootstrap *b, struct cupel_error *err)
 
 static int unpack_root(struct bootstrap *b, struct child_counts *ret_counts, struct cupel_error *err)
 {
-    static const struct unpack_limits limits = {.entries = UNPACK_MAX_ENTRIES, .bytes = UNPACK_MAX_BYTES};
+    static const struct unpack_limits limits = UNPACK_LIMITS;
     cleanup_close int fd = openat(b->work_dir, "root.tar", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 
     if (fd < 0)

@@ -51,6 +51,11 @@ void layer_close(struct layer **layer)
     free(l);
 }
 
+uint64_t layer_read_bytes(const struct layer *layer)
+{
+    return layer->at;
+}
+
 /* ---- from blob to tar, and both digests ---- */
 
 static la_ssize_t read_blob(struct archive *a, void *data, const void **ret_block)
@@ -463,7 +468,9 @@ static int prepare_hardlink(struct unpacker *u, struct archive_entry *entry, con
     if (link == NULL || unpacker_normalize(link, &target) != NULL)
         return 0; /* refused when the entry is written */
     if (fstatat(AT_FDCWD, target.data, &st, AT_SYMLINK_NOFOLLOW) == 0)
-        return likeness_is_whiteout(&st) ? unpacker_refuse(u, name, "is a hard link to something that this layer deletes") : 0;
+        return likeness_is_whiteout(&st)
+                   ? unpacker_refuse(u, name, "is a hard link to something that this layer deletes")
+                   : 0;
     return copy_up(u, name, target.data);
 }
 

@@ -52,7 +52,7 @@ static int find_blob(const struct import *im, size_t i, struct blob *ret)
 static int unpack(const struct import *im, size_t i, struct store_draft *draft, const char *name,
                   struct child_counts *counts)
 {
-    static const struct unpack_limits limits = {.entries = UNPACK_MAX_ENTRIES, .bytes = UNPACK_MAX_BYTES};
+    static const struct unpack_limits limits = UNPACK_LIMITS;
     const struct image_layer *l = &im->image->layers[i];
     _cleanup_(blob_close) struct blob blob = BLOB_INIT;
     int lowers[CACHE_LAYERS_MAX], r = find_blob(im, i, &blob);

@@ -56,7 +56,7 @@ static const char *base_name(const char *path)
 static int import(struct store_draft *draft, const struct cache_source *source, int fd, const struct stat *before,
                   const char *kind, const char *digest, struct cupel_error *err)
 {
-    static const struct unpack_limits limits = {.entries = UNPACK_MAX_ENTRIES, .bytes = UNPACK_MAX_BYTES};
+    static const struct unpack_limits limits = UNPACK_LIMITS;
     struct child_counts counts;
     struct store_info info;
     struct stat after;

@@ -215,6 +215,21 @@ static void bound_owner(struct unpacker *u, struct archive_entry *entry)
 /* ---- one entry after the other -------------------------------------------------------------------------------------
  */
 
+static int check_size(struct unpacker *u)
+{
+    uint64_t read = u->layer != NULL ? layer_read_bytes(u->layer) : (uint64_t)archive_filter_bytes(u->in, -1);
+    char size[UNIT_TEXT_SIZE], what[64];
+
+    if (u->counts->bytes > u->limits->bytes)
+        return bomb(u, unit_format_size(u->limits->bytes, size));
+    if (u->limits->ratio == 0 || u->counts->bytes <= u->limits->ratio_from ||
+        u->counts->bytes / u->limits->ratio <= read)
+        return 0;
+    (void)snprintf(what, sizeof(what), "%s, %llu times its own size", unit_format_size(u->limits->ratio_from, size),
+                   (unsigned long long)u->limits->ratio);
+    return bomb(u, what);
+}
+
 static int copy_content(struct unpacker *u, const char *name)
 {
     const void *block;
@@ -224,11 +239,9 @@ static int copy_content(struct unpacker *u, const char *name)
 
     while ((r = archive_read_data_block(u->in, &block, &size, &offset)) == ARCHIVE_OK) {
         u->counts->bytes += size;
-        if (u->counts->bytes > u->limits->bytes) {
-            char buf[UNIT_TEXT_SIZE];
-
-            return bomb(u, unit_format_size(u->limits->bytes, buf));
-        }
+        r = check_size(u);
+        if (r < 0)
+            return r;
         if (archive_write_data_block(u->out, block, size, offset) < ARCHIVE_OK)
             return unpacker_write_failed(u, name, archive_errno(u->out), archive_error_string(u->out));
     }

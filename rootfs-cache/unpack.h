@@ -4,14 +4,18 @@
 #include "rootfs-cache/blobs.h"
 #include "rootfs-cache/child.h"
 
-/* Against decompression bombs; generous: a full desktop system has under a million files and 30 GiB. */
-#define UNPACK_MAX_ENTRIES UINT64_C(4000000)
-#define UNPACK_MAX_BYTES (UINT64_C(64) << 30)
-
+/* Against decompression bombs; generous: a full desktop system has under a million files and 30 GiB, and compresses to a third. Only
+ * zeros compress to less than a five-hundredth (gzip: a thousandth, xz and zstd far less). */
 struct unpack_limits {
     uint64_t entries;
     uint64_t bytes;
+    uint64_t ratio;      /* of content to what was read of the archive, 0: any ... */
+    uint64_t ratio_from; /* ... when the content is more than this */
 };
+#define UNPACK_LIMITS                                                                                                  \
+    {                                                                                                                  \
+        .entries = 4000000, .bytes = UINT64_C(64) << 30, .ratio = 500, .ratio_from = UINT64_C(1) << 30                 \
+    }
 
 /* Unpacks the tar (plain, gzip, bzip2, xz, lzma, zstd, lz4, compress) at fd's offset 0 into the empty directory `tree`.
  * `name` is for messages. On failure the tree holds whatever came before: the caller throws it away. */

@@ -43,6 +43,8 @@ void unpacker_support_filters(struct archive *a);
 /* Opens u->in over the layer's blob, by way of its decompression, with both digests computed as it is read. */
 int layer_open(struct unpacker *u, const struct unpack_layer *what, int fd, struct layer **ret);
 void layer_close(struct layer **layer);
+/* Of the blob, so far. */
+uint64_t layer_read_bytes(const struct layer *layer);
 /* Before an entry is written: 1 when it was a whiteout and is done with. `name` may become another, where it leads through a
  * symbolic link of a lower layer. */
 int layer_entry(struct unpacker *u, struct archive_entry *entry, struct strbuf *name);

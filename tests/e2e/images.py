@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Images made entry by entry, for tests/e2e/images.sh: what the OCI image specification says of layers (RULES: what an export of the root has
 to look like), and what must be refused (HOSTILE: one error that names what is wrong, and a store as it was). Prints a line
-for each case: PASS NAME, or FAIL NAME: WHY. Needs CUPEL, and a directory of its own as the current one."""
+for each case: PASS NAME, FAIL NAME: WHY, or SKIP NAME where AddressSanitizer leaves memory unbounded. Needs CUPEL, and a directory of its own as the current one."""
 import base64, bz2, glob, gzip, hashlib, io, json, lzma, os, re, shutil, stat, struct, subprocess, sys, tarfile
 
 CUPEL = os.environ['CUPEL']
@@ -275,18 +275,12 @@ def huge_zstd(place):
     return Layout(place, [tar], compress=lambda _: frame).place
 
 
-def bomb(compressor):
-    """8 GiB of zeros in one file of a tar: its header is honest, its end never comes."""
-    def build(place):
-        head = header(b'zeros', b'0', 1 << 36)
-        return Layout(place, [head], compress=lambda x: compressor(x)).place
-    return build
-
-
-def zeros_gz(x):
-    """A gzip stream of 65 GiB of zeros, made of members that are all alike."""
-    member = gzip.compress(b'\0' * (1 << 24), 9, mtime=0)
-    return gzip.compress(x, mtime=0) + member * (65 << 6)
+def bomb(place):
+    """2 GiB of zeros in one file."""
+    tar = header(b'zeros', b'0', 2 << 30)
+    compressor = lzma.LZMACompressor()
+    data = compressor.compress(tar) + b''.join(compressor.compress(b'\0' * (1 << 24)) for _ in range(128)) + compressor.flush()
+    return Layout(place, [tar], compress=lambda _: data).place
 
 
 def outer(make, name):
@@ -384,7 +378,7 @@ HOSTILE += [
     ('a docker archive with its manifest for a layer', outer(lambda x, out: docker(x, out, Layers=['manifest.json']), '.tar'), r'the digest of the tar in the layer is|cannot unpack'),
     ('a gzip stream that holds no tar', lambda place: save(place + '.gz', gzip.compress(b'x' * 10000)), r'cannot (read|unpack)'),
 ]
-SLOW = [('65 GiB of zeros in 66 MiB', bomb(zeros_gz), r'more than 64 GiB')]
+SLOW = [('2 GiB of zeros in a few hundred KiB', bomb, r'holds more than 1 GiB, 500 times its own size')]
 
 # ---- running them -----------------------------------------------------------------------------------------------------------
 
@@ -499,9 +493,13 @@ def report(name, check, *arguments):
 
 def main():
     os.makedirs('OUTSIDE', exist_ok=True)
+    sanitized = b'__asan_init' in open(CUPEL, 'rb').read()
     for number, (name, layers, expected) in enumerate(RULES):
         report(name, check_rule, number, layers, expected)
     for number, (name, build, wrong) in enumerate(HOSTILE + (SLOW if '--slow' in sys.argv else [])):
+        if sanitized and build in (huge_xz, huge_zstd):
+            print('SKIP refused: %s' % name)
+            continue
         report('refused: ' + name, check_refusal, number, build, wrong.replace('/OUTSIDE', os.getcwd() + '/OUTSIDE'))
     r = cupel('verify')
     report('the store is whole after all of that', lambda: None if r.returncode == 0 else (_ for _ in ()).throw(Bad(r.stdout.decode() + r.err)))

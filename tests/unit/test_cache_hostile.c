@@ -148,16 +148,22 @@ static void test_truncated_compressed(void **state)
         cut_everywhere(*state, filters[i], 1);
 }
 
-static int unpack_bounded(struct fixture *f, uint64_t entries, uint64_t bytes, struct cupel_error *err)
+static int unpack_limited(struct fixture *f, const struct unpack_limits *limits, struct cupel_error *err)
 {
-    const struct unpack_limits limits = {.entries = entries, .bytes = bytes};
     cleanup_free char *path = xasprintf("%s/tree", f->dir);
     cleanup_close int fd = open(f->tar, O_RDONLY | O_CLOEXEC), tree = file_open_dir_p_at(AT_FDCWD, path, 0755);
     struct child_counts counts;
-    int r = unpack_tar(fd, f->tar, tree, -EBADF, &limits, &counts, err);
+    int r = unpack_tar(fd, f->tar, tree, -EBADF, limits, &counts, err);
 
     assert_int_equal(file_remove_tree_at(AT_FDCWD, path), 0);
     return r;
+}
+
+static int unpack_bounded(struct fixture *f, uint64_t entries, uint64_t bytes, struct cupel_error *err)
+{
+    const struct unpack_limits limits = {.entries = entries, .bytes = bytes};
+
+    return unpack_limited(f, &limits, err);
 }
 
 static void test_bombs(void **state)
@@ -174,6 +180,27 @@ static void test_bombs(void **state)
     assert_contains(err.message, "more than 2 entries");
     assert_int_equal(unpack_bounded(f, 3, 1 << 20, &err), -EFBIG);
     assert_contains(err.message, "more than 1 MiB");
+}
+
+/* What compresses this well is zeros, or made to fill a disk. */
+static void test_ratio(void **state)
+{
+    struct fixture *f = *state;
+    static const char *const filters[] = {"gzip", "xz", "zstd", "bzip2"};
+    cleanup_free char *zeros = xmalloc((8 << 20) + 1);
+    const struct item items[] = {{.name = "a", .data = memset(zeros, '0', 8 << 20)}, {0}};
+    const struct unpack_limits limits = {.entries = 9, .bytes = 1 << 30, .ratio = 500, .ratio_from = 1 << 20};
+
+    zeros[8 << 20] = '\0';
+    for (size_t i = 0; i <= ARRAY_SIZE(filters); i++) {
+        const char *filter = i < ARRAY_SIZE(filters) ? filters[i] : NULL;
+        struct cupel_error err;
+
+        make_tar(f->tar, items, filter);
+        assert_int_equal(unpack_limited(f, &limits, &err), filter != NULL ? -EFBIG : 0);
+        if (filter != NULL)
+            assert_contains(err.message, "more than 1 MiB, 500 times its own size");
+    }
 }
 
 static void test_no_file(void **state)
@@ -239,6 +266,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_truncated, fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(test_truncated_compressed, fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(test_bombs, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_ratio, fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(test_no_file, fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(test_full_disk, fixture_setup, fixture_teardown),
     };

@@ -227,6 +227,105 @@ static void test_cut_short(void **state)
     expect_refused(f, "layer 1 of 1", 0);
 }
 
+/* ---- the archive around it ---- */
+
+static void add_file(const struct fixture *f, struct archive *a, const char *name)
+{
+    cleanup_free char *path = path_of(f, name), *text = NULL;
+    struct archive_entry *e = archive_entry_new();
+    size_t length;
+
+    assert_int_equal(file_read_at(AT_FDCWD, path, 1 << 20, &text, &length), 0);
+    archive_entry_copy_pathname(e, name);
+    archive_entry_set_filetype(e, AE_IFREG);
+    archive_entry_set_perm(e, 0644);
+    archive_entry_set_size(e, (int64_t)length);
+    assert_int_equal(archive_write_header(a, e), ARCHIVE_OK);
+    assert_int_equal(archive_write_data(a, text, length), (la_ssize_t)length);
+    archive_entry_free(e);
+}
+
+/* The layout as a tar, its index last: whatever is cut off, something is missing. */
+static char *archive_of(const struct fixture *f, const char *filter, size_t *ret_length)
+{
+    cleanup_free char *place = path_of(f, "blobs/sha256");
+    struct archive *a = archive_write_new();
+    struct dirent **names;
+    char *text;
+    int n = scandir(place, &names, NULL, alphasort);
+
+    assert_true(n > 2);
+    assert_int_equal(archive_write_set_format_ustar(a), ARCHIVE_OK);
+    if (filter != NULL)
+        assert_int_equal(archive_write_add_filter_by_name(a, filter), ARCHIVE_OK);
+    assert_int_equal(archive_write_open_filename(a, f->tar), ARCHIVE_OK);
+    for (int i = 0; i < n; i++) {
+        cleanup_free char *name = xasprintf("blobs/sha256/%s", names[i]->d_name);
+
+        if (names[i]->d_name[0] != '.')
+            add_file(f, a, name);
+        free(names[i]);
+    }
+    free(names);
+    add_file(f, a, "index.json");
+    assert_int_equal(archive_write_free(a), ARCHIVE_OK);
+    assert_int_equal(file_read_at(AT_FDCWD, f->tar, 1 << 20, &text, ret_length), 0);
+    return text;
+}
+
+static void write_archive(const struct fixture *f, const char *text, size_t length)
+{
+    cleanup_close int fd = open(f->tar, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+    assert_int_equal(file_write_all(fd, text, length), 0);
+}
+
+static void cut_archive(struct fixture *f, const char *filter, size_t step)
+{
+    cleanup_free char *text = NULL;
+    const struct cache_source source = {.kind = CACHE_OCI, .name = "r", .oci = f->tar};
+    struct cache_root root = CACHE_ROOT_INIT;
+    struct cupel_error err = {0};
+    size_t whole, length;
+
+    text = archive_of(f, filter, &whole);
+    length = whole;
+    if (filter == NULL) /* it may well lack its end marker, since digests say that nothing else is missing */
+        while (length > 512 && text[length - 1] == '\0')
+            length--;
+    for (size_t cut = 0; cut < length; cut += step) {
+        write_archive(f, text, cut);
+        if (cache_prepare(f->cache, &source, NULL, NULL, &root, &err) >= 0)
+            fail_msg("%s, cut at %zu of %zu, was taken", filter != NULL ? filter : "a tar", cut, length);
+        assert_int_equal(err.kind, CUPEL_ERROR_INPUT);
+        assert_contains(err.message, f->tar);
+        assert_nothing_left(f);
+    }
+    write_archive(f, text, whole);
+    if (cache_prepare(f->cache, &source, NULL, NULL, &root, &err) < 0)
+        fail_msg("%s", err.message);
+    cache_root_release(&root);
+}
+
+static void test_archive_cut_short(void **state)
+{
+    struct fixture *f = *state;
+    static const struct item layers[1][ITEMS] = {{{.name = "a", .data = "x"}, {.name = "d", .type = AE_IFDIR}}};
+    static const struct {
+        const char *filter;
+        size_t step;
+    } forms[] = {{NULL, 97}, {"gzip", 17}, {"xz", 17}, {"zstd", 17}, {"bzip2", 17}};
+
+    for (size_t i = 0; i < ARRAY_SIZE(forms); i++) {
+        make_image(f, layers, 1, "gzip", 0, &truth);
+        cut_archive(f, forms[i].filter, forms[i].step);
+        forget_image(f);
+        assert_int_equal(cache_gc(f->cache, &(struct cache_gc){.older_seconds = 0}, &(struct cache_collected){0},
+                                  &(struct cupel_error){0}),
+                         0);
+    }
+}
+
 /* Limits hold for layers as for tars; scaled down. */
 static void test_bombs(void **state)
 {
@@ -265,6 +364,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_documents, fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(test_bombs, fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(test_cut_short, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_archive_cut_short, fixture_setup, fixture_teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
