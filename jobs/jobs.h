@@ -78,24 +78,29 @@ enum jobs_root_kind {
     JOBS_ROOT_DEBIAN,
     JOBS_ROOT_OCI,
     JOBS_ROOT_IMAGE,
+    JOBS_ROOT_DERIVED, /* what `build` writes over another root */
     JOBS_ROOT_CACHED, /* in the cache already: under `imported`, or without that under its own name, which may be a key */
 };
+
+struct jobs_job;
 
 /* A root that jobs may name. `host` and `scratch` are always there as roots[0] and roots[1]. */
 struct jobs_root {
     const char *name;
     enum jobs_root_kind kind;
-    const char *tar;       /* absolute path */
-    const char *sha256;    /* 64 lower-case hex digits, or NULL */
-    const char *oci;       /* absolute path of an image: layout, tar of one, or docker save */
-    const char *tag;       /* of several images the one, or NULL */
-    const char *image;     /* a reference of a registry */
-    const char *imported;  /* CACHED: its name in the cache, or NULL */
-    const char *platform;  /* OS/ARCHITECTURE[/VARIANT], or NULL for this machine's */
-    const char *suite;     /* debian: bookworm */
-    const char **packages; /* debian: NULL-terminated, may be empty */
-    const char *config;    /* CACHED: what an image said of its processes (cache_config_text), or NULL */
-    int line;              /* where in the file, 0 for built-ins */
+    const char *tar;        /* absolute path */
+    const char *sha256;     /* 64 lower-case hex digits, or NULL */
+    const char *oci;        /* absolute path of an image: layout, tar of one, or docker save */
+    const char *tag;        /* of several images the one, or NULL */
+    const char *image;      /* a reference of a registry */
+    const char *imported;   /* CACHED: its name in the cache, or NULL */
+    const char *platform;   /* OS/ARCHITECTURE[/VARIANT], or NULL for this machine's */
+    const char *suite;      /* debian: bookworm */
+    const char **packages;  /* debian: NULL-terminated, may be empty */
+    const char *config;     /* CACHED: what an image said of its processes (cache_config_text), or NULL */
+    size_t base;            /* DERIVED: index into plan->roots, of any kind but HOST */
+    struct jobs_job *build; /* DERIVED: run once, over `base`; none of plan->jobs, and named like the root */
+    int line;               /* where in the file, 0 for built-ins */
 };
 
 /* ---- system calls ---- */
@@ -279,7 +284,7 @@ struct jobs_job {
 #define JOBS_STEPS_MAX 256
 #define JOBS_FROM_NOTHING SIZE_MAX
 /* Each is a layer of the overlay, and the kernel takes the list of layers in 255 bytes (fsconfig(2)). */
-#define JOBS_FROM_DEPTH_MAX 16u
+#define JOBS_FROM_DEPTH_MAX 16u /* of jobs, and likewise of roots */
 
 /* A whole file, checked. Everything in it lives until jobs_plan_free. Jobs are in file order; needs form no cycle. */
 struct jobs_plan {

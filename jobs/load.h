@@ -55,6 +55,13 @@ struct draft {
     struct jobs_expect expect;
 };
 
+/* A root while it is read. */
+struct root_draft {
+    struct jobs_root root; /* first: the table's offsets, and setters, count from here */
+    struct draft build;
+    const struct node *from;
+};
+
 /* ---- the key table --------------------------------------------------------------------------------------- */
 
 enum key_type {
@@ -175,6 +182,7 @@ key_set_fn set_capabilities;                                                    
 key_set_fn set_input_from;                                                            /* of an input: input.c */
 key_set_fn set_expect, set_exit, set_signal, set_stdout, set_stdout_file, set_stderr; /* of expect: step.c */
 key_set_fn set_sha256, set_suite, set_packages, set_platform, set_image;              /* of a root: root.c */
+key_set_fn set_build;                                                                 /* of a derived one: derived.c */
 
 /* `seccomp: FILE`; NULL after a problem. profile.c */
 const struct jobs_profile *profile_load(struct loader *l, const struct node *at, const char *path);
@@ -191,6 +199,10 @@ void draft_read(struct loader *l, struct draft *d, const struct node *map);
 void draft_finish(struct loader *l, struct draft *d, const struct draft *defaults);
 void inputs_read(struct loader *l, struct draft *d);
 void steps_read(struct loader *l, struct draft *d);
+/* Once all keys of a root with `from` are there. derived.c */
+void derived_finish(struct loader *l, struct root_draft *r, const struct node *map);
+/* Once all roots are known: `from[i]` is what root i is derived from, or NULL. */
+void derived_resolve(struct loader *l, const struct node *const *from);
 /* plan->roots: the built-in ones and those of the map (NULL: none). */
 void roots_read(struct loader *l, const struct node *map);
 /* `needs` and `from`, which implies it. */

@@ -111,11 +111,14 @@ void set_image(struct loader *l, const struct key *k, const struct node *value, 
 static const struct root_source {
     const char *key;
     enum jobs_root_kind kind;
-    const char *with[3]; /* further keys that go with it */
+    const char *with[6]; /* further keys that go with it */
 } root_sources[] = {
-    {"tar", JOBS_ROOT_TAR, {"sha256"}},          {"debian", JOBS_ROOT_DEBIAN, {"packages"}},
-    {"oci", JOBS_ROOT_OCI, {"tag", "platform"}}, {"image", JOBS_ROOT_IMAGE, {"platform"}},
+    {"tar", JOBS_ROOT_TAR, {"sha256"}},
+    {"debian", JOBS_ROOT_DEBIAN, {"packages"}},
+    {"oci", JOBS_ROOT_OCI, {"tag", "platform"}},
+    {"image", JOBS_ROOT_IMAGE, {"platform"}},
     {"imported", JOBS_ROOT_CACHED, {NULL}},
+    {"from", JOBS_ROOT_DERIVED, {"run", "shell", "network", "env", "inputs", "limits"}},
 };
 
 /* Whether one of the sources that the key goes with is there. */
@@ -131,12 +134,8 @@ static bool goes_with(const struct node *map, const char *key)
 /* Exactly one source, and only the keys that go with it. */
 static void check_source(struct loader *l, const struct node *map, const char *name, enum jobs_root_kind *ret_kind)
 {
-    static const char *const later[] = {"from"};
     const struct root_source *first = NULL;
 
-    for (size_t i = 0; i < ARRAY_SIZE(later); i++)
-        if (node_child(map, later[i]) != NULL)
-            return; /* said to be not supported yet: enough */
     for (size_t i = 0; i < ARRAY_SIZE(root_sources); i++) {
         const struct node *n = node_child(map, root_sources[i].key);
 
@@ -148,7 +147,7 @@ static void check_source(struct loader *l, const struct node *map, const char *n
             first = &root_sources[i];
     }
     if (first == NULL)
-        problem_at(l, map->key, "root '%s' has no source: 'tar', 'oci', 'image', 'imported' or 'debian'", name);
+        problem_at(l, map->key, "root '%s' has no source: 'tar', 'oci', 'image', 'imported', 'debian' or 'from'", name);
     for (size_t i = 0; i < ARRAY_SIZE(root_sources); i++)
         for (size_t k = 0; k < ARRAY_SIZE(root_sources[i].with) && root_sources[i].with[k] != NULL; k++) {
             const struct node *n = node_child(map, root_sources[i].with[k]);
@@ -159,17 +158,20 @@ static void check_source(struct loader *l, const struct node *map, const char *n
     *ret_kind = first != NULL ? first->kind : JOBS_ROOT_TAR;
 }
 
-static void root_read(struct loader *l, struct jobs_root *root, const struct node *map)
+static void root_read(struct loader *l, struct root_draft *r, const struct node *map)
 {
     static const char *const no_packages[] = {NULL};
+    struct jobs_root *root = &r->root;
 
+    draft_init(&r->build, l->plan->arena);
+    r->build.name = map->key;
     root->name = arena_strdup(l->plan->arena, map->key->text);
     root->line = (int)map->key->place.line;
     if (str_eq(root->name, "host") || str_eq(root->name, "scratch"))
         problem_at(l, map->key, "the root '%s' is built in; choose another name", root->name);
     else if (!name_is_valid(root->name))
         problem_at(l, map->key, "'%s' is no name for a root: letters, digits, '.', '_' and '-'", root->name);
-    if (!keys_apply(l, &keys_root, map, root)) {
+    if (!keys_apply(l, &keys_root, map, r)) {
         (void)value_unexpected(l, map, root->name, "a map such as {tar: FILE} or {debian: SUITE}");
         return;
     }
@@ -178,6 +180,8 @@ static void root_read(struct loader *l, struct jobs_root *root, const struct nod
         root->packages = arena_alloc(l->plan->arena, sizeof(no_packages));
         memcpy(root->packages, no_packages, sizeof(no_packages));
     }
+    if (root->kind == JOBS_ROOT_DERIVED)
+        derived_finish(l, r, map);
 }
 
 static const char *root_name(const void *data, size_t i)
@@ -189,13 +193,20 @@ void roots_read(struct loader *l, const struct node *map)
 {
     size_t n = 2 + (map != NULL ? map->n : 0);
     struct jobs_root *roots = arena_alloc(l->plan->arena, n * sizeof(*roots));
+    cleanup_free const struct node **from = xcalloc(n, sizeof(*from));
 
     roots[0] = (struct jobs_root){.name = "host", .kind = JOBS_ROOT_HOST};
     roots[1] = (struct jobs_root){.name = "scratch", .kind = JOBS_ROOT_SCRATCH};
     n = 2;
-    for (const struct node *v = map != NULL ? map->first : NULL; v != NULL; v = v->next)
-        root_read(l, &roots[n++], v);
+    for (const struct node *v = map != NULL ? map->first : NULL; v != NULL; v = v->next) {
+        struct root_draft r = {0};
+
+        root_read(l, &r, v);
+        from[n] = r.from;
+        roots[n++] = r.root;
+    }
     l->plan->roots = roots;
     l->plan->n_roots = n;
     name_index_build(&l->roots, n, root_name, roots);
+    derived_resolve(l, from);
 }

@@ -224,6 +224,8 @@ bool reports_console_is_live(const struct reports_console *c);
 void reports_console_status(struct reports_console *c, const char *text);
 void reports_console_started(struct reports_console *c, const char *id);
 void reports_console_finished(struct reports_console *c, const struct reports_result *result);
+/* Ends the display with what went wrong and the tail of what was printed, as the summary shows it of a job that failed. */
+void reports_console_failure(struct reports_console *c, const struct reports_result *result);
 /* An attempt that did not pass and is not the last. */
 void reports_console_retried(struct reports_console *c, const struct reports_result *result);
 /* Redraws the live part; a plain console names jobs that have run for one minute, two, four, ... Either kind hands over here

@@ -261,3 +261,10 @@ void reports_console_summary(struct reports_console *c, const struct reports_run
     }
     console_flush(c, true);
 }
+
+void reports_console_failure(struct reports_console *c, const struct reports_result *result)
+{
+    console_clear(c);
+    print_failure(c, result);
+    console_flush(c, true);
+}

@@ -85,7 +85,7 @@ char *cache_root_keys(const struct cache_root *root)
     return b.data;
 }
 
-static int take_config(const char *text, struct cache_root *root, struct cupel_error *err)
+int source_take_config(const char *text, struct cache_root *root, struct cupel_error *err)
 {
     json_t *config = json_loads(text, 0, NULL);
     cleanup_free char *wrong = NULL;
@@ -144,7 +144,7 @@ int cache_prepare(struct cache *cache, const struct cache_source *source, cache_
     if (r == SOURCE_GONE)
         r = store_error(cache, err, ENOENT, "open a layer");
     if (r == 0 && source->config != NULL)
-        r = take_config(source->config, &root, err);
+        r = source_take_config(source->config, &root, err);
     if (r == 0 && source->kind == CACHE_HOST) {
         root.layer[1] = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
         root.pin[1] = -EBADF;

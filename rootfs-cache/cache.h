@@ -110,13 +110,33 @@ size_t cache_lockfile_compare(const struct cache_lockfile *lockfile, cache_lockf
 /* Replaces, atomically, what the lock file says of the job file by what was noted. */
 int cache_lockfile_write(const struct cache_lockfile *lockfile, struct cupel_error *err);
 
+/* ---- derived roots -------------------------------------------------------------------------------------------------- */
+
+/* Makes what is missing: gives the tree (readable) that becomes the layer, in overlayfs' form (`userxattr`), however hostile. The caller
+ * closes it; whoever else wants the same waits meanwhile. */
+typedef int cache_build_fn(void *data, int *ret_tree, struct cupel_error *err);
+struct cache_recipe {
+    const char *name;              /* for messages */
+    const char *shown;             /* what the layer is called after */
+    const struct cache_root *base; /* ready, and not the host's */
+    const char *const *texts;      /* all that decides what comes of it, but for the base; NULL-terminated */
+    const char *const *without;    /* paths below the tree's root that are left out of the layer, NULL-terminated */
+    cache_build_fn *build;         /* NULL: only look */
+    void *data;                    /* of build */
+};
+/* The root that the recipe makes of its base; it says the same of its processes. 1: there is none, and no `build`. */
+int cache_derive(struct cache *cache, const struct cache_recipe *recipe, cache_progress_fn *progress, void *data,
+                 struct cache_root *ret_root, struct cupel_error *err);
+/* For a recipe's texts: a file or directory of the host's, but for its times. */
+int cache_digest_path(struct cache *cache, const char *path, char ret_hex[65], struct cupel_error *err);
+
 /* ---- what `cupel rootfs` does with the store ----------------------------------------------------------------------
  */
 
 struct cache_entry {
     char key[65]; /* of its layer, or the topmost of several */
     char *name;   /* imported name, or NULL: a layer that is of none */
-    char *kind;   /* "tar", "image", "layer", "directory", "bundle", "debian", "mask", "scratch" */
+    char *kind;   /* "tar", "image", "layer", "directory", "bundle", "debian", "derived", "mask", "scratch" */
     char *source; /* as it was given */
     size_t n_layers;
     uint64_t bytes;        /* of all layers */

@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <string.h>
+#include <sys/xattr.h>
 
 #define DEPTH_MAX 512
 
@@ -37,16 +38,20 @@ struct directory {
     size_t n_names;
 };
 
+static const char *task(const struct flat *f)
+{
+    return f->layers->partial ? "copy a layer" : "merge layers";
+}
+
 static int fail(struct flat *f, const char *path, int errnum)
 {
     if (errnum == -ENOSPC || errnum == -EDQUOT) {
-        (void)cupel_error_set(f->err, CUPEL_ERROR_HARNESS, errnum,
-                              "cannot merge layers: the root cache's disk is full");
+        (void)cupel_error_set(f->err, CUPEL_ERROR_HARNESS, errnum, "cannot %s: the root cache's disk is full", task(f));
         cupel_error_hint(f->err, "free space, remove layers with `cupel rootfs remove`, or set CUPEL_CACHE to a "
                                  "directory on a bigger disk");
         return errnum;
     }
-    return cupel_error_set(f->err, CUPEL_ERROR_HARNESS, errnum, "cannot merge layers, at '%.200s'", path);
+    return cupel_error_set(f->err, CUPEL_ERROR_HARNESS, errnum, "cannot %s, at '%.200s'", task(f), path);
 }
 
 static void close_parts(struct directory *d)
@@ -181,6 +186,29 @@ static int copy_other(struct flat *f, int dir, const char *name, const char *pat
     return r < 0 ? r : likeness_make(path, st, from);
 }
 
+static bool is_left_out(const struct flat *f, const char *path)
+{
+    for (const char *const *p = f->layers->without; p != NULL && *p != NULL; p++)
+        if (str_eq(*p, path))
+            return true;
+    return false;
+}
+
+/* What is not the same in a tree and in a layer: 1 when it is done with. */
+static int take_partial(struct flat *f, const char *path, const struct stat *st)
+{
+    if (is_left_out(f, path))
+        return 1;
+    if (likeness_is_whiteout(st)) {
+        f->counts->entries++;
+        return mknod(path, S_IFCHR, 0) < 0 ? fail(f, path, -errno) : 1; /* takes no right (vfs_mknod(), fs/namei.c) */
+    }
+    if (S_ISDIR(st->st_mode) || S_ISREG(st->st_mode) || S_ISLNK(st->st_mode) || S_ISFIFO(st->st_mode))
+        return 0;
+    f->counts->skipped_devices++;
+    return 1;
+}
+
 static int take(struct flat *f, const struct directory *d, struct name *name)
 {
     cleanup_free char *path = str_eq(d->path, ".") ? xstrdup(name->name) : xasprintf("%s/%s", d->path, name->name);
@@ -190,8 +218,10 @@ static int take(struct flat *f, const struct directory *d, struct name *name)
 
     if (fstatat(d->fds[name->top], name->name, &st, AT_SYMLINK_NOFOLLOW) < 0)
         return fail(f, path, -errno);
-    if (likeness_is_whiteout(&st))
-        return 0;
+    if (f->layers->partial)
+        r = take_partial(f, path, &st);
+    if (r != 0 || likeness_is_whiteout(&st))
+        return r < 0 ? r : 0;
     f->counts->entries++;
     first = links_seen(&f->links, d->parts[name->top], &st, path);
     if (S_ISDIR(st.st_mode))
@@ -236,6 +266,9 @@ static int merge(struct flat *f, const char *path, const size_t *parts, size_t n
         r = merge_directories(f, &d, depth);
     if (r == 0) {
         r = likeness_make(path, &st, top);
+        if (r == 0 && f->layers->partial && depth > 0 && likeness_is_opaque(top) &&
+            lsetxattr(path, LIKENESS_OPAQUE, "y", 1, 0) < 0)
+            r = -errno;
         r = r < 0 ? fail(f, path, r) : 0;
     }
     directory_free(&d);

@@ -16,6 +16,9 @@ int flatten_root(struct cache *cache, struct cache_root *root, const char *what,
 struct flat_layers {
     int *layer;
     size_t n;
+    bool
+        partial; /* one layer, which stays one: with its whiteouts and opaque directories, without devices and sockets */
+    const char *const *without; /* partial: paths below its root that are left out, NULL-terminated; or NULL */
 };
 struct child_counts;
 int flat_make(const struct flat_layers *layers, struct child_counts *counts, struct cupel_error *err);

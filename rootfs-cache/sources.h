@@ -16,6 +16,8 @@ int source_oci(struct cache *cache, const struct cache_source *source, cache_pro
                struct cache_root *root, struct cupel_error *err);
 /* Opens the finished layer as the root's next one. */
 int source_add_layer(struct cache *cache, const char *key, struct cache_root *root, struct cupel_error *err);
+/* Makes the text of cache_config_text the root's. */
+int source_take_config(const char *text, struct cache_root *root, struct cupel_error *err);
 int source_image(struct cache *cache, const struct cache_source *source, cache_progress_fn *progress, void *data,
                  struct cache_root *root, struct cupel_error *err);
 int source_debian(struct cache *cache, const struct cache_source *source, cache_progress_fn *progress, void *data,

@@ -18,6 +18,7 @@
 #define LIST_MAX 65536
 
 struct summing {
+    bool untimed;
     EVP_MD_CTX *sum;
     char *chunk, *names, *value;
     struct links links;
@@ -83,11 +84,11 @@ static int add_entry(struct summing *s, int dir, const char *name, const char *p
 {
     char facts[256], target[PATH_MAX];
     const char *first = links_seen(&s->links, 0, st, path);
+    const struct timespec time = s->untimed ? (struct timespec){0} : st->st_mtim;
     ssize_t n;
 
     (void)snprintf(facts, sizeof(facts), "%o %u %u %lld %lld.%09ld %llx", st->st_mode, st->st_uid, st->st_gid,
-                   S_ISREG(st->st_mode) ? (long long)st->st_size : 0, (long long)st->st_mtim.tv_sec,
-                   st->st_mtim.tv_nsec,
+                   S_ISREG(st->st_mode) ? (long long)st->st_size : 0, (long long)time.tv_sec, time.tv_nsec,
                    S_ISCHR(st->st_mode) || S_ISBLK(st->st_mode) ? (unsigned long long)st->st_rdev : 0);
     add_text(s, path);
     add_text(s, facts);
@@ -160,11 +161,13 @@ static int sum_root(struct summing *s)
 
 static int in_child(void *arg, int fd, struct child_counts *counts, struct cupel_error *err)
 {
-    struct summing s = {
-        .sum = EVP_MD_CTX_new(), .chunk = xmalloc(CHUNK), .names = xmalloc(LIST_MAX), .value = xmalloc(XATTR_SIZE_MAX)};
+    struct summing s = {.untimed = *(const bool *)arg,
+                        .sum = EVP_MD_CTX_new(),
+                        .chunk = xmalloc(CHUNK),
+                        .names = xmalloc(LIST_MAX),
+                        .value = xmalloc(XATTR_SIZE_MAX)};
     int r = s.sum != NULL && EVP_DigestInit_ex(s.sum, EVP_sha256(), NULL) == 1 ? 0 : -ENOMEM;
 
-    (void)arg;
     (void)fd;
     if (r == 0)
         r = sum_root(&s);
@@ -178,7 +181,7 @@ static int in_child(void *arg, int fd, struct child_counts *counts, struct cupel
     return r < 0 ? cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot read a layer of the root cache") : 0;
 }
 
-int treesum(int tree, int keep, char ret_hex[CACHE_KEY_LEN + 1], struct cupel_error *err)
+static int sum(int tree, int keep, bool untimed, char ret_hex[CACHE_KEY_LEN + 1], struct cupel_error *err)
 {
     cleanup_close int dir = openat(tree, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC); /* it may be O_PATH */
     struct child_counts counts = {0};
@@ -186,9 +189,21 @@ int treesum(int tree, int keep, char ret_hex[CACHE_KEY_LEN + 1], struct cupel_er
 
     if (dir < 0)
         return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot open a layer of the root cache");
-    r = child_run(&(struct child_work){.fn = in_child, .what = "read a layer", .tree = dir, .fd = -EBADF, .keep = keep},
-                  &counts, err);
+    r = child_run(
+        &(struct child_work){
+            .fn = in_child, .arg = &untimed, .what = "read a layer", .tree = dir, .fd = -EBADF, .keep = keep},
+        &counts, err);
     for (size_t i = 0; r == 0 && i < sizeof(counts.digest); i++)
         (void)snprintf(ret_hex + 2 * i, 3, "%02x", counts.digest[i]);
     return r;
+}
+
+int treesum(int tree, int keep, char ret_hex[CACHE_KEY_LEN + 1], struct cupel_error *err)
+{
+    return sum(tree, keep, false, ret_hex, err);
+}
+
+int treesum_untimed(int tree, char ret_hex[CACHE_KEY_LEN + 1], struct cupel_error *err)
+{
+    return sum(tree, -EBADF, true, ret_hex, err);
 }

@@ -230,6 +230,9 @@ int sandbox_snapshots_open(int *ret_ns, struct cupel_error *err);
 /* Makes what a reaped job wrote, its inputs' layers included, the run's snapshot of that number: read-only, and nothing is copied. What
  * is left for sandbox_finish is to close fds. */
 int sandbox_snapshot(struct sandbox_stage *stage, struct sandbox_job *job, size_t number, struct cupel_error *err);
+/* What that job wrote into its root, owners and all as they were in the job, as a layer of an overlay (`userxattr`): a readable directory. */
+int sandbox_snapshot_open(int ns, size_t number, const struct sandbox_privilege *p, int *ret_tree,
+                          struct cupel_error *err);
 /* No job will start from it any more: this stage lets go of it, and the first that does so removes it. Between two jobs only. */
 void sandbox_snapshot_forget(struct sandbox_stage *stage, size_t number);
 

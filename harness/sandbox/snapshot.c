@@ -122,19 +122,19 @@ int sandbox_snapshot(struct sandbox_stage *s, struct sandbox_job *job, size_t nu
 
 /* ---- using one ---- */
 
-/* Its owners are those of the slot that made it: the directory's own tells which. */
-static int map_owners(const struct sandbox_stage *s, int mount)
+/* Its owners are those of the slot that made it: the directory's own tells which. They become id_base.. */
+static int map_owners(bool host, int mount, uint32_t id_base)
 {
     struct mount_attr attr = {.attr_set = MOUNT_ATTR_IDMAP};
     cleanup_close int id_map = -EBADF;
     struct stat st;
     int r;
 
-    if (!s->privilege.host)
+    if (!host)
         return 0; /* all jobs have the same */
     if (fstat(mount, &st) < 0)
         return -errno;
-    r = stage_open_id_map(st.st_uid, s->id_base, &id_map);
+    r = stage_open_id_map(st.st_uid, id_base, &id_map);
     if (r < 0)
         return r;
     attr.userns_fd = (uint64_t)(unsigned)id_map;
@@ -153,7 +153,7 @@ static int clone_snapshot(struct sandbox_stage *s, size_t number)
         stage_leave(s);
     }
     if (r >= 0)
-        r = map_owners(s, mount);
+        r = map_owners(s->privilege.host, mount, s->id_base);
     return r < 0 ? r : steal_fd(&mount);
 }
 
@@ -206,6 +206,44 @@ char *layers_below(const struct init_context *ctx, const size_t *below, size_t n
     for (size_t i = 0; i < n; i++)
         strbuf_addf(&b, "/s/%zu/%s:", below[i], name);
     return xstrdup(b.data);
+}
+
+/* ---- reading one ---- */
+
+struct wanted {
+    int ns;
+    const char *name;
+};
+
+static int clone_elsewhere(const void *data, unsigned *ret_number)
+{
+    const struct wanted *w = data;
+
+    *ret_number = 0;
+    return setns(w->ns, CLONE_NEWNS) < 0 ? -errno : clone_mount(w->name);
+}
+
+int sandbox_snapshot_open(int ns, size_t number, const struct sandbox_privilege *p, int *ret_tree,
+                          struct cupel_error *err)
+{
+    cleanup_close int mount = -EBADF;
+    char name[NAME_SIZE];
+    struct wanted wanted = {.ns = ns, .name = name};
+    unsigned ignored;
+    int fd = -EBADF, r;
+
+    name_of(number, name);
+    r = netns_fetch(clone_elsewhere, &wanted, &mount, &ignored);
+    if (r == 0)
+        r = map_owners(p->host, mount, 0);
+    if (r == 0) {
+        fd = openat(mount, "u", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        r = fd < 0 ? -errno : 0;
+    }
+    if (r < 0)
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot read what the job wrote");
+    *ret_tree = fd;
+    return 0;
 }
 
 /* ---- and no more ---- */

@@ -180,12 +180,27 @@ static int check_devices(const struct prepared *p, const struct supervisor_optio
     return r;
 }
 
+/* The commands of its root, whether or not they will have to run. */
+static int check_builds(struct prepared *p, const struct supervisor_options *o, const struct instance *in,
+                        struct cupel_error *err)
+{
+    const struct jobs_root *root = &in->plan->roots[in->job->root];
+    int r = 0;
+
+    for (; r == 0 && root->kind == JOBS_ROOT_DERIVED; root = &in->plan->roots[root->base])
+        r = check_instance(p, o, &(struct instance){.plan = in->plan, .job = root->build}, err);
+    return r;
+}
+
 int enforceable_check(struct prepared *p, const struct supervisor_options *o, struct cupel_error *err)
 {
     int r = check_disks(p, o, err);
 
-    for (size_t i = 0; r == 0 && i < p->run.n_instances; i++)
+    for (size_t i = 0; r == 0 && i < p->run.n_instances; i++) {
         r = check_instance(p, o, &p->run.instances[i], err);
+        if (r == 0)
+            r = check_builds(p, o, &p->run.instances[i], err);
+    }
     for (size_t i = 0; r == 0 && i < p->run.n_instances; i++)
         r = check_devices(p, o, &p->run.instances[i], err);
     return r;

@@ -3,6 +3,7 @@
 #include "harness/supervisor/prepare.h"
 
 #include "base/weaken.h"
+#include "harness/supervisor/derive.h"
 #include "harness/supervisor/enforceable.h"
 #include "harness/supervisor/networks.h"
 #include "harness/supervisor/record.h"
@@ -222,8 +223,6 @@ int prepare(const struct supervisor_options *options, struct prepared *ret, stru
         r = record_texts(options, p.run.dirfd, err);
     if (r == 0)
         r = roots_make(options, &p, err);
-    if (r == 0)
-        r = record_roots(&p.run, err);
     for (size_t i = 0; r == 0 && i < p.run.n_instances; i++) /* again: an image may have named a user */
         r = unprivileged_check(&p.run.privilege, &p.run.instances[i], err);
     if (r == 0)
@@ -236,6 +235,10 @@ int prepare(const struct supervisor_options *options, struct prepared *ret, stru
         r = cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot share memory with the slots");
     if (r == 0)
         r = cgroup_run_create(p.host, run_dir_id(p.dir), run_dir_note_cgroup, p.dir, &p.run.cgroups, err);
+    if (r == 0)
+        r = derive_roots(&p, err);
+    if (r == 0)
+        r = record_roots(&p.run, err);
     if (r == 0 && options->out != NULL)
         r = record_run(options, &p.run, err);
     if (r < 0) {

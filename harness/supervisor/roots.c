@@ -1,10 +1,10 @@
 /* roots: see roots.h. Translates what the job file says of a root into a source for the cache, and what an image says of
- * its processes into defaults of the jobs over it. */
+ * its processes into defaults of the jobs over it. Derived roots are derive.c's. */
 #include "harness/supervisor/roots.h"
 
 #include <string.h>
 
-static void on_progress(void *data, const char *what)
+void roots_progress(void *data, const char *what)
 {
     struct prepared *p = data;
 
@@ -45,12 +45,22 @@ static const char *image_user(struct arena *arena, const char *user)
     return numeric ? user : arena_strndup(arena, user, name);
 }
 
+/* What is said of the processes over a root is said of those over all that is derived from it, which need not be there yet. */
+static const struct cache_config *config_below(const struct run *run, const struct instance *in)
+{
+    size_t index = in->job->root;
+
+    while (in->plan->roots[index].kind == JOBS_ROOT_DERIVED)
+        index = in->plan->roots[index].base;
+    return run->roots[in->root - in->job->root + index].config;
+}
+
 /* What the job file leaves open, the image of the job's root may say. */
 static void take_image_defaults(struct prepared *p)
 {
     for (size_t i = 0; i < p->run.n_instances; i++) {
         const struct instance *in = &p->run.instances[i];
-        const struct cache_config *c = p->run.roots[in->root].config;
+        const struct cache_config *c = config_below(&p->run, in);
         struct jobs_job *job = &in->plan->jobs[in->job - in->plan->jobs];
 
         if (c != NULL && !job->has_user && c->user != NULL)
@@ -79,6 +89,18 @@ int roots_prepare(struct cache *cache, const struct jobs_root *root, const struc
                             : cache_prepare(cache, &source, progress, data, ret_root, err);
 }
 
+static int make_root(struct prepared *p, const struct instance *in, struct cache_root *roots,
+                     const struct cache_lockfile *lockfile, struct cupel_error *err)
+{
+    size_t index = in->job->root;
+
+    while (in->plan->roots[index].kind == JOBS_ROOT_DERIVED)
+        index = in->plan->roots[index].base;
+    return roots[index].n_layers > 0 ? 0
+                                     : roots_prepare(p->cache, &in->plan->roots[index], lockfile, roots_progress, p,
+                                                     &roots[index], err);
+}
+
 static int make_all(struct prepared *p, struct cache_lockfile *const *lockfiles, struct cupel_error *err)
 {
     struct run *run = &p->run;
@@ -87,9 +109,7 @@ static int make_all(struct prepared *p, struct cache_lockfile *const *lockfiles,
     for (size_t i = 0; r == 0 && i < run->n_instances; i++) {
         const struct instance *in = &run->instances[i];
 
-        if (run->roots[in->root].n_layers == 0)
-            r = roots_prepare(p->cache, &in->plan->roots[in->job->root], lockfiles[in->plan_index], on_progress, p,
-                              &run->roots[in->root], err);
+        r = make_root(p, in, run->roots + (in->root - in->job->root), lockfiles[in->plan_index], err);
     }
     return r;
 }
