@@ -139,6 +139,8 @@ static const struct cli_option pull_options[] = {
 
 static const struct cli_option build_options[] = {
     CLI_OPTION('\0', "locked", CLI_FLAG, FIELD(locked), NULL, "only as cupel.lock beside FILE has them"),
+    CLI_OPTION('\0', "allow-host-network", CLI_FLAG, FIELD(allow_host_network), NULL,
+               "let a derived root with `network: host` use this machine's network"),
 };
 
 static const struct cli_option lock_options[] = {
@@ -195,7 +197,7 @@ static const struct action {
      "keep an image of a registry under a name, or see what is new",
      do_pull},
     {{.name = "rootfs build",
-      .usage = "rootfs build FILE [ROOT...] [--locked]",
+      .usage = "rootfs build FILE [ROOT...] [--locked] [--allow-host-network]",
       .about = "Makes the roots of the job file ready, all of them or those named, so that a run finds them made.",
       .min_words = 1,
       .max_words = CLI_ANY_NUMBER,
@@ -329,6 +331,7 @@ int cli_rootfs(int argc, char **argv)
         return unknown_action(word);
     if (!cli_parse(&action->command, argc - 1, argv + 1, &a, &a.words, &code))
         return code;
-    code = cli_take_rights(argv - 1, CLI_RIGHTS_TO_STORE); /* argv[-1]: see main */
+    /* argv[-1]: see main. A derived root is what a command leaves */
+    code = cli_take_rights(argv - 1, action->run == rootfs_build ? CLI_RIGHTS_TO_RUN : CLI_RIGHTS_TO_STORE);
     return code != 0 ? code : run_action(action, &a);
 }

@@ -10,7 +10,7 @@ struct rootfs_arguments {
     uint64_t older_ns;
     bool repair;
     struct cli_words words;
-    bool locked, check;
+    bool locked, check, allow_host_network;
     int exit; /* when nothing went wrong */
 };
 

@@ -57,38 +57,88 @@ static int build_root(struct cache *cache, const struct jobs_root *root, const s
     return r;
 }
 
-static int build_some(struct cache *cache, const struct jobs_plan *plan, char *const *names,
-                      const struct cache_lockfile *lockfile, struct cupel_error *err)
+static void tell_derived(void *data, const struct jobs_root *root, size_t n_layers)
+{
+    (void)data;
+    (void)printf("%s: ready, %zu layers\n", root->name, n_layers);
+}
+
+/* As a run would that had a job over each of them. */
+static int build_derived(const struct jobs_plan *plan, const bool *wanted, const struct rootfs_arguments *a,
+                         struct cupel_error *err)
+{
+    static const char text[] = "cupel: 1\njobs: {none: {run: [/bin/true]}}\n";
+    cleanup_strbuf struct strbuf problems = {0};
+    cleanup_free struct jobs_job *jobs = xcalloc(plan->n_roots, sizeof(*jobs));
+    cleanup_free bool *selected = xcalloc(plan->n_roots, sizeof(*selected));
+    struct jobs_plan over = *plan, *plans[] = {&over}, *bare = NULL;
+    bool *all[] = {selected};
+    const struct supervisor_options o = {.plans = plans,
+                                         .selected = all,
+                                         .n_plans = 1,
+                                         .slots = 1,
+                                         .retries = -1,
+                                         .locked = a->locked,
+                                         .allow_host_network = a->allow_host_network};
+    size_t n = 0;
+    int r = jobs_load_text("rootfs build", text, sizeof(text) - 1, &bare, &problems, err);
+
+    for (size_t i = 0; r == 0 && i < plan->n_roots; i++) {
+        if (!wanted[i] || plan->roots[i].kind != JOBS_ROOT_DERIVED)
+            continue;
+        selected[n] = true;
+        jobs[n] = bare->jobs[0];
+        jobs[n].name = plan->roots[i].name;
+        jobs[n++].root = i;
+    }
+    over.jobs = jobs;
+    over.n_jobs = n;
+    if (r == 0 && n > 0)
+        r = supervisor_make_roots(&o, tell_derived, NULL, err);
+    jobs_plan_free(bare);
+    return r;
+}
+
+/* A wrong name is told before minutes of work. */
+static int choose(const struct jobs_plan *plan, char *const *names, bool *wanted, struct cupel_error *err)
 {
     size_t which;
     int r = 0;
 
-    for (char *const *name = names; r == 0 && *name != NULL; name++) /* a wrong name is told before minutes of work */
-        r = find_root(plan, *name, &which, err);
+    for (size_t i = 0; names[0] == NULL && i < plan->n_roots; i++)
+        wanted[i] = !is_built_in(&plan->roots[i]);
     for (char *const *name = names; r == 0 && *name != NULL; name++) {
         r = find_root(plan, *name, &which, err);
         if (r == 0)
-            r = build_root(cache, &plan->roots[which], lockfile, err);
+            wanted[which] = true;
     }
     return r;
 }
 
+static int build_all(struct cache *cache, const struct jobs_plan *plan, const struct rootfs_arguments *a,
+                     struct cupel_error *err)
+{
+    cleanup_free bool *wanted = xcalloc(plan->n_roots, sizeof(*wanted));
+    struct cache_lockfile *lockfile = NULL;
+    int r = choose(plan, a->words.word + 1, wanted, err);
+
+    if (r == 0 && a->locked)
+        r = cache_lockfile_open(plan->dir, plan->file, &lockfile, err);
+    for (size_t i = 0; r == 0 && i < plan->n_roots; i++)
+        if (wanted[i] && plan->roots[i].kind != JOBS_ROOT_DERIVED)
+            r = build_root(cache, &plan->roots[i], lockfile, err);
+    cache_lockfile_close(lockfile);
+    return r < 0 ? r : build_derived(plan, wanted, a, err);
+}
+
 int rootfs_build(struct cache *cache, struct rootfs_arguments *a, struct cupel_error *err)
 {
-    struct cache_lockfile *lockfile = NULL;
     struct jobs_plan *plan;
     int r = load(a->words.word[0], &plan, err);
 
     if (r < 0)
         return r;
-    if (a->locked)
-        r = cache_lockfile_open(plan->dir, plan->file, &lockfile, err);
-    if (r == 0 && a->words.n > 1)
-        r = build_some(cache, plan, a->words.word + 1, lockfile, err);
-    for (size_t i = 0; r == 0 && a->words.n == 1 && i < plan->n_roots; i++)
-        if (!is_built_in(&plan->roots[i]))
-            r = build_root(cache, &plan->roots[i], lockfile, err);
-    cache_lockfile_close(lockfile);
+    r = build_all(cache, plan, a, err);
     jobs_plan_free(plan);
     return r;
 }
@@ -115,6 +165,15 @@ static void tell_difference(void *data, const char *root, const char *difference
 }
 
 /* What no lock can hold is said, not passed over. */
+static void warn_of_derived(const struct jobs_plan *plan)
+{
+    for (size_t i = 0; i < plan->n_roots; i++)
+        if (plan->roots[i].kind == JOBS_ROOT_DERIVED)
+            log_warning(
+                "root '%s' is what a command makes of '%s': that one is locked, what the command fetches is not",
+                plan->roots[i].name, plan->roots[plan->roots[i].base].name);
+}
+
 static void warn_of_host(const struct jobs_plan *plan)
 {
     for (size_t i = 0; i < plan->n_jobs; i++)
@@ -137,13 +196,14 @@ int rootfs_lock(struct cache *cache, struct rootfs_arguments *a, struct cupel_er
         return r;
     r = cache_lockfile_open(plan->dir, plan->file, &lockfile, err);
     for (size_t i = 0; r == 0 && i < plan->n_roots; i++)
-        if (!is_built_in(&plan->roots[i]))
+        if (!is_built_in(&plan->roots[i]) && plan->roots[i].kind != JOBS_ROOT_DERIVED)
             r = lock_root(cache, &plan->roots[i], lockfile, err);
     if (r == 0)
         differing = cache_lockfile_compare(lockfile, tell_difference, NULL);
     if (r == 0 && !a->check) {
         r = cache_lockfile_write(lockfile, err);
         warn_of_host(plan);
+        warn_of_derived(plan);
     }
     a->exit = a->check && differing > 0;
     cache_lockfile_close(lockfile);

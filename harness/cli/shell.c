@@ -5,6 +5,8 @@
 #include "harness/cli/options.h"
 #include "harness/supervisor/session.h"
 
+#include <string.h>
+
 struct arguments {
     const char *rootfs, *file;
     struct kept_query failed; /* `what`: NULL without --failed */
@@ -113,36 +115,39 @@ static int shell_of_job(struct arguments *a, const char *file, const char *name)
 static const char bare[] = "cupel: 1\nname: shell\njobs: {shell: {run: [/bin/sh]}}\n";
 
 /* The root that --rootfs names: of the file, built in, or else one that the cache knows. */
-static int choose_root(const char *name, const struct jobs_plan *of_file, struct jobs_root *ret,
-                       struct cupel_error *err)
+static int choose_root(const char *name, const struct jobs_plan *of_file, size_t *ret, struct cupel_error *err)
 {
     for (size_t i = 0; i < of_file->n_roots; i++)
         if (str_eq(of_file->roots[i].name, name)) {
-            *ret = of_file->roots[i];
-            if (ret->kind != JOBS_ROOT_SCRATCH)
+            *ret = i;
+            if (of_file->roots[i].kind != JOBS_ROOT_SCRATCH)
                 return 0;
             (void)cupel_error_set(err, CUPEL_ERROR_INPUT, 0, "the root 'scratch' is empty: there is no shell in it");
             cupel_error_hint(err, "name another root, or a job whose inputs bring a static program: cupel shell FILE "
                                   "JOB -- PROGRAM");
             return -EINVAL;
         }
-    *ret = (struct jobs_root){.name = name, .kind = JOBS_ROOT_CACHED};
+    *ret = of_file->n_roots;
     return 0;
 }
 
 static int shell_over(struct arguments *a, const struct jobs_plan *of_file, struct cupel_error *err)
 {
     cleanup_strbuf struct strbuf problems = {0};
+    /* one that is derived is so from others of the file */
+    cleanup_free struct jobs_root *roots = xcalloc(of_file->n_roots + 1, sizeof(*roots));
     struct jobs_plan *plan = NULL;
-    struct jobs_root root;
+    size_t root;
     int code = 0, r = choose_root(a->rootfs, of_file, &root, err);
 
+    memcpy(roots, of_file->roots, of_file->n_roots * sizeof(*roots));
+    roots[of_file->n_roots] = (struct jobs_root){.name = a->rootfs, .kind = JOBS_ROOT_CACHED};
     if (r == 0)
         r = jobs_load_text("shell", bare, sizeof(bare) - 1, &plan, &problems, err);
     if (r == 0) {
-        plan->jobs[0].root = 0;
-        plan->roots = &root;
-        plan->n_roots = 1;
+        plan->jobs[0].root = root;
+        plan->roots = roots;
+        plan->n_roots = of_file->n_roots + 1;
         a->o.plan = plan;
         a->o.job = &plan->jobs[0];
         r = session_shell(&a->o, &code, err);

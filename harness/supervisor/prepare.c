@@ -275,6 +275,21 @@ void prepared_end(struct prepared *p)
     free(p->run.instances);
 }
 
+int supervisor_make_roots(const struct supervisor_options *options, supervisor_root_fn *tell, void *data,
+                          struct cupel_error *err)
+{
+    struct prepared p;
+    int r = prepare(options, &p, err);
+
+    if (r < 0)
+        return r;
+    for (size_t i = 0; i < p.run.n_instances; i++)
+        tell(data, &p.run.instances[i].plan->roots[p.run.instances[i].job->root],
+             p.run.roots[p.run.instances[i].root].n_layers);
+    prepared_end(&p);
+    return 0;
+}
+
 int supervisor_recover(size_t *ret_removed, struct cupel_error *err)
 {
     struct cache *cache;

@@ -26,6 +26,11 @@ struct supervisor_options {
  */
 int supervisor_run(const struct supervisor_options *options, int *ret_exit, struct cupel_error *err);
 
+/* Makes the roots of what is selected ready, as supervisor_run would, runs no job, and tells of each. */
+typedef void supervisor_root_fn(void *data, const struct jobs_root *root, size_t n_layers);
+int supervisor_make_roots(const struct supervisor_options *options, supervisor_root_fn *tell, void *data,
+                          struct cupel_error *err);
+
 /* Removes what killed runs left behind (run directories, cgroups); *ret_removed counts them. Also done at every start.
  */
 int supervisor_recover(size_t *ret_removed, struct cupel_error *err);

@@ -134,6 +134,32 @@ cupel_run chain.yaml --only low
 expect_exit 0
 expect_equal "$(grep -c 'making root' stderr)" 1
 
+it "cupel rootfs build makes them, all or those named"
+rm -rf "$T/cache"
+run_cupel rootfs build chain.yaml b
+expect_exit 0
+expect_stdout '^b: ready, 3 layers$'
+expect_equal "$(grep -c 'making root' stderr)" 2
+run_cupel rootfs build chain.yaml
+expect_exit 0
+expect_equal "$(sort stdout | tr '\n' ' ')" 'a: ready, 2 layers b: ready, 3 layers base: ready, 1 layer c: ready, 4 layers '
+expect_equal "$(grep -c 'making root' stderr)" 1
+expect_clean
+
+it "cupel shell --rootfs opens one; its lock is that of the root beneath"
+run_cupel shell --rootfs c --file chain.yaml -- /bin/cat /opt/c
+expect_exit 0
+expect_equal "$(tr '\n' ' ' <stdout)" 'a a a '
+run_cupel rootfs lock chain.yaml
+expect_exit 0
+expect_stderr "root 'c' is what a command makes of 'b': that one is locked, what the command fetches is not"
+cupel_run chain.yaml --locked
+expect_exit 0
+cp base.tar base.kept && echo x >>base.tar
+cupel_run chain.yaml --locked
+expect_exit 2
+mv base.kept base.tar
+
 it "cupel shell makes it too"
 run_cupel shell chain.yaml top -- /bin/cat /opt/c
 expect_exit 0

@@ -90,7 +90,7 @@ static void test_top_level(void **state)
 static void test_roots(void **state)
 {
     static const struct mistake mistakes[] = {
-        {ROOT(""), "3:3: root 'r' has no source: 'tar', 'oci', 'image', 'imported' or 'debian'\n"},
+        {ROOT(""), "3:3: root 'r' has no source: 'tar', 'oci', 'image', 'imported', 'debian' or 'from'\n"},
         {ROOT("tar: numbers.in, debian: sid"), "3:24: root 'r' has two sources, 'tar' and 'debian'\n"},
         {ROOT("oci: x"), "3:12: 'oci': cannot read FIXTURES/x: No such file or directory\n"},
         {ROOT("oci: src, platform: y"), "3:27: 'platform' must be text such as linux/amd64, not 'y'\n"},
@@ -99,7 +99,26 @@ static void test_roots(void **state)
         {ROOT("oci: src, platform: linux//v7"), "3:27: 'platform' must be text such as linux/amd64, not 'linux//v7'\n"},
         {ROOT("oci: src, tar: numbers.in"), "3:7: root 'r' has two sources, 'tar' and 'oci'\n"},
         {ROOT("tar: numbers.in, tag: latest"), "3:24: 'tag' goes with 'oci' only\n"},
-        {ROOT("from: host"), "3:7: key 'from' is not supported yet\n"},
+        {ROOT("from: host, run: x"),
+         "3:13: no root can be derived from 'host', whose files change by themselves; start from a "
+         "root of 'debian', 'image', 'oci' or 'tar'\n"},
+        {ROOT("from: scratch"), "3:3: root 'r' has 'from' and no 'run'\n"},
+        {ROOT("from: scratsh, run: x"), "3:13: there is no root 'scratsh', did you mean 'scratch'?\n"},
+        {ROOT("from: r, run: x"), "3:13: root 'r' is derived from itself\n"},
+        {ROOT("from: [r], run: x"), "3:13: 'from' must be a root's name, not a list\n"},
+        {ROOT("from: scratch, run: x, tar: numbers.in"), "3:7: root 'r' has two sources, 'tar' and 'from'\n"},
+        {ROOT("from: scratch, run: [{run: x}]"),
+         "3:27: 'run' of a root must be text or an argv list, not a list of steps\n"},
+        {ROOT("from: scratch, run: x, network: {bridge: b}"),
+         "3:39: 'network' must be none, loopback, nat or host, not a map\n"},
+        {ROOT("from: scratch, run: x, inputs: [.], limits: {memry: 1G}"),
+         "3:39: an input cannot be placed at /, which belongs to the sandbox\n"
+         "3:52: unknown key 'memry', did you mean 'memory'?\n"},
+        {ROOT("debian: sid, env: {A: b}, run: x"),
+         "3:20: 'env' goes with 'from' only\n3:33: 'run' goes with 'from' only\n"},
+        {"cupel: 1\nrootfs:\n  a: {from: b, run: x}\n  b: {from: c, run: x}\n  c: {from: b, run: x}\njobs: {a: {run: "
+         "x}}\n",
+         "4:13: root 'b' is derived from itself, by way of others\n"},
         {ROOT("tar: src"), "3:12: 'tar': FIXTURES/src is not a regular file\n"},
         {ROOT("tar: nowhere.tar"), "3:12: 'tar': cannot read FIXTURES/nowhere.tar: No such file or directory\n"},
         {ROOT("tar: numbers.in, sha256: 12"), "3:32: 'sha256' must be 64 hexadecimal digits, not '12'\n"},
@@ -483,7 +502,7 @@ static void test_all_at_once(void **state)
     assert_true(load_text("wrong.yaml", "/", text, len, &plan, &problems, &err) < 0);
     assert_null(plan);
     assert_string_equal(problems.data, expected);
-    assert_string_equal(err.message, "wrong.yaml has 22 problems");
+    assert_string_equal(err.message, "wrong.yaml has 23 problems");
 }
 
 static void test_quote_of_a_long_line(void **state)

@@ -347,6 +347,39 @@ static void test_from(void **state)
     unload(&r);
 }
 
+/* Read as a job, but for the defaults, which are for jobs. */
+static void test_derived_roots(void **state)
+{
+    struct loaded r =
+        load_good("cupel: 1\ndefaults: {env: {A: of-jobs}, workdir: /w}\nrootfs:\n"
+                  "  top: {from: mid, run: [a, b]}\n"
+                  "  mid: {from: low, run: x y, shell: [/bin/sh], network: nat, env: {A: b}, inputs: [src],\n"
+                  "        limits: {memory: 1M}}\n"
+                  "  low: {debian: sid}\n"
+                  "jobs: {a: {rootfs: top, run: x}}\n");
+    const struct jobs_root *top = &r.plan->roots[2], *mid = &r.plan->roots[3];
+
+    (void)state;
+    assert_int_equal(top->kind, JOBS_ROOT_DERIVED);
+    assert_int_equal(top->base, 3);
+    assert_string_equal(top->build->name, "top");
+    assert_string_equal(top->build->steps[0].argv[0], "a");
+    assert_string_equal(top->build->steps[0].argv[1], "b");
+    assert_string_equal(top->build->workdir, "/");
+    assert_null(top->build->env[0]);
+    assert_int_equal(top->build->network, JOBS_NETWORK_LOOPBACK);
+    assert_int_equal(mid->base, 4);
+    assert_string_equal(mid->build->steps[0].argv[2], "x y");
+    assert_string_equal(mid->build->env[0], "A=b");
+    assert_int_equal(mid->build->network, JOBS_NETWORK_NAT);
+    assert_string_equal(mid->build->inputs[0].to, "/src");
+    assert_int_equal(mid->build->limits.value[JOBS_LIMIT_MEMORY], 1 << 20);
+    assert_int_equal(mid->build->line, 5);
+    assert_null(r.plan->roots[4].build);
+    assert_int_equal(r.plan->jobs[0].root, 2);
+    unload(&r);
+}
+
 /* The job's own way of saying it replaces the other way of the defaults. */
 static void test_alternatives_replace(void **state)
 {
@@ -468,6 +501,7 @@ int main(void)
         cmocka_unit_test(test_numbers_and_quotes),
         cmocka_unit_test(test_inputs_of_defaults),
         cmocka_unit_test(test_from),
+        cmocka_unit_test(test_derived_roots),
         cmocka_unit_test(test_alternatives_replace),
         cmocka_unit_test(test_alternatives_replace_files),
         cmocka_unit_test(test_longest_script),
