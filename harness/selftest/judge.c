@@ -12,12 +12,14 @@
 
 void verdict_set(struct verdict *v, enum outcome outcome, const char *fmt, ...)
 {
+    char detail[sizeof(v->detail)]; /* what is there may be among the arguments */
     va_list ap;
 
     v->outcome = outcome;
     va_start(ap, fmt);
-    (void)vsnprintf(v->detail, sizeof(v->detail), fmt, ap);
+    (void)vsnprintf(detail, sizeof(detail), fmt, ap);
     va_end(ap);
+    memcpy(v->detail, detail, sizeof(detail));
     for (char *p = v->detail; *p != '\0'; p++) /* a probe may quote what it found */
         if ((unsigned char)*p < 0x20 || (unsigned char)*p >= 0x7f)
             *p = '?';

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
@@ -273,6 +274,16 @@ static void init_vm(void)
     contained("process_vm_readv: %s", strerror(errno));
 }
 
+/* Asks only: whoever may ask may also set, and a limit of no CPU time ends a process. */
+static void init_limits(void)
+{
+    struct rlimit limit;
+
+    if (prlimit(1, RLIMIT_CPU, NULL, &limit) == 0)
+        breach("the resource limits of PID 1 can be got at");
+    contained("prlimit of PID 1: %s", strerror(errno));
+}
+
 static volatile sig_atomic_t terminated;
 static void on_term(int sig)
 {
@@ -357,6 +368,7 @@ const struct probe escape_probes[] = {
     {"init-cmdline", init_cmdline},
     {"init-ptrace", init_ptrace},
     {"init-vm", init_vm},
+    {"init-limits", init_limits},
     {"init-signals", init_signals},
     {"leaked-descriptors", leaked_descriptors},
     {"streams", streams},

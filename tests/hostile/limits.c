@@ -157,6 +157,23 @@ static void memory_pipes(void)
     breach("%zu MiB by pipes", sum / MIB);
 }
 
+/* Messages that nobody takes, in as many pairs as there are descriptors. */
+static void memory_sockets(void)
+{
+    static char block[32768];
+    size_t sum = 0;
+
+    for (int pair[2]; sum < PIPES_ASKED;) {
+        ssize_t n;
+
+        if (socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) < 0)
+            contained("socket buffers: %zu KiB, then %s", sum / 1024, strerror(errno));
+        while ((n = send(pair[0], block, sizeof(block), 0)) > 0)
+            sum += (size_t)n;
+    }
+    breach("%zu MiB in socket buffers", sum / MIB);
+}
+
 static void eat(void)
 {
     char *at = mmap(NULL, MEMORY_ASKED, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -252,6 +269,7 @@ const struct probe limit_probes[] = {
     {"memory-memfd", memory_memfd},
     {"memory-sysv", memory_sysv},
     {"memory-pipes", memory_pipes},
+    {"memory-sockets", memory_sockets},
     {"memory-child", memory_child},
     {"disk", disk_bytes},
     {"inodes", disk_inodes},
