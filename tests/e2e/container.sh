@@ -23,26 +23,31 @@ unmasked='.linux.maskedPaths = [] | .linux.readonlyPaths = []'
 podman_filter='.linux.seccomp = {defaultAction: "SCMP_ACT_ALLOW", architectures: ["SCMP_ARCH_X86_64", "SCMP_ARCH_X86"], syscalls: [
     {names: ["sethostname", "setdomainname", "bpf"], action: "SCMP_ACT_ERRNO", errnoRet: 1}]}'
 
+# groups OPTION: this machine's cgroup tree, "rro" or "rw".
+groups() {
+    printf '.mounts += [{destination: "/sys/fs/cgroup", type: "bind", source: "%s", options: ["rbind", "%s"]}]' "$T/bundle/groups" "$1"
+}
 # caps NAME...: a filter of jq's that gives these capabilities.
 caps() {
+    # shellcheck disable=SC2016 # of jq's
     printf '([%s] | map("CAP_" + .)) as $c | .process.capabilities = {bounding: $c, effective: $c, permitted: $c}' \
         "$(printf ',"%s"' "$@" | cut -c 2-)"
 }
 # No group is made for the container, nor looked at: it sees an empty, read-only /sys/fs/cgroup, and so does runc, which goes on
 # without where it may go on without root. The container's root is this machine's, but for /proc, /sys and /dev.
 in_container() {
-    local dir=$1
-    shift
-    mount --rbind / "$dir/root" && mount -t tmpfs tmpfs /sys/fs/cgroup || return
-    mkdir -p $(sed -E 's/^[0-9]+:(name=)?([^:]*):.*/\2/; s,([^,]+),/sys/fs/cgroup/\1,g; y/,/ /' /proc/self/cgroup)
+    local dir=$1 words=()
+    mount --rbind / "$dir/root" && mount --rbind /sys/fs/cgroup "$dir/groups" && mount -t tmpfs tmpfs /sys/fs/cgroup || return
+    read -ra words < <(sed -E 's/^[0-9]+:(name=)?([^:]*):.*/\2/' /proc/self/cgroup | tr ',\n' '  ')
+    mkdir -p "${words[@]/#//sys/fs/cgroup/}"
     mount -o remount,ro /sys/fs/cgroup
-    exec runc --rootless=true --root "$dir/state" run --bundle "$dir" "cupel-e2e-$$" "$@"
+    exec runc --rootless=true --root "$dir/state" run --bundle "$dir" "cupel-e2e-$$"
 }
 # contained JQ-FILTER COMMAND...: leaves STATUS, stdout and stderr.
 contained() {
     local filter=$1 dir=$T/bundle
     shift
-    rm -rf -- "$dir" "$T/out" && mkdir -p "$dir/root"
+    rm -rf -- "$dir" "$T/out" && mkdir -p "$dir/root" "$dir/groups"
     (cd -- "$dir" && runc spec) || return
     jq --arg root "$dir/root" --arg cwd "$T" --arg cache "$XDG_CACHE_HOME" '
         .root = {path: $root, readonly: false} | .process.terminal = false | .process.cwd = $cwd | .process.rlimits = []
@@ -85,7 +90,7 @@ cupel: 1
 rootfs: {t: {tar: root.tar}}
 defaults: {limits: {wall: 1m}}
 jobs:
-  root: {run: "id -u; cat /proc/self/uid_map; echo x >/new && ls /proc | grep -c '^[0-9]'; uname -n"}
+  root: {run: "id -u; cat /proc/self/uid_map; echo x >/new; read pid rest </proc/self/stat; [ $pid = $$ ] && echo own; uname -n"}
   other: {rootfs: t, run: "stat -c %u:%g /etc/shadow"}
   nobody: {rootfs: t, user: nobody, run: "id -u"}
   fills: {rootfs: t, limits: {disk: 1M}, run: dd if=/dev/zero of=/big bs=1M count=2}
@@ -96,13 +101,19 @@ jobs:
   a: {limits: {memory: 64M, wall: 1m}, run: echo ran}
 YAML
 
+job_file eats.yaml <<'YAML'
+cupel: 1
+jobs:
+  a: {limits: {memory: 16M, pids: 10, wall: 1m}, run: [/bin/sh, -c, "x=$(head -c 64M /dev/zero | tr '\\0' x); echo ${#x}"]}
+YAML
+
 # ---- root with the usual capabilities ----
 usual=$(caps "${docker_caps[@]}")
 
 it "root with Docker's capabilities and an unmasked /proc: everything that needs no group works"
 contained_run "$usual | $unmasked" jobs.yaml
 expect_exit 1
-expect_equal "$(log root | tr -s ' ' | tr '\n' '|')" '0| 0 0 65536|4|cupel|'
+expect_equal "$(log root | tr -s ' ' | tr '\n' '|')" '0| 0 0 65536|own|cupel|'
 expect_equal "$(log other)" 0:42
 expect_equal "$(log nobody)" 65534
 expect_verdict fills disk-limit
@@ -115,6 +126,20 @@ expect_exit 3
 expect_stderr "the limit 'memory' of job 'a' cannot be held"
 expect_stderr 'hint: .*(cgroupns=private|writable)'
 expect_not [ -e out/results.jsonl ]
+
+it "... also where the groups can be seen, but not written"
+contained_run "$usual | $unmasked | $(groups rro)" memory.yaml
+expect_exit 3
+expect_stderr "the limit 'memory' of job 'a' cannot be held"
+expect_stderr 'hint: the cgroup tree is mounted read-only.*--privileged'
+
+it "... and held where they can be written"
+! $on_v2 || skip_it "on cgroup v2 the container needs a group without other processes"
+contained_run "$usual | $unmasked | $(groups rw)" eats.yaml
+expect_exit 1
+expect_verdict a memory-limit
+expect_result a '.usage.oom_kills >= 1'
+expect_clean
 
 it "... or named, with --best-effort"
 contained_run "$usual | $unmasked" --best-effort memory.yaml
@@ -187,7 +212,7 @@ it "root that may not change ids: one id, and it says why"
 contained_run "$few" --only root --only other jobs.yaml
 expect_exit 0
 expect_stderr 'warning: root of this container lacks CAP_SETUID or CAP_SETGID: jobs have one user'
-expect_equal "$(log root | tr -s ' ' | tr '\n' '|')" '0| 0 0 1|4|cupel|'
+expect_equal "$(log root | tr -s ' ' | tr '\n' '|')" '0| 0 0 1|own|cupel|'
 # not the layer of the run above, in which that file has another owner
 expect_equal "$(log other)" 0:0
 
@@ -206,7 +231,7 @@ contained "$as_user | $unmasked" env XDG_CACHE_HOME="$T/user" "$CUPEL" run --out
 expect_exit 0
 expect_stderr 'warning: .*: jobs have one user'
 mv user/out out
-expect_equal "$(log root | tr -s ' ' | tr '\n' '|')" '0| 0 0 1|4|cupel|'
+expect_equal "$(log root | tr -s ' ' | tr '\n' '|')" '0| 0 0 1|own|cupel|'
 
 it "... but a filter like podman's is refused to them, and its option named"
 contained "$as_user | $unmasked | $podman_filter" env XDG_CACHE_HOME="$T/user" "$CUPEL" run --out "$T/user/out" --only root jobs.yaml
