@@ -36,8 +36,13 @@ caps() {
 # No group is made for the container, nor looked at: it sees an empty, read-only /sys/fs/cgroup, and so does runc, which goes on
 # without where it may go on without root. The container's root is this machine's, but for /proc, /sys and /dev.
 in_container() {
-    local dir=$1 words=()
-    mount --rbind / "$dir/root" && mount --rbind /sys/fs/cgroup "$dir/groups" && mount -t tmpfs tmpfs /sys/fs/cgroup || return
+    local dir=$1 words=() path
+    # not what else is mounted: others on this machine unmount some of that while a test looks
+    mount --bind / "$dir/root" || return
+    for path in "${@:2}"; do
+        [[ $path -ef $dir/root$path ]] || mount --rbind "$path" "$dir/root$path" || return
+    done
+    mount --rbind /sys/fs/cgroup "$dir/groups" && mount -t tmpfs tmpfs /sys/fs/cgroup || return
     read -ra words < <(sed -E 's/^[0-9]+:(name=)?([^:]*):.*/\2/' /proc/self/cgroup | tr ',\n' '  ')
     mkdir -p "${words[@]/#//sys/fs/cgroup/}"
     mount -o remount,ro /sys/fs/cgroup
@@ -56,7 +61,7 @@ contained() {
         | del(.linux.resources) | .mounts |= map(select(.type != "cgroup")) | '"$filter" \
         "$dir/config.json" --args -- "$@" >"$dir/new.json" && mv "$dir/new.json" "$dir/config.json" || return
     STATUS=0
-    (grouped unshare --mount --propagation private bash -c "$(declare -f in_container); in_container \"\$1\"" bash "$dir") \
+    (grouped unshare --mount --propagation private bash -c "$(declare -f in_container); in_container \"\$@\"" bash "$dir" "$T" "$build") \
         >"$T/stdout" 2>"$T/stderr" </dev/null || STATUS=$?
     complain_of_sanitizers
 }
@@ -75,7 +80,7 @@ command -v runc >/dev/null || why='runc is not installed'
 [[ -n $why ]] || contained . /bin/true
 if [[ -n $why ]] || ((STATUS != 0)); then
     it "containers"
-    skip_it "${why:-runc cannot make one here: $(tail -n 1 stderr)}"
+    skip_it "${why:-runc cannot make one here: $(head -n 1 stderr)}"
     all_done
     exit 0
 fi
