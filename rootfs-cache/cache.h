@@ -41,7 +41,9 @@ struct cache_source {
 };
 
 #define CACHE_LAYERS_MAX 500 /* of an image */
-#define CACHE_STACK_MAX 64   /* of a root that is ready: the bottom ones of more are merged */
+/* Of a root that is ready: the bottom ones of more are merged. As many as leave room in an overlay's 255 bytes of layers (flatten.c) for those
+ * that jobs put upon them (JOBS_FROM_DEPTH_MAX). */
+#define CACHE_STACK_MAX 40
 
 /* What an image wants its processes to be like (config.md of the OCI image specification): "NAME=VALUE", NULL-terminated; user and
  * workdir as written, or NULL. Hostile text, but for newlines and the like, which are refused. */

@@ -1,5 +1,5 @@
 /* flatten: see flatten.h. One overlay takes 500 layers (OVL_MAX_STACK, fs/overlayfs), but kernels before 6.8 take them in one option, which
- * the mount API cuts off at 255 bytes (strndup_user in fs/fsopen.c): some eighty layers by the short names that a job's have. And every
+ * the mount API cuts off at 255 bytes (strndup_user in fs/fsopen.c): some eighty layers by the short names that a job's have, and jobs add some. And every
  * name that is looked up for the first time is looked for in each of them. So there are never more than CACHE_STACK_MAX. */
 #include "rootfs-cache/flatten.h"
 
@@ -12,7 +12,7 @@
 
 /* Part of the key: raised when merging changes. */
 #define FLAT_RECIPE "flat 1"
-#define STEP ((size_t)32)
+#define STEP ((size_t)16) /* well below CACHE_STACK_MAX, so that of one more than that something is merged */
 
 size_t flatten_cut(size_t n)
 {
