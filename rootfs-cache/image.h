@@ -37,3 +37,5 @@ int image_inspect(struct cache *cache, const struct blobs *blobs, const struct i
 int image_read(const struct contents *contents, const struct image_wanted *wanted, struct image *ret,
                struct cupel_error *err);
 void image_free(struct image *image);
+/* Each layer's chain id, from the diff ids. Negative errno. */
+int image_chain(struct image *image);

@@ -31,8 +31,8 @@ static int read_in_child(void *arg, struct child *self, int fd, struct strbuf *r
     return r;
 }
 
-/* ChainID(L0) = DiffID(L0); ChainID(L0|…|Ln) = Digest(ChainID(L0|…|Ln-1) + " " + DiffID(Ln)). */
-static int chain(struct image *image)
+/* config.md, "Layer ChainID": ChainID(L0) = DiffID(L0); ChainID(L0|…|Ln) = Digest(ChainID(L0|…|Ln-1) + " " + DiffID(Ln)). */
+int image_chain(struct image *image)
 {
     for (size_t i = 0; i < image->n_layers; i++) {
         struct image_layer *l = &image->layers[i];
@@ -76,7 +76,7 @@ int image_inspect(struct cache *cache, const struct blobs *blobs, const struct i
         return r;
     r = answer_take_image(reply, length, &image);
     if (r == 0)
-        r = chain(&image);
+        r = image_chain(&image);
     if (r < 0) {
         image_free(&image);
         return cupel_error_set(err, CUPEL_ERROR_INPUT, r, "cannot %s", what);

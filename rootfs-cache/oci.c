@@ -152,6 +152,29 @@ static int make_layers(struct import *im)
     return 0;
 }
 
+int source_oci_have(struct cache *cache, const struct image *image, bool *ret_have, struct cache_root *ret_pins,
+                    struct cupel_error *err)
+{
+    struct import im = {.cache = cache, .image = image, .err = err};
+    size_t flat = 0;
+    int r = find_flat(&im, &flat);
+
+    for (size_t i = 0; r == 0 && i < image->n_layers; i++) {
+        char key[CACHE_KEY_LEN + 1];
+
+        ret_have[i] = i < flat;
+        if (i < flat)
+            continue;
+        r = key_of(&im, i, key);
+        if (r == 0)
+            r = source_add_layer(cache, key, &im.made, err);
+        ret_have[i] = r == 0;
+        r = r == SOURCE_GONE ? 0 : r;
+    }
+    *ret_pins = im.made;
+    return r;
+}
+
 /* Overlayfs merges the roots of its layers, opaque or not. */
 static bool has_opaque_root(int layer)
 {

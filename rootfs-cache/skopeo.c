@@ -2,6 +2,7 @@
  * configured for it; what comes is an OCI layout, and goes the way of one (oci.c). Not responsible for what is in an image. */
 #include "rootfs-cache/digest.h"
 #include "rootfs-cache/names.h"
+#include "rootfs-cache/remote.h"
 #include "rootfs-cache/sources.h"
 
 #include <fcntl.h>
@@ -86,6 +87,69 @@ static void quote_log(int log, struct strbuf *ret)
     strbuf_addf(ret, "%.600s", last);
 }
 
+/* `text` with its one "%s" replaced. */
+static char *replace_one(const char *text, const char *by)
+{
+    const char *at = strstr(text, "%s");
+
+    return at == NULL ? xstrdup(text) : xasprintf("%.*s%s%s", (int)(at - text), text, by, at + 2);
+}
+
+/* What registries and skopeo say, and what is to be done. */
+static const struct {
+    const char *said;
+    const char *hint; /* with the image's host, or its name */
+    bool name;
+} hints[] = {
+    {"unauthorized", "log in with `skopeo login %s`, or name a file with credentials in REGISTRY_AUTH_FILE", false},
+    {"authentication required", "log in with `skopeo login %s`, or name a file with credentials in REGISTRY_AUTH_FILE",
+     false},
+    {"invalid username/password", "the credentials for %s are wrong: `skopeo login` sets them anew", false},
+    {"denied", "the credentials for %s do not suffice for this image", false},
+    {"manifest unknown", "`skopeo list-tags docker://%s` says which tags there are", true},
+    {"name unknown", "no such repository: is the name right? %s", true},
+    {"x509:", "put the certificate of the authority that signed the registry's into /etc/containers/certs.d/%s/ca.crt",
+     false},
+    {"server gave HTTP response to HTTPS client",
+     "a registry without TLS is `insecure = true` in registries.conf: location \"%s\"", false},
+    {"connection refused", "nobody listens at %s: is the registry up, and the port right?", false},
+    {"no such host", "the name %s cannot be resolved", false},
+    {"i/o timeout", "%s does not answer", false},
+    {"toomanyrequests", "%s allows no more for now: wait, or log in with `skopeo login`", false},
+    {"unexpected EOF", "the connection to %s broke; what came whole is kept for a day: run it again", false},
+    {"connection reset", "the connection to %s broke; what came whole is kept for a day: run it again", false},
+    {": EOF", "the connection to %s broke; what came whole is kept for a day: run it again", false},
+    {"500 Internal Server Error", "%s is in trouble; what came whole is kept for a day: run it again later", false},
+    {"502 ", "%s is in trouble; what came whole is kept for a day: run it again later", false},
+    {"503 ", "%s is in trouble; what came whole is kept for a day: run it again later", false},
+    {"error: status 5", "%s is in trouble; what came whole is kept for a day: run it again later", false},
+    {"received unexpected HTTP status: 5", "%s is in trouble; what came whole is kept for a day: run it again later",
+     false},
+    {"Manifest does not match provided manifest digest",
+     "what %s has is another image than the one asked for by its digest", false},
+    {"no space left on device", "free space in the root cache's file system; %s is not to blame", false},
+};
+
+static void hint_at(const struct fetch *f, const char *said)
+{
+    const char *name = f->name != NULL ? f->name : f->source->image;
+    cleanup_free char *what = NULL, *hint = NULL;
+    size_t i = 0;
+
+    while (i < ARRAY_SIZE(hints) && strstr(said, hints[i].said) == NULL)
+        i++;
+    if (i == ARRAY_SIZE(hints)) {
+        cupel_error_hint(f->err,
+                         "credentials are those of `skopeo login`, registries those of containers-registries.conf(5): "
+                         "`skopeo inspect docker://%.100s` goes the same way",
+                         f->source->image);
+        return;
+    }
+    what = xasprintf("%.*s", (int)(hints[i].name ? strlen(name) : strcspn(name, "/")), name);
+    hint = replace_one(hints[i].hint, what);
+    cupel_error_hint(f->err, "%s", hint);
+}
+
 static int failed(const struct fetch *f, int status, int log)
 {
     cleanup_strbuf struct strbuf said = {0};
@@ -106,10 +170,7 @@ static int failed(const struct fetch *f, int status, int log)
                           f->source->image, f->source->name,
                           WIFSIGNALED(status) ? "was killed by signal" : "ended with",
                           WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status), said.data);
-    cupel_error_hint(f->err,
-                     "credentials are those of `skopeo login`, registries those of containers-registries.conf(5): "
-                     "`skopeo inspect docker://%.100s` goes the same way",
-                     f->source->image);
+    hint_at(f, said.data);
     return -EIO;
 }
 
@@ -242,7 +303,7 @@ static size_t platform_options(const char *platform, struct arena *arena, const 
     return n;
 }
 
-static int copy(const struct fetch *f, const struct store_draft *draft, struct arena *arena)
+static int copy(const struct fetch *f, int place, int lock, struct arena *arena)
 {
     const char *argv[ARGUMENTS_MAX] = {"skopeo"};
     cleanup_close int out = -EBADF;
@@ -252,9 +313,66 @@ static int copy(const struct fetch *f, const struct store_draft *draft, struct a
     argv[n++] = "copy";
     argv[n++] = "--quiet";
     argv[n++] = arena_printf(arena, "docker://%s@sha256:%s", f->name, f->digest);
-    argv[n++] = "oci:image:image"; /* beneath the draft, which is its current directory: a path could have a colon */
+    argv[n++] = "oci:image:image"; /* in its current directory: a path could have a colon */
     argv[n] = NULL;
-    return run_skopeo(f, argv, draft->dir, draft->lock, &out);
+    return run_skopeo(f, argv, place, lock, &out);
+}
+
+/* One of the two forms of `skopeo inspect`, of the image for the platform. */
+static int inspect(const struct fetch *f, const char *const *options, struct arena *arena, int *ret_out)
+{
+    const char *argv[ARGUMENTS_MAX] = {"skopeo"};
+    size_t n = 1;
+
+    n += platform_options(f->source->platform, arena, argv + n);
+    argv[n++] = "inspect";
+    for (; *options != NULL; options++)
+        argv[n++] = *options;
+    argv[n++] = arena_printf(arena, "docker://%s@sha256:%s", f->name, f->digest);
+    argv[n] = NULL;
+    return run_skopeo(f, argv, f->cache->dir, -EBADF, ret_out);
+}
+
+/* Which layers the image has, without fetching it. */
+static int ask_for_layers(const struct fetch *f, struct image *ret)
+{
+    cleanup_close int summary = -EBADF, config = -EBADF;
+    struct arena *arena = arena_new();
+    int r = inspect(f, (const char *const[]){"--no-tags", NULL}, arena, &summary);
+
+    if (r == 0)
+        r = inspect(f, (const char *const[]){"--config", "--raw", NULL}, arena, &config);
+    if (r == 0)
+        r = remote_layers(f->cache, f->source->image, summary, config, ret, f->err);
+    arena_free(arena);
+    return r;
+}
+
+/* skopeo fetches no blob of which there is a file: so for what is unpacked already there is an empty one. It is never read. *ret_pins
+ * keeps those layers. Not knowing only costs time. */
+static void leave_out(const struct fetch *f, int place, struct cache_root *ret_pins, struct strbuf *say)
+{
+    struct cupel_error ignored = {0};
+    struct fetch quiet = *f;
+    struct image image = {0};
+    cleanup_free bool *have = NULL;
+    size_t n = 0;
+
+    quiet.err = &ignored;
+    if (!remote_is_worth_asking(f->cache) || ask_for_layers(&quiet, &image) < 0)
+        return;
+    have = xcalloc(image.n_layers, sizeof(*have));
+    if (source_oci_have(f->cache, &image, have, ret_pins, &ignored) == 0)
+        for (size_t i = 0; i < image.n_layers; i++) {
+            cleanup_free char *path = xasprintf("image/%s", image.layers[i].blob);
+            int fd = have[i] ? openat(place, path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600) : -EBADF;
+
+            base_closep(&fd);
+            n += have[i];
+        }
+    if (n > 0)
+        strbuf_addf(say, ", %zu of its %zu layers", image.n_layers - n, image.n_layers);
+    image_free(&image);
 }
 
 static int note(const struct fetch *f, struct cache_root *root)
@@ -273,30 +391,47 @@ static int note(const struct fetch *f, struct cache_root *root)
     return r < 0 ? store_error(f->cache, f->err, r, "write about an image") : 0;
 }
 
+static int fetch_into(const struct fetch *f, const struct store_draft *draft, int place, struct cache_root *root)
+{
+    struct cache_root pins = CACHE_ROOT_INIT;
+    struct cache_source as_oci = *f->source;
+    struct arena *arena = arena_new();
+    cleanup_strbuf struct strbuf say = {0};
+    int r;
+
+    strbuf_addf(&say, "fetching %s", f->source->image);
+    leave_out(f, place, &pins, &say);
+    if (f->progress != NULL)
+        f->progress(f->data, say.data);
+    r = copy(f, place, draft->lock, arena);
+    if (r == 0) {
+        as_oci.kind = CACHE_OCI;
+        as_oci.tag = NULL;
+        as_oci.oci = arena_printf(arena, "%s/" STORE_FETCHED "/%s/image", f->cache->path, f->key);
+        as_oci.shown = f->source->image;
+        r = source_oci(f->cache, &as_oci, f->progress, f->data, root, f->err);
+        (void)file_remove_tree_at(place, "image"); /* done with, or of no use */
+    }
+    cache_root_release(&pins);
+    arena_free(arena);
+    return r;
+}
+
 static int fetch(const struct fetch *f, struct cache_root *root)
 {
     _cleanup_(store_end) struct store_draft draft = STORE_DRAFT_INIT;
-    struct cache_source as_oci = *f->source;
-    struct arena *arena;
+    cleanup_free char *path = xasprintf(STORE_FETCHED "/%s", f->key);
+    cleanup_close int place = -EBADF;
     int r = store_begin(f->cache, f->key, f->progress, f->data, &draft, f->err);
 
     if (r < 0 || reopen(f, root) == 0) /* somebody else fetched it while we waited */
         return r < 0 ? r : 0;
-    if (f->progress != NULL) {
-        cleanup_free char *what = xasprintf("fetching %s", f->source->image);
-
-        f->progress(f->data, what);
-    }
-    arena = arena_new();
-    r = copy(f, &draft, arena);
-    if (r == 0) {
-        as_oci.kind = CACHE_OCI;
-        as_oci.tag = NULL;
-        as_oci.oci = arena_printf(arena, "%s/tmp/%s/image", f->cache->path, f->key);
-        as_oci.shown = f->source->image;
-        r = source_oci(f->cache, &as_oci, f->progress, f->data, root, f->err);
-    }
-    arena_free(arena);
+    place = remote_place(f->cache, f->key);
+    if (place < 0)
+        return store_error(f->cache, f->err, place, "make a directory");
+    r = fetch_into(f, &draft, place, root);
+    if (faccessat(place, "image", F_OK, 0) < 0)
+        (void)file_remove_tree_at(f->cache->dir, path);
     return r < 0 ? r : note(f, root);
 }
 

@@ -14,6 +14,10 @@ int source_directory(struct cache *cache, const struct cache_source *source, cac
 #define SOURCE_GONE (-ESTALE)
 int source_oci(struct cache *cache, const struct cache_source *source, cache_progress_fn *progress, void *data,
                struct cache_root *root, struct cupel_error *err);
+/* Which of an image's layers the store has, by their chain ids; they are in *ret_pins and stay until it is released. */
+struct image;
+int source_oci_have(struct cache *cache, const struct image *image, bool *ret_have, struct cache_root *ret_pins,
+                    struct cupel_error *err);
 /* Opens the finished layer as the root's next one. */
 int source_add_layer(struct cache *cache, const char *key, struct cache_root *root, struct cupel_error *err);
 /* Makes the text of cache_config_text the root's. */

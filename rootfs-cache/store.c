@@ -15,7 +15,10 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 
-static const char *const store_places[] = {"layers", "locks", "tmp", "runs", "names", "images", "digests"};
+static const char *const store_places[] = {"layers", "locks",  "tmp",     "runs",
+                                           "names",  "images", "digests", STORE_FETCHED};
+
+#define FETCHED_SECONDS (24 * 60 * 60) /* the rest of a fetch that was cut short waits for the next one */
 
 static const char cachedir_tag[] = "Signature: 8a477f597d28d172789f06886806bc55\n"
                                    "# This directory holds root filesystems cached by cupel; they can be made again.\n";
@@ -68,11 +71,12 @@ static int lock_path(const struct cache *cache, const char *key, int operation)
     return steal_fd(&fd);
 }
 
-/* Removes what dead importers left. A draft is named by its key; whoever makes it holds the key's lock. */
-static void sweep(const struct cache *cache)
+/* Removes what dead importers left in a place of drafts. A draft is named by its key; whoever makes it holds the key's lock. */
+static void sweep(const struct cache *cache, const char *place, time_t older)
 {
-    int fd = openat(cache->dir, "tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int fd = openat(cache->dir, place, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+    time_t now = time(NULL);
     struct dirent *e;
 
     if (dir == NULL) {
@@ -81,14 +85,20 @@ static void sweep(const struct cache *cache)
     }
     while ((e = readdir(dir)) != NULL) {
         cleanup_close int lock = -EBADF;
+        struct stat st;
 
-        if (!is_key(e->d_name))
+        if (!is_key(e->d_name) || fstatat(fd, e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 || now - st.st_mtime < older)
             continue;
         lock = lock_path(cache, e->d_name, LOCK_EX | LOCK_NB);
         if (lock >= 0 && file_remove_tree_at(fd, e->d_name) < 0)
-            log_warning("cannot remove the leftover %s/tmp/%s", cache->path, e->d_name);
+            log_warning("cannot remove the leftover %s/%s/%s", cache->path, place, e->d_name);
     }
     (void)closedir(dir);
+}
+
+void store_sweep_fetched(const struct cache *cache, uint64_t older_seconds)
+{
+    sweep(cache, STORE_FETCHED, older_seconds < INT32_MAX ? (time_t)older_seconds : INT32_MAX);
 }
 
 static int make_places(struct cache *cache)
@@ -147,7 +157,8 @@ static int open_store(struct cache *cache, struct cupel_error *err)
     r = make_places(cache);
     if (r < 0)
         return store_error(cache, err, r, "make a directory");
-    sweep(cache);
+    sweep(cache, "tmp", 0);
+    store_sweep_fetched(cache, FETCHED_SECONDS);
     return 0;
 }
 

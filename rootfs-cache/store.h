@@ -49,6 +49,10 @@ int store_commit(struct store_draft *draft, const struct store_info *info, struc
 /* Removes the draft, unless committed, and releases the lock. */
 void store_end(struct store_draft *draft);
 
+/* What was fetched of an image when it was cut short: fetched/KEY, written with KEY's lock held. */
+#define STORE_FETCHED "fetched"
+void store_sweep_fetched(const struct cache *cache, uint64_t older_seconds);
+
 /* Takes the layer out of sight, then removes it. -EBUSY when somebody uses it. `check` is asked when nobody can begin to any more,
  * and with another result than 0 the layer stays: that is the result. */
 #define STORE_WANTED (-EADDRINUSE) /* for `check`: something still refers to it */
