@@ -59,9 +59,14 @@ static int open_workdir(struct init_context *ctx)
     return ctx->workdir < 0 ? -errno : 0;
 }
 
+/* The session's first process has the ids of the job's root, and where those are all the same as the caller's, the kernel asks for
+ * no more to change a process' limits (check_prlimit_permission(), kernel/sys.c). So one of them is another's. */
+#define NOT_ROOT 1
 static int become_root(struct init_context *ctx)
 {
-    return identity_become_root(ctx);
+    int r = identity_become_root(ctx);
+
+    return r == 0 && ctx->privilege.ids > NOT_ROOT && syscall(SYS_setresuid, NOT_ROOT, -1, -1) < 0 ? -errno : r;
 }
 
 static const struct {

@@ -23,6 +23,20 @@ jobs:
     shell: [/bin/sh]
   root: {run: "echo up; exec sleep 1001"}
   short: {run: "echo up; sleep 3; exit 0"}
+  hunter:
+    run: |
+      echo up
+      while :; do
+        for c in /proc/[0-9]*/comm; do
+          p=\${c#/proc/}; p=\${p%/comm}
+          [ "\$p" != 1 ] && grep -q cupel-init "\$c" 2>/dev/null || continue
+          kill -KILL "\$p" 2>/dev/null && echo killed || echo not killed
+          prlimit --pid "\$p" --cpu=1:1 2>/dev/null && echo limited || echo not limited
+          renice -n 19 -p "\$p" >/dev/null 2>&1 && echo slowed || echo not slowed
+          exit 0
+        done
+        sleep 0.05
+      done
 YAML
 in_job() {
     STATUS=0
@@ -162,6 +176,21 @@ expect test "$(grep -c '^seen' stdout)" -ge 3 # PID 1, the other session's, our 
 expect_not grep -q BREACH stdout
 kill -TERM "$entered"
 wait "$entered"
+
+it "the job's own commands cannot limit or slow a session's first process, nor kill it where the kernel has Landlock's scopes"
+cupel_hunter() {
+    (grouped "$CUPEL" run --only hunter --out "$T/out-hunter" enter.yaml) >/dev/null 2>&1 </dev/null
+}
+cupel_hunter &
+hunter=$!
+expect wait_until 20 grep -qs up out-hunter/logs/hunter.stdout
+in_job hunter -- sleep 1008
+wait "$hunter"
+expect grep -q '^not limited' out-hunter/logs/hunter.stdout
+expect grep -q '^not slowed' out-hunter/logs/hunter.stdout
+if [[ $("$CUPEL" doctor --json 2>/dev/null | jq -r '.. | .detail? // empty' | grep -oE 'ABI [0-9]+' | grep -oE '[0-9]+') -ge 6 ]]; then
+    expect grep -q '^not killed' out-hunter/logs/hunter.stdout
+fi
 
 it "PID 1 cannot be killed, mounts cannot be changed, no namespace can be joined from inside"
 in_job root -- sh -c 'kill -KILL 1; sleep 0.1; umount /proc 2>/dev/null && echo BREACH; mount -t tmpfs x /mnt 2>/dev/null && echo BREACH; unshare -U true 2>/dev/null && echo BREACH; nsenter -t 1 -a true 2>/dev/null && echo BREACH; echo still'
