@@ -19,8 +19,8 @@ for name in distro-info-data tzdata ca-certificates; do
         break
     fi
 done
-suite=$(. /etc/os-release && printf %s "$VERSION_CODENAME")
-if ! (cd "$T" && timeout 60 apt-get -qq -o APT::Sandbox::User=root download "$package") >quiet 2>&1; then
+suite=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
+if ! timeout 60 apt-get -qq -o APT::Sandbox::User=root download "$package" >quiet 2>&1; then
     printf 'skip - debian: no packages to be had: %s\n' "$(tail -n 1 quiet)"
     exit 0
 fi
