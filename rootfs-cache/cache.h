@@ -103,9 +103,16 @@ void cache_lockfile_close(struct cache_lockfile *lockfile);
 int cache_prepare_locked(struct cache *cache, const struct cache_lockfile *lockfile, const char *name,
                          const struct cache_source *source, cache_progress_fn *progress, void *data,
                          struct cache_root *ret_root, struct cupel_error *err);
+/* The same of cache_derive: the recipe is the locked one, and what is in the layer, but for times. */
+struct cache_recipe;
+int cache_derive_locked(struct cache *cache, const struct cache_lockfile *lockfile, const struct cache_recipe *recipe,
+                        cache_progress_fn *progress, void *data, struct cache_root *ret_root, struct cupel_error *err);
 /* Notes what the root, made ready from that source, is. For any kind but host and scratch. */
 int cache_lockfile_note(struct cache_lockfile *lockfile, const struct cache *cache, const char *name,
                         const struct cache_source *source, const struct cache_root *root, struct cupel_error *err);
+int cache_lockfile_note_derived(struct cache_lockfile *lockfile, const struct cache *cache,
+                                const struct cache_recipe *recipe, const struct cache_root *root,
+                                struct cupel_error *err);
 /* Tells of each root that is noted or that the lock file has how the two differ (NULL: not at all); returns how many do. */
 typedef void cache_lockfile_tell_fn(void *data, const char *root, const char *difference);
 size_t cache_lockfile_compare(const struct cache_lockfile *lockfile, cache_lockfile_tell_fn *tell, void *data);
@@ -119,6 +126,7 @@ int cache_lockfile_write(const struct cache_lockfile *lockfile, struct cupel_err
 typedef int cache_build_fn(void *data, int *ret_tree, struct cupel_error *err);
 struct cache_recipe {
     const char *name;              /* for messages */
+    const char *from;              /* the base's name in the job file */
     const char *shown;             /* what the layer is called after */
     const struct cache_root *base; /* ready, and not the host's */
     const char *const *texts;      /* all that decides what comes of it, but for the base; NULL-terminated */

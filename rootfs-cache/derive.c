@@ -50,9 +50,13 @@ static int copy_tree(const struct cache_recipe *recipe, int tree, struct store_d
                                     .more = &tree,
                                     .n_more = 1};
     struct child_counts counts = {0};
-    struct store_info info = {.kind = "derived", .source = recipe->shown};
+    char contents[CACHE_KEY_LEN + 1];
+    struct store_info info = {.kind = "derived", .source = recipe->shown, .contents = contents};
     int r = child_run(&work, &counts, err);
 
+    if (r == 0)
+        r = treesum_untimed(draft->tree, contents,
+                            err); /* what lock files have: a command that is run again leaves other times */
     if (r < 0)
         return r;
     info.entries = counts.entries;

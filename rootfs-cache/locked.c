@@ -114,12 +114,12 @@ static bool copy_of_layer(const struct cache *cache, const char *key, const char
            (json_is_array(to) ? json_array_append(to, value) : json_object_set(to, field, value)) == 0;
 }
 
-static int unknown_tree(const struct cache_source *source, const char *key, struct cupel_error *err)
+static int unknown_tree(const char *name, const char *key, struct cupel_error *err)
 {
     (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, 0,
                           "root '%s' cannot be locked: its layer %.12s was made by an older cupel, which did not note "
                           "what is in it",
-                          source->name, key);
+                          name, key);
     cupel_error_hint(err, "have it made again: cupel rootfs remove %.12s", key);
     return -ENODATA;
 }
@@ -133,7 +133,7 @@ static int set_trees(json_t *entry, const struct cache *cache, const struct cach
     (void)json_object_set_new(entry, "trees", trees);
     for (size_t i = 0; i < root->n_layers; i++)
         if (!copy_of_layer(cache, root->key[i], "tree", trees))
-            return unknown_tree(source, root->key[i], err);
+            return unknown_tree(source->name, root->key[i], err);
     return 0;
 }
 
@@ -143,7 +143,7 @@ static int set_installed(json_t *entry, const struct cache *cache, const struct 
     _cleanup_(packages_free) struct packages installed = {0};
 
     if (source_debian_installed(cache, root->key[0], &installed) < 0)
-        return unknown_tree(source, root->key[0], err);
+        return unknown_tree(source->name, root->key[0], err);
     (void)json_object_set_new(entry, "installed", packages_json(&installed));
     return set_trees(entry, cache, source, root, err);
 }
@@ -164,12 +164,50 @@ static int found_to_be(json_t *entry, const struct cache *cache, const struct ca
     if (root->digest[0] != '\0')
         (void)json_object_set_new(entry, "digest", json_sprintf("sha256:%s", root->digest));
     if (source->kind == CACHE_TAR && !copy_of_layer(cache, root->key[0], "sha256", entry))
-        return unknown_tree(source, root->key[0], err);
+        return unknown_tree(source->name, root->key[0], err);
     if (source->kind == CACHE_NAMED)
         set_config(entry, root);
     if (source->kind == CACHE_DEBIAN)
         return set_installed(entry, cache, source, root, err);
     return source->kind == CACHE_NAMED ? set_trees(entry, cache, source, root, err) : 0;
+}
+
+/* All that decides what a command makes of its base. */
+static int asked_of_derived(const struct cache_recipe *recipe, json_t **ret, struct cupel_error *err)
+{
+    char digest[CACHE_KEY_LEN + 1];
+    size_t n = 0;
+    int r;
+
+    while (recipe->texts[n] != NULL)
+        n++;
+    r = digest_texts(recipe->texts, n, digest);
+    if (r < 0)
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot compute a digest");
+    *ret = json_object();
+    set(*ret, "from", recipe->from);
+    set(*ret, "recipe", digest);
+    return 0;
+}
+
+static int derived_to_be(json_t *entry, const struct cache *cache, const struct cache_recipe *recipe,
+                         const struct cache_root *root, struct cupel_error *err)
+{
+    return copy_of_layer(cache, root->key[0], "contents", entry) ? 0 : unknown_tree(recipe->name, root->key[0], err);
+}
+
+int cache_lockfile_note_derived(struct cache_lockfile *lockfile, const struct cache *cache,
+                                const struct cache_recipe *recipe, const struct cache_root *root,
+                                struct cupel_error *err)
+{
+    cleanup_json json_t *entry = NULL;
+    int r = asked_of_derived(recipe, &entry, err);
+
+    if (r == 0)
+        r = derived_to_be(entry, cache, recipe, root, err);
+    if (r == 0)
+        (void)json_object_set(lockfile->noted, recipe->name, entry);
+    return r;
 }
 
 int cache_lockfile_note(struct cache_lockfile *lockfile, const struct cache *cache, const char *name,
@@ -226,10 +264,9 @@ static int check_asked(const struct cache_lockfile *lockfile, const char *name, 
 }
 
 /* Files and names are the user's to put right; what comes from elsewhere is not. */
-static int check_found(const struct cache_lockfile *lockfile, const char *name, const struct cache_source *source,
+static int check_found(const struct cache_lockfile *lockfile, const char *name, bool from_elsewhere,
                        const json_t *entry, const json_t *now, struct cupel_error *err)
 {
-    bool from_elsewhere = source->kind == CACHE_IMAGE || source->kind == CACHE_DEBIAN;
     cleanup_strbuf struct strbuf difference = {0};
 
     lockfile_difference(entry, now, true, &difference);
@@ -279,7 +316,7 @@ static int prepare_entry(struct cache *cache, const struct cache_lockfile *lockf
     if (r == 0)
         r = found_to_be(now, cache, source, root, err);
     if (r == 0)
-        r = check_found(lockfile, name, source, entry, now, err);
+        r = check_found(lockfile, name, source->kind == CACHE_IMAGE || source->kind == CACHE_DEBIAN, entry, now, err);
     return r;
 }
 
@@ -299,6 +336,32 @@ int cache_prepare_locked(struct cache *cache, const struct cache_lockfile *lockf
         return -EINVAL;
     }
     r = prepare_entry(cache, lockfile, name, source, progress, data, &root, err);
+    if (r < 0)
+        cache_root_release(&root);
+    else
+        *ret_root = root;
+    return r;
+}
+
+int cache_derive_locked(struct cache *cache, const struct cache_lockfile *lockfile, const struct cache_recipe *recipe,
+                        cache_progress_fn *progress, void *data, struct cache_root *ret_root, struct cupel_error *err)
+{
+    struct cache_root root = CACHE_ROOT_INIT;
+    cleanup_json json_t *now = NULL;
+    const json_t *entry;
+    int r = find_entry(lockfile, recipe->name, &entry, err);
+
+    if (r == 0)
+        r = asked_of_derived(recipe, &now, err);
+    if (r == 0)
+        r = check_asked(lockfile, recipe->name, entry, now, err);
+    if (r == 0)
+        r = cache_derive(cache, recipe, progress, data, &root, err);
+    if (r != 0)
+        return r;
+    r = derived_to_be(now, cache, recipe, &root, err);
+    if (r == 0)
+        r = check_found(lockfile, recipe->name, true, entry, now, err);
     if (r < 0)
         cache_root_release(&root);
     else

@@ -14,19 +14,14 @@
     "written by `cupel rootfs lock`: what the roots of these job files are; `cupel run --locked` runs on nothing else"
 
 const struct lockfile_field lockfile_fields[] = {
-    {"tar", LOCKFILE_FILE, LOCKFILE_TEXT},
-    {"oci", LOCKFILE_FILE, LOCKFILE_TEXT},
-    {"image", LOCKFILE_ASKED, LOCKFILE_TEXT},
-    {"imported", LOCKFILE_ASKED, LOCKFILE_TEXT},
-    {"debian", LOCKFILE_ASKED, LOCKFILE_TEXT},
-    {"packages", LOCKFILE_ASKED, LOCKFILE_TEXTS},
-    {"tag", LOCKFILE_ASKED, LOCKFILE_TEXT},
-    {"platform", LOCKFILE_ASKED, LOCKFILE_TEXT},
-    {"machine", LOCKFILE_ASKED, LOCKFILE_TEXT},
-    {"sha256", LOCKFILE_FOUND, LOCKFILE_TEXT},
-    {"digest", LOCKFILE_FOUND, LOCKFILE_DIGEST},
-    {"config", LOCKFILE_FOUND, LOCKFILE_TEXT},
-    {"installed", LOCKFILE_FOUND, LOCKFILE_PACKAGES},
+    {"tar", LOCKFILE_FILE, LOCKFILE_TEXT},       {"oci", LOCKFILE_FILE, LOCKFILE_TEXT},
+    {"image", LOCKFILE_ASKED, LOCKFILE_TEXT},    {"imported", LOCKFILE_ASKED, LOCKFILE_TEXT},
+    {"debian", LOCKFILE_ASKED, LOCKFILE_TEXT},   {"from", LOCKFILE_ASKED, LOCKFILE_TEXT},
+    {"recipe", LOCKFILE_ASKED, LOCKFILE_TEXT},   {"packages", LOCKFILE_ASKED, LOCKFILE_TEXTS},
+    {"tag", LOCKFILE_ASKED, LOCKFILE_TEXT},      {"platform", LOCKFILE_ASKED, LOCKFILE_TEXT},
+    {"machine", LOCKFILE_ASKED, LOCKFILE_TEXT},  {"sha256", LOCKFILE_FOUND, LOCKFILE_TEXT},
+    {"digest", LOCKFILE_FOUND, LOCKFILE_DIGEST}, {"config", LOCKFILE_FOUND, LOCKFILE_TEXT},
+    {"contents", LOCKFILE_FOUND, LOCKFILE_TEXT}, {"installed", LOCKFILE_FOUND, LOCKFILE_PACKAGES},
     {"trees", LOCKFILE_FOUND, LOCKFILE_TEXTS},
 };
 const size_t lockfile_n_fields = ARRAY_SIZE(lockfile_fields);
@@ -110,8 +105,9 @@ static const struct {
     const char *source;
     const char *with[2];
 } kinds[] = {
-    {"tar", {"sha256"}},     {"oci", {"digest"}}, {"image", {"digest"}}, {"debian", {"installed", "trees"}},
-    {"imported", {"trees"}},
+    {"tar", {"sha256"}},     {"oci", {"digest"}},
+    {"image", {"digest"}},   {"debian", {"installed", "trees"}},
+    {"imported", {"trees"}}, {"from", {"recipe", "contents"}},
 };
 
 static int check_kind(const char *path, const char *file, const char *name, const json_t *entry,

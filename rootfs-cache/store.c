@@ -387,6 +387,8 @@ static int write_info(const struct store_draft *draft, const struct store_info *
     (void)json_object_set_new(o, "tree", json_string(tree));
     if (info->sha256 != NULL)
         (void)json_object_set_new(o, "sha256", json_string(info->sha256));
+    if (info->contents != NULL)
+        (void)json_object_set_new(o, "contents", json_string(info->contents));
     if (info->remapped_owners != 0)
         (void)json_object_set_new(o, "remapped_owners", json_integer((json_int_t)info->remapped_owners));
     text = json_dumps(o, JSON_INDENT(2));

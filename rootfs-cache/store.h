@@ -32,6 +32,7 @@ struct store_info {
     const char *sha256; /* of the source file, or NULL */
     uint64_t entries;
     uint64_t bytes;
+    const char *contents;     /* digest of the tree but for its times, or NULL */
     uint64_t remapped_owners; /* entries whose owner was beyond 65535 */
 };
 

@@ -145,6 +145,8 @@ static const struct cli_option build_options[] = {
 
 static const struct cli_option lock_options[] = {
     CLI_OPTION('\0', "check", CLI_FLAG, FIELD(check), NULL, "write nothing; exit status 1 when something differs"),
+    CLI_OPTION('\0', "allow-host-network", CLI_FLAG, FIELD(allow_host_network), NULL,
+               "let a derived root with `network: host` use this machine's network"),
 };
 
 static const struct cli_option export_options[] = {
@@ -206,7 +208,7 @@ static const struct action {
      "make the roots of a job file ready",
      rootfs_build},
     {{.name = "rootfs lock",
-      .usage = "rootfs lock FILE [--check]",
+      .usage = "rootfs lock FILE [--check] [--allow-host-network]",
       .about = "Makes all roots of the job file ready and writes what they are to cupel.lock beside it: digests of "
                "images and "
                "tars, versions and hashes of Debian packages. `cupel run --locked` then runs on nothing else.",
@@ -332,6 +334,7 @@ int cli_rootfs(int argc, char **argv)
     if (!cli_parse(&action->command, argc - 1, argv + 1, &a, &a.words, &code))
         return code;
     /* argv[-1]: see main. A derived root is what a command leaves */
-    code = cli_take_rights(argv - 1, action->run == rootfs_build ? CLI_RIGHTS_TO_RUN : CLI_RIGHTS_TO_STORE);
+    code = cli_take_rights(argv - 1, action->run == rootfs_build || action->run == rootfs_lock ? CLI_RIGHTS_TO_RUN
+                                                                                               : CLI_RIGHTS_TO_STORE);
     return code != 0 ? code : run_action(action, &a);
 }

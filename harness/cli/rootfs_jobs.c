@@ -63,9 +63,9 @@ static void tell_derived(void *data, const struct jobs_root *root, size_t n_laye
     (void)printf("%s: ready, %zu layers\n", root->name, n_layers);
 }
 
-/* As a run would that had a job over each of them. */
+/* As a run would that had a job over each of them. `note`: what they are goes there, or NULL. */
 static int build_derived(const struct jobs_plan *plan, const bool *wanted, const struct rootfs_arguments *a,
-                         struct cupel_error *err)
+                         struct cache_lockfile *note, supervisor_root_fn *tell, struct cupel_error *err)
 {
     static const char text[] = "cupel: 1\njobs: {none: {run: [/bin/true]}}\n";
     cleanup_strbuf struct strbuf problems = {0};
@@ -79,6 +79,7 @@ static int build_derived(const struct jobs_plan *plan, const bool *wanted, const
                                          .slots = 1,
                                          .retries = -1,
                                          .locked = a->locked,
+                                         .note = note,
                                          .allow_host_network = a->allow_host_network};
     size_t n = 0;
     int r = jobs_load_text("rootfs build", text, sizeof(text) - 1, &bare, &problems, err);
@@ -94,7 +95,7 @@ static int build_derived(const struct jobs_plan *plan, const bool *wanted, const
     over.jobs = jobs;
     over.n_jobs = n;
     if (r == 0 && n > 0)
-        r = supervisor_make_roots(&o, tell_derived, NULL, err);
+        r = supervisor_make_roots(&o, tell, NULL, err);
     jobs_plan_free(bare);
     return r;
 }
@@ -128,7 +129,7 @@ static int build_all(struct cache *cache, const struct jobs_plan *plan, const st
         if (wanted[i] && plan->roots[i].kind != JOBS_ROOT_DERIVED)
             r = build_root(cache, &plan->roots[i], lockfile, err);
     cache_lockfile_close(lockfile);
-    return r < 0 ? r : build_derived(plan, wanted, a, err);
+    return r < 0 ? r : build_derived(plan, wanted, a, NULL, tell_derived, err);
 }
 
 int rootfs_build(struct cache *cache, struct rootfs_arguments *a, struct cupel_error *err)
@@ -165,15 +166,6 @@ static void tell_difference(void *data, const char *root, const char *difference
 }
 
 /* What no lock can hold is said, not passed over. */
-static void warn_of_derived(const struct jobs_plan *plan)
-{
-    for (size_t i = 0; i < plan->n_roots; i++)
-        if (plan->roots[i].kind == JOBS_ROOT_DERIVED)
-            log_warning(
-                "root '%s' is what a command makes of '%s': that one is locked, what the command fetches is not",
-                plan->roots[i].name, plan->roots[plan->roots[i].base].name);
-}
-
 static void warn_of_host(const struct jobs_plan *plan)
 {
     for (size_t i = 0; i < plan->n_jobs; i++)
@@ -183,6 +175,25 @@ static void warn_of_host(const struct jobs_plan *plan)
                         plan->jobs[i].name);
             return;
         }
+}
+
+static void tell_nothing(void *data, const struct jobs_root *root, size_t n_layers)
+{
+    (void)data;
+    (void)root;
+    (void)n_layers;
+}
+
+static int note_all(struct cache *cache, const struct jobs_plan *plan, const struct rootfs_arguments *a,
+                    struct cache_lockfile *lockfile, struct cupel_error *err)
+{
+    cleanup_free bool *wanted = xcalloc(plan->n_roots, sizeof(*wanted));
+    int r = choose(plan, (char *const[]){NULL}, wanted, err);
+
+    for (size_t i = 0; r == 0 && i < plan->n_roots; i++)
+        if (wanted[i] && plan->roots[i].kind != JOBS_ROOT_DERIVED)
+            r = lock_root(cache, &plan->roots[i], lockfile, err);
+    return r < 0 ? r : build_derived(plan, wanted, a, lockfile, tell_nothing, err);
 }
 
 int rootfs_lock(struct cache *cache, struct rootfs_arguments *a, struct cupel_error *err)
@@ -195,15 +206,13 @@ int rootfs_lock(struct cache *cache, struct rootfs_arguments *a, struct cupel_er
     if (r < 0)
         return r;
     r = cache_lockfile_open(plan->dir, plan->file, &lockfile, err);
-    for (size_t i = 0; r == 0 && i < plan->n_roots; i++)
-        if (!is_built_in(&plan->roots[i]) && plan->roots[i].kind != JOBS_ROOT_DERIVED)
-            r = lock_root(cache, &plan->roots[i], lockfile, err);
+    if (r == 0)
+        r = note_all(cache, plan, a, lockfile, err);
     if (r == 0)
         differing = cache_lockfile_compare(lockfile, tell_difference, NULL);
     if (r == 0 && !a->check) {
         r = cache_lockfile_write(lockfile, err);
         warn_of_host(plan);
-        warn_of_derived(plan);
     }
     a->exit = a->check && differing > 0;
     cache_lockfile_close(lockfile);

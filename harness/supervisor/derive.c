@@ -207,9 +207,20 @@ static const char *command_of(const struct jobs_job *job)
     return str_eq(argv[0], job->shell) ? argv[n - 1] : argv[0];
 }
 
-static int derive(struct prepared *p, const struct jobs_plan *plan, size_t base, const struct jobs_root *root,
+/* From the store or anew; with a lock file, only what is locked. */
+static int take(struct prepared *p, const struct cache_recipe *recipe, const struct cache_lockfile *lockfile,
+                struct cache_root *ret, struct cupel_error *err)
+{
+    int r = lockfile != NULL ? cache_derive_locked(p->cache, lockfile, recipe, roots_progress, p, ret, err)
+                             : cache_derive(p->cache, recipe, roots_progress, p, ret, err);
+
+    return r < 0 || p->note == NULL ? r : cache_lockfile_note_derived(p->note, p->cache, recipe, ret, err);
+}
+
+static int derive(struct prepared *p, const struct instance *in, size_t base, const struct jobs_root *root,
                   struct cache_root *ret, struct cupel_error *err)
 {
+    const struct jobs_plan *plan = in->plan;
     const struct jobs_job *job = root->build;
     cleanup_free const char **texts = NULL, **left_out = NULL;
     cleanup_free char *shown = NULL;
@@ -226,6 +237,7 @@ static int derive(struct prepared *p, const struct jobs_plan *plan, size_t base,
     shown = xasprintf("%s: %.200s", plan->roots[root->base].name, command_of(job));
     if (r == 0) {
         const struct cache_recipe recipe = {.name = root->name,
+                                            .from = plan->roots[root->base].name,
                                             .shown = shown,
                                             .base = &p->run.roots[b.instance.root],
                                             .texts = texts,
@@ -233,24 +245,24 @@ static int derive(struct prepared *p, const struct jobs_plan *plan, size_t base,
                                             .build = build,
                                             .data = &b};
 
-        r = cache_derive(p->cache, &recipe, roots_progress, p, ret, err);
+        r = take(p, &recipe, p->lockfiles[in->plan_index], ret, err);
     }
     end(&b);
     return r;
 }
 
 /* As many roots over one another as jobs/ lets a file have: no more depth than that. */
-static int derive_chain(struct prepared *p, const struct jobs_plan *plan, size_t base, size_t index,
+static int derive_chain(struct prepared *p, const struct instance *in, size_t base, size_t index,
                         struct cupel_error *err)
 {
-    const struct jobs_root *root = &plan->roots[index];
+    const struct jobs_root *root = &in->plan->roots[index];
     struct cache_root *ready = &p->run.roots[base + index];
     int r;
 
     if (ready->n_layers > 0)
         return 0;
-    r = derive_chain(p, plan, base, root->base, err);
-    return r < 0 ? r : derive(p, plan, base, root, ready, err);
+    r = derive_chain(p, in, base, root->base, err);
+    return r < 0 ? r : derive(p, in, base, root, ready, err);
 }
 
 int derive_roots(struct prepared *p, struct cupel_error *err)
@@ -260,7 +272,7 @@ int derive_roots(struct prepared *p, struct cupel_error *err)
     for (size_t i = 0; r == 0 && i < p->run.n_instances; i++) {
         const struct instance *in = &p->run.instances[i];
 
-        r = derive_chain(p, in->plan, in->root - in->job->root, in->job->root, err);
+        r = derive_chain(p, in, in->root - in->job->root, in->job->root, err);
     }
     return r;
 }

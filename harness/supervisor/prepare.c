@@ -260,7 +260,7 @@ void prepared_end(struct prepared *p)
     else if (p->dir != NULL)
         run_dir_remove(p->dir); /* kept where a cgroup is left: the next start tries again */
     reports_console_free(p->console);
-    roots_release(&p->run);
+    roots_release(p);
     for (size_t i = 0; i < p->run.n_filters; i++)
         sandbox_filter_free(p->run.filters[i]);
     free(p->run.filters);

@@ -11,6 +11,9 @@ struct prepared {
     struct cache *cache;
     struct cgroup_host *host;
     struct reports_console *console;
+    struct cache_lockfile **lockfiles; /* of each plan, all NULL but for a locked run */
+    size_t n_lockfiles;
+    struct cache_lockfile *note; /* for derived roots, or NULL */
 };
 
 /* Checks that the host can hold what is asked, opens store and out directory, makes the roots ready, compiles the

@@ -70,13 +70,15 @@ static void take_image_defaults(struct prepared *p)
     }
 }
 
-static int open_lockfiles(const struct supervisor_options *o, struct cache_lockfile **lockfiles,
-                          struct cupel_error *err)
+static int open_lockfiles(const struct supervisor_options *o, struct prepared *p, struct cupel_error *err)
 {
     int r = 0;
 
+    p->note = o->note;
+    p->lockfiles = xcalloc(o->n_plans, sizeof(*p->lockfiles));
+    p->n_lockfiles = o->n_plans;
     for (size_t i = 0; r == 0 && o->locked && i < o->n_plans; i++)
-        r = cache_lockfile_open(o->plans[i]->dir, o->plans[i]->file, &lockfiles[i], err);
+        r = cache_lockfile_open(o->plans[i]->dir, o->plans[i]->file, &p->lockfiles[i], err);
     return r;
 }
 
@@ -96,12 +98,12 @@ static int make_root(struct prepared *p, const struct instance *in, struct cache
 
     while (in->plan->roots[index].kind == JOBS_ROOT_DERIVED)
         index = in->plan->roots[index].base;
-    return roots[index].n_layers > 0 ? 0
-                                     : roots_prepare(p->cache, &in->plan->roots[index], lockfile, roots_progress, p,
-                                                     &roots[index], err);
+    return roots[index].n_layers > 0
+               ? 0
+               : roots_prepare(p->cache, &in->plan->roots[index], lockfile, roots_progress, p, &roots[index], err);
 }
 
-static int make_all(struct prepared *p, struct cache_lockfile *const *lockfiles, struct cupel_error *err)
+static int make_all(struct prepared *p, struct cupel_error *err)
 {
     struct run *run = &p->run;
     int r = 0;
@@ -109,31 +111,32 @@ static int make_all(struct prepared *p, struct cache_lockfile *const *lockfiles,
     for (size_t i = 0; r == 0 && i < run->n_instances; i++) {
         const struct instance *in = &run->instances[i];
 
-        r = make_root(p, in, run->roots + (in->root - in->job->root), lockfiles[in->plan_index], err);
+        r = make_root(p, in, run->roots + (in->root - in->job->root), p->lockfiles[in->plan_index], err);
     }
     return r;
 }
 
 int roots_make(const struct supervisor_options *options, struct prepared *p, struct cupel_error *err)
 {
-    struct cache_lockfile **lockfiles = xcalloc(options->n_plans, sizeof(*lockfiles));
-    int r = open_lockfiles(options, lockfiles, err);
+    int r = open_lockfiles(options, p, err);
 
     p->run.roots = xcalloc(p->run.n_roots, sizeof(*p->run.roots));
     if (r == 0)
-        r = make_all(p, lockfiles, err);
+        r = make_all(p, err);
     if (r == 0)
         take_image_defaults(p);
-    for (size_t i = 0; i < options->n_plans; i++)
-        cache_lockfile_close(lockfiles[i]);
-    free(lockfiles);
     return r;
 }
 
-void roots_release(struct run *run)
+void roots_release(struct prepared *p)
 {
-    for (size_t i = 0; run->roots != NULL && i < run->n_roots; i++)
-        cache_root_release(&run->roots[i]);
-    free(run->roots);
-    run->roots = NULL;
+    for (size_t i = 0; p->run.roots != NULL && i < p->run.n_roots; i++)
+        cache_root_release(&p->run.roots[i]);
+    free(p->run.roots);
+    p->run.roots = NULL;
+    for (size_t i = 0; i < p->n_lockfiles; i++)
+        cache_lockfile_close(p->lockfiles[i]);
+    free(p->lockfiles);
+    p->lockfiles = NULL;
+    p->n_lockfiles = 0;
 }

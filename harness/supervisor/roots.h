@@ -14,5 +14,5 @@ int roots_prepare(struct cache *cache, const struct jobs_root *root, const struc
 int roots_make(const struct supervisor_options *options, struct prepared *p, struct cupel_error *err);
 /* A cache_progress_fn; `data` is the struct prepared. */
 void roots_progress(void *data, const char *what);
-/* Lets go of run.roots; what the cache may remove then is its own matter. */
-void roots_release(struct run *run);
+/* Lets go of run.roots and the lock files; what the cache may remove then is its own matter. */
+void roots_release(struct prepared *p);

@@ -5,6 +5,8 @@
 #include "base/base.h"
 #include "jobs/jobs.h"
 
+struct cache_lockfile;
+
 struct supervisor_options {
     struct jobs_plan *const *plans; /* one a file */
     bool *const *selected;          /* per plan, per job */
@@ -15,7 +17,8 @@ struct supervisor_options {
     unsigned keep_failed; /* of how many failed attempts what they left is kept, at most; 0: of none */
     bool fail_fast;
     bool best_effort;
-    bool locked; /* only on roots that are what the lock file beside their job file says */
+    struct cache_lockfile *note; /* what derived roots turn out to be is noted in it; or NULL */
+    bool locked;                 /* only on roots that are what the lock file beside their job file says */
     bool allow_host_network;
     uint32_t allow_devices; /* bits of enum jobs_device: which unusual ones jobs may have */
     uint64_t sample_ns;     /* between two points of the jobs' timelines; 0: none are kept */

@@ -68,7 +68,7 @@ _cupel() {
         [[ ${COMP_WORDS[i + 1]-} == import ]] && words+=' --tag --platform'
         [[ ${COMP_WORDS[i + 1]-} == pull ]] && words+=' --platform'
         [[ ${COMP_WORDS[i + 1]-} == build ]] && words+=' --locked --allow-host-network'
-        [[ ${COMP_WORDS[i + 1]-} == lock ]] && words+=' --check'
+        [[ ${COMP_WORDS[i + 1]-} == lock ]] && words+=' --check --allow-host-network'
         [[ ${COMP_WORDS[i + 1]-} == build || ${COMP_WORDS[i + 1]-} == lock ]] && ((COMP_CWORD == i + 2)) && files=true
         [[ ${COMP_WORDS[i + 1]-} == verify ]] && words+=' --repair'
         [[ ${COMP_WORDS[i + 1]-} == gc ]] && words+=' --keep --older'

@@ -122,6 +122,45 @@ cupel_run job.yaml --locked --only n
 refused 2 "root 'new' was locked as another one .*: tar is nothing, locked is a.tar; oci is img, locked is nothing"
 cp without cupel.lock
 
+it "a derived root is locked by what makes it and by what came of it, but for times; another command or another outcome is refused"
+job_file derived.yaml <<'YAML'
+cupel: 1
+rootfs:
+  tar: {tar: a.tar}
+  same: {from: tar, run: [/bin/busybox, cp, /what, /copy]}
+  twice: {from: same, run: [/bin/busybox, sh, -c, "echo $WORD >/word"], env: {WORD: one}}
+  other: {from: tar, run: [/bin/busybox, sh, -c, "/bin/busybox head -c 9 /dev/urandom >/chance"]}
+jobs:
+  s: {rootfs: twice, run: [/bin/busybox, cat, /copy, /word]}
+  o: {rootfs: other, run: [/bin/busybox, cat, /chance]}
+YAML
+run_cupel rootfs lock derived.yaml
+expect_exit 0
+expect_equal "$(jq -r '.files["derived.yaml"] | [.same.from, .twice.from] | join(" ")' cupel.lock)" "tar same"
+cupel_run derived.yaml --locked
+expect_exit 0
+expect_equal "$(log s)" $'second\none'
+rm -rf "$T/cache"
+cupel_run derived.yaml --locked --only s # made anew, with other times
+expect_exit 0
+expect_said "making root twice"
+cupel_run derived.yaml --locked --only o
+refused 3 "root 'other' is not what it was locked as .*: contents is [0-9a-f]{64}, locked is [0-9a-f]{64}$"
+run_cupel rootfs build derived.yaml other --locked
+expect_exit 3
+run_cupel rootfs lock derived.yaml --check
+expect_exit 1
+expect_stdout "^other: contents is "
+expect_stdout "^twice: as locked$"
+sed -i 's/WORD: one/WORD: two/' derived.yaml
+cupel_run derived.yaml --locked --only s
+refused 2 "root 'twice' was locked as another one .*: recipe is [0-9a-f]{64}, locked is [0-9a-f]{64}$"
+sed -i 's/from: same/from: tar/; s/WORD: two/WORD: one/' derived.yaml
+cupel_run derived.yaml --locked --only s
+refused 2 "root 'twice' was locked as another one .*: from is tar, locked is same$"
+rm derived.yaml
+run_cupel rootfs import kept dir # for what follows
+
 it "several job files in a directory share one lock file and leave each other's part alone, also at once"
 for i in 1 2 3 4; do
     sed '/^  new\|^  n:/d' job.yaml >"job$i.yaml"
@@ -131,8 +170,8 @@ for i in 1 2 3 4; do
     (grouped "$CUPEL" rootfs lock "job$i.yaml") >/dev/null 2>"stderr$i" &
 done
 wait
-expect_equal "$(cat stderr[1-4])" ""
-expect_equal "$(jq -r '.files | keys | join(" ")' cupel.lock)" "job.yaml job1.yaml job2.yaml job3.yaml job4.yaml"
+expect_equal "$(grep -hv ": unpacking\|: waiting" stderr[1-4])" ""
+expect_equal "$(jq -r '.files | keys | join(" ")' cupel.lock)" "derived.yaml job.yaml job1.yaml job2.yaml job3.yaml job4.yaml"
 expect_equal "$(jq '.files["job.yaml"]' cupel.lock)" "$(jq '.files["job.yaml"]' before)"
 cupel_run job3.yaml job4.yaml --locked
 expect_exit 0
