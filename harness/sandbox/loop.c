@@ -94,5 +94,9 @@ int loop_check(struct cupel_error *err)
 {
     cleanup_close int control = sandbox_open_device("loop-control", O_RDWR);
 
-    return control < 0 ? loop_explain(control, "/dev/loop-control", err) : 0;
+    int r = control;
+
+    if (r >= 0 && ioctl(control, LOOP_CTL_GET_FREE) < 0)
+        r = -errno;
+    return r < 0 ? loop_explain(r, "/dev/loop-control", err) : 0;
 }

@@ -105,8 +105,16 @@ expect_stdout '^cupel run cannot work on this host, for want of: mke2fs, '
 cupel_run plain.yaml
 expect_exit 3
 
-it "without loop devices"
+it "without loop devices in /dev, as in containers: the kernel's own are found"
 on_host 'mount -t tmpfs none /dev; mknod -m 666 /dev/null c 1 3'
+run_cupel doctor --json
+expect_row loop works
+expect_row job-disk works
+cupel_run plain.yaml
+expect_exit 0
+
+it "without loop devices"
+on_host 'mount -t tmpfs none /dev; mknod -m 666 /dev/null c 1 3; mknod -m 666 /dev/loop-control c 1 3'
 run_cupel doctor --json
 expect_exit 3
 expect_row loop missing
@@ -114,6 +122,8 @@ expect_row job-disk missing
 expect_row mke2fs works
 cupel_run plain.yaml
 expect_exit 3
+expect_stderr 'error: cannot attach the job.s disk to a loop device \(/dev/loop-control\)'
+expect_not [ -e out/results.jsonl ]
 
 it "with a store on a file system that cannot be id-mapped"
 mkdir -p o/lower o/upper o/work o/store
