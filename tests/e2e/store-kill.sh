@@ -84,7 +84,7 @@ run_cupel rootfs remove k
 run_cupel rootfs gc
 expect_equal "$(layers)" 0
 for i in {0..9}; do
-    cupel_in ten$i rootfs import ten$i img
+    cupel_in "ten$i" rootfs import "ten$i" img
 done
 wait_all 0
 expect_equal "$(count ten*/stderr) $(layers) $(drafts)" "4 4 0"

@@ -23,7 +23,7 @@ jobs:
   waits: {run: [/bin/busybox, sleep, "1000"]}
   fails: {run: [/bin/busybox, "false"]}
 YAML
-is_running() { [[ -n $(compgen -G "$store/runs/*/roots") ]] && "$CUPEL" rootfs list | grep -q 'in use'; }
+is_running() { [[ -n $(compgen -G "$store/runs/*/roots") ]] && "${as_who[@]}" "$CUPEL" rootfs list | grep -q 'in use'; }
 
 it "list, show and remove say which run, which process and which jobs use a root"
 run_cupel rootfs import one one
@@ -54,10 +54,10 @@ expect_not grep -q 'in use' stdout
 
 it "a root that another process reads is in use by that process"
 mkfifo out.fifo
-(exec "$CUPEL" rootfs export two >out.fifo) &
+(exec "${as_who[@]}" "$CUPEL" rootfs export two >out.fifo) &
 reader=$!
 exec 5<out.fifo
-in_use_two() { "$CUPEL" rootfs list | grep -q '^two .* in use'; }
+in_use_two() { "${as_who[@]}" "$CUPEL" rootfs list | grep -q '^two .* in use'; }
 expect wait_until 20 in_use_two
 run_cupel rootfs remove two
 expect_exit 3
@@ -104,7 +104,9 @@ flip() { printf X | dd of="$1" bs=1 seek=1000 conv=notrunc status=none && touch 
 add_file() { echo new >"$fs/bin/new" && touch -r "saved/layers/$key/fs/bin" "$fs/bin"; }
 damage "$changed" flip "$fs/bin/busybox"
 damage "$changed" chmod 4755 "$fs/bin/busybox"
-damage "$changed" chown 12:34 "$fs/what"
+owner=12:34
+[[ -z ${CUPEL_TEST_USER-} ]] || owner=1879179276:1879179298 # of their range: all others look the same to them
+damage "$changed" chown "$owner" "$fs/what"
 damage "$changed" touch -d 2020-01-01 "$fs/what"
 damage "$changed" rm "$fs/what"
 damage "$changed" add_file
@@ -225,7 +227,7 @@ sed 's/cat, .what/sleep, "1000"/' t1.yaml >sleeps.yaml
 CUPEL_CONFIG='' cupel_start sleeps.yaml
 expect wait_until 20 is_running
 touch -d '-2 hours' "$store"/layers/*/pin
-mkdir -p second
+mkdir -p second && { [[ -z ${CUPEL_TEST_USER-} ]] || chown "$CUPEL_TEST_USER" second; }
 STATUS=0
 (grouped "$CUPEL" run --out second/out t2.yaml) >second/stdout 2>second/stderr || STATUS=$?
 expect_exit 0
