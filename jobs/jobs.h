@@ -283,7 +283,7 @@ struct jobs_job {
 
 #define JOBS_STEPS_MAX 256
 #define JOBS_FROM_NOTHING SIZE_MAX
-/* Each is a layer of the overlay, and the kernel takes the list of layers in 255 bytes (fsconfig(2)). */
+/* Each is a layer of the overlay: every name that is looked up for the first time is looked for in all of them. */
 #define JOBS_FROM_DEPTH_MAX 16u /* of jobs, and likewise of roots */
 
 /* A whole file, checked. Everything in it lives until jobs_plan_free. Jobs are in file order; needs form no cycle. */

@@ -19,9 +19,9 @@ static const struct cli_option options[] = {
                "only jobs whose name matches, and what they need; may be repeated"),
     CLI_OPTION('\0', "tag", CLI_LIST, FIELD(tags), "TAG",
                "only jobs with this tag, and what they need; may be repeated"),
-    CLI_OPTION(
-        '\0', "json", CLI_FLAG, FIELD(json), NULL,
-        "a JSON array of objects: file, name, description, rootfs, needs, tags, and steps (where `run` has steps)"),
+    CLI_OPTION('\0', "json", CLI_FLAG, FIELD(json), NULL,
+               "a JSON array of objects: file, name, description, rootfs, from, needs, tags, and steps (where `run` "
+               "has steps)"),
     CLI_OPTION('\0', "kept", CLI_FLAG, FIELD(kept), NULL,
                "instead what is kept of failed jobs (cupel run --keep-failed), the newest first"),
 };
@@ -58,6 +58,8 @@ static json_t *job_object(const struct jobs_plan *plan, const struct jobs_job *j
                        "tags", name_array(job->tags));
     /* refused, and so absent, for a path that is not UTF-8, which JSON cannot carry */
     (void)json_object_set_new(object, "file", json_string(plan->file));
+    if (job->from != JOBS_FROM_NOTHING)
+        (void)json_object_set_new(object, "from", json_string(plan->jobs[job->from].name));
     if (job->description != NULL)
         (void)json_object_set_new(object, "description", json_string(job->description));
     if (job->has_steps)

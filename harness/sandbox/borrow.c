@@ -17,7 +17,7 @@ static int borrow_views(struct init_context *ctx)
         small_append_number(path, i, sizeof(path));
         ctx->detail = ctx->views->path[i];
         if (ctx->view_lowers[i] != NULL)
-            ctx->lent_views[i] = mounts_overlay_readonly(ctx->view_lowers[i]);
+            ctx->lent_views[i] = overlay_make_readonly(ctx->view_lowers[i]);
         else if ((ctx->lent_views[i] = open_tree(AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC)) < 0)
             ctx->lent_views[i] = -errno;
         if (ctx->lent_views[i] < 0)

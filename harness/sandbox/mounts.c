@@ -56,18 +56,6 @@ static int attach_to_fd(int mount, int target)
     return move_mount(mount, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0 ? -errno : 0;
 }
 
-/* userxattr: a user namespace may not write trusted.* attributes. volatile: a job's files need not survive a power cut,
- * so nothing is ever synced (Documentation/filesystems/overlayfs.rst). */
-static int make_overlay(const char *lowerdir, const char *upperdir, const char *workdir)
-{
-    const struct option options[] = {
-        {"lowerdir", lowerdir}, {"upperdir", upperdir}, {"workdir", workdir}, {"userxattr", NULL}, {"volatile", NULL},
-    };
-
-    return make_mount("overlay", options, ARRAY_SIZE(options),
-                      weakened("nosuid") ? 0 : MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
-}
-
 /* "/upper/j7" + "/u" + "3" */
 static void upper_path(const struct init_context *ctx, const char *kind, int input, char *buf, size_t size)
 {
@@ -90,16 +78,8 @@ int setup_overlay(struct init_context *ctx)
     ctx->detail = "the root";
     if (chdir(ctx->lower) < 0)
         return -errno;
-    ctx->root_mount = make_overlay(ctx->lowerdir, upper, work);
+    ctx->root_mount = overlay_make(ctx->lowerdir, upper, work);
     return ctx->root_mount < 0 ? ctx->root_mount : 0;
-}
-
-int mounts_overlay_readonly(const char *lowerdir)
-{
-    const struct option options[] = {{"lowerdir", lowerdir}, {"userxattr", NULL}};
-
-    return make_mount("overlay", options, ARRAY_SIZE(options),
-                      MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_RDONLY);
 }
 
 /* Read-only, of one lower: overlayfs wants a second one, which is empty. A view and not a bind mount, so that the host's own
@@ -110,7 +90,7 @@ static int make_view(const char *lower)
 
     small_copy(lowerdir, lower, sizeof(lowerdir));
     small_append(lowerdir, ":/empty", sizeof(lowerdir));
-    return mounts_overlay_readonly(lowerdir);
+    return overlay_make_readonly(lowerdir);
 }
 
 /* One file out of a view of its directory, which goes away with the stage. */
@@ -147,7 +127,7 @@ static int make_input(struct init_context *ctx, size_t i)
             return -E2BIG;
         upper_path(ctx, "/u", (int)i, upper, sizeof(upper));
         upper_path(ctx, "/w", (int)i, work, sizeof(work));
-        return make_overlay(lowerdir, upper, work);
+        return overlay_make(lowerdir, upper, work);
     }
     if (weakened("input-views") && in->directory)
         return open_tree(AT_FDCWD, place, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);

@@ -122,11 +122,10 @@ struct init_input {
 
 struct init_context {
     const struct jobs_job *job;
-    char lower[32]; /* "/lower/0" */
-    char lowerdir
-        [256];      /* "0:1", below it: the kernel takes no longer option (fsconfig(2)), and an image has many layers */
-    char upper[64]; /* "/upper/j7" */
-    char kept[40];  /* "/kept/j3", whose upper directories lie under this job's; or empty */
+    char lower[32];     /* "/lower/0" */
+    char lowerdir[640]; /* "0:1", below it: layers of other jobs, and as many as a root may have (cache.h) */
+    char upper[64];     /* "/upper/j7" */
+    char kept[40];      /* "/kept/j3", whose upper directories lie under this job's; or empty */
     struct init_input inputs[INPUTS_MAX];
     size_t n_inputs;
     int control;
@@ -189,8 +188,9 @@ setup_fn setup_overlay, setup_input_overlays, setup_kernel_mounts, setup_borrow,
 /* Gives the UTS namespace that we are in this name, and no domain. -EPERM: no way to. */
 int names_set_host(const char *name);
 
-/* A read-only overlay of these layers, detached. */
-int mounts_overlay_readonly(const char *lowerdir);
+/* overlay.c: a detached overlay over these layers ("/s/0/u:0:1", top first), writable or not. */
+int overlay_make(const char *lowerdir, const char *upperdir, const char *workdir);
+int overlay_make_readonly(const char *lowerdir);
 
 /* /dev's nodes, where they are the host's; see borrow.c. */
 int borrow_attach_devices(struct init_context *ctx);

@@ -248,28 +248,27 @@ int sandbox_snapshot_open(int ns, size_t number, const struct sandbox_privilege 
 
 /* ---- and no more ---- */
 
-static void detach(const char *path)
+static bool detach(const char *path)
 {
-    if (umount2(path, MNT_DETACH) == 0)
-        (void)rmdir(path);
+    return umount2(path, MNT_DETACH) == 0 && rmdir(path) == 0;
 }
 
 void sandbox_snapshot_forget(struct sandbox_stage *s, size_t number)
 {
     char path[NAME_SIZE];
+    bool first;
 
     for (size_t i = 0; i < s->n_snapshots; i++)
         if (s->snapshots[i].mount >= 0 && s->snapshots[i].number == number) {
             (void)snprintf(path, sizeof(path), "/s/%zu", i);
             if (stage_enter(s) == 0)
-                detach(path);
+                (void)detach(path);
             stage_leave(s);
             base_closep(&s->snapshots[i].mount);
         }
     name_of(number, path);
-    if (enter_snapshots(s) == 0)
-        detach(path);
+    first = enter_snapshots(s) == 0 && detach(path);
     stage_leave(s);
-    if (!s->privilege.host)
+    if (first && !s->privilege.host)
         (void)file_remove_tree_at(s->store_dirfd, path + 1); /* what stays goes with the run's directory */
 }

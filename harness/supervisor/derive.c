@@ -171,7 +171,9 @@ static int run_command(struct builder *b, struct cupel_error *err)
         return r;
     if (slot_order(&b->slot, ORDER_RUN, 0) < 0 || wire_receive(b->slot.socket, &w) < 0)
         return cupel_error_set(err, CUPEL_ERROR_HARNESS, 0, "the process that made root '%s' died", b->job.name);
-    if (w.result.verdict != REPORTS_PASSED)
+    if (w.instance != 0 || w.result.n_cases != b->job.n_steps)
+        r = cupel_error_set(err, CUPEL_ERROR_HARNESS, EBADMSG, "the process that made root '%s'", b->job.name);
+    else if (w.result.verdict != REPORTS_PASSED)
         r = failed(b, &w, err);
     arena_free(w.arena);
     return r;

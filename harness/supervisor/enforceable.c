@@ -103,11 +103,12 @@ static int check_disks(struct prepared *p, const struct supervisor_options *o, s
     const struct instance *largest = NULL;
     const char *where = cache_path(p->cache);
     struct statvfs fs;
-    size_t n = 0;
+    size_t n = 0, bases = 0; /* whose disks stay beside those of the jobs that run */
 
     for (size_t i = 0; i < p->run.n_instances; i++) {
         const struct jobs_limits *l = &p->run.instances[i].job->limits;
 
+        bases += p->run.instances[i].is_base;
         if (!jobs_limit_is_set(l, JOBS_LIMIT_DISK))
             continue;
         sizes[n++] = l->value[JOBS_LIMIT_DISK];
@@ -115,7 +116,7 @@ static int check_disks(struct prepared *p, const struct supervisor_options *o, s
             largest = &p->run.instances[i];
     }
     qsort(sizes, n, sizeof(*sizes), by_size);
-    for (size_t i = 0; i < n && i < o->slots; i++)
+    for (size_t i = 0; i < n && i < o->slots + bases; i++)
         if (__builtin_add_overflow(sum, sizes[i], &sum))
             sum = UINT64_MAX;
     free(sizes);
@@ -129,7 +130,7 @@ static int check_disks(struct prepared *p, const struct supervisor_options *o, s
         return 0;
     (void)cupel_error_set(
         err, CUPEL_ERROR_HARNESS, 0,
-        "%s:%d: the limit 'disk' of job '%s' cannot be held: with those that may run beside it, that makes "
+        "%s:%d: the limit 'disk' of job '%s' cannot be held: with those that may be there beside it, that makes "
         "%s, and %s has %s free",
         largest->plan->file, largest->job->line, largest->job->name, unit_format_size(sum, a), where,
         unit_format_size(have, b));

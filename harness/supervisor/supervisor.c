@@ -2,6 +2,7 @@
  * what Ctrl-C does, when the reports are written. It never waits for a job: slots do. */
 #include "harness/supervisor/supervisor.h"
 
+#include "harness/supervisor/bases.h"
 #include "harness/supervisor/prepare.h"
 #include "harness/supervisor/results.h"
 #include "harness/supervisor/running.h"
@@ -32,9 +33,7 @@ struct supervisor {
     struct reports_result **results; /* by instance: its last attempt so far; NULL until one ended */
     struct arena **arenas;           /* what they and the attempts before them live in */
     struct arena *names;
-    size_t *starters; /* by instance: how many that have not ended start from it, directly or not */
-    size_t *unneeded; /* those of which there are none any more, as they became so */
-    size_t n_unneeded;
+    struct bases *bases;
     int epoll, signals, tick;
     struct termios terminal;
     bool terminal_changed;
@@ -65,22 +64,12 @@ static void write_result(struct supervisor *s, const struct reports_result *r)
 
 static void skip_one(void *data, size_t job, size_t because_of);
 
-/* Whatever lies below an ended job is needed by one job less. */
-static void release_bases(struct supervisor *s, size_t instance)
-{
-    const struct instance *all = s->p.run.instances;
-
-    for (size_t i = all[instance].from; i != INSTANCE_NONE; i = all[i].from)
-        if (--s->starters[i] == 0)
-            s->unneeded[s->n_unneeded++] = i;
-}
-
 /* It has ended for good. */
 static void announce(struct supervisor *s, size_t instance)
 {
     write_result(s, s->results[instance]);
     reports_console_finished(s->p.console, s->results[instance]);
-    release_bases(s, instance);
+    bases_ended(s->bases, instance);
 }
 
 static unsigned retries_of(const struct supervisor *s, const struct jobs_job *job)
@@ -221,7 +210,7 @@ static int open_slot(struct supervisor *s, size_t number, struct cupel_error *er
 {
     int r = slot_start(&s->p.run, s->slots, s->options->slots, number, err);
 
-    s->slots[number].told = s->n_unneeded; /* it has none of them */
+    s->slots[number].told = bases_count_unneeded(s->bases); /* it has none of them */
     if (r == 0)
         r = watch_slot(s, number);
     return r;
@@ -251,8 +240,12 @@ static size_t count_idle(const struct supervisor *s)
 /* What no job will start from any more is let go of, by slots that have nothing else to do at the moment. */
 static void tell_unneeded(struct supervisor *s, struct slot *slot)
 {
-    while (slot->pid > 0 && !slot->busy && slot->told < s->n_unneeded)
-        (void)slot_order(slot, ORDER_FORGET, (uint32_t)s->unneeded[slot->told++]); /* a slot that is gone is noticed */
+    size_t instance;
+
+    while (slot->pid > 0 && !slot->busy && bases_unneeded(s->bases, slot->told, &instance)) {
+        slot->told++;
+        (void)slot_order(slot, ORDER_FORGET, (uint32_t)instance); /* a slot that is gone is noticed */
+    }
 }
 
 /* Gives every idle slot a job, as long as there are any. */
@@ -511,17 +504,6 @@ static void add_groups(struct schedule *schedule, const struct jobs_plan *plan, 
     }
 }
 
-static void count_starters(struct supervisor *s)
-{
-    const struct instance *all = s->p.run.instances;
-
-    s->starters = xcalloc(s->p.run.n_instances, sizeof(*s->starters));
-    s->unneeded = xcalloc(s->p.run.n_instances, sizeof(*s->unneeded));
-    for (size_t i = 0; i < s->p.run.n_instances; i++)
-        for (size_t k = all[i].from; k != INSTANCE_NONE; k = all[k].from)
-            s->starters[k]++;
-}
-
 static void make_schedule(struct supervisor *s)
 {
     const struct run *run = &s->p.run;
@@ -596,8 +578,7 @@ static void end(struct supervisor *s)
         arena_free(s->arenas[i]);
     free(s->arenas);
     free(s->results);
-    free(s->starters);
-    free(s->unneeded);
+    bases_free(s->bases);
     schedule_free(s->schedule);
     free(s->slots);
     prepared_end(&s->p);
@@ -616,7 +597,7 @@ int supervisor_run(const struct supervisor_options *options, int *ret_exit, stru
     s.slots = xcalloc(options->slots, sizeof(*s.slots));
     for (size_t i = 0; i < options->slots; i++)
         s.slots[i] = (struct slot){.pid = -1, .socket = -EBADF, .pidfd = -EBADF};
-    count_starters(&s);
+    s.bases = bases_new(s.p.run.instances, s.p.run.n_instances);
     make_schedule(&s);
     r = open_events(&s, err);
     if (r == 0) {

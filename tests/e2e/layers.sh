@@ -187,4 +187,25 @@ run_cupel shell --rootfs most -- /bin/busybox cat /common
 expect_equal "$(cat stdout)" "layer 499"
 expect_clean
 
+it "as many layers as a root has at most, and as many jobs one from another on top; and a derived root"
+make_layout img64 64
+chmod -R a+rX img64
+{
+    printf 'cupel: 1\nrootfs:\n  most: {oci: img64}\n  more: {from: most, run: [/bin/busybox, sh, -c, "echo mine >/mine; /bin/busybox rm /common"]}\njobs:\n'
+    printf '  j0: {rootfs: most, run: [/bin/busybox, touch, /j0]}\n'
+    for i in {1..16}; do
+        printf '  j%d: {from: j%d, run: [/bin/busybox, touch, /j%d]}\n' "$i" $((i - 1)) "$i"
+    done
+    printf '  all: {from: j15, run: [/bin/busybox, ls, /, /full]}\n'
+    printf '  more: {rootfs: more, run: [/bin/busybox, ls, /, /full]}\n'
+} >most.yaml
+cupel_run most.yaml
+expect_exit 0
+for i in 0 9 15; do expect_log all "^j$i$"; done
+expect_log all '^common$'
+expect_log all '^63$'
+expect_log more '^mine$'
+expect_log more '^63$'
+expect_no_log more '^common$'
+
 all_done
