@@ -289,15 +289,16 @@ void lockfile_difference(const json_t *locked, const json_t *now, bool found_too
 static void tell_one(cache_lockfile_tell_fn *tell, void *data, const char *root, const json_t *had, const json_t *noted,
                      size_t *n)
 {
-    cleanup_strbuf struct strbuf difference = {0};
+    cleanup_strbuf struct strbuf difference = {0}, name = {0};
 
+    text_add_line(&name, root); /* perhaps one of the lock file's alone */
     if (had != NULL && noted != NULL)
         lockfile_difference(had, noted, true, &difference);
     else
         strbuf_adds(&difference, had == NULL ? "not locked before" : "no root of the job file any more");
     if (difference.len > 0)
         (*n)++;
-    tell(data, root, difference.len > 0 ? difference.data : NULL);
+    tell(data, name.data != NULL ? name.data : "", difference.len > 0 ? difference.data : NULL);
 }
 
 size_t cache_lockfile_compare(const struct cache_lockfile *lockfile, cache_lockfile_tell_fn *tell, void *data)

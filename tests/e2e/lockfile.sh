@@ -13,6 +13,7 @@ for program in umoci busybox jq; do
 done
 quiet() {
     "$@" >"$T/quiet" 2>&1 || { cat "$T/quiet" >&2; return 1; }
+    [[ ! -d img ]] || chmod -R a+rX img # as an ordinary user reads it
 }
 refused() { # CODE REGEX: the run says so, and no job has run
     expect_exit "$1"

@@ -3,4 +3,5 @@
 # time-limit: 120
 # shellcheck source=tests/e2e/as-user.bash
 . "$(dirname -- "${BASH_SOURCE[0]}")/as-user.bash"
+# shellcheck source=tests/e2e/image.sh
 . "$e2e/image.sh"
