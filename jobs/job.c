@@ -84,6 +84,17 @@ static void drop_shadowed(struct loader *l, struct draft *d)
     }
 }
 
+/* An image says what its containers run; whether this one does is known when it is there. */
+static bool root_may_say_run(const struct loader *l, size_t index)
+{
+    const struct jobs_root *roots = l->plan->roots;
+
+    for (size_t i = 0; i <= JOBS_FROM_DEPTH_MAX && roots[index].kind == JOBS_ROOT_DERIVED; i++)
+        index = roots[index].base;
+    return roots[index].kind == JOBS_ROOT_OCI || roots[index].kind == JOBS_ROOT_IMAGE ||
+           roots[index].kind == JOBS_ROOT_CACHED;
+}
+
 void draft_finish(struct loader *l, struct draft *d, const struct draft *defaults)
 {
     struct jobs_limits *limits = &d->job.limits;
@@ -101,7 +112,8 @@ void draft_finish(struct loader *l, struct draft *d, const struct draft *default
     } else if (jobs_limit_is_set(limits, JOBS_LIMIT_SWAP)) {
         problem_at(l, d->name, "job '%s' has the limit 'swap' without the limit 'memory'", d->name->text);
     }
-    if (d->run != NULL)
+    d->job.runs_image = !d->has_run && d->run == NULL && d->from == NULL && root_may_say_run(l, d->job.root);
+    if (d->run != NULL || d->job.runs_image)
         steps_read(l, d);
     else if (!d->has_run)
         problem_at(l, d->name, "job '%s' has no 'run'", d->name->text);

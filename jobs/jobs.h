@@ -249,7 +249,9 @@ struct jobs_job {
     size_t from; /* index into plan->jobs: whose finished file system it starts from; JOBS_FROM_NOTHING: the root's */
     unsigned depth; /* how many such jobs there are one below the other, at most JOBS_FROM_DEPTH_MAX */
     struct jobs_step *steps;
-    size_t n_steps;    /* >= 1, <= JOBS_STEPS_MAX */
+    size_t n_steps; /* >= 1, <= JOBS_STEPS_MAX */
+    bool
+        runs_image; /* no `run`: the entrypoint of the root's image, with the one step's argv (`args`), or NULL: its command */
     bool has_steps;    /* `run` was a list of steps: each is a test case of its own */
     const char *shell; /* the program of `shell`, for a terminal in the job's sandbox */
     const char *workdir;

@@ -284,7 +284,7 @@ TABLE(
      .offset = DRAFT_FIELD(from)},
     {.name = "run",
      .value = "text, an argv list or a list of steps",
-     .fallback = "required",
+     .fallback = "required, but for a job over an image: what the image runs",
      .help = "text: a script given to `shell`; a list of plain values: argv, no shell; a list of maps: steps, run in "
              "order in "
              "the one sandbox, each a test case of its own; the first that fails ends the job",
@@ -422,7 +422,8 @@ TABLE(
      .set = set_stdin_file},
     {.name = "args",
      .value = "a list of arguments",
-     .help = "appended to an argv `run`; `$1` and so on of a script",
+     .help = "appended to an argv `run`; `$1` and so on of a script; without `run`, appended to the image's entrypoint "
+             "instead of its command",
      .forms = FORM_LIST,
      .type = TYPE_TEXT,
      .set = set_node,

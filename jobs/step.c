@@ -236,7 +236,7 @@ void steps_read(struct loader *l, struct draft *d)
 {
     const char **args = NULL;
 
-    if (d->run->kind == NODE_LIST && d->run->first != NULL && d->run->first->kind == NODE_MAP) {
+    if (d->run != NULL && d->run->kind == NODE_LIST && d->run->first != NULL && d->run->first->kind == NODE_MAP) {
         step_list_read(l, d);
         return;
     }
@@ -245,6 +245,9 @@ void steps_read(struct loader *l, struct draft *d)
     d->job.steps = arena_alloc(l->plan->arena, sizeof(*d->job.steps));
     d->job.n_steps = 1;
     d->job.steps[0].expect = d->expect;
-    d->job.steps[0].line = (int)d->run->place.line;
-    read_command(l, d, d->run, args, &d->job.steps[0].argv);
+    d->job.steps[0].line = d->run != NULL ? (int)d->run->place.line : d->job.line;
+    if (d->run == NULL)
+        d->job.steps[0].argv = args;
+    else
+        read_command(l, d, d->run, args, &d->job.steps[0].argv);
 }

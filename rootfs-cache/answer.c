@@ -7,8 +7,6 @@
 #include <limits.h>
 #include <string.h>
 
-#define ENV_MAX 10000
-
 /* ---- in the child ---- */
 
 static void put(struct strbuf *b, const char *word)
@@ -47,6 +45,8 @@ void answer_put_config(struct strbuf *b, const struct cache_config *config)
     put_list(b, (const char *const *)config->env);
     put_optional(b, config->user);
     put_optional(b, config->workdir);
+    put_list(b, (const char *const *)config->entrypoint);
+    put_list(b, (const char *const *)config->command);
 }
 
 void answer_put_image(struct strbuf *b, const struct image *image)
@@ -113,17 +113,31 @@ static const char *take_optional(struct words *w, struct arena *arena)
     return w->bad || *word == '-' ? NULL : arena_strdup(arena, word + 1);
 }
 
-static const char **take_env(struct words *w, struct arena *arena)
+static const char **take_list(struct words *w, struct arena *arena)
 {
-    size_t n = take_number(w, ENV_MAX);
+    size_t n = take_number(w, CONFIG_LIST_MAX);
     const char **list = arena_alloc(arena, (n + 1) * sizeof(*list));
 
-    for (size_t i = 0; i < n && !w->bad; i++) {
-        const char *word = take(w);
+    for (size_t i = 0; i < n && !w->bad; i++)
+        list[i] = arena_strdup(arena, take(w));
+    return list;
+}
 
-        w->bad |= !config_is_env(word) || str_starts(word, "CUPEL_");
-        list[i] = arena_strdup(arena, word);
-    }
+static const char **take_env(struct words *w, struct arena *arena)
+{
+    const char **list = take_list(w, arena);
+
+    for (size_t i = 0; list[i] != NULL; i++)
+        w->bad |= !config_is_env(list[i]) || str_starts(list[i], "CUPEL_");
+    return list;
+}
+
+/* The name of a program is not empty. */
+static const char **take_program(struct words *w, struct arena *arena)
+{
+    const char **list = take_list(w, arena);
+
+    w->bad |= list[0] != NULL && list[0][0] == '\0';
     return list;
 }
 
@@ -136,6 +150,8 @@ static struct cache_config *take_config(struct words *w)
     c->env = take_env(w, arena);
     c->user = take_optional(w, arena);
     c->workdir = take_optional(w, arena);
+    c->entrypoint = take_program(w, arena);
+    c->command = take_program(w, arena);
     return c;
 }
 

@@ -46,12 +46,15 @@ struct cache_source {
 #define CACHE_STACK_MAX 40
 
 /* What an image wants its processes to be like (config.md of the OCI image specification): "NAME=VALUE", NULL-terminated; user and
- * workdir as written, or NULL. Hostile text, but for newlines and the like, which are refused. */
+ * workdir as written, or NULL; entrypoint and command NULL-terminated, empty where there is none. Hostile text, but for newlines and the
+ * like in user and workdir, which are refused. */
 struct cache_config {
     struct arena *arena; /* of all of it */
     const char **env;
     const char *user;
     const char *workdir;
+    const char **entrypoint;
+    const char **command; /* after the entrypoint, unless other arguments are given */
 };
 
 /* A root ready for use: at most CACHE_STACK_MAX directories to be stacked read-only, top first. The fds are O_PATH|O_DIRECTORY; the pins keep

@@ -39,6 +39,9 @@ static char *take_env(const json_t *list, struct cache_config *c)
 {
     size_t n = json_array_size(list), kept = 0;
 
+    if (n > CONFIG_LIST_MAX)
+        return xasprintf("Env in its configuration has more than %d entries", CONFIG_LIST_MAX);
+
     c->env = arena_alloc(c->arena, (n + 1) * sizeof(*c->env));
     for (size_t i = 0; i < n; i++) {
         const char *entry = json_string_value(json_array_get(list, i));
@@ -50,6 +53,24 @@ static char *take_env(const json_t *list, struct cache_config *c)
         c->env[kept++] = arena_strdup(c->arena, entry);
     }
     c->env[kept] = NULL;
+    return NULL;
+}
+
+static char *take_list(const json_t *config, const char *key, struct arena *arena, const char ***ret)
+{
+    const json_t *list = json_object_get(config, key);
+    size_t n = json_array_size(list);
+
+    *ret = arena_alloc(arena, (n + 1) * sizeof(**ret));
+    if (n > CONFIG_LIST_MAX)
+        return xasprintf("%s in its configuration has more than %d words", key, CONFIG_LIST_MAX);
+    for (size_t i = 0; i < n; i++) {
+        const char *word = json_string_value(json_array_get(list, i));
+
+        if (word == NULL || (i == 0 && *word == '\0'))
+            return xasprintf("entry %zu of %s in its configuration is no text", i + 1, key);
+        (*ret)[i] = arena_strdup(arena, word);
+    }
     return NULL;
 }
 
@@ -65,11 +86,27 @@ char *config_read(const json_t *config, struct cache_config **ret)
         wrong = take_word(config, "User", arena, &c->user);
     if (wrong == NULL)
         wrong = take_word(config, "WorkingDir", arena, &c->workdir);
+    if (wrong == NULL)
+        wrong = take_list(config, "Entrypoint", arena, &c->entrypoint);
+    if (wrong == NULL)
+        wrong = take_list(config, "Cmd", arena, &c->command);
     if (wrong != NULL)
         arena_free(arena);
     else
         *ret = c;
     return wrong;
+}
+
+static void set_list(json_t *o, const char *key, const char *const *list)
+{
+    json_t *array;
+
+    if (*list == NULL)
+        return;
+    array = json_array();
+    for (; *list != NULL; list++)
+        (void)json_array_append_new(array, json_string(*list));
+    (void)json_object_set_new(o, key, array);
 }
 
 json_t *config_json(const struct cache_config *config)
@@ -87,6 +124,8 @@ json_t *config_json(const struct cache_config *config)
         (void)json_object_set_new(o, "User", json_string(config->user));
     if (config->workdir != NULL)
         (void)json_object_set_new(o, "WorkingDir", json_string(config->workdir));
+    set_list(o, "Entrypoint", config->entrypoint);
+    set_list(o, "Cmd", config->command);
     return o;
 }
 

@@ -101,12 +101,15 @@ static json_t *document(struct child *self, const char *name)
 static json_t *bundle_config(const json_t *config)
 {
     const json_t *process = json_object_get(config, "process"), *env = json_object_get(process, "env"),
-                 *cwd = json_object_get(process, "cwd"), *user = json_object_get(process, "user");
+                 *cwd = json_object_get(process, "cwd"), *user = json_object_get(process, "user"),
+                 *args = json_object_get(process, "args");
     const json_t *uid = json_object_get(user, "uid"), *gid = json_object_get(user, "gid");
     json_t *o = json_object();
 
     if (json_is_array(env))
         (void)json_object_set(o, "Env", (json_t *)(uintptr_t)env);
+    if (json_is_array(args))
+        (void)json_object_set(o, "Cmd", (json_t *)(uintptr_t)args);
     if (json_is_string(cwd))
         (void)json_object_set(o, "WorkingDir", (json_t *)(uintptr_t)cwd);
     if (json_is_integer(uid)) {

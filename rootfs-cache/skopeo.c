@@ -15,7 +15,7 @@
 #define MANIFEST_MAX ((size_t)8 << 20)
 #define LOG_MAX ((size_t)1 << 20)
 #define ARGUMENTS_MAX 24
-#define IMAGE_RECIPE "image 1"
+#define IMAGE_RECIPE "image 2"
 
 struct fetch {
     struct cache *cache;

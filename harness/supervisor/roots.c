@@ -55,10 +55,48 @@ static const struct cache_config *config_below(const struct run *run, const stru
     return run->roots[in->root - in->job->root + index].config;
 }
 
-/* What the job file leaves open, the image of the job's root may say. */
-static void take_image_defaults(struct prepared *p)
+static size_t count(const char *const *list)
 {
-    for (size_t i = 0; i < p->run.n_instances; i++) {
+    size_t n = 0;
+
+    while (list != NULL && list[n] != NULL)
+        n++;
+    return n;
+}
+
+/* The image's entrypoint with the job's `args`, or with its own command when the job has none: as `docker run IMAGE [ARG...]`. */
+static int take_image_command(const struct jobs_plan *plan, struct jobs_job *job, const struct cache_config *c,
+                              struct cupel_error *err)
+{
+    const char *const *first = c != NULL ? (const char *const *)c->entrypoint : NULL;
+    const char *const *then = (const char *const *)job->steps[0].argv;
+    const char **argv;
+    size_t n_first = count(first), n_then;
+
+    if (then == NULL && c != NULL)
+        then = (const char *const *)c->command;
+    n_then = count(then);
+    if (n_first + n_then == 0) {
+        (void)cupel_error_set(err, CUPEL_ERROR_INPUT, 0,
+                              "%s:%d: job '%s' has no 'run', and its root '%s' does not say what it runs", plan->file,
+                              job->line, job->name, plan->roots[job->root].name);
+        cupel_error_hint(err, "the image has neither Entrypoint nor Cmd; say `run`");
+        return -EINVAL;
+    }
+    argv = arena_alloc(plan->arena, (n_first + n_then + 1) * sizeof(*argv));
+    for (size_t i = 0; i < n_first + n_then; i++) /* copied: the image's own is gone before the plan is */
+        argv[i] = arena_strdup(plan->arena, i < n_first ? first[i] : then[i - n_first]);
+    job->steps[0].argv = argv;
+    job->runs_image = false;
+    return 0;
+}
+
+/* What the job file leaves open, the image of the job's root may say. */
+static int take_image_defaults(struct prepared *p, struct cupel_error *err)
+{
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < p->run.n_instances; i++) {
         const struct instance *in = &p->run.instances[i];
         const struct cache_config *c = config_below(&p->run, in);
         struct jobs_job *job = &in->plan->jobs[in->job - in->plan->jobs];
@@ -67,7 +105,10 @@ static void take_image_defaults(struct prepared *p)
             job->user = image_user(c->arena, c->user);
         if (c != NULL && !job->has_workdir && c->workdir != NULL)
             job->workdir = c->workdir;
+        if (job->runs_image)
+            r = take_image_command(in->plan, job, c, err);
     }
+    return r;
 }
 
 static int open_lockfiles(const struct supervisor_options *o, struct prepared *p, struct cupel_error *err)
@@ -124,7 +165,7 @@ int roots_make(const struct supervisor_options *options, struct prepared *p, str
     if (r == 0)
         r = make_all(p, err);
     if (r == 0)
-        take_image_defaults(p);
+        r = take_image_defaults(p, err);
     return r;
 }
 

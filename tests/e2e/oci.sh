@@ -96,6 +96,35 @@ expect_equal "$(log wins | head -n 3)" $'0\n/etc\nmine'
 expect_log wins '^is-dir-now$'
 expect_no_log wins '^(x|1|2|3)$'
 
+it "a job without 'run' runs what the image runs: entrypoint and command, or entrypoint and args"
+quiet umoci config --image img:three --tag runs --config.entrypoint /bin/busybox --config.entrypoint echo --config.cmd "of the" --config.cmd $'image\n' --config.user 0
+quiet umoci config --image img:runs --tag cmd --clear config.entrypoint --clear config.cmd --config.cmd /bin/busybox --config.cmd pwd
+quiet umoci config --image img:runs --tag nothing --clear config.entrypoint --clear config.cmd
+job_file runs.yaml <<'YAML'
+cupel: 1
+rootfs:
+  runs: {oci: img, tag: runs}
+  cmd: {oci: img, tag: cmd}
+jobs:
+  default: {rootfs: runs}
+  args: {rootfs: runs, args: [of, the, job]}
+  none: {rootfs: runs, args: []}
+  command: {rootfs: cmd}
+  own: {rootfs: runs, run: [/bin/busybox, echo, own]}
+YAML
+cupel_run runs.yaml
+expect_exit 0
+expect_equal "$(log default)|$(log args)|$(log none)|$(log command)|$(log own)" "of the image|of the job||/opt|own"
+sed -i 's/tag: cmd/tag: nothing/' runs.yaml
+cupel_run runs.yaml
+expect_exit 2
+expect_stderr "runs.yaml:9: job 'command' has no 'run', and its root 'cmd' does not say what it runs"
+expect_not test -e "$T/out/logs/own.stdout"
+sed 's/oci: img, tag: nothing/tar: x.tar/; s/rootfs: cmd/rootfs: scratch/' runs.yaml >other.yaml
+cupel_run other.yaml
+expect_exit 2
+expect_stderr "job 'command' has no 'run'"
+
 it "the merged layers are what umoci unpacks, file by file"
 quiet umoci unpack --image img:three ref
 mkdir merged

@@ -44,7 +44,8 @@ touch -d 2001-02-03T04:05:06 $r/opt/keep/one $r/opt/keep $r/opt
 quiet umoci repack --refresh-bundle --image img:a w
 rm -r $r/var/full $r/etc/gone && mkdir $r/var/full && echo n >$r/var/full/n && chmod 4755 $r/opt/h1 && xattr set $r/opt/keep/one user.mine yes
 quiet umoci repack --refresh-bundle --image img:b w
-quiet umoci config --image img:b --config.env FOO=bar --config.workingdir /opt --config.user 1000:44
+quiet umoci config --image img:b --config.env FOO=bar --config.workingdir /opt --config.user 1000:44 \
+    --config.cmd /bin/busybox --config.cmd echo --config.cmd "as the bundle"
 quiet skopeo copy oci:img:b oci-archive:b.oci.tar:b
 quiet skopeo copy oci:img:b docker-archive:b.docker.tar:example/b:1
 gzip -k b.docker.tar
@@ -94,11 +95,13 @@ cupel: 1
 rootfs:
   mine: {imported: bundle}
 jobs:
+  bundles: {rootfs: mine} # what the bundle runs
   j: {rootfs: mine, run: [/bin/busybox, sh, -c, "/bin/busybox id -u; pwd; echo $FOO"]}
 YAML
 cupel_run by-name.yaml
 expect_exit 0
 expect_equal "$(log j)" $'1000\n/opt\nbar'
+expect_equal "$(log bundles)" "as the bundle"
 sed -i 's/imported: bundle/imported: nothing/' by-name.yaml
 cupel_run by-name.yaml
 expect_exit 2

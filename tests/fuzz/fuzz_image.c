@@ -97,6 +97,8 @@ static void check_image(const struct image *image)
     }
     for (const char **e = image->config->env; *e != NULL; e++)
         FUZZ_EXPECT(strchr(*e, '=') > *e && !str_starts(*e, "CUPEL_"));
+    FUZZ_EXPECT(image->config->entrypoint[0] == NULL || image->config->entrypoint[0][0] != '\0');
+    FUZZ_EXPECT(image->config->command[0] == NULL || image->config->command[0][0] != '\0');
     FUZZ_EXPECT(image->config->user == NULL || fuzz_is_harmless(image->config->user, strlen(image->config->user), ""));
 }
 
