@@ -240,77 +240,119 @@ static int lost(const struct child_work *work, int why, int status, struct cupel
     return -EINVAL;
 }
 
-static int start(const struct child_work *work, int *ret_socket, pid_t *ret_pid, struct cupel_error *err)
+struct child_process {
+    const struct child_work *work;
+    pid_t pid;
+    struct hearing h;
+};
+
+int child_start(const struct child_work *work, struct child_process **ret, struct cupel_error *err)
 {
     const struct timeval silence = {.tv_sec = SILENCE_SECONDS};
-    pid_t parent = getpid();
+    pid_t pid, parent = getpid();
     int ends[2];
 
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
         return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot make a socket");
-    *ret_pid = fork();
-    if (*ret_pid == 0)
+    pid = fork();
+    if (pid == 0)
         child_main(work, ends[1], parent);
     base_closep(&ends[1]);
-    if (*ret_pid < 0) {
+    if (pid < 0) {
+        int r = cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot start a process");
+
         base_closep(&ends[0]);
-        return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot start a process");
+        return r;
     }
     if (kind_of(work) == CONFINE_DESCRIPTORS)
         (void)setsockopt(ends[0], SOL_SOCKET, SO_RCVTIMEO, &silence, sizeof(silence));
-    *ret_socket = ends[0];
+    *ret = xcalloc(1, sizeof(**ret));
+    **ret = (struct child_process){.work = work, .pid = pid, .h = {.work = work, .socket = ends[0]}};
     return 0;
 }
 
-static int run(const struct child_work *work, struct hearing *h, struct cupel_error *err)
+int child_socket(const struct child_process *process)
 {
-    cleanup_close int socket = -EBADF;
-    int status, r;
-    pid_t pid = -1;
+    return process->h.socket;
+}
 
-    r = start(work, &socket, &pid, err);
-    if (r < 0)
-        return r;
-    h->work = work;
-    h->socket = socket;
+static int wait_for(pid_t pid, int *ret_status)
+{
+    while (waitpid(pid, ret_status, 0) < 0)
+        if (errno != EINTR)
+            return -errno;
+    return 0;
+}
+
+/* To its end; its reply stays in h. */
+static int hear_out(struct child_process *p, struct cupel_error *err)
+{
+    struct hearing *h = &p->h;
+    int status, r = 0;
+
     while (r == 0 && !h->has_result)
         r = hear_packet(h);
     if (r == -EPROTO || r == -EAGAIN)
-        (void)kill(pid, SIGKILL);
-    base_closep(&socket);
-    while (waitpid(pid, &status, 0) < 0)
-        if (errno != EINTR)
-            return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot wait for a process");
+        (void)kill(p->pid, SIGKILL);
+    base_closep(&h->socket);
+    h->socket = -EBADF;
+    if (wait_for(p->pid, &status) < 0)
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot wait for a process");
     if (!h->has_result)
-        return lost(work, r, status, err);
+        return lost(p->work, r, status, err);
     if (h->packet.result.r == 0)
         return 0;
     *err = h->packet.result.err;
     return h->packet.result.r < 0 && h->packet.result.r > -4096 ? h->packet.result.r : -EINVAL;
 }
 
-int child_run(const struct child_work *work, struct child_counts *ret_counts, struct cupel_error *err)
+static void free_process(struct child_process *p)
 {
-    cleanup_free struct hearing *h = xcalloc(1, sizeof(*h));
-    int r = run(work, h, err);
+    strbuf_free(&p->h.reply);
+    free(p);
+}
+
+int child_end(struct child_process *process, struct child_counts *ret_counts, struct cupel_error *err)
+{
+    int r = hear_out(process, err);
 
     if (r == 0)
-        *ret_counts = h->packet.result.counts;
-    strbuf_free(&h->reply);
+        *ret_counts = process->h.packet.result.counts;
+    free_process(process);
     return r;
+}
+
+void child_abandon(struct child_process *process)
+{
+    int status;
+
+    (void)kill(process->pid, SIGKILL);
+    base_closep(&process->h.socket);
+    (void)wait_for(process->pid, &status);
+    free_process(process);
+}
+
+int child_run(const struct child_work *work, struct child_counts *ret_counts, struct cupel_error *err)
+{
+    struct child_process *p = NULL;
+    int r = child_start(work, &p, err);
+
+    return r < 0 ? r : child_end(p, ret_counts, err);
 }
 
 int child_read(const struct child_work *work, char **ret_reply, size_t *ret_length, struct cupel_error *err)
 {
-    cleanup_free struct hearing *h = xcalloc(1, sizeof(*h));
-    int r = run(work, h, err);
+    struct child_process *p = NULL;
+    int r = child_start(work, &p, err);
 
-    if (r < 0) {
-        strbuf_free(&h->reply);
+    if (r < 0)
         return r;
+    r = hear_out(p, err);
+    if (r == 0) {
+        strbuf_adds(&p->h.reply, "");
+        *ret_length = p->h.reply.len;
+        *ret_reply = steal_ptr(p->h.reply.data);
     }
-    strbuf_adds(&h->reply, "");
-    *ret_length = h->reply.len;
-    *ret_reply = steal_ptr(h->reply.data);
-    return 0;
+    free_process(p);
+    return r;
 }

@@ -45,5 +45,14 @@ struct child_work {
     bool long_work; /* of a reader: it may read gigabytes */
 };
 int child_run(const struct child_work *work, struct child_counts *ret_counts, struct cupel_error *err);
+/* The same in parts, for several at once (no readers that ask). The work must stay until the end. */
+struct child_process;
+int child_start(const struct child_work *work, struct child_process **ret, struct cupel_error *err);
+/* Readable (poll(2)) when it has ended or is about to. */
+int child_socket(const struct child_process *process);
+/* Waits for its result; frees it. */
+int child_end(struct child_process *process, struct child_counts *ret_counts, struct cupel_error *err);
+/* Kills and frees it. */
+void child_abandon(struct child_process *process);
 /* For a reader. *ret_reply (malloc'ed, NUL-terminated for convenience) is not to be trusted. */
 int child_read(const struct child_work *work, char **ret_reply, size_t *ret_length, struct cupel_error *err);

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <openssl/evp.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
@@ -25,6 +26,7 @@ struct layer {
     EVP_MD_CTX *blob_digest, *tar_digest;
     char *chunk;
     bool at_end;
+    bool is_ready;  /* what lies beneath is whole */
     char **implied; /* directories that no entry made, parents first */
     size_t n_implied;
     char **whiteouts; /* that were made */
@@ -73,6 +75,8 @@ static la_ssize_t read_blob(struct archive *a, void *data, const void **ret_bloc
         return -1;
     }
     l->at += (uint64_t)n;
+    if (l->what->done != NULL)
+        atomic_store_explicit(l->what->done, l->at, memory_order_relaxed);
     if (n > 0 && EVP_DigestUpdate(l->blob_digest, l->chunk, (size_t)n) != 1)
         return -1;
     return n;
@@ -123,14 +127,11 @@ static int open_blob(struct unpacker *u, struct layer *l)
 int layer_open(struct unpacker *u, const struct unpack_layer *what, int fd, struct layer **ret)
 {
     struct layer *l = xcalloc(1, sizeof(*l));
-    struct stat root;
     int r;
 
     *ret = l;
     *l = (struct layer){.what = what, .fd = fd, .chunk = xmalloc(UNPACK_BLOCK)};
     u->layer = l;
-    if (what->n_lowers > 0 && fstat(what->lowers[0], &root) == 0)
-        u->root = root; /* unless it has an entry for that */
     r = open_blob(u, l);
     if (r < 0)
         return r;
@@ -178,6 +179,24 @@ static int check_digests(struct unpacker *u, struct layer *l)
 
 /* ---- the layers beneath ---- */
 
+/* They may still be in the making, beside this one; whoever makes them then says when they are whole. */
+static int wait_for_lowers(struct layer *l)
+{
+    int ready = l->is_ready || l->what->ready < 0 ? -EBADF : l->what->lowers[l->what->n_lowers];
+    char nothing;
+    ssize_t n;
+
+    if (ready < 0)
+        return 0;
+    do
+        n = read(ready, &nothing, 1);
+    while (n < 0 && errno == EINTR);
+    if (n != 0)
+        return n < 0 ? -errno : -EPROTO;
+    l->is_ready = true;
+    return 0;
+}
+
 /* One layer: 1 with the fd (O_PATH; a directory: readable) of `path`, 0 when it has none and those beneath may, -ENOENT when it hides
  * those beneath. No link is followed. */
 static int lower_step(int lower, const char *path, int *ret_fd, struct stat *ret_st)
@@ -217,8 +236,12 @@ static int lower_step(int lower, const char *path, int *ret_fd, struct stat *ret
     return 1;
 }
 
-static int lower_find(const struct layer *l, const char *path, int *ret_fd, struct stat *ret_st)
+static int lower_find(struct layer *l, const char *path, int *ret_fd, struct stat *ret_st)
 {
+    int ready = wait_for_lowers(l);
+
+    if (ready < 0)
+        return ready;
     for (size_t i = 0; i < l->what->n_lowers; i++) {
         int r = lower_step(l->what->lowers[i], path, ret_fd, ret_st);
 
@@ -507,10 +530,24 @@ int layer_entry(struct unpacker *u, struct archive_entry *entry, struct strbuf *
     return r < 0 ? r : replace_whiteout(u, entry, name->data);
 }
 
+/* Without an entry of its own the root is as it was. */
+static int root_like_beneath(struct unpacker *u)
+{
+    struct layer *l = u->layer;
+    int r = u->has_root || l->what->n_lowers == 0 ? 0 : wait_for_lowers(l);
+
+    if (r == 0 && !u->has_root && l->what->n_lowers > 0 && fstat(l->what->lowers[0], &u->root) < 0)
+        r = -errno;
+    return r < 0 ? unpacker_write_failed(u, ".", -r, NULL) : 0;
+}
+
 int layer_finish(struct unpacker *u)
 {
     struct layer *l = u->layer;
     int r = check_digests(u, l);
+
+    if (r == 0)
+        r = root_like_beneath(u);
 
     for (size_t i = l->n_implied; r == 0 && i-- > 0;) { /* children first: making one changes its parent's time */
         cleanup_close int beneath = -EBADF;

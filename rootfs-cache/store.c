@@ -398,28 +398,56 @@ static int write_info(const struct store_draft *draft, const struct store_info *
     return file_write_atomic_at(draft->dir, "layer.json", text, strlen(text), 0600);
 }
 
-int store_commit(struct store_draft *draft, const struct store_info *info, struct cupel_error *err)
+int store_seal(struct store_draft *draft, const struct store_info *info, struct cupel_error *err)
 {
-    char from[sizeof("tmp/") + CACHE_KEY_LEN], to[sizeof("layers/") + CACHE_KEY_LEN];
     char tree[CACHE_KEY_LEN + 1];
-    int r = treesum(draft->tree, draft->lock, tree, err);
+    int r = 0;
 
+    if (info->tree != NULL)
+        treesum_hex(info->tree, tree);
+    else
+        r = treesum(draft->tree, draft->lock, tree, err);
     if (r < 0)
         return r;
     r = write_info(draft, info, tree);
-    if (r < 0)
-        return store_error(draft->cache, err, r, "describe a layer");
-    /* content first, then the name: after a power cut a visible layer is a whole one */
-    if (syncfs(draft->dir) < 0)
-        return store_error(draft->cache, err, errno, "write a layer");
+    return r < 0 ? store_error(draft->cache, err, r, "describe a layer") : 0;
+}
+
+static int make_visible(struct store_draft *draft, struct cupel_error *err)
+{
+    char from[sizeof("tmp/") + CACHE_KEY_LEN], to[sizeof("layers/") + CACHE_KEY_LEN];
+
     (void)snprintf(from, sizeof(from), "tmp/%s", draft->key);
     (void)snprintf(to, sizeof(to), "layers/%s", draft->key);
     if (renameat(draft->cache->dir, from, draft->cache->dir, to) < 0)
         return store_error(draft->cache, err, errno, "finish a layer");
     base_closep(&draft->dir);
     draft->dir = -EBADF; /* nothing left for store_end to remove */
-    r = store_sync_place(draft->cache, "layers");
-    return r < 0 ? store_error(draft->cache, err, r, "finish a layer") : 0;
+    return 0;
+}
+
+int store_publish(struct store_draft *drafts, size_t n, struct cupel_error *err)
+{
+    int r = 0;
+
+    if (n == 0)
+        return 0;
+    /* content first, then the name: after a power cut a visible layer is a whole one */
+    if (syncfs(drafts[0].dir) < 0)
+        return store_error(drafts[0].cache, err, errno, "write a layer");
+    for (size_t i = 0; r == 0 && i < n; i++)
+        r = make_visible(&drafts[i], err);
+    if (r < 0)
+        return r;
+    r = store_sync_place(drafts[0].cache, "layers");
+    return r < 0 ? store_error(drafts[0].cache, err, r, "finish a layer") : 0;
+}
+
+int store_commit(struct store_draft *draft, const struct store_info *info, struct cupel_error *err)
+{
+    int r = store_seal(draft, info, err);
+
+    return r < 0 ? r : store_publish(draft, 1, err);
 }
 
 void store_end(struct store_draft *draft)

@@ -32,8 +32,9 @@ struct store_info {
     const char *sha256; /* of the source file, or NULL */
     uint64_t entries;
     uint64_t bytes;
-    const char *contents;     /* digest of the tree but for its times, or NULL */
-    uint64_t remapped_owners; /* entries whose owner was beyond 65535 */
+    const char *contents;      /* digest of the tree but for its times, or NULL */
+    uint64_t remapped_owners;  /* entries whose owner was beyond 65535 */
+    const unsigned char *tree; /* its digest (treesum.h, 32 bytes), where who made it knows; NULL: to be computed */
 };
 
 /* Opens the finished layer `key`: its content as O_PATH, and a pin. -ENOENT when the store has none. Marks it as used.
@@ -47,6 +48,9 @@ int store_begin(struct cache *cache, const char *key, cache_progress_fn *progres
                 struct store_draft *ret_draft, struct cupel_error *err);
 /* Syncs the draft and makes it visible in one rename. */
 int store_commit(struct store_draft *draft, const struct store_info *info, struct cupel_error *err);
+/* The same in two parts, for several that become visible together, in that order: describes one; syncs them all. */
+int store_seal(struct store_draft *draft, const struct store_info *info, struct cupel_error *err);
+int store_publish(struct store_draft *drafts, size_t n, struct cupel_error *err);
 /* Removes the draft, unless committed, and releases the lock. */
 void store_end(struct store_draft *draft);
 

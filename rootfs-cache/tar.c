@@ -76,7 +76,8 @@ static int import(struct store_draft *draft, const struct cache_source *source, 
                                .sha256 = digest,
                                .entries = counts.entries - counts.skipped_devices,
                                .bytes = counts.bytes,
-                               .remapped_owners = counts.remapped_owners};
+                               .remapped_owners = counts.remapped_owners,
+                               .tree = counts.digest};
     return store_commit(draft, &info, err);
 }
 

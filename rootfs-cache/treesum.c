@@ -159,19 +159,18 @@ static int sum_root(struct summing *s)
     return r < 0 ? r : add_directory(s, AT_FDCWD, ".", ".", 0);
 }
 
-static int in_child(void *arg, int fd, struct child_counts *counts, struct cupel_error *err)
+static int sum_current(bool untimed, unsigned char ret_digest[32], struct cupel_error *err)
 {
-    struct summing s = {.untimed = *(const bool *)arg,
+    struct summing s = {.untimed = untimed,
                         .sum = EVP_MD_CTX_new(),
                         .chunk = xmalloc(CHUNK),
                         .names = xmalloc(LIST_MAX),
                         .value = xmalloc(XATTR_SIZE_MAX)};
     int r = s.sum != NULL && EVP_DigestInit_ex(s.sum, EVP_sha256(), NULL) == 1 ? 0 : -ENOMEM;
 
-    (void)fd;
     if (r == 0)
         r = sum_root(&s);
-    if (r == 0 && EVP_DigestFinal_ex(s.sum, counts->digest, NULL) != 1)
+    if (r == 0 && EVP_DigestFinal_ex(s.sum, ret_digest, NULL) != 1)
         r = -EIO;
     EVP_MD_CTX_free(s.sum);
     links_free(&s.links);
@@ -179,6 +178,23 @@ static int in_child(void *arg, int fd, struct child_counts *counts, struct cupel
     free(s.names);
     free(s.value);
     return r < 0 ? cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot read a layer of the root cache") : 0;
+}
+
+int treesum_here(unsigned char ret_digest[32], struct cupel_error *err)
+{
+    return sum_current(false, ret_digest, err);
+}
+
+void treesum_hex(const unsigned char digest[32], char ret_hex[CACHE_KEY_LEN + 1])
+{
+    for (size_t i = 0; i < 32; i++)
+        (void)snprintf(ret_hex + 2 * i, 3, "%02x", digest[i]);
+}
+
+static int in_child(void *arg, int fd, struct child_counts *counts, struct cupel_error *err)
+{
+    (void)fd;
+    return sum_current(*(const bool *)arg, counts->digest, err);
 }
 
 static int sum(int tree, int keep, bool untimed, char ret_hex[CACHE_KEY_LEN + 1], struct cupel_error *err)
@@ -193,8 +209,8 @@ static int sum(int tree, int keep, bool untimed, char ret_hex[CACHE_KEY_LEN + 1]
         &(struct child_work){
             .fn = in_child, .arg = &untimed, .what = "read a layer", .tree = dir, .fd = -EBADF, .keep = keep},
         &counts, err);
-    for (size_t i = 0; r == 0 && i < sizeof(counts.digest); i++)
-        (void)snprintf(ret_hex + 2 * i, 3, "%02x", counts.digest[i]);
+    if (r == 0)
+        treesum_hex(counts.digest, ret_hex);
     return r;
 }
 

@@ -8,3 +8,6 @@
 int treesum(int tree, int keep, char ret_hex[CACHE_KEY_LEN + 1], struct cupel_error *err);
 /* The same but for times: what is checked out twice is the same. `tree` is a directory of the user's own. */
 int treesum_untimed(int tree, char ret_hex[CACHE_KEY_LEN + 1], struct cupel_error *err);
+/* As treesum, of the current directory and without a child. */
+int treesum_here(unsigned char ret_digest[32], struct cupel_error *err);
+void treesum_hex(const unsigned char digest[32], char ret_hex[CACHE_KEY_LEN + 1]);

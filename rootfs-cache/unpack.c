@@ -6,6 +6,7 @@
  * or to what is not in the archive. Left out: devices (a job gets its own /dev), sockets, and extended attributes that
  * overlayfs or the host's security modules would act on. OCI whiteouts have no meaning in a plain tar and are kept as
  * the files they are. */
+#include "rootfs-cache/treesum.h"
 #include "rootfs-cache/unpacker.h"
 
 #include <archive.h>
@@ -314,10 +315,12 @@ static int write_entry(struct unpacker *u, struct archive_entry *entry, const ch
     filter_xattrs(entry);
     bound_owner(u, entry);
     archive_entry_set_fflags(entry, 0, 0); /* immutable files could not be removed again */
-    if (str_eq(name, "."))
+    if (str_eq(name, ".")) {
         u->root = *archive_entry_stat(entry);
-    else
+        u->has_root = true;
+    } else {
         note_time(u, entry, name);
+    }
     if (archive_write_header(u->out, entry) < ARCHIVE_OK)
         return unpacker_write_failed(u, name, archive_errno(u->out), archive_error_string(u->out));
     if (archive_entry_hardlink(entry) == NULL && archive_entry_filetype(entry) == AE_IFREG) {
@@ -475,36 +478,92 @@ static int unpack_child(void *arg, int fd, struct child_counts *counts, struct c
                                                   ARCHIVE_EXTRACT_SECURE_SYMLINKS | ARCHIVE_EXTRACT_SECURE_NODOTDOT |
                                                   ARCHIVE_EXTRACT_SECURE_NOABSOLUTEPATHS);
     r = task->layer != NULL ? layer_open(&u, task->layer, fd, &layer) : open_archive(&u, fd);
-    return r < 0 ? r : unpack_entries(&u);
+    if (r == 0)
+        r = unpack_entries(&u);
+    return r < 0 ? r : treesum_here(counts->digest, err); /* while all of it is in the page cache */
 }
 
-static int run(struct unpack_task *task, int fd, int tree, int keep, struct child_counts *ret_counts,
-               struct cupel_error *err)
-{
-    uint32_t ids = ids_mapped();
-    cleanup_free char *what = xasprintf("unpack '%s'", task->name);
-    struct child_work work = {.fn = unpack_child, .arg = task, .what = what, .tree = tree, .fd = fd, .keep = keep};
+struct unpacking {
+    struct unpack_task task;
+    char *what;
+    struct child_work work;
+    struct child_process *process;
+};
 
-    task->owners = ids == 0 || ids > UNPACK_OWNERS ? UNPACK_OWNERS : ids;
-    if (task->layer != NULL) {
-        work.more = task->layer->lowers;
-        work.n_more = task->layer->n_lowers;
+static void free_unpacking(struct unpacking *u)
+{
+    free(u->what);
+    free(u);
+}
+
+static int begin_unpacking(const struct unpack_task *task, int fd, int tree, int keep, struct unpacking **ret,
+                           struct cupel_error *err)
+{
+    struct unpacking *u = xcalloc(1, sizeof(*u));
+    const struct unpack_layer *layer = task->layer;
+    uint32_t ids = ids_mapped();
+    int r;
+
+    u->task = *task;
+    u->task.owners = ids == 0 || ids > UNPACK_OWNERS ? UNPACK_OWNERS : ids;
+    u->what = xasprintf("unpack '%s'", task->name);
+    u->work =
+        (struct child_work){.fn = unpack_child, .arg = &u->task, .what = u->what, .tree = tree, .fd = fd, .keep = keep};
+    if (layer != NULL) { /* what it waits for goes along with what lies beneath */
+        layer->lowers[layer->n_lowers] = layer->ready;
+        u->work.more = layer->lowers;
+        u->work.n_more = layer->n_lowers + 1;
     }
-    return child_run(&work, ret_counts, err);
+    r = child_start(&u->work, &u->process, err);
+    if (r < 0)
+        free_unpacking(u);
+    else
+        *ret = u;
+    return r;
+}
+
+int unpacking_begin(const struct unpack_layer *layer, const char *name, int tree, int keep,
+                    const struct unpack_limits *limits, struct unpacking **ret, struct cupel_error *err)
+{
+    const struct unpack_task task = {.name = name, .limits = limits, .layer = layer};
+
+    return begin_unpacking(&task, layer->blob->fd, tree, keep, ret, err);
+}
+
+int unpacking_socket(const struct unpacking *unpacking)
+{
+    return child_socket(unpacking->process);
+}
+
+int unpacking_end(struct unpacking *unpacking, struct child_counts *ret_counts, struct cupel_error *err)
+{
+    int r = child_end(unpacking->process, ret_counts, err);
+
+    free_unpacking(unpacking);
+    return r;
+}
+
+void unpacking_abandon(struct unpacking *unpacking)
+{
+    child_abandon(unpacking->process);
+    free_unpacking(unpacking);
 }
 
 int unpack_tar(int fd, const char *name, int tree, int keep, const struct unpack_limits *limits,
                struct child_counts *ret_counts, struct cupel_error *err)
 {
-    struct unpack_task task = {.name = name, .limits = limits};
+    const struct unpack_task task = {.name = name, .limits = limits};
+    struct unpacking *u;
+    int r = begin_unpacking(&task, fd, tree, keep, &u, err);
 
-    return run(&task, fd, tree, keep, ret_counts, err);
+    return r < 0 ? r : unpacking_end(u, ret_counts, err);
 }
 
 int unpack_layer(const struct unpack_layer *layer, const char *name, int tree, int keep,
                  const struct unpack_limits *limits, struct child_counts *ret_counts, struct cupel_error *err)
 {
-    struct unpack_task task = {.name = name, .limits = limits, .layer = layer};
+    struct unpacking *u;
+    int r = unpacking_begin(layer, name, tree, keep, limits, &u, err);
 
-    return run(&task, layer->blob->fd, tree, keep, ret_counts, err);
+    return r < 0 ? r : unpacking_end(u, ret_counts, err);
 }

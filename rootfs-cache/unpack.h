@@ -17,6 +17,8 @@ struct unpack_limits {
         .entries = 4000000, .bytes = UINT64_C(64) << 30, .ratio = 500, .ratio_from = UINT64_C(1) << 30                 \
     }
 
+/* What every unpacking tells in its counts: entries, bytes, owners, devices, and the tree's digest (treesum.h). */
+
 /* Unpacks the tar (plain, gzip, bzip2, xz, lzma, zstd, lz4, compress) at fd's offset 0 into the empty directory `tree`.
  * `name` is for messages. On failure the tree holds whatever came before: the caller throws it away. */
 int unpack_tar(int fd, const char *name, int tree, int keep, const struct unpack_limits *limits,
@@ -27,10 +29,19 @@ struct unpack_layer {
     const struct blob *blob;
     const char *digest;  /* that the blob must have, 64 hex digits, or "" */
     const char *diff_id; /* that the tar in it must have */
-    int *lowers;         /* trees of the layers beneath, top first */
+    int *lowers;         /* trees of the layers beneath, top first; room for one more */
     size_t n_lowers;
+    int ready; /* the end of a pipe from which nothing but its end comes, once all of those are whole; -EBADF: they are */
+    _Atomic uint64_t *done; /* shared with the parent: bytes of the blob read so far; or NULL */
 };
 /* Unpacks it into the empty `tree` as a layer of an overlay (`userxattr`): whiteouts become character devices 0:0, opaque
  * directories are marked; directories that it only implies are like those beneath; a hard link to a file beneath gets a copy of it. */
 int unpack_layer(const struct unpack_layer *layer, const char *name, int tree, int keep,
                  const struct unpack_limits *limits, struct child_counts *ret_counts, struct cupel_error *err);
+/* The same in parts, for several at once: see child_start, child_end. All that it is given is borrowed until it has begun. */
+struct unpacking;
+int unpacking_begin(const struct unpack_layer *layer, const char *name, int tree, int keep,
+                    const struct unpack_limits *limits, struct unpacking **ret, struct cupel_error *err);
+int unpacking_socket(const struct unpacking *unpacking);
+int unpacking_end(struct unpacking *unpacking, struct child_counts *ret_counts, struct cupel_error *err);
+void unpacking_abandon(struct unpacking *unpacking);

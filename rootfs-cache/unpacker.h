@@ -25,6 +25,7 @@ struct unpacker {
     struct child_counts *counts;
     struct cupel_error *err;
     struct stat root;      /* what the root itself shall be like: libarchive does not care for an existing directory */
+    bool has_root;         /* an entry said so */
     struct dir_time *late; /* of directories that were there before their entry came */
     size_t n_late;
     struct layer *layer; /* NULL: a plain tar */

@@ -346,7 +346,9 @@ static void test_bombs(void **state)
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         cleanup_free char *place = xasprintf("%s/tree%zu", f->dir, i);
         cleanup_close int tree = file_open_dir_p_at(AT_FDCWD, place, 0755);
-        const struct unpack_layer layer = {.blob = &blob, .digest = "", .diff_id = ""};
+        int no_lowers[1];
+        const struct unpack_layer layer = {
+            .blob = &blob, .digest = "", .diff_id = "", .lowers = no_lowers, .ready = -EBADF};
         struct child_counts counts;
         struct cupel_error err;
 
