@@ -45,14 +45,12 @@ static int prepare_locked(const struct fixture *f, const char *job_file, const s
     return r;
 }
 
-static char *read_lock(const struct fixture *f)
+static void read_lock(const struct fixture *f, char **ret_text)
 {
     cleanup_free char *path = xasprintf("%s/cupel.lock", f->dir);
-    char *text;
     size_t length;
 
-    assert_int_equal(file_read_at(AT_FDCWD, path, 1 << 20, &text, &length), 0);
-    return text;
+    assert_int_equal(file_read_at(AT_FDCWD, path, 1 << 20, ret_text, &length), 0);
 }
 
 static void write_lock(const struct fixture *f, const char *text, size_t length)
@@ -122,9 +120,9 @@ static void test_compare_and_write(void **state)
     make_tar(f->tar, first, NULL);
     lock_tar(f, "b.yaml");
     lock_tar(f, "a.yaml");
-    before = read_lock(f);
+    read_lock(f, &before);
     lock_tar(f, "b.yaml");
-    after = read_lock(f);
+    read_lock(f, &after);
     assert_string_equal(after, before);
     assert_contains(strstr(before, "a.yaml"), "b.yaml"); /* sorted, and both there */
     assert_contains(before, "\"tar\": \"root.tar\"");    /* from the lock file's directory */
@@ -155,7 +153,7 @@ static void test_damaged_anywhere(void **state)
 
     make_tar(f->tar, first, NULL);
     lock_tar(f, "job.yaml");
-    good = read_lock(f);
+    read_lock(f, &good);
     n = strlen(good);
     for (size_t i = 0; i + 1 < n; i++) { /* but for the last newline */
         char was = good[i];
