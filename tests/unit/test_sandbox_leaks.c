@@ -143,8 +143,13 @@ static void test_too_many(void **state)
 {
     const struct room *room = *state;
 
-    for (int i = 0; i < 2100; i++)
-        add_process(room, 100 + i, "x");
+    add_process(room, 100, "x");
+    for (int i = 101; i < 2200; i++) { /* all of them the same one, which is quicker made */
+        char name[16];
+
+        (void)snprintf(name, sizeof(name), "%d", i);
+        assert_int_equal(symlinkat("100", room->fd, name), 0);
+    }
     find(room, false);
     assert_int_equal(room->said->n, SANDBOX_LEAKS_MAX);
     assert_int_equal(room->said->list[0].errnum, 2048);
