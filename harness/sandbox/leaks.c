@@ -14,10 +14,10 @@
 
 #define TICKS_PER_SEC 100 /* USER_HZ, the same on every architecture that we know (times(2)) */
 
-/* A job ends no later for having left thousands of processes, or some that /proc is slow to tell of: so many are looked at (at
- * most 1 KiB of each, and the command lines of those that are named), and no longer than this. */
+/* A job ends no later for having left thousands of processes, or some that /proc is slow to tell of: so many of those alive are looked at
+ * (at most 1 KiB of each, and the command lines of those that are named), and no longer than this. */
 #define LOOK_MAX 2048
-#define LOOK_NS NSEC_PER_SEC
+#define LOOK_NS (3 * NSEC_PER_SEC)
 
 /* As getdents64(2) has it. */
 struct entry {
@@ -122,8 +122,8 @@ struct findings {
     struct init_report list[SANDBOX_LEAKS_MAX];
 };
 
-/* Looks at one entry of /proc; counts it, and keeps it when there is room. False for what is no process. */
-static bool look_at(const struct init_context *ctx, const char *name, unsigned step, struct findings *f)
+/* Looks at one entry of /proc; counts it, and keeps it when there is room. The dead do not count: nobody hides behind them. */
+static void look_at(const struct init_context *ctx, const char *name, unsigned step, struct findings *f)
 {
     struct init_report r = {.kind = SANDBOX_LEFT_RUNNING, .step = step};
     const char *p = name;
@@ -131,29 +131,28 @@ static bool look_at(const struct init_context *ctx, const char *name, unsigned s
 
     r.status = (int32_t)take_number(&p);
     if (p == name || *p != '\0' || r.status == 1 || r.status == getpid())
-        return false;
+        return;
     if (!read_stat(ctx->proc_mount, name, &r))
-        return true;
+        return;
     if (count < SANDBOX_LEAKS_MAX) {
         read_command(ctx->proc_mount, name, &r);
         f->list[count] = r;
     }
     atomic_store(&f->count, count + 1);
-    return true;
 }
 
 static void look(const struct init_context *ctx, unsigned step, struct findings *f)
 {
     char buf[8192] __attribute__((aligned(8)));
     cleanup_close int dir = openat(ctx->proc_mount, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    int looked = 0;
     long n = -1;
 
     while (dir >= 0 && (n = syscall(SYS_getdents64, dir, buf, sizeof(buf))) > 0)
         for (long at = 0; at < n;) {
             const struct entry *e = (const struct entry *)(const void *)(buf + at);
 
-            if (look_at(ctx, e->name, step, f) && ++looked == LOOK_MAX)
+            look_at(ctx, e->name, step, f);
+            if (atomic_load(&f->count) == LOOK_MAX)
                 return;
             at += e->reclen;
         }
@@ -195,6 +194,14 @@ static void look_in_time(const struct init_context *ctx, unsigned step, struct f
         await(pid);
 }
 
+/* Somebody was there, and who that is could not be found out: it counts as one, or that would be the way not to be found. */
+static int nobody_named(unsigned step, struct init_report *ret)
+{
+    *ret = (struct init_report){.kind = SANDBOX_LEFT_RUNNING, .step = step, .errnum = 1, .cut = 1};
+    small_copy(ret->detail, "(could not be looked at)", sizeof(ret->detail));
+    return 1;
+}
+
 int leaks_find(struct init_context *ctx, unsigned step, struct init_report list[static SANDBOX_LEAKS_MAX])
 {
     struct findings *f;
@@ -206,9 +213,13 @@ int leaks_find(struct init_context *ctx, unsigned step, struct init_report list[
         return 0;
     f = mmap(NULL, sizeof(*f), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (f == MAP_FAILED)
-        return 0;
+        return nobody_named(step, &list[0]);
     look_in_time(ctx, step, f);
     count = atomic_load(&f->count);
+    if (count == 0 && !atomic_load(&f->whole)) {
+        (void)munmap(f, sizeof(*f));
+        return nobody_named(step, &list[0]);
+    }
     n = count < SANDBOX_LEAKS_MAX ? count : SANDBOX_LEAKS_MAX;
     for (int i = 0; i < n; i++) {
         list[i] = f->list[i];
