@@ -1,11 +1,13 @@
 /* verify: is the store as it was: every layer as when it was made, every name with all of its layers. Repairing is taking out of the store
  * what is not: whoever needs it makes it again. */
+#include "rootfs-cache/changed.h"
 #include "rootfs-cache/names.h"
 #include "rootfs-cache/treesum.h"
 
 #include <fcntl.h>
 #include <jansson.h>
 #include <string.h>
+#include <sys/stat.h>
 
 struct verify {
     const struct cache_verify *want;
@@ -77,8 +79,21 @@ static int damaged(struct verify *v, struct cache *cache, const char *key, const
 
 /* ---- layers ---- */
 
+/* layer.json is written when all else is there. */
+static char *is_other(struct cache *cache, const char *key, const char *source, int tree, int pin)
+{
+    cleanup_free char *path = xasprintf("layers/%s/layer.json", key), *changed = NULL;
+    struct stat st;
+
+    if (fstatat(cache->dir, path, &st, AT_SYMLINK_NOFOLLOW) == 0)
+        changed = changed_since(tree, pin, &st.st_mtim);
+    return xasprintf(" (%s) is not as it was when it was made%s%s%s", source,
+                     changed != NULL ? " (changed since: " : "", changed != NULL ? changed : "",
+                     changed != NULL ? ")" : "");
+}
+
 /* What is wrong with it, malloc'ed; NULL: nothing. */
-static char *check_tree(struct verify *v, const char *text, int tree, int pin)
+static char *check_tree(struct verify *v, struct cache *cache, const char *key, const char *text, int tree, int pin)
 {
     json_t *o = json_loads(text, 0, NULL);
     const char *named = json_string_value(json_object_get(o, "source")),
@@ -93,7 +108,7 @@ static char *check_tree(struct verify *v, const char *text, int tree, int pin)
         return NULL;
     if (treesum(tree, pin, now, v->err) < 0)
         return xasprintf(" (%s): %s", source, v->err->message);
-    return str_eq(now, recorded) ? NULL : xasprintf(" (%s) is not as it was when it was made", source);
+    return str_eq(now, recorded) ? NULL : is_other(cache, key, source, tree, pin);
 }
 
 static char *check_opened(struct verify *v, struct cache *cache, const char *key)
@@ -107,7 +122,7 @@ static char *check_opened(struct verify *v, struct cache *cache, const char *key
                                                                           : xstrdup(" is not whole");
     if (r == 0)
         r = names_layer_info(cache, key, &text);
-    return r < 0 ? xstrdup(" cannot be read") : check_tree(v, text, tree, pin);
+    return r < 0 ? xstrdup(" cannot be read") : check_tree(v, cache, key, text, tree, pin);
 }
 
 static int check_layer(struct cache *cache, const char *key, void *data)
