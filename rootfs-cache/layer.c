@@ -15,7 +15,8 @@
 #define WHITEOUT ".wh."
 #define WHITEOUT_OPAQUE ".wh..wh..opq"
 #define WHITEOUT_OTHERS ".wh..wh." /* of aufs: bookkeeping, to be left out */
-#define LINKS_MAX 40               /* as the kernel has it (path_resolution(7)) */
+#define DIGEST_HEX (2 * 32 + 1)
+#define LINKS_MAX 40 /* as the kernel has it (path_resolution(7)) */
 
 struct layer {
     const struct unpack_layer *what;
@@ -27,6 +28,7 @@ struct layer {
     char *chunk;
     bool at_end;
     bool is_ready;  /* what lies beneath is whole */
+    bool plain;     /* the blob is the tar: one digest is both */
     char **implied; /* directories that no entry made, parents first */
     size_t n_implied;
     char **whiteouts; /* that were made */
@@ -93,7 +95,7 @@ static la_ssize_t read_tar(struct archive *a, void *data, const void **ret_block
         l->at_end = true;
         return 0;
     }
-    if (r < ARCHIVE_OK || EVP_DigestUpdate(l->tar_digest, *ret_block, size) != 1) {
+    if (r < ARCHIVE_OK || (!l->plain && EVP_DigestUpdate(l->tar_digest, *ret_block, size) != 1)) {
         archive_set_error(a, archive_errno(l->blob), "%s", archive_error_string(l->blob));
         return -1;
     }
@@ -121,6 +123,7 @@ static int open_blob(struct unpacker *u, struct layer *l)
     if (r < ARCHIVE_WARN)
         return unpacker_corrupt(u, archive_error_string(l->blob));
     l->at_end = r == ARCHIVE_EOF;
+    l->plain = archive_filter_code(l->blob, 0) == ARCHIVE_FILTER_NONE;
     return 0;
 }
 
@@ -141,18 +144,22 @@ int layer_open(struct unpacker *u, const struct unpack_layer *what, int fd, stru
     return 0;
 }
 
-static int compare(struct unpacker *u, EVP_MD_CTX *context, const char *expected, const char *of)
+static int finish_digest(struct unpacker *u, EVP_MD_CTX *context, char ret_hex[DIGEST_HEX])
 {
     unsigned char bytes[EVP_MAX_MD_SIZE];
-    char hex[2 * 32 + 1], why[200];
 
-    if (expected[0] == '\0')
-        return 0;
     if (EVP_DigestFinal_ex(context, bytes, NULL) != 1)
         return unpacker_corrupt(u, "its digest cannot be computed");
     for (size_t i = 0; i < 32; i++)
-        (void)snprintf(hex + 2 * i, 3, "%02x", bytes[i]);
-    if (str_eq(hex, expected))
+        (void)snprintf(ret_hex + 2 * i, 3, "%02x", bytes[i]);
+    return 0;
+}
+
+static int compare(struct unpacker *u, const char *hex, const char *expected, const char *of)
+{
+    char why[200];
+
+    if (expected[0] == '\0' || str_eq(hex, expected))
         return 0;
     (void)snprintf(why, sizeof(why), "the digest of %s is sha256:%s", of, hex);
     return unpacker_corrupt(u, why);
@@ -161,8 +168,10 @@ static int compare(struct unpacker *u, EVP_MD_CTX *context, const char *expected
 /* What follows the tar's end marker is part of what was hashed. */
 static int check_digests(struct unpacker *u, struct layer *l)
 {
+    char blob[DIGEST_HEX], tar[DIGEST_HEX];
     const void *block;
     la_ssize_t n;
+    int r;
 
     while ((n = read_tar(u->in, l, &block)) > 0)
         if (l->unpacked > u->limits->bytes)
@@ -173,8 +182,12 @@ static int check_digests(struct unpacker *u, struct layer *l)
         ;
     if (n < 0)
         return unpacker_corrupt(u, "it cannot be read to its end");
-    n = compare(u, l->blob_digest, l->what->digest, "the layer");
-    return n < 0 ? (int)n : compare(u, l->tar_digest, l->what->diff_id, "the tar in the layer");
+    r = finish_digest(u, l->blob_digest, blob);
+    if (r == 0)
+        r = finish_digest(u, l->tar_digest, tar);
+    if (r == 0)
+        r = compare(u, blob, l->what->digest, "the layer");
+    return r < 0 ? r : compare(u, l->plain ? blob : tar, l->what->diff_id, "the tar in the layer");
 }
 
 /* ---- the layers beneath ---- */
@@ -317,6 +330,8 @@ static int make_parents(struct unpacker *u, const char *entry, struct strbuf *na
 {
     size_t at = 0;
 
+    if (files_is_placed(u, name->data))
+        return 0;
     for (int links = 0;;) {
         cleanup_free char *prefix = NULL;
         cleanup_close int beneath = -EBADF;
@@ -520,6 +535,7 @@ int layer_entry(struct unpacker *u, struct archive_entry *entry, struct strbuf *
     int r;
 
     if (str_starts(slash != NULL ? slash + 1 : name->data, WHITEOUT)) {
+        files_forget_place(u);
         r = handle_whiteout(u, shown, name);
         return r < 0 ? r : 1;
     }

@@ -231,11 +231,32 @@ static int check_size(struct unpacker *u)
     return bomb(u, what);
 }
 
-static int copy_content(struct unpacker *u, const char *name)
+static int write_at(int fd, const char *data, size_t size, off_t at)
+{
+    while (size > 0) {
+        ssize_t n = pwrite(fd, data, size, at);
+
+        if (n < 0 && errno != EINTR)
+            return -errno;
+        n = n < 0 ? 0 : n;
+        data += n;
+        size -= (size_t)n;
+        at += n;
+    }
+    return 0;
+}
+
+/* What a sparse file has at its end as a hole. */
+static int set_size(struct unpacker *u, const char *name, int fd, int64_t size)
+{
+    return fd >= 0 && ftruncate(fd, (off_t)size) < 0 ? unpacker_write_failed(u, name, errno, NULL) : 0;
+}
+
+int unpacker_copy(struct unpacker *u, const char *name, int fd)
 {
     const void *block;
+    int64_t offset = 0, end = 0;
     size_t size;
-    int64_t offset;
     int r;
 
     while ((r = archive_read_data_block(u->in, &block, &size, &offset)) == ARCHIVE_OK) {
@@ -243,10 +264,16 @@ static int copy_content(struct unpacker *u, const char *name)
         r = check_size(u);
         if (r < 0)
             return r;
-        if (archive_write_data_block(u->out, block, size, offset) < ARCHIVE_OK)
+        r = fd >= 0 ? write_at(fd, block, size, (off_t)offset) : 0;
+        if (r < 0)
+            return unpacker_write_failed(u, name, -r, NULL);
+        if (fd < 0 && archive_write_data_block(u->out, block, size, offset) < ARCHIVE_OK)
             return unpacker_write_failed(u, name, archive_errno(u->out), archive_error_string(u->out));
+        end = size > 0 ? offset + (int64_t)size : end;
     }
-    return r == ARCHIVE_EOF ? 0 : unpacker_corrupt(u, archive_error_string(u->in));
+    if (r != ARCHIVE_EOF)
+        return unpacker_corrupt(u, archive_error_string(u->in));
+    return offset > end ? set_size(u, name, fd, offset) : 0;
 }
 
 /* libarchive sets a new directory's time at last, but at once where it was there already: what is made in it then changes it. */
@@ -303,6 +330,13 @@ static int write_entry(struct unpacker *u, struct archive_entry *entry, const ch
     const char *wrong;
     int r;
 
+    filter_xattrs(entry);
+    bound_owner(u, entry);
+    r = files_make(u, entry, name);
+    if (r != 0)
+        return r < 0 ? r : 0;
+    if (archive_entry_filetype(entry) != AE_IFDIR || archive_entry_hardlink(entry) != NULL)
+        files_forget_place(u);
     wrong =
         check_place(name, archive_entry_filetype(entry) == AE_IFDIR && archive_entry_hardlink(entry) == NULL, &implies);
     if (wrong == NULL)
@@ -312,8 +346,6 @@ static int write_entry(struct unpacker *u, struct archive_entry *entry, const ch
     if (implies)
         note_implied(u, name);
     archive_entry_copy_pathname(entry, name);
-    filter_xattrs(entry);
-    bound_owner(u, entry);
     archive_entry_set_fflags(entry, 0, 0); /* immutable files could not be removed again */
     if (str_eq(name, ".")) {
         u->root = *archive_entry_stat(entry);
@@ -324,7 +356,7 @@ static int write_entry(struct unpacker *u, struct archive_entry *entry, const ch
     if (archive_write_header(u->out, entry) < ARCHIVE_OK)
         return unpacker_write_failed(u, name, archive_errno(u->out), archive_error_string(u->out));
     if (archive_entry_hardlink(entry) == NULL && archive_entry_filetype(entry) == AE_IFREG) {
-        r = copy_content(u, name);
+        r = unpacker_copy(u, name, -EBADF);
         if (r < 0)
             return r;
     }
@@ -468,6 +500,7 @@ static int unpack_child(void *arg, int fd, struct child_counts *counts, struct c
                          .out = out,
                          .counts = counts,
                          .err = err,
+                         .place = -EBADF,
                          .root = {.st_mode = 0755}};
     int r;
 
@@ -480,6 +513,7 @@ static int unpack_child(void *arg, int fd, struct child_counts *counts, struct c
     r = task->layer != NULL ? layer_open(&u, task->layer, fd, &layer) : open_archive(&u, fd);
     if (r == 0)
         r = unpack_entries(&u);
+    files_forget_place(&u);
     return r < 0 ? r : treesum_here(counts->digest, err); /* while all of it is in the page cache */
 }
 

@@ -1,4 +1,4 @@
-/* unpacker: private to unpack.c and layer.c: an unpacking in progress, in the confined child. */
+/* unpacker: private to unpack.c, files.c and layer.c: an unpacking in progress, in the confined child. */
 #pragma once
 
 #include "rootfs-cache/unpack.h"
@@ -29,6 +29,8 @@ struct unpacker {
     struct dir_time *late; /* of directories that were there before their entry came */
     size_t n_late;
     struct layer *layer; /* NULL: a plain tar */
+    int place;           /* files.c: the directory of the last file (O_PATH), or -EBADF */
+    char *place_path;
 };
 
 /* Each fills u->err and returns a negative errno: an entry that may not be; an archive that is damaged; a disk that refuses. */
@@ -38,6 +40,18 @@ int unpacker_write_failed(struct unpacker *u, const char *entry, int errnum, con
 /* "./a//b/./c/" -> "a/b/c"; the root itself -> ".". Returns what is wrong with the name, or NULL. */
 const char *unpacker_normalize(const char *name, struct strbuf *ret);
 void unpacker_support_filters(struct archive *a);
+
+/* Copies the entry's content to `fd`, or to u->out where that is negative. */
+int unpacker_copy(struct unpacker *u, const char *name, int fd);
+
+/* ---- files.c ---- */
+
+/* 1: made; 0: nothing done, it goes the usual way. `name` is normalized, the entry's attributes and owner are those it shall have. */
+int files_make(struct unpacker *u, struct archive_entry *entry, const char *name);
+/* Whether the directory of `name` is the last file's, which no entry has changed since. */
+bool files_is_placed(const struct unpacker *u, const char *name);
+/* Whenever something other than a file or a directory is made: it could have taken a directory's place. */
+void files_forget_place(struct unpacker *u);
 
 /* ---- layer.c: what an OCI layer has on top of a tar ---- */
 
