@@ -101,6 +101,29 @@ void store_sweep_fetched(const struct cache *cache, uint64_t older_seconds)
     sweep(cache, STORE_FETCHED, older_seconds < INT32_MAX ? (time_t)older_seconds : INT32_MAX);
 }
 
+/* Records that were being written aside when their writer died. A living one takes no hour for that. */
+static void sweep_records(const struct cache *cache, const char *place)
+{
+    int fd = openat(cache->dir, place, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+    time_t now = time(NULL);
+    struct dirent *e;
+
+    if (dir == NULL) {
+        base_closep(&fd);
+        return;
+    }
+    while ((e = readdir(dir)) != NULL) {
+        size_t n = strlen(e->d_name);
+        struct stat st;
+
+        if (n > 4 && str_eq(e->d_name + n - 4, ".tmp") && fstatat(fd, e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+            now - st.st_mtime > 3600)
+            (void)unlinkat(fd, e->d_name, 0);
+    }
+    (void)closedir(dir);
+}
+
 static int make_places(struct cache *cache)
 {
     for (size_t i = 0; i < ARRAY_SIZE(store_places); i++)
@@ -158,6 +181,9 @@ static int open_store(struct cache *cache, struct cupel_error *err)
     if (r < 0)
         return store_error(cache, err, r, "make a directory");
     sweep(cache, "tmp", 0);
+    sweep_records(cache, "names");
+    sweep_records(cache, "images");
+    sweep_records(cache, "digests");
     store_sweep_fetched(cache, FETCHED_SECONDS);
     return 0;
 }

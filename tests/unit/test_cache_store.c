@@ -194,10 +194,14 @@ static void test_sweep(void **state)
     memset(living, 'a', CACHE_KEY_LEN);
     living[CACHE_KEY_LEN] = '\0';
     assert_int_equal(file_mkdir_p_at(cache_dirfd(f->cache), leftover, 0700), 0);
+    assert_int_equal(file_write_atomic_at(cache_dirfd(f->cache), "names/a.12.tmp", "x", 1, 0600), 0);
+    assert_int_equal(file_write_atomic_at(cache_dirfd(f->cache), "names/b.12.tmp", "x", 1, 0600), 0);
+    assert_int_equal(utimensat(cache_dirfd(f->cache), "names/b.12.tmp", (struct timespec[2]){{1, 0}, {1, 0}}, 0), 0);
     assert_int_equal(store_begin(f->cache, living, NULL, NULL, &draft, &err), 0);
     assert_int_equal(count_in(f, "tmp"), 2);
     assert_int_equal(cache_open(&cache, &err), 0);
     assert_int_equal(count_in(f, "tmp"), 1);
+    assert_int_equal(count_in(f, "names"), 1); /* the other's writer may live */
     assert_true(faccessat(draft.dir, "fs", F_OK, 0) == 0);
     cache_close(cache);
 }
