@@ -21,7 +21,8 @@ struct exporter {
     struct archive_entry_linkresolver *links;
     char *chunk;
     struct child_counts *counts;
-    dev_t dev; /* of the tree: what is mounted in it is left out */
+    bool holes; /* are kept: the same content need not be the same bytes then */
+    dev_t dev;  /* of the tree: what is mounted in it is left out */
     struct cupel_error *err;
 };
 
@@ -79,7 +80,8 @@ static int export_one(struct exporter *x, const char *path, const struct stat *s
         archive_entry_set_fflags(entry, 0, 0);
         archive_entry_unset_atime(entry); /* what differs from run to run */
         archive_entry_unset_ctime(entry);
-        archive_entry_sparse_clear(entry);
+        if (!x->holes)
+            archive_entry_sparse_clear(entry);
         archive_entry_linkify(x->links, &entry,
                               &spare); /* pax: a further name of a file becomes a link entry at once */
         r = write_out(x, entry, path);
@@ -153,10 +155,10 @@ static int export_in_child(void *arg, int fd, struct child_counts *counts, struc
                          .links = archive_entry_linkresolver_new(),
                          .chunk = xmalloc(EXPORT_CHUNK),
                          .counts = counts,
+                         .holes = *(const bool *)arg,
                          .err = err};
     int r;
 
-    (void)arg;
     if (x.out == NULL || x.disk == NULL || x.links == NULL)
         r = export_failed(&x, ".", ENOMEM, NULL);
     else
@@ -168,13 +170,14 @@ static int export_in_child(void *arg, int fd, struct child_counts *counts, struc
     return r;
 }
 
-int export_tree_to(int tree, int fd, int keep, const char *what, struct cupel_error *err)
+int export_tree_to(int tree, int fd, int keep, bool holes, const char *what, struct cupel_error *err)
 {
     cleanup_free char *work = xasprintf("export '%s'", what);
     struct child_counts counts;
 
-    return child_run(&(struct child_work){.fn = export_in_child, .what = work, .tree = tree, .fd = fd, .keep = keep},
-                     &counts, err);
+    return child_run(
+        &(struct child_work){.fn = export_in_child, .arg = &holes, .what = work, .tree = tree, .fd = fd, .keep = keep},
+        &counts, err);
 }
 
 int cache_export(struct cache *cache, const char *what, int fd, struct cupel_error *err)
@@ -187,7 +190,7 @@ int cache_export(struct cache *cache, const char *what, int fd, struct cupel_err
     if (r == 0) {
         tree = r = merge_layers(&root, what, err);
         if (r >= 0)
-            r = export_tree_to(tree, fd, root.pin[0], what, err);
+            r = export_tree_to(tree, fd, root.pin[0], false, what, err);
     }
     cache_root_release(&root);
     return r;

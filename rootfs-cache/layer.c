@@ -4,6 +4,7 @@
 #include "rootfs-cache/likeness.h"
 #include "rootfs-cache/unpacker.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <openssl/evp.h>
@@ -380,12 +381,79 @@ static int make_parents(struct unpacker *u, const char *entry, struct strbuf *na
 
 /* ---- whiteouts ---- */
 
+static bool is_implied(const struct layer *l, const char *path)
+{
+    for (size_t i = 0; i < l->n_implied; i++)
+        if (str_eq(l->implied[i], path))
+            return true;
+    return false;
+}
+
+/* Whether all that is in the directory are whiteouts, and no entry made it or what is in it. */
+static bool is_only_whiteouts(const struct layer *l, const char *path)
+{
+    struct dirent **names = NULL;
+    bool only = is_implied(l, path);
+    int n = only ? scandirat(AT_FDCWD, path, &names, NULL, NULL) : 0;
+
+    for (int i = 0; i < n; i++) {
+        cleanup_free char *child = xasprintf("%s/%s", path, names[i]->d_name);
+        struct stat st;
+
+        if (only && !str_eq(names[i]->d_name, ".") && !str_eq(names[i]->d_name, ".."))
+            only = fstatat(AT_FDCWD, child, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+                   (S_ISDIR(st.st_mode) ? is_only_whiteouts(l, child) : likeness_is_whiteout(&st));
+        free(names[i]);
+    }
+    free(names);
+    return only && n >= 0;
+}
+
+/* A layer that deletes or replaces a directory may also delete what was in it, before or after: umoci writes such. */
+static int drop_whiteouts(struct unpacker *u, const char *entry, const char *path)
+{
+    struct layer *l = u->layer;
+    size_t n = strlen(path), kept = 0;
+    int r;
+
+    if (!is_only_whiteouts(l, path))
+        return 0;
+    r = file_remove_tree_at(AT_FDCWD, path);
+    for (size_t i = 0; i < l->n_implied; i++)
+        if (strncmp(l->implied[i], path, n) == 0 && (l->implied[i][n] == '\0' || l->implied[i][n] == '/'))
+            free(l->implied[i]);
+        else
+            l->implied[kept++] = l->implied[i];
+    l->n_implied = kept;
+    return r < 0 ? unpacker_write_failed(u, entry, -r, NULL) : 0;
+}
+
+/* Whether this layer has made one of the directories above into something else, or deleted it: nothing is left to delete there. */
+static bool is_beneath_other(const char *name)
+{
+    cleanup_free char *prefix = xstrdup(name);
+    struct stat st;
+
+    for (char *slash = strchr(prefix, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        if (fstatat(AT_FDCWD, prefix, &st, AT_SYMLINK_NOFOLLOW) < 0)
+            return false;
+        if (!S_ISDIR(st.st_mode))
+            return true;
+        *slash = '/';
+    }
+    return false;
+}
+
 /* Only what lies beneath is meant, not what this layer itself has by that name. Since Linux 5.8, 0:0 needs no CAP_MKNOD. */
 static int make_whiteout(struct unpacker *u, const char *entry, const char *path)
 {
     struct layer *l = u->layer;
     struct stat st;
+    int r = drop_whiteouts(u, entry, path);
 
+    if (r < 0)
+        return r;
     if (fstatat(AT_FDCWD, path, &st, AT_SYMLINK_NOFOLLOW) == 0)
         return S_ISDIR(st.st_mode) ? mark_opaque(u, entry, path) : 0;
     if (mknod(path, S_IFCHR, makedev(0, 0)) < 0)
@@ -437,11 +505,18 @@ static int handle_whiteout(struct unpacker *u, const char *entry, struct strbuf 
     cleanup_free char *dir = NULL, *path = NULL;
     const char *slash, *base;
     struct stat st;
-    int r = make_parents(u, entry, name);
+    int r;
 
+    slash = strrchr(name->data, '/');
+    base = slash != NULL ? slash + 1 : name->data;
+    if (str_eq(base, WHITEOUT) || str_eq(base, WHITEOUT ".") || str_eq(base, WHITEOUT ".."))
+        return unpacker_refuse(u, entry, "is the whiteout of nothing");
+    if (is_beneath_other(name->data))
+        return 0;
+    r = make_parents(u, entry, name);
     if (r < 0)
         return r;
-    slash = strrchr(name->data, '/');
+    slash = strrchr(name->data, '/'); /* perhaps another: through a link beneath */
     base = slash != NULL ? slash + 1 : name->data;
     dir = slash != NULL ? xstrdup(name->data) : xstrdup(".");
     if (slash != NULL)
@@ -453,8 +528,6 @@ static int handle_whiteout(struct unpacker *u, const char *entry, struct strbuf 
     if (str_starts(base, WHITEOUT_OTHERS))
         return 0;
     base += strlen(WHITEOUT);
-    if (base[0] == '\0' || str_eq(base, ".") || str_eq(base, ".."))
-        return unpacker_refuse(u, entry, "is the whiteout of nothing");
     path = slash != NULL ? xasprintf("%s/%s", dir, base) : xstrdup(base);
     return make_whiteout(u, entry, path);
 }
@@ -540,6 +613,8 @@ int layer_entry(struct unpacker *u, struct archive_entry *entry, struct strbuf *
         return r < 0 ? r : 1;
     }
     r = make_parents(u, shown, name);
+    if (r == 0 && (archive_entry_filetype(entry) != AE_IFDIR || archive_entry_hardlink(entry) != NULL))
+        r = drop_whiteouts(u, shown, name->data);
     forget_implied(u->layer, name->data);
     if (r == 0)
         r = prepare_hardlink(u, entry, shown);

@@ -67,6 +67,14 @@ it "what several forms of an image have in common is there once"
 expect_equal "$(layers)" 4 # two of the image; the tar; the directory, which is also the bundle's
 expect_equal "$(run_cupel rootfs list; awk '$1 == "layout" { print ($3 == $5 && $4 == $6) }' stdout)" 1
 
+it "holes of a directory's files stay holes"
+mkdir holes && truncate -s 500M holes/big && echo end >>holes/big
+run_cupel rootfs import holes holes
+expect_exit 0
+expect [ "$(du -sk "$T/cache/cupel" | cut -f 1)" -lt 100000 ]
+expect cmp -s holes/big "$(find "$T/cache/cupel/layers" -name big)"
+run_cupel rootfs remove holes
+
 it "show tells the layers and the configuration"
 run_cupel rootfs show layout
 expect_equal "$(jq -c '[.name, .kind, .config.WorkingDir, .config.User, (.config.Env | index("FOO=bar") != null), (.layers | length)]' stdout)" \
