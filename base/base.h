@@ -25,8 +25,9 @@
 /* Whose fault it is; the value is the program's exit code (DESIGN: command line). */
 enum cupel_error_kind {
     CUPEL_ERROR_NONE = 0,
-    CUPEL_ERROR_INPUT = 2,   /* the job file or the command line is wrong */
-    CUPEL_ERROR_HARNESS = 3, /* cupel could not do its work: host, kernel, disk, missing program */
+    CUPEL_ERROR_INPUT = 2,         /* the job file or the command line is wrong */
+    CUPEL_ERROR_HARNESS = 3,       /* cupel could not do its work: host, kernel, disk, missing program */
+    CUPEL_ERROR_INTERRUPTED = 130, /* nobody's: the user said so */
 };
 
 /* One error, made where the errno is known and passed up. `message` says what was tried, on what, and why it failed;

@@ -7,7 +7,10 @@
 #include "harness/supervisor/slot.h"
 
 #include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/signalfd.h>
 #include <sys/stat.h>
 
 /* Whose command is run, and in what. */
@@ -162,20 +165,63 @@ static int failed(struct builder *b, struct wire_result *w, struct cupel_error *
     return r->verdict == REPORTS_ERROR ? -EIO : -EINVAL;
 }
 
-static int run_command(struct builder *b, struct cupel_error *err)
+/* Until the slot has something to say. The first signal cancels the command, the next kills it; *ret: whether there was one. */
+static void wait_for_slot(struct builder *b, int signals, bool *ret_interrupted)
+{
+    struct pollfd fds[] = {{.fd = b->slot.socket, .events = POLLIN}, {.fd = signals, .events = POLLIN}};
+    struct signalfd_siginfo info;
+
+    *ret_interrupted = false;
+    for (;;) {
+        if (poll(fds, ARRAY_SIZE(fds), -1) < 0 && errno != EINTR)
+            return;
+        if (fds[1].revents != 0 && read(signals, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
+            (void)slot_order(&b->slot, *ret_interrupted ? ORDER_KILL : ORDER_CANCEL, 0);
+            *ret_interrupted = true;
+        }
+        if (fds[0].revents != 0)
+            return;
+    }
+}
+
+static int take_result(struct builder *b, struct cupel_error *err)
 {
     struct wire_result w;
-    int r = slot_start(&b->run, &b->slot, 1, 0, err);
+    int r = 0;
 
-    if (r < 0)
-        return r;
-    if (slot_order(&b->slot, ORDER_RUN, 0) < 0 || wire_receive(b->slot.socket, &w) < 0)
+    if (wire_receive(b->slot.socket, &w) < 0)
         return cupel_error_set(err, CUPEL_ERROR_HARNESS, 0, "the process that made root '%s' died", b->job.name);
     if (w.instance != 0 || w.result.n_cases != b->job.n_steps)
         r = cupel_error_set(err, CUPEL_ERROR_HARNESS, EBADMSG, "the process that made root '%s'", b->job.name);
     else if (w.result.verdict != REPORTS_PASSED)
         r = failed(b, &w, err);
     arena_free(w.arena);
+    return r;
+}
+
+/* Nothing is to be left of it when somebody presses Ctrl-C; outside of this the run's loop takes signals. */
+static int run_command(struct builder *b, struct cupel_error *err)
+{
+    cleanup_close int signals = -EBADF;
+    bool interrupted = false;
+    sigset_t set, before;
+    int r;
+
+    (void)sigemptyset(&set);
+    (void)sigaddset(&set, SIGINT);
+    (void)sigaddset(&set, SIGTERM);
+    (void)sigaddset(&set, SIGHUP);
+    (void)sigprocmask(SIG_BLOCK, &set, &before);
+    signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    r = signals < 0 ? cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot take signals")
+                    : slot_start(&b->run, &b->slot, 1, 0, err);
+    if (r == 0 && slot_order(&b->slot, ORDER_RUN, 0) == 0)
+        wait_for_slot(b, signals, &interrupted);
+    if (interrupted)
+        r = cupel_error_set(err, CUPEL_ERROR_INTERRUPTED, 0, "interrupted while root '%s' was made", b->job.name);
+    else if (r == 0)
+        r = take_result(b, err);
+    (void)sigprocmask(SIG_SETMASK, &before, NULL);
     return r;
 }
 

@@ -248,6 +248,17 @@ expect_exit 0
 expect_clean
 expect_equal "$(ls cache/cupel/tmp)" ''
 
+it "interrupted while it is made: nothing is left, no job ran, exit code 130"
+cupel_start never.yaml
+expect wait_until 15 is_making
+kill -INT "$CUPEL_PID"
+cupel_wait
+expect_exit 130
+expect_stderr "interrupted while root 'tools' was made"
+expect_clean
+expect_equal "$(ls cache/cupel/tmp)" ''
+expect_equal "$(wc -c <out/results.jsonl)" 0
+
 it "the store has it as any other layer"
 run_cupel rootfs list
 expect_exit 0
