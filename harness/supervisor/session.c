@@ -17,8 +17,9 @@ static const enum jobs_limit not_held[] = {JOBS_LIMIT_WALL, JOBS_LIMIT_CPU_TIME,
 struct session {
     const struct session_options *options;
     bool terminal;
-    struct jobs_plan plan; /* of one job */
-    struct jobs_job job;
+    struct jobs_plan plan; /* of the jobs that this one starts from, the lowest first, and itself */
+    struct jobs_job jobs[JOBS_FROM_DEPTH_MAX + 1];
+    struct jobs_job *job; /* the last of them */
     struct jobs_step step;
     const struct run *run;               /* in a sandbox of its own */
     const struct running_handle *handle; /* or in a running job */
@@ -73,43 +74,61 @@ static void free_argv(struct session *s)
 /* Its neighbours do not run, so the bridge has no other job. */
 static void make_own_bridge(struct session *s)
 {
-    s->bridge =
-        (struct jobs_bridge){.name = s->plan.bridges[s->job.bridge].name, .members = &s->bridge_member, .n_members = 1};
+    s->bridge = (struct jobs_bridge){
+        .name = s->plan.bridges[s->job->bridge].name, .members = &s->bridge_member, .n_members = 1};
     s->plan.bridges = &s->bridge;
     s->plan.n_bridges = 1;
-    s->job.bridge = s->job.bridge_member = 0;
+    s->job->bridge = s->job->bridge_member = 0;
+}
+
+/* They run as ever, but for what is only of use in reports. Returns how many there are. */
+static size_t make_bases(struct session *s)
+{
+    const struct jobs_job *of_file = s->options->plan->jobs;
+    size_t n = s->options->job->depth;
+
+    for (size_t i = n, at = s->options->job->from; i-- > 0; at = of_file[at].from) {
+        s->jobs[i] = of_file[at];
+        s->jobs[i].n_needs = 0;
+        s->jobs[i].artifacts.patterns = NULL;
+        s->jobs[i].from = i > 0 ? i - 1 : JOBS_FROM_NOTHING;
+    }
+    return n;
 }
 
 static void make_job(struct session *s)
 {
     const struct session_options *o = s->options;
+    size_t n_bases = make_bases(s);
 
-    s->job = *o->job;
+    s->job = &s->jobs[n_bases];
+    *s->job = *o->job;
     make_argv(s);
     s->step = (struct jobs_step){.argv = s->argv, .expect = {.exit = -1}, .line = o->job->line};
     make_env(s, o->job->env);
-    s->job.steps = &s->step;
-    s->job.n_steps = 1;
-    s->job.has_steps = false;
-    s->job.env = s->env;
-    s->job.n_needs = 0;
-    s->job.stdin_text = s->job.stdin_file = NULL;
-    s->job.artifacts.patterns = NULL;
+    s->job->steps = &s->step;
+    s->job->n_steps = 1;
+    s->job->has_steps = false;
+    s->job->env = s->env;
+    s->job->n_needs = 0;
+    s->job->from = n_bases > 0 ? n_bases - 1 : JOBS_FROM_NOTHING;
+    s->job->stdin_text = s->job->stdin_file = NULL;
+    s->job->artifacts.patterns = NULL;
     if (s->terminal)
-        s->job.devices |= 1u << JOBS_DEVICE_TTY | 1u << JOBS_DEVICE_PTS | 1u << JOBS_DEVICE_PTMX;
+        s->job->devices |= 1u << JOBS_DEVICE_TTY | 1u << JOBS_DEVICE_PTS | 1u << JOBS_DEVICE_PTMX;
     for (size_t i = 0; i < ARRAY_SIZE(not_held); i++)
-        s->job.limits.set &= ~(1u << not_held[i]);
+        s->job->limits.set &= ~(1u << not_held[i]);
     s->plan = *o->plan;
-    s->plan.jobs = &s->job;
-    s->plan.n_jobs = 1;
-    if (s->job.network == JOBS_NETWORK_BRIDGE)
+    s->plan.jobs = s->jobs;
+    s->plan.n_jobs = (size_t)(s->job - s->jobs) + 1;
+    if (s->job->network == JOBS_NETWORK_BRIDGE)
         make_own_bridge(s);
 }
 
 static void name_unenforced(const struct session *s, uint32_t set)
 {
     for (enum jobs_limit i = 0; i < JOBS_LIMIT_COUNT; i++)
-        if (((set >> i) & 1u) && jobs_limit_is_set(&s->job.limits, i))
+        if (((set >> i) & 1u) && jobs_limit_is_set(&s->job->limits, i))
             log_warning("the limit '%s' is not held on this machine", jobs_limit_table[i].key);
 }
 
@@ -141,7 +160,7 @@ _Noreturn static void slot_half(const struct session *s, int socket, pid_t front
 _Noreturn static void entry_half(const struct session *s, int socket, pid_t front)
 {
     const struct session_entry entry = {.plan = &s->plan,
-                                        .job = &s->job,
+                                        .job = s->job,
                                         .handle = s->handle,
                                         .of_image = s->of_image,
                                         .filter = s->filter,
@@ -206,26 +225,36 @@ static void finish(struct session *s)
     free(s->term);
 }
 
-/* A session runs no job but its own. */
-static int check_base(const struct session_options *o, struct cupel_error *err)
+/* The neighbours of a job on a bridge do not run. */
+static int check_bases(const struct session *s, struct cupel_error *err)
 {
-    const char *base = o->job->from != JOBS_FROM_NOTHING ? o->plan->jobs[o->job->from].name : NULL;
+    for (const struct jobs_job *base = s->jobs; base < s->job; base++)
+        if (base->network == JOBS_NETWORK_BRIDGE) {
+            (void)cupel_error_set(err, CUPEL_ERROR_INPUT, 0,
+                                  "job '%s' starts from what '%s' leaves, which runs on a bridge with others only",
+                                  s->job->name, base->name);
+            cupel_error_hint(err, "while it runs, cupel enter %s", s->job->name);
+            return -EINVAL;
+        }
+    return 0;
+}
 
-    if (base == NULL)
+/* What they print goes with the run. */
+static int open_logs(const struct session *s, struct run *run, struct cupel_error *err)
+{
+    cleanup_free char *path = NULL;
+
+    if (s->plan.n_jobs == 1)
         return 0;
-    (void)cupel_error_set(err, CUPEL_ERROR_INPUT, 0,
-                          "job '%s' starts from what '%s' leaves, and a session runs no other job first", o->job->name,
-                          base);
-    cupel_error_hint(err, "while it runs, cupel enter %s; or cupel shell %s %s, and do there what '%s' does",
-                     o->job->name, o->plan->file, base, base);
-    return -EINVAL;
+    path = xasprintf("/proc/self/fd/%d/session", run->dirfd);
+    return reports_out_open(path, &run->out, err);
 }
 
 int session_shell(const struct session_options *options, int *ret_exit, struct cupel_error *err)
 {
     struct session s;
     struct jobs_plan *plans[] = {&s.plan};
-    bool selected_job = true, *selected[] = {&selected_job};
+    bool selected_jobs[JOBS_FROM_DEPTH_MAX + 1], *selected[] = {selected_jobs};
     const struct supervisor_options o = {.plans = plans,
                                          .selected = selected,
                                          .n_plans = 1,
@@ -236,16 +265,20 @@ int session_shell(const struct session_options *options, int *ret_exit, struct c
                                          .allow_devices = options->allow_devices};
     struct prepared prepared;
     struct relay_end end;
-    int r = check_base(options, err);
+    int r;
 
-    if (r < 0)
-        return r;
     begin(&s, options);
-    r = prepare(&o, &prepared, err);
+    for (size_t i = 0; i < s.plan.n_jobs; i++)
+        selected_jobs[i] = true;
+    r = check_bases(&s, err);
+    if (r == 0)
+        r = prepare(&o, &prepared, err);
     if (r == 0) {
         name_unenforced(&s, prepared.run.unenforced_set);
         s.run = &prepared.run;
-        r = run_halves(&s, slot_half, &end, err);
+        r = open_logs(&s, &prepared.run, err);
+        if (r == 0)
+            r = run_halves(&s, slot_half, &end, err);
         prepared_end(&prepared);
     }
     if (r == 0)
@@ -264,7 +297,7 @@ int session_enter(const struct session_options *options, const struct running_ha
     begin(&s, options);
     s.handle = handle;
     s.of_image = of_image;
-    r = sandbox_filter_compile(&s.job.seccomp, &s.filter, err);
+    r = sandbox_filter_compile(&s.job->seccomp, &s.filter, err);
     if (r == 0)
         r = run_halves(&s, entry_half, &end, err);
     if (r == 0)

@@ -2,6 +2,7 @@
  * no deadline, captures nothing and judges nothing. */
 #include "harness/supervisor/session_slot.h"
 
+#include "harness/supervisor/observe.h"
 #include "harness/supervisor/relay.h"
 #include "harness/supervisor/slot.h"
 
@@ -225,20 +226,54 @@ void session_serve(int socket, const struct jobs_job *job, enum sandbox_stdio st
     tell_end(&s);
 }
 
+/* A job that the session's starts from. Any word of the front's is the end of it. */
+static int run_base(struct attempt_context *ctx, const struct instance *instance, struct cupel_error *err)
+{
+    struct attempt_leftover leftover;
+    struct attempt_result result;
+    int r = 0;
+
+    (void)fprintf(stderr, "cupel: running job '%s' first\n", instance->job->name);
+    attempt_run(ctx, instance, &result, &leftover);
+    if (result.job.verdict != REPORTS_PASSED) {
+        r = cupel_error_set(err, result.job.verdict == REPORTS_ERROR ? CUPEL_ERROR_HARNESS : CUPEL_ERROR_INPUT, 0,
+                            "job '%s', which has to run first, did not pass (%s): %s", instance->job->name,
+                            reports_verdict_name(result.job.verdict), result.job.evidence);
+        cupel_error_hint(err, "cupel run --only %s %s shows what it prints", instance->job->name, instance->plan->file);
+    }
+    attempt_result_free(&result);
+    attempt_take_down(ctx, &leftover);
+    return r;
+}
+
+static int run_bases(struct attempt_context *ctx, struct cupel_error *err)
+{
+    int r = 0;
+
+    if (ctx->run->n_instances > 1)
+        observe_open(ctx);
+    for (size_t i = 0; r == 0 && i + 1 < ctx->run->n_instances; i++)
+        r = run_base(ctx, &ctx->run->instances[i], err);
+    return r;
+}
+
 _Noreturn void session_slot_main(const struct session_slot *s, pid_t front)
 {
     struct attempt_context ctx = {.run = s->run, .view = &s->run->views[0], .orders = s->socket};
     struct attempt_leftover leftover = {.sandbox = SANDBOX_JOB_INIT};
+    const struct instance *own = &s->run->instances[s->run->n_instances - 1];
     struct cupel_error err;
     int lock = -EBADF, r;
 
     slot_become(front);
     r = slot_open_stage(s->run, &ctx.stage, &lock, &err);
+    if (r == 0)
+        r = run_bases(&ctx, &err);
     if (r == 0) {
-        r = launch(&ctx, &s->run->instances[0], &s->launch, &leftover.cgroup, &leftover.sandbox, &err);
+        r = launch(&ctx, own, &s->launch, &leftover.cgroup, &leftover.sandbox, &err);
         if (r == 0) {
             leftover.has_sandbox = true;
-            session_serve(s->socket, s->run->instances[0].job, s->launch.stdio, &leftover.sandbox, leftover.cgroup);
+            session_serve(s->socket, own->job, s->launch.stdio, &leftover.sandbox, leftover.cgroup);
         }
     }
     if (r < 0)

@@ -225,20 +225,29 @@ expect wait_until 5 no_processes
 cupel_run fails.yaml
 expect_clean
 
-it "cupel shell refuses a job that needs another's files first, and --keep-failed says why nothing is kept"
-run_cupel shell chain.yaml test -- true
+it "cupel shell runs what the job starts from first"
+run_cupel shell chain.yaml again -- /bin/sh -c 'cat out; ls -d file; ls sub; cat /data/single; echo written >more'
+expect_exit 0
+expect_equal "$(tr '\n' ' ' <stdout)" 'of-test file new second single more '
+expect_stderr "running job 'build' first"
+expect_stderr "running job 'test' first"
+expect_clean
+
+it "and says when that did not pass"
+run_cupel shell fails.yaml more -- true
 expect_exit 2
-expect_said "job 'test' starts from what 'build' leaves"
-if on_disks; then
-    cat >kept.yaml <<'YAML'
+expect_stderr "job 'build', which has to run first, did not pass \(failed\): exit code 3, expected 0"
+expect_clean
+
+it "--keep-failed says why nothing is kept of a job that started from another"
+cat >kept.yaml <<'YAML'
 cupel: 1
 jobs:
   build: {run: "true"}
   test: {from: build, run: "exit 1"}
 YAML
-    cupel_run kept.yaml --keep-failed
-    expect_exit 1
-    expect_result test '.notes | any(test("not kept: what it wrote lies on what .build. left"))'
-fi
+cupel_run kept.yaml --keep-failed
+expect_exit 1
+expect_result test '.notes | any(test("not kept: what it wrote lies on what .build. left"))'
 
 all_done
