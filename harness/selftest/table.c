@@ -90,7 +90,7 @@ const struct probe probe_table[] = {
     {.name = "leaked-descriptors", E, "8", "use a descriptor that was left open", "close_range", "close-fds"},
 
     /* ---- kernel surface ---- */
-    {.name = "bpf", K, "11", "bpf", SECCOMP, "seccomp"},
+    {.name = "bpf", K, "11", "bpf", SECCOMP " and " IN_USERNS, "seccomp,capabilities,user-namespace"},
     {.name = "io-uring", K, "11", "io_uring_setup", SECCOMP, "seccomp"},
     {.name = "keyctl", K, "11", "keyctl", SECCOMP, "seccomp"},
     {.name = "add-key", K, "11", "add_key", SECCOMP, "seccomp"},
