@@ -7,7 +7,7 @@
 
 job_file devices.yaml <<'YAML'
 cupel: 1
-defaults: {limits: {wall: 20s}}
+defaults: {limits: {wall: 5m}}
 jobs:
   usual: {run: "ls /dev | tr '\n' ' '"}
   few: {devices: [zero, shm], run: "ls /dev | tr '\n' ' '; head -c 3 /dev/zero | wc -c; echo x >/dev/shm/x; grep -c ' /dev/' /proc/self/mounts"}
@@ -35,7 +35,7 @@ expect_stderr "there is no device 'kwm' for jobs, did you mean 'kvm'"
 
 job_file kvm.yaml <<'YAML'
 cupel: 1
-defaults: {limits: {wall: 20s}}
+defaults: {limits: {wall: 5m}}
 jobs:
   vm: {devices: [kvm], user: nobody, run: [perl, -e, 'open(F, "+<", "/dev/kvm") or die "$!"; print ioctl(F, 0xAE00, 0), "\n"']}
   other: {run: "mknod /tmp/kvm c 10 232 || echo refused; test ! -e /dev/kvm && echo none"}
@@ -95,7 +95,7 @@ if command -v tmux >/dev/null; then
     it "a running job without /dev/pts is entered without a terminal only, and says so"
     job_file enter.yaml <<'YAML'
 cupel: 1
-jobs: {bare: {devices: [], limits: {wall: 50s}, run: "echo up; exec sleep 1000"}}
+jobs: {bare: {devices: [], limits: {wall: 30m}, run: "echo up; exec sleep 1000"}}
 YAML
     cupel_start enter.yaml
     expect wait_until 20 grep -qs up out/logs/bare.stdout

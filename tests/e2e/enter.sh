@@ -8,7 +8,7 @@
 facts='grep -E "^(Uid|Gid|Groups|Cap|NoNewPrivs|Seccomp)" /proc/self/status; ulimit -a; env | sort; for n in cgroup ipc mnt net pid time user uts; do echo "$n $(readlink /proc/self/ns/$n)"; done; cat /proc/self/cgroup; umask; nice; cat /proc/self/oom_score_adj'
 cat >enter.yaml <<YAML
 cupel: 1
-defaults: {limits: {wall: 100s, memory: 128M, pids: 40, disk: 32M}}
+defaults: {limits: {wall: 30m, memory: 128M, pids: 40, disk: 32M}}
 jobs:
   user:
     user: nobody
@@ -69,7 +69,7 @@ jobs:
     rootfs: turned
     user: nobody
     workdir: /tmp
-    limits: {wall: 100s}
+    limits: {wall: 30m}
     run: [/bin/busybox, sh, -c, "echo nobody:x:0:0::/tmp:/bin/sh >/etc/passwd; echo up; exec /bin/busybox sleep 1002"]
 YAML
 cupel_start turned.yaml

@@ -8,7 +8,7 @@ it "a job with the host's network, and one without any group, are entered as wel
 job_file host.yaml <<'YAML'
 cupel: 1
 jobs:
-  net: {network: host, limits: {wall: 100s}, run: "echo up; exec sleep 1010"}
+  net: {network: host, limits: {wall: 30m}, run: "echo up; exec sleep 1010"}
 YAML
 cupel_start host.yaml --allow-host-network
 expect wait_until 20 grep -qs up out/logs/net.stdout
@@ -51,7 +51,7 @@ it "a group that cannot be joined: an error, no session outside of it"
 job_file limited.yaml <<'YAML'
 cupel: 1
 jobs:
-  limited: {limits: {wall: 100s, pids: 20}, run: "echo up; exec sleep 1011"}
+  limited: {limits: {wall: 30m, pids: 20}, run: "echo up; exec sleep 1011"}
 YAML
 cupel_start limited.yaml
 expect wait_until 20 grep -qs up out/logs/limited.stdout

@@ -151,6 +151,17 @@ bring_results
 expect_verdict fine passed
 expect_verdict fills disk-limit
 
+it "--keep-failed: what a failed job wrote is opened again, in a scope that cupel shell gets itself as well"
+rm -rf "$U/out"
+as_user "$CUPEL" run --keep-failed --only fills --out "$U/out" jobs.yaml
+expect_exit 1
+as_user "$CUPEL" shell --failed fills -- sh -c 'cat /big | dd of=/dev/null bs=1M 2>&1; dd if=/dev/zero of=/more bs=1M count=64'
+expect_exit 1
+expect_stdout '^[78][0-9]+ bytes'
+expect_stderr 'No space left'
+as_user "$CUPEL" clean --kept
+expect_stdout '^1 kept job removed'
+
 it "nothing is left of any of it"
 expect_equal "$(find "$home/.cache/cupel/runs" -mindepth 1 ! -name .lock)" ''
 expect_equal "$(find /sys/fs/cgroup -name 'cupel-*' -path '*user.slice*')" ''
