@@ -485,6 +485,46 @@ def check_refusal(number, build, wrong):
         os.unlink(leftover)
 
 
+def check_changing():
+    """Somebody rewrites a layer's blob while it is imported: it is refused, or it is what its digest says."""
+    content = ''.join(str(i) for i in range(300000))
+    whole = layer(f('big', content))
+    taken = 0
+    for turn in range(12):
+        place = 'changing%d' % turn
+        tar = whole[:-1024] + f('turn', str(turn)) + END  # another digest each time, or the store would have it
+        layout = Layout(place, [tar])
+        blob = layout.path(layout.layers[0]['digest'])
+        code = """
+import os, sys
+fd = os.open(sys.argv[1], os.O_WRONLY)
+while True:
+    os.pwrite(fd, b'X', 100000)
+    os.pwrite(fd, bytes([int(sys.argv[2])]), 100000)
+    os.ftruncate(fd, 500000)
+    os.ftruncate(fd, int(sys.argv[3]))
+""" if turn else 'pass'
+        other = subprocess.Popen([sys.executable, '-c', code, blob, str(tar[100000]), str(len(tar))])
+        try:
+            r = cupel('import', 'changing', place)
+        finally:
+            other.kill()
+            other.wait()
+        if r.returncode == 0:
+            taken += 1
+            cupel('export', 'changing', '-o', 'changing.tar')
+            with tarfile.open('changing.tar') as archive:
+                if archive.extractfile('big').read() != raw(content):
+                    raise Bad('what was taken is not what the digest says')
+        elif r.returncode != 2 or not re.search('layer 1', r.err):
+            raise Bad('exit code %d: %s' % (r.returncode, r.err))
+        if contents('tmp'):
+            raise Bad('left in the store: %s' % contents('tmp'))
+    if not taken:
+        raise Bad('not even the one that nobody changed was taken')
+    cupel('remove', 'changing')
+
+
 def report(name, check, *arguments):
     try:
         check(*arguments)
@@ -504,6 +544,7 @@ def main():
             print('SKIP refused: %s' % name)
             continue
         report('refused: ' + name, check_refusal, number, build, wrong.replace('/OUTSIDE', os.getcwd() + '/OUTSIDE'))
+    report('a blob that changes while it is read', check_changing)
     r = cupel('verify')
     report('the store is whole after all of that', lambda: None if r.returncode == 0 else (_ for _ in ()).throw(Bad(r.stdout.decode() + r.err)))
 
