@@ -75,8 +75,8 @@ int cache_gc(struct cache *cache, const struct cache_gc *want, struct cache_coll
 
     if (r < 0)
         return r;
-    if (want->keep_bytes != UINT64_MAX || want->older_seconds != UINT64_MAX)
-        store_sweep_fetched(cache, want->older_seconds != UINT64_MAX ? want->older_seconds : 0);
+    if (want->older_seconds != UINT64_MAX)
+        store_sweep_fetched(cache, want->older_seconds);
     r = record_each(cache, "layers", add_bytes, &g.left);
     if (r == 0)
         r = collect(cache, &g, entries, n);
