@@ -307,21 +307,22 @@ static void note_implied(struct unpacker *u, const char *name)
 /* An entry that came later may have put something else there. */
 static int set_times(struct unpacker *u)
 {
-    int r = 0;
-
     for (size_t i = 0; i < u->n_late; i++) {
         const struct timespec times[2] = {u->late[i].mtime, u->late[i].mtime};
         struct stat st;
 
-        if (r == 0 && fstatat(AT_FDCWD, u->late[i].path, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode) &&
+        if (fstatat(AT_FDCWD, u->late[i].path, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode) &&
             utimensat(AT_FDCWD, u->late[i].path, times, AT_SYMLINK_NOFOLLOW) < 0)
-            r = unpacker_write_failed(u, u->late[i].path, errno, NULL);
-        free(u->late[i].path);
+            return unpacker_write_failed(u, u->late[i].path, errno, NULL);
     }
+    return 0;
+}
+
+static void forget_late(struct unpacker *u)
+{
+    for (size_t i = 0; i < u->n_late; i++)
+        free(u->late[i].path);
     free(u->late);
-    u->late = NULL;
-    u->n_late = 0;
-    return r;
 }
 
 static int write_entry(struct unpacker *u, struct archive_entry *entry, const char *name)
@@ -514,6 +515,7 @@ static int unpack_child(void *arg, int fd, struct child_counts *counts, struct c
     if (r == 0)
         r = unpack_entries(&u);
     files_forget_place(&u);
+    forget_late(&u);
     return r < 0 ? r : treesum_here(counts->digest, err); /* while all of it is in the page cache */
 }
 
