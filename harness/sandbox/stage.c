@@ -301,7 +301,7 @@ int stage_attach_root(struct sandbox_stage *s, size_t index, const int *layers, 
         if (r == -EINVAL)
             cupel_error_hint(err,
                              "the file system that holds it does not take id-mapped mounts (overlayfs in a container, "
-                             "NFS); put the store on ext4, xfs, btrfs or tmpfs with CUPEL_CACHE");
+                             "NFS, tmpfs before Linux 6.3); put the store on ext4, xfs or btrfs with CUPEL_CACHE");
     } else {
         r = attach_layers(s, index, mounts, n);
         if (r < 0)
