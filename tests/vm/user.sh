@@ -155,9 +155,9 @@ it "--keep-failed: what a failed job wrote is opened again, in a scope that cupe
 rm -rf "$U/out"
 as_user "$CUPEL" run --keep-failed --only fills --out "$U/out" jobs.yaml
 expect_exit 1
-as_user "$CUPEL" shell --failed fills -- sh -c 'cat /big | dd of=/dev/null bs=1M 2>&1; dd if=/dev/zero of=/more bs=1M count=64'
+as_user "$CUPEL" shell --failed fills -- sh -c 'dd if=/big of=/dev/null bs=1M 2>&1; dd if=/dev/zero of=/more bs=1M count=64'
 expect_exit 1
-expect_stdout '^[78][0-9]+ bytes'
+expect_stdout '^(7\+1|8\+0) records out'
 expect_stderr 'No space left'
 as_user "$CUPEL" clean --kept
 expect_stdout '^1 kept job removed'
