@@ -74,7 +74,7 @@ int __wrap_digest_bytes(const void *data, size_t n, char ret_hex[CACHE_KEY_LEN +
     (void)data;
     (void)n;
     memset(ret_hex, '0', CACHE_KEY_LEN);
-    memcpy(ret_hex, made_up.last, strnlen(made_up.last, CACHE_KEY_LEN));
+    memcpy(ret_hex, made_up.last, strspn(made_up.last, "0123456789abcdef"));
     ret_hex[CACHE_KEY_LEN] = '\0';
     return 0;
 }
