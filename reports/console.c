@@ -228,24 +228,32 @@ static void add_running_row(struct console_line *l, const char *label, const str
 
 #define BAR_COLUMNS 24
 
-static void add_bar(const struct reports_console *c, struct console_line *l, size_t n_running)
+/* "[======>      ] "; nothing on a narrow terminal. */
+static void add_bar(struct console_line *l, uint64_t done, uint64_t total)
 {
-    uint64_t seconds = (clock_monotonic_ns() - c->started_ns) / NSEC_PER_SEC;
-    size_t width = l->limit >= 76 ? BAR_COLUMNS : l->limit >= 60 ? BAR_COLUMNS / 2 : 0;
-    size_t full = c->n_jobs > 0 && c->n_finished < c->n_jobs ? width * c->n_finished / c->n_jobs : width;
+    size_t width = l->limit >= 76 ? BAR_COLUMNS : l->limit >= 60 ? BAR_COLUMNS / 2 : 0, full = width;
     char bar[BAR_COLUMNS + 1];
 
+    if (done < total)
+        full = (size_t)((double)width * ((double)done / (double)total));
     memset(bar, ' ', sizeof(bar));
     memset(bar, '=', full);
     if (full < width)
         bar[full] = '>';
     bar[width] = '\0';
+    if (width > 0)
+        console_add(l, NULL, "[%s] ", bar);
+}
+
+static void add_overall(const struct reports_console *c, struct console_line *l, size_t n_running)
+{
+    uint64_t seconds = (clock_monotonic_ns() - c->started_ns) / NSEC_PER_SEC;
+
     console_add(l, NULL, "%*s", LABEL_COLUMNS - 7, "");
     console_add(l, "1;36", "Running");
     console_add(l, NULL, " [ %02llu:%02u:%02u] ", (unsigned long long)(seconds / 3600), (unsigned)(seconds / 60 % 60),
                 (unsigned)(seconds % 60));
-    if (width > 0)
-        console_add(l, NULL, "[%s] ", bar);
+    add_bar(l, c->n_finished, c->n_jobs);
     console_add(l, "1", "%zu/%zu", c->n_finished, c->n_jobs);
     console_add(l, NULL, ": %zu running%s", n_running, c->n_finished > 0 ? ", " : "");
     console_add_counts(l, &c->tally);
@@ -260,7 +268,7 @@ static void draw_frame(struct reports_console *c, const struct reports_running *
     rows = rows > LIVE_ROWS_MAX ? LIVE_ROWS_MAX : rows;
     rows = rows > 2 ? rows - 2 : 1; /* the last finished job stays in sight */
     lines[used] = console_line(c);
-    add_bar(c, &lines[used++], n);
+    add_overall(c, &lines[used++], n);
     shown = n < rows ? n : rows > 1 ? rows - 2 : 0;
     for (size_t i = 0; i < shown; i++) {
         lines[used] = console_line(c);
@@ -319,4 +327,29 @@ void reports_console_dump(struct reports_console *c, const struct reports_runnin
         console_print(c, &l);
     }
     console_flush(c, false);
+}
+
+void reports_console_progress(struct reports_console *c, const struct reports_progress *progress)
+{
+    cleanup_line struct console_line l = console_line(c);
+    char done[UNIT_TEXT_SIZE], total[UNIT_TEXT_SIZE];
+
+    if (!c->live)
+        return;
+    if (progress->done >= progress->total) {
+        console_clear(c);
+        console_flush(c, false);
+        return;
+    }
+    console_add_label(&l, "cupel", "1;36", clock_monotonic_ns() - c->started_ns);
+    if (progress->total != UINT64_MAX)
+        add_bar(&l, progress->done, progress->total);
+    console_add(&l, "1", "%s", unit_format_size(progress->done, done));
+    if (progress->total != UINT64_MAX)
+        console_add(&l, NULL, " of %s", unit_format_size(progress->total, total));
+    if (progress->layers > 0)
+        console_add(&l, NULL, ", %zu of %zu layer%s", progress->layers_done, progress->layers,
+                    progress->layers > 1 ? "s" : "");
+    console_add(&l, NULL, ": %s", progress->what);
+    console_draw(c, &l, 1);
 }

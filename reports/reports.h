@@ -222,6 +222,14 @@ void reports_console_free(struct reports_console *c);
 bool reports_console_is_live(const struct reports_console *c);
 /* A line of status before and between jobs ("bootstrapping debian bookworm"). */
 void reports_console_status(struct reports_console *c, const char *text);
+/* How far that work is, drawn in place on a terminal, not at all elsewhere; gone with done == total. Bytes, of a total that
+ * may be unknown (UINT64_MAX), and of `layers` (0: none) so many done. */
+struct reports_progress {
+    const char *what;
+    uint64_t done, total;
+    size_t layers_done, layers;
+};
+void reports_console_progress(struct reports_console *c, const struct reports_progress *progress);
 void reports_console_started(struct reports_console *c, const char *id);
 void reports_console_finished(struct reports_console *c, const struct reports_result *result);
 /* Ends the display with what went wrong and the tail of what was printed, as the summary shows it of a job that failed. */

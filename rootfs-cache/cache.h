@@ -81,8 +81,14 @@ void cache_close(struct cache *cache);
 const char *cache_path(const struct cache *cache);
 int cache_dirfd(const struct cache *cache);
 
-/* Tells what long work is going on: "bootstrapping debian bookworm", "unpacking alpine.tar.gz"; once per phase. */
-typedef void cache_progress_fn(void *data, const char *what);
+/* Tells what long work is going on: once a phase ("bootstrapping debian bookworm", "unpacking alpine.tar.gz") without figures. Where it
+ * can be measured, figures follow some times a second, and with done == total at its end. */
+struct cache_progress {
+    const char *what;
+    uint64_t done, total;       /* bytes; total 0: no figures, UINT64_MAX: not known */
+    size_t layers_done, layers; /* layers 0: it has none */
+};
+typedef void cache_progress_fn(void *data, const struct cache_progress *progress);
 
 /* Makes the root ready: returns at once when the store has it, else does the work or waits for who does it. */
 int cache_prepare(struct cache *cache, const struct cache_source *source, cache_progress_fn *progress, void *data,

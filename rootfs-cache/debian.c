@@ -525,7 +525,7 @@ int source_debian(struct cache *cache, const struct cache_source *source, cache_
     if (progress != NULL) {
         cleanup_free char *what = xasprintf("bootstrapping debian %s", source->suite);
 
-        progress(data, what);
+        progress_say(progress, data, what);
     }
     return build(&b, err);
 }

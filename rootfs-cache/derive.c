@@ -95,7 +95,7 @@ static int make(struct cache *cache, const struct cache_recipe *recipe, const ch
     if (progress != NULL) {
         cleanup_free char *what = xasprintf("making root %s", recipe->name);
 
-        progress(data, what);
+        progress_say(progress, data, what);
     }
     r = recipe->build(recipe->data, &tree, err);
     return r < 0 ? r : copy_tree(recipe, tree, &draft, err);

@@ -50,8 +50,7 @@ static int make(struct cache *cache, const struct cache_root *root, size_t first
 
     if (r != 0)
         return r < 0 ? r : 0;
-    if (progress != NULL)
-        progress(data, says);
+    progress_say(progress, data, says);
     memcpy(layers, root->layer + first, flat.n * sizeof(*layers));
     r = child_run(&(struct child_work){.fn = in_child,
                                        .arg = &flat,

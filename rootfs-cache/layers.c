@@ -41,6 +41,7 @@ struct maker {
     size_t next, begun, n;
     size_t running, at_once;
     _Atomic uint64_t *read; /* shared with the children: bytes of each blob that have been read */
+    uint64_t total;         /* bytes of the blobs of all that the store does not have; 0: not known */
     struct cupel_error *err;
 };
 
@@ -155,7 +156,7 @@ static int begin(struct maker *m)
     if (im->progress != NULL) {
         cleanup_free char *what = xasprintf("unpacking %s", item->name);
 
-        im->progress(im->data, what);
+        progress_say(im->progress, im->data, what);
     }
     return start(m, i, item);
 }
@@ -190,6 +191,23 @@ static int seal(struct maker *m, size_t i)
     return r;
 }
 
+static void tell_figures(const struct maker *m)
+{
+    struct cache_progress progress = {.total = m->total, .layers = m->n, .layers_done = m->next};
+    cleanup_free char *what = xasprintf("unpacking %s", m->im->shown);
+
+    if (m->im->progress == NULL || m->total == 0)
+        return;
+    progress.what = what;
+    for (size_t i = 0; i < m->n; i++)
+        progress.done += atomic_load_explicit(&m->read[i], memory_order_relaxed);
+    for (size_t i = m->next; i < m->begun; i++)
+        progress.layers_done += m->items[i].done;
+    if (progress.done > m->total || m->next == m->n)
+        progress.done = m->total;
+    m->im->progress(m->im->data, &progress);
+}
+
 static void tell_who_waits(struct maker *m)
 {
     for (size_t i = m->next; i < m->begun; i++)
@@ -210,13 +228,14 @@ static int wait_for_some(struct maker *m)
             fds[n] = (struct pollfd){.fd = unpacking_socket(m->items[i].unpacking), .events = POLLIN};
             which[n++] = i;
         }
-    if (poll(fds, n, -1) < 0)
+    if (poll(fds, n, m->total > 0 && m->im->progress != NULL ? PROGRESS_MS : -1) < 0)
         return errno == EINTR ? 0 : cupel_error_set(m->err, CUPEL_ERROR_HARNESS, errno, "cannot wait for processes");
     for (size_t k = 0; r == 0 && k < n; k++)
         if (fds[k].revents != 0)
             r = seal(m, which[k]);
     if (r == 0)
         tell_who_waits(m);
+    tell_figures(m);
     return r;
 }
 
@@ -286,6 +305,24 @@ static int make_all(struct maker *m)
     return r;
 }
 
+/* What is to be read, as far as the image says. */
+static uint64_t missing_bytes(const struct maker *m)
+{
+    uint64_t sum = 0;
+
+    for (size_t i = m->next; i < m->n; i++) {
+        const struct image_layer *l = &m->im->image->layers[i];
+        uint64_t size = l->size != UINT64_MAX ? l->size : l->offset >= 0 ? l->stored : 0;
+        char key[CACHE_KEY_LEN + 1];
+        struct cupel_error ignored;
+
+        if (layers_key(m->im, i, key, &ignored) == 0 && !store_has_layer(m->im->cache, key) &&
+            __builtin_add_overflow(sum, size, &sum))
+            return 0; /* a lie, that its size will show */
+    }
+    return sum;
+}
+
 static size_t usable_cpus(void)
 {
     cpu_set_t set;
@@ -311,7 +348,10 @@ int layers_make(const struct layers_import *im, size_t next, struct cache_root *
     m.items = xcalloc(n + 1, sizeof(*m.items));
     for (size_t i = 0; i <= n; i++)
         m.items[i] = (struct item){.draft = STORE_DRAFT_INIT, .tree = -EBADF, .pin = -EBADF, .tell = -EBADF};
+    m.total = im->progress != NULL ? missing_bytes(&m) : 0;
     r = make_all(&m);
+    if (r == 0)
+        tell_figures(&m);
     for (size_t i = 0; i < n; i++)
         release(&m.items[i]);
     free(m.items);

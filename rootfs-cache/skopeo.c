@@ -5,10 +5,14 @@
 #include "rootfs-cache/remote.h"
 #include "rootfs-cache/sources.h"
 
+#include <dirent.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/pidfd.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
 
@@ -174,8 +178,64 @@ static int failed(const struct fetch *f, int status, int log)
     return -EIO;
 }
 
+/* What is being fetched into the layout `image` of a directory. */
+struct arrival {
+    int place;
+    const char *what;
+    uint64_t total; /* bytes of its blobs; UINT64_MAX: not known */
+};
+
+static uint64_t bytes_in(int place, const char *path)
+{
+    int fd = openat(place, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+    uint64_t sum = 0;
+    struct dirent *e;
+    struct stat st;
+
+    if (dir == NULL) {
+        base_closep(&fd);
+        return 0;
+    }
+    while ((e = readdir(dir)) != NULL)
+        if (fstatat(fd, e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode))
+            sum += (uint64_t)st.st_size;
+    (void)closedir(dir);
+    return sum;
+}
+
+/* skopeo draws its progress for people; what has come lies in files, one beside the blobs while it comes. */
+static void tell_arrival(const struct fetch *f, const struct arrival *a, bool end)
+{
+    uint64_t done = bytes_in(a->place, "image") + bytes_in(a->place, "image/blobs/sha256");
+    uint64_t most = a->total - 1; /* only its end says that it is at its end */
+
+    f->progress(f->data, &(struct cache_progress){.what = a->what,
+                                                  .done = end           ? a->total
+                                                          : done < most ? done
+                                                                        : most,
+                                                  .total = a->total});
+}
+
+static int wait_for_skopeo(const struct fetch *f, pid_t pid, const struct arrival *arrival, int *ret_status)
+{
+    bool tells = arrival != NULL && f->progress != NULL && arrival->total > 0;
+    cleanup_close int end = tells ? pidfd_open(pid, 0) : -EBADF;
+    struct pollfd ended = {.fd = end, .events = POLLIN};
+
+    while (end >= 0 && poll(&ended, 1, PROGRESS_MS) == 0)
+        tell_arrival(f, arrival, false);
+    while (waitpid(pid, ret_status, 0) < 0)
+        if (errno != EINTR)
+            return cupel_error_set(f->err, CUPEL_ERROR_HARNESS, errno, "cannot wait for skopeo");
+    if (tells)
+        tell_arrival(f, arrival, true);
+    return 0;
+}
+
 /* Runs it in `dir`; *ret_out is the fd of what it wrote, from its start. */
-static int run_skopeo(const struct fetch *f, const char *const *argv, int dir, int lock, int *ret_out)
+static int run_skopeo(const struct fetch *f, const char *const *argv, int dir, int lock, const struct arrival *arrival,
+                      int *ret_out)
 {
     cleanup_close int out = tmpfile_in(f->cache), log = tmpfile_in(f->cache);
     pid_t parent = getpid(), pid;
@@ -190,9 +250,8 @@ static int run_skopeo(const struct fetch *f, const char *const *argv, int dir, i
     }
     if (pid < 0)
         return cupel_error_set(f->err, CUPEL_ERROR_HARNESS, errno, "cannot start skopeo");
-    while (waitpid(pid, &status, 0) < 0)
-        if (errno != EINTR)
-            return cupel_error_set(f->err, CUPEL_ERROR_HARNESS, errno, "cannot wait for skopeo");
+    if (wait_for_skopeo(f, pid, arrival, &status) < 0)
+        return -EINVAL;
     if (status != 0)
         return failed(f, status, log);
     if (lseek(out, 0, SEEK_SET) < 0)
@@ -238,9 +297,9 @@ static int resolve_tag(struct fetch *f)
     if (f->progress != NULL) {
         cleanup_free char *what = xasprintf("asking for %s", f->source->image);
 
-        f->progress(f->data, what);
+        progress_say(f->progress, f->data, what);
     }
-    r = run_skopeo(f, argv, f->cache->dir, -EBADF, &out);
+    r = run_skopeo(f, argv, f->cache->dir, -EBADF, NULL, &out);
     if (r < 0)
         return r;
     r = file_read_fd(out, MANIFEST_MAX, &text, &length);
@@ -303,7 +362,7 @@ static size_t platform_options(const char *platform, struct arena *arena, const 
     return n;
 }
 
-static int copy(const struct fetch *f, int place, int lock, struct arena *arena)
+static int copy(const struct fetch *f, int place, int lock, const struct arrival *arrival, struct arena *arena)
 {
     const char *argv[ARGUMENTS_MAX] = {"skopeo"};
     cleanup_close int out = -EBADF;
@@ -315,7 +374,7 @@ static int copy(const struct fetch *f, int place, int lock, struct arena *arena)
     argv[n++] = arena_printf(arena, "docker://%s@sha256:%s", f->name, f->digest);
     argv[n++] = "oci:image:image"; /* in its current directory: a path could have a colon */
     argv[n] = NULL;
-    return run_skopeo(f, argv, place, lock, &out);
+    return run_skopeo(f, argv, place, lock, arrival, &out);
 }
 
 /* One of the two forms of `skopeo inspect`, of the image for the platform. */
@@ -330,7 +389,7 @@ static int inspect(const struct fetch *f, const char *const *options, struct are
         argv[n++] = *options;
     argv[n++] = arena_printf(arena, "docker://%s@sha256:%s", f->name, f->digest);
     argv[n] = NULL;
-    return run_skopeo(f, argv, f->cache->dir, -EBADF, ret_out);
+    return run_skopeo(f, argv, f->cache->dir, -EBADF, NULL, ret_out);
 }
 
 /* Which layers the image has, without fetching it. */
@@ -350,12 +409,14 @@ static int ask_for_layers(const struct fetch *f, struct image *ret)
 
 /* skopeo fetches no blob of which there is a file: so for what is unpacked already there is an empty one. It is never read. *ret_pins
  * keeps those layers. Not knowing only costs time. */
-static void leave_out(const struct fetch *f, int place, struct cache_root *ret_pins, struct strbuf *say)
+static void leave_out(const struct fetch *f, int place, struct cache_root *ret_pins, struct strbuf *say,
+                      uint64_t *ret_total)
 {
     struct cupel_error ignored = {0};
     struct fetch quiet = *f;
     struct image image = {0};
     cleanup_free bool *have = NULL;
+    uint64_t total = 0;
     size_t n = 0;
 
     quiet.err = &ignored;
@@ -369,7 +430,12 @@ static void leave_out(const struct fetch *f, int place, struct cache_root *ret_p
 
             base_closep(&fd);
             n += have[i];
+            if (have[i] || total == UINT64_MAX)
+                continue;
+            if (image.layers[i].size == UINT64_MAX || __builtin_add_overflow(total, image.layers[i].size, &total))
+                total = UINT64_MAX;
         }
+    *ret_total = total;
     if (n > 0)
         strbuf_addf(say, ", %zu of its %zu layers", image.n_layers - n, image.n_layers);
     image_free(&image);
@@ -397,13 +463,14 @@ static int fetch_into(const struct fetch *f, const struct store_draft *draft, in
     struct cache_source as_oci = *f->source;
     struct arena *arena = arena_new();
     cleanup_strbuf struct strbuf say = {0};
+    struct arrival arrival = {.place = place, .total = UINT64_MAX};
     int r;
 
     strbuf_addf(&say, "fetching %s", f->source->image);
-    leave_out(f, place, &pins, &say);
-    if (f->progress != NULL)
-        f->progress(f->data, say.data);
-    r = copy(f, place, draft->lock, arena);
+    leave_out(f, place, &pins, &say, &arrival.total);
+    arrival.what = say.data;
+    progress_say(f->progress, f->data, say.data);
+    r = copy(f, place, draft->lock, &arrival, arena);
     if (r == 0) {
         as_oci.kind = CACHE_OCI;
         as_oci.tag = NULL;

@@ -56,6 +56,12 @@ static char *choose_path(const struct cache *cache)
     return home != NULL && home[0] == '/' ? xasprintf("%s/.cache/cupel", home) : NULL;
 }
 
+void progress_say(cache_progress_fn *progress, void *data, const char *what)
+{
+    if (progress != NULL)
+        progress(data, &(struct cache_progress){.what = what});
+}
+
 static int lock_path(const struct cache *cache, const char *key, int operation)
 {
     char path[sizeof("locks/") + CACHE_KEY_LEN];
@@ -295,7 +301,7 @@ bool store_in_use(const struct cache *cache, const char *key)
     return trial >= 0 && pin >= 0 && flock(pin, LOCK_EX | LOCK_NB) < 0;
 }
 
-static bool layer_exists(const struct cache *cache, const char *key)
+bool store_has_layer(const struct cache *cache, const char *key)
 {
     char path[sizeof("layers/") + CACHE_KEY_LEN];
 
@@ -322,7 +328,7 @@ int store_remove_layer(struct cache *cache, const char *key, store_check_fn *che
     (void)snprintf(from, sizeof(from), "layers/%s", key);
     (void)snprintf(to, sizeof(to), "tmp/%s", key);
     pin = openat(cache->dir, pin_path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
-    if (pin < 0 && (errno != ENOENT || !layer_exists(cache, key)))
+    if (pin < 0 && (errno != ENOENT || !store_has_layer(cache, key)))
         return -errno;
     trial = lock_trials(cache);
     if (trial < 0)
@@ -379,13 +385,12 @@ int store_begin(struct cache *cache, const char *key, cache_progress_fn *progres
     (void)snprintf(draft.key, sizeof(draft.key), "%s", key);
     draft.lock = lock_path(cache, key, LOCK_EX | LOCK_NB);
     if (draft.lock == -EWOULDBLOCK) {
-        if (progress != NULL)
-            progress(data, "waiting for another importer of the same root");
+        progress_say(progress, data, "waiting for another importer of the same root");
         draft.lock = lock_path(cache, key, LOCK_EX);
     }
     if (draft.lock < 0)
         return store_error(cache, err, draft.lock, "lock a layer");
-    if (layer_exists(cache, key)) {
+    if (store_has_layer(cache, key)) {
         base_closep(&draft.lock);
         return 1;
     }

@@ -25,6 +25,11 @@ struct store_draft {
         .lock = -EBADF, .dir = -EBADF, .tree = -EBADF                                                                  \
     }
 
+/* Tells of a new phase, where somebody listens (cache_progress_fn). */
+void progress_say(cache_progress_fn *progress, void *data, const char *what);
+/* How often figures are told. */
+#define PROGRESS_MS 200
+
 /* What is written beside a layer, for people and for `cupel rootfs list`. */
 struct store_info {
     const char *kind;   /* "tar", "debian", "mask", "scratch" */
@@ -40,6 +45,8 @@ struct store_info {
 /* Opens the finished layer `key`: its content as O_PATH, and a pin. -ENOENT when the store has none. Marks it as used.
  */
 int store_open_layer(const struct cache *cache, const char *key, int *ret_tree, int *ret_pin);
+
+bool store_has_layer(const struct cache *cache, const char *key);
 
 /* Takes the lock of `key`, waiting for another importer, and starts with an empty draft. Returns 1 when the layer
  * turned out to be finished after the wait: then there is no draft. `progress` is told when there is somebody to wait

@@ -4,6 +4,7 @@
 #include "rootfs-cache/unpack.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -53,14 +54,48 @@ static const char *base_name(const char *path)
     return slash != NULL && slash[1] != '\0' ? slash + 1 : path;
 }
 
-static int import(struct store_draft *draft, const struct cache_source *source, int fd, const struct stat *before,
-                  const char *kind, const char *digest, struct cupel_error *err)
+struct listener {
+    cache_progress_fn *progress; /* or NULL */
+    void *data;
+    const char *what;
+};
+
+/* The child reads by way of the same file description: its position is there to see. */
+static void tell_position(const struct listener *l, int fd, uint64_t size)
+{
+    off_t at = lseek(fd, 0, SEEK_CUR);
+
+    if (l->progress != NULL && size > 0 && at >= 0)
+        l->progress(l->data, &(struct cache_progress){
+                                 .what = l->what, .done = (uint64_t)at < size ? (uint64_t)at : size, .total = size});
+}
+
+static int unpack(int fd, const char *name, const struct store_draft *draft, uint64_t size, const struct listener *l,
+                  struct child_counts *ret_counts, struct cupel_error *err)
 {
     static const struct unpack_limits limits = UNPACK_LIMITS;
+    struct unpacking *u;
+    int r = unpacking_begin_tar(fd, name, draft->tree, draft->lock, &limits, &u, err);
+    struct pollfd end;
+
+    if (r < 0)
+        return r;
+    end = (struct pollfd){.fd = unpacking_socket(u), .events = POLLIN};
+    while (l->progress != NULL && (poll(&end, 1, PROGRESS_MS) == 0 || end.revents == 0))
+        tell_position(l, fd, size);
+    r = unpacking_end(u, ret_counts, err);
+    if (r == 0 && lseek(fd, 0, SEEK_END) >= 0)
+        tell_position(l, fd, size);
+    return r;
+}
+
+static int import(struct store_draft *draft, const struct cache_source *source, int fd, const struct stat *before,
+                  const char *kind, const char *digest, const struct listener *l, struct cupel_error *err)
+{
     struct child_counts counts;
     struct store_info info;
     struct stat after;
-    int r = unpack_tar(fd, source->tar, draft->tree, draft->lock, &limits, &counts, err);
+    int r = unpack(fd, source->tar, draft, (uint64_t)before->st_size, l, &counts, err);
 
     if (r < 0)
         return r;
@@ -96,6 +131,7 @@ int source_open_tar(struct cache *cache, const struct cache_source *source, int 
     _cleanup_(store_end) struct store_draft draft = STORE_DRAFT_INIT;
     char digest[CACHE_KEY_LEN + 1];
     cleanup_close int tree = -EBADF, pin = -EBADF;
+    cleanup_free char *what = NULL;
     struct stat st;
     int r;
 
@@ -116,10 +152,7 @@ int source_open_tar(struct cache *cache, const struct cache_source *source, int 
     r = store_begin(cache, ret_key, progress, data, &draft, err);
     if (r != 0)
         return r < 0 ? r : 0;
-    if (progress != NULL) {
-        cleanup_free char *what = xasprintf("unpacking %s", base_name(source->tar));
-
-        progress(data, what);
-    }
-    return import(&draft, source, fd, &st, kind, digest, err);
+    what = xasprintf("unpacking %s", base_name(source->tar));
+    progress_say(progress, data, what);
+    return import(&draft, source, fd, &st, kind, digest, &(struct listener){progress, data, what}, err);
 }

@@ -566,6 +566,14 @@ int unpacking_begin(const struct unpack_layer *layer, const char *name, int tree
     return begin_unpacking(&task, layer->blob->fd, tree, keep, ret, err);
 }
 
+int unpacking_begin_tar(int fd, const char *name, int tree, int keep, const struct unpack_limits *limits,
+                        struct unpacking **ret, struct cupel_error *err)
+{
+    const struct unpack_task task = {.name = name, .limits = limits};
+
+    return begin_unpacking(&task, fd, tree, keep, ret, err);
+}
+
 int unpacking_socket(const struct unpacking *unpacking)
 {
     return child_socket(unpacking->process);
@@ -588,9 +596,8 @@ void unpacking_abandon(struct unpacking *unpacking)
 int unpack_tar(int fd, const char *name, int tree, int keep, const struct unpack_limits *limits,
                struct child_counts *ret_counts, struct cupel_error *err)
 {
-    const struct unpack_task task = {.name = name, .limits = limits};
     struct unpacking *u;
-    int r = begin_unpacking(&task, fd, tree, keep, &u, err);
+    int r = unpacking_begin_tar(fd, name, tree, keep, limits, &u, err);
 
     return r < 0 ? r : unpacking_end(u, ret_counts, err);
 }

@@ -42,6 +42,8 @@ int unpack_layer(const struct unpack_layer *layer, const char *name, int tree, i
 struct unpacking;
 int unpacking_begin(const struct unpack_layer *layer, const char *name, int tree, int keep,
                     const struct unpack_limits *limits, struct unpacking **ret, struct cupel_error *err);
+int unpacking_begin_tar(int fd, const char *name, int tree, int keep, const struct unpack_limits *limits,
+                        struct unpacking **ret, struct cupel_error *err);
 int unpacking_socket(const struct unpacking *unpacking);
 int unpacking_end(struct unpacking *unpacking, struct child_counts *ret_counts, struct cupel_error *err);
 void unpacking_abandon(struct unpacking *unpacking);

@@ -3,6 +3,7 @@
 #include "harness/cli/rootfs.h"
 #include "harness/cli/cli.h"
 #include "harness/cli/settings.h"
+#include "harness/supervisor/roots.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -10,10 +11,11 @@
 #define FIELD(name) offsetof(struct rootfs_arguments, name)
 #define NOT_SAID UINT64_MAX
 
-void rootfs_say(void *data, const char *what)
+void rootfs_say(void *data, const struct cache_progress *progress)
 {
-    (void)data;
-    (void)fprintf(stderr, "cupel: %s\n", what);
+    const struct rootfs_arguments *a = data;
+
+    roots_tell(a->console, progress);
 }
 
 static int do_import(struct cache *cache, struct rootfs_arguments *a, struct cupel_error *err)
@@ -21,7 +23,7 @@ static int do_import(struct cache *cache, struct rootfs_arguments *a, struct cup
     const struct cache_import import = {
         .name = a->words.word[0], .path = a->words.word[1], .tag = a->tag, .platform = a->platform};
 
-    int r = cache_import(cache, &import, rootfs_say, NULL, err);
+    int r = cache_import(cache, &import, rootfs_say, a, err);
 
     if (r == 0)
         settings_collect(cache);
@@ -36,7 +38,7 @@ static int do_pull(struct cache *cache, struct rootfs_arguments *a, struct cupel
         .name = a->words.word[0], .image = a->words.n > 1 ? a->words.word[1] : NULL, .platform = a->platform};
     enum cache_pulled what;
     char digest[65];
-    int r = cache_pull(cache, &pull, rootfs_say, NULL, &what, digest, err);
+    int r = cache_pull(cache, &pull, rootfs_say, a, &what, digest, err);
 
     if (r == 0)
         (void)printf("%s: sha256:%s, %s\n", pull.name, digest, says[what]);
@@ -299,14 +301,27 @@ static int unknown_action(const char *word)
     return cli_fail(&err);
 }
 
+/* Where progress can be drawn in place; elsewhere plain lines do. */
+static struct reports_console *console_of_terminal(void)
+{
+    struct reports_console *c = reports_console_new(STDERR_FILENO, 0, NULL);
+
+    if (reports_console_is_live(c))
+        return c;
+    reports_console_free(c);
+    return NULL;
+}
+
 static int run_action(const struct action *action, struct rootfs_arguments *a)
 {
     struct cache *cache = NULL;
     struct cupel_error err;
     int r = cache_open(&cache, &err);
 
+    a->console = console_of_terminal();
     if (r == 0)
         r = action->run(cache, a, &err);
+    reports_console_free(a->console);
     cache_close(cache);
     if (r == 0 && (fflush(stdout) != 0 || ferror(stdout)))
         r = cupel_error_set(&err, CUPEL_ERROR_HARNESS, errno, "cannot write to standard output");

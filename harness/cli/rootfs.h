@@ -11,7 +11,8 @@ struct rootfs_arguments {
     bool repair;
     struct cli_words words;
     bool locked, check, allow_host_network;
-    int exit; /* when nothing went wrong */
+    struct reports_console *console; /* of a terminal; NULL: none */
+    int exit;                        /* when nothing went wrong */
 };
 
 /* Actions: 0, or a negative errno and *err. */
@@ -25,5 +26,5 @@ int rootfs_remove(struct cache *cache, struct rootfs_arguments *a, struct cupel_
 void rootfs_print_plain(const char *text);
 int rootfs_lock(struct cache *cache, struct rootfs_arguments *a, struct cupel_error *err);
 
-/* A cache_progress_fn: one line to standard error. */
-void rootfs_say(void *data, const char *what);
+/* A cache_progress_fn of the arguments. */
+void rootfs_say(void *data, const struct cache_progress *progress);

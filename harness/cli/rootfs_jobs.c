@@ -46,10 +46,10 @@ static bool is_built_in(const struct jobs_root *root)
 /* ---- build ---- */
 
 static int build_root(struct cache *cache, const struct jobs_root *root, const struct cache_lockfile *lockfile,
-                      struct cupel_error *err)
+                      struct rootfs_arguments *a, struct cupel_error *err)
 {
     struct cache_root made = CACHE_ROOT_INIT;
-    int r = roots_prepare(cache, root, lockfile, rootfs_say, NULL, &made, err);
+    int r = roots_prepare(cache, root, lockfile, rootfs_say, a, &made, err);
 
     if (r == 0)
         (void)printf("%s: ready, %zu layer%s\n", root->name, made.n_layers, made.n_layers == 1 ? "" : "s");
@@ -116,7 +116,7 @@ static int choose(const struct jobs_plan *plan, char *const *names, bool *wanted
     return r;
 }
 
-static int build_all(struct cache *cache, const struct jobs_plan *plan, const struct rootfs_arguments *a,
+static int build_all(struct cache *cache, const struct jobs_plan *plan, struct rootfs_arguments *a,
                      struct cupel_error *err)
 {
     cleanup_free bool *wanted = xcalloc(plan->n_roots, sizeof(*wanted));
@@ -127,7 +127,7 @@ static int build_all(struct cache *cache, const struct jobs_plan *plan, const st
         r = cache_lockfile_open(plan->dir, plan->file, &lockfile, err);
     for (size_t i = 0; r == 0 && i < plan->n_roots; i++)
         if (wanted[i] && plan->roots[i].kind != JOBS_ROOT_DERIVED)
-            r = build_root(cache, &plan->roots[i], lockfile, err);
+            r = build_root(cache, &plan->roots[i], lockfile, a, err);
     cache_lockfile_close(lockfile);
     return r < 0 ? r : build_derived(plan, wanted, a, NULL, tell_derived, err);
 }
@@ -147,11 +147,11 @@ int rootfs_build(struct cache *cache, struct rootfs_arguments *a, struct cupel_e
 /* ---- lock ---- */
 
 static int lock_root(struct cache *cache, const struct jobs_root *root, struct cache_lockfile *lockfile,
-                     struct cupel_error *err)
+                     struct rootfs_arguments *a, struct cupel_error *err)
 {
     struct cache_source source = roots_source(root);
     struct cache_root made = CACHE_ROOT_INIT;
-    int r = cache_prepare(cache, &source, rootfs_say, NULL, &made, err);
+    int r = cache_prepare(cache, &source, rootfs_say, a, &made, err);
 
     if (r == 0)
         r = cache_lockfile_note(lockfile, cache, root->name, &source, &made, err);
@@ -184,7 +184,7 @@ static void tell_nothing(void *data, const struct jobs_root *root, size_t n_laye
     (void)n_layers;
 }
 
-static int note_all(struct cache *cache, const struct jobs_plan *plan, const struct rootfs_arguments *a,
+static int note_all(struct cache *cache, const struct jobs_plan *plan, struct rootfs_arguments *a,
                     struct cache_lockfile *lockfile, struct cupel_error *err)
 {
     cleanup_free bool *wanted = xcalloc(plan->n_roots, sizeof(*wanted));
@@ -192,7 +192,7 @@ static int note_all(struct cache *cache, const struct jobs_plan *plan, const str
 
     for (size_t i = 0; r == 0 && i < plan->n_roots; i++)
         if (wanted[i] && plan->roots[i].kind != JOBS_ROOT_DERIVED)
-            r = lock_root(cache, &plan->roots[i], lockfile, err);
+            r = lock_root(cache, &plan->roots[i], lockfile, a, err);
     return r < 0 ? r : build_derived(plan, wanted, a, lockfile, tell_nothing, err);
 }
 

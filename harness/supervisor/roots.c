@@ -4,14 +4,25 @@
 
 #include <string.h>
 
-void roots_progress(void *data, const char *what)
+void roots_progress(void *data, const struct cache_progress *progress)
 {
     struct prepared *p = data;
 
-    if (p->console != NULL)
-        reports_console_status(p->console, what);
-    else
-        (void)fprintf(stderr, "cupel: %s\n", what);
+    roots_tell(p->console, progress);
+}
+
+void roots_tell(struct reports_console *console, const struct cache_progress *progress)
+{
+    if (console != NULL && progress->total > 0)
+        reports_console_progress(console, &(struct reports_progress){.what = progress->what,
+                                                                     .done = progress->done,
+                                                                     .total = progress->total,
+                                                                     .layers_done = progress->layers_done,
+                                                                     .layers = progress->layers});
+    else if (console != NULL)
+        reports_console_status(console, progress->what);
+    else if (progress->total == 0)
+        (void)fprintf(stderr, "cupel: %s\n", progress->what);
 }
 
 struct cache_source roots_source(const struct jobs_root *root)

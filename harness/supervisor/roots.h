@@ -13,6 +13,8 @@ int roots_prepare(struct cache *cache, const struct jobs_root *root, const struc
  * are locked. What a job leaves open, its image may say from then on. */
 int roots_make(const struct supervisor_options *options, struct prepared *p, struct cupel_error *err);
 /* A cache_progress_fn; `data` is the struct prepared. */
-void roots_progress(void *data, const char *what);
+void roots_progress(void *data, const struct cache_progress *progress);
+/* Shows it; without a console as lines on standard error, without the figures. */
+void roots_tell(struct reports_console *console, const struct cache_progress *progress);
 /* Lets go of run.roots and the lock files; what the cache may remove then is its own matter. */
 void roots_release(struct prepared *p);

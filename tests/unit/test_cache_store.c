@@ -74,9 +74,9 @@ static void test_scratch(void **state)
 /* ---- many at once, and killed --------------------------------------------------------------------------------------
  */
 
-static void count_unpacking(void *data, const char *what)
+static void count_unpacking(void *data, const struct cache_progress *progress)
 {
-    if (str_starts(what, "unpacking"))
+    if (progress->total == 0 && str_starts(progress->what, "unpacking"))
         (void)__atomic_add_fetch((int *)data, 1, __ATOMIC_SEQ_CST);
 }
 
@@ -130,9 +130,9 @@ static void test_ten_at_once(void **state)
 }
 
 /* Reports the moment of unpacking through a pipe, and stays in it for ever. */
-static void stop_at_unpacking(void *data, const char *what)
+static void stop_at_unpacking(void *data, const struct cache_progress *progress)
 {
-    if (!str_starts(what, "unpacking"))
+    if (!str_starts(progress->what, "unpacking"))
         return;
     (void)!write(*(int *)data, "x", 1);
     for (;;)
