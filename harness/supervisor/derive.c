@@ -13,6 +13,8 @@
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 
+#define SHOWN_MAX 200 /* bytes of a command, in `cupel rootfs list` */
+
 /* Whose command is run, and in what. */
 struct builder {
     struct prepared *p;
@@ -265,6 +267,13 @@ static int take(struct prepared *p, const struct cache_recipe *recipe, const str
     return r < 0 || p->note == NULL ? r : cache_lockfile_note_derived(p->note, p->cache, recipe, ret, err);
 }
 
+static size_t shown_length(const char *command)
+{
+    size_t n = strcspn(command, "\n");
+
+    return n < SHOWN_MAX ? n : SHOWN_MAX;
+}
+
 static int derive(struct prepared *p, const struct instance *in, size_t base, const struct jobs_root *root,
                   struct cache_root *ret, struct cupel_error *err)
 {
@@ -282,7 +291,7 @@ static int derive(struct prepared *p, const struct instance *in, size_t base, co
     r = describe(&t, p->cache, &b.job, err);
     texts = t.list;
     left_out = o.list;
-    shown = xasprintf("%s: %.200s", plan->roots[root->base].name, command_of(job));
+    shown = xasprintf("%s: %.*s", plan->roots[root->base].name, (int)shown_length(command_of(job)), command_of(job));
     if (r == 0) {
         const struct cache_recipe recipe = {.name = root->name,
                                             .from = plan->roots[root->base].name,
