@@ -56,10 +56,16 @@ cat >>one.yaml <<'YAML'
   all:
     rootfs: tools
     run: |
-      test ! -e /gone && test "$(ls /opt/old)" = new && test "$(cat /opt/old/new)" = new
+      test ! -e /gone
+      test "$(ls /opt/old)" = new
+      test "$(cat /opt/old/new)" = new
       stat -c '%u:%g %a %Y' /opt/user/file
-      test "$(stat -c %i /opt/made)" = "$(stat -c %i /opt/also)" && test -L /opt/link && test -p /opt/fifo
-      test ! -e /data/lost && test ! -e /etc/single && test ! -e /data/one
+      test "$(stat -c %i /opt/made)" = "$(stat -c %i /opt/also)"
+      test -L /opt/link
+      test -p /opt/fifo
+      test ! -e /data/lost
+      test ! -e /etc/single
+      test ! -e /data/one
   plain: {rootfs: base, run: cat /etc/which /gone/file /opt/old/file}
 YAML
 cupel_run one.yaml -j 2

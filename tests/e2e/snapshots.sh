@@ -28,7 +28,9 @@ jobs:
       test "$(cat out file)" = "$(printf 'built\nchanged')"
       test "$(ls sub)" = new
       test "$(cat /data/single /data/fixed)" = "$(printf 'single\nmore\nfixed')"
-      test "$(cat /data/a/link/c)" = deep && test "$(stat -c %Y /data/a/b/c)" = 1000 && test -p /data/fifo
+      test "$(cat /data/a/link/c)" = deep
+      test "$(stat -c %Y /data/a/b/c)" = 1000
+      test -p /data/fifo
       test "$(stat -c %a /work)" = 700
       test ! -e /dev/shm/scratch
       ! echo x 2>/dev/null >>/data/fixed
@@ -36,12 +38,15 @@ jobs:
   again:
     from: test
     run: |
-      test "$(cat out)" = of-test && test ! -e /data/a/b/c && test -d file && test "$(ls sub | tr '\n' ' ')" = "new second "
+      test "$(cat out)" = of-test
+      test ! -e /data/a/b/c
+      test -d file
+      test "$(ls sub | tr '\n' ' ')" = "new second "
       test "$(cat /data/single)" = "$(printf 'single\nmore')"
   beside:
     from: build
     needs: again
-    run: test "$(cat out file)" = "$(printf 'built\nchanged')" && cat /data/a/b/c && test "$(ls sub)" = new
+    run: test "$(cat out file)" = "$(printf 'built\nchanged')"; cat /data/a/b/c; test "$(ls sub)" = new
 YAML
 
 it "a job sees what the one that it starts from has written, its inputs included, and the host nothing"
@@ -141,7 +146,9 @@ jobs:
     from: build
     run: |
       test "$(cat /data/file /data/dir/f)" = ownown
-      test -d /data/dir/below && test -e /etc/passwd && test -d /usr/bin
+      test -d /data/dir/below
+      test -e /etc/passwd
+      test -d /usr/bin
       test "$(ls /data/dir)" = "$(printf 'below\nf')"
       test ! -e /data/dir/passwd
       test -e /work/file -a -d /work/sub
