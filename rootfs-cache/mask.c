@@ -189,15 +189,17 @@ static int plan_scan(struct mask_plan *plan, const char *path, const char *const
     int fd = file_open_beneath(plan->host, path, O_RDONLY | O_DIRECTORY, 0);
     DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
     struct dirent *e;
-    int r = 0;
+    int r = fd < 0 ? fd : dir == NULL ? -errno : 0;
 
-    if (dir == NULL) { /* a link, or not there: nothing to hide at this place */
+    if (r == -EACCES && !str_eq(path, ".")) { /* not even we, without root, may look inside */
+        plan_add(plan, path, MASK_WHITEOUT, 0);
+        return 0;
+    }
+    if (r == -ENOENT)
+        return 0;
+    if (r < 0) { /* a link as well: where it leads, secrets would lie in sight */
         base_closep(&fd);
-        if (fd == -EACCES && !str_eq(path, ".")) { /* not even we, without root, may look inside */
-            plan_add(plan, path, MASK_WHITEOUT, 0);
-            return 0;
-        }
-        return fd == -ENOENT || fd == -ELOOP || fd == -ENOTDIR ? 0 : fd < 0 ? fd : -errno;
+        return r;
     }
     while (r == 0 && (errno = 0, e = readdir(dir)) != NULL) {
         cleanup_free char *child = NULL;

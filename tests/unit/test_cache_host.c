@@ -133,6 +133,25 @@ static void test_what_is_masked(void **state)
     close_mask(&m);
 }
 
+/* Some hosts keep nothing below /var. Where /etc is a link, it is not known what to hide. */
+static void test_host_with_little(void **state)
+{
+    struct fixture *f = *state;
+    cleanup_free char *host = xasprintf("%s/host", f->dir);
+    struct cupel_error err;
+    struct mask m;
+
+    put(f->dir, "usr/etc/shadow", 0640, "secret");
+    m = make_mask(f);
+    assert_true(is_opaque(m.tree, "root", 0700));
+    assert_true(is_absent(m.tree, "usr"));
+    close_mask(&m);
+    put_link(f->dir, "etc", "usr/etc");
+    m.host = open(host, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    assert_int_equal(source_mask(f->cache, m.host, NULL, NULL, m.key, &err), -ELOOP);
+    base_closep(&m.host);
+}
+
 /* Where mask and host merge, the mask's mode and owner are what a job sees. */
 static void test_parents_keep_their_attributes(void **state)
 {
@@ -241,6 +260,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_what_is_masked, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_host_with_little, fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(test_parents_keep_their_attributes, fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(test_changed_host_gives_a_new_mask, fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(test_through_overlay, fixture_setup, fixture_teardown),
