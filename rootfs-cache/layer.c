@@ -1,10 +1,9 @@
-/* layer: what an OCI layer has on top of a tar (OCI image specification, layer.md): its digests, its whiteouts, and that it speaks
+/* layer: what an OCI layer has on top of a tar (OCI image specification, layer.md): its digests, and that it speaks
  * of a tree of which it holds a part only. Directories that it implies, links that lead through or to files of the layers
- * beneath: they are looked up there. In the confined child; the layers beneath were as hostile as this one. */
+ * beneath: they are looked up there. Whiteouts are whiteout.c's. In the confined child; the layers beneath were as hostile as this one. */
+#include "rootfs-cache/layer.h"
 #include "rootfs-cache/likeness.h"
-#include "rootfs-cache/unpacker.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <openssl/evp.h>
@@ -13,28 +12,8 @@
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
 
-#define WHITEOUT ".wh."
-#define WHITEOUT_OPAQUE ".wh..wh..opq"
-#define WHITEOUT_OTHERS ".wh..wh." /* of aufs: bookkeeping, to be left out */
 #define DIGEST_HEX (2 * 32 + 1)
 #define LINKS_MAX 40 /* as the kernel has it (path_resolution(7)) */
-
-struct layer {
-    const struct unpack_layer *what;
-    struct archive *blob; /* the decompressor */
-    int fd;
-    uint64_t at; /* read of the blob so far */
-    uint64_t unpacked;
-    EVP_MD_CTX *blob_digest, *tar_digest;
-    char *chunk;
-    bool at_end;
-    bool is_ready;  /* what lies beneath is whole */
-    bool plain;     /* the blob is the tar: one digest is both */
-    char **implied; /* directories that no entry made, parents first */
-    size_t n_implied;
-    char **whiteouts; /* that were made */
-    size_t n_whiteouts;
-};
 
 void layer_close(struct layer **layer)
 {
@@ -250,7 +229,7 @@ static int lower_step(int lower, const char *path, int *ret_fd, struct stat *ret
     return 1;
 }
 
-static int lower_find(struct layer *l, const char *path, int *ret_fd, struct stat *ret_st)
+int layer_find_beneath(struct layer *l, const char *path, int *ret_fd, struct stat *ret_st)
 {
     int ready = wait_for_lowers(l);
 
@@ -321,13 +300,13 @@ static int through_link(struct unpacker *u, const char *entry, int link, const c
     return 0;
 }
 
-static int mark_opaque(struct unpacker *u, const char *entry, const char *path)
+int layer_mark_opaque(struct unpacker *u, const char *entry, const char *path)
 {
     return setxattr(path, LIKENESS_OPAQUE, "y", 1, 0) < 0 ? unpacker_write_failed(u, entry, errno, NULL) : 0;
 }
 
 /* Makes the directories above `name` that no entry has made, as the layers beneath have them. */
-static int make_parents(struct unpacker *u, const char *entry, struct strbuf *name)
+int layer_make_parents(struct unpacker *u, const char *entry, struct strbuf *name)
 {
     size_t at = 0;
 
@@ -354,7 +333,7 @@ static int make_parents(struct unpacker *u, const char *entry, struct strbuf *na
             deleted = true; /* and made anew: nothing of it beneath shows */
             r = -ENOENT;
         } else {
-            r = lower_find(u->layer, prefix, &beneath, &st);
+            r = layer_find_beneath(u->layer, prefix, &beneath, &st);
         }
         if (r < 0 && r != -ENOENT)
             return unpacker_write_failed(u, entry, -r, NULL);
@@ -373,163 +352,10 @@ static int make_parents(struct unpacker *u, const char *entry, struct strbuf *na
             return unpacker_write_failed(u, entry, errno, NULL);
         if (r == 0 && S_ISDIR(st.st_mode))
             note_implied(u->layer, prefix);
-        r = deleted ? mark_opaque(u, entry, prefix) : 0;
+        r = deleted ? layer_mark_opaque(u, entry, prefix) : 0;
         if (r < 0)
             return r;
     }
-}
-
-/* ---- whiteouts ---- */
-
-static bool is_implied(const struct layer *l, const char *path)
-{
-    for (size_t i = 0; i < l->n_implied; i++)
-        if (str_eq(l->implied[i], path))
-            return true;
-    return false;
-}
-
-/* Whether all that is in the directory are whiteouts, and no entry made it or what is in it. */
-static bool is_only_whiteouts(const struct layer *l, const char *path)
-{
-    struct dirent **names = NULL;
-    bool only = is_implied(l, path);
-    int n = only ? scandirat(AT_FDCWD, path, &names, NULL, NULL) : 0;
-
-    for (int i = 0; i < n; i++) {
-        cleanup_free char *child = xasprintf("%s/%s", path, names[i]->d_name);
-        struct stat st;
-
-        if (only && !str_eq(names[i]->d_name, ".") && !str_eq(names[i]->d_name, ".."))
-            only = fstatat(AT_FDCWD, child, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-                   (S_ISDIR(st.st_mode) ? is_only_whiteouts(l, child) : likeness_is_whiteout(&st));
-        free(names[i]);
-    }
-    free(names);
-    return only && n >= 0;
-}
-
-/* A layer that deletes or replaces a directory may also delete what was in it, before or after: umoci writes such. */
-static int drop_whiteouts(struct unpacker *u, const char *entry, const char *path)
-{
-    struct layer *l = u->layer;
-    size_t n = strlen(path), kept = 0;
-    int r;
-
-    if (!is_only_whiteouts(l, path))
-        return 0;
-    r = file_remove_tree_at(AT_FDCWD, path);
-    for (size_t i = 0; i < l->n_implied; i++)
-        if (strncmp(l->implied[i], path, n) == 0 && (l->implied[i][n] == '\0' || l->implied[i][n] == '/'))
-            free(l->implied[i]);
-        else
-            l->implied[kept++] = l->implied[i];
-    l->n_implied = kept;
-    return r < 0 ? unpacker_write_failed(u, entry, -r, NULL) : 0;
-}
-
-/* Whether this layer has made one of the directories above into something else, or deleted it: nothing is left to delete there. */
-static bool is_beneath_other(const char *name)
-{
-    cleanup_free char *prefix = xstrdup(name);
-    struct stat st;
-
-    for (char *slash = strchr(prefix, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
-        *slash = '\0';
-        if (fstatat(AT_FDCWD, prefix, &st, AT_SYMLINK_NOFOLLOW) < 0)
-            return false;
-        if (!S_ISDIR(st.st_mode))
-            return true;
-        *slash = '/';
-    }
-    return false;
-}
-
-/* Only what lies beneath is meant, not what this layer itself has by that name. Since Linux 5.8, 0:0 needs no CAP_MKNOD. */
-static int make_whiteout(struct unpacker *u, const char *entry, const char *path)
-{
-    struct layer *l = u->layer;
-    struct stat st;
-    int r = drop_whiteouts(u, entry, path);
-
-    if (r < 0)
-        return r;
-    if (fstatat(AT_FDCWD, path, &st, AT_SYMLINK_NOFOLLOW) == 0)
-        return S_ISDIR(st.st_mode) ? mark_opaque(u, entry, path) : 0;
-    if (mknod(path, S_IFCHR, makedev(0, 0)) < 0)
-        return unpacker_write_failed(u, entry, errno, NULL);
-    l->whiteouts = xrealloc(l->whiteouts, (l->n_whiteouts + 1) * sizeof(*l->whiteouts));
-    l->whiteouts[l->n_whiteouts++] = xstrdup(path);
-    return 0;
-}
-
-/* Whether this layer itself hides all that lies beneath `path`. */
-static bool is_hidden(const char *path)
-{
-    cleanup_free char *dir = xstrdup(path);
-    char value[2];
-
-    for (;;) {
-        char *slash = strrchr(dir, '/');
-
-        if (slash != NULL)
-            *slash = '\0';
-        if (getxattr(slash != NULL ? dir : ".", LIKENESS_OPAQUE, value, sizeof(value)) == 1 && value[0] == 'y')
-            return true;
-        if (slash == NULL)
-            return false;
-    }
-}
-
-int layer_settle(struct unpacker *u)
-{
-    struct layer *l = u->layer;
-
-    for (size_t i = 0; i < l->n_whiteouts; i++) {
-        const char *path = l->whiteouts[i];
-        cleanup_close int beneath = -EBADF;
-        struct stat st;
-
-        if (fstatat(AT_FDCWD, path, &st, AT_SYMLINK_NOFOLLOW) < 0 || !likeness_is_whiteout(&st))
-            continue; /* replaced by an entry */
-        if (!is_hidden(path) && lower_find(l, path, &beneath, &st) != -ENOENT)
-            continue;
-        if (unlink(path) < 0)
-            return unpacker_write_failed(u, path, errno, NULL);
-    }
-    return 0;
-}
-
-static int handle_whiteout(struct unpacker *u, const char *entry, struct strbuf *name)
-{
-    cleanup_free char *dir = NULL, *path = NULL;
-    const char *slash, *base;
-    struct stat st;
-    int r;
-
-    slash = strrchr(name->data, '/');
-    base = slash != NULL ? slash + 1 : name->data;
-    if (str_eq(base, WHITEOUT) || str_eq(base, WHITEOUT ".") || str_eq(base, WHITEOUT ".."))
-        return unpacker_refuse(u, entry, "is the whiteout of nothing");
-    if (is_beneath_other(name->data))
-        return 0;
-    r = make_parents(u, entry, name);
-    if (r < 0)
-        return r;
-    slash = strrchr(name->data, '/'); /* perhaps another: through a link beneath */
-    base = slash != NULL ? slash + 1 : name->data;
-    dir = slash != NULL ? xstrdup(name->data) : xstrdup(".");
-    if (slash != NULL)
-        dir[slash - name->data] = '\0';
-    if (fstatat(AT_FDCWD, dir, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISDIR(st.st_mode))
-        return unpacker_refuse(u, entry, "lies beneath something that is no directory");
-    if (str_eq(base, WHITEOUT_OPAQUE))
-        return mark_opaque(u, entry, dir);
-    if (str_starts(base, WHITEOUT_OTHERS))
-        return 0;
-    base += strlen(WHITEOUT);
-    path = slash != NULL ? xasprintf("%s/%s", dir, base) : xstrdup(base);
-    return make_whiteout(u, entry, path);
 }
 
 /* ---- hard links to files beneath ---- */
@@ -554,12 +380,12 @@ static int copy_up(struct unpacker *u, const char *entry, const char *target)
     struct stat st;
     int r;
 
-    if (lower_find(u->layer, target, &found, &st) < 0)
+    if (layer_find_beneath(u->layer, target, &found, &st) < 0)
         return 0; /* refused when the entry is written */
     if (!S_ISREG(st.st_mode))
         return unpacker_refuse(u, entry, "is a hard link to something beneath that is no regular file");
     strbuf_adds(&name, target);
-    r = make_parents(u, entry, &name);
+    r = layer_make_parents(u, entry, &name);
     if (r < 0)
         return r;
     from = open_beneath(u->layer, target);
@@ -598,7 +424,7 @@ static int replace_whiteout(struct unpacker *u, struct archive_entry *entry, con
         return unpacker_write_failed(u, name, errno, NULL);
     if (archive_entry_filetype(entry) != AE_IFDIR || archive_entry_hardlink(entry) != NULL)
         return 0;
-    return mkdir(name, 0755) < 0 ? unpacker_write_failed(u, name, errno, NULL) : mark_opaque(u, name, name);
+    return mkdir(name, 0755) < 0 ? unpacker_write_failed(u, name, errno, NULL) : layer_mark_opaque(u, name, name);
 }
 
 int layer_entry(struct unpacker *u, struct archive_entry *entry, struct strbuf *name)
@@ -607,14 +433,14 @@ int layer_entry(struct unpacker *u, struct archive_entry *entry, struct strbuf *
     const char *slash = strrchr(name->data, '/');
     int r;
 
-    if (str_starts(slash != NULL ? slash + 1 : name->data, WHITEOUT)) {
+    if (str_starts(slash != NULL ? slash + 1 : name->data, WHITEOUT_PREFIX)) {
         files_forget_place(u);
-        r = handle_whiteout(u, shown, name);
+        r = whiteout_make(u, shown, name);
         return r < 0 ? r : 1;
     }
-    r = make_parents(u, shown, name);
+    r = layer_make_parents(u, shown, name);
     if (r == 0 && (archive_entry_filetype(entry) != AE_IFDIR || archive_entry_hardlink(entry) != NULL))
-        r = drop_whiteouts(u, shown, name->data);
+        r = whiteout_drop(u, shown, name->data);
     forget_implied(u->layer, name->data);
     if (r == 0)
         r = prepare_hardlink(u, entry, shown);
@@ -644,7 +470,7 @@ int layer_finish(struct unpacker *u)
         cleanup_close int beneath = -EBADF;
         struct stat st;
 
-        r = lower_find(l, l->implied[i], &beneath, &st);
+        r = layer_find_beneath(l, l->implied[i], &beneath, &st);
         if (r == 0)
             r = likeness_make(l->implied[i], &st, beneath);
         if (r < 0)
