@@ -329,27 +329,53 @@ void reports_console_dump(struct reports_console *c, const struct reports_runnin
     console_flush(c, false);
 }
 
+static void add_bytes(struct console_line *l, uint64_t done, uint64_t total)
+{
+    char a[UNIT_TEXT_SIZE], b[UNIT_TEXT_SIZE];
+
+    if (total != UINT64_MAX)
+        add_bar(l, done, total);
+    console_add(l, "1", "%s", unit_format_size(done, a));
+    if (total != UINT64_MAX)
+        console_add(l, NULL, " of %s", unit_format_size(total, b));
+}
+
+static void add_part(struct console_line *l, const struct reports_part *part)
+{
+    char label[32];
+
+    (void)snprintf(label, sizeof(label), "layer %zu", part->number);
+    console_add_label(l, label, NULL, UINT64_MAX);
+    add_bytes(l, part->done, part->total);
+}
+
 void reports_console_progress(struct reports_console *c, const struct reports_progress *progress)
 {
-    cleanup_line struct console_line l = console_line(c);
-    char done[UNIT_TEXT_SIZE], total[UNIT_TEXT_SIZE];
+    struct console_line lines[LIVE_ROWS_MAX];
+    size_t columns, rows, n = 1;
 
     if (!c->live)
         return;
+    c->cursor_stays = progress->done < progress->total;
     if (progress->done >= progress->total) {
         console_clear(c);
         console_flush(c, false);
         return;
     }
-    console_add_label(&l, "cupel", "1;36", clock_monotonic_ns() - c->started_ns);
-    if (progress->total != UINT64_MAX)
-        add_bar(&l, progress->done, progress->total);
-    console_add(&l, "1", "%s", unit_format_size(progress->done, done));
-    if (progress->total != UINT64_MAX)
-        console_add(&l, NULL, " of %s", unit_format_size(progress->total, total));
+    console_size(c, &columns, &rows);
+    rows = rows > LIVE_ROWS_MAX ? LIVE_ROWS_MAX : rows > 2 ? rows - 2 : 1;
+    lines[0] = console_line(c);
+    console_add_label(&lines[0], "cupel", "1;36", clock_monotonic_ns() - c->started_ns);
+    add_bytes(&lines[0], progress->done, progress->total);
     if (progress->layers > 0)
-        console_add(&l, NULL, ", %zu of %zu layer%s", progress->layers_done, progress->layers,
+        console_add(&lines[0], NULL, ", %zu of %zu layer%s", progress->layers_done, progress->layers,
                     progress->layers > 1 ? "s" : "");
-    console_add(&l, NULL, ": %s", progress->what);
-    console_draw(c, &l, 1);
+    console_add(&lines[0], NULL, ": %s", progress->what);
+    for (size_t i = 0; i < progress->n_parts && n < rows; i++) {
+        lines[n] = console_line(c);
+        add_part(&lines[n++], &progress->parts[i]);
+    }
+    console_draw(c, lines, n);
+    for (size_t i = 0; i < n; i++)
+        console_line_free(&lines[i]);
 }

@@ -39,6 +39,7 @@ struct reports_console {
     size_t n_rows;
     size_t drawn_columns; /* the terminal's width then */
     bool cursor_hidden;
+    bool cursor_stays; /* while roots are made, a signal just ends the process: nobody would bring the cursor back */
     struct slow_job *slow;
     size_t n_slow;
 };

@@ -123,9 +123,10 @@ static void put_frame(struct reports_console *c, size_t columns, struct strbuf *
 {
     if (c->n_rows == 0)
         return;
-    if (!c->cursor_hidden)
+    if (!c->cursor_hidden && !c->cursor_stays) {
         strbuf_adds(o, "\033[?25l");
-    c->cursor_hidden = true;
+        c->cursor_hidden = true;
+    }
     for (size_t i = 0; i < c->n_rows; i++)
         strbuf_addf(o, "%s%s\033[K", i > 0 ? "\n" : "", c->rows[i]);
     strbuf_adds(o, "\033[J");

@@ -224,10 +224,16 @@ bool reports_console_is_live(const struct reports_console *c);
 void reports_console_status(struct reports_console *c, const char *text);
 /* How far that work is, drawn in place on a terminal, not at all elsewhere; gone with done == total. Bytes, of a total that
  * may be unknown (UINT64_MAX), and of `layers` (0: none) so many done. */
+struct reports_part {
+    size_t number;
+    uint64_t done, total;
+};
 struct reports_progress {
     const char *what;
     uint64_t done, total;
     size_t layers_done, layers;
+    const struct reports_part *parts; /* layers at work: a row for each beneath, as far as there is room */
+    size_t n_parts;
 };
 void reports_console_progress(struct reports_console *c, const struct reports_progress *progress);
 void reports_console_started(struct reports_console *c, const char *id);

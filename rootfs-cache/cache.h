@@ -83,10 +83,17 @@ int cache_dirfd(const struct cache *cache);
 
 /* Tells what long work is going on: once a phase ("bootstrapping debian bookworm", "unpacking alpine.tar.gz") without figures. Where it
  * can be measured, figures follow some times a second, and with done == total at its end. */
+#define CACHE_AT_ONCE_MAX 4
+struct cache_layer_progress {
+    size_t number;        /* from 1, at the bottom */
+    uint64_t done, total; /* bytes of its blob; total UINT64_MAX: not known */
+};
 struct cache_progress {
     const char *what;
-    uint64_t done, total;       /* bytes; total 0: no figures, UINT64_MAX: not known */
-    size_t layers_done, layers; /* layers 0: it has none */
+    uint64_t done, total;                                   /* bytes; total 0: no figures, UINT64_MAX: not known */
+    size_t layers_done, layers;                             /* layers 0: it has none */
+    struct cache_layer_progress at_work[CACHE_AT_ONCE_MAX]; /* those that are being unpacked */
+    size_t n_at_work;
 };
 typedef void cache_progress_fn(void *data, const struct cache_progress *progress);
 

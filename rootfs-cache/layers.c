@@ -17,8 +17,8 @@
 /* Part of every key: raised when unpacking changes. */
 #define LAYER_RECIPE "layer 1"
 
-#define AT_ONCE_MAX 4 /* each takes some MiB, and more of a disk's patience */
-#define WINDOW 32     /* layers begun and not visible yet: each holds descriptors and a lock */
+#define AT_ONCE_MAX CACHE_AT_ONCE_MAX /* each takes some MiB, and more of a disk's patience */
+#define WINDOW 32                     /* layers begun and not visible yet: each holds descriptors and a lock */
 /* So much is at least done between two syncs: an import that is interrupted loses no more. */
 #define PUBLISH_BYTES (UINT64_C(256) << 20)
 
@@ -191,6 +191,22 @@ static int seal(struct maker *m, size_t i)
     return r;
 }
 
+/* Of a blob, as far as its image says; 0: it does not. */
+static uint64_t blob_size(const struct image_layer *l)
+{
+    return l->size != UINT64_MAX ? l->size : l->offset >= 0 ? l->stored : 0;
+}
+
+/* A child writes the figure itself: it is believed no further than the blob goes. */
+static void note_at_work(const struct maker *m, size_t i, struct cache_progress *progress)
+{
+    uint64_t size = blob_size(&m->im->image->layers[i]), read = atomic_load_explicit(&m->read[i], memory_order_relaxed);
+
+    if (m->items[i].unpacking != NULL && progress->n_at_work < CACHE_AT_ONCE_MAX)
+        progress->at_work[progress->n_at_work++] = (struct cache_layer_progress){
+            .number = i + 1, .done = size > 0 && read > size ? size : read, .total = size > 0 ? size : UINT64_MAX};
+}
+
 static void tell_figures(const struct maker *m)
 {
     struct cache_progress progress = {.total = m->total, .layers = m->n, .layers_done = m->next};
@@ -201,8 +217,10 @@ static void tell_figures(const struct maker *m)
     progress.what = what;
     for (size_t i = 0; i < m->n; i++)
         progress.done += atomic_load_explicit(&m->read[i], memory_order_relaxed);
-    for (size_t i = m->next; i < m->begun; i++)
+    for (size_t i = m->next; i < m->begun; i++) {
         progress.layers_done += m->items[i].done;
+        note_at_work(m, i, &progress);
+    }
     if (progress.done > m->total || m->next == m->n)
         progress.done = m->total;
     m->im->progress(m->im->data, &progress);
@@ -312,7 +330,7 @@ static uint64_t missing_bytes(const struct maker *m)
 
     for (size_t i = m->next; i < m->n; i++) {
         const struct image_layer *l = &m->im->image->layers[i];
-        uint64_t size = l->size != UINT64_MAX ? l->size : l->offset >= 0 ? l->stored : 0;
+        uint64_t size = blob_size(l);
         char key[CACHE_KEY_LEN + 1];
         struct cupel_error ignored;
 

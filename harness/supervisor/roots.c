@@ -11,14 +11,27 @@ void roots_progress(void *data, const struct cache_progress *progress)
     roots_tell(p->console, progress);
 }
 
+static void draw(struct reports_console *console, const struct cache_progress *progress)
+{
+    struct reports_part parts[CACHE_AT_ONCE_MAX];
+
+    for (size_t i = 0; i < progress->n_at_work; i++)
+        parts[i] = (struct reports_part){.number = progress->at_work[i].number,
+                                         .done = progress->at_work[i].done,
+                                         .total = progress->at_work[i].total};
+    reports_console_progress(console, &(struct reports_progress){.what = progress->what,
+                                                                 .done = progress->done,
+                                                                 .total = progress->total,
+                                                                 .layers_done = progress->layers_done,
+                                                                 .layers = progress->layers,
+                                                                 .parts = parts,
+                                                                 .n_parts = progress->n_at_work});
+}
+
 void roots_tell(struct reports_console *console, const struct cache_progress *progress)
 {
     if (console != NULL && progress->total > 0)
-        reports_console_progress(console, &(struct reports_progress){.what = progress->what,
-                                                                     .done = progress->done,
-                                                                     .total = progress->total,
-                                                                     .layers_done = progress->layers_done,
-                                                                     .layers = progress->layers});
+        draw(console, progress);
     else if (console != NULL)
         reports_console_status(console, progress->what);
     else if (progress->total == 0)

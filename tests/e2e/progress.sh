@@ -39,14 +39,16 @@ hold() {
 }
 bar='\[=*> *\] [0-9.]+ ([KM]iB|bytes) of [0-9.]+ MiB'
 
-it "an image: a bar, bytes and layers, in one row that follows the terminal's width"
+it "an image: a bar, bytes and layers, each layer at work, in rows that follow the terminal's width"
 in_terminal image "CUPEL_CACHE=$T/cache-image $CUPEL rootfs import image slow"
 expect wait_until 20 hold "rootfs import image slow"
 expect wait_until 10 screen_has "$bar, [0-3] of 3 layers: unpacking slow\$"
-expect_equal "$(screen | grep -cE "$bar")" 1
+expect_equal "$(screen | grep -cE "$bar, ")" 1
+expect screen_has "^ +layer [1-3] .*$bar\$"
+expect_equal "$(tmux image display-message -p -t e2e '#{cursor_flag}')" 1 # Ctrl-C would leave it as it is
 tmux image resize-window -t e2e -x 85
 expect wait_until 10 screen_has "$bar, [0-3] of 3.*\.\.\.\$"
-expect_equal "$(screen | grep -cE "$bar")" 1
+expect_equal "$(screen | grep -cE "$bar, ")" 1
 kill -CONT "${held[@]}"
 expect wait_until 40 screen_has 'ended with 0'
 expect_not screen_has 'of 3 layers'
