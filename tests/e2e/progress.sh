@@ -37,6 +37,7 @@ hold() {
     done
     ((${#held[@]} > 0))
 }
+let_go() { ((${#held[@]} == 0)) || kill -CONT "${held[@]}"; }
 bar='\[=*> *\] [0-9.]+ ([KM]iB|bytes) of [0-9.]+ MiB'
 
 it "an image: a bar, bytes and layers, each layer at work, in rows that follow the terminal's width"
@@ -46,10 +47,10 @@ expect wait_until 10 screen_has "$bar, [0-3] of 3 layers: unpacking slow\$"
 expect_equal "$(screen | grep -cE "$bar, ")" 1
 expect screen_has "^ +layer [1-3] .*$bar\$"
 expect_equal "$(tmux image display-message -p -t e2e '#{cursor_flag}')" 1 # Ctrl-C would leave it as it is
-tmux image resize-window -t e2e -x 85
+tmux image resize-window -t e2e -x 95
 expect wait_until 10 screen_has "$bar, [0-3] of 3.*\.\.\.\$"
 expect_equal "$(screen | grep -cE "$bar, ")" 1
-kill -CONT "${held[@]}"
+let_go
 expect wait_until 40 screen_has 'ended with 0'
 expect_not screen_has 'of 3 layers'
 
@@ -65,7 +66,7 @@ PY
 in_terminal plain "CUPEL_CACHE=$T/cache-tar $CUPEL rootfs import plain plain.tar"
 expect wait_until 20 hold "rootfs import plain plain.tar"
 expect wait_until 10 screen_has "$bar: unpacking plain.tar\$"
-kill -CONT "${held[@]}"
+let_go
 expect wait_until 40 screen_has 'ended with 0'
 expect_not screen_has "$bar"
 
@@ -73,7 +74,7 @@ it "a run that needs the root shows the same"
 in_terminal run "CUPEL_CACHE=$T/cache-run $CUPEL run --out out-run over.yaml"
 expect wait_until 20 hold "run --out out-run over.yaml"
 expect wait_until 10 screen_has "$bar, [0-3] of 3 layers: unpacking slow\$"
-kill -CONT "${held[@]}"
+let_go
 expect wait_until 40 screen_has 'ended with 0'
 expect screen_has '1 passed'
 expect_not screen_has 'of 3 layers'
