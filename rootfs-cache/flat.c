@@ -21,6 +21,9 @@ struct flat {
     struct cupel_error *err;
 };
 
+/* As of an archive (unpack.h). */
+#define BYTES_MAX (UINT64_C(64) << 30)
+
 /* A name in the directory at hand. */
 struct name {
     char *name;
@@ -167,7 +170,21 @@ static int copy_link(int dir, const char *name, const char *path)
     return symlink(target, path) < 0 ? -errno : 0;
 }
 
-static int copy_other(struct flat *f, int dir, const char *name, const char *path, const struct stat *st)
+/* A hole takes no room, and nothing to copy, but whoever hashes the layer reads it: what a file reads as is what counts. */
+static int count_bytes(struct flat *f, const char *path, const struct stat *st)
+{
+    char size[UNIT_TEXT_SIZE];
+
+    if (!__builtin_add_overflow(f->counts->bytes, (uint64_t)st->st_size, &f->counts->bytes) &&
+        f->counts->bytes <= BYTES_MAX)
+        return 0;
+    (void)cupel_error_set(f->err, CUPEL_ERROR_INPUT, 0, "refused to %s: with '%.200s' it holds more than %s", task(f),
+                          path, unit_format_size(BYTES_MAX, size));
+    cupel_error_hint(f->err, "files count as what they read as, holes included");
+    return -EFBIG;
+}
+
+static int copy_other(int dir, const char *name, const char *path, const struct stat *st)
 {
     cleanup_close int from = -EBADF;
     int r;
@@ -175,7 +192,6 @@ static int copy_other(struct flat *f, int dir, const char *name, const char *pat
     if (S_ISREG(st->st_mode)) {
         from = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
         r = from < 0 ? -errno : likeness_copy_file(from, path);
-        f->counts->bytes += (uint64_t)st->st_size;
     } else if (S_ISLNK(st->st_mode)) {
         r = copy_link(dir, name, path);
     } else if (S_ISFIFO(st->st_mode)) {
@@ -228,8 +244,10 @@ static int take(struct flat *f, const struct directory *d, struct name *name)
         r = mkdir(path, 0700) < 0 ? -errno : find_parts(d, name);
     else if (first != NULL)
         r = link(first, path) < 0 ? -errno : 0;
+    else if (S_ISREG(st.st_mode) && count_bytes(f, path, &st) < 0)
+        return -EFBIG;
     else
-        r = copy_other(f, d->fds[name->top], name->name, path, &st);
+        r = copy_other(d->fds[name->top], name->name, path, &st);
     return r < 0 ? fail(f, path, r) : 0;
 }
 

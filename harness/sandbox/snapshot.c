@@ -48,9 +48,15 @@ static int enter_snapshots(const struct sandbox_stage *s)
 
 static int attach(int mount, const char *path)
 {
+    int r;
+
     if (mkdir(path, 0755) < 0)
         return -errno;
-    return move_mount(mount, "", AT_FDCWD, path, MOVE_MOUNT_F_EMPTY_PATH) < 0 ? -errno : 0;
+    if (move_mount(mount, "", AT_FDCWD, path, MOVE_MOUNT_F_EMPTY_PATH) == 0)
+        return 0;
+    r = -errno;
+    (void)rmdir(path); /* the name will be used again */
+    return r;
 }
 
 static int clone_mount(const char *path)

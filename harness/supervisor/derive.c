@@ -23,6 +23,7 @@ struct builder {
     struct jobs_job job;
     struct slot slot;
     struct arena *arena;
+    const char **texts;              /* what decides what comes of it, as it was before the command ran */
     struct reports_console *console; /* of its own, where the run has none */
 };
 
@@ -227,6 +228,26 @@ static int run_command(struct builder *b, struct cupel_error *err)
     return r;
 }
 
+/* The layer stands for what its inputs were when its key was made: had they become others meanwhile, it would for good be taken for what
+ * it is not. */
+static int check_inputs(struct builder *b, struct cupel_error *err)
+{
+    struct texts now = {.arena = b->arena};
+    int r = describe(&now, b->p->cache, &b->job, err);
+    size_t i = 0;
+
+    while (r == 0 && now.list[i] != NULL && b->texts[i] != NULL && str_eq(now.list[i], b->texts[i]))
+        i++;
+    if (r == 0 && (now.list[i] != NULL || b->texts[i] != NULL)) {
+        (void)cupel_error_set(err, CUPEL_ERROR_INPUT, 0, "%s:%d: an input of root '%s' changed while it was made",
+                              b->instance.plan->file, b->job.line, b->job.name);
+        cupel_error_hint(err, "nothing is kept of it; run it again when nothing else writes there");
+        r = -EBUSY;
+    }
+    free(now.list);
+    return r;
+}
+
 static int build(void *data, int *ret_tree, struct cupel_error *err)
 {
     struct builder *b = data;
@@ -241,6 +262,8 @@ static int build(void *data, int *ret_tree, struct cupel_error *err)
         r = sandbox_snapshots_open(&b->run.snapshots, err);
     if (r == 0)
         r = run_command(b, err);
+    if (r == 0)
+        r = check_inputs(b, err);
     return r < 0 ? r : sandbox_snapshot_open(b->run.snapshots, 0, &b->run.privilege, ret_tree, err);
 }
 
@@ -290,6 +313,7 @@ static int derive(struct prepared *p, const struct instance *in, size_t base, co
     list_left_out(&o, job);
     r = describe(&t, p->cache, &b.job, err);
     texts = t.list;
+    b.texts = texts;
     left_out = o.list;
     shown = xasprintf("%s: %.*s", plan->roots[root->base].name, (int)shown_length(command_of(job)), command_of(job));
     if (r == 0) {

@@ -215,6 +215,42 @@ expect_exit 2
 expect_stderr "cannot make root 'r': .*/no/such"
 expect_clean
 
+it "a file that is one large hole is refused: it would be read for hours, beyond every limit"
+printf 'cupel: 1\nrootfs: {base: {tar: base.tar}, r: {from: base, limits: {disk: 16M}, run: dd if=/dev/null of=/big bs=1 seek=2000G}}\njobs: {a: {rootfs: r, run: "true"}}\n' >hole.yaml
+cupel_run hole.yaml
+expect_exit 2
+expect_stderr "refused to copy a layer: with 'big' it holds more than 64 GiB"
+expect_clean
+
+it "an input that changes while the command reads it is an error, and nothing of it stays"
+mkdir -p moving
+[[ -z ${CUPEL_TEST_USER-} ]] || chown "$CUPEL_TEST_USER:$CUPEL_TEST_USER" moving
+echo old >moving/one
+job_file moving.yaml <<'YAML'
+cupel: 1
+rootfs:
+  base: {tar: base.tar}
+  r:
+    from: base
+    inputs: [{from: moving, to: /moving}]
+    limits: {wall: 30s}
+    run: |
+      echo begun
+      until [ "$(cat /moving/one)" = new ]; do sleep 0.1; done
+      cat /moving/one >/got
+jobs:
+  a: {rootfs: r, run: cat /got}
+YAML
+cupel_start moving.yaml
+expect wait_until 20 grep -qs begun out/logs/rootfs+r.stdout
+echo new >moving/one
+cupel_wait
+expect_exit 2
+expect_stderr "an input of root 'r' changed while it was made"
+cupel_run moving.yaml
+expect_exit 0
+expect_equal "$(log a)" new
+
 it "a network of the host's is only given when it is allowed"
 printf 'cupel: 1\nrootfs: {base: {tar: base.tar}, r: {from: base, network: host, run: "true"}}\njobs: {a: {rootfs: r, run: "true"}}\n' >host.yaml
 cupel_run host.yaml
