@@ -257,7 +257,7 @@ expect_verdict fills disk-limit
 expect_result fills '.usage.disk_peak_bytes > 0'
 expect_clean
 
-devices=$(printf '%s\n' "${own_groups[@]}" | grep /devices/) || true
+devices=$(printf '%s\n' "${own_groups[@]}" | grep /devices/) || true # none: skipped below, aloud
 if [[ -n $devices ]]; then
     printf 'b 7:* rwm\n' >"$devices/devices.deny"
     printf 'c 10:237 rwm\n' >"$devices/devices.deny"
@@ -278,6 +278,9 @@ if [[ -n $devices ]]; then
     expect_verdict fills disk-limit
     printf 'b 7:* rwm\n' >"$devices/devices.allow"
     printf 'c 10:237 rwm\n' >"$devices/devices.allow"
+else
+    it "CAP_SYS_ADMIN without the loop devices is refused before anything runs, with what to give or to leave"
+    skip_it "no devices controller of cgroup v1 here"
 fi
 
 it "nothing is left"

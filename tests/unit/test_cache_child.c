@@ -145,8 +145,10 @@ static void test_tree_is_all_there_is(void **state)
     struct child_counts counts = {0};
     struct cupel_error err = {0};
 
-    if (geteuid() != 0)
+    if (geteuid() != 0) {
+        print_message("skipped: only root makes the tree the root directory\n");
         skip();
+    }
     if (child_run(&work, &counts, &err) < 0)
         fail_msg("%s", err.message);
     assert_int_equal(counts.entries, 42);
