@@ -197,6 +197,22 @@ const char *unit_format_duration(uint64_t ns, char buf[static UNIT_TEXT_SIZE])
     return buf;
 }
 
+const char *unit_spell_duration(uint64_t ns, char buf[static UNIT_TEXT_SIZE])
+{
+    size_t n = 0;
+
+    (void)snprintf(buf, UNIT_TEXT_SIZE, "0");
+    for (size_t i = ARRAY_SIZE(duration_units); i-- > 0;) {
+        const struct unit *u = &duration_units[i];
+
+        if (ns < u->factor || n >= UNIT_TEXT_SIZE)
+            continue;
+        n += (size_t)snprintf(buf + n, UNIT_TEXT_SIZE - n, "%llu%s", (unsigned long long)(ns / u->factor), u->name);
+        ns %= u->factor;
+    }
+    return buf;
+}
+
 const char *unit_format_cores(uint64_t millicores, char buf[static UNIT_TEXT_SIZE])
 {
     (void)snprintf(buf, UNIT_TEXT_SIZE, "%.3f", (double)millicores / 1000);

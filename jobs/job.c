@@ -44,7 +44,7 @@ void draft_read(struct loader *l, struct draft *d, const struct node *map)
     if (!keys_apply(l, &keys_job, map, d))
         return;
     refuse_both(l, map, "stdin", "stdin-file");
-    d->has_run |= node_child(map, "run") != NULL;
+    d->has_run |= node_child(map, "run") != NULL || key_was_meant(&keys_job, map, "run");
     d->own_needs = d->needs != needs_before;
     d->own_from = d->from != from_before;
     d->own_inputs = d->inputs != inputs_before;
@@ -230,6 +230,8 @@ void set_user(struct loader *l, const struct key *k, const struct node *value, v
 
     if (!value_is_text(l, value, k->name, k->value))
         return;
+    if (value_refuse_octal(l, value, k->name, k->value))
+        return;
     if (!user_is_valid(value->text))
         (void)value_unexpected(l, value, k->name, k->value);
     else
@@ -264,6 +266,8 @@ static void set_cpus(struct loader *l, const struct key *k, const struct node *v
     struct jobs_cpus cpus;
 
     if (!value_is_text(l, value, k->name, k->value))
+        return;
+    if (value_refuse_octal(l, value, k->name, k->value))
         return;
     if (strchr(value->text, '\n') != NULL || !jobs_cpus_parse(value->text, &cpus)) {
         (void)value_unexpected(l, value, k->name, k->value);

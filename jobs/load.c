@@ -121,10 +121,17 @@ static int summarise(struct loader *l, struct strbuf *problems, struct cupel_err
                            n == 1 ? "problem" : "problems");
 }
 
+/* Some editors begin UTF-8 with the bytes of U+FEFF; columns count from behind it. */
+static bool has_byte_order_mark(const char *text, size_t len)
+{
+    return len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0;
+}
+
 int load_text(const char *file, const char *dir, const char *text, size_t len, struct jobs_plan **ret_plan,
               struct strbuf *problems, struct cupel_error *err)
 {
-    struct loader l = {.source = {.file = file, .text = text, .len = len}, .tree = arena_new()};
+    size_t mark = has_byte_order_mark(text, len) ? 3 : 0;
+    struct loader l = {.source = {.file = file, .text = text + mark, .len = len - mark}, .tree = arena_new()};
     struct arena *arena = arena_new();
     const struct node *root;
     int r = 0;

@@ -109,6 +109,7 @@ struct key {
     key_set_fn *set;              /* NULL: known, but not supported yet */
     size_t offset;                /* for the general setters: where in the object the value goes */
     bool required;
+    const char *missing; /* what to do where a required key is not there; follows the message */
 };
 struct key_table {
     const char *id;    /* its name in the schema */
@@ -127,6 +128,15 @@ extern const struct key_table *const keys_all[];
 /* Checks a map's keys and forms against the table and calls the setter of each value that is well formed. False when
  * the node is no map. */
 bool keys_apply(struct loader *l, const struct key_table *table, const struct node *map, void *object);
+/* The key of that name, or NULL. */
+const struct key *key_find(const struct key_table *table, const char *name);
+/* Reports a key that the table does not have, with what may have been meant. unknown.c */
+void unknown_key(struct loader *l, const struct key_table *table, const struct node *key);
+/* Reports a key that is known and not carried out yet, with what to write until it is. unknown.c */
+void unsupported_key(struct loader *l, const struct key_table *table, const struct node *key);
+/* Whether the map has an unknown key in whose message the key `name` was suggested: that it is missing need then not be
+ * said as well. unknown.c */
+bool key_was_meant(const struct key_table *table, const struct node *map, const char *name);
 /* The documentation's table (Markdown) of one key table. */
 void keys_markdown(const struct key_table *table, struct strbuf *out);
 
@@ -136,6 +146,8 @@ void keys_markdown(const struct key_table *table, struct strbuf *out);
 
 /* "'NAME' must be WORDS, not ..."; silent for a node that was already reported. Always false. */
 bool value_unexpected(struct loader *l, const struct node *n, const char *name, const char *words);
+/* Whether it is digits after a leading zero, which YAML 1.1 reads as octal: refused, with how to write it. */
+bool value_refuse_octal(struct loader *l, const struct node *n, const char *name, const char *words);
 /* A scalar that is neither empty nor a boolean; its text is n->text. */
 bool value_is_text(struct loader *l, const struct node *n, const char *name, const char *words);
 /* The same, as a copy in the plan. */

@@ -166,6 +166,8 @@ size_t source_print(struct source *s, struct strbuf *out)
         if (i > 0 && p->place.line == p[-1].place.line && p->place.column == p[-1].place.column &&
             str_eq(p->message, p[-1].message))
             continue;
+        if (printed++ >= SOURCE_PRINT_MAX)
+            continue;
         for (; number < p->place.line && line < end; number++) {
             stop = memchr(line, '\n', (size_t)(end - line));
             line = stop != NULL ? stop + 1 : end;
@@ -175,9 +177,9 @@ size_t source_print(struct source *s, struct strbuf *out)
         stop = stop != NULL ? stop : end;
         if (stop > line)
             print_quote(out, p->place, line, (size_t)(stop - line) - (stop[-1] == '\r'));
-        printed++;
     }
-    if (s->n_dropped != 0)
-        strbuf_addf(out, "%s: and %zu more problems\n", s->file, s->n_dropped);
-    return printed + s->n_dropped;
+    printed += s->n_dropped;
+    if (printed > SOURCE_PRINT_MAX)
+        strbuf_addf(out, "%s: and %zu more problems; mend these first\n", s->file, printed - SOURCE_PRINT_MAX);
+    return printed;
 }

@@ -47,6 +47,8 @@ void set_signal(struct loader *l, const struct key *k, const struct node *value,
 
     if (!value_is_text(l, value, k->name, "a signal such as SEGV, SIGSEGV or 11"))
         return;
+    if (value_refuse_octal(l, value, k->name, "a signal such as SEGV, SIGSEGV or 11 (1 to 64)"))
+        return;
     s = signal_number(value->text);
     if (s == 0) {
         (void)value_unexpected(l, value, k->name, "a signal such as SEGV, SIGSEGV or 11 (1 to 64)");

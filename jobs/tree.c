@@ -1,6 +1,8 @@
 /* tree: libyaml's events become a bounded tree. Knows YAML, nothing of jobs. */
 #include "jobs/tree.h"
 
+#include "jobs/syntax.h"
+
 #include <yaml.h>
 
 struct builder {
@@ -17,31 +19,11 @@ static struct place place_of(yaml_mark_t mark)
     return (struct place){(uint32_t)mark.line + 1, (uint32_t)mark.column + 1};
 }
 
-static void syntax_problem(struct builder *b)
-{
-    const yaml_parser_t *p = &b->parser;
-    struct source *s = b->source;
-    const char *problem = p->problem != NULL ? p->problem : "unknown error";
-
-    if (p->error == YAML_MEMORY_ERROR) {
-        source_problem(s, place_of(p->mark), "out of memory while reading YAML");
-        return;
-    }
-    if (p->error == YAML_READER_ERROR) {
-        source_problem(s, source_place(s, p->problem_offset), "YAML: %s", problem);
-        return;
-    }
-    if (p->problem_mark.index < s->len && s->text[p->problem_mark.index] == '\t')
-        problem = "a tab cannot indent; YAML indents with spaces only";
-    source_problem(s, place_of(p->problem_mark), "YAML: %s%s%s%s", problem, p->context != NULL ? " (" : "",
-                   p->context != NULL ? p->context : "", p->context != NULL ? ")" : "");
-}
-
 static bool next_event(struct builder *b, yaml_event_t *ret)
 {
     if (yaml_parser_parse(&b->parser, ret) != 0)
         return true;
-    syntax_problem(b);
+    syntax_problem(b->source, &b->parser);
     return false;
 }
 

@@ -14,6 +14,55 @@ bool value_unexpected(struct loader *l, const struct node *n, const char *name, 
     return false;
 }
 
+/* Why a text that looks like a number is none that all readers of YAML agree on, as the end of a message; or NULL. */
+static const char *number_hint(const char *text)
+{
+    size_t digits = strspn(text, "0123456789");
+
+    if (text[0] == '0' && digits > 1 && text[digits] == '\0')
+        return "; a leading zero makes it octal for some readers of YAML and decimal for others: write it without";
+    if (text[0] == '0' && strchr("xXoObB", text[1]) != NULL && text[1] != '\0')
+        return "; write it in decimal";
+    if (digits > 0 && strchr(text, '_') != NULL)
+        return "; write it without '_'";
+    if (digits > 0 && text[digits] == ':')
+        return "; some readers of YAML take a:b as a number to the base of 60: write 90s or 1m30s";
+    if (digits > 0 && text[digits] == ',')
+        return "; the decimal mark is '.'";
+    if (digits > 0 && strchr(text, ' ') != NULL)
+        return "; leave out the blank";
+    if (text[0] == '+' || (digits > 0 && (text[digits] == 'e' || text[digits] == 'E') && text[digits + 1] != '\0' &&
+                           strchr("+-0123456789", text[digits + 1]) != NULL))
+        return "; write it in plain digits";
+    return NULL;
+}
+
+/* "'NAME' must be WORDS, not ...", with what may be wrong with how a number is written. Always false. */
+static bool number_unexpected(struct loader *l, const struct node *n, const char *name, const char *words)
+{
+    const char *hint = n->kind == NODE_SCALAR ? number_hint(n->text) : NULL;
+    char buf[NODE_TEXT_SIZE];
+
+    if (hint == NULL)
+        return value_unexpected(l, n, name, words);
+    problem_at(l, n, "'%s' must be %s, not %s%s", name, words, node_describe(n, buf), hint);
+    return false;
+}
+
+/* Digits that begin with a zero: YAML 1.1 reads them as octal, and many readers do not. */
+static bool is_octal(const struct node *n)
+{
+    return n->text[0] == '0' && n->n > 1 && strspn(n->text, "0123456789") == n->n;
+}
+
+bool value_refuse_octal(struct loader *l, const struct node *n, const char *name, const char *words)
+{
+    if (!is_octal(n))
+        return false;
+    (void)number_unexpected(l, n, name, words);
+    return true;
+}
+
 bool value_is_text(struct loader *l, const struct node *n, const char *name, const char *words)
 {
     if (n->kind != NODE_SCALAR || node_is_null(n) || node_is_bool(n))
@@ -35,9 +84,11 @@ bool value_integer(struct loader *l, const struct node *n, const char *name, uin
 
     if (!value_is_text(l, n, name, "a whole number"))
         return false;
+    if (value_refuse_octal(l, n, name, "a whole number"))
+        return false;
     for (const char *p = n->text; *p != '\0' || p == n->text; p++) {
         if (!isdigit((unsigned char)*p))
-            return value_unexpected(l, n, name, "a whole number");
+            return number_unexpected(l, n, name, "a whole number");
         if (__builtin_mul_overflow(v, UINT64_C(10), &v) || __builtin_add_overflow(v, (uint64_t)(*p - '0'), &v))
             v = UINT64_MAX;
     }
@@ -56,7 +107,7 @@ static const struct {
     const char *(*format)(uint64_t value, char buf[static UNIT_TEXT_SIZE]);
 } units[] = {
     [JOBS_UNIT_CORES] = {"a number of cores such as 1.5 or 150%", unit_parse_cores, unit_format_cores},
-    [JOBS_UNIT_DURATION] = {"a duration such as 250ms, 90s or 1h30m", unit_parse_duration, unit_format_duration},
+    [JOBS_UNIT_DURATION] = {"a duration such as 250ms, 90s or 1h30m", unit_parse_duration, unit_spell_duration},
     [JOBS_UNIT_SIZE] = {"a size such as 64K, 512M or 1.5G", unit_parse_size, unit_format_size},
 };
 
@@ -71,9 +122,9 @@ bool value_in_unit(struct loader *l, const struct node *n, const char *name, enu
         return value_integer(l, n, name, min, max, ret);
     if (!value_is_text(l, n, name, units[unit].words))
         return false;
-    r = units[unit].parse(n->text, &v);
+    r = is_octal(n) ? -EINVAL : units[unit].parse(n->text, &v);
     if (r == -EINVAL)
-        return value_unexpected(l, n, name, units[unit].words);
+        return number_unexpected(l, n, name, units[unit].words);
     if (r < 0 || v > max) {
         problem_at(l, n, "'%s' must be at most %s, not %s", name, units[unit].format(max, buf), n->text);
         return false;

@@ -68,3 +68,27 @@ static inline char *problem_lines(const struct loaded *r)
     }
     return lines.data;
 }
+
+/* ---- mistakes, and the problems that they give ------------------------------------------------------------- */
+
+struct mistake {
+    const char *text;
+    const char *problems; /* line:column: message, one a line */
+};
+
+static inline void check_mistake(const struct mistake *m)
+{
+    struct loaded r = load(m->text);
+    cleanup_free char *lines = problem_lines(&r);
+
+    if (r.plan != NULL || !str_eq(lines, m->problems))
+        fail_msg("text:\n%s\nexpected:\n%sgot:\n%s", m->text, m->problems, lines);
+    assert_int_equal(r.err.kind, CUPEL_ERROR_INPUT);
+    unload(&r);
+}
+
+static inline void check_mistakes(const struct mistake *mistakes, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        check_mistake(&mistakes[i]);
+}

@@ -4,28 +4,6 @@
 
 #include <fcntl.h>
 
-struct mistake {
-    const char *text;
-    const char *problems; /* line:column: message, one a line */
-};
-
-static void check(const struct mistake *m)
-{
-    struct loaded r = load(m->text);
-    cleanup_free char *lines = problem_lines(&r);
-
-    if (r.plan != NULL || !str_eq(lines, m->problems))
-        fail_msg("text:\n%s\nexpected:\n%sgot:\n%s", m->text, m->problems, lines);
-    assert_int_equal(r.err.kind, CUPEL_ERROR_INPUT);
-    unload(&r);
-}
-
-static void check_all(const struct mistake *mistakes, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        check(&mistakes[i]);
-}
-
 #define JOB(keys) "cupel: 1\njobs:\n  a: {run: x, " keys "}\n"
 
 static void test_yaml(void **state)
@@ -34,9 +12,8 @@ static void test_yaml(void **state)
         {"", "1:1: the file is empty; it needs at least 'cupel: 1' and 'jobs'\n"},
         {"# nothing\n", "1:1: the file is empty; it needs at least 'cupel: 1' and 'jobs'\n"},
         {"- a\n", "1:1: a job file is a map with the keys 'cupel' and 'jobs'\n"},
-        {"a: [1\n", "2:1: YAML: did not find expected ',' or ']' (while parsing a flow sequence)\n"},
-        {"a:\n\tb: 1\n",
-         "2:1: YAML: a tab cannot indent; YAML indents with spaces only (while scanning for the next token)\n"},
+        {"a: [1\n", "1:4: the '[' opened on line 1 is never closed: ']' (or ',') is missing before line 2\n"},
+        {"a:\n\tb: 1\n", "2:1: a tab cannot indent; YAML indents with blanks only\n"},
         {"a: \xff\n", "1:4: byte 0xff is not valid UTF-8\n"},
         {"a: \xc0\xaf\n", "1:4: byte 0xc0 is not valid UTF-8\n"},
         {"\xc3\xa4: \xed\xa0\x80\n", "1:4: byte 0xed is not valid UTF-8\n"},
@@ -55,18 +32,20 @@ static void test_yaml(void **state)
     };
 
     (void)state;
-    check_all(mistakes, ARRAY_SIZE(mistakes));
+    check_mistakes(mistakes, ARRAY_SIZE(mistakes));
 }
 
 static void test_top_level(void **state)
 {
     static const struct mistake mistakes[] = {
-        {"name: x\n", "1:1: the job file needs the key 'cupel'\n1:1: the job file needs the key 'jobs'\n"},
+        {"name: x\n", "1:1: the job file needs the key 'cupel': begin it with the line 'cupel: 1'\n"
+                       "1:1: the job file needs the key 'jobs'\n"},
         {"cupel: 2\njobs: {a: {run: x}}\n", "1:8: format version 2 is not known; this cupel reads version 1\n"},
         {"cupel: one\njobs: {a: {run: x}}\n", "1:8: 'cupel' must be a whole number, not 'one'\n"},
         {"cupel: 1\njobs: {}\n", "2:7: 'jobs' is empty\n"},
         {"cupel: 1\njobs: []\n", "2:7: 'jobs' must be a map of names to jobs, not a list\n"},
         {"cupel: 1\njob: {}\njobs: {a: {run: x}}\n", "2:1: unknown key 'job', did you mean 'jobs'?\n"},
+        {"cupel: 1\njob: {a: {run: x}}\n", "2:1: unknown key 'job', did you mean 'jobs'?\n"},
         {"cupel: 1\nsomething-else: {}\njobs: {a: {run: x}}\n", "2:1: unknown key 'something-else' in the job file\n"},
         {"cupel: 1\nlimits: {}\njobs: {a: {run: x}}\n",
          "2:1: unknown key 'limits' in the job file, did you mean 'limits' under 'defaults'?\n"},
@@ -81,7 +60,7 @@ static void test_top_level(void **state)
     };
 
     (void)state;
-    check_all(mistakes, ARRAY_SIZE(mistakes));
+    check_mistakes(mistakes, ARRAY_SIZE(mistakes));
 }
 
 #define ROOT(keys) "cupel: 1\nrootfs:\n  r: {" keys "}\njobs: {a: {run: x, rootfs: r}}\n"
@@ -146,7 +125,7 @@ static void test_roots(void **state)
                                                    : xasprintf("%.*s%s%s", (int)(mark - mistakes[i].problems),
                                                                mistakes[i].problems, dir, mark + strlen("FIXTURES"));
 
-        check(&(struct mistake){mistakes[i].text, expected});
+        check_mistake(&(struct mistake){mistakes[i].text, expected});
     }
 }
 
@@ -157,15 +136,17 @@ static void test_unknown_and_unsupported_keys(void **state)
          "6:7: unknown key 'memroy', did you mean 'memory'?\n"},
         {JOB("memroy: 1M"), "3:15: unknown key 'memroy' in a job, did you mean 'memory' under 'limits'?\n"},
         {JOB("frobnicate: 1M"), "3:15: unknown key 'frobnicate' in a job\n"},
-        {JOB("matrix: {A: [1]}"), "3:15: key 'matrix' is not supported yet\n"},
-        {JOB("expect: {regex: a}"), "3:24: key 'regex' is not supported yet\n"},
+        {JOB("matrix: {A: [1]}"), "3:15: key 'matrix' is not supported yet; until it is: write one job for each combination; "
+         "what they share stands under 'defaults'\n"},
+        {JOB("expect: {regex: a}"), "3:24: key 'regex' is not supported yet; until it is: compare within the script, for "
+         "example with grep\n"},
         {JOB("network: hots"),
          "3:24: 'network' must be none, loopback, nat, host or {bridge: NAME}, not 'hots', did you mean 'host'?\n"},
         {JOB("inputs: {from: ., to: /x, mode: copy}"), "3:47: 'mode: copy' is not supported yet\n"},
     };
 
     (void)state;
-    check_all(mistakes, ARRAY_SIZE(mistakes));
+    check_mistakes(mistakes, ARRAY_SIZE(mistakes));
 }
 
 #define BRIDGE(jobs) "cupel: 1\ndefaults: {run: x, network: {bridge: b}}\njobs:\n" jobs
@@ -179,7 +160,7 @@ static void test_networks(void **state)
          "3:33: 'bridge' must be a name of letters, digits, '.', '_' and '-', not a list\n"},
         {JOB("network: {}"), "3:15: 'network' needs the key 'bridge'\n"},
         {JOB("network: {brigde: b}"),
-         "3:15: 'network' needs the key 'bridge'\n3:25: unknown key 'brigde', did you mean 'bridge'?\n"},
+         "3:25: unknown key 'brigde', did you mean 'bridge'?\n"},
         {BRIDGE("  a_1: {}\n  localhost: {}\n"), "4:3: job 'a_1' is on a bridge, where its name is a host name: at "
                                                  "most 64 letters, digits, '.' and '-', and not "
                                                  "localhost\n"
@@ -206,25 +187,30 @@ static void test_networks(void **state)
     };
 
     (void)state;
-    check_all(mistakes, ARRAY_SIZE(mistakes));
+    check_mistakes(mistakes, ARRAY_SIZE(mistakes));
 }
 
-/* Every key that the table declares as not supported is refused as such, wherever it can stand. */
+/* Every key that the table declares as not supported is refused as such, wherever it can stand, with a way round. */
 static void test_every_unsupported_job_key(void **state)
 {
     size_t tried = 0;
 
     (void)state;
     for (size_t i = 0; i < keys_job.n; i++) {
-        cleanup_free char *text = NULL, *expected = NULL;
+        cleanup_free char *text = NULL, *first = NULL, *second = NULL, *lines = NULL;
+        struct loaded r;
 
         if (keys_job.keys[i].set != NULL)
             continue;
         text = xasprintf("cupel: 1\ndefaults: {%s: 1}\njobs:\n  a: {run: x, %s: 1}\n", keys_job.keys[i].name,
                          keys_job.keys[i].name);
-        expected = xasprintf("2:12: key '%s' is not supported yet\n4:15: key '%s' is not supported yet\n",
-                             keys_job.keys[i].name, keys_job.keys[i].name);
-        check(&(struct mistake){text, expected});
+        first = xasprintf("2:12: key '%s' is not supported yet; until it is: ", keys_job.keys[i].name);
+        second = xasprintf("\n4:15: key '%s' is not supported yet; until it is: ", keys_job.keys[i].name);
+        r = load(text);
+        lines = problem_lines(&r);
+        if (r.plan != NULL || !str_starts(lines, first) || strstr(lines, second) == NULL)
+            fail_msg("%s: got:\n%s", keys_job.keys[i].name, lines);
+        unload(&r);
         tried++;
     }
     assert_true(tried >= 8);
@@ -258,7 +244,7 @@ static void test_job_values(void **state)
          "3:25: 'hostname' must be a host name of at most 64 letters, digits, '.' and '-', not 'a_b'\n"},
         {JOB("hostname: -a"),
          "3:25: 'hostname' must be a host name of at most 64 letters, digits, '.' and '-', not '-a'\n"},
-        {JOB("timeout-grace: 2h"), "3:30: 'timeout-grace' must be at most 1 h 0 min, not 2h\n"},
+        {JOB("timeout-grace: 2h"), "3:30: 'timeout-grace' must be at most 1h, not 2h\n"},
         {JOB("retries: 11"), "3:24: 'retries' must be between 0 and 10, not 11\n"},
         {JOB("retries: -1"), "3:24: 'retries' must be a whole number, not '-1'\n"},
         {JOB("retries: yes"),
@@ -283,7 +269,7 @@ static void test_job_values(void **state)
     };
 
     (void)state;
-    check_all(mistakes, ARRAY_SIZE(mistakes));
+    check_mistakes(mistakes, ARRAY_SIZE(mistakes));
 }
 
 static void test_limits(void **state)
@@ -293,7 +279,7 @@ static void test_limits(void **state)
         {JOB("limits: {cpu: many}"), "3:29: 'cpu' must be a number of cores such as 1.5 or 150%, not 'many'\n"},
         {JOB("limits: {memory: 1000}"), "3:32: 'memory' must be at least 1 MiB, not 1000\n"},
         {JOB("limits: {memory: 99999999T}"), "3:32: 'memory' must be at most 1 EiB, not 99999999T\n"},
-        {JOB("limits: {wall: 0s}"), "3:30: 'wall' must be at least 1 ms, not 0s\n"},
+        {JOB("limits: {wall: 0s}"), "3:30: 'wall' must be at least 1ms, not 0s\n"},
         {JOB("limits: {wall: -1}"), "3:30: 'wall' must be a duration such as 250ms, 90s or 1h30m, not '-1'\n"},
         {JOB("limits: {pids: 0}"), "3:30: 'pids' must be between 1 and 4194304, not 0\n"},
         {JOB("limits: {pids: 1.5}"), "3:30: 'pids' must be a whole number, not '1.5'\n"},
@@ -306,7 +292,7 @@ static void test_limits(void **state)
         {JOB("limits: {inodes: 16777217}"), "3:32: 'inodes' must be between 16 and 16777216, not 16777217\n"},
         {JOB("limits: {stack: 129T}"), "3:31: 'stack' must be at most 128 TiB, not 129T\n"},
         {JOB("limits: {disk: 16T}"), "3:30: 'disk' must be at most 15 TiB, not 16T\n"},
-        {JOB("limits: {wall: 366d}"), "3:30: 'wall' must be at most 8760 h 0 min, not 366d\n"},
+        {JOB("limits: {wall: 366d}"), "3:30: 'wall' must be at most 365d, not 366d\n"},
         {JOB("limits: {cpu: 100001}"), "3:29: 'cpu' must be at most 100000, not 100001\n"},
         {JOB("limits: {cpuset: 1-0}"), "3:32: 'cpuset' must be a CPU's number or a list such as 0-2,5, not '1-0'\n"},
         {JOB("limits: {cpuset: '0,'}"), "3:32: 'cpuset' must be a CPU's number or a list such as 0-2,5, not '0,'\n"},
@@ -326,7 +312,7 @@ static void test_limits(void **state)
     };
 
     (void)state;
-    check_all(mistakes, ARRAY_SIZE(mistakes));
+    check_mistakes(mistakes, ARRAY_SIZE(mistakes));
 }
 
 static void test_inputs(void **state)
@@ -348,7 +334,7 @@ static void test_inputs(void **state)
     };
 
     (void)state;
-    check_all(mistakes, ARRAY_SIZE(mistakes));
+    check_mistakes(mistakes, ARRAY_SIZE(mistakes));
 }
 
 #define RUN(value) "cupel: 1\njobs:\n  a: {run: " value "}\n"
@@ -373,7 +359,7 @@ static void test_run_and_expect(void **state)
         {RUN("[{run: x}], args: [b]"), "3:30: 'args' has no meaning for a job with steps\n"},
         {RUN("[{run: [{run: x}]}]"), "3:20: 'run' must be text, not a map\n"},
         {JOB("args: b"), "3:21: 'args' must be a list of arguments, not 'b'\n"},
-        {JOB("expect: 1"), "3:23: 'expect' must be a map, not '1'\n"},
+        {JOB("expect: 1"), "3:23: 'expect' must be a map such as {exit: 3}, not '1'\n"},
         {JOB("expect: {exit: 256}"), "3:30: 'exit' must be between 0 and 255, not 256\n"},
         {JOB("expect: {exit: -1}"), "3:30: 'exit' must be a whole number, not '-1'\n"},
         {JOB("expect: {signal: SIGNOPE}"),
@@ -385,7 +371,7 @@ static void test_run_and_expect(void **state)
     };
 
     (void)state;
-    check_all(mistakes, ARRAY_SIZE(mistakes));
+    check_mistakes(mistakes, ARRAY_SIZE(mistakes));
 }
 
 static void test_needs(void **state)
@@ -403,7 +389,7 @@ static void test_needs(void **state)
     };
 
     (void)state;
-    check_all(mistakes, ARRAY_SIZE(mistakes));
+    check_mistakes(mistakes, ARRAY_SIZE(mistakes));
 }
 
 static void test_from(void **state)
@@ -421,7 +407,7 @@ static void test_from(void **state)
     };
 
     (void)state;
-    check_all(mistakes, ARRAY_SIZE(mistakes));
+    check_mistakes(mistakes, ARRAY_SIZE(mistakes));
 }
 
 /* Each is a layer. The chain may be said in any order; it is told once. */
@@ -624,7 +610,7 @@ static void test_very_many_problems(void **state)
     for (int i = 0; i < 5000; i++)
         strbuf_addf(&b, "k%d: 1\n", i);
     r = load(b.data);
-    assert_non_null(strstr(r.problems.data, "f.yaml: and 4002 more problems\n")); /* two keys are missing too */
+    assert_non_null(strstr(r.problems.data, "f.yaml: and 4952 more problems; mend these first\n")); /* two keys are missing too */
     assert_string_equal(r.err.message, "f.yaml has 5002 problems");
     unload(&r);
 }

@@ -57,7 +57,7 @@ static void test_problems(void **state)
         {"cache: 20G\n", "c.yaml:1:8: 'cache' must be a map"},
         {"- cache\n", "c.yaml:1:1: a configuration is a map"},
         {"cache: {keep: 1G, keep: 2G}\n", "c.yaml:1:19: "},
-        {"cache: [\n", "YAML: "},
+        {"cache: [\n", "a '[' or '{' before it is never closed"},
     };
 
     (void)state;

@@ -1,23 +1,6 @@
 /* jobs: `seccomp`: names of system calls, what may be allowed and denied, and how it merges with defaults. */
 #include "test_jobs.h"
 
-struct mistake {
-    const char *text;
-    const char *problems;
-};
-
-static void check_all(const struct mistake *mistakes, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        struct loaded r = load(mistakes[i].text);
-        cleanup_free char *lines = problem_lines(&r);
-
-        if (r.plan != NULL || !str_eq(lines, mistakes[i].problems))
-            fail_msg("text:\n%s\nexpected:\n%sgot:\n%s", mistakes[i].text, mistakes[i].problems, lines);
-        unload(&r);
-    }
-}
-
 #define JOB(keys) "cupel: 1\njobs:\n  a: {run: x, " keys "}\n"
 
 static void test_mistakes(void **state)
@@ -49,7 +32,7 @@ static void test_mistakes(void **state)
     };
 
     (void)state;
-    check_all(mistakes, ARRAY_SIZE(mistakes));
+    check_mistakes(mistakes, ARRAY_SIZE(mistakes));
 }
 
 /* Whatever the filter refuses for a reason, no job file has back. */

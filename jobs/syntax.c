@@ -1,0 +1,271 @@
+/* syntax: libyaml's errors as sentences for people who never read the YAML specification. Knows the messages of
+ * libyaml 0.2 (src/scanner.c, src/parser.c); one that it does not know is passed on as it is. Finds no errors itself. */
+#include "jobs/syntax.h"
+
+#include <string.h>
+#include <yaml.h>
+
+/* What is known of the place where the parser stopped. */
+struct stop {
+    struct source *source;
+    struct place place;  /* of the problem */
+    struct place opened; /* where the construct began that the problem is in; line 0: not known */
+    const char *line;    /* the problem's line, without its end */
+    size_t n;
+    size_t at;     /* byte of the line where the problem is, at most n */
+    size_t indent; /* blanks that the line begins with */
+};
+
+#define QUOTE_IT "put the text in quotes, or on the lines below 'KEY: |'"
+
+static struct place place_of(yaml_mark_t mark)
+{
+    return (struct place){(uint32_t)mark.line + 1, (uint32_t)mark.column + 1};
+}
+
+static char char_at(const struct stop *stop)
+{
+    return stop->at < stop->n ? stop->line[stop->at] : '\0';
+}
+
+/* Whether nothing but blanks stands before the problem in its line. */
+static bool begins_line(const struct stop *stop)
+{
+    return stop->at <= stop->indent;
+}
+
+/* The last byte before the problem that is no blank, or NUL. */
+static char char_before(const struct stop *stop)
+{
+    size_t i = stop->at < stop->n ? stop->at : stop->n;
+
+    while (i > 0 && (stop->line[i - 1] == ' ' || stop->line[i - 1] == '\t'))
+        i--;
+    return i > 0 ? stop->line[i - 1] : '\0';
+}
+
+/* Whether the line has a "key: " before the problem. */
+static bool has_earlier_key(const struct stop *stop)
+{
+    for (size_t i = 0; i + 1 < stop->at && i + 1 < stop->n; i++)
+        if (stop->line[i] == ':' && stop->line[i + 1] == ' ')
+            return true;
+    return false;
+}
+
+/* ---- one function for each kind of mistake --------------------------------------------------------------- */
+
+static void value_in_text(struct stop *stop)
+{
+    if (has_earlier_key(stop))
+        source_problem(stop->source, stop->place, "': ' within a value ends it; " QUOTE_IT);
+    else
+        source_problem(stop->source, stop->place,
+                       "a key cannot stand here, since the line above has a value already; check the indentation of "
+                       "this line, or put the text in quotes if the ':' belongs to it");
+}
+
+static void no_key(struct stop *stop)
+{
+    char c = char_at(stop);
+
+    if (c == '}' || c == ']')
+        source_problem(stop->source, stop->place, "'%c' closes nothing: there is no '%c' before it", c,
+                       c == '}' ? '{' : '[');
+    else if (!begins_line(stop) && (char_before(stop) == '"' || char_before(stop) == '\''))
+        source_problem(stop->source, stop->place, "text goes on after the closing quote; " QUOTE_IT);
+    else if (c == '-')
+        source_problem(stop->source, stop->place,
+                       "a list item ('- ...') cannot stand among keys; indent the list below the key that it belongs to");
+    else
+        source_problem(stop->source, stop->place,
+                       "this line is indented by %zu, which is that of no key above it; check its indentation "
+                       "(the keys that begin on line %u are indented by %u)",
+                       stop->indent, stop->opened.line, stop->opened.column - 1);
+}
+
+/* Within brackets, `close` or a comma was expected. */
+static void unclosed(struct stop *stop, char open, char close)
+{
+    bool ended = stop->at >= stop->n;
+    char before = char_before(stop);
+
+    bool later = stop->place.line > stop->opened.line;
+    bool next_key = later && char_at(stop) == ':' && !has_earlier_key(stop); /* taken for text of the line above */
+
+    if (stop->opened.line != 0 && (ended || next_key || (later && begins_line(stop)))) {
+        source_problem(stop->source, stop->opened,
+                       "the '%c' opened on line %u is never closed: '%c' (or ',') is missing before line %u", open,
+                       stop->opened.line, close, stop->place.line);
+        return;
+    }
+    if (char_at(stop) == ':')
+        source_problem(stop->source, stop->place, "': ' within a value ends it; " QUOTE_IT);
+    else if (before == '"' || before == '\'')
+        source_problem(stop->source, stop->place,
+                       "',' or '%c' must follow the closing quote; put all of the text in one pair of quotes", close);
+    else
+        source_problem(stop->source, stop->place, "',' or '%c' is missing here (the '%c' stands on line %u)", close, open,
+                       stop->opened.line);
+}
+
+static void unclosed_brace(struct stop *stop)
+{
+    unclosed(stop, '{', '}');
+}
+
+static void unclosed_bracket(struct stop *stop)
+{
+    unclosed(stop, '[', ']');
+}
+
+static void unclosed_quote(struct stop *stop)
+{
+    source_problem(stop->source, stop->opened.line != 0 ? stop->opened : stop->place,
+                   "the quote opened on line %u is never closed", stop->opened.line);
+}
+
+static void no_colon(struct stop *stop)
+{
+    source_problem(stop->source, stop->opened.line != 0 ? stop->opened : stop->place,
+                   "this is no 'KEY: VALUE': the ':' is missing; text of several lines stands below 'KEY: |', indented "
+                   "more than its key");
+}
+
+static void bad_start(struct stop *stop)
+{
+    if (char_at(stop) == '\t')
+        source_problem(stop->source, stop->place, "a tab cannot indent; YAML indents with blanks only");
+    else
+        source_problem(stop->source, stop->place, "a value cannot begin with '%c'; put it in quotes", char_at(stop));
+}
+
+static void bad_tab(struct stop *stop)
+{
+    source_problem(stop->source, stop->place, "a tab cannot indent; YAML indents with blanks only");
+}
+
+static void bad_name(struct stop *stop)
+{
+    source_problem(stop->source, stop->opened.line != 0 ? stop->opened : stop->place,
+                   "a value that begins with '*', '&' or '!' must be put in quotes");
+}
+
+static void bad_escape(struct stop *stop)
+{
+    source_problem(stop->source, stop->place,
+                   "a backslash in double quotes begins an escape, and this is none; write '\\\\', or use single quotes");
+}
+
+static void item_out_of_place(struct stop *stop)
+{
+    source_problem(stop->source, stop->place,
+                   "a list item ('- ...') cannot stand here; begin the list on the line below its key");
+}
+
+static void no_item(struct stop *stop)
+{
+    source_problem(stop->source, stop->place,
+                   "this line is no item ('- ...') of the list that begins on line %u; check its indentation",
+                   stop->opened.line);
+}
+
+static void no_value(struct stop *stop)
+{
+    if (stop->line == stop->source->text + stop->source->len)
+        source_problem(stop->source, stop->place, "the file ends here, and a '[' or '{' before it is never closed");
+    else
+        source_problem(stop->source, stop->place, "a value is missing here; an empty one is written \"\"");
+}
+
+static void text_beside_bar(struct stop *stop)
+{
+    source_problem(stop->source, stop->place, "the text of '|' or '>' begins on the next line, indented");
+}
+
+static void unclosed_document(struct stop *stop)
+{
+    source_problem(stop->source, stop->place,
+                   "this stands behind the end of the file's one value; check the indentation, and that every key "
+                   "begins a line");
+}
+
+static const struct {
+    const char *problem; /* libyaml's */
+    void (*explain)(struct stop *stop);
+} explanations[] = {
+    {"mapping values are not allowed in this context", value_in_text},
+    {"found unexpected ':'", value_in_text},
+    {"did not find expected key", no_key},
+    {"did not find expected ',' or '}'", unclosed_brace},
+    {"did not find expected ',' or ']'", unclosed_bracket},
+    {"found unexpected end of stream", unclosed_quote},
+    {"found unexpected document indicator", unclosed_quote},
+    {"could not find expected ':'", no_colon},
+    {"found character that cannot start any token", bad_start},
+    {"found a tab character that violates indentation", bad_tab},
+    {"found a tab character where an indentation space is expected", bad_tab},
+    {"did not find expected alphabetic or numeric character", bad_name},
+    {"did not find expected whitespace or line break", bad_name},
+    {"did not find expected tag URI", bad_name},
+    {"did not find expected '!'", bad_name},
+    {"did not find the expected '>'", bad_name},
+    {"found undefined tag handle", bad_name},
+    {"found unknown escape character", bad_escape},
+    {"did not find expected hexdecimal number", bad_escape},
+    {"found invalid Unicode character escape code", bad_escape},
+    {"block sequence entries are not allowed in this context", item_out_of_place},
+    {"did not find expected '-' indicator", no_item},
+    {"did not find expected node content", no_value},
+    {"did not find expected comment or line break", text_beside_bar},
+    {"did not find expected <document start>", unclosed_document},
+};
+
+/* Finds the line of the place, and the byte of it that the place's column (in characters) stands for. */
+static void find_line(struct stop *stop)
+{
+    const struct source *s = stop->source;
+    const char *end = s->text + s->len, *line = s->text;
+
+    for (uint32_t number = 1; number < stop->place.line && line < end; number++) {
+        const char *newline = memchr(line, '\n', (size_t)(end - line));
+
+        line = newline != NULL ? newline + 1 : end;
+    }
+    stop->line = line;
+    stop->n = strcspn(line, "\r\n");
+    while (stop->indent < stop->n && line[stop->indent] == ' ')
+        stop->indent++;
+    for (uint32_t column = 1; column < stop->place.column && stop->at < stop->n; column++)
+        for (stop->at++; stop->at < stop->n && ((unsigned char)line[stop->at] & 0xc0) == 0x80;)
+            stop->at++;
+}
+
+void syntax_problem(struct source *s, const struct yaml_parser_s *p)
+{
+    struct stop stop = {.source = s, .place = place_of(p->problem_mark)};
+
+    if (p->error == YAML_MEMORY_ERROR) {
+        source_problem(s, place_of(p->mark), "out of memory while reading YAML");
+        return;
+    }
+    if (p->error == YAML_READER_ERROR || p->problem == NULL) {
+        source_problem(s, source_place(s, p->problem_offset), "YAML: %s",
+                       p->problem != NULL ? p->problem : "unknown error");
+        return;
+    }
+    if (p->context != NULL)
+        stop.opened = place_of(p->context_mark);
+    find_line(&stop);
+    if (char_at(&stop) == '\t') {
+        bad_tab(&stop);
+        return;
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(explanations); i++)
+        if (str_eq(p->problem, explanations[i].problem)) {
+            explanations[i].explain(&stop);
+            return;
+        }
+    source_problem(s, stop.place, "YAML: %s%s%s%s", p->problem, p->context != NULL ? " (" : "",
+                   p->context != NULL ? p->context : "", p->context != NULL ? ")" : "");
+}

@@ -1,0 +1,159 @@
+/* jobs: messages say what, where, why and what to do: words of other tools, YAML that cannot be parsed, numbers that are
+ * read in two ways. */
+#include "test_jobs.h"
+
+#define JOB(keys) "cupel: 1\njobs:\n  a: {run: x, " keys "}\n"
+
+/* Words of other tools, and keys that stand in the wrong map: one problem each, which names the right word. */
+static void test_words_of_other_tools(void **state)
+{
+    static const struct {
+        const char *keys; /* of a job that has nothing else */
+        const char *words;
+    } cases[] = {
+        {"command: x", "'run'"},
+        {"cmd: x", "'run'"},
+        {"script: x", "'run'"},
+        {"steps: [{run: x}]", "a list of maps under 'run'"},
+        {"rnu: x", "did you mean 'run'?"},
+        {"run: x, image: debian", "'rootfs'"},
+        {"run: x, timeout: 5m", "'limits: {wall: ...}'"},
+        {"run: x, depends_on: [b]", "'needs'"},
+        {"run: x, stage: test", "'needs'"},
+        {"run: x, environment: {A: b}", "'env'"},
+        {"run: x, variables: {A: b}", "'env'"},
+        {"run: x, retry: 2", "'retries'"},
+        {"run: x, if: always", "'when'"},
+        {"run: x, mem: 1G", "'memory' under 'limits'"},
+        {"run: x, memory: 1G", "did you mean 'memory' under 'limits'?"},
+        {"run: x, wall: 1m", "did you mean 'wall' under 'limits'?"},
+        {"run: x, exit: 1", "did you mean 'exit' under 'expect'?"},
+        {"run: x, time: 5", "'cpu-time' (processor time) or 'wall' under 'limits'"},
+        {"run: x, limits: {timeout: 5}", "'wall'"},
+        {"run: x, expect: 3", "'expect' must be a map such as {exit: 3}, not '3'"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        cleanup_free char *text = xasprintf("cupel: 1\njobs:\n  a: {%s}\n", cases[i].keys), *lines = NULL;
+        struct loaded r = load(text);
+
+        lines = problem_lines(&r);
+        if (r.plan != NULL || strstr(lines, cases[i].words) == NULL || strchr(lines, '\n')[1] != '\0')
+            fail_msg("%s: got:\n%s", cases[i].keys, lines);
+        unload(&r);
+    }
+}
+
+/* What libyaml cannot parse is told in the reader's words. */
+static void test_syntax(void **state)
+{
+    static const struct mistake mistakes[] = {
+        {"cupel: 1\njobs:\n  a:\n    run: x\n   limits: {memory: 5M}\n",
+         "5:4: this line is indented by 3, which is that of no key above it; check its indentation (the keys that begin "
+         "on line 3 are indented by 2)\n"},
+        {"jobs:\n  a: {run: x\n  b: {run: x}\n",
+         "2:6: the '{' opened on line 2 is never closed: '}' (or ',') is missing before line 3\n"},
+        {"a: {run: echo: hi}\n",
+         "1:14: ': ' within a value ends it; put the text in quotes, or on the lines below 'KEY: |'\n"},
+        {"a: echo \"b: c\"\n",
+         "1:11: ': ' within a value ends it; put the text in quotes, or on the lines below 'KEY: |'\n"},
+        {"a: x\n  b: y\n", "2:4: a key cannot stand here, since the line above has a value already; check the indentation "
+                           "of this line, or put the text in quotes if the ':' belongs to it\n"},
+        {"\xc3\xa4: \"x\" y\n", "1:8: text goes on after the closing quote; put the text in quotes, or on the lines "
+                                "below 'KEY: |'\n"},
+        {"a: {b: \"x\" y}\n",
+         "1:12: ',' or '}' must follow the closing quote; put all of the text in one pair of quotes\n"},
+        {"a: [b, c}\n", "1:9: ',' or ']' is missing here (the '[' stands on line 1)\n"},
+        {"a: {b: c}}\n", "1:10: '}' closes nothing: there is no '{' before it\n"},
+        {"a: \"x\nb: y\n", "1:4: the quote opened on line 1 is never closed\n"},
+        {"a: \"\\d\"\n", "1:5: a backslash in double quotes begins an escape, and this is none; write '\\\\', or use "
+                         "single quotes\n"},
+        {"a: @x\n", "1:4: a value cannot begin with '@'; put it in quotes\n"},
+        {"a: [*.c]\n", "1:5: a value that begins with '*', '&' or '!' must be put in quotes\n"},
+        {"a: - b\n", "1:4: a list item ('- ...') cannot stand here; begin the list on the line below its key\n"},
+        {"a: |x\n", "1:5: the text of '|' or '>' begins on the next line, indented\n"},
+        {"a: b\nc\n", "2:1: this is no 'KEY: VALUE': the ':' is missing; text of several lines stands below 'KEY: |', "
+                      "indented more than its key\n"},
+    };
+
+    (void)state;
+    check_mistakes(mistakes, ARRAY_SIZE(mistakes));
+}
+
+/* Numbers that readers of YAML read in different ways are refused, with how to write them. */
+static void test_numbers(void **state)
+{
+#define LEADING_ZERO                                                                                                   \
+    "; a leading zero makes it octal for some readers of YAML and decimal for others: write it without\n"
+    static const struct mistake mistakes[] = {
+        {JOB("limits: {pids: 017}"), "3:30: 'pids' must be a whole number, not '017'" LEADING_ZERO},
+        {JOB("limits: {pids: 0x1f}"), "3:30: 'pids' must be a whole number, not '0x1f'; write it in decimal\n"},
+        {JOB("limits: {pids: 1_000}"), "3:30: 'pids' must be a whole number, not '1_000'; write it without '_'\n"},
+        {JOB("limits: {pids: 1:30}"), "3:30: 'pids' must be a whole number, not '1:30'; some readers of YAML take a:b as "
+                                      "a number to the base of 60: write 90s or 1m30s\n"},
+        {JOB("limits: {wall: 010}"),
+         "3:30: 'wall' must be a duration such as 250ms, 90s or 1h30m, not '010'" LEADING_ZERO},
+        {JOB("limits: {cpu: \"1,5\"}"), "3:29: 'cpu' must be a number of cores such as 1.5 or 150%, not '1,5'; the decimal "
+                                        "mark is '.'\n"},
+        {JOB("limits: {memory: 512 MB}"),
+         "3:32: 'memory' must be a size such as 64K, 512M or 1.5G, not '512 MB'; leave out the blank\n"},
+        {JOB("limits: {open-files: 1e3}"),
+         "3:36: 'open-files' must be a whole number, not '1e3'; write it in plain digits\n"},
+        {JOB("expect: {exit: 0777}"), "3:30: 'exit' must be a whole number, not '0777'" LEADING_ZERO},
+        {JOB("expect: {signal: 011}"),
+         "3:32: 'signal' must be a signal such as SEGV, SIGSEGV or 11 (1 to 64), not '011'" LEADING_ZERO},
+        {JOB("user: 01000"), "3:21: 'user' must be root, a user's name, UID or UID:GID, not '01000'" LEADING_ZERO},
+        {JOB("limits: {cpuset: 010}"),
+         "3:32: 'cpuset' must be a CPU's number or a list such as 0-2,5, not '010'" LEADING_ZERO},
+    };
+
+    (void)state;
+    check_mistakes(mistakes, ARRAY_SIZE(mistakes));
+}
+
+/* Many problems are cut, with how many there are besides. */
+static void test_many_problems_are_counted(void **state)
+{
+    cleanup_strbuf struct strbuf text = {0};
+    struct loaded r;
+
+    (void)state;
+    strbuf_adds(&text, "cupel: 1\njobs:\n  a:\n    run: x\n");
+    for (int i = 0; i < 120; i++)
+        strbuf_addf(&text, "    nonsense-%d: 1\n", i);
+    r = load(text.data);
+    assert_null(r.plan);
+    assert_non_null(strstr(r.problems.data, ": and 70 more problems; mend these first\n"));
+    assert_non_null(strstr(r.problems.data, "'nonsense-49'"));
+    assert_null(strstr(r.problems.data, "'nonsense-50'"));
+    assert_non_null(strstr(r.err.message, "has 120 problems"));
+    unload(&r);
+}
+
+/* A byte order mark, line ends of other systems, and the end marker are no mistakes; columns count from behind the mark. */
+static void test_marks_of_editors(void **state)
+{
+    static const struct mistake after_mark = {"\xef\xbb\xbf" "cupel: x\njobs: {a: {run: y}}\n",
+                                              "1:8: 'cupel' must be a whole number, not 'x'\n"};
+    struct loaded r = load("\xef\xbb\xbf" "cupel: 1\r\njobs:\r\n  a: {run: x}\r\n...\r\n");
+
+    (void)state;
+    assert_non_null(r.plan);
+    assert_string_equal(r.plan->jobs[0].name, "a");
+    unload(&r);
+    check_mistake(&after_mark);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_words_of_other_tools),
+        cmocka_unit_test(test_syntax),
+        cmocka_unit_test(test_numbers),
+        cmocka_unit_test(test_many_problems_are_counted),
+        cmocka_unit_test(test_marks_of_editors),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
