@@ -177,6 +177,57 @@ void cgroup_job_lift_io(struct cgroup_job *job);
  * `job` is gone. */
 int cgroup_job_destroy(struct cgroup_job *job, struct cupel_error *err);
 
+/* ---- around.c: the groups around ours, from the caller's own up to the top, whose limits bind our jobs too ---- */
+
+enum cgroup_around_limit {
+    CGROUP_AROUND_MEMORY,
+    CGROUP_AROUND_MEMORY_HIGH,
+    CGROUP_AROUND_CPU, /* thousandths of a core */
+    CGROUP_AROUND_PIDS,
+    CGROUP_AROUND_COUNT,
+};
+/* The least such limit that a visible group around the run has, and of which group (borrowed from `run`; may be NULL);
+ * UINT64_MAX: none has one. */
+uint64_t cgroup_run_around(const struct cgroup_run *run, enum cgroup_around_limit which, const char **ret_group);
+
+/* What a slot keeps to tell whose limit struck. Always valid; where the kernel tells nothing, neither does this. */
+struct cgroup_around;
+struct cgroup_around *cgroup_around_open(const struct cgroup_run *run);
+void cgroup_around_close(struct cgroup_around *around);
+/* A job begins: what happened to the groups around before is none of its business. */
+void cgroup_around_begin(struct cgroup_around *around);
+
+/* Whose lack of memory an OOM kill was for. */
+enum cgroup_oom_origin {
+    CGROUP_OOM_OWN,     /* the job's own limit */
+    CGROUP_OOM_AROUND,  /* the limit of a group around it */
+    CGROUP_OOM_MACHINE, /* nobody's limit: the machine had none left, or a group that is not visible from here */
+};
+#define CGROUP_AROUND_NAME_SIZE 192 /* a longer path is shown by its end */
+struct cgroup_oom {
+    enum cgroup_oom_origin origin;
+    char group[CGROUP_AROUND_NAME_SIZE]; /* of CGROUP_OOM_AROUND; "" when no visible group has the limit */
+    uint64_t limit;                      /* of that group */
+};
+/* cgroup_job_oom_ack, and for a kill of whom it was. */
+bool cgroup_oom_check(struct cgroup_job *job, struct cgroup_around *around, struct cgroup_oom *ret);
+
+/* What the limits of the groups around did since cgroup_around_begin; 0 and "" for nothing. */
+struct cgroup_around_figures {
+    uint64_t throttled_ns; /* held back by a CPU quota */
+    uint64_t cpu_millicores;
+    char throttled_by[CGROUP_AROUND_NAME_SIZE];
+    uint64_t high_events; /* processes of the group were slowed down for being above memory.high (v2) */
+    uint64_t memory_high;
+    char high_by[CGROUP_AROUND_NAME_SIZE];
+    uint64_t pids_max; /* the least process limit around */
+    char pids_by[CGROUP_AROUND_NAME_SIZE];
+    /* Forks of anybody below it that it refused, where that is counted there (v2 since 6.11); elsewhere they are among
+     * the job's own CGROUP_PIDS_REFUSED. */
+    uint64_t pids_refused;
+};
+void cgroup_around_figures(const struct cgroup_around *around, struct cgroup_around_figures *ret);
+
 /* Removes groups that a dead run recorded: kills their processes, waits, removes. Missing ones are fine. Refuses any
  * path of which neither the last nor the last but one component starts with "cupel-", which is not in a cgroup file
  * system, or which leads through a symbolic link. */

@@ -119,6 +119,7 @@ int cgroup_job_create(struct cgroup_run *run, const char *name, const struct cgr
     memcpy(job->name, name, size);
     job->run = run;
     job->oom_fd = -EBADF;
+    job->oom_last.origin = CGROUP_OOM_MACHINE; /* until something is heard of */
     memcpy(job->disk, limits->disk, sizeof(job->disk));
     job->n_disks = limits->n_disks;
     for (size_t i = 0; i < HIERARCHY_MAX; i++)
@@ -201,14 +202,16 @@ static bool oom_seen_new(struct cgroup_job *job)
 bool cgroup_job_oom_ack(struct cgroup_job *job)
 {
     struct timespec ms = {.tv_nsec = (long)NSEC_PER_MSEC};
-    eventfd_t ignored;
+    eventfd_t raised;
 
-    if (job->oom_fd < 0)
-        return false;
+    if (job->oom_fd < 0) /* nothing wakes anybody then, but the count is there to be looked at */
+        return job->oom_tree != NULL && job->oom_tree->ops->version == 1 && oom_seen_new(job);
     if (job->oom_tree->ops->version == 2)
         return oom_seen_new(job);
-    if (eventfd_read(job->oom_fd, &ignored) < 0) /* EAGAIN: nothing happened */
+    if (eventfd_read(job->oom_fd, &raised) < 0) /* EAGAIN: nothing happened */
         return oom_seen_new(job);
+    job->oom_heard |= raised > (job->oom_raised ? 1u : 0u);
+    job->oom_raised = false;
     if (oom_seen_new(job))
         return true;
     if (job->oom_rearmed >= OOM_LOOKS) {
@@ -219,8 +222,16 @@ bool cgroup_job_oom_ack(struct cgroup_job *job)
     if (oom_seen_new(job))
         return true;
     job->oom_rearmed++;
-    eventfd_write(job->oom_fd, 1);
+    job->oom_raised = eventfd_write(job->oom_fd, 1) == 0;
     return false;
+}
+
+bool job_oom_own(const struct cgroup_job *job, uint64_t *ret)
+{
+    char text[512];
+
+    return group_read(job->oom_tree->run_fd, job->name, "memory.events", text, sizeof(text)) >= 0 &&
+           text_number(text, "oom", ret);
 }
 
 static void read_figures(const struct cgroup_job *job, uint32_t wanted, struct cgroup_usage *usage)

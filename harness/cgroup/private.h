@@ -89,9 +89,20 @@ struct tree {
     char *path;        /* of cupel-RUN */
 };
 
+/* A group around ours that limits what is in it (around.c). */
+struct around_group {
+    const struct hierarchy_ops *ops;
+    char *path;
+    int fd; /* its directory */
+    uint64_t limit[CGROUP_AROUND_COUNT]; /* UINT64_MAX: none */
+};
+#define AROUND_MAX 24
+
 struct cgroup_run {
     struct tree tree[HIERARCHY_MAX];
     size_t count;
+    struct around_group around[AROUND_MAX]; /* of one hierarchy the inner ones first */
+    size_t n_around;
     unsigned features;
     bool host_swaps;
     struct cgroup_device devices[CGROUP_DEVICES_MAX];
@@ -108,6 +119,9 @@ struct cgroup_job {
     int oom_fd;
     short oom_events;
     unsigned oom_rearmed;
+    bool oom_raised; /* the eventfd was raised by ourselves */
+    bool oom_heard;  /* v1: the kernel has raised it since cgroup_oom_check last asked */
+    struct cgroup_oom oom_last; /* of the last such event */
     uint64_t oom_seen;
     dev_t disk[CGROUP_DISKS_MAX]; /* that have I/O limits */
     size_t n_disks;
@@ -218,7 +232,22 @@ int devices_load(const struct cgroup_device *devices, size_t n);
 int devices_attach(int program, const struct tree *tree, const char *group);
 int devices_try(int program, const struct tree *tree, const char *group);
 
+/* ---- around.c */
+
+/* Looks for the groups around that have limits, once the run's own groups are made. */
+void around_find(struct cgroup_run *run);
+void around_forget(struct cgroup_run *run);
+
+/* ---- v1.c */
+
+/* An eventfd that is raised whenever `group` (NULL: the directory itself) is out of memory, or a group above it is:
+ * the kernel tells all that are below too (mem_cgroup_oom_notify). -EBADF where that cannot be had. */
+int v1_oom_event(int dirfd, const char *group);
+
 /* ---- job.c */
+
+/* How often the job's own limit made the group run out of memory (v2); false where that cannot be told. */
+bool job_oom_own(const struct cgroup_job *job, uint64_t *ret);
 
 /* Makes user and system time add up to the total, in their proportion. */
 void usage_scale_cpu_parts(struct cgroup_usage *usage);

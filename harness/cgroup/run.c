@@ -128,6 +128,7 @@ int cgroup_run_create(const struct cgroup_host *host, const char *run_id, cgroup
         return r;
     }
     bound_devices(run);
+    around_find(run);
     *ret_run = run;
     return 0;
 }
@@ -145,6 +146,7 @@ void cgroup_run_release(struct cgroup_run *run)
         free(run->tree[i].path);
     }
     base_closep(&run->device_program);
+    around_forget(run);
     free(run->name);
     free(run);
 }

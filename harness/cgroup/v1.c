@@ -196,7 +196,7 @@ static int v1_retire(struct tree *tree, struct cupel_error *err)
 
 /* memory.rst, 10. OOM Control: "<eventfd> <fd of memory.oom_control>" into cgroup.event_control. Kernels without v1's
  * event code (PREEMPT_RT) have no such file or refuse: then there is no early notice, and oom_kill tells at the end. */
-static int v1_oom_open(const struct tree *tree, const char *name, short *ret_events)
+int v1_oom_event(int dirfd, const char *group)
 {
     char path[GROUP_PATH_SIZE], text[32];
     cleanup_close int control = -EBADF;
@@ -204,14 +204,19 @@ static int v1_oom_open(const struct tree *tree, const char *name, short *ret_eve
 
     if (event < 0)
         return -EBADF;
-    control = openat(tree->run_fd, group_path(path, name, "memory.oom_control"), O_RDONLY | O_CLOEXEC);
+    control = openat(dirfd, group_path(path, group, "memory.oom_control"), O_RDONLY | O_CLOEXEC);
     if (control < 0)
         return -EBADF;
     snprintf(text, sizeof(text), "%d %d", event, control);
-    if (group_write(tree->run_fd, name, "cgroup.event_control", text) < 0)
+    if (group_write(dirfd, group, "cgroup.event_control", text) < 0)
         return -EBADF;
-    *ret_events = POLLIN;
     return steal_fd(&event);
+}
+
+static int v1_oom_open(const struct tree *tree, const char *name, short *ret_events)
+{
+    *ret_events = POLLIN;
+    return v1_oom_event(tree->run_fd, name);
 }
 
 const struct hierarchy_ops v1_ops = {

@@ -338,12 +338,24 @@ static uint64_t next_wake(const struct attempt *a)
     return at;
 }
 
+/* Whether the kernel killed for want of memory since this was asked last: then that is the cause, and whose memory it was
+ * decides whose fault. */
+static bool note_oom(struct attempt *a)
+{
+    struct cgroup_oom oom;
+
+    if (!cgroup_oom_check(a->cgroup, a->ctx->around, &oom))
+        return false;
+    if (a->facts->cause == CAUSE_NONE)
+        a->facts->oom = oom;
+    note_cause(a, oom.origin == CGROUP_OOM_OWN ? CAUSE_MEMORY : CAUSE_AROUND, false);
+    return true;
+}
+
 static void check_oom(struct attempt *a)
 {
-    if (!cgroup_job_oom_ack(a->cgroup))
-        return;
-    note_cause(a, CAUSE_MEMORY, false);
-    kill_now(a); /* v2 has done so already (memory.oom.group); v1 has no such thing */
+    if (note_oom(a))
+        kill_now(a); /* v2 has done so already (memory.oom.group); v1 has no such thing */
 }
 
 enum { POLL_ORDERS, POLL_CONTROL, POLL_OUT, POLL_ERR, POLL_OOM, POLL_GONE, POLL_COUNT };
@@ -433,8 +445,8 @@ static void collect_facts(struct attempt *a)
     a->facts->output_bytes = a->capture.written[0] + a->capture.written[1];
     if (a->cgroup != NULL) {
         cgroup_job_usage(a->cgroup, &a->facts->usage);
-        if (a->facts->cause == CAUSE_NONE && cgroup_job_oom_ack(a->cgroup))
-            note_cause(a, CAUSE_MEMORY, false);
+        (void)note_oom(a);
+        cgroup_around_figures(a->ctx->around, &a->facts->around);
     }
     observe_end(&a->observer);
     settle_limits(a);

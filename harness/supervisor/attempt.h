@@ -76,6 +76,7 @@ enum attempt_cause {
     CAUSE_OUTPUT,
     CAUSE_CANCELLED,
     CAUSE_HARNESS, /* something of ours failed: facts.harness says what */
+    CAUSE_AROUND,  /* the memory of what is around the job ran out: facts.oom says whose */
 };
 
 struct step_facts {
@@ -110,6 +111,8 @@ struct attempt_facts {
     struct step_facts *steps;
     size_t n_steps;
     struct cgroup_usage usage;
+    struct cgroup_oom oom;               /* of CAUSE_MEMORY and CAUSE_AROUND */
+    struct cgroup_around_figures around; /* of the groups around the run's */
     bool has_disk;
     uint64_t disk_peak, inodes_peak;
     bool disk_full, inodes_full; /* seen at any sample */
@@ -221,6 +224,7 @@ struct attempt_context {
     int orders; /* the slot's socket to the supervisor */
     uint64_t serial;
     struct machine machine;
+    struct cgroup_around *around;
     bool has_schedstat; /* the kernel tells how long each thread waited for a CPU */
     struct timeline timeline;
 };

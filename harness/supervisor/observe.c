@@ -156,6 +156,7 @@ void observe_begin(struct observer *o, struct attempt_context *ctx, const struct
     *o = (struct observer){.ctx = ctx, .cgroup = cgroup, .sandbox = sandbox, .facts = facts};
     timeline_start(&ctx->timeline, ctx->run->sample_ns);
     machine_look(&ctx->machine, &o->before);
+    cgroup_around_begin(ctx->around);
     o->look_at = o->before.at_ns + LOOK_NS;
 }
 

@@ -95,6 +95,7 @@ _Noreturn static void slot_main(const struct run *run, unsigned number, int sock
     int lock = -EBADF, r = slot_open_stage(run, &ctx.stage, &lock, &err);
 
     observe_open(&ctx);
+    ctx.around = cgroup_around_open(run->cgroups);
     for (;;) {
         ssize_t n = recv(socket, &m, sizeof(m), MSG_WAITALL);
         struct attempt_leftover leftover;
@@ -122,6 +123,7 @@ _Noreturn static void slot_main(const struct run *run, unsigned number, int sock
     }
     if (r == 0)
         sandbox_stage_close(ctx.stage);
+    cgroup_around_close(ctx.around);
     base_closep(&lock);
     _exit(0);
 }

@@ -3,6 +3,7 @@
 #include "harness/supervisor/attempt.h"
 
 #include "base/weaken.h"
+#include "harness/supervisor/evidence.h"
 #include "harness/supervisor/limits.h"
 
 #include <string.h>
@@ -48,11 +49,8 @@ static void say_memory(const struct jobs_job *job, const struct attempt_facts *f
     char text[UNIT_TEXT_SIZE];
     uint64_t peak, kills = oom_kills(f);
 
-    if (jobs_limit_is_set(&job->limits, JOBS_LIMIT_MEMORY))
-        strbuf_addf(b, "memory limit %s reached",
-                    jobs_limit_format(JOBS_LIMIT_MEMORY, job->limits.value[JOBS_LIMIT_MEMORY], text));
-    else
-        strbuf_adds(b, "the machine ran out of memory");
+    strbuf_addf(b, "memory limit %s reached",
+                jobs_limit_format(JOBS_LIMIT_MEMORY, job->limits.value[JOBS_LIMIT_MEMORY], text));
     add_wall(b, " after ", f->started_ns,
              f->cause == CAUSE_MEMORY && f->cause_ns < f->ended_ns ? f->cause_ns : f->ended_ns);
     if (kills > 0)
@@ -73,6 +71,7 @@ static void say_timeout(const struct jobs_job *job, const struct attempt_facts *
     if (f->grace_used_up)
         strbuf_addf(b, "; SIGTERM did not end it within %s, SIGKILL did",
                     unit_format_duration(job->timeout_grace, text));
+    evidence_of_time(job, f, b);
 }
 
 static void say_cpu(const struct jobs_job *job, const struct attempt_facts *f, struct strbuf *b)
@@ -82,6 +81,7 @@ static void say_cpu(const struct jobs_job *job, const struct attempt_facts *f, s
     strbuf_addf(b, "CPU limit %s reached", unit_format_duration(limit_of(job, f, JOBS_LIMIT_CPU_TIME), text));
     strbuf_addf(b, ": %s used by all its processes", unit_format_duration(f->cpu_at_cause_ns, text));
     add_wall(b, " after ", f->started_ns, f->cause_ns);
+    evidence_of_time(job, f, b);
 }
 
 static void say_output(const struct jobs_job *job, const struct attempt_facts *f, struct strbuf *b)
@@ -119,6 +119,7 @@ static const struct {
     [CAUSE_WALL] = {REPORTS_TIMEOUT, say_timeout},          [CAUSE_CPU] = {REPORTS_CPU_LIMIT, say_cpu},
     [CAUSE_MEMORY] = {REPORTS_MEMORY_LIMIT, say_memory},    [CAUSE_OUTPUT] = {REPORTS_OUTPUT_LIMIT, say_output},
     [CAUSE_CANCELLED] = {REPORTS_CANCELLED, say_cancelled}, [CAUSE_HARNESS] = {REPORTS_ERROR, say_harness},
+    [CAUSE_AROUND] = {REPORTS_ERROR, evidence_around},
 };
 
 /* ---- how a step ended, against what was expected ---- */
@@ -232,8 +233,13 @@ static enum reports_verdict blame_limit(const struct jobs_job *job, const struct
                                         enum reports_verdict verdict, struct strbuf *b)
 {
     char text[UNIT_TEXT_SIZE];
+    cleanup_strbuf struct strbuf around = {0};
     uint64_t refused;
 
+    if (evidence_refused_around(job, f, &around)) {
+        strbuf_addf(b, "; %s", around.data);
+        return REPORTS_ERROR;
+    }
     if (jobs_limit_is_set(&job->limits, JOBS_LIMIT_PIDS) && get(f, CGROUP_PIDS_REFUSED, &refused) && refused > 0) {
         strbuf_addf(b, ", after the process limit %llu refused %llu fork%s",
                     (unsigned long long)job->limits.value[JOBS_LIMIT_PIDS], (unsigned long long)refused,
@@ -295,7 +301,7 @@ void verdict_of_job(const struct jobs_job *job, const struct attempt_facts *fact
 
     fill_status(facts, facts->n_steps, ret);
     if (cause == CAUSE_NONE && oom_kills(facts) > 0)
-        cause = CAUSE_MEMORY;
+        cause = facts->oom.origin == CGROUP_OOM_OWN ? CAUSE_MEMORY : CAUSE_AROUND;
     if (weakened("raw-status") && cause == CAUSE_NONE && ret->exit == 124)
         cause = CAUSE_WALL;
     if (cause != CAUSE_NONE) {

@@ -276,14 +276,57 @@ static void test_unnoticed_oom_kill(void **state)
     figure(&s, CGROUP_OOM_KILLS, 1);
     assert_job(&s, REPORTS_MEMORY_LIMIT, 0, 0, "memory limit 64 MiB reached after 1 s: 1 OOM kill");
     assert_step(&s, 0, REPORTS_MEMORY_LIMIT, "memory limit 64 MiB reached after 1 s: 1 OOM kill");
-    s.job.limits.set = 0;
-    assert_job(&s, REPORTS_MEMORY_LIMIT, 0, 0, "the machine ran out of memory after 1 s: 1 OOM kill");
     figure(&s, CGROUP_OOM_KILLS, 0); /* known to be none */
     assert_job(&s, REPORTS_PASSED, 0, 0, "");
     /* SIGKILL alone is no memory limit */
     limit(&s.job.limits, JOBS_LIMIT_MEMORY, 64 * MIB);
     s.ran[0].status = KILLED(SIGKILL);
     assert_job(&s, REPORTS_SIGNALED, -1, SIGKILL, "killed by signal 9 (SIGKILL)");
+}
+
+/* The memory that ran out was not the job's: the kernel killed it all the same, which is nothing that it did. */
+static void test_memory_around(void **state)
+{
+    struct scene s;
+
+    (void)state;
+    scene_init(&s, 1);
+    limit(&s.job.limits, JOBS_LIMIT_MEMORY, 400 * MIB);
+    figure(&s, CGROUP_OOM_KILLS, 1);
+    figure(&s, CGROUP_MEMORY_PEAK_BYTES, 100 * MIB);
+    strike(&s, CAUSE_AROUND, 0, NSEC_PER_SEC);
+    s.facts.oom = (struct cgroup_oom){.origin = CGROUP_OOM_AROUND, .group = "/g/outer", .limit = 120 * MIB};
+    s.ran[0].status = KILLED(SIGKILL);
+    assert_job(&s, REPORTS_ERROR, -1, SIGKILL,
+               "not the job's own limit: the group around cupel, /g/outer, reached its memory limit 120 MiB after 1 s, "
+               "and the kernel killed 1 process of the job; the job's limit is 400 MiB, its peak was 100 MiB (give "
+               "cupel more memory, run fewer jobs at once with -j, or give jobs a lower memory limit)");
+    /* found at the end only, of the whole machine, in a job without a limit */
+    s.facts.cause = CAUSE_NONE;
+    s.facts.oom = (struct cgroup_oom){.origin = CGROUP_OOM_MACHINE};
+    s.job.limits.set = 0;
+    assert_job(&s, REPORTS_ERROR, -1, SIGKILL,
+               "not the job's own limit: the machine ran out of memory, and the kernel killed 1 process of the job; the "
+               "job has no memory limit, its peak was 100 MiB (give cupel more memory, run fewer jobs at once with -j, "
+               "or give jobs a memory limit)");
+}
+
+static void test_time_has_reasons(void **state)
+{
+    struct scene s;
+
+    (void)state;
+    scene_init(&s, 1);
+    limit(&s.job.limits, JOBS_LIMIT_WALL, NSEC_PER_SEC);
+    limit(&s.job.limits, JOBS_LIMIT_PIDS, 20);
+    figure(&s, CGROUP_PIDS_REFUSED, 5642);
+    s.facts.around = (struct cgroup_around_figures){
+        .throttled_ns = 600 * NSEC_PER_MSEC, .cpu_millicores = 500, .throttled_by = "/g/outer"};
+    strike(&s, CAUSE_WALL, 0, NSEC_PER_SEC);
+    s.ran[0].status = KILLED(SIGKILL);
+    assert_job(&s, REPORTS_TIMEOUT, -1, SIGKILL,
+               "wall limit 1 s reached: still running after 1 s; 5642 forks refused at pids: 20; the group around cupel, "
+               "/g/outer, was held back for 600 ms by its CPU quota of 0.500 cores");
 }
 
 static void test_output_limit(void **state)
@@ -357,7 +400,7 @@ static void test_first_cause_wins(void **state)
         s.ran[0].output_differs = true;
         verdict_of_job(&s.job, &s.facts, &s.got);
         assert_int_equal(s.got.verdict, table[i].verdict);
-        assert_null(strstr(s.got.evidence, "refused"));
+        assert_null(strstr(s.got.evidence, "process limit")); /* a verdict about time has the refused forks as a remark */
         assert_null(strstr(s.got.evidence, "disk"));
     }
 }
@@ -402,7 +445,18 @@ static void test_pids_limit_is_blamed_for_failures_only(void **state)
     /* someone else's limit further up refused: not this job's */
     figure(&s, CGROUP_PIDS_REFUSED, 1);
     s.job.limits.set = 0;
-    assert_job(&s, REPORTS_SIGNALED, -1, SIGABRT, "killed by signal 6 (SIGABRT)");
+    assert_job(&s, REPORTS_ERROR, -1, SIGABRT,
+               "killed by signal 6 (SIGABRT); 1 fork was refused, not by the job's own limit");
+    /* nor where the job has a limit, and never had so many processes */
+    limit(&s.job.limits, JOBS_LIMIT_PIDS, 8);
+    figure(&s, CGROUP_PIDS_PEAK, 5);
+    s.facts.around = (struct cgroup_around_figures){.pids_max = 6, .pids_by = "/g/outer"};
+    assert_job(&s, REPORTS_ERROR, -1, SIGABRT,
+               "killed by signal 6 (SIGABRT); 1 fork was refused, not by the job's own limit: the group around cupel, "
+               "/g/outer, has a limit of 6 processes; the job had 5 at most of its 8");
+    figure(&s, CGROUP_PIDS_PEAK, 8);
+    assert_job(&s, REPORTS_PIDS_LIMIT, -1, SIGABRT,
+               "killed by signal 6 (SIGABRT), after the process limit 8 refused 1 fork");
 }
 
 static void test_disk_limit_is_blamed_for_failures_only(void **state)
@@ -747,6 +801,8 @@ int main(void)
         cmocka_unit_test(test_cpu_limit),
         cmocka_unit_test(test_memory_limit),
         cmocka_unit_test(test_unnoticed_oom_kill),
+        cmocka_unit_test(test_memory_around),
+        cmocka_unit_test(test_time_has_reasons),
         cmocka_unit_test(test_output_limit),
         cmocka_unit_test(test_cancelled),
         cmocka_unit_test(test_harness_error),

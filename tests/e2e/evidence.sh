@@ -1,0 +1,68 @@
+#!/usr/bin/env bash
+# lanes: root-v2 user-v2
+# Verdicts come from the event itself and say why: whose memory ran out, what was refused, who stood still.
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
+
+# around FILE VALUE [FILE-ON-V2 VALUE]: a limit of the groups around cupel, where such a file is.
+around() {
+    local dir file=$1 value=$2
+    if $on_v2; then file=${3:-$1} value=${4:-$2}; fi
+    for dir in "${own_groups[@]}"; do
+        [[ ! -e $dir/$file ]] || echo "$value" >"$dir/$file"
+    done
+}
+
+it "the memory limit of a group around cupel is not the job's"
+job_file around.yaml <<'END'
+cupel: 1
+defaults: {rootfs: host, limits: {wall: 60s, pids: 16}}
+jobs:
+  within: {limits: {memory: 700M}, run: [/usr/bin/python3, -c, "x = [bytearray(1 << 20) for i in range(600)]"]}
+  none: {run: [/usr/bin/python3, -c, "x = [bytearray(1 << 20) for i in range(600)]"]}
+  own: {limits: {memory: 40M}, run: [/usr/bin/python3, -c, "x = [bytearray(1 << 20) for i in range(600)]"]}
+  again: {limits: {memory: 700M}, retries: 1, retry-on: error, run: [/usr/bin/python3, -c, "x = [bytearray(1 << 20) for i in range(600)]"]}
+END
+around memory.limit_in_bytes 200M memory.max 200M
+around - - memory.swap.max 0
+cupel_run around.yaml -j 1
+expect_exit 3
+expect_verdict within error
+expect_evidence within "^not the job's own limit: the group around cupel, .*cupel-e2e-[0-9]+, reached its memory limit 200 MiB after .*, and the kernel killed [0-9]+ process.* of the job; the job's limit is 700 MiB, its peak was [0-9.]+ MiB \\("
+expect_verdict none error
+expect_evidence none "the job has no memory limit, its peak was .* or give jobs a memory limit\\)\$"
+expect_verdict own memory-limit
+expect_evidence own '^memory limit 40 MiB reached'
+expect_result again '.attempts == 2 and .verdict == "error"'
+around memory.limit_in_bytes -1 memory.max max
+expect_clean
+
+it "nor are forks that a group around cupel refuses, or time for which its quota holds everybody back"
+job_file pids.yaml <<'END'
+cupel: 1
+defaults: {rootfs: host, limits: {wall: 60s, memory: 128M}}
+jobs:
+  around: {limits: {pids: 500}, run: "for i in $(seq 60); do sleep 9 & done"}
+  own: {limits: {pids: 5}, run: "for i in $(seq 60); do sleep 9 & done"}
+  bomb:
+    limits: {pids: 5, wall: 1s}
+    timeout-grace: 0s
+    run: [/usr/bin/python3, -c, "import os\nwhile True:\n  try: os.fork()\n  except OSError: pass"]
+  held-back: {limits: {wall: 1s}, timeout-grace: 0s, run: "while :; do :; done"}
+END
+around pids.max 40
+around cpu.cfs_quota_us 30000 cpu.max "30000 100000"
+cupel_run pids.yaml -j 1
+expect_exit 3
+expect_verdict around error
+expect_evidence around 'exit code .*, expected 0; [0-9]+ forks? w.* refused, not by the job.s own limit: the group around cupel, .*cupel-e2e-[0-9]+, has a limit of 40 processes; the job had [0-9]+ at most of its 500$'
+expect_verdict own pids-limit
+expect_verdict bomb timeout
+expect_evidence bomb 'still running after .*; [0-9]+ forks refused at pids: 5'
+expect_verdict held-back timeout
+expect_evidence held-back '; the group around cupel, .*cupel-e2e-[0-9]+, was held back for .* by its CPU quota of 0.300 cores'
+around pids.max max
+around cpu.cfs_quota_us -1 cpu.max max
+expect_clean
+
+all_done
