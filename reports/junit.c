@@ -334,16 +334,14 @@ int reports_junit_write(struct reports_out *out, const struct reports_run *run, 
     cleanup_close int fd = -EBADF;
     int r;
 
-    if (unlinkat(out->dirfd, OUT_JUNIT ".tmp", 0) < 0 && errno != ENOENT)
-        return out_fail(out, "write " OUT_JUNIT " in", errno, err);
-    fd = openat(out->dirfd, OUT_JUNIT ".tmp", O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+    fd = outdir_make_file(out->dirfd, OUTDIR_JUNIT_ASIDE, O_WRONLY, &out->owner);
     if (fd < 0)
-        return out_fail(out, "write " OUT_JUNIT " in", errno, err);
+        return out_fail(out, "write " OUT_JUNIT " in", fd, err);
     r = write_document(out, run, fd);
-    if (r == 0 && (fsync(fd) < 0 || renameat(out->dirfd, OUT_JUNIT ".tmp", out->dirfd, OUT_JUNIT) < 0))
+    if (r == 0 && (fsync(fd) < 0 || renameat(out->dirfd, OUTDIR_JUNIT_ASIDE, out->dirfd, OUT_JUNIT) < 0))
         r = -errno;
     if (r < 0) {
-        (void)unlinkat(out->dirfd, OUT_JUNIT ".tmp", 0);
+        (void)unlinkat(out->dirfd, OUTDIR_JUNIT_ASIDE, 0);
         return out_fail(out, "write " OUT_JUNIT " in", r, err);
     }
     (void)fsync(out->dirfd); /* the rename itself; some file systems cannot, and the file is whole either way */

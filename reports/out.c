@@ -7,38 +7,9 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 
-static const struct {
-    int errnum;
-    const char *hint;
-} hints[] = {
-    {EACCES, "run as a user that may write there, or name another directory with --out DIR"},
-    {EPERM, "run as a user that may write there, or name another directory with --out DIR"},
-    {EROFS, "the file system is read-only: name a directory on another one with --out DIR"},
-    {ENOSPC, "free some space there, or name a directory on another file system with --out DIR"},
-    {EDQUOT, "the disk quota is used up: free some space, or name another directory with --out DIR"},
-    {ENOTDIR, "a part of the path is not a directory: name another one with --out DIR"},
-    {EEXIST, "something that is not a directory is in the way: remove it, or name another place with --out DIR"},
-    {ELOOP, "a symbolic link is in the way: remove it, or name another directory with --out DIR"},
-    {EISDIR, "a directory is in the way of a file: remove it, or name another place with --out DIR"},
-};
-
-static int fail(const char *path, const char *what, int errnum, struct cupel_error *err)
-{
-    const char *hint = "name another directory with --out DIR";
-    int r;
-
-    errnum = errnum < 0 ? -errnum : errnum;
-    for (size_t i = 0; i < ARRAY_SIZE(hints); i++)
-        if (hints[i].errnum == errnum)
-            hint = hints[i].hint;
-    r = cupel_error_set(err, CUPEL_ERROR_HARNESS, errnum, "cannot %s the out directory '%s'", what, path);
-    cupel_error_hint(err, "%s", hint);
-    return r;
-}
-
 int out_fail(const struct reports_out *out, const char *what, int errnum, struct cupel_error *err)
 {
-    return fail(out->path, what, errnum, err);
+    return outdir_fail(out->path, what, errnum, err);
 }
 
 static void out_freep(struct reports_out **out)
@@ -50,8 +21,8 @@ static void out_freep(struct reports_out **out)
  * would let two runs hold "the" lock on two files. */
 static int lock(struct reports_out *out, struct cupel_error *err)
 {
-    out->lockfd = openat(out->dirfd, ".lock", O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0666);
-    if (out->lockfd < 0)
+    out->lockfd = openat(out->dirfd, OUTDIR_LOCK, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0666);
+    if (out->lockfd < 0 || outdir_give(&out->owner, out->lockfd) < 0)
         return out_fail(out, "create a lock file in", errno, err);
     if (flock(out->lockfd, LOCK_EX | LOCK_NB) == 0)
         return 0;
@@ -71,20 +42,28 @@ static const char *attempt_name(unsigned attempt, char buf[static ATTEMPT_NAME_S
     return buf;
 }
 
+static int open_directories(struct reports_out *out, struct cupel_error *err)
+{
+    out->logsfd = outdir_open_sub(out->dirfd, OUTDIR_LOGS, &out->owner);
+    if (out->logsfd < 0)
+        return out_fail(out, "create logs/ in", out->logsfd, err);
+    out->artifactsfd = outdir_open_sub(out->dirfd, OUTDIR_ARTIFACTS, &out->owner);
+    if (out->artifactsfd < 0)
+        return out_fail(out, "create artifacts/ in", out->artifactsfd, err);
+    return 0;
+}
+
 /* An earlier run's reports go at once: from here on there is this run's report or none. */
 static int start_afresh(struct reports_out *out, struct cupel_error *err)
 {
-    static const char *const stale[] = {OUT_JUNIT, OUT_JUNIT ".tmp", OUT_JSONL};
+    static const char *const stale[] = {OUT_JUNIT, OUTDIR_JUNIT_ASIDE};
 
     for (size_t i = 0; i < ARRAY_SIZE(stale); i++)
         if (unlinkat(out->dirfd, stale[i], 0) < 0 && errno != ENOENT)
             return out_fail(out, "remove an earlier run's reports from", errno, err);
-    out->jsonlfd = openat(out->dirfd, OUT_JSONL, O_WRONLY | O_APPEND | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+    out->jsonlfd = outdir_make_file(out->dirfd, OUT_JSONL, O_WRONLY | O_APPEND, &out->owner);
     if (out->jsonlfd < 0)
-        return out_fail(out, "create " OUT_JSONL " in", errno, err);
-    out->logsfd = file_open_dir_p_at(out->dirfd, "logs", 0777);
-    if (out->logsfd < 0)
-        return out_fail(out, "create logs/ in", out->logsfd, err);
+        return out_fail(out, "create " OUT_JSONL " in", out->jsonlfd, err);
     for (unsigned attempt = 1; attempt <= REPORTS_ATTEMPTS_MAX; attempt++) {
         char name[ATTEMPT_NAME_SIZE];
         int r = file_remove_tree_at(out->logsfd, attempt_name(attempt, name));
@@ -100,14 +79,18 @@ int reports_out_open(const char *path, struct reports_out **ret_out, struct cupe
     _cleanup_(out_freep) struct reports_out *out = xmalloc(sizeof(*out));
     int r;
 
-    *out = (struct reports_out){
-        .path = xstrdup(path), .dirfd = -EBADF, .logsfd = -EBADF, .lockfd = -EBADF, .jsonlfd = -EBADF};
-    if (*path == '\0')
-        return fail(path, "open", ENOENT, err);
-    out->dirfd = file_open_dir_p_at(AT_FDCWD, path, 0777);
-    if (out->dirfd < 0)
-        return fail(path, "create", out->dirfd, err);
+    *out = (struct reports_out){.path = xstrdup(path),
+                                .dirfd = -EBADF,
+                                .logsfd = -EBADF,
+                                .artifactsfd = -EBADF,
+                                .lockfd = -EBADF,
+                                .jsonlfd = -EBADF};
+    r = outdir_open(path, &out->dirfd, &out->owner, err);
+    if (r < 0)
+        return r;
     r = lock(out, err);
+    if (r == 0)
+        r = open_directories(out, err);
     if (r == 0)
         r = start_afresh(out, err);
     if (r < 0)
@@ -121,6 +104,7 @@ void reports_out_close(struct reports_out *out)
     if (out == NULL)
         return;
     base_closep(&out->jsonlfd);
+    base_closep(&out->artifactsfd);
     base_closep(&out->logsfd);
     base_closep(&out->lockfd);
     base_closep(&out->dirfd);
@@ -136,6 +120,11 @@ const char *reports_out_path(const struct reports_out *out)
 int reports_out_dirfd(const struct reports_out *out)
 {
     return out->dirfd;
+}
+
+int reports_out_give(const struct reports_out *out, int fd)
+{
+    return outdir_give(&out->owner, fd);
 }
 
 static bool is_plain(char c, bool first)
@@ -191,20 +180,18 @@ int reports_out_open_logs(struct reports_out *out, const char *id, int *ret_stdo
 {
     cleanup_close int fd_out = -EBADF;
     cleanup_close int fd_err = -EBADF;
-    cleanup_close int artifacts = -EBADF;
     int *const fds[2] = {&fd_out, &fd_err};
-    char base[240], name[256];
+    char base[REPORTS_FILE_NAME_SIZE], name[256];
     int r;
 
     reports_file_name(id, base, sizeof(base));
     for (int i = 0; i < 2; i++) {
         (void)snprintf(name, sizeof(name), "%s%s", base, log_suffixes[i]);
-        *fds[i] = openat(out->logsfd, name, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0666);
+        *fds[i] = outdir_make_file(out->logsfd, name, O_WRONLY, &out->owner);
         if (*fds[i] < 0)
-            return out_fail(out, "create a log file in logs/ of", errno, err);
+            return out_fail(out, "create a log file in logs/ of", *fds[i], err);
     }
-    artifacts = openat(out->dirfd, "artifacts", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    r = artifacts >= 0 ? file_remove_tree_at(artifacts, base) : errno == ENOENT ? 0 : -errno;
+    r = file_remove_tree_at(out->artifactsfd, base);
     if (r < 0)
         return out_fail(out, "remove an earlier run's artifacts from", r, err);
     *ret_stdout = steal_fd(&fd_out);
@@ -212,12 +199,38 @@ int reports_out_open_logs(struct reports_out *out, const char *id, int *ret_stdo
     return 0;
 }
 
+int reports_out_open_artifacts(struct reports_out *out, const char *id, int *ret_dir, struct cupel_error *err)
+{
+    char name[REPORTS_FILE_NAME_SIZE];
+    int r, dir;
+
+    reports_file_name(id, name, sizeof(name));
+    r = file_remove_tree_at(out->artifactsfd, name);
+    dir = r < 0 ? r : outdir_open_sub(out->artifactsfd, name, &out->owner);
+    if (dir < 0)
+        return out_fail(out, "make a directory for artifacts in", dir, err);
+    *ret_dir = dir;
+    return 0;
+}
+
+void reports_out_forget(struct reports_out *out, const char *id)
+{
+    char base[REPORTS_FILE_NAME_SIZE], name[256];
+
+    reports_file_name(id, base, sizeof(base));
+    for (size_t i = 0; i < ARRAY_SIZE(log_suffixes); i++) {
+        (void)snprintf(name, sizeof(name), "%s%s", base, log_suffixes[i]);
+        (void)file_remove_tree_at(out->logsfd, name);
+    }
+    (void)file_remove_tree_at(out->artifactsfd, base);
+}
+
 int reports_out_keep_logs(struct reports_out *out, const char *id, unsigned attempt, struct cupel_error *err)
 {
     cleanup_close int dir = -EBADF;
-    char base[240], name[256], sub[ATTEMPT_NAME_SIZE];
+    char base[REPORTS_FILE_NAME_SIZE], name[256], sub[ATTEMPT_NAME_SIZE];
 
-    dir = file_open_dir_p_at(out->logsfd, attempt_name(attempt, sub), 0777);
+    dir = outdir_open_sub(out->logsfd, attempt_name(attempt, sub), &out->owner);
     if (dir < 0)
         return out_fail(out, "make a directory for the logs of an attempt in", dir, err);
     reports_file_name(id, base, sizeof(base));

@@ -1,18 +1,21 @@
 /* out: what the writers need of the open out directory. Private to reports/. */
 #pragma once
 
+#include "reports/outdir.h"
 #include "reports/reports.h"
 
 struct reports_out {
     char *path;
     int dirfd;
-    int logsfd;  /* DIR/logs */
-    int lockfd;  /* DIR/.lock, holds the flock */
-    int jsonlfd; /* DIR/results.jsonl, O_APPEND */
+    int logsfd;      /* DIR/logs */
+    int artifactsfd; /* DIR/artifacts */
+    int lockfd;      /* DIR/.lock, holds the flock */
+    int jsonlfd;     /* DIR/results.jsonl, O_APPEND */
+    struct outdir_owner owner;
 };
 
-#define OUT_JUNIT "junit.xml"
-#define OUT_JSONL "results.jsonl"
+#define OUT_JUNIT OUTDIR_JUNIT
+#define OUT_JSONL OUTDIR_JSONL
 
 /* *err from an errno of an operation below the out directory, with the hint that fits. Returns -errnum. */
 int out_fail(const struct reports_out *out, const char *what, int errnum, struct cupel_error *err);

@@ -167,18 +167,26 @@ struct reports_result {
 /* ---- the out directory --------------------------------------------------------------------------------------------- */
 
 /* The directory given by --out: results.jsonl, junit.xml, logs/, artifacts/. Locked while open: a second run writing to the
- * same place is refused. */
+ * same place is refused. So is one that is neither empty nor cupel's, and whatever in it would lead elsewhere (outdir.c): from
+ * here on it is used by descriptor only. After sudo(8), all that is made in it belongs to the caller. */
 struct reports_out;
 int reports_out_open(const char *path, struct reports_out **ret_out, struct cupel_error *err);
 void reports_out_close(struct reports_out *out);
 const char *reports_out_path(const struct reports_out *out);
 int reports_out_dirfd(const struct reports_out *out);
+/* Gives what was made below it to whom the out directory belongs; 0 or -errno. */
+int reports_out_give(const struct reports_out *out, int fd);
 /* File-name form of an id: everything but [A-Za-z0-9._=,+@-] and any leading dot becomes %XX. Writes at most size bytes; a
  * name that would be too long is cut and given a hash. */
+#define REPORTS_FILE_NAME_SIZE 240 /* for all that is named after an id: room for a suffix is left */
 void reports_file_name(const char *id, char *buf, size_t size);
-/* Creates (truncates) logs/NAME.stdout and logs/NAME.stderr, and empties artifacts/NAME of an earlier run. */
+/* Creates logs/NAME.stdout and logs/NAME.stderr anew, whatever was there, and empties artifacts/NAME of an earlier run. */
 int reports_out_open_logs(struct reports_out *out, const char *id, int *ret_stdout, int *ret_stderr,
                           struct cupel_error *err);
+/* Makes artifacts/NAME, empty, whatever was there, and opens it. */
+int reports_out_open_artifacts(struct reports_out *out, const char *id, int *ret_dir, struct cupel_error *err);
+/* Removes an earlier run's (or attempt's) logs and artifacts of that name. What cannot be removed is an error when it is made anew. */
+void reports_out_forget(struct reports_out *out, const char *id);
 /* Moves the logs that there are to logs/attempt-N/: the job is about to be run again. At most REPORTS_ATTEMPTS_MAX. */
 #define REPORTS_ATTEMPTS_MAX 11
 int reports_out_keep_logs(struct reports_out *out, const char *id, unsigned attempt, struct cupel_error *err);

@@ -118,13 +118,17 @@ static int create_copy(struct collector *c, const char *path)
 
     while (dir >= 0 && (slash = strchr(name, '/')) != NULL) {
         cleanup_free char *part = strndup(name, (size_t)(slash - name));
+        bool made;
         int next;
 
         if (part == NULL)
             return -ENOMEM;
-        if (mkdirat(dir, part, 0755) < 0 && errno != EEXIST)
+        made = mkdirat(dir, part, 0755) == 0;
+        if (!made && errno != EEXIST)
             return -errno;
         next = file_open_beneath(dir, part, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+        if (made && next >= 0)
+            (void)reports_out_give(c->target->out, next);
         (void)close(dir);
         dir = next;
         name = slash + 1;
@@ -198,7 +202,9 @@ static int copy_file(struct collector *c, int dir, const char *name, const char 
     to = create_copy(c, path);
     if (to == -EEXIST)
         return 0;
-    r = to < 0 ? to : copy_bytes(from, to, st.st_size, &c->left);
+    r = to < 0 ? to : reports_out_give(c->target->out, to);
+    if (r == 0)
+        r = copy_bytes(from, to, st.st_size, &c->left);
     if (r == 0 && fchmod(to, st.st_mode & 0755) < 0)
         r = -errno;
     if (r == 0) {
@@ -308,19 +314,17 @@ static void note_end(struct collector *c, uint64_t max)
 int artifacts_collect(const struct jobs_job *job, int root, const struct artifacts_target *target,
                       struct strings *copied, struct strings *notes, struct cupel_error *err)
 {
-    int out = reports_out_dirfd(target->out), r;
-    char file_name[256];
+    int r;
+    char file_name[REPORTS_FILE_NAME_SIZE];
     cleanup_free char *prefix = NULL;
     cleanup_close int dir = -EBADF;
     struct collector c = {.left = job->artifacts.max, .target = target, .copied = copied, .notes = notes, .err = err};
 
     reports_file_name(target->name, file_name, sizeof(file_name));
     prefix = xasprintf("artifacts/%s", file_name);
-    r = file_remove_tree_at(out, prefix); /* an earlier run's */
-    dir = r < 0 ? r : file_open_dir_p_at(out, prefix, 0755);
-    if (dir < 0)
-        return cupel_error_set(err, CUPEL_ERROR_HARNESS, dir, "cannot make %s/%s", reports_out_path(target->out),
-                               prefix);
+    r = reports_out_open_artifacts(target->out, target->name, &dir, err);
+    if (r < 0)
+        return r;
     c.out = dir;
     c.prefix = prefix;
     r = 0;

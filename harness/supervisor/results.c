@@ -5,8 +5,6 @@
 
 #include <string.h>
 
-#define LOG_NAME_SIZE 240 /* as reports_out_open_logs has it */
-
 static struct reports_limit *limits_of(struct arena *arena, const struct jobs_limits *l, uint32_t unenforced,
                                        size_t *ret_n)
 {
@@ -105,7 +103,7 @@ void results_add_note(struct reports_result *r, struct arena *arena, const char 
 void results_name_logs(const struct instance *in, bool has_stdout, bool has_stderr, const char *dir,
                        struct arena *arena, struct reports_result *r)
 {
-    char name[LOG_NAME_SIZE];
+    char name[REPORTS_FILE_NAME_SIZE];
 
     reports_file_name(in->log_name, name, sizeof(name));
     r->stdout_log = has_stdout ? arena_printf(arena, "%s/%s.stdout", dir, name) : NULL;
@@ -127,17 +125,5 @@ int results_keep_logs(const struct run *run, const struct instance *in, struct a
 
 void results_forget_earlier(const struct run *run, const struct instance *in)
 {
-    static const char *const streams[] = {"stdout", "stderr"};
-    char name[256];
-    cleanup_free char *artifacts = NULL;
-
-    reports_file_name(in->log_name, name, LOG_NAME_SIZE);
-    for (size_t i = 0; i < ARRAY_SIZE(streams); i++) {
-        cleanup_free char *log = xasprintf("logs/%s.%s", name, streams[i]);
-
-        (void)unlinkat(reports_out_dirfd(run->out), log, 0);
-    }
-    reports_file_name(in->log_name, name, sizeof(name));
-    artifacts = xasprintf("artifacts/%s", name);
-    (void)file_remove_tree_at(reports_out_dirfd(run->out), artifacts);
+    reports_out_forget(run->out, in->log_name);
 }

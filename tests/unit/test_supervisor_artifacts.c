@@ -80,7 +80,7 @@ static int collect(struct room *room, const char *pattern, uint64_t max)
 
     strings_free(&room->copied);
     strings_free(&room->notes);
-    assert_int_equal(file_remove_tree_at(reports_out_dirfd(room->out), "artifacts"), 0);
+    assert_int_equal(file_remove_tree_at(reports_out_dirfd(room->out), "artifacts/job"), 0);
     return collect_job(room, &job);
 }
 
