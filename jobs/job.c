@@ -232,10 +232,13 @@ void set_user(struct loader *l, const struct key *k, const struct node *value, v
         return;
     if (value_refuse_octal(l, value, k->name, k->value))
         return;
-    if (!user_is_valid(value->text))
+    if (!user_is_valid(value->text)) {
         (void)value_unexpected(l, value, k->name, k->value);
-    else
+    } else {
         d->job.user = arena_strdup(l->plan->arena, value->text);
+        d->job.user_line = (int)value->place.line;
+        d->job.user_column = (int)value->place.column;
+    }
 }
 
 void set_hostname(struct loader *l, const struct key *k, const struct node *value, void *object)

@@ -259,6 +259,7 @@ struct jobs_job {
     const char **env;           /* NULL-terminated "KEY=VALUE", in file order */
     const char **pass_env;      /* NULL-terminated names */
     const char *user;           /* as written: "root", "nobody", "1000", "1000:1000" */
+    int user_line, user_column; /* where; 0: nowhere */
     const char *hostname;
     struct jobs_input *inputs; /* of a job with `from`: that job's, in its order, then what this one adds */
     size_t n_inputs;

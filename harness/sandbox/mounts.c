@@ -516,8 +516,16 @@ int setup_attach_inputs(struct init_context *ctx)
 static int find_user(struct init_context *ctx, char *home, size_t home_size, char *name, size_t name_size)
 {
     uint32_t uid, gid;
-    int r = passwd_resolve(ctx->root, ctx->job->user, &uid, &gid, home, home_size, name, name_size);
+    int r;
 
+    if (ctx->user != NULL) {
+        ctx->uid = ctx->user->uid;
+        ctx->gid = ctx->user->gid;
+        small_copy(home, ctx->user->home, home_size);
+        small_copy(name, ctx->user->name, name_size);
+        return 0;
+    }
+    r = passwd_resolve(ctx->root, ctx->job->user, &uid, &gid, home, home_size, name, name_size);
     if (ctx->has_ids) {
         if (r < 0 || uid != ctx->uid)
             passwd_plain_names(ctx->uid, home, home_size, name, name_size);

@@ -7,7 +7,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define PASSWD_MAX (256 * 1024)
 #define ID_MAX_MAPPED (SANDBOX_ID_COUNT - 1)
 
 /* Decimal digits only, below the number of mapped ids; advances *p. */
@@ -127,19 +126,15 @@ void passwd_plain_names(uint32_t uid, char *home, size_t home_size, char *name, 
         small_append_number(name, uid, name_size);
 }
 
-int passwd_resolve(int root, const char *spec, uint32_t *ret_uid, uint32_t *ret_gid, char *home, size_t home_size,
-                   char *name, size_t name_size)
+int passwd_find(char *text, const char *spec, uint32_t *ret_uid, uint32_t *ret_gid, char *home, size_t home_size,
+                char *name, size_t name_size)
 {
-    static char text[PASSWD_MAX]; /* PID 1's copy; nobody else runs this */
     struct wanted wanted = {.name = spec};
     struct entry e = {0};
     uint32_t gid = 0;
     bool has_gid = false, found;
     const char *p = spec;
-    int r = read_passwd(root, text, sizeof(text));
 
-    if (r < 0)
-        return r;
     if (take_id(&p, &wanted.uid) == 0) {
         wanted.name = NULL;
         if (*p == ':') {
@@ -162,4 +157,13 @@ int passwd_resolve(int root, const char *spec, uint32_t *ret_uid, uint32_t *ret_
     if (found && is_clean(e.name, name_size))
         small_copy(name, e.name, name_size);
     return 0;
+}
+
+int passwd_resolve(int root, const char *spec, uint32_t *ret_uid, uint32_t *ret_gid, char *home, size_t home_size,
+                   char *name, size_t name_size)
+{
+    static char text[PASSWD_MAX]; /* PID 1's copy; nobody else runs this */
+    int r = read_passwd(root, text, sizeof(text));
+
+    return r < 0 ? r : passwd_find(text, spec, ret_uid, ret_gid, home, home_size, name, name_size);
 }

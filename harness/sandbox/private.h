@@ -168,6 +168,7 @@ struct init_context {
     int root;    /* "/" after the pivot, O_PATH */
     int workdir;
     int terminal; /* the commands' side of it, or -EBADF */
+    const struct sandbox_user *user; /* who the commands are, found out before any job ran; or NULL */
     bool
         has_ids; /* of who enters a job, or opens a kept one: uid and gid are known, whatever the root's passwd says by now */
     uint32_t uid;
@@ -223,6 +224,10 @@ int mounts_make_dir(struct init_context *ctx, const char *path, bool *ret_made);
 
 /* Those of this uid, where that file says nothing usable: "/root" or "/", "root" or the number. */
 void passwd_plain_names(uint32_t uid, char *home, size_t home_size, char *name, size_t name_size);
+/* The same from the text of a passwd file, which is cut up in doing so; -ENOENT: it has no such name. */
+#define PASSWD_MAX (256 * 1024)
+int passwd_find(char *text, const char *spec, uint32_t *ret_uid, uint32_t *ret_gid, char *home, size_t home_size,
+                char *name, size_t name_size);
 /* The user of `spec` ("name", "uid", "uid:gid") from the root's passwd file; see passwd.c. */
 int passwd_resolve(int root, const char *spec, uint32_t *ret_uid, uint32_t *ret_gid, char *home, size_t home_size,
                    char *name, size_t name_size);

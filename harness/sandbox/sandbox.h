@@ -85,6 +85,22 @@ enum sandbox_stdio {
     SANDBOX_STDIO_TERMINAL, /* all three are the controlling terminal, a new one of the job's own devpts */
 };
 
+/* Who a job's commands are, as the root's own layers have it. */
+#define SANDBOX_HOME_SIZE 248
+#define SANDBOX_NAME_SIZE 56
+struct sandbox_user {
+    uint32_t uid, gid; /* in the job */
+    char home[SANDBOX_HOME_SIZE];
+    char name[SANDBOX_NAME_SIZE];
+};
+/* Finds the user of `spec` ("name", "uid", "uid:gid") in the passwd file of these layers (top first), whatever a job has
+ * laid over them. -ENOENT: there is no such name. -ELOOP: the file, or its directory, is a link, which is not followed. */
+int sandbox_user_find(const int *layers, size_t n_layers, const char *spec, struct sandbox_user *ret);
+/* Appends the names that the passwd file of these layers has, "root, daemon, bin", at most `max` of them, and the one that
+ * is nearest to `spec`, if any is near (malloc'ed into *ret_nearest, else NULL). */
+void sandbox_user_names(const int *layers, size_t n_layers, const char *spec, size_t max, struct strbuf *names,
+                        char **ret_nearest);
+
 /* What a kept job wrote (sandbox_keep), to lie under a session as its top lower layer. */
 struct sandbox_kept {
     int image;         /* readable */
@@ -109,6 +125,7 @@ struct sandbox_request {
     enum sandbox_stdio stdio;
     unsigned short rows, columns;    /* of the terminal */
     const struct sandbox_kept *kept; /* or NULL */
+    const struct sandbox_user *user; /* NULL: looked up by PID 1, in what it has mounted */
     const int *enter;                /* cgroup.procs fds into which the command writes "0" */
     size_t n_enter;
 };

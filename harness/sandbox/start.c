@@ -225,7 +225,9 @@ static void init_context(struct start *s, struct init_context *ctx)
     ctx->fault = s->stage->fault;
     ctx->privilege = s->stage->privilege;
     ctx->landlock_abi = s->stage->landlock_abi;
+    ctx->user = s->request->user;
     if (s->request->kept != NULL) {
+        ctx->user = NULL;
         ctx->has_ids = true;
         ctx->uid = s->request->kept->uid;
         ctx->gid = s->request->kept->gid;

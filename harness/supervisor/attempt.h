@@ -23,6 +23,8 @@ struct instance {
     size_t from;   /* the instance that it starts from, or INSTANCE_NONE */
     bool is_base;  /* one of the run starts from it */
     const struct sandbox_filter *filter;
+    bool has_user;            /* `user` is known; else PID 1 looks it up */
+    struct sandbox_user user; /* by the passwd file of the root's own layers */
     const char *log_name; /* unique in the run; the job's name where that is */
 };
 

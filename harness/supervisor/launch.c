@@ -65,6 +65,7 @@ static int start_sandbox(struct attempt_context *ctx, const struct instance *ins
         .env = env,
         .stdin_data = job->stdin_text,
         .stdin_len = job->stdin_len,
+        .user = instance->has_user ? &instance->user : NULL,
         .enter = enter,
         .n_enter = cgroup_job_enter_fds(cgroup, enter),
     };

@@ -5,6 +5,7 @@
 #include "base/weaken.h"
 #include "harness/supervisor/derive.h"
 #include "harness/supervisor/enforceable.h"
+#include "harness/supervisor/identity.h"
 #include "harness/supervisor/networks.h"
 #include "harness/supervisor/record.h"
 #include "harness/supervisor/roots.h"
@@ -237,6 +238,8 @@ int prepare(const struct supervisor_options *options, struct prepared *ret, stru
         r = cgroup_run_create(p.host, run_dir_id(p.dir), run_dir_note_cgroup, p.dir, &p.run.cgroups, err);
     if (r == 0)
         r = derive_roots(&p, err);
+    if (r == 0)
+        r = identity_find_all(&p.run, err);
     if (r == 0)
         r = record_roots(&p.run, err);
     if (r == 0 && options->out != NULL)

@@ -39,6 +39,28 @@ expect_exit 2
 expect_stderr "debain"
 expect_stderr "did you mean 'debian'"
 
+it "a user that the root does not have"
+job_file user.yaml <<'YAML'
+cupel: 1
+jobs:
+  before: {run: echo ran}
+  a: {run: "true", user: nobdy}
+YAML
+cupel_run user.yaml
+one_error 2 "user\.yaml:4:26: there is no user 'nobdy' in the root 'host', did you mean 'nobody'\?"
+expect_stderr 'its /etc/passwd has root, daemon, '
+expect_equal "$(cat "$T/out/results.jsonl" 2>/dev/null)" ""
+
+it "a user's name in a root without a passwd file"
+job_file user.yaml <<'YAML'
+cupel: 1
+jobs:
+  a: {rootfs: scratch, run: [/x], user: somebody}
+YAML
+cupel_run user.yaml
+one_error 2 "user\.yaml:3:41: there is no user 'somebody' in the root 'scratch'"
+expect_stderr 'it has no /etc/passwd'
+
 it "a corrupt tar"
 head -c 100000 /dev/urandom >corrupt.tar.gz
 job_file corrupt.yaml <<'YAML'

@@ -56,6 +56,22 @@ for job in build test again beside; do expect_verdict "$job" passed; done
 expect_equal "$(cat tree/file tree/sub/file single fixed | tr '\n' ' ')" "original sub single fixed "
 expect_clean
 
+it "who the user of a job is, the job that it starts from has no say in"
+cat >forged.yaml <<'YAML'
+cupel: 1
+jobs:
+  forge: {run: "sed -i 's/^nobody:.*/nobody:x:0:0::\\/forged:\\/bin\\/sh/; /^daemon:/d' /etc/passwd; grep -q ^nobody:x:0: /etc/passwd"}
+  gone: {from: forge, run: "rm /etc/passwd; mkdir /etc/passwd"}
+  nobody: {from: forge, user: nobody, run: 'test "$(id -u)" = 65534; test "$HOME" != /forged'}
+  daemon: {from: forge, user: daemon, run: 'test "$(id -u)" = 1; test "$USER" = daemon'}
+  number: {from: gone, user: "65534", run: 'test "$(id -u):$USER" = 65534:nobody'}
+  directory: {from: gone, user: daemon, run: 'test "$(id -u)" = 1'}
+YAML
+cupel_run forged.yaml
+expect_exit 0
+for job in forge gone nobody daemon number directory; do expect_verdict "$job" passed; done
+expect_clean
+
 it "what a job starts from is part of what --only selects"
 cupel_run chain.yaml --only again
 expect_exit 0

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/xattr.h>
 
 #include "harness/sandbox/private.h"
 
@@ -276,6 +277,122 @@ static void test_links_stay_in_the_root(void **state)
     assert_refused(room, "nobody", -ELOOP);
 }
 
+/* ---- the passwd file of a root's layers ------------------------------------------------------------------ */
+
+/* Three layers, top first, beneath the room; the lowest has `u`. */
+static void make_layers(const struct room *room, int layers[static 3])
+{
+    for (int i = 0; i < 3; i++) {
+        char path[16];
+
+        (void)snprintf(path, sizeof(path), "l%d/etc", i);
+        assert_int_equal(file_mkdir_p_at(room->fd, path, 0755), 0);
+        path[2] = '\0';
+        layers[i] = openat(room->fd, path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        assert_true(layers[i] >= 0);
+    }
+    assert_int_equal(file_write_atomic_at(layers[2], "etc/passwd", "u:x:5:6::/u:/s\n", 15, 0644), 0);
+}
+
+static int find_in_layers(const int layers[static 3], const char *spec, struct sandbox_user *ret)
+{
+    return sandbox_user_find(layers, 3, spec, ret);
+}
+
+static void close_layers(const struct room *room, int layers[static 3])
+{
+    for (int i = 0; i < 3; i++) {
+        char name[8];
+
+        (void)close(layers[i]);
+        (void)snprintf(name, sizeof(name), "l%d", i);
+        assert_int_equal(file_remove_tree_at(room->fd, name), 0);
+    }
+}
+
+static void test_topmost_layer_counts(void **state)
+{
+    const struct room *room = *state;
+    struct sandbox_user u;
+    int layers[3];
+
+    make_layers(room, layers);
+    assert_int_equal(find_in_layers(layers, "u", &u), 0);
+    assert_int_equal(u.uid, 5);
+    assert_int_equal(u.gid, 6);
+    assert_string_equal(u.home, "/u");
+    assert_int_equal(file_write_atomic_at(layers[1], "etc/passwd", "u:x:7:8::/v:/s\n", 15, 0644), 0);
+    assert_int_equal(find_in_layers(layers, "u", &u), 0);
+    assert_int_equal(u.uid, 7);
+    assert_int_equal(find_in_layers(layers, "v", &u), -ENOENT);
+    assert_int_equal(find_in_layers(layers, "9:10", &u), 0);
+    assert_int_equal(u.gid, 10);
+    close_layers(room, layers);
+}
+
+/* What an upper layer deletes, a lower one no longer has. */
+static void test_whiteouts_of_layers(void **state)
+{
+    const struct room *room = *state;
+    struct sandbox_user u;
+    int layers[3], fd;
+
+    make_layers(room, layers);
+    if (mknodat(layers[1], "etc/passwd", S_IFCHR, makedev(0, 0)) < 0) {
+        print_message("SKIP: cannot make whiteouts here: %s\n", strerror(errno));
+        close_layers(room, layers);
+        skip();
+    }
+    assert_int_equal(find_in_layers(layers, "u", &u), -ENOENT);
+    assert_int_equal(unlinkat(layers[1], "etc/passwd", 0), 0);
+    fd = openat(layers[1], "etc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    assert_true(fd >= 0);
+    assert_int_equal(fsetxattr(fd, "user.overlay.opaque", "y", 1, 0), 0);
+    (void)close(fd);
+    assert_int_equal(find_in_layers(layers, "u", &u), -ENOENT);
+    assert_int_equal(unlinkat(layers[1], "etc", AT_REMOVEDIR), 0);
+    assert_int_equal(find_in_layers(layers, "u", &u), 0);
+    assert_int_equal(mknodat(layers[1], "etc", S_IFCHR, makedev(0, 0)), 0);
+    assert_int_equal(find_in_layers(layers, "u", &u), -ENOENT);
+    close_layers(room, layers);
+}
+
+/* Links are not followed: what they lead to is not known before the layers are one. */
+static void test_links_in_layers(void **state)
+{
+    const struct room *room = *state;
+    struct sandbox_user u;
+    int layers[3];
+
+    make_layers(room, layers);
+    assert_int_equal(symlinkat("/etc/passwd", layers[0], "etc/passwd"), 0);
+    assert_int_equal(find_in_layers(layers, "nobody", &u), -ELOOP);
+    assert_int_equal(unlinkat(layers[0], "etc/passwd", 0), 0);
+    assert_int_equal(unlinkat(layers[0], "etc", AT_REMOVEDIR), 0);
+    assert_int_equal(symlinkat("/etc", layers[0], "etc"), 0);
+    assert_int_equal(find_in_layers(layers, "nobody", &u), -ELOOP);
+    assert_int_equal(unlinkat(layers[0], "etc", 0), 0);
+    assert_int_equal(mkdirat(layers[0], "etc", 0755), 0);
+    assert_int_equal(mkfifoat(layers[0], "etc/passwd", 0644), 0);
+    assert_int_equal(find_in_layers(layers, "u", &u), -EINVAL);
+    close_layers(room, layers);
+}
+
+static void test_names_of_layers(void **state)
+{
+    const struct room *room = *state;
+    cleanup_strbuf struct strbuf names = {0};
+    cleanup_free char *nearest = NULL;
+    int layers[3];
+
+    make_layers(room, layers);
+    assert_int_equal(file_write_atomic_at(layers[0], "etc/passwd", "root:x:0:0\n:\nalice:x:1\nbob:x:2\nno colon\n", 41, 0644), 0);
+    sandbox_user_names(layers, 3, "alcie", 2, &names, &nearest);
+    assert_string_equal(names.data, "root, alice, ...");
+    assert_string_equal(nearest, "alice");
+    close_layers(room, layers);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -290,6 +407,10 @@ int main(void)
         TEST(test_huge_files),
         TEST(test_no_regular_file),
         TEST(test_links_stay_in_the_root),
+        TEST(test_topmost_layer_counts),
+        TEST(test_whiteouts_of_layers),
+        TEST(test_links_in_layers),
+        TEST(test_names_of_layers),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
