@@ -229,16 +229,39 @@ void judge_no_artifact(const struct scene *s, const struct probe *p, struct verd
     judge_secret(s, p, v);
 }
 
+/* As the probe makes them. */
+#define LINKED_NAMES 32
+#define LINKED_BYTES (UINT64_C(512) * 1024)
+
 void judge_hard_link(const struct scene *s, const struct probe *p, struct verdict *v)
 {
     struct finding f = find_artifacts(s, p);
+    char text[UNIT_TEXT_SIZE];
 
-    if (f.linked > 0 || f.others > 0)
-        verdict_set(v, OUTCOME_BREACH, "the artifacts are links");
-    else if (f.files != 2)
-        verdict_set(v, OUTCOME_FAILED, "%zu artifacts where two were to be", f.files);
+    if (f.files != LINKED_NAMES || f.others > 0)
+        verdict_set(v, OUTCOME_FAILED, "%zu artifacts where %d were to be", f.files, LINKED_NAMES);
+    else if (f.on_disk / LINKED_NAMES > LINKED_BYTES / 2 && f.linked == 0)
+        verdict_set(v, OUTCOME_BREACH, "each name is a file of its own: %s of disk", unit_format_size(f.on_disk, text));
     else
-        verdict_set(v, OUTCOME_HELD, "two files with one name each");
+        verdict_set(v, OUTCOME_HELD, "%zu names of one file", f.linked);
+}
+
+/* More than a result lists, with room to spare. */
+#define LISTED_BYTES_MAX ((size_t)2 << 20)
+
+void judge_long_names(const struct scene *s, const struct probe *p, struct verdict *v)
+{
+    const json_t *list = json_object_get(json_object_get(s->results, p->name), "artifacts"), *item;
+    char text[UNIT_TEXT_SIZE];
+    size_t i, bytes = 0;
+
+    json_array_foreach(list, i, item) bytes += json_string_length(item);
+    if (bytes > LISTED_BYTES_MAX)
+        verdict_set(v, OUTCOME_BREACH, "%s of names are in the result", unit_format_size(bytes, text));
+    else if (bytes == 0)
+        verdict_set(v, OUTCOME_FAILED, "no artifact was listed");
+    else
+        verdict_set(v, OUTCOME_HELD, "%s of names are in the result", unit_format_size(bytes, text));
 }
 
 void judge_sparse(const struct scene *s, const struct probe *p, struct verdict *v)

@@ -1,23 +1,29 @@
-/* artifacts: copies what a finished job's patterns name out of its root. Everything of the job is dead by now, so
+/* artifacts: copies what a finished job's patterns name out of its root. Everything of the job is dead by now, so that
  * nothing moves under our feet, but every name is hostile: directories are opened beneath the root without following
  * any link, only regular files are copied, and what is skipped is remarked upon (go-judge #176). Nothing of the root is
- * ever run. */
+ * ever run.
+ *
+ * The walk is one, in the order of names, whatever the patterns are, so that two runs of one job copy the same files
+ * when not all can be. What it holds does not grow with the job's files: lists of names have a budget and are read again
+ * where it is used up, a place in the tree is a handful of descriptors, and names are listed up to a bound. */
 #include "harness/supervisor/attempt.h"
 
 #include "base/weaken.h"
+#include "harness/supervisor/artifact_copy.h"
+#include "harness/supervisor/artifact_names.h"
+#include "harness/supervisor/artifact_patterns.h"
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <fnmatch.h>
 #include <linux/magic.h>
 #include <string.h>
-#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 
-#define FILES_MAX 100000
-#define DEPTH_MAX 64
 #define NOTES_MAX 20
+#define NOTE_PATH_BYTES 300
+#define NAMES_BUDGET ((size_t)4 << 20) /* of all lists of names at a time */
+#define NAMES_ROOM (NAMES_BUDGET / 4)  /* of one, at least */
 
 void strings_add(struct strings *s, char *item)
 {
@@ -35,106 +41,61 @@ void strings_free(struct strings *s)
     *s = (struct strings){0};
 }
 
+/* A directory on the way: what its entries are matched against, and those that are still to come. */
+struct level {
+    struct artifact_states states;
+    struct artifact_names names;
+    bool dropped; /* the names, to make room; `after` is the one that the way leads through */
+    char after[ARTIFACT_NAME_SIZE];
+};
+
 struct collector {
-    int out;            /* directory that the copies go below */
-    const char *prefix; /* its path in the reports: "artifacts/NAME" */
-    uint64_t left;      /* bytes that may still be copied */
-    bool over;          /* the job file's max was reached */
-    bool too_many;      /* FILES_MAX was */
-    bool stopped;       /* the user wants no more */
-    const struct artifacts_target *target;
-    size_t matched;
+    const char *prefix; /* the out directory's path in the reports: "artifacts/NAME" */
+    struct artifact_patterns *patterns;
+    struct artifact_place from;
+    struct artifact_path path;
+    struct level *levels; /* by depth, those of the path */
+    size_t names_bytes;   /* of all levels */
+    struct artifact_copier copier;
     struct strings *copied, *notes;
-    size_t unsaid; /* notes beyond NOTES_MAX */
+    size_t listed_bytes;
+    size_t unlisted; /* files that are there, beyond what is listed */
+    size_t unsaid;   /* notes beyond NOTES_MAX */
     struct cupel_error *err;
 };
 
-static void note(struct collector *c, const char *path, const char *why)
+/* ---- remarks, and what is listed ---- */
+
+/* `name` may be NULL: it is about the present directory. */
+static void note(struct collector *c, const char *name, const char *why)
 {
-    if (c->notes->n < NOTES_MAX)
-        strings_add(c->notes, xasprintf("artifact %s %s", path, why));
-    else
+    const char *path = c->path.depth > 0 ? c->path.text.data : "", *slash = *path != '\0' && name != NULL ? "/" : "";
+    cleanup_free char *whole = NULL;
+
+    if (c->notes->n >= NOTES_MAX) {
         c->unsaid++;
-}
-
-/* Copies the bytes from `at` to `end` to the same place. */
-static int copy_extent(int from, int to, off_t at, off_t end)
-{
-    if (lseek(to, at, SEEK_SET) < 0)
-        return -errno;
-    while (at < end) {
-        ssize_t n = sendfile(to, from, &at, end - at < (1 << 30) ? (size_t)(end - at) : (size_t)1 << 30);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return -errno;
-        if (n == 0)
-            break;
+        return;
     }
-    return 0;
+    whole = xasprintf("%s%s%s", path, slash, name != NULL ? name : "");
+    strings_add(c->notes, xasprintf("artifact %.*s%s %s", NOTE_PATH_BYTES, whole,
+                                    strlen(whole) > NOTE_PATH_BYTES ? "..." : "", why));
 }
 
-/* Holes stay holes: a sparse file of a terabyte costs its data only. */
-static int copy_bytes(int from, int to, off_t size, uint64_t *left)
+static void list(struct collector *c, const char *name)
 {
-    off_t at = 0;
+    size_t len = strlen(c->prefix) + c->path.text.len + strlen(name) + 3;
+    const char *slash = c->path.depth > 0 ? "/" : "";
 
-    if (weakened("artifact-holes"))
-        return copy_extent(from, to, 0, size);
-    while (at < size) {
-        off_t data = lseek(from, at, SEEK_DATA), hole;
-        int r;
-
-        if (data < 0 && errno == ENXIO)
-            break; /* nothing but a hole up to the end */
-        hole = data < 0 ? data : lseek(from, data, SEEK_HOLE);
-        if (hole < 0)
-            return -errno;
-        if ((uint64_t)(hole - data) > *left)
-            return -EFBIG;
-        r = copy_extent(from, to, data, hole);
-        if (r < 0)
-            return r;
-        *left -= (uint64_t)(hole - data);
-        at = hole;
+    if ((c->copied->n == ARTIFACTS_LISTED_MAX || len > ARTIFACTS_LISTED_BYTES - c->listed_bytes) &&
+        !weakened("artifact-list")) {
+        c->unlisted++;
+        return;
     }
-    return ftruncate(to, size) < 0 ? -errno : 0;
+    c->listed_bytes += len;
+    strings_add(c->copied, xasprintf("%s/%s%s%s", c->prefix, *slash != '\0' ? c->path.text.data : "", slash, name));
 }
 
-static bool is_done(struct collector *c)
-{
-    if (!c->stopped && c->target->stopped != NULL && c->target->stopped(c->target->data))
-        c->stopped = true;
-    return c->over || c->too_many || c->stopped;
-}
-
-/* Creates the directories of `path` below c->out, one by one since the whole may be longer than a path can be, and the file
- * itself. -EEXIST: an earlier pattern has it already. */
-static int create_copy(struct collector *c, const char *path)
-{
-    cleanup_close int dir = fcntl(c->out, F_DUPFD_CLOEXEC, 3);
-    const char *name = path, *slash;
-
-    while (dir >= 0 && (slash = strchr(name, '/')) != NULL) {
-        cleanup_free char *part = strndup(name, (size_t)(slash - name));
-        bool made;
-        int next;
-
-        if (part == NULL)
-            return -ENOMEM;
-        made = mkdirat(dir, part, 0755) == 0;
-        if (!made && errno != EEXIST)
-            return -errno;
-        next = file_open_beneath(dir, part, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
-        if (made && next >= 0)
-            (void)reports_out_give(c->target->out, next);
-        (void)close(dir);
-        dir = next;
-        name = slash + 1;
-    }
-    return dir < 0 ? dir : file_open_beneath(dir, name, O_WRONLY | O_CREAT | O_EXCL, 0644);
-}
+/* ---- a file ---- */
 
 /* The kernel's own file systems show the host, and to the harness more than to the job. */
 static bool is_kernels(int fd)
@@ -171,169 +132,249 @@ static bool is_ours(int r)
            r == -ENOMEM;
 }
 
-/* Where that wall is away: another name of the copy before. */
-static bool link_copy(struct collector *c, const char *path)
+static bool is_regular(int fd)
 {
-    const char *last = c->copied->n > 0 ? c->copied->items[c->copied->n - 1] + strlen(c->prefix) + 1 : NULL;
+    struct stat st;
 
-    if (last == NULL || linkat(c->out, last, c->out, path, 0) < 0)
-        return false;
-    strings_add(c->copied, xasprintf("%s/%s", c->prefix, path));
-    return true;
+    return fstat(fd, &st) == 0 && (S_ISREG(st.st_mode) || weakened("artifact-links")) && !is_kernels(fd);
 }
 
-/* `name` in `dir` is a regular file when it is opened; `path` is where it is in the job, without the first slash. */
-static int copy_file(struct collector *c, int dir, const char *name, const char *path)
+/* `name` was no directory and no link when it was listed. */
+static int copy_file(struct collector *c, const char *name)
 {
-    cleanup_close int from = open_entry(dir, name, O_RDONLY | O_NONBLOCK | O_NOCTTY), to = -EBADF;
-    struct stat st;
-    int r;
+    int dir = artifact_place_fd(&c->from), r;
+    cleanup_close int from = open_entry(dir, name, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+    const char *why;
 
-    if (from < 0 || fstat(from, &st) < 0 || (!S_ISREG(st.st_mode) && !weakened("artifact-links")) || is_kernels(from)) {
-        note(c, path, "cannot be opened as a regular file of the job; not copied");
+    if (from < 0 || !is_regular(from)) {
+        note(c, name, "cannot be opened as a regular file of the job; not copied");
         return 0;
     }
-    if (c->copied->n >= FILES_MAX) {
-        c->too_many = true;
-        return 0;
-    }
-    if (weakened("artifact-copies") && st.st_nlink > 1 && link_copy(c, path))
-        return 0;
-    to = create_copy(c, path);
-    if (to == -EEXIST)
-        return 0;
-    r = to < 0 ? to : reports_out_give(c->target->out, to);
+    r = artifact_copier_take(&c->copier, from, &c->path, name, &why);
     if (r == 0)
-        r = copy_bytes(from, to, st.st_size, &c->left);
-    if (r == 0 && fchmod(to, st.st_mode & 0755) < 0)
-        r = -errno;
-    if (r == 0) {
-        strings_add(c->copied, xasprintf("%s/%s", c->prefix, path));
-        return 0;
-    }
-    /* half a file is none; one whose path is too long to name is at least emptied */
-    if (to >= 0 && unlinkat(c->out, path, 0) < 0 && ftruncate(to, 0) < 0)
-        note(c, path, "is incomplete in the out directory");
-    if (r == -EFBIG)
-        c->over = true;
-    else if (is_ours(r))
-        return cupel_error_set(c->err, CUPEL_ERROR_HARNESS, r, "cannot copy the artifact %.200s to %s", path,
+        list(c, name);
+    else if (r > 0 && why != NULL)
+        note(c, name, why);
+    else if (r < 0 && is_ours(r))
+        return cupel_error_set(c->err, CUPEL_ERROR_HARNESS, r, "cannot copy the artifact %.200s to %s", name,
                                c->prefix);
-    else
-        note(c, path, strerror(-r));
+    else if (r < 0)
+        note(c, name, strerror(-r));
     return 0;
 }
 
-static int visit(struct collector *c, int dir, const char *path, const char *pattern, unsigned depth);
+/* ---- directories ---- */
 
-/* One entry of a directory that the pattern's next part matches. `rest` is what comes after that part: NULL for the
- * last. */
-static int visit_entry(struct collector *c, int dir, const char *path, const char *name, const char *rest,
-                       unsigned depth)
+static int open_dir(int dir, const char *name)
 {
-    cleanup_free char *child = *path != '\0' ? xasprintf("%s/%s", path, name) : xstrdup(name);
-    cleanup_close int sub = -EBADF;
+    return open_entry(dir, name, O_RDONLY | O_DIRECTORY);
+}
+
+static void drop_names(struct collector *c, struct level *l)
+{
+    c->names_bytes -= artifact_names_bytes(&l->names);
+    artifact_names_free(&l->names);
+}
+
+/* Room for one more list, at the cost of those that are needed last. */
+static size_t make_room(struct collector *c)
+{
+    for (size_t i = 0; i < c->path.depth && NAMES_BUDGET - c->names_bytes < NAMES_ROOM; i++) {
+        struct level *l = &c->levels[i];
+
+        if (l->names.n == 0)
+            continue;
+        (void)artifact_path_name(&c->path, i, l->after);
+        l->dropped = true;
+        drop_names(c, l);
+    }
+    return NAMES_BUDGET - c->names_bytes;
+}
+
+static void read_names(struct collector *c, const char *after)
+{
+    struct level *l = &c->levels[c->path.depth];
+
+    if (artifact_names_read(artifact_place_fd(&c->from), after, make_room(c), &l->names) < 0)
+        note(c, NULL, "cannot be listed; not copied");
+    c->names_bytes += artifact_names_bytes(&l->names);
+}
+
+/* The present directory's next entry; NULL: there is none. */
+static const char *next_name(struct collector *c, unsigned char *ret_type)
+{
+    struct level *l = &c->levels[c->path.depth];
+    const char *name = artifact_names_next(&l->names, ret_type);
+
+    if (name != NULL || (!l->names.more && !l->dropped))
+        return name;
+    if (!l->dropped)
+        (void)snprintf(l->after, sizeof(l->after), "%s", l->names.text + l->names.order[l->names.n - 1] + 1);
+    l->dropped = false;
+    drop_names(c, l);
+    read_names(c, l->after);
+    return artifact_names_next(&l->names, ret_type);
+}
+
+static int enter(struct collector *c, const char *name)
+{
+    struct level *next = &c->levels[c->path.depth + 1];
+    struct artifact_states states;
+
+    if (!artifact_patterns_enter(c->patterns, &c->levels[c->path.depth].states, name, &states))
+        return 0;
+    if (c->path.depth == ARTIFACT_DEPTH_MAX || artifact_place_down(&c->from, name) < 0) {
+        note(c, name, c->path.depth == ARTIFACT_DEPTH_MAX ? "is too deep; not copied" : "cannot be opened; not copied");
+        artifact_states_free(&states);
+        return 0;
+    }
+    artifact_path_push(&c->path, name);
+    *next = (struct level){.states = states};
+    if (is_kernels(artifact_place_fd(&c->from)))
+        note(c, NULL, "cannot be listed; not copied");
+    else
+        read_names(c, NULL);
+    return 0;
+}
+
+/* Nothing of the job's is left that could have moved anything: what cannot be found again is the machine's fault. */
+static int leave(struct collector *c)
+{
+    struct level *l = &c->levels[c->path.depth];
+    int r = artifact_copier_left(&c->copier, &c->path, c->path.depth);
+
+    drop_names(c, l);
+    artifact_states_free(&l->states);
+    if (r == 0)
+        r = artifact_place_up(&c->from, &c->path);
+    artifact_path_pop(&c->path);
+    return r == 0 ? 0
+                  : cupel_error_set(c->err, CUPEL_ERROR_HARNESS, r,
+                                    "cannot get back to a directory that artifacts of %s "
+                                    "were just copied from",
+                                    c->prefix);
+}
+
+static bool is_dir(int dir, const char *name, unsigned char *type)
+{
     struct stat st;
 
-    if (fstatat(dir, name, &st, weakened("artifact-links") ? 0 : AT_SYMLINK_NOFOLLOW) < 0)
+    if (*type == DT_UNKNOWN || weakened("artifact-links"))
+        *type = fstatat(dir, name, &st, weakened("artifact-links") ? 0 : AT_SYMLINK_NOFOLLOW) == 0
+                    ? (unsigned char)IFTODT(st.st_mode)
+                    : DT_UNKNOWN;
+    return *type == DT_DIR;
+}
+
+static int visit(struct collector *c, const char *name, unsigned char type)
+{
+    if (is_dir(artifact_place_fd(&c->from), name, &type))
+        return enter(c, name);
+    if (!artifact_patterns_match(c->patterns, &c->levels[c->path.depth].states, name))
         return 0;
-    if (S_ISDIR(st.st_mode)) {
-        sub = open_entry(dir, name, O_RDONLY | O_DIRECTORY);
-        if (sub < 0) {
-            note(c, child, "cannot be opened; not copied");
-            return 0;
-        }
-        return visit(c, sub, child, rest != NULL ? rest : "**", depth + 1);
-    }
-    if (rest != NULL && !str_eq(rest, "**"))
-        return 0;
-    c->matched++;
-    if (S_ISREG(st.st_mode) || weakened("artifact-links"))
-        return copy_file(c, dir, name, child);
-    note(c, child,
-         S_ISLNK(st.st_mode) ? "is a symbolic link; not followed, not copied" : "is no regular file; not copied");
+    if (type == DT_REG || weakened("artifact-links"))
+        return copy_file(c, name);
+    note(c, name, type == DT_LNK ? "is a symbolic link; not followed, not copied" : "is no regular file; not copied");
     return 0;
 }
 
-/* Matches the pattern's first part against the entries of `dir`. "**" matches any number of directories, and as the
- * last part everything below. */
-static int visit(struct collector *c, int dir, const char *path, const char *pattern, unsigned depth)
+static int walk(struct collector *c)
 {
-    size_t n = strcspn(pattern, "/");
-    const char *rest = pattern[n] == '/' && pattern[n + 1] != '\0' ? pattern + n + 1 : NULL;
-    cleanup_free char *part = strndup(pattern, n);
-    bool any_depth = part != NULL && str_eq(part, "**");
-    int fd = is_kernels(dir) ? -EXDEV : openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *list = fd >= 0 ? fdopendir(fd) : NULL;
-    struct dirent *e;
     int r = 0;
 
-    if (list == NULL || part == NULL || depth > DEPTH_MAX) {
-        if (list != NULL)
-            (void)closedir(list);
-        else
-            base_closep(&fd);
-        note(c, path, depth > DEPTH_MAX ? "is too deep; not copied" : "cannot be listed; not copied");
-        return 0;
-    }
-    if (any_depth && rest != NULL) /* "**" may also stand for nothing */
-        r = visit(c, dir, path, rest, depth);
-    while (r == 0 && !is_done(c) && (e = readdir(list)) != NULL) {
-        if (str_eq(e->d_name, ".") || str_eq(e->d_name, ".."))
-            continue;
-        if (any_depth) {
-            struct stat st;
-            bool is_dir = fstatat(dir, e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode);
+    artifact_patterns_begin(c->patterns, &c->levels[0].states);
+    read_names(c, NULL);
+    while (r == 0 && !artifact_copier_stops(&c->copier)) {
+        unsigned char type = DT_UNKNOWN;
+        const char *name = next_name(c, &type);
 
-            if (rest == NULL || is_dir)
-                r = visit_entry(c, dir, path, e->d_name, pattern, depth);
-        } else if (fnmatch(part, e->d_name, FNM_PERIOD) == 0) {
-            r = visit_entry(c, dir, path, e->d_name, rest, depth);
-        }
+        if (name == NULL && c->path.depth == 0)
+            break;
+        r = name != NULL ? visit(c, name, type) : leave(c);
     }
-    (void)closedir(list);
+    for (size_t i = 0; i <= c->path.depth; i++) {
+        artifact_names_free(&c->levels[i].names);
+        artifact_states_free(&c->levels[i].states);
+    }
     return r;
 }
 
-/* What was not copied, and why, in words. */
-static void note_end(struct collector *c, uint64_t max)
+/* ---- the whole ---- */
+
+/* What was not copied, and why, in words; 1 when a bound was the reason: the last note says which. */
+static int note_end(struct collector *c, const struct jobs_artifacts *artifacts)
 {
     char text[UNIT_TEXT_SIZE];
 
+    for (size_t i = 0; c->copier.stop == ARTIFACT_GOES_ON && artifacts->patterns[i] != NULL; i++)
+        if (!artifact_patterns_used(c->patterns, i))
+            strings_add(c->notes, xasprintf("artifact pattern %s matched nothing", artifacts->patterns[i]));
     if (c->unsaid > 0)
         strings_add(c->notes, xasprintf("%zu more remarks on artifacts are left out here", c->unsaid));
-    if (c->over)
-        strings_add(c->notes, xasprintf("artifacts exceed their max of %s: the rest was not copied",
-                                        unit_format_size(max, text)));
-    if (c->too_many)
-        strings_add(c->notes, xasprintf("more than %d artifacts: the rest was not copied", FILES_MAX));
-    if (c->stopped)
+    if (c->unlisted > 0)
+        strings_add(c->notes, xasprintf("%zu more artifacts were copied, and are not listed", c->unlisted));
+    switch (c->copier.stop) {
+    case ARTIFACT_GOES_ON:
+        return 0;
+    case ARTIFACT_CANCELLED:
         strings_add(c->notes, xstrdup("interrupted while artifacts were copied: the rest was not copied"));
+        return 0;
+    case ARTIFACT_OVER_MAX:
+        strings_add(c->notes, xasprintf("artifacts exceed their max of %s: the rest was not copied",
+                                        unit_format_size(artifacts->max, text)));
+        return 1;
+    case ARTIFACT_TOO_MANY:
+        strings_add(c->notes,
+                    xasprintf("more artifacts than can be copied: the rest of them, after %zu, was not copied",
+                              c->copied->n + c->unlisted));
+        return 1;
+    case ARTIFACT_TOO_LATE:
+        strings_add(c->notes, xstrdup("copying the artifacts took too long: the rest was not copied"));
+        return 1;
+    }
+    return 0;
+}
+
+static int collect(struct collector *c, const struct jobs_artifacts *artifacts, int root, int out,
+                   const struct artifacts_target *target)
+{
+    int r;
+
+    c->copier = (struct artifact_copier){
+        .out = target->out, .left = artifacts->max, .cancelled = target->stopped, .data = target->data};
+    r = artifact_copier_open(&c->copier, out);
+
+    if (r == 0)
+        r = artifact_place_begin(&c->from, root, open_dir);
+    if (r < 0)
+        return cupel_error_set(c->err, CUPEL_ERROR_HARNESS, r, "cannot open the directories of artifacts of %s",
+                               c->prefix);
+    c->levels = xcalloc(ARTIFACT_DEPTH_MAX + 1, sizeof(*c->levels));
+    c->patterns = artifact_patterns_new(artifacts->patterns);
+    r = walk(c);
+    if (r == 0)
+        r = note_end(c, artifacts);
+    artifact_patterns_free(c->patterns);
+    free(c->levels);
+    strbuf_free(&c->path.text);
+    artifact_place_end(&c->from);
+    return r;
 }
 
 int artifacts_collect(const struct jobs_job *job, int root, const struct artifacts_target *target,
                       struct strings *copied, struct strings *notes, struct cupel_error *err)
 {
-    int r;
     char file_name[REPORTS_FILE_NAME_SIZE];
     cleanup_free char *prefix = NULL;
     cleanup_close int dir = -EBADF;
-    struct collector c = {.left = job->artifacts.max, .target = target, .copied = copied, .notes = notes, .err = err};
+    struct collector c = {.copied = copied, .notes = notes, .err = err};
+    int r = reports_out_open_artifacts(target->out, target->name, &dir, err);
 
-    reports_file_name(target->name, file_name, sizeof(file_name));
-    prefix = xasprintf("artifacts/%s", file_name);
-    r = reports_out_open_artifacts(target->out, target->name, &dir, err);
     if (r < 0)
         return r;
-    c.out = dir;
-    c.prefix = prefix;
-    r = 0;
-    for (const char **pattern = job->artifacts.patterns; r == 0 && *pattern != NULL && !is_done(&c); pattern++) {
-        c.matched = 0;
-        r = visit(&c, root, "", *pattern + strspn(*pattern, "/"), 0);
-        if (r == 0 && c.matched == 0 && !is_done(&c))
-            strings_add(notes, xasprintf("artifact pattern %s matched nothing", *pattern));
-    }
-    note_end(&c, job->artifacts.max);
+    reports_file_name(target->name, file_name, sizeof(file_name));
+    c.prefix = prefix = xasprintf("artifacts/%s", file_name);
+    r = collect(&c, &job->artifacts, root, dir, target);
+    artifact_copier_close(&c.copier);
     return r;
 }

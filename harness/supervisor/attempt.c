@@ -484,6 +484,13 @@ static void collect_artifacts(struct attempt *a, struct attempt_result *ret)
                  : artifacts_collect(a->job, root, &target, &ret->artifacts, &ret->notes, &err);
     if (r == 0)
         return;
+    if (r > 0) {
+        const char *why = ret->notes.items[ret->notes.n - 1];
+
+        (void)snprintf(a->facts->artifacts_lost, sizeof(a->facts->artifacts_lost), "%s", why);
+        verdict_of_job(a->job, a->facts, &ret->job);
+        return;
+    }
     strings_add(&ret->notes, xasprintf("artifacts are incomplete: %s", err.message));
     if (passed) { /* a job whose artifacts cannot be kept has not done what it is for; any other verdict stands */
         fail_harness(a, &err);

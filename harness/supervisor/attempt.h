@@ -124,10 +124,11 @@ struct attempt_facts {
     unsigned leaks_in_all;
     bool leaks_cut; /* or more */
     bool has_run_queue_wait;
-    uint64_t run_queue_wait_ns;      /* as far as it was seen */
-    struct machine_look machine;     /* the difference from start to end */
-    unsigned machine_cpus;           /* online */
-    const struct timeline *timeline; /* NULL: none; of the slot, until its next job */
+    uint64_t run_queue_wait_ns;                     /* as far as it was seen */
+    struct machine_look machine;                    /* the difference from start to end */
+    unsigned machine_cpus;                          /* online */
+    const struct timeline *timeline;                /* NULL: none; of the slot, until its next job */
+    char artifacts_lost[REPORTS_EVIDENCE_SIZE / 2]; /* why not all that the job left was copied; empty: it was */
     struct cupel_error harness;
 };
 
@@ -193,8 +194,11 @@ struct strings {
 void strings_add(struct strings *s, char *item); /* takes ownership */
 void strings_free(struct strings *s);
 
-/* Copies what the job's patterns match, regular files only, never through a link, below out/artifacts/NAME. `root` is
- * the finished job's root directory. Paths go to `copied`, remarks to `notes`. */
+/* Copies what the job's patterns match, regular files only, never through a link, below out/artifacts/NAME, in the order
+ * of names. `root` is the finished job's root directory. Paths go to `copied`, up to a bound, remarks to `notes`. Returns 1
+ * when the job left more than may be copied: the last note says what was passed. */
+#define ARTIFACTS_LISTED_MAX 20000u
+#define ARTIFACTS_LISTED_BYTES ((size_t)1 << 20)
 struct artifacts_target {
     struct reports_out *out;
     const char *name;

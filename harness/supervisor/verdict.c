@@ -326,6 +326,9 @@ void verdict_of_job(const struct jobs_job *job, const struct attempt_facts *fact
                 say_process_limit(job, facts->steps[at].status, &b);
             verdict = blame_limit(job, facts, verdict, &b);
         }
+    } else if (facts->artifacts_lost[0] != '\0') {
+        strbuf_adds(&b, facts->artifacts_lost);
+        verdict = REPORTS_FAILED;
     }
     fill(ret, verdict, &b);
 }
@@ -334,7 +337,8 @@ void verdict_of_step(const struct jobs_job *job, const struct attempt_facts *fac
                      const struct judgement *of_job, struct judgement *ret)
 {
     const struct step_facts *s = &facts->steps[step];
-    bool passed = verdict_step_passed(job, facts, step);
+    bool lost = facts->artifacts_lost[0] != '\0' && !job->has_steps; /* then the step stands for the job */
+    bool passed = verdict_step_passed(job, facts, step) && !lost;
 
     *ret = *of_job;
     ret->exit = s->ended && WIFEXITED(s->status) ? WEXITSTATUS(s->status) : -1;

@@ -53,6 +53,19 @@ jobs:
   too-big:
     run: head -c 2000000 /dev/zero >big; echo small >small
     artifacts: {paths: [/work/big], max: 1M}
+  in-order:
+    run: for i in c a d b; do head -c 300000 /dev/zero >\$i; done
+    artifacts: {paths: ["/work/*"], max: 1M}
+  too-big-and-failed:
+    run: head -c 2000000 /dev/zero >big; exit 3
+    artifacts: {paths: [/work/big], max: 1M}
+  linked:
+    limits: {disk: 8M}
+    run: |
+      head -c 4000000 /dev/urandom >a
+      mkdir d
+      i=0; while [ \$i -lt 100 ]; do ln a d/l\$i; i=\$((i + 1)); done
+    artifacts: {paths: [/work/a, /work/d], max: 5M}
   sparse:
     run: truncate -s 40M sparse; echo end >>sparse
     artifacts: [/work/sparse]
@@ -92,9 +105,21 @@ expect_equal "$(artifact only-on-failure a)" ""
 expect_equal "$(cat "$(artifact on-failure a)")" x
 expect_equal "$(artifact only-on-success a)" ""
 
-it "max is held, and said"
+it "more than max is the job's failure, in a fixed order; what the job did itself comes first"
 expect_equal "$(artifact too-big big)" ""
-expect_result too-big '(.notes // []) | tostring | contains("max")'
+expect_verdict too-big failed
+expect_evidence too-big '^artifacts exceed their max of 1 MiB: the rest was not copied$'
+expect_verdict in-order failed
+expect_equal "$(ls "$a"/in-order/work | tr '\n' ' ')" "a b c "
+expect_verdict too-big-and-failed failed
+expect_evidence too-big-and-failed '^exit code 3, expected 0$'
+expect_result too-big-and-failed '.notes | tostring | contains("artifacts exceed their max")'
+
+it "names of one file stay that, whose bytes are copied and counted once"
+expect_verdict linked passed
+expect_equal "$(find "$a/linked" -type f -links 101 -size 4000000c | wc -l)" 101
+expect [ "$(du -sk "$a/linked" | cut -f 1)" -lt 6000 ]
+expect_equal "$(ls -A "$a/linked")" work
 
 it "a sparse file comes out whole and does not fill the disk"
 expect_equal "$(stat -c %s "$(artifact sparse sparse)")" 41943044

@@ -45,12 +45,42 @@ static void artifact_kernel_file(void)
     contained("/proc/version is there anyway");
 }
 
+/* As many bytes and names as the harness knows of: see judge_hard_link. */
 static void artifact_hard_link(void)
 {
+    static const char block[64 * 1024] = "once";
     int fd = open("/work/result", O_WRONLY | O_CREAT, 0600);
 
-    if (fd < 0 || write(fd, "once", 4) != 4 || link("/work/result", "/work/again") < 0)
-        untested("link: %s", strerror(errno));
+    for (int i = 0; i < 8; i++)
+        if (fd < 0 || write(fd, block, sizeof(block)) != (ssize_t)sizeof(block))
+            untested("a file: %s", strerror(errno));
+    for (int i = 1; i < 32; i++) {
+        char name[32];
+
+        snprintf(name, sizeof(name), "/work/again-%d", i);
+        if (link("/work/result", name) < 0)
+            untested("link: %s", strerror(errno));
+    }
+}
+
+/* Paths of 15,000 bytes, several MiB of them in all. */
+static void artifact_long_names(void)
+{
+    char name[256];
+
+    memset(name, 'n', 255);
+    name[255] = '\0';
+    if (chdir("/work") < 0)
+        untested("/work: %s", strerror(errno));
+    for (int i = 0; i < 58; i++)
+        if (mkdir(name, 0700) < 0 || chdir(name) < 0)
+            untested("level %d: %s", i, strerror(errno));
+    for (int i = 0; i < 250; i++) {
+        int n = snprintf(name, sizeof(name), "%d", i);
+
+        name[n] = 'n';
+        close(open(name, O_WRONLY | O_CREAT, 0600));
+    }
 }
 
 static void artifact_sparse(void)
@@ -148,6 +178,7 @@ const struct probe result_probes[] = {
     {"artifact-hard-link", artifact_hard_link},
     {"artifact-sparse", artifact_sparse},
     {"artifact-names", artifact_names},
+    {"artifact-long-names", artifact_long_names},
     {"forged-verdict", forged_verdict},
     {"exit-137", exit_137},
     {"exit-124", exit_124},

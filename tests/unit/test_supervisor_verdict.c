@@ -648,6 +648,27 @@ static void test_step_that_exits_with_0_upon_sigterm(void **state)
     assert_step(&s, 2, REPORTS_SKIPPED, "an earlier step did not pass");
 }
 
+/* ---- artifacts beyond their bounds ---- */
+
+static void test_artifacts_lost(void **state)
+{
+    const char *why = "artifacts exceed their max of 1 MiB: the rest was not copied";
+    struct scene s;
+
+    (void)state;
+    scene_init(&s, 1);
+    (void)snprintf(s.facts.artifacts_lost, sizeof(s.facts.artifacts_lost), "%s", why);
+    assert_job(&s, REPORTS_FAILED, 0, 0, why);
+    assert_step(&s, 0, REPORTS_FAILED, why);
+    s.ran[0].status = EXITED(3); /* what the job did comes first */
+    assert_job(&s, REPORTS_FAILED, 3, 0, "exit code 3, expected 0");
+    scene_init(&s, 2);
+    (void)snprintf(s.facts.artifacts_lost, sizeof(s.facts.artifacts_lost), "%s", why);
+    assert_job(&s, REPORTS_FAILED, 0, 0, why);
+    assert_step(&s, 0, REPORTS_PASSED, "");
+    assert_step(&s, 1, REPORTS_PASSED, "");
+}
+
 /* ---- leaks: fail ---- */
 
 static void leak(struct scene *s, struct leak *list, size_t n, unsigned step, unsigned in_all)
@@ -693,8 +714,9 @@ static void test_leaks_fail(void **state)
                "pid 12 `sleep 9` (CPU 0.02 s) and 697 more; the job has `leaks: fail`");
     s.facts.leaks_cut = true;
     leak(&s, list, 1, 0, 2);
-    assert_job(&s, REPORTS_FAILED, 0, 0,
-               "at least 2 processes left running: pid 10 `sleep 9` (CPU 0.00 s) and 1 more; the job has `leaks: fail`");
+    assert_job(
+        &s, REPORTS_FAILED, 0, 0,
+        "at least 2 processes left running: pid 10 `sleep 9` (CPU 0.00 s) and 1 more; the job has `leaks: fail`");
 }
 
 /* The command line is whatever the process made of it. */
@@ -818,6 +840,7 @@ int main(void)
         cmocka_unit_test(test_job_limit_strikes_in_a_step),
         cmocka_unit_test(test_cause_after_the_last_step),
         cmocka_unit_test(test_harness_failure_before_any_step),
+        cmocka_unit_test(test_artifacts_lost),
         cmocka_unit_test(test_leaks_are_reported_only),
         cmocka_unit_test(test_leaks_fail),
         cmocka_unit_test(test_leaks_with_hostile_names),
