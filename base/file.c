@@ -98,9 +98,13 @@ int file_write_all(int fd, const void *data, size_t len)
 int file_write_atomic_at(int dirfd, const char *path, const void *data, size_t len, mode_t mode)
 {
     cleanup_free char *aside = xasprintf("%s.%d.tmp", path, (int)getpid());
-    cleanup_close int fd = openat(dirfd, aside, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, mode);
+    cleanup_close int fd = -EBADF;
     int r;
 
+    /* what has that name, perhaps a second one of somebody's file, is not written into */
+    if (unlinkat(dirfd, aside, 0) < 0 && errno != ENOENT)
+        return -errno;
+    fd = openat(dirfd, aside, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
     if (fd < 0)
         return -errno;
     r = file_write_all(fd, data, len);

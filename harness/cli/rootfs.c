@@ -2,6 +2,7 @@
  * told of roots and their users is rootfs_show.c's. */
 #include "harness/cli/rootfs.h"
 #include "harness/cli/cli.h"
+#include "harness/cli/output.h"
 #include "harness/cli/settings.h"
 #include "harness/supervisor/roots.h"
 
@@ -47,32 +48,33 @@ static int do_pull(struct cache *cache, struct rootfs_arguments *a, struct cupel
     return r;
 }
 
-/* Written aside and renamed: a FILE that is there is a whole one. */
+static int refuse_terminal(struct cupel_error *err)
+{
+    (void)cupel_error_set(err, CUPEL_ERROR_INPUT, 0, "a tar does not belong on a terminal");
+    cupel_error_hint(err, "give -o FILE, or redirect the output");
+    return -EINVAL;
+}
+
 static int export_to_file(struct cache *cache, const char *what, const char *file, struct cupel_error *err)
 {
-    cleanup_free char *aside = xasprintf("%s.%d.tmp", file, (int)getpid());
-    cleanup_close int fd = open(aside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-    int r;
+    struct cli_output output;
+    int r = cli_output_open(&output, file, err);
 
-    if (fd < 0)
-        return cupel_error_set(err, CUPEL_ERROR_INPUT, errno, "cannot write '%s'", file);
-    r = cache_export(cache, what, fd, err);
-    if (r == 0 && (fsync(fd) < 0 || rename(aside, file) < 0))
-        r = cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot write '%s'", file);
     if (r < 0)
-        (void)unlink(aside);
-    return r;
+        return r;
+    if (isatty(output.fd) == 1)
+        r = refuse_terminal(err);
+    else
+        r = cache_export(cache, what, output.fd, err);
+    return cli_output_end(&output, r, err);
 }
 
 static int do_export(struct cache *cache, struct rootfs_arguments *a, struct cupel_error *err)
 {
     if (a->output != NULL && !str_eq(a->output, "-"))
         return export_to_file(cache, a->words.word[0], a->output, err);
-    if (isatty(STDOUT_FILENO)) {
-        (void)cupel_error_set(err, CUPEL_ERROR_INPUT, 0, "a tar does not belong on a terminal");
-        cupel_error_hint(err, "give -o FILE, or redirect the output");
-        return -EINVAL;
-    }
+    if (isatty(STDOUT_FILENO) == 1)
+        return refuse_terminal(err);
     return cache_export(cache, a->words.word[0], STDOUT_FILENO, err);
 }
 
