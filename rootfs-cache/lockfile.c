@@ -7,7 +7,6 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 
 #define FORMAT 1
 #define LOCKFILE_MAX ((size_t)64 << 20)
@@ -338,20 +337,9 @@ static int write_files(int dir, const struct cache_lockfile *lockfile, json_t *f
     return r < 0 ? cupel_error_set(err, CUPEL_ERROR_INPUT, r, "cannot write '%s'", lockfile->path) : 0;
 }
 
-/* A link would be replaced by the file, or what it leads to written over: neither is what anybody asked for. */
-static int check_place(int dir, const struct cache_lockfile *lockfile, struct cupel_error *err)
-{
-    struct stat st;
-
-    if (fstatat(dir, LOCKFILE_NAME, &st, AT_SYMLINK_NOFOLLOW) < 0 || S_ISREG(st.st_mode))
-        return 0;
-    (void)cupel_error_set(err, CUPEL_ERROR_INPUT, 0, "cannot write '%s': it is %s", lockfile->path,
-                          S_ISLNK(st.st_mode) ? "a symbolic link" : "not a regular file");
-    cupel_error_hint(err, "remove it, or put what it leads to in its place, and lock again");
-    return -EINVAL;
-}
-
-/* One writer at a time, so that two who lock two files beside each other both find themselves in it. */
+/* A link is replaced by the file: a checkout can carry it, so what it leads to is not written. A FIFO or device has been refused by
+ * the reader.
+ * One writer at a time, so that two who lock two files beside each other both find themselves in it. */
 int cache_lockfile_write(const struct cache_lockfile *lockfile, struct cupel_error *err)
 {
     cleanup_close int dir = open(lockfile->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -363,9 +351,6 @@ int cache_lockfile_write(const struct cache_lockfile *lockfile, struct cupel_err
             return cupel_error_set(err, CUPEL_ERROR_INPUT, errno, "cannot write '%s'", lockfile->path);
     if (dir < 0)
         return cupel_error_set(err, CUPEL_ERROR_INPUT, errno, "cannot write '%s'", lockfile->path);
-    r = check_place(dir, lockfile, err);
-    if (r < 0)
-        return r;
     r = read_lockfile(dir, lockfile->path, &files, err);
     if (r == -ENOENT)
         files = json_object();

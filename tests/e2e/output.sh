@@ -58,20 +58,16 @@ expect_equal "$(grouped "$CUPEL" rootfs export small -o stdout-as-in-dev | sha25
 (grouped "$CUPEL" rootfs export small -o stdout-as-in-dev) >redirected.tar
 expect_equal "$(sha256sum <redirected.tar)" "$sum"
 
-it "a lock file that is a link, or no file, is left as it is"
+it "a lock file that is no file is left as it is, one that is a link is not written through"
 job_file job.yaml <<'YAML'
 cupel: 1
 rootfs: {r: {tar: plain.tar}}
 jobs: {a: {rootfs: r, run: [/bin/true]}}
 YAML
-run_cupel rootfs lock job.yaml
-expect_exit 0
-mv cupel.lock elsewhere.lock && ln -s elsewhere.lock cupel.lock
+echo '{"format": 1, "files": {}}' >elsewhere.lock && ln -s elsewhere.lock cupel.lock
 cp elsewhere.lock before.lock
 run_cupel rootfs lock job.yaml
-expect_exit 2
-expect_stderr "cupel.lock': it is a symbolic link"
-expect [ -L cupel.lock ]
+expect_exit 0
 expect cmp elsewhere.lock before.lock
 rm cupel.lock && mkfifo cupel.lock
 run_cupel rootfs lock job.yaml
