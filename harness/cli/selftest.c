@@ -6,7 +6,7 @@
 #include <limits.h>
 #include <string.h>
 
-#define PROBES_FILE "libexec/cupel/cupel-probes"
+#define PROBES_FILE "cupel-probes"
 #define PROBES_VARIABLE "CUPEL_PROBES"
 #define SLOTS_MAX 64
 
@@ -52,7 +52,7 @@ static int find_probes(struct cupel_error *err)
     const char *given = getenv(PROBES_VARIABLE);
     char self[PATH_MAX] = "";
     ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-    static const char *const places[] = {"/../" PROBES_FILE, "/../../" PROBES_FILE};
+    static const char *const places[] = {"/" CUPEL_LIBEXEC_FROM_BIN "/" PROBES_FILE, "/../../libexec/cupel/" PROBES_FILE};
 
     if (given != NULL && given[0] == '/' && access(given, X_OK) == 0)
         return 0;
@@ -69,8 +69,8 @@ static int find_probes(struct cupel_error *err)
         if (real != NULL && access(real, X_OK) == 0)
             return setenv(PROBES_VARIABLE, real, 1) < 0 ? -errno : 0;
     }
-    (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, 0, "the probes are not beside the program: no ../%s from %s",
-                          PROBES_FILE, self);
+    (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, 0, "the probes are not beside the program: no %s in %s/%s",
+                          PROBES_FILE, self, CUPEL_LIBEXEC_FROM_BIN);
     cupel_error_hint(err, "install all of cupel, or name the file in " PROBES_VARIABLE);
     return -ENOENT;
 }

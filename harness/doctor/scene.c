@@ -117,7 +117,7 @@ static int userns_start(struct scene *s, unsigned long flags, int (*body)(void *
 
 int userns_run(struct scene *s, unsigned long flags, int (*body)(void *data), void *data)
 {
-    struct userns_child c;
+    struct userns_child c = {.pid = -1, .go = -EBADF};
     int r = userns_start(s, flags, body, data, &c), end;
 
     if (r < 0)
@@ -130,7 +130,7 @@ int userns_run(struct scene *s, unsigned long flags, int (*body)(void *data), vo
 
 int userns_fd(struct scene *s)
 {
-    struct userns_child c;
+    struct userns_child c = {.pid = -1, .go = -EBADF};
     char path[64];
     int fd, r = userns_start(s, 0, NULL, NULL, &c);
 

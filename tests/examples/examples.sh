@@ -24,10 +24,12 @@ if ! "$top/scripts/fetch-examples" >"$T/fetch.log" 2>&1; then
 fi
 
 for file in "$top"/jobs/examples/*.yaml; do
-    name=$(basename -- "$file")
+    name=$(basename -- "$file") options=()
     grep -q 'debian:' "$file" || continue
-    it "$name"
-    cupel_run "$file"
+    # The compiler that differs most from this machine's; all of them by hand (docs/testing.md).
+    [[ $name != self.yaml ]] || options=(--only gcc-14)
+    it "$name ${options[*]}"
+    cupel_run "$file" "${options[@]}"
     expect_exit 0
     expect_equal "$(jq -r 'select(.verdict != "passed") | .id + ": " + .verdict + " " + .evidence' "$T/out/results.jsonl")" ""
     expect [ -n "$(find "$T/out/artifacts" -type f | head -n 1)" ]
