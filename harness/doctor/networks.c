@@ -5,17 +5,17 @@
 #include <fcntl.h>
 #include <sched.h>
 
-/* pasta's end of a job's interface. */
+/* pasta's end of a job's interface, as a run gives it to pasta. */
 void probe_tun(const struct doctor_context *ctx, const struct doctor_probe *probe, struct doctor_finding *f)
 {
-    cleanup_close int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
+    struct cupel_error err;
+    bool own;
 
-    (void)ctx;
     (void)probe;
-    if (fd < 0)
-        doctor_missing(f, errno, "cannot open /dev/net/tun");
+    if (sandbox_tun_check(&ctx->privilege, &own, &err) < 0)
+        doctor_missing_error(f, &err);
     else
-        doctor_works(f, "/dev/net/tun");
+        doctor_works(f, "%s", own ? "a node of pasta's own: the host's is for root only" : "/dev/net/tun");
 }
 
 /* As a run makes one; who is not root has the rights in a user namespace. */

@@ -18,7 +18,6 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-#define TUN_DEVICE "/dev/net/tun"
 #define START_TIMEOUT_MS (30 * 1000) /* 20 ms as a rule; a bound for a machine that is busy with everything else */
 #define SAID_SIZE 4096
 /* The last of the ids that a user namespace of 65,536 has: no job runs as that, so that its processes are not counted as the
@@ -44,24 +43,21 @@ static char *find_program(const char *name)
     return NULL;
 }
 
-int sandbox_nat_check(char **ret_pasta, struct cupel_error *err)
+int sandbox_nat_check(const struct sandbox_privilege *p, struct sandbox_nat *ret, struct cupel_error *err)
 {
-    cleanup_close int tun = open(TUN_DEVICE, O_RDWR | O_CLOEXEC);
-    char *pasta;
+    struct sandbox_nat nat;
+    int r = sandbox_tun_check(p, &nat.own_tun, err);
 
-    if (tun < 0) {
-        (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "`network: nat` takes %s", TUN_DEVICE);
-        cupel_error_hint(err, "modprobe tun; in a container, give it the device (--device %s)", TUN_DEVICE);
-        return -ENOTSUP;
-    }
-    pasta = find_program("pasta");
-    if (pasta == NULL) {
+    if (r < 0)
+        return r;
+    nat.pasta = find_program("pasta");
+    if (nat.pasta == NULL) {
         (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, 0,
                               "`network: nat` takes the program pasta, which is not in PATH");
         cupel_error_hint(err, "install the package passt");
         return -ENOTSUP;
     }
-    *ret_pasta = pasta;
+    *ret = nat;
     return 0;
 }
 
@@ -78,20 +74,23 @@ static const char *const arguments[] = {
     "--address", "10.0.2.100", "--netmask", "24", "--gateway", "10.0.2.2",
     "--address", "fd63:7570:656c:2::100", "--gateway", "fd63:7570:656c:2::2",
     "--mac-addr", "02:63:75:70:65:6d",
-    "--dns-forward", NAT_RESOLVER,
     "--no-dhcp", "--no-dhcpv6", "--no-ra",
     /* nothing in (-t, -u), nothing past the tap device to the host's loopback (-T, -U, and the gateway's address) */
     "--tcp-ports", "none", "--udp-ports", "none", "--tcp-ns", "none", "--udp-ns", "none", "--no-map-gw",
-    NULL,
     /* clang-format on */
 };
+/* Where the job asks there. Not elsewhere: every answer of the host's first resolver seems to come from this address then, and a
+ * job that has asked that resolver itself waits for one from there (resolv.conf(5)'s five seconds, several times over). */
+static const char *const forwarding[] = {"--dns-forward", NAT_RESOLVER};
+#define ARGUMENTS_MAX (ARRAY_SIZE(arguments) + ARRAY_SIZE(forwarding) + 1)
 
 /* ---- between fork and exec: no malloc, no stdio ---- */
 
 struct child {
-    const char *pasta;
+    const struct nat_order *order;
+    const char *arguments[ARGUMENTS_MAX];
     pid_t slot;
-    int user_ns, net_ns, ready, said;
+    int ready, said;
 };
 
 _Noreturn static void child_fail(const char *what)
@@ -107,7 +106,7 @@ _Noreturn static void child_fail(const char *what)
 
 static void child_streams(const struct child *c)
 {
-    if (dup2(c->net_ns, STDIN_FILENO) < 0 || dup2(c->ready, STDOUT_FILENO) < 0 || dup2(c->said, STDERR_FILENO) < 0)
+    if (dup2(c->order->net_ns, STDIN_FILENO) < 0 || dup2(c->ready, STDOUT_FILENO) < 0 || dup2(c->said, STDERR_FILENO) < 0)
         _exit(126);
 }
 
@@ -130,7 +129,7 @@ static void child_rights(const struct child *c)
     struct __user_cap_data_struct data[2] = {0};
     unsigned id = PASTA_ID;
 
-    if (setns(c->user_ns, CLONE_NEWUSER) < 0)
+    if (setns(c->order->user_ns, CLONE_NEWUSER) < 0)
         child_fail("cannot enter the job's user namespace");
     (void)prctl(PR_SET_KEEPCAPS, 1);
     if (syscall(SYS_setresgid, id, id, id) < 0 && errno == EINVAL)
@@ -148,19 +147,30 @@ static void child_rights(const struct child *c)
             child_fail("cannot keep capabilities");
 }
 
+/* While it has the rights of the host's root. */
+static void child_device(const struct child *c)
+{
+    int r = c->order->with->own_tun ? tun_make_own() : 0;
+
+    errno = -r;
+    if (r < 0)
+        child_fail("cannot give it a tun device of its own");
+}
+
 _Noreturn static void child_main(const struct child *c)
 {
     static const char *const environment[] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C", NULL};
 
     child_streams(c);
     child_signals();
+    child_device(c);
     child_rights(c);
     if (syscall(SYS_close_range, STDERR_FILENO + 1, ~0u, 0) < 0)
         child_fail("cannot close descriptors");
     /* any change of ids clears it; what the program drops later does not (prctl(2)) */
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != c->slot)
         _exit(126);
-    (void)execve(c->pasta, (char *const *)(uintptr_t)arguments, (char *const *)(uintptr_t)environment);
+    (void)execve(c->order->with->pasta, (char *const *)(uintptr_t)c->arguments, (char *const *)(uintptr_t)environment);
     child_fail("cannot execute it");
 }
 
@@ -244,15 +254,23 @@ static int keep_loopback(int net_ns)
     return r;
 }
 
-int nat_start(const char *pasta, int user_ns, int net_ns, pid_t *ret_pid, struct cupel_error *err)
+static void set_arguments(struct child *c)
+{
+    memcpy(c->arguments, arguments, sizeof(arguments));
+    if (c->order->forwards_names)
+        memcpy(c->arguments + ARRAY_SIZE(arguments), forwarding, sizeof(forwarding));
+}
+
+int nat_start(const struct nat_order *order, pid_t *ret_pid, struct cupel_error *err)
 {
     cleanup_close int ready = -EBADF, ready_end = -EBADF, said = open_said();
-    struct child child = {.pasta = pasta, .slot = getpid(), .user_ns = user_ns, .net_ns = net_ns, .said = said};
+    struct child child = {.order = order, .slot = getpid(), .said = said};
     int ends[2], r;
     pid_t pid;
 
     if (said < 0 || pipe2(ends, O_CLOEXEC) < 0)
         return cupel_error_set(err, CUPEL_ERROR_HARNESS, said < 0 ? said : errno, "cannot start pasta");
+    set_arguments(&child);
     ready = ends[0];
     ready_end = child.ready = ends[1];
     /* it opens this anew, by another id; only who may look into its /proc can do so */
@@ -267,7 +285,7 @@ int nat_start(const char *pasta, int user_ns, int net_ns, pid_t *ret_pid, struct
     if (r < 0) {
         (void)explain(r, said, err);
     } else {
-        r = keep_loopback(net_ns);
+        r = keep_loopback(order->net_ns);
         if (r < 0)
             (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot keep the host's loopback out of reach");
     }

@@ -8,6 +8,7 @@
 
 struct namespaces {
     int user, net;
+    const char *resolver; /* of the job; NULL: the root's own */
 };
 
 typedef int connect_fn(struct sandbox_stage *stage, const struct sandbox_request *request, const struct namespaces *ns,
@@ -16,8 +17,13 @@ typedef int connect_fn(struct sandbox_stage *stage, const struct sandbox_request
 static int connect_nat(struct sandbox_stage *stage, const struct sandbox_request *request, const struct namespaces *ns,
                        struct sandbox_job *job, struct cupel_error *err)
 {
+    const struct nat_order order = {.with = &stage->nat,
+                                    .user_ns = ns->user,
+                                    .net_ns = ns->net,
+                                    .forwards_names = ns->resolver != NULL && resolver_is_forwarded(ns->resolver)};
+
     (void)request;
-    return nat_start(stage->pasta, ns->user, ns->net, &job->nat, err);
+    return nat_start(&order, &job->nat, err);
 }
 
 static int connect_bridge(struct sandbox_stage *stage, const struct sandbox_request *request,
@@ -44,8 +50,8 @@ static int open_namespace(pid_t pid, const char *name)
     return fd < 0 ? -errno : fd;
 }
 
-int network_connect(struct sandbox_stage *stage, const struct sandbox_request *request, struct sandbox_job *job,
-                    struct cupel_error *err)
+int network_connect(struct sandbox_stage *stage, const struct sandbox_request *request, const char *resolver,
+                    struct sandbox_job *job, struct cupel_error *err)
 {
     connect_fn *connect_network = connect_table[request->job->network];
     cleanup_close int user = -EBADF, net = -EBADF;
@@ -58,7 +64,7 @@ int network_connect(struct sandbox_stage *stage, const struct sandbox_request *r
         if (user < 0 || net < 0)
             r = cupel_error_set(err, CUPEL_ERROR_HARNESS, user < 0 ? user : net, "cannot open the job's namespaces");
         else
-            r = connect_network(stage, request, &(struct namespaces){user, net}, job, err);
+            r = connect_network(stage, request, &(struct namespaces){user, net, resolver}, job, err);
     }
     if (r < 0)
         cupel_error_prefix(err, "set-up step '%s' failed", sandbox_step_name(SETUP_NETWORK));

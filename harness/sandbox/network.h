@@ -7,9 +7,10 @@
 
 /* ---- network.c ---- */
 
-/* Connects the network namespace of the cloned PID 1 (which waits) to what its job asks for. */
-int network_connect(struct sandbox_stage *stage, const struct sandbox_request *request, struct sandbox_job *job,
-                    struct cupel_error *err);
+/* Connects the network namespace of the cloned PID 1 (which waits) to what its job asks for; `resolver` is what network_resolver
+ * said. */
+int network_connect(struct sandbox_stage *stage, const struct sandbox_request *request, const char *resolver,
+                    struct sandbox_job *job, struct cupel_error *err);
 /* The job is gone: so is what served its network. */
 void network_disconnect(struct sandbox_job *job);
 /* What the job's /etc/resolv.conf is replaced with; NULL: the root's own stays. malloc'ed. */
@@ -20,9 +21,19 @@ char *network_hosts(const struct sandbox_request *request);
 /* ---- nat.c: a network namespace whose traffic goes through a process of pasta's ---- */
 
 /* Starts pasta for the namespaces and waits until the job's interface is there. */
-int nat_start(const char *pasta, int user_ns, int net_ns, pid_t *ret_pid, struct cupel_error *err);
+struct nat_order {
+    const struct sandbox_nat *with;
+    int user_ns, net_ns;
+    bool forwards_names; /* the job's resolver is NAT_RESOLVER */
+};
+int nat_start(const struct nat_order *order, pid_t *ret_pid, struct cupel_error *err);
 /* False when it had ended before. */
 bool nat_stop(pid_t *pid);
+
+/* ---- tun.c ---- */
+
+/* Between fork and exec, by root: gives this process a mount namespace with a /dev/net/tun that everybody may open. */
+int tun_make_own(void);
 
 /* ---- bridge.c: a network namespace that holds a bridge, and a cable from it to each job ---- */
 
@@ -32,9 +43,11 @@ char *bridge_hosts(const struct jobs_plan *plan, const struct jobs_bridge *bridg
 
 /* ---- resolver.c ---- */
 
-/* A resolv.conf of the host's as a job behind nat can use it: resolvers at loopback addresses become the one address that pasta
- * forwards. malloc'ed. */
+/* A resolv.conf of the host's as a job behind nat can use it: a resolver at a loopback address becomes the one address that pasta
+ * forwards, to the host's first resolver. malloc'ed. */
 char *resolver_behind_nat(const char *host);
+/* Whether it says to ask there. */
+bool resolver_is_forwarded(const char *text);
 #define NAT_RESOLVER "10.0.2.3"
 
 /* ---- netns.c ---- */

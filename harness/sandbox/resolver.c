@@ -28,16 +28,22 @@ static enum reach reach_of(const char *address)
     return REACH_DIRECTLY;
 }
 
-static void add_resolver(struct strbuf *out, const char *address, bool *forwarded)
+/* pasta forwards to the host's first IPv4 resolver, and what that answers it takes for an answer to what it forwarded, also where the
+ * job has asked it directly. So it is the first that is forwarded to, or none. */
+static void add_resolver(struct strbuf *out, const char *address, bool *had_v4)
 {
     enum reach reach = reach_of(address);
 
     if (reach == REACH_DIRECTLY)
         strbuf_addf(out, "nameserver %s\n", address);
-    else if (reach == REACH_BY_FORWARD && !*forwarded) {
+    else if (reach == REACH_BY_FORWARD && !*had_v4)
         strbuf_adds(out, "nameserver " NAT_RESOLVER "\n");
-        *forwarded = true;
-    }
+    *had_v4 |= reach != REACH_NEVER && strchr(address, '.') != NULL && strchr(address, ':') == NULL;
+}
+
+bool resolver_is_forwarded(const char *text)
+{
+    return strstr(text, "nameserver " NAT_RESOLVER "\n") != NULL;
 }
 
 char *resolver_behind_nat(const char *host)
@@ -45,7 +51,7 @@ char *resolver_behind_nat(const char *host)
     static const char *const kept[] = {"search", "domain", "options", "sortlist"};
     cleanup_free char *text = xstrdup(host);
     struct strbuf out = {0};
-    bool forwarded = false;
+    bool had_v4 = false;
     char *save = NULL;
 
     strbuf_adds(&out, "");
@@ -55,7 +61,7 @@ char *resolver_behind_nat(const char *host)
 
         if (n == strlen("nameserver") && str_starts(line, "nameserver")) {
             value[strcspn(value, " \t\r")] = '\0';
-            add_resolver(&out, value, &forwarded);
+            add_resolver(&out, value, &had_v4);
         }
         for (size_t i = 0; i < ARRAY_SIZE(kept); i++)
             if (n == strlen(kept[i]) && str_starts(line, kept[i]))

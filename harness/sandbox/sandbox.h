@@ -43,8 +43,15 @@ void sandbox_filter_free(struct sandbox_filter *filter);
 
 /* ---- what networks take ---- */
 
-/* Whether this host can do `network: nat`; *ret_pasta gets the path of the program that does it (malloc'ed). */
-int sandbox_nat_check(char **ret_pasta, struct cupel_error *err);
+/* What a job with `network: nat` takes; freed by whoever asked for it. */
+struct sandbox_nat {
+    char *pasta;  /* path of the program that does it; NULL: not asked for */
+    bool own_tun; /* it is to get a /dev/net/tun of its own: the host's is for root only */
+};
+/* Whether this host can do it. */
+int sandbox_nat_check(const struct sandbox_privilege *p, struct sandbox_nat *ret, struct cupel_error *err);
+/* The part of it that is about the device, tried with the id that pasta has. */
+int sandbox_tun_check(const struct sandbox_privilege *p, bool *ret_own, struct cupel_error *err);
 /* A network namespace with a bridge in it; it goes with its last descriptor and the last job on it. */
 int sandbox_bridge_open(int *ret_ns, struct cupel_error *err);
 
@@ -68,7 +75,7 @@ struct sandbox_stage;
 struct sandbox_stage_config {
     int store_dirfd;   /* where the upper file systems' (unlinked) images are made; must be on a disk */
     uint32_t id_base;  /* 0 without the host's rights: ids are then the same in the job */
-    const char *pasta; /* of sandbox_nat_check, when a job has nat */
+    struct sandbox_nat nat; /* of sandbox_nat_check, when a job has nat; borrowed */
     int snapshots;     /* of sandbox_snapshots_open, when a job starts from what another leaves */
     uint32_t devices;  /* that any job has: bits of enum jobs_device */
 };

@@ -197,7 +197,7 @@ int sandbox_stage_open(const struct sandbox_stage_config *config, struct sandbox
 
     *s = (struct sandbox_stage){.store_dirfd = config->store_dirfd,
                                 .id_base = config->id_base,
-                                .pasta = config->pasta,
+                                .nat = config->nat,
                                 .snapshots_ns = config->snapshots,
                                 .id_map = -EBADF,
                                 .host_ns = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC),

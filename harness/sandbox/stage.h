@@ -30,7 +30,7 @@ struct sandbox_stage {
     struct stage_snapshot *snapshots;
     size_t n_snapshots;
     uint64_t serial;
-    const char *pasta; /* borrowed; NULL: no job of the run has nat */
+    struct sandbox_nat nat; /* borrowed; without a program where no job of the run has nat */
     char *arguments;   /* where the kernel reads /proc/PID/cmdline, or NULL */
     size_t arguments_len;
     int landlock_abi;

@@ -358,7 +358,7 @@ static int start_steps(struct start *s, struct cupel_error *err)
     if (r == 0)
         r = write_id_maps(s, err);
     if (r == 0)
-        r = network_connect(s->stage, s->request, &s->job, err);
+        r = network_connect(s->stage, s->request, s->ctx->resolver, &s->job, err);
     if (r == 0)
         sandbox_continue(&s->job); /* until now PID 1 has waited */
     return r;

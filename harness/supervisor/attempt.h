@@ -52,7 +52,7 @@ struct run {
     int *bridges; /* network namespaces, by instance->bridge; -EBADF where no job of the run is on it */
     size_t n_bridges;
     int snapshots;    /* of sandbox_snapshots_open: by instance; -EBADF when none is a base */
-    char *pasta;      /* when a job has `network: nat` */
+    struct sandbox_nat nat; /* when a job has `network: nat` */
     uint32_t devices; /* that any job has: bits of enum jobs_device */
     struct reports_out *out;
     int dirfd; /* the run's directory in the store */

@@ -15,7 +15,7 @@ static int check_host(const struct supervisor_options *options, const struct ins
 
 static int check_nat(struct run *run, const struct instance *in, struct cupel_error *err)
 {
-    int r = run->pasta != NULL ? 0 : sandbox_nat_check(&run->pasta, err);
+    int r = run->nat.pasta != NULL ? 0 : sandbox_nat_check(&run->privilege, &run->nat, err);
 
     if (r < 0)
         cupel_error_prefix(err, "%s:%d: job '%s'", in->plan->file, in->job->line, in->job->name);
@@ -87,5 +87,5 @@ void networks_close(struct run *run)
     for (size_t i = 0; run->bridges != NULL && i < run->n_bridges; i++)
         base_closep(&run->bridges[i]);
     free(run->bridges);
-    free(run->pasta);
+    free(run->nat.pasta);
 }

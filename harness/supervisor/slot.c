@@ -75,7 +75,7 @@ void slot_become(pid_t supervisor)
 int slot_open_stage(const struct run *run, struct sandbox_stage **ret_stage, int *ret_lock, struct cupel_error *err)
 {
     struct sandbox_stage_config config = {
-        .store_dirfd = run->dirfd, .pasta = run->pasta, .snapshots = run->snapshots, .devices = run->devices};
+        .store_dirfd = run->dirfd, .nat = run->nat, .snapshots = run->snapshots, .devices = run->devices};
     int r = id_range_claim(&config.id_base, ret_lock, err);
 
     if (weakened("id-map") || weakened("user-namespace"))

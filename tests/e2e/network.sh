@@ -3,7 +3,8 @@
 # that stands for the world; nothing depends on what the real machine is connected to.
 # time-limit: 120
 if [[ -z ${CUPEL_TEST_NETWORK-} && $EUID == 0 ]]; then
-    CUPEL_TEST_NETWORK=1 exec unshare --net --mount -- bash "$0" "$@" # mount: for an /etc/resolv.conf of our own
+    # mount: for an /etc/resolv.conf and a /dev/net/tun of our own
+    CUPEL_TEST_NETWORK=1 exec unshare --net --mount --propagation private -- bash "$0" "$@"
 fi
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
@@ -15,6 +16,17 @@ if [[ ! -x $peer ]]; then
     exit 0
 fi
 cp -- "$peer" "$T/peer"
+
+# tun_node MODE: a /dev/net/tun of this script's own, whatever the machine's is like; false: that cannot be.
+tun_node() {
+    mount -t tmpfs -o mode=0755 tmpfs /dev/net && mknod -m "$1" /dev/net/tun c 10 200 && (exec 3<>/dev/net/tun)
+} 2>/dev/null
+# Root's is as the kernel makes it: for root only.
+if ! tun_node "$([[ -z ${CUPEL_TEST_USER-} ]] && echo 0600 || echo 0666)"; then
+    printf 'skip - network: no tun device can be had here (modprobe tun; in a container, --device /dev/net/tun)\n'
+    all_done
+    exit 0
+fi
 
 # ---- the host's side -------------------------------------------------------------------------------------------------
 
@@ -221,6 +233,34 @@ expect_not saw 'loop[46].*'
 expect_no_log loopback '^loop'
 expect_clean
 
+# resolved_by ADDRESS...: what the host's resolv.conf says
+resolved_by() {
+    printf 'nameserver %s\n' "$@" >"$T/resolv.conf"
+}
+job_file names.yaml <<'YAML'
+cupel: 1
+defaults: {network: nat, limits: {wall: 2m}}
+jobs:
+  asks: {run: "cat /etc/resolv.conf; getent hosts some.name.test", limits: {wall: 15s}} # glibc waits for 5 s, asks anew, and again
+YAML
+it "nat: a resolver that can be reached is asked itself, and its answers come from where it was asked"
+resolved_by 10.99.0.1
+cupel_run names.yaml
+expect_verdict asks passed
+expect_log asks '^nameserver 10\.99\.0\.1$'
+expect_log asks '^10\.99\.0\.1 +some\.name\.test'
+
+it "nat: ... and one at a loopback address after it is left out; before it, both are asked"
+resolved_by 10.99.0.1 127.0.0.53
+cupel_run names.yaml
+expect_verdict asks passed
+expect_equal "$(log asks | grep -c nameserver)" 1
+resolved_by 127.0.0.53 10.99.0.1
+cupel_run names.yaml
+expect_verdict asks passed
+expect_log asks '^10\.99\.0\.2 +some\.name\.test'
+printf 'nameserver 127.0.0.53\nsearch example.test\n' >"$T/resolv.conf"
+
 it "nat: no way in, and jobs do not meet"
 job_file inward.yaml <<'YAML'
 cupel: 1
@@ -352,6 +392,31 @@ expect_stderr 'hint: install the package passt'
 expect_not [ -e out/results.jsonl ]
 
 CUPEL=$program
+
+it "a tun device that only root may open: no obstacle to root, and refused to a user before anything runs; doctor says the same"
+tun_node 0600
+run_cupel doctor
+tun_row=$(grep -A 1 ' tun device ' "$T/stdout")
+cupel_run one.yaml
+if [[ -n ${CUPEL_TEST_USER-} ]]; then
+    expect_exit 3
+    expect_stderr "one\.yaml:3: job 'a': .*takes /dev/net/tun: Permission denied"
+    expect_stderr 'hint: .*chmod 0666 /dev/net/tun'
+    expect_not [ -e out/results.jsonl ]
+    expect grep -q '^missing ' <<<"$tun_row"
+    expect grep -q 'chmod 0666' <<<"$tun_row"
+else
+    expect_exit 0
+    expect grep -q '^works .* of pasta.s own' <<<"$tun_row"
+fi
+umount /dev/net
+it "one that everybody may open is used as it is"
+tun_node 0666
+cupel_run one.yaml
+expect_exit 0
+run_cupel doctor
+expect_stdout '^works +tun device .* /dev/net/tun$'
+expect_clean
 
 if [[ -n ${CUPEL_TEST_USER-} ]]; then
     it "nat with the user's own id alone"

@@ -2,7 +2,7 @@
 # network.sh, started by an ordinary user: the same networks.
 # time-limit: 180
 if [[ -z ${CUPEL_TEST_NETWORK-} && $EUID == 0 ]]; then
-    CUPEL_TEST_NETWORK=1 exec unshare --net --mount -- bash "$0" "$@"
+    CUPEL_TEST_NETWORK=1 exec unshare --net --mount --propagation private -- bash "$0" "$@"
 fi
 # shellcheck source=tests/e2e/as-user.bash
 . "$(dirname -- "${BASH_SOURCE[0]}")/as-user.bash"

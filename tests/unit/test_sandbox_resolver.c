@@ -35,6 +35,25 @@ static void test_loopback_is_forwarded(void **state)
           "nameserver 10.0.2.3\nnameserver 192.0.2.53\n");
 }
 
+/* pasta forwards to the first of them, and only to that. */
+static void test_loopback_after_another_is_left_out(void **state)
+{
+    (void)state;
+    check("nameserver 192.0.2.53\nnameserver 127.0.0.53\n", "nameserver 192.0.2.53\n");
+    check("nameserver 2001:db8::53\nnameserver 127.0.0.53\n", "nameserver 2001:db8::53\nnameserver 10.0.2.3\n");
+    check("nameserver ::1\nnameserver 127.0.0.53\n", "nameserver 10.0.2.3\n");
+}
+
+static void test_forwarding_is_for_who_asks_there(void **state)
+{
+    cleanup_free char *direct = resolver_behind_nat("nameserver 192.0.2.53\n"),
+                      *forwarded = resolver_behind_nat("nameserver 127.0.0.53\n");
+
+    (void)state;
+    assert_false(resolver_is_forwarded(direct));
+    assert_true(resolver_is_forwarded(forwarded));
+}
+
 static void test_what_no_job_can_reach(void **state)
 {
     (void)state;
@@ -56,6 +75,8 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_reachable_resolvers_stay),
         cmocka_unit_test(test_loopback_is_forwarded),
+        cmocka_unit_test(test_loopback_after_another_is_left_out),
+        cmocka_unit_test(test_forwarding_is_for_who_asks_there),
         cmocka_unit_test(test_what_no_job_can_reach),
         cmocka_unit_test(test_other_lines),
     };
