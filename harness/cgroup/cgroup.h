@@ -75,8 +75,18 @@ enum cgroup_figure {
     CGROUP_MEMORY_PRESSURE_NS,
     CGROUP_IO_PRESSURE_NS,
     CGROUP_RUN_QUEUE_WAIT_NS, /* time for which its threads were ready to run and had no CPU, summed over them */
+    CGROUP_MEMORY_ANONYMOUS_BYTES, /* now; from here on CGROUP_SAMPLED */
+    CGROUP_MEMORY_SHARED_BYTES,    /* tmpfs, memfds, shared mappings */
+    CGROUP_MEMORY_KERNEL_BYTES,
+    CGROUP_MEMORY_SOCKET_BYTES,
+    CGROUP_MAJOR_FAULTS,
+    CGROUP_REFAULTS_FILE, /* pages that came back after having been pushed out */
+    CGROUP_REFAULTS_ANONYMOUS,
     CGROUP_FIGURE_COUNT,
 };
+/* Figures that are only of use to who looks while the job runs, and cost too much to be read of each: not among those of
+ * cgroup_job_usage. */
+#define CGROUP_SAMPLED ((1u << CGROUP_FIGURE_COUNT) - (1u << CGROUP_MEMORY_ANONYMOUS_BYTES))
 struct cgroup_usage {
     uint32_t known;
     uint64_t value[CGROUP_FIGURE_COUNT];
@@ -162,7 +172,7 @@ int cgroup_job_oom_fd(const struct cgroup_job *job, short *ret_events);
 bool cgroup_job_oom_ack(struct cgroup_job *job);
 /* CPU time used by all that ever ran in the payload, in ns; -ENODATA where the kernel does not tell. */
 int cgroup_job_cpu_ns(const struct cgroup_job *job, uint64_t *ret_ns);
-/* Everything. Never fails as a whole; see `known`. */
+/* Everything but CGROUP_SAMPLED. Never fails as a whole; see `known`. */
 void cgroup_job_usage(const struct cgroup_job *job, struct cgroup_usage *ret_usage);
 /* Only the figures in `wanted` (bits 1u << figure), for who looks often: a file a figure. */
 void cgroup_job_figures(const struct cgroup_job *job, uint32_t wanted, struct cgroup_usage *ret_usage);

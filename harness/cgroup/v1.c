@@ -111,6 +111,12 @@ static const struct figure_file v1_figures[] = {
     {CTL_MEMORY, "memory.usage_in_bytes", FORMAT_NUMBER, NULL, CGROUP_MEMORY_BYTES, 1},
     {CTL_MEMORY, "memory.max_usage_in_bytes", FORMAT_NUMBER, NULL, CGROUP_MEMORY_PEAK_BYTES, 1},
     {CTL_MEMORY, "memory.oom_control", FORMAT_KEYED, "oom_kill", CGROUP_OOM_KILLS, 1},
+    {CTL_MEMORY, "memory.stat", FORMAT_KEYED, "rss", CGROUP_MEMORY_ANONYMOUS_BYTES, 1},
+    {CTL_MEMORY, "memory.stat", FORMAT_KEYED, "shmem", CGROUP_MEMORY_SHARED_BYTES, 1},
+    {CTL_MEMORY, "memory.stat", FORMAT_KEYED, "pgmajfault", CGROUP_MAJOR_FAULTS, 1},
+    {CTL_MEMORY, "memory.stat", FORMAT_KEYED, "workingset_refault_file", CGROUP_REFAULTS_FILE, 1},
+    {CTL_MEMORY, "memory.stat", FORMAT_KEYED, "workingset_refault_anon", CGROUP_REFAULTS_ANONYMOUS, 1},
+    {CTL_MEMORY, "memory.kmem.usage_in_bytes", FORMAT_NUMBER, NULL, CGROUP_MEMORY_KERNEL_BYTES, 1},
     {CTL_CPU, "cpu.stat", FORMAT_KEYED, "throttled_time", CGROUP_THROTTLED_NS, 1},
     {CTL_CPU, "cpu.stat", FORMAT_KEYED, "nr_throttled", CGROUP_THROTTLED_PERIODS, 1},
     /* only with kernel.sched_schedstats on (CONFIG_SCHEDSTATS) */

@@ -77,6 +77,13 @@ static const struct figure_file v2_figures[] = {
     {CTL_MEMORY, "memory.current", FORMAT_NUMBER, NULL, CGROUP_MEMORY_BYTES, 1},
     {CTL_MEMORY, "memory.peak", FORMAT_NUMBER, NULL, CGROUP_MEMORY_PEAK_BYTES, 1},
     {CTL_MEMORY, "memory.events", FORMAT_KEYED, "oom_kill", CGROUP_OOM_KILLS, 1},
+    {CTL_MEMORY, "memory.stat", FORMAT_KEYED, "anon", CGROUP_MEMORY_ANONYMOUS_BYTES, 1},
+    {CTL_MEMORY, "memory.stat", FORMAT_KEYED, "shmem", CGROUP_MEMORY_SHARED_BYTES, 1},
+    {CTL_MEMORY, "memory.stat", FORMAT_KEYED, "kernel", CGROUP_MEMORY_KERNEL_BYTES, 1}, /* since 5.18 */
+    {CTL_MEMORY, "memory.stat", FORMAT_KEYED, "sock", CGROUP_MEMORY_SOCKET_BYTES, 1},
+    {CTL_MEMORY, "memory.stat", FORMAT_KEYED, "pgmajfault", CGROUP_MAJOR_FAULTS, 1},
+    {CTL_MEMORY, "memory.stat", FORMAT_KEYED, "workingset_refault_file", CGROUP_REFAULTS_FILE, 1},
+    {CTL_MEMORY, "memory.stat", FORMAT_KEYED, "workingset_refault_anon", CGROUP_REFAULTS_ANONYMOUS, 1},
     {CTL_CPUACCT, "cpu.stat", FORMAT_KEYED, "usage_usec", CGROUP_CPU_NS, NSEC_PER_USEC},
     {CTL_CPUACCT, "cpu.stat", FORMAT_KEYED, "user_usec", CGROUP_USER_NS, NSEC_PER_USEC},
     {CTL_CPUACCT, "cpu.stat", FORMAT_KEYED, "system_usec", CGROUP_SYSTEM_NS, NSEC_PER_USEC},

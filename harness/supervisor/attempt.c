@@ -557,7 +557,7 @@ static void start_and_watch(struct attempt *a)
     a->pipe_open[0] = a->pipe_open[1] = a->control_open = true;
     capture_init(&a->capture, a->ctx->run->out, a->instance->log_name, a->sandbox.out, a->sandbox.err,
                  limits_output(&v, &of_step));
-    observe_begin(&a->observer, a->ctx, a->cgroup, &a->sandbox, a->facts);
+    observe_begin(&a->observer, a->ctx, a->cgroup, &a->sandbox, a->job, a->facts);
     watch(a);
     collect_facts(a);
 }

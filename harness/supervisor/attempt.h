@@ -115,6 +115,11 @@ struct attempt_facts {
     struct cgroup_usage usage;
     struct cgroup_oom oom;               /* of CAUSE_MEMORY and CAUSE_AROUND */
     struct cgroup_around_figures around; /* of the groups around the run's */
+    bool has_memory_held;
+    uint64_t memory_held_peak; /* of what is no page cache, as seen at looks (footprint.h) */
+    bool has_major_faults;
+    uint64_t major_faults;
+    uint64_t thrashing_ns; /* time between looks in which it thrashed at its limit */
     bool has_disk;
     uint64_t disk_peak, inodes_peak;
     bool disk_full, inodes_full; /* seen at any sample */

@@ -54,6 +54,49 @@ void evidence_around(const struct jobs_job *job, const struct attempt_facts *f, 
         limited ? "a lower" : "a");
 }
 
+/* ---- thrashing ---- */
+
+bool evidence_was_thrashing(const struct attempt_facts *f)
+{
+    return (f->cause == CAUSE_WALL || f->cause == CAUSE_CPU) && f->started_ns != 0 &&
+           f->thrashing_ns >= (f->cause_ns - f->started_ns) / 2 && f->thrashing_ns > 0;
+}
+
+static void say_faults(const struct attempt_facts *f, struct strbuf *b)
+{
+    if (f->has_major_faults)
+        strbuf_addf(b, ", %llu major fault%s", (unsigned long long)f->major_faults,
+                    plural(f->major_faults));
+}
+
+void evidence_thrashing(const struct jobs_job *job, const struct attempt_facts *f, struct strbuf *b)
+{
+    const struct jobs_limits *l =
+        f->cause_is_step_limit ? &job->steps[f->cause_step].limits : &job->limits;
+    enum jobs_limit which = f->cause == CAUSE_WALL ? JOBS_LIMIT_WALL : JOBS_LIMIT_CPU_TIME;
+    char text[UNIT_TEXT_SIZE];
+
+    strbuf_addf(b, "memory limit %s reached",
+                jobs_limit_format(JOBS_LIMIT_MEMORY, job->limits.value[JOBS_LIMIT_MEMORY], text));
+    strbuf_addf(b, ": thrashing at it for %s", unit_format_duration(f->thrashing_ns, text));
+    strbuf_addf(b, " of %s", unit_format_duration(f->cause_ns - f->started_ns, text));
+    say_faults(f, b);
+    strbuf_addf(b, ", until its %s limit %s struck",
+                f->cause == CAUSE_WALL ? "wall" : jobs_limit_table[which].key,
+                jobs_limit_format(which, l->value[which], text));
+}
+
+void evidence_add_thrashing(const struct attempt_facts *f, struct strbuf *b)
+{
+    char text[UNIT_TEXT_SIZE];
+
+    if (f->thrashing_ns == 0)
+        return;
+    strbuf_addf(b, "; thrashing at its memory limit for %s",
+                unit_format_duration(f->thrashing_ns, text));
+    say_faults(f, b);
+}
+
 /* ---- refused forks ---- */
 
 /* The kernel counts a refused fork with the group that forked, whosever limit it was (before 6.11,
@@ -140,6 +183,7 @@ static void say_high(const struct attempt_facts *f, struct strbuf *b)
 void evidence_of_time(const struct jobs_job *job, const struct attempt_facts *f, struct strbuf *b)
 {
     say_refused_forks(job, f, b);
+    evidence_add_thrashing(f, b);
     say_throttled(f, b);
     say_high(f, b);
 }

@@ -1,13 +1,24 @@
-/* evidence: private to supervisor: phrases for evidence that say what the job's surroundings and the kernel did to it.
- * Pure: facts become text. Decides no verdict (verdict.c). */
+/* evidence: private to supervisor: phrases for evidence that say what the job's surroundings and
+ * the kernel did to it. Pure: facts become text. Decides no verdict (verdict.c). */
 #pragma once
 
 #include "harness/supervisor/attempt.h"
 
 /* The memory of what is around the job ran out: whose, and what to do. Of the verdict `error`. */
-void evidence_around(const struct jobs_job *job, const struct attempt_facts *facts, struct strbuf *b);
-/* Whether forks were refused, and not by the job's own limit: true, and a phrase that says by whose. */
-bool evidence_refused_around(const struct jobs_job *job, const struct attempt_facts *facts, struct strbuf *b);
-/* What a verdict about time has to say besides its limit, each phrase after "; ": refused forks and what the groups around
- * did. Nothing that was not seen. */
-void evidence_of_time(const struct jobs_job *job, const struct attempt_facts *facts, struct strbuf *b);
+void evidence_around(const struct jobs_job *job, const struct attempt_facts *facts,
+                     struct strbuf *b);
+/* Whether forks were refused, and not by the job's own limit: true, and a phrase that says by
+ * whose. */
+bool evidence_refused_around(const struct jobs_job *job, const struct attempt_facts *facts,
+                             struct strbuf *b);
+/* Whether a time limit struck a job that had spent at least half of its time thrashing at its own
+ * memory limit: then that is what ended it, and more time would not have helped. */
+bool evidence_was_thrashing(const struct attempt_facts *facts);
+void evidence_thrashing(const struct jobs_job *job, const struct attempt_facts *facts,
+                        struct strbuf *b);
+/* "; thrashing at it for 4.9 s, 1026 major faults": nothing where it did not. */
+void evidence_add_thrashing(const struct attempt_facts *facts, struct strbuf *b);
+/* What a verdict about time has to say besides its limit, each phrase after "; ": refused forks and
+ * what the groups around did. Nothing that was not seen. */
+void evidence_of_time(const struct jobs_job *job, const struct attempt_facts *facts,
+                      struct strbuf *b);

@@ -136,6 +136,7 @@ void observe_tick(struct observer *o, uint64_t now)
     o->look_at = now + LOOK_NS;
     look_at_disk(o);
     show_memory(o);
+    footprint_look(&o->footprint, o->cgroup, o->memory_limit, now, o->facts);
     if (o->ctx->has_schedstat)
         look_at_threads(o);
 }
@@ -151,9 +152,10 @@ void observe_open(struct attempt_context *ctx)
 }
 
 void observe_begin(struct observer *o, struct attempt_context *ctx, const struct cgroup_job *cgroup,
-                   const struct sandbox_job *sandbox, struct attempt_facts *facts)
+                   const struct sandbox_job *sandbox, const struct jobs_job *job, struct attempt_facts *facts)
 {
     *o = (struct observer){.ctx = ctx, .cgroup = cgroup, .sandbox = sandbox, .facts = facts};
+    o->memory_limit = jobs_limit_is_set(&job->limits, JOBS_LIMIT_MEMORY) ? job->limits.value[JOBS_LIMIT_MEMORY] : UINT64_MAX;
     timeline_start(&ctx->timeline, ctx->run->sample_ns);
     machine_look(&ctx->machine, &o->before);
     cgroup_around_begin(ctx->around);
@@ -170,6 +172,7 @@ void observe_end(struct observer *o)
            t->points[t->n - 1].at_ns > o->facts->ended_ns - o->facts->started_ns)
         t->n--;
     look_at_disk(o);
+    footprint_end(&o->footprint, o->cgroup, o->facts);
     machine_look(&o->ctx->machine, &now);
     machine_since(&o->before, &now, &o->facts->machine);
     o->facts->machine_cpus = o->ctx->machine.cpus;

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "harness/supervisor/attempt.h"
+#include "harness/supervisor/footprint.h"
 
 /* So many threads are asked how long they waited; more would cost more than a look may. */
 #define OBSERVE_THREADS_MAX 64
@@ -21,13 +22,15 @@ struct observer {
     } waiting[OBSERVE_THREADS_MAX]; /* as seen last */
     size_t n_waiting;
     uint64_t waited_ns; /* of threads that are gone */
+    uint64_t memory_limit; /* UINT64_MAX: none */
+    struct footprint footprint;
 };
 
 /* Once, for the slot: opens what all its jobs are looked at through. */
 void observe_open(struct attempt_context *ctx);
 /* The job has been cloned; nothing of it need run yet. All pointers are borrowed until observe_end. */
 void observe_begin(struct observer *o, struct attempt_context *ctx, const struct cgroup_job *cgroup,
-                   const struct sandbox_job *sandbox, struct attempt_facts *facts);
+                   const struct sandbox_job *sandbox, const struct jobs_job *job, struct attempt_facts *facts);
 /* When observe_tick has something to do next (CLOCK_MONOTONIC, ns). */
 uint64_t observe_next(const struct observer *o);
 void observe_tick(struct observer *o, uint64_t now);

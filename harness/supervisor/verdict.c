@@ -57,6 +57,7 @@ static void say_memory(const struct jobs_job *job, const struct attempt_facts *f
         strbuf_addf(b, ": %llu OOM kill%s", (unsigned long long)kills, plural(kills));
     if (get(f, CGROUP_MEMORY_PEAK_BYTES, &peak))
         strbuf_addf(b, "%s peak %s", kills > 0 ? "," : ":", unit_format_size(peak, text));
+    evidence_add_thrashing(f, b);
 }
 
 static void say_timeout(const struct jobs_job *job, const struct attempt_facts *f, struct strbuf *b)
@@ -304,6 +305,11 @@ void verdict_of_job(const struct jobs_job *job, const struct attempt_facts *fact
         cause = facts->oom.origin == CGROUP_OOM_OWN ? CAUSE_MEMORY : CAUSE_AROUND;
     if (weakened("raw-status") && cause == CAUSE_NONE && ret->exit == 124)
         cause = CAUSE_WALL;
+    if (evidence_was_thrashing(facts)) {
+        evidence_thrashing(job, facts, &b);
+        fill(ret, REPORTS_MEMORY_LIMIT, &b);
+        return;
+    }
     if (cause != CAUSE_NONE) {
         if (facts->cause_is_step_limit && job->has_steps)
             strbuf_addf(&b, "step '%s': ", job->steps[facts->cause_step].name);

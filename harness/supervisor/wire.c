@@ -99,6 +99,12 @@ static void usage_of(const struct attempt_facts *f, struct reports_usage *u)
     machine_usage_of(f, u);
     reports_usage_set(u, REPORTS_WALL_SECONDS, f->ended_ns - f->started_ns);
     reports_usage_set(u, REPORTS_OUTPUT_BYTES, f->output_bytes);
+    if (f->has_memory_held)
+        reports_usage_set(u, REPORTS_MEMORY_HELD_PEAK_BYTES, f->memory_held_peak);
+    if (f->has_major_faults) {
+        reports_usage_set(u, REPORTS_MAJOR_FAULTS, f->major_faults);
+        reports_usage_set(u, REPORTS_THRASHING_SECONDS, f->thrashing_ns);
+    }
     if (f->has_disk) {
         reports_usage_set(u, REPORTS_DISK_PEAK_BYTES, f->disk_peak);
         reports_usage_set(u, REPORTS_INODES_PEAK, f->inodes_peak);

@@ -48,10 +48,10 @@ jobs:
     limits: {pids: 5, wall: 1s}
     timeout-grace: 0s
     run: [/usr/bin/python3, -c, "import os\nwhile True:\n  try: os.fork()\n  except OSError: pass"]
-  held-back: {limits: {wall: 1s}, timeout-grace: 0s, run: "while :; do :; done"}
+  held-back: {limits: {wall: 3s}, timeout-grace: 0s, run: "for i in 1 2 3 4; do while :; do :; done & done; wait"}
 END
 around pids.max 40
-around cpu.cfs_quota_us 30000 cpu.max "30000 100000"
+around cpu.cfs_quota_us 10000 cpu.max "10000 100000"
 cupel_run pids.yaml -j 1
 expect_exit 3
 expect_verdict around error
@@ -60,9 +60,46 @@ expect_verdict own pids-limit
 expect_verdict bomb timeout
 expect_evidence bomb 'still running after .*; [0-9]+ forks refused at pids: 5'
 expect_verdict held-back timeout
-expect_evidence held-back '; the group around cupel, .*cupel-e2e-[0-9]+, was held back for .* by its CPU quota of 0.300 cores'
+expect_evidence held-back '; the group around cupel, .*cupel-e2e-[0-9]+, was held back for .* by its CPU quota of 0.100 cores'
 around pids.max max
 around cpu.cfs_quota_us -1 cpu.max max
+expect_clean
+
+it "a job that thrashes at its limit until its time is over is at its memory limit; who only reads and writes much is not"
+job_file memory.yaml <<'END'
+cupel: 1
+defaults: {rootfs: host, limits: {wall: 4s, memory: 24M, disk: 200M}, timeout-grace: 0s}
+jobs:
+  thrashes:
+    run:
+    - /usr/bin/python3
+    - -c
+    - |
+      import mmap, random
+      with open("/tmp/f", "wb") as f:
+          for i in range(96): f.write(bytes(1 << 20))
+      g = open("/tmp/f", "rb")
+      m = mmap.mmap(g.fileno(), 0, prot=mmap.PROT_READ)
+      while True: m[random.randrange(len(m))]
+  writes: {limits: {wall: 2s, memory: 96M}, run: "while :; do dd if=/dev/zero of=/tmp/f bs=1M count=150; done"}
+  cached: {limits: {wall: 60s, memory: 128M}, run: "dd if=/dev/zero of=/tmp/f bs=1M count=80; sleep 0.5"}
+  held:
+    limits: {wall: 60s, memory: 128M}
+    run: [/usr/bin/python3, -c, "import time; x = bytearray(40 << 20); time.sleep(0.5)"]
+END
+cupel_run memory.yaml -j 4
+expect_exit 1
+if [[ -n ${CUPEL_TEST_USER-} ]]; then
+    end_case_now_skipped "an ordinary user's jobs write into memory, which has to be held"
+else
+    expect_verdict thrashes memory-limit
+    expect_evidence thrashes '^memory limit 24 MiB reached: thrashing at it for [0-9.]+ m?s of [0-9.]+ s, [0-9]+ major faults, until its wall limit 4 s struck$'
+    expect_result thrashes '.usage.thrashing_seconds >= 2 and .usage.major_faults > 50'
+    expect_verdict writes timeout
+    expect_result writes '.usage.thrashing_seconds < 1'
+    expect_result cached '.usage.memory_peak_bytes > 50000000 and .usage.memory_held_peak_bytes < 30000000'
+fi
+expect_result held '.usage.memory_held_peak_bytes > 40000000 and .usage.memory_held_peak_bytes < 80000000'
 expect_clean
 
 all_done

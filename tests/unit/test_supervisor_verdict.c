@@ -329,6 +329,31 @@ static void test_time_has_reasons(void **state)
                "/g/outer, was held back for 600 ms by its CPU quota of 0.500 cores");
 }
 
+static void test_thrashing(void **state)
+{
+    struct scene s;
+
+    (void)state;
+    scene_init(&s, 1);
+    limit(&s.job.limits, JOBS_LIMIT_WALL, 5 * NSEC_PER_SEC);
+    limit(&s.job.limits, JOBS_LIMIT_MEMORY, MIB);
+    strike(&s, CAUSE_WALL, 0, 5 * NSEC_PER_SEC);
+    s.ran[0].status = KILLED(SIGKILL);
+    s.facts.has_major_faults = true;
+    s.facts.major_faults = 1026;
+    s.facts.thrashing_ns = 4900 * NSEC_PER_MSEC;
+    assert_job(&s, REPORTS_MEMORY_LIMIT, -1, SIGKILL,
+               "memory limit 1 MiB reached: thrashing at it for 4.9 s of 5 s, 1026 major faults, until its wall limit "
+               "5 s struck");
+    s.facts.thrashing_ns = 2400 * NSEC_PER_MSEC; /* less than half: the time is what was too short, and why is said */
+    assert_job(&s, REPORTS_TIMEOUT, -1, SIGKILL,
+               "wall limit 5 s reached: still running after 5 s; thrashing at its memory limit for 2.4 s, 1026 major "
+               "faults");
+    strike(&s, CAUSE_CANCELLED, 0, 5 * NSEC_PER_SEC);
+    s.facts.thrashing_ns = 4900 * NSEC_PER_MSEC;
+    assert_job(&s, REPORTS_CANCELLED, -1, SIGKILL, "cancelled by the user after 5 s");
+}
+
 static void test_output_limit(void **state)
 {
     struct scene s;
@@ -824,6 +849,7 @@ int main(void)
         cmocka_unit_test(test_memory_limit),
         cmocka_unit_test(test_unnoticed_oom_kill),
         cmocka_unit_test(test_memory_around),
+        cmocka_unit_test(test_thrashing),
         cmocka_unit_test(test_time_has_reasons),
         cmocka_unit_test(test_output_limit),
         cmocka_unit_test(test_cancelled),
