@@ -180,9 +180,11 @@ void cgroup_job_figures(const struct cgroup_job *job, uint32_t wanted, struct cg
 size_t cgroup_job_threads(const struct cgroup_job *job, pid_t *list, size_t max);
 /* Absolute path of the group whose memory files (v2: all files) a bystander may read; "" where there are no groups. */
 const char *cgroup_job_path(const struct cgroup_job *job);
-/* Lets what waits for I/O limits through at once: for a job that is being ended, since no signal reaches a process that
- * waits for its disk. */
-void cgroup_job_lift_io(struct cgroup_job *job);
+/* Lets what waits for rates of disk I/O or for its CPU quota go on at once: for what is being ended, since no signal reaches
+ * a process that waits for its disk, and dying takes CPU time. Costs nothing where the job has no such limits. */
+void cgroup_job_lift_brakes(struct cgroup_job *job);
+/* Puts them on again, when they were lifted and the job has another step to run. */
+int cgroup_job_set_brakes(struct cgroup_job *job, struct cupel_error *err);
 /* Kills what is left (cgroup.kill, or freeze-less kill loop on v1), waits until empty, removes, frees; also on failure,
  * `job` is gone. */
 int cgroup_job_destroy(struct cgroup_job *job, struct cupel_error *err);

@@ -120,8 +120,11 @@ int cgroup_job_create(struct cgroup_run *run, const char *name, const struct cgr
     job->run = run;
     job->oom_fd = -EBADF;
     job->oom_last.origin = CGROUP_OOM_MACHINE; /* until something is heard of */
-    memcpy(job->disk, limits->disk, sizeof(job->disk));
-    job->n_disks = limits->n_disks;
+    job->brakes = CGROUP_LIMITS_NONE;
+    job->brakes.cpu_millicores = limits->cpu_millicores;
+    memcpy(job->brakes.io, limits->io, sizeof(job->brakes.io));
+    memcpy(job->brakes.disk, limits->disk, sizeof(job->brakes.disk));
+    job->brakes.n_disks = limits->n_disks;
     for (size_t i = 0; i < HIERARCHY_MAX; i++)
         job->procs[i] = -EBADF;
     for (size_t i = 0; i < run->count; i++) {
@@ -304,24 +307,6 @@ const char *cgroup_job_path(const struct cgroup_job *job)
     return job->path != NULL ? job->path : "";
 }
 
-void cgroup_job_lift_io(struct cgroup_job *job)
-{
-    for (size_t i = 0; job->n_disks > 0 && i < job->run->count; i++) {
-        const struct tree *tree = &job->run->tree[i];
-
-        if (!(tree->controllers & CTL_BIT(CTL_IO)))
-            continue;
-        for (size_t d = 0; d < job->n_disks; d++) {
-            char text[LIMIT_TEXT_SIZE];
-
-            snprintf(text, sizeof(text), "%u:%u %s", major(job->disk[d]), minor(job->disk[d]), tree->ops->io_unlimited);
-            for (const char *const *file = tree->ops->io_files; *file != NULL; file++)
-                (void)group_write(tree->run_fd, job->name, *file, text); /* at worst it takes its time */
-        }
-    }
-    job->n_disks = 0;
-}
-
 /* ---- its end ---------------------------------------------------------------------------------------------------- */
 
 int cgroup_job_destroy(struct cgroup_job *job, struct cupel_error *err)
@@ -332,8 +317,6 @@ int cgroup_job_destroy(struct cgroup_job *job, struct cupel_error *err)
     if (job == NULL)
         return 0;
     run = job->run;
-    if (run != NULL)
-        cgroup_job_lift_io(job);
     for (size_t i = 0; i < HIERARCHY_MAX; i++)
         base_closep(&job->procs[i]);
     base_closep(&job->oom_fd);

@@ -213,6 +213,7 @@ static int remove_at_depth(int parent_fd, const char *name, unsigned depth)
     fd = openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0)
         return errno == ENOENT ? 0 : -errno;
+    brakes_lift_all(fd); /* who is in it must be able to die */
     r = remove_children_at_depth(fd, NULL, depth);
     while (r == 0) {
         if (unlinkat(parent_fd, name, AT_REMOVEDIR) == 0 || errno == ENOENT)

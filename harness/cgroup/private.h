@@ -93,7 +93,7 @@ struct tree {
 struct around_group {
     const struct hierarchy_ops *ops;
     char *path;
-    int fd; /* its directory */
+    int fd;                              /* its directory */
     uint64_t limit[CGROUP_AROUND_COUNT]; /* UINT64_MAX: none */
 };
 #define AROUND_MAX 24
@@ -119,12 +119,12 @@ struct cgroup_job {
     int oom_fd;
     short oom_events;
     unsigned oom_rearmed;
-    bool oom_raised; /* the eventfd was raised by ourselves */
-    bool oom_heard;  /* v1: the kernel has raised it since cgroup_oom_check last asked */
+    bool oom_raised;            /* the eventfd was raised by ourselves */
+    bool oom_heard;             /* v1: the kernel has raised it since cgroup_oom_check last asked */
     struct cgroup_oom oom_last; /* of the last such event */
     uint64_t oom_seen;
-    dev_t disk[CGROUP_DISKS_MAX]; /* that have I/O limits */
-    size_t n_disks;
+    struct cgroup_limits brakes; /* of its limits, those that hold it back; see brakes.c */
+    bool lifted;                 /* they are not on at the moment */
     char *path;
     char name[];
 };
@@ -181,6 +181,9 @@ struct hierarchy_ops {
     /* Text for each file of I/O limits that means no limit; files in NULL-terminated list. */
     const char *const *io_files;
     const char *io_unlimited; /* after "MAJ:MIN " */
+    /* The same of the CPU quota. */
+    const char *quota_file;
+    const char *quota_unlimited;
     /* Where the number of OOM kills stands. */
     const char *oom_file;
     /* The ids of all threads, one a line. */
@@ -188,6 +191,11 @@ struct hierarchy_ops {
 };
 extern const struct hierarchy_ops v1_ops;
 extern const struct hierarchy_ops v2_ops;
+
+/* ---- brakes.c */
+
+/* Lets go of all that holds the group back, since it is to end. */
+void brakes_lift_all(int dirfd);
 
 /* ---- detect.c */
 

@@ -236,6 +236,8 @@ const struct hierarchy_ops v1_ops = {
     .oom_open = v1_oom_open,
     .io_files = v1_io_files,
     .io_unlimited = "0",
+    .quota_file = "cpu.cfs_quota_us",
+    .quota_unlimited = "-1",
     .oom_file = "memory.oom_control",
     .threads_file = "tasks",
 };

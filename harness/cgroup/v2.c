@@ -236,6 +236,8 @@ const struct hierarchy_ops v2_ops = {
     .oom_open = v2_oom_open,
     .io_files = v2_io_files,
     .io_unlimited = "rbps=max wbps=max riops=max wiops=max",
+    .quota_file = "cpu.max",
+    .quota_unlimited = "max",
     .oom_file = "memory.events",
     .threads_file = "cgroup.threads",
 };

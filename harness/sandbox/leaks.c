@@ -18,6 +18,7 @@
  * (at most 1 KiB of each, and the command lines of those that are named), and no longer than this. */
 #define LOOK_MAX 2048
 #define LOOK_NS (3 * NSEC_PER_SEC)
+#define THREADS_MAX 256 /* of a process whose first thread has ended */
 
 /* As getdents64(2) has it. */
 struct entry {
@@ -66,37 +67,41 @@ static const char *skip_fields(const char *p, int n)
 
 #define PF_EXITING 0x00000004u /* include/linux/sched.h: getting shut down */
 
-/* proc(5), /proc/pid/stat: "pid (comm) state ..." with flags as field 9, utime and stime as 14 and 15, and the thread's pending
- * signals as 31, where the kernel puts SIGKILL for whatever signal will end the process. False for the dead, and for who
- * is only on its way: a command that kills its children without waiting has left nothing running. */
-static bool read_stat(int proc, const char *pid, struct init_report *r)
+/* proc(5), /proc/pid/stat: "pid (comm) state ..." with flags as field 9, utime and stime as 14 and 15, the number of
+ * threads as 20, and the thread's pending signals as 31, where the kernel puts SIGKILL for whatever signal will end the
+ * process. */
+struct stat_line {
+    char *name;
+    bool alive; /* neither dead nor only on its way: a command that kills its children without waiting leaves nothing */
+    uint64_t threads;
+    uint64_t cpu_ns;
+};
+
+/* `text` is taken apart; false: it is not such a line. */
+static bool parse_stat(char *text, struct stat_line *ret)
 {
-    char text[1024];
-    char *open, *close;
-    const char *flags, *times, *pending;
+    char *open = strchr(text, '('), *close = strrchr(text, ')');
+    const char *flags, *times, *threads, *pending;
     uint64_t ticks;
 
-    if (read_below(proc, pid, "/stat", text, sizeof(text)) == 0)
-        return false;
-    open = strchr(text, '(');
-    close = strrchr(text, ')');
-    if (open == NULL || close == NULL || close[1] == '\0' || close[2] == 'Z' || close[2] == 'X')
+    if (open == NULL || close == NULL || close[1] == '\0')
         return false;
     flags = skip_fields(close + 2, 9 - 3);
     times = skip_fields(flags, 14 - 9);
-    pending = skip_fields(times, 31 - 14);
+    threads = skip_fields(times, 20 - 14);
+    pending = skip_fields(threads, 31 - 20);
     *close = '\0';
-    small_copy(r->detail, open + 1, sizeof(r->detail)); /* kept where there is no command line */
+    *ret = (struct stat_line){.name = open + 1, .alive = close[2] != 'Z' && close[2] != 'X', .threads = 1};
     if (pending == NULL)
         return true;
-    if ((take_number(&flags) & PF_EXITING) != 0 || ((take_number(&pending) >> (SIGKILL - 1)) & 1u) != 0)
-        return false;
+    ret->alive &= (take_number(&flags) & PF_EXITING) == 0 && ((take_number(&pending) >> (SIGKILL - 1)) & 1u) == 0;
+    ret->threads = take_number(&threads);
     ticks = take_number(&times);
     if (*times == ' ') {
         times++;
         ticks += take_number(&times);
     }
-    r->at_ns = ticks * (NSEC_PER_SEC / TICKS_PER_SEC);
+    ret->cpu_ns = ticks * (NSEC_PER_SEC / TICKS_PER_SEC);
     return true;
 }
 
@@ -113,6 +118,58 @@ static void read_command(int proc, const char *pid, struct init_report *r)
         if (text[i] == '\0')
             text[i] = ' ';
     small_copy(r->detail, text, sizeof(r->detail));
+}
+
+/* Whether the thread lives; what it is executing is the process's, then. */
+static bool look_at_thread(int proc, const char *path, struct init_report *r)
+{
+    char text[1024];
+    struct stat_line line;
+
+    if (read_below(proc, path, "/stat", text, sizeof(text)) == 0 || !parse_stat(text, &line) || !line.alive)
+        return false;
+    read_command(proc, path, r);
+    return true;
+}
+
+/* A process lives as long as one of its threads does: once the first one has ended, /proc shows the process as a zombie,
+ * without a command line, and it goes on. One that has more dead threads than are looked at counts as alive: nobody hides
+ * behind them. */
+static bool has_living_thread(int proc, const char *pid, struct init_report *r)
+{
+    char buf[4096] __attribute__((aligned(8))), path[64];
+    cleanup_close int dir = -EBADF;
+    int looked = 0;
+    long n;
+
+    small_copy(path, pid, sizeof(path));
+    small_append(path, "/task", sizeof(path));
+    dir = openat(proc, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    while (dir >= 0 && (n = syscall(SYS_getdents64, dir, buf, sizeof(buf))) > 0)
+        for (long at = 0; at < n;) {
+            const struct entry *e = (const struct entry *)(const void *)(buf + at);
+
+            small_copy(path, pid, sizeof(path));
+            small_append(path, "/task/", sizeof(path));
+            small_append(path, e->name, sizeof(path));
+            if (e->name[0] != '.' && (look_at_thread(proc, path, r) || ++looked == THREADS_MAX))
+                return true;
+            at += e->reclen;
+        }
+    return false;
+}
+
+/* False for the dead. */
+static bool read_process(int proc, const char *pid, struct init_report *r)
+{
+    char text[1024];
+    struct stat_line line;
+
+    if (read_below(proc, pid, "/stat", text, sizeof(text)) == 0 || !parse_stat(text, &line))
+        return false;
+    small_copy(r->detail, line.name, sizeof(r->detail)); /* kept where there is no command line */
+    r->at_ns = line.cpu_ns;
+    return line.alive || (line.threads > 1 && has_living_thread(proc, pid, r));
 }
 
 /* What has been found so far: in memory that PID 1 shares with the process that looks, and is whole up to `count` at any time. */
@@ -132,7 +189,7 @@ static void look_at(const struct init_context *ctx, const char *name, unsigned s
     r.status = (int32_t)take_number(&p);
     if (p == name || *p != '\0' || r.status == 1 || r.status == getpid())
         return;
-    if (!read_stat(ctx->proc_mount, name, &r))
+    if (!read_process(ctx->proc_mount, name, &r))
         return;
     if (count < SANDBOX_LEAKS_MAX) {
         read_command(ctx->proc_mount, name, &r);

@@ -19,6 +19,8 @@
 #include <sys/socket.h>
 
 #define CPU_CHECK_MIN_NS (500 * NSEC_PER_USEC)
+/* PID 1 ends what a step has left within microseconds; whatever takes longer waits for something. */
+#define LEFTOVERS_NS (20 * NSEC_PER_MSEC)
 #define NEVER LIMITS_NEVER
 
 struct attempt {
@@ -34,6 +36,7 @@ struct attempt {
     uint64_t step_cpu_ns;  /* CPU used before it started */
     uint64_t kill_at;      /* NEVER, or when SIGTERM's grace is over */
     uint64_t check_cpu_at; /* NEVER, or when the CPU limits are looked at next */
+    uint64_t lift_at;      /* NEVER, or when what a step left behind may no longer be held back from ending */
     struct observer observer;
     bool killed;
     bool pipe_open[2];
@@ -61,7 +64,7 @@ static void kill_now(struct attempt *a)
     if (!a->killed)
         sandbox_kill(&a->sandbox);
     if (!a->killed && a->cgroup != NULL)
-        cgroup_job_lift_io(a->cgroup); /* or it would die only when its last read is through */
+        cgroup_job_lift_brakes(a->cgroup); /* or it would die only when its last read is through */
     a->killed = true;
     a->kill_at = NEVER;
 }
@@ -139,6 +142,10 @@ static void check_deadlines(struct attempt *a)
     uint64_t now = clock_monotonic_ns();
     bool of_step;
 
+    if (now >= a->lift_at && a->cgroup != NULL) {
+        cgroup_job_lift_brakes(a->cgroup);
+        a->lift_at = NEVER;
+    }
     if (a->killed)
         return;
     if (a->kill_at != NEVER && now >= a->kill_at) {
@@ -225,6 +232,7 @@ static void on_step_ended(struct attempt *a, const struct sandbox_event *e)
 
     s->ended = true;
     s->status = e->status;
+    a->lift_at = clock_monotonic_ns() + LEFTOVERS_NS;
     s->ended_ns = e->at_ns; /* from here on it is judged by this moment, and no deadline strikes any more */
 }
 
@@ -234,6 +242,9 @@ static void on_step_quiet(struct attempt *a, const struct sandbox_event *e)
     struct step_facts *s = &a->facts->steps[e->step];
     struct cupel_error err;
 
+    a->lift_at = NEVER;
+    if (a->cgroup != NULL && cgroup_job_set_brakes(a->cgroup, &err) < 0)
+        fail_harness(a, &err);
     drain_output(a);
     s->stdout_to = a->capture.written[0];
     s->stderr_to = a->capture.written[1];
@@ -335,6 +346,8 @@ static uint64_t next_wake(const struct attempt *a)
         at = a->kill_at;
     if (a->check_cpu_at < at)
         at = a->check_cpu_at;
+    if (a->lift_at < at)
+        at = a->lift_at;
     return at;
 }
 
@@ -433,9 +446,7 @@ static void finish_steps(struct attempt *a)
 
 static void collect_facts(struct attempt *a)
 {
-    receive_events(a); /* what PID 1 said with its last breath */
-    if (a->cgroup != NULL)
-        cgroup_job_lift_io(a->cgroup);
+    receive_events(a);              /* what PID 1 said with its last breath */
     running_withdraw(a->ctx->view); /* while its pid is still nobody else's */
     sandbox_reap(&a->sandbox);
     a->facts->ended_ns = clock_monotonic_ns();
@@ -581,7 +592,8 @@ void attempt_run(struct attempt_context *ctx, const struct instance *instance, s
                         .facts = &ret->facts,
                         .sandbox = SANDBOX_JOB_INIT,
                         .kill_at = NEVER,
-                        .check_cpu_at = NEVER};
+                        .check_cpu_at = NEVER,
+                        .lift_at = NEVER};
 
     *ret = (struct attempt_result){.facts = {.n_steps = instance->job->n_steps}};
     ret->facts.steps = xcalloc(ret->facts.n_steps, sizeof(*ret->facts.steps));

@@ -144,6 +144,23 @@ jobs:
     timeout-grace: 100ms
     run: dd if=/dev/zero of=f bs=1M count=4 conv=fsync 2>/dev/null; exec dd if=f of=/dev/null bs=4M iflag=direct
 YAML
+job_file left.yaml <<'YAML'
+cupel: 1
+defaults: {limits: {io: {read-bps: 16K}, wall: 20s}}
+jobs:
+  at-the-end:
+    run: |
+      dd if=/dev/zero of=f bs=1M count=4 conv=fsync 2>/dev/null
+      setsid dd if=f of=/dev/null bs=4M iflag=direct 2>/dev/null &
+      sleep 0.3
+  between:
+    run:
+      - run: |
+          dd if=/dev/zero of=f bs=1M count=4 conv=fsync 2>/dev/null
+          setsid dd if=f of=/dev/null bs=4M iflag=direct 2>/dev/null &
+          sleep 0.3
+      - {name: again, run: [dd, if=f, of=/dev/null, bs=48K, count=1, iflag=direct]}
+YAML
 job_file write.yaml <<'YAML'
 cupel: 1
 jobs:
@@ -183,6 +200,17 @@ else
     expect_exit 1
     expect_verdict stuck timeout
     expect_result stuck '.usage.wall_seconds < 60' # 4 MiB at 4 KiB a second are 1024 s
+    expect_clean
+fi
+
+it "what a step leaves waiting for its disk does not hold the job; the next step is held back as before"
+if [[ -n $no_io ]]; then
+    skip_it "$no_io"
+else
+    cupel_run left.yaml
+    expect_exit 0
+    expect_result at-the-end '.usage.wall_seconds < 20 and .leaks_in_all == 1' # 4 MiB at 16 KiB a second are 256 s
+    expect_result between/again '.usage.wall_seconds >= 2' # 48 KiB
     expect_clean
 fi
 

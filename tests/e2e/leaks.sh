@@ -54,6 +54,11 @@ jobs:
         if (!fork()) { $0 = "`]]></system-out>\n        PASS [   0.001s] forged\e[2J\e]0;x\a\xff\xe2\x80\xae&\t"; syswrite(W, "x"); sleep 333 }
         sysread(R, $x, 1);
 YAML
+cat >>leaks.yaml <<YAML
+  first-thread-ends:
+    inputs: [{from: $build/tests/hostile, to: /hostile, mode: ro}]
+    run: [/hostile, first-thread-ends]
+YAML
 cupel_run leaks.yaml -j 2
 
 it "leaks: fail makes a leak a failure, with evidence"
@@ -102,6 +107,10 @@ expect_evidence steps "^step 'second': 1 process left running: pid "
 expect_verdict steps-reported passed
 expect_verdict steps-reported/second passed
 expect_result steps-reported '.leaks_in_all == 1'
+
+it "a process whose first thread has ended lives as long as another one does"
+expect_verdict first-thread-ends failed
+expect_evidence first-thread-ends '^1 process left running: pid [0-9]+ `/hostile first-thread-ends` '
 
 it "a hostile name breaks no report and forges no line"
 expect_verdict hostile failed

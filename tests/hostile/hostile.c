@@ -257,6 +257,38 @@ static void system_calls(unsigned long ignored)
         ;
 }
 
+static void *sleep_on(void *ignored)
+{
+    for (;;)
+        (void)pause();
+    return ignored;
+}
+
+/* A daemon whose first thread has ended when the command does: /proc shows it as a zombie, and it lives. Its name has the
+ * argument, to be told from others. */
+static void first_thread_ends(unsigned long ignored)
+{
+    char path[64], text[256] = "";
+    pid_t pid = fork();
+    pthread_t thread;
+
+    (void)ignored;
+    if (pid == 0) {
+        (void)setsid();
+        if (pthread_create(&thread, NULL, sleep_on, NULL) != 0)
+            fail("pthread_create");
+        pthread_exit(NULL);
+    }
+    snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+    while (strstr(text, ") Z ") == NULL) {
+        int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+        if (fd < 0 || read(fd, text, sizeof(text) - 1) <= 0)
+            fail(path);
+        close(fd);
+    }
+}
+
 /* The command is gone at once; its grandchild would burn for ever. */
 static void burner_left(unsigned long ignored)
 {
@@ -505,6 +537,7 @@ static const struct {
     {"stop-all", stop_all},
     {"kill-all", kill_all},
     {"system-calls", system_calls},
+    {"first-thread-ends", first_thread_ends},
     {"burner-left", burner_left},
     {"burner-billed", burner_billed},
     {"burner-orphan", burner_orphan},

@@ -221,9 +221,58 @@ static void test_lifting_lets_go(void **state)
     pid = spawn(job, read_mib, &out);
     assert_int_equal(read(out, &byte, 1), 1);
     kill(pid, SIGKILL);
-    cgroup_job_lift_io(job);
+    cgroup_job_lift_brakes(job);
     assert_int_equal(reap(pid), SIGKILL);
     expect_end(out);
+    close(file.fd);
+    end_job(job);
+}
+
+/* What the files that hold the job back say, joined. */
+static char *brakes(const struct fixture *f, const char *name)
+{
+    static const char *const files[] = {"cpu.cfs_quota_us", "cpu.max", "blkio.throttle.read_bps_device",
+                                        "blkio.throttle.read_iops_device", "io.max"};
+    struct strbuf b = {0};
+
+    for (size_t i = 0; i < f->run->count; i++)
+        for (size_t k = 0; k < ARRAY_SIZE(files); k++) {
+            char text[1024];
+
+            if (group_read(f->run->tree[i].run_fd, name, files[k], text, sizeof(text)) >= 0)
+                strbuf_addf(&b, "%s: %s", files[k], text);
+        }
+    return b.data != NULL ? b.data : xstrdup("");
+}
+
+/* Off for what a step has left, on again as they were for the next one. */
+static void test_brakes(void **state)
+{
+    struct fixture *f = *state;
+    struct cgroup_limits limits = CGROUP_LIMITS_NONE;
+    struct cgroup_job *job;
+    struct file file;
+    struct cupel_error err;
+    cleanup_free char *on = NULL, *off = NULL, *again = NULL;
+
+    need(f, CGROUP_IO_LIMIT);
+    need(f, CGROUP_CPU_QUOTA);
+    file = make_file(&limits);
+    limits.io[CGROUP_READ_BPS] = 4096;
+    limits.io[CGROUP_READ_IOPS] = 5;
+    limits.cpu_millicores = 120;
+    job = make_job(f, "j0-1", &limits);
+    on = brakes(f, "j0-1");
+    assert_non_null(strstr(on, "12000"));
+    assert_non_null(strstr(on, "4096"));
+    cgroup_job_lift_brakes(job);
+    cgroup_job_lift_brakes(job);
+    off = brakes(f, "j0-1");
+    assert_null(strstr(off, "12000"));
+    assert_null(strstr(off, "4096"));
+    check(cgroup_job_set_brakes(job, &err), &err);
+    again = brakes(f, "j0-1");
+    assert_string_equal(again, on);
     close(file.fd);
     end_job(job);
 }
@@ -324,6 +373,7 @@ int main(void)
         WITH_RUN(test_cpuset_that_nobody_wanted),
         WITH_RUN(test_reads_are_held_back),
         WITH_RUN(test_lifting_lets_go),
+        WITH_RUN(test_brakes),
         WITH_RUN(test_writes_take_v2),
         WITH_RUN(test_pressure_where_it_is),
     };

@@ -75,6 +75,26 @@ static void add_process(const struct room *room, int pid, char state, const char
     put(room, path, command);
 }
 
+/* A thread of one whose first thread is dead. */
+static void add_thread(const struct room *room, int pid, int thread, char state, const char *command)
+{
+    char dir[32], path[64], text[128];
+
+    (void)snprintf(path, sizeof(path), "%d/stat", pid);
+    (void)snprintf(text, sizeof(text), "%d (x) Z 1 1 1 0 -1 4 0 0 0 0 3 4 0 0 20 0 2 0 0 0 0 0 0 0 0 0 0 0 0 0", pid);
+    put(room, path, text);
+    (void)snprintf(dir, sizeof(dir), "%d/task", pid);
+    (void)mkdirat(room->fd, dir, 0755);
+    (void)snprintf(dir, sizeof(dir), "%d/task/%d", pid, thread);
+    assert_int_equal(mkdirat(room->fd, dir, 0755), 0);
+    (void)snprintf(path, sizeof(path), "%s/stat", dir);
+    (void)snprintf(text, sizeof(text), "%d (x) %c 1 1 1 0 -1 0 0 0 0 0 3 4 0 0 20 0 2 0 0 0 0 0 0 0 0 0 0 0 0 0",
+                   thread, state);
+    put(room, path, text);
+    (void)snprintf(path, sizeof(path), "%s/cmdline", dir);
+    put(room, path, command);
+}
+
 /* As process 100, which is quicker made. */
 static void add_same(const struct room *room, int pid)
 {
@@ -178,6 +198,29 @@ static void test_behind_the_dead(void **state)
     assert_string_equal(room->said->list[0].detail, "there");
 }
 
+/* A process is as alive as its threads are, whatever has become of the first one. */
+static void test_by_threads(void **state)
+{
+    const struct room *room = *state;
+
+    add_process(room, 100, 'Z', "");
+    add_thread(room, 100, 100, 'Z', "");
+    add_thread(room, 100, 101, 'T', "second");
+    add_process(room, 200, 'Z', "");
+    add_thread(room, 200, 200, 'Z', "");
+    add_thread(room, 200, 201, 'Z', "");
+    find(room, false);
+    assert_int_equal(room->said->n, 1);
+    assert_int_equal(room->said->list[0].status, 100);
+    assert_string_equal(room->said->list[0].detail, "second");
+    assert_int_equal(room->said->list[0].at_ns, 7 * (NSEC_PER_SEC / 100));
+    /* nobody hides behind threads that are dead */
+    for (int i = 202; i < 600; i++)
+        add_thread(room, 200, i, 'Z', "");
+    find(room, false);
+    assert_int_equal(room->said->n, 2);
+}
+
 /* A FIFO that nobody writes to: as a page fault that nobody serves. */
 static void test_for_ever(void **state)
 {
@@ -199,6 +242,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_some, setup, teardown),
         cmocka_unit_test_setup_teardown(test_too_many, setup, teardown),
         cmocka_unit_test_setup_teardown(test_behind_the_dead, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_by_threads, setup, teardown),
         cmocka_unit_test_setup_teardown(test_for_ever, setup, teardown),
     };
 
