@@ -23,6 +23,7 @@
 struct command {
     struct init_context *ctx;
     const struct jobs_step *step;
+    unsigned index;
     int report_fd;
     int workdir;
 };
@@ -36,6 +37,17 @@ static int command_controlling_terminal(struct command *c)
     return c->ctx->terminal >= 0 && ioctl(c->ctx->terminal, TIOCSCTTY, 0) < 0 ? -errno : 0;
 }
 
+/* Steps share the open streams, and with them what an earlier one has set: O_NONBLOCK would make the next one lose output. */
+static int fresh_flags(const struct init_context *ctx)
+{
+    const int fds[] = {ctx->stdin_fd, ctx->stdout_fd, ctx->stderr_fd};
+
+    for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
+        if (fds[i] >= 0 && fcntl(fds[i], F_SETFL, 0) < 0)
+            return -errno;
+    return 0;
+}
+
 static int command_stdio(struct command *c)
 {
     struct init_context *ctx = c->ctx;
@@ -45,8 +57,10 @@ static int command_stdio(struct command *c)
         return dup2(ctx->terminal, 0) < 0 || dup2(ctx->terminal, 1) < 0 || dup2(ctx->terminal, 2) < 0 ? -errno : 0;
 
     if (in < 0)
-        in = openat(ctx->dev_mount, "null", O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+        in = weakened("step-stdin") ? openat(ctx->dev_mount, "null", O_RDONLY | O_NOFOLLOW | O_CLOEXEC) : ctx->null_fd;
     if (in < 0)
+        return -errno;
+    if (c->index > 0 && fresh_flags(ctx) < 0)
         return -errno;
     /* each step reads its input from the start */
     if (ctx->stdin_fd >= 0 && ctx->stdio != SANDBOX_STDIO_PIPES && lseek(in, 0, SEEK_SET) < 0)
@@ -131,6 +145,19 @@ static int command_cgroup_namespace(struct command *c)
     return unshare(CLONE_NEWCGROUP) < 0 ? -errno : 0;
 }
 
+/* The first step has the directory that was opened, and perhaps made, at set-up. What is there in its place later is looked up
+ * anew, as `cd` would, but within the root, and never waiting for anything: it may be gone, or something else. */
+static int command_workdir(struct command *c)
+{
+    struct init_context *ctx = c->ctx;
+
+    c->workdir = ctx->workdir;
+    if (c->index == 0 || weakened("workdir"))
+        return 0;
+    c->workdir = file_open_in_root(ctx->root, ctx->job->workdir, O_PATH | O_DIRECTORY, 0);
+    return c->workdir < 0 ? c->workdir : 0;
+}
+
 static int command_landlock(struct command *c)
 {
     return landlock_restrict(c->ctx);
@@ -139,7 +166,7 @@ static int command_landlock(struct command *c)
 /* Everything but the streams and the error pipe, before chdir and exec (runc CVE-2024-21626, CVE-2016-9962). */
 static int command_close_fds(struct command *c)
 {
-    int keep = fcntl(c->report_fd, F_DUPFD_CLOEXEC, 64), dir = fcntl(c->ctx->workdir, F_DUPFD_CLOEXEC, 64);
+    int keep = fcntl(c->report_fd, F_DUPFD_CLOEXEC, 64), dir = fcntl(c->workdir, F_DUPFD_CLOEXEC, 64);
 
     if (keep < 0 || dir < 0 || dup3(keep, REPORT_FD, O_CLOEXEC) < 0 || dup3(dir, REPORT_FD + 1, O_CLOEXEC) < 0)
         return -errno;
@@ -315,6 +342,7 @@ static const struct {
     {SETUP_PAYLOAD, command_payload},
     {SETUP_CGROUP_NAMESPACE, command_cgroup_namespace},
     {SETUP_LANDLOCK, command_landlock}, /* while the directories that its rules name are open */
+    {SETUP_WORKDIR, command_workdir},
     {SETUP_CLOSE_FDS, command_close_fds},
     {SETUP_RESOURCE_LIMITS, command_resource_limits}, /* once no descriptor above its limit is needed */
     {SETUP_BOUNDING_SET, command_bounding_set},
@@ -366,21 +394,23 @@ static void fresh_session(void)
 
 _Noreturn void command_main(struct init_context *ctx, unsigned index, int report_fd)
 {
-    struct command c = {.ctx = ctx, .step = &ctx->job->steps[index], .report_fd = report_fd, .workdir = -EBADF};
+    struct command c = {.ctx = ctx, .step = &ctx->job->steps[index], .index = index, .report_fd = report_fd, .workdir = -EBADF};
     int r;
 
     fresh_session();
     for (size_t i = 0; i < ARRAY_SIZE(command_table); i++) {
         enum setup_step step = command_table[i].step;
 
+        progress_to(ctx, step);
         r = command_table[i].run(&c);
         if (r == 0 && ctx->fault == (int)step)
             r = -EIO;
         if (r < 0)
-            fail(&c, SANDBOX_SETUP_FAILED, step, index, r, step == SETUP_CHDIR ? ctx->job->workdir : NULL);
+            fail(&c, SANDBOX_SETUP_FAILED, step, index, r, step == SETUP_CHDIR || step == SETUP_WORKDIR ? ctx->job->workdir : NULL);
     }
     if (ctx->fault == SETUP_EXEC)
         fail(&c, SANDBOX_SETUP_FAILED, SETUP_EXEC, index, -EIO, c.step->argv[0]);
+    progress_to(ctx, SETUP_EXEC);
     announce(&c, index);
     r = execute(&c);
     fail(&c, SANDBOX_NOT_EXECUTED, SETUP_EXEC, index, r, c.step->argv[0]);

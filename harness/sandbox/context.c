@@ -30,6 +30,7 @@ void context_init(struct init_context *ctx, const struct jobs_job *job, enum san
         .empty = -EBADF,
         .job_dir = -EBADF,
         .root = -EBADF,
+        .null_fd = -EBADF,
         .workdir = -EBADF,
         .terminal = -EBADF,
     };

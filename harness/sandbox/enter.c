@@ -200,6 +200,7 @@ int sandbox_enter(const struct sandbox_entry *entry, struct sandbox_job *ret_job
     ctx.has_ids = true;
     ctx.uid = entry->uid;
     ctx.gid = entry->gid;
+    ctx.user = entry->user;
     context_find_arguments(&ctx.arguments, &ctx.arguments_len);
     context_env(&ctx, entry->env);
     r = start(&ctx, entry, &job, err);

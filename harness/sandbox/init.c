@@ -271,6 +271,7 @@ static void set_up(struct init_context *ctx)
         int r;
 
         ctx->detail = NULL;
+        progress_to(ctx, setup_table[i].step);
         r = setup_table[i].run(ctx);
         if (r == 0 && ctx->fault == (int)setup_table[i].step) {
             r = -EIO;
@@ -304,11 +305,29 @@ static bool read_report(int fd, struct init_report *ret)
     return true;
 }
 
+/* Without a word: it was killed, and where is in the memory that it shared. */
+_Noreturn static void died_early(struct init_context *ctx, pid_t pid)
+{
+    struct init_report report = {.kind = SANDBOX_SETUP_FAILED, .step = SETUP_EXEC, .errnum = EPIPE};
+    int status;
+
+    if (ctx->progress != NULL)
+        report.step = atomic_load_explicit(&ctx->progress->at, memory_order_relaxed);
+    if (report.step >= SETUP_STEP_COUNT) /* before its first one */
+        report.step = SETUP_CONTROLLING_TERMINAL;
+    if (waitpid(pid, &status, 0) == pid && WIFSIGNALED(status)) {
+        small_copy(report.detail, "a command that was killed by signal ", sizeof(report.detail));
+        small_append_number(report.detail, (uint64_t)WTERMSIG(status), sizeof(report.detail));
+    }
+    send_report(ctx, &report);
+    _exit(1);
+}
+
 /* Starts step `index`; returns its pid once execve has happened, or reports and exits. The command says when it is about to
  * execute; then its pipe closes on exec, or brings what went wrong. */
 static pid_t start_step(struct init_context *ctx, unsigned index)
 {
-    struct init_report report = {.kind = SANDBOX_SETUP_FAILED, .step = SETUP_EXEC, .errnum = EPIPE}, failure;
+    struct init_report report = {.kind = SANDBOX_SETUP_FAILED, .step = SETUP_EXEC}, failure;
     int ends[2];
     bool started;
     pid_t pid;
@@ -327,7 +346,9 @@ static pid_t start_step(struct init_context *ctx, unsigned index)
         _exit(1);
     }
     (void)close(ends[1]);
-    started = read_report(ends[0], &report) && report.kind == SANDBOX_STEP_STARTED;
+    if (!read_report(ends[0], &report))
+        died_early(ctx, pid);
+    started = report.kind == SANDBOX_STEP_STARTED;
     if (!started || read_report(ends[0], &failure)) {
         send_report(ctx, started ? &failure : &report);
         _exit(1);
@@ -409,7 +430,8 @@ _Noreturn void init_main(struct init_context *ctx)
         if (weakened("raw-status") && WEXITSTATUS(report.status) > 128)
             report.status = WEXITSTATUS(report.status) - 128;
         report.at_ns = now_ns();
-        send_report(ctx, &report); /* at once: its deadline is over */
+        progress_to(ctx, PROGRESS_LEFTOVERS);
+        send_report(ctx, &report); /* at once: its own deadline is over */
         report_leaks(ctx, i);
         if (last)
             break;

@@ -115,8 +115,11 @@ static int take(struct sandbox_job *job, const struct init_report *report, int f
     }
     if (report->kind == SANDBOX_TERMINAL_READY)
         job->terminal = steal_fd(&fds[0]);
-    if (report->kind == SANDBOX_SETUP_FAILED)
+    if (report->kind == SANDBOX_SETUP_FAILED) {
         ret_event->what = sandbox_step_name(report->step);
+        ret_event->step = job->talk.step;
+        ret_event->causes = steps_causes(report->step, report->errnum);
+    }
     memcpy(ret_event->detail, report->detail, sizeof(report->detail));
     ret_event->detail[sizeof(ret_event->detail) - 1] = '\0';
     return 1;

@@ -310,7 +310,11 @@ static int check_null(struct init_context *ctx)
     ctx->detail = "/dev/null";
     if (null < 0 || fstat(null, &st) < 0)
         return null < 0 ? null : -errno;
-    return S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3) ? 0 : -ENOTUNIQ;
+    if (!S_ISCHR(st.st_mode) || st.st_rdev != makedev(1, 3))
+        return -ENOTUNIQ;
+    /* opened for all steps before the first one runs: what a job makes of its /dev reaches no later step's input */
+    ctx->null_fd = openat(ctx->dev_mount, "null", O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    return ctx->null_fd < 0 ? -errno : 0;
 }
 
 int setup_dev(struct init_context *ctx)
@@ -511,26 +515,27 @@ int setup_attach_inputs(struct init_context *ctx)
 
 /* ---- the last of the root ---- */
 
-/* The job may have written to its passwd since its own commands were given their user: then the user is who it was, and the file is
- * only asked for names that belong to that one. */
+/* Who enters a job, or what it left, is who its own commands were, whatever the file says. */
 static int find_user(struct init_context *ctx, char *home, size_t home_size, char *name, size_t name_size)
 {
     uint32_t uid, gid;
     int r;
 
     if (ctx->user != NULL) {
-        ctx->uid = ctx->user->uid;
-        ctx->gid = ctx->user->gid;
+        uid = ctx->user->uid;
+        gid = ctx->user->gid;
         small_copy(home, ctx->user->home, home_size);
         small_copy(name, ctx->user->name, name_size);
-        return 0;
     }
-    r = passwd_resolve(ctx->root, ctx->job->user, &uid, &gid, home, home_size, name, name_size);
-    if (ctx->has_ids) {
-        if (r < 0 || uid != ctx->uid)
-            passwd_plain_names(ctx->uid, home, home_size, name, name_size);
+    if (ctx->has_ids && (ctx->user == NULL || uid != ctx->uid))
+        passwd_plain_names(ctx->uid, home, home_size, name, name_size);
+    if (ctx->has_ids)
         return 0;
-    }
+    r = ctx->user != NULL
+            ? 0
+            : passwd_resolve(ctx->root, ctx->job->user, &uid, &gid, home, home_size, name, name_size);
+    if (r < 0 && r != -ENOENT)
+        ctx->detail = "/etc/passwd";
     if (r < 0)
         return r;
     ctx->uid = uid;

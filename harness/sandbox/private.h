@@ -4,6 +4,7 @@
 #include "harness/sandbox/sandbox.h"
 
 #include <linux/filter.h>
+#include <stdatomic.h>
 #include <sys/mount.h>
 
 /* ---- the set-up sequence: its steps in order; steps.c has the names ---- */
@@ -57,6 +58,12 @@ enum setup_step {
     SETUP_EXEC,
     SETUP_STEP_COUNT,
 };
+
+/* Where PID 1 is in it, or the command that it starts: in memory that the slot shares, for the one that is stuck and cannot say so. */
+struct setup_progress {
+    _Atomic uint32_t at; /* enum setup_step */
+};
+#define PROGRESS_LEFTOVERS SETUP_STEP_COUNT /* ending what a step left running */
 
 /* ---- what goes over the control socket (SOCK_SEQPACKET, one struct a packet) ---- */
 
@@ -132,7 +139,7 @@ struct init_context {
     int dev_mount;
     enum sandbox_stdio stdio;
     unsigned short rows, columns;
-    int stdin_fd; /* -EBADF: /dev/null */
+    int stdin_fd; /* -EBADF: null_fd */
     int stdout_fd;
     int stderr_fd;
     const int *enter;
@@ -152,6 +159,7 @@ struct init_context {
     bool trims_by_slot;                /* the disk is one that only the slot can make smaller */
     int fault;                         /* enum setup_step to fail at, or -1 */
     int landlock_abi;                  /* 0: none that is of use */
+    struct setup_progress *progress;   /* or NULL */
 
     /* made on the way */
     int root_mount;
@@ -166,6 +174,7 @@ struct init_context {
     int empty;   /* an empty directory of the stage, until that is gone */
     int job_dir; /* the job's directory on the upper file system, which its upper directories are in */
     int root;    /* "/" after the pivot, O_PATH */
+    int null_fd; /* /dev/null as it was before anything of the job ran */
     int workdir;
     int terminal; /* the commands' side of it, or -EBADF */
     const struct sandbox_user *user; /* who the commands are, found out before any job ran; or NULL */
@@ -201,6 +210,11 @@ setup_fn setup_descriptors, setup_session;
 int identity_become_root(const struct init_context *ctx);
 void send_report(struct init_context *ctx, const struct init_report *report);
 _Noreturn void init_session(struct init_context *ctx);
+static inline void progress_to(const struct init_context *ctx, uint32_t at)
+{
+    if (ctx->progress != NULL)
+        atomic_store_explicit(&ctx->progress->at, at, memory_order_relaxed);
+}
 
 /* Runs in the forked command: sets itself up and executes step `index` of the job. Writes an init_report into
  * `report_fd` (close-on-exec) when that fails, and exits. */
@@ -278,3 +292,5 @@ void lean_leave_libraries(void);
 
 /* True when the tests asked for this step to fail (CUPEL_FAULT=name, only with CUPEL_FAULT_INJECTION). */
 int steps_fault(void); /* enum setup_step or -1 */
+/* What can have made this step fail so: bits of enum sandbox_cause; 0: the machine or the harness alone. */
+unsigned steps_causes(size_t step, int errnum);

@@ -176,6 +176,7 @@ struct sandbox_job {
     bool has_ids; /* once a step was started: who its commands are, in the job */
     uint32_t uid, gid;
     struct sandbox_talk talk; /* private */
+    const struct setup_progress *progress; /* private */
 };
 #define SANDBOX_JOB_INIT                                                                                               \
     {                                                                                                                  \
@@ -194,10 +195,17 @@ enum sandbox_event_kind {
     SANDBOX_STEP_ENDED,     /* it ended with wait status `status`; after the last one PID 1 ends too */
     SANDBOX_STEP_QUIET, /* what a step that is not the last left running has been ended: its output is all in the pipes */
     SANDBOX_NOT_EXECUTED, /* execve of step `step` failed with `errnum`: the job's fault or its file's */
-    SANDBOX_SETUP_FAILED, /* set-up step `what` failed with `errnum` on `detail`: the harness's or host's fault */
+    SANDBOX_SETUP_FAILED, /* set-up step `what` failed with `errnum` on `detail`, of step `step` of the job; `causes` says
+                             what can have made it fail besides harness and machine */
     SANDBOX_LEFT_RUNNING, /* process `status` of the job was alive when step `step` ended: `detail` is its command line,
                              `at_ns` the CPU time that it used, `errnum` how many there were in all; `cut`: or more */
     SANDBOX_GONE,         /* PID 1 is gone */
+};
+enum sandbox_cause {
+    SANDBOX_BY_ROOT = 1,   /* what lies in the root, or in an input */
+    SANDBOX_BY_JOBS = 2,   /* what the jobs that it starts from have left */
+    SANDBOX_BY_STEPS = 4,  /* what the job's own earlier steps have left */
+    SANDBOX_BY_MEMORY = 8, /* the job's own memory limit */
 };
 struct sandbox_event {
     enum sandbox_event_kind kind;
@@ -206,11 +214,14 @@ struct sandbox_event {
     int errnum;
     uint64_t at_ns; /* CLOCK_MONOTONIC, taken by PID 1 */
     bool cut;
+    unsigned causes; /* bits of enum sandbox_cause */
     const char *what;
     char detail[168];
 };
 /* Takes the next event without blocking: 1 and *ret_event, or 0 when there is none now. */
 int sandbox_receive(struct sandbox_job *job, struct sandbox_event *ret_event);
+/* The set-up step that PID 1 is at, or the command that it starts. */
+const char *sandbox_setup_at(const struct sandbox_job *job);
 /* Lets PID 1 start the next step, once it is quiet. */
 void sandbox_continue(struct sandbox_job *job);
 /* SIGTERM to the running command's process group; SIGKILL to PID 1, which the kernel extends to all of the job. */
@@ -271,6 +282,7 @@ struct sandbox_entry {
     uint32_t id_base;
     uint32_t ids;      /* how many it has */
     uint32_t uid, gid; /* of the job's commands */
+    const struct sandbox_user *user; /* what that one is called, and their home; of another uid, or NULL: plain names */
     const int *enter;  /* cgroup.procs fds of its payload */
     size_t n_enter;
     enum sandbox_stdio stdio; /* not SANDBOX_STDIO_CAPTURED */

@@ -19,6 +19,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -211,6 +212,9 @@ int sandbox_stage_open(const struct sandbox_stage_config *config, struct sandbox
     if (r == 0)
         r = prepare_ids(s);
     context_find_arguments(&s->arguments, &s->arguments_len);
+    s->progress = mmap(NULL, sizeof(*s->progress), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (s->progress == MAP_FAILED) /* then nobody knows where a PID 1 is stuck */
+        s->progress = NULL;
     lean_leave_libraries();
     if (r == 0)
         r = stage_make_tmpfs(&s->tmpfs);
@@ -243,6 +247,8 @@ void sandbox_stage_close(struct sandbox_stage *s)
 
     upper_close(s->upper, false);
     hostroot_free(s);
+    if (s->progress != NULL)
+        (void)munmap(s->progress, sizeof(*s->progress));
     for (size_t i = 0; i < s->n_snapshots; i++)
         base_closep(&s->snapshots[i].mount);
     free(s->snapshots);

@@ -34,6 +34,7 @@ struct sandbox_stage {
     char *arguments;   /* where the kernel reads /proc/PID/cmdline, or NULL */
     size_t arguments_len;
     int landlock_abi;
+    struct setup_progress *progress; /* shared with each PID 1 */
     int fault;
 };
 

@@ -226,8 +226,9 @@ static void init_context(struct start *s, struct init_context *ctx)
     ctx->privilege = s->stage->privilege;
     ctx->landlock_abi = s->stage->landlock_abi;
     ctx->user = s->request->user;
+    ctx->progress = s->stage->progress;
+    s->job.progress = s->stage->progress;
     if (s->request->kept != NULL) {
-        ctx->user = NULL;
         ctx->has_ids = true;
         ctx->uid = s->request->kept->uid;
         ctx->gid = s->request->kept->gid;

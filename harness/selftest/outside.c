@@ -432,6 +432,22 @@ void judge_resource_limits(const struct scene *s, const struct probe *p, struct 
                     (unsigned long long)own.rlim_max);
 }
 
+/* ---- time ---- */
+
+#define LATE_S 2.0 /* beyond the longest wall limit of these probes, for a machine that is busy */
+
+/* The job was ended, or had ended, within its wall limit. */
+void judge_late(const struct scene *s, const struct probe *p, struct verdict *v)
+{
+    const json_t *result = json_object_get(s->results, p->name);
+    double wall = json_number_value(json_object_get(json_object_get(result, "usage"), "wall_seconds"));
+
+    if (wall > 1.0 + LATE_S)
+        verdict_set(v, OUTCOME_BREACH, "ended only after %.1f s, with %s", wall, p->limits);
+    else
+        verdict_set(v, OUTCOME_HELD, "ended after %.1f s, with %s", wall, p->limits);
+}
+
 /* ---- ids ---- */
 
 static bool read_map(const struct scene *s, const char *job, unsigned long *ret_base)

@@ -38,6 +38,9 @@ const char probe_user_keys[] = "user: \"1000:1000\"";
 #define NOBODY .keys = probe_user_keys
 #define BESIDE .lane = LANE_NEIGHBOUR
 #define AFTER_OTHER .lane = LANE_SEQUENCE
+#define PROBES "/bin/cupel-probes"
+#define TWO_STEPS(first, second)                                                                                       \
+    "[{name: plant, run: [" PROBES ", " first "]}, {name: find, run: [" PROBES ", " second "]}]"
 #define WORK_ARTIFACTS .keys = "artifacts: [/work/**]"
 
 /* clang-format off */
@@ -165,6 +168,8 @@ const struct probe probe_table[] = {
      "nothing", BESIDE},
 
     /* ---- leftovers ---- */
+    {.name = "step-stdin", L, "13", "a file in the place of /dev/null, for the next step to read",
+     "descriptors are made at set-up", "step-stdin", .command = TWO_STEPS("plant-null-file", "step-stdin")},
     {.name = "daemon-left", L, "1 14", "a daemon", "PID namespace", "sandbox", .judge = judge_processes},
     {.name = "deaf-left", L, "1 14", "a daemon that ignores every signal", "PID namespace", "sandbox",
      .judge = judge_processes},
@@ -274,6 +279,12 @@ const struct probe probe_table[] = {
      "limits", .limits = "cpu-time: 200ms", .verdict = "cpu-limit"},
     {.name = "wall-deaf", Q, "1", "outlive the wall limit, deaf to SIGTERM", "SIGKILL after the grace time", "limits",
      .limits = "wall: 300ms", .keys = "timeout-grace: 50ms", .verdict = "timeout"},
+    {.name = "wall-busy", Q, "1", "delay the wall limit by output that never stops", "deadlines are looked at first",
+     "late-deadlines", .limits = "wall: 300ms", .keys = "timeout-grace: 50ms", .judge = judge_late},
+    {.name = "wall-between-steps", Q, "1", "hold up the set-up of the next step, where no command runs",
+     "deadlines hold between steps; descriptors are made at set-up", "step-stdin,step-gaps", .limits = "wall: 1s",
+     .keys = "timeout-grace: 50ms", .command = TWO_STEPS("plant-null-fifo", "wall-between-steps"),
+     .judge = judge_late},
 };
 /* clang-format on */
 const size_t probe_count = ARRAY_SIZE(probe_table);

@@ -7,6 +7,8 @@
 #include "harness/supervisor/attempt.h"
 
 #include "base/weaken.h"
+#include "harness/supervisor/blame.h"
+#include "harness/supervisor/deadline.h"
 #include "harness/supervisor/kept.h"
 #include "harness/supervisor/launch.h"
 #include "harness/supervisor/limits.h"
@@ -33,6 +35,7 @@ struct attempt {
     struct capture capture;
     bool has_sandbox;
     unsigned step;         /* the one that runs */
+    uint64_t ordered_ns;   /* when PID 1 was let go */
     uint64_t step_cpu_ns;  /* CPU used before it started */
     uint64_t kill_at;      /* NEVER, or when SIGTERM's grace is over */
     uint64_t check_cpu_at; /* NEVER, or when the CPU limits are looked at next */
@@ -69,12 +72,17 @@ static void kill_now(struct attempt *a)
     a->kill_at = NEVER;
 }
 
+static struct deadline next_deadline(const struct attempt *a)
+{
+    return deadline_next(a->job, a->facts, a->ctx->run->unenforced_set, a->step, a->ordered_ns);
+}
+
 /* SIGTERM, and SIGKILL when the grace is over. */
 static void terminate(struct attempt *a)
 {
     if (a->killed || a->kill_at != NEVER)
         return;
-    if (a->facts->started_ns == 0) { /* nothing of the job runs yet that could care */
+    if (a->facts->steps[a->step].ended || !a->facts->steps[a->step].started) { /* no command that could care */
         kill_now(a);
         return;
     }
@@ -130,17 +138,36 @@ static void check_cpu(struct attempt *a, uint64_t now)
     a->check_cpu_at = now + (wait < CPU_CHECK_MIN_NS ? CPU_CHECK_MIN_NS : wait);
 }
 
-/* The command that runs has ended by itself; only what it left behind may still be there. */
-static bool has_ended(const struct attempt *a)
+/* What nobody of the job can have caused is the harness's. */
+static void fail_stuck_set_up(struct attempt *a)
 {
-    return a->facts->steps[a->step].ended;
+    struct cupel_error err;
+
+    (void)cupel_error_set(&err, CUPEL_ERROR_HARNESS, 0, "set-up had not ended %u s after the wall limit: it is at '%s'",
+                          (unsigned)(DEADLINE_SET_UP_NS / NSEC_PER_SEC), sandbox_setup_at(&a->sandbox));
+    fail_harness(a, &err);
+}
+
+static void strike(struct attempt *a, const struct deadline *d)
+{
+    if (d->kind == DEADLINE_SET_UP && a->instance->from == INSTANCE_NONE) {
+        fail_stuck_set_up(a);
+        return;
+    }
+    if (d->kind == DEADLINE_LINGER) { /* it has ended in time: what is late is not its doing */
+        kill_now(a);
+        return;
+    }
+    note_cause(a, CAUSE_WALL, d->of_step);
+    a->facts->cause_step = d->step;
+    a->facts->cause_set_up = d->set_up ? sandbox_setup_at(&a->sandbox) : NULL;
+    terminate(a);
 }
 
 static void check_deadlines(struct attempt *a)
 {
-    struct limits_view v = view(a);
+    struct deadline d = next_deadline(a);
     uint64_t now = clock_monotonic_ns();
-    bool of_step;
 
     if (now >= a->lift_at && a->cgroup != NULL) {
         cgroup_job_lift_brakes(a->cgroup);
@@ -153,10 +180,8 @@ static void check_deadlines(struct attempt *a)
         kill_now(a);
         return;
     }
-    if (a->facts->cause == CAUSE_NONE && !has_ended(a) && now >= limits_wall_deadline(&v, &of_step)) {
-        note_cause(a, CAUSE_WALL, of_step);
-        terminate(a);
-    }
+    if (a->facts->cause == CAUSE_NONE && now >= d.at)
+        strike(a, &d);
     if (now >= a->check_cpu_at)
         check_cpu(a, now);
 }
@@ -220,7 +245,8 @@ static void on_step_started(struct attempt *a, const struct sandbox_event *e)
         a->facts->started_ns = e->at_ns;
         (void)clock_gettime(CLOCK_REALTIME, &a->facts->started);
         atomic_store_explicit(&a->ctx->view->started_ns, e->at_ns, memory_order_relaxed);
-        running_publish(a->ctx->view, &a->sandbox, (size_t)(a->instance - a->ctx->run->instances), a->cgroup);
+        running_publish(a->ctx->view, &a->sandbox, (size_t)(a->instance - a->ctx->run->instances),
+                        a->instance->has_user ? &a->instance->user : NULL, a->cgroup);
     }
     check_cpu(a, e->at_ns);
     after_output(a);
@@ -269,10 +295,37 @@ static void on_left_running(struct attempt *a, const struct sandbox_event *e)
     f->n_leaks++;
 }
 
+/* Whether the kernel killed for want of memory since this was asked last: then that is the cause, and whose memory it was
+ * decides whose fault. */
+static bool note_oom(struct attempt *a)
+{
+    struct cgroup_oom oom;
+
+    if (!cgroup_oom_check(a->cgroup, a->ctx->around, &oom))
+        return false;
+    if (a->facts->cause == CAUSE_NONE)
+        a->facts->oom = oom;
+    note_cause(a, oom.origin == CGROUP_OOM_OWN ? CAUSE_MEMORY : CAUSE_AROUND, false);
+    return true;
+}
+
+static void check_oom(struct attempt *a)
+{
+    if (note_oom(a))
+        kill_now(a); /* v2 has done so already (memory.oom.group); v1 has no such thing */
+}
+
 static void on_setup_failed(struct attempt *a, const struct sandbox_event *e)
 {
+    struct attempt_facts *f = a->facts;
     struct cupel_error err;
 
+    if (a->cgroup != NULL) /* may have killed what was to become the command */
+        check_oom(a);
+    if (f->cause == CAUSE_NONE && blame_set_up(a->ctx->run, a->instance, e, f->not_set_up, sizeof(f->not_set_up))) {
+        f->steps[e->step].not_set_up = true;
+        return;
+    }
     (void)cupel_error_set(&err, CUPEL_ERROR_HARNESS, e->errnum, "set-up step '%s' failed%s%s", e->what,
                           e->detail[0] != '\0' ? " on " : "", e->detail);
     if (str_eq(e->what, "user") && e->errnum == ENOENT)
@@ -333,13 +386,10 @@ static void receive_order(struct attempt *a)
 
 static uint64_t next_wake(const struct attempt *a)
 {
-    struct limits_view v = view(a);
-    bool of_step;
     uint64_t at = observe_next(&a->observer), wall = NEVER;
 
-    if (a->facts->cause == CAUSE_NONE && !has_ended(a))
-        wall = limits_wall_deadline(&v, &of_step);
-
+    if (a->facts->cause == CAUSE_NONE && !a->killed)
+        wall = next_deadline(a).at;
     if (wall < at)
         at = wall;
     if (a->kill_at < at)
@@ -349,26 +399,6 @@ static uint64_t next_wake(const struct attempt *a)
     if (a->lift_at < at)
         at = a->lift_at;
     return at;
-}
-
-/* Whether the kernel killed for want of memory since this was asked last: then that is the cause, and whose memory it was
- * decides whose fault. */
-static bool note_oom(struct attempt *a)
-{
-    struct cgroup_oom oom;
-
-    if (!cgroup_oom_check(a->cgroup, a->ctx->around, &oom))
-        return false;
-    if (a->facts->cause == CAUSE_NONE)
-        a->facts->oom = oom;
-    note_cause(a, oom.origin == CGROUP_OOM_OWN ? CAUSE_MEMORY : CAUSE_AROUND, false);
-    return true;
-}
-
-static void check_oom(struct attempt *a)
-{
-    if (note_oom(a))
-        kill_now(a); /* v2 has done so already (memory.oom.group); v1 has no such thing */
 }
 
 enum { POLL_ORDERS, POLL_CONTROL, POLL_OUT, POLL_ERR, POLL_OOM, POLL_GONE, POLL_COUNT };
@@ -395,7 +425,8 @@ static void watch(struct attempt *a)
             break;
         if (n > 0 && fds[POLL_CONTROL].revents != 0)
             receive_events(a);
-        check_deadlines(a); /* before the output, of which there may be any amount */
+        if (!weakened("late-deadlines") || !(a->pipe_open[0] || a->pipe_open[1]))
+            check_deadlines(a); /* before the output, of which there may be any amount */
         if (n > 0 && fds[POLL_OUT].revents != 0)
             take_output(a, 0);
         if (n > 0 && fds[POLL_ERR].revents != 0)
@@ -415,6 +446,8 @@ static void watch(struct attempt *a)
 /* A limit that was passed by a hair before its timer struck is passed all the same. */
 static void settle_limits(struct attempt *a)
 {
+    const struct step_facts *s = &a->facts->steps[a->step];
+    bool last = a->step + 1 == a->facts->n_steps, between = s->ended && !last; /* what comes then is watched as it comes */
     struct limits_view v = view(a);
     uint64_t used;
     bool of_step;
@@ -426,9 +459,9 @@ static void settle_limits(struct attempt *a)
                 a->facts->cpu_at_cause_ns = used;
         }
     }
-    if (a->facts->ended_ns > limits_wall_deadline(&v, &of_step))
+    if (!between && a->facts->ended_ns > limits_wall_deadline(&v, &of_step))
         note_cause(a, CAUSE_WALL, of_step);
-    else if (a->facts->cause == CAUSE_WALL && has_ended(a) && a->step + 1 == a->facts->n_steps)
+    else if (a->facts->cause == CAUSE_WALL && s->ended && last)
         a->facts->cause = CAUSE_NONE; /* it had ended in time; only the news came late */
 }
 
@@ -565,6 +598,7 @@ static void start_and_watch(struct attempt *a)
         return;
     }
     a->has_sandbox = true;
+    a->ordered_ns = clock_monotonic_ns();
     a->pipe_open[0] = a->pipe_open[1] = a->control_open = true;
     capture_init(&a->capture, a->ctx->run->out, a->instance->log_name, a->sandbox.out, a->sandbox.err,
                  limits_output(&v, &of_step));

@@ -37,6 +37,7 @@ struct slot_view {
     _Atomic uint32_t slot;    /* pid */
     _Atomic int32_t namespaces[SANDBOX_NAMESPACES]; /* the slot's descriptors, as sandbox_job has them */
     _Atomic uint32_t uid, gid;                      /* of the job's commands, in the job */
+    struct sandbox_user user;                       /* what they are called, where that is known; else of no uid */
     _Atomic uint32_t n_enter;
     _Atomic int32_t enter[CGROUP_ENTER_MAX]; /* the slot's descriptors of the payload's cgroup.procs */
 };
@@ -86,6 +87,7 @@ struct step_facts {
     bool ended;
     int status;       /* raw wait status, when ended */
     int not_executed; /* errno of execve, 0 when it worked */
+    bool not_set_up;  /* by the job's own doing: facts.not_set_up says what */
     uint64_t started_ns, ended_ns;
     uint64_t stdout_from, stdout_to, stderr_from, stderr_to;
     bool output_differs;
@@ -104,6 +106,8 @@ struct attempt_facts {
     enum attempt_cause cause;
     unsigned cause_step;
     bool cause_is_step_limit; /* the limit was the step's own */
+    const char *cause_set_up; /* the step was being set up, and this far; or NULL */
+    char not_set_up[REPORTS_EVIDENCE_SIZE / 2];
     uint64_t cause_ns;        /* when */
     uint64_t cpu_at_cause_ns;
     bool grace_used_up; /* SIGTERM was not enough */

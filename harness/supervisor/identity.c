@@ -53,7 +53,7 @@ static int behind_a_link(const struct instance *in, struct cupel_error *err)
     return -ELOOP;
 }
 
-/* Whether nothing has to be looked up: root is root in every root. */
+/* Root is root in every root, whatever is or is not there to look it up in. */
 static bool is_plain_root(const char *user)
 {
     return str_eq(user, "root") || str_eq(user, "0:0");
@@ -66,6 +66,11 @@ static int find_one(const struct run *run, struct instance *in, struct cupel_err
     int r = sandbox_user_find(layers, n, in->job->user, &in->user);
 
     in->has_user = r == 0;
+    if (r < 0 && is_plain_root(in->job->user)) {
+        in->user = (struct sandbox_user){.home = "/root", .name = "root"};
+        in->has_user = in->from != INSTANCE_NONE; /* else PID 1 looks, within the root, which no job has changed */
+        return 0;
+    }
     if (r == -ENOENT)
         return no_such_user(run, in, err);
     if (r == -ELOOP)
@@ -86,8 +91,6 @@ int identity_find_all(struct run *run, struct cupel_error *err)
     for (size_t i = 0; r == 0 && i < run->n_instances; i++) {
         struct instance *in = &run->instances[i];
 
-        if (is_plain_root(in->job->user) && in->from == INSTANCE_NONE)
-            continue;
         if (last != NULL && last->root == in->root && str_eq(last->job->user, in->job->user)) {
             in->user = last->user; /* thousands of jobs have one user: looked up once where they stand together */
             in->has_user = last->has_user;

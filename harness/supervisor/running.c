@@ -37,7 +37,7 @@ static uint64_t word_of(pid_t init, size_t instance)
 }
 
 void running_publish(struct slot_view *view, const struct sandbox_job *job, size_t instance,
-                     const struct cgroup_job *cgroup)
+                     const struct sandbox_user *user, const struct cgroup_job *cgroup)
 {
     int fds[CGROUP_ENTER_MAX];
     size_t n = cgroup != NULL ? cgroup_job_enter_fds(cgroup, fds) : 0;
@@ -50,6 +50,7 @@ void running_publish(struct slot_view *view, const struct sandbox_job *job, size
         atomic_store_explicit(&view->namespaces[i], job->namespaces[i], memory_order_relaxed);
     atomic_store_explicit(&view->uid, job->uid, memory_order_relaxed);
     atomic_store_explicit(&view->gid, job->gid, memory_order_relaxed);
+    view->user = user != NULL ? *user : (struct sandbox_user){.uid = UINT32_MAX};
     atomic_store_explicit(&view->running, word_of(job->pid, instance), memory_order_release);
 }
 
@@ -337,6 +338,8 @@ int running_hold(const struct running *r, struct running_handle *ret)
     }
     h.uid = atomic_load_explicit(&after.uid, memory_order_relaxed);
     h.gid = atomic_load_explicit(&after.gid, memory_order_relaxed);
+    h.user = after.user;
+    h.user.home[sizeof(h.user.home) - 1] = h.user.name[sizeof(h.user.name) - 1] = '\0';
     *ret = h;
     return 0;
 }

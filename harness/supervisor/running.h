@@ -13,9 +13,9 @@ struct slot_view;
 struct cgroup_job;
 /* The views' memory and its descriptor (close-on-exec); NULL with errno. */
 struct slot_view *running_make_views(unsigned slots, int *ret_fd);
-/* From the first step's start, when the sandbox is complete, until before the reaping of PID 1. */
+/* `user`: of the job's commands, or NULL. From the first step's start, when the sandbox is complete, until before the reaping of PID 1. */
 void running_publish(struct slot_view *view, const struct sandbox_job *job, size_t instance,
-                     const struct cgroup_job *cgroup);
+                     const struct sandbox_user *user, const struct cgroup_job *cgroup);
 void running_withdraw(struct slot_view *view);
 
 /* ---- the other side ---- */
@@ -44,6 +44,7 @@ struct running_handle {
     int namespaces[SANDBOX_NAMESPACES]; /* -EBADF: only root can enter, by the pidfd */
     uint32_t id_base, ids;
     uint32_t uid, gid; /* that the job's commands were started with, in the job */
+    struct sandbox_user user;
     int enter[16];
     size_t n_enter;
 };

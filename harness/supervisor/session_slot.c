@@ -298,6 +298,7 @@ _Noreturn void session_entry_main(const struct session_entry *e, pid_t front)
                                         .ids = e->handle->ids,
                                         .uid = e->handle->uid,
                                         .gid = e->handle->gid,
+                                        .user = &e->handle->user,
                                         .enter = e->handle->enter,
                                         .n_enter = e->handle->n_enter,
                                         .stdio = e->launch.stdio,

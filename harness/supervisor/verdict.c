@@ -65,8 +65,12 @@ static void say_timeout(const struct jobs_job *job, const struct attempt_facts *
     char text[UNIT_TEXT_SIZE];
     uint64_t from = f->cause_is_step_limit ? f->steps[f->cause_step].started_ns : f->started_ns;
 
+    if (f->cause_is_step_limit && f->cause_set_up != NULL) /* its time counts from the end of the one before */
+        from = f->steps[f->cause_step - 1].ended_ns;
     strbuf_addf(b, "wall limit %s reached", unit_format_duration(limit_of(job, f, JOBS_LIMIT_WALL), text));
-    add_wall(b, ": still running after ", from, f->cause_ns);
+    add_wall(b, f->cause_set_up != NULL ? ": still being set up after " : ": still running after ", from, f->cause_ns);
+    if (f->cause_set_up != NULL)
+        strbuf_addf(b, ", at '%s'", f->cause_set_up);
     if (f->cpu_at_cause_ns != 0)
         strbuf_addf(b, " (CPU used: %s)", unit_format_duration(f->cpu_at_cause_ns, text));
     if (f->grace_used_up)
@@ -311,7 +315,7 @@ void verdict_of_job(const struct jobs_job *job, const struct attempt_facts *fact
         return;
     }
     if (cause != CAUSE_NONE) {
-        if (facts->cause_is_step_limit && job->has_steps)
+        if ((facts->cause_is_step_limit || facts->cause_set_up != NULL) && job->has_steps)
             strbuf_addf(&b, "step '%s': ", job->steps[facts->cause_step].name);
         cause_table[cause].say(job, facts, &b);
         fill(ret, cause_table[cause].verdict, &b);
@@ -321,7 +325,10 @@ void verdict_of_job(const struct jobs_job *job, const struct attempt_facts *fact
     if (at < facts->n_steps) {
         if (job->has_steps)
             strbuf_addf(&b, "step '%s': ", job->steps[at].name);
-        if (!facts->steps[at].ended && facts->steps[at].not_executed == 0) {
+        if (facts->steps[at].not_set_up) {
+            strbuf_adds(&b, facts->not_set_up);
+            verdict = REPORTS_FAILED;
+        } else if (!facts->steps[at].ended && facts->steps[at].not_executed == 0) {
             strbuf_adds(&b, "the job's PID 1 vanished");
             verdict = REPORTS_ERROR;
         } else if (did_what_was_expected(&job->steps[at], &facts->steps[at])) {

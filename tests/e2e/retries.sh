@@ -99,9 +99,9 @@ jobs:
   slow-on-timeout: {run: sleep 60, limits: {wall: 100ms}, retry-on: timeout}
   burns-on-timeout: {run: "while :; do :; done", limits: {cpu-time: 100ms}, retry-on: [timeout]}
   talks-on-failure: {run: echo too much, limits: {output: 3}, retry-on: failure}
-  no-user: {run: "true", user: nosuchuser}
-  no-user-on-error: {run: "true", user: nosuchuser, retry-on: error}
-  no-user-on-failure: {run: "true", user: nosuchuser, retry-on: [failure]}
+  no-workdir: {run: "true", workdir: /etc/passwd}
+  no-workdir-on-error: {run: "true", workdir: /etc/passwd, retry-on: error}
+  no-workdir-on-failure: {run: "true", workdir: /etc/passwd, retry-on: [failure]}
   passes: {run: "true"}
   steps:
     run:
@@ -114,14 +114,14 @@ it "retry-on decides after what it is run again"
 cupel_run kinds.yaml -j 2
 expect_exit 3
 attempts() { jq -r 'select(.step == null) | "\(.id)=\(.attempts // 0)"' out/results.jsonl | sort | tr '\n' ' '; }
-expect_equal "$(attempts)" "burns-on-timeout=2 fails-on-others=1 fails-on-timeout=1 fails=2 never=0 no-user-on-error=2\
- no-user-on-failure=1 no-user=2 once=1 passes=1 slow-on-failure=1 slow-on-timeout=2 slow=2 steps=2 talks-on-failure=2 "
+expect_equal "$(attempts)" "burns-on-timeout=2 fails-on-others=1 fails-on-timeout=1 fails=2 never=0 no-workdir-on-error=2\
+ no-workdir-on-failure=1 no-workdir=2 once=1 passes=1 slow-on-failure=1 slow-on-timeout=2 slow=2 steps=2 talks-on-failure=2 "
 
 it "a job that never passes has its last verdict, and is not flaky"
 expect_verdict fails failed
 expect_result fails '(has("flaky") | not) and (.previous_attempts | length) == 1'
 expect_verdict burns-on-timeout cpu-limit
-expect_verdict no-user-on-error error
+expect_verdict no-workdir-on-error error
 expect_evidence never "needs 'fails', which did not pass \(failed\)"
 expect_verdict steps/one passed
 expect_verdict steps/two failed

@@ -83,7 +83,7 @@ jobs:
     limits: {output: 64K}
   cannot-start:
     run: echo never
-    user: nosuchuser
+    workdir: /etc/passwd # a file
   needs-a-failure:
     needs: [wrong-exit]
     run: echo never
@@ -195,7 +195,7 @@ expect [ "$(stat -c %s "$T/out/logs/prints.stdout")" -le 65536 ]
 
 it "a job that could not be set up is an error, with the reason"
 expect_verdict cannot-start error
-expect_evidence cannot-start nosuchuser
+expect_evidence cannot-start "workdir.*/etc/passwd: Not a directory"
 
 it "a failed need skips, also at second hand"
 expect_verdict needs-a-failure skipped

@@ -286,11 +286,33 @@ static void find_names(void)
     contained("names that are no text are gone");
 }
 
+/* Where /dev/null is the host's, lent as a mount, nothing can be put in its place. */
+static void plant_null_file(void)
+{
+    FILE *f = unlink("/dev/null") == 0 ? fopen("/dev/null", "w") : NULL;
+
+    if (f == NULL)
+        contained("/dev/null stays: %s", strerror(errno));
+    (void)fputs("planted", f);
+    (void)fclose(f);
+    contained("/dev/null is a file");
+}
+
+static void step_stdin(void)
+{
+    char text[16];
+
+    if (read(STDIN_FILENO, text, sizeof(text)) != 0)
+        breach("standard input is what the step before put there");
+    contained("standard input is empty");
+}
+
 const struct probe leftover_probes[] = {
     {"daemon-left", daemon_left}, {"deaf-left", deaf_left},       {"stopped-left", stopped_left},
     {"traced-left", traced_left}, {"hopper-left", hopper_left},   {"pipe-holder", pipe_holder},
     {"zombies", zombies},         {"plant-files", plant_files},   {"files-left", find_files},
     {"plant-ipc", plant_ipc},     {"ipc-left", find_ipc},         {"plant-deep", plant_deep},
     {"deep-tree", find_deep},     {"plant-closed", plant_closed}, {"closed-tree", find_closed},
-    {"plant-names", plant_names}, {"bad-names-left", find_names}, {0},
+    {"plant-names", plant_names}, {"bad-names-left", find_names}, {"plant-null-file", plant_null_file},
+    {"step-stdin", step_stdin},   {0},
 };

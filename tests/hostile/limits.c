@@ -15,6 +15,7 @@
 #include <sys/resource.h>
 #include <sys/shm.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -260,6 +261,32 @@ static void wall_deaf(void)
     breach("2 s of wall time");
 }
 
+/* Slowly, so that it is no limit of output that ends it; and never long without. */
+static void wall_busy(void)
+{
+    time_t end = time(NULL) + 5;
+
+    signal(SIGTERM, SIG_IGN);
+    while (time(NULL) < end) {
+        (void)!write(STDERR_FILENO, ".", 1);
+        nap_ms(1);
+    }
+    breach("more than 4 s of wall time");
+}
+
+/* Where /dev/null is the host's, lent as a mount, nothing can be put in its place. */
+static void plant_null_fifo(void)
+{
+    if (unlink("/dev/null") < 0 || mkfifo("/dev/null", 0600) < 0)
+        contained("/dev/null stays: %s", strerror(errno));
+    contained("/dev/null is a FIFO");
+}
+
+static void wall_between_steps(void)
+{
+    contained("no set-up waited for what the step before left");
+}
+
 const struct probe limit_probes[] = {
     {"processes", fork_many},
     {"threads", thread_many},
@@ -276,5 +303,8 @@ const struct probe limit_probes[] = {
     {"output", output_flood},
     {"cpu-orphan", cpu_orphan},
     {"wall-deaf", wall_deaf},
+    {"wall-busy", wall_busy},
+    {"plant-null-fifo", plant_null_fifo},
+    {"wall-between-steps", wall_between_steps},
     {0},
 };
