@@ -262,6 +262,8 @@ static json_t *job_object(const struct reports_result *result)
     put_list(o, "notes", result->notes);
     put_list(o, "unenforced", result->unenforced);
     put_list(o, "artifacts", result->artifacts);
+    if (result->artifacts_left_out > 0)
+        put(o, "artifacts_left_out", json_integer((json_int_t)result->artifacts_left_out));
     put_leaks(o, result);
     put_timeline(o, &result->timeline);
     put_logs(o, result);
@@ -299,17 +301,17 @@ static void unescape(char *line)
  * we hold the lock). */
 static int append_line(struct reports_out *out, json_t *object, struct cupel_error *err)
 {
-    cleanup_free char *dump = json_dumps(checked(object), JSON_COMPACT | JSON_REAL_PRECISION(NUMBER_DIGITS));
-    cleanup_free char *line = xasprintf("%s\n", dump != NULL ? dump : "");
+    cleanup_free char *line = json_dumps(checked(object), JSON_COMPACT | JSON_REAL_PRECISION(NUMBER_DIGITS));
     off_t end = lseek(out->jsonlfd, 0, SEEK_END);
     size_t n;
     ssize_t w;
 
+    if (line == NULL)
+        return out_fail(out, "write " OUT_JSONL " in", ENOMEM, err);
     if (weakened("escape-json"))
         unescape(line);
     n = strlen(line);
-    if (dump == NULL)
-        return out_fail(out, "write " OUT_JSONL " in", ENOMEM, err);
+    line[n++] = '\n'; /* in place of the NUL: such a line may be megabytes */
     do {
         w = write(out->jsonlfd, line, n);
     } while (w < 0 && errno == EINTR);

@@ -178,6 +178,8 @@ static void write_properties(struct junit_writer *w, const struct reports_result
     property_list(w, "notes", result->notes);
     property_list(w, "tags", result->tags);
     property_list(w, "artifacts", result->artifacts);
+    if (result->artifacts_left_out > 0)
+        property_number(w, "", "artifacts_left_out", result->artifacts_left_out, 1);
     write_leaks(w, result);
     property(w, "logs.", "stdout", result->stdout_log);
     property(w, "logs.", "stderr", result->stderr_log);

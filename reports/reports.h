@@ -163,6 +163,7 @@ struct reports_result {
     const char **unenforced; /* limits that --best-effort let go, NULL-terminated or NULL */
     const char **notes;      /* further remarks ("artifact /work/x matched nothing"), NULL-terminated or NULL */
     const char **artifacts;  /* paths below the out directory, NULL-terminated or NULL */
+    size_t artifacts_left_out; /* how many more of them there are */
     const char *stdout_log;  /* path below the out directory, or NULL */
     const char *stderr_log;
 };

@@ -41,6 +41,7 @@ struct attempt {
     uint64_t check_cpu_at; /* NEVER, or when the CPU limits are looked at next */
     uint64_t lift_at;      /* NEVER, or when what a step left behind may no longer be held back from ending */
     struct observer observer;
+    unsigned leaks_counted; /* of so many steps, leaks are in the count */
     bool killed;
     bool pipe_open[2];
     bool control_open;
@@ -286,12 +287,15 @@ static void on_left_running(struct attempt *a, const struct sandbox_event *e)
 {
     struct attempt_facts *f = a->facts;
 
+    if (e->step >= a->leaks_counted) /* each one of a step says how many there were */
+        f->leaks_in_all += (unsigned)e->errnum;
+    a->leaks_counted = e->step + 1;
+    f->leaks_cut |= e->cut;
+    if (f->n_leaks == WIRE_LEAKS_MAX)
+        return;
     f->leaks = xrealloc(f->leaks, (f->n_leaks + 1) * sizeof(*f->leaks));
     f->leaks[f->n_leaks] = (struct leak){.step = e->step, .pid = e->status, .cpu_ns = e->at_ns};
     memcpy(f->leaks[f->n_leaks].command, e->detail, sizeof(e->detail));
-    if (f->n_leaks == 0 || f->leaks[f->n_leaks - 1].step != e->step)
-        f->leaks_in_all += (unsigned)e->errnum;
-    f->leaks_cut |= e->cut;
     f->n_leaks++;
 }
 

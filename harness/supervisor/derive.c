@@ -198,7 +198,7 @@ static int take_result(struct builder *b, struct cupel_error *err)
         r = cupel_error_set(err, CUPEL_ERROR_HARNESS, EBADMSG, "the process that made root '%s'", b->job.name);
     else if (w.result.verdict != REPORTS_PASSED)
         r = failed(b, &w, err);
-    arena_free(w.arena);
+    wire_result_free(&w);
     return r;
 }
 

@@ -98,6 +98,27 @@ void results_add_note(struct reports_result *r, struct arena *arena, const char 
     r->notes = notes;
 }
 
+/* ---- what stays until the end ---- */
+
+#define NAMES_KEPT_BYTES ((size_t)16 << 10)
+
+void results_shorten(struct reports_result *r, struct arena *arena)
+{
+    const char **list = r->artifacts;
+    size_t n = 0, all = 0, bytes = 0;
+
+    for (; list != NULL && list[all] != NULL; all++) {
+        bytes += strlen(list[all]) + 1;
+        n += bytes <= NAMES_KEPT_BYTES;
+    }
+    if (all == 0)
+        return;
+    r->artifacts = arena_alloc(arena, (n + 1) * sizeof(*list));
+    for (size_t i = 0; i < n; i++)
+        r->artifacts[i] = arena_strdup(arena, list[i]);
+    r->artifacts_left_out = all - n;
+}
+
 /* ---- logs ---- */
 
 void results_name_logs(const struct instance *in, bool has_stdout, bool has_stderr, const char *dir,

@@ -11,6 +11,9 @@ struct reports_result *results_unrun(const struct run *run, const struct instanc
 /* `r` is the attempt after `before`, which lives as long as `r` does. */
 void results_follow(struct reports_result *r, const struct reports_result *before, struct arena *arena);
 void results_add_note(struct reports_result *r, struct arena *arena, const char *note);
+/* Keeps the first names of artifacts alone, in this arena: so that what a run holds until its end is bounded by the number
+ * of its jobs, not by what they leave. */
+void results_shorten(struct reports_result *r, struct arena *arena);
 void results_name_logs(const struct instance *in, bool has_stdout, bool has_stderr, const char *dir,
                        struct arena *arena, struct reports_result *r);
 /* The job is about to be run again after `r`: its logs make room. */

@@ -195,6 +195,8 @@ static void take_result(struct supervisor *s, struct wire_result *w)
     results_describe(&s->p.run, in, w->arena, r);
     results_name_logs(in, w->has_stdout, w->has_stderr, "logs", w->arena, r);
     finish(s, w->instance, r, w->arena);
+    results_shorten(r, w->arena); /* its line has been written; what stays is for junit.xml */
+    arena_free(w->lists);
 }
 
 /* ---- slots ---- */
@@ -306,7 +308,7 @@ static void on_slot(struct supervisor *s, size_t number)
     int r = wire_receive(s->slots[number].socket, &w);
 
     if (r == 0 && !is_answer(s, &s->slots[number], &w)) {
-        arena_free(w.arena);
+        wire_result_free(&w);
         r = -EBADMSG;
     }
     if (r < 0) {

@@ -113,9 +113,43 @@ static void usage_of(const struct attempt_facts *f, struct reports_usage *u)
 
 /* ---- sending ---- */
 
-static void add_string(struct strbuf *b, const char *s)
+/* So much of a text as there is room for, its NUL included; what was cut ends in dots. */
+static void add_text(struct strbuf *b, const char *s, size_t max)
 {
-    strbuf_add(b, s, strlen(s) + 1);
+    size_t n = strnlen(s, max);
+
+    strbuf_add(b, s, n < max ? n : max - 4);
+    strbuf_add(b, "...", n < max ? 0 : 3);
+    strbuf_add(b, "", 1);
+}
+
+static size_t least(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Beyond what there is room for, the last one says how many there were. */
+static void add_notes(struct strbuf *b, const struct strings *notes)
+{
+    size_t n = notes->n > WIRE_NOTES_MAX ? WIRE_NOTES_MAX - 1 : notes->n;
+
+    for (size_t i = 0; i < n; i++)
+        add_text(b, notes->items[i], WIRE_NOTE_MAX);
+    if (n < notes->n) {
+        cleanup_free char *more = xasprintf("%zu more notes are left out here", notes->n - n);
+
+        add_text(b, more, WIRE_NOTE_MAX);
+    }
+}
+
+/* As many as the collection lists: see artifacts.c, which keeps to it. */
+static uint32_t count_artifacts(const struct strings *list)
+{
+    size_t n = 0, bytes = 0;
+
+    while (n < list->n && n < ARTIFACTS_LISTED_MAX && strlen(list->items[n]) < ARTIFACTS_LISTED_BYTES - bytes)
+        bytes += strlen(list->items[n++]) + 1;
+    return (uint32_t)n;
 }
 
 static void add_case(struct strbuf *b, const struct attempt_result *r, size_t i)
@@ -144,9 +178,9 @@ int wire_send(int socket, uint32_t instance, const struct attempt_result *result
         .exit = result->job.exit,
         .signal = result->job.signal,
         .n_cases = (uint32_t)result->facts.n_steps,
-        .n_notes = (uint32_t)result->notes.n,
-        .n_artifacts = (uint32_t)result->artifacts.n,
-        .n_leaks = (uint32_t)result->facts.n_leaks,
+        .n_notes = (uint32_t)least(result->notes.n, WIRE_NOTES_MAX),
+        .n_artifacts = count_artifacts(&result->artifacts),
+        .n_leaks = (uint32_t)least(result->facts.n_leaks, WIRE_LEAKS_MAX),
         .leaks_in_all = result->facts.leaks_in_all,
         .leaks_cut = result->facts.leaks_cut,
         .has_stdout = result->has_stdout,
@@ -166,21 +200,20 @@ int wire_send(int socket, uint32_t instance, const struct attempt_result *result
     strbuf_add(&b, &head, sizeof(head));
     for (size_t i = 0; i < result->facts.n_steps; i++)
         add_case(&b, result, i);
-    for (size_t i = 0; i < result->facts.n_leaks; i++)
+    for (size_t i = 0; i < head.n_leaks; i++)
         strbuf_add(&b, &result->facts.leaks[i], sizeof(result->facts.leaks[i]));
     if (t != NULL)
         strbuf_add(&b, (const char *)t->points, t->n * sizeof(t->points[0]));
-    add_string(&b, result->job.evidence);
+    add_text(&b, result->job.evidence, WIRE_TEXT_MAX);
     if (result->near_limit != NULL)
-        add_string(&b, result->near_limit);
+        add_text(&b, result->near_limit, WIRE_TEXT_MAX);
     if (result->kept != NULL)
-        add_string(&b, result->kept);
+        add_text(&b, result->kept, WIRE_TEXT_MAX);
     for (size_t i = 0; i < result->facts.n_steps; i++)
-        add_string(&b, result->steps[i].evidence);
-    for (size_t i = 0; i < result->notes.n; i++)
-        add_string(&b, result->notes.items[i]);
-    for (size_t i = 0; i < result->artifacts.n; i++)
-        add_string(&b, result->artifacts.items[i]);
+        add_text(&b, result->steps[i].evidence, WIRE_TEXT_MAX);
+    add_notes(&b, &result->notes);
+    for (size_t i = 0; i < head.n_artifacts; i++)
+        add_text(&b, result->artifacts.items[i], ARTIFACTS_LISTED_BYTES);
     head.size = (uint32_t)b.len;
     memcpy(b.data, &head, sizeof(head));
     return file_write_all(socket, b.data, b.len);
@@ -226,10 +259,10 @@ static const char *take_structs(struct parcel *p, size_t n, size_t size)
     return at;
 }
 
-/* The next NUL-terminated string, "" when there is none. */
-static const char *take_string(struct parcel *p)
+/* The next NUL-terminated text of at most `max` bytes, copied; "" when there is none. */
+static const char *take_text(struct arena *arena, struct parcel *p, size_t max)
 {
-    const char *s = p->at, *end = p->bad || p->left == 0 ? NULL : memchr(p->at, '\0', p->left);
+    const char *s = p->at, *end = p->bad ? NULL : memchr(p->at, '\0', least(p->left, max));
 
     if (end == NULL) {
         p->bad = true;
@@ -237,10 +270,10 @@ static const char *take_string(struct parcel *p)
     }
     p->left -= (size_t)(end + 1 - p->at);
     p->at = end + 1;
-    return s;
+    return arena_strndup(arena, s, (size_t)(end - s));
 }
 
-static const char **take_list(struct arena *arena, struct parcel *p, size_t n)
+static const char **take_list(struct arena *arena, struct parcel *p, size_t n, size_t max)
 {
     const char **list;
 
@@ -250,8 +283,19 @@ static const char **take_list(struct arena *arena, struct parcel *p, size_t n)
         return NULL;
     list = arena_alloc(arena, (n + 1) * sizeof(*list));
     for (size_t i = 0; i < n; i++)
-        list[i] = take_string(p);
+        list[i] = take_text(arena, p, max);
     return list;
+}
+
+static void take_artifacts(struct wire_result *r, struct parcel *p, size_t n)
+{
+    size_t left = p->left;
+
+    if (n == 0)
+        return;
+    r->lists = arena_new();
+    r->result.artifacts = take_list(r->lists, p, n, ARTIFACTS_LISTED_BYTES);
+    p->bad |= left - p->left > ARTIFACTS_LISTED_BYTES;
 }
 
 static void take_leaks(struct wire_result *r, struct parcel *p, const struct wire_head *head)
@@ -317,9 +361,16 @@ static void take_cases(struct wire_result *r, struct parcel *p, const struct wir
     }
 }
 
+static bool is_within_bounds(const struct wire_head *head)
+{
+    return head->verdict < REPORTS_VERDICT_COUNT && head->n_cases <= JOBS_STEPS_MAX &&
+           head->n_leaks <= WIRE_LEAKS_MAX && head->n_points <= TIMELINE_MAX && head->n_notes <= WIRE_NOTES_MAX &&
+           head->n_artifacts <= ARTIFACTS_LISTED_MAX;
+}
+
 static int unpack(struct wire_result *r, const struct wire_head *head, const char *data)
 {
-    struct parcel p = {data, head->size - sizeof(*head), head->verdict >= REPORTS_VERDICT_COUNT};
+    struct parcel p = {data, head->size - sizeof(*head), !is_within_bounds(head)};
 
     r->instance = head->instance;
     r->has_stdout = head->has_stdout != 0;
@@ -332,26 +383,36 @@ static int unpack(struct wire_result *r, const struct wire_head *head, const cha
     take_cases(r, &p, head);
     take_leaks(r, &p, head);
     take_points(r, &p, head);
-    r->result.evidence = take_string(&p);
+    r->result.evidence = take_text(r->arena, &p, WIRE_TEXT_MAX);
     if (head->has_near_limit)
-        r->result.near_limit = take_string(&p);
+        r->result.near_limit = take_text(r->arena, &p, WIRE_TEXT_MAX);
     if (head->has_kept)
-        r->result.kept = take_string(&p);
+        r->result.kept = take_text(r->arena, &p, WIRE_TEXT_MAX);
     for (size_t i = 0; i < r->result.n_cases; i++)
-        r->result.cases[i].evidence = take_string(&p);
-    r->result.notes = take_list(r->arena, &p, head->n_notes);
-    r->result.artifacts = take_list(r->arena, &p, head->n_artifacts);
+        r->result.cases[i].evidence = take_text(r->arena, &p, WIRE_TEXT_MAX);
+    r->result.notes = take_list(r->arena, &p, head->n_notes, WIRE_NOTE_MAX);
+    take_artifacts(r, &p, head->n_artifacts);
     return p.bad || p.left != 0 ? -EBADMSG : 0;
 }
 
-/* Far more than the artifacts, notes and steps that a job can have. */
-#define WIRE_MAX (UINT32_C(1) << 29)
+/* All of it, at the most. */
+#define WIRE_MAX                                                                                                       \
+    (sizeof(struct wire_head) + JOBS_STEPS_MAX * (sizeof(struct wire_case) + WIRE_TEXT_MAX) +                          \
+     WIRE_LEAKS_MAX * sizeof(struct leak) + TIMELINE_MAX * sizeof(struct reports_point) + 3 * WIRE_TEXT_MAX +          \
+     WIRE_NOTES_MAX * WIRE_NOTE_MAX + ARTIFACTS_LISTED_BYTES)
+
+void wire_result_free(struct wire_result *w)
+{
+    arena_free(w->arena);
+    arena_free(w->lists);
+    w->arena = w->lists = NULL;
+}
 
 int wire_receive(int socket, struct wire_result *ret)
 {
     struct wire_head head;
     struct wire_result r = {0};
-    char *data;
+    cleanup_free char *data = NULL;
     int result = receive_all(socket, &head, sizeof(head));
 
     if (result < 0)
@@ -359,12 +420,12 @@ int wire_receive(int socket, struct wire_result *ret)
     if (head.size < sizeof(head) || head.size > WIRE_MAX)
         return -EBADMSG;
     r.arena = arena_new();
-    data = arena_alloc(r.arena, head.size - sizeof(head) + 1);
+    data = xmalloc(head.size - sizeof(head) + 1);
     result = receive_all(socket, data, head.size - sizeof(head));
     if (result == 0)
         result = unpack(&r, &head, data);
     if (result < 0) {
-        arena_free(r.arena);
+        wire_result_free(&r);
         return result;
     }
     *ret = r;

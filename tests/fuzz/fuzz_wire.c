@@ -100,8 +100,8 @@ static void check(const struct wire_result *w)
         FUZZ_EXPECT(strlen(r->leaks[i].command) <= sizeof(((struct leak *)NULL)->command));
     for (size_t i = 0; i < r->timeline.n; i++)
         (void)*(const volatile uint64_t *)&r->timeline.points[i].at_ns;
-    (void)length(r->notes);
-    (void)length(r->artifacts);
+    FUZZ_EXPECT(r->n_cases <= JOBS_STEPS_MAX && r->n_leaks <= WIRE_LEAKS_MAX && r->timeline.n <= TIMELINE_MAX);
+    FUZZ_EXPECT(length(r->notes) <= WIRE_NOTES_MAX && length(r->artifacts) <= ARTIFACTS_LISTED_MAX);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -124,7 +124,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (!damaged)
             FUZZ_EXPECT(got.instance == 3 && got.result.n_cases == sent.facts.n_steps &&
                         length(got.result.notes) == sent.notes.n && length(got.result.artifacts) == sent.artifacts.n);
-        arena_free(got.arena);
+        wire_result_free(&got);
     }
     free(sent.near_limit);
     sent.near_limit = NULL;

@@ -165,7 +165,7 @@ static void round_trip(size_t n_steps, size_t n_lists)
             assert_case(&w.result.cases[i], &r, i);
         assert_list(w.result.notes, &r.notes);
         assert_list(w.result.artifacts, &r.artifacts);
-        arena_free(w.arena);
+        wire_result_free(&w);
     }
     assert_sent_well(pid);
     assert_int_equal(wire_receive(sockets[0], &w), -EPIPE); /* the end */
@@ -183,7 +183,7 @@ static void test_round_trip_small(void **state)
 static void test_round_trip_large(void **state)
 {
     (void)state;
-    round_trip(JOBS_STEPS_MAX, 100000);
+    round_trip(JOBS_STEPS_MAX, WIRE_NOTES_MAX);
 }
 
 /* Nothing is known of a job that never started. */
@@ -203,7 +203,7 @@ static void test_never_started(void **state)
     assert_int_equal(wire_receive(sockets[0], &w), 0);
     assert_int_equal(w.result.usage.known, 0);
     assert_int_equal(w.result.cases[0].wall_ns, 0);
-    arena_free(w.arena);
+    wire_result_free(&w);
     assert_sent_well(pid);
     (void)close(sockets[0]);
     attempt_result_free(&r);
@@ -236,6 +236,95 @@ static void test_cut_short(void **state)
     attempt_result_free(&r);
 }
 
+/* Whatever an attempt has brought together, what is sent is what will be taken. */
+static void test_more_than_there_is_room_for(void **state)
+{
+    struct attempt_result r;
+    struct wire_result w;
+    char *text = xmalloc(5000);
+    int sockets[2];
+    pid_t pid;
+
+    (void)state;
+    memset(text, 'x', 4999);
+    text[4999] = '\0';
+    make_result(&r, 1, 0);
+    r.near_limit = text;
+    r.facts.n_leaks = r.facts.leaks_in_all = 1000;
+    r.facts.leaks = xcalloc(1000, sizeof(*r.facts.leaks));
+    for (size_t i = 0; i < 1000; i++)
+        strings_add(&r.notes, xstrdup(text));
+    for (size_t i = 0; i < ARTIFACTS_LISTED_MAX + 5; i++)
+        strings_add(&r.artifacts, xstrdup(""));
+    pid = send_from_child(sockets, 1, &r, 1);
+    assert_int_equal(wire_receive(sockets[0], &w), 0);
+    assert_sent_well(pid);
+    (void)close(sockets[0]);
+    assert_int_equal(strlen(w.result.near_limit), WIRE_TEXT_MAX - 1);
+    assert_string_equal(w.result.near_limit + WIRE_TEXT_MAX - 5, "x...");
+    assert_int_equal(w.result.n_leaks, WIRE_LEAKS_MAX);
+    assert_int_equal(w.result.leaks_in_all, 1000);
+    assert_int_equal(strlen(w.result.notes[0]), WIRE_NOTE_MAX - 1);
+    assert_string_equal(w.result.notes[WIRE_NOTES_MAX - 1], "601 more notes are left out here");
+    assert_null(w.result.notes[WIRE_NOTES_MAX]);
+    assert_string_equal(w.result.artifacts[ARTIFACTS_LISTED_MAX - 1], "");
+    assert_null(w.result.artifacts[ARTIFACTS_LISTED_MAX]);
+    wire_result_free(&w);
+    /* few that are long */
+    strings_free(&r.artifacts);
+    for (size_t i = 0; i < 400; i++)
+        strings_add(&r.artifacts, xstrdup(text));
+    pid = send_from_child(sockets, 1, &r, 1);
+    assert_int_equal(wire_receive(sockets[0], &w), 0);
+    assert_sent_well(pid);
+    (void)close(sockets[0]);
+    assert_non_null(w.result.artifacts[ARTIFACTS_LISTED_BYTES / 5000 - 1]);
+    assert_null(w.result.artifacts[ARTIFACTS_LISTED_BYTES / 5000]);
+    wire_result_free(&w);
+    attempt_result_free(&r);
+}
+
+/* A count beyond its bound is refused, though all that is counted is there. */
+static void test_too_much_is_refused(void **state)
+{
+    struct attempt_result r;
+    struct wire_result w;
+    char *bytes = xmalloc(1 << 20);
+    int sockets[2];
+    ssize_t total;
+    pid_t pid;
+
+    (void)state;
+    make_result(&r, 1, 0);
+    r.facts.n_leaks = WIRE_LEAKS_MAX;
+    r.facts.leaks = xcalloc(WIRE_LEAKS_MAX, sizeof(*r.facts.leaks));
+    pid = send_from_child(sockets, 1, &r, 1);
+    assert_sent_well(pid);
+    total = recv(sockets[0], bytes, 1 << 20, MSG_DONTWAIT);
+    (void)close(sockets[0]);
+    assert_true(total > 4);
+    for (int more = 0; more < 2; more++) { /* as it is; and with a leak more, in the count, the size and the bytes */
+        uint32_t size = (uint32_t)total + (more != 0 ? (uint32_t)sizeof(struct leak) : 0), n = WIRE_LEAKS_MAX;
+
+        memcpy(bytes, &size, sizeof(size));
+        for (size_t i = 4; more != 0 && i + 4 <= 128; i += 4)
+            if (memcmp(bytes + i, &n, sizeof(n)) == 0)
+                bytes[i]++;
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets), 0);
+        pid = fork();
+        if (pid == 0)
+            _exit(file_write_all(sockets[1], bytes, size) != 0);
+        (void)close(sockets[1]);
+        assert_int_equal(wire_receive(sockets[0], &w), more != 0 ? -EBADMSG : 0);
+        if (more == 0)
+            wire_result_free(&w);
+        (void)close(sockets[0]);
+        assert_int_equal(waitpid(pid, NULL, 0), pid);
+    }
+    free(bytes);
+    attempt_result_free(&r);
+}
+
 static void test_no_socket(void **state)
 {
     struct attempt_result r;
@@ -251,9 +340,10 @@ static void test_no_socket(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_round_trip_small), cmocka_unit_test(test_round_trip_large),
-        cmocka_unit_test(test_never_started),    cmocka_unit_test(test_cut_short),
-        cmocka_unit_test(test_no_socket),
+        cmocka_unit_test(test_round_trip_small),    cmocka_unit_test(test_round_trip_large),
+        cmocka_unit_test(test_never_started),       cmocka_unit_test(test_cut_short),
+        cmocka_unit_test(test_no_socket),           cmocka_unit_test(test_more_than_there_is_room_for),
+        cmocka_unit_test(test_too_much_is_refused),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
