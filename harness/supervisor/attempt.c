@@ -9,6 +9,7 @@
 #include "base/weaken.h"
 #include "harness/supervisor/blame.h"
 #include "harness/supervisor/deadline.h"
+#include "harness/supervisor/evidence.h"
 #include "harness/supervisor/kept.h"
 #include "harness/supervisor/launch.h"
 #include "harness/supervisor/limits.h"
@@ -139,6 +140,22 @@ static void check_cpu(struct attempt *a, uint64_t now)
     a->check_cpu_at = now + (wait < CPU_CHECK_MIN_NS ? CPU_CHECK_MIN_NS : wait);
 }
 
+static uint64_t held_back_around(void *data)
+{
+    const struct attempt *a = data;
+    struct cgroup_around_figures f;
+
+    cgroup_around_figures(a->ctx->around, &f);
+    return f.throttled_ns;
+}
+
+/* A limit of time that passed at `deadline`: the job has had its time only if it had it while we looked after it. Stopped
+ * with all of us, or running on alone, it cannot be said what it would have done. */
+static enum attempt_cause passed_deadline(const struct attempt *a, uint64_t now, uint64_t deadline)
+{
+    return now - a->ctx->standstill.total_ns < deadline ? CAUSE_STOOD_STILL : CAUSE_WALL;
+}
+
 /* What nobody of the job can have caused is the harness's. */
 static void fail_stuck_set_up(struct attempt *a)
 {
@@ -159,7 +176,7 @@ static void strike(struct attempt *a, const struct deadline *d)
         kill_now(a);
         return;
     }
-    note_cause(a, CAUSE_WALL, d->of_step);
+    note_cause(a, passed_deadline(a, clock_monotonic_ns(), d->at), d->of_step);
     a->facts->cause_step = d->step;
     a->facts->cause_set_up = d->set_up ? sandbox_setup_at(&a->sandbox) : NULL;
     terminate(a);
@@ -427,6 +444,7 @@ static void watch(struct attempt *a)
 
         if (n < 0 && errno != EINTR)
             break;
+        standstill_woke(&a->ctx->standstill, now + wait, clock_monotonic_ns(), held_back_around, a);
         if (n > 0 && fds[POLL_CONTROL].revents != 0)
             receive_events(a);
         if (!weakened("late-deadlines") || !(a->pipe_open[0] || a->pipe_open[1]))
@@ -453,7 +471,7 @@ static void settle_limits(struct attempt *a)
     const struct step_facts *s = &a->facts->steps[a->step];
     bool last = a->step + 1 == a->facts->n_steps, between = s->ended && !last; /* what comes then is watched as it comes */
     struct limits_view v = view(a);
-    uint64_t used;
+    uint64_t used, deadline;
     bool of_step;
 
     if (cgroup_usage_get(&a->facts->usage, CGROUP_CPU_NS, &used)) {
@@ -463,9 +481,10 @@ static void settle_limits(struct attempt *a)
                 a->facts->cpu_at_cause_ns = used;
         }
     }
-    if (!between && a->facts->ended_ns > limits_wall_deadline(&v, &of_step))
-        note_cause(a, CAUSE_WALL, of_step);
-    else if (a->facts->cause == CAUSE_WALL && s->ended && last)
+    deadline = limits_wall_deadline(&v, &of_step);
+    if (!between && a->facts->ended_ns > deadline)
+        note_cause(a, passed_deadline(a, a->facts->ended_ns, deadline), of_step);
+    else if ((a->facts->cause == CAUSE_WALL || a->facts->cause == CAUSE_STOOD_STILL) && s->ended && last)
         a->facts->cause = CAUSE_NONE; /* it had ended in time; only the news came late */
 }
 
@@ -497,6 +516,8 @@ static void collect_facts(struct attempt *a)
         cgroup_around_figures(a->ctx->around, &a->facts->around);
     }
     observe_end(&a->observer);
+    a->facts->stood_still_ns = a->ctx->standstill.total_ns;
+    a->facts->suspended_ns = standstill_suspended(&a->ctx->standstill);
     settle_limits(a);
     finish_steps(a);
 }
@@ -574,6 +595,15 @@ static void mark_near_limit(struct attempt *a, struct attempt_result *ret)
         (void)snprintf(ret->job.evidence + n, sizeof(ret->job.evidence) - n, "; %s", b.data);
 }
 
+/* Of any verdict it is worth a remark. */
+static void note_standstill(struct attempt *a, struct attempt_result *ret)
+{
+    cleanup_strbuf struct strbuf b = {0};
+
+    if (evidence_standstill(a->facts, &b))
+        strings_add(&ret->notes, xstrdup(b.data));
+}
+
 static void judge(struct attempt *a, struct attempt_result *ret)
 {
     verdict_of_job(a->job, a->facts, &ret->job);
@@ -584,6 +614,7 @@ static void judge(struct attempt *a, struct attempt_result *ret)
     if (a->sandbox.network_lost)
         strings_add(&ret->notes, xstrdup("the network was lost while the job ran: pasta had ended by itself"));
     mark_near_limit(a, ret);
+    note_standstill(a, ret);
     ret->steps = xcalloc(a->facts->n_steps, sizeof(*ret->steps));
     for (size_t i = 0; i < a->facts->n_steps; i++)
         verdict_of_step(a->job, a->facts, i, &ret->job, &ret->steps[i]);

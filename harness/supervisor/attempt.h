@@ -4,6 +4,7 @@
 #include "harness/cgroup/cgroup.h"
 #include "harness/sandbox/sandbox.h"
 #include "harness/supervisor/machine.h"
+#include "harness/supervisor/standstill.h"
 #include "harness/supervisor/timeline.h"
 #include "jobs/jobs.h"
 #include "reports/reports.h"
@@ -79,6 +80,7 @@ enum attempt_cause {
     CAUSE_OUTPUT,
     CAUSE_CANCELLED,
     CAUSE_HARNESS, /* something of ours failed: facts.harness says what */
+    CAUSE_STOOD_STILL, /* a time limit passed while the slot itself was kept from running */
     CAUSE_AROUND,  /* the memory of what is around the job ran out: facts.oom says whose */
 };
 
@@ -123,6 +125,8 @@ struct attempt_facts {
     uint64_t memory_held_peak; /* of what is no page cache, as seen at looks (footprint.h) */
     bool has_major_faults;
     uint64_t major_faults;
+    uint64_t stood_still_ns; /* the slot itself */
+    uint64_t suspended_ns;   /* the machine */
     uint64_t thrashing_ns; /* time between looks in which it thrashed at its limit */
     bool has_disk;
     uint64_t disk_peak, inodes_peak;
@@ -240,6 +244,7 @@ struct attempt_context {
     uint64_t serial;
     struct machine machine;
     struct cgroup_around *around;
+    struct standstill standstill;
     bool has_schedstat; /* the kernel tells how long each thread waited for a CPU */
     struct timeline timeline;
 };

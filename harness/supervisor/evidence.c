@@ -97,6 +97,36 @@ void evidence_add_thrashing(const struct attempt_facts *f, struct strbuf *b)
     say_faults(f, b);
 }
 
+/* ---- who stood still ---- */
+
+bool evidence_standstill(const struct attempt_facts *f, struct strbuf *b)
+{
+    char text[UNIT_TEXT_SIZE];
+
+    if (f->stood_still_ns != 0)
+        strbuf_addf(b,
+                    "cupel itself stood still for %s while this job ran (stopped by a signal, or "
+                    "its container frozen)",
+                    unit_format_duration(f->stood_still_ns, text));
+    if (f->suspended_ns != 0)
+        strbuf_addf(b, "%sthe machine was suspended for %s while this job ran",
+                    f->stood_still_ns != 0 ? "; " : "",
+                    unit_format_duration(f->suspended_ns, text));
+    return b->len > 0;
+}
+
+void evidence_stood_still(const struct jobs_job *job, const struct attempt_facts *f,
+                          struct strbuf *b)
+{
+    const struct jobs_limits *l =
+        f->cause_is_step_limit ? &job->steps[f->cause_step].limits : &job->limits;
+    char text[UNIT_TEXT_SIZE];
+
+    (void)evidence_standstill(f, b);
+    strbuf_addf(b, ", and its wall limit %s passed meanwhile: the job has not had its time",
+                unit_format_duration(l->value[JOBS_LIMIT_WALL], text));
+}
+
 /* ---- refused forks ---- */
 
 /* The kernel counts a refused fork with the group that forked, whosever limit it was (before 6.11,
@@ -182,8 +212,12 @@ static void say_high(const struct attempt_facts *f, struct strbuf *b)
 
 void evidence_of_time(const struct jobs_job *job, const struct attempt_facts *f, struct strbuf *b)
 {
+    cleanup_strbuf struct strbuf still = {0};
+
     say_refused_forks(job, f, b);
     evidence_add_thrashing(f, b);
     say_throttled(f, b);
     say_high(f, b);
+    if (evidence_standstill(f, &still))
+        strbuf_addf(b, "; %s", still.data);
 }

@@ -18,6 +18,12 @@ void evidence_thrashing(const struct jobs_job *job, const struct attempt_facts *
                         struct strbuf *b);
 /* "; thrashing at it for 4.9 s, 1026 major faults": nothing where it did not. */
 void evidence_add_thrashing(const struct attempt_facts *facts, struct strbuf *b);
+/* Whether cupel itself stood still, or the machine slept, while the job ran: true, and a sentence
+ * that says so. */
+bool evidence_standstill(const struct attempt_facts *facts, struct strbuf *b);
+/* A time limit passed meanwhile. Of the verdict `error`. */
+void evidence_stood_still(const struct jobs_job *job, const struct attempt_facts *facts,
+                          struct strbuf *b);
 /* What a verdict about time has to say besides its limit, each phrase after "; ": refused forks and
  * what the groups around did. Nothing that was not seen. */
 void evidence_of_time(const struct jobs_job *job, const struct attempt_facts *facts,

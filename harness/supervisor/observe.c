@@ -136,6 +136,7 @@ void observe_tick(struct observer *o, uint64_t now)
     o->look_at = now + LOOK_NS;
     look_at_disk(o);
     show_memory(o);
+    standstill_look(&o->ctx->standstill);
     footprint_look(&o->footprint, o->cgroup, o->memory_limit, now, o->facts);
     if (o->ctx->has_schedstat)
         look_at_threads(o);
@@ -148,6 +149,7 @@ void observe_open(struct attempt_context *ctx)
     uint64_t wait, slices;
 
     machine_open(&ctx->machine);
+    standstill_open(&ctx->standstill);
     ctx->has_schedstat = read_schedstat("/proc/self/schedstat", &wait, &slices) && slices > 0;
 }
 
@@ -159,6 +161,7 @@ void observe_begin(struct observer *o, struct attempt_context *ctx, const struct
     timeline_start(&ctx->timeline, ctx->run->sample_ns);
     machine_look(&ctx->machine, &o->before);
     cgroup_around_begin(ctx->around);
+    standstill_begin(&ctx->standstill);
     o->look_at = o->before.at_ns + LOOK_NS;
 }
 

@@ -125,6 +125,7 @@ static const struct {
     [CAUSE_MEMORY] = {REPORTS_MEMORY_LIMIT, say_memory},    [CAUSE_OUTPUT] = {REPORTS_OUTPUT_LIMIT, say_output},
     [CAUSE_CANCELLED] = {REPORTS_CANCELLED, say_cancelled}, [CAUSE_HARNESS] = {REPORTS_ERROR, say_harness},
     [CAUSE_AROUND] = {REPORTS_ERROR, evidence_around},
+    [CAUSE_STOOD_STILL] = {REPORTS_ERROR, evidence_stood_still},
 };
 
 /* ---- how a step ended, against what was expected ---- */

@@ -102,4 +102,27 @@ fi
 expect_result held '.usage.memory_held_peak_bytes > 40000000 and .usage.memory_held_peak_bytes < 80000000'
 expect_clean
 
+it "a harness that was stopped says so, and does not call it the job's time; the job is run again"
+job_file stopped.yaml <<'END'
+cupel: 1
+defaults: {rootfs: host}
+jobs:
+  sleeps: {limits: {wall: 4s}, retries: 1, retry-on: error, timeout-grace: 0s, run: "echo here; sleep 2"}
+END
+signal_all() {
+    local pid
+    for pid in $(foreign_processes); do kill "-$1" "$pid" 2>/dev/null; done
+}
+cupel_start stopped.yaml
+wait_until 20 grep -qs here "$T/out/logs/sleeps.stdout"
+signal_all STOP
+sleep 5
+signal_all CONT
+cupel_wait
+expect_exit 0
+expect_result sleeps '.verdict == "passed" and .flaky and .attempts == 2'
+expect_result sleeps '.previous_attempts[0].verdict == "error"'
+expect_result sleeps '.previous_attempts[0].evidence | test("^cupel itself stood still for [0-9.]+ s while this job ran \\(stopped by a signal, or its container frozen\\), and its wall limit 4 s passed meanwhile: the job has not had its time$")'
+expect_clean
+
 all_done

@@ -354,6 +354,29 @@ static void test_thrashing(void **state)
     assert_job(&s, REPORTS_CANCELLED, -1, SIGKILL, "cancelled by the user after 5 s");
 }
 
+static void test_stood_still(void **state)
+{
+    struct scene s;
+
+    (void)state;
+    assert_int_equal(standstill_unexplained(8 * NSEC_PER_SEC, NSEC_PER_SEC, 0), 7 * NSEC_PER_SEC);
+    assert_int_equal(standstill_unexplained(8 * NSEC_PER_SEC, 7600 * NSEC_PER_MSEC, 0), 0); /* a busy machine */
+    assert_int_equal(standstill_unexplained(2 * NSEC_PER_SEC, NSEC_PER_SEC, 2 * NSEC_PER_SEC), 0);
+    scene_init(&s, 1);
+    limit(&s.job.limits, JOBS_LIMIT_WALL, 3 * NSEC_PER_SEC);
+    strike(&s, CAUSE_STOOD_STILL, 0, 8 * NSEC_PER_SEC);
+    s.ran[0].status = KILLED(SIGKILL);
+    s.facts.stood_still_ns = 7 * NSEC_PER_SEC;
+    assert_job(&s, REPORTS_ERROR, -1, SIGKILL,
+               "cupel itself stood still for 7 s while this job ran (stopped by a signal, or its container frozen), and its "
+               "wall limit 3 s passed meanwhile: the job has not had its time");
+    s.facts.cause = CAUSE_WALL; /* it had its time all the same */
+    s.facts.suspended_ns = NSEC_PER_SEC;
+    assert_job(&s, REPORTS_TIMEOUT, -1, SIGKILL,
+               "wall limit 3 s reached: still running after 8 s; cupel itself stood still for 7 s while this job ran "
+               "(stopped by a signal, or its container frozen); the machine was suspended for 1 s while this job ran");
+}
+
 static void test_output_limit(void **state)
 {
     struct scene s;
@@ -849,6 +872,7 @@ int main(void)
         cmocka_unit_test(test_memory_limit),
         cmocka_unit_test(test_unnoticed_oom_kill),
         cmocka_unit_test(test_memory_around),
+        cmocka_unit_test(test_stood_still),
         cmocka_unit_test(test_thrashing),
         cmocka_unit_test(test_time_has_reasons),
         cmocka_unit_test(test_output_limit),
