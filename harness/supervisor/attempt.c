@@ -500,6 +500,17 @@ static void finish_steps(struct attempt *a)
         fail_harness(a, &err);
 }
 
+static void find_victim(struct attempt *a)
+{
+    struct attempt_facts *f = a->facts;
+
+    if (f->cause != CAUSE_MEMORY && f->cause != CAUSE_AROUND)
+        return;
+    oom_victim_find(a->ctx->kernel_log, cgroup_job_path(a->cgroup), &f->oom_victim);
+    if (f->oom_victim.host_pid != 0 && a->ctx->pids_are_kernels)
+        f->oom_victim_pid = observe_pid_inside(&a->observer, f->oom_victim.host_pid);
+}
+
 static void collect_facts(struct attempt *a)
 {
     receive_events(a);              /* what PID 1 said with its last breath */
@@ -513,6 +524,7 @@ static void collect_facts(struct attempt *a)
     if (a->cgroup != NULL) {
         cgroup_job_usage(a->cgroup, &a->facts->usage);
         (void)note_oom(a);
+        find_victim(a);
         cgroup_around_figures(a->ctx->around, &a->facts->around);
     }
     observe_end(&a->observer);

@@ -4,6 +4,7 @@
 #include "harness/cgroup/cgroup.h"
 #include "harness/sandbox/sandbox.h"
 #include "harness/supervisor/machine.h"
+#include "harness/supervisor/oom_victim.h"
 #include "harness/supervisor/standstill.h"
 #include "harness/supervisor/timeline.h"
 #include "jobs/jobs.h"
@@ -120,6 +121,8 @@ struct attempt_facts {
     size_t n_steps;
     struct cgroup_usage usage;
     struct cgroup_oom oom;               /* of CAUSE_MEMORY and CAUSE_AROUND */
+    struct oom_victim oom_victim;
+    int oom_victim_pid; /* in the job; 0: not known */
     struct cgroup_around_figures around; /* of the groups around the run's */
     bool has_memory_held;
     uint64_t memory_held_peak; /* of what is no page cache, as seen at looks (footprint.h) */
@@ -245,6 +248,8 @@ struct attempt_context {
     struct machine machine;
     struct cgroup_around *around;
     struct standstill standstill;
+    int kernel_log;         /* or -EBADF */
+    bool pids_are_kernels; /* our own PID namespace is the first one, whose numbers the kernel's log has */
     bool has_schedstat; /* the kernel tells how long each thread waited for a CPU */
     struct timeline timeline;
 };

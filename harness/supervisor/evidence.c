@@ -11,7 +11,21 @@ static bool get(const struct attempt_facts *f, enum cgroup_figure figure, uint64
     return cgroup_usage_get(&f->usage, figure, ret);
 }
 
-/* ---- memory that ran out around the job ---- */
+/* ---- memory that ran out ---- */
+
+void evidence_add_victim(const struct attempt_facts *f, struct strbuf *b)
+{
+    const struct oom_victim *v = &f->oom_victim;
+    char text[UNIT_TEXT_SIZE];
+
+    if (v->host_pid == 0)
+        return;
+    strbuf_addf(b, "; the kernel took `%s`", v->command);
+    if (f->oom_victim_pid != 0)
+        strbuf_addf(b, ", pid %d in the job", f->oom_victim_pid);
+    if (v->anonymous_bytes != 0)
+        strbuf_addf(b, ", with %s of its own", unit_format_size(v->anonymous_bytes, text));
+}
 
 static void say_whose(const struct cgroup_oom *oom, struct strbuf *b)
 {
@@ -48,6 +62,7 @@ void evidence_around(const struct jobs_job *job, const struct attempt_facts *f, 
         strbuf_adds(b, "; the job has no memory limit");
     if (get(f, CGROUP_MEMORY_PEAK_BYTES, &n))
         strbuf_addf(b, ", its peak was %s", unit_format_size(n, text));
+    evidence_add_victim(f, b);
     strbuf_addf(
         b,
         " (give cupel more memory, run fewer jobs at once with -j, or give jobs %s memory limit)",

@@ -3,6 +3,8 @@
 
 #include <fcntl.h>
 #include <stdatomic.h>
+#include <string.h>
+#include <sys/stat.h>
 
 #define LOOK_NS (100 * NSEC_PER_MSEC)
 
@@ -25,15 +27,47 @@ static bool read_schedstat(const char *path, uint64_t *ret_wait_ns, uint64_t *re
     return end != at;
 }
 
-static uint64_t take_seen(struct observer *o, pid_t thread)
+static struct waiting take_seen(struct observer *o, pid_t thread)
 {
     for (size_t i = 0; i < o->n_waiting; i++)
         if (o->waiting[i].thread == thread) {
-            uint64_t ns = o->waiting[i].ns;
+            struct waiting seen = o->waiting[i];
 
             o->waiting[i] = o->waiting[--o->n_waiting];
-            return ns;
+            return seen;
         }
+    return (struct waiting){.inside = -1};
+}
+
+/* "NSpid: HOST ... JOB": the last one is that of the innermost namespace. */
+static int ask_inside(pid_t thread)
+{
+    char path[48], text[4096];
+    const char *line, *end;
+    cleanup_close int fd = -EBADF;
+    ssize_t n;
+
+    (void)snprintf(path, sizeof(path), "/proc/%d/status", (int)thread);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+    if (n <= 0)
+        return 0;
+    text[n] = '\0';
+    line = strstr(text, "\nNSpid:");
+    end = line != NULL ? strchr(line + 1, '\n') : NULL;
+    while (end != NULL && end > line && end[-1] >= '0' && end[-1] <= '9')
+        end--;
+    return end != NULL ? atoi(end) : 0;
+}
+
+/* So many at a look are asked for their number in the job: a storm of forks is not to cost more. */
+#define ASKED_MAX 8
+
+int observe_pid_inside(const struct observer *o, pid_t thread)
+{
+    for (size_t i = 0; i < o->n_waiting; i++)
+        if (o->waiting[i].thread == thread && o->waiting[i].inside > 0)
+            return o->waiting[i].inside;
     return 0;
 }
 
@@ -42,18 +76,21 @@ static void look_at_threads(struct observer *o)
 {
     pid_t threads[OBSERVE_THREADS_MAX];
     struct waiting now[OBSERVE_THREADS_MAX];
-    size_t n = cgroup_job_threads(o->cgroup, threads, OBSERVE_THREADS_MAX), n_now = 0;
+    size_t n = cgroup_job_threads(o->cgroup, threads, OBSERVE_THREADS_MAX), n_now = 0, asked = 0;
     uint64_t sum = 0;
 
     for (size_t i = 0; i < n; i++) {
         char path[48];
-        uint64_t wait, slices, before = take_seen(o, threads[i]);
+        struct waiting seen = take_seen(o, threads[i]);
+        uint64_t wait, slices, before = seen.ns;
 
         (void)snprintf(path, sizeof(path), "/proc/%d/schedstat", (int)threads[i]);
         if (!read_schedstat(path, &wait, &slices) || wait < before) /* gone, or another one by the same number */
             o->waited_ns += before;
         else
-            now[n_now++] = (struct waiting){threads[i], wait};
+            now[n_now++] = (struct waiting){threads[i], wait, seen.inside};
+        if (n_now > 0 && now[n_now - 1].thread == threads[i] && seen.inside < 0 && asked++ < ASKED_MAX)
+            now[n_now - 1].inside = ask_inside(threads[i]);
     }
     for (size_t i = 0; i < o->n_waiting; i++)
         o->waited_ns += o->waiting[i].ns;
@@ -144,12 +181,22 @@ void observe_tick(struct observer *o, uint64_t now)
 
 /* ---- begin and end ---- */
 
+/* PROC_PID_INIT_INO in include/linux/proc_ns.h. */
+static bool is_first_pid_namespace(void)
+{
+    struct stat st;
+
+    return stat("/proc/self/ns/pid", &st) == 0 && st.st_ino == 0xEFFFFFFCu;
+}
+
 void observe_open(struct attempt_context *ctx)
 {
     uint64_t wait, slices;
 
     machine_open(&ctx->machine);
     standstill_open(&ctx->standstill);
+    ctx->kernel_log = oom_victim_open();
+    ctx->pids_are_kernels = is_first_pid_namespace();
     ctx->has_schedstat = read_schedstat("/proc/self/schedstat", &wait, &slices) && slices > 0;
 }
 
@@ -162,6 +209,7 @@ void observe_begin(struct observer *o, struct attempt_context *ctx, const struct
     machine_look(&ctx->machine, &o->before);
     cgroup_around_begin(ctx->around);
     standstill_begin(&ctx->standstill);
+    oom_victim_begin(ctx->kernel_log);
     o->look_at = o->before.at_ns + LOOK_NS;
 }
 

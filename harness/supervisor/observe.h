@@ -19,6 +19,7 @@ struct observer {
     struct waiting {
         pid_t thread;
         uint64_t ns;
+        int inside; /* its number in the job; 0: not known, -1: not asked yet */
     } waiting[OBSERVE_THREADS_MAX]; /* as seen last */
     size_t n_waiting;
     uint64_t waited_ns; /* of threads that are gone */
@@ -34,5 +35,7 @@ void observe_begin(struct observer *o, struct attempt_context *ctx, const struct
 /* When observe_tick has something to do next (CLOCK_MONOTONIC, ns). */
 uint64_t observe_next(const struct observer *o);
 void observe_tick(struct observer *o, uint64_t now);
+/* The number in the job of a thread that was there at the last look, 0 if that is not known. */
+int observe_pid_inside(const struct observer *o, pid_t thread);
 /* Nothing of the job runs any more: the last figures. */
 void observe_end(struct observer *o);

@@ -57,6 +57,7 @@ static void say_memory(const struct jobs_job *job, const struct attempt_facts *f
         strbuf_addf(b, ": %llu OOM kill%s", (unsigned long long)kills, plural(kills));
     if (get(f, CGROUP_MEMORY_PEAK_BYTES, &peak))
         strbuf_addf(b, "%s peak %s", kills > 0 ? "," : ":", unit_format_size(peak, text));
+    evidence_add_victim(f, b);
     evidence_add_thrashing(f, b);
 }
 
