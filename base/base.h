@@ -116,8 +116,17 @@ void strbuf_free(struct strbuf *b);
 
 bool str_eq(const char *a, const char *b);
 bool str_starts(const char *s, const char *prefix);
-/* Adds a text that anyone may have chosen, as one line for a terminal: what would move its cursor becomes '?'. */
+/* Length of the valid UTF-8 sequence that p starts with (RFC 3629), 0 when there is none. n > 0. */
+size_t text_decode(const unsigned char *p, size_t n, uint32_t *ret_codepoint);
+/* Whether a code point is shown in another way wherever cupel writes it: it would move a cursor, change the direction of writing, or
+ * not be seen at all. */
+bool text_is_hidden(uint32_t codepoint);
+/* Adds a text that anyone may have chosen, as one line for a terminal: what is hidden becomes '?'. */
 void text_add_line(struct strbuf *b, const char *text);
+/* Adds a JSON text with what is hidden in its strings escaped: it reads the same. */
+void text_add_json(struct strbuf *b, const char *json);
+/* Prints it so, and the end of a line; takes ownership, and NULL as short of memory. 0 or -errno. */
+int text_put_json(char *json, FILE *stream);
 /* Closest of n names to `word` by edit distance, or NULL when none is near enough to suggest. */
 const char *str_nearest(const char *word, const char *const *names, size_t n);
 

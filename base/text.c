@@ -124,29 +124,3 @@ const char *str_nearest(const char *word, const char *const *names, size_t n)
     }
     return found;
 }
-
-/* Length of the sequence at p that a terminal would act upon, 0 when it is harmless: C0, DEL, C1 (as UTF-8) and what changes the
- * direction of writing. */
-static size_t control_length(const unsigned char *p)
-{
-    if (p[0] < 0x20 || p[0] == 0x7f)
-        return 1;
-    if (p[0] == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0)
-        return 2;
-    if (p[0] == 0xe2 && p[1] == 0x80 && p[2] >= 0xa8 && p[2] <= 0xae)
-        return 3;
-    if (p[0] == 0xe2 && p[1] == 0x81 && p[2] >= 0xa6 && p[2] <= 0xa9)
-        return 3;
-    return 0;
-}
-
-void text_add_line(struct strbuf *b, const char *text)
-{
-    strbuf_add(b, "", 0);
-    for (const unsigned char *p = (const unsigned char *)text; *p != '\0';) {
-        size_t n = control_length(p);
-
-        strbuf_add(b, n > 0 ? "?" : (const char *)p, 1);
-        p += n > 0 ? n : 1;
-    }
-}

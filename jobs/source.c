@@ -16,38 +16,10 @@ void source_free(struct source *s)
     s->n_problems = 0;
 }
 
-/* Length of the UTF-8 sequence at p (at most n bytes), or 0 when there is none. Rejects overlong forms, surrogates and
- * what lies above U+10FFFF (RFC 3629). */
-static size_t utf8_length(const unsigned char *p, size_t n)
+/* C0, DEL and C1: no text. */
+static bool is_control(uint32_t c)
 {
-    static const struct {
-        unsigned char first_min, first_max, second_min, second_max;
-        size_t length;
-    } forms[] = {
-        {0x00, 0x7f, 0, 0, 1},       {0xc2, 0xdf, 0x80, 0xbf, 2}, {0xe0, 0xe0, 0xa0, 0xbf, 3},
-        {0xe1, 0xec, 0x80, 0xbf, 3}, {0xed, 0xed, 0x80, 0x9f, 3}, {0xee, 0xef, 0x80, 0xbf, 3},
-        {0xf0, 0xf0, 0x90, 0xbf, 4}, {0xf1, 0xf3, 0x80, 0xbf, 4}, {0xf4, 0xf4, 0x80, 0x8f, 4},
-    };
-
-    for (size_t i = 0; i < ARRAY_SIZE(forms); i++) {
-        size_t length = forms[i].length;
-
-        if (p[0] < forms[i].first_min || p[0] > forms[i].first_max)
-            continue;
-        if (length > n || (length > 1 && (p[1] < forms[i].second_min || p[1] > forms[i].second_max)))
-            return 0;
-        for (size_t k = 2; k < length; k++)
-            if ((p[k] & 0xc0) != 0x80)
-                return 0;
-        return length;
-    }
-    return 0;
-}
-
-/* C0, DEL and C1: what could move a terminal's cursor. */
-static bool is_control(const unsigned char *p, size_t length)
-{
-    return (length == 1 && (p[0] < 0x20 || p[0] == 0x7f)) || (length == 2 && p[0] == 0xc2 && p[1] < 0xa0);
+    return c < 0x20 || (c >= 0x7f && c < 0xa0);
 }
 
 /* Makes bytes that came from a file safe to print; keeps at most `max` characters. */
@@ -56,9 +28,10 @@ static void add_printable(struct strbuf *out, const char *text, size_t n, size_t
     const unsigned char *p = (const unsigned char *)text;
 
     for (size_t i = 0; i < n && max > 0; max--) {
-        size_t length = utf8_length(p + i, n - i);
+        uint32_t c = 0;
+        size_t length = text_decode(p + i, n - i, &c);
 
-        if (length == 0 || is_control(p + i, length))
+        if (length == 0 || text_is_hidden(c))
             strbuf_add(out, &instead, 1);
         else
             strbuf_add(out, p + i, length);
@@ -105,13 +78,14 @@ bool source_check_encoding(struct source *s)
     const unsigned char *p = (const unsigned char *)s->text;
 
     for (size_t i = 0; i < s->len;) {
-        size_t length = utf8_length(p + i, s->len - i);
+        uint32_t c = 0;
+        size_t length = text_decode(p + i, s->len - i, &c);
 
         if (length == 0) {
             source_problem(s, source_place(s, i), "byte 0x%02x is not valid UTF-8", p[i]);
             return false;
         }
-        if (is_control(p + i, length) && strchr("\t\n\r", p[i]) == NULL && !(length == 2 && p[i + 1] == 0x85)) {
+        if (is_control(c) && strchr("\t\n\r", p[i]) == NULL && c != 0x85) {
             source_problem(s, source_place(s, i), "control character 0x%02x is not allowed in a job file",
                            p[i + length - 1]);
             return false;
@@ -172,14 +146,17 @@ size_t source_print(struct source *s, struct strbuf *out)
             stop = memchr(line, '\n', (size_t)(end - line));
             line = stop != NULL ? stop + 1 : end;
         }
-        strbuf_addf(out, "%s:%u:%u: %s\n", s->file, p->place.line, p->place.column, p->message);
+        text_add_line(out, s->file);
+        strbuf_addf(out, ":%u:%u: %s\n", p->place.line, p->place.column, p->message);
         stop = line < end ? memchr(line, '\n', (size_t)(end - line)) : NULL;
         stop = stop != NULL ? stop : end;
         if (stop > line)
             print_quote(out, p->place, line, (size_t)(stop - line) - (stop[-1] == '\r'));
     }
     printed += s->n_dropped;
-    if (printed > SOURCE_PRINT_MAX)
-        strbuf_addf(out, "%s: and %zu more problems; mend these first\n", s->file, printed - SOURCE_PRINT_MAX);
+    if (printed > SOURCE_PRINT_MAX) {
+        text_add_line(out, s->file);
+        strbuf_addf(out, ": and %zu more problems; mend these first\n", printed - SOURCE_PRINT_MAX);
+    }
     return printed;
 }

@@ -301,19 +301,22 @@ static void unescape(char *line)
  * we hold the lock). */
 static int append_line(struct reports_out *out, json_t *object, struct cupel_error *err)
 {
-    cleanup_free char *line = json_dumps(checked(object), JSON_COMPACT | JSON_REAL_PRECISION(NUMBER_DIGITS));
+    cleanup_free char *dump = json_dumps(checked(object), JSON_COMPACT | JSON_REAL_PRECISION(NUMBER_DIGITS));
+    cleanup_strbuf struct strbuf text = {0};
     off_t end = lseek(out->jsonlfd, 0, SEEK_END);
     size_t n;
     ssize_t w;
 
-    if (line == NULL)
+    if (dump == NULL)
         return out_fail(out, "write " OUT_JSONL " in", ENOMEM, err);
+    text_add_json(&text, dump);
+    strbuf_adds(&text, "\n");
+    free(steal_ptr(dump)); /* such a line may be megabytes */
     if (weakened("escape-json"))
-        unescape(line);
-    n = strlen(line);
-    line[n++] = '\n'; /* in place of the NUL: such a line may be megabytes */
+        unescape(text.data);
+    n = strlen(text.data);
     do {
-        w = write(out->jsonlfd, line, n);
+        w = write(out->jsonlfd, text.data, n);
     } while (w < 0 && errno == EINTR);
     if (w >= 0 && (size_t)w == n)
         return 0;

@@ -1,5 +1,5 @@
-/* text: escaping for XML, JSON and terminals, and how wide text is. One decoder and one table of rules for all three,
- * so that no writer has an escape rule of its own. Knows nothing of results. */
+/* text: escaping for XML, JSON and terminals, and how wide text is. One table of rules for all three, over base's table of what is
+ * hidden, so that no writer has an escape rule of its own. Knows nothing of results. */
 #include "reports/text.h"
 
 #include "base/weaken.h"
@@ -7,7 +7,7 @@
 #include <string.h>
 
 static const struct text_rules {
-    bool controls; /* C0, DEL, C1, direction marks and XML's non-characters are shown, not sent */
+    bool controls; /* what is hidden (base) is shown, not sent */
     bool newlines; /* newline stays; "\r\n" becomes one */
     bool tabs;     /* tab stays */
     bool expand;   /* tab becomes spaces up to the next multiple of eight */
@@ -18,32 +18,6 @@ static const struct text_rules {
     [TEXT_TOKEN] = {.controls = true, .token = true},
     [TEXT_LINE] = {.controls = true, .expand = true},
 };
-
-size_t text_decode(const unsigned char *p, size_t n, uint32_t *ret_codepoint)
-{
-    /* smallest code point that a sequence of this length may stand for: shorter ones are overlong */
-    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-    size_t length;
-    uint32_t c;
-
-    if (p[0] < 0x80) {
-        *ret_codepoint = p[0];
-        return 1;
-    }
-    length = p[0] >= 0xf0 && p[0] < 0xf8 ? 4 : p[0] >= 0xe0 && p[0] < 0xf0 ? 3 : p[0] >= 0xc0 && p[0] < 0xe0 ? 2 : 0;
-    if (length == 0 || length > n)
-        return 0;
-    c = p[0] & (0x7fu >> length);
-    for (size_t i = 1; i < length; i++) {
-        if ((p[i] & 0xc0) != 0x80)
-            return 0;
-        c = c << 6 | (p[i] & 0x3fu);
-    }
-    if (c < least[length] || c > 0x10ffff || (c >= 0xd800 && c < 0xe000))
-        return 0;
-    *ret_codepoint = c;
-    return length;
-}
 
 struct range {
     uint32_t first;
@@ -56,20 +30,6 @@ static bool in_ranges(uint32_t c, const struct range *table, size_t n)
         if (c >= table[i].first && c <= table[i].last)
             return true;
     return false;
-}
-
-/* What must not reach a terminal or an XML reader as itself. Direction marks are here because they let what a job
- * printed trade places with what we print. */
-static bool is_forbidden(uint32_t c)
-{
-    static const struct range table[] = {
-        {0x00, 0x1f},     {0x7f, 0x9f},     {0x061c, 0x061c}, {0x200e, 0x200f},
-        {0x2028, 0x202e}, {0x2066, 0x2069}, {0xfeff, 0xfeff}, {0xfffe, 0xffff},
-    };
-
-    if (c >= 0x20 && c < 0x7f)
-        return false;
-    return in_ranges(c, table, ARRAY_SIZE(table));
 }
 
 /* East Asian wide and emoji, in coarse blocks: too wide a guess costs a column, too narrow a one breaks the display. */
@@ -145,7 +105,7 @@ void text_escape(struct strbuf *out, const void *data, size_t n, enum text_mode 
             column += 7 - column % 8;
         } else if (c == '\r' && rule->newlines && i + 1 < n && p[i + 1] == '\n') {
             continue;
-        } else if (is_forbidden(c) || (rule->token && collapses(out, start, p + i, n - i))) {
+        } else if (text_is_hidden(c) || (rule->token && collapses(out, start, p + i, n - i))) {
             add_shown(out, c, length);
         } else {
             strbuf_add(out, p + i, length);

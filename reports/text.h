@@ -15,9 +15,6 @@ enum text_mode {
  * are shown as \xNN, other forbidden code points as \uNNNN. But for TEXT_JSON, ANSI colour sequences are left out. */
 void text_escape(struct strbuf *out, const void *data, size_t n, enum text_mode mode);
 
-/* Length of the valid UTF-8 sequence that p starts with (RFC 3629), 0 when there is none. n > 0. */
-size_t text_decode(const unsigned char *p, size_t n, uint32_t *ret_codepoint);
-
 /* Columns that escaped text takes on a terminal: never fewer than it really does. */
 size_t text_columns(const char *s, size_t n);
 /* How many bytes of escaped text fit into so many columns, ending between code points. */

@@ -29,8 +29,13 @@ static int list(const struct running *all, size_t n)
 {
     if (n == 0)
         (void)puts("no job is running");
-    for (size_t i = 0; i < n; i++)
-        (void)printf("%s/%s  pid %d  %s\n", all[i].run, all[i].job, (int)all[i].init, all[i].file);
+    for (size_t i = 0; i < n; i++) {
+        cleanup_free char *raw = xasprintf("%s/%s  pid %d  %s", all[i].run, all[i].job, (int)all[i].init, all[i].file);
+        cleanup_strbuf struct strbuf line = {0};
+
+        text_add_line(&line, raw);
+        (void)puts(line.data);
+    }
     return 0;
 }
 

@@ -51,6 +51,17 @@ static int open_kept(int store, const struct kept *k, struct session_options *o,
     return r;
 }
 
+/* Evidence has words of the job's in it. */
+static void say_what(const struct kept *k)
+{
+    cleanup_strbuf struct strbuf b = {0};
+
+    text_add_line(&b, k->job);
+    strbuf_addf(&b, " of run %s: %s%s", k->run, k->verdict, k->evidence[0] != '\0' ? ": " : "");
+    text_add_line(&b, k->evidence);
+    (void)fprintf(stderr, "cupel: %s\n", b.data);
+}
+
 int cli_shell_failed(const struct kept_query *query, struct session_options *options)
 {
     cleanup_free char *out = query->out != NULL ? realpath(query->out, NULL) : NULL;
@@ -67,9 +78,8 @@ int cli_shell_failed(const struct kept_query *query, struct session_options *opt
     if (r == 0)
         r = kept_find(cache_dirfd(cache), query->what, query->run, out, &k, &err);
     if (r == 0) {
-        if (isatty(STDERR_FILENO))
-            (void)fprintf(stderr, "cupel: %s of run %s: %s%s%s\n", k->job, k->run, k->verdict,
-                          k->evidence[0] != '\0' ? ": " : "", k->evidence);
+        if (isatty(STDERR_FILENO) == 1)
+            say_what(k);
         r = open_kept(cache_dirfd(cache), k, options, &code, &err);
     }
     kept_free(k, k != NULL ? 1 : 0);
@@ -94,12 +104,14 @@ static json_t *object_of(const struct kept *k)
 static void print_kept(const struct kept *k)
 {
     char size[UNIT_TEXT_SIZE], when[32] = "?";
+    cleanup_strbuf struct strbuf job = {0};
     time_t t = (time_t)k->when;
     struct tm tm;
 
     if (localtime_r(&t, &tm) != NULL)
         (void)strftime(when, sizeof(when), "%F %T", &tm);
-    (void)printf("%-24s %-13s %-19s %10s  %s\n", k->job, k->verdict, when, unit_format_size(k->bytes, size), k->run);
+    text_add_line(&job, k->job);
+    (void)printf("%-24s %-13s %-19s %10s  %s\n", job.data, k->verdict, when, unit_format_size(k->bytes, size), k->run);
 }
 
 int cli_list_kept(bool json)
@@ -124,8 +136,7 @@ int cli_list_kept(bool json)
 
         for (size_t i = 0; i < n; i++)
             (void)json_array_append_new(all, object_of(&list[i]));
-        (void)json_dumpf(all, stdout, JSON_INDENT(2));
-        (void)putchar('\n');
+        (void)text_put_json(json_dumps(all, JSON_INDENT(2)), stdout);
         json_decref(all);
     } else if (n > 0) {
         (void)printf("%-24s %-13s %-19s %10s  %s\n", "JOB", "VERDICT", "STARTED", "SIZE", "RUN");

@@ -69,15 +69,29 @@ static json_t *job_object(const struct jobs_plan *plan, const struct jobs_job *j
     return object;
 }
 
+/* Columns are guessed: one for each letter. */
+static size_t letters_of(const char *text)
+{
+    size_t n = 0;
+
+    for (; *text != '\0'; text++)
+        n += ((unsigned char)*text & 0xc0) != 0x80;
+    return n;
+}
+
 /* A description may have several lines; here it gets one. */
 static void print_line(const struct jobs_job *job, size_t width)
 {
     const char *text = job->description != NULL ? job->description : "";
+    cleanup_free char *first = strndup(text, strcspn(text, "\n\r"));
+    cleanup_strbuf struct strbuf line = {0};
 
-    if (*text == '\0')
-        (void)puts(job->name);
-    else
-        (void)printf("%-*s  %.*s\n", (int)width, job->name, (int)strcspn(text, "\n\r"), text);
+    text_add_line(&line, job->name);
+    if (first != NULL && *first != '\0') {
+        strbuf_addf(&line, "%*s  ", (int)(width - letters_of(job->name)), "");
+        text_add_line(&line, first);
+    }
+    (void)puts(line.data);
 }
 
 static void print_jobs(const struct jobs_plan *plan, const bool *selected, json_t *list)
@@ -86,8 +100,8 @@ static void print_jobs(const struct jobs_plan *plan, const bool *selected, json_
     size_t width = 0;
 
     for (size_t i = 0; i < plan->n_jobs; i++)
-        if (selected[i] && strlen(plan->jobs[i].name) > width)
-            width = strlen(plan->jobs[i].name);
+        if (selected[i] && letters_of(plan->jobs[i].name) > width)
+            width = letters_of(plan->jobs[i].name);
     jobs_order(plan, order);
     for (size_t i = 0; i < plan->n_jobs; i++) {
         const struct jobs_job *job = &plan->jobs[order[i]];
@@ -130,8 +144,7 @@ static int list_files(char *const *paths, int n, const struct arguments *a)
         worst = code > worst ? code : worst;
     }
     if (list != NULL && worst == 0) {
-        (void)json_dumpf(list, stdout, JSON_INDENT(2));
-        (void)putchar('\n');
+        (void)text_put_json(json_dumps(list, JSON_INDENT(2)), stdout);
     }
     json_decref(list);
     return worst;

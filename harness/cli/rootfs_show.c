@@ -25,8 +25,10 @@ static void age(time_t then, char buf[static UNIT_TEXT_SIZE])
 
 void rootfs_print_plain(const char *text)
 {
-    for (; *text != '\0'; text++)
-        (void)putchar((unsigned char)*text < 0x20 || *text == 0x7f ? '?' : *text);
+    cleanup_strbuf struct strbuf line = {0};
+
+    text_add_line(&line, text);
+    (void)fputs(line.data, stdout);
 }
 
 static void print_users(const struct cache_entry *e, const struct user *users, size_t n)
@@ -149,7 +151,7 @@ int rootfs_show(struct cache *cache, struct rootfs_arguments *a, struct cupel_er
         whole = json_dumps(o, JSON_INDENT(2));
     }
     if (r == 0)
-        (void)puts(whole != NULL ? whole : json);
+        (void)text_put_json(steal_ptr(*(whole != NULL ? &whole : &json)), stdout);
     json_decref(o);
     cache_entries_free(entries, n);
     users_free(users, n_users);

@@ -129,8 +129,7 @@ int doctor_print_json(const struct doctor_report *report, FILE *stream)
         (void)json_array_append_new(rows, row_value(&report->rows[i]));
     object =
         json_pack("{s:s, s:b, s:o}", "version", CUPEL_VERSION, "can_run", doctor_can_run(report), "capabilities", rows);
-    r = json_dumpf(object, stream, JSON_INDENT(2)) < 0 ? -EIO : 0;
+    r = text_put_json(json_dumps(object, JSON_INDENT(2)), stream);
     json_decref(object);
-    (void)fputc('\n', stream);
     return r < 0 ? r : stream_result(stream);
 }

@@ -118,9 +118,8 @@ static json_t *probe_value(const struct probe *p)
 
 static int put_json(json_t *value)
 {
-    int r = json_dumpf(value, stdout, JSON_INDENT(2));
+    int r = text_put_json(json_dumps(value, JSON_INDENT(2)), stdout);
 
-    (void)putchar('\n');
     json_decref(value);
     return r < 0 || fflush(stdout) != 0 ? -EIO : 0;
 }

@@ -33,6 +33,8 @@ static const struct row table[] = {
     {IN("\xf4\x90\x80\x80"), "\\xF4\\x90\\x80\\x80", "\\xF4\\x90\\x80\\x80", "\\xF4\\x90\\x80\\x80"},
     {IN("\xef\xbf\xbe\xef\xbf\xbf"), "\\uFFFE\\uFFFF", "\\uFFFE\\uFFFF", "\\uFFFE\\uFFFF"},
     {IN("\xe2\x80\xae"), "\\u202E", "\\u202E", "\\u202E"}, /* right-to-left override */
+    {IN("\xe2\x80\x8b"), "\\u200B", "\\u200B", "\\u200B"}, /* zero width space */
+    {IN("\xf3\xa0\x81\x81"), "\\uE0041", "\\uE0041", "\\uE0041"}, /* a tag character */
     {IN(" a  b "), " a  b ", "\\x20a \\x20b\\x20", " a  b "},
 };
 
