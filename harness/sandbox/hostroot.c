@@ -217,8 +217,7 @@ static int mount_view(size_t root, const char *path, const char *lower, char **r
     if (strchr(lowers.data, ':') == NULL)
         strbuf_adds(&lowers, ":/empty"); /* it wants two */
     if (fs < 0 || fsconfig(fs, FSCONFIG_SET_STRING, "lowerdir", lowers.data, 0) < 0 ||
-        fsconfig(fs, FSCONFIG_SET_FLAG, "userxattr", NULL, 0) < 0 ||
-        fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
+        overlay_set_common(fs) < 0 || fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
         return -errno;
     mount = fsmount(fs, FSMOUNT_CLOEXEC, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
     if (mount < 0)

@@ -95,7 +95,7 @@ static int mount_kept(const struct sandbox_stage *s, const struct sandbox_kept *
     if (fstat(kept->image, &st) < 0)
         return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot look at what is kept");
     if (!S_ISDIR(st.st_mode) && s->privilege.host)
-        return upper_mount_image(kept->image, true, err);
+        return upper_mount_image(kept->image, UPPER_READ_ONLY, NULL, err);
     if (!S_ISDIR(st.st_mode)) {
         (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, EPERM, "what is kept is a disk, and only root can mount that");
         cupel_error_hint(err, "start cupel as root, as it was when the job ran");

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 
 /* A container's /dev is a tmpfs with the nodes that there were when it was started, if any; the kernel's own has them all, and who
  * may mount disks may mount that one, too. A devices controller that forbids them still does. */
@@ -36,12 +37,34 @@ int sandbox_open_device(const char *name, int flags)
     return errno == ENOENT ? open_kernel_node(name, flags) : -errno;
 }
 
+#define SECTOR 512u
+
+/* Programs that write past the kernel's cache (O_DIRECT) expect to do so in sectors. The loop
+ * device can where its file can be written so; elsewhere it would have to go by way of the cache,
+ * and everything that a job writes would be there twice (lo_can_use_dio() in drivers/block/loop.c).
+ */
+static uint32_t block_size(int image)
+{
+#ifdef STATX_DIOALIGN
+    struct statx st;
+
+    if (statx(image, "", AT_EMPTY_PATH, STATX_DIOALIGN, &st) == 0 &&
+        (st.stx_mask & STATX_DIOALIGN) != 0 && st.stx_dio_offset_align != 0 &&
+        st.stx_dio_offset_align <= SECTOR)
+        return SECTOR;
+#else
+    (void)image;
+#endif
+    return UPPER_BLOCK;
+}
+
 static int configure(int loop, int image, bool read_only)
 {
     struct loop_config config = {
         .fd = (uint32_t)image,
-        .block_size = UPPER_BLOCK,
-        .info = {.lo_flags = LO_FLAGS_AUTOCLEAR | LO_FLAGS_DIRECT_IO | (read_only ? LO_FLAGS_READ_ONLY : 0u)},
+        .block_size = block_size(image),
+        .info = {.lo_flags = LO_FLAGS_AUTOCLEAR | LO_FLAGS_DIRECT_IO |
+                             (read_only ? LO_FLAGS_READ_ONLY : 0u)},
     };
 
     if (ioctl(loop, LOOP_CONFIGURE, &config) == 0)

@@ -49,6 +49,18 @@ static int finish(int fs, unsigned attributes)
     return mount < 0 ? -errno : mount;
 }
 
+/* xino: a directory has the st_dev of the files in it, readdir(3) and stat(2) tell the same inode
+ * numbers, and those stay what they are when the kernel forgets an inode: without it, `du -x`, `tar
+ * --one-file-system` and whoever compares two looks at a file go wrong. Layers of which the kernel
+ * cannot tell that their inode numbers leave room are taken at our word ("on", not "auto"); one
+ * that has none left keeps its number, and the kernel's log has a warning. */
+int overlay_set_common(int fs)
+{
+    int r = set(fs, "userxattr", NULL);
+
+    return r < 0 || weakened("xino") ? r : set(fs, "xino", "on");
+}
+
 /* userxattr: a user namespace may not write trusted.* attributes. volatile: a job's files need not survive a power cut,
  * so nothing is ever synced (Documentation/filesystems/overlayfs.rst). */
 int overlay_make(const char *lowerdir, const char *upperdir, const char *workdir)
@@ -61,7 +73,7 @@ int overlay_make(const char *lowerdir, const char *upperdir, const char *workdir
     if (r == 0)
         r = set(fs, "workdir", workdir);
     if (r == 0)
-        r = set(fs, "userxattr", NULL);
+        r = overlay_set_common(fs);
     if (r == 0)
         r = set(fs, "volatile", NULL);
     return r < 0 ? r : finish(fs, weakened("nosuid") ? 0 : MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
@@ -73,6 +85,6 @@ int overlay_make_readonly(const char *lowerdir)
     int r = fs < 0 ? -errno : set_layers(fs, lowerdir);
 
     if (r == 0)
-        r = set(fs, "userxattr", NULL);
+        r = overlay_set_common(fs);
     return r < 0 ? r : finish(fs, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_RDONLY);
 }

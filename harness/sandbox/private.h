@@ -201,6 +201,8 @@ int names_set_host(const char *name);
 /* overlay.c: a detached overlay over these layers ("/s/0/u:0:1", top first), writable or not. */
 int overlay_make(const char *lowerdir, const char *upperdir, const char *workdir);
 int overlay_make_readonly(const char *lowerdir);
+/* The options that every overlay of a job's has. */
+int overlay_set_common(int fs);
 
 /* /dev's nodes, where they are the host's; see borrow.c. */
 int borrow_attach_devices(struct init_context *ctx);

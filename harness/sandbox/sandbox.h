@@ -34,6 +34,12 @@ int sandbox_open_device(const char *name, int flags);
  * of disk or inodes; into memory otherwise. */
 bool sandbox_store_takes_layers(int store_dirfd);
 
+/* What a job's disk takes of the store where the job names its size: with the rights of the host's
+ * root, that is set aside before the job starts. Other disks grow as they are written to, if there
+ * is so much free at first. */
+#define SANDBOX_DISK_FLOOR (UINT64_C(16) << 20)
+uint64_t sandbox_disk_space(const struct jobs_job *job);
+
 /* ---- seccomp program, compiled once for all jobs that ask for the same ---- */
 
 struct sandbox_filter; /* BPF for every architecture that this kernel accepts */
@@ -171,6 +177,7 @@ struct sandbox_job {
     char dir[24];             /* its directory on the upper file system */
     uint64_t disk_before;
     uint64_t inodes_before;
+    uint64_t writes_refused_before, inodes_refused_before;
     const struct upper *trims; /* private: a disk that gets its size when PID 1 is done with it, and which */
     uint64_t trim_bytes, trim_inodes;
     bool has_ids; /* once a step was started: who its commands are, in the job */
@@ -236,7 +243,19 @@ struct sandbox_disk {
     uint64_t inodes;
     bool bytes_full;
     bool inodes_full;
+    /* Where nobody counts what is refused (sandbox_disk_refusals): what is left. Else UINT64_MAX.
+     */
+    uint64_t bytes_left;
+    uint64_t inodes_left;
 };
+/* How many of its writes and new files were refused for want of room; 0 where the kernel does not
+ * tell. After sandbox_reap. */
+void sandbox_disk_refusals(const struct sandbox_stage *stage, const struct sandbox_job *job,
+                           uint64_t *ret_writes, uint64_t *ret_inodes);
+/* Whether anything that this job, or one before it, wrote to the stage's disk was lost on its way
+ * to the store: -errno and *err. Costs a system call or two and writes nothing. The disk is then
+ * made anew for the next job. */
+int sandbox_lost_writes(const struct sandbox_stage *stage, struct cupel_error *err);
 int sandbox_disk_usage(const struct sandbox_stage *stage, const struct sandbox_job *job, struct sandbox_disk *ret_disk);
 
 /* The finished job's root directory, with its mounts, for reading artifacts: a path below it may be anything at all, so

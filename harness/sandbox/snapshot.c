@@ -108,9 +108,17 @@ int sandbox_snapshot(struct sandbox_stage *s, struct sandbox_job *job, size_t nu
 {
     cleanup_close int mount = -EBADF;
     char name[NAME_SIZE];
-    int r = job->dir[0] == '\0' || s->upper == NULL ? -ENODATA : clone_job_dir(s, job->dir);
+    int r = job->dir[0] == '\0' || s->upper == NULL ? -ENODATA : 0;
 
     name_of(number, name);
+    /* others will read it for as long as the run lasts, and no later look would tell them that it
+     * was lost on the way */
+    if (r == 0 && s->upper->kind == UPPER_DISK)
+        r = upper_sync(s->upper);
+    if (r < 0 && r != -ENODATA)
+        return losses_explain(s->store_dirfd, r, err);
+    if (r == 0)
+        r = clone_job_dir(s, job->dir);
     if (r >= 0) {
         mount = r;
         r = take_from_stage(s, job, name + 1);

@@ -246,6 +246,7 @@ void sandbox_stage_close(struct sandbox_stage *s)
     int *const fds[] = {&s->id_map, &s->host_ns, &s->host_root, &s->host_cwd, &s->stage_ns, &s->tmpfs};
 
     upper_close(s->upper, false);
+    refusals_close(&s->refusals);
     hostroot_free(s);
     if (s->progress != NULL)
         (void)munmap(s->progress, sizeof(*s->progress));
@@ -334,8 +335,8 @@ void stage_drop_upper(struct sandbox_stage *s, bool discard)
 #define SLACK_BYTES (UINT64_C(1) << 20)
 #define SLACK_INODES 256
 
-int stage_attach_upper(struct sandbox_stage *s, uint64_t bytes, uint64_t inodes, size_t inputs, bool exact,
-                       struct cupel_error *err)
+int stage_attach_upper(struct sandbox_stage *s, uint64_t bytes, uint64_t inodes, size_t inputs,
+                       bool exact, bool reserve, struct cupel_error *err)
 {
     enum upper_kind kind = s->privilege.host              ? UPPER_DISK
                            : exact || !s->directory_works ? UPPER_MEMORY
@@ -344,11 +345,13 @@ int stage_attach_upper(struct sandbox_stage *s, uint64_t bytes, uint64_t inodes,
     int r;
 
     /* an explicit limit is exact, so the disk has to be empty; otherwise what is on its way out is no hindrance */
-    if (upper_holds(s->upper, kind, bytes, inodes, inputs) &&
-        (kind == UPPER_DIRECTORY || upper_is_empty(s->upper, exact ? 0 : SLACK_BYTES, exact ? 0 : SLACK_INODES)))
+    if (upper_holds(s->upper, kind, bytes, inodes, inputs) && losses_find(s->upper) == 0 &&
+        (kind != UPPER_DISK || (s->upper->exact == exact && s->upper->reserve == reserve)) &&
+        (kind == UPPER_DIRECTORY ||
+         upper_is_empty(s->upper, exact ? 0 : SLACK_BYTES, exact ? 0 : SLACK_INODES)))
         return 0;
-    stage_drop_upper(s, false);
-    r = kind == UPPER_DISK     ? upper_open(s->store_dirfd, bytes, inodes, inputs, &u, err)
+    stage_drop_upper(s, s->upper != NULL && losses_find(s->upper) < 0);
+    r = kind == UPPER_DISK     ? upper_open(s->store_dirfd, bytes, inodes, inputs, reserve, &u, err)
         : kind == UPPER_MEMORY ? upper_open_memory(bytes, inodes, inputs, &u, err)
                                : upper_open_directory(s->store_dirfd, &u, err);
     if (r < 0)
@@ -356,10 +359,19 @@ int stage_attach_upper(struct sandbox_stage *s, uint64_t bytes, uint64_t inodes,
     r = stage_enter(s);
     if (r == 0)
         r = attach(upper_mount_fd(u), "/upper");
+    if (r == 0 && kind != UPPER_MEMORY) /* memory is not written out */
+        r = losses_watch(u, "/upper");
     stage_leave(s);
     if (r < 0) {
-        upper_close(u, true);
+        s->upper = u;
+        stage_drop_upper(s, true);
         return cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot attach the job's disk");
+    }
+    u->exact = exact;
+    u->reserve = reserve;
+    if (kind == UPPER_DISK && exact) {
+        refusals_watch(&s->refusals, u->fd);
+        u->counts_refusals = s->refusals.counts;
     }
     s->upper = u;
     return 0;

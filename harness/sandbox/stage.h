@@ -2,6 +2,7 @@
 #pragma once
 
 #include "harness/sandbox/private.h"
+#include "harness/sandbox/refusals.h"
 #include "harness/sandbox/upper.h"
 
 #define STAGE_ROOTS_MAX 4096
@@ -24,6 +25,7 @@ struct sandbox_stage {
     int stage_ns;
     int tmpfs;           /* the stage's root directory */
     struct upper *upper; /* NULL until the first job */
+    struct refusals refusals;
     bool *root_attached; /* by root index */
     size_t n_roots;
     int snapshots_ns; /* borrowed; -EBADF: no job of the run starts from another */
@@ -68,9 +70,10 @@ int place_inputs(struct sandbox_stage *s, const struct jobs_job *job, const char
                  const char **ret_path);
 /* Without the host's rights: makes those of the host's devices that jobs have /dev/NAME in the stage; see lend.c. */
 int lend_devices(struct sandbox_stage *s, uint32_t devices, struct cupel_error *err);
-/* Makes /upper of the stage a file system of this size, with nothing (exact), or next to nothing, of an earlier job on it. */
-int stage_attach_upper(struct sandbox_stage *s, uint64_t bytes, uint64_t inodes, size_t inputs, bool exact,
-                       struct cupel_error *err);
+/* Makes /upper of the stage a file system of this size, with nothing (exact), or next to nothing,
+ * of an earlier job on it; on a disk, with `reserve` set aside in the store. */
+int stage_attach_upper(struct sandbox_stage *s, uint64_t bytes, uint64_t inodes, size_t inputs,
+                       bool exact, bool reserve, struct cupel_error *err);
 void stage_drop_upper(struct sandbox_stage *s, bool discard);
 /* A user namespace that exists only to carry an id mapping for mount_setattr(MOUNT_ATTR_IDMAP): ids on_disk.. of the file system
  * are id_base.. of the mount. */

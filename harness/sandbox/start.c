@@ -50,6 +50,14 @@ static void disk_limits(const struct jobs_limits *l, uint64_t *ret_bytes, uint64
     *ret_inodes = inodes;
 }
 
+uint64_t sandbox_disk_space(const struct jobs_job *job)
+{
+    uint64_t bytes, inodes;
+
+    disk_limits(&job->limits, &bytes, &inodes);
+    return upper_space(bytes, inodes, job->n_inputs);
+}
+
 static int make_owned_dir(int dirfd, const char *path, mode_t mode, uint32_t id)
 {
     if (mkdirat(dirfd, path, mode) < 0 || fchownat(dirfd, path, id, id, AT_SYMLINK_NOFOLLOW) < 0)
@@ -154,12 +162,15 @@ static int start_disk(struct start *s, struct cupel_error *err)
     disk_limits(&s->request->job->limits, &bytes, &inodes);
     exact = jobs_limit_is_set(&s->request->job->limits, JOBS_LIMIT_DISK) ||
             jobs_limit_is_set(&s->request->job->limits, JOBS_LIMIT_INODES);
-    r = stage_attach_upper(s->stage, bytes, inodes, s->request->job->n_inputs, exact, err);
+    r = stage_attach_upper(s->stage, bytes, inodes, s->request->job->n_inputs, exact,
+                           jobs_limit_is_set(&s->request->job->limits, JOBS_LIMIT_DISK), err);
     if (r < 0) {
         cupel_error_prefix(err, "set-up step '%s' failed", sandbox_step_name(SETUP_UPPER));
         return r;
     }
     r = upper_statistics(s->stage->upper, &s->job.disk_before, &s->job.inodes_before);
+    refusals_count(&s->stage->refusals, &s->job.writes_refused_before,
+                   &s->job.inodes_refused_before);
     if (r == 0 && s->stage->upper->kind == UPPER_MEMORY && exact)
         trim_later(s);
     if (r == 0 || r == -ENODATA)
@@ -435,9 +446,19 @@ int sandbox_disk_usage(const struct sandbox_stage *stage, const struct sandbox_j
         return r;
     ret_disk->bytes = used > job->disk_before ? used - job->disk_before : 0;
     ret_disk->inodes = inodes > job->inodes_before ? inodes - job->inodes_before : 0;
+    ret_disk->bytes_left = upper_left(stage->upper, stage->upper->bytes, ret_disk->bytes);
+    ret_disk->inodes_left = upper_left(stage->upper, stage->upper->inodes, ret_disk->inodes);
     ret_disk->bytes_full = upper_is_full(stage->upper, ret_disk->bytes);
     ret_disk->inodes_full = upper_has_no_inodes(stage->upper, ret_disk->inodes);
     return 0;
+}
+
+void sandbox_disk_refusals(const struct sandbox_stage *stage, const struct sandbox_job *job,
+                           uint64_t *ret_writes, uint64_t *ret_inodes)
+{
+    refusals_count(&stage->refusals, ret_writes, ret_inodes);
+    *ret_writes -= job->writes_refused_before;
+    *ret_inodes -= job->inodes_refused_before;
 }
 
 int sandbox_open_root(struct sandbox_stage *stage, const struct sandbox_job *job)

@@ -8,6 +8,7 @@
 #include "harness/sandbox/upper.h"
 
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -21,6 +22,10 @@
 #define OWN_INODES UPPER_OWN_INODES
 #define OWN_BYTES UPPER_OWN_BYTES
 #define INPUTS_A_SHARE UPPER_INPUTS_A_SHARE
+/* What losses.c makes: its own directories, and overlayfs' in them. Taken from what set-up may use,
+ * not from a job. */
+#define LOSSES_INODES UINT64_C(8)
+#define LOSSES_BYTES (LOSSES_INODES * BLOCK)
 
 /* From ext4's own header, which user space does not get (fs/ext4/ext4.h). */
 #define EXT4_IOC_SHUTDOWN _IOR('X', 125, uint32_t)
@@ -90,27 +95,33 @@ static int run_mke2fs(int image, uint64_t bytes, uint64_t inodes, struct cupel_e
     return -EIO;
 }
 
-int upper_mount_image(int image, bool read_only, struct cupel_error *err)
+/* A sparse disk gives back to the store what is deleted on it; one that the store has set aside
+ * keeps it. */
+static const char *const use_options[] = {
+    [UPPER_READ_ONLY] = "ro", [UPPER_SPARSE] = "discard", [UPPER_RESERVED] = "nodiscard"};
+
+int upper_mount_image(int image, enum upper_use use, int *ret_loop, struct cupel_error *err)
 {
     cleanup_close int loop = -EBADF, fs = -EBADF;
     char path[32] = "/dev/loop-control", source[32];
-    int mount, r = loop_attach(image, read_only, &loop, path, sizeof(path));
+    int mount, r = loop_attach(image, use == UPPER_READ_ONLY, &loop, path, sizeof(path));
 
     if (r < 0)
         return loop_explain(r, path, err);
     (void)snprintf(source, sizeof(source), "/proc/self/fd/%d", loop); /* it may have no name in this /dev */
     fs = fsopen("ext4", FSOPEN_CLOEXEC);
-    /* noinit_itable: no kernel thread that writes inode tables nobody will read; discard: freed blocks leave the image
-     */
+    /* noinit_itable: no kernel thread that writes inode tables nobody will read */
     if (fs < 0 || fsconfig(fs, FSCONFIG_SET_STRING, "source", source, 0) < 0 ||
         fsconfig(fs, FSCONFIG_SET_FLAG, "noinit_itable", NULL, 0) < 0 ||
         fsconfig(fs, FSCONFIG_SET_FLAG, "nobarrier", NULL, 0) < 0 ||
-        fsconfig(fs, FSCONFIG_SET_FLAG, read_only ? "ro" : "discard", NULL, 0) < 0 ||
+        fsconfig(fs, FSCONFIG_SET_FLAG, use_options[use], NULL, 0) < 0 ||
         fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
         return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot mount the job's disk (ext4 on %s)", path);
     mount = fsmount(fs, FSMOUNT_CLOEXEC, MOUNT_ATTR_NODEV | MOUNT_ATTR_NOATIME);
     if (mount < 0)
         return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot mount the job's disk (fsmount)");
+    if (ret_loop != NULL)
+        *ret_loop = steal_fd(&loop);
     return mount;
 }
 
@@ -118,12 +129,12 @@ int upper_mount_image(int image, bool read_only, struct cupel_error *err)
 static int take_surplus(struct upper *u, struct cupel_error *err)
 {
     struct statfs fs;
-    uint64_t wanted_inodes = u->inodes + u->shares * OWN_INODES;
-    uint64_t wanted = u->bytes + u->shares * OWN_BYTES;
+    uint64_t wanted_inodes = u->inodes + u->shares * OWN_INODES + LOSSES_INODES;
+    uint64_t wanted = u->bytes + u->shares * OWN_BYTES + LOSSES_BYTES;
     cleanup_close int dir = -EBADF, pad = -EBADF;
 
     (void)unlinkat(u->fd, "lost+found", AT_REMOVEDIR);
-    if (mkdirat(u->fd, "surplus", 0700) < 0)
+    if (mkdirat(u->fd, "surplus", 0700) < 0 || losses_make_room(u->fd) < 0)
         return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot prepare the job's disk");
     dir = openat(u->fd, "surplus", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (dir < 0 || fstatfs(u->fd, &fs) < 0)
@@ -143,38 +154,110 @@ static int take_surplus(struct upper *u, struct cupel_error *err)
     return 0;
 }
 
-int upper_open(int store_dirfd, uint64_t bytes, uint64_t inodes, size_t inputs, struct upper **ret,
-               struct cupel_error *err)
+/* What a disk that is not set aside finds free at least: its own tables, and some data. Its jobs
+ * may still run out of it: losses.c. */
+static int check_floor(int store_dirfd, struct cupel_error *err)
 {
-    cleanup_close int image = openat(store_dirfd, ".", O_RDWR | O_TMPFILE | O_CLOEXEC, 0600);
-    struct upper *u = xcalloc(1, sizeof(*u));
-    uint64_t shares = 1 + inputs / INPUTS_A_SHARE, count = inodes + shares * OWN_INODES + 16, total;
-    int r;
+    char left[UNIT_TEXT_SIZE], floor[UNIT_TEXT_SIZE];
+    struct statfs fs;
+    uint64_t free_bytes;
 
-    *u = (struct upper){
-        .bytes = bytes, .inodes = inodes, .shares = shares, .mount = -EBADF, .fd = -EBADF, .image = -EBADF};
+    if (fstatfs(store_dirfd, &fs) < 0)
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno,
+                               "cannot tell how much space the store has");
+    free_bytes = (uint64_t)fs.f_bavail * (uint64_t)fs.f_bsize;
+    if (free_bytes >= UPPER_FLOOR)
+        return 0;
+    (void)cupel_error_set(
+        err, CUPEL_ERROR_HARNESS, 0,
+        "the store's file system is full: %s free, and a job's disk wants %s at least",
+        unit_format_size(free_bytes, left), unit_format_size(UPPER_FLOOR, floor));
+    cupel_error_hint(err, "free space there, or put the store on another disk with CUPEL_CACHE");
+    return -ENOSPC;
+}
+
+/* Not every file system can set space aside (NFS, ZFS): there it is as with a disk that has no
+ * limit of its own. */
+static int set_aside(struct upper *u, int store_dirfd, uint64_t total, bool reserve,
+                     struct cupel_error *err)
+{
+    char text[UNIT_TEXT_SIZE];
+
+    if (reserve && fallocate(u->image, 0, 0, (off_t)total) == 0)
+        u->reserved = true;
+    else if (reserve && errno != EOPNOTSUPP && errno != ENOSYS) {
+        int r = cupel_error_set(err, CUPEL_ERROR_HARNESS, errno,
+                                "cannot set aside %s in the store for the job's disk",
+                                unit_format_size(total, text));
+
+        cupel_error_hint(err,
+                         "free space there, or put the store on another disk with CUPEL_CACHE");
+        return r;
+    }
+    return u->reserved ? 0 : check_floor(store_dirfd, err);
+}
+
+static uint64_t inode_count(uint64_t inodes, uint64_t shares)
+{
+    return inodes + shares * OWN_INODES + LOSSES_INODES + 16;
+}
+
+uint64_t upper_space(uint64_t bytes, uint64_t inodes, size_t inputs)
+{
+    uint64_t shares = 1 + inputs / INPUTS_A_SHARE, count = inode_count(inodes, shares), total;
+
     /* the limit, the inode tables, bitmaps and group descriptors (one part in 64), and a floor for the fixed ones */
-    total = (bytes + shares * OWN_BYTES + count * 256 + bytes / 64 + 256 * BLOCK + BLOCK - 1) / BLOCK * BLOCK;
+    total = (bytes + shares * OWN_BYTES + LOSSES_BYTES + count * 256 + bytes / 64 + 256 * BLOCK +
+             BLOCK - 1) /
+            BLOCK * BLOCK;
     if (count > total / BLOCK) /* ext4 has no more inodes than blocks; what is too much is taken away again */
         total += count * BLOCK;
-    if (image < 0) {
-        r = cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot make the job's disk in the store");
-    } else if (ftruncate(image, (off_t)total) < 0) {
-        r = cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot make a disk of %llu bytes in the store",
-                            (unsigned long long)total);
-    } else {
-        r = run_mke2fs(image, total, count, err);
-        if (r == 0)
-            r = u->mount = upper_mount_image(image, false, err);
-        if (r >= 0) {
-            u->fd = openat(u->mount, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-            r = u->fd < 0 ? cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot open the job's disk")
-                          : take_surplus(u, err);
-        }
-    }
+    return total;
+}
+
+static int make_disk(struct upper *u, int store_dirfd, uint64_t total, bool reserve,
+                     struct cupel_error *err)
+{
+    int r;
+
+    if (u->image < 0)
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno,
+                               "cannot make the job's disk in the store");
+    if (ftruncate(u->image, (off_t)total) < 0)
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno,
+                               "cannot make a disk of %llu bytes in the store",
+                               (unsigned long long)total);
+    r = set_aside(u, store_dirfd, total, reserve, err);
+    if (r == 0)
+        r = run_mke2fs(u->image, total, inode_count(u->inodes, u->shares), err);
+    if (r == 0)
+        r = u->mount =
+            upper_mount_image(u->image, u->reserved ? UPPER_RESERVED : UPPER_SPARSE, &u->loop, err);
+    if (r < 0)
+        return r;
+    u->fd = openat(u->mount, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return u->fd < 0
+               ? cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot open the job's disk")
+               : take_surplus(u, err);
+}
+
+int upper_open(int store_dirfd, uint64_t bytes, uint64_t inodes, size_t inputs, bool reserve,
+               struct upper **ret, struct cupel_error *err)
+{
+    struct upper *u = xcalloc(1, sizeof(*u));
+    int r;
+
+    *u = (struct upper){.bytes = bytes,
+                        .inodes = inodes,
+                        .shares = 1 + inputs / INPUTS_A_SHARE,
+                        .mount = -EBADF,
+                        .fd = -EBADF,
+                        .image = openat(store_dirfd, ".", O_RDWR | O_TMPFILE | O_CLOEXEC, 0600),
+                        .loop = -EBADF,
+                        .losses = -EBADF};
+    r = make_disk(u, store_dirfd, upper_space(bytes, inodes, inputs), reserve, err);
     if (r >= 0)
         r = upper_statistics(u, &u->empty_bytes, &u->empty_inodes);
-    u->image = steal_fd(&image);
     if (r < 0) {
         upper_close(u, true);
         return r;
@@ -229,10 +312,29 @@ static void take_down(const struct upper *u)
         log_warning("cannot take down a job's disk: %s", strerror(errno));
 }
 
+int upper_sync(const struct upper *u)
+{
+    struct fstrim_range all = {.len = UINT64_MAX};
+    int r = losses_find(u);
+
+    /* nothing will be written to it any more: where these do not work, it takes more space, and
+     * that is all */
+    if (r == 0 && u->reserved)
+        (void)file_remove_tree_at(u->fd, "surplus");
+    if (r == 0 && syncfs(u->fd) < 0)
+        r = -errno;
+    if (r == 0 && u->reserved)
+        (void)ioctl(u->fd, FITRIM, &all);
+    return r;
+}
+
 int upper_keep(struct upper *u, int dirfd, const char *name)
 {
     uint32_t how = EXT4_GOING_FLAGS_DEFAULT;
+    int r = upper_sync(u);
 
+    if (r < 0)
+        return r;
     /* Whoever may still hold the mount (the kernel lets go of it in its own time) never writes into the image again. */
     if (ioctl(u->fd, EXT4_IOC_SHUTDOWN, &how) < 0 || linkat(u->image, "", dirfd, name, AT_EMPTY_PATH) < 0)
         return -errno;
@@ -250,6 +352,8 @@ void upper_close(struct upper *u, bool discard)
     }
     if (discard)
         take_down(u);
+    base_closep(&u->losses);
+    base_closep(&u->loop);
     base_closep(&u->fd);
     base_closep(&u->mount);
     base_closep(&u->image);
@@ -276,17 +380,33 @@ bool upper_holds(const struct upper *u, enum upper_kind kind, uint64_t bytes, ui
            (u->bytes == bytes && u->inodes == inodes && u->shares == 1 + inputs / INPUTS_A_SHARE);
 }
 
-/* No kernel counts the writes that it refused with ENOSPC. A large write is refused as a whole, a little before the last block
- * is gone, so a disk counts as full when what is left is less than such a write, or a sixteenth of it. */
-#define FULL_MARGIN (UINT64_C(1) << 20)
+/* Where refusals are counted, only the last block and the last inode say that there is no more.
+ * Elsewhere it takes a margin, since what is deleted again may be gone at the next look: on a disk
+ * a large write is refused as a whole, a little before the last block is gone; in memory, what can
+ * be written between two looks that follow each other closely. */
+#define DISK_MARGIN (UINT64_C(1) << 20)
+#define DISK_PART 16
+#define MEMORY_PART 64
+static uint64_t margin(const struct upper *u, uint64_t limit, uint64_t least, uint64_t most)
+{
+    uint64_t part = limit / (u->kind == UPPER_MEMORY ? MEMORY_PART : DISK_PART);
+
+    return u->counts_refusals || part < least ? least : part > most ? most : part;
+}
+
 bool upper_is_full(const struct upper *u, uint64_t bytes)
 {
-    uint64_t margin = u->bytes / 16 < FULL_MARGIN ? u->bytes / 16 : FULL_MARGIN;
-
-    return bytes >= u->bytes - margin;
+    return bytes > u->bytes - margin(u, u->bytes, BLOCK, DISK_MARGIN);
 }
 
 bool upper_has_no_inodes(const struct upper *u, uint64_t inodes)
 {
-    return inodes >= u->inodes;
+    return inodes >= u->inodes - (u->kind == UPPER_MEMORY ? margin(u, u->inodes, 0, u->inodes) : 0);
+}
+
+uint64_t upper_left(const struct upper *u, uint64_t limit, uint64_t used)
+{
+    if (u->counts_refusals)
+        return UINT64_MAX;
+    return limit > used ? limit - used : 0;
 }

@@ -5,7 +5,7 @@
  *   directory  one in the store, bounded by nothing but the disk: without those rights, for a job that asks for none */
 #pragma once
 
-#include "base/base.h"
+#include "harness/sandbox/sandbox.h"
 
 enum upper_kind { UPPER_DISK, UPPER_MEMORY, UPPER_DIRECTORY };
 
@@ -17,6 +17,11 @@ struct upper {
     int mount;                          /* from fsmount or open_tree; names the mount also after it was attached */
     int fd;                             /* readable directory fd of its root */
     int image;                          /* disk: the file behind the loop device */
+    int loop;                           /* disk: the loop device */
+    int losses;           /* of losses.c; -EBADF: nothing written to it can be lost unnoticed */
+    bool reserved;        /* disk: the store has set the whole of it aside */
+    bool exact, reserve;  /* as it was asked for */
+    bool counts_refusals; /* what it refuses is counted: refusals.h */
     uint64_t empty_bytes, empty_inodes; /* in use when no job is on it */
     int store_dirfd;                    /* directory: borrowed */
     char name[40];                      /* directory: in store_dirfd */
@@ -28,16 +33,25 @@ struct upper {
 #define UPPER_OWN_INODES UINT64_C(64)
 #define UPPER_OWN_BYTES (UPPER_OWN_INODES * UPPER_BLOCK)
 #define UPPER_INPUTS_A_SHARE 8
+/* What a disk that is not set aside finds free at least. */
+#define UPPER_FLOOR SANDBOX_DISK_FLOOR
 
-/* A file system of its own of exactly so many bytes and inodes, and what set-up needs for itself and so many inputs. */
-int upper_open(int store_dirfd, uint64_t bytes, uint64_t inodes, size_t inputs, struct upper **ret,
-               struct cupel_error *err);
+/* A file system of its own of exactly so many bytes and inodes, and what set-up needs for itself
+ * and so many inputs. With `reserve` the store sets aside all of it, where its file system can;
+ * without, a floor of free space has to be there. */
+int upper_open(int store_dirfd, uint64_t bytes, uint64_t inodes, size_t inputs, bool reserve,
+               struct upper **ret, struct cupel_error *err);
+/* What that takes of the store. */
+uint64_t upper_space(uint64_t bytes, uint64_t inodes, size_t inputs);
 int upper_open_memory(uint64_t bytes, uint64_t inodes, size_t inputs, struct upper **ret, struct cupel_error *err);
 int upper_open_directory(int store_dirfd, struct upper **ret, struct cupel_error *err);
 /* Whether overlayfs takes a directory of the store as an upper one, with all it needs. */
 bool upper_directory_works(int store_dirfd);
 /* memory: leaves so much from what is in use now; UINT64_MAX: as it is. */
 int upper_trim(const struct upper *u, uint64_t bytes, uint64_t inodes);
+/* disk: writes all of it into the store, and gives back what of it is not in use. -errno: something
+ * was lost. */
+int upper_sync(const struct upper *u);
 /* disk: gives it a name, complete as it is, and lets nothing more be written to it: to be closed with discard. */
 int upper_keep(struct upper *u, int dirfd, const char *name);
 /* loop.c: an image attached to a free loop device, whose name `path` gets; there may be no such file. */
@@ -46,8 +60,18 @@ int loop_attach(int image, bool read_only, int *ret_loop, char *path, size_t pat
 int loop_explain(int errnum, const char *path, struct cupel_error *err);
 /* Whether there are loop devices at all. */
 int loop_check(struct cupel_error *err);
-/* The file system in an image as a detached mount, or a negative errno and *err. */
-int upper_mount_image(int image, bool read_only, struct cupel_error *err);
+/* The file system in an image as a detached mount, or a negative errno and *err. `ret_loop`: NULL,
+ * or gets the loop device. */
+enum upper_use { UPPER_READ_ONLY, UPPER_SPARSE, UPPER_RESERVED };
+int upper_mount_image(int image, enum upper_use use, int *ret_loop, struct cupel_error *err);
+/* losses.c: makes the directories for that, once; begins to watch an upper file system that is
+ * attached at `at`, from within the stage; and -errno as soon as something that was written to it
+ * has been lost. */
+int losses_make_room(int dirfd);
+int losses_watch(struct upper *u, const char *at);
+int losses_find(const struct upper *u);
+/* Says so: returns errnum. */
+int losses_explain(int store_dirfd, int errnum, struct cupel_error *err);
 /* discard: with whatever is on it; otherwise it is expected to be empty, and what is not so is said. */
 void upper_close(struct upper *u, bool discard);
 int upper_mount_fd(const struct upper *u); /* borrowed; detached until moved */
@@ -58,6 +82,10 @@ bool upper_holds(const struct upper *u, enum upper_kind kind, uint64_t bytes, ui
 int upper_statistics(const struct upper *u, uint64_t *ret_used, uint64_t *ret_inodes);
 /* Waits a little for the last job's files to go; false when more than so much of them stays. */
 bool upper_is_empty(const struct upper *u, uint64_t slack_bytes, uint64_t slack_inodes);
-/* Whether so much of it, by one job, means that writes were refused. */
+/* Whether so much of it, by one job, means that there is no more; where nobody counts what was
+ * refused, that writes were. */
 bool upper_is_full(const struct upper *u, uint64_t bytes);
+/* Of a limit, when so much is used; UINT64_MAX where refusals are counted and nobody has to look.
+ */
+uint64_t upper_left(const struct upper *u, uint64_t limit, uint64_t used);
 bool upper_has_no_inodes(const struct upper *u, uint64_t inodes);

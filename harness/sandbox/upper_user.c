@@ -1,4 +1,5 @@
 /* upper_user: what jobs write into where there are no disks to be had: a tmpfs, or a directory of the store; see upper.h. */
+#include "harness/sandbox/private.h"
 #include "harness/sandbox/upper.h"
 
 #include <fcntl.h>
@@ -12,7 +13,13 @@ static struct upper *new_upper(enum upper_kind kind)
 {
     struct upper *u = xcalloc(1, sizeof(*u));
 
-    *u = (struct upper){.kind = kind, .mount = -EBADF, .fd = -EBADF, .image = -EBADF, .store_dirfd = -EBADF};
+    *u = (struct upper){.kind = kind,
+                        .mount = -EBADF,
+                        .fd = -EBADF,
+                        .image = -EBADF,
+                        .loop = -EBADF,
+                        .losses = -EBADF,
+                        .store_dirfd = -EBADF};
     return u;
 }
 
@@ -121,6 +128,8 @@ int upper_open_directory(int store_dirfd, struct upper **ret, struct cupel_error
         u->fd = openat(store_dirfd, u->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         r = u->fd < 0 ? -errno : bind_directory(u->fd, &u->mount);
     }
+    if (r == 0)
+        r = losses_make_room(u->fd);
     if (r < 0) {
         upper_close(u, true);
         return cupel_error_set(err, CUPEL_ERROR_HARNESS, r,
@@ -147,8 +156,7 @@ static int try_overlay(int dir)
         if (fsconfig(fs, FSCONFIG_SET_STRING, keys[i], path, 0) < 0)
             return -errno;
     }
-    if (fsconfig(fs, FSCONFIG_SET_FLAG, "userxattr", NULL, 0) < 0 ||
-        fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
+    if (overlay_set_common(fs) < 0 || fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
         return -errno;
     mount = fsmount(fs, FSMOUNT_CLOEXEC, MOUNT_ATTR_NODEV);
     if (mount < 0 || mkdirat(mount, "d", 0700) < 0)

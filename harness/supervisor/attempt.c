@@ -101,6 +101,18 @@ static void fail_harness(struct attempt *a, const struct cupel_error *err)
         kill_now(a);
 }
 
+/* Data that was lost outranks whatever came of it: neither a pass nor a failure can be believed. */
+static void check_losses(struct attempt *a)
+{
+    struct cupel_error err;
+
+    if (a->facts->cause == CAUSE_CANCELLED || sandbox_lost_writes(a->ctx->stage, &err) == 0)
+        return;
+    a->facts->cause = CAUSE_NONE;
+    a->facts->cause_is_step_limit = false;
+    fail_harness(a, &err);
+}
+
 /* ---- limits ---- */
 
 static struct limits_view view(const struct attempt *a)
@@ -532,6 +544,7 @@ static void collect_facts(struct attempt *a)
     a->facts->suspended_ns = standstill_suspended(&a->ctx->standstill);
     settle_limits(a);
     finish_steps(a);
+    check_losses(a);
 }
 
 /* Copying may take long, and there is no job left to wait for: the first Ctrl-C lets it go on, the second does not. */
@@ -563,6 +576,8 @@ static void collect_artifacts(struct attempt *a, struct attempt_result *ret)
     root = sandbox_open_root(a->ctx->stage, &a->sandbox);
     r = root < 0 ? cupel_error_set(&err, CUPEL_ERROR_HARNESS, root, "cannot open the finished root for its artifacts")
                  : artifacts_collect(a->job, root, &target, &ret->artifacts, &ret->notes, &err);
+    if (r == 0) /* what was copied may have been read back after it was lost */
+        r = sandbox_lost_writes(a->ctx->stage, &err);
     if (r == 0)
         return;
     if (r > 0) {
@@ -642,6 +657,7 @@ static void start_and_watch(struct attempt *a)
 
     if (launch(a->ctx, a->instance, NULL, &a->cgroup, &a->sandbox, &err) < 0) {
         fail_harness(a, &err);
+        check_losses(a);
         return;
     }
     a->has_sandbox = true;

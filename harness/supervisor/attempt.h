@@ -133,7 +133,8 @@ struct attempt_facts {
     uint64_t thrashing_ns; /* time between looks in which it thrashed at its limit */
     bool has_disk;
     uint64_t disk_peak, inodes_peak;
-    bool disk_full, inodes_full; /* seen at any sample */
+    bool disk_full, inodes_full; /* seen at any sample, or refused by the kernel at any moment */
+    uint64_t writes_refused, inodes_refused; /* as far as the kernel tells */
     uint64_t output_bytes;
     struct leak *leaks; /* what was alive when a step's command ended, as far as it is named */
     size_t n_leaks;

@@ -95,6 +95,18 @@ static int by_size(const void *a, const void *b)
     return x < y ? 1 : x > y ? -1 : 0;
 }
 
+static int refuse_full_store(const char *where, uint64_t have, struct cupel_error *err)
+{
+    char left[UNIT_TEXT_SIZE], floor[UNIT_TEXT_SIZE];
+
+    (void)cupel_error_set(
+        err, CUPEL_ERROR_HARNESS, 0,
+        "the store's file system is full: %s has %s free, and the disks of jobs want %s at least",
+        where, unit_format_size(have, left), unit_format_size(SANDBOX_DISK_FLOOR, floor));
+    cupel_error_hint(err, "free space there, or put the store on another disk with CUPEL_CACHE");
+    return -ENOSPC;
+}
+
 /* The limits that jobs name, of as many as may run at once, the largest first: a disk that the host cannot fill is no limit. */
 static int check_disks(struct prepared *p, const struct supervisor_options *o, struct cupel_error *err)
 {
@@ -111,7 +123,8 @@ static int check_disks(struct prepared *p, const struct supervisor_options *o, s
         bases += p->run.instances[i].is_base;
         if (!jobs_limit_is_set(l, JOBS_LIMIT_DISK))
             continue;
-        sizes[n++] = l->value[JOBS_LIMIT_DISK];
+        sizes[n++] = p->run.privilege.host ? sandbox_disk_space(p->run.instances[i].job)
+                                           : l->value[JOBS_LIMIT_DISK];
         if (largest == NULL || l->value[JOBS_LIMIT_DISK] > largest->job->limits.value[JOBS_LIMIT_DISK])
             largest = &p->run.instances[i];
     }
@@ -126,6 +139,8 @@ static int check_disks(struct prepared *p, const struct supervisor_options *o, s
     have = (uint64_t)fs.f_bavail * fs.f_frsize;
     if (unprivileged_disk_space(&p->run.privilege, &have))
         where = "this machine's memory, which holds them without root,";
+    else if (have < SANDBOX_DISK_FLOOR)
+        return refuse_full_store(where, have, err);
     if (largest == NULL || sum <= have)
         return 0;
     (void)cupel_error_set(

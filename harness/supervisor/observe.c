@@ -105,12 +105,33 @@ static void look_at_threads(struct observer *o)
 
 /* ---- disk, console, timeline ---- */
 
-static void look_at_disk(struct observer *o)
+/* Where nobody counts what is refused (without root), a job that fills its disk and empties it
+ * again is only seen in between: a look comes when the disk could have become full since, at what a
+ * processor writes and makes at most, but never more often than this. docs/rootless.md says what
+ * that is worth. */
+#define BYTES_A_US 2000
+#define US_AN_INODE 4
+#define DISK_LOOK_MIN_NS (100 * NSEC_PER_USEC)
+static uint64_t until_full(const struct sandbox_disk *disk)
+{
+    uint64_t by_bytes = disk->bytes_left / BYTES_A_US, by_inodes = disk->inodes_left, us;
+
+    if (__builtin_mul_overflow(by_inodes, US_AN_INODE, &by_inodes))
+        by_inodes = UINT64_MAX;
+    us = by_bytes < by_inodes ? by_bytes : by_inodes;
+    if (us >= LOOK_NS / NSEC_PER_USEC)
+        return LOOK_NS;
+    return us * NSEC_PER_USEC > DISK_LOOK_MIN_NS ? us * NSEC_PER_USEC : DISK_LOOK_MIN_NS;
+}
+
+/* Not before the first command: what set-up takes is not the job's. */
+static void look_at_disk(struct observer *o, uint64_t now)
 {
     struct attempt_facts *f = o->facts;
     struct sandbox_disk disk;
 
-    if (sandbox_disk_usage(o->ctx->stage, o->sandbox, &disk) < 0)
+    o->disk_at = now + LOOK_NS;
+    if (f->started_ns == 0 || sandbox_disk_usage(o->ctx->stage, o->sandbox, &disk) < 0)
         return;
     f->has_disk = true;
     if (disk.bytes > f->disk_peak)
@@ -119,6 +140,17 @@ static void look_at_disk(struct observer *o)
         f->inodes_peak = disk.inodes;
     f->disk_full |= disk.bytes_full;
     f->inodes_full |= disk.inodes_full;
+    if (!f->disk_full && !f->inodes_full)
+        o->disk_at = now + until_full(&disk);
+}
+
+static void ask_for_refusals(struct observer *o)
+{
+    struct attempt_facts *f = o->facts;
+
+    sandbox_disk_refusals(o->ctx->stage, o->sandbox, &f->writes_refused, &f->inodes_refused);
+    f->disk_full |= f->writes_refused > 0;
+    f->inodes_full |= f->inodes_refused > 0;
 }
 
 static void show_memory(struct observer *o)
@@ -159,19 +191,22 @@ static uint64_t next_point(const struct observer *o)
 
 uint64_t observe_next(const struct observer *o)
 {
-    uint64_t point = next_point(o);
+    uint64_t at = next_point(o);
 
-    return point < o->look_at ? point : o->look_at;
+    if (o->look_at < at)
+        at = o->look_at;
+    return o->disk_at < at ? o->disk_at : at;
 }
 
 void observe_tick(struct observer *o, uint64_t now)
 {
     if (now >= next_point(o))
         add_point(o, now);
+    if (now >= o->disk_at || (o->facts->started_ns != 0 && !o->facts->has_disk))
+        look_at_disk(o, now);
     if (now < o->look_at)
         return;
     o->look_at = now + LOOK_NS;
-    look_at_disk(o);
     show_memory(o);
     standstill_look(&o->ctx->standstill);
     footprint_look(&o->footprint, o->cgroup, o->memory_limit, now, o->facts);
@@ -210,7 +245,7 @@ void observe_begin(struct observer *o, struct attempt_context *ctx, const struct
     cgroup_around_begin(ctx->around);
     standstill_begin(&ctx->standstill);
     oom_victim_begin(ctx->kernel_log);
-    o->look_at = o->before.at_ns + LOOK_NS;
+    o->look_at = o->disk_at = o->before.at_ns + LOOK_NS;
 }
 
 void observe_end(struct observer *o)
@@ -222,7 +257,8 @@ void observe_end(struct observer *o)
     while (o->facts->timeline != NULL && t->n > 0 &&
            t->points[t->n - 1].at_ns > o->facts->ended_ns - o->facts->started_ns)
         t->n--;
-    look_at_disk(o);
+    look_at_disk(o, o->facts->ended_ns);
+    ask_for_refusals(o);
     footprint_end(&o->footprint, o->cgroup, o->facts);
     machine_look(&o->ctx->machine, &now);
     machine_since(&o->before, &now, &o->facts->machine);

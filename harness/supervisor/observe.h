@@ -15,6 +15,7 @@ struct observer {
     const struct sandbox_job *sandbox;
     struct attempt_facts *facts;
     uint64_t look_at;
+    uint64_t disk_at; /* the disk is looked at more often when it may be full soon */
     struct machine_look before;
     struct waiting {
         pid_t thread;

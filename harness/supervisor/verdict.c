@@ -235,11 +235,33 @@ static void say_process_limit(const struct jobs_job *job, int status, struct str
                         jobs_limit_format(table[i].limit, job->limits.value[table[i].limit], text));
 }
 
+/* Which of the two, how much of it there was, and how often the kernel has said no. */
+static void say_disk(const struct jobs_job *job, const struct attempt_facts *f, struct strbuf *b)
+{
+    enum jobs_limit which = f->disk_full ? JOBS_LIMIT_DISK : JOBS_LIMIT_INODES;
+    uint64_t refused = f->disk_full ? f->writes_refused : f->inodes_refused;
+    char text[UNIT_TEXT_SIZE];
+
+    if (refused > 0) {
+        strbuf_addf(b, ", after %llu %s%s that the kernel refused", (unsigned long long)refused,
+                    f->disk_full ? "write" : "file", plural(refused));
+        if (jobs_limit_is_set(&job->limits, which))
+            strbuf_addf(b, " at the %s limit %s", f->disk_full ? "disk" : "inode",
+                        jobs_limit_format(which, job->limits.value[which], text));
+        return;
+    }
+    if (f->disk_full)
+        strbuf_addf(b, ", with its disk full: %s written", unit_format_size(f->disk_peak, text));
+    else
+        strbuf_addf(b, ", with no inode left: %llu made", (unsigned long long)f->inodes_peak);
+    if (jobs_limit_is_set(&job->limits, which))
+        strbuf_addf(b, " of %s", jobs_limit_format(which, job->limits.value[which], text));
+}
+
 /* A job that failed after the kernel refused it something failed of that. */
 static enum reports_verdict blame_limit(const struct jobs_job *job, const struct attempt_facts *f,
                                         enum reports_verdict verdict, struct strbuf *b)
 {
-    char text[UNIT_TEXT_SIZE];
     cleanup_strbuf struct strbuf around = {0};
     uint64_t refused;
 
@@ -254,14 +276,7 @@ static enum reports_verdict blame_limit(const struct jobs_job *job, const struct
         return REPORTS_PIDS_LIMIT;
     }
     if (f->disk_full || f->inodes_full) {
-        enum jobs_limit which = f->disk_full ? JOBS_LIMIT_DISK : JOBS_LIMIT_INODES;
-
-        if (f->disk_full)
-            strbuf_addf(b, ", with its disk full: %s written", unit_format_size(f->disk_peak, text));
-        else
-            strbuf_addf(b, ", with no inode left: %llu made", (unsigned long long)f->inodes_peak);
-        if (jobs_limit_is_set(&job->limits, which))
-            strbuf_addf(b, " of %s", jobs_limit_format(which, job->limits.value[which], text));
+        say_disk(job, f, b);
         return REPORTS_DISK_LIMIT;
     }
     return verdict;
