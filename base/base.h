@@ -138,8 +138,16 @@ int file_open_beneath(int dirfd, const char *path, int flags, mode_t mode);
 /* Opens `path` with dirfd as "/": links are followed but cannot leave (openat2 RESOLVE_IN_ROOT|RESOLVE_NO_MAGICLINKS).
  */
 int file_open_in_root(int dirfd, const char *path, int flags, mode_t mode);
+/* Opens an absolute path of which the first `trusted` bytes name a directory that is followed through links, and the rest is
+ * not: -ELOOP where a part of the rest is a link (openat2 RESOLVE_NO_SYMLINKS). For paths whose beginning somebody wrote
+ * who may say so, and whose end others could have filled. trusted == strlen(path): all of it is followed. */
+int file_open_trusted(const char *path, size_t trusted, int flags);
+/* The first link in that rest, as the path up to it, and what it points to in *ret_target; both malloc'ed. NULL: none. */
+char *file_first_link(const char *path, size_t trusted, char **ret_target);
 /* Whole content of a regular file of at most max bytes (-EFBIG above); NUL-terminated. */
 int file_read_at(int dirfd, const char *path, size_t max, char **ret_data, size_t *ret_len);
+/* The same of an open file. */
+int file_read_regular_fd(int fd, size_t max, char **ret_data, size_t *ret_len);
 /* The same for files of the kernel (proc, sysfs, cgroup), whose size is not known before; from an open fd. */
 int file_read_fd(int fd, size_t max, char **ret_data, size_t *ret_len);
 /* Written aside, fsynced, renamed over `path`: readers see the old or the new content. */

@@ -61,13 +61,62 @@ int file_read_fd(int fd, size_t max, char **ret_data, size_t *ret_len)
     return 0;
 }
 
+int file_open_trusted(const char *path, size_t trusted, int flags)
+{
+    cleanup_free char *prefix = NULL;
+    cleanup_close int dir = -EBADF;
+    const char *rest = path + trusted;
+    int fd;
+
+    if (*rest == '\0') {
+        fd = open(path, flags | O_CLOEXEC);
+        return fd < 0 ? -errno : fd;
+    }
+    rest += strspn(rest, "/");
+    prefix = trusted > 0 ? strndup(path, trusted) : xstrdup("/");
+    if (prefix == NULL)
+        return -ENOMEM;
+    dir = open(prefix, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (dir < 0)
+        return -errno;
+    return open_resolve(dir, *rest != '\0' ? rest : ".", flags, 0, RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS);
+}
+
+char *file_first_link(const char *path, size_t trusted, char **ret_target)
+{
+    size_t end = trusted;
+
+    while (path[end] != '\0') {
+        cleanup_free char *part = NULL;
+        char target[4096];
+        ssize_t n;
+
+        end += strspn(path + end, "/");
+        end += strcspn(path + end, "/");
+        part = strndup(path, end);
+        n = part != NULL ? readlink(part, target, sizeof(target) - 1) : -1;
+        if (n < 0)
+            continue;
+        target[n] = '\0';
+        *ret_target = xstrdup(target);
+        return steal_ptr(part);
+    }
+    return NULL;
+}
+
 int file_read_at(int dirfd, const char *path, size_t max, char **ret_data, size_t *ret_len)
 {
     /* O_NONBLOCK: opening a FIFO must not hang */
     cleanup_close int fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+
+    return fd < 0 ? -errno : file_read_regular_fd(fd, max, ret_data, ret_len);
+}
+
+int file_read_regular_fd(int fd, size_t max, char **ret_data, size_t *ret_len)
+{
     struct stat st;
 
-    if (fd < 0 || fstat(fd, &st) < 0)
+    if (fstat(fd, &st) < 0)
         return -errno;
     if (S_ISDIR(st.st_mode))
         return -EISDIR;

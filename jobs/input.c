@@ -29,28 +29,52 @@ static const char *default_place(struct loader *l, const struct draft *d, const 
 struct input_draft {
     struct jobs_input input; /* first: the table's offsets count from here */
     const struct node *from;
+    bool says_untrusted;
 };
 
 void set_input_from(struct loader *l, const struct key *k, const struct node *value, void *object)
 {
     struct input_draft *in = object;
 
-    in->from = value;
-    (void)value_host_path(l, value, k->name, true, &in->input.from);
+    if (value_named_path(l, value, k->name, &in->input.host))
+        in->from = value;
+}
+
+void set_untrusted(struct loader *l, const struct key *k, const struct node *value, void *object)
+{
+    struct input_draft *in = object;
+
+    in->says_untrusted = value_bool(l, value, k->name, &in->input.host.untrusted);
+}
+
+/* Where links are followed, once all keys are known. What is trusted by name is followed to the end, and what is not from the
+ * start on. */
+static void settle_trust(struct input_draft *in)
+{
+    in->input.host.to_follow = "say `untrusted: false`";
+    if (in->says_untrusted && !in->input.host.untrusted)
+        in->input.host.trusted = strlen(in->input.host.path);
+    else if (in->input.host.untrusted && in->from->text[0] == '/')
+        in->input.host.trusted = 0;
 }
 
 static void input_read(struct loader *l, const struct draft *d, const struct node *n, struct jobs_input *input)
 {
     struct input_draft in = {.input = {.mode = JOBS_INPUT_COW, .line = (int)n->place.line}};
+    const char *name = n->kind == NODE_MAP ? "from" : "inputs";
 
     if (n->kind == NODE_MAP) {
         (void)keys_apply(l, &keys_input, n, &in);
-    } else if (value_is_text(l, n, "inputs", "paths, or maps of from, to and mode")) {
+    } else if (value_is_text(l, n, "inputs", "paths, or maps of from, to and mode") &&
+               value_named_path(l, n, "inputs", &in.input.host)) {
         in.from = n;
-        (void)value_host_path(l, n, "inputs", true, &in.input.from);
     }
-    if (in.input.from == NULL)
+    if (in.from == NULL)
         return;
+    settle_trust(&in);
+    if (!value_host_path_exists(l, in.from, name, true, &in.input.host))
+        return;
+    in.input.from = in.input.host.path;
     if (in.input.to == NULL)
         in.input.to = default_place(l, d, in.from->text);
     if (in.input.to == NULL)

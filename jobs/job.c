@@ -314,15 +314,18 @@ void set_stdin(struct loader *l, const struct key *k, const struct node *value, 
     if (!value_text(l, value, k->name, &d->job.stdin_text))
         return;
     d->job.stdin_len = value->n;
-    d->job.stdin_file = NULL; /* from defaults: the job's own wins */
+    d->job.stdin_file.path = NULL; /* from defaults: the job's own wins */
 }
 
 void set_stdin_file(struct loader *l, const struct key *k, const struct node *value, void *object)
 {
     struct draft *d = object;
 
-    if (!value_host_path(l, value, k->name, false, &d->job.stdin_file))
+    struct jobs_host_path path;
+
+    if (!value_named_path(l, value, k->name, &path) || !value_host_path_exists(l, value, k->name, false, &path))
         return;
+    d->job.stdin_file = path;
     d->job.stdin_text = NULL;
     d->job.stdin_len = 0;
 }

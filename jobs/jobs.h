@@ -193,8 +193,23 @@ struct jobs_bridge {
 
 enum jobs_input_mode { JOBS_INPUT_COW, JOBS_INPUT_RO };
 
+/* A path of the host that a job file names. */
+struct jobs_host_path {
+    const char *path; /* absolute */
+    size_t trusted;   /* bytes of it that are followed through links: the job file's directory, or all of it; see
+                         file_open_trusted. In the rest, which others may have filled, no link is followed. */
+    const char *to_follow; /* what to write in the job file for its links to be followed */
+    bool untrusted;   /* whoever filled it may have left anything, or nothing: that is the job's result, not an error */
+};
+enum jobs_owner {
+    JOBS_OWNER_USER, /* what belongs to the host's owner belongs to the job's user */
+    JOBS_OWNER_HOST, /* ids stay as they are */
+};
+
 struct jobs_input {
-    const char *from; /* absolute host path; exists when loaded */
+    struct jobs_host_path host; /* exists when loaded, unless it is untrusted */
+    enum jobs_owner owner;
+    const char *from; /* host.path */
     const char *to;   /* absolute path in the job */
     enum jobs_input_mode mode;
     unsigned depth; /* jobs_job.depth of the job that brought it in */
@@ -272,7 +287,7 @@ struct jobs_job {
     uint32_t devices;       /* bits of enum jobs_device */
     const char *stdin_text; /* NULL: none */
     size_t stdin_len;
-    const char *stdin_file; /* absolute host path, or NULL */
+    struct jobs_host_path stdin_file; /* path NULL: none */
     struct jobs_artifacts artifacts;
     unsigned retries;  /* how often it is tried again at most */
     uint32_t retry_on; /* bits of enum jobs_retry */

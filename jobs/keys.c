@@ -34,6 +34,9 @@ static const struct choice choices_when[] = {
 static const struct choice choices_mode[] = {
     [JOBS_INPUT_COW] = {"cow", true}, [JOBS_INPUT_RO] = {"ro", true}, {"copy", false}, {0}};
 
+static const struct choice choices_owner[] = {
+    [JOBS_OWNER_USER] = {"user", true}, [JOBS_OWNER_HOST] = {"host", true}, {0}};
+
 static const struct choice choices_retry[] = {
     [JOBS_RETRY_FAILURE] = {"failure", true},
     [JOBS_RETRY_TIMEOUT] = {"timeout", true},
@@ -615,7 +618,24 @@ TABLE(
      .type = TYPE_CHOICE,
      .choices = choices_mode,
      .set = set_choice,
-     .offset = INPUT_FIELD(mode)});
+     .offset = INPUT_FIELD(mode)},
+    {.name = "owner",
+     .value = "user or host",
+     .fallback = "`user`",
+     .help = "`user`: what belongs to the owner of `from` on the host belongs to the job's `user`; `host`: ids stay as they are",
+     .forms = FORM_ONE,
+     .type = TYPE_CHOICE,
+     .choices = choices_owner,
+     .set = set_choice,
+     .offset = INPUT_FIELD(owner)},
+    {.name = "untrusted",
+     .value = "true or false",
+     .fallback = "links within a relative path are refused, those of an absolute one followed",
+     .help = "`true`: whoever filled `from` may have left anything there: a link in the path, something else than a file or a "
+             "directory, or nothing is the verdict `invalid-submission` of this job; `false`: links are followed",
+     .forms = FORM_ONE,
+     .type = TYPE_BOOL,
+     .set = set_untrusted});
 
 #define ARTIFACTS_FIELD(member) offsetof(struct jobs_artifacts, member)
 

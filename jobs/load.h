@@ -76,6 +76,7 @@ enum key_type {
     TYPE_CORES,
     TYPE_CPUS,
     TYPE_CHOICE,
+    TYPE_BOOL, /* true or false */
 };
 
 /* Forms that a key's value may take; several may be or-ed. */
@@ -161,6 +162,12 @@ bool value_name(struct loader *l, const struct node *n, const char *name, const 
 bool value_job_path(struct loader *l, const struct node *n, const char *name, const char **ret);
 /* A file (or with `directory_ok` anything) that can be read now; the result is absolute. */
 bool value_host_path(struct loader *l, const struct node *n, const char *name, bool directory_ok, const char **ret);
+bool value_bool(struct loader *l, const struct node *n, const char *name, bool *ret);
+/* A path of the host whose end others may have filled (jobs_host_path): its form alone. */
+bool value_named_path(struct loader *l, const struct node *n, const char *name, struct jobs_host_path *ret);
+/* Whether it can be read now, or what is wrong with it is the job's to say. */
+bool value_host_path_exists(struct loader *l, const struct node *n, const char *name, bool directory_ok,
+                            const struct jobs_host_path *path);
 /* A string for execve: not longer than LOAD_ARG_MAX. */
 bool value_argument(struct loader *l, const struct node *n, const char *name, const char **ret);
 /* A list of arguments, at least `min` of them, NULL-terminated. */
@@ -191,7 +198,7 @@ key_set_fn set_limit, set_io;                                                   
 key_set_fn set_seccomp, set_profile, set_allow, set_deny;                             /* of seccomp: syscalls.c */
 key_set_fn set_devices;                                                               /* of a job: devices.c */
 key_set_fn set_capabilities;                                                          /* of a job: capabilities.c */
-key_set_fn set_input_from;                                                            /* of an input: input.c */
+key_set_fn set_input_from, set_untrusted;                                                            /* of an input: input.c */
 key_set_fn set_expect, set_exit, set_signal, set_stdout, set_stdout_file, set_stderr; /* of expect: step.c */
 key_set_fn set_sha256, set_suite, set_packages, set_platform, set_image;              /* of a root: root.c */
 key_set_fn set_build;                                                                 /* of a derived one: derived.c */

@@ -113,6 +113,8 @@ static json_t *scalar_schema(const struct key *k)
         return cpus_schema();
     case TYPE_CHOICE:
         return choice_schema(k);
+    case TYPE_BOOL:
+        return json_pack("{s:s}", "type", "boolean");
     }
     return json_object();
 }

@@ -242,16 +242,11 @@ static const char *host_path(struct loader *l, const char *text)
     return path;
 }
 
-bool value_host_path(struct loader *l, const struct node *n, const char *name, bool directory_ok, const char **ret)
+static bool check_host_path(struct loader *l, const struct node *n, const char *name, bool directory_ok,
+                            const char *path)
 {
-    const char *path;
     struct stat st;
 
-    if (!value_is_text(l, n, name, "a path on the host"))
-        return false;
-    if (n->n == 0)
-        return value_unexpected(l, n, name, "a path on the host");
-    path = host_path(l, n->text);
     if (fstatat(AT_FDCWD, path, &st, 0) < 0 || faccessat(AT_FDCWD, path, R_OK, AT_EACCESS) < 0) {
         problem_at(l, n, "'%s': cannot read %s: %s", name, path, strerror(errno));
         return false;
@@ -264,10 +259,53 @@ bool value_host_path(struct loader *l, const struct node *n, const char *name, b
         problem_at(l, n, "'%s': %s is neither a regular file nor a directory", name, path);
         return false;
     }
-    *ret = path;
     return true;
 }
 
+bool value_bool(struct loader *l, const struct node *n, const char *name, bool *ret)
+{
+    if (n->kind != NODE_SCALAR || !node_is_bool(n))
+        return value_unexpected(l, n, name, "true or false");
+    *ret = strchr("tTyY", n->text[0]) != NULL || str_eq(n->text, "on") || str_eq(n->text, "On") ||
+           str_eq(n->text, "ON");
+    return true;
+}
+
+bool value_named_path(struct loader *l, const struct node *n, const char *name, struct jobs_host_path *ret)
+{
+    if (!value_is_text(l, n, name, "a path on the host"))
+        return false;
+    if (n->n == 0)
+        return value_unexpected(l, n, name, "a path on the host");
+    ret->path = host_path(l, n->text);
+    ret->trusted = n->text[0] == '/' ? strlen(ret->path) : strlen(l->plan->dir);
+    ret->untrusted = false;
+    ret->to_follow = "give its absolute path";
+    if (ret->trusted > strlen(ret->path) || str_eq(l->plan->dir, "/"))
+        ret->trusted = n->text[0] == '/' ? ret->trusted : 0;
+    return true;
+}
+
+bool value_host_path_exists(struct loader *l, const struct node *n, const char *name, bool directory_ok,
+                            const struct jobs_host_path *path)
+{
+    cleanup_close int fd = file_open_trusted(path->path, path->trusted, O_PATH);
+
+    /* a link, or whatever somebody put there whom the job file does not trust: the job says so, and the run goes on */
+    if (path->untrusted || fd == -ELOOP)
+        return true;
+    return check_host_path(l, n, name, directory_ok, path->path);
+}
+
+bool value_host_path(struct loader *l, const struct node *n, const char *name, bool directory_ok, const char **ret)
+{
+    struct jobs_host_path path;
+
+    if (!value_named_path(l, n, name, &path) || !check_host_path(l, n, name, directory_ok, path.path))
+        return false;
+    *ret = path.path;
+    return true;
+}
 bool value_argument(struct loader *l, const struct node *n, const char *name, const char **ret)
 {
     if (!value_is_text(l, n, name, "text"))

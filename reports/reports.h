@@ -16,6 +16,7 @@ enum reports_verdict {
     REPORTS_PIDS_LIMIT,
     REPORTS_DISK_LIMIT,
     REPORTS_OUTPUT_LIMIT,
+    REPORTS_INVALID_SUBMISSION, /* what others left in an input is refused: a link, no file or directory, nothing */
     REPORTS_ERROR, /* the harness could not run it: never the job's fault */
     REPORTS_SKIPPED,
     REPORTS_CANCELLED,

@@ -13,50 +13,109 @@ static uint32_t mapped_id(const struct sandbox_stage *s, uint32_t id)
     return id < s->privilege.ids ? id : 0;
 }
 
-/* A read-only file is taken out of its directory: path and name are split here, where both are the user's own. */
-static int open_directory_of(const char *path, struct init_input *to)
+bool request_user(const struct sandbox_request *request, uint32_t *ret_uid, uint32_t *ret_gid)
 {
-    cleanup_free char *real = realpath(path, NULL);
-    char *slash = real != NULL ? strrchr(real, '/') : NULL;
-    int fd;
+    const char *user = request->job->user;
+
+    *ret_uid = *ret_gid = 0;
+    if (request->kept != NULL) {
+        *ret_uid = request->kept->uid;
+        *ret_gid = request->kept->gid;
+        return true;
+    }
+    if (request->user != NULL) {
+        *ret_uid = request->user->uid;
+        *ret_gid = request->user->gid;
+        return true;
+    }
+    return str_eq(user, "root") || str_eq(user, "0:0");
+}
+
+/* What belongs to the host's owner belongs to the job's user, where the kernel maps owners at all. */
+static struct owner_change change_of(const struct sandbox_stage *s, const struct sandbox_request *request,
+                                     const struct jobs_input *in, const struct stat *st)
+{
+    uint32_t uid, gid;
+
+    if (in->owner == JOBS_OWNER_HOST || !s->privilege.host || !request_user(request, &uid, &gid))
+        return (struct owner_change){0};
+    return (struct owner_change){.uid = {st->st_uid, uid}, .gid = {st->st_gid, gid}};
+}
+
+static int clone_input(struct sandbox_stage *s, int fd, const struct owner_change *change, int *ret_mount)
+{
+    int id_map = s->id_map, r = 0;
+
+    if (!owner_change_is_none(change))
+        r = id_maps_get(&s->id_maps, 0, s->id_base, change, &id_map);
+    return r < 0 ? r : stage_clone_owned(s, fd, MOUNT_ATTR_NOSUID, id_map, ret_mount);
+}
+
+/* A read-only file is taken out of its directory: path and name are split here. Where no link is followed, the directory is
+ * opened in the same way as the file was. */
+static int open_directory_of(const struct jobs_host_path *path, struct init_input *to)
+{
+    bool follows = path->path[path->trusted] == '\0';
+    cleanup_free char *dir = follows ? realpath(path->path, NULL) : xstrdup(path->path);
+    char *slash = dir != NULL ? strrchr(dir, '/') : NULL;
+    size_t length;
 
     if (slash == NULL)
         return -errno;
     to->name = xstrdup(slash + 1);
-    slash[slash == real] = '\0';
-    fd = open(real, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    return fd < 0 ? -errno : fd;
+    slash[slash == dir] = '\0';
+    length = strlen(dir);
+    return file_open_trusted(dir, follows || path->trusted > length ? length : path->trusted, O_PATH | O_DIRECTORY);
 }
 
-static int open_input(const struct sandbox_stage *s, const struct jobs_input *in, struct init_input *to)
+/* Whose it is in the job. */
+static void set_owner(const struct sandbox_stage *s, const struct jobs_input *in, const struct stat *st,
+                      const struct sandbox_request *request, struct init_input *to)
 {
-    cleanup_close int fd = open(in->from, O_PATH | O_CLOEXEC), directory = -EBADF;
-    struct stat st;
+    uint32_t uid, gid;
 
-    if (fd < 0 || fstat(fd, &st) < 0)
+    to->uid = mapped_id(s, st->st_uid);
+    to->gid = mapped_id(s, st->st_gid);
+    if (in->owner == JOBS_OWNER_USER && request_user(request, &uid, &gid)) {
+        to->uid = uid;
+        to->gid = gid;
+    }
+}
+
+static int open_input(struct sandbox_stage *s, const struct sandbox_request *request, const struct jobs_input *in,
+                      struct init_input *to, struct cupel_error *err)
+{
+    cleanup_close int fd = -EBADF, directory = -EBADF;
+    struct owner_change change;
+    struct stat st;
+    int r = host_path_open(&in->host, "input", O_PATH, &fd, err);
+
+    if (r < 0)
+        return r;
+    if (fstat(fd, &st) < 0)
         return -errno;
     if (!S_ISDIR(st.st_mode) && !S_ISREG(st.st_mode))
         return -EINVAL;
     *to = (struct init_input){.to = in->to,
                               .mount = -EBADF,
                               .file = -EBADF,
-                              .uid = mapped_id(s, st.st_uid),
-                              .gid = mapped_id(s, st.st_gid),
                               .mode = st.st_mode & 07777,
                               .directory = S_ISDIR(st.st_mode),
                               .cow = in->mode == JOBS_INPUT_COW};
+    change = change_of(s, request, in, &st);
+    set_owner(s, in, &st, request, to);
     if (to->directory)
-        return stage_clone_mapped(s, fd, MOUNT_ATTR_NOSUID, &to->mount);
-    if (to->cow) {
-        to->file = open(in->from, O_RDONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
-        return to->file < 0 ? -errno : 0;
-    }
-    directory = open_directory_of(in->from, to);
-    return directory < 0 ? directory : stage_clone_mapped(s, directory, MOUNT_ATTR_NOSUID, &to->mount);
+        return clone_input(s, fd, &change, &to->mount);
+    if (to->cow)
+        return host_path_open(&in->host, "input", O_RDONLY | O_NOCTTY | O_NONBLOCK, &to->file, err);
+    directory = open_directory_of(&in->host, to);
+    return directory < 0 ? directory : clone_input(s, directory, &change, &to->mount);
 }
 
 static int input_error(const struct sandbox_stage *s, int r, const char *path, struct cupel_error *err)
 {
+    if (r == -EUCLEAN) /* said already, and no error of ours */
+        return r;
     (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "set-up step '%s' failed%s%s", sandbox_step_name(SETUP_INPUTS),
                           path != NULL ? " on " : "", path != NULL ? path : "");
     if (r == -EINVAL && !s->privilege.host)
@@ -66,9 +125,10 @@ static int input_error(const struct sandbox_stage *s, int r, const char *path, s
     return r;
 }
 
-int inputs_open(struct sandbox_stage *s, const struct jobs_job *job, const char *job_dir, struct init_context *ctx,
-                struct cupel_error *err)
+int inputs_open(struct sandbox_stage *s, const struct sandbox_request *request, const char *job_dir,
+                struct init_context *ctx, struct cupel_error *err)
 {
+    const struct jobs_job *job = request->job;
     const char *path = NULL;
     int r;
 
@@ -77,7 +137,7 @@ int inputs_open(struct sandbox_stage *s, const struct jobs_job *job, const char 
     for (size_t i = 0; i < job->n_inputs; i++) {
         ctx->inputs[i] = (struct init_input){.mount = -EBADF, .file = -EBADF};
         ctx->n_inputs = i + 1; /* from here on it is closed with the others */
-        r = open_input(s, &job->inputs[i], &ctx->inputs[i]);
+        r = open_input(s, request, &job->inputs[i], &ctx->inputs[i], err);
         if (r < 0)
             return input_error(s, r, job->inputs[i].from, err);
     }

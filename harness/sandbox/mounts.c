@@ -495,6 +495,18 @@ static int attach_directory(struct init_context *ctx, const struct init_input *i
     return at < 0 ? at : attach_to_fd(mount, at);
 }
 
+/* A file that an earlier job was given lies in the root, as that job left it: what is still a file of its own becomes the
+ * user's, and what the job made of it otherwise stays. */
+static void give_file(struct init_context *ctx, const struct init_input *in)
+{
+    cleanup_close int fd = file_open_in_root(ctx->root, in->to, O_PATH | O_NOFOLLOW, 0);
+    struct stat st;
+
+    if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_nlink == 1 &&
+        (st.st_uid != in->uid || st.st_gid != in->gid))
+        (void)fchownat(fd, "", in->uid, in->gid, AT_EMPTY_PATH);
+}
+
 int setup_attach_inputs(struct init_context *ctx)
 {
     int r = 0;
@@ -503,6 +515,8 @@ int setup_attach_inputs(struct init_context *ctx)
         const struct init_input *in = &ctx->inputs[i];
 
         ctx->detail = in->to;
+        if (in->is_there && in->given)
+            give_file(ctx, in);
         if (in->placed || in->is_there)
             continue;
         if (!in->directory)

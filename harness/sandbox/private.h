@@ -123,6 +123,7 @@ struct init_input {
     bool directory;
     bool cow;
     bool placed;   /* the slot has copied it already: see place.c */
+    bool given;    /* it belongs to the job's user, whoever the earlier job's was */
     bool is_there; /* a copy-on-write file that lies in a layer below already, as an earlier job left it */
     char *below;   /* of a copy-on-write directory: "/s/0/u3:", what earlier jobs wrote there; the slot's memory */
 };

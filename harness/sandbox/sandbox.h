@@ -98,6 +98,10 @@ enum sandbox_stdio {
     SANDBOX_STDIO_TERMINAL, /* all three are the controlling terminal, a new one of the job's own devpts */
 };
 
+/* Opens a path of the host that a job file names. An error of kind CUPEL_ERROR_INPUT (-EUCLEAN): what others left there is
+ * refused, which is the job's result; `what` begins its message ("input", "stdin-file"). */
+int host_path_open(const struct jobs_host_path *path, const char *what, int flags, int *ret_fd, struct cupel_error *err);
+
 /* Who a job's commands are, as the root's own layers have it. */
 #define SANDBOX_HOME_SIZE 248
 #define SANDBOX_NAME_SIZE 56
@@ -122,6 +126,12 @@ struct sandbox_kept {
     uint32_t uid, gid; /* of its commands */
 };
 
+/* Who the commands of an earlier job were. */
+struct sandbox_ids {
+    bool known;
+    uint32_t uid, gid;
+};
+
 struct sandbox_request {
     const struct jobs_plan *plan; /* that the job is of */
     const struct jobs_job *job;
@@ -132,6 +142,7 @@ struct sandbox_request {
     size_t n_layers;
     bool masked;            /* the host's root: layer 0 is what hides parts of it */
     const size_t *below;    /* snapshots between those and the job, top first: as many as job->depth */
+    const struct sandbox_ids *below_ids; /* of the jobs that they are of */
     const char *const *env; /* complete but for HOME and USER, which come from the root's passwd */
     const char *stdin_data; /* NULL: /dev/null */
     size_t stdin_len;

@@ -136,10 +136,11 @@ int sandbox_snapshot(struct sandbox_stage *s, struct sandbox_job *job, size_t nu
 
 /* ---- using one ---- */
 
-/* Its owners are those of the slot that made it: the directory's own tells which. They become id_base.. */
-static int map_owners(bool host, int mount, uint32_t id_base)
+/* Its owners are those of the slot that made it: the directory's own tells which. They become id_base.., but for the change. */
+static int map_owners(bool host, int mount, uint32_t id_base, const struct owner_change *change)
 {
     struct mount_attr attr = {.attr_set = MOUNT_ATTR_IDMAP};
+    cleanup_free char *uids = NULL, *gids = NULL;
     cleanup_close int id_map = -EBADF;
     struct stat st;
     int r;
@@ -148,14 +149,16 @@ static int map_owners(bool host, int mount, uint32_t id_base)
         return 0; /* all jobs have the same */
     if (fstat(mount, &st) < 0)
         return -errno;
-    r = stage_open_id_map(st.st_uid, id_base, &id_map);
+    uids = id_map_text(st.st_uid, id_base, change->uid);
+    gids = id_map_text(st.st_uid, id_base, change->gid);
+    r = id_map_open(uids, gids, &id_map);
     if (r < 0)
         return r;
     attr.userns_fd = (uint64_t)(unsigned)id_map;
     return mount_setattr(mount, "", AT_EMPTY_PATH, &attr, sizeof(attr)) < 0 ? -errno : 0;
 }
 
-static int clone_snapshot(struct sandbox_stage *s, size_t number)
+static int clone_snapshot(struct sandbox_stage *s, size_t number, const struct owner_change *change)
 {
     cleanup_close int mount = -EBADF;
     char name[NAME_SIZE];
@@ -167,7 +170,7 @@ static int clone_snapshot(struct sandbox_stage *s, size_t number)
         stage_leave(s);
     }
     if (r >= 0)
-        r = map_owners(s->privilege.host, mount, s->id_base);
+        r = map_owners(s->privilege.host, mount, s->id_base, change);
     return r < 0 ? r : steal_fd(&mount);
 }
 
@@ -182,7 +185,8 @@ static size_t free_index(struct sandbox_stage *s)
     return s->n_snapshots++;
 }
 
-int stage_attach_snapshot(struct sandbox_stage *s, size_t number, size_t *ret_index, struct cupel_error *err)
+int stage_attach_snapshot(struct sandbox_stage *s, size_t number, const struct owner_change *change, size_t *ret_index,
+                          struct cupel_error *err)
 {
     cleanup_close int mount = -EBADF;
     char path[NAME_SIZE];
@@ -190,13 +194,14 @@ int stage_attach_snapshot(struct sandbox_stage *s, size_t number, size_t *ret_in
     int r;
 
     for (size_t i = 0; i < s->n_snapshots; i++)
-        if (s->snapshots[i].mount >= 0 && s->snapshots[i].number == number) {
+        if (s->snapshots[i].mount >= 0 && s->snapshots[i].number == number &&
+            memcmp(&s->snapshots[i].change, change, sizeof(*change)) == 0) {
             *ret_index = i;
             return 0;
         }
     index = free_index(s);
     (void)snprintf(path, sizeof(path), "/s/%zu", index);
-    r = mount = clone_snapshot(s, number);
+    r = mount = clone_snapshot(s, number, change);
     if (r >= 0)
         r = stage_enter(s);
     if (r == 0) {
@@ -205,7 +210,7 @@ int stage_attach_snapshot(struct sandbox_stage *s, size_t number, size_t *ret_in
     }
     if (r < 0)
         return cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot attach what the job starts from");
-    s->snapshots[index] = (struct stage_snapshot){.number = number, .mount = steal_fd(&mount)};
+    s->snapshots[index] = (struct stage_snapshot){.number = number, .change = *change, .mount = steal_fd(&mount)};
     *ret_index = index;
     return 0;
 }
@@ -249,7 +254,7 @@ int sandbox_snapshot_open(int ns, size_t number, const struct sandbox_privilege 
     name_of(number, name);
     r = netns_fetch(clone_elsewhere, &wanted, &mount, &ignored);
     if (r == 0)
-        r = map_owners(p->host, mount, 0);
+        r = map_owners(p->host, mount, 0, &(struct owner_change){0});
     if (r == 0) {
         fd = openat(mount, "u", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         r = fd < 0 ? -errno : 0;

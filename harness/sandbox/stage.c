@@ -24,57 +24,26 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-/* A user namespace that exists only to carry the id mapping for mount_setattr(MOUNT_ATTR_IDMAP). */
 int stage_open_id_map(uint32_t on_disk, uint32_t id_base, int *ret_fd)
 {
-    char map[64], path[64];
-    int sync[2], r = 0;
-    pid_t pid;
-    int fd = -EBADF;
+    cleanup_free char *map = id_map_text(on_disk, id_base, (struct id_change){0, 0});
 
-    if (pipe2(sync, O_CLOEXEC) < 0)
-        return -errno;
-    pid = (pid_t)syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, NULL, NULL, NULL, NULL);
-    if (pid == 0) {
-        char byte;
-
-        (void)close(sync[1]);
-        _exit(read(sync[0], &byte, 1) < 0); /* until the parent closes its end */
-    }
-    if (pid < 0)
-        r = -errno;
-    if (r == 0) {
-        (void)snprintf(map, sizeof(map), "%u %u %u", on_disk, id_base, SANDBOX_ID_COUNT);
-        (void)snprintf(path, sizeof(path), "/proc/%d/uid_map", (int)pid);
-        r = file_put_at(AT_FDCWD, path, map);
-    }
-    if (r == 0) {
-        (void)snprintf(path, sizeof(path), "/proc/%d/gid_map", (int)pid);
-        r = file_put_at(AT_FDCWD, path, map);
-    }
-    if (r == 0) {
-        (void)snprintf(path, sizeof(path), "/proc/%d/ns/user", (int)pid);
-        fd = open(path, O_RDONLY | O_CLOEXEC);
-        r = fd < 0 ? -errno : 0;
-    }
-    (void)close(sync[0]);
-    (void)close(sync[1]);
-    if (pid > 0)
-        while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-            ;
-    if (r == 0)
-        *ret_fd = fd;
-    return r;
+    return id_map_open(map, map, ret_fd);
 }
 
 int stage_clone_mapped(const struct sandbox_stage *s, int fd, uint64_t attributes, int *ret_mount)
+{
+    return stage_clone_owned(s, fd, attributes, s->id_map, ret_mount);
+}
+
+int stage_clone_owned(const struct sandbox_stage *s, int fd, uint64_t attributes, int id_map, int *ret_mount)
 {
     bool mapped = s->privilege.host;
     uint64_t read_only = weakened("read-only") ? 0 : MOUNT_ATTR_RDONLY;
     struct mount_attr attr = {
         .attr_set = attributes | (mapped ? MOUNT_ATTR_IDMAP : 0) | read_only | MOUNT_ATTR_NODEV,
         .propagation = MS_PRIVATE,
-        .userns_fd = mapped ? (uint64_t)(unsigned)s->id_map : 0,
+        .userns_fd = mapped ? (uint64_t)(unsigned)id_map : 0,
     };
     cleanup_close int mount = open_tree(fd, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
 
@@ -247,6 +216,7 @@ void sandbox_stage_close(struct sandbox_stage *s)
 
     upper_close(s->upper, false);
     refusals_close(&s->refusals);
+    id_maps_close(&s->id_maps);
     hostroot_free(s);
     if (s->progress != NULL)
         (void)munmap(s->progress, sizeof(*s->progress));

@@ -1,6 +1,7 @@
 /* stage: private to sandbox; the slot's side of it. */
 #pragma once
 
+#include "harness/sandbox/id_map.h"
 #include "harness/sandbox/private.h"
 #include "harness/sandbox/refusals.h"
 #include "harness/sandbox/upper.h"
@@ -10,6 +11,7 @@
 /* A snapshot that this stage has at /s/INDEX. */
 struct stage_snapshot {
     size_t number;
+    struct owner_change change; /* of its owners; none for what is below the root */
     int mount; /* -EBADF: the index is free */
 };
 
@@ -18,6 +20,7 @@ struct sandbox_stage {
     uint32_t id_base;
     struct sandbox_privilege privilege;
     int id_map;               /* user namespace fd for id-mapped mounts, with the host's rights */
+    struct id_maps id_maps;   /* other ones, of inputs whose owner is not the job's user */
     char *maps[2];            /* texts for a job's uid_map and gid_map */
     struct host_views *views; /* of `host` roots, likewise */
     bool directory_works;     /* of upper.h's kinds, without the host's rights */
@@ -51,8 +54,9 @@ int stage_attach_root(struct sandbox_stage *s, size_t index, const int *layers, 
 /* The caller's mount namespace becomes a new one of nothing but this mount. */
 int stage_become_root(int mount);
 int stage_make_tmpfs(int *ret_mount);
-/* Makes the run's snapshot /s/INDEX in the stage, once; see snapshot.c. */
-int stage_attach_snapshot(struct sandbox_stage *s, size_t number, size_t *ret_index, struct cupel_error *err);
+/* Makes the run's snapshot /s/INDEX in the stage, once for each change of owners; see snapshot.c. */
+int stage_attach_snapshot(struct sandbox_stage *s, size_t number, const struct owner_change *change, size_t *ret_index,
+                          struct cupel_error *err);
 /* A detached tmpfs with the two layers of mask.c. */
 int mask_mount(int layer, uint32_t id_base, int *ret_mount);
 /* Without the host's rights: /lower/INDEX/0 with the mask and a `base`, and views; see hostroot.c. */
@@ -60,8 +64,10 @@ int hostroot_attach(struct sandbox_stage *s, size_t index, int mask_layer, int h
 const struct host_views *hostroot_views(const struct sandbox_stage *s, size_t index);
 void hostroot_free(struct sandbox_stage *s);
 /* Opens the job's inputs into ctx, which closes them; see inputs.c. */
-int inputs_open(struct sandbox_stage *s, const struct jobs_job *job, const char *job_dir, struct init_context *ctx,
-                struct cupel_error *err);
+int inputs_open(struct sandbox_stage *s, const struct sandbox_request *request, const char *job_dir,
+                struct init_context *ctx, struct cupel_error *err);
+/* Who the commands of a request are, where that is known before PID 1 looks it up. */
+bool request_user(const struct sandbox_request *request, uint32_t *ret_uid, uint32_t *ret_gid);
 /* The layers under the upper directory NAME of this job ("u", "u3"): of the kept job's and of the first n snapshots of `below`, each
  * with a ':' behind it; malloc'ed, "" for none. */
 char *layers_below(const struct init_context *ctx, const size_t *below, size_t n, const char *name);
@@ -83,3 +89,5 @@ int stage_attach_kept(struct sandbox_stage *s, const struct sandbox_kept *kept, 
 /* A detached clone of what `fd` names (a file or directory), read-only and, where that takes no right that we lack, id-mapped into
  * this stage's range. -EINVAL: without the right, the kernel shows nothing of a directory that has other mounts in it. */
 int stage_clone_mapped(const struct sandbox_stage *s, int fd, uint64_t attributes, int *ret_mount);
+/* The same, by another map (of id_maps_get); nothing is mapped without the right. */
+int stage_clone_owned(const struct sandbox_stage *s, int fd, uint64_t attributes, int id_map, int *ret_mount);

@@ -32,6 +32,7 @@ struct start {
     struct sandbox_job job;
     struct init_context *ctx;
     size_t below[JOBS_FROM_DEPTH_MAX]; /* where in the stage the snapshots under the job are, top first */
+    size_t below_inputs[JOBS_FROM_DEPTH_MAX]; /* the same, for what is in inputs: their owner is the job's user */
     bool has_dir;
 };
 
@@ -66,9 +67,10 @@ static int make_owned_dir(int dirfd, const char *path, mode_t mode, uint32_t id)
 }
 
 /* An overlay's own directory is that of its top layer: where there is one below, it stays what the earlier job made of it. */
-static int make_upper(struct start *s, int dirfd, const char *path, const char *name, size_t n_below)
+static int make_upper(struct start *s, int dirfd, const char *path, const char *name, const size_t *below_at,
+                      size_t n_below)
 {
-    int below = n_below > 0 ? s->stage->snapshots[s->below[0]].mount : -EBADF;
+    int below = n_below > 0 ? s->stage->snapshots[below_at[0]].mount : -EBADF;
     struct stat st;
     int r = make_owned_dir(dirfd, path, 0755, s->stage->id_base);
 
@@ -108,7 +110,8 @@ static int make_job_dirs(struct start *s)
         if (i >= 0)
             (void)snprintf(tail, sizeof(tail), "%d", i);
         (void)snprintf(path, sizeof(path), "%s/u%s", s->job.dir, tail);
-        r = make_upper(s, fd, path, path + strlen(s->job.dir) + 1, i >= 0 ? input_layers(job, (size_t)i) : job->depth);
+        r = make_upper(s, fd, path, path + strlen(s->job.dir) + 1, i >= 0 ? s->below_inputs : s->below,
+                       i >= 0 ? input_layers(job, (size_t)i) : job->depth);
         if (r < 0)
             break;
         (void)snprintf(path, sizeof(path), "%s/w%s", s->job.dir, tail);
@@ -127,13 +130,31 @@ static void trim_later(struct start *s)
     s->ctx->trims_by_slot = true;
 }
 
+/* What the inputs of an earlier job belong to is its user's; now it is this one's. */
+static struct owner_change change_below(const struct start *s, size_t i)
+{
+    const struct sandbox_ids *was = &s->request->below_ids[i];
+    uint32_t uid, gid;
+
+    if (!was->known || !s->stage->privilege.host || !request_user(s->request, &uid, &gid))
+        return (struct owner_change){0};
+    return (struct owner_change){.uid = {was->uid, uid}, .gid = {was->gid, gid}};
+}
+
 static int attach_layers(struct start *s, struct cupel_error *err)
 {
+    static const struct owner_change none;
     int r = stage_attach_root(s->stage, s->request->root, s->request->layers, s->request->n_layers, s->request->masked,
                               err);
 
-    for (size_t i = 0; r == 0 && i < s->request->job->depth; i++)
-        r = stage_attach_snapshot(s->stage, s->request->below[i], &s->below[i], err);
+    for (size_t i = 0; r == 0 && i < s->request->job->depth; i++) {
+        struct owner_change change = change_below(s, i);
+
+        r = stage_attach_snapshot(s->stage, s->request->below[i], &none, &s->below[i], err);
+        s->below_inputs[i] = s->below[i];
+        if (r == 0 && !owner_change_is_none(&change))
+            r = stage_attach_snapshot(s->stage, s->request->below[i], &change, &s->below_inputs[i], err);
+    }
     return r;
 }
 
@@ -327,6 +348,20 @@ static int write_id_maps(struct start *s, struct cupel_error *err)
     return 0;
 }
 
+/* Whether the n jobs on top of which this one starts had another user. */
+static bool had_other_user(const struct start *s, size_t n)
+{
+    uint32_t uid, gid;
+
+    if (!request_user(s->request, &uid, &gid))
+        return false;
+    for (size_t i = 0; i < n; i++)
+        if (s->request->below_ids[i].known &&
+            (s->request->below_ids[i].uid != uid || s->request->below_ids[i].gid != gid))
+            return true;
+    return false;
+}
+
 /* What earlier jobs, or the kept one, made of an input lies on top of what the host has. */
 static void set_layers_of_inputs(struct start *s)
 {
@@ -337,9 +372,30 @@ static void set_layers_of_inputs(struct start *s)
 
         (void)snprintf(name, sizeof(name), "u%zu", i);
         if (in->cow && in->directory)
-            in->below = layers_below(s->ctx, s->below, n, name);
+            in->below = layers_below(s->ctx, s->below_inputs, n, name);
         in->is_there = in->cow && !in->directory && (n > 0 || s->request->kept != NULL);
+        in->given = s->request->job->inputs[i].owner == JOBS_OWNER_USER && had_other_user(s, n);
     }
+}
+
+/* The directory that an input is seen as belongs to who the host's belongs to, and may be what that one may be. */
+static int own_inputs(struct start *s, struct cupel_error *err)
+{
+    int fd = upper_fd(s->stage->upper);
+
+    for (size_t i = 0; i < s->ctx->n_inputs; i++) {
+        const struct init_input *in = &s->ctx->inputs[i];
+        uint32_t base = s->stage->id_base;
+        char path[64];
+
+        if (!in->cow || !in->directory || input_layers(s->request->job, i) > 0)
+            continue;
+        (void)snprintf(path, sizeof(path), "%s/u%zu", s->job.dir, i);
+        if (fchownat(fd, path, base + in->uid, base + in->gid, AT_SYMLINK_NOFOLLOW) < 0 ||
+            fchmodat(fd, path, in->mode, 0) < 0)
+            return step_error(err, SETUP_INPUTS, errno, in->to);
+    }
+    return 0;
 }
 
 static int start_steps(struct start *s, struct cupel_error *err)
@@ -356,7 +412,9 @@ static int start_steps(struct start *s, struct cupel_error *err)
             return step_error(err, SETUP_DEVICES, r, "/dev");
     }
     if (r == 0)
-        r = inputs_open(s->stage, s->request->job, s->job.dir, s->ctx, err);
+        r = inputs_open(s->stage, s->request, s->job.dir, s->ctx, err);
+    if (r == 0)
+        r = own_inputs(s, err);
     if (r == 0)
         set_layers_of_inputs(s);
     if (r == 0)

@@ -658,6 +658,8 @@ static void start_and_watch(struct attempt *a)
     if (launch(a->ctx, a->instance, NULL, &a->cgroup, &a->sandbox, &err) < 0) {
         fail_harness(a, &err);
         check_losses(a);
+        if (err.kind == CUPEL_ERROR_INPUT && a->facts->cause == CAUSE_HARNESS)
+            a->facts->cause = CAUSE_SUBMISSION;
         return;
     }
     a->has_sandbox = true;

@@ -80,6 +80,7 @@ enum attempt_cause {
     CAUSE_MEMORY,
     CAUSE_OUTPUT,
     CAUSE_CANCELLED,
+    CAUSE_SUBMISSION, /* an input holds what is refused: facts.harness says what */
     CAUSE_HARNESS, /* something of ours failed: facts.harness says what */
     CAUSE_STOOD_STILL, /* a time limit passed while the slot itself was kept from running */
     CAUSE_AROUND,  /* the memory of what is around the job ran out: facts.oom says whose */

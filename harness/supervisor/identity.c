@@ -83,6 +83,13 @@ static int find_one(const struct run *run, struct instance *in, struct cupel_err
     return r;
 }
 
+struct sandbox_ids identity_ids(const struct instance *in)
+{
+    if (in->has_user)
+        return (struct sandbox_ids){.known = true, .uid = in->user.uid, .gid = in->user.gid};
+    return (struct sandbox_ids){.known = is_plain_root(in->job->user)};
+}
+
 int identity_find_all(struct run *run, struct cupel_error *err)
 {
     const struct instance *last = NULL;

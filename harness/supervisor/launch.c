@@ -2,6 +2,7 @@
 #include "harness/supervisor/launch.h"
 
 #include "harness/supervisor/disks.h"
+#include "harness/supervisor/identity.h"
 #include "harness/supervisor/limits.h"
 
 #include <fcntl.h>
@@ -51,6 +52,7 @@ static int start_sandbox(struct attempt_context *ctx, const struct instance *ins
         environment_make(instance->plan, job, root->config != NULL ? (const char *const *)root->config->env : NULL);
     cleanup_free char *input = NULL;
     size_t below[JOBS_FROM_DEPTH_MAX], n_below = 0;
+    struct sandbox_ids below_ids[JOBS_FROM_DEPTH_MAX];
     int enter[CGROUP_ENTER_MAX];
     struct sandbox_request request = {
         .plan = instance->plan,
@@ -62,6 +64,7 @@ static int start_sandbox(struct attempt_context *ctx, const struct instance *ins
         .n_layers = root->n_layers,
         .masked = instance->plan->roots[job->root].kind == JOBS_ROOT_HOST,
         .below = below,
+        .below_ids = below_ids,
         .env = env,
         .stdin_data = job->stdin_text,
         .stdin_len = job->stdin_len,
@@ -70,19 +73,27 @@ static int start_sandbox(struct attempt_context *ctx, const struct instance *ins
         .n_enter = cgroup_job_enter_fds(cgroup, enter),
     };
 
-    for (size_t i = instance->from; i != INSTANCE_NONE; i = ctx->run->instances[i].from)
+    for (size_t i = instance->from; i != INSTANCE_NONE; i = ctx->run->instances[i].from) {
+        below_ids[n_below] = identity_ids(&ctx->run->instances[i]);
         below[n_below++] = i;
+    }
     if (session != NULL) {
         request.stdio = session->stdio;
         request.rows = session->rows;
         request.columns = session->columns;
         request.kept = session->kept;
     }
-    if (job->stdin_file != NULL) {
-        int r = file_read_at(AT_FDCWD, job->stdin_file, STDIN_MAX, &input, &request.stdin_len);
+    if (job->stdin_file.path != NULL) {
+        cleanup_close int fd = -EBADF;
+        int r = host_path_open(&job->stdin_file, "stdin-file", O_RDONLY | O_NONBLOCK | O_NOCTTY, &fd, err);
 
+        if (r == 0) {
+            r = file_read_regular_fd(fd, STDIN_MAX, &input, &request.stdin_len);
+            if (r < 0)
+                (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot read stdin-file %s", job->stdin_file.path);
+        }
         if (r < 0)
-            return cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot read stdin-file %s", job->stdin_file);
+            return r;
         request.stdin_data = input;
     }
     return sandbox_start(ctx->stage, &request, ret_sandbox, err);

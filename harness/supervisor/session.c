@@ -112,7 +112,7 @@ static void make_job(struct session *s)
     s->job->env = s->env;
     s->job->n_needs = 0;
     s->job->from = n_bases > 0 ? n_bases - 1 : JOBS_FROM_NOTHING;
-    s->job->stdin_text = s->job->stdin_file = NULL;
+    s->job->stdin_text = s->job->stdin_file.path = NULL;
     s->job->artifacts.patterns = NULL;
     if (s->terminal)
         s->job->devices |= 1u << JOBS_DEVICE_TTY | 1u << JOBS_DEVICE_PTS | 1u << JOBS_DEVICE_PTMX;

@@ -125,6 +125,7 @@ static const struct {
     [CAUSE_WALL] = {REPORTS_TIMEOUT, say_timeout},          [CAUSE_CPU] = {REPORTS_CPU_LIMIT, say_cpu},
     [CAUSE_MEMORY] = {REPORTS_MEMORY_LIMIT, say_memory},    [CAUSE_OUTPUT] = {REPORTS_OUTPUT_LIMIT, say_output},
     [CAUSE_CANCELLED] = {REPORTS_CANCELLED, say_cancelled}, [CAUSE_HARNESS] = {REPORTS_ERROR, say_harness},
+    [CAUSE_SUBMISSION] = {REPORTS_INVALID_SUBMISSION, say_harness},
     [CAUSE_AROUND] = {REPORTS_ERROR, evidence_around},
     [CAUSE_STOOD_STILL] = {REPORTS_ERROR, evidence_stood_still},
 };
@@ -392,6 +393,7 @@ bool verdict_is_retried(const struct jobs_job *job, enum reports_verdict verdict
     case REPORTS_PASSED:
     case REPORTS_SKIPPED:
     case REPORTS_CANCELLED:
+    case REPORTS_INVALID_SUBMISSION: /* it would be refused again */
     case REPORTS_VERDICT_COUNT:
         return false;
     case REPORTS_TIMEOUT:

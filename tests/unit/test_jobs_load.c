@@ -223,7 +223,7 @@ static void test_argv_and_defaults_of_defaults(void **state)
     assert_list(job->steps[0].argv, "</bin/true><1.50><><end>");
     assert_int_equal(job->steps[0].expect.exit, 3);
     assert_int_equal(job->network, JOBS_NETWORK_HOST);
-    assert_string_equal(strrchr(job->stdin_file, '/'), "/numbers.in");
+    assert_string_equal(strrchr(job->stdin_file.path, '/'), "/numbers.in");
     assert_null(job->stdin_text);
     assert_int_equal(job->n_needs, 2);
     assert_list(job->artifacts.patterns, "</a></b/*>");
@@ -393,7 +393,7 @@ static void test_alternatives_replace(void **state)
 
     (void)state;
     assert_null(jobs[0].stdin_text);
-    assert_non_null(jobs[0].stdin_file);
+    assert_non_null(jobs[0].stdin_file.path);
     assert_int_equal(jobs[0].steps[0].expect.exit, 1);
     assert_int_equal(jobs[0].steps[0].expect.signal, 0);
     assert_string_equal(jobs[0].steps[0].expect.stdout_text, "b");
@@ -415,7 +415,7 @@ static void test_alternatives_replace_files(void **state)
     const struct jobs_job *job = &r.plan->jobs[0];
 
     (void)state;
-    assert_null(job->stdin_file);
+    assert_null(job->stdin_file.path);
     assert_string_equal(job->stdin_text, "");
     assert_int_equal(job->stdin_len, 0);
     assert_int_equal(job->steps[0].expect.signal, 15);
