@@ -245,6 +245,8 @@ void sandbox_continue(struct sandbox_job *job);
 /* SIGTERM to the running command's process group; SIGKILL to PID 1, which the kernel extends to all of the job. */
 void sandbox_terminate(struct sandbox_job *job);
 void sandbox_kill(struct sandbox_job *job);
+/* The CPU time that PID 1 itself has used, dead or alive, until it is reaped; then -ESRCH. */
+int sandbox_init_cpu_ns(const struct sandbox_job *job, uint64_t *ret_ns);
 /* Waits until PID 1 and so everything of the job is gone. */
 void sandbox_reap(struct sandbox_job *job);
 

@@ -9,6 +9,7 @@
 #include "base/weaken.h"
 #include "harness/supervisor/blame.h"
 #include "harness/supervisor/deadline.h"
+#include "harness/supervisor/billing.h"
 #include "harness/supervisor/evidence.h"
 #include "harness/supervisor/kept.h"
 #include "harness/supervisor/launch.h"
@@ -60,7 +61,7 @@ static void note_cause(struct attempt *a, enum attempt_cause cause, bool of_step
     f->cause_step = a->step;
     f->cause_is_step_limit = of_step;
     f->cause_ns = clock_monotonic_ns();
-    if (a->cgroup != NULL && cgroup_job_cpu_ns(a->cgroup, &f->cpu_at_cause_ns) < 0)
+    if (a->cgroup != NULL && billing_cpu_ns(a->cgroup, &a->sandbox, f, &f->cpu_at_cause_ns) < 0)
         f->cpu_at_cause_ns = 0;
 }
 
@@ -138,7 +139,7 @@ static void check_cpu(struct attempt *a, uint64_t now)
     bool of_step;
 
     a->check_cpu_at = NEVER;
-    if (a->cgroup == NULL || cgroup_job_cpu_ns(a->cgroup, &used) < 0)
+    if (a->cgroup == NULL || billing_cpu_ns(a->cgroup, &a->sandbox, a->facts, &used) < 0)
         return;
     left = limits_cpu_left(&v, used, &of_step);
     if (left == NEVER)
@@ -267,12 +268,13 @@ static void on_step_started(struct attempt *a, const struct sandbox_event *e)
         s->stderr_from = s->stderr_to = a->facts->steps[e->step - 1].stderr_to;
     }
     a->step_cpu_ns = 0;
-    if (e->step > 0 && a->cgroup != NULL && cgroup_job_cpu_ns(a->cgroup, &a->step_cpu_ns) < 0)
+    if (e->step > 0 && a->cgroup != NULL && billing_cpu_ns(a->cgroup, &a->sandbox, a->facts, &a->step_cpu_ns) < 0)
         a->step_cpu_ns = 0;
     v = view(a);
     a->capture.limit = limits_output(&v, &of_step);
     if (a->facts->started_ns == 0) {
         a->facts->started_ns = e->at_ns;
+        billing_begin(&a->sandbox, a->facts);
         (void)clock_gettime(CLOCK_REALTIME, &a->facts->started);
         atomic_store_explicit(&a->ctx->view->started_ns, e->at_ns, memory_order_relaxed);
         running_publish(a->ctx->view, &a->sandbox, (size_t)(a->instance - a->ctx->run->instances),
@@ -526,6 +528,7 @@ static void find_victim(struct attempt *a)
 static void collect_facts(struct attempt *a)
 {
     receive_events(a);              /* what PID 1 said with its last breath */
+    (void)billing_init_ns(&a->sandbox, a->facts);
     running_withdraw(a->ctx->view); /* while its pid is still nobody else's */
     sandbox_reap(&a->sandbox);
     a->facts->ended_ns = clock_monotonic_ns();
@@ -535,6 +538,7 @@ static void collect_facts(struct attempt *a)
     a->facts->output_bytes = a->capture.written[0] + a->capture.written[1];
     if (a->cgroup != NULL) {
         cgroup_job_usage(a->cgroup, &a->facts->usage);
+        billing_add(a->facts);
         (void)note_oom(a);
         find_victim(a);
         cgroup_around_figures(a->ctx->around, &a->facts->around);

@@ -121,6 +121,8 @@ struct attempt_facts {
     struct step_facts *steps;
     size_t n_steps;
     struct cgroup_usage usage;
+    bool has_init_cpu; /* PID 1's own CPU time is known; see billing.h */
+    uint64_t init_cpu_before_ns, init_cpu_ns;
     struct cgroup_oom oom;               /* of CAUSE_MEMORY and CAUSE_AROUND */
     struct oom_victim oom_victim;
     int oom_victim_pid; /* in the job; 0: not known */

@@ -1,6 +1,8 @@
 /* observe: see observe.h. */
 #include "harness/supervisor/observe.h"
 
+#include "harness/supervisor/billing.h"
+
 #include <fcntl.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -172,6 +174,7 @@ static void add_point(struct observer *o, uint64_t now)
 
     cgroup_job_figures(o->cgroup, wanted, &usage);
     cpu = cgroup_usage_get(&usage, CGROUP_CPU_NS, &p.cpu_ns);
+    p.cpu_ns += cpu ? billing_init_ns(o->sandbox, o->facts) : 0;
     memory = cgroup_usage_get(&usage, CGROUP_MEMORY_BYTES, &p.memory_bytes);
     pids = cgroup_usage_get(&usage, CGROUP_PIDS, &p.pids);
     timeline_add(&o->ctx->timeline, &p, cpu, memory, pids);

@@ -257,6 +257,62 @@ static void system_calls(unsigned long ignored)
         ;
 }
 
+static void descend(const char *name, unsigned long depth)
+{
+    for (unsigned long i = 0; i < depth; i++)
+        if (mkdir(name, 0755) < 0 || chdir(name) < 0)
+            fail("a directory");
+}
+
+static void make_empty(const char *name)
+{
+    int fd = open(name, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+
+    if (fd < 0)
+        fail("a file");
+    close(fd);
+}
+
+/* So many files whose paths have 15,000 bytes each, none of them a letter. */
+static void long_names(unsigned long count)
+{
+    char name[256];
+
+    memset(name, 1, 255);
+    name[255] = '\0';
+    descend(name, 60);
+    for (unsigned long i = 0; i < count; i++) {
+        name[snprintf(name, sizeof(name), "%lu", i)] = 1;
+        make_empty(name);
+    }
+}
+
+/* A file of 4 MiB, and so many more names of it. */
+static void many_links(unsigned long count)
+{
+    static char mib[MIB];
+    int fd = open("file", O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+
+    memset(mib, 'x', sizeof(mib));
+    for (int i = 0; i < 4; i++)
+        if (fd < 0 || write(fd, mib, sizeof(mib)) != (ssize_t)sizeof(mib))
+            fail("file");
+    for (unsigned long i = 0; i < count; i++) {
+        char name[32];
+
+        snprintf(name, sizeof(name), "link-%lu", i);
+        if (link("file", name) < 0)
+            fail(name);
+    }
+}
+
+/* Directories within one another that all have the same name, and a file in the last. */
+static void same_names(unsigned long depth)
+{
+    descend("d", depth);
+    make_empty("file");
+}
+
 static void *sleep_on(void *ignored)
 {
     for (;;)
@@ -556,6 +612,9 @@ static const struct {
     {"sparse", sparse},
     {"forbidden", forbidden},
     {"deep", deep},
+    {"long-names", long_names},
+    {"many-links", many_links},
+    {"same-names", same_names},
 };
 
 int main(int argc, char **argv)
