@@ -316,7 +316,7 @@ TABLE(
      .offset = JOB_FIELD(workdir)},
     {.name = "env",
      .value = "a map of environment variables",
-     .help = "the job's environment: exactly this plus PATH, HOME, USER, LANG=C.UTF-8, TZ=UTC, TMPDIR and `CUPEL_*`",
+     .help = "the job's environment: exactly this plus PATH, HOME, USER, LOGNAME, SHELL, CI, LANG=C.UTF-8, TZ=UTC, TMPDIR and `CUPEL_*`",
      .forms = FORM_MAP,
      .type = TYPE_TEXT,
      .set = set_env},

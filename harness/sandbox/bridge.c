@@ -140,7 +140,7 @@ char *bridge_hosts(const struct jobs_plan *plan, const struct jobs_bridge *bridg
 {
     struct strbuf out = {0};
 
-    strbuf_adds(&out, "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n");
+    strbuf_adds(&out, HOSTS_LOCAL);
     for (size_t i = 0; i < bridge->n_members; i++) {
         const struct jobs_job *job = &plan->jobs[bridge->members[i]];
         bool same = str_eq(job->hostname, job->name);

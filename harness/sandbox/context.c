@@ -132,21 +132,23 @@ static bool env_has(const char *const *env, const char *name_and_equals)
     return false;
 }
 
-/* The two last entries are written by PID 1, which alone knows the root's passwd file. */
+/* Entries of which the job has none of its own are written by PID 1, which alone knows the user. */
 void context_env(struct init_context *ctx, const char *const *env)
 {
+    const struct {
+        const char *name_and_equals;
+        char *entry;
+    } own[] = {{"HOME=", ctx->home_entry}, {"USER=", ctx->user_entry}, {"LOGNAME=", ctx->logname_entry}};
     size_t n = 0;
 
     while (env[n] != NULL)
         n++;
-    ctx->env = xcalloc(n + 3, sizeof(char *));
+    ctx->env = xcalloc(n + ARRAY_SIZE(own) + 1, sizeof(char *));
     memcpy(ctx->env, env, n * sizeof(char *));
     ctx->env_has_home = env_has(env, "HOME=");
-    ctx->env_has_user = env_has(env, "USER=");
-    if (!ctx->env_has_home)
-        ctx->env[n++] = ctx->home_entry;
-    if (!ctx->env_has_user)
-        ctx->env[n++] = ctx->user_entry;
+    for (size_t i = 0; i < ARRAY_SIZE(own); i++)
+        if (!env_has(env, own[i].name_and_equals))
+            ctx->env[n++] = own[i].entry;
 }
 
 /* ---- command line ---- */

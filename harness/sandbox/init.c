@@ -258,6 +258,7 @@ static const struct {
     {SETUP_ATTACH_INPUTS, setup_attach_inputs},
     {SETUP_ETC, setup_etc},   /* /etc/hosts and /tmp where the root has none */
     {SETUP_USER, setup_user}, /* by the root's passwd */
+    {SETUP_HOME, setup_home},
     {SETUP_WORKDIR, setup_workdir},
     {SETUP_LOOPBACK, setup_loopback},
     {SETUP_TERMINAL, setup_terminal}, /* where the job is to have one */

@@ -529,54 +529,6 @@ int setup_attach_inputs(struct init_context *ctx)
 
 /* ---- the last of the root ---- */
 
-/* Who enters a job, or what it left, is who its own commands were, whatever the file says. */
-static int find_user(struct init_context *ctx, char *home, size_t home_size, char *name, size_t name_size)
-{
-    uint32_t uid, gid;
-    int r;
-
-    if (ctx->user != NULL) {
-        uid = ctx->user->uid;
-        gid = ctx->user->gid;
-        small_copy(home, ctx->user->home, home_size);
-        small_copy(name, ctx->user->name, name_size);
-    }
-    if (ctx->has_ids && (ctx->user == NULL || uid != ctx->uid))
-        passwd_plain_names(ctx->uid, home, home_size, name, name_size);
-    if (ctx->has_ids)
-        return 0;
-    r = ctx->user != NULL
-            ? 0
-            : passwd_resolve(ctx->root, ctx->job->user, &uid, &gid, home, home_size, name, name_size);
-    if (r < 0 && r != -ENOENT)
-        ctx->detail = "/etc/passwd";
-    if (r < 0)
-        return r;
-    ctx->uid = uid;
-    ctx->gid = gid;
-    return 0;
-}
-
-int setup_user(struct init_context *ctx)
-{
-    char home[HOME_SIZE - 8], name[USER_SIZE - 8];
-    int r;
-
-    ctx->detail = ctx->job->user;
-    r = find_user(ctx, home, sizeof(home), name, sizeof(name));
-    if (r < 0)
-        return r;
-    small_copy(ctx->home_entry, "HOME=", sizeof(ctx->home_entry));
-    small_append(ctx->home_entry, home, sizeof(ctx->home_entry));
-    small_copy(ctx->user_entry, "USER=", sizeof(ctx->user_entry));
-    small_append(ctx->user_entry, name, sizeof(ctx->user_entry));
-    /* /dev/stdout and its like are opened anew by their user */
-    if (fchown(ctx->stdout_fd, ctx->uid, ctx->gid) < 0 || fchown(ctx->stderr_fd, ctx->uid, ctx->gid) < 0 ||
-        (ctx->stdio == SANDBOX_STDIO_PIPES && fchown(ctx->stdin_fd, ctx->uid, ctx->gid) < 0))
-        return -errno;
-    return 0;
-}
-
 /* Made when missing, and then its user's; an existing one is left as it is. */
 int setup_workdir(struct init_context *ctx)
 {

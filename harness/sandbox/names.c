@@ -33,50 +33,55 @@ static int replace_file(int dir, const char *name, const char *text)
     return file < 0 ? -errno : file_write_all(file, text, strlen(text));
 }
 
-/* Only where the root has none: names that every program expects. */
-static int add_hosts(struct init_context *ctx, int etc)
+/* Whether the job file puts a file of its own there: that one is right. */
+static bool is_input(const struct init_context *ctx, const char *path)
 {
-    static const char hosts[] = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n";
-    cleanup_close int file = openat(etc, "hosts", O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
-    char line[128] = "127.0.1.1\t";
+    for (size_t i = 0; i < ctx->n_inputs; i++)
+        if (strcmp(ctx->inputs[i].to, path) == 0)
+            return true;
+    return false;
+}
 
-    if (file < 0)
-        return errno == EEXIST || errno == EROFS ? 0 : -errno; /* EROFS: the host's own is lent (hostroot.c) */
-    small_append(line, ctx->job->hostname, sizeof(line) - 2);
-    small_append(line, "\n", sizeof(line));
-    if (write(file, hosts, sizeof(hosts) - 1) < 0 || write(file, line, strlen(line)) < 0)
-        return -errno;
-    return 0;
+/* The job's own in place of the root's, which may be the host's and names its neighbours. A read-only /etc is an input. */
+static int lay_file(struct init_context *ctx, int etc, const char *path, const char *text)
+{
+    int r;
+
+    ctx->detail = path;
+    if (text == NULL || is_input(ctx, path))
+        return 0;
+    r = replace_file(etc, path + sizeof("/etc/") - 1, text);
+    return r == -EROFS ? 0 : r;
+}
+
+static bool needs_etc(const struct init_context *ctx)
+{
+    return ctx->resolver != NULL || ctx->job->network == JOBS_NETWORK_BRIDGE;
 }
 
 static int open_etc(struct init_context *ctx)
 {
     bool made;
 
-    if (ctx->hosts != NULL || ctx->resolver != NULL)
-        return mounts_make_dir(ctx, "/etc", &made);
-    return file_open_in_root(ctx->root, "etc", O_PATH | O_DIRECTORY, 0);
+    return needs_etc(ctx) ? mounts_make_dir(ctx, "/etc", &made)
+                          : file_open_in_root(ctx->root, "etc", O_PATH | O_DIRECTORY, 0);
 }
 
 int setup_etc(struct init_context *ctx)
 {
     bool made = false;
     cleanup_close int tmp = mounts_make_dir(ctx, "/tmp", &made), etc = -EBADF;
-    int r = 0;
+    int r;
 
     ctx->detail = "/tmp";
     if (tmp < 0)
         return tmp;
     if (made && fchmodat(ctx->root, "tmp", 01777, 0) < 0)
         return -errno;
+    ctx->detail = "/etc";
     etc = open_etc(ctx);
-    if (etc < 0) /* a root without /etc (scratch) is left without */
-        return 0;
-    ctx->detail = "/etc/hosts";
-    r = ctx->hosts != NULL ? replace_file(etc, "hosts", ctx->hosts) : add_hosts(ctx, etc);
-    if (r == 0 && ctx->resolver != NULL) {
-        ctx->detail = "/etc/resolv.conf";
-        r = replace_file(etc, "resolv.conf", ctx->resolver);
-    }
-    return r;
+    if (etc < 0) /* a root without /etc (scratch), or with a link into nowhere, is left so where no network needs it */
+        return needs_etc(ctx) ? etc : 0;
+    r = lay_file(ctx, etc, "/etc/hosts", ctx->hosts);
+    return r == 0 ? lay_file(ctx, etc, "/etc/resolv.conf", ctx->resolver) : r;
 }

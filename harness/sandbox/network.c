@@ -92,6 +92,7 @@ char *network_hosts(const struct sandbox_request *request)
 {
     const struct jobs_job *job = request->job;
 
-    return job->network == JOBS_NETWORK_BRIDGE ? bridge_hosts(request->plan, &request->plan->bridges[job->bridge])
-                                               : NULL;
+    if (job->network == JOBS_NETWORK_BRIDGE)
+        return bridge_hosts(request->plan, &request->plan->bridges[job->bridge]);
+    return xasprintf(HOSTS_LOCAL "127.0.0.1\t%s\n::1\t%s\n", job->hostname, job->hostname);
 }

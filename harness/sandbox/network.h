@@ -39,6 +39,8 @@ int tun_make_own(void);
 
 int bridge_attach(int bridge_ns, int net_ns, const struct jobs_job *job, struct cupel_error *err);
 /* What /etc/hosts says in every job of the bridge; malloc'ed. */
+/* What every job's /etc/hosts begins with. */
+#define HOSTS_LOCAL "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n"
 char *bridge_hosts(const struct jobs_plan *plan, const struct jobs_bridge *bridge);
 
 /* ---- resolver.c ---- */

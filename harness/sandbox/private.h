@@ -37,6 +37,7 @@ enum setup_step {
     SETUP_ATTACH_INPUTS,
     SETUP_ETC,
     SETUP_USER,
+    SETUP_HOME,
     SETUP_WORKDIR,
     SETUP_LOOPBACK,
     SETUP_TERMINAL,
@@ -146,12 +147,13 @@ struct init_context {
     const int *enter;
     size_t n_enter;
     struct sock_fprog filter;
-    const char *hosts;    /* replaces /etc/hosts; NULL: as `resolver` */
+    const char *hosts;    /* replaces /etc/hosts */
     const char *resolver; /* replaces /etc/resolv.conf; NULL: the root's own stays */
-    char **env;           /* last two entries point at home_entry and user_entry */
+    char **env;           /* the last entries point at the three below, as far as the job has none of its own */
     char home_entry[HOME_SIZE];
     char user_entry[USER_SIZE];
-    bool env_has_home, env_has_user;
+    char logname_entry[USER_SIZE];
+    bool env_has_home;
     char *arguments; /* this program's own command line in memory, to be written over */
     size_t arguments_len;
     struct sandbox_privilege privilege;
@@ -193,7 +195,7 @@ _Noreturn void init_main(struct init_context *ctx);
 /* A step returns 0 or a negative errno, having set ctx->detail where that helps. */
 typedef int setup_fn(struct init_context *ctx);
 setup_fn setup_overlay, setup_input_overlays, setup_kernel_mounts, setup_borrow, setup_pivot, setup_views, setup_dev,
-    setup_proc, setup_proc_masks, setup_sys, setup_attach_inputs, setup_etc, setup_user, setup_workdir, setup_loopback,
+    setup_proc, setup_proc_masks, setup_sys, setup_attach_inputs, setup_etc, setup_user, setup_home, setup_workdir, setup_loopback,
     setup_terminal;
 
 /* Gives the UTS namespace that we are in this name, and no domain. -EPERM: no way to. */

@@ -143,7 +143,7 @@ struct sandbox_request {
     bool masked;            /* the host's root: layer 0 is what hides parts of it */
     const size_t *below;    /* snapshots between those and the job, top first: as many as job->depth */
     const struct sandbox_ids *below_ids; /* of the jobs that they are of */
-    const char *const *env; /* complete but for HOME and USER, which come from the root's passwd */
+    const char *const *env; /* complete but for HOME, USER and LOGNAME, which come from the root's passwd */
     const char *stdin_data; /* NULL: /dev/null */
     size_t stdin_len;
     enum sandbox_stdio stdio;
@@ -308,7 +308,7 @@ void sandbox_snapshot_forget(struct sandbox_stage *stage, size_t number);
 struct sandbox_entry {
     const struct jobs_job *job; /* whose first step is what is run */
     const struct sandbox_filter *filter;
-    const char *const *env; /* complete but for HOME and USER */
+    const char *const *env; /* complete but for HOME, USER and LOGNAME */
     int pidfd;              /* of the job's PID 1; its steps have begun */
     const int *namespaces;  /* sandbox_job.namespaces, for who has not the host's rights; NULL: those of PID 1 */
     uint32_t id_base;

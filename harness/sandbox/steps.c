@@ -36,6 +36,7 @@ static const struct {
     [SETUP_ATTACH_INPUTS] = {"attach-inputs", FILES},
     [SETUP_ETC] = {"etc", FILES},
     [SETUP_USER] = {"user", SANDBOX_BY_ROOT},
+    [SETUP_HOME] = {"home", FILES},
     [SETUP_WORKDIR] = {"workdir", FILES | SANDBOX_BY_STEPS},
     [SETUP_LOOPBACK] = {"loopback", 0},
     [SETUP_TERMINAL] = {"terminal", 0},

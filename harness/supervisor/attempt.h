@@ -228,7 +228,7 @@ struct artifacts_target {
 int artifacts_collect(const struct jobs_job *job, int root, const struct artifacts_target *target,
                       struct strings *copied, struct strings *notes, struct cupel_error *err);
 
-/* The job's environment, on top of its image's (or NULL), complete but for HOME and USER: NULL-terminated, one malloc'ed block to free(). */
+/* The job's environment, on top of its image's (or NULL), complete but for HOME, USER and LOGNAME: NULL-terminated, one malloc'ed block to free(). */
 const char **environment_make(const struct jobs_plan *plan, const struct jobs_job *job, const char *const *of_image);
 
 /* ---- the attempt itself ---- */

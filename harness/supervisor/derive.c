@@ -83,6 +83,7 @@ static void list_left_out(struct texts *t, const struct jobs_job *job)
 {
     for (size_t i = 0; i < job->n_inputs; i++)
         add(t, job->inputs[i].to + 1);
+    add(t, "etc/hosts");
     if (job->network == JOBS_NETWORK_NAT || job->network == JOBS_NETWORK_HOST)
         add(t, "etc/resolv.conf");
 }

@@ -11,6 +11,7 @@ static const char *const defaults[] = {
     "LANG=C.UTF-8",
     "TZ=UTC",
     "TMPDIR=/tmp",
+    "CI=true",
 };
 
 struct list {
@@ -42,6 +43,12 @@ static void set_entry(struct list *l, const char *entry)
     set(l, entry, (size_t)(equals - entry), equals + 1);
 }
 
+/* What its scripts are given to. */
+static const char *shell_of(const struct jobs_job *job)
+{
+    return job->shell != NULL && job->shell[0] == '/' ? job->shell : "/bin/sh";
+}
+
 const char **environment_make(const struct jobs_plan *plan, const struct jobs_job *job, const char *const *of_image)
 {
     struct list l = {0};
@@ -50,6 +57,7 @@ const char **environment_make(const struct jobs_plan *plan, const struct jobs_jo
 
     for (size_t i = 0; i < ARRAY_SIZE(defaults); i++)
         set_entry(&l, defaults[i]);
+    set(&l, "SHELL", strlen("SHELL"), shell_of(job));
     for (; of_image != NULL && *of_image != NULL; of_image++)
         set_entry(&l, *of_image);
     set(&l, "CUPEL_SUITE", strlen("CUPEL_SUITE"), plan->name);

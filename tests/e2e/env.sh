@@ -18,7 +18,7 @@ jobs:
   argv: {run: [printf, '<%s>'], args: [x, "y z"]}
 YAML
 cupel_run env.yaml
-known='PATH|HOME|USER|LANG|TZ|TMPDIR|CUPEL_[A-Z_]+|SHARED|BOTH'
+known='PATH|HOME|USER|LOGNAME|SHELL|CI|LANG|TZ|TMPDIR|CUPEL_[A-Z_]+|SHARED|BOTH'
 
 it "nothing but the documented variables, and nothing of the caller's"
 expect_exit 0
@@ -26,6 +26,9 @@ expect_equal "$(log plain | grep -vE "^($known)=")" ""
 expect_log plain '^PATH=.*/usr/bin'
 expect_log plain '^HOME=/root$'
 expect_log plain '^USER=root$'
+expect_log plain '^LOGNAME=root$'
+expect_log plain '^SHELL=/bin/sh$'
+expect_log plain '^CI=true$'
 expect_log plain '^LANG=C.UTF-8$'
 expect_log plain '^TZ=UTC$'
 expect_log plain '^TMPDIR=/'

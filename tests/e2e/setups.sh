@@ -19,15 +19,18 @@ for name in sh rm mkdir chmod id cat mkfifo mv ls ln dd head pwd touch od stat h
 done
 printf 'root:x:0:0::/root:/bin/sh\nnobody:x:65534:65534::/home/of/nobody:/bin/sh\n' >tree/etc/passwd
 chmod 666 tree/etc/passwd
+echo '10.9.8.7 neighbour' >tree/etc/hosts
 tar -C tree -cf tree.tar --owner=0 --group=0 .
 touch given/file
-[[ -z ${CUPEL_TEST_USER-} ]] || chown -R "$CUPEL_TEST_USER:$CUPEL_TEST_USER" given
+echo '10.9.8.7 given' >hosts
+[[ -z ${CUPEL_TEST_USER-} ]] || chown -R "$CUPEL_TEST_USER:$CUPEL_TEST_USER" given hosts
 
 job_file setups.yaml <<'YAML'
 cupel: 1
 rootfs:
   tree: {tar: tree.tar}
   without-workdir: {from: tree, run: "rm -r /work; touch /work"}
+  with-home: {from: tree, run: "ln -s /nowhere /root; rm -f /etc/hosts"}
   fifo-passwd: {from: tree, run: "rm /etc/passwd; mkfifo /etc/passwd"}
 defaults: {rootfs: tree, limits: {wall: 20s, memory: 64M}}
 jobs:
@@ -62,11 +65,20 @@ jobs:
   over-input: {inputs: [{from: given, to: /given}, {from: given, to: /given/file/x}], run: id}
   in-root: {rootfs: without-workdir, run: id}
   in-root-passwd: {rootfs: fifo-passwd, run: id}
+  # ---- names ----
+  names: {rootfs: host, hostname: of-job, run: "getent ahosts of-job; getent hosts localhost; hostname -f"}
+  hosts: {run: "cat /etc/hosts; echo 10.9.8.7 mine >>/etc/hosts"}
+  hosts-after: {from: hosts, hostname: next, run: cat /etc/hosts}
+  hosts-input: {inputs: [{from: hosts, to: /etc/hosts}], run: cat /etc/hosts}
+  hosts-input-ro: {inputs: [{from: hosts, to: /etc/hosts, mode: ro}], run: cat /etc/hosts}
+  home: {run: "cd; pwd; stat -c %u:%a ."}
+  home-in-the-way: {rootfs: with-home, run: "echo $HOME; env"}
 YAML
 # Users other than root take ids: an ordinary user has those only from root.
 if has_users; then
     cat >>setups.yaml <<'YAML'
   workdir-closed: {user: nobody, workdir: /tmp/w, run: [{name: a, run: chmod 0 .}, {name: b, run: pwd}]}
+  home-of-user: {user: nobody, run: "cd; pwd; stat -c %u:%a . ..; touch x"}
   lied-to: {from: liar, workdir: /, user: nobody, run: "id -u; id -g; echo $HOME; cat /etc/passwd"}
 YAML
 fi
@@ -129,6 +141,29 @@ broken in-root "" "'workdir' failed on /work: Not a directory; the command that 
 broken in-root-passwd "" "'user' failed on /etc/passwd: Invalid argument; the command that made the root 'fifo-passwd'"
 expect_junit_valid
 expect_clean
+
+it "a job's host name and localhost are its own, whatever the root's /etc/hosts says"
+expect_verdict names passed
+for pattern in '^127\.0\.0\.1 +STREAM' '^::1 +STREAM of-job' '^::1 +localhost' '^of-job$'; do
+    expect_log names "$pattern"
+done
+expect_equal "$(log hosts)" "$(printf '127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n127.0.0.1\tcupel\n::1\tcupel')"
+expect_log hosts-after '^::1.next$'
+expect_no_log hosts-after 'mine|neighbour'
+
+it "an input at /etc/hosts is what the job file wants there"
+expect_equal "$(log hosts-input)" "10.9.8.7 given"
+expect_equal "$(log hosts-input-ro)" "10.9.8.7 given"
+
+it "a home is made where the root has none, and is the user's; what stands in its way is let be"
+expect_verdict home passed
+expect_equal "$(log home | tr '\n' ' ')" "/root 0:755 "
+expect_verdict home-in-the-way passed
+expect_log home-in-the-way '^HOME=/root$'
+if has_users; then
+    expect_verdict home-of-user passed
+    expect_equal "$(log home-of-user | tr '\n' ' ')" "/home/of/nobody 65534:755 0:755 "
+fi
 
 it "an earlier step's O_NONBLOCK is not the next one's"
 if command -v python3 >/dev/null; then

@@ -264,6 +264,7 @@ static void resource_limits(void)
 static void environment_variables(void)
 {
     static const char *const known[] = {"PATH=", "LANG=",        "TZ=",        "TMPDIR=",        "HOME=",
+                                        "CI=",   "LOGNAME=",     "SHELL=",
                                         "USER=", "CUPEL_SUITE=", "CUPEL_JOB=", "CUPEL_ATTEMPT=", "SELFTEST_"};
     extern char **environ;
 

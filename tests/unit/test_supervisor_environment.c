@@ -27,8 +27,8 @@ static void assert_environment(const struct jobs_job *job, const char *const *ex
 
 static void test_defaults(void **state)
 {
-    static const char *const expected[] = {DEFAULT_PATH,        "LANG=C.UTF-8",  "TZ=UTC", "TMPDIR=/tmp",
-                                           "CUPEL_SUITE=suite", "CUPEL_JOB=job", NULL};
+    static const char *const expected[] = {DEFAULT_PATH,        "LANG=C.UTF-8",  "TZ=UTC", "TMPDIR=/tmp", "CI=true",
+                                           "SHELL=/bin/sh", "CUPEL_SUITE=suite", "CUPEL_JOB=job", NULL};
     struct jobs_job job = {.name = "job"};
 
     (void)state;
@@ -44,6 +44,8 @@ static void test_later_ones_take_the_place(void **state)
                                            "LANG=D",
                                            "TZ=Here",
                                            "TMPDIR=/tmp",
+                                           "CI=true",
+                                           "SHELL=/usr/bin/bash",
                                            "CUPEL_SUITE=suite",
                                            "CUPEL_JOB=job",
                                            "CUPEL_TEST_A=own",
@@ -51,7 +53,7 @@ static void test_later_ones_take_the_place(void **state)
                                            "EMPTY=",
                                            "EQUALS=a=b=c",
                                            NULL};
-    struct jobs_job job = {.name = "job", .env = env, .pass_env = pass};
+    struct jobs_job job = {.name = "job", .shell = "/usr/bin/bash", .env = env, .pass_env = pass};
 
     (void)state;
     assert_int_equal(setenv("CUPEL_TEST_A", "of the caller", 1), 0);
@@ -66,8 +68,8 @@ static void test_prefixes(void **state)
 {
     static const char *env[] = {"PAT=1", "PATHS=2", "P=3", "PAT=4", NULL};
     static const char *const expected[] = {
-        DEFAULT_PATH,    "LANG=C.UTF-8", "TZ=UTC",  "TMPDIR=/tmp", "CUPEL_SUITE=suite",
-        "CUPEL_JOB=job", "PAT=4",        "PATHS=2", "P=3",         NULL};
+        DEFAULT_PATH,        "LANG=C.UTF-8",  "TZ=UTC", "TMPDIR=/tmp", "CI=true", "SHELL=/bin/sh",
+        "CUPEL_SUITE=suite", "CUPEL_JOB=job", "PAT=4",  "PATHS=2",     "P=3",     NULL};
     struct jobs_job job = {.name = "job", .env = env};
 
     (void)state;
@@ -90,8 +92,8 @@ static void test_large(void **state)
     }
     got = environment_make(&plan, &job, NULL);
     for (size_t i = 0; i < N; i++)
-        assert_string_equal(got[6 + i], text[i]);
-    assert_null(got[6 + N]);
+        assert_string_equal(got[8 + i], text[i]);
+    assert_null(got[8 + N]);
 }
 
 int main(void)
