@@ -6,7 +6,10 @@
 #include "rootfs-cache/sources.h"
 #include "rootfs-cache/unpack.h"
 
+#include "base/program.h"
+
 #include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
@@ -165,21 +168,6 @@ static bool happens_to_be(const struct bootstrap *b, const char *key)
     return difference.len == 0;
 }
 
-static bool have_program(const char *program)
-{
-    const char *path = getenv("PATH");
-    cleanup_free char *copy = xstrdup(path != NULL ? path : "/usr/bin:/bin");
-    char *save = NULL;
-
-    for (char *dir = strtok_r(copy, ":", &save); dir != NULL; dir = strtok_r(NULL, ":", &save)) {
-        cleanup_free char *file = xasprintf("%s/%s", dir, program);
-
-        if (access(file, X_OK) == 0)
-            return true;
-    }
-    return false;
-}
-
 /* ---- running mmdebstrap --------------------------------------------------------------------------------------------
  */
 
@@ -242,6 +230,7 @@ static int prepare_exec(const struct bootstrap *b)
 {
     cleanup_close int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
     cleanup_close int log = openat(b->work_dir, "log", O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    cleanup_free char *path = program_directories();
     sigset_t none;
 
     if (null < 0 || log < 0 || dup2(null, 0) < 0 || dup2(log, 1) < 0 || dup2(log, 2) < 0)
@@ -251,21 +240,28 @@ static int prepare_exec(const struct bootstrap *b)
         return -errno;
     for (int i = 1; i < NSIG; i++)
         (void)signal(i, SIG_DFL); /* some numbers are not for setting: fine */
-    if (fcntl(b->draft->lock, F_SETFD, 0) < 0 || setenv("TMPDIR", b->work, 1) < 0 ||
+    if (fcntl(b->draft->lock, F_SETFD, 0) < 0 || setenv("PATH", path, 1) < 0 || setenv("TMPDIR", b->work, 1) < 0 ||
         setenv(WORK_VARIABLE, b->work, 1) < 0 || setenv("LC_ALL", "C.UTF-8", 1) < 0 ||
         setenv("SOURCE_DATE_EPOCH", DEBIAN_EPOCH, 1) < 0)
         return -errno;
     return 0;
 }
 
-static _Noreturn void exec_bootstrap(const char *const *argv, bool own_namespace)
+/* `alive` is at its end when the parent is gone: from another PID namespace getppid(2) cannot tell. */
+static _Noreturn void exec_bootstrap(const char *const *argv, bool own_namespace, int alive)
 {
-    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+    struct pollfd gone = {.fd = alive, .events = POLLIN};
+    char program[256];
+
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || poll(&gone, 1, 0) != 0)
+        _exit(126);
     /* a PID namespace needs its own /proc; the host's mounts stay untouched */
     if (own_namespace && (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
                           mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0))
         _exit(EXIT_NO_NAMESPACE);
-    (void)execvp(argv[0], (char *const *)(uintptr_t)argv);
+    errno = ENOENT;
+    if (program_find(argv[0], program, sizeof(program)))
+        (void)execv(program, (char *const *)(uintptr_t)argv);
     dprintf(2, "E: cannot run %s: %s\n", argv[0], strerror(errno));
     _exit(127);
 }
@@ -275,18 +271,19 @@ static _Noreturn void exec_bootstrap(const char *const *argv, bool own_namespace
 static _Noreturn void supervise_bootstrap(const struct bootstrap *b, const char *const *argv, bool own_namespace,
                                           pid_t parent)
 {
-    int status;
+    int status, alive[2];
     pid_t pid;
 
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent || prepare_exec(b) < 0)
         _exit(126);
     if (own_namespace && unshare(CLONE_NEWPID | CLONE_NEWNS) < 0)
         _exit(EXIT_NO_NAMESPACE);
-    pid = fork();
-    if (pid < 0)
+    if (pipe2(alive, O_CLOEXEC) < 0 || (pid = fork()) < 0)
         _exit(126);
-    if (pid == 0)
-        exec_bootstrap(argv, own_namespace);
+    if (pid == 0) {
+        (void)close(alive[1]);
+        exec_bootstrap(argv, own_namespace, alive[0]);
+    }
     while (waitpid(pid, &status, 0) < 0)
         if (errno != EINTR)
             _exit(126);
@@ -478,9 +475,11 @@ static void free_bootstrap(struct bootstrap *b)
 /* What a bootstrap takes, before it begins. */
 static int check_means(const struct cache_source *source, struct cupel_error *err)
 {
-    if (!have_program("mmdebstrap")) {
-        (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, 0, "root '%s' needs mmdebstrap, which is not installed",
-                              source->name);
+    char program[256];
+
+    if (!program_find("mmdebstrap", program, sizeof(program))) {
+        (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, 0, "root '%s' needs mmdebstrap, which is not %s",
+                              source->name, program_where());
         cupel_error_hint(err, "apt-get install mmdebstrap");
         return -ENOENT;
     }

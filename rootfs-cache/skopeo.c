@@ -5,6 +5,8 @@
 #include "rootfs-cache/remote.h"
 #include "rootfs-cache/sources.h"
 
+#include "base/program.h"
+
 #include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -55,18 +57,23 @@ static void say_whose(const struct cache *cache)
 /* `lock` is inherited: while skopeo still writes, nobody takes the place for a leftover. */
 static _Noreturn void exec_skopeo(const char *const *argv, int dir, int out, int log, int lock, pid_t parent)
 {
+    cleanup_free char *directories = program_directories();
     int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    char program[4096];
     sigset_t none;
 
     (void)sigemptyset(&none);
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent || null < 0 || fchdir(dir) < 0 ||
+    program_die_with(parent);
+    if (setenv("PATH", directories, 1) < 0 || null < 0 || fchdir(dir) < 0 ||
         dup2(null, 0) < 0 || dup2(out, 1) < 0 || dup2(log, 2) < 0 || sigprocmask(SIG_SETMASK, &none, NULL) < 0 ||
         (lock >= 0 && fcntl(lock, F_SETFD, 0) < 0))
         _exit(126);
     for (int i = 1; i < NSIG; i++)
         (void)signal(i, SIG_DFL); /* some numbers are not for setting: fine */
-    (void)execvp(argv[0], (char *const *)(uintptr_t)argv);
-    _exit(errno == ENOENT ? 127 : 126);
+    if (!program_find(argv[0], program, sizeof(program)))
+        _exit(127);
+    (void)execv(program, (char *const *)(uintptr_t)argv);
+    _exit(126);
 }
 
 /* What is between the quotes of msg="…" in its last line, or all of that. */

@@ -127,7 +127,7 @@ static int make_ext4(int image, struct doctor_finding *f)
 
     said[strcspn(said, "\n")] = '\0';
     if (r == -ENOENT)
-        doctor_missing(f, 0, "mke2fs is not in PATH");
+        doctor_missing(f, 0, "mke2fs is not %s", program_where());
     else if (r < 0)
         doctor_missing(f, r, "cannot run mke2fs");
     else if (r > 0)

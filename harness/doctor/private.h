@@ -2,6 +2,7 @@
 #pragma once
 
 #include "harness/cgroup/cgroup.h"
+#include "base/program.h"
 #include "harness/doctor/doctor.h"
 #include "harness/sandbox/sandbox.h"
 #include "rootfs-cache/cache.h"
@@ -99,7 +100,6 @@ int idmap_mount(struct scene *s, int fd);
 /* Runs body(data) in a further child: what it returns (0 or -errno), or -EINTR when a signal ended it. */
 int run_forked(int (*body)(void *data), void *data);
 /* Finds a program as execvp would: true and its path. */
-bool program_find(const char *name, char *path, size_t size);
 /* Runs it with /dev/null as input and its output in `said` (cut): exit code, or -errno. */
 int program_run(const char *path, char *const argv[], char *said, size_t size);
 

@@ -27,7 +27,7 @@ void probe_program(const struct doctor_context *ctx, const struct doctor_probe *
 
     (void)ctx;
     if (!program_find(probe->text, path, sizeof(path))) {
-        doctor_missing(f, 0, "not in PATH");
+        doctor_missing(f, 0, "not %s", program_where());
         return;
     }
     r = start(path, probe->text, "--version", said, sizeof(said));
@@ -49,7 +49,7 @@ void probe_id_helper(const struct doctor_context *ctx, const struct doctor_probe
 
     (void)ctx;
     if (!program_find(probe->text, path, sizeof(path))) {
-        doctor_missing(f, 0, "not in PATH");
+        doctor_missing(f, 0, "not %s", program_where());
         return;
     }
     r = start(path, probe->text, NULL, said, sizeof(said));

@@ -250,23 +250,6 @@ int scene_enter(struct scene *s)
 
 /* ---- programs ---- */
 
-bool program_find(const char *name, char *path, size_t size)
-{
-    const char *p = getenv("PATH");
-
-    for (p = p != NULL ? p : ""; *p != '\0'; p += strspn(p, ":")) {
-        size_t n = strcspn(p, ":");
-        struct stat st;
-        int written = snprintf(path, size, "%.*s/%s", (int)n, p, name);
-
-        if (written > 0 && (size_t)written < size && stat(path, &st) == 0 && S_ISREG(st.st_mode) &&
-            access(path, X_OK) == 0)
-            return true;
-        p += n;
-    }
-    return false;
-}
-
 static void program_main(const char *path, char *const argv[], int output)
 {
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -281,8 +264,8 @@ static void program_main(const char *path, char *const argv[], int output)
 int program_run(const char *path, char *const argv[], char *said, size_t size)
 {
     cleanup_close int output = memfd_create("output", MFD_CLOEXEC);
+    pid_t doctor = getpid(), pid;
     ssize_t n;
-    pid_t pid;
     int r;
 
     if (output < 0)
@@ -291,7 +274,7 @@ int program_run(const char *path, char *const argv[], char *said, size_t size)
     if (pid < 0)
         return -errno;
     if (pid == 0) {
-        (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+        program_die_with(doctor);
         program_main(path, argv, output);
     }
     r = wait_for(pid);

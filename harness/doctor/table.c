@@ -70,7 +70,7 @@ const struct doctor_probe doctor_table[] = {
      "modprobe loop; in a container, give it /dev/loop-control and the loop devices", REQUIRED_OF_ROOT, probe_loop, 0,
      NULL},
     {"mke2fs", "mke2fs", "limits: disk, inodes (every job of root's)",
-     "install the package e2fsprogs, and have /usr/sbin in PATH", REQUIRED_OF_ROOT, probe_mke2fs, 0, NULL},
+     "install the package e2fsprogs", REQUIRED_OF_ROOT, probe_mke2fs, 0, NULL},
     {"job-disk", "ext4 on a loop device", "limits: disk, inodes (every job of root's)",
      "modprobe ext4; get what the rows above miss", REQUIRED_OF_ROOT, probe_job_disk, 0, NULL},
 

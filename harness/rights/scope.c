@@ -4,6 +4,8 @@
 
 #include "harness/cgroup/cgroup.h"
 
+#include "base/program.h"
+
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
@@ -75,20 +77,20 @@ static const char **command_line(char *const *words, const char *self)
 }
 
 /* systemd-run replaces us before it knows whether it will get its scope; so another one finds that out first. */
-static bool works(void)
+static bool works(const char *program)
 {
     char *words[] = {"true", NULL};
     cleanup_free const char **argv = command_line(words, "true");
-    pid_t pid = fork();
+    pid_t parent = getpid(), pid = fork();
     int status = -1;
 
     if (pid == 0) {
         int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
-        (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+        program_die_with(parent);
         if (null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 || dup2(null, 2) < 0)
             _exit(126);
-        (void)execvp(argv[0], (char *const *)(uintptr_t)argv);
+        (void)execv(program, (char *const *)(uintptr_t)argv);
         _exit(127);
     }
     while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
@@ -99,17 +101,18 @@ static bool works(void)
 void rights_join_scope(char **full_argv)
 {
     cleanup_free const char **argv = NULL;
-    char self[4096] = "";
+    char self[4096] = "", program[4096];
 
     /* stays, for the sealed copy that we are about to start from: where the scope lacks something too, that one would ask for
      * another scope, and be no file that systemd-run could start in it */
     if (getenv(MARK) != NULL)
         return;
-    if (rights_have() || !would_help() || !has_manager() || !works())
+    if (rights_have() || !would_help() || !has_manager() ||
+        !program_find("systemd-run", program, sizeof(program)) || !works(program))
         return;
     if (readlink("/proc/self/exe", self, sizeof(self) - 1) <= 0 || setenv(MARK, "1", 1) < 0)
         return;
     argv = command_line(full_argv, self);
-    (void)execvp(argv[0], (char *const *)(uintptr_t)argv);
+    (void)execv(program, (char *const *)(uintptr_t)argv);
     (void)unsetenv(MARK); /* it was there a moment ago: on without it */
 }

@@ -3,6 +3,8 @@
  * forked before. Who is root without the right to mount (a container's) writes the maps without them. */
 #include "harness/rights/private.h"
 
+#include "base/program.h"
+
 #include <fcntl.h>
 #include <inttypes.h>
 #include <pwd.h>
@@ -12,7 +14,6 @@
 #include <sys/wait.h>
 
 #define FILE_MAX ((size_t)4 << 20)
-#define SEEK_PROGRAM "/usr/bin:/bin:/usr/sbin:/sbin" /* beside the caller's PATH */
 
 /* "NAME:START:COUNT" or "UID:START:COUNT". */
 static bool parse_line(const char *line, const char *name, uid_t uid, struct subids *ret)
@@ -65,18 +66,9 @@ static const char *const programs[] = {"newuidmap", "newgidmap"};
 
 static char *find_program(const char *name)
 {
-    const char *path = getenv("PATH");
-    cleanup_free char *copy = xasprintf("%s:" SEEK_PROGRAM, path != NULL ? path : "");
-    char *save = NULL;
+    char path[4096];
 
-    for (char *dir = strtok_r(copy, ":", &save); dir != NULL; dir = strtok_r(NULL, ":", &save)) {
-        char *file = xasprintf("%s/%s", dir, name);
-
-        if (access(file, X_OK) == 0)
-            return file;
-        free(file);
-    }
-    return NULL;
+    return program_find(name, path, sizeof(path)) ? xstrdup(path) : NULL;
 }
 
 /* Its maps are written without any program: what is ours already is ours to hand down. */
@@ -101,8 +93,8 @@ static int run_program(size_t which, const struct subids *range, unsigned own, p
     cleanup_free char *path = find_program(programs[which]);
     char text[4][24];
     char *argv[] = {(char *)(uintptr_t)programs[which], text[0], "0", text[1], "1", "1", text[2], text[3], NULL};
+    pid_t helper = getpid(), child;
     int status;
-    pid_t child;
 
     (void)snprintf(text[0], sizeof(text[0]), "%d", (int)pid);
     (void)snprintf(text[1], sizeof(text[1]), "%u", own);
@@ -110,6 +102,7 @@ static int run_program(size_t which, const struct subids *range, unsigned own, p
     (void)snprintf(text[3], sizeof(text[3]), "%u", RIGHTS_IDS - 1);
     child = fork();
     if (child == 0) {
+        program_die_with(helper); /* a set-user-ID program takes that back, but is done in a moment */
         (void)execv(path, argv);
         _exit(127);
     }

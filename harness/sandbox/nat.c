@@ -4,6 +4,8 @@
  * of the host's loopback addresses can be reached, by whatever way. */
 #include "harness/sandbox/network.h"
 
+#include "base/program.h"
+
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <libmnl/libmnl.h>
@@ -26,37 +28,21 @@
 
 /* ---- what it takes ---- */
 
-static char *find_program(const char *name)
-{
-    const char *p = getenv("PATH");
-
-    for (p = p != NULL ? p : ""; *p != '\0'; p += strspn(p, ":")) {
-        size_t n = strcspn(p, ":");
-        char *path = xasprintf("%.*s/%s", (int)n, p, name);
-        struct stat st;
-
-        if (*path == '/' && stat(path, &st) == 0 && S_ISREG(st.st_mode) && access(path, X_OK) == 0)
-            return path;
-        free(path);
-        p += n;
-    }
-    return NULL;
-}
-
 int sandbox_nat_check(const struct sandbox_privilege *p, struct sandbox_nat *ret, struct cupel_error *err)
 {
     struct sandbox_nat nat;
+    char path[256];
     int r = sandbox_tun_check(p, &nat.own_tun, err);
 
     if (r < 0)
         return r;
-    nat.pasta = find_program("pasta");
-    if (nat.pasta == NULL) {
+    if (!program_find("pasta", path, sizeof(path))) {
         (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, 0,
-                              "`network: nat` takes the program pasta, which is not in PATH");
+                              "`network: nat` takes the program pasta, which is not %s", program_where());
         cupel_error_hint(err, "install the package passt");
         return -ENOTSUP;
     }
+    nat.pasta = xstrdup(path);
     *ret = nat;
     return 0;
 }
@@ -168,8 +154,7 @@ _Noreturn static void child_main(const struct child *c)
     if (syscall(SYS_close_range, STDERR_FILENO + 1, ~0u, 0) < 0)
         child_fail("cannot close descriptors");
     /* any change of ids clears it; what the program drops later does not (prctl(2)) */
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != c->slot)
-        _exit(126);
+    program_die_with(c->slot);
     (void)execve(c->order->with->pasta, (char *const *)(uintptr_t)c->arguments, (char *const *)(uintptr_t)environment);
     child_fail("cannot execute it");
 }

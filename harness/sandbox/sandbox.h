@@ -87,6 +87,8 @@ struct sandbox_stage_config {
 };
 int sandbox_stage_open(const struct sandbox_stage_config *config, struct sandbox_stage **ret_stage,
                        struct cupel_error *err);
+/* From now on, what takes long in starting a job is given up, with -ECANCELED, when `fd` can be read. Borrowed. */
+void sandbox_stage_cancel_by(struct sandbox_stage *stage, int fd);
 void sandbox_stage_close(struct sandbox_stage *stage);
 
 /* ---- one job ---- */

@@ -159,13 +159,18 @@ static int prepare_ids(struct sandbox_stage *s)
     return 0;
 }
 
+void sandbox_stage_cancel_by(struct sandbox_stage *s, int fd)
+{
+    s->cancel = fd;
+}
+
 int sandbox_stage_open(const struct sandbox_stage_config *config, struct sandbox_stage **ret_stage,
                        struct cupel_error *err)
 {
     struct sandbox_stage *s = xcalloc(1, sizeof(*s));
     int r;
 
-    *s = (struct sandbox_stage){.store_dirfd = config->store_dirfd,
+    *s = (struct sandbox_stage){.store_dirfd = config->store_dirfd, .cancel = -EBADF,
                                 .id_base = config->id_base,
                                 .nat = config->nat,
                                 .snapshots_ns = config->snapshots,
@@ -321,7 +326,7 @@ int stage_attach_upper(struct sandbox_stage *s, uint64_t bytes, uint64_t inodes,
          upper_is_empty(s->upper, exact ? 0 : SLACK_BYTES, exact ? 0 : SLACK_INODES)))
         return 0;
     stage_drop_upper(s, s->upper != NULL && losses_find(s->upper) < 0);
-    r = kind == UPPER_DISK     ? upper_open(s->store_dirfd, bytes, inodes, inputs, reserve, &u, err)
+    r = kind == UPPER_DISK     ? upper_open(s->store_dirfd, bytes, inodes, inputs, reserve, s->cancel, &u, err)
         : kind == UPPER_MEMORY ? upper_open_memory(bytes, inodes, inputs, &u, err)
                                : upper_open_directory(s->store_dirfd, &u, err);
     if (r < 0)

@@ -17,6 +17,7 @@ struct stage_snapshot {
 
 struct sandbox_stage {
     int store_dirfd; /* borrowed */
+    int cancel;      /* borrowed; -EBADF: none */
     uint32_t id_base;
     struct sandbox_privilege privilege;
     int id_map;               /* user namespace fd for id-mapped mounts, with the host's rights */

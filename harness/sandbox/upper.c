@@ -7,6 +7,8 @@
  * ours. */
 #include "harness/sandbox/upper.h"
 
+#include "base/program.h"
+
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <signal.h>
@@ -32,9 +34,12 @@
 #define EXT4_GOING_FLAGS_DEFAULT 0x0 /* everything is written first */
 #define EXT4_GOING_FLAGS_NOLOGFLUSH 0x2
 
-static int run_mke2fs(int image, uint64_t bytes, uint64_t inodes, struct cupel_error *err)
+/* 10 ms as a rule. */
+#define MKE2FS_MOST_NS (60 * NSEC_PER_SEC)
+
+static int run_mke2fs(int image, uint64_t bytes, uint64_t inodes, int cancel, struct cupel_error *err)
 {
-    char path[32], count[32], blocks[32];
+    char program[256], path[32], count[32], blocks[32];
     char *argv[] = {
         "mke2fs",
         "-q",
@@ -60,11 +65,17 @@ static int run_mke2fs(int image, uint64_t bytes, uint64_t inodes, struct cupel_e
                                         NULL};
     cleanup_close int said = memfd_create("mke2fs", MFD_CLOEXEC);
     char text[256] = "";
-    int status = 0;
-    pid_t pid;
+    pid_t slot = getpid(), pid;
+    int status = 0, r;
 
     if (said < 0)
         return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot start mke2fs");
+    if (!program_find("mke2fs", program, sizeof(program))) {
+        (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, 0, "mke2fs, which makes the job's disk, is not %s",
+                              program_where());
+        cupel_error_hint(err, "install the package e2fsprogs");
+        return -EIO;
+    }
     (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", image);
     (void)snprintf(count, sizeof(count), "%llu", (unsigned long long)inodes);
     (void)snprintf(blocks, sizeof(blocks), "%llu", (unsigned long long)(bytes / BLOCK));
@@ -74,14 +85,19 @@ static int run_mke2fs(int image, uint64_t bytes, uint64_t inodes, struct cupel_e
     if (pid == 0) {
         int null = open("/dev/null", O_RDWR);
 
+        program_die_with(slot);
         if (null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 || dup2(said, 2) < 0 || fcntl(image, F_SETFD, 0) < 0)
             _exit(126);
-        (void)execvpe("mke2fs", argv, environment);
+        (void)execve(program, argv, environment);
         _exit(127);
     }
-    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-        ;
-    if (status == 0)
+    r = program_wait(pid, MKE2FS_MOST_NS, cancel, &status);
+    if (r == -ECANCELED)
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, -r, "making the job's disk was cancelled");
+    if (r == -ETIMEDOUT)
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, 0, "%s had not made the job's disk after %u s, and was killed",
+                               program, (unsigned)(MKE2FS_MOST_NS / NSEC_PER_SEC));
+    if (r == 0 && status == 0)
         return 0;
     /* it warns of many things that are as meant; what it says is worth something only now */
     if (pread(said, text, sizeof(text) - 1, 0) < 0)
@@ -90,8 +106,6 @@ static int run_mke2fs(int image, uint64_t bytes, uint64_t inodes, struct cupel_e
     (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, 0,
                           "mke2fs failed (wait status 0x%x) making a file system of %llu bytes: %s", (unsigned)status,
                           (unsigned long long)bytes, text);
-    if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
-        cupel_error_hint(err, "install the package e2fsprogs");
     return -EIO;
 }
 
@@ -216,7 +230,7 @@ uint64_t upper_space(uint64_t bytes, uint64_t inodes, size_t inputs)
 }
 
 static int make_disk(struct upper *u, int store_dirfd, uint64_t total, bool reserve,
-                     struct cupel_error *err)
+                     int cancel, struct cupel_error *err)
 {
     int r;
 
@@ -229,7 +243,7 @@ static int make_disk(struct upper *u, int store_dirfd, uint64_t total, bool rese
                                (unsigned long long)total);
     r = set_aside(u, store_dirfd, total, reserve, err);
     if (r == 0)
-        r = run_mke2fs(u->image, total, inode_count(u->inodes, u->shares), err);
+        r = run_mke2fs(u->image, total, inode_count(u->inodes, u->shares), cancel, err);
     if (r == 0)
         r = u->mount =
             upper_mount_image(u->image, u->reserved ? UPPER_RESERVED : UPPER_SPARSE, &u->loop, err);
@@ -242,7 +256,7 @@ static int make_disk(struct upper *u, int store_dirfd, uint64_t total, bool rese
 }
 
 int upper_open(int store_dirfd, uint64_t bytes, uint64_t inodes, size_t inputs, bool reserve,
-               struct upper **ret, struct cupel_error *err)
+               int cancel, struct upper **ret, struct cupel_error *err)
 {
     struct upper *u = xcalloc(1, sizeof(*u));
     int r;
@@ -255,7 +269,7 @@ int upper_open(int store_dirfd, uint64_t bytes, uint64_t inodes, size_t inputs, 
                         .image = openat(store_dirfd, ".", O_RDWR | O_TMPFILE | O_CLOEXEC, 0600),
                         .loop = -EBADF,
                         .losses = -EBADF};
-    r = make_disk(u, store_dirfd, upper_space(bytes, inodes, inputs), reserve, err);
+    r = make_disk(u, store_dirfd, upper_space(bytes, inodes, inputs), reserve, cancel, err);
     if (r >= 0)
         r = upper_statistics(u, &u->empty_bytes, &u->empty_inodes);
     if (r < 0) {

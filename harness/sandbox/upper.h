@@ -40,7 +40,7 @@ struct upper {
  * and so many inputs. With `reserve` the store sets aside all of it, where its file system can;
  * without, a floor of free space has to be there. */
 int upper_open(int store_dirfd, uint64_t bytes, uint64_t inodes, size_t inputs, bool reserve,
-               struct upper **ret, struct cupel_error *err);
+               int cancel, struct upper **ret, struct cupel_error *err);
 /* What that takes of the store. */
 uint64_t upper_space(uint64_t bytes, uint64_t inodes, size_t inputs);
 int upper_open_memory(uint64_t bytes, uint64_t inodes, size_t inputs, struct upper **ret, struct cupel_error *err);

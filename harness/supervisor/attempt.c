@@ -658,8 +658,11 @@ static void start_and_watch(struct attempt *a)
     struct limits_view v = view(a);
     struct cupel_error err;
     bool of_step;
+    int r = launch(a->ctx, a->instance, NULL, &a->cgroup, &a->sandbox, &err);
 
-    if (launch(a->ctx, a->instance, NULL, &a->cgroup, &a->sandbox, &err) < 0) {
+    if (r == -ECANCELED)
+        note_cause(a, CAUSE_CANCELLED, false);
+    if (r < 0) {
         fail_harness(a, &err);
         check_losses(a);
         if (err.kind == CUPEL_ERROR_INPUT && a->facts->cause == CAUSE_HARNESS)

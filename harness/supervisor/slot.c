@@ -94,6 +94,8 @@ _Noreturn static void slot_main(const struct run *run, unsigned number, int sock
     struct cupel_error err;
     int lock = -EBADF, r = slot_open_stage(run, &ctx.stage, &lock, &err);
 
+    if (r == 0)
+        sandbox_stage_cancel_by(ctx.stage, socket); /* no order comes while a job is being started but to end it */
     observe_open(&ctx);
     ctx.around = cgroup_around_open(run->cgroups);
     for (;;) {

@@ -93,8 +93,8 @@ on_host() {
     CUPEL=$T/host
 }
 
-it "without mke2fs in PATH"
-on_host 'PATH=/nonexistent'
+it "without mke2fs"
+on_host 'export CUPEL_PROGRAMS=/nonexistent'
 run_cupel doctor --json
 expect_exit 3
 expect_row mke2fs missing

@@ -376,9 +376,9 @@ jobs:
 YAML
 mkdir -p bin no-pasta
 ln -s "$(command -v mke2fs)" no-pasta/
-# with_path PATH: starts the program that way
+# with_path DIRECTORIES: starts the program with those in place of where it looks for others
 with_path() {
-    printf '#!/bin/bash\nPATH=%q exec %q "$@"\n' "$1" "$program" >"$T/started-with-path"
+    printf '#!/bin/bash\nCUPEL_PROGRAMS=%q exec %q "$@"\n' "$1" "$program" >"$T/started-with-path"
     chmod +x "$T/started-with-path"
     CUPEL=$T/started-with-path
 }
@@ -429,11 +429,11 @@ if [[ -n ${CUPEL_TEST_USER-} ]]; then
     expect_clean
 fi
 
-# fake_pasta: a script from standard input, first in PATH
+# fake_pasta: a script from standard input, in place of pasta
 fake_pasta() {
     { echo '#!/bin/sh'; cat; } >bin/pasta
     chmod +x bin/pasta
-    with_path "$T/bin:$PATH"
+    with_path "$T/bin:/usr/sbin:/usr/bin:/sbin:/bin"
     cupel_run one.yaml
     CUPEL=$program
 }

@@ -122,12 +122,11 @@ static void test_no_options_in_disguise(void **state)
 static void test_program_missing(void **state)
 {
     struct fixture *f = *state;
-    cleanup_free char *path = xstrdup(getenv("PATH"));
     struct cupel_error err;
 
-    assert_int_equal(setenv("PATH", f->dir, 1), 0);
+    assert_int_equal(setenv("CUPEL_PROGRAMS", f->dir, 1), 0);
     assert_true(prepare_debian(f, "bookworm", NULL, &err) < 0);
-    assert_int_equal(setenv("PATH", path, 1), 0);
+    assert_int_equal(unsetenv("CUPEL_PROGRAMS"), 0);
     assert_int_equal(err.kind, CUPEL_ERROR_HARNESS);
     assert_contains(err.message, "needs mmdebstrap");
     assert_contains(err.hint, "apt-get install mmdebstrap");
@@ -145,9 +144,9 @@ static void test_program_fails(void **state)
     struct cupel_error err;
 
     assert_int_equal(file_write_atomic_at(AT_FDCWD, program, script, sizeof(script) - 1, 0755), 0);
-    assert_int_equal(setenv("PATH", path, 1), 0);
+    assert_int_equal(setenv("CUPEL_PROGRAMS", path, 1), 0);
     assert_true(prepare_debian(f, "bookworm", (const char *const[]){"nosuch", NULL}, &err) < 0);
-    assert_int_equal(setenv("PATH", old, 1), 0);
+    assert_int_equal(unsetenv("CUPEL_PROGRAMS"), 0);
     assert_contains(err.message, "mmdebstrap ended with 25: E: Unable to locate package nosuch");
     assert_int_equal(err.kind, CUPEL_ERROR_HARNESS);
     assert_nothing_left(f);

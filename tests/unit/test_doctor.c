@@ -419,15 +419,14 @@ static void test_refused_calls_are_missing(void **state)
 static void test_programs(void **state)
 {
     const struct doctor_context ctx = {0};
-    const char *before = getenv("PATH");
-    cleanup_free char *path = xstrdup(before), *dir = xasprintf("%s/bin", (char *)*state);
+    cleanup_free char *dir = xasprintf("%s/bin", (char *)*state);
     cleanup_free char *program = xasprintf("%s/skopeo", dir);
     static const char fine[] = "#!/bin/sh\n[ \"$1\" = --version ] && echo version 9\n";
     static const char broken[] = "#!/bin/sh\necho no library >&2; exit 3\n";
     struct doctor_finding f;
 
     assert_int_equal(mkdir(dir, 0755), 0);
-    assert_int_equal(setenv("PATH", dir, 1), 0);
+    assert_int_equal(setenv("CUPEL_PROGRAMS", dir, 1), 0);
     doctor_probe_bounded(&ctx, find_probe("skopeo"), 20, &f);
     assert_int_equal(f.state, DOCTOR_MISSING);
     assert_string_equal(f.remedy, "install the package skopeo");
@@ -441,7 +440,7 @@ static void test_programs(void **state)
     doctor_probe_bounded(&ctx, find_probe("skopeo"), 20, &f);
     assert_int_equal(f.state, DOCTOR_DEGRADED);
     assert_non_null(strstr(f.detail, "exit code 3: no library"));
-    assert_int_equal(setenv("PATH", path, 1), 0);
+    assert_int_equal(unsetenv("CUPEL_PROGRAMS"), 0);
 }
 
 /* ---- nobody, and nothing left ---- */
