@@ -38,7 +38,8 @@ struct upper {
 
 /* A file system of its own of exactly so many bytes and inodes, and what set-up needs for itself
  * and so many inputs. With `reserve` the store sets aside all of it, where its file system can;
- * without, a floor of free space has to be there. */
+ * without, a floor of free space has to be there. When `cancel` can be read (-EBADF: never) making
+ * the disk is given up: -ECANCELED. */
 int upper_open(int store_dirfd, uint64_t bytes, uint64_t inodes, size_t inputs, bool reserve,
                int cancel, struct upper **ret, struct cupel_error *err);
 /* What that takes of the store. */
