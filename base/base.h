@@ -127,6 +127,17 @@ void text_add_line(struct strbuf *b, const char *text);
 void text_add_json(struct strbuf *b, const char *json);
 /* Prints it so, and the end of a line; takes ownership, and NULL as short of memory. 0 or -errno. */
 int text_put_json(char *json, FILE *stream);
+/* Adds a text as one word of a shell's: in quotes where it needs them. */
+void text_add_shell_word(struct strbuf *b, const char *text);
+/* A set of texts, which it copies. Zero-initialise with {0}. */
+struct strset_slot;
+struct strset {
+    struct strset_slot *slots;
+    size_t size, n;
+};
+bool strset_add(struct strset *s, const char *text); /* false: it was there */
+bool strset_has(const struct strset *s, const char *text);
+void strset_free(struct strset *s);
 /* Closest of n names to `word` by edit distance, or NULL when none is near enough to suggest. */
 const char *str_nearest(const char *word, const char *const *names, size_t n);
 

@@ -124,3 +124,20 @@ const char *str_nearest(const char *word, const char *const *names, size_t n)
     }
     return found;
 }
+
+void text_add_shell_word(struct strbuf *b, const char *text)
+{
+    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-/:=,+@%";
+
+    if (*text != '\0' && text[strspn(text, plain)] == '\0') {
+        strbuf_adds(b, text);
+        return;
+    }
+    strbuf_adds(b, "'");
+    for (; *text != '\0'; text++)
+        if (*text == '\'')
+            strbuf_adds(b, "'\\''");
+        else
+            strbuf_add(b, text, 1);
+    strbuf_adds(b, "'");
+}

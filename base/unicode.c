@@ -1,5 +1,5 @@
-/* unicode: UTF-8, and the one table of code points that are shown, not sent, wherever cupel writes a
- * text that somebody else may have chosen: on a terminal, in a report, in an error, in JSON. Not
+/* unicode: UTF-8, and the one table of code points that are shown, not sent, wherever cupel writes
+ * a text that somebody else may have chosen: on a terminal, in a report, in an error, in JSON. Not
  * responsible for how each of them shows it. */
 #include "base/base.h"
 
@@ -7,7 +7,8 @@
 
 size_t text_decode(const unsigned char *p, size_t n, uint32_t *ret_codepoint)
 {
-    /* smallest code point that a sequence of this length may stand for: shorter ones are overlong */
+    /* smallest code point that a sequence of this length may stand for: shorter ones are overlong
+     */
     static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
     size_t length;
     uint32_t c;
@@ -34,18 +35,19 @@ size_t text_decode(const unsigned char *p, size_t n, uint32_t *ret_codepoint)
     return length;
 }
 
-/* Unicode's control characters (Cc), line ends (Zl, Zp), format characters (Cf) but those that print
- * something, and what else has no shape of its own (Default_Ignorable_Code_Point of
+/* Unicode's control characters (Cc), line ends (Zl, Zp), format characters (Cf) but those that
+ * print something, and what else has no shape of its own (Default_Ignorable_Code_Point of
  * DerivedCoreProperties.txt): they move the cursor, let text trade places with ours, or make two
- * names that look alike. Not the variation selectors U+FE00 to U+FE0F, which choose how the sign before
- * them looks and stand in half of all emoji. Sorted. */
+ * names that look alike. Not the variation selectors U+FE00 to U+FE0F, which choose how the sign
+ * before them looks and stand in half of all emoji. Sorted. */
 static const struct {
     uint32_t first, last;
 } hidden[] = {
-    {0x0000, 0x001f},   {0x007f, 0x009f},   {0x00ad, 0x00ad},   {0x034f, 0x034f},   {0x061c, 0x061c},
-    {0x070f, 0x070f},   {0x115f, 0x1160},   {0x17b4, 0x17b5},   {0x180b, 0x180f},   {0x200b, 0x200f},
-    {0x2028, 0x202e},   {0x2060, 0x206f},   {0x3164, 0x3164},   {0xfdd0, 0xfdef},   {0xfeff, 0xfeff},
-    {0xffa0, 0xffa0},   {0xfff0, 0xfffb},   {0xfffe, 0xffff},   {0x13430, 0x13440}, {0x1bca0, 0x1bca3},
+    {0x0000, 0x001f},   {0x007f, 0x009f},   {0x00ad, 0x00ad},   {0x034f, 0x034f},
+    {0x061c, 0x061c},   {0x070f, 0x070f},   {0x115f, 0x1160},   {0x17b4, 0x17b5},
+    {0x180b, 0x180f},   {0x200b, 0x200f},   {0x2028, 0x202e},   {0x2060, 0x206f},
+    {0x3164, 0x3164},   {0xfdd0, 0xfdef},   {0xfeff, 0xfeff},   {0xffa0, 0xffa0},
+    {0xfff0, 0xfffb},   {0xfffe, 0xffff},   {0x13430, 0x13440}, {0x1bca0, 0x1bca3},
     {0x1d173, 0x1d17a}, {0xe0000, 0xe0fff},
 };
 
@@ -86,7 +88,8 @@ static void add_escape(struct strbuf *b, uint32_t c)
         return;
     }
     c -= 0x10000;
-    strbuf_addf(b, "\\u%04x\\u%04x", (unsigned)(0xd800 + (c >> 10)), (unsigned)(0xdc00 + (c & 0x3ff)));
+    strbuf_addf(b, "\\u%04x\\u%04x", (unsigned)(0xd800 + (c >> 10)),
+                (unsigned)(0xdc00 + (c & 0x3ff)));
 }
 
 void text_add_json(struct strbuf *b, const char *json)

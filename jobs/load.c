@@ -56,9 +56,7 @@ static void read_job(struct loader *l, struct draft *d, const struct draft *defa
     d->name = map->key;
     d->job.name = arena_strdup(l->plan->arena, map->key->text);
     d->job.line = (int)map->key->place.line;
-    if (!name_is_valid(d->job.name))
-        problem_at(l, map->key, "'%s' is no name for a job: at most 200 letters, digits, '.', '_' and '-'",
-                   d->job.name);
+    job_name_check(l, map->key);
     if (map->kind != NODE_MAP) {
         (void)value_unexpected(l, map, d->job.name, "a map of job keys");
         return;

@@ -67,6 +67,7 @@ struct root_draft {
 enum key_type {
     TYPE_TEXT,
     TYPE_NAME,      /* [A-Za-z0-9._-]+ */
+    TYPE_JOB_NAME,  /* nearly anything: job_name.c */
     TYPE_ENV_NAME,  /* [A-Za-z_][A-Za-z0-9_]* */
     TYPE_PATH,      /* absolute path in the job */
     TYPE_HOST_PATH, /* path on the host, relative to the job file */
@@ -173,6 +174,7 @@ bool value_argument(struct loader *l, const struct node *n, const char *name, co
 /* A list of arguments, at least `min` of them, NULL-terminated. */
 bool value_argv(struct loader *l, const struct node *n, const char *name, size_t min, const char ***ret);
 bool name_is_valid(const char *name);
+void job_name_check(struct loader *l, const struct node *name); /* a job's may have nearly anything in it: job_name.c */
 bool host_name_is_valid(const char *name);
 /* Drops "." and empty components and trailing slashes in place; false when there is a "..". */
 bool path_normalise(char *path);

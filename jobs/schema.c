@@ -9,6 +9,8 @@
 #define CORES_PATTERN "^[0-9]+(\\.[0-9]+)?%?$"
 #define CPUS_PATTERN "^[0-9]+(-[0-9]+)?(,[0-9]+(-[0-9]+)?)*$"
 #define NAME_PATTERN "^[A-Za-z0-9._-]+$"
+/* of what job_name.c refuses, the usual controls alone: a pattern knows no Unicode */
+#define JOB_NAME_PATTERN "^[^.\\x00-\\x1f\\x7f-\\x9f-][^\\x00-\\x1f\\x7f-\\x9f]*$"
 #define ENV_NAME_PATTERN "^[A-Za-z_][A-Za-z0-9_]*$"
 
 static void set(json_t *object, const char *key, json_t *value)
@@ -95,6 +97,8 @@ static json_t *scalar_schema(const struct key *k)
         return number_or_text("number", NULL);
     case TYPE_NAME:
         return number_or_text("number", NAME_PATTERN);
+    case TYPE_JOB_NAME:
+        return number_or_text("number", JOB_NAME_PATTERN);
     case TYPE_ENV_NAME:
         return text_of(ENV_NAME_PATTERN);
     case TYPE_PATH:
@@ -151,7 +155,7 @@ static json_t *value_schema(const struct key *k)
     if ((k->forms & FORM_OBJECT) != 0)
         (void)json_array_append_new(forms, reference(k->sub));
     if ((k->forms & FORM_NAMED) != 0)
-        (void)json_array_append_new(forms, map_of(reference(k->sub), NAME_PATTERN));
+        (void)json_array_append_new(forms, map_of(reference(k->sub), k->type == TYPE_JOB_NAME ? JOB_NAME_PATTERN : NAME_PATTERN));
     if (json_array_size(forms) == 1) {
         s = json_incref(json_array_get(forms, 0));
         json_decref(forms);

@@ -272,7 +272,7 @@ static json_t *job_object(const struct reports_result *result)
 
 static json_t *step_object(const struct reports_result *result, const struct reports_case *c)
 {
-    cleanup_free char *id = xasprintf("%s/%s", result->id, c->name);
+    cleanup_free char *id = c->id != NULL ? xstrdup(c->id) : xasprintf("%s/%s", result->id, c->name);
     json_t *o = checked(json_object());
 
     put_text(o, "id", id);

@@ -17,13 +17,14 @@
 
 /* A test case as it will be written: the result's own, or one that stands for the job as a whole. */
 struct entry {
-    const char *name;
-    unsigned occurrence; /* 2 for the second of the same name: GitLab drops equal names */
+    char *name;
     const struct reports_case *c;
 };
 
 struct suite {
     const struct reports_result *result;
+    char *class;
+    struct strset names; /* of the entries, as they are written */
     struct reports_case whole; /* see add_whole */
     struct entry *entries;
     size_t n_entries;
@@ -32,18 +33,37 @@ struct suite {
 
 static void suite_free(struct suite *s)
 {
+    for (size_t i = 0; i < s->n_entries; i++)
+        free(s->entries[i].name);
     free(s->entries);
+    free(s->class);
+    strset_free(&s->names);
+}
+
+static bool is_new(struct strset *taken, const char *name)
+{
+    cleanup_strbuf struct strbuf written = {0};
+
+    text_escape(&written, name, strlen(name), TEXT_TOKEN);
+    return strset_add(taken, written.data);
+}
+
+/* "name", "name (2)", …: GitLab and Jenkins show one test of those whose class and name read the same, so what is compared is what
+ * will be read. */
+static char *take_name(struct strset *taken, const char *name)
+{
+    char *own = xstrdup(name);
+
+    for (unsigned k = 2; !is_new(taken, own); k++) {
+        free(own);
+        own = xasprintf("%s (%u)", name, k);
+    }
+    return own;
 }
 
 static void add_entry(struct suite *s, const struct reports_case *c, const char *name)
 {
-    struct entry *e = &s->entries[s->n_entries];
-
-    *e = (struct entry){.name = name, .occurrence = 1, .c = c};
-    for (size_t i = 0; i < s->n_entries; i++)
-        if (str_eq(s->entries[i].name, name))
-            e->occurrence++;
-    s->n_entries++;
+    s->entries[s->n_entries++] = (struct entry){.name = take_name(&s->names, name), .c = c};
     s->tally[verdict_info(c->verdict)->junit]++;
 }
 
@@ -68,9 +88,12 @@ static void add_whole(struct suite *s)
     add_entry(s, &s->whole, result->job);
 }
 
-static void suite_init(struct suite *s, const struct reports_result *result)
+static void suite_init(struct suite *s, const struct reports_run *run, const struct reports_result *result,
+                       struct strset *classes)
 {
-    *s = (struct suite){.result = result};
+    cleanup_free char *class = xasprintf("%s.%s", run->name, result->id);
+
+    *s = (struct suite){.result = result, .class = take_name(classes, class)};
     s->entries = xcalloc(result->n_cases + 1, sizeof(*s->entries));
     for (size_t i = 0; i < result->n_cases; i++)
         add_entry(s, &result->cases[i], result->cases[i].name != NULL ? result->cases[i].name : result->job);
@@ -245,17 +268,15 @@ static void write_outcome(struct junit_writer *w, const struct reports_result *r
     junit_end(w);
 }
 
-static void write_case(struct junit_writer *w, const struct reports_run *run, const struct reports_result *result,
-                       const struct entry *e)
+static void write_case(struct junit_writer *w, const struct suite *s, const struct entry *e)
 {
-    cleanup_free char *name = e->occurrence > 1 ? xasprintf("%s (%u)", e->name, e->occurrence) : xstrdup(e->name);
-    cleanup_free char *class = xasprintf("%s.%s", run->name, result->id);
+    const struct reports_result *result = s->result;
     char seconds[MODEL_NUMBER_SIZE];
     uint64_t wall_ns = e->c->wall_ns;
 
     junit_start(w, "testcase");
-    junit_token(w, "name", name, "job");
-    junit_token(w, "classname", class, "job");
+    junit_token(w, "name", e->name, "job");
+    junit_token(w, "classname", s->class, "job");
     if (wall_ns == 0 && result->n_cases <= 1)
         wall_ns = model_wall_ns(result);
     junit_attribute(w, "time", "%s", model_seconds(wall_ns, seconds));
@@ -289,12 +310,12 @@ static void write_output(struct junit_writer *w, const char *element, const char
 }
 
 static void write_suite(struct junit_writer *w, const struct reports_run *run, const struct reports_result *result,
-                        size_t id, time_t now)
+                        struct strset *classes, size_t id, time_t now)
 {
     _cleanup_(suite_free) struct suite s;
     char seconds[MODEL_NUMBER_SIZE];
 
-    suite_init(&s, result);
+    suite_init(&s, run, result, classes);
     junit_start(w, "testsuite");
     junit_token(w, "name", result->id, "job");
     junit_attribute(w, "package", "%s", ""); /* Jenkins would put it before the suite's name */
@@ -308,7 +329,7 @@ static void write_suite(struct junit_writer *w, const struct reports_run *run, c
     junit_attribute(w, "time", "%s", model_seconds(model_wall_ns(result), seconds));
     write_properties(w, result);
     for (size_t i = 0; i < s.n_entries; i++)
-        write_case(w, run, result, &s.entries[i]);
+        write_case(w, &s, &s.entries[i]);
     write_output(w, "system-out", result->stdout_log);
     write_output(w, "system-err", result->stderr_log);
     junit_end(w);
@@ -316,6 +337,7 @@ static void write_suite(struct junit_writer *w, const struct reports_run *run, c
 
 static int write_document(struct reports_out *out, const struct reports_run *run, int fd)
 {
+    _cleanup_(strset_free) struct strset classes = {0};
     struct junit_writer w;
     time_t now = time(NULL);
     size_t id = 0;
@@ -326,7 +348,7 @@ static int write_document(struct reports_out *out, const struct reports_run *run
     junit_start(&w, "testsuites");
     for (size_t i = 0; i < run->n_results; i++)
         if (run->results[i] != NULL)
-            write_suite(&w, run, run->results[i], id++, now);
+            write_suite(&w, run, run->results[i], &classes, id++, now);
     junit_end(&w);
     return junit_close(&w);
 }

@@ -91,6 +91,7 @@ struct reports_limit {
 struct reports_case {
     const char
         *name; /* step's name; NULL in the single case of a job without named steps: the job's own name is used */
+    const char *id; /* of a named step, unique in the run; NULL: the job's, a slash and the name */
     enum reports_verdict verdict;
     const char *evidence;
     int exit;   /* -1: none */
@@ -135,7 +136,7 @@ void reports_leaks_describe(const struct reports_leak *leaks, size_t n, size_t i
                             struct strbuf *out);
 
 struct reports_result {
-    const char *id; /* "job" */
+    const char *id; /* "job": unique in the run */
     const char *job;
     const char *file;        /* the job file, as given */
     const char *description; /* or NULL */

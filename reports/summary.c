@@ -113,9 +113,11 @@ static void print_failure(struct reports_console *c, const struct reports_result
     print_previous(c, result);
     print_leaks(c, result);
     if (result->kept != NULL) {
-        const char *slash = strrchr(result->kept, '/'); /* the newest of that name, which this is */
+        const char *slash = strchr(result->kept, '/'); /* RUN/JOB: the newest of that name, which this is */
+        cleanup_strbuf struct strbuf name = {0};
 
-        print_note(c, NULL, TEXT_PREFIX "reopen: cupel shell --failed %s", slash != NULL ? slash + 1 : result->kept);
+        text_add_shell_word(&name, slash != NULL ? slash + 1 : result->kept);
+        print_note(c, NULL, TEXT_PREFIX "reopen: cupel shell --failed %s", name.data);
     }
     print_tail(c, "standard output", &from_out);
     print_tail(c, "standard error", &from_err);

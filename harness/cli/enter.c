@@ -41,10 +41,12 @@ static int list(const struct running *all, size_t n)
 
 static bool is_meant(const struct running *r, const char *what)
 {
-    const char *slash = strrchr(what, '/');
+    size_t all = strlen(what), job = strlen(r->job);
 
-    return slash == NULL ? str_eq(r->job, what)
-                         : str_eq(r->job, slash + 1) && strncmp(r->run, what, (size_t)(slash - what)) == 0;
+    if (str_eq(r->job, what))
+        return true;
+    return all > job && what[all - job - 1] == '/' && str_eq(what + all - job, r->job) &&
+           strncmp(r->run, what, all - job - 1) == 0;
 }
 
 static int choose(const struct running *all, size_t n, const char *what, const struct running **ret,

@@ -27,7 +27,9 @@ struct instance {
     const struct sandbox_filter *filter;
     bool has_user;            /* `user` is known; else PID 1 looks it up */
     struct sandbox_user user; /* by the passwd file of the root's own layers */
-    const char *log_name; /* unique in the run; the job's name where that is */
+    const char *id;        /* unique in the run; the job's name where that is */
+    const char *log_name;  /* what logs and artifacts are named after: no two share a file's name */
+    const char **step_ids; /* of named steps: unique as well, also among jobs; or NULL */
 };
 
 /* What the console may look at while a job runs, and whoever wants to enter it (running.h): one a slot, in memory shared between
@@ -49,6 +51,7 @@ struct run {
     size_t n_instances;
     struct cache_root *roots;
     size_t n_roots;
+    const char **root_log_names; /* by root: of a derived one, as instances have them */
     struct cgroup_run *cgroups;
     struct sandbox_filter **filters; /* one for each distinct profile */
     size_t n_filters;

@@ -128,7 +128,7 @@ static void begin(struct builder *b, struct prepared *p, const struct jobs_plan 
     take_job(b, root);
     b->instance.job = &b->job;
     b->instance.root = base + root->base;
-    b->instance.log_name = arena_printf(b->arena, "rootfs+%s", root->name); /* no job has a '+' in its name */
+    b->instance.id = b->instance.log_name = p->run.root_log_names[base + (size_t)(root - plan->roots)];
     b->run.instances = &b->instance;
     b->run.n_instances = 1;
     b->run.keep_failed = 0;

@@ -58,7 +58,7 @@ static int write_record(const struct attempt_context *ctx, const struct instance
     char number[32];
 
     add(&b, "run", ctx->run->id);
-    add(&b, "job", in->log_name);
+    add(&b, "job", in->id);
     add(&b, "name", in->job->name);
     add(&b, "file", path);
     add(&b, "out", out != NULL ? out : "");
@@ -160,7 +160,7 @@ void kept_store(struct attempt_context *ctx, const struct instance *instance, co
     if (r < 0)
         strings_add(&result->notes, xasprintf("not kept: %s", err.message));
     else
-        result->kept = xasprintf("%s/%s", ctx->run->id, instance->log_name);
+        result->kept = xasprintf("%s/%s", ctx->run->id, instance->id);
 }
 
 /* ---- reading ---- */

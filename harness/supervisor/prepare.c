@@ -9,6 +9,7 @@
 #include "harness/supervisor/networks.h"
 #include "harness/supervisor/record.h"
 #include "harness/supervisor/roots.h"
+#include "harness/supervisor/run_names.h"
 #include "harness/supervisor/running.h"
 #include "harness/supervisor/unprivileged.h"
 
@@ -17,17 +18,6 @@
 #include <string.h>
 
 /* ---- instances ---- */
-
-/* Logs and artifacts are named after the job; with several files, after suite and job where two files share a name. */
-static const char *log_name(const struct supervisor_options *o, const struct jobs_plan *plan,
-                            const struct jobs_job *job)
-{
-    for (size_t p = 0; p < o->n_plans; p++)
-        for (size_t j = 0; o->plans[p] != plan && j < o->plans[p]->n_jobs; j++)
-            if (str_eq(o->plans[p]->jobs[j].name, job->name))
-                return arena_printf(plan->arena, "%s.%s", plan->name, job->name);
-    return job->name;
-}
 
 /* Who starts from whom: jobs stand as in their file, and with each its base is selected (it needs it). */
 static void find_bases(struct run *run)
@@ -78,14 +68,14 @@ static void make_instances(const struct supervisor_options *o, struct run *run)
                                                                        .plan_index = p,
                                                                        .job = &plan->jobs[j],
                                                                        .root = base + plan->jobs[j].root,
-                                                                       .bridge = bridge_base + plan->jobs[j].bridge,
-                                                                       .log_name = log_name(o, plan, &plan->jobs[j])};
+                                                                       .bridge = bridge_base + plan->jobs[j].bridge};
         base += plan->n_roots;
         bridge_base += plan->n_bridges;
     }
     find_bases(run);
     run->n_roots = base;
     run->n_bridges = bridge_base;
+    run_names_make(o, run);
 }
 
 /* ---- seccomp programs ---- */
@@ -275,6 +265,7 @@ void prepared_end(struct prepared *p)
         cache_close(p->cache);
     cgroup_host_free(p->host);
     networks_close(&p->run);
+    free(p->run.root_log_names);
     free(p->run.instances);
 }
 

@@ -79,7 +79,7 @@ int record_roots(const struct run *run, struct cupel_error *err)
         add(&b, "root", keys);
         for (size_t i = 0; i < run->n_instances; i++)
             if (run->instances[i].root == k && n++ < RECORD_ROOT_JOBS)
-                add(&b, "job", run->instances[i].log_name);
+                add(&b, "job", run->instances[i].id);
         (void)snprintf(more, sizeof(more), "%zu", n - RECORD_ROOT_JOBS);
         if (n > RECORD_ROOT_JOBS)
             add(&b, "more", more);
@@ -124,7 +124,8 @@ int record_run(const struct supervisor_options *options, const struct run *run, 
     for (size_t i = 0; i < run->n_instances; i++) {
         const struct instance *in = &run->instances[i];
 
-        strbuf_addf(&b, "job=%zu %zu %s %s", in->plan_index, in->root, in->job->name, in->log_name);
+        /* no name has a tab in it; an id may have anything of a file's name, and so comes last */
+        strbuf_addf(&b, "job=%zu %zu\t%s\t%s", in->plan_index, in->root, in->job->name, in->id);
         strbuf_add(&b, "", 1);
         record_add_env(&b, in->job);
         if (run->roots[in->root].config != NULL) {

@@ -43,14 +43,17 @@ static const char **unenforced_of(struct arena *arena, const struct jobs_job *jo
 
 void results_describe(const struct run *run, const struct instance *in, struct arena *arena, struct reports_result *r)
 {
-    r->id = r->job = in->job->name;
+    r->id = in->id;
+    r->job = in->job->name;
     r->file = in->plan->file;
     r->description = in->job->description;
     r->tags = in->job->tags;
     r->unenforced = unenforced_of(arena, in->job, run->unenforced_set);
     r->limits = limits_of(arena, &in->job->limits, run->unenforced_set, &r->n_limits);
-    for (size_t i = 0; i < r->n_cases; i++)
+    for (size_t i = 0; i < r->n_cases; i++) {
         r->cases[i].name = in->job->has_steps ? in->job->steps[i].name : NULL;
+        r->cases[i].id = in->step_ids != NULL ? in->step_ids[i] : NULL;
+    }
 }
 
 struct reports_result *results_unrun(const struct run *run, const struct instance *in, enum reports_verdict verdict,

@@ -164,10 +164,16 @@ static void add_running(struct listing *l, const char *run, const struct record 
 {
     uint64_t word = atomic_load_explicit(&view->running, memory_order_relaxed);
     const char *job = entry(record, "job=", (uint32_t)word), *file;
-    char name[256], log_name[512], user[32], workdir[32], image[32];
+    const char *name, *id;
+    char user[32], workdir[32], image[32];
     size_t plan, root;
+    int end;
 
-    if (job == NULL || sscanf(job, "%zu %zu %255s %511s", &plan, &root, name, log_name) != 4)
+    if (job == NULL || sscanf(job, "%zu %zu%n", &plan, &root, &end) != 2 || job[end] == '\0')
+        return;
+    name = job + end + 1;
+    id = strchr(name, job[end]); /* a tab; a space in a run of an earlier version, whose names had none */
+    if (id == NULL)
         return;
     file = entry(record, "file=", plan);
     if (file == NULL)
@@ -177,8 +183,8 @@ static void add_running(struct listing *l, const char *run, const struct record 
     (void)snprintf(image, sizeof(image), "%zu-image=", root);
     l->list = xrealloc(l->list, (l->n + 1) * sizeof(*l->list));
     l->list[l->n++] = (struct running){.run = xstrdup(run),
-                                       .job = xstrdup(log_name),
-                                       .name = xstrdup(name),
+                                       .job = xstrdup(id + 1),
+                                       .name = xasprintf("%.*s", (int)(id - name), name),
                                        .file = xstrdup(file),
                                        .plan_index = plan,
                                        .user = copy_of(entry(record, user, 0)),

@@ -233,7 +233,7 @@ static int check_bases(const struct session *s, struct cupel_error *err)
             (void)cupel_error_set(err, CUPEL_ERROR_INPUT, 0,
                                   "job '%s' starts from what '%s' leaves, which runs on a bridge with others only",
                                   s->job->name, base->name);
-            cupel_error_hint(err, "while it runs, cupel enter %s", s->job->name);
+            cupel_error_hint(err, "while it runs, cupel enter '%s'", s->job->name);
             return -EINVAL;
         }
     return 0;

@@ -239,7 +239,7 @@ static int run_base(struct attempt_context *ctx, const struct instance *instance
         r = cupel_error_set(err, result.job.verdict == REPORTS_ERROR ? CUPEL_ERROR_HARNESS : CUPEL_ERROR_INPUT, 0,
                             "job '%s', which has to run first, did not pass (%s): %s", instance->job->name,
                             reports_verdict_name(result.job.verdict), result.job.evidence);
-        cupel_error_hint(err, "cupel run --only %s %s shows what it prints", instance->job->name, instance->plan->file);
+        cupel_error_hint(err, "cupel run --only '%s' %s shows what it prints", instance->job->name, instance->plan->file);
     }
     attempt_result_free(&result);
     attempt_take_down(ctx, &leftover);

@@ -274,7 +274,7 @@ static void dispatch(struct supervisor *s)
         }
         slot->busy = true;
         slot->instance = (uint32_t)instance;
-        reports_console_started(s->p.console, s->p.run.instances[instance].job->name);
+        reports_console_started(s->p.console, s->p.run.instances[instance].id);
     }
     if (s->stopping)
         schedule_abandon(s->schedule, abandon_one, s);
@@ -336,7 +336,7 @@ static size_t running(struct supervisor *s, struct reports_running *list)
         job = s->p.run.instances[s->slots[i].instance].job;
         since = atomic_load_explicit(&s->p.run.views[i].started_ns, memory_order_relaxed);
         list[n++] = (struct reports_running){
-            .id = job->name,
+            .id = s->p.run.instances[s->slots[i].instance].id,
             .attempt = (before != NULL ? before->attempts : 0) + 1,
             .attempts_max = retries_of(s, job) + 1,
             .wall_ns = since != 0 && now > since ? now - since : 0,

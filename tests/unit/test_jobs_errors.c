@@ -50,9 +50,15 @@ static void test_top_level(void **state)
         {"cupel: 1\nlimits: {}\njobs: {a: {run: x}}\n",
          "2:1: unknown key 'limits' in the job file, did you mean 'limits' under 'defaults'?\n"},
         {"cupel: 1\nname: \"\"\njobs: {a: {run: x}}\n", "2:7: 'name' must be one line of at most 200 bytes, not ''\n"},
-        {"cupel: 1\njobs: {a/b: {run: x}, .: {run: y}}\n",
-         "2:8: 'a/b' is no name for a job: at most 200 letters, digits, '.', '_' and '-'\n"
-         "2:23: '.' is no name for a job: at most 200 letters, digits, '.', '_' and '-'\n"},
+        {"cupel: 1\njobs: {.a: {run: x}, -b: {run: y}, \"\": {run: z}}\n",
+         "2:8: '.a' is no name for a job: it begins with '.'\n"
+         "2:22: '-b' is no name for a job: it begins with '-'\n"
+         "2:36: '' is no name for a job: it is empty\n"},
+        {"cupel: 1\njobs: {\"a\\tb\": {run: x}, \"caf\xc3\xa9\\u200b\": {run: y}}\n",
+         "2:8: 'a?b' is no name for a job: letter 2, U+0009, is a control or cannot be seen\n"
+         "2:26: 'caf\xc3\xa9?' is no name for a job: letter 5, U+200B, is a control or cannot be seen\n"},
+        {"cupel: 1\njobs: {test:unit: {run: x}, build linux: {run: x, needs: t\xc3\xa9st/gcc}, t\xc3\xa9st/gcc: {run: [b, {c: d}]}}\n",
+         "2:89: 'run' must be text, not a map\n"},
         {"cupel: 1\njobs:\n  a:\n  b: x\n", "3:5: 'a' must be a map of job keys, not empty\n"
                                             "4:6: 'b' must be a map of job keys, not 'x'\n"},
         {"cupel: 1\ndefaults: {limits: {wall: never}}\njobs: {a: {run: x}, b: {run: x}}\n",
