@@ -37,4 +37,28 @@ for file in "$top"/jobs/examples/*.yaml; do
     expect_clean
 done
 
+it "the example of docs/job-file.md"
+mkdir project && cd project || exit 1
+awk '/^```yaml$/ {inside = 1; next} /^```$/ {if (inside) exit} inside' "$top/docs/job-file.md" >jobs.yaml
+printf '#!/bin/sh\necho "CFLAGS = -O1" >config.mk\n' >configure && chmod 755 configure
+cat >Makefile <<'END'
+include config.mk
+all: libfoo.a crash
+libfoo.a: libfoo.a(foo.o)
+crash: crash.c libfoo.a
+check:
+	./crash 1
+END
+echo 'int foo(int n) { return n > 0 ? n : *(volatile int *)8; }' >foo.c
+cat >crash.c <<'END'
+#include <stdlib.h>
+int foo(int);
+int main(int argc, char **argv) { return argc != 2 || foo((int)strtoul(argv[1], NULL, 10)) < 0; }
+END
+cupel_run jobs.yaml
+expect_exit 0
+expect_verdict test passed
+expect [ -n "$(find "$T/out/artifacts/build" -name libfoo.a -size +0)" ]
+expect_clean
+
 all_done

@@ -238,12 +238,13 @@ static int fill_disk(struct fixture *f)
 static void test_full_disk(void **state)
 {
     struct fixture *f = *state;
-    cleanup_free char *big = xcalloc(1, 4 << 20);
+    char *big = xcalloc(1, 4 << 20);
     const struct item items[] = {{.name = "big", .data = memset(big, 'z', (4 << 20) - 1)}, {0}};
     int status;
     pid_t pid;
 
     make_tar(f->tar, items, NULL);
+    free(big); /* now: skip() jumps past every cleanup */
     pid = fork();
     assert_true(pid >= 0);
     if (pid == 0)

@@ -124,15 +124,16 @@ static void expect_at(xmlDocPtr doc, const char *xpath, const char *want)
 
 static void test_schemas_at_hand(void **state)
 {
-    cleanup_free char *path = schema_path("");
+    char *path = schema_path("");
 
     (void)state;
-    if (!have_schemas()) {
+    if (!have_schemas())
         print_message(
             "SKIPPED: no %s and %s in %s: reports are NOT checked against the schemas (set CUPEL_JUNIT_XSD)\n",
             schemas[0], schemas[1], path);
+    free(path); /* skip() jumps out of this function, past every cleanup */
+    if (!have_schemas())
         skip();
-    }
 }
 
 /* The judge itself must be able to say no. */
