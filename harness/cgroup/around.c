@@ -6,10 +6,8 @@
 #include "harness/cgroup/private.h"
 
 #include <fcntl.h>
-#include <linux/magic.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/vfs.h>
 
 /* ---- which there are ---- */
 
@@ -90,14 +88,6 @@ static bool read_limits(struct around_group *g, unsigned controllers)
     return any;
 }
 
-static bool is_cgroup(int fd)
-{
-    struct statfs fs;
-
-    return fd >= 0 && fstatfs(fd, &fs) == 0 &&
-           (fs.f_type == CGROUP_SUPER_MAGIC || fs.f_type == CGROUP2_SUPER_MAGIC);
-}
-
 /* From our own group up to where the mount ends: what is above that cannot be seen. */
 static void find_in(struct cgroup_run *run, const struct tree *tree)
 {
@@ -110,7 +100,7 @@ static void find_in(struct cgroup_run *run, const struct tree *tree)
         *slash = '\0';
         *g = (struct around_group){.ops = tree->ops,
                                    .fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
-        if (!is_cgroup(g->fd)) {
+        if (!is_cgroup_fd(g->fd)) {
             base_closep(&g->fd);
             return;
         }

@@ -240,6 +240,10 @@ struct cgroup_around_figures {
 };
 void cgroup_around_figures(const struct cgroup_around *around, struct cgroup_around_figures *ret);
 
+/* Removes the groups of dead runs wherever on the machine they are, as far as they are the caller's: empty ones, of which no
+ * process of their run lives. How many runs; what cannot be removed is left. */
+size_t cgroup_sweep(const struct cgroup_host *host);
+
 /* Removes groups that a dead run recorded: kills their processes, waits, removes. Missing ones are fine. Refuses any
  * path of which neither the last nor the last but one component starts with "cupel-", which is not in a cgroup file
  * system, or which leads through a symbolic link. */

@@ -246,6 +246,26 @@ int devices_try(int program, const struct tree *tree, const char *group);
 void around_find(struct cgroup_run *run);
 void around_forget(struct cgroup_run *run);
 
+/* ---- sweep.c */
+
+#define RUN_PREFIX "cupel-"
+
+struct sweep {
+    char names[64][48]; /* of runs whose groups were removed */
+    size_t n;
+    size_t looked;
+};
+/* Held while a run's group is made and marked, or dead ones are looked for: fd or negative, after a second at most. */
+int sweep_lock(int dirfd);
+/* As long as a process has this open file, the run lives. */
+void sweep_mark(int run_fd);
+/* Removes the dead runs' groups directly within; sweep_lock is held. */
+void sweep_children(int dirfd, struct sweep *s);
+
+/* ---- run.c */
+
+bool is_cgroup_fd(int fd);
+
 /* ---- v1.c */
 
 /* An eventfd that is raised whenever `group` (NULL: the directory itself) is out of memory, or a group above it is:

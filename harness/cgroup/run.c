@@ -9,7 +9,6 @@
 #include <sys/stat.h>
 #include <sys/vfs.h>
 
-#define RUN_PREFIX "cupel-"
 #define INIT_LEAF "init"
 
 /* ---- making ----------------------------------------------------------------------------------------------------- */
@@ -32,16 +31,22 @@ static int tree_open(struct tree *tree, const struct hierarchy *h, unsigned cont
 
 static int tree_make(struct tree *tree, const char *name, cgroup_note_fn *note, void *data, struct cupel_error *err)
 {
+    cleanup_close int lock = sweep_lock(tree->own_fd);
+    struct sweep sweep = {.n = 0};
     int r = note != NULL ? note(data, tree->path) : 0;
 
     if (r < 0)
         return cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot record cgroup %s for recovery", tree->path);
+    if (lock >= 0)
+        sweep_children(tree->own_fd, &sweep);
     if (mkdirat(tree->own_fd, name, 0755) < 0)
         return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot make cgroup %s", tree->path);
     tree->made = true;
     tree->run_fd = openat(tree->own_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
     if (tree->run_fd < 0)
         return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot open cgroup %s", tree->path);
+    sweep_mark(tree->run_fd);
+    base_closep(&lock);
     r = tree->ops->prepare(tree, err);
     if (r < 0)
         return r;
@@ -216,11 +221,11 @@ static bool is_recorded_path(const char *path, const char **ret_last)
     return true;
 }
 
-static bool is_cgroup_fd(int fd)
+bool is_cgroup_fd(int fd)
 {
     struct statfs fs;
 
-    return fstatfs(fd, &fs) == 0 && (fs.f_type == CGROUP_SUPER_MAGIC || fs.f_type == CGROUP2_SUPER_MAGIC);
+    return fd >= 0 && fstatfs(fd, &fs) == 0 && (fs.f_type == CGROUP_SUPER_MAGIC || fs.f_type == CGROUP2_SUPER_MAGIC);
 }
 
 int cgroup_recover(const char *absolute_path, struct cupel_error *err)

@@ -35,7 +35,7 @@ int cli_clean(int argc, char **argv)
     struct arguments a = {0};
     struct cli_words words;
     struct cupel_error err;
-    size_t removed = 0, tests = 0;
+    size_t removed = 0, swept = 0, tests = 0;
     int code;
 
     if (!cli_parse(&command, argc, argv, &a, &words, &code))
@@ -47,9 +47,13 @@ int cli_clean(int argc, char **argv)
         return code;
     if (a.kept)
         return cli_clean_kept(a.older_than_ns);
-    if (supervisor_recover(&removed, &err) < 0 || selftest_recover(&tests, &err) < 0)
+    if (supervisor_recover(&removed, &err) < 0 || supervisor_sweep(&swept, &err) < 0 ||
+        selftest_recover(&tests, &err) < 0)
         return cli_fail(&err);
     (void)printf("%zu dead run%s removed\n", removed, removed == 1 ? "" : "s");
+    if (swept > 0)
+        (void)printf("cgroups of %zu dead run%s removed, of which this store knows nothing\n", swept,
+                     swept == 1 ? "" : "s");
     if (tests > 0)
         (void)printf("%zu director%s of killed self-tests removed\n", tests, tests == 1 ? "y" : "ies");
     return 0;

@@ -297,3 +297,15 @@ int supervisor_recover(size_t *ret_removed, struct cupel_error *err)
     cache_close(cache);
     return r;
 }
+
+int supervisor_sweep(size_t *ret_removed, struct cupel_error *err)
+{
+    struct cgroup_host *host;
+    int r = cgroup_detect(&host, err);
+
+    if (r < 0)
+        return r;
+    *ret_removed = cgroup_sweep(host);
+    cgroup_host_free(host);
+    return 0;
+}

@@ -37,3 +37,5 @@ int supervisor_make_roots(const struct supervisor_options *options, supervisor_r
 /* Removes what killed runs left behind (run directories, cgroups); *ret_removed counts them. Also done at every start.
  */
 int supervisor_recover(size_t *ret_removed, struct cupel_error *err);
+/* After that: removes the groups of dead runs of which no store is left. How many runs. */
+int supervisor_sweep(size_t *ret_removed, struct cupel_error *err);

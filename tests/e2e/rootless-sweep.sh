@@ -1,0 +1,7 @@
+#!/usr/bin/env bash
+# sweep.sh, started by an ordinary user.
+# sanitizers: no
+# shellcheck source=tests/e2e/as-user.bash
+. "$(dirname -- "${BASH_SOURCE[0]}")/as-user.bash"
+# shellcheck source=tests/e2e/sweep.sh
+. "$e2e/sweep.sh"
