@@ -217,6 +217,15 @@ const char *unit_format_cores(uint64_t millicores, char buf[static UNIT_TEXT_SIZ
 #define NSEC_PER_USEC UINT64_C(1000)
 uint64_t clock_monotonic_ns(void);
 
+/* ---- chroot ---- */
+
+/* Whether our root directory is not that of our mount namespace. Known for sure with root's rights; without them, a chroot to a mount
+ * point is not noticed. */
+bool process_is_chrooted(void);
+#define CHROOT_REMEDY                                                                                                  \
+    "the kernel makes no user namespaces inside a chroot (user_namespaces(7)): start cupel outside of it, or make the " \
+    "tree the root of a mount namespace (systemd-nspawn -D TREE; or with pivot_root, docs/containers.md)"
+
 /* ---- logging ---- */
 
 /* One line "cupel: warning: ..." to standard error. For what the user should know but what stops nothing. */

@@ -52,7 +52,9 @@ void doctor_missing(struct doctor_finding *f, int errnum, const char *fmt, ...)
     errnum = errnum < 0 ? -errnum : errnum;
     if (errnum != 0)
         (void)snprintf(f->detail + used, sizeof(f->detail) - used, ": %s", strerror(errnum));
-    if (errnum == EPERM || errnum == EACCES) {
+    if (errnum == EPERM && process_is_chrooted()) {
+        doctor_remedy(f, CHROOT_REMEDY);
+    } else if (errnum == EPERM || errnum == EACCES) {
         struct sandbox_privilege privilege;
 
         sandbox_privilege_find(&privilege);
@@ -156,7 +158,9 @@ void doctor_probe_bounded(const struct doctor_context *ctx, const struct doctor_
     else if (!answered)
         doctor_missing(&f, 0, "the trial ended by signal %d", WIFSIGNALED(status) ? WTERMSIG(status) : 0);
     if (f.state != DOCTOR_WORKS && f.remedy[0] == '\0')
-        doctor_remedy(&f, "%s", probe->remedy);
+        doctor_remedy(&f, "%s",
+                      strstr(f.detail, strerror(EPERM)) != NULL && process_is_chrooted() ? CHROOT_REMEDY
+                                                                                         : probe->remedy);
     *ret_finding = f;
 }
 

@@ -47,7 +47,7 @@ void probe_hard_rlimits(const struct doctor_context *ctx, const struct doctor_pr
     if (setrlimit(RLIMIT_CORE, &low) < 0)
         doctor_missing(f, errno, "cannot lower an rlimit");
     else if (setrlimit(RLIMIT_CORE, &higher) < 0)
-        doctor_missing(f, errno, "cannot raise a hard rlimit (no CAP_SYS_RESOURCE)");
+        doctor_missing(f, 0, "cannot raise a hard rlimit: no CAP_SYS_RESOURCE"); /* its remedy is the table's */
     else
         doctor_works(f, "hard limits may be raised");
 }

@@ -4,8 +4,6 @@
 #include <fcntl.h>
 #include <string.h>
 
-#define MOUNTINFO_MAX ((size_t)4 << 20)
-
 /* Files that say why; a kernel has those of its distribution. */
 static const struct {
     const char *file;
@@ -44,25 +42,6 @@ static bool is_filtered(void)
     return fd >= 0 && file_read_fd(fd, (size_t)1 << 16, &text, &len) == 0 && strstr(text, "\nSeccomp:\t2\n") != NULL;
 }
 
-/* Inside a chroot the kernel makes none (current_chrooted(), user_namespaces(7)). */
-static bool is_chrooted(void)
-{
-    cleanup_close int fd = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
-    cleanup_free char *text = NULL;
-    char *save = NULL;
-    size_t len;
-
-    if (fd < 0 || file_read_fd(fd, MOUNTINFO_MAX, &text, &len) < 0)
-        return false;
-    for (char *line = strtok_r(text, "\n", &save); line != NULL; line = strtok_r(NULL, "\n", &save)) {
-        char point[3] = "";
-
-        if (sscanf(line, "%*s %*s %*s %*s %2s", point) == 1 && str_eq(point, "/"))
-            return false;
-    }
-    return true; /* the file names what is below our root, and that is no mount point */
-}
-
 /* "docker-default (enforce)": the profile of AppArmor's that we are under, without its mode. One in another mode refuses nothing, but
  * for what no file says. */
 static bool find_profile(char *ret_name, size_t size)
@@ -98,6 +77,8 @@ void rights_explain_refusal(int errnum, char *ret_text, size_t size)
               "containers";
     if (why == NULL && (errnum == EINVAL || errnum == ENOSYS))
         why = "boot a kernel with CONFIG_USER_NS, or start cupel as root";
+    if (why == NULL && process_is_chrooted()) /* before those who may refuse: it does */
+        why = CHROOT_REMEDY;
     if (why == NULL && find_profile(profile, sizeof(profile))) {
         (void)snprintf(
             ret_text, size,
@@ -113,8 +94,6 @@ void rights_explain_refusal(int errnum, char *ret_text, size_t size)
             "(docker "
             "run --security-opt seccomp=unconfined --security-opt systempaths=unconfined; podman allows them), or give "
             "the container the rights themselves (--privileged)";
-    if (why == NULL && is_chrooted())
-        why = "the kernel makes none inside a chroot: start cupel outside of it, or as root";
     (void)snprintf(ret_text, size, "%s",
-                   why != NULL ? why : "start cupel as root (in a container, --privileged); `cupel doctor` tells more");
+                   why != NULL ? why : "start cupel as root (in a container, --privileged), and outside of any chroot; `cupel doctor` tells more");
 }

@@ -117,7 +117,10 @@ int sandbox_privilege_check(const struct sandbox_privilege *p, struct cupel_erro
 
         if (r == 0)
             continue;
-        if (r == -EPERM || r == -EACCES) {
+        if (r == -EPERM && process_is_chrooted()) {
+            (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot make the namespaces of a job");
+            cupel_error_hint(err, CHROOT_REMEDY);
+        } else if (r == -EPERM || r == -EACCES) {
             (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "%s", trials[i].what);
             cupel_error_hint(err, "%s", trials[i].hint);
         } else {

@@ -93,6 +93,11 @@ on_host() {
     CUPEL=$T/host
 }
 
+it "with a PATH without /usr/sbin, as cron and ordinary users have it, mke2fs is found"
+on_host 'PATH=/usr/bin:/bin'
+cupel_run plain.yaml
+expect_exit 0
+
 it "without mke2fs"
 on_host 'export CUPEL_PROGRAMS=/nonexistent'
 run_cupel doctor --json
@@ -104,6 +109,46 @@ run_cupel doctor
 expect_stdout '^cupel run cannot work on this host, for want of: mke2fs, '
 cupel_run plain.yaml
 expect_exit 3
+
+# As schroot and sbuild make them. `rbind /`: a chroot to a mount point; directory by directory: to none.
+chroot_of() {
+    case $1 in
+    mount) printf 'mkdir -p tree && mount --rbind / tree && ' ;;
+    directory)
+        # shellcheck disable=SC2016
+        printf '%s' 'mkdir -p tree && for d in $(cd / && echo *); do
+            if [[ -L /$d ]]; then ln -sfn "$(readlink "/$d")" "tree/$d"; elif [[ -d /$d ]]; then mkdir -p "tree/$d" && mount --rbind "/$d" "tree/$d"; fi
+            done && ' ;;
+    esac
+}
+says_chroot() {
+    expect_exit 3
+    expect_stderr 'cannot (make the namespaces of a job|be made): Operation not permitted'
+    expect_stderr 'hint: the kernel makes no user namespaces inside a chroot.*start cupel outside of it'
+    expect_not grep -qiE 'apparmor|boot (a|another) kernel' "$T/stderr"
+}
+it "in a chroot: run says that the kernel makes no user namespaces there, not that a security module or the kernel is to blame"
+on_host "cd $T && $(chroot_of mount) exec chroot tree \"\$@\""
+cupel_run "$T/plain.yaml"
+says_chroot
+run_cupel doctor
+expect_exit 3
+expect_stdout '^missing +user namespace '
+expect_stdout 'unshare failed: Operation not permitted; to get it: the kernel makes no user namespaces inside a chroot'
+expect [ "$(grep -c 'Operation not permitted; to get it: the kernel makes no user namespaces inside a chroot' "$T/stdout")" -ge 10 ]
+on_host "cd $T && $(chroot_of directory) exec chroot tree \"\$@\""
+cupel_run "$T/plain.yaml"
+says_chroot
+
+it "... and to an ordinary user the same"
+on_host "cd $T && $(chroot_of directory) exec chroot tree setpriv --reuid 65534 --regid 65534 --clear-groups \"\$@\""
+cupel_run "$T/plain.yaml"
+says_chroot
+
+it "... and with the tree as the root of a mount namespace (docs/containers.md), it runs"
+on_host "cd $T && $(chroot_of mount) cd tree && pivot_root . . && umount -l . && cd / || exit 9"
+cupel_run "$T/plain.yaml"
+expect_exit 0
 
 it "without loop devices in /dev, as in containers: the kernel's own are found"
 on_host 'mount -t tmpfs none /dev; mknod -m 666 /dev/null c 1 3'
