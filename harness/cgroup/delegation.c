@@ -1,9 +1,11 @@
-/* cgroup/delegation: whether systemd gave the group that we are in away. Only looks; what follows from it is detect.c's
- * and explain.c's. */
+/* cgroup/delegation: whether systemd gave the group that we are in away, and how far up it is ours. Only looks; what follows from
+ * it is detect.c's and explain.c's. */
 #include "harness/cgroup/private.h"
 
+#include <linux/magic.h>
 #include <mntent.h>
 #include <string.h>
+#include <sys/vfs.h>
 #include <sys/xattr.h>
 
 /* Since 251 the system's manager marks its units in both name spaces, before in trusted. alone, which takes rights to
@@ -57,4 +59,40 @@ char *undelegated_unit(const char *own)
         return xstrdup(dir);
     }
     return NULL;
+}
+
+static bool is_cgroup2(const char *dir)
+{
+    struct statfs fs;
+
+    return statfs(dir, &fs) == 0 && fs.f_type == CGROUP2_SUPER_MAGIC;
+}
+
+/* What a user's manager makes beneath its own unit is that manager's. */
+static bool is_user_manager(const char *dir)
+{
+    const char *name = strrchr(dir, '/');
+
+    return name != NULL && str_starts(name, "/user@");
+}
+
+char *highest_of_ours(const char *own)
+{
+    cleanup_free char *dir = xstrdup(own);
+
+    for (;;) {
+        char *end = strrchr(dir, '/');
+        char c;
+
+        if (is_marked(dir, "delegate"))
+            return is_user_manager(dir) ? NULL : steal_ptr(dir);
+        if (end == NULL || end == dir || is_marked(dir, "invocation_id"))
+            return NULL;
+        c = *end;
+        *end = '\0';
+        if (is_cgroup2(dir))
+            continue;
+        *end = c;
+        return access("/run/systemd/system", F_OK) == 0 ? NULL : steal_ptr(dir);
+    }
 }

@@ -210,7 +210,7 @@ static bool is_occupied(int dirfd)
     ssize_t n = group_read(dirfd, NULL, "cgroup.procs", text, sizeof(text));
 
     snprintf(self, sizeof(self), "%d\n", (int)getpid());
-    return n == -EFBIG || (n >= 0 && !str_eq(text, self));
+    return n == -EFBIG || (n > 0 && !str_eq(text, self));
 }
 
 /* The controllers that our group may give to its children, and whether it can. */
@@ -242,7 +242,7 @@ static void probe_v2(struct hierarchy *h, int dirfd, struct obstacles *o)
         o->domain = lacking_at(LACK_EMPTY, 2, EBUSY, h->own, NULL);
 }
 
-static struct obstacles probe(struct hierarchy *h, int *ret_dirfd)
+static struct obstacles probe_group(struct hierarchy *h, int *ret_dirfd)
 {
     struct obstacles o = {0};
     cleanup_free char *unit = NULL;
@@ -261,6 +261,60 @@ static struct obstacles probe(struct hierarchy *h, int *ret_dirfd)
         o.any = check_write(h, fd, "cgroup.procs"); /* who moves a process writes there too: the common ancestor */
     if (h->version == 2 && (unit = undelegated_unit(h->own)) != NULL)
         o.memory = lacking_at(LACK_DELEGATION, 2, 0, unit, NULL);
+    return o;
+}
+
+static void obstacles_free(struct obstacles *o)
+{
+    free(o->any.path);
+    free(o->domain.path);
+    free(o->memory.path);
+}
+
+/* Whether groups made there can have the limits that nearly every job file asks for. */
+static bool gives_the_usual(const struct hierarchy *h, const struct obstacles *o)
+{
+    const unsigned usual = CTL_BIT(CTL_PIDS) | CTL_BIT(CTL_MEMORY) | CTL_BIT(CTL_CPU);
+
+    return o->any.what == LACK_NOTHING && o->memory.what == LACK_NOTHING && (h->controllers & usual) == usual &&
+           ((h->absent & usual) == 0 || o->domain.what == LACK_NOTHING);
+}
+
+/* A group that has our caller in it too (a shell, a script, make) can give its children no controllers. One above it can, where it
+ * has no processes and is ours to divide: the run's groups are then made beside that of our caller, and nobody is moved but slots. */
+static void climb(struct hierarchy *h, struct obstacles *o, int *dirfd)
+{
+    cleanup_free char *top = highest_of_ours(h->own), *dir = xstrdup(h->own);
+
+    while (top != NULL && strlen(dir) > strlen(top)) {
+        struct hierarchy above = {.ops = h->ops, .version = 2, .own = dir};
+        struct obstacles there;
+        int fd;
+
+        *strrchr(dir, '/') = '\0';
+        there = probe_group(&above, &fd);
+        if (gives_the_usual(&above, &there)) {
+            base_closep(dirfd);
+            *dirfd = fd;
+            obstacles_free(o);
+            *o = there;
+            above.move = false; /* we are in none of its processes' way */
+            free(h->own);
+            *h = above;
+            h->own = steal_ptr(dir);
+            return;
+        }
+        base_closep(&fd);
+        obstacles_free(&there);
+    }
+}
+
+static struct obstacles probe(struct hierarchy *h, int *ret_dirfd)
+{
+    struct obstacles o = probe_group(h, ret_dirfd);
+
+    if (h->version == 2 && h->own != NULL && o.any.what != LACK_MOUNT && !gives_the_usual(h, &o))
+        climb(h, &o, ret_dirfd);
     return o;
 }
 
@@ -450,9 +504,7 @@ int cgroup_detect(struct cgroup_host **ret_host, struct cupel_error *err)
     keep_used(host, used);
     for (size_t i = 0; i < count; i++) {
         base_closep(&dirfd[i]);
-        free(obstacles[i].any.path);
-        free(obstacles[i].domain.path);
-        free(obstacles[i].memory.path);
+        obstacles_free(&obstacles[i]);
     }
     *ret_host = host;
     return 0;

@@ -23,11 +23,32 @@ static const struct {
 
 #define SCOPE "systemd-run --scope -p Delegate=yes cupel ..."
 #define USER_SCOPE "systemd-run --user --scope -p Delegate=yes cupel ..."
+/* A group with a script in it can give cupel's groups no controllers, whoever it was given to. */
+#define NO_SCRIPT "(cupel itself, not a script that starts it)"
 
 /* Of the host: an ordinary user is root too by now, of a user namespace with the ids that they have (harness/rights). */
 static bool is_root(void)
 {
     return geteuid() == 0 && ids_mapped() == UINT32_MAX;
+}
+
+/* For a place that is not ours, or that others are in. Where there is a systemd, cupel has asked it already (rights/scope.c). */
+static void hint_place(const struct lacking *l, struct cupel_error *err)
+{
+    const char *dir = l->path != NULL ? l->path : "/sys/fs/cgroup/...";
+
+    if (!is_root())
+        cupel_error_hint(err,
+                         "give cupel a group of its own: %s " NO_SCRIPT ", from a login session or after `loginctl "
+                         "enable-linger`; in a service, Delegate=yes and ExecStart=cupel ...",
+                         USER_SCOPE);
+    else if (access("/run/systemd/system", F_OK) == 0)
+        cupel_error_hint(err, "give cupel a group of its own: %s " NO_SCRIPT, SCOPE);
+    else
+        cupel_error_hint(err,
+                         "give what else is in it a group within: mkdir %s/others, and write each line of "
+                         "%s/cgroup.procs into %s/others/cgroup.procs",
+                         dir, dir, dir);
 }
 
 static void hint_controller(const struct lacking *l, size_t f, struct cupel_error *err)
@@ -57,7 +78,7 @@ static void hint_write(const struct lacking *l, struct cupel_error *err)
             err, "the cgroup tree is mounted read-only, as containers have it: start the container with a writable "
                  "one (docker run --privileged --cgroupns=private, podman run --security-opt unmask=/sys/fs/cgroup)");
     else if (l->version == 2)
-        cupel_error_hint(err, "give cupel a group of its own: %s", USER_SCOPE);
+        hint_place(l, err);
     else
         cupel_error_hint(err, "run cupel as root, or have root make a group for you and give it to you (chown) in each "
                               "hierarchy of /proc/self/cgroup");
@@ -67,8 +88,8 @@ bool cgroup_lacks_delegation(const struct cgroup_host *host, enum cgroup_feature
 {
     const struct lacking *l = &host->lacking[feature];
 
-    return l->version == 2 &&
-           (l->what == LACK_WRITE || l->what == LACK_EMPTY || l->what == LACK_DOMAIN || l->what == LACK_CONTROLLER);
+    return l->version == 2 && (l->what == LACK_WRITE || l->what == LACK_EMPTY || l->what == LACK_DOMAIN ||
+                               l->what == LACK_CONTROLLER || l->what == LACK_DELEGATION);
 }
 
 int cgroup_explain_missing(const struct cgroup_host *host, enum cgroup_feature feature, struct cupel_error *err)
@@ -106,11 +127,11 @@ int cgroup_explain_missing(const struct cgroup_host *host, enum cgroup_feature f
             err, CUPEL_ERROR_HARNESS, 0,
             "cannot %s: other processes are in our cgroup %s, so that its children cannot have the %s controller", what,
             path, controller);
-        cupel_error_hint(err, "give cupel a group of its own: %s", is_root() ? SCOPE : USER_SCOPE);
+        hint_place(l, err);
         return -EOPNOTSUPP;
     case LACK_DOMAIN:
         cupel_error_set(err, CUPEL_ERROR_HARNESS, 0, "cannot %s: our own cgroup is threaded (%s)", what, path);
-        cupel_error_hint(err, "give cupel a group of its own: %s", is_root() ? SCOPE : USER_SCOPE);
+        hint_place(l, err);
         return -EOPNOTSUPP;
     case LACK_V2:
         cupel_error_set(err, CUPEL_ERROR_HARNESS, 0, "cannot %s: that takes cgroup v2%s", what,
@@ -131,7 +152,7 @@ int cgroup_explain_missing(const struct cgroup_host *host, enum cgroup_feature f
                         "cannot %s: systemd did not delegate %s to us, and so stops it, and us, at the first OOM kill "
                         "in a job",
                         what, path);
-        cupel_error_hint(err, "put Delegate=yes into the unit, or give cupel a group of its own: %s",
+        cupel_error_hint(err, "put Delegate=yes into the unit, or give cupel a group of its own: %s " NO_SCRIPT,
                          is_root() ? SCOPE : USER_SCOPE);
         return -EOPNOTSUPP;
     case LACK_FILE:

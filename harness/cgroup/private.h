@@ -56,7 +56,8 @@ struct hierarchy {
     const struct hierarchy_ops *ops;
     int version;
     unsigned controllers; /* v1: those mounted on it; v2: those of cgroup.controllers; after detection those to use */
-    char *own;            /* directory of the caller's own group; NULL when no mount shows it */
+    char *own;            /* directory of the group that runs are made in: the caller's own, or (v2) one above it that is free
+                             while its own is not; NULL when no mount shows it */
     unsigned absent;      /* v2: controllers that our own group does not give to its children yet... */
     bool move;            /* ... and to do so, the caller has to leave it */
 };
@@ -209,6 +210,10 @@ void detect_parse(struct cgroup_host *host, const char *cgroup_text, const char 
  * OOMPolicy= is stop, and an OOM kill in a group of ours is one in the unit's too. A unit that is delegated has
  * `continue`. systemd.service(5), systemd.scope(5), since 243 and 253. */
 char *undelegated_unit(const char *own);
+/* The highest group above `own` (or itself) that is ours to make groups in (malloc'd): the unit of systemd's that was given to us,
+ * or, where no systemd is, all that is mounted. NULL: none; systemd shares its tree with nobody else
+ * (https://systemd.io/CGROUP_DELEGATION, the single-writer rule). */
+char *highest_of_ours(const char *own);
 
 /* ---- files.c: small, without stdio or malloc, for the hot path */
 

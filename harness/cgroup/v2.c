@@ -137,7 +137,7 @@ static int occupied(const struct tree *tree, int r, struct cupel_error *err)
                     (int)(strrchr(tree->path, '/') - tree->path), tree->path);
     cupel_error_hint(err,
                      "give cupel a group of its own: systemd-run --scope -p Delegate=yes cupel ... (as an ordinary "
-                     "user: systemd-run --user --scope -p Delegate=yes cupel ...)");
+                     "user: systemd-run --user --scope -p Delegate=yes cupel ...), with nothing else in it");
     return r;
 }
 

@@ -146,8 +146,9 @@ int cli_enter(int argc, char **argv)
     if (words.command != NULL && words.n == 0)
         return cli_wrong(&command, "no job before '--'");
     o.command = words.command;
-    /* an ordinary user's jobs are in user namespaces of theirs, and so open to them without further rights */
-    if (words.n > 0)
+    /* an ordinary user's jobs are in user namespaces of theirs, and so open to them without further rights; root may join any group
+     * from where it is */
+    if (words.n > 0 && !rights_have())
         rights_join_scope(argv - 1); /* argv[-1]: see main */
     cli_seal(argv - 1);
     return find_and_enter(words.n > 0 ? words.word[0] : NULL, &o);

@@ -66,12 +66,39 @@ static void print_row(const struct doctor_row *row, struct widths w, FILE *strea
         (void)fprintf(stream, "%*s%s; to get it: %s\n", STATE_WIDTH + 2, "", f->detail, f->remedy);
 }
 
+/* What a job file can ask for, and is refused without. */
+static bool is_asked_for(const char *needed_by)
+{
+    static const char *const keys[] = {"limits: ", "network: ", "rootfs: "};
+
+    for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
+        if (str_starts(needed_by, keys[i]))
+            return true;
+    return false;
+}
+
+static void print_can_run(const struct doctor_report *report, FILE *stream)
+{
+    const char *before = "; it refuses jobs that ask for what needs: ";
+
+    (void)fputs("\ncupel run can work on this host", stream);
+    for (size_t i = 0; i < report->n; i++) {
+        const struct doctor_row *row = &report->rows[i];
+
+        if (row->required || row->finding.state != DOCTOR_MISSING || !is_asked_for(row->needed_by))
+            continue;
+        (void)fprintf(stream, "%s%s", before, row->name);
+        before = ", ";
+    }
+    (void)fputs(".\n", stream);
+}
+
 static void print_summary(const struct doctor_report *report, FILE *stream)
 {
     const char *comma = "";
 
     if (doctor_can_run(report)) {
-        (void)fputs("\ncupel run can work on this host.\n", stream);
+        print_can_run(report, stream);
         return;
     }
     (void)fputs("\ncupel run cannot work on this host, for want of: ", stream);

@@ -16,9 +16,9 @@ bool rights_have(void);
  * should end. Before any thread is started. */
 int rights_take(char **ret_lack, struct cupel_error *err);
 
-/* Starts the program anew in a scope of the user's own systemd, with its control group delegated, when the one that it is in gives
- * it nothing and the user has such a systemd. Returns otherwise; nothing is wrong then: what the lack of groups means is for
- * those to say who want limits. */
+/* Starts the program anew in a scope of systemd's, with its control group delegated, when no group can be made where we are and
+ * there is a systemd to ask: the system's for root, the user's own for everybody else. Moves nobody but this process. Returns
+ * otherwise; nothing is wrong then: what the lack of groups means is for those to say who want limits. */
 void rights_join_scope(char **full_argv);
 
 /* What to do when a user namespace is refused with this errno (0: it was made, but gives no rights): one sentence. */

@@ -255,7 +255,7 @@ static void test_text(void **state)
                               "          not in PATH; to get it: install it\n"
                               "works     fourth      every job\n"
                               "\n"
-                              "cupel run can work on this host.\n");
+                              "cupel run can work on this host; it refuses jobs that ask for what needs: third.\n");
 }
 
 /* Colours do not change the alignment. */
@@ -430,8 +430,6 @@ static void test_programs(void **state)
     doctor_probe_bounded(&ctx, find_probe("skopeo"), 20, &f);
     assert_int_equal(f.state, DOCTOR_MISSING);
     assert_string_equal(f.remedy, "install the package skopeo");
-    doctor_probe_bounded(&ctx, find_probe("mke2fs"), 20, &f);
-    assert_int_equal(f.state, DOCTOR_MISSING);
     assert_int_equal(file_write_atomic_at(AT_FDCWD, program, fine, sizeof(fine) - 1, 0755), 0);
     doctor_probe_bounded(&ctx, find_probe("skopeo"), 20, &f);
     assert_int_equal(f.state, DOCTOR_WORKS);

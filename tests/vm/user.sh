@@ -88,6 +88,12 @@ as_user "$CUPEL" run --out "$U/out" jobs.yaml
 expect_exit 1
 expect_usual_results
 
+it "... and so it does in a service of the user's own, of which nobody can tell whether it was delegated"
+rm -rf "$U/out"
+as_user systemd-run --user --quiet --wait --pipe -p "WorkingDirectory=$U" -- "$CUPEL" run --out "$U/out" jobs.yaml
+expect_exit 1
+expect_usual_results
+
 it "... even when nobody has told it where the user's systemd is"
 rm -rf "$U/out"
 as_user env -u XDG_RUNTIME_DIR -u DBUS_SESSION_BUS_ADDRESS "$CUPEL" run --only fine --out "$U/out" jobs.yaml
