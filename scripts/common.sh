@@ -22,13 +22,13 @@ quietly() {
     return "$status"
 }
 
-# build PRESET DIR [TARGET]...: configures once, then builds what changed.
+# build PRESET DIR [TARGET]...: configures where the presets have changed, then builds what changed.
 build() {
     local preset=$1 dir=$2
     shift 2
     local targets=()
     (($# > 0)) && targets=(--target "$@")
-    if [[ ! -e $top/$dir/build.ninja ]]; then
+    if [[ ! -e $top/$dir/build.ninja || $top/CMakePresets.json -nt $top/$dir/CMakeCache.txt ]]; then
         (cd -- "$top" && quietly cmake --preset "$preset") || return
     fi
     quietly cmake --build "$top/$dir" "${targets[@]}"
