@@ -1,8 +1,7 @@
 /* test_supervisor_artifact_patterns: the compiled patterns against a naive reading of the same words, on every short
  * path of a small alphabet, and the parts of a pattern one by one. */
-#include "harness/supervisor/artifact_patterns.h"
+#include "tests/fuzz/pattern_reference.h"
 
-#include <fnmatch.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,60 +9,6 @@
 #include <string.h>
 
 #include <cmocka.h>
-
-/* ---- the reference: what the words say, by trying everything ---- */
-
-static const char *rest_of(const char *path)
-{
-    path += strcspn(path, "/");
-    return path + strspn(path, "/");
-}
-
-/* `pattern` and `path` begin with a part, or are empty. */
-static bool naive(const char *pattern, const char *path)
-{
-    char part[64], name[64];
-
-    if (*pattern == '\0')
-        return true; /* a directory that a whole pattern matches: all that it holds */
-    if (*path == '\0')
-        return false;
-    (void)snprintf(part, sizeof(part), "%.*s", (int)strcspn(pattern, "/"), pattern);
-    (void)snprintf(name, sizeof(name), "%.*s", (int)strcspn(path, "/"), path);
-    if (!str_eq(part, "**"))
-        return fnmatch(part, name, FNM_PERIOD) == 0 && naive(rest_of(pattern), rest_of(path));
-    /* no directory, or this one and any number of others */
-    return naive(rest_of(pattern), path) || (*rest_of(path) != '\0' && naive(pattern, rest_of(path)));
-}
-
-/* ---- the compiled ones, along one path ---- */
-
-static bool compiled(const char *const *patterns, const char *path, size_t used)
-{
-    struct artifact_patterns *p = artifact_patterns_new(patterns);
-    struct artifact_states s, next;
-    char name[64];
-    bool matched = false;
-
-    artifact_patterns_begin(p, &s);
-    for (const char *at = path;;) {
-        size_t n = strcspn(at, "/");
-
-        (void)snprintf(name, sizeof(name), "%.*s", (int)n, at);
-        if (at[n] == '\0') {
-            matched = artifact_patterns_match(p, &s, name) && artifact_patterns_used(p, used);
-            break;
-        }
-        if (!artifact_patterns_enter(p, &s, name, &next))
-            break;
-        artifact_states_free(&s);
-        s = next;
-        at += n + 1;
-    }
-    artifact_states_free(&s);
-    artifact_patterns_free(p);
-    return matched;
-}
 
 static const char *const pattern_parts[] = {"a", "b", "*", "**", ".a", "?"};
 static const char *const names[] = {"a", "b", ".a"};
@@ -93,8 +38,8 @@ static void test_against_the_naive_reading(void **state)
         for (size_t k = 0; sequence(k, names, ARRAY_SIZE(names), 4, path, sizeof(path)); k++) {
             const char *list[] = {pattern, NULL};
 
-            if (compiled(list, path, 0) != naive(pattern, path))
-                fail_msg("%s and %s: compiled says %d", pattern, path, compiled(list, path, 0));
+            if (reference_compiled(list, path, 0) != reference_naive(pattern, path))
+                fail_msg("%s and %s: compiled says %d", pattern, path, reference_compiled(list, path, 0));
         }
 }
 
@@ -111,7 +56,7 @@ static void test_several(void **state)
     (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(table); i++)
         for (size_t k = 0; k < 4; k++)
-            assert_int_equal(compiled(list, table[i].path, k), (table[i].used >> k) & 1u);
+            assert_int_equal(reference_compiled(list, table[i].path, k), (table[i].used >> k) & 1u);
 }
 
 static void test_odd_patterns(void **state)
@@ -133,7 +78,7 @@ static void test_odd_patterns(void **state)
     for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
         const char *list[] = {table[i].pattern, NULL};
 
-        if (compiled(list, table[i].path, 0) != table[i].matches)
+        if (reference_compiled(list, table[i].path, 0) != table[i].matches)
             fail_msg("%s and %s", table[i].pattern, table[i].path);
     }
 }
