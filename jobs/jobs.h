@@ -90,6 +90,7 @@ struct jobs_root {
     enum jobs_root_kind kind;
     const char *tar;        /* absolute path */
     const char *sha256;     /* 64 lower-case hex digits, or NULL */
+    unsigned strip;         /* tar: directories to be taken off the front of each name */
     const char *oci;        /* absolute path of an image: layout, tar of one, or docker save */
     const char *tag;        /* of several images the one, or NULL */
     const char *image;      /* a reference of a registry */

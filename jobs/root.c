@@ -113,7 +113,7 @@ static const struct root_source {
     enum jobs_root_kind kind;
     const char *with[6]; /* further keys that go with it */
 } root_sources[] = {
-    {"tar", JOBS_ROOT_TAR, {"sha256"}},
+    {"tar", JOBS_ROOT_TAR, {"sha256", "strip"}},
     {"debian", JOBS_ROOT_DEBIAN, {"packages"}},
     {"oci", JOBS_ROOT_OCI, {"tag", "platform"}},
     {"image", JOBS_ROOT_IMAGE, {"platform"}},

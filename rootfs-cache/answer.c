@@ -7,6 +7,8 @@
 #include <limits.h>
 #include <string.h>
 
+#define NOTES_MAX ((size_t)8192)
+
 /* ---- in the child ---- */
 
 static void put(struct strbuf *b, const char *word)
@@ -64,6 +66,7 @@ void answer_put_image(struct strbuf *b, const struct image *image)
         put_number(b, l->stored);
     }
     answer_put_config(b, image->config);
+    put(b, image->notes.data != NULL ? image->notes.data : "");
 }
 
 /* ---- in the parent ---- */
@@ -186,6 +189,18 @@ static void take_layer(struct words *w, struct image_layer *l)
     w->bad |= l->digest[0] != '\0' && (!str_starts(l->blob, "blobs/sha256/") || !str_eq(l->blob + 13, l->digest));
 }
 
+/* Lines that are shown. */
+static void take_notes(struct words *w, struct strbuf *ret)
+{
+    const char *text = take(w);
+
+    for (const char *p = text; *p != '\0'; p++)
+        w->bad |= ((unsigned char)*p < 0x20 && *p != '\n') || *p == 0x7f;
+    w->bad |= strlen(text) > NOTES_MAX;
+    if (!w->bad && *text != '\0')
+        strbuf_adds(ret, text);
+}
+
 int answer_take_image(const char *data, size_t length, struct image *ret)
 {
     struct words w = {.at = data, .end = data + length};
@@ -197,7 +212,8 @@ int answer_take_image(const char *data, size_t length, struct image *ret)
     for (size_t i = 0; i < image.n_layers && !w.bad; i++)
         take_layer(&w, &image.layers[i]);
     image.config = take_config(&w);
-    if (w.bad || w.at != w.end || image.n_layers == 0) {
+    take_notes(&w, &image.notes);
+    if (w.bad || w.at != w.end) {
         image_free(&image);
         return -EBADMSG;
     }

@@ -13,8 +13,8 @@
 /* A layer that is removed between being made and being opened is made again; this often is bad luck no more. */
 #define PREPARE_TRIES 5
 
-static int source_scratch(struct cache *cache, const struct cache_source *source, cache_progress_fn *progress,
-                          void *data, char ret_key[CACHE_KEY_LEN + 1], struct cupel_error *err)
+int source_scratch(struct cache *cache, const struct cache_source *source, cache_progress_fn *progress, void *data,
+                   char ret_key[CACHE_KEY_LEN + 1], struct cupel_error *err)
 {
     _cleanup_(store_end) struct store_draft draft = STORE_DRAFT_INIT;
     struct store_info info = {.kind = "scratch", .source = "empty", .entries = 0};
@@ -93,7 +93,7 @@ int source_take_config(const char *text, struct cache_root *root, struct cupel_e
     if (root->config != NULL)
         arena_free(root->config->arena);
     root->config = NULL;
-    wrong = config != NULL ? config_read(config, &root->config) : xstrdup("it is no JSON");
+    wrong = config != NULL ? config_read(config, NULL, &root->config) : xstrdup("it is no JSON");
     json_decref(config);
     return wrong != NULL
                ? cupel_error_set(err, CUPEL_ERROR_HARNESS, EBADMSG, "cannot read what was kept of an image: %s", wrong)

@@ -28,6 +28,7 @@ struct cache_source {
     const char *name;      /* for messages */
     const char *tar;       /* CACHE_TAR: absolute path */
     const char *sha256;    /* CACHE_TAR: expected digest of the file, or NULL */
+    unsigned strip;        /* CACHE_TAR: directories to be taken off the front of each name */
     const char *oci;       /* CACHE_OCI: absolute path of an OCI layout (directory or tar) or a `docker save` archive */
     const char *image;     /* CACHE_IMAGE: "registry.example/team/base:1", with or without @sha256:… */
     const char *shown;     /* CACHE_OCI: what the layers are called after, when not the path; or NULL */
@@ -192,6 +193,7 @@ struct cache_import {
                              any other directory: told by what is in it */
     const char *tag;      /* of an image, as in struct cache_source */
     const char *platform; /* of an image */
+    unsigned strip;       /* of a tar: directories to be taken off the front of each name */
 };
 /* Stores it under its name; an earlier meaning of the name is replaced. */
 int cache_import(struct cache *cache, const struct cache_import *import, cache_progress_fn *progress, void *data,

@@ -191,6 +191,7 @@ static int take_result(struct hearing *h, size_t length)
         return -EPROTO;
     clean(err->message, sizeof(err->message));
     clean(err->hint, sizeof(err->hint));
+    clean(h->packet.result.counts.top, sizeof(h->packet.result.counts.top));
     if (err->kind != CUPEL_ERROR_INPUT)
         err->kind = CUPEL_ERROR_HARNESS;
     h->has_result = true;
@@ -222,7 +223,8 @@ static int hear_packet(struct hearing *h)
 /* It ended without a result. */
 static int lost(const struct child_work *work, int why, int status, struct cupel_error *err)
 {
-    enum cupel_error_kind kind = work->reader != NULL ? CUPEL_ERROR_INPUT : CUPEL_ERROR_HARNESS;
+    bool of_input = work->reader != NULL || (work->of_input && !(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL));
+    enum cupel_error_kind kind = of_input ? CUPEL_ERROR_INPUT : CUPEL_ERROR_HARNESS;
     char size[UNIT_TEXT_SIZE];
 
     if (WIFSIGNALED(status) && WTERMSIG(status) != SIGKILL)

@@ -10,6 +10,8 @@ struct child_counts {
     uint64_t bytes;
     uint64_t remapped_owners;
     uint64_t skipped_devices;
+    uint64_t unknown_acls; /* entries of ACLs that stand for nobody */
+    char top[256];         /* the directory that all of a root lies below, or "" */
     unsigned char digest[32]; /* of what was read, for work that computes one */
 };
 
@@ -42,6 +44,7 @@ struct child_work {
     size_t n_more;
     child_open_fn *open; /* for a reader that may ask, or NULL */
     void *open_data;
+    bool of_input;  /* of no reader: what it works on came from outside, and can be what ended it */
     bool long_work; /* of a reader: it may read gigabytes */
 };
 int child_run(const struct child_work *work, struct child_counts *ret_counts, struct cupel_error *err);

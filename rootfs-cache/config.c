@@ -1,6 +1,8 @@
 /* config: see config.h. Not responsible for where the JSON comes from: it is taken to be hostile. */
 #include "rootfs-cache/config.h"
 
+#include "rootfs-cache/document.h"
+
 #include <string.h>
 
 #define WORD_MAX 65536 /* longer than any real one */
@@ -25,17 +27,18 @@ bool config_is_env(const char *entry)
 
 static char *take_word(const json_t *config, const char *key, struct arena *arena, const char **ret)
 {
-    const char *text = json_string_value(json_object_get(config, key));
+    const json_t *value = document_member(config, key);
+    const char *text = json_string_value(value);
 
     if (text == NULL || *text == '\0')
         return NULL;
-    if (!config_is_plain(text))
+    if (!config_is_plain(text) || strlen(text) != json_string_length(value))
         return xasprintf("%s in its configuration is no plain text", key);
     *ret = arena_strdup(arena, text);
     return NULL;
 }
 
-static char *take_env(const json_t *list, struct cache_config *c)
+static char *take_env(const json_t *list, struct cache_config *c, struct strbuf *notes)
 {
     size_t n = json_array_size(list), kept = 0;
 
@@ -44,10 +47,13 @@ static char *take_env(const json_t *list, struct cache_config *c)
 
     c->env = arena_alloc(c->arena, (n + 1) * sizeof(*c->env));
     for (size_t i = 0; i < n; i++) {
-        const char *entry = json_string_value(json_array_get(list, i));
+        const json_t *value = json_array_get(list, i);
+        const char *entry = json_string_value(value);
 
-        if (entry == NULL || !config_is_env(entry))
-            return xasprintf("entry %zu of Env in its configuration is no NAME=VALUE", i + 1);
+        if (entry == NULL || !config_is_env(entry) || strlen(entry) != json_string_length(value)) {
+            document_note(notes, "entry %zu of Env in its configuration is no NAME=VALUE and is left out", i + 1);
+            continue;
+        }
         if (str_starts(entry, "CUPEL_")) /* ours alone */
             continue;
         c->env[kept++] = arena_strdup(c->arena, entry);
@@ -58,30 +64,31 @@ static char *take_env(const json_t *list, struct cache_config *c)
 
 static char *take_list(const json_t *config, const char *key, struct arena *arena, const char ***ret)
 {
-    const json_t *list = json_object_get(config, key);
+    const json_t *list = document_member(config, key);
     size_t n = json_array_size(list);
 
     *ret = arena_alloc(arena, (n + 1) * sizeof(**ret));
     if (n > CONFIG_LIST_MAX)
         return xasprintf("%s in its configuration has more than %d words", key, CONFIG_LIST_MAX);
     for (size_t i = 0; i < n; i++) {
-        const char *word = json_string_value(json_array_get(list, i));
+        const json_t *value = json_array_get(list, i);
+        const char *word = json_string_value(value);
 
-        if (word == NULL || (i == 0 && *word == '\0'))
+        if (word == NULL || (i == 0 && *word == '\0') || strlen(word) != json_string_length(value))
             return xasprintf("entry %zu of %s in its configuration is no text", i + 1, key);
         (*ret)[i] = arena_strdup(arena, word);
     }
     return NULL;
 }
 
-char *config_read(const json_t *config, struct cache_config **ret)
+char *config_read(const json_t *config, struct strbuf *notes, struct cache_config **ret)
 {
     struct arena *arena = arena_new();
     struct cache_config *c = arena_alloc(arena, sizeof(*c));
     char *wrong;
 
     *c = (struct cache_config){.arena = arena};
-    wrong = take_env(json_object_get(config, "Env"), c);
+    wrong = take_env(document_member(config, "Env"), c, notes);
     if (wrong == NULL)
         wrong = take_word(config, "User", arena, &c->user);
     if (wrong == NULL)

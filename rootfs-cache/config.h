@@ -7,7 +7,7 @@
 #include <jansson.h>
 
 /* NULL and *ret, or what is wrong with it (malloc'ed). `config` may be NULL: then it wants nothing. */
-char *config_read(const json_t *config, struct cache_config **ret);
+char *config_read(const json_t *config, struct strbuf *notes, struct cache_config **ret);
 /* A new reference; NULL for NULL. */
 json_t *config_json(const struct cache_config *config);
 #define CONFIG_LIST_MAX 10000 /* of each list: far above any real one */

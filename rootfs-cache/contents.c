@@ -1,6 +1,8 @@
 /* contents: see contents.h. Whoever reads a blob compares its digest, so an offset that was wrong could not go unnoticed. */
 #include "rootfs-cache/contents.h"
 
+#include "rootfs-cache/filetype.h"
+
 #include <archive.h>
 #include <archive_entry.h>
 #include <string.h>
@@ -266,6 +268,18 @@ int contents_read(const struct contents *c, const char *name, size_t max, char *
 
 /* ---- a compressed tar ---- */
 
+/* The error of a file that is neither tar nor compressed, or holds something else. */
+static int is_no_image(const char *path, int fd, const char *it, struct cupel_error *err)
+{
+    const struct filetype *type = filetype_of_fd(fd);
+
+    if (type == NULL)
+        return damaged(path, it[0] == 'i' ? "it is neither a tar nor a compressed one" : "there is no tar in it", err);
+    (void)cupel_error_set(err, CUPEL_ERROR_INPUT, 0, "cannot read the image '%s': %s is %s", path, it, type->what);
+    cupel_error_hint(err, "%s", type->hint);
+    return -EBADMSG;
+}
+
 /* All of what is between the compressed stream's ends, to where `out` is. */
 static int copy_out(struct archive *a, int out, const char *path, struct cupel_error *err)
 {
@@ -299,15 +313,16 @@ int contents_decompress(int fd, int out, const char *path, struct cupel_error *e
     for (size_t i = 0; i < ARRAY_SIZE(filters); i++)
         (void)filters[i](a);
     (void)archive_read_support_format_raw(a);
+    (void)archive_read_support_format_empty(a);
     if (lseek(fd, 0, SEEK_SET) < 0 || archive_read_open_fd(a, fd, BLOCK) < ARCHIVE_OK ||
         archive_read_next_header(a, &entry) < ARCHIVE_WARN)
         return damaged(path, archive_error_string(a), err);
     if (archive_filter_code(a, 0) == ARCHIVE_FILTER_NONE)
-        return damaged(path, "it is neither a tar nor a compressed one", err);
+        return is_no_image(path, fd, "it", err);
     r = copy_out(a, out, path, err);
     if (r < 0)
         return r;
     if (pread(out, magic, sizeof(magic), 257) != sizeof(magic) || memcmp(magic, "ustar", sizeof(magic)) != 0)
-        return damaged(path, "there is no tar in it", err);
+        return is_no_image(path, out, "what is compressed in it", err);
     return 0;
 }

@@ -23,6 +23,6 @@ int source_directory(struct cache *cache, const struct cache_source *source, cac
 
         progress_say(progress, data, what);
     }
-    r = export_tree_to(tree, tar, -EBADF, true, source->directory, err);
+    r = export_tree_to(tree, tar, -EBADF, source->directory, err);
     return r < 0 ? r : source_open_tar(cache, &as_tar, tar, "directory", progress, data, ret_key, err);
 }

@@ -63,8 +63,7 @@ int files_make(struct unpacker *u, struct archive_entry *entry, const char *name
     int place, r;
 
     /* without root, whose file it becomes is a longer story */
-    if (geteuid() != 0 || archive_entry_filetype(entry) != AE_IFREG || archive_entry_hardlink(entry) != NULL ||
-        archive_entry_xattr_count(entry) > 0 || archive_entry_acl_types(entry) != 0)
+    if (geteuid() != 0 || archive_entry_filetype(entry) != AE_IFREG || archive_entry_hardlink(entry) != NULL)
         return 0;
     place = find_place(u, name);
     if (place < 0 && place != AT_FDCWD)

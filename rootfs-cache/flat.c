@@ -12,7 +12,7 @@
 #include <string.h>
 #include <sys/xattr.h>
 
-#define DEPTH_MAX 512
+#define DEPTH_MAX 2048 /* what a name of 4095 bytes can have */
 
 struct flat {
     const struct flat_layers *layers;
@@ -269,12 +269,22 @@ static int merge_directories(struct flat *f, const struct directory *d, int dept
 }
 
 /* The directory's own attributes last: what is made in it changes its time. */
+static int make_like_top(struct flat *f, const char *path, size_t layer, int depth)
+{
+    cleanup_close int top = file_open_beneath(f->layers->layer[layer], path, O_RDONLY | O_DIRECTORY, 0);
+    struct stat st;
+    int r = top < 0 ? top : fstat(top, &st) < 0 ? -errno : likeness_make(path, &st, top);
+
+    if (r == 0 && f->layers->partial && depth > 0 && likeness_is_opaque(top) &&
+        lsetxattr(path, LIKENESS_OPAQUE, "y", 1, 0) < 0)
+        r = -errno;
+    return r < 0 ? fail(f, path, r) : 0;
+}
+
 static int merge(struct flat *f, const char *path, const size_t *parts, size_t n_parts, int depth)
 {
     struct directory d = {.path = path, .parts = parts, .n_parts = n_parts};
-    cleanup_close int top = file_open_beneath(f->layers->layer[parts[0]], path, O_RDONLY | O_DIRECTORY, 0);
-    struct stat st;
-    int r = top < 0 ? top : fstat(top, &st) < 0 ? -errno : depth >= DEPTH_MAX ? -ELOOP : read_directory(f, &d);
+    int r = depth >= DEPTH_MAX ? -ELOOP : read_directory(f, &d);
 
     r = r < 0 ? fail(f, path, r) : 0;
     for (size_t i = 0; r == 0 && i < d.n_names; i++)
@@ -282,13 +292,8 @@ static int merge(struct flat *f, const char *path, const size_t *parts, size_t n
     close_parts(&d);
     if (r == 0)
         r = merge_directories(f, &d, depth);
-    if (r == 0) {
-        r = likeness_make(path, &st, top);
-        if (r == 0 && f->layers->partial && depth > 0 && likeness_is_opaque(top) &&
-            lsetxattr(path, LIKENESS_OPAQUE, "y", 1, 0) < 0)
-            r = -errno;
-        r = r < 0 ? fail(f, path, r) : 0;
-    }
+    if (r == 0)
+        r = make_like_top(f, path, parts[0], depth);
     directory_free(&d);
     return r;
 }

@@ -1,10 +1,9 @@
 /* image: see image.h; in the confined child. Every document that is named by a digest is compared with it, size first, before it is parsed. */
-#include "rootfs-cache/image.h"
+#include "rootfs-cache/reading.h"
 
 #include "rootfs-cache/config.h"
 #include "rootfs-cache/digest.h"
 
-#include <jansson.h>
 #include <string.h>
 #include <sys/utsname.h>
 
@@ -17,25 +16,18 @@ static void json_freep(json_t **j)
 }
 #define cleanup_json _cleanup_(json_freep)
 
-struct reading {
-    const struct contents *contents;
-    const struct image_wanted *wanted;
-    char *os, *architecture, *variant; /* wanted; variant "" for any */
-    struct cupel_error *err;
-};
-
 void image_free(struct image *image)
 {
     for (size_t i = 0; i < image->n_layers; i++)
         free(image->layers[i].blob);
     free(image->layers);
+    strbuf_free(&image->notes);
     if (image->config != NULL)
         arena_free(image->config->arena);
     *image = (struct image){0};
 }
 
-static int wrong(const struct reading *r, const char *fmt, ...) BASE_PRINTF(2, 3);
-static int wrong(const struct reading *r, const char *fmt, ...)
+int image_wrong(const struct reading *r, const char *fmt, ...)
 {
     cleanup_strbuf struct strbuf b = {0};
     va_list ap;
@@ -51,20 +43,15 @@ static int wrong(const struct reading *r, const char *fmt, ...)
     return -EBADMSG;
 }
 
-static const char *text_of(const json_t *object, const char *key)
-{
-    return json_string_value(json_object_get(object, key));
-}
-
 /* ---- documents ---- */
 
 static int parse(const struct reading *r, const char *name, const char *text, size_t len, json_t **ret)
 {
     json_error_t where;
-    json_t *j = json_loadb(text, len, JSON_REJECT_DUPLICATES, &where);
+    json_t *j = document_parse(text, len, name, r->notes, &where);
 
     if (j == NULL)
-        return wrong(r, "%s is no JSON, line %d: %s", name, where.line, where.text);
+        return image_wrong(r, "%s is no JSON, line %d: %s", name, where.line, where.text);
     *ret = j;
     return 0;
 }
@@ -73,7 +60,7 @@ static int read_document(const struct reading *r, const char *name, char **ret_t
 {
     int e = contents_read(r->contents, name, DOCUMENT_MAX, ret_text, ret_len);
 
-    return e < 0 ? wrong(r, "cannot read %s: %s", name, strerror(-e)) : 0;
+    return e < 0 ? image_wrong(r, "cannot read %s: %s", name, strerror(-e)) : 0;
 }
 
 static int check_digest(const struct reading *r, const char *name, const char *text, size_t len, const char *digest)
@@ -83,21 +70,21 @@ static int check_digest(const struct reading *r, const char *name, const char *t
 
     if (e < 0)
         return cupel_error_set(r->err, CUPEL_ERROR_HARNESS, e, "cannot compute a digest");
-    return str_eq(got, digest) ? 0 : wrong(r, "%s has the digest sha256:%s", name, got);
+    return str_eq(got, digest) ? 0 : image_wrong(r, "%s has the digest sha256:%s", name, got);
 }
 
 /* A descriptor (descriptor.md): its digest as hex and its size. */
 static int read_descriptor(const struct reading *r, const json_t *d, const char *what, char ret_hex[CACHE_KEY_LEN + 1],
                            uint64_t *ret_size)
 {
-    const char *digest = text_of(d, "digest");
-    const json_t *size = json_object_get(d, "size");
+    const char *digest = document_text(d, "digest");
+    const json_t *size = document_member(d, "size");
 
     if (digest == NULL || !json_is_integer(size) || json_integer_value(size) < 0)
-        return wrong(r, "its %s has no digest or no size", what);
+        return image_wrong(r, "its %s has no digest or no size", what);
     if (!str_starts(digest, "sha256:") || strlen(digest) != 7 + CACHE_KEY_LEN ||
         strspn(digest + 7, "0123456789abcdef") != CACHE_KEY_LEN)
-        return wrong(r, "its %s has the digest '%.100s': only sha256 is known", what, digest);
+        return image_wrong(r, "its %s has the digest '%.100s': only sha256 is known", what, digest);
     memcpy(ret_hex, digest + 7, CACHE_KEY_LEN + 1);
     *ret_size = (uint64_t)json_integer_value(size);
     return 0;
@@ -108,8 +95,8 @@ static char *blob_name(const char *hex)
     return xasprintf("blobs/sha256/%s", hex);
 }
 
-static int read_blob(const struct reading *r, const json_t *descriptor, const char *what, char **ret_text,
-                     size_t *ret_len, char ret_hex[CACHE_KEY_LEN + 1])
+int image_read_blob(const struct reading *r, const json_t *descriptor, const char *what, char **ret_text,
+                    size_t *ret_len, char ret_hex[CACHE_KEY_LEN + 1])
 {
     cleanup_free char *name = NULL, *text = NULL;
     uint64_t size;
@@ -123,7 +110,7 @@ static int read_blob(const struct reading *r, const json_t *descriptor, const ch
     if (e < 0)
         return e;
     if (len != size)
-        return wrong(r, "%s has %zu bytes, and its descriptor says %llu", name, len, (unsigned long long)size);
+        return image_wrong(r, "%s has %zu bytes, and its descriptor says %llu", name, len, (unsigned long long)size);
     e = check_digest(r, name, text, len, ret_hex);
     if (e < 0)
         return e;
@@ -136,9 +123,27 @@ static int read_blob(const struct reading *r, const json_t *descriptor, const ch
 
 static int read_process(const struct reading *r, const json_t *config, struct cache_config **ret)
 {
-    cleanup_free char *wrong_with_it = config_read(config, ret);
+    cleanup_free char *wrong_with_it = config_read(config, r->notes, ret);
 
-    return wrong_with_it != NULL ? wrong(r, "%s", wrong_with_it) : 0;
+    return wrong_with_it != NULL ? image_wrong(r, "%s", wrong_with_it) : 0;
+}
+
+/* Its builder may have left both empty (Nix, hand-made ones): then it is for whoever takes it. */
+static int check_platform(const struct reading *r, const json_t *config)
+{
+    const char *os = document_text(config, "os"), *architecture = document_text(config, "architecture");
+    bool has_os = os != NULL && os[0] != '\0', has_architecture = architecture != NULL && architecture[0] != '\0';
+
+    if (has_os && !str_eq(os, r->os))
+        return image_wrong(r, "it is for %.40s", os);
+    if (has_architecture && !str_eq(architecture, r->architecture))
+        return image_wrong(r, "it is for %.40s, not %s; `platform` says which one to take", architecture,
+                           r->architecture);
+    if (!has_os || !has_architecture)
+        document_note(r->notes, "its configuration does not say for which %s it is: taken as %s/%s",
+                      has_os ? "architecture" : has_architecture ? "system" : "system and architecture", r->os,
+                      r->architecture);
+    return 0;
 }
 
 static int read_config(const struct reading *r, const char *text, size_t len, struct image *image)
@@ -149,36 +154,69 @@ static int read_config(const struct reading *r, const char *text, size_t len, st
 
     if (e < 0)
         return e;
-    if (text_of(config, "os") != NULL && !str_eq(text_of(config, "os"), r->os))
-        return wrong(r, "it is for %.40s", text_of(config, "os"));
-    if (text_of(config, "architecture") != NULL && !str_eq(text_of(config, "architecture"), r->architecture))
-        return wrong(r, "it is for %.40s, not %s; `platform` says which one to take", text_of(config, "architecture"),
-                     r->architecture);
-    ids = json_object_get(json_object_get(config, "rootfs"), "diff_ids");
-    if (!json_is_array(ids) || json_array_size(ids) != image->n_layers)
-        return wrong(r, "its configuration has %zu diff_ids for %zu layers", json_array_size(ids), image->n_layers);
+    e = check_platform(r, config);
+    if (e < 0)
+        return e;
+    ids = document_member(document_member(config, "rootfs"), "diff_ids");
+    if (json_array_size(ids) != image->n_layers)
+        return image_wrong(r, "its configuration has %zu diff_ids for %zu layers", json_array_size(ids), image->n_layers);
     for (size_t i = 0; i < image->n_layers; i++) {
         const char *id = json_string_value(json_array_get(ids, i));
 
         if (id == NULL || !str_starts(id, "sha256:") || strlen(id) != 7 + CACHE_KEY_LEN ||
             strspn(id + 7, "0123456789abcdef") != CACHE_KEY_LEN)
-            return wrong(r, "the diff_id of layer %zu is no sha256", i + 1);
+            return image_wrong(r, "the diff_id of layer %zu is no sha256", i + 1);
         memcpy(image->layers[i].diff_id, id + 7, CACHE_KEY_LEN + 1);
     }
-    return read_process(r, json_object_get(config, "config"), &image->config);
+    return read_process(r, document_member(config, "config"), &image->config);
 }
 
+/* There may be none: an empty root. Go writes an empty list as null. */
 static int make_layers(const struct reading *r, const json_t *list, struct image *image)
 {
     size_t n = json_array_size(list);
 
-    if (!json_is_array(list) || n > CACHE_LAYERS_MAX)
-        return wrong(r, "it has no list of layers, or more than %d", CACHE_LAYERS_MAX);
-    if (n == 0)
-        return wrong(r, "it has no layers");
+    if ((!json_is_array(list) && !json_is_null(list)) || n > CACHE_LAYERS_MAX)
+        return image_wrong(r, "it has no list of layers, or more than %d", CACHE_LAYERS_MAX);
     image->layers = xcalloc(n, sizeof(*image->layers));
     image->n_layers = n;
     return 0;
+}
+
+/* containers/ocicrypt: such a layer's bytes are no tar for anybody without the key. */
+static int refuse_encrypted(const struct reading *r, const json_t *layers)
+{
+    const json_t *layer;
+    size_t i;
+
+    json_array_foreach(layers, i, layer)
+    {
+        const char *type = document_text(layer, "mediaType"), *end = type != NULL ? strrchr(type, '+') : NULL;
+
+        if (end == NULL || !str_eq(end, "+encrypted"))
+            continue;
+        (void)image_wrong(r, "its layer %zu is encrypted (%.100s)", i + 1, type);
+        cupel_error_hint(r->err, "decrypt it first: skopeo copy --decryption-key KEY oci-archive:FILE "
+                                 "oci-archive:DECRYPTED (an OCI layout: oci:)");
+        return -EBADMSG;
+    }
+    return 0;
+}
+
+static int refuse_artifact(const struct reading *r, const json_t *manifest)
+{
+    const char *type = chosen_artifact(manifest);
+
+    if (document_member(manifest, "fsLayers") != NULL) {
+        (void)image_wrong(r, "its manifest is of Docker's first form (schema 1)");
+        cupel_error_hint(r->err, "skopeo copy makes a newer one of it");
+        return -EBADMSG;
+    }
+    if (type == NULL)
+        return 0;
+    (void)image_wrong(r, "it is an OCI artifact (%.100s), and no image of a root", type);
+    cupel_error_hint(r->err, "what is in it is for another program (helm, wasm runtimes, cosign); oras pull gets its files");
+    return -EBADMSG;
 }
 
 /* ---- OCI ---- */
@@ -188,149 +226,39 @@ static int read_manifest(const struct reading *r, const json_t *manifest, struct
     cleanup_free char *text = NULL;
     char hex[CACHE_KEY_LEN + 1];
     size_t len;
-    int e = make_layers(r, json_object_get(manifest, "layers"), image);
+    int e = refuse_artifact(r, manifest);
+
+    if (e == 0)
+        e = refuse_encrypted(r, document_member(manifest, "layers"));
+    if (e == 0)
+        e = make_layers(r, document_member(manifest, "layers"), image);
 
     for (size_t i = 0; e == 0 && i < image->n_layers; i++) {
         struct image_layer *l = &image->layers[i];
 
-        e = read_descriptor(r, json_array_get(json_object_get(manifest, "layers"), i), "layer", l->digest, &l->size);
+        e = read_descriptor(r, json_array_get(document_member(manifest, "layers"), i), "layer", l->digest, &l->size);
         if (e == 0)
             l->blob = blob_name(l->digest);
     }
     if (e == 0)
-        e = read_blob(r, json_object_get(manifest, "config"), "configuration", &text, &len, hex);
+        e = image_read_blob(r, document_member(manifest, "config"), "configuration", &text, &len, hex);
     return e < 0 ? e : read_config(r, text, len, image);
-}
-
-static bool platform_fits(const struct reading *r, const json_t *descriptor)
-{
-    const json_t *p = json_object_get(descriptor, "platform");
-    const char *os = text_of(p, "os"), *architecture = text_of(p, "architecture"), *variant = text_of(p, "variant");
-
-    if (p == NULL) /* the configuration will tell */
-        return true;
-    return os != NULL && architecture != NULL && str_eq(os, r->os) && str_eq(architecture, r->architecture) &&
-           (r->variant[0] == '\0' || (variant != NULL && str_eq(variant, r->variant)));
-}
-
-/* The tag alone, or all of a name ("registry.example/team/base:1"), or its end from a slash on: docker archives have a registry in
- * front of what was asked for. */
-static bool reference_is(const char *name, const char *wanted)
-{
-    size_t n = name != NULL ? strlen(name) : 0, w = strlen(wanted);
-    const char *tag;
-
-    if (name == NULL)
-        return false;
-    if (str_eq(name, wanted) || (n > w && name[n - w - 1] == '/' && str_eq(name + n - w, wanted)))
-        return true;
-    tag = strrchr(name, ':');
-    return tag != NULL && strchr(tag, '/') == NULL && str_eq(tag + 1, wanted);
-}
-
-static bool reference_fits(const struct reading *r, const json_t *descriptor)
-{
-    const json_t *notes = json_object_get(descriptor, "annotations");
-    const char *wanted = r->wanted->reference, *digest = text_of(descriptor, "digest");
-
-    return wanted == NULL || (digest != NULL && str_eq(digest, wanted)) ||
-           reference_is(text_of(notes, "org.opencontainers.image.ref.name"), wanted) ||
-           reference_is(text_of(notes, "io.containerd.image.name"), wanted);
-}
-
-static const char *name_of(const json_t *descriptor)
-{
-    const json_t *notes = json_object_get(descriptor, "annotations");
-    const char *name = text_of(notes, "org.opencontainers.image.ref.name");
-
-    return name != NULL ? name : text_of(descriptor, "digest");
-}
-
-/* Of an index' descriptors the one that is wanted; those that fit no better are named. */
-static int choose(const struct reading *r, const json_t *index, bool by_reference, const json_t **ret)
-{
-    const json_t *list = json_object_get(index, "manifests"), *found = NULL, *d;
-    cleanup_strbuf struct strbuf names = {0};
-    size_t i, n = 0;
-
-    json_array_foreach(list, i, d)
-    {
-        if ((by_reference && !reference_fits(r, d)) || !platform_fits(r, d))
-            continue;
-        found = d;
-        n++;
-        if (names.len < 500)
-            strbuf_addf(&names, "%s%.100s", n > 1 ? ", " : "", name_of(d) != NULL ? name_of(d) : "?");
-    }
-    if (n == 1) {
-        *ret = found;
-        return 0;
-    }
-    if (n > 1)
-        return wrong(r, "it holds several images, say by `tag` which one: %s", names.data);
-    if (by_reference && r->wanted->reference != NULL)
-        return wrong(r, "it holds no image '%s' for %s/%s", r->wanted->reference, r->os, r->architecture);
-    return wrong(r, "it holds no image for %s/%s", r->os, r->architecture);
 }
 
 static bool is_index(const json_t *document)
 {
-    return json_is_array(json_object_get(document, "manifests"));
-}
-
-static int read_oci(const struct reading *r, struct image *image)
-{
-    cleanup_json json_t *document = NULL;
-    cleanup_free char *text = NULL;
-    size_t len;
-    int e = read_document(r, "index.json", &text, &len);
-
-    if (e == 0)
-        e = parse(r, "index.json", text, len, &document);
-    if (e == 0 && !is_index(document))
-        return wrong(r, "its index.json lists no manifests");
-    for (int depth = 0; e == 0 && is_index(document); depth++) {
-        const json_t *descriptor = NULL;
-        json_t *next = NULL;
-
-        if (depth == INDEX_DEPTH_MAX)
-            return wrong(r, "its indexes are nested more than %d deep", INDEX_DEPTH_MAX);
-        e = choose(r, document, depth == 0, &descriptor);
-        if (e < 0)
-            return e;
-        free(steal_ptr(text));
-        e = read_blob(r, descriptor, "manifest", &text, &len, image->digest);
-        if (e == 0)
-            e = parse(r, "its manifest", text, len, &next);
-        json_decref(document);
-        document = next;
-    }
-    return e < 0 ? e : read_manifest(r, document, image);
+    return json_is_array(document_member(document, "manifests"));
 }
 
 /* ---- docker save ---- */
 
-static bool docker_fits(const struct reading *r, const json_t *entry)
-{
-    const json_t *tags = json_object_get(entry, "RepoTags"), *tag;
-    size_t i;
-
-    if (r->wanted->reference == NULL)
-        return true;
-    json_array_foreach(tags, i, tag)
-    {
-        if (reference_is(json_string_value(tag), r->wanted->reference))
-            return true;
-    }
-    return false;
-}
-
-/* "HEX.json", "blobs/sha256/HEX": named by its digest. */
+/* "HEX.json", "sha256:HEX" (go-containerregistry), "blobs/sha256/HEX": named by its digest. */
 static void digest_in_name(const char *name, char ret_hex[CACHE_KEY_LEN + 1])
 {
     const char *slash = strrchr(name, '/');
 
     name = slash != NULL ? slash + 1 : name;
+    name += str_starts(name, "sha256:") ? 7 : 0;
     ret_hex[0] = '\0';
     if (strspn(name, "0123456789abcdef") == CACHE_KEY_LEN &&
         (name[CACHE_KEY_LEN] == '\0' || str_eq(name + CACHE_KEY_LEN, ".json")))
@@ -339,21 +267,21 @@ static void digest_in_name(const char *name, char ret_hex[CACHE_KEY_LEN + 1])
 
 static int read_docker_entry(const struct reading *r, const json_t *entry, struct image *image)
 {
-    const char *config = text_of(entry, "Config");
+    const char *config = document_text(entry, "Config");
     cleanup_free char *text = NULL;
     size_t len;
-    int e = make_layers(r, json_object_get(entry, "Layers"), image);
+    int e = make_layers(r, document_member(entry, "Layers"), image);
 
     for (size_t i = 0; e == 0 && i < image->n_layers; i++) {
-        const char *name = json_string_value(json_array_get(json_object_get(entry, "Layers"), i));
+        const char *name = json_string_value(json_array_get(document_member(entry, "Layers"), i));
 
         if (name == NULL || !config_is_plain(name))
-            return wrong(r, "layer %zu of its manifest.json has no name", i + 1);
+            return image_wrong(r, "layer %zu of its manifest.json has no name", i + 1);
         image->layers[i].blob = xstrdup(name);
         image->layers[i].size = UINT64_MAX;
     }
     if (e == 0 && config == NULL)
-        return wrong(r, "its manifest.json names no Config");
+        return image_wrong(r, "its manifest.json names no Config");
     if (e == 0)
         e = read_document(r, config, &text, &len);
     if (e < 0)
@@ -367,27 +295,53 @@ static int read_docker_entry(const struct reading *r, const json_t *entry, struc
 static int read_docker(const struct reading *r, struct image *image)
 {
     cleanup_json json_t *list = NULL;
-    const json_t *found = NULL, *entry;
+    const json_t *found = NULL;
     cleanup_free char *text = NULL;
-    size_t len, i, n = 0;
+    size_t len;
     int e = read_document(r, "manifest.json", &text, &len);
 
     if (e == 0)
         e = parse(r, "manifest.json", text, len, &list);
-    if (e < 0)
-        return e;
-    json_array_foreach(list, i, entry)
-    {
-        if (docker_fits(r, entry)) {
-            found = entry;
-            n++;
-        }
+    if (e == 0)
+        e = chosen_of_docker(r, list, &found);
+    return e < 0 ? e : read_docker_entry(r, found, image);
+}
+
+/* ---- an OCI layout, perhaps with a manifest.json beside ---- */
+
+static int read_oci(const struct reading *r, struct image *image)
+{
+    cleanup_json json_t *document = NULL;
+    cleanup_free char *text = NULL;
+    size_t len;
+    int e = read_document(r, "index.json", &text, &len);
+
+    if (e == 0)
+        e = parse(r, "index.json", text, len, &document);
+    if (e == 0 && (!is_index(document) || json_array_size(document_member(document, "manifests")) == 0) &&
+        contents_have(r->contents, "manifest.json")) /* Docker 25 saves by id so: "manifests": null */
+        return read_docker(r, image);
+    if (e == 0 && !is_index(document))
+        return image_wrong(r, "its index.json lists no manifests");
+    for (int depth = 0; e == 0 && is_index(document); depth++) {
+        const json_t *descriptor = NULL;
+        json_t *next = NULL;
+
+        if (depth == INDEX_DEPTH_MAX)
+            return image_wrong(r, "its indexes are nested more than %d deep", INDEX_DEPTH_MAX);
+        e = chosen_of_index(r, document, depth == 0, &descriptor);
+        if (e == -ENOENT && depth == 0 && r->wanted->reference != NULL && contents_have(r->contents, "manifest.json"))
+            return read_docker(r, image); /* which has names of its own */
+        if (e < 0)
+            return e;
+        free(steal_ptr(text));
+        e = image_read_blob(r, descriptor, "manifest", &text, &len, image->digest);
+        if (e == 0)
+            e = parse(r, "its manifest", text, len, &next);
+        json_decref(document);
+        document = next;
     }
-    if (n != 1 && r->wanted->reference != NULL)
-        return wrong(r, "it holds %s image '%s'", n == 0 ? "no" : "more than one", r->wanted->reference);
-    if (n != 1)
-        return wrong(r, "it holds %zu images%s", n, n > 1 ? ", say by `tag` which one" : "");
-    return read_docker_entry(r, found, image);
+    return e < 0 ? e : read_manifest(r, document, image);
 }
 
 /* ---- all of it ---- */
@@ -421,7 +375,7 @@ static int want_platform(struct reading *r, struct arena *arena)
     }
     slash = strchr(text, '/');
     if (slash == NULL)
-        return wrong(r, "'%.60s' is no platform such as linux/amd64", text);
+        return image_wrong(r, "'%.60s' is no platform such as linux/amd64", text);
     r->os = arena_strndup(arena, text, (size_t)(slash - text));
     text = slash + 1;
     slash = strchr(text, '/');
@@ -441,12 +395,21 @@ static void locate_layers(const struct reading *r, struct image *image)
     }
 }
 
+static int no_image(const struct reading *r)
+{
+    (void)image_wrong(r, "it has neither index.json (an OCI layout) nor manifest.json (docker save)");
+    cupel_error_hint(r->err, "a directory or tar of a root is no image: `tar: FILE`, or cupel rootfs import NAME PATH and "
+                             "`imported: NAME`");
+    return -EBADMSG;
+}
+
 int image_read(const struct contents *contents, const struct image_wanted *wanted, struct image *ret,
                struct cupel_error *err)
 {
-    struct reading r = {.contents = contents, .wanted = wanted, .err = err};
-    struct arena *arena = arena_new();
     struct image image = {0};
+    struct reading r = {
+        .contents = contents, .wanted = wanted, .is_ours = wanted->platform == NULL, .notes = &image.notes, .err = err};
+    struct arena *arena = arena_new();
     int e = want_platform(&r, arena);
 
     if (e == 0 && contents_have(contents, "index.json"))
@@ -454,7 +417,7 @@ int image_read(const struct contents *contents, const struct image_wanted *wante
     else if (e == 0 && contents_have(contents, "manifest.json"))
         e = read_docker(&r, &image);
     else if (e == 0)
-        e = wrong(&r, "it has neither index.json (an OCI layout) nor manifest.json (docker save)");
+        e = no_image(&r);
     arena_free(arena);
     if (e == 0)
         locate_layers(&r, &image);

@@ -20,6 +20,7 @@ struct image {
     struct image_layer *layers; /* bottom first */
     size_t n_layers;
     struct cache_config *config;
+    struct strbuf notes; /* oddities that do no harm, a line each */
     char digest[CACHE_KEY_LEN + 1]; /* of the manifest; of the config where there is none by digest (docker save) */
 };
 

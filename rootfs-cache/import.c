@@ -51,7 +51,7 @@ int cache_import(struct cache *cache, const struct cache_import *import, cache_p
                                                    [FORM_BUNDLE] = CACHE_DIRECTORY};
     _cleanup_(recognised_free) struct recognised what = {0};
     cleanup_free char *absolute = NULL, *bundle_root = NULL, *config = NULL;
-    struct cache_source source = {.name = import->name, .tag = import->tag, .platform = import->platform};
+    struct cache_source source = {.name = import->name, .tag = import->tag, .platform = import->platform, .strip = import->strip};
     struct cache_root root = CACHE_ROOT_INIT;
     int r = names_check(import->name, err);
 
@@ -61,6 +61,9 @@ int cache_import(struct cache *cache, const struct cache_import *import, cache_p
         return r;
     if (what.form != FORM_IMAGE && (import->tag != NULL || import->platform != NULL))
         return cupel_error_set(err, CUPEL_ERROR_INPUT, 0, "'%s' is no image: a tag or platform means nothing",
+                               import->path);
+    if (what.form != FORM_TAR && import->strip > 0)
+        return cupel_error_set(err, CUPEL_ERROR_INPUT, 0, "'%s' is no tar of a root: there is nothing to strip",
                                import->path);
     absolute = realpath(import->path, NULL);
     source.kind = kinds[what.form];

@@ -51,6 +51,15 @@ int image_chain(struct image *image)
     return 0;
 }
 
+static void tell_notes(const struct image *image, const char *path)
+{
+    cleanup_free char *text = xstrdup(image->notes.data != NULL ? image->notes.data : "");
+    char *save = NULL;
+
+    for (char *line = strtok_r(text, "\n", &save); line != NULL; line = strtok_r(NULL, "\n", &save))
+        log_warning("'%s': %s", path, line);
+}
+
 int image_inspect(struct cache *cache, const struct blobs *blobs, const struct image_wanted *wanted, struct image *ret,
                   struct cupel_error *err)
 {
@@ -81,6 +90,7 @@ int image_inspect(struct cache *cache, const struct blobs *blobs, const struct i
         image_free(&image);
         return cupel_error_set(err, CUPEL_ERROR_INPUT, r, "cannot %s", what);
     }
+    tell_notes(&image, wanted->path);
     *ret = image;
     return 0;
 }

@@ -3,16 +3,14 @@
  * beneath: they are looked up there. Whiteouts are whiteout.c's. In the confined child; the layers beneath were as hostile as this one. */
 #include "rootfs-cache/layer.h"
 #include "rootfs-cache/likeness.h"
+#include "rootfs-cache/stream.h"
 
 #include <fcntl.h>
 #include <limits.h>
-#include <openssl/evp.h>
-#include <stdatomic.h>
 #include <string.h>
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
 
-#define DIGEST_HEX (2 * 32 + 1)
 #define LINKS_MAX 40 /* as the kernel has it (path_resolution(7)) */
 
 void layer_close(struct layer **layer)
@@ -21,11 +19,6 @@ void layer_close(struct layer **layer)
 
     if (l == NULL)
         return;
-    if (l->blob != NULL)
-        (void)archive_read_free(l->blob);
-    EVP_MD_CTX_free(l->blob_digest);
-    EVP_MD_CTX_free(l->tar_digest);
-    free(l->chunk);
     for (size_t i = 0; i < l->n_implied; i++)
         free(l->implied[i]);
     free(l->implied);
@@ -35,104 +28,13 @@ void layer_close(struct layer **layer)
     free(l);
 }
 
-uint64_t layer_read_bytes(const struct layer *layer)
-{
-    return layer->at;
-}
-
-/* ---- from blob to tar, and both digests ---- */
-
-static la_ssize_t read_blob(struct archive *a, void *data, const void **ret_block)
-{
-    struct layer *l = data;
-    uint64_t left = l->what->blob->size - l->at;
-    ssize_t n;
-
-    *ret_block = l->chunk;
-    do
-        n = pread(l->fd, l->chunk, left < UNPACK_BLOCK ? left : UNPACK_BLOCK, l->what->blob->offset + (off_t)l->at);
-    while (n < 0 && errno == EINTR);
-    if (n < 0) {
-        archive_set_error(a, errno, "cannot read it");
-        return -1;
-    }
-    l->at += (uint64_t)n;
-    if (l->what->done != NULL)
-        atomic_store_explicit(l->what->done, l->at, memory_order_relaxed);
-    if (n > 0 && EVP_DigestUpdate(l->blob_digest, l->chunk, (size_t)n) != 1)
-        return -1;
-    return n;
-}
-
-static la_ssize_t read_tar(struct archive *a, void *data, const void **ret_block)
-{
-    struct layer *l = data;
-    size_t size = 0;
-    int64_t offset;
-    int r = l->at_end ? ARCHIVE_EOF : archive_read_data_block(l->blob, ret_block, &size, &offset);
-
-    if (r == ARCHIVE_EOF) {
-        l->at_end = true;
-        return 0;
-    }
-    if (r < ARCHIVE_OK || (!l->plain && EVP_DigestUpdate(l->tar_digest, *ret_block, size) != 1)) {
-        archive_set_error(a, archive_errno(l->blob), "%s", archive_error_string(l->blob));
-        return -1;
-    }
-    l->unpacked += size;
-    return (la_ssize_t)size;
-}
-
-static int open_blob(struct unpacker *u, struct layer *l)
-{
-    struct archive_entry *entry;
-    int r;
-
-    l->blob = archive_read_new();
-    l->blob_digest = EVP_MD_CTX_new();
-    l->tar_digest = EVP_MD_CTX_new();
-    if (l->blob == NULL || l->blob_digest == NULL || l->tar_digest == NULL ||
-        EVP_DigestInit_ex(l->blob_digest, EVP_sha256(), NULL) != 1 ||
-        EVP_DigestInit_ex(l->tar_digest, EVP_sha256(), NULL) != 1)
-        return cupel_error_set(u->err, CUPEL_ERROR_HARNESS, ENOMEM, "cannot unpack '%s'", u->name);
-    unpacker_support_filters(l->blob);
-    (void)archive_read_support_format_raw(l->blob);
-    if (archive_read_open(l->blob, l, NULL, read_blob, NULL) < ARCHIVE_OK)
-        return unpacker_corrupt(u, archive_error_string(l->blob));
-    r = archive_read_next_header(l->blob, &entry);
-    if (r < ARCHIVE_WARN)
-        return unpacker_corrupt(u, archive_error_string(l->blob));
-    l->at_end = r == ARCHIVE_EOF;
-    l->plain = archive_filter_code(l->blob, 0) == ARCHIVE_FILTER_NONE;
-    return 0;
-}
-
-int layer_open(struct unpacker *u, const struct unpack_layer *what, int fd, struct layer **ret)
+void layer_begin(struct unpacker *u, const struct unpack_layer *what, struct layer **ret)
 {
     struct layer *l = xcalloc(1, sizeof(*l));
-    int r;
 
-    *ret = l;
-    *l = (struct layer){.what = what, .fd = fd, .chunk = xmalloc(UNPACK_BLOCK)};
+    *l = (struct layer){.what = what};
     u->layer = l;
-    r = open_blob(u, l);
-    if (r < 0)
-        return r;
-    (void)archive_read_support_format_tar(u->in);
-    if (archive_read_open(u->in, l, NULL, read_tar, NULL) < ARCHIVE_OK)
-        return unpacker_corrupt(u, archive_error_string(u->in));
-    return 0;
-}
-
-static int finish_digest(struct unpacker *u, EVP_MD_CTX *context, char ret_hex[DIGEST_HEX])
-{
-    unsigned char bytes[EVP_MAX_MD_SIZE];
-
-    if (EVP_DigestFinal_ex(context, bytes, NULL) != 1)
-        return unpacker_corrupt(u, "its digest cannot be computed");
-    for (size_t i = 0; i < 32; i++)
-        (void)snprintf(ret_hex + 2 * i, 3, "%02x", bytes[i]);
-    return 0;
+    *ret = l;
 }
 
 static int compare(struct unpacker *u, const char *hex, const char *expected, const char *of)
@@ -145,29 +47,16 @@ static int compare(struct unpacker *u, const char *hex, const char *expected, co
     return unpacker_corrupt(u, why);
 }
 
-/* What follows the tar's end marker is part of what was hashed. */
 static int check_digests(struct unpacker *u, struct layer *l)
 {
-    char blob[DIGEST_HEX], tar[DIGEST_HEX];
-    const void *block;
-    la_ssize_t n;
-    int r;
+    char blob[STREAM_DIGEST_HEX], tar[STREAM_DIGEST_HEX];
+    int r = stream_finish(u, u->stream);
 
-    while ((n = read_tar(u->in, l, &block)) > 0)
-        if (l->unpacked > u->limits->bytes)
-            return unpacker_corrupt(u, "it does not end");
-    if (n < 0)
-        return unpacker_corrupt(u, archive_error_string(u->in));
-    while ((n = read_blob(l->blob, l, &block)) > 0)
-        ;
-    if (n < 0)
-        return unpacker_corrupt(u, "it cannot be read to its end");
-    r = finish_digest(u, l->blob_digest, blob);
     if (r == 0)
-        r = finish_digest(u, l->tar_digest, tar);
+        r = stream_digests(u, u->stream, blob, tar);
     if (r == 0)
         r = compare(u, blob, l->what->digest, "the layer");
-    return r < 0 ? r : compare(u, l->plain ? blob : tar, l->what->diff_id, "the tar in the layer");
+    return r < 0 ? r : compare(u, tar, l->what->diff_id, "the tar in the layer");
 }
 
 /* ---- the layers beneath ---- */
@@ -370,6 +259,18 @@ static int open_beneath(const struct layer *l, const char *path)
             return fd;
     }
     return -ENOENT;
+}
+
+int layer_open_shown(struct unpacker *u, const char *path)
+{
+    cleanup_close int found = -EBADF;
+    struct stat st;
+    int fd = file_open_beneath(AT_FDCWD, path, O_RDONLY | O_NONBLOCK | O_CLOEXEC, 0);
+
+    if (fd != -ENOENT)
+        return fd;
+    fd = layer_find_beneath(u->layer, path, &found, &st);
+    return fd < 0 ? fd : !S_ISREG(st.st_mode) ? -ENOENT : open_beneath(u->layer, path);
 }
 
 /* A link to a file that this layer does not have: it is copied up, as the kernel would, had the link been made in a container. */

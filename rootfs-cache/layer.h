@@ -3,21 +3,11 @@
 
 #include "rootfs-cache/unpacker.h"
 
-#include <openssl/evp.h>
-
 #define WHITEOUT_PREFIX ".wh."
 
 struct layer {
     const struct unpack_layer *what;
-    struct archive *blob; /* the decompressor */
-    int fd;
-    uint64_t at; /* read of the blob so far */
-    uint64_t unpacked;
-    EVP_MD_CTX *blob_digest, *tar_digest;
-    char *chunk;
-    bool at_end;
     bool is_ready;  /* what lies beneath is whole */
-    bool plain;     /* the blob is the tar: one digest is both */
     char **implied; /* directories that no entry made, parents first */
     size_t n_implied;
     char **whiteouts; /* that were made */

@@ -175,9 +175,7 @@ static int seal(struct maker *m, size_t i)
     m->running--;
     if (r < 0)
         return r;
-    if (counts.remapped_owners > 0)
-        log_warning("'%s': %llu entries have an owner beyond those that a job can have and now belong to another",
-                    item->name, (unsigned long long)counts.remapped_owners);
+    unpack_warn(item->name, &counts);
     info = (struct store_info){.kind = "layer",
                                .source = item->name,
                                .sha256 = l->digest[0] != '\0' ? l->digest : NULL,

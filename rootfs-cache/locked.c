@@ -77,6 +77,8 @@ static json_t *asked_for(const struct cache_lockfile *lockfile, const struct cac
     switch (source->kind) {
     case CACHE_TAR:
         set_path(entry, "tar", lockfile, source->tar);
+        if (source->strip > 0)
+            (void)json_object_set_new(entry, "strip", json_sprintf("%u", source->strip));
         break;
     case CACHE_OCI:
         set_path(entry, "oci", lockfile, source->oci);

@@ -22,7 +22,7 @@ const struct lockfile_field lockfile_fields[] = {
     {"machine", LOCKFILE_ASKED, LOCKFILE_TEXT},  {"sha256", LOCKFILE_FOUND, LOCKFILE_TEXT},
     {"digest", LOCKFILE_FOUND, LOCKFILE_DIGEST}, {"config", LOCKFILE_FOUND, LOCKFILE_TEXT},
     {"contents", LOCKFILE_FOUND, LOCKFILE_TEXT}, {"installed", LOCKFILE_FOUND, LOCKFILE_PACKAGES},
-    {"trees", LOCKFILE_FOUND, LOCKFILE_TEXTS},
+    {"trees", LOCKFILE_FOUND, LOCKFILE_TEXTS},   {"strip", LOCKFILE_ASKED, LOCKFILE_TEXT},
 };
 const size_t lockfile_n_fields = ARRAY_SIZE(lockfile_fields);
 

@@ -101,6 +101,14 @@ static void want_descriptors(size_t layers)
     (void)setrlimit(RLIMIT_NOFILE, &files);
 }
 
+static int add_empty(const struct layers_import *im, struct cache_root *root, struct cupel_error *err)
+{
+    char key[CACHE_KEY_LEN + 1];
+    int r = source_scratch(im->cache, NULL, im->progress, im->data, key, err);
+
+    return r < 0 ? r : source_add_layer(im->cache, key, root, err);
+}
+
 static int make(const struct layers_import *im, struct cache_root *root, struct cupel_error *err)
 {
     struct cache_root made = CACHE_ROOT_INIT; /* bottom first */
@@ -114,6 +122,8 @@ static int make(const struct layers_import *im, struct cache_root *root, struct 
         return r;
     }
     turn(&made, root);
+    if (root->n_layers == 0) /* an image may have no layer: an empty root */
+        return add_empty(im, root, err);
     return flatten_root(im->cache, root, im->shown, im->progress, im->data, err);
 }
 

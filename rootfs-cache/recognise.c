@@ -4,6 +4,7 @@
 
 #include "rootfs-cache/answer.h"
 #include "rootfs-cache/config.h"
+#include "rootfs-cache/document.h"
 #include "rootfs-cache/unpacker.h"
 
 #include <fcntl.h>
@@ -36,25 +37,70 @@ static void free_reader(struct archive **a)
         (void)archive_read_free(*a);
 }
 
-/* What an archive of an image may have at its top, and nothing else: "HEX.json", "HEX.tar" and directories HEX are `docker save`'s. */
-static bool is_of_image(const char *name)
-{
-    static const char *const known[] = {"blobs", "oci-layout", "index.json", "manifest.json", "repositories"};
-    size_t n = strcspn(name, "/"), digits = strspn(name, "0123456789abcdef");
+struct sighting {
+    bool layout, index, manifest; /* there is such a document, and it is one of an image */
+    bool damaged;                 /* one of them is no JSON */
+    size_t of_root;               /* directories at the top that roots have, and images do not */
+    bool seen[8];                 /* which of them */
+};
 
-    for (size_t i = 0; i < ARRAY_SIZE(known); i++)
-        if (strlen(known[i]) == n && strncmp(name, known[i], n) == 0)
-            return true;
-    return digits == CACHE_KEY_LEN && (n == digits || strncmp(name + digits, ".json", n - digits) == 0 ||
-                                       strncmp(name + digits, ".tar", n - digits) == 0);
+static bool is_document_of_image(const char *name, const json_t *j)
+{
+    const json_t *first = json_array_get(j, 0);
+
+    if (str_eq(name, "index.json")) /* Docker 25 saves by id with null */
+        return json_is_object(j) && json_object_get(j, "manifests") != NULL;
+    return json_is_object(first) && document_member(first, "Layers") != NULL && document_member(first, "Config") != NULL;
 }
 
-/* Its headers are read up to the first that no image has: of a root, that is one of the first. */
+/* A document by one of these names may be anybody's: of a web page, say. The last entry of a name is the one that counts. */
+static bool read_document(struct archive *a, struct archive_entry *entry, const char *name, bool *ret_damaged)
+{
+    int64_t size = archive_entry_size(entry);
+    cleanup_free char *text = NULL;
+    json_error_t where;
+    bool is_one;
+    json_t *j;
+
+    if (archive_entry_filetype(entry) != AE_IFREG || size <= 0 || size > (int64_t)DOCUMENT_MAX)
+        return archive_entry_filetype(entry) == AE_IFLNK || archive_entry_hardlink(entry) != NULL;
+    text = xmalloc((size_t)size);
+    if (archive_read_data(a, text, (size_t)size) != size)
+        return false;
+    j = document_parse(text, (size_t)size, name, NULL, &where);
+    *ret_damaged |= j == NULL;
+    is_one = j != NULL && is_document_of_image(name, j);
+    json_decref(j);
+    return is_one;
+}
+
+/* Roots are told early, which saves reading a big one twice: none of an image's parts yet, and two directories that every root has. */
+static void note_root(struct sighting *s, const char *name)
+{
+    static const char *const words[] = {"bin", "etc", "usr", "lib", "sbin", "var", "root", "proc"};
+    size_t n = strcspn(name, "/");
+
+    for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+        if (strlen(words[i]) == n && strncmp(words[i], name, n) == 0 && !s->seen[i]) {
+            s->seen[i] = true;
+            s->of_root++;
+        }
+}
+
+static enum form form_of(const struct sighting *s)
+{
+    bool likely = s->layout || s->of_root == 0; /* then who reads a damaged one says that it is */
+
+    return s->manifest || (likely && (s->index || s->damaged)) ? FORM_IMAGE : FORM_TAR;
+}
+
+/* By what is there: names beside an image's own mean nothing. Its documents may come last (go-containerregistry's do). */
 static enum form form_of_archive(int fd)
 {
     _cleanup_(free_reader) struct archive *a = archive_read_new();
     struct archive_entry *entry;
-    bool has_index = false;
+    struct sighting s = {0};
+    bool early = true;
 
     if (a == NULL)
         return FORM_TAR;
@@ -67,12 +113,20 @@ static enum form form_of_archive(int fd)
         const char *raw = archive_entry_pathname(entry);
 
         if (raw == NULL || unpacker_normalize(raw, &name) != NULL)
+            continue;
+        if (str_eq(name.data, "index.json"))
+            s.index = read_document(a, entry, name.data, &s.damaged);
+        else if (str_eq(name.data, "manifest.json"))
+            s.manifest = read_document(a, entry, name.data, &s.damaged);
+        else if (str_eq(name.data, "oci-layout"))
+            s.layout = true;
+        else
+            note_root(&s, name.data);
+        early &= !s.index && !s.manifest && !s.layout && !str_starts(name.data, "blobs/");
+        if (early && s.of_root >= 2)
             return FORM_TAR;
-        if (!str_eq(name.data, ".") && !is_of_image(name.data))
-            return FORM_TAR;
-        has_index |= str_eq(name.data, "index.json") || str_eq(name.data, "manifest.json");
     }
-    return has_index ? FORM_IMAGE : FORM_TAR;
+    return form_of(&s);
 }
 
 static int look_at_archive(void *arg, struct child *self, int fd, struct strbuf *reply, struct cupel_error *err)
@@ -90,11 +144,12 @@ static json_t *document(struct child *self, const char *name)
 {
     cleanup_close int fd = child_ask(self, name);
     cleanup_free char *text = NULL;
+    json_error_t where;
     size_t length;
 
     if (fd < 0 || file_read_fd(fd, DOCUMENT_MAX, &text, &length) < 0)
         return NULL;
-    return json_loadb(text, length, JSON_REJECT_DUPLICATES, NULL);
+    return document_parse(text, length, name, NULL, &where);
 }
 
 /* The process of a bundle (OCI runtime specification, config.md) in the words of an image's configuration. */
@@ -125,7 +180,7 @@ static int reply_bundle(const char *path, const json_t *config, struct strbuf *r
     const char *name = json_string_value(json_object_get(json_object_get(config, "root"), "path"));
     json_t *process = bundle_config(config);
     struct cache_config *parsed = NULL;
-    cleanup_free char *wrong = config_read(process, &parsed);
+    cleanup_free char *wrong = config_read(process, NULL, &parsed);
 
     json_decref(process);
     if (wrong != NULL)
@@ -153,7 +208,7 @@ static int look_at_directory(void *arg, struct child *self, int fd, struct strbu
 
     (void)fd;
     if (is_layout(self) || json_is_array(json_object_get(index, "manifests")) ||
-        json_is_array(json_object_get(json_array_get(manifest, 0), "Layers")))
+        is_document_of_image("manifest.json", manifest))
         put_word(reply, form_words[FORM_IMAGE]);
     else if (json_is_string(json_object_get(config, "ociVersion")) && json_is_object(json_object_get(config, "root")))
         r = reply_bundle(arg, config, reply, err);

@@ -53,7 +53,7 @@ static int from_json(const json_t *o, struct record *record)
     record->digest = word(o, "digest");
     record->reference = word(o, "reference");
     record->platform = word(o, "platform");
-    wrong = config != NULL ? config_read(config, &record->config) : NULL;
+    wrong = config != NULL ? config_read(config, NULL, &record->config) : NULL;
     return wrong != NULL ? -EBADMSG : 0;
 }
 

@@ -10,6 +10,9 @@ int source_open_tar(struct cache *cache, const struct cache_source *source, int 
                     cache_progress_fn *progress, void *data, char ret_key[CACHE_KEY_LEN + 1], struct cupel_error *err);
 int source_directory(struct cache *cache, const struct cache_source *source, cache_progress_fn *progress, void *data,
                      char ret_key[CACHE_KEY_LEN + 1], struct cupel_error *err);
+/* An empty directory; `source` may be NULL. */
+int source_scratch(struct cache *cache, const struct cache_source *source, cache_progress_fn *progress, void *data,
+                   char ret_key[CACHE_KEY_LEN + 1], struct cupel_error *err);
 /* All layers of an image, top first, and its configuration. SOURCE_GONE: somebody removed one meanwhile; begin again. */
 #define SOURCE_GONE (-ESTALE)
 int source_oci(struct cache *cache, const struct cache_source *source, cache_progress_fn *progress, void *data,

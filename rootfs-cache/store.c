@@ -431,11 +431,11 @@ static int write_info(const struct store_draft *draft, const struct store_info *
 
 int store_seal(struct store_draft *draft, const struct store_info *info, struct cupel_error *err)
 {
-    char tree[CACHE_KEY_LEN + 1];
+    char tree[TREESUM_TEXT_SIZE];
     int r = 0;
 
     if (info->tree != NULL)
-        treesum_hex(info->tree, tree);
+        treesum_text(info->tree, tree);
     else
         r = treesum(draft->tree, draft->lock, tree, err);
     if (r < 0)

@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 
 /* Part of every key: raised when unpacking changes, so that layers of an older cupel are not taken for new ones. */
-#define TAR_RECIPE "tar 1"
+#define TAR_RECIPE "tar 2"
 
 static int open_tar(const struct cache_source *source, struct stat *ret_st, struct cupel_error *err)
 {
@@ -70,12 +70,12 @@ static void tell_position(const struct listener *l, int fd, uint64_t size)
                                  .what = l->what, .done = (uint64_t)at < size ? (uint64_t)at : size, .total = size});
 }
 
-static int unpack(int fd, const char *name, const struct store_draft *draft, uint64_t size, const struct listener *l,
-                  struct child_counts *ret_counts, struct cupel_error *err)
+static int unpack(int fd, const struct cache_source *source, const struct store_draft *draft, uint64_t size,
+                  const struct listener *l, struct child_counts *ret_counts, struct cupel_error *err)
 {
     static const struct unpack_limits limits = UNPACK_LIMITS;
     struct unpacking *u;
-    int r = unpacking_begin_tar(fd, name, draft->tree, draft->lock, &limits, &u, err);
+    int r = unpacking_begin_tar(fd, source->tar, source->strip, draft->tree, draft->lock, &limits, &u, err);
     struct pollfd end;
 
     if (r < 0)
@@ -95,17 +95,13 @@ static int import(struct store_draft *draft, const struct cache_source *source, 
     struct child_counts counts;
     struct store_info info;
     struct stat after;
-    int r = unpack(fd, source->tar, draft, (uint64_t)before->st_size, l, &counts, err);
+    int r = unpack(fd, source, draft, (uint64_t)before->st_size, l, &counts, err);
 
     if (r < 0)
         return r;
     if (fstat(fd, &after) < 0 || !same_file_state(before, &after))
         return cupel_error_set(err, CUPEL_ERROR_INPUT, EBUSY, "'%s' changed while it was read", source->tar);
-    if (counts.remapped_owners > 0)
-        log_warning(ids_mapped() == 1
-                        ? "'%s': %llu entries belong to others than root, and now to root: there is no other id"
-                        : "'%s': %llu entries have an owner above 65535 and now belong to 65534 (nobody)",
-                    source->tar, (unsigned long long)counts.remapped_owners);
+    unpack_warn(source->tar, &counts);
     info = (struct store_info){.kind = kind,
                                .source = base_name(source->tar),
                                .sha256 = digest,
@@ -129,7 +125,7 @@ int source_open_tar(struct cache *cache, const struct cache_source *source, int 
                     cache_progress_fn *progress, void *data, char ret_key[CACHE_KEY_LEN + 1], struct cupel_error *err)
 {
     _cleanup_(store_end) struct store_draft draft = STORE_DRAFT_INIT;
-    char digest[CACHE_KEY_LEN + 1];
+    char digest[CACHE_KEY_LEN + 1], strip[32];
     cleanup_close int tree = -EBADF, pin = -EBADF;
     cleanup_free char *what = NULL;
     struct stat st;
@@ -144,7 +140,8 @@ int source_open_tar(struct cache *cache, const struct cache_source *source, int 
     r = check_digest(source, digest, err);
     if (r < 0)
         return r;
-    r = digest_layer(cache, (const char *[]){TAR_RECIPE, digest}, 2, ret_key);
+    (void)snprintf(strip, sizeof(strip), "strip %u", source->strip);
+    r = digest_layer(cache, (const char *[]){TAR_RECIPE, digest, strip}, source->strip > 0 ? 3 : 2, ret_key);
     if (r < 0)
         return store_error(cache, err, r, "name a layer");
     if (store_open_layer(cache, ret_key, &tree, &pin) == 0)

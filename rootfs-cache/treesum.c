@@ -3,6 +3,7 @@
 #include "rootfs-cache/treesum.h"
 
 #include "rootfs-cache/child.h"
+#include "rootfs-cache/holes.h"
 #include "rootfs-cache/links.h"
 
 #include <dirent.h>
@@ -14,13 +15,16 @@
 #include <sys/xattr.h>
 
 #define CHUNK ((size_t)256 * 1024)
-#define DEPTH_MAX 512
+#define BLOCK HOLES_BLOCK
+#define DEPTH_MAX 2048 /* what a name of 4095 bytes can have */
+#define DEPTH_HELD 128 /* directories that are held open at once; of deeper ones only the last */
 #define LIST_MAX 65536
 
 struct summing {
     bool untimed;
+    bool first_form; /* contents as they read, zeros and all */
     EVP_MD_CTX *sum;
-    char *chunk, *names, *value;
+    char *chunk, *names, *value, *target;
     struct links links;
 };
 
@@ -37,17 +41,47 @@ static void add_text(struct summing *s, const char *text)
     add(s, text, strlen(text));
 }
 
-static int add_content(struct summing *s, int dir, const char *name)
+/* A block of zeros is left out, written or not: where a file system has holes is its own affair, and may be another tomorrow. */
+static void add_blocks(struct summing *s, const char *data, size_t n, uint64_t at)
 {
-    cleanup_close int fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    for (size_t i = 0; i < n; i += BLOCK) {
+        size_t size = n - i < BLOCK ? n - i : BLOCK;
+        uint64_t offset = at + i;
+
+        if (holes_is_zero(data + i, size))
+            continue;
+        (void)EVP_DigestUpdate(s->sum, &offset, sizeof(offset));
+        (void)EVP_DigestUpdate(s->sum, data + i, size);
+    }
+}
+
+static int add_data(struct summing *s, int fd, const struct stat *st)
+{
+    bool has_holes = holes_are_likely(st);
+    const uint64_t marker = UINT64_MAX;
+    off_t at = 0, end = st->st_size;
+
+    while (at < st->st_size) {
+        if (has_holes)
+            holes_next_data(fd, st->st_size, &at, &end);
+        while (at < end) {
+            size_t want = end - at < (off_t)CHUNK ? (size_t)(end - at) : CHUNK;
+            ssize_t n = holes_read(fd, s->chunk, want, at);
+
+            if (n < (ssize_t)want)
+                return n < 0 ? (int)n : -EIO;
+            add_blocks(s, s->chunk, want, (uint64_t)at);
+            at += (off_t)want;
+        }
+    }
+    (void)EVP_DigestUpdate(s->sum, &marker, sizeof(marker));
+    return 0;
+}
+
+static int add_all(struct summing *s, int fd)
+{
     ssize_t n;
 
-    if (fd < 0 && errno == EACCES) { /* of an ordinary user's store: what they cannot read, their jobs cannot either */
-        add_text(s, "unreadable");
-        return 0;
-    }
-    if (fd < 0)
-        return -errno;
     while ((n = read(fd, s->chunk, CHUNK)) != 0) {
         if (n < 0 && errno != EINTR)
             return -errno;
@@ -55,6 +89,19 @@ static int add_content(struct summing *s, int dir, const char *name)
             (void)EVP_DigestUpdate(s->sum, s->chunk, (size_t)n);
     }
     return 0;
+}
+
+static int add_content(struct summing *s, int dir, const char *name, const struct stat *st)
+{
+    cleanup_close int fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+
+    if (fd < 0 && errno == EACCES) { /* of an ordinary user's store: what they cannot read, their jobs cannot either */
+        add_text(s, "unreadable");
+        return 0;
+    }
+    if (fd < 0)
+        return -errno;
+    return s->first_form ? add_all(s, fd) : add_data(s, fd, st);
 }
 
 static int by_text(const void *a, const void *b)
@@ -82,7 +129,7 @@ static void add_xattrs(struct summing *s, const char *path)
 
 static int add_entry(struct summing *s, int dir, const char *name, const char *path, const struct stat *st)
 {
-    char facts[256], target[PATH_MAX];
+    char facts[256];
     const char *first = links_seen(&s->links, 0, st, path);
     const struct timespec time = s->untimed ? (struct timespec){0} : st->st_mtim;
     ssize_t n;
@@ -97,12 +144,12 @@ static int add_entry(struct summing *s, int dir, const char *name, const char *p
         return 0;
     add_xattrs(s, path);
     if (S_ISLNK(st->st_mode)) {
-        n = readlinkat(dir, name, target, sizeof(target));
+        n = readlinkat(dir, name, s->target, PATH_MAX);
         if (n < 0)
             return -errno;
-        add(s, target, (size_t)n);
+        add(s, s->target, (size_t)n);
     }
-    return S_ISREG(st->st_mode) ? add_content(s, dir, name) : 0;
+    return S_ISREG(st->st_mode) ? add_content(s, dir, name, st) : 0;
 }
 
 static int by_bytes(const struct dirent **a, const struct dirent **b)
@@ -112,36 +159,61 @@ static int by_bytes(const struct dirent **a, const struct dirent **b)
 
 static int add_directory(struct summing *s, int parent, const char *name, const char *path, int depth);
 
-static int add_child(struct summing *s, int dir, const char *name, const char *parent, int depth)
+/* Of directories that are very deep only the last is open: there are more of them than descriptors. */
+static int add_deep(struct summing *s, int *dir, const char *above, const char *path, int depth)
 {
-    cleanup_free char *path = str_eq(parent, ".") ? xstrdup(name) : xasprintf("%s/%s", parent, name);
+    int r;
+
+    base_closep(dir);
+    *dir = -EBADF;
+    r = add_directory(s, AT_FDCWD, path, path, depth);
+    if (r < 0)
+        return r;
+    *dir = file_open_beneath(AT_FDCWD, above, O_RDONLY | O_DIRECTORY, 0);
+    return *dir < 0 ? *dir : 0;
+}
+
+static int add_child(struct summing *s, int *dir, const char *name, const char *above, int depth)
+{
+    cleanup_free char *path = str_eq(above, ".") ? xstrdup(name) : xasprintf("%s/%s", above, name);
     struct stat st;
     int r;
 
-    if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+    if (fstatat(*dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
         return -errno;
-    r = add_entry(s, dir, name, path, &st);
-    return r == 0 && S_ISDIR(st.st_mode) ? add_directory(s, dir, name, path, depth + 1) : r;
+    r = add_entry(s, *dir, name, path, &st);
+    if (r < 0 || !S_ISDIR(st.st_mode))
+        return r;
+    return depth < DEPTH_HELD ? add_directory(s, *dir, name, path, depth + 1)
+                              : add_deep(s, dir, above, path, depth + 1);
+}
+
+static int open_directory(int parent, const char *name)
+{
+    int fd = parent == AT_FDCWD ? file_open_beneath(AT_FDCWD, name, O_RDONLY | O_DIRECTORY, 0)
+                                : openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+    return fd < 0 && parent != AT_FDCWD ? -errno : fd;
 }
 
 static int add_directory(struct summing *s, int parent, const char *name, const char *path, int depth)
 {
-    cleanup_close int dir = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    cleanup_close int dir = open_directory(parent, name);
     struct dirent **names = NULL;
     int n, r = 0;
 
-    if (dir < 0 && errno == EACCES) {
+    if (dir == -EACCES) {
         add_text(s, "unreadable");
         return 0;
     }
     if (dir < 0 || depth >= DEPTH_MAX)
-        return dir < 0 ? -errno : -ELOOP;
+        return dir < 0 ? dir : -ELOOP;
     n = scandirat(dir, ".", &names, NULL, by_bytes);
     if (n < 0)
         return -errno;
     for (int i = 0; i < n; i++) {
         if (r == 0 && !str_eq(names[i]->d_name, ".") && !str_eq(names[i]->d_name, ".."))
-            r = add_child(s, dir, names[i]->d_name, path, depth);
+            r = add_child(s, &dir, names[i]->d_name, path, depth);
         free(names[i]);
     }
     free(names);
@@ -159,13 +231,17 @@ static int sum_root(struct summing *s)
     return r < 0 ? r : add_directory(s, AT_FDCWD, ".", ".", 0);
 }
 
-static int sum_current(bool untimed, unsigned char ret_digest[32], struct cupel_error *err)
+enum form { FORM_NOW, FORM_UNTIMED, FORM_FIRST };
+
+static int sum_current(enum form form, unsigned char ret_digest[32], struct cupel_error *err)
 {
-    struct summing s = {.untimed = untimed,
+    struct summing s = {.untimed = form == FORM_UNTIMED,
+                        .first_form = form == FORM_FIRST,
                         .sum = EVP_MD_CTX_new(),
                         .chunk = xmalloc(CHUNK),
                         .names = xmalloc(LIST_MAX),
-                        .value = xmalloc(XATTR_SIZE_MAX)};
+                        .value = xmalloc(XATTR_SIZE_MAX),
+                        .target = xmalloc(PATH_MAX)};
     int r = s.sum != NULL && EVP_DigestInit_ex(s.sum, EVP_sha256(), NULL) == 1 ? 0 : -ENOMEM;
 
     if (r == 0)
@@ -177,27 +253,34 @@ static int sum_current(bool untimed, unsigned char ret_digest[32], struct cupel_
     free(s.chunk);
     free(s.names);
     free(s.value);
+    free(s.target);
     return r < 0 ? cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot read a layer of the root cache") : 0;
 }
 
 int treesum_here(unsigned char ret_digest[32], struct cupel_error *err)
 {
-    return sum_current(false, ret_digest, err);
+    return sum_current(FORM_NOW, ret_digest, err);
 }
 
-void treesum_hex(const unsigned char digest[32], char ret_hex[CACHE_KEY_LEN + 1])
+static void hex_of(const unsigned char digest[32], char ret_hex[CACHE_KEY_LEN + 1])
 {
     for (size_t i = 0; i < 32; i++)
         (void)snprintf(ret_hex + 2 * i, 3, "%02x", digest[i]);
 }
 
+void treesum_text(const unsigned char digest[32], char ret_text[TREESUM_TEXT_SIZE])
+{
+    memcpy(ret_text, TREESUM_NOW, strlen(TREESUM_NOW));
+    hex_of(digest, ret_text + strlen(TREESUM_NOW));
+}
+
 static int in_child(void *arg, int fd, struct child_counts *counts, struct cupel_error *err)
 {
     (void)fd;
-    return sum_current(*(const bool *)arg, counts->digest, err);
+    return sum_current(*(const enum form *)arg, counts->digest, err);
 }
 
-static int sum(int tree, int keep, bool untimed, char ret_hex[CACHE_KEY_LEN + 1], struct cupel_error *err)
+static int sum(int tree, int keep, enum form form, unsigned char ret_digest[32], struct cupel_error *err)
 {
     cleanup_close int dir = openat(tree, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC); /* it may be O_PATH */
     struct child_counts counts = {0};
@@ -207,19 +290,43 @@ static int sum(int tree, int keep, bool untimed, char ret_hex[CACHE_KEY_LEN + 1]
         return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot open a layer of the root cache");
     r = child_run(
         &(struct child_work){
-            .fn = in_child, .arg = &untimed, .what = "read a layer", .tree = dir, .fd = -EBADF, .keep = keep},
+            .fn = in_child, .arg = &form, .what = "read a layer", .tree = dir, .fd = -EBADF, .keep = keep},
         &counts, err);
     if (r == 0)
-        treesum_hex(counts.digest, ret_hex);
+        memcpy(ret_digest, counts.digest, 32);
     return r;
 }
 
-int treesum(int tree, int keep, char ret_hex[CACHE_KEY_LEN + 1], struct cupel_error *err)
+int treesum(int tree, int keep, char ret_text[TREESUM_TEXT_SIZE], struct cupel_error *err)
 {
-    return sum(tree, keep, false, ret_hex, err);
+    unsigned char digest[32];
+    int r = sum(tree, keep, FORM_NOW, digest, err);
+
+    if (r == 0)
+        treesum_text(digest, ret_text);
+    return r;
+}
+
+int treesum_compare(int tree, int keep, const char *recorded, bool *ret_same, struct cupel_error *err)
+{
+    bool now = str_starts(recorded, TREESUM_NOW);
+    unsigned char digest[32];
+    char hex[CACHE_KEY_LEN + 1];
+    int r = sum(tree, keep, now ? FORM_NOW : FORM_FIRST, digest, err);
+
+    if (r < 0)
+        return r;
+    hex_of(digest, hex);
+    *ret_same = str_eq(hex, now ? recorded + strlen(TREESUM_NOW) : recorded);
+    return 0;
 }
 
 int treesum_untimed(int tree, char ret_hex[CACHE_KEY_LEN + 1], struct cupel_error *err)
 {
-    return sum(tree, -EBADF, true, ret_hex, err);
+    unsigned char digest[32];
+    int r = sum(tree, -EBADF, FORM_UNTIMED, digest, err);
+
+    if (r == 0)
+        hex_of(digest, ret_hex);
+    return r;
 }

@@ -2,12 +2,12 @@
  * never end, or break a decompressor. So all of it happens in a confined child (child.c) whose root is the tree; each
  * name is checked against what earlier entries made before libarchive writes it; and sizes are bounded.
  *
- * Refused, with the entry's name: absolute names, "..", anything beneath or through a symbolic link, hard links to such
- * or to what is not in the archive. Left out: devices (a job gets its own /dev), sockets, and extended attributes that
- * overlayfs or the host's security modules would act on. OCI whiteouts have no meaning in a plain tar and are kept as
+ * Leading slashes are taken off, as every tar does. Refused, with the entry's name: "..", anything beneath or through a symbolic link, hard
+ * links to such or to what is not in the archive. Left out: devices (a job gets its own /dev), sockets, and extended attributes that
+ * overlayfs or the host's security modules would act on (attributes.c). OCI whiteouts have no meaning in a plain tar and are kept as
  * the files they are. */
+#include "rootfs-cache/stream.h"
 #include "rootfs-cache/treesum.h"
-#include "rootfs-cache/unpacker.h"
 
 #include <archive.h>
 #include <archive_entry.h>
@@ -53,7 +53,8 @@ int unpacker_refuse(struct unpacker *u, const char *entry, const char *why)
 static int bomb(struct unpacker *u, const char *what)
 {
     (void)cupel_error_set(u->err, CUPEL_ERROR_INPUT, 0, "refused to unpack '%s': it holds more than %s", u->name, what);
-    cupel_error_hint(u->err, "this bound is far above any usual root; the archive is damaged or made to fill the disk");
+    cupel_error_hint(u->err, "this bound is far above any usual root (a file counts as what it reads as, holes included); "
+                             "the archive is damaged or made to fill the disk");
     return -EFBIG;
 }
 
@@ -65,8 +66,22 @@ int unpacker_corrupt(struct unpacker *u, const char *why)
     return -EBADMSG;
 }
 
+/* What a call that writes a tree fails with because of what the archive asks for; all else is the host's. libarchive's own reasons
+ * (ARCHIVE_ERRNO_MISC, which is negative) are about the entry as well. */
+static bool is_of_archive(int errnum)
+{
+    static const int ours[] = {EINVAL, ENAMETOOLONG, ELOOP,  ENOTDIR,   EISDIR, EEXIST, ENOTEMPTY,
+                               E2BIG,  ERANGE,       EFBIG,  EOVERFLOW, EMLINK, EILSEQ, ENOENT};
+
+    for (size_t i = 0; i < ARRAY_SIZE(ours); i++)
+        if (errnum == ours[i])
+            return true;
+    return errnum < 0;
+}
+
 int unpacker_write_failed(struct unpacker *u, const char *entry, int errnum, const char *why)
 {
+    enum cupel_error_kind kind = is_of_archive(errnum) ? CUPEL_ERROR_INPUT : CUPEL_ERROR_HARNESS;
     char buf[256];
 
     errnum = errnum > 0 ? errnum : EIO;
@@ -78,19 +93,16 @@ int unpacker_write_failed(struct unpacker *u, const char *entry, int errnum, con
                          "on a bigger disk");
         return -errnum;
     }
-    (void)cupel_error_set(u->err, CUPEL_ERROR_HARNESS, 0, "cannot unpack entry '%s' of '%s': %s", shown(entry, buf),
-                          u->name, why != NULL ? why : strerror(errnum));
+    (void)cupel_error_set(u->err, kind, 0, "cannot unpack entry '%s' of '%s': %s", shown(entry, buf), u->name,
+                          why != NULL ? why : strerror(errnum));
     return -errnum;
 }
 
 /* ---- names ---------------------------------------------------------------------------------------------------------
  */
 
-/* "./a//b/./c/" -> "a/b/c"; the root itself -> ".". Returns what is wrong with the name, or NULL. */
 const char *unpacker_normalize(const char *name, struct strbuf *ret)
 {
-    if (name[0] == '/')
-        return "has an absolute name";
     strbuf_add(ret, "", 0);
     while (*name != '\0') {
         size_t n = strcspn(name, "/");
@@ -142,7 +154,7 @@ static const char *check_place(const char *path, bool directory, bool *ret_impli
     return NULL;
 }
 
-static const char *check_hardlink(struct archive_entry *entry)
+static const char *check_hardlink(struct archive_entry *entry, unsigned strip)
 {
     cleanup_strbuf struct strbuf target = {0};
     const char *link = archive_entry_hardlink(entry), *wrong;
@@ -153,6 +165,8 @@ static const char *check_hardlink(struct archive_entry *entry)
     wrong = unpacker_normalize(link, &target);
     if (wrong != NULL)
         return "is a hard link to outside the archive";
+    if (!topdir_strip(&target, strip))
+        return "is a hard link to what `strip` takes off";
     if (check_place(target.data, false, NULL) != NULL)
         return "is a hard link to something beneath a symbolic link";
     if (fstatat(AT_FDCWD, target.data, &st, AT_SYMLINK_NOFOLLOW) < 0)
@@ -163,40 +177,8 @@ static const char *check_hardlink(struct archive_entry *entry)
     return NULL;
 }
 
-/* ---- attributes ----------------------------------------------------------------------------------------------------
+/* ---- owners ----------------------------------------------------------------------------------------------------
  */
-
-static bool xattr_wanted(const char *name)
-{
-    if (str_starts(name, "user."))
-        return !str_starts(name, "user.overlay."); /* opaque, redirect, metacopy: orders to overlayfs */
-    return str_eq(name, "security.capability");
-}
-
-/* libarchive has no removal of one attribute: what is wanted is copied out and put back. */
-static void filter_xattrs(struct archive_entry *entry)
-{
-    struct archive_entry *kept;
-    const char *name;
-    const void *value;
-    size_t size;
-
-    if (archive_entry_xattr_reset(entry) == 0)
-        return;
-    kept = archive_entry_new();
-    if (kept == NULL) {
-        archive_entry_xattr_clear(entry);
-        return;
-    }
-    while (archive_entry_xattr_next(entry, &name, &value, &size) == ARCHIVE_OK)
-        if (xattr_wanted(name))
-            archive_entry_xattr_add_entry(kept, name, value, size);
-    archive_entry_xattr_clear(entry);
-    (void)archive_entry_xattr_reset(kept);
-    while (archive_entry_xattr_next(kept, &name, &value, &size) == ARCHIVE_OK)
-        archive_entry_xattr_add_entry(entry, name, value, size);
-    archive_entry_free(kept);
-}
 
 /* A job's user namespace maps 0..65535 only; an owner beyond would be nobody's. Where it maps root alone, all is root's. */
 static void bound_owner(struct unpacker *u, struct archive_entry *entry)
@@ -218,7 +200,7 @@ static void bound_owner(struct unpacker *u, struct archive_entry *entry)
 
 static int check_size(struct unpacker *u)
 {
-    uint64_t read = u->layer != NULL ? layer_read_bytes(u->layer) : (uint64_t)archive_filter_bytes(u->in, -1);
+    uint64_t read = u->stream->at;
     char size[UNIT_TEXT_SIZE], what[64];
 
     if (u->counts->bytes > u->limits->bytes)
@@ -229,6 +211,20 @@ static int check_size(struct unpacker *u)
     (void)snprintf(what, sizeof(what), "%s, %llu times its own size", unit_format_size(u->limits->ratio_from, size),
                    (unsigned long long)u->limits->ratio);
     return bomb(u, what);
+}
+
+/* A hole takes no room, and a tar of a kilobyte can hold terabytes of them; but whoever reads the tree reads them. */
+static int count_as_read(struct unpacker *u, struct archive_entry *entry)
+{
+    int64_t size = archive_entry_size(entry);
+    char text[UNIT_TEXT_SIZE];
+
+    if (archive_entry_filetype(entry) != AE_IFREG || archive_entry_hardlink(entry) != NULL)
+        return 0;
+    if (size >= 0 && !__builtin_add_overflow(u->reads_as, (uint64_t)size, &u->reads_as) &&
+        u->reads_as <= u->limits->bytes)
+        return 0;
+    return bomb(u, unit_format_size(u->limits->bytes, text));
 }
 
 static int write_at(int fd, const char *data, size_t size, off_t at)
@@ -325,23 +321,19 @@ static void forget_late(struct unpacker *u)
     free(u->late);
 }
 
-static int write_entry(struct unpacker *u, struct archive_entry *entry, const char *name)
+/* The way of what is no new regular file, or is to be put where something is already. */
+static int write_by_libarchive(struct unpacker *u, struct archive_entry *entry, const char *name)
 {
+    bool directory = archive_entry_filetype(entry) == AE_IFDIR && archive_entry_hardlink(entry) == NULL;
     bool implies = false;
     const char *wrong;
-    int r;
+    int r = 0;
 
-    filter_xattrs(entry);
-    bound_owner(u, entry);
-    r = files_make(u, entry, name);
-    if (r != 0)
-        return r < 0 ? r : 0;
-    if (archive_entry_filetype(entry) != AE_IFDIR || archive_entry_hardlink(entry) != NULL)
+    if (!directory)
         files_forget_place(u);
-    wrong =
-        check_place(name, archive_entry_filetype(entry) == AE_IFDIR && archive_entry_hardlink(entry) == NULL, &implies);
+    wrong = check_place(name, directory, &implies);
     if (wrong == NULL)
-        wrong = check_hardlink(entry);
+        wrong = check_hardlink(entry, u->strip);
     if (wrong != NULL)
         return unpacker_refuse(u, name, wrong);
     if (implies)
@@ -356,14 +348,24 @@ static int write_entry(struct unpacker *u, struct archive_entry *entry, const ch
     }
     if (archive_write_header(u->out, entry) < ARCHIVE_OK)
         return unpacker_write_failed(u, name, archive_errno(u->out), archive_error_string(u->out));
-    if (archive_entry_hardlink(entry) == NULL && archive_entry_filetype(entry) == AE_IFREG) {
+    if (archive_entry_hardlink(entry) == NULL && archive_entry_filetype(entry) == AE_IFREG)
         r = unpacker_copy(u, name, -EBADF);
-        if (r < 0)
-            return r;
-    }
-    if (archive_write_finish_entry(u->out) < ARCHIVE_OK)
-        return unpacker_write_failed(u, name, archive_errno(u->out), archive_error_string(u->out));
-    return 0;
+    if (r == 0 && archive_write_finish_entry(u->out) < ARCHIVE_OK)
+        r = unpacker_write_failed(u, name, archive_errno(u->out), archive_error_string(u->out));
+    return r;
+}
+
+static int write_entry(struct unpacker *u, struct archive_entry *entry, const char *name)
+{
+    int r = count_as_read(u, entry);
+
+    if (r < 0)
+        return r;
+    bound_owner(u, entry);
+    r = files_make(u, entry, name);
+    if (r == 0)
+        r = write_by_libarchive(u, entry, name);
+    return r < 0 ? r : attributes_make(u, entry, name);
 }
 
 static int handle_entry(struct unpacker *u, struct archive_entry *entry)
@@ -383,6 +385,8 @@ static int handle_entry(struct unpacker *u, struct archive_entry *entry)
     wrong = unpacker_normalize(raw, &name);
     if (wrong != NULL)
         return unpacker_refuse(u, raw, wrong);
+    if (!topdir_strip(&name, u->strip)) /* as tar's --strip-components has it: what has no more is left out */
+        return 0;
     if (archive_entry_hardlink(entry) == NULL) {
         if (type == AE_IFCHR || type == AE_IFBLK || type == AE_IFSOCK) {
             u->counts->skipped_devices++;
@@ -391,6 +395,7 @@ static int handle_entry(struct unpacker *u, struct archive_entry *entry)
         if (str_eq(name.data, ".") && type != AE_IFDIR)
             return unpacker_refuse(u, raw, "would replace the root by something that is no directory");
     }
+    topdir_note(u, name.data, type == AE_IFDIR);
     if (u->layer != NULL) {
         int r = layer_entry(u, entry, &name);
 
@@ -418,20 +423,26 @@ static int finish_root(struct unpacker *u)
     return 0;
 }
 
-static int unpack_entries(struct unpacker *u)
+static int next_entry(struct unpacker *u, struct archive_entry **ret)
 {
+    int r = archive_read_next_header(u->in, ret);
+
+    if (r == ARCHIVE_EOF)
+        return 0;
+    /* a warning is about a name that is not UTF-8 (kept as bytes) or a damaged attribute */
+    if (r < ARCHIVE_WARN || (r == ARCHIVE_WARN && archive_entry_pathname(*ret) == NULL))
+        return u->counts->entries == 0 ? stream_is_no_tar(u, u->stream)
+                                       : unpacker_corrupt(u, archive_error_string(u->in));
+    return 1;
+}
+
+static int read_entries(struct unpacker *u)
+{
+    struct archive_entry *entry;
     int64_t position = 0;
     int r;
 
-    for (;;) {
-        struct archive_entry *entry;
-
-        r = archive_read_next_header(u->in, &entry);
-        if (r == ARCHIVE_EOF)
-            break;
-        /* a warning is about a name that is not UTF-8 (kept as bytes) or a damaged attribute */
-        if (r < ARCHIVE_WARN || (r == ARCHIVE_WARN && archive_entry_pathname(entry) == NULL))
-            return unpacker_corrupt(u, archive_error_string(u->in));
+    while ((r = next_entry(u, &entry)) > 0) {
         r = handle_entry(u, entry);
         if (r < 0)
             return r;
@@ -439,17 +450,30 @@ static int unpack_entries(struct unpacker *u)
             return unpacker_corrupt(u, archive_error_string(u->in));
         position = archive_filter_bytes(u->in, 0);
     }
-    if (u->counts->entries == 0 && u->layer == NULL) /* a layer may well change nothing */
-        return unpacker_corrupt(u, "the archive is empty");
-    if (u->layer == NULL && !ended_properly(position, archive_filter_bytes(u->in, 0)))
+    if (r < 0 || u->layer != NULL) /* a layer may well change nothing */
+        return r;
+    if (u->counts->entries == 0)
+        return stream_is_no_tar(u, u->stream);
+    if (!ended_properly(position, archive_filter_bytes(u->in, 0)))
         return unpacker_corrupt(u, "the archive is cut short: its end marker is missing");
-    r = u->layer != NULL ? layer_settle(u) : 0;
+    topdir_tell(u);
+    return u->stream->plain ? 0 : stream_finish(u, u->stream);
+}
+
+static int unpack_entries(struct unpacker *u)
+{
+    int r = read_entries(u);
+
+    if (r == 0 && u->layer != NULL)
+        r = layer_settle(u);
     if (r < 0)
         return r;
     /* modes and times of directories are set at last */
     if (archive_write_close(u->out) < ARCHIVE_OK)
         return unpacker_write_failed(u, ".", archive_errno(u->out), archive_error_string(u->out));
     r = u->layer != NULL ? layer_finish(u) : 0;
+    if (r == 0)
+        r = attributes_finish(u);
     if (r == 0)
         r = set_times(u);
     return r < 0 ? r : finish_root(u);
@@ -468,22 +492,24 @@ void unpacker_support_filters(struct archive *a)
         (void)filters[i](a); /* one that is not built in: such an archive is then not recognised */
 }
 
-static int open_archive(struct unpacker *u, int fd)
+static int open_stream(struct unpacker *u, const struct unpack_layer *layer, int fd, struct stream *ret)
 {
-    unpacker_support_filters(u->in);
-    (void)archive_read_support_format_tar(u->in);
-    /* read on behind the end marker, to the end of the compressed stream, so that its end is checked too */
-    (void)archive_read_set_options(u->in, "read_concatenated_archives");
-    if (lseek(fd, 0, SEEK_SET) < 0)
+    struct stat st;
+
+    if (layer == NULL && fstat(fd, &st) < 0)
         return cupel_error_set(u->err, CUPEL_ERROR_INPUT, errno, "cannot read '%s'", u->name);
-    if (archive_read_open_fd(u->in, fd, UNPACK_BLOCK) < ARCHIVE_OK)
-        return unpacker_corrupt(u, archive_error_string(u->in));
-    return 0;
+    *ret = layer == NULL ? (struct stream){.fd = fd, .size = (uint64_t)st.st_size, .positions = true}
+                         : (struct stream){.fd = fd,
+                                           .offset = layer->blob->offset,
+                                           .size = layer->blob->size,
+                                           .done = layer->done};
+    return stream_open(u, ret, layer != NULL);
 }
 
 struct unpack_task {
     const char *name;
     uint32_t owners;
+    unsigned strip;
     const struct unpack_limits *limits;
     const struct unpack_layer *layer;
 };
@@ -494,9 +520,11 @@ static int unpack_child(void *arg, int fd, struct child_counts *counts, struct c
     _cleanup_(free_reader) struct archive *in = archive_read_new();
     _cleanup_(free_writer) struct archive *out = archive_write_disk_new();
     _cleanup_(layer_close) struct layer *layer = NULL;
+    _cleanup_(stream_close) struct stream stream = {.fd = -EBADF};
     struct unpacker u = {.name = task->name,
                          .limits = task->limits,
                          .owners = task->owners,
+                         .strip = task->strip,
                          .in = in,
                          .out = out,
                          .counts = counts,
@@ -508,13 +536,15 @@ static int unpack_child(void *arg, int fd, struct child_counts *counts, struct c
     if (in == NULL || out == NULL)
         return cupel_error_set(err, CUPEL_ERROR_HARNESS, ENOMEM, "cannot unpack '%s'", task->name);
     (void)archive_write_disk_set_options(out, ARCHIVE_EXTRACT_OWNER | ARCHIVE_EXTRACT_PERM | ARCHIVE_EXTRACT_TIME |
-                                                  ARCHIVE_EXTRACT_ACL | ARCHIVE_EXTRACT_XATTR |
                                                   ARCHIVE_EXTRACT_SECURE_SYMLINKS | ARCHIVE_EXTRACT_SECURE_NODOTDOT |
                                                   ARCHIVE_EXTRACT_SECURE_NOABSOLUTEPATHS);
-    r = task->layer != NULL ? layer_open(&u, task->layer, fd, &layer) : open_archive(&u, fd);
+    if (task->layer != NULL)
+        layer_begin(&u, task->layer, &layer);
+    r = open_stream(&u, task->layer, fd, &stream);
     if (r == 0)
         r = unpack_entries(&u);
     files_forget_place(&u);
+    attributes_forget(&u);
     forget_late(&u);
     return r < 0 ? r : treesum_here(counts->digest, err); /* while all of it is in the page cache */
 }
@@ -544,7 +574,7 @@ static int begin_unpacking(const struct unpack_task *task, int fd, int tree, int
     u->task.owners = ids == 0 || ids > UNPACK_OWNERS ? UNPACK_OWNERS : ids;
     u->what = xasprintf("unpack '%s'", task->name);
     u->work =
-        (struct child_work){.fn = unpack_child, .arg = &u->task, .what = u->what, .tree = tree, .fd = fd, .keep = keep};
+        (struct child_work){.fn = unpack_child, .arg = &u->task, .what = u->what, .tree = tree, .fd = fd, .keep = keep, .of_input = true};
     if (layer != NULL) { /* what it waits for goes along with what lies beneath */
         layer->lowers[layer->n_lowers] = layer->ready;
         u->work.more = layer->lowers;
@@ -566,12 +596,28 @@ int unpacking_begin(const struct unpack_layer *layer, const char *name, int tree
     return begin_unpacking(&task, layer->blob->fd, tree, keep, ret, err);
 }
 
-int unpacking_begin_tar(int fd, const char *name, int tree, int keep, const struct unpack_limits *limits,
-                        struct unpacking **ret, struct cupel_error *err)
+int unpacking_begin_tar(int fd, const char *name, unsigned strip, int tree, int keep,
+                        const struct unpack_limits *limits, struct unpacking **ret, struct cupel_error *err)
 {
-    const struct unpack_task task = {.name = name, .limits = limits};
+    const struct unpack_task task = {.name = name, .limits = limits, .strip = strip};
 
     return begin_unpacking(&task, fd, tree, keep, ret, err);
+}
+
+void unpack_warn(const char *name, const struct child_counts *counts)
+{
+    if (counts->remapped_owners > 0)
+        log_warning(ids_mapped() == 1
+                        ? "'%s': %llu entries belong to others than root, and now to root: there is no other id"
+                        : "'%s': %llu entries have an owner above 65535 and now belong to 65534 (nobody)",
+                    name, (unsigned long long)counts->remapped_owners);
+    if (counts->unknown_acls > 0)
+        log_warning("'%s': %llu entries of ACLs are left out: the root's own passwd and group do not have those users and "
+                    "groups",
+                    name, (unsigned long long)counts->unknown_acls);
+    if (counts->top[0] != '\0')
+        log_warning("'%s': all of the root lies below '%s/'; --strip 1 (in a job file `strip: 1`) takes that off", name,
+                    counts->top);
 }
 
 int unpacking_socket(const struct unpacking *unpacking)
@@ -597,7 +643,7 @@ int unpack_tar(int fd, const char *name, int tree, int keep, const struct unpack
                struct child_counts *ret_counts, struct cupel_error *err)
 {
     struct unpacking *u;
-    int r = unpacking_begin_tar(fd, name, tree, keep, limits, &u, err);
+    int r = unpacking_begin_tar(fd, name, 0, tree, keep, limits, &u, err);
 
     return r < 0 ? r : unpacking_end(u, ret_counts, err);
 }

@@ -24,6 +24,9 @@ struct unpack_limits {
 int unpack_tar(int fd, const char *name, int tree, int keep, const struct unpack_limits *limits,
                struct child_counts *ret_counts, struct cupel_error *err);
 
+/* Tells of what was not taken as it was. */
+void unpack_warn(const char *name, const struct child_counts *counts);
+
 /* A layer of an image (OCI image specification, layer.md). */
 struct unpack_layer {
     const struct blob *blob;
@@ -42,8 +45,9 @@ int unpack_layer(const struct unpack_layer *layer, const char *name, int tree, i
 struct unpacking;
 int unpacking_begin(const struct unpack_layer *layer, const char *name, int tree, int keep,
                     const struct unpack_limits *limits, struct unpacking **ret, struct cupel_error *err);
-int unpacking_begin_tar(int fd, const char *name, int tree, int keep, const struct unpack_limits *limits,
-                        struct unpacking **ret, struct cupel_error *err);
+/* `strip`: so many directories are taken off the front of each name. */
+int unpacking_begin_tar(int fd, const char *name, unsigned strip, int tree, int keep,
+                        const struct unpack_limits *limits, struct unpacking **ret, struct cupel_error *err);
 int unpacking_socket(const struct unpacking *unpacking);
 int unpacking_end(struct unpacking *unpacking, struct child_counts *ret_counts, struct cupel_error *err);
 void unpacking_abandon(struct unpacking *unpacking);

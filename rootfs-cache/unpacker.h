@@ -1,4 +1,4 @@
-/* unpacker: private to unpack.c, files.c and layer.c: an unpacking in progress, in the confined child. */
+/* unpacker: private to unpack.c, files.c, stream.c, attributes.c and layer.c: an unpacking in progress, in the confined child. */
 #pragma once
 
 #include "rootfs-cache/unpack.h"
@@ -10,6 +10,8 @@
 #define UNPACK_BLOCK ((size_t)256 * 1024)
 
 struct layer;
+struct stream;
+struct late_acl;
 
 struct dir_time {
     char *path;
@@ -19,6 +21,7 @@ struct dir_time {
 struct unpacker {
     const char *name; /* of the archive */
     const struct unpack_limits *limits;
+    unsigned strip;  /* directories to be taken off the front of each name */
     uint32_t owners; /* how many ids files may belong to, from 0 */
     struct archive *in;
     struct archive *out;
@@ -28,7 +31,14 @@ struct unpacker {
     bool has_root;         /* an entry said so */
     struct dir_time *late; /* of directories that were there before their entry came */
     size_t n_late;
-    struct layer *layer; /* NULL: a plain tar */
+    struct stream *stream; /* what u->in reads */
+    struct layer *layer;   /* NULL: a plain tar */
+    char top[256]; /* the first directory at the top */
+    unsigned tops; /* how many there are, up to 2 */
+    bool top_is_root;
+    uint64_t reads_as;     /* what all files read as, holes included */
+    struct late_acl *acls; /* attributes.c */
+    size_t n_acls;
     int place;           /* files.c: the directory of the last file (O_PATH), or -EBADF */
     char *place_path;
 };
@@ -53,13 +63,32 @@ bool files_is_placed(const struct unpacker *u, const char *name);
 /* Whenever something other than a file or a directory is made: it could have taken a directory's place. */
 void files_forget_place(struct unpacker *u);
 
+/* ---- topdir.c ---- */
+
+/* Looks for the one directory in which all others are, and which looks like a root where the real one does not; tells of it at the end. */
+void topdir_note(struct unpacker *u, const char *name, bool directory);
+void topdir_tell(struct unpacker *u);
+/* Takes so many directories off the front; false: there is nothing left. */
+bool topdir_strip(struct strbuf *name, unsigned components);
+
+/* ---- attributes.c ---- */
+
+/* Of extended attributes. */
+bool attributes_are_kept(const char *name);
+
+/* After the entry was made. What is the archive's fault is refused. */
+int attributes_make(struct unpacker *u, struct archive_entry *entry, const char *path);
+/* When all entries were made, and the modes of directories set. */
+int attributes_finish(struct unpacker *u);
+void attributes_forget(struct unpacker *u);
+
 /* ---- layer.c: what an OCI layer has on top of a tar ---- */
 
-/* Opens u->in over the layer's blob, by way of its decompression, with both digests computed as it is read. */
-int layer_open(struct unpacker *u, const struct unpack_layer *what, int fd, struct layer **ret);
+/* For a layer whose stream is open. */
+void layer_begin(struct unpacker *u, const struct unpack_layer *what, struct layer **ret);
 void layer_close(struct layer **layer);
-/* Of the blob, so far. */
-uint64_t layer_read_bytes(const struct layer *layer);
+/* Opens the regular file that the root shows at `path` by now, in this layer or beneath. No link is followed. */
+int layer_open_shown(struct unpacker *u, const char *path);
 /* Before an entry is written: 1 when it was a whiteout and is done with. `name` may become another, where it leads through a
  * symbolic link of a lower layer. */
 int layer_entry(struct unpacker *u, struct archive_entry *entry, struct strbuf *name);

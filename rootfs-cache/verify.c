@@ -99,16 +99,16 @@ static char *check_tree(struct verify *v, struct cache *cache, const char *key, 
     const char *named = json_string_value(json_object_get(o, "source")),
                *sum = json_string_value(json_object_get(o, "tree"));
     cleanup_free char *source = xstrdup(named != NULL ? named : "?"), *recorded = xstrdup(sum != NULL ? sum : "");
-    char now[CACHE_KEY_LEN + 1];
+    bool same = true;
 
     json_decref(o);
     if (o == NULL)
         return xstrdup(": its layer.json is damaged");
     if (recorded[0] == '\0') /* nothing to compare it with, which is no damage */
         return NULL;
-    if (treesum(tree, pin, now, v->err) < 0)
+    if (treesum_compare(tree, pin, recorded, &same, v->err) < 0)
         return xasprintf(" (%s): %s", source, v->err->message);
-    return str_eq(now, recorded) ? NULL : is_other(cache, key, source, tree, pin);
+    return same ? NULL : is_other(cache, key, source, tree, pin);
 }
 
 static char *check_opened(struct verify *v, struct cache *cache, const char *key)

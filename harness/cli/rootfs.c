@@ -22,7 +22,7 @@ void rootfs_say(void *data, const struct cache_progress *progress)
 static int do_import(struct cache *cache, struct rootfs_arguments *a, struct cupel_error *err)
 {
     const struct cache_import import = {
-        .name = a->words.word[0], .path = a->words.word[1], .tag = a->tag, .platform = a->platform};
+        .name = a->words.word[0], .path = a->words.word[1], .tag = a->tag, .platform = a->platform, .strip = (unsigned)a->strip};
 
     int r = cache_import(cache, &import, rootfs_say, a, err);
 
@@ -135,6 +135,8 @@ static int do_gc(struct cache *cache, struct rootfs_arguments *a, struct cupel_e
 static const struct cli_option import_options[] = {
     CLI_OPTION('\0', "tag", CLI_TEXT, FIELD(tag), "TAG", "which image of several"),
     CLI_OPTION('\0', "platform", CLI_TEXT, FIELD(platform), "OS/ARCH", "which image of a multi-platform one"),
+    CLI_OPTION('\0', "strip", CLI_NUMBER, FIELD(strip), "N",
+               "take N directories off the front of each name of a tar, as tar's --strip-components", .min = 1, .max = 16),
 };
 
 static const struct cli_option pull_options[] = {
@@ -178,7 +180,7 @@ static const struct action {
     int (*run)(struct cache *cache, struct rootfs_arguments *a, struct cupel_error *err);
 } actions[] = {
     {{.name = "rootfs import",
-      .usage = "rootfs import NAME SOURCE [--tag TAG] [--platform OS/ARCH]",
+      .usage = "rootfs import NAME SOURCE [--tag TAG] [--platform OS/ARCH] [--strip N]",
       .about =
           "Unpacks SOURCE and keeps it as NAME: a tar of a root (plain, gz, bz2, xz, zst, lz4), an OCI layout (a "
           "directory or a tar), a `docker save` archive, an OCI runtime bundle, or any other directory. An earlier "

@@ -6,6 +6,7 @@
 
 struct rootfs_arguments {
     const char *output, *tag, *platform;
+    int strip;
     struct cache_gc gc;
     uint64_t older_ns;
     bool repair;

@@ -50,6 +50,7 @@ struct cache_source roots_source(const struct jobs_root *root)
                                  .name = root->imported != NULL ? root->imported : root->name,
                                  .tar = root->tar,
                                  .sha256 = root->sha256,
+                                 .strip = root->strip,
                                  .oci = root->oci,
                                  .image = root->image,
                                  .tag = root->tag,

@@ -2,7 +2,7 @@
 """Images made entry by entry, for tests/e2e/images.sh: what the OCI image specification says of layers (RULES: what an export of the root has
 to look like), and what must be refused (HOSTILE: one error that names what is wrong, and a store as it was). Prints a line
 for each case: PASS NAME, FAIL NAME: WHY, or SKIP NAME where AddressSanitizer leaves memory unbounded. Needs CUPEL, and a directory of its own as the current one."""
-import base64, bz2, glob, gzip, hashlib, io, json, lzma, os, re, shutil, stat, struct, subprocess, sys, tarfile
+import bz2, glob, gzip, hashlib, io, json, lzma, os, re, shutil, stat, struct, subprocess, sys, tarfile
 
 CUPEL = os.environ['CUPEL']
 STORE = os.environ['XDG_CACHE_HOME'] + '/cupel'
@@ -87,11 +87,11 @@ def gnu_sparse():
     return header(b'sparse', b'S', 4, form='gnu', tail=tail) + padded(b'tail')
 
 
-def pax_sparse():
-    size = 4 << 20
+def sparse(name, size):
+    """pax: all of it is a hole but its last four bytes."""
     table = padded(b'1\n%d\n4\n' % (size - 4))
-    return (pax({'GNU.sparse.major': '1', 'GNU.sparse.minor': '0', 'GNU.sparse.name': 'sparse', 'GNU.sparse.realsize': str(size)}) +
-            header(b'GNUSparseFile.0/sparse', b'0', len(table) + 4) + table + padded(b'tail'))
+    return (pax({'GNU.sparse.major': '1', 'GNU.sparse.minor': '0', 'GNU.sparse.name': name, 'GNU.sparse.realsize': str(size)}) +
+            header(b'GNUSparseFile.0/x', b'0', len(table) + 4) + table + padded(b'tail'))
 
 
 # ---- layouts -----------------------------------------------------------------------------------------------------------------
@@ -208,7 +208,7 @@ RULES = [
     ('devices are left out, FIFOs are not', [layer(entry('null', b'3'), entry('sda', b'4'), entry('fifo', b'6'), f('a', 'a'))],
      {'null': None, 'sda': None, 'fifo': dict(type='p'), 'a': dict(data='a')}),
     ('a sparse file of old GNU stays sparse', [layer(gnu_sparse())], {'sparse': dict(size=4 << 20, end=b'tail', sparse=True)}),
-    ('a sparse file of pax stays sparse', [layer(pax_sparse())], {'sparse': dict(size=4 << 20, end=b'tail', sparse=True)}),
+    ('a sparse file of pax stays sparse', [layer(sparse('sparse', 4 << 20))], {'sparse': dict(size=4 << 20, end=b'tail', sparse=True)}),
     ('old, ustar, GNU and pax headers in one tar',
      [layer(f('v7', '7', form='v7'), entry('v7dir/', b'\0', form='v7', mode=0o750), f('name', 'u', prefix=b'pre/fix'), f(LONG, 'gnu', long='gnu'),
             l('gnulink', LONG, long='gnu'), f('short', 'pax', records={'path': 'pax/' + LONG, 'mtime': '1234567890.5', 'uid': '1', 'gid': '2'}),
@@ -219,6 +219,17 @@ RULES = [
     ('names that are not UTF-8, with newlines, quotes and spaces',
      [layer(f(b'\xff\xfe', '1'), f('new\nline', '2'), f(' "\'\\ ', '3'), f('p', '4', records={'hdrcharset': 'BINARY', 'path': b'bin\xe9'}), f('ü', '5'))],
      {b'\xff\xfe': dict(data='1'), 'new\nline': dict(data='2'), ' "\'\\ ': dict(data='3'), b'bin\xe9': dict(data='4'), 'ü': dict(data='5')}),
+    ('leading slashes are taken off, of hard links as well, and / is the root',
+     [layer(d('/', mode=0o711, mtime=11), f('//abs/x', 'x'), h('/abs/y', '/abs/x'), h('z', '///abs/x'), f('p', 'p', records={'path': '/by/pax'}))],
+     {'.': dict(mode=0o711, mtime=11), 'abs/x': dict(data='x'), 'abs/y': dict(data='x'), 'z': dict(data='x'), 'by/pax': dict(data='p')}),
+    ("names in an ACL are the root's own users and groups, of a layer beneath too; others are left out",
+     [layer(f('etc/passwd', 'root:x:0:0::/:\nwww:x:33:33::/:\n'), f('etc/group', 'root:x:0:\nstaff:x:50:\n')),
+      layer(f('a', 'a', mode=0o674, records={'SCHILY.acl.access': 'user::rw-,user:www:r--,user:nobody:rwx,group::r--,group:staff:r-x,user:7:r--,mask::rwx,other::r--'}),
+            d('d', records={'SCHILY.acl.default': 'user::rwx,user:www:rwx,group::r-x,mask::rwx,other::---'}))],
+     {'a': dict(acl='user::rw-,user:7:r--,user:33:r--,group::r--,group:50:r-x,mask::rwx,other::r--'), 'd': dict(default='user::rwx,user:33:rwx,group::r-x,mask::rwx,other::---')}),
+    ('directories 1100 deep', [layer(*(d('d/' * n, long='gnu') for n in range(1, 1101)), f('d/' * 1100 + 'f', 'deep', long='gnu')), layer(f('d/' * 1099 + 'g', 'g', long='gnu'))],
+     {'d/' * 1100 + 'f': dict(data='deep'), 'd/' * 1099 + 'g': dict(data='g')}),
+    ('20 GiB that are a hole', [layer(sparse('sparse', 20 << 30))], {'sparse': dict(size=20 << 30, sparse=True)}),
     ('leading ./ and doubled slashes mean nothing', [layer(d('./'), d('./a//'), f('./a//b', 'b'))], {'a/b': dict(data='b')}),
     ('a layer may be empty', [base, END, layer(f('z', 'z'))], {'z': dict(data='z'), 'file': dict(data='low')}),
     ('a time before 1970, and one after 2038', [layer(f('old', records={'mtime': '-5'}), f('new', mtime=5000000000))], {'old': dict(mtime=-5), 'new': dict(mtime=5000000000)}),
@@ -320,12 +331,18 @@ def docker(layout, out, **change):
 ENTRY = [  # one layer, and what is said of its entry
     ('..', [f('../x', 'x')], r"entry '\.\./x' climbs out"),
     ('.. further in', [d('a'), f('a/../../x', 'x')], r"entry 'a/\.\./\.\./x' climbs out"),
-    ('an absolute name', [f('/etc/x', 'x')], r"entry '/etc/x' has an absolute name"),
-    ('an absolute name by pax', [f('x', 'x', records={'path': '/etc/x'})], r"entry '/etc/x' has an absolute name"),
+    ('.. behind a leading slash', [f('/../x', 'x')], r"entry '/\.\./x' climbs out"),
+    ('.. by pax', [f('x', 'x', records={'path': '/a/../../x'})], r"entry '/a/\.\./\.\./x' climbs out"),
     ('a link, and a file through it', [l('l', '/OUTSIDE'), f('l/x', 'x')], r"entry 'l/x' lies beneath a symbolic link"),
     ('a link, and a directory in its place', [l('l', '/OUTSIDE'), d('l', mode=0o777)], r"entry 'l' is a directory, but"),
     ('a hard link to outside', [h('h', '../../etc/passwd')], r"entry 'h' is a hard link to outside"),
-    ('a hard link to an absolute name', [h('h', '/etc/passwd')], r"entry 'h' is a hard link to outside"),
+    ('a hard link to a file of the host', [h('h', '/etc/passwd')], r"entry 'h' is a hard link to something that is not"),
+    ('capabilities that are none', [f('x', 'x', records=xattr('security.capability', b'\1\2\3'))], r"entry 'x' has a security.capability that is none"),
+    ('capabilities of the first revision', [f('x', 'x', records=xattr('security.capability', struct.pack('<III', 0x01000000, 1, 0)))], r"entry 'x' has a security.capability"),
+    ('more attributes than a file can have', [f('x', 'x', records=xattr('user.a', 'v' * 70000))], r"entry 'x' has an extended attribute or an ACL that no file can have"),
+    ('an ACL that the kernel does not take', [f('x', 'x', records={'SCHILY.acl.access': 'user::rw-,user:1:r--'})], r"entry 'x' has an extended attribute or an ACL that no file can have"),
+    ('a hole of 8 TiB', [header(b'sparse', b'S', 4, form='gnu', tail=b'\0' * 41 + octal((8 << 40) - 4, 12) + octal(4, 12) + b'\0' * 73 + octal(8 << 40, 12)) + padded(b'tail')], r'more than 64 GiB'),
+    ('three holes of 30 GiB', [sparse('one', 30 << 30), sparse('two', 30 << 30), sparse('three', 30 << 30)], r'more than 64 GiB'),
     ('a hard link through a link', [l('l', '/etc'), h('h', 'l/passwd')], r"entry 'h' is a hard link to something beneath a symbolic link"),
     ('a hard link to nothing', [h('h', 'nothing')], r"entry 'h' is a hard link to something that is not"),
     ('a hard link to a directory', [d('d'), h('h', 'd')], r"entry 'h' is a hard link to a directory"),
@@ -361,13 +378,13 @@ HOSTILE += [
     ('an index that is a FIFO', changed(lambda x: (os.unlink(x.place + '/index.json'), os.mkfifo(x.place + '/index.json'), x.write('manifest.json', '[{"Layers": ["x"]}]'))), r'names no Config'),
     ('indexes ten deep', changed(lambda x: nest(x, 10)), r'nested more than 4 deep'),
     ('an index that points to itself', changed(circle), r'0{64} has the digest sha256:'),
-    ('an index of 60000 images', changed(lambda x: x.index([dict(x.manifest, size=i) for i in range(60000)])), r'holds several images'),
+    ('an index of 60000 images', changed(lambda x: x.index([dict(x.manifest, digest='sha256:%064x' % i) for i in range(60000)])), r'holds several images'),
     ('an index of 16 MiB', changed(lambda x: x.index([x.manifest] * 150000)), r'cannot (read|use).*(index.json|too large|too big|Too)'),
     ('an index a million deep', changed(lambda x: x.write('index.json', '{"manifests": ' + '[' * 1000000)), r'index.json is no JSON'),
     ('an index of four million empty objects', changed(lambda x: x.write('index.json', '{"manifests": [' + '{},' * 2500000 + '{}]}')), r'no image for|several images|ran out of the|no JSON'),
     ('an index that says a key twice', changed(lambda x: x.write('index.json', '{"manifests": [], "manifests": []}')), r'index.json is no JSON.*duplicate'),
     ('a digest that is a path', changed(lambda x: x.index([{'digest': 'sha256:../../../../etc/passwd', 'size': 5}])), r'only sha256 is known'),
-    ('a terminal in a tag', changed(lambda x: x.index([dict(x.manifest, annotations={'org.opencontainers.image.ref.name': '\033[31m' + c}) for c in 'ab'])), r'several images.*\?\[31ma, \?\[31mb'),
+    ('a terminal in a tag', changed(lambda x: x.index([dict(x.manifest, digest='sha256:' + c * 64, annotations={'org.opencontainers.image.ref.name': '\033[31m' + c}) for c in 'ab'])), r'several images.*\?\[31ma, \?\[31mb'),
     ('501 layers', lambda place: Layout(place, [layer(f('a%d' % i)) for i in range(501)]).place, r'more than 500'),
     ('an xz dictionary of 4 GiB', huge_xz, r'cannot unpack'),
     ('a zstd window of 2 GiB', huge_zstd, r'cannot unpack'),
@@ -377,7 +394,7 @@ HOSTILE += [
     ('a docker archive whose layer is not in it', outer(lambda x, out: docker(x, out, Layers=['nothing']), '.tar'), r'layer 1, nothing: No such'),
     ('a docker archive whose layer is in /etc', outer(lambda x, out: docker(x, out, Layers=['/etc/passwd']), '.tar'), r'layer 1, /etc/passwd: No such'),
     ('a docker archive with a newline for a layer', outer(lambda x, out: docker(x, out, Layers=['a\nb']), '.tar'), r'layer 1 of its manifest.json has no name'),
-    ('a docker archive without layers', outer(lambda x, out: docker(x, out, Layers=[]), '.tar'), r'it has no layers'),
+    ('a docker archive without layers', outer(lambda x, out: docker(x, out, Layers=[]), '.tar'), r'1 diff_ids for 0 layers'),
     ('a docker archive with its manifest for a layer', outer(lambda x, out: docker(x, out, Layers=['manifest.json']), '.tar'), r'the digest of the tar in the layer is|cannot unpack'),
     ('a gzip stream that holds no tar', lambda place: save(place + '.gz', gzip.compress(b'x' * 10000)), r'cannot (read|unpack)'),
 ]
@@ -403,7 +420,7 @@ def key(name):
 
 
 def attributes(member):
-    return {k[len('LIBARCHIVE.xattr.'):]: base64.b64decode(v + '==') for k, v in member.pax_headers.items() if k.startswith('LIBARCHIVE.xattr.')}
+    return {k[len('SCHILY.xattr.'):]: v.encode('utf-8', 'surrogateescape') for k, v in member.pax_headers.items() if k.startswith('SCHILY.xattr.')}
 
 
 def layer_file(name, path):
@@ -428,6 +445,10 @@ def compare(path, got, want, archive, name):
             seen = got.linkname
         elif what == 'xattrs':
             seen = attributes(got)
+        elif what == 'acl':
+            seen = got.pax_headers.get('SCHILY.acl.access')
+        elif what == 'default':
+            seen = got.pax_headers.get('SCHILY.acl.default')
         elif what == 'sparse':
             seen = layer_file(name, path).st_blocks * 512 < 1 << 20
         elif what == 'size':
@@ -438,12 +459,7 @@ def compare(path, got, want, archive, name):
             raise Bad('%s: %s is %r, not %r' % (path, what, seen, value))
 
 
-def check_rule(number, layers, expected):
-    name = 'rule%d' % number
-    compress = [lambda x: x, gzip.compress, bz2.compress, lambda x: lzma.compress(x)][number % 4]
-    r = cupel('import', name, Layout(name, layers, compress).place)
-    if r.returncode != 0:
-        raise Bad('exit code %d: %s' % (r.returncode, r.err))
+def compare_root(name, expected):
     r = cupel('export', name, '-o', name + '.tar')
     if r.returncode != 0:
         raise Bad('export: ' + r.err)
@@ -458,6 +474,15 @@ def check_rule(number, layers, expected):
                 raise Bad('%s is not there, but %s' % (path, sorted(members)[:20]))
             else:
                 compare(path, members[path], want, archive, name)
+
+
+def check_rule(number, layers, expected):
+    name = 'rule%d' % number
+    compress = [lambda x: x, gzip.compress, bz2.compress, lambda x: lzma.compress(x)][number % 4]
+    r = cupel('import', name, Layout(name, layers, compress).place)
+    if r.returncode != 0:
+        raise Bad('exit code %d: %s' % (r.returncode, r.err))
+    compare_root(name, expected)
     cupel('remove', name)
 
 
@@ -465,11 +490,11 @@ def contents(place):
     return sorted(os.listdir(STORE + '/' + place)) if os.path.isdir(STORE + '/' + place) else []
 
 
-def check_refusal(number, build, wrong):
-    place = 'hostile%d' % number
+def check_refusal(number, build, wrong, *options):
+    place = 'hostile%s' % number
     source = build(place)
     names = contents('names')
-    r = cupel('import', 'hostile', source)
+    r = cupel('import', 'hostile', source, *options)
     if r.returncode != 2:
         raise Bad('exit code %d: %s' % (r.returncode, r.err))
     if not re.search(wrong, r.err):
@@ -528,10 +553,10 @@ while True:
 def report(name, check, *arguments):
     try:
         check(*arguments)
-        print('PASS', name)
+        said = 'PASS ' + name
     except Bad as why:
-        print('FAIL %s: %s' % (name, str(why).replace('\n', ' | ')))
-    sys.stdout.flush()
+        said = 'FAIL %s: %s' % (name, str(why).replace('\n', ' | '))
+    os.write(1, raw(said + '\n'))  # whole, whoever else writes
 
 
 def main():
@@ -549,4 +574,5 @@ def main():
     report('the store is whole after all of that', lambda: None if r.returncode == 0 else (_ for _ in ()).throw(Bad(r.stdout.decode() + r.err)))
 
 
-main()
+if __name__ == '__main__':
+    main()

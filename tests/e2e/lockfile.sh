@@ -95,7 +95,7 @@ cp index.was img/index.json
 echo changed >dir/what
 run_cupel rootfs import kept dir
 cupel_run job.yaml --locked --only d
-refused 2 "root 'imported' is not what it was locked as .*: trees is [0-9a-f]{64}, locked is [0-9a-f]{64}$"
+refused 2 "root 'imported' is not what it was locked as .*: trees is 2:[0-9a-f]{64}, locked is 2:[0-9a-f]{64}$"
 
 it "lock --check tells what differs, with exit status 1, and writes nothing; lock tells it and writes"
 run_cupel rootfs lock --check job.yaml

@@ -25,7 +25,7 @@ static void expect_refused(struct fixture *f, const char *part)
 static void test_climbing_out(void **state)
 {
     struct fixture *f = *state;
-    cleanup_free char *outside = xasprintf("%s/outside", f->dir), *victim = xasprintf("%s/victim", f->dir);
+    cleanup_free char *outside = xasprintf("%s/outside", f->dir);
     const struct {
         const char *message;
         struct item items[4];
@@ -33,7 +33,7 @@ static void test_climbing_out(void **state)
         {"'../x' climbs out with '..'", {{.name = "../x", .data = "x"}}},
         {"'a/../../x' climbs out", {{.name = "a/../../x", .data = "x"}}},
         {"'a/../' climbs out", {{.name = "a/..", .type = AE_IFDIR}}},
-        {"has an absolute name", {{.name = victim, .data = "x"}}},
+        {"'/../x' climbs out with '..'", {{.name = "/../x", .data = "x"}}},
         {"'l/x' lies beneath a symbolic link",
          {{.name = "l", .type = AE_IFLNK, .data = outside}, {.name = "l/x", .data = "x"}}},
         {"'l/x' lies beneath a symbolic link",
@@ -44,7 +44,7 @@ static void test_climbing_out(void **state)
          {{.name = "l", .type = AE_IFLNK, .data = outside}, {.name = "l", .type = AE_IFDIR, .mode = 0777}}},
         {"'f/x' lies beneath something that is no directory",
          {{.name = "f", .data = "x"}, {.name = "f/x", .data = "x"}}},
-        {"'h' is a hard link to outside", {{.name = "h", .hardlink = "/etc/passwd"}}},
+        {"'h' is a hard link to something that is not in the archive", {{.name = "h", .hardlink = "/etc/passwd"}}},
         {"'h' is a hard link to outside", {{.name = "h", .hardlink = "../../etc/passwd"}}},
         {"'h' is a hard link to something beneath a symbolic link",
          {{.name = "l", .type = AE_IFLNK, .data = "/etc"}, {.name = "h", .hardlink = "l/passwd"}}},
@@ -60,7 +60,49 @@ static void test_climbing_out(void **state)
         expect_refused(f, cases[i].message);
     }
     assert_int_equal(rmdir(outside), 0); /* still empty */
+}
+
+/* A leading slash is the tree's own, as every tar has it, of hard links' targets too. */
+static void test_absolute_names(void **state)
+{
+    struct fixture *f = *state;
+    cleanup_free char *victim = xasprintf("%s/victim", f->dir);
+    const struct item items[] = {{.name = "/", .type = AE_IFDIR, .mtime = 77},
+                                 {.name = victim, .data = "x"},
+                                 {.name = "//etc/h", .hardlink = victim},
+                                 {0}};
+    struct cache_root root;
+    struct stat st;
+
+    make_tar(f->tar, items, NULL);
+    root = must_prepare(f);
+    assert_content(root.layer[0], victim + 1, "x");
+    assert_content(root.layer[0], "etc/h", "x");
+    assert_int_equal(fstatat(root.layer[0], "", &st, AT_EMPTY_PATH), 0);
+    assert_int_equal(st.st_mtim.tv_sec, 77);
+    cache_root_release(&root);
     assert_int_equal(access(victim, F_OK), -1);
+}
+
+/* What follows the end of a tar is none of it, as tar(1) has it; of a compressed one it is read, so that a damaged end shows. */
+static void test_behind_the_end(void **state)
+{
+    static const char *const rests[] = {"garbage", "cat two.tar", "head -c 100000 /dev/zero", "head -c 5000 /dev/urandom"};
+    struct fixture *f = *state;
+
+    for (size_t i = 0; i < 2 * ARRAY_SIZE(rests); i++) {
+        cleanup_free char *command = xasprintf(
+            "cd %s && rm -rf t && mkdir t && echo one >t/a && tar -C t -cf one.tar a && echo %zu >t/b && tar -C t -cf two.tar b && "
+            "{ cat one.tar; %s%s; } %s >root.tar",
+            f->dir, i, i / 2 == 0 ? "echo " : "", rests[i / 2], i % 2 != 0 ? "| gzip" : "");
+        struct cache_root root;
+
+        assert_int_equal(system(command), 0);
+        root = must_prepare(f);
+        assert_content(root.layer[0], "a", "one\n");
+        assert_int_equal(faccessat(root.layer[0], "b", F_OK, 0), -1);
+        cache_root_release(&root);
+    }
 }
 
 /* A hard link to a symbolic link is one; writing to it must not go through. */
@@ -262,6 +304,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_climbing_out, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_absolute_names, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_behind_the_end, fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(test_write_through_hard_linked_symlink, fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(test_not_a_tar, fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(test_truncated, fixture_setup, fixture_teardown),

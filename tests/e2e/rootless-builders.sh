@@ -1,0 +1,7 @@
+#!/usr/bin/env bash
+# The cases of builders.sh, started by an ordinary user with a range of subordinate ids.
+# time-limit: 120
+# shellcheck source=tests/e2e/as-user.bash
+. "$(dirname -- "${BASH_SOURCE[0]}")/as-user.bash"
+# shellcheck source=tests/e2e/builders.sh
+. "$e2e/builders.sh"
