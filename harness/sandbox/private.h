@@ -114,6 +114,11 @@ static inline bool devices_has(uint32_t set, enum jobs_device id)
     return ((set >> id) & 1u) != 0;
 }
 
+/* What a job may have of what resource limits count by user, in bytes and signals: each of its users, and all of them together. */
+#define JOB_MEMLOCK (UINT64_C(8) << 20)
+#define JOB_MSGQUEUE UINT64_C(819200)
+#define JOB_SIGPENDING UINT64_C(4096)
+
 struct init_input {
     const char *to;
     int mount;  /* detached, id-mapped mount of the host's directory, or of the one that a read-only file is in */

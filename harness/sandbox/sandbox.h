@@ -81,6 +81,7 @@ struct sandbox_stage;
 struct sandbox_stage_config {
     int store_dirfd;   /* where the upper file systems' (unlinked) images are made; must be on a disk */
     uint32_t id_base;  /* 0 without the host's rights: ids are then the same in the job */
+    unsigned number;   /* of the slot in its run */
     struct sandbox_nat nat; /* of sandbox_nat_check, when a job has nat; borrowed */
     int snapshots;     /* of sandbox_snapshots_open, when a job starts from what another leaves */
     uint32_t devices;  /* that any job has: bits of enum jobs_device */

@@ -172,6 +172,7 @@ int sandbox_stage_open(const struct sandbox_stage_config *config, struct sandbox
 
     *s = (struct sandbox_stage){.store_dirfd = config->store_dirfd, .cancel = -EBADF,
                                 .id_base = config->id_base,
+                                .number = config->number,
                                 .nat = config->nat,
                                 .snapshots_ns = config->snapshots,
                                 .id_map = -EBADF,

@@ -6,6 +6,9 @@
 #include "harness/sandbox/refusals.h"
 #include "harness/sandbox/upper.h"
 
+#include <linux/capability.h>
+#include <sys/resource.h>
+
 #define STAGE_ROOTS_MAX 4096
 
 /* A snapshot that this stage has at /s/INDEX. */
@@ -19,6 +22,7 @@ struct sandbox_stage {
     int store_dirfd; /* borrowed */
     int cancel;      /* borrowed; -EBADF: none */
     uint32_t id_base;
+    unsigned number; /* of the slot in its run */
     struct sandbox_privilege privilege;
     int id_map;               /* user namespace fd for id-mapped mounts, with the host's rights */
     struct id_maps id_maps;   /* other ones, of inputs whose owner is not the job's user */
@@ -92,3 +96,16 @@ int stage_attach_kept(struct sandbox_stage *s, const struct sandbox_kept *kept, 
 int stage_clone_mapped(const struct sandbox_stage *s, int fd, uint64_t attributes, int *ret_mount);
 /* The same, by another map (of id_maps_get); nothing is mapped without the right. */
 int stage_clone_owned(const struct sandbox_stage *s, int fd, uint64_t attributes, int id_map, int *ret_mount);
+
+/* owner.c: between the two calls, the namespaces that are made belong to an id of the next job's own, where there is one. What has
+ * begun has to end, whatever it returned; a slot that cannot become itself again has to end. */
+#define OWNER_LIMITS 3
+struct owner {
+    uint32_t id; /* 0: the slot's own */
+    pid_t parent;
+    int dumpable, death_signal;
+    struct __user_cap_data_struct capabilities[2];
+    struct rlimit limits[OWNER_LIMITS];
+};
+int owner_become(const struct sandbox_stage *s, struct owner *ret);
+int owner_leave(const struct owner *o);

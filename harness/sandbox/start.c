@@ -281,6 +281,25 @@ static uint64_t clone_flags(const struct jobs_job *job)
     return job->network == JOBS_NETWORK_HOST ? flags : flags | CLONE_NEWNET;
 }
 
+/* As the owner of the namespaces, until it is there. */
+static int clone_owned(struct start *s, struct clone_args *args, long *ret_pid)
+{
+    struct owner owner;
+    int r = owner_become(s->stage, &owner), back;
+
+    *ret_pid = r < 0 ? -1 : syscall(SYS_clone3, args, sizeof(*args));
+    if (*ret_pid == 0)
+        init_main(s->ctx);
+    if (r == 0 && *ret_pid < 0)
+        r = -errno;
+    back = owner_leave(&owner);
+    if (back < 0) {
+        log_warning("a slot cannot become root again: %s", strerror(-back));
+        _exit(CUPEL_ERROR_HARNESS);
+    }
+    return r;
+}
+
 static int clone_init(struct start *s, struct cupel_error *err)
 {
     struct clone_args args = {
@@ -293,10 +312,7 @@ static int clone_init(struct start *s, struct cupel_error *err)
 
     if (r < 0)
         return step_error(err, SETUP_CLONE, r, NULL);
-    pid = syscall(SYS_clone3, &args, sizeof(args));
-    if (pid == 0)
-        init_main(s->ctx);
-    r = pid < 0 ? -errno : 0;
+    r = clone_owned(s, &args, &pid);
     stage_leave(s->stage);
     if (pid > 0)
         s->job.pid = (pid_t)pid;

@@ -266,7 +266,7 @@ _Noreturn void session_slot_main(const struct session_slot *s, pid_t front)
     int lock = -EBADF, r;
 
     slot_become(front);
-    r = slot_open_stage(s->run, &ctx.stage, &lock, &err);
+    r = slot_open_stage(s->run, 0, &ctx.stage, &lock, &err);
     if (r == 0)
         r = run_bases(&ctx, &err);
     if (r == 0) {

@@ -72,10 +72,14 @@ void slot_become(pid_t supervisor)
     normalise();
 }
 
-int slot_open_stage(const struct run *run, struct sandbox_stage **ret_stage, int *ret_lock, struct cupel_error *err)
+int slot_open_stage(const struct run *run, unsigned number, struct sandbox_stage **ret_stage, int *ret_lock,
+                    struct cupel_error *err)
 {
-    struct sandbox_stage_config config = {
-        .store_dirfd = run->dirfd, .nat = run->nat, .snapshots = run->snapshots, .devices = run->devices};
+    struct sandbox_stage_config config = {.store_dirfd = run->dirfd,
+                                          .number = number,
+                                          .nat = run->nat,
+                                          .snapshots = run->snapshots,
+                                          .devices = run->devices};
     int r = id_range_claim(&config.id_base, ret_lock, err);
 
     if (weakened("id-map") || weakened("user-namespace"))
@@ -92,7 +96,7 @@ _Noreturn static void slot_main(const struct run *run, unsigned number, int sock
     struct attempt_context ctx = {.run = run, .view = &run->views[number], .orders = socket};
     struct slot_message m;
     struct cupel_error err;
-    int lock = -EBADF, r = slot_open_stage(run, &ctx.stage, &lock, &err);
+    int lock = -EBADF, r = slot_open_stage(run, number, &ctx.stage, &lock, &err);
 
     if (r == 0)
         sandbox_stage_cancel_by(ctx.stage, socket); /* no order comes while a job is being started but to end it */

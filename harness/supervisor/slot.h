@@ -20,7 +20,8 @@ int slot_start(const struct run *run, struct slot *slots, size_t n, size_t numbe
  * caller's resource limits and priorities, which jobs would inherit. */
 void slot_become(pid_t supervisor);
 /* A range of ids, the place in the run's cgroups, and the stage. *ret_lock holds the range. */
-int slot_open_stage(const struct run *run, struct sandbox_stage **ret_stage, int *ret_lock, struct cupel_error *err);
+int slot_open_stage(const struct run *run, unsigned number, struct sandbox_stage **ret_stage, int *ret_lock,
+                    struct cupel_error *err);
 int slot_order(const struct slot *s, enum slot_order order, uint32_t instance);
 /* Closes the socket, which tells the slot to end, and waits for it. */
 void slot_stop(struct slot *s);
