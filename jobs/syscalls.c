@@ -84,6 +84,7 @@ const struct jobs_refused_call jobs_refused_calls[] = {
     {"move_pages", NULL},
     {"pidfd_getfd", NULL},
     {"process_madvise", NULL},
+    {"io_setup", NULL}, /* how many events there may be is counted for the whole machine (fs.aio-max-nr) */
     {"vmsplice", NULL},
 };
 const size_t jobs_refused_calls_count = ARRAY_SIZE(jobs_refused_calls);

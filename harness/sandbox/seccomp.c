@@ -14,11 +14,14 @@
 #include <fcntl.h>
 #include <linux/netlink.h>
 #include <linux/seccomp.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 
 struct sandbox_filter {
@@ -67,6 +70,17 @@ static const struct {
     {0x0f, 0x03}, {0x0f, 0x08}, {0x0f, 0x09}, {0x0f, 0x0b}, /* AX25, ATMPVC, X25, ROSE */
 };
 
+/* Protocols of netlink, by bits as well: all but ROUTE (0), by which libc lists interfaces, and KOBJECT_UEVENT (15), which libudev
+ * listens to. What lies in a netlink socket's queue is on nobody's account (netlink_alloc_large_skb(), net/netlink/af_netlink.c), and
+ * USERSOCK (2) lets anybody fill queues; audit's (9) speaks to the host's audit system; GENERIC (16) leads to every driver that has
+ * commands of its own; and asking for one that is not there makes the host load its module. The kernel has none above 31. */
+static const struct {
+    uint64_t mask, value;
+} netlink_protocols[] = {
+    {0x10, 0x10},                                       /* 16 to 31: GENERIC, SCSITRANSPORT, CRYPTO, SMC, ... */
+    {0x3, 0x1},   {0x6, 0x2}, {0xc, 0x4}, {0x9, 0x8}, /* 1 to 14: a bit is set that the next one is not */
+};
+
 #define REFUSE SCMP_ACT_ERRNO(EPERM)
 /* As by a kernel that does not have the family. PAM, and so su and runuser, take that for audit's, and no other answer. */
 #define REFUSE_FAMILY SCMP_ACT_ERRNO(EAFNOSUPPORT)
@@ -90,6 +104,12 @@ static int add_masked(scmp_filter_ctx ctx, const struct jobs_seccomp *what, uint
     return seccomp_rule_add_array(ctx, action, rule->call, 1, &cmp);
 }
 
+/* What programs do without on kernels that do not have it: libc without clone3, databases without io_setup. */
+static bool is_answered_as_missing(const char *name)
+{
+    return str_eq(name, "clone3") || str_eq(name, "io_setup");
+}
+
 static int add_refused_calls(scmp_filter_ctx ctx, const struct jobs_seccomp *what)
 {
     int r = 0;
@@ -97,22 +117,86 @@ static int add_refused_calls(scmp_filter_ctx ctx, const struct jobs_seccomp *wha
     for (size_t i = 0; r == 0 && i < jobs_refused_calls_count; i++) {
         const char *name = jobs_refused_calls[i].name;
 
-        if (str_eq(name, "clone3"))
-            r = add_call(ctx, SCMP_ACT_ERRNO(ENOSYS), name);
-        else if (!jobs_names_have(what->allow, name))
-            r = add_call(ctx, REFUSE, name);
+        if (!jobs_names_have(what->allow, name))
+            r = add_call(ctx, is_answered_as_missing(name) ? SCMP_ACT_ERRNO(ENOSYS) : REFUSE, name);
     }
     for (const char *const *name = what->deny; r == 0 && name != NULL && *name != NULL; name++)
-        if (!str_eq(*name, "clone3"))
+        if (!is_answered_as_missing(*name))
             r = add_call(ctx, REFUSE, *name);
+    return r;
+}
+
+static int add_netlink(scmp_filter_ctx ctx, const struct jobs_seccomp *what)
+{
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < ARRAY_SIZE(netlink_protocols) && !jobs_names_have(what->deny, "socket"); i++) {
+        const struct scmp_arg_cmp protocol[] = {
+            {0, SCMP_CMP_MASKED_EQ, LOW32, AF_NETLINK},
+            {2, SCMP_CMP_MASKED_EQ, netlink_protocols[i].mask, netlink_protocols[i].value}};
+
+        r = seccomp_rule_add_array(ctx, REFUSE_FAMILY, SCMP_SYS(socket), ARRAY_SIZE(protocol), protocol);
+    }
+    return r;
+}
+
+/* The largest extended attribute, which is the largest that a job's disk can hold. The kernel has 65,536 (XATTR_SIZE_MAX), and gives an
+ * access list of that size as much memory, on nobody's account, in every file of a tmpfs, memfd_create's included
+ * (posix_acl_from_xattr(), fs/posix_acl.c: no __GFP_ACCOUNT): a job of 64 MiB had 1.1 GiB of them. */
+#define XATTR_MOST 4096
+
+static int add_attributes(scmp_filter_ctx ctx, const struct jobs_seccomp *what)
+{
+    static const struct {
+        int call;
+        const char *name;
+    } calls[] = {{SCMP_SYS(setxattr), "setxattr"}, {SCMP_SYS(lsetxattr), "lsetxattr"}, {SCMP_SYS(fsetxattr), "fsetxattr"}};
+    const struct scmp_arg_cmp size = {3, SCMP_CMP_GT, XATTR_MOST, 0};
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < ARRAY_SIZE(calls); i++)
+        if (!jobs_names_have(what->deny, calls[i].name))
+            r = seccomp_rule_add_array(ctx, SCMP_ACT_ERRNO(E2BIG), calls[i].call, 1, &size);
+    return r;
+}
+
+/* Keys of TCP sockets, up to net.core.optmem_max a socket and on nobody's account: for routers' daemons only, and refused as by a
+ * kernel without them. */
+static int add_keys(scmp_filter_ctx ctx, const struct jobs_seccomp *what)
+{
+    static const unsigned options[] = {TCP_MD5SIG, TCP_MD5SIG_EXT, 38 /* TCP_AO_ADD_KEY */};
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < ARRAY_SIZE(options) && !jobs_names_have(what->deny, "setsockopt"); i++) {
+        const struct scmp_arg_cmp option[] = {{1, SCMP_CMP_MASKED_EQ, LOW32, IPPROTO_TCP},
+                                              {2, SCMP_CMP_MASKED_EQ, LOW32, options[i]}};
+
+        r = seccomp_rule_add_array(ctx, SCMP_ACT_ERRNO(ENOPROTOOPT), SCMP_SYS(setsockopt), ARRAY_SIZE(option), option);
+    }
+    return r;
+}
+
+/* With `strict`, programs of a job's own are not for the kernel to compile: their machine code is on nobody's account, and what the
+ * kernel has for all of it (net.core.bpf_jit_limit) is what the filters of other jobs are installed with. */
+static int add_programs(scmp_filter_ctx ctx, const struct jobs_seccomp *what)
+{
+    static const unsigned options[] = {SO_ATTACH_FILTER, SO_ATTACH_BPF, SO_ATTACH_REUSEPORT_CBPF,
+                                       SO_ATTACH_REUSEPORT_EBPF};
+    const struct masked_rule mode = {SCMP_SYS(prctl), 0, LOW32, PR_SET_SECCOMP};
+    int r = jobs_names_have(what->allow, "seccomp") ? 0 : add_masked(ctx, what, REFUSE, &mode);
+
+    for (size_t i = 0; r == 0 && i < ARRAY_SIZE(options) && !jobs_names_have(what->deny, "setsockopt"); i++) {
+        const struct scmp_arg_cmp option[] = {{1, SCMP_CMP_MASKED_EQ, LOW32, SOL_SOCKET},
+                                              {2, SCMP_CMP_MASKED_EQ, LOW32, options[i]}};
+
+        r = seccomp_rule_add_array(ctx, REFUSE, SCMP_SYS(setsockopt), ARRAY_SIZE(option), option);
+    }
     return r;
 }
 
 static int add_refused_arguments(scmp_filter_ctx ctx, const struct jobs_seccomp *what)
 {
     static const int calls[] = {SCMP_SYS(socket), SCMP_SYS(socketpair)};
-    const struct scmp_arg_cmp audit[] = {{0, SCMP_CMP_MASKED_EQ, LOW32, AF_NETLINK},
-                                         {2, SCMP_CMP_MASKED_EQ, LOW32, NETLINK_AUDIT}};
     int r = 0;
 
     for (size_t i = 0; r == 0 && i < ARRAY_SIZE(masked); i++)
@@ -123,10 +207,13 @@ static int add_refused_arguments(scmp_filter_ctx ctx, const struct jobs_seccomp 
 
             r = add_masked(ctx, what, REFUSE_FAMILY, &rule);
         }
-    /* audit's netlink family speaks to the host's audit system */
-    if (r == 0 && !jobs_names_have(what->deny, "socket"))
-        r = seccomp_rule_add_array(ctx, REFUSE_FAMILY, SCMP_SYS(socket), ARRAY_SIZE(audit), audit);
-    return r;
+    if (r == 0)
+        r = add_netlink(ctx, what);
+    if (r == 0)
+        r = add_attributes(ctx, what);
+    if (r == 0)
+        r = add_keys(ctx, what);
+    return r < 0 || what->profile != JOBS_SECCOMP_STRICT ? r : add_programs(ctx, what);
 }
 
 static int add_refusals(scmp_filter_ctx ctx, const struct jobs_seccomp *what)
@@ -205,13 +292,15 @@ static int append(struct program *p, const struct sock_filter *part, size_t n)
  * tracer makes of a call that it suppresses. */
 #define NEWEST_CALL 469
 #define OPEN_TREE_ATTR 467
+#define SETXATTRAT 463 /* its size lies in memory */
 
 static int append_newer(struct program *p)
 {
     static const struct sock_filter newer[] = {
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-        BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, OPEN_TREE_ATTR, 1, 0), /* nearly every call ends here */
+        BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, SETXATTRAT, 1, 0), /* nearly every call ends here */
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SETXATTRAT, 4, 0),
         BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, OPEN_TREE_ATTR, 3, 0),
         BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, UINT32_MAX, 1, 0),
         BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, NEWEST_CALL, 1, 0),

@@ -9,6 +9,8 @@
 #include <fcntl.h>
 #include <linux/netlink.h>
 #include <linux/seccomp.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <pthread.h>
 #include <sched.h>
 #include <seccomp.h>
@@ -108,6 +110,7 @@ static void test_refused(void **state)
         {"perf_event_open", SYS_perf_event_open, {0}, EPERM},
         {"fanotify_init", SYS_fanotify_init, {BAD}, EPERM},
         {"vmsplice", SYS_vmsplice, {BAD}, EPERM},
+        {"io_setup", SYS_io_setup, {1, 0}, ENOSYS},
         {"unshare of nothing", SYS_unshare, {0}, EPERM},
         {"unshare of a user namespace", SYS_unshare, {CLONE_NEWUSER}, EPERM},
         {"setns", SYS_setns, {BAD}, EPERM},
@@ -162,7 +165,17 @@ static void test_refused_by_argument(void **state)
         {"AF_ALG", SYS_socket, {AF_ALG, BAD}, EAFNOSUPPORT},
         {"audit", SYS_socket, {AF_NETLINK, BAD, NETLINK_AUDIT}, EAFNOSUPPORT},
         {"audit with high bits", SYS_socket, {AF_NETLINK | HIGH, BAD, NETLINK_AUDIT | HIGH}, EAFNOSUPPORT},
+        {"netlink of users", SYS_socket, {AF_NETLINK, SOCK_RAW, NETLINK_USERSOCK}, EAFNOSUPPORT},
+        {"netlink of users, high bits", SYS_socket, {AF_NETLINK | HIGH, SOCK_RAW, NETLINK_USERSOCK | HIGH}, EAFNOSUPPORT},
+        {"netlink of socket lists", SYS_socket, {AF_NETLINK, SOCK_RAW, NETLINK_SOCK_DIAG}, EAFNOSUPPORT},
+        {"netlink of drivers", SYS_socket, {AF_NETLINK, SOCK_RAW, NETLINK_GENERIC}, EAFNOSUPPORT},
+        {"netlink's last", SYS_socket, {AF_NETLINK, SOCK_RAW, MAX_LINKS - 1}, EAFNOSUPPORT},
         {"a pair of AF_VSOCK", SYS_socketpair, {AF_VSOCK, SOCK_STREAM}, EAFNOSUPPORT},
+        {"a large attribute", SYS_setxattr, {0, 0, 0, 4097}, E2BIG},
+        {"a large attribute of a link", SYS_lsetxattr, {0, 0, 0, 65536}, E2BIG},
+        {"a large attribute by descriptor", SYS_fsetxattr, {BAD, 0, 0, 4096 | HIGH}, E2BIG},
+        {"a key of a connection", SYS_setsockopt, {BAD, IPPROTO_TCP, TCP_MD5SIG}, ENOPROTOOPT},
+        {"a key of a connection, high bits", SYS_setsockopt, {BAD, IPPROTO_TCP | HIGH, TCP_MD5SIG_EXT}, ENOPROTOOPT},
         {"clone of a user namespace", SYS_clone, {CLONE_NEWUSER | SIGCHLD}, EPERM},
         {"clone of a user namespace, high bits", SYS_clone, {CLONE_NEWUSER | HIGH | SIGCHLD}, EPERM},
         {"clone of a mount namespace", SYS_clone, {CLONE_NEWNS | CLONE_VM | CLONE_VFORK}, EPERM},
@@ -191,6 +204,10 @@ static void test_neighbours_are_allowed(void **state)
         {"AF_UNIX", SYS_socket, {AF_UNIX, SOCK_STREAM}, 0},
         {"AF_INET", SYS_socket, {AF_INET, SOCK_STREAM}, 0},
         {"a route socket", SYS_socket, {AF_NETLINK, SOCK_RAW, NETLINK_ROUTE}, 0},
+        {"a socket for device events", SYS_socket, {AF_NETLINK, SOCK_RAW, NETLINK_KOBJECT_UEVENT}, 0},
+        {"a filter of a socket", SYS_setsockopt, {BAD, SOL_SOCKET, SO_ATTACH_FILTER}, EBADF},
+        {"another option of a connection", SYS_setsockopt, {BAD, IPPROTO_TCP, TCP_NODELAY}, EBADF},
+        {"an attribute", SYS_fsetxattr, {BAD, 0, 0, 4096}, EFAULT},
         {"an internet socket with audit's number as protocol", SYS_socket, {AF_INET, BAD, NETLINK_AUDIT}, EINVAL},
         {"AF_INET6", SYS_socket, {AF_INET6, BAD}, EINVAL},
         {"a pair of AF_UNIX", SYS_socketpair, {AF_UNIX, SOCK_STREAM, 0, BAD}, EFAULT},
@@ -316,6 +333,8 @@ static void test_i386_entries(void **state)
         {"AF_VSOCK", 359, {AF_VSOCK, SOCK_STREAM}, EAFNOSUPPORT},
         {"AF_PACKET", 359, {AF_PACKET, BAD}, EAFNOSUPPORT},
         {"audit", 359, {AF_NETLINK, BAD, NETLINK_AUDIT}, EAFNOSUPPORT},
+        {"netlink of users", 359, {AF_NETLINK, SOCK_RAW, NETLINK_USERSOCK}, EAFNOSUPPORT},
+        {"a route socket", 359, {AF_NETLINK, SOCK_RAW, NETLINK_ROUTE}, 0},
         {"AF_UNIX", 359, {AF_UNIX, SOCK_STREAM}, 0},
     };
 
@@ -352,6 +371,7 @@ static void test_newer_calls(void **state)
 {
     static const struct call calls[] = {
         {"open_tree_attr", 467, {0}, ENOSYS},
+        {"setxattrat", 463, {0}, ENOSYS},
         {"after the newest", 470, {0}, ENOSYS},
         {"far beyond", 0x3fffffff, {0}, ENOSYS},
     };
@@ -383,7 +403,14 @@ static void test_strict(void **state)
         {"io_setup", SYS_io_setup, {0}, ENOSYS},
         {"kcmp of the default's", SYS_kcmp, {0}, EPERM},
         {"a call that does not exist", 999, {0}, ENOSYS},
+        {"a filter by prctl", SYS_prctl, {PR_SET_SECCOMP | HIGH, SECCOMP_MODE_FILTER, BAD}, EPERM},
+        {"a filter of a socket", SYS_setsockopt, {BAD, SOL_SOCKET | HIGH, SO_ATTACH_FILTER | HIGH}, EPERM},
+        {"a program of a socket", SYS_setsockopt, {BAD, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF}, EPERM},
+        {"another option of a socket", SYS_setsockopt, {BAD, SOL_SOCKET, SO_RCVBUF}, EBADF},
+        {"a protocol's option by the same number", SYS_setsockopt, {BAD, IPPROTO_IP, SO_ATTACH_FILTER}, EBADF},
+        {"whether there is a filter", SYS_prctl, {PR_GET_SECCOMP}, 0},
         /* as with default */
+        {"netlink of users", SYS_socket, {AF_NETLINK, SOCK_RAW, NETLINK_USERSOCK}, EAFNOSUPPORT},
         {"TIOCSTI with high bits", SYS_ioctl, {BAD, TIOCSTI | HIGH}, EPERM},
         {"AF_PACKET", SYS_socket, {AF_PACKET, BAD}, EAFNOSUPPORT},
         {"clone of a user namespace", SYS_clone, {CLONE_NEWUSER | SIGCHLD}, EPERM},
@@ -439,12 +466,13 @@ static void test_profile_of_a_file(void **state)
 
 static void test_allow_and_deny(void **state)
 {
-    static const char *const allow[] = {"kcmp", "io_setup", "name_to_handle_at", NULL};
+    static const char *const allow[] = {"kcmp", "io_setup", "name_to_handle_at", "seccomp", NULL};
     static const char *const deny[] = {"getppid", "ioctl", "socket", "clone3", "kexec_load", NULL};
     static const struct call calls[] = {
         {"kcmp", SYS_kcmp, {BAD}, ESRCH},
         {"io_setup", SYS_io_setup, {BAD, 0}, EFAULT},
         {"name_to_handle_at", SYS_name_to_handle_at, {BAD}, EFAULT},
+        {"a filter by prctl", SYS_prctl, {PR_SET_SECCOMP, SECCOMP_MODE_FILTER, 0}, EFAULT},
         {"getppid", SYS_getppid, {0}, EPERM},
         {"ioctl", SYS_ioctl, {BAD, TIOCGWINSZ}, EPERM},
         {"TIOCSTI", SYS_ioctl, {BAD, TIOCSTI}, EPERM},
