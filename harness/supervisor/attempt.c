@@ -16,6 +16,7 @@
 #include "harness/supervisor/limits.h"
 #include "harness/supervisor/observe.h"
 #include "harness/supervisor/running.h"
+#include "harness/supervisor/uncounted.h"
 
 #include <poll.h>
 #include <stdatomic.h>
@@ -44,6 +45,7 @@ struct attempt {
     uint64_t lift_at;      /* NEVER, or when what a step left behind may no longer be held back from ending */
     struct observer observer;
     unsigned leaks_counted; /* of so many steps, leaks are in the count */
+    struct uncounted uncounted;
     bool killed;
     bool pipe_open[2];
     bool control_open;
@@ -195,6 +197,18 @@ static void strike(struct attempt *a, const struct deadline *d)
     terminate(a);
 }
 
+static void check_uncounted(struct attempt *a, uint64_t now)
+{
+    uint64_t bytes;
+
+    if (!uncounted_exceeds(&a->uncounted, now, &bytes))
+        return;
+    if (a->facts->cause == CAUSE_NONE)
+        a->facts->netlink_bytes = bytes;
+    note_cause(a, CAUSE_MEMORY, false);
+    kill_now(a);
+}
+
 static void check_deadlines(struct attempt *a)
 {
     struct deadline d = next_deadline(a);
@@ -215,6 +229,7 @@ static void check_deadlines(struct attempt *a)
         strike(a, &d);
     if (now >= a->check_cpu_at)
         check_cpu(a, now);
+    check_uncounted(a, now);
 }
 
 /* ---- output ---- */
@@ -433,6 +448,8 @@ static uint64_t next_wake(const struct attempt *a)
         at = a->check_cpu_at;
     if (a->lift_at < at)
         at = a->lift_at;
+    if (!a->killed && a->uncounted.next_ns < at)
+        at = a->uncounted.next_ns;
     return at;
 }
 
@@ -675,6 +692,7 @@ static void start_and_watch(struct attempt *a)
     capture_init(&a->capture, a->ctx->run->out, a->instance->log_name, a->sandbox.out, a->sandbox.err,
                  limits_output(&v, &of_step));
     observe_begin(&a->observer, a->ctx, a->cgroup, &a->sandbox, a->job, a->facts);
+    uncounted_begin(&a->uncounted, a->job, limits_enforced(&v, &a->job->limits, JOBS_LIMIT_MEMORY), a->sandbox.pid);
     watch(a);
     collect_facts(a);
 }

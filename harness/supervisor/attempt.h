@@ -117,6 +117,7 @@ struct attempt_facts {
     char not_set_up[REPORTS_EVIDENCE_SIZE / 2];
     uint64_t cause_ns;        /* when */
     uint64_t cpu_at_cause_ns;
+    uint64_t netlink_bytes; /* what the cause CAUSE_MEMORY was, where no control group knows of it */
     bool grace_used_up; /* SIGTERM was not enough */
     struct timespec started;
     uint64_t started_ns; /* first command executed; 0: none was */

@@ -53,6 +53,11 @@ static void say_memory(const struct jobs_job *job, const struct attempt_facts *f
                 jobs_limit_format(JOBS_LIMIT_MEMORY, job->limits.value[JOBS_LIMIT_MEMORY], text));
     add_wall(b, " after ", f->started_ns,
              f->cause == CAUSE_MEMORY && f->cause_ns < f->ended_ns ? f->cause_ns : f->ended_ns);
+    if (f->netlink_bytes > 0) {
+        strbuf_addf(b, ": the queues of its netlink sockets hold %s, which no control group counts",
+                    unit_format_size(f->netlink_bytes, text));
+        return;
+    }
     if (kills > 0)
         strbuf_addf(b, ": %llu OOM kill%s", (unsigned long long)kills, plural(kills));
     if (get(f, CGROUP_MEMORY_PEAK_BYTES, &peak))

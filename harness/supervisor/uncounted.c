@@ -1,0 +1,73 @@
+/* uncounted: see uncounted.h. */
+#include "harness/supervisor/uncounted.h"
+
+#include "base/weaken.h"
+
+#include <fcntl.h>
+
+#define LOOK_NS (100 * NSEC_PER_MSEC)
+/* A job may have as many sockets as it has descriptors, a line each: looking takes a twentieth of a CPU at most. */
+#define LOOK_SHARE 20
+
+void uncounted_begin(struct uncounted *u, const struct jobs_job *job, bool enforced, pid_t init)
+{
+    bool can = enforced && job->network != JOBS_NETWORK_HOST && !weakened("netlink-queues");
+
+    *u = (struct uncounted){.init = init,
+                            .limit = job->limits.value[JOBS_LIMIT_MEMORY],
+                            .next_ns = can ? clock_monotonic_ns() + LOOK_NS : UINT64_MAX};
+}
+
+/* netlink_native_seq_show(), net/netlink/af_netlink.c: "sk Eth Pid Groups Rmem Wmem ...", a line of names first. Rmem is what the
+ * messages of the queue take, with all that belongs to them. */
+#define RMEM_FIELD 4
+struct fields {
+    unsigned field; /* of the line, from 0 */
+    bool in_word, heading;
+    uint64_t value, sum;
+};
+
+static void take(struct fields *f, char c)
+{
+    bool space = c == ' ' || c == '\n';
+
+    if (!space && f->field == RMEM_FIELD && c >= '0' && c <= '9')
+        f->value = f->value * 10 + (uint64_t)(c - '0');
+    if (space && f->in_word)
+        f->field++;
+    f->in_word = !space;
+    if (c != '\n')
+        return;
+    if (!f->heading)
+        f->sum += f->value;
+    *f = (struct fields){.sum = f->sum};
+}
+
+uint64_t uncounted_netlink(int fd, uint64_t enough)
+{
+    struct fields f = {.heading = true};
+    char text[16384];
+    ssize_t n;
+
+    while (f.sum <= enough && (n = read(fd, text, sizeof(text))) > 0)
+        for (ssize_t i = 0; i < n; i++)
+            take(&f, text[i]);
+    return f.sum;
+}
+
+bool uncounted_exceeds(struct uncounted *u, uint64_t now, uint64_t *ret_bytes)
+{
+    char path[48];
+    cleanup_close int fd = -EBADF;
+    uint64_t took, bytes;
+
+    if (now < u->next_ns)
+        return false;
+    (void)snprintf(path, sizeof(path), "/proc/%d/net/netlink", (int)u->init);
+    fd = open(path, O_RDONLY | O_CLOEXEC); /* cannot be: PID 1 is gone, and with it all of the job */
+    bytes = fd < 0 ? 0 : uncounted_netlink(fd, u->limit);
+    took = clock_monotonic_ns() - now;
+    u->next_ns = now + (took * LOOK_SHARE > LOOK_NS ? took * LOOK_SHARE : LOOK_NS);
+    *ret_bytes = bytes;
+    return bytes > u->limit;
+}
