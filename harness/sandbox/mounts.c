@@ -153,27 +153,46 @@ int setup_input_overlays(struct init_context *ctx)
 }
 
 /* A job's /dev/shm counts as its memory, so its memory limit is bound enough; without one there is this. */
-static const char *shm_size(const struct init_context *ctx, char *buf, size_t size)
+static uint64_t shm_bytes(const struct init_context *ctx)
 {
     const struct jobs_limits *l = &ctx->job->limits;
-    uint64_t bytes = UINT64_C(1) << 30;
 
-    if (jobs_limit_is_set(l, JOBS_LIMIT_MEMORY))
-        bytes = l->value[JOBS_LIMIT_MEMORY];
+    return jobs_limit_is_set(l, JOBS_LIMIT_MEMORY) ? l->value[JOBS_LIMIT_MEMORY] : UINT64_C(1) << 30;
+}
+
+static const char *shm_size(const struct init_context *ctx, char *buf, size_t size)
+{
     buf[0] = '\0';
-    small_append_number(buf, bytes, size);
+    small_append_number(buf, shm_bytes(ctx), size);
     return buf;
 }
+
+/* What the kernel has beside the pages of a file, such as its access list, is on nobody's account: as many files as there is room for
+ * 16 KiB each. */
+static const char *shm_files(const struct init_context *ctx, char *buf, size_t size)
+{
+    uint64_t n = shm_bytes(ctx) / 16384;
+
+    buf[0] = '\0';
+    small_append_number(buf, n > 1024 ? n : 1024, size);
+    return buf;
+}
+
+/* The machine has 4,096 (kernel.pty.max), of which 1,024 are kept for the mount namespace that it began with
+ * (devpts_new_index(), fs/devpts/inode.c): the rest is for all jobs, and a job's share of it has to be bounded. */
+#define PTYS_MAX "64"
 
 /* All while the host's proc and sysfs are still in sight, as the kernel asks (mount_too_revealing()). */
 int setup_kernel_mounts(struct init_context *ctx)
 {
     const unsigned closed = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
     const uint32_t dev = ctx->job->devices;
-    char size[24];
-    const struct option pts[] = {{"newinstance", NULL}, {"ptmxmode", "0666"}, {"mode", "0620"}, {"gid", "5"}};
+    char size[24], files[24];
+    const struct option pts[] = {
+        {"newinstance", NULL}, {"max", weakened("pty-max") ? "4096" : PTYS_MAX}, {"ptmxmode", "0666"}, {"mode", "0620"}, {"gid", "5"}};
     const size_t n_pts = ctx->privilege.ids > 5 ? ARRAY_SIZE(pts) : ARRAY_SIZE(pts) - 1; /* a group 5 is to be had */
-    const struct option shm[] = {{"mode", "1777"}, {"size", shm_size(ctx, size, sizeof(size))}};
+    const struct option shm[] = {{"mode", "1777"}, {"size", shm_size(ctx, size, sizeof(size))},
+                                 {"nr_inodes", shm_files(ctx, files, sizeof(files))}};
     struct {
         int *mount;
         const char *type;
@@ -387,13 +406,13 @@ static int mask(struct init_context *ctx, int dir, const char *name)
     return cover(ctx->dev_mount, "null", dir, name, MOUNT_ATTR_NOEXEC);
 }
 
-/* What tells of the host or changes it: what runc masks. Files that only the host's root may read (kpagecount, vmallocinfo, ...)
- * need no mask: it is not mapped. */
+/* What tells of the host or changes it: what runc masks, and what tells of other jobs' disks. Files that only the host's root may read
+ * (kpagecount, vmallocinfo, ...) need no mask: it is not mapped. */
 int setup_proc_masks(struct init_context *ctx)
 {
-    static const char *const hidden[] = {"acpi",          "asound",      "interrupts", "kcore",      "keys",
-                                         "latency_stats", "sched_debug", "scsi",       "timer_list", "timer_stats"};
-    static const char *const read_only[] = {"sys", "sysrq-trigger", "irq", "bus", "fs"};
+    static const char *const hidden[] = {"acpi",       "asound",        "diskstats",   "fs",   "interrupts", "kcore", "keys",
+                                         "partitions", "latency_stats", "sched_debug", "scsi", "timer_list", "timer_stats"};
+    static const char *const read_only[] = {"sys", "sysrq-trigger", "irq", "bus"};
     int r = 0;
 
     if (weakened("proc-masks"))
@@ -423,6 +442,8 @@ static int attach_cgroup(struct init_context *ctx)
 
 int setup_sys(struct init_context *ctx)
 {
+    /* every job's disk is a loop device, whose files name the store and the run, and count what its job reads and writes */
+    static const char *const disks[] = {"devices/virtual/block", "block", "class/block", "dev/block", "fs/ext4"};
     static const char *const hidden[] = {"firmware", "devices/virtual/powercap"};
     int r = 0;
 
@@ -431,6 +452,8 @@ int setup_sys(struct init_context *ctx)
         r = attach_below(ctx->root, "sys", ctx->sys_mount);
     for (size_t i = 0; r == 0 && ctx->sys_mount >= 0 && i < ARRAY_SIZE(hidden); i++)
         r = mask(ctx, ctx->sys_mount, hidden[i]);
+    for (size_t i = 0; r == 0 && ctx->sys_mount >= 0 && i < ARRAY_SIZE(disks) && !weakened("disk-masks"); i++)
+        r = mask(ctx, ctx->sys_mount, disks[i]);
     if (r == 0 && weakened("no-cgroup-mount"))
         r = attach_cgroup(ctx);
     return r < 0 ? r : leave_stage(ctx);
