@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -109,6 +110,24 @@ static void packet(void)
 static void audit(void)
 {
     family_of("netlink audit", AF_NETLINK, SOCK_RAW, NETLINK_AUDIT);
+}
+
+/* 64 KiB of access list for each file that is in memory. Any value is too large before the kernel looks at it. */
+static void large_attributes(void)
+{
+    static char value[60000];
+    int fd = memfd_create("attributes", MFD_CLOEXEC);
+
+    if (fd < 0)
+        untested("memfd_create: %s", strerror(errno));
+    if (syscall(SYS_fsetxattr, fd, "system.posix_acl_access", value, sizeof(value), 0) == 0 || errno != E2BIG)
+        breach("fsetxattr of %zu bytes reached the kernel: %s", sizeof(value), strerror(errno));
+    contained("fsetxattr of %zu bytes: %s", sizeof(value), strerror(errno));
+}
+
+static void netlink_users(void)
+{
+    family_of("netlink of users", AF_NETLINK, SOCK_RAW, NETLINK_USERSOCK);
 }
 
 static void crypto_api(void)
@@ -361,6 +380,8 @@ const struct probe kernel_probes[] = {
     {"vsock", vsock},
     {"packet-socket", packet},
     {"audit-socket", audit},
+    {"netlink-users", netlink_users},
+    {"large-attributes", large_attributes},
     {"crypto-socket", crypto_api},
     {"raw-socket", raw_ip},
     {"i386-entry", i386_entry},

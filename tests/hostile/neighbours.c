@@ -86,6 +86,7 @@ static void neighbour(void)
         untested("the neighbour has no lock: %s", strerror(errno));
     if (open(SHARED_FIFO, O_RDONLY | O_NONBLOCK) < 0)
         untested("the neighbour cannot open " SHARED_FIFO ": %s", strerror(errno));
+    hold_counted();
     print_ids();
     clock_gettime(CLOCK_REALTIME, &now);
     printf("ready %lld\n", (long long)now.tv_sec * 1000000000 + now.tv_nsec);

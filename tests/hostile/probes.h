@@ -46,4 +46,6 @@ struct probe {
     void (*run)(void);
 };
 extern const struct probe escape_probes[], kernel_probes[], neighbour_probes[], leftover_probes[], result_probes[],
-    environment_probes[], limit_probes[];
+    environment_probes[], limit_probes[], uncounted_probes[];
+/* uncounted.c: takes all that the kernel gives a user of what it counts by user, until the end of the process. */
+void hold_counted(void);

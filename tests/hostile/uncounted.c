@@ -1,0 +1,262 @@
+/* uncounted: what the kernel counts by user, by the owner of a user namespace, or for the whole machine, and not by control group: one
+ * job takes all that there is of it (the neighbour, see neighbours.c), another one wants some; and memory that is on no group's
+ * account. Asks for little more than a job may have, so that without its wall the machine is not short of it. */
+#include "probes.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
+#include <mqueue.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define MIB ((size_t)1 << 20)
+#define NETLINK_ASKED (24 * MIB)
+#define PTYS_ASKED 128
+#define USERS_ASKED 4
+
+/* ---- counted by user ---- */
+
+/* An ordinary user's jobs have the ids of that user's namespace, whose owner the user is: what the kernel counts by owner, all of
+ * the user's programs share (docs/hardening.md). Their maps say so: they are the same on both sides. */
+static bool shares_ids(void)
+{
+    char map[256];
+    unsigned inside = 0, outside = 1;
+
+    return slurp("/proc/self/uid_map", map, sizeof(map)) > 0 && sscanf(map, "%u %u", &inside, &outside) == 2 &&
+           inside == outside;
+}
+
+static unsigned take_inotify(unsigned most)
+{
+    unsigned n = 0;
+
+    while (n < most && inotify_init1(IN_CLOEXEC) >= 0)
+        n++;
+    return n;
+}
+
+/* What goes with the last process that has it open. */
+static unsigned take_queues(unsigned most)
+{
+    struct mq_attr attributes = {.mq_maxmsg = 10, .mq_msgsize = 8192};
+    unsigned n = 0;
+
+    for (; n < most; n++) {
+        char name[64];
+
+        snprintf(name, sizeof(name), "/%d-%u", (int)getpid(), n);
+        if (mq_open(name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600, &attributes) == (mqd_t)-1)
+            break;
+        (void)mq_unlink(name);
+    }
+    return n;
+}
+
+/* For tests: `SELFTEST_HOLD_MS` with all that there is, having said how much that was. */
+static void hold(const char *what, unsigned (*take)(unsigned most))
+{
+    unsigned n = take(5000);
+
+    printf("%s %u\n", what, n);
+    fflush(stdout);
+    nap_ms((unsigned)strtoul(from_harness("SELFTEST_HOLD_MS"), NULL, 10));
+}
+
+static void hold_inotify(void)
+{
+    hold("inotify", take_inotify);
+}
+
+static void hold_queues(void)
+{
+    hold("queues", take_queues);
+}
+
+void hold_counted(void)
+{
+    if (shares_ids()) /* the user's own programs would be short of it */
+        return;
+    (void)take_inotify(500);
+    (void)take_queues(500);
+}
+
+static void want(const char *what, unsigned (*take)(unsigned most))
+{
+    if (shares_ids())
+        untested("without the host's rights, all that a user runs shares the user's %s", what);
+    if (take(1) == 0)
+        breach("another job has taken all %s: %s", what, strerror(errno));
+    contained("there are %s, though another job has taken all that it can", what);
+}
+
+static void inotify_instances(void)
+{
+    want("inotify instances", take_inotify);
+}
+
+static void message_queues(void)
+{
+    want("message queues", take_queues);
+}
+
+static unsigned queue_signals(unsigned most)
+{
+    const union sigval value = {0};
+    sigset_t set;
+    unsigned n = 0;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGRTMIN);
+    (void)sigprocmask(SIG_BLOCK, &set, NULL);
+    while (n < most && sigqueue(getpid(), SIGRTMIN, value) == 0)
+        n++;
+    return n;
+}
+
+/* Each user of a job may queue as many signals as the resource limit says, and all of them together no more. */
+static void signals_of_users(void)
+{
+    struct rlimit limit;
+    unsigned sum = 0;
+    int ends[2];
+
+    if (getrlimit(RLIMIT_SIGPENDING, &limit) < 0 || limit.rlim_cur > 10000 || pipe(ends) < 0)
+        breach("as many signals as one likes");
+    for (uid_t uid = 1; uid <= USERS_ASKED; uid++) {
+        unsigned n = 0;
+        pid_t pid = fork();
+
+        if (pid == 0) {
+            if (setresuid(uid, uid, uid) == 0)
+                n = queue_signals((unsigned)limit.rlim_cur);
+            (void)!write(ends[1], &n, sizeof(n));
+            (void)alarm(10);
+            for (;;)
+                pause();
+        }
+        if (pid < 0 || read(ends[0], &n, sizeof(n)) != (ssize_t)sizeof(n))
+            untested("fork: %s", strerror(errno));
+        sum += n;
+    }
+    if (sum > limit.rlim_cur)
+        breach("%u signals queued by %d users, where one may queue %u", sum, USERS_ASKED, (unsigned)limit.rlim_cur);
+    if (sum == 0)
+        untested("a job has no user but root");
+    contained("%u signals queued by %d users", sum, USERS_ASKED);
+}
+
+/* ---- counted for the whole machine ---- */
+
+static void ptys(void)
+{
+    unsigned n = 0;
+
+    while (n < PTYS_ASKED && open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC) >= 0)
+        n++;
+    if (n == PTYS_ASKED)
+        breach("%u pseudo-terminals", n);
+    contained("%u pseudo-terminals, then %s", n, strerror(errno));
+}
+
+static void aio(void)
+{
+    unsigned long context = 0;
+
+    judge_call("io_setup", syscall(SYS_io_setup, 1, &context));
+}
+
+/* ---- memory ---- */
+
+/* Asks the kernel for a link of its own again and again, and takes none of the answers. Half of what the socket is charged for is enough:
+ * the other half may be the kernel's own. */
+static size_t fill_queue(int fd)
+{
+    struct {
+        struct nlmsghdr header;
+        struct ifinfomsg link;
+    } message = {.header = {.nlmsg_len = sizeof(message), .nlmsg_type = RTM_GETLINK, .nlmsg_flags = NLM_F_REQUEST},
+                 .link = {.ifi_index = 1}};
+    int room = 0;
+    socklen_t len = sizeof(room);
+
+    (void)getsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, &len);
+    for (int i = 0; i < room / 1024; i++)
+        if (send(fd, &message, sizeof(message), MSG_DONTWAIT) < 0)
+            break;
+    return (size_t)room;
+}
+
+static void memory_netlink(void)
+{
+    const int big = 4 << 20;
+    size_t sum = 0;
+
+    while (sum < NETLINK_ASKED) {
+        int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+
+        if (fd < 0)
+            contained("netlink queues: %zu KiB, then %s", sum / 1024, strerror(errno));
+        (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &big, sizeof(big));
+        sum += fill_queue(fd);
+    }
+    nap_ms(2000); /* somebody has to look */
+    breach("%zu MiB in netlink queues", sum / MIB);
+}
+
+/* ---- disks ---- */
+
+static void find_entry(const char *path, const char *prefix)
+{
+    DIR *dir = opendir(path);
+    struct dirent *e;
+
+    while (dir != NULL && (e = readdir(dir)) != NULL)
+        if (strncmp(e->d_name, prefix, strlen(prefix)) == 0)
+            breach("%s shows %s", path, e->d_name);
+    if (dir != NULL)
+        closedir(dir);
+}
+
+/* Every job's disk is a loop device. */
+static void disks_of_others(void)
+{
+    static const char *const directories[] = {"/sys/block",     "/sys/devices/virtual/block",
+                                              "/sys/class/block", "/sys/fs/ext4",
+                                              "/proc/fs/ext4",  "/proc/fs/jbd2"};
+    static const char *const files[] = {"/proc/diskstats", "/proc/partitions"};
+    char text[65536];
+
+    for (size_t i = 0; i < sizeof(directories) / sizeof(*directories); i++)
+        find_entry(directories[i], "loop");
+    find_entry("/sys/dev/block", "7:");
+    for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++)
+        if (slurp(files[i], text, sizeof(text)) > 0 && strstr(text, "loop") != NULL)
+            breach("%s shows loop devices", files[i]);
+    contained("no loop device is to be seen");
+}
+
+const struct probe uncounted_probes[] = {
+    {"hold-inotify", hold_inotify},
+    {"hold-queues", hold_queues},
+    {"inotify-instances", inotify_instances},
+    {"message-queues", message_queues},
+    {"signals-of-users", signals_of_users},
+    {"pseudo-terminals", ptys},
+    {"asynchronous-io", aio},
+    {"memory-netlink", memory_netlink},
+    {"disks-of-others", disks_of_others},
+    {0},
+};
