@@ -185,7 +185,7 @@ enum jobs_network {
 /* The jobs of a file that name the same bridge. They start together, and reach one another by name: that of the job, and its
  * hostname. No two have the same name; none needs another, not even by way of others. */
 #define JOBS_BRIDGES_MAX 64
-#define JOBS_BRIDGE_MEMBERS_MAX 256
+#define JOBS_BRIDGE_MEMBERS_MAX 254 /* addresses of a /24 */
 struct jobs_bridge {
     const char *name;
     size_t *members; /* indices into plan->jobs, in file order */

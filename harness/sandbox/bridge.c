@@ -11,8 +11,9 @@
 #include <string.h>
 
 #define BRIDGE_INTERFACE "br0"
-#define PREFIX4 16
+#define PREFIX4 24
 #define PREFIX6 64
+#define OUTSIDE4 16 /* what is not there, and answers so at once */
 
 /* Member 0 is 10.213.0.1 and fd63:7570:656c:1::1. */
 static void member_address(size_t member, struct in_addr *ret4, struct in6_addr *ret6)
@@ -101,36 +102,65 @@ static int add_pair(int bridge_ns, int net_ns, size_t member)
     return r;
 }
 
-static int set_addresses(int net_ns, size_t member)
+/* Only the other jobs have routes. Each address that a job sends to and that is on its link becomes an entry of a table that the whole
+ * machine shares (gc_thresh3, arp(7)): one job with a network of 65,536 addresses, or with IPv6's, has all of it. */
+static int add_family(struct mnl_socket *s, unsigned index, int family, size_t member, size_t n_members)
 {
-    struct mnl_socket *s;
     struct in6_addr v6;
     struct in_addr v4;
+    const void *address = family == AF_INET ? (const void *)&v4 : (const void *)&v6;
+    unsigned whole = family == AF_INET ? 32 : 128;
+    int r;
+
+    member_address(member, &v4, &v6);
+    r = netlink_add_address(s, index, family, address, family == AF_INET ? PREFIX4 : PREFIX6);
+    for (size_t i = 0; r == 0 && i < n_members; i++) {
+        member_address(i, &v4, &v6);
+        if (i != member)
+            r = netlink_add_route(s, index, family, address, whole);
+    }
+    v4.s_addr &= htonl(UINT32_C(0xffffffff) << (32 - OUTSIDE4));
+    memset(v6.s6_addr + PREFIX6 / 8, 0, sizeof(v6.s6_addr) - PREFIX6 / 8);
+    return r < 0 ? r : netlink_add_unreachable(s, family, address, family == AF_INET ? OUTSIDE4 : PREFIX6);
+}
+
+/* A kernel without IPv6, or where it is off. */
+static bool is_without_ipv6(int r)
+{
+    return r == -EAFNOSUPPORT || r == -EOPNOTSUPP || r == -EACCES;
+}
+
+static int set_addresses(int net_ns, size_t member, size_t n_members)
+{
+    struct mnl_socket *s;
     unsigned index;
     int r = netlink_open(net_ns, NETWORK_INTERFACE, &s, &index);
 
     if (r < 0)
         return r;
-    member_address(member, &v4, &v6);
-    r = netlink_set_up(s, index);
+    r = netlink_no_link_local(s, index);
+    if (r == 0 || is_without_ipv6(r))
+        r = netlink_set_up(s, index);
     if (r == 0)
-        r = netlink_add_address(s, index, AF_INET, &v4, PREFIX4);
+        r = add_family(s, index, AF_INET, member, n_members);
+    if (r == 0)
+        r = netlink_keep_bound(s, index, NETWORK_INTERFACE);
     if (r == 0) {
-        r = netlink_add_address(s, index, AF_INET6, &v6, PREFIX6);
-        if (r == -EAFNOSUPPORT || r == -EOPNOTSUPP || r == -EACCES) /* a kernel without IPv6, or where it is off */
+        r = add_family(s, index, AF_INET6, member, n_members);
+        if (is_without_ipv6(r))
             r = 0;
     }
     (void)mnl_socket_close(s);
     return r;
 }
 
-int bridge_attach(int bridge_ns, int net_ns, const struct jobs_job *job, struct cupel_error *err)
+int bridge_attach(int bridge_ns, int net_ns, const struct jobs_job *job, size_t n_members, struct cupel_error *err)
 {
     int r = add_pair(bridge_ns, net_ns, job->bridge_member);
 
     if (r < 0)
         return cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot connect the job to its bridge");
-    r = set_addresses(net_ns, job->bridge_member);
+    r = set_addresses(net_ns, job->bridge_member, n_members);
     return r < 0 ? cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot set the job's addresses") : 0;
 }
 

@@ -216,24 +216,71 @@ static int explain(int r, int said, struct cupel_error *err)
     return r;
 }
 
+/* IPv6 is off, here or in the kernel: then nothing leaves by it either. */
+static bool is_without_ipv6(int r)
+{
+    return r == -EACCES || r == -EAFNOSUPPORT || r == -EOPNOTSUPP || r == -ENODEV;
+}
+
 /* The kernel sends what is bound to an interface out of it whatever the address: without this, a packet to 127.0.0.1 would leave by
  * pasta, which would deliver it to the host's own loopback. An error in a route would be ignored for the same reason
  * (ip_route_output_key_hash_rcu(), net/ipv4/route.c), a local one is not. */
-static int keep_loopback(int net_ns)
+static int keep_loopback(struct mnl_socket *s, unsigned index)
 {
     const struct in_addr loopback4 = {htonl(INADDR_LOOPBACK & 0xff000000u)};
+    int r = netlink_keep_local(s, index, AF_INET, &loopback4, 8);
+
+    if (r == 0)
+        r = netlink_keep_local(s, index, AF_INET6, &in6addr_loopback, 128);
+    return is_without_ipv6(r) ? 0 : r;
+}
+
+/* What pasta has put on the job's link, of which only the gateway is there. Each address on a link that a job sends to is an entry of a
+ * table that the whole machine shares (bridge.c has more); by way of the gateway it is none. */
+static const struct {
+    int family;
+    const char *network;
+    unsigned prefix;
+    const char *gateway;
+} links[] = {
+    {AF_INET, "10.0.2.0", 24, "10.0.2.2"},
+    {AF_INET6, "fd63:7570:656c:2::", 64, "fd63:7570:656c:2::2"},
+    {AF_INET6, "fe80::", 64, NULL},
+};
+
+static int keep_gateway(struct mnl_socket *s, unsigned index)
+{
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < ARRAY_SIZE(links); i++) {
+        struct in6_addr network, gateway;
+
+        (void)inet_pton(links[i].family, links[i].network, &network);
+        if (links[i].gateway != NULL && inet_pton(links[i].family, links[i].gateway, &gateway) == 1)
+            r = netlink_add_route(s, index, links[i].family, &gateway, links[i].family == AF_INET ? 32 : 128);
+        if (r == 0)
+            r = netlink_remove_route(s, index, links[i].family, &network, links[i].prefix);
+        if (r == -ESRCH || is_without_ipv6(r)) /* pasta has no way out by IPv6 */
+            r = 0;
+    }
+    return r < 0 ? r : netlink_keep_bound(s, index, NETWORK_INTERFACE);
+}
+
+static int set_routes(int net_ns, struct cupel_error *err)
+{
     struct mnl_socket *s;
     unsigned index;
     int r = netlink_open(net_ns, NETWORK_INTERFACE, &s, &index);
 
     if (r < 0)
-        return r;
-    r = netlink_keep_local(s, index, AF_INET, &loopback4, 8);
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot find the interface that pasta has made");
+    r = keep_loopback(s, index);
+    if (r < 0)
+        (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot keep the host's loopback out of reach");
     if (r == 0) {
-        r = netlink_keep_local(s, index, AF_INET6, &in6addr_loopback, 128);
-        /* IPv6 is off, here or in the kernel: then nothing leaves by it either */
-        if (r == -EACCES || r == -EAFNOSUPPORT || r == -EOPNOTSUPP || r == -ENODEV)
-            r = 0;
+        r = keep_gateway(s, index);
+        if (r < 0)
+            (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot set the job's routes");
     }
     (void)mnl_socket_close(s);
     return r;
@@ -270,9 +317,7 @@ int nat_start(const struct nat_order *order, pid_t *ret_pid, struct cupel_error 
     if (r < 0) {
         (void)explain(r, said, err);
     } else {
-        r = keep_loopback(order->net_ns);
-        if (r < 0)
-            (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot keep the host's loopback out of reach");
+        r = set_routes(order->net_ns, err);
     }
     if (r < 0)
         (void)nat_stop(&pid);

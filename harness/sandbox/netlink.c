@@ -6,6 +6,7 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <libmnl/libmnl.h>
+#include <linux/fib_rules.h>
 #include <linux/if_addr.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
@@ -177,12 +178,117 @@ int netlink_add_address(struct mnl_socket *s, unsigned index, int family, const 
 
     a->ifa_family = (unsigned char)family;
     a->ifa_prefixlen = (unsigned char)prefix;
-    a->ifa_flags = family == AF_INET6 ? IFA_F_NODAD : 0;
     a->ifa_scope = RT_SCOPE_UNIVERSE;
     a->ifa_index = index;
     mnl_attr_put(h, IFA_LOCAL, address_size(family), address);
     mnl_attr_put(h, IFA_ADDRESS, address_size(family), address);
+    mnl_attr_put_u32(h, IFA_FLAGS, IFA_F_NOPREFIXROUTE | (family == AF_INET6 ? (unsigned)IFA_F_NODAD : 0));
     return transact(s, h);
+}
+
+static struct rtmsg *begin_route(union message *m, uint16_t type, uint16_t flags, unsigned char table, int family,
+                                 const void *to, unsigned prefix)
+{
+    struct nlmsghdr *h = begin(m, type, flags);
+    struct rtmsg *route = mnl_nlmsg_put_extra_header(h, sizeof(*route));
+
+    route->rtm_family = (unsigned char)family;
+    route->rtm_dst_len = (unsigned char)prefix;
+    route->rtm_table = table;
+    route->rtm_protocol = RTPROT_STATIC;
+    route->rtm_scope = RT_SCOPE_UNIVERSE;
+    mnl_attr_put(h, RTA_DST, address_size(family), to);
+    return route;
+}
+
+int netlink_add_route(struct mnl_socket *s, unsigned index, int family, const void *to, unsigned prefix)
+{
+    union message m;
+    struct rtmsg *route = begin_route(&m, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, RT_TABLE_MAIN, family, to, prefix);
+
+    route->rtm_type = RTN_UNICAST;
+    if (family == AF_INET)
+        route->rtm_scope = RT_SCOPE_LINK;
+    mnl_attr_put_u32(&m.header, RTA_OIF, index);
+    return transact(s, &m.header);
+}
+
+int netlink_remove_route(struct mnl_socket *s, unsigned index, int family, const void *to, unsigned prefix)
+{
+    union message m;
+    struct rtmsg *route = begin_route(&m, RTM_DELROUTE, 0, RT_TABLE_MAIN, family, to, prefix);
+
+    route->rtm_protocol = RTPROT_UNSPEC;
+    route->rtm_scope = RT_SCOPE_NOWHERE; /* whoever made it */
+    mnl_attr_put_u32(&m.header, RTA_OIF, index);
+    return transact(s, &m.header);
+}
+
+int netlink_add_unreachable(struct mnl_socket *s, int family, const void *to, unsigned prefix)
+{
+    union message m;
+
+    /* IPv4's table behind main; IPv6 has none */
+    begin_route(&m, RTM_NEWROUTE, NLM_F_CREATE, family == AF_INET ? RT_TABLE_DEFAULT : RT_TABLE_MAIN, family, to, prefix)
+        ->rtm_type = RTN_UNREACHABLE;
+    return transact(s, &m.header);
+}
+
+/* ---- what is bound to an interface ---- */
+
+#define TABLE_OF_BOUND 100
+#define PRIORITY_AFTER_MAIN 32766 /* is main's own; of two that are the same, the older comes first */
+
+static int add_rule(struct mnl_socket *s, const char *interface)
+{
+    union message m;
+    struct nlmsghdr *h = begin(&m, RTM_NEWRULE, NLM_F_CREATE | NLM_F_EXCL);
+    struct fib_rule_hdr *rule = mnl_nlmsg_put_extra_header(h, sizeof(*rule));
+
+    rule->family = AF_INET;
+    rule->table = TABLE_OF_BOUND;
+    rule->action = FR_ACT_TO_TBL;
+    mnl_attr_put_u32(h, FRA_PRIORITY, PRIORITY_AFTER_MAIN);
+    mnl_attr_put_strz(h, FRA_OIFNAME, interface);
+    return transact(s, h);
+}
+
+int netlink_keep_bound(struct mnl_socket *s, unsigned index, const char *interface)
+{
+    static const struct in_addr any = {0};
+    const struct in_addr multicast = {htonl(INADDR_UNSPEC_GROUP)};
+    union message m;
+    int r = add_rule(s, interface);
+
+    if (r == -EOPNOTSUPP || r == -EAFNOSUPPORT) /* a kernel without CONFIG_IP_MULTIPLE_TABLES */
+        return 0;
+    if (r == 0) {
+        struct rtmsg *route = begin_route(&m, RTM_NEWROUTE, NLM_F_CREATE, TABLE_OF_BOUND, AF_INET, &any, 0);
+
+        route->rtm_type = RTN_LOCAL;
+        route->rtm_scope = RT_SCOPE_HOST;
+        mnl_attr_put_u32(&m.header, RTA_OIF, index);
+        r = transact(s, &m.header);
+    }
+    if (r == 0) {
+        begin_route(&m, RTM_NEWROUTE, NLM_F_CREATE, TABLE_OF_BOUND, AF_INET, &multicast, 4)->rtm_type = RTN_THROW;
+        r = transact(s, &m.header);
+    }
+    return r;
+}
+
+int netlink_no_link_local(struct mnl_socket *s, unsigned index)
+{
+    union message m;
+    struct ifinfomsg *link = begin_link(&m, 0, index);
+    struct nlattr *families = mnl_attr_nest_start(&m.header, IFLA_AF_SPEC);
+    struct nlattr *inet6 = mnl_attr_nest_start(&m.header, AF_INET6);
+
+    link->ifi_flags = link->ifi_change = 0; /* not up yet: then it would have one already */
+    mnl_attr_put_u8(&m.header, IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE);
+    mnl_attr_nest_end(&m.header, inet6);
+    mnl_attr_nest_end(&m.header, families);
+    return transact(s, &m.header);
 }
 
 int netlink_keep_local(struct mnl_socket *s, unsigned index, int family, const void *address, unsigned prefix)

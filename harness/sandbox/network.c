@@ -31,7 +31,8 @@ static int connect_bridge(struct sandbox_stage *stage, const struct sandbox_requ
 {
     (void)stage;
     (void)job;
-    return bridge_attach(request->bridge_ns, ns->net, request->job, err);
+    return bridge_attach(request->bridge_ns, ns->net, request->job,
+                         request->plan->bridges[request->job->bridge].n_members, err);
 }
 
 static connect_fn *const connect_table[] = {

@@ -37,7 +37,7 @@ int tun_make_own(void);
 
 /* ---- bridge.c: a network namespace that holds a bridge, and a cable from it to each job ---- */
 
-int bridge_attach(int bridge_ns, int net_ns, const struct jobs_job *job, struct cupel_error *err);
+int bridge_attach(int bridge_ns, int net_ns, const struct jobs_job *job, size_t n_members, struct cupel_error *err);
 /* What /etc/hosts says in every job of the bridge; malloc'ed. */
 /* What every job's /etc/hosts begins with. */
 #define HOSTS_LOCAL "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n"
@@ -76,6 +76,17 @@ struct netlink_pair {
 };
 int netlink_add_pair(struct mnl_socket *s, const struct netlink_pair *pair);
 int netlink_remove(struct mnl_socket *s, const char *name);
+/* An address; what else is in its network is not reached by that, but by a route. */
 int netlink_add_address(struct mnl_socket *s, unsigned index, int family, const void *address, unsigned prefix);
+/* What is on this interface's link, and what no longer is (-ESRCH: it was not). */
+int netlink_add_route(struct mnl_socket *s, unsigned index, int family, const void *to, unsigned prefix);
+int netlink_remove_route(struct mnl_socket *s, unsigned index, int family, const void *to, unsigned prefix);
+/* "No route to host", unless a route leads there. */
+int netlink_add_unreachable(struct mnl_socket *s, int family, const void *to, unsigned prefix);
+/* What is bound to the interface is taken to be on its link, whatever the routes say (ip_route_output_key_hash_rcu(),
+ * net/ipv4/route.c): now it stays in the job, unless a route leads there, or it is for a group. */
+int netlink_keep_bound(struct mnl_socket *s, unsigned index, const char *interface);
+/* The interface, when it comes up, gets no IPv6 address by itself. */
+int netlink_no_link_local(struct mnl_socket *s, unsigned index);
 int netlink_set_up(struct mnl_socket *s, unsigned index);
 int netlink_keep_local(struct mnl_socket *s, unsigned index, int family, const void *address, unsigned prefix);

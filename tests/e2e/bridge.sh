@@ -119,6 +119,20 @@ expect_log outside '^Network is unreachable$'
 expect_equal "$(cat host)" ready
 expect_clean
 
+# Everything that a job sends to on its link is an entry of a table that the whole machine shares.
+cp -- "$top/tests/network/neighbours.py" .
+job_file neighbours.yaml <<'YAML'
+cupel: 1
+defaults: {network: {bridge: n}, inputs: [neighbours.py], limits: {wall: 60s}}
+jobs:
+  many: {run: "python3 neighbours.py 10.213 fd63:7570:656c:1; tail -n +2 /proc/net/arp | cut -d ' ' -f 1; ip -6 neigh show | grep -v ff02 | cut -d ' ' -f 1"}
+  one: {run: "sleep 1"}
+YAML
+it "a job has no more of the machine's neighbour table than there are jobs on its bridge"
+cupel_run neighbours.yaml
+expect_exit 0
+expect_equal "$(log many | sort | tr '\n' ' ')" "10.213.0.2 fd63:7570:656c:1::2 "
+
 job_file needs.yaml <<'YAML'
 cupel: 1
 defaults: {run: "true"}

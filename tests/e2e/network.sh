@@ -162,6 +162,22 @@ cupel_run unknown.yaml
 expect_exit 2
 expect_stderr 'unknown\.yaml:3:16: .*did you mean .nat.'
 
+it "nat: a job has one neighbour of the machine's table for each way out, its gateway, wherever it sends to"
+cp -- "$top/tests/network/neighbours.py" .
+job_file neighbours.yaml <<'YAML'
+cupel: 1
+jobs:
+  many:
+    network: nat
+    inputs: [neighbours.py]
+    limits: {wall: 60s}
+    run: "python3 neighbours.py 10.0 fd63:7570:656c:2; tail -n +2 /proc/net/arp | cut -d ' ' -f 1; ip -6 neigh show | grep -v ff02 | cut -d ' ' -f 1"
+YAML
+cupel_run neighbours.yaml
+expect_exit 0
+expect_equal "$(log many | sort | tr '\n' ' ')" "10.0.2.2 fd63:7570:656c:2::2 "
+expect_clean
+
 # ---- nat: what it reaches and what not ---------------------------------------------------------------------------------
 
 job_file nat.yaml <<'YAML'
