@@ -39,6 +39,8 @@ static const struct cli_option options[] = {
                "start no further job or attempt after a job that did not pass"),
     CLI_OPTION('\0', "best-effort", CLI_FLAG, FIELD(o.best_effort), NULL,
                "run even if this machine cannot hold a limit; each is named in every report"),
+    CLI_OPTION('\0', "overcommit", CLI_FLAG, FIELD(o.overcommit), NULL,
+               "run jobs at once though the sum of their cpu and memory limits is more than there is"),
     CLI_OPTION('\0', "locked", CLI_FLAG, FIELD(o.locked), NULL,
                "only on roots that are what cupel.lock beside the job file says (cupel rootfs lock)"),
     CLI_OPTION('\0', "allow-host-network", CLI_FLAG, FIELD(o.allow_host_network), NULL,

@@ -12,6 +12,7 @@ struct node {
     size_t *dependents;
     size_t n_dependents;
     struct group *group; /* or NULL */
+    uint64_t cost[SCHEDULE_GOODS];
 };
 
 struct group {
@@ -31,6 +32,9 @@ struct schedule {
     struct group *groups;
     struct group *starting; /* one whose jobs are being given to the caller; NULL: none */
     bool begun;             /* all needs are known: who has none is in the heap */
+    size_t running;
+    uint64_t stock[SCHEDULE_GOODS];
+    uint64_t taken[SCHEDULE_GOODS]; /* by those that run */
 };
 
 struct schedule *schedule_new(size_t n)
@@ -40,6 +44,8 @@ struct schedule *schedule_new(size_t n)
     s->nodes = xcalloc(n, sizeof(*s->nodes));
     s->ready = xcalloc(n, sizeof(*s->ready)); /* nobody is ready twice: again comes after next */
     s->n = s->waiting = n;
+    for (size_t i = 0; i < SCHEDULE_GOODS; i++)
+        s->stock[i] = UINT64_MAX;
     return s;
 }
 
@@ -80,6 +86,52 @@ void schedule_add_group(struct schedule *s, const size_t *jobs, size_t n)
     s->groups = g;
     for (size_t i = 0; i < n; i++)
         s->nodes[jobs[i]].group = g;
+}
+
+void schedule_set_stock(struct schedule *s, const uint64_t stock[static SCHEDULE_GOODS])
+{
+    memcpy(s->stock, stock, sizeof(s->stock));
+}
+
+void schedule_set_cost(struct schedule *s, size_t job, const uint64_t cost[static SCHEDULE_GOODS])
+{
+    /* no sum of them all can overflow */
+    for (size_t i = 0; i < SCHEDULE_GOODS; i++)
+        s->nodes[job].cost[i] = cost[i] < UINT64_MAX / (s->n + 1) ? cost[i] : UINT64_MAX / (s->n + 1);
+}
+
+/* ---- what is shared ---- */
+
+static void take(struct schedule *s, size_t job)
+{
+    s->running++;
+    for (size_t i = 0; i < SCHEDULE_GOODS; i++)
+        s->taken[i] += s->nodes[job].cost[i];
+}
+
+static void give_back(struct schedule *s, size_t job)
+{
+    s->running--;
+    for (size_t i = 0; i < SCHEDULE_GOODS; i++)
+        s->taken[i] -= s->nodes[job].cost[i];
+}
+
+/* The job, or all of its group. Where nothing runs there is nothing to wait for. */
+static bool is_admitted(const struct schedule *s, size_t job)
+{
+    const struct group *g = s->nodes[job].group;
+
+    for (size_t i = 0; s->running > 0 && i < SCHEDULE_GOODS; i++) {
+        uint64_t sum = s->taken[i];
+
+        for (size_t k = 0; g != NULL && k < g->n; k++)
+            sum += s->nodes[g->jobs[k]].cost[i];
+        if (g == NULL)
+            sum += s->nodes[job].cost[i];
+        if (sum > s->stock[i])
+            return false;
+    }
+    return true;
 }
 
 /* ---- the heap ---- */
@@ -135,6 +187,8 @@ static void end_job(struct schedule *s, size_t job)
 {
     if (s->nodes[job].state == WAITING)
         s->waiting--;
+    else
+        give_back(s, job);
     s->nodes[job].state = ENDED;
     s->ended++;
 }
@@ -143,6 +197,7 @@ static void start(struct schedule *s, size_t job)
 {
     s->nodes[job].state = STARTED;
     s->waiting--;
+    take(s, job);
 }
 
 /* The next of a group that is being started; false when there is none. */
@@ -172,7 +227,7 @@ bool schedule_next(struct schedule *s, size_t idle, size_t *ret_job)
         size_t job = s->ready[0];
         struct group *g = s->nodes[job].group;
 
-        if (s->nodes[job].state == WAITING && g != NULL && g->n > idle)
+        if (s->nodes[job].state == WAITING && ((g != NULL && g->n > idle) || !is_admitted(s, job)))
             return false;
         (void)pop(s);
         if (s->nodes[job].state != WAITING)
@@ -190,6 +245,7 @@ bool schedule_next(struct schedule *s, size_t idle, size_t *ret_job)
 
 void schedule_again(struct schedule *s, size_t job)
 {
+    give_back(s, job);
     s->nodes[job].state = WAITING;
     s->waiting++;
     push(s, job);

@@ -12,8 +12,15 @@ void schedule_add_need(struct schedule *s, size_t job, size_t need);
 /* These jobs start together: none before all their needs are met and as many slots are idle; when one is skipped, so are
  * they all. Each job is in one group at most; none of them needs another. Told before the first schedule_next. */
 void schedule_add_group(struct schedule *s, const size_t *jobs, size_t n);
+/* What there is of things that jobs share (CPUs, memory), and how much of each a job takes while it runs. Jobs are admitted in
+ * their order: one for which there is not enough left waits, and everything after it, so that it is not held up for ever;
+ * one that wants more than there is runs alone. Told before the first schedule_next; without, there is enough of
+ * everything. */
+#define SCHEDULE_GOODS 2
+void schedule_set_stock(struct schedule *s, const uint64_t stock[static SCHEDULE_GOODS]);
+void schedule_set_cost(struct schedule *s, size_t job, const uint64_t cost[static SCHEDULE_GOODS]);
 /* The next job that may start now, which then counts as started: the lowest-numbered that is ready; false when there is none at the
- * moment, or when it is of a group for which `idle` slots are too few, so that nothing that comes later holds it up for ever.
+ * moment, when there is not enough left for it, or when it is of a group for which `idle` slots are too few, so that nothing that comes later holds it up for ever.
  * The rest of a group comes with the calls that follow. */
 bool schedule_next(struct schedule *s, size_t idle, size_t *ret_job);
 /* A started job is to be run again: it is ready at once, and nobody who needs it hears of it. */

@@ -2,6 +2,7 @@
  * what Ctrl-C does, when the reports are written. It never waits for a job: slots do. */
 #include "harness/supervisor/supervisor.h"
 
+#include "harness/supervisor/admission.h"
 #include "harness/supervisor/bases.h"
 #include "harness/supervisor/prepare.h"
 #include "harness/supervisor/results.h"
@@ -194,6 +195,8 @@ static void take_result(struct supervisor *s, struct wire_result *w)
     r->attempts = 1;
     results_describe(&s->p.run, in, w->arena, r);
     results_name_logs(in, w->has_stdout, w->has_stderr, "logs", w->arena, r);
+    if (!s->options->overcommit)
+        admission_note(&s->p.run, in, w->arena, r);
     finish(s, w->instance, r, w->arena);
     results_shorten(r, w->arena); /* its line has been written; what stays is for junit.xml */
     arena_free(w->lists);
@@ -526,6 +529,8 @@ static void make_schedule(struct supervisor *s)
             if (instance_of[in->job->needs[k]] != SIZE_MAX)
                 schedule_add_need(s->schedule, i, instance_of[in->job->needs[k]]);
     }
+    if (!s->options->overcommit)
+        admission_set(run, s->schedule);
 }
 
 static int exit_code(const struct supervisor *s)

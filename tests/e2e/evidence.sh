@@ -113,6 +113,35 @@ fi
 expect_result held '.usage.memory_held_peak_bytes > 40000000 and .usage.memory_held_peak_bytes < 80000000'
 expect_clean
 
+it "jobs are admitted by the sum of their limits; one that wants more than there is runs alone"
+job_file admission.yaml <<'END'
+cupel: 1
+defaults: {rootfs: host, limits: {wall: 60s}}
+jobs:
+  a: {limits: {memory: 300M}, run: "sleep 0.3"}
+  b: {limits: {memory: 300M}, run: "sleep 0.3"}
+  huge: {limits: {memory: 600M}, run: "sleep 0.3"}
+  small: {limits: {memory: 1M}, run: [/bin/true]}
+END
+# overlaps A B: whether B started while A ran.
+overlaps() {
+    jq -rs --arg a "$1" --arg b "$2" 'def at: (.started | sub("\\.[0-9]+Z$"; "Z") | fromdate) + ((.started | capture("\\.(?<f>[0-9]+)Z").f | tonumber) / 1000);
+        map({key: .id, value: .}) | from_entries | (.[$b] | at) < (.[$a] | at + .usage.wall_seconds - 0.002)' "$T/out/results.jsonl" | grep -q true
+}
+around memory.limit_in_bytes 500M memory.max 500M
+cupel_run admission.yaml -j 4
+expect_exit 0
+expect_not overlaps a b
+expect_not overlaps b huge
+expect_not overlaps huge small
+expect_result huge '.notes == ["its limit 600 MiB is more than the 500 MiB of memory that there are here: it ran alone"]'
+expect_result small '.notes == null'
+cupel_run admission.yaml -j 4 --overcommit
+expect_exit 0
+expect_result huge '.notes == null'
+around memory.limit_in_bytes -1 memory.max max
+expect_clean
+
 it "a harness that was stopped says so, and does not call it the job's time; the job is run again"
 job_file stopped.yaml <<'END'
 cupel: 1

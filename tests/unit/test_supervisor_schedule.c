@@ -583,6 +583,63 @@ static void test_group_is_abandoned(void **state)
     schedule_free(s);
 }
 
+/* ---- what jobs share ---- */
+
+static void test_admission(void **state)
+{
+    struct schedule *s = schedule_new(6);
+    static const uint64_t costs[][SCHEDULE_GOODS] = {{1, 6}, {1, 6}, {0, 0}, {1, 4}, {9, 99}, {1, 1}};
+    size_t job;
+
+    (void)state;
+    schedule_set_stock(s, (uint64_t[SCHEDULE_GOODS]){4, 10});
+    for (size_t i = 0; i < ARRAY_SIZE(costs); i++)
+        schedule_set_cost(s, i, costs[i]);
+    assert_true(schedule_next(s, 6, &job));
+    assert_int_equal(job, 0);
+    assert_false(schedule_next(s, 5, &job)); /* 6 and 6 of 10; nothing later overtakes it */
+    schedule_ended(s, 0, true, NULL, NULL);
+    for (size_t i = 1; i < 4; i++) {
+        assert_true(schedule_next(s, 6, &job));
+        assert_int_equal(job, i);
+    }
+    assert_false(schedule_next(s, 3, &job)); /* wants more than there is: not beside others */
+    schedule_again(s, 1);
+    assert_true(schedule_next(s, 4, &job)); /* run again, it takes what it gave back */
+    assert_int_equal(job, 1);
+    for (size_t i = 1; i < 4; i++)
+        schedule_ended(s, i, true, NULL, NULL);
+    assert_true(schedule_next(s, 6, &job)); /* but alone */
+    assert_int_equal(job, 4);
+    assert_false(schedule_next(s, 5, &job));
+    schedule_ended(s, 4, true, NULL, NULL);
+    assert_true(schedule_next(s, 6, &job));
+    assert_int_equal(job, 5);
+    schedule_ended(s, 5, true, NULL, NULL);
+    assert_true(schedule_done(s));
+    schedule_free(s);
+}
+
+static void test_group_is_admitted_as_one(void **state)
+{
+    struct schedule *s = schedule_new(3);
+    size_t job;
+
+    (void)state;
+    schedule_add_group(s, (const size_t[]){1, 2}, 2);
+    schedule_set_stock(s, (uint64_t[SCHEDULE_GOODS]){UINT64_MAX, 10});
+    for (size_t i = 0; i < 3; i++)
+        schedule_set_cost(s, i, (uint64_t[SCHEDULE_GOODS]){0, i == 0 ? 1 : UINT64_MAX});
+    assert_true(schedule_next(s, 3, &job));
+    assert_int_equal(job, 0);
+    assert_false(schedule_next(s, 2, &job));
+    schedule_ended(s, 0, true, NULL, NULL);
+    assert_true(schedule_next(s, 3, &job));
+    assert_true(schedule_next(s, 2, &job));
+    assert_int_equal(job, 2);
+    schedule_free(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -607,6 +664,8 @@ int main(void)
         cmocka_unit_test(test_group_is_skipped_as_a_whole),
         cmocka_unit_test(test_group_member_that_fails),
         cmocka_unit_test(test_group_is_abandoned),
+        cmocka_unit_test(test_admission),
+        cmocka_unit_test(test_group_is_admitted_as_one),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
