@@ -192,7 +192,7 @@ struct jobs_bridge {
     size_t n_members;
 };
 
-enum jobs_input_mode { JOBS_INPUT_COW, JOBS_INPUT_RO };
+enum jobs_input_mode { JOBS_INPUT_COW, JOBS_INPUT_RO, JOBS_INPUT_COPY };
 
 /* A path of the host that a job file names. */
 struct jobs_host_path {

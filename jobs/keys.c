@@ -31,8 +31,10 @@ static const struct choice choices_when[] = {
     [JOBS_WHEN_SUCCESS] = {"success", true},
     {0},
 };
-static const struct choice choices_mode[] = {
-    [JOBS_INPUT_COW] = {"cow", true}, [JOBS_INPUT_RO] = {"ro", true}, {"copy", false}, {0}};
+static const struct choice choices_mode[] = {[JOBS_INPUT_COW] = {"cow", true},
+                                             [JOBS_INPUT_RO] = {"ro", true},
+                                             [JOBS_INPUT_COPY] = {"copy", true},
+                                             {0}};
 
 static const struct choice choices_owner[] = {
     [JOBS_OWNER_USER] = {"user", true}, [JOBS_OWNER_HOST] = {"host", true}, {0}};
@@ -623,9 +625,10 @@ TABLE(
      .set = set_job_path,
      .offset = INPUT_FIELD(to)},
     {.name = "mode",
-     .value = "cow or ro",
+     .value = "cow, ro or copy",
      .fallback = "`cow`",
-     .help = "`cow`: the job may write, into its own copy-on-write layer; `ro`: read-only; `copy` is not supported yet",
+     .help = "`cow`: the job may write, into its own copy-on-write layer; `ro`: read-only; `copy`: a copy "
+             "on the job's disk, made before it starts and not counted for `disk`",
      .forms = FORM_ONE,
      .type = TYPE_CHOICE,
      .choices = choices_mode,

@@ -17,6 +17,7 @@
 
 struct copying {
     const struct copy_bounds *bounds;
+    struct owner_change change;
     uint64_t bytes, files;
     int links;
 };
@@ -30,7 +31,14 @@ static int check(const struct copying *c)
 
 /* ---- one thing ---- */
 
-static int copy_attributes(int from, int to)
+/* Overlayfs' own attributes would mean something in a layer: nobody but it makes them there. */
+static bool is_attribute_wanted(const struct copying *c, const char *name)
+{
+    return c->bounds->ids == 0 ||
+           (strncmp(name, "user.", 5) == 0 && strncmp(name, "user.overlay.", 13) != 0);
+}
+
+static int copy_attributes(const struct copying *c, int from, int to)
 {
     char names[65536]; /* XATTR_LIST_MAX, and XATTR_SIZE_MAX */
     char value[65536];
@@ -39,20 +47,47 @@ static int copy_attributes(int from, int to)
     if (n < 0)
         return errno == ENOTSUP ? 0 : -errno;
     for (const char *name = names; name < names + n; name += strlen(name) + 1) {
-        ssize_t size = fgetxattr(from, name, value, sizeof(value));
+        ssize_t size;
 
+        if (!is_attribute_wanted(c, name))
+            continue;
+        size = fgetxattr(from, name, value, sizeof(value));
         if (size < 0 || fsetxattr(to, name, value, (size_t)size, 0) < 0)
             return -errno;
     }
     return 0;
 }
 
+/* As a mount with the same change has it, but that nobody's files are root's: see id_map.h. */
+static uint32_t owner(const struct copying *c, uint32_t id, const struct id_change *change)
+{
+    const struct copy_bounds *b = c->bounds;
+    uint32_t is = id;
+
+    if (b->ids == 0)
+        return id;
+    if (change->from != change->to && (id == change->from || id == change->to))
+        is = id == change->from ? change->to : change->from;
+    return b->id_base + (is < b->ids ? is : 0);
+}
+
+static uid_t owner_user(const struct copying *c, const struct stat *st)
+{
+    return owner(c, st->st_uid, &c->change.uid);
+}
+
+static gid_t owner_group(const struct copying *c, const struct stat *st)
+{
+    return owner(c, st->st_gid, &c->change.gid);
+}
+
 /* The owner first: a change of owner takes set-user-ID bits away. */
-static int copy_owner(int to, const struct stat *st)
+static int copy_owner(const struct copying *c, int to, const struct stat *st)
 {
     const struct timespec times[] = {st->st_atim, st->st_mtim};
 
-    return fchown(to, st->st_uid, st->st_gid) < 0 || fchmod(to, st->st_mode & 07777) < 0 || futimens(to, times) < 0
+    return fchown(to, owner_user(c, st), owner_group(c, st)) < 0 ||
+                   fchmod(to, st->st_mode & 07777) < 0 || futimens(to, times) < 0
                ? -errno
                : 0;
 }
@@ -108,11 +143,12 @@ static int copy_file(struct copying *c, int from_dir, int to_dir, const char *na
         return -errno;
     r = copy_data(c, from, to, st.st_size);
     if (r == 0)
-        r = copy_attributes(from, to);
-    return r == 0 ? copy_owner(to, &st) : r;
+        r = copy_attributes(c, from, to);
+    return r == 0 ? copy_owner(c, to, &st) : r;
 }
 
-static int copy_symlink(int from_dir, int to_dir, const char *name, const struct stat *st)
+static int copy_symlink(const struct copying *c, int from_dir, int to_dir, const char *name,
+                        const struct stat *st)
 {
     const struct timespec times[] = {st->st_atim, st->st_mtim};
     char target[4096];
@@ -122,22 +158,35 @@ static int copy_symlink(int from_dir, int to_dir, const char *name, const struct
         return -errno;
     target[n] = '\0';
     return symlinkat(target, to_dir, name) < 0 ||
-                   fchownat(to_dir, name, st->st_uid, st->st_gid, AT_SYMLINK_NOFOLLOW) < 0 ||
+                   fchownat(to_dir, name, owner_user(c, st), owner_group(c, st),
+                            AT_SYMLINK_NOFOLLOW) < 0 ||
                    utimensat(to_dir, name, times, AT_SYMLINK_NOFOLLOW) < 0
                ? -errno
                : 0;
 }
 
 /* FIFOs, sockets, whiteouts. Other devices an ordinary user's jobs cannot have made. */
-static int copy_node(int to_dir, const char *name, const struct stat *st)
+static int copy_node(const struct copying *c, int to_dir, const char *name, const struct stat *st)
 {
+    if (c->bounds->ids != 0 && !S_ISFIFO(st->st_mode) && !S_ISSOCK(st->st_mode))
+        return 0;
     return mknodat(to_dir, name, st->st_mode & (S_IFMT | 0777), st->st_rdev) < 0 ||
-                   fchownat(to_dir, name, st->st_uid, st->st_gid, AT_SYMLINK_NOFOLLOW) < 0
+                   fchownat(to_dir, name, owner_user(c, st), owner_group(c, st),
+                            AT_SYMLINK_NOFOLLOW) < 0
                ? -errno
                : 0;
 }
 
 static int copy_tree(struct copying *c, int from, int to, unsigned depth);
+
+/* An input shows the directory that something is mounted on, whatever its mode. */
+static bool is_mounted(const struct copying *c, int dir)
+{
+    struct statx st;
+
+    return c->bounds->ids != 0 && statx(dir, "", AT_EMPTY_PATH, STATX_BASIC_STATS, &st) == 0 &&
+           (st.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
+}
 
 static int copy_directory(struct copying *c, int from_dir, int to_dir, const char *name, unsigned depth)
 {
@@ -152,10 +201,10 @@ static int copy_directory(struct copying *c, int from_dir, int to_dir, const cha
     to = openat(to_dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (to < 0)
         return -errno;
-    r = copy_tree(c, from, to, depth + 1);
+    r = is_mounted(c, from) ? 0 : copy_tree(c, from, to, depth + 1);
     if (r == 0)
-        r = copy_attributes(from, to);
-    return r == 0 ? copy_owner(to, &st) : r;
+        r = copy_attributes(c, from, to);
+    return r == 0 ? copy_owner(c, to, &st) : r;
 }
 
 static int copy_other(struct copying *c, int from, int to, const char *name, const struct stat *st)
@@ -168,8 +217,8 @@ static int copy_other(struct copying *c, int from, int to, const char *name, con
     if (several && linkat(c->links, number, to, name, 0) == 0)
         return 0;
     r = S_ISREG(st->st_mode)   ? copy_file(c, from, to, name)
-        : S_ISLNK(st->st_mode) ? copy_symlink(from, to, name, st)
-                               : copy_node(to, name, st);
+        : S_ISLNK(st->st_mode) ? copy_symlink(c, from, to, name, st)
+                               : copy_node(c, to, name, st);
     if (r == 0 && several && linkat(to, name, c->links, number, 0) < 0)
         r = -errno;
     return r;
@@ -206,19 +255,39 @@ static int copy_tree(struct copying *c, int from, int to, unsigned depth)
     return r;
 }
 
+static int make_links(struct copying *c, int dir, int *ret)
+{
+    if (mkdirat(dir, LINKS, 0700) < 0)
+        return -errno;
+    *ret = c->links = openat(dir, LINKS, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    return c->links < 0 ? -errno : 0;
+}
+
 int copy_into(int from_dir, int to_dir, const char *name, const struct copy_bounds *bounds)
 {
     struct copying c = {.bounds = bounds};
     cleanup_close int links = -EBADF;
-    int r;
+    int r = make_links(&c, to_dir, &links);
 
-    if (mkdirat(to_dir, LINKS, 0700) < 0)
-        return -errno;
-    links = c.links = openat(to_dir, LINKS, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    r = links < 0 ? -errno : copy_directory(&c, from_dir, to_dir, name, 0);
     if (r == 0)
-        r = file_remove_tree_at(to_dir, LINKS);
-    return r;
+        r = copy_directory(&c, from_dir, to_dir, name, 0);
+    return r == 0 ? file_remove_tree_at(to_dir, LINKS) : r;
+}
+
+int copy_contents(int from, int to, int aside, const struct copy_bounds *bounds)
+{
+    struct copying c = {.bounds = bounds, .change = *bounds->change};
+    cleanup_close int links = -EBADF;
+    struct stat st;
+    int r = fstat(from, &st) < 0 ? -errno : make_links(&c, aside, &links);
+
+    if (r == 0)
+        r = copy_tree(&c, from, to, 0);
+    if (r == 0)
+        r = copy_attributes(&c, from, to);
+    if (r == 0)
+        r = copy_owner(&c, to, &st);
+    return r == 0 ? file_remove_tree_at(aside, LINKS) : r;
 }
 
 /* ---- how much there is ---- */

@@ -3,9 +3,11 @@
 #include "harness/sandbox/stage.h"
 
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 
 /* Owners beyond the mapped range become the job's root. */
 static uint32_t mapped_id(const struct sandbox_stage *s, uint32_t id)
@@ -101,15 +103,35 @@ static int open_input(struct sandbox_stage *s, const struct sandbox_request *req
                               .file = -EBADF,
                               .mode = st.st_mode & 07777,
                               .directory = S_ISDIR(st.st_mode),
-                              .cow = in->mode == JOBS_INPUT_COW};
+                              .cow = in->mode != JOBS_INPUT_RO,
+                              .copied = in->mode == JOBS_INPUT_COPY && S_ISDIR(st.st_mode)};
     change = change_of(s, request, in, &st);
     set_owner(s, in, &st, request, to);
+    if (to->copied)
+        return 0;
     if (to->directory)
         return clone_input(s, fd, &change, &to->mount);
     if (to->cow)
         return host_path_open(&in->host, "input", O_RDONLY | O_NOCTTY | O_NONBLOCK, &to->file, err);
     directory = open_directory_of(&in->host, to);
     return directory < 0 ? directory : clone_input(s, directory, &change, &to->mount);
+}
+
+static int copy_input(struct sandbox_stage *s, const struct sandbox_request *request, size_t i,
+                      const char *job_dir, struct cupel_error *err)
+{
+    const struct jobs_input *in = &request->job->inputs[i];
+    cleanup_close int fd = -EBADF;
+    struct owner_change change;
+    struct stat st;
+    int r = host_path_open(&in->host, "input", O_RDONLY | O_DIRECTORY, &fd, err);
+
+    if (r < 0)
+        return r;
+    if (fstat(fd, &st) < 0)
+        return -errno;
+    change = change_of(s, request, in, &st);
+    return copies_make(s, fd, &change, job_dir, i);
 }
 
 static int input_error(const struct sandbox_stage *s, int r, const char *path, struct cupel_error *err)
@@ -138,6 +160,9 @@ int inputs_open(struct sandbox_stage *s, const struct sandbox_request *request, 
         ctx->inputs[i] = (struct init_input){.mount = -EBADF, .file = -EBADF};
         ctx->n_inputs = i + 1; /* from here on it is closed with the others */
         r = open_input(s, request, &job->inputs[i], &ctx->inputs[i], err);
+        if (r == 0 && ctx->inputs[i].copied && ctx->kept[0] == '\0' &&
+            job->depth == job->inputs[i].depth) /* else an earlier job has it */
+            r = copy_input(s, request, i, job_dir, err);
         if (r < 0)
             return input_error(s, r, job->inputs[i].from, err);
     }
@@ -145,4 +170,47 @@ int inputs_open(struct sandbox_stage *s, const struct sandbox_request *request, 
     if (r < 0)
         return input_error(s, r, path, err);
     return s->fault == SETUP_INPUTS ? input_error(s, -EIO, "an injected fault", err) : 0;
+}
+
+/* Found out by trying, the way it will be done. */
+static int try_id_map(int fd)
+{
+    struct mount_attr attr = {.attr_set = MOUNT_ATTR_IDMAP};
+    cleanup_close int map = -EBADF;
+    cleanup_close int mount =
+        open_tree(fd, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+    int r = mount < 0 ? -errno : stage_open_id_map(0, SANDBOX_ID_COUNT, &map);
+
+    if (r < 0)
+        return r;
+    attr.userns_fd = (uint64_t)(unsigned)map;
+    return mount_setattr(mount, "", AT_EMPTY_PATH, &attr, sizeof(attr)) < 0 ? -errno : 0;
+}
+
+int sandbox_input_check(const struct sandbox_privilege *p, const char *path, uint64_t *known_device,
+                        struct cupel_error *err)
+{
+    cleanup_close int fd = p->host ? open(path, O_PATH | O_CLOEXEC) : -EBADF;
+    struct statfs fs;
+    struct stat st;
+    int r;
+
+    if (fd < 0 || fstat(fd, &st) < 0 || fstatfs(fd, &fs) < 0 || st.st_dev == *known_device)
+        return 0; /* what is not there is told when it is opened */
+    r = fs.f_type == EXT4_SUPER_MAGIC || fs.f_type == XFS_SUPER_MAGIC ||
+                fs.f_type == BTRFS_SUPER_MAGIC
+            ? 0
+            : try_id_map(fd);
+    if (r != -EINVAL) {
+        *known_device = st.st_dev;
+        return 0;
+    }
+    (void)cupel_error_set(
+        err, CUPEL_ERROR_HARNESS, 0,
+        "the input %s is on a file system that takes no id-mapped mounts (ramfs, NFS, overlayfs, "
+        "tmpfs before Linux 6.3)",
+        path);
+    cupel_error_hint(
+        err, "have it copied to the job's disk with 'mode: copy', or put it on ext4, xfs or btrfs");
+    return r;
 }

@@ -109,26 +109,35 @@ static int pick_file(const char *place, const char *name, int view)
     return mount < 0 ? -errno : mount;
 }
 
+/* Writable: over what earlier jobs have made of it, and what the host has at `place`, or nothing
+ * where it was copied. */
+static int make_writable_input(const struct init_context *ctx, size_t i, const char *place)
+{
+    char lowerdir[sizeof(ctx->lowerdir)], upper[96], work[96];
+
+    small_copy(lowerdir, ctx->inputs[i].below, sizeof(lowerdir));
+    if (small_append(lowerdir, ctx->inputs[i].copied ? "/empty" : place, sizeof(lowerdir)) >=
+        sizeof(lowerdir))
+        return -E2BIG;
+    upper_path(ctx, "/u", (int)i, upper, sizeof(upper));
+    upper_path(ctx, "/w", (int)i, work, sizeof(work));
+    return overlay_make(lowerdir, upper, work);
+}
+
 static int make_input(struct init_context *ctx, size_t i)
 {
     const struct init_input *in = &ctx->inputs[i];
-    char place[32] = "/in/", upper[96], work[96];
+    char place[32] = "/in/";
     int r, view;
 
     small_append_number(place, i, sizeof(place));
-    r = attach_to_path(in->mount, place); /* overlayfs takes lowers by path, in this namespace */
+    r = in->copied ? 0
+                   : attach_to_path(in->mount,
+                                    place); /* overlayfs takes lowers by path, in this namespace */
     if (r < 0)
         return r;
-    if (in->cow) {
-        char lowerdir[sizeof(ctx->lowerdir)];
-
-        small_copy(lowerdir, in->below, sizeof(lowerdir));
-        if (small_append(lowerdir, place, sizeof(lowerdir)) >= sizeof(lowerdir))
-            return -E2BIG;
-        upper_path(ctx, "/u", (int)i, upper, sizeof(upper));
-        upper_path(ctx, "/w", (int)i, work, sizeof(work));
-        return overlay_make(lowerdir, upper, work);
-    }
+    if (in->cow)
+        return make_writable_input(ctx, i, place);
     if (weakened("input-views") && in->directory)
         return open_tree(AT_FDCWD, place, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
     view = make_view(place);

@@ -127,7 +127,9 @@ struct init_input {
     uint32_t uid, gid;
     mode_t mode;
     bool directory;
-    bool cow;
+    bool cow;      /* the job may write */
+    bool copied;   /* a directory that lies in its upper directory, or in `below`, as a whole: no
+                      mount */
     bool placed;   /* the slot has copied it already: see place.c */
     bool given;    /* it belongs to the job's user, whoever the earlier job's was */
     bool is_there; /* a copy-on-write file that lies in a layer below already, as an earlier job left it */

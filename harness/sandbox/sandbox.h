@@ -40,6 +40,12 @@ bool sandbox_store_takes_layers(int store_dirfd);
 #define SANDBOX_DISK_FLOOR (UINT64_C(16) << 20)
 uint64_t sandbox_disk_space(const struct jobs_job *job);
 
+/* Whether inputs that are mounted can be on the file system that `path` is on: with the rights of
+ * the host's root they get other owners on the way (id-mapped mounts). *known_device: one of which
+ * that is known, not asked again; starts as 0. */
+int sandbox_input_check(const struct sandbox_privilege *p, const char *path, uint64_t *known_device,
+                        struct cupel_error *err);
+
 /* ---- seccomp program, compiled once for all jobs that ask for the same ---- */
 
 struct sandbox_filter; /* BPF for every architecture that this kernel accepts */

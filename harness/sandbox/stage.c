@@ -311,7 +311,7 @@ void stage_drop_upper(struct sandbox_stage *s, bool discard)
 #define SLACK_BYTES (UINT64_C(1) << 20)
 #define SLACK_INODES 256
 
-int stage_attach_upper(struct sandbox_stage *s, uint64_t bytes, uint64_t inodes, size_t inputs,
+int stage_attach_upper(struct sandbox_stage *s, uint64_t bytes, uint64_t inodes, uint64_t shares,
                        bool exact, bool reserve, struct cupel_error *err)
 {
     enum upper_kind kind = s->privilege.host              ? UPPER_DISK
@@ -321,14 +321,14 @@ int stage_attach_upper(struct sandbox_stage *s, uint64_t bytes, uint64_t inodes,
     int r;
 
     /* an explicit limit is exact, so the disk has to be empty; otherwise what is on its way out is no hindrance */
-    if (upper_holds(s->upper, kind, bytes, inodes, inputs) && losses_find(s->upper) == 0 &&
+    if (upper_holds(s->upper, kind, bytes, inodes, shares) && losses_find(s->upper) == 0 &&
         (kind != UPPER_DISK || (s->upper->exact == exact && s->upper->reserve == reserve)) &&
         (kind == UPPER_DIRECTORY ||
          upper_is_empty(s->upper, exact ? 0 : SLACK_BYTES, exact ? 0 : SLACK_INODES)))
         return 0;
     stage_drop_upper(s, s->upper != NULL && losses_find(s->upper) < 0);
-    r = kind == UPPER_DISK     ? upper_open(s->store_dirfd, bytes, inodes, inputs, reserve, s->cancel, &u, err)
-        : kind == UPPER_MEMORY ? upper_open_memory(bytes, inodes, inputs, &u, err)
+    r = kind == UPPER_DISK     ? upper_open(s->store_dirfd, bytes, inodes, shares, reserve, s->cancel, &u, err)
+        : kind == UPPER_MEMORY ? upper_open_memory(bytes, inodes, shares, &u, err)
                                : upper_open_directory(s->store_dirfd, &u, err);
     if (r < 0)
         return r;

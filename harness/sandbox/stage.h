@@ -73,6 +73,12 @@ int inputs_open(struct sandbox_stage *s, const struct sandbox_request *request, 
                 struct init_context *ctx, struct cupel_error *err);
 /* Who the commands of a request are, where that is known before PID 1 looks it up. */
 bool request_user(const struct sandbox_request *request, uint32_t *ret_uid, uint32_t *ret_gid);
+/* copies.c: how much more than usual set-up takes of the disk for inputs that are copied to it, in
+ * shares of UPPER_OWN_BYTES and UPPER_OWN_INODES; and copies the open directory `dir`, input number
+ * `input`, into that one's upper directory of the job, with this change of owners. */
+uint64_t copies_shares(const struct jobs_job *job, bool exact);
+int copies_make(struct sandbox_stage *s, int dir, const struct owner_change *change,
+                const char *job_dir, size_t input);
 /* The layers under the upper directory NAME of this job ("u", "u3"): of the kept job's and of the first n snapshots of `below`, each
  * with a ':' behind it; malloc'ed, "" for none. */
 char *layers_below(const struct init_context *ctx, const size_t *below, size_t n, const char *name);
@@ -83,7 +89,7 @@ int place_inputs(struct sandbox_stage *s, const struct jobs_job *job, const char
 int lend_devices(struct sandbox_stage *s, uint32_t devices, struct cupel_error *err);
 /* Makes /upper of the stage a file system of this size, with nothing (exact), or next to nothing,
  * of an earlier job on it; on a disk, with `reserve` set aside in the store. */
-int stage_attach_upper(struct sandbox_stage *s, uint64_t bytes, uint64_t inodes, size_t inputs,
+int stage_attach_upper(struct sandbox_stage *s, uint64_t bytes, uint64_t inodes, uint64_t shares,
                        bool exact, bool reserve, struct cupel_error *err);
 void stage_drop_upper(struct sandbox_stage *s, bool discard);
 /* A user namespace that exists only to carry an id mapping for mount_setattr(MOUNT_ATTR_IDMAP): ids on_disk.. of the file system

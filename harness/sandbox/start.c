@@ -51,12 +51,24 @@ static void disk_limits(const struct jobs_limits *l, uint64_t *ret_bytes, uint64
     *ret_inodes = inodes;
 }
 
+static bool is_exact(const struct jobs_limits *l)
+{
+    return jobs_limit_is_set(l, JOBS_LIMIT_DISK) || jobs_limit_is_set(l, JOBS_LIMIT_INODES);
+}
+
+/* What set-up itself may take of the disk; what is left of it is taken away from an exact one
+ * before the job starts. */
+static uint64_t set_up_shares(const struct jobs_job *job)
+{
+    return 1 + job->n_inputs / UPPER_INPUTS_A_SHARE + copies_shares(job, is_exact(&job->limits));
+}
+
 uint64_t sandbox_disk_space(const struct jobs_job *job)
 {
     uint64_t bytes, inodes;
 
     disk_limits(&job->limits, &bytes, &inodes);
-    return upper_space(bytes, inodes, job->n_inputs);
+    return upper_space(bytes, inodes, set_up_shares(job));
 }
 
 static int make_owned_dir(int dirfd, const char *path, mode_t mode, uint32_t id)
@@ -105,7 +117,7 @@ static int make_job_dirs(struct start *s)
     for (int i = -1; r == 0 && i < (int)job->n_inputs; i++) {
         char tail[16] = "";
 
-        if (i >= 0 && job->inputs[i].mode != JOBS_INPUT_COW)
+        if (i >= 0 && job->inputs[i].mode == JOBS_INPUT_RO)
             continue;
         if (i >= 0)
             (void)snprintf(tail, sizeof(tail), "%d", i);
@@ -181,9 +193,8 @@ static int start_disk(struct start *s, struct cupel_error *err)
         }
     }
     disk_limits(&s->request->job->limits, &bytes, &inodes);
-    exact = jobs_limit_is_set(&s->request->job->limits, JOBS_LIMIT_DISK) ||
-            jobs_limit_is_set(&s->request->job->limits, JOBS_LIMIT_INODES);
-    r = stage_attach_upper(s->stage, bytes, inodes, s->request->job->n_inputs, exact,
+    exact = is_exact(&s->request->job->limits);
+    r = stage_attach_upper(s->stage, bytes, inodes, set_up_shares(s->request->job), exact,
                            jobs_limit_is_set(&s->request->job->limits, JOBS_LIMIT_DISK), err);
     if (r < 0) {
         cupel_error_prefix(err, "set-up step '%s' failed", sandbox_step_name(SETUP_UPPER));

@@ -23,7 +23,6 @@
 #define BLOCK UPPER_BLOCK
 #define OWN_INODES UPPER_OWN_INODES
 #define OWN_BYTES UPPER_OWN_BYTES
-#define INPUTS_A_SHARE UPPER_INPUTS_A_SHARE
 /* What losses.c makes: its own directories, and overlayfs' in them. Taken from what set-up may use,
  * not from a job. */
 #define LOSSES_INODES UINT64_C(8)
@@ -216,9 +215,9 @@ static uint64_t inode_count(uint64_t inodes, uint64_t shares)
     return inodes + shares * OWN_INODES + LOSSES_INODES + 16;
 }
 
-uint64_t upper_space(uint64_t bytes, uint64_t inodes, size_t inputs)
+uint64_t upper_space(uint64_t bytes, uint64_t inodes, uint64_t shares)
 {
-    uint64_t shares = 1 + inputs / INPUTS_A_SHARE, count = inode_count(inodes, shares), total;
+    uint64_t count = inode_count(inodes, shares), total;
 
     /* the limit, the inode tables, bitmaps and group descriptors (one part in 64), and a floor for the fixed ones */
     total = (bytes + shares * OWN_BYTES + LOSSES_BYTES + count * 256 + bytes / 64 + 256 * BLOCK +
@@ -255,7 +254,7 @@ static int make_disk(struct upper *u, int store_dirfd, uint64_t total, bool rese
                : take_surplus(u, err);
 }
 
-int upper_open(int store_dirfd, uint64_t bytes, uint64_t inodes, size_t inputs, bool reserve,
+int upper_open(int store_dirfd, uint64_t bytes, uint64_t inodes, uint64_t shares, bool reserve,
                int cancel, struct upper **ret, struct cupel_error *err)
 {
     struct upper *u = xcalloc(1, sizeof(*u));
@@ -263,13 +262,13 @@ int upper_open(int store_dirfd, uint64_t bytes, uint64_t inodes, size_t inputs, 
 
     *u = (struct upper){.bytes = bytes,
                         .inodes = inodes,
-                        .shares = 1 + inputs / INPUTS_A_SHARE,
+                        .shares = shares,
                         .mount = -EBADF,
                         .fd = -EBADF,
                         .image = openat(store_dirfd, ".", O_RDWR | O_TMPFILE | O_CLOEXEC, 0600),
                         .loop = -EBADF,
                         .losses = -EBADF};
-    r = make_disk(u, store_dirfd, upper_space(bytes, inodes, inputs), reserve, cancel, err);
+    r = make_disk(u, store_dirfd, upper_space(bytes, inodes, shares), reserve, cancel, err);
     if (r >= 0)
         r = upper_statistics(u, &u->empty_bytes, &u->empty_inodes);
     if (r < 0) {
@@ -386,12 +385,13 @@ int upper_fd(const struct upper *u)
     return u->fd;
 }
 
-bool upper_holds(const struct upper *u, enum upper_kind kind, uint64_t bytes, uint64_t inodes, size_t inputs)
+bool upper_holds(const struct upper *u, enum upper_kind kind, uint64_t bytes, uint64_t inodes,
+                 uint64_t shares)
 {
     if (u == NULL || u->kind != kind || kind == UPPER_MEMORY)
         return false;
     return kind == UPPER_DIRECTORY ||
-           (u->bytes == bytes && u->inodes == inodes && u->shares == 1 + inputs / INPUTS_A_SHARE);
+           (u->bytes == bytes && u->inodes == inodes && u->shares == shares);
 }
 
 /* Where refusals are counted, only the last block and the last inode say that there is no more.

@@ -36,15 +36,15 @@ struct upper {
 /* What a disk that is not set aside finds free at least. */
 #define UPPER_FLOOR SANDBOX_DISK_FLOOR
 
-/* A file system of its own of exactly so many bytes and inodes, and what set-up needs for itself
- * and so many inputs. With `reserve` the store sets aside all of it, where its file system can;
+/* A file system of its own of exactly so many bytes and inodes, and so many shares for set-up. With `reserve` the store sets aside all of it, where its file system can;
  * without, a floor of free space has to be there. When `cancel` can be read (-EBADF: never) making
  * the disk is given up: -ECANCELED. */
-int upper_open(int store_dirfd, uint64_t bytes, uint64_t inodes, size_t inputs, bool reserve,
+int upper_open(int store_dirfd, uint64_t bytes, uint64_t inodes, uint64_t shares, bool reserve,
                int cancel, struct upper **ret, struct cupel_error *err);
 /* What that takes of the store. */
-uint64_t upper_space(uint64_t bytes, uint64_t inodes, size_t inputs);
-int upper_open_memory(uint64_t bytes, uint64_t inodes, size_t inputs, struct upper **ret, struct cupel_error *err);
+uint64_t upper_space(uint64_t bytes, uint64_t inodes, uint64_t shares);
+int upper_open_memory(uint64_t bytes, uint64_t inodes, uint64_t shares, struct upper **ret,
+                      struct cupel_error *err);
 int upper_open_directory(int store_dirfd, struct upper **ret, struct cupel_error *err);
 /* Whether overlayfs takes a directory of the store as an upper one, with all it needs. */
 bool upper_directory_works(int store_dirfd);
@@ -78,7 +78,8 @@ void upper_close(struct upper *u, bool discard);
 int upper_mount_fd(const struct upper *u); /* borrowed; detached until moved */
 int upper_fd(const struct upper *u);       /* borrowed; its root directory */
 /* Whether it serves a job with these limits, too. A tmpfs serves one job. */
-bool upper_holds(const struct upper *u, enum upper_kind kind, uint64_t bytes, uint64_t inodes, size_t inputs);
+bool upper_holds(const struct upper *u, enum upper_kind kind, uint64_t bytes, uint64_t inodes,
+                 uint64_t shares);
 /* -ENODATA for a directory: nobody counts that. */
 int upper_statistics(const struct upper *u, uint64_t *ret_used, uint64_t *ret_inodes);
 /* Waits a little for the last job's files to go; false when more than so much of them stays. */

@@ -52,10 +52,10 @@ static int mount_tmpfs(uint64_t bytes, uint64_t inodes, int *ret_mount)
     return 0;
 }
 
-int upper_open_memory(uint64_t bytes, uint64_t inodes, size_t inputs, struct upper **ret, struct cupel_error *err)
+int upper_open_memory(uint64_t bytes, uint64_t inodes, uint64_t shares, struct upper **ret,
+                      struct cupel_error *err)
 {
     struct upper *u = new_upper(UPPER_MEMORY);
-    uint64_t shares = 1 + inputs / UPPER_INPUTS_A_SHARE;
     int r;
 
     u->bytes = bytes;

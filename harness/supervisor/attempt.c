@@ -681,9 +681,9 @@ static void start_and_watch(struct attempt *a)
         note_cause(a, CAUSE_CANCELLED, false);
     if (r < 0) {
         fail_harness(a, &err);
-        check_losses(a);
         if (err.kind == CUPEL_ERROR_INPUT && a->facts->cause == CAUSE_HARNESS)
             a->facts->cause = CAUSE_SUBMISSION;
+        check_losses(a);
         return;
     }
     a->has_sandbox = true;

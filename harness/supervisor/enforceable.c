@@ -8,6 +8,7 @@
 #include "harness/supervisor/unprivileged.h"
 
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 
 static const struct {
@@ -154,6 +155,29 @@ static int check_disks(struct prepared *p, const struct supervisor_options *o, s
     return -ENOSPC;
 }
 
+/* Single files that the job may write are copied, as are directories with `mode: copy`. */
+static bool is_mounted(const struct jobs_input *in)
+{
+    struct stat st;
+
+    return in->mode == JOBS_INPUT_RO ||
+           (in->mode == JOBS_INPUT_COW && stat(in->from, &st) == 0 && S_ISDIR(st.st_mode));
+}
+
+static int check_inputs(const struct prepared *p, const struct instance *in,
+                        struct cupel_error *err)
+{
+    uint64_t known = 0;
+    int r = 0;
+
+    for (size_t i = 0; p->run.privilege.host && r == 0 && i < in->job->n_inputs; i++)
+        if (is_mounted(&in->job->inputs[i]))
+            r = sandbox_input_check(&p->run.privilege, in->job->inputs[i].from, &known, err);
+    if (r < 0)
+        cupel_error_prefix(err, "%s:%d: job '%s'", in->plan->file, in->job->line, in->job->name);
+    return r;
+}
+
 static int check_instance(struct prepared *p, const struct supervisor_options *o, const struct instance *in,
                           struct cupel_error *err)
 {
@@ -169,6 +193,8 @@ static int check_instance(struct prepared *p, const struct supervisor_options *o
         r = check_io(p, in, o->best_effort, err);
     if (r == 0)
         r = networks_check(&p->run, o, in, err);
+    if (r == 0)
+        r = check_inputs(p, in, err);
     return r;
 }
 

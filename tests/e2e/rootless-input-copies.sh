@@ -1,0 +1,8 @@
+#!/usr/bin/env bash
+# input-copies.sh as an ordinary user.
+# sanitizers: no
+# time-limit: 60
+# shellcheck source=tests/e2e/as-user.bash
+. "$(dirname -- "${BASH_SOURCE[0]}")/as-user.bash"
+# shellcheck source=tests/e2e/input-copies.sh
+. "$e2e/input-copies.sh"
