@@ -3,6 +3,7 @@
  */
 #include "reports/console.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 
@@ -16,6 +17,16 @@ static bool env_given(const char *name)
     return v != NULL && *v != '\0';
 }
 
+/* poll(2) calls a terminal writable as soon as it takes one byte; a write of more then blocks until somebody reads (seen: a pty whose
+ * other side reads nothing). O_NONBLOCK is of the open file, which we share with the shell; so it is a file of our own. */
+static int open_again(int fd)
+{
+    char path[32];
+
+    (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+    return open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+}
+
 struct reports_console *reports_console_new(int fd, size_t n_jobs, struct reports_out *out)
 {
     struct reports_console *c = xcalloc(1, sizeof(*c));
@@ -24,7 +35,10 @@ struct reports_console *reports_console_new(int fd, size_t n_jobs, struct report
 
     c->fd = fd;
     c->out = out;
+    c->stop_fd = c->own_fd = -EBADF;
     c->tty = isatty(fd) == 1;
+    if (c->tty)
+        c->own_fd = open_again(fd);
     c->live = c->tty && able && !env_given("CI");
     c->colour = c->tty && able && !env_given("NO_COLOR"); /* https://no-color.org */
     c->n_jobs = n_jobs;
@@ -42,7 +56,17 @@ void reports_console_free(struct reports_console *c)
         free(c->slow[i].id);
     free(c->slow);
     strbuf_free(&c->pending);
+    base_closep(&c->own_fd);
     free(c);
+}
+
+void reports_console_stop_on(struct reports_console *c, int fd, bool (*stop)(void *data), void *data)
+{
+    if (c == NULL)
+        return;
+    c->stop_fd = fd;
+    c->stop = stop;
+    c->stop_data = data;
 }
 
 bool reports_console_is_live(const struct reports_console *c)

@@ -23,11 +23,15 @@ struct slow_job {
 
 struct reports_console {
     int fd;
+    int own_fd; /* of a terminal: the same, opened anew so that no write blocks; -EBADF where it cannot be */
     struct reports_out *out;
     bool tty;
     bool live;
     bool colour;
-    bool broken; /* writing failed: nobody is reading any more */
+    bool broken; /* writing failed: nobody is reading any more, or nobody wants to wait for it */
+    int stop_fd; /* readable: `stop` is asked whether to wait any longer; -EBADF: nobody is */
+    bool (*stop)(void *data);
+    void *stop_data;
     size_t n_jobs;
     uint64_t started_ns;
     size_t n_finished;

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
-/* What poll(2) promises to take without blocking: PIPE_BUF of a pipe; of a terminal, less is surer. */
+/* What poll(2) promises to take without blocking: PIPE_BUF of a pipe. Of a terminal it promises one byte. */
 #define WRITE_PIECE 512
 
 void console_size(const struct reports_console *c, size_t *ret_columns, size_t *ret_rows)
@@ -234,28 +234,41 @@ void console_print_wrapped(struct reports_console *c, const char *prefix, const 
 /* ---- output --------------------------------------------------------------------------------------------------------
  */
 
-/* 1: the reader takes more; 0: not now; -errno. */
-static int writable(int fd, bool wait)
+/* 1: the reader takes more; 0: not now; -ECANCELED: the user waits no longer; another -errno. */
+static int writable(struct reports_console *c, bool wait)
 {
-    struct pollfd p = {.fd = fd, .events = POLLOUT};
-    int r;
+    struct pollfd p[] = {{.fd = c->fd, .events = POLLOUT}, {.fd = wait ? c->stop_fd : -EBADF, .events = POLLIN}};
 
-    do {
-        r = poll(&p, 1, wait ? -1 : 0);
-    } while (r < 0 && errno == EINTR && wait);
-    if (r < 0)
-        return errno == EINTR ? 0 : -errno;
-    return r; /* a reader that is gone counts as ready: write(2) then says so */
+    for (;;) {
+        int r = poll(p, ARRAY_SIZE(p), wait ? -1 : 0);
+
+        if (r < 0 && errno == EINTR && wait)
+            continue;
+        if (r < 0)
+            return errno == EINTR ? 0 : -errno;
+        if (p[1].revents != 0 && c->stop(c->stop_data)) /* first: a terminal may be ready and take nothing */
+            return -ECANCELED;
+        if (p[0].revents != 0)
+            return 1; /* a reader that is gone counts as ready: write(2) then says so */
+        if (!wait)
+            return 0;
+    }
+}
+
+/* A terminal may be writable and still take nothing: it has room for one byte, and the end of a line is two. */
+static void pause_briefly(void)
+{
+    (void)poll(NULL, 0, 10);
 }
 
 void console_flush(struct reports_console *c, bool wait)
 {
-    size_t done = 0;
+    size_t done = 0, piece = c->tty && c->own_fd < 0 ? 1 : WRITE_PIECE;
     int r = 0;
 
-    while (!c->broken && done < c->pending.len && (r = writable(c->fd, wait)) > 0) {
+    while (!c->broken && done < c->pending.len && (r = writable(c, wait)) > 0) {
         size_t left = c->pending.len - done;
-        ssize_t n = write(c->fd, c->pending.data + done, left < WRITE_PIECE ? left : WRITE_PIECE);
+        ssize_t n = write(c->own_fd >= 0 ? c->own_fd : c->fd, c->pending.data + done, left < piece ? left : piece);
 
         if (n > 0)
             done += (size_t)n;
@@ -263,6 +276,8 @@ void console_flush(struct reports_console *c, bool wait)
             c->broken = true;
         else if (n < 0 && errno == EAGAIN && !wait)
             break;
+        else if (n < 0 && errno == EAGAIN)
+            pause_briefly();
     }
     if (r < 0 || c->broken) {
         c->broken = true;

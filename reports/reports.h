@@ -233,6 +233,9 @@ struct reports_running {
 
 struct reports_console *reports_console_new(int fd, size_t n_jobs, struct reports_out *out);
 void reports_console_free(struct reports_console *c);
+/* The end of a run waits for its reader, who may never read (a stopped terminal, a pager that nobody looks at). While it does, `fd`
+ * is looked at as well, and as it becomes readable `stop` is asked whether to give the display up. NULL for none; fd -EBADF: no more. */
+void reports_console_stop_on(struct reports_console *c, int fd, bool (*stop)(void *data), void *data);
 bool reports_console_is_live(const struct reports_console *c);
 /* A line of status before and between jobs ("bootstrapping debian bookworm"). */
 void reports_console_status(struct reports_console *c, const char *text);

@@ -20,6 +20,7 @@ struct builder {
     struct prepared *p;
     struct run run; /* of one job */
     struct instance instance;
+    int signals; /* of who waits for it */
     struct jobs_job job;
     struct slot slot;
     struct arena *arena;
@@ -150,6 +151,15 @@ static void end(struct builder *b)
     arena_free(b->arena);
 }
 
+/* While the display waits for a reader that does not read. */
+static bool gives_up(void *data)
+{
+    const struct builder *b = data;
+    struct signalfd_siginfo info;
+
+    return read(b->signals, &info, sizeof(info)) == (ssize_t)sizeof(info);
+}
+
 static int failed(struct builder *b, struct wire_result *w, struct cupel_error *err)
 {
     struct reports_console *console = b->console != NULL ? b->console : b->p->console;
@@ -160,7 +170,9 @@ static int failed(struct builder *b, struct wire_result *w, struct cupel_error *
     results_describe(&b->run, &b->instance, w->arena, r);
     results_name_logs(&b->instance, w->has_stdout, w->has_stderr, "logs", w->arena, r);
     r->id = r->job = arena_printf(w->arena, "root %s", name);
+    reports_console_stop_on(console, b->signals, gives_up, b);
     reports_console_failure(console, r);
+    reports_console_stop_on(console, -EBADF, NULL, NULL);
     (void)cupel_error_set(err, r->verdict == REPORTS_ERROR ? CUPEL_ERROR_HARNESS : CUPEL_ERROR_INPUT, 0,
                           "%s:%d: cannot make root '%s': %s", b->instance.plan->file, b->job.line, name, r->evidence);
     if (b->run.out == b->p->run.out && (w->has_stdout || w->has_stderr))
@@ -219,6 +231,7 @@ static int run_command(struct builder *b, struct cupel_error *err)
     signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     r = signals < 0 ? cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot take signals")
                     : slot_start(&b->run, &b->slot, 1, 0, err);
+    b->signals = signals;
     if (r == 0 && slot_order(&b->slot, ORDER_RUN, 0) == 0)
         wait_for_slot(b, signals, &interrupted);
     if (interrupted)

@@ -36,6 +36,7 @@ struct supervisor {
     struct arena *names;
     struct bases *bases;
     int epoll, signals, tick;
+    sigset_t mask; /* as it was before */
     struct termios terminal;
     bool terminal_changed;
     unsigned cancelled; /* how often the user has said so */
@@ -423,6 +424,18 @@ static int add(int epoll, int fd, uint64_t what)
     return epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &e) < 0 ? -errno : 0;
 }
 
+/* While the display waits for a reader that does not read; all that ran has ended. */
+static bool gives_up(void *data)
+{
+    struct supervisor *s = data;
+    struct signalfd_siginfo info;
+
+    if (read(s->signals, &info, sizeof(info)) != (ssize_t)sizeof(info) || info.ssi_signo == SIGUSR1)
+        return false;
+    s->cancelled++;
+    return true;
+}
+
 /* Signals are blocked from before the first fork: slots reset their mask. */
 static int open_events(struct supervisor *s, struct cupel_error *err)
 {
@@ -437,7 +450,7 @@ static int open_events(struct supervisor *s, struct cupel_error *err)
     (void)sigaddset(&set, SIGTERM);
     (void)sigaddset(&set, SIGHUP);
     (void)sigaddset(&set, SIGUSR1);
-    (void)sigprocmask(SIG_BLOCK, &set, NULL);
+    (void)sigprocmask(SIG_BLOCK, &set, &s->mask);
     s->epoll = epoll_create1(EPOLL_CLOEXEC);
     s->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     s->tick = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
@@ -446,6 +459,7 @@ static int open_events(struct supervisor *s, struct cupel_error *err)
     r = add(s->epoll, s->signals, EVENT_SIGNAL);
     if (r == 0)
         r = timerfd_settime(s->tick, 0, &every, NULL) < 0 ? -errno : add(s->epoll, s->tick, EVENT_TICK);
+    reports_console_stop_on(s->p.console, s->signals, gives_up, s);
     if (r == 0)
         watch_keys(s);
     return r < 0 ? cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot make the event loop") : 0;
@@ -579,7 +593,6 @@ static void end(struct supervisor *s)
     if (s->terminal_changed)
         (void)tcsetattr(STDIN_FILENO, TCSANOW, &s->terminal);
     base_closep(&s->epoll);
-    base_closep(&s->signals);
     base_closep(&s->tick);
     for (size_t i = 0; i < s->p.run.n_instances; i++)
         arena_free(s->arenas[i]);
@@ -589,6 +602,8 @@ static void end(struct supervisor *s)
     schedule_free(s->schedule);
     free(s->slots);
     prepared_end(&s->p);
+    base_closep(&s->signals);
+    (void)sigprocmask(SIG_SETMASK, &s->mask, NULL); /* nothing is left to be tidied: what comes now ends the process */
 }
 
 int supervisor_run(const struct supervisor_options *options, int *ret_exit, struct cupel_error *err)
@@ -598,6 +613,7 @@ int supervisor_run(const struct supervisor_options *options, int *ret_exit, stru
 
     if (r < 0)
         return r;
+    (void)sigprocmask(SIG_SETMASK, NULL, &s.mask);
     s.started_ns = clock_monotonic_ns();
     s.results = xcalloc(s.p.run.n_instances, sizeof(*s.results));
     s.arenas = xcalloc(s.p.run.n_instances, sizeof(*s.arenas));
