@@ -2,7 +2,7 @@
 # The first minutes on a Debian as it is installed: README's own commands, by whoever may type them and from where: root at a login,
 # by sudo, from cron, as a service, from a script in a group that is its own; an ordinary user. Nothing is prepared for cupel: what
 # the image has for other tests is taken away. Runs in the virtual machine only (scripts/test-vm), started by root.
-# lanes: root-v2
+# lanes: root-v2 apparmor
 # time-limit: 110
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/../e2e/lib.sh"
