@@ -1,11 +1,13 @@
-/* cgroup/brakes: what holds a group back without ending anything: rates of disk I/O, and the CPU quota. No signal
- * reaches a process that waits for its disk, and one without CPU time cannot even die, so brakes are let go of whenever
- * a group is to end, and put on again where a job has another step to run. */
+/* cgroup/brakes: what holds a group back without ending anything: rates of disk I/O, and the CPU
+ * quota. No signal reaches a process that waits for its disk, and one without CPU time cannot even
+ * die, so brakes are let go of whenever a group is to end, and put on again where a job has another
+ * step to run. */
 #include "harness/cgroup/private.h"
 
 #include <string.h>
 
-/* Each device that has a line in the file ("8:0 1048576", "8:0 rbps=1048576 ..."), written again without limit. */
+/* Each device that has a line in the file ("8:0 1048576", "8:0 rbps=1048576 ..."), written again
+ * without limit. */
 static void lift_rates(int dirfd, const char *group, const char *file, const char *unlimited)
 {
     char text[LIMIT_TEXT_SIZE];
@@ -24,7 +26,8 @@ static void lift_rates(int dirfd, const char *group, const char *file, const cha
     }
 }
 
-static void lift(int dirfd, const char *group, const struct hierarchy_ops *ops, unsigned controllers)
+static void lift(int dirfd, const char *group, const struct hierarchy_ops *ops,
+                 unsigned controllers)
 {
     if (controllers & CTL_BIT(CTL_CPU))
         (void)group_write(dirfd, group, ops->quota_file, ops->quota_unlimited);
@@ -51,7 +54,8 @@ void cgroup_job_lift_brakes(struct cgroup_job *job)
     unsigned set = job->lifted ? 0 : brakes_of(job);
 
     for (size_t i = 0; set != 0 && i < job->run->count; i++)
-        lift(job->run->tree[i].run_fd, job->name, job->run->tree[i].ops, job->run->tree[i].controllers & set);
+        lift(job->run->tree[i].run_fd, job->name, job->run->tree[i].ops,
+             job->run->tree[i].controllers & set);
     job->lifted = true;
 }
 

@@ -10,8 +10,8 @@
 #include <sys/stat.h>
 
 #define MADE_MAX 1000000u
-/* A job's time is over, and whoever waits for its result has no way to hurry: ten minutes, and as long as copying takes
- * at a rate that any disk can do. */
+/* A job's time is over, and whoever waits for its result has no way to hurry: ten minutes, and as
+ * long as copying takes at a rate that any disk can do. */
 #define TIME_NS (600 * NSEC_PER_SEC)
 #define NS_PER_BYTE 250 /* 4 MB/s */
 #define CHUNK ((off_t)8 << 20)
@@ -68,7 +68,8 @@ static int copy_extent(struct artifact_copier *c, int from, int to, off_t at, of
     return 0;
 }
 
-/* The next piece of data at or behind *at, up to the hole that follows it; false when there is none. */
+/* The next piece of data at or behind *at, up to the hole that follows it; false when there is
+ * none. */
 static int next_extent(int from, off_t *at, off_t *ret_end)
 {
     off_t data = lseek(from, *at, SEEK_DATA);
@@ -119,7 +120,8 @@ static int go_to(struct artifact_copier *c, const struct artifact_path *path)
     int r = 0;
 
     while (r == 0 && c->to.depth < path->depth) {
-        r = count_one(c) ? artifact_place_down(&c->to, artifact_path_name(path, c->to.depth, name)) : -ECANCELED;
+        r = count_one(c) ? artifact_place_down(&c->to, artifact_path_name(path, c->to.depth, name))
+                         : -ECANCELED;
         if (r == 0)
             r = reports_out_give(c->out, artifact_place_fd(&c->to));
     }
@@ -149,11 +151,13 @@ static int make_copy(struct artifact_copier *c, int from, const struct stat *st,
 }
 
 /* A file of several names: the first one is copied, the others become names of that copy. */
-static int link_or_copy(struct artifact_copier *c, int from, const struct stat *st, const char *name)
+static int link_or_copy(struct artifact_copier *c, int from, const struct stat *st,
+                        const char *name)
 {
     int dir = artifact_place_fd(&c->to), r = artifact_links_use(c->links, st, dir, name);
 
-    if (r != -ENOENT && r != -EMLINK) /* EMLINK: the copy has as many names as its file system allows */
+    /* EMLINK: the copy has as many names as its file system allows */
+    if (r != -ENOENT && r != -EMLINK)
         return r;
     r = make_copy(c, from, st, name);
     if (r == 0 && !artifact_links_keep(c->links, st, dir, name))
@@ -171,8 +175,8 @@ static const struct {
     {EXDEV, "is another name of a file, and the out directory has no hard links; not copied"},
 };
 
-int artifact_copier_take(struct artifact_copier *c, int from, const struct artifact_path *path, const char *name,
-                         const char **ret_why)
+int artifact_copier_take(struct artifact_copier *c, int from, const struct artifact_path *path,
+                         const char *name, const char **ret_why)
 {
     struct stat st;
     int r = fstat(from, &st) < 0 ? -errno : go_to(c, path);

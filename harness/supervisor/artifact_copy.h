@@ -1,5 +1,6 @@
-/* artifact_copy: private to supervisor: one file of a job at a time into a directory of the host's. Names of one file
- * stay names of one file, holes stay holes; nothing blocks, and the clock and the bounds are looked at on the way. */
+/* artifact_copy: private to supervisor: one file of a job at a time into a directory of the host's.
+ * Names of one file stay names of one file, holes stay holes; nothing blocks, and the clock and the
+ * bounds are looked at on the way. */
 #pragma once
 
 #include "harness/supervisor/artifact_place.h"
@@ -35,9 +36,10 @@ int artifact_copier_open(struct artifact_copier *c, int dir);
 void artifact_copier_close(struct artifact_copier *c);
 /* Looks at the clock, and asks the user; true when c->stop says so. */
 bool artifact_copier_stops(struct artifact_copier *c);
-/* Copies the file that `from` is open on to `path`/`name`. 0: it is there; 1: it is not, and c->stop or *ret_why, a text
- * that follows its name, says why; negative: the out directory's fault. */
-int artifact_copier_take(struct artifact_copier *c, int from, const struct artifact_path *path, const char *name,
-                         const char **ret_why);
+/* Copies the file that `from` is open on to `path`/`name`. 0: it is there; 1: it is not, and
+ * c->stop or *ret_why, a text that follows its name, says why; negative: the out directory's fault.
+ */
+int artifact_copier_take(struct artifact_copier *c, int from, const struct artifact_path *path,
+                         const char *name, const char **ret_why);
 /* The walk has left the directory of this depth. */
 int artifact_copier_left(struct artifact_copier *c, const struct artifact_path *path, size_t depth);

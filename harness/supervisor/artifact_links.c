@@ -1,4 +1,5 @@
-/* artifact_links: see artifact_links.h. A table with open addresses: 16 bytes a file, whatever its names are. */
+/* artifact_links: see artifact_links.h. A table with open addresses: 16 bytes a file, whatever its
+ * names are. */
 #include "harness/supervisor/artifact_links.h"
 
 #include <fcntl.h>
@@ -11,7 +12,7 @@
 struct entry {
     uint64_t inode;
     uint32_t device; /* as the kernel has it: 32 bits */
-    uint32_t number; /* of its name aside, from 1; 0: no entry; NO_LINKS: it could not be given one */
+    uint32_t number; /* of its name aside, from 1; 0: no entry; NO_LINKS: it has none */
 };
 
 struct artifact_links {

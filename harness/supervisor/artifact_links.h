@@ -1,6 +1,6 @@
-/* artifact_links: private to supervisor: which file of the job was copied already, so that its other names become names
- * of the copy. No path is remembered, however long a job makes them: each copy that may get more names has one in a
- * directory aside, a number, until the end. */
+/* artifact_links: private to supervisor: which file of the job was copied already, so that its
+ * other names become names of the copy. No path is remembered, however long a job makes them: each
+ * copy that may get more names has one in a directory aside, a number, until the end. */
 #pragma once
 
 #include "base/base.h"
@@ -12,8 +12,9 @@ struct artifact_links;
 struct artifact_links *artifact_links_new(int out);
 /* Removes it. */
 void artifact_links_free(struct artifact_links *l);
-/* Gives the copy of the file of `st` the name `name` in `dir`. -ENOENT: there is none yet; -EXDEV: there is, but the file
- * system has no hard links; -EMLINK: it can have no more. */
+/* Gives the copy of the file of `st` the name `name` in `dir`. -ENOENT: there is none yet; -EXDEV:
+ * there is, but the file system has no hard links; -EMLINK: it can have no more. */
 int artifact_links_use(struct artifact_links *l, const struct stat *st, int dir, const char *name);
 /* That is the copy from now on. False: there are more such files than can be kept track of. */
-bool artifact_links_keep(struct artifact_links *l, const struct stat *st, int dir, const char *name);
+bool artifact_links_keep(struct artifact_links *l, const struct stat *st, int dir,
+                         const char *name);

@@ -1,5 +1,5 @@
-/* artifact_names: private to supervisor: the entries of a directory in the order of their names, in bounded memory
- * however many there are: those that do not fit are read again later. */
+/* artifact_names: private to supervisor: the entries of a directory in the order of their names, in
+ * bounded memory however many there are: those that do not fit are read again later. */
 #pragma once
 
 #include "base/base.h"
@@ -11,7 +11,8 @@ struct artifact_names {
     bool more; /* the directory has others that come after these */
 };
 
-/* Reads those that come after the name `after` (NULL: all), as many of the first ones as fit into `room` bytes. */
+/* Reads those that come after the name `after` (NULL: all), as many of the first ones as fit into
+ * `room` bytes. */
 int artifact_names_read(int dir, const char *after, size_t room, struct artifact_names *ret);
 /* The next name, and its d_type; NULL at the end of what was read. */
 const char *artifact_names_next(struct artifact_names *names, unsigned char *ret_type);

@@ -1,6 +1,6 @@
-/* artifact_patterns: see artifact_patterns.h. What a part means: fnmatch(3) with FNM_PERIOD; "**" is any number of
- * directories, hidden ones included, and as the last part everything below; a directory that a whole pattern matches is
- * all that it holds. */
+/* artifact_patterns: see artifact_patterns.h. What a part means: fnmatch(3) with FNM_PERIOD; "**"
+ * is any number of directories, hidden ones included, and as the last part everything below; a
+ * directory that a whole pattern matches is all that it holds. */
 #include "harness/supervisor/artifact_patterns.h"
 
 #include <fnmatch.h>
@@ -34,7 +34,8 @@ static bool is_any_depth(const char *text)
     return text[0] == '*' && text[1] == '*' && text[2] == '\0';
 }
 
-static void add_part(struct artifact_patterns *p, uint32_t pattern, enum part_kind kind, const char *text)
+static void add_part(struct artifact_patterns *p, uint32_t pattern, enum part_kind kind,
+                     const char *text)
 {
     p->parts[p->n_parts++] = (struct part){.kind = kind, .pattern = pattern, .text = text};
 }
@@ -111,7 +112,8 @@ void artifact_states_free(struct artifact_states *s)
     *s = (struct artifact_states){0};
 }
 
-/* Adds a part once a round. "**" may also stand for nothing: what comes after it is added as well. */
+/* Adds a part once a round. "**" may also stand for nothing: what comes after it is added as well.
+ */
 static void add_state(struct artifact_patterns *p, struct artifact_states *s, uint32_t part)
 {
     do {
@@ -135,11 +137,12 @@ void artifact_patterns_begin(struct artifact_patterns *p, struct artifact_states
 
 static bool matches(const struct part *part, const char *name)
 {
-    return part->kind == PART_LITERAL ? str_eq(part->text, name) : fnmatch(part->text, name, FNM_PERIOD) == 0;
+    return part->kind == PART_LITERAL ? str_eq(part->text, name)
+                                      : fnmatch(part->text, name, FNM_PERIOD) == 0;
 }
 
-bool artifact_patterns_enter(struct artifact_patterns *p, const struct artifact_states *s, const char *name,
-                             struct artifact_states *ret)
+bool artifact_patterns_enter(struct artifact_patterns *p, const struct artifact_states *s,
+                             const char *name, struct artifact_states *ret)
 {
     *ret = (struct artifact_states){0};
     p->round++;
@@ -154,7 +157,8 @@ bool artifact_patterns_enter(struct artifact_patterns *p, const struct artifact_
     return ret->n > 0;
 }
 
-bool artifact_patterns_match(struct artifact_patterns *p, const struct artifact_states *s, const char *name)
+bool artifact_patterns_match(struct artifact_patterns *p, const struct artifact_states *s,
+                             const char *name)
 {
     bool any = false;
 

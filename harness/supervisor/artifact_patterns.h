@@ -1,6 +1,7 @@
-/* artifact_patterns: private to supervisor: all patterns of a job, compiled into one automaton that is walked once over
- * a tree, part by part. The time that an entry takes depends on the patterns alone: nothing is tried again, however
- * often "**" stands in a pattern and however deep the tree is. */
+/* artifact_patterns: private to supervisor: all patterns of a job, compiled into one automaton that
+ * is walked once over a tree, part by part. The time that an entry takes depends on the patterns
+ * alone: nothing is tried again, however often "**" stands in a pattern and however deep the tree
+ * is. */
 #pragma once
 
 #include "base/base.h"
@@ -19,9 +20,10 @@ void artifact_states_free(struct artifact_states *s);
 /* Those of the root. */
 void artifact_patterns_begin(struct artifact_patterns *p, struct artifact_states *ret);
 /* Those of the directory `name` in a directory of these; false: nothing below it can match. */
-bool artifact_patterns_enter(struct artifact_patterns *p, const struct artifact_states *s, const char *name,
-                             struct artifact_states *ret);
+bool artifact_patterns_enter(struct artifact_patterns *p, const struct artifact_states *s,
+                             const char *name, struct artifact_states *ret);
 /* Whether an entry that is no directory matches; each pattern that it matches counts as used. */
-bool artifact_patterns_match(struct artifact_patterns *p, const struct artifact_states *s, const char *name);
+bool artifact_patterns_match(struct artifact_patterns *p, const struct artifact_states *s,
+                             const char *name);
 /* Whether pattern `i` of the list has matched anything. */
 bool artifact_patterns_used(const struct artifact_patterns *p, size_t i);

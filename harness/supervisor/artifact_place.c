@@ -18,7 +18,8 @@ void artifact_path_pop(struct artifact_path *p)
     p->text.data[p->text.len] = '\0';
 }
 
-const char *artifact_path_name(const struct artifact_path *p, size_t i, char buf[static ARTIFACT_NAME_SIZE])
+const char *artifact_path_name(const struct artifact_path *p, size_t i,
+                               char buf[static ARTIFACT_NAME_SIZE])
 {
     size_t from = p->end[i] + (i > 0), n = p->end[i + 1] - from;
 

@@ -1,5 +1,6 @@
-/* artifact_place: private to supervisor: a directory somewhere below another, reached step by step, by descriptor. Holds
- * a handful of descriptors however deep it is; a way up that is longer is opened again from the top. */
+/* artifact_place: private to supervisor: a directory somewhere below another, reached step by step,
+ * by descriptor. Holds a handful of descriptors however deep it is; a way up that is longer is
+ * opened again from the top. */
 #pragma once
 
 #include "base/base.h"
@@ -17,7 +18,8 @@ void artifact_path_push(struct artifact_path *p, const char *name);
 void artifact_path_pop(struct artifact_path *p);
 #define ARTIFACT_NAME_SIZE 256
 /* The name that leads from depth i to i + 1. */
-const char *artifact_path_name(const struct artifact_path *p, size_t i, char buf[static ARTIFACT_NAME_SIZE]);
+const char *artifact_path_name(const struct artifact_path *p, size_t i,
+                               char buf[static ARTIFACT_NAME_SIZE]);
 
 struct artifact_place {
     int top;                                /* borrowed */

@@ -1,11 +1,12 @@
-/* artifacts: copies what a finished job's patterns name out of its root. Everything of the job is dead by now, so that
- * nothing moves under our feet, but every name is hostile: directories are opened beneath the root without following
- * any link, only regular files are copied, and what is skipped is remarked upon (go-judge #176). Nothing of the root is
- * ever run.
+/* artifacts: copies what a finished job's patterns name out of its root. Everything of the job is
+ * dead by now, so that nothing moves under our feet, but every name is hostile: directories are
+ * opened beneath the root without following any link, only regular files are copied, and what is
+ * skipped is remarked upon (go-judge #176). Nothing of the root is ever run.
  *
- * The walk is one, in the order of names, whatever the patterns are, so that two runs of one job copy the same files
- * when not all can be. What it holds does not grow with the job's files: lists of names have a budget and are read again
- * where it is used up, a place in the tree is a handful of descriptors, and names are listed up to a bound. */
+ * The walk is one, in the order of names, whatever the patterns are, so that two runs of one job
+ * copy the same files when not all can be. What it holds does not grow with the job's files: lists
+ * of names have a budget and are read again where it is used up, a place in the tree is a handful
+ * of descriptors, and names are listed up to a bound. */
 #include "harness/supervisor/attempt.h"
 
 #include "base/weaken.h"
@@ -41,7 +42,8 @@ void strings_free(struct strings *s)
     *s = (struct strings){0};
 }
 
-/* A directory on the way: what its entries are matched against, and those that are still to come. */
+/* A directory on the way: what its entries are matched against, and those that are still to come.
+ */
 struct level {
     struct artifact_states states;
     struct artifact_names names;
@@ -69,7 +71,8 @@ struct collector {
 /* `name` may be NULL: it is about the present directory. */
 static void note(struct collector *c, const char *name, const char *why)
 {
-    const char *path = c->path.depth > 0 ? c->path.text.data : "", *slash = *path != '\0' && name != NULL ? "/" : "";
+    const char *path = c->path.depth > 0 ? c->path.text.data : "",
+               *slash = *path != '\0' && name != NULL ? "/" : "";
     cleanup_free char *whole = NULL;
 
     if (c->notes->n >= NOTES_MAX) {
@@ -92,7 +95,8 @@ static void list(struct collector *c, const char *name)
         return;
     }
     c->listed_bytes += len;
-    strings_add(c->copied, xasprintf("%s/%s%s%s", c->prefix, *slash != '\0' ? c->path.text.data : "", slash, name));
+    strings_add(c->copied, xasprintf("%s/%s%s%s", c->prefix,
+                                     *slash != '\0' ? c->path.text.data : "", slash, name));
 }
 
 /* ---- a file ---- */
@@ -100,8 +104,8 @@ static void list(struct collector *c, const char *name)
 /* The kernel's own file systems show the host, and to the harness more than to the job. */
 static bool is_kernels(int fd)
 {
-    static const long magic[] = {PROC_SUPER_MAGIC, SYSFS_MAGIC, CGROUP_SUPER_MAGIC, CGROUP2_SUPER_MAGIC,
-                                 DEVPTS_SUPER_MAGIC};
+    static const long magic[] = {PROC_SUPER_MAGIC, SYSFS_MAGIC, CGROUP_SUPER_MAGIC,
+                                 CGROUP2_SUPER_MAGIC, DEVPTS_SUPER_MAGIC};
     struct statfs fs;
 
     if (weakened("artifact-links"))
@@ -125,18 +129,20 @@ static int open_entry(int dir, const char *name, int flags)
     return fd < 0 ? -errno : fd;
 }
 
-/* What of an error is the out directory's: everything else is about the job's file, and no more than a remark. */
+/* What of an error is the out directory's: everything else is about the job's file, and no more
+ * than a remark. */
 static bool is_ours(int r)
 {
-    return r == -ENOSPC || r == -EDQUOT || r == -EIO || r == -EROFS || r == -EACCES || r == -EPERM || r == -EMFILE ||
-           r == -ENOMEM;
+    return r == -ENOSPC || r == -EDQUOT || r == -EIO || r == -EROFS || r == -EACCES ||
+           r == -EPERM || r == -EMFILE || r == -ENOMEM;
 }
 
 static bool is_regular(int fd)
 {
     struct stat st;
 
-    return fstat(fd, &st) == 0 && (S_ISREG(st.st_mode) || weakened("artifact-links")) && !is_kernels(fd);
+    return fstat(fd, &st) == 0 && (S_ISREG(st.st_mode) || weakened("artifact-links")) &&
+           !is_kernels(fd);
 }
 
 /* `name` was no directory and no link when it was listed. */
@@ -156,8 +162,8 @@ static int copy_file(struct collector *c, const char *name)
     else if (r > 0 && why != NULL)
         note(c, name, why);
     else if (r < 0 && is_ours(r))
-        return cupel_error_set(c->err, CUPEL_ERROR_HARNESS, r, "cannot copy the artifact %.200s to %s", name,
-                               c->prefix);
+        return cupel_error_set(c->err, CUPEL_ERROR_HARNESS, r,
+                               "cannot copy the artifact %.200s to %s", name, c->prefix);
     else if (r < 0)
         note(c, name, strerror(-r));
     return 0;
@@ -209,7 +215,8 @@ static const char *next_name(struct collector *c, unsigned char *ret_type)
     if (name != NULL || (!l->names.more && !l->dropped))
         return name;
     if (!l->dropped)
-        (void)snprintf(l->after, sizeof(l->after), "%s", l->names.text + l->names.order[l->names.n - 1] + 1);
+        (void)snprintf(l->after, sizeof(l->after), "%s",
+                       l->names.text + l->names.order[l->names.n - 1] + 1);
     l->dropped = false;
     drop_names(c, l);
     read_names(c, l->after);
@@ -224,7 +231,9 @@ static int enter(struct collector *c, const char *name)
     if (!artifact_patterns_enter(c->patterns, &c->levels[c->path.depth].states, name, &states))
         return 0;
     if (c->path.depth == ARTIFACT_DEPTH_MAX || artifact_place_down(&c->from, name) < 0) {
-        note(c, name, c->path.depth == ARTIFACT_DEPTH_MAX ? "is too deep; not copied" : "cannot be opened; not copied");
+        note(c, name,
+             c->path.depth == ARTIFACT_DEPTH_MAX ? "is too deep; not copied"
+                                                 : "cannot be opened; not copied");
         artifact_states_free(&states);
         return 0;
     }
@@ -237,7 +246,8 @@ static int enter(struct collector *c, const char *name)
     return 0;
 }
 
-/* Nothing of the job's is left that could have moved anything: what cannot be found again is the machine's fault. */
+/* Nothing of the job's is left that could have moved anything: what cannot be found again is the
+ * machine's fault. */
 static int leave(struct collector *c)
 {
     struct level *l = &c->levels[c->path.depth];
@@ -274,7 +284,9 @@ static int visit(struct collector *c, const char *name, unsigned char type)
         return 0;
     if (type == DT_REG || weakened("artifact-links"))
         return copy_file(c, name);
-    note(c, name, type == DT_LNK ? "is a symbolic link; not followed, not copied" : "is no regular file; not copied");
+    note(c, name,
+         type == DT_LNK ? "is a symbolic link; not followed, not copied"
+                        : "is no regular file; not copied");
     return 0;
 }
 
@@ -301,35 +313,43 @@ static int walk(struct collector *c)
 
 /* ---- the whole ---- */
 
-/* What was not copied, and why, in words; 1 when a bound was the reason: the last note says which. */
+/* What was not copied, and why, in words; 1 when a bound was the reason: the last note says which.
+ */
 static int note_end(struct collector *c, const struct jobs_artifacts *artifacts)
 {
     char text[UNIT_TEXT_SIZE];
 
     for (size_t i = 0; c->copier.stop == ARTIFACT_GOES_ON && artifacts->patterns[i] != NULL; i++)
         if (!artifact_patterns_used(c->patterns, i))
-            strings_add(c->notes, xasprintf("artifact pattern %s matched nothing", artifacts->patterns[i]));
+            strings_add(c->notes,
+                        xasprintf("artifact pattern %s matched nothing", artifacts->patterns[i]));
     if (c->unsaid > 0)
-        strings_add(c->notes, xasprintf("%zu more remarks on artifacts are left out here", c->unsaid));
+        strings_add(c->notes,
+                    xasprintf("%zu more remarks on artifacts are left out here", c->unsaid));
     if (c->unlisted > 0)
-        strings_add(c->notes, xasprintf("%zu more artifacts were copied, and are not listed", c->unlisted));
+        strings_add(c->notes,
+                    xasprintf("%zu more artifacts were copied, and are not listed", c->unlisted));
     switch (c->copier.stop) {
     case ARTIFACT_GOES_ON:
         return 0;
     case ARTIFACT_CANCELLED:
-        strings_add(c->notes, xstrdup("interrupted while artifacts were copied: the rest was not copied"));
+        strings_add(c->notes,
+                    xstrdup("interrupted while artifacts were copied: the rest was not copied"));
         return 0;
     case ARTIFACT_OVER_MAX:
         strings_add(c->notes, xasprintf("artifacts exceed their max of %s: the rest was not copied",
                                         unit_format_size(artifacts->max, text)));
         return 1;
     case ARTIFACT_TOO_MANY:
-        strings_add(c->notes,
-                    xasprintf("more artifacts than can be copied: the rest of them, after %zu, was not copied",
-                              c->copied->n + c->unlisted));
+        strings_add(
+            c->notes,
+            xasprintf(
+                "more artifacts than can be copied: the rest of them, after %zu, was not copied",
+                c->copied->n + c->unlisted));
         return 1;
     case ARTIFACT_TOO_LATE:
-        strings_add(c->notes, xstrdup("copying the artifacts took too long: the rest was not copied"));
+        strings_add(c->notes,
+                    xstrdup("copying the artifacts took too long: the rest was not copied"));
         return 1;
     }
     return 0;
@@ -340,15 +360,17 @@ static int collect(struct collector *c, const struct jobs_artifacts *artifacts, 
 {
     int r;
 
-    c->copier = (struct artifact_copier){
-        .out = target->out, .left = artifacts->max, .cancelled = target->stopped, .data = target->data};
+    c->copier = (struct artifact_copier){.out = target->out,
+                                         .left = artifacts->max,
+                                         .cancelled = target->stopped,
+                                         .data = target->data};
     r = artifact_copier_open(&c->copier, out);
 
     if (r == 0)
         r = artifact_place_begin(&c->from, root, open_dir);
     if (r < 0)
-        return cupel_error_set(c->err, CUPEL_ERROR_HARNESS, r, "cannot open the directories of artifacts of %s",
-                               c->prefix);
+        return cupel_error_set(c->err, CUPEL_ERROR_HARNESS, r,
+                               "cannot open the directories of artifacts of %s", c->prefix);
     c->levels = xcalloc(ARTIFACT_DEPTH_MAX + 1, sizeof(*c->levels));
     c->patterns = artifact_patterns_new(artifacts->patterns);
     r = walk(c);

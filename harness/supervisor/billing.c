@@ -16,8 +16,8 @@ uint64_t billing_init_ns(const struct sandbox_job *sandbox, struct attempt_facts
     return facts->init_cpu_ns;
 }
 
-int billing_cpu_ns(const struct cgroup_job *cgroup, const struct sandbox_job *sandbox, struct attempt_facts *facts,
-                   uint64_t *ret_ns)
+int billing_cpu_ns(const struct cgroup_job *cgroup, const struct sandbox_job *sandbox,
+                   struct attempt_facts *facts, uint64_t *ret_ns)
 {
     uint64_t ns;
     int r = cgroup_job_cpu_ns(cgroup, &ns);

@@ -1,5 +1,6 @@
-/* fuzz_patterns: patterns of artifacts against a path. Input: up to four patterns and a path, each up to a NUL byte or the
- * end, the path first. What the compiled patterns say together is what each says alone, tried out. */
+/* fuzz_patterns: patterns of artifacts against a path. Input: up to four patterns and a path, each
+ * up to a NUL byte or the end, the path first. What the compiled patterns say together is what each
+ * says alone, tried out. */
 #include "fuzz.h"
 
 #include "pattern_reference.h"
@@ -32,7 +33,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     while (n < PATTERNS_MAX && in.left > 0)
         patterns[n++] = plain(fuzz_text(&in));
     for (size_t i = 0; *path != '\0' && i < n; i++)
-        FUZZ_EXPECT(reference_compiled((const char *const *)patterns, path, i) == reference_naive(patterns[i], path));
+        FUZZ_EXPECT(reference_compiled((const char *const *)patterns, path, i) ==
+                    reference_naive(patterns[i], path));
     for (size_t i = 0; i < n; i++)
         free(patterns[i]);
     free(path);

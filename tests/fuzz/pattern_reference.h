@@ -1,5 +1,6 @@
-/* pattern_reference: what patterns of artifacts mean, by trying everything, and the compiled ones along one path, to be
- * compared with it. For short patterns: the time that trying takes has no bound worth the name. */
+/* pattern_reference: what patterns of artifacts mean, by trying everything, and the compiled ones
+ * along one path, to be compared with it. For short patterns: the time that trying takes has no
+ * bound worth the name. */
 #pragma once
 
 #include "harness/supervisor/artifact_patterns.h"
@@ -54,7 +55,8 @@ static inline bool reference_compiled(const char *const *patterns, const char *p
         s = next;
     }
     if (below)
-        matched = artifact_patterns_match(p, &s, reference_first(path, name)) && artifact_patterns_used(p, used);
+        matched = artifact_patterns_match(p, &s, reference_first(path, name)) &&
+                  artifact_patterns_used(p, used);
     artifact_states_free(&s);
     artifact_patterns_free(p);
     return matched;

@@ -1,5 +1,5 @@
-/* test_supervisor_artifact_patterns: the compiled patterns against a naive reading of the same words, on every short
- * path of a small alphabet, and the parts of a pattern one by one. */
+/* test_supervisor_artifact_patterns: the compiled patterns against a naive reading of the same
+ * words, on every short path of a small alphabet, and the parts of a pattern one by one. */
 #include "tests/fuzz/pattern_reference.h"
 
 #include <setjmp.h>
@@ -14,7 +14,8 @@ static const char *const pattern_parts[] = {"a", "b", "*", "**", ".a", "?"};
 static const char *const names[] = {"a", "b", ".a"};
 
 /* Number `i` of all sequences of up to `depth` words, joined by slashes; false behind the last. */
-static bool sequence(size_t i, const char *const *words, size_t n, size_t depth, char *buf, size_t size)
+static bool sequence(size_t i, const char *const *words, size_t n, size_t depth, char *buf,
+                     size_t size)
 {
     size_t count = n, d = 1, len = 0;
 
@@ -34,12 +35,14 @@ static void test_against_the_naive_reading(void **state)
     char pattern[64], path[64];
 
     (void)state;
-    for (size_t i = 0; sequence(i, pattern_parts, ARRAY_SIZE(pattern_parts), 4, pattern, sizeof(pattern)); i++)
+    for (size_t i = 0;
+         sequence(i, pattern_parts, ARRAY_SIZE(pattern_parts), 4, pattern, sizeof(pattern)); i++)
         for (size_t k = 0; sequence(k, names, ARRAY_SIZE(names), 4, path, sizeof(path)); k++) {
             const char *list[] = {pattern, NULL};
 
             if (reference_compiled(list, path, 0) != reference_naive(pattern, path))
-                fail_msg("%s and %s: compiled says %d", pattern, path, reference_compiled(list, path, 0));
+                fail_msg("%s and %s: compiled says %d", pattern, path,
+                         reference_compiled(list, path, 0));
         }
 }
 
