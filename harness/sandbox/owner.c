@@ -1,14 +1,17 @@
-/* owner: whose a job's user namespace is. The kernel counts inotify instances, message queues, queued signals and the like by user,
- * and once more by the owner of the user namespace that the user is in, at every level up to the host's (inc_ucount() and
- * inc_rlimit_ucounts(), kernel/ucount.c). The owner is who is the effective user when the namespace is made. Were that the slot, which is
- * root, all jobs would share what root has, and root would be left without.
+/* owner: whose a job's user namespace is. The kernel counts inotify instances, message queues,
+ * queued signals and the like by user, and once more by the owner of the user namespace that the
+ * user is in, at every level up to the host's (inc_ucount() and inc_rlimit_ucounts(),
+ * kernel/ucount.c). The owner is who is the effective user when the namespace is made. Were that
+ * the slot, which is root, all jobs would share what root has, and root would be left without.
  *
- * So the namespace is made while the slot's effective id is one that no other job has; each job takes the next, since the kernel gives
- * back late what a job held (inotify's marks, POSIX queues), and the next one must not be short of it. Real and saved id stay root's,
- * which kill(2), ptrace(2) and prlimit(2) look at: nobody by the job's ids may do anything to the slot.
+ * So the namespace is made while the slot's effective id is one that no other job has; each job
+ * takes the next, since the kernel gives back late what a job held (inotify's marks, POSIX queues),
+ * and the next one must not be short of it. Real and saved id stay root's, which kill(2), ptrace(2)
+ * and prlimit(2) look at: nobody by the job's ids may do anything to the slot.
  *
- * What the owner may have of what resource limits count is set for the namespace at its making, from the limits of the process that
- * makes it (create_user_ns(), kernel/user_namespace.c): so the sum over a job's users is bounded, not only what each of them takes. */
+ * What the owner may have of what resource limits count is set for the namespace at its making,
+ * from the limits of the process that makes it (create_user_ns(), kernel/user_namespace.c): so the
+ * sum over a job's users is bounded, not only what each of them takes. */
 #include "harness/sandbox/stage.h"
 
 #include "base/weaken.h"
@@ -18,11 +21,12 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* Without the host's rights jobs' ids are the slot's own. The owner is then any of the slot's namespace that other slots do not
- * take: in a container without a user namespace of its own, not one that a daemon there has. */
+/* Without the host's rights jobs' ids are the slot's own. The owner is then one of the slot's
+ * namespace, which other slots do not take; in a container without a user namespace of its own, not
+ * one that a user or a daemon there is likely to have, since the owner may enter the namespace. */
 #define OWNERS_EACH 64
-#define OWNERS_SLOTS 1000
-#define OWNERS_FIRST 1000
+#define OWNERS_SLOTS 600
+#define OWNERS_FIRST 20000
 
 static uint32_t owner_of_next(const struct sandbox_stage *s)
 {
@@ -30,7 +34,8 @@ static uint32_t owner_of_next(const struct sandbox_stage *s)
         return 0;
     if (s->privilege.host) /* an id base of 0: a wall is away */
         return s->id_base != 0 ? s->id_base + (uint32_t)(s->serial % SANDBOX_ID_COUNT) : 0;
-    return OWNERS_FIRST + s->number % OWNERS_SLOTS * OWNERS_EACH + (uint32_t)(s->serial % OWNERS_EACH);
+    return OWNERS_FIRST + s->number % OWNERS_SLOTS * OWNERS_EACH +
+           (uint32_t)(s->serial % OWNERS_EACH);
 }
 
 static int get_capabilities(struct owner *o)
@@ -47,19 +52,21 @@ static int set_capabilities(const struct owner *o)
     return syscall(SYS_capset, &header, o->capabilities) < 0 ? -errno : 0;
 }
 
-/* A change of the effective id takes the death signal off and makes the process one that cannot be dumped (commit_creds(),
- * kernel/cred.c). The parent may have died in between. */
+/* A change of the effective id takes the death signal off and makes the process one that cannot be
+ * dumped (commit_creds(), kernel/cred.c). The parent may have died in between. */
 static int restore_process(const struct owner *o)
 {
     if (prctl(PR_SET_PDEATHSIG, o->death_signal) < 0 ||
-        (o->dumpable < 2 && prctl(PR_SET_DUMPABLE, o->dumpable) < 0)) /* 2 is what it has just become */
+        (o->dumpable < 2 &&
+         prctl(PR_SET_DUMPABLE, o->dumpable) < 0)) /* 2 is what it has just become */
         return -errno;
     if (o->death_signal != 0 && getppid() != o->parent)
         _exit(1);
     return 0;
 }
 
-/* What each counts is counted by the namespace's owner too. The hard limits stay: commands set their own. */
+/* What each counts is counted by the namespace's owner too. The hard limits stay: commands set
+ * their own. */
 static const struct {
     __rlimit_resource_t resource;
     rlim_t of_job;
@@ -87,7 +94,8 @@ static int lower_limits(struct owner *o)
 
 int owner_become(const struct sandbox_stage *s, struct owner *ret)
 {
-    struct owner o = {.id = owner_of_next(s), .parent = getppid(), .dumpable = prctl(PR_GET_DUMPABLE)};
+    struct owner o = {
+        .id = owner_of_next(s), .parent = getppid(), .dumpable = prctl(PR_GET_DUMPABLE)};
     int r;
 
     *ret = (struct owner){0};
@@ -104,8 +112,9 @@ int owner_become(const struct sandbox_stage *s, struct owner *ret)
     if (r < 0)
         return r;
     *ret = o;
-    /* Effective capabilities go with root's id. Kernels that let only the privileged make user namespaces ask for them
-       (kernel.unprivileged_userns_clone of Debian, AppArmor's restriction). */
+    /* Effective capabilities go with root's id. Kernels that let only the privileged make user
+       namespaces ask for them (kernel.unprivileged_userns_clone of Debian, AppArmor's restriction).
+     */
     r = set_capabilities(&o);
     return r < 0 ? r : restore_process(&o);
 }

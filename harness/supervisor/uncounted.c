@@ -6,7 +6,8 @@
 #include <fcntl.h>
 
 #define LOOK_NS (100 * NSEC_PER_MSEC)
-/* A job may have as many sockets as it has descriptors, a line each: looking takes a twentieth of a CPU at most. */
+/* A job may have as many sockets as it has descriptors, a line each: looking takes a twentieth of a
+ * CPU at most. */
 #define LOOK_SHARE 20
 
 void uncounted_begin(struct uncounted *u, const struct jobs_job *job, bool enforced, pid_t init)
@@ -18,8 +19,8 @@ void uncounted_begin(struct uncounted *u, const struct jobs_job *job, bool enfor
                             .next_ns = can ? clock_monotonic_ns() + LOOK_NS : UINT64_MAX};
 }
 
-/* netlink_native_seq_show(), net/netlink/af_netlink.c: "sk Eth Pid Groups Rmem Wmem ...", a line of names first. Rmem is what the
- * messages of the queue take, with all that belongs to them. */
+/* netlink_native_seq_show(), net/netlink/af_netlink.c: "sk Eth Pid Groups Rmem Wmem ...", a line of
+ * names first. Rmem is what the messages of the queue take, with all that belongs to them. */
 #define RMEM_FIELD 4
 struct fields {
     unsigned field; /* of the line, from 0 */
@@ -64,7 +65,8 @@ bool uncounted_exceeds(struct uncounted *u, uint64_t now, uint64_t *ret_bytes)
     if (now < u->next_ns)
         return false;
     (void)snprintf(path, sizeof(path), "/proc/%d/net/netlink", (int)u->init);
-    fd = open(path, O_RDONLY | O_CLOEXEC); /* cannot be: PID 1 is gone, and with it all of the job */
+    fd =
+        open(path, O_RDONLY | O_CLOEXEC); /* cannot be: PID 1 is gone, and with it all of the job */
     bytes = fd < 0 ? 0 : uncounted_netlink(fd, u->limit);
     took = clock_monotonic_ns() - now;
     u->next_ns = now + (took * LOOK_SHARE > LOOK_NS ? took * LOOK_SHARE : LOOK_NS);

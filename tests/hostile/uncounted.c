@@ -1,6 +1,7 @@
-/* uncounted: what the kernel counts by user, by the owner of a user namespace, or for the whole machine, and not by control group: one
- * job takes all that there is of it (the neighbour, see neighbours.c), another one wants some; and memory that is on no group's
- * account. Asks for little more than a job may have, so that without its wall the machine is not short of it. */
+/* uncounted: what the kernel counts by user, by the owner of a user namespace, or for the whole
+ * machine, and not by control group: one job takes all that there is of it (the neighbour, see
+ * neighbours.c), another one wants some; and memory that is on no group's account. Asks for little
+ * more than a job may have, so that without its wall the machine is not short of it. */
 #include "probes.h"
 
 #include <dirent.h>
@@ -28,15 +29,16 @@
 
 /* ---- counted by user ---- */
 
-/* An ordinary user's jobs have the ids of that user's namespace, whose owner the user is: what the kernel counts by owner, all of
- * the user's programs share (docs/hardening.md). Their maps say so: they are the same on both sides. */
+/* An ordinary user's jobs have the ids of that user's namespace, whose owner the user is: what the
+ * kernel counts by owner, all of the user's programs share (docs/hardening.md). Their maps say so:
+ * they are the same on both sides. */
 static bool shares_ids(void)
 {
     char map[256];
     unsigned inside = 0, outside = 1;
 
-    return slurp("/proc/self/uid_map", map, sizeof(map)) > 0 && sscanf(map, "%u %u", &inside, &outside) == 2 &&
-           inside == outside;
+    return slurp("/proc/self/uid_map", map, sizeof(map)) > 0 &&
+           sscanf(map, "%u %u", &inside, &outside) == 2 && inside == outside;
 }
 
 static unsigned take_inotify(unsigned most)
@@ -65,7 +67,8 @@ static unsigned take_queues(unsigned most)
     return n;
 }
 
-/* For tests: SELFTEST_HOLD_MS with all that there is (or SELFTEST_MOST of it), having said how much that was. */
+/* For tests: SELFTEST_HOLD_MS with all that there is (or SELFTEST_MOST of it), having said how much
+ * that was. */
 static void hold(const char *what, unsigned (*take)(unsigned most))
 {
     const char *most = getenv("SELFTEST_MOST");
@@ -127,7 +130,8 @@ static unsigned queue_signals(unsigned most)
     return n;
 }
 
-/* Each user of a job may queue as many signals as the resource limit says, and all of them together no more. */
+/* Each user of a job may queue as many signals as the resource limit says, and all of them together
+ * no more. */
 static void signals_of_users(void)
 {
     struct rlimit limit;
@@ -153,7 +157,8 @@ static void signals_of_users(void)
         sum += n;
     }
     if (sum > limit.rlim_cur)
-        breach("%u signals queued by %d users, where one may queue %u", sum, USERS_ASKED, (unsigned)limit.rlim_cur);
+        breach("%u signals queued by %d users, where one may queue %u", sum, USERS_ASKED,
+               (unsigned)limit.rlim_cur);
     if (sum == 0)
         untested("a job has no user but root");
     contained("%u signals queued by %d users", sum, USERS_ASKED);
@@ -181,14 +186,16 @@ static void aio(void)
 
 /* ---- memory ---- */
 
-/* Asks the kernel for a link of its own again and again, and takes none of the answers. Half of what the socket is charged for is enough:
- * the other half may be the kernel's own. */
+/* Asks the kernel for a link of its own again and again, and takes none of the answers. Half of
+ * what the socket is charged for is enough: the other half may be the kernel's own. */
 static size_t fill_queue(int fd)
 {
     struct {
         struct nlmsghdr header;
         struct ifinfomsg link;
-    } message = {.header = {.nlmsg_len = sizeof(message), .nlmsg_type = RTM_GETLINK, .nlmsg_flags = NLM_F_REQUEST},
+    } message = {.header = {.nlmsg_len = sizeof(message),
+                            .nlmsg_type = RTM_GETLINK,
+                            .nlmsg_flags = NLM_F_REQUEST},
                  .link = {.ifi_index = 1}};
     int room = 0;
     socklen_t len = sizeof(room);
@@ -234,9 +241,9 @@ static void find_entry(const char *path, const char *prefix)
 /* Every job's disk is a loop device. */
 static void disks_of_others(void)
 {
-    static const char *const directories[] = {"/sys/block",     "/sys/devices/virtual/block",
+    static const char *const directories[] = {"/sys/block",       "/sys/devices/virtual/block",
                                               "/sys/class/block", "/sys/fs/ext4",
-                                              "/proc/fs/ext4",  "/proc/fs/jbd2"};
+                                              "/proc/fs/ext4",    "/proc/fs/jbd2"};
     static const char *const files[] = {"/proc/diskstats", "/proc/partitions"};
     char text[65536];
 
