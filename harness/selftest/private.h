@@ -118,5 +118,6 @@ __attribute__((format(printf, 3, 4))) void verdict_set(struct verdict *v, enum o
 
 void print_table(const struct scene *s);
 int print_json(const struct scene *s);
-int report_write(const struct scene *s, struct cupel_error *err);
+struct reports_out;
+int report_write(const struct scene *s, struct reports_out *out, struct cupel_error *err);
 int report_exit(const struct scene *s);

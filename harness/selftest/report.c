@@ -61,17 +61,11 @@ static int write_all(const struct scene *s, struct reports_out *out, struct aren
     return r < 0 ? r : reports_junit_write(out, &run, err);
 }
 
-int report_write(const struct scene *s, struct cupel_error *err)
+int report_write(const struct scene *s, struct reports_out *out, struct cupel_error *err)
 {
-    struct reports_out *out;
-    struct arena *arena;
-    int r = reports_out_open(s->options->out, &out, err);
+    struct arena *arena = arena_new();
+    int r = write_all(s, out, arena, err);
 
-    if (r < 0)
-        return r;
-    arena = arena_new();
-    r = write_all(s, out, arena, err);
     arena_free(arena);
-    reports_out_close(out);
     return r;
 }

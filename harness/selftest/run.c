@@ -3,6 +3,7 @@
 
 #include "base/weaken.h"
 #include "harness/supervisor/supervisor.h"
+#include "reports/reports.h"
 
 #include <fcntl.h>
 #include <fnmatch.h>
@@ -230,12 +231,20 @@ static void recover(void)
         log_warning("%s", err.message);
 }
 
+static void close_out(struct reports_out **out)
+{
+    reports_out_close(*out);
+}
+
 int selftest_run(const struct selftest_options *options, int *ret_exit, struct cupel_error *err)
 {
     cleanup_free bool *selected = xcalloc(probe_count, sizeof(*selected));
+    _cleanup_(close_out) struct reports_out *out = NULL;
     struct scene s;
     int r = select_probes(options, selected, err);
 
+    if (r == 0 && options->out != NULL) /* first: what is wrong with it is said before minutes of work */
+        r = reports_out_open(options->out, &out, err);
     if (r == 0)
         recover();
     if (r == 0)
@@ -252,7 +261,7 @@ int selftest_run(const struct selftest_options *options, int *ret_exit, struct c
     if (r < 0)
         r = cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot write to standard output");
     if (r == 0 && options->out != NULL)
-        r = report_write(&s, err);
+        r = report_write(&s, out, err);
     *ret_exit = s.interrupted ? EXIT_INTERRUPTED : report_exit(&s);
     scene_close(&s);
     return r;
