@@ -119,8 +119,8 @@ int text_put_json(char *json, FILE *stream)
     cleanup_free char *owned = json;
     cleanup_strbuf struct strbuf b = {0};
 
-    if (json == NULL)
+    if (owned == NULL)
         return -ENOMEM;
-    text_add_json(&b, json);
+    text_add_json(&b, owned);
     return fprintf(stream, "%s\n", b.data) < 0 ? -EIO : 0;
 }
