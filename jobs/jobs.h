@@ -98,6 +98,8 @@ struct jobs_root {
     const char *platform;   /* OS/ARCHITECTURE[/VARIANT], or NULL for this machine's */
     const char *suite;      /* debian: bookworm */
     const char **packages;  /* debian: NULL-terminated, may be empty */
+    const char **package_places; /* "FILE:LINE:COLUMN" of each */
+    const char *suite_place;     /* the same of `debian` */
     const char *config;     /* CACHED: what an image said of its processes (cache_config_text), or NULL */
     size_t base;            /* DERIVED: index into plan->roots, of any kind but HOST */
     struct jobs_job *build; /* DERIVED: run once, over `base`; none of plan->jobs, and named like the root */
@@ -275,6 +277,7 @@ struct jobs_job {
     const char **env;           /* NULL-terminated "KEY=VALUE", in file order */
     const char **pass_env;      /* NULL-terminated names */
     const char *user;           /* as written: "root", "nobody", "1000", "1000:1000" */
+    const char *image_user;     /* what its root's image says instead, or NULL: found by the image's rules */
     int user_line, user_column; /* where; 0: nowhere */
     const char *hostname;
     struct jobs_input *inputs; /* of a job with `from`: that job's, in its order, then what this one adds */

@@ -28,6 +28,11 @@ static bool is_word(const char *text, size_t n, const char *letters)
     return n > 0 && n <= LOAD_NAME_MAX && isalnum((unsigned char)text[0]) && strspn(text, letters) >= n;
 }
 
+static const char *place_of(struct loader *l, const struct node *n)
+{
+    return arena_printf(l->plan->arena, "%s:%zu:%zu", l->source.file, (size_t)n->place.line, (size_t)n->place.column);
+}
+
 void set_suite(struct loader *l, const struct key *k, const struct node *value, void *object)
 {
     struct jobs_root *root = object;
@@ -38,6 +43,7 @@ void set_suite(struct loader *l, const struct key *k, const struct node *value, 
         (void)value_unexpected(l, value, k->name, k->value);
     else
         root->suite = arena_strdup(l->plan->arena, value->text);
+    root->suite_place = place_of(l, value);
 }
 
 /* NAME[:ARCH][=VERSION], as apt takes it (Debian policy 5.6.1, 5.6.12). */
@@ -61,17 +67,21 @@ void set_packages(struct loader *l, const struct key *k, const struct node *valu
 {
     struct jobs_root *root = object;
     const char **packages = arena_alloc(l->plan->arena, (items_count(value) + 1) * sizeof(*packages));
+    const char **places = arena_alloc(l->plan->arena, (items_count(value) + 1) * sizeof(*places));
     size_t n = 0;
 
     for (const struct node *item = items_first(value); item != NULL; item = items_next(value, item)) {
         if (!value_is_text(l, item, k->name, k->value))
             continue;
-        if (!is_package(item->text))
+        if (!is_package(item->text)) {
             problem_at(l, item, "'%s' is no package name", item->text);
-        else
-            packages[n++] = arena_strdup(l->plan->arena, item->text);
+            continue;
+        }
+        places[n] = place_of(l, item);
+        packages[n++] = arena_strdup(l->plan->arena, item->text);
     }
     root->packages = packages;
+    root->package_places = places;
 }
 
 /* OS/ARCHITECTURE[/VARIANT], as the image specification names them. */

@@ -37,6 +37,8 @@ struct cache_source {
     const char *directory; /* CACHE_DIRECTORY: absolute path */
     const char *suite;     /* CACHE_DEBIAN */
     const char *const *packages;   /* CACHE_DEBIAN: NULL-terminated */
+    const char *const *package_places; /* "FILE:LINE:COLUMN" of each, for messages; or NULL */
+    const char *suite_place;       /* the same of the suite; or NULL */
     const struct packages *locked; /* CACHE_DEBIAN: exactly these; NULL but within cache_prepare_locked */
     const char *config;            /* instead of what the root has, what cache_config_text gave; or NULL */
 };

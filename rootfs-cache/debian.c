@@ -1,8 +1,10 @@
 /* debian: a suite and a list of packages become a layer, through mmdebstrap. Its tar goes through the same unpacking as
  * any other (unpack.c). Not responsible for what the packages do: their scripts run as the bootstrapping program runs
  * them. */
+#include "rootfs-cache/debian_errors.h"
 #include "rootfs-cache/digest.h"
 #include "rootfs-cache/packages.h"
+#include "rootfs-cache/patience.h"
 #include "rootfs-cache/sources.h"
 #include "rootfs-cache/unpack.h"
 
@@ -19,7 +21,7 @@
 #include <sys/wait.h>
 
 /* Part of every key: raised when anything below changes what is in the root. */
-#define DEBIAN_RECIPE "debian 2"
+#define DEBIAN_RECIPE "debian 3"
 #define DEBIAN_PACKAGES_MAX 1000
 /* No file is newer than this, so that the same packages give the same layer. (2023-01-01) */
 #define DEBIAN_EPOCH "1672531200"
@@ -54,11 +56,24 @@ static const char setup_locked[] =
     "test \"$(sed -n 's/^Package: //p' \"$" WORK_VARIABLE "\"/offered | sort -u)\" = "
     "\"$(sed 's/:.*//' \"$" WORK_VARIABLE "\"/locked | sort -u)\"";
 
+/* Packages' scripts put links into directories that are left out below (update-alternatives, of Java's manual pages): they are there, and
+ * empty. The pattern that fits no file keeps dpkg from leaving out directories that packages have (dpkg(1), --path-include). */
+static const char setup_directories[] =
+    "set -e; for n in 1 2 3 4 5 6 7 8 9; do mkdir -p \"$1/usr/share/man/man$n\"; done; "
+    "mkdir -p \"$1\"/usr/share/info \"$1\"/usr/share/doc \"$1\"/usr/share/locale \"$1\"/usr/share/lintian";
+
+/* Asks apt whether it could install what is wanted, before anything is fetched but its lists: else a wrong name would be found at the end. */
+static const char setup_simulated[] =
+    "export APT_CONFIG=\"$MMDEBSTRAP_APT_CONFIG\"; apt-get -q update || exit 1; "
+    "xargs apt-get -q -s install <\"$" WORK_VARIABLE "\"/wanted >\"$" WORK_VARIABLE "\"/simulated 2>&1 && exit 0; "
+    "apt-cache pkgnames >\"$" WORK_VARIABLE "\"/names; cat \"$" WORK_VARIABLE "\"/simulated; exit 1";
+
 /* As in Debian's own slim images: what no build or test reads. */
 static const char *const excluded[] = {
     "--dpkgopt=path-exclude=/usr/share/man/*",    "--dpkgopt=path-exclude=/usr/share/info/*",
     "--dpkgopt=path-exclude=/usr/share/doc/*",    "--dpkgopt=path-include=/usr/share/doc/*/copyright",
     "--dpkgopt=path-exclude=/usr/share/locale/*", "--dpkgopt=path-exclude=/usr/share/lintian/*",
+    "--dpkgopt=path-include=/usr/share/man/*/none",
 };
 
 struct bootstrap {
@@ -191,6 +206,13 @@ static int write_configuration(struct bootstrap *b)
     return file_write_atomic_at(b->work_dir, "apt.conf", settings.data, settings.len, 0600);
 }
 
+static int write_wanted(const struct bootstrap *b)
+{
+    cleanup_free char *packages = join_packages(b, "\n");
+
+    return file_write_atomic_at(b->work_dir, "wanted", packages, strlen(packages), 0600);
+}
+
 static int write_locked(const struct bootstrap *b)
 {
     cleanup_free char *wanted = packages_wanted(b->source->locked),
@@ -213,8 +235,11 @@ static void make_arguments(const struct bootstrap *b, struct arena *arena, const
     argv[n++] = arena_printf(arena, "--aptopt=%s/apt.conf", b->work);
     for (size_t i = 0; i < ARRAY_SIZE(excluded); i++)
         argv[n++] = excluded[i];
+    argv[n++] = arena_printf(arena, "--setup-hook=%s", setup_directories);
     if (b->source->locked != NULL)
         argv[n++] = arena_printf(arena, "--setup-hook=%s", setup_locked);
+    else if (b->n_packages > 0)
+        argv[n++] = arena_printf(arena, "--setup-hook=%s", setup_simulated);
     argv[n++] = arena_printf(arena, "--customize-hook=%s", customize);
     argv[n++] = b->source->suite;
     argv[n++] = arena_printf(arena, "%s/root.tar", b->work);
@@ -271,56 +296,50 @@ static _Noreturn void exec_bootstrap(const char *const *argv, bool own_namespace
 static _Noreturn void supervise_bootstrap(const struct bootstrap *b, const char *const *argv, bool own_namespace,
                                           pid_t parent)
 {
+    sigset_t heard, before;
     int status, alive[2];
-    pid_t pid;
+    pid_t pid, ended;
 
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent || prepare_exec(b) < 0)
         _exit(126);
     if (own_namespace && unshare(CLONE_NEWPID | CLONE_NEWNS) < 0)
         _exit(EXIT_NO_NAMESPACE);
+    (void)sigemptyset(&heard);
+    (void)sigaddset(&heard, SIGTERM);
+    (void)sigaddset(&heard, SIGCHLD);
+    (void)sigprocmask(SIG_BLOCK, &heard, &before);
     if (pipe2(alive, O_CLOEXEC) < 0 || (pid = fork()) < 0)
         _exit(126);
     if (pid == 0) {
+        (void)sigprocmask(SIG_SETMASK, &before, NULL);
         (void)close(alive[1]);
         exec_bootstrap(argv, own_namespace, alive[0]);
     }
-    while (waitpid(pid, &status, 0) < 0)
-        if (errno != EINTR)
+    /* the first process of a PID namespace has ended when all of them have (zap_pid_ns_processes(), kernel/pid_namespace.c) */
+    while ((ended = waitpid(pid, &status, WNOHANG)) != pid)
+        if (ended < 0 && errno != EINTR)
             _exit(126);
+        else if (ended == 0 && sigwaitinfo(&heard, NULL) == SIGTERM)
+            (void)kill(pid, SIGKILL);
     _exit(WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
 }
 
 /* Returns the wait status, or a negative errno. */
 static int run_once(const struct bootstrap *b, const char *const *argv, bool own_namespace)
 {
-    pid_t parent = getpid(), pid = fork();
-    int status;
+    _cleanup_(patience_end) struct patience patience = PATIENCE_INIT;
+    pid_t parent = getpid(), pid;
+    int status, r = patience_begin(&patience);
 
+    if (r < 0)
+        return r;
+    pid = fork();
     if (pid < 0)
         return -errno;
     if (pid == 0)
         supervise_bootstrap(b, argv, own_namespace, parent);
-    while (waitpid(pid, &status, 0) < 0)
-        if (errno != EINTR)
-            return -errno;
-    return status;
-}
-
-/* The first errors in the log say what happened; the later ones only that it did. */
-static void quote_log(const struct bootstrap *b, struct strbuf *out)
-{
-    cleanup_free char *text = NULL;
-    char *save = NULL;
-    size_t length, quoted = 0;
-
-    if (file_read_at(b->work_dir, "log", DEBIAN_LOG_MAX, &text, &length) < 0)
-        return;
-    for (char *line = strtok_r(text, "\n", &save); line != NULL && quoted < 4; line = strtok_r(NULL, "\n", &save)) {
-        if (!str_starts(line, "E: ") && !str_starts(line, "Err:"))
-            continue;
-        strbuf_addf(out, "%s%.200s", quoted > 0 ? "; " : "", line);
-        quoted++;
-    }
+    r = patience_wait(&patience, pid, SIGTERM, NULL, NULL, &status);
+    return r < 0 ? r : status;
 }
 
 static int not_as_locked(const struct bootstrap *b, const char *how, struct cupel_error *err)
@@ -350,28 +369,13 @@ static int refuse_missing(const struct bootstrap *b, struct cupel_error *err)
 
 static int bootstrap_failed(const struct bootstrap *b, int status, struct cupel_error *err)
 {
-    cleanup_strbuf struct strbuf log = {0};
+    const struct debian_failure failure = {.source = b->source,
+                                           .work = b->work_dir,
+                                           .store = cache_path(b->cache),
+                                           .has_sources = b->has_sources,
+                                           .status = status};
 
-    if (WIFSIGNALED(status) && (WTERMSIG(status) == SIGINT || WTERMSIG(status) == SIGTERM)) {
-        (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, EINTR, "bootstrapping debian %s for root '%s'",
-                              b->source->suite, b->source->name);
-        return -EINTR;
-    }
-    if (refuse_missing(b, err) < 0)
-        return -ENODATA;
-    strbuf_adds(&log, "");
-    quote_log(b, &log);
-    (void)cupel_error_set(
-        err, CUPEL_ERROR_HARNESS, 0, "cannot bootstrap debian %s for root '%s': mmdebstrap %s %d%s%s", b->source->suite,
-        b->source->name, WIFSIGNALED(status) ? "was killed by signal" : "ended with",
-        WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status), log.len > 0 ? ": " : "", log.data);
-    cupel_error_hint(err,
-                     "check the suite's and the packages' names, the network, and that the disk of %s is not full%s",
-                     cache_path(b->cache),
-                     b->has_sources ? ""
-                                    : "; this host's apt sources do not offer the suite, so mmdebstrap's default "
-                                      "mirror was tried");
-    return -EIO;
+    return refuse_missing(b, err) < 0 ? -ENODATA : debian_explain(&failure, err);
 }
 
 static int run_mmdebstrap(struct bootstrap *b, struct cupel_error *err)
@@ -386,6 +390,9 @@ static int run_mmdebstrap(struct bootstrap *b, struct cupel_error *err)
     if (status == -EPERM || (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_NO_NAMESPACE))
         status = run_once(b, argv, false);
     arena_free(arena);
+    if (status == -EINTR)
+        return cupel_error_set(err, CUPEL_ERROR_INTERRUPTED, 0, "interrupted while debian %s was bootstrapped for root '%s'",
+                               b->source->suite, b->source->name);
     if (status < 0)
         return cupel_error_set(err, CUPEL_ERROR_HARNESS, status, "cannot run mmdebstrap");
     return status == 0 ? 0 : bootstrap_failed(b, status, err);
@@ -441,6 +448,8 @@ static int build(struct bootstrap *b, struct cupel_error *err)
     if (b->work_dir < 0)
         return store_error(b->cache, err, b->work_dir, "make a directory");
     r = write_configuration(b);
+    if (r == 0)
+        r = write_wanted(b);
     if (r == 0 && b->source->locked != NULL)
         r = write_locked(b);
     if (r < 0)

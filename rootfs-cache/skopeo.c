@@ -2,6 +2,7 @@
  * configured for it; what comes is an OCI layout, and goes the way of one (oci.c). Not responsible for what is in an image. */
 #include "rootfs-cache/digest.h"
 #include "rootfs-cache/names.h"
+#include "rootfs-cache/patience.h"
 #include "rootfs-cache/remote.h"
 #include "rootfs-cache/sources.h"
 
@@ -224,17 +225,30 @@ static void tell_arrival(const struct fetch *f, const struct arrival *a, bool en
                                                   .total = a->total});
 }
 
-static int wait_for_skopeo(const struct fetch *f, pid_t pid, const struct arrival *arrival, int *ret_status)
+struct telling {
+    const struct fetch *f;
+    const struct arrival *arrival;
+};
+
+static void tell_so_far(void *data)
+{
+    const struct telling *t = data;
+
+    tell_arrival(t->f, t->arrival, false);
+}
+
+static int wait_for_skopeo(const struct fetch *f, struct patience *patience, pid_t pid, const struct arrival *arrival,
+                           int *ret_status)
 {
     bool tells = arrival != NULL && f->progress != NULL && arrival->total > 0;
-    cleanup_close int end = tells ? pidfd_open(pid, 0) : -EBADF;
-    struct pollfd ended = {.fd = end, .events = POLLIN};
+    struct telling telling = {f, arrival};
+    int r = patience_wait(patience, pid, SIGKILL, tells ? tell_so_far : NULL, &telling, ret_status);
 
-    while (end >= 0 && poll(&ended, 1, PROGRESS_MS) == 0)
-        tell_arrival(f, arrival, false);
-    while (waitpid(pid, ret_status, 0) < 0)
-        if (errno != EINTR)
-            return cupel_error_set(f->err, CUPEL_ERROR_HARNESS, errno, "cannot wait for skopeo");
+    if (r == -EINTR)
+        return cupel_error_set(f->err, CUPEL_ERROR_INTERRUPTED, 0, "interrupted while '%s' was fetched for root '%s'",
+                               f->source->image, f->source->name);
+    if (r < 0)
+        return cupel_error_set(f->err, CUPEL_ERROR_HARNESS, r, "cannot wait for skopeo");
     if (tells)
         tell_arrival(f, arrival, true);
     return 0;
@@ -245,11 +259,15 @@ static int run_skopeo(const struct fetch *f, const char *const *argv, int dir, i
                       int *ret_out)
 {
     cleanup_close int out = tmpfile_in(f->cache), log = tmpfile_in(f->cache);
+    _cleanup_(patience_end) struct patience patience = PATIENCE_INIT;
     pid_t parent = getpid(), pid;
-    int status;
+    int status, r;
 
     if (out < 0 || log < 0)
         return store_error(f->cache, f->err, out < 0 ? out : log, "make a file");
+    r = patience_begin(&patience);
+    if (r < 0)
+        return cupel_error_set(f->err, CUPEL_ERROR_HARNESS, r, "cannot take signals");
     pid = fork();
     if (pid == 0) {
         say_whose(f->cache);
@@ -257,8 +275,8 @@ static int run_skopeo(const struct fetch *f, const char *const *argv, int dir, i
     }
     if (pid < 0)
         return cupel_error_set(f->err, CUPEL_ERROR_HARNESS, errno, "cannot start skopeo");
-    if (wait_for_skopeo(f, pid, arrival, &status) < 0)
-        return -EINVAL;
+    if (wait_for_skopeo(f, &patience, pid, arrival, &status) < 0)
+        return -EINTR;
     if (status != 0)
         return failed(f, status, log);
     if (lseek(out, 0, SEEK_SET) < 0)

@@ -11,6 +11,7 @@
 #include "harness/supervisor/roots.h"
 #include "harness/supervisor/run_names.h"
 #include "harness/supervisor/running.h"
+#include "harness/supervisor/unbegun.h"
 #include "harness/supervisor/unprivileged.h"
 
 #include <sched.h>
@@ -181,6 +182,16 @@ static void want_devices(struct run *run, struct cgroup_host *host)
         cgroup_host_want_devices(host, devices, n);
 }
 
+/* A run that was begun has a report, whoever ended it. */
+static void report_interrupted(const struct supervisor_options *options, const struct prepared *p,
+                               const struct cupel_error *why)
+{
+    struct cupel_error err;
+
+    if (p->run.out != NULL && unbegun_report(options, p, why->message, &err) < 0)
+        log_warning("%s", err.message);
+}
+
 int prepare(const struct supervisor_options *options, struct prepared *ret, struct cupel_error *err)
 {
     struct prepared p = {0};
@@ -235,6 +246,8 @@ int prepare(const struct supervisor_options *options, struct prepared *ret, stru
     if (r == 0 && options->out != NULL)
         r = record_run(options, &p.run, err);
     if (r < 0) {
+        if (err->kind == CUPEL_ERROR_INTERRUPTED)
+            report_interrupted(options, &p, err);
         prepared_end(&p);
         return r;
     }

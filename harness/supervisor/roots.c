@@ -57,10 +57,12 @@ struct cache_source roots_source(const struct jobs_root *root)
                                  .platform = root->platform,
                                  .suite = root->suite,
                                  .packages = root->packages,
+                                 .package_places = root->package_places,
+                                 .suite_place = root->suite_place,
                                  .config = root->config};
 }
 
-/* "name:group" cannot be looked up in passwd: the user's own group is taken. */
+/* What of it can be looked up in passwd alone, for where that is a link (identity.c). */
 static const char *image_user(struct arena *arena, const char *user)
 {
     size_t name = strcspn(user, ":"), digits = strspn(user, "0123456789");
@@ -126,8 +128,10 @@ static int take_image_defaults(struct prepared *p, struct cupel_error *err)
         const struct cache_config *c = config_below(&p->run, in);
         struct jobs_job *job = &in->plan->jobs[in->job - in->plan->jobs];
 
-        if (c != NULL && !job->has_user && c->user != NULL)
+        if (c != NULL && !job->has_user && c->user != NULL) {
             job->user = image_user(c->arena, c->user);
+            job->image_user = c->user;
+        }
         if (c != NULL && !job->has_workdir && c->workdir != NULL)
             job->workdir = c->workdir;
         if (job->runs_image)

@@ -56,6 +56,41 @@ expect_equal "$(jq -r '.files["d.yaml"].d.installed["bash:amd64"]' cupel.lock)" 
 expect_equal "$(ls "$T/cache/cupel/tmp")" ""
 expect_clean
 
+it "directories that are left out are there, and empty: packages' scripts put links into them"
+cat >dirs.yaml <<YAML
+cupel: 1
+rootfs: {d: {debian: $suite, packages: [$package${old:+=$old}]}}
+jobs:
+  j: {rootfs: d, run: "ls -d /usr/share/man/man1 /usr/share/man/man8; find /usr/share/man -type f"}
+YAML
+cupel_run dirs.yaml
+expect_exit 0
+expect_equal "$(log j)" $'/usr/share/man/man1\n/usr/share/man/man8'
+
+it "a package that the archive does not have is told where it stands, with the nearest, before anything is installed"
+sed "s/\[$package.*\]/[$package, opensll]/" d.yaml >wrong.yaml
+cupel_run wrong.yaml
+expect_exit 2
+expect_stderr "wrong.yaml:2:[0-9]+: root 'd': debian $suite has no package 'opensll'"
+expect_stderr "did you mean 'openss[lh]'"
+expect_equal "$(ls "$T/cache/cupel/tmp")" ""
+expect_clean
+
+it "an interrupted bootstrap is exit code 130, one message and a report, and nothing is left of it"
+sed "s/\[$package.*\]/[$package, openssl]/" d.yaml >other.yaml
+cupel_start other.yaml
+begun() { [[ -s $(echo "$T"/cache/cupel/tmp/*/work/log) ]]; }
+expect wait_until 60 begun
+kill -INT "$CUPEL_PID"
+cupel_wait
+expect_exit 130
+expect_stderr "^cupel: error: interrupted while debian $suite was bootstrapped for root 'd'"
+expect_verdict j cancelled
+expect_evidence j "interrupted while debian"
+expect_junit_valid
+expect_equal "$(ls "$T/cache/cupel/tmp")" ""
+expect_clean
+
 it "another tree from the same packages is not what was locked, nor is what somebody asks for other packages for"
 cp cupel.lock was
 made=$(tree) other=$(sha256sum <was | cut -d' ' -f1)

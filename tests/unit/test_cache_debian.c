@@ -134,22 +134,54 @@ static void test_program_missing(void **state)
 }
 
 /* A program of that name that fails: its errors are quoted, nothing is left. */
+/* What a failing bootstrap is told as, by what apt, dpkg and the packages' scripts said. */
 static void test_program_fails(void **state)
 {
+    static const struct {
+        const char *says; /* a shell's */
+        const char *message, *hint;
+        enum cupel_error_kind kind;
+    } cases[] = {
+        {"echo 'E: Unable to locate package nosuch' >$CUPEL_WORK/simulated; printf 'other\\nnosock\\n' >$CUPEL_WORK/names",
+         "j.yaml:2:7: root 'r': debian bookworm has no package 'nosuch'", "did you mean 'nosock'?", CUPEL_ERROR_INPUT},
+        {"echo \"E: Version '9' for 'other' was not found\" >$CUPEL_WORK/simulated",
+         "j.yaml:2:15: root 'r': debian bookworm does not have that version of 'other=9'", "apt-cache", CUPEL_ERROR_INPUT},
+        {"printf 'The following packages have unmet dependencies:\\n nosuch : Depends: libx\\n' >$CUPEL_WORK/simulated",
+         "cannot be installed together from debian bookworm: nosuch : Depends: libx", "", CUPEL_ERROR_INPUT},
+        {"echo \"E: The repository 'http://mirror.test bookworm Release' does not have a Release file.\"",
+         "j.yaml:2:1: root 'r': there is no debian bookworm where apt looks: The repository", "suite's name", CUPEL_ERROR_INPUT},
+        {"printf 'Setting up x (1) ...\\nupdate-alternatives: error: no such link\\ndpkg: error processing package x (--configure):\\n "
+         "installed x package post-installation script subprocess returned error exit status 2\\nE: Sub-process env\\n'",
+         "for root 'r': package x (--configure): update-alternatives: error: no such link; installed x package "
+         "post-installation script subprocess returned error exit status 2",
+         "the package's own script failed", CUPEL_ERROR_HARNESS},
+        {"echo 'E: Temporary failure resolving mirror.test'", "mmdebstrap ended with 25: E: Temporary failure resolving",
+         "the network", CUPEL_ERROR_HARNESS},
+    };
     struct fixture *f = *state;
     cleanup_free char *program = xasprintf("%s/mmdebstrap", f->dir), *old = xstrdup(getenv("PATH"));
     cleanup_free char *path = xasprintf("%s:%s", f->dir, old);
-    static const char script[] =
-        "#!/bin/sh\necho I: starting\necho 'E: Unable to locate package nosuch' >&2\nexit 25\n";
-    struct cupel_error err;
+    const struct cache_source source = {.kind = CACHE_DEBIAN,
+                                        .name = "r",
+                                        .suite = "bookworm",
+                                        .suite_place = "j.yaml:2:1",
+                                        .packages = (const char *const[]){"nosuch", "other=9", NULL},
+                                        .package_places = (const char *const[]){"j.yaml:2:7", "j.yaml:2:15", NULL}};
 
-    assert_int_equal(file_write_atomic_at(AT_FDCWD, program, script, sizeof(script) - 1, 0755), 0);
     assert_int_equal(setenv("CUPEL_PROGRAMS", path, 1), 0);
-    assert_true(prepare_debian(f, "bookworm", (const char *const[]){"nosuch", NULL}, &err) < 0);
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        cleanup_free char *script = xasprintf("#!/bin/sh\necho I: starting\n%s\nexit 25\n", cases[i].says);
+        struct cache_root root = CACHE_ROOT_INIT;
+        struct cupel_error err = {0};
+
+        assert_int_equal(file_write_atomic_at(AT_FDCWD, program, script, strlen(script), 0755), 0);
+        assert_true(cache_prepare(f->cache, &source, NULL, NULL, &root, &err) < 0);
+        assert_contains(err.message, cases[i].message);
+        assert_contains(err.hint, cases[i].hint);
+        assert_int_equal(err.kind, cases[i].kind);
+        assert_nothing_left(f);
+    }
     assert_int_equal(unsetenv("CUPEL_PROGRAMS"), 0);
-    assert_contains(err.message, "mmdebstrap ended with 25: E: Unable to locate package nosuch");
-    assert_int_equal(err.kind, CUPEL_ERROR_HARNESS);
-    assert_nothing_left(f);
 }
 
 int main(void)
