@@ -231,7 +231,10 @@ static int command_bounding_set(struct command *c)
 /* Raw calls: libc's wrappers would look for other threads of the slot. */
 static int command_ids(struct command *c)
 {
-    if (small_drop_groups(c->ctx->privilege.ids) < 0 ||
+    const struct sandbox_user *user = c->ctx->user;
+    bool is_user = user != NULL && user->uid == c->ctx->uid;
+
+    if (small_take_groups(c->ctx->privilege.ids, is_user ? user->groups : NULL, is_user ? user->n_groups : 0) < 0 ||
         syscall(SYS_setresgid, c->ctx->gid, c->ctx->gid, c->ctx->gid) < 0 ||
         syscall(SYS_setresuid, c->ctx->uid, c->ctx->uid, c->ctx->uid) < 0)
         return -errno;

@@ -254,6 +254,8 @@ void passwd_plain_names(uint32_t uid, char *home, size_t home_size, char *name, 
 #define PASSWD_MAX (256 * 1024)
 int passwd_find(char *text, const char *spec, uint32_t *ret_uid, uint32_t *ret_gid, char *home, size_t home_size,
                 char *name, size_t name_size);
+/* The text of the topmost layer's etc/FILE, up to PASSWD_MAX bytes; empty where there is none. Errors as sandbox_user_find's. */
+int passwd_read_layers(const int *layers, size_t n_layers, const char *file, char *text);
 /* The user of `spec` ("name", "uid", "uid:gid") from the root's passwd file; see passwd.c. */
 int passwd_resolve(int root, const char *spec, uint32_t *ret_uid, uint32_t *ret_gid, char *home, size_t home_size,
                    char *name, size_t name_size);
@@ -266,6 +268,8 @@ size_t small_append(char *to, const char *from, size_t size);
 size_t small_append_number(char *to, uint64_t n, size_t size);
 /* setgroups(0, NULL). A user namespace of one id refuses it (user_namespaces(7)): there, the caller's groups stay. */
 int small_drop_groups(uint32_t ids);
+/* Gives these, where the map has more than one id; else as small_drop_groups. */
+int small_take_groups(uint32_t ids, const uint32_t *groups, unsigned n);
 int small_read_all(int fd, char *buf, size_t size); /* bytes, or -errno; -EFBIG when it does not fit */
 
 /* ---- the slot's side ---- */

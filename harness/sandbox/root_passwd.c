@@ -27,8 +27,8 @@ static bool is_whiteout(const struct stat *st)
     return S_ISCHR(st->st_mode) && st->st_rdev == makedev(0, 0);
 }
 
-/* etc/passwd of one layer, for reading; -ENOENT: see the layers beneath; -ENODATA: and those do not count. */
-static int open_of_layer(int layer)
+/* A file in etc of one layer, for reading; -ENOENT: see the layers beneath; -ENODATA: and those do not count. */
+static int open_of_layer(int layer, const char *name)
 {
     cleanup_close int etc = -EBADF;
     struct stat st;
@@ -40,24 +40,24 @@ static int open_of_layer(int layer)
     etc = file_open_beneath(layer, "etc", O_RDONLY | O_DIRECTORY, 0);
     if (etc < 0)
         return etc;
-    if (fstatat(etc, "passwd", &st, AT_SYMLINK_NOFOLLOW) < 0) {
+    if (fstatat(etc, name, &st, AT_SYMLINK_NOFOLLOW) < 0) {
         int r = -errno;
 
         return r == -ENOENT && is_opaque(etc) ? -ENODATA : r;
     }
     if (!S_ISREG(st.st_mode))
         return S_ISLNK(st.st_mode) ? -ELOOP : is_whiteout(&st) ? -ENODATA : -EINVAL;
-    return file_open_beneath(etc, "passwd", O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+    return file_open_beneath(etc, name, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
 }
 
 /* The text of the topmost one; empty where there is none. */
-static int read_text(const int *layers, size_t n_layers, char *text)
+int passwd_read_layers(const int *layers, size_t n_layers, const char *file, char *text)
 {
     cleanup_close int fd = -ENOENT;
     int n;
 
     for (size_t i = 0; i < n_layers && fd == -ENOENT; i++)
-        fd = open_of_layer(layers[i]);
+        fd = open_of_layer(layers[i], file);
     text[0] = '\0';
     if (fd == -ENOENT || fd == -ENODATA)
         return 0;
@@ -74,7 +74,7 @@ int sandbox_user_find(const int *layers, size_t n_layers, const char *spec, stru
 {
     cleanup_free char *text = xmalloc(PASSWD_MAX);
     struct sandbox_user u = {0};
-    int r = read_text(layers, n_layers, text);
+    int r = passwd_read_layers(layers, n_layers, "passwd", text);
 
     if (r == 0)
         r = passwd_find(text, spec, &u.uid, &u.gid, u.home, sizeof(u.home), u.name, sizeof(u.name));
@@ -92,7 +92,7 @@ void sandbox_user_names(const int *layers, size_t n_layers, const char *spec, si
     size_t n = 0;
 
     *ret_nearest = NULL;
-    if (read_text(layers, n_layers, text) < 0)
+    if (passwd_read_layers(layers, n_layers, "passwd", text) < 0)
         return;
     for (char *line = strtok_r(text, "\n", &save); line != NULL && n < ARRAY_SIZE(found); line = strtok_r(NULL, "\n", &save)) {
         char *colon = strchr(line, ':');

@@ -59,3 +59,10 @@ int small_drop_groups(uint32_t ids)
 {
     return syscall(SYS_setgroups, 0, NULL) < 0 && (errno != EPERM || ids > 1) ? -errno : 0;
 }
+
+int small_take_groups(uint32_t ids, const uint32_t *groups, unsigned n)
+{
+    if (n == 0 || ids <= 1)
+        return small_drop_groups(ids);
+    return syscall(SYS_setgroups, (size_t)n, groups) < 0 ? -errno : 0;
+}

@@ -63,7 +63,8 @@ static int find_one(const struct run *run, struct instance *in, struct cupel_err
 {
     size_t n;
     const int *layers = layers_of(run, in, &n);
-    int r = sandbox_user_find(layers, n, in->job->user, &in->user);
+    int r = in->job->image_user != NULL ? sandbox_image_user(layers, n, in->job->image_user, &in->user)
+                                        : sandbox_user_find(layers, n, in->job->user, &in->user);
 
     in->has_user = r == 0;
     if (r < 0 && is_plain_root(in->job->user)) {
@@ -71,6 +72,10 @@ static int find_one(const struct run *run, struct instance *in, struct cupel_err
         in->has_user = in->from != INSTANCE_NONE; /* else PID 1 looks, within the root, which no job has changed */
         return 0;
     }
+    if (r == -ENODATA)
+        return cupel_error_set(err, CUPEL_ERROR_INPUT, 0,
+                               "%s:%d: the image of root '%s' has the user '%s', and no such group in its /etc/group",
+                               in->plan->file, in->job->line, in->plan->roots[in->job->root].name, in->job->image_user);
     if (r == -ENOENT)
         return no_such_user(run, in, err);
     if (r == -ELOOP)
@@ -98,7 +103,8 @@ int identity_find_all(struct run *run, struct cupel_error *err)
     for (size_t i = 0; r == 0 && i < run->n_instances; i++) {
         struct instance *in = &run->instances[i];
 
-        if (last != NULL && last->root == in->root && str_eq(last->job->user, in->job->user)) {
+        if (last != NULL && last->root == in->root && str_eq(last->job->user, in->job->user) &&
+            last->job->image_user == in->job->image_user) {
             in->user = last->user; /* thousands of jobs have one user: looked up once where they stand together */
             in->has_user = last->has_user;
             continue;

@@ -31,6 +31,7 @@ make_image() {
     echo hard >$r/opt/h1
     ln $r/opt/h1 $r/opt/h2
     printf 'root:x:0:0:r:/root:/bin/sh\nu:x:1000:1000:u:/home/u:/bin/sh\n' >$r/etc/passwd
+    printf 'root:x:0:\nu:x:1000:\nbroken\nstaff:x:50:x,u\nextra:x:60:u\nother:x:61:uu\n' >$r/etc/group
     truncate -s 5M $r/var/becomes-dir
     mkdir -p "$r/odd/"$'new\nline' $r/odd/$'\xff\xfe'
     chown 33:44 $r/opt/keep
@@ -124,6 +125,41 @@ sed 's/oci: img, tag: nothing/tar: x.tar/; s/rootfs: cmd/rootfs: scratch/' runs.
 cupel_run other.yaml
 expect_exit 2
 expect_stderr "job 'command' has no 'run'"
+
+it "an image's user is who containers take it for: groups by name, those that have the user, and group 0 for a number without an entry"
+i=0
+{
+    printf 'cupel: 1\nrootfs:\n'
+    for user in u 1000 u:staff 1000:staff 1000:7 1001 4242:extra :staff; do
+        quiet umoci config --image img:three --tag "user$i" --config.user "$user"
+        printf '  r%d: {oci: img, tag: user%d}\n' $i $i
+        i=$((i + 1))
+    done
+    printf 'jobs:\n'
+    for ((k = 0; k < i; k++)); do printf '  j%d: {rootfs: r%d, run: [/bin/busybox, sh, -c, "echo $(id -u) $(id -g) $(id -G)"]}\n' $k $k; done
+} >users.yaml
+cupel_run users.yaml -j 4
+expect_exit 0
+expect_equal "$(for k in {0..7}; do log j$k; done)" "1000 1000 1000 50 60
+1000 1000 1000 50 60
+1000 50 50
+1000 50 50
+1000 7 7
+1001 0 0
+4242 60 60
+0 50 50"
+quiet umoci config --image img:three --tag nogroup --config.user u:nobody
+job_file nogroup.yaml <<'YAML'
+cupel: 1
+rootfs: {r: {oci: img, tag: nogroup}}
+jobs: {j: {rootfs: r, run: [/bin/busybox, id]}, own: {rootfs: r, user: u, run: [/bin/busybox, sh, -c, "id -G"]}}
+YAML
+cupel_run nogroup.yaml
+expect_exit 2
+expect_stderr "nogroup.yaml:3: the image of root 'r' has the user 'u:nobody', and no such group"
+cupel_run nogroup.yaml --only own
+expect_exit 0
+expect_equal "$(log own)" 1000
 
 it "the merged layers are what umoci unpacks, file by file"
 quiet umoci unpack --image img:three ref
