@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Bootstrapped Debians: as an ordinary user, as root the same tree, and exactly the versions of a lock file. From where the host's apt
 # gets its packages.
-# time-limit: 400
+# time-limit: 600
 # shellcheck source=tests/e2e/as-user.bash
 . "$(dirname -- "${BASH_SOURCE[0]}")/as-user.bash"
 
