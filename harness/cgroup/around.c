@@ -3,6 +3,7 @@
  * tells whose lack of memory an OOM kill was for, and how long a CPU quota up there held everybody
  * back. Sets no limit; what it means for a verdict is the caller's business. Documents:
  * cgroup-v2.rst (memory.events, memory.events.local), cgroup-v1/memory.rst (10. OOM Control). */
+#include "base/weaken.h"
 #include "harness/cgroup/private.h"
 
 #include <fcntl.h>
@@ -141,6 +142,26 @@ uint64_t cgroup_run_around(const struct cgroup_run *run, enum cgroup_around_limi
             *ret_group = run->around[i].path;
     }
     return least;
+}
+
+int cgroup_run_bound_memory(struct cgroup_run *run, uint64_t bytes, struct cupel_error *err)
+{
+    for (size_t i = 0; i < run->count && run->n_around < AROUND_MAX; i++) {
+        const struct tree *tree = &run->tree[i];
+        struct cgroup_limits l = CGROUP_LIMITS_NONE;
+        int r;
+
+        if (!(tree->controllers & CTL_BIT(CTL_MEMORY)))
+            continue;
+        l.memory_bytes = bytes;
+        r = group_set_limits(tree, ".", &l, run, err);
+        if (r < 0)
+            return r;
+        run->around[run->n_around] = (struct around_group){
+            .ops = tree->ops, .path = xstrdup(tree->path), .fd = dup(tree->run_fd)};
+        (void)read_limits(&run->around[run->n_around++], CTL_BIT(CTL_MEMORY));
+    }
+    return 0;
 }
 
 /* ---- what a slot keeps ---- */
@@ -357,6 +378,8 @@ bool cgroup_oom_check(struct cgroup_job *job, struct cgroup_around *a, struct cg
     if (job->oom_fd < 0 && was_refused(job))
         job->oom_last.origin = CGROUP_OOM_OWN;
     *ret = job->oom_last;
+    if (weakened("oom-origin"))
+        ret->origin = CGROUP_OOM_OWN;
     return true;
 }
 

@@ -202,6 +202,10 @@ enum cgroup_around_limit {
  * UINT64_MAX: none has one. */
 uint64_t cgroup_run_around(const struct cgroup_run *run, enum cgroup_around_limit which, const char **ret_group);
 
+/* Bounds the memory of everything in the run together, which then is one of the groups around its jobs. Without a memory
+ * controller nothing happens. */
+int cgroup_run_bound_memory(struct cgroup_run *run, uint64_t bytes, struct cupel_error *err);
+
 /* What a slot keeps to tell whose limit struck. Always valid; where the kernel tells nothing, neither does this. */
 struct cgroup_around;
 struct cgroup_around *cgroup_around_open(const struct cgroup_run *run);

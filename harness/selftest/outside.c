@@ -448,6 +448,21 @@ void judge_late(const struct scene *s, const struct probe *p, struct verdict *v)
         verdict_set(v, OUTCOME_HELD, "ended after %.1f s, with %s", wall, p->limits);
 }
 
+/* ---- limits around a job ---- */
+
+void judge_around(const struct scene *s, const struct probe *p, struct verdict *v)
+{
+    const json_t *evidence = json_object_get(json_object_get(s->results, p->name), "evidence");
+    const char *verdict = job_verdict(s, p->name), *why = json_string_value(evidence);
+
+    if (str_eq(verdict, "memory-limit"))
+        verdict_set(v, OUTCOME_BREACH, "another's limit was called the job's: %s", why != NULL ? why : "");
+    else if (str_eq(verdict, "error") && why != NULL && str_starts(why, "not the job's own limit"))
+        verdict_set(v, OUTCOME_HELD, "%s", why);
+    else
+        verdict_set(v, OUTCOME_FAILED, "%s: %s", verdict, why != NULL ? why : "");
+}
+
 /* ---- ids ---- */
 
 static bool read_map(const struct scene *s, const char *job, unsigned long *ret_base)

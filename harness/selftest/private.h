@@ -23,9 +23,12 @@ enum lane {
     LANE_ALONE,     /* any number at once */
     LANE_NEIGHBOUR, /* while the neighbour holds what is looked for */
     LANE_SEQUENCE,  /* one slot: each finds what the one before has left */
+    LANE_AROUND,    /* in a run whose jobs together may have AROUND_MEMORY */
     LANE_AFTER,     /* no job: judged when all is over */
     LANE_COUNT,
 };
+
+#define AROUND_MEMORY (UINT64_C(80) << 20)
 
 struct verdict {
     enum outcome outcome;
@@ -58,6 +61,8 @@ bool probe_keeps(const struct probe *p, unsigned promise);
 judge_fn judge_processes, judge_pipe, judge_secret, judge_no_artifact, judge_hard_link, judge_sparse, judge_names,
     judge_long_names, judge_forged, judge_exit, judge_xml, judge_json, judge_terminal, judge_self_exe, judge_ids,
     judge_cleanup, judge_nice, judge_resource_limits, judge_late;
+
+judge_fn judge_around;
 
 /* ---- a run ---- */
 

@@ -53,7 +53,7 @@ static void fail_lane(struct scene *s, enum lane lane, const struct cupel_error 
 /* ---- a lane ---- */
 
 /* What cupel prints goes to a file meanwhile: it is judged too. */
-static int run_plan(struct scene *s, const struct jobs_plan *plan, unsigned slots, const char *console,
+static int run_plan(struct scene *s, enum lane lane, const struct jobs_plan *plan, unsigned slots, const char *console,
                     struct cupel_error *err)
 {
     cleanup_free bool *selected = xcalloc(plan->n_jobs, sizeof(*selected));
@@ -65,6 +65,8 @@ static int run_plan(struct scene *s, const struct jobs_plan *plan, unsigned slot
                                    .slots = slots,
                                    .out = s->out,
                                    .retries = -1,
+                                   .overcommit = true, /* what looks for another job has to run beside it */
+                                   .run_memory = lane == LANE_AROUND ? AROUND_MEMORY : 0,
                                    .best_effort = true, /* what cannot be held is a result, see judge.c */
                                    .allow_host_network = weakened("network")};
     cleanup_close int screen = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3),
@@ -131,7 +133,7 @@ static int run_lane(struct scene *s, enum lane lane, struct cupel_error *err)
         return r;
     }
     scene_be_odd(s);
-    r = run_plan(s, plan, slots, console, err);
+    r = run_plan(s, lane, plan, slots, console, err);
     scene_be_normal(s);
     jobs_plan_free(plan);
     free(s->console);

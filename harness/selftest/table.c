@@ -283,6 +283,8 @@ const struct probe probe_table[] = {
      "the user namespace's own limits", "namespace-owner"},
     {.name = "pseudo-terminals", Q, "7", "128 pseudo-terminals where 64 are allowed", "an own devpts with a bound",
      "pty-max"},
+    {.name = "memory-around", Q, "4 15", "96 MiB where the group around the job has 80", "the kernel's event tells whose limit",
+     "oom-origin", .limits = "memory: 512M", .lane = LANE_AROUND, .judge = judge_around},
     {.name = "disk", Q, "6", "48 MiB of disk where 8 are allowed", "the job's own disk", "limits",
      .limits = "disk: 8M"},
     {.name = "inodes", Q, "6", "4,000 files where 500 are allowed", "the job's own disk", "limits",

@@ -237,6 +237,8 @@ int prepare(const struct supervisor_options *options, struct prepared *ret, stru
         r = cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot share memory with the slots");
     if (r == 0)
         r = cgroup_run_create(p.host, run_dir_id(p.dir), run_dir_note_cgroup, p.dir, &p.run.cgroups, err);
+    if (r == 0 && options->run_memory > 0)
+        r = cgroup_run_bound_memory(p.run.cgroups, options->run_memory, err);
     if (r == 0)
         r = derive_roots(&p, err);
     if (r == 0)

@@ -17,6 +17,7 @@ struct supervisor_options {
     unsigned keep_failed; /* of how many failed attempts what they left is kept, at most; 0: of none */
     bool fail_fast;
     bool best_effort;
+    uint64_t run_memory; /* bound of everything in the run together; 0: none */
     bool overcommit; /* start jobs whatever the sum of their limits */
     struct cache_lockfile *note; /* what derived roots turn out to be is noted in it; or NULL */
     bool locked;                 /* only on roots that are what the lock file beside their job file says */

@@ -292,6 +292,7 @@ const struct probe limit_probes[] = {
     {"threads", thread_many},
     {"dead-processes", zombie_many},
     {"memory-anonymous", memory_anonymous},
+    {"memory-around", memory_anonymous},
     {"memory-tmpfs", memory_tmpfs},
     {"memory-memfd", memory_memfd},
     {"memory-sysv", memory_sysv},
