@@ -163,6 +163,9 @@ int file_read_regular_fd(int fd, size_t max, char **ret_data, size_t *ret_len);
 int file_read_fd(int fd, size_t max, char **ret_data, size_t *ret_len);
 /* Written aside, fsynced, renamed over `path`: readers see the old or the new content. */
 int file_write_atomic_at(int dirfd, const char *path, const void *data, size_t len, mode_t mode);
+/* Returns 0, or why something that was written to fd is lost: network file systems tell only when a
+ * descriptor is closed (close(2)). Costs nothing elsewhere; fd stays open. */
+int file_flush(int fd);
 /* write(2) until all is out. */
 int file_write_all(int fd, const void *data, size_t len);
 /* One write(2) of a short string to an existing file (kernel control files). */

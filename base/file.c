@@ -127,6 +127,13 @@ int file_read_regular_fd(int fd, size_t max, char **ret_data, size_t *ret_len)
     return file_read_fd(fd, max, ret_data, ret_len);
 }
 
+int file_flush(int fd)
+{
+    int other = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+
+    return other < 0 || close(other) < 0 ? -errno : 0;
+}
+
 int file_write_all(int fd, const void *data, size_t len)
 {
     const char *p = data;

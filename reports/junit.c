@@ -358,6 +358,10 @@ int reports_junit_write(struct reports_out *out, const struct reports_run *run, 
     cleanup_close int fd = -EBADF;
     int r;
 
+    /* its lines were said to be there; where a file system takes no sync, it has told when they
+     * were written */
+    if (out->jsonlfd >= 0 && fsync(out->jsonlfd) < 0 && errno != EINVAL && errno != EROFS)
+        return out_fail(out, "write " OUT_JSONL " in", -errno, err);
     fd = outdir_make_file(out->dirfd, OUTDIR_JUNIT_ASIDE, O_WRONLY, &out->owner);
     if (fd < 0)
         return out_fail(out, "write " OUT_JUNIT " in", fd, err);

@@ -145,6 +145,8 @@ static int make_copy(struct artifact_copier *c, int from, const struct stat *st,
         r = copy_bytes(c, from, to, st->st_size);
     if (r == 0 && fchmod(to, st->st_mode & 0755) < 0)
         r = -errno;
+    if (r == 0)
+        r = file_flush(to);
     if (r < 0)
         (void)unlinkat(dir, name, 0); /* half a file is none */
     return r;

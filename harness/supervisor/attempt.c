@@ -529,6 +529,8 @@ static void finish_steps(struct attempt *a)
     if (last->ended && a->step + 1 == a->facts->n_steps && a->facts->cause == CAUSE_NONE &&
         expect_check(&a->job->steps[a->step], &a->capture, last, &err) < 0)
         fail_harness(a, &err);
+    if (capture_flush(&a->capture, &err) < 0)
+        fail_harness(a, &err);
 }
 
 static void find_victim(struct attempt *a)

@@ -200,6 +200,8 @@ void capture_init(struct capture *c, struct reports_out *out, const char *name, 
 int capture_take(struct capture *c, int which, struct cupel_error *err);
 /* Both pipes until empty. */
 int capture_drain(struct capture *c, struct cupel_error *err);
+/* Whether all that was taken is in the logs, as far as their file system tells. */
+int capture_flush(const struct capture *c, struct cupel_error *err);
 void capture_close(struct capture *c);
 /* Whether the first lines of standard output have this: only where a wall is away, see base/weaken.h. */
 bool capture_has(const struct capture *c, const char *text);

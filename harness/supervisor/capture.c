@@ -71,6 +71,18 @@ int capture_drain(struct capture *c, struct cupel_error *err)
     return r < 0 ? r : 0;
 }
 
+int capture_flush(const struct capture *c, struct cupel_error *err)
+{
+    int r = 0;
+
+    for (int which = 0; r == 0 && which < 2; which++)
+        r = c->log[which] < 0 ? 0 : file_flush(c->log[which]);
+    return r < 0 ? cupel_error_set(err, CUPEL_ERROR_HARNESS, r,
+                                   "the log of job '%s' below %s could not be written", c->name,
+                                   reports_out_path(c->out))
+                 : 0;
+}
+
 bool capture_has(const struct capture *c, const char *text)
 {
     char path[32], head[4096] = "";
