@@ -1,6 +1,6 @@
 /* rights: how an ordinary user comes to what running jobs takes: a user namespace in which they are root, with the ids that the
- * host grants them, and a control group that is theirs. Whoever has the rights already (root, a privileged container) is left
- * as they are. Knows nothing of jobs; what is different for a sandbox made this way, the sandbox finds out by trying
+ * host grants them; whoever has the rights already (root, a privileged container) is left as they are. And how either comes to a
+ * control group that is theirs. Knows nothing of jobs; what is different for a sandbox made this way, the sandbox finds out by trying
  * (sandbox_privilege_find). */
 #pragma once
 

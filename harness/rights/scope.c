@@ -144,8 +144,11 @@ void rights_join_scope(char **full_argv)
 
     /* stays, for the sealed copy that we are about to start from: where the scope lacks something too, that one would ask for
      * another scope, and be no file that systemd-run could start in it */
-    if (getenv(MARK) != NULL || !would_help() || !has_manager(of_system) ||
-        !program_find("systemd-run", program, sizeof(program)))
+    if (getenv(MARK) != NULL)
+        return;
+    if (of_system && !has_manager(true)) /* asked first: it costs root less than to look at the groups */
+        return;
+    if (!would_help() || (!of_system && !has_manager(false)) || !program_find("systemd-run", program, sizeof(program)))
         return;
     properties = scope_properties(of_system);
     if (works(program, of_system, properties))
