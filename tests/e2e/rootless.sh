@@ -247,4 +247,10 @@ expect_evidence dev '/dev/null.*character device 1:3'
 
 it "nothing is left"
 expect_clean
+it "the first example does as an ordinary user what it says"
+cp -- "$top/jobs/examples/hello.yaml" . && cupel_run hello.yaml
+expect_exit 0
+expect_stderr '7 jobs: 7 passed$'
+expect_clean
+
 all_done

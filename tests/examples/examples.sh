@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The examples on real software: upstream sources built and tested in a bootstrapped root, as a user would run them. Uses the
 # user's own store, so that a second run finds its root there.
-# time-limit: 540
+# time-limit: 900
 store=${XDG_CACHE_HOME-}
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/../e2e/lib.sh"
