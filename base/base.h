@@ -229,6 +229,16 @@ bool process_is_chrooted(void);
     "the kernel makes no user namespaces inside a chroot (user_namespaces(7)): start cupel outside of it, or make the " \
     "tree the root of a mount namespace (systemd-nspawn -D TREE; or with pivot_root, docs/containers.md)"
 
+/* ---- what whoever started this program allows it ---- */
+
+/* Raises the limits of files, their size, memory and CPU time as far as may be, and makes too large a file an error, not a signal.
+ * At the start. */
+void own_limits_raise(void);
+/* Whether this process may have so many files open: an error that says what to do (CUPEL_ERROR_HARNESS). */
+int own_limits_check_files(uint64_t needed, struct cupel_error *err);
+/* The same of files of so many bytes. */
+int own_limits_check_size(uint64_t needed, struct cupel_error *err);
+
 /* ---- logging ---- */
 
 /* One line "cupel: warning: ..." to standard error. For what the user should know but what stops nothing. */

@@ -305,16 +305,19 @@ static const char *env_get(char *const *env, const char *name_and_equals)
     return NULL;
 }
 
-/* execvpe as POSIX has it, but without memory and without running a file that is no program through a shell. */
-static int execute(struct command *c)
+/* execvpe as POSIX has it, but without memory and without running a file that is no program through a shell. What there is to say
+ * of a failure beyond its number goes into `why`. */
+static int execute(struct command *c, char *why, size_t size)
 {
     char *const *argv = (char *const *)(uintptr_t)c->step->argv;
     const char *path = env_get(c->ctx->env, "PATH=");
-    int result = -ENOENT;
+    int result = -ENOENT, r;
 
     if (strchr(argv[0], '/') != NULL || argv[0][0] == '\0') {
         (void)execve(argv[0], argv, c->ctx->env);
-        return -errno;
+        result = -errno;
+        (void)explain_exec(argv[0], -result, why, size);
+        return result;
     }
     while (path != NULL && *path != '\0') {
         char file[4096];
@@ -326,9 +329,12 @@ static int execute(struct command *c)
             small_append(file, n > 0 ? "/" : "./", sizeof(file));
             small_append(file, argv[0], sizeof(file));
             (void)execve(file, argv, c->ctx->env);
-            if (errno != ENOENT && errno != ENOTDIR && errno != EACCES)
-                return -errno;
-            if (errno == EACCES)
+            r = -errno;
+            if (r != -ENOTDIR && why[0] == '\0')
+                (void)explain_exec(file, -r, why, size);
+            if (r != -ENOENT && r != -ENOTDIR && r != -EACCES)
+                return r;
+            if (r == -EACCES)
                 result = -EACCES;
         }
         path += n + (path[n] == ':');
@@ -397,6 +403,7 @@ static void fresh_session(void)
 
 _Noreturn void command_main(struct init_context *ctx, unsigned index, int report_fd)
 {
+    char why[sizeof(((struct init_report *)NULL)->detail)] = "";
     struct command c = {.ctx = ctx, .step = &ctx->job->steps[index], .index = index, .report_fd = report_fd, .workdir = -EBADF};
     int r;
 
@@ -415,6 +422,6 @@ _Noreturn void command_main(struct init_context *ctx, unsigned index, int report
         fail(&c, SANDBOX_SETUP_FAILED, SETUP_EXEC, index, -EIO, c.step->argv[0]);
     progress_to(ctx, SETUP_EXEC);
     announce(&c, index);
-    r = execute(&c);
-    fail(&c, SANDBOX_NOT_EXECUTED, SETUP_EXEC, index, r, c.step->argv[0]);
+    r = execute(&c, why, sizeof(why));
+    fail(&c, SANDBOX_NOT_EXECUTED, SETUP_EXEC, index, r, why);
 }

@@ -428,6 +428,8 @@ _Noreturn void init_main(struct init_context *ctx)
         struct init_report report = {.kind = SANDBOX_STEP_ENDED, .step = i};
 
         report.status = wait_for_step(command);
+        if (WIFSIGNALED(report.status) && (WTERMSIG(report.status) == SIGSEGV || WTERMSIG(report.status) == SIGKILL))
+            report.unmappable = explain_unmappable(ctx, ctx->job->steps[i].argv[0]);
         if (weakened("raw-status") && WEXITSTATUS(report.status) > 128)
             report.status = WEXITSTATUS(report.status) - 128;
         report.at_ns = now_ns();

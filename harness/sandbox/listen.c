@@ -103,6 +103,7 @@ static int take(struct sandbox_job *job, const struct init_report *report, int f
                                         .status = report->status,
                                         .errnum = report->errnum,
                                         .at_ns = report->at_ns,
+                                        .unmappable = report->unmappable,
                                         .cut = report->cut != 0};
     if (report->kind == SANDBOX_STEP_STARTED && report->disk_bytes > job->disk_before)
         job->disk_before = report->disk_bytes;

@@ -77,6 +77,7 @@ struct init_report {
     uint64_t disk_bytes, disk_inodes; /* in use on the upper file system when the first step starts */
     uint32_t uid, gid;                /* of the command that starts, in the job */
     uint32_t cut;                     /* of SANDBOX_LEFT_RUNNING: not all could be looked at */
+    uint64_t unmappable;              /* of SANDBOX_STEP_ENDED, see explain.c */
     char detail[168];
 };
 #define INIT_ORDER_GO 'g'     /* id maps are written; the disk is trimmed; later: start the next step */
@@ -231,6 +232,13 @@ static inline void progress_to(const struct init_context *ctx, uint32_t at)
 /* Runs in the forked command: sets itself up and executes step `index` of the job. Writes an init_report into
  * `report_fd` (close-on-exec) when that fails, and exits. */
 _Noreturn void command_main(struct init_context *ctx, unsigned index, int report_fd);
+
+/* Why the execve of this file failed so, as a phrase into `to`, which is left as it is where there is no more to say than the number
+ * does. False: the file itself is not there. */
+bool explain_exec(const char *path, int errnum, char *to, size_t size);
+/* How much memory this program of the job's takes before its first instruction, where that is more than can be had; else 0. For
+ * one that died of a signal: the kernel has let go of the old program before it finds out (load_elf_binary()). */
+uint64_t explain_unmappable(const struct init_context *ctx, const char *name);
 
 /* What the kernel has of Landlock: its ABI, or 0. */
 int landlock_abi(void);

@@ -228,7 +228,8 @@ enum sandbox_event_kind {
     SANDBOX_STEP_STARTED,   /* the command of step `step` has been executed */
     SANDBOX_STEP_ENDED,     /* it ended with wait status `status`; after the last one PID 1 ends too */
     SANDBOX_STEP_QUIET, /* what a step that is not the last left running has been ended: its output is all in the pipes */
-    SANDBOX_NOT_EXECUTED, /* execve of step `step` failed with `errnum`: the job's fault or its file's */
+    SANDBOX_NOT_EXECUTED, /* execve of step `step` failed with `errnum`: the job's fault or its file's; `detail`: why, as far
+                             as there is more to say */
     SANDBOX_SETUP_FAILED, /* set-up step `what` failed with `errnum` on `detail`, of step `step` of the job; `causes` says
                              what can have made it fail besides harness and machine */
     SANDBOX_LEFT_RUNNING, /* process `status` of the job was alive when step `step` ended: `detail` is its command line,
@@ -246,7 +247,8 @@ struct sandbox_event {
     unsigned step;
     int status;
     int errnum;
-    uint64_t at_ns; /* CLOCK_MONOTONIC, taken by PID 1 */
+    uint64_t at_ns;      /* CLOCK_MONOTONIC, taken by PID 1 */
+    uint64_t unmappable; /* of SANDBOX_STEP_ENDED: the program needs so many bytes at its start, and they cannot be had */
     bool cut;
     unsigned causes; /* bits of enum sandbox_cause */
     const char *what;

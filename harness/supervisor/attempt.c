@@ -302,10 +302,15 @@ static void on_step_started(struct attempt *a, const struct sandbox_event *e)
 static void on_step_ended(struct attempt *a, const struct sandbox_event *e)
 {
     struct step_facts *s = &a->facts->steps[e->step];
+    char size[UNIT_TEXT_SIZE];
 
     s->ended = true;
     s->status = e->status;
     a->lift_at = clock_monotonic_ns() + LEFTOVERS_NS;
+    if (e->unmappable != 0)
+        (void)snprintf(a->facts->not_set_up, sizeof(a->facts->not_set_up),
+                       "it never began: the %s that it needs at its start could not be mapped",
+                       unit_format_size(e->unmappable, size));
     s->ended_ns = e->at_ns; /* from here on it is judged by this moment, and no deadline strikes any more */
 }
 
@@ -365,6 +370,14 @@ static void check_oom(struct attempt *a)
         kill_now(a); /* v2 has done so already (memory.oom.group); v1 has no such thing */
 }
 
+static void say_why(struct attempt_facts *f, const char *detail)
+{
+    cleanup_strbuf struct strbuf shown = {0};
+
+    text_add_line(&shown, detail);
+    (void)snprintf(f->not_set_up, sizeof(f->not_set_up), "%s", shown.data != NULL ? shown.data : "");
+}
+
 static void on_setup_failed(struct attempt *a, const struct sandbox_event *e)
 {
     struct attempt_facts *f = a->facts;
@@ -400,6 +413,7 @@ static void receive_events(struct attempt *a)
             break;
         case SANDBOX_NOT_EXECUTED:
             a->facts->steps[e.step].not_executed = e.errnum;
+            say_why(a->facts, e.detail);
             break;
         case SANDBOX_SETUP_FAILED:
             on_setup_failed(a, &e);

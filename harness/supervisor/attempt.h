@@ -114,7 +114,7 @@ struct attempt_facts {
     unsigned cause_step;
     bool cause_is_step_limit; /* the limit was the step's own */
     const char *cause_set_up; /* the step was being set up, and this far; or NULL */
-    char not_set_up[REPORTS_EVIDENCE_SIZE / 2];
+    char not_set_up[REPORTS_EVIDENCE_SIZE / 2]; /* why, of the step that is not; or why it was not executed, or did not begin */
     uint64_t cause_ns;        /* when */
     uint64_t cpu_at_cause_ns;
     uint64_t netlink_bytes; /* what the cause CAUSE_MEMORY was, where no control group knows of it */

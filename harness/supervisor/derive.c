@@ -141,7 +141,7 @@ static void end(struct builder *b)
 {
     if (b->slot.pid > 0) {
         (void)slot_order(&b->slot, ORDER_FORGET, 0);
-        slot_stop(&b->slot);
+        (void)slot_stop(&b->slot);
     }
     base_closep(&b->run.snapshots);
     sandbox_filter_free((struct sandbox_filter *)(uintptr_t)b->instance.filter);

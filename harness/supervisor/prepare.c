@@ -192,6 +192,25 @@ static void report_interrupted(const struct supervisor_options *options, const s
         log_warning("%s", err.message);
 }
 
+/* Tried: 90 are too few for three jobs in two slots; the rest is for layers. Disks of jobs are files, and so are logs. */
+#define FILES_BASE 128
+#define FILES_SLOT 4
+#define DISK_BYTES (UINT64_C(5) << 30)
+#define LOG_BYTES (UINT64_C(64) << 20)
+
+/* Before anything is made: without descriptors it could not be removed again either. */
+static int check_own_limits(const struct supervisor_options *options, const struct run *run, struct cupel_error *err)
+{
+    size_t inputs = 0;
+    int r;
+
+    for (size_t i = 0; i < run->n_instances; i++)
+        if (run->instances[i].job->n_inputs > inputs)
+            inputs = run->instances[i].job->n_inputs;
+    r = own_limits_check_files(FILES_BASE + FILES_SLOT * (uint64_t)options->slots + 2 * inputs, err);
+    return r == 0 ? own_limits_check_size(run->privilege.host ? DISK_BYTES : LOG_BYTES, err) : r;
+}
+
 int prepare(const struct supervisor_options *options, struct prepared *ret, struct cupel_error *err)
 {
     struct prepared p = {0};
@@ -207,7 +226,9 @@ int prepare(const struct supervisor_options *options, struct prepared *ret, stru
     p.run.sample_ns = options->sample_ns;
     p.run.keep_failed = options->keep_failed;
     make_instances(options, &p.run);
-    r = cgroup_detect(&p.host, err);
+    r = check_own_limits(options, &p.run, err);
+    if (r == 0)
+        r = cgroup_detect(&p.host, err);
     if (r == 0) {
         want_devices(&p.run, p.host);
         r = prepare_store(&p, err);

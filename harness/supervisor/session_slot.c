@@ -26,7 +26,7 @@ struct serving {
     bool ended;
     int status;
     int not_executed;
-    char program[168];
+    char why[168];
     bool out_of_memory;
     uint64_t kill_at;
 };
@@ -97,7 +97,7 @@ static void receive_events(struct serving *s)
             break;
         case SANDBOX_NOT_EXECUTED:
             s->not_executed = e.errnum;
-            memcpy(s->program, e.detail, sizeof(s->program));
+            memcpy(s->why, e.detail, sizeof(s->why));
             break;
         case SANDBOX_SETUP_FAILED:
             on_setup_failed(s, &e);
@@ -190,8 +190,8 @@ static void tell_end(struct serving *s)
                               unit_format_size(s->job->limits.value[JOBS_LIMIT_MEMORY], size));
     } else if (s->not_executed != 0) {
         m.value = s->not_executed == ENOENT ? 127 : 126;
-        (void)cupel_error_set(&m.err, CUPEL_ERROR_NONE, s->not_executed, "cannot execute '%s' in the sandbox",
-                              s->program);
+        (void)cupel_error_set(&m.err, CUPEL_ERROR_NONE, s->not_executed, "cannot execute '%s' in the sandbox%s%s",
+                              s->job->steps[0].argv[0], s->why[0] != '\0' ? ": " : "", s->why);
     } else if (s->ended) {
         m.value = exit_code(s->status);
     } else if (s->failed) {

@@ -176,12 +176,15 @@ int slot_order(const struct slot *s, enum slot_order order, uint32_t instance)
     return send(s->socket, &m, sizeof(m), MSG_NOSIGNAL) == (ssize_t)sizeof(m) ? 0 : -errno;
 }
 
-void slot_stop(struct slot *s)
+int slot_stop(struct slot *s)
 {
+    int status = 0;
+
     base_closep(&s->socket);
     base_closep(&s->pidfd);
     if (s->pid > 0)
-        while (waitpid(s->pid, NULL, 0) < 0 && errno == EINTR)
+        while (waitpid(s->pid, &status, 0) < 0 && errno == EINTR)
             ;
     *s = (struct slot){.pid = -1, .socket = -EBADF, .pidfd = -EBADF};
+    return status;
 }

@@ -15,8 +15,10 @@
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/timerfd.h>
+#include <sys/wait.h>
 #include <termios.h>
 
 #define TICK_LIVE_NS (100 * NSEC_PER_MSEC)
@@ -284,19 +286,33 @@ static void dispatch(struct supervisor *s)
         schedule_abandon(s->schedule, abandon_one, s);
 }
 
+/* How, where it was a signal, and what a signal of the kernel's is for. */
+static char *describe_death(int status)
+{
+    struct rlimit cpu;
+    bool limited = getrlimit(RLIMIT_CPU, &cpu) == 0 && cpu.rlim_max != RLIM_INFINITY;
+
+    if (!WIFSIGNALED(status))
+        return xstrdup("the slot that ran this job died");
+    return xasprintf("the slot that ran this job died of signal %d (SIG%s)%s", WTERMSIG(status),
+                     sigabbrev_np(WTERMSIG(status)) != NULL ? sigabbrev_np(WTERMSIG(status)) : "?",
+                     limited ? "; whoever started cupel has limited its CPU time (ulimit -t)" : "");
+}
+
 /* A slot is never expected to die, or to answer what it was not asked; what it had in hand is an error, and another takes its place. */
 static void bury_slot(struct supervisor *s, size_t number)
 {
     struct slot *slot = &s->slots[number];
     bool busy = slot->busy;
     size_t instance = slot->instance;
+    cleanup_free char *evidence = NULL;
 
     (void)epoll_ctl(s->epoll, EPOLL_CTL_DEL, slot->socket, NULL);
-    slot_stop(slot);
+    evidence = describe_death(slot_stop(slot));
     atomic_store(&s->p.run.views[number].started_ns, 0);
     running_withdraw(&s->p.run.views[number]);
     if (busy)
-        finish_unrun(s, instance, "the slot that ran this job died", 1);
+        finish_unrun(s, instance, evidence, 1);
 }
 
 /* The answer is to the order that was given. */
@@ -589,7 +605,7 @@ static void end(struct supervisor *s)
 {
     for (size_t i = 0; s->slots != NULL && i < s->options->slots; i++)
         if (s->slots[i].pid > 0)
-            slot_stop(&s->slots[i]);
+            (void)slot_stop(&s->slots[i]);
     if (s->terminal_changed)
         (void)tcsetattr(STDIN_FILENO, TCSANOW, &s->terminal);
     base_closep(&s->epoll);

@@ -358,7 +358,9 @@ void verdict_of_job(const struct jobs_job *job, const struct attempt_facts *fact
             verdict = judge_leaks(facts, &b);
         } else {
             verdict = judge_step(&job->steps[at], &facts->steps[at], &b);
-            if (verdict == REPORTS_SIGNALED)
+            if (facts->not_set_up[0] != '\0' && (verdict == REPORTS_SIGNALED || facts->steps[at].not_executed != 0))
+                strbuf_addf(&b, ": %s", facts->not_set_up);
+            else if (verdict == REPORTS_SIGNALED)
                 say_process_limit(job, facts->steps[at].status, &b);
             verdict = blame_limit(job, facts, verdict, &b);
         }

@@ -1,0 +1,7 @@
+#!/usr/bin/env bash
+# executing.sh, started by an ordinary user.
+# time-limit: 120
+# shellcheck source=tests/e2e/as-user.bash
+. "$(dirname -- "${BASH_SOURCE[0]}")/as-user.bash"
+# shellcheck source=tests/e2e/executing.sh
+. "$e2e/executing.sh"
