@@ -33,13 +33,13 @@ bool request_user(const struct sandbox_request *request, uint32_t *ret_uid, uint
     return str_eq(user, "root") || str_eq(user, "0:0");
 }
 
-/* What belongs to the host's owner belongs to the job's user, where the kernel maps owners at all. */
-static struct owner_change change_of(const struct sandbox_stage *s, const struct sandbox_request *request,
-                                     const struct jobs_input *in, const struct stat *st)
+/* What belongs to the host's owner belongs to the job's user. */
+static struct owner_change change_of(const struct sandbox_request *request, const struct jobs_input *in,
+                                     const struct stat *st)
 {
     uint32_t uid, gid;
 
-    if (in->owner == JOBS_OWNER_HOST || !s->privilege.host || !request_user(request, &uid, &gid))
+    if (in->owner == JOBS_OWNER_HOST || !request_user(request, &uid, &gid))
         return (struct owner_change){0};
     return (struct owner_change){.uid = {st->st_uid, uid}, .gid = {st->st_gid, gid}};
 }
@@ -48,7 +48,7 @@ static int clone_input(struct sandbox_stage *s, int fd, const struct owner_chang
 {
     int id_map = s->id_map, r = 0;
 
-    if (!owner_change_is_none(change))
+    if (s->privilege.host && !owner_change_is_none(change)) /* else the kernel maps no owners */
         r = id_maps_get(&s->id_maps, 0, s->id_base, change, &id_map);
     return r < 0 ? r : stage_clone_owned(s, fd, MOUNT_ATTR_NOSUID, id_map, ret_mount);
 }
@@ -105,7 +105,7 @@ static int open_input(struct sandbox_stage *s, const struct sandbox_request *req
                               .directory = S_ISDIR(st.st_mode),
                               .cow = in->mode != JOBS_INPUT_RO,
                               .copied = in->mode == JOBS_INPUT_COPY && S_ISDIR(st.st_mode)};
-    change = change_of(s, request, in, &st);
+    change = change_of(request, in, &st);
     set_owner(s, in, &st, request, to);
     if (to->copied)
         return 0;
@@ -130,7 +130,7 @@ static int copy_input(struct sandbox_stage *s, const struct sandbox_request *req
         return r;
     if (fstat(fd, &st) < 0)
         return -errno;
-    change = change_of(s, request, in, &st);
+    change = change_of(request, in, &st);
     return copies_make(s, fd, &change, job_dir, i);
 }
 

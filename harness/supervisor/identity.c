@@ -2,6 +2,7 @@
 #include "harness/supervisor/identity.h"
 
 #include <string.h>
+#include <sys/stat.h>
 
 #define NAMES_SHOWN 12
 
@@ -114,4 +115,47 @@ int identity_find_all(struct run *run, struct cupel_error *err)
             last = in;
     }
     return r;
+}
+
+/* ---- inputs of other users than root, without the host's rights ---- */
+
+/* Owners cannot be mapped then: a directory that has to be the user's is copied to the job's disk, where it can be given. */
+static bool has_to_be_copied(const struct instance *in, const struct jobs_input *input)
+{
+    struct sandbox_ids ids = identity_ids(in);
+    struct stat st;
+
+    return ids.known && (ids.uid != 0 || ids.gid != 0) && input->mode == JOBS_INPUT_COW &&
+           input->owner == JOBS_OWNER_USER && stat(input->from, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+/* What a job has from the one that it starts from lies where that one has put it. */
+static void settle_inputs(struct run *run, struct instance *in)
+{
+    const struct jobs_job *base = in->from != INSTANCE_NONE ? run->instances[in->from].job : NULL;
+    struct jobs_job *job = &in->plan->jobs[in->job - in->plan->jobs];
+    struct jobs_input *inputs = arena_alloc(in->plan->arena, (job->n_inputs + 1) * sizeof(*inputs));
+
+    for (size_t i = 0; i < job->n_inputs; i++) { /* jobs may share what `defaults` gave them */
+        inputs[i] = job->inputs[i];
+        if (base != NULL && inputs[i].depth < job->depth && i < base->n_inputs)
+            inputs[i].mode = base->inputs[i].mode;
+        else if (has_to_be_copied(in, &inputs[i]))
+            inputs[i].mode = JOBS_INPUT_COPY;
+    }
+    job->inputs = inputs;
+}
+
+void identity_settle_inputs(struct run *run)
+{
+    bool any = true;
+
+    for (unsigned depth = 0; any && !run->privilege.host; depth++) {
+        any = false;
+        for (size_t i = 0; i < run->n_instances; i++) {
+            if (run->instances[i].job->depth == depth && run->instances[i].job->n_inputs > 0)
+                settle_inputs(run, &run->instances[i]);
+            any |= run->instances[i].job->depth > depth;
+        }
+    }
 }

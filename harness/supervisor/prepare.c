@@ -265,6 +265,8 @@ int prepare(const struct supervisor_options *options, struct prepared *ret, stru
     if (r == 0)
         r = identity_find_all(&p.run, err);
     if (r == 0)
+        identity_settle_inputs(&p.run);
+    if (r == 0)
         r = record_roots(&p.run, err);
     if (r == 0 && options->out != NULL)
         r = record_run(options, &p.run, err);

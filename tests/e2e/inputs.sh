@@ -151,12 +151,38 @@ YAML
     for job in build test again; do expect_verdict "$job" passed; done
     expect_clean
 else
-    it "inputs of whoever starts cupel belong to the job's root, who may write"
+    it "inputs of whoever starts cupel belong to the job's user, who may write"
     make_tree && give in one
-    cupel_run owners.yaml --only root
+    cat >owners.yaml <<'YAML'
+cupel: 1
+defaults:
+  inputs: [{from: in, to: /work/in}, {from: one, to: /work/one}]
+  run: |
+    test "$(stat -c %u:%g:%a in in/f in/sub in/sub/g one | tr '\n' ' ')" = "$(id -u):$(id -g):700 $(id -u):$(id -g):600 $(id -u):$(id -g):700 $(id -u):$(id -g):600 $(id -u):$(id -g):600 "
+    echo more >>one; cd in; echo more >>f; echo new >sub/new; rm sub/g; chmod 640 f; mkdir build; mv f f2; rm -rf sub build
+jobs:
+  root: {}
+  nobody: {user: nobody}
+  number: {user: "1000:1001"}
+YAML
+    cupel_run owners.yaml
     expect_exit 0
-    expect_verdict root passed
+    for job in root nobody number; do expect_verdict "$job" passed; done
     expect_equal "$(cat in/f in/sub/g one | tr '\n' ' ')" "f g o "
+    expect_clean
+
+    it "and so does what an earlier job made of them"
+    make_tree && give in
+    cat >chain.yaml <<'YAML'
+cupel: 1
+jobs:
+  build: {user: nobody, inputs: [{from: in, to: /work}], run: "echo made >made; echo more >>f"}
+  test: {from: build, user: nobody, run: "echo x >>made; cat f made | tr '\\n' ' '", expect: {stdout: "f more made x "}}
+YAML
+    cupel_run chain.yaml
+    expect_exit 0
+    for job in build test; do expect_verdict "$job" passed; done
+    expect_equal "$(cat in/f)" f
     expect_clean
 fi
 
