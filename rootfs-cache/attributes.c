@@ -1,6 +1,7 @@
-/* attributes: what an entry has beyond mode, owner and times: extended attributes, capabilities and ACLs. Set here and not by libarchive,
- * which tells neither what the kernel said nor whether the archive or the disk is at fault. ACLs come last, when the tree is whole: they may
- * name users and groups (GNU tar's always do), and those are the root's own. In the confined child. */
+/* attributes: what an entry has beyond mode, owner and times: extended attributes, capabilities and
+ * ACLs. Set here and not by libarchive, which tells neither what the kernel said nor whether the
+ * archive or the disk is at fault. ACLs come last, when the tree is whole: they may name users and
+ * groups (GNU tar's always do), and those are the root's own. In the confined child. */
 #include "rootfs-cache/unpacker.h"
 
 #include <fcntl.h>
@@ -35,11 +36,13 @@ struct late_acl {
 bool attributes_are_kept(const char *name)
 {
     if (str_starts(name, "user."))
-        return !str_starts(name, "user.overlay."); /* opaque, redirect, metacopy: orders to overlayfs */
+        return !str_starts(name,
+                           "user.overlay."); /* opaque, redirect, metacopy: orders to overlayfs */
     return str_eq(name, "security.capability");
 }
 
-/* As the kernel reads it (validheader(), security/commoncap.c): setxattr(2) refuses all else, also of the first revision. */
+/* As the kernel reads it (validheader(), security/commoncap.c): setxattr(2) refuses all else, also
+ * of the first revision. */
 static bool is_capability(const void *value, size_t size)
 {
     const unsigned char *bytes = value;
@@ -49,7 +52,8 @@ static bool is_capability(const void *value, size_t size)
            (size == XATTR_CAPS_SZ_3 && revision == VFS_CAP_REVISION_3 >> VFS_CAP_REVISION_SHIFT);
 }
 
-/* ext4 keeps the attributes of a file in one block, and says ENOSPC when that is full: then it is not the disk that is. */
+/* ext4 keeps the attributes of a file in one block, and says ENOSPC when that is full: then it is
+ * not the disk that is. */
 static bool disk_is_full(const char *path)
 {
     struct statvfs fs;
@@ -57,14 +61,17 @@ static bool disk_is_full(const char *path)
     return statvfs(path, &fs) < 0 || (uint64_t)fs.f_bavail * fs.f_frsize < SPARE_BYTES;
 }
 
-static int set_one(struct unpacker *u, const char *path, const char *name, const void *value, size_t size)
+static int set_one(struct unpacker *u, const char *path, const char *name, const void *value,
+                   size_t size)
 {
     if (lsetxattr(path, name, value, size, 0) == 0)
         return 0;
     if (errno == ENOSPC && !disk_is_full("."))
-        return unpacker_refuse(u, path, "has more extended attributes than the store's file system takes for a file");
+        return unpacker_refuse(
+            u, path, "has more extended attributes than the store's file system takes for a file");
     if (errno == E2BIG || errno == ERANGE || errno == EINVAL)
-        return unpacker_refuse(u, path, "has an extended attribute or an ACL that no file can have");
+        return unpacker_refuse(u, path,
+                               "has an extended attribute or an ACL that no file can have");
     return unpacker_write_failed(u, path, errno, NULL);
 }
 
@@ -104,10 +111,11 @@ static bool is_named(const struct acl_word *w)
 
 static bool add_word(struct late_acl *acl, int tag, int permissions, int id, const char *name)
 {
-    struct acl_word w = {.permissions = (uint16_t)(((permissions & ARCHIVE_ENTRY_ACL_READ) ? ACL_READ : 0) |
-                                                   ((permissions & ARCHIVE_ENTRY_ACL_WRITE) ? ACL_WRITE : 0) |
-                                                   ((permissions & ARCHIVE_ENTRY_ACL_EXECUTE) ? ACL_EXECUTE : 0)),
-                         .id = (uint32_t)ACL_UNDEFINED_ID};
+    struct acl_word w = {
+        .permissions = (uint16_t)(((permissions & ARCHIVE_ENTRY_ACL_READ) ? ACL_READ : 0) |
+                                  ((permissions & ARCHIVE_ENTRY_ACL_WRITE) ? ACL_WRITE : 0) |
+                                  ((permissions & ARCHIVE_ENTRY_ACL_EXECUTE) ? ACL_EXECUTE : 0)),
+        .id = (uint32_t)ACL_UNDEFINED_ID};
 
     for (size_t i = 0; i < ARRAY_SIZE(tags); i++)
         if (tags[i].libarchive == tag)
@@ -123,7 +131,8 @@ static bool add_word(struct late_acl *acl, int tag, int permissions, int id, con
     return true;
 }
 
-static int note_acl(struct unpacker *u, struct archive_entry *entry, const char *path, int type, const char *kind)
+static int note_acl(struct unpacker *u, struct archive_entry *entry, const char *path, int type,
+                    const char *kind)
 {
     struct late_acl acl = {.path = xstrdup(path), .kind = kind};
     int permissions, tag, id, each;
@@ -131,11 +140,14 @@ static int note_acl(struct unpacker *u, struct archive_entry *entry, const char 
     bool fits = true;
 
     if (archive_entry_acl_reset(entry, type) > 0)
-        while (fits && archive_entry_acl_next(entry, type, &each, &permissions, &tag, &id, &name) == ARCHIVE_OK)
+        while (fits && archive_entry_acl_next(entry, type, &each, &permissions, &tag, &id, &name) ==
+                           ARCHIVE_OK)
             fits = add_word(&acl, tag, permissions, id, name);
     u->acls = xrealloc(u->acls, (u->n_acls + 1) * sizeof(*u->acls));
     u->acls[u->n_acls++] = acl;
-    return fits ? 0 : unpacker_refuse(u, path, "has an ACL with more than 1024 entries, or with one that is none");
+    return fits ? 0
+                : unpacker_refuse(
+                      u, path, "has an ACL with more than 1024 entries, or with one that is none");
 }
 
 int attributes_make(struct unpacker *u, struct archive_entry *entry, const char *path)
@@ -162,18 +174,21 @@ struct databases {
 
 static char *read_database(struct unpacker *u, const char *path)
 {
-    cleanup_close int fd = u->layer != NULL ? layer_open_shown(u, path)
-                                            : file_open_beneath(AT_FDCWD, path, O_RDONLY | O_NONBLOCK | O_CLOEXEC, 0);
+    cleanup_close int fd =
+        u->layer != NULL ? layer_open_shown(u, path)
+                         : file_open_beneath(AT_FDCWD, path, O_RDONLY | O_NONBLOCK | O_CLOEXEC, 0);
     struct stat st;
     size_t length;
     char *text;
 
-    if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || file_read_fd(fd, DATABASE_MAX, &text, &length) < 0)
+    if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) ||
+        file_read_fd(fd, DATABASE_MAX, &text, &length) < 0)
         return NULL;
     return text;
 }
 
-/* The third field of the line that begins with the name, in passwd(5) as in group(5); -1: there is none. */
+/* The third field of the line that begins with the name, in passwd(5) as in group(5); -1: there is
+ * none. */
 static int64_t look_up(const char *text, const char *name)
 {
     size_t n = strlen(name);
@@ -214,10 +229,12 @@ static int by_tag_and_id(const void *a, const void *b)
 {
     const struct acl_word *x = a, *y = b;
 
-    return x->tag != y->tag ? (x->tag > y->tag) - (x->tag < y->tag) : (x->id > y->id) - (x->id < y->id);
+    return x->tag != y->tag ? (x->tag > y->tag) - (x->tag < y->tag)
+                            : (x->id > y->id) - (x->id < y->id);
 }
 
-/* Puts into order what is to be set, as posix_acl_valid() (fs/posix_acl.c) wants it; what stands for nobody goes. */
+/* Puts into order what is to be set, as posix_acl_valid() (fs/posix_acl.c) wants it; what stands
+ * for nobody goes. */
 static void settle(struct unpacker *u, const struct databases *d, struct late_acl *acl)
 {
     size_t kept = 0;
@@ -237,7 +254,8 @@ static void settle(struct unpacker *u, const struct databases *d, struct late_ac
 
 static int set_acl(struct unpacker *u, const struct late_acl *acl)
 {
-    size_t size = sizeof(struct posix_acl_xattr_header) + acl->n * sizeof(struct posix_acl_xattr_entry);
+    size_t size =
+        sizeof(struct posix_acl_xattr_header) + acl->n * sizeof(struct posix_acl_xattr_entry);
     cleanup_free struct posix_acl_xattr_header *value = xcalloc(1, size);
     struct posix_acl_xattr_entry *entries = (struct posix_acl_xattr_entry *)(value + 1);
     struct stat st;

@@ -10,8 +10,8 @@ struct child_counts {
     uint64_t bytes;
     uint64_t remapped_owners;
     uint64_t skipped_devices;
-    uint64_t unknown_acls; /* entries of ACLs that stand for nobody */
-    char top[256];         /* the directory that all of a root lies below, or "" */
+    uint64_t unknown_acls;    /* entries of ACLs that stand for nobody */
+    char top[256];            /* the directory that all of a root lies below, or "" */
     unsigned char digest[32]; /* of what was read, for work that computes one */
 };
 

@@ -1,21 +1,25 @@
-/* chosen: which image of several is meant: by name, by platform, and by being an image at all. The same digest is the same image, however often
- * it is listed (Docker 25 lists it once a tag). Not responsible for what is in it (image.c). */
+/* chosen: which image of several is meant: by name, by platform, and by being an image at all. The
+ * same digest is the same image, however often it is listed (Docker 25 lists it once a tag). Not
+ * responsible for what is in it (image.c). */
 #include "rootfs-cache/reading.h"
 
 #include <string.h>
 
 #define NAMES_SHOWN 500
-#define LOOK_INTO_MAX 12 /* a child may ask for 64 files (CHILD_ASKS_MAX); each of these costs two */
+#define LOOK_INTO_MAX                                                                              \
+    12 /* a child may ask for 64 files (CHILD_ASKS_MAX); each of these costs two */
 
 /* ---- platforms ---- */
 
-/* Which levels of x86-64 this machine has (the psABI's micro-architecture levels, by what each adds). */
+/* Which levels of x86-64 this machine has (the psABI's micro-architecture levels, by what each
+ * adds). */
 static int amd64_level(void)
 {
 #if defined(__x86_64__)
     if (!__builtin_cpu_supports("sse4.2") || !__builtin_cpu_supports("popcnt"))
         return 1;
-    if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("bmi2") || !__builtin_cpu_supports("fma"))
+    if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("bmi2") ||
+        !__builtin_cpu_supports("fma"))
         return 2;
     return __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") ? 4 : 3;
 #else
@@ -38,20 +42,24 @@ static bool says(const char *text)
 
 bool chosen_platform_fits(const struct reading *r, const json_t *platform)
 {
-    const char *os = document_text(platform, "os"), *architecture = document_text(platform, "architecture"),
+    const char *os = document_text(platform, "os"),
+               *architecture = document_text(platform, "architecture"),
                *variant = document_text(platform, "variant");
 
-    if ((says(os) && !str_eq(os, r->os)) || (says(architecture) && !str_eq(architecture, r->architecture)))
+    if ((says(os) && !str_eq(os, r->os)) ||
+        (says(architecture) && !str_eq(architecture, r->architecture)))
         return false;
-    return r->variant[0] == '\0' ? can_run(r, variant)
-                                 : !says(architecture) || (variant != NULL && str_eq(variant, r->variant));
+    return r->variant[0] == '\0'
+               ? can_run(r, variant)
+               : !says(architecture) || (variant != NULL && str_eq(variant, r->variant));
 }
 
 /* ---- what is no image ---- */
 
 static bool is_attestation(const json_t *descriptor)
 {
-    const char *type = document_text(document_member(descriptor, "annotations"), "vnd.docker.reference.type");
+    const char *type =
+        document_text(document_member(descriptor, "annotations"), "vnd.docker.reference.type");
 
     return type != NULL && str_eq(type, "attestation-manifest");
 }
@@ -71,7 +79,8 @@ static const char *type_of_layers(const json_t *layers)
     return NULL;
 }
 
-/* OCI image specification, manifest.md, "Guidelines for Artifact Usage"; older ones say so by the type of their configuration or layers. */
+/* OCI image specification, manifest.md, "Guidelines for Artifact Usage"; older ones say so by the
+ * type of their configuration or layers. */
 const char *chosen_artifact(const json_t *manifest)
 {
     static const char *const images[] = {"application/vnd.oci.image.config.v1+json",
@@ -89,8 +98,8 @@ const char *chosen_artifact(const json_t *manifest)
 
 /* ---- names ---- */
 
-/* The tag alone, or all of a name ("registry.example/team/base:1"), or its end from a slash on: docker archives have a registry in
- * front of what was asked for. */
+/* The tag alone, or all of a name ("registry.example/team/base:1"), or its end from a slash on:
+ * docker archives have a registry in front of what was asked for. */
 static bool reference_is(const char *name, const char *wanted)
 {
     size_t n = name != NULL ? strlen(name) : 0, w = strlen(wanted);
@@ -139,7 +148,8 @@ static bool is_same(const json_t *a, const json_t *b, const char *key)
     return x != NULL && y != NULL && str_eq(x, y);
 }
 
-static void collect(const struct reading *r, const json_t *list, bool by_reference, struct candidates *c)
+static void collect(const struct reading *r, const json_t *list, bool by_reference,
+                    struct candidates *c)
 {
     const json_t *d;
     size_t i;
@@ -147,17 +157,19 @@ static void collect(const struct reading *r, const json_t *list, bool by_referen
     c->list = xcalloc(json_array_size(list) + 1, sizeof(*c->list));
     json_array_foreach(list, i, d)
     {
-        if ((by_reference && !reference_fits(r, d)) || !chosen_platform_fits(r, document_member(d, "platform")))
+        if ((by_reference && !reference_fits(r, d)) ||
+            !chosen_platform_fits(r, document_member(d, "platform")))
             continue;
         if (is_attestation(d) || says(document_text(d, "artifactType")))
             c->artifacts++;
-        else if (c->n == 0 || !is_same(c->list[c->n - 1], d, "digest")) /* the others are found below */
+        else if (c->n == 0 ||
+                 !is_same(c->list[c->n - 1], d, "digest")) /* the others are found below */
             c->list[c->n++] = d;
     }
 }
 
-/* Whether the descriptor stands for what could be run here, by its manifest and configuration; when they cannot be read, it is chosen, and
- * that is said. */
+/* Whether the descriptor stands for what could be run here, by its manifest and configuration; when
+ * they cannot be read, it is chosen, and that is said. */
 static bool is_usable(const struct reading *r, const json_t *descriptor, bool *ret_artifact)
 {
     struct cupel_error ignored = {0};
@@ -176,7 +188,8 @@ static bool is_usable(const struct reading *r, const json_t *descriptor, bool *r
     if (*ret_artifact)
         usable = false;
     else if (document_member(manifest, "config") != NULL &&
-             image_read_blob(&quiet, document_member(manifest, "config"), "configuration", &more, &n, hex) == 0)
+             image_read_blob(&quiet, document_member(manifest, "config"), "configuration", &more,
+                             &n, hex) == 0)
         config = document_parse(more, n, "its configuration", NULL, &where);
     if (config != NULL)
         usable = chosen_platform_fits(r, config);
@@ -203,7 +216,8 @@ static void drop_unusable(const struct reading *r, struct candidates *c)
     c->n = kept;
 }
 
-/* Several of one name, or of one index within another, are one image for several platforms: the first that fits is the one. */
+/* Several of one name, or of one index within another, are one image for several platforms: the
+ * first that fits is the one. */
 static bool are_one_image(const struct candidates *c, bool by_reference)
 {
     const char *first = annotation(c->list[0], "org.opencontainers.image.ref.name");
@@ -211,8 +225,8 @@ static bool are_one_image(const struct candidates *c, bool by_reference)
     for (size_t i = 0; by_reference && i < c->n; i++) {
         const char *name = annotation(c->list[i], "org.opencontainers.image.ref.name");
 
-        if (!json_is_object(document_member(c->list[i], "platform")) || (name == NULL) != (first == NULL) ||
-            (name != NULL && !str_eq(name, first)))
+        if (!json_is_object(document_member(c->list[i], "platform")) ||
+            (name == NULL) != (first == NULL) || (name != NULL && !str_eq(name, first)))
             return false;
     }
     return true;
@@ -224,25 +238,31 @@ static int several(const struct reading *r, const struct candidates *c)
 
     strbuf_adds(&names, "");
     for (size_t i = 0; i < c->n && names.len < NAMES_SHOWN; i++)
-        strbuf_addf(&names, "%s%.100s", i > 0 ? ", " : "", name_of(c->list[i]) != NULL ? name_of(c->list[i]) : "?");
+        strbuf_addf(&names, "%s%.100s", i > 0 ? ", " : "",
+                    name_of(c->list[i]) != NULL ? name_of(c->list[i]) : "?");
     (void)image_wrong(r, "it holds several images, say by `tag` which one: %s", names.data);
-    cupel_error_hint(r->err, "--tag NAME of `cupel rootfs import`, or `tag: NAME` beside `oci` in a job file");
+    cupel_error_hint(
+        r->err, "--tag NAME of `cupel rootfs import`, or `tag: NAME` beside `oci` in a job file");
     return -EBADMSG;
 }
 
 static int none(const struct reading *r, const struct candidates *c, bool by_reference)
 {
     if (c->artifacts > 0)
-        (void)image_wrong(r, "it holds no image for %s/%s, only artifacts (signatures, lists of what is in something)",
+        (void)image_wrong(r,
+                          "it holds no image for %s/%s, only artifacts (signatures, lists of what "
+                          "is in something)",
                           r->os, r->architecture);
     else if (by_reference && r->wanted->reference != NULL)
-        (void)image_wrong(r, "it holds no image '%s' for %s/%s", r->wanted->reference, r->os, r->architecture);
+        (void)image_wrong(r, "it holds no image '%s' for %s/%s", r->wanted->reference, r->os,
+                          r->architecture);
     else
         (void)image_wrong(r, "it holds no image for %s/%s", r->os, r->architecture);
     return -ENOENT;
 }
 
-int chosen_of_index(const struct reading *r, const json_t *index, bool by_reference, const json_t **ret)
+int chosen_of_index(const struct reading *r, const json_t *index, bool by_reference,
+                    const json_t **ret)
 {
     struct candidates c = {0};
     int e = 0;
@@ -272,7 +292,8 @@ static bool docker_fits(const struct reading *r, const json_t *entry)
     const json_t *tags = document_member(entry, "RepoTags"), *tag;
     size_t i;
 
-    if (r->wanted->reference == NULL || is_digest_of(document_text(entry, "Config"), r->wanted->reference))
+    if (r->wanted->reference == NULL ||
+        is_digest_of(document_text(entry, "Config"), r->wanted->reference))
         return true;
     json_array_foreach(tags, i, tag)
     {
@@ -293,11 +314,13 @@ static void name_docker(const json_t *list, struct strbuf *names)
         const json_t *tags = document_member(entry, "RepoTags");
 
         if (json_array_size(tags) == 0 && names->len < NAMES_SHOWN)
-            strbuf_addf(names, "%s%.100s", names->len > 0 ? ", " : "", document_text(entry, "Config") ?: "?");
+            strbuf_addf(names, "%s%.100s", names->len > 0 ? ", " : "",
+                        document_text(entry, "Config") ?: "?");
         json_array_foreach(tags, k, tag)
         {
             if (names->len < NAMES_SHOWN)
-                strbuf_addf(names, "%s%.100s", names->len > 0 ? ", " : "", json_string_value(tag) ?: "?");
+                strbuf_addf(names, "%s%.100s", names->len > 0 ? ", " : "",
+                            json_string_value(tag) ?: "?");
         }
     }
 }
@@ -321,11 +344,12 @@ int chosen_of_docker(const struct reading *r, const json_t *list, const json_t *
     }
     name_docker(list, &names);
     if (r->wanted->reference != NULL)
-        return image_wrong(r, "it holds %s image '%s', but %s", n == 0 ? "no" : "more than one", r->wanted->reference,
-                           names.len > 0 ? names.data : "none at all");
+        return image_wrong(r, "it holds %s image '%s', but %s", n == 0 ? "no" : "more than one",
+                           r->wanted->reference, names.len > 0 ? names.data : "none at all");
     if (n == 0)
         return image_wrong(r, "its manifest.json lists no image");
     (void)image_wrong(r, "it holds %zu images, say by `tag` which one: %s", n, names.data);
-    cupel_error_hint(r->err, "--tag NAME of `cupel rootfs import`, or `tag: NAME` beside `oci` in a job file");
+    cupel_error_hint(
+        r->err, "--tag NAME of `cupel rootfs import`, or `tag: NAME` beside `oci` in a job file");
     return -EBADMSG;
 }

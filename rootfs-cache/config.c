@@ -51,7 +51,9 @@ static char *take_env(const json_t *list, struct cache_config *c, struct strbuf 
         const char *entry = json_string_value(value);
 
         if (entry == NULL || !config_is_env(entry) || strlen(entry) != json_string_length(value)) {
-            document_note(notes, "entry %zu of Env in its configuration is no NAME=VALUE and is left out", i + 1);
+            document_note(notes,
+                          "entry %zu of Env in its configuration is no NAME=VALUE and is left out",
+                          i + 1);
             continue;
         }
         if (str_starts(entry, "CUPEL_")) /* ours alone */

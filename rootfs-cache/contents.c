@@ -274,8 +274,12 @@ static int is_no_image(const char *path, int fd, const char *it, struct cupel_er
     const struct filetype *type = filetype_of_fd(fd);
 
     if (type == NULL)
-        return damaged(path, it[0] == 'i' ? "it is neither a tar nor a compressed one" : "there is no tar in it", err);
-    (void)cupel_error_set(err, CUPEL_ERROR_INPUT, 0, "cannot read the image '%s': %s is %s", path, it, type->what);
+        return damaged(path,
+                       it[0] == 'i' ? "it is neither a tar nor a compressed one"
+                                    : "there is no tar in it",
+                       err);
+    (void)cupel_error_set(err, CUPEL_ERROR_INPUT, 0, "cannot read the image '%s': %s is %s", path,
+                          it, type->what);
     cupel_error_hint(err, "%s", type->hint);
     return -EBADMSG;
 }

@@ -56,23 +56,31 @@ static const char setup_locked[] =
     "test \"$(sed -n 's/^Package: //p' \"$" WORK_VARIABLE "\"/offered | sort -u)\" = "
     "\"$(sed 's/:.*//' \"$" WORK_VARIABLE "\"/locked | sort -u)\"";
 
-/* Packages' scripts put links into directories that are left out below (update-alternatives, of Java's manual pages): they are there, and
- * empty. The pattern that fits no file keeps dpkg from leaving out directories that packages have (dpkg(1), --path-include). */
+/* Packages' scripts put links into directories that are left out below (update-alternatives, of
+ * Java's manual pages): they are there, and empty. The pattern that fits no file keeps dpkg from
+ * leaving out directories that packages have (dpkg(1), --path-include). */
 static const char setup_directories[] =
     "set -e; for n in 1 2 3 4 5 6 7 8 9; do mkdir -p \"$1/usr/share/man/man$n\"; done; "
-    "mkdir -p \"$1\"/usr/share/info \"$1\"/usr/share/doc \"$1\"/usr/share/locale \"$1\"/usr/share/lintian";
+    "mkdir -p \"$1\"/usr/share/info \"$1\"/usr/share/doc \"$1\"/usr/share/locale "
+    "\"$1\"/usr/share/lintian";
 
-/* Asks apt whether it could install what is wanted, before anything is fetched but its lists: else a wrong name would be found at the end. */
+/* Asks apt whether it could install what is wanted, before anything is fetched but its lists: else
+ * a wrong name would be found at the end. */
 static const char setup_simulated[] =
     "export APT_CONFIG=\"$MMDEBSTRAP_APT_CONFIG\"; apt-get -q update || exit 1; "
-    "xargs apt-get -q -s install <\"$" WORK_VARIABLE "\"/wanted >\"$" WORK_VARIABLE "\"/simulated 2>&1 && exit 0; "
-    "apt-cache pkgnames >\"$" WORK_VARIABLE "\"/names; cat \"$" WORK_VARIABLE "\"/simulated; exit 1";
+    "xargs apt-get -q -s install <\"$" WORK_VARIABLE "\"/wanted >\"$" WORK_VARIABLE
+    "\"/simulated 2>&1 && exit 0; "
+    "apt-cache pkgnames >\"$" WORK_VARIABLE "\"/names; cat \"$" WORK_VARIABLE
+    "\"/simulated; exit 1";
 
 /* As in Debian's own slim images: what no build or test reads. */
 static const char *const excluded[] = {
-    "--dpkgopt=path-exclude=/usr/share/man/*",    "--dpkgopt=path-exclude=/usr/share/info/*",
-    "--dpkgopt=path-exclude=/usr/share/doc/*",    "--dpkgopt=path-include=/usr/share/doc/*/copyright",
-    "--dpkgopt=path-exclude=/usr/share/locale/*", "--dpkgopt=path-exclude=/usr/share/lintian/*",
+    "--dpkgopt=path-exclude=/usr/share/man/*",
+    "--dpkgopt=path-exclude=/usr/share/info/*",
+    "--dpkgopt=path-exclude=/usr/share/doc/*",
+    "--dpkgopt=path-include=/usr/share/doc/*/copyright",
+    "--dpkgopt=path-exclude=/usr/share/locale/*",
+    "--dpkgopt=path-exclude=/usr/share/lintian/*",
     "--dpkgopt=path-include=/usr/share/man/*/none",
 };
 
@@ -265,14 +273,15 @@ static int prepare_exec(const struct bootstrap *b)
         return -errno;
     for (int i = 1; i < NSIG; i++)
         (void)signal(i, SIG_DFL); /* some numbers are not for setting: fine */
-    if (fcntl(b->draft->lock, F_SETFD, 0) < 0 || setenv("PATH", path, 1) < 0 || setenv("TMPDIR", b->work, 1) < 0 ||
-        setenv(WORK_VARIABLE, b->work, 1) < 0 || setenv("LC_ALL", "C.UTF-8", 1) < 0 ||
-        setenv("SOURCE_DATE_EPOCH", DEBIAN_EPOCH, 1) < 0)
+    if (fcntl(b->draft->lock, F_SETFD, 0) < 0 || setenv("PATH", path, 1) < 0 ||
+        setenv("TMPDIR", b->work, 1) < 0 || setenv(WORK_VARIABLE, b->work, 1) < 0 ||
+        setenv("LC_ALL", "C.UTF-8", 1) < 0 || setenv("SOURCE_DATE_EPOCH", DEBIAN_EPOCH, 1) < 0)
         return -errno;
     return 0;
 }
 
-/* `alive` is at its end when the parent is gone: from another PID namespace getppid(2) cannot tell. */
+/* `alive` is at its end when the parent is gone: from another PID namespace getppid(2) cannot tell.
+ */
 static _Noreturn void exec_bootstrap(const char *const *argv, bool own_namespace, int alive)
 {
     struct pollfd gone = {.fd = alive, .events = POLLIN};
@@ -315,7 +324,8 @@ static _Noreturn void supervise_bootstrap(const struct bootstrap *b, const char 
         (void)close(alive[1]);
         exec_bootstrap(argv, own_namespace, alive[0]);
     }
-    /* the first process of a PID namespace has ended when all of them have (zap_pid_ns_processes(), kernel/pid_namespace.c) */
+    /* the first process of a PID namespace has ended when all of them have (zap_pid_ns_processes(),
+     * kernel/pid_namespace.c) */
     while ((ended = waitpid(pid, &status, WNOHANG)) != pid)
         if (ended < 0 && errno != EINTR)
             _exit(126);
@@ -391,7 +401,8 @@ static int run_mmdebstrap(struct bootstrap *b, struct cupel_error *err)
         status = run_once(b, argv, false);
     arena_free(arena);
     if (status == -EINTR)
-        return cupel_error_set(err, CUPEL_ERROR_INTERRUPTED, 0, "interrupted while debian %s was bootstrapped for root '%s'",
+        return cupel_error_set(err, CUPEL_ERROR_INTERRUPTED, 0,
+                               "interrupted while debian %s was bootstrapped for root '%s'",
                                b->source->suite, b->source->name);
     if (status < 0)
         return cupel_error_set(err, CUPEL_ERROR_HARNESS, status, "cannot run mmdebstrap");
@@ -487,8 +498,9 @@ static int check_means(const struct cache_source *source, struct cupel_error *er
     char program[256];
 
     if (!program_find("mmdebstrap", program, sizeof(program))) {
-        (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, 0, "root '%s' needs mmdebstrap, which is not %s",
-                              source->name, program_where());
+        (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, 0,
+                              "root '%s' needs mmdebstrap, which is not %s", source->name,
+                              program_where());
         cupel_error_hint(err, "apt-get install mmdebstrap");
         return -ENOENT;
     }

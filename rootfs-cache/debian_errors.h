@@ -5,10 +5,10 @@
 
 struct debian_failure {
     const struct cache_source *source;
-    int work;               /* where log, simulated and names are */
-    const char *store;      /* its path */
-    bool has_sources;       /* the host's apt offers the suite */
-    int status;             /* mmdebstrap's */
+    int work;          /* where log, simulated and names are */
+    const char *store; /* its path */
+    bool has_sources;  /* the host's apt offers the suite */
+    int status;        /* mmdebstrap's */
 };
 
 /* Fills *err; returns a negative errno. */

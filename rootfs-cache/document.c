@@ -28,15 +28,19 @@ void document_note(struct strbuf *notes, const char *fmt, ...)
 /* How long the UTF-8 character is that begins there; 0: none does (RFC 3629, section 4). */
 static size_t character(const unsigned char *p, size_t left)
 {
-    size_t n = p[0] < 0x80 ? 1 : p[0] >= 0xc2 && p[0] <= 0xdf ? 2 : (p[0] & 0xf0) == 0xe0 ? 3 : p[0] >= 0xf0 && p[0] <= 0xf4 ? 4 : 0;
+    size_t n = p[0] < 0x80                    ? 1
+               : p[0] >= 0xc2 && p[0] <= 0xdf ? 2
+               : (p[0] & 0xf0) == 0xe0        ? 3
+               : p[0] >= 0xf0 && p[0] <= 0xf4 ? 4
+                                              : 0;
 
     if (n == 0 || n > left)
         return 0;
     for (size_t i = 1; i < n; i++)
         if ((p[i] & 0xc0) != 0x80)
             return 0;
-    if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) || (p[0] == 0xf0 && p[1] < 0x90) ||
-        (p[0] == 0xf4 && p[1] > 0x8f))
+    if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) ||
+        (p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f))
         return 0;
     return n;
 }
@@ -55,7 +59,8 @@ static int unit_at(const char *p, size_t left)
     return (int)strtol(digits, NULL, 16);
 }
 
-/* A half of a pair without the other one stands for no character: how much of the text that is, 0: nothing. */
+/* A half of a pair without the other one stands for no character: how much of the text that is, 0:
+ * nothing. */
 static size_t lone_half(const char *p, size_t left)
 {
     int unit = unit_at(p, left), next = unit >= 0 ? unit_at(p + 6, left - 6) : -1;
@@ -69,14 +74,16 @@ static void mend(const char *text, size_t n, struct strbuf *out)
 {
     strbuf_adds(out, "");
     for (size_t i = 0; i < n;) {
-        size_t take = character((const unsigned char *)text + i, n - i), half = lone_half(text + i, n - i);
+        size_t take = character((const unsigned char *)text + i, n - i),
+               half = lone_half(text + i, n - i);
 
         if (take == 0 || half > 0) {
             strbuf_adds(out, REPLACEMENT);
             i += half > 0 ? half : 1;
             continue;
         }
-        if (text[i] == '\\' && unit_at(text + i, n - i) >= 0xd800 && unit_at(text + i, n - i) < 0xdc00)
+        if (text[i] == '\\' && unit_at(text + i, n - i) >= 0xd800 &&
+            unit_at(text + i, n - i) < 0xdc00)
             take = 12;
         else if (text[i] == '\\' && i + 1 < n)
             take = 2;
@@ -85,7 +92,8 @@ static void mend(const char *text, size_t n, struct strbuf *out)
     }
 }
 
-json_t *document_parse(const char *text, size_t n, const char *name, struct strbuf *notes, json_error_t *ret_where)
+json_t *document_parse(const char *text, size_t n, const char *name, struct strbuf *notes,
+                       json_error_t *ret_where)
 {
     cleanup_strbuf struct strbuf mended = {0};
     json_t *j = json_loadb(text, n, JSON_REJECT_DUPLICATES, ret_where), *again;
@@ -96,7 +104,8 @@ json_t *document_parse(const char *text, size_t n, const char *name, struct strb
     mend(text, n, &mended);
     again = json_loadb(mended.data, mended.len, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &ignored);
     if (again != NULL)
-        document_note(notes, "%s is not quite JSON (line %d): read as others read it", name, ret_where->line);
+        document_note(notes, "%s is not quite JSON (line %d): read as others read it", name,
+                      ret_where->line);
     return again;
 }
 

@@ -1,6 +1,7 @@
-/* export: a layer becomes a tar: entries sorted by name, hard links, owners, times, holes, ACLs and attributes kept, so
- * that the same layer gives the same bytes. Runs in a confined child like unpacking: the tree is as hostile as the
- * archive was. Not responsible for the tar's own form (tarwriter.c). */
+/* export: a layer becomes a tar: entries sorted by name, hard links, owners, times, holes, ACLs and
+ * attributes kept, so that the same layer gives the same bytes. Runs in a confined child like
+ * unpacking: the tree is as hostile as the archive was. Not responsible for the tar's own form
+ * (tarwriter.c). */
 #include "rootfs-cache/child.h"
 #include "rootfs-cache/holes.h"
 #include "rootfs-cache/links.h"
@@ -21,7 +22,8 @@
 /* A tree that was unpacked from a tar is no deeper than a path is long. */
 #define EXPORT_DEPTH_MAX 2048
 #define LIST_MAX 65536
-#define PARTS_MAX ((size_t)1 << 20) /* that a file with holes has; one with more is written without them */
+#define PARTS_MAX                                                                                  \
+    ((size_t)1 << 20) /* that a file with holes has; one with more is written without them */
 
 struct part {
     off_t at, end;
@@ -74,8 +76,8 @@ static void add_acl_entry(struct strbuf *text, const struct posix_acl_xattr_entr
     static const struct {
         int tag;
         const char *word;
-    } words[] = {{ACL_USER_OBJ, "user"},     {ACL_USER, "user"}, {ACL_GROUP_OBJ, "group"},
-                 {ACL_GROUP, "group"},       {ACL_MASK, "mask"}, {ACL_OTHER, "other"}};
+    } words[] = {{ACL_USER_OBJ, "user"}, {ACL_USER, "user"}, {ACL_GROUP_OBJ, "group"},
+                 {ACL_GROUP, "group"},   {ACL_MASK, "mask"}, {ACL_OTHER, "other"}};
     int tag = le16toh(e->e_tag), permissions = le16toh(e->e_perm);
     char id[16] = "";
 
@@ -105,7 +107,8 @@ static void add_acl(struct exporter *x, const char *path, const char *attribute,
         tarwriter_record(records, key, text.data, text.len);
 }
 
-static void add_records(struct exporter *x, const char *path, const struct stat *st, struct strbuf *records)
+static void add_records(struct exporter *x, const char *path, const struct stat *st,
+                        struct strbuf *records)
 {
     if (S_ISLNK(st->st_mode))
         return;
@@ -124,12 +127,13 @@ static void add_part(struct exporter *x, off_t at, off_t end)
         return;
     }
     if ((x->n_parts & (x->n_parts - 1)) == 0)
-        x->parts = xrealloc(x->parts, (x->n_parts == 0 ? 64 : 2 * x->n_parts + 64) * sizeof(*x->parts));
+        x->parts =
+            xrealloc(x->parts, (x->n_parts == 0 ? 64 : 2 * x->n_parts + 64) * sizeof(*x->parts));
     x->parts[x->n_parts++] = (struct part){at, end};
 }
 
-/* By what is in it: a block that reads as zeros is a hole, whatever the file system has there, so that the same root gives the same bytes
- * on every one. */
+/* By what is in it: a block that reads as zeros is a hole, whatever the file system has there, so
+ * that the same root gives the same bytes on every one. */
 static int find_parts(struct exporter *x, int fd, const struct stat *st)
 {
     bool has_holes = holes_are_likely(st);
@@ -164,7 +168,8 @@ static void all_of_it(struct exporter *x, const struct stat *st)
         add_part(x, 0, st->st_size);
 }
 
-/* What GNU tar writes: how many parts, and each; of a file that ends in a hole, an empty one at its end. */
+/* What GNU tar writes: how many parts, and each; of a file that ends in a hole, an empty one at its
+ * end. */
 static char *map_of(const struct exporter *x, const struct stat *st)
 {
     struct strbuf map = {0};
@@ -172,7 +177,8 @@ static char *map_of(const struct exporter *x, const struct stat *st)
 
     strbuf_addf(&map, "%zu\n", x->n_parts + hole_at_end);
     for (size_t i = 0; i < x->n_parts; i++)
-        strbuf_addf(&map, "%lld\n%lld\n", (long long)x->parts[i].at, (long long)(x->parts[i].end - x->parts[i].at));
+        strbuf_addf(&map, "%lld\n%lld\n", (long long)x->parts[i].at,
+                    (long long)(x->parts[i].end - x->parts[i].at));
     if (hole_at_end)
         strbuf_addf(&map, "%lld\n0\n", (long long)st->st_size);
     return map.data;
@@ -182,9 +188,12 @@ static int copy_parts(struct exporter *x, int fd)
 {
     for (size_t i = 0; i < x->n_parts; i++)
         for (off_t at = x->parts[i].at; at < x->parts[i].end;) {
-            size_t left = (size_t)(x->parts[i].end - at), want = left < EXPORT_CHUNK ? left : EXPORT_CHUNK;
+            size_t left = (size_t)(x->parts[i].end - at),
+                   want = left < EXPORT_CHUNK ? left : EXPORT_CHUNK;
             ssize_t n = holes_read(fd, x->chunk, want, at);
-            int r = n < 0 ? (int)n : n < (ssize_t)want ? -EIO : tarwriter_data(&x->out, x->chunk, want);
+            int r = n < 0               ? (int)n
+                    : n < (ssize_t)want ? -EIO
+                                        : tarwriter_data(&x->out, x->chunk, want);
 
             if (r < 0)
                 return r;
@@ -202,7 +211,8 @@ static int export_file(struct exporter *x, struct tarwriter_entry *entry)
     all_of_it(x, entry->st);
     if (r == 0 && entry->st->st_size >= (off_t)HOLES_BLOCK) {
         r = find_parts(x, fd, entry->st);
-        if (x->n_parts == PARTS_MAX || (x->n_parts == 1 && x->parts[0].end - x->parts[0].at == entry->st->st_size))
+        if (x->n_parts == PARTS_MAX ||
+            (x->n_parts == 1 && x->parts[0].end - x->parts[0].at == entry->st->st_size))
             all_of_it(x, entry->st);
         else
             entry->sparse_map = map = map_of(x, entry->st);
@@ -218,7 +228,8 @@ static int export_file(struct exporter *x, struct tarwriter_entry *entry)
 
 static int export_one(struct exporter *x, const char *path, const struct stat *st)
 {
-    struct tarwriter_entry entry = {.path = path, .st = st, .link = links_seen(&x->links, (size_t)st->st_dev, st, path)};
+    struct tarwriter_entry entry = {
+        .path = path, .st = st, .link = links_seen(&x->links, (size_t)st->st_dev, st, path)};
     char target[PATH_MAX];
     int r = 0;
 
@@ -234,7 +245,8 @@ static int export_one(struct exporter *x, const char *path, const struct stat *s
         entry.link = target;
     }
     if (r == 0)
-        r = S_ISREG(st->st_mode) && !entry.hard ? export_file(x, &entry) : tarwriter_header(&x->out, &entry);
+        r = S_ISREG(st->st_mode) && !entry.hard ? export_file(x, &entry)
+                                                : tarwriter_header(&x->out, &entry);
     strbuf_free(&entry.records);
     return r < 0 ? export_failed(x, path, r) : 0;
 }
@@ -254,16 +266,20 @@ static int export_child(struct exporter *x, const char *path, const char *name, 
 
     if (fstatat(AT_FDCWD, child, &st, AT_SYMLINK_NOFOLLOW) < 0)
         return export_failed(x, child, errno);
-    if (S_ISSOCK(st.st_mode)) /* a tar has no word for it, and it means nothing without who made it */
+    if (S_ISSOCK(
+            st.st_mode)) /* a tar has no word for it, and it means nothing without who made it */
         return 0;
     r = export_one(x, child, &st);
-    return r == 0 && S_ISDIR(st.st_mode) && st.st_dev == x->dev ? export_directory(x, child, depth + 1) : r;
+    return r == 0 && S_ISDIR(st.st_mode) && st.st_dev == x->dev
+               ? export_directory(x, child, depth + 1)
+               : r;
 }
 
 static int export_directory(struct exporter *x, const char *path, int depth)
 {
     struct dirent **names = NULL;
-    int n = depth < EXPORT_DEPTH_MAX ? scandirat(AT_FDCWD, path, &names, NULL, by_bytes) : -1, r = 0;
+    int n = depth < EXPORT_DEPTH_MAX ? scandirat(AT_FDCWD, path, &names, NULL, by_bytes) : -1,
+        r = 0;
 
     if (n < 0)
         return export_failed(x, path, depth < EXPORT_DEPTH_MAX ? errno : ELOOP);
@@ -320,7 +336,8 @@ int export_tree_to(int tree, int fd, int keep, const char *what, struct cupel_er
     struct child_counts counts;
 
     return child_run(
-        &(struct child_work){.fn = export_in_child, .what = work, .tree = tree, .fd = fd, .keep = keep},
+        &(struct child_work){
+            .fn = export_in_child, .what = work, .tree = tree, .fd = fd, .keep = keep},
         &counts, err);
 }
 

@@ -1,12 +1,14 @@
-/* filetype: see filetype.h. Looks at bytes and at nothing else; what a format's word for itself is, is compared as it stands in that format's
- * description. Not responsible for tars, compressed or not. */
+/* filetype: see filetype.h. Looks at bytes and at nothing else; what a format's word for itself is,
+ * is compared as it stands in that format's description. Not responsible for tars, compressed or
+ * not. */
 #include "rootfs-cache/filetype.h"
 
 #include <string.h>
 #include <strings.h>
 
 #define IMPORT_DIRECTORY "then: cupel rootfs import NAME root"
-#define DISK_HINT "take its files out with virt-tar-out (libguestfs): virt-tar-out -a FILE / root.tar"
+#define DISK_HINT                                                                                  \
+    "take its files out with virt-tar-out (libguestfs): virt-tar-out -a FILE / root.tar"
 
 struct mark {
     size_t at;
@@ -19,12 +21,17 @@ struct mark {
 static const struct mark marks[] = {
     {MARK(0, "hsqs"), {"a squashfs image", "as root: unsquashfs -d root FILE; " IMPORT_DIRECTORY}},
     {MARK(32, "SIF_MAGIC"),
-     {"an Apptainer (Singularity) image", "apptainer build --sandbox root FILE; " IMPORT_DIRECTORY}},
-    {MARK(0, "7z\xbc\xaf\x27\x1c"), {"a 7z archive", "7z x -oroot FILE (it has no owners); " IMPORT_DIRECTORY}},
-    {MARK(0, "PK\3\4"), {"a zip archive", "bsdtar -cf root.tar @FILE makes a tar of it (it has no owners)"}},
-    {MARK(0, "Rar!\x1a\7"), {"a RAR archive", "bsdtar -cf root.tar @FILE makes a tar of it (it has no owners)"}},
+     {"an Apptainer (Singularity) image",
+      "apptainer build --sandbox root FILE; " IMPORT_DIRECTORY}},
+    {MARK(0, "7z\xbc\xaf\x27\x1c"),
+     {"a 7z archive", "7z x -oroot FILE (it has no owners); " IMPORT_DIRECTORY}},
+    {MARK(0, "PK\3\4"),
+     {"a zip archive", "bsdtar -cf root.tar @FILE makes a tar of it (it has no owners)"}},
+    {MARK(0, "Rar!\x1a\7"),
+     {"a RAR archive", "bsdtar -cf root.tar @FILE makes a tar of it (it has no owners)"}},
     {MARK(0, "LZIP"), {"a file compressed by lzip", "lzip -d FILE, and take what comes of it"}},
-    {MARK(0, "\x89LZO\0\r\n\x1a\n"), {"a file compressed by lzop", "lzop -d FILE, and take what comes of it"}},
+    {MARK(0, "\x89LZO\0\r\n\x1a\n"),
+     {"a file compressed by lzop", "lzop -d FILE, and take what comes of it"}},
     {MARK(0, "QFI\xfb"), {"a qcow2 disk image", DISK_HINT}},
     {MARK(0, "KDMV"), {"a VMDK disk image", DISK_HINT}},
     {MARK(0, "vhdxfile"), {"a VHDX disk image", DISK_HINT}},
@@ -32,25 +39,35 @@ static const struct mark marks[] = {
     {MARK(0x40, "\x7f\x10\xda\xbe"), {"a VirtualBox disk image", DISK_HINT}},
     {MARK(512, "EFI PART"), {"a disk image with a partition table", DISK_HINT}},
     {MARK(32769, "CD001"),
-     {"an ISO image", "bsdtar -cf root.tar @FILE makes a tar of it; a live system's root is a squashfs image in it"}},
+     {"an ISO image", "bsdtar -cf root.tar @FILE makes a tar of it; a live system's root is a "
+                      "squashfs image in it"}},
     {MARK(1080, "\x53\xef"),
-     {"an ext4 file system", "as root: mkdir root && mount -o loop,ro FILE root; " IMPORT_DIRECTORY}},
-    {MARK(0, "XFSB"), {"an XFS file system", "as root: mkdir root && mount -o loop,ro FILE root; " IMPORT_DIRECTORY}},
+     {"an ext4 file system",
+      "as root: mkdir root && mount -o loop,ro FILE root; " IMPORT_DIRECTORY}},
+    {MARK(0, "XFSB"),
+     {"an XFS file system",
+      "as root: mkdir root && mount -o loop,ro FILE root; " IMPORT_DIRECTORY}},
     {MARK(65600, "_BHRfS_M"),
-     {"a btrfs file system", "as root: mkdir root && mount -o loop,ro FILE root; " IMPORT_DIRECTORY}},
+     {"a btrfs file system",
+      "as root: mkdir root && mount -o loop,ro FILE root; " IMPORT_DIRECTORY}},
     {MARK(1024, "\xe2\xe1\xf5\xe0"),
      {"an EROFS image", "as root: mkdir root && mount -o loop,ro FILE root; " IMPORT_DIRECTORY}},
     {MARK(0, "!<arch>\ndebian-binary"),
-     {"a Debian package", "dpkg-deb --fsys-tarfile FILE >root.tar; a root with a package in it: `debian` in a job file"}},
+     {"a Debian package", "dpkg-deb --fsys-tarfile FILE >root.tar; a root with a package in it: "
+                          "`debian` in a job file"}},
     {MARK(0, "\xed\xab\xee\xdb"), {"an RPM package", "rpm2archive FILE makes a tar of it"}},
-    {MARK(0, "070701"), {"a cpio archive (an initramfs)", "bsdtar -cf root.tar @FILE makes a tar of it"}},
+    {MARK(0, "070701"),
+     {"a cpio archive (an initramfs)", "bsdtar -cf root.tar @FILE makes a tar of it"}},
     {MARK(0, "070707"), {"a cpio archive", "bsdtar -cf root.tar @FILE makes a tar of it"}},
     {MARK(0, "xar!"), {"a xar archive", "bsdtar -cf root.tar @FILE makes a tar of it"}},
-    {MARK(0, "\0asm"), {"a WebAssembly module", "cupel runs programs of Linux: it takes a root with a runtime in it"}},
+    {MARK(0, "\0asm"),
+     {"a WebAssembly module",
+      "cupel runs programs of Linux: it takes a root with a runtime in it"}},
     {MARK(0, "\x7f"
              "ELF"),
      {"a program", "a root is a tar; `rootfs: scratch` and `inputs` run a static program alone"}},
-    {MARK(0, "version https://git-lfs"), {"a pointer of Git LFS", "git lfs pull fetches what it stands for"}},
+    {MARK(0, "version https://git-lfs"),
+     {"a pointer of Git LFS", "git lfs pull fetches what it stands for"}},
     {MARK(0, "age-encryption.org/"), {"a file encrypted by age", "age -d FILE >root.tar"}},
     {MARK(0, "-----BEGIN PGP MESSAGE"), {"a file encrypted by PGP", "gpg -d FILE >root.tar"}},
     {MARK(0, "-----BEGIN PGP SIG"), {"a signature", "the file that it signs is the one to take"}},
@@ -59,12 +76,15 @@ static const struct mark marks[] = {
 
 static const struct filetype
     empty = {"an empty file", "it was not written, or not fetched: make or fetch it again"},
-    html = {"an HTML page",
-            "a server's page in place of the file (of an error, or to log in): look into it; curl -fL fails instead"},
-    xml = {"an XML document", "often a server's message in place of the file: look into it; curl -fL fails instead"},
-    json = {"a JSON document", "an image's documents are no root: take the layout or archive that they belong to"},
+    html = {"an HTML page", "a server's page in place of the file (of an error, or to log in): "
+                            "look into it; curl -fL fails instead"},
+    xml = {"an XML document",
+           "often a server's message in place of the file: look into it; curl -fL fails instead"},
+    json = {"a JSON document",
+            "an image's documents are no root: take the layout or archive that they belong to"},
     disk = {"a disk image with a partition table", DISK_HINT},
-    zeros = {"empty: nothing but zeros", "a tar without entries, or a file that was never written: make or fetch it again"};
+    zeros = {"empty: nothing but zeros",
+             "a tar without entries, or a file that was never written: make or fetch it again"};
 
 static bool begins(const char *text, size_t n, const char *word)
 {
@@ -88,7 +108,8 @@ static const struct filetype *text_type(const char *text, size_t n)
     return NULL;
 }
 
-/* A boot sector's mark, and in its table at least one partition of a known state (0 or 0x80) and of some type. */
+/* A boot sector's mark, and in its table at least one partition of a known state (0 or 0x80) and of
+ * some type. */
 static bool is_disk(const unsigned char *data, size_t n)
 {
     bool any = false;

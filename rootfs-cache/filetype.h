@@ -1,4 +1,5 @@
-/* filetype: private to rootfs-cache. What a file is that is neither tar nor image, by its first bytes, and how a root comes of it. */
+/* filetype: private to rootfs-cache. What a file is that is neither tar nor image, by its first
+ * bytes, and how a root comes of it. */
 #pragma once
 
 #include "base/base.h"

@@ -271,7 +271,8 @@ static int merge_directories(struct flat *f, const struct directory *d, int dept
 /* The directory's own attributes last: what is made in it changes its time. */
 static int make_like_top(struct flat *f, const char *path, size_t layer, int depth)
 {
-    cleanup_close int top = file_open_beneath(f->layers->layer[layer], path, O_RDONLY | O_DIRECTORY, 0);
+    cleanup_close int top =
+        file_open_beneath(f->layers->layer[layer], path, O_RDONLY | O_DIRECTORY, 0);
     struct stat st;
     int r = top < 0 ? top : fstat(top, &st) < 0 ? -errno : likeness_make(path, &st, top);
 

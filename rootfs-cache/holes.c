@@ -18,7 +18,8 @@ void holes_next_data(int fd, off_t size, off_t *at, off_t *ret_end)
     }
     data -= data > 0 ? data % (off_t)HOLES_BLOCK : 0;
     *at = data > *at ? data : *at;
-    *ret_end = end < 0 ? size : (end + (off_t)HOLES_BLOCK - 1) / (off_t)HOLES_BLOCK * (off_t)HOLES_BLOCK;
+    *ret_end =
+        end < 0 ? size : (end + (off_t)HOLES_BLOCK - 1) / (off_t)HOLES_BLOCK * (off_t)HOLES_BLOCK;
     if (*ret_end > size)
         *ret_end = size;
 }

@@ -95,8 +95,8 @@ static char *blob_name(const char *hex)
     return xasprintf("blobs/sha256/%s", hex);
 }
 
-int image_read_blob(const struct reading *r, const json_t *descriptor, const char *what, char **ret_text,
-                    size_t *ret_len, char ret_hex[CACHE_KEY_LEN + 1])
+int image_read_blob(const struct reading *r, const json_t *descriptor, const char *what,
+                    char **ret_text, size_t *ret_len, char ret_hex[CACHE_KEY_LEN + 1])
 {
     cleanup_free char *name = NULL, *text = NULL;
     uint64_t size;
@@ -110,7 +110,8 @@ int image_read_blob(const struct reading *r, const json_t *descriptor, const cha
     if (e < 0)
         return e;
     if (len != size)
-        return image_wrong(r, "%s has %zu bytes, and its descriptor says %llu", name, len, (unsigned long long)size);
+        return image_wrong(r, "%s has %zu bytes, and its descriptor says %llu", name, len,
+                           (unsigned long long)size);
     e = check_digest(r, name, text, len, ret_hex);
     if (e < 0)
         return e;
@@ -131,18 +132,22 @@ static int read_process(const struct reading *r, const json_t *config, struct ca
 /* Its builder may have left both empty (Nix, hand-made ones): then it is for whoever takes it. */
 static int check_platform(const struct reading *r, const json_t *config)
 {
-    const char *os = document_text(config, "os"), *architecture = document_text(config, "architecture");
-    bool has_os = os != NULL && os[0] != '\0', has_architecture = architecture != NULL && architecture[0] != '\0';
+    const char *os = document_text(config, "os"),
+               *architecture = document_text(config, "architecture");
+    bool has_os = os != NULL && os[0] != '\0',
+         has_architecture = architecture != NULL && architecture[0] != '\0';
 
     if (has_os && !str_eq(os, r->os))
         return image_wrong(r, "it is for %.40s", os);
     if (has_architecture && !str_eq(architecture, r->architecture))
-        return image_wrong(r, "it is for %.40s, not %s; `platform` says which one to take", architecture,
-                           r->architecture);
+        return image_wrong(r, "it is for %.40s, not %s; `platform` says which one to take",
+                           architecture, r->architecture);
     if (!has_os || !has_architecture)
         document_note(r->notes, "its configuration does not say for which %s it is: taken as %s/%s",
-                      has_os ? "architecture" : has_architecture ? "system" : "system and architecture", r->os,
-                      r->architecture);
+                      has_os             ? "architecture"
+                      : has_architecture ? "system"
+                                         : "system and architecture",
+                      r->os, r->architecture);
     return 0;
 }
 
@@ -159,7 +164,8 @@ static int read_config(const struct reading *r, const char *text, size_t len, st
         return e;
     ids = document_member(document_member(config, "rootfs"), "diff_ids");
     if (json_array_size(ids) != image->n_layers)
-        return image_wrong(r, "its configuration has %zu diff_ids for %zu layers", json_array_size(ids), image->n_layers);
+        return image_wrong(r, "its configuration has %zu diff_ids for %zu layers",
+                           json_array_size(ids), image->n_layers);
     for (size_t i = 0; i < image->n_layers; i++) {
         const char *id = json_string_value(json_array_get(ids, i));
 
@@ -191,13 +197,15 @@ static int refuse_encrypted(const struct reading *r, const json_t *layers)
 
     json_array_foreach(layers, i, layer)
     {
-        const char *type = document_text(layer, "mediaType"), *end = type != NULL ? strrchr(type, '+') : NULL;
+        const char *type = document_text(layer, "mediaType"),
+                   *end = type != NULL ? strrchr(type, '+') : NULL;
 
         if (end == NULL || !str_eq(end, "+encrypted"))
             continue;
         (void)image_wrong(r, "its layer %zu is encrypted (%.100s)", i + 1, type);
-        cupel_error_hint(r->err, "decrypt it first: skopeo copy --decryption-key KEY oci-archive:FILE "
-                                 "oci-archive:DECRYPTED (an OCI layout: oci:)");
+        cupel_error_hint(r->err,
+                         "decrypt it first: skopeo copy --decryption-key KEY oci-archive:FILE "
+                         "oci-archive:DECRYPTED (an OCI layout: oci:)");
         return -EBADMSG;
     }
     return 0;
@@ -215,7 +223,8 @@ static int refuse_artifact(const struct reading *r, const json_t *manifest)
     if (type == NULL)
         return 0;
     (void)image_wrong(r, "it is an OCI artifact (%.100s), and no image of a root", type);
-    cupel_error_hint(r->err, "what is in it is for another program (helm, wasm runtimes, cosign); oras pull gets its files");
+    cupel_error_hint(r->err, "what is in it is for another program (helm, wasm runtimes, cosign); "
+                             "oras pull gets its files");
     return -EBADMSG;
 }
 
@@ -236,12 +245,14 @@ static int read_manifest(const struct reading *r, const json_t *manifest, struct
     for (size_t i = 0; e == 0 && i < image->n_layers; i++) {
         struct image_layer *l = &image->layers[i];
 
-        e = read_descriptor(r, json_array_get(document_member(manifest, "layers"), i), "layer", l->digest, &l->size);
+        e = read_descriptor(r, json_array_get(document_member(manifest, "layers"), i), "layer",
+                            l->digest, &l->size);
         if (e == 0)
             l->blob = blob_name(l->digest);
     }
     if (e == 0)
-        e = image_read_blob(r, document_member(manifest, "config"), "configuration", &text, &len, hex);
+        e = image_read_blob(r, document_member(manifest, "config"), "configuration", &text, &len,
+                            hex);
     return e < 0 ? e : read_config(r, text, len, image);
 }
 
@@ -318,8 +329,10 @@ static int read_oci(const struct reading *r, struct image *image)
 
     if (e == 0)
         e = parse(r, "index.json", text, len, &document);
-    if (e == 0 && (!is_index(document) || json_array_size(document_member(document, "manifests")) == 0) &&
-        contents_have(r->contents, "manifest.json")) /* Docker 25 saves by id so: "manifests": null */
+    if (e == 0 &&
+        (!is_index(document) || json_array_size(document_member(document, "manifests")) == 0) &&
+        contents_have(r->contents,
+                      "manifest.json")) /* Docker 25 saves by id so: "manifests": null */
         return read_docker(r, image);
     if (e == 0 && !is_index(document))
         return image_wrong(r, "its index.json lists no manifests");
@@ -330,7 +343,8 @@ static int read_oci(const struct reading *r, struct image *image)
         if (depth == INDEX_DEPTH_MAX)
             return image_wrong(r, "its indexes are nested more than %d deep", INDEX_DEPTH_MAX);
         e = chosen_of_index(r, document, depth == 0, &descriptor);
-        if (e == -ENOENT && depth == 0 && r->wanted->reference != NULL && contents_have(r->contents, "manifest.json"))
+        if (e == -ENOENT && depth == 0 && r->wanted->reference != NULL &&
+            contents_have(r->contents, "manifest.json"))
             return read_docker(r, image); /* which has names of its own */
         if (e < 0)
             return e;
@@ -397,8 +411,10 @@ static void locate_layers(const struct reading *r, struct image *image)
 
 static int no_image(const struct reading *r)
 {
-    (void)image_wrong(r, "it has neither index.json (an OCI layout) nor manifest.json (docker save)");
-    cupel_error_hint(r->err, "a directory or tar of a root is no image: `tar: FILE`, or cupel rootfs import NAME PATH and "
+    (void)image_wrong(r,
+                      "it has neither index.json (an OCI layout) nor manifest.json (docker save)");
+    cupel_error_hint(r->err, "a directory or tar of a root is no image: `tar: FILE`, or cupel "
+                             "rootfs import NAME PATH and "
                              "`imported: NAME`");
     return -EBADMSG;
 }
@@ -407,8 +423,11 @@ int image_read(const struct contents *contents, const struct image_wanted *wante
                struct cupel_error *err)
 {
     struct image image = {0};
-    struct reading r = {
-        .contents = contents, .wanted = wanted, .is_ours = wanted->platform == NULL, .notes = &image.notes, .err = err};
+    struct reading r = {.contents = contents,
+                        .wanted = wanted,
+                        .is_ours = wanted->platform == NULL,
+                        .notes = &image.notes,
+                        .err = err};
     struct arena *arena = arena_new();
     int e = want_platform(&r, arena);
 

@@ -101,7 +101,8 @@ static void want_descriptors(size_t layers)
     (void)setrlimit(RLIMIT_NOFILE, &files);
 }
 
-static int add_empty(const struct layers_import *im, struct cache_root *root, struct cupel_error *err)
+static int add_empty(const struct layers_import *im, struct cache_root *root,
+                     struct cupel_error *err)
 {
     char key[CACHE_KEY_LEN + 1];
     int r = source_scratch(im->cache, NULL, im->progress, im->data, key, err);

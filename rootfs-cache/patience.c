@@ -43,7 +43,8 @@ static int reap(pid_t pid, int *ret_status)
     return 0;
 }
 
-int patience_wait(struct patience *p, pid_t pid, int end, void (*tell)(void *data), void *data, int *ret_status)
+int patience_wait(struct patience *p, pid_t pid, int end, void (*tell)(void *data), void *data,
+                  int *ret_status)
 {
     cleanup_close int process = pidfd_open(pid, 0);
     struct pollfd fds[] = {{.fd = process, .events = POLLIN}, {.fd = p->signals, .events = POLLIN}};
@@ -60,7 +61,8 @@ int patience_wait(struct patience *p, pid_t pid, int end, void (*tell)(void *dat
             tell(data);
         if (n > 0 && fds[0].revents != 0)
             break;
-        if (n > 0 && fds[1].revents != 0 && read(p->signals, &info, sizeof(info)) == (ssize_t)sizeof(info))
+        if (n > 0 && fds[1].revents != 0 &&
+            read(p->signals, &info, sizeof(info)) == (ssize_t)sizeof(info))
             interrupted = true;
     }
     if (interrupted)

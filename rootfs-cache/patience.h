@@ -1,4 +1,5 @@
-/* patience: private to rootfs-cache. Waiting for a program that may take minutes, of which nothing is left when the user is not willing to. */
+/* patience: private to rootfs-cache. Waiting for a program that may take minutes, of which nothing
+ * is left when the user is not willing to. */
 #pragma once
 
 #include "base/base.h"
@@ -9,15 +10,16 @@ struct patience {
     sigset_t before;
     int signals; /* -EBADF: not begun */
 };
-#define PATIENCE_INIT                                                                                                  \
-    {                                                                                                                  \
-        .signals = -EBADF                                                                                              \
+#define PATIENCE_INIT                                                                              \
+    {                                                                                              \
+        .signals = -EBADF                                                                          \
     }
 
-/* From here on, until its end, SIGINT, SIGTERM and SIGHUP are heard by patience_wait alone. The program that is waited for gets its own
- * signal mask back by itself. */
+/* From here on, until its end, SIGINT, SIGTERM and SIGHUP are heard by patience_wait alone. The
+ * program that is waited for gets its own signal mask back by itself. */
 int patience_begin(struct patience *p);
 void patience_end(struct patience *p);
-/* As waitpid, calling `tell` (may be NULL) some times a second: 0 and the status, or -EINTR after a signal came, the process was sent `end` and
- * has ended. */
-int patience_wait(struct patience *p, pid_t pid, int end, void (*tell)(void *data), void *data, int *ret_status);
+/* As waitpid, calling `tell` (may be NULL) some times a second: 0 and the status, or -EINTR after a
+ * signal came, the process was sent `end` and has ended. */
+int patience_wait(struct patience *p, pid_t pid, int end, void (*tell)(void *data), void *data,
+                  int *ret_status);

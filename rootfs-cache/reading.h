@@ -1,4 +1,5 @@
-/* reading: private to image.c and chosen.c: an image's documents as they are read, in the confined child. */
+/* reading: private to image.c and chosen.c: an image's documents as they are read, in the confined
+ * child. */
 #pragma once
 
 #include "rootfs-cache/document.h"
@@ -16,16 +17,18 @@ struct reading {
 /* Fills r->err: this image cannot be used. */
 int image_wrong(const struct reading *r, const char *fmt, ...) BASE_PRINTF(2, 3);
 /* Reads and checks what a descriptor stands for. */
-int image_read_blob(const struct reading *r, const json_t *descriptor, const char *what, char **ret_text,
-                    size_t *ret_len, char ret_hex[CACHE_KEY_LEN + 1]);
+int image_read_blob(const struct reading *r, const json_t *descriptor, const char *what,
+                    char **ret_text, size_t *ret_len, char ret_hex[CACHE_KEY_LEN + 1]);
 
 /* ---- chosen.c: which image of several ---- */
 
-/* Whether "linux", "amd64", as a document has it (NULL and "" are no restriction), is what is wanted. */
+/* Whether "linux", "amd64", as a document has it (NULL and "" are no restriction), is what is
+ * wanted. */
 bool chosen_platform_fits(const struct reading *r, const json_t *platform);
 /* What a manifest is that is no image's: its type, or NULL. */
 const char *chosen_artifact(const json_t *manifest);
 /* Of an index' descriptors the one that is wanted. -ENOENT, with r->err filled: there is none. */
-int chosen_of_index(const struct reading *r, const json_t *index, bool by_reference, const json_t **ret);
+int chosen_of_index(const struct reading *r, const json_t *index, bool by_reference,
+                    const json_t **ret);
 /* The same of a manifest.json. */
 int chosen_of_docker(const struct reading *r, const json_t *list, const json_t **ret);

@@ -50,11 +50,14 @@ static bool is_document_of_image(const char *name, const json_t *j)
 
     if (str_eq(name, "index.json")) /* Docker 25 saves by id with null */
         return json_is_object(j) && json_object_get(j, "manifests") != NULL;
-    return json_is_object(first) && document_member(first, "Layers") != NULL && document_member(first, "Config") != NULL;
+    return json_is_object(first) && document_member(first, "Layers") != NULL &&
+           document_member(first, "Config") != NULL;
 }
 
-/* A document by one of these names may be anybody's: of a web page, say. The last entry of a name is the one that counts. */
-static bool read_document(struct archive *a, struct archive_entry *entry, const char *name, bool *ret_damaged)
+/* A document by one of these names may be anybody's: of a web page, say. The last entry of a name
+ * is the one that counts. */
+static bool read_document(struct archive *a, struct archive_entry *entry, const char *name,
+                          bool *ret_damaged)
 {
     int64_t size = archive_entry_size(entry);
     cleanup_free char *text = NULL;
@@ -74,7 +77,8 @@ static bool read_document(struct archive *a, struct archive_entry *entry, const 
     return is_one;
 }
 
-/* Roots are told early, which saves reading a big one twice: none of an image's parts yet, and two directories that every root has. */
+/* Roots are told early, which saves reading a big one twice: none of an image's parts yet, and two
+ * directories that every root has. */
 static void note_root(struct sighting *s, const char *name)
 {
     static const char *const words[] = {"bin", "etc", "usr", "lib", "sbin", "var", "root", "proc"};
@@ -94,7 +98,8 @@ static enum form form_of(const struct sighting *s)
     return s->manifest || (likely && (s->index || s->damaged)) ? FORM_IMAGE : FORM_TAR;
 }
 
-/* By what is there: names beside an image's own mean nothing. Its documents may come last (go-containerregistry's do). */
+/* By what is there: names beside an image's own mean nothing. Its documents may come last
+ * (go-containerregistry's do). */
 static enum form form_of_archive(int fd)
 {
     _cleanup_(free_reader) struct archive *a = archive_read_new();

@@ -1,5 +1,6 @@
-/* stream: see stream.h. Two readers of libarchive's, one over the other: the lower one decompresses, so that what it gives can be hashed,
- * and read on behind the tar's end. Not responsible for what the entries mean (unpack.c). */
+/* stream: see stream.h. Two readers of libarchive's, one over the other: the lower one
+ * decompresses, so that what it gives can be hashed, and read on behind the tar's end. Not
+ * responsible for what the entries mean (unpack.c). */
 #include "rootfs-cache/stream.h"
 
 #include "rootfs-cache/filetype.h"
@@ -35,7 +36,8 @@ static la_ssize_t read_blob(struct archive *a, void *data, const void **ret_bloc
 
     *ret_block = s->chunk;
     do
-        n = pread(s->fd, s->chunk, left < UNPACK_BLOCK ? left : UNPACK_BLOCK, s->offset + (off_t)s->at);
+        n = pread(s->fd, s->chunk, left < UNPACK_BLOCK ? left : UNPACK_BLOCK,
+                  s->offset + (off_t)s->at);
     while (n < 0 && errno == EINTR);
     if (n < 0) {
         archive_set_error(a, errno, "cannot read it");
@@ -43,7 +45,8 @@ static la_ssize_t read_blob(struct archive *a, void *data, const void **ret_bloc
     }
     s->at += (uint64_t)n;
     tell_position(s);
-    if (n > 0 && s->blob_digest != NULL && EVP_DigestUpdate(s->blob_digest, s->chunk, (size_t)n) != 1)
+    if (n > 0 && s->blob_digest != NULL &&
+        EVP_DigestUpdate(s->blob_digest, s->chunk, (size_t)n) != 1)
         return -1;
     return n;
 }
@@ -67,8 +70,8 @@ static la_ssize_t read_tar(struct archive *a, void *data, const void **ret_block
         s->at_end = true;
         return 0;
     }
-    if (r < ARCHIVE_OK ||
-        (s->tar_digest != NULL && !s->plain && EVP_DigestUpdate(s->tar_digest, *ret_block, size) != 1)) {
+    if (r < ARCHIVE_OK || (s->tar_digest != NULL && !s->plain &&
+                           EVP_DigestUpdate(s->tar_digest, *ret_block, size) != 1)) {
         archive_set_error(a, archive_errno(s->blob), "%s", archive_error_string(s->blob));
         return -1;
     }
@@ -89,7 +92,8 @@ static int want_digests(struct unpacker *u, struct stream *s)
     return 0;
 }
 
-/* No bytes at all are no archive to any reader; they are an empty layer (skopeo and umoci take such). */
+/* No bytes at all are no archive to any reader; they are an empty layer (skopeo and umoci take
+ * such). */
 static int open_blob(struct unpacker *u, struct stream *s)
 {
     struct archive_entry *entry;
@@ -171,7 +175,9 @@ int stream_is_no_tar(struct unpacker *u, struct stream *s)
 {
     const struct filetype *type;
     const char *said = archive_error_string(u->in);
-    ssize_t n = s->plain ? pread(s->fd, s->head, s->size < HEAD_MAX ? (size_t)s->size : HEAD_MAX, s->offset) : -1;
+    ssize_t n =
+        s->plain ? pread(s->fd, s->head, s->size < HEAD_MAX ? (size_t)s->size : HEAD_MAX, s->offset)
+                 : -1;
 
     if (n >= 0)
         s->n_head = (size_t)n;
@@ -179,9 +185,10 @@ int stream_is_no_tar(struct unpacker *u, struct stream *s)
     if (type == NULL && said != NULL && strstr(said, "Unrecognized") == NULL)
         return unpacker_corrupt(u, said);
     if (type == NULL)
-        return unpacker_corrupt(u, s->plain ? "it is no tar" : "what is compressed in it is no tar");
-    (void)cupel_error_set(u->err, CUPEL_ERROR_INPUT, 0, "cannot unpack '%s': %s is %s, and no tar", u->name,
-                          s->plain ? "it" : "what is compressed in it", type->what);
+        return unpacker_corrupt(u,
+                                s->plain ? "it is no tar" : "what is compressed in it is no tar");
+    (void)cupel_error_set(u->err, CUPEL_ERROR_INPUT, 0, "cannot unpack '%s': %s is %s, and no tar",
+                          u->name, s->plain ? "it" : "what is compressed in it", type->what);
     cupel_error_hint(u->err, "%s", type->hint);
     return -EBADMSG;
 }

@@ -70,12 +70,14 @@ static void tell_position(const struct listener *l, int fd, uint64_t size)
                                  .what = l->what, .done = (uint64_t)at < size ? (uint64_t)at : size, .total = size});
 }
 
-static int unpack(int fd, const struct cache_source *source, const struct store_draft *draft, uint64_t size,
-                  const struct listener *l, struct child_counts *ret_counts, struct cupel_error *err)
+static int unpack(int fd, const struct cache_source *source, const struct store_draft *draft,
+                  uint64_t size, const struct listener *l, struct child_counts *ret_counts,
+                  struct cupel_error *err)
 {
     static const struct unpack_limits limits = UNPACK_LIMITS;
     struct unpacking *u;
-    int r = unpacking_begin_tar(fd, source->tar, source->strip, draft->tree, draft->lock, &limits, &u, err);
+    int r = unpacking_begin_tar(fd, source->tar, source->strip, draft->tree, draft->lock, &limits,
+                                &u, err);
     struct pollfd end;
 
     if (r < 0)
@@ -141,7 +143,8 @@ int source_open_tar(struct cache *cache, const struct cache_source *source, int 
     if (r < 0)
         return r;
     (void)snprintf(strip, sizeof(strip), "strip %u", source->strip);
-    r = digest_layer(cache, (const char *[]){TAR_RECIPE, digest, strip}, source->strip > 0 ? 3 : 2, ret_key);
+    r = digest_layer(cache, (const char *[]){TAR_RECIPE, digest, strip}, source->strip > 0 ? 3 : 2,
+                     ret_key);
     if (r < 0)
         return store_error(cache, err, r, "name a layer");
     if (store_open_layer(cache, ret_key, &tree, &pin) == 0)

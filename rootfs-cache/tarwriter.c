@@ -1,6 +1,8 @@
-/* tarwriter: see tarwriter.h. POSIX.1-2001, "pax Interchange Format"; attributes, ACLs and sparse files as star, GNU tar and libarchive
- * read them (SCHILY.xattr, SCHILY.acl, GNU.sparse 1.0). Written here since libarchive adds records that GNU tar complains of
- * (LIBARCHIVE.xattr, hdrcharset), and leaves out fractions of seconds. Not responsible for what is in an entry (export.c). */
+/* tarwriter: see tarwriter.h. POSIX.1-2001, "pax Interchange Format"; attributes, ACLs and sparse
+ * files as star, GNU tar and libarchive read them (SCHILY.xattr, SCHILY.acl, GNU.sparse 1.0).
+ * Written here since libarchive adds records that GNU tar complains of (LIBARCHIVE.xattr,
+ * hdrcharset), and leaves out fractions of seconds. Not responsible for what is in an entry
+ * (export.c). */
 #include "rootfs-cache/tarwriter.h"
 
 #include <string.h>
@@ -13,8 +15,8 @@
 
 /* A header (ustar). */
 struct header {
-    char name[100], mode[8], uid[8], gid[8], size[12], mtime[12], checksum[8], type, link[100], magic[6], version[2],
-        uname[32], gname[32], major[8], minor[8], prefix[155], pad[12];
+    char name[100], mode[8], uid[8], gid[8], size[12], mtime[12], checksum[8], type, link[100],
+        magic[6], version[2], uname[32], gname[32], major[8], minor[8], prefix[155], pad[12];
 };
 _Static_assert(sizeof(struct header) == BLOCK, "a tar's header is one block");
 
@@ -109,7 +111,8 @@ static void record_time(struct strbuf *records, const struct timespec *t)
     char text[48];
     size_t n;
 
-    (void)snprintf(text, sizeof(text), "%s%lld.%09ld", negative && seconds == 0 ? "-" : "", seconds, fraction);
+    (void)snprintf(text, sizeof(text), "%s%lld.%09ld", negative && seconds == 0 ? "-" : "", seconds,
+                   fraction);
     n = strlen(text);
     while (text[n - 1] == '0')
         n--;
@@ -204,14 +207,17 @@ static void put_number(char *field, size_t size, uint64_t n, uint64_t max, const
 static void put_numbers(struct header *h, struct tarwriter_entry *e, uint64_t stored)
 {
     const struct stat *st = e->st;
-    bool plain_time = st->st_mtim.tv_nsec == 0 && st->st_mtim.tv_sec >= 0 && (uint64_t)st->st_mtim.tv_sec <= OCTAL_12;
+    bool plain_time = st->st_mtim.tv_nsec == 0 && st->st_mtim.tv_sec >= 0 &&
+                      (uint64_t)st->st_mtim.tv_sec <= OCTAL_12;
 
     put_octal(h->mode, sizeof(h->mode), st->st_mode & 07777);
     put_number(h->uid, sizeof(h->uid), st->st_uid, OCTAL_8, "uid", &e->records);
     put_number(h->gid, sizeof(h->gid), st->st_gid, OCTAL_8, "gid", &e->records);
     put_number(h->size, sizeof(h->size), stored, OCTAL_12, "size", &e->records);
     put_octal(h->mtime, sizeof(h->mtime),
-              st->st_mtim.tv_sec >= 0 && (uint64_t)st->st_mtim.tv_sec <= OCTAL_12 ? (uint64_t)st->st_mtim.tv_sec : 0);
+              st->st_mtim.tv_sec >= 0 && (uint64_t)st->st_mtim.tv_sec <= OCTAL_12
+                  ? (uint64_t)st->st_mtim.tv_sec
+                  : 0);
     if (!plain_time)
         record_time(&e->records, &st->st_mtim);
     if (S_ISCHR(st->st_mode) || S_ISBLK(st->st_mode)) {
@@ -224,7 +230,8 @@ static void put_numbers(struct header *h, struct tarwriter_entry *e, uint64_t st
 static void put_sparse(struct header *h, struct tarwriter_entry *e)
 {
     const char *slash = strrchr(e->path, '/');
-    cleanup_free char *name = xasprintf("GNUSparseFile.0/%.80s", slash != NULL ? slash + 1 : e->path);
+    cleanup_free char *name =
+        xasprintf("GNUSparseFile.0/%.80s", slash != NULL ? slash + 1 : e->path);
 
     record_text(&e->records, "GNU.sparse.major", "1");
     record_text(&e->records, "GNU.sparse.minor", "0");

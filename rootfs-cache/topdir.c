@@ -1,5 +1,6 @@
-/* topdir: tars in which the whole root lies below a directory of its own (bootstrap tarballs of Arch Linux, what somebody packed from one
- * directory above): how that is told, and taken off. In the confined child. */
+/* topdir: tars in which the whole root lies below a directory of its own (bootstrap tarballs of
+ * Arch Linux, what somebody packed from one directory above): how that is told, and taken off. In
+ * the confined child. */
 #include "rootfs-cache/unpacker.h"
 
 #include <string.h>

@@ -41,7 +41,8 @@ static void add_text(struct summing *s, const char *text)
     add(s, text, strlen(text));
 }
 
-/* A block of zeros is left out, written or not: where a file system has holes is its own affair, and may be another tomorrow. */
+/* A block of zeros is left out, written or not: where a file system has holes is its own affair,
+ * and may be another tomorrow. */
 static void add_blocks(struct summing *s, const char *data, size_t n, uint64_t at)
 {
     for (size_t i = 0; i < n; i += BLOCK) {
@@ -95,7 +96,8 @@ static int add_content(struct summing *s, int dir, const char *name, const struc
 {
     cleanup_close int fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 
-    if (fd < 0 && errno == EACCES) { /* of an ordinary user's store: what they cannot read, their jobs cannot either */
+    if (fd < 0 && errno == EACCES) { /* of an ordinary user's store: what they cannot read, their
+                                        jobs cannot either */
         add_text(s, "unreadable");
         return 0;
     }
@@ -159,7 +161,8 @@ static int by_bytes(const struct dirent **a, const struct dirent **b)
 
 static int add_directory(struct summing *s, int parent, const char *name, const char *path, int depth);
 
-/* Of directories that are very deep only the last is open: there are more of them than descriptors. */
+/* Of directories that are very deep only the last is open: there are more of them than descriptors.
+ */
 static int add_deep(struct summing *s, int *dir, const char *above, const char *path, int depth)
 {
     int r;
@@ -190,8 +193,9 @@ static int add_child(struct summing *s, int *dir, const char *name, const char *
 
 static int open_directory(int parent, const char *name)
 {
-    int fd = parent == AT_FDCWD ? file_open_beneath(AT_FDCWD, name, O_RDONLY | O_DIRECTORY, 0)
-                                : openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    int fd = parent == AT_FDCWD
+                 ? file_open_beneath(AT_FDCWD, name, O_RDONLY | O_DIRECTORY, 0)
+                 : openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
     return fd < 0 && parent != AT_FDCWD ? -errno : fd;
 }
@@ -280,7 +284,8 @@ static int in_child(void *arg, int fd, struct child_counts *counts, struct cupel
     return sum_current(*(const enum form *)arg, counts->digest, err);
 }
 
-static int sum(int tree, int keep, enum form form, unsigned char ret_digest[32], struct cupel_error *err)
+static int sum(int tree, int keep, enum form form, unsigned char ret_digest[32],
+               struct cupel_error *err)
 {
     cleanup_close int dir = openat(tree, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC); /* it may be O_PATH */
     struct child_counts counts = {0};
@@ -288,10 +293,13 @@ static int sum(int tree, int keep, enum form form, unsigned char ret_digest[32],
 
     if (dir < 0)
         return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot open a layer of the root cache");
-    r = child_run(
-        &(struct child_work){
-            .fn = in_child, .arg = &form, .what = "read a layer", .tree = dir, .fd = -EBADF, .keep = keep},
-        &counts, err);
+    r = child_run(&(struct child_work){.fn = in_child,
+                                       .arg = &form,
+                                       .what = "read a layer",
+                                       .tree = dir,
+                                       .fd = -EBADF,
+                                       .keep = keep},
+                  &counts, err);
     if (r == 0)
         memcpy(ret_digest, counts.digest, 32);
     return r;
@@ -307,7 +315,8 @@ int treesum(int tree, int keep, char ret_text[TREESUM_TEXT_SIZE], struct cupel_e
     return r;
 }
 
-int treesum_compare(int tree, int keep, const char *recorded, bool *ret_same, struct cupel_error *err)
+int treesum_compare(int tree, int keep, const char *recorded, bool *ret_same,
+                    struct cupel_error *err)
 {
     bool now = str_starts(recorded, TREESUM_NOW);
     unsigned char digest[32];

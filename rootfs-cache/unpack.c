@@ -1,11 +1,13 @@
-/* unpack: a tar becomes a tree. The archive is hostile: it may name any path, plant links and then write through them,
- * never end, or break a decompressor. So all of it happens in a confined child (child.c) whose root is the tree; each
- * name is checked against what earlier entries made before libarchive writes it; and sizes are bounded.
+/* unpack: a tar becomes a tree. The archive is hostile: it may name any path, plant links and then
+ * write through them, never end, or break a decompressor. So all of it happens in a confined child
+ * (child.c) whose root is the tree; each name is checked against what earlier entries made before
+ * libarchive writes it; and sizes are bounded.
  *
- * Leading slashes are taken off, as every tar does. Refused, with the entry's name: "..", anything beneath or through a symbolic link, hard
- * links to such or to what is not in the archive. Left out: devices (a job gets its own /dev), sockets, and extended attributes that
- * overlayfs or the host's security modules would act on (attributes.c). OCI whiteouts have no meaning in a plain tar and are kept as
- * the files they are. */
+ * Leading slashes are taken off, as every tar does. Refused, with the entry's name: "..", anything
+ * beneath or through a symbolic link, hard links to such or to what is not in the archive. Left
+ * out: devices (a job gets its own /dev), sockets, and extended attributes that overlayfs or the
+ * host's security modules would act on (attributes.c). OCI whiteouts have no meaning in a plain tar
+ * and are kept as the files they are. */
 #include "rootfs-cache/stream.h"
 #include "rootfs-cache/treesum.h"
 
@@ -53,7 +55,8 @@ int unpacker_refuse(struct unpacker *u, const char *entry, const char *why)
 static int bomb(struct unpacker *u, const char *what)
 {
     (void)cupel_error_set(u->err, CUPEL_ERROR_INPUT, 0, "refused to unpack '%s': it holds more than %s", u->name, what);
-    cupel_error_hint(u->err, "this bound is far above any usual root (a file counts as what it reads as, holes included); "
+    cupel_error_hint(u->err, "this bound is far above any usual root (a file counts as what it "
+                             "reads as, holes included); "
                              "the archive is damaged or made to fill the disk");
     return -EFBIG;
 }
@@ -66,12 +69,13 @@ int unpacker_corrupt(struct unpacker *u, const char *why)
     return -EBADMSG;
 }
 
-/* What a call that writes a tree fails with because of what the archive asks for; all else is the host's. libarchive's own reasons
- * (ARCHIVE_ERRNO_MISC, which is negative) are about the entry as well. */
+/* What a call that writes a tree fails with because of what the archive asks for; all else is the
+ * host's. libarchive's own reasons (ARCHIVE_ERRNO_MISC, which is negative) are about the entry as
+ * well. */
 static bool is_of_archive(int errnum)
 {
-    static const int ours[] = {EINVAL, ENAMETOOLONG, ELOOP,  ENOTDIR,   EISDIR, EEXIST, ENOTEMPTY,
-                               E2BIG,  ERANGE,       EFBIG,  EOVERFLOW, EMLINK, EILSEQ, ENOENT};
+    static const int ours[] = {EINVAL, ENAMETOOLONG, ELOOP, ENOTDIR,   EISDIR, EEXIST, ENOTEMPTY,
+                               E2BIG,  ERANGE,       EFBIG, EOVERFLOW, EMLINK, EILSEQ, ENOENT};
 
     for (size_t i = 0; i < ARRAY_SIZE(ours); i++)
         if (errnum == ours[i])
@@ -93,8 +97,8 @@ int unpacker_write_failed(struct unpacker *u, const char *entry, int errnum, con
                          "on a bigger disk");
         return -errnum;
     }
-    (void)cupel_error_set(u->err, kind, 0, "cannot unpack entry '%s' of '%s': %s", shown(entry, buf), u->name,
-                          why != NULL ? why : strerror(errnum));
+    (void)cupel_error_set(u->err, kind, 0, "cannot unpack entry '%s' of '%s': %s",
+                          shown(entry, buf), u->name, why != NULL ? why : strerror(errnum));
     return -errnum;
 }
 
@@ -177,7 +181,8 @@ static const char *check_hardlink(struct archive_entry *entry, unsigned strip)
     return NULL;
 }
 
-/* ---- owners ----------------------------------------------------------------------------------------------------
+/* ---- owners
+ * ----------------------------------------------------------------------------------------------------
  */
 
 /* A job's user namespace maps 0..65535 only; an owner beyond would be nobody's. Where it maps root alone, all is root's. */
@@ -213,7 +218,8 @@ static int check_size(struct unpacker *u)
     return bomb(u, what);
 }
 
-/* A hole takes no room, and a tar of a kilobyte can hold terabytes of them; but whoever reads the tree reads them. */
+/* A hole takes no room, and a tar of a kilobyte can hold terabytes of them; but whoever reads the
+ * tree reads them. */
 static int count_as_read(struct unpacker *u, struct archive_entry *entry)
 {
     int64_t size = archive_entry_size(entry);
@@ -272,59 +278,11 @@ int unpacker_copy(struct unpacker *u, const char *name, int fd)
     return offset > end ? set_size(u, name, fd, offset) : 0;
 }
 
-/* libarchive sets a new directory's time at last, but at once where it was there already: what is made in it then changes it. */
-static void note_time(struct unpacker *u, struct archive_entry *entry, const char *name)
-{
-    const struct timespec mtime = {archive_entry_mtime(entry), archive_entry_mtime_nsec(entry)};
-    struct stat st;
-
-    if (archive_entry_filetype(entry) != AE_IFDIR || archive_entry_hardlink(entry) != NULL ||
-        !archive_entry_mtime_is_set(entry) || fstatat(AT_FDCWD, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-        return;
-    u->late = xrealloc(u->late, (u->n_late + 1) * sizeof(*u->late));
-    u->late[u->n_late++] = (struct dir_time){.path = xstrdup(name), .mtime = mtime};
-}
-
-/* Directories above `name` that no entry has made get a fixed time, as the root does (finish_root), unless one does later. */
-static void note_implied(struct unpacker *u, const char *name)
-{
-    cleanup_free char *path = xstrdup(name);
-    struct stat st;
-
-    for (char *slash = strrchr(path, '/'); slash != NULL; slash = strrchr(path, '/')) {
-        *slash = '\0';
-        if (fstatat(AT_FDCWD, path, &st, AT_SYMLINK_NOFOLLOW) == 0)
-            return;
-        u->late = xrealloc(u->late, (u->n_late + 1) * sizeof(*u->late));
-        u->late[u->n_late++] = (struct dir_time){.path = xstrdup(path)};
-    }
-}
-
-/* An entry that came later may have put something else there. */
-static int set_times(struct unpacker *u)
-{
-    for (size_t i = 0; i < u->n_late; i++) {
-        const struct timespec times[2] = {u->late[i].mtime, u->late[i].mtime};
-        struct stat st;
-
-        if (fstatat(AT_FDCWD, u->late[i].path, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode) &&
-            utimensat(AT_FDCWD, u->late[i].path, times, AT_SYMLINK_NOFOLLOW) < 0)
-            return unpacker_write_failed(u, u->late[i].path, errno, NULL);
-    }
-    return 0;
-}
-
-static void forget_late(struct unpacker *u)
-{
-    for (size_t i = 0; i < u->n_late; i++)
-        free(u->late[i].path);
-    free(u->late);
-}
-
 /* The way of what is no new regular file, or is to be put where something is already. */
 static int write_by_libarchive(struct unpacker *u, struct archive_entry *entry, const char *name)
 {
-    bool directory = archive_entry_filetype(entry) == AE_IFDIR && archive_entry_hardlink(entry) == NULL;
+    bool directory =
+        archive_entry_filetype(entry) == AE_IFDIR && archive_entry_hardlink(entry) == NULL;
     bool implies = false;
     const char *wrong;
     int r = 0;
@@ -337,14 +295,14 @@ static int write_by_libarchive(struct unpacker *u, struct archive_entry *entry, 
     if (wrong != NULL)
         return unpacker_refuse(u, name, wrong);
     if (implies)
-        note_implied(u, name);
+        dirtimes_imply(u, name);
     archive_entry_copy_pathname(entry, name);
     archive_entry_set_fflags(entry, 0, 0); /* immutable files could not be removed again */
     if (str_eq(name, ".")) {
         u->root = *archive_entry_stat(entry);
         u->has_root = true;
     } else {
-        note_time(u, entry, name);
+        dirtimes_note(u, entry, name);
     }
     if (archive_write_header(u->out, entry) < ARCHIVE_OK)
         return unpacker_write_failed(u, name, archive_errno(u->out), archive_error_string(u->out));
@@ -385,7 +343,8 @@ static int handle_entry(struct unpacker *u, struct archive_entry *entry)
     wrong = unpacker_normalize(raw, &name);
     if (wrong != NULL)
         return unpacker_refuse(u, raw, wrong);
-    if (!topdir_strip(&name, u->strip)) /* as tar's --strip-components has it: what has no more is left out */
+    if (!topdir_strip(
+            &name, u->strip)) /* as tar's --strip-components has it: what has no more is left out */
         return 0;
     if (archive_entry_hardlink(entry) == NULL) {
         if (type == AE_IFCHR || type == AE_IFBLK || type == AE_IFSOCK) {
@@ -475,7 +434,7 @@ static int unpack_entries(struct unpacker *u)
     if (r == 0)
         r = attributes_finish(u);
     if (r == 0)
-        r = set_times(u);
+        r = dirtimes_set(u);
     return r < 0 ? r : finish_root(u);
 }
 
@@ -492,17 +451,19 @@ void unpacker_support_filters(struct archive *a)
         (void)filters[i](a); /* one that is not built in: such an archive is then not recognised */
 }
 
-static int open_stream(struct unpacker *u, const struct unpack_layer *layer, int fd, struct stream *ret)
+static int open_stream(struct unpacker *u, const struct unpack_layer *layer, int fd,
+                       struct stream *ret)
 {
     struct stat st;
 
     if (layer == NULL && fstat(fd, &st) < 0)
         return cupel_error_set(u->err, CUPEL_ERROR_INPUT, errno, "cannot read '%s'", u->name);
-    *ret = layer == NULL ? (struct stream){.fd = fd, .size = (uint64_t)st.st_size, .positions = true}
-                         : (struct stream){.fd = fd,
-                                           .offset = layer->blob->offset,
-                                           .size = layer->blob->size,
-                                           .done = layer->done};
+    *ret = layer == NULL
+               ? (struct stream){.fd = fd, .size = (uint64_t)st.st_size, .positions = true}
+               : (struct stream){.fd = fd,
+                                 .offset = layer->blob->offset,
+                                 .size = layer->blob->size,
+                                 .done = layer->done};
     return stream_open(u, ret, layer != NULL);
 }
 
@@ -535,9 +496,10 @@ static int unpack_child(void *arg, int fd, struct child_counts *counts, struct c
 
     if (in == NULL || out == NULL)
         return cupel_error_set(err, CUPEL_ERROR_HARNESS, ENOMEM, "cannot unpack '%s'", task->name);
-    (void)archive_write_disk_set_options(out, ARCHIVE_EXTRACT_OWNER | ARCHIVE_EXTRACT_PERM | ARCHIVE_EXTRACT_TIME |
-                                                  ARCHIVE_EXTRACT_SECURE_SYMLINKS | ARCHIVE_EXTRACT_SECURE_NODOTDOT |
-                                                  ARCHIVE_EXTRACT_SECURE_NOABSOLUTEPATHS);
+    (void)archive_write_disk_set_options(
+        out, ARCHIVE_EXTRACT_OWNER | ARCHIVE_EXTRACT_PERM | ARCHIVE_EXTRACT_TIME |
+                 ARCHIVE_EXTRACT_SECURE_SYMLINKS | ARCHIVE_EXTRACT_SECURE_NODOTDOT |
+                 ARCHIVE_EXTRACT_SECURE_NOABSOLUTEPATHS);
     if (task->layer != NULL)
         layer_begin(&u, task->layer, &layer);
     r = open_stream(&u, task->layer, fd, &stream);
@@ -545,7 +507,7 @@ static int unpack_child(void *arg, int fd, struct child_counts *counts, struct c
         r = unpack_entries(&u);
     files_forget_place(&u);
     attributes_forget(&u);
-    forget_late(&u);
+    dirtimes_forget(&u);
     return r < 0 ? r : treesum_here(counts->digest, err); /* while all of it is in the page cache */
 }
 
@@ -573,8 +535,13 @@ static int begin_unpacking(const struct unpack_task *task, int fd, int tree, int
     u->task = *task;
     u->task.owners = ids == 0 || ids > UNPACK_OWNERS ? UNPACK_OWNERS : ids;
     u->what = xasprintf("unpack '%s'", task->name);
-    u->work =
-        (struct child_work){.fn = unpack_child, .arg = &u->task, .what = u->what, .tree = tree, .fd = fd, .keep = keep, .of_input = true};
+    u->work = (struct child_work){.fn = unpack_child,
+                                  .arg = &u->task,
+                                  .what = u->what,
+                                  .tree = tree,
+                                  .fd = fd,
+                                  .keep = keep,
+                                  .of_input = true};
     if (layer != NULL) { /* what it waits for goes along with what lies beneath */
         layer->lowers[layer->n_lowers] = layer->ready;
         u->work.more = layer->lowers;
@@ -597,7 +564,8 @@ int unpacking_begin(const struct unpack_layer *layer, const char *name, int tree
 }
 
 int unpacking_begin_tar(int fd, const char *name, unsigned strip, int tree, int keep,
-                        const struct unpack_limits *limits, struct unpacking **ret, struct cupel_error *err)
+                        const struct unpack_limits *limits, struct unpacking **ret,
+                        struct cupel_error *err)
 {
     const struct unpack_task task = {.name = name, .limits = limits, .strip = strip};
 
@@ -607,17 +575,21 @@ int unpacking_begin_tar(int fd, const char *name, unsigned strip, int tree, int 
 void unpack_warn(const char *name, const struct child_counts *counts)
 {
     if (counts->remapped_owners > 0)
-        log_warning(ids_mapped() == 1
-                        ? "'%s': %llu entries belong to others than root, and now to root: there is no other id"
-                        : "'%s': %llu entries have an owner above 65535 and now belong to 65534 (nobody)",
-                    name, (unsigned long long)counts->remapped_owners);
+        log_warning(
+            ids_mapped() == 1
+                ? "'%s': %llu entries belong to others than root, and now to root: there is no "
+                  "other id"
+                : "'%s': %llu entries have an owner above 65535 and now belong to 65534 (nobody)",
+            name, (unsigned long long)counts->remapped_owners);
     if (counts->unknown_acls > 0)
-        log_warning("'%s': %llu entries of ACLs are left out: the root's own passwd and group do not have those users and "
+        log_warning("'%s': %llu entries of ACLs are left out: the root's own passwd and group do "
+                    "not have those users and "
                     "groups",
                     name, (unsigned long long)counts->unknown_acls);
     if (counts->top[0] != '\0')
-        log_warning("'%s': all of the root lies below '%s/'; --strip 1 (in a job file `strip: 1`) takes that off", name,
-                    counts->top);
+        log_warning("'%s': all of the root lies below '%s/'; --strip 1 (in a job file `strip: 1`) "
+                    "takes that off",
+                    name, counts->top);
 }
 
 int unpacking_socket(const struct unpacking *unpacking)

@@ -47,7 +47,8 @@ int unpacking_begin(const struct unpack_layer *layer, const char *name, int tree
                     const struct unpack_limits *limits, struct unpacking **ret, struct cupel_error *err);
 /* `strip`: so many directories are taken off the front of each name. */
 int unpacking_begin_tar(int fd, const char *name, unsigned strip, int tree, int keep,
-                        const struct unpack_limits *limits, struct unpacking **ret, struct cupel_error *err);
+                        const struct unpack_limits *limits, struct unpacking **ret,
+                        struct cupel_error *err);
 int unpacking_socket(const struct unpacking *unpacking);
 int unpacking_end(struct unpacking *unpacking, struct child_counts *ret_counts, struct cupel_error *err);
 void unpacking_abandon(struct unpacking *unpacking);

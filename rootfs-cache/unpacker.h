@@ -1,4 +1,5 @@
-/* unpacker: private to unpack.c, files.c, stream.c, attributes.c and layer.c: an unpacking in progress, in the confined child. */
+/* unpacker: private to unpack.c, files.c, stream.c, attributes.c and layer.c: an unpacking in
+ * progress, in the confined child. */
 #pragma once
 
 #include "rootfs-cache/unpack.h"
@@ -33,8 +34,8 @@ struct unpacker {
     size_t n_late;
     struct stream *stream; /* what u->in reads */
     struct layer *layer;   /* NULL: a plain tar */
-    char top[256]; /* the first directory at the top */
-    unsigned tops; /* how many there are, up to 2 */
+    char top[256];         /* the first directory at the top */
+    unsigned tops;         /* how many there are, up to 2 */
     bool top_is_root;
     uint64_t reads_as;     /* what all files read as, holes included */
     struct late_acl *acls; /* attributes.c */
@@ -63,9 +64,19 @@ bool files_is_placed(const struct unpacker *u, const char *name);
 /* Whenever something other than a file or a directory is made: it could have taken a directory's place. */
 void files_forget_place(struct unpacker *u);
 
+/* ---- dirtimes.c ---- */
+
+/* Of a directory's entry. */
+void dirtimes_note(struct unpacker *u, struct archive_entry *entry, const char *name);
+/* Of the directories above a name that no entry has made. */
+void dirtimes_imply(struct unpacker *u, const char *name);
+int dirtimes_set(struct unpacker *u);
+void dirtimes_forget(struct unpacker *u);
+
 /* ---- topdir.c ---- */
 
-/* Looks for the one directory in which all others are, and which looks like a root where the real one does not; tells of it at the end. */
+/* Looks for the one directory in which all others are, and which looks like a root where the real
+ * one does not; tells of it at the end. */
 void topdir_note(struct unpacker *u, const char *name, bool directory);
 void topdir_tell(struct unpacker *u);
 /* Takes so many directories off the front; false: there is nothing left. */
@@ -87,7 +98,8 @@ void attributes_forget(struct unpacker *u);
 /* For a layer whose stream is open. */
 void layer_begin(struct unpacker *u, const struct unpack_layer *what, struct layer **ret);
 void layer_close(struct layer **layer);
-/* Opens the regular file that the root shows at `path` by now, in this layer or beneath. No link is followed. */
+/* Opens the regular file that the root shows at `path` by now, in this layer or beneath. No link is
+ * followed. */
 int layer_open_shown(struct unpacker *u, const char *path);
 /* Before an entry is written: 1 when it was a whiteout and is done with. `name` may become another, where it leads through a
  * symbolic link of a lower layer. */

@@ -1,5 +1,6 @@
-/* root_group: who an image's processes are: its `User` by the passwd and group files of its own layers, as containers have it
- * (OCI image specification, config.md, "User"). In the supervisor, as root_passwd.c, whose words on hostile files hold here too. */
+/* root_group: who an image's processes are: its `User` by the passwd and group files of its own
+ * layers, as containers have it (OCI image specification, config.md, "User"). In the supervisor, as
+ * root_passwd.c, whose words on hostile files hold here too. */
 #include "harness/sandbox/private.h"
 
 #include <string.h>
@@ -8,7 +9,8 @@
 static int64_t number(const char *text)
 {
     size_t digits = strspn(text, "0123456789");
-    unsigned long n = digits > 0 && digits < 10 && text[digits] == '\0' ? strtoul(text, NULL, 10) : SANDBOX_ID_COUNT;
+    unsigned long n = digits > 0 && digits < 10 && text[digits] == '\0' ? strtoul(text, NULL, 10)
+                                                                        : SANDBOX_ID_COUNT;
 
     return n < SANDBOX_ID_COUNT ? (int64_t)n : -1;
 }
@@ -44,7 +46,8 @@ static bool walk_groups(char *text, const char *name, struct sandbox_user *u)
 {
     char *save = NULL;
 
-    for (char *line = strtok_r(text, "\n", &save); line != NULL; line = strtok_r(NULL, "\n", &save)) {
+    for (char *line = strtok_r(text, "\n", &save); line != NULL;
+         line = strtok_r(NULL, "\n", &save)) {
         struct group g;
 
         if (!parse_group(line, &g))
@@ -53,7 +56,8 @@ static bool walk_groups(char *text, const char *name, struct sandbox_user *u)
             u->gid = (uint32_t)g.gid;
             return true;
         }
-        if (name == NULL && u->n_groups < SANDBOX_GROUPS_MAX && g.members != NULL && has_member(g.members, u->name))
+        if (name == NULL && u->n_groups < SANDBOX_GROUPS_MAX && g.members != NULL &&
+            has_member(g.members, u->name))
             u->groups[u->n_groups++] = (uint32_t)g.gid;
     }
     return name == NULL;
@@ -73,7 +77,8 @@ static int take_group(const int *layers, size_t n_layers, const char *group, str
     return r < 0 ? r : walk_groups(text, group, u) ? 0 : -ENODATA;
 }
 
-int sandbox_image_user(const int *layers, size_t n_layers, const char *spec, struct sandbox_user *ret)
+int sandbox_image_user(const int *layers, size_t n_layers, const char *spec,
+                       struct sandbox_user *ret)
 {
     size_t n = strcspn(spec, ":");
     cleanup_free char *name = xasprintf("%.*s", (int)n, spec);
@@ -83,7 +88,8 @@ int sandbox_image_user(const int *layers, size_t n_layers, const char *spec, str
 
     if (r < 0)
         return r;
-    if (group == NULL && number(name) > 0 && str_eq(u.name, name)) /* no entry: nothing gave it a name of its own */
+    if (group == NULL && number(name) > 0 &&
+        str_eq(u.name, name)) /* no entry: nothing gave it a name of its own */
         u.gid = 0;
     r = take_group(layers, n_layers, group, &u);
     if (r == 0)

@@ -1,13 +1,14 @@
-/* unbegun: the reports of a run that was interrupted before any job had begun, while its roots were made: each job is cancelled, and says why. Not
- * responsible for what had been prepared (prepare.c). */
+/* unbegun: the reports of a run that was interrupted before any job had begun, while its roots were
+ * made: each job is cancelled, and says why. Not responsible for what had been prepared
+ * (prepare.c). */
 #include "harness/supervisor/unbegun.h"
 
 #include "harness/supervisor/results.h"
 
 #include <unistd.h>
 
-int unbegun_report(const struct supervisor_options *options, const struct prepared *p, const char *why,
-                   struct cupel_error *err)
+int unbegun_report(const struct supervisor_options *options, const struct prepared *p,
+                   const char *why, struct cupel_error *err)
 {
     size_t n = p->run.n_instances;
     cleanup_free struct reports_result **results = xcalloc(n + 1, sizeof(*results));
@@ -17,7 +18,8 @@ int unbegun_report(const struct supervisor_options *options, const struct prepar
     int r = 0;
 
     for (size_t i = 0; i < n; i++) {
-        struct reports_result *result = results_unrun(&p->run, &p->run.instances[i], REPORTS_CANCELLED, why, &arenas[i]);
+        struct reports_result *result =
+            results_unrun(&p->run, &p->run.instances[i], REPORTS_CANCELLED, why, &arenas[i]);
 
         results_forget_earlier(&p->run, &p->run.instances[i]);
         results[i] = result;
