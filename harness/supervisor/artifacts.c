@@ -89,8 +89,7 @@ static void list(struct collector *c, const char *name)
     size_t len = strlen(c->prefix) + c->path.text.len + strlen(name) + 3;
     const char *slash = c->path.depth > 0 ? "/" : "";
 
-    if ((c->copied->n == ARTIFACTS_LISTED_MAX || len > ARTIFACTS_LISTED_BYTES - c->listed_bytes) &&
-        !weakened("artifact-list")) {
+    if (c->copied->n == ARTIFACTS_LISTED_MAX || len > artifacts_listed_bytes() - c->listed_bytes) {
         c->unlisted++;
         return;
     }

@@ -147,7 +147,7 @@ static uint32_t count_artifacts(const struct strings *list)
 {
     size_t n = 0, bytes = 0;
 
-    while (n < list->n && n < ARTIFACTS_LISTED_MAX && strlen(list->items[n]) < ARTIFACTS_LISTED_BYTES - bytes)
+    while (n < list->n && n < ARTIFACTS_LISTED_MAX && strlen(list->items[n]) < artifacts_listed_bytes() - bytes)
         bytes += strlen(list->items[n++]) + 1;
     return (uint32_t)n;
 }
@@ -213,7 +213,7 @@ int wire_send(int socket, uint32_t instance, const struct attempt_result *result
         add_text(&b, result->steps[i].evidence, WIRE_TEXT_MAX);
     add_notes(&b, &result->notes);
     for (size_t i = 0; i < head.n_artifacts; i++)
-        add_text(&b, result->artifacts.items[i], ARTIFACTS_LISTED_BYTES);
+        add_text(&b, result->artifacts.items[i], artifacts_listed_bytes());
     head.size = (uint32_t)b.len;
     memcpy(b.data, &head, sizeof(head));
     return file_write_all(socket, b.data, b.len);
@@ -294,8 +294,8 @@ static void take_artifacts(struct wire_result *r, struct parcel *p, size_t n)
     if (n == 0)
         return;
     r->lists = arena_new();
-    r->result.artifacts = take_list(r->lists, p, n, ARTIFACTS_LISTED_BYTES);
-    p->bad |= left - p->left > ARTIFACTS_LISTED_BYTES;
+    r->result.artifacts = take_list(r->lists, p, n, artifacts_listed_bytes());
+    p->bad |= left - p->left > artifacts_listed_bytes();
 }
 
 static void take_leaks(struct wire_result *r, struct parcel *p, const struct wire_head *head)
@@ -399,7 +399,7 @@ static int unpack(struct wire_result *r, const struct wire_head *head, const cha
 #define WIRE_MAX                                                                                                       \
     (sizeof(struct wire_head) + JOBS_STEPS_MAX * (sizeof(struct wire_case) + WIRE_TEXT_MAX) +                          \
      WIRE_LEAKS_MAX * sizeof(struct leak) + TIMELINE_MAX * sizeof(struct reports_point) + 3 * WIRE_TEXT_MAX +          \
-     WIRE_NOTES_MAX * WIRE_NOTE_MAX + ARTIFACTS_LISTED_BYTES)
+     WIRE_NOTES_MAX * WIRE_NOTE_MAX + artifacts_listed_bytes())
 
 void wire_result_free(struct wire_result *w)
 {
