@@ -131,8 +131,8 @@ static void count(struct sweep *s, const char *name)
     for (size_t i = 0; i < s->n; i++)
         if (str_eq(s->names[i], name))
             return;
-    if (s->n < ARRAY_SIZE(s->names))
-        (void)snprintf(s->names[s->n++], sizeof(s->names[0]), "%s", name);
+    if (s->n < ARRAY_SIZE(s->names) && strlen(name) < sizeof(s->names[0]))
+        memcpy(s->names[s->n++], name, strlen(name) + 1);
 }
 
 void sweep_children(int dirfd, struct sweep *s)

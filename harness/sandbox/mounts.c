@@ -536,7 +536,7 @@ static void give_file(struct init_context *ctx, const struct init_input *in)
 
     if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_nlink == 1 &&
         (st.st_uid != in->uid || st.st_gid != in->gid))
-        (void)fchownat(fd, "", in->uid, in->gid, AT_EMPTY_PATH);
+        (void)!fchownat(fd, "", in->uid, in->gid, AT_EMPTY_PATH);
 }
 
 int setup_attach_inputs(struct init_context *ctx)
