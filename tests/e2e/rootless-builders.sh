@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # The cases of builders.sh, started by an ordinary user with a range of subordinate ids.
+# sanitizers: no
 # time-limit: 120
 # shellcheck source=tests/e2e/as-user.bash
 . "$(dirname -- "${BASH_SOURCE[0]}")/as-user.bash"
