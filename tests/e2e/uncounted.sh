@@ -81,7 +81,7 @@ it "neither /sys nor /proc tells of a disk, nor of where the store is"
 job_file disks.yaml <<YAML
 $head
   disks: {run: [/probes, disks-of-others], needs: words}
-  words: {run: "! grep -rqs '$T' /proc/self/mountinfo /proc/mounts /sys/devices/virtual; ! ls -R /sys /proc/fs 2>/dev/null | grep -q 'loop[0-9]'"}
+  words: {run: "! grep -rqs '$T' /proc/self/mountinfo /proc/mounts /sys/devices/virtual; ! cat /sys/block/loop*/size /sys/block/loop*/loop/backing_file /sys/fs/ext4/loop*/* 2>/dev/null | grep ."}
 YAML
 cupel_run disks.yaml
 expect_exit 0

@@ -226,14 +226,18 @@ static void memory_netlink(void)
 
 /* ---- disks ---- */
 
-static void find_entry(const char *path, const char *prefix)
+/* Whether a loop device of this directory, by that prefix, has a file of this name that can be read. */
+static void find_file(const char *directory, const char *prefix, const char *file)
 {
-    DIR *dir = opendir(path);
+    DIR *dir = opendir(directory);
     struct dirent *e;
+    char path[512];
 
-    while (dir != NULL && (e = readdir(dir)) != NULL)
-        if (strncmp(e->d_name, prefix, strlen(prefix)) == 0)
-            breach("%s shows %s", path, e->d_name);
+    while (dir != NULL && (e = readdir(dir)) != NULL) {
+        snprintf(path, sizeof(path), "%s/%s/%s", directory, e->d_name, file);
+        if (strncmp(e->d_name, prefix, strlen(prefix)) == 0 && access(path, F_OK) == 0)
+            breach("%s is to be seen", path);
+    }
     if (dir != NULL)
         closedir(dir);
 }
@@ -241,15 +245,19 @@ static void find_entry(const char *path, const char *prefix)
 /* Every job's disk is a loop device. */
 static void disks_of_others(void)
 {
-    static const char *const directories[] = {"/sys/block",       "/sys/devices/virtual/block",
-                                              "/sys/class/block", "/sys/fs/ext4",
-                                              "/proc/fs/ext4",    "/proc/fs/jbd2"};
+    static const struct {
+        const char *directory, *prefix, *file;
+    } places[] = {
+        {"/sys/block", "loop", "size"},       {"/sys/devices/virtual/block", "loop", "stat"},
+        {"/sys/class/block", "loop", "size"}, {"/sys/dev/block", "7:", "stat"},
+        {"/sys/fs/ext4", "loop", "."},        {"/proc/fs/ext4", "loop", "."},
+        {"/proc/fs/jbd2", "loop", "."},
+    };
     static const char *const files[] = {"/proc/diskstats", "/proc/partitions"};
     char text[65536];
 
-    for (size_t i = 0; i < sizeof(directories) / sizeof(*directories); i++)
-        find_entry(directories[i], "loop");
-    find_entry("/sys/dev/block", "7:");
+    for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++)
+        find_file(places[i].directory, places[i].prefix, places[i].file);
     for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++)
         if (slurp(files[i], text, sizeof(text)) > 0 && strstr(text, "loop") != NULL)
             breach("%s shows loop devices", files[i]);
