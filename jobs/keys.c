@@ -471,7 +471,7 @@ TABLE(
      .value = "failure, timeout, error, or a list of these",
      .fallback = "all three",
      .help = "after what it is run again: `timeout` is the verdicts `timeout` and `cpu-limit`, `error` is `error`, "
-             "`failure` every other but `skipped` and `cancelled`",
+             "`failure` every other but `skipped`, `cancelled` and `invalid-submission`",
      .forms = FORM_ONE | FORM_LIST,
      .type = TYPE_CHOICE,
      .choices = choices_retry,
