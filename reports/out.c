@@ -117,6 +117,11 @@ const char *reports_out_path(const struct reports_out *out)
     return out->path;
 }
 
+bool reports_out_is_one(int fd)
+{
+    return outdir_is_marked(fd);
+}
+
 int reports_out_dirfd(const struct reports_out *out)
 {
     return out->dirfd;

@@ -176,6 +176,13 @@ static int write_file(int dir, const char *name, const char *text, const struct 
     return fd < 0 ? fd : file_write_all(fd, text, strlen(text));
 }
 
+bool outdir_is_marked(int fd)
+{
+    struct stat st;
+
+    return fstatat(fd, MARKER, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode);
+}
+
 /* ---- the way there ---- */
 
 /* Where the walk begins, and how much of the path it then has left. What comes after the working

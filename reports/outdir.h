@@ -30,6 +30,9 @@ int outdir_open_sub(int dir, const char *name, const struct outdir_owner *owner)
  * other name of it, nor what it leads to, is touched. `flags` as open(2). */
 int outdir_make_file(int dir, const char *name, int flags, const struct outdir_owner *owner);
 
+/* Whether an open directory has cupel's mark in it. */
+bool outdir_is_marked(int fd);
+
 /* *err from an errno of something in the out directory `path`, with the hint that fits. Returns
  * -errnum. */
 int outdir_fail(const char *path, const char *what, int errnum, struct cupel_error *err);

@@ -179,6 +179,8 @@ struct reports_out;
 int reports_out_open(const char *path, struct reports_out **ret_out, struct cupel_error *err);
 void reports_out_close(struct reports_out *out);
 const char *reports_out_path(const struct reports_out *out);
+/* Whether this open directory (it may be O_PATH) is an out directory of cupel's. */
+bool reports_out_is_one(int fd);
 int reports_out_dirfd(const struct reports_out *out);
 /* Gives what was made below it to whom the out directory belongs; 0 or -errno. */
 int reports_out_give(const struct reports_out *out, int fd);

@@ -156,8 +156,10 @@ struct cache_recipe {
 /* The root that the recipe makes of its base; it says the same of its processes. 1: there is none, and no `build`. */
 int cache_derive(struct cache *cache, const struct cache_recipe *recipe, cache_progress_fn *progress, void *data,
                  struct cache_root *ret_root, struct cupel_error *err);
-/* For a recipe's texts: a file or directory of the host's, but for its times. */
-int cache_digest_path(struct cache *cache, const char *path, char ret_hex[65], struct cupel_error *err);
+/* For a recipe's texts: a file or directory of the host's, but for its times, and for what lies at
+ * the path `without` in it (or NULL), which the command must then not see. */
+int cache_digest_path(struct cache *cache, const char *path, const char *without, char ret_hex[65],
+                      struct cupel_error *err);
 
 /* ---- what `cupel rootfs` does with the store ----------------------------------------------------------------------
  */

@@ -74,7 +74,7 @@ static int copy_tree(const struct cache_recipe *recipe, int tree, struct store_d
     int r = child_run(&work, &counts, err);
 
     if (r == 0)
-        r = treesum_untimed(draft->tree, contents,
+        r = treesum_untimed(draft->tree, NULL, contents,
                             err); /* what lock files have: a command that is run again leaves other times */
     if (r < 0)
         return r;
@@ -145,7 +145,8 @@ int cache_derive(struct cache *cache, const struct cache_recipe *recipe, cache_p
     return r;
 }
 
-int cache_digest_path(struct cache *cache, const char *path, char ret_hex[65], struct cupel_error *err)
+int cache_digest_path(struct cache *cache, const char *path, const char *without, char ret_hex[65],
+                      struct cupel_error *err)
 {
     cleanup_close int fd = open(path, O_RDONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
     char content[CACHE_KEY_LEN + 1], mode[16];
@@ -155,7 +156,7 @@ int cache_digest_path(struct cache *cache, const char *path, char ret_hex[65], s
     if (fd < 0 || fstat(fd, &st) < 0)
         return cupel_error_set(err, CUPEL_ERROR_INPUT, errno, "cannot read '%s'", path);
     if (S_ISDIR(st.st_mode))
-        return treesum_untimed(fd, ret_hex, err);
+        return treesum_untimed(fd, without, ret_hex, err);
     r = digest_file(cache, fd, content);
     (void)snprintf(mode, sizeof(mode), "%o", (unsigned)st.st_mode);
     if (r == 0)

@@ -23,6 +23,7 @@
 struct summing {
     bool untimed;
     bool first_form; /* contents as they read, zeros and all */
+    const char *without;
     EVP_MD_CTX *sum;
     char *chunk, *names, *value, *target;
     struct links links;
@@ -182,6 +183,8 @@ static int add_child(struct summing *s, int *dir, const char *name, const char *
     struct stat st;
     int r;
 
+    if (s->without != NULL && str_eq(path, s->without))
+        return 0;
     if (fstatat(*dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
         return -errno;
     r = add_entry(s, *dir, name, path, &st);
@@ -237,10 +240,12 @@ static int sum_root(struct summing *s)
 
 enum form { FORM_NOW, FORM_UNTIMED, FORM_FIRST };
 
-static int sum_current(enum form form, unsigned char ret_digest[32], struct cupel_error *err)
+static int sum_current(enum form form, const char *without, unsigned char ret_digest[32],
+                       struct cupel_error *err)
 {
     struct summing s = {.untimed = form == FORM_UNTIMED,
                         .first_form = form == FORM_FIRST,
+                        .without = without,
                         .sum = EVP_MD_CTX_new(),
                         .chunk = xmalloc(CHUNK),
                         .names = xmalloc(LIST_MAX),
@@ -263,7 +268,7 @@ static int sum_current(enum form form, unsigned char ret_digest[32], struct cupe
 
 int treesum_here(unsigned char ret_digest[32], struct cupel_error *err)
 {
-    return sum_current(FORM_NOW, ret_digest, err);
+    return sum_current(FORM_NOW, NULL, ret_digest, err);
 }
 
 static void hex_of(const unsigned char digest[32], char ret_hex[CACHE_KEY_LEN + 1])
@@ -278,13 +283,20 @@ void treesum_text(const unsigned char digest[32], char ret_text[TREESUM_TEXT_SIZ
     hex_of(digest, ret_text + strlen(TREESUM_NOW));
 }
 
+struct order {
+    enum form form;
+    const char *without;
+};
+
 static int in_child(void *arg, int fd, struct child_counts *counts, struct cupel_error *err)
 {
+    const struct order *o = arg;
+
     (void)fd;
-    return sum_current(*(const enum form *)arg, counts->digest, err);
+    return sum_current(o->form, o->without, counts->digest, err);
 }
 
-static int sum(int tree, int keep, enum form form, unsigned char ret_digest[32],
+static int sum(int tree, int keep, struct order order, unsigned char ret_digest[32],
                struct cupel_error *err)
 {
     cleanup_close int dir = openat(tree, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC); /* it may be O_PATH */
@@ -294,7 +306,7 @@ static int sum(int tree, int keep, enum form form, unsigned char ret_digest[32],
     if (dir < 0)
         return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot open a layer of the root cache");
     r = child_run(&(struct child_work){.fn = in_child,
-                                       .arg = &form,
+                                       .arg = &order,
                                        .what = "read a layer",
                                        .tree = dir,
                                        .fd = -EBADF,
@@ -308,7 +320,7 @@ static int sum(int tree, int keep, enum form form, unsigned char ret_digest[32],
 int treesum(int tree, int keep, char ret_text[TREESUM_TEXT_SIZE], struct cupel_error *err)
 {
     unsigned char digest[32];
-    int r = sum(tree, keep, FORM_NOW, digest, err);
+    int r = sum(tree, keep, (struct order){.form = FORM_NOW}, digest, err);
 
     if (r == 0)
         treesum_text(digest, ret_text);
@@ -321,7 +333,7 @@ int treesum_compare(int tree, int keep, const char *recorded, bool *ret_same,
     bool now = str_starts(recorded, TREESUM_NOW);
     unsigned char digest[32];
     char hex[CACHE_KEY_LEN + 1];
-    int r = sum(tree, keep, now ? FORM_NOW : FORM_FIRST, digest, err);
+    int r = sum(tree, keep, (struct order){.form = now ? FORM_NOW : FORM_FIRST}, digest, err);
 
     if (r < 0)
         return r;
@@ -330,10 +342,11 @@ int treesum_compare(int tree, int keep, const char *recorded, bool *ret_same,
     return 0;
 }
 
-int treesum_untimed(int tree, char ret_hex[CACHE_KEY_LEN + 1], struct cupel_error *err)
+int treesum_untimed(int tree, const char *without, char ret_hex[CACHE_KEY_LEN + 1],
+                    struct cupel_error *err)
 {
     unsigned char digest[32];
-    int r = sum(tree, -EBADF, FORM_UNTIMED, digest, err);
+    int r = sum(tree, -EBADF, (struct order){FORM_UNTIMED, without}, digest, err);
 
     if (r == 0)
         hex_of(digest, ret_hex);

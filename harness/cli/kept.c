@@ -43,6 +43,7 @@ static int open_kept(int store, const struct kept *k, struct session_options *o,
     if (r == 0) {
         o->plan = plan;
         o->kept = &kept;
+        o->hides = k->out[0] != '\0' ? k->out : NULL;
         o->job = job;
         cli_restore_job(job, NULL, NULL, k->env);
         r = session_shell(o, ret_exit, err);

@@ -122,7 +122,7 @@ static int run_files(struct arguments *a, char **files, size_t n)
 
 int cli_run(int argc, char **argv)
 {
-    struct arguments a = {.o = {.out = "cupel-out", .sample_ns = SAMPLE_DEFAULT_NS, .retries = -1}};
+    struct arguments a = {.o = {.out = SUPERVISOR_OUT, .sample_ns = SAMPLE_DEFAULT_NS, .retries = -1}};
     struct cli_words words;
     int code;
 

@@ -2,7 +2,7 @@
  * write, and whole directories with `mode: copy`. What they take of the disk is added to it, as
  * they are when the job starts: a limit 'disk' counts what the job writes. */
 #include "harness/sandbox/copy.h"
-#include "harness/sandbox/stage.h"
+#include "harness/sandbox/hidden.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -13,6 +13,7 @@
 
 struct sum {
     uint64_t bytes, files;
+    const struct sandbox_hidden *hidden; /* has no part in it */
 };
 
 /* Some file systems tell of no blocks; elsewhere such a file is nothing but a hole, or small. */
@@ -49,7 +50,7 @@ static void add_tree(struct sum *s, int dir, unsigned depth)
         int sub;
 
         if (str_eq(e->d_name, ".") || str_eq(e->d_name, "..") ||
-            fstatat(dir, e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+            fstatat(dir, e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 || hidden_is(s->hidden, &st))
             continue;
         add(s, dir, e->d_name, &st);
         sub = S_ISDIR(st.st_mode)
@@ -88,9 +89,10 @@ static void add_input(struct sum *s, const struct jobs_input *in)
 #define LOOSE_STEP ((UINT64_C(1) << 30) / UPPER_OWN_BYTES)
 #define EXACT_STEP ((UINT64_C(1) << 20) / UPPER_OWN_BYTES)
 
-uint64_t copies_shares(const struct jobs_job *job, bool exact)
+uint64_t copies_shares(const struct jobs_job *job, bool exact,
+                       const struct sandbox_hidden *hidden)
 {
-    struct sum s = {0, 0};
+    struct sum s = {.hidden = hidden};
     uint64_t by_bytes, by_files, shares, step = exact ? EXACT_STEP : LOOSE_STEP;
 
     for (size_t i = 0; i < job->n_inputs; i++)
@@ -119,6 +121,7 @@ int copies_make(struct sandbox_stage *s, int dir, const struct owner_change *cha
                                        .ids = s->privilege.ids,
                                        .id_base = s->privilege.host ? s->id_base : 0,
                                        .change = change,
+                                       .hidden = s->hidden,
                                        .stopped = is_cancelled,
                                        .data = s};
     cleanup_free char *path = xasprintf("%s/u%zu", job_dir, input);

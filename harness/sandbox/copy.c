@@ -2,6 +2,7 @@
  * whiteouts, FIFOs, sockets, holes, hard links. Nobody of the job is left by then, but names, sizes and shapes are the job's: so
  * nothing is opened by a path, no link is followed, and depth, bytes and files have bounds. */
 #include "harness/sandbox/copy.h"
+#include "harness/sandbox/hidden.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -245,6 +246,8 @@ static int copy_tree(struct copying *c, int from, int to, unsigned depth)
         r = check(c);
         if (r == 0 && fstatat(from, e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
             r = -errno;
+        if (r == 0 && hidden_is(c->bounds->hidden, &st))
+            continue;
         if (r == 0)
             r = S_ISDIR(st.st_mode) ? copy_directory(c, from, to, e->d_name, depth)
                                     : copy_other(c, from, to, e->d_name, &st);

@@ -12,6 +12,7 @@ struct copy_bounds {
      * what is mounted in it. 0: everything as it is. */
     uint32_t ids, id_base;
     const struct owner_change *change; /* before that */
+    const struct sandbox_hidden *hidden; /* is left out; or NULL */
 };
 /* Copies the directory `name` of from_dir into to_dir, where it must not be yet. -EFBIG beyond the bounds, -ELOOP for what is nested
  * too deep, -ECANCELED when stopped; what there is by then is for the caller to remove. */

@@ -6,7 +6,7 @@
  *               directories; and a copy of /etc. The job writes over it as over any root
  *   views       the directories in it that have no mounts in them, each an overlay of its own, masked and read-only
  * The same files as with root, but those of the host's directories cannot be changed, not even in the job. Made once a slot. */
-#include "harness/sandbox/stage.h"
+#include "harness/sandbox/hidden.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -276,6 +276,8 @@ int hostroot_attach(struct sandbox_stage *s, size_t index, int mask_layer, int h
     struct maker m = {.views = new_views(s, index)};
     int r = mask_mount(mask_layer, 0, &mask);
 
+    if (r == 0)
+        r = hidden_lay_over_host(s->hidden, mask, host);
     if (r == 0 && mkdirat(mask, "base", 0755) < 0)
         r = -errno;
     if (r == 0) {

@@ -1,6 +1,6 @@
 /* inputs: a job's inputs opened by the slot: on the host's side of things, where paths are the user's own. PID 1 attaches them
  * (mounts.c). */
-#include "harness/sandbox/stage.h"
+#include "harness/sandbox/hidden.h"
 
 #include <fcntl.h>
 #include <linux/magic.h>
@@ -84,9 +84,18 @@ static void set_owner(const struct sandbox_stage *s, const struct jobs_input *in
     }
 }
 
-static int open_input(struct sandbox_stage *s, const struct sandbox_request *request, const struct jobs_input *in,
+static int clone_directory(struct sandbox_stage *s, size_t i, int fd, const struct stat *st,
+                           const struct owner_change *change, struct init_input *to)
+{
+    int r = clone_input(s, fd, change, &to->mount);
+
+    return r < 0 ? r : hidden_lay_over_input(s, i, st, to->mount, &to->hides);
+}
+
+static int open_input(struct sandbox_stage *s, const struct sandbox_request *request, size_t i,
                       struct init_input *to, struct cupel_error *err)
 {
+    const struct jobs_input *in = &request->job->inputs[i];
     cleanup_close int fd = -EBADF, directory = -EBADF;
     struct owner_change change;
     struct stat st;
@@ -110,7 +119,7 @@ static int open_input(struct sandbox_stage *s, const struct sandbox_request *req
     if (to->copied)
         return 0;
     if (to->directory)
-        return clone_input(s, fd, &change, &to->mount);
+        return clone_directory(s, i, fd, &st, &change, to);
     if (to->cow)
         return host_path_open(&in->host, "input", O_RDONLY | O_NOCTTY | O_NONBLOCK, &to->file, err);
     directory = open_directory_of(&in->host, to);
@@ -159,7 +168,7 @@ int inputs_open(struct sandbox_stage *s, const struct sandbox_request *request, 
     for (size_t i = 0; i < job->n_inputs; i++) {
         ctx->inputs[i] = (struct init_input){.mount = -EBADF, .file = -EBADF};
         ctx->n_inputs = i + 1; /* from here on it is closed with the others */
-        r = open_input(s, request, &job->inputs[i], &ctx->inputs[i], err);
+        r = open_input(s, request, i, &ctx->inputs[i], err);
         if (r == 0 && ctx->inputs[i].copied && ctx->kept[0] == '\0' &&
             job->depth == job->inputs[i].depth) /* else an earlier job has it */
             r = copy_input(s, request, i, job_dir, err);

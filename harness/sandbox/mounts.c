@@ -82,14 +82,17 @@ int setup_overlay(struct init_context *ctx)
     return ctx->root_mount < 0 ? ctx->root_mount : 0;
 }
 
-/* Read-only, of one lower: overlayfs wants a second one, which is empty. A view and not a bind mount, so that the host's own
- * FIFOs, sockets and file locks stay out of reach. */
-static int make_view(const char *lower)
+/* Read-only, of one lower and `over`, which hides something of it ("/hide/3:"), or nothing: overlayfs
+ * wants a second one, which is then empty. A view and not a bind mount, so that the host's own FIFOs,
+ * sockets and file locks stay out of reach. */
+static int make_view(const char *lower, const char *over)
 {
     char lowerdir[64];
 
-    small_copy(lowerdir, lower, sizeof(lowerdir));
-    small_append(lowerdir, ":/empty", sizeof(lowerdir));
+    small_copy(lowerdir, over, sizeof(lowerdir));
+    small_append(lowerdir, lower, sizeof(lowerdir));
+    if (over[0] == '\0')
+        small_append(lowerdir, ":/empty", sizeof(lowerdir));
     return overlay_make_readonly(lowerdir);
 }
 
@@ -109,13 +112,15 @@ static int pick_file(const char *place, const char *name, int view)
     return mount < 0 ? -errno : mount;
 }
 
-/* Writable: over what earlier jobs have made of it, and what the host has at `place`, or nothing
- * where it was copied. */
-static int make_writable_input(const struct init_context *ctx, size_t i, const char *place)
+/* Writable: over what earlier jobs have made of it, what hides something of it, and what the host
+ * has at `place`, or nothing where it was copied. */
+static int make_writable_input(const struct init_context *ctx, size_t i, const char *place,
+                               const char *over)
 {
     char lowerdir[sizeof(ctx->lowerdir)], upper[96], work[96];
 
     small_copy(lowerdir, ctx->inputs[i].below, sizeof(lowerdir));
+    small_append(lowerdir, over, sizeof(lowerdir));
     if (small_append(lowerdir, ctx->inputs[i].copied ? "/empty" : place, sizeof(lowerdir)) >=
         sizeof(lowerdir))
         return -E2BIG;
@@ -127,20 +132,25 @@ static int make_writable_input(const struct init_context *ctx, size_t i, const c
 static int make_input(struct init_context *ctx, size_t i)
 {
     const struct init_input *in = &ctx->inputs[i];
-    char place[32] = "/in/";
+    char place[32] = "/in/", over[32] = "";
     int r, view;
 
     small_append_number(place, i, sizeof(place));
+    if (in->hides) {
+        small_copy(over, "/hide/", sizeof(over));
+        small_append_number(over, i, sizeof(over));
+        small_append(over, ":", sizeof(over));
+    }
     r = in->copied ? 0
                    : attach_to_path(in->mount,
                                     place); /* overlayfs takes lowers by path, in this namespace */
     if (r < 0)
         return r;
     if (in->cow)
-        return make_writable_input(ctx, i, place);
+        return make_writable_input(ctx, i, place, over);
     if (weakened("input-views") && in->directory)
         return open_tree(AT_FDCWD, place, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
-    view = make_view(place);
+    view = make_view(place, over);
     if (view < 0 || in->directory)
         return view;
     r = pick_file(place, in->name, view);

@@ -128,6 +128,7 @@ struct init_input {
     uint32_t uid, gid;
     mode_t mode;
     bool directory;
+    bool hides;    /* /hide/INPUT of the stage lies on top of it: see hidden.c */
     bool cow;      /* the job may write */
     bool copied;   /* a directory that lies in its upper directory, or in `below`, as a whole: no
                       mount */

@@ -11,6 +11,8 @@
 #include "base/base.h"
 #include "jobs/jobs.h"
 
+#include <sys/stat.h>
+
 /* ---- what this process may do ---- */
 
 #define SANDBOX_ID_COUNT 65536u /* ids 0..65535 of a job are id_base..id_base+65535 of the host */
@@ -38,13 +40,26 @@ bool sandbox_store_takes_layers(int store_dirfd);
  * root, that is set aside before the job starts. Other disks grow as they are written to, if there
  * is so much free at first. */
 #define SANDBOX_DISK_FLOOR (UINT64_C(16) << 20)
-uint64_t sandbox_disk_space(const struct jobs_job *job);
+struct sandbox_hidden;
+uint64_t sandbox_disk_space(const struct jobs_job *job, const struct sandbox_hidden *hidden);
 
 /* Whether inputs that are mounted can be on the file system that `path` is on: with the rights of
  * the host's root they get other owners on the way (id-mapped mounts). *known_device: one of which
  * that is known, not asked again; starts as 0. */
 int sandbox_input_check(const struct sandbox_privilege *p, const char *path, uint64_t *known_device,
                         struct cupel_error *err);
+
+/* ---- what no job sees ---- */
+
+/* A directory of the host that no job sees, wherever it lies within an input or the host's root:
+ * the out directory. `fd` is open on it; what is found out is where it is now. NULL stands for
+ * none. */
+int sandbox_hidden_find(int fd, struct sandbox_hidden **ret_hidden, struct cupel_error *err);
+void sandbox_hidden_free(struct sandbox_hidden *hidden);
+/* Its path below this directory, in which jobs then see nothing of that name; NULL: it is not in
+ * there, or is the directory itself: whoever names it, or something in it, as an input is shown
+ * that. */
+const char *sandbox_hidden_below(const struct sandbox_hidden *hidden, const struct stat *directory);
 
 /* ---- seccomp program, compiled once for all jobs that ask for the same ---- */
 
@@ -91,6 +106,7 @@ struct sandbox_stage_config {
     struct sandbox_nat nat; /* of sandbox_nat_check, when a job has nat; borrowed */
     int snapshots;     /* of sandbox_snapshots_open, when a job starts from what another leaves */
     uint32_t devices;  /* that any job has: bits of enum jobs_device */
+    const struct sandbox_hidden *hidden; /* borrowed; NULL: nothing */
 };
 int sandbox_stage_open(const struct sandbox_stage_config *config, struct sandbox_stage **ret_stage,
                        struct cupel_error *err);

@@ -8,10 +8,11 @@
  *   /kept        what a kept job wrote, read-only, for a session over it
  *   /s/N         what an earlier job of the run left, read-only, for a job that starts from it (snapshot.c)
  *   /dev         the host's devices, where the slot cannot make any
+ *   /hide/N      what hides the out directory in input N (hidden.c)
  *   /in/N        where PID 1 attaches the host paths of its inputs
  *   /empty /newroot
  */
-#include "harness/sandbox/stage.h"
+#include "harness/sandbox/hidden.h"
 
 #include "base/weaken.h"
 
@@ -175,6 +176,7 @@ int sandbox_stage_open(const struct sandbox_stage_config *config, struct sandbox
                                 .number = config->number,
                                 .nat = config->nat,
                                 .snapshots_ns = config->snapshots,
+                                .hidden = config->hidden,
                                 .id_map = -EBADF,
                                 .host_ns = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC),
                                 .host_root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC),
@@ -278,6 +280,8 @@ int stage_attach_root(struct sandbox_stage *s, size_t index, const int *layers, 
     for (; r == 0 && made < n; made++)
         r = masked && made == 0 ? mask_mount(layers[0], s->id_base, &mounts[0])
                                 : stage_clone_mapped(s, layers[made], MOUNT_ATTR_NOSUID, &mounts[made]);
+    if (r == 0 && masked && n > 1)
+        r = hidden_lay_over_host(s->hidden, mounts[0], mounts[1]);
     if (r < 0) {
         made--;
         (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot make layer %zu of the root ready", made);

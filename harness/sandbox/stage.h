@@ -36,6 +36,7 @@ struct sandbox_stage {
     struct refusals refusals;
     bool *root_attached; /* by root index */
     size_t n_roots;
+    const struct sandbox_hidden *hidden; /* borrowed, or NULL */
     int snapshots_ns; /* borrowed; -EBADF: no job of the run starts from another */
     struct stage_snapshot *snapshots;
     size_t n_snapshots;
@@ -76,7 +77,8 @@ bool request_user(const struct sandbox_request *request, uint32_t *ret_uid, uint
 /* copies.c: how much more than usual set-up takes of the disk for inputs that are copied to it, in
  * shares of UPPER_OWN_BYTES and UPPER_OWN_INODES; and copies the open directory `dir`, input number
  * `input`, into that one's upper directory of the job, with this change of owners. */
-uint64_t copies_shares(const struct jobs_job *job, bool exact);
+uint64_t copies_shares(const struct jobs_job *job, bool exact,
+                       const struct sandbox_hidden *hidden);
 int copies_make(struct sandbox_stage *s, int dir, const struct owner_change *change,
                 const char *job_dir, size_t input);
 /* The layers under the upper directory NAME of this job ("u", "u3"): of the kept job's and of the first n snapshots of `below`, each

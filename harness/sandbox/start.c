@@ -58,17 +58,18 @@ static bool is_exact(const struct jobs_limits *l)
 
 /* What set-up itself may take of the disk; what is left of it is taken away from an exact one
  * before the job starts. */
-static uint64_t set_up_shares(const struct jobs_job *job)
+static uint64_t set_up_shares(const struct jobs_job *job, const struct sandbox_hidden *hidden)
 {
-    return 1 + job->n_inputs / UPPER_INPUTS_A_SHARE + copies_shares(job, is_exact(&job->limits));
+    return 1 + job->n_inputs / UPPER_INPUTS_A_SHARE +
+           copies_shares(job, is_exact(&job->limits), hidden);
 }
 
-uint64_t sandbox_disk_space(const struct jobs_job *job)
+uint64_t sandbox_disk_space(const struct jobs_job *job, const struct sandbox_hidden *hidden)
 {
     uint64_t bytes, inodes;
 
     disk_limits(&job->limits, &bytes, &inodes);
-    return upper_space(bytes, inodes, set_up_shares(job));
+    return upper_space(bytes, inodes, set_up_shares(job, hidden));
 }
 
 static int make_owned_dir(int dirfd, const char *path, mode_t mode, uint32_t id)
@@ -194,7 +195,8 @@ static int start_disk(struct start *s, struct cupel_error *err)
     }
     disk_limits(&s->request->job->limits, &bytes, &inodes);
     exact = is_exact(&s->request->job->limits);
-    r = stage_attach_upper(s->stage, bytes, inodes, set_up_shares(s->request->job), exact,
+    r = stage_attach_upper(s->stage, bytes, inodes,
+                           set_up_shares(s->request->job, s->stage->hidden), exact,
                            jobs_limit_is_set(&s->request->job->limits, JOBS_LIMIT_DISK), err);
     if (r < 0) {
         cupel_error_prefix(err, "set-up step '%s' failed", sandbox_step_name(SETUP_UPPER));

@@ -62,6 +62,7 @@ struct run {
     struct sandbox_nat nat; /* when a job has `network: nat` */
     uint32_t devices; /* that any job has: bits of enum jobs_device */
     struct reports_out *out;
+    struct sandbox_hidden *hidden; /* the out directory; without one, that of runs here; or NULL */
     int dirfd; /* the run's directory in the store */
     struct slot_view *views;
     int views_fd; /* their memory */

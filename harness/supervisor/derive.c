@@ -55,7 +55,18 @@ static void add_list(struct texts *t, const char *what, const char *const *list)
         add(t, list[i]);
 }
 
-static int add_inputs(struct texts *t, struct cache *cache, const struct jobs_job *job, struct cupel_error *err)
+/* Of an input, all that the command sees: nothing of the out directory, where it lies in there. */
+static int digest_input(const struct prepared *p, const char *path, char ret_digest[65],
+                        struct cupel_error *err)
+{
+    struct stat st;
+    const char *hidden = stat(path, &st) == 0 ? sandbox_hidden_below(p->run.hidden, &st) : NULL;
+
+    return cache_digest_path(p->cache, path, hidden, ret_digest, err);
+}
+
+static int add_inputs(struct texts *t, const struct prepared *p, const struct jobs_job *job,
+                      struct cupel_error *err)
 {
     int r = 0;
 
@@ -64,19 +75,20 @@ static int add_inputs(struct texts *t, struct cache *cache, const struct jobs_jo
         const struct jobs_input *in = &job->inputs[i];
         char digest[65];
 
-        r = cache_digest_path(cache, in->from, digest, err);
+        r = digest_input(p, in->from, digest, err);
         add(t, in->to);
         add(t, arena_printf(t->arena, "%d %s", in->mode, r == 0 ? digest : ""));
     }
     return r;
 }
 
-static int describe(struct texts *t, struct cache *cache, const struct jobs_job *job, struct cupel_error *err)
+static int describe(struct texts *t, const struct prepared *p, const struct jobs_job *job,
+                    struct cupel_error *err)
 {
     add_list(t, "argv", job->steps[0].argv);
     add_list(t, "env", job->env);
     add(t, arena_printf(t->arena, "network %d", job->network));
-    return add_inputs(t, cache, job, err);
+    return add_inputs(t, p, job, err);
 }
 
 /* What is there for the command alone: where inputs were mounted, and what the sandbox puts in place of a file of the root's. */
@@ -247,7 +259,7 @@ static int run_command(struct builder *b, struct cupel_error *err)
 static int check_inputs(struct builder *b, struct cupel_error *err)
 {
     struct texts now = {.arena = b->arena};
-    int r = describe(&now, b->p->cache, &b->job, err);
+    int r = describe(&now, b->p, &b->job, err);
     size_t i = 0;
 
     while (r == 0 && now.list[i] != NULL && b->texts[i] != NULL && str_eq(now.list[i], b->texts[i]))
@@ -325,7 +337,7 @@ static int derive(struct prepared *p, const struct instance *in, size_t base, co
     begin(&b, p, plan, root, base);
     t = o = (struct texts){.arena = b.arena};
     list_left_out(&o, job);
-    r = describe(&t, p->cache, &b.job, err);
+    r = describe(&t, p, &b.job, err);
     texts = t.list;
     b.texts = texts;
     left_out = o.list;

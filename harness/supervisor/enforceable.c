@@ -124,8 +124,9 @@ static int check_disks(struct prepared *p, const struct supervisor_options *o, s
         bases += p->run.instances[i].is_base;
         if (!jobs_limit_is_set(l, JOBS_LIMIT_DISK))
             continue;
-        sizes[n++] = p->run.privilege.host ? sandbox_disk_space(p->run.instances[i].job)
-                                           : l->value[JOBS_LIMIT_DISK];
+        sizes[n++] = p->run.privilege.host
+                         ? sandbox_disk_space(p->run.instances[i].job, p->run.hidden)
+                         : l->value[JOBS_LIMIT_DISK];
         if (largest == NULL || l->value[JOBS_LIMIT_DISK] > largest->job->limits.value[JOBS_LIMIT_DISK])
             largest = &p->run.instances[i];
     }

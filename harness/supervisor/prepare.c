@@ -14,6 +14,7 @@
 #include "harness/supervisor/unbegun.h"
 #include "harness/supervisor/unprivileged.h"
 
+#include <fcntl.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -211,6 +212,22 @@ static int check_own_limits(const struct supervisor_options *options, const stru
     return r == 0 ? own_limits_check_size(run->privilege.host ? DISK_BYTES : LOG_BYTES, err) : r;
 }
 
+/* Jobs see nothing of the out directory (sandbox/hidden.c). Where nothing is reported to one, there
+ * may be one all the same, of earlier runs: a session sees what its job would see, and a derived
+ * root is the same for both. */
+static int hide_out(const struct supervisor_options *o, struct run *run, struct cupel_error *err)
+{
+    const char *path = o->out != NULL ? o->out : o->hides != NULL ? o->hides : SUPERVISOR_OUT;
+    cleanup_close int there = open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    int fd = run->out != NULL ? reports_out_dirfd(run->out) : there;
+
+    sandbox_hidden_free(run->hidden);
+    run->hidden = NULL;
+    if (fd < 0 || (o->out == NULL && !reports_out_is_one(fd)))
+        return 0;
+    return sandbox_hidden_find(fd, &run->hidden, err);
+}
+
 int prepare(const struct supervisor_options *options, struct prepared *ret, struct cupel_error *err)
 {
     struct prepared p = {0};
@@ -235,10 +252,14 @@ int prepare(const struct supervisor_options *options, struct prepared *ret, stru
     }
     if (r == 0)
         r = check_keeping(&p, options, err);
+    if (r == 0) /* what an earlier run left there takes no room of a job's disk */
+        r = hide_out(options, &p.run, err);
     if (r == 0)
         r = enforceable_check(&p, options, err);
     if (r == 0 && options->out != NULL) {
         r = reports_out_open(options->out, &p.run.out, err);
+        if (r == 0)
+            r = hide_out(options, &p.run, err);
         if (r == 0)
             p.console = reports_console_new(STDERR_FILENO, p.run.n_instances, p.run.out);
     }
@@ -299,6 +320,7 @@ void prepared_end(struct prepared *p)
     base_closep(&p->run.snapshots);
     if (p->run.out != NULL)
         reports_out_close(p->run.out);
+    sandbox_hidden_free(p->run.hidden);
     if (p->cache != NULL)
         cache_close(p->cache);
     cgroup_host_free(p->host);

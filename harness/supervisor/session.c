@@ -260,6 +260,7 @@ int session_shell(const struct session_options *options, int *ret_exit, struct c
                                          .n_plans = 1,
                                          .slots = 1,
                                          .retries = -1,
+                                         .hides = options->hides,
                                          .best_effort = options->best_effort,
                                          .allow_host_network = options->allow_host_network,
                                          .allow_devices = options->allow_devices};

@@ -79,7 +79,8 @@ int slot_open_stage(const struct run *run, unsigned number, struct sandbox_stage
                                           .number = number,
                                           .nat = run->nat,
                                           .snapshots = run->snapshots,
-                                          .devices = run->devices};
+                                          .devices = run->devices,
+                                          .hidden = run->hidden};
     int r = id_range_claim(&config.id_base, ret_lock, err);
 
     if (weakened("id-map") || weakened("user-namespace"))

@@ -7,12 +7,16 @@
 
 struct cache_lockfile;
 
+/* Where runs report to that were not told otherwise. */
+#define SUPERVISOR_OUT "cupel-out"
+
 struct supervisor_options {
     struct jobs_plan *const *plans; /* one a file */
     bool *const *selected;          /* per plan, per job */
     size_t n_plans;
     unsigned slots;       /* -j */
     const char *out;      /* --out; NULL: no reports, and no console (a session) */
+    const char *hides;    /* without that: the one that jobs do not see; NULL: SUPERVISOR_OUT */
     int retries;          /* --retries: in place of what the jobs say; -1: not given */
     unsigned keep_failed; /* of how many failed attempts what they left is kept, at most; 0: of none */
     bool fail_fast;

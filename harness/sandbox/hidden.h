@@ -1,0 +1,17 @@
+/* hidden: private to sandbox; a directory of the host that no job sees. */
+#pragma once
+
+#include "harness/sandbox/stage.h"
+
+#include <sys/stat.h>
+
+/* Whether it is that directory. */
+bool hidden_is(const struct sandbox_hidden *hidden, const struct stat *st);
+
+/* Where it lies in the input number `input`, a detached mount of the directory `st`: makes
+ * /hide/INPUT in the stage, the layer that hides it. *ret_hides: whether there is anything to hide. */
+int hidden_lay_over_input(struct sandbox_stage *s, size_t input, const struct stat *st, int mount,
+                          bool *ret_hides);
+/* The same for the host's root: adds it to the two layers of mask.c in `mask`. `host` is the root
+ * as jobs see it, before anything is hidden. */
+int hidden_lay_over_host(const struct sandbox_hidden *hidden, int mask, int host);

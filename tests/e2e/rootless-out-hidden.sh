@@ -1,0 +1,8 @@
+#!/usr/bin/env bash
+# The out directory is seen by no job, for an ordinary user.
+# sanitizers: no
+# time-limit: 180
+# shellcheck source=tests/e2e/as-user.bash
+. "$(dirname -- "${BASH_SOURCE[0]}")/as-user.bash"
+# shellcheck source=tests/e2e/out-hidden.sh
+. "$e2e/out-hidden.sh"
