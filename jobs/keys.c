@@ -351,7 +351,7 @@ TABLE(
      .set = set_user},
     {.name = "hostname",
      .value = "a host name of at most 64 letters, digits, '.' and '-'",
-     .fallback = "`cupel`",
+     .fallback = "`cupel`; on a bridge the job's name",
      .help = "the job's own host name",
      .forms = FORM_ONE,
      .type = TYPE_TEXT,
