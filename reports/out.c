@@ -2,6 +2,8 @@
  * Not responsible for what the files say. */
 #include "reports/out.h"
 
+#include "base/weaken.h"
+
 #include <fcntl.h>
 #include <string.h>
 #include <sys/file.h>
@@ -180,6 +182,11 @@ void reports_file_name(const char *id, char *buf, size_t size)
 
 static const char *const log_suffixes[2] = {".stdout", ".stderr"};
 
+static int remove_earlier(int dir, const char *name)
+{
+    return weakened("out-links") ? 0 : file_remove_tree_at(dir, name);
+}
+
 int reports_out_open_logs(struct reports_out *out, const char *id, int *ret_stdout, int *ret_stderr,
                           struct cupel_error *err)
 {
@@ -196,7 +203,7 @@ int reports_out_open_logs(struct reports_out *out, const char *id, int *ret_stdo
         if (*fds[i] < 0)
             return out_fail(out, "create a log file in logs/ of", *fds[i], err);
     }
-    r = file_remove_tree_at(out->artifactsfd, base);
+    r = remove_earlier(out->artifactsfd, base);
     if (r < 0)
         return out_fail(out, "remove an earlier run's artifacts from", r, err);
     *ret_stdout = steal_fd(&fd_out);
@@ -210,7 +217,7 @@ int reports_out_open_artifacts(struct reports_out *out, const char *id, int *ret
     int r, dir;
 
     reports_file_name(id, name, sizeof(name));
-    r = file_remove_tree_at(out->artifactsfd, name);
+    r = remove_earlier(out->artifactsfd, name);
     dir = r < 0 ? r : outdir_open_sub(out->artifactsfd, name, &out->owner);
     if (dir < 0)
         return out_fail(out, "make a directory for artifacts in", dir, err);
@@ -225,9 +232,9 @@ void reports_out_forget(struct reports_out *out, const char *id)
     reports_file_name(id, base, sizeof(base));
     for (size_t i = 0; i < ARRAY_SIZE(log_suffixes); i++) {
         (void)snprintf(name, sizeof(name), "%s%s", base, log_suffixes[i]);
-        (void)file_remove_tree_at(out->logsfd, name);
+        (void)remove_earlier(out->logsfd, name);
     }
-    (void)file_remove_tree_at(out->artifactsfd, base);
+    (void)remove_earlier(out->artifactsfd, base);
 }
 
 int reports_out_keep_logs(struct reports_out *out, const char *id, unsigned attempt, struct cupel_error *err)

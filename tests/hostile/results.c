@@ -29,6 +29,17 @@ static void artifact_parent_symlink(void)
         untested("symlink: %s", strerror(errno));
 }
 
+/* Both would go where the links lead to that lie in the out directory. */
+static void out_links(void)
+{
+    int fd = open("/work/result", O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+
+    if (fd < 0 || write(fd, "result\n", 7) != 7)
+        untested("write: %s", strerror(errno));
+    fputs("for the other log\n", stderr);
+    contained("it is all judged from outside");
+}
+
 static void artifact_fifo(void)
 {
     if (mkfifo("/work/result", 0666) < 0)
@@ -173,6 +184,7 @@ const struct probe result_probes[] = {
     {"artifact-symlink", artifact_symlink},
     {"artifact-parent-symlink", artifact_parent_symlink},
     {"artifact-fifo", artifact_fifo},
+    {"out-links", out_links},
     {"artifact-device", artifact_device},
     {"artifact-kernel-file", artifact_kernel_file},
     {"artifact-hard-link", artifact_hard_link},
