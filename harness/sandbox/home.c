@@ -71,7 +71,7 @@ int setup_home(struct init_context *ctx)
 {
     const char *home = ctx->home_entry + sizeof("HOME=") - 1;
     cleanup_close int fd = -EBADF;
-    bool made = false;
+    bool made;
 
     ctx->detail = home;
     if (ctx->env_has_home || ctx->has_ids || home[0] != '/')
@@ -80,7 +80,5 @@ int setup_home(struct init_context *ctx)
     if (fd != -ENOENT) /* it is there, or something else is */
         return 0;
     fd = mounts_make_dir(ctx, home, &made);
-    if (fd < 0)
-        return is_in_the_way(fd) ? 0 : fd;
-    return made && fchownat(fd, "", ctx->uid, ctx->gid, AT_EMPTY_PATH) < 0 ? -errno : 0;
+    return fd >= 0 || is_in_the_way(fd) ? 0 : fd;
 }

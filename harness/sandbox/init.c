@@ -255,9 +255,9 @@ static const struct {
     {SETUP_PROC, setup_proc},
     {SETUP_PROC_MASKS, setup_proc_masks},
     {SETUP_SYS, setup_sys},
+    {SETUP_USER, setup_user}, /* by the root's passwd; directories that are missing are made for that one */
     {SETUP_ATTACH_INPUTS, setup_attach_inputs},
-    {SETUP_ETC, setup_etc},   /* /etc/hosts and /tmp where the root has none */
-    {SETUP_USER, setup_user}, /* by the root's passwd */
+    {SETUP_ETC, setup_etc}, /* /etc/hosts and /tmp where the root has none */
     {SETUP_HOME, setup_home},
     {SETUP_WORKDIR, setup_workdir},
     {SETUP_LOOPBACK, setup_loopback},

@@ -289,6 +289,28 @@ static int open_own_dir(int dir, const char *name, mode_t mode)
     return file_open_beneath(dir, name, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0);
 }
 
+/* Whether they are one path; the second may end in a slash. */
+static bool is_path(const char *path, const char *of_job)
+{
+    size_t n = strlen(path);
+
+    return strncmp(path, of_job, n) == 0 && (of_job[n] == '\0' || (of_job[n] == '/' && of_job[n + 1] == '\0'));
+}
+
+/* What is made on the way to something else, an input beneath it, is to be what it would have been made as later: /tmp is
+ * everybody's, the working directory and HOME are the user's. `name` in `parent` was just made, and `made` is it. */
+static int give_made(const struct init_context *ctx, int parent, const char *name, int made, const char *path)
+{
+    const char *home = ctx->home_entry + sizeof("HOME=") - 1;
+
+    if (is_path(path, "/tmp"))
+        return fchmodat(parent, name, 01777, 0) < 0 ? -errno : 0;
+    if (is_path(path, ctx->job->workdir) ||
+        (!ctx->env_has_home && ctx->home_entry[0] != '\0' && is_path(path, home)))
+        return fchownat(made, "", ctx->uid, ctx->gid, AT_EMPTY_PATH) < 0 ? -errno : 0;
+    return 0;
+}
+
 int mounts_make_dir(struct init_context *ctx, const char *path, bool *ret_made)
 {
     char prefix[4096] = "";
@@ -298,7 +320,7 @@ int mounts_make_dir(struct init_context *ctx, const char *path, bool *ret_made)
     while (at >= 0 && *path != '\0') {
         char name[256];
         size_t n;
-        int next;
+        int next, r;
 
         path += strspn(path, "/");
         n = strcspn(path, "/");
@@ -321,6 +343,11 @@ int mounts_make_dir(struct init_context *ctx, const char *path, bool *ret_made)
         if (next == -ENOENT) {
             made = true;
             next = mkdirat(at, name, 0755) < 0 ? -errno : file_open_in_root(ctx->root, prefix, O_PATH | O_DIRECTORY, 0);
+            r = next < 0 ? 0 : give_made(ctx, at, name, next, prefix);
+            if (r < 0) {
+                (void)close(next);
+                next = r;
+            }
         }
         (void)close(at);
         at = next;
@@ -572,10 +599,10 @@ int setup_attach_inputs(struct init_context *ctx)
 
 /* ---- the last of the root ---- */
 
-/* Made when missing, and then its user's; an existing one is left as it is. */
+/* Made when missing, and then its user's (give_made); an existing one is left as it is. */
 int setup_workdir(struct init_context *ctx)
 {
-    bool made = false;
+    bool made;
 
     ctx->detail = ctx->job->workdir;
     if (weakened("workdir")) {
@@ -583,11 +610,7 @@ int setup_workdir(struct init_context *ctx)
         return 0;
     }
     ctx->workdir = mounts_make_dir(ctx, ctx->job->workdir, &made);
-    if (ctx->workdir < 0)
-        return ctx->workdir;
-    if (made && fchownat(ctx->workdir, "", ctx->uid, ctx->gid, AT_EMPTY_PATH) < 0)
-        return -errno;
-    return 0;
+    return ctx->workdir < 0 ? ctx->workdir : 0;
 }
 
 int setup_loopback(struct init_context *ctx)

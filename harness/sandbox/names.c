@@ -76,8 +76,6 @@ int setup_etc(struct init_context *ctx)
     ctx->detail = "/tmp";
     if (tmp < 0)
         return tmp;
-    if (made && fchmodat(ctx->root, "tmp", 01777, 0) < 0)
-        return -errno;
     ctx->detail = "/etc";
     etc = open_etc(ctx);
     if (etc < 0) /* a root without /etc (scratch), or with a link into nowhere, is left so where no network needs it */

@@ -86,6 +86,23 @@ expect_stderr "missing.yaml:4:16: .*/sub/fifo is neither a regular file nor a di
 expect_stderr "missing.yaml:5:19: .*/sub/real is not a regular file"
 expect_stderr "missing.yaml:6:44: 'untrusted' must be true or false, not 'perhaps'"
 
+it "what is made on the way to an input is what it would be without: the user's workdir and home, everybody's /tmp"
+mkdir -p bare/bin bare/etc && cp "$(command -v busybox)" bare/bin/busybox && ln -sf busybox bare/bin/sh &&
+    printf 'root:x:0:0::/root:/bin/sh\nann:x:1000:1000::/home/ann:/bin/sh\n' >bare/etc/passwd && tar -C bare -cf bare.tar .
+cat >places.yaml <<'YAML'
+cupel: 1
+rootfs: {bare: {tar: bare.tar}}
+defaults: {rootfs: bare, shell: [/bin/busybox, sh, -eu], user: ann}
+jobs:
+  cow: &look {inputs: [{from: sub/real, to: /work/a/s}, {from: sub/real, to: /home/ann/.cache/s}, {from: sub/real, to: /tmp/s}], run: "busybox stat -c %u:%a /work /home/ann /tmp | busybox tr '\\n' ' '; echo x >/work/x; echo x >/home/ann/x; echo x >/tmp/x", expect: {stdout: "1000:755 1000:755 0:1777 "}}
+YAML
+sed -i 's/&look //' places.yaml
+for mode in ro copy; do sed -n "s/^  cow:/  $mode:/; s/}, {from/, mode: $mode}, {from/g; s/s}\], run/s, mode: $mode}], run/p" places.yaml; done >more && cat more >>places.yaml
+printf '  file: {inputs: [{from: sub/real/sol.c, to: /work/sol.c}, {from: sub/real/sol.c, to: /work/b/ro.c, mode: ro}], run: "echo x >/work/x; busybox stat -c %%u /work", expect: {stdout: "1000\\n"}}\n' >>places.yaml
+cupel_run places.yaml
+expect_exit 0
+for job in cow ro copy file; do expect_verdict "$job" passed; done
+
 # ---- whose they are ----
 
 make_tree() {
