@@ -26,6 +26,7 @@ struct doctor_row {
     const char *name;      /* for people */
     const char *needed_by; /* keys, limits or commands that depend on it */
     bool required;         /* without it no run is possible */
+    bool of_others;        /* no job of this caller's depends on it: root's do, or an ordinary user's */
     struct doctor_finding finding;
 };
 

@@ -209,6 +209,22 @@ static void context_close(struct doctor_context *ctx)
         cgroup_host_free(ctx->host);
 }
 
+/* What the table says of a probe to a caller with the rights of the host's root, or without. */
+static struct doctor_row row_of(const struct doctor_probe *probe, bool root)
+{
+    bool of_root = probe->need == OPTIONAL_OF_ROOT || probe->need == REQUIRED_OF_ROOT;
+    bool of_user = probe->need == OPTIONAL_OF_USER || probe->need == REQUIRED_OF_USER;
+
+    return (struct doctor_row){
+        .id = probe->id,
+        .name = probe->name,
+        .needed_by = probe->needed_by,
+        .required = probe->need == REQUIRED ||
+                    probe->need == (root ? REQUIRED_OF_ROOT : REQUIRED_OF_USER),
+        .of_others = root ? of_user : of_root,
+    };
+}
+
 void doctor_examine(struct doctor_report *ret_report)
 {
     struct doctor_report report = {.n = doctor_table_count, .rows = xcalloc(doctor_table_count, sizeof(*report.rows))};
@@ -216,15 +232,8 @@ void doctor_examine(struct doctor_report *ret_report)
 
     context_open(&ctx);
     for (size_t i = 0; i < report.n; i++) {
-        const struct doctor_probe *probe = &doctor_table[i];
-
-        report.rows[i] =
-            (struct doctor_row){.id = probe->id,
-                                .name = probe->name,
-                                .needed_by = probe->needed_by,
-                                .required = probe->need == REQUIRED ||
-                                            probe->need == (ctx.privilege.host ? REQUIRED_OF_ROOT : REQUIRED_OF_USER)};
-        doctor_probe_bounded(&ctx, probe, PROBE_SECONDS, &report.rows[i].finding);
+        report.rows[i] = row_of(&doctor_table[i], ctx.privilege.host);
+        doctor_probe_bounded(&ctx, &doctor_table[i], PROBE_SECONDS, &report.rows[i].finding);
     }
     context_close(&ctx);
     *ret_report = report;

@@ -66,28 +66,28 @@ static void print_row(const struct doctor_row *row, struct widths w, FILE *strea
         (void)fprintf(stream, "%*s%s; to get it: %s\n", STATE_WIDTH + 2, "", f->detail, f->remedy);
 }
 
-/* What a job file can ask for, and is refused without. */
-static bool is_asked_for(const char *needed_by)
+/* Whether it is missing, and a job file of this caller's that asks for it is refused. */
+static bool is_refused(const struct doctor_row *row)
 {
     static const char *const keys[] = {"limits: ", "network: ", "rootfs: "};
 
+    if (row->required || row->of_others || row->finding.state != DOCTOR_MISSING)
+        return false;
     for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
-        if (str_starts(needed_by, keys[i]))
+        if (str_starts(row->needed_by, keys[i]))
             return true;
     return false;
 }
 
 static void print_can_run(const struct doctor_report *report, FILE *stream)
 {
-    const char *before = "; it refuses jobs that ask for what needs: ";
+    const char *before = "; it refuses jobs that need: ";
 
     (void)fputs("\ncupel run can work on this host", stream);
     for (size_t i = 0; i < report->n; i++) {
-        const struct doctor_row *row = &report->rows[i];
-
-        if (row->required || row->finding.state != DOCTOR_MISSING || !is_asked_for(row->needed_by))
+        if (!is_refused(&report->rows[i]))
             continue;
-        (void)fprintf(stream, "%s%s", before, row->name);
+        (void)fprintf(stream, "%s%s", before, report->rows[i].name);
         before = ", ";
     }
     (void)fputs(".\n", stream);

@@ -32,8 +32,16 @@ struct doctor_context {
     struct sandbox_privilege privilege;
 };
 
-/* Whether no run is possible without it: at all, with the rights of the host's root, without them. */
-enum doctor_need { OPTIONAL, REQUIRED, REQUIRED_OF_ROOT, REQUIRED_OF_USER };
+/* Whether no run is possible without it, and whose jobs depend on it: everybody's, only those of who
+ * has the rights of the host's root, only those of who has not. */
+enum doctor_need {
+    OPTIONAL,
+    REQUIRED,
+    OPTIONAL_OF_ROOT,
+    REQUIRED_OF_ROOT,
+    OPTIONAL_OF_USER,
+    REQUIRED_OF_USER,
+};
 
 struct doctor_probe;
 /* Runs in a child of its own, which it may change as it likes; fills *ret_finding. */

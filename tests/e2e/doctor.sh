@@ -243,8 +243,21 @@ for id in overlay own-proc lent-devices store-layers close-range openat2 pidfd s
 done
 expect_equal "$(row own-proc required)" true
 expect_equal "$(jq -r '[.capabilities[] | select(.detail | test("by signal|no answer"))] | length' "$T/stdout")" 0
+memory_disk=$(row memory-disk state)
 run_cupel run --out "$T/nobody/out" plain.yaml
 expect_exit 0
+# What only root's jobs need is not named as what theirs are refused for.
+cat >"$T/small-disk.yaml" <<'YAML'
+cupel: 1
+jobs: {a: {run: echo fine, rootfs: host, limits: {disk: 2M}}}
+YAML
+run_cupel run --out "$T/nobody/out" small-disk.yaml
+expect_equal "$STATUS" "$([[ $memory_disk == works ]] && echo 0 || echo 3)"
+run_cupel doctor
+refused=$(tail -n 1 "$T/stdout")
+expect_stdout '^cupel run can work on this host; it refuses jobs that need: .*raising hard rlimits'
+expect_not grep -qE 'loop devices|mke2fs|ext4 on a loop device|id-mapped mounts' <<<"$refused"
+expect_equal "$(grep -c 'disks in memory' <<<"$refused")" "$([[ $memory_disk == works ]] && echo 0 || echo 1)"
 CUPEL=$cupel
 
 # ---- nothing left ------------------------------------------------------------------------------------------------------

@@ -87,6 +87,21 @@ static void test_table_is_complete(void **state)
     }
 }
 
+/* What the text calls root's or a user's is told of in the last line to nobody else. */
+static void test_table_knows_whose_a_row_is(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < doctor_table_count; i++) {
+        const struct doctor_probe *p = &doctor_table[i];
+        bool of_root = p->need == REQUIRED_OF_ROOT || p->need == OPTIONAL_OF_ROOT;
+        bool of_user = p->need == REQUIRED_OF_USER || p->need == OPTIONAL_OF_USER;
+
+        if (of_root != (strstr(p->needed_by, "of root's") != NULL) ||
+            of_user != (strstr(p->needed_by, "of a user's") != NULL))
+            fail_msg("%s: is it root's or a user's?", p->id);
+    }
+}
+
 /* Each feature of the cgroup room has a row, so that a new one is not forgotten. */
 static void test_table_has_all_cgroup_features(void **state)
 {
@@ -224,10 +239,11 @@ static void test_probe_changes_only_its_child(void **state)
 /* ---- the report ---- */
 
 static struct doctor_row sample_rows[] = {
-    {"one", "first", "every job", true, {DOCTOR_WORKS, "seen", ""}},
-    {"two", "the second", "limits: memory", true, {DOCTOR_DEGRADED, "half", "do this"}},
-    {"three", "third", "rootfs: x", false, {DOCTOR_MISSING, "not in PATH", "install it"}},
-    {"four", "fourth", "every job", true, {DOCTOR_WORKS, "", ""}},
+    {"one", "first", "every job", true, false, {DOCTOR_WORKS, "seen", ""}},
+    {"two", "the second", "limits: memory", true, false, {DOCTOR_DEGRADED, "half", "do this"}},
+    {"three", "third", "rootfs: x", false, false, {DOCTOR_MISSING, "not in PATH", "install it"}},
+    {"four", "fourth", "every job", true, false, {DOCTOR_WORKS, "", ""}},
+    {"five", "fifth", "limits: disk", false, true, {DOCTOR_MISSING, "no", "get it"}},
 };
 static const struct doctor_report sample = {ARRAY_SIZE(sample_rows), sample_rows};
 
@@ -254,8 +270,10 @@ static void test_text(void **state)
                               "missing   third       rootfs: x\n"
                               "          not in PATH; to get it: install it\n"
                               "works     fourth      every job\n"
+                              "missing   fifth       limits: disk\n"
+                              "          no; to get it: get it\n"
                               "\n"
-                              "cupel run can work on this host; it refuses jobs that ask for what needs: third.\n");
+                              "cupel run can work on this host; it refuses jobs that need: third.\n");
 }
 
 /* Colours do not change the alignment. */
@@ -303,7 +321,7 @@ static void test_json(void **state)
     root = json_loads(text, 0, NULL);
     assert_non_null(root);
     assert_true(json_is_true(json_object_get(root, "can_run")));
-    assert_int_equal(json_array_size(json_object_get(root, "capabilities")), 4);
+    assert_int_equal(json_array_size(json_object_get(root, "capabilities")), 5);
     row = json_array_get(json_object_get(root, "capabilities"), 2);
     assert_string_equal(json_string_value(json_object_get(row, "id")), "three");
     assert_string_equal(json_string_value(json_object_get(row, "state")), "missing");
@@ -550,6 +568,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_table_is_complete),
+        cmocka_unit_test(test_table_knows_whose_a_row_is),
         cmocka_unit_test(test_table_has_all_cgroup_features),
         cmocka_unit_test(test_hanging_probe_is_ended),
         cmocka_unit_test(test_crashing_probe_is_missing),

@@ -110,7 +110,7 @@ expect_exit 3
 expect_stderr "the limit '[a-z]+' of job 'hello' cannot be held"
 expect_stderr 'hint: .*loginctl enable-linger'
 (cd "$H/cupel" && exec "${alone[@]}" build/harness/cli/cupel doctor) >"$T/stdout" 2>"$T/stderr"
-expect_stdout '^cupel run can work on this host; it refuses jobs that ask for what needs: .*limit of memory'
+expect_stdout '^cupel run can work on this host; it refuses jobs that need: .*limit of memory'
 
 it "... and what it says to do is enough"
 loginctl enable-linger stranger
