@@ -17,23 +17,29 @@ struct sum {
 };
 
 /* Some file systems tell of no blocks; elsewhere such a file is nothing but a hole, or small. */
-static bool is_hole(int dir, const char *name)
+static bool is_hole(int fd)
 {
-    cleanup_close int fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-
     return fd >= 0 && lseek(fd, 0, SEEK_DATA) < 0 && errno == ENXIO;
 }
 
-static void add(struct sum *s, int dir, const char *name, const struct stat *st)
+/* `fd` is of the file, or none: asked only where there are no blocks. */
+static void add(struct sum *s, int fd, const struct stat *st)
 {
     uint64_t bytes = (uint64_t)st->st_blocks * 512;
 
-    if (bytes == 0 && S_ISREG(st->st_mode) && st->st_size > 0 && !is_hole(dir, name))
+    if (bytes == 0 && S_ISREG(st->st_mode) && st->st_size > 0 && !is_hole(fd))
         bytes = (uint64_t)st->st_size;
     if (S_ISDIR(st->st_mode) && bytes < UPPER_BLOCK)
         bytes = UPPER_BLOCK;
     s->bytes += (bytes + UPPER_BLOCK - 1) / UPPER_BLOCK * UPPER_BLOCK;
     s->files++;
+}
+
+static int open_blockless(int dir, const char *name, const struct stat *st)
+{
+    return S_ISREG(st->st_mode) && st->st_blocks == 0 && st->st_size > 0
+               ? openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
+               : -EBADF;
 }
 
 static void add_tree(struct sum *s, int dir, unsigned depth)
@@ -46,13 +52,15 @@ static void add_tree(struct sum *s, int dir, unsigned depth)
         return;
     }
     while (depth < DEPTH_MAX && (e = readdir(list)) != NULL) {
+        cleanup_close int blockless = -EBADF;
         struct stat st;
         int sub;
 
         if (str_eq(e->d_name, ".") || str_eq(e->d_name, "..") ||
             fstatat(dir, e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 || hidden_is(s->hidden, &st))
             continue;
-        add(s, dir, e->d_name, &st);
+        blockless = open_blockless(dir, e->d_name, &st);
+        add(s, blockless, &st);
         sub = S_ISDIR(st.st_mode)
                   ? openat(dir, e->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
                   : -1;
@@ -64,7 +72,7 @@ static void add_tree(struct sum *s, int dir, unsigned depth)
 
 static void add_input(struct sum *s, const struct jobs_input *in)
 {
-    cleanup_close int path = -EBADF;
+    cleanup_close int path = -EBADF, file = -EBADF;
     struct stat st;
     int fd;
 
@@ -74,8 +82,9 @@ static void add_input(struct sum *s, const struct jobs_input *in)
     if (path < 0 || fstat(path, &st) < 0)
         return; /* what is not there is told when it is opened */
     if (S_ISREG(st.st_mode)) {
-        s->bytes += ((uint64_t)st.st_size + UPPER_BLOCK - 1) / UPPER_BLOCK * UPPER_BLOCK;
-        s->files++;
+        if (st.st_blocks == 0)
+            file = file_open_trusted(in->host.path, in->host.trusted, O_RDONLY | O_NONBLOCK);
+        add(s, file, &st);
     } else if (in->mode == JOBS_INPUT_COPY) {
         fd = openat(path, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (fd >= 0)

@@ -131,6 +131,29 @@ static int copy_data(struct copying *c, int from, int to, off_t size)
     return r;
 }
 
+int copy_data_of(int from, int to)
+{
+    const struct copy_bounds bounds = {.bytes = UINT64_MAX, .files = UINT64_MAX};
+    struct copying c = {.bounds = &bounds};
+    struct stat st;
+    off_t at = 0;
+    int r = fstat(from, &st) < 0 ? -errno : 0;
+
+    while (r == 0 && at < st.st_size) {
+        off_t data = lseek(from, at, SEEK_DATA), hole;
+
+        if (data < 0 && errno == ENXIO)
+            return ftruncate(to, st.st_size) < 0 ? -errno : 0;
+        hole = data < 0 ? data : lseek(from, data, SEEK_HOLE);
+        if (hole < 0)
+            break; /* has no holes to tell of, as the files of /proc */
+        r = copy_extent(&c, from, to, data, hole);
+        at = hole;
+    }
+    /* /proc has no sizes, and /sys the wrong ones: what is read is what there is */
+    return r == 0 ? copy_extent(&c, from, to, at, INT64_MAX) : r;
+}
+
 static int copy_file(struct copying *c, int from_dir, int to_dir, const char *name)
 {
     cleanup_close int from = openat(from_dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC), to = -EBADF;

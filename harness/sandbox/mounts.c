@@ -3,6 +3,7 @@
  * else may be links, so nothing in it is named by path before the pivot, and afterwards it is looked up fd by fd.
  *
  * Runs between clone and exec: no malloc, no stdio. */
+#include "harness/sandbox/copy.h"
 #include "harness/sandbox/private.h"
 
 #include "base/weaken.h"
@@ -12,7 +13,6 @@
 #include <net/if.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
@@ -528,7 +528,7 @@ static int copy_file(struct init_context *ctx, const struct init_input *in)
 {
     const char *name;
     cleanup_close int parent = open_parent(ctx, in->to, &name), to = -EBADF;
-    ssize_t n;
+    int r;
 
     if (parent < 0)
         return parent;
@@ -536,11 +536,10 @@ static int copy_file(struct init_context *ctx, const struct init_input *in)
     to = openat(parent, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (to < 0)
         return -errno;
-    while ((n = sendfile(to, in->file, NULL, 1 << 20)) > 0)
-        ;
-    if (n < 0 || fchown(to, in->uid, in->gid) < 0 || fchmod(to, in->mode) < 0)
-        return -errno;
-    return 0;
+    r = copy_data_of(in->file, to);
+    if (r == 0 && (fchown(to, in->uid, in->gid) < 0 || fchmod(to, in->mode) < 0))
+        r = -errno;
+    return r;
 }
 
 /* A read-only file is a mount over an empty one. */

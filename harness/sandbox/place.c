@@ -1,12 +1,12 @@
 /* place: room for a job's inputs in the directories of the host that hostroot.c shows read-only. Nothing can be made in those, but
  * an overlay may have one more layer on top: a tree on the job's own disk that has just what is missing, and this job sees
  * that overlay instead of the slot's. */
+#include "harness/sandbox/copy.h"
 #include "harness/sandbox/stage.h"
 
 #include <fcntl.h>
 #include <limits.h>
 #include <string.h>
-#include <sys/sendfile.h>
 #include <sys/stat.h>
 
 struct placer {
@@ -75,8 +75,6 @@ static int place_file(int tree, const char *rest, struct init_input *in)
     cleanup_free char *parent = xstrdup(rest);
     char *slash = strrchr(parent, '/');
     cleanup_close int to = -EBADF;
-    off_t at = 0;
-    ssize_t n = 0;
     int r = 0;
 
     if (slash != NULL) {
@@ -90,9 +88,10 @@ static int place_file(int tree, const char *rest, struct init_input *in)
         return -errno;
     if (!in->cow)
         return 0; /* the file itself is attached to this one */
-    while ((n = sendfile(to, in->file, &at, 1 << 20)) > 0)
-        ;
-    if (n < 0 || fchown(to, in->uid, in->gid) < 0 || fchmod(to, in->mode) < 0)
+    r = copy_data_of(in->file, to);
+    if (r < 0)
+        return r;
+    if (fchown(to, in->uid, in->gid) < 0 || fchmod(to, in->mode) < 0)
         return -errno;
     in->placed = true;
     return 0;

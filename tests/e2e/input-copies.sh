@@ -15,13 +15,15 @@ cat >copies.yaml <<'YAML'
 cupel: 1
 defaults:
   limits: {disk: 5M, wall: 1m, memory: 256M}
-  inputs: [{from: d, to: /work/d, mode: copy}, {from: big, to: /work/big}, {from: file, to: /work/file, mode: ro}]
+  inputs: [{from: d, to: /work/d, mode: copy}, {from: big, to: /work/big}, {from: file, to: /work/file, mode: ro}, {from: d/sparse, to: /work/s}, {from: d/sparse, to: /srv/s}]
 jobs:
   same:
     run: |
       cd d; stat -c '%n %F %a %h' sub sub/deep; stat -c '%n %F %a %h %s' sub/a data fifo sparse; readlink link; date -ur data +%F
       test sub/a -ef sub/b && echo linked; cat sub/a
       python3 -c 'import os; print([n for n in os.listxattr("sub") if not n.startswith("security")])'
+  sparse: {run: "stat -c '%s %b' s /srv/s; echo end >>s"}
+  kernel: {inputs: [{from: /proc/sys/kernel/ostype, to: /srv/p}, {from: /sys/kernel/mm/transparent_hugepage/hpage_pmd_size, to: /srv/q}], run: "cat /srv/p; stat -c %s /srv/q; wc -c </srv/q"}
   renames:
     run: |
       python3 -c 'import os; os.rename("d/sub", "d/moved"); os.rename("d/moved/deep", "d/deep")'
@@ -50,6 +52,18 @@ sparse regular file 644 1 1099511627776
 linked
 a
 ['user.mine']"
+
+it "a single file keeps its holes, which take no room and no time"
+expect_verdict sparse passed
+expect_equal "$(log sparse)" "1099511627776 0
+1099511627776 0"
+
+it "of the kernel's files, which tell no sizes or wrong ones, there is what can be read"
+size=$(wc -c </sys/kernel/mm/transparent_hugepage/hpage_pmd_size)
+expect_verdict kernel passed
+expect_equal "$(log kernel)" "$(uname -s)
+$size
+$size"
 
 it "directories in it can be renamed, and the host's stay"
 expect_verdict renames passed
