@@ -123,6 +123,8 @@ size_t text_decode(const unsigned char *p, size_t n, uint32_t *ret_codepoint);
 bool text_is_hidden(uint32_t codepoint);
 /* Adds a text that anyone may have chosen, as one line for a terminal: what is hidden becomes '?'. */
 void text_add_line(struct strbuf *b, const char *text);
+/* A path of /proc/self/mountinfo as it is: there, blanks are written as \ooo. In place. */
+void text_unescape_mount(char *s);
 /* Adds a JSON text with what is hidden in its strings escaped: it reads the same. */
 void text_add_json(struct strbuf *b, const char *json);
 /* Prints it so, and the end of a line; takes ownership, and NULL as short of memory. 0 or -errno. */

@@ -141,3 +141,19 @@ void text_add_shell_word(struct strbuf *b, const char *text)
             strbuf_add(b, text, 1);
     strbuf_adds(b, "'");
 }
+
+void text_unescape_mount(char *s)
+{
+    char *to = s;
+
+    for (const char *from = s; *from != '\0';) {
+        if (from[0] == '\\' && from[1] >= '0' && from[1] <= '3' && from[2] >= '0' &&
+            from[2] <= '7' && from[3] >= '0' && from[3] <= '7') {
+            *to++ = (char)((from[1] - '0') * 64 + (from[2] - '0') * 8 + (from[3] - '0'));
+            from += 4;
+        } else {
+            *to++ = *from++;
+        }
+    }
+    *to = '\0';
+}

@@ -46,23 +46,6 @@ struct mount {
     char *super_options;
 };
 
-/* Blanks in paths are written as \ooo. In place. */
-static void unescape(char *s)
-{
-    char *to = s;
-
-    for (const char *from = s; *from != '\0';) {
-        if (from[0] == '\\' && from[1] >= '0' && from[1] <= '3' && from[2] >= '0' && from[2] <= '7' && from[3] >= '0' &&
-            from[3] <= '7') {
-            *to++ = (char)((from[1] - '0') * 64 + (from[2] - '0') * 8 + (from[3] - '0'));
-            from += 4;
-        } else {
-            *to++ = *from++;
-        }
-    }
-    *to = '\0';
-}
-
 /* "ID PARENT MAJ:MIN ROOT POINT OPTIONS [OPTIONAL...] - TYPE SOURCE SUPER". Cuts the line up. */
 static bool parse_mount(char *line, struct mount *m)
 {
@@ -81,8 +64,8 @@ static bool parse_mount(char *line, struct mount *m)
     m->super_options = strtok_r(NULL, " ", &save);
     m->root = field[3];
     m->point = field[4];
-    unescape(m->root);
-    unescape(m->point);
+    text_unescape_mount(m->root);
+    text_unescape_mount(m->point);
     return m->super_options != NULL;
 }
 

@@ -23,6 +23,7 @@ struct sandbox_hidden {
     char *path;           /* as the kernel tells it: without links */
     struct place *places; /* of itself, of the directory that it is in, and so on up to "/" */
     size_t n;
+    struct sandbox_hidden *next; /* another way to it, where it is mounted twice; or NULL */
 };
 
 static bool is_at(const struct place *p, const struct stat *st)
@@ -69,14 +70,24 @@ static int walk_up(struct sandbox_hidden *h, int fd)
     return -errno;
 }
 
+/* Adds the way to the directory that is open here. */
+static int add_way(void *data, int fd)
+{
+    struct sandbox_hidden **list = data, *h = xcalloc(1, sizeof(*h));
+
+    h->next = *list;
+    *list = h;
+    h->path = path_of(fd);
+    return h->path != NULL ? walk_up(h, fd) : -ENOENT;
+}
+
 int sandbox_hidden_find(int fd, struct sandbox_hidden **ret_hidden, struct cupel_error *err)
 {
-    struct sandbox_hidden *h = xcalloc(1, sizeof(*h));
-    int r = walk_up(h, fd);
+    struct sandbox_hidden *h = NULL;
+    int r = add_way(&h, fd);
 
-    h->path = path_of(fd);
-    if (r == 0 && h->path == NULL)
-        r = -ENOENT;
+    if (r == 0)
+        r = hidden_other_names(fd, h->path, add_way, &h);
     if (r < 0) {
         sandbox_hidden_free(h);
         return cupel_error_set(err, CUPEL_ERROR_HARNESS, r,
@@ -88,11 +99,14 @@ int sandbox_hidden_find(int fd, struct sandbox_hidden **ret_hidden, struct cupel
 
 void sandbox_hidden_free(struct sandbox_hidden *hidden)
 {
-    if (hidden == NULL)
-        return;
-    free(hidden->path);
-    free(hidden->places);
-    free(hidden);
+    while (hidden != NULL) {
+        struct sandbox_hidden *next = hidden->next;
+
+        free(hidden->path);
+        free(hidden->places);
+        free(hidden);
+        hidden = next;
+    }
 }
 
 bool hidden_is(const struct sandbox_hidden *hidden, const struct stat *st)
@@ -112,9 +126,10 @@ static const char *last_names(const char *path, size_t n)
 
 const char *sandbox_hidden_below(const struct sandbox_hidden *hidden, const struct stat *directory)
 {
-    for (size_t i = 1; hidden != NULL && i < hidden->n; i++)
-        if (is_at(&hidden->places[i], directory))
-            return last_names(hidden->path, i);
+    for (const struct sandbox_hidden *h = hidden; h != NULL; h = h->next)
+        for (size_t i = 1; i < h->n; i++)
+            if (is_at(&h->places[i], directory))
+                return last_names(h->path, i);
     return NULL;
 }
 

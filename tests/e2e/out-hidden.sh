@@ -3,6 +3,9 @@
 # derived roots, in whose key it has no part, not by a session, and not in the host's root.
 # sanitizers: no
 # time-limit: 180
+if ((EUID == 0)) && [[ -z ${CUPEL_TEST_USER-}${own_mounts-} ]]; then
+    own_mounts=1 exec unshare --mount --propagation private bash "$0" "$@"
+fi
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
@@ -85,6 +88,16 @@ rm -r proj/some/sub/out
 (cd / && grouped "$CUPEL" run -j 4 --out "$T/link/cupel-out" "$T/proj/job.yaml") >stdout 2>stderr </dev/null
 STATUS=$?
 expect_hidden "$T/proj/cupel-out" cupel-out
+
+it "mounted elsewhere, as in containers, as well"
+mkdir -p proj/some/sub/out "else where"
+[[ -z ${CUPEL_TEST_USER-} ]] || chown "$CUPEL_TEST_USER:$CUPEL_TEST_USER" proj/some/sub/out
+mv proj/cupel-out aside
+mount --bind proj/some/sub/out "else where"
+run_cupel run -j 4 --out "else where" proj/job.yaml
+umount "else where"
+expect_hidden "$T/proj/some/sub/out" some/sub/out
+rm -r proj/some/sub/out && mv aside proj/cupel-out
 
 it "an input that is named within it is seen"
 job_file proj/inner.yaml <<'YAML'
