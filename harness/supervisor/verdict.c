@@ -4,6 +4,7 @@
 
 #include "base/weaken.h"
 #include "harness/supervisor/evidence.h"
+#include "harness/supervisor/misread_list.h"
 #include "harness/supervisor/limits.h"
 
 #include <string.h>
@@ -363,6 +364,8 @@ void verdict_of_job(const struct jobs_job *job, const struct attempt_facts *fact
             else if (verdict == REPORTS_SIGNALED)
                 say_process_limit(job, facts->steps[at].status, &b);
             verdict = blame_limit(job, facts, verdict, &b);
+            if (verdict == REPORTS_FAILED && facts->not_set_up[0] == '\0')
+                misread_list_explain(&job->steps[at], &facts->steps[at], &b);
         }
     } else if (facts->artifacts_lost[0] != '\0') {
         strbuf_adds(&b, facts->artifacts_lost);

@@ -59,6 +59,11 @@ jobs:
   huge: {workdir: /p, run: [./huge]}
   own-signal: {run: "kill -SEGV $$"}
   missing: {run: [/p/missing]}
+  list-of-scripts: {run: [ls -l, ls -a]}
+  path-with-blank: {run: ["./configure --prefix=/usr"]}
+  list-repeats: {run: [ls, ls -a]}
+  list-of-options: {run: [/bin/sh, -c, "/bin/sh -c 'exit 3'"]}
+  script-repeats: {run: "/bin/sh -c 'exit 3'"}
   no-exec: {run: [{name: a, run: "cp /bin/true /dev/shm/x"}, {name: b, run: [/dev/shm/x]}]}
 YAML
 cupel_run programs.yaml
@@ -85,6 +90,14 @@ because not-executable failed "Permission denied: it is not marked as executable
 because no-exec failed "step 'b': .*Permission denied: nothing can be executed from the file system"
 because missing failed "^cannot execute '/p/missing': No such file or directory$"
 because own-signal signaled "^killed by signal 11 \(SIGSEGV\)$"
+
+it "a list that was meant as a list of scripts: what a list is, where it looks so and failed"
+list="a list under 'run' is one command and its arguments, without a shell; write the command as text, or several as steps$"
+because list-of-scripts failed "^cannot execute 'ls -l': No such file or directory; $list"
+because path-with-blank failed "No such file or directory; $list"
+because list-repeats failed "^exit code [12], expected 0; 'ls -a' was an argument of 'ls': $list"
+because list-of-options failed "^exit code 3, expected 0$"
+because script-repeats failed "^exit code 3, expected 0$"
 
 it "a program whose loader is missing, or of another machine"
 if [[ -e p/machine && $(uname -m) == x86_64 ]]; then
