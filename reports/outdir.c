@@ -37,8 +37,8 @@ static const struct {
     {ENOTDIR, CUPEL_ERROR_HARNESS,
      "a part of the path is not a directory: name another one with --out DIR"},
     {ELOOP, CUPEL_ERROR_INPUT,
-     "a symbolic link is in the way, which cupel does not follow there: remove it, or name another "
-     "directory with --out DIR"},
+     "cupel does not follow a symbolic link there: remove it, or name what it leads to with --out "
+     "DIR"},
     {EISDIR, CUPEL_ERROR_HARNESS,
      "a directory is in the way of a file: remove it, or name another place with --out DIR"},
 };
@@ -249,15 +249,32 @@ static char *next_name(char **path)
     return name;
 }
 
-/* A step that failed: with the last name, what is there is not a directory. */
-static int refuse_step(const char *path, int dir, const char *name, bool last, int r,
+/* The part of the path, `length` bytes of it, that is in the way: the error's number alone would say
+ * "Too many levels of symbolic links" of a single one. */
+static int refuse_part(const char *path, size_t length, mode_t mode, int r, struct cupel_error *err)
+{
+    cleanup_free char *part = xasprintf("%.*s", (int)length, path);
+    struct cupel_error by_number;
+
+    (void)outdir_fail(path, "create", r, &by_number);
+    r = cupel_error_set(err, by_number.kind, 0, "cannot create the out directory '%s': '%s' is %s",
+                        path, part, kind_of(mode));
+    cupel_error_hint(err, "%s", by_number.hint);
+    return r;
+}
+
+/* A step that failed, at the name that ends `length` bytes into the path: what is there is not a
+ * directory. */
+static int refuse_step(const char *path, size_t length, int dir, const char *name, bool last, int r,
                        struct cupel_error *err)
 {
     struct stat st;
 
-    if (last && fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISDIR(st.st_mode))
+    if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || S_ISDIR(st.st_mode))
+        return outdir_fail(path, "create", r, err);
+    if (last)
         return refuse_place(path, st.st_mode, err);
-    return outdir_fail(path, "create", r, err);
+    return refuse_part(path, length, st.st_mode, r, err);
 }
 
 /* Links are followed only where a path from the root on leads to the directory: there they are the
@@ -281,7 +298,8 @@ static int walk(const char *path, const struct outdir_owner *owner, int *ret_fd,
         following = next_name(&rest);
         next = step(dir, name, following == NULL, trusted && following != NULL, owner);
         if (next < 0)
-            return refuse_step(path, dir, name, following == NULL, next, err);
+            return refuse_step(path, (size_t)(names - path + (name - copy)) + strlen(name), dir,
+                               name, following == NULL, next, err);
         (void)close(dir);
         dir = next;
     }

@@ -1,5 +1,6 @@
 /* main: dispatches to a subcommand, from one table. */
 #include "harness/cli/cli.h"
+#include "harness/cli/options.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -20,6 +21,8 @@ static int debug_steps(int argc, char **argv)
 }
 #endif
 
+static int run_help(int argc, char **argv), run_version(int argc, char **argv);
+
 static const struct {
     const char *name;
     int (*run)(int argc, char **argv);
@@ -36,6 +39,8 @@ static const struct {
     {"selftest", cli_selftest, "try to break out of jobs, and tell which promises hold on this host"},
     {"config", cli_config, "print the configuration that is in force"},
     {"clean", cli_clean, "remove what killed runs left behind"},
+    {"help", run_help, "print what a command takes, as `cupel COMMAND --help` does"},
+    {"version", run_version, "print the version"},
 #ifdef CUPEL_FAULT_INJECTION
     {"debug-steps", debug_steps, NULL},
 #endif
@@ -76,13 +81,52 @@ static int find_command(const char *word)
     return -ENOENT;
 }
 
-/* `cupel help COMMAND` is `cupel COMMAND --help`. */
-static int help_of(char *word)
-{
-    char program[] = "cupel", help[] = "--help", *words[] = {program, word, help, NULL};
-    int command = find_command(word);
+static const struct cli_command help_command = {
+    .name = "help",
+    .usage = "help [COMMAND]",
+    .about = "Prints what COMMAND takes, as `cupel COMMAND --help` does; without one, what commands there are.",
+    .max_words = CLI_ANY_NUMBER, /* `cupel help rootfs import` */
+    .words = "a command",
+};
 
-    return command >= 0 ? commands[command].run(2, words + 1) : unknown_command(word);
+/* `cupel help COMMAND` is `cupel COMMAND --help`. */
+static int run_help(int argc, char **argv)
+{
+    cleanup_free char **of = NULL;
+    struct cli_words words;
+    char option[] = "--help";
+    int code, command;
+
+    if (!cli_parse(&help_command, argc, argv, NULL, &words, &code))
+        return code;
+    if (words.n == 0) {
+        print_help(stdout);
+        return 0;
+    }
+    command = find_command(words.word[0]);
+    if (command < 0)
+        return unknown_command(words.word[0]);
+    of = xcalloc((size_t)words.n + 2, sizeof(*of));
+    memcpy(of, words.word, (size_t)words.n * sizeof(*of));
+    of[words.n] = option;
+    return commands[command].run(words.n + 1, of);
+}
+
+static const struct cli_command version_command = {
+    .name = "version",
+    .usage = "version",
+    .about = "Prints the version, as `cupel --version` does.",
+};
+
+static int run_version(int argc, char **argv)
+{
+    struct cli_words words;
+    int code;
+
+    if (!cli_parse(&version_command, argc, argv, NULL, &words, &code))
+        return code;
+    (void)puts("cupel " CUPEL_VERSION);
+    return 0;
 }
 
 /* A caller may have closed some of 0, 1 and 2; what is opened next must not become one of them. */
@@ -110,13 +154,11 @@ int main(int argc, char **argv)
         print_help(stderr);
         return CUPEL_ERROR_INPUT;
     }
-    if (str_eq(word, "help") && argc > 2)
-        return help_of(argv[2]);
-    if (str_eq(word, "help") || str_eq(word, "--help") || str_eq(word, "-h")) {
+    if (str_eq(word, "--help") || str_eq(word, "-h")) {
         print_help(stdout);
         return 0;
     }
-    if (str_eq(word, "--version") || str_eq(word, "version")) {
+    if (str_eq(word, "--version")) {
         (void)puts("cupel " CUPEL_VERSION);
         return 0;
     }

@@ -140,7 +140,7 @@ void judge_cleanup(const struct scene *s, const struct probe *p, struct verdict 
     if (v->outcome == OUTCOME_BREACH)
         return;
     if (s->runs_left > 0)
-        verdict_set(v, OUTCOME_BREACH, "%zu runs were not removed from the store", s->runs_left);
+        verdict_set(v, OUTCOME_BREACH, "runs that were not removed from the store: %zu", s->runs_left);
     else if (s->mounts_changed)
         verdict_set(v, OUTCOME_BREACH, "the host's mounts are not what they were");
     else

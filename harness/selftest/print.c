@@ -91,7 +91,8 @@ void print_table(const struct scene *s)
     for (size_t i = 0; i < ARRAY_SIZE(order); i++)
         print_probes(s, order[i]);
     count(s, 0, tally);
-    (void)printf("\n%zu probes in %s:", sum_of(tally), unit_format_duration(s->wall_ns, text));
+    (void)printf("\n%zu probe%s in %s:", sum_of(tally), sum_of(tally) == 1 ? "" : "s",
+                 unit_format_duration(s->wall_ns, text));
     for (int i = 0; i < OUTCOME_COUNT; i++)
         if (tally[i] > 0 || i == OUTCOME_HELD)
             (void)printf("%s %zu %s", i == 0 ? "" : ",", tally[i], outcome_names[i]);

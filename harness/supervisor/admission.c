@@ -50,7 +50,6 @@ void admission_set(const struct run *run, struct schedule *schedule)
 void admission_note(const struct run *run, const struct instance *instance, struct arena *arena,
                     struct reports_result *result)
 {
-    static const char *const what[SCHEDULE_GOODS] = {[CPU] = " CPUs", [MEMORY] = " of memory"};
     uint64_t stock[SCHEDULE_GOODS];
 
     find_stock(run, stock);
@@ -60,9 +59,13 @@ void admission_note(const struct run *run, const struct instance *instance, stru
 
         if (cost_of(instance, i) <= stock[i])
             continue;
-        note = xasprintf("its limit %s is more than the %s%s that there are here: it ran alone",
-                         jobs_limit_format(limits[i], cost_of(instance, i), wanted),
-                         jobs_limit_format(limits[i], stock[i], there), what[i]);
+        jobs_limit_format(limits[i], cost_of(instance, i), wanted);
+        jobs_limit_format(limits[i], stock[i], there);
+        note = xasprintf("its limit of %s%s is more than the %s that there %s: it ran alone", wanted,
+                         i == MEMORY               ? " of memory"
+                         : str_eq(wanted, "1") ? " CPU"
+                                               : " CPUs",
+                         there, str_eq(there, "1") ? "is" : "are");
         results_add_note(result, arena, note);
     }
 }

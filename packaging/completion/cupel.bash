@@ -48,7 +48,7 @@ _cupel() {
 
     local words='' files=false
     case $command in
-    '') words='run shell enter validate list schema rootfs doctor selftest config clean help --version --help' ;;
+    '') words='run shell enter validate list schema rootfs doctor selftest config clean help version --version --help' ;;
     run) words='-j --jobs --only --tag --retries --keep-failed --fail-fast --best-effort --overcommit --locked --sample --allow-host-network --allow-device --out --help' files=true ;;
     shell) words='--rootfs --file --failed --run --out --best-effort --allow-host-network --allow-device --help' files=true ;;
     enter) words="--help $("${COMP_WORDS[0]}" enter 2>/dev/null | sed -n 's,^[0-9a-f-]*/\([^ ]*\) .*,\1,p')" ;;
@@ -59,7 +59,7 @@ _cupel() {
     selftest) words='--list --only --json --markdown --out -j --jobs -v --verbose --help' ;;
     config) words='--help' ;;
     clean) words='--kept --older-than --help' ;;
-    help) words='run shell enter validate list schema rootfs doctor selftest config clean' ;;
+    help) words='run shell enter validate list schema rootfs doctor selftest config clean help version' ;;
     rootfs)
         words='--help'
         ((i == COMP_CWORD - 1)) && words+=' import pull build lock export list show verify gc remove'

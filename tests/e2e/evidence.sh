@@ -141,7 +141,7 @@ expect_exit 0
 expect_not overlaps a b
 expect_not overlaps b huge
 expect_not overlaps huge small
-expect_result huge '.notes == ["its limit 600 MiB is more than the 500 MiB of memory that there are here: it ran alone"]'
+expect_result huge '.notes == ["its limit of 600 MiB of memory is more than the 500 MiB that there are: it ran alone"]'
 expect_result small '.notes == null'
 cupel_run admission.yaml -j 4 --overcommit
 expect_exit 0

@@ -126,9 +126,24 @@ it "help COMMAND is COMMAND --help; a wrong option is told with the nearest"
 run_cupel help run
 expect_exit 0
 expect_stdout '^usage: cupel run FILE'
+run_cupel help rootfs import
+expect_exit 0
+expect_stdout '^usage: cupel rootfs import '
 run_cupel help runn
 expect_exit 2
 expect_stderr "did you mean 'run'"
+for line in 'help help' 'help --help' 'help -h'; do
+    read -ra words <<<"$line"
+    run_cupel "${words[@]}"
+    expect_exit 0
+    expect_stdout '^usage: cupel help \[COMMAND\]'
+done
+run_cupel help version
+expect_exit 0
+expect_stdout '^usage: cupel version'
+run_cupel hepl
+expect_exit 2
+expect_stderr "did you mean 'help'"
 run_cupel run --keep-faild ok.yaml
 expect_exit 2
 expect_stderr 'did you mean --keep-failed'

@@ -20,7 +20,7 @@ expect [ -e "$T/usr/share/man/man1/cupel.1" ]
 it "the installed program finds its probes"
 run_cupel selftest --only pivot-root
 expect_exit 0
-expect_said "1 probes in .*: 1 held"
+expect_said "1 probe in .*: 1 held"
 expect_clean
 
 it "... and says where it looked when they are gone"

@@ -126,9 +126,12 @@ before=$(state_of_victim)
 ln -s victim way
 run_cupel run --out way/new job.yaml
 expect_exit 2
-expect_stderr 'symbolic link'
+expect_stderr "error: cannot create the out directory 'way/new': 'way' is a symbolic link$"
 run_cupel run --out "$T/way/new" job.yaml
 expect_exit 2
+expect_stderr "error: cannot create the out directory '$T/way/new': '$T/way' is a symbolic link$"
+run_cupel run --out ./job.yaml/new job.yaml
+expect_stderr "error: cannot create the out directory './job.yaml/new': './job.yaml' is a file$"
 expect_equal "$(state_of_victim)" "$before"
 (cd / && grouped "$CUPEL" run --out "$T/way/new" "$T/job.yaml") >stdout 2>stderr </dev/null
 STATUS=$?
