@@ -136,7 +136,7 @@ static const struct cli_option import_options[] = {
     CLI_OPTION('\0', "tag", CLI_TEXT, FIELD(tag), "TAG", "which image of several"),
     CLI_OPTION('\0', "platform", CLI_TEXT, FIELD(platform), "OS/ARCH", "which image of a multi-platform one"),
     CLI_OPTION('\0', "strip", CLI_NUMBER, FIELD(strip), "N",
-               "take N directories off the front of each name of a tar, as tar's --strip-components", .min = 1, .max = 16),
+               "leave out the first N directories of each name of a tar", .min = 1, .max = 16),
 };
 
 static const struct cli_option pull_options[] = {

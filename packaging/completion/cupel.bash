@@ -65,7 +65,7 @@ _cupel() {
         ((i == COMP_CWORD - 1)) && words+=' import pull build lock export list show verify gc remove'
         [[ ${COMP_WORDS[i + 1]-} == import ]] && ((COMP_CWORD > i + 2)) && files=true
         [[ ${COMP_WORDS[i + 1]-} == export ]] && words+=' -o --output'
-        [[ ${COMP_WORDS[i + 1]-} == import ]] && words+=' --tag --platform'
+        [[ ${COMP_WORDS[i + 1]-} == import ]] && words+=' --tag --platform --strip'
         [[ ${COMP_WORDS[i + 1]-} == pull ]] && words+=' --platform'
         [[ ${COMP_WORDS[i + 1]-} == build ]] && words+=' --locked --allow-host-network'
         [[ ${COMP_WORDS[i + 1]-} == lock ]] && words+=' --check --allow-host-network'
