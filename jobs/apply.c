@@ -35,7 +35,7 @@ bool keys_apply(struct loader *l, const struct key_table *table, const struct no
         const struct key *k = key_find(table, v->key->text);
 
         if (k == NULL) {
-            unknown_key(l, table, v->key);
+            unknown_key(l, table, v);
             continue;
         }
         seen |= UINT64_C(1) << (k - table->keys);

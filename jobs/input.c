@@ -99,7 +99,9 @@ void inputs_read(struct loader *l, struct draft *d)
         return;
     inputs = arena_alloc(l->plan->arena, items_count(value) * sizeof(*inputs));
     for (const struct node *item = items_first(value); item != NULL; item = items_next(value, item)) {
+        l->workdir = d->job.workdir;
         input_read(l, d, item, &inputs[n]);
+        l->workdir = NULL;
         for (size_t i = 0; i < n && inputs[n].to != NULL; i++)
             if (inputs[i].to != NULL && str_eq(inputs[i].to, inputs[n].to))
                 problem_at(l, item, "two inputs are placed at %s; the first on line %d", inputs[n].to, inputs[i].line);

@@ -37,11 +37,23 @@ void draft_init(struct draft *d, struct arena *arena)
     };
 }
 
+/* What a relative path of the job is likely to mean: known before `workdir` itself is read. */
+static const char *workdir_of(const struct draft *d, const struct node *map)
+{
+    const struct node *own = map->kind == NODE_MAP ? node_child(map, "workdir") : NULL;
+
+    return own != NULL && own->kind == NODE_SCALAR && own->text[0] == '/' ? own->text : d->job.workdir;
+}
+
 void draft_read(struct loader *l, struct draft *d, const struct node *map)
 {
     const struct node *needs_before = d->needs, *from_before = d->from, *inputs_before = d->inputs;
+    bool good;
 
-    if (!keys_apply(l, &keys_job, map, d))
+    l->workdir = workdir_of(d, map);
+    good = keys_apply(l, &keys_job, map, d);
+    l->workdir = NULL;
+    if (!good)
         return;
     refuse_both(l, map, "stdin", "stdin-file");
     d->has_run |= node_child(map, "run") != NULL || key_was_meant(&keys_job, map, "run");
@@ -354,7 +366,8 @@ void set_artifacts(struct loader *l, const struct key *k, const struct node *val
 
     if (value->kind == NODE_MAP) { /* merges with that of defaults */
         (void)keys_apply(l, k->sub, value, &d->job.artifacts);
-        if (d->job.artifacts.patterns == NULL && d->name != NULL && node_child(value, "paths") == NULL)
+        if (d->job.artifacts.patterns == NULL && d->name != NULL && node_child(value, "paths") == NULL &&
+            !key_was_meant(k->sub, value, "paths"))
             problem_at(l, value, "'artifacts' has no 'paths'");
         return;
     }

@@ -38,6 +38,7 @@ void job_name_check(struct loader *l, const struct node *name)
                    "'%s' is no name for a job: letter %zu, U+%04X, is a control or cannot be seen",
                    name->text, letter, (unsigned)c);
     else if (name->text[0] == '-' || name->text[0] == '.')
-        problem_at(l, name, "'%s' is no name for a job: it begins with '%c'", name->text,
-                   name->text[0]);
+        problem_at(l, name, "'%s' is no name for a job: it begins with '%c'%s", name->text,
+                   name->text[0],
+                   name->text[0] == '.' ? "; what jobs share stands under 'defaults'" : "");
 }

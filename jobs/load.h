@@ -36,6 +36,7 @@ struct loader {
     const struct jobs_profile *profiles; /* read so far */
     struct name_index roots;
     struct name_index jobs;
+    const char *workdir; /* of the job or the defaults that are being read, for messages; or NULL */
 };
 
 /* A job while it is read: keys that depend on one another wait as nodes until all are known. */
@@ -133,7 +134,7 @@ bool keys_apply(struct loader *l, const struct key_table *table, const struct no
 /* The key of that name, or NULL. */
 const struct key *key_find(const struct key_table *table, const char *name);
 /* Reports a key that the table does not have, with what may have been meant. unknown.c */
-void unknown_key(struct loader *l, const struct key_table *table, const struct node *key);
+void unknown_key(struct loader *l, const struct key_table *table, const struct node *value);
 /* Reports a key that is known and not carried out yet, with what to write until it is. unknown.c */
 void unsupported_key(struct loader *l, const struct key_table *table, const struct node *key);
 /* Whether the map has an unknown key in whose message the key `name` was suggested: that it is missing need then not be

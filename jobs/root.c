@@ -141,6 +141,15 @@ static bool goes_with(const struct node *map, const char *key)
     return false;
 }
 
+/* Whether an unknown key, of which more was said, stands for one. */
+static bool source_was_meant(const struct node *map)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(root_sources); i++)
+        if (key_was_meant(&keys_root, map, root_sources[i].key))
+            return true;
+    return false;
+}
+
 /* Exactly one source, and only the keys that go with it. */
 static void check_source(struct loader *l, const struct node *map, const char *name, enum jobs_root_kind *ret_kind)
 {
@@ -156,13 +165,13 @@ static void check_source(struct loader *l, const struct node *map, const char *n
         else
             first = &root_sources[i];
     }
-    if (first == NULL)
+    if (first == NULL && !source_was_meant(map))
         problem_at(l, map->key, "root '%s' has no source: 'tar', 'oci', 'image', 'imported', 'debian' or 'from'", name);
     for (size_t i = 0; i < ARRAY_SIZE(root_sources); i++)
         for (size_t k = 0; k < ARRAY_SIZE(root_sources[i].with) && root_sources[i].with[k] != NULL; k++) {
             const struct node *n = node_child(map, root_sources[i].with[k]);
 
-            if (n != NULL && !goes_with(map, root_sources[i].with[k]))
+            if (n != NULL && !goes_with(map, root_sources[i].with[k]) && !source_was_meant(map))
                 problem_at(l, n->key, "'%s' goes with '%s' only", root_sources[i].with[k], root_sources[i].key);
         }
     *ret_kind = first != NULL ? first->kind : JOBS_ROOT_TAR;
@@ -182,7 +191,7 @@ static void root_read(struct loader *l, struct root_draft *r, const struct node 
     else if (!name_is_valid(root->name))
         problem_at(l, map->key, "'%s' is no name for a root: letters, digits, '.', '_' and '-'", root->name);
     if (!keys_apply(l, &keys_root, map, r)) {
-        (void)value_unexpected(l, map, root->name, "a map such as {tar: FILE} or {debian: SUITE}");
+        (void)value_unexpected(l, map, root->name, "a map such as {image: alpine:3}, {tar: FILE} or {debian: SUITE}");
         return;
     }
     check_source(l, map, root->name, &root->kind);

@@ -2,12 +2,18 @@
  * slip of the finger. Knows words only; what a key does stands in keys.c. */
 #include "jobs/load.h"
 
+#define NO_ACTIONS "there are no actions; write the commands under 'run'"
+#define NO_RIGHTS "leave it out; a job has no token and no right on the host"
+#define STEP_DIRECTORY "it belongs to the whole job ('workdir'); in a step, begin the script with 'cd DIR'"
+#define ARTIFACTS_STAY "leave it out; they stay in --out until the next run into it"
+
 /* The words of GitLab CI, GitHub Actions, compose files and other test runners, and what they are called here. */
 static const struct foreign_word {
     const char *table; /* id of the key table that lacks the word */
     const char *word;
     const char *key;     /* the key of that table that is meant, or NULL */
-    const char *instead; /* the rest of the message */
+    const char *instead; /* the rest of the message; NULL: `key` is not supported yet, what to do is
+                            in its row of unsupported_keys */
 } foreign_words[] = {
     {"job", "command", "run", "it is called 'run' here"},
     {"job", "commands", "run", "it is called 'run' here"},
@@ -38,6 +44,35 @@ static const struct foreign_word {
     {"job", "working_dir", "workdir", "it is called 'workdir' here"},
     {"job", "working-directory", "workdir", "it is called 'workdir' here"},
     {"job", "cwd", "workdir", "it is called 'workdir' here"},
+    {"job", "strategy", "matrix", NULL},
+    {"job", "parallel", "matrix", NULL},
+    {"job", "continue-on-error", "allow-failure", NULL},
+    {"job", "allow_failure", "allow-failure", NULL},
+    {"job", "after_script", "after", NULL},
+    {"job", "only", NULL, "a file does not choose its jobs; --only and --tag of `cupel run` do"},
+    {"job", "except", NULL, "a file does not choose its jobs; --only and --tag of `cupel run` do"},
+    {"job", "extends", NULL, "what jobs share stands under 'defaults'"},
+    {"job", "uses", "run", NO_ACTIONS},
+    {"job", "with", NULL, NO_ACTIONS},
+    {"job", "coverage", NULL, "no figure is taken from what a job prints; 'artifacts' keep its report"},
+    {"job", "name", NULL, "a job's name is its key under 'jobs'; 'description' is text for the reports"},
+    {"job", "ports", NULL,
+     "nothing from outside reaches a job; jobs reach one another with 'network: {bridge: NAME}'"},
+    {"job", "permissions", NULL, NO_RIGHTS},
+    {"job", "concurrency", NULL, "leave it out; `cupel run -j N` says how many jobs run at once"},
+    {"job", "outputs", NULL, "a job that starts 'from' this one has its files"},
+    {"step", "uses", "run", NO_ACTIONS},
+    {"step", "with", NULL, NO_ACTIONS},
+    {"step", "id", "name", "it is called 'name' here"},
+    {"step", "if", NULL, "steps run in order, and the first that fails ends the job"},
+    {"step", "continue-on-error", NULL,
+     "'expect' says which exit code is the right one, or end the script with '|| true'"},
+    {"step", "shell", NULL, "it belongs to the whole job, beside 'run'"},
+    {"step", "workdir", NULL, STEP_DIRECTORY},
+    {"step", "working_dir", NULL, STEP_DIRECTORY},
+    {"step", "working-directory", NULL, STEP_DIRECTORY},
+    {"step", "cwd", NULL, STEP_DIRECTORY},
+    {"step", "timeout-minutes", NULL, "write 'limits: {wall: ...}'"},
     {"step", "command", "run", "it is called 'run' here"},
     {"step", "cmd", "run", "it is called 'run' here"},
     {"step", "script", "run", "it is called 'run' here"},
@@ -57,6 +92,16 @@ static const struct foreign_word {
     {"expect", "exit_code", NULL, "write 'exit'"},
     {"expect", "code", NULL, "write 'exit'"},
     {"expect", "output", NULL, "write 'stdout'"},
+    {"artifacts", "path", "paths", "did you mean 'paths'?"},
+    {"artifacts", "name", NULL, "leave it out; they are in --out, in 'artifacts', by the job's name"},
+    {"artifacts", "expire_in", NULL, ARTIFACTS_STAY},
+    {"artifacts", "retention-days", NULL, ARTIFACTS_STAY},
+    {"artifacts", "reports", NULL, "name the files of the reports under 'paths'"},
+    {"artifacts", "exclude", NULL, "name what is to be kept under 'paths'"},
+    {"root", "docker", "image", "it is called 'image' here"},
+    {"root", "container", "image", "it is called 'image' here"},
+    {"root", "base", "from", "it is called 'from' here"},
+    {"root", "script", "run", "it is called 'run' here"},
     {"input", "source", "from", "it is called 'from' here"},
     {"input", "src", "from", "it is called 'from' here"},
     {"input", "path", "from", "it is called 'from' here"},
@@ -69,9 +114,54 @@ static const struct foreign_word {
     {"file", "image", NULL, "write 'rootfs' under 'defaults'; it names an entry of the top-level key 'rootfs'"},
     {"file", "images", "rootfs", "roots are described under 'rootfs'"},
     {"file", "timeout", NULL, "write 'limits: {wall: ...}' under 'defaults'"},
+    {"file", "on", NULL, "a file does not say when it is run; whoever calls `cupel run` does"},
+    {"file", "workflow", NULL, "a file does not say when it is run; whoever calls `cupel run` does"},
+    {"file", "permissions", NULL, NO_RIGHTS},
+    {"file", "concurrency", NULL, "leave it out; `cupel run -j N` says how many jobs run at once"},
+    {"file", "include", NULL, "no file takes in another one yet; `cupel run FILE FILE` runs several"},
+    {"file", "before_script", NULL, "begin the script of each job's 'run' with it"},
+    {"file", "after_script", NULL, "end the script of each job's 'run' with it"},
+    {"file", "services", NULL, "jobs stand under 'jobs'; those on one bridge ('network') reach one another"},
+    {"file", "run", "jobs", "it belongs to a job: jobs: {NAME: {run: ...}}"},
+    {"file", "script", "jobs", "it is called 'run' here, and belongs to a job: jobs: {NAME: {run: ...}}"},
+    {"file", "steps", "jobs", "they belong to a job: jobs: {NAME: {run: [{run: ...}]}}"},
     {"file", "tests", "jobs", "jobs stand under 'jobs'"},
     {"file", "tasks", "jobs", "jobs stand under 'jobs'"},
 };
+
+/* What a file can say today in place of a key that is not carried out yet. */
+static const struct {
+    const char *table;
+    const char *key;
+    const char *instead;
+} unsupported_keys[] = {
+    {"job", "before", "begin the script of 'run' with it, or make it a first step"},
+    {"job", "after", "a job that 'needs' this one runs after it, when it has passed"},
+    {"job", "secrets", "'pass-env' brings a variable in, but does not mask it in what is printed"},
+    {"job", "mounts", "/tmp is the job's own, and 'inputs' bring files in"},
+    {"job", "services", "start it in the background at the head of 'run', or put two jobs on one bridge ('network')"},
+    {"job", "namespaces", "leave it out"},
+    {"job", "matrix", "write one job for each combination; what they share stands under 'defaults'"},
+    {"job", "cases", "write one job for each case, with 'stdin' and 'expect'; 'from' starts each from what one compiled"},
+    {"job", "points", "leave it out"},
+    {"job", "visibility", "leave it out"},
+    {"job", "cache", "put what does not change into a derived root ('from' and 'run' under 'rootfs')"},
+    {"job", "junit", "'artifacts' keep the job's own report"},
+    {"job", "allow-failure", "'expect' says which exit code is the right one, or end the script with '|| true'"},
+    {"expect", "regex", "compare within the script, for example with grep"},
+    {"expect", "compare", "'stdout' is compared byte for byte; compare otherwise within the script"},
+    {"expect", "tolerance", "compare within the script"},
+    {"expect", "checker", "run it as a second step of the job"},
+};
+
+/* What to do until the key is supported, or NULL. */
+static const char *until_supported(const struct key_table *table, const char *key)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(unsupported_keys); i++)
+        if (str_eq(unsupported_keys[i].table, table->id) && str_eq(unsupported_keys[i].key, key))
+            return unsupported_keys[i].instead;
+    return NULL;
+}
 
 static const struct foreign_word *find_foreign(const struct key_table *table, const char *word)
 {
@@ -112,14 +202,84 @@ static const char *find_below(const struct key_table *table, const char *word, b
     return NULL;
 }
 
-void unknown_key(struct loader *l, const struct key_table *table, const struct node *key)
+/* What to say of a job, or of what jobs share, that stands beside `jobs` as GitLab and compose files
+ * have it; or NULL. */
+static const char *stray_job(const struct key_table *table, const struct node *value)
 {
+    if (table != &keys_file || value->kind != NODE_MAP)
+        return NULL;
+    if (value->key->text[0] == '.' || str_starts(value->key->text, "x-"))
+        return "jobs stand under 'jobs'; what jobs share stands under 'defaults'";
+    for (const struct node *v = value->first; v != NULL; v = v->next) {
+        const struct foreign_word *foreign = find_foreign(&keys_job, v->key->text);
+
+        if (v->kind == NODE_MAP && str_eq(v->key->text, "run")) /* jobs: {run: {...}} */
+            continue;
+        if (str_eq(v->key->text, "run") || str_eq(v->key->text, "extends") ||
+            (foreign != NULL && foreign->key != NULL && str_eq(foreign->key, "run")))
+            return "jobs stand under 'jobs'";
+    }
+    return NULL;
+}
+
+/* What key of the same map a key that there is not may stand for, or NULL. */
+static const char *meant_by(const struct key_table *table, const struct node *value)
+{
+    const char *word = value->key->text;
+    const struct foreign_word *foreign = find_foreign(table, word);
+    const struct key *map = NULL;
+
+    if (foreign != NULL)
+        return foreign->key;
+    if (stray_job(table, value) != NULL)
+        return "jobs";
+    return find_below(table, word, true, &map) != NULL ? NULL : nearest_key(table, word);
+}
+
+/* A word of another tool. */
+static void say_foreign(struct loader *l, const struct key_table *table, const struct node *key,
+                        const struct foreign_word *foreign)
+{
+    if (foreign->instead != NULL)
+        problem_at(l, key, "unknown key '%s' in %s: %s", key->text, table->what, foreign->instead);
+    else
+        problem_at(l, key,
+                   "unknown key '%s' in %s: it is called '%s' here, which is not supported yet; "
+                   "until it is: %s",
+                   key->text, table->what, foreign->key, until_supported(table, foreign->key));
+}
+
+/* A slip: with what to do where the key that was meant is not supported either, so that nobody
+ * mends the one to be told of the other. */
+static void say_near(struct loader *l, const struct key_table *table, const struct node *key,
+                     const char *near, const struct key *map)
+{
+    const struct key_table *of = map != NULL ? map->sub : table;
+    const char *until = key_find(of, near)->set == NULL ? until_supported(of, near) : NULL;
+    const char *more = until != NULL ? " It is not supported yet; until it is: " : "";
+
+    until = until != NULL ? until : "";
+    if (map != NULL)
+        problem_at(l, key, "unknown key '%s' in %s, did you mean '%s' under '%s'?%s%s", key->text,
+                   table->what, near, map->name, more, until);
+    else
+        problem_at(l, key, "unknown key '%s', did you mean '%s'?%s%s", key->text, near, more, until);
+}
+
+void unknown_key(struct loader *l, const struct key_table *table, const struct node *value)
+{
+    const struct node *key = value->key;
     const struct foreign_word *foreign = find_foreign(table, key->text);
+    const char *stray = stray_job(table, value);
     const struct key *map = NULL;
     const char *near = NULL;
 
     if (foreign != NULL) {
-        problem_at(l, key, "unknown key '%s' in %s: %s", key->text, table->what, foreign->instead);
+        say_foreign(l, table, key, foreign);
+        return;
+    }
+    if (stray != NULL) {
+        problem_at(l, key, "unknown key '%s' in %s: %s", key->text, table->what, stray);
         return;
     }
     if (l->source.n_problems < SOURCE_PROBLEMS_MAX) { /* above, it is only counted */
@@ -129,24 +289,10 @@ void unknown_key(struct loader *l, const struct key_table *table, const struct n
         if (near == NULL)
             near = find_below(table, key->text, false, &map);
     }
-    if (map != NULL)
-        problem_at(l, key, "unknown key '%s' in %s, did you mean '%s' under '%s'?", key->text, table->what, near,
-                   map->name);
-    else if (near != NULL)
-        problem_at(l, key, "unknown key '%s', did you mean '%s'?", key->text, near);
+    if (near != NULL)
+        say_near(l, table, key, near, map);
     else
         problem_at(l, key, "unknown key '%s' in %s", key->text, table->what);
-}
-
-/* What key of the same map a key that there is not may stand for, or NULL. */
-static const char *meant_by(const struct key_table *table, const char *word)
-{
-    const struct foreign_word *foreign = find_foreign(table, word);
-    const struct key *map = NULL;
-
-    if (foreign != NULL)
-        return foreign->key;
-    return find_below(table, word, true, &map) != NULL ? NULL : nearest_key(table, word);
 }
 
 bool key_was_meant(const struct key_table *table, const struct node *map, const char *name)
@@ -154,7 +300,7 @@ bool key_was_meant(const struct key_table *table, const struct node *map, const 
     if (map->kind != NODE_MAP)
         return false;
     for (const struct node *v = map->first; v != NULL; v = v->next) {
-        const char *meant = key_find(table, v->key->text) == NULL ? meant_by(table, v->key->text) : NULL;
+        const char *meant = key_find(table, v->key->text) == NULL ? meant_by(table, v) : NULL;
 
         if (meant != NULL && str_eq(meant, name))
             return true;
@@ -162,38 +308,10 @@ bool key_was_meant(const struct key_table *table, const struct node *map, const 
     return false;
 }
 
-/* What a file can say today in place of a key that is not carried out yet. */
-static const struct {
-    const char *table;
-    const char *key;
-    const char *instead;
-} unsupported_keys[] = {
-    {"job", "before", "begin the script of 'run' with it, or make it a first step"},
-    {"job", "after", "a job that 'needs' this one runs after it, when it has passed"},
-    {"job", "secrets", "'pass-env' brings a variable in, but does not mask it in what is printed"},
-    {"job", "mounts", "/tmp is the job's own, and 'inputs' bring files in"},
-    {"job", "services", "start it in the background at the head of 'run', or put two jobs on one bridge ('network')"},
-    {"job", "namespaces", "leave it out"},
-    {"job", "matrix", "write one job for each combination; what they share stands under 'defaults'"},
-    {"job", "cases", "write one job for each case, with 'stdin' and 'expect'; 'from' starts each from what one compiled"},
-    {"job", "points", "leave it out"},
-    {"job", "visibility", "leave it out"},
-    {"job", "cache", "put what does not change into a derived root ('from' and 'run' under 'rootfs')"},
-    {"job", "junit", "'artifacts' keep the job's own report"},
-    {"job", "allow-failure", "'expect' says which exit code is the right one, or end the script with '|| true'"},
-    {"expect", "regex", "compare within the script, for example with grep"},
-    {"expect", "compare", "'stdout' is compared byte for byte; compare otherwise within the script"},
-    {"expect", "tolerance", "compare within the script"},
-    {"expect", "checker", "run it as a second step of the job"},
-};
-
 void unsupported_key(struct loader *l, const struct key_table *table, const struct node *key)
 {
-    for (size_t i = 0; i < ARRAY_SIZE(unsupported_keys); i++)
-        if (str_eq(unsupported_keys[i].table, table->id) && str_eq(unsupported_keys[i].key, key->text)) {
-            problem_at(l, key, "key '%s' is not supported yet; until it is: %s", key->text,
-                       unsupported_keys[i].instead);
-            return;
-        }
-    problem_at(l, key, "key '%s' is not supported yet", key->text);
+    const char *until = until_supported(table, key->text);
+
+    problem_at(l, key, "key '%s' is not supported yet%s%s", key->text,
+               until != NULL ? "; until it is: " : "", until != NULL ? until : "");
 }

@@ -203,6 +203,24 @@ bool path_normalise(char *path)
     return true;
 }
 
+/* A path relative to the job's workdir, with what it would be; always false. */
+static bool relative_path(struct loader *l, const struct node *n, const char *name)
+{
+    char buf[NODE_TEXT_SIZE];
+    char *path = NULL;
+
+    if (l->workdir != NULL && !str_eq(name, "workdir") && n->n > 0 && strchr("~$", n->text[0]) == NULL) {
+        path = arena_printf(l->tree, "%s/%s", l->workdir, n->text);
+        if (!path_normalise(path))
+            path = NULL;
+    }
+    if (path == NULL)
+        return value_unexpected(l, n, name, "an absolute path in the job");
+    problem_at(l, n, "'%s' must be an absolute path in the job, not %s; below the job's workdir that is '%s'",
+               name, node_describe(n, buf), path);
+    return false;
+}
+
 bool value_job_path(struct loader *l, const struct node *n, const char *name, const char **ret)
 {
     char *path;
@@ -210,7 +228,7 @@ bool value_job_path(struct loader *l, const struct node *n, const char *name, co
     if (!value_is_text(l, n, name, "an absolute path in the job"))
         return false;
     if (n->text[0] != '/')
-        return value_unexpected(l, n, name, "an absolute path in the job");
+        return relative_path(l, n, name);
     if (n->n >= 4096) {
         problem_at(l, n, "'%s' is longer than a path may be", name);
         return false;

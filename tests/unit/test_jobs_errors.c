@@ -51,7 +51,7 @@ static void test_top_level(void **state)
          "2:1: unknown key 'limits' in the job file, did you mean 'limits' under 'defaults'?\n"},
         {"cupel: 1\nname: \"\"\njobs: {a: {run: x}}\n", "2:7: 'name' must be one line of at most 200 bytes, not ''\n"},
         {"cupel: 1\njobs: {.a: {run: x}, -b: {run: y}, \"\": {run: z}}\n",
-         "2:8: '.a' is no name for a job: it begins with '.'\n"
+         "2:8: '.a' is no name for a job: it begins with '.'; what jobs share stands under 'defaults'\n"
          "2:22: '-b' is no name for a job: it begins with '-'\n"
          "2:36: '' is no name for a job: it is empty\n"},
         {"cupel: 1\njobs: {\"a\\tb\": {run: x}, \"caf\xc3\xa9\\u200b\": {run: y}}\n",
@@ -118,7 +118,7 @@ static void test_roots(void **state)
         {"cupel: 1\nrootfs: {host: {debian: sid}, a b: {debian: sid}, c: d}\njobs: {a: {run: x}}\n",
          "2:10: the root 'host' is built in; choose another name\n"
          "2:31: 'a b' is no name for a root: letters, digits, '.', '_' and '-'\n"
-         "2:54: 'c' must be a map such as {tar: FILE} or {debian: SUITE}, not 'd'\n"},
+         "2:54: 'c' must be a map such as {image: alpine:3}, {tar: FILE} or {debian: SUITE}, not 'd'\n"},
         {JOB("rootfs: scrach"), "3:23: there is no root 'scrach', did you mean 'scratch'?\n"},
         {JOB("rootfs: alpine"), "3:23: there is no root 'alpine'; describe it under 'rootfs'\n"},
     };
@@ -230,7 +230,7 @@ static void test_job_values(void **state)
 {
     static const struct mistake mistakes[] = {
         {"cupel: 1\njobs: {a: {}}\n", "2:8: job 'a' has no 'run'\n"},
-        {JOB("shell: bash"), "3:22: 'shell' must be an argv list, not 'bash'\n"},
+        {JOB("shell: bash"), "3:22: 'shell' must be an argv list such as [/bin/bash, -eu], not 'bash'\n"},
         {JOB("shell: []"), "3:22: 'shell' is an empty list\n"},
         {JOB("description: [a]"), "3:28: 'description' must be text, not a list\n"},
         {JOB("description: "), "3:28: 'description' must be text, not empty\n"},
@@ -268,7 +268,8 @@ static void test_job_values(void **state)
         {JOB("tags: [a, b c]"),
          "3:25: 'tags' must be a name of at most 200 letters, digits, '.', '_' and '-', not 'b c'\n"},
         {JOB("stdin: a, stdin-file: numbers.in"), "3:25: 'stdin' and 'stdin-file' exclude each other\n"},
-        {JOB("artifacts: a.txt"), "3:26: 'artifacts' must be an absolute path in the job, not 'a.txt'\n"},
+        {JOB("artifacts: a.txt"), "3:26: 'artifacts' must be an absolute path in the job, not 'a.txt'; below the job's workdir "
+                               "that is '/work/a.txt'\n"},
         {JOB("artifacts: {paths: [/a/../b]}"), "3:35: 'paths' must not contain '..': '/a/../b'\n"},
         {JOB("artifacts: {when: failure}"), "3:26: 'artifacts' has no 'paths'\n"},
         {JOB("artifacts: {paths: /a, max: 1Q, when: never}"),
@@ -337,7 +338,8 @@ static void test_inputs(void **state)
         {JOB("inputs: {from: ., to: /proc/x}"),
          "3:23: an input cannot be placed at /proc/x, which belongs to the sandbox\n"},
         {JOB("inputs: {from: ., to: /}"), "3:23: an input cannot be placed at /, which belongs to the sandbox\n"},
-        {JOB("inputs: [{from: ., to: work}]"), "3:38: 'to' must be an absolute path in the job, not 'work'\n"},
+        {JOB("inputs: [{from: ., to: work}]"), "3:38: 'to' must be an absolute path in the job, not 'work'; below the "
+                                            "job's workdir that is '/work/work'\n"},
         {JOB("inputs: [\"\"]"), "3:24: 'inputs' must be a path on the host, not ''\n"},
     };
 

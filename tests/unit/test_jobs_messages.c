@@ -30,6 +30,37 @@ static void test_words_of_other_tools(void **state)
         {"run: x, exit: 1", "did you mean 'exit' under 'expect'?"},
         {"run: x, time: 5", "'cpu-time' (processor time) or 'wall' under 'limits'"},
         {"run: x, limits: {timeout: 5}", "'wall'"},
+        {"run: x, strategy: {matrix: {a: [b]}}", "'matrix' here, which is not supported yet; until it is: write one job"},
+        {"run: x, parallel: 2", "'matrix' here, which is not supported yet; until it is: write one job"},
+        {"run: x, continue-on-error: true", "'allow-failure' here, which is not supported yet; until it is: 'expect'"},
+        {"run: x, allow_failure: true", "'allow-failure' here, which is not supported yet; until it is: 'expect'"},
+        {"run: x, servics: {}", "did you mean 'services'? It is not supported yet; until it is: start it"},
+        {"run: x, only: [main]", "--only"},
+        {"run: x, except: [main]", "--only"},
+        {"run: x, extends: .base", "'defaults'"},
+        {"run: x, after_script: [y]", "'after' here, which is not supported yet; until it is: a job"},
+        {"run: x, with: {a: b}", "there are no actions"},
+        {"uses: actions/checkout@v4", "there are no actions"},
+        {"run: x, coverage: '/x/'", "'artifacts'"},
+        {"run: x, name: y", "its key under 'jobs'"},
+        {"run: x, ports: ['80:80']", "'network: {bridge: NAME}'"},
+        {"run: x, outputs: {a: b}", "'from'"},
+        {"run: [{uses: actions/checkout@v4}]", "there are no actions"},
+        {"run: [{run: x, uses: y}]", "there are no actions"},
+        {"run: [{run: x, working-directory: d}]", "'cd DIR'"},
+        {"run: [{run: x, if: always()}]", "the first that fails ends the job"},
+        {"run: [{run: x, continue-on-error: true}]", "'|| true'"},
+        {"run: [{run: x, shell: bash}]", "the whole job"},
+        {"run: x, artifacts: {paths: /x, name: y}", "--out"},
+        {"run: x, artifacts: {paths: /x, expire_in: 1 week}", "--out"},
+        {"run: x, artifacts: {paths: /x, retention-days: 5}", "--out"},
+        {"run: x, artifacts: {path: /x}", "did you mean 'paths'?"},
+        {"run: x, artifacts: {paths: /x, reports: {junit: y}}", "'paths'"},
+        {"run: x, artifacts: dist/*.whl", "not 'dist/*.whl'; below the job's workdir that is '/work/dist/*.whl'"},
+        {"run: x, artifacts: ./dist, workdir: /w", "not './dist'; below the job's workdir that is '/w/dist'"},
+        {"run: x, artifacts: {paths: [dist]}", "below the job's workdir that is '/work/dist'"},
+        {"run: x, inputs: [{from: ., to: src}]", "below the job's workdir that is '/work/src'"},
+        {"run: x, shell: bash", "'shell' must be an argv list such as [/bin/bash, -eu], not 'bash'"},
         {"run: x, expect: 3", "'expect' must be a map such as {exit: 3}, not '3'"},
     };
 
@@ -41,6 +72,52 @@ static void test_words_of_other_tools(void **state)
         lines = problem_lines(&r);
         if (r.plan != NULL || strstr(lines, cases[i].words) == NULL || strchr(lines, '\n')[1] != '\0')
             fail_msg("%s: got:\n%s", cases[i].keys, lines);
+        unload(&r);
+    }
+}
+
+/* The same of words that stand beside `jobs`, or in a root. */
+static void test_words_of_other_tools_around_jobs(void **state)
+{
+#define BESIDE(text) "cupel: 1\njobs: {a: {run: x}}\n" text "\n"
+    static const struct {
+        const char *text;
+        const char *words;
+    } cases[] = {
+        {BESIDE("on: push"), "`cupel run`"},
+        {BESIDE("on: [push, pull_request]"), "`cupel run`"},
+        {BESIDE("workflow: {rules: []}"), "`cupel run`"},
+        {BESIDE("include: [x.yml]"), "`cupel run FILE FILE`"},
+        {BESIDE("before_script: [x]"), "'run'"},
+        {BESIDE("default: {image: x}"), "did you mean 'defaults'?"},
+        {BESIDE("services: {db: {image: x}}"), "jobs stand under 'jobs'"},
+        {BESIDE(".base: {image: x}"), "what jobs share stands under 'defaults'"},
+        {BESIDE("x-base: {image: x}"), "what jobs share stands under 'defaults'"},
+        {BESIDE("build: {script: [make]}"), "jobs stand under 'jobs'"},
+        {BESIDE("job: {run: x}"), "jobs stand under 'jobs'"},
+        {BESIDE("unit: {stage: test, steps: [x]}"), "jobs stand under 'jobs'"},
+        {BESIDE("unit: {extends: .base}"), "jobs stand under 'jobs'"},
+        {BESIDE("job: {a: {run: x}}"), "did you mean 'jobs'?"},
+        {"cupel: 1\nbuild: {script: [make]}\n", "jobs stand under 'jobs'"},
+        {"cupel: 1\nrun: make\n", "jobs: {NAME: {run: ...}}"},
+        {"cupel: 1\nscript: make\n", "jobs: {NAME: {run: ...}}"},
+        {"cupel: 1\nsteps: [{run: x}]\n", "jobs: {NAME: {run: [{run: ...}]}}"},
+        {BESIDE("permissions: read-all"), "no right on the host"},
+        {"cupel: 1\njobs: {.base: {run: x}}\n", "it begins with '.'; what jobs share stands under 'defaults'"},
+        {BESIDE("rootfs: {d: {docker: alpine}}"), "it is called 'image' here"},
+        {BESIDE("rootfs: {d: {container: alpine}}"), "it is called 'image' here"},
+        {BESIDE("rootfs: {d: {base: e, run: x}}"), "it is called 'from' here"},
+        {BESIDE("rootfs: {d: {imgae: alpine}}"), "did you mean 'image'?"},
+        {BESIDE("rootfs: {al: 'alpine:3'}"), "'al' must be a map such as {image: alpine:3}, {tar: FILE} or"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        struct loaded r = load(cases[i].text);
+        cleanup_free char *lines = problem_lines(&r);
+
+        if (r.plan != NULL || strstr(lines, cases[i].words) == NULL || strchr(lines, '\n')[1] != '\0')
+            fail_msg("%s: got:\n%s", cases[i].text, lines);
         unload(&r);
     }
 }
@@ -149,6 +226,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_words_of_other_tools),
+        cmocka_unit_test(test_words_of_other_tools_around_jobs),
         cmocka_unit_test(test_syntax),
         cmocka_unit_test(test_numbers),
         cmocka_unit_test(test_many_problems_are_counted),
