@@ -194,6 +194,21 @@ static int add_programs(scmp_filter_ctx ctx, const struct jobs_seccomp *what)
     return r;
 }
 
+/* Protocols of internet sockets that are not the internet's: MPTCP's queues are in no list of sockets, so that nobody could bound
+ * them, and SMC's buffers are a driver's. Programs do without, as on a kernel without them. */
+static int add_protocols(scmp_filter_ctx ctx, const struct jobs_seccomp *what)
+{
+    static const unsigned protocols[] = {IPPROTO_MPTCP, 256 /* IPPROTO_SMC */};
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < ARRAY_SIZE(protocols) && !jobs_names_have(what->deny, "socket"); i++) {
+        const struct scmp_arg_cmp protocol = {2, SCMP_CMP_MASKED_EQ, LOW32, protocols[i]};
+
+        r = seccomp_rule_add_array(ctx, SCMP_ACT_ERRNO(EPROTONOSUPPORT), SCMP_SYS(socket), 1, &protocol);
+    }
+    return r;
+}
+
 static int add_refused_arguments(scmp_filter_ctx ctx, const struct jobs_seccomp *what)
 {
     static const int calls[] = {SCMP_SYS(socket), SCMP_SYS(socketpair)};
@@ -213,6 +228,8 @@ static int add_refused_arguments(scmp_filter_ctx ctx, const struct jobs_seccomp 
         r = add_attributes(ctx, what);
     if (r == 0)
         r = add_keys(ctx, what);
+    if (r == 0)
+        r = add_protocols(ctx, what);
     return r < 0 || what->profile != JOBS_SECCOMP_STRICT ? r : add_programs(ctx, what);
 }
 

@@ -199,12 +199,12 @@ static void strike(struct attempt *a, const struct deadline *d)
 
 static void check_uncounted(struct attempt *a, uint64_t now)
 {
-    uint64_t bytes;
-
-    if (!uncounted_exceeds(&a->uncounted, now, &bytes))
+    if (!uncounted_exceeds(&a->uncounted, now))
         return;
-    if (a->facts->cause == CAUSE_NONE)
-        a->facts->netlink_bytes = bytes;
+    if (a->facts->cause == CAUSE_NONE) {
+        a->facts->queue_bytes.netlink = a->uncounted.netlink;
+        a->facts->queue_bytes.internet = a->uncounted.internet;
+    }
     note_cause(a, CAUSE_MEMORY, false);
     kill_now(a);
 }

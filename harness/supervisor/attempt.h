@@ -119,7 +119,10 @@ struct attempt_facts {
     char not_set_up[REPORTS_EVIDENCE_SIZE / 2]; /* why, of the step that is not; or why it was not executed, or did not begin */
     uint64_t cause_ns;        /* when */
     uint64_t cpu_at_cause_ns;
-    uint64_t netlink_bytes; /* what the cause CAUSE_MEMORY was, where no control group knows of it */
+    /* what the cause CAUSE_MEMORY was, where no control group bounds it */
+    struct {
+        uint64_t netlink, internet;
+    } queue_bytes;
     bool grace_used_up; /* SIGTERM was not enough */
     struct timespec started;
     uint64_t started_ns; /* first command executed; 0: none was */

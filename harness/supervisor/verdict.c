@@ -45,6 +45,26 @@ static void add_wall(struct strbuf *b, const char *before, uint64_t from, uint64
 
 /* ---- one writer of evidence a verdict ---- */
 
+static void add_queues(struct strbuf *b, const struct attempt_facts *f)
+{
+    const struct {
+        const char *whose;
+        uint64_t bytes;
+        const char *why;
+    } kinds[] = {
+        {"netlink", f->queue_bytes.netlink, "counts"},
+        {"TCP, UDP and raw", f->queue_bytes.internet, "bounds"},
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+        char text[UNIT_TEXT_SIZE];
+
+        if (kinds[i].bytes > 0)
+            strbuf_addf(b, ": the queues of its %s sockets hold %s, which no control group %s",
+                        kinds[i].whose, unit_format_size(kinds[i].bytes, text), kinds[i].why);
+    }
+}
+
 static void say_memory(const struct jobs_job *job, const struct attempt_facts *f, struct strbuf *b)
 {
     char text[UNIT_TEXT_SIZE];
@@ -54,9 +74,8 @@ static void say_memory(const struct jobs_job *job, const struct attempt_facts *f
                 jobs_limit_format(JOBS_LIMIT_MEMORY, job->limits.value[JOBS_LIMIT_MEMORY], text));
     add_wall(b, " after ", f->started_ns,
              f->cause == CAUSE_MEMORY && f->cause_ns < f->ended_ns ? f->cause_ns : f->ended_ns);
-    if (f->netlink_bytes > 0) {
-        strbuf_addf(b, ": the queues of its netlink sockets hold %s, which no control group counts",
-                    unit_format_size(f->netlink_bytes, text));
+    if (f->queue_bytes.netlink + f->queue_bytes.internet > 0) {
+        add_queues(b, f);
         return;
     }
     if (kills > 0)

@@ -67,6 +67,22 @@ done
 expect_verdict little passed
 expect_verdict plenty passed
 
+it "so does what lies in TCP connections, and they themselves, whether anybody accepts them or not"
+job_file backlog.yaml <<YAML
+$head
+  backlog: {run: [/probes, memory-backlog], limits: {memory: 8M}}
+  shared-network: {run: [/probes, memory-backlog], limits: {memory: 8M}, network: loopback, user: nobody, seccomp: strict}
+  unaccepted: {run: [/probes, memory-unaccepted], limits: {memory: 8M}}
+  plenty: {run: [/probes, memory-backlog], limits: {memory: 256M}, expect: {exit: 10}}
+YAML
+cupel_run backlog.yaml -j 2
+expect_exit 1
+for job in backlog shared-network unaccepted; do
+    expect_verdict "$job" memory-limit
+    expect_evidence "$job" '^memory limit 8 MiB reached after .*: the queues of its TCP, UDP and raw sockets hold [0-9.]+ MiB, which no control group bounds'
+done
+expect_verdict plenty passed
+
 it "asynchronous I/O is for jobs that ask for it"
 job_file aio.yaml <<YAML
 $head

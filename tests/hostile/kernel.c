@@ -10,6 +10,7 @@
 #include <linux/module.h>
 #include <linux/netlink.h>
 #include <linux/perf_event.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -123,6 +124,14 @@ static void large_attributes(void)
     if (syscall(SYS_fsetxattr, fd, "system.posix_acl_access", value, sizeof(value), 0) == 0 || errno != E2BIG)
         breach("fsetxattr of %zu bytes reached the kernel: %s", sizeof(value), strerror(errno));
     contained("fsetxattr of %zu bytes: %s", sizeof(value), strerror(errno));
+}
+
+/* Its queues are in no list of sockets. */
+static void multipath(void)
+{
+    if (socket(AF_INET, NO_TYPE, IPPROTO_MPTCP) >= 0 || errno != EPROTONOSUPPORT)
+        breach("socket(multipath TCP) reached the kernel: %s", strerror(errno));
+    contained("socket(multipath TCP): %s", strerror(errno));
 }
 
 static void netlink_users(void)
@@ -381,6 +390,7 @@ const struct probe kernel_probes[] = {
     {"packet-socket", packet},
     {"audit-socket", audit},
     {"netlink-users", netlink_users},
+    {"multipath-socket", multipath},
     {"large-attributes", large_attributes},
     {"crypto-socket", crypto_api},
     {"raw-socket", raw_ip},

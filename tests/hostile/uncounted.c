@@ -10,6 +10,7 @@
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <mqueue.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,6 +25,9 @@
 
 #define MIB ((size_t)1 << 20)
 #define NETLINK_ASKED (24 * MIB)
+#define BACKLOG_ASKED (24 * MIB)
+#define BACKLOG_MOST 64
+#define UNACCEPTED_ASKED 8192
 #define PTYS_ASKED 128
 #define USERS_ASKED 4
 
@@ -224,6 +228,70 @@ static void memory_netlink(void)
     breach("%zu MiB in netlink queues", sum / MIB);
 }
 
+static int listen_there(struct sockaddr_in *ret, int backlog)
+{
+    const int big = 4 << 20;
+    socklen_t len = sizeof(*ret);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    *ret = (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &big, sizeof(big));
+    if (fd < 0 || bind(fd, (struct sockaddr *)ret, sizeof(*ret)) < 0 || listen(fd, backlog) < 0 ||
+        getsockname(fd, (struct sockaddr *)ret, &len) < 0)
+        untested("a listening socket: %s", strerror(errno));
+    return fd;
+}
+
+static int connect_to(const struct sockaddr_in *there, int backlog_so_far)
+{
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+    if (fd < 0 ||
+        (connect(fd, (const struct sockaddr *)there, sizeof(*there)) < 0 && errno != EINPROGRESS))
+        contained("%d connections, then %s", backlog_so_far, strerror(errno));
+    return fd;
+}
+
+static size_t send_until_full(int fd)
+{
+    static const char zeros[16384];
+    size_t sum = 0;
+    ssize_t n;
+
+    while ((n = send(fd, zeros, sizeof(zeros), MSG_DONTWAIT | MSG_NOSIGNAL)) > 0)
+        sum += (size_t)n;
+    return sum;
+}
+
+/* A connection that nobody accepts is nobody's, and so is what was sent by it. */
+static void memory_backlog(void)
+{
+    struct sockaddr_in there;
+    size_t sum = 0;
+
+    (void)listen_there(&there, BACKLOG_MOST);
+    for (int i = 0; sum < BACKLOG_ASKED && i < BACKLOG_MOST; i++)
+        sum += send_until_full(connect_to(&there, i));
+    nap_ms(2000); /* somebody has to look */
+    if (sum < BACKLOG_ASKED)
+        contained("%zu MiB in TCP queues, and no more", sum / MIB);
+    breach("%zu MiB in TCP queues", sum / MIB);
+}
+
+/* Nor is the connection itself: its other end is closed, so that a job has as many as it likes. */
+static void memory_unaccepted(void)
+{
+    struct sockaddr_in there;
+
+    for (int i = 0; i < UNACCEPTED_ASKED; i++) {
+        if (i % 1024 == 0)
+            (void)listen_there(&there, 1024);
+        (void)close(connect_to(&there, i));
+    }
+    nap_ms(2000);
+    breach("%d connections that nobody accepted", UNACCEPTED_ASKED);
+}
+
 /* ---- disks ---- */
 
 /* Whether a loop device of this directory, by that prefix, has a file of this name that can be read. */
@@ -273,6 +341,8 @@ const struct probe uncounted_probes[] = {
     {"pseudo-terminals", ptys},
     {"asynchronous-io", aio},
     {"memory-netlink", memory_netlink},
+    {"memory-backlog", memory_backlog},
+    {"memory-unaccepted", memory_unaccepted},
     {"disks-of-others", disks_of_others},
     {0},
 };
