@@ -2,6 +2,7 @@
 #include "rootfs-cache/contents.h"
 
 #include "rootfs-cache/filetype.h"
+#include "rootfs-cache/gunzip.h"
 
 #include <archive.h>
 #include <archive_entry.h>
@@ -302,11 +303,37 @@ static int copy_out(struct archive *a, int out, const char *path, struct cupel_e
     return r == ARCHIVE_EOF ? 0 : damaged(path, archive_error_string(a), err);
 }
 
+struct reading {
+    int fd;
+    char *block;
+};
+
+static void free_reading(struct reading *r)
+{
+    free(r->block);
+}
+
+static la_ssize_t read_block(struct archive *a, void *data, const void **ret_block)
+{
+    struct reading *reading = data;
+    ssize_t n;
+
+    *ret_block = reading->block;
+    do
+        n = read(reading->fd, reading->block, BLOCK);
+    while (n < 0 && errno == EINTR);
+    if (n < 0)
+        archive_set_error(a, errno, "cannot read it");
+    return n;
+}
+
 int contents_decompress(int fd, int out, const char *path, struct cupel_error *err)
 {
     static int (*const filters[])(struct archive *) = {
         archive_read_support_filter_gzip, archive_read_support_filter_bzip2, archive_read_support_filter_xz,
         archive_read_support_filter_zstd, archive_read_support_filter_lz4};
+    _cleanup_(free_reading) struct reading reading = {.fd = fd, .block = xmalloc(BLOCK)};
+    _cleanup_(gunzip_close) struct gunzip gunzip = {0};
     _cleanup_(free_reader) struct archive *a = archive_read_new();
     struct archive_entry *entry;
     char magic[5];
@@ -314,14 +341,16 @@ int contents_decompress(int fd, int out, const char *path, struct cupel_error *e
 
     if (a == NULL)
         return cupel_error_set(err, CUPEL_ERROR_HARNESS, ENOMEM, "cannot decompress the image '%s'", path);
+    gunzip_begin(&gunzip, read_block, &reading);
     for (size_t i = 0; i < ARRAY_SIZE(filters); i++)
         (void)filters[i](a);
     (void)archive_read_support_format_raw(a);
     (void)archive_read_support_format_empty(a);
-    if (lseek(fd, 0, SEEK_SET) < 0 || archive_read_open_fd(a, fd, BLOCK) < ARCHIVE_OK ||
+    if (lseek(fd, 0, SEEK_SET) < 0 ||
+        archive_read_open(a, &gunzip, NULL, gunzip_read, NULL) < ARCHIVE_OK ||
         archive_read_next_header(a, &entry) < ARCHIVE_WARN)
         return damaged(path, archive_error_string(a), err);
-    if (archive_filter_code(a, 0) == ARCHIVE_FILTER_NONE)
+    if (!gunzip_found(&gunzip) && archive_filter_code(a, 0) == ARCHIVE_FILTER_NONE)
         return is_no_image(path, fd, "it", err);
     r = copy_out(a, out, path, err);
     if (r < 0)

@@ -1,6 +1,6 @@
 /* stream: see stream.h. Two readers of libarchive's, one over the other: the lower one
- * decompresses, so that what it gives can be hashed, and read on behind the tar's end. Not
- * responsible for what the entries mean (unpack.c). */
+ * decompresses (what is gzip, gunzip.c beneath it), so that what it gives can be hashed, and read on
+ * behind the tar's end. Not responsible for what the entries mean (unpack.c). */
 #include "rootfs-cache/stream.h"
 
 #include "rootfs-cache/filetype.h"
@@ -13,6 +13,7 @@ void stream_close(struct stream *s)
 {
     if (s->blob != NULL)
         (void)archive_read_free(s->blob);
+    gunzip_close(&s->gunzip);
     EVP_MD_CTX_free(s->blob_digest);
     EVP_MD_CTX_free(s->tar_digest);
     free(s->chunk);
@@ -46,8 +47,10 @@ static la_ssize_t read_blob(struct archive *a, void *data, const void **ret_bloc
     s->at += (uint64_t)n;
     tell_position(s);
     if (n > 0 && s->blob_digest != NULL &&
-        EVP_DigestUpdate(s->blob_digest, s->chunk, (size_t)n) != 1)
+        EVP_DigestUpdate(s->blob_digest, s->chunk, (size_t)n) != 1) {
+        archive_set_error(a, EIO, "its digest cannot be computed");
         return -1;
+    }
     return n;
 }
 
@@ -72,7 +75,11 @@ static la_ssize_t read_tar(struct archive *a, void *data, const void **ret_block
     }
     if (r < ARCHIVE_OK || (s->tar_digest != NULL && !s->plain &&
                            EVP_DigestUpdate(s->tar_digest, *ret_block, size) != 1)) {
-        archive_set_error(a, archive_errno(s->blob), "%s", archive_error_string(s->blob));
+        const char *said = archive_error_string(s->blob);
+
+        /* libarchive's filters have no words for some of what they refuse (gzip: a short trailer) */
+        archive_set_error(a, archive_errno(s->blob), "%s",
+                          said != NULL ? said : "the compressed data are damaged or cut short");
         return -1;
     }
     if (s->n_head < HEAD_MAX)
@@ -105,13 +112,15 @@ static int open_blob(struct unpacker *u, struct stream *s)
     unpacker_support_filters(s->blob);
     (void)archive_read_support_format_raw(s->blob);
     (void)archive_read_support_format_empty(s->blob);
-    if (archive_read_open(s->blob, s, NULL, read_blob, NULL) < ARCHIVE_OK)
+    gunzip_begin(&s->gunzip, read_blob, s);
+    if (archive_read_open(s->blob, &s->gunzip, NULL, gunzip_read, NULL) < ARCHIVE_OK)
         return unpacker_corrupt(u, archive_error_string(s->blob));
     r = archive_read_next_header(s->blob, &entry);
     if (r < ARCHIVE_WARN)
         return unpacker_corrupt(u, archive_error_string(s->blob));
     s->at_end = r == ARCHIVE_EOF;
-    s->plain = archive_filter_code(s->blob, 0) == ARCHIVE_FILTER_NONE;
+    s->plain =
+        !gunzip_found(&s->gunzip) && archive_filter_code(s->blob, 0) == ARCHIVE_FILTER_NONE;
     return 0;
 }
 

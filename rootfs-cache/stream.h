@@ -2,6 +2,7 @@
  * as it is read, in the confined child. */
 #pragma once
 
+#include "rootfs-cache/gunzip.h"
 #include "rootfs-cache/unpacker.h"
 
 #include <openssl/evp.h>
@@ -18,7 +19,8 @@ struct stream {
     _Atomic uint64_t *done;               /* says the same, or NULL */
     uint64_t at;                          /* read of it so far */
     uint64_t unpacked;                    /* bytes of the tar so far */
-    struct archive *blob;                 /* the decompressor */
+    struct gunzip gunzip;                 /* between the file and blob */
+    struct archive *blob;                 /* the decompressor of all but gzip */
     EVP_MD_CTX *blob_digest, *tar_digest; /* NULL: nobody asks */
     char *chunk;
     bool at_end;

@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """Images and files as people's builders write them, for tests/e2e/builders.sh: what must be taken, with what comes of it and what is said (TAKEN), and
 what must be refused, with what it is and which command makes it usable (REFUSED). Cases are lines, as in images.py, which has the tools."""
+import zlib
+
 import images
 from images import *
 
@@ -152,6 +154,34 @@ def plain(*entries, end=END, name='.tar', pack=lambda x: x):
     return lambda place: save(place + name, pack(b''.join(entries) + end))
 
 
+def of_gzip(change, level=9):
+    """A gzip file to which something was done; level 0 stores, so that whichever byte is changed, all of it still decompresses."""
+    return lambda content: change(gzip.compress(content, level))
+
+
+def flipped(at):
+    return lambda data: data[:at] + bytes([data[at] ^ 1]) + data[at:][1:]  # at may count from the end
+
+
+def members(content):
+    """Three, the second of which is empty: what pigz, bgzip and `cat` write."""
+    return gzip.compress(content[:700]) + gzip.compress(b'') + gzip.compress(content[700:])
+
+
+def with_pieces(content):
+    """All that a header can have: extra field, name, comment and a checksum of its own."""
+    head = b'\x1f\x8b\x08\x1e' + bytes(6) + b'\4\0abcd' + b'name\0' + b'comment\0'
+    return head + struct.pack('<H', zlib.crc32(head) & 0xffff) + gzip.compress(content)[10:]
+
+
+def whole(pack, layers=(ONE, TWO), make=lambda layout, out: tar_of(layout.place, out)):
+    """An image's archive, compressed as one."""
+    def build(place):
+        out = make(Layout(place, layers), place + '.tar')
+        return save(out + '.gz', pack(open(out, 'rb').read()))
+    return build
+
+
 ROOT = (d('etc'), f('etc/f', 'first'), d('usr'), d('usr/bin'))
 FIRST = {'etc/f': dict(data='first')}
 TOP = (d('root.x86_64'), d('root.x86_64/etc'), f('root.x86_64/etc/name', 'n'), h('root.x86_64/etc/same', 'root.x86_64/etc/name'), f('pkglist.txt', 'p'))
@@ -192,6 +222,16 @@ TAKEN = [  # name, how it is made, what the root is then, what is said (None: no
     ('a tar with another one behind its end', plain(*ROOT, END, f('etc/f', 'second')), FIRST, None),
     ('a tar with garbage behind its end', plain(*ROOT, END, b'garbage' * 100, end=b''), FIRST, None),
     ('a compressed tar with garbage behind its end', plain(*ROOT, END, b'garbage' * 100000, end=b'', name='.tar.gz', pack=gzip.compress), FIRST, None),
+    ('gzip members, one after the other', plain(*ROOT, name='.tar.gz', pack=members), FIRST, None),
+    ('... with garbage behind the last', plain(*ROOT, name='.tar.gz', pack=lambda x: members(x) + b'garbage' * 100000), FIRST, None),
+    ('... with zeros behind the last', plain(*ROOT, name='.tar.gz', pack=lambda x: members(x) + bytes(1000)), FIRST, None),
+    ("... with what only begins as gzip's header does", plain(*ROOT, name='.tar.gz', pack=lambda x: members(x) + b'\x1f\x8b'), FIRST, None),
+    ('... with a member of no method behind the last', plain(*ROOT, name='.tar.gz', pack=lambda x: members(x) + b'\x1f\x8b\x09\0' + bytes(100)), FIRST, None),
+    ('a gzip header with all that it can have', plain(*ROOT, name='.tar.gz', pack=with_pieces), FIRST, None),
+    ('gzip in gzip', plain(*ROOT, name='.tar.gz', pack=lambda x: gzip.compress(gzip.compress(x))), FIRST, None),
+    ('gzip in xz', plain(*ROOT, name='.tar.xz', pack=lambda x: lzma.compress(gzip.compress(x))), FIRST, None),
+    ('an archive of a layout, compressed in members', whole(members), BOTH, None),
+    ('layers in gzip members, with garbage behind', lambda place: Layout(place, [ONE, TWO], lambda x: members(x) + b'garbage').place, BOTH, None),
     ('a tar with a directory above all', plain(*TOP), {'root.x86_64/etc/name': dict(data='n')}, r"all of the root lies below 'root.x86_64/'; --strip 1"),
     ('... which --strip takes off, of hard links too', plain(*TOP), {'etc/name': dict(data='n'), 'etc/same': dict(data='n'), 'pkglist.txt': None, 'root.x86_64': None}, None, '--strip', '1'),
     ('a tar whose one directory is no root', plain(d('data'), f('data/x', 'x')), {'data/x': dict(data='x')}, None),
@@ -223,8 +263,34 @@ FILES = [  # what a file begins with, what that is called, and of the hint
     ('zeros', bytes(10240), 'empty: nothing but zeros', 'without entries'),
 ]
 
+BIG = f('etc/big', b'0123456789abcdef' * 50000)
+SUM = r'is damaged: its checksum does not match what was unpacked'
+CUT = r'is cut short: the compressed data do not end'
+DAMAGED = [  # what is done to the content of a gzip file, and what is said
+    ('a bit flipped in the middle', of_gzip(lambda x: flipped(len(x) // 2)(x), 0), SUM),
+    ('a wrong checksum', of_gzip(flipped(-8)), SUM),
+    ('the last byte of its checksum wrong', of_gzip(flipped(-5)), SUM),
+    ('a wrong length', of_gzip(flipped(-4)), SUM),
+    ('the last byte of its length wrong', of_gzip(flipped(-1)), SUM),
+    ('the last byte missing', of_gzip(lambda x: x[:-1]), CUT),
+    ('the length missing', of_gzip(lambda x: x[:-4]), CUT),
+    ('checksum and length missing', of_gzip(lambda x: x[:-8]), CUT),
+    ('the last half missing', of_gzip(lambda x: x[:len(x) // 2]), CUT),
+    ('what is no deflate', of_gzip(lambda x: x[:10] + b'\xff' * 100), r"is damaged: its compressed data are none of gzip's"),
+    ('a checksum of the last member wrong', lambda x: flipped(-8)(members(x)), SUM),
+    ('a checksum of the first member wrong', lambda x: of_gzip(flipped(-8))(x[:700]) + gzip.compress(x[700:]), SUM),
+    ('a second member that is cut short', lambda x: gzip.compress(x[:700]) + gzip.compress(x[700:])[:-6], CUT),
+    ('a second member of nothing but a header', lambda x: gzip.compress(x) + gzip.compress(b'')[:5], CUT),
+    ('a wrong checksum, and garbage behind it', of_gzip(lambda x: flipped(-8)(x) + b'garbage' * 100000), SUM),
+    ('a damaged one in it', lambda x: gzip.compress(of_gzip(flipped(-8))(x)), SUM),
+]
+
 REFUSED = [(name, lambda place, data=data: save(place + '.tar', raw(data)), what + '(.|\n)*hint: .*' + hint) for name, data, what, hint in FILES]
+REFUSED += [('a gzipped tar with ' + name, plain(*ROOT, BIG, name='.tar.gz', pack=pack), 'cannot unpack .*it ' + said) for name, pack, said in DAMAGED]
+REFUSED += [('a gzipped layout with ' + name, whole(pack), 'cannot (read the image|unpack) .*it ' + said) for name, pack, said in DAMAGED]
 REFUSED += [
+    ('a gzipped docker archive with a wrong checksum', whole(of_gzip(flipped(-8)), [layer(d('dir'), f('dir/file', 'content'))], docker), 'cannot read the image .*it ' + SUM),
+    ('a gzipped layer with a wrong checksum', lambda place: Layout(place, [layer(f('sum', 'sum'))], of_gzip(flipped(-8))).place, r'cannot unpack .*it ' + SUM),
     ('two images in a docker archive, with their names', docker_of((['ex/a:1', 'ex/a:2'], [ONE]), (['ex/b:1'], [TWO])), r'holds 2 images, .*: ex/a:1, ex/a:2, ex/b:1(.|\n)*--tag'),
     ('a name that a docker archive does not have', docker_of((['ex/a:1'], [ONE])), r"no image 'ex/c:1', but ex/a:1", '--tag', 'ex/c:1'),
     ('two images of an index, with their names', oci(platforms(HERE, HERE, names=['1', '2'])), r'several images, .*: 1, 2(.|\n)*--tag'),

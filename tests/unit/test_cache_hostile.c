@@ -190,6 +190,44 @@ static void test_truncated_compressed(void **state)
         cut_everywhere(*state, filters[i], 1);
 }
 
+/* Refused, or what was packed: zeros that are copied from elsewhere are the same zeros. */
+static void expect_whole_or_refused(struct fixture *f)
+{
+    struct cache_root root = CACHE_ROOT_INIT;
+    struct cupel_error err = {0};
+
+    if (prepare_tar(f, NULL, &root, &err) < 0) {
+        assert_int_equal(err.kind, CUPEL_ERROR_INPUT);
+        assert_contains(err.message, "cannot unpack");
+        return;
+    }
+    assert_content(root.layer[0], "d/one", "some content");
+    cache_root_release(&root);
+}
+
+/* Whichever byte behind gzip's header is another one, even where what is unpacked still is a tar. */
+static void test_flipped_compressed(void **state)
+{
+    static const struct item items[] = {
+        {.name = "d", .type = AE_IFDIR}, {.name = "d/one", .data = "some content"}, {0}};
+    const size_t header = 10, trailer = 8;
+    struct fixture *f = *state;
+    cleanup_free char *whole = NULL;
+    size_t length;
+
+    make_tar(f->tar, items, "gzip");
+    assert_int_equal(file_read_at(AT_FDCWD, f->tar, 1 << 20, &whole, &length), 0);
+    for (size_t at = length - 1; at >= header; at--) {
+        whole[at] ^= 1;
+        write_file(f->tar, whole, length);
+        if (at >= length - trailer)
+            expect_refused(f, "does not match what was unpacked");
+        else
+            expect_whole_or_refused(f);
+        whole[at] ^= 1;
+    }
+}
+
 static int unpack_limited(struct fixture *f, const struct unpack_limits *limits, struct cupel_error *err)
 {
     cleanup_free char *path = xasprintf("%s/tree", f->dir);
@@ -310,6 +348,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_not_a_tar, fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(test_truncated, fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(test_truncated_compressed, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_flipped_compressed, fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(test_bombs, fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(test_ratio, fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(test_no_file, fixture_setup, fixture_teardown),
