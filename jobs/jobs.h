@@ -225,7 +225,7 @@ struct jobs_expect {
     int signal;              /* expected terminating signal, 0: none */
     const char *stdout_text; /* NULL: not checked */
     size_t stdout_len;
-    const char *stdout_file; /* absolute host path; NULL: not checked */
+    struct jobs_host_path stdout_file; /* path NULL: not checked */
     const char *stderr_text;
     size_t stderr_len;
 };

@@ -65,15 +65,18 @@ void set_stdout(struct loader *l, const struct key *k, const struct node *value,
     if (!value_text(l, value, k->name, &e->stdout_text))
         return;
     e->stdout_len = value->n;
-    e->stdout_file = NULL;
+    e->stdout_file.path = NULL;
 }
 
 void set_stdout_file(struct loader *l, const struct key *k, const struct node *value, void *object)
 {
     struct jobs_expect *e = object;
 
-    if (!value_host_path(l, value, k->name, false, &e->stdout_file))
+    struct jobs_host_path path;
+
+    if (!value_named_path(l, value, k->name, &path) || !value_host_path_exists(l, value, k->name, false, &path))
         return;
+    e->stdout_file = path;
     e->stdout_text = NULL;
     e->stdout_len = 0;
 }

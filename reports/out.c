@@ -114,6 +114,35 @@ void reports_out_close(struct reports_out *out)
     free(out);
 }
 
+static bool is_same(int fd, int dirfd, const char *name, int flags)
+{
+    struct stat ours, found;
+
+    return fstat(fd, &ours) == 0 && fstatat(dirfd, name, &found, flags) == 0 && ours.st_dev == found.st_dev &&
+           ours.st_ino == found.st_ino;
+}
+
+int reports_out_check(const struct reports_out *out, struct cupel_error *err)
+{
+    const struct {
+        const char *name;
+        int fd;
+    } parts[] = {
+        {OUT_JSONL, out->jsonlfd}, {"logs", out->logsfd}, {"artifacts", out->artifactsfd}};
+    const char *lost = is_same(out->dirfd, AT_FDCWD, out->path, 0) ? NULL : "the out directory itself";
+
+    for (size_t i = 0; lost == NULL && i < ARRAY_SIZE(parts); i++)
+        if (parts[i].fd >= 0 && !is_same(parts[i].fd, out->dirfd, parts[i].name, AT_SYMLINK_NOFOLLOW))
+            lost = parts[i].name;
+    if (lost == NULL)
+        return 0;
+    (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, 0,
+                          "%s was removed or replaced in %s while the run went on: what was written there is lost",
+                          lost, out->path);
+    cupel_error_hint(err, "run it again, and let nothing else write to the out directory meanwhile");
+    return -ENOENT;
+}
+
 const char *reports_out_path(const struct reports_out *out)
 {
     return out->path;

@@ -99,7 +99,8 @@ static void fail_harness(struct attempt *a, const struct cupel_error *err)
 {
     if (a->facts->cause == CAUSE_NONE)
         a->facts->harness = *err;
-    note_cause(a, CAUSE_HARNESS, false);
+    /* an input, or the output expected, is what others have put there */
+    note_cause(a, err->kind == CUPEL_ERROR_INPUT ? CAUSE_SUBMISSION : CAUSE_HARNESS, false);
     if (a->has_sandbox)
         kill_now(a);
 }
@@ -697,8 +698,6 @@ static void start_and_watch(struct attempt *a)
         note_cause(a, CAUSE_CANCELLED, false);
     if (r < 0) {
         fail_harness(a, &err);
-        if (err.kind == CUPEL_ERROR_INPUT && a->facts->cause == CAUSE_HARNESS)
-            a->facts->cause = CAUSE_SUBMISSION;
         check_losses(a);
         return;
     }

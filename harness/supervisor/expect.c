@@ -157,16 +157,21 @@ static int check_stream(const struct capture *c, int which, const struct source 
     return r < 0 ? cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot compare the output of job '%s'", c->name) : 0;
 }
 
-static int check_file(const struct capture *c, const char *path, struct step_facts *facts, struct cupel_error *err)
+static int check_file(const struct capture *c, const struct jobs_host_path *path, struct step_facts *facts,
+                      struct cupel_error *err)
 {
-    cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    struct source expected = {.fd = fd};
+    cleanup_close int fd = -EBADF;
+    struct source expected = {.fd = -EBADF};
     struct stat st;
+    int r = host_path_open(path, "stdout-file", O_RDONLY | O_NONBLOCK | O_NOCTTY, &fd, err);
 
-    if (fd < 0 || fstat(fd, &st) < 0)
-        return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot read the expected output %s", path);
+    if (r < 0)
+        return r;
+    if (fstat(fd, &st) < 0)
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot read the expected output %s", path->path);
     if (!S_ISREG(st.st_mode))
-        return cupel_error_set(err, CUPEL_ERROR_HARNESS, 0, "the expected output %s is no regular file", path);
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, 0, "the expected output %s is no regular file", path->path);
+    expected.fd = fd;
     expected.len = (uint64_t)st.st_size;
     return check_stream(c, 0, &expected, facts, err);
 }
@@ -182,8 +187,8 @@ int expect_check(const struct jobs_step *step, const struct capture *capture, st
 
         r = check_stream(capture, 0, &text, facts, err);
     }
-    if (r == 0 && e->stdout_file != NULL)
-        r = check_file(capture, e->stdout_file, facts, err);
+    if (r == 0 && e->stdout_file.path != NULL)
+        r = check_file(capture, &e->stdout_file, facts, err);
     if (r == 0 && e->stderr_text != NULL) {
         struct source text = {.text = e->stderr_text, .fd = -EBADF, .len = e->stderr_len};
 

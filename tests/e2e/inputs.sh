@@ -25,12 +25,13 @@ jobs:
   loop: {inputs: [{from: sub/loop, to: /w/x}], run: [/bin/cat, /w/x]}
   stdin: {stdin-file: sub/in.txt, run: [/usr/bin/head, "-1"]}
   stdin2: {stdin-file: sub/dir/1.ans, run: [/bin/cat]}
+  expected: {run: [/bin/echo, hi], expect: {stdout-file: sub/sol.c}}
   after: {inputs: [{from: sub/real/sol.c, to: /w/sol.c}], run: [/bin/cat, /w/sol.c]}
   needs-it: {needs: file, run: "true"}
 YAML
 cupel_run links.yaml
 expect_exit 1
-for job in file ro directory through short dotdot dangling loop stdin stdin2; do
+for job in file ro directory through short dotdot dangling loop stdin stdin2 expected; do
     expect_verdict "$job" invalid-submission
     expect_evidence "$job" 'is a symbolic link, to .*, and is not followed'
 done

@@ -216,4 +216,21 @@ else
     unset SUDO_UID SUDO_GID
 fi
 expect_clean
+it "what is removed or replaced while a run goes on is missed at its end"
+cat >wait.yaml <<'YAML'
+cupel: 1
+jobs: {a: {run: sleep 2}}
+YAML
+for what in results.jsonl logs artifacts ''; do
+    rm -rf "$T/moved"
+    cupel_start wait.yaml
+    expect wait_until 20 test -e "$T/out/results.jsonl"
+    mv "$T/out/$what" "$T/moved"
+    cupel_wait
+    expect_exit 3
+    expect_stderr "${what:-the out directory itself} was removed or replaced in .*/out while the run went on"
+done
+rm -rf "$T/moved" "$T/out"
+expect_clean
+
 all_done

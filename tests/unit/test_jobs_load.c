@@ -77,7 +77,7 @@ static void test_steps(void **state)
     assert_list(job->steps[1].argv, "<./crash><1>");
     assert_int_equal(job->steps[1].expect.exit, -1);
     assert_int_equal(job->steps[1].expect.signal, 11);
-    assert_non_null(job->steps[1].expect.stdout_file);
+    assert_non_null(job->steps[1].expect.stdout_file.path);
     assert_int_equal(job->steps[1].line, 27);
     assert_int_equal(job->n_needs, 1);
     assert_int_equal(job->needs[0], 1);
@@ -397,11 +397,11 @@ static void test_alternatives_replace(void **state)
     assert_int_equal(jobs[0].steps[0].expect.exit, 1);
     assert_int_equal(jobs[0].steps[0].expect.signal, 0);
     assert_string_equal(jobs[0].steps[0].expect.stdout_text, "b");
-    assert_null(jobs[0].steps[0].expect.stdout_file);
+    assert_null(jobs[0].steps[0].expect.stdout_file.path);
     assert_string_equal(jobs[1].stdin_text, "a");
     assert_int_equal(jobs[1].steps[0].expect.exit, -1);
     assert_int_equal(jobs[2].steps[0].expect.signal, 9);
-    assert_non_null(jobs[2].steps[0].expect.stdout_file);
+    assert_non_null(jobs[2].steps[0].expect.stdout_file.path);
     assert_string_equal(jobs[2].steps[0].expect.stderr_text, "c");
     unload(&r);
 }
@@ -421,7 +421,7 @@ static void test_alternatives_replace_files(void **state)
     assert_int_equal(job->steps[0].expect.signal, 15);
     assert_int_equal(job->steps[0].expect.exit, -1);
     assert_null(job->steps[0].expect.stdout_text);
-    assert_non_null(job->steps[0].expect.stdout_file);
+    assert_non_null(job->steps[0].expect.stdout_file.path);
     unload(&r);
 }
 

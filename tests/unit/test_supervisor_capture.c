@@ -265,7 +265,7 @@ static void test_expected_file(void **state)
 {
     struct room *room = *state;
     cleanup_free char *path = xasprintf("%s/expected", room->path);
-    struct jobs_expect expect = {.stdout_file = path};
+    struct jobs_expect expect = {.stdout_file = {.path = path, .trusted = strlen(path)}};
     struct step_facts facts;
 
     assert_int_equal(file_write_atomic_at(AT_FDCWD, path, "42\n", 3, 0600), 0);
