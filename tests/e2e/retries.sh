@@ -238,7 +238,7 @@ echo go >shared/word
 cupel_wait
 expect_exit 0
 expect_result a '.verdict == "passed" and .flaky and .previous_attempts[0].verdict == "error"'
-expect_result a '.previous_attempts[0].evidence == "the slot that ran this job died"'
+expect_result a '.previous_attempts[0].evidence == "the slot that ran this job died of signal 9 (SIGKILL)"'
 expect_clean
 
 it "many jobs that fail are each run as often as they may"
