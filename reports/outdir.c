@@ -257,8 +257,9 @@ static int refuse_part(const char *path, size_t length, mode_t mode, int r, stru
     struct cupel_error by_number;
 
     (void)outdir_fail(path, "create", r, &by_number);
-    r = cupel_error_set(err, by_number.kind, 0, "cannot create the out directory '%s': '%s' is %s",
-                        path, part, kind_of(mode));
+    (void)cupel_error_set(err, by_number.kind, 0,
+                          "cannot create the out directory '%s': '%s' is %s", path, part,
+                          kind_of(mode));
     cupel_error_hint(err, "%s", by_number.hint);
     return r;
 }
