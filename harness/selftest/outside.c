@@ -457,7 +457,9 @@ void judge_around(const struct scene *s, const struct probe *p, struct verdict *
 
     if (str_eq(verdict, "memory-limit"))
         verdict_set(v, OUTCOME_BREACH, "another's limit was called the job's: %s", why != NULL ? why : "");
-    else if (str_eq(verdict, "error") && why != NULL && str_starts(why, "not the job's own limit"))
+    else if (str_eq(verdict, "error") && why != NULL &&
+             (str_starts(why, "not the job's own limit") ||
+              str_starts(why, "the slot that ran this job died of signal 9"))) /* it shares the group, and may be larger */
         verdict_set(v, OUTCOME_HELD, "%s", why);
     else
         verdict_set(v, OUTCOME_FAILED, "%s: %s", verdict, why != NULL ? why : "");
