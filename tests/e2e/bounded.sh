@@ -2,7 +2,6 @@
 # Whatever a job prints, names, links or nests, every process of cupel is bounded: jobs that make as much of each as they can,
 # while cupel and its jobs together have 96 MiB. The verdicts are the jobs' own, the results are whole, and nothing is lost
 # without a word.
-# lanes: root-v2
 # time-limit: 120
 # sanitizers: no
 # shellcheck source=tests/e2e/hostile.bash

@@ -1,5 +1,4 @@
 #!/usr/bin/env bash
-# lanes: root-v2
 # time-limit: 180
 # Verdicts come from the event itself and say why: whose memory ran out, what was refused, who stood still.
 # shellcheck source=tests/e2e/lib.sh

@@ -1,7 +1,6 @@
 #!/usr/bin/env bash
 # What jobs write is never reported as kept when it was lost: stores that are full, or become full, or fail meanwhile.
 # sanitizers: no
-# lanes: root-v2
 # time-limit: 60
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"

@@ -1,7 +1,6 @@
 #!/usr/bin/env bash
 # What no control group counts: the kernel's own counters by user and for the machine, and memory on nobody's account
 # (docs/hardening.md). That one job does not take it from another is in the self-test; here is what the host sees of it.
-# lanes: root-v2
 # sanitizers: no
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
