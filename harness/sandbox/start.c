@@ -463,6 +463,17 @@ static int start_steps(struct start *s, struct cupel_error *err)
     return r;
 }
 
+/* What PID 1 says of its own end is nearer to the cause than what the slot then did not find of it. */
+static void prefer_report(struct start *s, struct cupel_error *err)
+{
+    struct sandbox_event e;
+
+    if (s->job.pid <= 0 || sandbox_receive(&s->job, &e) <= 0 || e.kind != SANDBOX_SETUP_FAILED)
+        return;
+    (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, e.errnum, "set-up step '%s' failed%s%s", e.what,
+                          e.detail[0] != '\0' ? " on " : "", e.detail);
+}
+
 int sandbox_start(struct sandbox_stage *stage, const struct sandbox_request *request, struct sandbox_job *ret_job,
                   struct cupel_error *err)
 {
@@ -480,6 +491,7 @@ int sandbox_start(struct sandbox_stage *stage, const struct sandbox_request *req
     if (r < 0) {
         struct cupel_error ignored;
 
+        prefer_report(&s, err);
         if (s.job.pid > 0) {
             sandbox_kill(&s.job);
             sandbox_reap(&s.job);
