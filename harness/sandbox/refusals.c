@@ -1,9 +1,9 @@
 /* refusals: see refusals.h. How many writes, and how many new files, ext4 has refused for want of
- * room, counted as it happens.
+ * room, counted as it happens. A write is whatever takes a block: also an attribute or a directory.
  *
  * No counter of the kernel's says so, and what a job deletes again leaves no trace: a look at the
- * free space, however often, comes too late. But ext4 has tracepoints where it fails to map a
- * block, and where a write or a new file begins and where it has succeeded
+ * free space, however often, comes too late. But ext4 has tracepoints where it looks for a block,
+ * and where a write or a new file begins and where it has succeeded
  * (include/trace/events/ext4.h): what has begun and not succeeded was refused. perf events count
  * how often they are passed on this one disk by the children of the slot, which inherit them;
  * nothing is recorded and nobody is woken (perf_event_open(2); perf_tp_event() in
@@ -33,8 +33,8 @@ static const struct {
     enum what what;
     bool succeeded; /* as many less */
 } events[REFUSALS_EVENTS] = {
-    {"ext4_ext_map_blocks_exit", " && ret == -28", WRITES,
-     false}, /* ENOSPC: little is left, and each block is found at once */
+    {"ext4_request_blocks", "", WRITES, false}, /* little is left, and each block is found at once */
+    {"ext4_allocate_blocks", " && block != 0", WRITES, true}, /* not always passed on a failure */
     {"ext4_da_write_begin", "", WRITES, false}, /* much is left, but less than the write wants */
     {"ext4_da_write_end", "", WRITES, true},
     {"ext4_request_inode", "", INODES, false},

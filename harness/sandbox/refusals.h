@@ -3,7 +3,7 @@
 
 #include "base/base.h"
 
-#define REFUSALS_EVENTS 5
+#define REFUSALS_EVENTS 6
 
 struct refusals {
     int fd[REFUSALS_EVENTS];   /* perf events of one disk; -EBADF: none */

@@ -36,6 +36,11 @@ int sandbox_open_device(const char *name, int flags);
  * of disk or inodes; into memory otherwise. */
 bool sandbox_store_takes_layers(int store_dirfd);
 
+/* What a job may write to its disk, in bytes and in files: its own limits, else those that hold
+ * without. It is held to them exactly where it has one of the two. */
+void sandbox_disk_limits(const struct jobs_limits *limits, uint64_t *ret_bytes, uint64_t *ret_inodes);
+bool sandbox_disk_is_exact(const struct jobs_limits *limits);
+
 /* What a job's disk takes of the store where the job names its size: with the rights of the host's
  * root, that is set aside before the job starts. Other disks grow as they are written to, if there
  * is so much free at first. */

@@ -14,11 +14,6 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-/* Bounds that hold where the job file names none: nothing a job writes is without a limit. */
-#define DEFAULT_DISK (UINT64_C(4) << 30)
-#define BYTES_PER_INODE UINT64_C(16384)
-#define MIN_DEFAULT_INODES UINT64_C(1024)
-
 static int step_error(struct cupel_error *err, enum setup_step step, int errnum, const char *detail)
 {
     return cupel_error_set(err, CUPEL_ERROR_HARNESS, errnum, "set-up step '%s' failed%s%s", sandbox_step_name(step),
@@ -38,37 +33,19 @@ struct start {
 
 /* ---- disk ---- */
 
-static void disk_limits(const struct jobs_limits *l, uint64_t *ret_bytes, uint64_t *ret_inodes)
-{
-    uint64_t bytes = jobs_limit_is_set(l, JOBS_LIMIT_DISK) ? l->value[JOBS_LIMIT_DISK] : DEFAULT_DISK;
-    uint64_t inodes = bytes / BYTES_PER_INODE;
-
-    if (inodes < MIN_DEFAULT_INODES)
-        inodes = MIN_DEFAULT_INODES;
-    if (jobs_limit_is_set(l, JOBS_LIMIT_INODES))
-        inodes = l->value[JOBS_LIMIT_INODES];
-    *ret_bytes = bytes;
-    *ret_inodes = inodes;
-}
-
-static bool is_exact(const struct jobs_limits *l)
-{
-    return jobs_limit_is_set(l, JOBS_LIMIT_DISK) || jobs_limit_is_set(l, JOBS_LIMIT_INODES);
-}
-
 /* What set-up itself may take of the disk; what is left of it is taken away from an exact one
  * before the job starts. */
 static uint64_t set_up_shares(const struct jobs_job *job, const struct sandbox_hidden *hidden)
 {
     return 1 + job->n_inputs / UPPER_INPUTS_A_SHARE +
-           copies_shares(job, is_exact(&job->limits), hidden);
+           copies_shares(job, sandbox_disk_is_exact(&job->limits), hidden);
 }
 
 uint64_t sandbox_disk_space(const struct jobs_job *job, const struct sandbox_hidden *hidden)
 {
     uint64_t bytes, inodes;
 
-    disk_limits(&job->limits, &bytes, &inodes);
+    sandbox_disk_limits(&job->limits, &bytes, &inodes);
     return upper_space(bytes, inodes, set_up_shares(job, hidden));
 }
 
@@ -193,8 +170,8 @@ static int start_disk(struct start *s, struct cupel_error *err)
             return r;
         }
     }
-    disk_limits(&s->request->job->limits, &bytes, &inodes);
-    exact = is_exact(&s->request->job->limits);
+    sandbox_disk_limits(&s->request->job->limits, &bytes, &inodes);
+    exact = sandbox_disk_is_exact(&s->request->job->limits);
     r = stage_attach_upper(s->stage, bytes, inodes,
                            set_up_shares(s->request->job, s->stage->hidden), exact,
                            jobs_limit_is_set(&s->request->job->limits, JOBS_LIMIT_DISK), err);

@@ -261,6 +261,23 @@ static void say_process_limit(const struct jobs_job *job, int status, struct str
                         jobs_limit_format(table[i].limit, job->limits.value[table[i].limit], text));
 }
 
+/* The limit that was reached; where the job has none of its own, also where it comes from, and what sets another. */
+static void add_disk_limit(const struct jobs_job *job, enum jobs_limit which, struct strbuf *b)
+{
+    char text[UNIT_TEXT_SIZE];
+    uint64_t bytes, inodes;
+
+    sandbox_disk_limits(&job->limits, &bytes, &inodes);
+    strbuf_adds(b, jobs_limit_format(which, which == JOBS_LIMIT_DISK ? bytes : inodes, text));
+    if (jobs_limit_is_set(&job->limits, which))
+        return;
+    if (which == JOBS_LIMIT_INODES && jobs_limit_is_set(&job->limits, JOBS_LIMIT_DISK))
+        strbuf_addf(b, ", which goes with its disk of %s", jobs_limit_format(JOBS_LIMIT_DISK, bytes, text));
+    else
+        strbuf_adds(b, ", which holds where none is given");
+    strbuf_addf(b, " (`%s` under `limits` sets another)", jobs_limit_table[which].key);
+}
+
 /* Which of the two, how much of it there was, and how often the kernel has said no. */
 static void say_disk(const struct jobs_job *job, const struct attempt_facts *f, struct strbuf *b)
 {
@@ -268,20 +285,14 @@ static void say_disk(const struct jobs_job *job, const struct attempt_facts *f, 
     uint64_t refused = f->disk_full ? f->writes_refused : f->inodes_refused;
     char text[UNIT_TEXT_SIZE];
 
-    if (refused > 0) {
-        strbuf_addf(b, ", after %llu %s%s that the kernel refused", (unsigned long long)refused,
-                    f->disk_full ? "write" : "file", plural(refused));
-        if (jobs_limit_is_set(&job->limits, which))
-            strbuf_addf(b, " at the %s limit %s", f->disk_full ? "disk" : "inode",
-                        jobs_limit_format(which, job->limits.value[which], text));
-        return;
-    }
-    if (f->disk_full)
-        strbuf_addf(b, ", with its disk full: %s written", unit_format_size(f->disk_peak, text));
+    if (refused > 0)
+        strbuf_addf(b, ", after %llu %s%s that the kernel refused at the %s limit ", (unsigned long long)refused,
+                    f->disk_full ? "write" : "file", plural(refused), f->disk_full ? "disk" : "inode");
+    else if (f->disk_full)
+        strbuf_addf(b, ", with its disk full: %s written of ", unit_format_size(f->disk_peak, text));
     else
-        strbuf_addf(b, ", with no inode left: %llu made", (unsigned long long)f->inodes_peak);
-    if (jobs_limit_is_set(&job->limits, which))
-        strbuf_addf(b, " of %s", jobs_limit_format(which, job->limits.value[which], text));
+        strbuf_addf(b, ", with no inode left: %llu made of ", (unsigned long long)f->inodes_peak);
+    add_disk_limit(job, which, b);
 }
 
 /* A job that failed after the kernel refused it something failed of that. */

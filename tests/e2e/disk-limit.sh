@@ -8,7 +8,7 @@
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
 cat >fills.py <<'PY'
-import os, sys
+import os, shutil, sys
 def large(): open("/tmp/a", "wb").write(b"x" * 18000000)
 def deleted():
     f = open("/tmp/a", "wb", 0)
@@ -29,10 +29,25 @@ def directories():
     except OSError:
         for d in made: os.rmdir(d)
         sys.exit(1)
+# Everything that takes a block without writing into a file; all of it is gone again when the job fails.
+def until_refused(make, path):
+    made = []
+    try:
+        while True: made.append(path % len(made)); make(made[-1])
+    except OSError as e:
+        shutil.rmtree("/tmp/all"); print(e.errno, len(made)); sys.exit(1)
+def attribute(path):
+    os.close(os.open(path, os.O_CREAT)); os.setxattr(path, "user.a", os.urandom(3000))
+def attributes(): until_refused(attribute, "/tmp/all/%d")
+def symlinks(): until_refused(lambda path: os.symlink("x" * 3000, path), "/tmp/all/%d")
+def makedirs(): until_refused(os.mkdir, "/tmp/all/%d")
+def names():
+    attribute("/tmp/all/a"); until_refused(lambda path: os.link("/tmp/all/a", path), "/tmp/all/" + "n" * 240 + "%d")
 def child():
     if os.fork() == 0: deleted()
     os.wait()
     sys.exit(1)
+os.mkdir("/tmp/all")
 globals()[sys.argv[1]]()
 PY
 {
@@ -45,6 +60,10 @@ PY
         printf '  directories-%d: {limits: {inodes: 60}, run: [/usr/bin/python3, /fills.py, directories]}\n' $i
         printf '  last-inodes-%d: {limits: {inodes: 60}, run: "for i in $(seq 57); do : >/tmp/$i; done; exit 1"}\n' $i
     done
+    for job in attributes symlinks makedirs names; do
+        printf '  %s: {limits: {disk: 2M, inodes: 4000}, run: [/usr/bin/python3, /fills.py, %s]}\n' $job $job
+    done
+    printf '  defaults: {limits: {disk: 5M}, run: [/usr/bin/python3, /fills.py, makedirs]}\n'
     printf "  caught: {run: 'head -c 20M /dev/zero >/tmp/a || true'}\n"
 } >fills.yaml
 cupel_run fills.yaml -j 2
@@ -58,6 +77,14 @@ done
 if jq -r .evidence out/results.jsonl | grep -q 'that the kernel refused'; then
     expect_evidence deleted-1 "exit code 1, expected 0, after [0-9]+ writes? that the kernel refused at the disk limit 10 MiB"
     expect_evidence directories-1 "after 1 file that the kernel refused at the inode limit 60"
+    it "what takes a block counts, whatever it is"
+    for job in attributes symlinks makedirs names; do
+        expect_verdict $job disk-limit
+        expect_evidence $job "exit code 1, expected 0, after [0-9]+ writes? that the kernel refused at the disk limit 2 MiB"
+    done
+    it "a limit that nobody gave is named, with what sets another"
+    expect_verdict defaults disk-limit
+    expect_evidence defaults "after 1 file that the kernel refused at the inode limit 1024, which goes with its disk of 5 MiB \\(\`inodes\` under \`limits\` sets another\\)"
 else
     it "the kernel's count of refusals"
     skip_it "perf events on tracepoints are not to be had here"

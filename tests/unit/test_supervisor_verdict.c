@@ -535,7 +535,14 @@ static void test_inode_limit(void **state)
     s.facts.inodes_full = true;
     s.facts.inodes_peak = 99;
     s.ran[0].status = EXITED(1);
-    assert_job(&s, REPORTS_DISK_LIMIT, 1, 0, "exit code 1, expected 0, with no inode left: 99 made");
+    assert_job(&s, REPORTS_DISK_LIMIT, 1, 0, "exit code 1, expected 0, with no inode left: 99 made of 262144, which holds where none is given "
+               "(`inodes` under `limits` sets another)");
+    limit(&s.job.limits, JOBS_LIMIT_DISK, 5 * MIB);
+    s.facts.inodes_refused = 1;
+    assert_job(&s, REPORTS_DISK_LIMIT, 1, 0,
+               "exit code 1, expected 0, after 1 file that the kernel refused at the inode limit 1024, which goes with "
+               "its disk of 5 MiB (`inodes` under `limits` sets another)");
+    s.facts.inodes_refused = 0;
     limit(&s.job.limits, JOBS_LIMIT_INODES, 100);
     assert_job(&s, REPORTS_DISK_LIMIT, 1, 0, "exit code 1, expected 0, with no inode left: 99 made of 100");
     limit(&s.job.limits, JOBS_LIMIT_PIDS, 8); /* refused forks come first in time or matter more; one verdict only */
