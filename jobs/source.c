@@ -73,10 +73,41 @@ struct place source_place(const struct source *s, size_t offset)
     return place;
 }
 
+/* What another encoding of Unicode begins with: U+FEFF, or characters that are ASCII, as a job file's first ones are. */
+static const struct {
+    const char *name; /* iconv's */
+    const char *bytes, *any; /* any[i] is not NUL: any byte but NUL */
+    size_t n;
+} encodings[] = {
+    {"UTF-32", "\xff\xfe\0\0", "\0\0\0\0", 4}, {"UTF-32", "\0\0\xfe\xff", "\0\0\0\0", 4},
+    {"UTF-16", "\xff\xfe", "\0\0", 2},           {"UTF-16", "\xfe\xff", "\0\0", 2},
+    {"UTF-32LE", "\0\0\0\0", "x\0\0\0", 4},      {"UTF-32BE", "\0\0\0\0", "\0\0\0x", 4},
+    {"UTF-16LE", "\0\0\0\0", "x\0x\0", 4},       {"UTF-16BE", "\0\0\0\0", "\0x\0x", 4},
+};
+
+static const char *other_encoding(const struct source *s)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(encodings); i++) {
+        size_t n = 0;
+
+        while (n < encodings[i].n && n < s->len &&
+               (encodings[i].any[n] != '\0' ? s->text[n] != '\0' : s->text[n] == encodings[i].bytes[n]))
+            n++;
+        if (n == encodings[i].n)
+            return encodings[i].name;
+    }
+    return NULL;
+}
+
 bool source_check_encoding(struct source *s)
 {
     const unsigned char *p = (const unsigned char *)s->text;
+    const char *other = other_encoding(s);
 
+    if (other != NULL) {
+        source_problem(s, (struct place){1, 1}, "the file is %s: save it as UTF-8 (`iconv -f %s -t UTF-8`)", other, other);
+        return false;
+    }
     for (size_t i = 0; i < s->len;) {
         uint32_t c = 0;
         size_t length = text_decode(p + i, s->len - i, &c);

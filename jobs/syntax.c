@@ -190,6 +190,19 @@ static void unclosed_document(struct stop *stop)
                    "begins a line");
 }
 
+/* A line that begins with '%'. */
+static void bad_directive(struct stop *stop)
+{
+    stop->place.column = 1;
+    if (strncmp(stop->line, "%YAML", 5) == 0)
+        source_problem(stop->source, stop->place,
+                       "a job file is YAML 1.1 or 1.2: leave this line out, or write '%%YAML 1.2', once");
+    else
+        source_problem(stop->source, stop->place,
+                       "a line that begins with '%%' tells the YAML reader something, and this is nothing that it knows; "
+                       "leave it out, or put the text in quotes");
+}
+
 static const struct {
     const char *problem; /* libyaml's */
     void (*explain)(struct stop *stop);
@@ -219,6 +232,16 @@ static const struct {
     {"did not find expected node content", no_value},
     {"did not find expected comment or line break", text_beside_bar},
     {"did not find expected <document start>", unclosed_document},
+    {"found incompatible YAML document", bad_directive},
+    {"found duplicate %YAML directive", bad_directive},
+    {"did not find expected version number", bad_directive},
+    {"found extremely long version number", bad_directive},
+    {"did not find expected digit or '.' character", bad_directive},
+    {"found unknown directive name", bad_directive},
+    {"could not find expected directive name", bad_directive},
+    {"found unexpected non-alphabetical character", bad_directive},
+    {"found duplicate %TAG directive", bad_directive},
+    {"did not find expected whitespace", bad_directive},
 };
 
 /* Finds the line of the place, and the byte of it that the place's column (in characters) stands for. */

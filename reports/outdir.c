@@ -34,8 +34,10 @@ static const struct {
      "free some space there, or name a directory on another file system with --out DIR"},
     {EDQUOT, CUPEL_ERROR_HARNESS,
      "the disk quota is used up: free some space, or name another directory with --out DIR"},
-    {ENOTDIR, CUPEL_ERROR_HARNESS,
+    {ENOTDIR, CUPEL_ERROR_INPUT,
      "a part of the path is not a directory: name another one with --out DIR"},
+    {ENAMETOOLONG, CUPEL_ERROR_INPUT,
+     "a name has at most 255 bytes, a path 4095: name another directory with --out DIR"},
     {ELOOP, CUPEL_ERROR_INPUT,
      "cupel does not follow a symbolic link there: remove it, or name what it leads to with --out "
      "DIR"},
@@ -466,6 +468,8 @@ int outdir_open(const char *path, int *ret_fd, struct outdir_owner *ret_owner,
     int r;
 
     find_owner(&owner);
+    if (strlen(path) >= PATH_MAX) /* made name by name, it could not be named afterwards */
+        return outdir_fail(path, "open", ENAMETOOLONG, err);
     if (*path == '\0')
         return outdir_fail(path, "open", ENOENT, err);
     r = walk(path, &owner, &dir, err);

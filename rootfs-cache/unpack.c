@@ -83,6 +83,14 @@ static bool is_of_archive(int errnum)
     return errnum < 0;
 }
 
+/* libarchive's "Can't create 'NAME'" names what is named already and leaves out the reason. */
+static const char *reason(int errnum, const char *why)
+{
+    if (errnum == EMLINK)
+        return "it is one hard link more than the store's file system takes for a file (65,000 on ext4)";
+    return why == NULL || str_starts(why, "Can't create") ? strerror(errnum) : why;
+}
+
 int unpacker_write_failed(struct unpacker *u, const char *entry, int errnum, const char *why)
 {
     enum cupel_error_kind kind = is_of_archive(errnum) ? CUPEL_ERROR_INPUT : CUPEL_ERROR_HARNESS;
@@ -98,7 +106,9 @@ int unpacker_write_failed(struct unpacker *u, const char *entry, int errnum, con
         return -errnum;
     }
     (void)cupel_error_set(u->err, kind, 0, "cannot unpack entry '%s' of '%s': %s",
-                          shown(entry, buf), u->name, why != NULL ? why : strerror(errnum));
+                          shown(entry, buf), u->name, reason(errnum, why));
+    if (errnum == EMLINK)
+        cupel_error_hint(u->err, "make the archive again with `tar --hard-dereference`, which stores each as a file");
     return -errnum;
 }
 
@@ -179,6 +189,13 @@ static const char *check_hardlink(struct archive_entry *entry, unsigned strip)
         return "is a hard link to a directory";
     archive_entry_set_hardlink(entry, target.data);
     return NULL;
+}
+
+static const char *check_symlink(struct archive_entry *entry)
+{
+    const char *to = archive_entry_filetype(entry) == AE_IFLNK ? archive_entry_symlink(entry) : NULL;
+
+    return to != NULL && strlen(to) >= PATH_MAX ? "is a symbolic link to a name longer than 4095 bytes" : NULL;
 }
 
 /* ---- owners
@@ -292,6 +309,8 @@ static int write_by_libarchive(struct unpacker *u, struct archive_entry *entry, 
     wrong = check_place(name, directory, &implies);
     if (wrong == NULL)
         wrong = check_hardlink(entry, u->strip);
+    if (wrong == NULL)
+        wrong = check_symlink(entry);
     if (wrong != NULL)
         return unpacker_refuse(u, name, wrong);
     if (implies)

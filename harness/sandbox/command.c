@@ -278,7 +278,9 @@ static int command_chdir(struct command *c)
 {
     char cwd[4096];
 
-    if (fchdir(c->workdir) < 0)
+    if (fchdir(c->workdir) < 0 && c->ctx->kept[0] != '\0' && chdir("/") == 0)
+        c->ctx->workdir_lost = true;
+    else if (fchdir(c->workdir) < 0)
         return -errno;
     (void)close(c->workdir);
     if (syscall(SYS_getcwd, cwd, sizeof(cwd)) < 0)
@@ -384,6 +386,8 @@ static void announce(struct command *c, unsigned index)
     struct timespec now;
 
     (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    if (c->ctx->workdir_lost)
+        small_copy(report.detail, c->ctx->job->workdir, sizeof(report.detail));
     report.at_ns = (uint64_t)now.tv_sec * NSEC_PER_SEC + (uint64_t)now.tv_nsec;
     if (write(c->report_fd, &report, sizeof(report)) != (ssize_t)sizeof(report))
         _exit(125); /* PID 1 is gone, or was about to be */

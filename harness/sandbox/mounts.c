@@ -609,6 +609,10 @@ int setup_workdir(struct init_context *ctx)
         return 0;
     }
     ctx->workdir = mounts_make_dir(ctx, ctx->job->workdir, &made);
+    if (ctx->workdir < 0 && ctx->kept[0] != '\0') { /* whoever opens it again wants to see what the job did */
+        ctx->workdir_lost = true;
+        return (ctx->workdir = fcntl(ctx->root, F_DUPFD_CLOEXEC, 3)) < 0 ? -errno : 0;
+    }
     return ctx->workdir < 0 ? ctx->workdir : 0;
 }
 

@@ -74,7 +74,7 @@ int setup_etc(struct init_context *ctx)
     int r;
 
     ctx->detail = "/tmp";
-    if (tmp < 0)
+    if (tmp < 0 && ctx->kept[0] == '\0') /* else the job made something else of it, and that is to be seen */
         return tmp;
     ctx->detail = "/etc";
     etc = open_etc(ctx);

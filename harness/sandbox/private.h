@@ -188,6 +188,7 @@ struct init_context {
     int root;    /* "/" after the pivot, O_PATH */
     int null_fd; /* /dev/null as it was before anything of the job ran */
     int workdir;
+    bool workdir_lost; /* a kept job made something else of it: its session begins in "/" */
     int terminal; /* the commands' side of it, or -EBADF */
     const struct sandbox_user *user; /* who the commands are, found out before any job ran; or NULL */
     bool

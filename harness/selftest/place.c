@@ -11,7 +11,7 @@
 #define PREFIX "cupel-selftest."
 #define USUAL "/var/tmp"
 
-static const char *base_directory(void)
+const char *place_base(void)
 {
     const char *base = getenv("TMPDIR");
 
@@ -42,7 +42,7 @@ int place_make(char **ret_dir, int *ret_lock)
     int r;
 
     do {
-        cleanup_free char *dir = xasprintf("%s/" PREFIX "XXXXXX", base_directory());
+        cleanup_free char *dir = xasprintf("%s/" PREFIX "XXXXXX", place_base());
 
         if (mkdtemp(dir) == NULL)
             return -errno;
@@ -90,7 +90,7 @@ static int recover_in(const char *base, size_t *removed, struct cupel_error *err
 
 int selftest_recover(size_t *ret_removed, struct cupel_error *err)
 {
-    const char *base = base_directory();
+    const char *base = place_base();
     int r, usual = 0;
 
     *ret_removed = 0;

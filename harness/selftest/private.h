@@ -97,6 +97,8 @@ struct scene {
 };
 
 /* A directory for this process, malloc'ed path, and the lock that says that it lives. */
+/* Where the directory is made: TMPDIR, or what is usual. */
+const char *place_base(void);
 int place_make(char **ret_dir, int *ret_lock);
 
 int scene_open(struct scene *s, const struct selftest_options *options, struct cupel_error *err);

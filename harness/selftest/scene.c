@@ -116,7 +116,9 @@ int scene_open(struct scene *s, const struct selftest_options *options, struct c
         r = listen_on_loopback(s);
     if (r < 0) {
         (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot lay out the files of the self-test below %s",
-                              s->dir != NULL ? s->dir : "/var/tmp");
+                              s->dir != NULL ? s->dir : place_base());
+        if (s->dir == NULL)
+            cupel_error_hint(err, "TMPDIR names another directory");
         scene_close(s);
         return r;
     }

@@ -17,6 +17,7 @@
 struct serving {
     int socket;
     const struct jobs_job *job;
+    bool kept; /* it lies over what a job left */
     enum sandbox_stdio stdio;
     struct sandbox_job *sandbox;
     struct cgroup_job *cgroup;
@@ -75,11 +76,24 @@ static void on_setup_failed(struct serving *s, const struct sandbox_event *e)
 
     (void)cupel_error_set(&err, CUPEL_ERROR_HARNESS, e->errnum, "set-up step '%s' failed%s%s", e->what,
                           e->detail[0] != '\0' ? " on " : "", e->detail);
+    if (s->kept && (e->causes & (SANDBOX_BY_ROOT | SANDBOX_BY_JOBS)) != 0) {
+        err.kind = CUPEL_ERROR_INPUT;
+        cupel_error_hint(&err, "the job left its files so; cupel list --kept shows what else is kept");
+    }
     if (s->cgroup == NULL && str_eq(e->what, "payload-cgroup"))
         cupel_error_hint(&err,
                          "the job's control groups can only be joined from a group below one that is yours as well: "
                          "with systemd, systemd-run --user --scope cupel enter ...");
     fail(s, &err);
+}
+
+static void tell_of_lost_workdir(const struct sandbox_event *e)
+{
+    cleanup_strbuf struct strbuf shown = {0};
+
+    text_add_line(&shown, e->detail);
+    (void)fprintf(stderr, "cupel: the job's working directory %s cannot be entered as the job left it; this begins in /\n",
+                  shown.data);
 }
 
 static void receive_events(struct serving *s)
@@ -106,6 +120,9 @@ static void receive_events(struct serving *s)
             s->control_open = false;
             return;
         case SANDBOX_STEP_STARTED:
+            if (e.detail[0] != '\0')
+                tell_of_lost_workdir(&e);
+            break;
         case SANDBOX_STEP_QUIET:
         case SANDBOX_LEFT_RUNNING: /* what it leaves running ends with it, as with a job */
             break;
@@ -206,18 +223,19 @@ static void tell_end(struct serving *s)
     (void)socket_send(s->socket, &m, sizeof(m), NULL, 0);
 }
 
-void session_serve(int socket, const struct jobs_job *job, enum sandbox_stdio stdio, struct sandbox_job *sandbox,
-                   struct cgroup_job *cgroup)
+void session_serve(int socket, const struct jobs_job *job, const struct launch_session *launch,
+                   struct sandbox_job *sandbox, struct cgroup_job *cgroup)
 {
     struct serving s = {.socket = socket,
                         .job = job,
-                        .stdio = stdio,
+                        .kept = launch->kept != NULL,
+                        .stdio = launch->stdio,
                         .sandbox = sandbox,
                         .cgroup = cgroup,
                         .control_open = true,
                         .kill_at = NEVER};
 
-    if (stdio == SANDBOX_STDIO_PIPES || sandbox->terminal >= 0)
+    if (launch->stdio == SANDBOX_STDIO_PIPES || sandbox->terminal >= 0)
         send_streams(&s);
     watch(&s);
     receive_events(&s); /* what PID 1 said with its last breath */
@@ -273,7 +291,7 @@ _Noreturn void session_slot_main(const struct session_slot *s, pid_t front)
         r = launch(&ctx, own, &s->launch, &leftover.cgroup, &leftover.sandbox, &err);
         if (r == 0) {
             leftover.has_sandbox = true;
-            session_serve(s->socket, own->job, s->launch.stdio, &leftover.sandbox, leftover.cgroup);
+            session_serve(s->socket, own->job, &s->launch, &leftover.sandbox, leftover.cgroup);
         }
     }
     if (r < 0)
@@ -311,6 +329,6 @@ _Noreturn void session_entry_main(const struct session_entry *e, pid_t front)
     if (sandbox_enter(&entry, &session, &err) < 0)
         session_fail(e->socket, &err);
     else
-        session_serve(e->socket, e->job, e->launch.stdio, &session, NULL);
+        session_serve(e->socket, e->job, &e->launch, &session, NULL);
     _exit(0);
 }

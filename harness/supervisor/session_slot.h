@@ -28,7 +28,7 @@ _Noreturn void session_entry_main(const struct session_entry *e, pid_t front);
 
 /* Serves a session whose sandbox is started, until it is over and reaped: passes streams and orders on, and tells the end. Its
  * cgroup (NULL: somebody else's) is watched for OOM kills. */
-void session_serve(int socket, const struct jobs_job *job, enum sandbox_stdio stdio, struct sandbox_job *sandbox,
-                   struct cgroup_job *cgroup);
+void session_serve(int socket, const struct jobs_job *job, const struct launch_session *launch,
+                   struct sandbox_job *sandbox, struct cgroup_job *cgroup);
 /* Tells the front that there will be no session. */
 void session_fail(int socket, const struct cupel_error *err);

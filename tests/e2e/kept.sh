@@ -141,6 +141,33 @@ in_kept no-such-job
 expect_exit 2
 expect_stderr 'cupel list --kept'
 
+it "opened again, whatever the job made of what a sandbox needs: what it did is to be seen"
+job_file spoilt.yaml <<'YAML'
+cupel: 1
+jobs:
+  tmp: {run: "rmdir /tmp && echo mine >/tmp; exit 1"}
+  workdir: {workdir: /w, run: "cd /; rmdir /w; echo mine >/w; exit 1"}
+  shut: {workdir: /w, user: nobody, run: "chmod 0 /w; exit 1"}
+  input: {inputs: [{from: tree, to: /in/tree}], run: "mv /in /elsewhere; echo mine >/in; exit 1"}
+YAML
+cupel_run spoilt.yaml --keep-failed -j 2
+in_kept tmp -- cat /tmp
+expect_exit 0
+expect_stdout '^mine$'
+in_kept workdir -- cat w
+expect_exit 0
+expect_stdout '^mine$'
+expect_stderr "^cupel: the job's working directory /w cannot be entered as the job left it; this begins in /$"
+in_kept shut -- pwd
+expect_exit 0
+expect_stdout '^/$'
+expect_stderr "working directory /w cannot be entered"
+in_kept input -- true
+expect_exit 2
+expect_stderr "set-up step 'attach-inputs' failed on /in/tree: Not a directory"
+expect_stderr 'hint: the job left its files so'
+run_cupel clean --kept
+
 it "never more than asked for, and what is not kept says so"
 job_file many.yaml <<'YAML'
 cupel: 1

@@ -130,6 +130,20 @@ expect_stderr "error: cannot create the out directory 'way/new': 'way' is a symb
 run_cupel run --out "$T/way/new" job.yaml
 expect_exit 2
 expect_stderr "error: cannot create the out directory '$T/way/new': '$T/way' is a symbolic link$"
+mkfifo fifo
+for place in fifo:fifo/new:FIFO /dev/null:/dev/null/a/new:device ./job.yaml:./job.yaml/new:file; do
+    IFS=: read -r part path what <<<"$place"
+    run_cupel run --out "$path" job.yaml
+    expect_exit 2
+    expect_equal "$(grep -c error: stderr)" 1
+    expect_stderr "error: cannot create the out directory '$path': '$part' is a $what$"
+done
+run_cupel run --out "$(printf 'n%.0s' {1..256})" job.yaml
+expect_exit 2
+expect_stderr 'hint: a name has at most 255 bytes'
+run_cupel run --out "$(printf 'n/%.0s' {1..2048})" job.yaml
+expect_exit 2
+expect [ ! -e n ]
 run_cupel run --out ./job.yaml/new job.yaml
 expect_stderr "error: cannot create the out directory './job.yaml/new': './job.yaml' is a file$"
 expect_equal "$(state_of_victim)" "$before"

@@ -32,6 +32,12 @@ expect_exit 2
 run_cupel selftest --markdown
 expect_exit 2
 
+it "where its directory cannot be made, that place is named"
+TMPDIR=$T/nowhere run_cupel selftest --only memory-anonymous
+expect_exit 3
+expect_stderr "below $T/nowhere: No such file or directory$"
+expect_stderr 'hint: TMPDIR names another directory'
+
 it "without its programs it cannot run"
 export CUPEL_PROBES=$T/nowhere
 run_cupel selftest

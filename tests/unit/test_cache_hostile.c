@@ -62,6 +62,51 @@ static void test_climbing_out(void **state)
     assert_int_equal(rmdir(outside), 0); /* still empty */
 }
 
+static void test_long_symbolic_link(void **state)
+{
+    struct fixture *f = *state;
+    char to[PATH_MAX + 1] = "";
+    const struct item items[] = {{.name = "l", .type = AE_IFLNK, .data = to}, {0}};
+    struct cache_root root;
+
+    memset(to, 'x', PATH_MAX);
+    make_tar(f->tar, items, NULL);
+    expect_refused(f, "entry 'l' is a symbolic link to a name longer than 4095 bytes");
+    to[PATH_MAX - 1] = '\0';
+    make_tar(f->tar, items, NULL);
+    root = must_prepare(f);
+    cache_root_release(&root);
+}
+
+/* As many as the file system takes, and one more. */
+static void test_too_many_hard_links(void **state)
+{
+    struct fixture *f = *state;
+    long most = pathconf(f->dir, _PC_LINK_MAX);
+    cleanup_free struct item *items = NULL;
+    cleanup_free char(*names)[24] = NULL;
+    struct cupel_error err = {0};
+    struct cache_root root = CACHE_ROOT_INIT;
+
+    if (most < 2 || most > 100000) /* others than ext4 */
+        skip();
+    items = xcalloc((size_t)most + 2, sizeof(*items));
+    names = xcalloc((size_t)most + 1, sizeof(*names));
+    for (long i = 0; i <= most; i++) {
+        (void)snprintf(names[i], sizeof(names[i]), "h%ld", i);
+        items[i].name = names[i];
+        items[i].hardlink = i > 0 ? names[0] : NULL;
+        items[i].data = i > 0 ? NULL : "x";
+    }
+    make_tar(f->tar, items, NULL);
+    assert_true(prepare_tar(f, NULL, &root, &err) < 0);
+    assert_int_equal(err.kind, CUPEL_ERROR_INPUT);
+    assert_contains(err.message, names[most]);
+    assert_contains(err.message, "it is one hard link more than the store's file system takes for a file");
+    assert_contains(err.hint, "--hard-dereference");
+    assert_nothing_left(f);
+}
+
 /* A leading slash is the tree's own, as every tar has it, of hard links' targets too. */
 static void test_absolute_names(void **state)
 {
@@ -342,6 +387,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_climbing_out, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_long_symbolic_link, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_too_many_hard_links, fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(test_absolute_names, fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(test_behind_the_end, fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(test_write_through_hard_linked_symlink, fixture_setup, fixture_teardown),

@@ -122,6 +122,35 @@ static void test_words_of_other_tools_around_jobs(void **state)
     }
 }
 
+/* Unicode, but not UTF-8: as Windows' editors and PowerShell's `>` write it. */
+static void test_other_encodings(void **state)
+{
+    static const struct {
+        const char *text;
+        size_t n;
+        const char *problems;
+    } files[] = {
+        {"\xff\xfe" "a\0:\0\n\0", 8, "1:1: the file is UTF-16: save it as UTF-8 (`iconv -f UTF-16 -t UTF-8`)\n"},
+        {"\xfe\xff" "\0a\0:\0\n", 8, "1:1: the file is UTF-16: save it as UTF-8 (`iconv -f UTF-16 -t UTF-8`)\n"},
+        {"a\0:\0", 4, "1:1: the file is UTF-16LE: save it as UTF-8 (`iconv -f UTF-16LE -t UTF-8`)\n"},
+        {"\0a\0:", 4, "1:1: the file is UTF-16BE: save it as UTF-8 (`iconv -f UTF-16BE -t UTF-8`)\n"},
+        {"\xff\xfe\0\0" "a\0\0\0", 8, "1:1: the file is UTF-32: save it as UTF-8 (`iconv -f UTF-32 -t UTF-8`)\n"},
+        {"\0\0\0a", 4, "1:1: the file is UTF-32BE: save it as UTF-8 (`iconv -f UTF-32BE -t UTF-8`)\n"},
+        {"a\0b: c\n", 7, "1:2: a NUL byte is not allowed in a job file\n"},
+        {"\xff\xfd", 2, "1:1: byte 0xff is not valid UTF-8\n"},
+        {"\xff", 1, "1:1: byte 0xff is not valid UTF-8\n"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+        struct loaded r = load_bytes(files[i].text, files[i].n);
+        cleanup_free char *lines = problem_lines(&r);
+
+        assert_string_equal(lines, files[i].problems);
+        unload(&r);
+    }
+}
+
 /* What libyaml cannot parse is told in the reader's words. */
 static void test_syntax(void **state)
 {
@@ -152,6 +181,14 @@ static void test_syntax(void **state)
         {"a: |x\n", "1:5: the text of '|' or '>' begins on the next line, indented\n"},
         {"a: b\nc\n", "2:1: this is no 'KEY: VALUE': the ':' is missing; text of several lines stands below 'KEY: |', "
                       "indented more than its key\n"},
+        {"%YAML 2.0\n---\na: b\n",
+         "1:1: a job file is YAML 1.1 or 1.2: leave this line out, or write '%YAML 1.2', once\n"},
+        {"%YAML one\n---\na: b\n",
+         "1:1: a job file is YAML 1.1 or 1.2: leave this line out, or write '%YAML 1.2', once\n"},
+        {"%YAML 1.2\n%YAML 1.2\n---\na: b\n",
+         "2:1: a job file is YAML 1.1 or 1.2: leave this line out, or write '%YAML 1.2', once\n"},
+        {"%d files\n", "1:1: a line that begins with '%' tells the YAML reader something, and this is nothing that it "
+                        "knows; leave it out, or put the text in quotes\n"},
     };
 
     (void)state;
@@ -227,6 +264,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_words_of_other_tools),
         cmocka_unit_test(test_words_of_other_tools_around_jobs),
+        cmocka_unit_test(test_other_encodings),
         cmocka_unit_test(test_syntax),
         cmocka_unit_test(test_numbers),
         cmocka_unit_test(test_many_problems_are_counted),
