@@ -149,7 +149,7 @@ done
 it "an --out that cannot be written"
 : >file
 run_cupel run ok.yaml --out "$T/file/out"
-one_error 3 'file/out'
+one_error 2 'file/out'
 run_cupel run ok.yaml --out /proc/nosuch/out
 one_error 3 '/proc/nosuch/out'
 

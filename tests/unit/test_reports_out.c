@@ -167,7 +167,7 @@ static void test_unwritable(void **state)
     (void)snprintf(path, sizeof(path), "%s/file", room->path);
     expect_open_fails(path, CUPEL_ERROR_INPUT, ENOTDIR);
     (void)snprintf(path, sizeof(path), "%s/file/below", room->path);
-    expect_open_fails(path, CUPEL_ERROR_HARNESS, ENOTDIR);
+    expect_open_fails(path, CUPEL_ERROR_INPUT, ENOTDIR);
     expect_open_fails("/proc/nowhere", CUPEL_ERROR_HARNESS, ENOENT); /* not even root can make a directory there */
     expect_open_fails("", CUPEL_ERROR_HARNESS, ENOENT);
     expect_open_fails(room->dir, CUPEL_ERROR_INPUT, EEXIST); /* it has the out directory in it */
