@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #define ID_MAX_MAPPED (SANDBOX_ID_COUNT - 1)
+#define DIGITS "0123456789"
 
 /* Decimal digits only, below the number of mapped ids; advances *p. */
 static int take_id(const char **p, uint32_t *ret)
@@ -126,6 +127,14 @@ void passwd_plain_names(uint32_t uid, char *home, size_t home_size, char *name, 
         small_append_number(name, uid, name_size);
 }
 
+/* A number, or two: what is not wholly so is a name, as those that begin with a digit are. */
+static bool is_numeric(const char *spec)
+{
+    size_t uid = strspn(spec, DIGITS), gid = spec[uid] == ':' ? strspn(spec + uid + 1, DIGITS) : 0;
+
+    return uid > 0 && (spec[uid] == '\0' || (gid > 0 && spec[uid + 1 + gid] == '\0'));
+}
+
 int passwd_find(char *text, const char *spec, uint32_t *ret_uid, uint32_t *ret_gid, char *home, size_t home_size,
                 char *name, size_t name_size)
 {
@@ -135,16 +144,14 @@ int passwd_find(char *text, const char *spec, uint32_t *ret_uid, uint32_t *ret_g
     bool has_gid = false, found;
     const char *p = spec;
 
-    if (take_id(&p, &wanted.uid) == 0) {
+    if (is_numeric(spec)) {
         wanted.name = NULL;
-        if (*p == ':') {
-            p++;
-            if (take_id(&p, &gid) < 0)
-                return -EINVAL;
-            has_gid = true;
-        }
-        if (*p != '\0')
-            return -EINVAL;
+        if (take_id(&p, &wanted.uid) < 0)
+            return -ERANGE;
+        has_gid = *p == ':';
+        p += has_gid;
+        if (has_gid && take_id(&p, &gid) < 0)
+            return -ERANGE;
     }
     found = find_entry(text, &wanted, &e);
     if (!found && wanted.name != NULL && strcmp(wanted.name, "root") != 0)
@@ -156,7 +163,7 @@ int passwd_find(char *text, const char *spec, uint32_t *ret_uid, uint32_t *ret_g
         small_copy(home, e.home, home_size);
     if (found && is_clean(e.name, name_size))
         small_copy(name, e.name, name_size);
-    return 0;
+    return found;
 }
 
 int passwd_resolve(int root, const char *spec, uint32_t *ret_uid, uint32_t *ret_gid, char *home, size_t home_size,
@@ -165,5 +172,7 @@ int passwd_resolve(int root, const char *spec, uint32_t *ret_uid, uint32_t *ret_
     static char text[PASSWD_MAX]; /* PID 1's copy; nobody else runs this */
     int r = read_passwd(root, text, sizeof(text));
 
-    return r < 0 ? r : passwd_find(text, spec, ret_uid, ret_gid, home, home_size, name, name_size);
+    if (r == 0)
+        r = passwd_find(text, spec, ret_uid, ret_gid, home, home_size, name, name_size);
+    return r < 0 ? r : 0;
 }

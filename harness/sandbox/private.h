@@ -260,12 +260,15 @@ int mounts_make_dir(struct init_context *ctx, const char *path, bool *ret_made);
 
 /* Those of this uid, where that file says nothing usable: "/root" or "/", "root" or the number. */
 void passwd_plain_names(uint32_t uid, char *home, size_t home_size, char *name, size_t name_size);
-/* The same from the text of a passwd file, which is cut up in doing so; -ENOENT: it has no such name. */
+/* The same from the text of a passwd file, which is cut up in doing so: whether it has an entry for it (a number needs none, nor does root).
+ * -ENOENT: it has no such name. -ERANGE: an id that no job has. */
 #define PASSWD_MAX (256 * 1024)
 int passwd_find(char *text, const char *spec, uint32_t *ret_uid, uint32_t *ret_gid, char *home, size_t home_size,
                 char *name, size_t name_size);
 /* The text of the topmost layer's etc/FILE, up to PASSWD_MAX bytes; empty where there is none. Errors as sandbox_user_find's. */
 int passwd_read_layers(const int *layers, size_t n_layers, const char *file, char *text);
+/* passwd_find() in the passwd file of these layers, top first. */
+int passwd_find_layers(const int *layers, size_t n_layers, const char *spec, struct sandbox_user *ret);
 /* The user of `spec` ("name", "uid", "uid:gid") from the root's passwd file; see passwd.c. */
 int passwd_resolve(int root, const char *spec, uint32_t *ret_uid, uint32_t *ret_gid, char *home, size_t home_size,
                    char *name, size_t name_size);

@@ -5,10 +5,12 @@
 
 #include <string.h>
 
+#define DIGITS "0123456789"
+
 /* A whole number that a job can have, or -1. */
 static int64_t number(const char *text)
 {
-    size_t digits = strspn(text, "0123456789");
+    size_t digits = strspn(text, DIGITS);
     unsigned long n = digits > 0 && digits < 10 && text[digits] == '\0' ? strtoul(text, NULL, 10)
                                                                         : SANDBOX_ID_COUNT;
 
@@ -68,9 +70,9 @@ static int take_group(const int *layers, size_t n_layers, const char *group, str
     cleanup_free char *text = NULL;
     int r;
 
-    if (group != NULL && number(group) >= 0) {
+    if (group != NULL && group[strspn(group, DIGITS)] == '\0') {
         u->gid = (uint32_t)number(group);
-        return 0;
+        return number(group) >= 0 ? 0 : -ERANGE;
     }
     text = xmalloc(PASSWD_MAX);
     r = passwd_read_layers(layers, n_layers, "group", text);
@@ -84,12 +86,11 @@ int sandbox_image_user(const int *layers, size_t n_layers, const char *spec,
     cleanup_free char *name = xasprintf("%.*s", (int)n, spec);
     const char *group = spec[n] == ':' && spec[n + 1] != '\0' ? spec + n + 1 : NULL;
     struct sandbox_user u = {0};
-    int r = sandbox_user_find(layers, n_layers, n > 0 ? name : "0", &u);
+    int r = passwd_find_layers(layers, n_layers, n > 0 ? name : "0", &u);
 
     if (r < 0)
         return r;
-    if (group == NULL && number(name) > 0 &&
-        str_eq(u.name, name)) /* no entry: nothing gave it a name of its own */
+    if (r == 0) /* no entry */
         u.gid = 0;
     r = take_group(layers, n_layers, group, &u);
     if (r == 0)

@@ -70,7 +70,7 @@ int passwd_read_layers(const int *layers, size_t n_layers, const char *file, cha
     return 0;
 }
 
-int sandbox_user_find(const int *layers, size_t n_layers, const char *spec, struct sandbox_user *ret)
+int passwd_find_layers(const int *layers, size_t n_layers, const char *spec, struct sandbox_user *ret)
 {
     cleanup_free char *text = xmalloc(PASSWD_MAX);
     struct sandbox_user u = {0};
@@ -78,9 +78,16 @@ int sandbox_user_find(const int *layers, size_t n_layers, const char *spec, stru
 
     if (r == 0)
         r = passwd_find(text, spec, &u.uid, &u.gid, u.home, sizeof(u.home), u.name, sizeof(u.name));
-    if (r == 0)
+    if (r >= 0)
         *ret = u;
     return r;
+}
+
+int sandbox_user_find(const int *layers, size_t n_layers, const char *spec, struct sandbox_user *ret)
+{
+    int r = passwd_find_layers(layers, n_layers, spec, ret);
+
+    return r < 0 ? r : 0;
 }
 
 void sandbox_user_names(const int *layers, size_t n_layers, const char *spec, size_t max, struct strbuf *names,

@@ -144,14 +144,14 @@ struct sandbox_user {
     unsigned n_groups;
 };
 /* Finds the user of `spec` ("name", "uid", "uid:gid") in the passwd file of these layers (top first), whatever a job has
- * laid over them. -ENOENT: there is no such name. -ELOOP: the file, or its directory, is a link, which is not followed. */
+ * laid over them. -ENOENT: there is no such name. -ERANGE: an id that no job has. -ELOOP: the file, or its directory, is a link, which is not followed. */
 int sandbox_user_find(const int *layers, size_t n_layers, const char *spec, struct sandbox_user *ret);
 /* The same of an image's `User` (OCI image specification, config.md): "user", "uid", "user:group", "uid:gid", "uid:group" or "user:gid".
  * Without a group, it is the user's, with those of the root's /etc/group that have the user; a number that has no entry has group 0.
  * -ENODATA: there is no such group. */
 int sandbox_image_user(const int *layers, size_t n_layers, const char *spec, struct sandbox_user *ret);
 /* Appends the names that the passwd file of these layers has, "root, daemon, bin", at most `max` of them, and the one that
- * is nearest to `spec`, if any is near (malloc'ed into *ret_nearest, else NULL). */
+ * is nearest to `spec`, if any is near (malloc'ed into *ret_nearest, else NULL): that may be `spec` itself, in a line that is no entry. */
 void sandbox_user_names(const int *layers, size_t n_layers, const char *spec, size_t max, struct strbuf *names,
                         char **ret_nearest);
 

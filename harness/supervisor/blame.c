@@ -18,9 +18,17 @@ static const char *input_of(const struct jobs_job *job, const struct sandbox_eve
     return NULL;
 }
 
-static bool root_was_made_by_command(const struct instance *instance)
+/* What a root has of its own is what the job file says that it is to be. Of the host's, the places that the job file names are; the others
+ * are the machine's. */
+static bool is_of_root(const struct instance *instance, const struct sandbox_event *e)
 {
-    return instance->plan->roots[instance->job->root].kind == JOBS_ROOT_DERIVED;
+    static const char *const named[] = {"workdir", "chdir", "attach-inputs"};
+    bool host = instance->plan->roots[instance->job->root].kind == JOBS_ROOT_HOST;
+
+    for (size_t i = 0; host && i < ARRAY_SIZE(named); i++)
+        if (str_eq(e->what, named[i]))
+            return true;
+    return !host;
 }
 
 /* The nearest that can have done it, in words that follow the error; false: nobody of the job. */
@@ -38,8 +46,12 @@ static bool find_culprit(const struct run *run, const struct instance *instance,
         strbuf_addf(b, "so it is in the input %s", input);
     else if ((e->causes & SANDBOX_BY_JOBS) != 0 && instance->from != INSTANCE_NONE)
         strbuf_addf(b, "job '%s', which it starts from, left it so", run->instances[instance->from].job->name);
-    else if ((e->causes & SANDBOX_BY_ROOT) != 0 && root_was_made_by_command(instance))
-        strbuf_addf(b, "the command that made the root '%s' left it so", instance->plan->roots[instance->job->root].name);
+    else if ((e->causes & SANDBOX_BY_ROOT) != 0 && is_of_root(instance, e))
+        strbuf_addf(b,
+                    instance->plan->roots[instance->job->root].kind == JOBS_ROOT_DERIVED
+                        ? "the command that made the root '%s' left it so"
+                        : "so it is in the root '%s'",
+                    instance->plan->roots[instance->job->root].name);
     return b->len > 0;
 }
 

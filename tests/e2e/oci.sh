@@ -30,7 +30,7 @@ make_image() {
     touch $r/var/full/{1,2,3}
     echo hard >$r/opt/h1
     ln $r/opt/h1 $r/opt/h2
-    printf 'root:x:0:0:r:/root:/bin/sh\nu:x:1000:1000:u:/home/u:/bin/sh\n' >$r/etc/passwd
+    printf 'root:x:0:0:r:/root:/bin/sh\nu:x:1000:1000:u:/home/u:/bin/sh\n9start:x:9:8::/:/bin/sh\nshort:x:5\nbig:x:70000:5::/:/bin/sh\n' >$r/etc/passwd
     printf 'root:x:0:\nu:x:1000:\nbroken\nstaff:x:50:x,u\nextra:x:60:u\nother:x:61:uu\n' >$r/etc/group
     truncate -s 5M $r/var/becomes-dir
     mkdir -p "$r/odd/"$'new\nline' $r/odd/$'\xff\xfe'
@@ -130,7 +130,7 @@ it "an image's user is who containers take it for: groups by name, those that ha
 i=0
 {
     printf 'cupel: 1\nrootfs:\n'
-    for user in u 1000 u:staff 1000:staff 1000:7 1001 4242:extra :staff; do
+    for user in u 1000 u:staff 1000:staff 1000:7 1001 4242:extra :staff 007 1000: 9start; do
         quiet umoci config --image img:three --tag "user$i" --config.user "$user"
         printf '  r%d: {oci: img, tag: user%d}\n' $i $i
         i=$((i + 1))
@@ -140,14 +140,17 @@ i=0
 } >users.yaml
 cupel_run users.yaml -j 4
 expect_exit 0
-expect_equal "$(for k in {0..7}; do log j$k; done)" "1000 1000 1000 50 60
+expect_equal "$(for k in {0..10}; do log j$k; done)" "1000 1000 1000 50 60
 1000 1000 1000 50 60
 1000 50 50
 1000 50 50
 1000 7 7
 1001 0 0
 4242 60 60
-0 50 50"
+0 50 50
+7 0 0
+1000 1000 1000 50 60
+9 8 8"
 quiet umoci config --image img:three --tag nogroup --config.user u:nobody
 job_file nogroup.yaml <<'YAML'
 cupel: 1
@@ -160,6 +163,34 @@ expect_stderr "nogroup.yaml:3: the image of root 'r' has the user 'u:nobody', an
 cupel_run nogroup.yaml --only own
 expect_exit 0
 expect_equal "$(log own)" 1000
+
+it "nor has a job another group or user than the image asks for because that one is not to be had: it is refused, and why is said"
+refused() {
+    cupel_run refused.yaml --only j
+    expect_exit 2
+    expect_equal "$(grep -c error: "$T/stderr")" 1
+    expect_stderr "error: refused\.yaml:3: $1"
+}
+while IFS='|' read -r user said; do
+    quiet umoci config --image img:three --tag refused --config.user "$user"
+    sed '/tag: nogroup/s/nogroup/refused/' nogroup.yaml >refused.yaml
+    refused "$said"
+done <<'TABLE'
+root:nosuch|the image of root 'r' has the user 'root:nosuch', and no such group
+root:70000|the image asks for the user 'root:70000', and a job has the ids 0 to 65535
+u:99999999999|the image asks for the user 'u:99999999999', and a job has the ids 0 to 65535
+70000|the image asks for the user '70000', and a job has the ids 0 to 65535
+1e3|there is no user '1e3' in the root 'r'$
+big|there is no user 'big' in the root 'r': its line in /etc/passwd is none that counts$
+short|there is no user 'short' in the root 'r': its line in /etc/passwd is none that counts$
+nosuch:staff|there is no user 'nosuch' in the root 'r'$
+TABLE
+quiet umoci unpack --image img:three links && rm links/rootfs/etc/passwd && ln -s /opt/passwd links/rootfs/etc/passwd &&
+    cp w/rootfs/etc/passwd links/rootfs/opt && quiet umoci repack --image img:links links
+for user in u:staff root:staff; do
+    quiet umoci config --image img:links --tag refused --config.user "$user"
+    XDG_CACHE_HOME=$T/links-cache refused "the user '$user' of job 'j' cannot be looked up: /etc/passwd or /etc/group of the root 'r' is a link"
+done
 
 it "the merged layers are what umoci unpacks, file by file"
 quiet umoci unpack --image img:three ref

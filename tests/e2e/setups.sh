@@ -21,6 +21,7 @@ printf 'root:x:0:0::/root:/bin/sh\nnobody:x:65534:65534::/home/of/nobody:/bin/sh
 chmod 666 tree/etc/passwd
 echo '10.9.8.7 neighbour' >tree/etc/hosts
 tar -C tree -cf tree.tar --owner=0 --group=0 .
+(cd tree && rmdir work proc && touch work proc && tar -cf ../files.tar --owner=0 --group=0 . && rm work proc && mkdir work proc)
 touch given/file
 echo '10.9.8.7 given' >hosts
 [[ -z ${CUPEL_TEST_USER-} ]] || chown -R "$CUPEL_TEST_USER:$CUPEL_TEST_USER" given hosts
@@ -29,6 +30,7 @@ job_file setups.yaml <<'YAML'
 cupel: 1
 rootfs:
   tree: {tar: tree.tar}
+  files: {tar: files.tar}
   without-workdir: {from: tree, run: "rm -r /work; touch /work"}
   with-home: {from: tree, run: "ln -s /nowhere /root; rm -f /etc/hosts"}
   fifo-passwd: {from: tree, run: "rm /etc/passwd; mkfifo /etc/passwd"}
@@ -65,6 +67,10 @@ jobs:
   over-input: {inputs: [{from: given, to: /given}, {from: given, to: /given/file/x}], run: id}
   in-root: {rootfs: without-workdir, run: id}
   in-root-passwd: {rootfs: fifo-passwd, run: id}
+  in-tar: {rootfs: files, run: id}
+  in-tar-named: {workdir: /etc/passwd, run: id}
+  in-tar-input: {inputs: [{from: given, to: /etc/passwd/x}], run: id}
+  in-host: {rootfs: host, workdir: /etc/passwd, run: id}
   # ---- names ----
   names: {rootfs: host, hostname: of-job, run: "getent ahosts of-job; getent hosts localhost; hostname -f"}
   hosts: {run: "cat /etc/hosts; echo 10.9.8.7 mine >>/etc/hosts"}
@@ -134,11 +140,15 @@ else
     skip_it "newuidmap is not installed: jobs have no user but root"
 fi
 
-it "nor is it an error of the harness what lies in an input or in a root that a command made"
+it "nor is it an error of the harness what lies in an input or in a root"
 broken in-input "" "'workdir' failed on /given/file: Not a directory; so it is in the input /given"
 broken over-input "" "'attach-inputs' failed on /given/file/x: Not a directory; so it is in the input /given"
 broken in-root "" "'workdir' failed on /work: Not a directory; the command that made the root 'without-workdir' left it so"
 broken in-root-passwd "" "'user' failed on /etc/passwd: Invalid argument; the command that made the root 'fifo-passwd'"
+broken in-tar "" "'proc' failed on /proc: Not a directory; so it is in the root 'files'"
+broken in-tar-named "" "'workdir' failed on /etc/passwd: Not a directory; so it is in the root 'tree'"
+broken in-tar-input "" "'attach-inputs' failed on /etc/passwd/x: Not a directory; so it is in the root 'tree'"
+broken in-host "" "'workdir' failed on /etc/passwd: Not a directory; so it is in the root 'host'"
 expect_junit_valid
 expect_clean
 

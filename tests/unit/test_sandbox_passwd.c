@@ -94,6 +94,7 @@ static void test_ordinary_file(void **state)
     assert_user(room, "1000:5", 1000, 5, "/home/build", "build");
     assert_user(room, "1000:0", 1000, 0, "/home/build", "build");
     assert_user(room, "last", 7, 8, "/last", "last"); /* without a line's end */
+    assert_user(room, "007", 7, 8, "/last", "last");
     assert_user(room, "4242", 4242, 4242, "/", "4242");
     assert_user(room, "4242:1", 4242, 1, "/", "4242");
     assert_user(room, "65535", 65535, 65535, "/", "65535");
@@ -107,10 +108,11 @@ static void test_specifications_that_are_no_users(void **state)
         const char *spec;
         int error;
     } table[] = {
-        {"65536", -ENOENT}, /* outside of the map: taken as a name that nobody has */
-        {"4294967296", -ENOENT}, {"4294967295", -ENOENT}, {"-1", -ENOENT},       {"+1", -ENOENT},
-        {" 1", -ENOENT},         {"0x0", -EINVAL},        {"1000 ", -EINVAL},    {"1000:", -EINVAL},
-        {"1000:x", -EINVAL},     {"1000:65536", -EINVAL}, {"1000:1:1", -EINVAL}, {"build:100", -ENOENT},
+        {"65536", -ERANGE}, /* outside of the map */
+        {"4294967296", -ERANGE}, {"4294967295", -ERANGE}, {"-1", -ENOENT},       {"+1", -ENOENT},
+        {" 1", -ENOENT},         {"0x0", -ENOENT},        {"1000 ", -ENOENT},    {"1000:", -ENOENT},
+        {"1000:x", -ENOENT},     {"1000:65536", -ERANGE}, {"1000:1:1", -ENOENT}, {"build:100", -ENOENT},
+        {"1e3", -ENOENT},        {"99999999999999999999", -ERANGE},
         {"build:x", -ENOENT},    {"", -ENOENT},
     };
     struct room *room = *state;
