@@ -148,6 +148,7 @@ int main(int argc, char **argv)
 
     open_standard_streams();
     (void)signal(SIGPIPE, SIG_IGN); /* a reader that goes away must not end a run; jobs get the default back */
+    (void)signal(SIGCHLD, SIG_DFL); /* where it is ignored, the kernel takes what programs that we start say at their end */
     own_limits_raise();
     (void)umask(022); /* the modes of what is made are as written in the code, whatever the caller's mask */
     if (word == NULL) {

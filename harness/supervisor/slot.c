@@ -7,6 +7,7 @@
 #include "harness/supervisor/observe.h"
 #include "harness/supervisor/runs.h"
 
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -16,6 +17,21 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+
+#define TIMER_SLACK_NS 50000UL /* the kernel's own (PR_SET_TIMERSLACK(2const)) */
+
+/* How the kernel serves the processes: whoever started cupel by chrt(1) or ionice(1) has not chosen that for jobs, whose time
+ * limits would hold something else. The control groups of some kernels do not even take a process of another policy. */
+static void normalise_scheduling(void)
+{
+    static const struct sched_param none = {0};
+
+    (void)sched_setscheduler(0, SCHED_OTHER, &none);
+    (void)setpriority(PRIO_PROCESS, 0, 0);
+    (void)syscall(SYS_ioprio_set, 1 /* one process */, 0, 0 /* what nice says */);
+    (void)prctl(PR_SET_TIMERSLACK, TIMER_SLACK_NS);
+    (void)prctl(PR_SET_THP_DISABLE, 0, 0, 0, 0);
+}
 
 /* What jobs must not inherit from whoever started cupel, and only a privileged process can put right. */
 static void normalise(void)
@@ -36,7 +52,7 @@ static void normalise(void)
         (void)setrlimit(raised[i], &l);
     }
     (void)file_put_at(-1, "/proc/self/oom_score_adj", "0");
-    (void)setpriority(PRIO_PROCESS, 0, 0);
+    normalise_scheduling();
 }
 
 static void die_with_supervisor(pid_t supervisor)

@@ -263,4 +263,22 @@ cupel_run net.yaml --allow-host-network
 expect_exit 0
 expect_equal "$(log n)" "$(readlink /proc/self/ns/net)"
 
+it "how whoever started cupel is scheduled, or hears of children, is none of a job's"
+cat >"$T/odd" <<SH
+#!/bin/bash
+trap '' CHLD
+exec chrt -b 0 ionice -c 3 setarch -R $(printf %q "$CUPEL") "\$@"
+SH
+chmod 0755 "$T/odd"
+job_file scheduled.yaml <<'YAML'
+cupel: 1
+jobs:
+  scheduled: {run: "chrt -p $$; ionice -p $$; echo slack $(cat /proc/self/timerslack_ns)", limits: {wall: 60s}}
+YAML
+CUPEL=$T/odd cupel_run scheduled.yaml
+expect_exit 0
+expect_log scheduled 'policy: SCHED_OTHER$'
+expect_log scheduled '^none: prio'
+expect_log scheduled '^slack 50000$'
+
 all_done
