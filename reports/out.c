@@ -122,23 +122,81 @@ static bool is_same(int fd, int dirfd, const char *name, int flags)
            ours.st_ino == found.st_ino;
 }
 
-int reports_out_check(const struct reports_out *out, struct cupel_error *err)
+/* ---- what is missed at the end ---- */
+
+#define LOST_NAMED 3 /* of what was lost; the rest is a number */
+
+struct losses {
+    const struct reports_out *out;
+    struct strbuf names;
+    size_t n;
+};
+
+static void add_loss(struct losses *l, const char *path)
 {
+    if (l->n++ < LOST_NAMED)
+        strbuf_addf(&l->names, "%s%s", l->n > 1 ? ", " : "", path);
+}
+
+static void look_for_log(struct losses *l, const char *path)
+{
+    struct stat st;
+
+    if (path != NULL && (fstatat(l->out->dirfd, path, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(st.st_mode)))
+        add_loss(l, path);
+}
+
+static void look_for_files(struct losses *l, const struct reports_result *result)
+{
+    struct stat st;
+
+    look_for_log(l, result->stdout_log);
+    look_for_log(l, result->stderr_log);
+    for (size_t i = 0; i < result->n_previous; i++) {
+        look_for_log(l, result->previous[i]->stdout_log);
+        look_for_log(l, result->previous[i]->stderr_log);
+    }
+    for (const char **a = result->artifacts; a != NULL && *a != NULL; a++)
+        if (fstatat(l->out->dirfd, *a, &st, AT_SYMLINK_NOFOLLOW) < 0)
+            add_loss(l, *a);
+}
+
+static void look_for_parts(struct losses *l)
+{
+    const struct reports_out *out = l->out;
     const struct {
         const char *name;
         int fd;
-    } parts[] = {
-        {OUT_JSONL, out->jsonlfd}, {"logs", out->logsfd}, {"artifacts", out->artifactsfd}};
-    const char *lost = is_same(out->dirfd, AT_FDCWD, out->path, 0) ? NULL : "the out directory itself";
+    } parts[] = {{OUT_JSONL, out->jsonlfd},
+                 {OUTDIR_LOGS, out->logsfd},
+                 {OUTDIR_ARTIFACTS, out->artifactsfd}};
 
-    for (size_t i = 0; lost == NULL && i < ARRAY_SIZE(parts); i++)
+    if (!is_same(out->dirfd, AT_FDCWD, out->path, 0)) {
+        add_loss(l, "the out directory itself");
+        return;
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
         if (parts[i].fd >= 0 && !is_same(parts[i].fd, out->dirfd, parts[i].name, AT_SYMLINK_NOFOLLOW))
-            lost = parts[i].name;
-    if (lost == NULL)
+            add_loss(l, parts[i].name);
+}
+
+int reports_out_check(const struct reports_out *out, const struct reports_run *run, struct cupel_error *err)
+{
+    cleanup_strbuf struct strbuf shown = {0};
+    struct losses l = {.out = out};
+
+    look_for_parts(&l);
+    for (size_t i = 0, parts = l.n; parts == 0 && i < run->n_results; i++)
+        look_for_files(&l, run->results[i]);
+    if (l.n == 0)
         return 0;
+    text_add_line(&shown, l.names.data);
+    strbuf_free(&l.names);
+    if (l.n > LOST_NAMED)
+        strbuf_addf(&shown, " and %zu more", l.n - LOST_NAMED);
     (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, 0,
-                          "%s was removed or replaced in %s while the run went on: what was written there is lost",
-                          lost, out->path);
+                          "%s %s removed or replaced in %s while the run went on: what was written there is lost",
+                          shown.data, l.n > 1 ? "were" : "was", out->path);
     cupel_error_hint(err, "run it again, and let nothing else write to the out directory meanwhile");
     return -ENOENT;
 }

@@ -178,9 +178,11 @@ struct reports_result {
 struct reports_out;
 int reports_out_open(const char *path, struct reports_out **ret_out, struct cupel_error *err);
 void reports_out_close(struct reports_out *out);
-/* Whether what a reader finds under the names of the out directory is what was written there: somebody may have removed or
- * replaced it meanwhile, and what is lost is not to be reported as kept. Once the reports are written. */
-int reports_out_check(const struct reports_out *out, struct cupel_error *err);
+/* Whether what a reader finds under the names of the out directory is what was written there, and the logs and artifacts that
+ * the reports name are there: somebody may have removed or replaced them meanwhile, and what is lost is not to be reported as
+ * kept. Once the reports are written. */
+struct reports_run;
+int reports_out_check(const struct reports_out *out, const struct reports_run *run, struct cupel_error *err);
 const char *reports_out_path(const struct reports_out *out);
 /* Whether this open directory (it may be O_PATH) is an out directory of cupel's. */
 bool reports_out_is_one(int fd);

@@ -595,7 +595,7 @@ static int report(struct supervisor *s, struct cupel_error *err)
     r = reports_junit_write(s->p.run.out, &run, err);
     reports_console_summary(s->p.console, &run);
     if (r == 0)
-        r = reports_out_check(s->p.run.out, err);
+        r = reports_out_check(s->p.run.out, &run, err);
     if (r == 0 && s->report_failed) {
         *err = s->report_error;
         r = -EIO;

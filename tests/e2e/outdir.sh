@@ -247,4 +247,39 @@ done
 rm -rf "$T/moved" "$T/out"
 expect_clean
 
+it "so is a single log or artifact that the reports name, of an earlier attempt too"
+mkdir sign
+cat >names.yaml <<'YAML'
+cupel: 1
+jobs:
+  a:
+    artifacts: [/tmp/x/**]
+    run: "mkdir -p /tmp/x/y && for i in 1 2 3 4 5; do echo $i >/tmp/x/y/$i; done; echo said"
+  b: {retries: 1, run: "echo said; exit 1"}
+  z: {needs: [a], inputs: [{from: sign, to: /sign, mode: ro}], run: "until [ -n \"$(cat /sign/go)\" ]; do sleep 0.05; done"}
+YAML
+of_a_and_b() { [[ $(jq -r .job out/results.jsonl 2>/dev/null | sort | tr -d '\n') == ab ]]; }
+rest='while the run went on: what was written there is lost$'
+for what in '' logs/a.stdout logs/attempt-1/b.stdout artifacts/a/tmp/x/y/3 artifacts/a; do
+    rm -rf out && : >sign/go
+    cupel_start names.yaml -j 2
+    expect wait_until 20 of_a_and_b
+    [[ -z $what ]] || rm -r "out/$what"
+    echo go >sign/go
+    cupel_wait
+    case $what in
+    '') expect_exit 1 ;;
+    artifacts/a)
+        expect_exit 3
+        expect_stderr "error: (artifacts/a/tmp/x/y/[1-5](, )?){3} and 2 more were removed or replaced in .*/out $rest"
+        ;;
+    *)
+        expect_exit 3
+        expect_stderr "error: $what was removed or replaced in .*/out $rest"
+        ;;
+    esac
+    expect_junit_valid
+done
+expect_clean
+
 all_done
