@@ -171,6 +171,12 @@ int answer_take_config(const char *data, size_t length, struct cache_config **re
     return 0;
 }
 
+/* Of a layout, or of a flat one. */
+static bool is_blob_of(const char *blob, const char *digest)
+{
+    return str_eq(blob, digest) || (str_starts(blob, "blobs/sha256/") && str_eq(blob + 13, digest));
+}
+
 static void take_layer(struct words *w, struct image_layer *l)
 {
     const char *blob = take(w);
@@ -186,7 +192,7 @@ static void take_layer(struct words *w, struct image_layer *l)
     l->offset = offset == UINT64_MAX ? -1 : (off_t)offset;
     l->stored = take_number(w, INT64_MAX);
     /* a layer with a digest is never looked for by a name of the image's choice */
-    w->bad |= l->digest[0] != '\0' && (!str_starts(l->blob, "blobs/sha256/") || !str_eq(l->blob + 13, l->digest));
+    w->bad |= l->digest[0] != '\0' && !is_blob_of(l->blob, l->digest);
 }
 
 /* Lines that are shown. */

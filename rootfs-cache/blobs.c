@@ -52,14 +52,6 @@ int blobs_fd(const struct blobs *b)
 
 /* ---- opening ---- */
 
-/* Whether the file begins as compressed ones do, and not as a tar. */
-static bool is_plain_tar(int fd)
-{
-    char magic[6] = "";
-
-    return pread(fd, magic, 5, 257) == 5 && memcmp(magic, "ustar", 5) == 0;
-}
-
 struct decompression {
     const char *path;
     int out;
@@ -122,7 +114,7 @@ int blobs_open(struct cache *cache, const char *path, const char *root, struct b
     if (b->archive && !S_ISREG(st.st_mode))
         return cupel_error_set(err, CUPEL_ERROR_INPUT, 0, "cannot use '%s' for root '%s': neither file nor directory",
                                path, root);
-    r = b->archive && !is_plain_tar(b->fd) ? decompress(cache, b, err) : 0;
+    r = b->archive && !contents_is_tar(b->fd) ? decompress(cache, b, err) : 0;
     if (r == 0)
         *ret = steal_ptr(b);
     return r;

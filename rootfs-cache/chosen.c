@@ -4,6 +4,7 @@
 #include "rootfs-cache/reading.h"
 
 #include <string.h>
+#include <strings.h>
 
 #define NAMES_SHOWN 500
 #define LOOK_INTO_MAX                                                                              \
@@ -40,14 +41,38 @@ static bool says(const char *text)
     return text != NULL && text[0] != '\0';
 }
 
+const char *chosen_machine_architecture(const char *machine)
+{
+    static const struct {
+        const char *machine, *name;
+    } table[] = {{"x86_64", "amd64"},    {"aarch64", "arm64"},   {"armv7l", "arm"},  {"i686", "386"},
+                 {"ppc64le", "ppc64le"}, {"riscv64", "riscv64"}, {"s390x", "s390x"}, {"loongarch64", "loong64"}};
+
+    for (size_t i = 0; i < ARRAY_SIZE(table); i++)
+        if (str_eq(table[i].machine, machine))
+            return table[i].name;
+    return machine;
+}
+
+bool chosen_is_system(const struct reading *r, const char *os)
+{
+    return strcasecmp(os, r->os) == 0;
+}
+
+bool chosen_is_architecture(const struct reading *r, const char *architecture)
+{
+    return str_eq(architecture, r->architecture) ||
+           str_eq(chosen_machine_architecture(architecture), r->architecture);
+}
+
 bool chosen_platform_fits(const struct reading *r, const json_t *platform)
 {
     const char *os = document_text(platform, "os"),
                *architecture = document_text(platform, "architecture"),
                *variant = document_text(platform, "variant");
 
-    if ((says(os) && !str_eq(os, r->os)) ||
-        (says(architecture) && !str_eq(architecture, r->architecture)))
+    if ((says(os) && !chosen_is_system(r, os)) ||
+        (says(architecture) && !chosen_is_architecture(r, architecture)))
         return false;
     return r->variant[0] == '\0'
                ? can_run(r, variant)
@@ -79,21 +104,33 @@ static const char *type_of_layers(const json_t *layers)
     return NULL;
 }
 
+/* What a configuration of an image is called. */
+static bool is_type_of_image(const char *config)
+{
+    return str_eq(config, "application/vnd.oci.image.config.v1+json") ||
+           str_eq(config, "application/vnd.docker.container.image.v1+json");
+}
+
 /* OCI image specification, manifest.md, "Guidelines for Artifact Usage"; older ones say so by the
- * type of their configuration or layers. */
+ * type of their configuration or layers. An image is one whatever its `artifactType` says, which
+ * nobody has to know. */
 const char *chosen_artifact(const json_t *manifest)
 {
-    static const char *const images[] = {"application/vnd.oci.image.config.v1+json",
-                                         "application/vnd.docker.container.image.v1+json"};
     const char *type = document_text(manifest, "artifactType"),
                *config = document_text(document_member(manifest, "config"), "mediaType");
 
+    if (says(config) && is_type_of_image(config))
+        return type_of_layers(document_member(manifest, "layers"));
     if (says(type))
         return type;
-    for (size_t i = 0; says(config) && i < ARRAY_SIZE(images); i++)
-        if (str_eq(config, images[i]))
-            config = NULL;
     return says(config) ? config : type_of_layers(document_member(manifest, "layers"));
+}
+
+static bool is_artifact(const json_t *descriptor)
+{
+    const char *type = document_text(descriptor, "artifactType");
+
+    return is_attestation(descriptor) || (says(type) && !is_type_of_image(type));
 }
 
 /* ---- names ---- */
@@ -157,10 +194,10 @@ static void collect(const struct reading *r, const json_t *list, bool by_referen
     c->list = xcalloc(json_array_size(list) + 1, sizeof(*c->list));
     json_array_foreach(list, i, d)
     {
-        if ((by_reference && !reference_fits(r, d)) ||
+        if (!json_is_object(d) || (by_reference && !reference_fits(r, d)) ||
             !chosen_platform_fits(r, document_member(d, "platform")))
             continue;
-        if (is_attestation(d) || says(document_text(d, "artifactType")))
+        if (is_artifact(d))
             c->artifacts++;
         else if (c->n == 0 ||
                  !is_same(c->list[c->n - 1], d, "digest")) /* the others are found below */

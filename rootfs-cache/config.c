@@ -7,6 +7,12 @@
 
 #define WORD_MAX 65536 /* longer than any real one */
 
+/* A value of another type is none that could be passed over: the job would have another user, or run something else. */
+static char *of_wrong_type(const char *key, const char *wanted)
+{
+    return xasprintf("%s in its configuration is no %s", key, wanted);
+}
+
 /* A word that goes into an environment or a path: one line. */
 bool config_is_plain(const char *text)
 {
@@ -30,6 +36,8 @@ static char *take_word(const json_t *config, const char *key, struct arena *aren
     const json_t *value = document_member(config, key);
     const char *text = json_string_value(value);
 
+    if (value != NULL && !json_is_null(value) && text == NULL)
+        return of_wrong_type(key, "text");
     if (text == NULL || *text == '\0')
         return NULL;
     if (!config_is_plain(text) || strlen(text) != json_string_length(value))
@@ -42,6 +50,8 @@ static char *take_env(const json_t *list, struct cache_config *c, struct strbuf 
 {
     size_t n = json_array_size(list), kept = 0;
 
+    if (list != NULL && !json_is_null(list) && !json_is_array(list))
+        return of_wrong_type("Env", "list");
     if (n > CONFIG_LIST_MAX)
         return xasprintf("Env in its configuration has more than %d entries", CONFIG_LIST_MAX);
 
@@ -67,13 +77,16 @@ static char *take_env(const json_t *list, struct cache_config *c, struct strbuf 
 static char *take_list(const json_t *config, const char *key, struct arena *arena, const char ***ret)
 {
     const json_t *list = document_member(config, key);
-    size_t n = json_array_size(list);
+    bool one = json_is_string(list); /* as Docker reads it: a list of one */
+    size_t n = one ? json_string_length(list) > 0 : json_array_size(list);
 
+    if (list != NULL && !one && !json_is_null(list) && !json_is_array(list))
+        return of_wrong_type(key, "list");
     *ret = arena_alloc(arena, (n + 1) * sizeof(**ret));
     if (n > CONFIG_LIST_MAX)
         return xasprintf("%s in its configuration has more than %d words", key, CONFIG_LIST_MAX);
     for (size_t i = 0; i < n; i++) {
-        const json_t *value = json_array_get(list, i);
+        const json_t *value = one ? list : json_array_get(list, i);
         const char *word = json_string_value(value);
 
         if (word == NULL || (i == 0 && *word == '\0') || strlen(word) != json_string_length(value))
@@ -90,6 +103,10 @@ char *config_read(const json_t *config, struct strbuf *notes, struct cache_confi
     char *wrong;
 
     *c = (struct cache_config){.arena = arena};
+    if (config != NULL && !json_is_null(config) && !json_is_object(config)) {
+        arena_free(arena);
+        return of_wrong_type("config", "object");
+    }
     wrong = take_env(document_member(config, "Env"), c, notes);
     if (wrong == NULL)
         wrong = take_word(config, "User", arena, &c->user);

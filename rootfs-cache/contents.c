@@ -3,6 +3,7 @@
 
 #include "rootfs-cache/filetype.h"
 #include "rootfs-cache/gunzip.h"
+#include "rootfs-cache/unpacker.h"
 
 #include <archive.h>
 #include <archive_entry.h>
@@ -269,6 +270,22 @@ int contents_read(const struct contents *c, const char *name, size_t max, char *
 
 /* ---- a compressed tar ---- */
 
+bool contents_is_tar(int fd)
+{
+    unsigned char header[512];
+    unsigned sum = 8 * ' ';
+    char said[8] = "";
+
+    if (pread(fd, header, sizeof(header), 0) != sizeof(header))
+        return false;
+    if (memcmp(header + 257, "ustar", 5) == 0)
+        return true;
+    for (size_t i = 0; i < sizeof(header); i++)
+        sum += i < 148 || i >= 156 ? header[i] : 0;
+    memcpy(said, header + 148, sizeof(said) - 1);
+    return sum > 8 * ' ' && strtoul(said, NULL, 8) == sum;
+}
+
 /* The error of a file that is neither tar nor compressed, or holds something else. */
 static int is_no_image(const char *path, int fd, const char *it, struct cupel_error *err)
 {
@@ -329,21 +346,16 @@ static la_ssize_t read_block(struct archive *a, void *data, const void **ret_blo
 
 int contents_decompress(int fd, int out, const char *path, struct cupel_error *err)
 {
-    static int (*const filters[])(struct archive *) = {
-        archive_read_support_filter_gzip, archive_read_support_filter_bzip2, archive_read_support_filter_xz,
-        archive_read_support_filter_zstd, archive_read_support_filter_lz4};
     _cleanup_(free_reading) struct reading reading = {.fd = fd, .block = xmalloc(BLOCK)};
     _cleanup_(gunzip_close) struct gunzip gunzip = {0};
     _cleanup_(free_reader) struct archive *a = archive_read_new();
     struct archive_entry *entry;
-    char magic[5];
     int r;
 
     if (a == NULL)
         return cupel_error_set(err, CUPEL_ERROR_HARNESS, ENOMEM, "cannot decompress the image '%s'", path);
     gunzip_begin(&gunzip, read_block, &reading);
-    for (size_t i = 0; i < ARRAY_SIZE(filters); i++)
-        (void)filters[i](a);
+    unpacker_support_filters(a);
     (void)archive_read_support_format_raw(a);
     (void)archive_read_support_format_empty(a);
     if (lseek(fd, 0, SEEK_SET) < 0 ||
@@ -355,7 +367,7 @@ int contents_decompress(int fd, int out, const char *path, struct cupel_error *e
     r = copy_out(a, out, path, err);
     if (r < 0)
         return r;
-    if (pread(out, magic, sizeof(magic), 257) != sizeof(magic) || memcmp(magic, "ustar", sizeof(magic)) != 0)
+    if (!contents_is_tar(out))
         return is_no_image(path, out, "what is compressed in it", err);
     return 0;
 }

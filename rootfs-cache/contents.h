@@ -18,5 +18,7 @@ bool contents_have(const struct contents *c, const char *name);
 /* Its content, NUL-terminated, -EFBIG beyond `max`. */
 int contents_read(const struct contents *c, const char *name, size_t max, char **ret_text, size_t *ret_len);
 
+/* Whether a file begins with a header of a tar, of whatever form. */
+bool contents_is_tar(int fd);
 /* Writes the tar that is compressed in fd to `out`. */
 int contents_decompress(int fd, int out, const char *path, struct cupel_error *err);

@@ -2,10 +2,12 @@
 #include "rootfs-cache/document.h"
 
 #include <ctype.h>
+#include <math.h>
 #include <string.h>
 #include <strings.h>
 
 #define NOTES_MAX ((size_t)4096)
+#define NUMBER_MAX 63
 #define REPLACEMENT "\xef\xbf\xbd" /* U+FFFD, as Go's decoder has it */
 
 void document_note(struct strbuf *notes, const char *fmt, ...)
@@ -70,13 +72,42 @@ static size_t lone_half(const char *p, size_t left)
     return unit < 0xdc00 && next >= 0xdc00 && next <= 0xdfff ? 0 : 6;
 }
 
+/* How much of the text is a number that no machine's own can be: such a one is of no use to anybody, and
+ * becomes null. 0: none. Outside of strings. */
+static size_t huge_number(const char *p, size_t left)
+{
+    char number[NUMBER_MAX + 1] = "";
+    size_t n = 0, digits;
+
+    while (n < left && p[n] != '\0' && strchr("+-.0123456789eE", p[n]) != NULL)
+        n++;
+    if (n == 0 || (p[0] != '-' && !isdigit((unsigned char)p[0])))
+        return 0;
+    if (n > NUMBER_MAX)
+        return n;
+    memcpy(number, p, n);
+    digits = strspn(number + (p[0] == '-'), "0123456789");
+    if (digits + (p[0] == '-') == n)
+        return digits > 18 ? n : 0;
+    return isinf(strtod(number, NULL)) ? n : 0;
+}
+
 static void mend(const char *text, size_t n, struct strbuf *out)
 {
+    bool in_string = false;
+
     strbuf_adds(out, "");
     for (size_t i = 0; i < n;) {
         size_t take = character((const unsigned char *)text + i, n - i),
-               half = lone_half(text + i, n - i);
+               half = lone_half(text + i, n - i),
+               huge = !in_string ? huge_number(text + i, n - i) : 0;
 
+        if (huge > 0) {
+            strbuf_adds(out, "null");
+            i += huge;
+            continue;
+        }
+        in_string ^= text[i] == '"';
         if (take == 0 || half > 0) {
             strbuf_adds(out, REPLACEMENT);
             i += half > 0 ? half : 1;

@@ -59,6 +59,32 @@ static const struct mark marks[] = {
     {MARK(0, "070701"),
      {"a cpio archive (an initramfs)", "bsdtar -cf root.tar @FILE makes a tar of it"}},
     {MARK(0, "070707"), {"a cpio archive", "bsdtar -cf root.tar @FILE makes a tar of it"}},
+    {MARK(0, "070702"), {"a cpio archive", "bsdtar -cf root.tar @FILE makes a tar of it"}},
+    {MARK(0, "\xc7\x71"), {"a cpio archive", "bsdtar -cf root.tar @FILE makes a tar of it"}},
+    {MARK(0, "MSCF\0\0\0\0"),
+     {"a cabinet archive", "bsdtar -cf root.tar @FILE makes a tar of it (it has no owners)"}},
+    {MARK(0, "!<arch>\n"), {"an ar archive or a static library", "what is in it comes out with: ar x FILE"}},
+    {MARK(0, "begin-base64 "), {"a file encoded in base64", "uudecode FILE, and take what comes of it"}},
+    {MARK(0, "begin 6"), {"a uuencoded file", "uudecode FILE, and take what comes of it"}},
+    {MARK(0, "#mtree"), {"an mtree specification", "it lists files and has none: bsdtar -cf root.tar @FILE, where they are"}},
+    {MARK(0, "LRZI"), {"a file compressed by lrzip", "lrzip -d FILE, and take what comes of it"}},
+    {MARK(0, "MSWIM\0\0\0"), {"a WIM image (Windows)", "cupel runs programs of Linux: it takes a root of one"}},
+    {MARK(0, "LUKS\xba\xbe"),
+     {"an encrypted disk (LUKS)",
+      "as root: cryptsetup open --readonly FILE root, mount /dev/mapper/root; " IMPORT_DIRECTORY}},
+    {MARK(1024, "\x10\x20\xf5\xf2"),
+     {"an F2FS file system",
+      "as root: mkdir root && mount -o loop,ro FILE root; " IMPORT_DIRECTORY}},
+    {MARK(3, "NTFS    "), {"an NTFS file system", "it has no owners and modes of Linux: take a root of Linux"}},
+    {MARK(82, "FAT32   "), {"a FAT file system", "it has no owners and modes: take a tar of a root"}},
+    {MARK(54, "FAT1"), {"a FAT file system", "it has no owners and modes: take a tar of a root"}},
+    {MARK(0, "\x45\x3d\xcd\x28"),
+     {"a cramfs image", "as root: mkdir root && mount -o loop,ro FILE root; " IMPORT_DIRECTORY}},
+    {MARK(0, "UBI#"), {"a UBI image of flash memory", "ubireader_extract_files FILE (ubi_reader); " IMPORT_DIRECTORY}},
+    {MARK(0, "\x3a\xff\x26\xed"), {"a sparse image of Android's", "simg2img FILE disk.img, and take what comes of it"}},
+    {MARK(0, "ANDROID!"), {"a boot image of Android's", "its root is a cpio archive in it: unpack_bootimg"}},
+    {MARK(0x202, "HdrS"), {"a Linux kernel", "a root is what it starts: take a tar of one"}},
+    {MARK(0, "\xff\6\0\0sNaPpY"), {"a file compressed by snappy", "snzip -d FILE, and take what comes of it"}},
     {MARK(0, "xar!"), {"a xar archive", "bsdtar -cf root.tar @FILE makes a tar of it"}},
     {MARK(0, "\0asm"),
      {"a WebAssembly module",
@@ -80,6 +106,9 @@ static const struct filetype
                             "look into it; curl -fL fails instead"},
     xml = {"an XML document",
            "often a server's message in place of the file: look into it; curl -fL fails instead"},
+    script = {"a script", "a root is a tar; `rootfs: host` and `inputs` run a script"},
+    plain = {"a text file", "a server's message in place of the file, perhaps: look into it; curl -fL fails instead"},
+    wide = {"a text file in UTF-16", "a root is a tar: look into the file"},
     json = {"a JSON document",
             "an image's documents are no root: take the layout or archive that they belong to"},
     disk = {"a disk image with a partition table", DISK_HINT},
@@ -91,8 +120,25 @@ static bool begins(const char *text, size_t n, const char *word)
     return n >= strlen(word) && strncasecmp(text, word, strlen(word)) == 0;
 }
 
+/* Nothing but what is written: no control but those of lines, and most of it ASCII. */
+static bool is_text(const char *text, size_t n)
+{
+    size_t high = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        unsigned char c = (unsigned char)text[i];
+
+        if ((c < 0x20 && strchr("\t\n\r\f\033", c) == NULL) || c == '\0' || c == 0x7f)
+            return false;
+        high += c >= 0x80;
+    }
+    return high <= n / 4;
+}
+
 static const struct filetype *text_type(const char *text, size_t n)
 {
+    const char *whole = text;
+    size_t all = n;
     size_t i = n >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
 
     while (i < n && (text[i] == ' ' || text[i] == '\t' || text[i] == '\r' || text[i] == '\n'))
@@ -105,7 +151,7 @@ static const struct filetype *text_type(const char *text, size_t n)
         return &xml;
     if (n > 1 && (text[0] == '{' || (text[0] == '[' && text[1] == '{')))
         return &json;
-    return NULL;
+    return is_text(whole, all) ? begins(whole, all, "#!") ? &script : &plain : NULL;
 }
 
 /* A boot sector's mark, and in its table at least one partition of a known state (0 or 0x80) and of
@@ -143,6 +189,8 @@ const struct filetype *filetype_of(const void *data, size_t n)
     }
     if (is_disk(data, n))
         return &disk;
+    if (n > 2 && (memcmp(data, "\xff\xfe", 2) == 0 || memcmp(data, "\xfe\xff", 2) == 0))
+        return &wide;
     text = text_type(data, n);
     return text != NULL ? text : is_zero(data, n) ? &zeros : NULL;
 }

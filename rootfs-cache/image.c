@@ -60,7 +60,13 @@ static int read_document(const struct reading *r, const char *name, char **ret_t
 {
     int e = contents_read(r->contents, name, DOCUMENT_MAX, ret_text, ret_len);
 
-    return e < 0 ? image_wrong(r, "cannot read %s: %s", name, strerror(-e)) : 0;
+    if (e == 0)
+        return 0;
+    (void)image_wrong(r, "cannot read %s: %s", name, strerror(-e));
+    if (e == -ENOENT)
+        cupel_error_hint(r->err, "it is not whole, or its blobs are links out of it: copy it again, without links "
+                                 "(skopeo copy; cp -rL)");
+    return -EBADMSG;
 }
 
 static int check_digest(const struct reading *r, const char *name, const char *text, size_t len, const char *digest)
@@ -90,9 +96,15 @@ static int read_descriptor(const struct reading *r, const json_t *d, const char 
     return 0;
 }
 
-static char *blob_name(const char *hex)
+static char *blob_name(const struct reading *r, const char *hex)
 {
-    return xasprintf("blobs/sha256/%s", hex);
+    return r->flat ? xstrdup(hex) : xasprintf("blobs/sha256/%s", hex);
+}
+
+/* In a flat one the manifests that its own lists are called otherwise. */
+static char *document_name(const struct reading *r, const char *what, const char *hex)
+{
+    return r->flat && str_eq(what, "manifest") ? xasprintf("%s.manifest.json", hex) : blob_name(r, hex);
 }
 
 int image_read_blob(const struct reading *r, const json_t *descriptor, const char *what,
@@ -105,7 +117,7 @@ int image_read_blob(const struct reading *r, const json_t *descriptor, const cha
 
     if (e < 0)
         return e;
-    name = blob_name(ret_hex);
+    name = document_name(r, what, ret_hex);
     e = read_document(r, name, &text, &len);
     if (e < 0)
         return e;
@@ -137,9 +149,9 @@ static int check_platform(const struct reading *r, const json_t *config)
     bool has_os = os != NULL && os[0] != '\0',
          has_architecture = architecture != NULL && architecture[0] != '\0';
 
-    if (has_os && !str_eq(os, r->os))
+    if (has_os && !chosen_is_system(r, os))
         return image_wrong(r, "it is for %.40s", os);
-    if (has_architecture && !str_eq(architecture, r->architecture))
+    if (has_architecture && !chosen_is_architecture(r, architecture))
         return image_wrong(r, "it is for %.40s, not %s; `platform` says which one to take",
                            architecture, r->architecture);
     if (!has_os || !has_architecture)
@@ -211,6 +223,21 @@ static int refuse_encrypted(const struct reading *r, const json_t *layers)
     return 0;
 }
 
+/* Layers that only their maker may distribute are left out when an image is copied (layer.md). */
+static int refuse_absent(const struct reading *r, const json_t *layer, const char *blob, size_t i)
+{
+    const char *type = document_text(layer, "mediaType"),
+               *url = json_string_value(json_array_get(document_member(layer, "urls"), 0));
+
+    if (type == NULL || (strstr(type, ".nondistributable.") == NULL && strstr(type, ".foreign.") == NULL) ||
+        contents_have(r->contents, blob))
+        return 0;
+    (void)image_wrong(r, "its layer %zu is not in it: it is one that only its maker distributes (%.100s)", i + 1, type);
+    cupel_error_hint(r->err, "push or save the image with such layers (--allow-nondistributable-artifacts)%s",
+                     url != NULL ? "; its manifest says where its maker has it (urls)" : "");
+    return -EBADMSG;
+}
+
 static int refuse_artifact(const struct reading *r, const json_t *manifest)
 {
     const char *type = chosen_artifact(manifest);
@@ -248,7 +275,9 @@ static int read_manifest(const struct reading *r, const json_t *manifest, struct
         e = read_descriptor(r, json_array_get(document_member(manifest, "layers"), i), "layer",
                             l->digest, &l->size);
         if (e == 0)
-            l->blob = blob_name(l->digest);
+            l->blob = blob_name(r, l->digest);
+        if (e == 0)
+            e = refuse_absent(r, json_array_get(document_member(manifest, "layers"), i), l->blob, i);
     }
     if (e == 0)
         e = image_read_blob(r, document_member(manifest, "config"), "configuration", &text, &len,
@@ -303,76 +332,100 @@ static int read_docker_entry(const struct reading *r, const json_t *entry, struc
     return e < 0 ? e : read_config(r, text, len, image);
 }
 
-static int read_docker(const struct reading *r, struct image *image)
+/* `list` is manifest.json. */
+static int read_docker(const struct reading *r, const json_t *list, struct image *image)
 {
-    cleanup_json json_t *list = NULL;
     const json_t *found = NULL;
+    int e = chosen_of_docker(r, list, &found);
+
+    return e < 0 ? e : read_docker_entry(r, found, image);
+}
+
+/* ---- indexes and manifests ---- */
+
+/* From an index, down to the manifest of the image that is meant, which *document is then. -ENOENT: *document itself has none such. */
+static int follow(const struct reading *r, json_t **document, struct image *image)
+{
+    for (int depth = 0; is_index(*document); depth++) {
+        cleanup_free char *text = NULL;
+        const json_t *descriptor = NULL;
+        json_t *next = NULL;
+        size_t len;
+        int e;
+
+        if (depth == INDEX_DEPTH_MAX)
+            return image_wrong(r, "its indexes are nested more than %d deep", INDEX_DEPTH_MAX);
+        e = chosen_of_index(r, *document, depth == 0 && !r->flat, &descriptor);
+        if (e == -ENOENT && depth > 0)
+            e = -EBADMSG;
+        if (e == 0)
+            e = image_read_blob(r, descriptor, "manifest", &text, &len, image->digest);
+        if (e == 0)
+            e = parse(r, "its manifest", text, len, &next);
+        if (e < 0)
+            return e;
+        json_decref(*document);
+        *document = next;
+    }
+    return read_manifest(r, *document, image);
+}
+
+/* ---- manifest.json: of docker save, or of a flat layout ---- */
+
+/* skopeo's, buildah's and podman's `dir:` (podman's also `docker-dir`): the manifest itself, or an index. It has no names. */
+static int read_flat(struct reading *r, json_t **document, const char *text, size_t len, struct image *image)
+{
+    const char *wanted = r->wanted->reference;
+    int e = digest_bytes(text, len, image->digest);
+
+    if (e < 0)
+        return cupel_error_set(r->err, CUPEL_ERROR_HARNESS, e, "cannot compute a digest");
+    if (wanted != NULL && (!str_starts(wanted, "sha256:") || !str_eq(wanted + 7, image->digest)))
+        return image_wrong(r, "it holds no image '%s', but one without a name, sha256:%s", wanted, image->digest);
+    r->flat = true;
+    return follow(r, document, image);
+}
+
+static int read_manifest_json(struct reading *r, struct image *image)
+{
+    cleanup_json json_t *document = NULL;
     cleanup_free char *text = NULL;
     size_t len;
     int e = read_document(r, "manifest.json", &text, &len);
 
     if (e == 0)
-        e = parse(r, "manifest.json", text, len, &list);
-    if (e == 0)
-        e = chosen_of_docker(r, list, &found);
-    return e < 0 ? e : read_docker_entry(r, found, image);
+        e = parse(r, "manifest.json", text, len, &document);
+    if (e < 0)
+        return e;
+    return json_is_object(document) ? read_flat(r, &document, text, len, image)
+                                    : read_docker(r, document, image);
 }
 
 /* ---- an OCI layout, perhaps with a manifest.json beside ---- */
 
-static int read_oci(const struct reading *r, struct image *image)
+static int read_oci(struct reading *r, struct image *image)
 {
     cleanup_json json_t *document = NULL;
     cleanup_free char *text = NULL;
+    bool docker = contents_have(r->contents, "manifest.json");
     size_t len;
     int e = read_document(r, "index.json", &text, &len);
 
     if (e == 0)
         e = parse(r, "index.json", text, len, &document);
-    if (e == 0 &&
-        (!is_index(document) || json_array_size(document_member(document, "manifests")) == 0) &&
-        contents_have(r->contents,
-                      "manifest.json")) /* Docker 25 saves by id so: "manifests": null */
-        return read_docker(r, image);
-    if (e == 0 && !is_index(document))
+    if (e < 0)
+        return e;
+    if (docker && (!is_index(document) || json_array_size(document_member(document, "manifests")) == 0))
+        return read_manifest_json(r, image); /* Docker 25 saves by id so: "manifests": null */
+    if (!is_index(document))
         return image_wrong(r, "its index.json lists no manifests");
-    for (int depth = 0; e == 0 && is_index(document); depth++) {
-        const json_t *descriptor = NULL;
-        json_t *next = NULL;
-
-        if (depth == INDEX_DEPTH_MAX)
-            return image_wrong(r, "its indexes are nested more than %d deep", INDEX_DEPTH_MAX);
-        e = chosen_of_index(r, document, depth == 0, &descriptor);
-        if (e == -ENOENT && depth == 0 && r->wanted->reference != NULL &&
-            contents_have(r->contents, "manifest.json"))
-            return read_docker(r, image); /* which has names of its own */
-        if (e < 0)
-            return e;
-        free(steal_ptr(text));
-        e = image_read_blob(r, descriptor, "manifest", &text, &len, image->digest);
-        if (e == 0)
-            e = parse(r, "its manifest", text, len, &next);
-        json_decref(document);
-        document = next;
-    }
-    return e < 0 ? e : read_manifest(r, document, image);
+    e = follow(r, &document, image);
+    if (e == -ENOENT && docker && r->wanted->reference != NULL)
+        return read_manifest_json(r, image); /* which has names of its own */
+    return e;
 }
 
 /* ---- all of it ---- */
-
-/* As GOARCH names them, which is what the specification uses. */
-static const char *machine_architecture(const char *machine)
-{
-    static const struct {
-        const char *machine, *name;
-    } table[] = {{"x86_64", "amd64"},    {"aarch64", "arm64"},   {"armv7l", "arm"},  {"i686", "386"},
-                 {"ppc64le", "ppc64le"}, {"riscv64", "riscv64"}, {"s390x", "s390x"}, {"loongarch64", "loong64"}};
-
-    for (size_t i = 0; i < ARRAY_SIZE(table); i++)
-        if (str_eq(table[i].machine, machine))
-            return table[i].name;
-    return machine;
-}
 
 static int want_platform(struct reading *r, struct arena *arena)
 {
@@ -383,7 +436,7 @@ static int want_platform(struct reading *r, struct arena *arena)
         if (uname(&u) < 0)
             return cupel_error_set(r->err, CUPEL_ERROR_HARNESS, errno, "cannot tell this machine's architecture");
         r->os = arena_strdup(arena, "linux");
-        r->architecture = arena_strdup(arena, machine_architecture(u.machine));
+        r->architecture = arena_strdup(arena, chosen_machine_architecture(u.machine));
         r->variant = arena_strdup(arena, "");
         return 0;
     }
@@ -411,6 +464,11 @@ static void locate_layers(const struct reading *r, struct image *image)
 
 static int no_image(const struct reading *r)
 {
+    if (contents_have(r->contents, "repositories")) {
+        (void)image_wrong(r, "it is what Docker before 1.10 saved: it has no manifest.json");
+        cupel_error_hint(r->err, "load it and save it again with a newer Docker or podman");
+        return -EBADMSG;
+    }
     (void)image_wrong(r,
                       "it has neither index.json (an OCI layout) nor manifest.json (docker save)");
     cupel_error_hint(r->err, "a directory or tar of a root is no image: `tar: FILE`, or cupel "
@@ -434,7 +492,7 @@ int image_read(const struct contents *contents, const struct image_wanted *wante
     if (e == 0 && contents_have(contents, "index.json"))
         e = read_oci(&r, &image);
     else if (e == 0 && contents_have(contents, "manifest.json"))
-        e = read_docker(&r, &image);
+        e = read_manifest_json(&r, &image);
     else if (e == 0)
         e = no_image(&r);
     arena_free(arena);

@@ -60,9 +60,13 @@ static int find_blob(const struct maker *m, size_t i, struct blob *ret)
     const struct image_layer *l = &im->image->layers[i];
     int r = blobs_find(im->blobs, l->blob, l->offset, l->stored, ret);
 
-    if (r < 0)
-        return cupel_error_set(m->err, CUPEL_ERROR_INPUT, r, "cannot use the image '%s' for root '%s': layer %zu, %s",
-                               blobs_path(im->blobs), im->name, i + 1, l->blob);
+    if (r < 0) {
+        (void)cupel_error_set(m->err, CUPEL_ERROR_INPUT, r, "cannot use the image '%s' for root '%s': layer %zu, %s",
+                              blobs_path(im->blobs), im->name, i + 1, l->blob);
+        cupel_error_hint(m->err, "it is not whole, or its blobs are links out of it: copy it again, without links "
+                                 "(skopeo copy; cp -rL)");
+        return r;
+    }
     if (l->size == UINT64_MAX || l->size == ret->size)
         return 0;
     (void)cupel_error_set(

@@ -10,6 +10,7 @@ struct reading {
     const struct image_wanted *wanted;
     char *os, *architecture, *variant; /* wanted; variant "" for any */
     bool is_ours;                      /* this machine's: nobody asked for another */
+    bool flat;                         /* skopeo's `dir:`: blobs lie beside manifest.json */
     struct strbuf *notes;
     struct cupel_error *err;
 };
@@ -25,6 +26,11 @@ int image_read_blob(const struct reading *r, const json_t *descriptor, const cha
 /* Whether "linux", "amd64", as a document has it (NULL and "" are no restriction), is what is
  * wanted. */
 bool chosen_platform_fits(const struct reading *r, const json_t *platform);
+/* The same of one word. Some builders write "Linux", or the machine's own "x86_64". */
+bool chosen_is_system(const struct reading *r, const char *os);
+bool chosen_is_architecture(const struct reading *r, const char *architecture);
+/* As GOARCH names a machine, which is what the specification uses. */
+const char *chosen_machine_architecture(const char *machine);
 /* What a manifest is that is no image's: its type, or NULL. */
 const char *chosen_artifact(const json_t *manifest);
 /* Of an index' descriptors the one that is wanted. -ENOENT, with r->err filled: there is none. */

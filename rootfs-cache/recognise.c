@@ -12,6 +12,7 @@
 #include <string.h>
 
 #define DOCUMENT_MAX ((size_t)8 << 20)
+#define OLD_TAGS_MAX 8 /* a child may ask for 64 files (CHILD_ASKS_MAX) */
 
 static const char *const form_words[] = {
     [FORM_TAR] = "tar", [FORM_IMAGE] = "image", [FORM_DIRECTORY] = "directory", [FORM_BUNDLE] = "bundle"};
@@ -40,6 +41,7 @@ static void free_reader(struct archive **a)
 struct sighting {
     bool layout, index, manifest; /* there is such a document, and it is one of an image */
     bool damaged;                 /* one of them is no JSON */
+    bool repositories, old_layer; /* what Docker before 1.10 saved has both, and nothing else to tell it by */
     size_t of_root;               /* directories at the top that roots have, and images do not */
     bool seen[8];                 /* which of them */
 };
@@ -50,6 +52,10 @@ static bool is_document_of_image(const char *name, const json_t *j)
 
     if (str_eq(name, "index.json")) /* Docker 25 saves by id with null */
         return json_is_object(j) && json_object_get(j, "manifests") != NULL;
+    if (json_is_object(j)) /* of a flat layout (skopeo's `dir:`): the manifest itself, or an index */
+        return json_is_integer(json_object_get(j, "schemaVersion")) &&
+               (json_is_object(json_object_get(j, "config")) || json_is_array(json_object_get(j, "manifests")) ||
+                json_is_array(json_object_get(j, "fsLayers")));
     return json_is_object(first) && document_member(first, "Layers") != NULL &&
            document_member(first, "Config") != NULL;
 }
@@ -91,11 +97,20 @@ static void note_root(struct sighting *s, const char *name)
         }
 }
 
+/* "ID/layer.tar" */
+static bool is_old_layer(const char *name)
+{
+    const char *slash = strchr(name, '/');
+
+    return slash != NULL && str_eq(slash + 1, "layer.tar");
+}
+
 static enum form form_of(const struct sighting *s)
 {
     bool likely = s->layout || s->of_root == 0; /* then who reads a damaged one says that it is */
+    bool alone = s->of_root == 0 && (s->layout || (s->repositories && s->old_layer));
 
-    return s->manifest || (likely && (s->index || s->damaged)) ? FORM_IMAGE : FORM_TAR;
+    return s->manifest || alone || (likely && (s->index || s->damaged)) ? FORM_IMAGE : FORM_TAR;
 }
 
 /* By what is there: names beside an image's own mean nothing. Its documents may come last
@@ -125,6 +140,10 @@ static enum form form_of_archive(int fd)
             s.manifest = read_document(a, entry, name.data, &s.damaged);
         else if (str_eq(name.data, "oci-layout"))
             s.layout = true;
+        else if (str_eq(name.data, "repositories"))
+            s.repositories = true;
+        else if (is_old_layer(name.data))
+            s.old_layer = true;
         else
             note_root(&s, name.data);
         early &= !s.index && !s.manifest && !s.layout && !str_starts(name.data, "blobs/");
@@ -205,6 +224,25 @@ static bool is_layout(struct child *self)
     return fd >= 0;
 }
 
+/* Docker's before 1.10: {"NAME": {"TAG": "ID"}}, and ID/layer.tar. */
+static bool is_old_save(struct child *self)
+{
+    json_t *repositories = document(self, "repositories"), *tags, *id;
+    cleanup_close int fd = -EBADF;
+    const char *name, *tag;
+    unsigned asked = 0;
+
+    json_object_foreach(repositories, name, tags)
+        json_object_foreach(tags, tag, id)
+            if (fd < 0 && asked++ < OLD_TAGS_MAX && json_is_string(id) && strlen(json_string_value(id)) == CACHE_KEY_LEN) {
+                cleanup_free char *layer = xasprintf("%s/layer.tar", json_string_value(id));
+
+                fd = child_ask(self, layer);
+            }
+    json_decref(repositories);
+    return fd >= 0;
+}
+
 static int look_at_directory(void *arg, struct child *self, int fd, struct strbuf *reply, struct cupel_error *err)
 {
     json_t *index = document(self, "index.json"), *manifest = document(self, "manifest.json"),
@@ -213,7 +251,7 @@ static int look_at_directory(void *arg, struct child *self, int fd, struct strbu
 
     (void)fd;
     if (is_layout(self) || json_is_array(json_object_get(index, "manifests")) ||
-        is_document_of_image("manifest.json", manifest))
+        is_document_of_image("manifest.json", manifest) || (manifest == NULL && is_old_save(self)))
         put_word(reply, form_words[FORM_IMAGE]);
     else if (json_is_string(json_object_get(config, "ociVersion")) && json_is_object(json_object_get(config, "root")))
         r = reply_bundle(arg, config, reply, err);

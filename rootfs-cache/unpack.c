@@ -65,7 +65,11 @@ int unpacker_corrupt(struct unpacker *u, const char *why)
 {
     (void)cupel_error_set(u->err, CUPEL_ERROR_INPUT, 0, "cannot unpack '%s': %s", u->name,
                           why != NULL ? why : "the archive is damaged");
-    cupel_error_hint(u->err, "the file is damaged, cut short, or no tar; fetch or make it again");
+    if (why != NULL && (strstr(why, "too much memory") != NULL || strstr(why, "memory limit") != NULL))
+        cupel_error_hint(u->err, "it was compressed with a larger window or dictionary than is taken: decompress it "
+                                 "(zstd -d --long=31, xz -d), and take what comes of it");
+    else
+        cupel_error_hint(u->err, "the file is damaged, cut short, or no tar; fetch or make it again");
     return -EBADMSG;
 }
 
@@ -365,14 +369,10 @@ static int handle_entry(struct unpacker *u, struct archive_entry *entry)
     if (!topdir_strip(
             &name, u->strip)) /* as tar's --strip-components has it: what has no more is left out */
         return 0;
-    if (archive_entry_hardlink(entry) == NULL) {
-        if (type == AE_IFCHR || type == AE_IFBLK || type == AE_IFSOCK) {
-            u->counts->skipped_devices++;
-            return 0;
-        }
-        if (str_eq(name.data, ".") && type != AE_IFDIR)
-            return unpacker_refuse(u, raw, "would replace the root by something that is no directory");
-    }
+    if (leftout_entry(u, entry, name.data))
+        return 0;
+    if (archive_entry_hardlink(entry) == NULL && str_eq(name.data, ".") && type != AE_IFDIR)
+        return unpacker_refuse(u, raw, "would replace the root by something that is no directory");
     topdir_note(u, name.data, type == AE_IFDIR);
     if (u->layer != NULL) {
         int r = layer_entry(u, entry, &name);
@@ -525,6 +525,7 @@ static int unpack_child(void *arg, int fd, struct child_counts *counts, struct c
     if (r == 0)
         r = unpack_entries(&u);
     files_forget_place(&u);
+    leftout_forget(&u);
     attributes_forget(&u);
     dirtimes_forget(&u);
     return r < 0 ? r : treesum_here(counts->digest, err); /* while all of it is in the page cache */
@@ -598,12 +599,16 @@ void unpack_warn(const char *name, const struct child_counts *counts)
             ids_mapped() == 1
                 ? "'%s': %llu entries belong to others than root, and now to root: there is no "
                   "other id"
+            : counts->remapped_owners == 1
+                ? "'%s': %llu entry has an owner above 65535 and now belongs to 65534 (nobody)"
                 : "'%s': %llu entries have an owner above 65535 and now belong to 65534 (nobody)",
             name, (unsigned long long)counts->remapped_owners);
     if (counts->unknown_acls > 0)
-        log_warning("'%s': %llu entries of ACLs are left out: the root's own passwd and group do "
-                    "not have those users and "
-                    "groups",
+        log_warning(counts->unknown_acls == 1
+                        ? "'%s': %llu entry of an ACL is left out: the root's own passwd and group do "
+                          "not have that user or group"
+                        : "'%s': %llu entries of ACLs are left out: the root's own passwd and group do "
+                          "not have those users and groups",
                     name, (unsigned long long)counts->unknown_acls);
     if (counts->top[0] != '\0')
         log_warning("'%s': all of the root lies below '%s/'; --strip 1 (in a job file `strip: 1`) "

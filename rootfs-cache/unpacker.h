@@ -40,6 +40,9 @@ struct unpacker {
     uint64_t reads_as;     /* what all files read as, holes included */
     struct late_acl *acls; /* attributes.c */
     size_t n_acls;
+    char **left_out;     /* leftout.c: names */
+    size_t n_left_out;
+    bool left_out_sorted;
     int place;           /* files.c: the directory of the last file (O_PATH), or -EBADF */
     char *place_path;
 };
@@ -54,6 +57,12 @@ void unpacker_support_filters(struct archive *a);
 
 /* Copies the entry's content to `fd`, or to u->out where that is negative. */
 int unpacker_copy(struct unpacker *u, const char *name, int fd);
+
+/* ---- leftout.c ---- */
+
+/* Whether the entry is one that is not made: then it is counted, and so are hard links to it. `name` is normalized. */
+bool leftout_entry(struct unpacker *u, struct archive_entry *entry, const char *name);
+void leftout_forget(struct unpacker *u);
 
 /* ---- files.c ---- */
 

@@ -54,6 +54,50 @@ def docker_of(*images, beside=()):
     return build
 
 
+def flat(multi=False, damage=lambda place: None, tar=False):
+    """skopeo's `dir:`, buildah's and podman's; podman's `docker-dir` too: blobs beside a manifest.json that is the manifest itself, or an index."""
+    def build(place):
+        os.makedirs(place)
+        put = lambda data, name=None: (save(place + '/' + (name or sha(raw(data))), raw(data)), {'digest': 'sha256:' + sha(raw(data)), 'size': len(raw(data))})[1]
+        put('Directory Transport Version: 1.1\n', 'version')
+        make = lambda layers: text({'schemaVersion': 2, 'config': put(text(config_of(layers))), 'layers': [put(gzip.compress(x, mtime=0)) for x in layers]})
+        whole = make([ONE, TWO])
+        if multi:
+            entries = []
+            for layers, platform in (([TWO], {'os': 'linux', 'architecture': 'mips64le'}), ([ONE, TWO], HERE)):
+                data = make(layers)
+                entries.append(dict(put(data, sha(raw(data)) + '.manifest.json'), platform=platform))
+            whole = text({'schemaVersion': 2, 'manifests': entries})
+        put(whole, 'manifest.json')
+        damage(place)
+        return tar_of(place, place + '.tar') if tar else place
+    return build
+
+
+def first_layer(change):
+    def damage(place):
+        path = place + '/' + sha(gzip.compress(ONE, mtime=0))
+        change(path)
+    return damage
+
+
+def old_save(directory):
+    """What Docker before 1.10 saved: no manifest.json."""
+    def build(place):
+        image = '1' * 64
+        archive(place + '.tar', (image + '/VERSION', '1.0'), (image + '/json', text({'id': image})), (image + '/layer.tar', ONE), ('repositories', text({'ex': {'latest': image}})))
+        if not directory:
+            return place + '.tar'
+        with tarfile.open(place + '.tar') as t:
+            t.extractall(place)
+        return place
+    return build
+
+
+def packed_by(*command):
+    return lambda data: subprocess.run(command, input=data, stdout=subprocess.PIPE, check=True).stdout
+
+
 # ---- OCI layouts -------------------------------------------------------------------------------------------------------------
 
 
@@ -125,6 +169,26 @@ def lenient(old, new):
     def change(layout):
         config = raw(text(config_of([ONE, TWO], history=[{'created_by': 'OLD'}], config={'Labels': {'a': 'OLD'}})))
         manifest(layout, config.replace(old, new))
+    return change
+
+
+def index_of(data):
+    return lambda layout: layout.write('index.json', data)
+
+
+def absent(layout):
+    os.unlink(layout.path(layout.layers[0]['digest']))
+    layout.layers[0].update(mediaType='application/vnd.oci.image.layer.nondistributable.v1.tar+gzip', urls=['https://example/x'])
+    layout.seal()
+
+
+def typed_as(config):
+    """An image all the same: it may have a type of its own, which nobody has to know."""
+    def change(layout):
+        m = json.load(open(layout.path(layout.manifest['digest'])))
+        m['config']['mediaType'] = config
+        layout.manifest = layout.put(text(dict(m, artifactType='application/vnd.example')))
+        layout.index([layout.manifest])
     return change
 
 
@@ -215,6 +279,22 @@ TAKEN = [  # name, how it is made, what the root is then, what is said (None: no
     ('a NUL in the history', oci(lenient(b'OLD', b'a\\u0000b')), BOTH, r'not quite JSON'),
     ('a label that is not UTF-8', oci(lenient(b'OLD', b'caf\xe9')), BOTH, r'not quite JSON'),
     ('half a surrogate pair in the history', oci(lenient(b'OLD', b'\\ud83d!')), BOTH, r'not quite JSON'),
+    ('a number in the history that nothing can hold', oci(lenient(b'"OLD"', b'123456789012345678901234567890')), BOTH, r'not quite JSON'),
+    ('... and one with an exponent, beside a text that looks like one', oci(lenient(b'"OLD"', b'"1e999", "b": -1e999')), BOTH, r'not quite JSON'),
+    ('a system and an architecture in other words', oci(os='Linux', architecture=os.uname().machine), BOTH, None),
+    ('an image with a type of its own', oci(typed_as('application/vnd.oci.image.config.v1+json')), BOTH, None),
+    ('an index that lists nothing beside the image', oci(lambda x: x.index([None, x.manifest])), BOTH, None),
+    ("a flat layout (skopeo's dir:)", flat(), BOTH, None),
+    ('a flat layout in an archive', flat(tar=True), BOTH, None),
+    ('a flat layout of several platforms', flat(multi=True), BOTH, None),
+    ('a flat layout chosen by its digest', flat(), BOTH, None, '--tag', 'MANIFEST'),
+    ('a docker archive with a header of the seventh edition', lambda place: save(place + '.tar', header(b'README', form='v7') + open(ggcr(place), 'rb').read()), BOTH, None),
+    ('a layout compressed by lzma', whole(lambda x: lzma.compress(x, format=lzma.FORMAT_ALONE)), BOTH, None),
+    ('hard links to devices, which are left out as well', plain(*ROOT, entry('null', b'3'), h('zero', './null'), h('/three', '/zero'), f('null2', 'x'), h('four', 'null2')),
+     {**FIRST, 'null': None, 'zero': None, 'three': None, 'four': dict(data='x')}, None),
+    ('... but not to what came in their place', plain(*ROOT, entry('null', b'3'), f('null', 'now'), h('zero', 'null')), {'null': dict(data='now'), 'zero': dict(data='now')}, None),
+    ('a layer with a hard link to a device', oci(layers=[ONE, layer(entry('null', b'3'), h('zero', 'null'))]), {'etc/one': dict(data='1'), 'zero': None}, None),
+    ('a command that is one text', oci(config={'Entrypoint': '/bin/x y', 'Cmd': ''}), {**BOTH, 'CONFIG': {'Env': [], 'Entrypoint': ['/bin/x y']}}, None),
     ('no layers', no_layers(False), {'.': dict(type='d')}, None),
     ('no layers, which Go writes as null', no_layers(True), {'.': dict(type='d')}, None),
     ('a layer of no bytes', oci(layers=[ONE, b'']), {'etc/one': dict(data='1')}, None),
@@ -236,7 +316,7 @@ TAKEN = [  # name, how it is made, what the root is then, what is said (None: no
     ('... which --strip takes off, of hard links too', plain(*TOP), {'etc/name': dict(data='n'), 'etc/same': dict(data='n'), 'pkglist.txt': None, 'root.x86_64': None}, None, '--strip', '1'),
     ('a tar whose one directory is no root', plain(d('data'), f('data/x', 'x')), {'data/x': dict(data='x')}, None),
     ('an ACL that names nobody of the root', plain(*ROOT, f('a', 'a', mode=0o664, records={'SCHILY.acl.access': 'user::rw-,user:daemon:r--,group::r--,mask::rw-,other::r--'})),
-     {'a': dict(acl='user::rw-,group::r--,mask::rw-,other::r--')}, r'1 entries of ACLs are left out'),
+     {'a': dict(acl='user::rw-,group::r--,mask::rw-,other::r--')}, r'1 entry of an ACL is left out'),
 ]
 
 HTML = '<!DOCTYPE html>\n<html><body>404 Not Found</body></html>'
@@ -259,7 +339,18 @@ FILES = [  # what a file begins with, what that is called, and of the hint
     ('an RPM', b'\xed\xab\xee\xdb\3\0' + bytes(4096), 'an RPM package', 'rpm2archive'),
     ('JSON', '{"schemaVersion": 2}', 'a JSON document', 'layout or archive'),
     ('an LFS pointer', 'version https://git-lfs.github.com/spec/v1\noid sha256:0\n', 'a pointer of Git LFS', 'git lfs pull'),
-    ('compressed text', gzip.compress(b'hello\n' * 1000), 'what is compressed in it is no tar', 'fetch or make it again'),
+    ('compressed text', gzip.compress(b'hello\n' * 1000), 'what is compressed in it is a text file, and no tar', 'curl -fL'),
+    ("a server's message", '404: Not Found', 'a text file', 'curl -fL'),
+    ('a text of ours', 'Die Größe ist unbekannt.\n' * 10, 'a text file', 'curl -fL'),
+    ('a script', '#!/bin/sh\nexit 0\n', 'a script', 'inputs'),
+    ('UTF-16', 'hello'.encode('utf-16'), 'a text file in UTF-16', 'look into'),
+    ('compressed noise', gzip.compress(b'\1\2\3' * 1000), 'what is compressed in it is no tar', 'fetch or make it again'),
+    ('an ar archive', b'!<arch>\nx.o/            ' + bytes(100), 'an ar archive', 'ar x'),
+    ('cpio with checksums', b'070702' + bytes(200), 'a cpio archive', 'bsdtar'),
+    ('base64', 'begin-base64 644 x\naGk=\n====\n', 'a file encoded in base64', 'uudecode'),
+    ('LUKS', b'LUKS\xba\xbe' + bytes(600), 'an encrypted disk', 'cryptsetup'),
+    ('FAT', bytes(54) + b'FAT16   ' + bytes(600), 'a FAT file system', 'tar of a root'),
+    ('a kernel', bytes(0x202) + b'HdrS' + bytes(600), 'a Linux kernel', 'tar of one'),
     ('zeros', bytes(10240), 'empty: nothing but zeros', 'without entries'),
 ]
 
@@ -288,6 +379,8 @@ DAMAGED = [  # what is done to the content of a gzip file, and what is said
 REFUSED = [(name, lambda place, data=data: save(place + '.tar', raw(data)), what + '(.|\n)*hint: .*' + hint) for name, data, what, hint in FILES]
 REFUSED += [('a gzipped tar with ' + name, plain(*ROOT, BIG, name='.tar.gz', pack=pack), 'cannot unpack .*it ' + said) for name, pack, said in DAMAGED]
 REFUSED += [('a gzipped layout with ' + name, whole(pack), 'cannot (read the image|unpack) .*it ' + said) for name, pack, said in DAMAGED]
+if shutil.which('zstd'):
+    REFUSED.append(('a zstd window of 2 GiB in a tar', plain(*ROOT, name='.tar.zst', pack=packed_by('zstd', '-qc', '--long=31', '--ultra')), r'hint: it was compressed with a larger window'))
 REFUSED += [
     ('a gzipped docker archive with a wrong checksum', whole(of_gzip(flipped(-8)), [layer(d('dir'), f('dir/file', 'content'))], docker), 'cannot read the image .*it ' + SUM),
     ('a gzipped layer with a wrong checksum', lambda place: Layout(place, [layer(f('sum', 'sum'))], of_gzip(flipped(-8))).place, r'cannot unpack .*it ' + SUM),
@@ -303,6 +396,22 @@ REFUSED += [
     ('a user with a NUL', oci(config={'User': 'a\0b'}), r'User in its configuration is no plain text'),
     ('a command with a NUL', oci(config={'Cmd': ['a\0b']}), r'entry 1 of Cmd'),
     ('an image for another machine', oci(architecture='mips64le'), r'it is for mips64le'),
+    ("a flat layout whose layer is not what it is called", flat(damage=first_layer(lambda p: save(p, gzip.compress(TWO)))), r'layer 1 has \d+ bytes|digest'),
+    ("a flat layout without one of its layers", flat(damage=first_layer(os.unlink)), r'layer 1, [0-9a-f]{64}: No such(.|\n)*hint: it is not whole'),
+    ("a name that a flat layout cannot have", flat(), r"no image 'x', but one without a name", '--tag', 'x'),
+    ("a flat layout of Docker's first form", lambda place: archive(place + '.tar', ('manifest.json', text({'schemaVersion': 1, 'fsLayers': []}))), r'schema 1'),
+    ('an archive of Docker before 1.10', old_save(False), r'Docker before 1\.10(.|\n)*hint: load it and save it again'),
+    ('... extracted', old_save(True), r'Docker before 1\.10'),
+    ('an archive of a layout whose index lists nothing', oci(index_of('{}')), r'index.json lists no manifests'),
+    ('an archive of a layout without an index', oci(lambda x: os.unlink(x.place + '/index.json')), r'neither index.json'),
+    ('a layer that only its maker distributes', lambda place: (lambda x: (absent(x), x.place)[1])(Layout(place, [ONE, TWO])), r'its layer 1 is not in it(.|\n)*nondistributable-artifacts'),
+    ('a manifest that is not there', oci(lambda x: x.index([dict(x.manifest, digest='sha256:' + 'a' * 64)])), r'cannot read blobs/sha256/a{64}: No such(.|\n)*hint: it is not whole'),
+    ('a user that is a number', oci(config={'User': 1000}), r'User in its configuration is no text'),
+    ('a directory that is a list', oci(config={'WorkingDir': ['/']}), r'WorkingDir in its configuration is no text'),
+    ('variables that are a map', oci(config={'Env': {'A': '1'}}), r'Env in its configuration is no list'),
+    ('a command that is a map', oci(config={'Cmd': {'a': 1}}), r'Cmd in its configuration is no list'),
+    ('a configuration that is a list', oci(config=['x']), r'config in its configuration is no object'),
+    ('a size that nothing can hold', oci(index_of('{"manifests": [{"digest": "sha256:' + 'a' * 64 + '", "size": 99999999999999999999}]}')), r'no digest or no size'),
     ('stripping an image', oci(), r'nothing to strip', '--strip', '1'),
     ('a hard link to what is stripped', plain(d('a'), f('top', 'x'), h('a/h', 'top')), r"entry 'h' is a hard link to what `strip` takes off", '--strip', '1'),
 ]
@@ -318,13 +427,18 @@ def tell(name, r, said):
 def check_taken(number, build, expected, said, *options):
     name = 'taken%d' % number
     source = build(name)
+    if 'MANIFEST' in options:
+        options = options[:-1] + ('sha256:' + sha(open(source + '/manifest.json', 'rb').read()),)
     if 'CONFIG' in options:
         options = options[:-1] + ('sha256:' + json.load(tarfile.open(source).extractfile('./manifest.json'))[0]['Config'][-64:],)
     r = cupel('import', name, source, *options)
     if r.returncode != 0:
         raise Bad('exit code %d: %s' % (r.returncode, r.err))
     tell(name, r, said)
-    compare_root(name, expected)
+    compare_root(name, {path: want for path, want in expected.items() if path != 'CONFIG'})
+    config = json.loads(cupel('show', name).stdout).get('config')
+    if expected.get('CONFIG', config) != config:
+        raise Bad('its configuration is %s' % config)
     cupel('remove', name)
 
 

@@ -182,7 +182,7 @@ static void test_documents(void **state)
         {"the tar in the layer is sha256:", {.diff_id = nought}},
         {"has no digest or no size", {.size = "-1"}},
         {"layer 1 has", {.size = "9223372036854775807"}},
-        {"no JSON", {.size = "99999999999999999999"}},
+        {"has no digest or no size", {.size = "99999999999999999999"}},
         {"only sha256 is known", {.digest = "md5:0"}},
         {"only sha256 is known", {.digest = "sha256:../../../../etc/passwd"}},
         {"no sha256", {.diff_id = "x\\ny"}},
