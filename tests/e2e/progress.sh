@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # How far the making of a root is: bytes and layers, drawn in place on a terminal, and nothing of it elsewhere.
-# time-limit: 120
+# time-limit: 300
+# sanitizers: no
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 # shellcheck source=tests/e2e/layout.bash
