@@ -138,18 +138,25 @@ static void add_loss(struct losses *l, const char *path)
         strbuf_addf(&l->names, "%s%s", l->n > 1 ? ", " : "", path);
 }
 
-static void look_for_log(struct losses *l, const char *path)
+/* Of a path that is too long for one look nobody can say. */
+static void look_for(struct losses *l, const char *path)
 {
     struct stat st;
 
-    if (path != NULL && (fstatat(l->out->dirfd, path, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(st.st_mode)))
+    if (fstatat(l->out->dirfd, path, &st, weakened("out-links") ? 0 : AT_SYMLINK_NOFOLLOW) < 0
+            ? errno != ENAMETOOLONG
+            : !S_ISREG(st.st_mode))
         add_loss(l, path);
+}
+
+static void look_for_log(struct losses *l, const char *path)
+{
+    if (path != NULL)
+        look_for(l, path);
 }
 
 static void look_for_files(struct losses *l, const struct reports_result *result)
 {
-    struct stat st;
-
     look_for_log(l, result->stdout_log);
     look_for_log(l, result->stderr_log);
     for (size_t i = 0; i < result->n_previous; i++) {
@@ -157,8 +164,7 @@ static void look_for_files(struct losses *l, const struct reports_result *result
         look_for_log(l, result->previous[i]->stderr_log);
     }
     for (const char **a = result->artifacts; a != NULL && *a != NULL; a++)
-        if (fstatat(l->out->dirfd, *a, &st, AT_SYMLINK_NOFOLLOW) < 0)
-            add_loss(l, *a);
+        look_for(l, *a);
 }
 
 static void look_for_parts(struct losses *l)
