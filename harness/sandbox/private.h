@@ -316,6 +316,10 @@ extern const size_t strict_calls_count;
 
 int filter_program(const struct sandbox_filter *filter, struct sock_fprog *ret);
 
+/* The part of a filter that is about socket and socketpair: how many instructions. What it allows goes on to the next part. */
+#define SOCKET_FILTER_MAX 256
+size_t socket_filter(const struct jobs_seccomp *what, struct sock_filter to[static SOCKET_FILTER_MAX]);
+
 /* Leaves the libraries that only the harness uses out of what is forked from here on; see lean.c. */
 void lean_leave_libraries(void);
 

@@ -1,19 +1,20 @@
 /* seccomp: a job's system call filter, as one BPF program, compiled once for each distinct profile of a run, before any slot
- * is forked. It has up to three parts, run one after the other; each refuses, or hands on to the next:
+ * is forked. It has up to four parts, run one after the other; each refuses, or hands on to the next:
  *
  *   newer     calls that were not there yet when this was written, and x32 calls: ENOSYS, as other kernels answer
+ *   sockets   those of families, types and protocols that are not in socket_filter.c's list: as a kernel without them answers
  *   refusals  what no job needs and the kernel is safer without (jobs/syscalls.c, and the tables below), less what the job
  *             file allows, and what it denies: EPERM, as without privilege, so that programs fall back
  *   list      with `strict` only: what is not in strict.c's list (or allowed): ENOSYS; with a file: what the file says
  *
- * The second part is for i386 entries too, which an x86-64 kernel accepts; an unknown architecture is killed.
+ * The second and third part are for i386 entries too, which an x86-64 kernel accepts; an unknown architecture is killed.
  * clone3 is answered with ENOSYS, so that libc retries with clone, whose flags a filter can see (seccomp(2), and glibc's own
- * use). The third is for the machine's own architecture only. */
+ * use). The fourth is for the machine's own architecture only. */
 #include "harness/sandbox/private.h"
 
 #include <fcntl.h>
-#include <linux/netlink.h>
 #include <linux/seccomp.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sched.h>
@@ -46,6 +47,13 @@ static const struct masked_rule masked[] = {
        CVE-2017-5226); the kernel looks at the low 32 bits only (CVE-2019-10063) */
     {SCMP_SYS(ioctl), 1, LOW32, TIOCSTI},
     {SCMP_SYS(ioctl), 1, LOW32, TIOCLINUX},
+    /* where these find nothing, the kernel runs the host's modprobe for whoever asks: for a line discipline (CVE-2017-2636),
+       8021q, bridge (tty_ldisc_get(), drivers/tty/tty_ldisc.c; sock_ioctl(), net/socket.c) */
+    {SCMP_SYS(ioctl), 1, LOW32, TIOCSETD},
+    {SCMP_SYS(ioctl), 1, LOW32, SIOCGIFVLAN},
+    {SCMP_SYS(ioctl), 1, LOW32, SIOCSIFVLAN},
+    {SCMP_SYS(ioctl), 1, LOW32, SIOCGIFBR},
+    {SCMP_SYS(ioctl), 1, LOW32, SIOCSIFBR},
     /* PID 1 has the ids of the job's root, which is all that the kernel asks for to change its limits, and so to kill it */
     {SCMP_SYS(prlimit64), 0, LOW32, 1},
     /* one new user namespace is all capabilities again */
@@ -58,32 +66,7 @@ static const struct masked_rule masked[] = {
     {SCMP_SYS(clone), 0, CLONE_NEWUTS, CLONE_NEWUTS},
 };
 
-/* Families of sockets, by bits of their number, so that a handful of rules says "all but UNIX (1), INET (2), INET6 (10) and
- * NETLINK (16)". AF_VSOCK leaves the network namespace, packet sockets are kernel surface even in an own one (CVE-2020-14386),
- * and asking for a family that is not there makes the host load its module. The kernel has no family above 63. */
-static const struct {
-    uint64_t mask, value;
-} families[] = {
-    {0x20, 0x20},                                           /* 32 to 63: ALG, VSOCK, XDP, ... */
-    {0x11, 0x11}, {0x12, 0x12}, {0x14, 0x14}, {0x18, 0x18}, /* 17 to 31: PACKET, RDS, CAN, TIPC, BLUETOOTH, ... */
-    {0x0c, 0x04}, {0x0c, 0x0c},                             /* 4 to 7, 12 to 15: IPX, APPLETALK, X25, KEY, ... */
-    {0x0f, 0x03}, {0x0f, 0x08}, {0x0f, 0x09}, {0x0f, 0x0b}, /* AX25, ATMPVC, X25, ROSE */
-};
-
-/* Protocols of netlink, by bits as well: all but ROUTE (0), by which libc lists interfaces, and KOBJECT_UEVENT (15), which libudev
- * listens to. What lies in a netlink socket's queue is on nobody's account (netlink_alloc_large_skb(), net/netlink/af_netlink.c), and
- * USERSOCK (2) lets anybody fill queues; audit's (9) speaks to the host's audit system; GENERIC (16) leads to every driver that has
- * commands of its own; and asking for one that is not there makes the host load its module. The kernel has none above 31. */
-static const struct {
-    uint64_t mask, value;
-} netlink_protocols[] = {
-    {0x10, 0x10},                                       /* 16 to 31: GENERIC, SCSITRANSPORT, CRYPTO, SMC, ... */
-    {0x3, 0x1},   {0x6, 0x2}, {0xc, 0x4}, {0x9, 0x8}, /* 1 to 14: a bit is set that the next one is not */
-};
-
 #define REFUSE SCMP_ACT_ERRNO(EPERM)
-/* As by a kernel that does not have the family. PAM, and so su and runuser, take that for audit's, and no other answer. */
-#define REFUSE_FAMILY SCMP_ACT_ERRNO(EAFNOSUPPORT)
 
 /* Names that this architecture does not have are those of another one, or newer than the library. */
 static int add_call(scmp_filter_ctx ctx, uint32_t action, const char *name)
@@ -123,20 +106,6 @@ static int add_refused_calls(scmp_filter_ctx ctx, const struct jobs_seccomp *wha
     for (const char *const *name = what->deny; r == 0 && name != NULL && *name != NULL; name++)
         if (!is_answered_as_missing(*name))
             r = add_call(ctx, REFUSE, *name);
-    return r;
-}
-
-static int add_netlink(scmp_filter_ctx ctx, const struct jobs_seccomp *what)
-{
-    int r = 0;
-
-    for (size_t i = 0; r == 0 && i < ARRAY_SIZE(netlink_protocols) && !jobs_names_have(what->deny, "socket"); i++) {
-        const struct scmp_arg_cmp protocol[] = {
-            {0, SCMP_CMP_MASKED_EQ, LOW32, AF_NETLINK},
-            {2, SCMP_CMP_MASKED_EQ, netlink_protocols[i].mask, netlink_protocols[i].value}};
-
-        r = seccomp_rule_add_array(ctx, REFUSE_FAMILY, SCMP_SYS(socket), ARRAY_SIZE(protocol), protocol);
-    }
     return r;
 }
 
@@ -194,42 +163,16 @@ static int add_programs(scmp_filter_ctx ctx, const struct jobs_seccomp *what)
     return r;
 }
 
-/* Protocols of internet sockets that are not the internet's: MPTCP's queues are in no list of sockets, so that nobody could bound
- * them, and SMC's buffers are a driver's. Programs do without, as on a kernel without them. */
-static int add_protocols(scmp_filter_ctx ctx, const struct jobs_seccomp *what)
-{
-    static const unsigned protocols[] = {IPPROTO_MPTCP, 256 /* IPPROTO_SMC */};
-    int r = 0;
-
-    for (size_t i = 0; r == 0 && i < ARRAY_SIZE(protocols) && !jobs_names_have(what->deny, "socket"); i++) {
-        const struct scmp_arg_cmp protocol = {2, SCMP_CMP_MASKED_EQ, LOW32, protocols[i]};
-
-        r = seccomp_rule_add_array(ctx, SCMP_ACT_ERRNO(EPROTONOSUPPORT), SCMP_SYS(socket), 1, &protocol);
-    }
-    return r;
-}
-
 static int add_refused_arguments(scmp_filter_ctx ctx, const struct jobs_seccomp *what)
 {
-    static const int calls[] = {SCMP_SYS(socket), SCMP_SYS(socketpair)};
     int r = 0;
 
     for (size_t i = 0; r == 0 && i < ARRAY_SIZE(masked); i++)
         r = add_masked(ctx, what, REFUSE, &masked[i]);
-    for (size_t c = 0; c < ARRAY_SIZE(calls); c++)
-        for (size_t i = 0; r == 0 && i < ARRAY_SIZE(families); i++) {
-            const struct masked_rule rule = {calls[c], 0, families[i].mask, families[i].value};
-
-            r = add_masked(ctx, what, REFUSE_FAMILY, &rule);
-        }
-    if (r == 0)
-        r = add_netlink(ctx, what);
     if (r == 0)
         r = add_attributes(ctx, what);
     if (r == 0)
         r = add_keys(ctx, what);
-    if (r == 0)
-        r = add_protocols(ctx, what);
     return r < 0 || what->profile != JOBS_SECCOMP_STRICT ? r : add_programs(ctx, what);
 }
 
@@ -368,9 +311,12 @@ static int append_part(struct program *p, uint32_t otherwise, const struct jobs_
 int sandbox_filter_compile(const struct jobs_seccomp *what, struct sandbox_filter **ret_filter, struct cupel_error *err)
 {
     struct program *p = xcalloc(1, sizeof(*p));
+    struct sock_filter sockets[SOCKET_FILTER_MAX];
     struct sandbox_filter *filter;
     int r = append_newer(p);
 
+    if (r == 0)
+        r = append(p, sockets, socket_filter(what, sockets));
     if (r == 0)
         r = append_part(p, SCMP_ACT_ALLOW, what, add_refusals);
     if (r == 0 && what->profile == JOBS_SECCOMP_STRICT)

@@ -10,6 +10,7 @@
 #include <linux/module.h>
 #include <linux/netlink.h>
 #include <linux/perf_event.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
@@ -86,6 +87,7 @@ static void socket_of(const char *what, int family, int type, int protocol)
     contained("socket(%s): %s", what, strerror(errno));
 }
 
+#define NO_FLAG 0x100 /* of a type of socket: likewise */
 #define NO_TYPE 15 /* of socket: the kernel says EINVAL before it looks for the family */
 
 /* A family is refused with what a kernel without it answers, so it takes a wrong type to tell who answered. */
@@ -129,9 +131,50 @@ static void large_attributes(void)
 /* Its queues are in no list of sockets. */
 static void multipath(void)
 {
-    if (socket(AF_INET, NO_TYPE, IPPROTO_MPTCP) >= 0 || errno != EPROTONOSUPPORT)
+    if (socket(AF_INET, SOCK_STREAM | NO_FLAG, IPPROTO_MPTCP) >= 0 || errno != EPROTONOSUPPORT)
         breach("socket(multipath TCP) reached the kernel: %s", strerror(errno));
     contained("socket(multipath TCP): %s", strerror(errno));
+}
+
+/* What the kernel does not find it has the host's modprobe look for: nothing of all this may get so far. A wrong flag and a
+ * wrong descriptor tell who answered, and keep a kernel that is asked in earnest from doing it. */
+static void module_sockets(void)
+{
+    static const struct {
+        const char *what;
+        int family, type, protocol;
+    } sockets[] = {
+        {"SCTP", AF_INET, SOCK_STREAM, IPPROTO_SCTP},   {"SCTP", AF_INET6, SOCK_SEQPACKET, IPPROTO_SCTP},
+        {"DCCP", AF_INET, SOCK_DCCP, IPPROTO_DCCP},     {"L2TP", AF_INET6, SOCK_DGRAM, 115},
+        {"no such protocol", AF_INET, SOCK_STREAM, 99}, {"packets", AF_INET, SOCK_PACKET, 0},
+        {"RDS", AF_RDS, SOCK_SEQPACKET, 0},             {"TIPC", AF_TIPC, SOCK_RDM, 0},
+        {"Bluetooth", AF_BLUETOOTH, SOCK_RAW, 0},       {"CAN", AF_CAN, SOCK_RAW, 1},
+        {"XDP", AF_XDP, SOCK_RAW, 0},                   {"a family above all", 63, SOCK_STREAM, 0},
+    };
+    int pair[2];
+
+    for (size_t i = 0; i < sizeof(sockets) / sizeof(*sockets); i++) {
+        int type = sockets[i].type | NO_FLAG;
+
+        if (socket(sockets[i].family, type, sockets[i].protocol) >= 0 || errno == EINVAL)
+            breach("socket(%s) reached the kernel: %s", sockets[i].what, strerror(errno));
+        if (socketpair(sockets[i].family, type, sockets[i].protocol, pair) == 0 || errno == EINVAL)
+            breach("socketpair(%s) reached the kernel: %s", sockets[i].what, strerror(errno));
+    }
+    contained("none of %zu kinds of sockets: %s", sizeof(sockets) / sizeof(*sockets), strerror(errno));
+}
+
+static void module_ioctls(void)
+{
+    static const struct {
+        const char *what;
+        unsigned long request;
+    } ioctls[] = {{"line discipline", TIOCSETD}, {"VLAN", SIOCGIFVLAN}, {"bridge", SIOCGIFBR}};
+
+    for (size_t i = 0; i < sizeof(ioctls) / sizeof(*ioctls); i++)
+        if (ioctl(-1, ioctls[i].request, NULL) == 0 || errno != EPERM)
+            breach("ioctl(%s) reached the kernel: %s", ioctls[i].what, strerror(errno));
+    contained("ioctl for a line discipline, VLANs, bridges: %s", strerror(errno));
 }
 
 static void netlink_users(void)
@@ -391,6 +434,8 @@ const struct probe kernel_probes[] = {
     {"audit-socket", audit},
     {"netlink-users", netlink_users},
     {"multipath-socket", multipath},
+    {"module-sockets", module_sockets},
+    {"module-ioctls", module_ioctls},
     {"large-attributes", large_attributes},
     {"crypto-socket", crypto_api},
     {"raw-socket", raw_ip},

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <linux/netlink.h>
 #include <linux/seccomp.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
@@ -94,6 +95,7 @@ static void check_calls(struct sandbox_filter *filter, int (*how)(const void *),
 
 #define HIGH (UINT64_C(1) << 32)
 #define BAD ((unsigned long)-1)
+#define NO_FLAG 0x100 /* of a socket's type: the kernel says EINVAL before it looks for family and protocol */
 
 static void test_refused(void **state)
 {
@@ -170,9 +172,29 @@ static void test_refused_by_argument(void **state)
         {"netlink of socket lists", SYS_socket, {AF_NETLINK, SOCK_RAW, NETLINK_SOCK_DIAG}, EAFNOSUPPORT},
         {"netlink of drivers", SYS_socket, {AF_NETLINK, SOCK_RAW, NETLINK_GENERIC}, EAFNOSUPPORT},
         {"netlink's last", SYS_socket, {AF_NETLINK, SOCK_RAW, MAX_LINKS - 1}, EAFNOSUPPORT},
-        {"multipath TCP", SYS_socket, {AF_INET, BAD, IPPROTO_MPTCP}, EPROTONOSUPPORT},
-        {"multipath TCP with high bits", SYS_socket, {AF_INET6 | HIGH, BAD, IPPROTO_MPTCP | HIGH}, EPROTONOSUPPORT},
-        {"SMC by protocol", SYS_socket, {AF_INET, BAD, 256}, EPROTONOSUPPORT},
+        {"multipath TCP", SYS_socket, {AF_INET, SOCK_STREAM | NO_FLAG, IPPROTO_MPTCP}, EPROTONOSUPPORT},
+        {"multipath TCP with high bits",
+         SYS_socket,
+         {AF_INET6 | HIGH, SOCK_STREAM | NO_FLAG | HIGH, IPPROTO_MPTCP | HIGH},
+         EPROTONOSUPPORT},
+        {"SMC by protocol", SYS_socket, {AF_INET, SOCK_STREAM | NO_FLAG, 256}, EPROTONOSUPPORT},
+        {"SCTP", SYS_socket, {AF_INET, SOCK_STREAM | NO_FLAG, IPPROTO_SCTP}, EPROTONOSUPPORT},
+        {"a pair of SCTP", SYS_socketpair, {AF_INET6, SOCK_STREAM | NO_FLAG, IPPROTO_SCTP}, EPROTONOSUPPORT},
+        {"SCTP by packets", SYS_socket, {AF_INET, SOCK_SEQPACKET | NO_FLAG, IPPROTO_SCTP}, ESOCKTNOSUPPORT},
+        {"DCCP", SYS_socket, {AF_INET, SOCK_DCCP | NO_FLAG, IPPROTO_DCCP}, ESOCKTNOSUPPORT},
+        {"L2TP", SYS_socket, {AF_INET, SOCK_DGRAM | NO_FLAG, 115}, EPROTONOSUPPORT},
+        {"no type", SYS_socket, {AF_INET6, NO_FLAG, 0}, ESOCKTNOSUPPORT},
+        {"a protocol of another type", SYS_socket, {AF_INET, SOCK_STREAM | NO_FLAG, IPPROTO_UDP}, EPROTONOSUPPORT},
+        {"a protocol of another family", SYS_socket, {AF_INET6, SOCK_DGRAM | NO_FLAG, IPPROTO_ICMP}, EPROTONOSUPPORT},
+        {"a raw socket of no protocol", SYS_socket, {AF_INET, SOCK_RAW | NO_FLAG, 0}, EPROTONOSUPPORT},
+        {"a protocol that there is not", SYS_socket, {AF_INET, SOCK_RAW | NO_FLAG, 256}, EPROTONOSUPPORT},
+        {"a negative protocol", SYS_socket, {AF_INET, SOCK_STREAM | NO_FLAG, BAD}, EPROTONOSUPPORT},
+        {"packets by an old name", SYS_socket, {AF_INET, SOCK_PACKET | NO_FLAG, 0}, ESOCKTNOSUPPORT},
+        {"the first family of none", SYS_socket, {0, BAD}, EAFNOSUPPORT},
+        {"a family that there is not", SYS_socket, {1000, BAD}, EAFNOSUPPORT},
+        {"a line discipline", SYS_ioctl, {BAD, TIOCSETD | HIGH}, EPERM},
+        {"VLANs", SYS_ioctl, {BAD, SIOCGIFVLAN}, EPERM},
+        {"bridges", SYS_ioctl, {BAD, SIOCGIFBR}, EPERM},
         {"a pair of AF_VSOCK", SYS_socketpair, {AF_VSOCK, SOCK_STREAM}, EAFNOSUPPORT},
         {"a large attribute", SYS_setxattr, {0, 0, 0, 4097}, E2BIG},
         {"a large attribute of a link", SYS_lsetxattr, {0, 0, 0, 65536}, E2BIG},
@@ -211,7 +233,15 @@ static void test_neighbours_are_allowed(void **state)
         {"a filter of a socket", SYS_setsockopt, {BAD, SOL_SOCKET, SO_ATTACH_FILTER}, EBADF},
         {"another option of a connection", SYS_setsockopt, {BAD, IPPROTO_TCP, TCP_NODELAY}, EBADF},
         {"an attribute", SYS_fsetxattr, {0, 0, 0, 4096}, EFAULT}, /* before Linux 6.13 a bad descriptor is seen first */
-        {"an internet socket with audit's number as protocol", SYS_socket, {AF_INET, BAD, NETLINK_AUDIT}, EINVAL},
+        {"TCP by name", SYS_socket, {AF_INET6, SOCK_STREAM | SOCK_CLOEXEC | HIGH, IPPROTO_TCP | HIGH}, 0},
+        {"UDP by name", SYS_socket, {AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, IPPROTO_UDP}, 0},
+        {"UDP-Lite", SYS_socket, {AF_INET, SOCK_DGRAM | NO_FLAG, IPPROTO_UDPLITE}, EINVAL},
+        {"ping", SYS_socket, {AF_INET, SOCK_DGRAM | NO_FLAG, IPPROTO_ICMP}, EINVAL},
+        {"ping of IPv6", SYS_socket, {AF_INET6, SOCK_DGRAM | NO_FLAG, IPPROTO_ICMPV6}, EINVAL},
+        {"a raw socket", SYS_socket, {AF_INET, SOCK_RAW | NO_FLAG, 1}, EINVAL},
+        {"another raw socket", SYS_socket, {AF_INET6, SOCK_RAW | NO_FLAG, 255}, EINVAL},
+        {"a type that there is not", SYS_socket, {AF_INET, 11}, EINVAL},
+        {"a pair of nothing", SYS_socketpair, {AF_INET, SOCK_STREAM | NO_FLAG, 0, BAD}, EINVAL},
         {"AF_INET6", SYS_socket, {AF_INET6, BAD}, EINVAL},
         {"a pair of AF_UNIX", SYS_socketpair, {AF_UNIX, SOCK_STREAM, 0, BAD}, EFAULT},
         {"personality", SYS_personality, {0xffffffff}, 0},
@@ -339,6 +369,9 @@ static void test_i386_entries(void **state)
         {"netlink of users", 359, {AF_NETLINK, SOCK_RAW, NETLINK_USERSOCK}, EAFNOSUPPORT},
         {"a route socket", 359, {AF_NETLINK, SOCK_RAW, NETLINK_ROUTE}, 0},
         {"AF_UNIX", 359, {AF_UNIX, SOCK_STREAM}, 0},
+        {"a pair of AF_TIPC", 360, {AF_TIPC, SOCK_STREAM}, EAFNOSUPPORT},
+        {"SCTP", 359, {AF_INET, SOCK_STREAM | NO_FLAG, IPPROTO_SCTP}, EPROTONOSUPPORT},
+        {"TCP", 359, {AF_INET, SOCK_STREAM, IPPROTO_TCP}, 0},
     };
 
     if (!has_i386()) {
