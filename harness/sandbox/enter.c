@@ -105,11 +105,12 @@ _Noreturn static void session_main(struct init_context *ctx)
 _Noreturn static void join(struct init_context *ctx, const struct sandbox_entry *entry)
 {
     struct init_report entered = {.kind = INIT_ENTERED};
-    int session = -EBADF;
+    int session = -EBADF, joined;
     struct clone_args args = {.flags = CLONE_PARENT | CLONE_PIDFD, .pidfd = (uint64_t)(uintptr_t)&session};
-    int joined = prctl(PR_SET_DUMPABLE, 0) < 0 ? -errno : namespaces_join(entry);
     long pid;
 
+    oom_order_enter();
+    joined = prctl(PR_SET_DUMPABLE, 0) < 0 ? -errno : namespaces_join(entry);
     ctx->detail = "the job's namespaces";
     if (joined < 0)
         fail(ctx, SETUP_IDENTITY, joined);

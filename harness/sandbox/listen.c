@@ -109,7 +109,10 @@ static int take(struct sandbox_job *job, const struct init_report *report, int f
         job->disk_before = report->disk_bytes;
     if (report->kind == SANDBOX_STEP_STARTED && report->disk_inodes > job->inodes_before)
         job->inodes_before = report->disk_inodes;
+    if (report->kind == SANDBOX_STEP_QUIET)
+        oom_order_commands(job);
     if (report->kind == SANDBOX_STEP_STARTED) {
+        oom_order_init(job);
         job->has_ids = true;
         job->uid = report->uid;
         job->gid = report->gid;

@@ -290,6 +290,14 @@ int small_read_all(int fd, char *buf, size_t size); /* bytes, or -errno; -EFBIG 
 /* PID 1 of a job of so many steps begins to talk; then sandbox_receive. */
 void listen_begin(struct sandbox_job *job, unsigned n_steps);
 
+/* oom_order.c: whom the kernel takes first. `own` is the slot's value (sandbox_oom_own()). PID 1 has the commands' value from the start,
+ * and again before each step; its own one while a command runs. */
+void oom_order_begin(struct sandbox_job *job, int own);
+void oom_order_commands(const struct sandbox_job *job);
+void oom_order_init(const struct sandbox_job *job);
+/* Of who enters a job: the caller becomes what the job's processes are. */
+void oom_order_enter(void);
+
 /* namespaces.c: holds those of a cloned PID 1 in *job; -errno and the name of the one that cannot be had. */
 int namespaces_hold(struct sandbox_job *job, bool own_network, const char **ret_which);
 void namespaces_release(struct sandbox_job *job);

@@ -219,6 +219,8 @@ struct sandbox_job {
     int terminal;      /* master of the job's terminal, once SANDBOX_TERMINAL_READY was received */
     pid_t nat;         /* the process that serves its network, or -1 */
     bool network_lost; /* once reaped: that process had ended before the job */
+    int oom; /* private: PID 1's oom_score_adj, to write it; or -EBADF */
+    int oom_init; /* private: its own value while a command runs */
     int mount_ns;      /* kept when the job has artifacts, else -EBADF */
     int namespaces
         [SANDBOX_NAMESPACES]; /* without the host's rights, until it is reaped, for who enters it; else -EBADF */
@@ -236,7 +238,7 @@ struct sandbox_job {
 #define SANDBOX_JOB_INIT                                                                                               \
     {                                                                                                                  \
         .pid = -1, .nat = -1, .pidfd = -EBADF, .control = -EBADF, .out = -EBADF, .err = -EBADF, .in = -EBADF,          \
-        .terminal = -EBADF, .mount_ns = -EBADF, .namespaces = SANDBOX_NO_NAMESPACES                                    \
+        .terminal = -EBADF, .mount_ns = -EBADF, .oom = -EBADF, .namespaces = SANDBOX_NO_NAMESPACES                                    \
     }
 
 /* Everything up to and including the clone. On failure *err names the set-up step, and nothing is left. The steps after
@@ -341,6 +343,13 @@ int sandbox_snapshot_open(int ns, size_t number, const struct sandbox_privilege 
                           struct cupel_error *err);
 /* No job will start from it any more: this stage lets go of it, and the first that does so removes it. Between two jobs only. */
 void sandbox_snapshot_forget(struct sandbox_stage *stage, size_t number);
+
+/* ---- who goes first where memory runs out (oom_order.c) ---- */
+
+/* The caller's own oom_score_adj. */
+int sandbox_oom_own(void);
+/* A harness that was started as one to be ended early is not, as far as it may say so: its jobs come first. */
+void sandbox_oom_stay(void);
 
 /* ---- entering a running job ---- */
 

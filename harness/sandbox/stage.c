@@ -184,6 +184,7 @@ int sandbox_stage_open(const struct sandbox_stage_config *config, struct sandbox
                                 .stage_ns = -EBADF,
                                 .tmpfs = -EBADF,
                                 .landlock_abi = weakened("landlock") ? 0 : landlock_abi(),
+                                .oom = sandbox_oom_own(),
                                 .fault = steps_fault()};
     r = s->host_ns < 0 || s->host_root < 0 || s->host_cwd < 0 ? -errno : 0;
     if (r == 0)

@@ -46,6 +46,7 @@ struct sandbox_stage {
     size_t arguments_len;
     int landlock_abi;
     struct setup_progress *progress; /* shared with each PID 1 */
+    int oom; /* the slot's own oom_score_adj */
     int fault;
 };
 

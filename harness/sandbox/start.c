@@ -304,8 +304,10 @@ static int clone_init(struct start *s, struct cupel_error *err)
         return step_error(err, SETUP_CLONE, r, NULL);
     r = clone_owned(s, &args, &pid);
     stage_leave(s->stage);
-    if (pid > 0)
+    if (pid > 0) {
         s->job.pid = (pid_t)pid;
+        oom_order_begin(&s->job, s->stage->oom);
+    }
     if (r < 0) {
         (void)step_error(err, SETUP_CLONE, r, NULL);
         if (r == -EPERM || r == -ENOSPC)
@@ -566,7 +568,7 @@ int sandbox_open_root(struct sandbox_stage *stage, const struct sandbox_job *job
 
 int sandbox_finish(struct sandbox_stage *stage, struct sandbox_job *job, struct cupel_error *err)
 {
-    int *const fds[] = {&job->pidfd, &job->control, &job->out, &job->err, &job->in, &job->terminal, &job->mount_ns};
+    int *const fds[] = {&job->pidfd, &job->control, &job->out, &job->err, &job->in, &job->terminal, &job->mount_ns, &job->oom};
     struct sandbox_disk disk = {0};
     int r = 0;
 

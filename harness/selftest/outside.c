@@ -418,6 +418,26 @@ void judge_nice(const struct scene *s, const struct probe *p, struct verdict *v)
         verdict_set(v, OUTCOME_UNTESTED, "an ordinary user cannot take a nice value back");
 }
 
+/* Nobody below what a process with CAP_SYS_RESOURCE has set: a hard limit that is raised takes the same right. */
+static bool may_hold_scores(void)
+{
+    const struct rlimit low = {0, 0}, higher = {1, 1};
+    int status = 0;
+    pid_t pid = _Fork();
+
+    if (pid == 0)
+        _exit(setrlimit(RLIMIT_CORE, &low) < 0 || setrlimit(RLIMIT_CORE, &higher) < 0);
+    return pid > 0 && waitpid(pid, &status, 0) == pid && status == 0;
+}
+
+void judge_oom_score(const struct scene *s, const struct probe *p, struct verdict *v)
+{
+    (void)s;
+    (void)p;
+    if (v->outcome == OUTCOME_BREACH && strstr(v->detail, "can be lowered") != NULL && !may_hold_scores())
+        verdict_set(v, OUTCOME_UNTESTED, "without CAP_SYS_RESOURCE cupel cannot keep a job from lowering it again");
+}
+
 #define DEFAULT_OPEN_FILES 4096 /* the hard limit that a job has where nothing is said (docs/job-file.md) */
 
 /* Nor can they have more open files than the user, or the container, that started us. */
@@ -457,10 +477,10 @@ void judge_around(const struct scene *s, const struct probe *p, struct verdict *
 
     if (str_eq(verdict, "memory-limit"))
         verdict_set(v, OUTCOME_BREACH, "another's limit was called the job's: %s", why != NULL ? why : "");
-    else if (str_eq(verdict, "error") && why != NULL &&
-             (str_starts(why, "not the job's own limit") ||
-              str_starts(why, "the slot that ran this job died of signal 9"))) /* it shares the group, and may be larger */
+    else if (str_eq(verdict, "error") && why != NULL && str_starts(why, "not the job's own limit"))
         verdict_set(v, OUTCOME_HELD, "%s", why);
+    else if (str_eq(verdict, "error") && why != NULL && (strstr(why, "died of signal 9") != NULL || strstr(why, "vanished") != NULL))
+        verdict_set(v, OUTCOME_BREACH, "the kernel took the harness in its place: %s", why);
     else
         verdict_set(v, OUTCOME_FAILED, "%s: %s", verdict, why != NULL ? why : "");
 }

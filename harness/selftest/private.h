@@ -61,7 +61,7 @@ bool probe_keeps(const struct probe *p, unsigned promise);
 judge_fn judge_processes, judge_pipe, judge_secret, judge_no_artifact, judge_hard_link,
     judge_sparse, judge_names, judge_long_names, judge_forged, judge_exit, judge_xml, judge_json,
     judge_terminal, judge_self_exe, judge_ids, judge_cleanup, judge_nice, judge_resource_limits,
-    judge_late, judge_lost_writes, judge_planted;
+    judge_late, judge_oom_score, judge_lost_writes, judge_planted;
 
 judge_fn judge_around;
 

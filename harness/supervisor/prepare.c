@@ -233,6 +233,7 @@ int prepare(const struct supervisor_options *options, struct prepared *ret, stru
     struct prepared p = {0};
     int r = check_rights(err);
 
+    sandbox_oom_stay();
     sandbox_privilege_find(&p.run.privilege);
     if (r == 0)
         r = sandbox_privilege_check(&p.run.privilege, err);

@@ -97,6 +97,7 @@ jobs:
           for i in range(96): f.write(bytes(1 << 20))
       g = open("/tmp/f", "rb")
       m = mmap.mmap(g.fileno(), 0, prot=mmap.PROT_READ)
+      m.madvise(mmap.MADV_RANDOM) # a fault a page: as many as there can be, however slow the machine
       while True: m[random.randrange(len(m))]
   writes: {limits: {wall: 2s, memory: 96M}, run: "while :; do dd if=/dev/zero of=/tmp/f bs=1M count=150; done"}
   cached: {limits: {wall: 60s, memory: 128M}, run: "dd if=/dev/zero of=/tmp/f bs=1M count=80; sleep 0.5"}

@@ -185,7 +185,7 @@ expect_equal "$(log numeric-user)" 1234:567:567
 it "umask, priority, OOM score and session are as documented, not as inherited"
 expect_log status '^umask 0022$'
 expect_log status '^nice 0$'
-expect_log status '^oom 0$'
+expect_log status '^oom 1000$'
 expect_log status '^SigIgn:\s*0000000000000000$'
 expect_log status '^SigBlk:\s*0000000000000000$'
 

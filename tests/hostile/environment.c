@@ -231,12 +231,14 @@ static void oom_score(void)
 
     if (slurp("/proc/self/oom_score_adj", text, sizeof(text)) <= 0)
         untested("/proc/self/oom_score_adj: %s", strerror(errno));
-    if (atoi(text) != 0)
+    if (atoi(text) != 1000)
         breach("oom_score_adj %d", atoi(text));
     fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
     if (fd >= 0 && write(fd, "-500", 4) == 4)
+        breach("oom_score_adj can be lowered to -500");
+    if (fd >= 0 && write(fd, "500", 3) == 3)
         breach("oom_score_adj can be lowered");
-    contained("oom_score_adj 0, and cannot be lowered");
+    contained("oom_score_adj 1000, and cannot be lowered");
 }
 
 static void personality_value(void)

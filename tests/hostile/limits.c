@@ -293,6 +293,7 @@ const struct probe limit_probes[] = {
     {"dead-processes", zombie_many},
     {"memory-anonymous", memory_anonymous},
     {"memory-around", memory_anonymous},
+    {"memory-around-shm", memory_tmpfs},
     {"memory-tmpfs", memory_tmpfs},
     {"memory-memfd", memory_memfd},
     {"memory-sysv", memory_sysv},

@@ -1,0 +1,6 @@
+#!/usr/bin/env bash
+# oom-order.sh, started by an ordinary user.
+# shellcheck source=tests/e2e/as-user.bash
+. "$(dirname -- "${BASH_SOURCE[0]}")/as-user.bash"
+# shellcheck source=tests/e2e/oom-order.sh
+. "$e2e/oom-order.sh"
