@@ -120,8 +120,8 @@ bool evidence_standstill(const struct attempt_facts *f, struct strbuf *b)
 
     if (f->stood_still_ns != 0)
         strbuf_addf(b,
-                    "cupel itself stood still for %s while this job ran (stopped by a signal, or "
-                    "its container frozen)",
+                    "cupel itself stood still for %s while this job ran (stopped by a signal, "
+                    "its container frozen, or its machine paused)",
                     unit_format_duration(f->stood_still_ns, text));
     if (f->suspended_ns != 0)
         strbuf_addf(b, "%sthe machine was suspended for %s while this job ran",

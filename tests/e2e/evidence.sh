@@ -169,7 +169,7 @@ cupel_wait
 expect_exit 0
 expect_result sleeps '.verdict == "passed" and .flaky and .attempts == 2'
 expect_result sleeps '.previous_attempts[0].verdict == "error"'
-expect_result sleeps '.previous_attempts[0].evidence | test("^cupel itself stood still for [0-9.]+ s while this job ran \\(stopped by a signal, or its container frozen\\), and its wall limit 4 s passed meanwhile: the job has not had its time$")'
+expect_result sleeps '.previous_attempts[0].evidence | test("^cupel itself stood still for [0-9.]+ s while this job ran \\(stopped by a signal, its container frozen, or its machine paused\\), and its wall limit 4 s passed meanwhile: the job has not had its time$")'
 expect_clean
 
 all_done

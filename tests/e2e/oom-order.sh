@@ -77,16 +77,16 @@ else
 cupel: 1
 defaults: {rootfs: host, limits: {memory: 700M, wall: 300s}}
 jobs:
-  shm: {run: [/bin/dd, if=/dev/zero, of=/dev/shm/x, bs=4k]}
-  sleepers: {run: [/bin/sh, -c, "for i in 1 2 3 4 5 6; do sleep 300 & done; while :; do dd if=/dev/zero of=/dev/shm/x$((n += 1)) bs=4k count=256; done"]}
+  shm: {run: [/bin/dd, if=/dev/zero, of=/dev/shm/x, bs=64k]}
+  sleepers: {run: [/bin/sh, -c, "for i in 1 2 3 4 5 6; do sleep 300 & done; while :; do dd if=/dev/zero of=/dev/shm/x$((n += 1)) bs=64k count=256; done"]}
 END
-    around memory.limit_in_bytes 200M memory.max 200M
+    around memory.limit_in_bytes 128M memory.max 128M
     around - - memory.swap.max 0
     cupel_run fills.yaml -j 1
     expect_exit 3
     for job in shm sleepers; do
         expect_verdict $job error
-        expect_evidence $job "^not the job's own limit: the group around cupel, .*, reached its memory limit 200 MiB"
+        expect_evidence $job "^not the job's own limit: the group around cupel, .*, reached its memory limit 128 MiB"
     done
     around memory.limit_in_bytes -1 memory.max max
     expect_clean
