@@ -249,7 +249,7 @@ result() {
 }
 describe() {
     printf 'result of %s: %s' "$1" "$(result "$1" 'del(.limits, .timeline) | tojson')"
-    [[ -e $T/out/results.jsonl ]] || printf '(no results.jsonl) %s' "$(seen)"
+    [[ -n $(result "$1" .id) ]] || printf '(none) %s' "$(seen)"
 }
 # expect_result ID JQ-CONDITION
 expect_result() {

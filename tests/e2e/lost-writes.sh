@@ -64,23 +64,22 @@ jobs:
   keeps:
     limits: {disk: 24M, memory: 16M}
     run: |
-      echo there >/dev/stdout
-      sleep 0.5
+      trap filled=yes USR1
+      echo there
+      until [ -n "${filled-}" ]; do sleep 0.1; done
       head -c 20M /dev/zero | tr '\0' x >/big
       test "$(tr -d x </big | wc -c)" = 0
 YAML
 it "a limit 'disk' is set aside: what fills the store afterwards takes nothing of it"
-cat >fill-later.sh <<'SH'
-mount -t tmpfs -o size=40M tmpfs small || exit 99
-export CUPEL_CACHE=$PWD/small
-"$CUPEL" run --out "$PWD/out" reserved.yaml &
-until grep -qs there out/logs/keeps.stdout; do sleep 0.02; done
-head -c 40M /dev/zero >small/fill 2>/dev/null
-wait $!
-SH
+# cupel alone is in its group, as v2 wants it: the store is filled from here.
 rm -rf out
-STATUS=0
-(grouped unshare -m --propagation private bash fill-later.sh >stdout 2>stderr </dev/null) || STATUS=$?
+(grouped unshare -m --propagation private bash store.sh 40M reserved.yaml >stdout 2>stderr </dev/null) &
+CUPEL_PID=$!
+expect wait_until 20 grep -qs there out/logs/keeps.stdout
+head -c 40M /dev/zero 2>/dev/null | nsenter -m -t "$CUPEL_PID" tee "$T/small/fill" >/dev/null 2>tee-said
+expect grep -q 'No space left' tee-said
+kill -USR1 "$(pgrep -P "$(pgrep -P "$(pgrep -P "$CUPEL_PID")")")"
+cupel_wait
 expect_exit 0
 expect_verdict keeps passed
 
