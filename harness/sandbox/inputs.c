@@ -126,6 +126,16 @@ static int open_input(struct sandbox_stage *s, const struct sandbox_request *req
     return directory < 0 ? directory : clone_input(s, directory, &change, &to->mount);
 }
 
+static int late_copy(const struct jobs_input *in, struct cupel_error *err)
+{
+    (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, 0,
+                          "copying the input '%s' to the job's disk was not done in time: its wall limit, %u s for "
+                          "set-up, and a second for each 8 MiB or 200 files",
+                          in->from, (unsigned)(SANDBOX_SET_UP_NS / NSEC_PER_SEC));
+    cupel_error_hint(err, "that disk, or the store's, is very slow; with the mode ro or cow nothing is copied");
+    return -EUCLEAN;
+}
+
 static int copy_input(struct sandbox_stage *s, const struct sandbox_request *request, size_t i,
                       const char *job_dir, struct cupel_error *err)
 {
@@ -140,7 +150,8 @@ static int copy_input(struct sandbox_stage *s, const struct sandbox_request *req
     if (fstat(fd, &st) < 0)
         return -errno;
     change = change_of(request, in, &st);
-    return copies_make(s, fd, &change, job_dir, i);
+    r = copies_make(s, fd, &change, job_dir, i, s->copying_until);
+    return r == -ETIMEDOUT ? late_copy(in, err) : r;
 }
 
 static int input_error(const struct sandbox_stage *s, int r, const char *path, struct cupel_error *err)

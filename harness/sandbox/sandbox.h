@@ -41,6 +41,10 @@ bool sandbox_store_takes_layers(int store_dirfd);
 void sandbox_disk_limits(const struct jobs_limits *limits, uint64_t *ret_bytes, uint64_t *ret_inodes);
 bool sandbox_disk_is_exact(const struct jobs_limits *limits);
 
+/* How long set-up, which no limit of the job counts, may take beyond its wall limit: so much, and what copying its inputs takes on
+ * a slow disk (sandbox_job.copying_ns). */
+#define SANDBOX_SET_UP_NS (30 * NSEC_PER_SEC)
+
 /* What a job's disk takes of the store where the job names its size: with the rights of the host's
  * root, that is set aside before the job starts. Other disks grow as they are written to, if there
  * is so much free at first. */
@@ -228,6 +232,7 @@ struct sandbox_job {
     uint64_t disk_before;
     uint64_t inodes_before;
     uint64_t writes_refused_before, inodes_refused_before;
+    uint64_t copying_ns;
     const struct upper *trims; /* private: a disk that gets its size when PID 1 is done with it, and which */
     uint64_t trim_bytes, trim_inodes;
     bool has_ids; /* once a step was started: who its commands are, in the job */

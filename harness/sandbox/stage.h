@@ -23,6 +23,7 @@ struct sandbox_stage {
     int cancel;      /* borrowed; -EBADF: none */
     uint32_t id_base;
     unsigned number; /* of the slot in its run */
+    uint64_t copying_until; /* when the job's inputs have to be on its disk; CLOCK_MONOTONIC, ns */
     struct sandbox_privilege privilege;
     int id_map;               /* user namespace fd for id-mapped mounts, with the host's rights */
     struct id_maps id_maps;   /* other ones, of inputs whose owner is not the job's user */
@@ -76,12 +77,13 @@ int inputs_open(struct sandbox_stage *s, const struct sandbox_request *request, 
 /* Who the commands of a request are, where that is known before PID 1 looks it up. */
 bool request_user(const struct sandbox_request *request, uint32_t *ret_uid, uint32_t *ret_gid);
 /* copies.c: how much more than usual set-up takes of the disk for inputs that are copied to it, in
- * shares of UPPER_OWN_BYTES and UPPER_OWN_INODES; and copies the open directory `dir`, input number
- * `input`, into that one's upper directory of the job, with this change of owners. */
-uint64_t copies_shares(const struct jobs_job *job, bool exact,
-                       const struct sandbox_hidden *hidden);
+ * shares of UPPER_OWN_BYTES and UPPER_OWN_INODES, and how long that takes at most; and copies the
+ * open directory `dir`, input number `input`, into that one's upper directory of the job, with this
+ * change of owners: -ETIMEDOUT when it is not done at `until` (CLOCK_MONOTONIC, ns). */
+uint64_t copies_shares(const struct jobs_job *job, bool exact, const struct sandbox_hidden *hidden,
+                       uint64_t *ret_ns);
 int copies_make(struct sandbox_stage *s, int dir, const struct owner_change *change,
-                const char *job_dir, size_t input);
+                const char *job_dir, size_t input, uint64_t until);
 /* The layers under the upper directory NAME of this job ("u", "u3"): of the kept job's and of the first n snapshots of `below`, each
  * with a ':' behind it; malloc'ed, "" for none. */
 char *layers_below(const struct init_context *ctx, const size_t *below, size_t n, const char *name);

@@ -35,18 +35,19 @@ struct start {
 
 /* What set-up itself may take of the disk; what is left of it is taken away from an exact one
  * before the job starts. */
-static uint64_t set_up_shares(const struct jobs_job *job, const struct sandbox_hidden *hidden)
+static uint64_t set_up_shares(const struct jobs_job *job, const struct sandbox_hidden *hidden,
+                              uint64_t *ret_copying_ns)
 {
     return 1 + job->n_inputs / UPPER_INPUTS_A_SHARE +
-           copies_shares(job, sandbox_disk_is_exact(&job->limits), hidden);
+           copies_shares(job, sandbox_disk_is_exact(&job->limits), hidden, ret_copying_ns);
 }
 
 uint64_t sandbox_disk_space(const struct jobs_job *job, const struct sandbox_hidden *hidden)
 {
-    uint64_t bytes, inodes;
+    uint64_t bytes, inodes, copying_ns;
 
     sandbox_disk_limits(&job->limits, &bytes, &inodes);
-    return upper_space(bytes, inodes, set_up_shares(job, hidden));
+    return upper_space(bytes, inodes, set_up_shares(job, hidden, &copying_ns));
 }
 
 static int make_owned_dir(int dirfd, const char *path, mode_t mode, uint32_t id)
@@ -148,6 +149,18 @@ static int attach_layers(struct start *s, struct cupel_error *err)
     return r;
 }
 
+/* No limit of the job counts its set-up, but its wall limit says how long anybody is willing to wait. */
+static uint64_t copying_ends(const struct jobs_limits *limits, uint64_t copying_ns)
+{
+    uint64_t end = clock_monotonic_ns();
+
+    if (!jobs_limit_is_set(limits, JOBS_LIMIT_WALL) ||
+        __builtin_add_overflow(end, limits->value[JOBS_LIMIT_WALL] + SANDBOX_SET_UP_NS, &end) ||
+        __builtin_add_overflow(end, copying_ns, &end))
+        return UINT64_MAX;
+    return end;
+}
+
 static int start_disk(struct start *s, struct cupel_error *err)
 {
     uint64_t bytes, inodes;
@@ -173,12 +186,13 @@ static int start_disk(struct start *s, struct cupel_error *err)
     sandbox_disk_limits(&s->request->job->limits, &bytes, &inodes);
     exact = sandbox_disk_is_exact(&s->request->job->limits);
     r = stage_attach_upper(s->stage, bytes, inodes,
-                           set_up_shares(s->request->job, s->stage->hidden), exact,
+                           set_up_shares(s->request->job, s->stage->hidden, &s->job.copying_ns), exact,
                            jobs_limit_is_set(&s->request->job->limits, JOBS_LIMIT_DISK), err);
     if (r < 0) {
         cupel_error_prefix(err, "set-up step '%s' failed", sandbox_step_name(SETUP_UPPER));
         return r;
     }
+    s->stage->copying_until = copying_ends(&s->request->job->limits, s->job.copying_ns);
     r = upper_statistics(s->stage->upper, &s->job.disk_before, &s->job.inodes_before);
     refusals_count(&s->stage->refusals, &s->job.writes_refused_before,
                    &s->job.inodes_refused_before);

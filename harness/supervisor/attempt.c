@@ -79,7 +79,8 @@ static void kill_now(struct attempt *a)
 
 static struct deadline next_deadline(const struct attempt *a)
 {
-    return deadline_next(a->job, a->facts, a->ctx->run->unenforced_set, a->step, a->ordered_ns);
+    return deadline_next(a->job, a->facts, a->ctx->run->unenforced_set, a->step, a->ordered_ns,
+                         a->sandbox.copying_ns);
 }
 
 /* SIGTERM, and SIGKILL when the grace is over. */
@@ -178,7 +179,8 @@ static void fail_stuck_set_up(struct attempt *a)
     struct cupel_error err;
 
     (void)cupel_error_set(&err, CUPEL_ERROR_HARNESS, 0, "set-up had not ended %u s after the wall limit: it is at '%s'",
-                          (unsigned)(DEADLINE_SET_UP_NS / NSEC_PER_SEC), sandbox_setup_at(&a->sandbox));
+                          (unsigned)((SANDBOX_SET_UP_NS + a->sandbox.copying_ns) / NSEC_PER_SEC),
+                          sandbox_setup_at(&a->sandbox));
     fail_harness(a, &err);
 }
 

@@ -19,7 +19,7 @@ static struct deadline of_first_set_up(const struct limits_view *v, uint64_t ord
 
     if (!limits_enforced(v, v->job, JOBS_LIMIT_WALL))
         return d;
-    d.at = later(later(ordered_ns, v->job->value[JOBS_LIMIT_WALL]), DEADLINE_SET_UP_NS);
+    d.at = later(later(ordered_ns, v->job->value[JOBS_LIMIT_WALL]), SANDBOX_SET_UP_NS);
     d.kind = DEADLINE_SET_UP;
     return d;
 }
@@ -34,7 +34,7 @@ static struct deadline of_wall(const struct limits_view *v, unsigned step, bool 
 }
 
 struct deadline deadline_next(const struct jobs_job *job, const struct attempt_facts *facts, uint32_t unenforced,
-                              unsigned step, uint64_t ordered_ns)
+                              unsigned step, uint64_t ordered_ns, uint64_t copying_ns)
 {
     const struct step_facts *s = &facts->steps[step];
     struct limits_view v = {.job = &job->limits,
@@ -44,7 +44,7 @@ struct deadline deadline_next(const struct jobs_job *job, const struct attempt_f
                             .step_started_ns = s->started ? s->started_ns : 0};
 
     if (facts->started_ns == 0)
-        return of_first_set_up(&v, ordered_ns);
+        return of_first_set_up(&v, later(ordered_ns, copying_ns));
     if (!s->ended)
         return of_wall(&v, step, false);
     if (step + 1 == facts->n_steps)

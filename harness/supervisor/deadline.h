@@ -18,11 +18,11 @@ struct deadline {
     bool set_up;   /* the step is being set up */
 };
 
-/* How long set-up, which no limit of the job counts, may take beyond its wall limit; and PID 1 to end after the last command. */
-#define DEADLINE_SET_UP_NS (30 * NSEC_PER_SEC)
+/* How long PID 1 may take to end after the last command. */
 #define DEADLINE_LINGER_NS (10 * NSEC_PER_SEC)
 
-/* `step`: the last one that was started; `ordered_ns`: when PID 1 was told to go on. Between two steps the job's wall limit goes on,
+/* `step`: the last one that was started; `ordered_ns`: when PID 1 was told to go on; `copying_ns`: what of its set-up is copying
+ * may take (sandbox.h). Between two steps the job's wall limit goes on,
  * and that of the next step counts from the end of the one before: so there is no moment without. */
 struct deadline deadline_next(const struct jobs_job *job, const struct attempt_facts *facts, uint32_t unenforced,
-                              unsigned step, uint64_t ordered_ns);
+                              unsigned step, uint64_t ordered_ns, uint64_t copying_ns);

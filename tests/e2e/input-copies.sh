@@ -122,6 +122,14 @@ SH
 there"
 fi
 
+it "a copy that is not done in time is the disk's fault, not the job's"
+printf 'cupel: 1\njobs:\n  copies: {inputs: [{from: d/sub, to: /d, mode: copy}], run: "true"}\n  views: {inputs: [{from: d/sub, to: /d}], run: "true"}\n' >late.yaml
+CUPEL_WEAKEN=copying-time cupel_run late.yaml
+expect_exit 3
+expect_verdict copies error
+expect_evidence copies "^copying the input '.*/d/sub' to the job's disk was not done in time: its wall limit, 30 s for set-up, and a second for each 8 MiB or 200 files"
+expect_verdict views passed
+
 it "nothing is left"
 expect_clean
 all_done

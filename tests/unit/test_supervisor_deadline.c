@@ -47,7 +47,7 @@ static void end(struct room *r, unsigned step, uint64_t at)
 
 static void expect(const struct room *r, unsigned step, uint64_t at, enum deadline_kind kind, bool of_step, bool set_up)
 {
-    struct deadline d = deadline_next(&r->job, &r->facts, 0, step, 5 * S);
+    struct deadline d = deadline_next(&r->job, &r->facts, 0, step, 5 * S, 7 * S);
 
     assert_int_equal(d.at, at);
     assert_int_equal(d.kind, kind);
@@ -61,7 +61,7 @@ static void test_from_the_order_to_the_end(void **state)
 
     (void)state;
     prepare(&r);
-    expect(&r, 0, 15 * S + DEADLINE_SET_UP_NS, DEADLINE_SET_UP, false, true);
+    expect(&r, 0, 22 * S + SANDBOX_SET_UP_NS, DEADLINE_SET_UP, false, true);
     start(&r, 0, 100 * S);
     expect(&r, 0, 110 * S, DEADLINE_WALL, false, false);
     end(&r, 0, 103 * S);
@@ -81,7 +81,7 @@ static void test_the_jobs_goes_on_between_steps(void **state)
     start(&r, 0, 100 * S);
     end(&r, 0, 109 * S);
     expect(&r, 0, 110 * S, DEADLINE_WALL, false, true);
-    assert_int_equal(deadline_next(&r.job, &r.facts, 0, 0, 5 * S).step, 1);
+    assert_int_equal(deadline_next(&r.job, &r.facts, 0, 0, 5 * S, 0).step, 1);
 }
 
 static void test_without_limits(void **state)
