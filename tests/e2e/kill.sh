@@ -104,7 +104,8 @@ stands_still() {
 aim() {
     for slot in $(children "$CUPEL_PID"); do
         for one in $(children "$slot"); do
-            kill -STOP "$one" 2>/dev/null && wait_until 5 stands_still "$one" || continue
+            kill -STOP "$one" 2>/dev/null || continue
+            wait_until 5 stands_still "$one" || continue
             aimed_at=$(job_of "$one")
             [[ -z $aimed_at ]] || return 0
             kill -CONT "$one" 2>/dev/null

@@ -21,14 +21,29 @@ groups() {
 running() {
     find "${own_groups[@]}" -type d -name 'j[0-9]*' | grep -q .
 }
-# Leaves groups behind, and no store that knows of them.
+# Any sweep looks everywhere, also one of another test at this moment. None removes a group whose parent's lock somebody else has
+# (cgroup/sweep.c): so while this test has those, what is left is seen for certain.
+lock_parents() {
+    local dir fd
+    locks=()
+    for dir in $(groups | xargs -r -n 1 dirname | sort -u); do
+        exec {fd}<"$dir" && flock "$fd" && locks+=("$fd")
+    done
+}
+unlock_parents() {
+    local fd
+    for fd in "${locks[@]}"; do exec {fd}<&-; done
+}
+# Leaves groups behind, in `left`, and no store that knows of them; their parents are locked.
 kill_and_lose() {
     cupel_start sleeps.yaml
     wait_until 20 running
+    lock_parents
     kill -KILL "$CUPEL_PID"
     cupel_wait
     wait_until 10 no_processes
     rm -rf -- "$T/cache"
+    left=$(groups)
 }
 
 if ((${#own_groups[@]} == 0)); then
@@ -37,16 +52,23 @@ if ((${#own_groups[@]} == 0)); then
     exit
 fi
 it "cupel clean finds the groups of a killed run whose store is gone"
-# `cupel clean` looks everywhere: one of another test, at the same time, may have found them first.
-kill_and_lose
-run_cupel clean
-expect_exit 0
-expect_stdout '^(cgroups of [0-9]+ dead runs? removed, of which this store knows nothing|0 dead runs removed)$'
-expect_equal "$(groups)" ""
+# Between the lock and our own sweep there is a moment for another one: then the same again, which is not always so.
+for ((tries = 0; tries < 20; tries++)); do
+    kill_and_lose
+    expect [ -n "$left" ]
+    unlock_parents
+    run_cupel clean
+    expect_exit 0
+    expect_equal "$(groups)" ""
+    ! grep -q '^cgroups of' stdout || break
+done
+expect_stdout '^cgroups of [0-9]+ dead runs? removed, of which this store knows nothing$'
 
 if ! $on_v2; then # there each start of the tests has a group of its own
     it "and so does the next run beside it"
     kill_and_lose
+    expect [ -n "$left" ]
+    unlock_parents
     cupel_run quick.yaml
     expect_exit 0
     expect_equal "$(groups)" ""
