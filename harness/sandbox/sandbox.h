@@ -76,6 +76,8 @@ struct sandbox_filter; /* BPF for every architecture that this kernel accepts */
 int sandbox_filter_compile(const struct jobs_seccomp *what, struct sandbox_filter **ret_filter,
                            struct cupel_error *err);
 void sandbox_filter_free(struct sandbox_filter *filter);
+/* What the call is called on that architecture (AUDIT_ARCH_...); malloc'ed, NULL: not known. */
+char *sandbox_call_name(uint32_t architecture, int number);
 
 /* ---- what networks take ---- */
 

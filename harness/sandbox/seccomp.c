@@ -343,6 +343,11 @@ void sandbox_filter_free(struct sandbox_filter *filter)
     free(filter);
 }
 
+char *sandbox_call_name(uint32_t architecture, int number)
+{
+    return seccomp_syscall_resolve_num_arch(architecture, number);
+}
+
 int filter_program(const struct sandbox_filter *filter, struct sock_fprog *ret)
 {
     *ret = (struct sock_fprog){.len = filter->n, .filter = filter->instructions};

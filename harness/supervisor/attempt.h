@@ -5,6 +5,7 @@
 #include "harness/cgroup/cgroup.h"
 #include "harness/sandbox/sandbox.h"
 #include "harness/supervisor/machine.h"
+#include "harness/supervisor/killed_call.h"
 #include "harness/supervisor/oom_victim.h"
 #include "harness/supervisor/standstill.h"
 #include "harness/supervisor/timeline.h"
@@ -135,6 +136,7 @@ struct attempt_facts {
     struct cgroup_oom oom;               /* of CAUSE_MEMORY and CAUSE_AROUND */
     struct oom_victim oom_victim;
     int oom_victim_pid; /* in the job; 0: not known */
+    char killed_call[KILLED_CALL_SIZE]; /* for which seccomp ended a process; "": not known */
     struct cgroup_around_figures around; /* of the groups around the run's */
     bool has_memory_held;
     uint64_t memory_held_peak; /* of what is no page cache, as seen at looks (footprint.h) */

@@ -4,9 +4,11 @@
 #include "harness/supervisor/billing.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #define LOOK_NS (100 * NSEC_PER_MSEC)
 
@@ -251,6 +253,22 @@ void observe_begin(struct observer *o, struct attempt_context *ctx, const struct
     o->look_at = o->disk_at = o->before.at_ns + LOOK_NS;
 }
 
+/* Of a command that ended of it, or passed on, as shells do, that one of its own did. */
+static void find_killed_call(struct observer *o)
+{
+    struct attempt_facts *f = o->facts;
+    size_t i = f->n_steps;
+    int status;
+
+    while (i > 0 && !f->steps[i - 1].ended)
+        i--;
+    if (f->cause != CAUSE_NONE || i == 0)
+        return;
+    status = f->steps[i - 1].status;
+    if ((WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status) - 128) == SIGSYS)
+        killed_call_find(o->ctx->kernel_log, sandbox_stage_id_base(o->ctx->stage), f->killed_call);
+}
+
 void observe_end(struct observer *o)
 {
     struct timeline *t = &o->ctx->timeline;
@@ -261,6 +279,7 @@ void observe_end(struct observer *o)
            t->points[t->n - 1].at_ns > o->facts->ended_ns - o->facts->started_ns)
         t->n--;
     look_at_disk(o, o->facts->ended_ns);
+    find_killed_call(o);
     ask_for_refusals(o);
     footprint_end(&o->footprint, o->cgroup, o->facts);
     machine_look(&o->ctx->machine, &now);

@@ -393,6 +393,10 @@ void verdict_of_job(const struct jobs_job *job, const struct attempt_facts *fact
                 strbuf_addf(&b, ": %s", facts->not_set_up);
             else if (verdict == REPORTS_SIGNALED)
                 say_process_limit(job, facts->steps[at].status, &b);
+            if (facts->killed_call[0] != '\0')
+                strbuf_addf(&b, "%s for the system call %s",
+                            verdict == REPORTS_SIGNALED ? "" : "; seccomp ended a process of the job",
+                            facts->killed_call);
             verdict = blame_limit(job, facts, verdict, &b);
             if (verdict == REPORTS_FAILED && facts->not_set_up[0] == '\0')
                 misread_list_explain(&job->steps[at], &facts->steps[at], &b);

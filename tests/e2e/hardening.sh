@@ -63,6 +63,27 @@ jobs:
   deny: {seccomp: {deny: [ptrace, socket, getppid]}}
   start-denied: {seccomp: {deny: [openat, prctl, rseq, close_range, capset, setresuid]}}
 YAML
+echo '{"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["chroot"], "action": "SCMP_ACT_KILL_PROCESS"}]}' >kills.json
+job_file kills.yaml <<'YAML'
+cupel: 1
+defaults: {seccomp: kills.json}
+jobs:
+  itself: {run: [chroot, /, /bin/true]}
+  child: {run: "chroot / /bin/true"}
+  sent: {run: "kill -SYS $$"}
+YAML
+cupel_run kills.yaml
+it "seccomp: who is killed is told for which call, where the kernel's log says so"
+expect_verdict itself signaled
+expect_verdict child failed
+expect_evidence sent '^killed by signal 31 \(SIGSYS\)$'
+if [[ -z ${CUPEL_TEST_USER-} ]] && dmesg 2>/dev/null | grep -q 'type=1326 .* comm="chroot" .* sig=31 '; then
+    expect_evidence itself '^killed by signal 31 \(SIGSYS\) for the system call chroot$'
+    expect_evidence child '^exit code 159, expected 0; seccomp ended a process of the job for the system call chroot$'
+else
+    skip_it "the kernel's log does not say whom seccomp ended"
+fi
+
 cupel_run seccomp.yaml
 it "seccomp: default, strict, a file, allow and deny refuse what they say"
 expect_exit 0
