@@ -13,31 +13,37 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
 #define SOCK_TYPE_MASK 0xf
 #define SOCK_TYPES 11 /* from here on the kernel says EINVAL, before anything else */
 
-/* Types and protocols that each internet family has by itself. */
-#define INTERNET(family, icmp)                                                                                         \
-    {family, SOCK_STREAM, 0, 0}, {family, SOCK_STREAM, IPPROTO_TCP, IPPROTO_TCP}, {family, SOCK_DGRAM, 0, 0},          \
-        {family, SOCK_DGRAM, IPPROTO_UDP, IPPROTO_UDP}, {family, SOCK_DGRAM, IPPROTO_UDPLITE, IPPROTO_UDPLITE},        \
-        {family, SOCK_DGRAM, icmp, icmp}, {                                                                            \
-        family, SOCK_RAW, 1, 255                                                                                       \
-    }
-
 /* No MPTCP (its queues are in no list of sockets, so that nobody could bound them), no SMC, SCTP, DCCP or L2TP. What lies in a
  * netlink socket's queue is on nobody's account (netlink_alloc_large_skb(), net/netlink/af_netlink.c): ROUTE, by which libc
- * lists interfaces, and KOBJECT_UEVENT, which libudev listens to, are what is left of it. */
+ * lists interfaces, and KOBJECT_UEVENT, which libudev listens to, are what is left of it. UDP-Lite went away with Linux 7.0. */
 static const struct {
     uint32_t family;
     uint32_t type;     /* 0: any */
     uint32_t from, to; /* protocols */
+    const char *list;  /* not NULL: where the kernel lists such sockets, if it has them */
 } allowed[] = {
-    {AF_UNIX, 0, 0, UINT32_MAX},
-    INTERNET(AF_INET, IPPROTO_ICMP),
-    INTERNET(AF_INET6, IPPROTO_ICMPV6),
-    {AF_NETLINK, 0, NETLINK_ROUTE, NETLINK_ROUTE},
-    {AF_NETLINK, 0, NETLINK_KOBJECT_UEVENT, NETLINK_KOBJECT_UEVENT},
+    {AF_UNIX, 0, 0, UINT32_MAX, NULL},
+    {AF_INET, SOCK_STREAM, 0, 0, NULL},
+    {AF_INET, SOCK_STREAM, IPPROTO_TCP, IPPROTO_TCP, NULL},
+    {AF_INET, SOCK_DGRAM, 0, 0, NULL},
+    {AF_INET, SOCK_DGRAM, IPPROTO_UDP, IPPROTO_UDP, NULL},
+    {AF_INET, SOCK_DGRAM, IPPROTO_UDPLITE, IPPROTO_UDPLITE, "/proc/net/udplite"},
+    {AF_INET, SOCK_DGRAM, IPPROTO_ICMP, IPPROTO_ICMP, NULL},
+    {AF_INET, SOCK_RAW, 1, 255, NULL},
+    {AF_INET6, SOCK_STREAM, 0, 0, NULL},
+    {AF_INET6, SOCK_STREAM, IPPROTO_TCP, IPPROTO_TCP, NULL},
+    {AF_INET6, SOCK_DGRAM, 0, 0, NULL},
+    {AF_INET6, SOCK_DGRAM, IPPROTO_UDP, IPPROTO_UDP, NULL},
+    {AF_INET6, SOCK_DGRAM, IPPROTO_UDPLITE, IPPROTO_UDPLITE, "/proc/net/udplite"},
+    {AF_INET6, SOCK_DGRAM, IPPROTO_ICMPV6, IPPROTO_ICMPV6, NULL},
+    {AF_INET6, SOCK_RAW, 1, 255, NULL},
+    {AF_NETLINK, 0, NETLINK_ROUTE, NETLINK_ROUTE, NULL},
+    {AF_NETLINK, 0, NETLINK_KOBJECT_UEVENT, NETLINK_KOBJECT_UEVENT, NULL},
 };
 
 /* The kernel takes these arguments as int. */
@@ -92,11 +98,14 @@ static void add_entry(struct part *p, const struct entry *e, size_t left)
 
 static void add_rules(struct part *p)
 {
-    for (size_t i = 0; i < ARRAY_SIZE(allowed); i++)
+    for (size_t i = 0; i < ARRAY_SIZE(allowed); i++) {
+        if (allowed[i].list != NULL && access(allowed[i].list, F_OK) < 0)
+            continue;
         ADD(p, LOAD(LOW(0)), IF(BPF_JEQ, allowed[i].family, 0, 7), LOAD(LOW(1)),
             BPF_STMT(BPF_ALU | BPF_AND | BPF_K, allowed[i].type != 0 ? SOCK_TYPE_MASK : 0),
             IF(BPF_JEQ, allowed[i].type, 0, 4), LOAD(LOW(2)), IF(BPF_JGE, allowed[i].from, 0, 2),
             IF(BPF_JGT, allowed[i].to, 1, 0), RETURN(SECCOMP_RET_ALLOW));
+    }
 }
 
 /* As by a kernel without it. PAM, and so su and runuser, take EAFNOSUPPORT for one without audit, and no other answer. */
