@@ -4,8 +4,11 @@
 
 #include "rootfs-cache/confine.h"
 
+#include "base/interrupt.h"
+
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <linux/close_range.h>
 #include <signal.h>
 #include <string.h>
@@ -251,14 +254,17 @@ struct child_process {
 int child_start(const struct child_work *work, struct child_process **ret, struct cupel_error *err)
 {
     const struct timeval silence = {.tv_sec = SILENCE_SECONDS};
+    struct interrupt signals = INTERRUPT_INIT;
     pid_t pid, parent = getpid();
     int ends[2];
 
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
         return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot make a socket");
+    (void)interrupt_hold(&signals); /* in the child for good: it is its parent that a user's Ctrl-C is for */
     pid = fork();
     if (pid == 0)
         child_main(work, ends[1], parent);
+    interrupt_release(&signals, false);
     base_closep(&ends[1]);
     if (pid < 0) {
         int r = cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot start a process");
@@ -286,20 +292,48 @@ static int wait_for(pid_t pid, int *ret_status)
     return 0;
 }
 
+/* -EINTR: the user is not willing to wait any longer. -EAGAIN: nothing came for too long. */
+static int wait_to_hear(const struct child_process *p, const struct interrupt *signals)
+{
+    struct pollfd fds[] = {{.fd = signals->fd, .events = POLLIN}, {.fd = p->h.socket, .events = POLLIN}};
+    int n;
+
+    do
+        n = poll(fds, ARRAY_SIZE(fds), kind_of(p->work) == CONFINE_DESCRIPTORS ? SILENCE_SECONDS * 1000 : -1);
+    while (n < 0 && errno == EINTR);
+    if (n <= 0)
+        return n < 0 ? -errno : -EAGAIN;
+    return interrupt_came(signals) ? -EINTR : 0;
+}
+
+static int hear_all(struct child_process *p)
+{
+    struct interrupt signals = INTERRUPT_INIT;
+    int r = interrupt_hold(&signals);
+
+    while (r == 0 && !p->h.has_result) {
+        r = wait_to_hear(p, &signals);
+        if (r == 0)
+            r = hear_packet(&p->h);
+    }
+    interrupt_release(&signals, r == -EINTR);
+    return r;
+}
+
 /* To its end; its reply stays in h. */
 static int hear_out(struct child_process *p, struct cupel_error *err)
 {
     struct hearing *h = &p->h;
-    int status, r = 0;
+    int status, r = hear_all(p);
 
-    while (r == 0 && !h->has_result)
-        r = hear_packet(h);
-    if (r == -EPROTO || r == -EAGAIN)
+    if (r == -EPROTO || r == -EAGAIN || r == -EINTR)
         (void)kill(p->pid, SIGKILL);
     base_closep(&h->socket);
     h->socket = -EBADF;
     if (wait_for(p->pid, &status) < 0)
         return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot wait for a process");
+    if (r == -EINTR)
+        return cupel_error_set(err, CUPEL_ERROR_INTERRUPTED, 0, "interrupted before it could %s", p->work->what);
     if (!h->has_result)
         return lost(p->work, r, status, err);
     if (h->packet.result.r == 0)

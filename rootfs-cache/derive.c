@@ -161,5 +161,7 @@ int cache_digest_path(struct cache *cache, const char *path, const char *without
     (void)snprintf(mode, sizeof(mode), "%o", (unsigned)st.st_mode);
     if (r == 0)
         r = digest_texts((const char *[]){mode, content}, 2, ret_hex);
+    if (r == -EINTR)
+        return cupel_error_set(err, CUPEL_ERROR_INTERRUPTED, 0, "interrupted before '%s' was read", path);
     return r < 0 ? cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot read '%s'", path) : 0;
 }

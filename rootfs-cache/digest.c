@@ -1,6 +1,8 @@
 /* digest: SHA-256 of recipes and files. Not responsible for what a digest is compared with. */
 #include "rootfs-cache/digest.h"
 
+#include "base/interrupt.h"
+
 #include <fcntl.h>
 #include <openssl/evp.h>
 #include <string.h>
@@ -87,6 +89,8 @@ static int hash_fd(int fd, char ret_hex[CACHE_KEY_LEN + 1])
         if (EVP_DigestUpdate(context, chunk, (size_t)n) != 1)
             return -EIO;
         at += n;
+        if (interrupt_is_pending())
+            return -EINTR;
     }
 }
 

@@ -3,6 +3,8 @@
  * responsible for what an image is (image.c). */
 #include "rootfs-cache/layers.h"
 
+#include "base/interrupt.h"
+
 #include "rootfs-cache/digest.h"
 #include "rootfs-cache/sources.h"
 #include "rootfs-cache/unpack.h"
@@ -41,6 +43,7 @@ struct maker {
     size_t next, begun, n;
     size_t running, at_once;
     _Atomic uint64_t *read; /* shared with the children: bytes of each blob that have been read */
+    struct interrupt signals;
     uint64_t total;         /* bytes of the blobs of all that the store does not have; 0: not known */
     struct cupel_error *err;
 };
@@ -239,7 +242,7 @@ static void tell_who_waits(struct maker *m)
 
 static int wait_for_some(struct maker *m)
 {
-    struct pollfd fds[AT_ONCE_MAX];
+    struct pollfd fds[AT_ONCE_MAX + 1];
     size_t which[AT_ONCE_MAX], n = 0;
     int r = 0;
 
@@ -248,8 +251,12 @@ static int wait_for_some(struct maker *m)
             fds[n] = (struct pollfd){.fd = unpacking_socket(m->items[i].unpacking), .events = POLLIN};
             which[n++] = i;
         }
-    if (poll(fds, n, m->total > 0 && m->im->progress != NULL ? PROGRESS_MS : -1) < 0)
+    fds[n] = (struct pollfd){.fd = m->signals.fd, .events = POLLIN};
+    if (poll(fds, n + 1, m->total > 0 && m->im->progress != NULL ? PROGRESS_MS : -1) < 0)
         return errno == EINTR ? 0 : cupel_error_set(m->err, CUPEL_ERROR_HARNESS, errno, "cannot wait for processes");
+    if (interrupt_came(&m->signals))
+        return cupel_error_set(m->err, CUPEL_ERROR_INTERRUPTED, 0, "interrupted before '%s' was unpacked for root '%s'",
+                               m->im->shown, m->im->name);
     for (size_t k = 0; r == 0 && k < n; k++)
         if (fds[k].revents != 0)
             r = seal(m, which[k]);
@@ -359,6 +366,7 @@ int layers_make(const struct layers_import *im, size_t next, struct cache_root *
                       .begun = next,
                       .n = n,
                       .at_once = cpus < AT_ONCE_MAX ? cpus : AT_ONCE_MAX,
+                      .signals = INTERRUPT_INIT,
                       .err = err};
     int r;
 
@@ -369,11 +377,13 @@ int layers_make(const struct layers_import *im, size_t next, struct cache_root *
     for (size_t i = 0; i <= n; i++)
         m.items[i] = (struct item){.draft = STORE_DRAFT_INIT, .tree = -EBADF, .pin = -EBADF, .tell = -EBADF};
     m.total = im->progress != NULL ? missing_bytes(&m) : 0;
-    r = make_all(&m);
+    r = interrupt_hold(&m.signals);
+    r = r < 0 ? cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot take signals") : make_all(&m);
     if (r == 0)
         tell_figures(&m);
     for (size_t i = 0; i < n; i++)
         release(&m.items[i]);
+    interrupt_release(&m.signals, r < 0 && err->kind == CUPEL_ERROR_INTERRUPTED);
     free(m.items);
     (void)munmap(m.read, shared);
     return r;

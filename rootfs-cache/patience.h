@@ -2,17 +2,15 @@
  * is left when the user is not willing to. */
 #pragma once
 
-#include "base/base.h"
-
-#include <signal.h>
+#include "base/interrupt.h"
 
 struct patience {
-    sigset_t before;
-    int signals; /* -EBADF: not begun */
+    struct interrupt signals;
+    bool interrupted;
 };
 #define PATIENCE_INIT                                                                              \
     {                                                                                              \
-        .signals = -EBADF                                                                          \
+        .signals = INTERRUPT_INIT                                                                  \
     }
 
 /* From here on, until its end, SIGINT, SIGTERM and SIGHUP are heard by patience_wait alone. The

@@ -6,6 +6,8 @@
  */
 #include "rootfs-cache/store.h"
 
+#include "base/interrupt.h"
+
 #include "rootfs-cache/treesum.h"
 
 #include <dirent.h>
@@ -30,8 +32,11 @@ static bool is_key(const char *s)
 
 int store_error(const struct cache *cache, struct cupel_error *err, int errnum, const char *what)
 {
-    int r = cupel_error_set(err, CUPEL_ERROR_HARNESS, errnum, "cannot %s in the root cache %s", what, cache->path);
+    int r;
 
+    if (errnum == -EINTR) /* interrupt_lock(): nothing else here ends by a signal */
+        return cupel_error_set(err, CUPEL_ERROR_INTERRUPTED, 0, "interrupted before it could %s in the root cache", what);
+    r = cupel_error_set(err, CUPEL_ERROR_HARNESS, errnum, "cannot %s in the root cache %s", what, cache->path);
     errnum = errnum < 0 ? -errnum : errnum;
     if (errnum == ENOSPC || errnum == EDQUOT)
         cupel_error_hint(
@@ -66,15 +71,14 @@ static int lock_path(const struct cache *cache, const char *key, int operation)
 {
     char path[sizeof("locks/") + CACHE_KEY_LEN];
     cleanup_close int fd = -EBADF;
+    int r;
 
     (void)snprintf(path, sizeof(path), "locks/%s", key);
     fd = openat(cache->dir, path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
         return -errno;
-    while (flock(fd, operation) < 0)
-        if (errno != EINTR)
-            return -errno;
-    return steal_fd(&fd);
+    r = interrupt_lock(fd, operation);
+    return r < 0 ? r : steal_fd(&fd);
 }
 
 /* Removes what dead importers left in a place of drafts. A draft is named by its key; whoever makes it holds the key's lock. */

@@ -1,4 +1,5 @@
 /* tar: a tar file becomes a layer, addressed by the digest of the file. */
+#include "base/interrupt.h"
 #include "rootfs-cache/digest.h"
 #include "rootfs-cache/sources.h"
 #include "rootfs-cache/unpack.h"
@@ -70,6 +71,14 @@ static void tell_position(const struct listener *l, int fd, uint64_t size)
                                  .what = l->what, .done = (uint64_t)at < size ? (uint64_t)at : size, .total = size});
 }
 
+/* Or shall end; looks for a while. */
+static bool has_ended(const struct unpacking *u, const struct interrupt *signals)
+{
+    struct pollfd fds[] = {{.fd = unpacking_socket(u), .events = POLLIN}, {.fd = signals->fd, .events = POLLIN}};
+
+    return poll(fds, ARRAY_SIZE(fds), PROGRESS_MS) != 0 && (fds[0].revents != 0 || fds[1].revents != 0);
+}
+
 static int unpack(int fd, const struct cache_source *source, const struct store_draft *draft,
                   uint64_t size, const struct listener *l, struct child_counts *ret_counts,
                   struct cupel_error *err)
@@ -78,14 +87,15 @@ static int unpack(int fd, const struct cache_source *source, const struct store_
     struct unpacking *u;
     int r = unpacking_begin_tar(fd, source->tar, source->strip, draft->tree, draft->lock, &limits,
                                 &u, err);
-    struct pollfd end;
+    struct interrupt signals = INTERRUPT_INIT; /* unpacking_end takes what comes */
 
     if (r < 0)
         return r;
-    end = (struct pollfd){.fd = unpacking_socket(u), .events = POLLIN};
-    while (l->progress != NULL && (poll(&end, 1, PROGRESS_MS) == 0 || end.revents == 0))
+    (void)interrupt_hold(&signals);
+    while (l->progress != NULL && !has_ended(u, &signals))
         tell_position(l, fd, size);
     r = unpacking_end(u, ret_counts, err);
+    interrupt_release(&signals, r < 0 && err->kind == CUPEL_ERROR_INTERRUPTED);
     if (r == 0 && lseek(fd, 0, SEEK_END) >= 0)
         tell_position(l, fd, size);
     return r;
@@ -137,6 +147,8 @@ int source_open_tar(struct cache *cache, const struct cache_source *source, int 
         return cupel_error_set(err, CUPEL_ERROR_INPUT, errno, "cannot read '%s' for root '%s'", source->tar,
                                source->name);
     r = digest_file(cache, fd, digest);
+    if (r == -EINTR)
+        return cupel_error_set(err, CUPEL_ERROR_INTERRUPTED, 0, "interrupted before '%s' was read for root '%s'", source->tar, source->name);
     if (r < 0)
         return cupel_error_set(err, CUPEL_ERROR_INPUT, r, "cannot read '%s' for root '%s'", source->tar, source->name);
     r = check_digest(source, digest, err);

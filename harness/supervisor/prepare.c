@@ -228,9 +228,16 @@ static int hide_out(const struct supervisor_options *o, struct run *run, struct 
     return sandbox_hidden_find(fd, &run->hidden, err);
 }
 
+static int hold_signals(struct prepared *p, struct cupel_error *err)
+{
+    int r = interrupt_hold(&p->signals);
+
+    return r < 0 ? cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot take signals") : 0;
+}
+
 int prepare(const struct supervisor_options *options, struct prepared *ret, struct cupel_error *err)
 {
-    struct prepared p = {0};
+    struct prepared p = {.signals = INTERRUPT_INIT};
     int r = check_rights(err);
 
     sandbox_oom_stay();
@@ -266,6 +273,8 @@ int prepare(const struct supervisor_options *options, struct prepared *ret, stru
     }
     if (r == 0)
         r = record_texts(options, p.run.dirfd, err);
+    if (r == 0) /* from here on it may take minutes: who ends it gets a report */
+        r = hold_signals(&p, err);
     if (r == 0)
         r = roots_make(options, &p, err);
     for (size_t i = 0; r == 0 && i < p.run.n_instances; i++) /* again: an image may have named a user */
@@ -293,9 +302,12 @@ int prepare(const struct supervisor_options *options, struct prepared *ret, stru
     if (r == 0 && options->out != NULL)
         r = record_run(options, &p.run, err);
     if (r < 0) {
-        if (err->kind == CUPEL_ERROR_INTERRUPTED)
+        bool told = err->kind == CUPEL_ERROR_INTERRUPTED;
+
+        if (told)
             report_interrupted(options, &p, err);
         prepared_end(&p);
+        interrupt_release(&p.signals, told);
         return r;
     }
     *ret = p;
@@ -342,6 +354,7 @@ int supervisor_make_roots(const struct supervisor_options *options, supervisor_r
         tell(data, &p.run.instances[i].plan->roots[p.run.instances[i].job->root],
              p.run.roots[p.run.instances[i].root].n_layers);
     prepared_end(&p);
+    interrupt_release(&p.signals, false);
     return 0;
 }
 

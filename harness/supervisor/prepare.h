@@ -1,6 +1,7 @@
 /* prepare: private to supervisor: everything between a checked plan and the first job. */
 #pragma once
 
+#include "base/interrupt.h"
 #include "harness/supervisor/attempt.h"
 #include "harness/supervisor/runs.h"
 #include "harness/supervisor/supervisor.h"
@@ -14,6 +15,7 @@ struct prepared {
     struct cache_lockfile **lockfiles; /* of each plan, all NULL but for a locked run */
     size_t n_lockfiles;
     struct cache_lockfile *note; /* for derived roots, or NULL */
+    struct interrupt signals;    /* held from before the roots are made ready */
 };
 
 /* Checks that the host can hold what is asked, opens store and out directory, makes the roots ready, compiles the

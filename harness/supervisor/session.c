@@ -275,6 +275,7 @@ int session_shell(const struct session_options *options, int *ret_exit, struct c
     if (r == 0)
         r = prepare(&o, &prepared, err);
     if (r == 0) {
+        interrupt_release(&prepared.signals, false); /* the session's own from here on */
         name_unenforced(&s, prepared.run.unenforced_set);
         s.run = &prepared.run;
         r = open_logs(&s, &prepared.run, err);

@@ -38,7 +38,6 @@ struct supervisor {
     struct arena *names;
     struct bases *bases;
     int epoll, signals, tick;
-    sigset_t mask; /* as it was before */
     struct termios terminal;
     bool terminal_changed;
     unsigned cancelled; /* how often the user has said so */
@@ -466,7 +465,7 @@ static int open_events(struct supervisor *s, struct cupel_error *err)
     (void)sigaddset(&set, SIGTERM);
     (void)sigaddset(&set, SIGHUP);
     (void)sigaddset(&set, SIGUSR1);
-    (void)sigprocmask(SIG_BLOCK, &set, &s->mask);
+    (void)sigprocmask(SIG_BLOCK, &set, NULL);
     s->epoll = epoll_create1(EPOLL_CLOEXEC);
     s->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     s->tick = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
@@ -621,17 +620,16 @@ static void end(struct supervisor *s)
     free(s->slots);
     prepared_end(&s->p);
     base_closep(&s->signals);
-    (void)sigprocmask(SIG_SETMASK, &s->mask, NULL); /* nothing is left to be tidied: what comes now ends the process */
+    interrupt_release(&s->p.signals, false); /* nothing is left to be tidied: what comes now ends the process */
 }
 
 int supervisor_run(const struct supervisor_options *options, int *ret_exit, struct cupel_error *err)
 {
-    struct supervisor s = {.options = options, .epoll = -EBADF, .signals = -EBADF, .tick = -EBADF};
+    struct supervisor s = {.options = options, .epoll = -EBADF, .signals = -EBADF, .tick = -EBADF, .p = {.signals = INTERRUPT_INIT}};
     int r = prepare(options, &s.p, err);
 
     if (r < 0)
         return r;
-    (void)sigprocmask(SIG_SETMASK, NULL, &s.mask);
     s.started_ns = clock_monotonic_ns();
     s.results = xcalloc(s.p.run.n_instances, sizeof(*s.results));
     s.arenas = xcalloc(s.p.run.n_instances, sizeof(*s.arenas));

@@ -1,0 +1,8 @@
+#!/usr/bin/env bash
+# The cases of interrupt.sh, started by an ordinary user with a range of subordinate ids.
+# sanitizers: no
+# time-limit: 120
+# shellcheck source=tests/e2e/as-user.bash
+. "$(dirname -- "${BASH_SOURCE[0]}")/as-user.bash"
+# shellcheck source=tests/e2e/interrupt.sh
+. "$e2e/interrupt.sh"
