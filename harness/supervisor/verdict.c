@@ -251,7 +251,9 @@ static void say_process_limit(const struct jobs_job *job, int status, struct str
     static const struct {
         int signal;
         enum jobs_limit limit;
-    } table[] = {{SIGXFSZ, JOBS_LIMIT_FILE_SIZE}, {SIGSEGV, JOBS_LIMIT_STACK}};
+    } table[] = {{SIGXFSZ, JOBS_LIMIT_FILE_SIZE},
+                 {SIGSEGV, JOBS_LIMIT_STACK},
+                 {SIGBUS, JOBS_LIMIT_DISK}}; /* a page of a mapped file that found no room */
     char text[UNIT_TEXT_SIZE];
 
     for (size_t i = 0; i < ARRAY_SIZE(table); i++)
@@ -391,7 +393,7 @@ void verdict_of_job(const struct jobs_job *job, const struct attempt_facts *fact
             verdict = judge_step(&job->steps[at], &facts->steps[at], &b);
             if (facts->not_set_up[0] != '\0' && (verdict == REPORTS_SIGNALED || facts->steps[at].not_executed != 0))
                 strbuf_addf(&b, ": %s", facts->not_set_up);
-            else if (verdict == REPORTS_SIGNALED)
+            else if (verdict == REPORTS_SIGNALED && !facts->disk_full)
                 say_process_limit(job, facts->steps[at].status, &b);
             if (facts->killed_call[0] != '\0')
                 strbuf_addf(&b, "%s for the system call %s",

@@ -524,6 +524,11 @@ static void test_disk_limit_is_blamed_for_failures_only(void **state)
     assert_job(&s, REPORTS_DISK_LIMIT, 0, 0, "stdout differs, with its disk full: 15 MiB written of 16 MiB");
     s.facts.disk_full = false;
     assert_job(&s, REPORTS_FAILED, 0, 0, "stdout differs");
+    s.ran[0] = (struct step_facts){.started = true, .ended = true, .status = SIGBUS};
+    assert_job(&s, REPORTS_SIGNALED, -1, SIGBUS, "killed by signal 7 (SIGBUS), with the limit disk 16 MiB");
+    s.facts.disk_full = true;
+    assert_job(&s, REPORTS_DISK_LIMIT, -1, SIGBUS,
+               "killed by signal 7 (SIGBUS), with its disk full: 15 MiB written of 16 MiB");
 }
 
 static void test_inode_limit(void **state)
