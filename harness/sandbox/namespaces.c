@@ -33,6 +33,14 @@ int namespaces_hold(struct sandbox_job *job, bool own_network, const char **ret_
     return 0;
 }
 
+int namespaces_network(const struct sandbox_job *job)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(table); i++)
+        if (table[i].type == CLONE_NEWNET)
+            return job->namespaces[i];
+    return -EBADF;
+}
+
 void namespaces_release(struct sandbox_job *job)
 {
     for (size_t i = 0; i < ARRAY_SIZE(table); i++)

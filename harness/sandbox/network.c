@@ -40,8 +40,7 @@ static connect_fn *const connect_table[] = {
     [JOBS_NETWORK_HOST] = NULL, [JOBS_NETWORK_BRIDGE] = connect_bridge,
 };
 
-/* By the pid of an unreaped child, which nobody else can have. */
-static int open_namespace(pid_t pid, const char *name)
+int network_open_namespace(pid_t pid, const char *name)
 {
     char path[64];
     int fd;
@@ -60,8 +59,8 @@ int network_connect(struct sandbox_stage *stage, const struct sandbox_request *r
         stage->fault == SETUP_NETWORK ? cupel_error_set(err, CUPEL_ERROR_HARNESS, EIO, "%s", "an injected fault") : 0;
 
     if (r == 0 && connect_network != NULL) {
-        user = open_namespace(job->pid, "user");
-        net = open_namespace(job->pid, "net");
+        user = network_open_namespace(job->pid, "user");
+        net = network_open_namespace(job->pid, "net");
         if (user < 0 || net < 0)
             r = cupel_error_set(err, CUPEL_ERROR_HARNESS, user < 0 ? user : net, "cannot open the job's namespaces");
         else

@@ -17,6 +17,8 @@ void network_disconnect(struct sandbox_job *job);
 char *network_resolver(const struct jobs_job *job);
 /* The same of /etc/hosts. */
 char *network_hosts(const struct sandbox_request *request);
+/* A namespace ("net", "user") of an unreaped child, whose pid nobody else can have; negative errno. */
+int network_open_namespace(pid_t pid, const char *name);
 
 /* ---- nat.c: a network namespace whose traffic goes through a process of pasta's ---- */
 

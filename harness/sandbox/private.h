@@ -301,6 +301,8 @@ void oom_order_enter(void);
 /* namespaces.c: holds those of a cloned PID 1 in *job; -errno and the name of the one that cannot be had. */
 int namespaces_hold(struct sandbox_job *job, bool own_network, const char **ret_which);
 void namespaces_release(struct sandbox_job *job);
+/* The network one of those that are held, or -EBADF. */
+int namespaces_network(const struct sandbox_job *job);
 /* For the calling process: all of them; the PID namespace counts for its children. Usable between clone and exec. */
 int namespaces_join(const struct sandbox_entry *entry);
 

@@ -358,6 +358,11 @@ int sandbox_oom_own(void);
 /* A harness that was started as one to be ended early is not, as far as it may say so: its jobs come first. */
 void sandbox_oom_stay(void);
 
+/* ---- the sockets of a running job ---- */
+
+/* A netlink socket of the job's network namespace that answers sock_diag(7), until PID 1 is reaped. Negative errno. */
+int sandbox_socket_diag_open(const struct sandbox_job *job, int *ret_fd);
+
 /* ---- entering a running job ---- */
 
 struct sandbox_entry {

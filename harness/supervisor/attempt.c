@@ -580,6 +580,7 @@ static void collect_facts(struct attempt *a)
         cgroup_around_figures(a->ctx->around, &a->facts->around);
     }
     observe_end(&a->observer);
+    uncounted_end(&a->uncounted);
     a->facts->stood_still_ns = a->ctx->standstill.total_ns;
     a->facts->suspended_ns = standstill_suspended(&a->ctx->standstill);
     settle_limits(a);
@@ -709,7 +710,7 @@ static void start_and_watch(struct attempt *a)
     capture_init(&a->capture, a->ctx->run->out, a->instance->log_name, a->sandbox.out, a->sandbox.err,
                  limits_output(&v, &of_step));
     observe_begin(&a->observer, a->ctx, a->cgroup, &a->sandbox, a->job, a->facts);
-    uncounted_begin(&a->uncounted, a->job, limits_enforced(&v, &a->job->limits, JOBS_LIMIT_MEMORY), a->sandbox.pid);
+    uncounted_begin(&a->uncounted, a->job, limits_enforced(&v, &a->job->limits, JOBS_LIMIT_MEMORY), &a->sandbox);
     watch(a);
     collect_facts(a);
 }

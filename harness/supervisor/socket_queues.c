@@ -7,6 +7,7 @@
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 /* What a connection takes that nobody has accepted, beside its queue: made by the kernel on the
@@ -19,16 +20,16 @@
  * went away with Linux 7.0: a list that is not there has nothing in it. */
 static const struct list {
     const char *name, *file;
-    bool tcp;
+    int tcp; /* family, or 0 */
 } lists[] = {
-    {"\nTCP: inuse ", "tcp", true},
-    {"\nTCP6: inuse ", "tcp6", true},
-    {"\nUDP: inuse ", "udp", false},
-    {"\nUDP6: inuse ", "udp6", false},
-    {"\nUDPLITE: inuse ", "udplite", false},
-    {"\nUDPLITE6: inuse ", "udplite6", false},
-    {"\nRAW: inuse ", "raw", false},
-    {"\nRAW6: inuse ", "raw6", false},
+    {"\nTCP: inuse ", "tcp", AF_INET},
+    {"\nTCP6: inuse ", "tcp6", AF_INET6},
+    {"\nUDP: inuse ", "udp", 0},
+    {"\nUDP6: inuse ", "udp6", 0},
+    {"\nUDPLITE: inuse ", "udplite", 0},
+    {"\nUDPLITE6: inuse ", "udplite6", 0},
+    {"\nRAW: inuse ", "raw", 0},
+    {"\nRAW6: inuse ", "raw6", 0},
 };
 
 struct counts {
@@ -115,24 +116,34 @@ static uint64_t sum_of(pid_t init, const struct list *list, uint64_t enough)
     uint64_t sum = 0;
 
     while (f != NULL && sum <= enough && fgets(line, sizeof(line), f) != NULL)
-        sum += held(line, list->tcp);
+        sum += held(line, list->tcp != 0);
     return sum;
 }
 
-/* Lists are only read where the whole machine's queues could be too much: for nearly every look,
- * two short files are all. How many lines there are is bounded, too: a socket that a job has made
+/* Lists are only read where the whole machine's queues could be too much, or the error queues, which
+ * are not among them: for nearly every look, two short files are all. How many lines there are is bounded, too: a socket that a job has made
  * is on its group's account, and any other one adds to the sum. */
-uint64_t socket_queues(pid_t init, uint64_t enough)
+uint64_t socket_queues(pid_t init, struct socket_errors *errors, uint64_t enough)
 {
     struct counts c;
     uint64_t most, sum = 0;
+    bool all;
 
     count(init, &c);
     most = c.pages * (uint64_t)sysconf(_SC_PAGESIZE) + c.sockets * CONNECTION_BYTES;
-    if (most <= enough && !c.raw)
+    all = socket_errors_possible(errors, c.sockets, enough);
+    if (most <= enough && !c.raw && !all)
         return 0;
-    for (size_t i = 0; sum <= enough && i < ARRAY_SIZE(lists); i++)
-        if (c.in_use[i] > 0)
-            sum += sum_of(init, &lists[i], enough - sum);
+    for (size_t i = 0; sum <= enough && i < ARRAY_SIZE(lists); i++) {
+        uint64_t more;
+
+        if (c.in_use[i] == 0)
+            continue;
+        if (!all || lists[i].tcp == 0 || socket_errors_tcp(errors, lists[i].tcp, CONNECTION_BYTES, &more) < 0)
+            more = sum_of(init, &lists[i], enough - sum);
+        sum += more;
+    }
+    if (all)
+        socket_errors_looked(errors, sum < enough ? enough - sum : 0);
     return sum;
 }

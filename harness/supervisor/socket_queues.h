@@ -3,8 +3,9 @@
  * to somebody, on v1 in part even then. */
 #pragma once
 
-#include <stdint.h>
+#include "harness/supervisor/socket_errors.h"
+
 #include <sys/types.h>
 
 /* In the network namespace of process `init`, up to about `enough`. */
-uint64_t socket_queues(pid_t init, uint64_t enough);
+uint64_t socket_queues(pid_t init, struct socket_errors *errors, uint64_t enough);

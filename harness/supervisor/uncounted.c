@@ -14,13 +14,20 @@
  * CPU at most. Of its own time, not the clock's: a job that keeps all CPUs busy is not looked at less. */
 #define LOOK_SHARE 20
 
-void uncounted_begin(struct uncounted *u, const struct jobs_job *job, bool enforced, pid_t init)
+void uncounted_begin(struct uncounted *u, const struct jobs_job *job, bool enforced,
+                     const struct sandbox_job *sandbox)
 {
     bool can = enforced && job->network != JOBS_NETWORK_HOST;
 
-    *u = (struct uncounted){.init = init,
+    *u = (struct uncounted){.init = sandbox->pid,
                             .limit = job->limits.value[JOBS_LIMIT_MEMORY],
                             .next_ns = can ? clock_monotonic_ns() + LOOK_NS : UINT64_MAX};
+    socket_errors_begin(&u->errors, sandbox);
+}
+
+void uncounted_end(struct uncounted *u)
+{
+    socket_errors_end(&u->errors);
 }
 
 /* netlink_native_seq_show(), net/netlink/af_netlink.c: "sk Eth Pid Groups Rmem Wmem ...", a line of
@@ -89,7 +96,7 @@ bool uncounted_exceeds(struct uncounted *u, uint64_t now)
     u->netlink = weakened("netlink-queues") ? 0 : netlink_of(u->init, u->limit);
     u->internet = u->netlink > u->limit || weakened("socket-queues")
                       ? 0
-                      : socket_queues(u->init, u->limit - u->netlink);
+                      : socket_queues(u->init, &u->errors, u->limit - u->netlink);
     took = own_cpu_ns() - began;
     u->next_ns = now + (took * LOOK_SHARE > LOOK_NS ? took * LOOK_SHARE : LOOK_NS);
     return u->netlink + u->internet > u->limit;

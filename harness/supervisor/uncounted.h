@@ -4,18 +4,22 @@
 #pragma once
 
 #include "harness/supervisor/attempt.h"
+#include "harness/supervisor/socket_errors.h"
 
 struct uncounted {
     pid_t init;       /* whose network namespace it is */
     uint64_t limit;   /* bytes */
     uint64_t next_ns; /* when to look (CLOCK_MONOTONIC); UINT64_MAX: never */
     uint64_t netlink, internet; /* bytes, of the last look */
+    struct socket_errors errors;
 };
 
 /* From here on the job may run. A job without a memory limit may take what the machine has, by
  * sockets as by any other way; in the host's network, its sockets cannot be told from the host's.
  */
-void uncounted_begin(struct uncounted *u, const struct jobs_job *job, bool enforced, pid_t init);
+void uncounted_begin(struct uncounted *u, const struct jobs_job *job, bool enforced,
+                     const struct sandbox_job *sandbox);
+void uncounted_end(struct uncounted *u);
 /* True when the queues hold more than the limit. A look takes at most a small part of
  * the time until the next. */
 bool uncounted_exceeds(struct uncounted *u, uint64_t now);

@@ -82,6 +82,22 @@ for job in backlog shared-network unaccepted; do
 done
 expect_verdict plenty passed
 
+it "so do error queues, where each packet that is sent leaves a copy"
+job_file errors.yaml <<YAML
+$head
+  udp: {run: [/probes, memory-errors], limits: {memory: 8M}}
+  tcp: {run: [/probes, memory-tcp-errors], limits: {memory: 8M}, user: nobody, seccomp: strict}
+  plenty-udp: {run: [/probes, memory-errors], limits: {memory: 256M}, expect: {exit: 10}}
+  plenty-tcp: {run: [/probes, memory-tcp-errors], limits: {memory: 256M}, expect: {exit: 10}}
+YAML
+cupel_run errors.yaml -j 2
+expect_exit 1
+for job in udp tcp; do
+    expect_verdict "$job" memory-limit
+    expect_evidence "$job" '^memory limit 8 MiB reached after .*: the queues of its TCP, UDP and raw sockets hold [0-9.]+ MiB, which no control group bounds'
+    expect_verdict "plenty-$job" passed
+done
+
 it "asynchronous I/O is for jobs that ask for it"
 job_file aio.yaml <<YAML
 $head

@@ -7,6 +7,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/net_tstamp.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <mqueue.h>
@@ -29,6 +30,7 @@
 #define BACKLOG_ASKED (24 * MIB)
 #define BACKLOG_MOST 512
 #define BACKLOG_EACH ((size_t)64 << 10) /* fits into what a receiver offers at once: nothing stays with the sender */
+#define ERRORS_ASKED (24 * MIB)
 #define UNACCEPTED_ASKED 8192
 #define PTYS_ASKED 128
 #define USERS_ASKED 4
@@ -310,6 +312,95 @@ static void memory_unaccepted(void)
     breach("%d connections that nobody accepted", UNACCEPTED_ASKED);
 }
 
+/* ---- error queues ---- */
+
+static void time_stamps(int fd)
+{
+    const int big = 4 << 20, sent = SOF_TIMESTAMPING_TX_SOFTWARE | SOF_TIMESTAMPING_SOFTWARE;
+
+    (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &big, sizeof(big));
+    if (setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPING, &sent, sizeof(sent)) < 0)
+        contained("timestamps of what is sent: %s", strerror(errno));
+}
+
+static size_t received_by(int fd)
+{
+    unsigned memory[16] = {0};
+    socklen_t len = sizeof(memory);
+
+    if (getsockopt(fd, SOL_SOCKET, SO_MEMINFO, memory, &len) < 0)
+        untested("SO_MEMINFO: %s", strerror(errno));
+    return memory[0];
+}
+
+/* With its timestamp the kernel keeps a copy of each packet that was sent, until somebody asks for
+ * it: up to what the socket may receive. `reader` takes the packets themselves, if anybody does. */
+static size_t fill_errors(int fd, const struct sockaddr_in *there, int reader)
+{
+    static char data[16384];
+    size_t before, now = received_by(fd);
+
+    do {
+        size_t taken = 0;
+
+        before = now;
+        if (sendto(fd, data, sizeof(data), MSG_NOSIGNAL, (const struct sockaddr *)there,
+                   there != NULL ? sizeof(*there) : 0) != (ssize_t)sizeof(data))
+            break;
+        for (ssize_t n = 1; reader >= 0 && n > 0 && taken < sizeof(data); taken += (size_t)n)
+            n = recv(reader, data, sizeof(data), 0);
+        now = received_by(fd);
+    } while (now > before);
+    return now;
+}
+
+static void judge_errors(size_t sum)
+{
+    if (sum == 0)
+        untested("the kernel keeps nothing of what was sent");
+    wait_for_a_look();
+    breach("%zu MiB in error queues", sum / MIB);
+}
+
+static void memory_errors(void)
+{
+    const struct sockaddr_in nobody = {.sin_family = AF_INET,
+                                       .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+                                       .sin_port = htons(9)};
+    size_t sum = 0, more = 1;
+
+    while (sum < ERRORS_ASKED && more > 0) {
+        int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+        if (fd < 0)
+            contained("error queues: %zu KiB, then %s", sum / 1024, strerror(errno));
+        time_stamps(fd);
+        more = fill_errors(fd, &nobody, -1);
+        sum += more;
+    }
+    judge_errors(sum);
+}
+
+static void memory_tcp_errors(void)
+{
+    struct sockaddr_in there;
+    int listening = listen_there(&there, 8);
+    size_t sum = 0, more = 1;
+
+    while (sum < ERRORS_ASKED && more > 0) {
+        int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), other = -1;
+
+        if (fd >= 0 && connect(fd, (const struct sockaddr *)&there, sizeof(there)) == 0)
+            other = accept(listening, NULL, NULL);
+        if (other < 0)
+            contained("error queues: %zu KiB, then %s", sum / 1024, strerror(errno));
+        time_stamps(fd);
+        more = fill_errors(fd, NULL, other);
+        sum += more;
+    }
+    judge_errors(sum);
+}
+
 /* ---- disks ---- */
 
 /* Whether a loop device of this directory, by that prefix, has a file of this name that can be read. */
@@ -361,6 +452,8 @@ const struct probe uncounted_probes[] = {
     {"memory-netlink", memory_netlink},
     {"memory-backlog", memory_backlog},
     {"memory-unaccepted", memory_unaccepted},
+    {"memory-errors", memory_errors},
+    {"memory-tcp-errors", memory_tcp_errors},
     {"disks-of-others", disks_of_others},
     {0},
 };
