@@ -318,6 +318,9 @@ void sandbox_disk_refusals(const struct sandbox_stage *stage, const struct sandb
  * made anew for the next job. */
 int sandbox_lost_writes(const struct sandbox_stage *stage, struct cupel_error *err);
 int sandbox_disk_usage(const struct sandbox_stage *stage, const struct sandbox_job *job, struct sandbox_disk *ret_disk);
+/* What the store's file system has left, where jobs write into a directory there and have no disk of their own; -ENODATA where
+ * they have one. */
+int sandbox_store_left(const struct sandbox_stage *stage, struct sandbox_disk *ret_left);
 
 /* The finished job's root directory, with its mounts, for reading artifacts: a path below it may be anything at all, so
  * look things up with file_open_beneath. Only for a reaped job that declared artifacts. */

@@ -557,6 +557,11 @@ int sandbox_disk_usage(const struct sandbox_stage *stage, const struct sandbox_j
     return 0;
 }
 
+int sandbox_store_left(const struct sandbox_stage *stage, struct sandbox_disk *ret_left)
+{
+    return stage->upper != NULL ? upper_store_left(stage->upper, ret_left) : -ENODATA;
+}
+
 void sandbox_disk_refusals(const struct sandbox_stage *stage, const struct sandbox_job *job,
                            uint64_t *ret_writes, uint64_t *ret_inodes)
 {

@@ -82,6 +82,8 @@ bool upper_holds(const struct upper *u, enum upper_kind kind, uint64_t bytes, ui
                  uint64_t shares);
 /* -ENODATA for a directory: nobody counts that. */
 int upper_statistics(const struct upper *u, uint64_t *ret_used, uint64_t *ret_inodes);
+/* As sandbox_store_left. */
+int upper_store_left(const struct upper *u, struct sandbox_disk *ret);
 /* Waits a little for the last job's files to go; false when more than so much of them stays. */
 bool upper_is_empty(const struct upper *u, uint64_t slack_bytes, uint64_t slack_inodes);
 /* Whether so much of it, by one job, means that there is no more; where nobody counts what was

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/xattr.h>
 
 static struct upper *new_upper(enum upper_kind kind)
@@ -111,6 +112,24 @@ static int bind_directory(int fd, int *ret_mount)
             return -errno;
     }
     *ret_mount = steal_fd(&mount);
+    return 0;
+}
+
+/* What is left when a file system refuses a write that does not fit: less than this is full. */
+#define FULL_BYTES (UINT64_C(1) << 20)
+
+int upper_store_left(const struct upper *u, struct sandbox_disk *ret)
+{
+    struct statvfs fs;
+
+    if (u->kind != UPPER_DIRECTORY)
+        return -ENODATA;
+    if (fstatvfs(u->fd, &fs) < 0)
+        return -errno;
+    ret->bytes_left = (uint64_t)fs.f_bavail * fs.f_frsize;
+    ret->inodes_left = fs.f_files > 0 ? (uint64_t)fs.f_favail : UINT64_MAX; /* some have as many as there is room */
+    ret->bytes_full = ret->bytes_left < FULL_BYTES;
+    ret->inodes_full = ret->inodes_left == 0;
     return 0;
 }
 

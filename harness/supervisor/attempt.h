@@ -147,6 +147,7 @@ struct attempt_facts {
     uint64_t thrashing_ns; /* time between looks in which it thrashed at its limit */
     bool has_disk;
     uint64_t disk_peak, inodes_peak;
+    bool store_full; /* seen at any sample, by a job that has no disk of its own */
     bool disk_full, inodes_full; /* seen at any sample, or refused by the kernel at any moment */
     uint64_t writes_refused, inodes_refused; /* as far as the kernel tells */
     uint64_t output_bytes;

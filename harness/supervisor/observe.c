@@ -128,6 +128,18 @@ static uint64_t until_full(const struct sandbox_disk *disk)
     return us * NSEC_PER_USEC > DISK_LOOK_MIN_NS ? us * NSEC_PER_USEC : DISK_LOOK_MIN_NS;
 }
 
+/* A job without a disk of its own may find the store's file system full, whoever has filled it. */
+static void look_at_store(struct observer *o, uint64_t now)
+{
+    struct sandbox_disk left;
+
+    if (sandbox_store_left(o->ctx->stage, &left) < 0)
+        return;
+    o->facts->store_full |= left.bytes_full || left.inodes_full;
+    if (!o->facts->store_full)
+        o->disk_at = now + until_full(&left);
+}
+
 /* Not before the first command: what set-up takes is not the job's. */
 static void look_at_disk(struct observer *o, uint64_t now)
 {
@@ -135,8 +147,12 @@ static void look_at_disk(struct observer *o, uint64_t now)
     struct sandbox_disk disk;
 
     o->disk_at = now + LOOK_NS;
-    if (f->started_ns == 0 || sandbox_disk_usage(o->ctx->stage, o->sandbox, &disk) < 0)
+    if (f->started_ns == 0)
         return;
+    if (sandbox_disk_usage(o->ctx->stage, o->sandbox, &disk) < 0) {
+        look_at_store(o, now);
+        return;
+    }
     f->has_disk = true;
     if (disk.bytes > f->disk_peak)
         f->disk_peak = disk.bytes;

@@ -314,6 +314,11 @@ static enum reports_verdict blame_limit(const struct jobs_job *job, const struct
                     plural(refused));
         return REPORTS_PIDS_LIMIT;
     }
+    if (f->store_full) {
+        strbuf_adds(b, ", while the store's file system was full (free more, or put the store on another disk with "
+                       "CUPEL_CACHE; a job with a limit 'disk' has a disk of its own)");
+        return REPORTS_ERROR;
+    }
     if (f->disk_full || f->inodes_full) {
         say_disk(job, f, b);
         return REPORTS_DISK_LIMIT;

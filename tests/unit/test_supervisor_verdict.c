@@ -531,6 +531,20 @@ static void test_disk_limit_is_blamed_for_failures_only(void **state)
                "killed by signal 7 (SIGBUS), with its disk full: 15 MiB written of 16 MiB");
 }
 
+static void test_a_full_store_is_blamed_for_failures_only(void **state)
+{
+    struct scene s;
+
+    (void)state;
+    scene_init(&s, 1);
+    s.facts.store_full = true;
+    assert_job(&s, REPORTS_PASSED, 0, 0, "");
+    s.ran[0].status = EXITED(1);
+    assert_job(&s, REPORTS_ERROR, 1, 0,
+               "exit code 1, expected 0, while the store's file system was full (free more, or put the store on another disk "
+               "with CUPEL_CACHE; a job with a limit 'disk' has a disk of its own)");
+}
+
 static void test_inode_limit(void **state)
 {
     struct scene s;
@@ -894,6 +908,7 @@ int main(void)
         cmocka_unit_test(test_limits_that_the_kernel_answers_with_a_signal_are_named),
         cmocka_unit_test(test_pids_limit_is_blamed_for_failures_only),
         cmocka_unit_test(test_disk_limit_is_blamed_for_failures_only),
+        cmocka_unit_test(test_a_full_store_is_blamed_for_failures_only),
         cmocka_unit_test(test_inode_limit),
         cmocka_unit_test(test_steps_all_pass),
         cmocka_unit_test(test_failing_step_in_the_middle),
