@@ -1,5 +1,6 @@
 /* context: what PID 1 (or who enters a job) finds in its memory, as far as it is not about mounts: its streams, the control socket,
  * its environment. The slot's side. */
+#include "harness/sandbox/copy.h"
 #include "harness/sandbox/private.h"
 
 #include <fcntl.h>
@@ -58,16 +59,16 @@ void context_close(struct init_context *ctx)
 
 /* ---- streams ---- */
 
-/* Standard input as a sealed memory file: a job can neither write into a host file through it nor leave a lock on one.
- */
-static int make_stdin(const char *data, size_t len, int *ret_fd)
+/* Standard input as a sealed memory file: a job can neither write into a host file through it nor leave a lock on one. A file's
+ * holes stay holes: what they read as is not held by anybody. */
+static int make_stdin(const char *data, size_t len, int file, int *ret_fd)
 {
     cleanup_close int fd = memfd_create("stdin", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     int r;
 
     if (fd < 0)
         return -errno;
-    r = file_write_all(fd, data, len);
+    r = data != NULL ? file_write_all(fd, data, len) : copy_data_of(file, fd);
     if (r < 0)
         return r;
     if (lseek(fd, 0, SEEK_SET) < 0 ||
@@ -102,7 +103,7 @@ static int make_input_pipe(uint32_t id, int *ret_read, int *ret_write)
     return fcntl(*ret_read, F_SETFL, 0) < 0 || fcntl(*ret_write, F_SETFL, O_NONBLOCK) < 0 ? -errno : 0;
 }
 
-int streams_make(enum sandbox_stdio stdio, uint32_t id, const char *data, size_t len, struct init_context *ctx,
+int streams_make(enum sandbox_stdio stdio, uint32_t id, const char *data, size_t len, int file, struct init_context *ctx,
                  struct sandbox_job *job)
 {
     int pair[2], r = make_pipe(id, &job->out, &ctx->stdout_fd);
@@ -111,8 +112,8 @@ int streams_make(enum sandbox_stdio stdio, uint32_t id, const char *data, size_t
         r = make_pipe(id, &job->err, &ctx->stderr_fd);
     if (r == 0 && stdio == SANDBOX_STDIO_PIPES)
         r = make_input_pipe(id, &ctx->stdin_fd, &job->in);
-    else if (r == 0 && data != NULL)
-        r = make_stdin(data, len, &ctx->stdin_fd);
+    else if (r == 0 && (data != NULL || file >= 0))
+        r = make_stdin(data, len, file, &ctx->stdin_fd);
     if (r == 0 && socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
         r = -errno;
     if (r < 0)

@@ -170,7 +170,7 @@ static int start(struct init_context *ctx, const struct sandbox_entry *entry, st
                  struct cupel_error *err)
 {
     pid_t pid;
-    int r = streams_make(entry->stdio, entry->id_base, NULL, 0, ctx, job);
+    int r = streams_make(entry->stdio, entry->id_base, NULL, 0, -EBADF, ctx, job);
 
     if (r == 0)
         r = filter_program(entry->filter, &ctx->filter);

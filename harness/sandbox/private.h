@@ -310,7 +310,7 @@ int namespaces_join(const struct sandbox_entry *entry);
  * `id`); the environment; and the closing and freeing of all that is the slot's. */
 void context_init(struct init_context *ctx, const struct jobs_job *job, enum sandbox_stdio stdio, unsigned short rows,
                   unsigned short columns);
-int streams_make(enum sandbox_stdio stdio, uint32_t id, const char *data, size_t len, struct init_context *ctx,
+int streams_make(enum sandbox_stdio stdio, uint32_t id, const char *data, size_t len, int file, struct init_context *ctx,
                  struct sandbox_job *job);
 void context_env(struct init_context *ctx, const char *const *env);
 void context_close(struct init_context *ctx);

@@ -187,8 +187,9 @@ struct sandbox_request {
     const size_t *below;    /* snapshots between those and the job, top first: as many as job->depth */
     const struct sandbox_ids *below_ids; /* of the jobs that they are of */
     const char *const *env; /* complete but for HOME, USER and LOGNAME, which come from the root's passwd */
-    const char *stdin_data; /* NULL: /dev/null */
+    const char *stdin_data; /* NULL: what is in stdin_file; without that, /dev/null */
     size_t stdin_len;
+    int stdin_file; /* for reading, or -EBADF; remains the caller's */
     enum sandbox_stdio stdio;
     unsigned short rows, columns;    /* of the terminal */
     const struct sandbox_kept *kept; /* or NULL */

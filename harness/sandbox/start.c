@@ -211,7 +211,7 @@ static int make_pipes(struct start *s, struct cupel_error *err)
     int r = s->stage->fault == SETUP_PIPES ? -EIO : 0;
 
     if (r == 0)
-        r = streams_make(q->stdio, s->stage->id_base, q->stdin_data, q->stdin_len, s->ctx, &s->job);
+        r = streams_make(q->stdio, s->stage->id_base, q->stdin_data, q->stdin_len, q->stdin_file, s->ctx, &s->job);
     if (r == 0)
         listen_begin(&s->job, (unsigned)q->job->n_steps);
     return r < 0 ? step_error(err, SETUP_PIPES, r, NULL) : 0;

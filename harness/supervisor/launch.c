@@ -7,8 +7,9 @@
 
 #include <fcntl.h>
 #include <inttypes.h>
+#include <sys/stat.h>
 
-#define STDIN_MAX ((size_t)1 << 30)
+#define STDIN_MAX (INT64_C(1) << 30)
 
 static struct cgroup_limits group_limits(const struct run *run, const struct instance *instance)
 {
@@ -42,6 +43,30 @@ static struct cgroup_limits group_limits(const struct run *run, const struct ins
     return g;
 }
 
+/* What it is, and how large, is for whoever filled the directory to choose: it is their mistake, and not the harness's. */
+static int open_stdin(const struct jobs_host_path *path, int *ret_fd, struct cupel_error *err)
+{
+    cleanup_close int fd = -EBADF;
+    cleanup_strbuf struct strbuf shown = {0};
+    char most[UNIT_TEXT_SIZE];
+    struct stat st;
+    int r = host_path_open(path, "stdin-file", O_RDONLY | O_NONBLOCK | O_NOCTTY, &fd, err);
+
+    if (r < 0)
+        return r;
+    if (fstat(fd, &st) < 0)
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot read stdin-file %s", path->path);
+    text_add_line(&shown, path->path);
+    if (!S_ISREG(st.st_mode))
+        return cupel_error_set(err, CUPEL_ERROR_INPUT, 0, "stdin-file %s is not a regular file", shown.data);
+    if (st.st_size > STDIN_MAX)
+        return cupel_error_set(err, CUPEL_ERROR_INPUT, 0,
+                               "stdin-file %s is larger than %s, which is the most that a job is given", shown.data,
+                               unit_format_size(STDIN_MAX, most));
+    *ret_fd = steal_fd(&fd);
+    return 0;
+}
+
 static int start_sandbox(struct attempt_context *ctx, const struct instance *instance,
                          const struct launch_session *session, const struct cgroup_job *cgroup,
                          struct sandbox_job *ret_sandbox, struct cupel_error *err)
@@ -50,7 +75,7 @@ static int start_sandbox(struct attempt_context *ctx, const struct instance *ins
     const struct cache_root *root = &ctx->run->roots[instance->root];
     cleanup_free const char **env =
         environment_make(instance->plan, job, root->config != NULL ? (const char *const *)root->config->env : NULL);
-    cleanup_free char *input = NULL;
+    cleanup_close int input = -EBADF;
     size_t below[JOBS_FROM_DEPTH_MAX], n_below = 0;
     struct sandbox_ids below_ids[JOBS_FROM_DEPTH_MAX];
     int enter[CGROUP_ENTER_MAX];
@@ -68,6 +93,7 @@ static int start_sandbox(struct attempt_context *ctx, const struct instance *ins
         .env = env,
         .stdin_data = job->stdin_text,
         .stdin_len = job->stdin_len,
+        .stdin_file = -EBADF,
         .user = instance->has_user ? &instance->user : NULL,
         .enter = enter,
         .n_enter = cgroup_job_enter_fds(cgroup, enter),
@@ -84,17 +110,11 @@ static int start_sandbox(struct attempt_context *ctx, const struct instance *ins
         request.kept = session->kept;
     }
     if (job->stdin_file.path != NULL) {
-        cleanup_close int fd = -EBADF;
-        int r = host_path_open(&job->stdin_file, "stdin-file", O_RDONLY | O_NONBLOCK | O_NOCTTY, &fd, err);
+        int r = open_stdin(&job->stdin_file, &input, err);
 
-        if (r == 0) {
-            r = file_read_regular_fd(fd, STDIN_MAX, &input, &request.stdin_len);
-            if (r < 0)
-                (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot read stdin-file %s", job->stdin_file.path);
-        }
         if (r < 0)
             return r;
-        request.stdin_data = input;
+        request.stdin_file = input;
     }
     return sandbox_start(ctx->stage, &request, ret_sandbox, err);
 }

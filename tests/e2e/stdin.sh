@@ -48,4 +48,20 @@ expect cmp -s big.bin big.copy
 expect_junit_valid
 expect_clean
 
+it "what lies in the file, and how large it is, is whoever's filled the directory: holes cost nothing, too much is no error"
+truncate -s 900M holes.in
+truncate -s 5T large.in
+job_file large.yaml <<'YAML'
+cupel: 1
+jobs:
+  holes: {run: "head -c 1M | wc -c; stat -L -c %s /dev/stdin", stdin-file: holes.in}
+  large: {run: cat, stdin-file: large.in}
+YAML
+cupel_run large.yaml
+expect_exit 1
+expect_verdict holes passed
+expect_equal "$(log holes | tr '\n' ' ')" "1048576 943718400 "
+expect_verdict large invalid-submission
+expect_evidence large 'stdin-file .*/large.in is larger than 1 GiB'
+
 all_done
