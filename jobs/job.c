@@ -56,7 +56,7 @@ void draft_read(struct loader *l, struct draft *d, const struct node *map)
     if (!good)
         return;
     refuse_both(l, map, "stdin", "stdin-file");
-    d->has_run |= node_child(map, "run") != NULL || key_was_meant(&keys_job, map, "run");
+    d->has_run |= map->lost || node_child(map, "run") != NULL || key_was_meant(&keys_job, map, "run");
     d->own_needs = d->needs != needs_before;
     d->own_from = d->from != from_before;
     d->own_inputs = d->inputs != inputs_before;

@@ -140,7 +140,7 @@ TABLE(
      .set = set_packages},
     {.name = "oci",
      .value = "a path on the host",
-     .help = "an image: an OCI layout (a directory, or a tar of one) or what `docker save` writes",
+     .help = "an image: an OCI layout (a directory, or a tar of one), what `docker save` writes, or skopeo's `dir:`",
      .forms = FORM_ONE,
      .type = TYPE_HOST_PATH,
      .set = set_host_path,

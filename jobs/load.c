@@ -69,7 +69,7 @@ static void read_jobs(struct loader *l, const struct draft *defaults, const stru
 {
     struct jobs_plan *plan = l->plan;
 
-    if (map->n == 0)
+    if (map->n == 0 && !map->lost)
         problem_at(l, map, "'jobs' is empty");
     if (map->n > LOAD_JOBS_MAX) {
         problem_at(l, map, "'jobs' has %zu jobs; at most %d are possible in one file", map->n, LOAD_JOBS_MAX);

@@ -112,7 +112,7 @@ void set_image(struct loader *l, const struct key *k, const struct node *value, 
     if (!value_is_text(l, value, k->name, k->value))
         return;
     if (strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-/:@") != strlen(text) ||
-        strstr(text, "//") != NULL || strspn(text, "._-/:@") > 0 || strlen(text) > 500)
+        strstr(text, "//") != NULL || strspn(text, "._-/:@") > 0 || text[0] == '\0' || strlen(text) > 500)
         (void)value_unexpected(l, value, k->name, k->value);
     else
         ((struct jobs_root *)object)->image = arena_strdup(l->plan->arena, text);

@@ -44,6 +44,16 @@ static char char_before(const struct stop *stop)
     return i > 0 ? stop->line[i - 1] : '\0';
 }
 
+/* The same before what '&', '*', '!', '|' or '>' begins; ' ' where there is nothing. */
+static char before_indicator(const struct stop *stop)
+{
+    size_t i = stop->at < stop->n ? stop->at : stop->n;
+
+    while (i > 0 && strchr("&*!|> \t", stop->line[i - 1]) != NULL)
+        i--;
+    return i > 0 ? stop->line[i - 1] : ' ';
+}
+
 /* Whether the line has a "key: " before the problem. */
 static bool has_earlier_key(const struct stop *stop)
 {
@@ -65,6 +75,32 @@ static void value_in_text(struct stop *stop)
                        "this line, or put the text in quotes if the ':' belongs to it");
 }
 
+/* "[ -f x ] && y": the value has ended at the bracket. */
+static bool goes_on_after_bracket(struct stop *stop)
+{
+    size_t end = stop->at < stop->n ? stop->at : stop->n, begin;
+
+    while (end > 0 && strchr("&*!|> \t", stop->line[end - 1]) != NULL)
+        end--;
+    if (begins_line(stop) || end == 0 || strchr("]}", stop->line[end - 1]) == NULL)
+        return false;
+    begin = end + strspn(stop->line + end, " \t");
+    stop->place.column -= (uint32_t)(stop->at > begin ? stop->at - begin : 0);
+    source_problem(stop->source, stop->place, "text goes on after the '%c'; " QUOTE_IT, stop->line[end - 1]);
+    return true;
+}
+
+static bool goes_on_after_value(struct stop *stop)
+{
+    if (goes_on_after_bracket(stop))
+        return true;
+    if (begins_line(stop) || strchr("\"'", before_indicator(stop)) == NULL)
+        return false;
+    source_problem(stop->source, stop->opened.line != 0 ? stop->opened : stop->place,
+                   "text goes on after the closing quote; " QUOTE_IT);
+    return true;
+}
+
 static void no_key(struct stop *stop)
 {
     char c = char_at(stop);
@@ -72,6 +108,8 @@ static void no_key(struct stop *stop)
     if (c == '}' || c == ']')
         source_problem(stop->source, stop->place, "'%c' closes nothing: there is no '%c' before it", c,
                        c == '}' ? '{' : '[');
+    else if (goes_on_after_bracket(stop))
+        return;
     else if (!begins_line(stop) && (char_before(stop) == '"' || char_before(stop) == '\''))
         source_problem(stop->source, stop->place, "text goes on after the closing quote; " QUOTE_IT);
     else if (c == '-')
@@ -147,6 +185,8 @@ static void bad_tab(struct stop *stop)
 
 static void bad_name(struct stop *stop)
 {
+    if (goes_on_after_value(stop))
+        return;
     source_problem(stop->source, stop->opened.line != 0 ? stop->opened : stop->place,
                    "a value that begins with '*', '&' or '!' must be put in quotes");
 }
@@ -180,6 +220,8 @@ static void no_value(struct stop *stop)
 
 static void text_beside_bar(struct stop *stop)
 {
+    if (goes_on_after_value(stop))
+        return;
     source_problem(stop->source, stop->place, "the text of '|' or '>' begins on the next line, indented");
 }
 

@@ -52,7 +52,8 @@ static bool check_properties(struct builder *b, const yaml_event_t *e, const yam
         return false;
     }
     if (tag != NULL && !str_eq((const char *)tag, YAML_STR_TAG) && !str_eq((const char *)tag, "!")) {
-        source_problem(b->source, place_of(e->start_mark), "the YAML tag '%s' is not supported", (const char *)tag);
+        source_problem(b->source, place_of(e->start_mark), "the YAML tag '%s' is not supported; %s", (const char *)tag,
+                       tag[0] == '!' ? "text that begins with '!' must be put in quotes" : "leave it out");
         return false;
     }
     return true;
@@ -163,8 +164,10 @@ static struct node *build_map(struct builder *b, struct node *map, int depth)
         value = build(b, &value_event, depth + 1);
         if (value == NULL)
             return NULL;
-        if (!check_key(b, key))
+        if (!check_key(b, key)) {
+            map->lost = true;
             continue;
+        }
         value->key = key;
         *link = value;
         link = &value->next;

@@ -2,9 +2,14 @@
  * slip of the finger. Knows words only; what a key does stands in keys.c. */
 #include "jobs/load.h"
 
+#include <ctype.h>
+#include <string.h>
+#include <strings.h>
+
 #define NO_ACTIONS "there are no actions; write the commands under 'run'"
 #define NO_RIGHTS "leave it out; a job has no token and no right on the host"
 #define STEP_DIRECTORY "it belongs to the whole job ('workdir'); in a step, begin the script with 'cd DIR'"
+#define NO_DIRECTORY "`cupel rootfs import NAME DIR` keeps it as a root, and 'imported: NAME' is that"
 #define ARTIFACTS_STAY "leave it out; they stay in --out until the next run into it"
 
 /* The words of GitLab CI, GitHub Actions, compose files and other test runners, and what they are called here. */
@@ -98,6 +103,15 @@ static const struct foreign_word {
     {"artifacts", "retention-days", NULL, ARTIFACTS_STAY},
     {"artifacts", "reports", NULL, "name the files of the reports under 'paths'"},
     {"artifacts", "exclude", NULL, "name what is to be kept under 'paths'"},
+    {"root", "path", "tar", "it is called 'tar' here"},
+    {"root", "file", "tar", "it is called 'tar' here"},
+    {"root", "archive", "tar", "it is called 'tar' here"},
+    {"root", "dir", "imported", NO_DIRECTORY},
+    {"root", "directory", "imported", NO_DIRECTORY},
+    {"root", "url", "tar", "nothing is downloaded by address: fetch it, and write 'tar', with 'sha256'"},
+    {"root", "ubuntu", "image", "write {image: 'ubuntu:24.04'}"},
+    {"root", "alpine", "image", "write {image: 'alpine:3'}"},
+    {"root", "fedora", "image", "write {image: 'fedora:latest'}"},
     {"root", "docker", "image", "it is called 'image' here"},
     {"root", "container", "image", "it is called 'image' here"},
     {"root", "base", "from", "it is called 'from' here"},
@@ -171,11 +185,27 @@ static const struct foreign_word *find_foreign(const struct key_table *table, co
     return NULL;
 }
 
+/* A slip in such a word, where there is none in a key; only in words as long as slips can be told in. */
+static const struct foreign_word *near_foreign(const struct key_table *table, const char *word)
+{
+    const char *names[ARRAY_SIZE(foreign_words)], *near;
+    size_t n = 0;
+
+    for (size_t i = 0; i < ARRAY_SIZE(foreign_words); i++)
+        if (str_eq(foreign_words[i].table, table->id) && foreign_words[i].key != NULL && strlen(foreign_words[i].word) > 5)
+            names[n++] = foreign_words[i].word;
+    near = strlen(word) > 4 ? str_nearest(word, names, n) : NULL;
+    return near != NULL ? find_foreign(table, near) : NULL;
+}
+
 static const char *nearest_key(const struct key_table *table, const char *word)
 {
     const char *names[64];
     size_t n = 0;
 
+    for (size_t i = 0; i < table->n; i++)
+        if (strcasecmp(table->keys[i].name, word) == 0)
+            return table->keys[i].name;
     for (size_t i = 0; i < table->n && n < ARRAY_SIZE(names); i++)
         names[n++] = table->keys[i].name;
     return str_nearest(word, names, n);
@@ -233,7 +263,10 @@ static const char *meant_by(const struct key_table *table, const struct node *va
         return foreign->key;
     if (stray_job(table, value) != NULL)
         return "jobs";
-    return find_below(table, word, true, &map) != NULL ? NULL : nearest_key(table, word);
+    if (find_below(table, word, true, &map) != NULL)
+        return NULL;
+    foreign = nearest_key(table, word) == NULL ? near_foreign(table, word) : NULL;
+    return foreign != NULL ? foreign->key : nearest_key(table, word);
 }
 
 /* A word of another tool. */
@@ -278,6 +311,11 @@ void unknown_key(struct loader *l, const struct key_table *table, const struct n
         say_foreign(l, table, key, foreign);
         return;
     }
+    if (str_starts(key->text, "\xc2\xa0") || str_starts(key->text, "\xe3\x80\x80")) {
+        problem_at(l, key, "unknown key in %s: it begins with a blank that YAML has none of, U+%s; indent with plain ones",
+                   table->what, key->text[0] == '\xc2' ? "00A0" : "3000");
+        return;
+    }
     if (stray != NULL) {
         problem_at(l, key, "unknown key '%s' in %s: %s", key->text, table->what, stray);
         return;
@@ -286,6 +324,12 @@ void unknown_key(struct loader *l, const struct key_table *table, const struct n
         near = find_below(table, key->text, true, &map);
         if (near == NULL)
             near = nearest_key(table, key->text);
+        foreign = near == NULL ? near_foreign(table, key->text) : NULL;
+        if (foreign != NULL && foreign->instead != NULL) {
+            problem_at(l, key, "unknown key '%s' in %s, did you mean '%s'? %c%s", key->text, table->what, foreign->word,
+                       toupper((unsigned char)foreign->instead[0]), foreign->instead + 1);
+            return;
+        }
         if (near == NULL)
             near = find_below(table, key->text, false, &map);
     }

@@ -9,8 +9,12 @@ bool value_unexpected(struct loader *l, const struct node *n, const char *name, 
 {
     char buf[NODE_TEXT_SIZE];
 
+    const char *colon = n->kind == NODE_SCALAR && n->plain ? strchr(n->text, ':') : NULL;
+    bool no_blank = str_starts(words, "a map of") && colon != NULL && colon > n->text && colon[1] != '/';
+
     if (n->kind != NODE_BAD)
-        problem_at(l, n, "'%s' must be %s, not %s", name, words, node_describe(n, buf));
+        problem_at(l, n, "'%s' must be %s, not %s%s", name, words, node_describe(n, buf),
+                   no_blank ? "; a blank is missing after the ':'" : "");
     return false;
 }
 
@@ -37,12 +41,28 @@ static const char *number_hint(const char *text)
     return NULL;
 }
 
+/* A number behind which stands what is no unit here, by the first letters of how those are described. */
+static const char *unit_hint(const char *text, const char *words)
+{
+    size_t digits = strspn(text, "0123456789.");
+
+    if (digits == 0 || text[digits] == '\0' || strchr("0123456789.:,_ %", text[digits]) != NULL)
+        return NULL;
+    if (str_starts(words, "a size"))
+        return "; the units are K, M, G and T, each 1024 times the one before";
+    if (str_starts(words, "a duration"))
+        return "; the units are ns, us, ms, s, m, h and d";
+    return str_starts(words, "a number of cores") && str_eq(text + digits, "m") ? "; half a core is 0.5" : NULL;
+}
+
 /* "'NAME' must be WORDS, not ...", with what may be wrong with how a number is written. Always false. */
 static bool number_unexpected(struct loader *l, const struct node *n, const char *name, const char *words)
 {
     const char *hint = n->kind == NODE_SCALAR ? number_hint(n->text) : NULL;
     char buf[NODE_TEXT_SIZE];
 
+    if (hint == NULL && n->kind == NODE_SCALAR)
+        hint = unit_hint(n->text, words);
     if (hint == NULL)
         return value_unexpected(l, n, name, words);
     problem_at(l, n, "'%s' must be %s, not %s%s", name, words, node_describe(n, buf), hint);

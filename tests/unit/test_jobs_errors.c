@@ -21,7 +21,7 @@ static void test_yaml(void **state)
         {"cupel: 1\njobs: {a: {run: x}}\n---\nb: 1\n", "3:1: a second YAML document; a job file has only one\n"},
         {"cupel: 1\njobs: {a: {run: x}, a: {run: y}}\n", "2:21: key 'a' is given twice; first on line 2\n"},
         {"cupel: 1\njobs: {a: {run: x}, [b]: {}}\n", "2:21: a key must be text, not a list\n"},
-        {"cupel: 1\njobs: {a: {run: !exec x}}\n", "2:17: the YAML tag '!exec' is not supported\n"},
+        {"cupel: 1\njobs: {a: {run: !exec x}}\n", "2:17: the YAML tag '!exec' is not supported; text that begins with '!' must be put in quotes\n"},
         {"cupel: 1\njobs: {a: {run: \"a\\0b\"}}\n",
          "2:17: a NUL character (\\0) is not allowed; put binary content into a file\n"},
         {"cupel: 1\njobs: {a: &x {run: x}, b: *x}\n",
@@ -273,7 +273,7 @@ static void test_job_values(void **state)
         {JOB("artifacts: {paths: [/a/../b]}"), "3:35: 'paths' must not contain '..': '/a/../b'\n"},
         {JOB("artifacts: {when: failure}"), "3:26: 'artifacts' has no 'paths'\n"},
         {JOB("artifacts: {paths: /a, max: 1Q, when: never}"),
-         "3:43: 'max' must be a size such as 64K, 512M or 1.5G, not '1Q'\n"
+         "3:43: 'max' must be a size such as 64K, 512M or 1.5G, not '1Q'; the units are K, M, G and T, each 1024 times the one before\n"
          "3:53: 'when' must be always, failure or success, not 'never'\n"},
     };
 
