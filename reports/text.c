@@ -76,6 +76,16 @@ static bool collapses(const struct strbuf *out, size_t start, const unsigned cha
     return i == n || out->len == start || out->data[out->len - 1] == ' ';
 }
 
+/* How many bytes there are at p that no rule changes. */
+static size_t plain_run(const struct text_rules *rule, const unsigned char *p, size_t n)
+{
+    size_t i = 0;
+
+    while (i < n && p[i] >= (rule->token ? '!' : ' ') && p[i] <= '~')
+        i++;
+    return i;
+}
+
 void text_escape(struct strbuf *out, const void *data, size_t n, enum text_mode mode)
 {
     const struct text_rules *rule = &rules[mode];
@@ -90,8 +100,15 @@ void text_escape(struct strbuf *out, const void *data, size_t n, enum text_mode 
     }
     for (size_t i = 0, length; i < n; i += length) {
         uint32_t c = p[i];
-        size_t skip = rule->controls ? colour_sequence(p + i, n - i) : 0;
+        size_t skip;
 
+        length = plain_run(rule, p + i, n - i);
+        if (length > 0) {
+            strbuf_add(out, p + i, length);
+            column += length;
+            continue;
+        }
+        skip = rule->controls ? colour_sequence(p + i, n - i) : 0;
         length = skip != 0 ? skip : text_decode(p + i, n - i, &c);
         if (skip != 0)
             continue;

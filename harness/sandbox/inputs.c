@@ -167,6 +167,15 @@ static int input_error(const struct sandbox_stage *s, int r, const char *path, s
     return r;
 }
 
+/* Where PID 1 attaches it. Made when the first job has so many inputs, not all of them for every run. */
+static int make_place(const struct sandbox_stage *s, size_t i)
+{
+    char name[16];
+
+    (void)snprintf(name, sizeof(name), "in/%zu", i);
+    return mkdirat(s->tmpfs, name, 0755) < 0 && errno != EEXIST ? -errno : 0;
+}
+
 int inputs_open(struct sandbox_stage *s, const struct sandbox_request *request, const char *job_dir,
                 struct init_context *ctx, struct cupel_error *err)
 {
@@ -179,7 +188,9 @@ int inputs_open(struct sandbox_stage *s, const struct sandbox_request *request, 
     for (size_t i = 0; i < job->n_inputs; i++) {
         ctx->inputs[i] = (struct init_input){.mount = -EBADF, .file = -EBADF};
         ctx->n_inputs = i + 1; /* from here on it is closed with the others */
-        r = open_input(s, request, i, &ctx->inputs[i], err);
+        r = make_place(s, i);
+        if (r == 0)
+            r = open_input(s, request, i, &ctx->inputs[i], err);
         if (r == 0 && ctx->inputs[i].copied && ctx->kept[0] == '\0' &&
             job->depth == job->inputs[i].depth) /* else an earlier job has it */
             r = copy_input(s, request, i, job_dir, err);

@@ -420,60 +420,6 @@ int setup_proc(struct init_context *ctx)
     return fs.f_type == PROC_SUPER_MAGIC ? 0 : -ENOTUNIQ;
 }
 
-#define MASK_ATTRIBUTES (MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC)
-
-/* A clone of `source` (below `dir`; "": dir itself) with these attributes, put over `target`. Missing targets are fine:
- * kernels differ. */
-static int cover(int dir, const char *source, int target_dir, const char *target, uint64_t attributes)
-{
-    struct mount_attr attr = {.attr_set = attributes};
-    cleanup_close int at = file_open_beneath(target_dir, target, O_PATH | O_NOFOLLOW, 0), mount = -EBADF;
-
-    if (at == -ENOENT || at == -EACCES)
-        return 0;
-    if (at < 0)
-        return at;
-    mount = open_tree(dir, source, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH);
-    if (mount < 0 || mount_setattr(mount, "", AT_EMPTY_PATH, &attr, sizeof(attr)) < 0)
-        return -errno;
-    return attach_to_fd(mount, at);
-}
-
-/* Files become the job's /dev/null, directories an empty one. */
-static int mask(struct init_context *ctx, int dir, const char *name)
-{
-    struct stat st;
-
-    ctx->detail = name;
-    if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-        return errno == ENOENT || errno == EACCES ? 0 : -errno;
-    if (S_ISDIR(st.st_mode))
-        return cover(ctx->empty, "", dir, name, MASK_ATTRIBUTES);
-    return cover(ctx->dev_mount, "null", dir, name, MOUNT_ATTR_NOEXEC);
-}
-
-/* What tells of the host or changes it: what runc masks, and what tells of other jobs' disks. Files that only the host's root may read
- * (kpagecount, vmallocinfo, ...) need no mask: it is not mapped. */
-int setup_proc_masks(struct init_context *ctx)
-{
-    static const char *const hidden[] = {"acpi",       "asound",        "diskstats",   "fs",   "interrupts", "kcore", "keys",
-                                         "partitions", "latency_stats", "sched_debug", "scsi", "timer_list", "timer_stats"};
-    static const char *const read_only[] = {"sys", "sysrq-trigger", "irq", "bus"};
-    int r = 0;
-
-    if (weakened("proc-masks"))
-        return 0;
-    for (size_t i = 0; r == 0 && i < ARRAY_SIZE(read_only); i++) {
-        ctx->detail = read_only[i];
-        r = cover(ctx->proc_mount, read_only[i], ctx->proc_mount, read_only[i], MASK_ATTRIBUTES);
-    }
-    for (size_t i = 0; r == 0 && i < ARRAY_SIZE(hidden); i++)
-        r = mask(ctx, ctx->proc_mount, hidden[i]);
-    if (r == 0 && ctx->privilege.shows_init) /* from here on, PID 1 has no /proc/self either */
-        r = mask(ctx, ctx->proc_mount, "1");
-    return r;
-}
-
 /* Where that wall is away: the job's own part of cgroup v2, as containers have it. */
 static int attach_cgroup(struct init_context *ctx)
 {
@@ -488,19 +434,13 @@ static int attach_cgroup(struct init_context *ctx)
 
 int setup_sys(struct init_context *ctx)
 {
-    /* every job's disk is a loop device, whose files name the store and the run, and count what its job reads and writes; what is left in
-       /sys/block are links to nothing, since each mask costs every job some 40 us */
-    static const char *const disks[] = {"devices/virtual/block", "fs/ext4"};
-    static const char *const hidden[] = {"firmware", "devices/virtual/powercap"};
     int r = 0;
 
     ctx->detail = "/sys";
     if (ctx->sys_mount >= 0)
         r = attach_below(ctx->root, "sys", ctx->sys_mount);
-    for (size_t i = 0; r == 0 && ctx->sys_mount >= 0 && i < ARRAY_SIZE(hidden); i++)
-        r = mask(ctx, ctx->sys_mount, hidden[i]);
-    for (size_t i = 0; r == 0 && ctx->sys_mount >= 0 && i < ARRAY_SIZE(disks) && !weakened("disk-masks"); i++)
-        r = mask(ctx, ctx->sys_mount, disks[i]);
+    if (r == 0 && ctx->sys_mount >= 0)
+        r = masks_put_on_sys(ctx);
     if (r == 0 && weakened("no-cgroup-mount"))
         r = attach_cgroup(ctx);
     return r < 0 ? r : leave_stage(ctx);

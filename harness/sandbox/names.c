@@ -67,6 +67,14 @@ static int open_etc(struct init_context *ctx)
                           : file_open_in_root(ctx->root, "etc", O_PATH | O_DIRECTORY, 0);
 }
 
+/* An input that was given by way of a link to /etc lies over it. */
+static bool is_covered(const struct init_context *ctx, int etc)
+{
+    struct stat root, here;
+
+    return ctx->n_inputs > 0 && (fstat(ctx->root, &root) < 0 || fstat(etc, &here) < 0 || root.st_dev != here.st_dev);
+}
+
 int setup_etc(struct init_context *ctx)
 {
     bool made = false;
@@ -80,6 +88,8 @@ int setup_etc(struct init_context *ctx)
     etc = open_etc(ctx);
     if (etc < 0) /* a root without /etc (scratch), or with a link into nowhere, is left so where no network needs it */
         return needs_etc(ctx) ? etc : 0;
+    if (ctx->etc_is_laid && !is_covered(ctx, etc))
+        return 0;
     r = lay_file(ctx, etc, "/etc/hosts", ctx->hosts);
     return r == 0 ? lay_file(ctx, etc, "/etc/resolv.conf", ctx->resolver) : r;
 }

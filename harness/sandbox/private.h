@@ -158,6 +158,7 @@ struct init_context {
     struct sock_fprog filter;
     const char *hosts;    /* replaces /etc/hosts */
     const char *resolver; /* replaces /etc/resolv.conf; NULL: the root's own stays */
+    bool etc_is_laid;     /* the two are in a layer of the root already */
     char **env;           /* the last entries point at the three below, as far as the job has none of its own */
     char home_entry[HOME_SIZE];
     char user_entry[USER_SIZE];
@@ -207,6 +208,9 @@ typedef int setup_fn(struct init_context *ctx);
 setup_fn setup_overlay, setup_input_overlays, setup_kernel_mounts, setup_borrow, setup_pivot, setup_views, setup_dev,
     setup_proc, setup_proc_masks, setup_sys, setup_attach_inputs, setup_etc, setup_user, setup_home, setup_workdir, setup_loopback,
     setup_terminal;
+
+/* masks.c: hides of /sys, once it is attached, what is to be hidden. */
+int masks_put_on_sys(struct init_context *ctx);
 
 /* Gives the UTS namespace that we are in this name, and no domain. -EPERM: no way to. */
 int names_set_host(const char *name);

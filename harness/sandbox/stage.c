@@ -8,6 +8,7 @@
  *   /kept        what a kept job wrote, read-only, for a session over it
  *   /s/N         what an earlier job of the run left, read-only, for a job that starts from it (snapshot.c)
  *   /dev         the host's devices, where the slot cannot make any
+ *   /own/R       what a job has of its own in root R, /etc/hosts above all (own_layer.c)
  *   /hide/N      what hides the out directory in input N (hidden.c)
  *   /in/N        where PID 1 attaches the host paths of its inputs
  *   /empty /newroot
@@ -89,13 +90,6 @@ static int make_directories(int dir)
     for (size_t i = 0; i < ARRAY_SIZE(names); i++)
         if (mkdirat(dir, names[i], 0755) < 0)
             return -errno;
-    for (int i = 0; i < INPUTS_MAX; i++) {
-        char name[16];
-
-        (void)snprintf(name, sizeof(name), "in/%d", i);
-        if (mkdirat(dir, name, 0755) < 0)
-            return -errno;
-    }
     return 0;
 }
 
@@ -234,7 +228,9 @@ void sandbox_stage_close(struct sandbox_stage *s)
     free(s->snapshots);
     for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
         base_closep(fds[i]);
-    free(s->root_attached);
+    for (size_t i = 0; i < s->n_roots; i++)
+        free(s->roots[i].own);
+    free(s->roots);
     free(s->maps[0]);
     free(s->maps[1]);
     free(s);
@@ -264,16 +260,16 @@ int stage_attach_root(struct sandbox_stage *s, size_t index, const int *layers, 
     size_t made = 0;
     int r = 0;
 
-    if (index < s->n_roots && s->root_attached[index])
+    if (index < s->n_roots && s->roots[index].attached)
         return 0;
     if (index >= s->n_roots) {
-        s->root_attached = xrealloc(s->root_attached, (index + 1) * sizeof(bool));
-        memset(s->root_attached + s->n_roots, 0, (index + 1 - s->n_roots) * sizeof(bool));
+        s->roots = xrealloc(s->roots, (index + 1) * sizeof(*s->roots));
+        memset(s->roots + s->n_roots, 0, (index + 1 - s->n_roots) * sizeof(*s->roots));
         s->n_roots = index + 1;
     }
     if (masked && !s->privilege.host) {
         r = hostroot_attach(s, index, layers[0], layers[1], err);
-        s->root_attached[index] = r == 0;
+        s->roots[index].attached = r == 0;
         return r;
     }
     if (n > ARRAY_SIZE(mounts))
@@ -291,6 +287,7 @@ int stage_attach_root(struct sandbox_stage *s, size_t index, const int *layers, 
                              "the file system that holds it does not take id-mapped mounts (overlayfs in a container, "
                              "NFS, tmpfs before Linux 6.3); put the store on ext4, xfs or btrfs with CUPEL_CACHE");
     } else {
+        own_layer_find_etc(mounts, n, masked, &s->roots[index].etc);
         r = attach_layers(s, index, mounts, n);
         if (r < 0)
             (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot attach the layers of the root");
@@ -298,7 +295,7 @@ int stage_attach_root(struct sandbox_stage *s, size_t index, const int *layers, 
     while (made > 0)
         (void)close(mounts[--made]);
     if (r == 0)
-        s->root_attached[index] = true;
+        s->roots[index].attached = true;
     return r;
 }
 

@@ -18,6 +18,21 @@ struct stage_snapshot {
     int mount; /* -EBADF: the index is free */
 };
 
+/* own_layer.c: what a root has at /etc, as seen in this stage. */
+struct etc_like {
+    bool known; /* it is a directory that a layer on top can be like */
+    uint32_t uid, gid;
+    mode_t mode;
+    struct timespec times[2];
+};
+
+/* A root in this stage. */
+struct stage_root {
+    bool attached;
+    struct etc_like etc;
+    char *own; /* what is in the layer that own_layer.c has made, or NULL */
+};
+
 struct sandbox_stage {
     int store_dirfd; /* borrowed */
     int cancel;      /* borrowed; -EBADF: none */
@@ -35,7 +50,7 @@ struct sandbox_stage {
     int tmpfs;           /* the stage's root directory */
     struct upper *upper; /* NULL until the first job */
     struct refusals refusals;
-    bool *root_attached; /* by root index */
+    struct stage_root *roots; /* by index */
     size_t n_roots;
     const struct sandbox_hidden *hidden; /* borrowed, or NULL */
     int snapshots_ns; /* borrowed; -EBADF: no job of the run starts from another */
@@ -67,6 +82,19 @@ int stage_attach_snapshot(struct sandbox_stage *s, size_t number, const struct o
                           struct cupel_error *err);
 /* A detached tmpfs with the two layers of mask.c. */
 int mask_mount(int layer, uint32_t id_base, int *ret_mount);
+/* What the root of these layers, top first, has at /etc; of a masked one, layer 0 is a mount of mask_mount's. */
+void own_layer_find_etc(const int *layers, size_t n, bool masked, struct etc_like *ret);
+/* What a job has of its own in its root, whatever it does. */
+struct own_files {
+    const char *hosts, *resolver; /* NULL: the root's */
+    const char *home;             /* is its user's where the root has none; NULL: not known yet */
+    uint32_t uid, gid;
+};
+/* Makes that a layer over the request's root, which is attached, at this path in the stage. False: it is to be laid over the
+ * root in the job. */
+#define OWN_LAYER_SIZE 32
+bool own_layer_lay(struct sandbox_stage *s, const struct sandbox_request *request, const struct own_files *own,
+                   char ret_path[static OWN_LAYER_SIZE]);
 /* Without the host's rights: /lower/INDEX/0 with the mask and a `base`, and views; see hostroot.c. */
 int hostroot_attach(struct sandbox_stage *s, size_t index, int mask_layer, int host, struct cupel_error *err);
 const struct host_views *hostroot_views(const struct sandbox_stage *s, size_t index);

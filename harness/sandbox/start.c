@@ -217,9 +217,25 @@ static int make_pipes(struct start *s, struct cupel_error *err)
     return r < 0 ? step_error(err, SETUP_PIPES, r, NULL) : 0;
 }
 
+/* What lies over the root's own layers: what earlier jobs wrote, or else what is the job's own. */
+static char *layers_above(struct start *s)
+{
+    const struct sandbox_user *user = s->request->user;
+    struct own_files own = {.hosts = s->ctx->hosts, .resolver = s->ctx->resolver};
+    char path[OWN_LAYER_SIZE];
+
+    if (user != NULL && !s->ctx->env_has_home) {
+        own.home = user->home;
+        own.uid = user->uid;
+        own.gid = user->gid;
+    }
+    s->ctx->etc_is_laid = own_layer_lay(s->stage, s->request, &own, path);
+    return s->ctx->etc_is_laid ? xasprintf("%s:", path) : layers_below(s->ctx, s->below, s->request->job->depth, "u");
+}
+
 static int list_layers(struct start *s, struct cupel_error *err)
 {
-    cleanup_free char *below = layers_below(s->ctx, s->below, s->request->job->depth, "u");
+    cleanup_free char *below = layers_above(s);
     char *p = s->ctx->lowerdir;
     size_t size = sizeof(s->ctx->lowerdir), used = strlen(below);
 
@@ -580,34 +596,4 @@ int sandbox_open_root(struct sandbox_stage *stage, const struct sandbox_job *job
     r = fd < 0 ? -errno : 0;
     stage_leave(stage);
     return r < 0 ? r : fd;
-}
-
-/* Emptying a directory of very many files takes longer than making a new file system. */
-#define MANY_INODES 5000
-
-int sandbox_finish(struct sandbox_stage *stage, struct sandbox_job *job, struct cupel_error *err)
-{
-    int *const fds[] = {&job->pidfd, &job->control, &job->out, &job->err, &job->in, &job->terminal, &job->mount_ns, &job->oom};
-    struct sandbox_disk disk = {0};
-    int r = 0;
-
-    for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
-        base_closep(fds[i]);
-        *fds[i] = -EBADF;
-    }
-    if (job->dir[0] == '\0' || stage->upper == NULL)
-        return 0;
-    if (stage->upper->kind == UPPER_MEMORY ||
-        (sandbox_disk_usage(stage, job, &disk) == 0 && disk.inodes > MANY_INODES)) {
-        stage_drop_upper(stage, true);
-    } else {
-        r = file_remove_tree_at(upper_fd(stage->upper), job->dir);
-        if (r < 0) { /* whatever it was that would not go away, it goes with its file system */
-            stage_drop_upper(stage, true);
-            r = 0;
-        }
-    }
-    job->dir[0] = '\0';
-    (void)err;
-    return r;
 }

@@ -1,0 +1,7 @@
+#!/usr/bin/env bash
+# own-files.sh, started by an ordinary user: the same job file, the same verdicts.
+# time-limit: 120
+# shellcheck source=tests/e2e/as-user.bash
+. "$(dirname -- "${BASH_SOURCE[0]}")/as-user.bash"
+# shellcheck source=tests/e2e/own-files.sh
+. "$e2e/own-files.sh"
