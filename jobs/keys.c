@@ -434,7 +434,8 @@ TABLE(
      .set = set_stdin},
     {.name = "stdin-file",
      .value = "a path on the host",
-     .help = "standard input from a file",
+     .help = "standard input from a file, of 1 GiB at most (a larger one is `invalid-submission`); it is held in memory "
+             "while the job runs, but for its holes",
      .forms = FORM_ONE,
      .type = TYPE_HOST_PATH,
      .set = set_stdin_file},
