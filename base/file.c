@@ -104,15 +104,7 @@ char *file_first_link(const char *path, size_t trusted, char **ret_target)
     return NULL;
 }
 
-int file_read_at(int dirfd, const char *path, size_t max, char **ret_data, size_t *ret_len)
-{
-    /* O_NONBLOCK: opening a FIFO must not hang */
-    cleanup_close int fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-
-    return fd < 0 ? -errno : file_read_regular_fd(fd, max, ret_data, ret_len);
-}
-
-int file_read_regular_fd(int fd, size_t max, char **ret_data, size_t *ret_len)
+static int read_regular(int fd, size_t max, char **ret_data, size_t *ret_len)
 {
     struct stat st;
 
@@ -125,6 +117,14 @@ int file_read_regular_fd(int fd, size_t max, char **ret_data, size_t *ret_len)
     if (st.st_size > 0 && (uint64_t)st.st_size > max)
         return -EFBIG;
     return file_read_fd(fd, max, ret_data, ret_len);
+}
+
+int file_read_at(int dirfd, const char *path, size_t max, char **ret_data, size_t *ret_len)
+{
+    /* O_NONBLOCK: opening a FIFO must not hang */
+    cleanup_close int fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+
+    return fd < 0 ? -errno : read_regular(fd, max, ret_data, ret_len);
 }
 
 int file_flush(int fd)
