@@ -26,6 +26,8 @@ jobs:
     run: |
       cp /usr/bin/python3 "/tmp/a,pid=9,uid=0"
       "/tmp/a,pid=9,uid=0" -c "import time; time.sleep(0.3); x = [bytearray(1 << 20) for i in range(600)]"; sleep 9
+  shm: {limits: {memory: 700M}, run: [/bin/dd, if=/dev/zero, of=/dev/shm/x, bs=64k]}
+  small: {limits: {memory: 700M}, run: "for i in 1 2 3 4 5 6; do sleep 60 & done; n=0; while :; do dd if=/dev/zero of=/dev/shm/$((n += 1)) bs=64k count=256; done"}
   again: {limits: {memory: 700M}, retries: 1, retry-on: error, run: [/usr/bin/python3, -c, "x = [bytearray(1 << 20) for i in range(600)]"]}
 END
 around memory.limit_in_bytes 200M memory.max 200M
@@ -36,6 +38,10 @@ expect_verdict within error
 expect_evidence within "^not the job's own limit: the group around cupel, .*cupel-e2e-[0-9]+, reached its memory limit 200 MiB after .*, and the kernel killed [0-9]+ process.* of the job; the job's limit is 700 MiB, its peak was [0-9.]+ MiB(; the kernel took .*)? \\("
 expect_verdict none error
 expect_evidence none "the job has no memory limit, its peak was .* or give jobs a memory limit\\)\$"
+for job in shm small; do # nobody's memory: the largest process is one of cupel's
+    expect_verdict $job error
+    expect_evidence $job "^not the job's own limit: the group around cupel, .*, reached its memory limit 200 MiB"
+done
 expect_verdict own memory-limit
 expect_evidence own '^memory limit 40 MiB reached'
 if [[ -z ${CUPEL_TEST_USER-} ]] && dmesg 2>/dev/null | grep -q 'oom-kill:.*task=a,pid=9,uid=0,pid='; then

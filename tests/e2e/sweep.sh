@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# lanes: user-v2
+# lanes: root-v2 user-v2
 # Groups of a killed run whose store is gone are found on the machine; those of a living one are left alone.
 # sanitizers: no
 # shellcheck source=tests/e2e/lib.sh
