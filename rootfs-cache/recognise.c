@@ -54,7 +54,8 @@ static bool is_document_of_image(const char *name, const json_t *j)
         return json_is_object(j) && json_object_get(j, "manifests") != NULL;
     if (json_is_object(j)) /* of a flat layout (skopeo's `dir:`): the manifest itself, or an index */
         return json_is_integer(json_object_get(j, "schemaVersion")) &&
-               (json_is_object(json_object_get(j, "config")) || json_is_array(json_object_get(j, "manifests")) ||
+               (json_is_string(json_object_get(json_object_get(j, "config"), "digest")) ||
+                json_is_array(json_object_get(j, "manifests")) ||
                 json_is_array(json_object_get(j, "fsLayers")));
     return json_is_object(first) && document_member(first, "Layers") != NULL &&
            document_member(first, "Config") != NULL;

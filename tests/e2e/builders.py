@@ -256,6 +256,7 @@ TAKEN = [  # name, how it is made, what the root is then, what is said (None: no
     ('a docker archive with other files beside', docker_of((['ex:1'], [ONE]), beside=(('README.md', 'x'), ('docs/deep/er', 'y'), ('repositories', '{}'))), {'etc/one': dict(data='1')}, None),
     ('an OCI archive with other files beside', oci(with_files(('README.md', 'x'), ('ingest/x', ''), ('a/b/c/d', 'e'))), BOTH, None),
     ("a root with a web page's manifest.json and index.json", plain(f('manifest.json', '{"name": "app", "icons": []}'), f('index.json', '[1]'), *ROOT), {**FIRST, 'manifest.json': dict(type='f')}, None),
+    ("a root with a manifest.json that only looks like an image's", plain(f('manifest.json', '{"schemaVersion": 2, "config": {"a": 1}}'), *ROOT), FIRST, None),
     ('a root whose manifest.json comes last', plain(*ROOT, f('manifest.json', '[]')), FIRST, None),
     ('Docker 25, by id: an index with null beside a good manifest.json', oci(by_id), BOTH, None),
     ('Docker 25, by id and chosen by it', oci(by_id), BOTH, None, '--tag', 'CONFIG'),
