@@ -14,6 +14,10 @@ expect [ "${#rows[@]}" -ge 40 ]
 for row in "${rows[@]}"; do
     IFS=$'\t' read -r file name v1 v2 <<<"$row"
     grep -qF -- "it \"$name\"" "$top/tests/$file.sh" || bad "no such case in tests/$file.sh: $name"
+    if [[ $v2 == 'on demand' ]]; then
+        grep '^On demand only' "$top/docs/testing.md" | grep -qF " $file" || bad "$file is not on demand: docs/testing.md"
+        continue
+    fi
     [[ $v2 == yes ]] || bad "not on v2: $row"
     sed -n '1,12p' "$top/tests/$file.sh" | grep -qE '^# lanes: (.* )?root-v2( |$)' || bad "tests/$file.sh does not run on v2"
     [[ $v1 != yes || $file == e2e/* ]] || bad "tests/$file.sh does not run on v1"
