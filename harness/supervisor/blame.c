@@ -18,17 +18,11 @@ static const char *input_of(const struct jobs_job *job, const struct sandbox_eve
     return NULL;
 }
 
-/* What a root has of its own is what the job file says that it is to be. Of the host's, the places that the job file names are; the others
- * are the machine's. */
-static bool is_of_root(const struct instance *instance, const struct sandbox_event *e)
+/* What a root has of its own is what whoever made it put there. The host's is nobody's doing: where a job file names a place that it
+ * has not, the job could not be run at all. */
+static bool is_of_root(const struct instance *instance)
 {
-    static const char *const named[] = {"workdir", "chdir", "attach-inputs"};
-    bool host = instance->plan->roots[instance->job->root].kind == JOBS_ROOT_HOST;
-
-    for (size_t i = 0; host && i < ARRAY_SIZE(named); i++)
-        if (str_eq(e->what, named[i]))
-            return true;
-    return !host;
+    return instance->plan->roots[instance->job->root].kind != JOBS_ROOT_HOST;
 }
 
 /* The nearest that can have done it, in words that follow the error; false: nobody of the job. */
@@ -46,7 +40,7 @@ static bool find_culprit(const struct run *run, const struct instance *instance,
         strbuf_addf(b, "so it is in the input %s", input);
     else if ((e->causes & SANDBOX_BY_JOBS) != 0 && instance->from != INSTANCE_NONE)
         strbuf_addf(b, "job '%s', which it starts from, left it so", run->instances[instance->from].job->name);
-    else if ((e->causes & SANDBOX_BY_ROOT) != 0 && is_of_root(instance, e))
+    else if ((e->causes & SANDBOX_BY_ROOT) != 0 && is_of_root(instance))
         strbuf_addf(b,
                     instance->plan->roots[instance->job->root].kind == JOBS_ROOT_DERIVED
                         ? "the command that made the root '%s' left it so"

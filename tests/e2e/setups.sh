@@ -70,7 +70,6 @@ jobs:
   in-tar: {rootfs: files, run: id}
   in-tar-named: {workdir: /etc/passwd, run: id}
   in-tar-input: {inputs: [{from: given, to: /etc/passwd/x}], run: id}
-  in-host: {rootfs: host, workdir: /etc/passwd, run: id}
   # ---- names ----
   names: {rootfs: host, hostname: of-job, run: "getent ahosts of-job; getent hosts localhost; hostname -f"}
   hosts: {run: "cat /etc/hosts; echo 10.9.8.7 mine >>/etc/hosts"}
@@ -148,7 +147,6 @@ broken in-root-passwd "" "'user' failed on /etc/passwd: Invalid argument; the co
 broken in-tar "" "'proc' failed on /proc: Not a directory; so it is in the root 'files'"
 broken in-tar-named "" "'workdir' failed on /etc/passwd: Not a directory; so it is in the root 'tree'"
 broken in-tar-input "" "'attach-inputs' failed on /etc/passwd/x: Not a directory; so it is in the root 'tree'"
-broken in-host "" "'workdir' failed on /etc/passwd: Not a directory; so it is in the root 'host'"
 expect_junit_valid
 expect_clean
 
