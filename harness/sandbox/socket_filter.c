@@ -96,15 +96,49 @@ static void add_entry(struct part *p, const struct entry *e, size_t left)
         RETURN(SECCOMP_RET_ALLOW));
 }
 
-static void add_rules(struct part *p)
+/* How many rules from this one on are of one family and type, which are then compared once: the kernel takes its time to
+ * translate a program, for each command of each job anew. */
+static size_t group_size(size_t first)
 {
-    for (size_t i = 0; i < ARRAY_SIZE(allowed); i++) {
+    size_t n = 1;
+
+    while (first + n < ARRAY_SIZE(allowed) && allowed[first + n].family == allowed[first].family &&
+           allowed[first + n].type == allowed[first].type)
+        n++;
+    return n;
+}
+
+/* Behind the last one stands what comes next. */
+static void add_protocols(struct part *p, size_t first, size_t n)
+{
+    ADD(p, LOAD(LOW(2)));
+    for (size_t i = first; i < first + n; i++) {
         if (allowed[i].list != NULL && access(allowed[i].list, F_OK) < 0)
             continue;
-        ADD(p, LOAD(LOW(0)), IF(BPF_JEQ, allowed[i].family, 0, 7), LOAD(LOW(1)),
-            BPF_STMT(BPF_ALU | BPF_AND | BPF_K, allowed[i].type != 0 ? SOCK_TYPE_MASK : 0),
-            IF(BPF_JEQ, allowed[i].type, 0, 4), LOAD(LOW(2)), IF(BPF_JGE, allowed[i].from, 0, 2),
-            IF(BPF_JGT, allowed[i].to, 1, 0), RETURN(SECCOMP_RET_ALLOW));
+        if (allowed[i].from == allowed[i].to)
+            ADD(p, IF(BPF_JEQ, allowed[i].from, 0, 1), RETURN(SECCOMP_RET_ALLOW));
+        else
+            ADD(p, IF(BPF_JGE, allowed[i].from, 0, 2), IF(BPF_JGT, allowed[i].to, 1, 0), RETURN(SECCOMP_RET_ALLOW));
+    }
+}
+
+static void add_rules(struct part *p)
+{
+    for (size_t i = 0, n; i < ARRAY_SIZE(allowed); i += n) {
+        size_t family, type = 0;
+
+        n = group_size(i);
+        ADD(p, LOAD(LOW(0)), IF(BPF_JEQ, allowed[i].family, 0, 0));
+        family = p->n;
+        if (allowed[i].type != 0) {
+            ADD(p, LOAD(LOW(1)), BPF_STMT(BPF_ALU | BPF_AND | BPF_K, SOCK_TYPE_MASK),
+                IF(BPF_JEQ, allowed[i].type, 0, 0));
+            type = p->n;
+        }
+        add_protocols(p, i, n);
+        p->code[family - 1].jf = (uint8_t)(p->n - family);
+        if (type != 0)
+            p->code[type - 1].jf = (uint8_t)(p->n - type);
     }
 }
 
