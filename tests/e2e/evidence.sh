@@ -4,6 +4,7 @@
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
+factor=${CUPEL_TEST_TIME_FACTOR:-1}
 # around FILE VALUE [FILE-ON-V2 VALUE]: a limit of the groups around cupel, where such a file is.
 around() {
     local dir file=$1 value=$2
@@ -30,6 +31,7 @@ jobs:
   small: {limits: {memory: 700M}, run: "for i in 1 2 3 4 5 6; do sleep 60 & done; n=0; while :; do dd if=/dev/zero of=/dev/shm/$((n += 1)) bs=64k count=256; done"}
   again: {limits: {memory: 700M}, retries: 1, retry-on: error, run: [/usr/bin/python3, -c, "x = [bytearray(1 << 20) for i in range(600)]"]}
 END
+sed -i "s/wall: 60s/wall: $((60 * factor))s/" around.yaml # a slow machine takes its time to find out that memory is out
 around memory.limit_in_bytes 200M memory.max 200M
 around - - memory.swap.max 0
 cupel_run around.yaml -j 1
@@ -55,7 +57,6 @@ around memory.limit_in_bytes -1 memory.max max
 expect_clean
 
 it "nor are forks that a group around cupel refuses, or time for which its quota holds everybody back"
-factor=${CUPEL_TEST_TIME_FACTOR:-1}
 job_file pids.yaml <<END
 cupel: 1
 defaults: {rootfs: host, limits: {wall: 60s, memory: 128M}}
