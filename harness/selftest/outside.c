@@ -479,7 +479,8 @@ void judge_around(const struct scene *s, const struct probe *p, struct verdict *
         verdict_set(v, OUTCOME_BREACH, "another's limit was called the job's: %s", why != NULL ? why : "");
     else if (str_eq(verdict, "error") && why != NULL && str_starts(why, "not the job's own limit"))
         verdict_set(v, OUTCOME_HELD, "%s", why);
-    else if (str_eq(verdict, "error") && why != NULL && (strstr(why, "died of signal 9") != NULL || strstr(why, "vanished") != NULL))
+    else if (str_eq(verdict, "error") && why != NULL &&
+             (strstr(why, "died of signal 9") != NULL || strstr(why, "vanished") != NULL))
         verdict_set(v, OUTCOME_BREACH, "the kernel took the harness in its place: %s", why);
     else
         verdict_set(v, OUTCOME_FAILED, "%s: %s", verdict, why != NULL ? why : "");

@@ -283,7 +283,8 @@ static void wait_for_a_look(void)
     nap_ms((unsigned)(2000 + 60 * ((to.tv_sec - from.tv_sec) * 1000 + (to.tv_nsec - from.tv_nsec) / 1000000)));
 }
 
-/* A connection that nobody accepts is nobody's, and so is what was sent by it. What is still to be sent does count on v2. */
+/* A connection that nobody accepts is nobody's, and so is what was sent by it. What is still to be sent counts,
+ * on v2. */
 static void memory_backlog(void)
 {
     struct sockaddr_in there;

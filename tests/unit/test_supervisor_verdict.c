@@ -368,13 +368,14 @@ static void test_stood_still(void **state)
     s.ran[0].status = KILLED(SIGKILL);
     s.facts.stood_still_ns = 7 * NSEC_PER_SEC;
     assert_job(&s, REPORTS_ERROR, -1, SIGKILL,
-               "cupel itself stood still for 7 s while this job ran (stopped by a signal, its container frozen, or its machine paused), and its "
-               "wall limit 3 s passed meanwhile: the job has not had its time");
+               "cupel itself stood still for 7 s while this job ran (stopped by a signal, its container frozen, "
+               "or its machine paused), and its wall limit 3 s passed meanwhile: the job has not had its time");
     s.facts.cause = CAUSE_WALL; /* it had its time all the same */
     s.facts.suspended_ns = NSEC_PER_SEC;
     assert_job(&s, REPORTS_TIMEOUT, -1, SIGKILL,
                "wall limit 3 s reached: still running after 8 s; cupel itself stood still for 7 s while this job ran "
-               "(stopped by a signal, its container frozen, or its machine paused); the machine was suspended for 1 s while this job ran");
+               "(stopped by a signal, its container frozen, or its machine paused); the machine was suspended for 1 s "
+               "while this job ran");
 }
 
 static void test_output_limit(void **state)
