@@ -147,10 +147,10 @@ expect_equal "$(grep -c 'pipe:' stdout)" 3
 expect_equal "$(grep -cE ' -> ' stdout)" 4
 
 it "it counts in the job's control groups"
-(grouped "$CUPEL" enter root -- sh -c 'echo up; sleep 30') >inside 2>&1 </dev/null &
+(grouped "$CUPEL" enter root -- sh -c "echo up; sleep 30.$$") >inside 2>&1 </dev/null &
 entered=$!
 expect wait_until 10 grep -qs up inside
-pid=$(pgrep -f '^sleep 30$' | while read -r p; do [[ $(cat "/proc/$p/root/proc/self/comm" 2>/dev/null; readlink "/proc/$p/ns/pid") != "$(readlink /proc/self/ns/pid)" ]] && echo "$p"; done | tail -n 1)
+pid=$(pgrep -f "^sleep 30\.$$\$" | while read -r p; do [[ $(cat "/proc/$p/root/proc/self/comm" 2>/dev/null; readlink "/proc/$p/ns/pid") != "$(readlink /proc/self/ns/pid)" ]] && echo "$p"; done | tail -n 1)
 expect grep -qE '/cupel-[0-9a-f-]+/j[0-9]+-' "/proc/$pid/cgroup"
 kill -TERM "$entered"
 wait "$entered"
@@ -223,8 +223,8 @@ if command -v tmux >/dev/null; then
     expect wait_until 10 screen_has '^pts/0'
     expect screen_has '^/dev/pts/0'
     expect screen_has '^40 90'
-    tmux send-keys -t e2e -l 'sleep 1006' && tmux send-keys -t e2e Enter
-    expect wait_until 10 pgrep -f '^sleep 1006$' >/dev/null
+    tmux send-keys -t e2e -l "sleep 1006.$$" && tmux send-keys -t e2e Enter
+    expect wait_until 10 pgrep -f "^sleep 1006\.$$\$" >/dev/null
     tmux send-keys -t e2e C-c
     tmux send-keys -t e2e -l 'echo code $?; exit 6' && tmux send-keys -t e2e Enter
     expect wait_until 10 screen_has '^code 130'
@@ -248,7 +248,7 @@ expect_exit 0
 
 it "the job's end is not kept waiting: not even by a session that is stopped, with everything of it"
 rm -f inside # what another case wrote says nothing of this one
-(grouped "$CUPEL" enter root -- sh -c 'echo up; sleep 1004') >inside 2>&1 </dev/null &
+(grouped "$CUPEL" enter root -- sh -c "echo up; sleep 1004.$$") >inside 2>&1 </dev/null &
 entered=$!
 expect wait_until 10 grep -qs up inside
 mapfile -t halves < <(pgrep -P "$entered"; echo "$entered")
@@ -256,7 +256,7 @@ kill -STOP "${halves[@]}"
 kill -INT "$CUPEL_PID"
 run_ended() { [[ $(ps -o stat= -p "$CUPEL_PID") != [A-Y]* ]]; }
 expect wait_until 20 run_ended
-expect_not pgrep -f '^sleep 1004$'
+expect_not pgrep -f "^sleep 1004\.$$\$"
 kill -CONT "${halves[@]}"
 wait "$entered"
 expect_equal "$?" 137
