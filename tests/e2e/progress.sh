@@ -39,11 +39,19 @@ hold() {
     ((${#held[@]} > 0))
 }
 let_go() { ((${#held[@]} == 0)) || kill -CONT "${held[@]}"; }
+# Holds them at a moment at which the screen has $2: they may have been held before they had said anything.
+hold_at() {
+    hold "$1" || return 1
+    sleep 0.3 # longer than the screen takes to be drawn anew
+    screen_has "$2" && return
+    let_go
+    return 1
+}
 bar='\[=*> *\] [0-9.]+ ([KM]iB|bytes) of [0-9.]+ MiB'
 
 it "an image: a bar, bytes and layers, each layer at work, in rows that follow the terminal's width"
 in_terminal image "CUPEL_CACHE=$T/cache-image $CUPEL rootfs import image slow"
-expect wait_until 20 hold "rootfs import image slow"
+expect wait_until 30 hold_at "rootfs import image slow" "^ +layer [1-3] .*$bar\$"
 expect wait_until 10 screen_has "$bar, [0-3] of 3 layers: unpacking slow\$"
 expect_equal "$(screen | grep -cE "$bar, ")" 1
 expect screen_has "^ +layer [1-3] .*$bar\$"
@@ -65,16 +73,14 @@ with tarfile.open(sys.argv[1], "w") as tar:
         tar.addfile(entry, io.BytesIO(bytes(2048)))
 PY
 in_terminal plain "CUPEL_CACHE=$T/cache-tar $CUPEL rootfs import plain plain.tar"
-expect wait_until 20 hold "rootfs import plain plain.tar"
-expect wait_until 10 screen_has "$bar: unpacking plain.tar\$"
+expect wait_until 30 hold_at "rootfs import plain plain.tar" "$bar: unpacking plain.tar\$"
 let_go
 expect wait_until 40 screen_has 'ended with 0'
 expect_not screen_has "$bar"
 
 it "a run that needs the root shows the same"
 in_terminal run "CUPEL_CACHE=$T/cache-run $CUPEL run --out out-run over.yaml"
-expect wait_until 20 hold "run --out out-run over.yaml"
-expect wait_until 10 screen_has "$bar, [0-3] of 3 layers: unpacking slow\$"
+expect wait_until 30 hold_at "run --out out-run over.yaml" "$bar, [0-3] of 3 layers: unpacking slow\$"
 let_go
 expect wait_until 40 screen_has 'ended with 0'
 expect screen_has '1 passed'

@@ -106,7 +106,7 @@ jobs:
   h: {rootfs: h, run: "echo ran"}
 YAML
 cupel_run hostile.yaml
-expect_result h '.verdict == "error" or .verdict == "passed"'
+expect_result h '.verdict == "failed" or .verdict == "passed"'
 expect_equal "$(find victim -mindepth 1)" ""
 expect_clean
 
