@@ -1,6 +1,6 @@
 /* limits: what limits there are and how their values are written for people. Not responsible for enforcing any. */
-#include "jobs/limits.h"
 #include "jobs/jobs.h"
+#include "jobs/limits.h"
 
 #define LIMIT_INFO(id, name, report, kind, smallest, largest, step, text)                                              \
     [JOBS_LIMIT_##id] = {.key = (name),                                                                                \

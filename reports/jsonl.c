@@ -3,7 +3,7 @@
 #include "base/weaken.h"
 #include "reports/model.h"
 #include "reports/out.h"
-#include "reports/text.h"
+#include "reports/report_text.h"
 
 #include <jansson.h>
 #include <string.h>

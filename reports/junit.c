@@ -3,7 +3,7 @@
  * suite's output. Not responsible for escaping (junit_text.c) or for what a verdict means (model.c). */
 #include "reports/junit_text.h"
 #include "reports/model.h"
-#include "reports/text.h"
+#include "reports/report_text.h"
 
 #include <fcntl.h>
 #include <string.h>

@@ -2,7 +2,7 @@
  * characters; what XML 1.0 has no way to carry is ours (text.c). Knows nothing of results. */
 #include "reports/junit_text.h"
 
-#include "reports/text.h"
+#include "reports/report_text.h"
 
 #include <string.h>
 

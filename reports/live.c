@@ -2,7 +2,7 @@
  * is put together in memory and goes out in one piece, so that nothing flickers. A reader that stops reading (Ctrl-S, a
  * pager) never stops the run: what it has not taken is kept. Knows nothing of verdicts. */
 #include "reports/console.h"
-#include "reports/text.h"
+#include "reports/report_text.h"
 
 #include <poll.h>
 #include <string.h>

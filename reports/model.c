@@ -2,7 +2,7 @@
  * output format. */
 #include "reports/model.h"
 
-#include "reports/text.h"
+#include "reports/report_text.h"
 
 #include <string.h>
 

@@ -2,7 +2,7 @@
  * where the reports are. What a job printed stands behind a prefix and can look like nothing of ours. */
 #include "reports/console.h"
 #include "reports/excerpt.h"
-#include "reports/text.h"
+#include "reports/report_text.h"
 
 #include <fcntl.h>
 #include <string.h>

@@ -4,7 +4,7 @@
  * back. Sets no limit; what it means for a verdict is the caller's business. Documents:
  * cgroup-v2.rst (memory.events, memory.events.local), cgroup-v1/memory.rst (10. OOM Control). */
 #include "base/weaken.h"
-#include "harness/cgroup/private.h"
+#include "harness/cgroup/cgroup_private.h"
 
 #include <fcntl.h>
 #include <string.h>

@@ -2,7 +2,7 @@
  * quota. No signal reaches a process that waits for its disk, and one without CPU time cannot even
  * die, so brakes are let go of whenever a group is to end, and put on again where a job has another
  * step to run. */
-#include "harness/cgroup/private.h"
+#include "harness/cgroup/cgroup_private.h"
 
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /* cgroup/delegation: whether systemd gave the group that we are in away, and how far up it is ours. Only looks; what follows from
  * it is detect.c's and explain.c's. */
-#include "harness/cgroup/private.h"
+#include "harness/cgroup/cgroup_private.h"
 
 #include <linux/magic.h>
 #include <mntent.h>

@@ -1,6 +1,6 @@
 /* cgroup/kill: makes a group go away, whatever lives in it. Signals only processes that the kernel lists in that very
  * group, through pidfds, so that a recycled pid is never hit. Does not decide which groups go (run.c, job.c). */
-#include "harness/cgroup/private.h"
+#include "harness/cgroup/cgroup_private.h"
 
 #include <dirent.h>
 #include <fcntl.h>

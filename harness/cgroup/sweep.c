@@ -2,7 +2,7 @@
  * its store, and that may be gone, or another one by now. Whether a run lives is noted on its
  * group's directory: its processes share a lock on it (flock), which the kernel lets go of with the
  * last of them. Removes only what is empty: kills nobody (kill.c). */
-#include "harness/cgroup/private.h"
+#include "harness/cgroup/cgroup_private.h"
 
 #include <dirent.h>
 #include <fcntl.h>

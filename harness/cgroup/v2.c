@@ -1,7 +1,7 @@
 /* cgroup/v2: which files hold the limits and tell the figures, how an OOM kill is heard of, and how controllers get
  * down to the jobs in spite of the no-internal-process rule. Does not decide whether v2 is used (detect.c). Document:
  * Documentation/admin-guide/cgroup-v2.rst. */
-#include "harness/cgroup/private.h"
+#include "harness/cgroup/cgroup_private.h"
 
 #include <fcntl.h>
 #include <inttypes.h>

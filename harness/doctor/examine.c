@@ -1,6 +1,6 @@
 /* examine: runs every probe of the table, each in a child that has a few seconds, and gathers what they find. Knows
  * nothing of any capability. */
-#include "harness/doctor/private.h"
+#include "harness/doctor/doctor_private.h"
 #include "harness/rights/rights.h"
 
 #include <fcntl.h>

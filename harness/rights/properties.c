@@ -1,6 +1,6 @@
 /* properties: what a scope of systemd's is asked for, so that leaving a group for it is no way past that group's limits, and none of
  * systemd's defaults becomes a limit of ours (systemd.resource-control(5)). */
-#include "harness/rights/private.h"
+#include "harness/rights/rights_private.h"
 
 #include <fcntl.h>
 #include <inttypes.h>

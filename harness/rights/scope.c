@@ -1,7 +1,7 @@
 /* scope: a control group of our own, from systemd. Under cgroup v2 a login session's group, a service's or a script's holds more
  * processes than cupel, and is not ours to divide; systemd gives a group that is to whoever asks (systemd.scope(5), Delegate=).
  * What such a scope is asked for is properties.c's. */
-#include "harness/rights/private.h"
+#include "harness/rights/rights_private.h"
 
 #include "base/program.h"
 #include "harness/cgroup/cgroup.h"

@@ -1,7 +1,7 @@
 /* subids: the ids that a host grants to an ordinary user (subuid(5), subgid(5)), written into a user namespace's maps by the
  * set-user-ID programs newuidmap and newgidmap. They have to be started from outside of the namespace: by a child that was
  * forked before. Who is root without the right to mount (a container's) writes the maps without them. */
-#include "harness/rights/private.h"
+#include "harness/rights/rights_private.h"
 
 #include "base/program.h"
 

@@ -1,6 +1,6 @@
 /* judge: from a job's result and what its probe said to held, breach, or what else there is. What only the outside can tell is in
  * outside.c. */
-#include "harness/selftest/private.h"
+#include "harness/selftest/selftest_private.h"
 
 #include "base/weaken.h"
 

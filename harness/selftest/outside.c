@@ -1,6 +1,6 @@
 /* outside: what only the outside of a job can tell: processes that outlived it, what lies where its artifacts are, what the reports
  * say and whether they can be read. */
-#include "harness/selftest/private.h"
+#include "harness/selftest/selftest_private.h"
 
 #include <dirent.h>
 #include <fcntl.h>

@@ -1,7 +1,7 @@
 /* planted: links that lie in the out directory before the run that reports to it, as a checkout can
  * carry them: in place of a job's logs and of the directory of its artifacts. What they lead to has
  * to stay as it was. */
-#include "harness/selftest/private.h"
+#include "harness/selftest/selftest_private.h"
 
 #include <dirent.h>
 #include <fcntl.h>

@@ -1,5 +1,5 @@
 /* report: the probes as results of a run, for the writers of reports/: junit.xml and results.jsonl. */
-#include "harness/selftest/private.h"
+#include "harness/selftest/selftest_private.h"
 
 #include "reports/reports.h"
 

@@ -2,8 +2,8 @@
  * takes. */
 #include "harness/supervisor/admission.h"
 
-#include "harness/supervisor/attempt.h"
-#include "harness/supervisor/results.h"
+#include "harness/attempt/attempt.h"
+#include "harness/attempt/results.h"
 
 #include <unistd.h>
 

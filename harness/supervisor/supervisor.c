@@ -2,13 +2,13 @@
  * what Ctrl-C does, when the reports are written. It never waits for a job: slots do. */
 #include "harness/supervisor/supervisor.h"
 
+#include "harness/attempt/results.h"
+#include "harness/attempt/slot.h"
+#include "harness/prepare/prepare.h"
+#include "harness/run/enterable.h"
 #include "harness/supervisor/admission.h"
-#include "harness/supervisor/bases.h"
-#include "harness/supervisor/prepare.h"
-#include "harness/supervisor/results.h"
-#include "harness/supervisor/running.h"
 #include "harness/supervisor/schedule.h"
-#include "harness/supervisor/slot.h"
+#include "harness/supervisor/snapshot_needs.h"
 
 #include <fcntl.h>
 #include <signal.h>

@@ -4,7 +4,7 @@
  * what describes it need not be guessed. */
 #include "fuzz.h"
 
-#include "rootfs-cache/answer.h"
+#include "rootfs-cache/confined/answer.h"
 
 #include <ctype.h>
 

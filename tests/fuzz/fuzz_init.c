@@ -3,7 +3,7 @@
  * step, number and descriptors, a byte each. */
 #include "fuzz.h"
 
-#include "harness/sandbox/private.h"
+#include "harness/sandbox/sandbox_private.h"
 
 #include <fcntl.h>
 #include <sys/socket.h>

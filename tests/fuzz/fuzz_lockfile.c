@@ -2,8 +2,8 @@
  * and harmless; and written again, it says the same. */
 #include "fuzz.h"
 
-#include "rootfs-cache/lockfile.h"
-#include "rootfs-cache/packages.h"
+#include "rootfs-cache/sources/packages.h"
+#include "rootfs-cache/store/lockfile.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>

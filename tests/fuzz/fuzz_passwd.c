@@ -1,7 +1,7 @@
 /* fuzz_passwd: any `user` against any /etc/passwd. Input: the user up to a NUL byte, then the file. */
 #include "fuzz.h"
 
-#include "harness/sandbox/private.h"
+#include "harness/sandbox/sandbox_private.h"
 
 #include <fcntl.h>
 

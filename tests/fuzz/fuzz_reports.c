@@ -4,8 +4,8 @@
 #include "fuzz.h"
 
 #include "reports/out.h"
+#include "reports/report_text.h"
 #include "reports/reports.h"
-#include "reports/text.h"
 
 #include <fcntl.h>
 #include <jansson.h>

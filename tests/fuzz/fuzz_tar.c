@@ -4,7 +4,7 @@
 #include "fuzz.h"
 
 /* its functions are private to it */
-#include "rootfs-cache/unpack.c" /* NOLINT(bugprone-suspicious-include) */
+#include "rootfs-cache/confined/unpack.c" /* NOLINT(bugprone-suspicious-include) */
 
 #include <linux/landlock.h>
 #include <sys/mman.h>

@@ -1,7 +1,7 @@
 /* fuzz_text: escaping of anything for each of its destinations, and how wide it is. */
 #include "fuzz.h"
 
-#include "reports/text.h"
+#include "reports/report_text.h"
 
 #include <jansson.h>
 

@@ -2,7 +2,7 @@
  * together. Input: the shape of a result, then damage: where (two bytes) and what. So no seed depends on the layout. */
 #include "fuzz.h"
 
-#include "harness/supervisor/attempt.h"
+#include "harness/attempt/attempt.h"
 
 #include <sys/socket.h>
 

@@ -3,7 +3,7 @@
  * bound worth the name. */
 #pragma once
 
-#include "harness/supervisor/artifact_patterns.h"
+#include "harness/attempt/artifact_patterns.h"
 
 #include <fnmatch.h>
 #include <string.h>

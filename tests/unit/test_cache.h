@@ -10,7 +10,7 @@
 #include <cmocka.h>
 // clang-format on
 
-#include "rootfs-cache/sources.h"
+#include "rootfs-cache/sources/sources.h"
 
 #include <archive.h>
 #include <archive_entry.h>

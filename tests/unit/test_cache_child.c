@@ -1,6 +1,6 @@
 /* Children that handle hostile bytes: what they cannot do any more, and what their parent makes of one that lies, hangs on to nothing, eats
  * memory or dies. */
-#include "rootfs-cache/child.h"
+#include "rootfs-cache/confined/child.h"
 #include "test_cache.h"
 
 #include <sched.h>

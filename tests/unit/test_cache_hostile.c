@@ -1,6 +1,6 @@
 /* Tars that are not as they should be: refused with one clear error, with nothing left in the store and nothing touched
  * outside. */
-#include "rootfs-cache/unpack.h"
+#include "rootfs-cache/confined/unpack.h"
 #include "test_cache.h"
 
 #include <sched.h>

@@ -1,7 +1,7 @@
 /* Images that are not as they should be, made entry by entry: one error that names what is wrong, nothing visible in the store, nothing
  * touched outside. */
-#include "rootfs-cache/digest.h"
-#include "rootfs-cache/unpack.h"
+#include "rootfs-cache/confined/unpack.h"
+#include "rootfs-cache/store/digest.h"
 #include "test_cache.h"
 
 #define ITEMS 6

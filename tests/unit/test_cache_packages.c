@@ -7,7 +7,7 @@
 #include <cmocka.h>
 // clang-format on
 
-#include "rootfs-cache/packages.h"
+#include "rootfs-cache/sources/packages.h"
 
 #define SUM_A "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 #define SUM_B "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"

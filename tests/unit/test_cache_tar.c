@@ -1,5 +1,5 @@
 /* Tars that are as they should be: everything in them arrives, in every compression. */
-#include "rootfs-cache/digest.h"
+#include "rootfs-cache/store/digest.h"
 #include "test_cache.h"
 
 #include <locale.h>

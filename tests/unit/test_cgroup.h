@@ -16,7 +16,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-#include "harness/cgroup/private.h"
+#include "harness/cgroup/cgroup_private.h"
 
 struct fixture {
     struct cgroup_host *host;

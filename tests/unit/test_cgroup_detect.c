@@ -8,7 +8,7 @@
 #include <cmocka.h>
 #include <string.h>
 
-#include "harness/cgroup/private.h"
+#include "harness/cgroup/cgroup_private.h"
 
 struct expected {
     int version;

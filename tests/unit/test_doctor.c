@@ -1,6 +1,6 @@
 /* test_doctor: the table, the bounds of a probe, the two forms of the report; on the real kernel, that a probe says
  * "missing" where the kernel refuses the thing, and that nothing is left behind. */
-#include "harness/doctor/private.h"
+#include "harness/doctor/doctor_private.h"
 
 #include <ctype.h>
 #include <dirent.h>

@@ -4,7 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 
-#include "reports/text.h"
+#include "reports/report_text.h"
 
 #include <poll.h>
 #include <pty.h>

@@ -4,7 +4,7 @@
 #include <stddef.h>
 
 #include "reports/model.h"
-#include "reports/text.h"
+#include "reports/report_text.h"
 
 struct row {
     const char *in;

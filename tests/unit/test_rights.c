@@ -11,7 +11,7 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
-#include "harness/rights/private.h"
+#include "harness/rights/rights_private.h"
 
 #define UID 54321 /* no passwd file has it: only its number counts */
 

@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <sys/xattr.h>
 
-#include "harness/sandbox/copy.h"
+#include "harness/sandbox/slot/keep_copy.h"
 
 struct room {
     char path[64];

@@ -7,8 +7,8 @@
 
 #include <cmocka.h>
 
-#include "harness/sandbox/id_map.h"
-#include "harness/sandbox/private.h"
+#include "harness/sandbox/sandbox_private.h"
+#include "harness/sandbox/slot/id_map.h"
 
 #define COUNT SANDBOX_ID_COUNT
 

@@ -21,7 +21,7 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 
-#include "harness/sandbox/private.h"
+#include "harness/sandbox/sandbox_private.h"
 
 #define NO_DOMAIN 200 /* exit codes of a child that could not begin */
 #define NO_SCENE 201

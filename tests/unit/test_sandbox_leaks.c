@@ -16,7 +16,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-#include "harness/sandbox/private.h"
+#include "harness/sandbox/sandbox_private.h"
 
 struct room {
     char path[64];

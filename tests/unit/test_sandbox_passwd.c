@@ -11,7 +11,7 @@
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
 
-#include "harness/sandbox/private.h"
+#include "harness/sandbox/sandbox_private.h"
 
 struct room {
     char path[64];

@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "harness/sandbox/network.h"
+#include "harness/sandbox/slot/network.h"
 
 static void check(const char *host, const char *expected)
 {

@@ -8,7 +8,7 @@
 #include <fcntl.h>
 #include <string.h>
 
-#include "harness/sandbox/private.h"
+#include "harness/sandbox/sandbox_private.h"
 
 static void test_copy(void **state)
 {

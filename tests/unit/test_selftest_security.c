@@ -1,5 +1,5 @@
 /* test_selftest_security: SECURITY.md names, with each promise, the probes that the table of the selftest has for it. */
-#include "harness/selftest/private.h"
+#include "harness/selftest/selftest_private.h"
 
 #include <fcntl.h>
 #include <setjmp.h>

@@ -1,5 +1,5 @@
 /* bases: how long what a job left is kept. */
-#include "harness/supervisor/bases.h"
+#include "harness/supervisor/snapshot_needs.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 /* test_supervisor_capture: real pipes into real log files, counted and cut to the byte; and what was written against
  * what was expected (expect.c reads the same logs). */
-#include "harness/supervisor/attempt.h" /* before cmocka, which has a macro expect_check */
+#include "harness/attempt/attempt.h" /* before cmocka, which has a macro expect_check */
 
 #include <fcntl.h>
 #include <setjmp.h>

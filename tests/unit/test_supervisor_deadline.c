@@ -1,5 +1,5 @@
 /* test_supervisor_deadline: there is no moment between the order and the end without a deadline. */
-#include "harness/supervisor/deadline.h"
+#include "harness/attempt/deadline.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,5 @@
 /* What the kernel's log says of a process that seccomp ended. */
-#include "harness/supervisor/killed_call.h"
+#include "harness/attempt/killed_call.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,5 @@
 /* test_supervisor_limits: what a job's and a step's limits leave, whichever is tighter. */
-#include "harness/supervisor/limits.h"
+#include "harness/attempt/limits_in_force.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

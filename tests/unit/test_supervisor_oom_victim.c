@@ -1,5 +1,5 @@
 /* What the kernel's log says of an OOM kill, also where the victim has chosen its name with care. */
-#include "harness/supervisor/oom_victim.h"
+#include "harness/attempt/oom_victim.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

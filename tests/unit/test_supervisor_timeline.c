@@ -1,5 +1,5 @@
 /* test_supervisor_timeline: a series stays bounded, and thinning it out loses no peak and no total. */
-#include "harness/supervisor/timeline.h"
+#include "harness/attempt/timeline.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,5 @@
 /* test_supervisor_verdict: constructed facts, and the verdict, exit code and evidence that they must become. */
-#include "harness/supervisor/attempt.h" /* before cmocka, which has a macro expect_check */
+#include "harness/attempt/attempt.h" /* before cmocka, which has a macro expect_check */
 
 #include <setjmp.h>
 #include <signal.h>

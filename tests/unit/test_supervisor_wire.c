@@ -1,5 +1,5 @@
 /* test_supervisor_wire: a result goes through a socket and comes out the same, small, large or cut short. */
-#include "harness/supervisor/attempt.h" /* before cmocka, which has a macro expect_check */
+#include "harness/attempt/attempt.h" /* before cmocka, which has a macro expect_check */
 
 #include <setjmp.h>
 #include <stdarg.h>

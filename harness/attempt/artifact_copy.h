@@ -1,0 +1,45 @@
+/* artifact_copy: private to supervisor: one file of a job at a time into a directory of the host's.
+ * Names of one file stay names of one file, holes stay holes; nothing blocks, and the clock and the
+ * bounds are looked at on the way. */
+#pragma once
+
+#include "harness/attempt/artifact_place.h"
+#include "reports/reports.h"
+
+/* What ends a collection before its end; the rest is not copied then. */
+enum artifact_stop {
+    ARTIFACT_GOES_ON,
+    ARTIFACT_OVER_MAX,  /* more bytes than the job file allows */
+    ARTIFACT_TOO_MANY,  /* more files, or files with several names, than anybody keeps track of */
+    ARTIFACT_TOO_LATE,  /* the time is up */
+    ARTIFACT_CANCELLED, /* the user wants no more */
+};
+
+struct artifact_links;
+
+struct artifact_copier {
+    const struct reports_out *out; /* whose owner gets what is made */
+    uint64_t left;                 /* bytes that may still be copied */
+    bool (*cancelled)(void *data); /* asks the user; or NULL */
+    void *data;
+
+    struct artifact_place to; /* where the last file went, or a directory above the present one */
+    struct artifact_links *links;
+    uint64_t bytes; /* copied so far */
+    size_t made;    /* files and directories */
+    uint64_t end_ns;
+    enum artifact_stop stop;
+};
+
+/* Into the directory `dir`, which is empty; the caller has set the first fields. */
+int artifact_copier_open(struct artifact_copier *c, int dir);
+void artifact_copier_close(struct artifact_copier *c);
+/* Looks at the clock, and asks the user; true when c->stop says so. */
+bool artifact_copier_stops(struct artifact_copier *c);
+/* Copies the file that `from` is open on to `path`/`name`. 0: it is there; 1: it is not, and
+ * c->stop or *ret_why, a text that follows its name, says why; negative: the out directory's fault.
+ */
+int artifact_copier_take(struct artifact_copier *c, int from, const struct artifact_path *path,
+                         const char *name, const char **ret_why);
+/* The walk has left the directory of this depth. */
+int artifact_copier_left(struct artifact_copier *c, const struct artifact_path *path, size_t depth);

@@ -1,0 +1,101 @@
+/* capture: a job's output, from its pipes into its log files, counted and bounded. Never waits for anyone: a descendant
+ * that holds a pipe open, or never reads, changes nothing. */
+#include "harness/attempt/attempt.h"
+
+#include <fcntl.h>
+#include <string.h>
+
+#define CHUNK ((size_t)64 * 1024)
+#define CHUNKS_A_TURN 8 /* then deadlines and orders have their turn, however fast a job writes */
+
+void capture_init(struct capture *c, struct reports_out *out, const char *name, int out_pipe, int err_pipe,
+                  uint64_t limit)
+{
+    *c = (struct capture){
+        .out = out, .name = name, .pipe = {out_pipe, err_pipe}, .log = {-EBADF, -EBADF}, .limit = limit};
+}
+
+static int keep(struct capture *c, int which, const void *data, size_t n, struct cupel_error *err)
+{
+    int r = 0;
+
+    if (c->log[0] < 0)
+        r = reports_out_open_logs(c->out, c->name, &c->log[0], &c->log[1], err);
+    if (r < 0)
+        return r;
+    r = file_write_all(c->log[which], data, n);
+    if (r < 0)
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot write the log of job '%s' below %s", c->name,
+                               reports_out_path(c->out));
+    c->written[which] += n;
+    return 0;
+}
+
+int capture_take(struct capture *c, int which, struct cupel_error *err)
+{
+    char chunk[CHUNK];
+
+    for (int i = 0; i < CHUNKS_A_TURN && !c->over; i++) {
+        ssize_t n = read(c->pipe[which], chunk, sizeof(chunk));
+        uint64_t left = c->limit - c->written[0] - c->written[1];
+        int r;
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0 && errno == EAGAIN)
+            return 1;
+        if (n <= 0)
+            return 0;
+        c->over = (uint64_t)n > left;
+        r = keep(c, which, chunk, c->over ? (size_t)left : (size_t)n, err);
+        if (r < 0)
+            return r;
+        if ((size_t)n < sizeof(chunk))
+            return 1; /* empty for now; poll tells when there is more */
+    }
+    return 1;
+}
+
+int capture_drain(struct capture *c, struct cupel_error *err)
+{
+    int r = 0;
+
+    for (int which = 0; r >= 0 && which < 2; which++) {
+        uint64_t before;
+
+        do {
+            before = c->written[which];
+            r = capture_take(c, which, err);
+        } while (r > 0 && !c->over && c->written[which] != before);
+    }
+    return r < 0 ? r : 0;
+}
+
+int capture_flush(const struct capture *c, struct cupel_error *err)
+{
+    int r = 0;
+
+    for (int which = 0; r == 0 && which < 2; which++)
+        r = c->log[which] < 0 ? 0 : file_flush(c->log[which]);
+    return r < 0 ? cupel_error_set(err, CUPEL_ERROR_HARNESS, r,
+                                   "the log of job '%s' below %s could not be written", c->name,
+                                   reports_out_path(c->out))
+                 : 0;
+}
+
+bool capture_has(const struct capture *c, const char *text)
+{
+    char path[32], head[4096] = "";
+    cleanup_close int fd = -EBADF;
+
+    (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", c->log[0]); /* open for writing only */
+    fd = c->log[0] < 0 ? -EBADF : open(path, O_RDONLY | O_CLOEXEC);
+    return fd >= 0 && pread(fd, head, sizeof(head) - 1, 0) > 0 && strstr(head, text) != NULL;
+}
+
+void capture_close(struct capture *c)
+{
+    base_closep(&c->log[0]);
+    base_closep(&c->log[1]);
+    c->log[0] = c->log[1] = -EBADF;
+}

@@ -1,0 +1,84 @@
+/* environment: exactly what a job finds in its environment: the documented defaults, what its root's image asks for,
+ * the names that it asked to pass, its own `env`, each later one taking the place of an earlier one. Nothing else of the caller's (docs/job-file.md). */
+#include "harness/attempt/attempt.h"
+
+#include "base/weaken.h"
+
+#include <string.h>
+
+static const char *const defaults[] = {
+    "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    "LANG=C.UTF-8",
+    "TZ=UTC",
+    "TMPDIR=/tmp",
+    "CI=true",
+};
+
+struct list {
+    struct strbuf text;
+    size_t *at; /* offset of each entry in text */
+    size_t n;
+};
+
+static void set(struct list *l, const char *name, size_t name_len, const char *value)
+{
+    size_t offset = l->text.len, i;
+
+    strbuf_add(&l->text, name, name_len);
+    strbuf_adds(&l->text, "=");
+    strbuf_adds(&l->text, value);
+    strbuf_add(&l->text, "", 1);
+    for (i = 0; i < l->n; i++)
+        if (strncmp(l->text.data + l->at[i], name, name_len) == 0 && l->text.data[l->at[i] + name_len] == '=')
+            break;
+    if (i == l->n)
+        l->at = xrealloc(l->at, ++l->n * sizeof(size_t));
+    l->at[i] = offset;
+}
+
+static void set_entry(struct list *l, const char *entry)
+{
+    const char *equals = strchr(entry, '=');
+
+    set(l, entry, (size_t)(equals - entry), equals + 1);
+}
+
+/* What its scripts are given to. */
+static const char *shell_of(const struct jobs_job *job)
+{
+    return job->shell != NULL && job->shell[0] == '/' ? job->shell : "/bin/sh";
+}
+
+const char **environment_make(const struct jobs_plan *plan, const struct jobs_job *job, const char *const *of_image)
+{
+    struct list l = {0};
+    const char **env;
+    char *text;
+
+    for (size_t i = 0; i < ARRAY_SIZE(defaults); i++)
+        set_entry(&l, defaults[i]);
+    set(&l, "SHELL", strlen("SHELL"), shell_of(job));
+    for (; of_image != NULL && *of_image != NULL; of_image++)
+        set_entry(&l, *of_image);
+    set(&l, "CUPEL_SUITE", strlen("CUPEL_SUITE"), plan->name);
+    set(&l, "CUPEL_JOB", strlen("CUPEL_JOB"), job->name);
+    for (char **e = environ; weakened("environment") && *e != NULL; e++)
+        set_entry(&l, *e);
+    for (const char **name = job->pass_env; name != NULL && *name != NULL; name++) {
+        const char *value = getenv(*name);
+
+        if (value != NULL)
+            set(&l, *name, strlen(*name), value);
+    }
+    for (const char **entry = job->env; entry != NULL && *entry != NULL; entry++)
+        set_entry(&l, *entry);
+    env = xmalloc((l.n + 1) * sizeof(char *) + l.text.len); /* the pointers, then what they point to */
+    text = (char *)(env + l.n + 1);
+    memcpy(text, l.text.data, l.text.len);
+    for (size_t i = 0; i < l.n; i++)
+        env[i] = text + l.at[i];
+    env[l.n] = NULL;
+    strbuf_free(&l.text);
+    free(l.at);
+    return env;
+}

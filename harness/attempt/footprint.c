@@ -1,0 +1,76 @@
+/* footprint: see footprint.h. */
+#include "harness/attempt/footprint.h"
+
+static const uint32_t wanted = 1u << CGROUP_MEMORY_BYTES | CGROUP_SAMPLED;
+
+/* What a group cannot give back without a swap: page cache is not in it. Absent unless every part
+ * is known. */
+static void note_held(const struct cgroup_usage *u, struct attempt_facts *f)
+{
+    static const enum cgroup_figure parts[] = {
+        CGROUP_MEMORY_ANONYMOUS_BYTES, CGROUP_MEMORY_SHARED_BYTES, CGROUP_MEMORY_KERNEL_BYTES};
+    uint64_t sum = 0, v;
+
+    for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
+        if (!cgroup_usage_get(u, parts[i], &v))
+            return;
+        sum += v;
+    }
+    if (cgroup_usage_get(u, CGROUP_MEMORY_SOCKET_BYTES, &v)) /* on v1 on an account of their own */
+        sum += v;
+    f->has_memory_held = true;
+    if (sum > f->memory_held_peak)
+        f->memory_held_peak = sum;
+}
+
+static bool counts(const struct cgroup_usage *u, uint64_t *ret_faults, uint64_t *ret_refaults)
+{
+    uint64_t file, anonymous = 0;
+
+    if (!cgroup_usage_get(u, CGROUP_MAJOR_FAULTS, ret_faults) ||
+        !cgroup_usage_get(u, CGROUP_REFAULTS_FILE, &file))
+        return false;
+    (void)cgroup_usage_get(u, CGROUP_REFAULTS_ANONYMOUS, &anonymous);
+    *ret_refaults = file + anonymous;
+    return true;
+}
+
+static bool is_full(const struct cgroup_usage *u, uint64_t limit)
+{
+    uint64_t now;
+
+    return limit != UINT64_MAX && cgroup_usage_get(u, CGROUP_MEMORY_BYTES, &now) &&
+           now >= limit / 100 * FOOTPRINT_FULL_PERCENT;
+}
+
+/* A page that is faulted in from disk (a major fault), while pages come back that the group had and
+ * lost (refaults: Documentation/mm/multigen_lru.rst, mm/workingset.c), in a group that is full: it
+ * needs more at once than its limit lets it keep. Reading a large file over and over has refaults
+ * and no faults; a program that starts has faults and no refaults. v1's failcnt would be simpler,
+ * but some kernels do not count in it (6.18, memory and memsw alike). */
+void footprint_look(struct footprint *p, const struct cgroup_job *cgroup, uint64_t memory_limit,
+                    uint64_t now, struct attempt_facts *facts)
+{
+    struct cgroup_usage u = {0};
+    uint64_t faults, refaults;
+
+    cgroup_job_figures(cgroup, wanted, &u);
+    note_held(&u, facts);
+    if (!counts(&u, &faults, &refaults))
+        return;
+    if (p->at_ns != 0 && is_full(&u, memory_limit) && refaults > p->refaults &&
+        faults >= p->faults + FOOTPRINT_THRASHING_FAULTS)
+        facts->thrashing_ns += now - p->at_ns;
+    *p = (struct footprint){now, faults, refaults};
+}
+
+void footprint_end(const struct footprint *p, const struct cgroup_job *cgroup,
+                   struct attempt_facts *facts)
+{
+    struct cgroup_usage u = {0};
+
+    if (p->at_ns == 0)
+        return;
+    cgroup_job_figures(cgroup, 1u << CGROUP_MAJOR_FAULTS, &u);
+    facts->has_major_faults = cgroup_usage_get(&u, CGROUP_MAJOR_FAULTS, &facts->major_faults);
+}

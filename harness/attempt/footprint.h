@@ -1,0 +1,23 @@
+/* footprint: private to supervisor: what a job's memory is made of while it runs, and whether it
+ * thrashes. Looks are the observer's (observe.h); judges nothing. */
+#pragma once
+
+#include "harness/attempt/attempt.h"
+
+/* So many major faults between two looks, on pages that the group has had before, are thrashing:
+ * one every 20 ms, each of which takes a read from the disk. */
+#define FOOTPRINT_THRASHING_FAULTS 5u
+/* Of its limit, in percent: what is below has room, and its faults are not the limit's doing. */
+#define FOOTPRINT_FULL_PERCENT 90u
+
+struct footprint {
+    uint64_t at_ns; /* of the last look; 0: there was none */
+    uint64_t faults, refaults;
+};
+
+/* A look at the running job. `memory_limit` is UINT64_MAX where it has none. */
+void footprint_look(struct footprint *p, const struct cgroup_job *cgroup, uint64_t memory_limit,
+                    uint64_t now, struct attempt_facts *facts);
+/* The job has ended: the last count, where there was a look before. */
+void footprint_end(const struct footprint *p, const struct cgroup_job *cgroup,
+                   struct attempt_facts *facts);

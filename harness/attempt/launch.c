@@ -1,0 +1,133 @@
+/* launch: see launch.h. What happens once the job runs is not its business. */
+#include "harness/attempt/launch.h"
+
+#include "harness/attempt/disks.h"
+#include "harness/attempt/identity.h"
+#include "harness/attempt/limits_in_force.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <sys/stat.h>
+
+#define STDIN_MAX (INT64_C(1) << 30)
+
+static struct cgroup_limits group_limits(const struct run *run, const struct instance *instance)
+{
+    const struct jobs_limits *l = &instance->job->limits;
+    struct limits_view v = {.job = l, .unenforced = run->unenforced_set};
+    struct cgroup_limits g = CGROUP_LIMITS_NONE;
+
+    if (limits_enforced(&v, l, JOBS_LIMIT_CPU))
+        g.cpu_millicores = l->value[JOBS_LIMIT_CPU];
+    if (limits_enforced(&v, l, JOBS_LIMIT_MEMORY)) {
+        g.memory_bytes = l->value[JOBS_LIMIT_MEMORY];
+        g.swap_bytes = 0;
+    }
+    if (limits_enforced(&v, l, JOBS_LIMIT_SWAP))
+        g.swap_bytes = l->value[JOBS_LIMIT_SWAP];
+    else if (jobs_limit_is_set(l, JOBS_LIMIT_SWAP) || ((run->unenforced_set >> JOBS_LIMIT_SWAP) & 1u))
+        g.swap_bytes = UINT64_MAX;
+    if (limits_enforced(&v, l, JOBS_LIMIT_PIDS))
+        g.pids = l->value[JOBS_LIMIT_PIDS];
+    if (limits_enforced(&v, l, JOBS_LIMIT_CPUSET))
+        g.cpus = l->cpus;
+    for (size_t i = 0; i < CGROUP_IO_COUNT; i++) {
+        struct cupel_error ignored; /* prepare has asked the same and said it; without a disk the group is refused */
+
+        if (!limits_enforced(&v, l, disks_limits[i]))
+            continue;
+        g.io[i] = l->value[disks_limits[i]];
+        if (g.n_disks == 0)
+            (void)disks_of(instance, run->dirfd, &g, &ignored);
+    }
+    return g;
+}
+
+/* What it is, and how large, is for whoever filled the directory to choose: it is their mistake, and not the harness's. */
+static int open_stdin(const struct jobs_host_path *path, int *ret_fd, struct cupel_error *err)
+{
+    cleanup_close int fd = -EBADF;
+    cleanup_strbuf struct strbuf shown = {0};
+    char most[UNIT_TEXT_SIZE];
+    struct stat st;
+    int r = host_path_open(path, "stdin-file", O_RDONLY | O_NONBLOCK | O_NOCTTY, &fd, err);
+
+    if (r < 0)
+        return r;
+    if (fstat(fd, &st) < 0)
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot read stdin-file %s", path->path);
+    text_add_line(&shown, path->path);
+    if (!S_ISREG(st.st_mode))
+        return cupel_error_set(err, CUPEL_ERROR_INPUT, 0, "stdin-file %s is not a regular file", shown.data);
+    if (st.st_size > STDIN_MAX)
+        return cupel_error_set(err, CUPEL_ERROR_INPUT, 0,
+                               "stdin-file %s is larger than %s, which is the most that a job is given", shown.data,
+                               unit_format_size(STDIN_MAX, most));
+    *ret_fd = steal_fd(&fd);
+    return 0;
+}
+
+static int start_sandbox(struct attempt_context *ctx, const struct instance *instance,
+                         const struct launch_session *session, const struct cgroup_job *cgroup,
+                         struct sandbox_job *ret_sandbox, struct cupel_error *err)
+{
+    const struct jobs_job *job = instance->job;
+    const struct cache_root *root = &ctx->run->roots[instance->root];
+    cleanup_free const char **env =
+        environment_make(instance->plan, job, root->config != NULL ? (const char *const *)root->config->env : NULL);
+    cleanup_close int input = -EBADF;
+    size_t below[JOBS_FROM_DEPTH_MAX], n_below = 0;
+    struct sandbox_ids below_ids[JOBS_FROM_DEPTH_MAX];
+    int enter[CGROUP_ENTER_MAX];
+    struct sandbox_request request = {
+        .plan = instance->plan,
+        .job = job,
+        .bridge_ns = job->network == JOBS_NETWORK_BRIDGE ? ctx->run->bridges[instance->bridge] : -EBADF,
+        .filter = instance->filter,
+        .root = instance->root,
+        .layers = root->layer,
+        .n_layers = root->n_layers,
+        .masked = instance->plan->roots[job->root].kind == JOBS_ROOT_HOST,
+        .below = below,
+        .below_ids = below_ids,
+        .env = env,
+        .stdin_data = job->stdin_text,
+        .stdin_len = job->stdin_len,
+        .stdin_file = -EBADF,
+        .user = instance->has_user ? &instance->user : NULL,
+        .enter = enter,
+        .n_enter = cgroup_job_enter_fds(cgroup, enter),
+    };
+
+    for (size_t i = instance->from; i != INSTANCE_NONE; i = ctx->run->instances[i].from) {
+        below_ids[n_below] = identity_ids(&ctx->run->instances[i]);
+        below[n_below++] = i;
+    }
+    if (session != NULL) {
+        request.stdio = session->stdio;
+        request.rows = session->rows;
+        request.columns = session->columns;
+        request.kept = session->kept;
+    }
+    if (job->stdin_file.path != NULL) {
+        int r = open_stdin(&job->stdin_file, &input, err);
+
+        if (r < 0)
+            return r;
+        request.stdin_file = input;
+    }
+    return sandbox_start(ctx->stage, &request, ret_sandbox, err);
+}
+
+int launch(struct attempt_context *ctx, const struct instance *instance, const struct launch_session *session,
+           struct cgroup_job **ret_cgroup, struct sandbox_job *ret_sandbox, struct cupel_error *err)
+{
+    struct cgroup_limits limits = group_limits(ctx->run, instance);
+    char name[48];
+    int r;
+
+    /* by pid: a slot that takes a dead one's place begins to count anew */
+    (void)snprintf(name, sizeof(name), "j%d-%" PRIu64, (int)getpid(), ctx->serial++);
+    r = cgroup_job_create(ctx->run->cgroups, name, &limits, ret_cgroup, err);
+    return r < 0 ? r : start_sandbox(ctx, instance, session, *ret_cgroup, ret_sandbox, err);
+}

@@ -1,0 +1,16 @@
+/* launch: private to supervisor: a job's words become what its cgroup and its sandbox are asked for. */
+#pragma once
+
+#include "harness/attempt/attempt.h"
+
+/* What a session in a job's sandbox has otherwise than the job; NULL: nothing. */
+struct launch_session {
+    enum sandbox_stdio stdio;
+    unsigned short rows, columns;    /* of its terminal */
+    const struct sandbox_kept *kept; /* or NULL */
+};
+
+/* Makes the job's cgroup with its limits and starts its sandbox. When that fails, *ret_cgroup may be there all the same
+ * (else it is untouched), to be destroyed by the caller; of the sandbox nothing is left. */
+int launch(struct attempt_context *ctx, const struct instance *instance, const struct launch_session *session,
+           struct cgroup_job **ret_cgroup, struct sandbox_job *ret_sandbox, struct cupel_error *err);

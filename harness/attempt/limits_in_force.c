@@ -1,0 +1,77 @@
+/* limits: see limits.h. */
+#include "harness/attempt/limits_in_force.h"
+
+bool limits_asked(const struct jobs_job *job, enum jobs_limit which)
+{
+    bool asked = jobs_limit_is_set(&job->limits, which);
+
+    for (size_t i = 0; !asked && i < job->n_steps; i++)
+        asked = jobs_limit_is_set(&job->steps[i].limits, which);
+    return asked;
+}
+
+bool limits_enforced(const struct limits_view *v, const struct jobs_limits *l, enum jobs_limit which)
+{
+    return jobs_limit_is_set(l, which) && !((v->unenforced >> which) & 1u);
+}
+
+static uint64_t saturating_add(uint64_t a, uint64_t b)
+{
+    uint64_t sum;
+
+    return __builtin_add_overflow(a, b, &sum) ? LIMITS_NEVER : sum;
+}
+
+/* The smaller of what the job's limit allows, counted from `job_from`, and the step's, from `step_from`. */
+static uint64_t tighter(const struct limits_view *v, enum jobs_limit which, uint64_t job_from, uint64_t step_from,
+                        bool *ret_of_step)
+{
+    uint64_t at = LIMITS_NEVER;
+
+    *ret_of_step = false;
+    if (limits_enforced(v, v->job, which))
+        at = saturating_add(job_from, v->job->value[which]);
+    if (limits_enforced(v, v->step, which)) {
+        uint64_t step_at = saturating_add(step_from, v->step->value[which]);
+
+        if (step_at < at) {
+            at = step_at;
+            *ret_of_step = true;
+        }
+    }
+    return at;
+}
+
+uint64_t limits_wall_deadline(const struct limits_view *v, bool *ret_of_step)
+{
+    *ret_of_step = false;
+    if (v->job_started_ns == 0)
+        return LIMITS_NEVER;
+    return tighter(v, JOBS_LIMIT_WALL, v->job_started_ns, v->step_started_ns != 0 ? v->step_started_ns : LIMITS_NEVER,
+                   ret_of_step);
+}
+
+uint64_t limits_cpu_left(const struct limits_view *v, uint64_t used_ns, bool *ret_of_step)
+{
+    uint64_t allowed = tighter(v, JOBS_LIMIT_CPU_TIME, 0, v->step_cpu_ns, ret_of_step);
+
+    if (allowed == LIMITS_NEVER)
+        return LIMITS_NEVER;
+    return used_ns < allowed ? allowed - used_ns : 0;
+}
+
+uint64_t limits_output(const struct limits_view *v, bool *ret_of_step)
+{
+    uint64_t limit = tighter(v, JOBS_LIMIT_OUTPUT, 0, v->step_output, ret_of_step);
+
+    return limit != LIMITS_NEVER ? limit : LIMITS_OUTPUT_DEFAULT;
+}
+
+uint64_t limits_cpu_lasts(const struct limits_view *v, uint64_t left_ns, unsigned cpus)
+{
+    uint64_t millicores = cpus * UINT64_C(1000);
+
+    if (limits_enforced(v, v->job, JOBS_LIMIT_CPU) && v->job->value[JOBS_LIMIT_CPU] < millicores)
+        millicores = v->job->value[JOBS_LIMIT_CPU];
+    return (uint64_t)((unsigned __int128)left_ns * 1000 / (millicores != 0 ? millicores : 1));
+}

@@ -1,0 +1,10 @@
+/* misread_list: a list under `run` that was meant as several commands, as other tools read it. */
+#pragma once
+
+#include "harness/attempt/attempt.h"
+
+/* Adds to the evidence of a step that failed what its list is, where it looks as if it was meant as
+ * a list of scripts: its program has a blank in its name and is not there, or one of its arguments
+ * repeats a word of the list and goes on. Only words: whether it was meant so is not known. */
+void misread_list_explain(const struct jobs_step *step, const struct step_facts *facts,
+                          struct strbuf *evidence);

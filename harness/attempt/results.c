@@ -1,0 +1,153 @@
+/* results: see results.h. Not responsible for when a result is final, nor for what its verdict means for the run. */
+#include "harness/attempt/results.h"
+
+#include "harness/attempt/limits_in_force.h"
+
+#include <string.h>
+
+static struct reports_limit *limits_of(struct arena *arena, const struct jobs_limits *l, uint32_t unenforced,
+                                       size_t *ret_n)
+{
+    static const uint64_t scales[] = {[JOBS_UNIT_CORES] = 1000,
+                                      [JOBS_UNIT_DURATION] = NSEC_PER_SEC,
+                                      [JOBS_UNIT_SIZE] = 1,
+                                      [JOBS_UNIT_COUNT] = 1,
+                                      [JOBS_UNIT_CPUS] = 1};
+    struct reports_limit *list = arena_alloc(arena, JOBS_LIMIT_COUNT * sizeof(*list));
+    size_t n = 0;
+
+    for (enum jobs_limit i = 0; i < JOBS_LIMIT_COUNT; i++)
+        if (jobs_limit_is_set(l, i) && !((unenforced >> i) & 1u))
+            list[n++] =
+                (struct reports_limit){jobs_limit_table[i].report_key, l->value[i], scales[jobs_limit_table[i].unit],
+                                       jobs_limit_table[i].unit == JOBS_UNIT_CPUS ? l->cpus : NULL};
+    *ret_n = n;
+    return list;
+}
+
+/* The limits of this job that --best-effort let go, by name; NULL for none. */
+static const char **unenforced_of(struct arena *arena, const struct jobs_job *job, uint32_t set)
+{
+    const char **list = NULL;
+    size_t n = 0;
+
+    for (enum jobs_limit i = 0; i < JOBS_LIMIT_COUNT; i++) {
+        if (!((set >> i) & 1u) || !limits_asked(job, i))
+            continue;
+        if (list == NULL)
+            list = arena_alloc(arena, (JOBS_LIMIT_COUNT + 1) * sizeof(*list));
+        list[n++] = jobs_limit_table[i].key;
+    }
+    return list;
+}
+
+void results_describe(const struct run *run, const struct instance *in, struct arena *arena, struct reports_result *r)
+{
+    r->id = in->id;
+    r->job = in->job->name;
+    r->file = in->plan->file;
+    r->description = in->job->description;
+    r->tags = in->job->tags;
+    r->unenforced = unenforced_of(arena, in->job, run->unenforced_set);
+    r->limits = limits_of(arena, &in->job->limits, run->unenforced_set, &r->n_limits);
+    for (size_t i = 0; i < r->n_cases; i++) {
+        r->cases[i].name = in->job->has_steps ? in->job->steps[i].name : NULL;
+        r->cases[i].id = in->step_ids != NULL ? in->step_ids[i] : NULL;
+    }
+}
+
+struct reports_result *results_unrun(const struct run *run, const struct instance *in, enum reports_verdict verdict,
+                                     const char *evidence, struct arena **ret_arena)
+{
+    struct arena *arena = arena_new();
+    struct reports_result *r = arena_alloc(arena, sizeof(*r));
+
+    *r = (struct reports_result){.verdict = verdict, .exit = -1, .n_cases = in->job->n_steps};
+    r->evidence = arena_strdup(arena, evidence);
+    r->cases = arena_alloc(arena, r->n_cases * sizeof(*r->cases));
+    for (size_t i = 0; i < r->n_cases; i++)
+        r->cases[i] = (struct reports_case){.verdict = verdict, .evidence = r->evidence, .exit = -1};
+    results_describe(run, in, arena, r);
+    *ret_arena = arena;
+    return r;
+}
+
+/* ---- attempts ---- */
+
+void results_follow(struct reports_result *r, const struct reports_result *before, struct arena *arena)
+{
+    const struct reports_result **list = arena_alloc(arena, (before->n_previous + 1) * sizeof(*list));
+
+    for (size_t i = 0; i < before->n_previous; i++)
+        list[i] = before->previous[i];
+    list[before->n_previous] = before;
+    r->n_previous = before->n_previous + 1;
+    r->previous = list;
+    r->attempts += before->attempts;
+}
+
+void results_add_note(struct reports_result *r, struct arena *arena, const char *note)
+{
+    const char **notes;
+    size_t n = 0;
+
+    while (r->notes != NULL && r->notes[n] != NULL)
+        n++;
+    notes = arena_alloc(arena, (n + 2) * sizeof(*notes));
+    for (size_t i = 0; i < n; i++)
+        notes[i] = r->notes[i];
+    notes[n] = arena_strdup(arena, note);
+    notes[n + 1] = NULL;
+    r->notes = notes;
+}
+
+/* ---- what stays until the end ---- */
+
+#define NAMES_KEPT_BYTES ((size_t)16 << 10)
+
+void results_shorten(struct reports_result *r, struct arena *arena)
+{
+    const char **list = r->artifacts;
+    size_t n = 0, all = 0, bytes = 0;
+
+    for (; list != NULL && list[all] != NULL; all++) {
+        bytes += strlen(list[all]) + 1;
+        n += bytes <= NAMES_KEPT_BYTES;
+    }
+    if (all == 0)
+        return;
+    r->artifacts = arena_alloc(arena, (n + 1) * sizeof(*list));
+    for (size_t i = 0; i < n; i++)
+        r->artifacts[i] = arena_strdup(arena, list[i]);
+    r->artifacts_left_out = all - n;
+}
+
+/* ---- logs ---- */
+
+void results_name_logs(const struct instance *in, bool has_stdout, bool has_stderr, const char *dir,
+                       struct arena *arena, struct reports_result *r)
+{
+    char name[REPORTS_FILE_NAME_SIZE];
+
+    reports_file_name(in->log_name, name, sizeof(name));
+    r->stdout_log = has_stdout ? arena_printf(arena, "%s/%s.stdout", dir, name) : NULL;
+    r->stderr_log = has_stderr ? arena_printf(arena, "%s/%s.stderr", dir, name) : NULL;
+}
+
+int results_keep_logs(const struct run *run, const struct instance *in, struct arena *arena, struct reports_result *r,
+                      struct cupel_error *err)
+{
+    char dir[32];
+    int result = reports_out_keep_logs(run->out, in->log_name, r->attempts, err);
+
+    if (result < 0)
+        return result;
+    (void)snprintf(dir, sizeof(dir), "logs/attempt-%u", r->attempts);
+    results_name_logs(in, r->stdout_log != NULL, r->stderr_log != NULL, dir, arena, r);
+    return 0;
+}
+
+void results_forget_earlier(const struct run *run, const struct instance *in)
+{
+    reports_out_forget(run->out, in->log_name);
+}

@@ -1,0 +1,207 @@
+/* slot: the process that does the blocking kernel work of one job at a time. It is forked from the supervisor after
+ * everything is prepared, so it knows the plan, the roots and the compiled filter; an order is a number. It dies with
+ * the supervisor. */
+#include "harness/attempt/slot.h"
+
+#include "base/weaken.h"
+#include "harness/attempt/observe.h"
+#include "harness/run/rundir.h"
+
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#define TIMER_SLACK_NS 50000UL /* the kernel's own (PR_SET_TIMERSLACK(2const)) */
+
+/* How the kernel serves the processes: whoever started cupel by chrt(1) or ionice(1) has not chosen that for jobs, whose time
+ * limits would hold something else. The control groups of some kernels do not even take a process of another policy. */
+static void normalise_scheduling(void)
+{
+    static const struct sched_param none = {0};
+
+    (void)sched_setscheduler(0, SCHED_OTHER, &none);
+    (void)setpriority(PRIO_PROCESS, 0, 0);
+    (void)syscall(SYS_ioprio_set, 1 /* one process */, 0, 0 /* what nice says */);
+    (void)prctl(PR_SET_TIMERSLACK, TIMER_SLACK_NS);
+    (void)prctl(PR_SET_THP_DISABLE, 0, 0, 0, 0);
+}
+
+/* What jobs must not inherit from whoever started cupel, and only a privileged process can put right. */
+static void normalise(void)
+{
+    static const __rlimit_resource_t raised[] = {
+        RLIMIT_CORE, RLIMIT_NOFILE, RLIMIT_STACK, RLIMIT_FSIZE,   RLIMIT_NPROC,    RLIMIT_CPU,       RLIMIT_AS,
+        RLIMIT_DATA, RLIMIT_RSS,    RLIMIT_LOCKS, RLIMIT_MEMLOCK, RLIMIT_MSGQUEUE, RLIMIT_SIGPENDING};
+
+    if (weakened("session"))
+        return;
+    for (size_t i = 0; i < ARRAY_SIZE(raised); i++) {
+        struct rlimit l;
+
+        if (getrlimit(raised[i], &l) < 0)
+            continue;
+        /* nothing but the hard limit: commands set their own soft ones, and fail loudly where they cannot */
+        l.rlim_max = raised[i] == RLIMIT_NOFILE ? jobs_limit_table[JOBS_LIMIT_OPEN_FILES].max : RLIM_INFINITY;
+        (void)setrlimit(raised[i], &l);
+    }
+    (void)file_put_at(-1, "/proc/self/oom_score_adj", "0"); /* jobs have more: sandbox/oom_order.c */
+    normalise_scheduling();
+}
+
+static void die_with_supervisor(pid_t supervisor)
+{
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != supervisor) /* it died before the line above */
+        _exit(1);
+    (void)setpgid(0, 0); /* the terminal's Ctrl-C goes to the supervisor alone */
+}
+
+/* A slot that cannot start says so in every result that it is asked for. */
+static void report_unstarted(const struct instance *instance, uint32_t index, int socket, const struct cupel_error *err)
+{
+    struct attempt_result result = {
+        .facts = {.cause = CAUSE_HARNESS, .n_steps = instance->job->n_steps, .harness = *err}};
+
+    result.facts.steps = xcalloc(result.facts.n_steps, sizeof(*result.facts.steps));
+    verdict_of_job(instance->job, &result.facts, &result.job);
+    result.steps = xcalloc(result.facts.n_steps, sizeof(*result.steps));
+    for (size_t i = 0; i < result.facts.n_steps; i++)
+        verdict_of_step(instance->job, &result.facts, i, &result.job, &result.steps[i]);
+    (void)wire_send(socket, index, &result);
+    attempt_result_free(&result);
+}
+
+void slot_become(pid_t supervisor)
+{
+    sigset_t none;
+
+    (void)sigemptyset(&none);
+    (void)sigprocmask(SIG_SETMASK, &none, NULL);
+    die_with_supervisor(supervisor);
+    normalise();
+}
+
+int slot_open_stage(const struct run *run, unsigned number, struct sandbox_stage **ret_stage, int *ret_lock,
+                    struct cupel_error *err)
+{
+    struct sandbox_stage_config config = {.store_dirfd = run->dirfd,
+                                          .number = number,
+                                          .nat = run->nat,
+                                          .snapshots = run->snapshots,
+                                          .devices = run->devices,
+                                          .hidden = run->hidden};
+    int r = id_range_claim(&config.id_base, ret_lock, err);
+
+    if (weakened("id-map") || weakened("user-namespace"))
+        config.id_base = 0;
+    if (r == 0)
+        r = cgroup_run_enter_init(run->cgroups, err);
+    if (r == 0)
+        r = sandbox_stage_open(&config, ret_stage, err);
+    return r;
+}
+
+_Noreturn static void slot_main(const struct run *run, unsigned number, int socket)
+{
+    struct attempt_context ctx = {.run = run, .view = &run->views[number], .orders = socket};
+    struct slot_message m;
+    struct cupel_error err;
+    int lock = -EBADF, r = slot_open_stage(run, number, &ctx.stage, &lock, &err);
+
+    if (r == 0)
+        sandbox_stage_cancel_by(ctx.stage, socket); /* no order comes while a job is being started but to end it */
+    observe_open(&ctx);
+    ctx.around = cgroup_around_open(run->cgroups);
+    for (;;) {
+        ssize_t n = recv(socket, &m, sizeof(m), MSG_WAITALL);
+        struct attempt_leftover leftover;
+        struct attempt_result result;
+        int sent;
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n != (ssize_t)sizeof(m))
+            break;
+        if (m.order == ORDER_FORGET && r == 0)
+            sandbox_snapshot_forget(ctx.stage, m.instance);
+        if (m.order != ORDER_RUN)
+            continue; /* a cancellation that came when its job was already done */
+        if (r < 0) {
+            report_unstarted(&run->instances[m.instance], m.instance, socket, &err);
+            continue;
+        }
+        attempt_run(&ctx, &run->instances[m.instance], &result, &leftover);
+        sent = wire_send(socket, m.instance, &result);
+        attempt_result_free(&result);
+        attempt_take_down(&ctx, &leftover); /* while the supervisor reports, and finds the next job */
+        if (sent < 0)
+            break;
+    }
+    if (r == 0)
+        sandbox_stage_close(ctx.stage);
+    cgroup_around_close(ctx.around);
+    base_closep(&lock);
+    _exit(0);
+}
+
+static void close_others(const struct slot *slots, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (slots[i].pid > 0) {
+            (void)close(slots[i].socket);
+            (void)close(slots[i].pidfd);
+        }
+}
+
+int slot_start(const struct run *run, struct slot *slots, size_t n, size_t number, struct cupel_error *err)
+{
+    pid_t supervisor = getpid(), pid;
+    int ends[2];
+
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot make a socket for slot %zu", number);
+    (void)fflush(NULL);
+    pid = fork();
+    if (pid == 0) {
+        (void)close(ends[0]);
+        close_others(slots, n);
+        slot_become(supervisor);
+        slot_main(run, (unsigned)number, ends[1]);
+    }
+    (void)close(ends[1]);
+    if (pid < 0) {
+        int r = cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot start slot %zu", number);
+
+        (void)close(ends[0]);
+        return r;
+    }
+    slots[number] = (struct slot){.pid = pid, .socket = ends[0], .pidfd = (int)syscall(SYS_pidfd_open, pid, 0)};
+    return 0;
+}
+
+int slot_order(const struct slot *s, enum slot_order order, uint32_t instance)
+{
+    struct slot_message m = {.order = order, .instance = instance};
+
+    return send(s->socket, &m, sizeof(m), MSG_NOSIGNAL) == (ssize_t)sizeof(m) ? 0 : -errno;
+}
+
+int slot_stop(struct slot *s)
+{
+    int status = 0;
+
+    base_closep(&s->socket);
+    base_closep(&s->pidfd);
+    if (s->pid > 0)
+        while (waitpid(s->pid, &status, 0) < 0 && errno == EINTR)
+            ;
+    *s = (struct slot){.pid = -1, .socket = -EBADF, .pidfd = -EBADF};
+    return status;
+}

@@ -1,0 +1,11 @@
+/* socket_queues: private to supervisor: the memory that the queues of a job's internet sockets hold.
+ * A control group has what a socket queues on its account only once accept(2) has given the socket
+ * to somebody, on v1 in part even then. */
+#pragma once
+
+#include "harness/attempt/socket_errors.h"
+
+#include <sys/types.h>
+
+/* In the network namespace of process `init`, up to about `enough`. */
+uint64_t socket_queues(pid_t init, struct socket_errors *errors, uint64_t enough);

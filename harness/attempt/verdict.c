@@ -1,0 +1,466 @@
+/* verdict: facts become one verdict with one plain sentence of evidence. Pure: no clock, no files. Where two verdicts
+ * would apply, the first cause in time wins; the harness's own failures are never the job's fault. */
+#include "harness/attempt/attempt.h"
+
+#include "base/weaken.h"
+#include "harness/attempt/evidence.h"
+#include "harness/attempt/limits_in_force.h"
+#include "harness/attempt/misread_list.h"
+
+#include <string.h>
+#include <sys/wait.h>
+
+static const char *plural(uint64_t n)
+{
+    return n == 1 ? "" : "s";
+}
+
+static bool get(const struct attempt_facts *f, enum cgroup_figure figure, uint64_t *ret)
+{
+    return cgroup_usage_get(&f->usage, figure, ret);
+}
+
+static uint64_t oom_kills(const struct attempt_facts *f)
+{
+    uint64_t n = 0;
+
+    return get(f, CGROUP_OOM_KILLS, &n) ? n : 0;
+}
+
+/* The limit that struck: the step's own where the facts say so. */
+static uint64_t limit_of(const struct jobs_job *job, const struct attempt_facts *f, enum jobs_limit which)
+{
+    const struct jobs_limits *l = f->cause_is_step_limit ? &job->steps[f->cause_step].limits : &job->limits;
+
+    return l->value[which];
+}
+
+static void add_wall(struct strbuf *b, const char *before, uint64_t from, uint64_t to)
+{
+    char text[UNIT_TEXT_SIZE];
+
+    if (from != 0 && to >= from)
+        strbuf_addf(b, "%s%s", before, unit_format_duration(to - from, text));
+}
+
+/* ---- one writer of evidence a verdict ---- */
+
+static void add_queues(struct strbuf *b, const struct attempt_facts *f)
+{
+    const struct {
+        const char *whose;
+        uint64_t bytes;
+        const char *why;
+    } kinds[] = {
+        {"netlink", f->queue_bytes.netlink, "counts"},
+        {"TCP, UDP and raw", f->queue_bytes.internet, "bounds"},
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+        char text[UNIT_TEXT_SIZE];
+
+        if (kinds[i].bytes > 0)
+            strbuf_addf(b, ": the queues of its %s sockets hold %s, which no control group %s",
+                        kinds[i].whose, unit_format_size(kinds[i].bytes, text), kinds[i].why);
+    }
+}
+
+static void say_memory(const struct jobs_job *job, const struct attempt_facts *f, struct strbuf *b)
+{
+    char text[UNIT_TEXT_SIZE];
+    uint64_t peak, kills = oom_kills(f);
+
+    strbuf_addf(b, "memory limit %s reached",
+                jobs_limit_format(JOBS_LIMIT_MEMORY, job->limits.value[JOBS_LIMIT_MEMORY], text));
+    add_wall(b, " after ", f->started_ns,
+             f->cause == CAUSE_MEMORY && f->cause_ns < f->ended_ns ? f->cause_ns : f->ended_ns);
+    if (f->queue_bytes.netlink + f->queue_bytes.internet > 0) {
+        add_queues(b, f);
+        return;
+    }
+    if (kills > 0)
+        strbuf_addf(b, ": %llu OOM kill%s", (unsigned long long)kills, plural(kills));
+    if (get(f, CGROUP_MEMORY_PEAK_BYTES, &peak))
+        strbuf_addf(b, "%s peak %s", kills > 0 ? "," : ":", unit_format_size(peak, text));
+    evidence_add_victim(f, b);
+    evidence_add_thrashing(f, b);
+}
+
+static void say_timeout(const struct jobs_job *job, const struct attempt_facts *f, struct strbuf *b)
+{
+    char text[UNIT_TEXT_SIZE];
+    uint64_t from = f->cause_is_step_limit ? f->steps[f->cause_step].started_ns : f->started_ns;
+
+    if (f->cause_is_step_limit && f->cause_set_up != NULL) /* its time counts from the end of the one before */
+        from = f->steps[f->cause_step - 1].ended_ns;
+    strbuf_addf(b, "wall limit %s reached", unit_format_duration(limit_of(job, f, JOBS_LIMIT_WALL), text));
+    add_wall(b, f->cause_set_up != NULL ? ": still being set up after " : ": still running after ", from, f->cause_ns);
+    if (f->cause_set_up != NULL)
+        strbuf_addf(b, ", at '%s'", f->cause_set_up);
+    if (f->cpu_at_cause_ns != 0)
+        strbuf_addf(b, " (CPU used: %s)", unit_format_duration(f->cpu_at_cause_ns, text));
+    if (f->grace_used_up)
+        strbuf_addf(b, "; SIGTERM did not end it within %s, SIGKILL did",
+                    unit_format_duration(job->timeout_grace, text));
+    evidence_of_time(job, f, b);
+}
+
+static void say_cpu(const struct jobs_job *job, const struct attempt_facts *f, struct strbuf *b)
+{
+    char text[UNIT_TEXT_SIZE];
+
+    strbuf_addf(b, "CPU limit %s reached", unit_format_duration(limit_of(job, f, JOBS_LIMIT_CPU_TIME), text));
+    strbuf_addf(b, ": %s used by all its processes", unit_format_duration(f->cpu_at_cause_ns, text));
+    add_wall(b, " after ", f->started_ns, f->cause_ns);
+    evidence_of_time(job, f, b);
+}
+
+static void say_output(const struct jobs_job *job, const struct attempt_facts *f, struct strbuf *b)
+{
+    char text[UNIT_TEXT_SIZE];
+
+    if (jobs_limit_is_set(f->cause_is_step_limit ? &job->steps[f->cause_step].limits : &job->limits, JOBS_LIMIT_OUTPUT))
+        strbuf_addf(b, "output limit %s reached", unit_format_size(limit_of(job, f, JOBS_LIMIT_OUTPUT), text));
+    else
+        strbuf_addf(b, "%s of output, where no limit is given, reached", unit_format_size(LIMITS_OUTPUT_DEFAULT, text));
+    add_wall(b, " after ", f->started_ns, f->cause_ns);
+    strbuf_addf(b, ": the first %llu byte%s %s kept", (unsigned long long)f->output_bytes, plural(f->output_bytes),
+                f->output_bytes == 1 ? "is" : "are");
+}
+
+static void say_cancelled(const struct jobs_job *job, const struct attempt_facts *f, struct strbuf *b)
+{
+    (void)job;
+    strbuf_adds(b, "cancelled by the user");
+    add_wall(b, " after ", f->started_ns, f->cause_ns);
+}
+
+static void say_harness(const struct jobs_job *job, const struct attempt_facts *f, struct strbuf *b)
+{
+    (void)job;
+    strbuf_adds(b, f->harness.message);
+    if (f->harness.hint[0] != '\0')
+        strbuf_addf(b, " (%s)", f->harness.hint);
+}
+
+static const struct {
+    enum reports_verdict verdict;
+    void (*say)(const struct jobs_job *, const struct attempt_facts *, struct strbuf *);
+} cause_table[] = {
+    [CAUSE_WALL] = {REPORTS_TIMEOUT, say_timeout},          [CAUSE_CPU] = {REPORTS_CPU_LIMIT, say_cpu},
+    [CAUSE_MEMORY] = {REPORTS_MEMORY_LIMIT, say_memory},    [CAUSE_OUTPUT] = {REPORTS_OUTPUT_LIMIT, say_output},
+    [CAUSE_CANCELLED] = {REPORTS_CANCELLED, say_cancelled}, [CAUSE_HARNESS] = {REPORTS_ERROR, say_harness},
+    [CAUSE_SUBMISSION] = {REPORTS_INVALID_SUBMISSION, say_harness},
+    [CAUSE_AROUND] = {REPORTS_ERROR, evidence_around},
+    [CAUSE_STOOD_STILL] = {REPORTS_ERROR, evidence_stood_still},
+};
+
+/* ---- how a step ended, against what was expected ---- */
+
+static bool status_matches(const struct jobs_expect *e, int status)
+{
+    if (WIFSIGNALED(status))
+        return e->signal != 0 && WTERMSIG(status) == e->signal;
+    return e->signal == 0 && (e->exit < 0 || WEXITSTATUS(status) == e->exit);
+}
+
+static bool did_what_was_expected(const struct jobs_step *step, const struct step_facts *s)
+{
+    return s->ended && s->not_executed == 0 && status_matches(&step->expect, s->status) && !s->output_differs;
+}
+
+static bool leaked(const struct attempt_facts *f, size_t step)
+{
+    for (size_t i = 0; i < f->n_leaks; i++)
+        if (f->leaks[i].step == step)
+            return true;
+    return false;
+}
+
+bool verdict_step_passed(const struct jobs_job *job, const struct attempt_facts *facts, size_t step)
+{
+    return did_what_was_expected(&job->steps[step], &facts->steps[step]) &&
+           (job->leaks != JOBS_LEAKS_FAIL || !leaked(facts, step));
+}
+
+static const char *signal_name(int sig, char *buf, size_t size)
+{
+    const char *abbreviation = sigabbrev_np(sig);
+
+    if (abbreviation != NULL)
+        (void)snprintf(buf, size, "signal %d (SIG%s)", sig, abbreviation);
+    else
+        (void)snprintf(buf, size, "signal %d", sig);
+    return buf;
+}
+
+static void say_expected(const struct jobs_expect *e, bool after_exit, struct strbuf *b)
+{
+    char name[48];
+
+    if (e->signal != 0)
+        strbuf_addf(b, ", expected %s", signal_name(e->signal, name, sizeof(name)));
+    else
+        strbuf_addf(b, ", expected %s%d", after_exit ? "" : "exit code ", e->exit);
+}
+
+/* With `leaks: fail` no step is started after one that left something: those that are named are all of its. */
+static enum reports_verdict judge_leaks(const struct attempt_facts *f, struct strbuf *b)
+{
+    struct reports_leak shown[REPORTS_LEAKS_SHOWN];
+    size_t n = 0;
+
+    for (; n < f->n_leaks && n < ARRAY_SIZE(shown); n++)
+        shown[n] = (struct reports_leak){f->leaks[n].pid, f->leaks[n].cpu_ns, f->leaks[n].command};
+    reports_leaks_describe(shown, n, f->leaks_in_all, f->leaks_cut, n, b);
+    strbuf_adds(b, "; the job has `leaks: fail`");
+    return REPORTS_FAILED;
+}
+
+/* "exit code 2, expected 0", "killed by signal 11 (SIGSEGV)", "stdout differs ..." */
+static enum reports_verdict judge_step(const struct jobs_step *step, const struct step_facts *s, struct strbuf *b)
+{
+    char name[48];
+
+    if (s->not_executed != 0) {
+        strbuf_addf(b, "cannot execute '%s': %s", step->argv[0], strerror(s->not_executed));
+        return REPORTS_FAILED;
+    }
+    if (WIFSIGNALED(s->status) && !status_matches(&step->expect, s->status)) {
+        strbuf_addf(b, "killed by %s", signal_name(WTERMSIG(s->status), name, sizeof(name)));
+        if (step->expect.signal != 0 || step->expect.exit > 0)
+            say_expected(&step->expect, false, b);
+        return REPORTS_SIGNALED;
+    }
+    if (!status_matches(&step->expect, s->status)) {
+        strbuf_addf(b, "exit code %d", WEXITSTATUS(s->status));
+        say_expected(&step->expect, true, b);
+        return REPORTS_FAILED;
+    }
+    if (s->output_differs) {
+        strbuf_adds(b, s->difference);
+        return REPORTS_FAILED;
+    }
+    return REPORTS_PASSED;
+}
+
+/* Limits of a single process that the kernel answers with a signal. That it was sent for the limit is likely, not
+ * proven: a step that only sets its own size of file gets the same. So the limit is named, not blamed. */
+static void say_process_limit(const struct jobs_job *job, int status, struct strbuf *b)
+{
+    static const struct {
+        int signal;
+        enum jobs_limit limit;
+    } table[] = {{SIGXFSZ, JOBS_LIMIT_FILE_SIZE},
+                 {SIGSEGV, JOBS_LIMIT_STACK},
+                 {SIGBUS, JOBS_LIMIT_DISK}}; /* a page of a mapped file that found no room */
+    char text[UNIT_TEXT_SIZE];
+
+    for (size_t i = 0; i < ARRAY_SIZE(table); i++)
+        if (WIFSIGNALED(status) && WTERMSIG(status) == table[i].signal &&
+            jobs_limit_is_set(&job->limits, table[i].limit))
+            strbuf_addf(b, ", with the limit %s %s", jobs_limit_table[table[i].limit].key,
+                        jobs_limit_format(table[i].limit, job->limits.value[table[i].limit], text));
+}
+
+/* The limit that was reached; where the job has none of its own, also where it comes from, and what sets another. */
+static void add_disk_limit(const struct jobs_job *job, enum jobs_limit which, struct strbuf *b)
+{
+    char text[UNIT_TEXT_SIZE];
+    uint64_t bytes, inodes;
+
+    sandbox_disk_limits(&job->limits, &bytes, &inodes);
+    strbuf_adds(b, jobs_limit_format(which, which == JOBS_LIMIT_DISK ? bytes : inodes, text));
+    if (jobs_limit_is_set(&job->limits, which))
+        return;
+    if (which == JOBS_LIMIT_INODES && jobs_limit_is_set(&job->limits, JOBS_LIMIT_DISK))
+        strbuf_addf(b, ", which goes with its disk of %s", jobs_limit_format(JOBS_LIMIT_DISK, bytes, text));
+    else
+        strbuf_adds(b, ", which holds where none is given");
+    strbuf_addf(b, " (`%s` under `limits` sets another)", jobs_limit_table[which].key);
+}
+
+/* Which of the two, how much of it there was, and how often the kernel has said no. */
+static void say_disk(const struct jobs_job *job, const struct attempt_facts *f, struct strbuf *b)
+{
+    enum jobs_limit which = f->disk_full ? JOBS_LIMIT_DISK : JOBS_LIMIT_INODES;
+    uint64_t refused = f->disk_full ? f->writes_refused : f->inodes_refused;
+    char text[UNIT_TEXT_SIZE];
+
+    if (refused > 0)
+        strbuf_addf(b, ", after %llu %s%s that the kernel refused at the %s limit ", (unsigned long long)refused,
+                    f->disk_full ? "write" : "file", plural(refused), f->disk_full ? "disk" : "inode");
+    else if (f->disk_full)
+        strbuf_addf(b, ", with its disk full: %s written of ", unit_format_size(f->disk_peak, text));
+    else
+        strbuf_addf(b, ", with no inode left: %llu made of ", (unsigned long long)f->inodes_peak);
+    add_disk_limit(job, which, b);
+}
+
+/* A job that failed after the kernel refused it something failed of that. */
+static enum reports_verdict blame_limit(const struct jobs_job *job, const struct attempt_facts *f,
+                                        enum reports_verdict verdict, struct strbuf *b)
+{
+    cleanup_strbuf struct strbuf around = {0};
+    uint64_t refused;
+
+    if (evidence_refused_around(job, f, &around)) {
+        strbuf_addf(b, "; %s", around.data);
+        return REPORTS_ERROR;
+    }
+    if (jobs_limit_is_set(&job->limits, JOBS_LIMIT_PIDS) && get(f, CGROUP_PIDS_REFUSED, &refused) && refused > 0) {
+        strbuf_addf(b, ", after the process limit %llu refused %llu fork%s",
+                    (unsigned long long)job->limits.value[JOBS_LIMIT_PIDS], (unsigned long long)refused,
+                    plural(refused));
+        return REPORTS_PIDS_LIMIT;
+    }
+    if (f->store_full) {
+        strbuf_adds(b, ", while the store's file system was full (free more, or put the store on another disk with "
+                       "CUPEL_CACHE; a job with a limit 'disk' has a disk of its own)");
+        return REPORTS_ERROR;
+    }
+    if (f->disk_full || f->inodes_full) {
+        say_disk(job, f, b);
+        return REPORTS_DISK_LIMIT;
+    }
+    return verdict;
+}
+
+static void fill(struct judgement *ret, enum reports_verdict verdict, const struct strbuf *b)
+{
+    ret->verdict = verdict;
+    (void)snprintf(ret->evidence, sizeof(ret->evidence), "%s", b->data != NULL ? b->data : "");
+}
+
+/* The last step that ran gives the job's exit code or signal. */
+static void fill_status(const struct attempt_facts *f, size_t n_steps, struct judgement *ret)
+{
+    ret->exit = -1;
+    ret->signal = 0;
+    for (size_t i = n_steps; i-- > 0;) {
+        if (!f->steps[i].ended)
+            continue;
+        if (WIFSIGNALED(f->steps[i].status))
+            ret->signal = WTERMSIG(f->steps[i].status);
+        else
+            ret->exit = WEXITSTATUS(f->steps[i].status);
+        return;
+    }
+}
+
+/* The first that did not do what was expected of it, or the one during which something struck the job. */
+static size_t step_at_fault(const struct jobs_job *job, const struct attempt_facts *f)
+{
+    for (size_t i = 0; i < f->n_steps; i++)
+        if ((f->cause != CAUSE_NONE && i == f->cause_step) || !verdict_step_passed(job, f, i))
+            return i;
+    /* an OOM kill that nobody noticed at the time */
+    return f->cause == CAUSE_NONE && oom_kills(f) > 0 ? f->n_steps - 1 : f->n_steps;
+}
+
+void verdict_of_job(const struct jobs_job *job, const struct attempt_facts *facts, struct judgement *ret)
+{
+    cleanup_strbuf struct strbuf b = {0};
+    enum attempt_cause cause = facts->cause;
+    enum reports_verdict verdict = REPORTS_PASSED;
+    size_t at;
+
+    fill_status(facts, facts->n_steps, ret);
+    if (cause == CAUSE_NONE && oom_kills(facts) > 0)
+        cause = facts->oom.origin == CGROUP_OOM_OWN ? CAUSE_MEMORY : CAUSE_AROUND;
+    if (weakened("raw-status") && cause == CAUSE_NONE && ret->exit == 124)
+        cause = CAUSE_WALL;
+    if (evidence_was_thrashing(facts)) {
+        evidence_thrashing(job, facts, &b);
+        fill(ret, REPORTS_MEMORY_LIMIT, &b);
+        return;
+    }
+    if (cause != CAUSE_NONE) {
+        if ((facts->cause_is_step_limit || facts->cause_set_up != NULL) && job->has_steps)
+            strbuf_addf(&b, "step '%s': ", job->steps[facts->cause_step].name);
+        cause_table[cause].say(job, facts, &b);
+        fill(ret, cause_table[cause].verdict, &b);
+        return;
+    }
+    at = step_at_fault(job, facts);
+    if (at < facts->n_steps) {
+        if (job->has_steps)
+            strbuf_addf(&b, "step '%s': ", job->steps[at].name);
+        if (facts->steps[at].not_set_up) {
+            strbuf_adds(&b, facts->not_set_up);
+            verdict = REPORTS_FAILED;
+        } else if (!facts->steps[at].ended && facts->steps[at].not_executed == 0) {
+            strbuf_adds(&b, "the job's PID 1 vanished");
+            verdict = REPORTS_ERROR;
+        } else if (did_what_was_expected(&job->steps[at], &facts->steps[at])) {
+            verdict = judge_leaks(facts, &b);
+        } else {
+            verdict = judge_step(&job->steps[at], &facts->steps[at], &b);
+            if (facts->not_set_up[0] != '\0' && (verdict == REPORTS_SIGNALED || facts->steps[at].not_executed != 0))
+                strbuf_addf(&b, ": %s", facts->not_set_up);
+            else if (verdict == REPORTS_SIGNALED && !facts->disk_full)
+                say_process_limit(job, facts->steps[at].status, &b);
+            if (facts->killed_call[0] != '\0')
+                strbuf_addf(&b, "%s for the system call %s",
+                            verdict == REPORTS_SIGNALED ? "" : "; seccomp ended a process of the job",
+                            facts->killed_call);
+            verdict = blame_limit(job, facts, verdict, &b);
+            if (verdict == REPORTS_FAILED && facts->not_set_up[0] == '\0')
+                misread_list_explain(&job->steps[at], &facts->steps[at], &b);
+        }
+    } else if (facts->artifacts_lost[0] != '\0') {
+        strbuf_adds(&b, facts->artifacts_lost);
+        verdict = REPORTS_FAILED;
+    }
+    fill(ret, verdict, &b);
+}
+
+void verdict_of_step(const struct jobs_job *job, const struct attempt_facts *facts, size_t step,
+                     const struct judgement *of_job, struct judgement *ret)
+{
+    const struct step_facts *s = &facts->steps[step];
+    bool lost = facts->artifacts_lost[0] != '\0' && !job->has_steps; /* then the step stands for the job */
+    bool passed = verdict_step_passed(job, facts, step) && !lost;
+
+    *ret = *of_job;
+    ret->exit = s->ended && WIFEXITED(s->status) ? WEXITSTATUS(s->status) : -1;
+    ret->signal = s->ended && WIFSIGNALED(s->status) ? WTERMSIG(s->status) : 0;
+    if (passed && step < step_at_fault(job, facts)) {
+        ret->verdict = REPORTS_PASSED;
+        ret->evidence[0] = '\0';
+    } else if (step > step_at_fault(job, facts)) {
+        ret->verdict = REPORTS_SKIPPED;
+        (void)snprintf(ret->evidence, sizeof(ret->evidence), "an earlier step did not pass");
+    }
+}
+
+/* ---- whether it is worth another attempt ---- */
+
+bool verdict_is_retried(const struct jobs_job *job, enum reports_verdict verdict)
+{
+    enum jobs_retry kind = JOBS_RETRY_FAILURE;
+
+    switch (verdict) {
+    case REPORTS_PASSED:
+    case REPORTS_SKIPPED:
+    case REPORTS_CANCELLED:
+    case REPORTS_INVALID_SUBMISSION: /* it would be refused again */
+    case REPORTS_VERDICT_COUNT:
+        return false;
+    case REPORTS_TIMEOUT:
+    case REPORTS_CPU_LIMIT:
+        kind = JOBS_RETRY_TIMEOUT;
+        break;
+    case REPORTS_ERROR:
+        kind = JOBS_RETRY_ERROR;
+        break;
+    case REPORTS_FAILED:
+    case REPORTS_SIGNALED:
+    case REPORTS_MEMORY_LIMIT:
+    case REPORTS_PIDS_LIMIT:
+    case REPORTS_DISK_LIMIT:
+    case REPORTS_OUTPUT_LIMIT:
+        break;
+    }
+    return (job->retry_on >> kind) & 1u;
+}

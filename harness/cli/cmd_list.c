@@ -1,0 +1,181 @@
+/* list: which jobs a run of these files would run, in the order of their needs. */
+#include "harness/cli/cli.h"
+#include "harness/cli/cli_kept.h"
+#include "harness/cli/options.h"
+#include "jobs/jobs.h"
+
+#include <jansson.h>
+#include <string.h>
+
+struct arguments {
+    struct cli_list only, tags;
+    bool json, kept;
+};
+
+#define FIELD(name) offsetof(struct arguments, name)
+
+static const struct cli_option options[] = {
+    CLI_OPTION('\0', "only", CLI_LIST, FIELD(only), "GLOB",
+               "only jobs whose name matches, and what they need; may be repeated"),
+    CLI_OPTION('\0', "tag", CLI_LIST, FIELD(tags), "TAG",
+               "only jobs with this tag, and what they need; may be repeated"),
+    CLI_OPTION('\0', "json", CLI_FLAG, FIELD(json), NULL,
+               "a JSON array of objects: file, name, description, rootfs, from, needs, tags, and steps (where `run` "
+               "has steps)"),
+    CLI_OPTION('\0', "kept", CLI_FLAG, FIELD(kept), NULL,
+               "instead what is kept of failed jobs (cupel run --keep-failed), the newest first"),
+};
+
+static const struct cli_command command = {
+    .name = "list",
+    .usage = "list FILE... [--only GLOB] [--tag TAG] [--json]\n"
+             "list --kept [--json]",
+    .about = "Lists jobs in an order in which they can run, one a line: name and description.",
+    .options = options,
+    .n_options = ARRAY_SIZE(options),
+    .max_words = CLI_ANY_NUMBER,
+    .words = "at least one job file, or --kept",
+};
+
+static json_t *name_array(const char *const *names)
+{
+    json_t *list = json_array();
+
+    for (; *names != NULL; names++)
+        (void)json_array_append_new(list, json_string(*names));
+    return list;
+}
+
+static json_t *job_object(const struct jobs_plan *plan, const struct jobs_job *job)
+{
+    json_t *needs = json_array(), *steps = json_array(), *object;
+
+    for (size_t i = 0; i < job->n_needs; i++)
+        (void)json_array_append_new(needs, json_string(plan->jobs[job->needs[i]].name));
+    for (size_t i = 0; job->has_steps && i < job->n_steps; i++)
+        (void)json_array_append_new(steps, json_string(job->steps[i].name));
+    object = json_pack("{s:s, s:s, s:o, s:o}", "name", job->name, "rootfs", plan->roots[job->root].name, "needs", needs,
+                       "tags", name_array(job->tags));
+    /* refused, and so absent, for a path that is not UTF-8, which JSON cannot carry */
+    (void)json_object_set_new(object, "file", json_string(plan->file));
+    if (job->from != JOBS_FROM_NOTHING)
+        (void)json_object_set_new(object, "from", json_string(plan->jobs[job->from].name));
+    if (job->description != NULL)
+        (void)json_object_set_new(object, "description", json_string(job->description));
+    if (job->has_steps)
+        (void)json_object_set_new(object, "steps", steps);
+    else
+        json_decref(steps);
+    return object;
+}
+
+/* Columns are guessed: one for each letter. */
+static size_t letters_of(const char *text)
+{
+    size_t n = 0;
+
+    for (; *text != '\0'; text++)
+        n += ((unsigned char)*text & 0xc0) != 0x80;
+    return n;
+}
+
+/* A description may have several lines; here it gets one. */
+static void print_line(const struct jobs_job *job, size_t width)
+{
+    const char *text = job->description != NULL ? job->description : "";
+    cleanup_free char *first = strndup(text, strcspn(text, "\n\r"));
+    cleanup_strbuf struct strbuf line = {0};
+
+    text_add_line(&line, job->name);
+    if (first != NULL && *first != '\0') {
+        strbuf_addf(&line, "%*s  ", (int)(width - letters_of(job->name)), "");
+        text_add_line(&line, first);
+    }
+    (void)puts(line.data);
+}
+
+static void print_jobs(const struct jobs_plan *plan, const bool *selected, json_t *list)
+{
+    cleanup_free size_t *order = xcalloc(plan->n_jobs, sizeof(*order));
+    size_t width = 0;
+
+    for (size_t i = 0; i < plan->n_jobs; i++)
+        if (selected[i] && letters_of(plan->jobs[i].name) > width)
+            width = letters_of(plan->jobs[i].name);
+    jobs_order(plan, order);
+    for (size_t i = 0; i < plan->n_jobs; i++) {
+        const struct jobs_job *job = &plan->jobs[order[i]];
+
+        if (!selected[order[i]])
+            continue;
+        if (list != NULL)
+            (void)json_array_append_new(list, job_object(plan, job));
+        else
+            print_line(job, width);
+    }
+}
+
+static int list_file(const char *path, const struct arguments *a, json_t *list)
+{
+    cleanup_free bool *selected = NULL;
+    struct jobs_plan *plan = NULL;
+    struct cupel_error err = {0};
+    int code = cli_load_plan(path, &plan);
+
+    if (code != 0)
+        return code;
+    selected = xcalloc(plan->n_jobs, sizeof(*selected));
+    if (jobs_select(plan, a->only.items, a->only.n, a->tags.items, a->tags.n, selected, &err) < 0)
+        code = cli_fail(&err);
+    else
+        print_jobs(plan, selected, list);
+    jobs_plan_free(plan);
+    return code;
+}
+
+static int list_files(char *const *paths, int n, const struct arguments *a)
+{
+    json_t *list = a->json ? json_array() : NULL;
+    int worst = 0;
+
+    for (int i = 0; i < n; i++) {
+        int code = list_file(paths[i], a, list);
+
+        worst = code > worst ? code : worst;
+    }
+    if (list != NULL && worst == 0) {
+        (void)text_put_json(json_dumps(list, JSON_INDENT(2)), stdout);
+    }
+    json_decref(list);
+    return worst;
+}
+
+/* What is kept of failed jobs is no matter of a job file. */
+static int list_kept(const struct arguments *a, const struct cli_words *words, char **full_argv)
+{
+    int code;
+
+    if (words->n > 0 || a->only.n > 0 || a->tags.n > 0)
+        return cli_wrong(&command, "--kept goes with no file, --only or --tag");
+    code = cli_take_rights(full_argv, CLI_RIGHTS_TO_STORE);
+    return code != 0 ? code : cli_list_kept(a->json);
+}
+
+int cli_list(int argc, char **argv)
+{
+    struct arguments a = {0};
+    struct cli_words words;
+    int code;
+
+    if (cli_parse(&command, argc, argv, &a, &words, &code)) {
+        if (a.kept)
+            code = list_kept(&a, &words, argv - 1); /* argv[-1]: see main */
+        else if (words.n == 0)
+            code = cli_wrong(&command, "cupel list takes %s", command.words);
+        else
+            code = list_files(words.word, words.n, &a);
+    }
+    cli_list_free(&a.only);
+    cli_list_free(&a.tags);
+    return code;
+}

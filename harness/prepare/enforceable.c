@@ -1,0 +1,250 @@
+/* enforceable: see enforceable.h. A table says which limit needs which of the host's features; what else a limit takes
+ * (CPUs that cupel may use, disks that hold what is promised) has a check of its own. */
+#include "harness/prepare/enforceable.h"
+
+#include "harness/attempt/disks.h"
+#include "harness/attempt/limits_in_force.h"
+#include "harness/prepare/networks.h"
+#include "harness/prepare/unprivileged.h"
+
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+
+static const struct {
+    enum jobs_limit limit;
+    enum cgroup_feature feature;
+} needed_features[] = {
+    {JOBS_LIMIT_CPU, CGROUP_CPU_QUOTA},
+    {JOBS_LIMIT_CPU_TIME, CGROUP_CPU_USAGE},
+    {JOBS_LIMIT_MEMORY, CGROUP_MEMORY_LIMIT},
+    {JOBS_LIMIT_MEMORY, CGROUP_SWAP_LIMIT},
+    {JOBS_LIMIT_SWAP, CGROUP_SWAP_LIMIT},
+    {JOBS_LIMIT_PIDS, CGROUP_PIDS_LIMIT},
+    {JOBS_LIMIT_CPUSET, CGROUP_CPUSET},
+    {JOBS_LIMIT_IO_READ_BPS, CGROUP_IO_LIMIT},
+    {JOBS_LIMIT_IO_READ_IOPS, CGROUP_IO_LIMIT},
+    {JOBS_LIMIT_IO_WRITE_BPS, CGROUP_IO_WRITE_LIMIT},
+    {JOBS_LIMIT_IO_WRITE_IOPS, CGROUP_IO_WRITE_LIMIT},
+};
+
+static int check_feature(struct prepared *p, const struct instance *in, size_t i, bool best_effort,
+                         struct cupel_error *err)
+{
+    enum jobs_limit limit = needed_features[i].limit;
+
+    if (!limits_asked(in->job, limit) || cgroup_host_has(p->host, needed_features[i].feature))
+        return 0;
+    if (best_effort) {
+        /* a memory limit without a swap limit is still a memory limit */
+        p->run.unenforced_set |= 1u << (needed_features[i].feature == CGROUP_SWAP_LIMIT ? JOBS_LIMIT_SWAP : limit);
+        return 0;
+    }
+    (void)cgroup_explain_missing(p->host, needed_features[i].feature, err);
+    cupel_error_prefix(err, "%s:%d: the limit '%s' of job '%s' cannot be held on this machine", in->plan->file,
+                       in->job->line, jobs_limit_table[limit].key, in->job->name);
+    return -ENOTSUP;
+}
+
+/* For a limit that the host could hold, but not this one. */
+static int refuse(struct prepared *p, const struct instance *in, enum jobs_limit limit, bool best_effort,
+                  struct cupel_error *err)
+{
+    if (best_effort) {
+        p->run.unenforced_set |= 1u << limit;
+        return 0;
+    }
+    cupel_error_prefix(err, "%s:%d: the limit '%s' of job '%s' cannot be held on this machine", in->plan->file,
+                       in->job->line, jobs_limit_table[limit].key, in->job->name);
+    return -ENOTSUP;
+}
+
+static int check_cpuset(struct prepared *p, const struct instance *in, bool best_effort, struct cupel_error *err)
+{
+    const char *list = cgroup_host_cpus(p->host);
+    cleanup_strbuf struct strbuf text = {0};
+    struct jobs_cpus asked, allowed, beyond;
+
+    if (!jobs_limit_is_set(&in->job->limits, JOBS_LIMIT_CPUSET) || !cgroup_host_has(p->host, CGROUP_CPUSET))
+        return 0;
+    cgroup_host_want(p->host, CGROUP_CPUSET);
+    if (!jobs_cpus_parse(in->job->limits.cpus, &asked) || list == NULL || !jobs_cpus_parse(list, &allowed) ||
+        !jobs_cpus_beyond(&asked, &allowed, &beyond))
+        return 0; /* a list that we cannot read is the kernel's to refuse */
+    jobs_cpus_format(&beyond, &text);
+    (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, 0, "cupel may use the CPUs %s, not %s", list, text.data);
+    cupel_error_hint(err, "lower the limit, or start cupel in a cgroup that has these CPUs");
+    return refuse(p, in, JOBS_LIMIT_CPUSET, best_effort, err);
+}
+
+static int check_io(struct prepared *p, const struct instance *in, bool best_effort, struct cupel_error *err)
+{
+    struct cgroup_limits limits;
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < CGROUP_IO_COUNT; i++)
+        if (jobs_limit_is_set(&in->job->limits, disks_limits[i]) &&
+            disks_of(in, cache_dirfd(p->cache), &limits, err) < 0)
+            r = refuse(p, in, disks_limits[i], best_effort, err);
+    return r;
+}
+
+static int by_size(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+    return x < y ? 1 : x > y ? -1 : 0;
+}
+
+static int refuse_full_store(const char *where, uint64_t have, struct cupel_error *err)
+{
+    char left[UNIT_TEXT_SIZE], floor[UNIT_TEXT_SIZE];
+
+    (void)cupel_error_set(
+        err, CUPEL_ERROR_HARNESS, 0,
+        "the store's file system is full: %s has %s free, and the disks of jobs want %s at least",
+        where, unit_format_size(have, left), unit_format_size(SANDBOX_DISK_FLOOR, floor));
+    cupel_error_hint(err, "free space there, or put the store on another disk with CUPEL_CACHE");
+    return -ENOSPC;
+}
+
+/* The limits that jobs name, of as many as may run at once, the largest first: a disk that the host cannot fill is no limit. */
+static int check_disks(struct prepared *p, const struct supervisor_options *o, struct cupel_error *err)
+{
+    uint64_t *sizes = xcalloc(p->run.n_instances, sizeof(*sizes)), sum = 0, have;
+    char a[UNIT_TEXT_SIZE], b[UNIT_TEXT_SIZE];
+    const struct instance *largest = NULL;
+    const char *where = cache_path(p->cache);
+    struct statvfs fs;
+    size_t n = 0, bases = 0; /* whose disks stay beside those of the jobs that run */
+
+    for (size_t i = 0; i < p->run.n_instances; i++) {
+        const struct jobs_limits *l = &p->run.instances[i].job->limits;
+
+        bases += p->run.instances[i].is_base;
+        if (!jobs_limit_is_set(l, JOBS_LIMIT_DISK))
+            continue;
+        sizes[n++] = p->run.privilege.host
+                         ? sandbox_disk_space(p->run.instances[i].job, p->run.hidden)
+                         : l->value[JOBS_LIMIT_DISK];
+        if (largest == NULL || l->value[JOBS_LIMIT_DISK] > largest->job->limits.value[JOBS_LIMIT_DISK])
+            largest = &p->run.instances[i];
+    }
+    qsort(sizes, n, sizeof(*sizes), by_size);
+    for (size_t i = 0; i < n && i < o->slots + bases; i++)
+        if (__builtin_add_overflow(sum, sizes[i], &sum))
+            sum = UINT64_MAX;
+    free(sizes);
+    if (fstatvfs(cache_dirfd(p->cache), &fs) < 0)
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot tell how much space %s has",
+                               cache_path(p->cache));
+    have = (uint64_t)fs.f_bavail * fs.f_frsize;
+    if (unprivileged_disk_space(&p->run.privilege, &have))
+        where = "this machine's memory, which holds them without root,";
+    else if (have < SANDBOX_DISK_FLOOR)
+        return refuse_full_store(where, have, err);
+    if (largest == NULL || sum <= have)
+        return 0;
+    (void)cupel_error_set(
+        err, CUPEL_ERROR_HARNESS, 0,
+        "%s:%d: the limit 'disk' of job '%s' cannot be held: with those that may be there beside it, that makes "
+        "%s, and %s has %s free",
+        largest->plan->file, largest->job->line, largest->job->name, unit_format_size(sum, a), where,
+        unit_format_size(have, b));
+    cupel_error_hint(
+        err, "lower them, run fewer jobs at once (-j), free space, or put the store on another disk with CUPEL_CACHE");
+    return -ENOSPC;
+}
+
+/* Single files that the job may write are copied, as are directories with `mode: copy`. */
+static bool is_mounted(const struct jobs_input *in)
+{
+    struct stat st;
+
+    return in->mode == JOBS_INPUT_RO ||
+           (in->mode == JOBS_INPUT_COW && stat(in->from, &st) == 0 && S_ISDIR(st.st_mode));
+}
+
+static int check_inputs(const struct prepared *p, const struct instance *in,
+                        struct cupel_error *err)
+{
+    uint64_t known = 0;
+    int r = 0;
+
+    for (size_t i = 0; p->run.privilege.host && r == 0 && i < in->job->n_inputs; i++)
+        if (is_mounted(&in->job->inputs[i]))
+            r = sandbox_input_check(&p->run.privilege, in->job->inputs[i].from, &known, err);
+    if (r < 0)
+        cupel_error_prefix(err, "%s:%d: job '%s'", in->plan->file, in->job->line, in->job->name);
+    return r;
+}
+
+static int check_instance(struct prepared *p, const struct supervisor_options *o, const struct instance *in,
+                          struct cupel_error *err)
+{
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < ARRAY_SIZE(needed_features); i++)
+        r = check_feature(p, in, i, o->best_effort, err);
+    if (r == 0)
+        r = unprivileged_check(&p->run.privilege, in, err);
+    if (r == 0)
+        r = check_cpuset(p, in, o->best_effort, err);
+    if (r == 0)
+        r = check_io(p, in, o->best_effort, err);
+    if (r == 0)
+        r = networks_check(&p->run, o, in, err);
+    if (r == 0)
+        r = check_inputs(p, in, err);
+    return r;
+}
+
+static int check_devices(const struct prepared *p, const struct supervisor_options *o, const struct instance *in,
+                         struct cupel_error *err)
+{
+    uint32_t unusual = in->job->devices & ~JOBS_DEVICES_USUAL;
+    int r;
+
+    for (enum jobs_device d = JOBS_DEVICE_KVM; d < JOBS_DEVICE_COUNT; d++) {
+        if (!(((unusual & ~o->allow_devices) >> d) & 1u))
+            continue;
+        (void)cupel_error_set(err, CUPEL_ERROR_INPUT, 0, "%s:%d: job '%s' asks for the device '%s'", in->plan->file,
+                              in->job->line, in->job->name, jobs_device_names[d]);
+        cupel_error_hint(
+            err,
+            "say --allow-device %s if that is what you want: the job then reaches a large part of the kernel "
+            "that is closed to it otherwise (SECURITY.md)",
+            jobs_device_names[d]);
+        return -EPERM;
+    }
+    r = unusual != 0 ? sandbox_devices_check(unusual, &p->run.privilege, err) : 0;
+    if (r < 0)
+        cupel_error_prefix(err, "%s:%d: job '%s'", in->plan->file, in->job->line, in->job->name);
+    return r;
+}
+
+/* The commands of its root, whether or not they will have to run. */
+static int check_builds(struct prepared *p, const struct supervisor_options *o, const struct instance *in,
+                        struct cupel_error *err)
+{
+    const struct jobs_root *root = &in->plan->roots[in->job->root];
+    int r = 0;
+
+    for (; r == 0 && root->kind == JOBS_ROOT_DERIVED; root = &in->plan->roots[root->base])
+        r = check_instance(p, o, &(struct instance){.plan = in->plan, .job = root->build}, err);
+    return r;
+}
+
+int enforceable_check(struct prepared *p, const struct supervisor_options *o, struct cupel_error *err)
+{
+    int r = check_disks(p, o, err);
+
+    for (size_t i = 0; r == 0 && i < p->run.n_instances; i++) {
+        r = check_instance(p, o, &p->run.instances[i], err);
+        if (r == 0)
+            r = check_builds(p, o, &p->run.instances[i], err);
+    }
+    for (size_t i = 0; r == 0 && i < p->run.n_instances; i++)
+        r = check_devices(p, o, &p->run.instances[i], err);
+    return r;
+}

@@ -1,0 +1,351 @@
+/* running: see running.h. */
+#include "harness/run/enterable.h"
+
+#include "harness/attempt/attempt.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#define VIEWS_NAME "cupel-slots"
+#define RECORD_MAX ((size_t)64 << 20)
+
+/* ---- the run's side ---- */
+
+struct slot_view *running_make_views(unsigned slots, int *ret_fd)
+{
+    cleanup_close int fd = memfd_create(VIEWS_NAME, MFD_CLOEXEC);
+    struct slot_view *views;
+
+    if (fd < 0 || ftruncate(fd, (off_t)(slots * sizeof(*views))) < 0)
+        return NULL;
+    views = mmap(NULL, slots * sizeof(*views), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (views == MAP_FAILED)
+        return NULL;
+    *ret_fd = steal_fd(&fd);
+    return views;
+}
+
+/* One word, so that nobody ever sees a pid with another job's number. */
+static uint64_t word_of(pid_t init, size_t instance)
+{
+    return (uint64_t)(uint32_t)init << 32 | (uint32_t)instance;
+}
+
+void running_publish(struct slot_view *view, const struct sandbox_job *job, size_t instance,
+                     const struct sandbox_user *user, const struct cgroup_job *cgroup)
+{
+    int fds[CGROUP_ENTER_MAX];
+    size_t n = cgroup != NULL ? cgroup_job_enter_fds(cgroup, fds) : 0;
+
+    atomic_store_explicit(&view->slot, (uint32_t)getpid(), memory_order_relaxed);
+    atomic_store_explicit(&view->n_enter, (uint32_t)n, memory_order_relaxed);
+    for (size_t i = 0; i < n; i++)
+        atomic_store_explicit(&view->enter[i], fds[i], memory_order_relaxed);
+    for (size_t i = 0; i < SANDBOX_NAMESPACES; i++)
+        atomic_store_explicit(&view->namespaces[i], job->namespaces[i], memory_order_relaxed);
+    atomic_store_explicit(&view->uid, job->uid, memory_order_relaxed);
+    atomic_store_explicit(&view->gid, job->gid, memory_order_relaxed);
+    view->user = user != NULL ? *user : (struct sandbox_user){.uid = UINT32_MAX};
+    atomic_store_explicit(&view->running, word_of(job->pid, instance), memory_order_release);
+}
+
+void running_withdraw(struct slot_view *view)
+{
+    atomic_store_explicit(&view->running, 0, memory_order_release);
+}
+
+/* ---- a run from outside ---- */
+
+/* What its record says. */
+struct record {
+    char *text;
+    size_t len;
+    int views; /* the descriptor's number in the supervisor */
+};
+
+/* The nth entry of this key, counted from 0, or NULL. */
+static const char *entry(const struct record *r, const char *key, size_t n)
+{
+    for (size_t at = 0; at < r->len; at += strlen(r->text + at) + 1)
+        if (str_starts(r->text + at, key) && n-- == 0)
+            return r->text + at + strlen(key);
+    return NULL;
+}
+
+static char **entries(const struct record *r, const char *key)
+{
+    char **list = xcalloc(1, sizeof(*list));
+    size_t n = 0;
+
+    for (size_t at = 0; at < r->len; at += strlen(r->text + at) + 1) {
+        if (!str_starts(r->text + at, key))
+            continue;
+        list = xrealloc(list, (n + 2) * sizeof(*list));
+        list[n++] = xstrdup(r->text + at + strlen(key));
+        list[n] = NULL;
+    }
+    return list;
+}
+
+/* Its supervisor, or who has that pid by now: open_views tells. */
+static pid_t supervisor_of(int dir)
+{
+    cleanup_close int lock = openat(dir, "lock", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    char text[16] = "";
+
+    if (lock < 0 || pread(lock, text, sizeof(text) - 1, 0) <= 0)
+        return 0;
+    return (pid_t)atoi(text);
+}
+
+static int open_views(pid_t supervisor, int number)
+{
+    cleanup_close int fd = -EBADF;
+    char path[64], target[64] = "";
+    struct stat st;
+
+    (void)snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)supervisor, number);
+    if (readlink(path, target, sizeof(target) - 1) < 0 || !str_starts(target, "/memfd:" VIEWS_NAME))
+        return -ESRCH; /* another process by now, or one of another PID namespace */
+    fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    if (fd < 0 || fstat(fd, &st) < 0)
+        return -errno;
+    /* anybody can name a memfd like that, and wait for the pid of a run that was killed: then it is not ours */
+    return S_ISREG(st.st_mode) && st.st_uid == geteuid() ? steal_fd(&fd) : -ESRCH;
+}
+
+static bool read_view(int fd, size_t i, struct slot_view *ret)
+{
+    return pread(fd, ret, sizeof(*ret), (off_t)(i * sizeof(*ret))) == (ssize_t)sizeof(*ret);
+}
+
+/* ---- the list ---- */
+
+static void free_list(char **list)
+{
+    for (char **e = list; *e != NULL; e++)
+        free(*e);
+    free(list);
+}
+
+void running_free(struct running *list, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        free(list[i].run);
+        free(list[i].job);
+        free(list[i].name);
+        free(list[i].file);
+        free(list[i].user);
+        free(list[i].workdir);
+        free_list(list[i].env);
+        free_list(list[i].image);
+        base_closep(&list[i].views_fd);
+    }
+    free(list);
+}
+
+struct listing {
+    struct running *list;
+    size_t n;
+};
+
+static char *copy_of(const char *text)
+{
+    return text != NULL ? xstrdup(text) : NULL;
+}
+
+static void add_running(struct listing *l, const char *run, const struct record *record, int views, size_t i,
+                        const struct slot_view *view)
+{
+    uint64_t word = atomic_load_explicit(&view->running, memory_order_relaxed);
+    const char *job = entry(record, "job=", (uint32_t)word), *file;
+    const char *name, *id;
+    char user[32], workdir[32], image[32];
+    size_t plan, root;
+    int end;
+
+    if (job == NULL || sscanf(job, "%zu %zu%n", &plan, &root, &end) != 2 || job[end] == '\0')
+        return;
+    name = job + end + 1;
+    id = strchr(name, job[end]); /* a tab; a space in a run of an earlier version, whose names had none */
+    if (id == NULL)
+        return;
+    file = entry(record, "file=", plan);
+    if (file == NULL)
+        return;
+    (void)snprintf(user, sizeof(user), "%zu-user=", root);
+    (void)snprintf(workdir, sizeof(workdir), "%zu-workdir=", root);
+    (void)snprintf(image, sizeof(image), "%zu-image=", root);
+    l->list = xrealloc(l->list, (l->n + 1) * sizeof(*l->list));
+    l->list[l->n++] = (struct running){.run = xstrdup(run),
+                                       .job = xstrdup(id + 1),
+                                       .name = xasprintf("%.*s", (int)(id - name), name),
+                                       .file = xstrdup(file),
+                                       .plan_index = plan,
+                                       .user = copy_of(entry(record, user, 0)),
+                                       .workdir = copy_of(entry(record, workdir, 0)),
+                                       .image = entries(record, image),
+                                       .env = entries(record, "env="),
+                                       .view = i,
+                                       .views_fd = fcntl(views, F_DUPFD_CLOEXEC, 3),
+                                       .init = (pid_t)(word >> 32),
+                                       .slot = (pid_t)atomic_load_explicit(&view->slot, memory_order_relaxed)};
+}
+
+static void list_run(struct listing *l, int runs, const char *name)
+{
+    cleanup_close int dir = openat(runs, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), views = -EBADF;
+    pid_t supervisor = dir < 0 ? 0 : supervisor_of(dir);
+    struct record record = {0};
+    cleanup_free char *text = NULL;
+    const char *number;
+    struct slot_view view;
+
+    if (supervisor <= 0 || file_read_at(dir, "record", RECORD_MAX, &text, &record.len) < 0)
+        return; /* dead, or no run: a session */
+    record.text = text;
+    number = entry(&record, "views=", 0);
+    views = number != NULL ? open_views(supervisor, atoi(number)) : -EBADF;
+    for (size_t i = 0; views >= 0 && read_view(views, i, &view); i++)
+        if (atomic_load_explicit(&view.running, memory_order_relaxed) != 0)
+            add_running(l, name, &record, views, i, &view);
+}
+
+int running_list(int store_dirfd, struct running **ret_list, size_t *ret_n, struct cupel_error *err)
+{
+    cleanup_close int runs = openat(store_dirfd, "runs", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    struct dirent **names = NULL;
+    struct listing l = {0};
+    int n = runs < 0 ? -1 : scandirat(runs, ".", &names, NULL, alphasort);
+
+    if (n < 0 && errno != ENOENT)
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot look for runs in the store");
+    for (int i = 0; i < n; i++) {
+        if (names[i]->d_name[0] != '.')
+            list_run(&l, runs, names[i]->d_name);
+        free(names[i]);
+    }
+    free(names);
+    *ret_list = l.list;
+    *ret_n = l.n;
+    return 0;
+}
+
+int running_open(int store_dirfd, const struct running *r, const char *file)
+{
+    cleanup_free char *path = xasprintf("runs/%s/%s", r->run, file);
+
+    return file_open_beneath(store_dirfd, path, O_RDONLY, 0);
+}
+
+/* ---- holding on to one ---- */
+
+/* What the job's root is here, and how many ids its user namespace has, in one piece or several. */
+static int read_ids(pid_t init, uint32_t *ret_base, uint32_t *ret_ids)
+{
+    cleanup_free char *path = xasprintf("/proc/%d/uid_map", (int)init), *text = NULL;
+    cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC);
+    unsigned inside, outside, count;
+    char *save = NULL;
+    size_t len;
+
+    *ret_ids = 0;
+    if (fd < 0 || file_read_fd(fd, 4096, &text, &len) < 0)
+        return -ESRCH;
+    for (char *line = strtok_r(text, "\n", &save); line != NULL; line = strtok_r(NULL, "\n", &save)) {
+        if (sscanf(line, "%u %u %u", &inside, &outside, &count) != 3)
+            return -ESRCH;
+        if (inside == 0)
+            *ret_base = outside;
+        *ret_ids += count;
+    }
+    return *ret_ids > 0 ? 0 : -ESRCH;
+}
+
+/* What the slot's process has under this number. */
+static int open_of_slot(uint32_t slot, int number, int flags)
+{
+    char path[64];
+    int fd;
+
+    (void)snprintf(path, sizeof(path), "/proc/%u/fd/%d", slot, number);
+    fd = open(path, flags | O_CLOEXEC);
+    return fd < 0 ? -errno : fd;
+}
+
+static int open_namespaces(const struct slot_view *view, struct running_handle *h)
+{
+    uint32_t slot = atomic_load_explicit(&view->slot, memory_order_relaxed);
+
+    for (size_t i = 0; i < SANDBOX_NAMESPACES; i++) {
+        int number = atomic_load_explicit(&view->namespaces[i], memory_order_relaxed);
+
+        if (number < 0)
+            continue;
+        h->namespaces[i] = open_of_slot(slot, number, O_RDONLY);
+        if (h->namespaces[i] < 0)
+            return h->namespaces[i];
+    }
+    return 0;
+}
+
+static int open_enter(const struct slot_view *view, struct running_handle *h)
+{
+    uint32_t n = atomic_load_explicit(&view->n_enter, memory_order_relaxed);
+    uint32_t slot = atomic_load_explicit(&view->slot, memory_order_relaxed);
+
+    for (uint32_t i = 0; i < n && i < ARRAY_SIZE(h->enter); i++) {
+        int fd = open_of_slot(slot, atomic_load_explicit(&view->enter[i], memory_order_relaxed), O_WRONLY);
+
+        if (fd < 0)
+            return fd;
+        h->enter[h->n_enter++] = fd;
+    }
+    return 0;
+}
+
+void running_release(struct running_handle *h)
+{
+    base_closep(&h->pidfd);
+    for (size_t i = 0; i < SANDBOX_NAMESPACES; i++)
+        base_closep(&h->namespaces[i]);
+    while (h->n_enter > 0)
+        base_closep(&h->enter[--h->n_enter]);
+}
+
+/* The slot withdraws the word before it reaps PID 1: as long as it is there, the pid is no other process's. */
+int running_hold(const struct running *r, struct running_handle *ret)
+{
+    struct running_handle h = {.pidfd = -EBADF, .namespaces = SANDBOX_NO_NAMESPACES};
+    struct slot_view before, after;
+    int e = 0;
+
+    if (!read_view(r->views_fd, r->view, &before))
+        return -ESRCH;
+    h.pidfd = (int)syscall(SYS_pidfd_open, r->init, 0);
+    if (h.pidfd < 0)
+        return -errno;
+    e = read_ids(r->init, &h.id_base, &h.ids);
+    if (e == 0)
+        e = open_namespaces(&before, &h);
+    if (e == 0)
+        e = open_enter(&before, &h);
+    if (e == 0 && (!read_view(r->views_fd, r->view, &after) || (pid_t)(atomic_load(&before.running) >> 32) != r->init ||
+                   atomic_load(&after.running) != atomic_load(&before.running)))
+        e = -ESRCH;
+    if (e < 0) {
+        running_release(&h);
+        return e;
+    }
+    h.uid = atomic_load_explicit(&after.uid, memory_order_relaxed);
+    h.gid = atomic_load_explicit(&after.gid, memory_order_relaxed);
+    h.user = after.user;
+    h.user.home[sizeof(h.user.home) - 1] = h.user.name[sizeof(h.user.name) - 1] = '\0';
+    *ret = h;
+    return 0;
+}

@@ -1,0 +1,140 @@
+/* record: see record.h. */
+#include "harness/run/manifest.h"
+
+#include <fcntl.h>
+#include <string.h>
+
+#define TEXT_MAX ((size_t)16 << 20)
+
+void record_text_name(size_t plan_index, char ret[static 32])
+{
+    (void)snprintf(ret, 32, "file-%zu", plan_index);
+}
+
+static int copy_text(const char *file, int dirfd, const char *name)
+{
+    cleanup_free char *text = NULL;
+    cleanup_close int to = -EBADF;
+    size_t len;
+    int r = file_read_at(AT_FDCWD, file, TEXT_MAX, &text, &len);
+
+    if (r == -ENOENT)
+        return 0;
+    if (r < 0)
+        return r;
+    to = openat(dirfd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    return to < 0 ? -errno : file_write_all(to, text, len);
+}
+
+static void add(struct strbuf *b, const char *key, const char *value)
+{
+    strbuf_addf(b, "%s=%s", key, value);
+    strbuf_add(b, "", 1);
+}
+
+/* The job has the image's words by now. */
+void record_add_image(struct strbuf *b, const char *key, const struct cache_root *root, const struct jobs_job *job)
+{
+    cleanup_free char *user = xasprintf("%suser", key), *workdir = xasprintf("%sworkdir", key),
+                      *image = xasprintf("%simage", key);
+
+    if (root->config == NULL)
+        return;
+    if (!job->has_user)
+        add(b, user, job->user);
+    if (!job->has_workdir)
+        add(b, workdir, job->workdir);
+    for (const char **e = root->config->env; e != NULL && *e != NULL; e++)
+        add(b, image, *e);
+}
+
+int record_texts(const struct supervisor_options *options, int run_dirfd, struct cupel_error *err)
+{
+    for (size_t p = 0; p < options->n_plans; p++) {
+        char name[32];
+        int r;
+
+        record_text_name(p, name);
+        r = copy_text(options->plans[p]->file, run_dirfd, name);
+        if (r < 0)
+            return cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot copy job file %s into the run's directory",
+                                   options->plans[p]->file);
+    }
+    return 0;
+}
+
+int record_roots(const struct run *run, struct cupel_error *err)
+{
+    cleanup_strbuf struct strbuf b = {0};
+    int r;
+
+    strbuf_adds(&b, "");
+    for (size_t k = 0; k < run->n_roots; k++) {
+        cleanup_free char *keys = run->roots[k].n_layers > 0 ? cache_root_keys(&run->roots[k]) : NULL;
+        char more[32];
+        size_t n = 0;
+
+        if (keys == NULL)
+            continue;
+        add(&b, "root", keys);
+        for (size_t i = 0; i < run->n_instances; i++)
+            if (run->instances[i].root == k && n++ < RECORD_ROOT_JOBS)
+                add(&b, "job", run->instances[i].id);
+        (void)snprintf(more, sizeof(more), "%zu", n - RECORD_ROOT_JOBS);
+        if (n > RECORD_ROOT_JOBS)
+            add(&b, "more", more);
+    }
+    r = file_write_atomic_at(run->dirfd, RECORD_ROOTS, b.data, b.len, 0600);
+    return r < 0 ? cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot write down the run's roots") : 0;
+}
+
+char *record_path_of(const struct jobs_plan *plan)
+{
+    const char *slash = strrchr(plan->file, '/');
+
+    return xasprintf("%s/%s", plan->dir, slash != NULL ? slash + 1 : plan->file);
+}
+
+void record_add_env(struct strbuf *b, const struct jobs_job *job)
+{
+    for (const char **name = job->pass_env; name != NULL && *name != NULL; name++) {
+        const char *value = getenv(*name);
+
+        if (value == NULL)
+            continue;
+        strbuf_addf(b, "env=%s=%s", *name, value);
+        strbuf_add(b, "", 1);
+    }
+}
+
+int record_run(const struct supervisor_options *options, const struct run *run, struct cupel_error *err)
+{
+    cleanup_strbuf struct strbuf b = {0};
+    cleanup_close int fd = -EBADF;
+    char number[32];
+    int r;
+
+    (void)snprintf(number, sizeof(number), "%d", run->views_fd);
+    add(&b, "views", number);
+    for (size_t p = 0; p < options->n_plans; p++) {
+        cleanup_free char *path = record_path_of(options->plans[p]);
+
+        add(&b, "file", path);
+    }
+    for (size_t i = 0; i < run->n_instances; i++) {
+        const struct instance *in = &run->instances[i];
+
+        /* no name has a tab in it; an id may have anything of a file's name, and so comes last */
+        strbuf_addf(&b, "job=%zu %zu\t%s\t%s", in->plan_index, in->root, in->job->name, in->id);
+        strbuf_add(&b, "", 1);
+        record_add_env(&b, in->job);
+        if (run->roots[in->root].config != NULL) {
+            cleanup_free char *key = xasprintf("%zu-", in->root);
+
+            record_add_image(&b, key, &run->roots[in->root], in->job);
+        }
+    }
+    fd = openat(run->dirfd, "record", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    r = fd < 0 ? -errno : file_write_all(fd, b.data, b.len);
+    return r < 0 ? cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot write the run's record") : 0;
+}

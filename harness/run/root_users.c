@@ -1,0 +1,141 @@
+/* users: see users.h. That a run lives is told by the lock on its directory, which the kernel lets go of with its last process; which
+ * roots it has, by what it wrote there before any job began. */
+#include "harness/run/root_users.h"
+
+#include "harness/run/kept.h"
+#include "harness/run/manifest.h"
+#include "harness/run/rundir.h"
+
+#include <string.h>
+
+#define ROOTS_MAX ((size_t)64 << 20)
+
+struct list {
+    struct user *users;
+    size_t n;
+};
+
+static struct user *add(struct list *l)
+{
+    l->users = xrealloc(l->users, (l->n + 1) * sizeof(*l->users));
+    l->users[l->n] = (struct user){0};
+    return &l->users[l->n++];
+}
+
+void users_free(struct user *list, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        free(list[i].keys);
+        free(list[i].run);
+        free(list[i].jobs);
+    }
+    free(list);
+}
+
+static void add_job(struct user *user, const char *job)
+{
+    char *jobs = user->jobs != NULL ? xasprintf("%s, %s", user->jobs, job) : xstrdup(job);
+
+    free(user->jobs);
+    user->jobs = jobs;
+}
+
+static void add_more(struct user *user, const char *number)
+{
+    char *jobs = xasprintf("%s and %s more", user->jobs != NULL ? user->jobs : "", number);
+
+    free(user->jobs);
+    user->jobs = jobs;
+}
+
+/* One that has just begun has written nothing yet: then the pins are all that is known. */
+static void add_run(void *data, int dirfd, const char *id, pid_t supervisor)
+{
+    cleanup_free char *text = NULL;
+    struct list *l = data;
+    struct user *user = NULL;
+    size_t len = 0;
+
+    if (file_read_at(dirfd, RECORD_ROOTS, ROOTS_MAX, &text, &len) < 0)
+        return;
+    for (size_t at = 0; at < len; at += strlen(text + at) + 1) {
+        const char *entry = text + at;
+
+        if (str_starts(entry, "root=")) {
+            user = add(l);
+            *user = (struct user){.keys = xstrdup(entry + strlen("root=")), .run = xstrdup(id), .pid = supervisor};
+        } else if (user != NULL && str_starts(entry, "job=")) {
+            add_job(user, entry + strlen("job="));
+        } else if (user != NULL && str_starts(entry, "more=")) {
+            add_more(user, entry + strlen("more="));
+        }
+    }
+}
+
+static int add_kept(struct list *l, int store_dirfd, struct cupel_error *err)
+{
+    struct kept *kept = NULL;
+    size_t n = 0;
+    int r = kept_list(store_dirfd, &kept, &n, err);
+
+    if (r < 0)
+        return r;
+    for (size_t i = 0; i < n; i++)
+        if (kept[i].root[0] != '\0')
+            *add(l) = (struct user){
+                .keys = xstrdup(kept[i].root), .run = xstrdup(kept[i].run), .jobs = xstrdup(kept[i].job), .kept = true};
+    kept_free(kept, n);
+    return 0;
+}
+
+static bool is_known(const struct list *l, pid_t pid, const char *key)
+{
+    for (size_t i = 0; i < l->n; i++)
+        if (!l->users[i].kept && l->users[i].pid == pid && user_has(&l->users[i], key))
+            return true;
+    return false;
+}
+
+/* Whoever else has a pin locked: an export, an import that goes on, a run that has just begun. */
+static void add_process(void *data, const char *key, pid_t pid)
+{
+    struct list *l = data;
+
+    if (!is_known(l, pid, key))
+        *add(l) = (struct user){.keys = xstrdup(key), .pid = pid};
+}
+
+int users_list(struct cache *cache, struct user **ret_list, size_t *ret_n, struct cupel_error *err)
+{
+    struct list l = {0};
+    int r = runs_each_alive(cache_dirfd(cache), add_run, &l);
+
+    if (r < 0 && r != -ENOENT && r != -EROFS)
+        r = cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot look for runs in the store");
+    else
+        r = add_kept(&l, cache_dirfd(cache), err);
+    if (r == 0)
+        r = cache_each_pin_holder(cache, add_process, &l, err);
+    if (r < 0) {
+        users_free(l.users, l.n);
+        return r;
+    }
+    *ret_list = l.users;
+    *ret_n = l.n;
+    return 0;
+}
+
+bool user_has(const struct user *user, const char *key)
+{
+    return strstr(user->keys, key) != NULL;
+}
+
+char *user_text(const struct user *u)
+{
+    if (u->kept)
+        return xasprintf("what is kept of the failed job %s of run %s", u->jobs, u->run);
+    if (u->run == NULL)
+        return xasprintf("process %d", (int)u->pid);
+    return xasprintf("run %s (pid %d)%s%s", u->run, (int)u->pid, u->jobs != NULL ? ": " : "",
+                     u->jobs != NULL ? u->jobs : "");
+}

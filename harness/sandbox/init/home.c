@@ -1,0 +1,84 @@
+/* home: who a job's commands are, what they are called, and where they are at home. Runs between clone and exec: no malloc, no
+ * stdio. */
+#include "harness/sandbox/sandbox_private.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* Who enters a job, or what it left, is who its own commands were, whatever the file says. */
+static int find_user(struct init_context *ctx, char *home, size_t home_size, char *name, size_t name_size)
+{
+    uint32_t uid, gid;
+    int r;
+
+    if (ctx->user != NULL) {
+        uid = ctx->user->uid;
+        gid = ctx->user->gid;
+        small_copy(home, ctx->user->home, home_size);
+        small_copy(name, ctx->user->name, name_size);
+    }
+    if (ctx->has_ids && (ctx->user == NULL || uid != ctx->uid))
+        passwd_plain_names(ctx->uid, home, home_size, name, name_size);
+    if (ctx->has_ids)
+        return 0;
+    r = ctx->user != NULL
+            ? 0
+            : passwd_resolve(ctx->root, ctx->job->user, &uid, &gid, home, home_size, name, name_size);
+    if (r < 0 && r != -ENOENT)
+        ctx->detail = "/etc/passwd";
+    if (r < 0)
+        return r;
+    ctx->uid = uid;
+    ctx->gid = gid;
+    return 0;
+}
+
+static void set_entry(char *entry, size_t size, const char *name_and_equals, const char *value)
+{
+    small_copy(entry, name_and_equals, size);
+    small_append(entry, value, size);
+}
+
+int setup_user(struct init_context *ctx)
+{
+    char home[HOME_SIZE - 8], name[USER_SIZE - 8];
+    int r;
+
+    ctx->detail = ctx->job->user;
+    r = find_user(ctx, home, sizeof(home), name, sizeof(name));
+    if (r < 0)
+        return r;
+    set_entry(ctx->home_entry, sizeof(ctx->home_entry), "HOME=", home);
+    set_entry(ctx->user_entry, sizeof(ctx->user_entry), "USER=", name);
+    set_entry(ctx->logname_entry, sizeof(ctx->logname_entry), "LOGNAME=", name);
+    /* /dev/stdout and its like are opened anew by their user */
+    if (fchown(ctx->stdout_fd, ctx->uid, ctx->gid) < 0 || fchown(ctx->stderr_fd, ctx->uid, ctx->gid) < 0 ||
+        (ctx->stdio == SANDBOX_STDIO_PIPES && fchown(ctx->stdin_fd, ctx->uid, ctx->gid) < 0))
+        return -errno;
+    return 0;
+}
+
+/* What is in the way of a home is let be: many a system's user has one that is not to be (/dev/null, /proc/none, below a file). */
+static bool is_in_the_way(int r)
+{
+    return r == -ENOTDIR || r == -EEXIST || r == -ELOOP || r == -EACCES || r == -EPERM || r == -EROFS ||
+           r == -ENOENT || r == -ENAMETOOLONG;
+}
+
+/* As the working directory is: made when missing, and then its user's. Of who enters a job it is as the job has left it. */
+int setup_home(struct init_context *ctx)
+{
+    const char *home = ctx->home_entry + sizeof("HOME=") - 1;
+    cleanup_close int fd = -EBADF;
+    bool made;
+
+    ctx->detail = home;
+    if (ctx->env_has_home || ctx->has_ids || home[0] != '/')
+        return 0;
+    fd = file_open_in_root(ctx->root, home, O_PATH | O_DIRECTORY, 0);
+    if (fd != -ENOENT) /* it is there, or something else is */
+        return 0;
+    fd = mounts_make_dir(ctx, home, &made);
+    return fd >= 0 || is_in_the_way(fd) ? 0 : fd;
+}

@@ -1,0 +1,447 @@
+/* init: PID 1 of a job. Sets the sandbox up by the table below, read top to bottom; then runs the job's steps one after
+ * the other, reaps whatever dies, and reports raw wait statuses. It judges nothing and knows no deadline: the slot
+ * does.
+ *
+ * Runs in a copy of the slot's memory after clone3 without exec: no malloc, no stdio. It is not dumpable, so that the
+ * job, even as root of its user namespace, can neither read nor trace it, and /proc/1/exe leads nowhere (runc
+ * CVE-2019-5736). */
+#include "harness/sandbox/sandbox_private.h"
+
+#include "base/weaken.h"
+
+#include <fcntl.h>
+#include <linux/keyctl.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/personality.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+static uint64_t now_ns(void)
+{
+    struct timespec t;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * NSEC_PER_SEC + (uint64_t)t.tv_nsec;
+}
+
+void send_report(struct init_context *ctx, const struct init_report *report)
+{
+    /* nobody to tell means that the slot is gone, and with it, by PDEATHSIG, everything here */
+    if (send(ctx->control, report, sizeof(*report), MSG_NOSIGNAL) != (ssize_t)sizeof(*report))
+        _exit(1);
+}
+
+/* ---- first steps ---- */
+
+#ifdef __SANITIZE_ADDRESS__
+#define LAST_STREAM STDOUT_FILENO /* the sanitizers have something to say */
+#else
+#define LAST_STREAM STDERR_FILENO
+#endif
+#define KEEP_MAX (2 * INPUTS_MAX + CGROUP_ENTER_FDS_MAX + 16)
+
+static void keep(int *list, size_t *n, int fd)
+{
+    size_t at = *n;
+
+    if (fd < 0 || *n == KEEP_MAX)
+        return;
+    for (; at > 0 && list[at - 1] > fd; at--)
+        list[at] = list[at - 1];
+    list[at] = fd;
+    (*n)++;
+}
+
+/* This is a copy of the slot, with all its descriptors: its own end of the control socket, which would hide its death from us,
+ * the run's lock, the store, directories of the host. Close-on-exec does not help who never executes anything. */
+int setup_descriptors(struct init_context *ctx)
+{
+    static int list[KEEP_MAX]; /* ascending; PID 1 has nobody to share it with */
+    size_t n = 0;
+    unsigned next = 0;
+
+    /* the streams stay taken, by a pipe of the job's own, so that nothing that is opened later gets their numbers */
+    for (int fd = 0; fd <= (weakened("streams") ? STDOUT_FILENO : LAST_STREAM); fd++)
+        if (dup2(ctx->stdout_fd, fd) < 0)
+            return -errno;
+    for (int fd = 0; fd <= STDERR_FILENO; fd++)
+        keep(list, &n, fd);
+    keep(list, &n, ctx->control);
+    keep(list, &n, ctx->dev_mount);
+    keep(list, &n, ctx->shm_mount);
+    keep(list, &n, ctx->stdin_fd);
+    keep(list, &n, ctx->stdout_fd);
+    keep(list, &n, ctx->stderr_fd);
+    for (size_t i = 0; i < ctx->n_enter; i++)
+        keep(list, &n, ctx->enter[i]);
+    for (size_t i = 0; i < ctx->n_inputs; i++) {
+        keep(list, &n, ctx->inputs[i].mount);
+        keep(list, &n, ctx->inputs[i].file);
+    }
+    for (size_t i = 0; i < n; i++) {
+        unsigned fd = (unsigned)list[i];
+
+        if (fd > next && syscall(SYS_close_range, next, fd - 1, 0) < 0)
+            return -errno;
+        next = fd + 1;
+    }
+    return syscall(SYS_close_range, next, ~0u, 0) < 0 ? -errno : 0;
+}
+
+/* Waits for an order of the slot; anything else than GO is the end. */
+static void wait_for_go(struct init_context *ctx)
+{
+    char order;
+    ssize_t n;
+
+    do
+        n = recv(ctx->control, &order, 1, 0);
+    while (n < 0 && errno == EINTR);
+    if (n != 1 || order != INIT_ORDER_GO)
+        _exit(1);
+}
+
+/* Root of the user namespace. Any change of ids clears PDEATHSIG and sets the dumpable flag anew (prctl(2)), so both come last. */
+int identity_become_root(const struct init_context *ctx)
+{
+    if (syscall(SYS_setresgid, 0, 0, 0) < 0 || small_drop_groups(ctx->privilege.ids) < 0 ||
+        syscall(SYS_setresuid, 0, 0, 0) < 0)
+        return -errno;
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || prctl(PR_SET_DUMPABLE, weakened("dumpable")) < 0)
+        return -errno;
+    return 0;
+}
+
+/* Once the maps are there. */
+static int setup_identity(struct init_context *ctx)
+{
+    char byte;
+    int r;
+
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+        return -errno;
+    wait_for_go(ctx); /* end of file: the slot died before the line above */
+    r = identity_become_root(ctx);
+    if (r < 0)
+        return r;
+    /* the slot may have died while the signal was off: its end of the socket tells */
+    if (recv(ctx->control, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0)
+        _exit(1);
+    return 0;
+}
+
+/* What would otherwise be inherited from whoever started cupel. */
+int setup_session(struct init_context *ctx)
+{
+    sigset_t blocked;
+
+    (void)sigemptyset(&blocked);
+    (void)sigaddset(&blocked, SIGCHLD);
+    (void)sigaddset(&blocked, SIGTERM);
+    if (sigprocmask(SIG_SETMASK, &blocked, NULL) < 0)
+        return -errno;
+    if (weakened("session"))
+        return 0;
+    /* /proc/1/cmdline is readable by all, and would tell how cupel was started */
+    if (ctx->arguments != NULL) {
+        memset(ctx->arguments, 0, ctx->arguments_len);
+        small_copy(ctx->arguments, "cupel-init", ctx->arguments_len);
+    }
+    (void)prctl(PR_SET_NAME, "cupel-init");
+    for (int sig = 1; sig < NSIG; sig++) /* SIGKILL, SIGSTOP and libc's own refuse, which is right */
+        (void)signal(sig, SIG_DFL);
+    (void)umask(022);
+    if (setsid() < 0 && errno != EPERM) /* EPERM: already a leader */
+        return -errno;
+    /* whoever is not root cannot be nicer to themselves than they were started */
+    if ((setpriority(PRIO_PROCESS, 0, 0) < 0 && ctx->privilege.host) || personality(PER_LINUX) < 0)
+        return -errno;
+    /* an anonymous session keyring: the caller's keys stay out of reach. A container's filter may refuse it: then that one, which
+     * jobs are under as well, keeps everybody from keys */
+    if (!weakened("keyring") && syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) < 0 && errno != ENOSYS &&
+        (ctx->privilege.host || errno != EPERM))
+        return -errno;
+    return 0;
+}
+
+static int setup_hostname(struct init_context *ctx)
+{
+    ctx->detail = ctx->job->hostname;
+    return names_set_host(ctx->job->hostname);
+}
+
+/* A tmpfs is made smaller by who has mounted it, and padding would cost memory. */
+static int ask_for_trim(struct init_context *ctx)
+{
+    const struct init_report report = {.kind = INIT_WANTS_TRIM};
+
+    send_report(ctx, &report);
+    wait_for_go(ctx);
+    return 0;
+}
+
+/* Leaves the job exactly what its file says, where it says something: the upper file system has room for any set-up, of which
+ * this one took its part. The rest is taken by files beside the job's upper directory, which it cannot reach. */
+static int trim_disk(struct init_context *ctx)
+{
+    const struct jobs_limits *l = &ctx->job->limits;
+    cleanup_close int pad = -EBADF;
+    struct statfs fs;
+
+    if (!jobs_limit_is_set(l, JOBS_LIMIT_DISK) && !jobs_limit_is_set(l, JOBS_LIMIT_INODES))
+        return 0;
+    if (ctx->trims_by_slot)
+        return ask_for_trim(ctx);
+    pad = openat(ctx->job_dir, "blocks", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    if (pad < 0 || fstatfs(ctx->job_dir, &fs) < 0)
+        return -errno;
+    for (uint64_t i = l->value[JOBS_LIMIT_INODES]; jobs_limit_is_set(l, JOBS_LIMIT_INODES) && i < fs.f_ffree; i++) {
+        char name[24] = "i";
+
+        small_append_number(name, i, sizeof(name));
+        if (mknodat(ctx->job_dir, name, S_IFREG, 0) < 0)
+            return -errno;
+    }
+    if (fstatfs(ctx->job_dir, &fs) < 0)
+        return -errno;
+    if (jobs_limit_is_set(l, JOBS_LIMIT_DISK)) {
+        uint64_t have = (uint64_t)fs.f_bavail * (uint64_t)fs.f_bsize, limit = l->value[JOBS_LIMIT_DISK];
+
+        if (have > limit && fallocate(pad, 0, 0, (off_t)(have - limit)) < 0)
+            return -errno;
+    }
+    return 0;
+}
+
+/* What set-up itself has taken of the disk is not the job's. */
+static int setup_disk(struct init_context *ctx)
+{
+    struct statfs fs;
+    int r = trim_disk(ctx);
+
+    if (r < 0)
+        return r;
+    if (fstatfs(ctx->job_dir, &fs) < 0)
+        return -errno;
+    ctx->disk_bytes = (uint64_t)(fs.f_blocks - fs.f_bfree) * (uint64_t)fs.f_bsize;
+    ctx->disk_inodes = (uint64_t)(fs.f_files - fs.f_ffree);
+    (void)close(ctx->job_dir);
+    ctx->job_dir = -EBADF;
+    return 0;
+}
+
+static const struct {
+    enum setup_step step;
+    setup_fn *run;
+} setup_table[] = {
+    {SETUP_DESCRIPTORS, setup_descriptors},       /* only what the steps below need */
+    {SETUP_IDENTITY, setup_identity},             /* ids, death signal, not dumpable */
+    {SETUP_SESSION, setup_session},               /* session, signals, umask, nice, keyring */
+    {SETUP_HOSTNAME, setup_hostname},             /* UTS namespace */
+    {SETUP_OVERLAY, setup_overlay},               /* the root: lower layers and the job's upper */
+    {SETUP_INPUT_OVERLAYS, setup_input_overlays}, /* a copy-on-write view of each input */
+    {SETUP_KERNEL_MOUNTS, setup_kernel_mounts},   /* proc, sysfs, devpts, shm, mqueue, still detached */
+    {SETUP_BORROW, setup_borrow},                 /* what the host lends, where the slot cannot make the job's own */
+    {SETUP_PIVOT, setup_pivot},                   /* from here on the stage is gone and paths are the root's */
+    {SETUP_VIEWS, setup_views},                   /* the host's directories, where they are lent */
+    {SETUP_DEV, setup_dev},                       /* /dev with pts, shm, mqueue */
+    {SETUP_PROC, setup_proc},
+    {SETUP_PROC_MASKS, setup_proc_masks},
+    {SETUP_SYS, setup_sys},
+    {SETUP_USER, setup_user}, /* by the root's passwd; directories that are missing are made for that one */
+    {SETUP_ATTACH_INPUTS, setup_attach_inputs},
+    {SETUP_ETC, setup_etc}, /* /etc/hosts and /tmp where the root has none */
+    {SETUP_HOME, setup_home},
+    {SETUP_WORKDIR, setup_workdir},
+    {SETUP_LOOPBACK, setup_loopback},
+    {SETUP_TERMINAL, setup_terminal}, /* where the job is to have one */
+    {SETUP_DISK, setup_disk},         /* last of what writes: the rest is the job's */
+};
+
+static void set_up(struct init_context *ctx)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(setup_table); i++) {
+        struct init_report report = {.kind = SANDBOX_SETUP_FAILED, .step = setup_table[i].step};
+        int r;
+
+        ctx->detail = NULL;
+        progress_to(ctx, setup_table[i].step);
+        r = setup_table[i].run(ctx);
+        if (r == 0 && ctx->fault == (int)setup_table[i].step) {
+            r = -EIO;
+            ctx->detail = "an injected fault";
+        }
+        if (r == 0)
+            continue;
+        report.errnum = -r;
+        report.at_ns = now_ns();
+        if (ctx->detail != NULL)
+            small_copy(report.detail, ctx->detail, sizeof(report.detail));
+        send_report(ctx, &report);
+        _exit(1);
+    }
+}
+
+/* ---- the steps of the job ---- */
+
+/* The command's next word, or false at the end of file. A report fits into a pipe's atomic write. */
+static bool read_report(int fd, struct init_report *ret)
+{
+    struct init_report report;
+    ssize_t n;
+
+    do
+        n = read(fd, &report, sizeof(report));
+    while (n < 0 && errno == EINTR);
+    if (n != (ssize_t)sizeof(report))
+        return false;
+    *ret = report;
+    return true;
+}
+
+/* Without a word: it was killed, and where is in the memory that it shared. */
+_Noreturn static void died_early(struct init_context *ctx, pid_t pid)
+{
+    struct init_report report = {.kind = SANDBOX_SETUP_FAILED, .step = SETUP_EXEC, .errnum = EPIPE};
+    int status;
+
+    if (ctx->progress != NULL)
+        report.step = atomic_load_explicit(&ctx->progress->at, memory_order_relaxed);
+    if (report.step >= SETUP_STEP_COUNT) /* before its first one */
+        report.step = SETUP_CONTROLLING_TERMINAL;
+    if (waitpid(pid, &status, 0) == pid && WIFSIGNALED(status)) {
+        small_copy(report.detail, "a command that was killed by signal ", sizeof(report.detail));
+        small_append_number(report.detail, (uint64_t)WTERMSIG(status), sizeof(report.detail));
+    }
+    send_report(ctx, &report);
+    _exit(1);
+}
+
+/* Starts step `index`; returns its pid once execve has happened, or reports and exits. The command says when it is about to
+ * execute; then its pipe closes on exec, or brings what went wrong. */
+static pid_t start_step(struct init_context *ctx, unsigned index)
+{
+    struct init_report report = {.kind = SANDBOX_SETUP_FAILED, .step = SETUP_EXEC}, failure;
+    int ends[2];
+    bool started;
+    pid_t pid;
+
+    if (pipe2(ends, O_CLOEXEC) < 0)
+        _exit(1);
+    pid = _Fork();
+    if (pid == 0) {
+        (void)close(ends[0]);
+        command_main(ctx, index, ends[1]);
+    }
+    if (pid < 0) {
+        report = (struct init_report){.kind = SANDBOX_SETUP_FAILED, .step = SETUP_EXEC, .errnum = errno};
+        small_copy(report.detail, "fork", sizeof(report.detail));
+        send_report(ctx, &report);
+        _exit(1);
+    }
+    (void)close(ends[1]);
+    if (!read_report(ends[0], &report))
+        died_early(ctx, pid);
+    started = report.kind == SANDBOX_STEP_STARTED;
+    if (!started || read_report(ends[0], &failure)) {
+        send_report(ctx, started ? &failure : &report);
+        _exit(1);
+    }
+    (void)close(ends[0]);
+    report.disk_bytes = ctx->disk_bytes;
+    report.disk_inodes = ctx->disk_inodes;
+    report.uid = ctx->uid;
+    report.gid = ctx->gid;
+    send_report(ctx, &report);
+    return pid;
+}
+
+/* Waits for the step's own process and reaps everything else. SIGTERM is passed on, but only from outside: si_pid of a
+ * sender in another PID namespace is 0 (pid_namespaces(7)), so nobody in the job can send it. */
+static int wait_for_step(pid_t command)
+{
+    sigset_t set;
+
+    (void)sigemptyset(&set);
+    (void)sigaddset(&set, SIGCHLD);
+    (void)sigaddset(&set, SIGTERM);
+    for (;;) {
+        siginfo_t info;
+        int status, result = 0, sig;
+        bool ended = false;
+        pid_t pid;
+
+        while ((pid = waitpid(weakened("reap") ? command : -1, &status, WNOHANG)) > 0)
+            if (pid == command) {
+                ended = true;
+                result = status;
+            }
+        if (ended)
+            return result;
+        sig = sigwaitinfo(&set, &info);
+        if (sig == SIGTERM && (info.si_pid == 0 || weakened("init-signals")))
+            (void)kill(-command, SIGTERM);
+    }
+}
+
+static void report_leaks(struct init_context *ctx, unsigned step)
+{
+    static struct init_report list[SANDBOX_LEAKS_MAX]; /* PID 1 has nobody to share it with */
+    int n = leaks_find(ctx, step, list);
+
+    for (int i = 0; i < n; i++)
+        send_report(ctx, &list[i]);
+}
+
+/* Nothing of a step outlives it into the next: its daemons end with it. */
+static void end_leftovers(void)
+{
+    if (kill(-1, SIGKILL) < 0) /* ESRCH: nobody else is here */
+        return;
+    while (waitpid(-1, NULL, 0) > 0 || errno == EINTR)
+        ;
+}
+
+_Noreturn void init_session(struct init_context *ctx)
+{
+    struct init_report report = {.kind = SANDBOX_STEP_ENDED};
+
+    report.status = wait_for_step(start_step(ctx, 0));
+    report.at_ns = now_ns();
+    send_report(ctx, &report);
+    _exit(0);
+}
+
+_Noreturn void init_main(struct init_context *ctx)
+{
+    set_up(ctx);
+    for (unsigned i = 0; i < ctx->job->n_steps; i++) {
+        bool last = i + 1 == ctx->job->n_steps;
+        pid_t command = start_step(ctx, i);
+        struct init_report report = {.kind = SANDBOX_STEP_ENDED, .step = i};
+
+        report.status = wait_for_step(command);
+        if (WIFSIGNALED(report.status) && (WTERMSIG(report.status) == SIGSEGV || WTERMSIG(report.status) == SIGKILL))
+            report.unmappable = explain_unmappable(ctx, ctx->job->steps[i].argv[0]);
+        if (weakened("raw-status") && WEXITSTATUS(report.status) > 128)
+            report.status = WEXITSTATUS(report.status) - 128;
+        report.at_ns = now_ns();
+        progress_to(ctx, PROGRESS_LEFTOVERS);
+        send_report(ctx, &report); /* at once: its own deadline is over */
+        report_leaks(ctx, i);
+        if (last)
+            break;
+        end_leftovers();
+        report = (struct init_report){.kind = SANDBOX_STEP_QUIET, .step = i};
+        send_report(ctx, &report);
+        wait_for_go(ctx);
+    }
+    _exit(0); /* the kernel ends what is left of the job */
+}

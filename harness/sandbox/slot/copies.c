@@ -1,0 +1,171 @@
+/* copies: inputs that lie on the job's own disk from the start: single files that the job may
+ * write, and whole directories with `mode: copy`. What they take of the disk is added to it, as
+ * they are when the job starts: a limit 'disk' counts what the job writes. */
+#include "harness/sandbox/slot/hidden.h"
+#include "harness/sandbox/slot/keep_copy.h"
+
+#include "base/weaken.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/stat.h>
+
+#define DEPTH_MAX 128
+
+struct sum {
+    uint64_t bytes, files;
+    const struct sandbox_hidden *hidden; /* has no part in it */
+};
+
+/* Some file systems tell of no blocks; elsewhere such a file is nothing but a hole, or small. */
+static bool is_hole(int fd)
+{
+    return fd >= 0 && lseek(fd, 0, SEEK_DATA) < 0 && errno == ENXIO;
+}
+
+/* `fd` is of the file, or none: asked only where there are no blocks. */
+static void add(struct sum *s, int fd, const struct stat *st)
+{
+    uint64_t bytes = (uint64_t)st->st_blocks * 512;
+
+    if (bytes == 0 && S_ISREG(st->st_mode) && st->st_size > 0 && !is_hole(fd))
+        bytes = (uint64_t)st->st_size;
+    if (S_ISDIR(st->st_mode) && bytes < UPPER_BLOCK)
+        bytes = UPPER_BLOCK;
+    s->bytes += (bytes + UPPER_BLOCK - 1) / UPPER_BLOCK * UPPER_BLOCK;
+    s->files++;
+}
+
+static int open_blockless(int dir, const char *name, const struct stat *st)
+{
+    return S_ISREG(st->st_mode) && st->st_blocks == 0 && st->st_size > 0
+               ? openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
+               : -EBADF;
+}
+
+static void add_tree(struct sum *s, int dir, unsigned depth)
+{
+    DIR *list = fdopendir(dir); /* which has it from here on */
+    struct dirent *e;
+
+    if (list == NULL) {
+        (void)close(dir);
+        return;
+    }
+    while (depth < DEPTH_MAX && (e = readdir(list)) != NULL) {
+        cleanup_close int blockless = -EBADF;
+        struct stat st;
+        int sub;
+
+        if (str_eq(e->d_name, ".") || str_eq(e->d_name, "..") ||
+            fstatat(dir, e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 || hidden_is(s->hidden, &st))
+            continue;
+        blockless = open_blockless(dir, e->d_name, &st);
+        add(s, blockless, &st);
+        sub = S_ISDIR(st.st_mode)
+                  ? openat(dir, e->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+                  : -1;
+        if (sub >= 0)
+            add_tree(s, sub, depth + 1);
+    }
+    (void)closedir(list);
+}
+
+static void add_input(struct sum *s, const struct jobs_input *in)
+{
+    cleanup_close int path = -EBADF, file = -EBADF;
+    struct stat st;
+    int fd;
+
+    if (in->mode == JOBS_INPUT_RO)
+        return;
+    path = file_open_trusted(in->host.path, in->host.trusted, O_PATH);
+    if (path < 0 || fstat(path, &st) < 0)
+        return; /* what is not there is told when it is opened */
+    if (S_ISREG(st.st_mode)) {
+        if (st.st_blocks == 0)
+            file = file_open_trusted(in->host.path, in->host.trusted, O_RDONLY | O_NONBLOCK);
+        add(s, file, &st);
+    } else if (in->mode == JOBS_INPUT_COPY) {
+        fd = openat(path, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (fd >= 0)
+            add_tree(s, fd, 0);
+    }
+}
+
+/* A disk that is not exact is the same for jobs with few copies and for those with none. */
+#define LOOSE_BYTES (UINT64_C(64) << 20)
+#define LOOSE_FILES 4096
+#define LOOSE_STEP ((UINT64_C(1) << 30) / UPPER_OWN_BYTES)
+#define EXACT_STEP ((UINT64_C(1) << 20) / UPPER_OWN_BYTES)
+
+/* What a disk on a network, or one that others use, is still expected to do. */
+#define SLOW_BYTES_A_SECOND (UINT64_C(8) << 20)
+#define SLOW_FILES_A_SECOND 200
+
+static uint64_t slowly(const struct sum *s)
+{
+    uint64_t seconds = s->bytes / SLOW_BYTES_A_SECOND + s->files / SLOW_FILES_A_SECOND;
+
+    return seconds < UINT64_MAX / NSEC_PER_SEC ? seconds * NSEC_PER_SEC : UINT64_MAX;
+}
+
+uint64_t copies_shares(const struct jobs_job *job, bool exact, const struct sandbox_hidden *hidden,
+                       uint64_t *ret_ns)
+{
+    struct sum s = {.hidden = hidden};
+    uint64_t by_bytes, by_files, shares, step = exact ? EXACT_STEP : LOOSE_STEP;
+
+    for (size_t i = 0; i < job->n_inputs; i++)
+        add_input(&s, &job->inputs[i]);
+    *ret_ns = slowly(&s);
+    if (s.files == 0 || (!exact && s.bytes <= LOOSE_BYTES && s.files <= LOOSE_FILES))
+        return 0;
+    by_bytes =
+        s.bytes / UPPER_OWN_BYTES + s.bytes / UPPER_OWN_BYTES / 64 + 1; /* extents, directories */
+    by_files = s.files / UPPER_OWN_INODES + 1;
+    shares = by_bytes > by_files ? by_bytes : by_files;
+    return (shares + step - 1) / step * step;
+}
+
+struct stop {
+    int cancel;
+    uint64_t until;
+    bool late;
+};
+
+static bool is_to_stop(void *data)
+{
+    struct stop *stop = data;
+    struct pollfd p = {.fd = stop->cancel, .events = POLLIN};
+
+    stop->late = weakened("copying-time") || clock_monotonic_ns() >= stop->until;
+    return stop->late || (p.fd >= 0 && poll(&p, 1, 0) > 0);
+}
+
+int copies_make(struct sandbox_stage *s, int dir, const struct owner_change *change,
+                const char *job_dir, size_t input, uint64_t until)
+{
+    struct stop stop = {.cancel = s->cancel, .until = until};
+    const struct copy_bounds bounds = {.bytes = UINT64_MAX, /* the disk has one */
+                                       .files = UINT64_MAX,
+                                       .ids = s->privilege.ids,
+                                       .id_base = s->privilege.host ? s->id_base : 0,
+                                       .change = change,
+                                       .hidden = s->hidden,
+                                       .stopped = is_to_stop,
+                                       .data = &stop};
+    cleanup_free char *path = xasprintf("%s/u%zu", job_dir, input);
+    cleanup_close int to =
+        openat(upper_fd(s->upper), path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    cleanup_close int aside =
+        openat(upper_fd(s->upper), job_dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+    int r;
+
+    if (to < 0 || aside < 0)
+        return -errno;
+    r = copy_contents(dir, to, aside, &bounds);
+    return r == -ECANCELED && stop.late ? -ETIMEDOUT : r;
+}

@@ -1,0 +1,55 @@
+/* finish: what is left of a job in its slot goes: descriptors, and its directory on the slot's disk. Its processes are
+ * gone by now, and with them its mounts. */
+#include "harness/sandbox/slot/stage.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+/* Emptying a directory of very many files takes longer than making a new file system. */
+#define MANY_INODES 5000
+
+/* Of most jobs there are only the two directories that they had, and what overlayfs makes in a work
+ * directory that it never syncs: where nothing else is, all of it goes by its names. No job has a way
+ * to these, so that nothing there leads elsewhere. What is left goes by looking at everything. */
+static int remove_job_dir(const struct upper *u, const char *dir)
+{
+    static const char *const known[] = {
+        "w/work/incompat/volatile/dirty", "w/work/incompat/volatile", "w/work/incompat", "w/work", "w", "u"};
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && u->kind == UPPER_DISK && i < ARRAY_SIZE(known); i++) {
+        char path[96];
+
+        (void)snprintf(path, sizeof(path), "%s/%s", dir, known[i]);
+        r = unlinkat(upper_fd(u), path, i > 0 ? AT_REMOVEDIR : 0);
+    }
+    return file_remove_tree_at(upper_fd(u), dir);
+}
+
+int sandbox_finish(struct sandbox_stage *stage, struct sandbox_job *job, struct cupel_error *err)
+{
+    int *const fds[] = {&job->pidfd, &job->control,  &job->out,      &job->err,
+                        &job->in,    &job->terminal, &job->mount_ns, &job->oom};
+    struct sandbox_disk disk = {0};
+    int r = 0;
+
+    for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
+        base_closep(fds[i]);
+        *fds[i] = -EBADF;
+    }
+    if (job->dir[0] == '\0' || stage->upper == NULL)
+        return 0;
+    if (stage->upper->kind == UPPER_MEMORY ||
+        (sandbox_disk_usage(stage, job, &disk) == 0 && disk.inodes > MANY_INODES)) {
+        stage_drop_upper(stage, true);
+    } else {
+        r = remove_job_dir(stage->upper, job->dir);
+        if (r < 0) { /* whatever it was that would not go away, it goes with its file system */
+            stage_drop_upper(stage, true);
+            r = 0;
+        }
+    }
+    job->dir[0] = '\0';
+    (void)err;
+    return r;
+}

@@ -1,0 +1,123 @@
+/* keep: what a job wrote, kept beyond its end, and laid under a session later. The disk as a whole changes hands: nothing is
+ * copied, and its owners, attributes and whiteouts are what they were. Without the host's rights there is no disk: what was
+ * written into a directory of the store is moved, and what was written into memory is copied there. */
+#include "harness/sandbox/slot/keep_copy.h"
+#include "harness/sandbox/slot/stage.h"
+#include "harness/sandbox/slot/upper.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+
+static int keep_disk(struct sandbox_stage *stage, const struct sandbox_keeping *k, uint64_t *ret_bytes)
+{
+    struct stat st;
+    int r = upper_keep(stage->upper, k->dirfd, k->name);
+
+    stage_drop_upper(stage, true); /* kept or not, nothing can be written to it any more */
+    if (r == 0 && fstatat(k->dirfd, k->name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+        r = -errno;
+    if (r == 0)
+        *ret_bytes = (uint64_t)st.st_blocks * 512;
+    return r;
+}
+
+static int keep_memory(const struct upper *u, const char *dir, int to, const struct sandbox_keeping *k)
+{
+    struct copy_bounds bounds = {.stopped = k->stopped, .data = k->data};
+    int r = upper_statistics(u, &bounds.bytes, &bounds.files);
+
+    return r < 0 ? r : copy_into(u->fd, to, dir, &bounds);
+}
+
+static int keep_directory(const struct upper *u, const char *dir, const struct sandbox_keeping *k, uint64_t *ret_bytes)
+{
+    cleanup_close int to = -EBADF;
+    int r = 0;
+
+    if (mkdirat(k->dirfd, k->name, 0700) < 0)
+        return -errno;
+    to = openat(k->dirfd, k->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (to < 0)
+        return -errno;
+    if (u->kind == UPPER_MEMORY)
+        r = keep_memory(u, dir, to, k);
+    else if (renameat(u->fd, dir, to, dir) < 0)
+        r = -errno;
+    if (r == 0)
+        *ret_bytes = copy_measure(to, dir);
+    return r;
+}
+
+int sandbox_keep(struct sandbox_stage *stage, const struct sandbox_job *job, const struct sandbox_keeping *keeping,
+                 uint64_t *ret_bytes, struct cupel_error *err)
+{
+    int r = -ENODATA;
+
+    if (job->dir[0] != '\0' && stage->upper != NULL)
+        r = stage->upper->kind == UPPER_DISK ? keep_disk(stage, keeping, ret_bytes)
+                                             : keep_directory(stage->upper, job->dir, keeping, ret_bytes);
+    if (r == -ECANCELED)
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, 0, "stopped while it was copied");
+    if (r == -ELOOP)
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, 0, "its directories are nested too deep to be copied");
+    return r < 0 ? cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot keep what the job wrote") : 0;
+}
+
+uint32_t sandbox_stage_id_base(const struct sandbox_stage *stage)
+{
+    return stage->id_base;
+}
+
+static int map_owners(int mount, const struct sandbox_stage *s, uint32_t on_disk)
+{
+    struct mount_attr attr = {.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOSUID,
+                              .propagation = MS_PRIVATE};
+    cleanup_close int id_map = -EBADF;
+    int r = s->privilege.host ? stage_open_id_map(on_disk, s->id_base, &id_map) : 0; /* else all jobs have the same */
+
+    if (r < 0)
+        return r;
+    if (s->privilege.host) {
+        attr.attr_set |= MOUNT_ATTR_IDMAP;
+        attr.userns_fd = (uint64_t)(unsigned)id_map;
+    }
+    return mount_setattr(mount, "", AT_EMPTY_PATH, &attr, sizeof(attr)) < 0 ? -errno : 0;
+}
+
+/* The disk, or where there was none, the directory. */
+static int mount_kept(const struct sandbox_stage *s, const struct sandbox_kept *kept, struct cupel_error *err)
+{
+    struct stat st;
+    int mount;
+
+    if (fstat(kept->image, &st) < 0)
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot look at what is kept");
+    if (!S_ISDIR(st.st_mode) && s->privilege.host)
+        return upper_mount_image(kept->image, UPPER_READ_ONLY, NULL, err);
+    if (!S_ISDIR(st.st_mode)) {
+        (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, EPERM, "what is kept is a disk, and only root can mount that");
+        cupel_error_hint(err, "start cupel as root, as it was when the job ran");
+        return -EPERM;
+    }
+    mount = open_tree(kept->image, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+    return mount < 0 ? cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot attach what is kept") : mount;
+}
+
+int stage_attach_kept(struct sandbox_stage *s, const struct sandbox_kept *kept, struct cupel_error *err)
+{
+    cleanup_close int mount = mount_kept(s, kept, err);
+    int r = mount;
+
+    if (r < 0)
+        return r;
+    r = map_owners(mount, s, kept->id_base);
+    if (r == 0)
+        r = mkdirat(s->tmpfs, "kept", 0755) < 0 ? -errno : stage_enter(s);
+    if (r == 0) {
+        r = move_mount(mount, "", AT_FDCWD, "/kept", MOVE_MOUNT_F_EMPTY_PATH) < 0 ? -errno : 0;
+        stage_leave(s);
+    }
+    return r < 0 ? cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot attach the kept job's disk") : 0;
+}

@@ -1,0 +1,98 @@
+/* network: see network.h. Which network a job has, in one table. A job with `none` or `loopback` needs nothing from here: its
+ * namespace is empty, and PID 1 brings lo up; one with `host` has no namespace of its own. */
+#include "harness/sandbox/slot/network.h"
+
+#include <fcntl.h>
+
+#define RESOLVER_MAX ((size_t)64 << 10)
+
+struct namespaces {
+    int user, net;
+    const char *resolver; /* of the job; NULL: the root's own */
+};
+
+typedef int connect_fn(struct sandbox_stage *stage, const struct sandbox_request *request, const struct namespaces *ns,
+                       struct sandbox_job *job, struct cupel_error *err);
+
+static int connect_nat(struct sandbox_stage *stage, const struct sandbox_request *request, const struct namespaces *ns,
+                       struct sandbox_job *job, struct cupel_error *err)
+{
+    const struct nat_order order = {.with = &stage->nat,
+                                    .user_ns = ns->user,
+                                    .net_ns = ns->net,
+                                    .forwards_names = ns->resolver != NULL && resolver_is_forwarded(ns->resolver)};
+
+    (void)request;
+    return nat_start(&order, &job->nat, err);
+}
+
+static int connect_bridge(struct sandbox_stage *stage, const struct sandbox_request *request,
+                          const struct namespaces *ns, struct sandbox_job *job, struct cupel_error *err)
+{
+    (void)stage;
+    (void)job;
+    return bridge_attach(request->bridge_ns, ns->net, request->job,
+                         request->plan->bridges[request->job->bridge].n_members, err);
+}
+
+static connect_fn *const connect_table[] = {
+    [JOBS_NETWORK_NONE] = NULL, [JOBS_NETWORK_LOOPBACK] = NULL,         [JOBS_NETWORK_NAT] = connect_nat,
+    [JOBS_NETWORK_HOST] = NULL, [JOBS_NETWORK_BRIDGE] = connect_bridge,
+};
+
+int network_open_namespace(pid_t pid, const char *name)
+{
+    char path[64];
+    int fd;
+
+    (void)snprintf(path, sizeof(path), "/proc/%d/ns/%s", (int)pid, name);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    return fd < 0 ? -errno : fd;
+}
+
+int network_connect(struct sandbox_stage *stage, const struct sandbox_request *request, const char *resolver,
+                    struct sandbox_job *job, struct cupel_error *err)
+{
+    connect_fn *connect_network = connect_table[request->job->network];
+    cleanup_close int user = -EBADF, net = -EBADF;
+    int r =
+        stage->fault == SETUP_NETWORK ? cupel_error_set(err, CUPEL_ERROR_HARNESS, EIO, "%s", "an injected fault") : 0;
+
+    if (r == 0 && connect_network != NULL) {
+        user = network_open_namespace(job->pid, "user");
+        net = network_open_namespace(job->pid, "net");
+        if (user < 0 || net < 0)
+            r = cupel_error_set(err, CUPEL_ERROR_HARNESS, user < 0 ? user : net, "cannot open the job's namespaces");
+        else
+            r = connect_network(stage, request, &(struct namespaces){user, net, resolver}, job, err);
+    }
+    if (r < 0)
+        cupel_error_prefix(err, "set-up step '%s' failed", sandbox_step_name(SETUP_NETWORK));
+    return r;
+}
+
+void network_disconnect(struct sandbox_job *job)
+{
+    job->network_lost = !nat_stop(&job->nat);
+}
+
+char *network_resolver(const struct jobs_job *job)
+{
+    cleanup_free char *text = NULL;
+    size_t len;
+
+    if (job->network != JOBS_NETWORK_NAT && job->network != JOBS_NETWORK_HOST)
+        return NULL;
+    if (file_read_at(AT_FDCWD, "/etc/resolv.conf", RESOLVER_MAX, &text, &len) < 0)
+        return NULL; /* a host without resolvers */
+    return job->network == JOBS_NETWORK_NAT ? resolver_behind_nat(text) : steal_ptr(text);
+}
+
+char *network_hosts(const struct sandbox_request *request)
+{
+    const struct jobs_job *job = request->job;
+
+    if (job->network == JOBS_NETWORK_BRIDGE)
+        return bridge_hosts(request->plan, &request->plan->bridges[job->bridge]);
+    return xasprintf(HOSTS_LOCAL "127.0.0.1\t%s\n::1\t%s\n", job->hostname, job->hostname);
+}

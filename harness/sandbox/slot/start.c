@@ -1,0 +1,599 @@
+/* start: the slot's half of a job: prepare, clone, write the id maps, listen to PID 1, tear down. */
+#include "harness/sandbox/slot/network.h"
+
+#include "base/weaken.h"
+
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+static int step_error(struct cupel_error *err, enum setup_step step, int errnum, const char *detail)
+{
+    return cupel_error_set(err, CUPEL_ERROR_HARNESS, errnum, "set-up step '%s' failed%s%s", sandbox_step_name(step),
+                           detail != NULL ? " on " : "", detail != NULL ? detail : "");
+}
+
+/* Everything of one start that has to go away again when a later step fails. */
+struct start {
+    struct sandbox_stage *stage;
+    const struct sandbox_request *request;
+    struct sandbox_job job;
+    struct init_context *ctx;
+    size_t below[JOBS_FROM_DEPTH_MAX]; /* where in the stage the snapshots under the job are, top first */
+    size_t below_inputs[JOBS_FROM_DEPTH_MAX]; /* the same, for what is in inputs: their owner is the job's user */
+    bool has_dir;
+};
+
+/* ---- disk ---- */
+
+/* What set-up itself may take of the disk; what is left of it is taken away from an exact one
+ * before the job starts. */
+static uint64_t set_up_shares(const struct jobs_job *job, const struct sandbox_hidden *hidden,
+                              uint64_t *ret_copying_ns)
+{
+    return 1 + job->n_inputs / UPPER_INPUTS_A_SHARE +
+           copies_shares(job, sandbox_disk_is_exact(&job->limits), hidden, ret_copying_ns);
+}
+
+uint64_t sandbox_disk_space(const struct jobs_job *job, const struct sandbox_hidden *hidden)
+{
+    uint64_t bytes, inodes, copying_ns;
+
+    sandbox_disk_limits(&job->limits, &bytes, &inodes);
+    return upper_space(bytes, inodes, set_up_shares(job, hidden, &copying_ns));
+}
+
+static int make_owned_dir(int dirfd, const char *path, mode_t mode, uint32_t id)
+{
+    if (mkdirat(dirfd, path, mode) < 0 || fchownat(dirfd, path, id, id, AT_SYMLINK_NOFOLLOW) < 0)
+        return -errno;
+    return 0;
+}
+
+/* An overlay's own directory is that of its top layer: where there is one below, it stays what the earlier job made of it. */
+static int make_upper(struct start *s, int dirfd, const char *path, const char *name, const size_t *below_at,
+                      size_t n_below)
+{
+    int below = n_below > 0 ? s->stage->snapshots[below_at[0]].mount : -EBADF;
+    struct stat st;
+    int r = make_owned_dir(dirfd, path, 0755, s->stage->id_base);
+
+    if (r < 0 || below < 0)
+        return r;
+    if (fstatat(below, name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+        fchownat(dirfd, path, st.st_uid, st.st_gid, AT_SYMLINK_NOFOLLOW) < 0 ||
+        fchmodat(dirfd, path, st.st_mode & 07777, 0) < 0)
+        return -errno;
+    return 0;
+}
+
+/* How many of the snapshots have a layer of this input. */
+static size_t input_layers(const struct jobs_job *job, size_t input)
+{
+    return job->depth - job->inputs[input].depth;
+}
+
+/* An upper and a work directory for the root, and for each copy-on-write input. */
+static int make_job_dirs(struct start *s)
+{
+    const struct jobs_job *job = s->request->job;
+    int fd = upper_fd(s->stage->upper), r;
+    uint32_t id = s->stage->id_base;
+    char path[64];
+
+    (void)snprintf(s->job.dir, sizeof(s->job.dir), "j%llu", (unsigned long long)s->stage->serial++);
+    r = make_owned_dir(fd, s->job.dir, 0700, id);
+    if (r < 0)
+        return r;
+    s->has_dir = true;
+    for (int i = -1; r == 0 && i < (int)job->n_inputs; i++) {
+        char tail[16] = "";
+
+        if (i >= 0 && job->inputs[i].mode == JOBS_INPUT_RO)
+            continue;
+        if (i >= 0)
+            (void)snprintf(tail, sizeof(tail), "%d", i);
+        (void)snprintf(path, sizeof(path), "%s/u%s", s->job.dir, tail);
+        r = make_upper(s, fd, path, path + strlen(s->job.dir) + 1, i >= 0 ? s->below_inputs : s->below,
+                       i >= 0 ? input_layers(job, (size_t)i) : job->depth);
+        if (r < 0)
+            break;
+        (void)snprintf(path, sizeof(path), "%s/w%s", s->job.dir, tail);
+        r = make_owned_dir(fd, path, 0700, id);
+    }
+    return r;
+}
+
+static void trim_later(struct start *s)
+{
+    const struct jobs_limits *l = &s->request->job->limits;
+
+    s->job.trims = s->stage->upper;
+    s->job.trim_bytes = jobs_limit_is_set(l, JOBS_LIMIT_DISK) ? l->value[JOBS_LIMIT_DISK] : UINT64_MAX;
+    s->job.trim_inodes = jobs_limit_is_set(l, JOBS_LIMIT_INODES) ? l->value[JOBS_LIMIT_INODES] : UINT64_MAX;
+    s->ctx->trims_by_slot = true;
+}
+
+/* What the inputs of an earlier job belong to is its user's; now it is this one's. */
+static struct owner_change change_below(const struct start *s, size_t i)
+{
+    const struct sandbox_ids *was = &s->request->below_ids[i];
+    uint32_t uid, gid;
+
+    if (!was->known || !s->stage->privilege.host || !request_user(s->request, &uid, &gid))
+        return (struct owner_change){0};
+    return (struct owner_change){.uid = {was->uid, uid}, .gid = {was->gid, gid}};
+}
+
+static int attach_layers(struct start *s, struct cupel_error *err)
+{
+    static const struct owner_change none;
+    int r = stage_attach_root(s->stage, s->request->root, s->request->layers, s->request->n_layers, s->request->masked,
+                              err);
+
+    for (size_t i = 0; r == 0 && i < s->request->job->depth; i++) {
+        struct owner_change change = change_below(s, i);
+
+        r = stage_attach_snapshot(s->stage, s->request->below[i], &none, &s->below[i], err);
+        s->below_inputs[i] = s->below[i];
+        if (r == 0 && !owner_change_is_none(&change))
+            r = stage_attach_snapshot(s->stage, s->request->below[i], &change, &s->below_inputs[i], err);
+    }
+    return r;
+}
+
+/* No limit of the job counts its set-up, but its wall limit says how long anybody is willing to wait. */
+static uint64_t copying_ends(const struct jobs_limits *limits, uint64_t copying_ns)
+{
+    uint64_t end = clock_monotonic_ns();
+
+    if (!jobs_limit_is_set(limits, JOBS_LIMIT_WALL) ||
+        __builtin_add_overflow(end, limits->value[JOBS_LIMIT_WALL] + SANDBOX_SET_UP_NS, &end) ||
+        __builtin_add_overflow(end, copying_ns, &end))
+        return UINT64_MAX;
+    return end;
+}
+
+static int start_disk(struct start *s, struct cupel_error *err)
+{
+    uint64_t bytes, inodes;
+    bool exact;
+    int r;
+
+    if (s->stage->fault == SETUP_ID_MAP_LAYERS)
+        return step_error(err, SETUP_ID_MAP_LAYERS, EIO, "an injected fault");
+    r = attach_layers(s, err);
+    if (r < 0) {
+        cupel_error_prefix(err, "set-up step '%s' failed", sandbox_step_name(SETUP_ID_MAP_LAYERS));
+        return r;
+    }
+    if (s->stage->fault == SETUP_UPPER)
+        return step_error(err, SETUP_UPPER, EIO, "an injected fault");
+    if (s->request->kept != NULL) {
+        r = stage_attach_kept(s->stage, s->request->kept, err);
+        if (r < 0) {
+            cupel_error_prefix(err, "set-up step '%s' failed", sandbox_step_name(SETUP_UPPER));
+            return r;
+        }
+    }
+    sandbox_disk_limits(&s->request->job->limits, &bytes, &inodes);
+    exact = sandbox_disk_is_exact(&s->request->job->limits);
+    r = stage_attach_upper(s->stage, bytes, inodes,
+                           set_up_shares(s->request->job, s->stage->hidden, &s->job.copying_ns), exact,
+                           jobs_limit_is_set(&s->request->job->limits, JOBS_LIMIT_DISK), err);
+    if (r < 0) {
+        cupel_error_prefix(err, "set-up step '%s' failed", sandbox_step_name(SETUP_UPPER));
+        return r;
+    }
+    s->stage->copying_until = copying_ends(&s->request->job->limits, s->job.copying_ns);
+    r = upper_statistics(s->stage->upper, &s->job.disk_before, &s->job.inodes_before);
+    refusals_count(&s->stage->refusals, &s->job.writes_refused_before,
+                   &s->job.inodes_refused_before);
+    if (r == 0 && s->stage->upper->kind == UPPER_MEMORY && exact)
+        trim_later(s);
+    if (r == 0 || r == -ENODATA)
+        r = make_job_dirs(s);
+    return r < 0 ? step_error(err, SETUP_UPPER, r, "the job's directories") : 0;
+}
+
+/* ---- stdin, pipes, environment ---- */
+
+static int make_pipes(struct start *s, struct cupel_error *err)
+{
+    const struct sandbox_request *q = s->request;
+    int r = s->stage->fault == SETUP_PIPES ? -EIO : 0;
+
+    if (r == 0)
+        r = streams_make(q->stdio, s->stage->id_base, q->stdin_data, q->stdin_len, q->stdin_file, s->ctx, &s->job);
+    if (r == 0)
+        listen_begin(&s->job, (unsigned)q->job->n_steps);
+    return r < 0 ? step_error(err, SETUP_PIPES, r, NULL) : 0;
+}
+
+/* What lies over the root's own layers: what earlier jobs wrote, or else what is the job's own. */
+static char *layers_above(struct start *s)
+{
+    const struct sandbox_user *user = s->request->user;
+    struct own_files own = {.hosts = s->ctx->hosts, .resolver = s->ctx->resolver};
+    char path[OWN_LAYER_SIZE];
+
+    if (user != NULL && !s->ctx->env_has_home) {
+        own.home = user->home;
+        own.uid = user->uid;
+        own.gid = user->gid;
+    }
+    s->ctx->etc_is_laid = own_layer_lay(s->stage, s->request, &own, path);
+    return s->ctx->etc_is_laid ? xasprintf("%s:", path) : layers_below(s->ctx, s->below, s->request->job->depth, "u");
+}
+
+static int list_layers(struct start *s, struct cupel_error *err)
+{
+    cleanup_free char *below = layers_above(s);
+    char *p = s->ctx->lowerdir;
+    size_t size = sizeof(s->ctx->lowerdir), used = strlen(below);
+
+    if (used + sizeof("0/base") > size)
+        return step_error(err, SETUP_OVERLAY, E2BIG, "the list of layers");
+    memcpy(p, below, used + 1);
+    if (s->ctx->views != NULL) {
+        (void)snprintf(p + used, size - used, "0/base");
+        return 0;
+    }
+    for (size_t i = 0; i < s->request->n_layers; i++) {
+        int n = s->request->masked && i == 0 ? snprintf(p + used, size - used, "0/top:0/mid")
+                                             : snprintf(p + used, size - used, "%s%zu", i == 0 ? "" : ":", i);
+
+        if (n < 0 || (size_t)n >= size - used)
+            return step_error(err, SETUP_OVERLAY, E2BIG, "the list of layers");
+        used += (size_t)n;
+    }
+    return 0;
+}
+
+static int make_lowerdir(struct start *s, struct cupel_error *err)
+{
+    (void)snprintf(s->ctx->lower, sizeof(s->ctx->lower), "/lower/%zu", s->request->root);
+    (void)snprintf(s->ctx->upper, sizeof(s->ctx->upper), "/upper/%s", s->job.dir);
+    s->ctx->views = hostroot_views(s->stage, s->request->root);
+    if (s->request->kept != NULL)
+        (void)snprintf(s->ctx->kept, sizeof(s->ctx->kept), "/kept/%s", s->request->kept->dir);
+    return list_layers(s, err);
+}
+
+static void init_context(struct start *s, struct init_context *ctx)
+{
+    context_init(ctx, s->request->job, s->request->stdio, s->request->rows, s->request->columns);
+    ctx->enter = s->request->enter;
+    ctx->n_enter = s->request->n_enter;
+    ctx->arguments = s->stage->arguments;
+    ctx->arguments_len = s->stage->arguments_len;
+    ctx->fault = s->stage->fault;
+    ctx->privilege = s->stage->privilege;
+    ctx->landlock_abi = s->stage->landlock_abi;
+    ctx->user = s->request->user;
+    ctx->progress = s->stage->progress;
+    s->job.progress = s->stage->progress;
+    if (s->request->kept != NULL) {
+        ctx->has_ids = true;
+        ctx->uid = s->request->kept->uid;
+        ctx->gid = s->request->kept->gid;
+    }
+}
+
+/* ---- clone ---- */
+
+static uint64_t clone_flags(const struct jobs_job *job)
+{
+    uint64_t flags =
+        CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWCGROUP | CLONE_NEWTIME;
+
+    if (weakened("ipc-namespace"))
+        flags &= ~(uint64_t)CLONE_NEWIPC;
+    if (weakened("user-namespace"))
+        flags &= ~(uint64_t)CLONE_NEWUSER;
+    return job->network == JOBS_NETWORK_HOST ? flags : flags | CLONE_NEWNET;
+}
+
+/* As the owner of the namespaces, until it is there. */
+static int clone_owned(struct start *s, struct clone_args *args, long *ret_pid)
+{
+    struct owner owner;
+    int r = owner_become(s->stage, &owner), back;
+
+    *ret_pid = r < 0 ? -1 : syscall(SYS_clone3, args, sizeof(*args));
+    if (*ret_pid == 0)
+        init_main(s->ctx);
+    if (r == 0 && *ret_pid < 0)
+        r = -errno;
+    back = owner_leave(&owner);
+    if (back < 0) {
+        log_warning("a slot cannot become root again: %s", strerror(-back));
+        _exit(CUPEL_ERROR_HARNESS);
+    }
+    return r;
+}
+
+static int clone_init(struct start *s, struct cupel_error *err)
+{
+    struct clone_args args = {
+        .flags = clone_flags(s->request->job) | CLONE_PIDFD,
+        .pidfd = (uint64_t)(uintptr_t)&s->job.pidfd,
+        .exit_signal = SIGCHLD,
+    };
+    long pid = -1;
+    int r = s->stage->fault == SETUP_CLONE ? -EIO : stage_enter(s->stage);
+
+    if (r < 0)
+        return step_error(err, SETUP_CLONE, r, NULL);
+    r = clone_owned(s, &args, &pid);
+    stage_leave(s->stage);
+    if (pid > 0) {
+        s->job.pid = (pid_t)pid;
+        oom_order_begin(&s->job, s->stage->oom);
+    }
+    if (r < 0) {
+        (void)step_error(err, SETUP_CLONE, r, NULL);
+        if (r == -EPERM || r == -ENOSPC)
+            cupel_error_hint(err, "user namespaces may be off or used up: see /proc/sys/user/max_user_namespaces");
+    }
+    return r;
+}
+
+/* A PID 1 that is gone already has said why. */
+static int id_map_error(struct start *s, int r, const char *path, struct cupel_error *err)
+{
+    struct sandbox_event e;
+
+    if (sandbox_receive(&s->job, &e) > 0 && e.kind == SANDBOX_SETUP_FAILED)
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, e.errnum, "set-up step '%s' failed%s%s", e.what,
+                               e.detail[0] != '\0' ? " on " : "", e.detail);
+    return step_error(err, SETUP_ID_MAP, r, path);
+}
+
+static int write_id_maps(struct start *s, struct cupel_error *err)
+{
+    static const char *const files[] = {"uid_map", "gid_map"};
+    char path[64];
+
+    for (size_t i = 0; i < ARRAY_SIZE(files) && !weakened("user-namespace"); i++) {
+        int r;
+
+        (void)snprintf(path, sizeof(path), "/proc/%d/%s", (int)s->job.pid, files[i]);
+        r = s->stage->fault == SETUP_ID_MAP ? -EIO : file_put_at(AT_FDCWD, path, s->stage->maps[i]);
+        if (r < 0)
+            return id_map_error(s, r, path, err);
+    }
+    if (!s->stage->privilege.host) {
+        const char *which = NULL;
+        int r = namespaces_hold(&s->job, s->request->job->network != JOBS_NETWORK_HOST, &which);
+
+        if (r < 0)
+            return step_error(err, SETUP_ID_MAP, r, which);
+    }
+    if (s->request->job->artifacts.patterns != NULL) {
+        (void)snprintf(path, sizeof(path), "/proc/%d/ns/mnt", (int)s->job.pid);
+        s->job.mount_ns = open(path, O_RDONLY | O_CLOEXEC);
+        if (s->job.mount_ns < 0)
+            return step_error(err, SETUP_ID_MAP, errno, path);
+    }
+    return 0;
+}
+
+/* Whether the n jobs on top of which this one starts had another user. */
+static bool had_other_user(const struct start *s, size_t n)
+{
+    uint32_t uid, gid;
+
+    if (!request_user(s->request, &uid, &gid))
+        return false;
+    for (size_t i = 0; i < n; i++)
+        if (s->request->below_ids[i].known &&
+            (s->request->below_ids[i].uid != uid || s->request->below_ids[i].gid != gid))
+            return true;
+    return false;
+}
+
+/* What earlier jobs, or the kept one, made of an input lies on top of what the host has. */
+static void set_layers_of_inputs(struct start *s)
+{
+    for (size_t i = 0; i < s->ctx->n_inputs; i++) {
+        struct init_input *in = &s->ctx->inputs[i];
+        size_t n = input_layers(s->request->job, i);
+        char name[24];
+
+        (void)snprintf(name, sizeof(name), "u%zu", i);
+        if (in->cow && in->directory)
+            in->below = layers_below(s->ctx, s->below_inputs, n, name);
+        in->is_there = in->cow && !in->directory && (n > 0 || s->request->kept != NULL);
+        in->given = s->request->job->inputs[i].owner == JOBS_OWNER_USER && had_other_user(s, n);
+    }
+}
+
+/* The directory that an input is seen as belongs to who the host's belongs to, and may be what that one may be. */
+static int own_inputs(struct start *s, struct cupel_error *err)
+{
+    int fd = upper_fd(s->stage->upper);
+
+    for (size_t i = 0; i < s->ctx->n_inputs; i++) {
+        const struct init_input *in = &s->ctx->inputs[i];
+        uint32_t base = s->stage->id_base;
+        char path[64];
+
+        if (!in->cow || !in->directory || input_layers(s->request->job, i) > 0)
+            continue;
+        (void)snprintf(path, sizeof(path), "%s/u%zu", s->job.dir, i);
+        if (fchownat(fd, path, base + in->uid, base + in->gid, AT_SYMLINK_NOFOLLOW) < 0 ||
+            fchmodat(fd, path, in->mode, 0) < 0)
+            return step_error(err, SETUP_INPUTS, errno, in->to);
+    }
+    return 0;
+}
+
+static int start_steps(struct start *s, struct cupel_error *err)
+{
+    int r = start_disk(s, err);
+
+    if (r == 0)
+        r = make_lowerdir(s, err);
+    if (r == 0) {
+        r = s->stage->fault == SETUP_DEVICES ? -EIO
+                                             : devices_mount(s->stage->id_base, s->request->job->devices,
+                                                             s->stage->privilege.host, &s->ctx->dev_mount);
+        if (r < 0)
+            return step_error(err, SETUP_DEVICES, r, "/dev");
+    }
+    if (r == 0)
+        r = inputs_open(s->stage, s->request, s->job.dir, s->ctx, err);
+    if (r == 0)
+        r = own_inputs(s, err);
+    if (r == 0)
+        set_layers_of_inputs(s);
+    if (r == 0)
+        r = make_pipes(s, err);
+    if (r == 0)
+        r = filter_program(s->request->filter, &s->ctx->filter);
+    if (weakened("shm") && devices_has(s->request->job->devices, JOBS_DEVICE_SHM)) /* the host's, for every job */
+        s->ctx->shm_mount = open_tree(AT_FDCWD, "/dev/shm", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+    if (r == 0)
+        r = clone_init(s, err);
+    if (r == 0)
+        r = write_id_maps(s, err);
+    if (r == 0)
+        r = network_connect(s->stage, s->request, s->ctx->resolver, &s->job, err);
+    if (r == 0)
+        sandbox_continue(&s->job); /* until now PID 1 has waited */
+    return r;
+}
+
+/* What PID 1 says of its own end is nearer to the cause than what the slot then did not find of it. */
+static void prefer_report(struct start *s, struct cupel_error *err)
+{
+    struct sandbox_event e;
+
+    if (s->job.pid <= 0 || sandbox_receive(&s->job, &e) <= 0 || e.kind != SANDBOX_SETUP_FAILED)
+        return;
+    (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, e.errnum, "set-up step '%s' failed%s%s", e.what,
+                          e.detail[0] != '\0' ? " on " : "", e.detail);
+}
+
+int sandbox_start(struct sandbox_stage *stage, const struct sandbox_request *request, struct sandbox_job *ret_job,
+                  struct cupel_error *err)
+{
+    cleanup_free char *resolver = network_resolver(request->job), *hosts = network_hosts(request);
+    struct init_context ctx;
+    struct start s = {.stage = stage, .request = request, .job = SANDBOX_JOB_INIT, .ctx = &ctx};
+    int r;
+
+    init_context(&s, &ctx);
+    context_env(&ctx, request->env);
+    ctx.hosts = hosts;
+    ctx.resolver = resolver;
+    r = start_steps(&s, err);
+    context_close(&ctx);
+    if (r < 0) {
+        struct cupel_error ignored;
+
+        prefer_report(&s, err);
+        if (s.job.pid > 0) {
+            sandbox_kill(&s.job);
+            sandbox_reap(&s.job);
+        }
+        if (!s.has_dir)
+            s.job.dir[0] = '\0';
+        (void)sandbox_finish(stage, &s.job, &ignored); /* the first error is the one to tell */
+        return r;
+    }
+    *ret_job = s.job;
+    return 0;
+}
+
+/* ---- a running job ---- */
+
+void sandbox_continue(struct sandbox_job *job)
+{
+    const char order = INIT_ORDER_GO;
+
+    /* a failure means that PID 1 is gone, which its pidfd tells */
+    (void)send(job->control, &order, 1, MSG_NOSIGNAL);
+}
+
+void sandbox_terminate(struct sandbox_job *job)
+{
+    (void)syscall(SYS_pidfd_send_signal, job->pidfd, SIGTERM, NULL, 0);
+}
+
+void sandbox_kill(struct sandbox_job *job)
+{
+    (void)syscall(SYS_pidfd_send_signal, job->pidfd, SIGKILL, NULL, 0);
+}
+
+/* By its CPU clock (clock_getcpuclockid(3)), which takes one call where the files of /proc take three. */
+int sandbox_init_cpu_ns(const struct sandbox_job *job, uint64_t *ret_ns)
+{
+    struct timespec t;
+    clockid_t clock;
+
+    if (job->pid <= 0 || clock_getcpuclockid(job->pid, &clock) != 0 || clock_gettime(clock, &t) < 0)
+        return -ESRCH;
+    *ret_ns = (uint64_t)t.tv_sec * NSEC_PER_SEC + (uint64_t)t.tv_nsec;
+    return 0;
+}
+
+void sandbox_reap(struct sandbox_job *job)
+{
+    if (job->pid <= 0)
+        return;
+    namespaces_release(job); /* or what is mounted there would outlive it */
+    while (waitpid(job->pid, NULL, 0) < 0 && errno == EINTR)
+        ;
+    job->pid = -1;
+    network_disconnect(job);
+}
+
+int sandbox_disk_usage(const struct sandbox_stage *stage, const struct sandbox_job *job, struct sandbox_disk *ret_disk)
+{
+    uint64_t used, inodes;
+    int r = upper_statistics(stage->upper, &used, &inodes);
+
+    if (r < 0)
+        return r;
+    ret_disk->bytes = used > job->disk_before ? used - job->disk_before : 0;
+    ret_disk->inodes = inodes > job->inodes_before ? inodes - job->inodes_before : 0;
+    ret_disk->bytes_left = upper_left(stage->upper, stage->upper->bytes, ret_disk->bytes);
+    ret_disk->inodes_left = upper_left(stage->upper, stage->upper->inodes, ret_disk->inodes);
+    ret_disk->bytes_full = upper_is_full(stage->upper, ret_disk->bytes);
+    ret_disk->inodes_full = upper_has_no_inodes(stage->upper, ret_disk->inodes);
+    return 0;
+}
+
+int sandbox_store_left(const struct sandbox_stage *stage, struct sandbox_disk *ret_left)
+{
+    return stage->upper != NULL ? upper_store_left(stage->upper, ret_left) : -ENODATA;
+}
+
+void sandbox_disk_refusals(const struct sandbox_stage *stage, const struct sandbox_job *job,
+                           uint64_t *ret_writes, uint64_t *ret_inodes)
+{
+    refusals_count(&stage->refusals, ret_writes, ret_inodes);
+    *ret_writes -= job->writes_refused_before;
+    *ret_inodes -= job->inodes_refused_before;
+}
+
+int sandbox_open_root(struct sandbox_stage *stage, const struct sandbox_job *job)
+{
+    int fd, r;
+
+    if (setns(job->mount_ns, CLONE_NEWNS) < 0)
+        return -errno;
+    fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    r = fd < 0 ? -errno : 0;
+    stage_leave(stage);
+    return r < 0 ? r : fd;
+}

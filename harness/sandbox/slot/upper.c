@@ -1,0 +1,426 @@
+/* upper: the disk that a slot's jobs write into, where there are the rights for one (upper.h has what there is otherwise): of exactly the size and inode count that the job's limits say.
+ * It is an ext4 file system in a loop device over an unlinked sparse file: on disk, so that what a job writes does not
+ * count against its memory limit, and gone with the last process that holds it, however that one dies. It is kept from
+ * job to job as long as the limits stay the same; each job gets a directory of its own on it.
+ *
+ * Exactness: mke2fs rounds sizes and inode counts up to its own units; the surplus is taken away again by files of
+ * ours. */
+#include "harness/sandbox/slot/upper.h"
+
+#include "base/program.h"
+
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/wait.h>
+
+#define BLOCK UPPER_BLOCK
+#define OWN_INODES UPPER_OWN_INODES
+#define OWN_BYTES UPPER_OWN_BYTES
+/* What losses.c makes: its own directories, and overlayfs' in them. Taken from what set-up may use,
+ * not from a job. */
+#define LOSSES_INODES UINT64_C(8)
+#define LOSSES_BYTES (LOSSES_INODES * BLOCK)
+
+/* From ext4's own header, which user space does not get (fs/ext4/ext4.h). */
+#define EXT4_IOC_SHUTDOWN _IOR('X', 125, uint32_t)
+#define EXT4_GOING_FLAGS_DEFAULT 0x0 /* everything is written first */
+#define EXT4_GOING_FLAGS_NOLOGFLUSH 0x2
+
+/* 10 ms as a rule. */
+#define MKE2FS_MOST_NS (60 * NSEC_PER_SEC)
+
+static int run_mke2fs(int image, uint64_t bytes, uint64_t inodes, int cancel, struct cupel_error *err)
+{
+    char program[256], path[32], count[32], blocks[32];
+    char *argv[] = {
+        "mke2fs",
+        "-q",
+        "-F",
+        "-t",
+        "ext4",
+        "-b",
+        "4096",
+        "-I",
+        "256",
+        "-m",
+        "0",
+        "-N",
+        count,
+        "-O",
+        "extent,flex_bg,uninit_bg,sparse_super,filetype,dir_index,large_file,huge_file,dir_nlink,extra_isize",
+        "-E",
+        "lazy_itable_init=1,nodiscard,root_owner=0:0",
+        path,
+        blocks,
+        NULL};
+    static char *const environment[] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C", "MKE2FS_CONFIG=/dev/null",
+                                        NULL};
+    cleanup_close int said = memfd_create("mke2fs", MFD_CLOEXEC);
+    char text[256] = "";
+    pid_t slot = getpid(), pid;
+    int status = 0, r;
+
+    if (said < 0)
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot start mke2fs");
+    if (!program_find("mke2fs", program, sizeof(program))) {
+        (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, 0, "mke2fs, which makes the job's disk, is not %s",
+                              program_where());
+        cupel_error_hint(err, "install the package e2fsprogs");
+        return -EIO;
+    }
+    (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", image);
+    (void)snprintf(count, sizeof(count), "%llu", (unsigned long long)inodes);
+    (void)snprintf(blocks, sizeof(blocks), "%llu", (unsigned long long)(bytes / BLOCK));
+    pid = _Fork(); /* see lean.c */
+    if (pid < 0)
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot start mke2fs");
+    if (pid == 0) {
+        int null = open("/dev/null", O_RDWR);
+
+        program_die_with(slot);
+        if (null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 || dup2(said, 2) < 0 || fcntl(image, F_SETFD, 0) < 0)
+            _exit(126);
+        (void)execve(program, argv, environment);
+        _exit(127);
+    }
+    r = program_wait(pid, MKE2FS_MOST_NS, cancel, &status);
+    if (r == -ECANCELED)
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, -r, "making the job's disk was cancelled");
+    if (r == -ETIMEDOUT)
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, 0, "%s had not made the job's disk after %u s, and was killed",
+                               program, (unsigned)(MKE2FS_MOST_NS / NSEC_PER_SEC));
+    if (r == 0 && status == 0)
+        return 0;
+    /* it warns of many things that are as meant; what it says is worth something only now */
+    if (pread(said, text, sizeof(text) - 1, 0) < 0)
+        text[0] = '\0';
+    text[strcspn(text, "\n")] = '\0';
+    (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, 0,
+                          "mke2fs failed (wait status 0x%x) making a file system of %llu bytes: %s", (unsigned)status,
+                          (unsigned long long)bytes, text);
+    return -EIO;
+}
+
+/* A sparse disk gives back to the store what is deleted on it; one that the store has set aside
+ * keeps it. */
+static const char *const use_options[] = {
+    [UPPER_READ_ONLY] = "ro", [UPPER_SPARSE] = "discard", [UPPER_RESERVED] = "nodiscard"};
+
+int upper_mount_image(int image, enum upper_use use, int *ret_loop, struct cupel_error *err)
+{
+    cleanup_close int loop = -EBADF, fs = -EBADF;
+    char path[32] = "/dev/loop-control", source[32];
+    int mount, r = loop_attach(image, use == UPPER_READ_ONLY, &loop, path, sizeof(path));
+
+    if (r < 0)
+        return loop_explain(r, path, err);
+    (void)snprintf(source, sizeof(source), "/proc/self/fd/%d", loop); /* it may have no name in this /dev */
+    fs = fsopen("ext4", FSOPEN_CLOEXEC);
+    /* noinit_itable: no kernel thread that writes inode tables nobody will read */
+    if (fs < 0 || fsconfig(fs, FSCONFIG_SET_STRING, "source", source, 0) < 0 ||
+        fsconfig(fs, FSCONFIG_SET_FLAG, "noinit_itable", NULL, 0) < 0 ||
+        fsconfig(fs, FSCONFIG_SET_FLAG, "nobarrier", NULL, 0) < 0 ||
+        fsconfig(fs, FSCONFIG_SET_FLAG, use_options[use], NULL, 0) < 0 ||
+        fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot mount the job's disk (ext4 on %s)", path);
+    mount = fsmount(fs, FSMOUNT_CLOEXEC, MOUNT_ATTR_NODEV | MOUNT_ATTR_NOATIME);
+    if (mount < 0)
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot mount the job's disk (fsmount)");
+    if (ret_loop != NULL)
+        *ret_loop = steal_fd(&loop);
+    return mount;
+}
+
+/* Takes away what mke2fs gave beyond the limits. */
+static int take_surplus(struct upper *u, struct cupel_error *err)
+{
+    struct statfs fs;
+    uint64_t wanted_inodes = u->inodes + u->shares * OWN_INODES + LOSSES_INODES;
+    uint64_t wanted = u->bytes + u->shares * OWN_BYTES + LOSSES_BYTES;
+    cleanup_close int dir = -EBADF, pad = -EBADF;
+
+    (void)unlinkat(u->fd, "lost+found", AT_REMOVEDIR);
+    if (mkdirat(u->fd, "surplus", 0700) < 0 || losses_make_room(u->fd) < 0)
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot prepare the job's disk");
+    dir = openat(u->fd, "surplus", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (dir < 0 || fstatfs(u->fd, &fs) < 0)
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot prepare the job's disk");
+    for (uint64_t i = wanted_inodes + 1; i < fs.f_ffree; i++) {
+        char name[24];
+
+        (void)snprintf(name, sizeof(name), "%llu", (unsigned long long)i);
+        if (mknodat(dir, name, S_IFREG, 0) < 0)
+            return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot prepare the job's disk");
+    }
+    pad = openat(dir, "blocks", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    if (pad < 0 || fstatfs(u->fd, &fs) < 0)
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot prepare the job's disk");
+    if (fs.f_bavail * BLOCK > wanted && fallocate(pad, 0, 0, (off_t)(fs.f_bavail * BLOCK - wanted)) < 0)
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot prepare the job's disk");
+    return 0;
+}
+
+/* What a disk that is not set aside finds free at least: its own tables, and some data. Its jobs
+ * may still run out of it: losses.c. */
+static int check_floor(int store_dirfd, struct cupel_error *err)
+{
+    char left[UNIT_TEXT_SIZE], floor[UNIT_TEXT_SIZE];
+    struct statfs fs;
+    uint64_t free_bytes;
+
+    if (fstatfs(store_dirfd, &fs) < 0)
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno,
+                               "cannot tell how much space the store has");
+    free_bytes = (uint64_t)fs.f_bavail * (uint64_t)fs.f_bsize;
+    if (free_bytes >= UPPER_FLOOR)
+        return 0;
+    (void)cupel_error_set(
+        err, CUPEL_ERROR_HARNESS, 0,
+        "the store's file system is full: %s free, and a job's disk wants %s at least",
+        unit_format_size(free_bytes, left), unit_format_size(UPPER_FLOOR, floor));
+    cupel_error_hint(err, "free space there, or put the store on another disk with CUPEL_CACHE");
+    return -ENOSPC;
+}
+
+/* Not every file system can set space aside (NFS, ZFS): there it is as with a disk that has no
+ * limit of its own. */
+static int set_aside(struct upper *u, int store_dirfd, uint64_t total, bool reserve,
+                     struct cupel_error *err)
+{
+    char text[UNIT_TEXT_SIZE];
+
+    if (reserve && fallocate(u->image, 0, 0, (off_t)total) == 0)
+        u->reserved = true;
+    else if (reserve && errno != EOPNOTSUPP && errno != ENOSYS) {
+        int r = cupel_error_set(err, CUPEL_ERROR_HARNESS, errno,
+                                "cannot set aside %s in the store for the job's disk",
+                                unit_format_size(total, text));
+
+        cupel_error_hint(err,
+                         "free space there, or put the store on another disk with CUPEL_CACHE");
+        return r;
+    }
+    return u->reserved ? 0 : check_floor(store_dirfd, err);
+}
+
+static uint64_t inode_count(uint64_t inodes, uint64_t shares)
+{
+    return inodes + shares * OWN_INODES + LOSSES_INODES + 16;
+}
+
+uint64_t upper_space(uint64_t bytes, uint64_t inodes, uint64_t shares)
+{
+    uint64_t count = inode_count(inodes, shares), total;
+
+    /* the limit, the inode tables, bitmaps and group descriptors (one part in 64), and a floor for the fixed ones */
+    total = (bytes + shares * OWN_BYTES + LOSSES_BYTES + count * 256 + bytes / 64 + 256 * BLOCK +
+             BLOCK - 1) /
+            BLOCK * BLOCK;
+    if (count > total / BLOCK) /* ext4 has no more inodes than blocks; what is too much is taken away again */
+        total += count * BLOCK;
+    return total;
+}
+
+static int make_disk(struct upper *u, int store_dirfd, uint64_t total, bool reserve,
+                     int cancel, struct cupel_error *err)
+{
+    int r;
+
+    if (u->image < 0)
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno,
+                               "cannot make the job's disk in the store");
+    if (ftruncate(u->image, (off_t)total) < 0)
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno,
+                               "cannot make a disk of %llu bytes in the store",
+                               (unsigned long long)total);
+    r = set_aside(u, store_dirfd, total, reserve, err);
+    if (r == 0)
+        r = run_mke2fs(u->image, total, inode_count(u->inodes, u->shares), cancel, err);
+    if (r == 0)
+        r = u->mount =
+            upper_mount_image(u->image, u->reserved ? UPPER_RESERVED : UPPER_SPARSE, &u->loop, err);
+    if (r < 0)
+        return r;
+    u->fd = openat(u->mount, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return u->fd < 0
+               ? cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot open the job's disk")
+               : take_surplus(u, err);
+}
+
+int upper_open(int store_dirfd, uint64_t bytes, uint64_t inodes, uint64_t shares, bool reserve,
+               int cancel, struct upper **ret, struct cupel_error *err)
+{
+    struct upper *u = xcalloc(1, sizeof(*u));
+    int r;
+
+    *u = (struct upper){.bytes = bytes,
+                        .inodes = inodes,
+                        .shares = shares,
+                        .mount = -EBADF,
+                        .fd = -EBADF,
+                        .image = openat(store_dirfd, ".", O_RDWR | O_TMPFILE | O_CLOEXEC, 0600),
+                        .loop = -EBADF,
+                        .losses = -EBADF};
+    r = make_disk(u, store_dirfd, upper_space(bytes, inodes, shares), reserve, cancel, err);
+    if (r >= 0)
+        r = upper_statistics(u, &u->empty_bytes, &u->empty_inodes);
+    if (r < 0) {
+        upper_close(u, true);
+        return r;
+    }
+    *ret = u;
+    return 0;
+}
+
+int upper_statistics(const struct upper *u, uint64_t *ret_used, uint64_t *ret_inodes)
+{
+    struct statfs fs;
+
+    if (u->kind == UPPER_DIRECTORY)
+        return -ENODATA;
+    if (fstatfs(u->fd, &fs) < 0)
+        return -errno;
+    *ret_used = (uint64_t)(fs.f_blocks - fs.f_bfree) * BLOCK;
+    *ret_inodes = (uint64_t)(fs.f_files - fs.f_ffree);
+    return 0;
+}
+
+#define SETTLE_TRIES 500
+#define SETTLE_WAIT_NS (NSEC_PER_MSEC)
+
+bool upper_is_empty(const struct upper *u, uint64_t slack_bytes, uint64_t slack_inodes)
+{
+    /* what a job had open goes a moment after its last process: the kernel lets go of its mounts in a work queue */
+    for (int tries = 0; tries < SETTLE_TRIES; tries++) {
+        const struct timespec wait = {0, (long)SETTLE_WAIT_NS};
+        uint64_t bytes = 0, inodes = 0;
+
+        if (upper_statistics(u, &bytes, &inodes) < 0)
+            return false;
+        if (bytes <= u->empty_bytes + slack_bytes && inodes <= u->empty_inodes + slack_inodes)
+            return true;
+        (void)nanosleep(&wait, NULL);
+    }
+    return false;
+}
+
+/* Files that sockets hold, sent over each other, may never be let go of by the kernel, and with them this file system and its
+ * loop device. Then at least the disk space comes back: the file system is shut down, and its image emptied. */
+static void take_down(const struct upper *u)
+{
+    uint32_t how = EXT4_GOING_FLAGS_NOLOGFLUSH;
+    struct stat st;
+
+    if (u->image < 0 || fstat(u->image, &st) < 0 || u->fd < 0) /* never mounted: it goes with its descriptor */
+        return;
+    if (ioctl(u->fd, EXT4_IOC_SHUTDOWN, &how) < 0 ||
+        fallocate(u->image, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, st.st_size) < 0)
+        log_warning("cannot take down a job's disk: %s", strerror(errno));
+}
+
+int upper_sync(const struct upper *u)
+{
+    struct fstrim_range all = {.len = UINT64_MAX};
+    int r = losses_find(u);
+
+    /* nothing will be written to it any more: where these do not work, it takes more space, and
+     * that is all */
+    if (r == 0 && u->reserved)
+        (void)file_remove_tree_at(u->fd, "surplus");
+    if (r == 0 && syncfs(u->fd) < 0)
+        r = -errno;
+    if (r == 0 && u->reserved)
+        (void)ioctl(u->fd, FITRIM, &all);
+    return r;
+}
+
+int upper_keep(struct upper *u, int dirfd, const char *name)
+{
+    uint32_t how = EXT4_GOING_FLAGS_DEFAULT;
+    int r = upper_sync(u);
+
+    if (r < 0)
+        return r;
+    /* Whoever may still hold the mount (the kernel lets go of it in its own time) never writes into the image again. */
+    if (ioctl(u->fd, EXT4_IOC_SHUTDOWN, &how) < 0 || linkat(u->image, "", dirfd, name, AT_EMPTY_PATH) < 0)
+        return -errno;
+    base_closep(&u->image); /* so that nobody empties it */
+    return 0;
+}
+
+void upper_close(struct upper *u, bool discard)
+{
+    if (u == NULL)
+        return;
+    if (u->kind == UPPER_DISK && u->fd >= 0 && !discard && !upper_is_empty(u, 0, 0)) {
+        log_warning("the kernel still holds files of a job after its end; its disk is taken down");
+        discard = true;
+    }
+    if (discard)
+        take_down(u);
+    base_closep(&u->losses);
+    base_closep(&u->loop);
+    base_closep(&u->fd);
+    base_closep(&u->mount);
+    base_closep(&u->image);
+    if (u->kind == UPPER_DIRECTORY && file_remove_tree_at(u->store_dirfd, u->name) < 0)
+        log_warning("cannot remove what jobs have written; it goes with the run");
+    free(u);
+}
+
+int upper_mount_fd(const struct upper *u)
+{
+    return u->mount;
+}
+
+int upper_fd(const struct upper *u)
+{
+    return u->fd;
+}
+
+bool upper_holds(const struct upper *u, enum upper_kind kind, uint64_t bytes, uint64_t inodes,
+                 uint64_t shares)
+{
+    if (u == NULL || u->kind != kind || kind == UPPER_MEMORY)
+        return false;
+    return kind == UPPER_DIRECTORY ||
+           (u->bytes == bytes && u->inodes == inodes && u->shares == shares);
+}
+
+/* Where refusals are counted, only the last block and the last inode say that there is no more.
+ * Elsewhere it takes a margin, since what is deleted again may be gone at the next look: on a disk
+ * a large write is refused as a whole, a little before the last block is gone; in memory, what can
+ * be written between two looks that follow each other closely. */
+#define DISK_MARGIN (UINT64_C(1) << 20)
+#define DISK_PART 16
+#define MEMORY_PART 64
+static uint64_t margin(const struct upper *u, uint64_t limit, uint64_t least, uint64_t most)
+{
+    uint64_t part = limit / (u->kind == UPPER_MEMORY ? MEMORY_PART : DISK_PART);
+
+    return u->counts_refusals || part < least ? least : part > most ? most : part;
+}
+
+bool upper_is_full(const struct upper *u, uint64_t bytes)
+{
+    return bytes > u->bytes - margin(u, u->bytes, BLOCK, DISK_MARGIN);
+}
+
+bool upper_has_no_inodes(const struct upper *u, uint64_t inodes)
+{
+    return inodes >= u->inodes - (u->kind == UPPER_MEMORY ? margin(u, u->inodes, 0, u->inodes) : 0);
+}
+
+uint64_t upper_left(const struct upper *u, uint64_t limit, uint64_t used)
+{
+    if (u->counts_refusals)
+        return UINT64_MAX;
+    return limit > used ? limit - used : 0;
+}

@@ -1,0 +1,309 @@
+/* session: see session.h. This is the front half: it prepares what a run prepares, with the session as its only job; forks the
+ * other half (session_slot.c), which does what a slot does; and carries bytes and signals (relay.c) until that one ends. */
+#include "harness/session/session.h"
+
+#include "harness/prepare/prepare.h"
+#include "harness/session/relay.h"
+#include "harness/session/serve.h"
+
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+/* The kernel holds all others by itself; these are about a command that nobody waits for. */
+static const enum jobs_limit not_held[] = {JOBS_LIMIT_WALL, JOBS_LIMIT_CPU_TIME, JOBS_LIMIT_OUTPUT};
+
+struct session {
+    const struct session_options *options;
+    bool terminal;
+    struct jobs_plan plan; /* of the jobs that this one starts from, the lowest first, and itself */
+    struct jobs_job jobs[JOBS_FROM_DEPTH_MAX + 1];
+    struct jobs_job *job; /* the last of them */
+    struct jobs_step step;
+    const struct run *run;               /* in a sandbox of its own */
+    const struct running_handle *handle; /* or in a running job */
+    const char *const *of_image;         /* of that job */
+    struct sandbox_filter *filter;
+    const char **argv;
+    const char **env;
+    char *term;                /* of env */
+    struct jobs_bridge bridge; /* of a job on a bridge: itself alone */
+    size_t bridge_member;      /* 0 */
+};
+
+/* ---- the job that the session is ---- */
+
+/* TERM tells programs what the caller's terminal understands; the job's own word comes later and wins. */
+static void make_env(struct session *s, const char *const *own)
+{
+    const char *term = getenv("TERM");
+    size_t n = 0, k = 0;
+
+    while (own[n] != NULL)
+        n++;
+    s->env = xcalloc(n + 2, sizeof(*s->env));
+    if (s->terminal && term != NULL) {
+        s->term = xasprintf("TERM=%s", term);
+        s->env[k++] = s->term;
+    }
+    memcpy(s->env + k, own, n * sizeof(*own));
+}
+
+/* A copy: the caller's may lie where PID 1 writes over this program's own command line (setup_session). */
+static void make_argv(struct session *s)
+{
+    const char *shell[] = {s->options->job->shell, NULL};
+    const char *const *argv = s->options->command != NULL ? s->options->command : shell;
+    size_t n = 0;
+
+    while (argv[n] != NULL)
+        n++;
+    s->argv = xcalloc(n + 1, sizeof(*s->argv));
+    for (size_t i = 0; i < n; i++)
+        s->argv[i] = xstrdup(argv[i]);
+}
+
+static void free_argv(struct session *s)
+{
+    for (size_t i = 0; s->argv[i] != NULL; i++)
+        free((char *)(uintptr_t)s->argv[i]);
+    free(s->argv);
+}
+
+/* Its neighbours do not run, so the bridge has no other job. */
+static void make_own_bridge(struct session *s)
+{
+    s->bridge = (struct jobs_bridge){
+        .name = s->plan.bridges[s->job->bridge].name, .members = &s->bridge_member, .n_members = 1};
+    s->plan.bridges = &s->bridge;
+    s->plan.n_bridges = 1;
+    s->job->bridge = s->job->bridge_member = 0;
+}
+
+/* They run as ever, but for what is only of use in reports. Returns how many there are. */
+static size_t make_bases(struct session *s)
+{
+    const struct jobs_job *of_file = s->options->plan->jobs;
+    size_t n = s->options->job->depth;
+
+    for (size_t i = n, at = s->options->job->from; i-- > 0; at = of_file[at].from) {
+        s->jobs[i] = of_file[at];
+        s->jobs[i].n_needs = 0;
+        s->jobs[i].artifacts.patterns = NULL;
+        s->jobs[i].from = i > 0 ? i - 1 : JOBS_FROM_NOTHING;
+    }
+    return n;
+}
+
+static void make_job(struct session *s)
+{
+    const struct session_options *o = s->options;
+    size_t n_bases = make_bases(s);
+
+    s->job = &s->jobs[n_bases];
+    *s->job = *o->job;
+    make_argv(s);
+    s->step = (struct jobs_step){.argv = s->argv, .expect = {.exit = -1}, .line = o->job->line};
+    make_env(s, o->job->env);
+    s->job->steps = &s->step;
+    s->job->n_steps = 1;
+    s->job->has_steps = false;
+    s->job->env = s->env;
+    s->job->n_needs = 0;
+    s->job->from = n_bases > 0 ? n_bases - 1 : JOBS_FROM_NOTHING;
+    s->job->stdin_text = s->job->stdin_file.path = NULL;
+    s->job->artifacts.patterns = NULL;
+    if (s->terminal)
+        s->job->devices |= 1u << JOBS_DEVICE_TTY | 1u << JOBS_DEVICE_PTS | 1u << JOBS_DEVICE_PTMX;
+    for (size_t i = 0; i < ARRAY_SIZE(not_held); i++)
+        s->job->limits.set &= ~(1u << not_held[i]);
+    s->plan = *o->plan;
+    s->plan.jobs = s->jobs;
+    s->plan.n_jobs = (size_t)(s->job - s->jobs) + 1;
+    if (s->job->network == JOBS_NETWORK_BRIDGE)
+        make_own_bridge(s);
+}
+
+static void name_unenforced(const struct session *s, uint32_t set)
+{
+    for (enum jobs_limit i = 0; i < JOBS_LIMIT_COUNT; i++)
+        if (((set >> i) & 1u) && jobs_limit_is_set(&s->job->limits, i))
+            log_warning("the limit '%s' is not held on this machine", jobs_limit_table[i].key);
+}
+
+/* ---- the two halves ---- */
+
+static struct launch_session streams(const struct session *s)
+{
+    struct launch_session l = {.stdio = s->terminal ? SANDBOX_STDIO_TERMINAL : SANDBOX_STDIO_PIPES,
+                               .kept = s->options->kept};
+    struct winsize size;
+
+    if (s->terminal && ioctl(STDIN_FILENO, TIOCGWINSZ, &size) == 0) {
+        l.rows = size.ws_row;
+        l.columns = size.ws_col;
+    }
+    return l;
+}
+
+/* What the other half does; never returns. */
+typedef void half_fn(const struct session *s, int socket, pid_t front);
+
+_Noreturn static void slot_half(const struct session *s, int socket, pid_t front)
+{
+    const struct session_slot slot = {.run = s->run, .launch = streams(s), .socket = socket};
+
+    session_slot_main(&slot, front);
+}
+
+_Noreturn static void entry_half(const struct session *s, int socket, pid_t front)
+{
+    const struct session_entry entry = {.plan = &s->plan,
+                                        .job = s->job,
+                                        .handle = s->handle,
+                                        .of_image = s->of_image,
+                                        .filter = s->filter,
+                                        .launch = streams(s),
+                                        .socket = socket};
+
+    session_entry_main(&entry, front);
+}
+
+static int run_halves(const struct session *s, half_fn *other, struct relay_end *ret, struct cupel_error *err)
+{
+    cleanup_close int signals = relay_signals(), socket = -EBADF;
+    pid_t front = getpid(), pid;
+    int ends[2];
+
+    if (signals < 0)
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, signals, "cannot take signals");
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot make a socket for the session");
+    (void)fflush(NULL);
+    pid = fork();
+    if (pid == 0) {
+        (void)close(ends[0]);
+        (void)close(signals);
+        other(s, ends[1], front);
+        _exit(1);
+    }
+    socket = ends[0];
+    (void)close(ends[1]);
+    if (pid < 0)
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot start the session's process");
+    relay_run(socket, s->terminal, signals, ret);
+    base_closep(&socket);
+    while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+        ;
+    return 0;
+}
+
+static int conclude(const struct relay_end *end, bool terminal, int *ret_exit, struct cupel_error *err)
+{
+    if (end->failed) {
+        *err = end->err;
+        return -EIO;
+    }
+    if (end->err.message[0] != '\0' && end->signal == 0)
+        (void)fprintf(stderr, "%scupel: %s\n", terminal ? "\n" : "", end->err.message);
+    *ret_exit = end->signal != 0 ? 128 + end->signal : end->exit;
+    return 0;
+}
+
+static void begin(struct session *s, const struct session_options *options)
+{
+    *s = (struct session){.options = options, .terminal = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO)};
+    make_job(s);
+}
+
+static void finish(struct session *s)
+{
+    sandbox_filter_free(s->filter);
+    free_argv(s);
+    free(s->env);
+    free(s->term);
+}
+
+/* The neighbours of a job on a bridge do not run. */
+static int check_bases(const struct session *s, struct cupel_error *err)
+{
+    for (const struct jobs_job *base = s->jobs; base < s->job; base++)
+        if (base->network == JOBS_NETWORK_BRIDGE) {
+            (void)cupel_error_set(err, CUPEL_ERROR_INPUT, 0,
+                                  "job '%s' starts from what '%s' leaves, which runs on a bridge with others only",
+                                  s->job->name, base->name);
+            cupel_error_hint(err, "while it runs, cupel enter '%s'", s->job->name);
+            return -EINVAL;
+        }
+    return 0;
+}
+
+/* What they print goes with the run. */
+static int open_logs(const struct session *s, struct run *run, struct cupel_error *err)
+{
+    cleanup_free char *path = NULL;
+
+    if (s->plan.n_jobs == 1)
+        return 0;
+    path = xasprintf("/proc/self/fd/%d/session", run->dirfd);
+    return reports_out_open(path, &run->out, err);
+}
+
+int session_shell(const struct session_options *options, int *ret_exit, struct cupel_error *err)
+{
+    struct session s;
+    struct jobs_plan *plans[] = {&s.plan};
+    bool selected_jobs[JOBS_FROM_DEPTH_MAX + 1], *selected[] = {selected_jobs};
+    const struct supervisor_options o = {.plans = plans,
+                                         .selected = selected,
+                                         .n_plans = 1,
+                                         .slots = 1,
+                                         .retries = -1,
+                                         .hides = options->hides,
+                                         .best_effort = options->best_effort,
+                                         .allow_host_network = options->allow_host_network,
+                                         .allow_devices = options->allow_devices};
+    struct prepared prepared;
+    struct relay_end end;
+    int r;
+
+    begin(&s, options);
+    for (size_t i = 0; i < s.plan.n_jobs; i++)
+        selected_jobs[i] = true;
+    r = check_bases(&s, err);
+    if (r == 0)
+        r = prepare(&o, &prepared, err);
+    if (r == 0) {
+        interrupt_release(&prepared.signals, false); /* the session's own from here on */
+        name_unenforced(&s, prepared.run.unenforced_set);
+        s.run = &prepared.run;
+        r = open_logs(&s, &prepared.run, err);
+        if (r == 0)
+            r = run_halves(&s, slot_half, &end, err);
+        prepared_end(&prepared);
+    }
+    if (r == 0)
+        r = conclude(&end, s.terminal, ret_exit, err);
+    finish(&s);
+    return r;
+}
+
+int session_enter(const struct session_options *options, const struct running_handle *handle,
+                  const char *const *of_image, int *ret_exit, struct cupel_error *err)
+{
+    struct session s;
+    struct relay_end end;
+    int r;
+
+    begin(&s, options);
+    s.handle = handle;
+    s.of_image = of_image;
+    r = sandbox_filter_compile(&s.job->seccomp, &s.filter, err);
+    if (r == 0)
+        r = run_halves(&s, entry_half, &end, err);
+    if (r == 0)
+        r = conclude(&end, s.terminal, ret_exit, err);
+    finish(&s);
+    return r;
+}

@@ -1,8 +1,0 @@
-/* unbegun: private to supervisor. */
-#pragma once
-
-#include "harness/supervisor/prepare.h"
-
-/* Writes the reports of a run of which nothing began: every job is cancelled, for that reason. */
-int unbegun_report(const struct supervisor_options *options, const struct prepared *p,
-                   const char *why, struct cupel_error *err);

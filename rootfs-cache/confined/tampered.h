@@ -1,0 +1,8 @@
+/* changed: private to rootfs-cache. Which files of a damaged layer somebody has changed. */
+#pragma once
+
+#include "rootfs-cache/store/store.h"
+
+/* "/etc/passwd, /bin and 3 more" (malloc'ed): what the file system says was changed after `since`, as nobody changes a layer that is
+ * finished. NULL: nothing (then it is the disk), or all of it (then the store was copied, and it means nothing). */
+char *changed_since(int tree, int keep, const struct timespec *since);

@@ -1,0 +1,167 @@
+/* derive: what somebody writes over a root becomes a layer of its own on top of it, addressed by that root and all that decides
+ * what is written. Who writes it, and how, is not known here: the tree is as hostile as any archive, and copied by a confined
+ * child. */
+#include "rootfs-cache/confined/child.h"
+#include "rootfs-cache/confined/treesum.h"
+#include "rootfs-cache/sources/sources.h"
+#include "rootfs-cache/store/digest.h"
+#include "rootfs-cache/store/flatten.h"
+#include "rootfs-cache/store/names.h"
+
+#include <fcntl.h>
+#include <jansson.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* Part of every key: raised when copying changes. */
+#define DERIVED_RECIPE "derived 1"
+/* A layer that is removed between being made and being opened is made again; this often is bad luck no more. */
+#define TRIES 5
+
+/* Keys of the base's layers, and what is in them: a Debian that is bootstrapped anew has its old key. */
+static char *describe_base(const struct cache *cache, const struct cache_root *base)
+{
+    struct strbuf b = {0};
+
+    strbuf_adds(&b, "");
+    for (size_t i = 0; i < base->n_layers; i++) {
+        cleanup_free char *text = NULL;
+        json_t *info = names_layer_info(cache, base->key[i], &text) == 0 ? json_loads(text, 0, NULL) : NULL;
+        const char *tree = json_string_value(json_object_get(info, "tree"));
+
+        strbuf_addf(&b, "%s %s\n", base->key[i], tree != NULL ? tree : "");
+        json_decref(info);
+    }
+    return b.data;
+}
+
+static int make_key(const struct cache *cache, const struct cache_recipe *recipe, char ret_key[CACHE_KEY_LEN + 1])
+{
+    cleanup_free char *base = describe_base(cache, recipe->base), *config = cache_config_text(recipe->base->config);
+    cleanup_free const char **texts = NULL;
+    size_t n = 0;
+
+    while (recipe->texts[n] != NULL)
+        n++;
+    texts = xcalloc(n + 3, sizeof(*texts));
+    texts[0] = DERIVED_RECIPE;
+    texts[1] = base;
+    texts[2] = config != NULL ? config : ""; /* its variables are the command's */
+    memcpy(texts + 3, recipe->texts, n * sizeof(*texts));
+    return digest_layer(cache, texts, n + 3, ret_key);
+}
+
+static int in_child(void *arg, int fd, struct child_counts *counts, struct cupel_error *err)
+{
+    (void)fd;
+    return flat_make(arg, counts, err);
+}
+
+static int copy_tree(const struct cache_recipe *recipe, int tree, struct store_draft *draft, struct cupel_error *err)
+{
+    struct flat_layers flat = {.layer = &tree, .n = 1, .partial = true, .without = recipe->without};
+    const struct child_work work = {.fn = in_child,
+                                    .arg = &flat,
+                                    .what = "copy a layer",
+                                    .tree = draft->tree,
+                                    .fd = -EBADF,
+                                    .keep = draft->lock,
+                                    .more = &tree,
+                                    .n_more = 1};
+    struct child_counts counts = {0};
+    char contents[CACHE_KEY_LEN + 1];
+    struct store_info info = {.kind = "derived", .source = recipe->shown, .contents = contents};
+    int r = child_run(&work, &counts, err);
+
+    if (r == 0)
+        r = treesum_untimed(draft->tree, NULL, contents,
+                            err); /* what lock files have: a command that is run again leaves other times */
+    if (r < 0)
+        return r;
+    info.entries = counts.entries;
+    info.bytes = counts.bytes;
+    return store_commit(draft, &info, err);
+}
+
+static int make(struct cache *cache, const struct cache_recipe *recipe, const char *key, cache_progress_fn *progress,
+                void *data, struct cupel_error *err)
+{
+    _cleanup_(store_end) struct store_draft draft = STORE_DRAFT_INIT;
+    cleanup_close int tree = -EBADF;
+    int r = store_begin(cache, key, progress, data, &draft, err);
+
+    if (r != 0)
+        return r < 0 ? r : 0;
+    if (progress != NULL) {
+        cleanup_free char *what = xasprintf("making root %s", recipe->name);
+
+        progress_say(progress, data, what);
+    }
+    r = recipe->build(recipe->data, &tree, err);
+    return r < 0 ? r : copy_tree(recipe, tree, &draft, err);
+}
+
+/* The base's layers are held by it, and so cannot be gone. */
+static int add_base(struct cache *cache, const struct cache_recipe *recipe, cache_progress_fn *progress, void *data,
+                    struct cache_root *root, struct cupel_error *err)
+{
+    cleanup_free char *config = cache_config_text(recipe->base->config);
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < recipe->base->n_layers; i++)
+        r = source_add_layer(cache, recipe->base->key[i], root, err);
+    if (r == SOURCE_GONE)
+        return store_error(cache, err, ENOENT, "open a layer");
+    if (r == 0)
+        r = flatten_root(cache, root, recipe->name, progress, data, err);
+    return r == 0 && config != NULL ? source_take_config(config, root, err) : r;
+}
+
+int cache_derive(struct cache *cache, const struct cache_recipe *recipe, cache_progress_fn *progress, void *data,
+                 struct cache_root *ret_root, struct cupel_error *err)
+{
+    struct cache_root root = CACHE_ROOT_INIT;
+    char key[CACHE_KEY_LEN + 1];
+    int r = make_key(cache, recipe, key);
+
+    if (r < 0)
+        return store_error(cache, err, r, "name a layer");
+    r = source_add_layer(cache, key, &root, err);
+    for (int i = 0; i < TRIES && r == SOURCE_GONE; i++) {
+        if (recipe->build == NULL)
+            return 1;
+        r = make(cache, recipe, key, progress, data, err);
+        if (r == 0)
+            r = source_add_layer(cache, key, &root, err);
+    }
+    if (r == SOURCE_GONE)
+        r = store_error(cache, err, ENOENT, "open a layer");
+    if (r == 0)
+        r = add_base(cache, recipe, progress, data, &root, err);
+    if (r < 0)
+        cache_root_release(&root);
+    else
+        *ret_root = root;
+    return r;
+}
+
+int cache_digest_path(struct cache *cache, const char *path, const char *without, char ret_hex[65],
+                      struct cupel_error *err)
+{
+    cleanup_close int fd = open(path, O_RDONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+    char content[CACHE_KEY_LEN + 1], mode[16];
+    struct stat st;
+    int r;
+
+    if (fd < 0 || fstat(fd, &st) < 0)
+        return cupel_error_set(err, CUPEL_ERROR_INPUT, errno, "cannot read '%s'", path);
+    if (S_ISDIR(st.st_mode))
+        return treesum_untimed(fd, without, ret_hex, err);
+    r = digest_file(cache, fd, content);
+    (void)snprintf(mode, sizeof(mode), "%o", (unsigned)st.st_mode);
+    if (r == 0)
+        r = digest_texts((const char *[]){mode, content}, 2, ret_hex);
+    if (r == -EINTR)
+        return cupel_error_set(err, CUPEL_ERROR_INTERRUPTED, 0, "interrupted before '%s' was read", path);
+    return r < 0 ? cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot read '%s'", path) : 0;
+}
