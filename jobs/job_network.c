@@ -1,4 +1,4 @@
-/* network: the `network` key, and which jobs of a file share a bridge. The jobs of a bridge start together, so they may not wait for
+/* job_network: the `network` key, and which jobs of a file share a bridge. The jobs of a bridge start together, so they may not wait for
  * one another; each is known to the others by name, so names have to be host names, each once. */
 #include "jobs/load.h"
 
@@ -33,7 +33,7 @@ void set_network(struct loader *l, const struct key *k, const struct node *value
     (void)keys_apply(l, k->sub, value, d);
 }
 
-/* A raw socket sends any address in a header, past the routes that keep the host's loopback out of reach (sandbox/nat.c). */
+/* A raw socket sends any address in a header, past the routes that keep the host's loopback out of reach (sandbox/slot/nat.c). */
 void network_check(struct loader *l, const struct draft *d)
 {
     const struct jobs_capabilities *c = &d->job.capabilities;

@@ -26,7 +26,7 @@
 #define LIMIT_STACK_MAX (UINT64_C(1) << 47)
 /* The job's disk is ext4 with block numbers of 32 bits, of 4 KiB each, a part of which it needs for itself. */
 #define LIMIT_DISK_MAX (UINT64_C(15) << 40)
-/* See sandbox/upper.c: each takes up to a block of address space there, and time to set up. */
+/* See sandbox/slot/upper.c: each takes up to a block of address space there, and time to set up. */
 #define LIMIT_INODES_MAX UINT64_C(16777216)
 
 #define JOBS_LIMITS(X)                                                                                                 \

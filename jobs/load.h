@@ -196,7 +196,7 @@ struct file_nodes {
 key_set_fn set_version; /* of the file: load.c */
 key_set_fn set_root_name, set_env, set_env_names, set_user, set_hostname, set_limits, set_stdin, set_stdin_file,
     set_artifacts, set_artifact_paths;                                                /* of a job: job.c */
-key_set_fn set_network, set_bridge;                                                   /* of a job: network.c */
+key_set_fn set_network, set_bridge;                                                   /* of a job: job_network.c */
 key_set_fn set_limit, set_io;                                                         /* of limits: job.c */
 key_set_fn set_seccomp, set_profile, set_allow, set_deny;                             /* of seccomp: syscalls.c */
 key_set_fn set_devices;                                                               /* of a job: devices.c */

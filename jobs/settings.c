@@ -1,5 +1,5 @@
 /* settings: the configuration file, read as a job file is: by a key table, every problem with its place. Knows nothing of where the file
- * lies (harness/cli/settings.c). */
+ * lies (harness/cli/cli_settings.c). */
 #include "jobs/load.h"
 
 #define SETTING(member) offsetof(struct jobs_settings, member)

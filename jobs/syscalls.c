@@ -1,6 +1,6 @@
 /* syscalls: which system calls the default filter refuses whatever their arguments, and which of those a job file may have back
  * with `allow`; and the check of the names that a job file gives. Declared here once: the parser, the compiler of the filter
- * (harness/sandbox/seccomp.c) and the tests read it. What is refused by argument (new namespaces by clone, TIOCSTI, families
+ * (harness/sandbox/slot/seccomp.c) and the tests read it. What is refused by argument (new namespaces by clone, TIOCSTI, families
  * of sockets) stands with the compiler: no job file can change it. */
 #include "jobs/load.h"
 

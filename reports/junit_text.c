@@ -1,5 +1,5 @@
 /* junit_text: libxml2's text writer with every byte escaped before it gets there. libxml2 knows about markup
- * characters; what XML 1.0 has no way to carry is ours (text.c). Knows nothing of results. */
+ * characters; what XML 1.0 has no way to carry is ours (report_text.c). Knows nothing of results. */
 #include "reports/junit_text.h"
 
 #include "reports/report_text.h"

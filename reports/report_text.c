@@ -1,4 +1,4 @@
-/* text: escaping for XML, JSON and terminals, and how wide text is. One table of rules for all three, over base's table of what is
+/* report_text: escaping for XML, JSON and terminals, and how wide text is. One table of rules for all three, over base's table of what is
  * hidden, so that no writer has an escape rule of its own. Knows nothing of results. */
 #include "reports/report_text.h"
 

@@ -1,4 +1,4 @@
-/* text: bytes that anyone may have chosen become text that is safe where it is put. Private to reports/. */
+/* report_text: bytes that anyone may have chosen become text that is safe where it is put. Private to reports/. */
 #pragma once
 
 #include "base/base.h"

@@ -34,12 +34,12 @@ struct instance {
     const char **step_ids; /* of named steps: unique as well, also among jobs; or NULL */
 };
 
-/* What the console may look at while a job runs, and whoever wants to enter it (running.h): one a slot, in memory shared between
+/* What the console may look at while a job runs, and whoever wants to enter it (enterable.h): one a slot, in memory shared between
  * supervisor and slots. */
 struct slot_view {
     _Atomic uint64_t started_ns; /* 0: nothing runs */
     _Atomic uint64_t memory_bytes;
-    _Atomic uint64_t running; /* the job's PID 1 and its instance, see running.c; 0: none that may be entered */
+    _Atomic uint64_t running; /* the job's PID 1 and its instance, see enterable.c; 0: none that may be entered */
     _Atomic uint32_t slot;    /* pid */
     _Atomic int32_t namespaces[SANDBOX_NAMESPACES]; /* the slot's descriptors, as sandbox_job has them */
     _Atomic uint32_t uid, gid;                      /* of the job's commands, in the job */
@@ -182,7 +182,7 @@ bool verdict_step_passed(const struct jobs_job *job, const struct attempt_facts 
 /* Whether an attempt that ended so is one after which the job is to be run again, if it may be. */
 bool verdict_is_retried(const struct jobs_job *job, enum reports_verdict verdict);
 
-/* ---- trust.c: how far a time verdict may be the machine's doing; pure ---- */
+/* ---- near_limit.c: how far a time verdict may be the machine's doing; pure ---- */
 
 /* A result at most TRUST_NEAR_PERCENT from its time limit, on a machine under pressure: true, and one phrase that says so and
  * why. A job that was ended by its limit is always that near. */

@@ -1,4 +1,4 @@
-/* blame: see blame.h. The set-up's own table says what can make a step fail (sandbox/steps.c); here is which of that the job has. */
+/* blame: see blame.h. The set-up's own table says what can make a step fail (sandbox/slot/steps.c); here is which of that the job has. */
 #include "harness/attempt/blame.h"
 
 #include <string.h>

@@ -1,4 +1,4 @@
-/* limits: see limits.h. */
+/* limits_in_force: see limits_in_force.h. */
 #include "harness/attempt/limits_in_force.h"
 
 bool limits_asked(const struct jobs_job *job, enum jobs_limit which)

@@ -1,4 +1,4 @@
-/* machine: see machine.h. */
+/* pressure: see pressure.h. */
 #include "harness/attempt/pressure.h"
 
 #include <fcntl.h>

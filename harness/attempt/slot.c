@@ -51,7 +51,7 @@ static void normalise(void)
         l.rlim_max = raised[i] == RLIMIT_NOFILE ? jobs_limit_table[JOBS_LIMIT_OPEN_FILES].max : RLIM_INFINITY;
         (void)setrlimit(raised[i], &l);
     }
-    (void)file_put_at(-1, "/proc/self/oom_score_adj", "0"); /* jobs have more: sandbox/oom_order.c */
+    (void)file_put_at(-1, "/proc/self/oom_score_adj", "0"); /* jobs have more: sandbox/slot/oom_order.c */
     normalise_scheduling();
 }
 

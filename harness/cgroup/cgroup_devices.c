@@ -1,4 +1,4 @@
-/* cgroup/devices: which devices the processes of jobs may open, whatever nodes they find: on v1 by rules of the devices
+/* cgroup_devices: which devices the processes of jobs may open, whatever nodes they find: on v1 by rules of the devices
  * controller, in one group that the jobs of a run share, on v2 by a program attached to each payload. Does not decide which
  * devices those are. Documents: Documentation/admin-guide/cgroup-v1/devices.rst, cgroup-v2.rst ("Device controller"). */
 #include "harness/cgroup/cgroup_private.h"

@@ -1,4 +1,4 @@
-/* cgroup/disk: which block device stands for a file system in I/O limits. Sets no limit (files.c). */
+/* cgroup_disk: which block device stands for a file system in I/O limits. Sets no limit (control_files.c). */
 #include "harness/cgroup/cgroup_private.h"
 
 #include <fcntl.h>

@@ -1,4 +1,4 @@
-/* cgroup/explain: why a feature is missing on this host and how to get it, in words. Finds nothing out itself
+/* cgroup_explain: why a feature is missing on this host and how to get it, in words. Finds nothing out itself
  * (detect.c). */
 #include "harness/cgroup/cgroup_private.h"
 

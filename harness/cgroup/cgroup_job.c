@@ -1,4 +1,4 @@
-/* cgroup/job: one job's payload group: made with its limits, entered through fds, read, emptied, removed. This is the
+/* cgroup_job: one job's payload group: made with its limits, entered through fds, read, emptied, removed. This is the
  * hot path: everything is relative to the run's directory fds, and each file is touched once. */
 #include "harness/cgroup/cgroup_private.h"
 

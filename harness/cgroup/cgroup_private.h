@@ -215,7 +215,7 @@ char *undelegated_unit(const char *own);
  * (https://systemd.io/CGROUP_DELEGATION, the single-writer rule). */
 char *highest_of_ours(const char *own);
 
-/* ---- files.c: small, without stdio or malloc, for the hot path */
+/* ---- control_files.c: small, without stdio or malloc, for the hot path */
 
 #define GROUP_PATH_SIZE 384 /* a group's name (NAME_MAX), '/' and a file's name */
 /* "group/file" in buf; group may be NULL for the directory itself. Returns buf. */
@@ -234,7 +234,7 @@ int group_set_limits(const struct tree *tree, const char *group, const struct cg
                      const struct cgroup_run *run, struct cupel_error *err);
 void group_read_figures(const struct tree *tree, const char *group, uint32_t wanted, struct cgroup_usage *usage);
 
-/* ---- devices.c: all return 0 or -errno */
+/* ---- cgroup_devices.c: all return 0 or -errno */
 
 #define DEVICES_GROUP "jobs"
 /* v1: the rules of one group; the group DEVICES_GROUP with them. */
@@ -267,7 +267,7 @@ void sweep_mark(int run_fd);
 /* Removes the dead runs' groups directly within; sweep_lock is held. */
 void sweep_children(int dirfd, struct sweep *s);
 
-/* ---- run.c */
+/* ---- cgroup_run.c */
 
 bool is_cgroup_fd(int fd);
 
@@ -277,7 +277,7 @@ bool is_cgroup_fd(int fd);
  * the kernel tells all that are below too (mem_cgroup_oom_notify). -EBADF where that cannot be had. */
 int v1_oom_event(int dirfd, const char *group);
 
-/* ---- job.c */
+/* ---- cgroup_job.c */
 
 /* How often the job's own limit made the group run out of memory (v2); false where that cannot be told. */
 bool job_oom_own(const struct cgroup_job *job, uint64_t *ret);

@@ -1,5 +1,5 @@
-/* cgroup/files: reading and writing the kernel's control files by table, with no stdio and no malloc, because a job
- * pays for each. Does not know which files there are (v1.c, v2.c), nor makes or removes groups (run.c, kill.c). */
+/* control_files: reading and writing the kernel's control files by table, with no stdio and no malloc, because a job
+ * pays for each. Does not know which files there are (v1.c, v2.c), nor makes or removes groups (cgroup_run.c, kill.c). */
 #include "harness/cgroup/cgroup_private.h"
 
 #include <fcntl.h>

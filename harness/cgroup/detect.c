@@ -1,5 +1,5 @@
 /* cgroup/detect: what this machine has: which controllers are on which hierarchy, where our own group of it is, whether
- * we may make groups there. Changes nothing. Does not say what to do about what is missing (explain.c). */
+ * we may make groups there. Changes nothing. Does not say what to do about what is missing (cgroup_explain.c). */
 #include "harness/cgroup/cgroup_private.h"
 
 #include <fcntl.h>

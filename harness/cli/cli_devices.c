@@ -1,4 +1,4 @@
-/* devices: `--allow-device`, the same for all subcommands that run jobs. */
+/* cli_devices: `--allow-device`, the same for all subcommands that run jobs. */
 #include "harness/cli/cli_devices.h"
 
 #include "jobs/jobs.h"

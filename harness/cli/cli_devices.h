@@ -1,4 +1,4 @@
-/* devices: `--allow-device`, the same for all subcommands that run jobs. */
+/* cli_devices: `--allow-device`, the same for all subcommands that run jobs. */
 #pragma once
 
 #include "harness/cli/options.h"

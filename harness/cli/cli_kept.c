@@ -1,4 +1,4 @@
-/* kept: what failed jobs left (`cupel run --keep-failed`), as subcommands see it: opened again (shell --failed), listed, removed. */
+/* cli_kept: what failed jobs left (`cupel run --keep-failed`), as subcommands see it: opened again (shell --failed), listed, removed. */
 #include "harness/cli/cli_kept.h"
 
 #include "harness/cli/cli.h"

@@ -1,4 +1,4 @@
-/* load: what several subcommands share: reading a job file and saying what is wrong. */
+/* cli_load: what several subcommands share: reading a job file and saying what is wrong. */
 #include "harness/cli/cli.h"
 #include "jobs/jobs.h"
 

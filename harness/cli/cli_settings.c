@@ -1,4 +1,4 @@
-/* settings: see settings.h; and `cupel config`. The store's place reaches those who open it as CUPEL_CACHE, and so also this program when
+/* cli_settings: see cli_settings.h; and `cupel config`. The store's place reaches those who open it as CUPEL_CACHE, and so also this program when
  * it starts itself anew. */
 #include "harness/cli/cli_settings.h"
 
@@ -12,7 +12,7 @@
 #define SYSTEM_FILE "/etc/cupel/config.yaml"
 #define DAY_NS (86400 * NSEC_PER_SEC)
 
-/* As the store's own place is chosen (rootfs-cache/store.c). */
+/* As the store's own place is chosen (rootfs-cache/store/store.c). */
 static char *find_file(void)
 {
     const char *own = getenv("CUPEL_CONFIG"), *xdg = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");

@@ -1,4 +1,4 @@
-/* settings: the configuration file of whoever calls: where it lies, and what of it is in force. */
+/* cli_settings: the configuration file of whoever calls: where it lies, and what of it is in force. */
 #pragma once
 
 #include "jobs/jobs.h"

@@ -1,4 +1,4 @@
-/* clean: `cupel clean` removes what killed runs left behind; with --kept, what is kept of failed jobs. */
+/* cmd_clean: `cupel clean` removes what killed runs left behind; with --kept, what is kept of failed jobs. */
 #include "harness/cli/cli.h"
 #include "harness/cli/cli_kept.h"
 #include "harness/cli/options.h"

@@ -1,4 +1,4 @@
-/* doctor: `cupel doctor` tells what this host can do for cupel. */
+/* cmd_doctor: `cupel doctor` tells what this host can do for cupel. */
 #include "harness/cli/cli.h"
 #include "harness/cli/cli_settings.h"
 #include "harness/cli/options.h"

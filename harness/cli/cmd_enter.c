@@ -1,4 +1,4 @@
-/* enter: `cupel enter`: a command in a job that is running. */
+/* cmd_enter: `cupel enter`: a command in a job that is running. */
 #include "harness/cli/cli.h"
 #include "harness/cli/options.h"
 #include "harness/rights/rights.h"

@@ -1,4 +1,4 @@
-/* list: which jobs a run of these files would run, in the order of their needs. */
+/* cmd_list: which jobs a run of these files would run, in the order of their needs. */
 #include "harness/cli/cli.h"
 #include "harness/cli/cli_kept.h"
 #include "harness/cli/options.h"

@@ -1,5 +1,5 @@
-/* rootfs: people's view of the root cache: import, pull, export, verify, gc. The work is rootfs-cache's; what people are
- * told of roots and their users is rootfs_show.c's. */
+/* cmd_rootfs: people's view of the root cache: import, pull, export, verify, gc. The work is rootfs-cache's; what people are
+ * told of roots and their users is cmd_rootfs_show.c's. */
 #include "harness/cli/cli.h"
 #include "harness/cli/cli_settings.h"
 #include "harness/cli/cmd_rootfs.h"

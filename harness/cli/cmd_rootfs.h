@@ -1,4 +1,4 @@
-/* rootfs: private to cli: what the files of `cupel rootfs` share. */
+/* cmd_rootfs: private to cli: what the files of `cupel rootfs` share. */
 #pragma once
 
 #include "harness/cli/options.h"

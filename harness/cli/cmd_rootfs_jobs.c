@@ -1,4 +1,4 @@
-/* rootfs_jobs: those actions of `cupel rootfs` that are about the roots of a job file. */
+/* cmd_rootfs_jobs: those actions of `cupel rootfs` that are about the roots of a job file. */
 #include "harness/cli/cli.h"
 #include "harness/cli/cli_settings.h"
 #include "harness/cli/cmd_rootfs.h"

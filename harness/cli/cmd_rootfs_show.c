@@ -1,4 +1,4 @@
-/* rootfs_show: roots as people ask for them: how large, how old, used by whom. Changes nothing but by `remove`. */
+/* cmd_rootfs_show: roots as people ask for them: how large, how old, used by whom. Changes nothing but by `remove`. */
 #include "harness/cli/cmd_rootfs.h"
 
 #include "harness/run/root_users.h"

@@ -1,4 +1,4 @@
-/* run: `cupel run`: options into supervisor_options. */
+/* cmd_run: `cupel run`: options into supervisor_options. */
 #include "harness/cli/cli.h"
 #include "harness/cli/cli_devices.h"
 #include "harness/cli/cli_settings.h"

@@ -1,4 +1,4 @@
-/* schema: prints the rules of the job file. */
+/* cmd_schema: prints the rules of the job file. */
 #include "harness/cli/cli.h"
 #include "harness/cli/options.h"
 #include "jobs/jobs.h"

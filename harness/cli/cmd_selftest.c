@@ -1,4 +1,4 @@
-/* selftest: `cupel selftest` runs the hostile suite and tells which promises hold on this host. */
+/* cmd_selftest: `cupel selftest` runs the hostile suite and tells which promises hold on this host. */
 #include "harness/cli/cli.h"
 #include "harness/cli/options.h"
 #include "harness/selftest/selftest.h"

@@ -1,4 +1,4 @@
-/* shell: `cupel shell`: a terminal in the sandbox of a job, or over a root. */
+/* cmd_shell: `cupel shell`: a terminal in the sandbox of a job, or over a root. */
 #include "harness/cli/cli.h"
 #include "harness/cli/cli_devices.h"
 #include "harness/cli/cli_kept.h"

@@ -1,4 +1,4 @@
-/* validate: checks job files and does nothing else. */
+/* cmd_validate: checks job files and does nothing else. */
 #include "harness/cli/cli.h"
 #include "harness/cli/options.h"
 #include "jobs/jobs.h"

@@ -1,4 +1,4 @@
-/* cgroups: makes groups as a run does, with each limit, enters one and removes them; the probes then tell of it. Where a
+/* doctor_cgroups: makes groups as a run does, with each limit, enters one and removes them; the probes then tell of it. Where a
  * feature is missing, the cgroup room itself says why. */
 #include "harness/doctor/doctor_private.h"
 #include "harness/run/rundir.h"

@@ -1,4 +1,4 @@
-/* mounts: probes of the mount calls, overlays in a user namespace, and id-mapped mounts. */
+/* doctor_mounts: probes of the mount calls, overlays in a user namespace, and id-mapped mounts. */
 #include "harness/doctor/doctor_private.h"
 
 #include <fcntl.h>

@@ -1,4 +1,4 @@
-/* namespaces: probes of user and other namespaces and of the id mappings of user namespaces. */
+/* doctor_namespaces: probes of user and other namespaces and of the id mappings of user namespaces. */
 #include "harness/doctor/doctor_private.h"
 
 #include "harness/rights/rights.h"

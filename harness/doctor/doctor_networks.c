@@ -1,4 +1,4 @@
-/* networks: probes of what the networks of jobs take of the kernel. */
+/* doctor_networks: probes of what the networks of jobs take of the kernel. */
 #include "harness/doctor/doctor_private.h"
 #include "harness/sandbox/sandbox.h"
 

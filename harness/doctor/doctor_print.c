@@ -1,4 +1,4 @@
-/* print: the report as a table for people and as JSON for machines. */
+/* doctor_print: the report as a table for people and as JSON for machines. */
 #include "harness/doctor/doctor.h"
 
 #include <jansson.h>

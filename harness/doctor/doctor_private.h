@@ -9,7 +9,7 @@
 
 /* ---- the table ---- */
 
-/* What cgroups.c found out by making groups; probes only look at it. Groups have to be tried in the doctor's own process:
+/* What doctor_cgroups.c found out by making groups; probes only look at it. Groups have to be tried in the doctor's own process:
  * on v2 another one in its group, be it a child, forbids what is to be tried. */
 struct doctor_groups {
     bool tried;
@@ -77,7 +77,7 @@ void doctor_missing(struct doctor_finding *f, int errnum, const char *fmt, ...) 
 void doctor_missing_error(struct doctor_finding *f, const struct cupel_error *err);
 void doctor_remedy(struct doctor_finding *f, const char *fmt, ...) BASE_PRINTF(2, 3);
 
-/* ---- what probes share (scene.c); all of it for a probe's own child only ---- */
+/* ---- what probes share (doctor_scene.c); all of it for a probe's own child only ---- */
 
 /* The first of the ids that stand for a job's in trials: of the range that runs take theirs from. */
 #define DOCTOR_ID_BASE UINT32_C(0x70000000)

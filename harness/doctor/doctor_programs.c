@@ -1,4 +1,4 @@
-/* programs: probes of the programs that some keys need: each is found in PATH and started, not only looked for. */
+/* doctor_programs: probes of the programs that some keys need: each is found in PATH and started, not only looked for. */
 #include "harness/doctor/doctor_private.h"
 
 #include <string.h>

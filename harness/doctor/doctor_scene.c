@@ -1,4 +1,4 @@
-/* scene: what probes share: children, user namespaces, a mount namespace that is empty, programs. Everything here
+/* doctor_scene: what probes share: children, user namespaces, a mount namespace that is empty, programs. Everything here
  * changes the calling process, which is a probe's own child. Not responsible for what any of it means. */
 #include "harness/doctor/doctor_private.h"
 

@@ -1,4 +1,4 @@
-/* store: probes of the place where roots are kept and runs have their directory, and of the ids that slots claim. */
+/* doctor_store: probes of the place where roots are kept and runs have their directory, and of the ids that slots claim. */
 #include "harness/doctor/doctor_private.h"
 
 #include <fcntl.h>

@@ -1,4 +1,4 @@
-/* table: every capability that cupel uses, declared once: what it is called, what depends on it, how to get it, and the
+/* doctor_table: every capability that cupel uses, declared once: what it is called, what depends on it, how to get it, and the
  * probe that tries it. To tell of one more: a row here and a probe. The text of docs/doctor.md is checked against it.
  *
  * In brackets: what this version does not do yet. */

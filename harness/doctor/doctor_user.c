@@ -1,4 +1,4 @@
-/* user: probes of what stands in for the rights of the host's root: in a run without them, jobs get their devices, their disks
+/* doctor_user: probes of what stands in for the rights of the host's root: in a run without them, jobs get their devices, their disks
  * and their layers in other ways (docs/rootless.md). Tried with root as well, where nothing depends on them. */
 #include "harness/doctor/doctor_private.h"
 

@@ -127,7 +127,7 @@ static int make_views(struct run *run, unsigned slots)
     return 0;
 }
 
-/* Whoever calls this has seen to being root of something (cli/rights.c). */
+/* Whoever calls this has seen to being root of something (cli/cli_rights.c). */
 static int check_rights(struct cupel_error *err)
 {
     if (geteuid() == 0)
@@ -212,7 +212,7 @@ static int check_own_limits(const struct supervisor_options *options, const stru
     return r == 0 ? own_limits_check_size(run->privilege.host ? DISK_BYTES : LOG_BYTES, err) : r;
 }
 
-/* Jobs see nothing of the out directory (sandbox/hidden.c). Where nothing is reported to one, there
+/* Jobs see nothing of the out directory (sandbox/slot/hidden.c). Where nothing is reported to one, there
  * may be one all the same, of earlier runs: a session sees what its job would see, and a derived
  * root is the same for both. */
 static int hide_out(const struct supervisor_options *o, struct run *run, struct cupel_error *err)

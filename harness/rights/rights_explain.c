@@ -1,4 +1,4 @@
-/* explain: why the kernel refuses a user namespace to an ordinary user, from what it and its distribution say about themselves. */
+/* rights_explain: why the kernel refuses a user namespace to an ordinary user, from what it and its distribution say about themselves. */
 #include "harness/rights/rights.h"
 
 #include <fcntl.h>

@@ -1,4 +1,4 @@
-/* take: see rights.h. The process unshares itself and stays what it was for its parent: the same pid, terminal, session. */
+/* rights_take: see rights.h. The process unshares itself and stays what it was for its parent: the same pid, terminal, session. */
 #include "harness/rights/rights_private.h"
 
 #include <fcntl.h>

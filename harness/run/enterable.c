@@ -1,4 +1,4 @@
-/* running: see running.h. */
+/* enterable: see enterable.h. */
 #include "harness/run/enterable.h"
 
 #include "harness/attempt/attempt.h"

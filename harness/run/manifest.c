@@ -1,4 +1,4 @@
-/* record: see record.h. */
+/* manifest: see manifest.h. */
 #include "harness/run/manifest.h"
 
 #include <fcntl.h>

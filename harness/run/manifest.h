@@ -1,4 +1,4 @@
-/* record: private to supervisor: what a run writes down about itself in its directory, so that somebody else can make the same
+/* manifest: private to supervisor: what a run writes down about itself in its directory, so that somebody else can make the same
  * sandbox later: the texts of its job files. */
 #pragma once
 

@@ -1,4 +1,4 @@
-/* users: see users.h. That a run lives is told by the lock on its directory, which the kernel lets go of with its last process; which
+/* root_users: see root_users.h. That a run lives is told by the lock on its directory, which the kernel lets go of with its last process; which
  * roots it has, by what it wrote there before any job began. */
 #include "harness/run/root_users.h"
 

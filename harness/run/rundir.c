@@ -1,6 +1,6 @@
-/* runs: see runs.h. Everything else of a run needs no record: processes die with their supervisor, mounts with the last
+/* rundir: see rundir.h. Everything else of a run needs no record: processes die with their supervisor, mounts with the last
  * process of their namespace, loop devices and their unlinked files with the mounts. (Where a job has made the kernel hold on to its
- * files, the loop device stays; sandbox/upper.c then gives its space back.) */
+ * files, the loop device stays; sandbox/slot/upper.c then gives its space back.) */
 #include "harness/run/rundir.h"
 
 #include "harness/cgroup/cgroup.h"

@@ -1,4 +1,4 @@
-/* runs: private to the harness (the doctor's trials leave a record too): what a run leaves on the host while it lives, and how
+/* rundir: private to the harness (the doctor's trials leave a record too): what a run leaves on the host while it lives, and how
  * the next one finds and removes what a killed run could not. */
 #pragma once
 

@@ -77,7 +77,7 @@ struct init_report {
     uint64_t disk_bytes, disk_inodes; /* in use on the upper file system when the first step starts */
     uint32_t uid, gid;                /* of the command that starts, in the job */
     uint32_t cut;                     /* of SANDBOX_LEFT_RUNNING: not all could be looked at */
-    uint64_t unmappable;              /* of SANDBOX_STEP_ENDED, see explain.c */
+    uint64_t unmappable;              /* of SANDBOX_STEP_ENDED, see explain_exec.c */
     char detail[168];
 };
 #define INIT_ORDER_GO 'g'     /* id maps are written; the disk is trimmed; later: start the next step */
@@ -132,7 +132,7 @@ struct init_input {
     bool cow;      /* the job may write */
     bool copied;   /* a directory that lies in its upper directory, or in `below`, as a whole: no
                       mount */
-    bool placed;   /* the slot has copied it already: see place.c */
+    bool placed;   /* the slot has copied it already: see host_placeholders.c */
     bool given;    /* it belongs to the job's user, whoever the earlier job's was */
     bool is_there; /* a copy-on-write file that lies in a layer below already, as an earlier job left it */
     char *below;   /* of a copy-on-write directory: "/s/0/u3:", what earlier jobs wrote there; the slot's memory */
@@ -310,7 +310,7 @@ int namespaces_network(const struct sandbox_job *job);
 /* For the calling process: all of them; the PID namespace counts for its children. Usable between clone and exec. */
 int namespaces_join(const struct sandbox_entry *entry);
 
-/* context.c: everything empty; streams and the control socket, the job's ends in *ctx and the harness's in *job (pipes belong to
+/* init_context.c: everything empty; streams and the control socket, the job's ends in *ctx and the harness's in *job (pipes belong to
  * `id`); the environment; and the closing and freeing of all that is the slot's. */
 void context_init(struct init_context *ctx, const struct jobs_job *job, enum sandbox_stdio stdio, unsigned short rows,
                   unsigned short columns);
@@ -334,7 +334,7 @@ int filter_program(const struct sandbox_filter *filter, struct sock_fprog *ret);
 #define SOCKET_FILTER_MAX 256
 size_t socket_filter(const struct jobs_seccomp *what, struct sock_filter to[static SOCKET_FILTER_MAX]);
 
-/* Leaves the libraries that only the harness uses out of what is forked from here on; see lean.c. */
+/* Leaves the libraries that only the harness uses out of what is forked from here on; see dontfork.c. */
 void lean_leave_libraries(void);
 
 /* True when the tests asked for this step to fail (CUPEL_FAULT=name, only with CUPEL_FAULT_INJECTION). */

@@ -1,5 +1,5 @@
-/* table: every probe, declared once: what it tries, for which promises, which wall holds it, and with which walls taken away it must
- * report a breach. What it does is in tests/hostile/, what is judged from outside in outside.c. */
+/* probe_table: every probe, declared once: what it tries, for which promises, which wall holds it, and with which walls taken away it must
+ * report a breach. What it does is in harness/selftest/probes/, what is judged from outside in outside.c. */
 #include "harness/selftest/selftest_private.h"
 
 #include <string.h>

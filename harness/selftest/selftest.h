@@ -1,6 +1,6 @@
 /* selftest: the hostile suite: runs small programs that each try one thing from inside a job, through the same supervisor as
- * `cupel run`, judges also from outside, and tells which promises hold on this host. Each probe is declared once, in table.c; the
- * programs are in tests/hostile/ and shipped as one, cupel-probes. */
+ * `cupel run`, judges also from outside, and tells which promises hold on this host. Each probe is declared once, in probe_table.c; the
+ * programs are in probes/ and shipped as one, cupel-probes. */
 #pragma once
 
 #include "base/base.h"

@@ -1,5 +1,5 @@
-/* place: the self-test's directory on the host, below TMPDIR or /var/tmp: made, locked while its process lives, and looked for by the
- * next one, which removes those whose owner was killed. What lies in it is scene.c's. */
+/* selftest_place: the self-test's directory on the host, below TMPDIR or /var/tmp: made, locked while its process lives, and looked for by the
+ * next one, which removes those whose owner was killed. What lies in it is selftest_scene.c's. */
 #include "harness/selftest/selftest_private.h"
 
 #include <dirent.h>

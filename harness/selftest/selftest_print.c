@@ -1,4 +1,4 @@
-/* print: what came of the probes, on the screen: a line a promise, then what does not hold; as JSON; and the table itself. */
+/* selftest_print: what came of the probes, on the screen: a line a promise, then what does not hold; as JSON; and the table itself. */
 #include "harness/selftest/selftest_private.h"
 
 #include <fnmatch.h>

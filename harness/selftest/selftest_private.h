@@ -10,7 +10,7 @@
 #define PROMISES 15
 extern const char *const promise_texts[PROMISES]; /* promise 1 is promise_texts[0] */
 
-/* Exit codes of tests/hostile/probes.h. */
+/* Exit codes of harness/selftest/probes/probes.h. */
 enum { EXIT_CONTAINED = 0, EXIT_BREACH = 10, EXIT_UNTESTED = 11, EXIT_OPEN = 12 };
 
 enum outcome { OUTCOME_HELD, OUTCOME_BREACH, OUTCOME_UNTESTED, OUTCOME_OPEN, OUTCOME_FAILED, OUTCOME_COUNT };

@@ -1,4 +1,4 @@
-/* run: lays out the scene, runs one lane of jobs after the other through the supervisor, lets each be judged, and reports. */
+/* selftest_run: lays out the scene, runs one lane of jobs after the other through the supervisor, lets each be judged, and reports. */
 #include "harness/selftest/selftest_private.h"
 
 #include "base/weaken.h"

@@ -1,4 +1,4 @@
-/* session_slot: see session_slot.h. What an attempt is to a job, this is to a session: it starts the same sandbox, but knows
+/* serve: see serve.h. What an attempt is to a job, this is to a session: it starts the same sandbox, but knows
  * no deadline, captures nothing and judges nothing. */
 #include "harness/session/serve.h"
 

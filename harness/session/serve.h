@@ -1,4 +1,4 @@
-/* session_slot: private to supervisor: the half of a session that holds its sandbox. */
+/* serve: private to supervisor: the half of a session that holds its sandbox. */
 #pragma once
 
 #include "harness/attempt/attempt.h"

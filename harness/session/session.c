@@ -1,5 +1,5 @@
 /* session: see session.h. This is the front half: it prepares what a run prepares, with the session as its only job; forks the
- * other half (session_slot.c), which does what a slot does; and carries bytes and signals (relay.c) until that one ends. */
+ * other half (serve.c), which does what a slot does; and carries bytes and signals (relay.c) until that one ends. */
 #include "harness/session/session.h"
 
 #include "harness/prepare/prepare.h"

@@ -1,4 +1,4 @@
-/* bases: see bases.h. */
+/* snapshot_needs: see snapshot_needs.h. */
 #include "harness/supervisor/snapshot_needs.h"
 
 struct bases {

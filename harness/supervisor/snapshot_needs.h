@@ -1,4 +1,4 @@
-/* bases: private to supervisor: how long what a job left is needed by jobs that start from it. Pure. */
+/* snapshot_needs: private to supervisor: how long what a job left is needed by jobs that start from it. Pure. */
 #pragma once
 
 #include "harness/attempt/attempt.h"

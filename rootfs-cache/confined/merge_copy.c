@@ -1,4 +1,4 @@
-/* flat: several layers become one tree, as overlayfs would show them (Documentation/filesystems/overlayfs.rst): of each name the topmost
+/* merge_copy: several layers become one tree, as overlayfs would show them (Documentation/filesystems/overlayfs.rst): of each name the topmost
  * layer's counts, whiteouts delete, opaque directories hide, other directories merge and are like the topmost. In the confined child:
  * no link is followed. Not responsible for the store (flatten.c). */
 #include "rootfs-cache/confined/child.h"

@@ -1,4 +1,4 @@
-/* layer: what an OCI layer has on top of a tar (OCI image specification, layer.md): its digests, and that it speaks
+/* oci_layer: what an OCI layer has on top of a tar (OCI image specification, layer.md): its digests, and that it speaks
  * of a tree of which it holds a part only. Directories that it implies, links that lead through or to files of the layers
  * beneath: they are looked up there. Whiteouts are whiteout.c's. In the confined child; the layers beneath were as hostile as this one. */
 #include "rootfs-cache/confined/oci_layer.h"

@@ -1,4 +1,4 @@
-/* layer: private to layer.c and whiteout.c: a layer that is being unpacked, in the confined child. */
+/* oci_layer: private to oci_layer.c and whiteout.c: a layer that is being unpacked, in the confined child. */
 #pragma once
 
 #include "rootfs-cache/confined/unpacker.h"

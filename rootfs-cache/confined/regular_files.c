@@ -1,4 +1,4 @@
-/* files: regular files, which are most of what is in an archive, written with a handful of calls each. libarchive looks anew at every
+/* regular_files: regular files, which are most of what is in an archive, written with a handful of calls each. libarchive looks anew at every
  * directory above a name, each time (SECURE_SYMLINKS), which is most of what it costs; here the kernel does, once for all files of a
  * directory: openat2 that follows no link, and what it gave is held open. Not responsible for what else an archive has, nor for what
  * was there before: such an entry goes the usual way, which also says what is wrong with it. */

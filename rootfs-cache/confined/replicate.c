@@ -1,4 +1,4 @@
-/* likeness: see likeness.h. */
+/* replicate: see replicate.h. */
 #include "rootfs-cache/confined/replicate.h"
 
 #include <fcntl.h>

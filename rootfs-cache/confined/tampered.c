@@ -1,4 +1,4 @@
-/* changed: see changed.h. By the time of the last change of an inode, which no program sets at will (inode(7)). In the confined child: the
+/* tampered: see tampered.h. By the time of the last change of an inode, which no program sets at will (inode(7)). In the confined child: the
  * tree may be anything by now. */
 #include "rootfs-cache/confined/tampered.h"
 

@@ -1,4 +1,4 @@
-/* changed: private to rootfs-cache. Which files of a damaged layer somebody has changed. */
+/* tampered: private to rootfs-cache. Which files of a damaged layer somebody has changed. */
 #pragma once
 
 #include "rootfs-cache/store/store.h"

@@ -1,4 +1,4 @@
-/* unpacker: private to unpack.c, files.c, stream.c, attributes.c and layer.c: an unpacking in
+/* unpacker: private to unpack.c, regular_files.c, stream.c, attributes.c and oci_layer.c: an unpacking in
  * progress, in the confined child. */
 #pragma once
 
@@ -43,7 +43,7 @@ struct unpacker {
     char **left_out;     /* leftout.c: names */
     size_t n_left_out;
     bool left_out_sorted;
-    int place;           /* files.c: the directory of the last file (O_PATH), or -EBADF */
+    int place;           /* regular_files.c: the directory of the last file (O_PATH), or -EBADF */
     char *place_path;
 };
 
@@ -64,7 +64,7 @@ int unpacker_copy(struct unpacker *u, const char *name, int fd);
 bool leftout_entry(struct unpacker *u, struct archive_entry *entry, const char *name);
 void leftout_forget(struct unpacker *u);
 
-/* ---- files.c ---- */
+/* ---- regular_files.c ---- */
 
 /* 1: made; 0: nothing done, it goes the usual way. `name` is normalized, the entry's attributes and owner are those it shall have. */
 int files_make(struct unpacker *u, struct archive_entry *entry, const char *name);
@@ -102,7 +102,7 @@ int attributes_make(struct unpacker *u, struct archive_entry *entry, const char 
 int attributes_finish(struct unpacker *u);
 void attributes_forget(struct unpacker *u);
 
-/* ---- layer.c: what an OCI layer has on top of a tar ---- */
+/* ---- oci_layer.c: what an OCI layer has on top of a tar ---- */
 
 /* For a layer whose stream is open. */
 void layer_begin(struct unpacker *u, const struct unpack_layer *what, struct layer **ret);

@@ -1,4 +1,4 @@
-/* derive: what somebody writes over a root becomes a layer of its own on top of it, addressed by that root and all that decides
+/* derived_root: what somebody writes over a root becomes a layer of its own on top of it, addressed by that root and all that decides
  * what is written. Who writes it, and how, is not known here: the tree is as hostile as any archive, and copied by a confined
  * child. */
 #include "rootfs-cache/confined/child.h"

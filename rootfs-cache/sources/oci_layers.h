@@ -1,4 +1,4 @@
-/* layers: private to rootfs-cache. An image's layers come into the store. */
+/* oci_layers: private to rootfs-cache. An image's layers come into the store. */
 #pragma once
 
 #include "rootfs-cache/confined/image.h"

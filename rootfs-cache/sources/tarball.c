@@ -1,4 +1,4 @@
-/* tar: a tar file becomes a layer, addressed by the digest of the file. */
+/* tarball: a tar file becomes a layer, addressed by the digest of the file. */
 #include "base/interrupt.h"
 #include "rootfs-cache/confined/unpack.h"
 #include "rootfs-cache/sources/sources.h"

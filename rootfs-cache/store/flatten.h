@@ -12,7 +12,7 @@ int flatten_key(const struct cache *cache, const char *const *keys, size_t n, ch
 int flatten_root(struct cache *cache, struct cache_root *root, const char *what, cache_progress_fn *progress,
                  void *data, struct cupel_error *err);
 
-/* In the confined child of flatten_root (flat.c): makes the current directory what an overlay of the layers, top first, would show. */
+/* In the confined child of flatten_root (merge_copy.c): makes the current directory what an overlay of the layers, top first, would show. */
 struct flat_layers {
     int *layer;
     size_t n;

@@ -27,7 +27,7 @@ uint8_t fuzz_byte(struct fuzz_input *in);
 /* As text up to the next NUL byte, which is taken too; malloc'ed. */
 char *fuzz_text(struct fuzz_input *in);
 
-/* An independent judge of UTF-8 (not reports/text.c, which is judged): well-formed, as RFC 3629 has it. */
+/* An independent judge of UTF-8 (not reports/report_text.c, which is judged): well-formed, as RFC 3629 has it. */
 bool fuzz_is_utf8(const char *data, size_t n);
 /* No byte or code point that moves a terminal's cursor or changes its state, but for the characters in `but`. */
 bool fuzz_is_harmless(const char *data, size_t n, const char *but);

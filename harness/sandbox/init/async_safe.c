@@ -1,4 +1,4 @@
-/* small: text and reading without malloc or stdio, for what runs between clone and exec. */
+/* async_safe: text and reading without malloc or stdio, for what runs between clone and exec. */
 #include "harness/sandbox/sandbox_private.h"
 
 #include <string.h>

@@ -1,4 +1,4 @@
-/* names: what a job's machine is called, and what its /etc says of its network. Runs between clone and exec: no malloc, no stdio. */
+/* hostname: what a job's machine is called, and what its /etc says of its network. Runs between clone and exec: no malloc, no stdio. */
 #include "harness/sandbox/sandbox_private.h"
 
 #include <fcntl.h>

@@ -1,4 +1,4 @@
-/* devices: the /dev of a job: a tmpfs of its own, made by the slot with real device nodes, so that two jobs share not
+/* dev_nodes: the /dev of a job: a tmpfs of its own, made by the slot with real device nodes, so that two jobs share not
  * even the inode of their /dev/null (a lock on it would be a channel between them). A job in its user namespace cannot
  * make nodes; where the slot cannot either, the host's are lent (lend.c). */
 #include "harness/sandbox/sandbox_private.h"

@@ -1,4 +1,4 @@
-/* lean: PID 1 and the commands are forked from a process that has two dozen shared libraries mapped, for YAML, XML and
+/* dontfork: PID 1 and the commands are forked from a process that has two dozen shared libraries mapped, for YAML, XML and
  * archives, of which they use none. Copying and dropping those mappings was a seventh of what starting a job cost. Marked
  * MADV_DONTFORK (madvise(2)), they stay behind. What runs in such a child may call libc and this program only: start it with
  * clone or _Fork, never with fork(), which would run handlers that a library registered. */

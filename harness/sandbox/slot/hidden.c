@@ -4,7 +4,7 @@
  * place. So jobs find nothing at all there; nothing is mounted over it that would be in the way of
  * theirs (EBUSY), and there is nothing that a job could take away. In the slot.
  *
- * Not responsible for inputs that are copied (copy.c leaves it out) nor for the keys of derived
+ * Not responsible for inputs that are copied (keep_copy.c leaves it out) nor for the keys of derived
  * roots (treesum.c), which ask here for the way. */
 #include "harness/sandbox/slot/hidden.h"
 

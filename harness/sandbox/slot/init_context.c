@@ -1,4 +1,4 @@
-/* context: what PID 1 (or who enters a job) finds in its memory, as far as it is not about mounts: its streams, the control socket,
+/* init_context: what PID 1 (or who enters a job) finds in its memory, as far as it is not about mounts: its streams, the control socket,
  * its environment. The slot's side. */
 #include "harness/sandbox/sandbox_private.h"
 #include "harness/sandbox/slot/keep_copy.h"

@@ -1,4 +1,4 @@
-/* copy: what a job wrote into memory, copied to the store as it is: owners, modes, times, attributes (overlayfs' own among them),
+/* keep_copy: what a job wrote into memory, copied to the store as it is: owners, modes, times, attributes (overlayfs' own among them),
  * whiteouts, FIFOs, sockets, holes, hard links. Nobody of the job is left by then, but names, sizes and shapes are the job's: so
  * nothing is opened by a path, no link is followed, and depth, bytes and files have bounds. */
 #include "harness/sandbox/slot/hidden.h"

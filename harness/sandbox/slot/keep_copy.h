@@ -1,4 +1,4 @@
-/* copy: private to sandbox; a tree that a job wrote, copied as it is. */
+/* keep_copy: private to sandbox; a tree that a job wrote, copied as it is. */
 #pragma once
 
 #include "harness/sandbox/slot/id_map.h"

@@ -1,6 +1,6 @@
 /* namespaces: a job's, for who enters it. The host's root joins them by PID 1's pidfd. Nobody else may: what belongs to a process that
  * is not dumpable is the business of who has CAP_SYS_PTRACE where it was executed (ptrace_may_access(), kernel/ptrace.c), and
- * an ordinary user's PID 1 was on the host, not in that user's namespace (cli/rights.c). So their slots hold the namespaces,
+ * an ordinary user's PID 1 was on the host, not in that user's namespace (cli/cli_rights.c). So their slots hold the namespaces,
  * from when PID 1 is still no more than a copy of the slot, for their user, who may look at the slot. */
 #include "harness/sandbox/sandbox_private.h"
 

@@ -1,6 +1,6 @@
 /* netns: what has to be done inside another network namespace. A child goes there and hands back a descriptor; the caller stays
  * where it is, since without the host's rights there is no way back: the host's own namespace belongs to the host's root
- * (setns(2)). The child is a copy without the libraries (lean.c), so only libc is called in it. */
+ * (setns(2)). The child is a copy without the libraries (dontfork.c), so only libc is called in it. */
 #include "harness/sandbox/slot/network.h"
 
 #include <signal.h>

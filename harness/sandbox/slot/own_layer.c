@@ -6,7 +6,7 @@
  *
  * Of a merged directory overlayfs shows what the topmost layer has, so the layer's /etc is like the
  * root's. Where that cannot be, /etc being a link, missing, or with attributes of its own, where an
- * earlier job's files lie between, or an input in /etc, PID 1 lays all of it (names.c, home.c), as
+ * earlier job's files lie between, or an input in /etc, PID 1 lays all of it (hostname.c, home.c), as
  * it also does where this fails. In the slot. */
 #include "harness/sandbox/slot/stage.h"
 

@@ -80,7 +80,7 @@ int stage_make_tmpfs(int *ret_mount);
 /* Makes the run's snapshot /s/INDEX in the stage, once for each change of owners; see snapshot.c. */
 int stage_attach_snapshot(struct sandbox_stage *s, size_t number, const struct owner_change *change, size_t *ret_index,
                           struct cupel_error *err);
-/* A detached tmpfs with the two layers of mask.c. */
+/* A detached tmpfs with the two layers of stage_mask.c. */
 int mask_mount(int layer, uint32_t id_base, int *ret_mount);
 /* What the root of these layers, top first, has at /etc; of a masked one, layer 0 is a mount of mask_mount's. */
 void own_layer_find_etc(const int *layers, size_t n, bool masked, struct etc_like *ret);

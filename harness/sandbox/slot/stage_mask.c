@@ -1,4 +1,4 @@
-/* mask: what the `host` root hides. The store has it as a layer of opaque directories and whiteouts; but the store lies
+/* stage_mask: what the `host` root hides. The store has it as a layer of opaque directories and whiteouts; but the store lies
  * inside the host's "/", and overlayfs refuses a lower layer inside another with ELOOP (ovl_check_layer(),
  * fs/overlayfs/super.c). So each stage keeps a copy in a tmpfs. That tmpfs may have no user.* attributes (before
  * Linux 6.6), which opaque directories need; two layers say the same without: the directories in `top`, whiteouts of

@@ -16,7 +16,7 @@
 
 #define TUN_DIRECTORY "/dev/net"
 #define TUN_DEVICE TUN_DIRECTORY "/tun"
-/* An id that nobody on the host has: the last of those that slots claim from (supervisor/runs.c). */
+/* An id that nobody on the host has: the last of those that slots claim from (run/rundir.c). */
 #define STRANGER UINT32_C(0x7000ffff)
 
 /* A directory with the one node in it, in no namespace yet. */

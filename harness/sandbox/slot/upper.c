@@ -78,7 +78,7 @@ static int run_mke2fs(int image, uint64_t bytes, uint64_t inodes, int cancel, st
     (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", image);
     (void)snprintf(count, sizeof(count), "%llu", (unsigned long long)inodes);
     (void)snprintf(blocks, sizeof(blocks), "%llu", (unsigned long long)(bytes / BLOCK));
-    pid = _Fork(); /* see lean.c */
+    pid = _Fork(); /* see dontfork.c */
     if (pid < 0)
         return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot start mke2fs");
     if (pid == 0) {

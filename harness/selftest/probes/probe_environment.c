@@ -1,4 +1,4 @@
-/* environment: what a job finds of itself is as documented, whatever the caller of cupel had. */
+/* probe_environment: what a job finds of itself is as documented, whatever the caller of cupel had. */
 #include "probes.h"
 
 #include <errno.h>

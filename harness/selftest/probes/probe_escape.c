@@ -1,4 +1,4 @@
-/* escape: ways out of the root, the namespaces and into PID 1, each one that worked somewhere once. */
+/* probe_escape: ways out of the root, the namespaces and into PID 1, each one that worked somewhere once. */
 #include "probes.h"
 
 #include <dirent.h>

@@ -1,4 +1,4 @@
-/* kernel: surface of the kernel that no job needs. A call that the wall lets through is made with arguments that the kernel refuses
+/* probe_kernel: surface of the kernel that no job needs. A call that the wall lets through is made with arguments that the kernel refuses
  * for their own sake, so that "reached the kernel" can be told from "refused" and nothing happens either way. Some calls ask for a
  * capability before they look: those are shown to fail by taking that wall away as well. */
 #include "probes.h"

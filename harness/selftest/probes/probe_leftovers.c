@@ -1,4 +1,4 @@
-/* leftovers: what tries to outlive its job. Processes are looked for from outside; what a job planted, the next one looks for. */
+/* probe_leftovers: what tries to outlive its job. Processes are looked for from outside; what a job planted, the next one looks for. */
 #include "probes.h"
 
 #include <dirent.h>

@@ -1,4 +1,4 @@
-/* main: finds a probe by its name and runs it; and what all probes need. One static program with all of them, so that it runs in
+/* probe_main: finds a probe by its name and runs it; and what all probes need. One static program with all of them, so that it runs in
  * any root. */
 #include "probes.h"
 

@@ -1,4 +1,4 @@
-/* neighbours: one job holds something of every kind that has a name (`neighbour`), the others look for it meanwhile. What the host
+/* probe_neighbours: one job holds something of every kind that has a name (`neighbour`), the others look for it meanwhile. What the host
  * itself holds is looked for as well: the harness has put it there. */
 #include "probes.h"
 

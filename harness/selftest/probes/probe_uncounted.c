@@ -1,6 +1,6 @@
-/* uncounted: what the kernel counts by user, by the owner of a user namespace, or for the whole
+/* probe_uncounted: what the kernel counts by user, by the owner of a user namespace, or for the whole
  * machine, and not by control group: one job takes all that there is of it (the neighbour, see
- * neighbours.c), another one wants some; and memory that is on no group's account. Asks for little
+ * probe_neighbours.c), another one wants some; and memory that is on no group's account. Asks for little
  * more than a job may have, so that without its wall the machine is not short of it. */
 #include "probes.h"
 

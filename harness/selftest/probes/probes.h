@@ -8,7 +8,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* The exit codes, which harness/selftest/private.h repeats. Each prints its word and the detail on standard output, and ends. */
+/* The exit codes, which harness/selftest/selftest_private.h repeats. Each prints its word and the detail on standard output, and ends. */
 #define PROBE_CONTAINED 0
 #define PROBE_BREACH 10
 #define PROBE_UNTESTED 11
@@ -47,5 +47,5 @@ struct probe {
 };
 extern const struct probe escape_probes[], kernel_probes[], neighbour_probes[], leftover_probes[], result_probes[],
     environment_probes[], limit_probes[], uncounted_probes[];
-/* uncounted.c: takes all that the kernel gives a user of what it counts by user, until the end of the process. */
+/* probe_uncounted.c: takes all that the kernel gives a user of what it counts by user, until the end of the process. */
 void hold_counted(void);
