@@ -243,3 +243,13 @@ int own_limits_check_size(uint64_t needed, struct cupel_error *err);
 
 /* One line "cupel: warning: ..." to standard error. For what the user should know but what stops nothing. */
 void log_warning(const char *fmt, ...) BASE_PRINTF(1, 2);
+
+/* ---- strings.c ---- */
+
+/* Lists of strings that an attempt brings home. */
+struct strings {
+    char **items;
+    size_t n;
+};
+void strings_add(struct strings *s, char *item); /* takes ownership */
+void strings_free(struct strings *s);

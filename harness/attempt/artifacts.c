@@ -7,12 +7,12 @@
  * copy the same files when not all can be. What it holds does not grow with the job's files: lists
  * of names have a budget and are read again where it is used up, a place in the tree is a handful
  * of descriptors, and names are listed up to a bound. */
-#include "harness/attempt/attempt.h"
-
 #include "base/weaken.h"
 #include "harness/attempt/artifact_copy.h"
 #include "harness/attempt/artifact_names.h"
 #include "harness/attempt/artifact_patterns.h"
+#include "harness/attempt/artifacts.h"
+#include "harness/cgroup/cgroup.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -25,22 +25,6 @@
 #define NOTE_PATH_BYTES 300
 #define NAMES_BUDGET ((size_t)4 << 20) /* of all lists of names at a time */
 #define NAMES_ROOM (NAMES_BUDGET / 4)  /* of one, at least */
-
-void strings_add(struct strings *s, char *item)
-{
-    /* room for the next power of two: it is full exactly when n is one */
-    if ((s->n & (s->n - 1)) == 0)
-        s->items = xrealloc(s->items, (s->n == 0 ? 1 : 2 * s->n) * sizeof(char *));
-    s->items[s->n++] = item;
-}
-
-void strings_free(struct strings *s)
-{
-    for (size_t i = 0; i < s->n; i++)
-        free(s->items[i]);
-    free(s->items);
-    *s = (struct strings){0};
-}
 
 /* A directory on the way: what its entries are matched against, and those that are still to come.
  */

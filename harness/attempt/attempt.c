@@ -7,16 +7,24 @@
 #include "harness/attempt/attempt.h"
 
 #include "base/weaken.h"
+#include "harness/attempt/artifacts.h"
 #include "harness/attempt/billing.h"
 #include "harness/attempt/blame.h"
+#include "harness/attempt/capture.h"
 #include "harness/attempt/deadline.h"
 #include "harness/attempt/evidence.h"
+#include "harness/attempt/expect.h"
+#include "harness/attempt/keep_failed.h"
 #include "harness/attempt/launch.h"
 #include "harness/attempt/limits_in_force.h"
+#include "harness/attempt/near_limit.h"
 #include "harness/attempt/observe.h"
+#include "harness/attempt/slot.h"
 #include "harness/attempt/uncounted.h"
+#include "harness/attempt/wire.h"
 #include "harness/run/enterable.h"
 #include "harness/run/kept.h"
+#include "harness/run/views.h"
 
 #include <poll.h>
 #include <stdatomic.h>

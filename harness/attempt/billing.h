@@ -4,7 +4,8 @@
  * pay for it. */
 #pragma once
 
-#include "harness/attempt/attempt.h"
+#include "harness/attempt/facts.h"
+#include "harness/sandbox/sandbox.h"
 
 /* The first step starts: what PID 1 has used until now was set-up, and not the job's. */
 void billing_begin(const struct sandbox_job *sandbox, struct attempt_facts *facts);

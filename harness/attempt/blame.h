@@ -2,7 +2,7 @@
  * start from it, or its input, is never an error of the harness. Pure. */
 #pragma once
 
-#include "harness/attempt/attempt.h"
+#include "harness/run/run.h"
 
 /* True: the job's, and `ret_evidence` says of what. */
 bool blame_set_up(const struct run *run, const struct instance *instance, const struct sandbox_event *event,

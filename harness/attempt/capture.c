@@ -1,6 +1,6 @@
 /* capture: a job's output, from its pipes into its log files, counted and bounded. Never waits for anyone: a descendant
  * that holds a pipe open, or never reads, changes nothing. */
-#include "harness/attempt/attempt.h"
+#include "harness/attempt/capture.h"
 
 #include <fcntl.h>
 #include <string.h>

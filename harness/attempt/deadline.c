@@ -2,6 +2,7 @@
 #include "harness/attempt/deadline.h"
 
 #include "base/weaken.h"
+#include "harness/sandbox/sandbox.h"
 
 #define WEAKENED_NS (4 * NSEC_PER_SEC)
 

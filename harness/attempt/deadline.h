@@ -1,7 +1,7 @@
 /* deadline: private to supervisor: which moment ends an attempt, from the order to set up to the end of its last process. Pure. */
 #pragma once
 
-#include "harness/attempt/attempt.h"
+#include "harness/attempt/facts.h"
 #include "harness/attempt/limits_in_force.h"
 
 enum deadline_kind {

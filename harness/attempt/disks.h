@@ -1,7 +1,7 @@
 /* disks: private to supervisor: which disks a job's reads and writes end up at. */
 #pragma once
 
-#include "harness/attempt/attempt.h"
+#include "harness/run/run.h"
 
 /* The limits of `io` as cgroup has them, in the order of enum cgroup_io. */
 extern const enum jobs_limit disks_limits[CGROUP_IO_COUNT];

@@ -1,8 +1,7 @@
 /* environment: exactly what a job finds in its environment: the documented defaults, what its root's image asks for,
  * the names that it asked to pass, its own `env`, each later one taking the place of an earlier one. Nothing else of the caller's (docs/job-file.md). */
-#include "harness/attempt/attempt.h"
-
 #include "base/weaken.h"
+#include "harness/attempt/environment.h"
 
 #include <string.h>
 

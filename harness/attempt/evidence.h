@@ -2,7 +2,8 @@
  * the kernel did to it. Pure: facts become text. Decides no verdict (verdict.c). */
 #pragma once
 
-#include "harness/attempt/attempt.h"
+#include "harness/attempt/facts.h"
+#include "jobs/jobs.h"
 
 /* The memory of what is around the job ran out: whose, and what to do. Of the verdict `error`. */
 void evidence_around(const struct jobs_job *job, const struct attempt_facts *facts,

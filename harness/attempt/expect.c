@@ -1,5 +1,6 @@
 /* expect: what a step wrote against what its file expects, byte for byte. Reads the logs, judges nothing else. */
-#include "harness/attempt/attempt.h"
+#include "harness/attempt/expect.h"
+#include "harness/sandbox/sandbox.h"
 
 #include <fcntl.h>
 #include <string.h>

@@ -2,7 +2,7 @@
  * thrashes. Looks are the observer's (observe.h); judges nothing. */
 #pragma once
 
-#include "harness/attempt/attempt.h"
+#include "harness/attempt/facts.h"
 
 /* So many major faults between two looks, on pages that the group has had before, are thrashing:
  * one every 20 ms, each of which takes a read from the disk. */

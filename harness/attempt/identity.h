@@ -1,7 +1,7 @@
 /* identity: private to supervisor: who the jobs' commands are, found out before anything runs. */
 #pragma once
 
-#include "harness/attempt/attempt.h"
+#include "harness/run/run.h"
 
 /* Looks each selected job's user up in the passwd file of its root's own layers, into instance->user. A name that the root
  * does not have is an error of the job file. Once all roots are ready, derived ones too. */

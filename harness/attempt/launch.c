@@ -2,6 +2,7 @@
 #include "harness/attempt/launch.h"
 
 #include "harness/attempt/disks.h"
+#include "harness/attempt/environment.h"
 #include "harness/attempt/identity.h"
 #include "harness/attempt/limits_in_force.h"
 

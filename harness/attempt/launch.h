@@ -2,6 +2,7 @@
 #pragma once
 
 #include "harness/attempt/attempt.h"
+#include "harness/run/run.h"
 
 /* What a session in a job's sandbox has otherwise than the job; NULL: nothing. */
 struct launch_session {

@@ -1,7 +1,8 @@
 /* misread_list: a list under `run` that was meant as several commands, as other tools read it. */
 #pragma once
 
-#include "harness/attempt/attempt.h"
+#include "harness/attempt/facts.h"
+#include "jobs/jobs.h"
 
 /* Adds to the evidence of a step that failed what its list is, where it looks as if it was meant as
  * a list of scripts: its program has a blank in its name and is not there, or one of its arguments

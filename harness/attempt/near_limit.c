@@ -1,6 +1,6 @@
 /* near_limit: whether a result near its time limit may be the machine's doing rather than the job's. Pure: facts of the job and of
  * the machine become one phrase, or none. The thresholds are documented in docs/measurement.md. */
-#include "harness/attempt/attempt.h"
+#include "harness/attempt/near_limit.h"
 
 /* Shares of the time that the job took, in percent. What the job does to itself is no pressure: more threads than CPUs, its own
  * CPU quota, its own memory limit. So a lack of CPUs only counts where others used a good part of them. */

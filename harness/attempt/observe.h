@@ -4,6 +4,7 @@
 #pragma once
 
 #include "harness/attempt/attempt.h"
+#include "harness/attempt/facts.h"
 #include "harness/attempt/footprint.h"
 
 /* So many threads are asked how long they waited; more would cost more than a look may. */

@@ -1,7 +1,7 @@
 /* results: private to supervisor: what it adds to what a slot reported: names, limits, where the logs are, what was before. */
 #pragma once
 
-#include "harness/attempt/attempt.h"
+#include "harness/run/run.h"
 
 /* What is known of a job anyway. */
 void results_describe(const struct run *run, const struct instance *in, struct arena *arena, struct reports_result *r);

@@ -4,7 +4,12 @@
 #include "harness/attempt/slot.h"
 
 #include "base/weaken.h"
+#include "harness/attempt/attempt.h"
+#include "harness/attempt/facts.h"
 #include "harness/attempt/observe.h"
+#include "harness/attempt/verdict.h"
+#include "harness/attempt/wire.h"
+#include "harness/run/idrange.h"
 #include "harness/run/rundir.h"
 
 #include <sched.h>

@@ -1,7 +1,14 @@
 /* slot: private to supervisor: the long-lived process that does one job at a time. */
 #pragma once
 
-#include "harness/attempt/attempt.h"
+#include "harness/run/run.h"
+
+/* What the supervisor may say: ORDER_FORGET between two jobs, of an instance from which no job will start any more. */
+enum slot_order { ORDER_RUN = 1, ORDER_CANCEL = 2, ORDER_KILL = 3, ORDER_FORGET = 4 };
+struct slot_message {
+    uint32_t order;
+    uint32_t instance;
+};
 
 /* The supervisor's handle of a slot. */
 struct slot {

@@ -3,8 +3,9 @@
  * own memory limit, beside what the group counts. */
 #pragma once
 
-#include "harness/attempt/attempt.h"
 #include "harness/attempt/socket_errors.h"
+#include "harness/sandbox/sandbox.h"
+#include "jobs/jobs.h"
 
 struct uncounted {
     pid_t init;       /* whose network namespace it is */

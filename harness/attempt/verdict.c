@@ -1,11 +1,11 @@
 /* verdict: facts become one verdict with one plain sentence of evidence. Pure: no clock, no files. Where two verdicts
  * would apply, the first cause in time wins; the harness's own failures are never the job's fault. */
-#include "harness/attempt/attempt.h"
-
 #include "base/weaken.h"
 #include "harness/attempt/evidence.h"
 #include "harness/attempt/limits_in_force.h"
 #include "harness/attempt/misread_list.h"
+#include "harness/attempt/verdict.h"
+#include "harness/sandbox/sandbox.h"
 
 #include <string.h>
 #include <sys/wait.h>

@@ -1,7 +1,10 @@
 /* wire: an attempt's result as bytes, from a slot to the supervisor over a stream socket. Both ends are the same
  * program, and no job ever holds this socket; but the slot is nearer to the jobs, so the supervisor believes nothing: what does
  * not add up is refused as a whole. Fixed structures first, then the strings. */
+#include "harness/attempt/artifacts.h"
 #include "harness/attempt/attempt.h"
+#include "harness/attempt/facts.h"
+#include "harness/attempt/wire.h"
 
 #include <string.h>
 #include <sys/socket.h>

@@ -2,6 +2,7 @@
 #include "harness/cli/cli.h"
 #include "harness/cli/cli_kept.h"
 #include "harness/cli/options.h"
+#include "harness/prepare/prepare.h"
 #include "harness/selftest/selftest.h"
 #include "harness/supervisor/supervisor.h"
 
@@ -47,7 +48,7 @@ int cli_clean(int argc, char **argv)
         return code;
     if (a.kept)
         return cli_clean_kept(a.older_than_ns);
-    if (supervisor_recover(&removed, &err) < 0 || supervisor_sweep(&swept, &err) < 0 ||
+    if (prepare_recover(&removed, &err) < 0 || prepare_sweep(&swept, &err) < 0 ||
         selftest_recover(&tests, &err) < 0)
         return cli_fail(&err);
     (void)printf("%zu dead run%s removed\n", removed, removed == 1 ? "" : "s");

@@ -2,7 +2,9 @@
 #include "harness/cli/cli.h"
 #include "harness/cli/cli_settings.h"
 #include "harness/cli/cmd_rootfs.h"
+#include "harness/prepare/prepare.h"
 #include "harness/prepare/roots.h"
+#include "harness/run/run_options.h"
 
 #include <string.h>
 
@@ -65,7 +67,7 @@ static void tell_derived(void *data, const struct jobs_root *root, size_t n_laye
 
 /* As a run would that had a job over each of them. `note`: what they are goes there, or NULL. */
 static int build_derived(const struct jobs_plan *plan, const bool *wanted, const struct rootfs_arguments *a,
-                         struct cache_lockfile *note, supervisor_root_fn *tell, struct cupel_error *err)
+                         struct cache_lockfile *note, prepare_root_fn *tell, struct cupel_error *err)
 {
     static const char text[] = "cupel: 1\njobs: {none: {run: [/bin/true]}}\n";
     cleanup_strbuf struct strbuf problems = {0};
@@ -73,7 +75,7 @@ static int build_derived(const struct jobs_plan *plan, const bool *wanted, const
     cleanup_free bool *selected = xcalloc(plan->n_roots, sizeof(*selected));
     struct jobs_plan over = *plan, *plans[] = {&over}, *bare = NULL;
     bool *all[] = {selected};
-    const struct supervisor_options o = {.plans = plans,
+    const struct run_options o = {.plans = plans,
                                          .selected = all,
                                          .n_plans = 1,
                                          .slots = 1,
@@ -95,7 +97,7 @@ static int build_derived(const struct jobs_plan *plan, const bool *wanted, const
     over.jobs = jobs;
     over.n_jobs = n;
     if (r == 0 && n > 0)
-        r = supervisor_make_roots(&o, tell, NULL, err);
+        r = prepare_make_roots(&o, tell, NULL, err);
     jobs_plan_free(bare);
     return r;
 }

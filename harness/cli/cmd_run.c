@@ -1,9 +1,10 @@
-/* cmd_run: `cupel run`: options into supervisor_options. */
+/* cmd_run: `cupel run`: options into run_options. */
 #include "harness/cli/cli.h"
 #include "harness/cli/cli_devices.h"
 #include "harness/cli/cli_settings.h"
 #include "harness/cli/options.h"
 #include "harness/run/kept.h"
+#include "harness/run/run_options.h"
 #include "harness/supervisor/supervisor.h"
 
 #define SLOTS_MAX 1024
@@ -15,7 +16,7 @@ struct arguments {
     struct cli_list only, tags, devices;
     int slots;       /* 0: not said */
     int keep_failed; /* 0: nothing */
-    struct supervisor_options o;
+    struct run_options o;
 };
 
 #define FIELD(name) offsetof(struct arguments, name)
@@ -122,7 +123,7 @@ static int run_files(struct arguments *a, char **files, size_t n)
 
 int cli_run(int argc, char **argv)
 {
-    struct arguments a = {.o = {.out = SUPERVISOR_OUT, .sample_ns = SAMPLE_DEFAULT_NS, .retries = -1}};
+    struct arguments a = {.o = {.out = RUN_OUT, .sample_ns = SAMPLE_DEFAULT_NS, .retries = -1}};
     struct cli_words words;
     int code;
 

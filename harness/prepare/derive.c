@@ -4,7 +4,9 @@
 
 #include "harness/attempt/results.h"
 #include "harness/attempt/slot.h"
+#include "harness/attempt/wire.h"
 #include "harness/prepare/roots.h"
+#include "harness/run/run.h"
 
 #include <fcntl.h>
 #include <poll.h>

@@ -6,6 +6,8 @@
 #include "harness/attempt/limits_in_force.h"
 #include "harness/prepare/networks.h"
 #include "harness/prepare/unprivileged.h"
+#include "harness/run/run.h"
+#include "harness/run/run_options.h"
 
 #include <string.h>
 #include <sys/stat.h>
@@ -109,7 +111,7 @@ static int refuse_full_store(const char *where, uint64_t have, struct cupel_erro
 }
 
 /* The limits that jobs name, of as many as may run at once, the largest first: a disk that the host cannot fill is no limit. */
-static int check_disks(struct prepared *p, const struct supervisor_options *o, struct cupel_error *err)
+static int check_disks(struct prepared *p, const struct run_options *o, struct cupel_error *err)
 {
     uint64_t *sizes = xcalloc(p->run.n_instances, sizeof(*sizes)), sum = 0, have;
     char a[UNIT_TEXT_SIZE], b[UNIT_TEXT_SIZE];
@@ -179,7 +181,7 @@ static int check_inputs(const struct prepared *p, const struct instance *in,
     return r;
 }
 
-static int check_instance(struct prepared *p, const struct supervisor_options *o, const struct instance *in,
+static int check_instance(struct prepared *p, const struct run_options *o, const struct instance *in,
                           struct cupel_error *err)
 {
     int r = 0;
@@ -199,7 +201,7 @@ static int check_instance(struct prepared *p, const struct supervisor_options *o
     return r;
 }
 
-static int check_devices(const struct prepared *p, const struct supervisor_options *o, const struct instance *in,
+static int check_devices(const struct prepared *p, const struct run_options *o, const struct instance *in,
                          struct cupel_error *err)
 {
     uint32_t unusual = in->job->devices & ~JOBS_DEVICES_USUAL;
@@ -224,7 +226,7 @@ static int check_devices(const struct prepared *p, const struct supervisor_optio
 }
 
 /* The commands of its root, whether or not they will have to run. */
-static int check_builds(struct prepared *p, const struct supervisor_options *o, const struct instance *in,
+static int check_builds(struct prepared *p, const struct run_options *o, const struct instance *in,
                         struct cupel_error *err)
 {
     const struct jobs_root *root = &in->plan->roots[in->job->root];
@@ -235,7 +237,7 @@ static int check_builds(struct prepared *p, const struct supervisor_options *o, 
     return r;
 }
 
-int enforceable_check(struct prepared *p, const struct supervisor_options *o, struct cupel_error *err)
+int enforceable_check(struct prepared *p, const struct run_options *o, struct cupel_error *err)
 {
     int r = check_disks(p, o, err);
 

@@ -5,4 +5,4 @@
 
 /* Refuses, with place, reason and remedy, the first limit or network that cannot be had; with --best-effort a limit is noted in
  * run.unenforced_set instead, which every report names. */
-int enforceable_check(struct prepared *p, const struct supervisor_options *o, struct cupel_error *err);
+int enforceable_check(struct prepared *p, const struct run_options *o, struct cupel_error *err);

@@ -1,7 +1,7 @@
 /* networks: see networks.h. What a job's own network is made of is the sandbox's. */
 #include "harness/prepare/networks.h"
 
-static int check_host(const struct supervisor_options *options, const struct instance *in, struct cupel_error *err)
+static int check_host(const struct run_options *options, const struct instance *in, struct cupel_error *err)
 {
     if (options->allow_host_network)
         return 0;
@@ -32,7 +32,7 @@ static size_t count_members(const struct run *run, const struct instance *in)
     return n;
 }
 
-static int check_bridge(const struct run *run, const struct supervisor_options *options, const struct instance *in,
+static int check_bridge(const struct run *run, const struct run_options *options, const struct instance *in,
                         struct cupel_error *err)
 {
     size_t n = in->job->bridge_member == 0 ? count_members(run, in) : 0; /* once a bridge is enough */
@@ -46,7 +46,7 @@ static int check_bridge(const struct run *run, const struct supervisor_options *
     return -EINVAL;
 }
 
-int networks_check(struct run *run, const struct supervisor_options *options, const struct instance *in,
+int networks_check(struct run *run, const struct run_options *options, const struct instance *in,
                    struct cupel_error *err)
 {
     switch (in->job->network) {

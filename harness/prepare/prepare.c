@@ -13,6 +13,7 @@
 #include "harness/prepare/unprivileged.h"
 #include "harness/run/enterable.h"
 #include "harness/run/manifest.h"
+#include "harness/run/views.h"
 
 #include <fcntl.h>
 #include <sched.h>
@@ -54,7 +55,7 @@ static int open_snapshots(struct run *run, struct cupel_error *err)
 }
 
 /* Roots are numbered over all files: the roots of plan p start at base. */
-static void make_instances(const struct supervisor_options *o, struct run *run)
+static void make_instances(const struct run_options *o, struct run *run)
 {
     size_t n = 0, base = 0, bridge_base = 0;
 
@@ -155,7 +156,7 @@ static int prepare_store(struct prepared *p, struct cupel_error *err)
     return 0;
 }
 
-static int check_keeping(const struct prepared *p, const struct supervisor_options *o, struct cupel_error *err)
+static int check_keeping(const struct prepared *p, const struct run_options *o, struct cupel_error *err)
 {
     if (o->keep_failed == 0 || p->run.privilege.host || sandbox_store_takes_layers(p->run.dirfd))
         return 0;
@@ -184,7 +185,7 @@ static void want_devices(struct run *run, struct cgroup_host *host)
 }
 
 /* A run that was begun has a report, whoever ended it. */
-static void report_interrupted(const struct supervisor_options *options, const struct prepared *p,
+static void report_interrupted(const struct run_options *options, const struct prepared *p,
                                const struct cupel_error *why)
 {
     struct cupel_error err;
@@ -200,7 +201,7 @@ static void report_interrupted(const struct supervisor_options *options, const s
 #define LOG_BYTES (UINT64_C(64) << 20)
 
 /* Before anything is made: without descriptors it could not be removed again either. */
-static int check_own_limits(const struct supervisor_options *options, const struct run *run, struct cupel_error *err)
+static int check_own_limits(const struct run_options *options, const struct run *run, struct cupel_error *err)
 {
     size_t inputs = 0;
     int r;
@@ -215,9 +216,9 @@ static int check_own_limits(const struct supervisor_options *options, const stru
 /* Jobs see nothing of the out directory (sandbox/slot/hidden.c). Where nothing is reported to one, there
  * may be one all the same, of earlier runs: a session sees what its job would see, and a derived
  * root is the same for both. */
-static int hide_out(const struct supervisor_options *o, struct run *run, struct cupel_error *err)
+static int hide_out(const struct run_options *o, struct run *run, struct cupel_error *err)
 {
-    const char *path = o->out != NULL ? o->out : o->hides != NULL ? o->hides : SUPERVISOR_OUT;
+    const char *path = o->out != NULL ? o->out : o->hides != NULL ? o->hides : RUN_OUT;
     cleanup_close int there = open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     int fd = run->out != NULL ? reports_out_dirfd(run->out) : there;
 
@@ -235,7 +236,7 @@ static int hold_signals(struct prepared *p, struct cupel_error *err)
     return r < 0 ? cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot take signals") : 0;
 }
 
-int prepare(const struct supervisor_options *options, struct prepared *ret, struct cupel_error *err)
+int prepare(const struct run_options *options, struct prepared *ret, struct cupel_error *err)
 {
     struct prepared p = {.signals = INTERRUPT_INIT};
     int r = check_rights(err);
@@ -342,7 +343,7 @@ void prepared_end(struct prepared *p)
     free(p->run.instances);
 }
 
-int supervisor_make_roots(const struct supervisor_options *options, supervisor_root_fn *tell, void *data,
+int prepare_make_roots(const struct run_options *options, prepare_root_fn *tell, void *data,
                           struct cupel_error *err)
 {
     struct prepared p;
@@ -358,7 +359,7 @@ int supervisor_make_roots(const struct supervisor_options *options, supervisor_r
     return 0;
 }
 
-int supervisor_recover(size_t *ret_removed, struct cupel_error *err)
+int prepare_recover(size_t *ret_removed, struct cupel_error *err)
 {
     struct cache *cache;
     int r = check_rights(err);
@@ -372,7 +373,7 @@ int supervisor_recover(size_t *ret_removed, struct cupel_error *err)
     return r;
 }
 
-int supervisor_sweep(size_t *ret_removed, struct cupel_error *err)
+int prepare_sweep(size_t *ret_removed, struct cupel_error *err)
 {
     struct cgroup_host *host;
     int r = cgroup_detect(&host, err);

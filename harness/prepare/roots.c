@@ -2,6 +2,9 @@
  * its processes into defaults of the jobs over it. Derived roots are derive.c's. */
 #include "harness/prepare/roots.h"
 
+#include "harness/run/run.h"
+#include "harness/run/run_options.h"
+
 #include <string.h>
 
 void roots_progress(void *data, const struct cache_progress *progress)
@@ -140,7 +143,7 @@ static int take_image_defaults(struct prepared *p, struct cupel_error *err)
     return r;
 }
 
-static int open_lockfiles(const struct supervisor_options *o, struct prepared *p, struct cupel_error *err)
+static int open_lockfiles(const struct run_options *o, struct prepared *p, struct cupel_error *err)
 {
     int r = 0;
 
@@ -186,7 +189,7 @@ static int make_all(struct prepared *p, struct cupel_error *err)
     return r;
 }
 
-int roots_make(const struct supervisor_options *options, struct prepared *p, struct cupel_error *err)
+int roots_make(const struct run_options *options, struct prepared *p, struct cupel_error *err)
 {
     int r = open_lockfiles(options, p, err);
 

@@ -11,7 +11,7 @@ int roots_prepare(struct cache *cache, const struct jobs_root *root, const struc
 
 /* Makes run.roots ready, only those that a selected job uses, and of derived ones what they start from; with options->locked only as they
  * are locked. What a job leaves open, its image may say from then on. */
-int roots_make(const struct supervisor_options *options, struct prepared *p, struct cupel_error *err);
+int roots_make(const struct run_options *options, struct prepared *p, struct cupel_error *err);
 /* A cache_progress_fn; `data` is the struct prepared. */
 void roots_progress(void *data, const struct cache_progress *progress);
 /* Shows it; without a console as lines on standard error, without the figures. */

@@ -5,6 +5,9 @@
  * becomes a file's name (reports). */
 #include "harness/prepare/run_names.h"
 
+#include "harness/run/run.h"
+#include "harness/run/run_options.h"
+
 #include <ctype.h>
 #include <string.h>
 
@@ -26,7 +29,7 @@ static void names_free(struct names *n)
 
 /* ---- what several files have ---- */
 
-static void find_shared(const struct supervisor_options *o, struct names *n)
+static void find_shared(const struct run_options *o, struct names *n)
 {
     _cleanup_(strset_free) struct strset jobs = {0}, roots = {0}, suites = {0};
 
@@ -93,7 +96,7 @@ static const char *root_name_of(const struct names *n, const struct jobs_plan *p
 
 /* ---- all of them ---- */
 
-static void name_roots(const struct supervisor_options *o, struct names *n, struct run *run)
+static void name_roots(const struct run_options *o, struct names *n, struct run *run)
 {
     size_t base = 0;
 
@@ -137,7 +140,7 @@ static struct instance *instance_of(struct run *run, const struct jobs_plan *pla
     return in;
 }
 
-static void name_jobs(const struct supervisor_options *o, struct names *n, struct run *run)
+static void name_jobs(const struct run_options *o, struct names *n, struct run *run)
 {
     size_t next = 0;
 
@@ -160,7 +163,7 @@ static void name_jobs(const struct supervisor_options *o, struct names *n, struc
     }
 }
 
-void run_names_make(const struct supervisor_options *options, struct run *run)
+void run_names_make(const struct run_options *options, struct run *run)
 {
     _cleanup_(names_free) struct names n = {0};
 

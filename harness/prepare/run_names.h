@@ -7,4 +7,4 @@
 /* Fills id, log_name and step_ids of all instances, and run->root_log_names. No two jobs or steps
  * of the run have one id, no two jobs or derived roots one log_name, however many files it has and
  * whatever its --only leaves out: names are made over all jobs of the files. */
-void run_names_make(const struct supervisor_options *options, struct run *run);
+void run_names_make(const struct run_options *options, struct run *run);

@@ -4,10 +4,11 @@
 #include "harness/prepare/unbegun.h"
 
 #include "harness/attempt/results.h"
+#include "harness/run/run_options.h"
 
 #include <unistd.h>
 
-int unbegun_report(const struct supervisor_options *options, const struct prepared *p,
+int unbegun_report(const struct run_options *options, const struct prepared *p,
                    const char *why, struct cupel_error *err)
 {
     size_t n = p->run.n_instances;

@@ -2,7 +2,7 @@
  * a job. */
 #pragma once
 
-#include "harness/attempt/attempt.h"
+#include "harness/run/run.h"
 
 /* Refuses, naming the job and the remedy, what this one asks for and cannot have here: other users than there are ids, rlimits
  * above hard ones that cannot be raised. With all rights, nothing is refused. */

@@ -35,11 +35,3 @@ int kept_find(int store_dirfd, const char *what, const char *run, const char *ou
 int kept_open(int store_dirfd, const struct kept *k, const char *file);
 /* Sessions that are open over it go on. */
 int kept_remove(int store_dirfd, const struct kept *k);
-
-/* In the slot: keeps what the attempt left, if it failed; says so in the result, or in a note why not. */
-struct attempt_context;
-struct attempt_result;
-struct instance;
-struct sandbox_job;
-void kept_store(struct attempt_context *ctx, const struct instance *instance, const struct sandbox_job *sandbox,
-                struct attempt_result *result);

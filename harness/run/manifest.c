@@ -48,7 +48,7 @@ void record_add_image(struct strbuf *b, const char *key, const struct cache_root
         add(b, image, *e);
 }
 
-int record_texts(const struct supervisor_options *options, int run_dirfd, struct cupel_error *err)
+int record_texts(const struct run_options *options, int run_dirfd, struct cupel_error *err)
 {
     for (size_t p = 0; p < options->n_plans; p++) {
         char name[32];
@@ -107,7 +107,7 @@ void record_add_env(struct strbuf *b, const struct jobs_job *job)
     }
 }
 
-int record_run(const struct supervisor_options *options, const struct run *run, struct cupel_error *err)
+int record_run(const struct run_options *options, const struct run *run, struct cupel_error *err)
 {
     cleanup_strbuf struct strbuf b = {0};
     cleanup_close int fd = -EBADF;

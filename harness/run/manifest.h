@@ -2,13 +2,13 @@
  * sandbox later: the texts of its job files. */
 #pragma once
 
-#include "harness/attempt/attempt.h"
-#include "harness/supervisor/supervisor.h"
+#include "harness/run/run.h"
+#include "harness/run/run_options.h"
 
 /* Copies each job file's text as it is now into the run's directory; a plan that comes from no file is left out. */
-int record_texts(const struct supervisor_options *options, int run_dirfd, struct cupel_error *err);
+int record_texts(const struct run_options *options, int run_dirfd, struct cupel_error *err);
 /* Writes "record" into the run's directory: where its jobs' views are, which jobs it has, and what pass-env found. */
-int record_run(const struct supervisor_options *options, const struct run *run, struct cupel_error *err);
+int record_run(const struct run_options *options, const struct run *run, struct cupel_error *err);
 /* Writes "roots": of each root in use the keys of its layers and the jobs over it, each entry with a NUL at its end: "root=KEYS", then
  * "job=NAME" of the first RECORD_ROOT_JOBS, then "more=N" of others. */
 #define RECORD_ROOTS "roots"

@@ -22,6 +22,3 @@ int runs_recover(int store_dirfd, size_t *ret_removed, struct cupel_error *err);
 /* Calls fn for each run whose lock is held, that is which lives: its directory, its name, and its supervisor. */
 typedef void run_alive_fn(void *data, int dirfd, const char *id, pid_t supervisor);
 int runs_each_alive(int store_dirfd, run_alive_fn *fn, void *data);
-
-/* A range of host ids that no other slot on this machine has, held while the fd is open. */
-int id_range_claim(uint32_t *ret_base, int *ret_lock, struct cupel_error *err);

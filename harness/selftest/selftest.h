@@ -18,7 +18,7 @@ struct selftest_options {
 /* Runs and prints. *ret_exit: 0 everything held, 1 a breach, 3 some probe could not be run or judged. An error: nothing was run. */
 int selftest_run(const struct selftest_options *options, int *ret_exit, struct cupel_error *err);
 
-/* Removes the directories that killed self-tests have left. After supervisor_recover: their slots, which wait for their end there, hold
+/* Removes the directories that killed self-tests have left. After prepare_recover: their slots, which wait for their end there, hold
  * the same locks. */
 int selftest_recover(size_t *ret_removed, struct cupel_error *err);
 

@@ -1,7 +1,8 @@
 /* selftest_run: lays out the scene, runs one lane of jobs after the other through the supervisor, lets each be judged, and reports. */
-#include "harness/selftest/selftest_private.h"
-
 #include "base/weaken.h"
+#include "harness/prepare/prepare.h"
+#include "harness/run/run_options.h"
+#include "harness/selftest/selftest_private.h"
 #include "harness/supervisor/supervisor.h"
 #include "reports/reports.h"
 
@@ -59,7 +60,7 @@ static int run_plan(struct scene *s, enum lane lane, const struct jobs_plan *pla
     cleanup_free bool *selected = xcalloc(plan->n_jobs, sizeof(*selected));
     struct jobs_plan *plans[] = {(struct jobs_plan *)(uintptr_t)plan};
     bool *const selections[] = {selected};
-    struct supervisor_options o = {.plans = plans,
+    struct run_options o = {.plans = plans,
                                    .selected = selections,
                                    .n_plans = 1,
                                    .slots = slots,
@@ -194,7 +195,7 @@ static void do_after(struct scene *s, const char *mounts)
     if (!has_any(s, LANE_AFTER))
         return;
     s->mounts_changed = !str_eq(mounts, now);
-    if (supervisor_recover(&s->runs_left, &err) < 0)
+    if (prepare_recover(&s->runs_left, &err) < 0)
         fail_lane(s, LANE_AFTER, &err);
     else
         judge_lane(s, LANE_AFTER);
@@ -232,7 +233,7 @@ static void recover(void)
     struct cupel_error err;
     size_t removed;
 
-    if (supervisor_recover(&removed, &err) < 0 || selftest_recover(&removed, &err) < 0)
+    if (prepare_recover(&removed, &err) < 0 || selftest_recover(&removed, &err) < 0)
         log_warning("%s", err.message);
 }
 

@@ -2,6 +2,8 @@
  * no deadline, captures nothing and judges nothing. */
 #include "harness/session/serve.h"
 
+#include "harness/attempt/attempt.h"
+#include "harness/attempt/environment.h"
 #include "harness/attempt/observe.h"
 #include "harness/attempt/slot.h"
 #include "harness/session/relay.h"

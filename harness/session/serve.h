@@ -1,9 +1,9 @@
 /* serve: private to supervisor: the half of a session that holds its sandbox. */
 #pragma once
 
-#include "harness/attempt/attempt.h"
 #include "harness/attempt/launch.h"
 #include "harness/run/enterable.h"
+#include "harness/run/run.h"
 
 struct session_slot {
     const struct run *run; /* its one instance is the session */

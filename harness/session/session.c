@@ -3,6 +3,8 @@
 #include "harness/session/session.h"
 
 #include "harness/prepare/prepare.h"
+#include "harness/run/run.h"
+#include "harness/run/run_options.h"
 #include "harness/session/relay.h"
 #include "harness/session/serve.h"
 
@@ -255,7 +257,7 @@ int session_shell(const struct session_options *options, int *ret_exit, struct c
     struct session s;
     struct jobs_plan *plans[] = {&s.plan};
     bool selected_jobs[JOBS_FROM_DEPTH_MAX + 1], *selected[] = {selected_jobs};
-    const struct supervisor_options o = {.plans = plans,
+    const struct run_options o = {.plans = plans,
                                          .selected = selected,
                                          .n_plans = 1,
                                          .slots = 1,

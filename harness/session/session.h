@@ -11,7 +11,7 @@ struct session_options {
     const struct jobs_job *job;      /* of the plan */
     const char *const *command;      /* NULL: the job's shell */
     const struct sandbox_kept *kept; /* what a kept job wrote, to lie under it; NULL: nothing */
-    const char *hides; /* as supervisor_options.hides */
+    const char *hides; /* as run_options.hides */
     bool best_effort;
     bool allow_host_network;
     uint32_t allow_devices; /* bits of enum jobs_device */

@@ -2,8 +2,8 @@
  * takes. */
 #include "harness/supervisor/admission.h"
 
-#include "harness/attempt/attempt.h"
 #include "harness/attempt/results.h"
+#include "harness/run/run.h"
 
 #include <unistd.h>
 

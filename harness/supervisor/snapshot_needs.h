@@ -1,7 +1,7 @@
 /* snapshot_needs: private to supervisor: how long what a job left is needed by jobs that start from it. Pure. */
 #pragma once
 
-#include "harness/attempt/attempt.h"
+#include "harness/run/run.h"
 
 struct bases;
 struct bases *bases_new(const struct instance *instances, size_t n);

@@ -4,8 +4,12 @@
 
 #include "harness/attempt/results.h"
 #include "harness/attempt/slot.h"
+#include "harness/attempt/verdict.h"
+#include "harness/attempt/wire.h"
 #include "harness/prepare/prepare.h"
 #include "harness/run/enterable.h"
+#include "harness/run/run.h"
+#include "harness/run/views.h"
 #include "harness/supervisor/admission.h"
 #include "harness/supervisor/schedule.h"
 #include "harness/supervisor/snapshot_needs.h"
@@ -29,7 +33,7 @@
 #define EVENT_KEY UINT64_C(0x100000002)
 
 struct supervisor {
-    const struct supervisor_options *options;
+    const struct run_options *options;
     struct prepared p;
     struct schedule *schedule;
     struct slot *slots;
@@ -623,7 +627,7 @@ static void end(struct supervisor *s)
     interrupt_release(&s->p.signals, false); /* nothing is left to be tidied: what comes now ends the process */
 }
 
-int supervisor_run(const struct supervisor_options *options, int *ret_exit, struct cupel_error *err)
+int supervisor_run(const struct run_options *options, int *ret_exit, struct cupel_error *err)
 {
     struct supervisor s = {.options = options, .epoll = -EBADF, .signals = -EBADF, .tick = -EBADF, .p = {.signals = INTERRUPT_INIT}};
     int r = prepare(options, &s.p, err);

@@ -1,8 +1,10 @@
 /* fuzz_wire: a slot's answer, damaged. An undamaged one comes out as it went in; any other is refused, or at least hangs
  * together. Input: the shape of a result, then damage: where (two bytes) and what. So no seed depends on the layout. */
 #include "fuzz.h"
-
+#include "harness/attempt/artifacts.h"
 #include "harness/attempt/attempt.h"
+#include "harness/attempt/facts.h"
+#include "harness/attempt/wire.h"
 
 #include <sys/socket.h>
 

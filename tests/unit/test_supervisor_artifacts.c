@@ -1,7 +1,7 @@
 /* test_supervisor_artifacts: what patterns bring home from a finished root, and what a hostile root cannot make them
  * bring. */
 #include "harness/attempt/artifact_names.h"
-#include "harness/attempt/attempt.h" /* before cmocka, which has a macro expect_check */
+#include "harness/attempt/artifacts.h"
 
 #include <fcntl.h>
 #include <setjmp.h>

@@ -1,4 +1,5 @@
 /* bases: how long what a job left is kept. */
+#include "harness/run/run.h"
 #include "harness/supervisor/snapshot_needs.h"
 
 #include <setjmp.h>

@@ -1,6 +1,8 @@
 /* test_supervisor_capture: real pipes into real log files, counted and cut to the byte; and what was written against
  * what was expected (expect.c reads the same logs). */
-#include "harness/attempt/attempt.h" /* before cmocka, which has a macro expect_check */
+#include "harness/attempt/capture.h"
+#include "harness/attempt/expect.h"
+#include "harness/attempt/facts.h"
 
 #include <fcntl.h>
 #include <setjmp.h>

@@ -1,5 +1,7 @@
 /* test_supervisor_deadline: there is no moment between the order and the end without a deadline. */
 #include "harness/attempt/deadline.h"
+#include "harness/attempt/facts.h"
+#include "harness/sandbox/sandbox.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,5 @@
 /* test_supervisor_environment: a job finds exactly what is documented in its environment. */
-#include "harness/attempt/attempt.h" /* before cmocka, which has a macro expect_check */
+#include "harness/attempt/environment.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,6 @@
 /* test_supervisor_runs: a run's directory lives while its supervisor does and is removed once that is dead; no two
  * slots of the machine have the same ids. */
+#include "harness/run/idrange.h"
 #include "harness/run/rundir.h"
 
 #include <dirent.h>

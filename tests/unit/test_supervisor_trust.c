@@ -1,5 +1,6 @@
 /* test_supervisor_trust: what the machine did (parsed from the kernel's text), and which results that makes doubtful. */
-#include "harness/attempt/attempt.h" /* before cmocka, which has a macro expect_check */
+#include "harness/attempt/facts.h"
+#include "harness/attempt/near_limit.h"
 
 #include <fcntl.h>
 #include <setjmp.h>

@@ -1,5 +1,7 @@
 /* test_supervisor_verdict: constructed facts, and the verdict, exit code and evidence that they must become. */
-#include "harness/attempt/attempt.h" /* before cmocka, which has a macro expect_check */
+#include "harness/attempt/facts.h"
+#include "harness/attempt/standstill.h"
+#include "harness/attempt/verdict.h"
 
 #include <setjmp.h>
 #include <signal.h>

@@ -1,5 +1,9 @@
 /* test_supervisor_wire: a result goes through a socket and comes out the same, small, large or cut short. */
-#include "harness/attempt/attempt.h" /* before cmocka, which has a macro expect_check */
+#include "harness/attempt/artifacts.h"
+#include "harness/attempt/attempt.h"
+#include "harness/attempt/facts.h"
+#include "harness/attempt/verdict.h"
+#include "harness/attempt/wire.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,0 +1,7 @@
+/* environment: exactly what a job finds in its environment. */
+#pragma once
+
+#include "jobs/jobs.h"
+
+/* The job's environment, on top of its image's (or NULL), complete but for HOME, USER and LOGNAME: NULL-terminated, one malloc'ed block to free(). */
+const char **environment_make(const struct jobs_plan *plan, const struct jobs_job *job, const char *const *of_image);

@@ -1,0 +1,96 @@
+/* facts: what is known of an attempt before any judgement. Filled by attempt.c and those that it asks; read by verdict.c, evidence.c
+ * and near_limit.c, which judge. */
+#pragma once
+
+#include "harness/attempt/killed_call.h"
+#include "harness/attempt/oom_victim.h"
+#include "harness/attempt/pressure.h"
+#include "harness/attempt/timeline.h"
+#include "harness/cgroup/cgroup.h"
+#include "reports/reports.h"
+
+/* Why the slot itself ended the job; the first in time. */
+enum attempt_cause {
+    CAUSE_NONE,
+    CAUSE_WALL,
+    CAUSE_CPU,
+    CAUSE_MEMORY,
+    CAUSE_OUTPUT,
+    CAUSE_CANCELLED,
+    CAUSE_SUBMISSION, /* an input holds what is refused: facts.harness says what */
+    CAUSE_HARNESS, /* something of ours failed: facts.harness says what */
+    CAUSE_STOOD_STILL, /* a time limit passed while the slot itself was kept from running */
+    CAUSE_AROUND,  /* the memory of what is around the job ran out: facts.oom says whose */
+};
+
+struct step_facts {
+    bool started;
+    bool ended;
+    int status;       /* raw wait status, when ended */
+    int not_executed; /* errno of execve, 0 when it worked */
+    bool not_set_up;  /* by the job's own doing: facts.not_set_up says what */
+    uint64_t started_ns, ended_ns;
+    uint64_t stdout_from, stdout_to, stderr_from, stderr_to;
+    bool output_differs;
+    char difference[REPORTS_EVIDENCE_SIZE / 2]; /* what differs, when output_differs */
+};
+
+/* A process of the job that its command left running. */
+struct leak {
+    unsigned step; /* in the order of the steps */
+    int pid;
+    uint64_t cpu_ns;
+    char command[168]; /* as the process had it: hostile text */
+};
+
+struct attempt_facts {
+    enum attempt_cause cause;
+    unsigned cause_step;
+    bool cause_is_step_limit; /* the limit was the step's own */
+    const char *cause_set_up; /* the step was being set up, and this far; or NULL */
+    char not_set_up[REPORTS_EVIDENCE_SIZE / 2]; /* why, of the step that is not; or why it was not executed, or did not begin */
+    uint64_t cause_ns;        /* when */
+    uint64_t cpu_at_cause_ns;
+    /* what the cause CAUSE_MEMORY was, where no control group bounds it */
+    struct {
+        uint64_t netlink, internet;
+    } queue_bytes;
+    bool grace_used_up; /* SIGTERM was not enough */
+    struct timespec started;
+    uint64_t started_ns; /* first command executed; 0: none was */
+    uint64_t ended_ns;   /* everything gone */
+    struct step_facts *steps;
+    size_t n_steps;
+    struct cgroup_usage usage;
+    bool has_init_cpu; /* PID 1's own CPU time is known; see billing.h */
+    uint64_t init_cpu_before_ns, init_cpu_ns;
+    struct cgroup_oom oom;               /* of CAUSE_MEMORY and CAUSE_AROUND */
+    struct oom_victim oom_victim;
+    int oom_victim_pid; /* in the job; 0: not known */
+    char killed_call[KILLED_CALL_SIZE]; /* for which seccomp ended a process; "": not known */
+    struct cgroup_around_figures around; /* of the groups around the run's */
+    bool has_memory_held;
+    uint64_t memory_held_peak; /* of what is no page cache, as seen at looks (footprint.h) */
+    bool has_major_faults;
+    uint64_t major_faults;
+    uint64_t stood_still_ns; /* the slot itself */
+    uint64_t suspended_ns;   /* the machine */
+    uint64_t thrashing_ns; /* time between looks in which it thrashed at its limit */
+    bool has_disk;
+    uint64_t disk_peak, inodes_peak;
+    bool store_full; /* seen at any sample, by a job that has no disk of its own */
+    bool disk_full, inodes_full; /* seen at any sample, or refused by the kernel at any moment */
+    uint64_t writes_refused, inodes_refused; /* as far as the kernel tells */
+    uint64_t output_bytes;
+    struct leak *leaks; /* what was alive when a step's command ended, as far as it is named */
+    size_t n_leaks;
+    unsigned leaks_in_all;
+    bool leaks_cut; /* or more */
+    bool has_run_queue_wait;
+    uint64_t run_queue_wait_ns;                     /* as far as it was seen */
+    struct machine_look machine;                    /* the difference from start to end */
+    unsigned machine_cpus;                          /* online */
+    const struct timeline *timeline;                /* NULL: none; of the slot, until its next job */
+    char artifacts_lost[REPORTS_EVIDENCE_SIZE / 2]; /* why not all that the job left was copied; empty: it was */
+    struct cupel_error harness;
+};

@@ -1,0 +1,163 @@
+/* keep_failed: what a failed attempt leaves becomes an entry of the store. An entry is made in the run's own directory and renamed when it is
+ * complete, so that a killed run leaves half of one nowhere. Not responsible for reading one (run/kept.c), nor for how a disk changes hands
+ * (sandbox/slot/keep.c). */
+#include "harness/attempt/keep_failed.h"
+
+#include "harness/attempt/attempt.h"
+#include "harness/attempt/slot.h"
+#include "harness/run/manifest.h"
+#include "harness/run/run.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#define PLACE CACHE_KEPT
+
+static bool is_failure(enum reports_verdict v)
+{
+    return v > REPORTS_PASSED && v < REPORTS_ERROR; /* neither ours, nor skipped or cancelled */
+}
+
+/* A number of its own among those that the run may have; -ENOSPC when all are taken. */
+static int claim_number(const struct run *run)
+{
+    for (unsigned n = 0; n < run->keep_failed; n++) {
+        char name[32];
+        int fd;
+
+        (void)snprintf(name, sizeof(name), "kept-%u", n);
+        fd = openat(run->dirfd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+        if (fd >= 0) {
+            (void)close(fd);
+            return (int)n;
+        }
+        if (errno != EEXIST)
+            return -errno;
+    }
+    return -ENOSPC;
+}
+
+static void add(struct strbuf *b, const char *key, const char *value)
+{
+    strbuf_addf(b, "%s=%s", key, value);
+    strbuf_add(b, "", 1);
+}
+
+static int write_record(const struct attempt_context *ctx, const struct instance *in, const struct sandbox_job *sandbox,
+                        const struct attempt_result *result, uint64_t bytes, int dir)
+{
+    cleanup_strbuf struct strbuf b = {0};
+    cleanup_free char *path = record_path_of(in->plan);
+    cleanup_free char *out = realpath(reports_out_path(ctx->run->out), NULL);
+    cleanup_free char *keys = cache_root_keys(&ctx->run->roots[in->root]);
+    cleanup_free char *config = cache_config_text(ctx->run->roots[in->root].config);
+    bool host = in->plan->roots[in->job->root].kind == JOBS_ROOT_HOST;
+    char number[32];
+
+    add(&b, "run", ctx->run->id);
+    add(&b, "job", in->id);
+    add(&b, "name", in->job->name);
+    add(&b, "file", path);
+    add(&b, "out", out != NULL ? out : "");
+    add(&b, "verdict", reports_verdict_name(result->job.verdict));
+    add(&b, "evidence", result->job.evidence);
+    add(&b, "root", host ? "" : keys);
+    if (config != NULL)
+        add(&b, "config", config);
+    add(&b, "dir", sandbox->dir);
+    (void)snprintf(number, sizeof(number), "%u", sandbox_stage_id_base(ctx->stage));
+    add(&b, "id-base", number);
+    (void)snprintf(number, sizeof(number), "%u", sandbox->uid);
+    add(&b, "uid", number);
+    (void)snprintf(number, sizeof(number), "%u", sandbox->gid);
+    add(&b, "gid", number);
+    (void)snprintf(number, sizeof(number), "%lld", (long long)result->facts.started.tv_sec);
+    add(&b, "when", number);
+    (void)snprintf(number, sizeof(number), "%llu", (unsigned long long)bytes);
+    add(&b, "bytes", number);
+    record_add_env(&b, in->job);
+    return file_write_atomic_at(dir, "record", b.data, b.len, 0600);
+}
+
+/* As with artifacts: the first Ctrl-C lets it go on, the second does not. */
+static bool is_stopped(void *data)
+{
+    const struct attempt_context *ctx = data;
+    struct slot_message m;
+    ssize_t n = recv(ctx->orders, &m, sizeof(m), MSG_DONTWAIT);
+
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return false;
+    return n != (ssize_t)sizeof(m) || m.order == ORDER_KILL;
+}
+
+static int fill(struct attempt_context *ctx, const struct instance *in, const struct sandbox_job *sandbox,
+                const struct attempt_result *result, int dir, struct cupel_error *err)
+{
+    cleanup_free char *keys = cache_root_keys(&ctx->run->roots[in->root]);
+    bool host = in->plan->roots[in->job->root].kind == JOBS_ROOT_HOST;
+    const struct sandbox_keeping keeping = {.dirfd = dir, .name = "disk", .stopped = is_stopped, .data = ctx};
+    uint64_t bytes = 0;
+    char text[32];
+    int r = sandbox_keep(ctx->stage, sandbox, &keeping, &bytes, err);
+
+    if (r < 0)
+        return r;
+    record_text_name(in->plan_index, text);
+    r = host ? 0 : file_write_atomic_at(dir, CACHE_KEPT_LAYERS, keys, strlen(keys), 0600);
+    if (r == 0)
+        r = linkat(ctx->run->dirfd, text, dir, "file", 0) < 0 ? -errno
+                                                              : write_record(ctx, in, sandbox, result, bytes, dir);
+    return r < 0 ? cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot write down what it was") : 0;
+}
+
+static int store(struct attempt_context *ctx, const struct instance *in, const struct sandbox_job *sandbox,
+                 const struct attempt_result *result, int number, struct cupel_error *err)
+{
+    const struct run *run = ctx->run;
+    cleanup_close int place = file_open_dir_p_at(run->store_dirfd, PLACE, 0700), dir = -EBADF;
+    char aside[32], entry[96];
+    int r;
+
+    (void)snprintf(aside, sizeof(aside), "keeping-%d", number);
+    (void)snprintf(entry, sizeof(entry), "%s.%d", run->id, number);
+    if (place < 0 || mkdirat(run->dirfd, aside, 0700) < 0)
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, place < 0 ? place : errno, "cannot make a place for it");
+    dir = openat(run->dirfd, aside, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    r = dir < 0 ? cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot open the place for it")
+                : fill(ctx, in, sandbox, result, dir, err);
+    if (r == 0 && renameat(run->dirfd, aside, place, entry) < 0)
+        r = cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot put it into its place");
+    if (r < 0)
+        (void)file_remove_tree_at(run->dirfd, aside);
+    return r;
+}
+
+void kept_store(struct attempt_context *ctx, const struct instance *instance, const struct sandbox_job *sandbox,
+                struct attempt_result *result)
+{
+    struct cupel_error err;
+    int number, r;
+
+    if (!is_failure(result->job.verdict) || result->facts.started_ns == 0)
+        return;
+    if (instance->from != INSTANCE_NONE) {
+        strings_add(&result->notes,
+                    xasprintf("not kept: what it wrote lies on what '%s' left, and that goes with the run",
+                              ctx->run->instances[instance->from].job->name));
+        return;
+    }
+    number = claim_number(ctx->run);
+    if (number == -ENOSPC) {
+        strings_add(&result->notes, xasprintf("not kept: --keep-failed=%u keeps no more", ctx->run->keep_failed));
+        return;
+    }
+    r = number < 0 ? cupel_error_set(&err, CUPEL_ERROR_HARNESS, number, "cannot count it")
+                   : store(ctx, instance, sandbox, result, number, &err);
+    if (r < 0)
+        strings_add(&result->notes, xasprintf("not kept: %s", err.message));
+    else
+        result->kept = xasprintf("%s/%s", ctx->run->id, instance->id);
+}

@@ -1,0 +1,12 @@
+/* keep_failed: what a failed attempt leaves is kept in the store (run/kept.h). */
+#pragma once
+
+#include "base/base.h"
+
+/* In the slot: keeps what the attempt left, if it failed; says so in the result, or in a note why not. */
+struct attempt_context;
+struct attempt_result;
+struct instance;
+struct sandbox_job;
+void kept_store(struct attempt_context *ctx, const struct instance *instance, const struct sandbox_job *sandbox,
+                struct attempt_result *result);

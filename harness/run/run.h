@@ -1,0 +1,72 @@
+/* run: what a run has prepared before its slots are forked, and all of them read: its jobs, roots, groups, and the memory that
+ * slots and supervisor share. */
+#pragma once
+
+#include "harness/cgroup/cgroup.h"
+#include "harness/sandbox/sandbox.h"
+#include "jobs/jobs.h"
+#include "reports/reports.h"
+#include "rootfs-cache/cache.h"
+
+#include <stdatomic.h>
+
+#define INSTANCE_NONE SIZE_MAX
+
+/* A job of the run, whichever file it came from. */
+struct instance {
+    const struct jobs_plan *plan;
+    size_t plan_index; /* of the run's plans */
+    const struct jobs_job *job;
+    size_t root;   /* index into run->roots */
+    size_t bridge; /* of a job on a bridge: index into run->bridges */
+    size_t from;   /* the instance that it starts from, or INSTANCE_NONE */
+    bool is_base;  /* one of the run starts from it */
+    const struct sandbox_filter *filter;
+    bool has_user;            /* `user` is known; else PID 1 looks it up */
+    struct sandbox_user user; /* by the passwd file of the root's own layers */
+    const char *id;        /* unique in the run; the job's name where that is */
+    const char *log_name;  /* what logs and artifacts are named after: no two share a file's name */
+    const char **step_ids; /* of named steps: unique as well, also among jobs; or NULL */
+};
+
+/* What the console may look at while a job runs, and whoever wants to enter it (enterable.h): one a slot, in memory shared between
+ * supervisor and slots. */
+struct slot_view {
+    _Atomic uint64_t started_ns; /* 0: nothing runs */
+    _Atomic uint64_t memory_bytes;
+    _Atomic uint64_t running; /* the job's PID 1 and its instance, see enterable.c; 0: none that may be entered */
+    _Atomic uint32_t slot;    /* pid */
+    _Atomic int32_t namespaces[SANDBOX_NAMESPACES]; /* the slot's descriptors, as sandbox_job has them */
+    _Atomic uint32_t uid, gid;                      /* of the job's commands, in the job */
+    struct sandbox_user user;                       /* what they are called, where that is known; else of no uid */
+    _Atomic uint32_t n_enter;
+    _Atomic int32_t enter[CGROUP_ENTER_MAX]; /* the slot's descriptors of the payload's cgroup.procs */
+};
+
+struct run {
+    struct instance *instances;
+    size_t n_instances;
+    struct cache_root *roots;
+    size_t n_roots;
+    const char **root_log_names; /* by root: of a derived one, as instances have them */
+    struct cgroup_run *cgroups;
+    struct sandbox_filter **filters; /* one for each distinct profile */
+    size_t n_filters;
+    int *bridges; /* network namespaces, by instance->bridge; -EBADF where no job of the run is on it */
+    size_t n_bridges;
+    int snapshots;    /* of sandbox_snapshots_open: by instance; -EBADF when none is a base */
+    struct sandbox_nat nat; /* when a job has `network: nat` */
+    uint32_t devices; /* that any job has: bits of enum jobs_device */
+    struct reports_out *out;
+    struct sandbox_hidden *hidden; /* the out directory; without one, that of runs here; or NULL */
+    int dirfd; /* the run's directory in the store */
+    struct slot_view *views;
+    int views_fd; /* their memory */
+    unsigned cpus;
+    uint64_t sample_ns; /* between two points of a timeline; 0: none is wanted */
+    struct sandbox_privilege privilege;
+    int store_dirfd;         /* borrowed */
+    const char *id;          /* of the run */
+    unsigned keep_failed;    /* of how many failed attempts what they left is kept */
+    uint32_t unenforced_set; /* bits of enum jobs_limit: what --best-effort let go */
+};
