@@ -303,7 +303,7 @@ static void on_step_started(struct attempt *a, const struct sandbox_event *e)
         billing_begin(&a->sandbox, a->facts);
         (void)clock_gettime(CLOCK_REALTIME, &a->facts->started);
         atomic_store_explicit(&a->ctx->view->started_ns, e->at_ns, memory_order_relaxed);
-        running_publish(a->ctx->view, &a->sandbox, (size_t)(a->instance - a->ctx->run->instances),
+        views_publish(a->ctx->view, &a->sandbox, (size_t)(a->instance - a->ctx->run->instances),
                         a->instance->has_user ? &a->instance->user : NULL, a->cgroup);
     }
     check_cpu(a, e->at_ns);
@@ -573,7 +573,7 @@ static void collect_facts(struct attempt *a)
 {
     receive_events(a);              /* what PID 1 said with its last breath */
     (void)billing_init_ns(&a->sandbox, a->facts);
-    running_withdraw(a->ctx->view); /* while its pid is still nobody else's */
+    views_withdraw(a->ctx->view); /* while its pid is still nobody else's */
     sandbox_reap(&a->sandbox);
     a->facts->ended_ns = clock_monotonic_ns();
     if (a->facts->started_ns != 0 && a->facts->steps[a->facts->n_steps - 1].ended)
@@ -662,7 +662,7 @@ static void mark_near_limit(struct attempt *a, struct attempt_result *ret)
     cleanup_strbuf struct strbuf b = {0};
     size_t n = strlen(ret->job.evidence);
 
-    if (!trust_near_limit(a->job, a->facts, ret->job.verdict, &b))
+    if (!near_limit_describe(a->job, a->facts, ret->job.verdict, &b))
         return;
     ret->near_limit = xstrdup(b.data);
     if (ret->job.verdict == REPORTS_PASSED)
@@ -703,7 +703,7 @@ static void start_and_watch(struct attempt *a)
     struct limits_view v = view(a);
     struct cupel_error err;
     bool of_step;
-    int r = launch(a->ctx, a->instance, NULL, &a->cgroup, &a->sandbox, &err);
+    int r = launch_instance(a->ctx, a->instance, NULL, &a->cgroup, &a->sandbox, &err);
 
     if (r == -ECANCELED)
         note_cause(a, CAUSE_CANCELLED, false);
@@ -755,7 +755,7 @@ void attempt_run(struct attempt_context *ctx, const struct instance *instance, s
     if (a.has_sandbox)
         capture_close(&a.capture);
     if (a.has_sandbox && ctx->run->keep_failed > 0)
-        kept_store(ctx, instance, &a.sandbox, ret);
+        keep_failed_store(ctx, instance, &a.sandbox, ret);
     *ret_leftover = (struct attempt_leftover){a.cgroup, a.sandbox, a.has_sandbox};
     atomic_store_explicit(&ctx->view->started_ns, 0, memory_order_relaxed);
     atomic_store_explicit(&ctx->view->memory_bytes, UINT64_MAX, memory_order_relaxed);

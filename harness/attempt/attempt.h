@@ -22,7 +22,7 @@ struct attempt_context {
     struct slot_view *view;
     int orders; /* the slot's socket to the supervisor */
     uint64_t serial;
-    struct machine machine;
+    struct pressure machine;
     struct cgroup_around *around;
     struct standstill standstill;
     int kernel_log;         /* or -EBADF */

@@ -88,7 +88,7 @@ struct attempt_facts {
     bool leaks_cut; /* or more */
     bool has_run_queue_wait;
     uint64_t run_queue_wait_ns;                     /* as far as it was seen */
-    struct machine_look machine;                    /* the difference from start to end */
+    struct pressure_look machine;                    /* the difference from start to end */
     unsigned machine_cpus;                          /* online */
     const struct timeline *timeline;                /* NULL: none; of the slot, until its next job */
     char artifacts_lost[REPORTS_EVIDENCE_SIZE / 2]; /* why not all that the job left was copied; empty: it was */

@@ -49,7 +49,7 @@ static int write_record(const struct attempt_context *ctx, const struct instance
                         const struct attempt_result *result, uint64_t bytes, int dir)
 {
     cleanup_strbuf struct strbuf b = {0};
-    cleanup_free char *path = record_path_of(in->plan);
+    cleanup_free char *path = manifest_path_of(in->plan);
     cleanup_free char *out = realpath(reports_out_path(ctx->run->out), NULL);
     cleanup_free char *keys = cache_root_keys(&ctx->run->roots[in->root]);
     cleanup_free char *config = cache_config_text(ctx->run->roots[in->root].config);
@@ -77,7 +77,7 @@ static int write_record(const struct attempt_context *ctx, const struct instance
     add(&b, "when", number);
     (void)snprintf(number, sizeof(number), "%llu", (unsigned long long)bytes);
     add(&b, "bytes", number);
-    record_add_env(&b, in->job);
+    manifest_add_env(&b, in->job);
     return file_write_atomic_at(dir, "record", b.data, b.len, 0600);
 }
 
@@ -105,7 +105,7 @@ static int fill(struct attempt_context *ctx, const struct instance *in, const st
 
     if (r < 0)
         return r;
-    record_text_name(in->plan_index, text);
+    manifest_text_name(in->plan_index, text);
     r = host ? 0 : file_write_atomic_at(dir, CACHE_KEPT_LAYERS, keys, strlen(keys), 0600);
     if (r == 0)
         r = linkat(ctx->run->dirfd, text, dir, "file", 0) < 0 ? -errno
@@ -135,7 +135,7 @@ static int store(struct attempt_context *ctx, const struct instance *in, const s
     return r;
 }
 
-void kept_store(struct attempt_context *ctx, const struct instance *instance, const struct sandbox_job *sandbox,
+void keep_failed_store(struct attempt_context *ctx, const struct instance *instance, const struct sandbox_job *sandbox,
                 struct attempt_result *result)
 {
     struct cupel_error err;

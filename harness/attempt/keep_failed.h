@@ -8,5 +8,5 @@ struct attempt_context;
 struct attempt_result;
 struct instance;
 struct sandbox_job;
-void kept_store(struct attempt_context *ctx, const struct instance *instance, const struct sandbox_job *sandbox,
+void keep_failed_store(struct attempt_context *ctx, const struct instance *instance, const struct sandbox_job *sandbox,
                 struct attempt_result *result);

@@ -120,7 +120,7 @@ static int start_sandbox(struct attempt_context *ctx, const struct instance *ins
     return sandbox_start(ctx->stage, &request, ret_sandbox, err);
 }
 
-int launch(struct attempt_context *ctx, const struct instance *instance, const struct launch_session *session,
+int launch_instance(struct attempt_context *ctx, const struct instance *instance, const struct launch_session *session,
            struct cgroup_job **ret_cgroup, struct sandbox_job *ret_sandbox, struct cupel_error *err)
 {
     struct cgroup_limits limits = group_limits(ctx->run, instance);

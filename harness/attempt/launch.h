@@ -13,5 +13,5 @@ struct launch_session {
 
 /* Makes the job's cgroup with its limits and starts its sandbox. When that fails, *ret_cgroup may be there all the same
  * (else it is untouched), to be destroyed by the caller; of the sandbox nothing is left. */
-int launch(struct attempt_context *ctx, const struct instance *instance, const struct launch_session *session,
+int launch_instance(struct attempt_context *ctx, const struct instance *instance, const struct launch_session *session,
            struct cgroup_job **ret_cgroup, struct sandbox_job *ret_sandbox, struct cupel_error *err);

@@ -31,15 +31,15 @@ static struct shares shares_of(const struct attempt_facts *f)
     uint64_t span = f->machine.at_ns, capacity = span * f->machine_cpus, v, own;
     struct shares s = {0};
 
-    s.has_waiting = machine_get(&f->machine, MACHINE_CPU_PRESSURE_NS, &v);
+    s.has_waiting = pressure_get(&f->machine, MACHINE_CPU_PRESSURE_NS, &v);
     if (s.has_waiting)
         s.waiting = percent(v, span);
-    s.has_others = machine_get(&f->machine, MACHINE_BUSY_NS, &v) && cgroup_usage_get(&f->usage, CGROUP_CPU_NS, &own);
+    s.has_others = pressure_get(&f->machine, MACHINE_BUSY_NS, &v) && cgroup_usage_get(&f->usage, CGROUP_CPU_NS, &own);
     if (s.has_others) {
         s.busy = percent(v, capacity);
         s.others = percent(v > own ? v - own : 0, capacity);
     }
-    if (machine_get(&f->machine, MACHINE_STOLEN_NS, &v))
+    if (pressure_get(&f->machine, MACHINE_STOLEN_NS, &v))
         s.stolen = percent(v, capacity);
     return s;
 }
@@ -83,7 +83,7 @@ static bool lacks_memory(const struct jobs_job *job, const struct attempt_facts 
 {
     uint64_t waited, peak;
 
-    if (!machine_get(&f->machine, MACHINE_MEMORY_PRESSURE_NS, &waited) ||
+    if (!pressure_get(&f->machine, MACHINE_MEMORY_PRESSURE_NS, &waited) ||
         percent(waited, f->machine.at_ns) < WAITING_PERCENT)
         return false;
     if (jobs_limit_is_set(&job->limits, JOBS_LIMIT_MEMORY) &&
@@ -99,7 +99,7 @@ static bool lacks_disk(const struct attempt_facts *f, struct strbuf *b)
 {
     uint64_t waited;
 
-    if (!machine_get(&f->machine, MACHINE_IO_PRESSURE_NS, &waited) || percent(waited, f->machine.at_ns) < DISK_PERCENT)
+    if (!pressure_get(&f->machine, MACHINE_IO_PRESSURE_NS, &waited) || percent(waited, f->machine.at_ns) < DISK_PERCENT)
         return false;
     strbuf_addf(b, "some task, of this job or another, waited for a disk %u%% of the time",
                 percent(waited, f->machine.at_ns));
@@ -125,7 +125,7 @@ static bool is_near(const struct jobs_job *job, const struct attempt_facts *f, s
         uint64_t limit = job->limits.value[limits[i].limit];
         unsigned share = jobs_limit_is_set(&job->limits, limits[i].limit) ? percent(used[i], limit) : 0;
 
-        if (share < 100 - TRUST_NEAR_PERCENT)
+        if (share < 100 - NEAR_LIMIT_PERCENT)
             continue;
         strbuf_addf(b, "near-limit, machine under pressure: %u%% of its %s limit %s used, and ", share, limits[i].name,
                     unit_format_duration(limit, text));
@@ -134,7 +134,7 @@ static bool is_near(const struct jobs_job *job, const struct attempt_facts *f, s
     return false;
 }
 
-bool trust_near_limit(const struct jobs_job *job, const struct attempt_facts *facts, enum reports_verdict verdict,
+bool near_limit_describe(const struct jobs_job *job, const struct attempt_facts *facts, enum reports_verdict verdict,
                       struct strbuf *ret)
 {
     bool ended_by_limit = verdict == REPORTS_TIMEOUT || verdict == REPORTS_CPU_LIMIT;

@@ -249,7 +249,7 @@ void observe_open(struct attempt_context *ctx)
 {
     uint64_t wait, slices;
 
-    machine_open(&ctx->machine);
+    pressure_open(&ctx->machine);
     standstill_open(&ctx->standstill);
     ctx->kernel_log = oom_victim_open();
     ctx->pids_are_kernels = is_first_pid_namespace();
@@ -262,7 +262,7 @@ void observe_begin(struct observer *o, struct attempt_context *ctx, const struct
     *o = (struct observer){.ctx = ctx, .cgroup = cgroup, .sandbox = sandbox, .facts = facts};
     o->memory_limit = jobs_limit_is_set(&job->limits, JOBS_LIMIT_MEMORY) ? job->limits.value[JOBS_LIMIT_MEMORY] : UINT64_MAX;
     timeline_start(&ctx->timeline, ctx->run->sample_ns);
-    machine_look(&ctx->machine, &o->before);
+    pressure_look(&ctx->machine, &o->before);
     cgroup_around_begin(ctx->around);
     standstill_begin(&ctx->standstill);
     oom_victim_begin(ctx->kernel_log);
@@ -288,7 +288,7 @@ static void find_killed_call(struct observer *o)
 void observe_end(struct observer *o)
 {
     struct timeline *t = &o->ctx->timeline;
-    struct machine_look now;
+    struct pressure_look now;
 
     /* on a busy machine, the news of the end may come after a last look */
     while (o->facts->timeline != NULL && t->n > 0 &&
@@ -298,7 +298,7 @@ void observe_end(struct observer *o)
     find_killed_call(o);
     ask_for_refusals(o);
     footprint_end(&o->footprint, o->cgroup, o->facts);
-    machine_look(&o->ctx->machine, &now);
-    machine_since(&o->before, &now, &o->facts->machine);
+    pressure_look(&o->ctx->machine, &now);
+    pressure_since(&o->before, &now, &o->facts->machine);
     o->facts->machine_cpus = o->ctx->machine.cpus;
 }

@@ -17,7 +17,7 @@ struct observer {
     struct attempt_facts *facts;
     uint64_t look_at;
     uint64_t disk_at; /* the disk is looked at more often when it may be full soon */
-    struct machine_look before;
+    struct pressure_look before;
     struct waiting {
         pid_t thread;
         uint64_t ns;

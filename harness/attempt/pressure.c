@@ -15,7 +15,7 @@ static const char *const files[MACHINE_FIGURE_COUNT] = {
     [MACHINE_BUSY_NS] = "/proc/stat",
 };
 
-void machine_open(struct machine *ret)
+void pressure_open(struct pressure *ret)
 {
     long cpus;
 
@@ -25,13 +25,13 @@ void machine_open(struct machine *ret)
     ret->cpus = cpus > 0 ? (unsigned)cpus : 1;
 }
 
-void machine_close(struct machine *m)
+void pressure_close(struct pressure *m)
 {
     for (size_t i = 0; i < MACHINE_FIGURE_COUNT; i++)
         base_closep(&m->fd[i]);
 }
 
-bool machine_parse_pressure(const char *text, uint64_t *ret_ns)
+bool pressure_parse_pressure(const char *text, uint64_t *ret_ns)
 {
     const char *total = str_starts(text, "some ") ? strstr(text, "total=") : NULL;
     const char *line = strchr(text, '\n');
@@ -48,7 +48,7 @@ bool machine_parse_pressure(const char *text, uint64_t *ret_ns)
 }
 
 /* "cpu  user nice system idle iowait irq softirq steal guest guest_nice": what a guest of ours used is part of user and nice. */
-bool machine_parse_stat(const char *text, uint64_t *ret_busy_ns, uint64_t *ret_stolen_ns)
+bool pressure_parse_stat(const char *text, uint64_t *ret_busy_ns, uint64_t *ret_stolen_ns)
 {
     enum { USER, NICE, SYSTEM, IDLE, IOWAIT, IRQ, SOFTIRQ, STEAL, COUNT };
     uint64_t ticks[COUNT];
@@ -69,17 +69,17 @@ bool machine_parse_stat(const char *text, uint64_t *ret_busy_ns, uint64_t *ret_s
     return true;
 }
 
-static void set(struct machine_look *l, enum machine_figure f, uint64_t v)
+static void set(struct pressure_look *l, enum pressure_figure f, uint64_t v)
 {
     l->known |= 1u << f;
     l->value[f] = v;
 }
 
-void machine_look(const struct machine *m, struct machine_look *ret)
+void pressure_look(const struct pressure *m, struct pressure_look *ret)
 {
-    struct machine_look l = {.at_ns = clock_monotonic_ns()};
+    struct pressure_look l = {.at_ns = clock_monotonic_ns()};
 
-    for (enum machine_figure f = 0; f <= MACHINE_BUSY_NS; f++) {
+    for (enum pressure_figure f = 0; f <= MACHINE_BUSY_NS; f++) {
         char text[256]; /* of either file, the first line is what we want */
         ssize_t n = m->fd[f] < 0 ? -1 : pread(m->fd[f], text, sizeof(text) - 1, 0);
         uint64_t v, stolen;
@@ -88,9 +88,9 @@ void machine_look(const struct machine *m, struct machine_look *ret)
             continue;
         text[n] = '\0';
         if (f != MACHINE_BUSY_NS) {
-            if (machine_parse_pressure(text, &v))
+            if (pressure_parse_pressure(text, &v))
                 set(&l, f, v);
-        } else if (machine_parse_stat(text, &v, &stolen)) {
+        } else if (pressure_parse_stat(text, &v, &stolen)) {
             set(&l, MACHINE_BUSY_NS, v);
             set(&l, MACHINE_STOLEN_NS, stolen);
         }
@@ -98,18 +98,18 @@ void machine_look(const struct machine *m, struct machine_look *ret)
     *ret = l;
 }
 
-void machine_since(const struct machine_look *before, const struct machine_look *now, struct machine_look *ret)
+void pressure_since(const struct pressure_look *before, const struct pressure_look *now, struct pressure_look *ret)
 {
-    struct machine_look l = {.at_ns = now->at_ns - before->at_ns};
+    struct pressure_look l = {.at_ns = now->at_ns - before->at_ns};
 
     /* /proc/stat is known to step back by a tick now and then */
-    for (enum machine_figure f = 0; f < MACHINE_FIGURE_COUNT; f++)
+    for (enum pressure_figure f = 0; f < MACHINE_FIGURE_COUNT; f++)
         if ((before->known & now->known) >> f & 1u)
             set(&l, f, now->value[f] > before->value[f] ? now->value[f] - before->value[f] : 0);
     *ret = l;
 }
 
-bool machine_get(const struct machine_look *l, enum machine_figure f, uint64_t *ret)
+bool pressure_get(const struct pressure_look *l, enum pressure_figure f, uint64_t *ret)
 {
     if (!((l->known >> f) & 1u))
         return false;

@@ -102,7 +102,7 @@ int slot_open_stage(const struct run *run, unsigned number, struct sandbox_stage
                                           .snapshots = run->snapshots,
                                           .devices = run->devices,
                                           .hidden = run->hidden};
-    int r = id_range_claim(&config.id_base, ret_lock, err);
+    int r = idrange_claim(&config.id_base, ret_lock, err);
 
     if (weakened("id-map") || weakened("user-namespace"))
         config.id_base = 0;

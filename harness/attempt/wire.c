@@ -65,7 +65,7 @@ static const struct {
 };
 
 static const struct {
-    enum machine_figure from;
+    enum pressure_figure from;
     enum reports_figure to;
 } machine_table[] = {
     {MACHINE_CPU_PRESSURE_NS, REPORTS_MACHINE_CPU_PRESSURE_SECONDS},
@@ -80,9 +80,9 @@ static void machine_usage_of(const struct attempt_facts *f, struct reports_usage
     uint64_t v, own;
 
     for (size_t i = 0; i < ARRAY_SIZE(machine_table); i++)
-        if (machine_get(&f->machine, machine_table[i].from, &v))
+        if (pressure_get(&f->machine, machine_table[i].from, &v))
             reports_usage_set(u, machine_table[i].to, v);
-    if (machine_get(&f->machine, MACHINE_BUSY_NS, &v) && cgroup_usage_get(&f->usage, CGROUP_CPU_NS, &own))
+    if (pressure_get(&f->machine, MACHINE_BUSY_NS, &v) && cgroup_usage_get(&f->usage, CGROUP_CPU_NS, &own))
         reports_usage_set(u, REPORTS_OTHERS_CPU_SECONDS, v > own ? v - own : 0);
 }
 

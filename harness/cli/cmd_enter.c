@@ -25,7 +25,7 @@ static const struct cli_command command = {
     .takes_command = true,
 };
 
-static int list(const struct running *all, size_t n)
+static int list(const struct enterable *all, size_t n)
 {
     if (n == 0)
         (void)puts("no job is running");
@@ -39,7 +39,7 @@ static int list(const struct running *all, size_t n)
     return 0;
 }
 
-static bool is_meant(const struct running *r, const char *what)
+static bool is_meant(const struct enterable *r, const char *what)
 {
     size_t all = strlen(what), job = strlen(r->job);
 
@@ -49,10 +49,10 @@ static bool is_meant(const struct running *r, const char *what)
            strncmp(r->run, what, all - job - 1) == 0;
 }
 
-static int choose(const struct running *all, size_t n, const char *what, const struct running **ret,
+static int choose(const struct enterable *all, size_t n, const char *what, const struct enterable **ret,
                   struct cupel_error *err)
 {
-    const struct running *found = NULL;
+    const struct enterable *found = NULL;
 
     for (size_t i = 0; i < n; i++) {
         if (!is_meant(&all[i], what))
@@ -83,18 +83,18 @@ static int find_job(const struct jobs_plan *plan, const char *name, struct jobs_
     return cupel_error_set(err, CUPEL_ERROR_HARNESS, 0, "the run's copy of its job file has no job '%s'", name);
 }
 
-static int enter(int store, const struct running *r, struct session_options *o, int *ret_exit, struct cupel_error *err)
+static int enter(int store, const struct enterable *r, struct session_options *o, int *ret_exit, struct cupel_error *err)
 {
     cleanup_free char *text = xasprintf("file-%zu", r->plan_index);
-    struct running_handle handle;
+    struct enterable_handle handle;
     struct jobs_plan *plan = NULL;
     struct jobs_job *job = NULL;
-    int e = cli_load_record(running_open(store, r, text), r->file, &plan, err);
+    int e = cli_load_record(enterable_open(store, r, text), r->file, &plan, err);
 
     if (e == 0)
         e = find_job(plan, r->name, &job, err);
     if (e == 0) {
-        e = running_hold(r, &handle);
+        e = enterable_hold(r, &handle);
         if (e == -ESRCH || e == -ENOENT)
             (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, 0, "cannot enter %s/%s: it has ended", r->run, r->job);
         else if (e < 0)
@@ -107,7 +107,7 @@ static int enter(int store, const struct running *r, struct session_options *o, 
         o->job = job;
         cli_restore_job(job, r->user, r->workdir, r->env);
         e = session_enter(o, &handle, (const char *const *)r->image, ret_exit, err);
-        running_release(&handle);
+        enterable_release(&handle);
     }
     jobs_plan_free(plan);
     return e;
@@ -116,21 +116,21 @@ static int enter(int store, const struct running *r, struct session_options *o, 
 static int find_and_enter(const char *what, struct session_options *o)
 {
     struct cache *cache = NULL;
-    struct running *all = NULL;
-    const struct running *one;
+    struct enterable *all = NULL;
+    const struct enterable *one;
     struct cupel_error err;
     size_t n = 0;
     int code = 0, r = cache_open(&cache, &err);
 
     if (r == 0)
-        r = running_list(cache_dirfd(cache), &all, &n, &err);
+        r = enterable_list(cache_dirfd(cache), &all, &n, &err);
     if (r == 0 && what == NULL)
         code = list(all, n);
     if (r == 0 && what != NULL)
         r = choose(all, n, what, &one, &err);
     if (r == 0 && what != NULL)
         r = enter(cache_dirfd(cache), one, o, &code, &err);
-    running_free(all, n);
+    enterable_free(all, n);
     cache_close(cache);
     return r < 0 ? cli_fail(&err) : code;
 }

@@ -31,12 +31,12 @@ void rootfs_print_plain(const char *text)
     (void)fputs(line.data, stdout);
 }
 
-static void print_users(const struct cache_entry *e, const struct user *users, size_t n)
+static void print_users(const struct cache_entry *e, const struct root_user *users, size_t n)
 {
     size_t shown = 0;
 
     for (size_t i = 0; i < n; i++) {
-        cleanup_free char *text = user_has(&users[i], e->key) ? user_text(&users[i]) : NULL;
+        cleanup_free char *text = root_user_has(&users[i], e->key) ? root_user_text(&users[i]) : NULL;
 
         if (text == NULL || shown++ >= SHOWN_MAX)
             continue;
@@ -65,13 +65,13 @@ static void print_entry(const struct cache_entry *e)
 int rootfs_list(struct cache *cache, struct rootfs_arguments *a, struct cupel_error *err)
 {
     struct cache_entry *entries = NULL;
-    struct user *users = NULL;
+    struct root_user *users = NULL;
     size_t n = 0, n_users = 0;
     int r = cache_list(cache, &entries, &n, err);
 
     (void)a;
     if (r == 0)
-        r = users_list(cache, &users, &n_users, err);
+        r = root_users_list(cache, &users, &n_users, err);
     if (r == 0 && n == 0)
         (void)printf("no roots in %s\n", cache_path(cache));
     else if (r == 0)
@@ -82,20 +82,20 @@ int rootfs_list(struct cache *cache, struct rootfs_arguments *a, struct cupel_er
         print_users(&entries[i], users, n_users);
     }
     cache_entries_free(entries, n);
-    users_free(users, n_users);
+    root_users_free(users, n_users);
     return r;
 }
 
 /* ---- show ---- */
 
-static json_t *users_of(const char *key, const struct user *users, size_t n)
+static json_t *users_of(const char *key, const struct root_user *users, size_t n)
 {
     json_t *list = json_array();
 
     for (size_t i = 0; i < n; i++) {
         json_t *o;
 
-        if (!user_has(&users[i], key))
+        if (!root_user_has(&users[i], key))
             continue;
         o = json_pack("{s:b}", "kept", users[i].kept);
         if (users[i].run != NULL)
@@ -132,7 +132,7 @@ int rootfs_show(struct cache *cache, struct rootfs_arguments *a, struct cupel_er
     const char *what = a->words.word[0];
     cleanup_free char *json = NULL, *whole = NULL;
     struct cache_entry *entries = NULL;
-    struct user *users = NULL;
+    struct root_user *users = NULL;
     size_t n = 0, n_users = 0;
     json_t *o = NULL;
     char key[65];
@@ -143,7 +143,7 @@ int rootfs_show(struct cache *cache, struct rootfs_arguments *a, struct cupel_er
     if (r == 0)
         r = cache_list(cache, &entries, &n, err);
     if (r == 0)
-        r = users_list(cache, &users, &n_users, err);
+        r = root_users_list(cache, &users, &n_users, err);
     o = r == 0 ? json_loads(json, 0, NULL) : NULL;
     if (o != NULL) {
         add_facts(o, what, key, entries, n);
@@ -154,7 +154,7 @@ int rootfs_show(struct cache *cache, struct rootfs_arguments *a, struct cupel_er
         (void)text_put_json(steal_ptr(*(whole != NULL ? &whole : &json)), stdout);
     json_decref(o);
     cache_entries_free(entries, n);
-    users_free(users, n_users);
+    root_users_free(users, n_users);
     return r;
 }
 
@@ -165,10 +165,10 @@ static char *name_users(struct cache *cache, const char *keys)
 {
     struct strbuf b = {0};
     struct cupel_error ignored;
-    struct user *users = NULL;
+    struct root_user *users = NULL;
     size_t n = 0, shown = 0;
 
-    if (users_list(cache, &users, &n, &ignored) < 0)
+    if (root_users_list(cache, &users, &n, &ignored) < 0)
         return NULL;
     for (size_t i = 0; i < n; i++) {
         bool has = false;
@@ -176,17 +176,17 @@ static char *name_users(struct cache *cache, const char *keys)
         for (const char *key = keys; !has && *key != '\0'; key += strcspn(key, "+"), key += *key != '\0') {
             cleanup_free char *one = xasprintf("%.*s", (int)strcspn(key, "+"), key);
 
-            has = user_has(&users[i], one);
+            has = root_user_has(&users[i], one);
         }
         if (has && shown++ < SHOWN_MAX) {
-            cleanup_free char *text = user_text(&users[i]);
+            cleanup_free char *text = root_user_text(&users[i]);
 
             strbuf_addf(&b, "%s%.200s", b.len > 0 ? "; " : "", text);
         }
     }
     if (shown > SHOWN_MAX)
         strbuf_addf(&b, "; and %zu more", shown - SHOWN_MAX);
-    users_free(users, n);
+    root_users_free(users, n);
     return b.data;
 }
 

@@ -69,7 +69,7 @@ static int limits_for(const struct doctor_context *ctx, enum cgroup_feature feat
 /* A trial: what is found out, and the record that the next start goes by, should this process be killed meanwhile. */
 struct trial {
     struct doctor_groups *groups;
-    struct run_dir *record; /* NULL: there is no store to keep one in */
+    struct rundir *record; /* NULL: there is no store to keep one in */
 };
 
 /* Remembers beneath which group of each hierarchy a run's would be. */
@@ -83,7 +83,7 @@ static int note_place(void *data, const char *path)
     if (slash != NULL)
         (void)snprintf(g->where + used, sizeof(g->where) - used, "%s%.*s", used > 0 ? ", " : "", (int)(slash - path),
                        path);
-    return t->record != NULL ? run_dir_note_cgroup(t->record, path) : 0;
+    return t->record != NULL ? rundir_note_cgroup(t->record, path) : 0;
 }
 
 static int enter(void *data)
@@ -157,7 +157,7 @@ static void make_and_remove(struct doctor_context *ctx)
     if (cgroup_host_has(ctx->host, CGROUP_CPUSET))
         cgroup_host_want(ctx->host, CGROUP_CPUSET);
     cgroup_host_want_devices(ctx->host, &null, 1);
-    if (ctx->cache != NULL && run_dir_create(cache_dirfd(ctx->cache), &trial.record, &err) < 0)
+    if (ctx->cache != NULL && rundir_create(cache_dirfd(ctx->cache), &trial.record, &err) < 0)
         trial.record = NULL; /* whether a store can be had is asked elsewhere */
     r = cgroup_run_create(ctx->host, id, note_place, &trial, &run, &g->error);
     if (r == 0) {
@@ -169,9 +169,9 @@ static void make_and_remove(struct doctor_context *ctx)
             g->error = err;
     }
     if (trial.record != NULL && r < 0)
-        run_dir_forget(trial.record); /* something may be left: the next start looks */
+        rundir_forget(trial.record); /* something may be left: the next start looks */
     else if (trial.record != NULL)
-        run_dir_remove(trial.record);
+        rundir_remove(trial.record);
 }
 
 /* With the signals that end a program held back: only SIGKILL leaves these groups to the next start. */

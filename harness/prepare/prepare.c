@@ -120,7 +120,7 @@ static unsigned usable_cpus(void)
 
 static int make_views(struct run *run, unsigned slots)
 {
-    run->views = running_make_views(slots, &run->views_fd);
+    run->views = views_make(slots, &run->views_fd);
     if (run->views == NULL)
         return -errno;
     for (unsigned i = 0; i < slots; i++)
@@ -143,15 +143,15 @@ static int prepare_store(struct prepared *p, struct cupel_error *err)
 
     if (r < 0)
         return r;
-    if (runs_recover(cache_dirfd(p->cache), &removed, err) < 0)
+    if (rundirs_recover(cache_dirfd(p->cache), &removed, err) < 0)
         log_warning("%s", err->message); /* what is left over does not keep a new run from its work */
     if (removed > 0)
         log_warning("removed what %zu killed run%s left behind", removed, removed == 1 ? "" : "s");
-    r = run_dir_create(cache_dirfd(p->cache), &p->dir, err);
+    r = rundir_create(cache_dirfd(p->cache), &p->dir, err);
     if (r < 0)
         return r;
-    p->run.dirfd = run_dir_fd(p->dir);
-    p->run.id = run_dir_id(p->dir);
+    p->run.dirfd = rundir_fd(p->dir);
+    p->run.id = rundir_id(p->dir);
     p->run.store_dirfd = cache_dirfd(p->cache);
     return 0;
 }
@@ -236,7 +236,7 @@ static int hold_signals(struct prepared *p, struct cupel_error *err)
     return r < 0 ? cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot take signals") : 0;
 }
 
-int prepare(const struct run_options *options, struct prepared *ret, struct cupel_error *err)
+int prepare_run(const struct run_options *options, struct prepared *ret, struct cupel_error *err)
 {
     struct prepared p = {.signals = INTERRUPT_INIT};
     int r = check_rights(err);
@@ -273,7 +273,7 @@ int prepare(const struct run_options *options, struct prepared *ret, struct cupe
             p.console = reports_console_new(STDERR_FILENO, p.run.n_instances, p.run.out);
     }
     if (r == 0)
-        r = record_texts(options, p.run.dirfd, err);
+        r = manifest_texts(options, p.run.dirfd, err);
     if (r == 0) /* from here on it may take minutes: who ends it gets a report */
         r = hold_signals(&p, err);
     if (r == 0)
@@ -289,7 +289,7 @@ int prepare(const struct run_options *options, struct prepared *ret, struct cupe
     if (r == 0 && make_views(&p.run, options->slots) < 0)
         r = cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot share memory with the slots");
     if (r == 0)
-        r = cgroup_run_create(p.host, run_dir_id(p.dir), run_dir_note_cgroup, p.dir, &p.run.cgroups, err);
+        r = cgroup_run_create(p.host, rundir_id(p.dir), rundir_note_cgroup, p.dir, &p.run.cgroups, err);
     if (r == 0 && options->run_memory > 0)
         r = cgroup_run_bound_memory(p.run.cgroups, options->run_memory, err);
     if (r == 0)
@@ -299,9 +299,9 @@ int prepare(const struct run_options *options, struct prepared *ret, struct cupe
     if (r == 0)
         identity_settle_inputs(&p.run);
     if (r == 0)
-        r = record_roots(&p.run, err);
+        r = manifest_roots(&p.run, err);
     if (r == 0 && options->out != NULL)
-        r = record_run(options, &p.run, err);
+        r = manifest_run(options, &p.run, err);
     if (r < 0) {
         bool told = err->kind == CUPEL_ERROR_INTERRUPTED;
 
@@ -322,9 +322,9 @@ void prepared_end(struct prepared *p)
     if (p->run.cgroups != NULL && cgroup_run_destroy(p->run.cgroups, &err) < 0)
         log_warning("%s", err.message);
     else if (p->dir != NULL && weakened("cleanup"))
-        run_dir_forget(p->dir);
+        rundir_forget(p->dir);
     else if (p->dir != NULL)
-        run_dir_remove(p->dir); /* kept where a cgroup is left: the next start tries again */
+        rundir_remove(p->dir); /* kept where a cgroup is left: the next start tries again */
     reports_console_free(p->console);
     roots_release(p);
     for (size_t i = 0; i < p->run.n_filters; i++)
@@ -347,7 +347,7 @@ int prepare_make_roots(const struct run_options *options, prepare_root_fn *tell,
                           struct cupel_error *err)
 {
     struct prepared p;
-    int r = prepare(options, &p, err);
+    int r = prepare_run(options, &p, err);
 
     if (r < 0)
         return r;
@@ -368,7 +368,7 @@ int prepare_recover(size_t *ret_removed, struct cupel_error *err)
         r = cache_open(&cache, err);
     if (r < 0)
         return r;
-    r = runs_recover(cache_dirfd(cache), ret_removed, err);
+    r = rundirs_recover(cache_dirfd(cache), ret_removed, err);
     cache_close(cache);
     return r;
 }

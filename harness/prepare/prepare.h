@@ -8,7 +8,7 @@
 
 struct prepared {
     struct run run;
-    struct run_dir *dir;
+    struct rundir *dir;
     struct cache *cache;
     struct cgroup_host *host;
     struct reports_console *console;
@@ -20,7 +20,7 @@ struct prepared {
 
 /* Checks that the host can hold what is asked, opens store and out directory, makes the roots ready, compiles the
  * filter and makes the run's cgroups. Nothing of any job has run when it fails, and nothing is left. */
-int prepare(const struct run_options *options, struct prepared *ret, struct cupel_error *err);
+int prepare_run(const struct run_options *options, struct prepared *ret, struct cupel_error *err);
 void prepared_end(struct prepared *p);
 
 /* Makes the roots of what is selected ready, as supervisor_run would, runs no job, and tells of each. */

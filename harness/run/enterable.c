@@ -16,14 +16,14 @@
 /* ---- a run from outside ---- */
 
 /* What its record says. */
-struct record {
+struct noted {
     char *text;
     size_t len;
     int views; /* the descriptor's number in the supervisor */
 };
 
 /* The nth entry of this key, counted from 0, or NULL. */
-static const char *entry(const struct record *r, const char *key, size_t n)
+static const char *entry(const struct noted *r, const char *key, size_t n)
 {
     for (size_t at = 0; at < r->len; at += strlen(r->text + at) + 1)
         if (str_starts(r->text + at, key) && n-- == 0)
@@ -31,7 +31,7 @@ static const char *entry(const struct record *r, const char *key, size_t n)
     return NULL;
 }
 
-static char **entries(const struct record *r, const char *key)
+static char **entries(const struct noted *r, const char *key)
 {
     char **list = xcalloc(1, sizeof(*list));
     size_t n = 0;
@@ -87,7 +87,7 @@ static void free_list(char **list)
     free(list);
 }
 
-void running_free(struct running *list, size_t n)
+void enterable_free(struct enterable *list, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         free(list[i].run);
@@ -104,7 +104,7 @@ void running_free(struct running *list, size_t n)
 }
 
 struct listing {
-    struct running *list;
+    struct enterable *list;
     size_t n;
 };
 
@@ -113,7 +113,7 @@ static char *copy_of(const char *text)
     return text != NULL ? xstrdup(text) : NULL;
 }
 
-static void add_running(struct listing *l, const char *run, const struct record *record, int views, size_t i,
+static void add_running(struct listing *l, const char *run, const struct noted *record, int views, size_t i,
                         const struct slot_view *view)
 {
     uint64_t word = atomic_load_explicit(&view->running, memory_order_relaxed);
@@ -136,7 +136,7 @@ static void add_running(struct listing *l, const char *run, const struct record 
     (void)snprintf(workdir, sizeof(workdir), "%zu-workdir=", root);
     (void)snprintf(image, sizeof(image), "%zu-image=", root);
     l->list = xrealloc(l->list, (l->n + 1) * sizeof(*l->list));
-    l->list[l->n++] = (struct running){.run = xstrdup(run),
+    l->list[l->n++] = (struct enterable){.run = xstrdup(run),
                                        .job = xstrdup(id + 1),
                                        .name = xasprintf("%.*s", (int)(id - name), name),
                                        .file = xstrdup(file),
@@ -155,7 +155,7 @@ static void list_run(struct listing *l, int runs, const char *name)
 {
     cleanup_close int dir = openat(runs, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), views = -EBADF;
     pid_t supervisor = dir < 0 ? 0 : supervisor_of(dir);
-    struct record record = {0};
+    struct noted record = {0};
     cleanup_free char *text = NULL;
     const char *number;
     struct slot_view view;
@@ -170,7 +170,7 @@ static void list_run(struct listing *l, int runs, const char *name)
             add_running(l, name, &record, views, i, &view);
 }
 
-int running_list(int store_dirfd, struct running **ret_list, size_t *ret_n, struct cupel_error *err)
+int enterable_list(int store_dirfd, struct enterable **ret_list, size_t *ret_n, struct cupel_error *err)
 {
     cleanup_close int runs = openat(store_dirfd, "runs", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     struct dirent **names = NULL;
@@ -190,7 +190,7 @@ int running_list(int store_dirfd, struct running **ret_list, size_t *ret_n, stru
     return 0;
 }
 
-int running_open(int store_dirfd, const struct running *r, const char *file)
+int enterable_open(int store_dirfd, const struct enterable *r, const char *file)
 {
     cleanup_free char *path = xasprintf("runs/%s/%s", r->run, file);
 
@@ -232,7 +232,7 @@ static int open_of_slot(uint32_t slot, int number, int flags)
     return fd < 0 ? -errno : fd;
 }
 
-static int open_namespaces(const struct slot_view *view, struct running_handle *h)
+static int open_namespaces(const struct slot_view *view, struct enterable_handle *h)
 {
     uint32_t slot = atomic_load_explicit(&view->slot, memory_order_relaxed);
 
@@ -248,7 +248,7 @@ static int open_namespaces(const struct slot_view *view, struct running_handle *
     return 0;
 }
 
-static int open_enter(const struct slot_view *view, struct running_handle *h)
+static int open_enter(const struct slot_view *view, struct enterable_handle *h)
 {
     uint32_t n = atomic_load_explicit(&view->n_enter, memory_order_relaxed);
     uint32_t slot = atomic_load_explicit(&view->slot, memory_order_relaxed);
@@ -263,7 +263,7 @@ static int open_enter(const struct slot_view *view, struct running_handle *h)
     return 0;
 }
 
-void running_release(struct running_handle *h)
+void enterable_release(struct enterable_handle *h)
 {
     base_closep(&h->pidfd);
     for (size_t i = 0; i < SANDBOX_NAMESPACES; i++)
@@ -273,9 +273,9 @@ void running_release(struct running_handle *h)
 }
 
 /* The slot withdraws the word before it reaps PID 1: as long as it is there, the pid is no other process's. */
-int running_hold(const struct running *r, struct running_handle *ret)
+int enterable_hold(const struct enterable *r, struct enterable_handle *ret)
 {
-    struct running_handle h = {.pidfd = -EBADF, .namespaces = SANDBOX_NO_NAMESPACES};
+    struct enterable_handle h = {.pidfd = -EBADF, .namespaces = SANDBOX_NO_NAMESPACES};
     struct slot_view before, after;
     int e = 0;
 
@@ -293,7 +293,7 @@ int running_hold(const struct running *r, struct running_handle *ret)
                    atomic_load(&after.running) != atomic_load(&before.running)))
         e = -ESRCH;
     if (e < 0) {
-        running_release(&h);
+        enterable_release(&h);
         return e;
     }
     h.uid = atomic_load_explicit(&after.uid, memory_order_relaxed);

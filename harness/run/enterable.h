@@ -7,7 +7,7 @@
 
 #include <sys/types.h>
 
-struct running {
+struct enterable {
     char *run, *job; /* of the run; the job's name there */
     char *name;      /* the job's name in its file */
     char *file;      /* absolute path of the job file */
@@ -19,14 +19,14 @@ struct running {
     int views_fd;
     pid_t init, slot;
 };
-void running_free(struct running *list, size_t n);
+void enterable_free(struct enterable *list, size_t n);
 /* Every job that can be entered, of all runs of this store. */
-int running_list(int store_dirfd, struct running **ret_list, size_t *ret_n, struct cupel_error *err);
+int enterable_list(int store_dirfd, struct enterable **ret_list, size_t *ret_n, struct cupel_error *err);
 /* A file of the job's run, for reading. */
-int running_open(int store_dirfd, const struct running *r, const char *file);
+int enterable_open(int store_dirfd, const struct enterable *r, const char *file);
 
 /* What it takes to enter. */
-struct running_handle {
+struct enterable_handle {
     int pidfd;                          /* of PID 1 */
     int namespaces[SANDBOX_NAMESPACES]; /* -EBADF: only root can enter, by the pidfd */
     uint32_t id_base, ids;
@@ -36,5 +36,5 @@ struct running_handle {
     size_t n_enter;
 };
 /* -ESRCH: the job has ended meanwhile. */
-int running_hold(const struct running *r, struct running_handle *ret);
-void running_release(struct running_handle *h);
+int enterable_hold(const struct enterable *r, struct enterable_handle *ret);
+void enterable_release(struct enterable_handle *h);

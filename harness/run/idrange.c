@@ -15,7 +15,7 @@
 #define RANGE_COUNT 4094
 #define RANGE_DIR "/run/cupel/ids"
 
-int id_range_claim(uint32_t *ret_base, int *ret_lock, struct cupel_error *err)
+int idrange_claim(uint32_t *ret_base, int *ret_lock, struct cupel_error *err)
 {
     cleanup_close int dir = -EBADF;
     struct sandbox_privilege privilege;

@@ -4,4 +4,4 @@
 #include "base/base.h"
 
 /* A range of host ids that no other slot on this machine has, held while the fd is open. */
-int id_range_claim(uint32_t *ret_base, int *ret_lock, struct cupel_error *err);
+int idrange_claim(uint32_t *ret_base, int *ret_lock, struct cupel_error *err);

@@ -6,7 +6,7 @@
 
 #define TEXT_MAX ((size_t)16 << 20)
 
-void record_text_name(size_t plan_index, char ret[static 32])
+void manifest_text_name(size_t plan_index, char ret[static 32])
 {
     (void)snprintf(ret, 32, "file-%zu", plan_index);
 }
@@ -33,7 +33,7 @@ static void add(struct strbuf *b, const char *key, const char *value)
 }
 
 /* The job has the image's words by now. */
-void record_add_image(struct strbuf *b, const char *key, const struct cache_root *root, const struct jobs_job *job)
+void manifest_add_image(struct strbuf *b, const char *key, const struct cache_root *root, const struct jobs_job *job)
 {
     cleanup_free char *user = xasprintf("%suser", key), *workdir = xasprintf("%sworkdir", key),
                       *image = xasprintf("%simage", key);
@@ -48,13 +48,13 @@ void record_add_image(struct strbuf *b, const char *key, const struct cache_root
         add(b, image, *e);
 }
 
-int record_texts(const struct run_options *options, int run_dirfd, struct cupel_error *err)
+int manifest_texts(const struct run_options *options, int run_dirfd, struct cupel_error *err)
 {
     for (size_t p = 0; p < options->n_plans; p++) {
         char name[32];
         int r;
 
-        record_text_name(p, name);
+        manifest_text_name(p, name);
         r = copy_text(options->plans[p]->file, run_dirfd, name);
         if (r < 0)
             return cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot copy job file %s into the run's directory",
@@ -63,7 +63,7 @@ int record_texts(const struct run_options *options, int run_dirfd, struct cupel_
     return 0;
 }
 
-int record_roots(const struct run *run, struct cupel_error *err)
+int manifest_roots(const struct run *run, struct cupel_error *err)
 {
     cleanup_strbuf struct strbuf b = {0};
     int r;
@@ -78,24 +78,24 @@ int record_roots(const struct run *run, struct cupel_error *err)
             continue;
         add(&b, "root", keys);
         for (size_t i = 0; i < run->n_instances; i++)
-            if (run->instances[i].root == k && n++ < RECORD_ROOT_JOBS)
+            if (run->instances[i].root == k && n++ < MANIFEST_ROOT_JOBS)
                 add(&b, "job", run->instances[i].id);
-        (void)snprintf(more, sizeof(more), "%zu", n - RECORD_ROOT_JOBS);
-        if (n > RECORD_ROOT_JOBS)
+        (void)snprintf(more, sizeof(more), "%zu", n - MANIFEST_ROOT_JOBS);
+        if (n > MANIFEST_ROOT_JOBS)
             add(&b, "more", more);
     }
-    r = file_write_atomic_at(run->dirfd, RECORD_ROOTS, b.data, b.len, 0600);
+    r = file_write_atomic_at(run->dirfd, MANIFEST_ROOTS, b.data, b.len, 0600);
     return r < 0 ? cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot write down the run's roots") : 0;
 }
 
-char *record_path_of(const struct jobs_plan *plan)
+char *manifest_path_of(const struct jobs_plan *plan)
 {
     const char *slash = strrchr(plan->file, '/');
 
     return xasprintf("%s/%s", plan->dir, slash != NULL ? slash + 1 : plan->file);
 }
 
-void record_add_env(struct strbuf *b, const struct jobs_job *job)
+void manifest_add_env(struct strbuf *b, const struct jobs_job *job)
 {
     for (const char **name = job->pass_env; name != NULL && *name != NULL; name++) {
         const char *value = getenv(*name);
@@ -107,7 +107,7 @@ void record_add_env(struct strbuf *b, const struct jobs_job *job)
     }
 }
 
-int record_run(const struct run_options *options, const struct run *run, struct cupel_error *err)
+int manifest_run(const struct run_options *options, const struct run *run, struct cupel_error *err)
 {
     cleanup_strbuf struct strbuf b = {0};
     cleanup_close int fd = -EBADF;
@@ -117,7 +117,7 @@ int record_run(const struct run_options *options, const struct run *run, struct 
     (void)snprintf(number, sizeof(number), "%d", run->views_fd);
     add(&b, "views", number);
     for (size_t p = 0; p < options->n_plans; p++) {
-        cleanup_free char *path = record_path_of(options->plans[p]);
+        cleanup_free char *path = manifest_path_of(options->plans[p]);
 
         add(&b, "file", path);
     }
@@ -127,11 +127,11 @@ int record_run(const struct run_options *options, const struct run *run, struct 
         /* no name has a tab in it; an id may have anything of a file's name, and so comes last */
         strbuf_addf(&b, "job=%zu %zu\t%s\t%s", in->plan_index, in->root, in->job->name, in->id);
         strbuf_add(&b, "", 1);
-        record_add_env(&b, in->job);
+        manifest_add_env(&b, in->job);
         if (run->roots[in->root].config != NULL) {
             cleanup_free char *key = xasprintf("%zu-", in->root);
 
-            record_add_image(&b, key, &run->roots[in->root], in->job);
+            manifest_add_image(&b, key, &run->roots[in->root], in->job);
         }
     }
     fd = openat(run->dirfd, "record", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);

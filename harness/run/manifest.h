@@ -6,20 +6,20 @@
 #include "harness/run/run_options.h"
 
 /* Copies each job file's text as it is now into the run's directory; a plan that comes from no file is left out. */
-int record_texts(const struct run_options *options, int run_dirfd, struct cupel_error *err);
+int manifest_texts(const struct run_options *options, int run_dirfd, struct cupel_error *err);
 /* Writes "record" into the run's directory: where its jobs' views are, which jobs it has, and what pass-env found. */
-int record_run(const struct run_options *options, const struct run *run, struct cupel_error *err);
+int manifest_run(const struct run_options *options, const struct run *run, struct cupel_error *err);
 /* Writes "roots": of each root in use the keys of its layers and the jobs over it, each entry with a NUL at its end: "root=KEYS", then
- * "job=NAME" of the first RECORD_ROOT_JOBS, then "more=N" of others. */
-#define RECORD_ROOTS "roots"
-#define RECORD_ROOT_JOBS 6
-int record_roots(const struct run *run, struct cupel_error *err);
+ * "job=NAME" of the first MANIFEST_ROOT_JOBS, then "more=N" of others. */
+#define MANIFEST_ROOTS "roots"
+#define MANIFEST_ROOT_JOBS 6
+int manifest_roots(const struct run *run, struct cupel_error *err);
 /* The copy's name in the run's directory. */
-void record_text_name(size_t plan_index, char ret[static 32]);
+void manifest_text_name(size_t plan_index, char ret[static 32]);
 /* The absolute path of the plan's file; malloc'ed. */
-char *record_path_of(const struct jobs_plan *plan);
+char *manifest_path_of(const struct jobs_plan *plan);
 /* Adds what the image of the job's root says where the job file says nothing, each with a NUL: "KEYuser=", "KEYworkdir=" and
  * "KEYimage=NAME=VALUE"; nothing for a root that comes from no image. */
-void record_add_image(struct strbuf *b, const char *key, const struct cache_root *root, const struct jobs_job *job);
+void manifest_add_image(struct strbuf *b, const char *key, const struct cache_root *root, const struct jobs_job *job);
 /* Adds "env=NAME=VALUE" and a NUL for each name of the job's pass-env that has a value. */
-void record_add_env(struct strbuf *b, const struct jobs_job *job);
+void manifest_add_env(struct strbuf *b, const struct jobs_job *job);

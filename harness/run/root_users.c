@@ -11,18 +11,18 @@
 #define ROOTS_MAX ((size_t)64 << 20)
 
 struct list {
-    struct user *users;
+    struct root_user *users;
     size_t n;
 };
 
-static struct user *add(struct list *l)
+static struct root_user *add(struct list *l)
 {
     l->users = xrealloc(l->users, (l->n + 1) * sizeof(*l->users));
-    l->users[l->n] = (struct user){0};
+    l->users[l->n] = (struct root_user){0};
     return &l->users[l->n++];
 }
 
-void users_free(struct user *list, size_t n)
+void root_users_free(struct root_user *list, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         free(list[i].keys);
@@ -32,7 +32,7 @@ void users_free(struct user *list, size_t n)
     free(list);
 }
 
-static void add_job(struct user *user, const char *job)
+static void add_job(struct root_user *user, const char *job)
 {
     char *jobs = user->jobs != NULL ? xasprintf("%s, %s", user->jobs, job) : xstrdup(job);
 
@@ -40,7 +40,7 @@ static void add_job(struct user *user, const char *job)
     user->jobs = jobs;
 }
 
-static void add_more(struct user *user, const char *number)
+static void add_more(struct root_user *user, const char *number)
 {
     char *jobs = xasprintf("%s and %s more", user->jobs != NULL ? user->jobs : "", number);
 
@@ -53,17 +53,17 @@ static void add_run(void *data, int dirfd, const char *id, pid_t supervisor)
 {
     cleanup_free char *text = NULL;
     struct list *l = data;
-    struct user *user = NULL;
+    struct root_user *user = NULL;
     size_t len = 0;
 
-    if (file_read_at(dirfd, RECORD_ROOTS, ROOTS_MAX, &text, &len) < 0)
+    if (file_read_at(dirfd, MANIFEST_ROOTS, ROOTS_MAX, &text, &len) < 0)
         return;
     for (size_t at = 0; at < len; at += strlen(text + at) + 1) {
         const char *entry = text + at;
 
         if (str_starts(entry, "root=")) {
             user = add(l);
-            *user = (struct user){.keys = xstrdup(entry + strlen("root=")), .run = xstrdup(id), .pid = supervisor};
+            *user = (struct root_user){.keys = xstrdup(entry + strlen("root=")), .run = xstrdup(id), .pid = supervisor};
         } else if (user != NULL && str_starts(entry, "job=")) {
             add_job(user, entry + strlen("job="));
         } else if (user != NULL && str_starts(entry, "more=")) {
@@ -82,7 +82,7 @@ static int add_kept(struct list *l, int store_dirfd, struct cupel_error *err)
         return r;
     for (size_t i = 0; i < n; i++)
         if (kept[i].root[0] != '\0')
-            *add(l) = (struct user){
+            *add(l) = (struct root_user){
                 .keys = xstrdup(kept[i].root), .run = xstrdup(kept[i].run), .jobs = xstrdup(kept[i].job), .kept = true};
     kept_free(kept, n);
     return 0;
@@ -91,7 +91,7 @@ static int add_kept(struct list *l, int store_dirfd, struct cupel_error *err)
 static bool is_known(const struct list *l, pid_t pid, const char *key)
 {
     for (size_t i = 0; i < l->n; i++)
-        if (!l->users[i].kept && l->users[i].pid == pid && user_has(&l->users[i], key))
+        if (!l->users[i].kept && l->users[i].pid == pid && root_user_has(&l->users[i], key))
             return true;
     return false;
 }
@@ -102,13 +102,13 @@ static void add_process(void *data, const char *key, pid_t pid)
     struct list *l = data;
 
     if (!is_known(l, pid, key))
-        *add(l) = (struct user){.keys = xstrdup(key), .pid = pid};
+        *add(l) = (struct root_user){.keys = xstrdup(key), .pid = pid};
 }
 
-int users_list(struct cache *cache, struct user **ret_list, size_t *ret_n, struct cupel_error *err)
+int root_users_list(struct cache *cache, struct root_user **ret_list, size_t *ret_n, struct cupel_error *err)
 {
     struct list l = {0};
-    int r = runs_each_alive(cache_dirfd(cache), add_run, &l);
+    int r = rundirs_each_alive(cache_dirfd(cache), add_run, &l);
 
     if (r < 0 && r != -ENOENT && r != -EROFS)
         r = cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot look for runs in the store");
@@ -117,7 +117,7 @@ int users_list(struct cache *cache, struct user **ret_list, size_t *ret_n, struc
     if (r == 0)
         r = cache_each_pin_holder(cache, add_process, &l, err);
     if (r < 0) {
-        users_free(l.users, l.n);
+        root_users_free(l.users, l.n);
         return r;
     }
     *ret_list = l.users;
@@ -125,12 +125,12 @@ int users_list(struct cache *cache, struct user **ret_list, size_t *ret_n, struc
     return 0;
 }
 
-bool user_has(const struct user *user, const char *key)
+bool root_user_has(const struct root_user *user, const char *key)
 {
     return strstr(user->keys, key) != NULL;
 }
 
-char *user_text(const struct user *u)
+char *root_user_text(const struct root_user *u)
 {
     if (u->kept)
         return xasprintf("what is kept of the failed job %s of run %s", u->jobs, u->run);

@@ -4,7 +4,7 @@
 
 #include "rootfs-cache/cache.h"
 
-struct user {
+struct root_user {
     char *keys; /* of the root's layers, top first (cache_root_keys) */
     char *run;  /* its name, or NULL: no run, but a process */
     char *jobs; /* over this root, "a, b and 3 more"; NULL: unknown */
@@ -13,9 +13,9 @@ struct user {
 };
 
 /* Everybody: runs by their locks, kept failures by their records. */
-int users_list(struct cache *cache, struct user **ret_list, size_t *ret_n, struct cupel_error *err);
-void users_free(struct user *list, size_t n);
+int root_users_list(struct cache *cache, struct root_user **ret_list, size_t *ret_n, struct cupel_error *err);
+void root_users_free(struct root_user *list, size_t n);
 /* Whether this one has the layer `key`. */
-bool user_has(const struct user *user, const char *key);
+bool root_user_has(const struct root_user *user, const char *key);
 /* "run R (pid 12), jobs a, b", "what is kept of job J of run R", "process 12"; malloc'ed. */
-char *user_text(const struct user *user);
+char *root_user_text(const struct root_user *user);

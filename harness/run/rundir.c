@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
-struct run_dir {
+struct rundir {
     int runs;
     int fd;
     int lock;
@@ -24,7 +24,7 @@ struct run_dir {
 
 /* Creates and locks `name`/lock before anyone else can see it as stale: under a shared name lock of the whole
  * directory. */
-static int make(struct run_dir *d)
+static int make(struct rundir *d)
 {
     struct timespec now;
 
@@ -63,13 +63,13 @@ static int lock_runs(int runs)
     return fd;
 }
 
-int run_dir_create(int store_dirfd, struct run_dir **ret, struct cupel_error *err)
+int rundir_create(int store_dirfd, struct rundir **ret, struct cupel_error *err)
 {
-    struct run_dir *d = xcalloc(1, sizeof(*d));
+    struct rundir *d = xcalloc(1, sizeof(*d));
     cleanup_close int all = -EBADF;
     int r;
 
-    *d = (struct run_dir){.fd = -EBADF, .lock = -EBADF, .cgroups = -EBADF};
+    *d = (struct rundir){.fd = -EBADF, .lock = -EBADF, .cgroups = -EBADF};
     d->runs = file_open_dir_p_at(store_dirfd, "runs", 0700);
     r = d->runs < 0 ? d->runs : 0;
     if (r == 0) {
@@ -85,32 +85,32 @@ int run_dir_create(int store_dirfd, struct run_dir **ret, struct cupel_error *er
                                   "directory on a bigger disk");
         if (d->fd >= 0) /* made by this call */
             (void)file_remove_tree_at(d->runs, d->id);
-        run_dir_forget(d);
+        rundir_forget(d);
         return r;
     }
     *ret = d;
     return 0;
 }
 
-int run_dir_fd(const struct run_dir *d)
+int rundir_fd(const struct rundir *d)
 {
     return d->fd;
 }
 
-const char *run_dir_id(const struct run_dir *d)
+const char *rundir_id(const struct rundir *d)
 {
     return d->id;
 }
 
-int run_dir_note_cgroup(void *run_dir, const char *absolute_path)
+int rundir_note_cgroup(void *run_dir, const char *absolute_path)
 {
-    struct run_dir *d = run_dir;
+    struct rundir *d = run_dir;
     cleanup_free char *line = xasprintf("%s\n", absolute_path);
 
     return file_write_all(d->cgroups, line, strlen(line));
 }
 
-void run_dir_forget(struct run_dir *d)
+void rundir_forget(struct rundir *d)
 {
     if (d == NULL)
         return;
@@ -121,13 +121,13 @@ void run_dir_forget(struct run_dir *d)
     free(d);
 }
 
-void run_dir_remove(struct run_dir *d)
+void rundir_remove(struct rundir *d)
 {
     int r = file_remove_tree_at(d->runs, d->id);
 
     if (r < 0)
         log_warning("cannot remove the run's directory %s: %s", d->id, strerror(-r));
-    run_dir_forget(d);
+    rundir_forget(d);
 }
 
 /* ---- recovery ---- */
@@ -218,7 +218,7 @@ static int recover_one(int runs, const char *name, size_t *removed, struct cupel
     return 0;
 }
 
-int runs_recover(int store_dirfd, size_t *ret_removed, struct cupel_error *err)
+int rundirs_recover(int store_dirfd, size_t *ret_removed, struct cupel_error *err)
 {
     int fd = file_open_dir_p_at(store_dirfd, "runs", 0700), r = 0;
     cleanup_close int all = fd < 0 ? -EBADF : lock_runs(fd);
@@ -250,7 +250,7 @@ int runs_recover(int store_dirfd, size_t *ret_removed, struct cupel_error *err)
 
 /* ---- who lives ---- */
 
-static void tell_if_alive(int runs, const char *name, run_alive_fn *fn, void *data)
+static void tell_if_alive(int runs, const char *name, rundir_alive_fn *fn, void *data)
 {
     cleanup_close int dir = openat(runs, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     cleanup_close int lock = dir < 0 ? -EBADF : openat(dir, "lock", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
@@ -261,7 +261,7 @@ static void tell_if_alive(int runs, const char *name, run_alive_fn *fn, void *da
     fn(data, dir, name, pread(lock, text, sizeof(text) - 1, 0) > 0 ? (pid_t)atoi(text) : 0);
 }
 
-int runs_each_alive(int store_dirfd, run_alive_fn *fn, void *data)
+int rundirs_each_alive(int store_dirfd, rundir_alive_fn *fn, void *data)
 {
     int fd = openat(store_dirfd, "runs", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     cleanup_close int all = fd < 0 ? -errno : lock_runs(fd); /* a run being made must not meet our trial of its lock */

@@ -5,20 +5,20 @@
 #include "base/base.h"
 
 /* A run's directory in the store, locked for as long as its supervisor lives. */
-struct run_dir;
-int run_dir_create(int store_dirfd, struct run_dir **ret, struct cupel_error *err);
-int run_dir_fd(const struct run_dir *d);
-const char *run_dir_id(const struct run_dir *d);
+struct rundir;
+int rundir_create(int store_dirfd, struct rundir **ret, struct cupel_error *err);
+int rundir_fd(const struct rundir *d);
+const char *rundir_id(const struct rundir *d);
 /* Records a cgroup that is about to be made; the data of cgroup_run_create's note function. */
-int run_dir_note_cgroup(void *run_dir, const char *absolute_path);
+int rundir_note_cgroup(void *run_dir, const char *absolute_path);
 /* Removes the directory; the caller has removed what was recorded. */
-void run_dir_remove(struct run_dir *d);
+void rundir_remove(struct rundir *d);
 /* For a forked slot: lets go of the lock without unlocking it for the supervisor. */
-void run_dir_forget(struct run_dir *d);
+void rundir_forget(struct rundir *d);
 
 /* Removes every run whose lock nobody holds. *ret_removed counts them. */
-int runs_recover(int store_dirfd, size_t *ret_removed, struct cupel_error *err);
+int rundirs_recover(int store_dirfd, size_t *ret_removed, struct cupel_error *err);
 
 /* Calls fn for each run whose lock is held, that is which lives: its directory, its name, and its supervisor. */
-typedef void run_alive_fn(void *data, int dirfd, const char *id, pid_t supervisor);
-int runs_each_alive(int store_dirfd, run_alive_fn *fn, void *data);
+typedef void rundir_alive_fn(void *data, int dirfd, const char *id, pid_t supervisor);
+int rundirs_each_alive(int store_dirfd, rundir_alive_fn *fn, void *data);

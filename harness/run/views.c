@@ -6,7 +6,7 @@
 #include <stdatomic.h>
 #include <sys/mman.h>
 
-struct slot_view *running_make_views(unsigned slots, int *ret_fd)
+struct slot_view *views_make(unsigned slots, int *ret_fd)
 {
     cleanup_close int fd = memfd_create(VIEWS_NAME, MFD_CLOEXEC);
     struct slot_view *views;
@@ -26,7 +26,7 @@ static uint64_t word_of(pid_t init, size_t instance)
     return (uint64_t)(uint32_t)init << 32 | (uint32_t)instance;
 }
 
-void running_publish(struct slot_view *view, const struct sandbox_job *job, size_t instance,
+void views_publish(struct slot_view *view, const struct sandbox_job *job, size_t instance,
                      const struct sandbox_user *user, const struct cgroup_job *cgroup)
 {
     int fds[CGROUP_ENTER_MAX];
@@ -44,7 +44,7 @@ void running_publish(struct slot_view *view, const struct sandbox_job *job, size
     atomic_store_explicit(&view->running, word_of(job->pid, instance), memory_order_release);
 }
 
-void running_withdraw(struct slot_view *view)
+void views_withdraw(struct slot_view *view)
 {
     atomic_store_explicit(&view->running, 0, memory_order_release);
 }

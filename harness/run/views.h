@@ -10,8 +10,8 @@
 struct slot_view;
 struct cgroup_job;
 /* The views' memory and its descriptor (close-on-exec); NULL with errno. */
-struct slot_view *running_make_views(unsigned slots, int *ret_fd);
+struct slot_view *views_make(unsigned slots, int *ret_fd);
 /* `user`: of the job's commands, or NULL. From the first step's start, when the sandbox is complete, until before the reaping of PID 1. */
-void running_publish(struct slot_view *view, const struct sandbox_job *job, size_t instance,
+void views_publish(struct slot_view *view, const struct sandbox_job *job, size_t instance,
                      const struct sandbox_user *user, const struct cgroup_job *cgroup);
-void running_withdraw(struct slot_view *view);
+void views_withdraw(struct slot_view *view);

@@ -213,7 +213,7 @@ setup_fn setup_overlay, setup_input_overlays, setup_kernel_mounts, setup_borrow,
 int masks_put_on_sys(struct init_context *ctx);
 
 /* Gives the UTS namespace that we are in this name, and no domain. -EPERM: no way to. */
-int names_set_host(const char *name);
+int hostname_set(const char *name);
 
 /* overlay.c: a detached overlay over these layers ("/s/0/u:0:1", top first), writable or not. */
 int overlay_make(const char *lowerdir, const char *upperdir, const char *workdir);
@@ -280,14 +280,14 @@ int passwd_resolve(int root, const char *spec, uint32_t *ret_uid, uint32_t *ret_
 /* ---- small things usable between clone and exec ---- */
 
 /* strlcpy/strlcat as everyone knows them. */
-size_t small_copy(char *to, const char *from, size_t size);
-size_t small_append(char *to, const char *from, size_t size);
-size_t small_append_number(char *to, uint64_t n, size_t size);
+size_t safe_copy(char *to, const char *from, size_t size);
+size_t safe_append(char *to, const char *from, size_t size);
+size_t safe_append_number(char *to, uint64_t n, size_t size);
 /* setgroups(0, NULL). A user namespace of one id refuses it (user_namespaces(7)): there, the caller's groups stay. */
-int small_drop_groups(uint32_t ids);
-/* Gives these, where the map has more than one id; else as small_drop_groups. */
-int small_take_groups(uint32_t ids, const uint32_t *groups, unsigned n);
-int small_read_all(int fd, char *buf, size_t size); /* bytes, or -errno; -EFBIG when it does not fit */
+int safe_drop_groups(uint32_t ids);
+/* Gives these, where the map has more than one id; else as safe_drop_groups. */
+int safe_take_groups(uint32_t ids, const uint32_t *groups, unsigned n);
+int safe_read_all(int fd, char *buf, size_t size); /* bytes, or -errno; -EFBIG when it does not fit */
 
 /* ---- the slot's side ---- */
 
@@ -335,7 +335,7 @@ int filter_program(const struct sandbox_filter *filter, struct sock_fprog *ret);
 size_t socket_filter(const struct jobs_seccomp *what, struct sock_filter to[static SOCKET_FILTER_MAX]);
 
 /* Leaves the libraries that only the harness uses out of what is forked from here on; see dontfork.c. */
-void lean_leave_libraries(void);
+void dontfork_libraries(void);
 
 /* True when the tests asked for this step to fail (CUPEL_FAULT=name, only with CUPEL_FAULT_INJECTION). */
 int steps_fault(void); /* enum setup_step or -1 */

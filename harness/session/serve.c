@@ -34,7 +34,7 @@ struct serving {
     uint64_t kill_at;
 };
 
-void session_fail(int socket, const struct cupel_error *err)
+void serve_fail(int socket, const struct cupel_error *err)
 {
     const struct relay_message m = {.kind = RELAY_FAILED, .err = *err};
 
@@ -225,7 +225,7 @@ static void tell_end(struct serving *s)
     (void)socket_send(s->socket, &m, sizeof(m), NULL, 0);
 }
 
-void session_serve(int socket, const struct jobs_job *job, const struct launch_session *launch,
+void serve_streams(int socket, const struct jobs_job *job, const struct launch_session *launch,
                    struct sandbox_job *sandbox, struct cgroup_job *cgroup)
 {
     struct serving s = {.socket = socket,
@@ -277,7 +277,7 @@ static int run_bases(struct attempt_context *ctx, struct cupel_error *err)
     return r;
 }
 
-_Noreturn void session_slot_main(const struct session_slot *s, pid_t front)
+_Noreturn void serve_session(const struct serve_session *s, pid_t front)
 {
     struct attempt_context ctx = {.run = s->run, .view = &s->run->views[0], .orders = s->socket};
     struct attempt_leftover leftover = {.sandbox = SANDBOX_JOB_INIT};
@@ -290,14 +290,14 @@ _Noreturn void session_slot_main(const struct session_slot *s, pid_t front)
     if (r == 0)
         r = run_bases(&ctx, &err);
     if (r == 0) {
-        r = launch(&ctx, own, &s->launch, &leftover.cgroup, &leftover.sandbox, &err);
+        r = launch_instance(&ctx, own, &s->launch, &leftover.cgroup, &leftover.sandbox, &err);
         if (r == 0) {
             leftover.has_sandbox = true;
-            session_serve(s->socket, own->job, &s->launch, &leftover.sandbox, leftover.cgroup);
+            serve_streams(s->socket, own->job, &s->launch, &leftover.sandbox, leftover.cgroup);
         }
     }
     if (r < 0)
-        session_fail(s->socket, &err);
+        serve_fail(s->socket, &err);
     if (ctx.stage != NULL) {
         attempt_take_down(&ctx, &leftover);
         sandbox_stage_close(ctx.stage);
@@ -306,7 +306,7 @@ _Noreturn void session_slot_main(const struct session_slot *s, pid_t front)
     _exit(0);
 }
 
-_Noreturn void session_entry_main(const struct session_entry *e, pid_t front)
+_Noreturn void serve_entry(const struct serve_entry *e, pid_t front)
 {
     cleanup_free const char **env = environment_make(e->plan, e->job, e->of_image);
     const struct sandbox_entry entry = {.job = e->job,
@@ -329,8 +329,8 @@ _Noreturn void session_entry_main(const struct session_entry *e, pid_t front)
 
     slot_become(front);
     if (sandbox_enter(&entry, &session, &err) < 0)
-        session_fail(e->socket, &err);
+        serve_fail(e->socket, &err);
     else
-        session_serve(e->socket, e->job, &e->launch, &session, NULL);
+        serve_streams(e->socket, e->job, &e->launch, &session, NULL);
     _exit(0);
 }

@@ -24,7 +24,7 @@ struct session {
     struct jobs_job *job; /* the last of them */
     struct jobs_step step;
     const struct run *run;               /* in a sandbox of its own */
-    const struct running_handle *handle; /* or in a running job */
+    const struct enterable_handle *handle; /* or in a running job */
     const char *const *of_image;         /* of that job */
     struct sandbox_filter *filter;
     const char **argv;
@@ -154,14 +154,14 @@ typedef void half_fn(const struct session *s, int socket, pid_t front);
 
 _Noreturn static void slot_half(const struct session *s, int socket, pid_t front)
 {
-    const struct session_slot slot = {.run = s->run, .launch = streams(s), .socket = socket};
+    const struct serve_session slot = {.run = s->run, .launch = streams(s), .socket = socket};
 
-    session_slot_main(&slot, front);
+    serve_session(&slot, front);
 }
 
 _Noreturn static void entry_half(const struct session *s, int socket, pid_t front)
 {
-    const struct session_entry entry = {.plan = &s->plan,
+    const struct serve_entry entry = {.plan = &s->plan,
                                         .job = s->job,
                                         .handle = s->handle,
                                         .of_image = s->of_image,
@@ -169,7 +169,7 @@ _Noreturn static void entry_half(const struct session *s, int socket, pid_t fron
                                         .launch = streams(s),
                                         .socket = socket};
 
-    session_entry_main(&entry, front);
+    serve_entry(&entry, front);
 }
 
 static int run_halves(const struct session *s, half_fn *other, struct relay_end *ret, struct cupel_error *err)
@@ -275,7 +275,7 @@ int session_shell(const struct session_options *options, int *ret_exit, struct c
         selected_jobs[i] = true;
     r = check_bases(&s, err);
     if (r == 0)
-        r = prepare(&o, &prepared, err);
+        r = prepare_run(&o, &prepared, err);
     if (r == 0) {
         interrupt_release(&prepared.signals, false); /* the session's own from here on */
         name_unenforced(&s, prepared.run.unenforced_set);
@@ -291,7 +291,7 @@ int session_shell(const struct session_options *options, int *ret_exit, struct c
     return r;
 }
 
-int session_enter(const struct session_options *options, const struct running_handle *handle,
+int session_enter(const struct session_options *options, const struct enterable_handle *handle,
                   const char *const *of_image, int *ret_exit, struct cupel_error *err)
 {
     struct session s;

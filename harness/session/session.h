@@ -23,9 +23,9 @@ struct session_options {
  * and 126 when it could not be executed; 128 + signal when we were asked to end), or an error of the harness. */
 int session_shell(const struct session_options *options, int *ret_exit, struct cupel_error *err);
 
-struct running_handle;
+struct enterable_handle;
 /* The same in a running job of this plan, which `handle` holds: with the job's own rights and within its limits, until the
  * command or the job ends. `of_image`: environment of the image of the job's root, or NULL. The options `kept`, `best_effort`
  * and `allow_host_network` mean nothing here. */
-int session_enter(const struct session_options *options, const struct running_handle *handle,
+int session_enter(const struct session_options *options, const struct enterable_handle *handle,
                   const char *const *of_image, int *ret_exit, struct cupel_error *err);

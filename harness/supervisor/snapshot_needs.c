@@ -1,18 +1,18 @@
 /* snapshot_needs: see snapshot_needs.h. */
 #include "harness/supervisor/snapshot_needs.h"
 
-struct bases {
+struct snapshot_needs {
     const struct instance *instances;
     size_t *starters; /* by instance: how many that have not ended start from it, directly or not */
     size_t *unneeded;
     size_t n_unneeded;
 };
 
-struct bases *bases_new(const struct instance *instances, size_t n)
+struct snapshot_needs *snapshot_needs_new(const struct instance *instances, size_t n)
 {
-    struct bases *b = xcalloc(1, sizeof(*b));
+    struct snapshot_needs *b = xcalloc(1, sizeof(*b));
 
-    *b = (struct bases){.instances = instances,
+    *b = (struct snapshot_needs){.instances = instances,
                         .starters = xcalloc(n, sizeof(*b->starters)),
                         .unneeded = xcalloc(n, sizeof(*b->unneeded))};
     for (size_t i = 0; i < n; i++)
@@ -21,7 +21,7 @@ struct bases *bases_new(const struct instance *instances, size_t n)
     return b;
 }
 
-void bases_free(struct bases *b)
+void snapshot_needs_free(struct snapshot_needs *b)
 {
     if (b == NULL)
         return;
@@ -30,14 +30,14 @@ void bases_free(struct bases *b)
     free(b);
 }
 
-void bases_ended(struct bases *b, size_t instance)
+void snapshot_needs_ended(struct snapshot_needs *b, size_t instance)
 {
     for (size_t i = b->instances[instance].from; i != INSTANCE_NONE; i = b->instances[i].from)
         if (--b->starters[i] == 0)
             b->unneeded[b->n_unneeded++] = i;
 }
 
-bool bases_unneeded(const struct bases *b, size_t i, size_t *ret_instance)
+bool snapshot_needs_unneeded(const struct snapshot_needs *b, size_t i, size_t *ret_instance)
 {
     if (i >= b->n_unneeded)
         return false;
@@ -45,7 +45,7 @@ bool bases_unneeded(const struct bases *b, size_t i, size_t *ret_instance)
     return true;
 }
 
-size_t bases_count_unneeded(const struct bases *b)
+size_t snapshot_needs_count_unneeded(const struct snapshot_needs *b)
 {
     return b->n_unneeded;
 }

@@ -40,7 +40,7 @@ struct supervisor {
     struct reports_result **results; /* by instance: its last attempt so far; NULL until one ended */
     struct arena **arenas;           /* what they and the attempts before them live in */
     struct arena *names;
-    struct bases *bases;
+    struct snapshot_needs *bases;
     int epoll, signals, tick;
     struct termios terminal;
     bool terminal_changed;
@@ -76,7 +76,7 @@ static void announce(struct supervisor *s, size_t instance)
 {
     write_result(s, s->results[instance]);
     reports_console_finished(s->p.console, s->results[instance]);
-    bases_ended(s->bases, instance);
+    snapshot_needs_ended(s->bases, instance);
 }
 
 static unsigned retries_of(const struct supervisor *s, const struct jobs_job *job)
@@ -221,7 +221,7 @@ static int open_slot(struct supervisor *s, size_t number, struct cupel_error *er
 {
     int r = slot_start(&s->p.run, s->slots, s->options->slots, number, err);
 
-    s->slots[number].told = bases_count_unneeded(s->bases); /* it has none of them */
+    s->slots[number].told = snapshot_needs_count_unneeded(s->bases); /* it has none of them */
     if (r == 0)
         r = watch_slot(s, number);
     return r;
@@ -253,7 +253,7 @@ static void tell_unneeded(struct supervisor *s, struct slot *slot)
 {
     size_t instance;
 
-    while (slot->pid > 0 && !slot->busy && bases_unneeded(s->bases, slot->told, &instance)) {
+    while (slot->pid > 0 && !slot->busy && snapshot_needs_unneeded(s->bases, slot->told, &instance)) {
         slot->told++;
         (void)slot_order(slot, ORDER_FORGET, (uint32_t)instance); /* a slot that is gone is noticed */
     }
@@ -313,7 +313,7 @@ static void bury_slot(struct supervisor *s, size_t number)
     (void)epoll_ctl(s->epoll, EPOLL_CTL_DEL, slot->socket, NULL);
     evidence = describe_death(slot_stop(slot));
     atomic_store(&s->p.run.views[number].started_ns, 0);
-    running_withdraw(&s->p.run.views[number]);
+    views_withdraw(&s->p.run.views[number]);
     if (busy)
         finish_unrun(s, instance, evidence, 1);
 }
@@ -619,7 +619,7 @@ static void end(struct supervisor *s)
         arena_free(s->arenas[i]);
     free(s->arenas);
     free(s->results);
-    bases_free(s->bases);
+    snapshot_needs_free(s->bases);
     schedule_free(s->schedule);
     free(s->slots);
     prepared_end(&s->p);
@@ -630,7 +630,7 @@ static void end(struct supervisor *s)
 int supervisor_run(const struct run_options *options, int *ret_exit, struct cupel_error *err)
 {
     struct supervisor s = {.options = options, .epoll = -EBADF, .signals = -EBADF, .tick = -EBADF, .p = {.signals = INTERRUPT_INIT}};
-    int r = prepare(options, &s.p, err);
+    int r = prepare_run(options, &s.p, err);
 
     if (r < 0)
         return r;
@@ -640,7 +640,7 @@ int supervisor_run(const struct run_options *options, int *ret_exit, struct cupe
     s.slots = xcalloc(options->slots, sizeof(*s.slots));
     for (size_t i = 0; i < options->slots; i++)
         s.slots[i] = (struct slot){.pid = -1, .socket = -EBADF, .pidfd = -EBADF};
-    s.bases = bases_new(s.p.run.instances, s.p.run.n_instances);
+    s.bases = snapshot_needs_new(s.p.run.instances, s.p.run.n_instances);
     make_schedule(&s);
     r = open_events(&s, err);
     if (r == 0) {

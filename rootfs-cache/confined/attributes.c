@@ -175,7 +175,7 @@ struct databases {
 static char *read_database(struct unpacker *u, const char *path)
 {
     cleanup_close int fd =
-        u->layer != NULL ? layer_open_shown(u, path)
+        u->layer != NULL ? oci_layer_open_shown(u, path)
                          : file_open_beneath(AT_FDCWD, path, O_RDONLY | O_NONBLOCK | O_CLOEXEC, 0);
     struct stat st;
     size_t length;

@@ -15,7 +15,7 @@
 #define DEPTH_MAX 2048 /* what a name of 4095 bytes can have */
 
 struct flat {
-    const struct flat_layers *layers;
+    const struct merge_copy_layers *layers;
     struct links links;
     struct child_counts *counts;
     struct cupel_error *err;
@@ -151,7 +151,7 @@ static int find_parts(const struct directory *d, struct name *name)
         if (fd < 0)
             return -errno;
         name->parts[name->n_parts++] = d->parts[i];
-        if (likeness_is_opaque(fd))
+        if (replicate_is_opaque(fd))
             return 0;
     }
     return 0;
@@ -191,7 +191,7 @@ static int copy_other(int dir, const char *name, const char *path, const struct 
 
     if (S_ISREG(st->st_mode)) {
         from = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-        r = from < 0 ? -errno : likeness_copy_file(from, path);
+        r = from < 0 ? -errno : replicate_copy_file(from, path);
     } else if (S_ISLNK(st->st_mode)) {
         r = copy_link(dir, name, path);
     } else if (S_ISFIFO(st->st_mode)) {
@@ -199,7 +199,7 @@ static int copy_other(int dir, const char *name, const char *path, const struct 
     } else {
         return -ENOTSUP; /* no unpacking makes anything else */
     }
-    return r < 0 ? r : likeness_make(path, st, from);
+    return r < 0 ? r : replicate_make(path, st, from);
 }
 
 static bool is_left_out(const struct flat *f, const char *path)
@@ -215,7 +215,7 @@ static int take_partial(struct flat *f, const char *path, const struct stat *st)
 {
     if (is_left_out(f, path))
         return 1;
-    if (likeness_is_whiteout(st)) {
+    if (replicate_is_whiteout(st)) {
         f->counts->entries++;
         return mknod(path, S_IFCHR, 0) < 0 ? fail(f, path, -errno) : 1; /* takes no right (vfs_mknod(), fs/namei.c) */
     }
@@ -236,7 +236,7 @@ static int take(struct flat *f, const struct directory *d, struct name *name)
         return fail(f, path, -errno);
     if (f->layers->partial)
         r = take_partial(f, path, &st);
-    if (r != 0 || likeness_is_whiteout(&st))
+    if (r != 0 || replicate_is_whiteout(&st))
         return r < 0 ? r : 0;
     f->counts->entries++;
     first = links_seen(&f->links, d->parts[name->top], &st, path);
@@ -274,9 +274,9 @@ static int make_like_top(struct flat *f, const char *path, size_t layer, int dep
     cleanup_close int top =
         file_open_beneath(f->layers->layer[layer], path, O_RDONLY | O_DIRECTORY, 0);
     struct stat st;
-    int r = top < 0 ? top : fstat(top, &st) < 0 ? -errno : likeness_make(path, &st, top);
+    int r = top < 0 ? top : fstat(top, &st) < 0 ? -errno : replicate_make(path, &st, top);
 
-    if (r == 0 && f->layers->partial && depth > 0 && likeness_is_opaque(top) &&
+    if (r == 0 && f->layers->partial && depth > 0 && replicate_is_opaque(top) &&
         lsetxattr(path, LIKENESS_OPAQUE, "y", 1, 0) < 0)
         r = -errno;
     return r < 0 ? fail(f, path, r) : 0;
@@ -299,7 +299,7 @@ static int merge(struct flat *f, const char *path, const size_t *parts, size_t n
     return r;
 }
 
-int flat_make(const struct flat_layers *layers, struct child_counts *counts, struct cupel_error *err)
+int merge_copy_make(const struct merge_copy_layers *layers, struct child_counts *counts, struct cupel_error *err)
 {
     struct flat f = {.layers = layers, .counts = counts, .err = err};
     size_t *parts = xcalloc(layers->n, sizeof(*parts)), n = 0;
@@ -310,7 +310,7 @@ int flat_make(const struct flat_layers *layers, struct child_counts *counts, str
 
         parts[n] = n;
         n++;
-        if (likeness_is_opaque(dir))
+        if (replicate_is_opaque(dir))
             break;
     }
     r = merge(&f, ".", parts, n, 0);

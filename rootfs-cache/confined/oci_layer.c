@@ -13,7 +13,7 @@
 
 #define LINKS_MAX 40 /* as the kernel has it (path_resolution(7)) */
 
-void layer_close(struct layer **layer)
+void oci_layer_close(struct layer **layer)
 {
     struct layer *l = *layer;
 
@@ -28,7 +28,7 @@ void layer_close(struct layer **layer)
     free(l);
 }
 
-void layer_begin(struct unpacker *u, const struct unpack_layer *what, struct layer **ret)
+void oci_layer_begin(struct unpacker *u, const struct unpack_layer *what, struct layer **ret)
 {
     struct layer *l = xcalloc(1, sizeof(*l));
 
@@ -97,10 +97,10 @@ static int lower_step(int lower, const char *path, int *ret_fd, struct stat *ret
             return -ENAMETOOLONG;
         memcpy(part, path, n);
         part[n] = '\0';
-        hides |= likeness_is_opaque(at);
+        hides |= replicate_is_opaque(at);
         if (fstatat(at, part, ret_st, AT_SYMLINK_NOFOLLOW) < 0)
             return errno != ENOENT ? -errno : hides ? -ENOENT : 0;
-        if (likeness_is_whiteout(ret_st))
+        if (replicate_is_whiteout(ret_st))
             return -ENOENT;
         next = openat(at, part, (S_ISDIR(ret_st->st_mode) ? O_RDONLY | O_DIRECTORY : O_PATH) | O_NOFOLLOW | O_CLOEXEC);
         if (next < 0)
@@ -118,7 +118,7 @@ static int lower_step(int lower, const char *path, int *ret_fd, struct stat *ret
     return 1;
 }
 
-int layer_find_beneath(struct layer *l, const char *path, int *ret_fd, struct stat *ret_st)
+int oci_layer_find_beneath(struct layer *l, const char *path, int *ret_fd, struct stat *ret_st)
 {
     int ready = wait_for_lowers(l);
 
@@ -189,17 +189,17 @@ static int through_link(struct unpacker *u, const char *entry, int link, const c
     return 0;
 }
 
-int layer_mark_opaque(struct unpacker *u, const char *entry, const char *path)
+int oci_layer_mark_opaque(struct unpacker *u, const char *entry, const char *path)
 {
     return setxattr(path, LIKENESS_OPAQUE, "y", 1, 0) < 0 ? unpacker_write_failed(u, entry, errno, NULL) : 0;
 }
 
 /* Makes the directories above `name` that no entry has made, as the layers beneath have them. */
-int layer_make_parents(struct unpacker *u, const char *entry, struct strbuf *name)
+int oci_layer_make_parents(struct unpacker *u, const char *entry, struct strbuf *name)
 {
     size_t at = 0;
 
-    if (files_is_placed(u, name->data))
+    if (regular_files_is_placed(u, name->data))
         return 0;
     for (int links = 0;;) {
         cleanup_free char *prefix = NULL;
@@ -215,14 +215,14 @@ int layer_make_parents(struct unpacker *u, const char *entry, struct strbuf *nam
         prefix[slash - name->data] = '\0';
         at = (size_t)(slash - name->data) + 1;
         if (fstatat(AT_FDCWD, prefix, &st, AT_SYMLINK_NOFOLLOW) == 0) {
-            if (!likeness_is_whiteout(&st))
+            if (!replicate_is_whiteout(&st))
                 continue; /* what else is no directory is refused when the entry is written */
             if (unlink(prefix) < 0)
                 return unpacker_write_failed(u, entry, errno, NULL);
             deleted = true; /* and made anew: nothing of it beneath shows */
             r = -ENOENT;
         } else {
-            r = layer_find_beneath(u->layer, prefix, &beneath, &st);
+            r = oci_layer_find_beneath(u->layer, prefix, &beneath, &st);
         }
         if (r < 0 && r != -ENOENT)
             return unpacker_write_failed(u, entry, -r, NULL);
@@ -241,7 +241,7 @@ int layer_make_parents(struct unpacker *u, const char *entry, struct strbuf *nam
             return unpacker_write_failed(u, entry, errno, NULL);
         if (r == 0 && S_ISDIR(st.st_mode))
             note_implied(u->layer, prefix);
-        r = deleted ? layer_mark_opaque(u, entry, prefix) : 0;
+        r = deleted ? oci_layer_mark_opaque(u, entry, prefix) : 0;
         if (r < 0)
             return r;
     }
@@ -261,7 +261,7 @@ static int open_beneath(const struct layer *l, const char *path)
     return -ENOENT;
 }
 
-int layer_open_shown(struct unpacker *u, const char *path)
+int oci_layer_open_shown(struct unpacker *u, const char *path)
 {
     cleanup_close int found = -EBADF;
     struct stat st;
@@ -269,7 +269,7 @@ int layer_open_shown(struct unpacker *u, const char *path)
 
     if (fd != -ENOENT)
         return fd;
-    fd = layer_find_beneath(u->layer, path, &found, &st);
+    fd = oci_layer_find_beneath(u->layer, path, &found, &st);
     return fd < 0 ? fd : !S_ISREG(st.st_mode) ? -ENOENT : open_beneath(u->layer, path);
 }
 
@@ -281,18 +281,18 @@ static int copy_up(struct unpacker *u, const char *entry, const char *target)
     struct stat st;
     int r;
 
-    if (layer_find_beneath(u->layer, target, &found, &st) < 0)
+    if (oci_layer_find_beneath(u->layer, target, &found, &st) < 0)
         return 0; /* refused when the entry is written */
     if (!S_ISREG(st.st_mode))
         return unpacker_refuse(u, entry, "is a hard link to something beneath that is no regular file");
     strbuf_adds(&name, target);
-    r = layer_make_parents(u, entry, &name);
+    r = oci_layer_make_parents(u, entry, &name);
     if (r < 0)
         return r;
     from = open_beneath(u->layer, target);
-    r = from < 0 ? from : likeness_copy_file(from, name.data);
+    r = from < 0 ? from : replicate_copy_file(from, name.data);
     if (r == 0)
-        r = likeness_make(name.data, &st, from);
+        r = replicate_make(name.data, &st, from);
     u->counts->bytes += r == 0 ? (uint64_t)st.st_size : 0;
     return r < 0 ? unpacker_write_failed(u, entry, -r, NULL) : 0;
 }
@@ -306,7 +306,7 @@ static int prepare_hardlink(struct unpacker *u, struct archive_entry *entry, con
     if (link == NULL || unpacker_normalize(link, &target) != NULL)
         return 0; /* refused when the entry is written */
     if (fstatat(AT_FDCWD, target.data, &st, AT_SYMLINK_NOFOLLOW) == 0)
-        return likeness_is_whiteout(&st)
+        return replicate_is_whiteout(&st)
                    ? unpacker_refuse(u, name, "is a hard link to something that this layer deletes")
                    : 0;
     return copy_up(u, name, target.data);
@@ -319,27 +319,27 @@ static int replace_whiteout(struct unpacker *u, struct archive_entry *entry, con
 {
     struct stat st;
 
-    if (fstatat(AT_FDCWD, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !likeness_is_whiteout(&st))
+    if (fstatat(AT_FDCWD, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !replicate_is_whiteout(&st))
         return 0;
     if (unlink(name) < 0)
         return unpacker_write_failed(u, name, errno, NULL);
     if (archive_entry_filetype(entry) != AE_IFDIR || archive_entry_hardlink(entry) != NULL)
         return 0;
-    return mkdir(name, 0755) < 0 ? unpacker_write_failed(u, name, errno, NULL) : layer_mark_opaque(u, name, name);
+    return mkdir(name, 0755) < 0 ? unpacker_write_failed(u, name, errno, NULL) : oci_layer_mark_opaque(u, name, name);
 }
 
-int layer_entry(struct unpacker *u, struct archive_entry *entry, struct strbuf *name)
+int oci_layer_entry(struct unpacker *u, struct archive_entry *entry, struct strbuf *name)
 {
     cleanup_free char *shown = xstrdup(name->data);
     const char *slash = strrchr(name->data, '/');
     int r;
 
     if (str_starts(slash != NULL ? slash + 1 : name->data, WHITEOUT_PREFIX)) {
-        files_forget_place(u);
+        regular_files_forget_place(u);
         r = whiteout_make(u, shown, name);
         return r < 0 ? r : 1;
     }
-    r = layer_make_parents(u, shown, name);
+    r = oci_layer_make_parents(u, shown, name);
     if (r == 0 && (archive_entry_filetype(entry) != AE_IFDIR || archive_entry_hardlink(entry) != NULL))
         r = whiteout_drop(u, shown, name->data);
     forget_implied(u->layer, name->data);
@@ -359,7 +359,7 @@ static int root_like_beneath(struct unpacker *u)
     return r < 0 ? unpacker_write_failed(u, ".", -r, NULL) : 0;
 }
 
-int layer_finish(struct unpacker *u)
+int oci_layer_finish(struct unpacker *u)
 {
     struct layer *l = u->layer;
     int r = check_digests(u, l);
@@ -371,9 +371,9 @@ int layer_finish(struct unpacker *u)
         cleanup_close int beneath = -EBADF;
         struct stat st;
 
-        r = layer_find_beneath(l, l->implied[i], &beneath, &st);
+        r = oci_layer_find_beneath(l, l->implied[i], &beneath, &st);
         if (r == 0)
-            r = likeness_make(l->implied[i], &st, beneath);
+            r = replicate_make(l->implied[i], &st, beneath);
         if (r < 0)
             return unpacker_write_failed(u, l->implied[i], -r, NULL);
     }

@@ -15,10 +15,10 @@ struct layer {
 };
 
 /* What the layers beneath show at `path`: 0 with the fd (O_PATH; a directory: readable), -ENOENT when nothing. No link is followed. */
-int layer_find_beneath(struct layer *l, const char *path, int *ret_fd, struct stat *ret_st);
+int oci_layer_find_beneath(struct layer *l, const char *path, int *ret_fd, struct stat *ret_st);
 /* Makes the directories above `name` that no entry has made, as the layers beneath have them. `name` may become another. */
-int layer_make_parents(struct unpacker *u, const char *entry, struct strbuf *name);
-int layer_mark_opaque(struct unpacker *u, const char *entry, const char *path);
+int oci_layer_make_parents(struct unpacker *u, const char *entry, struct strbuf *name);
+int oci_layer_mark_opaque(struct unpacker *u, const char *entry, const char *path);
 
 /* ---- whiteout.c ---- */
 

@@ -7,14 +7,14 @@
 #include <fcntl.h>
 #include <string.h>
 
-void files_forget_place(struct unpacker *u)
+void regular_files_forget_place(struct unpacker *u)
 {
     base_closep(&u->place);
     u->place = -EBADF;
     free(steal_ptr(u->place_path));
 }
 
-bool files_is_placed(const struct unpacker *u, const char *name)
+bool regular_files_is_placed(const struct unpacker *u, const char *name)
 {
     const char *slash = strrchr(name, '/');
     size_t n = slash != NULL ? (size_t)(slash - name) : 0;
@@ -31,14 +31,14 @@ static int find_place(struct unpacker *u, const char *name)
 
     if (slash == NULL)
         return AT_FDCWD;
-    if (files_is_placed(u, name))
+    if (regular_files_is_placed(u, name))
         return u->place;
     path = xstrdup(name);
     path[slash - name] = '\0';
     fd = file_open_beneath(AT_FDCWD, path, O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
     if (fd < 0)
         return fd;
-    files_forget_place(u);
+    regular_files_forget_place(u);
     u->place = fd;
     u->place_path = steal_ptr(path);
     return fd;
@@ -56,7 +56,7 @@ static int finish(int fd, struct archive_entry *entry)
     return archive_entry_mtime_is_set(entry) && futimens(fd, times) < 0 ? -errno : 0;
 }
 
-int files_make(struct unpacker *u, struct archive_entry *entry, const char *name)
+int regular_files_make(struct unpacker *u, struct archive_entry *entry, const char *name)
 {
     const char *slash = strrchr(name, '/');
     cleanup_close int fd = -EBADF;

@@ -11,12 +11,12 @@
 
 #define XATTR_LIST_MAX 65536
 
-bool likeness_is_whiteout(const struct stat *st)
+bool replicate_is_whiteout(const struct stat *st)
 {
     return S_ISCHR(st->st_mode) && st->st_rdev == makedev(0, 0);
 }
 
-bool likeness_is_opaque(int dir)
+bool replicate_is_opaque(int dir)
 {
     char value[2];
 
@@ -47,7 +47,7 @@ static int copy_range(int from, int to, off_t at, off_t end)
     return 0;
 }
 
-int likeness_copy_file(int from, const char *to)
+int replicate_copy_file(int from, const char *to)
 {
     cleanup_close int out = open(to, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     struct stat st;
@@ -89,7 +89,7 @@ static int copy_xattrs(int from, const char *to)
     return n < 0 && errno != EOPNOTSUPP ? -errno : 0;
 }
 
-int likeness_make(const char *path, const struct stat *st, int from)
+int replicate_make(const char *path, const struct stat *st, int from)
 {
     const struct timespec times[2] = {st->st_mtim, st->st_mtim};
     int r;

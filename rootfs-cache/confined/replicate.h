@@ -8,10 +8,10 @@
 
 /* What overlayfs takes for a deletion, and for a directory that hides those beneath (`userxattr`). */
 #define LIKENESS_OPAQUE "user.overlay.opaque"
-bool likeness_is_whiteout(const struct stat *st);
-bool likeness_is_opaque(int dir);
+bool replicate_is_whiteout(const struct stat *st);
+bool replicate_is_opaque(int dir);
 
 /* Makes the file `to` with the content of `from`, shared with it where the file system can, with its holes. */
-int likeness_copy_file(int from, const char *to);
+int replicate_copy_file(int from, const char *to);
 /* Owner, mode, attributes and times of `path` become those of st and, where it is not negative, of the open `from`. */
-int likeness_make(const char *path, const struct stat *st, int from);
+int replicate_make(const char *path, const struct stat *st, int from);

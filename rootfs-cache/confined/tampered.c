@@ -72,7 +72,7 @@ static int in_child(void *arg, int fd, struct child_counts *counts, struct cupel
     return r < 0 ? cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot name what was changed") : 0;
 }
 
-char *changed_since(int tree, int keep, const struct timespec *since)
+char *tampered_since(int tree, int keep, const struct timespec *since)
 {
     cleanup_close int dir = openat(tree, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC),
                       names = memfd_create("cupel-changed", MFD_CLOEXEC);

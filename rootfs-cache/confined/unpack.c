@@ -309,7 +309,7 @@ static int write_by_libarchive(struct unpacker *u, struct archive_entry *entry, 
     int r = 0;
 
     if (!directory)
-        files_forget_place(u);
+        regular_files_forget_place(u);
     wrong = check_place(name, directory, &implies);
     if (wrong == NULL)
         wrong = check_hardlink(entry, u->strip);
@@ -343,7 +343,7 @@ static int write_entry(struct unpacker *u, struct archive_entry *entry, const ch
     if (r < 0)
         return r;
     bound_owner(u, entry);
-    r = files_make(u, entry, name);
+    r = regular_files_make(u, entry, name);
     if (r == 0)
         r = write_by_libarchive(u, entry, name);
     return r < 0 ? r : attributes_make(u, entry, name);
@@ -375,7 +375,7 @@ static int handle_entry(struct unpacker *u, struct archive_entry *entry)
         return unpacker_refuse(u, raw, "would replace the root by something that is no directory");
     topdir_note(u, name.data, type == AE_IFDIR);
     if (u->layer != NULL) {
-        int r = layer_entry(u, entry, &name);
+        int r = oci_layer_entry(u, entry, &name);
 
         if (r != 0)
             return r < 0 ? r : 0; /* 1: a whiteout, which is none of the tree's entries */
@@ -443,13 +443,13 @@ static int unpack_entries(struct unpacker *u)
     int r = read_entries(u);
 
     if (r == 0 && u->layer != NULL)
-        r = layer_settle(u);
+        r = oci_layer_settle(u);
     if (r < 0)
         return r;
     /* modes and times of directories are set at last */
     if (archive_write_close(u->out) < ARCHIVE_OK)
         return unpacker_write_failed(u, ".", archive_errno(u->out), archive_error_string(u->out));
-    r = u->layer != NULL ? layer_finish(u) : 0;
+    r = u->layer != NULL ? oci_layer_finish(u) : 0;
     if (r == 0)
         r = attributes_finish(u);
     if (r == 0)
@@ -499,7 +499,7 @@ static int unpack_child(void *arg, int fd, struct child_counts *counts, struct c
     const struct unpack_task *task = arg;
     _cleanup_(free_reader) struct archive *in = archive_read_new();
     _cleanup_(free_writer) struct archive *out = archive_write_disk_new();
-    _cleanup_(layer_close) struct layer *layer = NULL;
+    _cleanup_(oci_layer_close) struct layer *layer = NULL;
     _cleanup_(stream_close) struct stream stream = {.fd = -EBADF};
     struct unpacker u = {.name = task->name,
                          .limits = task->limits,
@@ -520,11 +520,11 @@ static int unpack_child(void *arg, int fd, struct child_counts *counts, struct c
                  ARCHIVE_EXTRACT_SECURE_SYMLINKS | ARCHIVE_EXTRACT_SECURE_NODOTDOT |
                  ARCHIVE_EXTRACT_SECURE_NOABSOLUTEPATHS);
     if (task->layer != NULL)
-        layer_begin(&u, task->layer, &layer);
+        oci_layer_begin(&u, task->layer, &layer);
     r = open_stream(&u, task->layer, fd, &stream);
     if (r == 0)
         r = unpack_entries(&u);
-    files_forget_place(&u);
+    regular_files_forget_place(&u);
     leftout_forget(&u);
     attributes_forget(&u);
     dirtimes_forget(&u);

@@ -67,11 +67,11 @@ void leftout_forget(struct unpacker *u);
 /* ---- regular_files.c ---- */
 
 /* 1: made; 0: nothing done, it goes the usual way. `name` is normalized, the entry's attributes and owner are those it shall have. */
-int files_make(struct unpacker *u, struct archive_entry *entry, const char *name);
+int regular_files_make(struct unpacker *u, struct archive_entry *entry, const char *name);
 /* Whether the directory of `name` is the last file's, which no entry has changed since. */
-bool files_is_placed(const struct unpacker *u, const char *name);
+bool regular_files_is_placed(const struct unpacker *u, const char *name);
 /* Whenever something other than a file or a directory is made: it could have taken a directory's place. */
-void files_forget_place(struct unpacker *u);
+void regular_files_forget_place(struct unpacker *u);
 
 /* ---- dirtimes.c ---- */
 
@@ -105,16 +105,16 @@ void attributes_forget(struct unpacker *u);
 /* ---- oci_layer.c: what an OCI layer has on top of a tar ---- */
 
 /* For a layer whose stream is open. */
-void layer_begin(struct unpacker *u, const struct unpack_layer *what, struct layer **ret);
-void layer_close(struct layer **layer);
+void oci_layer_begin(struct unpacker *u, const struct unpack_layer *what, struct layer **ret);
+void oci_layer_close(struct layer **layer);
 /* Opens the regular file that the root shows at `path` by now, in this layer or beneath. No link is
  * followed. */
-int layer_open_shown(struct unpacker *u, const char *path);
+int oci_layer_open_shown(struct unpacker *u, const char *path);
 /* Before an entry is written: 1 when it was a whiteout and is done with. `name` may become another, where it leads through a
  * symbolic link of a lower layer. */
-int layer_entry(struct unpacker *u, struct archive_entry *entry, struct strbuf *name);
+int oci_layer_entry(struct unpacker *u, struct archive_entry *entry, struct strbuf *name);
 /* After the last, while directories have no times yet: whiteouts of what is not beneath go. Overlayfs lists them where a directory is
  * one layer's alone. */
-int layer_settle(struct unpacker *u);
+int oci_layer_settle(struct unpacker *u);
 /* After that: what the entries only implied gets its attributes, and the digests are compared. */
-int layer_finish(struct unpacker *u);
+int oci_layer_finish(struct unpacker *u);

@@ -34,7 +34,7 @@ static bool is_only_whiteouts(const struct layer *l, const char *path)
 
         if (only && !str_eq(names[i]->d_name, ".") && !str_eq(names[i]->d_name, ".."))
             only = fstatat(AT_FDCWD, child, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-                   (S_ISDIR(st.st_mode) ? is_only_whiteouts(l, child) : likeness_is_whiteout(&st));
+                   (S_ISDIR(st.st_mode) ? is_only_whiteouts(l, child) : replicate_is_whiteout(&st));
         free(names[i]);
     }
     free(names);
@@ -86,7 +86,7 @@ static int make_whiteout(struct unpacker *u, const char *entry, const char *path
     if (r < 0)
         return r;
     if (fstatat(AT_FDCWD, path, &st, AT_SYMLINK_NOFOLLOW) == 0)
-        return S_ISDIR(st.st_mode) ? layer_mark_opaque(u, entry, path) : 0;
+        return S_ISDIR(st.st_mode) ? oci_layer_mark_opaque(u, entry, path) : 0;
     if (mknod(path, S_IFCHR, makedev(0, 0)) < 0)
         return unpacker_write_failed(u, entry, errno, NULL);
     l->whiteouts = xrealloc(l->whiteouts, (l->n_whiteouts + 1) * sizeof(*l->whiteouts));
@@ -112,7 +112,7 @@ static bool is_hidden(const char *path)
     }
 }
 
-int layer_settle(struct unpacker *u)
+int oci_layer_settle(struct unpacker *u)
 {
     struct layer *l = u->layer;
 
@@ -121,9 +121,9 @@ int layer_settle(struct unpacker *u)
         cleanup_close int beneath = -EBADF;
         struct stat st;
 
-        if (fstatat(AT_FDCWD, path, &st, AT_SYMLINK_NOFOLLOW) < 0 || !likeness_is_whiteout(&st))
+        if (fstatat(AT_FDCWD, path, &st, AT_SYMLINK_NOFOLLOW) < 0 || !replicate_is_whiteout(&st))
             continue; /* replaced by an entry */
-        if (!is_hidden(path) && layer_find_beneath(l, path, &beneath, &st) != -ENOENT)
+        if (!is_hidden(path) && oci_layer_find_beneath(l, path, &beneath, &st) != -ENOENT)
             continue;
         if (unlink(path) < 0)
             return unpacker_write_failed(u, path, errno, NULL);
@@ -144,7 +144,7 @@ int whiteout_make(struct unpacker *u, const char *entry, struct strbuf *name)
         return unpacker_refuse(u, entry, "is the whiteout of nothing");
     if (is_beneath_other(name->data))
         return 0;
-    r = layer_make_parents(u, entry, name);
+    r = oci_layer_make_parents(u, entry, name);
     if (r < 0)
         return r;
     slash = strrchr(name->data, '/'); /* perhaps another: through a link beneath */
@@ -155,7 +155,7 @@ int whiteout_make(struct unpacker *u, const char *entry, struct strbuf *name)
     if (fstatat(AT_FDCWD, dir, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISDIR(st.st_mode))
         return unpacker_refuse(u, entry, "lies beneath something that is no directory");
     if (str_eq(base, WHITEOUT_OPAQUE))
-        return layer_mark_opaque(u, entry, dir);
+        return oci_layer_mark_opaque(u, entry, dir);
     if (str_starts(base, WHITEOUT_OTHERS))
         return 0;
     base += strlen(WHITEOUT_PREFIX);

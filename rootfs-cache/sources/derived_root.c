@@ -54,12 +54,12 @@ static int make_key(const struct cache *cache, const struct cache_recipe *recipe
 static int in_child(void *arg, int fd, struct child_counts *counts, struct cupel_error *err)
 {
     (void)fd;
-    return flat_make(arg, counts, err);
+    return merge_copy_make(arg, counts, err);
 }
 
 static int copy_tree(const struct cache_recipe *recipe, int tree, struct store_draft *draft, struct cupel_error *err)
 {
-    struct flat_layers flat = {.layer = &tree, .n = 1, .partial = true, .without = recipe->without};
+    struct merge_copy_layers flat = {.layer = &tree, .n = 1, .partial = true, .without = recipe->without};
     const struct child_work work = {.fn = in_child,
                                     .arg = &flat,
                                     .what = "copy a layer",

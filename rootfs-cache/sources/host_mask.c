@@ -380,7 +380,7 @@ static int build(struct store_draft *draft, const struct mask_plan *plan, struct
     return store_commit(draft, &info, err);
 }
 
-int source_mask(struct cache *cache, int host, cache_progress_fn *progress, void *data, char ret_key[CACHE_KEY_LEN + 1],
+int source_host_mask(struct cache *cache, int host, cache_progress_fn *progress, void *data, char ret_key[CACHE_KEY_LEN + 1],
                 struct cupel_error *err)
 {
     _cleanup_(store_end) struct store_draft draft = STORE_DRAFT_INIT;

@@ -17,7 +17,7 @@ static const char *base_name(const char *path)
 }
 
 /* Of an image with too many layers the lower ones may be there as one. *ret_next: the first that is not in it. */
-static int find_flat(const struct layers_import *im, struct cache_root *made, size_t *ret_next, struct cupel_error *err)
+static int find_flat(const struct oci_layers_import *im, struct cache_root *made, size_t *ret_next, struct cupel_error *err)
 {
     size_t n = flatten_cut(im->image->n_layers);
     cleanup_free char(*keys)[CACHE_KEY_LEN + 1] = xcalloc(n + 1, sizeof(*keys));
@@ -28,7 +28,7 @@ static int find_flat(const struct layers_import *im, struct cache_root *made, si
     if (n == 0)
         return 0;
     for (size_t i = 0; r == 0 && i < n; i++) {
-        r = layers_key(im, i, keys[i], err);
+        r = oci_layers_key(im, i, keys[i], err);
         list[n - 1 - i] = keys[i];
     }
     if (r == 0 && flatten_key(im->cache, list, n, key) == 0)
@@ -41,7 +41,7 @@ static int find_flat(const struct layers_import *im, struct cache_root *made, si
 int source_oci_have(struct cache *cache, const struct image *image, bool *ret_have, struct cache_root *ret_pins,
                     struct cupel_error *err)
 {
-    const struct layers_import im = {.cache = cache, .image = image};
+    const struct oci_layers_import im = {.cache = cache, .image = image};
     struct cache_root made = CACHE_ROOT_INIT;
     size_t flat = 0;
     int r = find_flat(&im, &made, &flat, err);
@@ -52,7 +52,7 @@ int source_oci_have(struct cache *cache, const struct image *image, bool *ret_ha
         ret_have[i] = i < flat;
         if (i < flat)
             continue;
-        r = layers_key(&im, i, key, err);
+        r = oci_layers_key(&im, i, key, err);
         if (r == 0)
             r = source_add_layer(cache, key, &made, err);
         ret_have[i] = r == 0;
@@ -67,7 +67,7 @@ static bool has_opaque_root(int layer)
 {
     cleanup_close int root = openat(layer, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-    return root >= 0 && likeness_is_opaque(root);
+    return root >= 0 && replicate_is_opaque(root);
 }
 
 /* Top first is what an overlay wants. What lies beneath an opaque root is no part of it. */
@@ -101,7 +101,7 @@ static void want_descriptors(size_t layers)
     (void)setrlimit(RLIMIT_NOFILE, &files);
 }
 
-static int add_empty(const struct layers_import *im, struct cache_root *root,
+static int add_empty(const struct oci_layers_import *im, struct cache_root *root,
                      struct cupel_error *err)
 {
     char key[CACHE_KEY_LEN + 1];
@@ -110,14 +110,14 @@ static int add_empty(const struct layers_import *im, struct cache_root *root,
     return r < 0 ? r : source_add_layer(im->cache, key, root, err);
 }
 
-static int make(const struct layers_import *im, struct cache_root *root, struct cupel_error *err)
+static int make(const struct oci_layers_import *im, struct cache_root *root, struct cupel_error *err)
 {
     struct cache_root made = CACHE_ROOT_INIT; /* bottom first */
     size_t next = 0;
     int r = find_flat(im, &made, &next, err);
 
     if (r == 0)
-        r = layers_make(im, next, &made, err);
+        r = oci_layers_make(im, next, &made, err);
     if (r < 0) {
         cache_root_release(&made);
         return r;
@@ -135,7 +135,7 @@ int source_oci(struct cache *cache, const struct cache_source *source, cache_pro
         .root = source->name, .path = source->oci, .reference = source->tag, .platform = source->platform};
     struct image image = {0};
     struct blobs *blobs = NULL;
-    struct layers_import im = {.cache = cache,
+    struct oci_layers_import im = {.cache = cache,
                                .name = source->name,
                                .shown = base_name(source->shown != NULL ? source->shown : source->oci),
                                .image = &image,

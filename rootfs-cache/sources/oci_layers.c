@@ -37,7 +37,7 @@ struct item {
 };
 
 struct maker {
-    const struct layers_import *im;
+    const struct oci_layers_import *im;
     struct cache_root *made;
     struct item *items; /* by index of layer */
     size_t next, begun, n;
@@ -48,7 +48,7 @@ struct maker {
     struct cupel_error *err;
 };
 
-int layers_key(const struct layers_import *im, size_t i, char ret_key[CACHE_KEY_LEN + 1], struct cupel_error *err)
+int oci_layers_key(const struct oci_layers_import *im, size_t i, char ret_key[CACHE_KEY_LEN + 1], struct cupel_error *err)
 {
     int r = digest_layer(im->cache, (const char *[]){LAYER_RECIPE, im->image->layers[i].chain_id}, 2, ret_key);
 
@@ -59,7 +59,7 @@ int layers_key(const struct layers_import *im, size_t i, char ret_key[CACHE_KEY_
 
 static int find_blob(const struct maker *m, size_t i, struct blob *ret)
 {
-    const struct layers_import *im = m->im;
+    const struct oci_layers_import *im = m->im;
     const struct image_layer *l = &im->image->layers[i];
     int r = blobs_find(im->blobs, l->blob, l->offset, l->stored, ret);
 
@@ -132,7 +132,7 @@ static int start(struct maker *m, size_t i, struct item *item)
 /* Opens what the store has; else takes its lock, and is the one who makes it. */
 static int open_or_lock(const struct maker *m, struct item *item)
 {
-    const struct layers_import *im = m->im;
+    const struct oci_layers_import *im = m->im;
     int r;
 
     do {
@@ -146,10 +146,10 @@ static int open_or_lock(const struct maker *m, struct item *item)
 
 static int begin(struct maker *m)
 {
-    const struct layers_import *im = m->im;
+    const struct oci_layers_import *im = m->im;
     size_t i = m->begun;
     struct item *item = &m->items[i];
-    int r = layers_key(im, i, item->key, m->err);
+    int r = oci_layers_key(im, i, item->key, m->err);
 
     if (r == 0)
         r = open_or_lock(m, item);
@@ -343,7 +343,7 @@ static uint64_t missing_bytes(const struct maker *m)
         char key[CACHE_KEY_LEN + 1];
         struct cupel_error ignored;
 
-        if (layers_key(m->im, i, key, &ignored) == 0 && !store_has_layer(m->im->cache, key) &&
+        if (oci_layers_key(m->im, i, key, &ignored) == 0 && !store_has_layer(m->im->cache, key) &&
             __builtin_add_overflow(sum, size, &sum))
             return 0; /* a lie, that its size will show */
     }
@@ -357,7 +357,7 @@ static size_t usable_cpus(void)
     return sched_getaffinity(0, sizeof(set), &set) == 0 ? (size_t)CPU_COUNT(&set) : 1;
 }
 
-int layers_make(const struct layers_import *im, size_t next, struct cache_root *made, struct cupel_error *err)
+int oci_layers_make(const struct oci_layers_import *im, size_t next, struct cache_root *made, struct cupel_error *err)
 {
     size_t n = im->image->n_layers, cpus = usable_cpus(), shared = (n + 1) * sizeof(_Atomic uint64_t);
     struct maker m = {.im = im,

@@ -3,7 +3,7 @@
 
 #include "rootfs-cache/store/store.h"
 
-int source_tar(struct cache *cache, const struct cache_source *source, cache_progress_fn *progress, void *data,
+int source_tarball(struct cache *cache, const struct cache_source *source, cache_progress_fn *progress, void *data,
                char ret_key[CACHE_KEY_LEN + 1], struct cupel_error *err);
 /* The same of an open file: source->tar is for messages. */
 int source_open_tar(struct cache *cache, const struct cache_source *source, int fd, const char *kind,
@@ -33,7 +33,7 @@ int source_debian(struct cache *cache, const struct cache_source *source, cache_
 struct packages;
 int source_debian_installed(const struct cache *cache, const char *key, struct packages *ret);
 /* The mask over the directory `host` ("/" but for tests). */
-int source_mask(struct cache *cache, int host, cache_progress_fn *progress, void *data, char ret_key[CACHE_KEY_LEN + 1],
+int source_host_mask(struct cache *cache, int host, cache_progress_fn *progress, void *data, char ret_key[CACHE_KEY_LEN + 1],
                 struct cupel_error *err);
 
 /* What the host's apt says, for the bootstrap: a deb822 text of the stanzas that offer `suite` (empty when none does),

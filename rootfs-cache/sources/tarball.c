@@ -124,7 +124,7 @@ static int import(struct store_draft *draft, const struct cache_source *source, 
     return store_commit(draft, &info, err);
 }
 
-int source_tar(struct cache *cache, const struct cache_source *source, cache_progress_fn *progress, void *data,
+int source_tarball(struct cache *cache, const struct cache_source *source, cache_progress_fn *progress, void *data,
                char ret_key[CACHE_KEY_LEN + 1], struct cupel_error *err)
 {
     struct stat st;

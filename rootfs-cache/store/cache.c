@@ -40,14 +40,14 @@ static int source_host(struct cache *cache, const struct cache_source *source, c
     (void)source;
     if (host < 0)
         return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot open /");
-    return source_mask(cache, host, progress, data, ret_key, err);
+    return source_host_mask(cache, host, progress, data, ret_key, err);
 }
 
 typedef int source_fn(struct cache *cache, const struct cache_source *source, cache_progress_fn *progress, void *data,
                       char ret_key[CACHE_KEY_LEN + 1], struct cupel_error *err);
 
 static source_fn *const source_table[] = {
-    [CACHE_HOST] = source_host,     [CACHE_SCRATCH] = source_scratch,     [CACHE_TAR] = source_tar,
+    [CACHE_HOST] = source_host,     [CACHE_SCRATCH] = source_scratch,     [CACHE_TAR] = source_tarball,
     [CACHE_DEBIAN] = source_debian, [CACHE_DIRECTORY] = source_directory, /* the others have several layers: see prepare_one */
 };
 

@@ -31,7 +31,7 @@ int flatten_key(const struct cache *cache, const char *const *keys, size_t n, ch
 static int in_child(void *arg, int fd, struct child_counts *counts, struct cupel_error *err)
 {
     (void)fd;
-    return flat_make(arg, counts, err);
+    return merge_copy_make(arg, counts, err);
 }
 
 /* The layers from `first` on. */
@@ -43,7 +43,7 @@ static int make(struct cache *cache, const struct cache_root *root, size_t first
     cleanup_free char *source = xasprintf("%s, %zu layers as one", what, root->n_layers - first),
                       *says = xasprintf("merging the lower %zu of %zu layers of %s", root->n_layers - first,
                                         root->n_layers, what);
-    struct flat_layers flat = {.layer = layers, .n = root->n_layers - first};
+    struct merge_copy_layers flat = {.layer = layers, .n = root->n_layers - first};
     struct child_counts counts = {0};
     struct store_info info = {.kind = "flat", .source = source};
     int r = store_begin(cache, key, progress, data, &draft, err);

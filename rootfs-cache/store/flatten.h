@@ -13,7 +13,7 @@ int flatten_root(struct cache *cache, struct cache_root *root, const char *what,
                  void *data, struct cupel_error *err);
 
 /* In the confined child of flatten_root (merge_copy.c): makes the current directory what an overlay of the layers, top first, would show. */
-struct flat_layers {
+struct merge_copy_layers {
     int *layer;
     size_t n;
     bool
@@ -21,4 +21,4 @@ struct flat_layers {
     const char *const *without; /* partial: paths below its root that are left out, NULL-terminated; or NULL */
 };
 struct child_counts;
-int flat_make(const struct flat_layers *layers, struct child_counts *counts, struct cupel_error *err);
+int merge_copy_make(const struct merge_copy_layers *layers, struct child_counts *counts, struct cupel_error *err);

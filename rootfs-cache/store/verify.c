@@ -86,7 +86,7 @@ static char *is_other(struct cache *cache, const char *key, const char *source, 
     struct stat st;
 
     if (fstatat(cache->dir, path, &st, AT_SYMLINK_NOFOLLOW) == 0)
-        changed = changed_since(tree, pin, &st.st_mtim);
+        changed = tampered_since(tree, pin, &st.st_mtim);
     return xasprintf(" (%s) is not as it was when it was made%s%s%s", source,
                      changed != NULL ? " (changed since: " : "", changed != NULL ? changed : "",
                      changed != NULL ? ")" : "");

@@ -58,14 +58,14 @@ static void test_failed_creation_leaves_nothing(void **state)
 
 /* ---- recovery --------------------------------------------------------------------------------------------------- */
 
-struct record {
+struct noted {
     char *path[HIERARCHY_MAX];
     size_t count;
 };
 
 static int note_record(void *data, const char *path)
 {
-    struct record *r = data;
+    struct noted *r = data;
 
     r->path[r->count++] = xstrdup(path);
     return 0;
@@ -78,7 +78,7 @@ static void test_recovers_a_dead_run(void **state)
     struct cgroup_limits none = CGROUP_LIMITS_NONE;
     struct cgroup_job *job = NULL;
     struct cgroup_run *run = NULL;
-    struct record record = {0};
+    struct noted record = {0};
     struct cupel_error err;
     char x;
     int out;

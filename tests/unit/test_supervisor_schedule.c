@@ -10,7 +10,7 @@
 #include "harness/supervisor/schedule.h"
 
 /* What skip() and each() were told, in order. */
-struct record {
+struct noted {
     size_t job[64];
     size_t because_of[64];
     size_t n; /* counts on where there is no room */
@@ -18,7 +18,7 @@ struct record {
 
 static void on_skip(void *data, size_t job, size_t because_of)
 {
-    struct record *r = data;
+    struct noted *r = data;
 
     if (r->n < ARRAY_SIZE(r->job)) {
         r->job[r->n] = job;
@@ -57,7 +57,7 @@ static void assert_none(struct schedule *s)
 static void test_empty(void **state)
 {
     struct schedule *s = schedule_new(0);
-    struct record r = {0};
+    struct noted r = {0};
 
     (void)state;
     assert_true(schedule_done(s));
@@ -127,7 +127,7 @@ static void test_diamond(void **state)
 static void test_failing_top_of_a_diamond(void **state)
 {
     struct schedule *s = schedule_new(5);
-    struct record r = {0};
+    struct noted r = {0};
 
     (void)state;
     schedule_add_need(s, 1, 0);
@@ -156,7 +156,7 @@ static void test_failing_side_while_the_other_runs(void **state)
     (void)state;
     for (int passed = 0; passed < 2; passed++) {
         struct schedule *s = schedule_new(4);
-        struct record r = {0};
+        struct noted r = {0};
 
         schedule_add_need(s, 2, 0);
         schedule_add_need(s, 2, 1);
@@ -177,7 +177,7 @@ static void test_failing_side_while_the_other_runs(void **state)
 static void test_the_same_need_twice(void **state)
 {
     struct schedule *s = schedule_new(2), *t = schedule_new(2);
-    struct record r = {0};
+    struct noted r = {0};
 
     (void)state;
     for (int i = 0; i < 2; i++) {
@@ -218,7 +218,7 @@ static void test_long_chain_is_skipped_without_recursion(void **state)
 {
     enum { N = 200000 };
     struct schedule *s = schedule_new(N);
-    struct record r = {0};
+    struct noted r = {0};
 
     (void)state;
     for (size_t i = 1; i < N; i++)
@@ -235,7 +235,7 @@ static void test_long_chain_is_skipped_without_recursion(void **state)
 static void test_one_need_of_many(void **state)
 {
     struct schedule *s = schedule_new(LONG);
-    struct record r = {0};
+    struct noted r = {0};
 
     (void)state;
     for (size_t i = 0; i + 1 < LONG; i++)
@@ -252,7 +252,7 @@ static void test_one_need_of_many(void **state)
 static void test_abandon(void **state)
 {
     struct schedule *s = schedule_new(6);
-    struct record r = {0};
+    struct noted r = {0};
 
     (void)state;
     schedule_add_need(s, 3, 0);
@@ -305,7 +305,7 @@ static void test_again(void **state)
 static void test_again_and_abandoned(void **state)
 {
     struct schedule *s = schedule_new(3);
-    struct record r = {0};
+    struct noted r = {0};
 
     (void)state;
     schedule_add_need(s, 2, 1);
@@ -525,7 +525,7 @@ static void test_group_is_skipped_as_a_whole(void **state)
 {
     static const size_t group[] = {1, 2};
     struct schedule *s = with_group(5, group, ARRAY_SIZE(group));
-    struct record r = {0};
+    struct noted r = {0};
 
     (void)state;
     schedule_add_need(s, 2, 0);
@@ -551,7 +551,7 @@ static void test_group_member_that_fails(void **state)
 {
     static const size_t group[] = {0, 1};
     struct schedule *s = with_group(3, group, ARRAY_SIZE(group));
-    struct record r = {0};
+    struct noted r = {0};
 
     (void)state;
     schedule_add_need(s, 2, 0);
@@ -570,7 +570,7 @@ static void test_group_is_abandoned(void **state)
 {
     static const size_t group[] = {0, 1, 2};
     struct schedule *s = with_group(4, group, ARRAY_SIZE(group));
-    struct record r = {0};
+    struct noted r = {0};
     size_t job;
 
     (void)state;

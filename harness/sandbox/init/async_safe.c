@@ -4,7 +4,7 @@
 #include <string.h>
 #include <sys/syscall.h>
 
-size_t small_copy(char *to, const char *from, size_t size)
+size_t safe_copy(char *to, const char *from, size_t size)
 {
     size_t n = strlen(from);
 
@@ -17,14 +17,14 @@ size_t small_copy(char *to, const char *from, size_t size)
     return n;
 }
 
-size_t small_append(char *to, const char *from, size_t size)
+size_t safe_append(char *to, const char *from, size_t size)
 {
     size_t used = strnlen(to, size);
 
-    return used + small_copy(to + used, from, size - used);
+    return used + safe_copy(to + used, from, size - used);
 }
 
-size_t small_append_number(char *to, uint64_t n, size_t size)
+size_t safe_append_number(char *to, uint64_t n, size_t size)
 {
     char digits[24];
     size_t i = sizeof(digits) - 1;
@@ -34,10 +34,10 @@ size_t small_append_number(char *to, uint64_t n, size_t size)
         digits[--i] = (char)('0' + n % 10);
         n /= 10;
     } while (n != 0);
-    return small_append(to, digits + i, size);
+    return safe_append(to, digits + i, size);
 }
 
-int small_read_all(int fd, char *buf, size_t size)
+int safe_read_all(int fd, char *buf, size_t size)
 {
     size_t used = 0;
 
@@ -55,14 +55,14 @@ int small_read_all(int fd, char *buf, size_t size)
     return -EFBIG;
 }
 
-int small_drop_groups(uint32_t ids)
+int safe_drop_groups(uint32_t ids)
 {
     return syscall(SYS_setgroups, 0, NULL) < 0 && (errno != EPERM || ids > 1) ? -errno : 0;
 }
 
-int small_take_groups(uint32_t ids, const uint32_t *groups, unsigned n)
+int safe_take_groups(uint32_t ids, const uint32_t *groups, unsigned n)
 {
     if (n == 0 || ids <= 1)
-        return small_drop_groups(ids);
+        return safe_drop_groups(ids);
     return syscall(SYS_setgroups, (size_t)n, groups) < 0 ? -errno : 0;
 }

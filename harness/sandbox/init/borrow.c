@@ -12,9 +12,9 @@ static int borrow_views(struct init_context *ctx)
     for (size_t i = 0; ctx->views != NULL && i < ctx->views->n; i++) {
         char path[64] = "/lower/";
 
-        small_append_number(path, ctx->views->root, sizeof(path));
-        small_append(path, "/v/", sizeof(path));
-        small_append_number(path, i, sizeof(path));
+        safe_append_number(path, ctx->views->root, sizeof(path));
+        safe_append(path, "/v/", sizeof(path));
+        safe_append_number(path, i, sizeof(path));
         ctx->detail = ctx->views->path[i];
         if (ctx->view_lowers[i] != NULL)
             ctx->lent_views[i] = overlay_make_readonly(ctx->view_lowers[i]);
@@ -33,7 +33,7 @@ int setup_borrow(struct init_context *ctx)
 
         if (!devices_has(ctx->job->devices, devices_table[i].id))
             continue;
-        small_append(path, devices_table[i].name, sizeof(path));
+        safe_append(path, devices_table[i].name, sizeof(path));
         ctx->detail = devices_table[i].name;
         ctx->lent_devices[i] = open_tree(AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_SYMLINK_NOFOLLOW);
         if (ctx->lent_devices[i] < 0)

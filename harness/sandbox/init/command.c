@@ -234,7 +234,7 @@ static int command_ids(struct command *c)
     const struct sandbox_user *user = c->ctx->user;
     bool is_user = user != NULL && user->uid == c->ctx->uid;
 
-    if (small_take_groups(c->ctx->privilege.ids, is_user ? user->groups : NULL, is_user ? user->n_groups : 0) < 0 ||
+    if (safe_take_groups(c->ctx->privilege.ids, is_user ? user->groups : NULL, is_user ? user->n_groups : 0) < 0 ||
         syscall(SYS_setresgid, c->ctx->gid, c->ctx->gid, c->ctx->gid) < 0 ||
         syscall(SYS_setresuid, c->ctx->uid, c->ctx->uid, c->ctx->uid) < 0)
         return -errno;
@@ -328,8 +328,8 @@ static int execute(struct command *c, char *why, size_t size)
         if (n + strlen(argv[0]) + 2 <= sizeof(file)) {
             memcpy(file, path, n);
             file[n] = '\0';
-            small_append(file, n > 0 ? "/" : "./", sizeof(file));
-            small_append(file, argv[0], sizeof(file));
+            safe_append(file, n > 0 ? "/" : "./", sizeof(file));
+            safe_append(file, argv[0], sizeof(file));
             (void)execve(file, argv, c->ctx->env);
             r = -errno;
             if (r != -ENOTDIR && why[0] == '\0')
@@ -371,7 +371,7 @@ _Noreturn static void fail(struct command *c, enum sandbox_event_kind kind, enum
         .kind = kind, .step = kind == SANDBOX_SETUP_FAILED ? (uint32_t)step : index, .errnum = -r};
 
     if (detail != NULL)
-        small_copy(report.detail, detail, sizeof(report.detail));
+        safe_copy(report.detail, detail, sizeof(report.detail));
     /* a write that fails leaves PID 1 with an early end of file: it reports the step's end with this exit code */
     if (write(c->report_fd, &report, sizeof(report)) < 0)
         _exit(125);
@@ -387,7 +387,7 @@ static void announce(struct command *c, unsigned index)
 
     (void)clock_gettime(CLOCK_MONOTONIC, &now);
     if (c->ctx->workdir_lost)
-        small_copy(report.detail, c->ctx->job->workdir, sizeof(report.detail));
+        safe_copy(report.detail, c->ctx->job->workdir, sizeof(report.detail));
     report.at_ns = (uint64_t)now.tv_sec * NSEC_PER_SEC + (uint64_t)now.tv_nsec;
     if (write(c->report_fd, &report, sizeof(report)) != (ssize_t)sizeof(report))
         _exit(125); /* PID 1 is gone, or was about to be */

@@ -20,7 +20,7 @@ static void append_shown(char *to, const char *text, size_t n, size_t size)
         const char one[2] = {text[i], '\0'};
         bool plain = (unsigned char)text[i] >= 0x20 && (unsigned char)text[i] < 0x7f;
 
-        small_append(to, text[i] == '\r' ? "\\r" : plain ? one : "?", size);
+        safe_append(to, text[i] == '\r' ? "\\r" : plain ? one : "?", size);
     }
 }
 
@@ -61,19 +61,19 @@ static void explain_script(const char *head, size_t n, int errnum, char *to, siz
     size_t len = interpreter_of(head, n, &name);
 
     if (errnum == ENOEXEC || len == 0) {
-        small_copy(to, "its first line names no interpreter that can be executed", size);
+        safe_copy(to, "its first line names no interpreter that can be executed", size);
         return;
     }
     memcpy(path, name, len); /* not longer than what the kernel looks at */
     path[len] = '\0';
-    small_copy(to, errnum == ENOENT && faccessat(AT_FDCWD, path, F_OK, 0) == 0 ? "what is needed by its interpreter '"
+    safe_copy(to, errnum == ENOENT && faccessat(AT_FDCWD, path, F_OK, 0) == 0 ? "what is needed by its interpreter '"
                                                                               : "its interpreter '",
                size);
     append_shown(to, name, len, size);
-    small_append(to, "' ", size);
-    small_append(to, why_not(errnum), size);
+    safe_append(to, "' ", size);
+    safe_append(to, why_not(errnum), size);
     if (name[len - 1] == '\r')
-        small_append(to, "; the script has CRLF line ends", size);
+        safe_append(to, "; the script has CRLF line ends", size);
 }
 
 /* Headers of a 64-bit program of this machine; how many. */
@@ -103,7 +103,7 @@ static void explain_elf(int fd, const char *head, size_t n, int errnum, char *to
     size_t count;
 
     if (errnum == ENOEXEC || !is_own_elf(head, n, &e)) {
-        small_copy(to, errnum == ENOEXEC ? "it is a damaged program, or one for another kind of machine" : "", size);
+        safe_copy(to, errnum == ENOEXEC ? "it is a damaged program, or one for another kind of machine" : "", size);
         return;
     }
     count = read_headers(fd, &e, headers);
@@ -113,10 +113,10 @@ static void explain_elf(int fd, const char *head, size_t n, int errnum, char *to
         if (headers[i].p_type != PT_INTERP || headers[i].p_offset > INT64_MAX)
             continue;
         got = pread(fd, loader, sizeof(loader), (off_t)headers[i].p_offset);
-        small_copy(to, "its loader '", size);
+        safe_copy(to, "its loader '", size);
         append_shown(to, loader, got < 0 ? 0 : (size_t)got, size);
-        small_append(to, "' ", size);
-        small_append(to, why_not(errnum), size);
+        safe_append(to, "' ", size);
+        safe_append(to, why_not(errnum), size);
         return;
     }
 }
@@ -133,11 +133,11 @@ static void explain_head(int fd, int errnum, char *to, size_t size)
     else if (n >= SELFMAG && memcmp(head, ELFMAG, SELFMAG) == 0)
         explain_elf(fd, head, (size_t)n, errnum, to, size);
     else if (errnum == ENOEXEC && n == 0)
-        small_copy(to, "it is empty", size);
+        safe_copy(to, "it is empty", size);
     else if (errnum == ENOEXEC && n >= 3 && memcmp(head, "\xef\xbb\xbf", 3) == 0)
-        small_copy(to, "a byte order mark stands before its first line", size);
+        safe_copy(to, "a byte order mark stands before its first line", size);
     else if (errnum == ENOEXEC)
-        small_copy(to, "it is neither a program nor a script that begins with #!", size);
+        safe_copy(to, "it is neither a program nor a script that begins with #!", size);
 }
 
 /* Of the file itself; false: it can be executed as far as can be seen, and so something that it needs cannot. */
@@ -149,15 +149,15 @@ static bool explain_refusal(const char *path, char *to, size_t size)
     if (stat(path, &st) < 0)
         return true; /* a directory on the way is closed: there is no more to say */
     if (S_ISDIR(st.st_mode))
-        small_copy(to, "it is a directory", size);
+        safe_copy(to, "it is a directory", size);
     else if (!S_ISREG(st.st_mode))
-        small_copy(to, "it is no regular file", size);
+        safe_copy(to, "it is no regular file", size);
     else if ((st.st_mode & 0111) == 0)
-        small_copy(to, "it is not marked as executable", size);
+        safe_copy(to, "it is not marked as executable", size);
     else if (statvfs(path, &fs) == 0 && (fs.f_flag & ST_NOEXEC) != 0)
-        small_copy(to, "nothing can be executed from the file system that it is on", size);
+        safe_copy(to, "nothing can be executed from the file system that it is on", size);
     else if (faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) < 0)
-        small_copy(to, "its mode and owner do not let the job's user execute it", size);
+        safe_copy(to, "its mode and owner do not let the job's user execute it", size);
     else
         return false;
     return true;
@@ -169,9 +169,9 @@ bool explain_exec(const char *path, int errnum, char *to, size_t size)
     struct stat st;
 
     if (errnum == E2BIG)
-        small_copy(to, "its arguments and environment are larger than the kernel takes", size);
+        safe_copy(to, "its arguments and environment are larger than the kernel takes", size);
     if (errnum == ETXTBSY)
-        small_copy(to, "somebody has it open for writing", size);
+        safe_copy(to, "somebody has it open for writing", size);
     if (errnum != ENOENT && errnum != EACCES && errnum != ENOEXEC)
         return true;
     if (errnum == ENOENT && faccessat(AT_FDCWD, path, F_OK, 0) < 0)
@@ -210,8 +210,8 @@ static int open_program(const struct init_context *ctx, const char *name)
         if (n > 0 && path[0] == '/' && n + strlen(name) + 2 <= sizeof(file)) {
             memcpy(file, path, n);
             file[n] = '\0';
-            small_append(file, "/", sizeof(file));
-            small_append(file, name, sizeof(file));
+            safe_append(file, "/", sizeof(file));
+            safe_append(file, name, sizeof(file));
             fd = file_open_in_root(ctx->root, file, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
             if (fd >= 0)
                 return fd;

@@ -15,8 +15,8 @@ static int find_user(struct init_context *ctx, char *home, size_t home_size, cha
     if (ctx->user != NULL) {
         uid = ctx->user->uid;
         gid = ctx->user->gid;
-        small_copy(home, ctx->user->home, home_size);
-        small_copy(name, ctx->user->name, name_size);
+        safe_copy(home, ctx->user->home, home_size);
+        safe_copy(name, ctx->user->name, name_size);
     }
     if (ctx->has_ids && (ctx->user == NULL || uid != ctx->uid))
         passwd_plain_names(ctx->uid, home, home_size, name, name_size);
@@ -36,8 +36,8 @@ static int find_user(struct init_context *ctx, char *home, size_t home_size, cha
 
 static void set_entry(char *entry, size_t size, const char *name_and_equals, const char *value)
 {
-    small_copy(entry, name_and_equals, size);
-    small_append(entry, value, size);
+    safe_copy(entry, name_and_equals, size);
+    safe_append(entry, value, size);
 }
 
 int setup_user(struct init_context *ctx)

@@ -7,7 +7,7 @@
 
 /* podman's filter lets a container without CAP_SYS_ADMIN make namespaces, but not make this call in them; the file asks for no
  * capability, only for the host's user 0 (test_perm(), fs/proc/proc_sysctl.c). */
-int names_set_host(const char *name)
+int hostname_set(const char *name)
 {
     static const char no_domain[] = "(none)";
     int r = sethostname(name, strlen(name)) < 0 ? -errno : 0;

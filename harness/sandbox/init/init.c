@@ -111,7 +111,7 @@ static void wait_for_go(struct init_context *ctx)
 /* Root of the user namespace. Any change of ids clears PDEATHSIG and sets the dumpable flag anew (prctl(2)), so both come last. */
 int identity_become_root(const struct init_context *ctx)
 {
-    if (syscall(SYS_setresgid, 0, 0, 0) < 0 || small_drop_groups(ctx->privilege.ids) < 0 ||
+    if (syscall(SYS_setresgid, 0, 0, 0) < 0 || safe_drop_groups(ctx->privilege.ids) < 0 ||
         syscall(SYS_setresuid, 0, 0, 0) < 0)
         return -errno;
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || prctl(PR_SET_DUMPABLE, weakened("dumpable")) < 0)
@@ -152,7 +152,7 @@ int setup_session(struct init_context *ctx)
     /* /proc/1/cmdline is readable by all, and would tell how cupel was started */
     if (ctx->arguments != NULL) {
         memset(ctx->arguments, 0, ctx->arguments_len);
-        small_copy(ctx->arguments, "cupel-init", ctx->arguments_len);
+        safe_copy(ctx->arguments, "cupel-init", ctx->arguments_len);
     }
     (void)prctl(PR_SET_NAME, "cupel-init");
     for (int sig = 1; sig < NSIG; sig++) /* SIGKILL, SIGSTOP and libc's own refuse, which is right */
@@ -174,7 +174,7 @@ int setup_session(struct init_context *ctx)
 static int setup_hostname(struct init_context *ctx)
 {
     ctx->detail = ctx->job->hostname;
-    return names_set_host(ctx->job->hostname);
+    return hostname_set(ctx->job->hostname);
 }
 
 /* A tmpfs is made smaller by who has mounted it, and padding would cost memory. */
@@ -205,7 +205,7 @@ static int trim_disk(struct init_context *ctx)
     for (uint64_t i = l->value[JOBS_LIMIT_INODES]; jobs_limit_is_set(l, JOBS_LIMIT_INODES) && i < fs.f_ffree; i++) {
         char name[24] = "i";
 
-        small_append_number(name, i, sizeof(name));
+        safe_append_number(name, i, sizeof(name));
         if (mknodat(ctx->job_dir, name, S_IFREG, 0) < 0)
             return -errno;
     }
@@ -283,7 +283,7 @@ static void set_up(struct init_context *ctx)
         report.errnum = -r;
         report.at_ns = now_ns();
         if (ctx->detail != NULL)
-            small_copy(report.detail, ctx->detail, sizeof(report.detail));
+            safe_copy(report.detail, ctx->detail, sizeof(report.detail));
         send_report(ctx, &report);
         _exit(1);
     }
@@ -317,8 +317,8 @@ _Noreturn static void died_early(struct init_context *ctx, pid_t pid)
     if (report.step >= SETUP_STEP_COUNT) /* before its first one */
         report.step = SETUP_CONTROLLING_TERMINAL;
     if (waitpid(pid, &status, 0) == pid && WIFSIGNALED(status)) {
-        small_copy(report.detail, "a command that was killed by signal ", sizeof(report.detail));
-        small_append_number(report.detail, (uint64_t)WTERMSIG(status), sizeof(report.detail));
+        safe_copy(report.detail, "a command that was killed by signal ", sizeof(report.detail));
+        safe_append_number(report.detail, (uint64_t)WTERMSIG(status), sizeof(report.detail));
     }
     send_report(ctx, &report);
     _exit(1);
@@ -342,7 +342,7 @@ static pid_t start_step(struct init_context *ctx, unsigned index)
     }
     if (pid < 0) {
         report = (struct init_report){.kind = SANDBOX_SETUP_FAILED, .step = SETUP_EXEC, .errnum = errno};
-        small_copy(report.detail, "fork", sizeof(report.detail));
+        safe_copy(report.detail, "fork", sizeof(report.detail));
         send_report(ctx, &report);
         _exit(1);
     }

@@ -45,8 +45,8 @@ static size_t read_below(int proc, const char *pid, const char *file, char *buf,
     cleanup_close int fd = -EBADF;
     ssize_t n;
 
-    small_copy(path, pid, sizeof(path));
-    small_append(path, file, sizeof(path));
+    safe_copy(path, pid, sizeof(path));
+    safe_append(path, file, sizeof(path));
     fd = openat(proc, path, O_RDONLY | O_CLOEXEC);
     n = fd < 0 ? 0 : read(fd, buf, size - 1);
     if (n < 0)
@@ -117,7 +117,7 @@ static void read_command(int proc, const char *pid, struct init_report *r)
     for (size_t i = 0; i < n; i++)
         if (text[i] == '\0')
             text[i] = ' ';
-    small_copy(r->detail, text, sizeof(r->detail));
+    safe_copy(r->detail, text, sizeof(r->detail));
 }
 
 /* Whether the thread lives; what it is executing is the process's, then. */
@@ -142,16 +142,16 @@ static bool has_living_thread(int proc, const char *pid, struct init_report *r)
     int looked = 0;
     long n;
 
-    small_copy(path, pid, sizeof(path));
-    small_append(path, "/task", sizeof(path));
+    safe_copy(path, pid, sizeof(path));
+    safe_append(path, "/task", sizeof(path));
     dir = openat(proc, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     while (dir >= 0 && (n = syscall(SYS_getdents64, dir, buf, sizeof(buf))) > 0)
         for (long at = 0; at < n;) {
             const struct entry *e = (const struct entry *)(const void *)(buf + at);
 
-            small_copy(path, pid, sizeof(path));
-            small_append(path, "/task/", sizeof(path));
-            small_append(path, e->name, sizeof(path));
+            safe_copy(path, pid, sizeof(path));
+            safe_append(path, "/task/", sizeof(path));
+            safe_append(path, e->name, sizeof(path));
             if (e->name[0] != '.' && (look_at_thread(proc, path, r) || ++looked == THREADS_MAX))
                 return true;
             at += e->reclen;
@@ -167,7 +167,7 @@ static bool read_process(int proc, const char *pid, struct init_report *r)
 
     if (read_below(proc, pid, "/stat", text, sizeof(text)) == 0 || !parse_stat(text, &line))
         return false;
-    small_copy(r->detail, line.name, sizeof(r->detail)); /* kept where there is no command line */
+    safe_copy(r->detail, line.name, sizeof(r->detail)); /* kept where there is no command line */
     r->at_ns = line.cpu_ns;
     return line.alive || (line.threads > 1 && has_living_thread(proc, pid, r));
 }
@@ -255,7 +255,7 @@ static void look_in_time(const struct init_context *ctx, unsigned step, struct f
 static int nobody_named(unsigned step, struct init_report *ret)
 {
     *ret = (struct init_report){.kind = SANDBOX_LEFT_RUNNING, .step = step, .errnum = 1, .cut = 1};
-    small_copy(ret->detail, "(could not be looked at)", sizeof(ret->detail));
+    safe_copy(ret->detail, "(could not be looked at)", sizeof(ret->detail));
     return 1;
 }
 

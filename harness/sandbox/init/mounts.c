@@ -59,10 +59,10 @@ static int attach_to_fd(int mount, int target)
 /* "/upper/j7" + "/u" + "3" */
 static void upper_path(const struct init_context *ctx, const char *kind, int input, char *buf, size_t size)
 {
-    small_copy(buf, ctx->upper, size);
-    small_append(buf, kind, size);
+    safe_copy(buf, ctx->upper, size);
+    safe_append(buf, kind, size);
     if (input >= 0)
-        small_append_number(buf, (uint64_t)input, size);
+        safe_append_number(buf, (uint64_t)input, size);
 }
 
 int setup_overlay(struct init_context *ctx)
@@ -89,10 +89,10 @@ static int make_view(const char *lower, const char *over)
 {
     char lowerdir[64];
 
-    small_copy(lowerdir, over, sizeof(lowerdir));
-    small_append(lowerdir, lower, sizeof(lowerdir));
+    safe_copy(lowerdir, over, sizeof(lowerdir));
+    safe_append(lowerdir, lower, sizeof(lowerdir));
     if (over[0] == '\0')
-        small_append(lowerdir, ":/empty", sizeof(lowerdir));
+        safe_append(lowerdir, ":/empty", sizeof(lowerdir));
     return overlay_make_readonly(lowerdir);
 }
 
@@ -104,9 +104,9 @@ static int pick_file(const char *place, const char *name, int view)
 
     if (r < 0)
         return r;
-    small_copy(path, place, sizeof(path));
-    small_append(path, "/", sizeof(path));
-    if (small_append(path, name, sizeof(path)) >= sizeof(path))
+    safe_copy(path, place, sizeof(path));
+    safe_append(path, "/", sizeof(path));
+    if (safe_append(path, name, sizeof(path)) >= sizeof(path))
         return -ENAMETOOLONG;
     mount = open_tree(AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_SYMLINK_NOFOLLOW);
     return mount < 0 ? -errno : mount;
@@ -119,9 +119,9 @@ static int make_writable_input(const struct init_context *ctx, size_t i, const c
 {
     char lowerdir[sizeof(ctx->lowerdir)], upper[96], work[96];
 
-    small_copy(lowerdir, ctx->inputs[i].below, sizeof(lowerdir));
-    small_append(lowerdir, over, sizeof(lowerdir));
-    if (small_append(lowerdir, ctx->inputs[i].copied ? "/empty" : place, sizeof(lowerdir)) >=
+    safe_copy(lowerdir, ctx->inputs[i].below, sizeof(lowerdir));
+    safe_append(lowerdir, over, sizeof(lowerdir));
+    if (safe_append(lowerdir, ctx->inputs[i].copied ? "/empty" : place, sizeof(lowerdir)) >=
         sizeof(lowerdir))
         return -E2BIG;
     upper_path(ctx, "/u", (int)i, upper, sizeof(upper));
@@ -135,11 +135,11 @@ static int make_input(struct init_context *ctx, size_t i)
     char place[32] = "/in/", over[32] = "";
     int r, view;
 
-    small_append_number(place, i, sizeof(place));
+    safe_append_number(place, i, sizeof(place));
     if (in->hides) {
-        small_copy(over, "/hide/", sizeof(over));
-        small_append_number(over, i, sizeof(over));
-        small_append(over, ":", sizeof(over));
+        safe_copy(over, "/hide/", sizeof(over));
+        safe_append_number(over, i, sizeof(over));
+        safe_append(over, ":", sizeof(over));
     }
     r = in->copied ? 0
                    : attach_to_path(in->mount,
@@ -182,7 +182,7 @@ static uint64_t shm_bytes(const struct init_context *ctx)
 static const char *shm_size(const struct init_context *ctx, char *buf, size_t size)
 {
     buf[0] = '\0';
-    small_append_number(buf, shm_bytes(ctx), size);
+    safe_append_number(buf, shm_bytes(ctx), size);
     return buf;
 }
 
@@ -193,7 +193,7 @@ static const char *shm_files(const struct init_context *ctx, char *buf, size_t s
     uint64_t n = shm_bytes(ctx) / 16384;
 
     buf[0] = '\0';
-    small_append_number(buf, n > 1024 ? n : 1024, size);
+    safe_append_number(buf, n > 1024 ? n : 1024, size);
     return buf;
 }
 
@@ -333,8 +333,8 @@ int mounts_make_dir(struct init_context *ctx, const char *path, bool *ret_made)
         memcpy(name, path, n);
         name[n] = '\0';
         path += n;
-        small_append(prefix, "/", sizeof(prefix));
-        if (small_append(prefix, name, sizeof(prefix)) >= sizeof(prefix)) {
+        safe_append(prefix, "/", sizeof(prefix));
+        if (safe_append(prefix, name, sizeof(prefix)) >= sizeof(prefix)) {
             (void)close(at);
             return -ENAMETOOLONG;
         }
@@ -476,7 +476,7 @@ static int copy_file(struct init_context *ctx, const struct init_input *in)
     to = openat(parent, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (to < 0)
         return -errno;
-    r = copy_data_of(in->file, to);
+    r = keep_copy_data_of(in->file, to);
     if (r == 0 && (fchown(to, in->uid, in->gid) < 0 || fchmod(to, in->mode) < 0))
         r = -errno;
     return r;

@@ -110,7 +110,7 @@ static int read_passwd(int root, char *buf, size_t size)
         return -errno;
     if (!S_ISREG(st.st_mode))
         return -EINVAL;
-    n = small_read_all(fd, buf, size - 1);
+    n = safe_read_all(fd, buf, size - 1);
     if (n < 0)
         return n;
     buf[n] = '\0';
@@ -119,12 +119,12 @@ static int read_passwd(int root, char *buf, size_t size)
 
 void passwd_plain_names(uint32_t uid, char *home, size_t home_size, char *name, size_t name_size)
 {
-    small_copy(home, uid == 0 ? "/root" : "/", home_size);
+    safe_copy(home, uid == 0 ? "/root" : "/", home_size);
     name[0] = '\0';
     if (uid == 0)
-        small_append(name, "root", name_size);
+        safe_append(name, "root", name_size);
     else
-        small_append_number(name, uid, name_size);
+        safe_append_number(name, uid, name_size);
 }
 
 /* A number, or two: what is not wholly so is a name, as those that begin with a digit are. */
@@ -160,9 +160,9 @@ int passwd_find(char *text, const char *spec, uint32_t *ret_uid, uint32_t *ret_g
     *ret_gid = has_gid ? gid : found ? e.gid : *ret_uid;
     passwd_plain_names(*ret_uid, home, home_size, name, name_size);
     if (found && is_clean(e.home, home_size))
-        small_copy(home, e.home, home_size);
+        safe_copy(home, e.home, home_size);
     if (found && is_clean(e.name, name_size))
-        small_copy(name, e.name, name_size);
+        safe_copy(name, e.name, name_size);
     return found;
 }
 

@@ -148,7 +148,7 @@ int copies_make(struct sandbox_stage *s, int dir, const struct owner_change *cha
                 const char *job_dir, size_t input, uint64_t until)
 {
     struct stop stop = {.cancel = s->cancel, .until = until};
-    const struct copy_bounds bounds = {.bytes = UINT64_MAX, /* the disk has one */
+    const struct keep_copy_bounds bounds = {.bytes = UINT64_MAX, /* the disk has one */
                                        .files = UINT64_MAX,
                                        .ids = s->privilege.ids,
                                        .id_base = s->privilege.host ? s->id_base : 0,
@@ -166,6 +166,6 @@ int copies_make(struct sandbox_stage *s, int dir, const struct owner_change *cha
 
     if (to < 0 || aside < 0)
         return -errno;
-    r = copy_contents(dir, to, aside, &bounds);
+    r = keep_copy_contents(dir, to, aside, &bounds);
     return r == -ECANCELED && stop.late ? -ETIMEDOUT : r;
 }

@@ -41,7 +41,7 @@ static int try_open(const struct device *d, const struct sandbox_privilege *priv
     (void)snprintf(path, sizeof(path), "/dev/%s", d->name);
     pid = _Fork();
     if (pid == 0) {
-        int fd = privilege->host || small_drop_groups(privilege->ids) == 0 ? open(path, O_RDWR | O_CLOEXEC) : -1;
+        int fd = privilege->host || safe_drop_groups(privilege->ids) == 0 ? open(path, O_RDWR | O_CLOEXEC) : -1;
         struct stat st;
 
         if (fd < 0 || fstat(fd, &st) < 0)

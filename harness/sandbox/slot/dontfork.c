@@ -64,7 +64,7 @@ static bool any_foreign(const char *text)
     return false;
 }
 
-void lean_leave_libraries(void)
+void dontfork_libraries(void)
 {
     cleanup_close int fd = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
     cleanup_free char *text = NULL;

@@ -87,7 +87,7 @@ _Noreturn static void fail(struct init_context *ctx, enum setup_step step, int r
     struct init_report report = {.kind = SANDBOX_SETUP_FAILED, .step = step, .errnum = -r};
 
     if (ctx->detail != NULL)
-        small_copy(report.detail, ctx->detail, sizeof(report.detail));
+        safe_copy(report.detail, ctx->detail, sizeof(report.detail));
     send_report(ctx, &report);
     _exit(1);
 }

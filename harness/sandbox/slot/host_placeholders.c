@@ -88,7 +88,7 @@ static int place_file(int tree, const char *rest, struct init_input *in)
         return -errno;
     if (!in->cow)
         return 0; /* the file itself is attached to this one */
-    r = copy_data_of(in->file, to);
+    r = keep_copy_data_of(in->file, to);
     if (r < 0)
         return r;
     if (fchown(to, in->uid, in->gid) < 0 || fchmod(to, in->mode) < 0)

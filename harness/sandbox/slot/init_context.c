@@ -68,7 +68,7 @@ static int make_stdin(const char *data, size_t len, int file, int *ret_fd)
 
     if (fd < 0)
         return -errno;
-    r = data != NULL ? file_write_all(fd, data, len) : copy_data_of(file, fd);
+    r = data != NULL ? file_write_all(fd, data, len) : keep_copy_data_of(file, fd);
     if (r < 0)
         return r;
     if (lseek(fd, 0, SEEK_SET) < 0 ||

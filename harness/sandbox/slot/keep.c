@@ -25,10 +25,10 @@ static int keep_disk(struct sandbox_stage *stage, const struct sandbox_keeping *
 
 static int keep_memory(const struct upper *u, const char *dir, int to, const struct sandbox_keeping *k)
 {
-    struct copy_bounds bounds = {.stopped = k->stopped, .data = k->data};
+    struct keep_copy_bounds bounds = {.stopped = k->stopped, .data = k->data};
     int r = upper_statistics(u, &bounds.bytes, &bounds.files);
 
-    return r < 0 ? r : copy_into(u->fd, to, dir, &bounds);
+    return r < 0 ? r : keep_copy_into(u->fd, to, dir, &bounds);
 }
 
 static int keep_directory(const struct upper *u, const char *dir, const struct sandbox_keeping *k, uint64_t *ret_bytes)
@@ -46,7 +46,7 @@ static int keep_directory(const struct upper *u, const char *dir, const struct s
     else if (renameat(u->fd, dir, to, dir) < 0)
         r = -errno;
     if (r == 0)
-        *ret_bytes = copy_measure(to, dir);
+        *ret_bytes = keep_copy_measure(to, dir);
     return r;
 }
 

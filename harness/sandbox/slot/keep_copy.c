@@ -17,7 +17,7 @@
 #define LINKS "links" /* in the target while it is made: a name by inode for each file that has several */
 
 struct copying {
-    const struct copy_bounds *bounds;
+    const struct keep_copy_bounds *bounds;
     struct owner_change change;
     uint64_t bytes, files;
     int links;
@@ -62,7 +62,7 @@ static int copy_attributes(const struct copying *c, int from, int to)
 /* As a mount with the same change has it, but that nobody's files are root's: see id_map.h. */
 static uint32_t owner(const struct copying *c, uint32_t id, const struct id_change *change)
 {
-    const struct copy_bounds *b = c->bounds;
+    const struct keep_copy_bounds *b = c->bounds;
     uint32_t is = id;
 
     if (b->ids == 0)
@@ -131,9 +131,9 @@ static int copy_data(struct copying *c, int from, int to, off_t size)
     return r;
 }
 
-int copy_data_of(int from, int to)
+int keep_copy_data_of(int from, int to)
 {
-    const struct copy_bounds bounds = {.bytes = UINT64_MAX, .files = UINT64_MAX};
+    const struct keep_copy_bounds bounds = {.bytes = UINT64_MAX, .files = UINT64_MAX};
     struct copying c = {.bounds = &bounds};
     struct stat st;
     off_t at = 0;
@@ -289,7 +289,7 @@ static int make_links(struct copying *c, int dir, int *ret)
     return c->links < 0 ? -errno : 0;
 }
 
-int copy_into(int from_dir, int to_dir, const char *name, const struct copy_bounds *bounds)
+int keep_copy_into(int from_dir, int to_dir, const char *name, const struct keep_copy_bounds *bounds)
 {
     struct copying c = {.bounds = bounds};
     cleanup_close int links = -EBADF;
@@ -300,7 +300,7 @@ int copy_into(int from_dir, int to_dir, const char *name, const struct copy_boun
     return r == 0 ? file_remove_tree_at(to_dir, LINKS) : r;
 }
 
-int copy_contents(int from, int to, int aside, const struct copy_bounds *bounds)
+int keep_copy_contents(int from, int to, int aside, const struct keep_copy_bounds *bounds)
 {
     struct copying c = {.bounds = bounds, .change = *bounds->change};
     cleanup_close int links = -EBADF;
@@ -342,7 +342,7 @@ static uint64_t measure(int dir, const char *name, unsigned depth)
     return sum;
 }
 
-uint64_t copy_measure(int dir, const char *name)
+uint64_t keep_copy_measure(int dir, const char *name)
 {
     return measure(dir, name, 0);
 }

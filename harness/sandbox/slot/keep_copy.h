@@ -3,7 +3,7 @@
 
 #include "harness/sandbox/slot/id_map.h"
 
-struct copy_bounds {
+struct keep_copy_bounds {
     uint64_t bytes, files;
     bool (*stopped)(void *data); /* asked now and then; NULL: never */
     void *data;
@@ -16,12 +16,12 @@ struct copy_bounds {
 };
 /* Copies the directory `name` of from_dir into to_dir, where it must not be yet. -EFBIG beyond the bounds, -ELOOP for what is nested
  * too deep, -ECANCELED when stopped; what there is by then is for the caller to remove. */
-int copy_into(int from_dir, int to_dir, const char *name, const struct copy_bounds *bounds);
+int keep_copy_into(int from_dir, int to_dir, const char *name, const struct keep_copy_bounds *bounds);
 /* The same with what is in `from`, and with what it is itself, for the empty directory `to`;
  * `aside` is one on the same disk, for what is needed meanwhile. */
-int copy_contents(int from, int to, int aside, const struct copy_bounds *bounds);
+int keep_copy_contents(int from, int to, int aside, const struct keep_copy_bounds *bounds);
 /* The bytes of one regular file, up to where reading it ends, into an empty one; holes stay holes and cost nothing.
  * Allocates nothing. */
-int copy_data_of(int from, int to);
+int keep_copy_data_of(int from, int to);
 /* What the directory takes of its disk, hard links counted once; what is too deep to look at is left out. */
-uint64_t copy_measure(int dir, const char *name);
+uint64_t keep_copy_measure(int dir, const char *name);

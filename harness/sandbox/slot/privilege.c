@@ -72,7 +72,7 @@ static int change_mounts(void)
 
 static int name_host(void)
 {
-    return names_set_host("cupel");
+    return hostname_set("cupel");
 }
 
 static int in_namespaces(int (*body)(void))

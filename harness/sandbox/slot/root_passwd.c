@@ -63,7 +63,7 @@ int passwd_read_layers(const int *layers, size_t n_layers, const char *file, cha
         return 0;
     if (fd < 0)
         return fd;
-    n = small_read_all(fd, text, PASSWD_MAX - 1);
+    n = safe_read_all(fd, text, PASSWD_MAX - 1);
     if (n < 0)
         return n;
     text[n] = '\0';

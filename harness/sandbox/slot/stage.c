@@ -187,7 +187,7 @@ int sandbox_stage_open(const struct sandbox_stage_config *config, struct sandbox
     s->progress = mmap(NULL, sizeof(*s->progress), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (s->progress == MAP_FAILED) /* then nobody knows where a PID 1 is stuck */
         s->progress = NULL;
-    lean_leave_libraries();
+    dontfork_libraries();
     if (r == 0)
         r = stage_make_tmpfs(&s->tmpfs);
     if (r == 0)

@@ -1,4 +1,4 @@
-/* test_sandbox_small: text and reading without malloc, at every length; and the names of the set-up steps. */
+/* test_sandbox_async_safe: text and reading without malloc, at every length; and the names of the set-up steps. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -17,7 +17,7 @@ static void test_copy(void **state)
     (void)state;
     for (size_t size = 0; size <= 6; size++) {
         memset(buf, 'z', sizeof(buf));
-        assert_int_equal(small_copy(buf, "abcd", size), 4); /* what it would have been */
+        assert_int_equal(safe_copy(buf, "abcd", size), 4); /* what it would have been */
         if (size > 0)
             assert_int_equal(strlen(buf), size - 1 < 4 ? size - 1 : 4);
         assert_memory_equal(buf, "abcd", size > 4 ? 4 : size > 0 ? size - 1 : 0);
@@ -25,7 +25,7 @@ static void test_copy(void **state)
             if (i > 4 || size < 5)
                 assert_int_equal(buf[i], 'z');
     }
-    assert_int_equal(small_copy(buf, "", sizeof(buf)), 0);
+    assert_int_equal(safe_copy(buf, "", sizeof(buf)), 0);
     assert_string_equal(buf, "");
 }
 
@@ -34,12 +34,12 @@ static void test_append(void **state)
     char buf[8] = "abc", full[4] = {'f', 'u', 'l', 'l'};
 
     (void)state;
-    assert_int_equal(small_append(buf, "de", sizeof(buf)), 5);
+    assert_int_equal(safe_append(buf, "de", sizeof(buf)), 5);
     assert_string_equal(buf, "abcde");
-    assert_int_equal(small_append(buf, "fghi", sizeof(buf)), 9);
+    assert_int_equal(safe_append(buf, "fghi", sizeof(buf)), 9);
     assert_string_equal(buf, "abcdefg");
-    assert_int_equal(small_append(buf, "", sizeof(buf)), 7);
-    assert_int_equal(small_append(full, "x", sizeof(full)), 5); /* no terminator in it: nothing is written */
+    assert_int_equal(safe_append(buf, "", sizeof(buf)), 7);
+    assert_int_equal(safe_append(full, "x", sizeof(full)), 5); /* no terminator in it: nothing is written */
     assert_memory_equal(full, "full", 4);
 }
 
@@ -53,12 +53,12 @@ static void test_append_number(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
-        (void)small_copy(buf, "n=", sizeof(buf));
-        assert_int_equal(small_append_number(buf, table[i].n, sizeof(buf)), strlen(table[i].text));
+        (void)safe_copy(buf, "n=", sizeof(buf));
+        assert_int_equal(safe_append_number(buf, table[i].n, sizeof(buf)), strlen(table[i].text));
         assert_string_equal(buf, table[i].text);
     }
-    (void)small_copy(buf, "n=", 5);
-    assert_int_equal(small_append_number(buf, 1234, 5), 6);
+    (void)safe_copy(buf, "n=", 5);
+    assert_int_equal(safe_append_number(buf, 1234, 5), 6);
     assert_string_equal(buf, "n=12");
 }
 
@@ -71,18 +71,18 @@ static void test_read_all(void **state)
     assert_int_equal(pipe2(p, O_CLOEXEC), 0);
     assert_int_equal(write(p[1], "1234567", 7), 7);
     (void)close(p[1]);
-    assert_int_equal(small_read_all(p[0], buf, sizeof(buf)), 7); /* a byte of room tells that this was all */
+    assert_int_equal(safe_read_all(p[0], buf, sizeof(buf)), 7); /* a byte of room tells that this was all */
     assert_memory_equal(buf, "1234567", 7);
-    assert_int_equal(small_read_all(p[0], buf, sizeof(buf)), 0);
+    assert_int_equal(safe_read_all(p[0], buf, sizeof(buf)), 0);
     (void)close(p[0]);
     assert_int_equal(pipe2(p, O_CLOEXEC), 0);
     assert_int_equal(write(p[1], "12345678", 8), 8);
-    assert_int_equal(small_read_all(p[0], buf, sizeof(buf)), -EFBIG);
+    assert_int_equal(safe_read_all(p[0], buf, sizeof(buf)), -EFBIG);
     (void)close(p[0]);
     (void)close(p[1]);
-    assert_int_equal(small_read_all(-1, buf, sizeof(buf)), -EBADF);
+    assert_int_equal(safe_read_all(-1, buf, sizeof(buf)), -EBADF);
     p[0] = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    assert_int_equal(small_read_all(p[0], buf, sizeof(buf)), -EISDIR);
+    assert_int_equal(safe_read_all(p[0], buf, sizeof(buf)), -EISDIR);
     (void)close(p[0]);
 }
 

@@ -1,4 +1,4 @@
-/* test_supervisor_environment: a job finds exactly what is documented in its environment. */
+/* test_attempt_environment: a job finds exactly what is documented in its environment. */
 #include "harness/attempt/environment.h"
 
 #include <setjmp.h>

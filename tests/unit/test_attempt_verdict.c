@@ -1,4 +1,4 @@
-/* test_supervisor_verdict: constructed facts, and the verdict, exit code and evidence that they must become. */
+/* test_attempt_verdict: constructed facts, and the verdict, exit code and evidence that they must become. */
 #include "harness/attempt/facts.h"
 #include "harness/attempt/standstill.h"
 #include "harness/attempt/verdict.h"

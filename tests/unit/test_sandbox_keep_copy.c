@@ -1,4 +1,4 @@
-/* test_sandbox_copy: a job's tree, copied as it is and within bounds. What takes other owners and overlays is for the end-to-end
+/* test_sandbox_keep_copy: a job's tree, copied as it is and within bounds. What takes other owners and overlays is for the end-to-end
  * tests. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -18,7 +18,7 @@ struct room {
     int from, to; /* directories; what is copied is from/job */
 };
 
-static const struct copy_bounds enough = {.bytes = 1 << 20, .files = 1000};
+static const struct keep_copy_bounds enough = {.bytes = 1 << 20, .files = 1000};
 
 static int setup(void **state)
 {
@@ -86,7 +86,7 @@ static void test_whole(void **state)
     (void)fsetxattr(fd, "user.overlay.test", "y", 1, 0); /* not every file system has them */
     (void)close(fd);
 
-    assert_int_equal(copy_into(room->from, room->to, "job", &enough), 0);
+    assert_int_equal(keep_copy_into(room->from, room->to, "job", &enough), 0);
     st = stat_of(room->to, "job/file");
     assert_int_equal(st.st_mode, S_IFREG | 04751);
     assert_int_equal(st.st_nlink, 2);
@@ -107,8 +107,8 @@ static void test_whole(void **state)
     assert_int_equal(read(fd, text, sizeof(text)), 4);
     assert_string_equal(text, "text");
     (void)close(fd);
-    assert_true(copy_measure(room->to, "job") >= 8192);
-    assert_true(copy_measure(room->to, "job") < 1 << 20);
+    assert_true(keep_copy_measure(room->to, "job") >= 8192);
+    assert_true(keep_copy_measure(room->to, "job") < 1 << 20);
 }
 
 static bool say_stop(void *data)
@@ -116,9 +116,9 @@ static bool say_stop(void *data)
     return ++*(int *)data > 2;
 }
 
-static void expect_failure(struct room *room, const struct copy_bounds *bounds, int r)
+static void expect_failure(struct room *room, const struct keep_copy_bounds *bounds, int r)
 {
-    assert_int_equal(copy_into(room->from, room->to, "job", bounds), r);
+    assert_int_equal(keep_copy_into(room->from, room->to, "job", bounds), r);
     assert_int_equal(file_remove_tree_at(room->to, "job"), 0);
     assert_int_equal(file_remove_tree_at(room->to, "links"), 0);
 }
@@ -132,12 +132,12 @@ static void test_bounds(void **state)
     put(room, "job/a", data, sizeof(data), 0);
     put(room, "job/b", data, sizeof(data), 0);
     put(room, "job/c", data, sizeof(data), 0);
-    expect_failure(room, &(struct copy_bounds){.bytes = 59999, .files = 3}, -EFBIG);
-    expect_failure(room, &(struct copy_bounds){.bytes = 60000, .files = 2}, -EFBIG);
-    expect_failure(room, &(struct copy_bounds){.bytes = 60000, .files = 3, .stopped = say_stop, .data = &asked},
+    expect_failure(room, &(struct keep_copy_bounds){.bytes = 59999, .files = 3}, -EFBIG);
+    expect_failure(room, &(struct keep_copy_bounds){.bytes = 60000, .files = 2}, -EFBIG);
+    expect_failure(room, &(struct keep_copy_bounds){.bytes = 60000, .files = 3, .stopped = say_stop, .data = &asked},
                    -ECANCELED);
     assert_int_equal(asked, 3);
-    expect_failure(room, &(struct copy_bounds){.bytes = 60000, .files = 3}, 0);
+    expect_failure(room, &(struct keep_copy_bounds){.bytes = 60000, .files = 3}, 0);
 }
 
 static void test_depth(void **state)

@@ -1,4 +1,4 @@
-/* test_supervisor_deadline: there is no moment between the order and the end without a deadline. */
+/* test_attempt_deadline: there is no moment between the order and the end without a deadline. */
 #include "harness/attempt/deadline.h"
 #include "harness/attempt/facts.h"
 #include "harness/sandbox/sandbox.h"

@@ -1,4 +1,4 @@
-/* test_supervisor_capture: real pipes into real log files, counted and cut to the byte; and what was written against
+/* test_attempt_capture: real pipes into real log files, counted and cut to the byte; and what was written against
  * what was expected (expect.c reads the same logs). */
 #include "harness/attempt/capture.h"
 #include "harness/attempt/expect.h"

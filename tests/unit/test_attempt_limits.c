@@ -1,4 +1,4 @@
-/* test_supervisor_limits: what a job's and a step's limits leave, whichever is tighter. */
+/* test_attempt_limits: what a job's and a step's limits leave, whichever is tighter. */
 #include "harness/attempt/limits_in_force.h"
 
 #include <setjmp.h>

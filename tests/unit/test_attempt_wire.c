@@ -1,4 +1,4 @@
-/* test_supervisor_wire: a result goes through a socket and comes out the same, small, large or cut short. */
+/* test_attempt_wire: a result goes through a socket and comes out the same, small, large or cut short. */
 #include "harness/attempt/artifacts.h"
 #include "harness/attempt/attempt.h"
 #include "harness/attempt/facts.h"

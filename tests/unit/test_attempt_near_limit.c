@@ -1,4 +1,4 @@
-/* test_supervisor_trust: what the machine did (parsed from the kernel's text), and which results that makes doubtful. */
+/* test_attempt_near_limit: what the machine did (parsed from the kernel's text), and which results that makes doubtful. */
 #include "harness/attempt/facts.h"
 #include "harness/attempt/near_limit.h"
 
@@ -20,15 +20,15 @@ static void test_pressure_text(void **state)
     uint64_t ns = 77;
 
     (void)state;
-    assert_true(machine_parse_pressure("some avg10=3.74 avg60=28.62 avg300=21.20 total=2808295958\nfull avg10=0.00 "
+    assert_true(pressure_parse_pressure("some avg10=3.74 avg60=28.62 avg300=21.20 total=2808295958\nfull avg10=0.00 "
                                        "avg60=0.00 avg300=0.00 total=5\n",
                                        &ns));
     assert_int_equal(ns, UINT64_C(2808295958000));
     ns = 77;
-    assert_false(machine_parse_pressure("", &ns));
-    assert_false(machine_parse_pressure("full avg10=0.00 avg60=0.00 avg300=0.00 total=5\n", &ns));
-    assert_false(machine_parse_pressure("some avg10=0.00\nfull avg10=0.00 total=5\n", &ns));
-    assert_false(machine_parse_pressure("some avg10=0.00 avg60=0.00 avg300=0.00 total=\n", &ns));
+    assert_false(pressure_parse_pressure("", &ns));
+    assert_false(pressure_parse_pressure("full avg10=0.00 avg60=0.00 avg300=0.00 total=5\n", &ns));
+    assert_false(pressure_parse_pressure("some avg10=0.00\nfull avg10=0.00 total=5\n", &ns));
+    assert_false(pressure_parse_pressure("some avg10=0.00 avg60=0.00 avg300=0.00 total=\n", &ns));
     assert_int_equal(ns, 77);
 }
 
@@ -37,12 +37,12 @@ static void test_stat_text(void **state)
     uint64_t busy = 77, stolen = 77;
 
     (void)state;
-    assert_false(machine_parse_stat("cpu  1 2 3", &busy, &stolen));
-    assert_false(machine_parse_stat("intr 1 2 3 4 5 6 7 8 9", &busy, &stolen));
+    assert_false(pressure_parse_stat("cpu  1 2 3", &busy, &stolen));
+    assert_false(pressure_parse_stat("intr 1 2 3 4 5 6 7 8 9", &busy, &stolen));
     assert_int_equal(busy, 77);
     /* user nice system idle iowait irq softirq steal guest guest_nice, in hundredths of a second */
     assert_true(
-        machine_parse_stat("cpu  100 20 3 90000 70000 4 5 600 50 50\ncpu0 1 1 1 1 1 1 1 1 1 1\n", &busy, &stolen));
+        pressure_parse_stat("cpu  100 20 3 90000 70000 4 5 600 50 50\ncpu0 1 1 1 1 1 1 1 1 1 1\n", &busy, &stolen));
     assert_int_equal(busy, 132 * (SEC / 100));
     assert_int_equal(stolen, 600 * (SEC / 100));
 }
@@ -50,28 +50,28 @@ static void test_stat_text(void **state)
 /* The real files of this machine: time passes, and a busy loop is seen. */
 static void test_this_machine(void **state)
 {
-    struct machine m;
-    struct machine_look before, now, between;
+    struct pressure m;
+    struct pressure_look before, now, between;
     uint64_t busy, until;
 
     (void)state;
-    machine_open(&m);
-    machine_look(&m, &before);
+    pressure_open(&m);
+    pressure_look(&m, &before);
     until = clock_monotonic_ns() + 200 * NSEC_PER_MSEC;
     while (clock_monotonic_ns() < until)
         ;
-    machine_look(&m, &now);
-    machine_close(&m);
-    machine_since(&before, &now, &between);
+    pressure_look(&m, &now);
+    pressure_close(&m);
+    pressure_since(&before, &now, &between);
     assert_true(between.at_ns >= 200 * NSEC_PER_MSEC);
     assert_true(m.cpus >= 1);
-    assert_true(machine_get(&between, MACHINE_BUSY_NS, &busy)); /* /proc/stat is everywhere */
+    assert_true(pressure_get(&between, MACHINE_BUSY_NS, &busy)); /* /proc/stat is everywhere */
     assert_true(busy > 0);
 }
 
 static void test_difference_of_what_both_know(void **state)
 {
-    struct machine_look a = {.at_ns = 100, .known = 1u << MACHINE_BUSY_NS | 1u << MACHINE_STOLEN_NS}, b = a, d;
+    struct pressure_look a = {.at_ns = 100, .known = 1u << MACHINE_BUSY_NS | 1u << MACHINE_STOLEN_NS}, b = a, d;
     uint64_t v = 0;
 
     (void)state;
@@ -81,13 +81,13 @@ static void test_difference_of_what_both_know(void **state)
     b.value[MACHINE_BUSY_NS] = 80;
     b.value[MACHINE_STOLEN_NS] = 8; /* it may step back by a tick */
     b.known |= 1u << MACHINE_IO_PRESSURE_NS;
-    machine_since(&a, &b, &d);
+    pressure_since(&a, &b, &d);
     assert_int_equal(d.at_ns, 40);
-    assert_true(machine_get(&d, MACHINE_BUSY_NS, &v));
+    assert_true(pressure_get(&d, MACHINE_BUSY_NS, &v));
     assert_int_equal(v, 30);
-    assert_true(machine_get(&d, MACHINE_STOLEN_NS, &v));
+    assert_true(pressure_get(&d, MACHINE_STOLEN_NS, &v));
     assert_int_equal(v, 0);
-    assert_false(machine_get(&d, MACHINE_IO_PRESSURE_NS, &v));
+    assert_false(pressure_get(&d, MACHINE_IO_PRESSURE_NS, &v));
 }
 
 /* ---- the judgement: a job of 2 s of wall time, ended at it, on a machine of 2 CPUs ---- */
@@ -97,7 +97,7 @@ struct scene {
     struct attempt_facts facts;
 };
 
-static void known(struct scene *s, enum machine_figure f, uint64_t v)
+static void known(struct scene *s, enum pressure_figure f, uint64_t v)
 {
     s->facts.machine.known |= 1u << f;
     s->facts.machine.value[f] = v;
@@ -134,7 +134,7 @@ static void assert_marked(const struct scene *s, enum reports_verdict verdict, c
 {
     cleanup_strbuf struct strbuf b = {0};
 
-    assert_true(trust_near_limit(&s->job, &s->facts, verdict, &b));
+    assert_true(near_limit_describe(&s->job, &s->facts, verdict, &b));
     assert_string_equal(b.data, text);
 }
 
@@ -142,7 +142,7 @@ static void assert_not_marked(const struct scene *s, enum reports_verdict verdic
 {
     cleanup_strbuf struct strbuf b = {0};
 
-    assert_false(trust_near_limit(&s->job, &s->facts, verdict, &b));
+    assert_false(near_limit_describe(&s->job, &s->facts, verdict, &b));
     assert_int_equal(b.len, 0);
 }
 

@@ -1,4 +1,4 @@
-/* test_supervisor_timeline: a series stays bounded, and thinning it out loses no peak and no total. */
+/* test_attempt_timeline: a series stays bounded, and thinning it out loses no peak and no total. */
 #include "harness/attempt/timeline.h"
 
 #include <setjmp.h>

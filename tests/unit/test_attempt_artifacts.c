@@ -1,4 +1,4 @@
-/* test_supervisor_artifacts: what patterns bring home from a finished root, and what a hostile root cannot make them
+/* test_attempt_artifacts: what patterns bring home from a finished root, and what a hostile root cannot make them
  * bring. */
 #include "harness/attempt/artifact_names.h"
 #include "harness/attempt/artifacts.h"

@@ -1,4 +1,4 @@
-/* test_supervisor_runs: a run's directory lives while its supervisor does and is removed once that is dead; no two
+/* test_run_rundir: a run's directory lives while its supervisor does and is removed once that is dead; no two
  * slots of the machine have the same ids. */
 #include "harness/run/idrange.h"
 #include "harness/run/rundir.h"
@@ -71,56 +71,56 @@ static size_t recover(const struct room *room)
     struct cupel_error err = {0};
     size_t removed = 12345;
 
-    check(runs_recover(room->store, &removed, &err), &err);
+    check(rundirs_recover(room->store, &removed, &err), &err);
     return removed;
 }
 
 static void test_create_and_remove(void **state)
 {
     struct room *room = *state;
-    struct run_dir *d = NULL;
+    struct rundir *d = NULL;
     struct cupel_error err;
     struct stat st;
     cleanup_free char *path = NULL;
 
-    check(run_dir_create(room->store, &d, &err), &err);
-    path = xasprintf("runs/%s", run_dir_id(d));
+    check(rundir_create(room->store, &d, &err), &err);
+    path = xasprintf("runs/%s", rundir_id(d));
     assert_int_equal(fstatat(room->store, path, &st, AT_SYMLINK_NOFOLLOW), 0);
     assert_true(S_ISDIR(st.st_mode));
     assert_int_equal(st.st_mode & 077, 0); /* nobody else's business */
-    assert_int_equal(file_write_atomic_at(run_dir_fd(d), "image", "x", 1, 0600), 0);
-    assert_int_equal(file_mkdir_p_at(run_dir_fd(d), "a/b", 0), 0);
-    run_dir_remove(d);
+    assert_int_equal(file_write_atomic_at(rundir_fd(d), "image", "x", 1, 0600), 0);
+    assert_int_equal(file_mkdir_p_at(rundir_fd(d), "a/b", 0), 0);
+    rundir_remove(d);
     assert_int_equal(count_runs(room), 0);
-    run_dir_forget(NULL);
+    rundir_forget(NULL);
 }
 
 static void test_store_that_cannot_be_written(void **state)
 {
     struct room *room = *state;
-    struct run_dir *d = NULL;
+    struct rundir *d = NULL;
     struct cupel_error err = {0};
     size_t removed = 5;
 
     assert_int_equal(file_write_atomic_at(room->store, "runs", "a file", 6, 0600), 0);
-    assert_true(run_dir_create(room->store, &d, &err) < 0);
+    assert_true(rundir_create(room->store, &d, &err) < 0);
     assert_null(d);
     assert_int_equal(err.kind, CUPEL_ERROR_HARNESS);
-    assert_true(runs_recover(room->store, &removed, &err) < 0);
+    assert_true(rundirs_recover(room->store, &removed, &err) < 0);
     assert_int_equal(removed, 5);
 }
 
 static void test_live_run_is_untouched(void **state)
 {
     struct room *room = *state;
-    struct run_dir *d = NULL;
+    struct rundir *d = NULL;
     struct cupel_error err;
 
-    check(run_dir_create(room->store, &d, &err), &err);
+    check(rundir_create(room->store, &d, &err), &err);
     assert_int_equal(recover(room), 0);
     assert_int_equal(count_runs(room), 1);
-    assert_int_equal(faccessat(run_dir_fd(d), "lock", F_OK, 0), 0);
-    run_dir_remove(d);
+    assert_int_equal(faccessat(rundir_fd(d), "lock", F_OK, 0), 0);
+    rundir_remove(d);
 }
 
 /* A run of another process, which has told its id and waits to be killed. */
@@ -138,14 +138,14 @@ static void start_other(const struct room *room, struct other *o)
     o->pid = fork();
     assert_true(o->pid >= 0);
     if (o->pid == 0) {
-        struct run_dir *d = NULL;
+        struct rundir *d = NULL;
         struct cupel_error err;
 
-        if (run_dir_create(room->store, &d, &err) < 0 || run_dir_note_cgroup(d, "/no/such/cupel-group") < 0)
+        if (rundir_create(room->store, &d, &err) < 0 || rundir_note_cgroup(d, "/no/such/cupel-group") < 0)
             _exit(1);
-        if (file_mkdir_p_at(run_dir_fd(d), "deep/tree", 0700) < 0)
+        if (file_mkdir_p_at(rundir_fd(d), "deep/tree", 0700) < 0)
             _exit(2);
-        if (file_write_all(p[1], run_dir_id(d), strlen(run_dir_id(d)) + 1) < 0)
+        if (file_write_all(p[1], rundir_id(d), strlen(rundir_id(d)) + 1) < 0)
             _exit(3);
         for (;;)
             (void)pause();
@@ -168,14 +168,14 @@ static void kill_other(const struct other *o)
 static void test_killed_run_is_removed(void **state)
 {
     struct room *room = *state;
-    struct run_dir *mine = NULL;
+    struct rundir *mine = NULL;
     struct cupel_error err;
     struct other dead, alive;
     cleanup_free char *path = NULL;
 
     start_other(room, &dead);
     start_other(room, &alive);
-    check(run_dir_create(room->store, &mine, &err), &err);
+    check(rundir_create(room->store, &mine, &err), &err);
     assert_string_not_equal(dead.id, alive.id);
     assert_int_equal(count_runs(room), 3);
     assert_int_equal(recover(room), 0); /* all three live */
@@ -188,29 +188,29 @@ static void test_killed_run_is_removed(void **state)
     assert_int_equal(recover(room), 1);
     assert_int_equal(recover(room), 0);
     assert_int_equal(count_runs(room), 1);
-    run_dir_remove(mine);
+    rundir_remove(mine);
 }
 
 /* A slot lets go of the run: as long as the supervisor lives the run does, whatever becomes of the slot. */
 static void test_forgetting_in_a_fork_does_not_unlock(void **state)
 {
     struct room *room = *state;
-    struct run_dir *d = NULL;
+    struct rundir *d = NULL;
     struct cupel_error err;
     int status;
     pid_t pid;
 
-    check(run_dir_create(room->store, &d, &err), &err);
+    check(rundir_create(room->store, &d, &err), &err);
     pid = fork();
     assert_true(pid >= 0);
     if (pid == 0) {
-        run_dir_forget(d);
+        rundir_forget(d);
         _exit(0);
     }
     assert_int_equal(waitpid(pid, &status, 0), pid);
     assert_int_equal(status, 0);
     assert_int_equal(recover(room), 0);
-    run_dir_forget(d); /* now nobody holds it */
+    rundir_forget(d); /* now nobody holds it */
     assert_int_equal(recover(room), 1);
     assert_int_equal(count_runs(room), 0);
 }
@@ -256,7 +256,7 @@ static void test_records(void **state)
         assert_int_equal(file_mkdir_p_at(room->store, "runs/b", 0700), 0);
         assert_int_equal(
             file_write_atomic_at(room->store, "runs/a/cgroups", table[i].text, strlen(table[i].text), 0600), 0);
-        r = runs_recover(room->store, &removed, &err);
+        r = rundirs_recover(room->store, &removed, &err);
         assert_int_equal(r < 0, table[i].refused);
         assert_int_equal(removed, table[i].refused ? 99 : 2);
         assert_int_equal(count_runs(room), table[i].refused ? 1 : 0);
@@ -268,17 +268,17 @@ static void test_records(void **state)
 static void test_notes_are_whole_lines(void **state)
 {
     struct room *room = *state;
-    struct run_dir *d = NULL;
+    struct rundir *d = NULL;
     struct cupel_error err;
     cleanup_free char *text = NULL;
     size_t len;
 
-    check(run_dir_create(room->store, &d, &err), &err);
-    assert_int_equal(run_dir_note_cgroup(d, "/a/cupel-1"), 0);
-    assert_int_equal(run_dir_note_cgroup(d, "/b/cupel-1"), 0);
-    assert_int_equal(file_read_at(run_dir_fd(d), "cgroups", 1000, &text, &len), 0);
+    check(rundir_create(room->store, &d, &err), &err);
+    assert_int_equal(rundir_note_cgroup(d, "/a/cupel-1"), 0);
+    assert_int_equal(rundir_note_cgroup(d, "/b/cupel-1"), 0);
+    assert_int_equal(file_read_at(rundir_fd(d), "cgroups", 1000, &text, &len), 0);
     assert_string_equal(text, "/a/cupel-1\n/b/cupel-1\n");
-    run_dir_remove(d);
+    rundir_remove(d);
 }
 
 /* Two runs of one process (or of two with the same PID, in two PID namespaces) within a millisecond. */
@@ -287,15 +287,15 @@ static void test_taken_id(void **state)
     struct room *room = *state;
 
     for (int i = 0; i < 200; i++) {
-        struct run_dir *a = NULL, *b = NULL;
+        struct rundir *a = NULL, *b = NULL;
         struct cupel_error err;
 
-        check(run_dir_create(room->store, &a, &err), &err);
-        if (run_dir_create(room->store, &b, &err) == 0)
-            run_dir_remove(b);
-        if (faccessat(run_dir_fd(a), "lock", F_OK, 0) != 0)
+        check(rundir_create(room->store, &a, &err), &err);
+        if (rundir_create(room->store, &b, &err) == 0)
+            rundir_remove(b);
+        if (faccessat(rundir_fd(a), "lock", F_OK, 0) != 0)
             fail_msg("the first run's directory is gone; the second said: %s", err.message);
-        run_dir_remove(a);
+        rundir_remove(a);
     }
 }
 
@@ -315,7 +315,7 @@ static void test_ranges_are_distinct(void **state)
         skip();
     }
     for (int i = 0; i < N; i++)
-        check(id_range_claim(&base[i], &lock[i], &err), &err);
+        check(idrange_claim(&base[i], &lock[i], &err), &err);
     assert_int_equal(pipe2(p, O_CLOEXEC), 0);
     pid = fork(); /* another process meets the same locks */
     assert_true(pid >= 0);
@@ -323,7 +323,7 @@ static void test_ranges_are_distinct(void **state)
         uint32_t other;
         int other_lock;
 
-        if (id_range_claim(&other, &other_lock, &err) < 0 || file_write_all(p[1], &other, sizeof(other)) < 0)
+        if (idrange_claim(&other, &other_lock, &err) < 0 || file_write_all(p[1], &other, sizeof(other)) < 0)
             _exit(1);
         _exit(0);
     }
@@ -360,7 +360,7 @@ static void test_range_comes_back(void **state)
     pid = fork();
     assert_true(pid >= 0);
     if (pid == 0) {
-        if (id_range_claim(&base, &lock, &err) < 0 || file_write_all(p[1], &base, sizeof(base)) < 0)
+        if (idrange_claim(&base, &lock, &err) < 0 || file_write_all(p[1], &base, sizeof(base)) < 0)
             _exit(1);
         for (;;)
             (void)pause();
