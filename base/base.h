@@ -1,10 +1,10 @@
-/* base: what every folder stands on: errors, cleanup, memory, text, fd-relative files, units, logging.
- * It knows nothing of jobs, roots, sandboxes or reports.
+/* base: what every folder stands on: errors, cleanup, memory, text, fd-relative files, units,
+ * logging. It knows nothing of jobs, roots, sandboxes or reports.
  *
- * Conventions, here and everywhere: functions that can fail return 0 (or a count) or a negative errno; output
- * parameters
- * (`ret_...`) are untouched on failure; a `struct cupel_error *err` may never be NULL and is filled exactly when the
- * function fails; file descriptors are O_CLOEXEC and start at -EBADF. */
+ * Conventions, here and everywhere: functions that can fail return 0 (or a count) or a negative
+ * errno; output parameters
+ * (`ret_...`) are untouched on failure; a `struct cupel_error *err` may never be NULL and is filled
+ * exactly when the function fails; file descriptors are O_CLOEXEC and start at -EBADF. */
 #pragma once
 
 #include <errno.h>
@@ -25,13 +25,14 @@
 /* Whose fault it is; the value is the program's exit code (DESIGN: command line). */
 enum cupel_error_kind {
     CUPEL_ERROR_NONE = 0,
-    CUPEL_ERROR_INPUT = 2,         /* the job file or the command line is wrong */
-    CUPEL_ERROR_HARNESS = 3,       /* cupel could not do its work: host, kernel, disk, missing program */
+    CUPEL_ERROR_INPUT = 2, /* the job file or the command line is wrong */
+    /* cupel could not do its work: host, kernel, disk, missing program */
+    CUPEL_ERROR_HARNESS = 3,
     CUPEL_ERROR_INTERRUPTED = 130, /* nobody's: the user said so */
 };
 
-/* One error, made where the errno is known and passed up. `message` says what was tried, on what, and why it failed;
- * `hint` (may be empty) says what to do about it. Holds no memory of its own. */
+/* One error, made where the errno is known and passed up. `message` says what was tried, on what,
+ * and why it failed; `hint` (may be empty) says what to do about it. Holds no memory of its own. */
 struct cupel_error {
     enum cupel_error_kind kind;
     int errnum; /* positive errno, 0 when none applies */
@@ -39,10 +40,11 @@ struct cupel_error {
     char hint[512];
 };
 
-/* Fills *err. When errnum is not 0 (sign does not matter), ": strerror" is appended to the message. Returns -errnum, or
- * -EINVAL when errnum is 0, so that `return cupel_error_set(...)` reads well. */
-int cupel_error_set(struct cupel_error *err, enum cupel_error_kind kind, int errnum, const char *fmt, ...)
-    BASE_PRINTF(4, 5);
+/* Fills *err. When errnum is not 0 (sign does not matter), ": strerror" is appended to the message.
+ * Returns -errnum, or -EINVAL when errnum is 0, so that `return cupel_error_set(...)` reads well.
+ */
+int cupel_error_set(struct cupel_error *err, enum cupel_error_kind kind, int errnum,
+                    const char *fmt, ...) BASE_PRINTF(4, 5);
 /* Sets what the user can do about the error already in *err. */
 void cupel_error_hint(struct cupel_error *err, const char *fmt, ...) BASE_PRINTF(2, 3);
 /* Puts "fmt: " before the message, for a caller that knows the wider circumstance. */
@@ -66,11 +68,11 @@ void base_closep(int *fd);    /* closes *fd when >= 0, and leaves -EBADF; preser
 void base_fclosep(FILE **fp); /* likewise for a stream */
 
 /* Takes the value out of a cleanup variable, which is left empty. */
-#define steal_ptr(p)                                                                                                   \
-    ({                                                                                                                 \
-        __typeof__(p) steal_tmp_ = (p);                                                                                \
-        (p) = NULL;                                                                                                    \
-        steal_tmp_;                                                                                                    \
+#define steal_ptr(p)                                                                               \
+    ({                                                                                             \
+        __typeof__(p) steal_tmp_ = (p);                                                            \
+        (p) = NULL;                                                                                \
+        steal_tmp_;                                                                                \
     })
 static inline int steal_fd(int *fd)
 {
@@ -83,15 +85,16 @@ static inline int steal_fd(int *fd)
 
 /* ---- memory and text ---- */
 
-/* Allocation failure of small objects ends the process with exit code 3 and one line: there is nothing better to do.
- * Never used between clone and exec. */
+/* Allocation failure of small objects ends the process with exit code 3 and one line: there is
+ * nothing better to do. Never used between clone and exec. */
 void *xmalloc(size_t size);
 void *xcalloc(size_t count, size_t size);
 void *xrealloc(void *p, size_t size);
 char *xstrdup(const char *s);
 char *xasprintf(const char *fmt, ...) BASE_PRINTF(1, 2);
 
-/* Arena: many small objects with one life. Memory is zeroed, aligned to 16, never moves; freed all at once. */
+/* Arena: many small objects with one life. Memory is zeroed, aligned to 16, never moves; freed all
+ * at once. */
 struct arena;
 struct arena *arena_new(void);
 void arena_free(struct arena *a);
@@ -102,7 +105,8 @@ char *arena_strdup(struct arena *a, const char *s);
 char *arena_strndup(struct arena *a, const char *s, size_t n);
 char *arena_printf(struct arena *a, const char *fmt, ...) BASE_PRINTF(2, 3);
 
-/* Growing byte buffer; `data` is always NUL-terminated once something was added. Zero-initialise with {0}. */
+/* Growing byte buffer; `data` is always NUL-terminated once something was added. Zero-initialise
+ * with {0}. */
 struct strbuf {
     char *data;
     size_t len;
@@ -118,16 +122,18 @@ bool str_eq(const char *a, const char *b);
 bool str_starts(const char *s, const char *prefix);
 /* Length of the valid UTF-8 sequence that p starts with (RFC 3629), 0 when there is none. n > 0. */
 size_t text_decode(const unsigned char *p, size_t n, uint32_t *ret_codepoint);
-/* Whether a code point is shown in another way wherever cupel writes it: it would move a cursor, change the direction of writing, or
- * not be seen at all. */
+/* Whether a code point is shown in another way wherever cupel writes it: it would move a cursor,
+ * change the direction of writing, or not be seen at all. */
 bool text_is_hidden(uint32_t codepoint);
-/* Adds a text that anyone may have chosen, as one line for a terminal: what is hidden becomes '?'. */
+/* Adds a text that anyone may have chosen, as one line for a terminal: what is hidden becomes '?'.
+ */
 void text_add_line(struct strbuf *b, const char *text);
 /* A path of /proc/self/mountinfo as it is: there, blanks are written as \ooo. In place. */
 void text_unescape_mount(char *s);
 /* Adds a JSON text with what is hidden in its strings escaped: it reads the same. */
 void text_add_json(struct strbuf *b, const char *json);
-/* Prints it so, and the end of a line; takes ownership, and NULL as short of memory. 0 or -errno. */
+/* Prints it so, and the end of a line; takes ownership, and NULL as short of memory. 0 or -errno.
+ */
 int text_put_json(char *json, FILE *stream);
 /* Adds a text as one word of a shell's: in quotes where it needs them. */
 void text_add_shell_word(struct strbuf *b, const char *text);
@@ -145,21 +151,26 @@ const char *str_nearest(const char *word, const char *const *names, size_t n);
 
 /* ---- files, always relative to a directory fd ---- */
 
-/* Opens `path` beneath dirfd following no symbolic link at all (openat2 RESOLVE_BENEATH|RESOLVE_NO_SYMLINKS|
- * RESOLVE_NO_MAGICLINKS): for anything that a job or its root could have touched. Returns fd or -errno. */
+/* Opens `path` beneath dirfd following no symbolic link at all (openat2
+ * RESOLVE_BENEATH|RESOLVE_NO_SYMLINKS| RESOLVE_NO_MAGICLINKS): for anything that a job or its root
+ * could have touched. Returns fd or -errno. */
 int file_open_beneath(int dirfd, const char *path, int flags, mode_t mode);
-/* Opens `path` with dirfd as "/": links are followed but cannot leave (openat2 RESOLVE_IN_ROOT|RESOLVE_NO_MAGICLINKS).
+/* Opens `path` with dirfd as "/": links are followed but cannot leave (openat2
+ * RESOLVE_IN_ROOT|RESOLVE_NO_MAGICLINKS).
  */
 int file_open_in_root(int dirfd, const char *path, int flags, mode_t mode);
-/* Opens an absolute path of which the first `trusted` bytes name a directory that is followed through links, and the rest is
- * not: -ELOOP where a part of the rest is a link (openat2 RESOLVE_NO_SYMLINKS). For paths whose beginning somebody wrote
- * who may say so, and whose end others could have filled. trusted == strlen(path): all of it is followed. */
+/* Opens an absolute path of which the first `trusted` bytes name a directory that is followed
+ * through links, and the rest is not: -ELOOP where a part of the rest is a link (openat2
+ * RESOLVE_NO_SYMLINKS). For paths whose beginning somebody wrote who may say so, and whose end
+ * others could have filled. trusted == strlen(path): all of it is followed. */
 int file_open_trusted(const char *path, size_t trusted, int flags);
-/* The first link in that rest, as the path up to it, and what it points to in *ret_target; both malloc'ed. NULL: none. */
+/* The first link in that rest, as the path up to it, and what it points to in *ret_target; both
+ * malloc'ed. NULL: none. */
 char *file_first_link(const char *path, size_t trusted, char **ret_target);
 /* Whole content of a regular file of at most max bytes (-EFBIG above); NUL-terminated. */
 int file_read_at(int dirfd, const char *path, size_t max, char **ret_data, size_t *ret_len);
-/* The same for files of the kernel (proc, sysfs, cgroup), whose size is not known before; from an open fd. */
+/* The same for files of the kernel (proc, sysfs, cgroup), whose size is not known before; from an
+ * open fd. */
 int file_read_fd(int fd, size_t max, char **ret_data, size_t *ret_len);
 /* Written aside, fsynced, renamed over `path`: readers see the old or the new content. */
 int file_write_atomic_at(int dirfd, const char *path, const void *data, size_t len, mode_t mode);
@@ -179,31 +190,38 @@ int file_remove_tree_at(int dirfd, const char *name);
 
 /* ---- user and group ids ---- */
 
-/* How many ids from 0 on the user namespace of this process maps, users and groups alike: 4294967295 for all of the host's, 1
- * where there is only root, 0 where not even that is mapped or /proc cannot be read. */
+/* How many ids from 0 on the user namespace of this process maps, users and groups alike:
+ * 4294967295 for all of the host's, 1 where there is only root, 0 where not even that is mapped or
+ * /proc cannot be read. */
 uint32_t ids_mapped(void);
-/* A map (user_namespaces(7)) that gives a child namespace the ids 0 .. count-1 of this one as they are, as far as there are any:
- * one line for each extent of ours, since the kernel takes no line that spans two. `file`: "uid_map", "gid_map". Malloc'ed. */
+/* A map (user_namespaces(7)) that gives a child namespace the ids 0 .. count-1 of this one as they
+ * are, as far as there are any: one line for each extent of ours, since the kernel takes no line
+ * that spans two. `file`: "uid_map", "gid_map". Malloc'ed. */
 char *ids_identity_map(const char *file, uint32_t count);
-/* The id by which the parent namespace knows who is root in this one; 0 where that cannot be read. */
+/* The id by which the parent namespace knows who is root in this one; 0 where that cannot be read.
+ */
 uint32_t ids_of_root(void);
 /* The mapping as text, for whom other ids mean other owners on disk; NULL when all 65,536 ids
  * that files of a root may have are the host's own. Malloc'ed. */
 char *ids_describe(void);
 
-/* ---- messages with descriptors, over a socket that keeps packets apart (usable between clone and exec) ---- */
+/* ---- messages with descriptors, over a socket that keeps packets apart (usable between clone and
+ * exec) ---- */
 
 #define SOCKET_FDS_MAX 3
 /* The whole packet, or a negative errno; SIGPIPE is never raised. */
 int socket_send(int fd, const void *data, size_t len, const int *fds, size_t n_fds);
-/* The bytes of the next packet (0: end of file) or a negative errno; the descriptors that came with it, close-on-exec, in
- * ret_fds, -EBADF for none: also after a packet of an unexpected size. Flags as recvmsg(2). */
-ssize_t socket_receive(int fd, void *data, size_t len, int flags, int ret_fds[static SOCKET_FDS_MAX]);
+/* The bytes of the next packet (0: end of file) or a negative errno; the descriptors that came with
+ * it, close-on-exec, in ret_fds, -EBADF for none: also after a packet of an unexpected size. Flags
+ * as recvmsg(2). */
+ssize_t socket_receive(int fd, void *data, size_t len, int flags,
+                       int ret_fds[static SOCKET_FDS_MAX]);
 
 /* ---- units ---- */
 
-/* "512M", "1.5G", "64KiB", "100" -> bytes; all binary. "250ms", "90s", "5m", "1h30m", "2" (seconds) -> nanoseconds.
- * "1.5", "150%" -> thousandths of a core. -EINVAL for anything else, -ERANGE for overflow. */
+/* "512M", "1.5G", "64KiB", "100" -> bytes; all binary. "250ms", "90s", "5m", "1h30m", "2" (seconds)
+ * -> nanoseconds. "1.5", "150%" -> thousandths of a core. -EINVAL for anything else, -ERANGE for
+ * overflow. */
 int unit_parse_size(const char *text, uint64_t *ret_bytes);
 int unit_parse_duration(const char *text, uint64_t *ret_ns);
 int unit_parse_cores(const char *text, uint64_t *ret_millicores);
@@ -211,7 +229,8 @@ int unit_parse_cores(const char *text, uint64_t *ret_millicores);
 #define UNIT_TEXT_SIZE 32
 const char *unit_format_size(uint64_t bytes, char buf[static UNIT_TEXT_SIZE]);
 const char *unit_format_duration(uint64_t ns, char buf[static UNIT_TEXT_SIZE]);
-/* As unit_parse_duration reads it, exactly and in the fewest words: "365d", "1m30s". Returns buf. */
+/* As unit_parse_duration reads it, exactly and in the fewest words: "365d", "1m30s". Returns buf.
+ */
 const char *unit_spell_duration(uint64_t ns, char buf[static UNIT_TEXT_SIZE]);
 const char *unit_format_cores(uint64_t millicores, char buf[static UNIT_TEXT_SIZE]);
 
@@ -222,26 +241,30 @@ uint64_t clock_monotonic_ns(void);
 
 /* ---- chroot ---- */
 
-/* Whether our root directory is not that of our mount namespace. Known for sure with root's rights; without them, a chroot to a mount
- * point is not noticed. */
+/* Whether our root directory is not that of our mount namespace. Known for sure with root's rights;
+ * without them, a chroot to a mount point is not noticed. */
 bool process_is_chrooted(void);
-#define CHROOT_REMEDY                                                                                                  \
-    "the kernel makes no user namespaces inside a chroot (user_namespaces(7)): start cupel outside of it, or make the " \
-    "tree the root of a mount namespace (systemd-nspawn -D TREE; or with pivot_root, docs/containers.md)"
+#define CHROOT_REMEDY                                                                              \
+    "the kernel makes no user namespaces inside a chroot (user_namespaces(7)): start cupel "       \
+    "outside of it, or make the "                                                                  \
+    "tree the root of a mount namespace (systemd-nspawn -D TREE; or with pivot_root, "             \
+    "docs/containers.md)"
 
 /* ---- what whoever started this program allows it ---- */
 
-/* Raises the limits of files, their size, memory and CPU time as far as may be, and makes too large a file an error, not a signal.
- * At the start. */
+/* Raises the limits of files, their size, memory and CPU time as far as may be, and makes too large
+ * a file an error, not a signal. At the start. */
 void own_limits_raise(void);
-/* Whether this process may have so many files open: an error that says what to do (CUPEL_ERROR_HARNESS). */
+/* Whether this process may have so many files open: an error that says what to do
+ * (CUPEL_ERROR_HARNESS). */
 int own_limits_check_files(uint64_t needed, struct cupel_error *err);
 /* The same of files of so many bytes. */
 int own_limits_check_size(uint64_t needed, struct cupel_error *err);
 
 /* ---- logging ---- */
 
-/* One line "cupel: warning: ..." to standard error. For what the user should know but what stops nothing. */
+/* One line "cupel: warning: ..." to standard error. For what the user should know but what stops
+ * nothing. */
 void log_warning(const char *fmt, ...) BASE_PRINTF(1, 2);
 
 /* ---- strings.c ---- */

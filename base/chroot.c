@@ -1,5 +1,6 @@
-/* chroot: whether this process is in one. There the kernel makes no user namespaces, with EPERM, as security modules do
- * (create_user_ns(), kernel/user_namespace.c, asks current_chrooted()): who only sees the error takes it for theirs. */
+/* chroot: whether this process is in one. There the kernel makes no user namespaces, with EPERM, as
+ * security modules do (create_user_ns(), kernel/user_namespace.c, asks current_chrooted()): who
+ * only sees the error takes it for theirs. */
 #include "base/base.h"
 
 #include <fcntl.h>
@@ -22,7 +23,8 @@ static bool root_is_no_mount(void)
 
     if (fd < 0 || file_read_fd(fd, MOUNTINFO_MAX, &text, &len) < 0)
         return false;
-    for (char *line = strtok_r(text, "\n", &save); line != NULL; line = strtok_r(NULL, "\n", &save)) {
+    for (char *line = strtok_r(text, "\n", &save); line != NULL;
+         line = strtok_r(NULL, "\n", &save)) {
         char point[3] = "";
 
         if (sscanf(line, "%*s %*s %*s %*s %2s", point) == 1 && str_eq(point, "/"))
@@ -31,13 +33,15 @@ static bool root_is_no_mount(void)
     return true;
 }
 
-/* Entering the mount namespace that it is in anyway takes a process to that namespace's root (mntns_install(), fs/namespace.c). */
+/* Entering the mount namespace that it is in anyway takes a process to that namespace's root
+ * (mntns_install(), fs/namespace.c). */
 static bool moves_to_another_root(void)
 {
     int ns = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
     struct statx before, after;
 
-    return ns >= 0 && statx(AT_FDCWD, "/", 0, STATX_INO | STATX_MNT_ID, &before) == 0 && setns(ns, CLONE_NEWNS) == 0 &&
+    return ns >= 0 && statx(AT_FDCWD, "/", 0, STATX_INO | STATX_MNT_ID, &before) == 0 &&
+           setns(ns, CLONE_NEWNS) == 0 &&
            statx(AT_FDCWD, "/", 0, STATX_INO | STATX_MNT_ID, &after) == 0 &&
            (before.stx_ino != after.stx_ino || before.stx_mnt_id != after.stx_mnt_id);
 }

@@ -1,9 +1,11 @@
-/* error: the one error object. Not responsible for deciding what happens next: callers pass it up, main prints it. */
+/* error: the one error object. Not responsible for deciding what happens next: callers pass it up,
+ * main prints it. */
 #include "base/base.h"
 
 #include <string.h>
 
-int cupel_error_set(struct cupel_error *err, enum cupel_error_kind kind, int errnum, const char *fmt, ...)
+int cupel_error_set(struct cupel_error *err, enum cupel_error_kind kind, int errnum,
+                    const char *fmt, ...)
 {
     va_list ap;
     int n;
@@ -16,7 +18,8 @@ int cupel_error_set(struct cupel_error *err, enum cupel_error_kind kind, int err
     n = vsnprintf(err->message, sizeof(err->message), fmt, ap);
     va_end(ap);
     if (errnum != 0 && n >= 0 && (size_t)n < sizeof(err->message))
-        (void)snprintf(err->message + n, sizeof(err->message) - (size_t)n, ": %s", strerror(errnum));
+        (void)snprintf(err->message + n, sizeof(err->message) - (size_t)n, ": %s",
+                       strerror(errnum));
     return errnum != 0 ? -errnum : -EINVAL;
 }
 
@@ -39,7 +42,8 @@ void cupel_error_prefix(struct cupel_error *err, const char *fmt, ...)
     va_start(ap, fmt);
     n = vsnprintf(err->message, sizeof(err->message), fmt, ap);
     va_end(ap);
-    if (n >= 0 && (size_t)n + 3 < sizeof(err->message)) { /* what does not fit is the end of the old message */
+    /* what does not fit is the end of the old message */
+    if (n >= 0 && (size_t)n + 3 < sizeof(err->message)) {
         size_t room = sizeof(err->message) - (size_t)n - 3, length = strnlen(old, room);
 
         memcpy(err->message + n, ": ", 2);

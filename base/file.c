@@ -1,5 +1,5 @@
-/* file: fd-relative files. Nothing here follows a link out of where it was told to stay; nothing falls back from an fd
- * to a path. Not responsible for temporary directories or locks. */
+/* file: fd-relative files. Nothing here follows a link out of where it was told to stay; nothing
+ * falls back from an fd to a path. Not responsible for temporary directories or locks. */
 #include "base/base.h"
 
 #include <dirent.h>
@@ -18,7 +18,8 @@ static int open_resolve(int dirfd, const char *path, int flags, mode_t mode, uin
     };
     long fd;
 
-    /* EAGAIN: a rename or mount raced with the look-up of ".." (openat2(2)); try again, but not for ever. */
+    /* EAGAIN: a rename or mount raced with the look-up of ".." (openat2(2)); try again, but not for
+     * ever. */
     for (int tries = 0; tries < 128; tries++) {
         fd = syscall(SYS_openat2, dirfd, path, &how, sizeof(how));
         if (fd >= 0 || (errno != EAGAIN && errno != EINTR))
@@ -29,7 +30,8 @@ static int open_resolve(int dirfd, const char *path, int flags, mode_t mode, uin
 
 int file_open_beneath(int dirfd, const char *path, int flags, mode_t mode)
 {
-    return open_resolve(dirfd, path, flags, mode, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS);
+    return open_resolve(dirfd, path, flags, mode,
+                        RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS);
 }
 
 int file_open_in_root(int dirfd, const char *path, int flags, mode_t mode)
@@ -79,7 +81,8 @@ int file_open_trusted(const char *path, size_t trusted, int flags)
     dir = open(prefix, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (dir < 0)
         return -errno;
-    return open_resolve(dir, *rest != '\0' ? rest : ".", flags, 0, RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS);
+    return open_resolve(dir, *rest != '\0' ? rest : ".", flags, 0,
+                        RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS);
 }
 
 char *file_first_link(const char *path, size_t trusted, char **ret_target)
@@ -216,11 +219,12 @@ int file_open_dir_p_at(int dirfd, const char *path, mode_t mode)
     return fd < 0 ? -errno : fd;
 }
 
-/* A directory that refuses to be listed or emptied (mode 000, immutable to others) still belongs to us as root; its
- * mode is widened first. */
+/* A directory that refuses to be listed or emptied (mode 000, immutable to others) still belongs to
+ * us as root; its mode is widened first. */
 static DIR *open_for_removal(int dirfd, const char *name, dev_t device)
 {
-    cleanup_close int fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+    cleanup_close int fd =
+        openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
     struct stat st;
     DIR *dir;
 
@@ -245,8 +249,8 @@ static bool is_dot(const char *name)
     return name[0] == '.' && (name[1] == '\0' || (name[1] == '.' && name[2] == '\0'));
 }
 
-/* Removes every non-directory of `dir`; moves every subdirectory up into `top` under a fresh name, so that a tree
- * deeper than there are descriptors or path length is emptied without recursion. */
+/* Removes every non-directory of `dir`; moves every subdirectory up into `top` under a fresh name,
+ * so that a tree deeper than there are descriptors or path length is emptied without recursion. */
 static int flatten(DIR *dir, int top, uint64_t *serial)
 {
     struct dirent *e;
@@ -299,7 +303,8 @@ int file_remove_tree_at(int parent, const char *name)
     if (top == NULL)
         return -errno;
     r = flatten(top, dirfd(top), &serial);
-    while (r == 0) { /* one pass empties each directory at the top, whose own subdirectories arrive there in turn */
+    /* one pass empties each directory at the top, whose own subdirectories arrive there in turn */
+    while (r == 0) {
         struct dirent *e;
         bool any = false;
 

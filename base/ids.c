@@ -1,5 +1,5 @@
-/* ids: which user and group ids this process's user namespace has. All of the host's, or, without root, only the caller's own and
- * those that newuidmap(1) may give them. */
+/* ids: which user and group ids this process's user namespace has. All of the host's, or, without
+ * root, only the caller's own and those that newuidmap(1) may give them. */
 #include "base/base.h"
 
 #include <fcntl.h>
@@ -26,7 +26,8 @@ static bool find_extent(const char *map, uint32_t first, uint32_t *ret_outside, 
         uint32_t inside, outside, count;
 
         line += *line == '\n';
-        if (sscanf(line, "%" SCNu32 " %" SCNu32 " %" SCNu32, &inside, &outside, &count) != 3 || inside != first)
+        if (sscanf(line, "%" SCNu32 " %" SCNu32 " %" SCNu32, &inside, &outside, &count) != 3 ||
+            inside != first)
             continue;
         *ret_outside = outside;
         *ret_count = count;
@@ -39,14 +40,16 @@ static uint32_t count_from_zero(const char *map)
 {
     uint32_t n = 0, outside, count;
 
-    while (map != NULL && find_extent(map, n, &outside, &count) && count > 0 && count <= ALL_IDS - n)
+    while (map != NULL && find_extent(map, n, &outside, &count) && count > 0 &&
+           count <= ALL_IDS - n)
         n += count;
     return n;
 }
 
 uint32_t ids_mapped(void)
 {
-    cleanup_free char *uids = read_map("/proc/self/uid_map"), *gids = read_map("/proc/self/gid_map");
+    cleanup_free char *uids = read_map("/proc/self/uid_map"),
+                      *gids = read_map("/proc/self/gid_map");
     uint32_t u = count_from_zero(uids), g = count_from_zero(gids);
 
     return u < g ? u : g;
@@ -87,7 +90,8 @@ char *ids_describe(void)
         cleanup_free char *map = read_map(paths[i]);
         uint32_t n = 0, outside = 0, count = 0;
 
-        while (map != NULL && find_extent(map, n, &outside, &count) && count > 0 && count <= ALL_IDS - n) {
+        while (map != NULL && find_extent(map, n, &outside, &count) && count > 0 &&
+               count <= ALL_IDS - n) {
             strbuf_addf(&text, "%s%" PRIu32 " %" PRIu32 " %" PRIu32,
                         n > 0   ? ", "
                         : i > 0 ? "; "

@@ -41,7 +41,8 @@ bool interrupt_is_pending(void)
     sigset_t set;
 
     return sigpending(&set) == 0 &&
-           (sigismember(&set, SIGINT) == 1 || sigismember(&set, SIGTERM) == 1 || sigismember(&set, SIGHUP) == 1);
+           (sigismember(&set, SIGINT) == 1 || sigismember(&set, SIGTERM) == 1 ||
+            sigismember(&set, SIGHUP) == 1);
 }
 
 void interrupt_release(struct interrupt *i, bool told)

@@ -1,5 +1,5 @@
-/* interrupt: SIGINT, SIGTERM and SIGHUP as something that is looked for, where dying of them would leave things behind. Not
- * responsible for what is done then. */
+/* interrupt: SIGINT, SIGTERM and SIGHUP as something that is looked for, where dying of them would
+ * leave things behind. Not responsible for what is done then. */
 #pragma once
 
 #include "base/base.h"
@@ -10,12 +10,13 @@ struct interrupt {
     sigset_t before;
     int fd; /* readable when one came; -EBADF: not held */
 };
-#define INTERRUPT_INIT                                                                                                 \
-    {                                                                                                                  \
-        .fd = -EBADF                                                                                                   \
+#define INTERRUPT_INIT                                                                             \
+    {                                                                                              \
+        .fd = -EBADF                                                                               \
     }
 
-/* From here to interrupt_release they end nobody: one that comes stays pending, and is taken by interrupt_came. May be nested. */
+/* From here to interrupt_release they end nobody: one that comes stays pending, and is taken by
+ * interrupt_came. May be nested. */
 int interrupt_hold(struct interrupt *i);
 /* Takes one that came. */
 bool interrupt_came(const struct interrupt *i);

@@ -3,8 +3,8 @@
 
 #include <poll.h>
 
-/* A reader that has stopped (Ctrl-S, a pager) must not stop a run: a remark waits so long for it. A pipe that is ready takes
- * PIPE_BUF bytes at once, which is more than one has. */
+/* A reader that has stopped (Ctrl-S, a pager) must not stop a run: a remark waits so long for it. A
+ * pipe that is ready takes PIPE_BUF bytes at once, which is more than one has. */
 #define PATIENCE_MS 2000
 
 static bool is_read(int fd)

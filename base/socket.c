@@ -1,4 +1,5 @@
-/* socket: a packet and the descriptors that go with it. Without malloc and stdio: PID 1 of a job uses it too. */
+/* socket: a packet and the descriptors that go with it. Without malloc and stdio: PID 1 of a job
+ * uses it too. */
 #include "base/base.h"
 
 #include <string.h>
@@ -35,11 +36,13 @@ int socket_send(int fd, const void *data, size_t len, const int *fds, size_t n_f
     return n == (ssize_t)len ? 0 : n < 0 ? -errno : -EIO;
 }
 
-ssize_t socket_receive(int fd, void *data, size_t len, int flags, int ret_fds[static SOCKET_FDS_MAX])
+ssize_t socket_receive(int fd, void *data, size_t len, int flags,
+                       int ret_fds[static SOCKET_FDS_MAX])
 {
     union fd_space space = {.bytes = {0}};
     struct iovec part = {.iov_base = data, .iov_len = len};
-    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = &space, .msg_controllen = sizeof(space)};
+    struct msghdr message = {
+        .msg_iov = &part, .msg_iovlen = 1, .msg_control = &space, .msg_controllen = sizeof(space)};
     size_t taken = 0;
     ssize_t n;
 
@@ -51,8 +54,9 @@ ssize_t socket_receive(int fd, void *data, size_t len, int flags, int ret_fds[st
     if (n < 0)
         return -errno;
     for (struct cmsghdr *c = CMSG_FIRSTHDR(&message); c != NULL; c = CMSG_NXTHDR(&message, c)) {
-        size_t count =
-            c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS ? (c->cmsg_len - CMSG_LEN(0)) / sizeof(int) : 0;
+        size_t count = c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS
+                           ? (c->cmsg_len - CMSG_LEN(0)) / sizeof(int)
+                           : 0;
 
         for (size_t i = 0; i < count && taken < SOCKET_FDS_MAX; i++)
             memcpy(&ret_fds[taken++], CMSG_DATA(c) + i * sizeof(int), sizeof(int));

@@ -72,7 +72,8 @@ bool str_starts(const char *s, const char *prefix)
 
 #define NEAREST_MAX 63
 
-/* Edit distance with transpositions (optimal string alignment), for words of at most NEAREST_MAX bytes. */
+/* Edit distance with transpositions (optimal string alignment), for words of at most NEAREST_MAX
+ * bytes. */
 static size_t edit_distance(const char *a, size_t na, const char *b, size_t nb)
 {
     size_t d[3][NEAREST_MAX + 1];
@@ -91,7 +92,8 @@ static size_t edit_distance(const char *a, size_t na, const char *b, size_t nb)
                 best = above[j] + 1;
             if (row[j - 1] + 1 < best)
                 best = row[j - 1] + 1;
-            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] && before[j - 2] + 1 < best)
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
+                before[j - 2] + 1 < best)
                 best = before[j - 2] + 1;
             row[j] = best;
         }
@@ -127,7 +129,8 @@ const char *str_nearest(const char *word, const char *const *names, size_t n)
 
 void text_add_shell_word(struct strbuf *b, const char *text)
 {
-    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-/:=,+@%";
+    static const char plain[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-/:=,+@%";
 
     if (*text != '\0' && text[strspn(text, plain)] == '\0') {
         strbuf_adds(b, text);

@@ -1,4 +1,5 @@
-/* unit: sizes, durations and cores, in both directions (JOBFILE, "Limits": all sizes are binary). */
+/* unit: sizes, durations and cores, in both directions (JOBFILE, "Limits": all sizes are binary).
+ */
 #include "base/base.h"
 
 #include <ctype.h>
@@ -66,7 +67,8 @@ static int parse_decimal(const char **text, struct decimal *ret)
 
 static int scale(struct decimal d, uint64_t factor, uint64_t *ret)
 {
-    unsigned __int128 v = (unsigned __int128)d.whole * factor + (unsigned __int128)d.billionths * factor / 1000000000u;
+    unsigned __int128 v = (unsigned __int128)d.whole * factor +
+                          (unsigned __int128)d.billionths * factor / 1000000000u;
 
     if (v > UINT64_MAX)
         return -ERANGE;
@@ -74,7 +76,8 @@ static int scale(struct decimal d, uint64_t factor, uint64_t *ret)
     return 0;
 }
 
-static const struct unit *find_unit(const struct unit *units, size_t n, const char *name, size_t length)
+static const struct unit *find_unit(const struct unit *units, size_t n, const char *name,
+                                    size_t length)
 {
     for (size_t i = 0; i < n; i++)
         if (strlen(units[i].name) == length && strncmp(units[i].name, name, length) == 0)
@@ -165,7 +168,8 @@ const char *unit_format_size(uint64_t bytes, char buf[static UNIT_TEXT_SIZE])
     size_t i = 0;
     char number[UNIT_TEXT_SIZE - 5];
 
-    for (; value >= 1023.95 && i + 1 < ARRAY_SIZE(names); i++) /* what would be rounded to 1024 is the next unit's 1 */
+    for (; value >= 1023.95 && i + 1 < ARRAY_SIZE(names);
+         i++) /* what would be rounded to 1024 is the next unit's 1 */
         value /= 1024;
     (void)snprintf(number, sizeof(number), "%.1f", value);
     drop_trailing_zeros(number);
@@ -181,9 +185,11 @@ const char *unit_format_duration(uint64_t ns, char buf[static UNIT_TEXT_SIZE])
         uint64_t s = ns / NSEC_PER_SEC + (ns % NSEC_PER_SEC >= NSEC_PER_SEC / 2);
 
         if (s >= 3600)
-            (void)snprintf(buf, UNIT_TEXT_SIZE, "%u h %u min", (unsigned)(s / 3600), (unsigned)(s % 3600 / 60));
+            (void)snprintf(buf, UNIT_TEXT_SIZE, "%u h %u min", (unsigned)(s / 3600),
+                           (unsigned)(s % 3600 / 60));
         else if (s % 60 != 0)
-            (void)snprintf(buf, UNIT_TEXT_SIZE, "%u min %u s", (unsigned)(s / 60), (unsigned)(s % 60));
+            (void)snprintf(buf, UNIT_TEXT_SIZE, "%u min %u s", (unsigned)(s / 60),
+                           (unsigned)(s % 60));
         else
             (void)snprintf(buf, UNIT_TEXT_SIZE, "%u min", (unsigned)(s / 60));
         return buf;
@@ -207,7 +213,8 @@ const char *unit_spell_duration(uint64_t ns, char buf[static UNIT_TEXT_SIZE])
 
         if (ns < u->factor || n >= UNIT_TEXT_SIZE)
             continue;
-        n += (size_t)snprintf(buf + n, UNIT_TEXT_SIZE - n, "%llu%s", (unsigned long long)(ns / u->factor), u->name);
+        n += (size_t)snprintf(buf + n, UNIT_TEXT_SIZE - n, "%llu%s",
+                              (unsigned long long)(ns / u->factor), u->name);
         ns %= u->factor;
     }
     return buf;

@@ -1,6 +1,7 @@
-/* weaken: takes walls away, so that the hostile suite can be seen to notice (docs/selftest.md). Only in a build with
- * CUPEL_FAULT_INJECTION, never in a release: there it is a constant that the compiler drops. Above all rooms, since the walls are in
- * several; usable between clone and exec. */
+/* weaken: takes walls away, so that the hostile suite can be seen to notice (docs/selftest.md).
+ * Only in a build with CUPEL_FAULT_INJECTION, never in a release: there it is a constant that the
+ * compiler drops. Above all rooms, since the walls are in several; usable between clone and exec.
+ */
 #pragma once
 
 #include <stdbool.h>

@@ -1,11 +1,13 @@
-/* floor: what the kernel alone takes to start and end one job: the same namespaces, mounts and cgroups that cupel
- * makes, the exec of the same static program, and the tear-down, with nothing else: no seccomp, no masks, no limits, no
- * pipes, no reports. bench/launch puts cupel's own time beside it. Deliberately stands alone and uses nothing of cupel,
- * so that a slowness of ours cannot hide in the yardstick.
+/* floor: what the kernel alone takes to start and end one job: the same namespaces, mounts and
+ * cgroups that cupel makes, the exec of the same static program, and the tear-down, with nothing
+ * else: no seccomp, no masks, no limits, no pipes, no reports. bench/launch puts cupel's own time
+ * beside it. Deliberately stands alone and uses nothing of cupel, so that a slowness of ours cannot
+ * hide in the yardstick.
  *
  *   floor [-j WORKERS] [-n JOBS] PROGRAM ROOT
  *
- * PROGRAM is executed through a descriptor; ROOT is the directory used as read-only lower layer. Prints one line. */
+ * PROGRAM is executed through a descriptor; ROOT is the directory used as read-only lower layer.
+ * Prints one line. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/loop.h>
@@ -32,17 +34,17 @@
 #define ID_COUNT 65536u
 #define ID_BASE 0x50000000u
 #define HIERARCHIES_MAX 8
-#define ALL_NAMESPACES                                                                                                 \
-    (CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWCGROUP |       \
-     CLONE_NEWTIME)
+#define ALL_NAMESPACES                                                                             \
+    (CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWUTS | CLONE_NEWIPC |     \
+     CLONE_NEWCGROUP | CLONE_NEWTIME)
 
 /* A benchmark has no use for going on: the first failure ends it, naming the call. */
-#define CHECK(call)                                                                                                    \
-    ({                                                                                                                 \
-        long check_result_ = (long)(call);                                                                             \
-        if (check_result_ < 0)                                                                                         \
-            die(__LINE__, #call);                                                                                      \
-        check_result_;                                                                                                 \
+#define CHECK(call)                                                                                \
+    ({                                                                                             \
+        long check_result_ = (long)(call);                                                         \
+        if (check_result_ < 0)                                                                     \
+            die(__LINE__, #call);                                                                  \
+        check_result_;                                                                             \
     })
 
 static _Noreturn void die(int line, const char *call)
@@ -92,7 +94,8 @@ static bool find_mount(const char *controller, char *ret, size_t size)
         if (controller == NULL)
             found = strcmp(type, "cgroup2") == 0;
         else if (strcmp(type, "cgroup") == 0)
-            for (char *save, *o = strtok_r(options, ",", &save); o != NULL && !found; o = strtok_r(NULL, ",", &save))
+            for (char *save, *o = strtok_r(options, ",", &save); o != NULL && !found;
+                 o = strtok_r(NULL, ",", &save))
                 found = strcmp(o, controller) == 0;
         if (found)
             snprintf(ret, size, "%s", where);
@@ -117,7 +120,8 @@ static void groups_add(struct groups *g, const char *mount, const char *path, bo
     }
     g->parent[g->n] = parent;
     g->run[g->n] = (int)CHECK(openat(parent, g->name, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (v2) { /* where the no-internal-process rule lets us; else the groups are made without controllers */
+    /* where the no-internal-process rule lets us; else the groups are made without controllers */
+    if (v2) {
         int control = openat(g->run[g->n], "cgroup.subtree_control", O_WRONLY | O_CLOEXEC);
 
         if (control < 0 || write(control, "+cpu +memory +pids", 18) < 0)
@@ -141,9 +145,11 @@ static void groups_open(struct groups *g, int worker)
 
         *path++ = '\0';
         path[strcspn(path, "\n")] = '\0';
-        for (char *save, *c = strtok_r(controllers, ",", &save); c != NULL; c = strtok_r(NULL, ",", &save))
+        for (char *save, *c = strtok_r(controllers, ",", &save); c != NULL;
+             c = strtok_r(NULL, ",", &save))
             for (size_t i = 0; i < sizeof(used) / sizeof(used[0]); i++)
-                if (strcmp(c, used[i]) == 0 && g->n < HIERARCHIES_MAX && find_mount(c, mount, sizeof(mount)))
+                if (strcmp(c, used[i]) == 0 && g->n < HIERARCHIES_MAX &&
+                    find_mount(c, mount, sizeof(mount)))
                     groups_add(g, mount, path, false);
         if (strncmp(line, "0:", 2) == 0 && g->n == 0 && find_mount(NULL, mount, sizeof(mount)))
             groups_add(g, mount, path, true);
@@ -196,7 +202,8 @@ static int make_mount(const char *type, const char *const *options, unsigned att
     int fs = (int)CHECK(fsopen(type, FSOPEN_CLOEXEC)), mount;
 
     for (; options != NULL && *options != NULL; options += 2)
-        CHECK(fsconfig(fs, options[1] != NULL ? FSCONFIG_SET_STRING : FSCONFIG_SET_FLAG, options[0], options[1], 0));
+        CHECK(fsconfig(fs, options[1] != NULL ? FSCONFIG_SET_STRING : FSCONFIG_SET_FLAG, options[0],
+                       options[1], 0));
     CHECK(fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0));
     mount = (int)CHECK(fsmount(fs, FSMOUNT_CLOEXEC, attributes));
     close(fs);
@@ -218,14 +225,16 @@ static int make_upper(void)
 
     CHECK(ftruncate(image, 1 << 30));
     snprintf(command, sizeof(command),
-             "mke2fs -q -F -t ext4 -b 4096 -m 0 -O ^has_journal,^resize_inode -E lazy_itable_init=1,nodiscard "
+             "mke2fs -q -F -t ext4 -b 4096 -m 0 -O ^has_journal,^resize_inode -E "
+             "lazy_itable_init=1,nodiscard "
              "/proc/%d/fd/%d",
              (int)getpid(), image);
     if (system(command) != 0)
         die(__LINE__, command);
     while (loop < 0) {
-        struct loop_config config = {
-            .fd = (uint32_t)image, .block_size = 4096, .info = {.lo_flags = LO_FLAGS_AUTOCLEAR | LO_FLAGS_DIRECT_IO}};
+        struct loop_config config = {.fd = (uint32_t)image,
+                                     .block_size = 4096,
+                                     .info = {.lo_flags = LO_FLAGS_AUTOCLEAR | LO_FLAGS_DIRECT_IO}};
 
         snprintf(path, sizeof(path), "/dev/loop%ld", CHECK(ioctl(control, LOOP_CTL_GET_FREE)));
         loop = (int)CHECK(open(path, O_RDWR | O_CLOEXEC));
@@ -236,8 +245,10 @@ static int make_upper(void)
         close(loop);
         loop = -1;
     }
-    mount = make_mount("ext4", (const char *const[]){"source", path, "noinit_itable", NULL, "nobarrier", NULL, NULL},
-                       MOUNT_ATTR_NODEV | MOUNT_ATTR_NOATIME);
+    mount = make_mount(
+        "ext4",
+        (const char *const[]){"source", path, "noinit_itable", NULL, "nobarrier", NULL, NULL},
+        MOUNT_ATTR_NODEV | MOUNT_ATTR_NOATIME);
     close(loop);
     close(control);
     close(image);
@@ -246,8 +257,10 @@ static int make_upper(void)
 
 static int clone_lower(const char *root)
 {
-    int map = open_id_map(), lower = (int)CHECK(open_tree(AT_FDCWD, root, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC));
-    struct mount_attr attr = {.attr_set = MOUNT_ATTR_IDMAP | MOUNT_ATTR_RDONLY | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOSUID,
+    int map = open_id_map(),
+        lower = (int)CHECK(open_tree(AT_FDCWD, root, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC));
+    struct mount_attr attr = {.attr_set = MOUNT_ATTR_IDMAP | MOUNT_ATTR_RDONLY | MOUNT_ATTR_NODEV |
+                                          MOUNT_ATTR_NOSUID,
                               .userns_fd = (uint64_t)(unsigned)map};
 
     CHECK(mount_setattr(lower, "", AT_EMPTY_PATH, &attr, sizeof(attr)));
@@ -283,16 +296,19 @@ static void enter_stage(const char *root)
 }
 
 /* ---- one job
- * ------------------------------------------------------------------------------------------------------------ */
+ * ------------------------------------------------------------------------------------------------------------
+ */
 
 static int make_dev(void)
 {
     static const struct {
         const char *name;
         unsigned major, minor;
-    } nodes[] = {{"null", 1, 3}, {"zero", 1, 5}, {"full", 1, 7}, {"random", 1, 8}, {"urandom", 1, 9}, {"tty", 5, 0}};
+    } nodes[] = {{"null", 1, 3},   {"zero", 1, 5},    {"full", 1, 7},
+                 {"random", 1, 8}, {"urandom", 1, 9}, {"tty", 5, 0}};
     static const char *const dirs[] = {"pts", "shm", "mqueue"};
-    int dev = make_mount("tmpfs", (const char *const[]){"mode", "0755", "size", "64k", NULL}, MOUNT_ATTR_NOSUID);
+    int dev = make_mount("tmpfs", (const char *const[]){"mode", "0755", "size", "64k", NULL},
+                         MOUNT_ATTR_NOSUID);
 
     for (size_t i = 0; i < sizeof(nodes) / sizeof(nodes[0]); i++)
         CHECK(mknodat(dev, nodes[i].name, S_IFCHR | 0666, makedev(nodes[i].major, nodes[i].minor)));
@@ -325,8 +341,9 @@ static _Noreturn void run_job(const struct job *job)
 {
     const unsigned closed = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
     char *const argv[] = {"true", NULL}, *const env[] = {NULL};
-    const char *const overlay[] = {"lowerdir",  "/lower", "upperdir", job->upper, "workdir", job->work,
-                                   "userxattr", NULL,     "volatile", NULL,       NULL};
+    const char *const overlay[] = {"lowerdir", "/lower",  "upperdir",  job->upper,
+                                   "workdir",  job->work, "userxattr", NULL,
+                                   "volatile", NULL,      NULL};
     int root, proc, sys, pts, shm, mqueue;
     char byte;
 
@@ -336,7 +353,8 @@ static _Noreturn void run_job(const struct job *job)
     root = make_mount("overlay", overlay, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
     proc = make_mount("proc", NULL, closed);
     sys = make_mount("sysfs", NULL, closed | MOUNT_ATTR_RDONLY);
-    pts = make_mount("devpts", (const char *const[]){"newinstance", NULL, "ptmxmode", "0666", NULL}, MOUNT_ATTR_NOSUID);
+    pts = make_mount("devpts", (const char *const[]){"newinstance", NULL, "ptmxmode", "0666", NULL},
+                     MOUNT_ATTR_NOSUID);
     shm = make_mount("tmpfs", (const char *const[]){"mode", "1777", NULL}, closed);
     mqueue = make_mount("mqueue", NULL, closed);
     attach(root, AT_FDCWD, "/newroot");
@@ -436,7 +454,8 @@ static void one_job(const struct groups *g, int program, int serial)
 }
 
 /* ---- workers
- * ------------------------------------------------------------------------------------------------------------ */
+ * ------------------------------------------------------------------------------------------------------------
+ */
 
 struct plan {
     const char *root;
@@ -506,8 +525,8 @@ static int run(struct plan *p)
     if (failed)
         return 3;
     qsort(p->samples, (size_t)total, sizeof(double), compare);
-    printf("floor: %d jobs, %d at a time: median %.0f us, p90 %.0f us, %.3f ms a job\n", total, p->workers,
-           p->samples[total / 2], p->samples[total * 9 / 10], wall / 1e3 / total);
+    printf("floor: %d jobs, %d at a time: median %.0f us, p90 %.0f us, %.3f ms a job\n", total,
+           p->workers, p->samples[total / 2], p->samples[total * 9 / 10], wall / 1e3 / total);
     return 0;
 }
 
@@ -531,7 +550,8 @@ int main(int argc, char **argv)
     p.jobs = jobs / p.workers;
     p.program = (int)CHECK(open(argv[optind], O_RDONLY | O_CLOEXEC));
     p.root = argv[optind + 1];
-    p.samples = mmap(NULL, sizeof(double) * (size_t)jobs, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    p.samples = mmap(NULL, sizeof(double) * (size_t)jobs, PROT_READ | PROT_WRITE,
+                     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (p.samples == MAP_FAILED)
         die(__LINE__, "mmap");
     return run(&p);

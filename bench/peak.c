@@ -1,6 +1,7 @@
-/* peak: runs a command and prints, on standard error, the greatest sum of the proportional set sizes (Pss of
- * /proc/PID/smaps_rollup: what is shared counts once) that it and its descendants had together, in MiB. Page cache does not count.
- * Sampled every few milliseconds: what lives for less may be missed. Uses nothing of cupel. */
+/* peak: runs a command and prints, on standard error, the greatest sum of the proportional set
+ * sizes (Pss of /proc/PID/smaps_rollup: what is shared counts once) that it and its descendants had
+ * together, in MiB. Page cache does not count. Sampled every few milliseconds: what lives for less
+ * may be missed. Uses nothing of cupel. */
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>

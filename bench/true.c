@@ -1,4 +1,5 @@
-/* The cheapest program there is, linked statically: what floor, cupel, bwrap and runc all execute. */
+/* The cheapest program there is, linked statically: what floor, cupel, bwrap and runc all execute.
+ */
 int main(void)
 {
     return 0;

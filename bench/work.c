@@ -1,6 +1,7 @@
-/* work: known amounts of work, for bench/deadline and bench/accuracy: burn CPU without end or for exactly so long, touch
- * exactly so much memory, have exactly so many processes or threads, sleep. Linked statically and small, so that what is
- * measured is the work. It uses nothing of cupel, and judges nothing; see the table at the end. */
+/* work: known amounts of work, for bench/deadline and bench/accuracy: burn CPU without end or for
+ * exactly so long, touch exactly so much memory, have exactly so many processes or threads, sleep.
+ * Linked statically and small, so that what is measured is the work. It uses nothing of cupel, and
+ * judges nothing; see the table at the end. */
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -85,7 +86,8 @@ static void do_spin(double amount, unsigned threads)
     on_threads(threads, burn, &end);
 }
 
-/* The same in a grandchild whose parent is gone, so that PID 1 inherits it; waits for its end, but not with wait(2). */
+/* The same in a grandchild whose parent is gone, so that PID 1 inherits it; waits for its end, but
+ * not with wait(2). */
 static void do_orphan(double amount, unsigned threads)
 {
     int ends[2];
@@ -106,7 +108,8 @@ static void do_orphan(double amount, unsigned threads)
         fail("read");
 }
 
-/* children 0 COUNT: burners that nobody ever waits for, started one after the other by one that sleeps. */
+/* children 0 COUNT: burners that nobody ever waits for, started one after the other by one that
+ * sleeps. */
 static void do_children(double amount, unsigned count)
 {
     signal(SIGCHLD, SIG_DFL);
@@ -132,8 +135,8 @@ static void do_syscalls(double ignored, unsigned threads)
     on_threads(threads, call_kernel, NULL);
 }
 
-/* floor SECONDS THREADS: what the kernel alone takes to hold such a deadline: a child burns, this process sleeps for what is
- * left and kills it. Prints by how many seconds it was late. */
+/* floor SECONDS THREADS: what the kernel alone takes to hold such a deadline: a child burns, this
+ * process sleeps for what is left and kills it. Prints by how many seconds it was late. */
 static void do_floor(double amount, unsigned threads)
 {
     uint64_t limit = (uint64_t)(amount * (double)NSEC), used = 0;
@@ -295,7 +298,8 @@ static void do_threads(double amount, unsigned ignored)
     on_threads((unsigned)amount + 1, meet, NULL);
 }
 
-/* Says how long it really was: on a busy machine a sleeper is woken late, which is nobody's error. */
+/* Says how long it really was: on a busy machine a sleeper is woken late, which is nobody's error.
+ */
 static void do_sleep(double amount, unsigned ignored)
 {
     uint64_t start = clock_ns(CLOCK_MONOTONIC);
@@ -309,10 +313,11 @@ static const struct {
     const char *name;
     void (*run)(double amount, unsigned count);
 } table[] = {
-    {"spin", do_spin},           {"orphan", do_orphan},       {"children", do_children}, {"syscalls", do_syscalls},
-    {"floor", do_floor},         {"anonymous", do_anonymous}, {"shared", do_shared},     {"sysv", do_sysv},
-    {"memfd", do_memfd},         {"tmpfs", do_tmpfs},         {"file", do_file},         {"read", do_read},
-    {"processes", do_processes}, {"threads", do_threads},     {"sleep", do_sleep},
+    {"spin", do_spin},           {"orphan", do_orphan},   {"children", do_children},
+    {"syscalls", do_syscalls},   {"floor", do_floor},     {"anonymous", do_anonymous},
+    {"shared", do_shared},       {"sysv", do_sysv},       {"memfd", do_memfd},
+    {"tmpfs", do_tmpfs},         {"file", do_file},       {"read", do_read},
+    {"processes", do_processes}, {"threads", do_threads}, {"sleep", do_sleep},
 };
 
 int main(int argc, char **argv)
@@ -323,6 +328,7 @@ int main(int argc, char **argv)
         table[i].run(strtod(argv[2], NULL), argc > 3 ? (unsigned)strtoul(argv[3], NULL, 10) : 1);
         return 0;
     }
-    fprintf(stderr, "usage: work KIND AMOUNT [COUNT]; AMOUNT 0 of spin, orphan, children: without end\n");
+    fprintf(stderr,
+            "usage: work KIND AMOUNT [COUNT]; AMOUNT 0 of spin, orphan, children: without end\n");
     return 2;
 }

@@ -1,4 +1,5 @@
-/* apply: walks a map of the file along its key table. Knows the table's shape, not what any key means. */
+/* apply: walks a map of the file along its key table. Knows the table's shape, not what any key
+ * means. */
 #include "jobs/load.h"
 
 /* Which forms a node could be. */
@@ -25,7 +26,8 @@ const struct key *key_find(const struct key_table *table, const char *name)
     return NULL;
 }
 
-bool keys_apply(struct loader *l, const struct key_table *table, const struct node *map, void *object)
+bool keys_apply(struct loader *l, const struct key_table *table, const struct node *map,
+                void *object)
 {
     uint64_t seen = 0;
 
@@ -47,8 +49,10 @@ bool keys_apply(struct loader *l, const struct key_table *table, const struct no
             k->set(l, k, v, object);
     }
     for (size_t i = 0; i < table->n; i++)
-        if (table->keys[i].required && ((seen >> i) & 1u) == 0 && !key_was_meant(table, map, table->keys[i].name))
-            problem_at(l, map->key != NULL ? map->key : map, "%s needs the key '%s'%s", table->what, table->keys[i].name,
+        if (table->keys[i].required && ((seen >> i) & 1u) == 0 &&
+            !key_was_meant(table, map, table->keys[i].name))
+            problem_at(l, map->key != NULL ? map->key : map, "%s needs the key '%s'%s", table->what,
+                       table->keys[i].name,
                        table->keys[i].missing != NULL ? table->keys[i].missing : "");
     return true;
 }

@@ -1,5 +1,5 @@
-/* capabilities: the names of the kernel's capabilities, and which of them a job file may ask for: those that mean something in a
- * user namespace and leave the sandbox whole. */
+/* capabilities: the names of the kernel's capabilities, and which of them a job file may ask for:
+ * those that mean something in a user namespace and leave the sandbox whole. */
 #include "jobs/load.h"
 
 #include <linux/capability.h>
@@ -7,7 +7,8 @@
 
 static const char nothing[] = "the kernel asks for it on the host, so a job would gain nothing";
 static const char mounts[] = "it changes mounts and namespaces, and so undoes the sandbox";
-static const char network[] = "it opens the kernel's packet filters and traffic control, which have let processes out";
+static const char network[] =
+    "it opens the kernel's packet filters and traffic control, which have let processes out";
 static const char refused[] = "the calls that it is for are refused by the system call filter";
 static const char identity[] = "it changes what /proc tells of a process";
 
@@ -72,8 +73,9 @@ static void unknown(struct loader *l, const struct node *item, const char *word)
     for (size_t i = 0; i < ARRAY_SIZE(table); i++)
         names[i] = table[i].name;
     near = str_nearest(upper, names, ARRAY_SIZE(table));
-    problem_at(l, item, "there is no capability '%s'%s%s%s", item->text, near != NULL ? ", did you mean '" : "",
-               near != NULL ? near : "", near != NULL ? "'?" : "");
+    problem_at(l, item, "there is no capability '%s'%s%s%s", item->text,
+               near != NULL ? ", did you mean '" : "", near != NULL ? near : "",
+               near != NULL ? "'?" : "");
 }
 
 static bool read_capability(struct loader *l, const struct node *item, uint64_t *set)
@@ -86,7 +88,8 @@ static bool read_capability(struct loader *l, const struct node *item, uint64_t 
         if (strcasecmp(table[i].name, word) != 0)
             continue;
         if (table[i].why != NULL) {
-            problem_at(l, item, "no job may have the capability '%s': %s", item->text, table[i].why);
+            problem_at(l, item, "no job may have the capability '%s': %s", item->text,
+                       table[i].why);
             return false;
         }
         *set |= UINT64_C(1) << table[i].number;

@@ -73,7 +73,8 @@ unsigned jobs_cpus_count(const struct jobs_cpus *cpus)
     return n;
 }
 
-bool jobs_cpus_beyond(const struct jobs_cpus *cpus, const struct jobs_cpus *allowed, struct jobs_cpus *ret)
+bool jobs_cpus_beyond(const struct jobs_cpus *cpus, const struct jobs_cpus *allowed,
+                      struct jobs_cpus *ret)
 {
     for (size_t i = 0; i < ARRAY_SIZE(cpus->bits); i++)
         ret->bits[i] = cpus->bits[i] & ~allowed->bits[i];

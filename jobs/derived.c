@@ -1,5 +1,5 @@
-/* derived: roots that a command makes over another root. The command is read as a job is, by the same keys; which root is over which
- * is told here. Not responsible for running anything. */
+/* derived: roots that a command makes over another root. The command is read as a job is, by the
+ * same keys; which root is over which is told here. Not responsible for running anything. */
 #include "jobs/load.h"
 
 static const struct key *key_of_job(const char *name)
@@ -47,13 +47,14 @@ static void resolve(struct loader *l, const struct node *from, struct jobs_root 
         return;
     if (!name_index_find(&l->roots, from->text, &root->base)) {
         near = str_nearest(from->text, l->roots.names, l->roots.n);
-        problem_at(l, from, "there is no root '%s'%s%s%s", from->text, near != NULL ? ", did you mean '" : "",
-                   near != NULL ? near : "", near != NULL ? "'?" : "");
+        problem_at(l, from, "there is no root '%s'%s%s%s", from->text,
+                   near != NULL ? ", did you mean '" : "", near != NULL ? near : "",
+                   near != NULL ? "'?" : "");
     } else if (l->plan->roots[root->base].kind == JOBS_ROOT_HOST) {
-        problem_at(
-            l, from,
-            "no root can be derived from 'host', whose files change by themselves; start from a root of 'debian', "
-            "'image', 'oci' or 'tar'");
+        problem_at(l, from,
+                   "no root can be derived from 'host', whose files change by themselves; start "
+                   "from a root of 'debian', "
+                   "'image', 'oci' or 'tar'");
     }
 }
 
@@ -65,7 +66,8 @@ struct walk {
 };
 
 /* Down to a root that is done or derived from none; then up again. */
-static void walk_from(struct loader *l, const struct node *const *from, struct walk *w, size_t start)
+static void walk_from(struct loader *l, const struct node *const *from, struct walk *w,
+                      size_t start)
 {
     const struct jobs_root *roots = l->plan->roots;
     size_t n = 0, at = start;
@@ -85,7 +87,8 @@ static void walk_from(struct loader *l, const struct node *const *from, struct w
         w->done[i] = true;
         w->depth[i] = w->depth[roots[i].base] + 1;
         if (w->depth[i] == JOBS_FROM_DEPTH_MAX + 1)
-            problem_at(l, from[i], "more than %u roots are derived one from another", JOBS_FROM_DEPTH_MAX);
+            problem_at(l, from[i], "more than %u roots are derived one from another",
+                       JOBS_FROM_DEPTH_MAX);
     }
 }
 
@@ -94,7 +97,8 @@ void derived_resolve(struct loader *l, const struct node *const *from)
     struct jobs_plan *plan = l->plan;
     cleanup_free size_t *chain = xcalloc(plan->n_roots, sizeof(*chain)),
                         *depth = xcalloc(plan->n_roots, sizeof(*depth));
-    cleanup_free bool *open = xcalloc(plan->n_roots, sizeof(*open)), *done = xcalloc(plan->n_roots, sizeof(*done));
+    cleanup_free bool *open = xcalloc(plan->n_roots, sizeof(*open)),
+                      *done = xcalloc(plan->n_roots, sizeof(*done));
     struct walk w = {.chain = chain, .depth = depth, .open = open, .done = done};
 
     for (size_t i = 0; i < plan->n_roots; i++)

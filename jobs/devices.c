@@ -35,7 +35,8 @@ static const char *why_refused(const char *name)
     for (size_t i = 0; i < ARRAY_SIZE(refused); i++) {
         size_t n = strcspn(refused[i].name, "*");
 
-        if (refused[i].name[n] == '*' ? strncmp(name, refused[i].name, n) == 0 : str_eq(name, refused[i].name))
+        if (refused[i].name[n] == '*' ? strncmp(name, refused[i].name, n) == 0
+                                      : str_eq(name, refused[i].name))
             return refused[i].why;
     }
     return NULL;
@@ -49,10 +50,11 @@ static void refuse(struct loader *l, const struct node *item)
         problem_at(l, item, "'devices' cannot have '%s': %s", item->text, why);
         return;
     }
-    near = str_nearest(str_starts(item->text, "/dev/") ? item->text + strlen("/dev/") : item->text, jobs_device_names,
-                       JOBS_DEVICE_COUNT);
-    problem_at(l, item, "there is no device '%s' for jobs%s%s%s", item->text, near != NULL ? ", did you mean '" : "",
-               near != NULL ? near : "", near != NULL ? "'?" : "");
+    near = str_nearest(str_starts(item->text, "/dev/") ? item->text + strlen("/dev/") : item->text,
+                       jobs_device_names, JOBS_DEVICE_COUNT);
+    problem_at(l, item, "there is no device '%s' for jobs%s%s%s", item->text,
+               near != NULL ? ", did you mean '" : "", near != NULL ? near : "",
+               near != NULL ? "'?" : "");
 }
 
 bool jobs_device_find(const char *name, enum jobs_device *ret)
@@ -71,7 +73,8 @@ void set_devices(struct loader *l, const struct key *k, const struct node *value
     struct draft *d = object;
     uint32_t set = 1u << JOBS_DEVICE_NULL;
 
-    for (const struct node *item = items_first(value); item != NULL; item = items_next(value, item)) {
+    for (const struct node *item = items_first(value); item != NULL;
+         item = items_next(value, item)) {
         enum jobs_device device;
 
         if (!value_is_text(l, item, k->name, k->value))

@@ -1,5 +1,6 @@
-/* from: what a job takes over from the job whose finished file system it starts from: the root under all of it, and the inputs,
- * which are part of what that job saw. Not responsible for the order of the jobs (needs.c), nor for any layer. */
+/* from: what a job takes over from the job whose finished file system it starts from: the root
+ * under all of it, and the inputs, which are part of what that job saw. Not responsible for the
+ * order of the jobs (needs.c), nor for any layer. */
 #include "jobs/load.h"
 
 static bool is_at(const struct jobs_input *inputs, size_t n, const char *to, size_t *ret)
@@ -12,8 +13,9 @@ static bool is_at(const struct jobs_input *inputs, size_t n, const char *to, siz
     return false;
 }
 
-/* What was taken over keeps its index, under which the jobs below have its layer. What the job itself places there takes the
- * place's; what only `defaults` places there does not: all that is wanted then is that every job has it. */
+/* What was taken over keeps its index, under which the jobs below have its layer. What the job
+ * itself places there takes the place's; what only `defaults` places there does not: all that is
+ * wanted then is that every job has it. */
 static void take_inputs(struct loader *l, size_t self)
 {
     const struct draft *d = &l->drafts[self];
@@ -42,8 +44,9 @@ static void take_inputs(struct loader *l, size_t self)
             inputs[at] = in;
     }
     if (n > LOAD_ITEMS_MAX)
-        problem_at(l, d->name, "job '%s' has %zu inputs with those of '%s'; at most %d are possible", job->name, n,
-                   base->name, LOAD_ITEMS_MAX);
+        problem_at(l, d->name,
+                   "job '%s' has %zu inputs with those of '%s'; at most %d are possible", job->name,
+                   n, base->name, LOAD_ITEMS_MAX);
     job->inputs = inputs;
     job->n_inputs = n;
 }
@@ -57,12 +60,14 @@ static void take_over(struct loader *l, size_t self)
     job->depth = base->depth + 1;
     if (job->depth == JOBS_FROM_DEPTH_MAX + 1)
         problem_at(l, l->drafts[self].from,
-                   "more than %u jobs start one from another: each is a layer, and overlayfs takes no more",
+                   "more than %u jobs start one from another: each is a layer, and overlayfs takes "
+                   "no more",
                    JOBS_FROM_DEPTH_MAX);
     take_inputs(l, self);
 }
 
-/* The lowest first: down the jobs that are not done yet, then up again. A chain may be as long as the file. */
+/* The lowest first: down the jobs that are not done yet, then up again. A chain may be as long as
+ * the file. */
 void from_resolve(struct loader *l)
 {
     const struct jobs_plan *plan = l->plan;

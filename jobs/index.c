@@ -11,8 +11,8 @@ static int compare_names(const void *a, const void *b)
     return strcmp(((const struct name_number *)a)->name, ((const struct name_number *)b)->name);
 }
 
-void name_index_build(struct name_index *index, size_t n, const char *(*get)(const void *data, size_t i),
-                      const void *data)
+void name_index_build(struct name_index *index, size_t n,
+                      const char *(*get)(const void *data, size_t i), const void *data)
 {
     cleanup_free struct name_number *pairs = xcalloc(n, sizeof(*pairs));
 

@@ -15,7 +15,8 @@ static bool belongs_to_sandbox(const char *path)
     return str_eq(path, "/");
 }
 
-/* Where a relative path P is seen when `to` is not given: WORKDIR/P; "." is WORKDIR itself. NULL: no such place. */
+/* Where a relative path P is seen when `to` is not given: WORKDIR/P; "." is WORKDIR itself. NULL:
+ * no such place. */
 static const char *default_place(struct loader *l, const struct draft *d, const char *from)
 {
     char *path;
@@ -47,8 +48,8 @@ void set_untrusted(struct loader *l, const struct key *k, const struct node *val
     in->says_untrusted = value_bool(l, value, k->name, &in->input.host.untrusted);
 }
 
-/* Where links are followed, once all keys are known. What is trusted by name is followed to the end, and what is not from the
- * start on. */
+/* Where links are followed, once all keys are known. What is trusted by name is followed to the
+ * end, and what is not from the start on. */
 static void settle_trust(struct input_draft *in)
 {
     in->input.host.to_follow = "say `untrusted: false`";
@@ -58,7 +59,8 @@ static void settle_trust(struct input_draft *in)
         in->input.host.trusted = 0;
 }
 
-static void input_read(struct loader *l, const struct draft *d, const struct node *n, struct jobs_input *input)
+static void input_read(struct loader *l, const struct draft *d, const struct node *n,
+                       struct jobs_input *input)
 {
     struct input_draft in = {.input = {.mode = JOBS_INPUT_COW, .line = (int)n->place.line}};
     const char *name = n->kind == NODE_MAP ? "from" : "inputs";
@@ -78,10 +80,13 @@ static void input_read(struct loader *l, const struct draft *d, const struct nod
     if (in.input.to == NULL)
         in.input.to = default_place(l, d, in.from->text);
     if (in.input.to == NULL)
-        problem_at(l, in.from, "'%s' leads out of the job file's directory, so it needs a place: {from: %s, to: ...}",
-                   in.from->text, in.from->text);
+        problem_at(
+            l, in.from,
+            "'%s' leads out of the job file's directory, so it needs a place: {from: %s, to: ...}",
+            in.from->text, in.from->text);
     else if (belongs_to_sandbox(in.input.to))
-        problem_at(l, n, "an input cannot be placed at %s, which belongs to the sandbox", in.input.to);
+        problem_at(l, n, "an input cannot be placed at %s, which belongs to the sandbox",
+                   in.input.to);
     *input = in.input;
 }
 
@@ -98,13 +103,15 @@ void inputs_read(struct loader *l, struct draft *d)
     if (!load_charge(l, value, 4 * items_count(value)))
         return;
     inputs = arena_alloc(l->plan->arena, items_count(value) * sizeof(*inputs));
-    for (const struct node *item = items_first(value); item != NULL; item = items_next(value, item)) {
+    for (const struct node *item = items_first(value); item != NULL;
+         item = items_next(value, item)) {
         l->workdir = d->job.workdir;
         input_read(l, d, item, &inputs[n]);
         l->workdir = NULL;
         for (size_t i = 0; i < n && inputs[n].to != NULL; i++)
             if (inputs[i].to != NULL && str_eq(inputs[i].to, inputs[n].to))
-                problem_at(l, item, "two inputs are placed at %s; the first on line %d", inputs[n].to, inputs[i].line);
+                problem_at(l, item, "two inputs are placed at %s; the first on line %d",
+                           inputs[n].to, inputs[i].line);
         n++;
     }
     d->job.inputs = inputs;

@@ -1,5 +1,5 @@
-/* job: a job's keys become its model, on top of what `defaults` gave. Inputs and steps, which depend on several keys,
- * are in input.c and step.c. */
+/* job: a job's keys become its model, on top of what `defaults` gave. Inputs and steps, which
+ * depend on several keys, are in input.c and step.c. */
 #include "jobs/load.h"
 
 #include <ctype.h>
@@ -42,7 +42,8 @@ static const char *workdir_of(const struct draft *d, const struct node *map)
 {
     const struct node *own = map->kind == NODE_MAP ? node_child(map, "workdir") : NULL;
 
-    return own != NULL && own->kind == NODE_SCALAR && own->text[0] == '/' ? own->text : d->job.workdir;
+    return own != NULL && own->kind == NODE_SCALAR && own->text[0] == '/' ? own->text
+                                                                          : d->job.workdir;
 }
 
 void draft_read(struct loader *l, struct draft *d, const struct node *map)
@@ -56,18 +57,21 @@ void draft_read(struct loader *l, struct draft *d, const struct node *map)
     if (!good)
         return;
     refuse_both(l, map, "stdin", "stdin-file");
-    d->has_run |= map->lost || node_child(map, "run") != NULL || key_was_meant(&keys_job, map, "run");
+    d->has_run |=
+        map->lost || node_child(map, "run") != NULL || key_was_meant(&keys_job, map, "run");
     d->own_needs = d->needs != needs_before;
     d->own_from = d->from != from_before;
     d->own_inputs = d->inputs != inputs_before;
-    if (d->name == NULL) /* `defaults` may say both: `rootfs` is then for the job that it makes all others start from */
+    if (d->name == NULL) /* `defaults` may say both: `rootfs` is then for the job that it makes all
+                            others start from */
         return;
     refuse_both(l, map, "rootfs", "from");
     if (node_child(map, "rootfs") != NULL)
         d->from = NULL;
 }
 
-/* pass-env names that `env` sets too are dropped: what the file says wins over the caller's environment. */
+/* pass-env names that `env` sets too are dropped: what the file says wins over the caller's
+ * environment. */
 static void drop_shadowed(struct loader *l, struct draft *d)
 {
     struct jobs_job *job = &d->job;
@@ -111,8 +115,10 @@ void draft_finish(struct loader *l, struct draft *d, const struct draft *default
 {
     struct jobs_limits *limits = &d->job.limits;
 
-    /* What defaults brought in was already read, unless it is relative to a directory that this job changes. */
-    if (d->inputs != NULL && (d->inputs != defaults->inputs || d->job.workdir != defaults->job.workdir))
+    /* What defaults brought in was already read, unless it is relative to a directory that this job
+     * changes. */
+    if (d->inputs != NULL &&
+        (d->inputs != defaults->inputs || d->job.workdir != defaults->job.workdir))
         inputs_read(l, d);
     drop_shadowed(l, d);
     network_check(l, d);
@@ -122,28 +128,32 @@ void draft_finish(struct loader *l, struct draft *d, const struct draft *default
     if (jobs_limit_is_set(limits, JOBS_LIMIT_MEMORY)) {
         limits->set |= 1u << JOBS_LIMIT_SWAP; /* the value is 0 unless the file gave one */
     } else if (jobs_limit_is_set(limits, JOBS_LIMIT_SWAP)) {
-        problem_at(l, d->name, "job '%s' has the limit 'swap' without the limit 'memory'", d->name->text);
+        problem_at(l, d->name, "job '%s' has the limit 'swap' without the limit 'memory'",
+                   d->name->text);
     }
-    d->job.runs_image = !d->has_run && d->run == NULL && d->from == NULL && root_may_say_run(l, d->job.root);
+    d->job.runs_image =
+        !d->has_run && d->run == NULL && d->from == NULL && root_may_say_run(l, d->job.root);
     if (d->run != NULL || d->job.runs_image)
         steps_read(l, d);
     else if (!d->has_run)
         problem_at(l, d->name, "job '%s' has no 'run'", d->name->text);
 }
 
-/* ---- setters --------------------------------------------------------------------------------------------- */
+/* ---- setters
+ * --------------------------------------------------------------------------------------------- */
 
 void set_root_name(struct loader *l, const struct key *k, const struct node *value, void *object)
 {
     struct draft *d = object;
     const char *near;
 
-    if (!value_is_text(l, value, k->name, "a root's name") || name_index_find(&l->roots, value->text, &d->job.root))
+    if (!value_is_text(l, value, k->name, "a root's name") ||
+        name_index_find(&l->roots, value->text, &d->job.root))
         return;
     near = str_nearest(value->text, l->roots.names, l->roots.n);
     problem_at(l, value, "there is no root '%s'%s%s%s", value->text,
-               near != NULL ? ", did you mean '" : "; describe it under 'rootfs'", near != NULL ? near : "",
-               near != NULL ? "'?" : "");
+               near != NULL ? ", did you mean '" : "; describe it under 'rootfs'",
+               near != NULL ? near : "", near != NULL ? "'?" : "");
 }
 
 static bool check_env_name(struct loader *l, const struct node *n, const char *key)
@@ -156,7 +166,9 @@ static bool check_env_name(struct loader *l, const struct node *n, const char *k
         while (isalnum((unsigned char)*p) || *p == '_')
             p++;
     if (*p != '\0' || n->n == 0) {
-        problem_at(l, n, "'%s' is no name for an environment variable: letters, digits and '_' only", n->text);
+        problem_at(l, n,
+                   "'%s' is no name for an environment variable: letters, digits and '_' only",
+                   n->text);
         return false;
     }
     if (str_starts(n->text, "CUPEL_")) {
@@ -186,16 +198,20 @@ void set_env(struct loader *l, const struct key *k, const struct node *value, vo
     for (const struct node *v = value->first; v != NULL; v = v->next) {
         size_t length = v->key->n, at = 0;
 
-        if (!check_env_name(l, v->key, k->name) || !value_is_text(l, v, v->key->text, "text (\"\" for an empty one)"))
+        if (!check_env_name(l, v->key, k->name) ||
+            !value_is_text(l, v, v->key->text, "text (\"\" for an empty one)"))
             continue;
         if (length + 1 + v->n > LOAD_ARG_MAX) {
-            problem_at(l, v, "'%s' is %zu bytes long; Linux passes at most %zu bytes in one variable", v->key->text,
-                       v->n, LOAD_ARG_MAX);
+            problem_at(l, v,
+                       "'%s' is %zu bytes long; Linux passes at most %zu bytes in one variable",
+                       v->key->text, v->n, LOAD_ARG_MAX);
             continue;
         }
-        while (at < inherited && !(strncmp(env[at], v->key->text, length) == 0 && env[at][length] == '='))
+        while (at < inherited &&
+               !(strncmp(env[at], v->key->text, length) == 0 && env[at][length] == '='))
             at++;
-        env[at < inherited ? at : n++] = arena_printf(l->plan->arena, "%s=%s", v->key->text, v->text);
+        env[at < inherited ? at : n++] =
+            arena_printf(l->plan->arena, "%s=%s", v->key->text, v->text);
     }
     d->job.env = env;
 }
@@ -212,7 +228,8 @@ void set_env_names(struct loader *l, const struct key *k, const struct node *val
     }
     names = arena_alloc(l->plan->arena, (items_count(value) + 1) * sizeof(*names));
     for (const struct node *item = items_first(value); item != NULL; item = items_next(value, item))
-        if (value_is_text(l, item, k->name, "names of environment variables") && check_env_name(l, item, k->name))
+        if (value_is_text(l, item, k->name, "names of environment variables") &&
+            check_env_name(l, item, k->name))
             names[n++] = arena_strdup(l->plan->arena, item->text);
     d->job.pass_env = names;
 }
@@ -222,7 +239,8 @@ static bool is_id(const char *text, size_t n)
 {
     char *end;
 
-    return n > 0 && n <= 10 && strspn(text, "0123456789") >= n && strtoull(text, &end, 10) < UINT32_MAX;
+    return n > 0 && n <= 10 && strspn(text, "0123456789") >= n &&
+           strtoull(text, &end, 10) < UINT32_MAX;
 }
 
 static bool user_is_valid(const char *user)
@@ -275,7 +293,8 @@ void set_limits(struct loader *l, const struct key *k, const struct node *value,
 }
 
 /* The list in the kernel's own form, so that it can go into reports and control files as it is. */
-static void set_cpus(struct loader *l, const struct key *k, const struct node *value, struct jobs_limits *limits)
+static void set_cpus(struct loader *l, const struct key *k, const struct node *value,
+                     struct jobs_limits *limits)
 {
     cleanup_strbuf struct strbuf list = {0};
     struct jobs_cpus cpus;
@@ -315,7 +334,8 @@ void set_limit(struct loader *l, const struct key *k, const struct node *value, 
         set_cpus(l, k, value, limits);
         return;
     }
-    if (value_in_unit(l, value, k->name, info->unit, info->min, info->max, &limits->value[k->offset]))
+    if (value_in_unit(l, value, k->name, info->unit, info->min, info->max,
+                      &limits->value[k->offset]))
         limits->set |= 1u << k->offset;
 }
 
@@ -335,16 +355,19 @@ void set_stdin_file(struct loader *l, const struct key *k, const struct node *va
 
     struct jobs_host_path path;
 
-    if (!value_named_path(l, value, k->name, &path) || !value_host_path_exists(l, value, k->name, false, &path))
+    if (!value_named_path(l, value, k->name, &path) ||
+        !value_host_path_exists(l, value, k->name, false, &path))
         return;
     d->job.stdin_file = path;
     d->job.stdin_text = NULL;
     d->job.stdin_len = 0;
 }
 
-/* ---- artifacts ------------------------------------------------------------------------------------------- */
+/* ---- artifacts
+ * ------------------------------------------------------------------------------------------- */
 
-void set_artifact_paths(struct loader *l, const struct key *k, const struct node *value, void *object)
+void set_artifact_paths(struct loader *l, const struct key *k, const struct node *value,
+                        void *object)
 {
     struct jobs_artifacts *artifacts = object;
     const char **patterns;
@@ -366,8 +389,8 @@ void set_artifacts(struct loader *l, const struct key *k, const struct node *val
 
     if (value->kind == NODE_MAP) { /* merges with that of defaults */
         (void)keys_apply(l, k->sub, value, &d->job.artifacts);
-        if (d->job.artifacts.patterns == NULL && d->name != NULL && node_child(value, "paths") == NULL &&
-            !key_was_meant(k->sub, value, "paths"))
+        if (d->job.artifacts.patterns == NULL && d->name != NULL &&
+            node_child(value, "paths") == NULL && !key_was_meant(k->sub, value, "paths"))
             problem_at(l, value, "'artifacts' has no 'paths'");
         return;
     }

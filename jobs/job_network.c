@@ -1,5 +1,6 @@
-/* job_network: the `network` key, and which jobs of a file share a bridge. The jobs of a bridge start together, so they may not wait for
- * one another; each is known to the others by name, so names have to be host names, each once. */
+/* job_network: the `network` key, and which jobs of a file share a bridge. The jobs of a bridge
+ * start together, so they may not wait for one another; each is known to the others by name, so
+ * names have to be host names, each once. */
 #include "jobs/load.h"
 
 #include <linux/capability.h>
@@ -12,8 +13,9 @@ bool host_name_is_valid(const char *name)
     size_t n = strlen(name);
 
     /* sethostname(2) takes at most 64 bytes */
-    return n > 0 && n <= 64 && strspn(name, HOST_NAME_LETTERS) == n && strchr(".-", name[0]) == NULL &&
-           strchr(".-", name[n - 1]) == NULL && strstr(name, "..") == NULL;
+    return n > 0 && n <= 64 && strspn(name, HOST_NAME_LETTERS) == n &&
+           strchr(".-", name[0]) == NULL && strchr(".-", name[n - 1]) == NULL &&
+           strstr(name, "..") == NULL;
 }
 
 void set_network(struct loader *l, const struct key *k, const struct node *value, void *object)
@@ -33,14 +35,16 @@ void set_network(struct loader *l, const struct key *k, const struct node *value
     (void)keys_apply(l, k->sub, value, d);
 }
 
-/* A raw socket sends any address in a header, past the routes that keep the host's loopback out of reach (sandbox/slot/nat.c). */
+/* A raw socket sends any address in a header, past the routes that keep the host's loopback out of
+ * reach (sandbox/slot/nat.c). */
 void network_check(struct loader *l, const struct draft *d)
 {
     const struct jobs_capabilities *c = &d->job.capabilities;
 
     if (d->job.network == JOBS_NETWORK_NAT && c->given && ((c->set >> CAP_NET_RAW) & 1u))
         problem_at(l, d->name,
-                   "job '%s' has the capability NET_RAW and 'network: nat': it could reach the host's own loopback",
+                   "job '%s' has the capability NET_RAW and 'network: nat': it could reach the "
+                   "host's own loopback",
                    d->job.name);
 }
 
@@ -76,14 +80,15 @@ static bool is_called(const struct jobs_job *job, const char *name)
     return strcasecmp(job->name, name) == 0 || strcasecmp(job->hostname, name) == 0;
 }
 
-static void check_names(struct loader *l, const struct jobs_bridge *b, const struct draft *d, struct jobs_job *job)
+static void check_names(struct loader *l, const struct jobs_bridge *b, const struct draft *d,
+                        struct jobs_job *job)
 {
     if (!host_name_is_valid(job->name) || strcasecmp(job->name, "localhost") == 0) {
-        problem_at(
-            l, d->name,
-            "job '%s' is on a bridge, where its name is a host name: at most 64 letters, digits, '.' and '-', and not "
-            "localhost",
-            job->name);
+        problem_at(l, d->name,
+                   "job '%s' is on a bridge, where its name is a host name: at most 64 letters, "
+                   "digits, '.' and '-', and not "
+                   "localhost",
+                   job->name);
         return;
     }
     if (!d->has_hostname)
@@ -92,8 +97,8 @@ static void check_names(struct loader *l, const struct jobs_bridge *b, const str
         const struct jobs_job *other = &l->plan->jobs[b->members[i]];
 
         if (is_called(other, job->name) || is_called(other, job->hostname))
-            problem_at(l, d->name, "jobs '%s' and '%s' have the same host name on the bridge '%s'", other->name,
-                       job->name, b->name);
+            problem_at(l, d->name, "jobs '%s' and '%s' have the same host name on the bridge '%s'",
+                       other->name, job->name, b->name);
     }
 }
 
@@ -108,13 +113,15 @@ static void join_bridge(struct loader *l, size_t index)
     if (b == NULL)
         return;
     if (b->n_members == JOBS_BRIDGE_MEMBERS_MAX) {
-        problem_at(l, d->bridge, "more than %d jobs are on the bridge '%s'", JOBS_BRIDGE_MEMBERS_MAX, b->name);
+        problem_at(l, d->bridge, "more than %d jobs are on the bridge '%s'",
+                   JOBS_BRIDGE_MEMBERS_MAX, b->name);
         return;
     }
     check_names(l, b, d, job);
     if (job->retries > 0)
         problem_at(l, d->name,
-                   "job '%s' has 'retries', but a job on a bridge is not run again: its neighbours are gone then",
+                   "job '%s' has 'retries', but a job on a bridge is not run again: its neighbours "
+                   "are gone then",
                    job->name);
     job->bridge = (size_t)(b - l->plan->bridges);
     job->bridge_member = b->n_members;
@@ -123,7 +130,8 @@ static void join_bridge(struct loader *l, size_t index)
 
 /* ---- needs among jobs that start together ---- */
 
-/* Everything that the bridge's jobs wait for, directly or not, where a job of a bridge stands for all of it. */
+/* Everything that the bridge's jobs wait for, directly or not, where a job of a bridge stands for
+ * all of it. */
 static bool waits_for_itself(const struct jobs_plan *plan, const struct jobs_bridge *bridge)
 {
     cleanup_free size_t *queue = xcalloc(plan->n_jobs, sizeof(*queue));
@@ -137,7 +145,8 @@ static bool waits_for_itself(const struct jobs_plan *plan, const struct jobs_bri
 
         for (size_t i = 0; i < job->n_needs; i++) {
             const struct jobs_job *need = &plan->jobs[job->needs[i]];
-            const struct jobs_bridge *own = need->network == JOBS_NETWORK_BRIDGE ? &plan->bridges[need->bridge] : NULL;
+            const struct jobs_bridge *own =
+                need->network == JOBS_NETWORK_BRIDGE ? &plan->bridges[need->bridge] : NULL;
             const size_t *mates = own != NULL ? own->members : &job->needs[i];
 
             if (own == bridge)
@@ -164,7 +173,8 @@ void bridges_resolve(struct loader *l)
     for (size_t i = 0; i < plan->n_bridges; i++)
         if (waits_for_itself(plan, &plan->bridges[i]))
             problem_at(l, l->drafts[plan->bridges[i].members[0]].name,
-                       "jobs on the bridge '%s' need one another (perhaps by way of other jobs), but all of them start "
+                       "jobs on the bridge '%s' need one another (perhaps by way of other jobs), "
+                       "but all of them start "
                        "together",
                        plan->bridges[i].name);
 }

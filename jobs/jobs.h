@@ -1,11 +1,12 @@
-/* jobs: a YAML job file becomes a checked plan. Text in, model out; touches no kernel state and runs nothing.
- * The contract that users write against is docs/job-file.md; every key is declared once, in keys.c, and the parser, the
- * JSON Schema and the documentation's table read it there. */
+/* jobs: a YAML job file becomes a checked plan. Text in, model out; touches no kernel state and
+ * runs nothing. The contract that users write against is docs/job-file.md; every key is declared
+ * once, in keys.c, and the parser, the JSON Schema and the documentation's table read it there. */
 #pragma once
 
 #include "base/base.h"
 
-/* ---- limits: declared once, read by parser, schema, cgroups, evidence and reports ------------------------ */
+/* ---- limits: declared once, read by parser, schema, cgroups, evidence and reports
+ * ------------------------ */
 
 enum jobs_limit {
     JOBS_LIMIT_CPU,      /* thousandths of a core */
@@ -30,11 +31,19 @@ enum jobs_limit {
     JOBS_LIMIT_COUNT,
 };
 
-enum jobs_unit { JOBS_UNIT_CORES, JOBS_UNIT_DURATION, JOBS_UNIT_SIZE, JOBS_UNIT_COUNT, JOBS_UNIT_CPUS };
+enum jobs_unit {
+    JOBS_UNIT_CORES,
+    JOBS_UNIT_DURATION,
+    JOBS_UNIT_SIZE,
+    JOBS_UNIT_COUNT,
+    JOBS_UNIT_CPUS
+};
 
 struct jobs_limit_info {
-    const char *key;        /* as in the job file: "cpu-time"; "io.read-bps" is the key "read-bps" of "io" */
-    const char *report_key; /* as in results.jsonl: "cpu_time_seconds", "memory_bytes", "cpu_cores", "pids" */
+    /* as in the job file: "cpu-time"; "io.read-bps" is the key "read-bps" of "io" */
+    const char *key;
+    /* as in results.jsonl: "cpu_time_seconds", "memory_bytes", "cpu_cores", "pids" */
+    const char *report_key;
     enum jobs_unit unit;
     uint64_t min;  /* smallest value that makes sense, in the model's unit */
     uint64_t max;  /* largest that any host may be able to hold */
@@ -53,23 +62,28 @@ static inline bool jobs_limit_is_set(const struct jobs_limits *l, enum jobs_limi
     return (l->set >> which) & 1u;
 }
 /* "512 MiB", "1 s", "1.5": a limit's value for people. Returns buf. */
-const char *jobs_limit_format(enum jobs_limit which, uint64_t value, char buf[static UNIT_TEXT_SIZE]);
+const char *jobs_limit_format(enum jobs_limit which, uint64_t value,
+                              char buf[static UNIT_TEXT_SIZE]);
 
-/* ---- sets of CPUs, as the kernel writes them ("0-2,5") ----------------------------------------------------- */
+/* ---- sets of CPUs, as the kernel writes them ("0-2,5")
+ * ----------------------------------------------------- */
 
 #define JOBS_CPUS_MAX 8192 /* no kernel is built for more (CONFIG_NR_CPUS) */
 struct jobs_cpus {
     uint64_t bits[JOBS_CPUS_MAX / 64];
 };
-/* False when the text is no such list, or an empty one, or names a CPU that no machine has. A newline may follow. */
+/* False when the text is no such list, or an empty one, or names a CPU that no machine has. A
+ * newline may follow. */
 bool jobs_cpus_parse(const char *text, struct jobs_cpus *ret);
 /* The shortest form of the list. */
 void jobs_cpus_format(const struct jobs_cpus *cpus, struct strbuf *out);
 unsigned jobs_cpus_count(const struct jobs_cpus *cpus);
 /* The CPUs of `cpus` that are not in `allowed`; false when there are none. */
-bool jobs_cpus_beyond(const struct jobs_cpus *cpus, const struct jobs_cpus *allowed, struct jobs_cpus *ret);
+bool jobs_cpus_beyond(const struct jobs_cpus *cpus, const struct jobs_cpus *allowed,
+                      struct jobs_cpus *ret);
 
-/* ---- the model ------------------------------------------------------------------------------------------- */
+/* ---- the model
+ * ------------------------------------------------------------------------------------------- */
 
 enum jobs_root_kind {
     JOBS_ROOT_HOST,
@@ -79,7 +93,9 @@ enum jobs_root_kind {
     JOBS_ROOT_OCI,
     JOBS_ROOT_IMAGE,
     JOBS_ROOT_DERIVED, /* what `build` writes over another root */
-    JOBS_ROOT_CACHED, /* in the cache already: under `imported`, or without that under its own name, which may be a key */
+    /* in the cache already: under `imported`, or without that under its own name, which may be a
+       key */
+    JOBS_ROOT_CACHED,
 };
 
 struct jobs_job;
@@ -88,29 +104,34 @@ struct jobs_job;
 struct jobs_root {
     const char *name;
     enum jobs_root_kind kind;
-    const char *tar;        /* absolute path */
-    const char *sha256;     /* 64 lower-case hex digits, or NULL */
-    unsigned strip;         /* tar: directories to be taken off the front of each name */
-    const char *oci;        /* absolute path of an image: layout, tar of one, or docker save */
-    const char *tag;        /* of several images the one, or NULL */
-    const char *image;      /* a reference of a registry */
-    const char *imported;   /* CACHED: its name in the cache, or NULL */
-    const char *platform;   /* OS/ARCHITECTURE[/VARIANT], or NULL for this machine's */
-    const char *suite;      /* debian: bookworm */
-    const char **packages;  /* debian: NULL-terminated, may be empty */
+    const char *tar;    /* absolute path */
+    const char *sha256; /* 64 lower-case hex digits, or NULL */
+    unsigned strip;     /* tar: directories to be taken off the front of each name */
+    /* absolute path of an image: layout, tar of one, or docker save */
+    const char *oci;
+    const char *tag;             /* of several images the one, or NULL */
+    const char *image;           /* a reference of a registry */
+    const char *imported;        /* CACHED: its name in the cache, or NULL */
+    const char *platform;        /* OS/ARCHITECTURE[/VARIANT], or NULL for this machine's */
+    const char *suite;           /* debian: bookworm */
+    const char **packages;       /* debian: NULL-terminated, may be empty */
     const char **package_places; /* "FILE:LINE:COLUMN" of each */
     const char *suite_place;     /* the same of `debian` */
-    const char *config;     /* CACHED: what an image said of its processes (cache_config_text), or NULL */
-    size_t base;            /* DERIVED: index into plan->roots, of any kind but HOST */
-    struct jobs_job *build; /* DERIVED: run once, over `base`; none of plan->jobs, and named like the root */
-    int line;               /* where in the file, 0 for built-ins */
+    /* CACHED: what an image said of its processes (cache_config_text), or NULL */
+    const char *config;
+    size_t base; /* DERIVED: index into plan->roots, of any kind but HOST */
+    /* DERIVED: run once, over `base`; none of plan->jobs, and named like the root */
+    struct jobs_job *build;
+    int line; /* where in the file, 0 for built-ins */
 };
 
 /* ---- system calls ---- */
 
 enum jobs_seccomp_profile {
     JOBS_SECCOMP_DEFAULT, /* refuses what no job needs, allows the rest */
-    JOBS_SECCOMP_STRICT, /* allows what programs of the common languages need, and of that nothing that default refuses */
+    /* allows what programs of the common languages need, and of that nothing that default refuses
+     */
+    JOBS_SECCOMP_STRICT,
 };
 /* A profile from a file; actions and operators are libseccomp's. */
 struct jobs_profile_argument {
@@ -132,8 +153,9 @@ struct jobs_profile {
 };
 struct jobs_seccomp {
     enum jobs_seccomp_profile profile;
-    const struct jobs_profile *file; /* in place of `strict`, with JOBS_SECCOMP_DEFAULT; NULL: none */
-    const char *const *allow;        /* NULL-terminated names, or NULL */
+    /* in place of `strict`, with JOBS_SECCOMP_DEFAULT; NULL: none */
+    const struct jobs_profile *file;
+    const char *const *allow; /* NULL-terminated names, or NULL */
     const char *const *deny;
 };
 bool jobs_seccomp_equal(const struct jobs_seccomp *a, const struct jobs_seccomp *b);
@@ -184,8 +206,9 @@ enum jobs_network {
     JOBS_NETWORK_BRIDGE, /* jobs_job.bridge */
 };
 
-/* The jobs of a file that name the same bridge. They start together, and reach one another by name: that of the job, and its
- * hostname. No two have the same name; none needs another, not even by way of others. */
+/* The jobs of a file that name the same bridge. They start together, and reach one another by name:
+ * that of the job, and its hostname. No two have the same name; none needs another, not even by way
+ * of others. */
 #define JOBS_BRIDGES_MAX 64
 #define JOBS_BRIDGE_MEMBERS_MAX 254 /* addresses of a /24 */
 struct jobs_bridge {
@@ -199,10 +222,13 @@ enum jobs_input_mode { JOBS_INPUT_COW, JOBS_INPUT_RO, JOBS_INPUT_COPY };
 /* A path of the host that a job file names. */
 struct jobs_host_path {
     const char *path; /* absolute */
-    size_t trusted;   /* bytes of it that are followed through links: the job file's directory, or all of it; see
-                         file_open_trusted. In the rest, which others may have filled, no link is followed. */
+    /* bytes of it that are followed through links: the job file's directory, or all of it; see
+     * file_open_trusted. In the rest, which others may have filled, no link is followed. */
+    size_t trusted;
     const char *to_follow; /* what to write in the job file for its links to be followed */
-    bool untrusted;   /* whoever filled it may have left anything, or nothing: that is the job's result, not an error */
+    /* whoever filled it may have left anything, or nothing: that is the job's result, not an error
+     */
+    bool untrusted;
 };
 enum jobs_owner {
     JOBS_OWNER_USER, /* what belongs to the host's owner belongs to the job's user */
@@ -230,8 +256,8 @@ struct jobs_expect {
     size_t stderr_len;
 };
 
-/* One command of a job. A job whose `run` is a text or an argv has exactly one step with name NULL. Argument list is
- * complete: shell, script and `args` are already in it. */
+/* One command of a job. A job whose `run` is a text or an argv has exactly one step with name NULL.
+ * Argument list is complete: shell, script and `args` are already in it. */
 struct jobs_step {
     const char *name;
     const char **argv; /* NULL-terminated */
@@ -243,7 +269,8 @@ struct jobs_step {
 enum jobs_when { JOBS_WHEN_ALWAYS, JOBS_WHEN_FAILURE, JOBS_WHEN_SUCCESS };
 
 struct jobs_artifacts {
-    const char **patterns; /* NULL-terminated globs, absolute in the job; NULL when the job has none */
+    /* NULL-terminated globs, absolute in the job; NULL when the job has none */
+    const char **patterns;
     enum jobs_when when;
     uint64_t max; /* bytes in all; UINT64_MAX: no bound of its own */
 };
@@ -264,12 +291,16 @@ struct jobs_job {
     const char *name;
     const char *description; /* or NULL */
     size_t root;             /* index into plan->roots */
-    size_t from; /* index into plan->jobs: whose finished file system it starts from; JOBS_FROM_NOTHING: the root's */
-    unsigned depth; /* how many such jobs there are one below the other, at most JOBS_FROM_DEPTH_MAX */
+    /* index into plan->jobs: whose finished file system it starts from; JOBS_FROM_NOTHING: the
+     * root's */
+    size_t from;
+    /* how many such jobs there are one below the other, at most JOBS_FROM_DEPTH_MAX */
+    unsigned depth;
     struct jobs_step *steps;
     size_t n_steps; /* >= 1, <= JOBS_STEPS_MAX */
-    bool
-        runs_image; /* no `run`: the entrypoint of the root's image, with the one step's argv (`args`), or NULL: its command */
+    /* no `run`: the entrypoint of the root's image, with the one step's argv (`args`), or NULL: its
+     * command */
+    bool runs_image;
     bool has_steps;    /* `run` was a list of steps: each is a test case of its own */
     const char *shell; /* the program of `shell`, for a terminal in the job's sandbox */
     const char *workdir;
@@ -277,10 +308,12 @@ struct jobs_job {
     const char **env;           /* NULL-terminated "KEY=VALUE", in file order */
     const char **pass_env;      /* NULL-terminated names */
     const char *user;           /* as written: "root", "nobody", "1000", "1000:1000" */
-    const char *image_user;     /* what its root's image says instead, or NULL: found by the image's rules */
+    /* what its root's image says instead, or NULL: found by the image's rules */
+    const char *image_user;
     int user_line, user_column; /* where; 0: nowhere */
     const char *hostname;
-    struct jobs_input *inputs; /* of a job with `from`: that job's, in its order, then what this one adds */
+    /* of a job with `from`: that job's, in its order, then what this one adds */
+    struct jobs_input *inputs;
     size_t n_inputs;
     enum jobs_network network;
     size_t bridge;        /* of JOBS_NETWORK_BRIDGE: index into plan->bridges */
@@ -305,10 +338,12 @@ struct jobs_job {
 
 #define JOBS_STEPS_MAX 256
 #define JOBS_FROM_NOTHING SIZE_MAX
-/* Each is a layer of the overlay: every name that is looked up for the first time is looked for in all of them. */
+/* Each is a layer of the overlay: every name that is looked up for the first time is looked for in
+ * all of them. */
 #define JOBS_FROM_DEPTH_MAX 16u /* of jobs, and likewise of roots */
 
-/* A whole file, checked. Everything in it lives until jobs_plan_free. Jobs are in file order; needs form no cycle. */
+/* A whole file, checked. Everything in it lives until jobs_plan_free. Jobs are in file order; needs
+ * form no cycle. */
 struct jobs_plan {
     const char *file; /* as given */
     const char *dir;  /* absolute directory that relative paths refer to */
@@ -322,25 +357,30 @@ struct jobs_plan {
     struct arena *arena;
 };
 
-/* Reads and checks `path`. Every problem of the file is appended to *problems, each with file:line:column, the quoted
- * line, a caret and where possible a suggestion; then *err says how many there were (CUPEL_ERROR_INPUT). */
-int jobs_load(const char *path, struct jobs_plan **ret_plan, struct strbuf *problems, struct cupel_error *err);
+/* Reads and checks `path`. Every problem of the file is appended to *problems, each with
+ * file:line:column, the quoted line, a caret and where possible a suggestion; then *err says how
+ * many there were (CUPEL_ERROR_INPUT). */
+int jobs_load(const char *path, struct jobs_plan **ret_plan, struct strbuf *problems,
+              struct cupel_error *err);
 void jobs_plan_free(struct jobs_plan *plan);
 /* The same, of a text as if `path` held it. */
-int jobs_load_text(const char *path, const char *text, size_t len, struct jobs_plan **ret_plan, struct strbuf *problems,
-                   struct cupel_error *err);
+int jobs_load_text(const char *path, const char *text, size_t len, struct jobs_plan **ret_plan,
+                   struct strbuf *problems, struct cupel_error *err);
 
-/* Which jobs a run is about: those whose name matches any glob of `only` (none given: all) and that carry any of `tags`
- * (none given: all), with everything that they need and whoever is on a bridge with one of them. `ret_selected` has room for plan->n_jobs. A glob or tag that
- * matches nothing is an error (CUPEL_ERROR_INPUT) naming the nearest name. */
-int jobs_select(const struct jobs_plan *plan, const char *const *only, size_t n_only, const char *const *tags,
-                size_t n_tags, bool *ret_selected, struct cupel_error *err);
+/* Which jobs a run is about: those whose name matches any glob of `only` (none given: all) and that
+ * carry any of `tags` (none given: all), with everything that they need and whoever is on a bridge
+ * with one of them. `ret_selected` has room for plan->n_jobs. A glob or tag that matches nothing is
+ * an error (CUPEL_ERROR_INPUT) naming the nearest name. */
+int jobs_select(const struct jobs_plan *plan, const char *const *only, size_t n_only,
+                const char *const *tags, size_t n_tags, bool *ret_selected,
+                struct cupel_error *err);
 
-/* An order in which all jobs can run one after the other: that of the file, except that what a job needs comes before
- * it. `ret_order` has room for plan->n_jobs indices. */
+/* An order in which all jobs can run one after the other: that of the file, except that what a job
+ * needs comes before it. `ret_order` has room for plan->n_jobs indices. */
 void jobs_order(const struct jobs_plan *plan, size_t *ret_order);
 
-/* The rules as JSON Schema (draft 2020-12), from the same table that the parser reads; malloc'ed text. */
+/* The rules as JSON Schema (draft 2020-12), from the same table that the parser reads; malloc'ed
+ * text. */
 char *jobs_schema(void);
 /* The same as Markdown tables, for docs/job-file.md; malloc'ed text. */
 char *jobs_markdown(void);
@@ -353,9 +393,9 @@ struct jobs_settings {
     uint64_t keep_bytes;
     uint64_t older_ns;
 };
-#define JOBS_SETTINGS_INIT                                                                                             \
-    {                                                                                                                  \
-        .keep_bytes = UINT64_MAX, .older_ns = UINT64_MAX                                                               \
+#define JOBS_SETTINGS_INIT                                                                         \
+    {                                                                                              \
+        .keep_bytes = UINT64_MAX, .older_ns = UINT64_MAX                                           \
     }
 /* Problems as jobs_load reports them. The text ends with a NUL. */
 int jobs_settings_read(const char *file, const char *text, size_t len, struct jobs_settings *ret,

@@ -1,21 +1,27 @@
-/* keys: every key of the job file, declared once. The parser (keys_apply), the JSON Schema (schema.c) and the tables of
- * docs/job-file.md (keys_markdown) read it here. A key without a setter is known but not carried out yet: the parser
- * refuses it and the schema allows no value. */
+/* keys: every key of the job file, declared once. The parser (keys_apply), the JSON Schema
+ * (schema.c) and the tables of docs/job-file.md (keys_markdown) read it here. A key without a
+ * setter is known but not carried out yet: the parser refuses it and the schema allows no value. */
 #include "jobs/limits.h"
 #include "jobs/load.h"
 
-#define TABLE(id_, title_, what_, ...)                                                                                 \
-    static const struct key id_##_list[] = {__VA_ARGS__};                                                              \
-    const struct key_table keys_##id_ = {                                                                              \
-        .id = #id_, .title = (title_), .what = (what_), .keys = id_##_list, .n = ARRAY_SIZE(id_##_list)}
+#define TABLE(id_, title_, what_, ...)                                                             \
+    static const struct key id_##_list[] = {__VA_ARGS__};                                          \
+    const struct key_table keys_##id_ = {.id = #id_,                                               \
+                                         .title = (title_),                                        \
+                                         .what = (what_),                                          \
+                                         .keys = id_##_list,                                       \
+                                         .n = ARRAY_SIZE(id_##_list)}
 /* A table that only the documentation reads, because no key that uses it is supported yet. */
-#define LATER_TABLE(id_, title_, ...)                                                                                  \
-    static const struct key id_##_list[] = {__VA_ARGS__};                                                              \
-    static const struct key_table keys_##id_ = {                                                                       \
-        .id = #id_, .title = (title_), .what = (title_), .keys = id_##_list, .n = ARRAY_SIZE(id_##_list)}
-#define LATER(name_, value_, help_)                                                                                    \
-    {                                                                                                                  \
-        .name = (name_), .value = (value_), .help = (help_)                                                            \
+#define LATER_TABLE(id_, title_, ...)                                                              \
+    static const struct key id_##_list[] = {__VA_ARGS__};                                          \
+    static const struct key_table keys_##id_ = {.id = #id_,                                        \
+                                                .title = (title_),                                 \
+                                                .what = (title_),                                  \
+                                                .keys = id_##_list,                                \
+                                                .n = ARRAY_SIZE(id_##_list)}
+#define LATER(name_, value_, help_)                                                                \
+    {                                                                                              \
+        .name = (name_), .value = (value_), .help = (help_)                                        \
     }
 
 static const struct choice choices_network[] = {
@@ -46,13 +52,15 @@ static const struct choice choices_retry[] = {
     {0},
 };
 static const struct choice choices_device[] = {
-    {"null", true}, {"zero", true}, {"full", true}, {"random", true}, {"urandom", true}, {"tty", true},
-    {"pts", true},  {"ptmx", true}, {"shm", true},  {"mqueue", true}, {"kvm", true},     {0},
+    {"null", true},    {"zero", true},   {"full", true}, {"random", true},
+    {"urandom", true}, {"tty", true},    {"pts", true},  {"ptmx", true},
+    {"shm", true},     {"mqueue", true}, {"kvm", true},  {0},
 };
 static const struct choice choices_leaks[] = {
     [JOBS_LEAKS_REPORT] = {"report", true}, [JOBS_LEAKS_FAIL] = {"fail", true}, {0}};
 
-/* ---- the file -------------------------------------------------------------------------------------------- */
+/* ---- the file
+ * -------------------------------------------------------------------------------------------- */
 
 TABLE(file, "Top level", "the job file",
       {.name = "cupel",
@@ -99,142 +107,153 @@ TABLE(file, "Top level", "the job file",
 
 #define ROOT_FIELD(member) offsetof(struct root_draft, root.member)
 
-TABLE(
-    root, "Keys of a root", "a root",
-    {.name = "tar",
-     .value = "a path on the host",
-     .help = "a tar of a root filesystem (`docker export`, a distribution's tarball), plain or compressed",
-     .forms = FORM_ONE,
-     .type = TYPE_HOST_PATH,
-     .set = set_host_file,
-     .offset = ROOT_FIELD(tar)},
-    {.name = "sha256",
-     .value = "64 hexadecimal digits",
-     .help = "digest that the tar's file must have",
-     .forms = FORM_ONE,
-     .type = TYPE_TEXT,
-     .set = set_sha256},
-    {.name = "strip",
-     .value = "a whole number from 1 to 16",
-     .fallback = "none",
-     .help = "how many directories to take off the front of each name in the tar, for one in which the root lies below "
-             "a directory of its own; a name that has no more is left out",
-     .forms = FORM_ONE,
-     .type = TYPE_INTEGER,
-     .min = 1,
-     .max = 16,
-     .set = set_integer,
-     .offset = ROOT_FIELD(strip)},
-    {.name = "debian",
-     .value = "a Debian suite such as bookworm",
-     .help = "bootstrapped by mmdebstrap",
-     .forms = FORM_ONE,
-     .type = TYPE_TEXT,
-     .set = set_suite},
-    {.name = "packages",
-     .value = "a list of package names, each with =VERSION or :ARCH if need be",
-     .fallback = "none",
-     .help = "what `debian` installs besides the essential packages",
-     .forms = FORM_ONE | FORM_LIST,
-     .type = TYPE_TEXT,
-     .set = set_packages},
-    {.name = "oci",
-     .value = "a path on the host",
-     .help = "an image: an OCI layout (a directory, or a tar of one), what `docker save` writes, or skopeo's `dir:`",
-     .forms = FORM_ONE,
-     .type = TYPE_HOST_PATH,
-     .set = set_host_path,
-     .offset = ROOT_FIELD(oci)},
-    {.name = "tag",
-     .value = "a tag, a whole name, or sha256:DIGEST of a manifest",
-     .fallback = "the only image that there is",
-     .help = "which image of several in `oci`",
-     .forms = FORM_ONE,
-     .type = TYPE_TEXT,
-     .set = set_text,
-     .offset = ROOT_FIELD(tag)},
-    {.name = "platform",
-     .value = "text such as linux/amd64",
-     .fallback = "this machine's",
-     .help = "which image of a multi-platform `oci` or `image` source",
-     .forms = FORM_ONE,
-     .type = TYPE_TEXT,
-     .set = set_platform,
-     .offset = ROOT_FIELD(platform)},
-    {.name = "imported",
-     .value = "a name that `cupel rootfs import` gave",
-     .help = "a root that is in this machine's root cache already",
-     .forms = FORM_ONE,
-     .type = TYPE_TEXT,
-     .set = set_text,
-     .offset = ROOT_FIELD(imported)},
-    {.name = "image",
-     .value = "an image reference such as debian:12 or registry.example/team/base@sha256:DIGEST",
-     .help = "an image in a registry, fetched by skopeo, then as `oci`",
-     .forms = FORM_ONE,
-     .type = TYPE_TEXT,
-     .set = set_image},
-    {.name = "from",
-     .value = "a root's name",
-     .help = "a derived root: what `run` writes becomes a layer on top of that root",
-     .forms = FORM_ONE,
-     .type = TYPE_NAME,
-     .set = set_node,
-     .offset = offsetof(struct root_draft, from)},
-    {.name = "run",
-     .value = "text or an argv list",
-     .help = "the command that makes a derived root's layer: as a job's; run again only when something of this changes",
-     .forms = FORM_ONE | FORM_LIST,
-     .type = TYPE_TEXT,
-     .set = set_build},
-    {.name = "shell",
-     .value = "an argv list such as [/bin/bash, -eu]",
-     .fallback = "`[/bin/sh, -eu]`",
-     .help = "what the script of a derived root is given to, with `-c`",
-     .forms = FORM_LIST,
-     .type = TYPE_TEXT,
-     .set = set_build},
-    {.name = "network",
-     .value = "none, loopback, nat or host",
-     .fallback = "`loopback`",
-     .help = "what network the command of a derived root has",
-     .forms = FORM_ONE,
-     .type = TYPE_CHOICE,
-     .choices = choices_network,
-     .set = set_build},
-    {.name = "env",
-     .value = "a map of environment variables",
-     .help = "of the command of a derived root; its jobs do not get them",
-     .forms = FORM_MAP,
-     .type = TYPE_TEXT,
-     .set = set_build},
-    {.name = "inputs",
-     .value = "paths, or maps of from, to and mode",
-     .help = "what the command of a derived root sees of the host; none of it becomes part of the layer",
-     .forms = FORM_ONE | FORM_LIST | FORM_OBJECT | FORM_OBJECTS,
-     .type = TYPE_HOST_PATH,
-     .sub = &keys_input,
-     .set = set_build},
-    {.name = "limits",
-     .value = "a map of limits",
-     .help = "quotas of the command of a derived root",
-     .forms = FORM_OBJECT,
-     .sub = &keys_limits,
-     .set = set_build});
+TABLE(root, "Keys of a root", "a root",
+      {.name = "tar",
+       .value = "a path on the host",
+       .help = "a tar of a root filesystem (`docker export`, a distribution's tarball), plain or "
+               "compressed",
+       .forms = FORM_ONE,
+       .type = TYPE_HOST_PATH,
+       .set = set_host_file,
+       .offset = ROOT_FIELD(tar)},
+      {.name = "sha256",
+       .value = "64 hexadecimal digits",
+       .help = "digest that the tar's file must have",
+       .forms = FORM_ONE,
+       .type = TYPE_TEXT,
+       .set = set_sha256},
+      {.name = "strip",
+       .value = "a whole number from 1 to 16",
+       .fallback = "none",
+       .help = "how many directories to take off the front of each name in the tar, for one in "
+               "which the root lies below "
+               "a directory of its own; a name that has no more is left out",
+       .forms = FORM_ONE,
+       .type = TYPE_INTEGER,
+       .min = 1,
+       .max = 16,
+       .set = set_integer,
+       .offset = ROOT_FIELD(strip)},
+      {.name = "debian",
+       .value = "a Debian suite such as bookworm",
+       .help = "bootstrapped by mmdebstrap",
+       .forms = FORM_ONE,
+       .type = TYPE_TEXT,
+       .set = set_suite},
+      {.name = "packages",
+       .value = "a list of package names, each with =VERSION or :ARCH if need be",
+       .fallback = "none",
+       .help = "what `debian` installs besides the essential packages",
+       .forms = FORM_ONE | FORM_LIST,
+       .type = TYPE_TEXT,
+       .set = set_packages},
+      {.name = "oci",
+       .value = "a path on the host",
+       .help = "an image: an OCI layout (a directory, or a tar of one), what `docker save` writes, "
+               "or skopeo's `dir:`",
+       .forms = FORM_ONE,
+       .type = TYPE_HOST_PATH,
+       .set = set_host_path,
+       .offset = ROOT_FIELD(oci)},
+      {.name = "tag",
+       .value = "a tag, a whole name, or sha256:DIGEST of a manifest",
+       .fallback = "the only image that there is",
+       .help = "which image of several in `oci`",
+       .forms = FORM_ONE,
+       .type = TYPE_TEXT,
+       .set = set_text,
+       .offset = ROOT_FIELD(tag)},
+      {.name = "platform",
+       .value = "text such as linux/amd64",
+       .fallback = "this machine's",
+       .help = "which image of a multi-platform `oci` or `image` source",
+       .forms = FORM_ONE,
+       .type = TYPE_TEXT,
+       .set = set_platform,
+       .offset = ROOT_FIELD(platform)},
+      {.name = "imported",
+       .value = "a name that `cupel rootfs import` gave",
+       .help = "a root that is in this machine's root cache already",
+       .forms = FORM_ONE,
+       .type = TYPE_TEXT,
+       .set = set_text,
+       .offset = ROOT_FIELD(imported)},
+      {.name = "image",
+       .value = "an image reference such as debian:12 or registry.example/team/base@sha256:DIGEST",
+       .help = "an image in a registry, fetched by skopeo, then as `oci`",
+       .forms = FORM_ONE,
+       .type = TYPE_TEXT,
+       .set = set_image},
+      {.name = "from",
+       .value = "a root's name",
+       .help = "a derived root: what `run` writes becomes a layer on top of that root",
+       .forms = FORM_ONE,
+       .type = TYPE_NAME,
+       .set = set_node,
+       .offset = offsetof(struct root_draft, from)},
+      {.name = "run",
+       .value = "text or an argv list",
+       .help = "the command that makes a derived root's layer: as a job's; run again only when "
+               "something of this changes",
+       .forms = FORM_ONE | FORM_LIST,
+       .type = TYPE_TEXT,
+       .set = set_build},
+      {.name = "shell",
+       .value = "an argv list such as [/bin/bash, -eu]",
+       .fallback = "`[/bin/sh, -eu]`",
+       .help = "what the script of a derived root is given to, with `-c`",
+       .forms = FORM_LIST,
+       .type = TYPE_TEXT,
+       .set = set_build},
+      {.name = "network",
+       .value = "none, loopback, nat or host",
+       .fallback = "`loopback`",
+       .help = "what network the command of a derived root has",
+       .forms = FORM_ONE,
+       .type = TYPE_CHOICE,
+       .choices = choices_network,
+       .set = set_build},
+      {.name = "env",
+       .value = "a map of environment variables",
+       .help = "of the command of a derived root; its jobs do not get them",
+       .forms = FORM_MAP,
+       .type = TYPE_TEXT,
+       .set = set_build},
+      {.name = "inputs",
+       .value = "paths, or maps of from, to and mode",
+       .help = "what the command of a derived root sees of the host; none of it becomes part of "
+               "the layer",
+       .forms = FORM_ONE | FORM_LIST | FORM_OBJECT | FORM_OBJECTS,
+       .type = TYPE_HOST_PATH,
+       .sub = &keys_input,
+       .set = set_build},
+      {.name = "limits",
+       .value = "a map of limits",
+       .help = "quotas of the command of a derived root",
+       .forms = FORM_OBJECT,
+       .sub = &keys_limits,
+       .set = set_build});
 
-/* ---- a job ----------------------------------------------------------------------------------------------- */
+/* ---- a job
+ * -----------------------------------------------------------------------------------------------
+ */
 
-LATER_TABLE(mount, "Keys of a mount", LATER("to", "an absolute path in the job", "where it is mounted"),
+LATER_TABLE(mount, "Keys of a mount",
+            LATER("to", "an absolute path in the job", "where it is mounted"),
             LATER("tmpfs", "a size", "an empty tmpfs of that size"),
-            LATER("from", "a path on the host", "what is mounted"), LATER("mode", "ro", "read-only"));
-LATER_TABLE(ready, "Keys of a service's `ready`", LATER("tcp", "a port", "ready when it accepts connections"),
+            LATER("from", "a path on the host", "what is mounted"),
+            LATER("mode", "ro", "read-only"));
+LATER_TABLE(ready, "Keys of a service's `ready`",
+            LATER("tcp", "a port", "ready when it accepts connections"),
             LATER("exec", "an argv list", "ready when the command succeeds"),
             LATER("log", "a regular expression", "ready when the output matches"));
-LATER_TABLE(service, "Keys of a service", LATER("run", "like a job's `run`", "what the service runs"),
+LATER_TABLE(service, "Keys of a service",
+            LATER("run", "like a job's `run`", "what the service runs"),
             LATER("ready", "a map", "the probe that tells that it is ready"),
             LATER("rootfs", "a root's name", "its root filesystem"),
             LATER("limits", "a map of limits", "its own limits"));
-LATER_TABLE(namespaces, "Keys of `namespaces`", LATER("time-offset", "a duration", "offset of the boot-time clock"));
+LATER_TABLE(namespaces, "Keys of `namespaces`",
+            LATER("time-offset", "a duration", "offset of the boot-time clock"));
 LATER_TABLE(matrix, "Keys of `matrix`", LATER("include", "a list of maps", "combinations to add"),
             LATER("exclude", "a list of maps", "combinations to leave out"));
 LATER_TABLE(cache, "Keys of `cache`", LATER("key", "text", "under which the directories are kept"),
@@ -245,7 +264,8 @@ LATER_TABLE(cache, "Keys of `cache`", LATER("key", "text", "under which the dire
 TABLE(network, "Keys of `network`", "'network'",
       {.name = "bridge",
        .value = "a name of letters, digits, '.', '_' and '-'",
-       .help = "the jobs of this file that name the same bridge start together and reach one another by name",
+       .help = "the jobs of this file that name the same bridge start together and reach one "
+               "another by name",
        .forms = FORM_ONE,
        .type = TYPE_NAME,
        .set = set_bridge,
@@ -260,7 +280,8 @@ TABLE(seccomp, "Keys of `seccomp`", "'seccomp'",
        .set = set_profile},
       {.name = "allow",
        .value = "names of system calls",
-       .help = "allowed although the profile refuses them; what would undo the sandbox cannot be named",
+       .help =
+           "allowed although the profile refuses them; what would undo the sandbox cannot be named",
        .forms = FORM_ONE | FORM_LIST,
        .type = TYPE_TEXT,
        .set = set_allow,
@@ -294,7 +315,8 @@ TABLE(
      .set = set_root_name},
     {.name = "from",
      .value = "a job's name",
-     .help = "in place of `rootfs`: the job starts from that job's finished filesystem, its inputs included; implies "
+     .help = "in place of `rootfs`: the job starts from that job's finished filesystem, its inputs "
+             "included; implies "
              "`needs`",
      .forms = FORM_ONE,
      .type = TYPE_JOB_NAME,
@@ -303,7 +325,8 @@ TABLE(
     {.name = "run",
      .value = "text, an argv list or a list of steps",
      .fallback = "required, but for a job over an image: what the image runs",
-     .help = "text: a script given to `shell`; a list of plain values: argv, no shell; a list of maps: steps, run in "
+     .help = "text: a script given to `shell`; a list of plain values: argv, no shell; a list of "
+             "maps: steps, run in "
              "order in "
              "the one sandbox, each a test case of its own; the first that fails ends the job",
      .forms = FORM_ONE | FORM_LIST | FORM_OBJECTS,
@@ -319,7 +342,8 @@ TABLE(
      .type = TYPE_TEXT,
      .set = set_argv,
      .offset = DRAFT_FIELD(shell)},
-    LATER("before", "like `run`", "run before the job's command"), LATER("after", "like `run`", "always run after it"),
+    LATER("before", "like `run`", "run before the job's command"),
+    LATER("after", "like `run`", "always run after it"),
     {.name = "workdir",
      .value = "an absolute path in the job",
      .fallback = "`/work`",
@@ -330,7 +354,8 @@ TABLE(
      .offset = JOB_FIELD(workdir)},
     {.name = "env",
      .value = "a map of environment variables",
-     .help = "the job's environment: exactly this plus PATH, HOME, USER, LOGNAME, SHELL, CI, LANG=C.UTF-8, TZ=UTC, TMPDIR and `CUPEL_*`",
+     .help = "the job's environment: exactly this plus PATH, HOME, USER, LOGNAME, SHELL, CI, "
+             "LANG=C.UTF-8, TZ=UTC, TMPDIR and `CUPEL_*`",
      .forms = FORM_MAP,
      .type = TYPE_TEXT,
      .set = set_env},
@@ -368,14 +393,16 @@ TABLE(
     {.name = "network",
      .value = "none, loopback, nat, host or {bridge: NAME}",
      .fallback = "`loopback`",
-     .help = "`none`: not even lo is up; `nat`: out through the host, never in; `host` must also be allowed on the "
+     .help = "`none`: not even lo is up; `nat`: out through the host, never in; `host` must also "
+             "be allowed on the "
              "command line; a bridge: the jobs that name it, and nothing else (docs/networks.md)",
      .forms = FORM_ONE | FORM_OBJECT,
      .type = TYPE_CHOICE,
      .choices = choices_network,
      .sub = &keys_network,
      .set = set_network},
-    LATER("services", "a map of names to services", "started before the job, in its network namespace"),
+    LATER("services", "a map of names to services",
+          "started before the job, in its network namespace"),
     {.name = "limits",
      .value = "a map of limits",
      .help = "quotas of the job and all its descendants",
@@ -385,8 +412,10 @@ TABLE(
     {.name = "seccomp",
      .value = "default, strict, a map or a path on the host",
      .fallback = "`default`",
-     .help = "the system call filter: `default` refuses what no job needs; `strict`, for programs that nobody trusts, "
-             "allows only what programs of the common languages use; a path (with a slash, or ending in .json) is that "
+     .help = "the system call filter: `default` refuses what no job needs; `strict`, for programs "
+             "that nobody trusts, "
+             "allows only what programs of the common languages use; a path (with a slash, or "
+             "ending in .json) is that "
              "of a profile as container engines take it",
      .forms = FORM_ONE | FORM_OBJECT,
      .type = TYPE_TEXT,
@@ -395,14 +424,16 @@ TABLE(
     {.name = "capabilities",
      .value = "names of capabilities",
      .fallback = "root: the small set below; another user: none",
-     .help = "what the command holds, within its own user namespace, instead of what comes with its user; `[]`: none",
+     .help = "what the command holds, within its own user namespace, instead of what comes with "
+             "its user; `[]`: none",
      .forms = FORM_ONE | FORM_LIST,
      .type = TYPE_TEXT,
      .set = set_capabilities},
     {.name = "devices",
      .value = "names in /dev: null, zero, full, random, urandom, tty, pts, ptmx, shm, mqueue, kvm",
      .fallback = "all but `kvm`",
-     .help = "what there is in the job's /dev; `null` always is. `kvm` must also be allowed on the command line",
+     .help = "what there is in the job's /dev; `null` always is. `kvm` must also be allowed on the "
+             "command line",
      .forms = FORM_ONE | FORM_LIST,
      .type = TYPE_CHOICE,
      .choices = choices_device,
@@ -420,7 +451,8 @@ TABLE(
     {.name = "expect",
      .value = "a map such as {exit: 3}",
      .fallback = "exit code 0",
-     .help = "what the command must do to pass; for steps: what each step's own `expect` starts from",
+     .help =
+         "what the command must do to pass; for steps: what each step's own `expect` starts from",
      .forms = FORM_OBJECT,
      .sub = &keys_expect,
      .set = set_expect,
@@ -434,14 +466,16 @@ TABLE(
      .set = set_stdin},
     {.name = "stdin-file",
      .value = "a path on the host",
-     .help = "standard input from a file, of 1 GiB at most (a larger one is `invalid-submission`); it is held in memory "
+     .help = "standard input from a file, of 1 GiB at most (a larger one is `invalid-submission`); "
+             "it is held in memory "
              "while the job runs, but for its holes",
      .forms = FORM_ONE,
      .type = TYPE_HOST_PATH,
      .set = set_stdin_file},
     {.name = "args",
      .value = "a list of arguments",
-     .help = "appended to an argv `run`; `$1` and so on of a script; without `run`, appended to the image's entrypoint "
+     .help = "appended to an argv `run`; `$1` and so on of a script; without `run`, appended to "
+             "the image's entrypoint "
              "instead of its command",
      .forms = FORM_LIST,
      .type = TYPE_TEXT,
@@ -461,7 +495,8 @@ TABLE(
     {.name = "retries",
      .value = "a whole number from 0 to 10",
      .fallback = "0",
-     .help = "how often to run the job again, each time in a fresh sandbox, until it passes; one that passes then is "
+     .help = "how often to run the job again, each time in a fresh sandbox, until it passes; one "
+             "that passes then is "
              "*flaky*; `--retries` overrides it",
      .forms = FORM_ONE,
      .type = TYPE_INTEGER,
@@ -471,7 +506,8 @@ TABLE(
     {.name = "retry-on",
      .value = "failure, timeout, error, or a list of these",
      .fallback = "all three",
-     .help = "after what it is run again: `timeout` is the verdicts `timeout` and `cpu-limit`, `error` is `error`, "
+     .help = "after what it is run again: `timeout` is the verdicts `timeout` and `cpu-limit`, "
+             "`error` is `error`, "
              "`failure` every other but `skipped`, `cancelled` and `invalid-submission`",
      .forms = FORM_ONE | FORM_LIST,
      .type = TYPE_CHOICE,
@@ -482,7 +518,8 @@ TABLE(
     {.name = "leaks",
      .value = "report or fail",
      .fallback = "`report`",
-     .help = "processes that are still alive when the command has ended are named in the reports and killed; `fail`: "
+     .help = "processes that are still alive when the command has ended are named in the reports "
+             "and killed; `fail`: "
              "a job or step that leaves some has failed",
      .forms = FORM_ONE,
      .type = TYPE_CHOICE,
@@ -512,27 +549,29 @@ TABLE(
 #define WORDS_COUNT "a whole number"
 #define WORDS_CPUS "a CPU's number or a list such as 0-2,5"
 #define TYPE_COUNT TYPE_INTEGER
-#define LIMIT_KEY(id, key_, report, kind, smallest, largest, step, text)                                               \
-    {.name = (key_),                                                                                                   \
-     .value = WORDS_##kind,                                                                                            \
-     .help = (text),                                                                                                   \
-     .forms = FORM_ONE,                                                                                                \
-     .type = TYPE_##kind,                                                                                              \
-     .min = (smallest),                                                                                                \
-     .max = (largest),                                                                                                 \
-     .set = set_limit,                                                                                                 \
+#define LIMIT_KEY(id, key_, report, kind, smallest, largest, step, text)                           \
+    {.name = (key_),                                                                               \
+     .value = WORDS_##kind,                                                                        \
+     .help = (text),                                                                               \
+     .forms = FORM_ONE,                                                                            \
+     .type = TYPE_##kind,                                                                          \
+     .min = (smallest),                                                                            \
+     .max = (largest),                                                                             \
+     .set = set_limit,                                                                             \
      .offset = JOBS_LIMIT_##id},
 
 TABLE(io, "Keys of `io`", "'io'", JOBS_IO_LIMITS(LIMIT_KEY));
 
-TABLE(limits, "Limits", "'limits'",
-      JOBS_LIMITS(LIMIT_KEY){.name = "io",
-                             .value = "a map",
-                             .help = "reads and writes a second of each disk that the job's files are on; more is held "
-                                     "back",
-                             .forms = FORM_OBJECT,
-                             .sub = &keys_io,
-                             .set = set_io});
+TABLE(
+    limits, "Limits", "'limits'",
+    JOBS_LIMITS(LIMIT_KEY){
+        .name = "io",
+        .value = "a map",
+        .help = "reads and writes a second of each disk that the job's files are on; more is held "
+                "back",
+        .forms = FORM_OBJECT,
+        .sub = &keys_io,
+        .set = set_io});
 
 TABLE(step, "Keys of a step", "a step",
       {.name = "name",
@@ -579,7 +618,8 @@ TABLE(expect, "Keys of `expect`", "'expect'",
        .set = set_exit},
       {.name = "signal",
        .value = "a signal's name or number",
-       .help = "the signal that ends the command, such as SEGV, SIGSEGV or 11; then there is no exit code",
+       .help = "the signal that ends the command, such as SEGV, SIGSEGV or 11; then there is no "
+               "exit code",
        .forms = FORM_ONE,
        .type = TYPE_TEXT,
        .set = set_signal},
@@ -608,50 +648,53 @@ TABLE(expect, "Keys of `expect`", "'expect'",
 
 #define INPUT_FIELD(member) offsetof(struct jobs_input, member)
 
-TABLE(
-    input, "Keys of an input", "an input",
-    {.name = "from",
-     .value = "a path on the host",
-     .help = "file or directory, relative to the job file",
-     .forms = FORM_ONE,
-     .type = TYPE_HOST_PATH,
-     .set = set_input_from,
-     .required = true},
-    {.name = "to",
-     .value = "an absolute path in the job",
-     .fallback = "`from` below `workdir`",
-     .help = "where the job sees it",
-     .forms = FORM_ONE,
-     .type = TYPE_PATH,
-     .set = set_job_path,
-     .offset = INPUT_FIELD(to)},
-    {.name = "mode",
-     .value = "cow, ro or copy",
-     .fallback = "`cow`",
-     .help = "`cow`: the job may write, into its own copy-on-write layer; `ro`: read-only; `copy`: a copy "
-             "on the job's disk, made before it starts and not counted for `disk`",
-     .forms = FORM_ONE,
-     .type = TYPE_CHOICE,
-     .choices = choices_mode,
-     .set = set_choice,
-     .offset = INPUT_FIELD(mode)},
-    {.name = "owner",
-     .value = "user or host",
-     .fallback = "`user`",
-     .help = "`user`: what belongs to the owner of `from` on the host belongs to the job's `user`; `host`: ids stay as they are",
-     .forms = FORM_ONE,
-     .type = TYPE_CHOICE,
-     .choices = choices_owner,
-     .set = set_choice,
-     .offset = INPUT_FIELD(owner)},
-    {.name = "untrusted",
-     .value = "true or false",
-     .fallback = "links within a relative path are refused, those of an absolute one followed",
-     .help = "`true`: whoever filled `from` may have left anything there: a link in the path, something else than a file or a "
-             "directory, or nothing is the verdict `invalid-submission` of this job; `false`: links are followed",
-     .forms = FORM_ONE,
-     .type = TYPE_BOOL,
-     .set = set_untrusted});
+TABLE(input, "Keys of an input", "an input",
+      {.name = "from",
+       .value = "a path on the host",
+       .help = "file or directory, relative to the job file",
+       .forms = FORM_ONE,
+       .type = TYPE_HOST_PATH,
+       .set = set_input_from,
+       .required = true},
+      {.name = "to",
+       .value = "an absolute path in the job",
+       .fallback = "`from` below `workdir`",
+       .help = "where the job sees it",
+       .forms = FORM_ONE,
+       .type = TYPE_PATH,
+       .set = set_job_path,
+       .offset = INPUT_FIELD(to)},
+      {.name = "mode",
+       .value = "cow, ro or copy",
+       .fallback = "`cow`",
+       .help = "`cow`: the job may write, into its own copy-on-write layer; `ro`: read-only; "
+               "`copy`: a copy "
+               "on the job's disk, made before it starts and not counted for `disk`",
+       .forms = FORM_ONE,
+       .type = TYPE_CHOICE,
+       .choices = choices_mode,
+       .set = set_choice,
+       .offset = INPUT_FIELD(mode)},
+      {.name = "owner",
+       .value = "user or host",
+       .fallback = "`user`",
+       .help = "`user`: what belongs to the owner of `from` on the host belongs to the job's "
+               "`user`; `host`: ids stay as they are",
+       .forms = FORM_ONE,
+       .type = TYPE_CHOICE,
+       .choices = choices_owner,
+       .set = set_choice,
+       .offset = INPUT_FIELD(owner)},
+      {.name = "untrusted",
+       .value = "true or false",
+       .fallback = "links within a relative path are refused, those of an absolute one followed",
+       .help = "`true`: whoever filled `from` may have left anything there: a link in the path, "
+               "something else than a file or a "
+               "directory, or nothing is the verdict `invalid-submission` of this job; `false`: "
+               "links are followed",
+       .forms = FORM_ONE,
+       .type = TYPE_BOOL,
+       .set = set_untrusted});
 
 #define ARTIFACTS_FIELD(member) offsetof(struct jobs_artifacts, member)
 

@@ -1,22 +1,24 @@
-/* limits: what limits there are and how their values are written for people. Not responsible for enforcing any. */
-#include "jobs/jobs.h"
+/* limits: what limits there are and how their values are written for people. Not responsible for
+ * enforcing any. */
 #include "jobs/limits.h"
+#include "jobs/jobs.h"
 
-#define LIMIT_INFO(id, name, report, kind, smallest, largest, step, text)                                              \
-    [JOBS_LIMIT_##id] = {.key = (name),                                                                                \
-                         .report_key = (report),                                                                       \
-                         .unit = JOBS_UNIT_##kind,                                                                     \
-                         .min = (smallest),                                                                            \
-                         .max = (largest),                                                                             \
+#define LIMIT_INFO(id, name, report, kind, smallest, largest, step, text)                          \
+    [JOBS_LIMIT_##id] = {.key = (name),                                                            \
+                         .report_key = (report),                                                   \
+                         .unit = JOBS_UNIT_##kind,                                                 \
+                         .min = (smallest),                                                        \
+                         .max = (largest),                                                         \
                          .per_step = (step)},
 
-#define IO_LIMIT_INFO(id, name, report, kind, smallest, largest, step, text)                                           \
+#define IO_LIMIT_INFO(id, name, report, kind, smallest, largest, step, text)                       \
     LIMIT_INFO(id, "io." name, report, kind, smallest, largest, step, text)
 
-const struct jobs_limit_info jobs_limit_table[JOBS_LIMIT_COUNT] = {JOBS_LIMITS(LIMIT_INFO)
-                                                                       JOBS_IO_LIMITS(IO_LIMIT_INFO)};
+const struct jobs_limit_info jobs_limit_table[JOBS_LIMIT_COUNT] = {
+    JOBS_LIMITS(LIMIT_INFO) JOBS_IO_LIMITS(IO_LIMIT_INFO)};
 
-const char *jobs_limit_format(enum jobs_limit which, uint64_t value, char buf[static UNIT_TEXT_SIZE])
+const char *jobs_limit_format(enum jobs_limit which, uint64_t value,
+                              char buf[static UNIT_TEXT_SIZE])
 {
     switch (jobs_limit_table[which].unit) {
     case JOBS_UNIT_CORES:

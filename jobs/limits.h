@@ -1,13 +1,16 @@
-/* limits: the one list of limits, expanded into jobs_limit_table (limits.c) and into the key table (keys.c). Private to
- * jobs/.
+/* limits: the one list of limits, expanded into jobs_limit_table (limits.c) and into the key table
+ * (keys.c). Private to jobs/.
  *
- * X(ID, key, report key, unit, smallest and largest value in the model's unit, may stand in a step, help)
+ * X(ID, key, report key, unit, smallest and largest value in the model's unit, may stand in a step,
+ * help)
  *
- * The largest is what every kernel takes that has the right and the room for it, so that a value which none would take is
- * an error of the file, with its line, and not of a run: tried on Linux 6.18, and by the kernel's own constants named
- * beside them. Whether this host has as much is another question, answered when a run is prepared.
+ * The largest is what every kernel takes that has the right and the room for it, so that a value
+ * which none would take is an error of the file, with its line, and not of a run: tried on
+ * Linux 6.18, and by the kernel's own constants named beside them. Whether this host has as much is
+ * another question, answered when a run is prepared.
  *
- * JOBS_IO_LIMITS are the keys of the limit `io`: limits like all others in the model, a map of their own in the file. */
+ * JOBS_IO_LIMITS are the keys of the limit `io`: limits like all others in the model, a map of
+ * their own in the file. */
 #pragma once
 
 #define LIMIT_KIB UINT64_C(1024)
@@ -18,45 +21,58 @@
 #define LIMIT_TIME_MAX (365 * 86400 * NSEC_PER_SEC)
 #define LIMIT_COUNT_MAX INT32_MAX
 #define LIMIT_CORES_MAX (UINT64_C(1000) * 100000)
-/* PID_MAX_LIMIT (include/linux/threads.h): pids.max refuses more, and no kernel has more processes. */
+/* PID_MAX_LIMIT (include/linux/threads.h): pids.max refuses more, and no kernel has more processes.
+ */
 #define LIMIT_PIDS_MAX UINT64_C(4194304)
 /* What fs.nr_open is unless it was changed (fs/file.c): RLIMIT_NOFILE refuses more. */
 #define LIMIT_FILES_MAX UINT64_C(1048576)
 /* What a process has of addresses (TASK_SIZE_MAX of x86-64 with four levels). */
 #define LIMIT_STACK_MAX (UINT64_C(1) << 47)
-/* The job's disk is ext4 with block numbers of 32 bits, of 4 KiB each, a part of which it needs for itself. */
+/* The job's disk is ext4 with block numbers of 32 bits, of 4 KiB each, a part of which it needs for
+ * itself. */
 #define LIMIT_DISK_MAX (UINT64_C(15) << 40)
 /* See sandbox/slot/upper.c: each takes up to a block of address space there, and time to set up. */
 #define LIMIT_INODES_MAX UINT64_C(16777216)
 
-#define JOBS_LIMITS(X)                                                                                                 \
-    X(CPU, "cpu", "cpu_cores", CORES, 10, LIMIT_CORES_MAX, false,                                                      \
-      "CPU bandwidth; more is throttled, and the throttled time reported")                                             \
-    X(CPUSET, "cpuset", "cpuset", CPUS, 1, JOBS_CPUS_MAX, false,                                                       \
-      "which CPUs the job may use; one that cupel itself may not use is refused")                                      \
-    X(CPU_TIME, "cpu-time", "cpu_time_seconds", DURATION, NSEC_PER_MSEC, LIMIT_TIME_MAX, true,                         \
-      "CPU time of all processes together; exceeding it gives `cpu-limit`")                                            \
-    X(WALL, "wall", "wall_seconds", DURATION, NSEC_PER_MSEC, LIMIT_TIME_MAX, true,                                     \
-      "time that passes; exceeding it gives `timeout`")                                                                \
-    X(MEMORY, "memory", "memory_bytes", SIZE, LIMIT_MIB, LIMIT_SIZE_MAX, false,                                        \
-      "all memory of the job; exceeding it kills the whole job and gives `memory-limit`")                              \
-    X(SWAP, "swap", "swap_bytes", SIZE, 0, LIMIT_SIZE_MAX, false, "swap on top of `memory`; needs `memory`")           \
-    X(PIDS, "pids", "pids", COUNT, 1, LIMIT_PIDS_MAX, false,                                                           \
-      "processes and threads at once; forks above it fail, `pids-limit` if the job then failed")                       \
-    X(DISK, "disk", "disk_bytes", SIZE, LIMIT_KIB * 64, LIMIT_DISK_MAX, false,                                         \
-      "bytes the job may write to its root and inputs; ENOSPC above it, `disk-limit` if the job then failed")          \
-    X(INODES, "inodes", "inodes", COUNT, 16, LIMIT_INODES_MAX, false, "files the job may create; as `disk`")           \
-    X(OUTPUT, "output", "output_bytes", SIZE, 0, LIMIT_SIZE_MAX, true,                                                 \
-      "standard output and error together; exceeding it gives `output-limit`, what came before is kept")               \
-    X(FILE_SIZE, "file-size", "file_size_bytes", SIZE, 0, LIMIT_SIZE_MAX, true, "RLIMIT_FSIZE, of each process")       \
-    X(OPEN_FILES, "open-files", "open_files", COUNT, 4, LIMIT_FILES_MAX, true, "RLIMIT_NOFILE, of each process")       \
-    X(STACK, "stack", "stack_bytes", SIZE, LIMIT_KIB * 64, LIMIT_STACK_MAX, true, "RLIMIT_STACK, of each process")     \
-    X(CORE, "core", "core_bytes", SIZE, 0, LIMIT_SIZE_MAX, true, "RLIMIT_CORE, of each process")                       \
-    X(PROCESSES, "processes", "processes", COUNT, 1, LIMIT_PIDS_MAX, true, "RLIMIT_NPROC, of the job's user")
+#define JOBS_LIMITS(X)                                                                             \
+    X(CPU, "cpu", "cpu_cores", CORES, 10, LIMIT_CORES_MAX, false,                                  \
+      "CPU bandwidth; more is throttled, and the throttled time reported")                         \
+    X(CPUSET, "cpuset", "cpuset", CPUS, 1, JOBS_CPUS_MAX, false,                                   \
+      "which CPUs the job may use; one that cupel itself may not use is refused")                  \
+    X(CPU_TIME, "cpu-time", "cpu_time_seconds", DURATION, NSEC_PER_MSEC, LIMIT_TIME_MAX, true,     \
+      "CPU time of all processes together; exceeding it gives `cpu-limit`")                        \
+    X(WALL, "wall", "wall_seconds", DURATION, NSEC_PER_MSEC, LIMIT_TIME_MAX, true,                 \
+      "time that passes; exceeding it gives `timeout`")                                            \
+    X(MEMORY, "memory", "memory_bytes", SIZE, LIMIT_MIB, LIMIT_SIZE_MAX, false,                    \
+      "all memory of the job; exceeding it kills the whole job and gives `memory-limit`")          \
+    X(SWAP, "swap", "swap_bytes", SIZE, 0, LIMIT_SIZE_MAX, false,                                  \
+      "swap on top of `memory`; needs `memory`")                                                   \
+    X(PIDS, "pids", "pids", COUNT, 1, LIMIT_PIDS_MAX, false,                                       \
+      "processes and threads at once; forks above it fail, `pids-limit` if the job then failed")   \
+    X(DISK, "disk", "disk_bytes", SIZE, LIMIT_KIB * 64, LIMIT_DISK_MAX, false,                     \
+      "bytes the job may write to its root and inputs; ENOSPC above it, `disk-limit` if the job "  \
+      "then failed")                                                                               \
+    X(INODES, "inodes", "inodes", COUNT, 16, LIMIT_INODES_MAX, false,                              \
+      "files the job may create; as `disk`")                                                       \
+    X(OUTPUT, "output", "output_bytes", SIZE, 0, LIMIT_SIZE_MAX, true,                             \
+      "standard output and error together; exceeding it gives `output-limit`, what came before "   \
+      "is kept")                                                                                   \
+    X(FILE_SIZE, "file-size", "file_size_bytes", SIZE, 0, LIMIT_SIZE_MAX, true,                    \
+      "RLIMIT_FSIZE, of each process")                                                             \
+    X(OPEN_FILES, "open-files", "open_files", COUNT, 4, LIMIT_FILES_MAX, true,                     \
+      "RLIMIT_NOFILE, of each process")                                                            \
+    X(STACK, "stack", "stack_bytes", SIZE, LIMIT_KIB * 64, LIMIT_STACK_MAX, true,                  \
+      "RLIMIT_STACK, of each process")                                                             \
+    X(CORE, "core", "core_bytes", SIZE, 0, LIMIT_SIZE_MAX, true, "RLIMIT_CORE, of each process")   \
+    X(PROCESSES, "processes", "processes", COUNT, 1, LIMIT_PIDS_MAX, true,                         \
+      "RLIMIT_NPROC, of the job's user")
 
-#define JOBS_IO_LIMITS(X)                                                                                              \
-    X(IO_READ_BPS, "read-bps", "io_read_bps", SIZE, LIMIT_KIB * 4, LIMIT_SIZE_MAX, false, "bytes read a second")       \
-    X(IO_WRITE_BPS, "write-bps", "io_write_bps", SIZE, LIMIT_KIB * 4, LIMIT_SIZE_MAX, false,                           \
-      "bytes written a second, at the disk: the page cache takes them at once; cgroup v2 only")                        \
-    X(IO_READ_IOPS, "read-iops", "io_read_iops", COUNT, 1, LIMIT_COUNT_MAX, false, "reads a second")                   \
-    X(IO_WRITE_IOPS, "write-iops", "io_write_iops", COUNT, 1, LIMIT_COUNT_MAX, false, "writes a second, as `write-bps`")
+#define JOBS_IO_LIMITS(X)                                                                          \
+    X(IO_READ_BPS, "read-bps", "io_read_bps", SIZE, LIMIT_KIB * 4, LIMIT_SIZE_MAX, false,          \
+      "bytes read a second")                                                                       \
+    X(IO_WRITE_BPS, "write-bps", "io_write_bps", SIZE, LIMIT_KIB * 4, LIMIT_SIZE_MAX, false,       \
+      "bytes written a second, at the disk: the page cache takes them at once; cgroup v2 only")    \
+    X(IO_READ_IOPS, "read-iops", "io_read_iops", COUNT, 1, LIMIT_COUNT_MAX, false,                 \
+      "reads a second")                                                                            \
+    X(IO_WRITE_IOPS, "write-iops", "io_write_iops", COUNT, 1, LIMIT_COUNT_MAX, false,              \
+      "writes a second, as `write-bps`")

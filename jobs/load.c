@@ -1,4 +1,5 @@
-/* load: from a file to a plan: reads the text, calls each part in its order, and sums up the problems. */
+/* load: from a file to a plan: reads the text, calls each part in its order, and sums up the
+ * problems. */
 #include "jobs/load.h"
 
 #include <fcntl.h>
@@ -13,7 +14,8 @@ void set_version(struct loader *l, const struct key *k, const struct node *value
     if (!value_integer(l, value, k->name, 0, UINT64_MAX, &version))
         return;
     if (version != k->min)
-        problem_at(l, value, "format version %s is not known; this cupel reads version 1", value->text);
+        problem_at(l, value, "format version %s is not known; this cupel reads version 1",
+                   value->text);
 }
 
 bool load_charge(struct loader *l, const struct node *at, size_t values)
@@ -23,7 +25,8 @@ bool load_charge(struct loader *l, const struct node *at, size_t values)
     l->charged += values;
     if (l->charged <= LOAD_CHARGE_MAX)
         return true;
-    problem_at(l, at, "'defaults' and 'jobs' together make more than %d values; split the file", LOAD_CHARGE_MAX);
+    problem_at(l, at, "'defaults' and 'jobs' together make more than %d values; split the file",
+               LOAD_CHARGE_MAX);
     return false;
 }
 
@@ -33,8 +36,9 @@ static const char *stem(struct loader *l)
     const char *slash = strrchr(l->plan->file, '/');
     const char *base = slash != NULL ? slash + 1 : l->plan->file;
     const char *dot = strrchr(base, '.');
-    size_t n = dot != NULL && dot != base && (str_eq(dot, ".yaml") || str_eq(dot, ".yml")) ? (size_t)(dot - base)
-                                                                                           : strlen(base);
+    size_t n = dot != NULL && dot != base && (str_eq(dot, ".yaml") || str_eq(dot, ".yml"))
+                   ? (size_t)(dot - base)
+                   : strlen(base);
 
     return arena_strndup(l->plan->arena, base, n);
 }
@@ -50,7 +54,8 @@ static void read_suite_name(struct loader *l, const struct node *name)
         l->plan->name = arena_strdup(l->plan->arena, name->text);
 }
 
-static void read_job(struct loader *l, struct draft *d, const struct draft *defaults, const struct node *map)
+static void read_job(struct loader *l, struct draft *d, const struct draft *defaults,
+                     const struct node *map)
 {
     *d = *defaults;
     d->name = map->key;
@@ -72,7 +77,8 @@ static void read_jobs(struct loader *l, const struct draft *defaults, const stru
     if (map->n == 0 && !map->lost)
         problem_at(l, map, "'jobs' is empty");
     if (map->n > LOAD_JOBS_MAX) {
-        problem_at(l, map, "'jobs' has %zu jobs; at most %d are possible in one file", map->n, LOAD_JOBS_MAX);
+        problem_at(l, map, "'jobs' has %zu jobs; at most %d are possible in one file", map->n,
+                   LOAD_JOBS_MAX);
         return;
     }
     l->drafts = xcalloc(map->n, sizeof(*l->drafts));
@@ -125,11 +131,12 @@ static bool has_byte_order_mark(const char *text, size_t len)
     return len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0;
 }
 
-int load_text(const char *file, const char *dir, const char *text, size_t len, struct jobs_plan **ret_plan,
-              struct strbuf *problems, struct cupel_error *err)
+int load_text(const char *file, const char *dir, const char *text, size_t len,
+              struct jobs_plan **ret_plan, struct strbuf *problems, struct cupel_error *err)
 {
     size_t mark = has_byte_order_mark(text, len) ? 3 : 0;
-    struct loader l = {.source = {.file = file, .text = text + mark, .len = len - mark}, .tree = arena_new()};
+    struct loader l = {.source = {.file = file, .text = text + mark, .len = len - mark},
+                       .tree = arena_new()};
     struct arena *arena = arena_new();
     const struct node *root;
     int r = 0;
@@ -163,30 +170,33 @@ static char *directory_of(const char *path)
     return realpath(dirname(copy), NULL);
 }
 
-int jobs_load(const char *path, struct jobs_plan **ret_plan, struct strbuf *problems, struct cupel_error *err)
+int jobs_load(const char *path, struct jobs_plan **ret_plan, struct strbuf *problems,
+              struct cupel_error *err)
 {
     cleanup_free char *text = NULL;
     size_t len;
     int r = file_read_at(AT_FDCWD, path, LOAD_FILE_MAX, &text, &len);
 
     if (r == -EFBIG)
-        return cupel_error_set(err, CUPEL_ERROR_INPUT, 0, "job file %s is larger than %zu MiB", path,
-                               LOAD_FILE_MAX / 1024 / 1024);
+        return cupel_error_set(err, CUPEL_ERROR_INPUT, 0, "job file %s is larger than %zu MiB",
+                               path, LOAD_FILE_MAX / 1024 / 1024);
     if (r == -EINVAL)
-        return cupel_error_set(err, CUPEL_ERROR_INPUT, 0, "job file %s is not a regular file", path);
+        return cupel_error_set(err, CUPEL_ERROR_INPUT, 0, "job file %s is not a regular file",
+                               path);
     if (r < 0)
         return cupel_error_set(err, CUPEL_ERROR_INPUT, r, "cannot read job file %s", path);
     return jobs_load_text(path, text, len, ret_plan, problems, err);
 }
 
-int jobs_load_text(const char *path, const char *text, size_t len, struct jobs_plan **ret_plan, struct strbuf *problems,
-                   struct cupel_error *err)
+int jobs_load_text(const char *path, const char *text, size_t len, struct jobs_plan **ret_plan,
+                   struct strbuf *problems, struct cupel_error *err)
 {
     cleanup_free char *dir = directory_of(path);
     int r;
 
     if (dir == NULL)
-        return cupel_error_set(err, CUPEL_ERROR_INPUT, errno, "cannot find the directory of job file %s", path);
+        return cupel_error_set(err, CUPEL_ERROR_INPUT, errno,
+                               "cannot find the directory of job file %s", path);
     r = load_text(path, dir, text, len, ret_plan, problems, err);
     /* The tree was several times the file; slots that are forked later should not inherit it. */
     (void)malloc_trim(0);

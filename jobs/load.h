@@ -1,6 +1,7 @@
 /* load: what the parts of the loader share. Private to jobs/.
  *
- * text -> source (problems) -> tree (nodes) -> keys (table) -> job, steps, rootfs (model) -> needs (graph) */
+ * text -> source (problems) -> tree (nodes) -> keys (table) -> job, steps, rootfs (model) -> needs
+ * (graph) */
 #pragma once
 
 #include "jobs/jobs.h"
@@ -12,7 +13,8 @@
 #define LOAD_ITEMS_MAX 256 /* inputs, artifact patterns, pass-env names */
 #define LOAD_ENV_MAX 1024
 #define LOAD_CHARGE_MAX 1000000
-/* The kernel's MAX_ARG_STRLEN: no string given to execve may be longer, its NUL included (execve(2)). */
+/* The kernel's MAX_ARG_STRLEN: no string given to execve may be longer, its NUL included
+ * (execve(2)). */
 #define LOAD_ARG_MAX ((size_t)128 * 1024 - 1)
 
 /* Names -> indices, by bisection. */
@@ -22,8 +24,8 @@ struct name_index {
     size_t n;
 };
 /* Over the n names that get(data, i) gives; borrowed. */
-void name_index_build(struct name_index *index, size_t n, const char *(*get)(const void *data, size_t i),
-                      const void *data);
+void name_index_build(struct name_index *index, size_t n,
+                      const char *(*get)(const void *data, size_t i), const void *data);
 void name_index_free(struct name_index *index);
 bool name_index_find(const struct name_index *index, const char *name, size_t *ret);
 
@@ -36,7 +38,8 @@ struct loader {
     const struct jobs_profile *profiles; /* read so far */
     struct name_index roots;
     struct name_index jobs;
-    const char *workdir; /* of the job or the defaults that are being read, for messages; or NULL */
+    /* of the job or the defaults that are being read, for messages; or NULL */
+    const char *workdir;
 };
 
 /* A job while it is read: keys that depend on one another wait as nodes until all are known. */
@@ -63,7 +66,8 @@ struct root_draft {
     const struct node *from;
 };
 
-/* ---- the key table --------------------------------------------------------------------------------------- */
+/* ---- the key table
+ * --------------------------------------------------------------------------------------- */
 
 enum key_type {
     TYPE_TEXT,
@@ -97,7 +101,8 @@ struct choice {
 };
 
 struct key;
-typedef void key_set_fn(struct loader *l, const struct key *k, const struct node *value, void *object);
+typedef void key_set_fn(struct loader *l, const struct key *k, const struct node *value,
+                        void *object);
 
 struct key {
     const char *name;
@@ -110,7 +115,8 @@ struct key {
     const struct choice *choices; /* up to one without a name */
     uint64_t min, max;            /* in the model's unit; max 0: no bounds */
     key_set_fn *set;              /* NULL: known, but not supported yet */
-    size_t offset;                /* for the general setters: where in the object the value goes */
+    /* for the general setters: where in the object the value goes */
+    size_t offset;
     bool required;
     const char *missing; /* what to do where a required key is not there; follows the message */
 };
@@ -121,70 +127,80 @@ struct key_table {
     const struct key *keys;
     size_t n;
 };
-extern const struct key_table keys_file, keys_root, keys_job, keys_limits, keys_step, keys_expect, keys_input,
-    keys_artifacts, keys_io, keys_seccomp, keys_network;
+extern const struct key_table keys_file, keys_root, keys_job, keys_limits, keys_step, keys_expect,
+    keys_input, keys_artifacts, keys_io, keys_seccomp, keys_network;
 /* Of the configuration file: no part of the job file. */
 extern const struct key_table keys_settings, keys_settings_cache;
 /* Every table of the job file, NULL-terminated: for the documentation and the tests. */
 extern const struct key_table *const keys_all[];
 
-/* Checks a map's keys and forms against the table and calls the setter of each value that is well formed. False when
- * the node is no map. */
-bool keys_apply(struct loader *l, const struct key_table *table, const struct node *map, void *object);
+/* Checks a map's keys and forms against the table and calls the setter of each value that is well
+ * formed. False when the node is no map. */
+bool keys_apply(struct loader *l, const struct key_table *table, const struct node *map,
+                void *object);
 /* The key of that name, or NULL. */
 const struct key *key_find(const struct key_table *table, const char *name);
 /* Reports a key that the table does not have, with what may have been meant. unknown.c */
 void unknown_key(struct loader *l, const struct key_table *table, const struct node *value);
 /* Reports a key that is known and not carried out yet, with what to write until it is. unknown.c */
 void unsupported_key(struct loader *l, const struct key_table *table, const struct node *key);
-/* Whether the map has an unknown key in whose message the key `name` was suggested: that it is missing need then not be
- * said as well. unknown.c */
+/* Whether the map has an unknown key in whose message the key `name` was suggested: that it is
+ * missing need then not be said as well. unknown.c */
 bool key_was_meant(const struct key_table *table, const struct node *map, const char *name);
 /* The documentation's table (Markdown) of one key table. */
 void keys_markdown(const struct key_table *table, struct strbuf *out);
 
-/* ---- values: each reports its problem and returns false -------------------------------------------------- */
+/* ---- values: each reports its problem and returns false
+ * -------------------------------------------------- */
 
 #define problem_at(l, node, ...) source_problem(&(l)->source, (node)->place, __VA_ARGS__)
 
 /* "'NAME' must be WORDS, not ..."; silent for a node that was already reported. Always false. */
 bool value_unexpected(struct loader *l, const struct node *n, const char *name, const char *words);
-/* Whether it is digits after a leading zero, which YAML 1.1 reads as octal: refused, with how to write it. */
-bool value_refuse_octal(struct loader *l, const struct node *n, const char *name, const char *words);
+/* Whether it is digits after a leading zero, which YAML 1.1 reads as octal: refused, with how to
+ * write it. */
+bool value_refuse_octal(struct loader *l, const struct node *n, const char *name,
+                        const char *words);
 /* A scalar that is neither empty nor a boolean; its text is n->text. */
 bool value_is_text(struct loader *l, const struct node *n, const char *name, const char *words);
 /* The same, as a copy in the plan. */
 bool value_text(struct loader *l, const struct node *n, const char *name, const char **ret);
-bool value_integer(struct loader *l, const struct node *n, const char *name, uint64_t min, uint64_t max, uint64_t *ret);
-bool value_in_unit(struct loader *l, const struct node *n, const char *name, enum jobs_unit unit, uint64_t min,
+bool value_integer(struct loader *l, const struct node *n, const char *name, uint64_t min,
                    uint64_t max, uint64_t *ret);
+bool value_in_unit(struct loader *l, const struct node *n, const char *name, enum jobs_unit unit,
+                   uint64_t min, uint64_t max, uint64_t *ret);
 bool value_choice(struct loader *l, const struct node *n, const struct key *k, size_t *ret);
 bool value_name(struct loader *l, const struct node *n, const char *name, const char **ret);
 /* Absolute path in the job, without "." and empty components; ".." is refused. */
 bool value_job_path(struct loader *l, const struct node *n, const char *name, const char **ret);
 /* A file (or with `directory_ok` anything) that can be read now; the result is absolute. */
-bool value_host_path(struct loader *l, const struct node *n, const char *name, bool directory_ok, const char **ret);
+bool value_host_path(struct loader *l, const struct node *n, const char *name, bool directory_ok,
+                     const char **ret);
 bool value_bool(struct loader *l, const struct node *n, const char *name, bool *ret);
 /* A path of the host whose end others may have filled (jobs_host_path): its form alone. */
-bool value_named_path(struct loader *l, const struct node *n, const char *name, struct jobs_host_path *ret);
+bool value_named_path(struct loader *l, const struct node *n, const char *name,
+                      struct jobs_host_path *ret);
 /* Whether it can be read now, or what is wrong with it is the job's to say. */
-bool value_host_path_exists(struct loader *l, const struct node *n, const char *name, bool directory_ok,
-                            const struct jobs_host_path *path);
+bool value_host_path_exists(struct loader *l, const struct node *n, const char *name,
+                            bool directory_ok, const struct jobs_host_path *path);
 /* A string for execve: not longer than LOAD_ARG_MAX. */
 bool value_argument(struct loader *l, const struct node *n, const char *name, const char **ret);
 /* A list of arguments, at least `min` of them, NULL-terminated. */
-bool value_argv(struct loader *l, const struct node *n, const char *name, size_t min, const char ***ret);
+bool value_argv(struct loader *l, const struct node *n, const char *name, size_t min,
+                const char ***ret);
 bool name_is_valid(const char *name);
-void job_name_check(struct loader *l, const struct node *name); /* a job's may have nearly anything in it: job_name.c */
+/* a job's may have nearly anything in it: job_name.c */
+void job_name_check(struct loader *l, const struct node *name);
 bool host_name_is_valid(const char *name);
 /* Drops "." and empty components and trailing slashes in place; false when there is a "..". */
 bool path_normalise(char *path);
 
 /* General setters: the value goes to object + offset. */
-key_set_fn set_text, set_job_path, set_host_file, set_host_path, set_integer, set_duration, set_size, set_names,
-    set_argv, set_node, set_choice, set_choices;
+key_set_fn set_text, set_job_path, set_host_file, set_host_path, set_integer, set_duration,
+    set_size, set_names, set_argv, set_node, set_choice, set_choices;
 
-/* ---- parts of the model ---------------------------------------------------------------------------------- */
+/* ---- parts of the model
+ * ---------------------------------------------------------------------------------- */
 
 /* The file's parts as its table stores them; read in an order of their own. */
 struct file_nodes {
@@ -194,23 +210,35 @@ struct file_nodes {
     const struct node *jobs;
 };
 key_set_fn set_version; /* of the file: load.c */
-key_set_fn set_root_name, set_env, set_env_names, set_user, set_hostname, set_limits, set_stdin, set_stdin_file,
-    set_artifacts, set_artifact_paths;                                                /* of a job: job.c */
-key_set_fn set_network, set_bridge;                                                   /* of a job: job_network.c */
-key_set_fn set_limit, set_io;                                                         /* of limits: job.c */
-key_set_fn set_seccomp, set_profile, set_allow, set_deny;                             /* of seccomp: syscalls.c */
-key_set_fn set_devices;                                                               /* of a job: devices.c */
-key_set_fn set_capabilities;                                                          /* of a job: capabilities.c */
-key_set_fn set_input_from, set_untrusted;                                                            /* of an input: input.c */
-key_set_fn set_expect, set_exit, set_signal, set_stdout, set_stdout_file, set_stderr; /* of expect: step.c */
-key_set_fn set_sha256, set_suite, set_packages, set_platform, set_image;              /* of a root: root.c */
-key_set_fn set_build;                                                                 /* of a derived one: derived.c */
+key_set_fn set_root_name, set_env, set_env_names, set_user, set_hostname, set_limits, set_stdin,
+    set_stdin_file,
+    /* of a job: job.c */
+    set_artifacts, set_artifact_paths;
+/* of a job: job_network.c */
+key_set_fn set_network, set_bridge;
+/* of limits: job.c */
+key_set_fn set_limit, set_io;
+/* of seccomp: syscalls.c */
+key_set_fn set_seccomp, set_profile, set_allow, set_deny;
+/* of a job: devices.c */
+key_set_fn set_devices;
+/* of a job: capabilities.c */
+key_set_fn set_capabilities;
+/* of an input: input.c */
+key_set_fn set_input_from, set_untrusted;
+/* of expect: step.c */
+key_set_fn set_expect, set_exit, set_signal, set_stdout, set_stdout_file, set_stderr;
+/* of a root: root.c */
+key_set_fn set_sha256, set_suite, set_packages, set_platform, set_image;
+/* of a derived one: derived.c */
+key_set_fn set_build;
 
 /* `seccomp: FILE`; NULL after a problem. profile.c */
 const struct jobs_profile *profile_load(struct loader *l, const struct node *at, const char *path);
 
-/* Every job repeats what `defaults` gives, so a small file could ask for much memory: each repetition is charged for,
- * in values, and false (with a problem at the node) says that the file has asked for too many. */
+/* Every job repeats what `defaults` gives, so a small file could ask for much memory: each
+ * repetition is charged for, in values, and false (with a problem at the node) says that the file
+ * has asked for too many. */
 bool load_charge(struct loader *l, const struct node *at, size_t values);
 /* Reports two keys of a map that say the same thing in two ways. */
 void refuse_both(struct loader *l, const struct node *map, const char *one, const char *other);
@@ -236,6 +264,7 @@ void network_check(struct loader *l, const struct draft *d);
 /* After needs_resolve. */
 void bridges_resolve(struct loader *l);
 
-/* Reads a file's text. `dir` is what relative paths in it refer to. What jobs_load does, without the file. */
-int load_text(const char *file, const char *dir, const char *text, size_t len, struct jobs_plan **ret_plan,
-              struct strbuf *problems, struct cupel_error *err);
+/* Reads a file's text. `dir` is what relative paths in it refer to. What jobs_load does, without
+ * the file. */
+int load_text(const char *file, const char *dir, const char *text, size_t len,
+              struct jobs_plan **ret_plan, struct strbuf *problems, struct cupel_error *err);

@@ -1,4 +1,5 @@
-/* needs: which job waits for which, by `needs` or by `from`; refuses cycles. Not responsible for running anything in that order. */
+/* needs: which job waits for which, by `needs` or by `from`; refuses cycles. Not responsible for
+ * running anything in that order. */
 #include "jobs/load.h"
 
 static const char *job_name(const void *data, size_t i)
@@ -9,10 +10,12 @@ static const char *job_name(const void *data, size_t i)
 static void unknown_job(struct loader *l, const struct node *item, const char *key)
 {
     /* looking for the nearest of very many names again and again would take for ever */
-    const char *near = l->source.n_problems < 100 ? str_nearest(item->text, l->jobs.names, l->jobs.n) : NULL;
+    const char *near =
+        l->source.n_problems < 100 ? str_nearest(item->text, l->jobs.names, l->jobs.n) : NULL;
 
     problem_at(l, item, "'%s' names a job '%s' that does not exist%s%s%s", key, item->text,
-               near != NULL ? ", did you mean '" : "", near != NULL ? near : "", near != NULL ? "'?" : "");
+               near != NULL ? ", did you mean '" : "", near != NULL ? near : "",
+               near != NULL ? "'?" : "");
 }
 
 /* `last[need]` is the last job (counted from 1) that named it: how a name given twice is found. */
@@ -24,8 +27,10 @@ static void resolve_job(struct loader *l, size_t self, size_t *last)
 
     if (d->needs == NULL || !load_charge(l, d->needs, items_count(d->needs)))
         return;
-    job->needs = arena_alloc(l->plan->arena, (items_count(d->needs) + 1) * sizeof(*job->needs)); /* and `from` */
-    for (const struct node *item = items_first(d->needs); item != NULL; item = items_next(d->needs, item)) {
+    /* and `from` */
+    job->needs = arena_alloc(l->plan->arena, (items_count(d->needs) + 1) * sizeof(*job->needs));
+    for (const struct node *item = items_first(d->needs); item != NULL;
+         item = items_next(d->needs, item)) {
         if (!value_is_text(l, item, "needs", "names of jobs"))
             continue;
         if (!name_index_find(&l->jobs, item->text, &need)) {
@@ -69,11 +74,13 @@ static void resolve_from(struct loader *l, size_t self, const size_t *last)
     job->needs[job->n_needs++] = from;
 }
 
-/* ---- cycles ---------------------------------------------------------------------------------------------- */
+/* ---- cycles
+ * ---------------------------------------------------------------------------------------------- */
 
 enum visit { VISIT_NEW, VISIT_OPEN, VISIT_DONE };
 
-/* The way from one job down its needs; a stack of our own, since a chain may be as long as the file. */
+/* The way from one job down its needs; a stack of our own, since a chain may be as long as the
+ * file. */
 struct walk {
     size_t *path;
     size_t *next; /* which need of path[i] comes next */
@@ -86,7 +93,8 @@ struct walk {
 /* Where the job says that it needs the other. */
 static const struct node *place_of(const struct draft *d, const char *need)
 {
-    for (const struct node *i = d->needs != NULL ? items_first(d->needs) : NULL; i != NULL; i = items_next(d->needs, i))
+    for (const struct node *i = d->needs != NULL ? items_first(d->needs) : NULL; i != NULL;
+         i = items_next(d->needs, i))
         if (i->kind == NODE_SCALAR && str_eq(i->text, need))
             return i;
     return d->from;
@@ -108,8 +116,8 @@ static void report_cycle(struct loader *l, const struct walk *w, size_t start)
         strbuf_addf(&names, "%s -> ", jobs[w->path[i]].name);
     }
     next = first + 1 < w->depth ? w->path[first + 1] : start;
-    problem_at(l, place_of(&l->drafts[start], jobs[next].name), "'needs' form a cycle: %s%s", names.data,
-               jobs[start].name);
+    problem_at(l, place_of(&l->drafts[start], jobs[next].name), "'needs' form a cycle: %s%s",
+               names.data, jobs[start].name);
 }
 
 static void walk_from(struct loader *l, struct walk *w, size_t start)

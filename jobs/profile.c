@@ -1,9 +1,10 @@
-/* profile: `seccomp: FILE`: a system call profile in the form that container engines take (the `seccomp` object of the OCI
- * runtime specification, config-linux.md; Docker's file has the same with conditions). It becomes a list of rules for the
- * compiler of the filter, which puts them behind the default's refusals: a profile can only take away.
+/* profile: `seccomp: FILE`: a system call profile in the form that container engines take (the
+ * `seccomp` object of the OCI runtime specification, config-linux.md; Docker's file has the same
+ * with conditions). It becomes a list of rules for the compiler of the filter, which puts them
+ * behind the default's refusals: a profile can only take away.
  *
- * Conditions are judged for what a job is: it has none of the capabilities that rules are made to depend on (`includes.caps`), and
- * the machine's own architecture and kernel. */
+ * Conditions are judged for what a job is: it has none of the capabilities that rules are made to
+ * depend on (`includes.caps`), and the machine's own architecture and kernel. */
 #include "jobs/load.h"
 
 #include <fcntl.h>
@@ -15,7 +16,9 @@
 #define RULES_MAX 4096
 #define PROFILES_MAX 16 /* of one job file */
 
-/* ---- words ------------------------------------------------------------------------------------------------------- */
+/* ---- words
+ * -------------------------------------------------------------------------------------------------------
+ */
 
 static bool read_action(const char *word, json_t *errnum, uint32_t *ret)
 {
@@ -70,7 +73,9 @@ static bool read_operator(const char *word, unsigned *ret)
     return false;
 }
 
-/* ---- conditions -------------------------------------------------------------------------------------------------- */
+/* ---- conditions
+ * --------------------------------------------------------------------------------------------------
+ */
 
 static bool names_native(const json_t *arches)
 {
@@ -105,7 +110,8 @@ static bool is_kernel_at_least(const char *wanted)
 static bool applies(const json_t *rule)
 {
     const json_t *in = json_object_get(rule, "includes"), *ex = json_object_get(rule, "excludes");
-    const json_t *in_arches = json_object_get(in, "arches"), *kernel = json_object_get(in, "minKernel");
+    const json_t *in_arches = json_object_get(in, "arches"),
+                 *kernel = json_object_get(in, "minKernel");
     const json_t *ex_kernel = json_object_get(ex, "minKernel");
 
     if (json_array_size(json_object_get(in, "caps")) > 0)
@@ -119,7 +125,9 @@ static bool applies(const json_t *rule)
     return !names_native(json_object_get(ex, "arches"));
 }
 
-/* ---- rules ------------------------------------------------------------------------------------------------------- */
+/* ---- rules
+ * -------------------------------------------------------------------------------------------------------
+ */
 
 struct reading {
     struct arena *arena;
@@ -145,13 +153,15 @@ static bool read_arguments(struct reading *r, const json_t *args, struct jobs_pr
         const json_t *index = json_object_get(arg, "index"), *value = json_object_get(arg, "value");
         struct jobs_profile_argument *to = &rule->arguments[rule->n_arguments];
 
-        if (rule->n_arguments == ARRAY_SIZE(rule->arguments) || !json_is_integer(index) || !json_is_integer(value) ||
-            json_integer_value(index) < 0 || json_integer_value(index) > 5 ||
+        if (rule->n_arguments == ARRAY_SIZE(rule->arguments) || !json_is_integer(index) ||
+            !json_is_integer(value) || json_integer_value(index) < 0 ||
+            json_integer_value(index) > 5 ||
             !read_operator(json_string_value(json_object_get(arg, "op")), &to->op))
             return wrong(r, "an argument's rule needs index (0 to 5), value and op");
         to->index = (unsigned)json_integer_value(index);
         to->value = (uint64_t)json_integer_value(value);
-        to->second = (uint64_t)json_integer_value(json_object_get(arg, "valueTwo")); /* 0 when absent */
+        /* 0 when absent */
+        to->second = (uint64_t)json_integer_value(json_object_get(arg, "valueTwo"));
         rule->n_arguments++;
     }
     return true;
@@ -164,7 +174,8 @@ static bool add_rule(struct reading *r, const json_t *name, const struct jobs_pr
     if (!json_is_string(name))
         return wrong(r, "the name of a system call is text");
     if (seccomp_syscall_resolve_name(json_string_value(name)) == __NR_SCMP_ERROR)
-        return true; /* newer than the library, or another architecture's: profiles are written for many */
+        /* newer than the library, or another architecture's: profiles are written for many */
+        return true;
     p->rules[p->n_rules] = *model;
     p->rules[p->n_rules++].name = arena_strdup(r->arena, json_string_value(name));
     return true;
@@ -178,8 +189,8 @@ static bool read_rule(struct reading *r, const json_t *rule)
 
     if (!json_is_object(rule) || (!json_is_array(names) && !json_is_string(name)))
         return wrong(r, "each of 'syscalls' is an object with 'names'");
-    if (!read_action(json_string_value(json_object_get(rule, "action")), json_object_get(rule, "errnoRet"),
-                     &model.action))
+    if (!read_action(json_string_value(json_object_get(rule, "action")),
+                     json_object_get(rule, "errnoRet"), &model.action))
         return wrong(r, "a rule has no 'action' that can be carried out");
     if (!applies(rule))
         return true;
@@ -206,8 +217,9 @@ static bool read_profile(struct reading *r, const json_t *root)
     const json_t *list = json_object_get(root, "syscalls");
     size_t names = 0;
 
-    if (!json_is_object(root) || !read_action(json_string_value(json_object_get(root, "defaultAction")),
-                                              json_object_get(root, "defaultErrnoRet"), &r->profile->otherwise))
+    if (!json_is_object(root) ||
+        !read_action(json_string_value(json_object_get(root, "defaultAction")),
+                     json_object_get(root, "defaultErrnoRet"), &r->profile->otherwise))
         return wrong(r, "it has no 'defaultAction' that can be carried out");
     if (json_object_get(root, "listenerPath") != NULL)
         return wrong(r, "'listenerPath': there is nobody to listen");
@@ -229,7 +241,8 @@ static bool read_profile(struct reading *r, const json_t *root)
 }
 
 /* One that was read before, for another job. */
-static const struct jobs_profile *find_profile(const struct loader *l, const char *path, size_t *ret_n)
+static const struct jobs_profile *find_profile(const struct loader *l, const char *path,
+                                               size_t *ret_n)
 {
     *ret_n = 0;
     for (const struct jobs_profile *p = l->profiles; p != NULL; p = p->next, (*ret_n)++)
@@ -247,7 +260,9 @@ const struct jobs_profile *profile_load(struct loader *l, const struct node *at,
     size_t len, n;
     bool good;
     const struct jobs_profile *known = find_profile(l, path, &n);
-    int e = known == NULL && n < PROFILES_MAX ? file_read_at(AT_FDCWD, path, PROFILE_MAX, &text, &len) : 0;
+    int e = known == NULL && n < PROFILES_MAX
+                ? file_read_at(AT_FDCWD, path, PROFILE_MAX, &text, &len)
+                : 0;
 
     if (known != NULL)
         return known;

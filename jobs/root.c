@@ -22,15 +22,18 @@ void set_sha256(struct loader *l, const struct key *k, const struct node *value,
     root->sha256 = digest;
 }
 
-/* Suites and packages become words of a command line: nothing that an option or a path could begin with. */
+/* Suites and packages become words of a command line: nothing that an option or a path could begin
+ * with. */
 static bool is_word(const char *text, size_t n, const char *letters)
 {
-    return n > 0 && n <= LOAD_NAME_MAX && isalnum((unsigned char)text[0]) && strspn(text, letters) >= n;
+    return n > 0 && n <= LOAD_NAME_MAX && isalnum((unsigned char)text[0]) &&
+           strspn(text, letters) >= n;
 }
 
 static const char *place_of(struct loader *l, const struct node *n)
 {
-    return arena_printf(l->plan->arena, "%s:%zu:%zu", l->source.file, (size_t)n->place.line, (size_t)n->place.column);
+    return arena_printf(l->plan->arena, "%s:%zu:%zu", l->source.file, (size_t)n->place.line,
+                        (size_t)n->place.column);
 }
 
 void set_suite(struct loader *l, const struct key *k, const struct node *value, void *object)
@@ -60,17 +63,20 @@ static bool is_package(const char *text)
             return false;
         text += n;
     }
-    return *text == '\0' || is_word(text + 1, strlen(text + 1), LOWER_DIGITS "ABCDEFGHIJKLMNOPQRSTUVWXYZ+.:~-");
+    return *text == '\0' ||
+           is_word(text + 1, strlen(text + 1), LOWER_DIGITS "ABCDEFGHIJKLMNOPQRSTUVWXYZ+.:~-");
 }
 
 void set_packages(struct loader *l, const struct key *k, const struct node *value, void *object)
 {
     struct jobs_root *root = object;
-    const char **packages = arena_alloc(l->plan->arena, (items_count(value) + 1) * sizeof(*packages));
+    const char **packages =
+        arena_alloc(l->plan->arena, (items_count(value) + 1) * sizeof(*packages));
     const char **places = arena_alloc(l->plan->arena, (items_count(value) + 1) * sizeof(*places));
     size_t n = 0;
 
-    for (const struct node *item = items_first(value); item != NULL; item = items_next(value, item)) {
+    for (const struct node *item = items_first(value); item != NULL;
+         item = items_next(value, item)) {
         if (!value_is_text(l, item, k->name, k->value))
             continue;
         if (!is_package(item->text)) {
@@ -104,15 +110,18 @@ void set_platform(struct loader *l, const struct key *k, const struct node *valu
         ((struct jobs_root *)object)->platform = arena_strdup(l->plan->arena, value->text);
 }
 
-/* [HOST[:PORT]/]NAME[:TAG][@ALGORITHM:DIGEST]: skopeo knows the rest; here only what could not be one. */
+/* [HOST[:PORT]/]NAME[:TAG][@ALGORITHM:DIGEST]: skopeo knows the rest; here only what could not be
+ * one. */
 void set_image(struct loader *l, const struct key *k, const struct node *value, void *object)
 {
     const char *text = value->text;
 
     if (!value_is_text(l, value, k->name, k->value))
         return;
-    if (strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-/:@") != strlen(text) ||
-        strstr(text, "//") != NULL || strspn(text, "._-/:@") > 0 || text[0] == '\0' || strlen(text) > 500)
+    if (strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-/:@") !=
+            strlen(text) ||
+        strstr(text, "//") != NULL || strspn(text, "._-/:@") > 0 || text[0] == '\0' ||
+        strlen(text) > 500)
         (void)value_unexpected(l, value, k->name, k->value);
     else
         ((struct jobs_root *)object)->image = arena_strdup(l->plan->arena, text);
@@ -135,8 +144,10 @@ static const struct root_source {
 static bool goes_with(const struct node *map, const char *key)
 {
     for (size_t i = 0; i < ARRAY_SIZE(root_sources); i++)
-        for (size_t k = 0; k < ARRAY_SIZE(root_sources[i].with) && root_sources[i].with[k] != NULL; k++)
-            if (str_eq(root_sources[i].with[k], key) && node_child(map, root_sources[i].key) != NULL)
+        for (size_t k = 0; k < ARRAY_SIZE(root_sources[i].with) && root_sources[i].with[k] != NULL;
+             k++)
+            if (str_eq(root_sources[i].with[k], key) &&
+                node_child(map, root_sources[i].key) != NULL)
                 return true;
     return false;
 }
@@ -151,7 +162,8 @@ static bool source_was_meant(const struct node *map)
 }
 
 /* Exactly one source, and only the keys that go with it. */
-static void check_source(struct loader *l, const struct node *map, const char *name, enum jobs_root_kind *ret_kind)
+static void check_source(struct loader *l, const struct node *map, const char *name,
+                         enum jobs_root_kind *ret_kind)
 {
     const struct root_source *first = NULL;
 
@@ -161,18 +173,23 @@ static void check_source(struct loader *l, const struct node *map, const char *n
         if (n == NULL)
             continue;
         if (first != NULL)
-            problem_at(l, n->key, "root '%s' has two sources, '%s' and '%s'", name, first->key, root_sources[i].key);
+            problem_at(l, n->key, "root '%s' has two sources, '%s' and '%s'", name, first->key,
+                       root_sources[i].key);
         else
             first = &root_sources[i];
     }
     if (first == NULL && !source_was_meant(map))
-        problem_at(l, map->key, "root '%s' has no source: 'tar', 'oci', 'image', 'imported', 'debian' or 'from'", name);
+        problem_at(l, map->key,
+                   "root '%s' has no source: 'tar', 'oci', 'image', 'imported', 'debian' or 'from'",
+                   name);
     for (size_t i = 0; i < ARRAY_SIZE(root_sources); i++)
-        for (size_t k = 0; k < ARRAY_SIZE(root_sources[i].with) && root_sources[i].with[k] != NULL; k++) {
+        for (size_t k = 0; k < ARRAY_SIZE(root_sources[i].with) && root_sources[i].with[k] != NULL;
+             k++) {
             const struct node *n = node_child(map, root_sources[i].with[k]);
 
             if (n != NULL && !goes_with(map, root_sources[i].with[k]) && !source_was_meant(map))
-                problem_at(l, n->key, "'%s' goes with '%s' only", root_sources[i].with[k], root_sources[i].key);
+                problem_at(l, n->key, "'%s' goes with '%s' only", root_sources[i].with[k],
+                           root_sources[i].key);
         }
     *ret_kind = first != NULL ? first->kind : JOBS_ROOT_TAR;
 }
@@ -189,9 +206,11 @@ static void root_read(struct loader *l, struct root_draft *r, const struct node 
     if (str_eq(root->name, "host") || str_eq(root->name, "scratch"))
         problem_at(l, map->key, "the root '%s' is built in; choose another name", root->name);
     else if (!name_is_valid(root->name))
-        problem_at(l, map->key, "'%s' is no name for a root: letters, digits, '.', '_' and '-'", root->name);
+        problem_at(l, map->key, "'%s' is no name for a root: letters, digits, '.', '_' and '-'",
+                   root->name);
     if (!keys_apply(l, &keys_root, map, r)) {
-        (void)value_unexpected(l, map, root->name, "a map such as {image: alpine:3}, {tar: FILE} or {debian: SUITE}");
+        (void)value_unexpected(l, map, root->name,
+                               "a map such as {image: alpine:3}, {tar: FILE} or {debian: SUITE}");
         return;
     }
     check_source(l, map, root->name, &root->kind);

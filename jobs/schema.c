@@ -1,5 +1,6 @@
-/* schema: the key table written for others to read: JSON Schema for editors, Markdown for the documentation. Adds no
- * rule of its own. What relates several keys (a root's one source, cycles of needs) the schema cannot say. */
+/* schema: the key table written for others to read: JSON Schema for editors, Markdown for the
+ * documentation. Adds no rule of its own. What relates several keys (a root's one source, cycles of
+ * needs) the schema cannot say. */
 #include "jobs/load.h"
 
 #include <jansson.h>
@@ -38,12 +39,15 @@ static json_t *number_or_text(const char *number, const char *pattern)
     return s;
 }
 
-/* Sizes, durations, cores and lists of CPUs: a number without a unit is `scale` of the model's units. */
-static json_t *quantity(const struct key *k, const char *number, const char *pattern, uint64_t scale)
+/* Sizes, durations, cores and lists of CPUs: a number without a unit is `scale` of the model's
+ * units. */
+static json_t *quantity(const struct key *k, const char *number, const char *pattern,
+                        uint64_t scale)
 {
     json_t *s = number_or_text(number, pattern);
 
-    set(s, "minimum", scale == 1 ? json_integer((json_int_t)k->min) : json_real((double)k->min / (double)scale));
+    set(s, "minimum",
+        scale == 1 ? json_integer((json_int_t)k->min) : json_real((double)k->min / (double)scale));
     if (k->max != 0)
         set(s, "maximum", json_integer((json_int_t)(k->max / scale)));
     return s;
@@ -135,8 +139,8 @@ static json_t *list_of(json_t *items)
 
 static json_t *map_of(json_t *values, const char *name_pattern)
 {
-    return json_pack("{s:s, s:{s:s}, s:o}", "type", "object", "propertyNames", "pattern", name_pattern,
-                     "additionalProperties", values);
+    return json_pack("{s:s, s:{s:s}, s:o}", "type", "object", "propertyNames", "pattern",
+                     name_pattern, "additionalProperties", values);
 }
 
 static json_t *value_schema(const struct key *k)
@@ -146,8 +150,8 @@ static json_t *value_schema(const struct key *k)
     if ((k->forms & FORM_ONE) != 0)
         (void)json_array_append_new(forms, scalar_schema(k));
     if ((k->forms & (FORM_LIST | FORM_OBJECTS)) == (FORM_LIST | FORM_OBJECTS) && k->set != NULL)
-        (void)json_array_append_new(forms,
-                                    list_of(json_pack("{s:[o,o]}", "anyOf", scalar_schema(k), reference(k->sub))));
+        (void)json_array_append_new(
+            forms, list_of(json_pack("{s:[o,o]}", "anyOf", scalar_schema(k), reference(k->sub))));
     else if ((k->forms & FORM_LIST) != 0)
         (void)json_array_append_new(forms, list_of(scalar_schema(k)));
     if ((k->forms & FORM_MAP) != 0)
@@ -155,7 +159,9 @@ static json_t *value_schema(const struct key *k)
     if ((k->forms & FORM_OBJECT) != 0)
         (void)json_array_append_new(forms, reference(k->sub));
     if ((k->forms & FORM_NAMED) != 0)
-        (void)json_array_append_new(forms, map_of(reference(k->sub), k->type == TYPE_JOB_NAME ? JOB_NAME_PATTERN : NAME_PATTERN));
+        (void)json_array_append_new(
+            forms,
+            map_of(reference(k->sub), k->type == TYPE_JOB_NAME ? JOB_NAME_PATTERN : NAME_PATTERN));
     if (json_array_size(forms) == 1) {
         s = json_incref(json_array_get(forms, 0));
         json_decref(forms);
@@ -168,9 +174,10 @@ static json_t *value_schema(const struct key *k)
 static json_t *key_schema(const struct key *k)
 {
     json_t *s = k->set != NULL ? value_schema(k) : json_pack("{s:{}}", "not");
-    cleanup_free char *text = xasprintf("%s%s%s%s%s", k->set == NULL ? "Not supported yet. " : "", k->help,
-                                        k->fallback != NULL ? " (default: " : "",
-                                        k->fallback != NULL ? k->fallback : "", k->fallback != NULL ? ")" : "");
+    cleanup_free char *text =
+        xasprintf("%s%s%s%s%s", k->set == NULL ? "Not supported yet. " : "", k->help,
+                  k->fallback != NULL ? " (default: " : "", k->fallback != NULL ? k->fallback : "",
+                  k->fallback != NULL ? ")" : "");
 
     set(s, "description", json_string(text));
     return s;
@@ -185,8 +192,8 @@ static json_t *table_schema(const struct key_table *table)
         if (table->keys[i].required)
             (void)json_array_append_new(required, json_string(table->keys[i].name));
     }
-    return json_pack("{s:s, s:b, s:o, s:o}", "type", "object", "additionalProperties", 0, "properties", properties,
-                     "required", required);
+    return json_pack("{s:s, s:b, s:o, s:o}", "type", "object", "additionalProperties", 0,
+                     "properties", properties, "required", required);
 }
 
 char *jobs_schema(void)

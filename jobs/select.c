@@ -16,12 +16,13 @@ static bool matches_name(const struct jobs_job *job, const char *glob)
     return fnmatch(glob, job->name, 0) == 0;
 }
 
-static int nothing_matches(struct cupel_error *err, const struct jobs_plan *plan, const char *what, const char *word,
-                           const char *const *names, size_t n)
+static int nothing_matches(struct cupel_error *err, const struct jobs_plan *plan, const char *what,
+                           const char *word, const char *const *names, size_t n)
 {
     const char *near = str_nearest(word, names, n);
 
-    (void)cupel_error_set(err, CUPEL_ERROR_INPUT, 0, "no job of %s %s '%s'", plan->file, what, word);
+    (void)cupel_error_set(err, CUPEL_ERROR_INPUT, 0, "no job of %s %s '%s'", plan->file, what,
+                          word);
     if (near != NULL)
         cupel_error_hint(err, "did you mean '%s'?", near);
     return -EINVAL;
@@ -59,8 +60,8 @@ static int check_tag(const struct jobs_plan *plan, const char *tag, struct cupel
     return nothing_matches(err, plan, "has the tag", tag, tags, n);
 }
 
-static bool is_wanted(const struct jobs_job *job, const char *const *only, size_t n_only, const char *const *tags,
-                      size_t n_tags)
+static bool is_wanted(const struct jobs_job *job, const char *const *only, size_t n_only,
+                      const char *const *tags, size_t n_tags)
 {
     bool named = n_only == 0, tagged = n_tags == 0;
 
@@ -83,7 +84,8 @@ static size_t add_some(const size_t *jobs, size_t n_jobs, bool *selected, size_t
     return n;
 }
 
-/* Marks what the marked jobs need, directly or not, and who is on a bridge with any of them. `pending` is a stack, so that depth is no matter. */
+/* Marks what the marked jobs need, directly or not, and who is on a bridge with any of them.
+ * `pending` is a stack, so that depth is no matter. */
 static void add_needs(const struct jobs_plan *plan, bool *selected)
 {
     cleanup_free size_t *pending = xcalloc(plan->n_jobs, sizeof(*pending));
@@ -97,13 +99,13 @@ static void add_needs(const struct jobs_plan *plan, bool *selected)
 
         n += add_some(job->needs, job->n_needs, selected, pending + n);
         if (job->network == JOBS_NETWORK_BRIDGE)
-            n += add_some(plan->bridges[job->bridge].members, plan->bridges[job->bridge].n_members, selected,
-                          pending + n);
+            n += add_some(plan->bridges[job->bridge].members, plan->bridges[job->bridge].n_members,
+                          selected, pending + n);
     }
 }
 
-int jobs_select(const struct jobs_plan *plan, const char *const *only, size_t n_only, const char *const *tags,
-                size_t n_tags, bool *ret_selected, struct cupel_error *err)
+int jobs_select(const struct jobs_plan *plan, const char *const *only, size_t n_only,
+                const char *const *tags, size_t n_tags, bool *ret_selected, struct cupel_error *err)
 {
     size_t found = 0;
     int r;
@@ -121,8 +123,8 @@ int jobs_select(const struct jobs_plan *plan, const char *const *only, size_t n_
     for (size_t i = 0; i < plan->n_jobs; i++)
         found += is_wanted(&plan->jobs[i], only, n_only, tags, n_tags);
     if (found == 0)
-        return cupel_error_set(err, CUPEL_ERROR_INPUT, 0, "no job of %s has both such a name and such a tag",
-                               plan->file);
+        return cupel_error_set(err, CUPEL_ERROR_INPUT, 0,
+                               "no job of %s has both such a name and such a tag", plan->file);
     for (size_t i = 0; i < plan->n_jobs; i++)
         ret_selected[i] = is_wanted(&plan->jobs[i], only, n_only, tags, n_tags);
     add_needs(plan, ret_selected);

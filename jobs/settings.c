@@ -1,11 +1,12 @@
-/* settings: the configuration file, read as a job file is: by a key table, every problem with its place. Knows nothing of where the file
- * lies (harness/cli/cli_settings.c). */
+/* settings: the configuration file, read as a job file is: by a key table, every problem with its
+ * place. Knows nothing of where the file lies (harness/cli/cli_settings.c). */
 #include "jobs/load.h"
 
 #define SETTING(member) offsetof(struct jobs_settings, member)
 
 /* `~/` is the caller's home. */
-static void set_store_path(struct loader *l, const struct key *k, const struct node *value, void *object)
+static void set_store_path(struct loader *l, const struct key *k, const struct node *value,
+                           void *object)
 {
     const char *home = getenv("HOME");
     struct jobs_settings *s = object;
@@ -26,7 +27,8 @@ static void set_store_path(struct loader *l, const struct key *k, const struct n
 static const struct key cache_list[] = {
     {.name = "path",
      .value = "an absolute path, or one that begins with ~/",
-     .fallback = "`$XDG_CACHE_HOME/cupel`, else `/var/cache/cupel` as root and `~/.cache/cupel` otherwise",
+     .fallback =
+         "`$XDG_CACHE_HOME/cupel`, else `/var/cache/cupel` as root and `~/.cache/cupel` otherwise",
      .help = "where the store lies; `CUPEL_CACHE` in the environment wins",
      .forms = FORM_ONE,
      .type = TYPE_TEXT,
@@ -34,7 +36,8 @@ static const struct key cache_list[] = {
     {.name = "keep",
      .value = "a size such as 20G",
      .fallback = "any size may stay",
-     .help = "how large the layers may be together: above, those go that nothing needs, the longest unused first",
+     .help = "how large the layers may be together: above, those go that nothing needs, the "
+             "longest unused first",
      .forms = FORM_ONE,
      .type = TYPE_SIZE,
      .max = INT64_MAX,
@@ -70,8 +73,11 @@ static const struct key file_list[] = {
      .sub = &keys_settings_cache,
      .set = set_cache},
 };
-const struct key_table keys_settings = {
-    .id = "settings", .title = "Top level", .what = "the configuration", .keys = file_list, .n = ARRAY_SIZE(file_list)};
+const struct key_table keys_settings = {.id = "settings",
+                                        .title = "Top level",
+                                        .what = "the configuration",
+                                        .keys = file_list,
+                                        .n = ARRAY_SIZE(file_list)};
 
 /* Nothing but blanks and comments: a file of which every line is switched off. */
 static bool says_nothing(const char *text)
@@ -106,7 +112,8 @@ int jobs_settings_read(const char *file, const char *text, size_t len, struct jo
     if (!source_is_good(&l.source)) {
         size_t n = source_print(&l.source, problems);
 
-        r = cupel_error_set(err, CUPEL_ERROR_INPUT, 0, "%s has %zu %s", file, n, n == 1 ? "problem" : "problems");
+        r = cupel_error_set(err, CUPEL_ERROR_INPUT, 0, "%s has %zu %s", file, n,
+                            n == 1 ? "problem" : "problems");
     }
     source_free(&l.source);
     arena_free(l.tree);

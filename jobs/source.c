@@ -1,5 +1,5 @@
-/* source: problems of a job file, collected while it is read and printed with the lines that they are about. Not
- * responsible for finding any, except bytes that are no text. */
+/* source: problems of a job file, collected while it is read and printed with the lines that they
+ * are about. Not responsible for finding any, except bytes that are no text. */
 #include "jobs/source.h"
 
 #include <string.h>
@@ -73,16 +73,17 @@ struct place source_place(const struct source *s, size_t offset)
     return place;
 }
 
-/* What another encoding of Unicode begins with: U+FEFF, or characters that are ASCII, as a job file's first ones are. */
+/* What another encoding of Unicode begins with: U+FEFF, or characters that are ASCII, as a job
+ * file's first ones are. */
 static const struct {
-    const char *name; /* iconv's */
+    const char *name;        /* iconv's */
     const char *bytes, *any; /* any[i] is not NUL: any byte but NUL */
     size_t n;
 } encodings[] = {
     {"UTF-32", "\xff\xfe\0\0", "\0\0\0\0", 4}, {"UTF-32", "\0\0\xfe\xff", "\0\0\0\0", 4},
-    {"UTF-16", "\xff\xfe", "\0\0", 2},           {"UTF-16", "\xfe\xff", "\0\0", 2},
-    {"UTF-32LE", "\0\0\0\0", "x\0\0\0", 4},      {"UTF-32BE", "\0\0\0\0", "\0\0\0x", 4},
-    {"UTF-16LE", "\0\0\0\0", "x\0x\0", 4},       {"UTF-16BE", "\0\0\0\0", "\0x\0x", 4},
+    {"UTF-16", "\xff\xfe", "\0\0", 2},         {"UTF-16", "\xfe\xff", "\0\0", 2},
+    {"UTF-32LE", "\0\0\0\0", "x\0\0\0", 4},    {"UTF-32BE", "\0\0\0\0", "\0\0\0x", 4},
+    {"UTF-16LE", "\0\0\0\0", "x\0x\0", 4},     {"UTF-16BE", "\0\0\0\0", "\0x\0x", 4},
 };
 
 static const char *other_encoding(const struct source *s)
@@ -91,7 +92,8 @@ static const char *other_encoding(const struct source *s)
         size_t n = 0;
 
         while (n < encodings[i].n && n < s->len &&
-               (encodings[i].any[n] != '\0' ? s->text[n] != '\0' : s->text[n] == encodings[i].bytes[n]))
+               (encodings[i].any[n] != '\0' ? s->text[n] != '\0'
+                                            : s->text[n] == encodings[i].bytes[n]))
             n++;
         if (n == encodings[i].n)
             return encodings[i].name;
@@ -105,7 +107,8 @@ bool source_check_encoding(struct source *s)
     const char *other = other_encoding(s);
 
     if (other != NULL) {
-        source_problem(s, (struct place){1, 1}, "the file is %s: save it as UTF-8 (`iconv -f %s -t UTF-8`)", other, other);
+        source_problem(s, (struct place){1, 1},
+                       "the file is %s: save it as UTF-8 (`iconv -f %s -t UTF-8`)", other, other);
         return false;
     }
     for (size_t i = 0; i < s->len;) {
@@ -117,7 +120,8 @@ bool source_check_encoding(struct source *s)
             return false;
         }
         if (is_control(c) && strchr("\t\n\r", p[i]) == NULL && c != 0x85) {
-            source_problem(s, source_place(s, i), "control character 0x%02x is not allowed in a job file",
+            source_problem(s, source_place(s, i),
+                           "control character 0x%02x is not allowed in a job file",
                            p[i + length - 1]);
             return false;
         }
@@ -141,7 +145,8 @@ static int compare_problems(const void *a, const void *b)
     return x->serial < y->serial ? -1 : 1;
 }
 
-/* The line that starts at `text`, cut to a window around the column, and a caret under that column. */
+/* The line that starts at `text`, cut to a window around the column, and a caret under that column.
+ */
 static void print_quote(struct strbuf *out, struct place place, const char *text, size_t n)
 {
     size_t skip = place.column > QUOTE_WIDTH - 20 ? place.column - QUOTE_WIDTH / 2 : 0;

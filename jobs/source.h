@@ -15,8 +15,8 @@ struct problem {
     char *message;
 };
 
-/* More problems than this are counted, but neither kept nor printed: a file of a million mistakes must not cost a
- * million messages. */
+/* More problems than this are counted, but neither kept nor printed: a file of a million mistakes
+ * must not cost a million messages. */
 #define SOURCE_PROBLEMS_MAX 1000
 /* The first of them are printed, the rest are counted: nobody reads more at once. */
 #define SOURCE_PRINT_MAX 50
@@ -41,6 +41,7 @@ static inline bool source_is_good(const struct source *s)
 struct place source_place(const struct source *s, size_t offset);
 /* Notes a problem and returns false unless the text is UTF-8 without control characters. */
 bool source_check_encoding(struct source *s);
-/* Appends every problem, in the order of the file: "file:line:column: message", the line, and a caret below it. The
- * same message at the same place is printed once, and no more than SOURCE_PRINT_MAX. Returns how many there were. */
+/* Appends every problem, in the order of the file: "file:line:column: message", the line, and a
+ * caret below it. The same message at the same place is printed once, and no more than
+ * SOURCE_PRINT_MAX. Returns how many there were. */
 size_t source_print(struct source *s, struct strbuf *out);

@@ -1,10 +1,12 @@
-/* step: a job's `run` becomes steps with complete argument lists, and `expect` what each of them must do. */
+/* step: a job's `run` becomes steps with complete argument lists, and `expect` what each of them
+ * must do. */
 #include "jobs/load.h"
 
 #include <ctype.h>
 #include <signal.h>
 
-/* ---- expect ---------------------------------------------------------------------------------------------- */
+/* ---- expect
+ * ---------------------------------------------------------------------------------------------- */
 
 void set_expect(struct loader *l, const struct key *k, const struct node *value, void *object)
 {
@@ -74,7 +76,8 @@ void set_stdout_file(struct loader *l, const struct key *k, const struct node *v
 
     struct jobs_host_path path;
 
-    if (!value_named_path(l, value, k->name, &path) || !value_host_path_exists(l, value, k->name, false, &path))
+    if (!value_named_path(l, value, k->name, &path) ||
+        !value_host_path_exists(l, value, k->name, false, &path))
         return;
     e->stdout_file = path;
     e->stdout_text = NULL;
@@ -89,7 +92,8 @@ void set_stderr(struct loader *l, const struct key *k, const struct node *value,
         e->stderr_len = value->n;
 }
 
-/* ---- argument lists -------------------------------------------------------------------------------------- */
+/* ---- argument lists
+ * -------------------------------------------------------------------------------------- */
 
 static size_t count_strings(const char *const *list)
 {
@@ -101,7 +105,8 @@ static size_t count_strings(const char *const *list)
 }
 
 /* shell -c SCRIPT [shell's name ARGS...]: with arguments the shell wants $0 first. */
-static const char **script_argv(struct loader *l, const struct draft *d, const char *script, const char **args)
+static const char **script_argv(struct loader *l, const struct draft *d, const char *script,
+                                const char **args)
 {
     size_t n = count_strings(d->shell), n_args = args != NULL ? count_strings(args) : 0;
     const char **argv = arena_alloc(l->plan->arena, (n + 4 + n_args) * sizeof(*argv));
@@ -129,8 +134,8 @@ static const char **command_argv(struct loader *l, const char **command, const c
     return argv;
 }
 
-static void read_command(struct loader *l, const struct draft *d, const struct node *run, const char **args,
-                         const char ***ret_argv)
+static void read_command(struct loader *l, const struct draft *d, const struct node *run,
+                         const char **args, const char ***ret_argv)
 {
     const char **command;
     const char *script;
@@ -149,7 +154,9 @@ static void read_command(struct loader *l, const struct draft *d, const struct n
         *ret_argv = script_argv(l, d, script, args);
 }
 
-/* ---- steps ----------------------------------------------------------------------------------------------- */
+/* ---- steps
+ * -----------------------------------------------------------------------------------------------
+ */
 
 /* A step's values as keys_step stores them: by offset, in this order. */
 struct step_nodes {
@@ -159,7 +166,8 @@ struct step_nodes {
     const struct node *limits;
 };
 
-/* Steps share the job's cgroup and file system, so only what is counted per command can differ between them. */
+/* Steps share the job's cgroup and file system, so only what is counted per command can differ
+ * between them. */
 static void step_limits_read(struct loader *l, const struct node *map, struct jobs_limits *limits)
 {
     (void)keys_apply(l, &keys_limits, map, limits);
@@ -169,7 +177,9 @@ static void step_limits_read(struct loader *l, const struct node *map, struct jo
 
             if (v->key->n == n && strncmp(v->key->text, jobs_limit_table[i].key, n) == 0 &&
                 !jobs_limit_table[i].per_step) {
-                problem_at(l, v->key, "the limit '%s' holds for a whole job; it cannot stand in a step", v->key->text);
+                problem_at(l, v->key,
+                           "the limit '%s' holds for a whole job; it cannot stand in a step",
+                           v->key->text);
                 break;
             }
         }
@@ -185,8 +195,8 @@ static void step_name_read(struct loader *l, const struct node *name, struct job
         step->name = arena_strdup(l->plan->arena, name->text);
 }
 
-static void step_read(struct loader *l, const struct draft *d, const struct node *map, size_t number,
-                      struct jobs_step *step)
+static void step_read(struct loader *l, const struct draft *d, const struct node *map,
+                      size_t number, struct jobs_step *step)
 {
     struct step_nodes nodes = {0};
 
@@ -218,7 +228,8 @@ static void step_list_read(struct loader *l, struct draft *d)
     size_t n = 0;
 
     if (d->run->n > JOBS_STEPS_MAX) {
-        problem_at(l, d->run, "'run' has %zu steps; at most %d are possible", d->run->n, JOBS_STEPS_MAX);
+        problem_at(l, d->run, "'run' has %zu steps; at most %d are possible", d->run->n,
+                   JOBS_STEPS_MAX);
         return;
     }
     if (!load_charge(l, d->run, 16 * d->run->n))
@@ -230,7 +241,8 @@ static void step_list_read(struct loader *l, struct draft *d)
         step_read(l, d, map, n + 1, &steps[n]);
         for (size_t i = 0; i < n && steps[n].name != NULL; i++)
             if (steps[i].name != NULL && str_eq(steps[i].name, steps[n].name))
-                problem_at(l, map, "two steps are named '%s'; the first on line %d", steps[n].name, steps[i].line);
+                problem_at(l, map, "two steps are named '%s'; the first on line %d", steps[n].name,
+                           steps[i].line);
     }
     d->job.steps = steps;
     d->job.n_steps = n;
@@ -241,7 +253,8 @@ void steps_read(struct loader *l, struct draft *d)
 {
     const char **args = NULL;
 
-    if (d->run != NULL && d->run->kind == NODE_LIST && d->run->first != NULL && d->run->first->kind == NODE_MAP) {
+    if (d->run != NULL && d->run->kind == NODE_LIST && d->run->first != NULL &&
+        d->run->first->kind == NODE_MAP) {
         step_list_read(l, d);
         return;
     }

@@ -1,5 +1,6 @@
-/* syntax: libyaml's errors as sentences for people who never read the YAML specification. Knows the messages of
- * libyaml 0.2 (src/scanner.c, src/parser.c); one that it does not know is passed on as it is. Finds no errors itself. */
+/* syntax: libyaml's errors as sentences for people who never read the YAML specification. Knows the
+ * messages of libyaml 0.2 (src/scanner.c, src/parser.c); one that it does not know is passed on as
+ * it is. Finds no errors itself. */
 #include "jobs/syntax.h"
 
 #include <string.h>
@@ -63,7 +64,8 @@ static bool has_earlier_key(const struct stop *stop)
     return false;
 }
 
-/* ---- one function for each kind of mistake --------------------------------------------------------------- */
+/* ---- one function for each kind of mistake
+ * --------------------------------------------------------------- */
 
 static void value_in_text(struct stop *stop)
 {
@@ -71,7 +73,8 @@ static void value_in_text(struct stop *stop)
         source_problem(stop->source, stop->place, "': ' within a value ends it; " QUOTE_IT);
     else
         source_problem(stop->source, stop->place,
-                       "a key cannot stand here, since the line above has a value already; check the indentation of "
+                       "a key cannot stand here, since the line above has a value already; check "
+                       "the indentation of "
                        "this line, or put the text in quotes if the ':' belongs to it");
 }
 
@@ -86,7 +89,8 @@ static bool goes_on_after_bracket(struct stop *stop)
         return false;
     begin = end + strspn(stop->line + end, " \t");
     stop->place.column -= (uint32_t)(stop->at > begin ? stop->at - begin : 0);
-    source_problem(stop->source, stop->place, "text goes on after the '%c'; " QUOTE_IT, stop->line[end - 1]);
+    source_problem(stop->source, stop->place, "text goes on after the '%c'; " QUOTE_IT,
+                   stop->line[end - 1]);
     return true;
 }
 
@@ -106,20 +110,23 @@ static void no_key(struct stop *stop)
     char c = char_at(stop);
 
     if (c == '}' || c == ']')
-        source_problem(stop->source, stop->place, "'%c' closes nothing: there is no '%c' before it", c,
-                       c == '}' ? '{' : '[');
+        source_problem(stop->source, stop->place, "'%c' closes nothing: there is no '%c' before it",
+                       c, c == '}' ? '{' : '[');
     else if (goes_on_after_bracket(stop))
         return;
     else if (!begins_line(stop) && (char_before(stop) == '"' || char_before(stop) == '\''))
-        source_problem(stop->source, stop->place, "text goes on after the closing quote; " QUOTE_IT);
+        source_problem(stop->source, stop->place,
+                       "text goes on after the closing quote; " QUOTE_IT);
     else if (c == '-')
         source_problem(stop->source, stop->place,
-                       "a list item ('- ...') cannot stand among keys; indent the list below the key that it belongs to");
+                       "a list item ('- ...') cannot stand among keys; indent the list below the "
+                       "key that it belongs to");
     else
-        source_problem(stop->source, stop->place,
-                       "this line is indented by %zu, which is that of no key above it; check its indentation "
-                       "(the keys that begin on line %u are indented by %u)",
-                       stop->indent, stop->opened.line, stop->opened.column - 1);
+        source_problem(
+            stop->source, stop->place,
+            "this line is indented by %zu, which is that of no key above it; check its indentation "
+            "(the keys that begin on line %u are indented by %u)",
+            stop->indent, stop->opened.line, stop->opened.column - 1);
 }
 
 /* Within brackets, `close` or a comma was expected. */
@@ -129,21 +136,26 @@ static void unclosed(struct stop *stop, char open, char close)
     char before = char_before(stop);
 
     bool later = stop->place.line > stop->opened.line;
-    bool next_key = later && char_at(stop) == ':' && !has_earlier_key(stop); /* taken for text of the line above */
+    /* taken for text of the line above */
+    bool next_key = later && char_at(stop) == ':' && !has_earlier_key(stop);
 
     if (stop->opened.line != 0 && (ended || next_key || (later && begins_line(stop)))) {
-        source_problem(stop->source, stop->opened,
-                       "the '%c' opened on line %u is never closed: '%c' (or ',') is missing before line %u", open,
-                       stop->opened.line, close, stop->place.line);
+        source_problem(
+            stop->source, stop->opened,
+            "the '%c' opened on line %u is never closed: '%c' (or ',') is missing before line %u",
+            open, stop->opened.line, close, stop->place.line);
         return;
     }
     if (char_at(stop) == ':')
         source_problem(stop->source, stop->place, "': ' within a value ends it; " QUOTE_IT);
     else if (before == '"' || before == '\'')
-        source_problem(stop->source, stop->place,
-                       "',' or '%c' must follow the closing quote; put all of the text in one pair of quotes", close);
+        source_problem(
+            stop->source, stop->place,
+            "',' or '%c' must follow the closing quote; put all of the text in one pair of quotes",
+            close);
     else
-        source_problem(stop->source, stop->place, "',' or '%c' is missing here (the '%c' stands on line %u)", close, open,
+        source_problem(stop->source, stop->place,
+                       "',' or '%c' is missing here (the '%c' stands on line %u)", close, open,
                        stop->opened.line);
 }
 
@@ -166,16 +178,19 @@ static void unclosed_quote(struct stop *stop)
 static void no_colon(struct stop *stop)
 {
     source_problem(stop->source, stop->opened.line != 0 ? stop->opened : stop->place,
-                   "this is no 'KEY: VALUE': the ':' is missing; text of several lines stands below 'KEY: |', indented "
+                   "this is no 'KEY: VALUE': the ':' is missing; text of several lines stands "
+                   "below 'KEY: |', indented "
                    "more than its key");
 }
 
 static void bad_start(struct stop *stop)
 {
     if (char_at(stop) == '\t')
-        source_problem(stop->source, stop->place, "a tab cannot indent; YAML indents with blanks only");
+        source_problem(stop->source, stop->place,
+                       "a tab cannot indent; YAML indents with blanks only");
     else
-        source_problem(stop->source, stop->place, "a value cannot begin with '%c'; put it in quotes", char_at(stop));
+        source_problem(stop->source, stop->place,
+                       "a value cannot begin with '%c'; put it in quotes", char_at(stop));
 }
 
 static void bad_tab(struct stop *stop)
@@ -194,41 +209,48 @@ static void bad_name(struct stop *stop)
 static void bad_escape(struct stop *stop)
 {
     source_problem(stop->source, stop->place,
-                   "a backslash in double quotes begins an escape, and this is none; write '\\\\', or use single quotes");
+                   "a backslash in double quotes begins an escape, and this is none; write '\\\\', "
+                   "or use single quotes");
 }
 
 static void item_out_of_place(struct stop *stop)
 {
-    source_problem(stop->source, stop->place,
-                   "a list item ('- ...') cannot stand here; begin the list on the line below its key");
+    source_problem(
+        stop->source, stop->place,
+        "a list item ('- ...') cannot stand here; begin the list on the line below its key");
 }
 
 static void no_item(struct stop *stop)
 {
-    source_problem(stop->source, stop->place,
-                   "this line is no item ('- ...') of the list that begins on line %u; check its indentation",
-                   stop->opened.line);
+    source_problem(
+        stop->source, stop->place,
+        "this line is no item ('- ...') of the list that begins on line %u; check its indentation",
+        stop->opened.line);
 }
 
 static void no_value(struct stop *stop)
 {
     if (stop->line == stop->source->text + stop->source->len)
-        source_problem(stop->source, stop->place, "the file ends here, and a '[' or '{' before it is never closed");
+        source_problem(stop->source, stop->place,
+                       "the file ends here, and a '[' or '{' before it is never closed");
     else
-        source_problem(stop->source, stop->place, "a value is missing here; an empty one is written \"\"");
+        source_problem(stop->source, stop->place,
+                       "a value is missing here; an empty one is written \"\"");
 }
 
 static void text_beside_bar(struct stop *stop)
 {
     if (goes_on_after_value(stop))
         return;
-    source_problem(stop->source, stop->place, "the text of '|' or '>' begins on the next line, indented");
+    source_problem(stop->source, stop->place,
+                   "the text of '|' or '>' begins on the next line, indented");
 }
 
 static void unclosed_document(struct stop *stop)
 {
     source_problem(stop->source, stop->place,
-                   "this stands behind the end of the file's one value; check the indentation, and that every key "
+                   "this stands behind the end of the file's one value; check the indentation, and "
+                   "that every key "
                    "begins a line");
 }
 
@@ -237,11 +259,13 @@ static void bad_directive(struct stop *stop)
 {
     stop->place.column = 1;
     if (strncmp(stop->line, "%YAML", 5) == 0)
-        source_problem(stop->source, stop->place,
-                       "a job file is YAML 1.1 or 1.2: leave this line out, or write '%%YAML 1.2', once");
+        source_problem(
+            stop->source, stop->place,
+            "a job file is YAML 1.1 or 1.2: leave this line out, or write '%%YAML 1.2', once");
     else
         source_problem(stop->source, stop->place,
-                       "a line that begins with '%%' tells the YAML reader something, and this is nothing that it knows; "
+                       "a line that begins with '%%' tells the YAML reader something, and this is "
+                       "nothing that it knows; "
                        "leave it out, or put the text in quotes");
 }
 
@@ -286,7 +310,8 @@ static const struct {
     {"did not find expected whitespace", bad_directive},
 };
 
-/* Finds the line of the place, and the byte of it that the place's column (in characters) stands for. */
+/* Finds the line of the place, and the byte of it that the place's column (in characters) stands
+ * for. */
 static void find_line(struct stop *stop)
 {
     const struct source *s = stop->source;

@@ -1,7 +1,8 @@
-/* syscalls: which system calls the default filter refuses whatever their arguments, and which of those a job file may have back
- * with `allow`; and the check of the names that a job file gives. Declared here once: the parser, the compiler of the filter
- * (harness/sandbox/slot/seccomp.c) and the tests read it. What is refused by argument (new namespaces by clone, TIOCSTI, families
- * of sockets) stands with the compiler: no job file can change it. */
+/* syscalls: which system calls the default filter refuses whatever their arguments, and which of
+ * those a job file may have back with `allow`; and the check of the names that a job file gives.
+ * Declared here once: the parser, the compiler of the filter (harness/sandbox/slot/seccomp.c) and
+ * the tests read it. What is refused by argument (new namespaces by clone, TIOCSTI, families of
+ * sockets) stands with the compiler: no job file can change it. */
 #include "jobs/load.h"
 
 #include <seccomp.h>
@@ -13,7 +14,8 @@ static const char clocks[] = "the clocks are the machine's";
 static const char mounts[] = "what the job's mounts hide must stay hidden";
 static const char namespaces[] = "a namespace of one's own brings every capability back";
 static const char handles[] = "file handles reach past the job's mounts";
-static const char flags[] = "its flags lie in memory, where no filter sees them; libc uses clone instead";
+static const char flags[] =
+    "its flags lie in memory, where no filter sees them; libc uses clone instead";
 
 /* The last member says why `allow` may not name it; NULL: it may. */
 const struct jobs_refused_call jobs_refused_calls[] = {
@@ -84,7 +86,8 @@ const struct jobs_refused_call jobs_refused_calls[] = {
     {"move_pages", NULL},
     {"pidfd_getfd", NULL},
     {"process_madvise", NULL},
-    {"io_setup", NULL}, /* how many events there may be is counted for the whole machine (fs.aio-max-nr) */
+    /* how many events there may be is counted for the whole machine (fs.aio-max-nr) */
+    {"io_setup", NULL},
     {"vmsplice", NULL},
 };
 const size_t jobs_refused_calls_count = ARRAY_SIZE(jobs_refused_calls);
@@ -93,7 +96,9 @@ const size_t jobs_refused_calls_count = ARRAY_SIZE(jobs_refused_calls);
 const char *const jobs_needed_calls[] = {"execve", "write", "exit_group", "clock_gettime"};
 const size_t jobs_needed_calls_count = ARRAY_SIZE(jobs_needed_calls);
 
-/* ---- names ----------------------------------------------------------------------------------------------- */
+/* ---- names
+ * -----------------------------------------------------------------------------------------------
+ */
 
 /* No architecture has numbers above this, but x32, whose names are the others'. */
 #define NUMBERS 1024
@@ -128,8 +133,9 @@ static bool is_known(struct loader *l, const struct node *item)
         return true;
     if (l->source.n_problems < SOURCE_PROBLEMS_MAX) /* above, it is only counted */
         near = nearest_call(item->text);
-    problem_at(l, item, "there is no system call '%s'%s%s%s", item->text, near != NULL ? ", did you mean '" : "",
-               near != NULL ? near : "", near != NULL ? "'?" : "");
+    problem_at(l, item, "there is no system call '%s'%s%s%s", item->text,
+               near != NULL ? ", did you mean '" : "", near != NULL ? near : "",
+               near != NULL ? "'?" : "");
     return false;
 }
 
@@ -137,7 +143,8 @@ static bool may_allow(struct loader *l, const struct node *item)
 {
     for (size_t i = 0; i < jobs_refused_calls_count; i++)
         if (str_eq(jobs_refused_calls[i].name, item->text) && jobs_refused_calls[i].why != NULL) {
-            problem_at(l, item, "'allow' cannot name '%s': %s", item->text, jobs_refused_calls[i].why);
+            problem_at(l, item, "'allow' cannot name '%s': %s", item->text,
+                       jobs_refused_calls[i].why);
             return false;
         }
     return true;
@@ -147,7 +154,8 @@ static bool may_deny(struct loader *l, const struct node *item)
 {
     for (size_t i = 0; i < ARRAY_SIZE(jobs_needed_calls); i++)
         if (str_eq(jobs_needed_calls[i], item->text)) {
-            problem_at(l, item, "'deny' cannot name '%s': the command cannot be started without it", item->text);
+            problem_at(l, item, "'deny' cannot name '%s': the command cannot be started without it",
+                       item->text);
             return false;
         }
     return true;
@@ -181,7 +189,8 @@ void set_deny(struct loader *l, const struct key *k, const struct node *value, v
 }
 
 /* "default", "strict", or what looks like a path: it has a slash, or ends in .json. */
-static bool read_profile(struct loader *l, const struct key *k, const struct node *value, struct jobs_seccomp *s)
+static bool read_profile(struct loader *l, const struct key *k, const struct node *value,
+                         struct jobs_seccomp *s)
 {
     static const struct choice profiles[] = {
         [JOBS_SECCOMP_DEFAULT] = {"default", true},
@@ -194,7 +203,8 @@ static bool read_profile(struct loader *l, const struct key *k, const struct nod
 
     words.choices = profiles;
     if (value->kind == NODE_SCALAR &&
-        (strchr(value->text, '/') != NULL || (value->n > 5 && str_eq(value->text + value->n - 5, ".json")))) {
+        (strchr(value->text, '/') != NULL ||
+         (value->n > 5 && str_eq(value->text + value->n - 5, ".json")))) {
         const struct jobs_profile *file =
             value_host_path(l, value, k->name, false, &path) ? profile_load(l, value, path) : NULL;
 
@@ -215,7 +225,8 @@ void set_profile(struct loader *l, const struct key *k, const struct node *value
     (void)read_profile(l, k, value, object);
 }
 
-/* A word is the whole of it; a map merges with that of defaults, so that it never weakens a profile that it does not name. */
+/* A word is the whole of it; a map merges with that of defaults, so that it never weakens a profile
+ * that it does not name. */
 void set_seccomp(struct loader *l, const struct key *k, const struct node *value, void *object)
 {
     struct draft *d = object;
@@ -232,7 +243,8 @@ void set_seccomp(struct loader *l, const struct key *k, const struct node *value
             problem_at(l, value, "'%s' is both allowed and denied", s->allow[a]);
 }
 
-/* ---- for those who compile ------------------------------------------------------------------------------- */
+/* ---- for those who compile
+ * ------------------------------------------------------------------------------- */
 
 bool jobs_names_have(const char *const *names, const char *name)
 {
@@ -254,6 +266,7 @@ static bool same_names(const char *const *a, const char *const *b)
 bool jobs_seccomp_equal(const struct jobs_seccomp *a, const struct jobs_seccomp *b)
 {
     return a->profile == b->profile &&
-           (a->file == b->file || (a->file != NULL && b->file != NULL && str_eq(a->file->path, b->file->path))) &&
+           (a->file == b->file ||
+            (a->file != NULL && b->file != NULL && str_eq(a->file->path, b->file->path))) &&
            same_names(a->allow, b->allow) && same_names(a->deny, b->deny);
 }

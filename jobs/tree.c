@@ -32,7 +32,8 @@ static struct node *new_node(struct builder *b, enum node_kind kind, yaml_mark_t
     struct node *n;
 
     if (b->n_nodes++ >= TREE_NODES_MAX) {
-        source_problem(b->source, place_of(mark), "the file has more than %d values; split it", TREE_NODES_MAX);
+        source_problem(b->source, place_of(mark), "the file has more than %d values; split it",
+                       TREE_NODES_MAX);
         return NULL;
     }
     n = arena_alloc(b->arena, sizeof(*n));
@@ -47,13 +48,17 @@ static bool check_properties(struct builder *b, const yaml_event_t *e, const yam
 {
     if (anchor != NULL) {
         source_problem(b->source, place_of(e->start_mark),
-                       "anchors and aliases (&%s, *%s) are not supported; put what jobs share under 'defaults'",
+                       "anchors and aliases (&%s, *%s) are not supported; put what jobs share "
+                       "under 'defaults'",
                        (const char *)anchor, (const char *)anchor);
         return false;
     }
-    if (tag != NULL && !str_eq((const char *)tag, YAML_STR_TAG) && !str_eq((const char *)tag, "!")) {
-        source_problem(b->source, place_of(e->start_mark), "the YAML tag '%s' is not supported; %s", (const char *)tag,
-                       tag[0] == '!' ? "text that begins with '!' must be put in quotes" : "leave it out");
+    if (tag != NULL && !str_eq((const char *)tag, YAML_STR_TAG) &&
+        !str_eq((const char *)tag, "!")) {
+        source_problem(b->source, place_of(e->start_mark), "the YAML tag '%s' is not supported; %s",
+                       (const char *)tag,
+                       tag[0] == '!' ? "text that begins with '!' must be put in quotes"
+                                     : "leave it out");
         return false;
     }
     return true;
@@ -72,7 +77,8 @@ static struct node *build_scalar(struct builder *b, const yaml_event_t *e)
         return n;
     }
     if (memchr(value, '\0', length) != NULL) {
-        source_problem(b->source, n->place, "a NUL character (\\0) is not allowed; put binary content into a file");
+        source_problem(b->source, n->place,
+                       "a NUL character (\\0) is not allowed; put binary content into a file");
         n->kind = NODE_BAD;
         return n;
     }
@@ -125,8 +131,8 @@ static void check_duplicates(struct builder *b, const struct node *map)
     qsort(keys, n, sizeof(*keys), compare_keys);
     for (size_t i = 1; i < n; i++)
         if (str_eq(keys[i]->text, keys[i - 1]->text))
-            source_problem(b->source, keys[i]->place, "key '%s' is given twice; first on line %u", keys[i]->text,
-                           keys[i - 1]->place.line);
+            source_problem(b->source, keys[i]->place, "key '%s' is given twice; first on line %u",
+                           keys[i]->text, keys[i - 1]->place.line);
 }
 
 /* Whether a key may stand in the tree; says what is wrong with one that may not. */
@@ -135,7 +141,8 @@ static bool check_key(struct builder *b, const struct node *key)
     if (key->kind == NODE_BAD)
         return false;
     if (key->kind != NODE_SCALAR) {
-        source_problem(b->source, key->place, "a key must be text, not a %s", key->kind == NODE_LIST ? "list" : "map");
+        source_problem(b->source, key->place, "a key must be text, not a %s",
+                       key->kind == NODE_LIST ? "list" : "map");
         return false;
     }
     if (key->plain && str_eq(key->text, "<<")) {
@@ -183,7 +190,8 @@ static struct node *build(struct builder *b, const yaml_event_t *e, int depth)
     struct node *n;
 
     if (depth > TREE_DEPTH_MAX) {
-        source_problem(b->source, place_of(e->start_mark), "nested deeper than %d levels", TREE_DEPTH_MAX);
+        source_problem(b->source, place_of(e->start_mark), "nested deeper than %d levels",
+                       TREE_DEPTH_MAX);
         return NULL;
     }
     switch (e->type) {
@@ -243,7 +251,8 @@ static struct node *read_document(struct builder *b)
     if (!next_document(b, &found, &place))
         return NULL;
     if (!found) {
-        source_problem(b->source, (struct place){1, 1}, "the file is empty; it needs at least 'cupel: 1' and 'jobs'");
+        source_problem(b->source, (struct place){1, 1},
+                       "the file is empty; it needs at least 'cupel: 1' and 'jobs'");
         return NULL;
     }
     if (!next_event(b, &e))
@@ -293,8 +302,9 @@ bool node_is_null(const struct node *n)
 
 bool node_is_bool(const struct node *n)
 {
-    static const char *const words[] = {"true", "True", "TRUE", "false", "False", "FALSE", "yes", "Yes", "YES",
-                                        "no",   "No",   "NO",   "on",    "On",    "ON",    "off", "Off", "OFF"};
+    static const char *const words[] = {"true", "True", "TRUE", "false", "False", "FALSE",
+                                        "yes",  "Yes",  "YES",  "no",    "No",    "NO",
+                                        "on",   "On",   "ON",   "off",   "Off",   "OFF"};
 
     return plain_is_one_of(n, words, ARRAY_SIZE(words));
 }
@@ -319,7 +329,8 @@ const char *node_describe(const struct node *n, char buf[static NODE_TEXT_SIZE])
     else if (node_is_null(n))
         (void)snprintf(buf, NODE_TEXT_SIZE, "empty");
     else if (node_is_bool(n))
-        (void)snprintf(buf, NODE_TEXT_SIZE, "the boolean %s (put it in quotes if it is text)", n->text);
+        (void)snprintf(buf, NODE_TEXT_SIZE, "the boolean %s (put it in quotes if it is text)",
+                       n->text);
     else if (n->n <= 60)
         (void)snprintf(buf, NODE_TEXT_SIZE, "'%s'", n->text);
     else {

@@ -27,9 +27,9 @@ struct node {
 #define TREE_DEPTH_MAX 32
 #define TREE_NODES_MAX 500000
 
-/* Reads the one document of the text; nodes live in the arena. NULL when there is no tree to go on with; either way
- * problems may have been noted. Anchors, aliases, merge keys and tags are refused, so that a file means what it shows
- * and cannot grow when read. */
+/* Reads the one document of the text; nodes live in the arena. NULL when there is no tree to go on
+ * with; either way problems may have been noted. Anchors, aliases, merge keys and tags are refused,
+ * so that a file means what it shows and cannot grow when read. */
 struct node *tree_read(struct source *s, struct arena *arena);
 
 /* A plain scalar that YAML 1.1 reads as null, or as a boolean. */

@@ -1,5 +1,5 @@
-/* unknown: what may have been meant by a key that there is not: a word of another tool, a key of a map further down, a
- * slip of the finger. Knows words only; what a key does stands in keys.c. */
+/* unknown: what may have been meant by a key that there is not: a word of another tool, a key of a
+ * map further down, a slip of the finger. Knows words only; what a key does stands in keys.c. */
 #include "jobs/load.h"
 
 #include <ctype.h>
@@ -8,17 +8,21 @@
 
 #define NO_ACTIONS "there are no actions; write the commands under 'run'"
 #define NO_RIGHTS "leave it out; a job has no token and no right on the host"
-#define STEP_DIRECTORY "it belongs to the whole job ('workdir'); in a step, begin the script with 'cd DIR'"
-#define NO_DIRECTORY "`cupel rootfs import NAME DIR` keeps it as a root, and 'imported: NAME' is that"
+#define STEP_DIRECTORY                                                                             \
+    "it belongs to the whole job ('workdir'); in a step, begin the script with 'cd DIR'"
+#define NO_DIRECTORY                                                                               \
+    "`cupel rootfs import NAME DIR` keeps it as a root, and 'imported: NAME' is that"
 #define ARTIFACTS_STAY "leave it out; they stay in --out until the next run into it"
 
-/* The words of GitLab CI, GitHub Actions, compose files and other test runners, and what they are called here. */
+/* The words of GitLab CI, GitHub Actions, compose files and other test runners, and what they are
+ * called here. */
 static const struct foreign_word {
     const char *table; /* id of the key table that lacks the word */
     const char *word;
-    const char *key;     /* the key of that table that is meant, or NULL */
-    const char *instead; /* the rest of the message; NULL: `key` is not supported yet, what to do is
-                            in its row of unsupported_keys */
+    const char *key; /* the key of that table that is meant, or NULL */
+    /* the rest of the message; NULL: `key` is not supported yet, what to do is in its row of
+     * unsupported_keys */
+    const char *instead;
 } foreign_words[] = {
     {"job", "command", "run", "it is called 'run' here"},
     {"job", "commands", "run", "it is called 'run' here"},
@@ -27,9 +31,12 @@ static const struct foreign_word {
     {"job", "exec", "run", "it is called 'run' here"},
     {"job", "entrypoint", "run", "it is called 'run' here"},
     {"job", "steps", "run", "steps are a list of maps under 'run'"},
-    {"job", "before_script", NULL, "begin the script of 'run' with it, or make it a first step under 'run'"},
-    {"job", "image", "rootfs", "it is called 'rootfs' here, and names an entry of the top-level key 'rootfs'"},
-    {"job", "container", "rootfs", "it is called 'rootfs' here, and names an entry of the top-level key 'rootfs'"},
+    {"job", "before_script", NULL,
+     "begin the script of 'run' with it, or make it a first step under 'run'"},
+    {"job", "image", "rootfs",
+     "it is called 'rootfs' here, and names an entry of the top-level key 'rootfs'"},
+    {"job", "container", "rootfs",
+     "it is called 'rootfs' here, and names an entry of the top-level key 'rootfs'"},
     {"job", "runs-on", "rootfs", "where a job runs is said by 'rootfs'"},
     {"job", "timeout", NULL, "write 'limits: {wall: ...}'"},
     {"job", "timeout-minutes", NULL, "write 'limits: {wall: ...}'"},
@@ -38,13 +45,19 @@ static const struct foreign_word {
     {"job", "cpus", NULL, "write 'cpu' under 'limits'"},
     {"job", "depends_on", "needs", "it is called 'needs' here"},
     {"job", "dependencies", "needs", "it is called 'needs' here"},
-    {"job", "stage", "needs", "there are no stages; a job names those that it comes after under 'needs'"},
+    {"job", "stage", "needs",
+     "there are no stages; a job names those that it comes after under 'needs'"},
     {"job", "environment", "env", "it is called 'env' here"},
     {"job", "variables", "env", "it is called 'env' here"},
     {"job", "retry", "retries", "it is called 'retries' here"},
-    {"job", "if", NULL, "a job runs when what it 'needs' has passed; 'when' says after which jobs 'artifacts' are kept"},
-    {"job", "rules", NULL, "a job runs when what it 'needs' has passed; 'when' says after which jobs 'artifacts' are kept"},
-    {"job", "when", NULL, "a job runs when what it 'needs' has passed; 'when' stands under 'artifacts'"},
+    {"job", "if", NULL,
+     "a job runs when what it 'needs' has passed; 'when' says after which jobs 'artifacts' are "
+     "kept"},
+    {"job", "rules", NULL,
+     "a job runs when what it 'needs' has passed; 'when' says after which jobs 'artifacts' are "
+     "kept"},
+    {"job", "when", NULL,
+     "a job runs when what it 'needs' has passed; 'when' stands under 'artifacts'"},
     {"job", "volumes", "inputs", "what a job sees of the host is said by 'inputs'"},
     {"job", "working_dir", "workdir", "it is called 'workdir' here"},
     {"job", "working-directory", "workdir", "it is called 'workdir' here"},
@@ -59,8 +72,10 @@ static const struct foreign_word {
     {"job", "extends", NULL, "what jobs share stands under 'defaults'"},
     {"job", "uses", "run", NO_ACTIONS},
     {"job", "with", NULL, NO_ACTIONS},
-    {"job", "coverage", NULL, "no figure is taken from what a job prints; 'artifacts' keep its report"},
-    {"job", "name", NULL, "a job's name is its key under 'jobs'; 'description' is text for the reports"},
+    {"job", "coverage", NULL,
+     "no figure is taken from what a job prints; 'artifacts' keep its report"},
+    {"job", "name", NULL,
+     "a job's name is its key under 'jobs'; 'description' is text for the reports"},
     {"job", "ports", NULL,
      "nothing from outside reaches a job; jobs reach one another with 'network: {bridge: NAME}'"},
     {"job", "permissions", NULL, NO_RIGHTS},
@@ -82,7 +97,8 @@ static const struct foreign_word {
     {"step", "cmd", "run", "it is called 'run' here"},
     {"step", "script", "run", "it is called 'run' here"},
     {"step", "timeout", NULL, "write 'limits: {wall: ...}'"},
-    {"step", "env", NULL, "it belongs to the whole job; in a step, begin the script with an assignment"},
+    {"step", "env", NULL,
+     "it belongs to the whole job; in a step, begin the script with an assignment"},
     {"limits", "timeout", NULL, "write 'wall'"},
     {"limits", "time", NULL, "write 'cpu-time' (processor time) or 'wall'"},
     {"limits", "mem", NULL, "write 'memory'"},
@@ -98,7 +114,8 @@ static const struct foreign_word {
     {"expect", "code", NULL, "write 'exit'"},
     {"expect", "output", NULL, "write 'stdout'"},
     {"artifacts", "path", "paths", "did you mean 'paths'?"},
-    {"artifacts", "name", NULL, "leave it out; they are in --out, in 'artifacts', by the job's name"},
+    {"artifacts", "name", NULL,
+     "leave it out; they are in --out, in 'artifacts', by the job's name"},
     {"artifacts", "expire_in", NULL, ARTIFACTS_STAY},
     {"artifacts", "retention-days", NULL, ARTIFACTS_STAY},
     {"artifacts", "reports", NULL, "name the files of the reports under 'paths'"},
@@ -108,7 +125,8 @@ static const struct foreign_word {
     {"root", "archive", "tar", "it is called 'tar' here"},
     {"root", "dir", "imported", NO_DIRECTORY},
     {"root", "directory", "imported", NO_DIRECTORY},
-    {"root", "url", "tar", "nothing is downloaded by address: fetch it, and write 'tar', with 'sha256'"},
+    {"root", "url", "tar",
+     "nothing is downloaded by address: fetch it, and write 'tar', with 'sha256'"},
     {"root", "ubuntu", "image", "write {image: 'ubuntu:24.04'}"},
     {"root", "alpine", "image", "write {image: 'alpine:3'}"},
     {"root", "fedora", "image", "write {image: 'fedora:latest'}"},
@@ -122,22 +140,28 @@ static const struct foreign_word {
     {"input", "target", NULL, "it is called 'to' here"},
     {"input", "dest", NULL, "it is called 'to' here"},
     {"file", "version", "cupel", "the version of the format is 'cupel: 1'"},
-    {"file", "stages", NULL, "there are no stages; a job names those that it comes after under 'needs'"},
+    {"file", "stages", NULL,
+     "there are no stages; a job names those that it comes after under 'needs'"},
     {"file", "variables", NULL, "write 'env' under 'defaults'"},
     {"file", "environment", NULL, "write 'env' under 'defaults'"},
-    {"file", "image", NULL, "write 'rootfs' under 'defaults'; it names an entry of the top-level key 'rootfs'"},
+    {"file", "image", NULL,
+     "write 'rootfs' under 'defaults'; it names an entry of the top-level key 'rootfs'"},
     {"file", "images", "rootfs", "roots are described under 'rootfs'"},
     {"file", "timeout", NULL, "write 'limits: {wall: ...}' under 'defaults'"},
     {"file", "on", NULL, "a file does not say when it is run; whoever calls `cupel run` does"},
-    {"file", "workflow", NULL, "a file does not say when it is run; whoever calls `cupel run` does"},
+    {"file", "workflow", NULL,
+     "a file does not say when it is run; whoever calls `cupel run` does"},
     {"file", "permissions", NULL, NO_RIGHTS},
     {"file", "concurrency", NULL, "leave it out; `cupel run -j N` says how many jobs run at once"},
-    {"file", "include", NULL, "no file takes in another one yet; `cupel run FILE FILE` runs several"},
+    {"file", "include", NULL,
+     "no file takes in another one yet; `cupel run FILE FILE` runs several"},
     {"file", "before_script", NULL, "begin the script of each job's 'run' with it"},
     {"file", "after_script", NULL, "end the script of each job's 'run' with it"},
-    {"file", "services", NULL, "jobs stand under 'jobs'; those on one bridge ('network') reach one another"},
+    {"file", "services", NULL,
+     "jobs stand under 'jobs'; those on one bridge ('network') reach one another"},
     {"file", "run", "jobs", "it belongs to a job: jobs: {NAME: {run: ...}}"},
-    {"file", "script", "jobs", "it is called 'run' here, and belongs to a job: jobs: {NAME: {run: ...}}"},
+    {"file", "script", "jobs",
+     "it is called 'run' here, and belongs to a job: jobs: {NAME: {run: ...}}"},
     {"file", "steps", "jobs", "they belong to a job: jobs: {NAME: {run: [{run: ...}]}}"},
     {"file", "tests", "jobs", "jobs stand under 'jobs'"},
     {"file", "tasks", "jobs", "jobs stand under 'jobs'"},
@@ -153,17 +177,24 @@ static const struct {
     {"job", "after", "a job that 'needs' this one runs after it, when it has passed"},
     {"job", "secrets", "'pass-env' brings a variable in, but does not mask it in what is printed"},
     {"job", "mounts", "/tmp is the job's own, and 'inputs' bring files in"},
-    {"job", "services", "start it in the background at the head of 'run', or put two jobs on one bridge ('network')"},
+    {"job", "services",
+     "start it in the background at the head of 'run', or put two jobs on one bridge ('network')"},
     {"job", "namespaces", "leave it out"},
-    {"job", "matrix", "write one job for each combination; what they share stands under 'defaults'"},
-    {"job", "cases", "write one job for each case, with 'stdin' and 'expect'; 'from' starts each from what one compiled"},
+    {"job", "matrix",
+     "write one job for each combination; what they share stands under 'defaults'"},
+    {"job", "cases",
+     "write one job for each case, with 'stdin' and 'expect'; 'from' starts each from what one "
+     "compiled"},
     {"job", "points", "leave it out"},
     {"job", "visibility", "leave it out"},
-    {"job", "cache", "put what does not change into a derived root ('from' and 'run' under 'rootfs')"},
+    {"job", "cache",
+     "put what does not change into a derived root ('from' and 'run' under 'rootfs')"},
     {"job", "junit", "'artifacts' keep the job's own report"},
-    {"job", "allow-failure", "'expect' says which exit code is the right one, or end the script with '|| true'"},
+    {"job", "allow-failure",
+     "'expect' says which exit code is the right one, or end the script with '|| true'"},
     {"expect", "regex", "compare within the script, for example with grep"},
-    {"expect", "compare", "'stdout' is compared byte for byte; compare otherwise within the script"},
+    {"expect", "compare",
+     "'stdout' is compared byte for byte; compare otherwise within the script"},
     {"expect", "tolerance", "compare within the script"},
     {"expect", "checker", "run it as a second step of the job"},
 };
@@ -185,14 +216,16 @@ static const struct foreign_word *find_foreign(const struct key_table *table, co
     return NULL;
 }
 
-/* A slip in such a word, where there is none in a key; only in words as long as slips can be told in. */
+/* A slip in such a word, where there is none in a key; only in words as long as slips can be told
+ * in. */
 static const struct foreign_word *near_foreign(const struct key_table *table, const char *word)
 {
     const char *names[ARRAY_SIZE(foreign_words)], *near;
     size_t n = 0;
 
     for (size_t i = 0; i < ARRAY_SIZE(foreign_words); i++)
-        if (str_eq(foreign_words[i].table, table->id) && foreign_words[i].key != NULL && strlen(foreign_words[i].word) > 5)
+        if (str_eq(foreign_words[i].table, table->id) && foreign_words[i].key != NULL &&
+            strlen(foreign_words[i].word) > 5)
             names[n++] = foreign_words[i].word;
     near = strlen(word) > 4 ? str_nearest(word, names, n) : NULL;
     return near != NULL ? find_foreign(table, near) : NULL;
@@ -211,8 +244,10 @@ static const char *nearest_key(const struct key_table *table, const char *word)
     return str_nearest(word, names, n);
 }
 
-/* The key of a map that is a value of this one, which has the word for a key; or, without `exactly`, one like it. */
-static const char *find_below(const struct key_table *table, const char *word, bool exactly, const struct key **ret_map)
+/* The key of a map that is a value of this one, which has the word for a key; or, without
+ * `exactly`, one like it. */
+static const char *find_below(const struct key_table *table, const char *word, bool exactly,
+                              const struct key **ret_map)
 {
     for (size_t i = 0; i < table->n; i++) {
         const struct key *k = &table->keys[i];
@@ -232,8 +267,8 @@ static const char *find_below(const struct key_table *table, const char *word, b
     return NULL;
 }
 
-/* What to say of a job, or of what jobs share, that stands beside `jobs` as GitLab and compose files
- * have it; or NULL. */
+/* What to say of a job, or of what jobs share, that stands beside `jobs` as GitLab and compose
+ * files have it; or NULL. */
 static const char *stray_job(const struct key_table *table, const struct node *value)
 {
     if (table != &keys_file || value->kind != NODE_MAP)
@@ -296,7 +331,8 @@ static void say_near(struct loader *l, const struct key_table *table, const stru
         problem_at(l, key, "unknown key '%s' in %s, did you mean '%s' under '%s'?%s%s", key->text,
                    table->what, near, map->name, more, until);
     else
-        problem_at(l, key, "unknown key '%s', did you mean '%s'?%s%s", key->text, near, more, until);
+        problem_at(l, key, "unknown key '%s', did you mean '%s'?%s%s", key->text, near, more,
+                   until);
 }
 
 void unknown_key(struct loader *l, const struct key_table *table, const struct node *value)
@@ -312,7 +348,9 @@ void unknown_key(struct loader *l, const struct key_table *table, const struct n
         return;
     }
     if (str_starts(key->text, "\xc2\xa0") || str_starts(key->text, "\xe3\x80\x80")) {
-        problem_at(l, key, "unknown key in %s: it begins with a blank that YAML has none of, U+%s; indent with plain ones",
+        problem_at(l, key,
+                   "unknown key in %s: it begins with a blank that YAML has none of, U+%s; indent "
+                   "with plain ones",
                    table->what, key->text[0] == '\xc2' ? "00A0" : "3000");
         return;
     }
@@ -326,8 +364,9 @@ void unknown_key(struct loader *l, const struct key_table *table, const struct n
             near = nearest_key(table, key->text);
         foreign = near == NULL ? near_foreign(table, key->text) : NULL;
         if (foreign != NULL && foreign->instead != NULL) {
-            problem_at(l, key, "unknown key '%s' in %s, did you mean '%s'? %c%s", key->text, table->what, foreign->word,
-                       toupper((unsigned char)foreign->instead[0]), foreign->instead + 1);
+            problem_at(l, key, "unknown key '%s' in %s, did you mean '%s'? %c%s", key->text,
+                       table->what, foreign->word, toupper((unsigned char)foreign->instead[0]),
+                       foreign->instead + 1);
             return;
         }
         if (near == NULL)

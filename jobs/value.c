@@ -1,4 +1,5 @@
-/* value: single values: a node becomes a text, a number, a path, or a problem that says what was expected. */
+/* value: single values: a node becomes a text, a number, a path, or a problem that says what was
+ * expected. */
 #include "jobs/load.h"
 
 #include <ctype.h>
@@ -10,7 +11,8 @@ bool value_unexpected(struct loader *l, const struct node *n, const char *name, 
     char buf[NODE_TEXT_SIZE];
 
     const char *colon = n->kind == NODE_SCALAR && n->plain ? strchr(n->text, ':') : NULL;
-    bool no_blank = str_starts(words, "a map of") && colon != NULL && colon > n->text && colon[1] != '/';
+    bool no_blank =
+        str_starts(words, "a map of") && colon != NULL && colon > n->text && colon[1] != '/';
 
     if (n->kind != NODE_BAD)
         problem_at(l, n, "'%s' must be %s, not %s%s", name, words, node_describe(n, buf),
@@ -18,13 +20,15 @@ bool value_unexpected(struct loader *l, const struct node *n, const char *name, 
     return false;
 }
 
-/* Why a text that looks like a number is none that all readers of YAML agree on, as the end of a message; or NULL. */
+/* Why a text that looks like a number is none that all readers of YAML agree on, as the end of a
+ * message; or NULL. */
 static const char *number_hint(const char *text)
 {
     size_t digits = strspn(text, "0123456789");
 
     if (text[0] == '0' && digits > 1 && text[digits] == '\0')
-        return "; a leading zero makes it octal for some readers of YAML and decimal for others: write it without";
+        return "; a leading zero makes it octal for some readers of YAML and decimal for others: "
+               "write it without";
     if (text[0] == '0' && strchr("xXoObB", text[1]) != NULL && text[1] != '\0')
         return "; write it in decimal";
     if (digits > 0 && strchr(text, '_') != NULL)
@@ -35,13 +39,15 @@ static const char *number_hint(const char *text)
         return "; the decimal mark is '.'";
     if (digits > 0 && strchr(text, ' ') != NULL)
         return "; leave out the blank";
-    if (text[0] == '+' || (digits > 0 && (text[digits] == 'e' || text[digits] == 'E') && text[digits + 1] != '\0' &&
-                           strchr("+-0123456789", text[digits + 1]) != NULL))
+    if (text[0] == '+' ||
+        (digits > 0 && (text[digits] == 'e' || text[digits] == 'E') && text[digits + 1] != '\0' &&
+         strchr("+-0123456789", text[digits + 1]) != NULL))
         return "; write it in plain digits";
     return NULL;
 }
 
-/* A number behind which stands what is no unit here, by the first letters of how those are described. */
+/* A number behind which stands what is no unit here, by the first letters of how those are
+ * described. */
 static const char *unit_hint(const char *text, const char *words)
 {
     size_t digits = strspn(text, "0123456789.");
@@ -52,11 +58,15 @@ static const char *unit_hint(const char *text, const char *words)
         return "; the units are K, M, G and T, each 1024 times the one before";
     if (str_starts(words, "a duration"))
         return "; the units are ns, us, ms, s, m, h and d";
-    return str_starts(words, "a number of cores") && str_eq(text + digits, "m") ? "; half a core is 0.5" : NULL;
+    return str_starts(words, "a number of cores") && str_eq(text + digits, "m")
+               ? "; half a core is 0.5"
+               : NULL;
 }
 
-/* "'NAME' must be WORDS, not ...", with what may be wrong with how a number is written. Always false. */
-static bool number_unexpected(struct loader *l, const struct node *n, const char *name, const char *words)
+/* "'NAME' must be WORDS, not ...", with what may be wrong with how a number is written. Always
+ * false. */
+static bool number_unexpected(struct loader *l, const struct node *n, const char *name,
+                              const char *words)
 {
     const char *hint = n->kind == NODE_SCALAR ? number_hint(n->text) : NULL;
     char buf[NODE_TEXT_SIZE];
@@ -98,7 +108,8 @@ bool value_text(struct loader *l, const struct node *n, const char *name, const 
     return true;
 }
 
-bool value_integer(struct loader *l, const struct node *n, const char *name, uint64_t min, uint64_t max, uint64_t *ret)
+bool value_integer(struct loader *l, const struct node *n, const char *name, uint64_t min,
+                   uint64_t max, uint64_t *ret)
 {
     uint64_t v = 0;
 
@@ -109,12 +120,13 @@ bool value_integer(struct loader *l, const struct node *n, const char *name, uin
     for (const char *p = n->text; *p != '\0' || p == n->text; p++) {
         if (!isdigit((unsigned char)*p))
             return number_unexpected(l, n, name, "a whole number");
-        if (__builtin_mul_overflow(v, UINT64_C(10), &v) || __builtin_add_overflow(v, (uint64_t)(*p - '0'), &v))
+        if (__builtin_mul_overflow(v, UINT64_C(10), &v) ||
+            __builtin_add_overflow(v, (uint64_t)(*p - '0'), &v))
             v = UINT64_MAX;
     }
     if (v < min || v > max) {
-        problem_at(l, n, "'%s' must be between %llu and %llu, not %s", name, (unsigned long long)min,
-                   (unsigned long long)max, n->text);
+        problem_at(l, n, "'%s' must be between %llu and %llu, not %s", name,
+                   (unsigned long long)min, (unsigned long long)max, n->text);
         return false;
     }
     *ret = v;
@@ -126,13 +138,15 @@ static const struct {
     int (*parse)(const char *text, uint64_t *ret);
     const char *(*format)(uint64_t value, char buf[static UNIT_TEXT_SIZE]);
 } units[] = {
-    [JOBS_UNIT_CORES] = {"a number of cores such as 1.5 or 150%", unit_parse_cores, unit_format_cores},
-    [JOBS_UNIT_DURATION] = {"a duration such as 250ms, 90s or 1h30m", unit_parse_duration, unit_spell_duration},
+    [JOBS_UNIT_CORES] = {"a number of cores such as 1.5 or 150%", unit_parse_cores,
+                         unit_format_cores},
+    [JOBS_UNIT_DURATION] = {"a duration such as 250ms, 90s or 1h30m", unit_parse_duration,
+                            unit_spell_duration},
     [JOBS_UNIT_SIZE] = {"a size such as 64K, 512M or 1.5G", unit_parse_size, unit_format_size},
 };
 
-bool value_in_unit(struct loader *l, const struct node *n, const char *name, enum jobs_unit unit, uint64_t min,
-                   uint64_t max, uint64_t *ret)
+bool value_in_unit(struct loader *l, const struct node *n, const char *name, enum jobs_unit unit,
+                   uint64_t min, uint64_t max, uint64_t *ret)
 {
     char buf[UNIT_TEXT_SIZE];
     uint64_t v;
@@ -146,11 +160,13 @@ bool value_in_unit(struct loader *l, const struct node *n, const char *name, enu
     if (r == -EINVAL)
         return number_unexpected(l, n, name, units[unit].words);
     if (r < 0 || v > max) {
-        problem_at(l, n, "'%s' must be at most %s, not %s", name, units[unit].format(max, buf), n->text);
+        problem_at(l, n, "'%s' must be at most %s, not %s", name, units[unit].format(max, buf),
+                   n->text);
         return false;
     }
     if (v < min) {
-        problem_at(l, n, "'%s' must be at least %s, not %s", name, units[unit].format(min, buf), n->text);
+        problem_at(l, n, "'%s' must be at least %s, not %s", name, units[unit].format(min, buf),
+                   n->text);
         return false;
     }
     *ret = v;
@@ -165,7 +181,8 @@ bool value_choice(struct loader *l, const struct node *n, const struct key *k, s
 
     if (!value_is_text(l, n, k->name, k->value))
         return false;
-    for (const struct choice *c = k->choices; c->name != NULL && count < ARRAY_SIZE(names); c++, count++) {
+    for (const struct choice *c = k->choices; c->name != NULL && count < ARRAY_SIZE(names);
+         c++, count++) {
         names[count] = c->name;
         if (!str_eq(c->name, n->text))
             continue;
@@ -178,7 +195,8 @@ bool value_choice(struct loader *l, const struct node *n, const struct key *k, s
     }
     near = str_nearest(n->text, names, count);
     problem_at(l, n, "'%s' must be %s, not '%s'%s%s%s", k->name, k->value, n->text,
-               near != NULL ? ", did you mean '" : "", near != NULL ? near : "", near != NULL ? "'?" : "");
+               near != NULL ? ", did you mean '" : "", near != NULL ? near : "",
+               near != NULL ? "'?" : "");
     return false;
 }
 
@@ -195,7 +213,8 @@ bool value_name(struct loader *l, const struct node *n, const char *name, const 
     if (!value_is_text(l, n, name, "a name of letters, digits, '.', '_' and '-'"))
         return false;
     if (!name_is_valid(n->text))
-        return value_unexpected(l, n, name, "a name of at most 200 letters, digits, '.', '_' and '-'");
+        return value_unexpected(l, n, name,
+                                "a name of at most 200 letters, digits, '.', '_' and '-'");
     return value_text(l, n, name, ret);
 }
 
@@ -229,15 +248,18 @@ static bool relative_path(struct loader *l, const struct node *n, const char *na
     char buf[NODE_TEXT_SIZE];
     char *path = NULL;
 
-    if (l->workdir != NULL && !str_eq(name, "workdir") && n->n > 0 && strchr("~$", n->text[0]) == NULL) {
+    if (l->workdir != NULL && !str_eq(name, "workdir") && n->n > 0 &&
+        strchr("~$", n->text[0]) == NULL) {
         path = arena_printf(l->tree, "%s/%s", l->workdir, n->text);
         if (!path_normalise(path))
             path = NULL;
     }
     if (path == NULL)
         return value_unexpected(l, n, name, "an absolute path in the job");
-    problem_at(l, n, "'%s' must be an absolute path in the job, not %s; below the job's workdir that is '%s'",
-               name, node_describe(n, buf), path);
+    problem_at(
+        l, n,
+        "'%s' must be an absolute path in the job, not %s; below the job's workdir that is '%s'",
+        name, node_describe(n, buf), path);
     return false;
 }
 
@@ -262,7 +284,8 @@ bool value_job_path(struct loader *l, const struct node *n, const char *name, co
     return true;
 }
 
-/* Absolute form of a path of the job file, in the plan. ".." stays: what it means depends on links. */
+/* Absolute form of a path of the job file, in the plan. ".." stays: what it means depends on links.
+ */
 static const char *host_path(struct loader *l, const char *text)
 {
     const char *dir = str_eq(l->plan->dir, "/") ? "" : l->plan->dir;
@@ -274,14 +297,15 @@ static const char *host_path(struct loader *l, const char *text)
     }
     if (*text == '\0')
         return l->plan->dir;
-    path = text[0] == '/' ? arena_strdup(l->plan->arena, text) : arena_printf(l->plan->arena, "%s/%s", dir, text);
+    path = text[0] == '/' ? arena_strdup(l->plan->arena, text)
+                          : arena_printf(l->plan->arena, "%s/%s", dir, text);
     for (size_t n = strlen(path); n > 1 && path[n - 1] == '/';)
         path[--n] = '\0';
     return path;
 }
 
-static bool check_host_path(struct loader *l, const struct node *n, const char *name, bool directory_ok,
-                            const char *path)
+static bool check_host_path(struct loader *l, const struct node *n, const char *name,
+                            bool directory_ok, const char *path)
 {
     struct stat st;
 
@@ -309,7 +333,8 @@ bool value_bool(struct loader *l, const struct node *n, const char *name, bool *
     return true;
 }
 
-bool value_named_path(struct loader *l, const struct node *n, const char *name, struct jobs_host_path *ret)
+bool value_named_path(struct loader *l, const struct node *n, const char *name,
+                      struct jobs_host_path *ret)
 {
     if (!value_is_text(l, n, name, "a path on the host"))
         return false;
@@ -324,22 +349,25 @@ bool value_named_path(struct loader *l, const struct node *n, const char *name, 
     return true;
 }
 
-bool value_host_path_exists(struct loader *l, const struct node *n, const char *name, bool directory_ok,
-                            const struct jobs_host_path *path)
+bool value_host_path_exists(struct loader *l, const struct node *n, const char *name,
+                            bool directory_ok, const struct jobs_host_path *path)
 {
     cleanup_close int fd = file_open_trusted(path->path, path->trusted, O_PATH);
 
-    /* a link, or whatever somebody put there whom the job file does not trust: the job says so, and the run goes on */
+    /* a link, or whatever somebody put there whom the job file does not trust: the job says so, and
+     * the run goes on */
     if (path->untrusted || fd == -ELOOP)
         return true;
     return check_host_path(l, n, name, directory_ok, path->path);
 }
 
-bool value_host_path(struct loader *l, const struct node *n, const char *name, bool directory_ok, const char **ret)
+bool value_host_path(struct loader *l, const struct node *n, const char *name, bool directory_ok,
+                     const char **ret)
 {
     struct jobs_host_path path;
 
-    if (!value_named_path(l, n, name, &path) || !check_host_path(l, n, name, directory_ok, path.path))
+    if (!value_named_path(l, n, name, &path) ||
+        !check_host_path(l, n, name, directory_ok, path.path))
         return false;
     *ret = path.path;
     return true;
@@ -350,7 +378,8 @@ bool value_argument(struct loader *l, const struct node *n, const char *name, co
         return false;
     if (n->n > LOAD_ARG_MAX) {
         problem_at(l, n,
-                   "'%s' is %zu bytes long; Linux passes at most %zu bytes in one argument, so put it into a file that "
+                   "'%s' is %zu bytes long; Linux passes at most %zu bytes in one argument, so put "
+                   "it into a file that "
                    "'inputs' brings in",
                    name, n->n, LOAD_ARG_MAX);
         return false;
@@ -358,7 +387,8 @@ bool value_argument(struct loader *l, const struct node *n, const char *name, co
     return value_text(l, n, name, ret);
 }
 
-bool value_argv(struct loader *l, const struct node *n, const char *name, size_t min, const char ***ret)
+bool value_argv(struct loader *l, const struct node *n, const char *name, size_t min,
+                const char ***ret)
 {
     const char **argv;
     size_t count = 0;
@@ -378,7 +408,8 @@ bool value_argv(struct loader *l, const struct node *n, const char *name, size_t
     return good;
 }
 
-/* ---- general setters ------------------------------------------------------------------------------------- */
+/* ---- general setters
+ * ------------------------------------------------------------------------------------- */
 
 static void *field(const struct key *k, void *object)
 {
@@ -415,12 +446,14 @@ void set_integer(struct loader *l, const struct key *k, const struct node *value
 
 void set_duration(struct loader *l, const struct key *k, const struct node *value, void *object)
 {
-    (void)value_in_unit(l, value, k->name, JOBS_UNIT_DURATION, k->min, k->max, (uint64_t *)field(k, object));
+    (void)value_in_unit(l, value, k->name, JOBS_UNIT_DURATION, k->min, k->max,
+                        (uint64_t *)field(k, object));
 }
 
 void set_size(struct loader *l, const struct key *k, const struct node *value, void *object)
 {
-    (void)value_in_unit(l, value, k->name, JOBS_UNIT_SIZE, k->min, k->max, (uint64_t *)field(k, object));
+    (void)value_in_unit(l, value, k->name, JOBS_UNIT_SIZE, k->min, k->max,
+                        (uint64_t *)field(k, object));
 }
 
 void set_names(struct loader *l, const struct key *k, const struct node *value, void *object)
@@ -449,7 +482,8 @@ void set_choice(struct loader *l, const struct key *k, const struct node *value,
     size_t index;
 
     if (value_choice(l, value, k, &index))
-        *(unsigned *)field(k, object) = (unsigned)index; /* enums of the model count as the choices do */
+        *(unsigned *)field(k, object) =
+            (unsigned)index; /* enums of the model count as the choices do */
 }
 
 /* Several of the choices, as bits; what `defaults` gave is replaced. */

@@ -1,5 +1,6 @@
-/* console: the run as people watch it. A bar and the running jobs on a terminal, one plain line a job elsewhere; the
- * words and the look of status lines. Not responsible for the terminal (live.c) or for the end of the run (summary.c).
+/* console: the run as people watch it. A bar and the running jobs on a terminal, one plain line a
+ * job elsewhere; the words and the look of status lines. Not responsible for the terminal (live.c)
+ * or for the end of the run (summary.c).
  */
 #include "reports/console.h"
 
@@ -17,8 +18,9 @@ static bool env_given(const char *name)
     return v != NULL && *v != '\0';
 }
 
-/* poll(2) calls a terminal writable as soon as it takes one byte; a write of more then blocks until somebody reads (seen: a pty whose
- * other side reads nothing). O_NONBLOCK is of the open file, which we share with the shell; so it is a file of our own. */
+/* poll(2) calls a terminal writable as soon as it takes one byte; a write of more then blocks until
+ * somebody reads (seen: a pty whose other side reads nothing). O_NONBLOCK is of the open file,
+ * which we share with the shell; so it is a file of our own. */
 static int open_again(int fd)
 {
     char path[32];
@@ -60,7 +62,8 @@ void reports_console_free(struct reports_console *c)
     free(c);
 }
 
-void reports_console_stop_on(struct reports_console *c, int fd, bool (*stop)(void *data), void *data)
+void reports_console_stop_on(struct reports_console *c, int fd, bool (*stop)(void *data),
+                             void *data)
 {
     if (c == NULL)
         return;
@@ -75,7 +78,8 @@ bool reports_console_is_live(const struct reports_console *c)
 }
 
 /* "TRY 2 FAIL": of an attempt. */
-static const char *try_label(const struct reports_result *result, char buf[static CONSOLE_LABEL_SIZE])
+static const char *try_label(const struct reports_result *result,
+                             char buf[static CONSOLE_LABEL_SIZE])
 {
     const char *signal = result->verdict == REPORTS_SIGNALED ? sigabbrev_np(result->signal) : NULL;
 
@@ -90,10 +94,12 @@ const char *console_label(const struct reports_result *result, char buf[static C
     const struct verdict_info *verdict = verdict_info(result->verdict);
 
     if (model_is_flaky(result))
-        (void)snprintf(buf, CONSOLE_LABEL_SIZE, "FLAKY %u/%u", result->attempts, result->attempts_max);
+        (void)snprintf(buf, CONSOLE_LABEL_SIZE, "FLAKY %u/%u", result->attempts,
+                       result->attempts_max);
     else if (result->verdict == REPORTS_PASSED && result->leaks_in_all > 0)
         return "LEAK";
-    else if (result->attempts > 1 && verdict->junit != JUNIT_SKIPPED && result->verdict != REPORTS_CANCELLED)
+    else if (result->attempts > 1 && verdict->junit != JUNIT_SKIPPED &&
+             result->verdict != REPORTS_CANCELLED)
         return try_label(result, buf);
     else if (signal != NULL)
         (void)snprintf(buf, CONSOLE_LABEL_SIZE, "SIG%s", signal);
@@ -104,14 +110,16 @@ const char *console_label(const struct reports_result *result, char buf[static C
 
 const char *console_style(const struct reports_result *result)
 {
-    bool doubtful = result->verdict == REPORTS_PASSED && (model_is_flaky(result) || result->leaks_in_all > 0);
+    bool doubtful =
+        result->verdict == REPORTS_PASSED && (model_is_flaky(result) || result->leaks_in_all > 0);
 
     return doubtful ? WARNING_STYLE : verdict_info(result->verdict)->style;
 }
 
 void console_tally(struct console_tally *t, const struct reports_result *result)
 {
-    t->verdict[(unsigned)result->verdict < REPORTS_VERDICT_COUNT ? result->verdict : REPORTS_ERROR]++;
+    t->verdict[(unsigned)result->verdict < REPORTS_VERDICT_COUNT ? result->verdict
+                                                                 : REPORTS_ERROR]++;
     t->flaky += model_is_flaky(result);
     t->leaky += result->verdict == REPORTS_PASSED && result->leaks_in_all > 0;
 }
@@ -146,7 +154,8 @@ void console_add_counts(struct console_line *l, const struct console_tally *t)
     }
 }
 
-/* ---- events --------------------------------------------------------------------------------------------------------
+/* ---- events
+ * --------------------------------------------------------------------------------------------------------
  */
 
 void reports_console_status(struct reports_console *c, const char *text)
@@ -161,7 +170,9 @@ void reports_console_status(struct reports_console *c, const char *text)
 
 void reports_console_started(struct reports_console *c, const char *id)
 {
-    (void)id; /* a live console shows it at the next tick; a plain one says something when it ends or is slow */
+    /* a live console shows it at the next tick; a plain one says something when it ends or is slow
+     */
+    (void)id;
     console_flush(c, false);
 }
 
@@ -183,11 +194,13 @@ static void forget_slow(struct reports_console *c, const char *id)
     *s = c->slow[--c->n_slow];
 }
 
-static void print_status(struct reports_console *c, const struct reports_result *result, const char *label)
+static void print_status(struct reports_console *c, const struct reports_result *result,
+                         const char *label)
 {
     cleanup_line struct console_line l = console_line(c);
     cleanup_strbuf struct strbuf leaks = {0};
-    bool ran = result->started.tv_sec != 0 || reports_usage_has(&result->usage, REPORTS_WALL_SECONDS);
+    bool ran =
+        result->started.tv_sec != 0 || reports_usage_has(&result->usage, REPORTS_WALL_SECONDS);
 
     forget_slow(c, result->id);
     console_add_label(&l, label, console_style(result), ran ? model_wall_ns(result) : UINT64_MAX);
@@ -216,7 +229,8 @@ void reports_console_retried(struct reports_console *c, const struct reports_res
     print_status(c, result, try_label(result, buf));
 }
 
-/* ---- what runs now -------------------------------------------------------------------------------------------------
+/* ---- what runs now
+ * -------------------------------------------------------------------------------------------------
  */
 
 /* More than nine tenths. */
@@ -238,13 +252,15 @@ static void add_running(struct console_line *l, const struct reports_running *r)
         console_add(l, is_near(r->wall_ns, r->wall_limit_ns) ? warning : NULL, "  of %s",
                     unit_format_duration(r->wall_limit_ns, a));
     if (memory && r->memory_limit != 0)
-        console_add(l, is_near(r->memory_bytes, r->memory_limit) ? warning : NULL, "  memory %s of %s",
-                    unit_format_size(r->memory_bytes, a), unit_format_size(r->memory_limit, b));
+        console_add(l, is_near(r->memory_bytes, r->memory_limit) ? warning : NULL,
+                    "  memory %s of %s", unit_format_size(r->memory_bytes, a),
+                    unit_format_size(r->memory_limit, b));
     else if (memory)
         console_add(l, NULL, "  memory %s", unit_format_size(r->memory_bytes, a));
 }
 
-static void add_running_row(struct console_line *l, const char *label, const struct reports_running *r)
+static void add_running_row(struct console_line *l, const char *label,
+                            const struct reports_running *r)
 {
     console_add_label(l, label, "1;36", r->wall_ns);
     add_running(l, r);
@@ -255,7 +271,10 @@ static void add_running_row(struct console_line *l, const char *label, const str
 /* "[======>      ] "; nothing on a narrow terminal. */
 static void add_bar(struct console_line *l, uint64_t done, uint64_t total)
 {
-    size_t width = l->limit >= 76 ? BAR_COLUMNS : l->limit >= 60 ? BAR_COLUMNS / 2 : 0, full = width;
+    size_t width = l->limit >= 76   ? BAR_COLUMNS
+                   : l->limit >= 60 ? BAR_COLUMNS / 2
+                                    : 0,
+           full = width;
     char bar[BAR_COLUMNS + 1];
 
     if (done < total)
@@ -275,8 +294,8 @@ static void add_overall(const struct reports_console *c, struct console_line *l,
 
     console_add(l, NULL, "%*s", LABEL_COLUMNS - 7, "");
     console_add(l, "1;36", "Running");
-    console_add(l, NULL, " [ %02llu:%02u:%02u] ", (unsigned long long)(seconds / 3600), (unsigned)(seconds / 60 % 60),
-                (unsigned)(seconds % 60));
+    console_add(l, NULL, " [ %02llu:%02u:%02u] ", (unsigned long long)(seconds / 3600),
+                (unsigned)(seconds / 60 % 60), (unsigned)(seconds % 60));
     add_bar(l, c->n_finished, c->n_jobs);
     console_add(l, "1", "%zu/%zu", c->n_finished, c->n_jobs);
     console_add(l, NULL, ": %zu running%s", n_running, c->n_finished > 0 ? ", " : "");
@@ -326,7 +345,8 @@ static void name_slow(struct reports_console *c, const struct reports_running *r
     console_print(c, &l);
 }
 
-void reports_console_tick(struct reports_console *c, const struct reports_running *running, size_t n)
+void reports_console_tick(struct reports_console *c, const struct reports_running *running,
+                          size_t n)
 {
     if (c->live) {
         draw_frame(c, running, n);
@@ -337,7 +357,8 @@ void reports_console_tick(struct reports_console *c, const struct reports_runnin
     console_flush(c, false);
 }
 
-void reports_console_dump(struct reports_console *c, const struct reports_running *running, size_t n)
+void reports_console_dump(struct reports_console *c, const struct reports_running *running,
+                          size_t n)
 {
     cleanup_line struct console_line head = console_line(c);
 
@@ -392,8 +413,8 @@ void reports_console_progress(struct reports_console *c, const struct reports_pr
     console_add_label(&lines[0], "cupel", "1;36", clock_monotonic_ns() - c->started_ns);
     add_bytes(&lines[0], progress->done, progress->total);
     if (progress->layers > 0)
-        console_add(&lines[0], NULL, ", %zu of %zu layer%s", progress->layers_done, progress->layers,
-                    progress->layers > 1 ? "s" : "");
+        console_add(&lines[0], NULL, ", %zu of %zu layer%s", progress->layers_done,
+                    progress->layers, progress->layers > 1 ? "s" : "");
     console_add(&lines[0], NULL, ": %s", progress->what);
     for (size_t i = 0; i < progress->n_parts && n < rows; i++) {
         lines[n] = console_line(c);

@@ -23,7 +23,8 @@ struct slow_job {
 
 struct reports_console {
     int fd;
-    int own_fd; /* of a terminal: the same, opened anew so that no write blocks; -EBADF where it cannot be */
+    /* of a terminal: the same, opened anew so that no write blocks; -EBADF where it cannot be */
+    int own_fd;
     struct reports_out *out;
     bool tty;
     bool live;
@@ -43,12 +44,14 @@ struct reports_console {
     size_t n_rows;
     size_t drawn_columns; /* the terminal's width then */
     bool cursor_hidden;
-    bool cursor_stays; /* while roots are made, a signal just ends the process: nobody would bring the cursor back */
+    /* while roots are made, a signal just ends the process: nobody would bring the cursor back */
+    bool cursor_stays;
     struct slow_job *slow;
     size_t n_slow;
 };
 
-/* One line being put together. Whatever is added is escaped and cut at the width, so that no caller can forget it. */
+/* One line being put together. Whatever is added is escaped and cut at the width, so that no caller
+ * can forget it. */
 struct console_line {
     struct strbuf text;
     size_t columns;
@@ -64,12 +67,15 @@ void console_size(const struct reports_console *c, size_t *ret_columns, size_t *
 struct console_line console_line(const struct reports_console *c);
 /* `style` is SGR parameters or NULL. */
 void console_add(struct console_line *l, const char *style, const char *fmt, ...) BASE_PRINTF(3, 4);
-/* The label and the time in brackets that status lines begin with; wall_ns UINT64_MAX: an empty bracket. */
-void console_add_label(struct console_line *l, const char *label, const char *style, uint64_t wall_ns);
+/* The label and the time in brackets that status lines begin with; wall_ns UINT64_MAX: an empty
+ * bracket. */
+void console_add_label(struct console_line *l, const char *label, const char *style,
+                       uint64_t wall_ns);
 /* Prints the line above the frame. */
 void console_print(struct reports_console *c, const struct console_line *l);
 /* Prints text of any length and content, broken into lines that each begin with the prefix. */
-void console_print_wrapped(struct reports_console *c, const char *prefix, const char *text, size_t n);
+void console_print_wrapped(struct reports_console *c, const char *prefix, const char *text,
+                           size_t n);
 /* Replaces the frame; takes the lines' texts. */
 void console_draw(struct reports_console *c, struct console_line *lines, size_t n);
 /* Takes the frame off the screen and gives the cursor back. */

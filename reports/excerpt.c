@@ -1,4 +1,5 @@
-/* excerpt: reads head and tail of a log in bounded memory. Not responsible for escaping: the bytes are the job's own.
+/* excerpt: reads head and tail of a log in bounded memory. Not responsible for escaping: the bytes
+ * are the job's own.
  */
 #include "reports/excerpt.h"
 
@@ -42,7 +43,8 @@ static bool is_continuation(char c)
     return ((unsigned char)c & 0xc0) == 0x80;
 }
 
-/* Where the head really ends: after the last line that ends near, else before a character that would be cut. */
+/* Where the head really ends: after the last line that ends near, else before a character that
+ * would be cut. */
 static size_t head_end(const struct strbuf *b)
 {
     size_t floor = b->len > NEAR_LINE ? b->len - NEAR_LINE : 0;
@@ -63,10 +65,12 @@ static size_t head_end(const struct strbuf *b)
     return b->len;
 }
 
-/* Where the tail really begins: after a line that ends near, else after the rest of a cut character. */
+/* Where the tail really begins: after a line that ends near, else after the rest of a cut
+ * character. */
 static size_t tail_begin(const struct strbuf *b)
 {
-    const char *newline = b->len > 0 ? memchr(b->data, '\n', b->len < NEAR_LINE ? b->len : NEAR_LINE) : NULL;
+    const char *newline =
+        b->len > 0 ? memchr(b->data, '\n', b->len < NEAR_LINE ? b->len : NEAR_LINE) : NULL;
     size_t i = 0;
 
     if (newline != NULL && newline + 1 < b->data + b->len)
@@ -85,7 +89,8 @@ static void drop_front(struct strbuf *b, size_t n)
     b->data[b->len] = '\0';
 }
 
-static int read_both(int fd, uint64_t from, uint64_t total, size_t head, size_t tail, struct excerpt *e)
+static int read_both(int fd, uint64_t from, uint64_t total, size_t head, size_t tail,
+                     struct excerpt *e)
 {
     int r = read_range(fd, from, head, &e->head);
 
@@ -102,8 +107,8 @@ static int read_both(int fd, uint64_t from, uint64_t total, size_t head, size_t 
     return 0;
 }
 
-int excerpt_read(const struct reports_out *out, const struct excerpt_source *source, size_t head, size_t tail,
-                 struct excerpt *ret)
+int excerpt_read(const struct reports_out *out, const struct excerpt_source *source, size_t head,
+                 size_t tail, struct excerpt *ret)
 {
     struct excerpt e = {0};
     cleanup_close int fd = -EBADF;
@@ -117,7 +122,8 @@ int excerpt_read(const struct reports_out *out, const struct excerpt_source *sou
         *ret = e;
         return 0;
     }
-    fd = file_open_beneath(reports_out_dirfd(out), source->path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+    fd = file_open_beneath(reports_out_dirfd(out), source->path, O_RDONLY | O_NONBLOCK | O_NOCTTY,
+                           0);
     r = fd < 0 ? fd : fstat(fd, &st) < 0 ? -errno : S_ISREG(st.st_mode) ? 0 : -EINVAL;
     if (r == 0) {
         to = source->to < (uint64_t)st.st_size ? source->to : (uint64_t)st.st_size;

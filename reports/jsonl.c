@@ -1,5 +1,5 @@
-/* jsonl: results.jsonl, one object a line. Fields and units: docs/results.md. Not responsible for order or for when a
- * result is final. */
+/* jsonl: results.jsonl, one object a line. Fields and units: docs/results.md. Not responsible for
+ * order or for when a result is final. */
 #include "base/weaken.h"
 #include "reports/model.h"
 #include "reports/out.h"
@@ -8,7 +8,8 @@
 #include <jansson.h>
 #include <string.h>
 
-/* Enough digits for nanoseconds of a run of days, and few enough that 1.2 does not read 1.2000000000000000178. */
+/* Enough digits for nanoseconds of a run of days, and few enough that 1.2 does not
+ * read 1.2000000000000000178. */
 #define NUMBER_DIGITS 15
 
 static void json_freep(json_t **j)
@@ -17,7 +18,8 @@ static void json_freep(json_t **j)
 }
 #define cleanup_json _cleanup_(json_freep)
 
-/* jansson answers NULL only when memory is short; base ends the process for small objects then (xmalloc), and so do we.
+/* jansson answers NULL only when memory is short; base ends the process for small objects then
+ * (xmalloc), and so do we.
  */
 static json_t *checked(json_t *j)
 {
@@ -73,7 +75,8 @@ static void put_usage(json_t *object, const struct reports_usage *u)
 
     for (enum reports_figure f = 0; f < REPORTS_FIGURE_COUNT; f++)
         if (reports_usage_has(u, f))
-            put(usage, reports_figure_name(f), number(u->value[f], reports_figure_is_seconds(f) ? NSEC_PER_SEC : 1));
+            put(usage, reports_figure_name(f),
+                number(u->value[f], reports_figure_is_seconds(f) ? NSEC_PER_SEC : 1));
     if (json_object_size(usage) > 0)
         put(object, "usage", json_incref(usage));
     json_decref(usage);
@@ -102,11 +105,13 @@ static void put_started(json_t *object, const struct timespec *t)
     if (t->tv_sec == 0 || gmtime_r(&t->tv_sec, &tm) == NULL ||
         strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &tm) == 0)
         return;
-    (void)snprintf(buf, sizeof(buf), "%s.%03uZ", date, (unsigned)((uint64_t)t->tv_nsec / NSEC_PER_MSEC % 1000));
+    (void)snprintf(buf, sizeof(buf), "%s.%03uZ", date,
+                   (unsigned)((uint64_t)t->tv_nsec / NSEC_PER_MSEC % 1000));
     put_text(object, "started", buf);
 }
 
-static void put_outcome(json_t *object, enum reports_verdict verdict, const char *evidence, int exit_code, int signal)
+static void put_outcome(json_t *object, enum reports_verdict verdict, const char *evidence,
+                        int exit_code, int signal)
 {
     put_text(object, "verdict", reports_verdict_name(verdict));
     put_text(object, "evidence", evidence);
@@ -137,7 +142,8 @@ static void put_leaks(json_t *object, const struct reports_result *result)
         put(object, "leaks_cut", checked(json_true()));
 }
 
-static void put_column(json_t *object, const char *name, const struct reports_timeline *t, size_t offset, bool seconds)
+static void put_column(json_t *object, const char *name, const struct reports_timeline *t,
+                       size_t offset, bool seconds)
 {
     json_t *list = checked(json_array());
 
@@ -145,13 +151,15 @@ static void put_column(json_t *object, const char *name, const struct reports_ti
         uint64_t v;
 
         memcpy(&v, (const char *)&t->points[i] + offset, sizeof(v));
-        if (json_array_append_new(list, seconds ? number(v / NSEC_PER_MSEC, 1000) : number(v, 1)) < 0)
+        if (json_array_append_new(list, seconds ? number(v / NSEC_PER_MSEC, 1000) : number(v, 1)) <
+            0)
             (void)checked(NULL);
     }
     put(object, name, list);
 }
 
-/* Columns, not points: what reads them plots them, and a name costs more than a number. Milliseconds will do. */
+/* Columns, not points: what reads them plots them, and a name costs more than a number.
+ * Milliseconds will do. */
 static void put_timeline(json_t *object, const struct reports_timeline *t)
 {
     json_t *o;
@@ -211,7 +219,8 @@ static void put_steps(json_t *object, const struct reports_result *result)
     put(object, "steps", list);
 }
 
-/* All that is known of an attempt that was not the last. Its artifacts gave way to those of the next. */
+/* All that is known of an attempt that was not the last. Its artifacts gave way to those of the
+ * next. */
 static void put_previous(json_t *object, const struct reports_result *result)
 {
     json_t *list;
@@ -272,7 +281,8 @@ static json_t *job_object(const struct reports_result *result)
 
 static json_t *step_object(const struct reports_result *result, const struct reports_case *c)
 {
-    cleanup_free char *id = c->id != NULL ? xstrdup(c->id) : xasprintf("%s/%s", result->id, c->name);
+    cleanup_free char *id =
+        c->id != NULL ? xstrdup(c->id) : xasprintf("%s/%s", result->id, c->name);
     json_t *o = checked(json_object());
 
     put_text(o, "id", id);
@@ -296,12 +306,13 @@ static void unescape(char *line)
     *to = '\0';
 }
 
-/* One write(2), so that a reader or a crash sees a line whole or not at all. A disk that fills up in the middle of a
- * line leaves a part of it: that is cut off again, so that the next line does not grow out of it (nobody else writes:
- * we hold the lock). */
+/* One write(2), so that a reader or a crash sees a line whole or not at all. A disk that fills up
+ * in the middle of a line leaves a part of it: that is cut off again, so that the next line does
+ * not grow out of it (nobody else writes: we hold the lock). */
 static int append_line(struct reports_out *out, json_t *object, struct cupel_error *err)
 {
-    cleanup_free char *dump = json_dumps(checked(object), JSON_COMPACT | JSON_REAL_PRECISION(NUMBER_DIGITS));
+    cleanup_free char *dump =
+        json_dumps(checked(object), JSON_COMPACT | JSON_REAL_PRECISION(NUMBER_DIGITS));
     cleanup_strbuf struct strbuf text = {0};
     off_t end = lseek(out->jsonlfd, 0, SEEK_END);
     size_t n;
@@ -329,7 +340,8 @@ static int append_line(struct reports_out *out, json_t *object, struct cupel_err
     return out_fail(out, "write " OUT_JSONL " in", errno, err);
 }
 
-int reports_jsonl_append(struct reports_out *out, const struct reports_result *result, struct cupel_error *err)
+int reports_jsonl_append(struct reports_out *out, const struct reports_result *result,
+                         struct cupel_error *err)
 {
     cleanup_json json_t *job = job_object(result);
     int r = append_line(out, job, err);

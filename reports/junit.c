@@ -1,6 +1,7 @@
-/* junit: junit.xml in the strict profile, which both windyroad's and Jenkins' schemas accept: a bare <testsuites>, one
- * <testsuite> a job with everything about it in <properties>, one <testcase> a step (or one for the job), then the
- * suite's output. Not responsible for escaping (junit_text.c) or for what a verdict means (model.c). */
+/* junit: junit.xml in the strict profile, which both windyroad's and Jenkins' schemas accept: a
+ * bare <testsuites>, one <testsuite> a job with everything about it in <properties>, one <testcase>
+ * a step (or one for the job), then the suite's output. Not responsible for escaping (junit_text.c)
+ * or for what a verdict means (model.c). */
 #include "reports/junit_text.h"
 #include "reports/model.h"
 #include "reports/report_text.h"
@@ -8,14 +9,16 @@
 #include <fcntl.h>
 #include <string.h>
 
-/* How much of each log the report carries: GitLab takes no file over 30 MB, so from 16 MiB on jobs get less of it. */
+/* How much of each log the report carries: GitLab takes no file over 30 MB, so from 16 MiB on jobs
+ * get less of it. */
 #define HEAD_MAX ((size_t)24 * 1024)
 #define TAIL_MAX ((size_t)40 * 1024)
 #define CASE_TAIL_MAX ((size_t)8 * 1024)
 #define PLENTY ((uint64_t)16 * 1024 * 1024)
 #define SCARCE_DIVISOR 32
 
-/* A test case as it will be written: the result's own, or one that stands for the job as a whole. */
+/* A test case as it will be written: the result's own, or one that stands for the job as a whole.
+ */
 struct entry {
     char *name;
     const struct reports_case *c;
@@ -24,7 +27,7 @@ struct entry {
 struct suite {
     const struct reports_result *result;
     char *class;
-    struct strset names; /* of the entries, as they are written */
+    struct strset names;       /* of the entries, as they are written */
     struct reports_case whole; /* see add_whole */
     struct entry *entries;
     size_t n_entries;
@@ -48,8 +51,8 @@ static bool is_new(struct strset *taken, const char *name)
     return strset_add(taken, written.data);
 }
 
-/* "name", "name (2)", …: GitLab and Jenkins show one test of those whose class and name read the same, so what is compared is what
- * will be read. */
+/* "name", "name (2)", …: GitLab and Jenkins show one test of those whose class and name read the
+ * same, so what is compared is what will be read. */
 static char *take_name(struct strset *taken, const char *name)
 {
     char *own = xstrdup(name);
@@ -67,8 +70,9 @@ static void add_entry(struct suite *s, const struct reports_case *c, const char 
     s->tally[verdict_info(c->verdict)->junit]++;
 }
 
-/* A job can fail though none of its steps did (an artifact that could not be copied, an error of the harness). JUnit
- * has no verdict of a suite, so the job gets a case of its own then: what did not pass must not look as if it had. */
+/* A job can fail though none of its steps did (an artifact that could not be copied, an error of
+ * the harness). JUnit has no verdict of a suite, so the job gets a case of its own then: what did
+ * not pass must not look as if it had. */
 static void add_whole(struct suite *s)
 {
     const struct reports_result *result = s->result;
@@ -88,19 +92,21 @@ static void add_whole(struct suite *s)
     add_entry(s, &s->whole, result->job);
 }
 
-static void suite_init(struct suite *s, const struct reports_run *run, const struct reports_result *result,
-                       struct strset *classes)
+static void suite_init(struct suite *s, const struct reports_run *run,
+                       const struct reports_result *result, struct strset *classes)
 {
     cleanup_free char *class = xasprintf("%s.%s", run->name, result->id);
 
     *s = (struct suite){.result = result, .class = take_name(classes, class)};
     s->entries = xcalloc(result->n_cases + 1, sizeof(*s->entries));
     for (size_t i = 0; i < result->n_cases; i++)
-        add_entry(s, &result->cases[i], result->cases[i].name != NULL ? result->cases[i].name : result->job);
+        add_entry(s, &result->cases[i],
+                  result->cases[i].name != NULL ? result->cases[i].name : result->job);
     add_whole(s);
 }
 
-/* ---- properties ----------------------------------------------------------------------------------------------------
+/* ---- properties
+ * ----------------------------------------------------------------------------------------------------
  */
 
 static void property(struct junit_writer *w, const char *group, const char *name, const char *value)
@@ -113,7 +119,8 @@ static void property(struct junit_writer *w, const char *group, const char *name
     junit_end(w);
 }
 
-static void property_number(struct junit_writer *w, const char *group, const char *name, uint64_t value, uint64_t scale)
+static void property_number(struct junit_writer *w, const char *group, const char *name,
+                            uint64_t value, uint64_t scale)
 {
     char number[MODEL_NUMBER_SIZE];
 
@@ -135,7 +142,8 @@ static void add_previous(struct strbuf *b, const struct reports_result *result)
     for (size_t i = 0; i < result->n_previous; i++) {
         const struct reports_result *p = result->previous[i];
 
-        strbuf_addf(b, "%sattempt %zu: %s", i > 0 ? "\n" : "", i + 1, reports_verdict_name(p->verdict));
+        strbuf_addf(b, "%sattempt %zu: %s", i > 0 ? "\n" : "", i + 1,
+                    reports_verdict_name(p->verdict));
         if (*p->evidence == '\0')
             continue;
         strbuf_adds(b, ": ");
@@ -209,7 +217,8 @@ static void write_properties(struct junit_writer *w, const struct reports_result
     junit_end(w);
 }
 
-/* ---- test cases ----------------------------------------------------------------------------------------------------
+/* ---- test cases
+ * ----------------------------------------------------------------------------------------------------
  */
 
 static size_t allowance(const struct junit_writer *w, size_t wanted)
@@ -231,7 +240,8 @@ static void write_more(struct junit_writer *w, const struct reports_result *resu
     junit_text(w, b.data, b.len);
 }
 
-static void write_case_log(struct junit_writer *w, const char *title, const char *path, uint64_t from, uint64_t to)
+static void write_case_log(struct junit_writer *w, const char *title, const char *path,
+                           uint64_t from, uint64_t to)
 {
     const struct excerpt_source source = {path, from, to};
     cleanup_free char *heading = xasprintf("\n--- %s ---\n", title);
@@ -243,12 +253,14 @@ static void write_case_log(struct junit_writer *w, const char *title, const char
 }
 
 /* Azure reads the message attribute, GitLab the element's text: both say why. */
-static void write_outcome(struct junit_writer *w, const struct reports_result *result, const struct reports_case *c)
+static void write_outcome(struct junit_writer *w, const struct reports_result *result,
+                          const struct reports_case *c)
 {
     static const char *const elements[JUNIT_OUTCOME_COUNT] = {
         [JUNIT_FAILURE] = "failure", [JUNIT_ERROR] = "error", [JUNIT_SKIPPED] = "skipped"};
     const struct verdict_info *verdict = verdict_info(c->verdict);
-    const char *evidence = c->evidence != NULL && *c->evidence != '\0' ? c->evidence : verdict->name;
+    const char *evidence =
+        c->evidence != NULL && *c->evidence != '\0' ? c->evidence : verdict->name;
     bool alone = result->n_cases <= 1; /* then all that the logs hold is this case's */
 
     if (elements[verdict->junit] == NULL)
@@ -284,10 +296,12 @@ static void write_case(struct junit_writer *w, const struct suite *s, const stru
     junit_end(w);
 }
 
-/* ---- suites --------------------------------------------------------------------------------------------------------
+/* ---- suites
+ * --------------------------------------------------------------------------------------------------------
  */
 
-/* The schema wants a time in UTC without saying so. A job that never started has none of its own: it gets the report's.
+/* The schema wants a time in UTC without saying so. A job that never started has none of its own:
+ * it gets the report's.
  */
 static void write_timestamp(struct junit_writer *w, const struct reports_result *result, time_t now)
 {
@@ -309,8 +323,9 @@ static void write_output(struct junit_writer *w, const char *element, const char
     junit_end(w);
 }
 
-static void write_suite(struct junit_writer *w, const struct reports_run *run, const struct reports_result *result,
-                        struct strset *classes, size_t id, time_t now)
+static void write_suite(struct junit_writer *w, const struct reports_run *run,
+                        const struct reports_result *result, struct strset *classes, size_t id,
+                        time_t now)
 {
     _cleanup_(suite_free) struct suite s;
     char seconds[MODEL_NUMBER_SIZE];
@@ -353,7 +368,8 @@ static int write_document(struct reports_out *out, const struct reports_run *run
     return junit_close(&w);
 }
 
-int reports_junit_write(struct reports_out *out, const struct reports_run *run, struct cupel_error *err)
+int reports_junit_write(struct reports_out *out, const struct reports_run *run,
+                        struct cupel_error *err)
 {
     cleanup_close int fd = -EBADF;
     int r;
@@ -366,12 +382,14 @@ int reports_junit_write(struct reports_out *out, const struct reports_run *run, 
     if (fd < 0)
         return out_fail(out, "write " OUT_JUNIT " in", fd, err);
     r = write_document(out, run, fd);
-    if (r == 0 && (fsync(fd) < 0 || renameat(out->dirfd, OUTDIR_JUNIT_ASIDE, out->dirfd, OUT_JUNIT) < 0))
+    if (r == 0 &&
+        (fsync(fd) < 0 || renameat(out->dirfd, OUTDIR_JUNIT_ASIDE, out->dirfd, OUT_JUNIT) < 0))
         r = -errno;
     if (r < 0) {
         (void)unlinkat(out->dirfd, OUTDIR_JUNIT_ASIDE, 0);
         return out_fail(out, "write " OUT_JUNIT " in", r, err);
     }
-    (void)fsync(out->dirfd); /* the rename itself; some file systems cannot, and the file is whole either way */
+    /* the rename itself; some file systems cannot, and the file is whole either way */
+    (void)fsync(out->dirfd);
     return 0;
 }

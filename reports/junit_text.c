@@ -1,16 +1,18 @@
-/* junit_text: libxml2's text writer with every byte escaped before it gets there. libxml2 knows about markup
- * characters; what XML 1.0 has no way to carry is ours (report_text.c). Knows nothing of results. */
+/* junit_text: libxml2's text writer with every byte escaped before it gets there. libxml2 knows
+ * about markup characters; what XML 1.0 has no way to carry is ours (report_text.c). Knows nothing
+ * of results. */
 #include "reports/junit_text.h"
 
 #include "reports/report_text.h"
 
 #include <string.h>
 
-/* Readers refuse text above 10,000,000 bytes. Nothing here comes near it by itself; a description could. */
+/* Readers refuse text above 10,000,000 bytes. Nothing here comes near it by itself; a description
+ * could. */
 #define TEXT_MAX ((size_t)256 * 1024)
 
-/* libxml2 would print an error of its own to standard error, so it is told that all went well; the error is kept for
- * junit_close. */
+/* libxml2 would print an error of its own to standard error, so it is told that all went well; the
+ * error is kept for junit_close. */
 static int to_fd(void *context, const char *data, int n)
 {
     struct junit_writer *w = context;
@@ -66,7 +68,8 @@ void junit_end(struct junit_writer *w)
     check(w, xmlTextWriterEndElement(w->xml));
 }
 
-static void put_attribute(struct junit_writer *w, const char *name, const char *value, size_t n, enum text_mode mode)
+static void put_attribute(struct junit_writer *w, const char *name, const char *value, size_t n,
+                          enum text_mode mode)
 {
     cleanup_strbuf struct strbuf b = {0};
 
@@ -116,7 +119,8 @@ static void put_note(struct junit_writer *w, const char *fmt, ...)
     junit_text(w, b.data, b.len);
 }
 
-void junit_log(struct junit_writer *w, const struct excerpt_source *source, size_t head, size_t tail)
+void junit_log(struct junit_writer *w, const struct excerpt_source *source, size_t head,
+               size_t tail)
 {
     _cleanup_(excerpt_free) struct excerpt e = {0};
     int r = excerpt_read(w->out, source, head, tail, &e);
@@ -128,7 +132,7 @@ void junit_log(struct junit_writer *w, const struct excerpt_source *source, size
     junit_text(w, e.head.data, e.head.len);
     if (e.left_out > 0)
         put_note(w, "%s[cupel: %llu bytes left out here; the whole log is %s]\n",
-                 e.head.len > 0 && e.head.data[e.head.len - 1] != '\n' ? "\n" : "", (unsigned long long)e.left_out,
-                 source->path);
+                 e.head.len > 0 && e.head.data[e.head.len - 1] != '\n' ? "\n" : "",
+                 (unsigned long long)e.left_out, source->path);
     junit_text(w, e.tail.data, e.tail.len);
 }

@@ -23,9 +23,12 @@ int junit_close(struct junit_writer *w);
 void junit_start(struct junit_writer *w, const char *element);
 void junit_end(struct junit_writer *w);
 /* Attribute from a format whose result may hold any byte. */
-void junit_attribute(struct junit_writer *w, const char *name, const char *fmt, ...) BASE_PRINTF(3, 4);
+void junit_attribute(struct junit_writer *w, const char *name, const char *fmt, ...)
+    BASE_PRINTF(3, 4);
 /* An xs:token that is never empty. */
-void junit_token(struct junit_writer *w, const char *name, const char *value, const char *otherwise);
+void junit_token(struct junit_writer *w, const char *name, const char *value,
+                 const char *otherwise);
 void junit_text(struct junit_writer *w, const char *data, size_t n);
 /* Head and tail of a log, with a line between that says what is left out. */
-void junit_log(struct junit_writer *w, const struct excerpt_source *source, size_t head, size_t tail);
+void junit_log(struct junit_writer *w, const struct excerpt_source *source, size_t head,
+               size_t tail);

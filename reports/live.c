@@ -1,6 +1,7 @@
-/* live: the part of the console that is redrawn in place, and the one place where bytes go to the terminal. Everything
- * is put together in memory and goes out in one piece, so that nothing flickers. A reader that stops reading (Ctrl-S, a
- * pager) never stops the run: what it has not taken is kept. Knows nothing of verdicts. */
+/* live: the part of the console that is redrawn in place, and the one place where bytes go to the
+ * terminal. Everything is put together in memory and goes out in one piece, so that nothing
+ * flickers. A reader that stops reading (Ctrl-S, a pager) never stops the run: what it has not
+ * taken is kept. Knows nothing of verdicts. */
 #include "reports/console.h"
 #include "reports/report_text.h"
 
@@ -8,7 +9,8 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
-/* What poll(2) promises to take without blocking: PIPE_BUF of a pipe. Of a terminal it promises one byte. */
+/* What poll(2) promises to take without blocking: PIPE_BUF of a pipe. Of a terminal it promises one
+ * byte. */
 #define WRITE_PIECE 512
 
 void console_size(const struct reports_console *c, size_t *ret_columns, size_t *ret_rows)
@@ -25,7 +27,8 @@ void console_size(const struct reports_console *c, size_t *ret_columns, size_t *
     *ret_rows = size.ws_row == 0 ? 24 : size.ws_row;
 }
 
-/* ---- lines ---------------------------------------------------------------------------------------------------------
+/* ---- lines
+ * ---------------------------------------------------------------------------------------------------------
  */
 
 struct console_line console_line(const struct reports_console *c)
@@ -34,7 +37,8 @@ struct console_line console_line(const struct reports_console *c)
     size_t columns, rows;
 
     console_size(c, &columns, &rows);
-    l.limit = c->tty ? columns - 1 : SIZE_MAX; /* a full row leaves the cursor in a state that terminals disagree on */
+    /* a full row leaves the cursor in a state that terminals disagree on */
+    l.limit = c->tty ? columns - 1 : SIZE_MAX;
     strbuf_add(&l.text, "", 0);
     return l;
 }
@@ -79,7 +83,8 @@ void console_add(struct console_line *l, const char *style, const char *fmt, ...
     l->columns += columns;
 }
 
-void console_add_label(struct console_line *l, const char *label, const char *style, uint64_t wall_ns)
+void console_add_label(struct console_line *l, const char *label, const char *style,
+                       uint64_t wall_ns)
 {
     char seconds[MODEL_NUMBER_SIZE] = "";
     size_t n = strlen(label);
@@ -92,11 +97,12 @@ void console_add_label(struct console_line *l, const char *label, const char *st
         console_add(l, NULL, " [%8ss] ", model_seconds(wall_ns, seconds));
 }
 
-/* ---- the frame -----------------------------------------------------------------------------------------------------
+/* ---- the frame
+ * -----------------------------------------------------------------------------------------------------
  */
 
-/* To the beginning of the frame's first row. A terminal that was made narrower has folded the rows; their number is
- * worked out again, and what is there is erased at once. */
+/* To the beginning of the frame's first row. A terminal that was made narrower has folded the rows;
+ * their number is worked out again, and what is there is erased at once. */
 static void go_home(struct reports_console *c, size_t columns, struct strbuf *o)
 {
     size_t up = 0;
@@ -136,7 +142,8 @@ static void put_frame(struct reports_console *c, size_t columns, struct strbuf *
 void console_print(struct reports_console *c, const struct console_line *l)
 {
     size_t columns, rows;
-    bool behind = c->pending.len > 0; /* a reader that has stopped must not make us keep frame after frame */
+    /* a reader that has stopped must not make us keep frame after frame */
+    bool behind = c->pending.len > 0;
 
     if (c->broken)
         return;
@@ -191,11 +198,12 @@ void console_clear(struct reports_console *c)
     forget_frame(c);
 }
 
-/* ---- wrapped text --------------------------------------------------------------------------------------------------
+/* ---- wrapped text
+ * --------------------------------------------------------------------------------------------------
  */
 
-/* One line of someone else's text. It is folded here, not by the terminal, whose continuation rows would begin without
- * the prefix and could then look like ours. */
+/* One line of someone else's text. It is folded here, not by the terminal, whose continuation rows
+ * would begin without the prefix and could then look like ours. */
 static void print_folded(struct reports_console *c, const char *prefix, const char *line, size_t n)
 {
     cleanup_strbuf struct strbuf shown = {0};
@@ -218,7 +226,8 @@ static void print_folded(struct reports_console *c, const char *prefix, const ch
     } while (at < shown.len);
 }
 
-void console_print_wrapped(struct reports_console *c, const char *prefix, const char *text, size_t n)
+void console_print_wrapped(struct reports_console *c, const char *prefix, const char *text,
+                           size_t n)
 {
     const char *end = text + n;
 
@@ -231,13 +240,15 @@ void console_print_wrapped(struct reports_console *c, const char *prefix, const 
     }
 }
 
-/* ---- output --------------------------------------------------------------------------------------------------------
+/* ---- output
+ * --------------------------------------------------------------------------------------------------------
  */
 
 /* 1: the reader takes more; 0: not now; -ECANCELED: the user waits no longer; another -errno. */
 static int writable(struct reports_console *c, bool wait)
 {
-    struct pollfd p[] = {{.fd = c->fd, .events = POLLOUT}, {.fd = wait ? c->stop_fd : -EBADF, .events = POLLIN}};
+    struct pollfd p[] = {{.fd = c->fd, .events = POLLOUT},
+                         {.fd = wait ? c->stop_fd : -EBADF, .events = POLLIN}};
 
     for (;;) {
         int r = poll(p, ARRAY_SIZE(p), wait ? -1 : 0);
@@ -246,7 +257,8 @@ static int writable(struct reports_console *c, bool wait)
             continue;
         if (r < 0)
             return errno == EINTR ? 0 : -errno;
-        if (p[1].revents != 0 && c->stop(c->stop_data)) /* first: a terminal may be ready and take nothing */
+        if (p[1].revents != 0 &&
+            c->stop(c->stop_data)) /* first: a terminal may be ready and take nothing */
             return -ECANCELED;
         if (p[0].revents != 0)
             return 1; /* a reader that is gone counts as ready: write(2) then says so */
@@ -255,7 +267,8 @@ static int writable(struct reports_console *c, bool wait)
     }
 }
 
-/* A terminal may be writable and still take nothing: it has room for one byte, and the end of a line is two. */
+/* A terminal may be writable and still take nothing: it has room for one byte, and the end of a
+ * line is two. */
 static void pause_briefly(void)
 {
     (void)poll(NULL, 0, 10);
@@ -268,7 +281,8 @@ void console_flush(struct reports_console *c, bool wait)
 
     while (!c->broken && done < c->pending.len && (r = writable(c, wait)) > 0) {
         size_t left = c->pending.len - done;
-        ssize_t n = write(c->own_fd >= 0 ? c->own_fd : c->fd, c->pending.data + done, left < piece ? left : piece);
+        ssize_t n = write(c->own_fd >= 0 ? c->own_fd : c->fd, c->pending.data + done,
+                          left < piece ? left : piece);
 
         if (n > 0)
             done += (size_t)n;

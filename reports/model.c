@@ -1,5 +1,5 @@
-/* model: the tables of verdicts and usage figures, each declared once and read by every writer. Not responsible for any
- * output format. */
+/* model: the tables of verdicts and usage figures, each declared once and read by every writer. Not
+ * responsible for any output format. */
 #include "reports/model.h"
 
 #include "reports/report_text.h"
@@ -16,7 +16,8 @@ static const struct verdict_info verdicts[REPORTS_VERDICT_COUNT] = {
     [REPORTS_PIDS_LIMIT] = {"pids-limit", JUNIT_FAILURE, "PIDS LIMIT", "PIDS", "1;31"},
     [REPORTS_DISK_LIMIT] = {"disk-limit", JUNIT_FAILURE, "DISK LIMIT", "DISK", "1;31"},
     [REPORTS_OUTPUT_LIMIT] = {"output-limit", JUNIT_FAILURE, "OUTPUT", "OUTPUT", "1;31"},
-    [REPORTS_INVALID_SUBMISSION] = {"invalid-submission", JUNIT_FAILURE, "INVALID", "INVALID", "1;31"},
+    [REPORTS_INVALID_SUBMISSION] = {"invalid-submission", JUNIT_FAILURE, "INVALID", "INVALID",
+                                    "1;31"},
     [REPORTS_ERROR] = {"error", JUNIT_ERROR, "ERROR", "ERROR", "1;35"},
     [REPORTS_SKIPPED] = {"skipped", JUNIT_SKIPPED, "SKIP", "SKIP", "1;33"},
     [REPORTS_CANCELLED] = {"cancelled", JUNIT_ERROR, "CANCEL", "CANCEL", "1;33"},
@@ -101,7 +102,8 @@ const char *model_seconds(uint64_t ns, char buf[static MODEL_NUMBER_SIZE])
 {
     uint64_t ms = ns / NSEC_PER_MSEC + (ns % NSEC_PER_MSEC >= NSEC_PER_MSEC / 2);
 
-    (void)snprintf(buf, MODEL_NUMBER_SIZE, "%llu.%03u", (unsigned long long)(ms / 1000), (unsigned)(ms % 1000));
+    (void)snprintf(buf, MODEL_NUMBER_SIZE, "%llu.%03u", (unsigned long long)(ms / 1000),
+                   (unsigned)(ms % 1000));
     return buf;
 }
 
@@ -152,17 +154,20 @@ void reports_leak_describe(const struct reports_leak *leak, struct strbuf *out)
         if (*p == '`') /* ours, around it */
             *p = '\'';
     fit = text_fit(command.data, command.len, COMMAND_COLUMNS);
-    while (fit > COMMAND_COLUMNS) /* letters of several bytes: their columns fit, their bytes must */
+    while (fit >
+           COMMAND_COLUMNS) /* letters of several bytes: their columns fit, their bytes must */
         fit = text_fit(command.data, fit, text_columns(command.data, fit) - 1);
     strbuf_addf(out, "pid %d `%.*s%s` (CPU %llu.%02u s)", leak->pid, (int)fit, command.data,
-                fit < command.len ? "..." : "", (unsigned long long)(hundredths / 100), (unsigned)(hundredths % 100));
+                fit < command.len ? "..." : "", (unsigned long long)(hundredths / 100),
+                (unsigned)(hundredths % 100));
 }
 
-void reports_leaks_describe(const struct reports_leak *leaks, size_t n, size_t in_all, bool cut, size_t max,
-                            struct strbuf *out)
+void reports_leaks_describe(const struct reports_leak *leaks, size_t n, size_t in_all, bool cut,
+                            size_t max, struct strbuf *out)
 {
     n = n < max ? n : max;
-    strbuf_addf(out, "%s%zu %s left running", cut ? "at least " : "", in_all, in_all == 1 ? "process" : "processes");
+    strbuf_addf(out, "%s%zu %s left running", cut ? "at least " : "", in_all,
+                in_all == 1 ? "process" : "processes");
     for (size_t i = 0; i < n; i++) {
         strbuf_adds(out, i == 0 ? ": " : ", ");
         reports_leak_describe(&leaks[i], out);
@@ -175,7 +180,7 @@ bool model_leaks(const struct reports_result *result, struct strbuf *out)
 {
     if (result->leaks_in_all == 0)
         return false;
-    reports_leaks_describe(result->leaks, result->n_leaks, result->leaks_in_all, result->leaks_cut, REPORTS_LEAKS_SHOWN,
-                           out);
+    reports_leaks_describe(result->leaks, result->n_leaks, result->leaks_in_all, result->leaks_cut,
+                           REPORTS_LEAKS_SHOWN, out);
     return strstr(result->evidence, out->data) == NULL;
 }

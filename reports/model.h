@@ -13,10 +13,12 @@ struct verdict_info {
     const char *brief; /* the same behind "TRY 2 " */
     const char *style; /* SGR parameters of the label */
 };
-/* Never NULL: a value outside the enum reads as `error`, so that no mistake can look like a pass. */
+/* Never NULL: a value outside the enum reads as `error`, so that no mistake can look like a pass.
+ */
 const struct verdict_info *verdict_info(enum reports_verdict v);
 
-/* Exact decimal text of a figure or limit kept as value/scale: "1.204", "67108864"; no locale involved. */
+/* Exact decimal text of a figure or limit kept as value/scale: "1.204", "67108864"; no locale
+ * involved. */
 #define MODEL_NUMBER_SIZE 40
 const char *model_number(uint64_t value, uint64_t scale, char buf[static MODEL_NUMBER_SIZE]);
 /* Seconds with exactly three decimals, rounded. */
@@ -28,7 +30,8 @@ uint64_t model_wall_ns(const struct reports_result *result);
 bool model_has_steps(const struct reports_result *result);
 /* Passed, but not at the first attempt. */
 bool model_is_flaky(const struct reports_result *result);
-/* Whether there are leaks of which the evidence does not speak (`leaks: fail` makes them the evidence); with them. */
+/* Whether there are leaks of which the evidence does not speak (`leaks: fail` makes them the
+ * evidence); with them. */
 bool model_leaks(const struct reports_result *result, struct strbuf *out);
 /* The first case that explains the job's verdict (neither passed nor skipped), or NULL. */
 const struct reports_case *model_guilty_case(const struct reports_result *result);

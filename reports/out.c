@@ -1,5 +1,5 @@
-/* out: the out directory of a run: its lock, its logs, and that nothing of an earlier run can be taken for this run's.
- * Not responsible for what the files say. */
+/* out: the out directory of a run: its lock, its logs, and that nothing of an earlier run can be
+ * taken for this run's. Not responsible for what the files say. */
 #include "reports/out.h"
 
 #include "base/weaken.h"
@@ -19,11 +19,12 @@ static void out_freep(struct reports_out **out)
     reports_out_close(*out);
 }
 
-/* flock, not a file that exists: the kernel lets go of it whatever kills us. The file itself stays, since removing it
- * would let two runs hold "the" lock on two files. */
+/* flock, not a file that exists: the kernel lets go of it whatever kills us. The file itself stays,
+ * since removing it would let two runs hold "the" lock on two files. */
 static int lock(struct reports_out *out, struct cupel_error *err)
 {
-    out->lockfd = openat(out->dirfd, OUTDIR_LOCK, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0666);
+    out->lockfd = openat(out->dirfd, OUTDIR_LOCK,
+                         O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0666);
     if (out->lockfd < 0 || outdir_give(&out->owner, out->lockfd) < 0)
         return out_fail(out, "create a lock file in", errno, err);
     if (flock(out->lockfd, LOCK_EX | LOCK_NB) == 0)
@@ -31,7 +32,8 @@ static int lock(struct reports_out *out, struct cupel_error *err)
     if (errno != EWOULDBLOCK)
         return out_fail(out, "lock", errno, err);
     (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, 0, "another run is writing to '%s'", out->path);
-    cupel_error_hint(err, "wait until it ends, or give this run a directory of its own with --out DIR");
+    cupel_error_hint(err,
+                     "wait until it ends, or give this run a directory of its own with --out DIR");
     return -EWOULDBLOCK;
 }
 
@@ -118,8 +120,8 @@ static bool is_same(int fd, int dirfd, const char *name, int flags)
 {
     struct stat ours, found;
 
-    return fstat(fd, &ours) == 0 && fstatat(dirfd, name, &found, flags) == 0 && ours.st_dev == found.st_dev &&
-           ours.st_ino == found.st_ino;
+    return fstat(fd, &ours) == 0 && fstatat(dirfd, name, &found, flags) == 0 &&
+           ours.st_dev == found.st_dev && ours.st_ino == found.st_ino;
 }
 
 /* ---- what is missed at the end ---- */
@@ -182,11 +184,13 @@ static void look_for_parts(struct losses *l)
         return;
     }
     for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
-        if (parts[i].fd >= 0 && !is_same(parts[i].fd, out->dirfd, parts[i].name, AT_SYMLINK_NOFOLLOW))
+        if (parts[i].fd >= 0 &&
+            !is_same(parts[i].fd, out->dirfd, parts[i].name, AT_SYMLINK_NOFOLLOW))
             add_loss(l, parts[i].name);
 }
 
-int reports_out_check(const struct reports_out *out, const struct reports_run *run, struct cupel_error *err)
+int reports_out_check(const struct reports_out *out, const struct reports_run *run,
+                      struct cupel_error *err)
 {
     cleanup_strbuf struct strbuf shown = {0};
     struct losses l = {.out = out};
@@ -200,10 +204,12 @@ int reports_out_check(const struct reports_out *out, const struct reports_run *r
     strbuf_free(&l.names);
     if (l.n > LOST_NAMED)
         strbuf_addf(&shown, " and %zu more", l.n - LOST_NAMED);
-    (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, 0,
-                          "%s %s removed or replaced in %s while the run went on: what was written there is lost",
-                          shown.data, l.n > 1 ? "were" : "was", out->path);
-    cupel_error_hint(err, "run it again, and let nothing else write to the out directory meanwhile");
+    (void)cupel_error_set(
+        err, CUPEL_ERROR_HARNESS, 0,
+        "%s %s removed or replaced in %s while the run went on: what was written there is lost",
+        shown.data, l.n > 1 ? "were" : "was", out->path);
+    cupel_error_hint(err,
+                     "run it again, and let nothing else write to the out directory meanwhile");
     return -ENOENT;
 }
 
@@ -246,7 +252,8 @@ static uint64_t hash(const char *s)
 
 void reports_file_name(const char *id, char *buf, size_t size)
 {
-    static const char tail_size = 18; /* "%-" and sixteen digits: no name that was not cut contains "%-" */
+    /* "%-" and sixteen digits: no name that was not cut contains "%-" */
+    static const char tail_size = 18;
     size_t n = 0, cut = 0;
 
     if (size == 0)
@@ -304,7 +311,8 @@ int reports_out_open_logs(struct reports_out *out, const char *id, int *ret_stdo
     return 0;
 }
 
-int reports_out_open_artifacts(struct reports_out *out, const char *id, int *ret_dir, struct cupel_error *err)
+int reports_out_open_artifacts(struct reports_out *out, const char *id, int *ret_dir,
+                               struct cupel_error *err)
 {
     char name[REPORTS_FILE_NAME_SIZE];
     int r, dir;
@@ -330,7 +338,8 @@ void reports_out_forget(struct reports_out *out, const char *id)
     (void)remove_earlier(out->artifactsfd, base);
 }
 
-int reports_out_keep_logs(struct reports_out *out, const char *id, unsigned attempt, struct cupel_error *err)
+int reports_out_keep_logs(struct reports_out *out, const char *id, unsigned attempt,
+                          struct cupel_error *err)
 {
     cleanup_close int dir = -EBADF;
     char base[REPORTS_FILE_NAME_SIZE], name[256], sub[ATTEMPT_NAME_SIZE];

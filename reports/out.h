@@ -17,5 +17,6 @@ struct reports_out {
 #define OUT_JUNIT OUTDIR_JUNIT
 #define OUT_JSONL OUTDIR_JSONL
 
-/* *err from an errno of an operation below the out directory, with the hint that fits. Returns -errnum. */
+/* *err from an errno of an operation below the out directory, with the hint that fits. Returns
+ * -errnum. */
 int out_fail(const struct reports_out *out, const char *what, int errnum, struct cupel_error *err);

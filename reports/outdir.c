@@ -251,8 +251,8 @@ static char *next_name(char **path)
     return name;
 }
 
-/* The part of the path, `length` bytes of it, that is in the way: the error's number alone would say
- * "Too many levels of symbolic links" of a single one. */
+/* The part of the path, `length` bytes of it, that is in the way: the error's number alone would
+ * say "Too many levels of symbolic links" of a single one. */
 static int refuse_part(const char *path, size_t length, mode_t mode, int r, struct cupel_error *err)
 {
     cleanup_free char *part = xasprintf("%.*s", (int)length, path);

@@ -1,5 +1,6 @@
-/* report_text: escaping for XML, JSON and terminals, and how wide text is. One table of rules for all three, over base's table of what is
- * hidden, so that no writer has an escape rule of its own. Knows nothing of results. */
+/* report_text: escaping for XML, JSON and terminals, and how wide text is. One table of rules for
+ * all three, over base's table of what is hidden, so that no writer has an escape rule of its own.
+ * Knows nothing of results. */
 #include "reports/report_text.h"
 
 #include "base/weaken.h"
@@ -32,7 +33,8 @@ static bool in_ranges(uint32_t c, const struct range *table, size_t n)
     return false;
 }
 
-/* East Asian wide and emoji, in coarse blocks: too wide a guess costs a column, too narrow a one breaks the display. */
+/* East Asian wide and emoji, in coarse blocks: too wide a guess costs a column, too narrow a one
+ * breaks the display. */
 static size_t columns_of(uint32_t c)
 {
     static const struct range wide[] = {
@@ -45,8 +47,9 @@ static size_t columns_of(uint32_t c)
     return c >= 0x1100 && in_ranges(c, wide, ARRAY_SIZE(wide)) ? 2 : 1;
 }
 
-/* Length of an SGR or erase-in-line sequence (ESC [ digits m, ESC [ digits K: what compilers colour their messages
- * with) at p, or 0. Other sequences are shown instead: dropping them could hide what a job did. */
+/* Length of an SGR or erase-in-line sequence (ESC [ digits m, ESC [ digits K: what compilers colour
+ * their messages with) at p, or 0. Other sequences are shown instead: dropping them could hide what
+ * a job did. */
 static size_t colour_sequence(const unsigned char *p, size_t n)
 {
     size_t i = 2;
@@ -63,8 +66,8 @@ static void add_shown(struct strbuf *out, uint32_t c, size_t length)
     strbuf_addf(out, length <= 1 ? "\\x%02X" : "\\u%04X", (unsigned)c);
 }
 
-/* A space that whitespace collapsing (xs:token) would remove: beside another one or at an end of what comes out, in which
- * colours are left out. */
+/* A space that whitespace collapsing (xs:token) would remove: beside another one or at an end of
+ * what comes out, in which colours are left out. */
 static bool collapses(const struct strbuf *out, size_t start, const unsigned char *p, size_t n)
 {
     size_t i = 1, skip;

@@ -1,4 +1,5 @@
-/* report_text: bytes that anyone may have chosen become text that is safe where it is put. Private to reports/. */
+/* report_text: bytes that anyone may have chosen become text that is safe where it is put. Private
+ * to reports/. */
 #pragma once
 
 #include "base/base.h"
@@ -11,8 +12,9 @@ enum text_mode {
     TEXT_MODE_COUNT,
 };
 
-/* Appends n bytes as valid UTF-8 without what the mode cannot carry: bytes that are not UTF-8 and control characters
- * are shown as \xNN, other forbidden code points as \uNNNN. But for TEXT_JSON, ANSI colour sequences are left out. */
+/* Appends n bytes as valid UTF-8 without what the mode cannot carry: bytes that are not UTF-8 and
+ * control characters are shown as \xNN, other forbidden code points as \uNNNN. But for TEXT_JSON,
+ * ANSI colour sequences are left out. */
 void text_escape(struct strbuf *out, const void *data, size_t n, enum text_mode mode);
 
 /* Columns that escaped text takes on a terminal: never fewer than it really does. */

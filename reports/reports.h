@@ -1,10 +1,11 @@
-/* reports: results become files and screens. One results model, several writers. Knows nothing of sandboxes or YAML.
- * Fields and their units are documented in docs/results.md. */
+/* reports: results become files and screens. One results model, several writers. Knows nothing of
+ * sandboxes or YAML. Fields and their units are documented in docs/results.md. */
 #pragma once
 
 #include "base/base.h"
 
-/* ---- the results model --------------------------------------------------------------------------------------------- */
+/* ---- the results model
+ * --------------------------------------------------------------------------------------------- */
 
 enum reports_verdict {
     REPORTS_PASSED,
@@ -16,7 +17,8 @@ enum reports_verdict {
     REPORTS_PIDS_LIMIT,
     REPORTS_DISK_LIMIT,
     REPORTS_OUTPUT_LIMIT,
-    REPORTS_INVALID_SUBMISSION, /* what others left in an input is refused: a link, no file or directory, nothing */
+    /* what others left in an input is refused: a link, no file or directory, nothing */
+    REPORTS_INVALID_SUBMISSION,
     REPORTS_ERROR, /* the harness could not run it: never the job's fault */
     REPORTS_SKIPPED,
     REPORTS_CANCELLED,
@@ -25,7 +27,8 @@ enum reports_verdict {
 /* "passed", "cpu-limit", ... as in JOBFILE and results.jsonl. */
 const char *reports_verdict_name(enum reports_verdict v);
 
-/* Usage figures: one table gives name, unit and precision; a value that is not known has its bit clear and appears nowhere. */
+/* Usage figures: one table gives name, unit and precision; a value that is not known has its bit
+ * clear and appears nowhere. */
 enum reports_figure {
     REPORTS_WALL_SECONDS,
     REPORTS_CPU_SECONDS,
@@ -76,22 +79,26 @@ static inline bool reports_usage_has(const struct reports_usage *u, enum reports
     return (u->known >> f) & 1u;
 }
 
-/* A limit as it was in force, ready for writing: name with its unit ("memory_bytes", "wall_seconds"), value, and whether it
- * is a time or core count kept in thousandths (`scale` divides the value). */
+/* A limit as it was in force, ready for writing: name with its unit ("memory_bytes",
+ * "wall_seconds"), value, and whether it is a time or core count kept in thousandths (`scale`
+ * divides the value). */
 struct reports_limit {
     const char *name;
     uint64_t value;
-    uint64_t scale;   /* 1, 1000 (cores) or 1000000000 (seconds) */
-    const char *text; /* NULL, or what is written in place of the value, which is no number then */
+    uint64_t scale; /* 1, 1000 (cores) or 1000000000 (seconds) */
+    /* NULL, or what is written in place of the value, which is no number then */
+    const char *text;
 };
 
 #define REPORTS_EVIDENCE_SIZE 768
 
 /* A test case: the whole job, or one step of it. */
 struct reports_case {
-    const char
-        *name; /* step's name; NULL in the single case of a job without named steps: the job's own name is used */
-    const char *id; /* of a named step, unique in the run; NULL: the job's, a slash and the name */
+    /* step's name; NULL in the single case of a job without named steps: the job's own name is used
+     */
+    const char *name;
+    /* of a named step, unique in the run; NULL: the job's, a slash and the name */
+    const char *id;
     enum reports_verdict verdict;
     const char *evidence;
     int exit;   /* -1: none */
@@ -103,7 +110,8 @@ struct reports_case {
     uint64_t stderr_to;
 };
 
-/* A process that was still alive when the job's command had ended; the command line is hostile text. */
+/* A process that was still alive when the job's command had ended; the command line is hostile
+ * text. */
 struct reports_leak {
     int pid; /* in the job */
     uint64_t cpu_ns;
@@ -117,8 +125,9 @@ struct reports_point {
     uint64_t memory_bytes;
     uint64_t pids;
 };
-/* A column is known for all points or for none. Points stand `interval_ns` apart or, where nobody could look in time, further.
- * Memory and pids are those of the moment; in a series that was thinned out, the most of the moments that a point stands for. */
+/* A column is known for all points or for none. Points stand `interval_ns` apart or, where nobody
+ * could look in time, further. Memory and pids are those of the moment; in a series that was
+ * thinned out, the most of the moments that a point stands for. */
 struct reports_timeline {
     uint64_t interval_ns;
     const struct reports_point *points;
@@ -126,14 +135,15 @@ struct reports_timeline {
     bool has_cpu, has_memory, has_pids;
 };
 
-/* Adds "pid 7 `sleep 60` (CPU 0.01 s)": one line, harmless wherever it is put, never longer than REPORTS_LEAK_SIZE. */
+/* Adds "pid 7 `sleep 60` (CPU 0.01 s)": one line, harmless wherever it is put, never longer than
+ * REPORTS_LEAK_SIZE. */
 #define REPORTS_LEAK_SIZE 200
 void reports_leak_describe(const struct reports_leak *leak, struct strbuf *out);
-/* "1 process left running: pid 7 `sleep 60` (CPU 0.01 s)", naming at most `max` of the `n` that are named at all; "at least 2048
- * processes ..." where not all could be counted (`cut`). */
+/* "1 process left running: pid 7 `sleep 60` (CPU 0.01 s)", naming at most `max` of the `n` that are
+ * named at all; "at least 2048 processes ..." where not all could be counted (`cut`). */
 #define REPORTS_LEAKS_SHOWN 3 /* `max` of a sentence */
-void reports_leaks_describe(const struct reports_leak *leaks, size_t n, size_t in_all, bool cut, size_t max,
-                            struct strbuf *out);
+void reports_leaks_describe(const struct reports_leak *leaks, size_t n, size_t in_all, bool cut,
+                            size_t max, struct strbuf *out);
 
 struct reports_result {
     const char *id; /* "job": unique in the run */
@@ -141,12 +151,15 @@ struct reports_result {
     const char *file;        /* the job file, as given */
     const char *description; /* or NULL */
     enum reports_verdict verdict;
-    const char *evidence;                         /* one plain sentence; never NULL; "" for passed */
-    int exit;                                     /* -1: none */
-    int signal;                                   /* 0: none */
-    unsigned attempts;                            /* how often it was run, this time included; 0: it never was */
-    unsigned attempts_max;                        /* how often it might have been */
-    const struct reports_result *const *previous; /* the attempts before this one, the first one first */
+    /* one plain sentence; never NULL; "" for passed */
+    const char *evidence;
+    int exit;   /* -1: none */
+    int signal; /* 0: none */
+    /* how often it was run, this time included; 0: it never was */
+    unsigned attempts;
+    unsigned attempts_max; /* how often it might have been */
+    /* the attempts before this one, the first one first */
+    const struct reports_result *const *previous;
     size_t n_previous;
     struct timespec started; /* CLOCK_REALTIME; zero when it never started */
     struct reports_usage usage;
@@ -157,56 +170,69 @@ struct reports_result {
     const struct reports_leak *leaks; /* those that are named, the first few */
     size_t n_leaks;
     size_t leaks_in_all;
-    bool leaks_cut;         /* or more: they could not all be looked at */
-    const char *kept;       /* NULL, or the name by which what it left can be opened again (cupel shell --failed) */
-    const char *near_limit; /* NULL, or why a result so close to its time limit might be the machine's doing */
+    bool leaks_cut; /* or more: they could not all be looked at */
+    /* NULL, or the name by which what it left can be opened again (cupel shell --failed) */
+    const char *kept;
+    /* NULL, or why a result so close to its time limit might be the machine's doing */
+    const char *near_limit;
     struct reports_timeline timeline;
     const char **tags;       /* NULL-terminated or NULL */
     const char **unenforced; /* limits that --best-effort let go, NULL-terminated or NULL */
-    const char **notes;      /* further remarks ("artifact /work/x matched nothing"), NULL-terminated or NULL */
-    const char **artifacts;  /* paths below the out directory, NULL-terminated or NULL */
+    /* further remarks ("artifact /work/x matched nothing"), NULL-terminated or NULL */
+    const char **notes;
+    const char **artifacts;    /* paths below the out directory, NULL-terminated or NULL */
     size_t artifacts_left_out; /* how many more of them there are */
-    const char *stdout_log;  /* path below the out directory, or NULL */
+    const char *stdout_log;    /* path below the out directory, or NULL */
     const char *stderr_log;
 };
 
-/* ---- the out directory --------------------------------------------------------------------------------------------- */
+/* ---- the out directory
+ * --------------------------------------------------------------------------------------------- */
 
-/* The directory given by --out: results.jsonl, junit.xml, logs/, artifacts/. Locked while open: a second run writing to the
- * same place is refused. So is one that is neither empty nor cupel's, and whatever in it would lead elsewhere (outdir.c): from
- * here on it is used by descriptor only. After sudo(8), all that is made in it belongs to the caller. */
+/* The directory given by --out: results.jsonl, junit.xml, logs/, artifacts/. Locked while open: a
+ * second run writing to the same place is refused. So is one that is neither empty nor cupel's, and
+ * whatever in it would lead elsewhere (outdir.c): from here on it is used by descriptor only. After
+ * sudo(8), all that is made in it belongs to the caller. */
 struct reports_out;
 int reports_out_open(const char *path, struct reports_out **ret_out, struct cupel_error *err);
 void reports_out_close(struct reports_out *out);
-/* Whether what a reader finds under the names of the out directory is what was written there, and the logs and artifacts that
- * the reports name are there: somebody may have removed or replaced them meanwhile, and what is lost is not to be reported as
- * kept. Once the reports are written. */
+/* Whether what a reader finds under the names of the out directory is what was written there, and
+ * the logs and artifacts that the reports name are there: somebody may have removed or replaced
+ * them meanwhile, and what is lost is not to be reported as kept. Once the reports are written. */
 struct reports_run;
-int reports_out_check(const struct reports_out *out, const struct reports_run *run, struct cupel_error *err);
+int reports_out_check(const struct reports_out *out, const struct reports_run *run,
+                      struct cupel_error *err);
 const char *reports_out_path(const struct reports_out *out);
 /* Whether this open directory (it may be O_PATH) is an out directory of cupel's. */
 bool reports_out_is_one(int fd);
 int reports_out_dirfd(const struct reports_out *out);
 /* Gives what was made below it to whom the out directory belongs; 0 or -errno. */
 int reports_out_give(const struct reports_out *out, int fd);
-/* File-name form of an id: everything but [A-Za-z0-9._=,+@-] and any leading dot becomes %XX. Writes at most size bytes; a
- * name that would be too long is cut and given a hash. */
-#define REPORTS_FILE_NAME_SIZE 240 /* for all that is named after an id: room for a suffix is left */
+/* File-name form of an id: everything but [A-Za-z0-9._=,+@-] and any leading dot becomes %XX.
+ * Writes at most size bytes; a name that would be too long is cut and given a hash. */
+#define REPORTS_FILE_NAME_SIZE                                                                     \
+    240 /* for all that is named after an id: room for a suffix is left */
 void reports_file_name(const char *id, char *buf, size_t size);
-/* Creates logs/NAME.stdout and logs/NAME.stderr anew, whatever was there, and empties artifacts/NAME of an earlier run. */
+/* Creates logs/NAME.stdout and logs/NAME.stderr anew, whatever was there, and empties
+ * artifacts/NAME of an earlier run. */
 int reports_out_open_logs(struct reports_out *out, const char *id, int *ret_stdout, int *ret_stderr,
                           struct cupel_error *err);
 /* Makes artifacts/NAME, empty, whatever was there, and opens it. */
-int reports_out_open_artifacts(struct reports_out *out, const char *id, int *ret_dir, struct cupel_error *err);
-/* Removes an earlier run's (or attempt's) logs and artifacts of that name. What cannot be removed is an error when it is made anew. */
+int reports_out_open_artifacts(struct reports_out *out, const char *id, int *ret_dir,
+                               struct cupel_error *err);
+/* Removes an earlier run's (or attempt's) logs and artifacts of that name. What cannot be removed
+ * is an error when it is made anew. */
 void reports_out_forget(struct reports_out *out, const char *id);
-/* Moves the logs that there are to logs/attempt-N/: the job is about to be run again. At most REPORTS_ATTEMPTS_MAX. */
+/* Moves the logs that there are to logs/attempt-N/: the job is about to be run again. At most
+ * REPORTS_ATTEMPTS_MAX. */
 #define REPORTS_ATTEMPTS_MAX 11
-int reports_out_keep_logs(struct reports_out *out, const char *id, unsigned attempt, struct cupel_error *err);
+int reports_out_keep_logs(struct reports_out *out, const char *id, unsigned attempt,
+                          struct cupel_error *err);
 
-/* results.jsonl: one line a job (and one a step, id "job/step", where steps are named), appended whole as each finishes, so
- * that what finished is reported whatever happens to the run. */
-int reports_jsonl_append(struct reports_out *out, const struct reports_result *result, struct cupel_error *err);
+/* results.jsonl: one line a job (and one a step, id "job/step", where steps are named), appended
+ * whole as each finishes, so that what finished is reported whatever happens to the run. */
+int reports_jsonl_append(struct reports_out *out, const struct reports_result *result,
+                         struct cupel_error *err);
 
 /* What both XML and people want to know of the run as a whole. */
 struct reports_run {
@@ -219,13 +245,17 @@ struct reports_run {
 };
 
 /* junit.xml, strict profile: valid against windyroad's and Jenkins' schemas. Written atomically. */
-int reports_junit_write(struct reports_out *out, const struct reports_run *run, struct cupel_error *err);
+int reports_junit_write(struct reports_out *out, const struct reports_run *run,
+                        struct cupel_error *err);
 
-/* ---- the console --------------------------------------------------------------------------------------------------- */
+/* ---- the console
+ * ---------------------------------------------------------------------------------------------------
+ */
 
-/* Live on a terminal (a bar, the running jobs with time and memory against their limits), plain lines elsewhere; what a job
- * printed is shown only for failures, at the end, with control characters made visible. Until the summary no call blocks,
- * whatever the reader of fd does. The caller ignores SIGPIPE and leaves the terminal's OPOST on. */
+/* Live on a terminal (a bar, the running jobs with time and memory against their limits), plain
+ * lines elsewhere; what a job printed is shown only for failures, at the end, with control
+ * characters made visible. Until the summary no call blocks, whatever the reader of fd does. The
+ * caller ignores SIGPIPE and leaves the terminal's OPOST on. */
 struct reports_console;
 
 struct reports_running {
@@ -240,14 +270,17 @@ struct reports_running {
 
 struct reports_console *reports_console_new(int fd, size_t n_jobs, struct reports_out *out);
 void reports_console_free(struct reports_console *c);
-/* The end of a run waits for its reader, who may never read (a stopped terminal, a pager that nobody looks at). While it does, `fd`
- * is looked at as well, and as it becomes readable `stop` is asked whether to give the display up. NULL for none; fd -EBADF: no more. */
-void reports_console_stop_on(struct reports_console *c, int fd, bool (*stop)(void *data), void *data);
+/* The end of a run waits for its reader, who may never read (a stopped terminal, a pager that
+ * nobody looks at). While it does, `fd` is looked at as well, and as it becomes readable `stop` is
+ * asked whether to give the display up. NULL for none; fd -EBADF: no more. */
+void reports_console_stop_on(struct reports_console *c, int fd, bool (*stop)(void *data),
+                             void *data);
 bool reports_console_is_live(const struct reports_console *c);
 /* A line of status before and between jobs ("bootstrapping debian bookworm"). */
 void reports_console_status(struct reports_console *c, const char *text);
-/* How far that work is, drawn in place on a terminal, not at all elsewhere; gone with done == total. Bytes, of a total that
- * may be unknown (UINT64_MAX), and of `layers` (0: none) so many done. */
+/* How far that work is, drawn in place on a terminal, not at all elsewhere; gone with done ==
+ * total. Bytes, of a total that may be unknown (UINT64_MAX), and of `layers` (0: none) so many
+ * done. */
 struct reports_part {
     size_t number;
     uint64_t done, total;
@@ -256,20 +289,26 @@ struct reports_progress {
     const char *what;
     uint64_t done, total;
     size_t layers_done, layers;
-    const struct reports_part *parts; /* layers at work: a row for each beneath, as far as there is room */
+    /* layers at work: a row for each beneath, as far as there is room */
+    const struct reports_part *parts;
     size_t n_parts;
 };
 void reports_console_progress(struct reports_console *c, const struct reports_progress *progress);
 void reports_console_started(struct reports_console *c, const char *id);
 void reports_console_finished(struct reports_console *c, const struct reports_result *result);
-/* Ends the display with what went wrong and the tail of what was printed, as the summary shows it of a job that failed. */
+/* Ends the display with what went wrong and the tail of what was printed, as the summary shows it
+ * of a job that failed. */
 void reports_console_failure(struct reports_console *c, const struct reports_result *result);
 /* An attempt that did not pass and is not the last. */
 void reports_console_retried(struct reports_console *c, const struct reports_result *result);
-/* Redraws the live part; a plain console names jobs that have run for one minute, two, four, ... Either kind hands over here
- * what a slow reader had not yet taken, so call it at least every second (live: up to ten times). */
-void reports_console_tick(struct reports_console *c, const struct reports_running *running, size_t n);
+/* Redraws the live part; a plain console names jobs that have run for one minute, two, four, ...
+ * Either kind hands over here what a slow reader had not yet taken, so call it at least every
+ * second (live: up to ten times). */
+void reports_console_tick(struct reports_console *c, const struct reports_running *running,
+                          size_t n);
 /* One line for each running job, live or not (SIGUSR1, key `t`). */
-void reports_console_dump(struct reports_console *c, const struct reports_running *running, size_t n);
-/* Failures with evidence and the tail of their output, then the count of each verdict and where the reports are. */
+void reports_console_dump(struct reports_console *c, const struct reports_running *running,
+                          size_t n);
+/* Failures with evidence and the tail of their output, then the count of each verdict and where the
+ * reports are. */
 void reports_console_summary(struct reports_console *c, const struct reports_run *run);

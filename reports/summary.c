@@ -1,5 +1,6 @@
-/* summary: the end of a run on the console: what failed, why, and the tail of what it printed; then the counts and
- * where the reports are. What a job printed stands behind a prefix and can look like nothing of ours. */
+/* summary: the end of a run on the console: what failed, why, and the tail of what it printed; then
+ * the counts and where the reports are. What a job printed stands behind a prefix and can look like
+ * nothing of ours. */
 #include "reports/console.h"
 #include "reports/excerpt.h"
 #include "reports/report_text.h"
@@ -27,7 +28,8 @@ static size_t last_lines(const char *text, size_t n, size_t lines)
     return i;
 }
 
-static void print_note(struct reports_console *c, const char *style, const char *fmt, ...) BASE_PRINTF(3, 4);
+static void print_note(struct reports_console *c, const char *style, const char *fmt, ...)
+    BASE_PRINTF(3, 4);
 
 static void print_note(struct reports_console *c, const char *style, const char *fmt, ...)
 {
@@ -51,7 +53,8 @@ static void print_one_line(struct reports_console *c, const char *text)
     console_print_wrapped(c, TEXT_PREFIX, shown.data, shown.len);
 }
 
-static void print_tail(struct reports_console *c, const char *title, const struct excerpt_source *source)
+static void print_tail(struct reports_console *c, const char *title,
+                       const struct excerpt_source *source)
 {
     _cleanup_(excerpt_free) struct excerpt e = {0};
     const struct strbuf *text;
@@ -69,8 +72,9 @@ static void print_tail(struct reports_console *c, const char *title, const struc
     if (text->len == 0)
         return;
     begin = last_lines(text->data, text->len, TAIL_LINES);
-    print_note(c, "2", "  %s%s (%s/%s)", title, begin > 0 || e.left_out > 0 ? ", the end of it" : "",
-               reports_out_path(c->out), source->path);
+    print_note(c, "2", "  %s%s (%s/%s)", title,
+               begin > 0 || e.left_out > 0 ? ", the end of it" : "", reports_out_path(c->out),
+               source->path);
     console_print_wrapped(c, OUTPUT_PREFIX, text->data + begin, text->len - begin);
 }
 
@@ -79,8 +83,9 @@ static void print_previous(struct reports_console *c, const struct reports_resul
 {
     for (size_t i = 0; i < result->n_previous; i++) {
         const struct reports_result *p = result->previous[i];
-        cleanup_free char *text = xasprintf("attempt %zu: %s%s%s", i + 1, reports_verdict_name(p->verdict),
-                                            *p->evidence != '\0' ? ": " : "", p->evidence);
+        cleanup_free char *text =
+            xasprintf("attempt %zu: %s%s%s", i + 1, reports_verdict_name(p->verdict),
+                      *p->evidence != '\0' ? ": " : "", p->evidence);
 
         print_one_line(c, text);
     }
@@ -97,9 +102,11 @@ static void print_leaks(struct reports_console *c, const struct reports_result *
 static void print_failure(struct reports_console *c, const struct reports_result *result)
 {
     const struct reports_case *guilty = model_has_steps(result) ? model_guilty_case(result) : NULL;
-    const struct excerpt_source from_out = {result->stdout_log, guilty != NULL ? guilty->stdout_from : 0,
+    const struct excerpt_source from_out = {result->stdout_log,
+                                            guilty != NULL ? guilty->stdout_from : 0,
                                             guilty != NULL ? guilty->stdout_to : UINT64_MAX};
-    const struct excerpt_source from_err = {result->stderr_log, guilty != NULL ? guilty->stderr_from : 0,
+    const struct excerpt_source from_err = {result->stderr_log,
+                                            guilty != NULL ? guilty->stderr_from : 0,
                                             guilty != NULL ? guilty->stderr_to : UINT64_MAX};
     cleanup_line struct console_line l = console_line(c);
     char buf[CONSOLE_LABEL_SIZE];
@@ -113,7 +120,8 @@ static void print_failure(struct reports_console *c, const struct reports_result
     print_previous(c, result);
     print_leaks(c, result);
     if (result->kept != NULL) {
-        const char *slash = strchr(result->kept, '/'); /* RUN/JOB: the newest of that name, which this is */
+        /* RUN/JOB: the newest of that name, which this is */
+        const char *slash = strchr(result->kept, '/');
         cleanup_strbuf struct strbuf name = {0};
 
         text_add_shell_word(&name, slash != NULL ? slash + 1 : result->kept);
@@ -146,7 +154,8 @@ static void print_flaky(struct reports_console *c, const struct reports_run *run
             print_note(c, NULL, "%s", "");
         if (n > FLAKY_SHOWN)
             continue;
-        console_add_label(&l, console_label(result, buf), console_style(result), model_wall_ns(result));
+        console_add_label(&l, console_label(result, buf), console_style(result),
+                          model_wall_ns(result));
         console_add(&l, "1", "%s", result->id);
         console_print(c, &l);
         print_previous(c, result);
@@ -198,8 +207,8 @@ static void print_unenforced(struct reports_console *c, const struct reports_run
         }
     }
     for (size_t k = 0; k < n; k++)
-        strbuf_addf(&text, "%s%s (%zu %s)", k > 0 ? ", " : "Not enforced: ", counts[k].limit, counts[k].jobs,
-                    counts[k].jobs == 1 ? "job" : "jobs");
+        strbuf_addf(&text, "%s%s (%zu %s)", k > 0 ? ", " : "Not enforced: ", counts[k].limit,
+                    counts[k].jobs, counts[k].jobs == 1 ? "job" : "jobs");
     if (n > 0)
         console_print_wrapped(c, TEXT_PREFIX, text.data, text.len);
 }
@@ -237,7 +246,9 @@ static void print_counts(struct reports_console *c, const struct reports_run *ru
         finished++;
         console_tally(&tally, result);
     }
-    console_add_label(&l, "Summary", tally.verdict[REPORTS_PASSED] == run->n_results ? "1;32" : "1;31", run->wall_ns);
+    console_add_label(&l, "Summary",
+                      tally.verdict[REPORTS_PASSED] == run->n_results ? "1;32" : "1;31",
+                      run->wall_ns);
     if (run->interrupted)
         console_add(&l, "1;33", "interrupted; ");
     console_add(&l, NULL, "%zu %s: ", run->n_results, run->n_results == 1 ? "job" : "jobs");

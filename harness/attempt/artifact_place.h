@@ -25,7 +25,8 @@ struct artifact_place {
     int top;                                /* borrowed */
     int (*open)(int dir, const char *name); /* one step: fd or -errno */
     size_t depth;
-    size_t held;                 /* how many descriptors of the way are open, this one's included */
+    /* how many descriptors of the way are open, this one's included */
+    size_t held;
     int fd[ARTIFACT_PLACE_HELD]; /* of depth d at d % ARTIFACT_PLACE_HELD */
 };
 int artifact_place_begin(struct artifact_place *p, int top, int (*open)(int dir, const char *name));

@@ -7,11 +7,11 @@
  * copy the same files when not all can be. What it holds does not grow with the job's files: lists
  * of names have a budget and are read again where it is used up, a place in the tree is a handful
  * of descriptors, and names are listed up to a bound. */
+#include "harness/attempt/artifacts.h"
 #include "base/weaken.h"
 #include "harness/attempt/artifact_copy.h"
 #include "harness/attempt/artifact_names.h"
 #include "harness/attempt/artifact_patterns.h"
-#include "harness/attempt/artifacts.h"
 #include "harness/cgroup/cgroup.h"
 
 #include <dirent.h>

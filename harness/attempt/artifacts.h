@@ -5,12 +5,14 @@
 #include "jobs/jobs.h"
 #include "reports/reports.h"
 
-/* Copies what the job's patterns match, regular files only, never through a link, below out/artifacts/NAME, in the order
- * of names. `root` is the finished job's root directory. Paths go to `copied`, up to a bound, remarks to `notes`. Returns 1
- * when the job left more than may be copied: the last note says what was passed. */
+/* Copies what the job's patterns match, regular files only, never through a link, below
+ * out/artifacts/NAME, in the order of names. `root` is the finished job's root directory. Paths go
+ * to `copied`, up to a bound, remarks to `notes`. Returns 1 when the job left more than may be
+ * copied: the last note says what was passed. */
 #define ARTIFACTS_LISTED_MAX 20000u
 #define ARTIFACTS_LISTED_BYTES ((size_t)1 << 20)
-/* That bound; a program that is weakened on purpose lists what the self-test's probe needs to see a breach. */
+/* That bound; a program that is weakened on purpose lists what the self-test's probe needs to see a
+ * breach. */
 static inline size_t artifacts_listed_bytes(void)
 {
     return weakened("artifact-list") ? 16 * ARTIFACTS_LISTED_BYTES : ARTIFACTS_LISTED_BYTES;

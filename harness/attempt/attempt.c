@@ -1,9 +1,9 @@
-/* attempt: one job, run once, from the slot's point of view: make its cgroup, start its sandbox, take its output, hold
- * its deadlines, end it, measure it, collect its artifacts, take everything down. It gathers facts; verdict.c judges
- * them.
+/* attempt: one job, run once, from the slot's point of view: make its cgroup, start its sandbox,
+ * take its output, hold its deadlines, end it, measure it, collect its artifacts, take everything
+ * down. It gathers facts; verdict.c judges them.
  *
- * Deadlines are kept here and not in the supervisor: nothing that the supervisor does (writing a report, drawing a
- * screen, serving sixty-three other slots) can then delay a kill. */
+ * Deadlines are kept here and not in the supervisor: nothing that the supervisor does (writing a
+ * report, drawing a screen, serving sixty-three other slots) can then delay a kill. */
 #include "harness/attempt/attempt.h"
 
 #include "base/weaken.h"
@@ -32,7 +32,8 @@
 #include <sys/socket.h>
 
 #define CPU_CHECK_MIN_NS (500 * NSEC_PER_USEC)
-/* PID 1 ends what a step has left within microseconds; whatever takes longer waits for something. */
+/* PID 1 ends what a step has left within microseconds; whatever takes longer waits for something.
+ */
 #define LEFTOVERS_NS (20 * NSEC_PER_MSEC)
 #define NEVER LIMITS_NEVER
 
@@ -50,7 +51,8 @@ struct attempt {
     uint64_t step_cpu_ns;  /* CPU used before it started */
     uint64_t kill_at;      /* NEVER, or when SIGTERM's grace is over */
     uint64_t check_cpu_at; /* NEVER, or when the CPU limits are looked at next */
-    uint64_t lift_at;      /* NEVER, or when what a step left behind may no longer be held back from ending */
+    /* NEVER, or when what a step left behind may no longer be held back from ending */
+    uint64_t lift_at;
     struct observer observer;
     unsigned leaks_counted; /* of so many steps, leaks are in the count */
     struct uncounted uncounted;
@@ -96,7 +98,8 @@ static void terminate(struct attempt *a)
 {
     if (a->killed || a->kill_at != NEVER)
         return;
-    if (a->facts->steps[a->step].ended || !a->facts->steps[a->step].started) { /* no command that could care */
+    /* no command that could care */
+    if (a->facts->steps[a->step].ended || !a->facts->steps[a->step].started) {
         kill_now(a);
         return;
     }
@@ -174,8 +177,9 @@ static uint64_t held_back_around(void *data)
     return f.throttled_ns;
 }
 
-/* A limit of time that passed at `deadline`: the job has had its time only if it had it while we looked after it. Stopped
- * with all of us, or running on alone, it cannot be said what it would have done. */
+/* A limit of time that passed at `deadline`: the job has had its time only if it had it while we
+ * looked after it. Stopped with all of us, or running on alone, it cannot be said what it would
+ * have done. */
 static enum attempt_cause passed_deadline(const struct attempt *a, uint64_t now, uint64_t deadline)
 {
     return now - a->ctx->standstill.total_ns < deadline ? CAUSE_STOOD_STILL : CAUSE_WALL;
@@ -186,7 +190,8 @@ static void fail_stuck_set_up(struct attempt *a)
 {
     struct cupel_error err;
 
-    (void)cupel_error_set(&err, CUPEL_ERROR_HARNESS, 0, "set-up had not ended %u s after the wall limit: it is at '%s'",
+    (void)cupel_error_set(&err, CUPEL_ERROR_HARNESS, 0,
+                          "set-up had not ended %u s after the wall limit: it is at '%s'",
                           (unsigned)((SANDBOX_SET_UP_NS + a->sandbox.copying_ns) / NSEC_PER_SEC),
                           sandbox_setup_at(&a->sandbox));
     fail_harness(a, &err);
@@ -250,7 +255,8 @@ static void after_output(struct attempt *a)
     struct limits_view v = view(a);
     bool of_step;
 
-    /* A flood may be here before PID 1 has said when the command began; it says so at once, and the pipe can wait. */
+    /* A flood may be here before PID 1 has said when the command began; it says so at once, and the
+     * pipe can wait. */
     if (!a->capture.over || a->facts->started_ns == 0)
         return;
     (void)limits_output(&v, &of_step);
@@ -289,12 +295,14 @@ static void on_step_started(struct attempt *a, const struct sandbox_event *e)
     a->step = e->step;
     s->started = true;
     s->started_ns = e->at_ns;
-    if (e->step > 0) { /* not what is captured by now: its output may have been quicker than this event */
+    /* not what is captured by now: its output may have been quicker than this event */
+    if (e->step > 0) {
         s->stdout_from = s->stdout_to = a->facts->steps[e->step - 1].stdout_to;
         s->stderr_from = s->stderr_to = a->facts->steps[e->step - 1].stderr_to;
     }
     a->step_cpu_ns = 0;
-    if (e->step > 0 && a->cgroup != NULL && billing_cpu_ns(a->cgroup, &a->sandbox, a->facts, &a->step_cpu_ns) < 0)
+    if (e->step > 0 && a->cgroup != NULL &&
+        billing_cpu_ns(a->cgroup, &a->sandbox, a->facts, &a->step_cpu_ns) < 0)
         a->step_cpu_ns = 0;
     v = view(a);
     a->capture.limit = limits_output(&v, &of_step);
@@ -304,7 +312,7 @@ static void on_step_started(struct attempt *a, const struct sandbox_event *e)
         (void)clock_gettime(CLOCK_REALTIME, &a->facts->started);
         atomic_store_explicit(&a->ctx->view->started_ns, e->at_ns, memory_order_relaxed);
         views_publish(a->ctx->view, &a->sandbox, (size_t)(a->instance - a->ctx->run->instances),
-                        a->instance->has_user ? &a->instance->user : NULL, a->cgroup);
+                      a->instance->has_user ? &a->instance->user : NULL, a->cgroup);
     }
     check_cpu(a, e->at_ns);
     after_output(a);
@@ -322,7 +330,8 @@ static void on_step_ended(struct attempt *a, const struct sandbox_event *e)
         (void)snprintf(a->facts->not_set_up, sizeof(a->facts->not_set_up),
                        "it never began: the %s that it needs at its start could not be mapped",
                        unit_format_size(e->unmappable, size));
-    s->ended_ns = e->at_ns; /* from here on it is judged by this moment, and no deadline strikes any more */
+    /* from here on it is judged by this moment, and no deadline strikes any more */
+    s->ended_ns = e->at_ns;
 }
 
 /* All that the step wrote is in the pipes by now. */
@@ -361,8 +370,8 @@ static void on_left_running(struct attempt *a, const struct sandbox_event *e)
     f->n_leaks++;
 }
 
-/* Whether the kernel killed for want of memory since this was asked last: then that is the cause, and whose memory it was
- * decides whose fault. */
+/* Whether the kernel killed for want of memory since this was asked last: then that is the cause,
+ * and whose memory it was decides whose fault. */
 static bool note_oom(struct attempt *a)
 {
     struct cgroup_oom oom;
@@ -386,7 +395,8 @@ static void say_why(struct attempt_facts *f, const char *detail)
     cleanup_strbuf struct strbuf shown = {0};
 
     text_add_line(&shown, detail);
-    (void)snprintf(f->not_set_up, sizeof(f->not_set_up), "%s", shown.data != NULL ? shown.data : "");
+    (void)snprintf(f->not_set_up, sizeof(f->not_set_up), "%s",
+                   shown.data != NULL ? shown.data : "");
 }
 
 static void on_setup_failed(struct attempt *a, const struct sandbox_event *e)
@@ -396,12 +406,13 @@ static void on_setup_failed(struct attempt *a, const struct sandbox_event *e)
 
     if (a->cgroup != NULL) /* may have killed what was to become the command */
         check_oom(a);
-    if (f->cause == CAUSE_NONE && blame_set_up(a->ctx->run, a->instance, e, f->not_set_up, sizeof(f->not_set_up))) {
+    if (f->cause == CAUSE_NONE &&
+        blame_set_up(a->ctx->run, a->instance, e, f->not_set_up, sizeof(f->not_set_up))) {
         f->steps[e->step].not_set_up = true;
         return;
     }
-    (void)cupel_error_set(&err, CUPEL_ERROR_HARNESS, e->errnum, "set-up step '%s' failed%s%s", e->what,
-                          e->detail[0] != '\0' ? " on " : "", e->detail);
+    (void)cupel_error_set(&err, CUPEL_ERROR_HARNESS, e->errnum, "set-up step '%s' failed%s%s",
+                          e->what, e->detail[0] != '\0' ? " on " : "", e->detail);
     if (str_eq(e->what, "user") && e->errnum == ENOENT)
         cupel_error_hint(&err, "the root's /etc/passwd has no such user");
     fail_harness(a, &err);
@@ -434,7 +445,8 @@ static void receive_events(struct attempt *a)
             break;
         case SANDBOX_TERMINAL_READY: /* only sessions ask for one */
             break;
-        case SANDBOX_GONE: /* its pidfd follows; until then an end of file would wake us without end */
+        case SANDBOX_GONE: /* its pidfd follows; until then an end of file would wake us without end
+                            */
             a->control_open = false;
             return;
         }
@@ -489,12 +501,15 @@ static void watch(struct attempt *a)
         struct pollfd fds[POLL_COUNT] = {
             [POLL_ORDERS] = {.fd = a->killed ? -1 : a->ctx->orders, .events = POLLIN},
             [POLL_CONTROL] = {.fd = a->control_open ? a->sandbox.control : -1, .events = POLLIN},
-            [POLL_OUT] = {.fd = a->pipe_open[0] && !a->capture.over ? a->sandbox.out : -1, .events = POLLIN},
-            [POLL_ERR] = {.fd = a->pipe_open[1] && !a->capture.over ? a->sandbox.err : -1, .events = POLLIN},
+            [POLL_OUT] = {.fd = a->pipe_open[0] && !a->capture.over ? a->sandbox.out : -1,
+                          .events = POLLIN},
+            [POLL_ERR] = {.fd = a->pipe_open[1] && !a->capture.over ? a->sandbox.err : -1,
+                          .events = POLLIN},
             [POLL_OOM] = {.fd = oom, .events = oom_events},
             [POLL_GONE] = {.fd = a->sandbox.pidfd, .events = POLLIN},
         };
-        uint64_t now = clock_monotonic_ns(), wake = next_wake(a), wait = wake > now ? wake - now : 0;
+        uint64_t now = clock_monotonic_ns(), wake = next_wake(a),
+                 wait = wake > now ? wake - now : 0;
         struct timespec timeout = {(time_t)(wait / NSEC_PER_SEC), (long)(wait % NSEC_PER_SEC)};
         int n = ppoll(fds, POLL_COUNT, &timeout, NULL);
 
@@ -525,7 +540,8 @@ static void watch(struct attempt *a)
 static void settle_limits(struct attempt *a)
 {
     const struct step_facts *s = &a->facts->steps[a->step];
-    bool last = a->step + 1 == a->facts->n_steps, between = s->ended && !last; /* what comes then is watched as it comes */
+    /* what comes then is watched as it comes */
+    bool last = a->step + 1 == a->facts->n_steps, between = s->ended && !last;
     struct limits_view v = view(a);
     uint64_t used, deadline;
     bool of_step;
@@ -540,7 +556,8 @@ static void settle_limits(struct attempt *a)
     deadline = limits_wall_deadline(&v, &of_step);
     if (!between && a->facts->ended_ns > deadline)
         note_cause(a, passed_deadline(a, a->facts->ended_ns, deadline), of_step);
-    else if ((a->facts->cause == CAUSE_WALL || a->facts->cause == CAUSE_STOOD_STILL) && s->ended && last)
+    else if ((a->facts->cause == CAUSE_WALL || a->facts->cause == CAUSE_STOOD_STILL) && s->ended &&
+             last)
         a->facts->cause = CAUSE_NONE; /* it had ended in time; only the news came late */
 }
 
@@ -571,7 +588,7 @@ static void find_victim(struct attempt *a)
 
 static void collect_facts(struct attempt *a)
 {
-    receive_events(a);              /* what PID 1 said with its last breath */
+    receive_events(a); /* what PID 1 said with its last breath */
     (void)billing_init_ns(&a->sandbox, a->facts);
     views_withdraw(a->ctx->view); /* while its pid is still nobody else's */
     sandbox_reap(&a->sandbox);
@@ -596,7 +613,8 @@ static void collect_facts(struct attempt *a)
     check_losses(a);
 }
 
-/* Copying may take long, and there is no job left to wait for: the first Ctrl-C lets it go on, the second does not. */
+/* Copying may take long, and there is no job left to wait for: the first Ctrl-C lets it go on, the
+ * second does not. */
 static bool is_stopped(void *data)
 {
     struct attempt *a = data;
@@ -623,7 +641,8 @@ static void collect_artifacts(struct attempt *a, struct attempt_result *ret)
     if ((when == JOBS_WHEN_SUCCESS && !passed) || (when == JOBS_WHEN_FAILURE && passed))
         return;
     root = sandbox_open_root(a->ctx->stage, &a->sandbox);
-    r = root < 0 ? cupel_error_set(&err, CUPEL_ERROR_HARNESS, root, "cannot open the finished root for its artifacts")
+    r = root < 0 ? cupel_error_set(&err, CUPEL_ERROR_HARNESS, root,
+                                   "cannot open the finished root for its artifacts")
                  : artifacts_collect(a->job, root, &target, &ret->artifacts, &ret->notes, &err);
     if (r == 0) /* what was copied may have been read back after it was lost */
         r = sandbox_lost_writes(a->ctx->stage, &err);
@@ -637,7 +656,8 @@ static void collect_artifacts(struct attempt *a, struct attempt_result *ret)
         return;
     }
     strings_add(&ret->notes, xasprintf("artifacts are incomplete: %s", err.message));
-    if (passed) { /* a job whose artifacts cannot be kept has not done what it is for; any other verdict stands */
+    /* a job whose artifacts cannot be kept has not done what it is for; any other verdict stands */
+    if (passed) {
         fail_harness(a, &err);
         verdict_of_job(a->job, a->facts, &ret->job);
     }
@@ -650,7 +670,8 @@ static void take_snapshot(struct attempt *a, struct attempt_result *ret)
 
     if (!a->instance->is_base || ret->job.verdict != REPORTS_PASSED)
         return;
-    if (sandbox_snapshot(a->ctx->stage, &a->sandbox, (size_t)(a->instance - a->ctx->run->instances), &err) < 0) {
+    if (sandbox_snapshot(a->ctx->stage, &a->sandbox, (size_t)(a->instance - a->ctx->run->instances),
+                         &err) < 0) {
         fail_harness(a, &err);
         verdict_of_job(a->job, a->facts, &ret->job);
     }
@@ -688,7 +709,8 @@ static void judge(struct attempt *a, struct attempt_result *ret)
     collect_artifacts(a, ret);
     take_snapshot(a, ret);
     if (a->sandbox.network_lost)
-        strings_add(&ret->notes, xstrdup("the network was lost while the job ran: pasta had ended by itself"));
+        strings_add(&ret->notes,
+                    xstrdup("the network was lost while the job ran: pasta had ended by itself"));
     mark_near_limit(a, ret);
     note_standstill(a, ret);
     ret->steps = xcalloc(a->facts->n_steps, sizeof(*ret->steps));
@@ -715,10 +737,11 @@ static void start_and_watch(struct attempt *a)
     a->has_sandbox = true;
     a->ordered_ns = clock_monotonic_ns();
     a->pipe_open[0] = a->pipe_open[1] = a->control_open = true;
-    capture_init(&a->capture, a->ctx->run->out, a->instance->log_name, a->sandbox.out, a->sandbox.err,
-                 limits_output(&v, &of_step));
+    capture_init(&a->capture, a->ctx->run->out, a->instance->log_name, a->sandbox.out,
+                 a->sandbox.err, limits_output(&v, &of_step));
     observe_begin(&a->observer, a->ctx, a->cgroup, &a->sandbox, a->job, a->facts);
-    uncounted_begin(&a->uncounted, a->job, limits_enforced(&v, &a->job->limits, JOBS_LIMIT_MEMORY), &a->sandbox);
+    uncounted_begin(&a->uncounted, a->job, limits_enforced(&v, &a->job->limits, JOBS_LIMIT_MEMORY),
+                    &a->sandbox);
     watch(a);
     collect_facts(a);
 }
@@ -733,8 +756,8 @@ void attempt_take_down(struct attempt_context *ctx, struct attempt_leftover *lef
         log_warning("%s", err.message);
 }
 
-void attempt_run(struct attempt_context *ctx, const struct instance *instance, struct attempt_result *ret,
-                 struct attempt_leftover *ret_leftover)
+void attempt_run(struct attempt_context *ctx, const struct instance *instance,
+                 struct attempt_result *ret, struct attempt_leftover *ret_leftover)
 {
     struct attempt a = {.ctx = ctx,
                         .instance = instance,

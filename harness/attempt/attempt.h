@@ -1,4 +1,5 @@
-/* attempt: one job, run once, in a slot: its context, which a slot keeps between jobs, and its result. */
+/* attempt: one job, run once, in a slot: its context, which a slot keeps between jobs, and its
+ * result. */
 #pragma once
 
 #include "harness/attempt/facts.h"
@@ -25,21 +26,23 @@ struct attempt_context {
     struct pressure machine;
     struct cgroup_around *around;
     struct standstill standstill;
-    int kernel_log;         /* or -EBADF */
-    bool pids_are_kernels; /* our own PID namespace is the first one, whose numbers the kernel's log has */
+    int kernel_log; /* or -EBADF */
+    /* our own PID namespace is the first one, whose numbers the kernel's log has */
+    bool pids_are_kernels;
     bool has_schedstat; /* the kernel tells how long each thread waited for a CPU */
     struct timeline timeline;
 };
 
-/* Runs the instance once. Failures of the harness are a verdict like any other. The result is final when this returns;
- * what is still to be removed (the job's files, its cgroup) is left in `ret_leftover` for attempt_take_down, so that
- * nobody has to wait for that. No process of the job is left. */
+/* Runs the instance once. Failures of the harness are a verdict like any other. The result is final
+ * when this returns; what is still to be removed (the job's files, its cgroup) is left in
+ * `ret_leftover` for attempt_take_down, so that nobody has to wait for that. No process of the job
+ * is left. */
 struct attempt_leftover {
     struct cgroup_job *cgroup; /* or NULL */
     struct sandbox_job sandbox;
     bool has_sandbox;
 };
-void attempt_run(struct attempt_context *ctx, const struct instance *instance, struct attempt_result *ret,
-                 struct attempt_leftover *ret_leftover);
+void attempt_run(struct attempt_context *ctx, const struct instance *instance,
+                 struct attempt_result *ret, struct attempt_leftover *ret_leftover);
 void attempt_take_down(struct attempt_context *ctx, struct attempt_leftover *leftover);
 void attempt_result_free(struct attempt_result *r);

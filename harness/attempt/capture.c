@@ -1,5 +1,5 @@
-/* capture: a job's output, from its pipes into its log files, counted and bounded. Never waits for anyone: a descendant
- * that holds a pipe open, or never reads, changes nothing. */
+/* capture: a job's output, from its pipes into its log files, counted and bounded. Never waits for
+ * anyone: a descendant that holds a pipe open, or never reads, changes nothing. */
 #include "harness/attempt/capture.h"
 
 #include <fcntl.h>
@@ -8,11 +8,14 @@
 #define CHUNK ((size_t)64 * 1024)
 #define CHUNKS_A_TURN 8 /* then deadlines and orders have their turn, however fast a job writes */
 
-void capture_init(struct capture *c, struct reports_out *out, const char *name, int out_pipe, int err_pipe,
-                  uint64_t limit)
+void capture_init(struct capture *c, struct reports_out *out, const char *name, int out_pipe,
+                  int err_pipe, uint64_t limit)
 {
-    *c = (struct capture){
-        .out = out, .name = name, .pipe = {out_pipe, err_pipe}, .log = {-EBADF, -EBADF}, .limit = limit};
+    *c = (struct capture){.out = out,
+                          .name = name,
+                          .pipe = {out_pipe, err_pipe},
+                          .log = {-EBADF, -EBADF},
+                          .limit = limit};
 }
 
 static int keep(struct capture *c, int which, const void *data, size_t n, struct cupel_error *err)
@@ -25,7 +28,8 @@ static int keep(struct capture *c, int which, const void *data, size_t n, struct
         return r;
     r = file_write_all(c->log[which], data, n);
     if (r < 0)
-        return cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot write the log of job '%s' below %s", c->name,
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, r,
+                               "cannot write the log of job '%s' below %s", c->name,
                                reports_out_path(c->out));
     c->written[which] += n;
     return 0;

@@ -34,8 +34,9 @@ static struct deadline of_wall(const struct limits_view *v, unsigned step, bool 
     return d;
 }
 
-struct deadline deadline_next(const struct jobs_job *job, const struct attempt_facts *facts, uint32_t unenforced,
-                              unsigned step, uint64_t ordered_ns, uint64_t copying_ns)
+struct deadline deadline_next(const struct jobs_job *job, const struct attempt_facts *facts,
+                              uint32_t unenforced, unsigned step, uint64_t ordered_ns,
+                              uint64_t copying_ns)
 {
     const struct step_facts *s = &facts->steps[step];
     struct limits_view v = {.job = &job->limits,

@@ -1,4 +1,5 @@
-/* deadline: private to supervisor: which moment ends an attempt, from the order to set up to the end of its last process. Pure. */
+/* deadline: private to supervisor: which moment ends an attempt, from the order to set up to the
+ * end of its last process. Pure. */
 #pragma once
 
 #include "harness/attempt/facts.h"
@@ -21,8 +22,10 @@ struct deadline {
 /* How long PID 1 may take to end after the last command. */
 #define DEADLINE_LINGER_NS (10 * NSEC_PER_SEC)
 
-/* `step`: the last one that was started; `ordered_ns`: when PID 1 was told to go on; `copying_ns`: what of its set-up is copying
- * may take (sandbox.h). Between two steps the job's wall limit goes on,
- * and that of the next step counts from the end of the one before: so there is no moment without. */
-struct deadline deadline_next(const struct jobs_job *job, const struct attempt_facts *facts, uint32_t unenforced,
-                              unsigned step, uint64_t ordered_ns, uint64_t copying_ns);
+/* `step`: the last one that was started; `ordered_ns`: when PID 1 was told to go on; `copying_ns`:
+ * what of its set-up is copying may take (sandbox.h). Between two steps the job's wall limit goes
+ * on, and that of the next step counts from the end of the one before: so there is no moment
+ * without. */
+struct deadline deadline_next(const struct jobs_job *job, const struct attempt_facts *facts,
+                              uint32_t unenforced, unsigned step, uint64_t ordered_ns,
+                              uint64_t copying_ns);

@@ -19,7 +19,8 @@ static bool is_memory(int fd)
     return fstatfs(fd, &fs) == 0 && (fs.f_type == TMPFS_MAGIC || fs.f_type == RAMFS_MAGIC);
 }
 
-static int add(struct cgroup_limits *limits, int fd, const char *what, const char *path, struct cupel_error *err)
+static int add(struct cgroup_limits *limits, int fd, const char *what, const char *path,
+               struct cupel_error *err)
 {
     dev_t disk;
     int r = fd < 0 ? -errno : cgroup_disk_of(fd, &disk);
@@ -27,30 +28,33 @@ static int add(struct cgroup_limits *limits, int fd, const char *what, const cha
     if (r == -ENOTBLK && is_memory(fd))
         return 0;
     if (r < 0) {
-        (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "there is no one disk under %s %s", what, path);
-        cupel_error_hint(err,
-                         "I/O limits need a file system on one block device (ext4, XFS, ...); btrfs, overlayfs and "
-                         "network file systems are not");
+        (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "there is no one disk under %s %s", what,
+                              path);
+        cupel_error_hint(err, "I/O limits need a file system on one block device (ext4, XFS, ...); "
+                              "btrfs, overlayfs and "
+                              "network file systems are not");
         return r;
     }
     for (size_t i = 0; i < limits->n_disks; i++)
         if (limits->disk[i] == disk)
             return 0;
     if (limits->n_disks == CGROUP_DISKS_MAX)
-        return cupel_error_set(err, CUPEL_ERROR_HARNESS, E2BIG, "the job's files are on more than %d disks",
-                               CGROUP_DISKS_MAX);
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, E2BIG,
+                               "the job's files are on more than %d disks", CGROUP_DISKS_MAX);
     limits->disk[limits->n_disks++] = disk;
     return 0;
 }
 
-static int add_path(struct cgroup_limits *limits, const char *what, const char *path, struct cupel_error *err)
+static int add_path(struct cgroup_limits *limits, const char *what, const char *path,
+                    struct cupel_error *err)
 {
     cleanup_close int fd = open(path, O_PATH | O_CLOEXEC);
 
     return add(limits, fd, what, path, err);
 }
 
-int disks_of(const struct instance *instance, int store_dirfd, struct cgroup_limits *limits, struct cupel_error *err)
+int disks_of(const struct instance *instance, int store_dirfd, struct cgroup_limits *limits,
+             struct cupel_error *err)
 {
     const struct jobs_job *job = instance->job;
     int r;

@@ -1,7 +1,8 @@
-/* environment: exactly what a job finds in its environment: the documented defaults, what its root's image asks for,
- * the names that it asked to pass, its own `env`, each later one taking the place of an earlier one. Nothing else of the caller's (docs/job-file.md). */
-#include "base/weaken.h"
+/* environment: exactly what a job finds in its environment: the documented defaults, what its
+ * root's image asks for, the names that it asked to pass, its own `env`, each later one taking the
+ * place of an earlier one. Nothing else of the caller's (docs/job-file.md). */
 #include "harness/attempt/environment.h"
+#include "base/weaken.h"
 
 #include <string.h>
 
@@ -28,7 +29,8 @@ static void set(struct list *l, const char *name, size_t name_len, const char *v
     strbuf_adds(&l->text, value);
     strbuf_add(&l->text, "", 1);
     for (i = 0; i < l->n; i++)
-        if (strncmp(l->text.data + l->at[i], name, name_len) == 0 && l->text.data[l->at[i] + name_len] == '=')
+        if (strncmp(l->text.data + l->at[i], name, name_len) == 0 &&
+            l->text.data[l->at[i] + name_len] == '=')
             break;
     if (i == l->n)
         l->at = xrealloc(l->at, ++l->n * sizeof(size_t));
@@ -48,7 +50,8 @@ static const char *shell_of(const struct jobs_job *job)
     return job->shell != NULL && job->shell[0] == '/' ? job->shell : "/bin/sh";
 }
 
-const char **environment_make(const struct jobs_plan *plan, const struct jobs_job *job, const char *const *of_image)
+const char **environment_make(const struct jobs_plan *plan, const struct jobs_job *job,
+                              const char *const *of_image)
 {
     struct list l = {0};
     const char **env;
@@ -71,7 +74,8 @@ const char **environment_make(const struct jobs_plan *plan, const struct jobs_jo
     }
     for (const char **entry = job->env; entry != NULL && *entry != NULL; entry++)
         set_entry(&l, *entry);
-    env = xmalloc((l.n + 1) * sizeof(char *) + l.text.len); /* the pointers, then what they point to */
+    /* the pointers, then what they point to */
+    env = xmalloc((l.n + 1) * sizeof(char *) + l.text.len);
     text = (char *)(env + l.n + 1);
     memcpy(text, l.text.data, l.text.len);
     for (size_t i = 0; i < l.n; i++)

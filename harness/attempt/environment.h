@@ -3,5 +3,7 @@
 
 #include "jobs/jobs.h"
 
-/* The job's environment, on top of its image's (or NULL), complete but for HOME, USER and LOGNAME: NULL-terminated, one malloc'ed block to free(). */
-const char **environment_make(const struct jobs_plan *plan, const struct jobs_job *job, const char *const *of_image);
+/* The job's environment, on top of its image's (or NULL), complete but for HOME, USER and LOGNAME:
+ * NULL-terminated, one malloc'ed block to free(). */
+const char **environment_make(const struct jobs_plan *plan, const struct jobs_job *job,
+                              const char *const *of_image);

@@ -25,7 +25,8 @@ bool evidence_standstill(const struct attempt_facts *facts, struct strbuf *b);
 /* A time limit passed meanwhile. Of the verdict `error`. */
 void evidence_stood_still(const struct jobs_job *job, const struct attempt_facts *facts,
                           struct strbuf *b);
-/* "; the kernel took `python3` (pid 7, 37 MiB of its own)": nothing where the kernel's log does not say. */
+/* "; the kernel took `python3` (pid 7, 37 MiB of its own)": nothing where the kernel's log does not
+ * say. */
 void evidence_add_victim(const struct attempt_facts *facts, struct strbuf *b);
 /* What a verdict about time has to say besides its limit, each phrase after "; ": refused forks and
  * what the groups around did. Nothing that was not seen. */

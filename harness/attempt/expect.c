@@ -1,4 +1,5 @@
-/* expect: what a step wrote against what its file expects, byte for byte. Reads the logs, judges nothing else. */
+/* expect: what a step wrote against what its file expects, byte for byte. Reads the logs, judges
+ * nothing else. */
 #include "harness/attempt/expect.h"
 #include "harness/sandbox/sandbox.h"
 
@@ -27,8 +28,8 @@ static void quote(struct strbuf *b, const char *data, size_t len)
     strbuf_adds(b, len > most ? "\"..." : "\"");
 }
 
-/* Either side of a comparison: bytes in memory, or a range of a file. Neither is ever held in memory as a whole: a job may print
- * as much as its disk and limits allow. */
+/* Either side of a comparison: bytes in memory, or a range of a file. Neither is ever held in
+ * memory as a whole: a job may print as much as its disk and limits allow. */
 struct source {
     const char *text; /* or NULL: a file */
     int fd;
@@ -117,8 +118,8 @@ static int compare(const char *stream, const struct source *expected, const stru
 
     if (r < 0 || !d.differ)
         return r;
-    strbuf_addf(&b, "%s differs at byte %llu (line %llu): expected ", stream, (unsigned long long)d.at + 1,
-                (unsigned long long)d.line);
+    strbuf_addf(&b, "%s differs at byte %llu (line %llu): expected ", stream,
+                (unsigned long long)d.at + 1, (unsigned long long)d.line);
     r = quote_source(&b, expected, d.at);
     strbuf_adds(&b, ", got ");
     if (r == 0)
@@ -129,7 +130,8 @@ static int compare(const char *stream, const struct source *expected, const stru
 }
 
 /* The step's part of a log, which is open for writing only. */
-static int open_log(const struct capture *c, int which, const struct step_facts *facts, struct source *ret)
+static int open_log(const struct capture *c, int which, const struct step_facts *facts,
+                    struct source *ret)
 {
     uint64_t from = which == 0 ? facts->stdout_from : facts->stderr_from;
     uint64_t to = which == 0 ? facts->stdout_to : facts->stderr_to;
@@ -143,8 +145,8 @@ static int open_log(const struct capture *c, int which, const struct step_facts 
     return ret->fd < 0 ? -errno : 0;
 }
 
-static int check_stream(const struct capture *c, int which, const struct source *expected, struct step_facts *facts,
-                        struct cupel_error *err)
+static int check_stream(const struct capture *c, int which, const struct source *expected,
+                        struct step_facts *facts, struct cupel_error *err)
 {
     struct source got;
     int r;
@@ -155,11 +157,13 @@ static int check_stream(const struct capture *c, int which, const struct source 
     if (r == 0)
         r = compare(which == 0 ? "stdout" : "stderr", expected, &got, facts);
     base_closep(&got.fd);
-    return r < 0 ? cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot compare the output of job '%s'", c->name) : 0;
+    return r < 0 ? cupel_error_set(err, CUPEL_ERROR_HARNESS, r,
+                                   "cannot compare the output of job '%s'", c->name)
+                 : 0;
 }
 
-static int check_file(const struct capture *c, const struct jobs_host_path *path, struct step_facts *facts,
-                      struct cupel_error *err)
+static int check_file(const struct capture *c, const struct jobs_host_path *path,
+                      struct step_facts *facts, struct cupel_error *err)
 {
     cleanup_close int fd = -EBADF;
     struct source expected = {.fd = -EBADF};
@@ -169,16 +173,18 @@ static int check_file(const struct capture *c, const struct jobs_host_path *path
     if (r < 0)
         return r;
     if (fstat(fd, &st) < 0)
-        return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot read the expected output %s", path->path);
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno,
+                               "cannot read the expected output %s", path->path);
     if (!S_ISREG(st.st_mode))
-        return cupel_error_set(err, CUPEL_ERROR_HARNESS, 0, "the expected output %s is no regular file", path->path);
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, 0,
+                               "the expected output %s is no regular file", path->path);
     expected.fd = fd;
     expected.len = (uint64_t)st.st_size;
     return check_stream(c, 0, &expected, facts, err);
 }
 
-int expect_check(const struct jobs_step *step, const struct capture *capture, struct step_facts *facts,
-                 struct cupel_error *err)
+int expect_check(const struct jobs_step *step, const struct capture *capture,
+                 struct step_facts *facts, struct cupel_error *err)
 {
     const struct jobs_expect *e = &step->expect;
     int r = 0;

@@ -1,5 +1,5 @@
-/* facts: what is known of an attempt before any judgement. Filled by attempt.c and those that it asks; read by verdict.c, evidence.c
- * and near_limit.c, which judge. */
+/* facts: what is known of an attempt before any judgement. Filled by attempt.c and those that it
+ * asks; read by verdict.c, evidence.c and near_limit.c, which judge. */
 #pragma once
 
 #include "harness/attempt/killed_call.h"
@@ -17,10 +17,10 @@ enum attempt_cause {
     CAUSE_MEMORY,
     CAUSE_OUTPUT,
     CAUSE_CANCELLED,
-    CAUSE_SUBMISSION, /* an input holds what is refused: facts.harness says what */
-    CAUSE_HARNESS, /* something of ours failed: facts.harness says what */
+    CAUSE_SUBMISSION,  /* an input holds what is refused: facts.harness says what */
+    CAUSE_HARNESS,     /* something of ours failed: facts.harness says what */
     CAUSE_STOOD_STILL, /* a time limit passed while the slot itself was kept from running */
-    CAUSE_AROUND,  /* the memory of what is around the job ran out: facts.oom says whose */
+    CAUSE_AROUND,      /* the memory of what is around the job ran out: facts.oom says whose */
 };
 
 struct step_facts {
@@ -48,8 +48,9 @@ struct attempt_facts {
     unsigned cause_step;
     bool cause_is_step_limit; /* the limit was the step's own */
     const char *cause_set_up; /* the step was being set up, and this far; or NULL */
-    char not_set_up[REPORTS_EVIDENCE_SIZE / 2]; /* why, of the step that is not; or why it was not executed, or did not begin */
-    uint64_t cause_ns;        /* when */
+    /* why, of the step that is not; or why it was not executed, or did not begin */
+    char not_set_up[REPORTS_EVIDENCE_SIZE / 2];
+    uint64_t cause_ns; /* when */
     uint64_t cpu_at_cause_ns;
     /* what the cause CAUSE_MEMORY was, where no control group bounds it */
     struct {
@@ -64,10 +65,10 @@ struct attempt_facts {
     struct cgroup_usage usage;
     bool has_init_cpu; /* PID 1's own CPU time is known; see billing.h */
     uint64_t init_cpu_before_ns, init_cpu_ns;
-    struct cgroup_oom oom;               /* of CAUSE_MEMORY and CAUSE_AROUND */
+    struct cgroup_oom oom; /* of CAUSE_MEMORY and CAUSE_AROUND */
     struct oom_victim oom_victim;
-    int oom_victim_pid; /* in the job; 0: not known */
-    char killed_call[KILLED_CALL_SIZE]; /* for which seccomp ended a process; "": not known */
+    int oom_victim_pid;                  /* in the job; 0: not known */
+    char killed_call[KILLED_CALL_SIZE];  /* for which seccomp ended a process; "": not known */
     struct cgroup_around_figures around; /* of the groups around the run's */
     bool has_memory_held;
     uint64_t memory_held_peak; /* of what is no page cache, as seen at looks (footprint.h) */
@@ -75,10 +76,10 @@ struct attempt_facts {
     uint64_t major_faults;
     uint64_t stood_still_ns; /* the slot itself */
     uint64_t suspended_ns;   /* the machine */
-    uint64_t thrashing_ns; /* time between looks in which it thrashed at its limit */
+    uint64_t thrashing_ns;   /* time between looks in which it thrashed at its limit */
     bool has_disk;
     uint64_t disk_peak, inodes_peak;
-    bool store_full; /* seen at any sample, by a job that has no disk of its own */
+    bool store_full;             /* seen at any sample, by a job that has no disk of its own */
     bool disk_full, inodes_full; /* seen at any sample, or refused by the kernel at any moment */
     uint64_t writes_refused, inodes_refused; /* as far as the kernel tells */
     uint64_t output_bytes;
@@ -87,10 +88,12 @@ struct attempt_facts {
     unsigned leaks_in_all;
     bool leaks_cut; /* or more */
     bool has_run_queue_wait;
-    uint64_t run_queue_wait_ns;                     /* as far as it was seen */
-    struct pressure_look machine;                    /* the difference from start to end */
-    unsigned machine_cpus;                          /* online */
-    const struct timeline *timeline;                /* NULL: none; of the slot, until its next job */
-    char artifacts_lost[REPORTS_EVIDENCE_SIZE / 2]; /* why not all that the job left was copied; empty: it was */
+    uint64_t run_queue_wait_ns;   /* as far as it was seen */
+    struct pressure_look machine; /* the difference from start to end */
+    unsigned machine_cpus;        /* online */
+    /* NULL: none; of the slot, until its next job */
+    const struct timeline *timeline;
+    /* why not all that the job left was copied; empty: it was */
+    char artifacts_lost[REPORTS_EVIDENCE_SIZE / 2];
     struct cupel_error harness;
 };

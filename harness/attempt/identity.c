@@ -1,4 +1,5 @@
-/* identity: see identity.h. What of a passwd file is believed is the sandbox's business (root_passwd.c). */
+/* identity: see identity.h. What of a passwd file is believed is the sandbox's business
+ * (root_passwd.c). */
 #include "harness/attempt/identity.h"
 
 #include <string.h>
@@ -10,7 +11,8 @@
 static const int *layers_of(const struct run *run, const struct instance *in, size_t *ret_n)
 {
     const struct cache_root *root = &run->roots[in->root];
-    size_t first = in->plan->roots[in->job->root].kind == JOBS_ROOT_HOST && root->n_layers > 1 ? 1 : 0;
+    size_t first =
+        in->plan->roots[in->job->root].kind == JOBS_ROOT_HOST && root->n_layers > 1 ? 1 : 0;
 
     *ret_n = root->n_layers - first;
     return root->layer + first;
@@ -21,8 +23,9 @@ static char *place_of(const struct instance *in)
 {
     const struct jobs_job *job = in->job;
 
-    return job->user_line != 0 ? xasprintf("%s:%d:%d", in->plan->file, job->user_line, job->user_column)
-                               : xasprintf("%s:%d", in->plan->file, job->line);
+    return job->user_line != 0
+               ? xasprintf("%s:%d:%d", in->plan->file, job->user_line, job->user_column)
+               : xasprintf("%s:%d", in->plan->file, job->line);
 }
 
 static const char *root_name(const struct instance *in)
@@ -52,12 +55,15 @@ static int no_such_user(const struct run *run, const struct instance *in, struct
         text_add_line(&clean, nearest);
         strbuf_adds(&clean, "'?");
     }
-    (void)cupel_error_set(err, CUPEL_ERROR_INPUT, 0, "%s: there is no user '%s' in the root '%s'%s%s", place,
-                          user.data, root_name(in), clean.len > 0 ? clean.data : "",
+    (void)cupel_error_set(err, CUPEL_ERROR_INPUT, 0,
+                          "%s: there is no user '%s' in the root '%s'%s%s", place, user.data,
+                          root_name(in), clean.len > 0 ? clean.data : "",
                           damaged ? ": its line in /etc/passwd is none that counts" : "");
     if (damaged) {
-        cupel_error_hint(err, "a line of seven fields, with a user and a group of 0 to %u: a job has no other ids",
-                         SANDBOX_ID_COUNT - 1);
+        cupel_error_hint(
+            err,
+            "a line of seven fields, with a user and a group of 0 to %u: a job has no other ids",
+            SANDBOX_ID_COUNT - 1);
         return -ENOENT;
     }
     strbuf_free(&clean);
@@ -65,7 +71,8 @@ static int no_such_user(const struct run *run, const struct instance *in, struct
     if (names.len > 0)
         text_add_line(&clean, names.data);
     cupel_error_hint(err, "%s%s; a number is fine without an entry there",
-                     clean.len > 0 ? "its /etc/passwd has " : "it has no /etc/passwd", clean.len > 0 ? clean.data : "");
+                     clean.len > 0 ? "its /etc/passwd has " : "it has no /etc/passwd",
+                     clean.len > 0 ? clean.data : "");
     return -ENOENT;
 }
 
@@ -74,11 +81,13 @@ static int behind_a_link(const struct instance *in, struct cupel_error *err)
     cleanup_free char *place = place_of(in);
 
     (void)cupel_error_set(err, CUPEL_ERROR_INPUT, 0,
-                          "%s: the user '%s' of job '%s' cannot be looked up: /etc/passwd or /etc/group of the root '%s' "
+                          "%s: the user '%s' of job '%s' cannot be looked up: /etc/passwd or "
+                          "/etc/group of the root '%s' "
                           "is a link, and %s",
                           place, spec_of(in->job), in->job->name, root_name(in),
-                          in->from != INSTANCE_NONE ? "what the job before made of it is not believed"
-                                                    : "none is followed to find a group");
+                          in->from != INSTANCE_NONE
+                              ? "what the job before made of it is not believed"
+                              : "none is followed to find a group");
     cupel_error_hint(err, "give `user` as UID:GID");
     return -ELOOP;
 }
@@ -87,9 +96,10 @@ static int no_such_group(const struct instance *in, struct cupel_error *err)
 {
     cleanup_free char *place = place_of(in);
 
-    (void)cupel_error_set(err, CUPEL_ERROR_INPUT, 0,
-                          "%s: the image of root '%s' has the user '%s', and no such group in its /etc/group", place,
-                          root_name(in), in->job->image_user);
+    (void)cupel_error_set(
+        err, CUPEL_ERROR_INPUT, 0,
+        "%s: the image of root '%s' has the user '%s', and no such group in its /etc/group", place,
+        root_name(in), in->job->image_user);
     cupel_error_hint(err, "give the job a `user` of its own, such as UID:GID");
     return -ENODATA;
 }
@@ -98,10 +108,12 @@ static int no_such_id(const struct instance *in, struct cupel_error *err)
 {
     cleanup_free char *place = place_of(in);
 
-    (void)cupel_error_set(err, CUPEL_ERROR_INPUT, 0, "%s: %s '%s', and a job has the ids 0 to %u", place,
-                          in->job->image_user != NULL ? "the image asks for the user" : "the job asks for the user",
-                          spec_of(in->job), SANDBOX_ID_COUNT - 1);
-    cupel_error_hint(err, "give the job a `user` of its own within these; what a root's archive gives to owners above "
+    (void)cupel_error_set(
+        err, CUPEL_ERROR_INPUT, 0, "%s: %s '%s', and a job has the ids 0 to %u", place,
+        in->job->image_user != NULL ? "the image asks for the user" : "the job asks for the user",
+        spec_of(in->job), SANDBOX_ID_COUNT - 1);
+    cupel_error_hint(err, "give the job a `user` of its own within these; what a root's archive "
+                          "gives to owners above "
                           "belongs to 65534 (nobody)");
     return -ERANGE;
 }
@@ -112,7 +124,8 @@ static bool is_plain_root(const char *user)
     return str_eq(user, "root") || str_eq(user, "0:0");
 }
 
-/* A group that is to be had from the root's own file, or by number: without one it would be another that the job gets. */
+/* A group that is to be had from the root's own file, or by number: without one it would be another
+ * that the job gets. */
 static bool has_own_group(const struct jobs_job *job)
 {
     const char *colon = job->image_user != NULL ? strchr(job->image_user, ':') : NULL;
@@ -133,7 +146,8 @@ static int refuse(const struct run *run, const struct instance *in, int r, struc
         return no_such_id(in, err);
     if (r == -ELOOP)
         return behind_a_link(in, err);
-    (void)cupel_error_set(err, CUPEL_ERROR_INPUT, r, "%s: cannot read /etc/passwd or /etc/group of the root '%s'", place,
+    (void)cupel_error_set(err, CUPEL_ERROR_INPUT, r,
+                          "%s: cannot read /etc/passwd or /etc/group of the root '%s'", place,
                           root_name(in));
     cupel_error_hint(err, "they must be regular files of at most 256 KiB; or give `user` as root");
     return r;
@@ -143,13 +157,15 @@ static int find_one(const struct run *run, struct instance *in, struct cupel_err
 {
     size_t n;
     const int *layers = layers_of(run, in, &n);
-    int r = in->job->image_user != NULL ? sandbox_image_user(layers, n, in->job->image_user, &in->user)
-                                        : sandbox_user_find(layers, n, in->job->user, &in->user);
+    int r = in->job->image_user != NULL
+                ? sandbox_image_user(layers, n, in->job->image_user, &in->user)
+                : sandbox_user_find(layers, n, in->job->user, &in->user);
 
     in->has_user = r == 0;
     if (r < 0 && is_plain_root(in->job->user) && !has_own_group(in->job)) {
         in->user = (struct sandbox_user){.home = "/root", .name = "root"};
-        in->has_user = in->from != INSTANCE_NONE; /* else PID 1 looks, within the root, which no job has changed */
+        /* else PID 1 looks, within the root, which no job has changed */
+        in->has_user = in->from != INSTANCE_NONE;
         return 0;
     }
     if (r == -ELOOP && in->from == INSTANCE_NONE && !has_own_group(in->job))
@@ -174,7 +190,8 @@ int identity_find_all(struct run *run, struct cupel_error *err)
 
         if (last != NULL && last->root == in->root && str_eq(last->job->user, in->job->user) &&
             last->job->image_user == in->job->image_user) {
-            in->user = last->user; /* thousands of jobs have one user: looked up once where they stand together */
+            /* thousands of jobs have one user: looked up once where they stand together */
+            in->user = last->user;
             in->has_user = last->has_user;
             continue;
         }
@@ -187,7 +204,8 @@ int identity_find_all(struct run *run, struct cupel_error *err)
 
 /* ---- inputs of other users than root, without the host's rights ---- */
 
-/* Owners cannot be mapped then: a directory that has to be the user's is copied to the job's disk, where it can be given. */
+/* Owners cannot be mapped then: a directory that has to be the user's is copied to the job's disk,
+ * where it can be given. */
 static bool has_to_be_copied(const struct instance *in, const struct jobs_input *input)
 {
     struct sandbox_ids ids = identity_ids(in);

@@ -3,11 +3,12 @@
 
 #include "harness/run/run.h"
 
-/* Looks each selected job's user up in the passwd file of its root's own layers, into instance->user. A name that the root
- * does not have is an error of the job file. Once all roots are ready, derived ones too. */
+/* Looks each selected job's user up in the passwd file of its root's own layers, into
+ * instance->user. A name that the root does not have is an error of the job file. Once all roots
+ * are ready, derived ones too. */
 int identity_find_all(struct run *run, struct cupel_error *err);
-/* Without the host's rights, directories that have to belong to another user than root are copied instead of lent: sets the
- * mode of such inputs. After identity_find_all. */
+/* Without the host's rights, directories that have to belong to another user than root are copied
+ * instead of lent: sets the mode of such inputs. After identity_find_all. */
 void identity_settle_inputs(struct run *run);
 /* What came of it. */
 struct sandbox_ids identity_ids(const struct instance *in);

@@ -1,5 +1,6 @@
-/* keep_failed: what a failed attempt leaves becomes an entry of the store. An entry is made in the run's own directory and renamed when it is
- * complete, so that a killed run leaves half of one nowhere. Not responsible for reading one (run/kept.c), nor for how a disk changes hands
+/* keep_failed: what a failed attempt leaves becomes an entry of the store. An entry is made in the
+ * run's own directory and renamed when it is complete, so that a killed run leaves half of one
+ * nowhere. Not responsible for reading one (run/kept.c), nor for how a disk changes hands
  * (sandbox/slot/keep.c). */
 #include "harness/attempt/keep_failed.h"
 
@@ -45,8 +46,9 @@ static void add(struct strbuf *b, const char *key, const char *value)
     strbuf_add(b, "", 1);
 }
 
-static int write_record(const struct attempt_context *ctx, const struct instance *in, const struct sandbox_job *sandbox,
-                        const struct attempt_result *result, uint64_t bytes, int dir)
+static int write_record(const struct attempt_context *ctx, const struct instance *in,
+                        const struct sandbox_job *sandbox, const struct attempt_result *result,
+                        uint64_t bytes, int dir)
 {
     cleanup_strbuf struct strbuf b = {0};
     cleanup_free char *path = manifest_path_of(in->plan);
@@ -93,12 +95,14 @@ static bool is_stopped(void *data)
     return n != (ssize_t)sizeof(m) || m.order == ORDER_KILL;
 }
 
-static int fill(struct attempt_context *ctx, const struct instance *in, const struct sandbox_job *sandbox,
-                const struct attempt_result *result, int dir, struct cupel_error *err)
+static int fill(struct attempt_context *ctx, const struct instance *in,
+                const struct sandbox_job *sandbox, const struct attempt_result *result, int dir,
+                struct cupel_error *err)
 {
     cleanup_free char *keys = cache_root_keys(&ctx->run->roots[in->root]);
     bool host = in->plan->roots[in->job->root].kind == JOBS_ROOT_HOST;
-    const struct sandbox_keeping keeping = {.dirfd = dir, .name = "disk", .stopped = is_stopped, .data = ctx};
+    const struct sandbox_keeping keeping = {
+        .dirfd = dir, .name = "disk", .stopped = is_stopped, .data = ctx};
     uint64_t bytes = 0;
     char text[32];
     int r = sandbox_keep(ctx->stage, sandbox, &keeping, &bytes, err);
@@ -108,13 +112,16 @@ static int fill(struct attempt_context *ctx, const struct instance *in, const st
     manifest_text_name(in->plan_index, text);
     r = host ? 0 : file_write_atomic_at(dir, CACHE_KEPT_LAYERS, keys, strlen(keys), 0600);
     if (r == 0)
-        r = linkat(ctx->run->dirfd, text, dir, "file", 0) < 0 ? -errno
-                                                              : write_record(ctx, in, sandbox, result, bytes, dir);
-    return r < 0 ? cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot write down what it was") : 0;
+        r = linkat(ctx->run->dirfd, text, dir, "file", 0) < 0
+                ? -errno
+                : write_record(ctx, in, sandbox, result, bytes, dir);
+    return r < 0 ? cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot write down what it was")
+                 : 0;
 }
 
-static int store(struct attempt_context *ctx, const struct instance *in, const struct sandbox_job *sandbox,
-                 const struct attempt_result *result, int number, struct cupel_error *err)
+static int store(struct attempt_context *ctx, const struct instance *in,
+                 const struct sandbox_job *sandbox, const struct attempt_result *result, int number,
+                 struct cupel_error *err)
 {
     const struct run *run = ctx->run;
     cleanup_close int place = file_open_dir_p_at(run->store_dirfd, PLACE, 0700), dir = -EBADF;
@@ -124,7 +131,8 @@ static int store(struct attempt_context *ctx, const struct instance *in, const s
     (void)snprintf(aside, sizeof(aside), "keeping-%d", number);
     (void)snprintf(entry, sizeof(entry), "%s.%d", run->id, number);
     if (place < 0 || mkdirat(run->dirfd, aside, 0700) < 0)
-        return cupel_error_set(err, CUPEL_ERROR_HARNESS, place < 0 ? place : errno, "cannot make a place for it");
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, place < 0 ? place : errno,
+                               "cannot make a place for it");
     dir = openat(run->dirfd, aside, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     r = dir < 0 ? cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot open the place for it")
                 : fill(ctx, in, sandbox, result, dir, err);
@@ -135,8 +143,8 @@ static int store(struct attempt_context *ctx, const struct instance *in, const s
     return r;
 }
 
-void keep_failed_store(struct attempt_context *ctx, const struct instance *instance, const struct sandbox_job *sandbox,
-                struct attempt_result *result)
+void keep_failed_store(struct attempt_context *ctx, const struct instance *instance,
+                       const struct sandbox_job *sandbox, struct attempt_result *result)
 {
     struct cupel_error err;
     int number, r;
@@ -144,14 +152,16 @@ void keep_failed_store(struct attempt_context *ctx, const struct instance *insta
     if (!is_failure(result->job.verdict) || result->facts.started_ns == 0)
         return;
     if (instance->from != INSTANCE_NONE) {
-        strings_add(&result->notes,
-                    xasprintf("not kept: what it wrote lies on what '%s' left, and that goes with the run",
-                              ctx->run->instances[instance->from].job->name));
+        strings_add(
+            &result->notes,
+            xasprintf("not kept: what it wrote lies on what '%s' left, and that goes with the run",
+                      ctx->run->instances[instance->from].job->name));
         return;
     }
     number = claim_number(ctx->run);
     if (number == -ENOSPC) {
-        strings_add(&result->notes, xasprintf("not kept: --keep-failed=%u keeps no more", ctx->run->keep_failed));
+        strings_add(&result->notes,
+                    xasprintf("not kept: --keep-failed=%u keeps no more", ctx->run->keep_failed));
         return;
     }
     r = number < 0 ? cupel_error_set(&err, CUPEL_ERROR_HARNESS, number, "cannot count it")

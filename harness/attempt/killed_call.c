@@ -1,5 +1,6 @@
-/* killed_call: see killed_call.h. The form of the record: audit_seccomp() and audit_log_task() in kernel/auditsc.c. What a
- * process chooses itself, its name and its program's, is written in quotes, or in hexadecimal where it has any in it. */
+/* killed_call: see killed_call.h. The form of the record: audit_seccomp() and audit_log_task() in
+ * kernel/auditsc.c. What a process chooses itself, its name and its program's, is written in
+ * quotes, or in hexadecimal where it has any in it. */
 #include "harness/attempt/killed_call.h"
 
 #include "harness/sandbox/sandbox.h"
@@ -24,8 +25,8 @@ static bool number_after(const char *text, const char *key, int base, unsigned l
     return end != at;
 }
 
-/* "5,1234,5678,-;audit: type=1326 audit(...): auid=1 uid=65536 ... sig=31 arch=c000003e syscall=110 ...": of facility 0, which is
- * the kernel alone. */
+/* "5,1234,5678,-;audit: type=1326 audit(...): auid=1 uid=65536 ... sig=31 arch=c000003e syscall=110
+ * ...": of facility 0, which is the kernel alone. */
 bool killed_call_take(const char *record, uint32_t id_base, char ret[static KILLED_CALL_SIZE])
 {
     const char *text = strchr(record, ';');
@@ -33,14 +34,17 @@ bool killed_call_take(const char *record, uint32_t id_base, char ret[static KILL
     cleanup_free char *name = NULL;
 
     if (text == NULL || strtoul(record, NULL, 10) >= 8 || !str_starts(text, ";audit: type=1326 ") ||
-        !number_after(text, " uid=", 10, &uid) || uid < id_base || uid - id_base >= SANDBOX_ID_COUNT ||
-        !number_after(text, " sig=31 arch=", 16, &architecture) || !number_after(text, " syscall=", 10, &call))
+        !number_after(text, " uid=", 10, &uid) || uid < id_base ||
+        uid - id_base >= SANDBOX_ID_COUNT ||
+        !number_after(text, " sig=31 arch=", 16, &architecture) ||
+        !number_after(text, " syscall=", 10, &call))
         return false;
     name = sandbox_call_name((uint32_t)architecture, (int)call);
     if (name != NULL)
         (void)snprintf(ret, KILLED_CALL_SIZE, "%s", name);
     else
-        (void)snprintf(ret, KILLED_CALL_SIZE, "number %lu of architecture 0x%lx", call, architecture);
+        (void)snprintf(ret, KILLED_CALL_SIZE, "number %lu of architecture 0x%lx", call,
+                       architecture);
     return true;
 }
 

@@ -26,14 +26,16 @@ static struct cgroup_limits group_limits(const struct run *run, const struct ins
     }
     if (limits_enforced(&v, l, JOBS_LIMIT_SWAP))
         g.swap_bytes = l->value[JOBS_LIMIT_SWAP];
-    else if (jobs_limit_is_set(l, JOBS_LIMIT_SWAP) || ((run->unenforced_set >> JOBS_LIMIT_SWAP) & 1u))
+    else if (jobs_limit_is_set(l, JOBS_LIMIT_SWAP) ||
+             ((run->unenforced_set >> JOBS_LIMIT_SWAP) & 1u))
         g.swap_bytes = UINT64_MAX;
     if (limits_enforced(&v, l, JOBS_LIMIT_PIDS))
         g.pids = l->value[JOBS_LIMIT_PIDS];
     if (limits_enforced(&v, l, JOBS_LIMIT_CPUSET))
         g.cpus = l->cpus;
     for (size_t i = 0; i < CGROUP_IO_COUNT; i++) {
-        struct cupel_error ignored; /* prepare has asked the same and said it; without a disk the group is refused */
+        /* prepare has asked the same and said it; without a disk the group is refused */
+        struct cupel_error ignored;
 
         if (!limits_enforced(&v, l, disks_limits[i]))
             continue;
@@ -44,7 +46,8 @@ static struct cgroup_limits group_limits(const struct run *run, const struct ins
     return g;
 }
 
-/* What it is, and how large, is for whoever filled the directory to choose: it is their mistake, and not the harness's. */
+/* What it is, and how large, is for whoever filled the directory to choose: it is their mistake,
+ * and not the harness's. */
 static int open_stdin(const struct jobs_host_path *path, int *ret_fd, struct cupel_error *err)
 {
     cleanup_close int fd = -EBADF;
@@ -56,14 +59,17 @@ static int open_stdin(const struct jobs_host_path *path, int *ret_fd, struct cup
     if (r < 0)
         return r;
     if (fstat(fd, &st) < 0)
-        return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot read stdin-file %s", path->path);
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot read stdin-file %s",
+                               path->path);
     text_add_line(&shown, path->path);
     if (!S_ISREG(st.st_mode))
-        return cupel_error_set(err, CUPEL_ERROR_INPUT, 0, "stdin-file %s is not a regular file", shown.data);
+        return cupel_error_set(err, CUPEL_ERROR_INPUT, 0, "stdin-file %s is not a regular file",
+                               shown.data);
     if (st.st_size > STDIN_MAX)
-        return cupel_error_set(err, CUPEL_ERROR_INPUT, 0,
-                               "stdin-file %s is larger than %s, which is the most that a job is given", shown.data,
-                               unit_format_size(STDIN_MAX, most));
+        return cupel_error_set(
+            err, CUPEL_ERROR_INPUT, 0,
+            "stdin-file %s is larger than %s, which is the most that a job is given", shown.data,
+            unit_format_size(STDIN_MAX, most));
     *ret_fd = steal_fd(&fd);
     return 0;
 }
@@ -74,8 +80,8 @@ static int start_sandbox(struct attempt_context *ctx, const struct instance *ins
 {
     const struct jobs_job *job = instance->job;
     const struct cache_root *root = &ctx->run->roots[instance->root];
-    cleanup_free const char **env =
-        environment_make(instance->plan, job, root->config != NULL ? (const char *const *)root->config->env : NULL);
+    cleanup_free const char **env = environment_make(
+        instance->plan, job, root->config != NULL ? (const char *const *)root->config->env : NULL);
     cleanup_close int input = -EBADF;
     size_t below[JOBS_FROM_DEPTH_MAX], n_below = 0;
     struct sandbox_ids below_ids[JOBS_FROM_DEPTH_MAX];
@@ -83,7 +89,8 @@ static int start_sandbox(struct attempt_context *ctx, const struct instance *ins
     struct sandbox_request request = {
         .plan = instance->plan,
         .job = job,
-        .bridge_ns = job->network == JOBS_NETWORK_BRIDGE ? ctx->run->bridges[instance->bridge] : -EBADF,
+        .bridge_ns =
+            job->network == JOBS_NETWORK_BRIDGE ? ctx->run->bridges[instance->bridge] : -EBADF,
         .filter = instance->filter,
         .root = instance->root,
         .layers = root->layer,
@@ -120,8 +127,9 @@ static int start_sandbox(struct attempt_context *ctx, const struct instance *ins
     return sandbox_start(ctx->stage, &request, ret_sandbox, err);
 }
 
-int launch_instance(struct attempt_context *ctx, const struct instance *instance, const struct launch_session *session,
-           struct cgroup_job **ret_cgroup, struct sandbox_job *ret_sandbox, struct cupel_error *err)
+int launch_instance(struct attempt_context *ctx, const struct instance *instance,
+                    const struct launch_session *session, struct cgroup_job **ret_cgroup,
+                    struct sandbox_job *ret_sandbox, struct cupel_error *err)
 {
     struct cgroup_limits limits = group_limits(ctx->run, instance);
     char name[48];

@@ -1,4 +1,5 @@
-/* launch: private to supervisor: a job's words become what its cgroup and its sandbox are asked for. */
+/* launch: private to supervisor: a job's words become what its cgroup and its sandbox are asked
+ * for. */
 #pragma once
 
 #include "harness/attempt/attempt.h"
@@ -11,7 +12,9 @@ struct launch_session {
     const struct sandbox_kept *kept; /* or NULL */
 };
 
-/* Makes the job's cgroup with its limits and starts its sandbox. When that fails, *ret_cgroup may be there all the same
- * (else it is untouched), to be destroyed by the caller; of the sandbox nothing is left. */
-int launch_instance(struct attempt_context *ctx, const struct instance *instance, const struct launch_session *session,
-           struct cgroup_job **ret_cgroup, struct sandbox_job *ret_sandbox, struct cupel_error *err);
+/* Makes the job's cgroup with its limits and starts its sandbox. When that fails, *ret_cgroup may
+ * be there all the same (else it is untouched), to be destroyed by the caller; of the sandbox
+ * nothing is left. */
+int launch_instance(struct attempt_context *ctx, const struct instance *instance,
+                    const struct launch_session *session, struct cgroup_job **ret_cgroup,
+                    struct sandbox_job *ret_sandbox, struct cupel_error *err);

@@ -10,7 +10,8 @@ bool limits_asked(const struct jobs_job *job, enum jobs_limit which)
     return asked;
 }
 
-bool limits_enforced(const struct limits_view *v, const struct jobs_limits *l, enum jobs_limit which)
+bool limits_enforced(const struct limits_view *v, const struct jobs_limits *l,
+                     enum jobs_limit which)
 {
     return jobs_limit_is_set(l, which) && !((v->unenforced >> which) & 1u);
 }
@@ -22,9 +23,10 @@ static uint64_t saturating_add(uint64_t a, uint64_t b)
     return __builtin_add_overflow(a, b, &sum) ? LIMITS_NEVER : sum;
 }
 
-/* The smaller of what the job's limit allows, counted from `job_from`, and the step's, from `step_from`. */
-static uint64_t tighter(const struct limits_view *v, enum jobs_limit which, uint64_t job_from, uint64_t step_from,
-                        bool *ret_of_step)
+/* The smaller of what the job's limit allows, counted from `job_from`, and the step's, from
+ * `step_from`. */
+static uint64_t tighter(const struct limits_view *v, enum jobs_limit which, uint64_t job_from,
+                        uint64_t step_from, bool *ret_of_step)
 {
     uint64_t at = LIMITS_NEVER;
 
@@ -47,8 +49,8 @@ uint64_t limits_wall_deadline(const struct limits_view *v, bool *ret_of_step)
     *ret_of_step = false;
     if (v->job_started_ns == 0)
         return LIMITS_NEVER;
-    return tighter(v, JOBS_LIMIT_WALL, v->job_started_ns, v->step_started_ns != 0 ? v->step_started_ns : LIMITS_NEVER,
-                   ret_of_step);
+    return tighter(v, JOBS_LIMIT_WALL, v->job_started_ns,
+                   v->step_started_ns != 0 ? v->step_started_ns : LIMITS_NEVER, ret_of_step);
 }
 
 uint64_t limits_cpu_left(const struct limits_view *v, uint64_t used_ns, bool *ret_of_step)

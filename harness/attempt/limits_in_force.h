@@ -1,10 +1,12 @@
-/* limits_in_force: private to supervisor: what a job's limits and a step's own, taken together, leave at a moment. Pure arithmetic. */
+/* limits_in_force: private to supervisor: what a job's limits and a step's own, taken together,
+ * leave at a moment. Pure arithmetic. */
 #pragma once
 
 #include "jobs/jobs.h"
 
 #define LIMITS_NEVER UINT64_MAX
-#define LIMITS_OUTPUT_DEFAULT (UINT64_C(1) << 30) /* nothing that a job does fills the host's disk */
+#define LIMITS_OUTPUT_DEFAULT                                                                      \
+    (UINT64_C(1) << 30) /* nothing that a job does fills the host's disk */
 
 struct limits_view {
     const struct jobs_limits *job;
@@ -19,9 +21,11 @@ struct limits_view {
 /* The limit as a job asks for it, be it only in a step. */
 bool limits_asked(const struct jobs_job *job, enum jobs_limit which);
 /* Whether a limit is given and not let go. */
-bool limits_enforced(const struct limits_view *v, const struct jobs_limits *l, enum jobs_limit which);
-/* When wall time is over (CLOCK_MONOTONIC, ns), how much CPU time is left of `used_ns`, how much output there may be in all: of
- * job and step whichever is tighter. LIMITS_NEVER without a limit. *ret_of_step tells whose it is. */
+bool limits_enforced(const struct limits_view *v, const struct jobs_limits *l,
+                     enum jobs_limit which);
+/* When wall time is over (CLOCK_MONOTONIC, ns), how much CPU time is left of `used_ns`, how much
+ * output there may be in all: of job and step whichever is tighter. LIMITS_NEVER without a limit.
+ * *ret_of_step tells whose it is. */
 uint64_t limits_wall_deadline(const struct limits_view *v, bool *ret_of_step);
 uint64_t limits_cpu_left(const struct limits_view *v, uint64_t used_ns, bool *ret_of_step);
 uint64_t limits_output(const struct limits_view *v, bool *ret_of_step);

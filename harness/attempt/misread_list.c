@@ -1,5 +1,6 @@
-/* misread_list: `run: [make, make test]` is two commands to GitLab, and one command with an argument
- * here. It can be right, so it is no mistake of the file; only a step that failed says so. */
+/* misread_list: `run: [make, make test]` is two commands to GitLab, and one command with an
+ * argument here. It can be right, so it is no mistake of the file; only a step that failed says so.
+ */
 #include "harness/attempt/misread_list.h"
 
 #include <string.h>

@@ -1,9 +1,11 @@
-/* near_limit: whether a result near its time limit may be the machine's doing rather than the job's. Pure: facts of the job and of
- * the machine become one phrase, or none. The thresholds are documented in docs/measurement.md. */
+/* near_limit: whether a result near its time limit may be the machine's doing rather than the
+ * job's. Pure: facts of the job and of the machine become one phrase, or none. The thresholds are
+ * documented in docs/measurement.md. */
 #include "harness/attempt/near_limit.h"
 
-/* Shares of the time that the job took, in percent. What the job does to itself is no pressure: more threads than CPUs, its own
- * CPU quota, its own memory limit. So a lack of CPUs only counts where others used a good part of them. */
+/* Shares of the time that the job took, in percent. What the job does to itself is no pressure:
+ * more threads than CPUs, its own CPU quota, its own memory limit. So a lack of CPUs only counts
+ * where others used a good part of them. */
 #define WAITING_PERCENT 10u
 #define OTHERS_PERCENT 10u
 #define BUSY_PERCENT 90u
@@ -34,7 +36,8 @@ static struct shares shares_of(const struct attempt_facts *f)
     s.has_waiting = pressure_get(&f->machine, MACHINE_CPU_PRESSURE_NS, &v);
     if (s.has_waiting)
         s.waiting = percent(v, span);
-    s.has_others = pressure_get(&f->machine, MACHINE_BUSY_NS, &v) && cgroup_usage_get(&f->usage, CGROUP_CPU_NS, &own);
+    s.has_others = pressure_get(&f->machine, MACHINE_BUSY_NS, &v) &&
+                   cgroup_usage_get(&f->usage, CGROUP_CPU_NS, &own);
     if (s.has_others) {
         s.busy = percent(v, capacity);
         s.others = percent(v > own ? v - own : 0, capacity);
@@ -61,7 +64,9 @@ static bool lacks_cpu(const struct attempt_facts *f, const struct shares *s, str
     if (!s->has_others || s->others < OTHERS_PERCENT || hardly_ran(f))
         return false;
     if (s->has_waiting && s->waiting >= WAITING_PERCENT)
-        strbuf_addf(b, "some task waited for a CPU %u%% of the time while other processes used %u%% of the CPUs",
+        strbuf_addf(b,
+                    "some task waited for a CPU %u%% of the time while other processes used %u%% "
+                    "of the CPUs",
                     s->waiting, s->others);
     else if (!s->has_waiting && s->busy >= BUSY_PERCENT)
         strbuf_addf(b, "the CPUs were %u%% busy, %u%% with other processes", s->busy, s->others);
@@ -79,7 +84,8 @@ static bool is_stolen_from(const struct shares *s, struct strbuf *b)
 }
 
 /* The stalls of a group at its own memory limit are among the machine's too. */
-static bool lacks_memory(const struct jobs_job *job, const struct attempt_facts *f, struct strbuf *b)
+static bool lacks_memory(const struct jobs_job *job, const struct attempt_facts *f,
+                         struct strbuf *b)
 {
     uint64_t waited, peak;
 
@@ -90,7 +96,8 @@ static bool lacks_memory(const struct jobs_job *job, const struct attempt_facts 
         (!cgroup_usage_get(&f->usage, CGROUP_MEMORY_PEAK_BYTES, &peak) ||
          percent(peak, job->limits.value[JOBS_LIMIT_MEMORY]) >= 95))
         return false;
-    strbuf_addf(b, "some task waited for memory %u%% of the time", percent(waited, f->machine.at_ns));
+    strbuf_addf(b, "some task waited for memory %u%% of the time",
+                percent(waited, f->machine.at_ns));
     return true;
 }
 
@@ -99,7 +106,8 @@ static bool lacks_disk(const struct attempt_facts *f, struct strbuf *b)
 {
     uint64_t waited;
 
-    if (!pressure_get(&f->machine, MACHINE_IO_PRESSURE_NS, &waited) || percent(waited, f->machine.at_ns) < DISK_PERCENT)
+    if (!pressure_get(&f->machine, MACHINE_IO_PRESSURE_NS, &waited) ||
+        percent(waited, f->machine.at_ns) < DISK_PERCENT)
         return false;
     strbuf_addf(b, "some task, of this job or another, waited for a disk %u%% of the time",
                 percent(waited, f->machine.at_ns));
@@ -108,7 +116,8 @@ static bool lacks_disk(const struct attempt_facts *f, struct strbuf *b)
 
 /* ---- was it near? ---- */
 
-/* The share of its limit that was used, of those that there are the largest; false when that is not near. */
+/* The share of its limit that was used, of those that there are the largest; false when that is not
+ * near. */
 static bool is_near(const struct jobs_job *job, const struct attempt_facts *f, struct strbuf *b)
 {
     uint64_t used[2] = {f->ended_ns - f->started_ns, 0};
@@ -123,19 +132,20 @@ static bool is_near(const struct jobs_job *job, const struct attempt_facts *f, s
     for (size_t i = 0; i < ARRAY_SIZE(limits); i++) {
         char text[UNIT_TEXT_SIZE];
         uint64_t limit = job->limits.value[limits[i].limit];
-        unsigned share = jobs_limit_is_set(&job->limits, limits[i].limit) ? percent(used[i], limit) : 0;
+        unsigned share =
+            jobs_limit_is_set(&job->limits, limits[i].limit) ? percent(used[i], limit) : 0;
 
         if (share < 100 - NEAR_LIMIT_PERCENT)
             continue;
-        strbuf_addf(b, "near-limit, machine under pressure: %u%% of its %s limit %s used, and ", share, limits[i].name,
-                    unit_format_duration(limit, text));
+        strbuf_addf(b, "near-limit, machine under pressure: %u%% of its %s limit %s used, and ",
+                    share, limits[i].name, unit_format_duration(limit, text));
         return true;
     }
     return false;
 }
 
-bool near_limit_describe(const struct jobs_job *job, const struct attempt_facts *facts, enum reports_verdict verdict,
-                      struct strbuf *ret)
+bool near_limit_describe(const struct jobs_job *job, const struct attempt_facts *facts,
+                         enum reports_verdict verdict, struct strbuf *ret)
 {
     bool ended_by_limit = verdict == REPORTS_TIMEOUT || verdict == REPORTS_CPU_LIMIT;
     struct shares s = shares_of(facts);
@@ -145,7 +155,8 @@ bool near_limit_describe(const struct jobs_job *job, const struct attempt_facts 
         strbuf_adds(&b, "near-limit, machine under pressure: ");
     else if (verdict != REPORTS_PASSED || !is_near(job, facts, &b))
         return false;
-    if (!lacks_cpu(facts, &s, &b) && !is_stolen_from(&s, &b) && !lacks_memory(job, facts, &b) && !lacks_disk(facts, &b))
+    if (!lacks_cpu(facts, &s, &b) && !is_stolen_from(&s, &b) && !lacks_memory(job, facts, &b) &&
+        !lacks_disk(facts, &b))
         return false;
     strbuf_adds(ret, b.data);
     return true;

@@ -14,8 +14,9 @@
 
 /* ---- how long threads waited for a CPU ---- */
 
-/* Documentation/scheduler/sched-stats.rst, /proc/<pid>/schedstat: "time on the CPU, time on the run queue, slices", ns. All
- * zero where the kernel does not count (no CONFIG_SCHED_INFO). Readable by all, and of threads as of processes. */
+/* Documentation/scheduler/sched-stats.rst, /proc/<pid>/schedstat: "time on the CPU, time on the run
+ * queue, slices", ns. All zero where the kernel does not count (no CONFIG_SCHED_INFO). Readable by
+ * all, and of threads as of processes. */
 static bool read_schedstat(const char *path, uint64_t *ret_wait_ns, uint64_t *ret_slices)
 {
     char text[96], *at, *end;
@@ -75,7 +76,8 @@ int observe_pid_inside(const struct observer *o, pid_t thread)
     return 0;
 }
 
-/* The figure of a thread that is gone is what was seen of it last; what it waited since then is nobody's to know. */
+/* The figure of a thread that is gone is what was seen of it last; what it waited since then is
+ * nobody's to know. */
 static void look_at_threads(struct observer *o)
 {
     pid_t threads[OBSERVE_THREADS_MAX];
@@ -89,11 +91,13 @@ static void look_at_threads(struct observer *o)
         uint64_t wait, slices, before = seen.ns;
 
         (void)snprintf(path, sizeof(path), "/proc/%d/schedstat", (int)threads[i]);
-        if (!read_schedstat(path, &wait, &slices) || wait < before) /* gone, or another one by the same number */
+        if (!read_schedstat(path, &wait, &slices) ||
+            wait < before) /* gone, or another one by the same number */
             o->waited_ns += before;
         else
             now[n_now++] = (struct waiting){threads[i], wait, seen.inside};
-        if (n_now > 0 && now[n_now - 1].thread == threads[i] && seen.inside < 0 && asked++ < ASKED_MAX)
+        if (n_now > 0 && now[n_now - 1].thread == threads[i] && seen.inside < 0 &&
+            asked++ < ASKED_MAX)
             now[n_now - 1].inside = ask_inside(threads[i]);
     }
     for (size_t i = 0; i < o->n_waiting; i++)
@@ -185,7 +189,8 @@ static void show_memory(struct observer *o)
 
 static void add_point(struct observer *o, uint64_t now)
 {
-    static const uint32_t wanted = 1u << CGROUP_CPU_NS | 1u << CGROUP_MEMORY_BYTES | 1u << CGROUP_PIDS;
+    static const uint32_t wanted =
+        1u << CGROUP_CPU_NS | 1u << CGROUP_MEMORY_BYTES | 1u << CGROUP_PIDS;
     struct reports_point p = {.at_ns = now - o->facts->started_ns};
     struct cgroup_usage usage = {0};
     bool cpu, memory, pids;
@@ -257,10 +262,13 @@ void observe_open(struct attempt_context *ctx)
 }
 
 void observe_begin(struct observer *o, struct attempt_context *ctx, const struct cgroup_job *cgroup,
-                   const struct sandbox_job *sandbox, const struct jobs_job *job, struct attempt_facts *facts)
+                   const struct sandbox_job *sandbox, const struct jobs_job *job,
+                   struct attempt_facts *facts)
 {
     *o = (struct observer){.ctx = ctx, .cgroup = cgroup, .sandbox = sandbox, .facts = facts};
-    o->memory_limit = jobs_limit_is_set(&job->limits, JOBS_LIMIT_MEMORY) ? job->limits.value[JOBS_LIMIT_MEMORY] : UINT64_MAX;
+    o->memory_limit = jobs_limit_is_set(&job->limits, JOBS_LIMIT_MEMORY)
+                          ? job->limits.value[JOBS_LIMIT_MEMORY]
+                          : UINT64_MAX;
     timeline_start(&ctx->timeline, ctx->run->sample_ns);
     pressure_look(&ctx->machine, &o->before);
     cgroup_around_begin(ctx->around);

@@ -1,6 +1,6 @@
-/* observe: private to supervisor: looks at a running job from outside, a few times a second, at a bounded cost: the timeline,
- * the peak of its disk, what the console shows, how long its threads waited for a CPU, what else the machine did. Holds no
- * limit and ends nothing. */
+/* observe: private to supervisor: looks at a running job from outside, a few times a second, at a
+ * bounded cost: the timeline, the peak of its disk, what the console shows, how long its threads
+ * waited for a CPU, what else the machine did. Holds no limit and ends nothing. */
 #pragma once
 
 #include "harness/attempt/attempt.h"
@@ -21,19 +21,21 @@ struct observer {
     struct waiting {
         pid_t thread;
         uint64_t ns;
-        int inside; /* its number in the job; 0: not known, -1: not asked yet */
+        int inside;                 /* its number in the job; 0: not known, -1: not asked yet */
     } waiting[OBSERVE_THREADS_MAX]; /* as seen last */
     size_t n_waiting;
-    uint64_t waited_ns; /* of threads that are gone */
+    uint64_t waited_ns;    /* of threads that are gone */
     uint64_t memory_limit; /* UINT64_MAX: none */
     struct footprint footprint;
 };
 
 /* Once, for the slot: opens what all its jobs are looked at through. */
 void observe_open(struct attempt_context *ctx);
-/* The job has been cloned; nothing of it need run yet. All pointers are borrowed until observe_end. */
+/* The job has been cloned; nothing of it need run yet. All pointers are borrowed until observe_end.
+ */
 void observe_begin(struct observer *o, struct attempt_context *ctx, const struct cgroup_job *cgroup,
-                   const struct sandbox_job *sandbox, const struct jobs_job *job, struct attempt_facts *facts);
+                   const struct sandbox_job *sandbox, const struct jobs_job *job,
+                   struct attempt_facts *facts);
 /* When observe_tick has something to do next (CLOCK_MONOTONIC, ns). */
 uint64_t observe_next(const struct observer *o);
 void observe_tick(struct observer *o, uint64_t now);

@@ -5,7 +5,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#define TICK_NS (NSEC_PER_SEC / 100) /* USER_HZ, the unit of /proc/stat, is 100 in every Linux ABI but Alpha's */
+#define TICK_NS                                                                                    \
+    (NSEC_PER_SEC /                                                                                \
+     100) /* USER_HZ, the unit of /proc/stat, is 100 in every Linux ABI but Alpha's */
 
 /* In this order; /proc/stat's two figures come from one read. */
 static const char *const files[MACHINE_FIGURE_COUNT] = {
@@ -47,7 +49,8 @@ bool pressure_parse_pressure(const char *text, uint64_t *ret_ns)
     return true;
 }
 
-/* "cpu  user nice system idle iowait irq softirq steal guest guest_nice": what a guest of ours used is part of user and nice. */
+/* "cpu  user nice system idle iowait irq softirq steal guest guest_nice": what a guest of ours used
+ * is part of user and nice. */
 bool pressure_parse_stat(const char *text, uint64_t *ret_busy_ns, uint64_t *ret_stolen_ns)
 {
     enum { USER, NICE, SYSTEM, IDLE, IOWAIT, IRQ, SOFTIRQ, STEAL, COUNT };
@@ -64,7 +67,8 @@ bool pressure_parse_stat(const char *text, uint64_t *ret_busy_ns, uint64_t *ret_
             return false;
         p = end;
     }
-    *ret_busy_ns = (ticks[USER] + ticks[NICE] + ticks[SYSTEM] + ticks[IRQ] + ticks[SOFTIRQ]) * TICK_NS;
+    *ret_busy_ns =
+        (ticks[USER] + ticks[NICE] + ticks[SYSTEM] + ticks[IRQ] + ticks[SOFTIRQ]) * TICK_NS;
     *ret_stolen_ns = ticks[STEAL] * TICK_NS;
     return true;
 }
@@ -98,7 +102,8 @@ void pressure_look(const struct pressure *m, struct pressure_look *ret)
     *ret = l;
 }
 
-void pressure_since(const struct pressure_look *before, const struct pressure_look *now, struct pressure_look *ret)
+void pressure_since(const struct pressure_look *before, const struct pressure_look *now,
+                    struct pressure_look *ret)
 {
     struct pressure_look l = {.at_ns = now->at_ns - before->at_ns};
 

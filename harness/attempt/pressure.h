@@ -1,5 +1,6 @@
-/* pressure: private to supervisor: what the machine as a whole was up to while a job ran: pressure stall information
- * (Documentation/accounting/psi.rst) and the CPU time of everybody (proc(5), /proc/stat). Judges nothing. */
+/* pressure: private to supervisor: what the machine as a whole was up to while a job ran: pressure
+ * stall information (Documentation/accounting/psi.rst) and the CPU time of everybody (proc(5),
+ * /proc/stat). Judges nothing. */
 #pragma once
 
 #include "base/base.h"
@@ -15,8 +16,9 @@ enum pressure_figure {
 
 /* The files, kept open: a look costs a few microseconds. */
 struct pressure {
-    int fd[MACHINE_FIGURE_COUNT]; /* the last two are one file; -EBADF: the kernel does not tell */
-    unsigned cpus;                /* online */
+    /* the last two are one file; -EBADF: the kernel does not tell */
+    int fd[MACHINE_FIGURE_COUNT];
+    unsigned cpus; /* online */
 };
 
 /* A look at a moment, or the difference of two. */
@@ -30,9 +32,11 @@ void pressure_open(struct pressure *ret);
 void pressure_close(struct pressure *m);
 void pressure_look(const struct pressure *m, struct pressure_look *ret);
 /* What went by between the two: only what both know. */
-void pressure_since(const struct pressure_look *before, const struct pressure_look *now, struct pressure_look *ret);
+void pressure_since(const struct pressure_look *before, const struct pressure_look *now,
+                    struct pressure_look *ret);
 bool pressure_get(const struct pressure_look *l, enum pressure_figure f, uint64_t *ret);
 
-/* The text of the files, for the tests: "some avg10=... total=USEC" and "cpu  USER NICE SYSTEM ...". */
+/* The text of the files, for the tests: "some avg10=... total=USEC" and "cpu  USER NICE SYSTEM
+ * ...". */
 bool pressure_parse_pressure(const char *text, uint64_t *ret_ns);
 bool pressure_parse_stat(const char *text, uint64_t *ret_busy_ns, uint64_t *ret_stolen_ns);

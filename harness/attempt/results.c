@@ -1,12 +1,13 @@
-/* results: see results.h. Not responsible for when a result is final, nor for what its verdict means for the run. */
+/* results: see results.h. Not responsible for when a result is final, nor for what its verdict
+ * means for the run. */
 #include "harness/attempt/results.h"
 
 #include "harness/attempt/limits_in_force.h"
 
 #include <string.h>
 
-static struct reports_limit *limits_of(struct arena *arena, const struct jobs_limits *l, uint32_t unenforced,
-                                       size_t *ret_n)
+static struct reports_limit *limits_of(struct arena *arena, const struct jobs_limits *l,
+                                       uint32_t unenforced, size_t *ret_n)
 {
     static const uint64_t scales[] = {[JOBS_UNIT_CORES] = 1000,
                                       [JOBS_UNIT_DURATION] = NSEC_PER_SEC,
@@ -18,9 +19,9 @@ static struct reports_limit *limits_of(struct arena *arena, const struct jobs_li
 
     for (enum jobs_limit i = 0; i < JOBS_LIMIT_COUNT; i++)
         if (jobs_limit_is_set(l, i) && !((unenforced >> i) & 1u))
-            list[n++] =
-                (struct reports_limit){jobs_limit_table[i].report_key, l->value[i], scales[jobs_limit_table[i].unit],
-                                       jobs_limit_table[i].unit == JOBS_UNIT_CPUS ? l->cpus : NULL};
+            list[n++] = (struct reports_limit){
+                jobs_limit_table[i].report_key, l->value[i], scales[jobs_limit_table[i].unit],
+                jobs_limit_table[i].unit == JOBS_UNIT_CPUS ? l->cpus : NULL};
     *ret_n = n;
     return list;
 }
@@ -41,7 +42,8 @@ static const char **unenforced_of(struct arena *arena, const struct jobs_job *jo
     return list;
 }
 
-void results_describe(const struct run *run, const struct instance *in, struct arena *arena, struct reports_result *r)
+void results_describe(const struct run *run, const struct instance *in, struct arena *arena,
+                      struct reports_result *r)
 {
     r->id = in->id;
     r->job = in->job->name;
@@ -56,8 +58,9 @@ void results_describe(const struct run *run, const struct instance *in, struct a
     }
 }
 
-struct reports_result *results_unrun(const struct run *run, const struct instance *in, enum reports_verdict verdict,
-                                     const char *evidence, struct arena **ret_arena)
+struct reports_result *results_unrun(const struct run *run, const struct instance *in,
+                                     enum reports_verdict verdict, const char *evidence,
+                                     struct arena **ret_arena)
 {
     struct arena *arena = arena_new();
     struct reports_result *r = arena_alloc(arena, sizeof(*r));
@@ -66,7 +69,8 @@ struct reports_result *results_unrun(const struct run *run, const struct instanc
     r->evidence = arena_strdup(arena, evidence);
     r->cases = arena_alloc(arena, r->n_cases * sizeof(*r->cases));
     for (size_t i = 0; i < r->n_cases; i++)
-        r->cases[i] = (struct reports_case){.verdict = verdict, .evidence = r->evidence, .exit = -1};
+        r->cases[i] =
+            (struct reports_case){.verdict = verdict, .evidence = r->evidence, .exit = -1};
     results_describe(run, in, arena, r);
     *ret_arena = arena;
     return r;
@@ -74,9 +78,11 @@ struct reports_result *results_unrun(const struct run *run, const struct instanc
 
 /* ---- attempts ---- */
 
-void results_follow(struct reports_result *r, const struct reports_result *before, struct arena *arena)
+void results_follow(struct reports_result *r, const struct reports_result *before,
+                    struct arena *arena)
 {
-    const struct reports_result **list = arena_alloc(arena, (before->n_previous + 1) * sizeof(*list));
+    const struct reports_result **list =
+        arena_alloc(arena, (before->n_previous + 1) * sizeof(*list));
 
     for (size_t i = 0; i < before->n_previous; i++)
         list[i] = before->previous[i];
@@ -134,8 +140,8 @@ void results_name_logs(const struct instance *in, bool has_stdout, bool has_stde
     r->stderr_log = has_stderr ? arena_printf(arena, "%s/%s.stderr", dir, name) : NULL;
 }
 
-int results_keep_logs(const struct run *run, const struct instance *in, struct arena *arena, struct reports_result *r,
-                      struct cupel_error *err)
+int results_keep_logs(const struct run *run, const struct instance *in, struct arena *arena,
+                      struct reports_result *r, struct cupel_error *err)
 {
     char dir[32];
     int result = reports_out_keep_logs(run->out, in->log_name, r->attempts, err);

@@ -1,23 +1,28 @@
-/* results: private to supervisor: what it adds to what a slot reported: names, limits, where the logs are, what was before. */
+/* results: private to supervisor: what it adds to what a slot reported: names, limits, where the
+ * logs are, what was before. */
 #pragma once
 
 #include "harness/run/run.h"
 
 /* What is known of a job anyway. */
-void results_describe(const struct run *run, const struct instance *in, struct arena *arena, struct reports_result *r);
+void results_describe(const struct run *run, const struct instance *in, struct arena *arena,
+                      struct reports_result *r);
 /* A job, or an attempt of it, of which there is nothing to tell but why; in an arena of its own. */
-struct reports_result *results_unrun(const struct run *run, const struct instance *in, enum reports_verdict verdict,
-                                     const char *evidence, struct arena **ret_arena);
+struct reports_result *results_unrun(const struct run *run, const struct instance *in,
+                                     enum reports_verdict verdict, const char *evidence,
+                                     struct arena **ret_arena);
 /* `r` is the attempt after `before`, which lives as long as `r` does. */
-void results_follow(struct reports_result *r, const struct reports_result *before, struct arena *arena);
+void results_follow(struct reports_result *r, const struct reports_result *before,
+                    struct arena *arena);
 void results_add_note(struct reports_result *r, struct arena *arena, const char *note);
-/* Keeps the first names of artifacts alone, in this arena: so that what a run holds until its end is bounded by the number
- * of its jobs, not by what they leave. */
+/* Keeps the first names of artifacts alone, in this arena: so that what a run holds until its end
+ * is bounded by the number of its jobs, not by what they leave. */
 void results_shorten(struct reports_result *r, struct arena *arena);
 void results_name_logs(const struct instance *in, bool has_stdout, bool has_stderr, const char *dir,
                        struct arena *arena, struct reports_result *r);
 /* The job is about to be run again after `r`: its logs make room. */
-int results_keep_logs(const struct run *run, const struct instance *in, struct arena *arena, struct reports_result *r,
-                      struct cupel_error *err);
-/* Logs and artifacts of an earlier run, or artifacts of an earlier attempt, must not pass for those of the next. */
+int results_keep_logs(const struct run *run, const struct instance *in, struct arena *arena,
+                      struct reports_result *r, struct cupel_error *err);
+/* Logs and artifacts of an earlier run, or artifacts of an earlier attempt, must not pass for those
+ * of the next. */
 void results_forget_earlier(const struct run *run, const struct instance *in);

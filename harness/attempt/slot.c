@@ -1,6 +1,6 @@
-/* slot: the process that does the blocking kernel work of one job at a time. It is forked from the supervisor after
- * everything is prepared, so it knows the plan, the roots and the compiled filter; an order is a number. It dies with
- * the supervisor. */
+/* slot: the process that does the blocking kernel work of one job at a time. It is forked from the
+ * supervisor after everything is prepared, so it knows the plan, the roots and the compiled filter;
+ * an order is a number. It dies with the supervisor. */
 #include "harness/attempt/slot.h"
 
 #include "base/weaken.h"
@@ -25,8 +25,9 @@
 
 #define TIMER_SLACK_NS 50000UL /* the kernel's own (PR_SET_TIMERSLACK(2const)) */
 
-/* How the kernel serves the processes: whoever started cupel by chrt(1) or ionice(1) has not chosen that for jobs, whose time
- * limits would hold something else. The control groups of some kernels do not even take a process of another policy. */
+/* How the kernel serves the processes: whoever started cupel by chrt(1) or ionice(1) has not chosen
+ * that for jobs, whose time limits would hold something else. The control groups of some kernels do
+ * not even take a process of another policy. */
 static void normalise_scheduling(void)
 {
     static const struct sched_param none = {0};
@@ -38,12 +39,14 @@ static void normalise_scheduling(void)
     (void)prctl(PR_SET_THP_DISABLE, 0, 0, 0, 0);
 }
 
-/* What jobs must not inherit from whoever started cupel, and only a privileged process can put right. */
+/* What jobs must not inherit from whoever started cupel, and only a privileged process can put
+ * right. */
 static void normalise(void)
 {
     static const __rlimit_resource_t raised[] = {
-        RLIMIT_CORE, RLIMIT_NOFILE, RLIMIT_STACK, RLIMIT_FSIZE,   RLIMIT_NPROC,    RLIMIT_CPU,       RLIMIT_AS,
-        RLIMIT_DATA, RLIMIT_RSS,    RLIMIT_LOCKS, RLIMIT_MEMLOCK, RLIMIT_MSGQUEUE, RLIMIT_SIGPENDING};
+        RLIMIT_CORE,    RLIMIT_NOFILE,   RLIMIT_STACK,     RLIMIT_FSIZE, RLIMIT_NPROC,
+        RLIMIT_CPU,     RLIMIT_AS,       RLIMIT_DATA,      RLIMIT_RSS,   RLIMIT_LOCKS,
+        RLIMIT_MEMLOCK, RLIMIT_MSGQUEUE, RLIMIT_SIGPENDING};
 
     if (weakened("session"))
         return;
@@ -52,11 +55,14 @@ static void normalise(void)
 
         if (getrlimit(raised[i], &l) < 0)
             continue;
-        /* nothing but the hard limit: commands set their own soft ones, and fail loudly where they cannot */
-        l.rlim_max = raised[i] == RLIMIT_NOFILE ? jobs_limit_table[JOBS_LIMIT_OPEN_FILES].max : RLIM_INFINITY;
+        /* nothing but the hard limit: commands set their own soft ones, and fail loudly where they
+         * cannot */
+        l.rlim_max = raised[i] == RLIMIT_NOFILE ? jobs_limit_table[JOBS_LIMIT_OPEN_FILES].max
+                                                : RLIM_INFINITY;
         (void)setrlimit(raised[i], &l);
     }
-    (void)file_put_at(-1, "/proc/self/oom_score_adj", "0"); /* jobs have more: sandbox/slot/oom_order.c */
+    /* jobs have more: sandbox/slot/oom_order.c */
+    (void)file_put_at(-1, "/proc/self/oom_score_adj", "0");
     normalise_scheduling();
 }
 
@@ -69,7 +75,8 @@ static void die_with_supervisor(pid_t supervisor)
 }
 
 /* A slot that cannot start says so in every result that it is asked for. */
-static void report_unstarted(const struct instance *instance, uint32_t index, int socket, const struct cupel_error *err)
+static void report_unstarted(const struct instance *instance, uint32_t index, int socket,
+                             const struct cupel_error *err)
 {
     struct attempt_result result = {
         .facts = {.cause = CAUSE_HARNESS, .n_steps = instance->job->n_steps, .harness = *err}};
@@ -93,8 +100,8 @@ void slot_become(pid_t supervisor)
     normalise();
 }
 
-int slot_open_stage(const struct run *run, unsigned number, struct sandbox_stage **ret_stage, int *ret_lock,
-                    struct cupel_error *err)
+int slot_open_stage(const struct run *run, unsigned number, struct sandbox_stage **ret_stage,
+                    int *ret_lock, struct cupel_error *err)
 {
     struct sandbox_stage_config config = {.store_dirfd = run->dirfd,
                                           .number = number,
@@ -121,7 +128,8 @@ _Noreturn static void slot_main(const struct run *run, unsigned number, int sock
     int lock = -EBADF, r = slot_open_stage(run, number, &ctx.stage, &lock, &err);
 
     if (r == 0)
-        sandbox_stage_cancel_by(ctx.stage, socket); /* no order comes while a job is being started but to end it */
+        sandbox_stage_cancel_by(
+            ctx.stage, socket); /* no order comes while a job is being started but to end it */
     observe_open(&ctx);
     ctx.around = cgroup_around_open(run->cgroups);
     for (;;) {
@@ -145,7 +153,8 @@ _Noreturn static void slot_main(const struct run *run, unsigned number, int sock
         attempt_run(&ctx, &run->instances[m.instance], &result, &leftover);
         sent = wire_send(socket, m.instance, &result);
         attempt_result_free(&result);
-        attempt_take_down(&ctx, &leftover); /* while the supervisor reports, and finds the next job */
+        /* while the supervisor reports, and finds the next job */
+        attempt_take_down(&ctx, &leftover);
         if (sent < 0)
             break;
     }
@@ -165,13 +174,15 @@ static void close_others(const struct slot *slots, size_t n)
         }
 }
 
-int slot_start(const struct run *run, struct slot *slots, size_t n, size_t number, struct cupel_error *err)
+int slot_start(const struct run *run, struct slot *slots, size_t n, size_t number,
+               struct cupel_error *err)
 {
     pid_t supervisor = getpid(), pid;
     int ends[2];
 
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
-        return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot make a socket for slot %zu", number);
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot make a socket for slot %zu",
+                               number);
     (void)fflush(NULL);
     pid = fork();
     if (pid == 0) {
@@ -187,7 +198,8 @@ int slot_start(const struct run *run, struct slot *slots, size_t n, size_t numbe
         (void)close(ends[0]);
         return r;
     }
-    slots[number] = (struct slot){.pid = pid, .socket = ends[0], .pidfd = (int)syscall(SYS_pidfd_open, pid, 0)};
+    slots[number] =
+        (struct slot){.pid = pid, .socket = ends[0], .pidfd = (int)syscall(SYS_pidfd_open, pid, 0)};
     return 0;
 }
 

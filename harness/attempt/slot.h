@@ -3,7 +3,8 @@
 
 #include "harness/run/run.h"
 
-/* What the supervisor may say: ORDER_FORGET between two jobs, of an instance from which no job will start any more. */
+/* What the supervisor may say: ORDER_FORGET between two jobs, of an instance from which no job will
+ * start any more. */
 enum slot_order { ORDER_RUN = 1, ORDER_CANCEL = 2, ORDER_KILL = 3, ORDER_FORGET = 4 };
 struct slot_message {
     uint32_t order;
@@ -20,15 +21,18 @@ struct slot {
     uint32_t instance; /* while busy */
 };
 
-/* Forks slot number `number` of slots[0..n-1] into slots[number]; the child never returns. It closes its copies of the
- * other slots' sockets, which would otherwise keep those from seeing their end. */
-int slot_start(const struct run *run, struct slot *slots, size_t n, size_t number, struct cupel_error *err);
-/* For a process that was just forked and is to start jobs: it dies with its supervisor, has no signal blocked, and none of the
- * caller's resource limits and priorities, which jobs would inherit. */
+/* Forks slot number `number` of slots[0..n-1] into slots[number]; the child never returns. It
+ * closes its copies of the other slots' sockets, which would otherwise keep those from seeing their
+ * end. */
+int slot_start(const struct run *run, struct slot *slots, size_t n, size_t number,
+               struct cupel_error *err);
+/* For a process that was just forked and is to start jobs: it dies with its supervisor, has no
+ * signal blocked, and none of the caller's resource limits and priorities, which jobs would
+ * inherit. */
 void slot_become(pid_t supervisor);
 /* A range of ids, the place in the run's cgroups, and the stage. *ret_lock holds the range. */
-int slot_open_stage(const struct run *run, unsigned number, struct sandbox_stage **ret_stage, int *ret_lock,
-                    struct cupel_error *err);
+int slot_open_stage(const struct run *run, unsigned number, struct sandbox_stage **ret_stage,
+                    int *ret_lock, struct cupel_error *err);
 int slot_order(const struct slot *s, enum slot_order order, uint32_t instance);
 /* Closes the socket, which tells the slot to end, waits for it, and returns its wait status. */
 int slot_stop(struct slot *s);

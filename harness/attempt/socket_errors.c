@@ -40,24 +40,29 @@ static uint64_t setting(const char *path)
     return value;
 }
 
-/* A socket's queue ends at its receive buffer: twice what is asked for, or as large as TCP makes it. */
+/* A socket's queue ends at its receive buffer: twice what is asked for, or as large as TCP makes
+ * it. */
 static uint64_t most_per_socket(void)
 {
-    uint64_t asked = 2 * setting("/proc/sys/net/core/rmem_max"), usual = setting("/proc/sys/net/core/rmem_default");
+    uint64_t asked = 2 * setting("/proc/sys/net/core/rmem_max"),
+             usual = setting("/proc/sys/net/core/rmem_default");
     uint64_t tcp = setting("/proc/sys/net/ipv4/tcp_rmem");
 
     asked = asked > usual ? asked : usual;
     return asked > tcp ? asked : tcp;
 }
 
-/* "Ip: Forwarding DefaultTTL ..." over "Ip: 1 64 ...": snmp(7), a line of names over one of numbers. */
-static uint64_t column(FILE *f, const char *group, const char *const *names, const uint64_t *weights, size_t n)
+/* "Ip: Forwarding DefaultTTL ..." over "Ip: 1 64 ...": snmp(7), a line of names over one of
+ * numbers. */
+static uint64_t column(FILE *f, const char *group, const char *const *names,
+                       const uint64_t *weights, size_t n)
 {
     char heads[8192], values[8192], *save_head = NULL, *save_value = NULL;
     uint64_t sum = 0;
 
     while (fgets(heads, sizeof(heads), f) != NULL && fgets(values, sizeof(values), f) != NULL) {
-        char *head = strtok_r(heads, " \n", &save_head), *value = strtok_r(values, " \n", &save_value);
+        char *head = strtok_r(heads, " \n", &save_head),
+             *value = strtok_r(values, " \n", &save_value);
 
         if (head == NULL || !str_eq(head, group))
             continue;
@@ -72,7 +77,9 @@ static uint64_t column(FILE *f, const char *group, const char *const *names, con
 
 static uint64_t traffic4(pid_t init)
 {
-    static const char *const packets[] = {"InReceives", "OutRequests"}, *const bytes[] = {"InOctets", "OutOctets"};
+    static const char *const packets[] = {"InReceives", "OutRequests"}, *const bytes[] = {
+                                                                            "InOctets",
+                                                                            "OutOctets"};
     static const uint64_t per_packet[] = {PER_PACKET, PER_PACKET}, once[] = {1, 1};
     cleanup_fclose FILE *snmp = open_of(init, "snmp"), *netstat = open_of(init, "netstat");
 
@@ -151,11 +158,13 @@ static uint64_t held(const struct nlmsghdr *h, uint64_t per_orphan)
     uint32_t memory[SK_MEMINFO_VARS] = {0};
     bool listens = m->idiag_state == TCP_LISTEN;
 
-    for (const struct rtattr *a = (const struct rtattr *)(m + 1); RTA_OK(a, len); a = RTA_NEXT(a, len))
+    for (const struct rtattr *a = (const struct rtattr *)(m + 1); RTA_OK(a, len);
+         a = RTA_NEXT(a, len))
         if (a->rta_type == INET_DIAG_SKMEMINFO)
-            memcpy(memory, RTA_DATA(a), RTA_PAYLOAD(a) < sizeof(memory) ? RTA_PAYLOAD(a) : sizeof(memory));
-    return (uint64_t)memory[SK_MEMINFO_RMEM_ALLOC] + memory[SK_MEMINFO_WMEM_QUEUED] + memory[SK_MEMINFO_BACKLOG] +
-           (m->idiag_inode == 0 && !listens ? per_orphan : 0);
+            memcpy(memory, RTA_DATA(a),
+                   RTA_PAYLOAD(a) < sizeof(memory) ? RTA_PAYLOAD(a) : sizeof(memory));
+    return (uint64_t)memory[SK_MEMINFO_RMEM_ALLOC] + memory[SK_MEMINFO_WMEM_QUEUED] +
+           memory[SK_MEMINFO_BACKLOG] + (m->idiag_inode == 0 && !listens ? per_orphan : 0);
 }
 
 /* The kernel has an answer ready for each read until its last, which says so. */
@@ -171,9 +180,11 @@ static int read_all(int fd, uint64_t per_orphan, uint64_t *ret)
         unsigned len = (unsigned)n;
 
         for (const struct nlmsghdr *h = &b.align; NLMSG_OK(h, len); h = NLMSG_NEXT(h, len)) {
-            if (h->nlmsg_type == NLMSG_DONE) /* with an error where the kernel has no part for TCP */
+            if (h->nlmsg_type ==
+                NLMSG_DONE) /* with an error where the kernel has no part for TCP */
                 return h->nlmsg_len >= NLMSG_LENGTH(sizeof(int)) ? *(const int *)NLMSG_DATA(h) : 0;
-            if (h->nlmsg_type == NLMSG_ERROR || h->nlmsg_len < NLMSG_LENGTH(sizeof(struct inet_diag_msg)))
+            if (h->nlmsg_type == NLMSG_ERROR ||
+                h->nlmsg_len < NLMSG_LENGTH(sizeof(struct inet_diag_msg)))
                 return -EOPNOTSUPP;
             *ret += held(h, per_orphan);
         }
@@ -194,7 +205,8 @@ int socket_errors_tcp(struct socket_errors *e, int family, uint64_t per_orphan, 
     r = ask(e->diag, family);
     if (r == 0)
         r = read_all(e->diag, per_orphan, &sum);
-    if (r < 0) /* a kernel without it, or half an answer: the next one would not be told from its rest */
+    if (r < 0) /* a kernel without it, or half an answer: the next one would not be told from its
+                  rest */
         socket_errors_end(e);
     else
         *ret = sum;

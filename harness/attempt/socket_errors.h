@@ -14,7 +14,8 @@ struct socket_errors {
     int diag; /* asks for TCP's; -EBADF: not yet, or there is no way */
     bool tried;
     uint64_t per_socket; /* what one can hold, in bytes; 0: not asked yet */
-    uint64_t seen, left; /* traffic at the last look, and how much more could still not be too much */
+    /* traffic at the last look, and how much more could still not be too much */
+    uint64_t seen, left;
 };
 
 void socket_errors_begin(struct socket_errors *e, const struct sandbox_job *job);

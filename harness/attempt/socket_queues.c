@@ -22,14 +22,10 @@ static const struct list {
     const char *name, *file;
     int tcp; /* family, or 0 */
 } lists[] = {
-    {"\nTCP: inuse ", "tcp", AF_INET},
-    {"\nTCP6: inuse ", "tcp6", AF_INET6},
-    {"\nUDP: inuse ", "udp", 0},
-    {"\nUDP6: inuse ", "udp6", 0},
-    {"\nUDPLITE: inuse ", "udplite", 0},
-    {"\nUDPLITE6: inuse ", "udplite6", 0},
-    {"\nRAW: inuse ", "raw", 0},
-    {"\nRAW6: inuse ", "raw6", 0},
+    {"\nTCP: inuse ", "tcp", AF_INET},   {"\nTCP6: inuse ", "tcp6", AF_INET6},
+    {"\nUDP: inuse ", "udp", 0},         {"\nUDP6: inuse ", "udp6", 0},
+    {"\nUDPLITE: inuse ", "udplite", 0}, {"\nUDPLITE6: inuse ", "udplite6", 0},
+    {"\nRAW: inuse ", "raw", 0},         {"\nRAW6: inuse ", "raw6", 0},
 };
 
 struct counts {
@@ -120,9 +116,10 @@ static uint64_t sum_of(pid_t init, const struct list *list, uint64_t enough)
     return sum;
 }
 
-/* Lists are only read where the whole machine's queues could be too much, or the error queues, which
- * are not among them: for nearly every look, two short files are all. How many lines there are is bounded, too: a socket that a job has made
- * is on its group's account, and any other one adds to the sum. */
+/* Lists are only read where the whole machine's queues could be too much, or the error queues,
+ * which are not among them: for nearly every look, two short files are all. How many lines there
+ * are is bounded, too: a socket that a job has made is on its group's account, and any other one
+ * adds to the sum. */
 uint64_t socket_queues(pid_t init, struct socket_errors *errors, uint64_t enough)
 {
     struct counts c;
@@ -139,7 +136,8 @@ uint64_t socket_queues(pid_t init, struct socket_errors *errors, uint64_t enough
 
         if (c.in_use[i] == 0)
             continue;
-        if (!all || lists[i].tcp == 0 || socket_errors_tcp(errors, lists[i].tcp, CONNECTION_BYTES, &more) < 0)
+        if (!all || lists[i].tcp == 0 ||
+            socket_errors_tcp(errors, lists[i].tcp, CONNECTION_BYTES, &more) < 0)
             more = sum_of(init, &lists[i], enough - sum);
         sum += more;
     }

@@ -9,8 +9,8 @@
 #define STANDSTILL_MIN_NS (500 * NSEC_PER_MSEC)
 
 struct standstill {
-    int schedstat; /* kept open by the slot; -EBADF: the kernel does not tell, and nothing is found
-                      out */
+    /* kept open by the slot; -EBADF: the kernel does not tell, and nothing is found out */
+    int schedstat;
     uint64_t waited_ns;    /* for a CPU, at the last look */
     uint64_t asleep_ns;    /* of the machine, since it booted, when the job began */
     uint64_t total_ns;     /* how long the slot stood still since standstill_begin */

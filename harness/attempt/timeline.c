@@ -19,16 +19,18 @@ static void halve(struct timeline *t)
     for (size_t i = 0; i < t->n / 2; i++) {
         const struct reports_point *a = &t->points[2 * i], *b = &t->points[2 * i + 1];
 
-        t->points[i] = (struct reports_point){.at_ns = b->at_ns,
-                                              .cpu_ns = b->cpu_ns,
-                                              .memory_bytes = most(a->memory_bytes, b->memory_bytes),
-                                              .pids = most(a->pids, b->pids)};
+        t->points[i] =
+            (struct reports_point){.at_ns = b->at_ns,
+                                   .cpu_ns = b->cpu_ns,
+                                   .memory_bytes = most(a->memory_bytes, b->memory_bytes),
+                                   .pids = most(a->pids, b->pids)};
     }
     t->n /= 2;
     t->interval_ns *= 2;
 }
 
-void timeline_add(struct timeline *t, const struct reports_point *p, bool has_cpu, bool has_memory, bool has_pids)
+void timeline_add(struct timeline *t, const struct reports_point *p, bool has_cpu, bool has_memory,
+                  bool has_pids)
 {
     if (t->n == TIMELINE_MAX)
         halve(t);

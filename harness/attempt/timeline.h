@@ -1,9 +1,11 @@
-/* timeline: private to supervisor: a bounded series of what a job used. Pure: who calls has the clock. */
+/* timeline: private to supervisor: a bounded series of what a job used. Pure: who calls has the
+ * clock. */
 #pragma once
 
 #include "reports/reports.h"
 
-/* However long a job runs, it has at most so many points: when they are used up, two become one and the interval doubles. */
+/* However long a job runs, it has at most so many points: when they are used up, two become one and
+ * the interval doubles. */
 #define TIMELINE_MAX 512
 
 struct timeline {
@@ -17,4 +19,5 @@ struct timeline {
 /* An empty one. */
 void timeline_start(struct timeline *t, uint64_t interval_ns);
 /* Takes a point at p->at_ns. What is not known now (`has_…`) drops its column for good. */
-void timeline_add(struct timeline *t, const struct reports_point *p, bool has_cpu, bool has_memory, bool has_pids);
+void timeline_add(struct timeline *t, const struct reports_point *p, bool has_cpu, bool has_memory,
+                  bool has_pids);

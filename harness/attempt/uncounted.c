@@ -11,7 +11,8 @@
  * look is 30 microseconds, as long as the lists of sockets need not be read. */
 #define LOOK_NS (25 * NSEC_PER_MSEC)
 /* A job may have as many sockets as it has descriptors, a line each: looking takes a twentieth of a
- * CPU at most. Of its own time, not the clock's: a job that keeps all CPUs busy is not looked at less. */
+ * CPU at most. Of its own time, not the clock's: a job that keeps all CPUs busy is not looked at
+ * less. */
 #define LOOK_SHARE 20
 
 void uncounted_begin(struct uncounted *u, const struct jobs_job *job, bool enforced,

@@ -1,6 +1,6 @@
-/* uncounted: private to supervisor: the memory that a job's netlink and internet sockets hold, which
- * the kernel puts on no control group's account, or bounds by none. It is looked at while the job runs, and bounded by the job's
- * own memory limit, beside what the group counts. */
+/* uncounted: private to supervisor: the memory that a job's netlink and internet sockets hold,
+ * which the kernel puts on no control group's account, or bounds by none. It is looked at while the
+ * job runs, and bounded by the job's own memory limit, beside what the group counts. */
 #pragma once
 
 #include "harness/attempt/socket_errors.h"
@@ -8,9 +8,9 @@
 #include "jobs/jobs.h"
 
 struct uncounted {
-    pid_t init;       /* whose network namespace it is */
-    uint64_t limit;   /* bytes */
-    uint64_t next_ns; /* when to look (CLOCK_MONOTONIC); UINT64_MAX: never */
+    pid_t init;                 /* whose network namespace it is */
+    uint64_t limit;             /* bytes */
+    uint64_t next_ns;           /* when to look (CLOCK_MONOTONIC); UINT64_MAX: never */
     uint64_t netlink, internet; /* bytes, of the last look */
     struct socket_errors errors;
 };

@@ -1,10 +1,11 @@
-/* verdict: facts become one verdict with one plain sentence of evidence. Pure: no clock, no files. Where two verdicts
- * would apply, the first cause in time wins; the harness's own failures are never the job's fault. */
+/* verdict: facts become one verdict with one plain sentence of evidence. Pure: no clock, no files.
+ * Where two verdicts would apply, the first cause in time wins; the harness's own failures are
+ * never the job's fault. */
+#include "harness/attempt/verdict.h"
 #include "base/weaken.h"
 #include "harness/attempt/evidence.h"
 #include "harness/attempt/limits_in_force.h"
 #include "harness/attempt/misread_list.h"
-#include "harness/attempt/verdict.h"
 #include "harness/sandbox/sandbox.h"
 
 #include <string.h>
@@ -28,9 +29,11 @@ static uint64_t oom_kills(const struct attempt_facts *f)
 }
 
 /* The limit that struck: the step's own where the facts say so. */
-static uint64_t limit_of(const struct jobs_job *job, const struct attempt_facts *f, enum jobs_limit which)
+static uint64_t limit_of(const struct jobs_job *job, const struct attempt_facts *f,
+                         enum jobs_limit which)
 {
-    const struct jobs_limits *l = f->cause_is_step_limit ? &job->steps[f->cause_step].limits : &job->limits;
+    const struct jobs_limits *l =
+        f->cause_is_step_limit ? &job->steps[f->cause_step].limits : &job->limits;
 
     return l->value[which];
 }
@@ -91,10 +94,13 @@ static void say_timeout(const struct jobs_job *job, const struct attempt_facts *
     char text[UNIT_TEXT_SIZE];
     uint64_t from = f->cause_is_step_limit ? f->steps[f->cause_step].started_ns : f->started_ns;
 
-    if (f->cause_is_step_limit && f->cause_set_up != NULL) /* its time counts from the end of the one before */
+    if (f->cause_is_step_limit &&
+        f->cause_set_up != NULL) /* its time counts from the end of the one before */
         from = f->steps[f->cause_step - 1].ended_ns;
-    strbuf_addf(b, "wall limit %s reached", unit_format_duration(limit_of(job, f, JOBS_LIMIT_WALL), text));
-    add_wall(b, f->cause_set_up != NULL ? ": still being set up after " : ": still running after ", from, f->cause_ns);
+    strbuf_addf(b, "wall limit %s reached",
+                unit_format_duration(limit_of(job, f, JOBS_LIMIT_WALL), text));
+    add_wall(b, f->cause_set_up != NULL ? ": still being set up after " : ": still running after ",
+             from, f->cause_ns);
     if (f->cause_set_up != NULL)
         strbuf_addf(b, ", at '%s'", f->cause_set_up);
     if (f->cpu_at_cause_ns != 0)
@@ -109,8 +115,10 @@ static void say_cpu(const struct jobs_job *job, const struct attempt_facts *f, s
 {
     char text[UNIT_TEXT_SIZE];
 
-    strbuf_addf(b, "CPU limit %s reached", unit_format_duration(limit_of(job, f, JOBS_LIMIT_CPU_TIME), text));
-    strbuf_addf(b, ": %s used by all its processes", unit_format_duration(f->cpu_at_cause_ns, text));
+    strbuf_addf(b, "CPU limit %s reached",
+                unit_format_duration(limit_of(job, f, JOBS_LIMIT_CPU_TIME), text));
+    strbuf_addf(b, ": %s used by all its processes",
+                unit_format_duration(f->cpu_at_cause_ns, text));
     add_wall(b, " after ", f->started_ns, f->cause_ns);
     evidence_of_time(job, f, b);
 }
@@ -119,16 +127,20 @@ static void say_output(const struct jobs_job *job, const struct attempt_facts *f
 {
     char text[UNIT_TEXT_SIZE];
 
-    if (jobs_limit_is_set(f->cause_is_step_limit ? &job->steps[f->cause_step].limits : &job->limits, JOBS_LIMIT_OUTPUT))
-        strbuf_addf(b, "output limit %s reached", unit_format_size(limit_of(job, f, JOBS_LIMIT_OUTPUT), text));
+    if (jobs_limit_is_set(f->cause_is_step_limit ? &job->steps[f->cause_step].limits : &job->limits,
+                          JOBS_LIMIT_OUTPUT))
+        strbuf_addf(b, "output limit %s reached",
+                    unit_format_size(limit_of(job, f, JOBS_LIMIT_OUTPUT), text));
     else
-        strbuf_addf(b, "%s of output, where no limit is given, reached", unit_format_size(LIMITS_OUTPUT_DEFAULT, text));
+        strbuf_addf(b, "%s of output, where no limit is given, reached",
+                    unit_format_size(LIMITS_OUTPUT_DEFAULT, text));
     add_wall(b, " after ", f->started_ns, f->cause_ns);
-    strbuf_addf(b, ": the first %llu byte%s %s kept", (unsigned long long)f->output_bytes, plural(f->output_bytes),
-                f->output_bytes == 1 ? "is" : "are");
+    strbuf_addf(b, ": the first %llu byte%s %s kept", (unsigned long long)f->output_bytes,
+                plural(f->output_bytes), f->output_bytes == 1 ? "is" : "are");
 }
 
-static void say_cancelled(const struct jobs_job *job, const struct attempt_facts *f, struct strbuf *b)
+static void say_cancelled(const struct jobs_job *job, const struct attempt_facts *f,
+                          struct strbuf *b)
 {
     (void)job;
     strbuf_adds(b, "cancelled by the user");
@@ -147,9 +159,12 @@ static const struct {
     enum reports_verdict verdict;
     void (*say)(const struct jobs_job *, const struct attempt_facts *, struct strbuf *);
 } cause_table[] = {
-    [CAUSE_WALL] = {REPORTS_TIMEOUT, say_timeout},          [CAUSE_CPU] = {REPORTS_CPU_LIMIT, say_cpu},
-    [CAUSE_MEMORY] = {REPORTS_MEMORY_LIMIT, say_memory},    [CAUSE_OUTPUT] = {REPORTS_OUTPUT_LIMIT, say_output},
-    [CAUSE_CANCELLED] = {REPORTS_CANCELLED, say_cancelled}, [CAUSE_HARNESS] = {REPORTS_ERROR, say_harness},
+    [CAUSE_WALL] = {REPORTS_TIMEOUT, say_timeout},
+    [CAUSE_CPU] = {REPORTS_CPU_LIMIT, say_cpu},
+    [CAUSE_MEMORY] = {REPORTS_MEMORY_LIMIT, say_memory},
+    [CAUSE_OUTPUT] = {REPORTS_OUTPUT_LIMIT, say_output},
+    [CAUSE_CANCELLED] = {REPORTS_CANCELLED, say_cancelled},
+    [CAUSE_HARNESS] = {REPORTS_ERROR, say_harness},
     [CAUSE_SUBMISSION] = {REPORTS_INVALID_SUBMISSION, say_harness},
     [CAUSE_AROUND] = {REPORTS_ERROR, evidence_around},
     [CAUSE_STOOD_STILL] = {REPORTS_ERROR, evidence_stood_still},
@@ -166,7 +181,8 @@ static bool status_matches(const struct jobs_expect *e, int status)
 
 static bool did_what_was_expected(const struct jobs_step *step, const struct step_facts *s)
 {
-    return s->ended && s->not_executed == 0 && status_matches(&step->expect, s->status) && !s->output_differs;
+    return s->ended && s->not_executed == 0 && status_matches(&step->expect, s->status) &&
+           !s->output_differs;
 }
 
 static bool leaked(const struct attempt_facts *f, size_t step)
@@ -204,7 +220,8 @@ static void say_expected(const struct jobs_expect *e, bool after_exit, struct st
         strbuf_addf(b, ", expected %s%d", after_exit ? "" : "exit code ", e->exit);
 }
 
-/* With `leaks: fail` no step is started after one that left something: those that are named are all of its. */
+/* With `leaks: fail` no step is started after one that left something: those that are named are all
+ * of its. */
 static enum reports_verdict judge_leaks(const struct attempt_facts *f, struct strbuf *b)
 {
     struct reports_leak shown[REPORTS_LEAKS_SHOWN];
@@ -218,7 +235,8 @@ static enum reports_verdict judge_leaks(const struct attempt_facts *f, struct st
 }
 
 /* "exit code 2, expected 0", "killed by signal 11 (SIGSEGV)", "stdout differs ..." */
-static enum reports_verdict judge_step(const struct jobs_step *step, const struct step_facts *s, struct strbuf *b)
+static enum reports_verdict judge_step(const struct jobs_step *step, const struct step_facts *s,
+                                       struct strbuf *b)
 {
     char name[48];
 
@@ -244,8 +262,9 @@ static enum reports_verdict judge_step(const struct jobs_step *step, const struc
     return REPORTS_PASSED;
 }
 
-/* Limits of a single process that the kernel answers with a signal. That it was sent for the limit is likely, not
- * proven: a step that only sets its own size of file gets the same. So the limit is named, not blamed. */
+/* Limits of a single process that the kernel answers with a signal. That it was sent for the limit
+ * is likely, not proven: a step that only sets its own size of file gets the same. So the limit is
+ * named, not blamed. */
 static void say_process_limit(const struct jobs_job *job, int status, struct strbuf *b)
 {
     static const struct {
@@ -263,7 +282,8 @@ static void say_process_limit(const struct jobs_job *job, int status, struct str
                         jobs_limit_format(table[i].limit, job->limits.value[table[i].limit], text));
 }
 
-/* The limit that was reached; where the job has none of its own, also where it comes from, and what sets another. */
+/* The limit that was reached; where the job has none of its own, also where it comes from, and what
+ * sets another. */
 static void add_disk_limit(const struct jobs_job *job, enum jobs_limit which, struct strbuf *b)
 {
     char text[UNIT_TEXT_SIZE];
@@ -274,7 +294,8 @@ static void add_disk_limit(const struct jobs_job *job, enum jobs_limit which, st
     if (jobs_limit_is_set(&job->limits, which))
         return;
     if (which == JOBS_LIMIT_INODES && jobs_limit_is_set(&job->limits, JOBS_LIMIT_DISK))
-        strbuf_addf(b, ", which goes with its disk of %s", jobs_limit_format(JOBS_LIMIT_DISK, bytes, text));
+        strbuf_addf(b, ", which goes with its disk of %s",
+                    jobs_limit_format(JOBS_LIMIT_DISK, bytes, text));
     else
         strbuf_adds(b, ", which holds where none is given");
     strbuf_addf(b, " (`%s` under `limits` sets another)", jobs_limit_table[which].key);
@@ -288,10 +309,12 @@ static void say_disk(const struct jobs_job *job, const struct attempt_facts *f, 
     char text[UNIT_TEXT_SIZE];
 
     if (refused > 0)
-        strbuf_addf(b, ", after %llu %s%s that the kernel refused at the %s limit ", (unsigned long long)refused,
-                    f->disk_full ? "write" : "file", plural(refused), f->disk_full ? "disk" : "inode");
+        strbuf_addf(b, ", after %llu %s%s that the kernel refused at the %s limit ",
+                    (unsigned long long)refused, f->disk_full ? "write" : "file", plural(refused),
+                    f->disk_full ? "disk" : "inode");
     else if (f->disk_full)
-        strbuf_addf(b, ", with its disk full: %s written of ", unit_format_size(f->disk_peak, text));
+        strbuf_addf(b, ", with its disk full: %s written of ",
+                    unit_format_size(f->disk_peak, text));
     else
         strbuf_addf(b, ", with no inode left: %llu made of ", (unsigned long long)f->inodes_peak);
     add_disk_limit(job, which, b);
@@ -308,14 +331,16 @@ static enum reports_verdict blame_limit(const struct jobs_job *job, const struct
         strbuf_addf(b, "; %s", around.data);
         return REPORTS_ERROR;
     }
-    if (jobs_limit_is_set(&job->limits, JOBS_LIMIT_PIDS) && get(f, CGROUP_PIDS_REFUSED, &refused) && refused > 0) {
+    if (jobs_limit_is_set(&job->limits, JOBS_LIMIT_PIDS) && get(f, CGROUP_PIDS_REFUSED, &refused) &&
+        refused > 0) {
         strbuf_addf(b, ", after the process limit %llu refused %llu fork%s",
-                    (unsigned long long)job->limits.value[JOBS_LIMIT_PIDS], (unsigned long long)refused,
-                    plural(refused));
+                    (unsigned long long)job->limits.value[JOBS_LIMIT_PIDS],
+                    (unsigned long long)refused, plural(refused));
         return REPORTS_PIDS_LIMIT;
     }
     if (f->store_full) {
-        strbuf_adds(b, ", while the store's file system was full (free more, or put the store on another disk with "
+        strbuf_adds(b, ", while the store's file system was full (free more, or put the store on "
+                       "another disk with "
                        "CUPEL_CACHE; a job with a limit 'disk' has a disk of its own)");
         return REPORTS_ERROR;
     }
@@ -348,7 +373,8 @@ static void fill_status(const struct attempt_facts *f, size_t n_steps, struct ju
     }
 }
 
-/* The first that did not do what was expected of it, or the one during which something struck the job. */
+/* The first that did not do what was expected of it, or the one during which something struck the
+ * job. */
 static size_t step_at_fault(const struct jobs_job *job, const struct attempt_facts *f)
 {
     for (size_t i = 0; i < f->n_steps; i++)
@@ -358,7 +384,8 @@ static size_t step_at_fault(const struct jobs_job *job, const struct attempt_fac
     return f->cause == CAUSE_NONE && oom_kills(f) > 0 ? f->n_steps - 1 : f->n_steps;
 }
 
-void verdict_of_job(const struct jobs_job *job, const struct attempt_facts *facts, struct judgement *ret)
+void verdict_of_job(const struct jobs_job *job, const struct attempt_facts *facts,
+                    struct judgement *ret)
 {
     cleanup_strbuf struct strbuf b = {0};
     enum attempt_cause cause = facts->cause;
@@ -396,13 +423,15 @@ void verdict_of_job(const struct jobs_job *job, const struct attempt_facts *fact
             verdict = judge_leaks(facts, &b);
         } else {
             verdict = judge_step(&job->steps[at], &facts->steps[at], &b);
-            if (facts->not_set_up[0] != '\0' && (verdict == REPORTS_SIGNALED || facts->steps[at].not_executed != 0))
+            if (facts->not_set_up[0] != '\0' &&
+                (verdict == REPORTS_SIGNALED || facts->steps[at].not_executed != 0))
                 strbuf_addf(&b, ": %s", facts->not_set_up);
             else if (verdict == REPORTS_SIGNALED && !facts->disk_full)
                 say_process_limit(job, facts->steps[at].status, &b);
             if (facts->killed_call[0] != '\0')
                 strbuf_addf(&b, "%s for the system call %s",
-                            verdict == REPORTS_SIGNALED ? "" : "; seccomp ended a process of the job",
+                            verdict == REPORTS_SIGNALED ? ""
+                                                        : "; seccomp ended a process of the job",
                             facts->killed_call);
             verdict = blame_limit(job, facts, verdict, &b);
             if (verdict == REPORTS_FAILED && facts->not_set_up[0] == '\0')
@@ -419,7 +448,8 @@ void verdict_of_step(const struct jobs_job *job, const struct attempt_facts *fac
                      const struct judgement *of_job, struct judgement *ret)
 {
     const struct step_facts *s = &facts->steps[step];
-    bool lost = facts->artifacts_lost[0] != '\0' && !job->has_steps; /* then the step stands for the job */
+    /* then the step stands for the job */
+    bool lost = facts->artifacts_lost[0] != '\0' && !job->has_steps;
     bool passed = verdict_step_passed(job, facts, step) && !lost;
 
     *ret = *of_job;

@@ -1,4 +1,5 @@
-/* verdict: facts of an attempt become one verdict with one plain sentence of evidence. Pure: no clock, no files. */
+/* verdict: facts of an attempt become one verdict with one plain sentence of evidence. Pure: no
+ * clock, no files. */
 #pragma once
 
 #include "harness/attempt/facts.h"
@@ -11,11 +12,13 @@ struct judgement {
     int signal;
 };
 /* The job as a whole. */
-void verdict_of_job(const struct jobs_job *job, const struct attempt_facts *facts, struct judgement *ret);
+void verdict_of_job(const struct jobs_job *job, const struct attempt_facts *facts,
+                    struct judgement *ret);
 /* One step of it: what came after the step at fault is skipped. */
 void verdict_of_step(const struct jobs_job *job, const struct attempt_facts *facts, size_t step,
                      const struct judgement *of_job, struct judgement *ret);
 /* Whether the step did what was expected of it; the next one is only started then. */
-bool verdict_step_passed(const struct jobs_job *job, const struct attempt_facts *facts, size_t step);
+bool verdict_step_passed(const struct jobs_job *job, const struct attempt_facts *facts,
+                         size_t step);
 /* Whether an attempt that ended so is one after which the job is to be run again, if it may be. */
 bool verdict_is_retried(const struct jobs_job *job, enum reports_verdict verdict);

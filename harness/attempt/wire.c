@@ -1,10 +1,11 @@
-/* wire: an attempt's result as bytes, from a slot to the supervisor over a stream socket. Both ends are the same
- * program, and no job ever holds this socket; but the slot is nearer to the jobs, so the supervisor believes nothing: what does
- * not add up is refused as a whole. Fixed structures first, then the strings. */
+/* wire: an attempt's result as bytes, from a slot to the supervisor over a stream socket. Both ends
+ * are the same program, and no job ever holds this socket; but the slot is nearer to the jobs, so
+ * the supervisor believes nothing: what does not add up is refused as a whole. Fixed structures
+ * first, then the strings. */
+#include "harness/attempt/wire.h"
 #include "harness/attempt/artifacts.h"
 #include "harness/attempt/attempt.h"
 #include "harness/attempt/facts.h"
-#include "harness/attempt/wire.h"
 
 #include <string.h>
 #include <sys/socket.h>
@@ -82,7 +83,8 @@ static void machine_usage_of(const struct attempt_facts *f, struct reports_usage
     for (size_t i = 0; i < ARRAY_SIZE(machine_table); i++)
         if (pressure_get(&f->machine, machine_table[i].from, &v))
             reports_usage_set(u, machine_table[i].to, v);
-    if (pressure_get(&f->machine, MACHINE_BUSY_NS, &v) && cgroup_usage_get(&f->usage, CGROUP_CPU_NS, &own))
+    if (pressure_get(&f->machine, MACHINE_BUSY_NS, &v) &&
+        cgroup_usage_get(&f->usage, CGROUP_CPU_NS, &own))
         reports_usage_set(u, REPORTS_OTHERS_CPU_SECONDS, v > own ? v - own : 0);
 }
 
@@ -150,7 +152,8 @@ static uint32_t count_artifacts(const struct strings *list)
 {
     size_t n = 0, bytes = 0;
 
-    while (n < list->n && n < ARTIFACTS_LISTED_MAX && strlen(list->items[n]) < artifacts_listed_bytes() - bytes)
+    while (n < list->n && n < ARTIFACTS_LISTED_MAX &&
+           strlen(list->items[n]) < artifacts_listed_bytes() - bytes)
         bytes += strlen(list->items[n++]) + 1;
     return (uint32_t)n;
 }
@@ -241,14 +244,16 @@ static int receive_all(int socket, void *data, size_t n)
     return 0;
 }
 
-/* What is not yet taken of a message. The first thing that is not there makes everything after it missing too. */
+/* What is not yet taken of a message. The first thing that is not there makes everything after it
+ * missing too. */
 struct parcel {
     const char *at;
     size_t left;
     bool bad;
 };
 
-/* n structures of the size, wherever they lie: to be copied out; NULL when they are not all there. */
+/* n structures of the size, wherever they lie: to be copied out; NULL when they are not all there.
+ */
 static const char *take_structs(struct parcel *p, size_t n, size_t size)
 {
     const char *at = p->at;
@@ -313,8 +318,9 @@ static void take_leaks(struct wire_result *r, struct parcel *p, const struct wir
         struct leak l;
 
         memcpy(&l, data + i * sizeof(l), sizeof(l));
-        list[i] = (struct reports_leak){l.pid, l.cpu_ns,
-                                        arena_strndup(r->arena, l.command, strnlen(l.command, sizeof(l.command)))};
+        list[i] = (struct reports_leak){
+            l.pid, l.cpu_ns,
+            arena_strndup(r->arena, l.command, strnlen(l.command, sizeof(l.command)))};
     }
     r->result.leaks = list;
     r->result.n_leaks = head->n_leaks;
@@ -367,8 +373,8 @@ static void take_cases(struct wire_result *r, struct parcel *p, const struct wir
 static bool is_within_bounds(const struct wire_head *head)
 {
     return head->verdict < REPORTS_VERDICT_COUNT && head->n_cases <= JOBS_STEPS_MAX &&
-           head->n_leaks <= WIRE_LEAKS_MAX && head->n_points <= TIMELINE_MAX && head->n_notes <= WIRE_NOTES_MAX &&
-           head->n_artifacts <= ARTIFACTS_LISTED_MAX;
+           head->n_leaks <= WIRE_LEAKS_MAX && head->n_points <= TIMELINE_MAX &&
+           head->n_notes <= WIRE_NOTES_MAX && head->n_artifacts <= ARTIFACTS_LISTED_MAX;
 }
 
 static int unpack(struct wire_result *r, const struct wire_head *head, const char *data)
@@ -399,10 +405,10 @@ static int unpack(struct wire_result *r, const struct wire_head *head, const cha
 }
 
 /* All of it, at the most. */
-#define WIRE_MAX                                                                                                       \
-    (sizeof(struct wire_head) + JOBS_STEPS_MAX * (sizeof(struct wire_case) + WIRE_TEXT_MAX) +                          \
-     WIRE_LEAKS_MAX * sizeof(struct leak) + TIMELINE_MAX * sizeof(struct reports_point) + 3 * WIRE_TEXT_MAX +          \
-     WIRE_NOTES_MAX * WIRE_NOTE_MAX + artifacts_listed_bytes())
+#define WIRE_MAX                                                                                   \
+    (sizeof(struct wire_head) + JOBS_STEPS_MAX * (sizeof(struct wire_case) + WIRE_TEXT_MAX) +      \
+     WIRE_LEAKS_MAX * sizeof(struct leak) + TIMELINE_MAX * sizeof(struct reports_point) +          \
+     3 * WIRE_TEXT_MAX + WIRE_NOTES_MAX * WIRE_NOTE_MAX + artifacts_listed_bytes())
 
 void wire_result_free(struct wire_result *w)
 {

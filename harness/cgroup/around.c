@@ -167,15 +167,16 @@ int cgroup_run_bound_memory(struct cgroup_run *run, uint64_t bytes, struct cupel
 /* ---- what a slot keeps ---- */
 
 struct watched {
-    int event;     /* v1 and a limit of memory: raised when this group, or one above it, is out of
-                      memory */
+    /* v1 and a limit of memory: raised when this group, or one above it, is out of memory */
+    int event;
     uint64_t ooms; /* v2: as seen last, of this group's own limit */
     uint64_t throttled_ns, high, refused;
 };
 
 struct cgroup_around {
     const struct cgroup_run *run;
-    int run_event; /* v1: the run's own group, which has no limit: raised when it was one around */
+    /* v1: the run's own group, which has no limit: raised when it was one around */
+    int run_event;
     struct watched watched[AROUND_MAX];
 };
 

@@ -1,6 +1,7 @@
-/* cgroup_devices: which devices the processes of jobs may open, whatever nodes they find: on v1 by rules of the devices
- * controller, in one group that the jobs of a run share, on v2 by a program attached to each payload. Does not decide which
- * devices those are. Documents: Documentation/admin-guide/cgroup-v1/devices.rst, cgroup-v2.rst ("Device controller"). */
+/* cgroup_devices: which devices the processes of jobs may open, whatever nodes they find: on v1 by
+ * rules of the devices controller, in one group that the jobs of a run share, on v2 by a program
+ * attached to each payload. Does not decide which devices those are. Documents:
+ * Documentation/admin-guide/cgroup-v1/devices.rst, cgroup-v2.rst ("Device controller"). */
 #include "harness/cgroup/cgroup_private.h"
 
 #include <fcntl.h>
@@ -9,10 +10,13 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
-/* ---- v1 -------------------------------------------------------------------------------------------------------- */
+/* ---- v1
+ * --------------------------------------------------------------------------------------------------------
+ */
 
 /* "a" denies everything; then each device by itself: reading and writing, but not making nodes. */
-int devices_write(const struct tree *tree, const char *group, const struct cgroup_device *devices, size_t n)
+int devices_write(const struct tree *tree, const char *group, const struct cgroup_device *devices,
+                  size_t n)
 {
     int r = group_write(tree->run_fd, group, "devices.deny", "a");
 
@@ -39,11 +43,13 @@ int devices_make_shared(struct tree *tree, const struct cgroup_device *devices, 
     r = devices_write(tree, DEVICES_GROUP, devices, n);
     if (r < 0)
         return r;
-    tree->devices_procs = openat(tree->run_fd, group_path(path, DEVICES_GROUP, "cgroup.procs"), O_WRONLY | O_CLOEXEC);
+    tree->devices_procs =
+        openat(tree->run_fd, group_path(path, DEVICES_GROUP, "cgroup.procs"), O_WRONLY | O_CLOEXEC);
     return tree->devices_procs < 0 ? -errno : 0;
 }
 
-/* ---- v2: a program that is asked at each open ------------------------------------------------------------------- */
+/* ---- v2: a program that is asked at each open
+ * ------------------------------------------------------------------- */
 
 #define CODE_MAX (16 + 4 * CGROUP_DEVICES_MAX)
 
@@ -52,10 +58,11 @@ struct code {
     size_t n;
 };
 
-static void emit(struct code *c, uint8_t op, unsigned to, unsigned from, int16_t offset, int32_t value)
+static void emit(struct code *c, uint8_t op, unsigned to, unsigned from, int16_t offset,
+                 int32_t value)
 {
-    c->insn[c->n++] =
-        (struct bpf_insn){.code = op, .dst_reg = to & 0xf, .src_reg = from & 0xf, .off = offset, .imm = value};
+    c->insn[c->n++] = (struct bpf_insn){
+        .code = op, .dst_reg = to & 0xf, .src_reg = from & 0xf, .off = offset, .imm = value};
 }
 
 /* "return value" */
@@ -127,14 +134,16 @@ static int attach_to(int program, int group, int command)
 /* It goes away with the group. */
 int devices_attach(int program, const struct tree *tree, const char *group)
 {
-    cleanup_close int fd = openat(tree->run_fd, group, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    cleanup_close int fd =
+        openat(tree->run_fd, group, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 
     return fd < 0 ? -errno : attach_to(program, fd, BPF_PROG_ATTACH);
 }
 
 int devices_try(int program, const struct tree *tree, const char *group)
 {
-    cleanup_close int fd = openat(tree->run_fd, group, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    cleanup_close int fd =
+        openat(tree->run_fd, group, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
     int r = fd < 0 ? -errno : attach_to(program, fd, BPF_PROG_ATTACH);
 
     return r < 0 ? r : attach_to(program, fd, BPF_PROG_DETACH);

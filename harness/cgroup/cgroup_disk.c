@@ -1,11 +1,13 @@
-/* cgroup_disk: which block device stands for a file system in I/O limits. Sets no limit (control_files.c). */
+/* cgroup_disk: which block device stands for a file system in I/O limits. Sets no limit
+ * (control_files.c). */
 #include "harness/cgroup/cgroup_private.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
-/* Limits are a disk's: the kernel refuses a partition's number. sysfs has a partition's directory in its disk's. */
+/* Limits are a disk's: the kernel refuses a partition's number. sysfs has a partition's directory
+ * in its disk's. */
 int cgroup_disk_of(int fd, dev_t *ret)
 {
     char path[64], text[32], *end;
@@ -18,7 +20,8 @@ int cgroup_disk_of(int fd, dev_t *ret)
     if (major(st.st_dev) == 0) /* made up by the file system */
         return -ENOTBLK;
     *ret = st.st_dev;
-    snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/partition", major(st.st_dev), minor(st.st_dev));
+    snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/partition", major(st.st_dev),
+             minor(st.st_dev));
     if (access(path, F_OK) < 0)
         return errno == ENOENT ? 0 : -errno;
     snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/../dev", major(st.st_dev), minor(st.st_dev));

@@ -1,12 +1,13 @@
-/* cgroup_explain: why a feature is missing on this host and how to get it, in words. Finds nothing out itself
- * (detect.c). */
+/* cgroup_explain: why a feature is missing on this host and how to get it, in words. Finds nothing
+ * out itself (detect.c). */
 #include "harness/cgroup/cgroup_private.h"
 
 static const struct {
     const char *what; /* completes "cannot ..." */
     const char *v1_controller;
     const char *v2_controller;
-    const char *boot; /* kernel parameter that brings it back where distributions leave it off, or NULL */
+    /* kernel parameter that brings it back where distributions leave it off, or NULL */
+    const char *boot;
 } feature_words[CGROUP_FEATURE_COUNT] = {
     [CGROUP_CPU_QUOTA] = {"limit CPU", "cpu", "cpu", NULL},
     [CGROUP_CPU_USAGE] = {"measure CPU time", "cpuacct", "cpu", NULL},
@@ -26,29 +27,33 @@ static const struct {
 /* A group with a script in it can give cupel's groups no controllers, whoever it was given to. */
 #define NO_SCRIPT "(cupel itself, not a script that starts it)"
 
-/* Of the host: an ordinary user is root too by now, of a user namespace with the ids that they have (harness/rights). */
+/* Of the host: an ordinary user is root too by now, of a user namespace with the ids that they have
+ * (harness/rights). */
 static bool is_root(void)
 {
     return geteuid() == 0 && ids_mapped() == UINT32_MAX;
 }
 
-/* For a place that is not ours, or that others are in. Where there is a systemd, cupel has asked it already (rights/scope.c). */
+/* For a place that is not ours, or that others are in. Where there is a systemd, cupel has asked it
+ * already (rights/scope.c). */
 static void hint_place(const struct lacking *l, struct cupel_error *err)
 {
     const char *dir = l->path != NULL ? l->path : "/sys/fs/cgroup/...";
 
     if (!is_root())
         cupel_error_hint(err,
-                         "give cupel a group of its own: %s " NO_SCRIPT ", from a login session or after `loginctl "
+                         "give cupel a group of its own: %s " NO_SCRIPT
+                         ", from a login session or after `loginctl "
                          "enable-linger`; in a service, Delegate=yes and ExecStart=cupel ...",
                          USER_SCOPE);
     else if (access("/run/systemd/system", F_OK) == 0)
         cupel_error_hint(err, "give cupel a group of its own: %s " NO_SCRIPT, SCOPE);
     else
-        cupel_error_hint(err,
-                         "give what else is in it a group within: mkdir %s/others, and write each line of "
-                         "%s/cgroup.procs into %s/others/cgroup.procs",
-                         dir, dir, dir);
+        cupel_error_hint(
+            err,
+            "give what else is in it a group within: mkdir %s/others, and write each line of "
+            "%s/cgroup.procs into %s/others/cgroup.procs",
+            dir, dir, dir);
 }
 
 static void hint_controller(const struct lacking *l, size_t f, struct cupel_error *err)
@@ -58,29 +63,32 @@ static void hint_controller(const struct lacking *l, size_t f, struct cupel_erro
     if (l->version == 2)
         cupel_error_hint(
             err,
-            "run cupel in a group that has it: %s; as an ordinary user: %s, after giving user sessions the "
+            "run cupel in a group that has it: %s; as an ordinary user: %s, after giving user "
+            "sessions the "
             "controller (Delegate=%s in a drop-in of user@.service)%s%s",
             is_root() ? SCOPE : "sudo " SCOPE, USER_SCOPE, feature_words[f].v2_controller,
             boot != NULL ? "; or boot the kernel with " : "", boot != NULL ? boot : "");
     else
-        cupel_error_hint(
-            err,
-            "mount the controller (mount -t cgroup -o %s cgroup /sys/fs/cgroup/%s)%s%s, or run in a container "
-            "that is given /sys/fs/cgroup",
-            feature_words[f].v1_controller, feature_words[f].v1_controller,
-            boot != NULL ? ", boot the kernel with " : "", boot != NULL ? boot : "");
+        cupel_error_hint(err,
+                         "mount the controller (mount -t cgroup -o %s cgroup "
+                         "/sys/fs/cgroup/%s)%s%s, or run in a container "
+                         "that is given /sys/fs/cgroup",
+                         feature_words[f].v1_controller, feature_words[f].v1_controller,
+                         boot != NULL ? ", boot the kernel with " : "", boot != NULL ? boot : "");
 }
 
 static void hint_write(const struct lacking *l, struct cupel_error *err)
 {
     if (l->errnum == EROFS)
-        cupel_error_hint(
-            err, "the cgroup tree is mounted read-only, as containers have it: start the container with a writable "
-                 "one (docker run --privileged --cgroupns=private, podman run --security-opt unmask=/sys/fs/cgroup)");
+        cupel_error_hint(err, "the cgroup tree is mounted read-only, as containers have it: start "
+                              "the container with a writable "
+                              "one (docker run --privileged --cgroupns=private, podman run "
+                              "--security-opt unmask=/sys/fs/cgroup)");
     else if (l->version == 2)
         hint_place(l, err);
     else
-        cupel_error_hint(err, "run cupel as root, or have root make a group for you and give it to you (chown) in each "
+        cupel_error_hint(err, "run cupel as root, or have root make a group for you and give it to "
+                              "you (chown) in each "
                               "hierarchy of /proc/self/cgroup");
 }
 
@@ -88,79 +96,93 @@ bool cgroup_lacks_delegation(const struct cgroup_host *host, enum cgroup_feature
 {
     const struct lacking *l = &host->lacking[feature];
 
-    return l->version == 2 && (l->what == LACK_WRITE || l->what == LACK_EMPTY || l->what == LACK_DOMAIN ||
-                               l->what == LACK_CONTROLLER || l->what == LACK_DELEGATION);
+    return l->version == 2 &&
+           (l->what == LACK_WRITE || l->what == LACK_EMPTY || l->what == LACK_DOMAIN ||
+            l->what == LACK_CONTROLLER || l->what == LACK_DELEGATION);
 }
 
-int cgroup_explain_missing(const struct cgroup_host *host, enum cgroup_feature feature, struct cupel_error *err)
+int cgroup_explain_missing(const struct cgroup_host *host, enum cgroup_feature feature,
+                           struct cupel_error *err)
 {
     const struct lacking *l = &host->lacking[feature];
     const char *what = feature_words[feature].what;
-    const char *controller =
-        l->version == 2 ? feature_words[feature].v2_controller : feature_words[feature].v1_controller;
+    const char *controller = l->version == 2 ? feature_words[feature].v2_controller
+                                             : feature_words[feature].v1_controller;
     const char *path = l->path != NULL ? l->path : "";
 
     switch (l->what) {
     case LACK_NOTHING:
         return cupel_error_set(err, CUPEL_ERROR_HARNESS, EINVAL, "nothing is missing to %s", what);
     case LACK_CONTROLLER:
-        cupel_error_set(err, CUPEL_ERROR_HARNESS, 0, "cannot %s: no cgroup hierarchy gives us the %s controller%s",
-                        what, controller,
-                        l->version == 2 ? " (cgroup.controllers of our own group does not list it)" : "");
+        cupel_error_set(
+            err, CUPEL_ERROR_HARNESS, 0,
+            "cannot %s: no cgroup hierarchy gives us the %s controller%s", what, controller,
+            l->version == 2 ? " (cgroup.controllers of our own group does not list it)" : "");
         hint_controller(l, feature, err);
         return -EOPNOTSUPP;
     case LACK_MOUNT:
         cupel_error_set(err, CUPEL_ERROR_HARNESS, 0,
                         "cannot %s: no mounted cgroup v%d file system shows our own group of "
                         "the %s controller%s%s",
-                        what, l->version, controller, l->path != NULL ? ", expected at " : "", path);
-        cupel_error_hint(err, "mount it below /sys/fs/cgroup; for a container, start it with /sys/fs/cgroup of its own "
+                        what, l->version, controller, l->path != NULL ? ", expected at " : "",
+                        path);
+        cupel_error_hint(err, "mount it below /sys/fs/cgroup; for a container, start it with "
+                              "/sys/fs/cgroup of its own "
                               "cgroup namespace (docker run --cgroupns=private)");
         return -EOPNOTSUPP;
     case LACK_WRITE:
         cupel_error_set(err, CUPEL_ERROR_HARNESS, l->errnum,
-                        "cannot %s: %s (the %s controller's group) is not writable", what, path, controller);
+                        "cannot %s: %s (the %s controller's group) is not writable", what, path,
+                        controller);
         hint_write(l, err);
         return -EOPNOTSUPP;
     case LACK_EMPTY:
-        cupel_error_set(
-            err, CUPEL_ERROR_HARNESS, 0,
-            "cannot %s: other processes are in our cgroup %s, so that its children cannot have the %s controller", what,
-            path, controller);
+        cupel_error_set(err, CUPEL_ERROR_HARNESS, 0,
+                        "cannot %s: other processes are in our cgroup %s, so that its children "
+                        "cannot have the %s controller",
+                        what, path, controller);
         hint_place(l, err);
         return -EOPNOTSUPP;
     case LACK_DOMAIN:
-        cupel_error_set(err, CUPEL_ERROR_HARNESS, 0, "cannot %s: our own cgroup is threaded (%s)", what, path);
+        cupel_error_set(err, CUPEL_ERROR_HARNESS, 0, "cannot %s: our own cgroup is threaded (%s)",
+                        what, path);
         hint_place(l, err);
         return -EOPNOTSUPP;
     case LACK_V2:
         cupel_error_set(err, CUPEL_ERROR_HARNESS, 0, "cannot %s: that takes cgroup v2%s", what,
                         feature == CGROUP_IO_WRITE_LIMIT
-                            ? " (v1 writes back what is in the page cache on nobody's account, past every limit)"
+                            ? " (v1 writes back what is in the page cache on nobody's account, "
+                              "past every limit)"
                             : "");
-        cupel_error_hint(err, "boot with systemd.unified_cgroup_hierarchy=1, or unmount the v1 controllers and mount "
-                              "cgroup2 in their place");
+        cupel_error_hint(
+            err,
+            "boot with systemd.unified_cgroup_hierarchy=1, or unmount the v1 controllers and mount "
+            "cgroup2 in their place");
         return -EOPNOTSUPP;
     case LACK_PROGRAM:
-        cupel_error_set(err, CUPEL_ERROR_HARNESS, l->errnum, "cannot %s: the kernel does not take our program", what);
-        cupel_error_hint(err,
-                         "start cupel as root, outside of a container, on a kernel with CONFIG_CGROUP_BPF; jobs run "
-                         "without it: it is a second wall");
+        cupel_error_set(err, CUPEL_ERROR_HARNESS, l->errnum,
+                        "cannot %s: the kernel does not take our program", what);
+        cupel_error_hint(err, "start cupel as root, outside of a container, on a kernel with "
+                              "CONFIG_CGROUP_BPF; jobs run "
+                              "without it: it is a second wall");
         return -EOPNOTSUPP;
     case LACK_DELEGATION:
         cupel_error_set(err, CUPEL_ERROR_HARNESS, 0,
-                        "cannot %s: systemd did not delegate %s to us, and so stops it, and us, at the first OOM kill "
+                        "cannot %s: systemd did not delegate %s to us, and so stops it, and us, at "
+                        "the first OOM kill "
                         "in a job",
                         what, path);
-        cupel_error_hint(err, "put Delegate=yes into the unit, or give cupel a group of its own: %s " NO_SCRIPT,
-                         is_root() ? SCOPE : USER_SCOPE);
+        cupel_error_hint(
+            err, "put Delegate=yes into the unit, or give cupel a group of its own: %s " NO_SCRIPT,
+            is_root() ? SCOPE : USER_SCOPE);
         return -EOPNOTSUPP;
     case LACK_FILE:
-        cupel_error_set(err, CUPEL_ERROR_HARNESS, 0, "cannot %s: this kernel's %s controller has no %s", what,
-                        controller, path);
+        cupel_error_set(err, CUPEL_ERROR_HARNESS, 0,
+                        "cannot %s: this kernel's %s controller has no %s", what, controller, path);
         if (feature_words[feature].boot != NULL)
             cupel_error_hint(err, "boot the kernel with %s%s", feature_words[feature].boot,
-                             feature == CGROUP_SWAP_LIMIT ? ", or switch swap off (swapoff -a)" : "");
+                             feature == CGROUP_SWAP_LIMIT ? ", or switch swap off (swapoff -a)"
+                                                          : "");
         return -EOPNOTSUPP;
     }
     return -EOPNOTSUPP;

@@ -1,5 +1,6 @@
-/* cgroup_job: one job's payload group: made with its limits, entered through fds, read, emptied, removed. This is the
- * hot path: everything is relative to the run's directory fds, and each file is touched once. */
+/* cgroup_job: one job's payload group: made with its limits, entered through fds, read, emptied,
+ * removed. This is the hot path: everything is relative to the run's directory fds, and each file
+ * is touched once. */
 #include "harness/cgroup/cgroup_private.h"
 
 #include <fcntl.h>
@@ -13,10 +14,14 @@
 /* After a wake-up, how often to look again for the kill that it announces, 1 ms apart. */
 #define OOM_LOOKS 500
 
-/* ---- making ----------------------------------------------------------------------------------------------------- */
+/* ---- making
+ * -----------------------------------------------------------------------------------------------------
+ */
 
-/* Every limit that is asked for must be one that this run's hierarchies can hold: no silent weakening. */
-static int check_limits(const struct cgroup_run *run, const struct cgroup_limits *l, struct cupel_error *err)
+/* Every limit that is asked for must be one that this run's hierarchies can hold: no silent
+ * weakening. */
+static int check_limits(const struct cgroup_run *run, const struct cgroup_limits *l,
+                        struct cupel_error *err)
 {
     const struct {
         enum cgroup_feature feature;
@@ -28,8 +33,11 @@ static int check_limits(const struct cgroup_run *run, const struct cgroup_limits
         {CGROUP_SWAP_LIMIT, l->memory_bytes != UINT64_MAX && l->swap_bytes != UINT64_MAX, "swap"},
         {CGROUP_PIDS_LIMIT, l->pids != UINT64_MAX, "pids"},
         {CGROUP_CPUSET, l->cpus != NULL, "cpuset"},
-        {CGROUP_IO_LIMIT, l->io[CGROUP_READ_BPS] != UINT64_MAX || l->io[CGROUP_READ_IOPS] != UINT64_MAX, "disk read"},
-        {CGROUP_IO_WRITE_LIMIT, l->io[CGROUP_WRITE_BPS] != UINT64_MAX || l->io[CGROUP_WRITE_IOPS] != UINT64_MAX,
+        {CGROUP_IO_LIMIT,
+         l->io[CGROUP_READ_BPS] != UINT64_MAX || l->io[CGROUP_READ_IOPS] != UINT64_MAX,
+         "disk read"},
+        {CGROUP_IO_WRITE_LIMIT,
+         l->io[CGROUP_WRITE_BPS] != UINT64_MAX || l->io[CGROUP_WRITE_IOPS] != UINT64_MAX,
          "disk write"},
     };
     bool limits_io = false;
@@ -40,18 +48,23 @@ static int check_limits(const struct cgroup_run *run, const struct cgroup_limits
                                    "cannot hold a %s limit with this host's cgroups", rows[i].what);
     }
     if (l->cpu_millicores == 0)
-        return cupel_error_set(err, CUPEL_ERROR_HARNESS, EINVAL, "a cpu limit of 0 cores would never run anything");
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, EINVAL,
+                               "a cpu limit of 0 cores would never run anything");
     if (l->cpus != NULL && strlen(l->cpus) >= LIMIT_TEXT_SIZE)
-        return cupel_error_set(err, CUPEL_ERROR_HARNESS, E2BIG, "a cpuset of %zu bytes is too long", strlen(l->cpus));
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, E2BIG, "a cpuset of %zu bytes is too long",
+                               strlen(l->cpus));
     for (size_t i = 0; i < CGROUP_IO_COUNT; i++)
         limits_io |= l->io[i] != UINT64_MAX;
     if (limits_io && l->n_disks == 0)
-        return cupel_error_set(err, CUPEL_ERROR_HARNESS, EINVAL, "a limit of disk I/O needs a disk");
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, EINVAL,
+                               "a limit of disk I/O needs a disk");
     return 0;
 }
 
-/* Of a group of the job's own. What worked for the run is not expected to fail for a job, so here that is an error. */
-static int bound_devices(const struct cgroup_job *job, const struct tree *tree, struct cupel_error *err)
+/* Of a group of the job's own. What worked for the run is not expected to fail for a job, so here
+ * that is an error. */
+static int bound_devices(const struct cgroup_job *job, const struct tree *tree,
+                         struct cupel_error *err)
 {
     const struct cgroup_run *run = job->run;
     int r;
@@ -61,11 +74,12 @@ static int bound_devices(const struct cgroup_job *job, const struct tree *tree, 
     r = tree->ops->version == 1 ? devices_write(tree, job->name, run->devices, run->n_devices)
                                 : devices_attach(run->device_program, tree, job->name);
     return r == 0 ? 0
-                  : cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot bound the devices of %s/%s", tree->path,
-                                    job->name);
+                  : cupel_error_set(err, CUPEL_ERROR_HARNESS, r,
+                                    "cannot bound the devices of %s/%s", tree->path, job->name);
 }
 
-static int job_make_in(struct cgroup_job *job, size_t i, const struct cgroup_limits *limits, struct cupel_error *err)
+static int job_make_in(struct cgroup_job *job, size_t i, const struct cgroup_limits *limits,
+                       struct cupel_error *err)
 {
     const struct tree *tree = &job->run->tree[i];
     char path[GROUP_PATH_SIZE];
@@ -74,17 +88,18 @@ static int job_make_in(struct cgroup_job *job, size_t i, const struct cgroup_lim
     if (!tree_serves(tree, limits))
         return 0;
     if (mkdirat(tree->run_fd, job->name, 0755) < 0)
-        return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot make cgroup %s/%s", tree->path, job->name);
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot make cgroup %s/%s",
+                               tree->path, job->name);
     r = group_set_limits(tree, job->name, limits, job->run, err);
     if (r == 0)
         r = bound_devices(job, tree, err);
     if (r < 0)
         return r;
-    job->procs[i] =
-        openat(tree->run_fd, group_path(path, job->name, "cgroup.procs"), O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+    job->procs[i] = openat(tree->run_fd, group_path(path, job->name, "cgroup.procs"),
+                           O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
     if (job->procs[i] < 0)
-        return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot open %s/%s/cgroup.procs", tree->path,
-                               job->name);
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot open %s/%s/cgroup.procs",
+                               tree->path, job->name);
     if (tree->controllers & CTL_BIT(CTL_MEMORY)) {
         job->oom_tree = tree;
         job->oom_fd = tree->ops->oom_open(tree, job->name, &job->oom_events);
@@ -92,7 +107,8 @@ static int job_make_in(struct cgroup_job *job, size_t i, const struct cgroup_lim
     return 0;
 }
 
-/* The memory group's path: a bystander reads the memory file first of all; on v2 it is the only one. */
+/* The memory group's path: a bystander reads the memory file first of all; on v2 it is the only
+ * one. */
 static void job_set_path(struct cgroup_job *job)
 {
     const struct tree *tree = job->oom_tree;
@@ -147,7 +163,8 @@ int cgroup_job_create(struct cgroup_run *run, const char *name, const struct cgr
     return 0;
 }
 
-/* ---- while it runs ---------------------------------------------------------------------------------------------- */
+/* ---- while it runs
+ * ---------------------------------------------------------------------------------------------- */
 
 size_t cgroup_job_enter_fds(const struct cgroup_job *job, int ret_fds[static CGROUP_ENTER_MAX])
 {
@@ -182,7 +199,8 @@ static bool oom_count(const struct cgroup_job *job, uint64_t *ret)
         if (n < 0)
             return false;
         text[n] = '\0';
-    } else if (group_read(job->oom_tree->run_fd, job->name, job->oom_tree->ops->oom_file, text, sizeof(text)) < 0) {
+    } else if (group_read(job->oom_tree->run_fd, job->name, job->oom_tree->ops->oom_file, text,
+                          sizeof(text)) < 0) {
         return false;
     }
     return text_number(text, "oom_kill", ret);
@@ -199,9 +217,10 @@ static bool oom_seen_new(struct cgroup_job *job)
     return true;
 }
 
-/* v1 signals the eventfd when the group is out of memory, before it has chosen whom to kill, and sometimes memory comes
- * free meanwhile and it kills nobody. So the counter decides; while it has not moved, the eventfd is raised again, and
- * the caller's loop comes back, for half a second at most (the kernel may be printing its report to a slow console). */
+/* v1 signals the eventfd when the group is out of memory, before it has chosen whom to kill, and
+ * sometimes memory comes free meanwhile and it kills nobody. So the counter decides; while it has
+ * not moved, the eventfd is raised again, and the caller's loop comes back, for half a second at
+ * most (the kernel may be printing its report to a slow console). */
 bool cgroup_job_oom_ack(struct cgroup_job *job)
 {
     struct timespec ms = {.tv_nsec = (long)NSEC_PER_MSEC};
@@ -252,12 +271,13 @@ int cgroup_job_cpu_ns(const struct cgroup_job *job, uint64_t *ret_ns)
     return cgroup_usage_get(&usage, CGROUP_CPU_NS, ret_ns) ? 0 : -ENODATA;
 }
 
-/* The total is exact; on v1 its parts are counted by clock ticks. The kernel scales them to the total on v2
- * (cputime_adjust); do the same, so that they add up on both. */
+/* The total is exact; on v1 its parts are counted by clock ticks. The kernel scales them to the
+ * total on v2 (cputime_adjust); do the same, so that they add up on both. */
 void usage_scale_cpu_parts(struct cgroup_usage *u)
 {
     const uint32_t all = 1u << CGROUP_CPU_NS | 1u << CGROUP_USER_NS | 1u << CGROUP_SYSTEM_NS;
-    uint64_t total = u->value[CGROUP_CPU_NS], user = u->value[CGROUP_USER_NS], system = u->value[CGROUP_SYSTEM_NS];
+    uint64_t total = u->value[CGROUP_CPU_NS], user = u->value[CGROUP_USER_NS],
+             system = u->value[CGROUP_SYSTEM_NS];
 
     if ((u->known & all) != all || user + system == total)
         return;
@@ -275,7 +295,8 @@ void cgroup_job_usage(const struct cgroup_job *job, struct cgroup_usage *ret_usa
     usage_scale_cpu_parts(ret_usage);
 }
 
-void cgroup_job_figures(const struct cgroup_job *job, uint32_t wanted, struct cgroup_usage *ret_usage)
+void cgroup_job_figures(const struct cgroup_job *job, uint32_t wanted,
+                        struct cgroup_usage *ret_usage)
 {
     read_figures(job, wanted, ret_usage);
 }
@@ -285,9 +306,10 @@ size_t cgroup_job_threads(const struct cgroup_job *job, pid_t *list, size_t max)
     char text[4096]; /* one read: the rest of a longer list does not matter to anybody */
     char path[GROUP_PATH_SIZE];
     const struct tree *tree = job->run->count > 0 ? &job->run->tree[0] : NULL;
-    cleanup_close int fd = tree == NULL ? -EBADF
-                                        : openat(tree->run_fd, group_path(path, job->name, tree->ops->threads_file),
-                                                 O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    cleanup_close int fd =
+        tree == NULL ? -EBADF
+                     : openat(tree->run_fd, group_path(path, job->name, tree->ops->threads_file),
+                              O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     ssize_t got = fd < 0 ? 0 : read(fd, text, sizeof(text));
     size_t n = 0, id = 0;
 
@@ -307,7 +329,9 @@ const char *cgroup_job_path(const struct cgroup_job *job)
     return job->path != NULL ? job->path : "";
 }
 
-/* ---- its end ---------------------------------------------------------------------------------------------------- */
+/* ---- its end
+ * ----------------------------------------------------------------------------------------------------
+ */
 
 int cgroup_job_destroy(struct cgroup_job *job, struct cupel_error *err)
 {
@@ -325,7 +349,8 @@ int cgroup_job_destroy(struct cgroup_job *job, struct cupel_error *err)
         int r;
 
         if (first == -ETIMEDOUT) {
-            /* Whoever would not die there is here too: no second wait, the next run's recovery will try again. */
+            /* Whoever would not die there is here too: no second wait, the next run's recovery will
+             * try again. */
             unlinkat(run->tree[i].run_fd, job->name, AT_REMOVEDIR);
             continue;
         }

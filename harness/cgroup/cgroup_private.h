@@ -1,11 +1,13 @@
-/* cgroup, private: what detection hands to the run, and what v1 and v2 each have to provide. Not for other folders. */
+/* cgroup, private: what detection hands to the run, and what v1 and v2 each have to provide. Not
+ * for other folders. */
 #pragma once
 
 #include "harness/cgroup/cgroup.h"
 
-/* The controllers that are used, in the order in which hierarchies are handled. pids comes first on purpose: on v1,
- * emptying a group begins by forbidding it to fork, which only the pids hierarchy can. To use one more controller
- * (freezer): a line here, one in controller_table, and rows in the tables of v1.c and v2.c. */
+/* The controllers that are used, in the order in which hierarchies are handled. pids comes first on
+ * purpose: on v1, emptying a group begins by forbidding it to fork, which only the pids hierarchy
+ * can. To use one more controller (freezer): a line here, one in controller_table, and rows in the
+ * tables of v1.c and v2.c. */
 enum controller {
     CTL_PIDS,
     CTL_MEMORY,
@@ -14,13 +16,15 @@ enum controller {
     CTL_IO,
     CTL_CPUSET,
     CTL_DEVICES,
-    CTL_PRESSURE, /* no controller to the kernel, but files that are there or not for all groups alike */
+    /* no controller to the kernel, but files that are there or not for all groups alike */
+    CTL_PRESSURE,
     CTL_COUNT,
 };
 #define CTL_BIT(c) (1u << (c))
 /* Set up only for runs that want them. */
 #define CTL_ON_DEMAND (CTL_BIT(CTL_CPUSET) | CTL_BIT(CTL_DEVICES))
-/* Part of every v2 group: nobody has to switch them on, and they are no reason to use a hierarchy. */
+/* Part of every v2 group: nobody has to switch them on, and they are no reason to use a hierarchy.
+ */
 #define CTL_BUILT_IN (CTL_BIT(CTL_CPUACCT) | CTL_BIT(CTL_PRESSURE) | CTL_BIT(CTL_DEVICES))
 
 struct controller_names {
@@ -40,7 +44,8 @@ enum lack {
     LACK_FILE,       /* this kernel's controller does not have the file */
     LACK_V2,         /* it takes cgroup v2 */
     LACK_PROGRAM,    /* the kernel does not take our program */
-    LACK_DELEGATION, /* v2: systemd did not give our group away: it would end us at a job's first OOM kill */
+    /* v2: systemd did not give our group away: it would end us at a job's first OOM kill */
+    LACK_DELEGATION,
 };
 struct lacking {
     enum lack what;
@@ -55,11 +60,14 @@ struct hierarchy_ops;
 struct hierarchy {
     const struct hierarchy_ops *ops;
     int version;
-    unsigned controllers; /* v1: those mounted on it; v2: those of cgroup.controllers; after detection those to use */
-    char *own;            /* directory of the group that runs are made in: the caller's own, or (v2) one above it that is free
-                             while its own is not; NULL when no mount shows it */
-    unsigned absent;      /* v2: controllers that our own group does not give to its children yet... */
-    bool move;            /* ... and to do so, the caller has to leave it */
+    /* v1: those mounted on it; v2: those of cgroup.controllers; after detection those to use */
+    unsigned controllers;
+    /* directory of the group that runs are made in: the caller's own, or (v2) one above it that is
+     * free while its own is not; NULL when no mount shows it */
+    char *own;
+    /* v2: controllers that our own group does not give to its children yet... */
+    unsigned absent;
+    bool move; /* ... and to do so, the caller has to leave it */
 };
 #define HIERARCHY_MAX (CTL_COUNT + 1)
 
@@ -86,8 +94,10 @@ struct tree {
     unsigned enabled; /* v2: controllers that we switched on in our own group */
     int own_fd;       /* our own group */
     int run_fd;       /* cupel-RUN */
-    int devices_procs; /* v1: cgroup.procs of the group that bounds the devices of jobs without a group of their own here */
-    char *path;        /* of cupel-RUN */
+    /* v1: cgroup.procs of the group that bounds the devices of jobs without a group of their own
+     * here */
+    int devices_procs;
+    char *path; /* of cupel-RUN */
 };
 
 /* A group around ours that limits what is in it (around.c). */
@@ -120,8 +130,9 @@ struct cgroup_job {
     int oom_fd;
     short oom_events;
     unsigned oom_rearmed;
-    bool oom_raised;            /* the eventfd was raised by ourselves */
-    bool oom_heard;             /* v1: the kernel has raised it since cgroup_oom_check last asked */
+    bool oom_raised; /* the eventfd was raised by ourselves */
+    /* v1: the kernel has raised it since cgroup_oom_check last asked */
+    bool oom_heard;
     struct cgroup_oom oom_last; /* of the last such event */
     uint64_t oom_seen;
     struct cgroup_limits brakes; /* of its limits, those that hold it back; see brakes.c */
@@ -148,8 +159,8 @@ bool render_memory(const struct cgroup_limits *l, char text[static LIMIT_TEXT_SI
 bool render_pids(const struct cgroup_limits *l, char text[static LIMIT_TEXT_SIZE]);
 bool render_cpus(const struct cgroup_limits *l, char text[static LIMIT_TEXT_SIZE]);
 
-/* A figure is a file, a format and perhaps a key. Rows of one file stand together, so that it is read once; a row whose
- * figure is known already is skipped, so that later rows are fallbacks. */
+/* A figure is a file, a format and perhaps a key. Rows of one file stand together, so that it is
+ * read once; a row whose figure is known already is skipped, so that later rows are fallbacks. */
 enum figure_format {
     FORMAT_NUMBER,   /* "123\n" */
     FORMAT_KEYED,    /* "key 123\n" */
@@ -200,19 +211,21 @@ void brakes_lift_all(int dirfd);
 
 /* ---- detect.c */
 
-/* Fills host->hierarchy from the text of /proc/self/cgroup and /proc/self/mountinfo alone. For v2, `controllers` is
- * left 0. */
+/* Fills host->hierarchy from the text of /proc/self/cgroup and /proc/self/mountinfo alone. For v2,
+ * `controllers` is left 0. */
 void detect_parse(struct cgroup_host *host, const char *cgroup_text, const char *mountinfo_text);
 
 /* ---- delegation.c */
 
-/* The unit of systemd's that the group is in, if that is not delegated (malloc'd), else NULL. Such a unit's default
- * OOMPolicy= is stop, and an OOM kill in a group of ours is one in the unit's too. A unit that is delegated has
- * `continue`. systemd.service(5), systemd.scope(5), since 243 and 253. */
+/* The unit of systemd's that the group is in, if that is not delegated (malloc'd), else NULL. Such
+ * a unit's default OOMPolicy= is stop, and an OOM kill in a group of ours is one in the unit's too.
+ * A unit that is delegated has `continue`. systemd.service(5), systemd.scope(5), since 243 and 253.
+ */
 char *undelegated_unit(const char *own);
-/* The highest group above `own` (or itself) that is ours to make groups in (malloc'd): the unit of systemd's that was given to us,
- * or, where no systemd is, all that is mounted. NULL: none; systemd shares its tree with nobody else
- * (https://systemd.io/CGROUP_DELEGATION, the single-writer rule). */
+/* The highest group above `own` (or itself) that is ours to make groups in (malloc'd): the unit of
+ * systemd's that was given to us, or, where no systemd is, all that is mounted. NULL: none; systemd
+ * shares its tree with nobody else (https://systemd.io/CGROUP_DELEGATION, the single-writer rule).
+ */
 char *highest_of_ours(const char *own);
 
 /* ---- control_files.c: small, without stdio or malloc, for the hot path */
@@ -220,25 +233,28 @@ char *highest_of_ours(const char *own);
 #define GROUP_PATH_SIZE 384 /* a group's name (NAME_MAX), '/' and a file's name */
 /* "group/file" in buf; group may be NULL for the directory itself. Returns buf. */
 const char *group_path(char buf[static GROUP_PATH_SIZE], const char *group, const char *file);
-/* One read of a control file into buf, NUL-terminated. Returns the length; -EFBIG when it does not fit. */
+/* One read of a control file into buf, NUL-terminated. Returns the length; -EFBIG when it does not
+ * fit. */
 ssize_t group_read(int dirfd, const char *group, const char *file, char *buf, size_t size);
 int group_write(int dirfd, const char *group, const char *file, const char *text);
 /* The value after `key ` at the start of a line of text, or (key NULL) the text's first number. */
 bool text_number(const char *text, const char *key, uint64_t *ret);
 /* Whether a list separated by any of " ,\n" holds the word. */
 bool text_has_word(const char *list, const char *word);
-/* Whether a job with these limits is in the tree at all: one that has nothing but controllers on demand is for those
- * jobs that ask. */
+/* Whether a job with these limits is in the tree at all: one that has nothing but controllers on
+ * demand is for those jobs that ask. */
 bool tree_serves(const struct tree *tree, const struct cgroup_limits *limits);
 int group_set_limits(const struct tree *tree, const char *group, const struct cgroup_limits *limits,
                      const struct cgroup_run *run, struct cupel_error *err);
-void group_read_figures(const struct tree *tree, const char *group, uint32_t wanted, struct cgroup_usage *usage);
+void group_read_figures(const struct tree *tree, const char *group, uint32_t wanted,
+                        struct cgroup_usage *usage);
 
 /* ---- cgroup_devices.c: all return 0 or -errno */
 
 #define DEVICES_GROUP "jobs"
 /* v1: the rules of one group; the group DEVICES_GROUP with them. */
-int devices_write(const struct tree *tree, const char *group, const struct cgroup_device *devices, size_t n);
+int devices_write(const struct tree *tree, const char *group, const struct cgroup_device *devices,
+                  size_t n);
 int devices_make_shared(struct tree *tree, const struct cgroup_device *devices, size_t n);
 /* v2: a program: fd or -errno; attaching it for good, or to see whether that works. */
 int devices_load(const struct cgroup_device *devices, size_t n);
@@ -260,7 +276,8 @@ struct sweep {
     size_t n;
     size_t looked;
 };
-/* Held while a run's group is made and marked, or dead ones are looked for: fd or negative, after a second at most. */
+/* Held while a run's group is made and marked, or dead ones are looked for: fd or negative, after a
+ * second at most. */
 int sweep_lock(int dirfd);
 /* As long as a process has this open file, the run lives. */
 void sweep_mark(int run_fd);
@@ -273,13 +290,15 @@ bool is_cgroup_fd(int fd);
 
 /* ---- v1.c */
 
-/* An eventfd that is raised whenever `group` (NULL: the directory itself) is out of memory, or a group above it is:
- * the kernel tells all that are below too (mem_cgroup_oom_notify). -EBADF where that cannot be had. */
+/* An eventfd that is raised whenever `group` (NULL: the directory itself) is out of memory, or a
+ * group above it is: the kernel tells all that are below too (mem_cgroup_oom_notify). -EBADF where
+ * that cannot be had. */
 int v1_oom_event(int dirfd, const char *group);
 
 /* ---- cgroup_job.c */
 
-/* How often the job's own limit made the group run out of memory (v2); false where that cannot be told. */
+/* How often the job's own limit made the group run out of memory (v2); false where that cannot be
+ * told. */
 bool job_oom_own(const struct cgroup_job *job, uint64_t *ret);
 
 /* Makes user and system time add up to the total, in their proportion. */
@@ -287,9 +306,9 @@ void usage_scale_cpu_parts(struct cgroup_usage *usage);
 
 /* ---- kill.c */
 
-/* Removes the group `name` and all groups within: what lives there is killed, and waited for. -ENOENT is success.
- * -EDEADLK: the calling process is in it. -ETIMEDOUT: something would not die. -EXDEV: something in it is not visible
- * to us. */
+/* Removes the group `name` and all groups within: what lives there is killed, and waited for.
+ * -ENOENT is success. -EDEADLK: the calling process is in it. -ETIMEDOUT: something would not die.
+ * -EXDEV: something in it is not visible to us. */
 int group_remove(int parent_fd, const char *name);
 /* The same for every group within dirfd except `keep` (may be NULL). */
 int group_remove_children(int dirfd, const char *keep);

@@ -1,5 +1,6 @@
-/* cgroup_run: the groups of one run: cupel-RUN and `init` in every hierarchy that is used, their making, their end, and
- * the removal of what a dead run left. Jobs are cgroup_job.c's; how v1 and v2 differ is v1.c's and v2.c's. */
+/* cgroup_run: the groups of one run: cupel-RUN and `init` in every hierarchy that is used, their
+ * making, their end, and the removal of what a dead run left. Jobs are cgroup_job.c's; how v1 and
+ * v2 differ is v1.c's and v2.c's. */
 #include "harness/cgroup/cgroup_private.h"
 
 #include <fcntl.h>
@@ -11,10 +12,12 @@
 
 #define INIT_LEAF "init"
 
-/* ---- making ----------------------------------------------------------------------------------------------------- */
+/* ---- making
+ * -----------------------------------------------------------------------------------------------------
+ */
 
-static int tree_open(struct tree *tree, const struct hierarchy *h, unsigned controllers, const char *name,
-                     struct cupel_error *err)
+static int tree_open(struct tree *tree, const struct hierarchy *h, unsigned controllers,
+                     const char *name, struct cupel_error *err)
 {
     *tree = (struct tree){.ops = h->ops,
                           .controllers = controllers,
@@ -29,34 +32,40 @@ static int tree_open(struct tree *tree, const struct hierarchy *h, unsigned cont
     return 0;
 }
 
-static int tree_make(struct tree *tree, const char *name, cgroup_note_fn *note, void *data, struct cupel_error *err)
+static int tree_make(struct tree *tree, const char *name, cgroup_note_fn *note, void *data,
+                     struct cupel_error *err)
 {
     cleanup_close int lock = sweep_lock(tree->own_fd);
     struct sweep sweep = {.n = 0};
     int r = note != NULL ? note(data, tree->path) : 0;
 
     if (r < 0)
-        return cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot record cgroup %s for recovery", tree->path);
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot record cgroup %s for recovery",
+                               tree->path);
     if (lock >= 0)
         sweep_children(tree->own_fd, &sweep);
     if (mkdirat(tree->own_fd, name, 0755) < 0)
-        return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot make cgroup %s", tree->path);
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot make cgroup %s",
+                               tree->path);
     tree->made = true;
     tree->run_fd = openat(tree->own_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
     if (tree->run_fd < 0)
-        return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot open cgroup %s", tree->path);
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot open cgroup %s",
+                               tree->path);
     sweep_mark(tree->run_fd);
     base_closep(&lock);
     r = tree->ops->prepare(tree, err);
     if (r < 0)
         return r;
     if (mkdirat(tree->run_fd, INIT_LEAF, 0755) < 0)
-        return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot make cgroup %s/%s", tree->path, INIT_LEAF);
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot make cgroup %s/%s",
+                               tree->path, INIT_LEAF);
     return 0;
 }
 
-/* The wall around devices. It is a second one: a host that has no use for our rules after all (an outer container, a program
- * above ours that wants to be alone) costs the wall, not the run, and `cupel doctor` tells. */
+/* The wall around devices. It is a second one: a host that has no use for our rules after all (an
+ * outer container, a program above ours that wants to be alone) costs the wall, not the run, and
+ * `cupel doctor` tells. */
 static void bound_devices(struct cgroup_run *run)
 {
     int r = 0;
@@ -70,7 +79,8 @@ static void bound_devices(struct cgroup_run *run)
             r = devices_make_shared(tree, run->devices, run->n_devices);
         } else {
             run->device_program = devices_load(run->devices, run->n_devices);
-            r = run->device_program < 0 ? run->device_program : devices_try(run->device_program, tree, INIT_LEAF);
+            r = run->device_program < 0 ? run->device_program
+                                        : devices_try(run->device_program, tree, INIT_LEAF);
         }
         if (r < 0) {
             run->device_error = r;
@@ -84,7 +94,8 @@ int cgroup_run_bounds_devices(const struct cgroup_run *run, struct cupel_error *
 {
     if ((run->features >> CGROUP_DEVICES) & 1u)
         return 0;
-    return cupel_error_set(err, CUPEL_ERROR_HARNESS, run->device_error != 0 ? run->device_error : EOPNOTSUPP,
+    return cupel_error_set(err, CUPEL_ERROR_HARNESS,
+                           run->device_error != 0 ? run->device_error : EOPNOTSUPP,
                            "the devices of jobs cannot be bounded by cgroup");
 }
 
@@ -100,14 +111,16 @@ static unsigned wanted_features(const struct cgroup_host *host)
     return features;
 }
 
-int cgroup_run_create(const struct cgroup_host *host, const char *run_id, cgroup_note_fn *note, void *data,
-                      struct cgroup_run **ret_run, struct cupel_error *err)
+int cgroup_run_create(const struct cgroup_host *host, const char *run_id, cgroup_note_fn *note,
+                      void *data, struct cgroup_run **ret_run, struct cupel_error *err)
 {
     struct cgroup_run *run;
     int r = 0;
 
-    if (run_id[0] == '\0' || strpbrk(run_id, "/\n") != NULL || strlen(run_id) > NAME_MAX - sizeof(RUN_PREFIX))
-        return cupel_error_set(err, CUPEL_ERROR_HARNESS, EINVAL, "cannot name a cgroup after run '%s'", run_id);
+    if (run_id[0] == '\0' || strpbrk(run_id, "/\n") != NULL ||
+        strlen(run_id) > NAME_MAX - sizeof(RUN_PREFIX))
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, EINVAL,
+                               "cannot name a cgroup after run '%s'", run_id);
     run = xcalloc(1, sizeof(*run));
     run->name = xasprintf("%s%s", RUN_PREFIX, run_id);
     run->features = wanted_features(host);
@@ -127,7 +140,8 @@ int cgroup_run_create(const struct cgroup_host *host, const char *run_id, cgroup
             r = tree_make(tree, run->name, note, data, err);
     }
     if (r < 0) {
-        struct cupel_error ignored; /* the first error is the one to tell; what remains is on record for recovery */
+        /* the first error is the one to tell; what remains is on record for recovery */
+        struct cupel_error ignored;
 
         cgroup_run_destroy(run, &ignored);
         return r;
@@ -138,7 +152,9 @@ int cgroup_run_create(const struct cgroup_host *host, const char *run_id, cgroup
     return 0;
 }
 
-/* ---- ending ----------------------------------------------------------------------------------------------------- */
+/* ---- ending
+ * -----------------------------------------------------------------------------------------------------
+ */
 
 void cgroup_run_release(struct cgroup_run *run)
 {
@@ -191,14 +207,18 @@ int cgroup_run_enter_init(struct cgroup_run *run, struct cupel_error *err)
         int r = group_write(tree->run_fd, INIT_LEAF, "cgroup.procs", "0");
 
         if (r < 0)
-            return cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot move into cgroup %s/%s", tree->path, INIT_LEAF);
+            return cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot move into cgroup %s/%s",
+                                   tree->path, INIT_LEAF);
     }
     return 0;
 }
 
-/* ---- recovery --------------------------------------------------------------------------------------------------- */
+/* ---- recovery
+ * ---------------------------------------------------------------------------------------------------
+ */
 
-/* Absolute, every component a plain name, and the last or the last but one ours. Sets *ret_last to the last component.
+/* Absolute, every component a plain name, and the last or the last but one ours. Sets *ret_last to
+ * the last component.
  */
 static bool is_recorded_path(const char *path, const char **ret_last)
 {
@@ -225,7 +245,8 @@ bool is_cgroup_fd(int fd)
 {
     struct statfs fs;
 
-    return fd >= 0 && fstatfs(fd, &fs) == 0 && (fs.f_type == CGROUP_SUPER_MAGIC || fs.f_type == CGROUP2_SUPER_MAGIC);
+    return fd >= 0 && fstatfs(fd, &fs) == 0 &&
+           (fs.f_type == CGROUP_SUPER_MAGIC || fs.f_type == CGROUP2_SUPER_MAGIC);
 }
 
 int cgroup_recover(const char *absolute_path, struct cupel_error *err)
@@ -236,8 +257,8 @@ int cgroup_recover(const char *absolute_path, struct cupel_error *err)
     int r;
 
     if (!is_recorded_path(absolute_path, &last))
-        return cupel_error_set(err, CUPEL_ERROR_HARNESS, EPERM, "will not remove %s: not a cgroup of cupel's",
-                               absolute_path);
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, EPERM,
+                               "will not remove %s: not a cgroup of cupel's", absolute_path);
     above = xstrdup(absolute_path);
     above[last - absolute_path - 1] = '\0';
     root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -247,16 +268,19 @@ int cgroup_recover(const char *absolute_path, struct cupel_error *err)
     if (parent == -ENOENT)
         return 0;
     if (parent < 0)
-        return cupel_error_set(err, CUPEL_ERROR_HARNESS, parent, "cannot open %s to recover %s", above, absolute_path);
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, parent, "cannot open %s to recover %s",
+                               above, absolute_path);
     group = file_open_beneath(parent, last, O_RDONLY | O_DIRECTORY, 0);
     if (group == -ENOENT)
         return 0;
     if (group < 0)
-        return cupel_error_set(err, CUPEL_ERROR_HARNESS, group, "cannot open %s to recover it", absolute_path);
-    /* Both: a group is a child of a group, never a hierarchy's root (a mount point that happens to have our prefix). */
-    if (!is_cgroup_fd(parent) || !is_cgroup_fd(group))
-        return cupel_error_set(err, CUPEL_ERROR_HARNESS, EPERM, "will not remove %s: not in a cgroup file system",
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, group, "cannot open %s to recover it",
                                absolute_path);
+    /* Both: a group is a child of a group, never a hierarchy's root (a mount point that happens to
+     * have our prefix). */
+    if (!is_cgroup_fd(parent) || !is_cgroup_fd(group))
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, EPERM,
+                               "will not remove %s: not in a cgroup file system", absolute_path);
     r = group_remove(parent, last);
     return r < 0 ? group_remove_error(r, absolute_path, err) : 0;
 }

@@ -1,5 +1,6 @@
-/* control_files: reading and writing the kernel's control files by table, with no stdio and no malloc, because a job
- * pays for each. Does not know which files there are (v1.c, v2.c), nor makes or removes groups (cgroup_run.c, kill.c). */
+/* control_files: reading and writing the kernel's control files by table, with no stdio and no
+ * malloc, because a job pays for each. Does not know which files there are (v1.c, v2.c), nor makes
+ * or removes groups (cgroup_run.c, kill.c). */
 #include "harness/cgroup/cgroup_private.h"
 
 #include <fcntl.h>
@@ -26,12 +27,14 @@ const char *group_path(char buf[static GROUP_PATH_SIZE], const char *group, cons
 ssize_t group_read(int dirfd, const char *group, const char *file, char *buf, size_t size)
 {
     char path[GROUP_PATH_SIZE];
-    cleanup_close int fd = openat(dirfd, group_path(path, group, file), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    cleanup_close int fd =
+        openat(dirfd, group_path(path, group, file), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     ssize_t n;
 
     if (fd < 0)
         return -errno;
-    /* These files are one record each; the kernel hands it out whole when the buffer is large enough. */
+    /* These files are one record each; the kernel hands it out whole when the buffer is large
+     * enough. */
     do
         n = read(fd, buf, size - 1);
     while (n < 0 && errno == EINTR);
@@ -46,7 +49,8 @@ ssize_t group_read(int dirfd, const char *group, const char *file, char *buf, si
 int group_write(int dirfd, const char *group, const char *file, const char *text)
 {
     char path[GROUP_PATH_SIZE];
-    cleanup_close int fd = openat(dirfd, group_path(path, group, file), O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+    cleanup_close int fd =
+        openat(dirfd, group_path(path, group, file), O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
     ssize_t n;
 
     if (fd < 0)
@@ -65,7 +69,8 @@ static bool parse_number(const char *s, uint64_t *ret)
     if (*s < '0' || *s > '9')
         return false;
     for (; *s >= '0' && *s <= '9'; s++) {
-        if (__builtin_mul_overflow(v, 10u, &v) || __builtin_add_overflow(v, (uint64_t)(*s - '0'), &v))
+        if (__builtin_mul_overflow(v, 10u, &v) ||
+            __builtin_add_overflow(v, (uint64_t)(*s - '0'), &v))
             return false;
     }
     *ret = v;
@@ -103,8 +108,8 @@ bool text_has_word(const char *list, const char *word)
     return false;
 }
 
-/* Whether the line that `at` is in speaks of a loop device: what it reads and writes is read and written again, on the
- * same account, at the disk under it. */
+/* Whether the line that `at` is in speaks of a loop device: what it reads and writes is read and
+ * written again, on the same account, at the disk under it. */
 static bool is_loop_line(const char *text, const char *at)
 {
     while (at > text && at[-1] != '\n')
@@ -112,7 +117,8 @@ static bool is_loop_line(const char *text, const char *at)
     return str_starts(at, "7:");
 }
 
-/* Sums what stands after `prefix` wherever that follows a blank: " Read " in v1's lines, " rbytes=" in v2's. */
+/* Sums what stands after `prefix` wherever that follows a blank: " Read " in v1's lines, " rbytes="
+ * in v2's. */
 static bool sum_devices(const char *text, const char *prefix, uint64_t *ret, size_t *ret_devices)
 {
     uint64_t sum = 0;
@@ -152,18 +158,21 @@ static bool parse_figure(const struct figure_file *row, const char *text, uint64
         return text_number(text, row->key, ret);
     case FORMAT_DEVICES:
         snprintf(prefix, sizeof(prefix), " %s ", row->key);
-        /* No device: the group did nothing or, on newer kernels, nothing is throttled and so not counted. Not known. */
+        /* No device: the group did nothing or, on newer kernels, nothing is throttled and so not
+         * counted. Not known. */
         return sum_devices(text, prefix, ret, &devices) && devices > 0;
     case FORMAT_PAIRS:
         snprintf(prefix, sizeof(prefix), " %s=", row->key);
-        return sum_devices(text, prefix, ret, &devices); /* v2 always counts: no device means did nothing */
+        /* v2 always counts: no device means did nothing */
+        return sum_devices(text, prefix, ret, &devices);
     case FORMAT_PRESSURE:
         return parse_pressure(text, row->key, ret);
     }
     return false;
 }
 
-void group_read_figures(const struct tree *tree, const char *group, uint32_t wanted, struct cgroup_usage *usage)
+void group_read_figures(const struct tree *tree, const char *group, uint32_t wanted,
+                        struct cgroup_usage *usage)
 {
     const char *held = NULL; /* the file that is in buf */
     bool readable = false;
@@ -174,13 +183,15 @@ void group_read_figures(const struct tree *tree, const char *group, uint32_t wan
         uint32_t bit = 1u << row->figure;
         uint64_t value;
 
-        if (!(tree->controllers & CTL_BIT(row->controller)) || !(wanted & bit) || (usage->known & bit) != 0)
+        if (!(tree->controllers & CTL_BIT(row->controller)) || !(wanted & bit) ||
+            (usage->known & bit) != 0)
             continue;
         if (held == NULL || !str_eq(held, row->file)) {
             held = row->file;
             readable = group_read(tree->run_fd, group, row->file, buf, sizeof(buf)) >= 0;
         }
-        if (readable && parse_figure(row, buf, &value) && !__builtin_mul_overflow(value, row->scale, &value)) {
+        if (readable && parse_figure(row, buf, &value) &&
+            !__builtin_mul_overflow(value, row->scale, &value)) {
             usage->value[row->figure] = value;
             usage->known |= bit;
         }
@@ -193,8 +204,8 @@ bool tree_serves(const struct tree *tree, const struct cgroup_limits *limits)
            ((tree->controllers & CTL_BIT(CTL_CPUSET)) != 0 && limits->cpus != NULL);
 }
 
-static int write_limit(const struct tree *tree, const char *group, const struct limit_file *row, const char *text,
-                       const struct cgroup_run *run, struct cupel_error *err)
+static int write_limit(const struct tree *tree, const char *group, const struct limit_file *row,
+                       const char *text, const struct cgroup_run *run, struct cupel_error *err)
 {
     int r = group_write(tree->run_fd, group, row->file, text);
 
@@ -203,8 +214,8 @@ static int write_limit(const struct tree *tree, const char *group, const struct 
     /* No swap accounting, but no swap either: nothing can get past the memory limit. */
     if (r == -ENOENT && row->feature == CGROUP_SWAP_LIMIT && !run->host_swaps)
         return 0;
-    return cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot write \"%s\" to %s/%s/%s", text, tree->path, group,
-                           row->file);
+    return cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot write \"%s\" to %s/%s/%s", text,
+                           tree->path, group, row->file);
 }
 
 int group_set_limits(const struct tree *tree, const char *group, const struct cgroup_limits *limits,

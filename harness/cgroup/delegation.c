@@ -1,5 +1,5 @@
-/* cgroup/delegation: whether systemd gave the group that we are in away, and how far up it is ours. Only looks; what follows from
- * it is detect.c's and cgroup_explain.c's. */
+/* cgroup/delegation: whether systemd gave the group that we are in away, and how far up it is ours.
+ * Only looks; what follows from it is detect.c's and cgroup_explain.c's. */
 #include "harness/cgroup/cgroup_private.h"
 
 #include <linux/magic.h>
@@ -8,8 +8,8 @@
 #include <sys/vfs.h>
 #include <sys/xattr.h>
 
-/* Since 251 the system's manager marks its units in both name spaces, before in trusted. alone, which takes rights to
- * read. A user's manager marks none of its own. */
+/* Since 251 the system's manager marks its units in both name spaces, before in trusted. alone,
+ * which takes rights to read. A user's manager marks none of its own. */
 static bool is_marked(const char *dir, const char *mark)
 {
     static const char *const spaces[] = {"trusted", "user"};
@@ -23,7 +23,8 @@ static bool is_marked(const char *dir, const char *mark)
     return false;
 }
 
-/* With this mount option an OOM kill is an event of the job's group only, and nobody above hears of it. */
+/* With this mount option an OOM kill is an event of the job's group only, and nobody above hears of
+ * it. */
 static bool events_are_local(void)
 {
     FILE *mounts = setmntent("/proc/self/mounts", "re");
@@ -53,7 +54,8 @@ char *undelegated_unit(const char *own)
             return NULL;
         if (!is_marked(dir, "invocation_id"))
             continue;
-        /* The unit that we are in. Slices have no processes of their own, and no policy of what to do about them. */
+        /* The unit that we are in. Slices have no processes of their own, and no policy of what to
+         * do about them. */
         if (is_slice(end) || events_are_local())
             return NULL;
         return xstrdup(dir);

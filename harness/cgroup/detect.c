@@ -1,5 +1,6 @@
-/* cgroup/detect: what this machine has: which controllers are on which hierarchy, where our own group of it is, whether
- * we may make groups there. Changes nothing. Does not say what to do about what is missing (cgroup_explain.c). */
+/* cgroup/detect: what this machine has: which controllers are on which hierarchy, where our own
+ * group of it is, whether we may make groups there. Changes nothing. Does not say what to do about
+ * what is missing (cgroup_explain.c). */
 #include "harness/cgroup/cgroup_private.h"
 
 #include <fcntl.h>
@@ -11,13 +12,14 @@
 #define PROC_MAX (4u << 20) /* hosts with tens of thousands of mounts exist */
 
 const struct controller_names controller_table[CTL_COUNT] = {
-    [CTL_PIDS] = {"pids", "pids"},     [CTL_MEMORY] = {"memory", "memory"}, [CTL_CPU] = {"cpu", "cpu"},
-    [CTL_CPUACCT] = {"cpuacct", NULL}, [CTL_IO] = {"blkio", "io"},          [CTL_CPUSET] = {"cpuset", "cpuset"},
+    [CTL_PIDS] = {"pids", "pids"},     [CTL_MEMORY] = {"memory", "memory"},
+    [CTL_CPU] = {"cpu", "cpu"},        [CTL_CPUACCT] = {"cpuacct", NULL},
+    [CTL_IO] = {"blkio", "io"},        [CTL_CPUSET] = {"cpuset", "cpuset"},
     [CTL_DEVICES] = {"devices", NULL}, [CTL_PRESSURE] = {NULL, NULL},
 };
 
-/* Which controller and which file of our own group speak for a feature. v2's root has none of these files: there the
- * controller alone speaks. v1's pids.max is missing in the root too. */
+/* Which controller and which file of our own group speak for a feature. v2's root has none of these
+ * files: there the controller alone speaks. v1's pids.max is missing in the root too. */
 static const struct {
     enum controller controller;
     const char *v1_file;
@@ -36,7 +38,9 @@ static const struct {
     [CGROUP_DEVICES] = {CTL_DEVICES, "devices.deny", NULL},
 };
 
-/* ---- the texts -------------------------------------------------------------------------------------------------- */
+/* ---- the texts
+ * --------------------------------------------------------------------------------------------------
+ */
 
 /* One line of mountinfo, as far as it matters (proc_pid_mountinfo(5)). */
 struct mount {
@@ -69,8 +73,9 @@ static bool parse_mount(char *line, struct mount *m)
     return m->super_options != NULL;
 }
 
-/* Where a mount that shows `root` of the hierarchy at `point` has the group `path`; NULL when it does not show it.
- * Containers often see their own subtree only: root /docker/ID at /sys/fs/cgroup/memory. */
+/* Where a mount that shows `root` of the hierarchy at `point` has the group `path`; NULL when it
+ * does not show it. Containers often see their own subtree only: root /docker/ID at
+ * /sys/fs/cgroup/memory. */
 static char *group_directory(const char *root, const char *point, const char *path)
 {
     size_t len = str_eq(root, "/") ? 0 : strlen(root);
@@ -78,7 +83,8 @@ static char *group_directory(const char *root, const char *point, const char *pa
     if (strncmp(path, root, len) != 0 || (path[len] != '/' && path[len] != '\0'))
         return NULL;
     path += len;
-    /* Outside of our cgroup namespace: the kernel shows a way up, which no mount of this namespace has. */
+    /* Outside of our cgroup namespace: the kernel shows a way up, which no mount of this namespace
+     * has. */
     if (str_eq(path, "/..") || str_starts(path, "/../"))
         return NULL;
     if (str_eq(path, "/"))
@@ -92,7 +98,8 @@ static char *find_own(const char *mountinfo_text, const char *v1_name, const cha
     cleanup_free char *text = xstrdup(mountinfo_text), *point = NULL;
     char *own = NULL, *save = NULL;
 
-    for (char *line = strtok_r(text, "\n", &save); line != NULL; line = strtok_r(NULL, "\n", &save)) {
+    for (char *line = strtok_r(text, "\n", &save); line != NULL;
+         line = strtok_r(NULL, "\n", &save)) {
         struct mount m;
         char *here;
 
@@ -133,7 +140,8 @@ static int by_controller(const void *a, const void *b)
 
     if (x->version != y->version)
         return x->version - y->version;
-    return __builtin_ctz(x->controllers | CTL_BIT(CTL_COUNT)) - __builtin_ctz(y->controllers | CTL_BIT(CTL_COUNT));
+    return __builtin_ctz(x->controllers | CTL_BIT(CTL_COUNT)) -
+           __builtin_ctz(y->controllers | CTL_BIT(CTL_COUNT));
 }
 
 void detect_parse(struct cgroup_host *host, const char *cgroup_text, const char *mountinfo_text)
@@ -142,7 +150,8 @@ void detect_parse(struct cgroup_host *host, const char *cgroup_text, const char 
     char *save = NULL;
 
     /* "ID:CONTROLLERS:PATH" for v1, "0::PATH" for v2 (cgroups(7)); the path may have colons. */
-    for (char *line = strtok_r(text, "\n", &save); line != NULL; line = strtok_r(NULL, "\n", &save)) {
+    for (char *line = strtok_r(text, "\n", &save); line != NULL;
+         line = strtok_r(NULL, "\n", &save)) {
         char *list = strchr(line, ':'), *path = list != NULL ? strchr(list + 1, ':') : NULL;
         struct hierarchy h = {0};
         const char *name = NULL;
@@ -161,17 +170,20 @@ void detect_parse(struct cgroup_host *host, const char *cgroup_text, const char 
     qsort(host->hierarchy, host->count, sizeof(host->hierarchy[0]), by_controller);
 }
 
-/* ---- the files -------------------------------------------------------------------------------------------------- */
+/* ---- the files
+ * --------------------------------------------------------------------------------------------------
+ */
 
-/* What stands in the way of using a hierarchy: at all, for giving controllers to children (v2), for limits of memory
- * (v2). */
+/* What stands in the way of using a hierarchy: at all, for giving controllers to children (v2), for
+ * limits of memory (v2). */
 struct obstacles {
     struct lacking any;
     struct lacking domain;
     struct lacking memory;
 };
 
-static struct lacking lacking_at(enum lack what, int version, int errnum, const char *dir, const char *file)
+static struct lacking lacking_at(enum lack what, int version, int errnum, const char *dir,
+                                 const char *file)
 {
     return (struct lacking){what, version, errnum,
                             dir == NULL    ? NULL
@@ -200,8 +212,10 @@ static bool is_occupied(int dirfd)
 static void probe_v2(struct hierarchy *h, int dirfd, struct obstacles *o)
 {
     char available[512] = "", on[512] = "", type[64] = "";
-    bool root = faccessat(dirfd, "cgroup.events", F_OK, 0) < 0;                        /* all but the root have it */
-    (void)group_read(dirfd, NULL, "cgroup.controllers", available, sizeof(available)); /* unreadable: none */
+    /* all but the root have it */
+    bool root = faccessat(dirfd, "cgroup.events", F_OK, 0) < 0;
+    /* unreadable: none */
+    (void)group_read(dirfd, NULL, "cgroup.controllers", available, sizeof(available));
     (void)group_read(dirfd, NULL, "cgroup.subtree_control", on, sizeof(on));
     (void)group_read(dirfd, NULL, "cgroup.type", type, sizeof(type)); /* the root has no type */
     h->controllers = CTL_BUILT_IN;
@@ -233,7 +247,8 @@ static struct obstacles probe_group(struct hierarchy *h, int *ret_dirfd)
     int fd = h->own != NULL ? open(h->own, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -EBADF;
 
     *ret_dirfd = fd;
-    if (fd < 0 || fstatfs(fd, &fs) < 0 || fs.f_type != (h->version == 2 ? CGROUP2_SUPER_MAGIC : CGROUP_SUPER_MAGIC)) {
+    if (fd < 0 || fstatfs(fd, &fs) < 0 ||
+        fs.f_type != (h->version == 2 ? CGROUP2_SUPER_MAGIC : CGROUP_SUPER_MAGIC)) {
         o.any = lacking_at(LACK_MOUNT, h->version, 0, h->own, NULL);
         return o;
     }
@@ -241,7 +256,8 @@ static struct obstacles probe_group(struct hierarchy *h, int *ret_dirfd)
         probe_v2(h, fd, &o);
     o.any = check_write(h, fd, NULL);
     if (o.any.what == LACK_NOTHING && h->version == 2)
-        o.any = check_write(h, fd, "cgroup.procs"); /* who moves a process writes there too: the common ancestor */
+        o.any = check_write(
+            h, fd, "cgroup.procs"); /* who moves a process writes there too: the common ancestor */
     if (h->version == 2 && (unit = undelegated_unit(h->own)) != NULL)
         o.memory = lacking_at(LACK_DELEGATION, 2, 0, unit, NULL);
     return o;
@@ -259,12 +275,14 @@ static bool gives_the_usual(const struct hierarchy *h, const struct obstacles *o
 {
     const unsigned usual = CTL_BIT(CTL_PIDS) | CTL_BIT(CTL_MEMORY) | CTL_BIT(CTL_CPU);
 
-    return o->any.what == LACK_NOTHING && o->memory.what == LACK_NOTHING && (h->controllers & usual) == usual &&
+    return o->any.what == LACK_NOTHING && o->memory.what == LACK_NOTHING &&
+           (h->controllers & usual) == usual &&
            ((h->absent & usual) == 0 || o->domain.what == LACK_NOTHING);
 }
 
-/* A group that has our caller in it too (a shell, a script, make) can give its children no controllers. One above it can, where it
- * has no processes and is ours to divide: the run's groups are then made beside that of our caller, and nobody is moved but slots. */
+/* A group that has our caller in it too (a shell, a script, make) can give its children no
+ * controllers. One above it can, where it has no processes and is ours to divide: the run's groups
+ * are then made beside that of our caller, and nobody is moved but slots. */
 static void climb(struct hierarchy *h, struct obstacles *o, int *dirfd)
 {
     cleanup_free char *top = highest_of_ours(h->own), *dir = xstrdup(h->own);
@@ -311,7 +329,8 @@ static struct lacking probe_program(void)
 /* Whether the controller's own files give the feature. */
 static struct lacking probe_feature(const struct hierarchy *h, int dirfd, size_t feature)
 {
-    const char *file = h->version == 2 ? feature_table[feature].v2_file : feature_table[feature].v1_file;
+    const char *file =
+        h->version == 2 ? feature_table[feature].v2_file : feature_table[feature].v1_file;
 
     if (feature == CGROUP_PRESSURE && access("/proc/pressure/cpu", F_OK) < 0)
         return lacking_at(LACK_FILE, h->version, errno, "/proc/pressure/cpu", NULL);
@@ -329,9 +348,10 @@ static struct lacking copy_lacking(const struct lacking *l)
     return lacking_at(l->what, l->version, l->errnum, l->path, NULL);
 }
 
-/* The first hierarchy that gives the feature is used for it; `used` collects the controllers of each. */
-static void choose(struct cgroup_host *host, size_t feature, const struct obstacles *o, const int *dirfd,
-                   unsigned *used)
+/* The first hierarchy that gives the feature is used for it; `used` collects the controllers of
+ * each. */
+static void choose(struct cgroup_host *host, size_t feature, const struct obstacles *o,
+                   const int *dirfd, unsigned *used)
 {
     enum controller c = feature_table[feature].controller;
     struct lacking why = {.what = LACK_CONTROLLER};
@@ -379,8 +399,8 @@ static void replace_lacking(struct cgroup_host *host, size_t feature, struct lac
     host->features &= ~(1u << feature);
 }
 
-/* Features that take v2, whatever files there are. What is written through the page cache goes to the disk on nobody's
- * account on v1; v2 knows whose page it was, from the memory controller. */
+/* Features that take v2, whatever files there are. What is written through the page cache goes to
+ * the disk on nobody's account on v1; v2 knows whose page it was, from the memory controller. */
 static void require_v2(struct cgroup_host *host, const unsigned *used)
 {
     unsigned both = CTL_BIT(CTL_IO) | CTL_BIT(CTL_MEMORY);
@@ -389,8 +409,10 @@ static void require_v2(struct cgroup_host *host, const unsigned *used)
     for (size_t i = 0; i < host->count; i++)
         together |= host->hierarchy[i].version == 2 && (used[i] & both) == both;
     if (cgroup_host_has(host, CGROUP_IO_WRITE_LIMIT) && !together)
-        replace_lacking(host, CGROUP_IO_WRITE_LIMIT, (struct lacking){.what = LACK_V2, .version = 1});
-    if (!cgroup_host_has(host, CGROUP_PRESSURE) && host->lacking[CGROUP_PRESSURE].what == LACK_CONTROLLER)
+        replace_lacking(host, CGROUP_IO_WRITE_LIMIT,
+                        (struct lacking){.what = LACK_V2, .version = 1});
+    if (!cgroup_host_has(host, CGROUP_PRESSURE) &&
+        host->lacking[CGROUP_PRESSURE].what == LACK_CONTROLLER)
         replace_lacking(host, CGROUP_PRESSURE, (struct lacking){.what = LACK_V2, .version = 1});
 }
 
@@ -407,10 +429,13 @@ static char *read_cpus(int dirfd, const char *file)
 
 static void read_own_cpus(struct cgroup_host *host, const unsigned *used, const int *dirfd)
 {
-    static const char *const files[] = {"cpuset.cpus.effective", "cpuset.effective_cpus", "cpuset.cpus"};
+    static const char *const files[] = {"cpuset.cpus.effective", "cpuset.effective_cpus",
+                                        "cpuset.cpus"};
 
     for (size_t i = 0; i < host->count; i++)
-        for (size_t k = 0; (used[i] & CTL_BIT(CTL_CPUSET)) != 0 && host->cpus == NULL && k < ARRAY_SIZE(files); k++)
+        for (size_t k = 0;
+             (used[i] & CTL_BIT(CTL_CPUSET)) != 0 && host->cpus == NULL && k < ARRAY_SIZE(files);
+             k++)
             host->cpus = read_cpus(dirfd[i], files[k]);
     if (host->cpus == NULL && cgroup_host_has(host, CGROUP_CPUSET))
         host->cpus = read_cpus(AT_FDCWD, "/sys/devices/system/cpu/online");
@@ -525,7 +550,8 @@ const char *cgroup_host_describe(const struct cgroup_host *host)
     return host->description;
 }
 
-void cgroup_host_want_devices(struct cgroup_host *host, const struct cgroup_device *devices, size_t n)
+void cgroup_host_want_devices(struct cgroup_host *host, const struct cgroup_device *devices,
+                              size_t n)
 {
     if (!cgroup_host_has(host, CGROUP_DEVICES) || n > CGROUP_DEVICES_MAX)
         return;

@@ -1,5 +1,6 @@
-/* cgroup/kill: makes a group go away, whatever lives in it. Signals only processes that the kernel lists in that very
- * group, through pidfds, so that a recycled pid is never hit. Does not decide which groups go (cgroup_run.c, cgroup_job.c). */
+/* cgroup/kill: makes a group go away, whatever lives in it. Signals only processes that the kernel
+ * lists in that very group, through pidfds, so that a recycled pid is never hit. Does not decide
+ * which groups go (cgroup_run.c, cgroup_job.c). */
 #include "harness/cgroup/cgroup_private.h"
 
 #include <dirent.h>
@@ -16,7 +17,9 @@
 
 static int remove_at_depth(int parent_fd, const char *name, unsigned depth);
 
-/* ---- who is in it ----------------------------------------------------------------------------------------------- */
+/* ---- who is in it
+ * -----------------------------------------------------------------------------------------------
+ */
 
 struct members {
     pid_t pid[PASS_MAX];
@@ -66,7 +69,9 @@ static bool is_member(const struct members *m, pid_t pid)
     return false;
 }
 
-/* ---- killing ---------------------------------------------------------------------------------------------------- */
+/* ---- killing
+ * ----------------------------------------------------------------------------------------------------
+ */
 
 static int ms_left(uint64_t deadline)
 {
@@ -75,9 +80,9 @@ static int ms_left(uint64_t deadline)
     return now >= deadline ? 0 : (int)((deadline - now) / NSEC_PER_MSEC) + 1;
 }
 
-/* SIGKILL to those listed, then waits for them. A pid may have been recycled between being listed and being opened: one
- * that is still listed after the pidfd was opened is the process that the pidfd is of, or that one is dead and the
- * signal goes nowhere. */
+/* SIGKILL to those listed, then waits for them. A pid may have been recycled between being listed
+ * and being opened: one that is still listed after the pidfd was opened is the process that the
+ * pidfd is of, or that one is dead and the signal goes nowhere. */
 static int kill_members(int dirfd, const struct members *listed, uint64_t deadline)
 {
     struct pollfd fds[PASS_MAX];
@@ -86,7 +91,8 @@ static int kill_members(int dirfd, const struct members *listed, uint64_t deadli
     int r;
 
     for (size_t i = 0; i < listed->count; i++)
-        fds[i] = (struct pollfd){.fd = (int)syscall(SYS_pidfd_open, listed->pid[i], 0), .events = POLLIN};
+        fds[i] = (struct pollfd){.fd = (int)syscall(SYS_pidfd_open, listed->pid[i], 0),
+                                 .events = POLLIN};
     r = read_members(dirfd, &still);
     for (size_t i = 0; i < listed->count; i++) {
         if (fds[i].fd < 0)
@@ -99,7 +105,8 @@ static int kill_members(int dirfd, const struct members *listed, uint64_t deadli
         }
         count++;
     }
-    /* One after the other: all have got their signal, so that the last one's end is the end of all. */
+    /* One after the other: all have got their signal, so that the last one's end is the end of all.
+     */
     for (size_t i = 0; i < listed->count; i++) {
         if (fds[i].fd >= 0) {
             poll(&fds[i], 1, ms_left(deadline));
@@ -152,15 +159,15 @@ static int kill_pass(int dirfd, uint64_t deadline)
         return r;
     if (m.invisible && m.count == 0)
         return -EXDEV;
-    /* In the pids hierarchy (or on an older v2): no more forks, so that the killing ends. Elsewhere there is no such
-     * file. */
+    /* In the pids hierarchy (or on an older v2): no more forks, so that the killing ends. Elsewhere
+     * there is no such file. */
     r = group_write(dirfd, NULL, "pids.max", "0");
     if (r < 0 && r != -ENOENT)
         return r;
     r = kill_members(dirfd, &m, deadline);
     if (r == 0) {
-        /* None listed, yet not empty: the last one is between being listed and being gone, which takes it microseconds
-         * and which nothing announces on v1. */
+        /* None listed, yet not empty: the last one is between being listed and being gone, which
+         * takes it microseconds and which nothing announces on v1. */
         struct timespec ms = {.tv_nsec = (long)NSEC_PER_MSEC};
 
         nanosleep(&ms, NULL);
@@ -168,7 +175,9 @@ static int kill_pass(int dirfd, uint64_t deadline)
     return r < 0 ? r : 0;
 }
 
-/* ---- removing --------------------------------------------------------------------------------------------------- */
+/* ---- removing
+ * ---------------------------------------------------------------------------------------------------
+ */
 
 static int remove_children_at_depth(int dirfd, const char *keep, unsigned depth)
 {
@@ -241,17 +250,20 @@ int group_remove_error(int r, const char *path, struct cupel_error *err)
 {
     switch (r) {
     case -EDEADLK:
-        return cupel_error_set(err, CUPEL_ERROR_HARNESS, EDEADLK, "cannot remove cgroup %s: cupel itself is in it",
-                               path);
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, EDEADLK,
+                               "cannot remove cgroup %s: cupel itself is in it", path);
     case -ETIMEDOUT:
         cupel_error_set(err, CUPEL_ERROR_HARNESS, ETIMEDOUT,
                         "cannot empty cgroup %s: a process in it did not die of SIGKILL", path);
-        cupel_error_hint(
-            err, "see which: cat %s/cgroup.procs; one in state D waits for a device or a network file system", path);
+        cupel_error_hint(err,
+                         "see which: cat %s/cgroup.procs; one in state D waits for a device or a "
+                         "network file system",
+                         path);
         return r;
     case -EXDEV:
         cupel_error_set(err, CUPEL_ERROR_HARNESS, 0,
-                        "cannot empty cgroup %s: processes of another pid namespace are in it", path);
+                        "cannot empty cgroup %s: processes of another pid namespace are in it",
+                        path);
         return r;
     default:
         return cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot remove cgroup %s", path);

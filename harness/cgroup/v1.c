@@ -1,6 +1,7 @@
-/* cgroup/v1: which files of the v1 controllers hold the limits and tell the figures, and how an OOM kill is heard of.
- * Does not decide which hierarchies are used (detect.c). Documents: Documentation/admin-guide/cgroup-v1/ (memory.rst,
- * cpuacct.rst, blkio-controller.rst, pids.rst), Documentation/scheduler/sched-bwc.rst. */
+/* cgroup/v1: which files of the v1 controllers hold the limits and tell the figures, and how an OOM
+ * kill is heard of. Does not decide which hierarchies are used (detect.c). Documents:
+ * Documentation/admin-guide/cgroup-v1/ (memory.rst, cpuacct.rst, blkio-controller.rst, pids.rst),
+ * Documentation/scheduler/sched-bwc.rst. */
 #include "harness/cgroup/cgroup_private.h"
 
 #include <fcntl.h>
@@ -10,12 +11,15 @@
 #include <sys/eventfd.h>
 #include <sys/sysmacros.h>
 
-/* ---- limits ----------------------------------------------------------------------------------------------------- */
+/* ---- limits
+ * -----------------------------------------------------------------------------------------------------
+ */
 
 /* No machine has 10,000 cores; beyond some 17 s a period the kernel refuses the quota. */
 #define CPU_MILLICORES_MEANINGLESS UINT64_C(10000000)
 
-/* The kernel's least quota is 1 ms: below a hundredth of a core, only a longer period can say it. */
+/* The kernel's least quota is 1 ms: below a hundredth of a core, only a longer period can say it.
+ */
 static uint64_t cpu_period_us(uint64_t millicores)
 {
     return millicores < 10 ? 1000000 : 100000;
@@ -33,7 +37,8 @@ static bool render_quota(const struct cgroup_limits *l, char text[static LIMIT_T
 {
     if (l->cpu_millicores >= CPU_MILLICORES_MEANINGLESS)
         return false;
-    snprintf(text, LIMIT_TEXT_SIZE, "%" PRIu64, l->cpu_millicores * cpu_period_us(l->cpu_millicores) / 1000);
+    snprintf(text, LIMIT_TEXT_SIZE, "%" PRIu64,
+             l->cpu_millicores * cpu_period_us(l->cpu_millicores) / 1000);
     return true;
 }
 
@@ -58,40 +63,48 @@ static bool render_rate(uint64_t rate, dev_t disk, char text[static LIMIT_TEXT_S
     return true;
 }
 
-static bool render_read_bps(const struct cgroup_limits *l, dev_t disk, char text[static LIMIT_TEXT_SIZE])
+static bool render_read_bps(const struct cgroup_limits *l, dev_t disk,
+                            char text[static LIMIT_TEXT_SIZE])
 {
     return render_rate(l->io[CGROUP_READ_BPS], disk, text);
 }
 
-static bool render_write_bps(const struct cgroup_limits *l, dev_t disk, char text[static LIMIT_TEXT_SIZE])
+static bool render_write_bps(const struct cgroup_limits *l, dev_t disk,
+                             char text[static LIMIT_TEXT_SIZE])
 {
     return render_rate(l->io[CGROUP_WRITE_BPS], disk, text);
 }
 
-static bool render_read_iops(const struct cgroup_limits *l, dev_t disk, char text[static LIMIT_TEXT_SIZE])
+static bool render_read_iops(const struct cgroup_limits *l, dev_t disk,
+                             char text[static LIMIT_TEXT_SIZE])
 {
     return render_rate(l->io[CGROUP_READ_IOPS], disk, text);
 }
 
-static bool render_write_iops(const struct cgroup_limits *l, dev_t disk, char text[static LIMIT_TEXT_SIZE])
+static bool render_write_iops(const struct cgroup_limits *l, dev_t disk,
+                              char text[static LIMIT_TEXT_SIZE])
 {
     return render_rate(l->io[CGROUP_WRITE_IOPS], disk, text);
 }
 
-static const char *const v1_io_files[] = {"blkio.throttle.read_bps_device", "blkio.throttle.write_bps_device",
-                                          "blkio.throttle.read_iops_device", "blkio.throttle.write_iops_device", NULL};
+static const char *const v1_io_files[] = {
+    "blkio.throttle.read_bps_device", "blkio.throttle.write_bps_device",
+    "blkio.throttle.read_iops_device", "blkio.throttle.write_iops_device", NULL};
 
 static const struct limit_file v1_limits[] = {
     {CTL_PIDS, CGROUP_PIDS_LIMIT, "pids.max", render_pids, 0, NULL},
     /* memory before memsw: the kernel refuses a memsw below memory. */
     {CTL_MEMORY, CGROUP_MEMORY_LIMIT, "memory.limit_in_bytes", render_memory, 0, NULL},
     {CTL_MEMORY, CGROUP_SWAP_LIMIT, "memory.memsw.limit_in_bytes", render_memsw, 0, NULL},
-    /* v1 counts the buffers of TCP sockets by themselves, and only with a limit of theirs; without, a job of 64 MiB held
-     * 2 GiB in them. A kernel without the file has no such buffers outside the group's memory. */
-    {CTL_MEMORY, CGROUP_MEMORY_LIMIT, "memory.kmem.tcp.limit_in_bytes", render_memory, ENOENT, NULL},
+    /* v1 counts the buffers of TCP sockets by themselves, and only with a limit of theirs; without,
+     * a job of 64 MiB held 2 GiB in them. A kernel without the file has no such buffers outside the
+     * group's memory. */
+    {CTL_MEMORY, CGROUP_MEMORY_LIMIT, "memory.kmem.tcp.limit_in_bytes", render_memory, ENOENT,
+     NULL},
     {CTL_CPU, CGROUP_CPU_QUOTA, "cpu.cfs_period_us", render_period, 0, NULL},
-    /* EINVAL, with values in range: a group above has less already (v1 wants children to be within their parents'
-     * quota, where v2 just takes the least). What was asked, "at most so much", holds then. */
+    /* EINVAL, with values in range: a group above has less already (v1 wants children to be within
+     * their parents' quota, where v2 just takes the least). What was asked, "at most so much",
+     * holds then. */
     {CTL_CPU, CGROUP_CPU_QUOTA, "cpu.cfs_quota_us", render_quota, EINVAL, NULL},
     {CTL_CPUSET, CGROUP_CPUSET, "cpuset.cpus", render_cpus, 0, NULL},
     {CTL_IO, CGROUP_IO_LIMIT, "blkio.throttle.read_bps_device", NULL, 0, render_read_bps},
@@ -100,9 +113,12 @@ static const struct limit_file v1_limits[] = {
     {CTL_IO, CGROUP_IO_WRITE_LIMIT, "blkio.throttle.write_iops_device", NULL, 0, render_write_iops},
 };
 
-/* ---- figures ---------------------------------------------------------------------------------------------------- */
+/* ---- figures
+ * ----------------------------------------------------------------------------------------------------
+ */
 
-#define USER_HZ_NS 10000000 /* cpuacct.stat counts in USER_HZ, which is 100 in every Linux ABI but Alpha's */
+#define USER_HZ_NS                                                                                 \
+    10000000 /* cpuacct.stat counts in USER_HZ, which is 100 in every Linux ABI but Alpha's */
 
 static const struct figure_file v1_figures[] = {
     {CTL_PIDS, "pids.current", FORMAT_NUMBER, NULL, CGROUP_PIDS, 1},
@@ -115,7 +131,8 @@ static const struct figure_file v1_figures[] = {
     {CTL_MEMORY, "memory.stat", FORMAT_KEYED, "shmem", CGROUP_MEMORY_SHARED_BYTES, 1},
     {CTL_MEMORY, "memory.stat", FORMAT_KEYED, "pgmajfault", CGROUP_MAJOR_FAULTS, 1},
     {CTL_MEMORY, "memory.stat", FORMAT_KEYED, "workingset_refault_file", CGROUP_REFAULTS_FILE, 1},
-    {CTL_MEMORY, "memory.stat", FORMAT_KEYED, "workingset_refault_anon", CGROUP_REFAULTS_ANONYMOUS, 1},
+    {CTL_MEMORY, "memory.stat", FORMAT_KEYED, "workingset_refault_anon", CGROUP_REFAULTS_ANONYMOUS,
+     1},
     {CTL_MEMORY, "memory.kmem.usage_in_bytes", FORMAT_NUMBER, NULL, CGROUP_MEMORY_KERNEL_BYTES, 1},
     {CTL_CPU, "cpu.stat", FORMAT_KEYED, "throttled_time", CGROUP_THROTTLED_NS, 1},
     {CTL_CPU, "cpu.stat", FORMAT_KEYED, "nr_throttled", CGROUP_THROTTLED_PERIODS, 1},
@@ -126,20 +143,27 @@ static const struct figure_file v1_figures[] = {
     {CTL_CPUACCT, "cpuacct.usage_sys", FORMAT_NUMBER, NULL, CGROUP_SYSTEM_NS, 1},
     {CTL_CPUACCT, "cpuacct.stat", FORMAT_KEYED, "user", CGROUP_USER_NS, USER_HZ_NS},
     {CTL_CPUACCT, "cpuacct.stat", FORMAT_KEYED, "system", CGROUP_SYSTEM_NS, USER_HZ_NS},
-    {CTL_IO, "blkio.throttle.io_service_bytes_recursive", FORMAT_DEVICES, "Read", CGROUP_READ_BYTES, 1},
-    {CTL_IO, "blkio.throttle.io_service_bytes_recursive", FORMAT_DEVICES, "Write", CGROUP_WRITTEN_BYTES, 1},
+    {CTL_IO, "blkio.throttle.io_service_bytes_recursive", FORMAT_DEVICES, "Read", CGROUP_READ_BYTES,
+     1},
+    {CTL_IO, "blkio.throttle.io_service_bytes_recursive", FORMAT_DEVICES, "Write",
+     CGROUP_WRITTEN_BYTES, 1},
     {CTL_IO, "blkio.throttle.io_service_bytes", FORMAT_DEVICES, "Read", CGROUP_READ_BYTES, 1},
     {CTL_IO, "blkio.throttle.io_service_bytes", FORMAT_DEVICES, "Write", CGROUP_WRITTEN_BYTES, 1},
-    {CTL_IO, "blkio.throttle.io_serviced_recursive", FORMAT_DEVICES, "Read", CGROUP_READ_OPERATIONS, 1},
-    {CTL_IO, "blkio.throttle.io_serviced_recursive", FORMAT_DEVICES, "Write", CGROUP_WRITE_OPERATIONS, 1},
+    {CTL_IO, "blkio.throttle.io_serviced_recursive", FORMAT_DEVICES, "Read", CGROUP_READ_OPERATIONS,
+     1},
+    {CTL_IO, "blkio.throttle.io_serviced_recursive", FORMAT_DEVICES, "Write",
+     CGROUP_WRITE_OPERATIONS, 1},
     {CTL_IO, "blkio.throttle.io_serviced", FORMAT_DEVICES, "Read", CGROUP_READ_OPERATIONS, 1},
     {CTL_IO, "blkio.throttle.io_serviced", FORMAT_DEVICES, "Write", CGROUP_WRITE_OPERATIONS, 1},
 };
 
-/* ---- the rest --------------------------------------------------------------------------------------------------- */
+/* ---- the rest
+ * ---------------------------------------------------------------------------------------------------
+ */
 
-/* Before 5.11, a group without use_hierarchy keeps its children's usage from its own parents', so that a limit above us
- * would not see our jobs. New groups inherit the setting; it can be switched on while there are no children. */
+/* Before 5.11, a group without use_hierarchy keeps its children's usage from its own parents', so
+ * that a limit above us would not see our jobs. New groups inherit the setting; it can be switched
+ * on while there are no children. */
 static int use_hierarchy(struct tree *tree, struct cupel_error *err)
 {
     char text[32];
@@ -153,14 +177,15 @@ static int use_hierarchy(struct tree *tree, struct cupel_error *err)
         return 0;
     r = group_write(tree->run_fd, NULL, "memory.use_hierarchy", "1");
     if (r < 0)
-        return cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot write \"1\" to %s/memory.use_hierarchy",
-                               tree->path);
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, r,
+                               "cannot write \"1\" to %s/memory.use_hierarchy", tree->path);
     return 0;
 }
 
-/* A new cpuset is empty, and takes nobody in until it has CPUs and memory nodes: ours starts with all that our own group
- * may use, and hands that down to those made in it (cgroup.clone_children), so that a job costs one write. Looked for on
- * every hierarchy: cpuset may be co-mounted with what we use, and asks for this then too. */
+/* A new cpuset is empty, and takes nobody in until it has CPUs and memory nodes: ours starts with
+ * all that our own group may use, and hands that down to those made in it (cgroup.clone_children),
+ * so that a job costs one write. Looked for on every hierarchy: cpuset may be co-mounted with what
+ * we use, and asks for this then too. */
 static int clone_cpuset(struct tree *tree, struct cupel_error *err)
 {
     static const char *const files[][3] = {{"cpuset.cpus", "cpuset.effective_cpus", "cpuset.cpus"},
@@ -177,12 +202,13 @@ static int clone_cpuset(struct tree *tree, struct cupel_error *err)
             return 0; /* no cpuset here */
         r = n < 0 ? (int)n : group_write(tree->run_fd, NULL, files[i][0], text);
         if (r < 0)
-            return cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot write %s/%s", tree->path, files[i][0]);
+            return cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot write %s/%s", tree->path,
+                                   files[i][0]);
     }
     r = group_write(tree->run_fd, NULL, "cgroup.clone_children", "1");
     if (r < 0)
-        return cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot write \"1\" to %s/cgroup.clone_children",
-                               tree->path);
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, r,
+                               "cannot write \"1\" to %s/cgroup.clone_children", tree->path);
     return 0;
 }
 
@@ -200,8 +226,9 @@ static int v1_retire(struct tree *tree, struct cupel_error *err)
     return 0;
 }
 
-/* memory.rst, 10. OOM Control: "<eventfd> <fd of memory.oom_control>" into cgroup.event_control. Kernels without v1's
- * event code (PREEMPT_RT) have no such file or refuse: then there is no early notice, and oom_kill tells at the end. */
+/* memory.rst, 10. OOM Control: "<eventfd> <fd of memory.oom_control>" into cgroup.event_control.
+ * Kernels without v1's event code (PREEMPT_RT) have no such file or refuse: then there is no early
+ * notice, and oom_kill tells at the end. */
 int v1_oom_event(int dirfd, const char *group)
 {
     char path[GROUP_PATH_SIZE], text[32];

@@ -3,7 +3,8 @@
 
 #include "base/base.h"
 
-/* A subcommand gets argv[0] = its own name and returns the program's exit code (0, 1, 2, 3, 130). It prints its own errors. */
+/* A subcommand gets argv[0] = its own name and returns the program's exit code (0, 1, 2, 3, 130).
+ * It prints its own errors. */
 int cli_run(int argc, char **argv);
 int cli_shell(int argc, char **argv);
 int cli_enter(int argc, char **argv);
@@ -16,14 +17,15 @@ int cli_clean(int argc, char **argv);
 int cli_config(int argc, char **argv);
 int cli_selftest(int argc, char **argv);
 
-/* Makes this process root of a user namespace, unless it is root already (harness/rights), for whoever changes the store; and for
- * who runs jobs, also in a control group of its own and from a sealed copy of the program: then it may start the program anew,
- * with these arguments. 0, or the exit code after the error was printed. */
+/* Makes this process root of a user namespace, unless it is root already (harness/rights), for
+ * whoever changes the store; and for who runs jobs, also in a control group of its own and from a
+ * sealed copy of the program: then it may start the program anew, with these arguments. 0, or the
+ * exit code after the error was printed. */
 enum cli_rights { CLI_RIGHTS_TO_STORE, CLI_RIGHTS_TO_RUN };
 int cli_take_rights(char **full_argv, enum cli_rights what);
 
-/* Starts the program anew, with these arguments, from a sealed copy in memory; returns when it is one already, or when that is
- * not possible (which is said). See seal.c. */
+/* Starts the program anew, with these arguments, from a sealed copy in memory; returns when it is
+ * one already, or when that is not possible (which is said). See seal.c. */
 void cli_seal(char **full_argv);
 
 /* How many CPUs this process may use: what runs at once where nothing is said. */
@@ -31,12 +33,15 @@ unsigned cli_usable_cpus(void);
 
 /* Prints the error and returns the exit code of its kind. */
 int cli_fail(const struct cupel_error *err);
-/* Loads a job file for a subcommand: prints every problem of it to standard error; 0, or the exit code. */
+/* Loads a job file for a subcommand: prints every problem of it to standard error; 0, or the exit
+ * code. */
 struct jobs_plan;
 int cli_load_plan(const char *path, struct jobs_plan **ret_plan);
-/* The same of a copy that a run has made of the job file `path`; closes fd, which may be a negative errno. */
+/* The same of a copy that a run has made of the job file `path`; closes fd, which may be a negative
+ * errno. */
 int cli_load_record(int fd, const char *path, struct jobs_plan **ret_plan, struct cupel_error *err);
-/* What the run had besides: user and workdir of the root's image (NULL: none), which stand where the file says nothing, and the
- * values that the job's pass-env found, instead of those that it would find now. The texts are borrowed. */
+/* What the run had besides: user and workdir of the root's image (NULL: none), which stand where
+ * the file says nothing, and the values that the job's pass-env found, instead of those that it
+ * would find now. The texts are borrowed. */
 struct jobs_job;
 void cli_restore_job(struct jobs_job *job, const char *user, const char *workdir, char *const *env);

@@ -3,7 +3,8 @@
 
 #include "jobs/jobs.h"
 
-int cli_allow_devices(const struct cli_command *command, const struct cli_list *names, uint32_t *ret)
+int cli_allow_devices(const struct cli_command *command, const struct cli_list *names,
+                      uint32_t *ret)
 {
     uint32_t set = 0;
 
@@ -11,12 +12,12 @@ int cli_allow_devices(const struct cli_command *command, const struct cli_list *
         enum jobs_device device;
 
         if (!jobs_device_find(names->items[i], &device)) {
-            const char *near =
-                str_nearest(names->items[i], jobs_device_names + JOBS_DEVICE_KVM, JOBS_DEVICE_COUNT - JOBS_DEVICE_KVM);
+            const char *near = str_nearest(names->items[i], jobs_device_names + JOBS_DEVICE_KVM,
+                                           JOBS_DEVICE_COUNT - JOBS_DEVICE_KVM);
 
-            return cli_wrong(command, "--allow-device: there is no device '%s' for jobs%s%s%s", names->items[i],
-                             near != NULL ? ", did you mean '" : "", near != NULL ? near : "",
-                             near != NULL ? "'?" : "");
+            return cli_wrong(command, "--allow-device: there is no device '%s' for jobs%s%s%s",
+                             names->items[i], near != NULL ? ", did you mean '" : "",
+                             near != NULL ? near : "", near != NULL ? "'?" : "");
         }
         set |= 1u << device;
     }

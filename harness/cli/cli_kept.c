@@ -1,4 +1,5 @@
-/* cli_kept: what failed jobs left (`cupel run --keep-failed`), as subcommands see it: opened again (shell --failed), listed, removed. */
+/* cli_kept: what failed jobs left (`cupel run --keep-failed`), as subcommands see it: opened again
+ * (shell --failed), listed, removed. */
 #include "harness/cli/cli_kept.h"
 
 #include "harness/cli/cli.h"
@@ -13,7 +14,8 @@
 /* ---- opened again ---- */
 
 /* The job as it was: the very root that it had, by its key. */
-static int choose_job(struct jobs_plan *plan, const struct kept *k, struct jobs_job **ret, struct cupel_error *err)
+static int choose_job(struct jobs_plan *plan, const struct kept *k, struct jobs_job **ret,
+                      struct cupel_error *err)
 {
     for (size_t i = 0; i < plan->n_jobs; i++) {
         struct jobs_root *root = &plan->roots[plan->jobs[i].root];
@@ -21,22 +23,26 @@ static int choose_job(struct jobs_plan *plan, const struct kept *k, struct jobs_
         if (!str_eq(plan->jobs[i].name, k->name))
             continue;
         if (k->root[0] != '\0')
-            *root = (struct jobs_root){.name = k->root, .kind = JOBS_ROOT_CACHED, .config = k->config};
+            *root =
+                (struct jobs_root){.name = k->root, .kind = JOBS_ROOT_CACHED, .config = k->config};
         *ret = &plan->jobs[i];
         return 0;
     }
-    return cupel_error_set(err, CUPEL_ERROR_HARNESS, 0, "the kept job file has no job '%s'", k->name);
+    return cupel_error_set(err, CUPEL_ERROR_HARNESS, 0, "the kept job file has no job '%s'",
+                           k->name);
 }
 
-static int open_kept(int store, const struct kept *k, struct session_options *o, int *ret_exit, struct cupel_error *err)
+static int open_kept(int store, const struct kept *k, struct session_options *o, int *ret_exit,
+                     struct cupel_error *err)
 {
     cleanup_close int image = kept_open(store, k, "disk");
     const struct sandbox_kept kept = {
         .image = image, .dir = k->dir, .id_base = k->id_base, .uid = k->uid, .gid = k->gid};
     struct jobs_plan *plan = NULL;
     struct jobs_job *job = NULL;
-    int r = image < 0 ? cupel_error_set(err, CUPEL_ERROR_HARNESS, image, "cannot open the kept disk")
-                      : cli_load_record(kept_open(store, k, "file"), k->file, &plan, err);
+    int r = image < 0
+                ? cupel_error_set(err, CUPEL_ERROR_HARNESS, image, "cannot open the kept disk")
+                : cli_load_record(kept_open(store, k, "file"), k->file, &plan, err);
 
     if (r == 0)
         r = choose_job(plan, k, &job, err);
@@ -92,8 +98,9 @@ int cli_shell_failed(const struct kept_query *query, struct session_options *opt
 
 static json_t *object_of(const struct kept *k)
 {
-    json_t *o = json_pack("{s:s, s:s, s:s, s:I, s:I}", "run", k->run, "job", k->job, "verdict", k->verdict, "bytes",
-                          (json_int_t)k->bytes, "started", (json_int_t)k->when);
+    json_t *o =
+        json_pack("{s:s, s:s, s:s, s:I, s:I}", "run", k->run, "job", k->job, "verdict", k->verdict,
+                  "bytes", (json_int_t)k->bytes, "started", (json_int_t)k->when);
 
     /* refused, and so absent, where they are not UTF-8 */
     (void)json_object_set_new(o, "evidence", json_string(k->evidence));
@@ -112,7 +119,8 @@ static void print_kept(const struct kept *k)
     if (localtime_r(&t, &tm) != NULL)
         (void)strftime(when, sizeof(when), "%F %T", &tm);
     text_add_line(&job, k->job);
-    (void)printf("%-24s %-13s %-19s %10s  %s\n", job.data, k->verdict, when, unit_format_size(k->bytes, size), k->run);
+    (void)printf("%-24s %-13s %-19s %10s  %s\n", job.data, k->verdict, when,
+                 unit_format_size(k->bytes, size), k->run);
 }
 
 int cli_list_kept(bool json)
@@ -170,7 +178,8 @@ int cli_clean_kept(uint64_t older_than_ns)
             continue;
         r = kept_remove(cache_dirfd(cache), &list[i]);
         if (r < 0) {
-            (void)cupel_error_set(&err, CUPEL_ERROR_HARNESS, r, "cannot remove what is kept of %s", list[i].job);
+            (void)cupel_error_set(&err, CUPEL_ERROR_HARNESS, r, "cannot remove what is kept of %s",
+                                  list[i].job);
             break;
         }
         removed++;
@@ -180,6 +189,7 @@ int cli_clean_kept(uint64_t older_than_ns)
     cache_close(cache);
     if (r < 0)
         return cli_fail(&err);
-    (void)printf("%zu kept job%s removed, %s\n", removed, removed == 1 ? "" : "s", unit_format_size(bytes, size));
+    (void)printf("%zu kept job%s removed, %s\n", removed, removed == 1 ? "" : "s",
+                 unit_format_size(bytes, size));
     return 0;
 }

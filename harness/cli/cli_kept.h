@@ -1,4 +1,5 @@
-/* cli_kept: shared by the subcommands shell, list and clean: what failed jobs left. Each returns the program's exit code. */
+/* cli_kept: shared by the subcommands shell, list and clean: what failed jobs left. Each returns
+ * the program's exit code. */
 #pragma once
 
 #include "harness/session/session.h"

@@ -41,7 +41,8 @@ int cli_load_record(int fd, const char *path, struct jobs_plan **ret_plan, struc
     int r = file < 0 ? file : file_read_fd(file, RECORD_MAX, &text, &len);
 
     if (r < 0)
-        return cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot read the copy of job file %s", path);
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot read the copy of job file %s",
+                               path);
     r = jobs_load_text(path, text, len, ret_plan, &problems, err);
     if (r < 0 && problems.data != NULL)
         (void)fputs(problems.data, stderr);

@@ -1,5 +1,5 @@
-/* cli_settings: see cli_settings.h; and `cupel config`. The store's place reaches those who open it as CUPEL_CACHE, and so also this program when
- * it starts itself anew. */
+/* cli_settings: see cli_settings.h; and `cupel config`. The store's place reaches those who open it
+ * as CUPEL_CACHE, and so also this program when it starts itself anew. */
 #include "harness/cli/cli_settings.h"
 
 #include "harness/cli/cli.h"
@@ -15,7 +15,8 @@
 /* As the store's own place is chosen (rootfs-cache/store/store.c). */
 static char *find_file(void)
 {
-    const char *own = getenv("CUPEL_CONFIG"), *xdg = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
+    const char *own = getenv("CUPEL_CONFIG"), *xdg = getenv("XDG_CONFIG_HOME"),
+               *home = getenv("HOME");
     cleanup_free char *ids = ids_describe(); /* not NULL: root of a user namespace of our own */
 
     if (own != NULL)
@@ -78,14 +79,16 @@ static void say(const struct cache_collected *c, const struct cache_gc *want)
     char freed[UNIT_TEXT_SIZE], left[UNIT_TEXT_SIZE], keep[UNIT_TEXT_SIZE];
 
     if (c->removed > 0)
-        (void)fprintf(stderr, "cupel: removed %zu layer%s that nothing needs from the root cache, %s; %s left\n",
-                      c->removed, c->removed == 1 ? "" : "s", unit_format_size(c->freed, freed),
-                      unit_format_size(c->left, left));
+        (void)fprintf(
+            stderr,
+            "cupel: removed %zu layer%s that nothing needs from the root cache, %s; %s left\n",
+            c->removed, c->removed == 1 ? "" : "s", unit_format_size(c->freed, freed),
+            unit_format_size(c->left, left));
     if (c->removed == 0 && want->keep_bytes != UINT64_MAX && c->left > want->keep_bytes)
-        log_warning(
-            "the root cache has %s, more than the %s of the configuration, and all of it is needed: by names, runs "
-            "or kept failures (`cupel rootfs list`)",
-            unit_format_size(c->left, left), unit_format_size(want->keep_bytes, keep));
+        log_warning("the root cache has %s, more than the %s of the configuration, and all of it "
+                    "is needed: by names, runs "
+                    "or kept failures (`cupel rootfs list`)",
+                    unit_format_size(c->left, left), unit_format_size(want->keep_bytes, keep));
 }
 
 void settings_collect(struct cache *cache)
@@ -131,7 +134,8 @@ static void print_settings(const struct jobs_settings *s, const char *file)
     char text[UNIT_TEXT_SIZE];
     bool is_there = file != NULL && access(file, R_OK) == 0;
 
-    (void)printf("# %s%s\ncache:\n", file != NULL ? file : "no file: neither CUPEL_CONFIG nor HOME is set",
+    (void)printf("# %s%s\ncache:\n",
+                 file != NULL ? file : "no file: neither CUPEL_CONFIG nor HOME is set",
                  file == NULL || is_there ? "" : " (not there)");
     if (own != NULL && own[0] != '\0')
         (void)printf("  path: %s # CUPEL_CACHE\n", own);
@@ -140,7 +144,8 @@ static void print_settings(const struct jobs_settings *s, const char *file)
     else
         (void)printf("  # path: the default\n");
     if (s->keep_bytes != UINT64_MAX)
-        (void)printf("  keep: %llu # %s\n", (unsigned long long)s->keep_bytes, unit_format_size(s->keep_bytes, text));
+        (void)printf("  keep: %llu # %s\n", (unsigned long long)s->keep_bytes,
+                     unit_format_size(s->keep_bytes, text));
     else
         (void)printf("  # keep: any size may stay\n");
     if (s->older_ns != UINT64_MAX && s->older_ns % DAY_NS == 0)

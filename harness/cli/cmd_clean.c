@@ -1,4 +1,5 @@
-/* cmd_clean: `cupel clean` removes what killed runs left behind; with --kept, what is kept of failed jobs. */
+/* cmd_clean: `cupel clean` removes what killed runs left behind; with --kept, what is kept of
+ * failed jobs. */
 #include "harness/cli/cli.h"
 #include "harness/cli/cli_kept.h"
 #include "harness/cli/options.h"
@@ -24,9 +25,10 @@ static const struct cli_command command = {
     .name = "clean",
     .usage = "clean\n"
              "clean --kept [--older-than AGE]",
-    .about =
-        "Removes what killed runs left behind: their directories in the store and their cgroups, and what a killed "
-        "`cupel selftest` laid out. Every `cupel run` or `cupel selftest` does this too when it starts.",
+    .about = "Removes what killed runs left behind: their directories in the store and their "
+             "cgroups, and what a killed "
+             "`cupel selftest` laid out. Every `cupel run` or `cupel selftest` does this too when "
+             "it starts.",
     .options = options,
     .n_options = ARRAY_SIZE(options),
 };
@@ -53,9 +55,10 @@ int cli_clean(int argc, char **argv)
         return cli_fail(&err);
     (void)printf("%zu dead run%s removed\n", removed, removed == 1 ? "" : "s");
     if (swept > 0)
-        (void)printf("cgroups of %zu dead run%s removed, of which this store knows nothing\n", swept,
-                     swept == 1 ? "" : "s");
+        (void)printf("cgroups of %zu dead run%s removed, of which this store knows nothing\n",
+                     swept, swept == 1 ? "" : "s");
     if (tests > 0)
-        (void)printf("%zu director%s of killed self-tests removed\n", tests, tests == 1 ? "y" : "ies");
+        (void)printf("%zu director%s of killed self-tests removed\n", tests,
+                     tests == 1 ? "y" : "ies");
     return 0;
 }

@@ -10,16 +10,18 @@ struct arguments {
 };
 
 static const struct cli_option options[] = {
-    CLI_OPTION('\0', "json", CLI_FLAG, offsetof(struct arguments, json), NULL, "print one JSON object"),
+    CLI_OPTION('\0', "json", CLI_FLAG, offsetof(struct arguments, json), NULL,
+               "print one JSON object"),
 };
 
 static const struct cli_command command = {
     .name = "doctor",
     .usage = "doctor [--json]",
-    .about =
-        "Tries every capability that cupel uses on this host, and prints for each whether it works, is degraded or is "
-        "missing, what depends on it, and how to get it. Changes nothing.",
-    .after = "Exit status: 0 when `cupel run` can work here, whatever optional things are missing; 3 when it cannot.",
+    .about = "Tries every capability that cupel uses on this host, and prints for each whether it "
+             "works, is degraded or is "
+             "missing, what depends on it, and how to get it. Changes nothing.",
+    .after = "Exit status: 0 when `cupel run` can work here, whatever optional things are missing; "
+             "3 when it cannot.",
     .options = options,
     .n_options = ARRAY_SIZE(options),
 };
@@ -43,7 +45,8 @@ static int examine(bool json)
     doctor_report_free(&report);
     if (r == 0)
         return code;
-    (void)cupel_error_set(&err, CUPEL_ERROR_HARNESS, r, "cannot write the report to standard output");
+    (void)cupel_error_set(&err, CUPEL_ERROR_HARNESS, r,
+                          "cannot write the report to standard output");
     return cli_fail(&err);
 }
 

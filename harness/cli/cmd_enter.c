@@ -12,14 +12,17 @@ static const struct cli_command command = {
     .name = "enter",
     .usage = "enter [RUN/]JOB [-- COMMAND...]\n"
              "enter",
-    .about = "Runs a shell, or COMMAND, in a job that is running: in its namespaces and control groups, with its user, "
-             "environment and limits, and with no right that the job's own commands do not have. Ends with the job at "
+    .about = "Runs a shell, or COMMAND, in a job that is running: in its namespaces and control "
+             "groups, with its user, "
+             "environment and limits, and with no right that the job's own commands do not have. "
+             "Ends with the job at "
              "the latest. Without arguments, lists the jobs that can be entered.\n\n"
              "RUN may be left out, or be the beginning of a name, where only one job is meant.\n\n"
-             "On a terminal the session gets a terminal of its own, in the job's /dev/pts; otherwise three pipes.",
-    .after =
-        "Exit status: that of the command, 128 + N if signal N ended it or we did, 127 if there is no such program; 2 "
-        "and 3 as with cupel run.",
+             "On a terminal the session gets a terminal of its own, in the job's /dev/pts; "
+             "otherwise three pipes.",
+    .after = "Exit status: that of the command, 128 + N if signal N ended it or we did, 127 if "
+             "there is no such program; 2 "
+             "and 3 as with cupel run.",
     .max_words = 1,
     .words = "one job",
     .takes_command = true,
@@ -30,7 +33,8 @@ static int list(const struct enterable *all, size_t n)
     if (n == 0)
         (void)puts("no job is running");
     for (size_t i = 0; i < n; i++) {
-        cleanup_free char *raw = xasprintf("%s/%s  pid %d  %s", all[i].run, all[i].job, (int)all[i].init, all[i].file);
+        cleanup_free char *raw =
+            xasprintf("%s/%s  pid %d  %s", all[i].run, all[i].job, (int)all[i].init, all[i].file);
         cleanup_strbuf struct strbuf line = {0};
 
         text_add_line(&line, raw);
@@ -49,8 +53,8 @@ static bool is_meant(const struct enterable *r, const char *what)
            strncmp(r->run, what, all - job - 1) == 0;
 }
 
-static int choose(const struct enterable *all, size_t n, const char *what, const struct enterable **ret,
-                  struct cupel_error *err)
+static int choose(const struct enterable *all, size_t n, const char *what,
+                  const struct enterable **ret, struct cupel_error *err)
 {
     const struct enterable *found = NULL;
 
@@ -58,8 +62,10 @@ static int choose(const struct enterable *all, size_t n, const char *what, const
         if (!is_meant(&all[i], what))
             continue;
         if (found != NULL) {
-            (void)cupel_error_set(err, CUPEL_ERROR_INPUT, 0, "'%s' is running more than once", what);
-            cupel_error_hint(err, "say which: %s/%s or %s/%s", found->run, found->job, all[i].run, all[i].job);
+            (void)cupel_error_set(err, CUPEL_ERROR_INPUT, 0, "'%s' is running more than once",
+                                  what);
+            cupel_error_hint(err, "say which: %s/%s or %s/%s", found->run, found->job, all[i].run,
+                             all[i].job);
             return -EINVAL;
         }
         found = &all[i];
@@ -73,17 +79,20 @@ static int choose(const struct enterable *all, size_t n, const char *what, const
     return 0;
 }
 
-static int find_job(const struct jobs_plan *plan, const char *name, struct jobs_job **ret, struct cupel_error *err)
+static int find_job(const struct jobs_plan *plan, const char *name, struct jobs_job **ret,
+                    struct cupel_error *err)
 {
     for (size_t i = 0; i < plan->n_jobs; i++)
         if (str_eq(plan->jobs[i].name, name)) {
             *ret = &plan->jobs[i];
             return 0;
         }
-    return cupel_error_set(err, CUPEL_ERROR_HARNESS, 0, "the run's copy of its job file has no job '%s'", name);
+    return cupel_error_set(err, CUPEL_ERROR_HARNESS, 0,
+                           "the run's copy of its job file has no job '%s'", name);
 }
 
-static int enter(int store, const struct enterable *r, struct session_options *o, int *ret_exit, struct cupel_error *err)
+static int enter(int store, const struct enterable *r, struct session_options *o, int *ret_exit,
+                 struct cupel_error *err)
 {
     cleanup_free char *text = xasprintf("file-%zu", r->plan_index);
     struct enterable_handle handle;
@@ -96,11 +105,13 @@ static int enter(int store, const struct enterable *r, struct session_options *o
     if (e == 0) {
         e = enterable_hold(r, &handle);
         if (e == -ESRCH || e == -ENOENT)
-            (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, 0, "cannot enter %s/%s: it has ended", r->run, r->job);
+            (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, 0, "cannot enter %s/%s: it has ended",
+                                  r->run, r->job);
         else if (e < 0)
-            (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, e,
-                                  "cannot enter %s/%s: its control groups or namespaces cannot be joined", r->run,
-                                  r->job);
+            (void)cupel_error_set(
+                err, CUPEL_ERROR_HARNESS, e,
+                "cannot enter %s/%s: its control groups or namespaces cannot be joined", r->run,
+                r->job);
     }
     if (e == 0) {
         o->plan = plan;
@@ -146,8 +157,8 @@ int cli_enter(int argc, char **argv)
     if (words.command != NULL && words.n == 0)
         return cli_wrong(&command, "no job before '--'");
     o.command = words.command;
-    /* an ordinary user's jobs are in user namespaces of theirs, and so open to them without further rights; root may join any group
-     * from where it is */
+    /* an ordinary user's jobs are in user namespaces of theirs, and so open to them without further
+     * rights; root may join any group from where it is */
     if (words.n > 0 && !rights_have())
         rights_join_scope(argv - 1); /* argv[-1]: see main */
     cli_seal(argv - 1);

@@ -20,7 +20,8 @@ static const struct cli_option options[] = {
     CLI_OPTION('\0', "tag", CLI_LIST, FIELD(tags), "TAG",
                "only jobs with this tag, and what they need; may be repeated"),
     CLI_OPTION('\0', "json", CLI_FLAG, FIELD(json), NULL,
-               "a JSON array of objects: file, name, description, rootfs, from, needs, tags, and steps (where `run` "
+               "a JSON array of objects: file, name, description, rootfs, from, needs, tags, and "
+               "steps (where `run` "
                "has steps)"),
     CLI_OPTION('\0', "kept", CLI_FLAG, FIELD(kept), NULL,
                "instead what is kept of failed jobs (cupel run --keep-failed), the newest first"),
@@ -54,8 +55,8 @@ static json_t *job_object(const struct jobs_plan *plan, const struct jobs_job *j
         (void)json_array_append_new(needs, json_string(plan->jobs[job->needs[i]].name));
     for (size_t i = 0; job->has_steps && i < job->n_steps; i++)
         (void)json_array_append_new(steps, json_string(job->steps[i].name));
-    object = json_pack("{s:s, s:s, s:o, s:o}", "name", job->name, "rootfs", plan->roots[job->root].name, "needs", needs,
-                       "tags", name_array(job->tags));
+    object = json_pack("{s:s, s:s, s:o, s:o}", "name", job->name, "rootfs",
+                       plan->roots[job->root].name, "needs", needs, "tags", name_array(job->tags));
     /* refused, and so absent, for a path that is not UTF-8, which JSON cannot carry */
     (void)json_object_set_new(object, "file", json_string(plan->file));
     if (job->from != JOBS_FROM_NOTHING)

@@ -1,8 +1,8 @@
-/* cmd_rootfs: people's view of the root cache: import, pull, export, verify, gc. The work is rootfs-cache's; what people are
- * told of roots and their users is cmd_rootfs_show.c's. */
+/* cmd_rootfs: people's view of the root cache: import, pull, export, verify, gc. The work is
+ * rootfs-cache's; what people are told of roots and their users is cmd_rootfs_show.c's. */
+#include "harness/cli/cmd_rootfs.h"
 #include "harness/cli/cli.h"
 #include "harness/cli/cli_settings.h"
-#include "harness/cli/cmd_rootfs.h"
 #include "harness/cli/output.h"
 #include "harness/prepare/roots.h"
 
@@ -21,8 +21,11 @@ void rootfs_say(void *data, const struct cache_progress *progress)
 
 static int do_import(struct cache *cache, struct rootfs_arguments *a, struct cupel_error *err)
 {
-    const struct cache_import import = {
-        .name = a->words.word[0], .path = a->words.word[1], .tag = a->tag, .platform = a->platform, .strip = (unsigned)a->strip};
+    const struct cache_import import = {.name = a->words.word[0],
+                                        .path = a->words.word[1],
+                                        .tag = a->tag,
+                                        .platform = a->platform,
+                                        .strip = (unsigned)a->strip};
 
     int r = cache_import(cache, &import, rootfs_say, a, err);
 
@@ -33,10 +36,12 @@ static int do_import(struct cache *cache, struct rootfs_arguments *a, struct cup
 
 static int do_pull(struct cache *cache, struct rootfs_arguments *a, struct cupel_error *err)
 {
-    static const char *const says[] = {
-        [CACHE_PULLED_NEW] = "new", [CACHE_PULLED_SAME] = "as before", [CACHE_PULLED_OTHER] = "another than before"};
-    const struct cache_pull pull = {
-        .name = a->words.word[0], .image = a->words.n > 1 ? a->words.word[1] : NULL, .platform = a->platform};
+    static const char *const says[] = {[CACHE_PULLED_NEW] = "new",
+                                       [CACHE_PULLED_SAME] = "as before",
+                                       [CACHE_PULLED_OTHER] = "another than before"};
+    const struct cache_pull pull = {.name = a->words.word[0],
+                                    .image = a->words.n > 1 ? a->words.word[1] : NULL,
+                                    .platform = a->platform};
     enum cache_pulled what;
     char digest[65];
     int r = cache_pull(cache, &pull, rootfs_say, a, &what, digest, err);
@@ -55,7 +60,8 @@ static int refuse_terminal(struct cupel_error *err)
     return -EINVAL;
 }
 
-static int export_to_file(struct cache *cache, const char *what, const char *file, struct cupel_error *err)
+static int export_to_file(struct cache *cache, const char *what, const char *file,
+                          struct cupel_error *err)
 {
     struct cli_output output;
     int r = cli_output_open(&output, file, err);
@@ -106,9 +112,11 @@ static int do_verify(struct cache *cache, struct rootfs_arguments *a, struct cup
     if (sum.bad == 0)
         (void)printf("%zu layer%s as when made\n", sum.checked, sum.checked == 1 ? "" : "s");
     else if (a->repair)
-        (void)printf("%zu found damaged, %zu removed: a run makes again what it needs\n", sum.bad, sum.removed);
+        (void)printf("%zu found damaged, %zu removed: a run makes again what it needs\n", sum.bad,
+                     sum.removed);
     else
-        (void)printf("%zu found damaged: `cupel rootfs verify --repair` removes damaged layers; a run makes again what "
+        (void)printf("%zu found damaged: `cupel rootfs verify --repair` removes damaged layers; a "
+                     "run makes again what "
                      "it needs\n",
                      sum.bad);
     return 0;
@@ -134,40 +142,47 @@ static int do_gc(struct cache *cache, struct rootfs_arguments *a, struct cupel_e
 
 static const struct cli_option import_options[] = {
     CLI_OPTION('\0', "tag", CLI_TEXT, FIELD(tag), "TAG", "which image of several"),
-    CLI_OPTION('\0', "platform", CLI_TEXT, FIELD(platform), "OS/ARCH", "which image of a multi-platform one"),
+    CLI_OPTION('\0', "platform", CLI_TEXT, FIELD(platform), "OS/ARCH",
+               "which image of a multi-platform one"),
     CLI_OPTION('\0', "strip", CLI_NUMBER, FIELD(strip), "N",
                "leave out the first N directories of each name of a tar", .min = 1, .max = 16),
 };
 
 static const struct cli_option pull_options[] = {
-    CLI_OPTION('\0', "platform", CLI_TEXT, FIELD(platform), "OS/ARCH", "which image of a multi-platform one"),
+    CLI_OPTION('\0', "platform", CLI_TEXT, FIELD(platform), "OS/ARCH",
+               "which image of a multi-platform one"),
 };
 
 static const struct cli_option build_options[] = {
-    CLI_OPTION('\0', "locked", CLI_FLAG, FIELD(locked), NULL, "only as cupel.lock beside FILE has them"),
+    CLI_OPTION('\0', "locked", CLI_FLAG, FIELD(locked), NULL,
+               "only as cupel.lock beside FILE has them"),
     CLI_OPTION('\0', "allow-host-network", CLI_FLAG, FIELD(allow_host_network), NULL,
                "let a derived root with `network: host` use this machine's network"),
 };
 
 static const struct cli_option lock_options[] = {
-    CLI_OPTION('\0', "check", CLI_FLAG, FIELD(check), NULL, "write nothing; exit status 1 when something differs"),
+    CLI_OPTION('\0', "check", CLI_FLAG, FIELD(check), NULL,
+               "write nothing; exit status 1 when something differs"),
     CLI_OPTION('\0', "allow-host-network", CLI_FLAG, FIELD(allow_host_network), NULL,
                "let a derived root with `network: host` use this machine's network"),
 };
 
 static const struct cli_option export_options[] = {
-    CLI_OPTION('o', "output", CLI_TEXT, FIELD(output), "FILE", "where to; default: standard output"),
+    CLI_OPTION('o', "output", CLI_TEXT, FIELD(output), "FILE",
+               "where to; default: standard output"),
 };
 
 static const struct cli_option verify_options[] = {
-    CLI_OPTION(
-        '\0', "repair", CLI_FLAG, FIELD(repair), NULL,
-        "remove damaged layers that nothing uses, and the names that have them: they are made or imported again"),
+    CLI_OPTION('\0', "repair", CLI_FLAG, FIELD(repair), NULL,
+               "remove damaged layers that nothing uses, and the names that have them: they are "
+               "made or imported again"),
 };
 
 static const struct cli_option gc_options[] = {
-    CLI_OPTION('\0', "keep", CLI_SIZE, FIELD(gc.keep_bytes), "SIZE", "stop when no more than this is left"),
-    CLI_OPTION('\0', "older", CLI_DURATION, FIELD(older_ns), "DURATION", "remove only what was not used for so long"),
+    CLI_OPTION('\0', "keep", CLI_SIZE, FIELD(gc.keep_bytes), "SIZE",
+               "stop when no more than this is left"),
+    CLI_OPTION('\0', "older", CLI_DURATION, FIELD(older_ns), "DURATION",
+               "remove only what was not used for so long"),
 };
 
 #define ONE_NAME .min_words = 1, .max_words = 1, .words = "the name or key of a root"
@@ -181,10 +196,11 @@ static const struct action {
 } actions[] = {
     {{.name = "rootfs import",
       .usage = "rootfs import NAME SOURCE [--tag TAG] [--platform OS/ARCH] [--strip N]",
-      .about =
-          "Unpacks SOURCE and keeps it as NAME: a tar of a root (plain, gz, bz2, xz, zst, lz4), an OCI layout (a "
-          "directory or a tar), a `docker save` archive, an OCI runtime bundle, or any other directory. An earlier "
-          "meaning of the name is replaced.",
+      .about = "Unpacks SOURCE and keeps it as NAME: a tar of a root (plain, gz, bz2, xz, zst, "
+               "lz4), an OCI layout (a "
+               "directory or a tar), a `docker save` archive, an OCI runtime bundle, or any other "
+               "directory. An earlier "
+               "meaning of the name is replaced.",
       .min_words = 2,
       .max_words = 2,
       .words = "a name and a source",
@@ -193,11 +209,12 @@ static const struct action {
      do_import},
     {{.name = "rootfs pull",
       .usage = "rootfs pull NAME [IMAGE] [--platform OS/ARCH]",
-      .about =
-          "Fetches IMAGE from its registry, by skopeo, and keeps it as NAME. Without IMAGE, it asks what the reference "
-          "that NAME was pulled from stands for by now, and fetches what is new. Layers that are there are not "
-          "unpacked "
-          "again.",
+      .about = "Fetches IMAGE from its registry, by skopeo, and keeps it as NAME. Without IMAGE, "
+               "it asks what the reference "
+               "that NAME was pulled from stands for by now, and fetches what is new. Layers that "
+               "are there are not "
+               "unpacked "
+               "again.",
       .min_words = 1,
       .max_words = 2,
       .words = "a name and the reference of an image",
@@ -206,7 +223,8 @@ static const struct action {
      do_pull},
     {{.name = "rootfs build",
       .usage = "rootfs build FILE [ROOT...] [--locked] [--allow-host-network]",
-      .about = "Makes the roots of the job file ready, all of them or those named, so that a run finds them made.",
+      .about = "Makes the roots of the job file ready, all of them or those named, so that a run "
+               "finds them made.",
       .min_words = 1,
       .max_words = CLI_ANY_NUMBER,
       .words = "a job file",
@@ -215,9 +233,11 @@ static const struct action {
      rootfs_build},
     {{.name = "rootfs lock",
       .usage = "rootfs lock FILE [--check] [--allow-host-network]",
-      .about = "Makes all roots of the job file ready and writes what they are to cupel.lock beside it: digests of "
+      .about = "Makes all roots of the job file ready and writes what they are to cupel.lock "
+               "beside it: digests of "
                "images and "
-               "tars, versions and hashes of Debian packages. `cupel run --locked` then runs on nothing else.",
+               "tars, versions and hashes of Debian packages. `cupel run --locked` then runs on "
+               "nothing else.",
       .min_words = 1,
       .max_words = 1,
       .words = "a job file",
@@ -234,9 +254,10 @@ static const struct action {
      do_export},
     {{.name = "rootfs list",
       .usage = "rootfs list",
-      .about =
-          "One line a root: name, kind, size, what of that it shares with others, last use, key, source; and below it "
-          "who uses it: which run with which jobs, which process, what is kept of which failed job."},
+      .about = "One line a root: name, kind, size, what of that it shares with others, last use, "
+               "key, source; and below it "
+               "who uses it: which run with which jobs, which process, what is kept of which "
+               "failed job."},
      "what there is",
      rootfs_list},
     {{.name = "rootfs show",
@@ -249,7 +270,8 @@ static const struct action {
     {{.name = "rootfs verify",
       .usage = "rootfs verify [--repair] [NAME...]",
       .about = "Is every layer, or every layer of the roots named, as it was when it was made?",
-      .after = WHAT_NAME_IS "\nExit status: 0 all is as it was, 1 something is not, 3 cupel could not tell.",
+      .after = WHAT_NAME_IS
+      "\nExit status: 0 all is as it was, 1 something is not, 3 cupel could not tell.",
       .max_words = CLI_ANY_NUMBER,
       .words = "names or keys of roots",
       OPTIONS(verify_options)},
@@ -257,7 +279,8 @@ static const struct action {
      do_verify},
     {{.name = "rootfs gc",
       .usage = "rootfs gc [--keep SIZE] [--older DURATION]",
-      .about = "Removes layers that no name has and nothing uses, the longest unused first; without options, all of "
+      .about = "Removes layers that no name has and nothing uses, the longest unused first; "
+               "without options, all of "
                "them.",
       OPTIONS(gc_options)},
      "remove layers that no name has and nothing uses",
@@ -283,9 +306,12 @@ static const struct action *find_action(const char *name)
 
 static void print_help(FILE *f)
 {
-    (void)fputs("usage: cupel rootfs COMMAND [arguments]\n\nLooks after the cached root filesystems.\n\n", f);
+    (void)fputs(
+        "usage: cupel rootfs COMMAND [arguments]\n\nLooks after the cached root filesystems.\n\n",
+        f);
     for (size_t i = 0; i < ARRAY_SIZE(actions); i++)
-        (void)fprintf(f, "  %-10s %s\n", actions[i].command.name + strlen("rootfs "), actions[i].summary);
+        (void)fprintf(f, "  %-10s %s\n", actions[i].command.name + strlen("rootfs "),
+                      actions[i].summary);
     (void)fputs("\n`cupel rootfs COMMAND --help` tells more.\n", f);
 }
 
@@ -353,7 +379,8 @@ int cli_rootfs(int argc, char **argv)
     if (!cli_parse(&action->command, argc - 1, argv + 1, &a, &a.words, &code))
         return code;
     /* argv[-1]: see main. A derived root is what a command leaves */
-    code = cli_take_rights(argv - 1, action->run == rootfs_build || action->run == rootfs_lock ? CLI_RIGHTS_TO_RUN
-                                                                                               : CLI_RIGHTS_TO_STORE);
+    code = cli_take_rights(argv - 1, action->run == rootfs_build || action->run == rootfs_lock
+                                         ? CLI_RIGHTS_TO_RUN
+                                         : CLI_RIGHTS_TO_STORE);
     return code != 0 ? code : run_action(action, &a);
 }

@@ -19,7 +19,8 @@ static int load(const char *file, struct jobs_plan **ret_plan, struct cupel_erro
     return r;
 }
 
-static int find_root(const struct jobs_plan *plan, const char *name, size_t *ret, struct cupel_error *err)
+static int find_root(const struct jobs_plan *plan, const char *name, size_t *ret,
+                     struct cupel_error *err)
 {
     const char **names = xcalloc(plan->n_roots, sizeof(*names));
     const char *nearest;
@@ -47,14 +48,16 @@ static bool is_built_in(const struct jobs_root *root)
 
 /* ---- build ---- */
 
-static int build_root(struct cache *cache, const struct jobs_root *root, const struct cache_lockfile *lockfile,
-                      struct rootfs_arguments *a, struct cupel_error *err)
+static int build_root(struct cache *cache, const struct jobs_root *root,
+                      const struct cache_lockfile *lockfile, struct rootfs_arguments *a,
+                      struct cupel_error *err)
 {
     struct cache_root made = CACHE_ROOT_INIT;
     int r = roots_prepare(cache, root, lockfile, rootfs_say, a, &made, err);
 
     if (r == 0)
-        (void)printf("%s: ready, %zu layer%s\n", root->name, made.n_layers, made.n_layers == 1 ? "" : "s");
+        (void)printf("%s: ready, %zu layer%s\n", root->name, made.n_layers,
+                     made.n_layers == 1 ? "" : "s");
     cache_root_release(&made);
     return r;
 }
@@ -66,8 +69,9 @@ static void tell_derived(void *data, const struct jobs_root *root, size_t n_laye
 }
 
 /* As a run would that had a job over each of them. `note`: what they are goes there, or NULL. */
-static int build_derived(const struct jobs_plan *plan, const bool *wanted, const struct rootfs_arguments *a,
-                         struct cache_lockfile *note, prepare_root_fn *tell, struct cupel_error *err)
+static int build_derived(const struct jobs_plan *plan, const bool *wanted,
+                         const struct rootfs_arguments *a, struct cache_lockfile *note,
+                         prepare_root_fn *tell, struct cupel_error *err)
 {
     static const char text[] = "cupel: 1\njobs: {none: {run: [/bin/true]}}\n";
     cleanup_strbuf struct strbuf problems = {0};
@@ -76,13 +80,13 @@ static int build_derived(const struct jobs_plan *plan, const bool *wanted, const
     struct jobs_plan over = *plan, *plans[] = {&over}, *bare = NULL;
     bool *all[] = {selected};
     const struct run_options o = {.plans = plans,
-                                         .selected = all,
-                                         .n_plans = 1,
-                                         .slots = 1,
-                                         .retries = -1,
-                                         .locked = a->locked,
-                                         .note = note,
-                                         .allow_host_network = a->allow_host_network};
+                                  .selected = all,
+                                  .n_plans = 1,
+                                  .slots = 1,
+                                  .retries = -1,
+                                  .locked = a->locked,
+                                  .note = note,
+                                  .allow_host_network = a->allow_host_network};
     size_t n = 0;
     int r = jobs_load_text("rootfs build", text, sizeof(text) - 1, &bare, &problems, err);
 
@@ -103,7 +107,8 @@ static int build_derived(const struct jobs_plan *plan, const bool *wanted, const
 }
 
 /* A wrong name is told before minutes of work. */
-static int choose(const struct jobs_plan *plan, char *const *names, bool *wanted, struct cupel_error *err)
+static int choose(const struct jobs_plan *plan, char *const *names, bool *wanted,
+                  struct cupel_error *err)
 {
     size_t which;
     int r = 0;
@@ -148,8 +153,9 @@ int rootfs_build(struct cache *cache, struct rootfs_arguments *a, struct cupel_e
 
 /* ---- lock ---- */
 
-static int lock_root(struct cache *cache, const struct jobs_root *root, struct cache_lockfile *lockfile,
-                     struct rootfs_arguments *a, struct cupel_error *err)
+static int lock_root(struct cache *cache, const struct jobs_root *root,
+                     struct cache_lockfile *lockfile, struct rootfs_arguments *a,
+                     struct cupel_error *err)
 {
     struct cache_source source = roots_source(root);
     struct cache_root made = CACHE_ROOT_INIT;
@@ -172,7 +178,8 @@ static void warn_of_host(const struct jobs_plan *plan)
 {
     for (size_t i = 0; i < plan->n_jobs; i++)
         if (plan->roots[plan->jobs[i].root].kind == JOBS_ROOT_HOST) {
-            log_warning("job '%s' runs over this machine's own files, which no lock can hold: cupel run --locked "
+            log_warning("job '%s' runs over this machine's own files, which no lock can hold: "
+                        "cupel run --locked "
                         "refuses it",
                         plan->jobs[i].name);
             return;

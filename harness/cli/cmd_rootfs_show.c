@@ -1,4 +1,5 @@
-/* cmd_rootfs_show: roots as people ask for them: how large, how old, used by whom. Changes nothing but by `remove`. */
+/* cmd_rootfs_show: roots as people ask for them: how large, how old, used by whom. Changes nothing
+ * but by `remove`. */
 #include "harness/cli/cmd_rootfs.h"
 
 #include "harness/run/root_users.h"
@@ -36,7 +37,8 @@ static void print_users(const struct cache_entry *e, const struct root_user *use
     size_t shown = 0;
 
     for (size_t i = 0; i < n; i++) {
-        cleanup_free char *text = root_user_has(&users[i], e->key) ? root_user_text(&users[i]) : NULL;
+        cleanup_free char *text =
+            root_user_has(&users[i], e->key) ? root_user_text(&users[i]) : NULL;
 
         if (text == NULL || shown++ >= SHOWN_MAX)
             continue;
@@ -57,7 +59,8 @@ static void print_entry(const struct cache_entry *e)
     else
         age(e->last_used, used);
     (void)printf("%-20s %-9s %10s %10s %-12s %-12.12s ", e->name != NULL ? e->name : "-", e->kind,
-                 unit_format_size(e->bytes, size), unit_format_size(e->shared_bytes, shared), used, e->key);
+                 unit_format_size(e->bytes, size), unit_format_size(e->shared_bytes, shared), used,
+                 e->key);
     rootfs_print_plain(e->source);
     (void)putchar('\n');
 }
@@ -75,8 +78,8 @@ int rootfs_list(struct cache *cache, struct rootfs_arguments *a, struct cupel_er
     if (r == 0 && n == 0)
         (void)printf("no roots in %s\n", cache_path(cache));
     else if (r == 0)
-        (void)printf("%-20s %-9s %10s %10s %-12s %-12s %s\n", "NAME", "KIND", "SIZE", "SHARED", "USED", "KEY",
-                     "SOURCE");
+        (void)printf("%-20s %-9s %10s %10s %-12s %-12s %s\n", "NAME", "KIND", "SIZE", "SHARED",
+                     "USED", "KEY", "SOURCE");
     for (size_t i = 0; r == 0 && i < n; i++) {
         print_entry(&entries[i]);
         print_users(&entries[i], users, n_users);
@@ -110,7 +113,8 @@ static json_t *users_of(const char *key, const struct root_user *users, size_t n
 }
 
 /* What of it others have too, and when it was used. */
-static void add_facts(json_t *o, const char *what, const char *key, const struct cache_entry *entries, size_t n)
+static void add_facts(json_t *o, const char *what, const char *key,
+                      const struct cache_entry *entries, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         const struct cache_entry *e = &entries[i];
@@ -122,7 +126,8 @@ static void add_facts(json_t *o, const char *what, const char *key, const struct
         if (gmtime_r(&e->last_used, &tm) != NULL && strftime(when, sizeof(when), "%FT%TZ", &tm) > 0)
             (void)json_object_set_new(o, "last_used", json_string(when));
         (void)json_object_set_new(o, "shared_bytes", json_integer((json_int_t)e->shared_bytes));
-        (void)json_object_set_new(o, "own_bytes", json_integer((json_int_t)(e->bytes - e->shared_bytes)));
+        (void)json_object_set_new(o, "own_bytes",
+                                  json_integer((json_int_t)(e->bytes - e->shared_bytes)));
         return;
     }
 }
@@ -173,7 +178,8 @@ static char *name_users(struct cache *cache, const char *keys)
     for (size_t i = 0; i < n; i++) {
         bool has = false;
 
-        for (const char *key = keys; !has && *key != '\0'; key += strcspn(key, "+"), key += *key != '\0') {
+        for (const char *key = keys; !has && *key != '\0';
+             key += strcspn(key, "+"), key += *key != '\0') {
             cleanup_free char *one = xasprintf("%.*s", (int)strcspn(key, "+"), key);
 
             has = root_user_has(&users[i], one);

@@ -9,7 +9,8 @@
 
 #define SLOTS_MAX 1024
 #define SAMPLE_DEFAULT_NS (100 * NSEC_PER_MSEC)
-#define SAMPLE_MIN_NS (10 * NSEC_PER_MSEC) /* a look costs some 20 us: so it stays below a hundredth of a CPU */
+#define SAMPLE_MIN_NS                                                                              \
+    (10 * NSEC_PER_MSEC) /* a look costs some 20 us: so it stays below a hundredth of a CPU */
 #define SAMPLE_MAX_NS (3600 * NSEC_PER_SEC)
 
 struct arguments {
@@ -22,43 +23,51 @@ struct arguments {
 #define FIELD(name) offsetof(struct arguments, name)
 
 static const struct cli_option options[] = {
-    CLI_OPTION('j', "jobs", CLI_NUMBER, FIELD(slots), "N", "run up to N jobs at once (default: the number of CPUs)",
-               .min = 1, .max = SLOTS_MAX),
+    CLI_OPTION('j', "jobs", CLI_NUMBER, FIELD(slots), "N",
+               "run up to N jobs at once (default: the number of CPUs)", .min = 1,
+               .max = SLOTS_MAX),
     CLI_OPTION('\0', "only", CLI_LIST, FIELD(only), "GLOB",
                "only jobs whose name matches, and what they need; may be repeated"),
     CLI_OPTION('\0', "tag", CLI_LIST, FIELD(tags), "TAG",
                "only jobs with this tag, and what they need; may be repeated"),
-    CLI_OPTION('\0', "out", CLI_TEXT, FIELD(o.out), "DIR", "where reports, logs and artifacts go (default: cupel-out)"),
-    CLI_OPTION('\0', "retries", CLI_NUMBER, FIELD(o.retries), "N",
-               "run a job that does not pass again, up to N times (0 to 10): instead of its `retries`", .min = 0,
-               .max = JOBS_RETRIES_MAX),
+    CLI_OPTION('\0', "out", CLI_TEXT, FIELD(o.out), "DIR",
+               "where reports, logs and artifacts go (default: cupel-out)"),
+    CLI_OPTION(
+        '\0', "retries", CLI_NUMBER, FIELD(o.retries), "N",
+        "run a job that does not pass again, up to N times (0 to 10): instead of its `retries`",
+        .min = 0, .max = JOBS_RETRIES_MAX),
     CLI_OPTION('\0', "keep-failed", CLI_NUMBER, FIELD(keep_failed), "N",
-               "keep what failed jobs left, for cupel shell --failed: of the first N that fail (default: 16); each "
+               "keep what failed jobs left, for cupel shell --failed: of the first N that fail "
+               "(default: 16); each "
                "takes as much of the disk as the job wrote",
                .min = 1, .max = KEPT_MAX, .without = KEPT_DEFAULT_MAX),
     CLI_OPTION('\0', "fail-fast", CLI_FLAG, FIELD(o.fail_fast), NULL,
                "start no further job or attempt after a job that did not pass"),
     CLI_OPTION('\0', "best-effort", CLI_FLAG, FIELD(o.best_effort), NULL,
                "run even if this machine cannot hold a limit; each is named in every report"),
-    CLI_OPTION('\0', "overcommit", CLI_FLAG, FIELD(o.overcommit), NULL,
-               "run jobs at once though the sum of their cpu and memory limits is more than there is"),
-    CLI_OPTION('\0', "locked", CLI_FLAG, FIELD(o.locked), NULL,
-               "only on roots that are what cupel.lock beside the job file says (cupel rootfs lock)"),
+    CLI_OPTION(
+        '\0', "overcommit", CLI_FLAG, FIELD(o.overcommit), NULL,
+        "run jobs at once though the sum of their cpu and memory limits is more than there is"),
+    CLI_OPTION(
+        '\0', "locked", CLI_FLAG, FIELD(o.locked), NULL,
+        "only on roots that are what cupel.lock beside the job file says (cupel rootfs lock)"),
     CLI_OPTION('\0', "allow-host-network", CLI_FLAG, FIELD(o.allow_host_network), NULL,
                "let jobs with `network: host` use this machine's network"),
     CLI_ALLOW_DEVICE(FIELD(devices)),
-    CLI_OPTION('\0', "sample", CLI_DURATION, FIELD(o.sample_ns), "DURATION",
-               "how often to note memory, CPU and processes of a running job (default: 100ms; off: never)",
-               .min = SAMPLE_MIN_NS, .max = SAMPLE_MAX_NS, .off = "off"),
+    CLI_OPTION(
+        '\0', "sample", CLI_DURATION, FIELD(o.sample_ns), "DURATION",
+        "how often to note memory, CPU and processes of a running job (default: 100ms; off: never)",
+        .min = SAMPLE_MIN_NS, .max = SAMPLE_MAX_NS, .off = "off"),
 };
 
 static const struct cli_command command = {
     .name = "run",
     .usage = "run FILE... [options]",
-    .about = "Runs the jobs of the given job files, each in a sandbox of its own, and writes reports.",
-    .after =
-        "Exit status: 0 all passed, 1 some job did not, 2 job file or command line wrong, 3 cupel could not do its "
-        "work, 130 interrupted.",
+    .about =
+        "Runs the jobs of the given job files, each in a sandbox of its own, and writes reports.",
+    .after = "Exit status: 0 all passed, 1 some job did not, 2 job file or command line wrong, 3 "
+             "cupel could not do its "
+             "work, 130 interrupted.",
     .options = options,
     .n_options = ARRAY_SIZE(options),
     .min_words = 1,
@@ -67,7 +76,8 @@ static const struct cli_command command = {
 };
 
 /* Loads every file, so that all problems of all of them are told at once; 0 or the exit code. */
-static int load_all(struct arguments *a, char **files, size_t n, struct jobs_plan **plans, bool **selected)
+static int load_all(struct arguments *a, char **files, size_t n, struct jobs_plan **plans,
+                    bool **selected)
 {
     struct cupel_error err;
     int code = 0;
@@ -79,7 +89,8 @@ static int load_all(struct arguments *a, char **files, size_t n, struct jobs_pla
     }
     for (size_t i = 0; code == 0 && i < n; i++) {
         selected[i] = xcalloc(plans[i]->n_jobs, sizeof(bool));
-        if (jobs_select(plans[i], a->only.items, a->only.n, a->tags.items, a->tags.n, selected[i], &err) < 0)
+        if (jobs_select(plans[i], a->only.items, a->only.n, a->tags.items, a->tags.n, selected[i],
+                        &err) < 0)
             code = cli_fail(&err);
     }
     return code;
@@ -132,7 +143,8 @@ int cli_run(int argc, char **argv)
         a.o.keep_failed = (unsigned)a.keep_failed;
         code = cli_allow_devices(&command, &a.devices, &a.o.allow_devices);
         if (code == 0)
-            code = cli_take_rights(argv - 1, CLI_RIGHTS_TO_RUN); /* argv[-1] is the program's own name: see main */
+            code = cli_take_rights(
+                argv - 1, CLI_RIGHTS_TO_RUN); /* argv[-1] is the program's own name: see main */
         if (code == 0)
             code = run_files(&a, words.word, (size_t)words.n);
     }

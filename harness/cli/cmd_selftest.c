@@ -1,4 +1,5 @@
-/* cmd_selftest: `cupel selftest` runs the hostile suite and tells which promises hold on this host. */
+/* cmd_selftest: `cupel selftest` runs the hostile suite and tells which promises hold on this host.
+ */
 #include "harness/cli/cli.h"
 #include "harness/cli/options.h"
 #include "harness/selftest/selftest.h"
@@ -22,12 +23,16 @@ struct arguments {
 static const struct cli_option options[] = {
     CLI_OPTION('\0', "list", CLI_FLAG, FIELD(list), NULL,
                "the probes: what each tries, for which promise, and what holds it; runs nothing"),
-    CLI_OPTION('\0', "only", CLI_LIST, FIELD(only), "GLOB", "only probes whose name matches; may be repeated"),
+    CLI_OPTION('\0', "only", CLI_LIST, FIELD(only), "GLOB",
+               "only probes whose name matches; may be repeated"),
     CLI_OPTION('\0', "json", CLI_FLAG, FIELD(o.json), NULL, "JSON in place of the table"),
-    CLI_OPTION('\0', "markdown", CLI_FLAG, FIELD(markdown), NULL, "with --list: as the tables of docs/selftest.md"),
-    CLI_OPTION('\0', "out", CLI_TEXT, FIELD(o.out), "DIR", "write junit.xml and results.jsonl there"),
-    CLI_OPTION('j', "jobs", CLI_NUMBER, FIELD(slots), "N", "run up to N probes at once (default: the number of CPUs)",
-               .min = 1, .max = SLOTS_MAX),
+    CLI_OPTION('\0', "markdown", CLI_FLAG, FIELD(markdown), NULL,
+               "with --list: as the tables of docs/selftest.md"),
+    CLI_OPTION('\0', "out", CLI_TEXT, FIELD(o.out), "DIR",
+               "write junit.xml and results.jsonl there"),
+    CLI_OPTION('j', "jobs", CLI_NUMBER, FIELD(slots), "N",
+               "run up to N probes at once (default: the number of CPUs)", .min = 1,
+               .max = SLOTS_MAX),
     CLI_OPTION('v', "verbose", CLI_FLAG, FIELD(o.verbose), NULL,
                "tell of every probe, not only of those that do not hold"),
 };
@@ -36,29 +41,32 @@ static const struct cli_command command = {
     .name = "selftest",
     .usage = "selftest [options]",
     .about =
-        "Runs small programs that each try to break out of a job, to outlive or exceed it, to reach another one or to "
+        "Runs small programs that each try to break out of a job, to outlive or exceed it, to "
+        "reach another one or to "
         "forge a result, and tells which of cupel's promises hold on this host (docs/selftest.md).",
-    .after =
-        "Exit status: 0 everything that could be tested held, 1 a breach, 2 command line wrong, 3 probes could not be "
-        "run, 130 interrupted.",
+    .after = "Exit status: 0 everything that could be tested held, 1 a breach, 2 command line "
+             "wrong, 3 probes could not be "
+             "run, 130 interrupted.",
     .options = options,
     .n_options = ARRAY_SIZE(options),
 };
 
-/* Beside the program, as installed and as built. The program is soon a copy in memory that has no place (seal.c), so what was found
- * goes on in the environment, where users may name another. */
+/* Beside the program, as installed and as built. The program is soon a copy in memory that has no
+ * place (seal.c), so what was found goes on in the environment, where users may name another. */
 static int find_probes(struct cupel_error *err)
 {
     const char *given = getenv(PROBES_VARIABLE);
     char self[PATH_MAX] = "";
     ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-    static const char *const places[] = {"/" CUPEL_LIBEXEC_FROM_BIN "/" PROBES_FILE, "/../../libexec/cupel/" PROBES_FILE};
+    static const char *const places[] = {"/" CUPEL_LIBEXEC_FROM_BIN "/" PROBES_FILE,
+                                         "/../../libexec/cupel/" PROBES_FILE};
 
     if (given != NULL && given[0] == '/' && access(given, X_OK) == 0)
         return 0;
     if (given != NULL) {
         (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, 0,
-                              PROBES_VARIABLE " names no program by its absolute path: '%s'", given);
+                              PROBES_VARIABLE " names no program by its absolute path: '%s'",
+                              given);
         return -ENOENT;
     }
     if (n > 0 && strrchr(self, '/') != NULL)
@@ -69,8 +77,9 @@ static int find_probes(struct cupel_error *err)
         if (real != NULL && access(real, X_OK) == 0)
             return setenv(PROBES_VARIABLE, real, 1) < 0 ? -errno : 0;
     }
-    (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, 0, "the probes are not beside the program: no %s in %s/%s",
-                          PROBES_FILE, self, CUPEL_LIBEXEC_FROM_BIN);
+    (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, 0,
+                          "the probes are not beside the program: no %s in %s/%s", PROBES_FILE,
+                          self, CUPEL_LIBEXEC_FROM_BIN);
     cupel_error_hint(err, "install all of cupel, or name the file in " PROBES_VARIABLE);
     return -ENOENT;
 }
@@ -90,7 +99,9 @@ static int run(struct arguments *a, char **full_argv, struct cupel_error *err)
 
 static int list(const struct arguments *a, struct cupel_error *err)
 {
-    enum selftest_format format = a->markdown ? SELFTEST_MARKDOWN : a->o.json ? SELFTEST_JSON : SELFTEST_TEXT;
+    enum selftest_format format = a->markdown ? SELFTEST_MARKDOWN
+                                  : a->o.json ? SELFTEST_JSON
+                                              : SELFTEST_TEXT;
 
     return selftest_list(&a->o, format, err) < 0 ? cli_fail(err) : 0;
 }

@@ -18,17 +18,20 @@ struct arguments {
 
 static const struct cli_option options[] = {
     CLI_OPTION('\0', "rootfs", CLI_TEXT, FIELD(rootfs), "NAME",
-               "no job: what a job gets that says nothing, over this root: host, one of the job file given by --file, "
+               "no job: what a job gets that says nothing, over this root: host, one of the job "
+               "file given by --file, "
                "or one of "
                "the cache by name or key (cupel rootfs list)"),
-    CLI_OPTION(
-        '\0', "failed", CLI_TEXT, FIELD(failed.what), "JOB",
-        "what a failed job left (cupel run --keep-failed): the same sandbox with everything that the job wrote; the "
-        "newest "
-        "of that name. What is written now is gone with the session"),
+    CLI_OPTION('\0', "failed", CLI_TEXT, FIELD(failed.what), "JOB",
+               "what a failed job left (cupel run --keep-failed): the same sandbox with everything "
+               "that the job wrote; the "
+               "newest "
+               "of that name. What is written now is gone with the session"),
     CLI_OPTION('\0', "run", CLI_TEXT, FIELD(failed.run), "RUN", "of that run (cupel list --kept)"),
-    CLI_OPTION('\0', "out", CLI_TEXT, FIELD(failed.out), "DIR", "of a run that reported to this directory"),
-    CLI_OPTION('\0', "file", CLI_TEXT, FIELD(file), "FILE", "the job file whose roots --rootfs may name"),
+    CLI_OPTION('\0', "out", CLI_TEXT, FIELD(failed.out), "DIR",
+               "of a run that reported to this directory"),
+    CLI_OPTION('\0', "file", CLI_TEXT, FIELD(file), "FILE",
+               "the job file whose roots --rootfs may name"),
     CLI_OPTION('\0', "best-effort", CLI_FLAG, FIELD(o.best_effort), NULL,
                "even if this machine cannot hold a limit; each is named"),
     CLI_OPTION('\0', "allow-host-network", CLI_FLAG, FIELD(o.allow_host_network), NULL,
@@ -41,12 +44,14 @@ static const struct cli_command command = {
     .usage = "shell FILE JOB [options] [-- COMMAND...]\n"
              "shell --rootfs NAME [--file FILE] [options] [-- COMMAND...]\n"
              "shell --failed JOB [--run RUN] [--out DIR] [options] [-- COMMAND...]",
-    .about =
-        "Opens a shell, or runs COMMAND, in exactly the sandbox that the job would get: namespaces, mounts, inputs, "
-        "environment, user and limits (but wall, cpu-time and output, which are about commands that nobody "
-        "watches). What it writes is gone when it ends, as with a job.",
+    .about = "Opens a shell, or runs COMMAND, in exactly the sandbox that the job would get: "
+             "namespaces, mounts, inputs, "
+             "environment, user and limits (but wall, cpu-time and output, which are about "
+             "commands that nobody "
+             "watches). What it writes is gone when it ends, as with a job.",
     .after = "On a terminal the session gets a terminal of its own; otherwise three pipes.\n"
-             "Exit status: that of the command, 128 + N if signal N ended it, 127 if there is no such program; 2 and 3 "
+             "Exit status: that of the command, 128 + N if signal N ended it, 127 if there is no "
+             "such program; 2 and 3 "
              "as with cupel run.",
     .options = options,
     .n_options = ARRAY_SIZE(options),
@@ -68,7 +73,8 @@ static int check(const struct arguments *a, const struct cli_words *w)
         return cli_wrong(&command, "--run and --out go with --failed");
     if (w->n > taken)
         return cli_wrong(&command, "a command comes after '--'; unexpected '%s'", w->word[taken]);
-    return w->n == taken ? 0 : cli_wrong(&command, "cupel %s takes %s", command.name, command.words);
+    return w->n == taken ? 0
+                         : cli_wrong(&command, "cupel %s takes %s", command.name, command.words);
 }
 
 /* ---- a job of a file ---- */
@@ -115,16 +121,20 @@ static int shell_of_job(struct arguments *a, const char *file, const char *name)
 static const char bare[] = "cupel: 1\nname: shell\njobs: {shell: {run: [/bin/sh]}}\n";
 
 /* The root that --rootfs names: of the file, built in, or else one that the cache knows. */
-static int choose_root(const char *name, const struct jobs_plan *of_file, size_t *ret, struct cupel_error *err)
+static int choose_root(const char *name, const struct jobs_plan *of_file, size_t *ret,
+                       struct cupel_error *err)
 {
     for (size_t i = 0; i < of_file->n_roots; i++)
         if (str_eq(of_file->roots[i].name, name)) {
             *ret = i;
             if (of_file->roots[i].kind != JOBS_ROOT_SCRATCH)
                 return 0;
-            (void)cupel_error_set(err, CUPEL_ERROR_INPUT, 0, "the root 'scratch' is empty: there is no shell in it");
-            cupel_error_hint(err, "name another root, or a job whose inputs bring a static program: cupel shell FILE "
-                                  "JOB -- PROGRAM");
+            (void)cupel_error_set(err, CUPEL_ERROR_INPUT, 0,
+                                  "the root 'scratch' is empty: there is no shell in it");
+            cupel_error_hint(
+                err,
+                "name another root, or a job whose inputs bring a static program: cupel shell FILE "
+                "JOB -- PROGRAM");
             return -EINVAL;
         }
     *ret = of_file->n_roots;

@@ -36,7 +36,8 @@ static const struct {
     {"schema", cli_schema, "print the JSON Schema of the job file"},
     {"rootfs", cli_rootfs, "look at and manage the cache of root file systems"},
     {"doctor", cli_doctor, "tell what this host can do for cupel, and how to get what it cannot"},
-    {"selftest", cli_selftest, "try to break out of jobs, and tell which promises hold on this host"},
+    {"selftest", cli_selftest,
+     "try to break out of jobs, and tell which promises hold on this host"},
     {"config", cli_config, "print the configuration that is in force"},
     {"clean", cli_clean, "remove what killed runs left behind"},
     {"help", run_help, "print what a command takes, as `cupel COMMAND --help` does"},
@@ -84,7 +85,8 @@ static int find_command(const char *word)
 static const struct cli_command help_command = {
     .name = "help",
     .usage = "help [COMMAND]",
-    .about = "Prints what COMMAND takes, as `cupel COMMAND --help` does; without one, what commands there are.",
+    .about = "Prints what COMMAND takes, as `cupel COMMAND --help` does; without one, what "
+             "commands there are.",
     .max_words = CLI_ANY_NUMBER, /* `cupel help rootfs import` */
     .words = "a command",
 };
@@ -147,10 +149,13 @@ int main(int argc, char **argv)
     int command;
 
     open_standard_streams();
-    (void)signal(SIGPIPE, SIG_IGN); /* a reader that goes away must not end a run; jobs get the default back */
-    (void)signal(SIGCHLD, SIG_DFL); /* where it is ignored, the kernel takes what programs that we start say at their end */
+    /* a reader that goes away must not end a run; jobs get the default back */
+    (void)signal(SIGPIPE, SIG_IGN);
+    /* where it is ignored, the kernel takes what programs that we start say at their end */
+    (void)signal(SIGCHLD, SIG_DFL);
     own_limits_raise();
-    (void)umask(022); /* the modes of what is made are as written in the code, whatever the caller's mask */
+    /* the modes of what is made are as written in the code, whatever the caller's mask */
+    (void)umask(022);
     if (word == NULL) {
         print_help(stderr);
         return CUPEL_ERROR_INPUT;

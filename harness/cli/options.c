@@ -1,5 +1,5 @@
-/* options: see options.h. getopt_long(3) does the reading; what is said of a wrong command line, and the help, are the same for all
- * subcommands. */
+/* options: see options.h. getopt_long(3) does the reading; what is said of a wrong command line,
+ * and the help, are the same for all subcommands. */
 #include "harness/cli/options.h"
 
 #include "harness/cli/cli.h"
@@ -9,7 +9,9 @@
 
 #define HELP_WIDTH 100
 #define HELP_COLUMN 26 /* where the help of an option begins, at most */
-#define LONG_BASE 256  /* what getopt_long returns for option i: LONG_BASE + i, above all letters */
+#define LONG_BASE                                                                                  \
+    256 /* what getopt_long returns for option i: LONG_BASE + i, above all letters                 \
+         */
 #define OPTIONS_MAX 32
 
 int cli_wrong(const struct cli_command *command, const char *format, ...)
@@ -34,7 +36,8 @@ void cli_list_free(struct cli_list *list)
 
 /* ---- help ---- */
 
-/* Breaks text into lines that begin at column `indent`; its own line breaks stay. `at` is the column already reached. */
+/* Breaks text into lines that begin at column `indent`; its own line breaks stay. `at` is the
+ * column already reached. */
 static void print_wrapped(FILE *f, const char *text, size_t at, size_t indent)
 {
     while (*text != '\0') {
@@ -74,20 +77,24 @@ static size_t left_of(const struct cli_option *o, char *buf, size_t size)
     return n > 0 ? (size_t)n : 0;
 }
 
-static const struct cli_option help_option = CLI_OPTION('h', "help", CLI_FLAG, 0, NULL, "this text");
+static const struct cli_option help_option =
+    CLI_OPTION('h', "help", CLI_FLAG, 0, NULL, "this text");
 
 static void print_help(const struct cli_command *c, FILE *f)
 {
     size_t column = 0;
     char left[80];
 
-    for (const char *line = c->usage; *line != '\0'; line += strcspn(line, "\n"), line += *line == '\n')
-        (void)fprintf(f, "%s cupel %.*s\n", line == c->usage ? "usage:" : "      ", (int)strcspn(line, "\n"), line);
+    for (const char *line = c->usage; *line != '\0';
+         line += strcspn(line, "\n"), line += *line == '\n')
+        (void)fprintf(f, "%s cupel %.*s\n", line == c->usage ? "usage:" : "      ",
+                      (int)strcspn(line, "\n"), line);
     (void)fputc('\n', f);
     print_wrapped(f, c->about, 0, 0);
     (void)fputc('\n', f);
     for (size_t i = 0; i <= c->n_options; i++) {
-        size_t width = left_of(i < c->n_options ? &c->options[i] : &help_option, left, sizeof(left)) + 2;
+        size_t width =
+            left_of(i < c->n_options ? &c->options[i] : &help_option, left, sizeof(left)) + 2;
 
         if (width > column && width <= HELP_COLUMN)
             column = width;
@@ -121,7 +128,8 @@ static void add_to_list(struct cli_list *list, const char *item)
     list->items[list->n] = NULL;
 }
 
-static int take_number(const struct cli_command *c, const struct cli_option *o, const char *text, int *to)
+static int take_number(const struct cli_command *c, const struct cli_option *o, const char *text,
+                       int *to)
 {
     unsigned long long n;
     char *end;
@@ -133,8 +141,8 @@ static int take_number(const struct cli_command *c, const struct cli_option *o, 
     errno = 0;
     n = strtoull(text, &end, 10);
     if (errno != 0 || *text < '0' || *text > '9' || *end != '\0' || n < o->min || n > o->max)
-        return cli_wrong(c, "--%s takes a number from %llu to %llu, got '%s'", o->name, (unsigned long long)o->min,
-                         (unsigned long long)o->max, text);
+        return cli_wrong(c, "--%s takes a number from %llu to %llu, got '%s'", o->name,
+                         (unsigned long long)o->min, (unsigned long long)o->max, text);
     *to = (int)n;
     return 0;
 }
@@ -145,7 +153,10 @@ static void add_duration(struct strbuf *b, uint64_t ns)
     static const struct {
         uint64_t ns;
         const char *unit;
-    } units[] = {{3600 * NSEC_PER_SEC, "h"}, {60 * NSEC_PER_SEC, "m"}, {NSEC_PER_SEC, "s"}, {NSEC_PER_MSEC, "ms"}};
+    } units[] = {{3600 * NSEC_PER_SEC, "h"},
+                 {60 * NSEC_PER_SEC, "m"},
+                 {NSEC_PER_SEC, "s"},
+                 {NSEC_PER_MSEC, "ms"}};
     size_t i = 0;
 
     while (i + 1 < ARRAY_SIZE(units) && ns % units[i].ns != 0)
@@ -153,7 +164,8 @@ static void add_duration(struct strbuf *b, uint64_t ns)
     strbuf_addf(b, "%llu%s", (unsigned long long)(ns / units[i].ns), units[i].unit);
 }
 
-static int take_duration(const struct cli_command *c, const struct cli_option *o, const char *text, uint64_t *to)
+static int take_duration(const struct cli_command *c, const struct cli_option *o, const char *text,
+                         uint64_t *to)
 {
     cleanup_strbuf struct strbuf range = {0};
     uint64_t ns;
@@ -172,12 +184,13 @@ static int take_duration(const struct cli_command *c, const struct cli_option *o
         strbuf_adds(&range, " to ");
         add_duration(&range, o->max);
     }
-    return cli_wrong(c, "--%s takes a duration %s%s%s, got '%s'", o->name, range.data, o->off != NULL ? ", or " : "",
-                     o->off != NULL ? o->off : "", text);
+    return cli_wrong(c, "--%s takes a duration %s%s%s, got '%s'", o->name, range.data,
+                     o->off != NULL ? ", or " : "", o->off != NULL ? o->off : "", text);
 }
 
 /* 0, or the exit code after the error was printed. */
-static int take(const struct cli_command *c, const struct cli_option *o, const char *text, void *arguments)
+static int take(const struct cli_command *c, const struct cli_option *o, const char *text,
+                void *arguments)
 {
     void *to = field(arguments, o);
 
@@ -220,7 +233,9 @@ static void make_tables(const struct cli_command *c, struct tables *t)
     *s++ = 'h';
     for (size_t i = 0; i < n; i++) {
         const struct cli_option *o = &c->options[i];
-        int has = o->kind == CLI_FLAG ? no_argument : o->without != 0 ? optional_argument : required_argument;
+        int has = o->kind == CLI_FLAG ? no_argument
+                  : o->without != 0   ? optional_argument
+                                      : required_argument;
 
         t->longs[i] = (struct option){o->name, has, NULL, LONG_BASE + (int)i};
         if (o->letter == '\0')
@@ -288,11 +303,12 @@ static int check_words(const struct cli_command *c, const struct cli_words *w)
         return cli_wrong(c, "a command comes after '--'; unexpected '%s'", w->word[c->max_words]);
     return c->words == NULL
                ? cli_wrong(c, "cupel %s takes no argument, got '%s'", c->name, w->word[0])
-               : cli_wrong(c, "cupel %s takes %s; unexpected '%s'", c->name, c->words, w->word[c->max_words]);
+               : cli_wrong(c, "cupel %s takes %s; unexpected '%s'", c->name, c->words,
+                           w->word[c->max_words]);
 }
 
-bool cli_parse(const struct cli_command *command, int argc, char **argv, void *arguments, struct cli_words *ret_words,
-               int *ret_exit)
+bool cli_parse(const struct cli_command *command, int argc, char **argv, void *arguments,
+               struct cli_words *ret_words, int *ret_exit)
 {
     struct cli_words words = {0};
     struct tables t;

@@ -22,14 +22,16 @@ struct cli_option {
     const char *help;  /* broken into lines as it is printed */
     uint64_t min, max; /* both 0: any */
     const char *off;   /* of a duration: the word for 0; or NULL */
-    uint64_t without;  /* of a number that may be left out ("--keep-failed[=N]"): what it is then; 0: it may not */
+    /* of a number that may be left out ("--keep-failed[=N]"): what it is then; 0: it may not */
+    uint64_t without;
 };
 
-/* What every option says, in this order; what only some say follows by its name: `.min = 1, .max = 9`. */
-#define CLI_OPTION(letter_, name_, kind_, field_, value_, help_, ...)                                                  \
-    {                                                                                                                  \
-        .letter = (letter_), .name = (name_), .kind = (kind_), .field = (field_), .value = (value_), .help = (help_),  \
-        __VA_ARGS__                                                                                                    \
+/* What every option says, in this order; what only some say follows by its name: `.min = 1, .max =
+ * 9`. */
+#define CLI_OPTION(letter_, name_, kind_, field_, value_, help_, ...)                              \
+    {                                                                                              \
+        .letter = (letter_), .name = (name_), .kind = (kind_), .field = (field_),                  \
+        .value = (value_), .help = (help_), __VA_ARGS__                                            \
     }
 
 struct cli_list {
@@ -58,10 +60,13 @@ struct cli_words {
     const char *const *command; /* what follows "--", at least one; NULL: there is no "--" */
 };
 
-/* Reads the command line into `arguments`, which holds what stands where nothing is said. Returns true to go on; else what there was to
- * say is printed (the help, or an error) and *ret_exit is the exit code. */
-bool cli_parse(const struct cli_command *command, int argc, char **argv, void *arguments, struct cli_words *ret_words,
-               int *ret_exit);
-/* An error of the command line that only the command itself can see: prints it, with where to read more; the exit code. */
-__attribute__((format(printf, 2, 3))) int cli_wrong(const struct cli_command *command, const char *format, ...);
+/* Reads the command line into `arguments`, which holds what stands where nothing is said. Returns
+ * true to go on; else what there was to say is printed (the help, or an error) and *ret_exit is the
+ * exit code. */
+bool cli_parse(const struct cli_command *command, int argc, char **argv, void *arguments,
+               struct cli_words *ret_words, int *ret_exit);
+/* An error of the command line that only the command itself can see: prints it, with where to read
+ * more; the exit code. */
+__attribute__((format(printf, 2, 3))) int cli_wrong(const struct cli_command *command,
+                                                    const char *format, ...);
 void cli_list_free(struct cli_list *list);

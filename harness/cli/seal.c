@@ -1,6 +1,6 @@
-/* seal: runs cupel from a sealed copy of itself in memory that no job may execute. A job's first command can
- * name the program that started it ("#!/proc/self/exe", runc CVE-2019-5736); it then finds a file that it may neither run nor
- * read nor write. */
+/* seal: runs cupel from a sealed copy of itself in memory that no job may execute. A job's first
+ * command can name the program that started it ("#!/proc/self/exe", runc CVE-2019-5736); it then
+ * finds a file that it may neither run nor read nor write. */
 #include "harness/cli/cli.h"
 
 #include <fcntl.h>
@@ -38,14 +38,16 @@ static int copy_self(int *ret_fd)
     return 0;
 }
 
-/* Run by an ordinary user, or by a container's root, the copy is theirs, and so is the job's root. Without any execute bit no
- * capability helps (capable_wrt_inode_uidgid() in generic_permission(), fs/namei.c). */
+/* Run by an ordinary user, or by a container's root, the copy is theirs, and so is the job's root.
+ * Without any execute bit no capability helps (capable_wrt_inode_uidgid() in generic_permission(),
+ * fs/namei.c). */
 static void close_copy(void)
 {
     cleanup_close int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
 
     if (fd < 0 || fchmod(fd, 0) < 0)
-        log_warning("cannot close this program's sealed copy: %s; jobs can start it", strerror(errno));
+        log_warning("cannot close this program's sealed copy: %s; jobs can start it",
+                    strerror(errno));
 }
 
 void cli_seal(char **full_argv)
@@ -64,5 +66,6 @@ void cli_seal(char **full_argv)
         (void)syscall(SYS_execveat, fd, "", full_argv, environ, AT_EMPTY_PATH);
         r = -errno;
     }
-    log_warning("cannot run from a sealed copy of itself: %s; jobs can name this program's file", strerror(-r));
+    log_warning("cannot run from a sealed copy of itself: %s; jobs can name this program's file",
+                strerror(-r));
 }

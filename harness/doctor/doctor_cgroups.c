@@ -1,5 +1,5 @@
-/* doctor_cgroups: makes groups as a run does, with each limit, enters one and removes them; the probes then tell of it. Where a
- * feature is missing, the cgroup room itself says why. */
+/* doctor_cgroups: makes groups as a run does, with each limit, enters one and removes them; the
+ * probes then tell of it. Where a feature is missing, the cgroup room itself says why. */
 #include "harness/doctor/doctor_private.h"
 #include "harness/run/rundir.h"
 
@@ -11,17 +11,20 @@
 
 /* ---- the trial ---- */
 
-/* A limit of every rate of the disk that the store is on; generous, since nobody is held back by it. */
-static int limit_disk(const struct doctor_context *ctx, const enum cgroup_io *rates, size_t n, struct cgroup_limits *l,
-                      struct cupel_error *err)
+/* A limit of every rate of the disk that the store is on; generous, since nobody is held back by
+ * it. */
+static int limit_disk(const struct doctor_context *ctx, const enum cgroup_io *rates, size_t n,
+                      struct cgroup_limits *l, struct cupel_error *err)
 {
     int r;
 
     if (ctx->cache == NULL)
-        return cupel_error_set(err, CUPEL_ERROR_HARNESS, ENOENT, "no store whose disk could be tried");
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, ENOENT,
+                               "no store whose disk could be tried");
     r = cgroup_disk_of(cache_dirfd(ctx->cache), &l->disk[0]);
     if (r < 0) {
-        (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "no single disk is behind %s", cache_path(ctx->cache));
+        (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "no single disk is behind %s",
+                              cache_path(ctx->cache));
         cupel_error_hint(err, "set CUPEL_CACHE to a directory on a disk of its own (ext4 or xfs)");
         return r;
     }
@@ -31,10 +34,10 @@ static int limit_disk(const struct doctor_context *ctx, const enum cgroup_io *ra
     return 1;
 }
 
-/* The limit by which a feature is tried: 1; 0 for features that are not a limit; negative and *err where there is nothing
- * to try it on. */
-static int limits_for(const struct doctor_context *ctx, enum cgroup_feature feature, struct cgroup_limits *l,
-                      struct cupel_error *err)
+/* The limit by which a feature is tried: 1; 0 for features that are not a limit; negative and *err
+ * where there is nothing to try it on. */
+static int limits_for(const struct doctor_context *ctx, enum cgroup_feature feature,
+                      struct cgroup_limits *l, struct cupel_error *err)
 {
     static const enum cgroup_io reads[] = {CGROUP_READ_BPS, CGROUP_READ_IOPS};
     static const enum cgroup_io writes[] = {CGROUP_WRITE_BPS, CGROUP_WRITE_IOPS};
@@ -66,7 +69,8 @@ static int limits_for(const struct doctor_context *ctx, enum cgroup_feature feat
     }
 }
 
-/* A trial: what is found out, and the record that the next start goes by, should this process be killed meanwhile. */
+/* A trial: what is found out, and the record that the next start goes by, should this process be
+ * killed meanwhile. */
 struct trial {
     struct doctor_groups *groups;
     struct rundir *record; /* NULL: there is no store to keep one in */
@@ -81,8 +85,8 @@ static int note_place(void *data, const char *path)
     size_t used = strlen(g->where);
 
     if (slash != NULL)
-        (void)snprintf(g->where + used, sizeof(g->where) - used, "%s%.*s", used > 0 ? ", " : "", (int)(slash - path),
-                       path);
+        (void)snprintf(g->where + used, sizeof(g->where) - used, "%s%.*s", used > 0 ? ", " : "",
+                       (int)(slash - path), path);
     return t->record != NULL ? rundir_note_cgroup(t->record, path) : 0;
 }
 
@@ -119,7 +123,8 @@ static void try_entering(struct doctor_groups *g, struct cgroup_run *run)
         return;
     r = run_forked(enter, job);
     if (r < 0)
-        (void)cupel_error_set(&g->error, CUPEL_ERROR_HARNESS, r, "no process can enter a cgroup made here");
+        (void)cupel_error_set(&g->error, CUPEL_ERROR_HARNESS, r,
+                              "no process can enter a cgroup made here");
     cgroup_job_usage(job, &g->usage);
     g->swap_accounted = can_read_in(cgroup_job_path(job), "memory.swap.max") ||
                         can_read_in(cgroup_job_path(job), "memory.memsw.limit_in_bytes");
@@ -134,7 +139,8 @@ static void try_limits(struct doctor_context *ctx, struct cgroup_run *run)
         struct cgroup_job *job;
         struct cupel_error err;
 
-        if (!cgroup_host_has(ctx->host, i) || limits_for(ctx, i, &limits, &ctx->groups.refused[i]) <= 0)
+        if (!cgroup_host_has(ctx->host, i) ||
+            limits_for(ctx, i, &limits, &ctx->groups.refused[i]) <= 0)
             continue;
         if (cgroup_job_create(run, "j0-1", &limits, &job, &ctx->groups.refused[i]) < 0)
             continue;
@@ -174,7 +180,8 @@ static void make_and_remove(struct doctor_context *ctx)
         rundir_remove(trial.record);
 }
 
-/* With the signals that end a program held back: only SIGKILL leaves these groups to the next start. */
+/* With the signals that end a program held back: only SIGKILL leaves these groups to the next
+ * start. */
 void groups_try(struct doctor_context *ctx)
 {
     sigset_t ending, before;
@@ -197,7 +204,8 @@ void groups_try(struct doctor_context *ctx)
 
 /* ---- the probes ---- */
 
-void probe_groups(const struct doctor_context *ctx, const struct doctor_probe *probe, struct doctor_finding *f)
+void probe_groups(const struct doctor_context *ctx, const struct doctor_probe *probe,
+                  struct doctor_finding *f)
 {
     struct cupel_error err;
 
@@ -235,7 +243,8 @@ static bool figure_is_known(const struct doctor_groups *g, enum cgroup_feature f
     return known;
 }
 
-void probe_group_feature(const struct doctor_context *ctx, const struct doctor_probe *probe, struct doctor_finding *f)
+void probe_group_feature(const struct doctor_context *ctx, const struct doctor_probe *probe,
+                         struct doctor_finding *f)
 {
     enum cgroup_feature feature = (enum cgroup_feature)probe->number;
     struct cupel_error err;
@@ -250,8 +259,9 @@ void probe_group_feature(const struct doctor_context *ctx, const struct doctor_p
     } else if (ctx->groups.refused[feature].kind != CUPEL_ERROR_NONE) {
         doctor_missing_error(f, &ctx->groups.refused[feature]);
     } else if (!figure_is_known(&ctx->groups, feature)) {
-        doctor_degraded(f, "%s: this kernel does not count it for an idle group; a run leaves the figure out",
-                        cgroup_host_describe(ctx->host));
+        doctor_degraded(
+            f, "%s: this kernel does not count it for an idle group; a run leaves the figure out",
+            cgroup_host_describe(ctx->host));
     } else if (feature == CGROUP_SWAP_LIMIT && !ctx->groups.swap_accounted) {
         doctor_works(f, "held as long as the host has no swap");
     } else {
@@ -259,8 +269,10 @@ void probe_group_feature(const struct doctor_context *ctx, const struct doctor_p
     }
 }
 
-/* Without it a host that has no swap holds swap limits all the same, which the row of the limit says. */
-void probe_swap_accounting(const struct doctor_context *ctx, const struct doctor_probe *probe, struct doctor_finding *f)
+/* Without it a host that has no swap holds swap limits all the same, which the row of the limit
+ * says. */
+void probe_swap_accounting(const struct doctor_context *ctx, const struct doctor_probe *probe,
+                           struct doctor_finding *f)
 {
     (void)probe;
     if (!ctx->groups.tried || ctx->groups.error.kind != CUPEL_ERROR_NONE)
@@ -296,7 +308,8 @@ static bool own_v2_group(char *dir, size_t size)
     char point[512], *line;
     size_t len;
 
-    if (!find_v2_mount(point, sizeof(point)) || file_read_at(AT_FDCWD, "/proc/self/cgroup", 65536, &text, &len) < 0)
+    if (!find_v2_mount(point, sizeof(point)) ||
+        file_read_at(AT_FDCWD, "/proc/self/cgroup", 65536, &text, &len) < 0)
         return false;
     line = str_starts(text, "0::/") ? text : strstr(text, "\n0::/");
     if (line == NULL)
@@ -339,10 +352,12 @@ static void judge_controllers(const char *dir, char *text, struct doctor_finding
     else if (n > 0)
         doctor_degraded(f, "%s gives only the controllers: %s", dir, text);
     else
-        doctor_missing(f, 0, "%s gives none of cpu, memory, pids and io (%s)", dir, text[0] != '\0' ? text : "nothing");
+        doctor_missing(f, 0, "%s gives none of cpu, memory, pids and io (%s)", dir,
+                       text[0] != '\0' ? text : "nothing");
 }
 
-void probe_delegation(const struct doctor_context *ctx, const struct doctor_probe *probe, struct doctor_finding *f)
+void probe_delegation(const struct doctor_context *ctx, const struct doctor_probe *probe,
+                      struct doctor_finding *f)
 {
     cleanup_free char *path = NULL, *text = NULL;
     char dir[1024];
@@ -360,7 +375,8 @@ void probe_delegation(const struct doctor_context *ctx, const struct doctor_prob
         r = try_subgroup(dir);
     if (r < 0) {
         doctor_missing(f, r, "%s is not ours", dir);
-        doctor_remedy(f, "%s", probe->remedy); /* not the rights of root: that is what this row is about */
+        /* not the rights of root: that is what this row is about */
+        doctor_remedy(f, "%s", probe->remedy);
         return;
     }
     judge_controllers(dir, text, f);

@@ -1,5 +1,6 @@
-/* doctor_disk: probes of what a job's disk is made of: an ext4 file system made by mke2fs in a loop device over an unlinked file
- * of the store. Each trial's disk is gone when its child ends: the loop device lets go by itself. */
+/* doctor_disk: probes of what a job's disk is made of: an ext4 file system made by mke2fs in a loop
+ * device over an unlinked file of the store. Each trial's disk is gone when its child ends: the
+ * loop device lets go by itself. */
 #include "harness/doctor/doctor_private.h"
 
 #include <fcntl.h>
@@ -14,12 +15,13 @@
 #define IMAGE_BYTES (4 << 20)
 #define LOOP_BLOCK 4096
 
-/* In the store as a run's is, so that what its file system refuses is found; without one, in memory. */
+/* In the store as a run's is, so that what its file system refuses is found; without one, in
+ * memory. */
 static int open_image(const struct doctor_context *ctx)
 {
-    cleanup_close int image = ctx->cache != NULL
-                                  ? openat(cache_dirfd(ctx->cache), ".", O_RDWR | O_TMPFILE | O_CLOEXEC, 0600)
-                                  : memfd_create("image", MFD_CLOEXEC);
+    cleanup_close int image = ctx->cache != NULL ? openat(cache_dirfd(ctx->cache), ".",
+                                                          O_RDWR | O_TMPFILE | O_CLOEXEC, 0600)
+                                                 : memfd_create("image", MFD_CLOEXEC);
 
     if (image < 0 || ftruncate(image, IMAGE_BYTES) < 0)
         return -errno;
@@ -51,7 +53,8 @@ static int attach(struct loop *l, int image)
     control = sandbox_open_device("loop-control", O_RDWR);
     if (control < 0)
         return control;
-    for (int tries = 0; r == -EBUSY && tries < 16; tries++) { /* EBUSY: somebody else took it in between */
+    /* EBUSY: somebody else took it in between */
+    for (int tries = 0; r == -EBUSY && tries < 16; tries++) {
         int number;
 
         l->step = "get a free loop device";
@@ -81,7 +84,8 @@ static void explain_loop(const struct doctor_context *ctx, struct doctor_finding
         doctor_remedy(f, "%s", err.hint);
 }
 
-void probe_loop(const struct doctor_context *ctx, const struct doctor_probe *probe, struct doctor_finding *f)
+void probe_loop(const struct doctor_context *ctx, const struct doctor_probe *probe,
+                struct doctor_finding *f)
 {
     cleanup_close int image = open_image(ctx);
     struct loop l = {.fd = -EBADF, .step = "make an unlinked file in the store"};
@@ -102,7 +106,8 @@ void probe_loop(const struct doctor_context *ctx, const struct doctor_probe *pro
 static int run_mke2fs(int image, char *said, size_t size)
 {
     char path[256], target[32];
-    char *argv[] = {"mke2fs", "-q", "-F", "-t", "ext4", "-b", "4096", "-O", "^has_journal", target, NULL};
+    char *argv[] = {"mke2fs", "-q", "-F",           "-t",   "ext4", "-b",
+                    "4096",   "-O", "^has_journal", target, NULL};
 
     if (!program_find("mke2fs", path, sizeof(path)))
         return -ENOENT;
@@ -112,12 +117,14 @@ static int run_mke2fs(int image, char *said, size_t size)
     return program_run(path, argv, said, size);
 }
 
-/* What it is asked for is there: the magic number of ext4's superblock (Documentation/filesystems/ext4). */
+/* What it is asked for is there: the magic number of ext4's superblock
+ * (Documentation/filesystems/ext4). */
 static bool is_ext4(int image)
 {
     unsigned char magic[2];
 
-    return pread(image, magic, sizeof(magic), 1024 + 56) == sizeof(magic) && magic[0] == 0x53 && magic[1] == 0xef;
+    return pread(image, magic, sizeof(magic), 1024 + 56) == sizeof(magic) && magic[0] == 0x53 &&
+           magic[1] == 0xef;
 }
 
 static int make_ext4(int image, struct doctor_finding *f)
@@ -139,7 +146,8 @@ static int make_ext4(int image, struct doctor_finding *f)
     return -ENODATA;
 }
 
-void probe_mke2fs(const struct doctor_context *ctx, const struct doctor_probe *probe, struct doctor_finding *f)
+void probe_mke2fs(const struct doctor_context *ctx, const struct doctor_probe *probe,
+                  struct doctor_finding *f)
 {
     cleanup_close int image = memfd_create("image", MFD_CLOEXEC);
 
@@ -156,7 +164,8 @@ void probe_mke2fs(const struct doctor_context *ctx, const struct doctor_probe *p
 static int mount_and_write(struct loop *l)
 {
     char source[32]; /* it may have no name in this /dev */
-    const char *const options[][2] = {{"source", source}, {"noinit_itable", NULL}, {"discard", NULL}, {NULL, NULL}};
+    const char *const options[][2] = {
+        {"source", source}, {"noinit_itable", NULL}, {"discard", NULL}, {NULL, NULL}};
     cleanup_close int mount = -EBADF, file = -EBADF;
 
     (void)snprintf(source, sizeof(source), "/proc/self/fd/%d", l->fd);
@@ -169,7 +178,8 @@ static int mount_and_write(struct loop *l)
     return file < 0 ? -errno : file_write_all(file, "x", 1);
 }
 
-void probe_job_disk(const struct doctor_context *ctx, const struct doctor_probe *probe, struct doctor_finding *f)
+void probe_job_disk(const struct doctor_context *ctx, const struct doctor_probe *probe,
+                    struct doctor_finding *f)
 {
     cleanup_close int image = open_image(ctx);
     struct loop l = {.fd = -EBADF, .step = "make an unlinked file in the store"};
@@ -184,7 +194,8 @@ void probe_job_disk(const struct doctor_context *ctx, const struct doctor_probe 
     if (r >= 0)
         r = mount_and_write(&l);
     if (r >= 0)
-        doctor_works(f, "ext4 on %s over a file of %s", l.path, ctx->cache != NULL ? cache_path(ctx->cache) : "memory");
+        doctor_works(f, "ext4 on %s over a file of %s", l.path,
+                     ctx->cache != NULL ? cache_path(ctx->cache) : "memory");
     else
         doctor_missing(f, r, "cannot %s", l.step);
     base_closep(&l.fd);

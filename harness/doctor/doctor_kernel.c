@@ -1,5 +1,5 @@
-/* doctor_kernel: probes of rights, of single system calls, of seccomp and its architectures, of keyrings and of what the kernel
- * tells about pressure. */
+/* doctor_kernel: probes of rights, of single system calls, of seccomp and its architectures, of
+ * keyrings and of what the kernel tells about pressure. */
 #include "harness/doctor/doctor_private.h"
 
 #include <fcntl.h>
@@ -22,7 +22,8 @@
 /* ---- rights and version ---- */
 
 /* For information: whether something works is said by the rows that try it. */
-void probe_kernel(const struct doctor_context *ctx, const struct doctor_probe *probe, struct doctor_finding *f)
+void probe_kernel(const struct doctor_context *ctx, const struct doctor_probe *probe,
+                  struct doctor_finding *f)
 {
     unsigned major = 0, minor = 0;
     struct utsname u;
@@ -38,7 +39,8 @@ void probe_kernel(const struct doctor_context *ctx, const struct doctor_probe *p
 }
 
 /* Lowered and raised again, which is what CAP_SYS_RESOURCE is for. */
-void probe_hard_rlimits(const struct doctor_context *ctx, const struct doctor_probe *probe, struct doctor_finding *f)
+void probe_hard_rlimits(const struct doctor_context *ctx, const struct doctor_probe *probe,
+                        struct doctor_finding *f)
 {
     const struct rlimit low = {0, 0}, higher = {1, 1};
 
@@ -47,12 +49,15 @@ void probe_hard_rlimits(const struct doctor_context *ctx, const struct doctor_pr
     if (setrlimit(RLIMIT_CORE, &low) < 0)
         doctor_missing(f, errno, "cannot lower an rlimit");
     else if (setrlimit(RLIMIT_CORE, &higher) < 0)
-        doctor_missing(f, 0, "cannot raise a hard rlimit: no CAP_SYS_RESOURCE"); /* its remedy is the table's */
+        doctor_missing(
+            f, 0,
+            "cannot raise a hard rlimit: no CAP_SYS_RESOURCE"); /* its remedy is the table's */
     else
         doctor_works(f, "hard limits may be raised");
 }
 
-void probe_session_keyring(const struct doctor_context *ctx, const struct doctor_probe *probe, struct doctor_finding *f)
+void probe_session_keyring(const struct doctor_context *ctx, const struct doctor_probe *probe,
+                           struct doctor_finding *f)
 {
     (void)probe;
     if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) >= 0)
@@ -67,13 +72,15 @@ void probe_session_keyring(const struct doctor_context *ctx, const struct doctor
 
 /* ---- single system calls ---- */
 
-void probe_close_range(const struct doctor_context *ctx, const struct doctor_probe *probe, struct doctor_finding *f)
+void probe_close_range(const struct doctor_context *ctx, const struct doctor_probe *probe,
+                       struct doctor_finding *f)
 {
     int fd = open("/", O_PATH | O_CLOEXEC);
 
     (void)ctx;
     (void)probe;
-    if (fd < 0 || syscall(SYS_close_range, fd, fd, 0) < 0) /* only this one: the answer has to go out */
+    if (fd < 0 ||
+        syscall(SYS_close_range, fd, fd, 0) < 0) /* only this one: the answer has to go out */
         doctor_missing(f, errno, "close_range failed");
     else if (fcntl(fd, F_GETFD) >= 0)
         doctor_missing(f, 0, "close_range left a descriptor open");
@@ -82,10 +89,13 @@ void probe_close_range(const struct doctor_context *ctx, const struct doctor_pro
 }
 
 /* ".." must not lead out of a directory. */
-void probe_openat2(const struct doctor_context *ctx, const struct doctor_probe *probe, struct doctor_finding *f)
+void probe_openat2(const struct doctor_context *ctx, const struct doctor_probe *probe,
+                   struct doctor_finding *f)
 {
-    struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS};
-    cleanup_close int dir = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC), inside = -EBADF, outside = -EBADF;
+    struct open_how how = {.flags = O_PATH | O_CLOEXEC,
+                           .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS};
+    cleanup_close int dir = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC), inside = -EBADF,
+                      outside = -EBADF;
 
     (void)ctx;
     (void)probe;
@@ -101,7 +111,8 @@ void probe_openat2(const struct doctor_context *ctx, const struct doctor_probe *
         doctor_works(f, "paths cannot leave a directory");
 }
 
-void probe_pidfd(const struct doctor_context *ctx, const struct doctor_probe *probe, struct doctor_finding *f)
+void probe_pidfd(const struct doctor_context *ctx, const struct doctor_probe *probe,
+                 struct doctor_finding *f)
 {
     cleanup_close int fd = -EBADF;
     struct pollfd p = {.events = POLLIN};
@@ -127,7 +138,8 @@ void probe_pidfd(const struct doctor_context *ctx, const struct doctor_probe *pr
         doctor_works(f, "open, signal, poll, wait");
 }
 
-void probe_landlock(const struct doctor_context *ctx, const struct doctor_probe *probe, struct doctor_finding *f)
+void probe_landlock(const struct doctor_context *ctx, const struct doctor_probe *probe,
+                    struct doctor_finding *f)
 {
     long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
 
@@ -144,9 +156,11 @@ void probe_landlock(const struct doctor_context *ctx, const struct doctor_probe 
 }
 
 /* The files may be there and refuse to be read: psi=0. */
-void probe_pressure(const struct doctor_context *ctx, const struct doctor_probe *probe, struct doctor_finding *f)
+void probe_pressure(const struct doctor_context *ctx, const struct doctor_probe *probe,
+                    struct doctor_finding *f)
 {
-    static const char *const names[] = {"/proc/pressure/cpu", "/proc/pressure/memory", "/proc/pressure/io"};
+    static const char *const names[] = {"/proc/pressure/cpu", "/proc/pressure/memory",
+                                        "/proc/pressure/io"};
 
     (void)ctx;
     (void)probe;
@@ -197,7 +211,8 @@ static int install_filter(void)
     return 0;
 }
 
-void probe_seccomp(const struct doctor_context *ctx, const struct doctor_probe *probe, struct doctor_finding *f)
+void probe_seccomp(const struct doctor_context *ctx, const struct doctor_probe *probe,
+                   struct doctor_finding *f)
 {
     int r = install_filter();
 
@@ -244,14 +259,16 @@ static void try_entry(int (*call)(void *data), const char *what, struct doctor_f
         doctor_missing(f, 0, "the kernel does not take %s", what);
 }
 
-void probe_i386(const struct doctor_context *ctx, const struct doctor_probe *probe, struct doctor_finding *f)
+void probe_i386(const struct doctor_context *ctx, const struct doctor_probe *probe,
+                struct doctor_finding *f)
 {
     (void)ctx;
     (void)probe;
     try_entry(call_i386, "i386 calls (int 0x80)", f);
 }
 
-void probe_x32(const struct doctor_context *ctx, const struct doctor_probe *probe, struct doctor_finding *f)
+void probe_x32(const struct doctor_context *ctx, const struct doctor_probe *probe,
+               struct doctor_finding *f)
 {
     (void)ctx;
     (void)probe;

@@ -11,7 +11,8 @@
 
 /* ---- the mount calls ---- */
 
-void probe_mount_api(const struct doctor_context *ctx, const struct doctor_probe *probe, struct doctor_finding *f)
+void probe_mount_api(const struct doctor_context *ctx, const struct doctor_probe *probe,
+                     struct doctor_finding *f)
 {
     struct mount_attr attr = {.attr_set = MOUNT_ATTR_RDONLY};
     cleanup_close int clone = -EBADF;
@@ -25,7 +26,8 @@ void probe_mount_api(const struct doctor_context *ctx, const struct doctor_probe
     if (r == 0) {
         s.step = "clone a mount and set its attributes";
         clone = open_tree(AT_FDCWD, "/", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
-        r = clone < 0 || mount_setattr(clone, "", AT_EMPTY_PATH, &attr, sizeof(attr)) < 0 ? -errno : 0;
+        r = clone < 0 || mount_setattr(clone, "", AT_EMPTY_PATH, &attr, sizeof(attr)) < 0 ? -errno
+                                                                                          : 0;
     }
     if (r == 0 && (mkdirat(clone, "new", 0700) == 0 || errno != EROFS))
         r = -EIO;
@@ -40,7 +42,8 @@ void probe_mount_api(const struct doctor_context *ctx, const struct doctor_probe
 
 /* What an overlay trial shares with its child in the user namespace. */
 struct overlay {
-    const char *lower; /* directory with the file `file` in it, owned by root as the child sees it */
+    /* directory with the file `file` in it, owned by root as the child sees it */
+    const char *lower;
     const char *file;
 };
 
@@ -69,8 +72,9 @@ static int use_overlay(const struct overlay *o, int root)
 static int overlay_body(void *data)
 {
     const struct overlay *o = data;
-    const char *const options[][2] = {{"lowerdir", o->lower}, {"upperdir", "/upper"}, {"workdir", "/work"},
-                                      {"userxattr", NULL},    {"volatile", NULL},     {NULL, NULL}};
+    const char *const options[][2] = {{"lowerdir", o->lower}, {"upperdir", "/upper"},
+                                      {"workdir", "/work"},   {"userxattr", NULL},
+                                      {"volatile", NULL},     {NULL, NULL}};
     cleanup_close int mount = scene_mount("overlay", options, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
 
     return mount < 0 ? mount : use_overlay(o, mount);
@@ -80,7 +84,8 @@ static int make_own_dir(const struct scene *s, const char *path)
 {
     if (mkdir(path, 0755) < 0)
         return -errno;
-    return s->single_id || !s->host || chown(path, DOCTOR_ID_BASE, DOCTOR_ID_BASE) == 0 ? 0 : -errno;
+    return s->single_id || !s->host || chown(path, DOCTOR_ID_BASE, DOCTOR_ID_BASE) == 0 ? 0
+                                                                                        : -errno;
 }
 
 /* In the scene, with the lower directory in place. */
@@ -110,7 +115,8 @@ static int make_lower_file(const struct scene *s)
     return s->single_id || !s->host || fchown(fd, DOCTOR_ID_BASE, DOCTOR_ID_BASE) == 0 ? 0 : -errno;
 }
 
-void probe_overlay(const struct doctor_context *ctx, const struct doctor_probe *probe, struct doctor_finding *f)
+void probe_overlay(const struct doctor_context *ctx, const struct doctor_probe *probe,
+                   struct doctor_finding *f)
 {
     struct overlay o = {.lower = "/lower", .file = "file"};
     struct scene s;
@@ -147,10 +153,12 @@ static void try_idmap(int fd, const char *path, struct doctor_finding *f)
     }
     doctor_missing(f, r, "%s: cannot %s", path, s.step);
     if (!s.host)
-        doctor_remedy(f, DOCTOR_BE_ROOT ": the kernel maps mounts only for who is privileged over the file system");
+        doctor_remedy(f, DOCTOR_BE_ROOT
+                      ": the kernel maps mounts only for who is privileged over the file system");
 }
 
-void probe_idmap_store(const struct doctor_context *ctx, const struct doctor_probe *probe, struct doctor_finding *f)
+void probe_idmap_store(const struct doctor_context *ctx, const struct doctor_probe *probe,
+                       struct doctor_finding *f)
 {
     (void)probe;
     if (ctx->cache == NULL)
@@ -159,7 +167,8 @@ void probe_idmap_store(const struct doctor_context *ctx, const struct doctor_pro
         try_idmap(cache_dirfd(ctx->cache), cache_path(ctx->cache), f);
 }
 
-void probe_idmap_root(const struct doctor_context *ctx, const struct doctor_probe *probe, struct doctor_finding *f)
+void probe_idmap_root(const struct doctor_context *ctx, const struct doctor_probe *probe,
+                      struct doctor_finding *f)
 {
     cleanup_close int fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 
@@ -178,14 +187,16 @@ static int try_idmap_overlay(struct scene *s, int store)
     if (r < 0)
         return r;
     s->step = "attach the id-mapped mount";
-    if (mkdir("/lower", 0755) < 0 || move_mount(mount, "", AT_FDCWD, "/lower", MOVE_MOUNT_F_EMPTY_PATH) < 0)
+    if (mkdir("/lower", 0755) < 0 ||
+        move_mount(mount, "", AT_FDCWD, "/lower", MOVE_MOUNT_F_EMPTY_PATH) < 0)
         return -errno;
     r = try_overlay(s, &o);
     s->step = "use an overlay over it in a user namespace";
     return r;
 }
 
-void probe_idmap_overlay(const struct doctor_context *ctx, const struct doctor_probe *probe, struct doctor_finding *f)
+void probe_idmap_overlay(const struct doctor_context *ctx, const struct doctor_probe *probe,
+                         struct doctor_finding *f)
 {
     struct scene s;
     int r;

@@ -1,4 +1,5 @@
-/* doctor_namespaces: probes of user and other namespaces and of the id mappings of user namespaces. */
+/* doctor_namespaces: probes of user and other namespaces and of the id mappings of user namespaces.
+ */
 #include "harness/doctor/doctor_private.h"
 
 #include "harness/rights/rights.h"
@@ -13,9 +14,9 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-#define ALL_NAMESPACES                                                                                                 \
-    (CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWCGROUP | CLONE_NEWTIME |      \
-     CLONE_NEWNET)
+#define ALL_NAMESPACES                                                                             \
+    (CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWCGROUP |  \
+     CLONE_NEWTIME | CLONE_NEWNET)
 
 static void explain_refusal(struct doctor_finding *f, int errnum)
 {
@@ -25,11 +26,14 @@ static void explain_refusal(struct doctor_finding *f, int errnum)
     doctor_remedy(f, "%s", remedy);
 }
 
-/* What the kernel's errors mean here (unshare(2), namespaces(7)). `text` of a row is the end of its sysctl's name. */
+/* What the kernel's errors mean here (unshare(2), namespaces(7)). `text` of a row is the end of its
+ * sysctl's name. */
 static void explain(struct doctor_finding *f, int errnum, const char *sysctl)
 {
     if (errnum == -ENOSPC)
-        doctor_remedy(f, "raise the limit: sysctl -w user.max_%s_namespaces=10000 (and user.max_user_namespaces)",
+        doctor_remedy(f,
+                      "raise the limit: sysctl -w user.max_%s_namespaces=10000 (and "
+                      "user.max_user_namespaces)",
                       sysctl);
     else if (errnum == -EINVAL)
         doctor_remedy(f, "boot a kernel that has this kind of namespace");
@@ -38,7 +42,8 @@ static void explain(struct doctor_finding *f, int errnum, const char *sysctl)
 }
 
 /* As a run makes them: together with a user namespace, which needs no privilege. */
-void probe_namespace(const struct doctor_context *ctx, const struct doctor_probe *probe, struct doctor_finding *f)
+void probe_namespace(const struct doctor_context *ctx, const struct doctor_probe *probe,
+                     struct doctor_finding *f)
 {
     (void)ctx;
     if (unshare(CLONE_NEWUSER | probe->number) == 0) {
@@ -50,11 +55,13 @@ void probe_namespace(const struct doctor_context *ctx, const struct doctor_probe
 }
 
 /* The one clone that starts a job's PID 1. */
-void probe_all_namespaces(const struct doctor_context *ctx, const struct doctor_probe *probe, struct doctor_finding *f)
+void probe_all_namespaces(const struct doctor_context *ctx, const struct doctor_probe *probe,
+                          struct doctor_finding *f)
 {
     int pidfd = -EBADF;
-    struct clone_args args = {
-        .flags = ALL_NAMESPACES | CLONE_PIDFD, .pidfd = (uint64_t)(uintptr_t)&pidfd, .exit_signal = SIGCHLD};
+    struct clone_args args = {.flags = ALL_NAMESPACES | CLONE_PIDFD,
+                              .pidfd = (uint64_t)(uintptr_t)&pidfd,
+                              .exit_signal = SIGCHLD};
     struct pollfd p = {.events = POLLIN};
     long pid = syscall(SYS_clone3, &args, sizeof(args));
 
@@ -85,14 +92,17 @@ static int become_last_id(void *data)
     return geteuid() == DOCTOR_ID_COUNT - 1 ? 0 : -EIO;
 }
 
-void probe_id_range(const struct doctor_context *ctx, const struct doctor_probe *probe, struct doctor_finding *f)
+void probe_id_range(const struct doctor_context *ctx, const struct doctor_probe *probe,
+                    struct doctor_finding *f)
 {
     struct scene s;
     int r = scene_init(&s);
 
     (void)probe;
     if (!ctx->privilege.host) {
-        doctor_missing(f, 0, "there are no ids of the host's to be had but the user's own, which all jobs then share");
+        doctor_missing(f, 0,
+                       "there are no ids of the host's to be had but the user's own, which all "
+                       "jobs then share");
         doctor_remedy(f, DOCTOR_BE_ROOT);
         return;
     }
@@ -106,13 +116,15 @@ void probe_id_range(const struct doctor_context *ctx, const struct doctor_probe 
 
 /* ---- what is refused to who is not root ---- */
 
-/* Files that may say why; a kernel has those of its distribution. What to do about which, harness/rights knows. */
+/* Files that may say why; a kernel has those of its distribution. What to do about which,
+ * harness/rights knows. */
 static const struct {
     const char *file;
     const char *sysctl;
 } switches[] = {
     {"/proc/sys/kernel/unprivileged_userns_clone", "kernel.unprivileged_userns_clone"},
-    {"/proc/sys/kernel/apparmor_restrict_unprivileged_userns", "kernel.apparmor_restrict_unprivileged_userns"},
+    {"/proc/sys/kernel/apparmor_restrict_unprivileged_userns",
+     "kernel.apparmor_restrict_unprivileged_userns"},
     {"/proc/sys/user/max_user_namespaces", "user.max_user_namespaces"},
 };
 
@@ -129,7 +141,8 @@ static void quote_switches(char *text, size_t size)
         if (used >= size || file_read_at(AT_FDCWD, switches[i].file, 64, &value, &len) < 0)
             continue;
         value[strcspn(value, "\n")] = '\0';
-        used += (size_t)snprintf(text + used, size - used, "%s%s=%s", used > 0 ? ", " : "", switches[i].sysctl, value);
+        used += (size_t)snprintf(text + used, size - used, "%s%s=%s", used > 0 ? ", " : "",
+                                 switches[i].sysctl, value);
     }
 }
 
@@ -137,14 +150,16 @@ static int drop_to_nobody(const struct doctor_context *ctx)
 {
     if (geteuid() != 0 || !ctx->privilege.host) /* one is that already, for the kernel */
         return 0;
-    if (syscall(SYS_setgroups, 0, NULL) < 0 || setresgid(65534, 65534, 65534) < 0 || setresuid(65534, 65534, 65534) < 0)
+    if (syscall(SYS_setgroups, 0, NULL) < 0 || setresgid(65534, 65534, 65534) < 0 ||
+        setresuid(65534, 65534, 65534) < 0)
         return -errno;
     return 0;
 }
 
-/* AppArmor's restriction lets the namespace be made and takes the capabilities in it away: so one is used, too. */
-void probe_unprivileged_namespaces(const struct doctor_context *ctx, const struct doctor_probe *probe,
-                                   struct doctor_finding *f)
+/* AppArmor's restriction lets the namespace be made and takes the capabilities in it away: so one
+ * is used, too. */
+void probe_unprivileged_namespaces(const struct doctor_context *ctx,
+                                   const struct doctor_probe *probe, struct doctor_finding *f)
 {
     char switched[256];
     int r = drop_to_nobody(ctx);

@@ -6,7 +6,8 @@
 #include <sched.h>
 
 /* pasta's end of a job's interface, as a run gives it to pasta. */
-void probe_tun(const struct doctor_context *ctx, const struct doctor_probe *probe, struct doctor_finding *f)
+void probe_tun(const struct doctor_context *ctx, const struct doctor_probe *probe,
+               struct doctor_finding *f)
 {
     struct cupel_error err;
     bool own;
@@ -15,11 +16,13 @@ void probe_tun(const struct doctor_context *ctx, const struct doctor_probe *prob
     if (sandbox_tun_check(&ctx->privilege, &own, &err) < 0)
         doctor_missing_error(f, &err);
     else
-        doctor_works(f, "%s", own ? "a node of pasta's own: the host's is for root only" : "/dev/net/tun");
+        doctor_works(f, "%s",
+                     own ? "a node of pasta's own: the host's is for root only" : "/dev/net/tun");
 }
 
 /* As a run makes one; who is not root has the rights in a user namespace. */
-void probe_bridge(const struct doctor_context *ctx, const struct doctor_probe *probe, struct doctor_finding *f)
+void probe_bridge(const struct doctor_context *ctx, const struct doctor_probe *probe,
+                  struct doctor_finding *f)
 {
     cleanup_close int ns = -EBADF;
     struct cupel_error err;

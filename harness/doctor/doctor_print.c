@@ -37,7 +37,8 @@ static struct widths measure(const struct doctor_report *report)
     struct widths w = {0, 0};
 
     for (size_t i = 0; i < report->n; i++) {
-        int name = (int)strlen(report->rows[i].name), needed_by = (int)strlen(report->rows[i].needed_by);
+        int name = (int)strlen(report->rows[i].name),
+            needed_by = (int)strlen(report->rows[i].needed_by);
 
         w.name = name > w.name ? name : w.name;
         w.needed_by = needed_by > w.needed_by ? needed_by : w.needed_by;
@@ -49,8 +50,8 @@ static void print_state(enum doctor_state state, FILE *stream, bool colour)
 {
     const char *name = states[state].name;
 
-    (void)fprintf(stream, "%s%s%s%*s  ", colour ? states[state].colour : "", name, colour ? RESET : "",
-                  STATE_WIDTH - (int)strlen(name), "");
+    (void)fprintf(stream, "%s%s%s%*s  ", colour ? states[state].colour : "", name,
+                  colour ? RESET : "", STATE_WIDTH - (int)strlen(name), "");
 }
 
 static void print_row(const struct doctor_row *row, struct widths w, FILE *stream, bool colour)
@@ -59,7 +60,8 @@ static void print_row(const struct doctor_row *row, struct widths w, FILE *strea
 
     print_state(f->state, stream, colour);
     if (f->state == DOCTOR_WORKS && f->detail[0] != '\0')
-        (void)fprintf(stream, "%-*s  %-*s  %s\n", w.name, row->name, w.needed_by, row->needed_by, f->detail);
+        (void)fprintf(stream, "%-*s  %-*s  %s\n", w.name, row->name, w.needed_by, row->needed_by,
+                      f->detail);
     else
         (void)fprintf(stream, "%-*s  %s\n", w.name, row->name, row->needed_by);
     if (f->state != DOCTOR_WORKS)
@@ -142,9 +144,10 @@ static json_t *text_value(const char *text)
 
 static json_t *row_value(const struct doctor_row *row)
 {
-    return json_pack("{s:s, s:s, s:s, s:b, s:s, s:o, s:o}", "id", row->id, "name", row->name, "state",
-                     doctor_state_name(row->finding.state), "required", row->required, "needed_by", row->needed_by,
-                     "detail", text_value(row->finding.detail), "remedy", text_value(row->finding.remedy));
+    return json_pack("{s:s, s:s, s:s, s:b, s:s, s:o, s:o}", "id", row->id, "name", row->name,
+                     "state", doctor_state_name(row->finding.state), "required", row->required,
+                     "needed_by", row->needed_by, "detail", text_value(row->finding.detail),
+                     "remedy", text_value(row->finding.remedy));
 }
 
 int doctor_print_json(const struct doctor_report *report, FILE *stream)
@@ -154,8 +157,8 @@ int doctor_print_json(const struct doctor_report *report, FILE *stream)
 
     for (size_t i = 0; i < report->n; i++)
         (void)json_array_append_new(rows, row_value(&report->rows[i]));
-    object =
-        json_pack("{s:s, s:b, s:o}", "version", CUPEL_VERSION, "can_run", doctor_can_run(report), "capabilities", rows);
+    object = json_pack("{s:s, s:b, s:o}", "version", CUPEL_VERSION, "can_run",
+                       doctor_can_run(report), "capabilities", rows);
     r = text_put_json(json_dumps(object, JSON_INDENT(2)), stream);
     json_decref(object);
     return r < 0 ? r : stream_result(stream);

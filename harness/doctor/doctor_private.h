@@ -9,13 +9,16 @@
 
 /* ---- the table ---- */
 
-/* What doctor_cgroups.c found out by making groups; probes only look at it. Groups have to be tried in the doctor's own process:
- * on v2 another one in its group, be it a child, forbids what is to be tried. */
+/* What doctor_cgroups.c found out by making groups; probes only look at it. Groups have to be tried
+ * in the doctor's own process: on v2 another one in its group, be it a child, forbids what is to be
+ * tried. */
 struct doctor_groups {
     bool tried;
-    struct cupel_error error;                         /* of making, entering or removing groups; kind 0: none */
-    struct cupel_error refused[CGROUP_FEATURE_COUNT]; /* of a group with just this limit; kind 0: none */
-    struct cgroup_usage usage;                        /* of an idle group */
+    /* of making, entering or removing groups; kind 0: none */
+    struct cupel_error error;
+    /* of a group with just this limit; kind 0: none */
+    struct cupel_error refused[CGROUP_FEATURE_COUNT];
+    struct cgroup_usage usage; /* of an idle group */
     bool swap_accounted;
     char where[768]; /* the directories beneath which groups are made */
 };
@@ -32,8 +35,8 @@ struct doctor_context {
     struct sandbox_privilege privilege;
 };
 
-/* Whether no run is possible without it, and whose jobs depend on it: everybody's, only those of who
- * has the rights of the host's root, only those of who has not. */
+/* Whether no run is possible without it, and whose jobs depend on it: everybody's, only those of
+ * who has the rights of the host's root, only those of who has not. */
 enum doctor_need {
     OPTIONAL,
     REQUIRED,
@@ -55,7 +58,8 @@ struct doctor_probe {
     const char *remedy; /* unless the finding has a better one */
     enum doctor_need need;
     doctor_probe_fn *run;
-    int number;       /* what this row is about, where several share a function: a CLONE_ flag, a cgroup feature */
+    /* what this row is about, where several share a function: a CLONE_ flag, a cgroup feature */
+    int number;
     const char *text; /* likewise: a program's name, a sysctl's */
 };
 
@@ -63,30 +67,35 @@ extern const struct doctor_probe doctor_table[];
 extern const size_t doctor_table_count;
 
 /* Runs one probe in a child; more than `seconds` without an answer is an answer too. */
-void doctor_probe_bounded(const struct doctor_context *ctx, const struct doctor_probe *probe, unsigned seconds,
-                          struct doctor_finding *ret_finding);
+void doctor_probe_bounded(const struct doctor_context *ctx, const struct doctor_probe *probe,
+                          unsigned seconds, struct doctor_finding *ret_finding);
 
 /* ---- findings ---- */
 
 void doctor_works(struct doctor_finding *f, const char *fmt, ...) BASE_PRINTF(2, 3);
 void doctor_degraded(struct doctor_finding *f, const char *fmt, ...) BASE_PRINTF(2, 3);
 /* What who is no root at all is told, as well as root of a container, who is not the host's. */
-#define DOCTOR_BE_ROOT "start cupel with the rights of the host's root (sudo; in a container, --privileged)"
-/* errnum as in cupel_error_set: appended as text unless 0. Who lacks a right and is not root is told to be. */
+#define DOCTOR_BE_ROOT                                                                             \
+    "start cupel with the rights of the host's root (sudo; in a container, --privileged)"
+/* errnum as in cupel_error_set: appended as text unless 0. Who lacks a right and is not root is
+ * told to be. */
 void doctor_missing(struct doctor_finding *f, int errnum, const char *fmt, ...) BASE_PRINTF(3, 4);
 void doctor_missing_error(struct doctor_finding *f, const struct cupel_error *err);
 void doctor_remedy(struct doctor_finding *f, const char *fmt, ...) BASE_PRINTF(2, 3);
 
 /* ---- what probes share (doctor_scene.c); all of it for a probe's own child only ---- */
 
-/* The first of the ids that stand for a job's in trials: of the range that runs take theirs from. */
+/* The first of the ids that stand for a job's in trials: of the range that runs take theirs from.
+ */
 #define DOCTOR_ID_BASE UINT32_C(0x70000000)
 #define DOCTOR_ID_COUNT UINT32_C(0x10000)
 
-/* A mount namespace of one's own whose root is an empty tmpfs. Who is not root at all gets a user namespace around it. */
+/* A mount namespace of one's own whose root is an empty tmpfs. Who is not root at all gets a user
+ * namespace around it. */
 struct scene {
-    int proc;              /* the host's /proc */
-    bool host;             /* with the rights of the host's root: ids from DOCTOR_ID_BASE may be mapped */
+    int proc; /* the host's /proc */
+    /* with the rights of the host's root: ids from DOCTOR_ID_BASE may be mapped */
+    bool host;
     char identity[2][512]; /* maps that hand our own ids down: of users, of groups */
     bool single_id;        /* in a user namespace that has only one id to give */
     const char *step;      /* the last thing that was tried, for messages */
@@ -94,18 +103,20 @@ struct scene {
 /* The host's /proc is opened, nothing is changed. */
 int scene_init(struct scene *s);
 int scene_enter(struct scene *s);
-/* Detached mount of a new file system; `options` are pairs, the value NULL for a flag, ended by a NULL key. */
+/* Detached mount of a new file system; `options` are pairs, the value NULL for a flag, ended by a
+ * NULL key. */
 int scene_mount(const char *type, const char *const (*options)[2], unsigned attributes);
 
-/* Runs body(data) as root of a user namespace of DOCTOR_ID_COUNT ids (as many as there are, without the host's rights) and further
- * namespaces `flags`. What body returns, or -errno. */
+/* Runs body(data) as root of a user namespace of DOCTOR_ID_COUNT ids (as many as there are, without
+ * the host's rights) and further namespaces `flags`. What body returns, or -errno. */
 int userns_run(struct scene *s, unsigned long flags, int (*body)(void *data), void *data);
 /* A user namespace that maps DOCTOR_ID_COUNT ids, for mount_setattr: fd or -errno. */
 int userns_fd(struct scene *s);
 /* A detached, read-only, id-mapped clone of the mount at `fd`: mount fd or -errno. */
 int idmap_mount(struct scene *s, int fd);
 
-/* Runs body(data) in a further child: what it returns (0 or -errno), or -EINTR when a signal ended it. */
+/* Runs body(data) in a further child: what it returns (0 or -errno), or -EINTR when a signal ended
+ * it. */
 int run_forked(int (*body)(void *data), void *data);
 /* Finds a program as execvp would: true and its path. */
 /* Runs it with /dev/null as input and its output in `said` (cut): exit code, or -errno. */
@@ -119,8 +130,10 @@ void groups_try(struct doctor_context *ctx);
 doctor_probe_fn probe_root, probe_kernel, probe_hard_rlimits, probe_session_keyring;
 doctor_probe_fn probe_close_range, probe_openat2, probe_pidfd, probe_landlock, probe_pressure;
 doctor_probe_fn probe_seccomp, probe_i386, probe_x32;
-doctor_probe_fn probe_namespace, probe_all_namespaces, probe_id_range, probe_unprivileged_namespaces;
-doctor_probe_fn probe_mount_api, probe_overlay, probe_idmap_store, probe_idmap_root, probe_idmap_overlay;
+doctor_probe_fn probe_namespace, probe_all_namespaces, probe_id_range,
+    probe_unprivileged_namespaces;
+doctor_probe_fn probe_mount_api, probe_overlay, probe_idmap_store, probe_idmap_root,
+    probe_idmap_overlay;
 doctor_probe_fn probe_loop, probe_mke2fs, probe_job_disk;
 doctor_probe_fn probe_store, probe_store_space, probe_store_attributes, probe_id_claims;
 doctor_probe_fn probe_groups, probe_group_feature, probe_swap_accounting, probe_delegation;

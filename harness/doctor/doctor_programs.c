@@ -1,4 +1,5 @@
-/* doctor_programs: probes of the programs that some keys need: each is found in PATH and started, not only looked for. */
+/* doctor_programs: probes of the programs that some keys need: each is found in PATH and started,
+ * not only looked for. */
 #include "harness/doctor/doctor_private.h"
 
 #include <string.h>
@@ -20,7 +21,8 @@ static int start(const char *path, const char *name, const char *argument, char 
     return program_run(path, argv, said, size);
 }
 
-void probe_program(const struct doctor_context *ctx, const struct doctor_probe *probe, struct doctor_finding *f)
+void probe_program(const struct doctor_context *ctx, const struct doctor_probe *probe,
+                   struct doctor_finding *f)
 {
     char path[256], said[256] = "";
     int r;
@@ -40,8 +42,10 @@ void probe_program(const struct doctor_context *ctx, const struct doctor_probe *
         doctor_degraded(f, "%s --version ended with exit code %d: %s", path, r, said);
 }
 
-/* newuidmap and newgidmap need a right that only their file can give them; they have no --version. */
-void probe_id_helper(const struct doctor_context *ctx, const struct doctor_probe *probe, struct doctor_finding *f)
+/* newuidmap and newgidmap need a right that only their file can give them; they have no --version.
+ */
+void probe_id_helper(const struct doctor_context *ctx, const struct doctor_probe *probe,
+                     struct doctor_finding *f)
 {
     char path[256], said[256];
     struct stat st;
@@ -58,7 +62,8 @@ void probe_id_helper(const struct doctor_context *ctx, const struct doctor_probe
     else if (stat(path, &st) < 0)
         doctor_missing(f, errno, "cannot look at %s", path);
     else if (!(st.st_mode & S_ISUID) && getxattr(path, "security.capability", NULL, 0) <= 0)
-        doctor_degraded(f, "%s is neither set-user-ID nor has a file capability: it can do nothing", path);
+        doctor_degraded(f, "%s is neither set-user-ID nor has a file capability: it can do nothing",
+                        path);
     else
         doctor_works(f, "%s", path);
 }

@@ -1,5 +1,6 @@
-/* doctor_scene: what probes share: children, user namespaces, a mount namespace that is empty, programs. Everything here
- * changes the calling process, which is a probe's own child. Not responsible for what any of it means. */
+/* doctor_scene: what probes share: children, user namespaces, a mount namespace that is empty,
+ * programs. Everything here changes the calling process, which is a probe's own child. Not
+ * responsible for what any of it means. */
 #include "harness/doctor/doctor_private.h"
 
 #include <fcntl.h>
@@ -62,7 +63,8 @@ static int write_maps(struct scene *s, pid_t pid)
     int r = 0;
 
     s->step = "write an id map";
-    if (s->single_id) { /* without it the kernel takes no gid_map from who is not privileged (user_namespaces(7)) */
+    /* without it the kernel takes no gid_map from who is not privileged (user_namespaces(7)) */
+    if (s->single_id) {
         (void)snprintf(path, sizeof(path), "%d/setgroups", (int)pid);
         r = file_put_at(s->proc, path, "deny");
     }
@@ -168,7 +170,8 @@ int scene_mount(const char *type, const char *const (*options)[2], unsigned attr
 int idmap_mount(struct scene *s, int fd)
 {
     cleanup_close int map = userns_fd(s), mount = -EBADF;
-    struct mount_attr attr = {.attr_set = MOUNT_ATTR_IDMAP | MOUNT_ATTR_RDONLY, .propagation = MS_PRIVATE};
+    struct mount_attr attr = {.attr_set = MOUNT_ATTR_IDMAP | MOUNT_ATTR_RDONLY,
+                              .propagation = MS_PRIVATE};
 
     if (map < 0)
         return map;
@@ -189,8 +192,9 @@ int scene_init(struct scene *s)
     struct sandbox_privilege privilege;
 
     sandbox_privilege_find(&privilege);
-    *s = (struct scene){
-        .proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC), .host = privilege.host, .step = "open /proc"};
+    *s = (struct scene){.proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC),
+                        .host = privilege.host,
+                        .step = "open /proc"};
     for (size_t i = 0; i < ARRAY_SIZE(maps); i++) { /* now: in a scene there is no /proc */
         cleanup_free char *map = ids_identity_map(maps[i], DOCTOR_ID_COUNT);
 
@@ -218,15 +222,16 @@ static int become_root_of_own(struct scene *s)
     return r == 0 ? file_put_at(s->proc, "self/gid_map", gid) : r;
 }
 
-/* The old root ends up beneath the new one at the same place and is let go (pivot_root(2), NOTES). Not chroot: the kernel
- * makes no user namespace for who is in one. */
+/* The old root ends up beneath the new one at the same place and is let go (pivot_root(2), NOTES).
+ * Not chroot: the kernel makes no user namespace for who is in one. */
 static int pivot_to(struct scene *s, int tmpfs)
 {
     s->step = "attach a mount";
     if (move_mount(tmpfs, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) < 0)
         return -errno;
     s->step = "pivot";
-    if (fchdir(tmpfs) < 0 || syscall(SYS_pivot_root, ".", ".") < 0 || umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)
+    if (fchdir(tmpfs) < 0 || syscall(SYS_pivot_root, ".", ".") < 0 ||
+        umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)
         return -errno;
     return 0;
 }

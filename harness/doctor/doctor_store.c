@@ -1,4 +1,5 @@
-/* doctor_store: probes of the place where roots are kept and runs have their directory, and of the ids that slots claim. */
+/* doctor_store: probes of the place where roots are kept and runs have their directory, and of the
+ * ids that slots claim. */
 #include "harness/doctor/doctor_private.h"
 
 #include <fcntl.h>
@@ -9,7 +10,8 @@
 #define LITTLE (UINT64_C(1) << 30)      /* the default size of one job's disk */
 #define TOO_LITTLE (UINT64_C(64) << 20) /* the fixed parts of a few jobs' disks */
 
-void probe_store(const struct doctor_context *ctx, const struct doctor_probe *probe, struct doctor_finding *f)
+void probe_store(const struct doctor_context *ctx, const struct doctor_probe *probe,
+                 struct doctor_finding *f)
 {
     (void)probe;
     if (ctx->cache == NULL)
@@ -20,7 +22,8 @@ void probe_store(const struct doctor_context *ctx, const struct doctor_probe *pr
         doctor_works(f, "%s", cache_path(ctx->cache));
 }
 
-void probe_store_space(const struct doctor_context *ctx, const struct doctor_probe *probe, struct doctor_finding *f)
+void probe_store_space(const struct doctor_context *ctx, const struct doctor_probe *probe,
+                       struct doctor_finding *f)
 {
     char text[UNIT_TEXT_SIZE];
     struct statvfs fs;
@@ -40,8 +43,8 @@ void probe_store_space(const struct doctor_context *ctx, const struct doctor_pro
     if (bytes < TOO_LITTLE)
         doctor_missing(f, 0, "%s has only %s free", cache_path(ctx->cache), text);
     else if (bytes < LITTLE)
-        doctor_degraded(f, "%s has only %s free: less than the disk that one job may fill", cache_path(ctx->cache),
-                        text);
+        doctor_degraded(f, "%s has only %s free: less than the disk that one job may fill",
+                        cache_path(ctx->cache), text);
     else
         doctor_works(f, "%s", text);
 }
@@ -59,15 +62,18 @@ void probe_store_attributes(const struct doctor_context *ctx, const struct docto
     }
     fd = openat(cache_dirfd(ctx->cache), ".", O_RDWR | O_TMPFILE | O_CLOEXEC, 0600);
     if (fd < 0)
-        doctor_missing(f, errno, "%s: cannot make an unlinked file (O_TMPFILE)", cache_path(ctx->cache));
+        doctor_missing(f, errno, "%s: cannot make an unlinked file (O_TMPFILE)",
+                       cache_path(ctx->cache));
     else if (fsetxattr(fd, "user.overlay.opaque", "y", 1, 0) < 0)
         doctor_missing(f, errno, "%s: cannot set a user.* attribute", cache_path(ctx->cache));
     else
         doctor_works(f, "user.* and O_TMPFILE");
 }
 
-/* Where slots claim their ids: /run/cupel/ids, or the nearest directory above it that is there already. */
-void probe_id_claims(const struct doctor_context *ctx, const struct doctor_probe *probe, struct doctor_finding *f)
+/* Where slots claim their ids: /run/cupel/ids, or the nearest directory above it that is there
+ * already. */
+void probe_id_claims(const struct doctor_context *ctx, const struct doctor_probe *probe,
+                     struct doctor_finding *f)
 {
     static const char *const places[] = {"/run/cupel/ids", "/run/cupel", "/run"};
     size_t i = 0;

@@ -1,5 +1,5 @@
-/* examine: runs every probe of the table, each in a child that has a few seconds, and gathers what they find. Knows
- * nothing of any capability. */
+/* examine: runs every probe of the table, each in a child that has a few seconds, and gathers what
+ * they find. Knows nothing of any capability. */
 #include "harness/doctor/doctor_private.h"
 #include "harness/rights/rights.h"
 
@@ -11,12 +11,14 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
-#define PROBE_SECONDS 30 /* the first start of a Perl or Python program on a slow machine takes longer than 10 */
+#define PROBE_SECONDS                                                                              \
+    30 /* the first start of a Perl or Python program on a slow machine takes longer than 10 */
 
 /* ---- findings ---- */
 
 BASE_PRINTF(3, 0)
-static void set_detail(struct doctor_finding *f, enum doctor_state state, const char *fmt, va_list ap)
+static void set_detail(struct doctor_finding *f, enum doctor_state state, const char *fmt,
+                       va_list ap)
 {
     f->state = state;
     (void)vsnprintf(f->detail, sizeof(f->detail), fmt, ap);
@@ -81,11 +83,13 @@ void doctor_remedy(struct doctor_finding *f, const char *fmt, ...)
 
 /* ---- one probe ---- */
 
-static void probe_main(const struct doctor_context *ctx, const struct doctor_probe *probe, int answer)
+static void probe_main(const struct doctor_context *ctx, const struct doctor_probe *probe,
+                       int answer)
 {
     struct doctor_finding f = {.state = DOCTOR_MISSING};
 
-    (void)setpgid(0, 0); /* so that whatever it starts ends with it, and a ^C ends the doctor alone */
+    /* so that whatever it starts ends with it, and a ^C ends the doctor alone */
+    (void)setpgid(0, 0);
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
     probe->run(ctx, probe, &f);
     _exit(file_write_all(answer, &f, sizeof(f)) < 0);
@@ -132,8 +136,8 @@ static int end_child(pid_t pid, bool kill_it)
     return status;
 }
 
-void doctor_probe_bounded(const struct doctor_context *ctx, const struct doctor_probe *probe, unsigned seconds,
-                          struct doctor_finding *ret_finding)
+void doctor_probe_bounded(const struct doctor_context *ctx, const struct doctor_probe *probe,
+                          unsigned seconds, struct doctor_finding *ret_finding)
 {
     struct doctor_finding f = {.state = DOCTOR_MISSING};
     bool answered, late = false;
@@ -156,11 +160,13 @@ void doctor_probe_bounded(const struct doctor_context *ctx, const struct doctor_
     if (late)
         doctor_missing(&f, 0, "no answer within %u s", seconds);
     else if (!answered)
-        doctor_missing(&f, 0, "the trial ended by signal %d", WIFSIGNALED(status) ? WTERMSIG(status) : 0);
+        doctor_missing(&f, 0, "the trial ended by signal %d",
+                       WIFSIGNALED(status) ? WTERMSIG(status) : 0);
     if (f.state != DOCTOR_WORKS && f.remedy[0] == '\0')
         doctor_remedy(&f, "%s",
-                      strstr(f.detail, strerror(EPERM)) != NULL && process_is_chrooted() ? CHROOT_REMEDY
-                                                                                         : probe->remedy);
+                      strstr(f.detail, strerror(EPERM)) != NULL && process_is_chrooted()
+                          ? CHROOT_REMEDY
+                          : probe->remedy);
     *ret_finding = f;
 }
 
@@ -172,16 +178,18 @@ static int try_rights(void *data)
     return 0;
 }
 
-/* As a run would. What is refused may leave a process half-way, so another one tries it first, and says what it met in memory
- * that both see. */
+/* As a run would. What is refused may leave a process half-way, so another one tries it first, and
+ * says what it met in memory that both see. */
 static void take_rights(struct doctor_context *ctx)
 {
-    struct cupel_error *err = mmap(NULL, sizeof(*err), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    struct cupel_error *err =
+        mmap(NULL, sizeof(*err), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
     if (err == MAP_FAILED)
         return;
     if (run_forked(try_rights, err) != 0)
-        (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, 0, "the trial of a user namespace broke off");
+        (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, 0,
+                              "the trial of a user namespace broke off");
     ctx->rights_error = *err;
     (void)munmap(err, sizeof(*err));
     if (ctx->rights_error.kind == CUPEL_ERROR_NONE)
@@ -219,15 +227,16 @@ static struct doctor_row row_of(const struct doctor_probe *probe, bool root)
         .id = probe->id,
         .name = probe->name,
         .needed_by = probe->needed_by,
-        .required = probe->need == REQUIRED ||
-                    probe->need == (root ? REQUIRED_OF_ROOT : REQUIRED_OF_USER),
+        .required =
+            probe->need == REQUIRED || probe->need == (root ? REQUIRED_OF_ROOT : REQUIRED_OF_USER),
         .of_others = root ? of_user : of_root,
     };
 }
 
 void doctor_examine(struct doctor_report *ret_report)
 {
-    struct doctor_report report = {.n = doctor_table_count, .rows = xcalloc(doctor_table_count, sizeof(*report.rows))};
+    struct doctor_report report = {.n = doctor_table_count,
+                                   .rows = xcalloc(doctor_table_count, sizeof(*report.rows))};
     struct doctor_context ctx;
 
     context_open(&ctx);

@@ -1,5 +1,6 @@
-/* derive: see derive.h. A root's command is run as a job is, by a slot of its own; what it wrote is taken as a snapshot, as if another
- * job were to start from it, and becomes a layer of the store. The cache knows when that is called for, and who else is at it. */
+/* derive: see derive.h. A root's command is run as a job is, by a slot of its own; what it wrote is
+ * taken as a snapshot, as if another job were to start from it, and becomes a layer of the store.
+ * The cache knows when that is called for, and who else is at it. */
 #include "harness/prepare/derive.h"
 
 #include "harness/attempt/results.h"
@@ -26,7 +27,8 @@ struct builder {
     struct jobs_job job;
     struct slot slot;
     struct arena *arena;
-    const char **texts;              /* what decides what comes of it, as it was before the command ran */
+    /* what decides what comes of it, as it was before the command ran */
+    const char **texts;
     struct reports_console *console; /* of its own, where the run has none */
 };
 
@@ -93,7 +95,8 @@ static int describe(struct texts *t, const struct prepared *p, const struct jobs
     return add_inputs(t, p, job, err);
 }
 
-/* What is there for the command alone: where inputs were mounted, and what the sandbox puts in place of a file of the root's. */
+/* What is there for the command alone: where inputs were mounted, and what the sandbox puts in
+ * place of a file of the root's. */
 static void list_left_out(struct texts *t, const struct jobs_job *job)
 {
     for (size_t i = 0; i < job->n_inputs; i++)
@@ -108,7 +111,8 @@ static void list_left_out(struct texts *t, const struct jobs_job *job)
 /* A file is mounted, never copied: nothing of an input becomes part of the layer. */
 static void take_job(struct builder *b, const struct jobs_root *root)
 {
-    struct jobs_input *inputs = arena_alloc(b->arena, (root->build->n_inputs + 1) * sizeof(*inputs));
+    struct jobs_input *inputs =
+        arena_alloc(b->arena, (root->build->n_inputs + 1) * sizeof(*inputs));
     struct stat st;
 
     b->job = *root->build;
@@ -132,8 +136,8 @@ static int open_out(struct builder *b, struct cupel_error *err)
     return r;
 }
 
-static void begin(struct builder *b, struct prepared *p, const struct jobs_plan *plan, const struct jobs_root *root,
-                  size_t base)
+static void begin(struct builder *b, struct prepared *p, const struct jobs_plan *plan,
+                  const struct jobs_root *root, size_t base)
 {
     *b = (struct builder){.p = p,
                           .run = p->run,
@@ -143,7 +147,8 @@ static void begin(struct builder *b, struct prepared *p, const struct jobs_plan 
     take_job(b, root);
     b->instance.job = &b->job;
     b->instance.root = base + root->base;
-    b->instance.id = b->instance.log_name = p->run.root_log_names[base + (size_t)(root - plan->roots)];
+    b->instance.id = b->instance.log_name =
+        p->run.root_log_names[base + (size_t)(root - plan->roots)];
     b->run.instances = &b->instance;
     b->run.n_instances = 1;
     b->run.keep_failed = 0;
@@ -187,18 +192,21 @@ static int failed(struct builder *b, struct wire_result *w, struct cupel_error *
     reports_console_stop_on(console, b->signals, gives_up, b);
     reports_console_failure(console, r);
     reports_console_stop_on(console, -EBADF, NULL, NULL);
-    (void)cupel_error_set(err, r->verdict == REPORTS_ERROR ? CUPEL_ERROR_HARNESS : CUPEL_ERROR_INPUT, 0,
-                          "%s:%d: cannot make root '%s': %s", b->instance.plan->file, b->job.line, name, r->evidence);
+    (void)cupel_error_set(
+        err, r->verdict == REPORTS_ERROR ? CUPEL_ERROR_HARNESS : CUPEL_ERROR_INPUT, 0,
+        "%s:%d: cannot make root '%s': %s", b->instance.plan->file, b->job.line, name, r->evidence);
     if (b->run.out == b->p->run.out && (w->has_stdout || w->has_stderr))
         cupel_error_hint(err, "what its command printed is in %s/%s", reports_out_path(b->run.out),
                          w->has_stderr ? r->stderr_log : r->stdout_log);
     return r->verdict == REPORTS_ERROR ? -EIO : -EINVAL;
 }
 
-/* Until the slot has something to say. The first signal cancels the command, the next kills it; *ret: whether there was one. */
+/* Until the slot has something to say. The first signal cancels the command, the next kills it;
+ * *ret: whether there was one. */
 static void wait_for_slot(struct builder *b, int signals, bool *ret_interrupted)
 {
-    struct pollfd fds[] = {{.fd = b->slot.socket, .events = POLLIN}, {.fd = signals, .events = POLLIN}};
+    struct pollfd fds[] = {{.fd = b->slot.socket, .events = POLLIN},
+                           {.fd = signals, .events = POLLIN}};
     struct signalfd_siginfo info;
 
     *ret_interrupted = false;
@@ -220,16 +228,19 @@ static int take_result(struct builder *b, struct cupel_error *err)
     int r = 0;
 
     if (wire_receive(b->slot.socket, &w) < 0)
-        return cupel_error_set(err, CUPEL_ERROR_HARNESS, 0, "the process that made root '%s' died", b->job.name);
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, 0, "the process that made root '%s' died",
+                               b->job.name);
     if (w.instance != 0 || w.result.n_cases != b->job.n_steps)
-        r = cupel_error_set(err, CUPEL_ERROR_HARNESS, EBADMSG, "the process that made root '%s'", b->job.name);
+        r = cupel_error_set(err, CUPEL_ERROR_HARNESS, EBADMSG, "the process that made root '%s'",
+                            b->job.name);
     else if (w.result.verdict != REPORTS_PASSED)
         r = failed(b, &w, err);
     wire_result_free(&w);
     return r;
 }
 
-/* Nothing is to be left of it when somebody presses Ctrl-C; outside of this the run's loop takes signals. */
+/* Nothing is to be left of it when somebody presses Ctrl-C; outside of this the run's loop takes
+ * signals. */
 static int run_command(struct builder *b, struct cupel_error *err)
 {
     cleanup_close int signals = -EBADF;
@@ -249,15 +260,16 @@ static int run_command(struct builder *b, struct cupel_error *err)
     if (r == 0 && slot_order(&b->slot, ORDER_RUN, 0) == 0)
         wait_for_slot(b, signals, &interrupted);
     if (interrupted)
-        r = cupel_error_set(err, CUPEL_ERROR_INTERRUPTED, 0, "interrupted while root '%s' was made", b->job.name);
+        r = cupel_error_set(err, CUPEL_ERROR_INTERRUPTED, 0, "interrupted while root '%s' was made",
+                            b->job.name);
     else if (r == 0)
         r = take_result(b, err);
     (void)sigprocmask(SIG_SETMASK, &before, NULL);
     return r;
 }
 
-/* The layer stands for what its inputs were when its key was made: had they become others meanwhile, it would for good be taken for what
- * it is not. */
+/* The layer stands for what its inputs were when its key was made: had they become others
+ * meanwhile, it would for good be taken for what it is not. */
 static int check_inputs(struct builder *b, struct cupel_error *err)
 {
     struct texts now = {.arena = b->arena};
@@ -267,7 +279,8 @@ static int check_inputs(struct builder *b, struct cupel_error *err)
     while (r == 0 && now.list[i] != NULL && b->texts[i] != NULL && str_eq(now.list[i], b->texts[i]))
         i++;
     if (r == 0 && (now.list[i] != NULL || b->texts[i] != NULL)) {
-        (void)cupel_error_set(err, CUPEL_ERROR_INPUT, 0, "%s:%d: an input of root '%s' changed while it was made",
+        (void)cupel_error_set(err, CUPEL_ERROR_INPUT, 0,
+                              "%s:%d: an input of root '%s' changed while it was made",
                               b->instance.plan->file, b->job.line, b->job.name);
         cupel_error_hint(err, "nothing is kept of it; run it again when nothing else writes there");
         r = -EBUSY;
@@ -309,13 +322,17 @@ static const char *command_of(const struct jobs_job *job)
 }
 
 /* From the store or anew; with a lock file, only what is locked. */
-static int take(struct prepared *p, const struct cache_recipe *recipe, const struct cache_lockfile *lockfile,
-                struct cache_root *ret, struct cupel_error *err)
+static int take(struct prepared *p, const struct cache_recipe *recipe,
+                const struct cache_lockfile *lockfile, struct cache_root *ret,
+                struct cupel_error *err)
 {
-    int r = lockfile != NULL ? cache_derive_locked(p->cache, lockfile, recipe, roots_progress, p, ret, err)
-                             : cache_derive(p->cache, recipe, roots_progress, p, ret, err);
+    int r = lockfile != NULL
+                ? cache_derive_locked(p->cache, lockfile, recipe, roots_progress, p, ret, err)
+                : cache_derive(p->cache, recipe, roots_progress, p, ret, err);
 
-    return r < 0 || p->note == NULL ? r : cache_lockfile_note_derived(p->note, p->cache, recipe, ret, err);
+    return r < 0 || p->note == NULL
+               ? r
+               : cache_lockfile_note_derived(p->note, p->cache, recipe, ret, err);
 }
 
 static size_t shown_length(const char *command)
@@ -325,8 +342,8 @@ static size_t shown_length(const char *command)
     return n < SHOWN_MAX ? n : SHOWN_MAX;
 }
 
-static int derive(struct prepared *p, const struct instance *in, size_t base, const struct jobs_root *root,
-                  struct cache_root *ret, struct cupel_error *err)
+static int derive(struct prepared *p, const struct instance *in, size_t base,
+                  const struct jobs_root *root, struct cache_root *ret, struct cupel_error *err)
 {
     const struct jobs_plan *plan = in->plan;
     const struct jobs_job *job = root->build;
@@ -343,7 +360,8 @@ static int derive(struct prepared *p, const struct instance *in, size_t base, co
     texts = t.list;
     b.texts = texts;
     left_out = o.list;
-    shown = xasprintf("%s: %.*s", plan->roots[root->base].name, (int)shown_length(command_of(job)), command_of(job));
+    shown = xasprintf("%s: %.*s", plan->roots[root->base].name, (int)shown_length(command_of(job)),
+                      command_of(job));
     if (r == 0) {
         const struct cache_recipe recipe = {.name = root->name,
                                             .from = plan->roots[root->base].name,

@@ -1,5 +1,6 @@
-/* enforceable: see enforceable.h. A table says which limit needs which of the host's features; what else a limit takes
- * (CPUs that cupel may use, disks that hold what is promised) has a check of its own. */
+/* enforceable: see enforceable.h. A table says which limit needs which of the host's features; what
+ * else a limit takes (CPUs that cupel may use, disks that hold what is promised) has a check of its
+ * own. */
 #include "harness/prepare/enforceable.h"
 
 #include "harness/attempt/disks.h"
@@ -39,47 +40,52 @@ static int check_feature(struct prepared *p, const struct instance *in, size_t i
         return 0;
     if (best_effort) {
         /* a memory limit without a swap limit is still a memory limit */
-        p->run.unenforced_set |= 1u << (needed_features[i].feature == CGROUP_SWAP_LIMIT ? JOBS_LIMIT_SWAP : limit);
+        p->run.unenforced_set |=
+            1u << (needed_features[i].feature == CGROUP_SWAP_LIMIT ? JOBS_LIMIT_SWAP : limit);
         return 0;
     }
     (void)cgroup_explain_missing(p->host, needed_features[i].feature, err);
-    cupel_error_prefix(err, "%s:%d: the limit '%s' of job '%s' cannot be held on this machine", in->plan->file,
-                       in->job->line, jobs_limit_table[limit].key, in->job->name);
+    cupel_error_prefix(err, "%s:%d: the limit '%s' of job '%s' cannot be held on this machine",
+                       in->plan->file, in->job->line, jobs_limit_table[limit].key, in->job->name);
     return -ENOTSUP;
 }
 
 /* For a limit that the host could hold, but not this one. */
-static int refuse(struct prepared *p, const struct instance *in, enum jobs_limit limit, bool best_effort,
-                  struct cupel_error *err)
+static int refuse(struct prepared *p, const struct instance *in, enum jobs_limit limit,
+                  bool best_effort, struct cupel_error *err)
 {
     if (best_effort) {
         p->run.unenforced_set |= 1u << limit;
         return 0;
     }
-    cupel_error_prefix(err, "%s:%d: the limit '%s' of job '%s' cannot be held on this machine", in->plan->file,
-                       in->job->line, jobs_limit_table[limit].key, in->job->name);
+    cupel_error_prefix(err, "%s:%d: the limit '%s' of job '%s' cannot be held on this machine",
+                       in->plan->file, in->job->line, jobs_limit_table[limit].key, in->job->name);
     return -ENOTSUP;
 }
 
-static int check_cpuset(struct prepared *p, const struct instance *in, bool best_effort, struct cupel_error *err)
+static int check_cpuset(struct prepared *p, const struct instance *in, bool best_effort,
+                        struct cupel_error *err)
 {
     const char *list = cgroup_host_cpus(p->host);
     cleanup_strbuf struct strbuf text = {0};
     struct jobs_cpus asked, allowed, beyond;
 
-    if (!jobs_limit_is_set(&in->job->limits, JOBS_LIMIT_CPUSET) || !cgroup_host_has(p->host, CGROUP_CPUSET))
+    if (!jobs_limit_is_set(&in->job->limits, JOBS_LIMIT_CPUSET) ||
+        !cgroup_host_has(p->host, CGROUP_CPUSET))
         return 0;
     cgroup_host_want(p->host, CGROUP_CPUSET);
-    if (!jobs_cpus_parse(in->job->limits.cpus, &asked) || list == NULL || !jobs_cpus_parse(list, &allowed) ||
-        !jobs_cpus_beyond(&asked, &allowed, &beyond))
+    if (!jobs_cpus_parse(in->job->limits.cpus, &asked) || list == NULL ||
+        !jobs_cpus_parse(list, &allowed) || !jobs_cpus_beyond(&asked, &allowed, &beyond))
         return 0; /* a list that we cannot read is the kernel's to refuse */
     jobs_cpus_format(&beyond, &text);
-    (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, 0, "cupel may use the CPUs %s, not %s", list, text.data);
+    (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, 0, "cupel may use the CPUs %s, not %s", list,
+                          text.data);
     cupel_error_hint(err, "lower the limit, or start cupel in a cgroup that has these CPUs");
     return refuse(p, in, JOBS_LIMIT_CPUSET, best_effort, err);
 }
 
-static int check_io(struct prepared *p, const struct instance *in, bool best_effort, struct cupel_error *err)
+static int check_io(struct prepared *p, const struct instance *in, bool best_effort,
+                    struct cupel_error *err)
 {
     struct cgroup_limits limits;
     int r = 0;
@@ -110,7 +116,8 @@ static int refuse_full_store(const char *where, uint64_t have, struct cupel_erro
     return -ENOSPC;
 }
 
-/* The limits that jobs name, of as many as may run at once, the largest first: a disk that the host cannot fill is no limit. */
+/* The limits that jobs name, of as many as may run at once, the largest first: a disk that the host
+ * cannot fill is no limit. */
 static int check_disks(struct prepared *p, const struct run_options *o, struct cupel_error *err)
 {
     uint64_t *sizes = xcalloc(p->run.n_instances, sizeof(*sizes)), sum = 0, have;
@@ -129,7 +136,8 @@ static int check_disks(struct prepared *p, const struct run_options *o, struct c
         sizes[n++] = p->run.privilege.host
                          ? sandbox_disk_space(p->run.instances[i].job, p->run.hidden)
                          : l->value[JOBS_LIMIT_DISK];
-        if (largest == NULL || l->value[JOBS_LIMIT_DISK] > largest->job->limits.value[JOBS_LIMIT_DISK])
+        if (largest == NULL ||
+            l->value[JOBS_LIMIT_DISK] > largest->job->limits.value[JOBS_LIMIT_DISK])
             largest = &p->run.instances[i];
     }
     qsort(sizes, n, sizeof(*sizes), by_size);
@@ -147,14 +155,14 @@ static int check_disks(struct prepared *p, const struct run_options *o, struct c
         return refuse_full_store(where, have, err);
     if (largest == NULL || sum <= have)
         return 0;
-    (void)cupel_error_set(
-        err, CUPEL_ERROR_HARNESS, 0,
-        "%s:%d: the limit 'disk' of job '%s' cannot be held: with those that may be there beside it, that makes "
-        "%s, and %s has %s free",
-        largest->plan->file, largest->job->line, largest->job->name, unit_format_size(sum, a), where,
-        unit_format_size(have, b));
-    cupel_error_hint(
-        err, "lower them, run fewer jobs at once (-j), free space, or put the store on another disk with CUPEL_CACHE");
+    (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, 0,
+                          "%s:%d: the limit 'disk' of job '%s' cannot be held: with those that may "
+                          "be there beside it, that makes "
+                          "%s, and %s has %s free",
+                          largest->plan->file, largest->job->line, largest->job->name,
+                          unit_format_size(sum, a), where, unit_format_size(have, b));
+    cupel_error_hint(err, "lower them, run fewer jobs at once (-j), free space, or put the store "
+                          "on another disk with CUPEL_CACHE");
     return -ENOSPC;
 }
 
@@ -181,8 +189,8 @@ static int check_inputs(const struct prepared *p, const struct instance *in,
     return r;
 }
 
-static int check_instance(struct prepared *p, const struct run_options *o, const struct instance *in,
-                          struct cupel_error *err)
+static int check_instance(struct prepared *p, const struct run_options *o,
+                          const struct instance *in, struct cupel_error *err)
 {
     int r = 0;
 
@@ -201,8 +209,8 @@ static int check_instance(struct prepared *p, const struct run_options *o, const
     return r;
 }
 
-static int check_devices(const struct prepared *p, const struct run_options *o, const struct instance *in,
-                         struct cupel_error *err)
+static int check_devices(const struct prepared *p, const struct run_options *o,
+                         const struct instance *in, struct cupel_error *err)
 {
     uint32_t unusual = in->job->devices & ~JOBS_DEVICES_USUAL;
     int r;
@@ -210,13 +218,13 @@ static int check_devices(const struct prepared *p, const struct run_options *o, 
     for (enum jobs_device d = JOBS_DEVICE_KVM; d < JOBS_DEVICE_COUNT; d++) {
         if (!(((unusual & ~o->allow_devices) >> d) & 1u))
             continue;
-        (void)cupel_error_set(err, CUPEL_ERROR_INPUT, 0, "%s:%d: job '%s' asks for the device '%s'", in->plan->file,
-                              in->job->line, in->job->name, jobs_device_names[d]);
-        cupel_error_hint(
-            err,
-            "say --allow-device %s if that is what you want: the job then reaches a large part of the kernel "
-            "that is closed to it otherwise (SECURITY.md)",
-            jobs_device_names[d]);
+        (void)cupel_error_set(err, CUPEL_ERROR_INPUT, 0, "%s:%d: job '%s' asks for the device '%s'",
+                              in->plan->file, in->job->line, in->job->name, jobs_device_names[d]);
+        cupel_error_hint(err,
+                         "say --allow-device %s if that is what you want: the job then reaches a "
+                         "large part of the kernel "
+                         "that is closed to it otherwise (SECURITY.md)",
+                         jobs_device_names[d]);
         return -EPERM;
     }
     r = unusual != 0 ? sandbox_devices_check(unusual, &p->run.privilege, err) : 0;

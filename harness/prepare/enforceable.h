@@ -1,8 +1,9 @@
-/* enforceable: private to supervisor: whether this host can hold what the jobs of a run are to be held to. */
+/* enforceable: private to supervisor: whether this host can hold what the jobs of a run are to be
+ * held to. */
 #pragma once
 
 #include "harness/prepare/prepare.h"
 
-/* Refuses, with place, reason and remedy, the first limit or network that cannot be had; with --best-effort a limit is noted in
- * run.unenforced_set instead, which every report names. */
+/* Refuses, with place, reason and remedy, the first limit or network that cannot be had; with
+ * --best-effort a limit is noted in run.unenforced_set instead, which every report names. */
 int enforceable_check(struct prepared *p, const struct run_options *o, struct cupel_error *err);

@@ -1,15 +1,16 @@
 /* networks: see networks.h. What a job's own network is made of is the sandbox's. */
 #include "harness/prepare/networks.h"
 
-static int check_host(const struct run_options *options, const struct instance *in, struct cupel_error *err)
+static int check_host(const struct run_options *options, const struct instance *in,
+                      struct cupel_error *err)
 {
     if (options->allow_host_network)
         return 0;
-    (void)cupel_error_set(err, CUPEL_ERROR_INPUT, 0, "%s:%d: job '%s' asks for the host's network", in->plan->file,
-                          in->job->line, in->job->name);
-    cupel_error_hint(err,
-                     "say --allow-host-network if that is what you want: the job then reaches everything that this "
-                     "machine reaches");
+    (void)cupel_error_set(err, CUPEL_ERROR_INPUT, 0, "%s:%d: job '%s' asks for the host's network",
+                          in->plan->file, in->job->line, in->job->name);
+    cupel_error_hint(err, "say --allow-host-network if that is what you want: the job then reaches "
+                          "everything that this "
+                          "machine reaches");
     return -EPERM;
 }
 
@@ -28,20 +29,23 @@ static size_t count_members(const struct run *run, const struct instance *in)
     size_t n = 0;
 
     for (size_t i = 0; i < run->n_instances; i++)
-        n += run->instances[i].job->network == JOBS_NETWORK_BRIDGE && run->instances[i].bridge == in->bridge;
+        n += run->instances[i].job->network == JOBS_NETWORK_BRIDGE &&
+             run->instances[i].bridge == in->bridge;
     return n;
 }
 
-static int check_bridge(const struct run *run, const struct run_options *options, const struct instance *in,
-                        struct cupel_error *err)
+static int check_bridge(const struct run *run, const struct run_options *options,
+                        const struct instance *in, struct cupel_error *err)
 {
-    size_t n = in->job->bridge_member == 0 ? count_members(run, in) : 0; /* once a bridge is enough */
+    /* once a bridge is enough */
+    size_t n = in->job->bridge_member == 0 ? count_members(run, in) : 0;
 
     if (n <= options->slots)
         return 0;
     (void)cupel_error_set(err, CUPEL_ERROR_INPUT, 0,
-                          "%s:%d: the %zu jobs on the bridge '%s' start together, and -j allows %u", in->plan->file,
-                          in->job->line, n, in->plan->bridges[in->job->bridge].name, options->slots);
+                          "%s:%d: the %zu jobs on the bridge '%s' start together, and -j allows %u",
+                          in->plan->file, in->job->line, n, in->plan->bridges[in->job->bridge].name,
+                          options->slots);
     cupel_error_hint(err, "say -j %zu", n);
     return -EINVAL;
 }
@@ -77,7 +81,8 @@ int networks_open(struct run *run, struct cupel_error *err)
             continue;
         r = sandbox_bridge_open(&run->bridges[in->bridge], err);
         if (r < 0)
-            cupel_error_prefix(err, "%s:%d: job '%s'", in->plan->file, in->job->line, in->job->name);
+            cupel_error_prefix(err, "%s:%d: job '%s'", in->plan->file, in->job->line,
+                               in->job->name);
     }
     return r;
 }

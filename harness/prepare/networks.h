@@ -1,4 +1,5 @@
-/* networks: private to supervisor: what the networks of a run's jobs take, before the first of them starts. */
+/* networks: private to supervisor: what the networks of a run's jobs take, before the first of them
+ * starts. */
 #pragma once
 
 #include "harness/run/run.h"

@@ -1,5 +1,5 @@
-/* prepare: see prepare.h. What a host cannot do is refused before anything runs (enforceable.c); the jobs' roots are
- * made by roots.c. */
+/* prepare: see prepare.h. What a host cannot do is refused before anything runs (enforceable.c);
+ * the jobs' roots are made by roots.c. */
 #include "harness/prepare/prepare.h"
 
 #include "base/weaken.h"
@@ -22,7 +22,8 @@
 
 /* ---- instances ---- */
 
-/* Who starts from whom: jobs stand as in their file, and with each its base is selected (it needs it). */
+/* Who starts from whom: jobs stand as in their file, and with each its base is selected (it needs
+ * it). */
 static void find_bases(struct run *run)
 {
     const struct jobs_plan *plan = NULL;
@@ -67,11 +68,12 @@ static void make_instances(const struct run_options *o, struct run *run)
 
         for (size_t j = 0; j < plan->n_jobs; j++)
             if (o->selected[p][j])
-                run->instances[run->n_instances++] = (struct instance){.plan = plan,
-                                                                       .plan_index = p,
-                                                                       .job = &plan->jobs[j],
-                                                                       .root = base + plan->jobs[j].root,
-                                                                       .bridge = bridge_base + plan->jobs[j].bridge};
+                run->instances[run->n_instances++] =
+                    (struct instance){.plan = plan,
+                                      .plan_index = p,
+                                      .job = &plan->jobs[j],
+                                      .root = base + plan->jobs[j].root,
+                                      .bridge = bridge_base + plan->jobs[j].bridge};
         base += plan->n_roots;
         bridge_base += plan->n_bridges;
     }
@@ -133,7 +135,8 @@ static int check_rights(struct cupel_error *err)
 {
     if (geteuid() == 0)
         return 0;
-    return cupel_error_set(err, CUPEL_ERROR_HARNESS, EPERM, "running jobs takes root of a user namespace at least");
+    return cupel_error_set(err, CUPEL_ERROR_HARNESS, EPERM,
+                           "running jobs takes root of a user namespace at least");
 }
 
 static int prepare_store(struct prepared *p, struct cupel_error *err)
@@ -144,7 +147,8 @@ static int prepare_store(struct prepared *p, struct cupel_error *err)
     if (r < 0)
         return r;
     if (rundirs_recover(cache_dirfd(p->cache), &removed, err) < 0)
-        log_warning("%s", err->message); /* what is left over does not keep a new run from its work */
+        log_warning("%s",
+                    err->message); /* what is left over does not keep a new run from its work */
     if (removed > 0)
         log_warning("removed what %zu killed run%s left behind", removed, removed == 1 ? "" : "s");
     r = rundir_create(cache_dirfd(p->cache), &p->dir, err);
@@ -156,15 +160,16 @@ static int prepare_store(struct prepared *p, struct cupel_error *err)
     return 0;
 }
 
-static int check_keeping(const struct prepared *p, const struct run_options *o, struct cupel_error *err)
+static int check_keeping(const struct prepared *p, const struct run_options *o,
+                         struct cupel_error *err)
 {
     if (o->keep_failed == 0 || p->run.privilege.host || sandbox_store_takes_layers(p->run.dirfd))
         return 0;
     (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, 0,
                           "--keep-failed: the store's file system cannot hold what jobs write");
-    cupel_error_hint(err,
-                     "without root, it has to take overlayfs' upper layers with user.* attributes (ext4, xfs, btrfs, "
-                     "tmpfs): set CUPEL_CACHE");
+    cupel_error_hint(err, "without root, it has to take overlayfs' upper layers with user.* "
+                          "attributes (ext4, xfs, btrfs, "
+                          "tmpfs): set CUPEL_CACHE");
     return -EOPNOTSUPP;
 }
 
@@ -179,7 +184,8 @@ static void want_devices(struct run *run, struct cgroup_host *host)
         run->devices |= run->instances[i].job->devices;
     n = sandbox_devices(run->devices, in);
     for (size_t i = 0; i < n && i < ARRAY_SIZE(devices); i++)
-        devices[i] = (struct cgroup_device){in[i].major, in[i].all_minors ? CGROUP_ALL_MINORS : in[i].minor};
+        devices[i] =
+            (struct cgroup_device){in[i].major, in[i].all_minors ? CGROUP_ALL_MINORS : in[i].minor};
     if (!weakened("device-rules"))
         cgroup_host_want_devices(host, devices, n);
 }
@@ -194,14 +200,16 @@ static void report_interrupted(const struct run_options *options, const struct p
         log_warning("%s", err.message);
 }
 
-/* Tried: 90 are too few for three jobs in two slots; the rest is for layers. Disks of jobs are files, and so are logs. */
+/* Tried: 90 are too few for three jobs in two slots; the rest is for layers. Disks of jobs are
+ * files, and so are logs. */
 #define FILES_BASE 128
 #define FILES_SLOT 4
 #define DISK_BYTES (UINT64_C(5) << 30)
 #define LOG_BYTES (UINT64_C(64) << 20)
 
 /* Before anything is made: without descriptors it could not be removed again either. */
-static int check_own_limits(const struct run_options *options, const struct run *run, struct cupel_error *err)
+static int check_own_limits(const struct run_options *options, const struct run *run,
+                            struct cupel_error *err)
 {
     size_t inputs = 0;
     int r;
@@ -209,13 +217,14 @@ static int check_own_limits(const struct run_options *options, const struct run 
     for (size_t i = 0; i < run->n_instances; i++)
         if (run->instances[i].job->n_inputs > inputs)
             inputs = run->instances[i].job->n_inputs;
-    r = own_limits_check_files(FILES_BASE + FILES_SLOT * (uint64_t)options->slots + 2 * inputs, err);
+    r = own_limits_check_files(FILES_BASE + FILES_SLOT * (uint64_t)options->slots + 2 * inputs,
+                               err);
     return r == 0 ? own_limits_check_size(run->privilege.host ? DISK_BYTES : LOG_BYTES, err) : r;
 }
 
-/* Jobs see nothing of the out directory (sandbox/slot/hidden.c). Where nothing is reported to one, there
- * may be one all the same, of earlier runs: a session sees what its job would see, and a derived
- * root is the same for both. */
+/* Jobs see nothing of the out directory (sandbox/slot/hidden.c). Where nothing is reported to one,
+ * there may be one all the same, of earlier runs: a session sees what its job would see, and a
+ * derived root is the same for both. */
 static int hide_out(const struct run_options *o, struct run *run, struct cupel_error *err)
 {
     const char *path = o->out != NULL ? o->out : o->hides != NULL ? o->hides : RUN_OUT;
@@ -278,7 +287,8 @@ int prepare_run(const struct run_options *options, struct prepared *ret, struct 
         r = hold_signals(&p, err);
     if (r == 0)
         r = roots_make(options, &p, err);
-    for (size_t i = 0; r == 0 && i < p.run.n_instances; i++) /* again: an image may have named a user */
+    for (size_t i = 0; r == 0 && i < p.run.n_instances;
+         i++) /* again: an image may have named a user */
         r = unprivileged_check(&p.run.privilege, &p.run.instances[i], err);
     if (r == 0)
         r = make_filters(&p.run, err);
@@ -289,7 +299,8 @@ int prepare_run(const struct run_options *options, struct prepared *ret, struct 
     if (r == 0 && make_views(&p.run, options->slots) < 0)
         r = cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot share memory with the slots");
     if (r == 0)
-        r = cgroup_run_create(p.host, rundir_id(p.dir), rundir_note_cgroup, p.dir, &p.run.cgroups, err);
+        r = cgroup_run_create(p.host, rundir_id(p.dir), rundir_note_cgroup, p.dir, &p.run.cgroups,
+                              err);
     if (r == 0 && options->run_memory > 0)
         r = cgroup_run_bound_memory(p.run.cgroups, options->run_memory, err);
     if (r == 0)
@@ -344,7 +355,7 @@ void prepared_end(struct prepared *p)
 }
 
 int prepare_make_roots(const struct run_options *options, prepare_root_fn *tell, void *data,
-                          struct cupel_error *err)
+                       struct cupel_error *err)
 {
     struct prepared p;
     int r = prepare_run(options, &p, err);

@@ -18,17 +18,20 @@ struct prepared {
     struct interrupt signals;    /* held from before the roots are made ready */
 };
 
-/* Checks that the host can hold what is asked, opens store and out directory, makes the roots ready, compiles the
- * filter and makes the run's cgroups. Nothing of any job has run when it fails, and nothing is left. */
+/* Checks that the host can hold what is asked, opens store and out directory, makes the roots
+ * ready, compiles the filter and makes the run's cgroups. Nothing of any job has run when it fails,
+ * and nothing is left. */
 int prepare_run(const struct run_options *options, struct prepared *ret, struct cupel_error *err);
 void prepared_end(struct prepared *p);
 
-/* Makes the roots of what is selected ready, as supervisor_run would, runs no job, and tells of each. */
+/* Makes the roots of what is selected ready, as supervisor_run would, runs no job, and tells of
+ * each. */
 typedef void prepare_root_fn(void *data, const struct jobs_root *root, size_t n_layers);
 int prepare_make_roots(const struct run_options *options, prepare_root_fn *tell, void *data,
-                          struct cupel_error *err);
+                       struct cupel_error *err);
 
-/* Removes what killed runs left behind (run directories, cgroups); *ret_removed counts them. Also done at every start.
+/* Removes what killed runs left behind (run directories, cgroups); *ret_removed counts them. Also
+ * done at every start.
  */
 int prepare_recover(size_t *ret_removed, struct cupel_error *err);
 /* After that: removes the groups of dead runs of which no store is left. How many runs. */

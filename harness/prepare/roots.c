@@ -1,5 +1,6 @@
-/* roots: see roots.h. Translates what the job file says of a root into a source for the cache, and what an image says of
- * its processes into defaults of the jobs over it. Derived roots are derive.c's. */
+/* roots: see roots.h. Translates what the job file says of a root into a source for the cache, and
+ * what an image says of its processes into defaults of the jobs over it. Derived roots are
+ * derive.c's. */
 #include "harness/prepare/roots.h"
 
 #include "harness/run/run.h"
@@ -22,13 +23,14 @@ static void draw(struct reports_console *console, const struct cache_progress *p
         parts[i] = (struct reports_part){.number = progress->at_work[i].number,
                                          .done = progress->at_work[i].done,
                                          .total = progress->at_work[i].total};
-    reports_console_progress(console, &(struct reports_progress){.what = progress->what,
-                                                                 .done = progress->done,
-                                                                 .total = progress->total,
-                                                                 .layers_done = progress->layers_done,
-                                                                 .layers = progress->layers,
-                                                                 .parts = parts,
-                                                                 .n_parts = progress->n_at_work});
+    reports_console_progress(console,
+                             &(struct reports_progress){.what = progress->what,
+                                                        .done = progress->done,
+                                                        .total = progress->total,
+                                                        .layers_done = progress->layers_done,
+                                                        .layers = progress->layers,
+                                                        .parts = parts,
+                                                        .n_parts = progress->n_at_work});
 }
 
 void roots_tell(struct reports_console *console, const struct cache_progress *progress)
@@ -44,8 +46,9 @@ void roots_tell(struct reports_console *console, const struct cache_progress *pr
 struct cache_source roots_source(const struct jobs_root *root)
 {
     static const enum cache_source_kind kinds[] = {
-        [JOBS_ROOT_HOST] = CACHE_HOST,     [JOBS_ROOT_SCRATCH] = CACHE_SCRATCH, [JOBS_ROOT_TAR] = CACHE_TAR,
-        [JOBS_ROOT_DEBIAN] = CACHE_DEBIAN, [JOBS_ROOT_OCI] = CACHE_OCI,         [JOBS_ROOT_CACHED] = CACHE_NAMED,
+        [JOBS_ROOT_HOST] = CACHE_HOST,   [JOBS_ROOT_SCRATCH] = CACHE_SCRATCH,
+        [JOBS_ROOT_TAR] = CACHE_TAR,     [JOBS_ROOT_DEBIAN] = CACHE_DEBIAN,
+        [JOBS_ROOT_OCI] = CACHE_OCI,     [JOBS_ROOT_CACHED] = CACHE_NAMED,
         [JOBS_ROOT_IMAGE] = CACHE_IMAGE,
     };
 
@@ -75,7 +78,8 @@ static const char *image_user(struct arena *arena, const char *user)
     return numeric ? user : arena_strndup(arena, user, name);
 }
 
-/* What is said of the processes over a root is said of those over all that is derived from it, which need not be there yet. */
+/* What is said of the processes over a root is said of those over all that is derived from it,
+ * which need not be there yet. */
 static const struct cache_config *config_below(const struct run *run, const struct instance *in)
 {
     size_t index = in->job->root;
@@ -94,9 +98,10 @@ static size_t count(const char *const *list)
     return n;
 }
 
-/* The image's entrypoint with the job's `args`, or with its own command when the job has none: as `docker run IMAGE [ARG...]`. */
-static int take_image_command(const struct jobs_plan *plan, struct jobs_job *job, const struct cache_config *c,
-                              struct cupel_error *err)
+/* The image's entrypoint with the job's `args`, or with its own command when the job has none: as
+ * `docker run IMAGE [ARG...]`. */
+static int take_image_command(const struct jobs_plan *plan, struct jobs_job *job,
+                              const struct cache_config *c, struct cupel_error *err)
 {
     const char *const *first = c != NULL ? (const char *const *)c->entrypoint : NULL;
     const char *const *then = (const char *const *)job->steps[0].argv;
@@ -107,14 +112,16 @@ static int take_image_command(const struct jobs_plan *plan, struct jobs_job *job
         then = (const char *const *)c->command;
     n_then = count(then);
     if (n_first + n_then == 0) {
-        (void)cupel_error_set(err, CUPEL_ERROR_INPUT, 0,
-                              "%s:%d: job '%s' has no 'run', and its root '%s' does not say what it runs", plan->file,
-                              job->line, job->name, plan->roots[job->root].name);
+        (void)cupel_error_set(
+            err, CUPEL_ERROR_INPUT, 0,
+            "%s:%d: job '%s' has no 'run', and its root '%s' does not say what it runs", plan->file,
+            job->line, job->name, plan->roots[job->root].name);
         cupel_error_hint(err, "the image has neither Entrypoint nor Cmd; say `run`");
         return -EINVAL;
     }
     argv = arena_alloc(plan->arena, (n_first + n_then + 1) * sizeof(*argv));
-    for (size_t i = 0; i < n_first + n_then; i++) /* copied: the image's own is gone before the plan is */
+    for (size_t i = 0; i < n_first + n_then;
+         i++) /* copied: the image's own is gone before the plan is */
         argv[i] = arena_strdup(plan->arena, i < n_first ? first[i] : then[i - n_first]);
     job->steps[0].argv = argv;
     job->runs_image = false;
@@ -155,12 +162,14 @@ static int open_lockfiles(const struct run_options *o, struct prepared *p, struc
     return r;
 }
 
-int roots_prepare(struct cache *cache, const struct jobs_root *root, const struct cache_lockfile *lockfile,
-                  cache_progress_fn *progress, void *data, struct cache_root *ret_root, struct cupel_error *err)
+int roots_prepare(struct cache *cache, const struct jobs_root *root,
+                  const struct cache_lockfile *lockfile, cache_progress_fn *progress, void *data,
+                  struct cache_root *ret_root, struct cupel_error *err)
 {
     struct cache_source source = roots_source(root);
 
-    return lockfile != NULL ? cache_prepare_locked(cache, lockfile, root->name, &source, progress, data, ret_root, err)
+    return lockfile != NULL ? cache_prepare_locked(cache, lockfile, root->name, &source, progress,
+                                                   data, ret_root, err)
                             : cache_prepare(cache, &source, progress, data, ret_root, err);
 }
 
@@ -171,9 +180,9 @@ static int make_root(struct prepared *p, const struct instance *in, struct cache
 
     while (in->plan->roots[index].kind == JOBS_ROOT_DERIVED)
         index = in->plan->roots[index].base;
-    return roots[index].n_layers > 0
-               ? 0
-               : roots_prepare(p->cache, &in->plan->roots[index], lockfile, roots_progress, p, &roots[index], err);
+    return roots[index].n_layers > 0 ? 0
+                                     : roots_prepare(p->cache, &in->plan->roots[index], lockfile,
+                                                     roots_progress, p, &roots[index], err);
 }
 
 static int make_all(struct prepared *p, struct cupel_error *err)
@@ -184,7 +193,8 @@ static int make_all(struct prepared *p, struct cupel_error *err)
     for (size_t i = 0; r == 0 && i < run->n_instances; i++) {
         const struct instance *in = &run->instances[i];
 
-        r = make_root(p, in, run->roots + (in->root - in->job->root), p->lockfiles[in->plan_index], err);
+        r = make_root(p, in, run->roots + (in->root - in->job->root), p->lockfiles[in->plan_index],
+                      err);
     }
     return r;
 }

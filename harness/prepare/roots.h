@@ -1,16 +1,20 @@
-/* roots: the root file systems of a run's jobs, ready in the cache. Private to supervisor, but for the first two functions. */
+/* roots: the root file systems of a run's jobs, ready in the cache. Private to supervisor, but for
+ * the first two functions. */
 #pragma once
 
 #include "harness/prepare/prepare.h"
 
-/* What the job file says of a root that is not derived, for cache_prepare. Borrows from the root. */
+/* What the job file says of a root that is not derived, for cache_prepare. Borrows from the root.
+ */
 struct cache_source roots_source(const struct jobs_root *root);
 /* Makes it ready; with a lock file, only as it is locked. */
-int roots_prepare(struct cache *cache, const struct jobs_root *root, const struct cache_lockfile *lockfile,
-                  cache_progress_fn *progress, void *data, struct cache_root *ret_root, struct cupel_error *err);
+int roots_prepare(struct cache *cache, const struct jobs_root *root,
+                  const struct cache_lockfile *lockfile, cache_progress_fn *progress, void *data,
+                  struct cache_root *ret_root, struct cupel_error *err);
 
-/* Makes run.roots ready, only those that a selected job uses, and of derived ones what they start from; with options->locked only as they
- * are locked. What a job leaves open, its image may say from then on. */
+/* Makes run.roots ready, only those that a selected job uses, and of derived ones what they start
+ * from; with options->locked only as they are locked. What a job leaves open, its image may say
+ * from then on. */
 int roots_make(const struct run_options *options, struct prepared *p, struct cupel_error *err);
 /* A cache_progress_fn; `data` is the struct prepared. */
 void roots_progress(void *data, const struct cache_progress *progress);

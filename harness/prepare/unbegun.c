@@ -8,8 +8,8 @@
 
 #include <unistd.h>
 
-int unbegun_report(const struct run_options *options, const struct prepared *p,
-                   const char *why, struct cupel_error *err)
+int unbegun_report(const struct run_options *options, const struct prepared *p, const char *why,
+                   struct cupel_error *err)
 {
     size_t n = p->run.n_instances;
     cleanup_free struct reports_result **results = xcalloc(n + 1, sizeof(*results));

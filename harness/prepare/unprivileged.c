@@ -1,5 +1,5 @@
-/* unprivileged: see unprivileged.h. Before anything runs: a job that would fail in its set-up for who started it, not for what it
- * does, is refused with the remedy. */
+/* unprivileged: see unprivileged.h. Before anything runs: a job that would fail in its set-up for
+ * who started it, not for what it does, is refused with the remedy. */
 #include "harness/prepare/unprivileged.h"
 
 #include <sys/resource.h>
@@ -7,17 +7,21 @@
 
 static bool is_root(const char *user)
 {
-    return str_eq(user, "root") || str_eq(user, "root:root") || str_eq(user, "0") || str_eq(user, "0:0");
+    return str_eq(user, "root") || str_eq(user, "root:root") || str_eq(user, "0") ||
+           str_eq(user, "0:0");
 }
 
-static int check_user(const struct sandbox_privilege *privilege, const struct instance *in, struct cupel_error *err)
+static int check_user(const struct sandbox_privilege *privilege, const struct instance *in,
+                      struct cupel_error *err)
 {
     if (privilege->ids > 1 || is_root(in->job->user))
         return 0;
-    (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, 0,
-                          "%s:%d: job '%s' has the user '%s', and without subordinate ids there is no user but root",
-                          in->plan->file, in->job->line, in->job->name, in->job->user);
-    cupel_error_hint(err, "install the package uidmap, and let root give you ids: usermod --add-subuids 100000-165535 "
+    (void)cupel_error_set(
+        err, CUPEL_ERROR_HARNESS, 0,
+        "%s:%d: job '%s' has the user '%s', and without subordinate ids there is no user but root",
+        in->plan->file, in->job->line, in->job->name, in->job->user);
+    cupel_error_hint(err, "install the package uidmap, and let root give you ids: usermod "
+                          "--add-subuids 100000-165535 "
                           "--add-subgids 100000-165535 YOU; or start cupel as root");
     return -EPERM;
 }
@@ -37,13 +41,14 @@ static uint64_t largest_asked(const struct jobs_job *job, enum jobs_limit limit)
     uint64_t largest = jobs_limit_is_set(&job->limits, limit) ? job->limits.value[limit] : 0;
 
     for (size_t i = 0; i < job->n_steps; i++)
-        if (jobs_limit_is_set(&job->steps[i].limits, limit) && job->steps[i].limits.value[limit] > largest)
+        if (jobs_limit_is_set(&job->steps[i].limits, limit) &&
+            job->steps[i].limits.value[limit] > largest)
             largest = job->steps[i].limits.value[limit];
     return largest;
 }
 
-/* A hard limit above our own takes CAP_SYS_RESOURCE (setrlimit(2)), which root of a container often does not have: tried, and taken
- * back. */
+/* A hard limit above our own takes CAP_SYS_RESOURCE (setrlimit(2)), which root of a container often
+ * does not have: tried, and taken back. */
 static bool can_have(__rlimit_resource_t resource, uint64_t asked, struct rlimit *ret_have)
 {
     struct rlimit raised;
@@ -54,26 +59,30 @@ static bool can_have(__rlimit_resource_t resource, uint64_t asked, struct rlimit
     return setrlimit(resource, &raised) == 0 && setrlimit(resource, ret_have) == 0;
 }
 
-static int check_rlimits(const struct sandbox_privilege *privilege, const struct instance *in, struct cupel_error *err)
+static int check_rlimits(const struct sandbox_privilege *privilege, const struct instance *in,
+                         struct cupel_error *err)
 {
     for (size_t i = 0; i < ARRAY_SIZE(rlimits); i++) {
         struct rlimit have;
 
         if (can_have(rlimits[i].resource, largest_asked(in->job, rlimits[i].limit), &have))
             continue;
-        (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, 0,
-                              "%s:%d: the limit '%s' of job '%s' is above what you may have yourself (%llu)",
-                              in->plan->file, in->job->line, jobs_limit_table[rlimits[i].limit].key, in->job->name,
-                              (unsigned long long)have.rlim_max);
+        (void)cupel_error_set(
+            err, CUPEL_ERROR_HARNESS, 0,
+            "%s:%d: the limit '%s' of job '%s' is above what you may have yourself (%llu)",
+            in->plan->file, in->job->line, jobs_limit_table[rlimits[i].limit].key, in->job->name,
+            (unsigned long long)have.rlim_max);
         cupel_error_hint(err,
-                         "lower it, or have your hard limit raised (ulimit -H %s, limits.conf(5)), or start cupel %s",
+                         "lower it, or have your hard limit raised (ulimit -H %s, limits.conf(5)), "
+                         "or start cupel %s",
                          rlimits[i].option, privilege->host ? "with CAP_SYS_RESOURCE" : "as root");
         return -EPERM;
     }
     return 0;
 }
 
-int unprivileged_check(const struct sandbox_privilege *privilege, const struct instance *in, struct cupel_error *err)
+int unprivileged_check(const struct sandbox_privilege *privilege, const struct instance *in,
+                       struct cupel_error *err)
 {
     int r = privilege->host ? 0 : check_user(privilege, in, err);
 

@@ -1,5 +1,6 @@
-/* properties: what a scope of systemd's is asked for, so that leaving a group for it is no way past that group's limits, and none of
- * systemd's defaults becomes a limit of ours (systemd.resource-control(5)). */
+/* properties: what a scope of systemd's is asked for, so that leaving a group for it is no way past
+ * that group's limits, and none of systemd's defaults becomes a limit of ours
+ * (systemd.resource-control(5)). */
 #include "harness/rights/rights_private.h"
 
 #include <fcntl.h>
@@ -21,7 +22,8 @@ static const struct {
     {"pids.max", "TasksMax", "infinity"},
 };
 
-/* Our own group, as the kernel names it from the root of our cgroup namespace: "/user.slice/user-0.slice/session-1.scope". */
+/* Our own group, as the kernel names it from the root of our cgroup namespace:
+ * "/user.slice/user-0.slice/session-1.scope". */
 static char *own_group(void)
 {
     cleanup_free char *text = NULL;
@@ -46,7 +48,8 @@ static size_t slices_of(const char *group)
     for (const char *p = group; *p == '/';) {
         size_t n = 1 + strcspn(p + 1, "/");
 
-        if (n <= strlen("/.slice") || strncmp(p + n - strlen(".slice"), ".slice", strlen(".slice")) != 0)
+        if (n <= strlen("/.slice") ||
+            strncmp(p + n - strlen(".slice"), ".slice", strlen(".slice")) != 0)
             break;
         p += n;
         end = (size_t)(p - group);
@@ -67,7 +70,8 @@ bool scope_is_needed(void)
     cleanup_free char *own = own_group();
     size_t manager = own != NULL ? below_user_manager(own) : 0;
 
-    for (const char *p = own != NULL ? strstr(own + manager, ".service") : NULL; p != NULL; p = strstr(p + 1, ".service"))
+    for (const char *p = own != NULL ? strstr(own + manager, ".service") : NULL; p != NULL;
+         p = strstr(p + 1, ".service"))
         if (manager > 0 && (p[strlen(".service")] == '/' || p[strlen(".service")] == '\0'))
             return true;
     return false;
@@ -124,7 +128,8 @@ static struct tightest find_tightest(const char *own, size_t slices)
     return t;
 }
 
-/* The CPUs that the group was given itself; where it has none of its own, the slice's hold anyway. */
+/* The CPUs that the group was given itself; where it has none of its own, the slice's hold anyway.
+ */
 static char *own_cpus(const char *group)
 {
     cleanup_free char *path = xasprintf("/sys/fs/cgroup%s/cpuset.cpus", group);

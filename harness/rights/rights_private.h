@@ -14,25 +14,29 @@ bool rights_capable(cap_value_t capability);
 struct subids {
     uint32_t start, count;
 };
-/* The first range of `file` ("/etc/subuid") for the user that is large enough. -ENOENT: none at all; -ERANGE: only smaller ones. */
+/* The first range of `file` ("/etc/subuid") for the user that is large enough. -ENOENT: none at
+ * all; -ERANGE: only smaller ones. */
 int subids_find(const char *file, uid_t uid, struct subids *ret);
 
-/* Forks a helper that will map ids for this process, once it has its namespace; it waits until helper_finish. `lack` gets
- * why there is none to be had, and -ENOENT is returned. */
+/* Forks a helper that will map ids for this process, once it has its namespace; it waits until
+ * helper_finish. `lack` gets why there is none to be had, and -ENOENT is returned. */
 struct subids_helper {
     pid_t pid;
     int go, said;
 };
 int subids_helper_start(struct subids_helper *ret, char **lack);
-/* Lets it work and waits for it: 0 when both maps are written. -ENOENT: none is (why is in *lack); -EIO: only one is. */
+/* Lets it work and waits for it: 0 when both maps are written. -ENOENT: none is (why is in *lack);
+ * -EIO: only one is. */
 int subids_helper_finish(struct subids_helper *h, char **lack);
 void subids_helper_cancel(struct subids_helper *h);
 
-/* Whether we are in a service of a user's own manager. That marks none of its units, so nobody can tell whether this one was
- * delegated; if not, the first OOM kill in a job ends it, and us (docs/cgroups.md). */
+/* Whether we are in a service of a user's own manager. That marks none of its units, so nobody can
+ * tell whether this one was delegated; if not, the first OOM kill in a job ends it, and us
+ * (docs/cgroups.md). */
 bool scope_is_needed(void);
-/* What a scope is to be asked for, as arguments of systemd-run (malloc'd, NULL-terminated, for scope_properties_free): to be in the
- * slice that we are in, with the limits of the group that we leave, so that it is no way past them. `of_system`: of the system's
- * manager, not of the user's. */
+/* What a scope is to be asked for, as arguments of systemd-run (malloc'd, NULL-terminated, for
+ * scope_properties_free): to be in the slice that we are in, with the limits of the group that we
+ * leave, so that it is no way past them. `of_system`: of the system's manager, not of the user's.
+ */
 char **scope_properties(bool of_system);
 void scope_properties_free(char **words);

@@ -1,4 +1,5 @@
-/* rights_take: see rights.h. The process unshares itself and stays what it was for its parent: the same pid, terminal, session. */
+/* rights_take: see rights.h. The process unshares itself and stays what it was for its parent: the
+ * same pid, terminal, session. */
 #include "harness/rights/rights_private.h"
 
 #include <fcntl.h>
@@ -53,30 +54,32 @@ static int refused(const struct caller *c, int errnum, const char *what, struct 
 {
     char remedy[sizeof(err->hint)];
 
-    (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, errnum, "without %s, cupel needs a user namespace: %s",
+    (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, errnum,
+                          "without %s, cupel needs a user namespace: %s",
                           c->uid == 0 ? "CAP_SYS_ADMIN" : "root", what);
     rights_explain_refusal(errnum, remedy, sizeof(remedy));
     cupel_error_hint(err, "%s", remedy);
     return -EPERM;
 }
 
-/* A file's capabilities belong to whoever is root of the user namespace in which they are set; so the kernel maps user 0 only for who
- * might set them anyway, since Linux 5.12 not even as the one id of its own (verify_root_map(), kernel/user_namespace.c). */
+/* A file's capabilities belong to whoever is root of the user namespace in which they are set; so
+ * the kernel maps user 0 only for who might set them anyway, since Linux 5.12 not even as the one
+ * id of its own (verify_root_map(), kernel/user_namespace.c). */
 static int refused_to_root(struct cupel_error *err)
 {
-    (void)cupel_error_set(
-        err, CUPEL_ERROR_HARNESS, 0,
-        "without CAP_SYS_ADMIN, cupel needs a user namespace, and root of this container may be mapped into "
-        "none: it lacks "
-        "CAP_SETFCAP");
-    cupel_error_hint(
-        err, "start the container with the capabilities SETFCAP, SETUID and SETGID (docker and podman give them by "
-             "default), or cupel as another user than root (--user 1000)");
+    (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, 0,
+                          "without CAP_SYS_ADMIN, cupel needs a user namespace, and root of this "
+                          "container may be mapped into "
+                          "none: it lacks "
+                          "CAP_SETFCAP");
+    cupel_error_hint(err, "start the container with the capabilities SETFCAP, SETUID and SETGID "
+                          "(docker and podman give them by "
+                          "default), or cupel as another user than root (--user 1000)");
     return -EPERM;
 }
 
-static int map_ids(struct subids_helper *helper, bool has_helper, const struct caller *c, char **lack,
-                   struct cupel_error *err)
+static int map_ids(struct subids_helper *helper, bool has_helper, const struct caller *c,
+                   char **lack, struct cupel_error *err)
 {
     int r = has_helper ? subids_helper_finish(helper, lack) : -ENOENT;
 
@@ -84,7 +87,8 @@ static int map_ids(struct subids_helper *helper, bool has_helper, const struct c
         r = map_own_id(c->uid, c->gid);
         if (r == -EPERM && c->uid == 0 && !c->setfcap)
             return refused_to_root(err);
-        if (r < 0) /* AppArmor has taken the capabilities in it away, which writing a map takes, too */
+        if (r <
+            0) /* AppArmor has taken the capabilities in it away, which writing a map takes, too */
             return refused(c, r, "one is made, but not even our own id may be mapped into it", err);
         return 0;
     }
@@ -92,9 +96,9 @@ static int map_ids(struct subids_helper *helper, bool has_helper, const struct c
         return 0;
     (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot map the ids of a user namespace%s%s",
                           *lack != NULL ? ": " : "", *lack != NULL ? *lack : "");
-    cupel_error_hint(err,
-                     "check that newuidmap and newgidmap are set-user-ID root, and what /etc/subuid and /etc/subgid "
-                     "say (docs/rootless.md)");
+    cupel_error_hint(err, "check that newuidmap and newgidmap are set-user-ID root, and what "
+                          "/etc/subuid and /etc/subgid "
+                          "say (docs/rootless.md)");
     return r;
 }
 
@@ -102,7 +106,8 @@ int rights_take(char **ret_lack, struct cupel_error *err)
 {
     cleanup_free char *lack = NULL;
     struct subids_helper helper;
-    struct caller caller = {.uid = geteuid(), .gid = getegid(), .setfcap = rights_capable(CAP_SETFCAP)};
+    struct caller caller = {
+        .uid = geteuid(), .gid = getegid(), .setfcap = rights_capable(CAP_SETFCAP)};
     bool has_helper;
     int r;
 

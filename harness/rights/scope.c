@@ -1,6 +1,7 @@
-/* scope: a control group of our own, from systemd. Under cgroup v2 a login session's group, a service's or a script's holds more
- * processes than cupel, and is not ours to divide; systemd gives a group that is to whoever asks (systemd.scope(5), Delegate=).
- * What such a scope is asked for is properties.c's. */
+/* scope: a control group of our own, from systemd. Under cgroup v2 a login session's group, a
+ * service's or a script's holds more processes than cupel, and is not ours to divide; systemd gives
+ * a group that is to whoever asks (systemd.scope(5), Delegate=). What such a scope is asked for is
+ * properties.c's. */
 #include "harness/rights/rights_private.h"
 
 #include "base/program.h"
@@ -13,14 +14,17 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 
-/* Says that it was tried: once is enough. Jobs never see it, having no environment but their own. */
+/* Says that it was tried: once is enough. Jobs never see it, having no environment but their own.
+ */
 #define MARK "CUPEL_IN_SCOPE"
 #define SAID_MAX 4096
 
-/* Whether there are groups of cgroup v2 that a better place would give. On v1 systemd gives nobody any. */
+/* Whether there are groups of cgroup v2 that a better place would give. On v1 systemd gives nobody
+ * any. */
 static bool would_help(void)
 {
-    static const enum cgroup_feature wanted[] = {CGROUP_PIDS_LIMIT, CGROUP_MEMORY_LIMIT, CGROUP_CPU_QUOTA};
+    static const enum cgroup_feature wanted[] = {CGROUP_PIDS_LIMIT, CGROUP_MEMORY_LIMIT,
+                                                 CGROUP_CPU_QUOTA};
     struct cgroup_host *host;
     struct cupel_error err;
     bool helps = scope_is_needed();
@@ -43,7 +47,8 @@ static bool listens(const char *directory)
            connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0;
 }
 
-/* The manager that has a scope to give: the system's where we may talk to it as root, else the user's own. */
+/* The manager that has a scope to give: the system's where we may talk to it as root, else the
+ * user's own. */
 static bool has_manager(bool of_system)
 {
     const char *runtime = getenv("XDG_RUNTIME_DIR");
@@ -68,9 +73,11 @@ static size_t count(char *const *words)
 }
 
 /* "systemd-run ... -- WORD..." */
-static const char **command_line(bool of_system, char *const *properties, char *const *words, const char *self)
+static const char **command_line(bool of_system, char *const *properties, char *const *words,
+                                 const char *self)
 {
-    static const char *const head[] = {"systemd-run", "--scope", "--quiet", "--collect", "-p", "Delegate=yes"};
+    static const char *const head[] = {"systemd-run", "--scope", "--quiet",
+                                       "--collect",   "-p",      "Delegate=yes"};
     size_t n = 0, n_properties = count(properties), n_words = count(words);
     const char **argv = xcalloc(ARRAY_SIZE(head) + n_properties + n_words + 3, sizeof(*argv));
 
@@ -104,10 +111,12 @@ static void warn_of(int said)
 
     text[n > 0 ? n : 0] = '\0';
     text[strcspn(text, "\n")] = '\0';
-    log_warning("systemd gives cupel no control group of its own: %s", n > 0 ? text : "systemd-run does not say why");
+    log_warning("systemd gives cupel no control group of its own: %s",
+                n > 0 ? text : "systemd-run does not say why");
 }
 
-/* systemd-run replaces us before it knows whether it will get its scope; so another one finds that out first. */
+/* systemd-run replaces us before it knows whether it will get its scope; so another one finds that
+ * out first. */
 static bool works(const char *program, bool of_system, char *const *properties)
 {
     char *words[] = {"true", NULL};
@@ -125,7 +134,8 @@ static bool works(const char *program, bool of_system, char *const *properties)
     return pid > 0 && status == 0;
 }
 
-static void start_anew(const char *program, bool of_system, char *const *properties, char **full_argv)
+static void start_anew(const char *program, bool of_system, char *const *properties,
+                       char **full_argv)
 {
     cleanup_free const char **argv = NULL;
     char self[4096] = "";
@@ -142,13 +152,16 @@ void rights_join_scope(char **full_argv)
     bool of_system = rights_have();
     char program[4096], **properties;
 
-    /* stays, for the sealed copy that we are about to start from: where the scope lacks something too, that one would ask for
-     * another scope, and be no file that systemd-run could start in it */
+    /* stays, for the sealed copy that we are about to start from: where the scope lacks something
+     * too, that one would ask for another scope, and be no file that systemd-run could start in it
+     */
     if (getenv(MARK) != NULL)
         return;
-    if (of_system && !has_manager(true)) /* asked first: it costs root less than to look at the groups */
+    if (of_system &&
+        !has_manager(true)) /* asked first: it costs root less than to look at the groups */
         return;
-    if (!would_help() || (!of_system && !has_manager(false)) || !program_find("systemd-run", program, sizeof(program)))
+    if (!would_help() || (!of_system && !has_manager(false)) ||
+        !program_find("systemd-run", program, sizeof(program)))
         return;
     properties = scope_properties(of_system);
     if (works(program, of_system, properties))

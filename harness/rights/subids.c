@@ -1,6 +1,7 @@
-/* subids: the ids that a host grants to an ordinary user (subuid(5), subgid(5)), written into a user namespace's maps by the
- * set-user-ID programs newuidmap and newgidmap. They have to be started from outside of the namespace: by a child that was
- * forked before. Who is root without the right to mount (a container's) writes the maps without them. */
+/* subids: the ids that a host grants to an ordinary user (subuid(5), subgid(5)), written into a
+ * user namespace's maps by the set-user-ID programs newuidmap and newgidmap. They have to be
+ * started from outside of the namespace: by a child that was forked before. Who is root without the
+ * right to mount (a container's) writes the maps without them. */
 #include "harness/rights/rights_private.h"
 
 #include "base/program.h"
@@ -39,7 +40,8 @@ int subids_find(const char *file, uid_t uid, struct subids *ret)
 
     if (file_read_at(AT_FDCWD, file, FILE_MAX, &text, &len) < 0)
         return -ENOENT;
-    for (char *line = strtok_r(text, "\n", &save); line != NULL; line = strtok_r(NULL, "\n", &save)) {
+    for (char *line = strtok_r(text, "\n", &save); line != NULL;
+         line = strtok_r(NULL, "\n", &save)) {
         struct subids range;
 
         if (!parse_line(line, pw != NULL ? pw->pw_name : NULL, uid, &range))
@@ -92,7 +94,15 @@ static int run_program(size_t which, const struct subids *range, unsigned own, p
 {
     cleanup_free char *path = find_program(programs[which]);
     char text[4][24];
-    char *argv[] = {(char *)(uintptr_t)programs[which], text[0], "0", text[1], "1", "1", text[2], text[3], NULL};
+    char *argv[] = {(char *)(uintptr_t)programs[which],
+                    text[0],
+                    "0",
+                    text[1],
+                    "1",
+                    "1",
+                    text[2],
+                    text[3],
+                    NULL};
     pid_t helper = getpid(), child;
     int status;
 
@@ -102,7 +112,8 @@ static int run_program(size_t which, const struct subids *range, unsigned own, p
     (void)snprintf(text[3], sizeof(text[3]), "%u", RIGHTS_IDS - 1);
     child = fork();
     if (child == 0) {
-        program_die_with(helper); /* a set-user-ID program takes that back, but is done in a moment */
+        /* a set-user-ID program takes that back, but is done in a moment */
+        program_die_with(helper);
         (void)execv(path, argv);
         _exit(127);
     }
@@ -120,7 +131,8 @@ _Noreturn static void helper_main(const struct plan *p, int go, int said, pid_t 
     char byte;
 
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() != pid || read(go, &byte, 1) != 1 || dup2(said, STDOUT_FILENO) < 0 || dup2(said, STDERR_FILENO) < 0)
+    if (getppid() != pid || read(go, &byte, 1) != 1 || dup2(said, STDOUT_FILENO) < 0 ||
+        dup2(said, STDERR_FILENO) < 0)
         _exit(2);
     if (p->direct)
         _exit(write_direct(p, pid));
@@ -139,7 +151,8 @@ static int make_plan(struct plan *p, char **lack)
 {
     int r;
 
-    if (geteuid() == 0) { /* of a container, without the right to mount: what it has of ids it may hand down */
+    /* of a container, without the right to mount: what it has of ids it may hand down */
+    if (geteuid() == 0) {
         p->direct = true;
         p->maps[0] = ids_identity_map("uid_map", RIGHTS_IDS);
         p->maps[1] = ids_identity_map("gid_map", RIGHTS_IDS);

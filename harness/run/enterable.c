@@ -69,7 +69,8 @@ static int open_views(pid_t supervisor, int number)
     fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
     if (fd < 0 || fstat(fd, &st) < 0)
         return -errno;
-    /* anybody can name a memfd like that, and wait for the pid of a run that was killed: then it is not ours */
+    /* anybody can name a memfd like that, and wait for the pid of a run that was killed: then it is
+     * not ours */
     return S_ISREG(st.st_mode) && st.st_uid == geteuid() ? steal_fd(&fd) : -ESRCH;
 }
 
@@ -113,8 +114,8 @@ static char *copy_of(const char *text)
     return text != NULL ? xstrdup(text) : NULL;
 }
 
-static void add_running(struct listing *l, const char *run, const struct noted *record, int views, size_t i,
-                        const struct slot_view *view)
+static void add_running(struct listing *l, const char *run, const struct noted *record, int views,
+                        size_t i, const struct slot_view *view)
 {
     uint64_t word = atomic_load_explicit(&view->running, memory_order_relaxed);
     const char *job = entry(record, "job=", (uint32_t)word), *file;
@@ -126,7 +127,8 @@ static void add_running(struct listing *l, const char *run, const struct noted *
     if (job == NULL || sscanf(job, "%zu %zu%n", &plan, &root, &end) != 2 || job[end] == '\0')
         return;
     name = job + end + 1;
-    id = strchr(name, job[end]); /* a tab; a space in a run of an earlier version, whose names had none */
+    /* a tab; a space in a run of an earlier version, whose names had none */
+    id = strchr(name, job[end]);
     if (id == NULL)
         return;
     file = entry(record, "file=", plan);
@@ -136,24 +138,26 @@ static void add_running(struct listing *l, const char *run, const struct noted *
     (void)snprintf(workdir, sizeof(workdir), "%zu-workdir=", root);
     (void)snprintf(image, sizeof(image), "%zu-image=", root);
     l->list = xrealloc(l->list, (l->n + 1) * sizeof(*l->list));
-    l->list[l->n++] = (struct enterable){.run = xstrdup(run),
-                                       .job = xstrdup(id + 1),
-                                       .name = xasprintf("%.*s", (int)(id - name), name),
-                                       .file = xstrdup(file),
-                                       .plan_index = plan,
-                                       .user = copy_of(entry(record, user, 0)),
-                                       .workdir = copy_of(entry(record, workdir, 0)),
-                                       .image = entries(record, image),
-                                       .env = entries(record, "env="),
-                                       .view = i,
-                                       .views_fd = fcntl(views, F_DUPFD_CLOEXEC, 3),
-                                       .init = (pid_t)(word >> 32),
-                                       .slot = (pid_t)atomic_load_explicit(&view->slot, memory_order_relaxed)};
+    l->list[l->n++] =
+        (struct enterable){.run = xstrdup(run),
+                           .job = xstrdup(id + 1),
+                           .name = xasprintf("%.*s", (int)(id - name), name),
+                           .file = xstrdup(file),
+                           .plan_index = plan,
+                           .user = copy_of(entry(record, user, 0)),
+                           .workdir = copy_of(entry(record, workdir, 0)),
+                           .image = entries(record, image),
+                           .env = entries(record, "env="),
+                           .view = i,
+                           .views_fd = fcntl(views, F_DUPFD_CLOEXEC, 3),
+                           .init = (pid_t)(word >> 32),
+                           .slot = (pid_t)atomic_load_explicit(&view->slot, memory_order_relaxed)};
 }
 
 static void list_run(struct listing *l, int runs, const char *name)
 {
-    cleanup_close int dir = openat(runs, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), views = -EBADF;
+    cleanup_close int dir = openat(runs, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC),
+                      views = -EBADF;
     pid_t supervisor = dir < 0 ? 0 : supervisor_of(dir);
     struct noted record = {0};
     cleanup_free char *text = NULL;
@@ -170,15 +174,18 @@ static void list_run(struct listing *l, int runs, const char *name)
             add_running(l, name, &record, views, i, &view);
 }
 
-int enterable_list(int store_dirfd, struct enterable **ret_list, size_t *ret_n, struct cupel_error *err)
+int enterable_list(int store_dirfd, struct enterable **ret_list, size_t *ret_n,
+                   struct cupel_error *err)
 {
-    cleanup_close int runs = openat(store_dirfd, "runs", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    cleanup_close int runs =
+        openat(store_dirfd, "runs", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     struct dirent **names = NULL;
     struct listing l = {0};
     int n = runs < 0 ? -1 : scandirat(runs, ".", &names, NULL, alphasort);
 
     if (n < 0 && errno != ENOENT)
-        return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot look for runs in the store");
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno,
+                               "cannot look for runs in the store");
     for (int i = 0; i < n; i++) {
         if (names[i]->d_name[0] != '.')
             list_run(&l, runs, names[i]->d_name);
@@ -211,7 +218,8 @@ static int read_ids(pid_t init, uint32_t *ret_base, uint32_t *ret_ids)
     *ret_ids = 0;
     if (fd < 0 || file_read_fd(fd, 4096, &text, &len) < 0)
         return -ESRCH;
-    for (char *line = strtok_r(text, "\n", &save); line != NULL; line = strtok_r(NULL, "\n", &save)) {
+    for (char *line = strtok_r(text, "\n", &save); line != NULL;
+         line = strtok_r(NULL, "\n", &save)) {
         if (sscanf(line, "%u %u %u", &inside, &outside, &count) != 3)
             return -ESRCH;
         if (inside == 0)
@@ -254,7 +262,8 @@ static int open_enter(const struct slot_view *view, struct enterable_handle *h)
     uint32_t slot = atomic_load_explicit(&view->slot, memory_order_relaxed);
 
     for (uint32_t i = 0; i < n && i < ARRAY_SIZE(h->enter); i++) {
-        int fd = open_of_slot(slot, atomic_load_explicit(&view->enter[i], memory_order_relaxed), O_WRONLY);
+        int fd = open_of_slot(slot, atomic_load_explicit(&view->enter[i], memory_order_relaxed),
+                              O_WRONLY);
 
         if (fd < 0)
             return fd;
@@ -272,7 +281,8 @@ void enterable_release(struct enterable_handle *h)
         base_closep(&h->enter[--h->n_enter]);
 }
 
-/* The slot withdraws the word before it reaps PID 1: as long as it is there, the pid is no other process's. */
+/* The slot withdraws the word before it reaps PID 1: as long as it is there, the pid is no other
+ * process's. */
 int enterable_hold(const struct enterable *r, struct enterable_handle *ret)
 {
     struct enterable_handle h = {.pidfd = -EBADF, .namespaces = SANDBOX_NO_NAMESPACES};
@@ -289,7 +299,8 @@ int enterable_hold(const struct enterable *r, struct enterable_handle *ret)
         e = open_namespaces(&before, &h);
     if (e == 0)
         e = open_enter(&before, &h);
-    if (e == 0 && (!read_view(r->views_fd, r->view, &after) || (pid_t)(atomic_load(&before.running) >> 32) != r->init ||
+    if (e == 0 && (!read_view(r->views_fd, r->view, &after) ||
+                   (pid_t)(atomic_load(&before.running) >> 32) != r->init ||
                    atomic_load(&after.running) != atomic_load(&before.running)))
         e = -ESRCH;
     if (e < 0) {

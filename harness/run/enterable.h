@@ -1,5 +1,6 @@
-/* enterable: the jobs that run now, for a process that wants to enter one. Nothing is written for it while jobs run: slots note what
- * they have in hand in the memory that they share with their supervisor, which the supervisor's /proc entry leads to. */
+/* enterable: the jobs that run now, for a process that wants to enter one. Nothing is written for
+ * it while jobs run: slots note what they have in hand in the memory that they share with their
+ * supervisor, which the supervisor's /proc entry leads to. */
 #pragma once
 
 #include "base/base.h"
@@ -12,16 +13,18 @@ struct enterable {
     char *name;      /* the job's name in its file */
     char *file;      /* absolute path of the job file */
     size_t plan_index;
-    char *user, *workdir; /* what the root's image said, where the job file says nothing; or NULL */
-    char **image;         /* NULL-terminated: its environment */
-    char **env;           /* NULL-terminated "NAME=VALUE": what pass-env found */
-    size_t view;          /* of the run */
+    /* what the root's image said, where the job file says nothing; or NULL */
+    char *user, *workdir;
+    char **image; /* NULL-terminated: its environment */
+    char **env;   /* NULL-terminated "NAME=VALUE": what pass-env found */
+    size_t view;  /* of the run */
     int views_fd;
     pid_t init, slot;
 };
 void enterable_free(struct enterable *list, size_t n);
 /* Every job that can be entered, of all runs of this store. */
-int enterable_list(int store_dirfd, struct enterable **ret_list, size_t *ret_n, struct cupel_error *err);
+int enterable_list(int store_dirfd, struct enterable **ret_list, size_t *ret_n,
+                   struct cupel_error *err);
 /* A file of the job's run, for reading. */
 int enterable_open(int store_dirfd, const struct enterable *r, const char *file);
 

@@ -8,8 +8,8 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 
-/* Between the container ranges of systemd-nspawn and the top of the signed ids, where systemd's registry of uid ranges
- * (docs/UIDS-GIDS.md of systemd) has nothing: 0x70000000 .. 0x7ffdffff. */
+/* Between the container ranges of systemd-nspawn and the top of the signed ids, where systemd's
+ * registry of uid ranges (docs/UIDS-GIDS.md of systemd) has nothing: 0x70000000 .. 0x7ffdffff. */
 #define RANGE_FIRST UINT32_C(0x70000000)
 #define RANGE_SIZE UINT32_C(0x10000)
 #define RANGE_COUNT 4094
@@ -36,12 +36,14 @@ int idrange_claim(uint32_t *ret_base, int *ret_lock, struct cupel_error *err)
         (void)snprintf(name, sizeof(name), "%u", i);
         lock = openat(dir, name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
         if (lock < 0)
-            return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot open %s/%s", RANGE_DIR, name);
+            return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot open %s/%s", RANGE_DIR,
+                                   name);
         if (flock(lock, LOCK_EX | LOCK_NB) < 0)
             continue;
         *ret_base = RANGE_FIRST + i * RANGE_SIZE;
         *ret_lock = steal_fd(&lock);
         return 0;
     }
-    return cupel_error_set(err, CUPEL_ERROR_HARNESS, EAGAIN, "all %d ranges of user ids are in use", RANGE_COUNT);
+    return cupel_error_set(err, CUPEL_ERROR_HARNESS, EAGAIN, "all %d ranges of user ids are in use",
+                           RANGE_COUNT);
 }

@@ -1,5 +1,5 @@
-/* kept: see kept.h. An entry's `record` is a list of "KEY=VALUE", each with a NUL at its end, as an environment is: any byte may be
- * in it. attempt/keep_failed.c makes entries. */
+/* kept: see kept.h. An entry's `record` is a list of "KEY=VALUE", each with a NUL at its end, as an
+ * environment is: any byte may be in it. attempt/keep_failed.c makes entries. */
 #include "harness/run/kept.h"
 
 #include "harness/sandbox/sandbox.h"
@@ -84,15 +84,17 @@ static void take_field(struct kept *k, const char *line)
 
 static bool is_whole(const struct kept *k)
 {
-    return k->run != NULL && k->job != NULL && k->name != NULL && k->file != NULL && k->out != NULL &&
-           k->verdict != NULL && k->evidence != NULL && k->root != NULL && k->dir != NULL &&
-           strchr(k->dir, '/') == NULL && k->dir[0] == 'j' && k->uid < SANDBOX_ID_COUNT && k->gid < SANDBOX_ID_COUNT;
+    return k->run != NULL && k->job != NULL && k->name != NULL && k->file != NULL &&
+           k->out != NULL && k->verdict != NULL && k->evidence != NULL && k->root != NULL &&
+           k->dir != NULL && strchr(k->dir, '/') == NULL && k->dir[0] == 'j' &&
+           k->uid < SANDBOX_ID_COUNT && k->gid < SANDBOX_ID_COUNT;
 }
 
 /* False for what is no entry. */
 static bool read_entry(int place, const char *entry, struct kept *ret)
 {
-    cleanup_free char *path = xasprintf("%s/record", entry), *disk = xasprintf("%s/disk", entry), *text = NULL;
+    cleanup_free char *path = xasprintf("%s/record", entry), *disk = xasprintf("%s/disk", entry),
+                      *text = NULL;
     struct kept k = {.entry = xstrdup(entry), .uid = UINT32_MAX, .gid = UINT32_MAX};
     struct stat st;
     size_t len;
@@ -116,8 +118,8 @@ static int newest_first(const void *a, const void *b)
 
     if (x->when != y->when)
         return x->when < y->when ? 1 : -1;
-    if (!str_eq(x->run,
-                y->run)) /* within one second: runs are named by when they began, in hexadecimal digits of one length */
+    if (!str_eq(x->run, y->run)) /* within one second: runs are named by when they began, in
+                                    hexadecimal digits of one length */
         return -strcmp(x->run, y->run);
     return -strverscmp(x->entry, y->entry);
 }
@@ -125,13 +127,15 @@ static int newest_first(const void *a, const void *b)
 int kept_list(int store_dirfd, struct kept **ret_list, size_t *ret_n, struct cupel_error *err)
 {
     struct dirent **names = NULL;
-    cleanup_close int place = openat(store_dirfd, PLACE, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    cleanup_close int place =
+        openat(store_dirfd, PLACE, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     int n = place < 0 ? -1 : scandirat(place, ".", &names, NULL, alphasort);
     struct kept *list = NULL;
     size_t found = 0;
 
     if (n < 0 && errno != ENOENT)
-        return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot look for what is kept in the store");
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno,
+                               "cannot look for what is kept in the store");
     if (n > 0)
         list = xcalloc((size_t)n, sizeof(*list));
     for (int i = 0; i < n; i++) {
@@ -156,8 +160,8 @@ static bool fits(const struct kept *k, const char *what, const char *run, const 
            (out == NULL || str_eq(out, k->out));
 }
 
-int kept_find(int store_dirfd, const char *what, const char *run, const char *out, struct kept **ret,
-              struct cupel_error *err)
+int kept_find(int store_dirfd, const char *what, const char *run, const char *out,
+              struct kept **ret, struct cupel_error *err)
 {
     struct kept *list = NULL, *found = NULL;
     size_t n = 0;
@@ -173,10 +177,10 @@ int kept_find(int store_dirfd, const char *what, const char *run, const char *ou
         }
     kept_free(list, n);
     if (found == NULL) {
-        (void)cupel_error_set(err, CUPEL_ERROR_INPUT, 0, "nothing is kept of a failed job '%s'%s%s", what,
-                              run != NULL ? " of run " : "", run != NULL ? run : "");
-        cupel_error_hint(
-            err, "`cupel run --keep-failed` keeps what failed jobs leave; `cupel list --kept` shows what is kept");
+        (void)cupel_error_set(err, CUPEL_ERROR_INPUT, 0, "nothing is kept of a failed job '%s'%s%s",
+                              what, run != NULL ? " of run " : "", run != NULL ? run : "");
+        cupel_error_hint(err, "`cupel run --keep-failed` keeps what failed jobs leave; `cupel list "
+                              "--kept` shows what is kept");
         return -ENOENT;
     }
     *ret = found;
@@ -192,7 +196,8 @@ int kept_open(int store_dirfd, const struct kept *k, const char *file)
 
 int kept_remove(int store_dirfd, const struct kept *k)
 {
-    cleanup_close int place = openat(store_dirfd, PLACE, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    cleanup_close int place =
+        openat(store_dirfd, PLACE, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
     return place < 0 ? -errno : file_remove_tree_at(place, k->entry);
 }

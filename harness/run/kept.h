@@ -1,10 +1,11 @@
-/* kept: what failed jobs left, kept in the store (`kept/RUN.N`) until it is removed: the job's disk, the job file as it was, and
- * what else it takes to open the same sandbox again. */
+/* kept: what failed jobs left, kept in the store (`kept/RUN.N`) until it is removed: the job's
+ * disk, the job file as it was, and what else it takes to open the same sandbox again. */
 #pragma once
 
 #include "base/base.h"
 
-#define KEPT_DEFAULT_MAX 16 /* of one run, unless it says otherwise: each may be as large as its job's disk */
+#define KEPT_DEFAULT_MAX                                                                           \
+    16 /* of one run, unless it says otherwise: each may be as large as its job's disk */
 #define KEPT_MAX 10000
 
 struct kept {
@@ -27,10 +28,11 @@ void kept_free(struct kept *list, size_t n);
 
 /* Everything that is kept, the newest first. */
 int kept_list(int store_dirfd, struct kept **ret_list, size_t *ret_n, struct cupel_error *err);
-/* The newest of `what` (JOB or RUN/JOB), of those of run `run` (or a beginning of its name) and of out directory `out`; NULL: of
- * any. Freed by kept_free(ret, 1)'s caller: *ret is malloc'ed. CUPEL_ERROR_INPUT when there is none. */
-int kept_find(int store_dirfd, const char *what, const char *run, const char *out, struct kept **ret,
-              struct cupel_error *err);
+/* The newest of `what` (JOB or RUN/JOB), of those of run `run` (or a beginning of its name) and of
+ * out directory `out`; NULL: of any. Freed by kept_free(ret, 1)'s caller: *ret is malloc'ed.
+ * CUPEL_ERROR_INPUT when there is none. */
+int kept_find(int store_dirfd, const char *what, const char *run, const char *out,
+              struct kept **ret, struct cupel_error *err);
 /* A file of it, for reading: "disk" or "file". */
 int kept_open(int store_dirfd, const struct kept *k, const char *file);
 /* Sessions that are open over it go on. */

@@ -33,7 +33,8 @@ static void add(struct strbuf *b, const char *key, const char *value)
 }
 
 /* The job has the image's words by now. */
-void manifest_add_image(struct strbuf *b, const char *key, const struct cache_root *root, const struct jobs_job *job)
+void manifest_add_image(struct strbuf *b, const char *key, const struct cache_root *root,
+                        const struct jobs_job *job)
 {
     cleanup_free char *user = xasprintf("%suser", key), *workdir = xasprintf("%sworkdir", key),
                       *image = xasprintf("%simage", key);
@@ -57,7 +58,8 @@ int manifest_texts(const struct run_options *options, int run_dirfd, struct cupe
         manifest_text_name(p, name);
         r = copy_text(options->plans[p]->file, run_dirfd, name);
         if (r < 0)
-            return cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot copy job file %s into the run's directory",
+            return cupel_error_set(err, CUPEL_ERROR_HARNESS, r,
+                                   "cannot copy job file %s into the run's directory",
                                    options->plans[p]->file);
     }
     return 0;
@@ -70,7 +72,8 @@ int manifest_roots(const struct run *run, struct cupel_error *err)
 
     strbuf_adds(&b, "");
     for (size_t k = 0; k < run->n_roots; k++) {
-        cleanup_free char *keys = run->roots[k].n_layers > 0 ? cache_root_keys(&run->roots[k]) : NULL;
+        cleanup_free char *keys =
+            run->roots[k].n_layers > 0 ? cache_root_keys(&run->roots[k]) : NULL;
         char more[32];
         size_t n = 0;
 
@@ -85,7 +88,8 @@ int manifest_roots(const struct run *run, struct cupel_error *err)
             add(&b, "more", more);
     }
     r = file_write_atomic_at(run->dirfd, MANIFEST_ROOTS, b.data, b.len, 0600);
-    return r < 0 ? cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot write down the run's roots") : 0;
+    return r < 0 ? cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot write down the run's roots")
+                 : 0;
 }
 
 char *manifest_path_of(const struct jobs_plan *plan)
@@ -136,5 +140,6 @@ int manifest_run(const struct run_options *options, const struct run *run, struc
     }
     fd = openat(run->dirfd, "record", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     r = fd < 0 ? -errno : file_write_all(fd, b.data, b.len);
-    return r < 0 ? cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot write the run's record") : 0;
+    return r < 0 ? cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot write the run's record")
+                 : 0;
 }

@@ -1,16 +1,19 @@
-/* manifest: private to supervisor: what a run writes down about itself in its directory, so that somebody else can make the same
- * sandbox later: the texts of its job files. */
+/* manifest: private to supervisor: what a run writes down about itself in its directory, so that
+ * somebody else can make the same sandbox later: the texts of its job files. */
 #pragma once
 
 #include "harness/run/run.h"
 #include "harness/run/run_options.h"
 
-/* Copies each job file's text as it is now into the run's directory; a plan that comes from no file is left out. */
+/* Copies each job file's text as it is now into the run's directory; a plan that comes from no file
+ * is left out. */
 int manifest_texts(const struct run_options *options, int run_dirfd, struct cupel_error *err);
-/* Writes "record" into the run's directory: where its jobs' views are, which jobs it has, and what pass-env found. */
+/* Writes "record" into the run's directory: where its jobs' views are, which jobs it has, and what
+ * pass-env found. */
 int manifest_run(const struct run_options *options, const struct run *run, struct cupel_error *err);
-/* Writes "roots": of each root in use the keys of its layers and the jobs over it, each entry with a NUL at its end: "root=KEYS", then
- * "job=NAME" of the first MANIFEST_ROOT_JOBS, then "more=N" of others. */
+/* Writes "roots": of each root in use the keys of its layers and the jobs over it, each entry with
+ * a NUL at its end: "root=KEYS", then "job=NAME" of the first MANIFEST_ROOT_JOBS, then "more=N" of
+ * others. */
 #define MANIFEST_ROOTS "roots"
 #define MANIFEST_ROOT_JOBS 6
 int manifest_roots(const struct run *run, struct cupel_error *err);
@@ -18,8 +21,10 @@ int manifest_roots(const struct run *run, struct cupel_error *err);
 void manifest_text_name(size_t plan_index, char ret[static 32]);
 /* The absolute path of the plan's file; malloc'ed. */
 char *manifest_path_of(const struct jobs_plan *plan);
-/* Adds what the image of the job's root says where the job file says nothing, each with a NUL: "KEYuser=", "KEYworkdir=" and
- * "KEYimage=NAME=VALUE"; nothing for a root that comes from no image. */
-void manifest_add_image(struct strbuf *b, const char *key, const struct cache_root *root, const struct jobs_job *job);
+/* Adds what the image of the job's root says where the job file says nothing, each with a NUL:
+ * "KEYuser=", "KEYworkdir=" and "KEYimage=NAME=VALUE"; nothing for a root that comes from no image.
+ */
+void manifest_add_image(struct strbuf *b, const char *key, const struct cache_root *root,
+                        const struct jobs_job *job);
 /* Adds "env=NAME=VALUE" and a NUL for each name of the job's pass-env that has a value. */
 void manifest_add_env(struct strbuf *b, const struct jobs_job *job);

@@ -1,5 +1,6 @@
-/* root_users: see root_users.h. That a run lives is told by the lock on its directory, which the kernel lets go of with its last process; which
- * roots it has, by what it wrote there before any job began. */
+/* root_users: see root_users.h. That a run lives is told by the lock on its directory, which the
+ * kernel lets go of with its last process; which roots it has, by what it wrote there before any
+ * job began. */
 #include "harness/run/root_users.h"
 
 #include "harness/run/kept.h"
@@ -63,7 +64,8 @@ static void add_run(void *data, int dirfd, const char *id, pid_t supervisor)
 
         if (str_starts(entry, "root=")) {
             user = add(l);
-            *user = (struct root_user){.keys = xstrdup(entry + strlen("root=")), .run = xstrdup(id), .pid = supervisor};
+            *user = (struct root_user){
+                .keys = xstrdup(entry + strlen("root=")), .run = xstrdup(id), .pid = supervisor};
         } else if (user != NULL && str_starts(entry, "job=")) {
             add_job(user, entry + strlen("job="));
         } else if (user != NULL && str_starts(entry, "more=")) {
@@ -82,8 +84,10 @@ static int add_kept(struct list *l, int store_dirfd, struct cupel_error *err)
         return r;
     for (size_t i = 0; i < n; i++)
         if (kept[i].root[0] != '\0')
-            *add(l) = (struct root_user){
-                .keys = xstrdup(kept[i].root), .run = xstrdup(kept[i].run), .jobs = xstrdup(kept[i].job), .kept = true};
+            *add(l) = (struct root_user){.keys = xstrdup(kept[i].root),
+                                         .run = xstrdup(kept[i].run),
+                                         .jobs = xstrdup(kept[i].job),
+                                         .kept = true};
     kept_free(kept, n);
     return 0;
 }
@@ -105,7 +109,8 @@ static void add_process(void *data, const char *key, pid_t pid)
         *add(l) = (struct root_user){.keys = xstrdup(key), .pid = pid};
 }
 
-int root_users_list(struct cache *cache, struct root_user **ret_list, size_t *ret_n, struct cupel_error *err)
+int root_users_list(struct cache *cache, struct root_user **ret_list, size_t *ret_n,
+                    struct cupel_error *err)
 {
     struct list l = {0};
     int r = rundirs_each_alive(cache_dirfd(cache), add_run, &l);

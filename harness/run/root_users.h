@@ -1,5 +1,6 @@
-/* root_users: who uses a root of the store, or needs it to stay: a run that lives, a session, another process, a kept failure. For people:
- * what protects a layer are its pin and the kept failure's list, not what is said here. */
+/* root_users: who uses a root of the store, or needs it to stay: a run that lives, a session,
+ * another process, a kept failure. For people: what protects a layer are its pin and the kept
+ * failure's list, not what is said here. */
 #pragma once
 
 #include "rootfs-cache/cache.h"
@@ -13,7 +14,8 @@ struct root_user {
 };
 
 /* Everybody: runs by their locks, kept failures by their records. */
-int root_users_list(struct cache *cache, struct root_user **ret_list, size_t *ret_n, struct cupel_error *err);
+int root_users_list(struct cache *cache, struct root_user **ret_list, size_t *ret_n,
+                    struct cupel_error *err);
 void root_users_free(struct root_user *list, size_t n);
 /* Whether this one has the layer `key`. */
 bool root_user_has(const struct root_user *user, const char *key);

@@ -1,5 +1,5 @@
-/* run: what a run has prepared before its slots are forked, and all of them read: its jobs, roots, groups, and the memory that
- * slots and supervisor share. */
+/* run: what a run has prepared before its slots are forked, and all of them read: its jobs, roots,
+ * groups, and the memory that slots and supervisor share. */
 #pragma once
 
 #include "harness/cgroup/cgroup.h"
@@ -24,23 +24,28 @@ struct instance {
     const struct sandbox_filter *filter;
     bool has_user;            /* `user` is known; else PID 1 looks it up */
     struct sandbox_user user; /* by the passwd file of the root's own layers */
-    const char *id;        /* unique in the run; the job's name where that is */
-    const char *log_name;  /* what logs and artifacts are named after: no two share a file's name */
+    const char *id;           /* unique in the run; the job's name where that is */
+    /* what logs and artifacts are named after: no two share a file's name */
+    const char *log_name;
     const char **step_ids; /* of named steps: unique as well, also among jobs; or NULL */
 };
 
-/* What the console may look at while a job runs, and whoever wants to enter it (enterable.h): one a slot, in memory shared between
- * supervisor and slots. */
+/* What the console may look at while a job runs, and whoever wants to enter it (enterable.h): one a
+ * slot, in memory shared between supervisor and slots. */
 struct slot_view {
     _Atomic uint64_t started_ns; /* 0: nothing runs */
     _Atomic uint64_t memory_bytes;
-    _Atomic uint64_t running; /* the job's PID 1 and its instance, see enterable.c; 0: none that may be entered */
-    _Atomic uint32_t slot;    /* pid */
-    _Atomic int32_t namespaces[SANDBOX_NAMESPACES]; /* the slot's descriptors, as sandbox_job has them */
-    _Atomic uint32_t uid, gid;                      /* of the job's commands, in the job */
-    struct sandbox_user user;                       /* what they are called, where that is known; else of no uid */
+    /* the job's PID 1 and its instance, see enterable.c; 0: none that may be entered */
+    _Atomic uint64_t running;
+    _Atomic uint32_t slot; /* pid */
+    /* the slot's descriptors, as sandbox_job has them */
+    _Atomic int32_t namespaces[SANDBOX_NAMESPACES];
+    _Atomic uint32_t uid, gid; /* of the job's commands, in the job */
+    /* what they are called, where that is known; else of no uid */
+    struct sandbox_user user;
     _Atomic uint32_t n_enter;
-    _Atomic int32_t enter[CGROUP_ENTER_MAX]; /* the slot's descriptors of the payload's cgroup.procs */
+    /* the slot's descriptors of the payload's cgroup.procs */
+    _Atomic int32_t enter[CGROUP_ENTER_MAX];
 };
 
 struct run {
@@ -52,13 +57,16 @@ struct run {
     struct cgroup_run *cgroups;
     struct sandbox_filter **filters; /* one for each distinct profile */
     size_t n_filters;
-    int *bridges; /* network namespaces, by instance->bridge; -EBADF where no job of the run is on it */
+    /* network namespaces, by instance->bridge; -EBADF where no job of the run is on it */
+    int *bridges;
     size_t n_bridges;
-    int snapshots;    /* of sandbox_snapshots_open: by instance; -EBADF when none is a base */
+    /* of sandbox_snapshots_open: by instance; -EBADF when none is a base */
+    int snapshots;
     struct sandbox_nat nat; /* when a job has `network: nat` */
-    uint32_t devices; /* that any job has: bits of enum jobs_device */
+    uint32_t devices;       /* that any job has: bits of enum jobs_device */
     struct reports_out *out;
-    struct sandbox_hidden *hidden; /* the out directory; without one, that of runs here; or NULL */
+    /* the out directory; without one, that of runs here; or NULL */
+    struct sandbox_hidden *hidden;
     int dirfd; /* the run's directory in the store */
     struct slot_view *views;
     int views_fd; /* their memory */

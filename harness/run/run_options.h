@@ -13,17 +13,19 @@ struct run_options {
     struct jobs_plan *const *plans; /* one a file */
     bool *const *selected;          /* per plan, per job */
     size_t n_plans;
-    unsigned slots;       /* -j */
-    const char *out;      /* --out; NULL: no reports, and no console (a session) */
-    const char *hides;    /* without that: the one that jobs do not see; NULL: RUN_OUT */
-    int retries;          /* --retries: in place of what the jobs say; -1: not given */
-    unsigned keep_failed; /* of how many failed attempts what they left is kept, at most; 0: of none */
+    unsigned slots;    /* -j */
+    const char *out;   /* --out; NULL: no reports, and no console (a session) */
+    const char *hides; /* without that: the one that jobs do not see; NULL: RUN_OUT */
+    int retries;       /* --retries: in place of what the jobs say; -1: not given */
+    /* of how many failed attempts what they left is kept, at most; 0: of none */
+    unsigned keep_failed;
     bool fail_fast;
     bool best_effort;
-    uint64_t run_memory; /* bound of everything in the run together; 0: none */
-    bool overcommit; /* start jobs whatever the sum of their limits */
+    uint64_t run_memory;         /* bound of everything in the run together; 0: none */
+    bool overcommit;             /* start jobs whatever the sum of their limits */
     struct cache_lockfile *note; /* what derived roots turn out to be is noted in it; or NULL */
-    bool locked;                 /* only on roots that are what the lock file beside their job file says */
+    /* only on roots that are what the lock file beside their job file says */
+    bool locked;
     bool allow_host_network;
     uint32_t allow_devices; /* bits of enum jobs_device: which unusual ones jobs may have */
     uint64_t sample_ns;     /* between two points of the jobs' timelines; 0: none are kept */

@@ -1,6 +1,7 @@
-/* rundir: see rundir.h. Everything else of a run needs no record: processes die with their supervisor, mounts with the last
- * process of their namespace, loop devices and their unlinked files with the mounts. (Where a job has made the kernel hold on to its
- * files, the loop device stays; sandbox/slot/upper.c then gives its space back.) */
+/* rundir: see rundir.h. Everything else of a run needs no record: processes die with their
+ * supervisor, mounts with the last process of their namespace, loop devices and their unlinked
+ * files with the mounts. (Where a job has made the kernel hold on to its files, the loop device
+ * stays; sandbox/slot/upper.c then gives its space back.) */
 #include "harness/run/rundir.h"
 
 #include "harness/cgroup/cgroup.h"
@@ -22,8 +23,8 @@ struct rundir {
     char id[40];
 };
 
-/* Creates and locks `name`/lock before anyone else can see it as stale: under a shared name lock of the whole
- * directory. */
+/* Creates and locks `name`/lock before anyone else can see it as stale: under a shared name lock of
+ * the whole directory. */
 static int make(struct rundir *d)
 {
     struct timespec now;
@@ -31,7 +32,8 @@ static int make(struct rundir *d)
     do { /* another run, in another PID namespace, may have the same pid at the same moment */
         (void)clock_gettime(CLOCK_REALTIME, &now);
         (void)snprintf(d->id, sizeof(d->id), "%llx-%x",
-                       (unsigned long long)now.tv_sec * NSEC_PER_SEC + (unsigned long long)now.tv_nsec,
+                       (unsigned long long)now.tv_sec * NSEC_PER_SEC +
+                           (unsigned long long)now.tv_nsec,
                        (unsigned)getpid());
     } while (mkdirat(d->runs, d->id, 0700) < 0 && errno == EEXIST);
     d->fd = openat(d->runs, d->id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -46,7 +48,8 @@ static int make(struct rundir *d)
     return d->cgroups < 0 ? -errno : 0;
 }
 
-/* Held while a run directory is made or the stale ones are looked for, so that the two never meet. */
+/* Held while a run directory is made or the stale ones are looked for, so that the two never meet.
+ */
 static int lock_runs(int runs)
 {
     int fd = openat(runs, ".lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
@@ -77,12 +80,15 @@ int rundir_create(int store_dirfd, struct rundir **ret, struct cupel_error *err)
         r = all < 0 ? all : make(d);
     }
     if (r < 0) {
-        (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot make a directory for this run in the store");
+        (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, r,
+                              "cannot make a directory for this run in the store");
         if (r == -EROFS || r == -EACCES || r == -EPERM)
             cupel_error_hint(err, "set CUPEL_CACHE to a directory that you can write to");
         else if (r == -ENOSPC || r == -EDQUOT)
-            cupel_error_hint(err, "free space there, remove layers with `cupel rootfs gc`, or set CUPEL_CACHE to a "
-                                  "directory on a bigger disk");
+            cupel_error_hint(
+                err,
+                "free space there, remove layers with `cupel rootfs gc`, or set CUPEL_CACHE to a "
+                "directory on a bigger disk");
         if (d->fd >= 0) /* made by this call */
             (void)file_remove_tree_at(d->runs, d->id);
         rundir_forget(d);
@@ -144,13 +150,15 @@ static int remove_cgroups(int dir, struct cupel_error *err)
     if (r == -ENOENT)
         return 0;
     if (r < 0)
-        return cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot read a dead run's list of cgroups");
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, r,
+                               "cannot read a dead run's list of cgroups");
     while (len > 0) {
         size_t end = len;
 
         while (len > 0 && text[len - 1] != '\n')
             len--;
-        if (end > len && text[end] == '\n') { /* a last line without its end was never acted upon */
+        /* a last line without its end was never acted upon */
+        if (end > len && text[end] == '\n') {
             text[end] = '\0';
             r = cgroup_recover(text + len, err);
             if (r < 0)
@@ -162,7 +170,8 @@ static int remove_cgroups(int dir, struct cupel_error *err)
     return result;
 }
 
-/* A process that has ended but was not yet waited for counts as dead: its pidfd is readable (pidfd_open(2)). */
+/* A process that has ended but was not yet waited for counts as dead: its pidfd is readable
+ * (pidfd_open(2)). */
 static bool is_alive(pid_t pid)
 {
     cleanup_close int fd = (int)syscall(SYS_pidfd_open, pid, 0);
@@ -174,8 +183,9 @@ static bool is_alive(pid_t pid)
 #define DYING_TRIES 100
 #define DYING_WAIT_NS (20 * NSEC_PER_MSEC)
 
-/* Takes the lock of a run whose supervisor is dead. Its slots and jobs inherited the lock and die with it, but not in the same
- * instant: they are waited for, since a new run has to find nothing of an old one. A living supervisor's lock is left alone. */
+/* Takes the lock of a run whose supervisor is dead. Its slots and jobs inherited the lock and die
+ * with it, but not in the same instant: they are waited for, since a new run has to find nothing of
+ * an old one. A living supervisor's lock is left alone. */
 static bool lock_of_dead(int lock)
 {
     char text[16] = "";
@@ -213,7 +223,8 @@ static int recover_one(int runs, const char *name, size_t *removed, struct cupel
         return r;
     r = file_remove_tree_at(runs, name);
     if (r < 0)
-        return cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot remove the dead run runs/%s", name);
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot remove the dead run runs/%s",
+                               name);
     (*removed)++;
     return 0;
 }
@@ -227,7 +238,8 @@ int rundirs_recover(int store_dirfd, size_t *ret_removed, struct cupel_error *er
     struct dirent *e;
 
     if (list == NULL || all < 0) {
-        (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, fd < 0 ? fd : errno, "cannot look for dead runs in the store");
+        (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, fd < 0 ? fd : errno,
+                              "cannot look for dead runs in the store");
         if (list != NULL)
             (void)closedir(list);
         return -EIO;
@@ -253,7 +265,8 @@ int rundirs_recover(int store_dirfd, size_t *ret_removed, struct cupel_error *er
 static void tell_if_alive(int runs, const char *name, rundir_alive_fn *fn, void *data)
 {
     cleanup_close int dir = openat(runs, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    cleanup_close int lock = dir < 0 ? -EBADF : openat(dir, "lock", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    cleanup_close int lock =
+        dir < 0 ? -EBADF : openat(dir, "lock", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     char text[16] = "";
 
     if (lock < 0 || flock(lock, LOCK_SH | LOCK_NB) == 0 || errno != EWOULDBLOCK)
@@ -264,7 +277,8 @@ static void tell_if_alive(int runs, const char *name, rundir_alive_fn *fn, void 
 int rundirs_each_alive(int store_dirfd, rundir_alive_fn *fn, void *data)
 {
     int fd = openat(store_dirfd, "runs", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    cleanup_close int all = fd < 0 ? -errno : lock_runs(fd); /* a run being made must not meet our trial of its lock */
+    /* a run being made must not meet our trial of its lock */
+    cleanup_close int all = fd < 0 ? -errno : lock_runs(fd);
     DIR *list = fd < 0 ? NULL : fdopendir(fd);
     struct dirent *e;
 

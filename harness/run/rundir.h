@@ -1,5 +1,5 @@
-/* rundir: private to the harness (the doctor's trials leave a record too): what a run leaves on the host while it lives, and how
- * the next one finds and removes what a killed run could not. */
+/* rundir: private to the harness (the doctor's trials leave a record too): what a run leaves on the
+ * host while it lives, and how the next one finds and removes what a killed run could not. */
 #pragma once
 
 #include "base/base.h"
@@ -19,6 +19,7 @@ void rundir_forget(struct rundir *d);
 /* Removes every run whose lock nobody holds. *ret_removed counts them. */
 int rundirs_recover(int store_dirfd, size_t *ret_removed, struct cupel_error *err);
 
-/* Calls fn for each run whose lock is held, that is which lives: its directory, its name, and its supervisor. */
+/* Calls fn for each run whose lock is held, that is which lives: its directory, its name, and its
+ * supervisor. */
 typedef void rundir_alive_fn(void *data, int dirfd, const char *id, pid_t supervisor);
 int rundirs_each_alive(int store_dirfd, rundir_alive_fn *fn, void *data);

@@ -27,7 +27,7 @@ static uint64_t word_of(pid_t init, size_t instance)
 }
 
 void views_publish(struct slot_view *view, const struct sandbox_job *job, size_t instance,
-                     const struct sandbox_user *user, const struct cgroup_job *cgroup)
+                   const struct sandbox_user *user, const struct cgroup_job *cgroup)
 {
     int fds[CGROUP_ENTER_MAX];
     size_t n = cgroup != NULL ? cgroup_job_enter_fds(cgroup, fds) : 0;

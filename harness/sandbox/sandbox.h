@@ -1,11 +1,11 @@
-/* sandbox: starts one job's processes in fresh namespaces over a copy-on-write root, and takes them down. Knows the
- * set-up sequence (steps.c) and nothing of deadlines, verdicts or reports. Linux 5.19 or later (id-mapped
- * layers of an overlay), as root, be it of a user namespace.
+/* sandbox: starts one job's processes in fresh namespaces over a copy-on-write root, and takes them
+ * down. Knows the set-up sequence (steps.c) and nothing of deadlines, verdicts or reports.
+ * Linux 5.19 or later (id-mapped layers of an overlay), as root, be it of a user namespace.
  *
- * A *stage* is what a slot keeps between jobs: a minimal mount namespace that holds the id-mapped lower layers, the
- * size-limited upper file system, proc and sysfs, and nothing of the host's tree. A job's PID 1 is cloned from inside
- * it, so that there is never a host path in a job's mount namespace, and the clone copies a handful of mounts, however
- * many the host has. */
+ * A *stage* is what a slot keeps between jobs: a minimal mount namespace that holds the id-mapped
+ * lower layers, the size-limited upper file system, proc and sysfs, and nothing of the host's tree.
+ * A job's PID 1 is cloned from inside it, so that there is never a host path in a job's mount
+ * namespace, and the clone copies a handful of mounts, however many the host has. */
 #pragma once
 
 #include "base/base.h"
@@ -17,32 +17,37 @@
 
 #define SANDBOX_ID_COUNT 65536u /* ids 0..65535 of a job are id_base..id_base+65535 of the host */
 
-/* Found out by trying, and the same for all of a run. With the rights of the host's root, each slot has ids of its own, and jobs
- * write to disks of their own; otherwise (in a user namespace of an ordinary user's) jobs share this process's ids, and what the
- * kernel keeps to the host's root is replaced (docs/rootless.md). */
+/* Found out by trying, and the same for all of a run. With the rights of the host's root, each slot
+ * has ids of its own, and jobs write to disks of their own; otherwise (in a user namespace of an
+ * ordinary user's) jobs share this process's ids, and what the kernel keeps to the host's root is
+ * replaced (docs/rootless.md). */
 struct sandbox_privilege {
-    bool host;       /* the rights of the host's root: id-mapped mounts, disks, device nodes */
-    uint32_t ids;    /* how many a job has, from 0: SANDBOX_ID_COUNT, or 1 */
-    bool shows_init; /* the kernel takes a job's root for the owner of what /proc has of its PID 1 */
+    bool host;    /* the rights of the host's root: id-mapped mounts, disks, device nodes */
+    uint32_t ids; /* how many a job has, from 0: SANDBOX_ID_COUNT, or 1 */
+    /* the kernel takes a job's root for the owner of what /proc has of its PID 1 */
+    bool shows_init;
 };
 void sandbox_privilege_find(struct sandbox_privilege *ret);
-/* Whether what every job needs is to be had at all, for a host that might not give it: containers. */
+/* Whether what every job needs is to be had at all, for a host that might not give it: containers.
+ */
 int sandbox_privilege_check(const struct sandbox_privilege *p, struct cupel_error *err);
 
-/* Opens the kernel's device of this name ("loop-control"), also where the /dev in sight does not have it: fd or -errno. */
+/* Opens the kernel's device of this name ("loop-control"), also where the /dev in sight does not
+ * have it: fd or -errno. */
 int sandbox_open_device(const char *name, int flags);
 
-/* Whether jobs can write into directories of the store, which is where they do without the host's rights and without limits
- * of disk or inodes; into memory otherwise. */
+/* Whether jobs can write into directories of the store, which is where they do without the host's
+ * rights and without limits of disk or inodes; into memory otherwise. */
 bool sandbox_store_takes_layers(int store_dirfd);
 
 /* What a job may write to its disk, in bytes and in files: its own limits, else those that hold
  * without. It is held to them exactly where it has one of the two. */
-void sandbox_disk_limits(const struct jobs_limits *limits, uint64_t *ret_bytes, uint64_t *ret_inodes);
+void sandbox_disk_limits(const struct jobs_limits *limits, uint64_t *ret_bytes,
+                         uint64_t *ret_inodes);
 bool sandbox_disk_is_exact(const struct jobs_limits *limits);
 
-/* How long set-up, which no limit of the job counts, may take beyond its wall limit: so much, and what copying its inputs takes on
- * a slow disk (sandbox_job.copying_ns). */
+/* How long set-up, which no limit of the job counts, may take beyond its wall limit: so much, and
+ * what copying its inputs takes on a slow disk (sandbox_job.copying_ns). */
 #define SANDBOX_SET_UP_NS (30 * NSEC_PER_SEC)
 
 /* What a job's disk takes of the store where the job names its size: with the rights of the host's
@@ -87,10 +92,12 @@ struct sandbox_nat {
     bool own_tun; /* it is to get a /dev/net/tun of its own: the host's is for root only */
 };
 /* Whether this host can do it. */
-int sandbox_nat_check(const struct sandbox_privilege *p, struct sandbox_nat *ret, struct cupel_error *err);
+int sandbox_nat_check(const struct sandbox_privilege *p, struct sandbox_nat *ret,
+                      struct cupel_error *err);
 /* The part of it that is about the device, tried with the id that pasta has. */
 int sandbox_tun_check(const struct sandbox_privilege *p, bool *ret_own, struct cupel_error *err);
-/* A network namespace with a bridge in it; it goes with its last descriptor and the last job on it. */
+/* A network namespace with a bridge in it; it goes with its last descriptor and the last job on it.
+ */
 int sandbox_bridge_open(int *ret_ns, struct cupel_error *err);
 
 /* ---- what a job's /dev has ---- */
@@ -100,28 +107,31 @@ struct sandbox_device {
     bool all_minors;
 };
 #define SANDBOX_DEVICES_MAX 16
-/* The devices that jobs may have to open: all usual ones, and those asked for (bits of enum jobs_device); how many. For the second
- * wall around them, which is not ours. */
+/* The devices that jobs may have to open: all usual ones, and those asked for (bits of enum
+ * jobs_device); how many. For the second wall around them, which is not ours. */
 size_t sandbox_devices(uint32_t asked, struct sandbox_device list[static SANDBOX_DEVICES_MAX]);
 /* Whether this host has those that are not the usual ones, and a job could open them. */
-int sandbox_devices_check(uint32_t devices, const struct sandbox_privilege *privilege, struct cupel_error *err);
+int sandbox_devices_check(uint32_t devices, const struct sandbox_privilege *privilege,
+                          struct cupel_error *err);
 
 /* ---- the stage, one a slot ---- */
 
 struct sandbox_stage;
 
 struct sandbox_stage_config {
-    int store_dirfd;   /* where the upper file systems' (unlinked) images are made; must be on a disk */
-    uint32_t id_base;  /* 0 without the host's rights: ids are then the same in the job */
-    unsigned number;   /* of the slot in its run */
+    /* where the upper file systems' (unlinked) images are made; must be on a disk */
+    int store_dirfd;
+    uint32_t id_base;       /* 0 without the host's rights: ids are then the same in the job */
+    unsigned number;        /* of the slot in its run */
     struct sandbox_nat nat; /* of sandbox_nat_check, when a job has nat; borrowed */
-    int snapshots;     /* of sandbox_snapshots_open, when a job starts from what another leaves */
-    uint32_t devices;  /* that any job has: bits of enum jobs_device */
+    int snapshots;    /* of sandbox_snapshots_open, when a job starts from what another leaves */
+    uint32_t devices; /* that any job has: bits of enum jobs_device */
     const struct sandbox_hidden *hidden; /* borrowed; NULL: nothing */
 };
 int sandbox_stage_open(const struct sandbox_stage_config *config, struct sandbox_stage **ret_stage,
                        struct cupel_error *err);
-/* From now on, what takes long in starting a job is given up, with -ECANCELED, when `fd` can be read. Borrowed. */
+/* From now on, what takes long in starting a job is given up, with -ECANCELED, when `fd` can be
+ * read. Borrowed. */
 void sandbox_stage_cancel_by(struct sandbox_stage *stage, int fd);
 void sandbox_stage_close(struct sandbox_stage *stage);
 
@@ -131,12 +141,15 @@ void sandbox_stage_close(struct sandbox_stage *stage);
 enum sandbox_stdio {
     SANDBOX_STDIO_CAPTURED, /* input from stdin_data, output into two pipes */
     SANDBOX_STDIO_PIPES,    /* input from a pipe as well */
-    SANDBOX_STDIO_TERMINAL, /* all three are the controlling terminal, a new one of the job's own devpts */
+    /* all three are the controlling terminal, a new one of the job's own devpts */
+    SANDBOX_STDIO_TERMINAL,
 };
 
-/* Opens a path of the host that a job file names. An error of kind CUPEL_ERROR_INPUT (-EUCLEAN): what others left there is
- * refused, which is the job's result; `what` begins its message ("input", "stdin-file"). */
-int host_path_open(const struct jobs_host_path *path, const char *what, int flags, int *ret_fd, struct cupel_error *err);
+/* Opens a path of the host that a job file names. An error of kind CUPEL_ERROR_INPUT (-EUCLEAN):
+ * what others left there is refused, which is the job's result; `what` begins its message ("input",
+ * "stdin-file"). */
+int host_path_open(const struct jobs_host_path *path, const char *what, int flags, int *ret_fd,
+                   struct cupel_error *err);
 
 /* Who a job's commands are, as the root's own layers have it. */
 #define SANDBOX_HOME_SIZE 248
@@ -149,17 +162,22 @@ struct sandbox_user {
     uint32_t groups[SANDBOX_GROUPS_MAX]; /* supplementary ones, of an image's user */
     unsigned n_groups;
 };
-/* Finds the user of `spec` ("name", "uid", "uid:gid") in the passwd file of these layers (top first), whatever a job has
- * laid over them. -ENOENT: there is no such name. -ERANGE: an id that no job has. -ELOOP: the file, or its directory, is a link, which is not followed. */
-int sandbox_user_find(const int *layers, size_t n_layers, const char *spec, struct sandbox_user *ret);
-/* The same of an image's `User` (OCI image specification, config.md): "user", "uid", "user:group", "uid:gid", "uid:group" or "user:gid".
- * Without a group, it is the user's, with those of the root's /etc/group that have the user; a number that has no entry has group 0.
- * -ENODATA: there is no such group. */
-int sandbox_image_user(const int *layers, size_t n_layers, const char *spec, struct sandbox_user *ret);
-/* Appends the names that the passwd file of these layers has, "root, daemon, bin", at most `max` of them, and the one that
- * is nearest to `spec`, if any is near (malloc'ed into *ret_nearest, else NULL): that may be `spec` itself, in a line that is no entry. */
-void sandbox_user_names(const int *layers, size_t n_layers, const char *spec, size_t max, struct strbuf *names,
-                        char **ret_nearest);
+/* Finds the user of `spec` ("name", "uid", "uid:gid") in the passwd file of these layers (top
+ * first), whatever a job has laid over them. -ENOENT: there is no such name. -ERANGE: an id that no
+ * job has. -ELOOP: the file, or its directory, is a link, which is not followed. */
+int sandbox_user_find(const int *layers, size_t n_layers, const char *spec,
+                      struct sandbox_user *ret);
+/* The same of an image's `User` (OCI image specification, config.md): "user", "uid", "user:group",
+ * "uid:gid", "uid:group" or "user:gid". Without a group, it is the user's, with those of the root's
+ * /etc/group that have the user; a number that has no entry has group 0. -ENODATA: there is no such
+ * group. */
+int sandbox_image_user(const int *layers, size_t n_layers, const char *spec,
+                       struct sandbox_user *ret);
+/* Appends the names that the passwd file of these layers has, "root, daemon, bin", at most `max` of
+ * them, and the one that is nearest to `spec`, if any is near (malloc'ed into *ret_nearest, else
+ * NULL): that may be `spec` itself, in a line that is no entry. */
+void sandbox_user_names(const int *layers, size_t n_layers, const char *spec, size_t max,
+                        struct strbuf *names, char **ret_nearest);
 
 /* What a kept job wrote (sandbox_keep), to lie under a session as its top lower layer. */
 struct sandbox_kept {
@@ -180,13 +198,16 @@ struct sandbox_request {
     const struct jobs_job *job;
     int bridge_ns;                       /* for a job on a bridge: of sandbox_bridge_open */
     const struct sandbox_filter *filter; /* of job->seccomp */
-    size_t root;       /* index of the root in its plan: lowers are attached to the stage once a root */
+    /* index of the root in its plan: lowers are attached to the stage once a root */
+    size_t root;
     const int *layers; /* O_PATH directory fds, top first */
     size_t n_layers;
-    bool masked;            /* the host's root: layer 0 is what hides parts of it */
-    const size_t *below;    /* snapshots between those and the job, top first: as many as job->depth */
+    bool masked; /* the host's root: layer 0 is what hides parts of it */
+    /* snapshots between those and the job, top first: as many as job->depth */
+    const size_t *below;
     const struct sandbox_ids *below_ids; /* of the jobs that they are of */
-    const char *const *env; /* complete but for HOME, USER and LOGNAME, which come from the root's passwd */
+    /* complete but for HOME, USER and LOGNAME, which come from the root's passwd */
+    const char *const *env;
     const char *stdin_data; /* NULL: what is in stdin_file; without that, /dev/null */
     size_t stdin_len;
     int stdin_file; /* for reading, or -EBADF; remains the caller's */
@@ -203,9 +224,9 @@ struct sandbox_request {
 
 /* A job's namespaces, of each type one, the user namespace first. */
 #define SANDBOX_NAMESPACES 8
-#define SANDBOX_NO_NAMESPACES                                                                                          \
-    {                                                                                                                  \
-        -EBADF, -EBADF, -EBADF, -EBADF, -EBADF, -EBADF, -EBADF, -EBADF                                                 \
+#define SANDBOX_NO_NAMESPACES                                                                      \
+    {                                                                                              \
+        -EBADF, -EBADF, -EBADF, -EBADF, -EBADF, -EBADF, -EBADF, -EBADF                             \
     }
 
 /* What PID 1 has said so far: see listen.c. */
@@ -222,50 +243,60 @@ struct sandbox_job {
     int control;
     int out; /* read ends, non-blocking */
     int err;
-    int in;            /* write end, non-blocking; only with SANDBOX_STDIO_PIPES */
-    int terminal;      /* master of the job's terminal, once SANDBOX_TERMINAL_READY was received */
+    int in; /* write end, non-blocking; only with SANDBOX_STDIO_PIPES */
+    /* master of the job's terminal, once SANDBOX_TERMINAL_READY was received */
+    int terminal;
     pid_t nat;         /* the process that serves its network, or -1 */
     bool network_lost; /* once reaped: that process had ended before the job */
-    int oom; /* private: PID 1's oom_score_adj, to write it; or -EBADF */
+    /* private: PID 1's oom_score_adj, to write it; or -EBADF */
+    int oom;
     int oom_init; /* private: its own value while a command runs */
-    int mount_ns;      /* kept when the job has artifacts, else -EBADF */
-    int namespaces
-        [SANDBOX_NAMESPACES]; /* without the host's rights, until it is reaped, for who enters it; else -EBADF */
-    char dir[24];             /* its directory on the upper file system */
+    int mount_ns; /* kept when the job has artifacts, else -EBADF */
+    /* without the host's rights, until it is reaped, for who enters it; else -EBADF */
+    int namespaces[SANDBOX_NAMESPACES];
+    char dir[24]; /* its directory on the upper file system */
     uint64_t disk_before;
     uint64_t inodes_before;
     uint64_t writes_refused_before, inodes_refused_before;
     uint64_t copying_ns;
-    const struct upper *trims; /* private: a disk that gets its size when PID 1 is done with it, and which */
+    /* private: a disk that gets its size when PID 1 is done with it, and which */
+    const struct upper *trims;
     uint64_t trim_bytes, trim_inodes;
     bool has_ids; /* once a step was started: who its commands are, in the job */
     uint32_t uid, gid;
-    struct sandbox_talk talk; /* private */
+    struct sandbox_talk talk;              /* private */
     const struct setup_progress *progress; /* private */
 };
-#define SANDBOX_JOB_INIT                                                                                               \
-    {                                                                                                                  \
-        .pid = -1, .nat = -1, .pidfd = -EBADF, .control = -EBADF, .out = -EBADF, .err = -EBADF, .in = -EBADF,          \
-        .terminal = -EBADF, .mount_ns = -EBADF, .oom = -EBADF, .namespaces = SANDBOX_NO_NAMESPACES                                    \
+#define SANDBOX_JOB_INIT                                                                           \
+    {                                                                                              \
+        .pid = -1, .nat = -1, .pidfd = -EBADF, .control = -EBADF, .out = -EBADF, .err = -EBADF,    \
+        .in = -EBADF, .terminal = -EBADF, .mount_ns = -EBADF, .oom = -EBADF,                       \
+        .namespaces = SANDBOX_NO_NAMESPACES                                                        \
     }
 
-/* Everything up to and including the clone. On failure *err names the set-up step, and nothing is left. The steps after
- * the clone report through sandbox_receive. */
-int sandbox_start(struct sandbox_stage *stage, const struct sandbox_request *request, struct sandbox_job *ret_job,
-                  struct cupel_error *err);
+/* Everything up to and including the clone. On failure *err names the set-up step, and nothing is
+ * left. The steps after the clone report through sandbox_receive. */
+int sandbox_start(struct sandbox_stage *stage, const struct sandbox_request *request,
+                  struct sandbox_job *ret_job, struct cupel_error *err);
 
 enum sandbox_event_kind {
     SANDBOX_TERMINAL_READY, /* job->terminal is there; before the first step starts */
     SANDBOX_STEP_STARTED,   /* the command of step `step` has been executed */
-    SANDBOX_STEP_ENDED,     /* it ended with wait status `status`; after the last one PID 1 ends too */
-    SANDBOX_STEP_QUIET, /* what a step that is not the last left running has been ended: its output is all in the pipes */
-    SANDBOX_NOT_EXECUTED, /* execve of step `step` failed with `errnum`: the job's fault or its file's; `detail`: why, as far
-                             as there is more to say */
-    SANDBOX_SETUP_FAILED, /* set-up step `what` failed with `errnum` on `detail`, of step `step` of the job; `causes` says
-                             what can have made it fail besides harness and machine */
-    SANDBOX_LEFT_RUNNING, /* process `status` of the job was alive when step `step` ended: `detail` is its command line,
-                             `at_ns` the CPU time that it used, `errnum` how many there were in all; `cut`: or more */
-    SANDBOX_GONE,         /* PID 1 is gone */
+    /* it ended with wait status `status`; after the last one PID 1 ends too */
+    SANDBOX_STEP_ENDED,
+    /* what a step that is not the last left running has been ended: its output is all in the pipes
+     */
+    SANDBOX_STEP_QUIET,
+    /* execve of step `step` failed with `errnum`: the job's fault or its file's; `detail`: why, as
+       far as there is more to say */
+    SANDBOX_NOT_EXECUTED,
+    /* set-up step `what` failed with `errnum` on `detail`, of step `step` of the job; `causes` says
+       what can have made it fail besides harness and machine */
+    SANDBOX_SETUP_FAILED,
+    /* process `status` of the job was alive when step `step` ended: `detail` is its command line,
+       `at_ns` the CPU time that it used, `errnum` how many there were in all; `cut`: or more */
+    SANDBOX_LEFT_RUNNING,
+    SANDBOX_GONE, /* PID 1 is gone */
 };
 enum sandbox_cause {
     SANDBOX_BY_ROOT = 1,   /* what lies in the root, or in an input */
@@ -278,8 +309,10 @@ struct sandbox_event {
     unsigned step;
     int status;
     int errnum;
-    uint64_t at_ns;      /* CLOCK_MONOTONIC, taken by PID 1 */
-    uint64_t unmappable; /* of SANDBOX_STEP_ENDED: the program needs so many bytes at its start, and they cannot be had */
+    uint64_t at_ns; /* CLOCK_MONOTONIC, taken by PID 1 */
+    /* of SANDBOX_STEP_ENDED: the program needs so many bytes at its start, and they cannot be had
+     */
+    uint64_t unmappable;
     bool cut;
     unsigned causes; /* bits of enum sandbox_cause */
     const char *what;
@@ -291,7 +324,8 @@ int sandbox_receive(struct sandbox_job *job, struct sandbox_event *ret_event);
 const char *sandbox_setup_at(const struct sandbox_job *job);
 /* Lets PID 1 start the next step, once it is quiet. */
 void sandbox_continue(struct sandbox_job *job);
-/* SIGTERM to the running command's process group; SIGKILL to PID 1, which the kernel extends to all of the job. */
+/* SIGTERM to the running command's process group; SIGKILL to PID 1, which the kernel extends to all
+ * of the job. */
 void sandbox_terminate(struct sandbox_job *job);
 void sandbox_kill(struct sandbox_job *job);
 /* The CPU time that PID 1 itself has used, dead or alive, until it is reaped; then -ESRCH. */
@@ -299,7 +333,8 @@ int sandbox_init_cpu_ns(const struct sandbox_job *job, uint64_t *ret_ns);
 /* Waits until PID 1 and so everything of the job is gone. */
 void sandbox_reap(struct sandbox_job *job);
 
-/* What the job has written into its upper file system so far, and whether that is all that it may. */
+/* What the job has written into its upper file system so far, and whether that is all that it may.
+ */
 struct sandbox_disk {
     uint64_t bytes;
     uint64_t inodes;
@@ -318,25 +353,29 @@ void sandbox_disk_refusals(const struct sandbox_stage *stage, const struct sandb
  * to the store: -errno and *err. Costs a system call or two and writes nothing. The disk is then
  * made anew for the next job. */
 int sandbox_lost_writes(const struct sandbox_stage *stage, struct cupel_error *err);
-int sandbox_disk_usage(const struct sandbox_stage *stage, const struct sandbox_job *job, struct sandbox_disk *ret_disk);
-/* What the store's file system has left, where jobs write into a directory there and have no disk of their own; -ENODATA where
- * they have one. */
+int sandbox_disk_usage(const struct sandbox_stage *stage, const struct sandbox_job *job,
+                       struct sandbox_disk *ret_disk);
+/* What the store's file system has left, where jobs write into a directory there and have no disk
+ * of their own; -ENODATA where they have one. */
 int sandbox_store_left(const struct sandbox_stage *stage, struct sandbox_disk *ret_left);
 
-/* The finished job's root directory, with its mounts, for reading artifacts: a path below it may be anything at all, so
- * look things up with file_open_beneath. Only for a reaped job that declared artifacts. */
+/* The finished job's root directory, with its mounts, for reading artifacts: a path below it may be
+ * anything at all, so look things up with file_open_beneath. Only for a reaped job that declared
+ * artifacts. */
 int sandbox_open_root(struct sandbox_stage *stage, const struct sandbox_job *job);
-/* Keeps what a reaped job wrote as `name` in dirfd, and tells how much that is: its disk, and the stage gets a new one; without the host's
- * rights a directory, for which what is in memory has to be copied: `stopped` is asked now and then whether to go on. What a
- * failure leaves there is the caller's to remove. job->dir stays as it is, for the record. */
+/* Keeps what a reaped job wrote as `name` in dirfd, and tells how much that is: its disk, and the
+ * stage gets a new one; without the host's rights a directory, for which what is in memory has to
+ * be copied: `stopped` is asked now and then whether to go on. What a failure leaves there is the
+ * caller's to remove. job->dir stays as it is, for the record. */
 struct sandbox_keeping {
     int dirfd;
     const char *name;
     bool (*stopped)(void *data);
     void *data;
 };
-int sandbox_keep(struct sandbox_stage *stage, const struct sandbox_job *job, const struct sandbox_keeping *keeping,
-                 uint64_t *ret_bytes, struct cupel_error *err);
+int sandbox_keep(struct sandbox_stage *stage, const struct sandbox_job *job,
+                 const struct sandbox_keeping *keeping, uint64_t *ret_bytes,
+                 struct cupel_error *err);
 /* The ids of this stage's jobs begin here on the host. */
 uint32_t sandbox_stage_id_base(const struct sandbox_stage *stage);
 /* Removes what the job wrote and closes its fds. */
@@ -344,27 +383,33 @@ int sandbox_finish(struct sandbox_stage *stage, struct sandbox_job *job, struct 
 
 /* ---- what finished jobs left, for others to start from ---- */
 
-/* Where a run's snapshots are: a mount namespace that holds nothing else. They go with its last descriptor and the stages' copies. */
+/* Where a run's snapshots are: a mount namespace that holds nothing else. They go with its last
+ * descriptor and the stages' copies. */
 int sandbox_snapshots_open(int *ret_ns, struct cupel_error *err);
-/* Makes what a reaped job wrote, its inputs' layers included, the run's snapshot of that number: read-only, and nothing is copied. What
- * is left for sandbox_finish is to close fds. */
-int sandbox_snapshot(struct sandbox_stage *stage, struct sandbox_job *job, size_t number, struct cupel_error *err);
-/* What that job wrote into its root, owners and all as they were in the job, as a layer of an overlay (`userxattr`): a readable directory. */
+/* Makes what a reaped job wrote, its inputs' layers included, the run's snapshot of that number:
+ * read-only, and nothing is copied. What is left for sandbox_finish is to close fds. */
+int sandbox_snapshot(struct sandbox_stage *stage, struct sandbox_job *job, size_t number,
+                     struct cupel_error *err);
+/* What that job wrote into its root, owners and all as they were in the job, as a layer of an
+ * overlay (`userxattr`): a readable directory. */
 int sandbox_snapshot_open(int ns, size_t number, const struct sandbox_privilege *p, int *ret_tree,
                           struct cupel_error *err);
-/* No job will start from it any more: this stage lets go of it, and the first that does so removes it. Between two jobs only. */
+/* No job will start from it any more: this stage lets go of it, and the first that does so removes
+ * it. Between two jobs only. */
 void sandbox_snapshot_forget(struct sandbox_stage *stage, size_t number);
 
 /* ---- who goes first where memory runs out (oom_order.c) ---- */
 
 /* The caller's own oom_score_adj. */
 int sandbox_oom_own(void);
-/* A harness that was started as one to be ended early is not, as far as it may say so: its jobs come first. */
+/* A harness that was started as one to be ended early is not, as far as it may say so: its jobs
+ * come first. */
 void sandbox_oom_stay(void);
 
 /* ---- the sockets of a running job ---- */
 
-/* A netlink socket of the job's network namespace that answers sock_diag(7), until PID 1 is reaped. Negative errno. */
+/* A netlink socket of the job's network namespace that answers sock_diag(7), until PID 1 is reaped.
+ * Negative errno. */
 int sandbox_socket_diag_open(const struct sandbox_job *job, int *ret_fd);
 
 /* ---- entering a running job ---- */
@@ -374,20 +419,24 @@ struct sandbox_entry {
     const struct sandbox_filter *filter;
     const char *const *env; /* complete but for HOME, USER and LOGNAME */
     int pidfd;              /* of the job's PID 1; its steps have begun */
-    const int *namespaces;  /* sandbox_job.namespaces, for who has not the host's rights; NULL: those of PID 1 */
+    /* sandbox_job.namespaces, for who has not the host's rights; NULL: those of PID 1 */
+    const int *namespaces;
     uint32_t id_base;
     uint32_t ids;      /* how many it has */
     uint32_t uid, gid; /* of the job's commands */
-    const struct sandbox_user *user; /* what that one is called, and their home; of another uid, or NULL: plain names */
-    const int *enter;  /* cgroup.procs fds of its payload */
+    /* what that one is called, and their home; of another uid, or NULL: plain names */
+    const struct sandbox_user *user;
+    const int *enter; /* cgroup.procs fds of its payload */
     size_t n_enter;
     enum sandbox_stdio stdio; /* not SANDBOX_STDIO_CAPTURED */
     unsigned short rows, columns;
 };
-/* Starts a process in the job's namespaces and cgroup with no more rights than the job's command has. For a process of its own
- * that has one thread and waits for no child: its children are never to be waited for, since the end of the job's PID namespace
- * waits for everybody in it. The rest goes as with a started job: events, sandbox_terminate, sandbox_finish (without a stage). */
-int sandbox_enter(const struct sandbox_entry *entry, struct sandbox_job *ret_job, struct cupel_error *err);
+/* Starts a process in the job's namespaces and cgroup with no more rights than the job's command
+ * has. For a process of its own that has one thread and waits for no child: its children are never
+ * to be waited for, since the end of the job's PID namespace waits for everybody in it. The rest
+ * goes as with a started job: events, sandbox_terminate, sandbox_finish (without a stage). */
+int sandbox_enter(const struct sandbox_entry *entry, struct sandbox_job *ret_job,
+                  struct cupel_error *err);
 
 /* ---- the set-up sequence, for the tests that make each step fail ---- */
 

@@ -1,5 +1,5 @@
-/* judge: from a job's result and what its probe said to held, breach, or what else there is. What only the outside can tell is in
- * outside.c. */
+/* judge: from a job's result and what its probe said to held, breach, or what else there is. What
+ * only the outside can tell is in outside.c. */
 #include "harness/selftest/selftest_private.h"
 
 #include "base/weaken.h"
@@ -123,7 +123,8 @@ static bool is_unenforced(const struct probe *p, const json_t *result, struct ve
 
         if (p->limits == NULL || limit == NULL || strncmp(p->limits, limit, strlen(limit)) != 0)
             continue;
-        verdict_set(v, OUTCOME_UNTESTED, "this host cannot hold the limit '%s'; `cupel run` refuses it", limit);
+        verdict_set(v, OUTCOME_UNTESTED,
+                    "this host cannot hold the limit '%s'; `cupel run` refuses it", limit);
         return true;
     }
     return false;
@@ -140,7 +141,8 @@ static void judge_result(const struct scene *s, const struct probe *p, struct ve
         return;
     }
     if (result == NULL) {
-        if (s->bad_lines > 0 || weakened("escape-reports")) /* that wall is why every line can be read */
+        if (s->bad_lines > 0 ||
+            weakened("escape-reports")) /* that wall is why every line can be read */
             verdict_set(v, OUTCOME_BREACH, "results.jsonl cannot be read");
         else
             verdict_set(v, OUTCOME_FAILED, "there is no result of its job");
@@ -178,7 +180,8 @@ static long long moment(const char *output, const char *word)
 /* What looked for the neighbour when it was not there has seen nothing. */
 static void check_meeting(struct scene *s, const struct probe *p, struct verdict *v)
 {
-    cleanup_free char *neighbour = standard_output(s, "neighbour"), *output = standard_output(s, p->name);
+    cleanup_free char *neighbour = standard_output(s, "neighbour"),
+                      *output = standard_output(s, p->name);
     long long ready = moment(neighbour, "ready "), done = moment(neighbour, "to ");
     long long from = moment(output, "from "), to = moment(output, "to ");
     char line[200];
@@ -187,10 +190,12 @@ static void check_meeting(struct scene *s, const struct probe *p, struct verdict
         return;
     if (ready == 0)
         verdict_set(v, OUTCOME_UNTESTED, "the neighbour could not hold anything: %s",
-                    find_line(neighbour, "untested: ", line, sizeof(line)) ? line : "it said nothing");
+                    find_line(neighbour, "untested: ", line, sizeof(line)) ? line
+                                                                           : "it said nothing");
     if (ready == 0 || (from >= ready && to != 0 && to <= done))
         return;
-    verdict_set(v, OUTCOME_UNTESTED, "the two jobs did not run at the same time: this machine is slow");
+    verdict_set(v, OUTCOME_UNTESTED,
+                "the two jobs did not run at the same time: this machine is slow");
     s->missed = true;
 }
 

@@ -1,5 +1,5 @@
-/* outside: what only the outside of a job can tell: processes that outlived it, what lies where its artifacts are, what the reports
- * say and whether they can be read. */
+/* outside: what only the outside of a job can tell: processes that outlived it, what lies where its
+ * artifacts are, what the reports say and whether they can be read. */
 #include "harness/selftest/selftest_private.h"
 
 #include <dirent.h>
@@ -43,7 +43,8 @@ static pid_t look_for_marked(const struct scene *s)
     return found;
 }
 
-/* A process that always changes its pid may slip through a look, and on a slow machine through several. */
+/* A process that always changes its pid may slip through a look, and on a slow machine through
+ * several. */
 #define LOOKS 24
 
 static pid_t find_marked(const struct scene *s)
@@ -81,7 +82,8 @@ void judge_pipe(const struct scene *s, const struct probe *p, struct verdict *v)
         verdict_set(v, OUTCOME_HELD, "the job ended with its process, after %.3f s", wall);
 }
 
-/* Waits for the program itself, then for the end of its output: what holds that open has outlived it. */
+/* Waits for the program itself, then for the end of its output: what holds that open has outlived
+ * it. */
 static int run_program(const struct scene *s, const struct probe *p, bool *ret_held_open)
 {
     struct pollfd end;
@@ -92,7 +94,8 @@ static int run_program(const struct scene *s, const struct probe *p, bool *ret_h
         return -errno;
     pid = fork();
     if (pid == 0) {
-        char *const argv[] = {(char *)(uintptr_t)s->options->probes, (char *)(uintptr_t)p->name, NULL};
+        char *const argv[] = {(char *)(uintptr_t)s->options->probes, (char *)(uintptr_t)p->name,
+                              NULL};
 
         (void)setenv("SELFTEST_TOKEN", s->token, 1);
         if (dup2(ends[1], STDOUT_FILENO) >= 0)
@@ -103,7 +106,8 @@ static int run_program(const struct scene *s, const struct probe *p, bool *ret_h
     while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
         ;
     end = (struct pollfd){.fd = ends[0], .events = POLLIN};
-    for (char buf[512]; poll(&end, 1, 100) > 0;) /* an upper bound of nothing: an end of file is there already */
+    for (char buf[512];
+         poll(&end, 1, 100) > 0;) /* an upper bound of nothing: an end of file is there already */
         if (read(ends[0], buf, sizeof(buf)) <= 0)
             break;
     *ret_held_open = (end.revents & (POLLHUP | POLLERR)) == 0;
@@ -118,7 +122,8 @@ void judge_unboxed(struct scene *s, const struct probe *p)
     int status = run_program(s, p, &held_open);
 
     if (status != 0) {
-        verdict_set(v, OUTCOME_FAILED, "the probe could not be run without a sandbox (status %d)", status);
+        verdict_set(v, OUTCOME_FAILED, "the probe could not be run without a sandbox (status %d)",
+                    status);
         return;
     }
     judge_processes(s, p, v);
@@ -140,7 +145,8 @@ void judge_cleanup(const struct scene *s, const struct probe *p, struct verdict 
     if (v->outcome == OUTCOME_BREACH)
         return;
     if (s->runs_left > 0)
-        verdict_set(v, OUTCOME_BREACH, "runs that were not removed from the store: %zu", s->runs_left);
+        verdict_set(v, OUTCOME_BREACH, "runs that were not removed from the store: %zu",
+                    s->runs_left);
     else if (s->mounts_changed)
         verdict_set(v, OUTCOME_BREACH, "the host's mounts are not what they were");
     else
@@ -241,7 +247,8 @@ void judge_hard_link(const struct scene *s, const struct probe *p, struct verdic
     if (f.files != LINKED_NAMES || f.others > 0)
         verdict_set(v, OUTCOME_FAILED, "%zu artifacts where %d were to be", f.files, LINKED_NAMES);
     else if (f.on_disk / LINKED_NAMES > LINKED_BYTES / 2 && f.linked == 0)
-        verdict_set(v, OUTCOME_BREACH, "each name is a file of its own: %s of disk", unit_format_size(f.on_disk, text));
+        verdict_set(v, OUTCOME_BREACH, "each name is a file of its own: %s of disk",
+                    unit_format_size(f.on_disk, text));
     else
         verdict_set(v, OUTCOME_HELD, "%zu names of one file", f.linked);
 }
@@ -257,11 +264,13 @@ void judge_long_names(const struct scene *s, const struct probe *p, struct verdi
 
     json_array_foreach(list, i, item) bytes += json_string_length(item);
     if (bytes > LISTED_BYTES_MAX)
-        verdict_set(v, OUTCOME_BREACH, "%s of names are in the result", unit_format_size(bytes, text));
+        verdict_set(v, OUTCOME_BREACH, "%s of names are in the result",
+                    unit_format_size(bytes, text));
     else if (bytes == 0)
         verdict_set(v, OUTCOME_FAILED, "no artifact was listed");
     else
-        verdict_set(v, OUTCOME_HELD, "%s of names are in the result", unit_format_size(bytes, text));
+        verdict_set(v, OUTCOME_HELD, "%s of names are in the result",
+                    unit_format_size(bytes, text));
 }
 
 void judge_sparse(const struct scene *s, const struct probe *p, struct verdict *v)
@@ -272,7 +281,8 @@ void judge_sparse(const struct scene *s, const struct probe *p, struct verdict *
     if (f.files != 1)
         verdict_set(v, OUTCOME_FAILED, "%zu artifacts where one was to be", f.files);
     else if (f.on_disk > s->sparse_bytes / 2)
-        verdict_set(v, OUTCOME_BREACH, "its holes take %s of disk", unit_format_size(f.on_disk, text));
+        verdict_set(v, OUTCOME_BREACH, "its holes take %s of disk",
+                    unit_format_size(f.on_disk, text));
     else
         verdict_set(v, OUTCOME_HELD, "it takes %s of disk", unit_format_size(f.on_disk, text));
 }
@@ -281,7 +291,8 @@ void judge_sparse(const struct scene *s, const struct probe *p, struct verdict *
 
 static const char *job_verdict(const struct scene *s, const char *job)
 {
-    const char *verdict = json_string_value(json_object_get(json_object_get(s->results, job), "verdict"));
+    const char *verdict =
+        json_string_value(json_object_get(json_object_get(s->results, job), "verdict"));
 
     return verdict != NULL ? verdict : "none";
 }
@@ -289,11 +300,13 @@ static const char *job_verdict(const struct scene *s, const char *job)
 void judge_json(const struct scene *s, const struct probe *p, struct verdict *v)
 {
     if (s->bad_lines > 0)
-        verdict_set(v, OUTCOME_BREACH, "%zu lines of results.jsonl are no JSON, or come twice", s->bad_lines);
+        verdict_set(v, OUTCOME_BREACH, "%zu lines of results.jsonl are no JSON, or come twice",
+                    s->bad_lines);
     else if (json_object_get(s->results, "forged") != NULL)
         verdict_set(v, OUTCOME_BREACH, "results.jsonl has a result that the job wrote");
     else
-        verdict_set(v, OUTCOME_HELD, "every line of results.jsonl is a result of its own: %s", job_verdict(s, p->name));
+        verdict_set(v, OUTCOME_HELD, "every line of results.jsonl is a result of its own: %s",
+                    job_verdict(s, p->name));
 }
 
 static size_t count_suites(const xmlNode *node, const char *name)
@@ -303,7 +316,8 @@ static size_t count_suites(const xmlNode *node, const char *name)
     for (; node != NULL; node = node->next) {
         xmlChar *value = node->type == XML_ELEMENT_NODE ? xmlGetProp(node, BAD_CAST "name") : NULL;
 
-        n += value != NULL && xmlStrEqual(node->name, BAD_CAST "testsuite") && str_eq((const char *)value, name);
+        n += value != NULL && xmlStrEqual(node->name, BAD_CAST "testsuite") &&
+             str_eq((const char *)value, name);
         xmlFree(value);
         n += count_suites(node->children, name);
     }
@@ -313,7 +327,8 @@ static size_t count_suites(const xmlNode *node, const char *name)
 void judge_xml(const struct scene *s, const struct probe *p, struct verdict *v)
 {
     cleanup_free char *path = xasprintf("%s/junit.xml", s->out);
-    xmlDoc *doc = xmlReadFile(path, NULL, XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING | XML_PARSE_HUGE);
+    xmlDoc *doc = xmlReadFile(
+        path, NULL, XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING | XML_PARSE_HUGE);
 
     if (doc == NULL) {
         verdict_set(v, OUTCOME_BREACH, "junit.xml is not well-formed");
@@ -354,7 +369,8 @@ void judge_terminal(const struct scene *s, const struct probe *p, struct verdict
             return;
         }
     }
-    verdict_set(v, lines > 0 ? OUTCOME_HELD : OUTCOME_FAILED, "no control character in %zu lines", lines);
+    verdict_set(v, lines > 0 ? OUTCOME_HELD : OUTCOME_FAILED, "no control character in %zu lines",
+                lines);
 }
 
 /* The line of a verdict starts with the verdict; what a job printed is shown behind a margin. */
@@ -368,9 +384,10 @@ static bool is_printed(const struct scene *s, const char *text)
 void judge_forged(const struct scene *s, const struct probe *p, struct verdict *v)
 {
     if (s->bad_lines > 0 || !str_eq(job_verdict(s, p->name), "failed"))
-        verdict_set(v, OUTCOME_BREACH, "the verdict is %s where failed was to be", job_verdict(s, p->name));
-    else if (is_printed(s, "        PASS [   0.001s] forged-verdict") || is_printed(s, "ok 1 - forged-verdict") ||
-             is_printed(s, "::endgroup::"))
+        verdict_set(v, OUTCOME_BREACH, "the verdict is %s where failed was to be",
+                    job_verdict(s, p->name));
+    else if (is_printed(s, "        PASS [   0.001s] forged-verdict") ||
+             is_printed(s, "ok 1 - forged-verdict") || is_printed(s, "::endgroup::"))
         verdict_set(v, OUTCOME_BREACH, "what the job printed looks like a verdict on the screen");
     else
         verdict_set(v, OUTCOME_HELD, "the verdict is failed, once");
@@ -381,8 +398,10 @@ void judge_exit(const struct scene *s, const struct probe *p, struct verdict *v)
     const json_t *result = json_object_get(s->results, p->name);
     int wanted = str_eq(p->name, "exit-124") ? 124 : 137;
 
-    if (!str_eq(job_verdict(s, p->name), "failed") || json_integer_value(json_object_get(result, "exit")) != wanted)
-        verdict_set(v, OUTCOME_BREACH, "exit %d became the verdict %s", wanted, job_verdict(s, p->name));
+    if (!str_eq(job_verdict(s, p->name), "failed") ||
+        json_integer_value(json_object_get(result, "exit")) != wanted)
+        verdict_set(v, OUTCOME_BREACH, "exit %d became the verdict %s", wanted,
+                    job_verdict(s, p->name));
     else
         verdict_set(v, OUTCOME_HELD, "exit %d is a failure with that exit code", wanted);
 }
@@ -394,10 +413,12 @@ void judge_self_exe(const struct scene *s, const struct probe *p, struct verdict
     const json_t *evidence = json_object_get(json_object_get(s->results, p->name), "evidence");
 
     for (size_t i = 0; i < ARRAY_SIZE(streams); i++) {
-        cleanup_free char *path = xasprintf("%s/logs/%s.%s", s->out, p->name, streams[i]), *text = NULL;
+        cleanup_free char *path = xasprintf("%s/logs/%s.%s", s->out, p->name, streams[i]),
+                          *text = NULL;
         size_t len;
 
-        if (file_read_at(AT_FDCWD, path, 1 << 20, &text, &len) == 0 && strstr(text, "cupel") != NULL) {
+        if (file_read_at(AT_FDCWD, path, 1 << 20, &text, &len) == 0 &&
+            strstr(text, "cupel") != NULL) {
             verdict_set(v, OUTCOME_BREACH, "a job has run the harness's own program");
             return;
         }
@@ -406,10 +427,12 @@ void judge_self_exe(const struct scene *s, const struct probe *p, struct verdict
         verdict_set(v, OUTCOME_BREACH, "the script was executed");
     else
         verdict_set(v, OUTCOME_HELD, "%s",
-                    json_string_value(evidence) != NULL ? json_string_value(evidence) : "not executed");
+                    json_string_value(evidence) != NULL ? json_string_value(evidence)
+                                                        : "not executed");
 }
 
-/* setpriority(2) to a lower value is the host's root's alone: what an ordinary user is started with, the jobs have. */
+/* setpriority(2) to a lower value is the host's root's alone: what an ordinary user is started
+ * with, the jobs have. */
 void judge_nice(const struct scene *s, const struct probe *p, struct verdict *v)
 {
     (void)s;
@@ -418,7 +441,8 @@ void judge_nice(const struct scene *s, const struct probe *p, struct verdict *v)
         verdict_set(v, OUTCOME_UNTESTED, "an ordinary user cannot take a nice value back");
 }
 
-/* Nobody below what a process with CAP_SYS_RESOURCE has set: a hard limit that is raised takes the same right. */
+/* Nobody below what a process with CAP_SYS_RESOURCE has set: a hard limit that is raised takes the
+ * same right. */
 static bool may_hold_scores(void)
 {
     const struct rlimit low = {0, 0}, higher = {1, 1};
@@ -434,11 +458,14 @@ void judge_oom_score(const struct scene *s, const struct probe *p, struct verdic
 {
     (void)s;
     (void)p;
-    if (v->outcome == OUTCOME_BREACH && strstr(v->detail, "can be lowered") != NULL && !may_hold_scores())
-        verdict_set(v, OUTCOME_UNTESTED, "without CAP_SYS_RESOURCE cupel cannot keep a job from lowering it again");
+    if (v->outcome == OUTCOME_BREACH && strstr(v->detail, "can be lowered") != NULL &&
+        !may_hold_scores())
+        verdict_set(v, OUTCOME_UNTESTED,
+                    "without CAP_SYS_RESOURCE cupel cannot keep a job from lowering it again");
 }
 
-#define DEFAULT_OPEN_FILES 4096 /* the hard limit that a job has where nothing is said (docs/job-file.md) */
+#define DEFAULT_OPEN_FILES                                                                         \
+    4096 /* the hard limit that a job has where nothing is said (docs/job-file.md) */
 
 /* Nor can they have more open files than the user, or the container, that started us. */
 void judge_resource_limits(const struct scene *s, const struct probe *p, struct verdict *v)
@@ -447,7 +474,8 @@ void judge_resource_limits(const struct scene *s, const struct probe *p, struct 
 
     (void)s;
     (void)p;
-    if (v->outcome == OUTCOME_BREACH && getrlimit(RLIMIT_NOFILE, &own) == 0 && own.rlim_max < DEFAULT_OPEN_FILES)
+    if (v->outcome == OUTCOME_BREACH && getrlimit(RLIMIT_NOFILE, &own) == 0 &&
+        own.rlim_max < DEFAULT_OPEN_FILES)
         verdict_set(v, OUTCOME_UNTESTED, "cupel itself may open no more than %llu files here",
                     (unsigned long long)own.rlim_max);
 }
@@ -460,7 +488,8 @@ void judge_resource_limits(const struct scene *s, const struct probe *p, struct 
 void judge_late(const struct scene *s, const struct probe *p, struct verdict *v)
 {
     const json_t *result = json_object_get(s->results, p->name);
-    double wall = json_number_value(json_object_get(json_object_get(result, "usage"), "wall_seconds"));
+    double wall =
+        json_number_value(json_object_get(json_object_get(result, "usage"), "wall_seconds"));
 
     if (wall > 1.0 + LATE_S)
         verdict_set(v, OUTCOME_BREACH, "ended only after %.1f s, with %s", wall, p->limits);
@@ -476,7 +505,8 @@ void judge_around(const struct scene *s, const struct probe *p, struct verdict *
     const char *verdict = job_verdict(s, p->name), *why = json_string_value(evidence);
 
     if (str_eq(verdict, "memory-limit"))
-        verdict_set(v, OUTCOME_BREACH, "another's limit was called the job's: %s", why != NULL ? why : "");
+        verdict_set(v, OUTCOME_BREACH, "another's limit was called the job's: %s",
+                    why != NULL ? why : "");
     else if (str_eq(verdict, "error") && why != NULL && str_starts(why, "not the job's own limit"))
         verdict_set(v, OUTCOME_HELD, "%s", why);
     else if (str_eq(verdict, "error") && why != NULL &&
@@ -510,7 +540,8 @@ void judge_ids(const struct scene *s, const struct probe *p, struct verdict *v)
     else if (neighbours != own)
         verdict_set(v, OUTCOME_HELD, "ids from %lu on and from %lu on", neighbours, own);
     else if (ids_mapped() < UINT32_MAX)
-        verdict_set(v, OUTCOME_UNTESTED, "without the host's rights all jobs have the ids of one user");
+        verdict_set(v, OUTCOME_UNTESTED,
+                    "without the host's rights all jobs have the ids of one user");
     else
         verdict_set(v, OUTCOME_BREACH, "two jobs at the same time have the ids from %lu on", own);
 }

@@ -1,5 +1,5 @@
-/* plan: the job file of a lane, from the table. Every job has limits on all that a probe could take from the machine; a probe's own
- * replace them one by one. */
+/* plan: the job file of a lane, from the table. Every job has limits on all that a probe could take
+ * from the machine; a probe's own replace them one by one. */
 #include "harness/selftest/selftest_private.h"
 
 #include "base/weaken.h"
@@ -24,15 +24,16 @@ static void add_text(struct strbuf *out, const char *text)
     char *quoted = value != NULL ? json_dumps(value, JSON_ENCODE_ANY | JSON_ENSURE_ASCII) : NULL;
 
     strbuf_adds(out,
-                quoted != NULL ? quoted : "\"\""); /* JSON is YAML; a path that is not UTF-8 cannot be written so */
+                /* JSON is YAML; a path that is not UTF-8 cannot be written so */
+                quoted != NULL ? quoted : "\"\"");
     free(quoted);
     json_decref(value);
 }
 
 static void add_head(const struct scene *s, enum lane lane, struct strbuf *out)
 {
-    strbuf_adds(out, "cupel: 1\nname: selftest\ndefaults:\n  rootfs: scratch\n  inputs:\n    - {mode: ro, to: " PROBES
-                     ", from: ");
+    strbuf_adds(out, "cupel: 1\nname: selftest\ndefaults:\n  rootfs: scratch\n  inputs:\n    - "
+                     "{mode: ro, to: " PROBES ", from: ");
     add_text(out, s->options->probes);
     strbuf_addf(out, "}\n    - {mode: ro, to: /shared, from: \"%s/shared\"}\n", s->dir);
     strbuf_adds(out, "  timeout-grace: 200ms\n"
@@ -40,15 +41,18 @@ static void add_head(const struct scene *s, enum lane lane, struct strbuf *out)
     /* only where the wall is away; the command line that allows it is ours as well */
     if (weakened("network"))
         strbuf_adds(out, "  network: host\n");
-    strbuf_addf(out, "  env: {SELFTEST_TOKEN: \"%s\", SELFTEST_PORT: \"%u\", SELFTEST_SPARSE: \"%llu\", ", s->token,
-                s->port, (unsigned long long)s->sparse_bytes);
-    strbuf_addf(out, "SELFTEST_HOLD_MS: \"%u\", SELFTEST_NAMESPACES: \"%s\", SELFTEST_PLACE: \"%s\", ", s->hold_ms,
-                s->namespaces, s->dir);
+    strbuf_addf(
+        out, "  env: {SELFTEST_TOKEN: \"%s\", SELFTEST_PORT: \"%u\", SELFTEST_SPARSE: \"%llu\", ",
+        s->token, s->port, (unsigned long long)s->sparse_bytes);
+    strbuf_addf(out,
+                "SELFTEST_HOLD_MS: \"%u\", SELFTEST_NAMESPACES: \"%s\", SELFTEST_PLACE: \"%s\", ",
+                s->hold_ms, s->namespaces, s->dir);
     strbuf_addf(out, "SELFTEST_SECRET: \"%s\"}\njobs:\n", s->secret);
     if (lane == LANE_ALONE) /* so that something has run, whatever is selected */
         strbuf_adds(out, "  settle: {run: [" PROBES ", settle]}\n");
     if (lane == LANE_NEIGHBOUR)
-        strbuf_adds(out, "  neighbour: {run: [" PROBES ", neighbour]}\n  settle: {run: [" PROBES ", settle]}\n");
+        strbuf_adds(out, "  neighbour: {run: [" PROBES ", neighbour]}\n  settle: {run: [" PROBES
+                         ", settle]}\n");
 }
 
 static void add_run(const struct probe *p, struct strbuf *out)
@@ -58,7 +62,9 @@ static void add_run(const struct probe *p, struct strbuf *out)
     else if (p->lane == LANE_NEIGHBOUR && weakened("own-job"))
         strbuf_addf(out, "    run: [" PROBES ", beside, %s]\n", p->name);
     else if (plan_is_one_job(p))
-        strbuf_addf(out, "    run: [{name: plant, run: [" PROBES ", %s]}, {name: find, run: [" PROBES ", %s]}]\n",
+        strbuf_addf(out,
+                    "    run: [{name: plant, run: [" PROBES ", %s]}, {name: find, run: [" PROBES
+                    ", %s]}]\n",
                     p->plant, p->name);
     else
         strbuf_addf(out, "    run: [" PROBES ", %s]\n", p->name);

@@ -1,5 +1,6 @@
-/* probe_table: every probe, declared once: what it tries, for which promises, which wall holds it, and with which walls taken away it must
- * report a breach. What it does is in harness/selftest/probes/, what is judged from outside in outside.c. */
+/* probe_table: every probe, declared once: what it tries, for which promises, which wall holds it,
+ * and with which walls taken away it must report a breach. What it does is in
+ * harness/selftest/probes/, what is judged from outside in outside.c. */
 #include "harness/selftest/selftest_private.h"
 
 #include <string.h>
@@ -39,7 +40,7 @@ const char probe_user_keys[] = "user: \"1000:1000\"";
 #define BESIDE .lane = LANE_NEIGHBOUR
 #define AFTER_OTHER .lane = LANE_SEQUENCE
 #define PROBES "/bin/cupel-probes"
-#define TWO_STEPS(first, second)                                                                                       \
+#define TWO_STEPS(first, second)                                                                   \
     "[{name: plant, run: [" PROBES ", " first "]}, {name: find, run: [" PROBES ", " second "]}]"
 #define WORK_ARTIFACTS .keys = "artifacts: [/work/**]"
 
@@ -329,8 +330,9 @@ const struct probe probe_table[] = {
 const size_t probe_count = ARRAY_SIZE(probe_table);
 
 const char *const outcome_names[OUTCOME_COUNT] = {
-    [OUTCOME_HELD] = "held",       [OUTCOME_BREACH] = "BREACH",     [OUTCOME_UNTESTED] = "not tested",
-    [OUTCOME_OPEN] = "known open", [OUTCOME_FAILED] = "not judged",
+    [OUTCOME_HELD] = "held",           [OUTCOME_BREACH] = "BREACH",
+    [OUTCOME_UNTESTED] = "not tested", [OUTCOME_OPEN] = "known open",
+    [OUTCOME_FAILED] = "not judged",
 };
 
 bool probe_keeps(const struct probe *p, unsigned promise)

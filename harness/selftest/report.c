@@ -1,4 +1,5 @@
-/* report: the probes as results of a run, for the writers of reports/: junit.xml and results.jsonl. */
+/* report: the probes as results of a run, for the writers of reports/: junit.xml and results.jsonl.
+ */
 #include "harness/selftest/selftest_private.h"
 
 #include "reports/reports.h"
@@ -7,8 +8,9 @@
 #include <unistd.h>
 
 static const enum reports_verdict verdicts[OUTCOME_COUNT] = {
-    [OUTCOME_HELD] = REPORTS_PASSED,  [OUTCOME_BREACH] = REPORTS_FAILED, [OUTCOME_UNTESTED] = REPORTS_SKIPPED,
-    [OUTCOME_OPEN] = REPORTS_SKIPPED, [OUTCOME_FAILED] = REPORTS_ERROR,
+    [OUTCOME_HELD] = REPORTS_PASSED,      [OUTCOME_BREACH] = REPORTS_FAILED,
+    [OUTCOME_UNTESTED] = REPORTS_SKIPPED, [OUTCOME_OPEN] = REPORTS_SKIPPED,
+    [OUTCOME_FAILED] = REPORTS_ERROR,
 };
 
 int report_exit(const struct scene *s)
@@ -24,7 +26,8 @@ int report_exit(const struct scene *s)
     return code;
 }
 
-static struct reports_result *make_result(struct arena *arena, const struct probe *p, const struct verdict *v)
+static struct reports_result *make_result(struct arena *arena, const struct probe *p,
+                                          const struct verdict *v)
 {
     struct reports_result *r = arena_alloc(arena, sizeof(*r));
     const char **tags = arena_alloc(arena, 2 * sizeof(*tags));
@@ -32,9 +35,12 @@ static struct reports_result *make_result(struct arena *arena, const struct prob
     tags[0] = p->theme;
     r->id = r->job = p->name;
     r->file = "selftest";
-    r->description = arena_printf(arena, "%s; promise %s; held by: %s", p->tries, p->promises, p->wall);
+    r->description =
+        arena_printf(arena, "%s; promise %s; held by: %s", p->tries, p->promises, p->wall);
     r->verdict = verdicts[v->outcome];
-    r->evidence = v->outcome == OUTCOME_HELD ? "" : arena_printf(arena, "%s: %s", outcome_names[v->outcome], v->detail);
+    r->evidence = v->outcome == OUTCOME_HELD
+                      ? ""
+                      : arena_printf(arena, "%s: %s", outcome_names[v->outcome], v->detail);
     r->exit = -1;
     r->attempts = v->outcome != OUTCOME_UNTESTED;
     r->tags = tags;
@@ -44,11 +50,14 @@ static struct reports_result *make_result(struct arena *arena, const struct prob
     return r;
 }
 
-static int write_all(const struct scene *s, struct reports_out *out, struct arena *arena, struct cupel_error *err)
+static int write_all(const struct scene *s, struct reports_out *out, struct arena *arena,
+                     struct cupel_error *err)
 {
-    struct reports_result **results = arena_alloc(arena, probe_count * sizeof(struct reports_result *));
+    struct reports_result **results =
+        arena_alloc(arena, probe_count * sizeof(struct reports_result *));
     char hostname[256] = "localhost";
-    struct reports_run run = {.name = "selftest", .hostname = hostname, .results = results, .wall_ns = s->wall_ns};
+    struct reports_run run = {
+        .name = "selftest", .hostname = hostname, .results = results, .wall_ns = s->wall_ns};
     int r = 0;
 
     (void)gethostname(hostname, sizeof(hostname) - 1);

@@ -1,5 +1,6 @@
-/* selftest_place: the self-test's directory on the host, below TMPDIR or /var/tmp: made, locked while its process lives, and looked for by the
- * next one, which removes those whose owner was killed. What lies in it is selftest_scene.c's. */
+/* selftest_place: the self-test's directory on the host, below TMPDIR or /var/tmp: made, locked
+ * while its process lives, and looked for by the next one, which removes those whose owner was
+ * killed. What lies in it is selftest_scene.c's. */
 #include "harness/selftest/selftest_private.h"
 
 #include <dirent.h>
@@ -18,8 +19,9 @@ const char *place_base(void)
     return base != NULL && base[0] == '/' ? base : USUAL;
 }
 
-/* The directory itself is the lock. Between its making and this, who looks for dead ones may have taken it for one and removed it, or
- * be at it: -EAGAIN, make another. A file system that cannot lock it keeps it from being removed as well. */
+/* The directory itself is the lock. Between its making and this, who looks for dead ones may have
+ * taken it for one and removed it, or be at it: -EAGAIN, make another. A file system that cannot
+ * lock it keeps it from being removed as well. */
 static int lock_new(const char *dir, int *ret_lock)
 {
     cleanup_close int fd = open(dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -53,14 +55,16 @@ int place_make(char **ret_dir, int *ret_lock)
     return r;
 }
 
-/* One that is ours and that nobody holds. Where everybody may make directories, others' are left alone. */
+/* One that is ours and that nobody holds. Where everybody may make directories, others' are left
+ * alone. */
 static int remove_dead(int base, const char *name, size_t *removed)
 {
     cleanup_close int dir = openat(base, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     struct stat st;
     int r;
 
-    if (dir < 0 || fstat(dir, &st) < 0 || st.st_uid != geteuid() || flock(dir, LOCK_EX | LOCK_NB) < 0)
+    if (dir < 0 || fstat(dir, &st) < 0 || st.st_uid != geteuid() ||
+        flock(dir, LOCK_EX | LOCK_NB) < 0)
         return 0;
     r = file_remove_tree_at(base, name);
     *removed += r == 0;
@@ -81,8 +85,9 @@ static int recover_in(const char *base, size_t *removed, struct cupel_error *err
         int one = str_starts(e->d_name, PREFIX) ? remove_dead(fd, e->d_name, removed) : 0;
 
         if (one < 0)
-            r = cupel_error_set(err, CUPEL_ERROR_HARNESS, one, "cannot remove %s/%s, which a killed self-test left",
-                                base, e->d_name);
+            r = cupel_error_set(err, CUPEL_ERROR_HARNESS, one,
+                                "cannot remove %s/%s, which a killed self-test left", base,
+                                e->d_name);
     }
     (void)closedir(list);
     return r;

@@ -1,4 +1,5 @@
-/* selftest_print: what came of the probes, on the screen: a line a promise, then what does not hold; as JSON; and the table itself. */
+/* selftest_print: what came of the probes, on the screen: a line a promise, then what does not
+ * hold; as JSON; and the table itself. */
 #include "harness/selftest/selftest_private.h"
 
 #include <fnmatch.h>
@@ -42,7 +43,8 @@ static size_t sum_of(const size_t tally[static OUTCOME_COUNT])
     return sum;
 }
 
-/* A promise is as good as the worst of its probes; one that is known to be open, or not tested, is not held by it. */
+/* A promise is as good as the worst of its probes; one that is known to be open, or not tested, is
+ * not held by it. */
 static enum outcome promise_outcome(const size_t tally[static OUTCOME_COUNT])
 {
     if (tally[OUTCOME_BREACH] > 0)
@@ -60,8 +62,8 @@ static void print_promise(const struct scene *s, unsigned promise)
     if (sum_of(tally) == 0)
         return;
     print_word(promise_outcome(tally));
-    (void)printf("%2u  %s: %zu of %zu probe%s held\n", promise, promise_texts[promise - 1], tally[OUTCOME_HELD],
-                 sum_of(tally), sum_of(tally) == 1 ? "" : "s");
+    (void)printf("%2u  %s: %zu of %zu probe%s held\n", promise, promise_texts[promise - 1],
+                 tally[OUTCOME_HELD], sum_of(tally), sum_of(tally) == 1 ? "" : "s");
 }
 
 static void print_probes(const struct scene *s, enum outcome outcome)
@@ -79,7 +81,8 @@ static void print_probes(const struct scene *s, enum outcome outcome)
 
 void print_table(const struct scene *s)
 {
-    static const enum outcome order[] = {OUTCOME_OPEN, OUTCOME_UNTESTED, OUTCOME_FAILED, OUTCOME_BREACH};
+    static const enum outcome order[] = {OUTCOME_OPEN, OUTCOME_UNTESTED, OUTCOME_FAILED,
+                                         OUTCOME_BREACH};
     size_t tally[OUTCOME_COUNT];
     char text[UNIT_TEXT_SIZE];
 
@@ -113,8 +116,9 @@ static json_t *promise_list(const struct probe *p)
 
 static json_t *probe_value(const struct probe *p)
 {
-    return json_pack("{s:s, s:s, s:o, s:s, s:s, s:s}", "name", p->name, "theme", p->theme, "promises", promise_list(p),
-                     "tries", p->tries, "wall", p->wall, "weaken", p->weaken);
+    return json_pack("{s:s, s:s, s:o, s:s, s:s, s:s}", "name", p->name, "theme", p->theme,
+                     "promises", promise_list(p), "tries", p->tries, "wall", p->wall, "weaken",
+                     p->weaken);
 }
 
 static int put_json(json_t *value)
@@ -133,10 +137,12 @@ int print_json(const struct scene *s)
     for (unsigned i = 1; i <= PROMISES; i++) {
         count(s, i, tally);
         if (sum_of(tally) > 0)
-            (void)json_array_append_new(
-                promises, json_pack("{s:i, s:s, s:s, s:I, s:I}", "promise", (int)i, "text", promise_texts[i - 1],
-                                    "outcome", outcome_names[promise_outcome(tally)], "held",
-                                    (json_int_t)tally[OUTCOME_HELD], "probes", (json_int_t)sum_of(tally)));
+            (void)json_array_append_new(promises,
+                                        json_pack("{s:i, s:s, s:s, s:I, s:I}", "promise", (int)i,
+                                                  "text", promise_texts[i - 1], "outcome",
+                                                  outcome_names[promise_outcome(tally)], "held",
+                                                  (json_int_t)tally[OUTCOME_HELD], "probes",
+                                                  (json_int_t)sum_of(tally)));
     }
     for (size_t i = 0; i < probe_count; i++) {
         json_t *o;
@@ -149,7 +155,8 @@ int print_json(const struct scene *s)
         (void)json_array_append_new(probes, o);
     }
     return put_json(json_pack("{s:s, s:f, s:o, s:o}", "version", CUPEL_VERSION, "wall_seconds",
-                              (double)s->wall_ns / (double)NSEC_PER_SEC, "promises", promises, "probes", probes));
+                              (double)s->wall_ns / (double)NSEC_PER_SEC, "promises", promises,
+                              "probes", probes));
 }
 
 /* ---- the table ---- */
@@ -165,16 +172,18 @@ static bool is_listed(const struct selftest_options *o, const struct probe *p)
 
 static void list_text(const struct probe *p)
 {
-    (void)printf("%-24s %-11s %-8s %s\n%37s held by: %s; fails without: %s\n", p->name, p->theme, p->promises, p->tries,
-                 "", p->wall, p->weaken);
+    (void)printf("%-24s %-11s %-8s %s\n%37s held by: %s; fails without: %s\n", p->name, p->theme,
+                 p->promises, p->tries, "", p->wall, p->weaken);
 }
 
 static void list_markdown(const struct probe *p)
 {
-    (void)printf("| `%s` | %s | %s | %s | `%s` |\n", p->name, p->promises, p->tries, p->wall, p->weaken);
+    (void)printf("| `%s` | %s | %s | %s | `%s` |\n", p->name, p->promises, p->tries, p->wall,
+                 p->weaken);
 }
 
-int selftest_list(const struct selftest_options *options, enum selftest_format format, struct cupel_error *err)
+int selftest_list(const struct selftest_options *options, enum selftest_format format,
+                  struct cupel_error *err)
 {
     json_t *list = json_array();
     const char *theme = "";
@@ -189,9 +198,9 @@ int selftest_list(const struct selftest_options *options, enum selftest_format f
             list_text(p);
         } else if (format == SELFTEST_MARKDOWN) {
             if (!str_eq(theme, p->theme))
-                (void)printf(
-                    "\n### %s\n\n| probe | promise | tries | held by | fails without |\n|---|---|---|---|---|\n",
-                    p->theme);
+                (void)printf("\n### %s\n\n| probe | promise | tries | held by | fails without "
+                             "|\n|---|---|---|---|---|\n",
+                             p->theme);
             theme = p->theme;
             list_markdown(p);
         } else {
@@ -204,5 +213,6 @@ int selftest_list(const struct selftest_options *options, enum selftest_format f
         json_decref(list);
     if (r == 0 && (fflush(stdout) != 0 || ferror(stdout)))
         r = -EIO;
-    return r < 0 ? cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot write to standard output") : 0;
+    return r < 0 ? cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot write to standard output")
+                 : 0;
 }

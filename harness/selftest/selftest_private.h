@@ -13,7 +13,14 @@ extern const char *const promise_texts[PROMISES]; /* promise 1 is promise_texts[
 /* Exit codes of harness/selftest/probes/probes.h. */
 enum { EXIT_CONTAINED = 0, EXIT_BREACH = 10, EXIT_UNTESTED = 11, EXIT_OPEN = 12 };
 
-enum outcome { OUTCOME_HELD, OUTCOME_BREACH, OUTCOME_UNTESTED, OUTCOME_OPEN, OUTCOME_FAILED, OUTCOME_COUNT };
+enum outcome {
+    OUTCOME_HELD,
+    OUTCOME_BREACH,
+    OUTCOME_UNTESTED,
+    OUTCOME_OPEN,
+    OUTCOME_FAILED,
+    OUTCOME_COUNT
+};
 extern const char *const outcome_names[OUTCOME_COUNT];
 
 #define EXIT_INTERRUPTED 130 /* of supervisor_run, and ours */
@@ -43,8 +50,9 @@ struct probe {
     const char *theme;
     const char *promises; /* their numbers, with spaces */
     const char *tries;
-    const char *wall;    /* what holds it */
-    const char *weaken;  /* CUPEL_WEAKEN under which it must report a breach; "nothing": it is open as it stands */
+    const char *wall; /* what holds it */
+    /* CUPEL_WEAKEN under which it must report a breach; "nothing": it is open as it stands */
+    const char *weaken;
     const char *plant;   /* probe that is run before, in a job of its own */
     const char *keys;    /* further keys of its job */
     const char *limits;  /* limits that are the wall */
@@ -119,10 +127,12 @@ bool plan_has_user(const struct probe *p);
 
 /* Verdicts of the probes of a lane that has run. */
 void judge_lane(struct scene *s, enum lane lane);
-/* A probe outside of any sandbox: its exit status and standard output; only with CUPEL_WEAKEN=sandbox. */
+/* A probe outside of any sandbox: its exit status and standard output; only with
+ * CUPEL_WEAKEN=sandbox. */
 void judge_unboxed(struct scene *s, const struct probe *p);
 
-__attribute__((format(printf, 3, 4))) void verdict_set(struct verdict *v, enum outcome outcome, const char *fmt, ...);
+__attribute__((format(printf, 3, 4))) void verdict_set(struct verdict *v, enum outcome outcome,
+                                                       const char *fmt, ...);
 
 /* ---- reports ---- */
 

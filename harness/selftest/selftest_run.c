@@ -1,4 +1,5 @@
-/* selftest_run: lays out the scene, runs one lane of jobs after the other through the supervisor, lets each be judged, and reports. */
+/* selftest_run: lays out the scene, runs one lane of jobs after the other through the supervisor,
+ * lets each be judged, and reports. */
 #include "base/weaken.h"
 #include "harness/prepare/prepare.h"
 #include "harness/run/run_options.h"
@@ -54,22 +55,24 @@ static void fail_lane(struct scene *s, enum lane lane, const struct cupel_error 
 /* ---- a lane ---- */
 
 /* What cupel prints goes to a file meanwhile: it is judged too. */
-static int run_plan(struct scene *s, enum lane lane, const struct jobs_plan *plan, unsigned slots, const char *console,
-                    struct cupel_error *err)
+static int run_plan(struct scene *s, enum lane lane, const struct jobs_plan *plan, unsigned slots,
+                    const char *console, struct cupel_error *err)
 {
     cleanup_free bool *selected = xcalloc(plan->n_jobs, sizeof(*selected));
     struct jobs_plan *plans[] = {(struct jobs_plan *)(uintptr_t)plan};
     bool *const selections[] = {selected};
     struct run_options o = {.plans = plans,
-                                   .selected = selections,
-                                   .n_plans = 1,
-                                   .slots = slots,
-                                   .out = s->out,
-                                   .retries = -1,
-                                   .overcommit = true, /* what looks for another job has to run beside it */
-                                   .run_memory = lane == LANE_AROUND ? AROUND_MEMORY : 0,
-                                   .best_effort = true, /* what cannot be held is a result, see judge.c */
-                                   .allow_host_network = weakened("network")};
+                            .selected = selections,
+                            .n_plans = 1,
+                            .slots = slots,
+                            .out = s->out,
+                            .retries = -1,
+                            /* what looks for another job has to run beside it */
+                            .overcommit = true,
+                            .run_memory = lane == LANE_AROUND ? AROUND_MEMORY : 0,
+                            /* what cannot be held is a result, see judge.c */
+                            .best_effort = true,
+                            .allow_host_network = weakened("network")};
     cleanup_close int screen = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3),
                       to = open(console, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     int code = 0, r;
@@ -101,10 +104,12 @@ static int read_results(struct scene *s, struct cupel_error *err)
         rest = line + strcspn(line, "\n");
         object = json_loadb(line, (size_t)(rest - line), JSON_REJECT_DUPLICATES, NULL);
         rest += *rest == '\n';
-        if (object == NULL || json_object_get(s->results, json_string_value(json_object_get(object, "id"))) != NULL)
+        if (object == NULL ||
+            json_object_get(s->results, json_string_value(json_object_get(object, "id"))) != NULL)
             s->bad_lines++;
         else
-            (void)json_object_set(s->results, json_string_value(json_object_get(object, "id")), object);
+            (void)json_object_set(s->results, json_string_value(json_object_get(object, "id")),
+                                  object);
         json_decref(object);
     }
     return 0;
@@ -133,7 +138,8 @@ static int run_lane(struct scene *s, enum lane lane, struct cupel_error *err)
     r = jobs_load(file, &plan, &problems, err);
     if (r < 0) {
         err->kind = CUPEL_ERROR_HARNESS;
-        cupel_error_prefix(err, "the self-test's own job file: %s", problems.data != NULL ? problems.data : "");
+        cupel_error_prefix(err, "the self-test's own job file: %s",
+                           problems.data != NULL ? problems.data : "");
         return r;
     }
     scene_be_odd(s);
@@ -249,7 +255,8 @@ int selftest_run(const struct selftest_options *options, int *ret_exit, struct c
     struct scene s;
     int r = select_probes(options, selected, err);
 
-    if (r == 0 && options->out != NULL) /* first: what is wrong with it is said before minutes of work */
+    if (r == 0 &&
+        options->out != NULL) /* first: what is wrong with it is said before minutes of work */
         r = reports_out_open(options->out, &out, err);
     if (r == 0)
         recover();

@@ -1,5 +1,6 @@
-/* selftest_scene: what is laid out on the host for the probes to look for (a secret file, a shared directory with a FIFO, a key, a listener),
- * and the odd state that a job must not inherit. Everything goes with scene_close. */
+/* selftest_scene: what is laid out on the host for the probes to look for (a secret file, a shared
+ * directory with a FIFO, a key, a listener), and the odd state that a job must not inherit.
+ * Everything goes with scene_close. */
 #include "harness/selftest/selftest_private.h"
 
 #include "base/weaken.h"
@@ -70,14 +71,16 @@ static int listen_on_loopback(struct scene *s)
     socklen_t len = sizeof(address);
 
     s->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (s->listener < 0 || bind(s->listener, (struct sockaddr *)&address, len) < 0 || listen(s->listener, 8) < 0 ||
+    if (s->listener < 0 || bind(s->listener, (struct sockaddr *)&address, len) < 0 ||
+        listen(s->listener, 8) < 0 ||
         getsockname(s->listener, (struct sockaddr *)&address, &len) < 0)
         return -errno;
     s->port = ntohs(address.sin_port);
     return 0;
 }
 
-/* In a session keyring of our own, which goes with this process. A kernel or container without keys has nothing to be found. */
+/* In a session keyring of our own, which goes with this process. A kernel or container without keys
+ * has nothing to be found. */
 static void add_key(const struct scene *s)
 {
     cleanup_free char *name = xasprintf("selftest-%s", s->token);
@@ -88,7 +91,8 @@ static void add_key(const struct scene *s)
 
 static char *own_namespaces(void)
 {
-    static const char *const names[] = {"cgroup", "ipc", "mnt", "net", "pid", "time", "user", "uts"};
+    static const char *const names[] = {"cgroup", "ipc",  "mnt",  "net",
+                                        "pid",    "time", "user", "uts"};
     struct strbuf b = {0};
 
     for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
@@ -115,7 +119,8 @@ int scene_open(struct scene *s, const struct selftest_options *options, struct c
     if (r == 0)
         r = listen_on_loopback(s);
     if (r < 0) {
-        (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot lay out the files of the self-test below %s",
+        (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, r,
+                              "cannot lay out the files of the self-test below %s",
                               s->dir != NULL ? s->dir : place_base());
         if (s->dir == NULL)
             cupel_error_hint(err, "TMPDIR names another directory");

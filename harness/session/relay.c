@@ -1,4 +1,5 @@
-/* relay: see relay.h. Escape sequences of the session reach the caller's terminal as they are, as with any terminal program. */
+/* relay: see relay.h. Escape sequences of the session reach the caller's terminal as they are, as
+ * with any terminal program. */
 #include "harness/session/relay.h"
 
 #include "harness/session/tty.h"
@@ -12,13 +13,16 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
-#define DRAIN_MS 200 /* after the end nobody writes any more; what is on its way arrives in less */
+#define DRAIN_MS                                                                                   \
+    200 /* after the end nobody writes any more; what is on its way arrives in less                \
+         */
 
 /* One direction of one stream; either end is -EBADF once it is closed. */
 struct flow {
     int from, to;
-    bool broken;           /* nobody reads at `to` any more */
-    bool own_from, own_to; /* the session's ends, which are ours to close, or a new description of the caller's */
+    bool broken; /* nobody reads at `to` any more */
+    /* the session's ends, which are ours to close, or a new description of the caller's */
+    bool own_from, own_to;
     size_t at, len;
     char data[16384];
 };
@@ -89,7 +93,8 @@ static void give(struct flow *f)
     f->len -= (size_t)n;
 }
 
-/* A description of our own, so that O_NONBLOCK does not become the caller's: only where opening anew changes nothing else. */
+/* A description of our own, so that O_NONBLOCK does not become the caller's: only where opening
+ * anew changes nothing else. */
 static int own_description(int fd)
 {
     char path[32];
@@ -110,7 +115,8 @@ static struct flow flow_out(int from, int caller)
 {
     int own = own_description(caller);
 
-    return (struct flow){.from = from, .own_from = true, .to = own >= 0 ? own : caller, .own_to = own >= 0};
+    return (struct flow){
+        .from = from, .own_from = true, .to = own >= 0 ? own : caller, .own_to = own >= 0};
 }
 
 /* ---- the terminal ---- */
@@ -154,7 +160,8 @@ static void on_message(struct relay *r)
 
     if (n != (ssize_t)sizeof(m)) {
         r->end->failed = true;
-        (void)cupel_error_set(&r->end->err, CUPEL_ERROR_HARNESS, 0, "the process that held the session has died");
+        (void)cupel_error_set(&r->end->err, CUPEL_ERROR_HARNESS, 0,
+                              "the process that held the session has died");
         r->over = true;
     } else if (m.kind == RELAY_STREAMS) {
         on_streams(r, fds);
@@ -191,7 +198,8 @@ static void ask_to_end(struct relay *r, int signal)
 
     if (r->asked++ == 0)
         r->end->signal = signal;
-    (void)socket_send(r->socket, &m, sizeof(m), NULL, 0); /* a half that is gone has ended already */
+    /* a half that is gone has ended already */
+    (void)socket_send(r->socket, &m, sizeof(m), NULL, 0);
 }
 
 static void on_signal(struct relay *r)
@@ -288,7 +296,8 @@ void relay_run(int socket, bool terminal, int signals, struct relay_end *ret)
         failed = tty_open(&r->tty, STDIN_FILENO);
     if (failed < 0) {
         ret->failed = true;
-        (void)cupel_error_set(&ret->err, CUPEL_ERROR_HARNESS, failed, "cannot prepare the terminal");
+        (void)cupel_error_set(&ret->err, CUPEL_ERROR_HARNESS, failed,
+                              "cannot prepare the terminal");
         (void)shutdown(socket, SHUT_RDWR);
     } else {
         loop(r);

@@ -1,5 +1,5 @@
-/* serve: see serve.h. What an attempt is to a job, this is to a session: it starts the same sandbox, but knows
- * no deadline, captures nothing and judges nothing. */
+/* serve: see serve.h. What an attempt is to a job, this is to a session: it starts the same
+ * sandbox, but knows no deadline, captures nothing and judges nothing. */
 #include "harness/session/serve.h"
 
 #include "harness/attempt/attempt.h"
@@ -76,16 +76,17 @@ static void on_setup_failed(struct serving *s, const struct sandbox_event *e)
 {
     struct cupel_error err;
 
-    (void)cupel_error_set(&err, CUPEL_ERROR_HARNESS, e->errnum, "set-up step '%s' failed%s%s", e->what,
-                          e->detail[0] != '\0' ? " on " : "", e->detail);
+    (void)cupel_error_set(&err, CUPEL_ERROR_HARNESS, e->errnum, "set-up step '%s' failed%s%s",
+                          e->what, e->detail[0] != '\0' ? " on " : "", e->detail);
     if (s->kept && (e->causes & (SANDBOX_BY_ROOT | SANDBOX_BY_JOBS)) != 0) {
         err.kind = CUPEL_ERROR_INPUT;
-        cupel_error_hint(&err, "the job left its files so; cupel list --kept shows what else is kept");
+        cupel_error_hint(&err,
+                         "the job left its files so; cupel list --kept shows what else is kept");
     }
     if (s->cgroup == NULL && str_eq(e->what, "payload-cgroup"))
-        cupel_error_hint(&err,
-                         "the job's control groups can only be joined from a group below one that is yours as well: "
-                         "with systemd, systemd-run --user --scope cupel enter ...");
+        cupel_error_hint(&err, "the job's control groups can only be joined from a group below one "
+                               "that is yours as well: "
+                               "with systemd, systemd-run --user --scope cupel enter ...");
     fail(s, &err);
 }
 
@@ -94,7 +95,9 @@ static void tell_of_lost_workdir(const struct sandbox_event *e)
     cleanup_strbuf struct strbuf shown = {0};
 
     text_add_line(&shown, e->detail);
-    (void)fprintf(stderr, "cupel: the job's working directory %s cannot be entered as the job left it; this begins in /\n",
+    (void)fprintf(stderr,
+                  "cupel: the job's working directory %s cannot be entered as the job left it; "
+                  "this begins in /\n",
                   shown.data);
 }
 
@@ -205,12 +208,14 @@ static void tell_end(struct serving *s)
 
     if (s->out_of_memory) {
         m.value = 128 + SIGKILL;
-        (void)cupel_error_set(&m.err, CUPEL_ERROR_NONE, 0, "the memory limit of %s was reached, and the session ended",
+        (void)cupel_error_set(&m.err, CUPEL_ERROR_NONE, 0,
+                              "the memory limit of %s was reached, and the session ended",
                               unit_format_size(s->job->limits.value[JOBS_LIMIT_MEMORY], size));
     } else if (s->not_executed != 0) {
         m.value = s->not_executed == ENOENT ? 127 : 126;
-        (void)cupel_error_set(&m.err, CUPEL_ERROR_NONE, s->not_executed, "cannot execute '%s' in the sandbox%s%s",
-                              s->job->steps[0].argv[0], s->why[0] != '\0' ? ": " : "", s->why);
+        (void)cupel_error_set(&m.err, CUPEL_ERROR_NONE, s->not_executed,
+                              "cannot execute '%s' in the sandbox%s%s", s->job->steps[0].argv[0],
+                              s->why[0] != '\0' ? ": " : "", s->why);
     } else if (s->ended) {
         m.value = exit_code(s->status);
     } else if (s->failed) {
@@ -247,7 +252,8 @@ void serve_streams(int socket, const struct jobs_job *job, const struct launch_s
 }
 
 /* A job that the session's starts from. Any word of the front's is the end of it. */
-static int run_base(struct attempt_context *ctx, const struct instance *instance, struct cupel_error *err)
+static int run_base(struct attempt_context *ctx, const struct instance *instance,
+                    struct cupel_error *err)
 {
     struct attempt_leftover leftover;
     struct attempt_result result;
@@ -256,10 +262,12 @@ static int run_base(struct attempt_context *ctx, const struct instance *instance
     (void)fprintf(stderr, "cupel: running job '%s' first\n", instance->job->name);
     attempt_run(ctx, instance, &result, &leftover);
     if (result.job.verdict != REPORTS_PASSED) {
-        r = cupel_error_set(err, result.job.verdict == REPORTS_ERROR ? CUPEL_ERROR_HARNESS : CUPEL_ERROR_INPUT, 0,
-                            "job '%s', which has to run first, did not pass (%s): %s", instance->job->name,
-                            reports_verdict_name(result.job.verdict), result.job.evidence);
-        cupel_error_hint(err, "cupel run --only '%s' %s shows what it prints", instance->job->name, instance->plan->file);
+        r = cupel_error_set(
+            err, result.job.verdict == REPORTS_ERROR ? CUPEL_ERROR_HARNESS : CUPEL_ERROR_INPUT, 0,
+            "job '%s', which has to run first, did not pass (%s): %s", instance->job->name,
+            reports_verdict_name(result.job.verdict), result.job.evidence);
+        cupel_error_hint(err, "cupel run --only '%s' %s shows what it prints", instance->job->name,
+                         instance->plan->file);
     }
     attempt_result_free(&result);
     attempt_take_down(ctx, &leftover);
@@ -309,21 +317,22 @@ _Noreturn void serve_session(const struct serve_session *s, pid_t front)
 _Noreturn void serve_entry(const struct serve_entry *e, pid_t front)
 {
     cleanup_free const char **env = environment_make(e->plan, e->job, e->of_image);
-    const struct sandbox_entry entry = {.job = e->job,
-                                        .filter = e->filter,
-                                        .env = env,
-                                        .pidfd = e->handle->pidfd,
-                                        .namespaces = e->handle->namespaces[0] >= 0 ? e->handle->namespaces : NULL,
-                                        .id_base = e->handle->id_base,
-                                        .ids = e->handle->ids,
-                                        .uid = e->handle->uid,
-                                        .gid = e->handle->gid,
-                                        .user = &e->handle->user,
-                                        .enter = e->handle->enter,
-                                        .n_enter = e->handle->n_enter,
-                                        .stdio = e->launch.stdio,
-                                        .rows = e->launch.rows,
-                                        .columns = e->launch.columns};
+    const struct sandbox_entry entry = {
+        .job = e->job,
+        .filter = e->filter,
+        .env = env,
+        .pidfd = e->handle->pidfd,
+        .namespaces = e->handle->namespaces[0] >= 0 ? e->handle->namespaces : NULL,
+        .id_base = e->handle->id_base,
+        .ids = e->handle->ids,
+        .uid = e->handle->uid,
+        .gid = e->handle->gid,
+        .user = &e->handle->user,
+        .enter = e->handle->enter,
+        .n_enter = e->handle->n_enter,
+        .stdio = e->launch.stdio,
+        .rows = e->launch.rows,
+        .columns = e->launch.columns};
     struct sandbox_job session = SANDBOX_JOB_INIT;
     struct cupel_error err;
 

@@ -26,8 +26,8 @@ struct serve_entry {
 };
 _Noreturn void serve_entry(const struct serve_entry *e, pid_t front);
 
-/* Serves a session whose sandbox is started, until it is over and reaped: passes streams and orders on, and tells the end. Its
- * cgroup (NULL: somebody else's) is watched for OOM kills. */
+/* Serves a session whose sandbox is started, until it is over and reaped: passes streams and orders
+ * on, and tells the end. Its cgroup (NULL: somebody else's) is watched for OOM kills. */
 void serve_streams(int socket, const struct jobs_job *job, const struct launch_session *launch,
                    struct sandbox_job *sandbox, struct cgroup_job *cgroup);
 /* Tells the front that there will be no session. */

@@ -1,5 +1,6 @@
-/* session: see session.h. This is the front half: it prepares what a run prepares, with the session as its only job; forks the
- * other half (serve.c), which does what a slot does; and carries bytes and signals (relay.c) until that one ends. */
+/* session: see session.h. This is the front half: it prepares what a run prepares, with the session
+ * as its only job; forks the other half (serve.c), which does what a slot does; and carries bytes
+ * and signals (relay.c) until that one ends. */
 #include "harness/session/session.h"
 
 #include "harness/prepare/prepare.h"
@@ -19,13 +20,14 @@ static const enum jobs_limit not_held[] = {JOBS_LIMIT_WALL, JOBS_LIMIT_CPU_TIME,
 struct session {
     const struct session_options *options;
     bool terminal;
-    struct jobs_plan plan; /* of the jobs that this one starts from, the lowest first, and itself */
+    /* of the jobs that this one starts from, the lowest first, and itself */
+    struct jobs_plan plan;
     struct jobs_job jobs[JOBS_FROM_DEPTH_MAX + 1];
     struct jobs_job *job; /* the last of them */
     struct jobs_step step;
-    const struct run *run;               /* in a sandbox of its own */
+    const struct run *run;                 /* in a sandbox of its own */
     const struct enterable_handle *handle; /* or in a running job */
-    const char *const *of_image;         /* of that job */
+    const char *const *of_image;           /* of that job */
     struct sandbox_filter *filter;
     const char **argv;
     const char **env;
@@ -36,7 +38,8 @@ struct session {
 
 /* ---- the job that the session is ---- */
 
-/* TERM tells programs what the caller's terminal understands; the job's own word comes later and wins. */
+/* TERM tells programs what the caller's terminal understands; the job's own word comes later and
+ * wins. */
 static void make_env(struct session *s, const char *const *own)
 {
     const char *term = getenv("TERM");
@@ -52,7 +55,8 @@ static void make_env(struct session *s, const char *const *own)
     memcpy(s->env + k, own, n * sizeof(*own));
 }
 
-/* A copy: the caller's may lie where PID 1 writes over this program's own command line (setup_session). */
+/* A copy: the caller's may lie where PID 1 writes over this program's own command line
+ * (setup_session). */
 static void make_argv(struct session *s)
 {
     const char *shell[] = {s->options->job->shell, NULL};
@@ -162,17 +166,18 @@ _Noreturn static void slot_half(const struct session *s, int socket, pid_t front
 _Noreturn static void entry_half(const struct session *s, int socket, pid_t front)
 {
     const struct serve_entry entry = {.plan = &s->plan,
-                                        .job = s->job,
-                                        .handle = s->handle,
-                                        .of_image = s->of_image,
-                                        .filter = s->filter,
-                                        .launch = streams(s),
-                                        .socket = socket};
+                                      .job = s->job,
+                                      .handle = s->handle,
+                                      .of_image = s->of_image,
+                                      .filter = s->filter,
+                                      .launch = streams(s),
+                                      .socket = socket};
 
     serve_entry(&entry, front);
 }
 
-static int run_halves(const struct session *s, half_fn *other, struct relay_end *ret, struct cupel_error *err)
+static int run_halves(const struct session *s, half_fn *other, struct relay_end *ret,
+                      struct cupel_error *err)
 {
     cleanup_close int signals = relay_signals(), socket = -EBADF;
     pid_t front = getpid(), pid;
@@ -181,7 +186,8 @@ static int run_halves(const struct session *s, half_fn *other, struct relay_end 
     if (signals < 0)
         return cupel_error_set(err, CUPEL_ERROR_HARNESS, signals, "cannot take signals");
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
-        return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot make a socket for the session");
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno,
+                               "cannot make a socket for the session");
     (void)fflush(NULL);
     pid = fork();
     if (pid == 0) {
@@ -193,7 +199,8 @@ static int run_halves(const struct session *s, half_fn *other, struct relay_end 
     socket = ends[0];
     (void)close(ends[1]);
     if (pid < 0)
-        return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot start the session's process");
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno,
+                               "cannot start the session's process");
     relay_run(socket, s->terminal, signals, ret);
     base_closep(&socket);
     while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
@@ -201,7 +208,8 @@ static int run_halves(const struct session *s, half_fn *other, struct relay_end 
     return 0;
 }
 
-static int conclude(const struct relay_end *end, bool terminal, int *ret_exit, struct cupel_error *err)
+static int conclude(const struct relay_end *end, bool terminal, int *ret_exit,
+                    struct cupel_error *err)
 {
     if (end->failed) {
         *err = end->err;
@@ -215,7 +223,8 @@ static int conclude(const struct relay_end *end, bool terminal, int *ret_exit, s
 
 static void begin(struct session *s, const struct session_options *options)
 {
-    *s = (struct session){.options = options, .terminal = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO)};
+    *s = (struct session){.options = options,
+                          .terminal = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO)};
     make_job(s);
 }
 
@@ -232,9 +241,10 @@ static int check_bases(const struct session *s, struct cupel_error *err)
 {
     for (const struct jobs_job *base = s->jobs; base < s->job; base++)
         if (base->network == JOBS_NETWORK_BRIDGE) {
-            (void)cupel_error_set(err, CUPEL_ERROR_INPUT, 0,
-                                  "job '%s' starts from what '%s' leaves, which runs on a bridge with others only",
-                                  s->job->name, base->name);
+            (void)cupel_error_set(
+                err, CUPEL_ERROR_INPUT, 0,
+                "job '%s' starts from what '%s' leaves, which runs on a bridge with others only",
+                s->job->name, base->name);
             cupel_error_hint(err, "while it runs, cupel enter '%s'", s->job->name);
             return -EINVAL;
         }
@@ -258,14 +268,14 @@ int session_shell(const struct session_options *options, int *ret_exit, struct c
     struct jobs_plan *plans[] = {&s.plan};
     bool selected_jobs[JOBS_FROM_DEPTH_MAX + 1], *selected[] = {selected_jobs};
     const struct run_options o = {.plans = plans,
-                                         .selected = selected,
-                                         .n_plans = 1,
-                                         .slots = 1,
-                                         .retries = -1,
-                                         .hides = options->hides,
-                                         .best_effort = options->best_effort,
-                                         .allow_host_network = options->allow_host_network,
-                                         .allow_devices = options->allow_devices};
+                                  .selected = selected,
+                                  .n_plans = 1,
+                                  .slots = 1,
+                                  .retries = -1,
+                                  .hides = options->hides,
+                                  .best_effort = options->best_effort,
+                                  .allow_host_network = options->allow_host_network,
+                                  .allow_devices = options->allow_devices};
     struct prepared prepared;
     struct relay_end end;
     int r;

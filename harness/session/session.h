@@ -11,21 +11,24 @@ struct session_options {
     const struct jobs_job *job;      /* of the plan */
     const char *const *command;      /* NULL: the job's shell */
     const struct sandbox_kept *kept; /* what a kept job wrote, to lie under it; NULL: nothing */
-    const char *hides; /* as run_options.hides */
+    const char *hides;               /* as run_options.hides */
     bool best_effort;
     bool allow_host_network;
     uint32_t allow_devices; /* bits of enum jobs_device */
 };
 
-/* Runs the command in exactly the sandbox that the job would get, but for what makes no sense at a terminal: the limits wall,
- * cpu-time and output are not held, and TERM is the caller's unless the job sets it. Its streams are a terminal of its own when
- * standard input and output both are terminals, and three pipes otherwise. 0 and the command's exit code (128 + signal; 127
- * and 126 when it could not be executed; 128 + signal when we were asked to end), or an error of the harness. */
+/* Runs the command in exactly the sandbox that the job would get, but for what makes no sense at a
+ * terminal: the limits wall, cpu-time and output are not held, and TERM is the caller's unless the
+ * job sets it. Its streams are a terminal of its own when standard input and output both are
+ * terminals, and three pipes otherwise. 0 and the command's exit code (128 + signal; 127 and 126
+ * when it could not be executed; 128 + signal when we were asked to end), or an error of the
+ * harness. */
 int session_shell(const struct session_options *options, int *ret_exit, struct cupel_error *err);
 
 struct enterable_handle;
-/* The same in a running job of this plan, which `handle` holds: with the job's own rights and within its limits, until the
- * command or the job ends. `of_image`: environment of the image of the job's root, or NULL. The options `kept`, `best_effort`
- * and `allow_host_network` mean nothing here. */
+/* The same in a running job of this plan, which `handle` holds: with the job's own rights and
+ * within its limits, until the command or the job ends. `of_image`: environment of the image of the
+ * job's root, or NULL. The options `kept`, `best_effort` and `allow_host_network` mean nothing
+ * here. */
 int session_enter(const struct session_options *options, const struct enterable_handle *handle,
                   const char *const *of_image, int *ret_exit, struct cupel_error *err);

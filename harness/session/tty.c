@@ -1,5 +1,6 @@
-/* tty: see tty.h. The guard is a process of its own because SIGKILL gives us no last word. It restores only what is still
- * as we set it: a shell that has taken its terminal back already knows better. */
+/* tty: see tty.h. The guard is a process of its own because SIGKILL gives us no last word. It
+ * restores only what is still as we set it: a shell that has taken its terminal back already knows
+ * better. */
 #include "harness/session/tty.h"
 
 #include <fcntl.h>
@@ -21,8 +22,9 @@ _Noreturn static void guard_main(const struct tty *t, int pipe_end)
     ssize_t n;
 
     (void)sigfillset(&all);
-    (void)sigprocmask(SIG_SETMASK, &all, NULL); /* SIGTTOU too: a background process may then set modes */
-    (void)setpgid(0, 0);                        /* what is meant for us is not meant for it */
+    /* SIGTTOU too: a background process may then set modes */
+    (void)sigprocmask(SIG_SETMASK, &all, NULL);
+    (void)setpgid(0, 0); /* what is meant for us is not meant for it */
     if (dup2(t->fd, 0) < 0 || dup2(pipe_end, 1) < 0)
         _exit(1);
     (void)syscall(SYS_close_range, 2, ~0u, 0);

@@ -1,4 +1,5 @@
-/* tty: private to supervisor: the caller's terminal while a session has it: its modes, and that it gets them back. */
+/* tty: private to supervisor: the caller's terminal while a session has it: its modes, and that it
+ * gets them back. */
 #pragma once
 
 #include "base/base.h"

@@ -61,11 +61,12 @@ void admission_note(const struct run *run, const struct instance *instance, stru
             continue;
         jobs_limit_format(limits[i], cost_of(instance, i), wanted);
         jobs_limit_format(limits[i], stock[i], there);
-        note = xasprintf("its limit of %s%s is more than the %s that there %s: it ran alone", wanted,
-                         i == MEMORY               ? " of memory"
-                         : str_eq(wanted, "1") ? " CPU"
-                                               : " CPUs",
-                         there, str_eq(there, "1") ? "is" : "are");
+        note =
+            xasprintf("its limit of %s%s is more than the %s that there %s: it ran alone", wanted,
+                      i == MEMORY           ? " of memory"
+                      : str_eq(wanted, "1") ? " CPU"
+                                            : " CPUs",
+                      there, str_eq(there, "1") ? "is" : "are");
         results_add_note(result, arena, note);
     }
 }

@@ -1,5 +1,5 @@
-/* schedule: see schedule.h. Each job counts its unmet needs; who reaches zero is ready. Ready jobs wait in a binary heap by
- * number, so that the next one costs log n however many there are. */
+/* schedule: see schedule.h. Each job counts its unmet needs; who reaches zero is ready. Ready jobs
+ * wait in a binary heap by number, so that the next one costs log n however many there are. */
 #include "harness/supervisor/schedule.h"
 
 #include <string.h>
@@ -72,7 +72,8 @@ void schedule_add_need(struct schedule *s, size_t job, size_t need)
     struct node *n = &s->nodes[need];
 
     if ((n->n_dependents & (n->n_dependents - 1)) == 0) /* full at every power of two */
-        n->dependents = xrealloc(n->dependents, (n->n_dependents != 0 ? n->n_dependents * 2 : 1) * sizeof(size_t));
+        n->dependents = xrealloc(n->dependents,
+                                 (n->n_dependents != 0 ? n->n_dependents * 2 : 1) * sizeof(size_t));
     n->dependents[n->n_dependents++] = job;
     s->nodes[job].unmet++;
 }
@@ -97,7 +98,8 @@ void schedule_set_cost(struct schedule *s, size_t job, const uint64_t cost[stati
 {
     /* no sum of them all can overflow */
     for (size_t i = 0; i < SCHEDULE_GOODS; i++)
-        s->nodes[job].cost[i] = cost[i] < UINT64_MAX / (s->n + 1) ? cost[i] : UINT64_MAX / (s->n + 1);
+        s->nodes[job].cost[i] =
+            cost[i] < UINT64_MAX / (s->n + 1) ? cost[i] : UINT64_MAX / (s->n + 1);
 }
 
 /* ---- what is shared ---- */
@@ -252,8 +254,8 @@ void schedule_again(struct schedule *s, size_t job)
 }
 
 /* Skips those of the list that wait, and appends them to the queue. */
-static size_t skip_all(struct schedule *s, const size_t *jobs, size_t n, size_t because_of, size_t *queue,
-                       schedule_skip_fn *skip, void *data)
+static size_t skip_all(struct schedule *s, const size_t *jobs, size_t n, size_t because_of,
+                       size_t *queue, schedule_skip_fn *skip, void *data)
 {
     size_t skipped = 0;
 

@@ -1,4 +1,5 @@
-/* schedule: which job is next. Pure: no clock, no processes. Jobs are numbered 0..n-1; needs form no cycle. */
+/* schedule: which job is next. Pure: no clock, no processes. Jobs are numbered 0..n-1; needs form
+ * no cycle. */
 #pragma once
 
 #include "base/base.h"
@@ -9,26 +10,30 @@ struct schedule *schedule_new(size_t n);
 void schedule_free(struct schedule *s);
 /* `job` waits until `need` has passed. All needs are told before the first schedule_next. */
 void schedule_add_need(struct schedule *s, size_t job, size_t need);
-/* These jobs start together: none before all their needs are met and as many slots are idle; when one is skipped, so are
- * they all. Each job is in one group at most; none of them needs another. Told before the first schedule_next. */
+/* These jobs start together: none before all their needs are met and as many slots are idle; when
+ * one is skipped, so are they all. Each job is in one group at most; none of them needs another.
+ * Told before the first schedule_next. */
 void schedule_add_group(struct schedule *s, const size_t *jobs, size_t n);
-/* What there is of things that jobs share (CPUs, memory), and how much of each a job takes while it runs. Jobs are admitted in
- * their order: one for which there is not enough left waits, and everything after it, so that it is not held up for ever;
- * one that wants more than there is runs alone. Told before the first schedule_next; without, there is enough of
- * everything. */
+/* What there is of things that jobs share (CPUs, memory), and how much of each a job takes while it
+ * runs. Jobs are admitted in their order: one for which there is not enough left waits, and
+ * everything after it, so that it is not held up for ever; one that wants more than there is runs
+ * alone. Told before the first schedule_next; without, there is enough of everything. */
 #define SCHEDULE_GOODS 2
 void schedule_set_stock(struct schedule *s, const uint64_t stock[static SCHEDULE_GOODS]);
 void schedule_set_cost(struct schedule *s, size_t job, const uint64_t cost[static SCHEDULE_GOODS]);
-/* The next job that may start now, which then counts as started: the lowest-numbered that is ready; false when there is none at the
- * moment, when there is not enough left for it, or when it is of a group for which `idle` slots are too few, so that nothing that comes later holds it up for ever.
+/* The next job that may start now, which then counts as started: the lowest-numbered that is ready;
+ * false when there is none at the moment, when there is not enough left for it, or when it is of a
+ * group for which `idle` slots are too few, so that nothing that comes later holds it up for ever.
  * The rest of a group comes with the calls that follow. */
 bool schedule_next(struct schedule *s, size_t idle, size_t *ret_job);
 /* A started job is to be run again: it is ready at once, and nobody who needs it hears of it. */
 void schedule_again(struct schedule *s, size_t job);
-/* The final outcome of a started job. When it did not pass, everything that needs it, directly or not, is called through
- * skip() with the need that is at fault, and counts as ended. */
+/* The final outcome of a started job. When it did not pass, everything that needs it, directly or
+ * not, is called through skip() with the need that is at fault, and counts as ended. */
 typedef void schedule_skip_fn(void *data, size_t job, size_t because_of);
-void schedule_ended(struct schedule *s, size_t job, bool passed, schedule_skip_fn *skip, void *data);
-/* A job that will not start any more (cancelled run). Calls `each` for all that have neither started nor ended. */
+void schedule_ended(struct schedule *s, size_t job, bool passed, schedule_skip_fn *skip,
+                    void *data);
+/* A job that will not start any more (cancelled run). Calls `each` for all that have neither
+ * started nor ended. */
 void schedule_abandon(struct schedule *s, void (*each)(void *data, size_t job), void *data);
 bool schedule_done(const struct schedule *s);

@@ -3,7 +3,8 @@
 
 struct snapshot_needs {
     const struct instance *instances;
-    size_t *starters; /* by instance: how many that have not ended start from it, directly or not */
+    /* by instance: how many that have not ended start from it, directly or not */
+    size_t *starters;
     size_t *unneeded;
     size_t n_unneeded;
 };
@@ -13,8 +14,8 @@ struct snapshot_needs *snapshot_needs_new(const struct instance *instances, size
     struct snapshot_needs *b = xcalloc(1, sizeof(*b));
 
     *b = (struct snapshot_needs){.instances = instances,
-                        .starters = xcalloc(n, sizeof(*b->starters)),
-                        .unneeded = xcalloc(n, sizeof(*b->unneeded))};
+                                 .starters = xcalloc(n, sizeof(*b->starters)),
+                                 .unneeded = xcalloc(n, sizeof(*b->unneeded))};
     for (size_t i = 0; i < n; i++)
         for (size_t k = instances[i].from; k != INSTANCE_NONE; k = instances[k].from)
             b->starters[k]++;

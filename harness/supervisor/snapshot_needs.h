@@ -1,4 +1,5 @@
-/* snapshot_needs: private to supervisor: how long what a job left is needed by jobs that start from it. Pure. */
+/* snapshot_needs: private to supervisor: how long what a job left is needed by jobs that start from
+ * it. Pure. */
 #pragma once
 
 #include "harness/run/run.h"
@@ -6,8 +7,10 @@
 struct snapshot_needs;
 struct snapshot_needs *snapshot_needs_new(const struct instance *instances, size_t n);
 void snapshot_needs_free(struct snapshot_needs *b);
-/* The job has ended for good, or never will start: whatever lies below it is needed by one job less. Once for each. */
+/* The job has ended for good, or never will start: whatever lies below it is needed by one job
+ * less. Once for each. */
 void snapshot_needs_ended(struct snapshot_needs *b, size_t instance);
-/* Those that no job will start from any more, directly or not, in the order in which they became so: number i, or false. */
+/* Those that no job will start from any more, directly or not, in the order in which they became
+ * so: number i, or false. */
 bool snapshot_needs_unneeded(const struct snapshot_needs *b, size_t i, size_t *ret_instance);
 size_t snapshot_needs_count_unneeded(const struct snapshot_needs *b);

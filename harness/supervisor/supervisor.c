@@ -1,5 +1,6 @@
-/* supervisor: the event loop. Policy only: which job goes to which slot, what is run again, what a failed need means,
- * what Ctrl-C does, when the reports are written. It never waits for a job: slots do. */
+/* supervisor: the event loop. Policy only: which job goes to which slot, what is run again, what a
+ * failed need means, what Ctrl-C does, when the reports are written. It never waits for a job:
+ * slots do. */
 #include "harness/supervisor/supervisor.h"
 
 #include "harness/attempt/results.h"
@@ -37,8 +38,9 @@ struct supervisor {
     struct prepared p;
     struct schedule *schedule;
     struct slot *slots;
-    struct reports_result **results; /* by instance: its last attempt so far; NULL until one ended */
-    struct arena **arenas;           /* what they and the attempts before them live in */
+    /* by instance: its last attempt so far; NULL until one ended */
+    struct reports_result **results;
+    struct arena **arenas; /* what they and the attempts before them live in */
     struct arena *names;
     struct snapshot_needs *bases;
     int epoll, signals, tick;
@@ -87,7 +89,8 @@ static unsigned retries_of(const struct supervisor *s, const struct jobs_job *jo
 }
 
 /* An attempt, or that there was none: what was before it becomes its history. */
-static void store(struct supervisor *s, size_t instance, struct reports_result *r, struct arena *arena)
+static void store(struct supervisor *s, size_t instance, struct reports_result *r,
+                  struct arena *arena)
 {
     r->attempts_max = retries_of(s, s->p.run.instances[instance].job) + 1;
     if (s->results[instance] != NULL) {
@@ -101,20 +104,25 @@ static void store(struct supervisor *s, size_t instance, struct reports_result *
 /* Why a job has fewer attempts than it was promised. */
 static void note_unretried(struct supervisor *s, struct reports_result *r, struct arena *arena)
 {
-    cleanup_free char *note = xasprintf("not run again after attempt %u of %u: %s", r->attempts, r->attempts_max,
-                                        s->cancelled > 0 ? "the run was cancelled" : "--fail-fast ended the run");
+    cleanup_free char *note =
+        xasprintf("not run again after attempt %u of %u: %s", r->attempts, r->attempts_max,
+                  s->cancelled > 0 ? "the run was cancelled" : "--fail-fast ended the run");
 
     results_add_note(r, arena, note);
 }
 
-/* One that did not count as an attempt (no slot could be started) is not made good by more of them. */
+/* One that did not count as an attempt (no slot could be started) is not made good by more of them.
+ */
 static bool is_retried(const struct jobs_job *job, const struct reports_result *r)
 {
-    return r->attempts > r->n_previous && r->attempts < r->attempts_max && verdict_is_retried(job, r->verdict);
+    return r->attempts > r->n_previous && r->attempts < r->attempts_max &&
+           verdict_is_retried(job, r->verdict);
 }
 
-/* An attempt ended. It is run again only while the run goes on: a retry is a new start like any other. */
-static void finish(struct supervisor *s, size_t instance, struct reports_result *r, struct arena *arena)
+/* An attempt ended. It is run again only while the run goes on: a retry is a new start like any
+ * other. */
+static void finish(struct supervisor *s, size_t instance, struct reports_result *r,
+                   struct arena *arena)
 {
     const struct instance *in = &s->p.run.instances[instance];
     bool passed = r->verdict == REPORTS_PASSED;
@@ -134,10 +142,12 @@ static void finish(struct supervisor *s, size_t instance, struct reports_result 
 }
 
 /* The schedule already counts it as ended. */
-static void record_unrun(struct supervisor *s, size_t instance, enum reports_verdict verdict, const char *evidence)
+static void record_unrun(struct supervisor *s, size_t instance, enum reports_verdict verdict,
+                         const char *evidence)
 {
     struct arena *arena;
-    struct reports_result *r = results_unrun(&s->p.run, &s->p.run.instances[instance], verdict, evidence, &arena);
+    struct reports_result *r =
+        results_unrun(&s->p.run, &s->p.run.instances[instance], verdict, evidence, &arena);
 
     store(s, instance, r, arena);
     announce(s, instance);
@@ -159,11 +169,13 @@ static void skip_one(void *data, size_t job, size_t because_of)
     struct supervisor *s = data;
     const struct reports_result *need = s->results[because_of];
     const char *name = s->p.run.instances[because_of].job->name;
-    bool skipped = need == NULL || need->verdict == REPORTS_SKIPPED, needed = is_needed(s, job, because_of);
+    bool skipped = need == NULL || need->verdict == REPORTS_SKIPPED,
+         needed = is_needed(s, job, because_of);
     cleanup_free char *evidence =
         !needed   ? xasprintf("starts together with '%s' of its bridge, which was skipped", name)
         : skipped ? xasprintf("needs '%s', which was skipped", name)
-                  : xasprintf("needs '%s', which did not pass (%s)", name, reports_verdict_name(need->verdict));
+                  : xasprintf("needs '%s', which did not pass (%s)", name,
+                              reports_verdict_name(need->verdict));
 
     record_unrun(s, job, REPORTS_SKIPPED, evidence);
 }
@@ -172,21 +184,25 @@ static void abandon_one(void *data, size_t job)
 {
     struct supervisor *s = data;
 
-    if (s->results[job] != NULL) { /* it waited for its next attempt; what is known of it is the last one */
+    /* it waited for its next attempt; what is known of it is the last one */
+    if (s->results[job] != NULL) {
         note_unretried(s, s->results[job], s->arenas[job]);
         announce(s, job);
     } else if (s->cancelled > 0) {
         record_unrun(s, job, REPORTS_CANCELLED, "cancelled by the user before it started");
     } else {
-        record_unrun(s, job, REPORTS_SKIPPED, "an earlier job did not pass, and --fail-fast was given");
+        record_unrun(s, job, REPORTS_SKIPPED,
+                     "an earlier job did not pass, and --fail-fast was given");
     }
 }
 
 /* An attempt that came to nothing through no fault of the job's. */
-static void finish_unrun(struct supervisor *s, size_t instance, const char *evidence, unsigned attempts)
+static void finish_unrun(struct supervisor *s, size_t instance, const char *evidence,
+                         unsigned attempts)
 {
     struct arena *arena;
-    struct reports_result *r = results_unrun(&s->p.run, &s->p.run.instances[instance], REPORTS_ERROR, evidence, &arena);
+    struct reports_result *r =
+        results_unrun(&s->p.run, &s->p.run.instances[instance], REPORTS_ERROR, evidence, &arena);
 
     r->attempts = attempts;
     finish(s, instance, r, arena);
@@ -248,14 +264,17 @@ static size_t count_idle(const struct supervisor *s)
     return n;
 }
 
-/* What no job will start from any more is let go of, by slots that have nothing else to do at the moment. */
+/* What no job will start from any more is let go of, by slots that have nothing else to do at the
+ * moment. */
 static void tell_unneeded(struct supervisor *s, struct slot *slot)
 {
     size_t instance;
 
-    while (slot->pid > 0 && !slot->busy && snapshot_needs_unneeded(s->bases, slot->told, &instance)) {
+    while (slot->pid > 0 && !slot->busy &&
+           snapshot_needs_unneeded(s->bases, slot->told, &instance)) {
         slot->told++;
-        (void)slot_order(slot, ORDER_FORGET, (uint32_t)instance); /* a slot that is gone is noticed */
+        /* a slot that is gone is noticed */
+        (void)slot_order(slot, ORDER_FORGET, (uint32_t)instance);
     }
 }
 
@@ -275,7 +294,8 @@ static void dispatch(struct supervisor *s)
             continue;
         idle--;
         make_room(s, instance);
-        if ((slot->pid <= 0 && open_slot(s, i, &err) < 0) || slot_order(slot, ORDER_RUN, (uint32_t)instance) < 0) {
+        if ((slot->pid <= 0 && open_slot(s, i, &err) < 0) ||
+            slot_order(slot, ORDER_RUN, (uint32_t)instance) < 0) {
             cleanup_free char *evidence = xasprintf("no slot could be started: %s", err.message);
 
             finish_unrun(s, instance, evidence, 0);
@@ -302,7 +322,8 @@ static char *describe_death(int status)
                      limited ? "; whoever started cupel has limited its CPU time (ulimit -t)" : "");
 }
 
-/* A slot is never expected to die, or to answer what it was not asked; what it had in hand is an error, and another takes its place. */
+/* A slot is never expected to die, or to answer what it was not asked; what it had in hand is an
+ * error, and another takes its place. */
 static void bury_slot(struct supervisor *s, size_t number)
 {
     struct slot *slot = &s->slots[number];
@@ -319,7 +340,8 @@ static void bury_slot(struct supervisor *s, size_t number)
 }
 
 /* The answer is to the order that was given. */
-static bool is_answer(const struct supervisor *s, const struct slot *slot, const struct wire_result *w)
+static bool is_answer(const struct supervisor *s, const struct slot *slot,
+                      const struct wire_result *w)
 {
     return slot->busy && w->instance == slot->instance &&
            w->result.n_cases == s->p.run.instances[slot->instance].job->n_steps;
@@ -363,16 +385,21 @@ static size_t running(struct supervisor *s, struct reports_running *list)
             .attempt = (before != NULL ? before->attempts : 0) + 1,
             .attempts_max = retries_of(s, job) + 1,
             .wall_ns = since != 0 && now > since ? now - since : 0,
-            .wall_limit_ns = jobs_limit_is_set(&job->limits, JOBS_LIMIT_WALL) ? job->limits.value[JOBS_LIMIT_WALL] : 0,
-            .memory_bytes = atomic_load_explicit(&s->p.run.views[i].memory_bytes, memory_order_relaxed),
-            .memory_limit =
-                jobs_limit_is_set(&job->limits, JOBS_LIMIT_MEMORY) ? job->limits.value[JOBS_LIMIT_MEMORY] : 0,
+            .wall_limit_ns = jobs_limit_is_set(&job->limits, JOBS_LIMIT_WALL)
+                                 ? job->limits.value[JOBS_LIMIT_WALL]
+                                 : 0,
+            .memory_bytes =
+                atomic_load_explicit(&s->p.run.views[i].memory_bytes, memory_order_relaxed),
+            .memory_limit = jobs_limit_is_set(&job->limits, JOBS_LIMIT_MEMORY)
+                                ? job->limits.value[JOBS_LIMIT_MEMORY]
+                                : 0,
         };
     }
     return n;
 }
 
-static void show(struct supervisor *s, void (*how)(struct reports_console *, const struct reports_running *, size_t))
+static void show(struct supervisor *s,
+                 void (*how)(struct reports_console *, const struct reports_running *, size_t))
 {
     struct reports_running *list = xcalloc(s->options->slots, sizeof(*list));
 
@@ -385,12 +412,14 @@ static void cancel(struct supervisor *s)
 {
     s->cancelled++;
     s->stopping = true;
-    reports_console_status(s->p.console, s->cancelled == 1
-                                             ? "cancelling: waiting for the running jobs (again: kill them)"
-                                             : "killing the running jobs");
+    reports_console_status(s->p.console,
+                           s->cancelled == 1
+                               ? "cancelling: waiting for the running jobs (again: kill them)"
+                               : "killing the running jobs");
     for (size_t i = 0; i < s->options->slots; i++)
         if (s->slots[i].busy)
-            (void)slot_order(&s->slots[i], s->cancelled == 1 ? ORDER_CANCEL : ORDER_KILL, s->slots[i].instance);
+            (void)slot_order(&s->slots[i], s->cancelled == 1 ? ORDER_CANCEL : ORDER_KILL,
+                             s->slots[i].instance);
 }
 
 static void on_signal(struct supervisor *s)
@@ -417,14 +446,15 @@ static void on_key(struct supervisor *s)
     }
 }
 
-/* Keys come one by one while the display is live and we are in the foreground; Ctrl-C stays a signal. */
+/* Keys come one by one while the display is live and we are in the foreground; Ctrl-C stays a
+ * signal. */
 static void watch_keys(struct supervisor *s)
 {
     struct epoll_event e = {.events = EPOLLIN, .data.u64 = EVENT_KEY};
     struct termios raw;
 
-    if (!reports_console_is_live(s->p.console) || !isatty(STDIN_FILENO) || tcgetpgrp(STDIN_FILENO) != getpgrp() ||
-        tcgetattr(STDIN_FILENO, &s->terminal) < 0)
+    if (!reports_console_is_live(s->p.console) || !isatty(STDIN_FILENO) ||
+        tcgetpgrp(STDIN_FILENO) != getpgrp() || tcgetattr(STDIN_FILENO, &s->terminal) < 0)
         return;
     raw = s->terminal;
     raw.c_lflag &= ~(tcflag_t)(ICANON | ECHO);
@@ -477,7 +507,8 @@ static int open_events(struct supervisor *s, struct cupel_error *err)
         return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot make the event loop");
     r = add(s->epoll, s->signals, EVENT_SIGNAL);
     if (r == 0)
-        r = timerfd_settime(s->tick, 0, &every, NULL) < 0 ? -errno : add(s->epoll, s->tick, EVENT_TICK);
+        r = timerfd_settime(s->tick, 0, &every, NULL) < 0 ? -errno
+                                                          : add(s->epoll, s->tick, EVENT_TICK);
     reports_console_stop_on(s->p.console, s->signals, gives_up, s);
     if (r == 0)
         watch_keys(s);
@@ -528,7 +559,8 @@ static void index_plan(const struct run *run, size_t first, size_t *instance_of)
 }
 
 /* The jobs of a bridge start together. */
-static void add_groups(struct schedule *schedule, const struct jobs_plan *plan, const size_t *instance_of)
+static void add_groups(struct schedule *schedule, const struct jobs_plan *plan,
+                       const size_t *instance_of)
 {
     for (size_t i = 0; i < plan->n_bridges; i++) {
         const struct jobs_bridge *b = &plan->bridges[i];
@@ -624,12 +656,17 @@ static void end(struct supervisor *s)
     free(s->slots);
     prepared_end(&s->p);
     base_closep(&s->signals);
-    interrupt_release(&s->p.signals, false); /* nothing is left to be tidied: what comes now ends the process */
+    /* nothing is left to be tidied: what comes now ends the process */
+    interrupt_release(&s->p.signals, false);
 }
 
 int supervisor_run(const struct run_options *options, int *ret_exit, struct cupel_error *err)
 {
-    struct supervisor s = {.options = options, .epoll = -EBADF, .signals = -EBADF, .tick = -EBADF, .p = {.signals = INTERRUPT_INIT}};
+    struct supervisor s = {.options = options,
+                           .epoll = -EBADF,
+                           .signals = -EBADF,
+                           .tick = -EBADF,
+                           .p = {.signals = INTERRUPT_INIT}};
     int r = prepare_run(options, &s.p, err);
 
     if (r < 0)

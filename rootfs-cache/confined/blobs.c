@@ -57,7 +57,8 @@ struct decompression {
     int out;
 };
 
-static int decompress_in_child(void *arg, struct child *self, int fd, struct strbuf *reply, struct cupel_error *err)
+static int decompress_in_child(void *arg, struct child *self, int fd, struct strbuf *reply,
+                               struct cupel_error *err)
 {
     const struct decompression *d = arg;
 
@@ -66,7 +67,8 @@ static int decompress_in_child(void *arg, struct child *self, int fd, struct str
     return contents_decompress(fd, d->out, d->path, err);
 }
 
-/* A compressed image is rare: what `docker save | gzip` makes. All of it goes into an unlinked file of the store. */
+/* A compressed image is rare: what `docker save | gzip` makes. All of it goes into an unlinked file
+ * of the store. */
 static int decompress(struct cache *cache, struct blobs *b, struct cupel_error *err)
 {
     cleanup_free char *what = xasprintf("read the image '%s'", b->path), *nothing = NULL;
@@ -97,7 +99,8 @@ static int decompress(struct cache *cache, struct blobs *b, struct cupel_error *
     return 0;
 }
 
-int blobs_open(struct cache *cache, const char *path, const char *root, struct blobs **ret, struct cupel_error *err)
+int blobs_open(struct cache *cache, const char *path, const char *root, struct blobs **ret,
+               struct cupel_error *err)
 {
     _cleanup_(blobs_closep) struct blobs *b = xcalloc(1, sizeof(*b));
     struct stat st;
@@ -106,14 +109,16 @@ int blobs_open(struct cache *cache, const char *path, const char *root, struct b
     b->path = xstrdup(path);
     b->fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK); /* a FIFO must not hang */
     if (b->fd < 0 || fstat(b->fd, &st) < 0) {
-        r = cupel_error_set(err, CUPEL_ERROR_INPUT, errno, "cannot read '%s' for root '%s'", path, root);
+        r = cupel_error_set(err, CUPEL_ERROR_INPUT, errno, "cannot read '%s' for root '%s'", path,
+                            root);
         cupel_error_hint(err, "an image's path is relative to the job file");
         return r;
     }
     b->archive = !S_ISDIR(st.st_mode);
     if (b->archive && !S_ISREG(st.st_mode))
-        return cupel_error_set(err, CUPEL_ERROR_INPUT, 0, "cannot use '%s' for root '%s': neither file nor directory",
-                               path, root);
+        return cupel_error_set(err, CUPEL_ERROR_INPUT, 0,
+                               "cannot use '%s' for root '%s': neither file nor directory", path,
+                               root);
     r = b->archive && !contents_is_tar(b->fd) ? decompress(cache, b, err) : 0;
     if (r == 0)
         *ret = steal_ptr(b);
@@ -156,7 +161,8 @@ static int find_in_archive(const struct blobs *b, off_t offset, uint64_t size, s
     return 0;
 }
 
-int blobs_find(const struct blobs *b, const char *name, off_t offset, uint64_t size, struct blob *ret)
+int blobs_find(const struct blobs *b, const char *name, off_t offset, uint64_t size,
+               struct blob *ret)
 {
     cleanup_close int fd = -EBADF;
     struct stat st;

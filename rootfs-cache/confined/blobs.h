@@ -1,6 +1,7 @@
-/* blobs: private to rootfs-cache. Where the files of an image are: in a directory, in a tar (read in place, by offset), in a
- * compressed tar (decompressed aside first, by a confined child). Knows nothing of what is in them, and parses nothing: that is
- * contents.c's and image.c's, in a confined child. All of it is hostile. */
+/* blobs: private to rootfs-cache. Where the files of an image are: in a directory, in a tar (read
+ * in place, by offset), in a compressed tar (decompressed aside first, by a confined child). Knows
+ * nothing of what is in them, and parses nothing: that is contents.c's and image.c's, in a confined
+ * child. All of it is hostile. */
 #pragma once
 
 #include "rootfs-cache/store/store.h"
@@ -14,14 +15,15 @@ struct blob {
     uint64_t size;
     bool owned;
 };
-#define BLOB_INIT                                                                                                      \
-    {                                                                                                                  \
-        .fd = -EBADF                                                                                                   \
+#define BLOB_INIT                                                                                  \
+    {                                                                                              \
+        .fd = -EBADF                                                                               \
     }
 void blob_close(struct blob *b);
 
 /* Opens the directory or archive `path`; `root` is whose source it is, for messages. */
-int blobs_open(struct cache *cache, const char *path, const char *root, struct blobs **ret, struct cupel_error *err);
+int blobs_open(struct cache *cache, const char *path, const char *root, struct blobs **ret,
+               struct cupel_error *err);
 void blobs_close(struct blobs *b);
 /* The absolute path, for messages. */
 const char *blobs_path(const struct blobs *b);
@@ -30,8 +32,11 @@ bool blobs_is_archive(const struct blobs *b);
 /* The plain tar, or the directory (borrowed). */
 int blobs_fd(const struct blobs *b);
 
-/* A directory's regular file `name` ("blobs/sha256/…"), through links that stay within: a readable fd, or -ENOENT. A child_open_fn. */
+/* A directory's regular file `name` ("blobs/sha256/…"), through links that stay within: a readable
+ * fd, or -ENOENT. A child_open_fn. */
 int blobs_open_file(void *directory, const char *name);
 int blobs_open_file_at(int directory, const char *name);
-/* What a layer is in: of a directory the file `name`, of an archive the given range of it. -ENOENT when there is none. */
-int blobs_find(const struct blobs *b, const char *name, off_t offset, uint64_t size, struct blob *ret);
+/* What a layer is in: of a directory the file `name`, of an archive the given range of it. -ENOENT
+ * when there is none. */
+int blobs_find(const struct blobs *b, const char *name, off_t offset, uint64_t size,
+               struct blob *ret);

@@ -1,5 +1,5 @@
-/* child: see child.h. The child's packets: what it asks for, parts of its reply, at last its result. Not responsible for what it does
- * (who calls), nor for what it can (confine.c). */
+/* child: see child.h. The child's packets: what it asks for, parts of its reply, at last its
+ * result. Not responsible for what it does (who calls), nor for what it can (confine.c). */
 #include "rootfs-cache/confined/child.h"
 
 #include "rootfs-cache/confined/confine.h"
@@ -8,8 +8,8 @@
 
 #include <fcntl.h>
 #include <limits.h>
-#include <poll.h>
 #include <linux/close_range.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -41,7 +41,9 @@ struct child {
 
 static enum confine_kind kind_of(const struct child_work *work)
 {
-    return work->reader == NULL ? CONFINE_TREE : work->long_work ? CONFINE_LONG : CONFINE_DESCRIPTORS;
+    return work->reader == NULL ? CONFINE_TREE
+           : work->long_work    ? CONFINE_LONG
+                                : CONFINE_DESCRIPTORS;
 }
 
 /* ---- in the child ---- */
@@ -226,16 +228,18 @@ static int hear_packet(struct hearing *h)
 /* It ended without a result. */
 static int lost(const struct child_work *work, int why, int status, struct cupel_error *err)
 {
-    bool of_input = work->reader != NULL || (work->of_input && !(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL));
+    bool of_input = work->reader != NULL ||
+                    (work->of_input && !(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL));
     enum cupel_error_kind kind = of_input ? CUPEL_ERROR_INPUT : CUPEL_ERROR_HARNESS;
     char size[UNIT_TEXT_SIZE];
 
     if (WIFSIGNALED(status) && WTERMSIG(status) != SIGKILL)
-        (void)cupel_error_set(err, kind, 0, "cannot %s: the process at work on it was killed by %s", work->what,
-                              strsignal(WTERMSIG(status)));
+        (void)cupel_error_set(err, kind, 0, "cannot %s: the process at work on it was killed by %s",
+                              work->what, strsignal(WTERMSIG(status)));
     else if (WIFEXITED(status) && WEXITSTATUS(status) == CUPEL_ERROR_HARNESS)
-        (void)cupel_error_set(err, kind, 0, "cannot %s: the process at work on it ran out of the %s that it may have",
-                              work->what, unit_format_size(confine_memory(kind_of(work)), size));
+        (void)cupel_error_set(
+            err, kind, 0, "cannot %s: the process at work on it ran out of the %s that it may have",
+            work->what, unit_format_size(confine_memory(kind_of(work)), size));
     else if (why == -EAGAIN || why == -EPROTO)
         (void)cupel_error_set(err, kind, 0, "cannot %s: the process at work on it %s", work->what,
                               why == -EAGAIN ? "did nothing" : "did not do its work");
@@ -260,7 +264,8 @@ int child_start(const struct child_work *work, struct child_process **ret, struc
 
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
         return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot make a socket");
-    (void)interrupt_hold(&signals); /* in the child for good: it is its parent that a user's Ctrl-C is for */
+    /* in the child for good: it is its parent that a user's Ctrl-C is for */
+    (void)interrupt_hold(&signals);
     pid = fork();
     if (pid == 0)
         child_main(work, ends[1], parent);
@@ -275,7 +280,8 @@ int child_start(const struct child_work *work, struct child_process **ret, struc
     if (kind_of(work) == CONFINE_DESCRIPTORS)
         (void)setsockopt(ends[0], SOL_SOCKET, SO_RCVTIMEO, &silence, sizeof(silence));
     *ret = xcalloc(1, sizeof(**ret));
-    **ret = (struct child_process){.work = work, .pid = pid, .h = {.work = work, .socket = ends[0]}};
+    **ret =
+        (struct child_process){.work = work, .pid = pid, .h = {.work = work, .socket = ends[0]}};
     return 0;
 }
 
@@ -295,11 +301,13 @@ static int wait_for(pid_t pid, int *ret_status)
 /* -EINTR: the user is not willing to wait any longer. -EAGAIN: nothing came for too long. */
 static int wait_to_hear(const struct child_process *p, const struct interrupt *signals)
 {
-    struct pollfd fds[] = {{.fd = signals->fd, .events = POLLIN}, {.fd = p->h.socket, .events = POLLIN}};
+    struct pollfd fds[] = {{.fd = signals->fd, .events = POLLIN},
+                           {.fd = p->h.socket, .events = POLLIN}};
     int n;
 
     do
-        n = poll(fds, ARRAY_SIZE(fds), kind_of(p->work) == CONFINE_DESCRIPTORS ? SILENCE_SECONDS * 1000 : -1);
+        n = poll(fds, ARRAY_SIZE(fds),
+                 kind_of(p->work) == CONFINE_DESCRIPTORS ? SILENCE_SECONDS * 1000 : -1);
     while (n < 0 && errno == EINTR);
     if (n <= 0)
         return n < 0 ? -errno : -EAGAIN;
@@ -333,7 +341,8 @@ static int hear_out(struct child_process *p, struct cupel_error *err)
     if (wait_for(p->pid, &status) < 0)
         return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot wait for a process");
     if (r == -EINTR)
-        return cupel_error_set(err, CUPEL_ERROR_INTERRUPTED, 0, "interrupted before it could %s", p->work->what);
+        return cupel_error_set(err, CUPEL_ERROR_INTERRUPTED, 0, "interrupted before it could %s",
+                               p->work->what);
     if (!h->has_result)
         return lost(p->work, r, status, err);
     if (h->packet.result.r == 0)
@@ -348,7 +357,8 @@ static void free_process(struct child_process *p)
     free(p);
 }
 
-int child_end(struct child_process *process, struct child_counts *ret_counts, struct cupel_error *err)
+int child_end(struct child_process *process, struct child_counts *ret_counts,
+              struct cupel_error *err)
 {
     int r = hear_out(process, err);
 
@@ -368,7 +378,8 @@ void child_abandon(struct child_process *process)
     free_process(process);
 }
 
-int child_run(const struct child_work *work, struct child_counts *ret_counts, struct cupel_error *err)
+int child_run(const struct child_work *work, struct child_counts *ret_counts,
+              struct cupel_error *err)
 {
     struct child_process *p = NULL;
     int r = child_start(work, &p, err);
@@ -376,7 +387,8 @@ int child_run(const struct child_work *work, struct child_counts *ret_counts, st
     return r < 0 ? r : child_end(p, ret_counts, err);
 }
 
-int child_read(const struct child_work *work, char **ret_reply, size_t *ret_length, struct cupel_error *err)
+int child_read(const struct child_work *work, char **ret_reply, size_t *ret_length,
+               struct cupel_error *err)
 {
     struct child_process *p = NULL;
     int r = child_start(work, &p, err);

@@ -1,6 +1,7 @@
-/* child: private to rootfs-cache. Runs a function in a process of its own, confined (confine.c), and brings one result back: a crash
- * in a decompressor or a parser becomes a message, and what hostile bytes could reach is one tree, or nothing at all. What comes
- * back is as hostile as what was read: it is bounded and checked here as far as its meaning is known, and by who asked. */
+/* child: private to rootfs-cache. Runs a function in a process of its own, confined (confine.c),
+ * and brings one result back: a crash in a decompressor or a parser becomes a message, and what
+ * hostile bytes could reach is one tree, or nothing at all. What comes back is as hostile as what
+ * was read: it is bounded and checked here as far as its meaning is known, and by who asked. */
 #pragma once
 
 #include "rootfs-cache/cache.h"
@@ -20,9 +21,12 @@ typedef int child_fn(void *arg, int fd, struct child_counts *counts, struct cupe
 
 /* The child's own end, for readers. */
 struct child;
-/* Runs in a child that has no rights whatever, and of files only `fd` and what it asks for; its result is bytes. */
-typedef int child_reader_fn(void *arg, struct child *self, int fd, struct strbuf *reply, struct cupel_error *err);
-/* Of a reader: a readable fd of the regular file that its parent calls `name`, or a negative errno. */
+/* Runs in a child that has no rights whatever, and of files only `fd` and what it asks for; its
+ * result is bytes. */
+typedef int child_reader_fn(void *arg, struct child *self, int fd, struct strbuf *reply,
+                            struct cupel_error *err);
+/* Of a reader: a readable fd of the regular file that its parent calls `name`, or a negative errno.
+ */
 int child_ask(struct child *self, const char *name);
 /* In the parent: opens it, or a negative errno. The name is whatever the child says. */
 typedef int child_open_fn(void *data, const char *name);
@@ -38,24 +42,30 @@ struct child_work {
     const char *what; /* names the work in errors: "unpack 'x.tar'" */
     int tree;
     int fd; /* -EBADF: none */
-    int keep; /* held open while the child lives, or -EBADF: the lock, so that nobody takes it over while a child of a killed
-                 importer is still dying */
+    /* held open while the child lives, or -EBADF: the lock, so that nobody takes it over while a
+     * child of a killed importer is still dying */
+    int keep;
     int *more; /* further fds; in the child, they have new numbers in this same array */
     size_t n_more;
     child_open_fn *open; /* for a reader that may ask, or NULL */
     void *open_data;
-    bool of_input;  /* of no reader: what it works on came from outside, and can be what ended it */
+    /* of no reader: what it works on came from outside, and can be what ended it */
+    bool of_input;
     bool long_work; /* of a reader: it may read gigabytes */
 };
-int child_run(const struct child_work *work, struct child_counts *ret_counts, struct cupel_error *err);
-/* The same in parts, for several at once (no readers that ask). The work must stay until the end. */
+int child_run(const struct child_work *work, struct child_counts *ret_counts,
+              struct cupel_error *err);
+/* The same in parts, for several at once (no readers that ask). The work must stay until the end.
+ */
 struct child_process;
 int child_start(const struct child_work *work, struct child_process **ret, struct cupel_error *err);
 /* Readable (poll(2)) when it has ended or is about to. */
 int child_socket(const struct child_process *process);
 /* Waits for its result; frees it. */
-int child_end(struct child_process *process, struct child_counts *ret_counts, struct cupel_error *err);
+int child_end(struct child_process *process, struct child_counts *ret_counts,
+              struct cupel_error *err);
 /* Kills and frees it. */
 void child_abandon(struct child_process *process);
 /* For a reader. *ret_reply (malloc'ed, NUL-terminated for convenience) is not to be trusted. */
-int child_read(const struct child_work *work, char **ret_reply, size_t *ret_length, struct cupel_error *err);
+int child_read(const struct child_work *work, char **ret_reply, size_t *ret_length,
+               struct cupel_error *err);

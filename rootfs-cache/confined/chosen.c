@@ -45,8 +45,9 @@ const char *chosen_machine_architecture(const char *machine)
 {
     static const struct {
         const char *machine, *name;
-    } table[] = {{"x86_64", "amd64"},    {"aarch64", "arm64"},   {"armv7l", "arm"},  {"i686", "386"},
-                 {"ppc64le", "ppc64le"}, {"riscv64", "riscv64"}, {"s390x", "s390x"}, {"loongarch64", "loong64"}};
+    } table[] = {{"x86_64", "amd64"}, {"aarch64", "arm64"},      {"armv7l", "arm"},
+                 {"i686", "386"},     {"ppc64le", "ppc64le"},    {"riscv64", "riscv64"},
+                 {"s390x", "s390x"},  {"loongarch64", "loong64"}};
 
     for (size_t i = 0; i < ARRAY_SIZE(table); i++)
         if (str_eq(table[i].machine, machine))

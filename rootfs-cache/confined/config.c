@@ -1,4 +1,5 @@
-/* config: see config.h. Not responsible for where the JSON comes from: it is taken to be hostile. */
+/* config: see config.h. Not responsible for where the JSON comes from: it is taken to be hostile.
+ */
 #include "rootfs-cache/confined/config.h"
 
 #include "rootfs-cache/confined/document.h"
@@ -7,7 +8,8 @@
 
 #define WORD_MAX 65536 /* longer than any real one */
 
-/* A value of another type is none that could be passed over: the job would have another user, or run something else. */
+/* A value of another type is none that could be passed over: the job would have another user, or
+ * run something else. */
 static char *of_wrong_type(const char *key, const char *wanted)
 {
     return xasprintf("%s in its configuration is no %s", key, wanted);
@@ -74,7 +76,8 @@ static char *take_env(const json_t *list, struct cache_config *c, struct strbuf 
     return NULL;
 }
 
-static char *take_list(const json_t *config, const char *key, struct arena *arena, const char ***ret)
+static char *take_list(const json_t *config, const char *key, struct arena *arena,
+                       const char ***ret)
 {
     const json_t *list = document_member(config, key);
     bool one = json_is_string(list); /* as Docker reads it: a list of one */

@@ -1,12 +1,14 @@
-/* config: private to rootfs-cache. What an image wants its processes to be like, from and to JSON, in the words of the OCI image
- * specification (config.md: "Env", "User", "WorkingDir", "Entrypoint", "Cmd"). */
+/* config: private to rootfs-cache. What an image wants its processes to be like, from and to JSON,
+ * in the words of the OCI image specification (config.md: "Env", "User", "WorkingDir",
+ * "Entrypoint", "Cmd"). */
 #pragma once
 
 #include "rootfs-cache/cache.h"
 
 #include <jansson.h>
 
-/* NULL and *ret, or what is wrong with it (malloc'ed). `config` may be NULL: then it wants nothing. */
+/* NULL and *ret, or what is wrong with it (malloc'ed). `config` may be NULL: then it wants nothing.
+ */
 char *config_read(const json_t *config, struct strbuf *notes, struct cache_config **ret);
 /* A new reference; NULL for NULL. */
 json_t *config_json(const struct cache_config *config);

@@ -1,5 +1,5 @@
-/* confine: see confine.h. Two kinds of walls, one for work on a tree and one for work on descriptors alone. Not responsible for what
- * is done behind them.
+/* confine: see confine.h. Two kinds of walls, one for work on a tree and one for work on
+ * descriptors alone. Not responsible for what is done behind them.
  *
  *             tree                                      descriptors
  *   root      the tree (chroot; with privilege)         the same, and no call that takes a path
@@ -9,7 +9,8 @@
  *   CPU       (what it writes is bounded)               one minute; long work: an hour
  *   files     any                                       none; long work: 64 GiB
  *
- * A refused call fails with EPERM and does not kill: libraries then do without (jansson seeds its tables from the clock). */
+ * A refused call fails with EPERM and does not kill: libraries then do without (jansson seeds its
+ * tables from the clock). */
 #include "rootfs-cache/confined/confine.h"
 
 #include "rootfs-cache/store/digest.h"
@@ -26,7 +27,8 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
-/* A decompressor's dictionary can ask for any amount of memory; this is more than any usual one does (xz -9: 65 MiB, zstd
+/* A decompressor's dictionary can ask for any amount of memory; this is more than any usual one
+ * does (xz -9: 65 MiB, zstd
  * --ultra: 128 MiB) and less than what would hurt a small machine. */
 #define TREE_MEMORY ((rlim_t)1 << 30)
 #define READER_SECONDS 60
@@ -43,8 +45,9 @@
 #define SANITIZED false
 #endif
 
-/* What writing (and reading) any tree takes, and nothing else: no mounts, no devices, no tracing, no way out of the
- * chroot (open_by_handle_at, which CAP_DAC_READ_SEARCH would allow, is refused below). */
+/* What writing (and reading) any tree takes, and nothing else: no mounts, no devices, no tracing,
+ * no way out of the chroot (open_by_handle_at, which CAP_DAC_READ_SEARCH would allow, is refused
+ * below). */
 static const cap_value_t tree_caps[] = {CAP_CHOWN,  CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH,
                                         CAP_FOWNER, CAP_FSETID,       CAP_SETFCAP};
 
@@ -90,7 +93,8 @@ static const char *const reader_allowed[] = {
 };
 // clang-format on
 
-/* Names that this architecture does not have are those of another one, or newer than the library. */
+/* Names that this architecture does not have are those of another one, or newer than the library.
+ */
 static int add_calls(scmp_filter_ctx filter, uint32_t action, const char *const *names, size_t n)
 {
     int r = 0;
@@ -104,7 +108,8 @@ static int add_calls(scmp_filter_ctx filter, uint32_t action, const char *const 
     return r;
 }
 
-/* A thread is fine, a process is not. clone3 hides its flags behind a pointer: libc then takes clone. */
+/* A thread is fine, a process is not. clone3 hides its flags behind a pointer: libc then takes
+ * clone. */
 static int refuse_processes(scmp_filter_ctx filter)
 {
     struct scmp_arg_cmp no_thread = {0, SCMP_CMP_MASKED_EQ, CLONE_THREAD, 0};
@@ -113,7 +118,8 @@ static int refuse_processes(scmp_filter_ctx filter)
     return r < 0 ? r : seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
 }
 
-/* Writing to the few that child.c leaves open, by the low 32 bits, which are all that the kernel looks at: nothing of the terminal. */
+/* Writing to the few that child.c leaves open, by the low 32 bits, which are all that the kernel
+ * looks at: nothing of the terminal. */
 static int allow_by_argument(scmp_filter_ctx filter)
 {
     int r = 0;
@@ -164,7 +170,8 @@ static int limit(__rlimit_resource_t what, rlim_t most, rlim_t beyond)
     return setrlimit(what, &wanted) < 0 ? -errno : 0;
 }
 
-/* Of address space, what this process has by now: it is a copy of one that may hold a long job list. */
+/* Of address space, what this process has by now: it is a copy of one that may hold a long job
+ * list. */
 static rlim_t memory_so_far(void)
 {
     cleanup_free char *text = NULL;
@@ -211,7 +218,8 @@ int confine_begin(enum confine_kind kind, int place, pid_t parent)
         return -errno;
     if (getppid() != parent) /* died before the line above */
         return -ESRCH;
-    (void)umask(022); /* for directories that an archive only implies; its own modes are set exactly */
+    /* for directories that an archive only implies; its own modes are set exactly */
+    (void)umask(022);
     r = warm_up(kind);
     if (r == 0)
         r = limit(RLIMIT_CORE, 0, 0);
@@ -227,8 +235,8 @@ int confine_begin(enum confine_kind kind, int place, pid_t parent)
 int confine_finish(enum confine_kind kind)
 {
     int r = kind == CONFINE_TREE && geteuid() != 0 ? 0
-            : kind == CONFINE_TREE                 ? drop_capabilities(tree_caps, ARRAY_SIZE(tree_caps))
-                                                   : drop_capabilities(NULL, 0);
+            : kind == CONFINE_TREE ? drop_capabilities(tree_caps, ARRAY_SIZE(tree_caps))
+                                   : drop_capabilities(NULL, 0);
 
     if (r < 0)
         return r;

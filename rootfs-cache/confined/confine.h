@@ -4,12 +4,14 @@
 #include "rootfs-cache/cache.h"
 
 enum confine_kind {
-    CONFINE_TREE,        /* writes or reads one tree */
-    CONFINE_DESCRIPTORS, /* computes, on descriptors from 3 on that it has or is sent; has no file system */
-    CONFINE_LONG,        /* the same for gigabytes, which it may also write */
+    CONFINE_TREE, /* writes or reads one tree */
+    /* computes, on descriptors from 3 on that it has or is sent; has no file system */
+    CONFINE_DESCRIPTORS,
+    CONFINE_LONG, /* the same for gigabytes, which it may also write */
 };
 
-/* In the child: `place` is its current and root directory from now on; `parent`: whose death ends it. */
+/* In the child: `place` is its current and root directory from now on; `parent`: whose death ends
+ * it. */
 int confine_begin(enum confine_kind kind, int place, pid_t parent);
 /* The last step, when it has the descriptors that it shall have: calls are refused from now on. */
 int confine_finish(enum confine_kind kind);

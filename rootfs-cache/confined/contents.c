@@ -1,4 +1,5 @@
-/* contents: see contents.h. Whoever reads a blob compares its digest, so an offset that was wrong could not go unnoticed. */
+/* contents: see contents.h. Whoever reads a blob compares its digest, so an offset that was wrong
+ * could not go unnoticed. */
 #include "rootfs-cache/confined/contents.h"
 
 #include "rootfs-cache/confined/filetype.h"
@@ -17,7 +18,8 @@
 
 struct indexed {
     char *name;
-    char *link; /* of a symbolic or hard link: what it leads to, from the archive's root; else NULL */
+    /* of a symbolic or hard link: what it leads to, from the archive's root; else NULL */
+    char *link;
     off_t offset;
     uint64_t size;
 };
@@ -68,11 +70,14 @@ static int damaged(const char *path, const char *why, struct cupel_error *err)
 {
     (void)cupel_error_set(err, CUPEL_ERROR_INPUT, 0, "cannot read the image '%s': %s", path,
                           why != NULL ? why : "it is damaged");
-    cupel_error_hint(err, "an image is an OCI layout (a directory or a tar of one) or what `docker save` writes");
+    cupel_error_hint(
+        err,
+        "an image is an OCI layout (a directory or a tar of one) or what `docker save` writes");
     return -EBADMSG;
 }
 
-/* "./a//b/../c" -> "a/c", from the directory of `from` (may be NULL) unless it starts with a slash; NULL when it leads out. */
+/* "./a//b/../c" -> "a/c", from the directory of `from` (may be NULL) unless it starts with a slash;
+ * NULL when it leads out. */
 static char *resolve(const char *from, const char *name)
 {
     cleanup_strbuf struct strbuf whole = {0}, out = {0};
@@ -104,8 +109,8 @@ static char *resolve(const char *from, const char *name)
     return xstrdup(out.data);
 }
 
-static int index_entry(struct contents *c, struct archive *a, struct archive_entry *entry, uint64_t total,
-                       struct cupel_error *err)
+static int index_entry(struct contents *c, struct archive *a, struct archive_entry *entry,
+                       uint64_t total, struct cupel_error *err)
 {
     const char *raw = archive_entry_pathname(entry), *to = archive_entry_hardlink(entry);
     mode_t type = archive_entry_filetype(entry);
@@ -148,7 +153,8 @@ static int index_tar(struct contents *c, struct cupel_error *err)
     int r;
 
     if (a == NULL || fstat(c->fd, &st) < 0)
-        return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot read the image '%s'", c->path);
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot read the image '%s'",
+                               c->path);
     (void)archive_read_support_format_tar(a);
     if (lseek(c->fd, 0, SEEK_SET) < 0 || archive_read_open_fd(a, c->fd, BLOCK) < ARCHIVE_OK)
         return damaged(c->path, archive_error_string(a), err);
@@ -177,7 +183,8 @@ int contents_of_archive(int fd, const char *path, struct contents **ret, struct 
 
 static const struct indexed *lookup(const struct contents *c, const char *name)
 {
-    for (size_t i = c->n; i-- > 0;) /* the last entry of a name is the one that unpacking would leave */
+    for (size_t i = c->n;
+         i-- > 0;) /* the last entry of a name is the one that unpacking would leave */
         if (str_eq(c->entries[i].name, name))
             return &c->entries[i];
     return NULL;
@@ -198,7 +205,8 @@ int contents_find(const struct contents *c, const char *name, off_t *ret_offset,
 }
 
 /* *ret_fd is to be closed when `asked`. */
-static int open_file(const struct contents *c, const char *name, int *ret_fd, off_t *ret_offset, uint64_t *ret_size)
+static int open_file(const struct contents *c, const char *name, int *ret_fd, off_t *ret_offset,
+                     uint64_t *ret_size)
 {
     struct stat st;
     int fd;
@@ -252,7 +260,8 @@ static int read_range(int fd, off_t offset, size_t size, char **ret_text)
     return 0;
 }
 
-int contents_read(const struct contents *c, const char *name, size_t max, char **ret_text, size_t *ret_len)
+int contents_read(const struct contents *c, const char *name, size_t max, char **ret_text,
+                  size_t *ret_len)
 {
     uint64_t size;
     off_t offset;
@@ -315,7 +324,8 @@ static int copy_out(struct archive *a, int out, const char *path, struct cupel_e
             return damaged(path, "it holds more than 64 GiB", err);
         r = file_write_all(out, block, size);
         if (r < 0)
-            return cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot decompress the image '%s'", path);
+            return cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot decompress the image '%s'",
+                                   path);
     }
     return r == ARCHIVE_EOF ? 0 : damaged(path, archive_error_string(a), err);
 }
@@ -353,7 +363,8 @@ int contents_decompress(int fd, int out, const char *path, struct cupel_error *e
     int r;
 
     if (a == NULL)
-        return cupel_error_set(err, CUPEL_ERROR_HARNESS, ENOMEM, "cannot decompress the image '%s'", path);
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, ENOMEM, "cannot decompress the image '%s'",
+                               path);
     gunzip_begin(&gunzip, read_block, &reading);
     unpacker_support_filters(a);
     (void)archive_read_support_format_raw(a);

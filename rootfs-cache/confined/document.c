@@ -72,8 +72,8 @@ static size_t lone_half(const char *p, size_t left)
     return unit < 0xdc00 && next >= 0xdc00 && next <= 0xdfff ? 0 : 6;
 }
 
-/* How much of the text is a number that no machine's own can be: such a one is of no use to anybody, and
- * becomes null. 0: none. Outside of strings. */
+/* How much of the text is a number that no machine's own can be: such a one is of no use to
+ * anybody, and becomes null. 0: none. Outside of strings. */
 static size_t huge_number(const char *p, size_t left)
 {
     char number[NUMBER_MAX + 1] = "";

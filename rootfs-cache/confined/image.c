@@ -1,4 +1,5 @@
-/* image: see image.h; in the confined child. Every document that is named by a digest is compared with it, size first, before it is parsed. */
+/* image: see image.h; in the confined child. Every document that is named by a digest is compared
+ * with it, size first, before it is parsed. */
 #include "rootfs-cache/confined/reading.h"
 
 #include "rootfs-cache/confined/config.h"
@@ -38,14 +39,16 @@ int image_wrong(const struct reading *r, const char *fmt, ...)
     for (char *p = b.data; *p != '\0'; p++) /* words of a hostile document */
         if ((unsigned char)*p < 0x20 || *p == 0x7f)
             *p = '?';
-    (void)cupel_error_set(r->err, CUPEL_ERROR_INPUT, 0, "cannot use the image '%s' for root '%s': %s", r->wanted->path,
+    (void)cupel_error_set(r->err, CUPEL_ERROR_INPUT, 0,
+                          "cannot use the image '%s' for root '%s': %s", r->wanted->path,
                           r->wanted->root, b.data);
     return -EBADMSG;
 }
 
 /* ---- documents ---- */
 
-static int parse(const struct reading *r, const char *name, const char *text, size_t len, json_t **ret)
+static int parse(const struct reading *r, const char *name, const char *text, size_t len,
+                 json_t **ret)
 {
     json_error_t where;
     json_t *j = document_parse(text, len, name, r->notes, &where);
@@ -56,7 +59,8 @@ static int parse(const struct reading *r, const char *name, const char *text, si
     return 0;
 }
 
-static int read_document(const struct reading *r, const char *name, char **ret_text, size_t *ret_len)
+static int read_document(const struct reading *r, const char *name, char **ret_text,
+                         size_t *ret_len)
 {
     int e = contents_read(r->contents, name, DOCUMENT_MAX, ret_text, ret_len);
 
@@ -64,12 +68,15 @@ static int read_document(const struct reading *r, const char *name, char **ret_t
         return 0;
     (void)image_wrong(r, "cannot read %s: %s", name, strerror(-e));
     if (e == -ENOENT)
-        cupel_error_hint(r->err, "it is not whole, or its blobs are links out of it: copy it again, without links "
-                                 "(skopeo copy; cp -rL)");
+        cupel_error_hint(
+            r->err,
+            "it is not whole, or its blobs are links out of it: copy it again, without links "
+            "(skopeo copy; cp -rL)");
     return -EBADMSG;
 }
 
-static int check_digest(const struct reading *r, const char *name, const char *text, size_t len, const char *digest)
+static int check_digest(const struct reading *r, const char *name, const char *text, size_t len,
+                        const char *digest)
 {
     char got[CACHE_KEY_LEN + 1];
     int e = digest_bytes(text, len, got);
@@ -80,8 +87,8 @@ static int check_digest(const struct reading *r, const char *name, const char *t
 }
 
 /* A descriptor (descriptor.md): its digest as hex and its size. */
-static int read_descriptor(const struct reading *r, const json_t *d, const char *what, char ret_hex[CACHE_KEY_LEN + 1],
-                           uint64_t *ret_size)
+static int read_descriptor(const struct reading *r, const json_t *d, const char *what,
+                           char ret_hex[CACHE_KEY_LEN + 1], uint64_t *ret_size)
 {
     const char *digest = document_text(d, "digest");
     const json_t *size = document_member(d, "size");
@@ -104,7 +111,8 @@ static char *blob_name(const struct reading *r, const char *hex)
 /* In a flat one the manifests that its own lists are called otherwise. */
 static char *document_name(const struct reading *r, const char *what, const char *hex)
 {
-    return r->flat && str_eq(what, "manifest") ? xasprintf("%s.manifest.json", hex) : blob_name(r, hex);
+    return r->flat && str_eq(what, "manifest") ? xasprintf("%s.manifest.json", hex)
+                                               : blob_name(r, hex);
 }
 
 int image_read_blob(const struct reading *r, const json_t *descriptor, const char *what,
@@ -229,12 +237,16 @@ static int refuse_absent(const struct reading *r, const json_t *layer, const cha
     const char *type = document_text(layer, "mediaType"),
                *url = json_string_value(json_array_get(document_member(layer, "urls"), 0));
 
-    if (type == NULL || (strstr(type, ".nondistributable.") == NULL && strstr(type, ".foreign.") == NULL) ||
+    if (type == NULL ||
+        (strstr(type, ".nondistributable.") == NULL && strstr(type, ".foreign.") == NULL) ||
         contents_have(r->contents, blob))
         return 0;
-    (void)image_wrong(r, "its layer %zu is not in it: it is one that only its maker distributes (%.100s)", i + 1, type);
-    cupel_error_hint(r->err, "push or save the image with such layers (--allow-nondistributable-artifacts)%s",
-                     url != NULL ? "; its manifest says where its maker has it (urls)" : "");
+    (void)image_wrong(
+        r, "its layer %zu is not in it: it is one that only its maker distributes (%.100s)", i + 1,
+        type);
+    cupel_error_hint(
+        r->err, "push or save the image with such layers (--allow-nondistributable-artifacts)%s",
+        url != NULL ? "; its manifest says where its maker has it (urls)" : "");
     return -EBADMSG;
 }
 
@@ -277,7 +289,8 @@ static int read_manifest(const struct reading *r, const json_t *manifest, struct
         if (e == 0)
             l->blob = blob_name(r, l->digest);
         if (e == 0)
-            e = refuse_absent(r, json_array_get(document_member(manifest, "layers"), i), l->blob, i);
+            e = refuse_absent(r, json_array_get(document_member(manifest, "layers"), i), l->blob,
+                              i);
     }
     if (e == 0)
         e = image_read_blob(r, document_member(manifest, "config"), "configuration", &text, &len,
@@ -343,7 +356,8 @@ static int read_docker(const struct reading *r, const json_t *list, struct image
 
 /* ---- indexes and manifests ---- */
 
-/* From an index, down to the manifest of the image that is meant, which *document is then. -ENOENT: *document itself has none such. */
+/* From an index, down to the manifest of the image that is meant, which *document is then. -ENOENT:
+ * *document itself has none such. */
 static int follow(const struct reading *r, json_t **document, struct image *image)
 {
     for (int depth = 0; is_index(*document); depth++) {
@@ -372,8 +386,10 @@ static int follow(const struct reading *r, json_t **document, struct image *imag
 
 /* ---- manifest.json: of docker save, or of a flat layout ---- */
 
-/* skopeo's, buildah's and podman's `dir:` (podman's also `docker-dir`): the manifest itself, or an index. It has no names. */
-static int read_flat(struct reading *r, json_t **document, const char *text, size_t len, struct image *image)
+/* skopeo's, buildah's and podman's `dir:` (podman's also `docker-dir`): the manifest itself, or an
+ * index. It has no names. */
+static int read_flat(struct reading *r, json_t **document, const char *text, size_t len,
+                     struct image *image)
 {
     const char *wanted = r->wanted->reference;
     int e = digest_bytes(text, len, image->digest);
@@ -381,7 +397,8 @@ static int read_flat(struct reading *r, json_t **document, const char *text, siz
     if (e < 0)
         return cupel_error_set(r->err, CUPEL_ERROR_HARNESS, e, "cannot compute a digest");
     if (wanted != NULL && (!str_starts(wanted, "sha256:") || !str_eq(wanted + 7, image->digest)))
-        return image_wrong(r, "it holds no image '%s', but one without a name, sha256:%s", wanted, image->digest);
+        return image_wrong(r, "it holds no image '%s', but one without a name, sha256:%s", wanted,
+                           image->digest);
     r->flat = true;
     return follow(r, document, image);
 }
@@ -415,7 +432,8 @@ static int read_oci(struct reading *r, struct image *image)
         e = parse(r, "index.json", text, len, &document);
     if (e < 0)
         return e;
-    if (docker && (!is_index(document) || json_array_size(document_member(document, "manifests")) == 0))
+    if (docker &&
+        (!is_index(document) || json_array_size(document_member(document, "manifests")) == 0))
         return read_manifest_json(r, image); /* Docker 25 saves by id so: "manifests": null */
     if (!is_index(document))
         return image_wrong(r, "its index.json lists no manifests");
@@ -434,7 +452,8 @@ static int want_platform(struct reading *r, struct arena *arena)
 
     if (text == NULL) {
         if (uname(&u) < 0)
-            return cupel_error_set(r->err, CUPEL_ERROR_HARNESS, errno, "cannot tell this machine's architecture");
+            return cupel_error_set(r->err, CUPEL_ERROR_HARNESS, errno,
+                                   "cannot tell this machine's architecture");
         r->os = arena_strdup(arena, "linux");
         r->architecture = arena_strdup(arena, chosen_machine_architecture(u.machine));
         r->variant = arena_strdup(arena, "");
@@ -446,7 +465,8 @@ static int want_platform(struct reading *r, struct arena *arena)
     r->os = arena_strndup(arena, text, (size_t)(slash - text));
     text = slash + 1;
     slash = strchr(text, '/');
-    r->architecture = slash != NULL ? arena_strndup(arena, text, (size_t)(slash - text)) : arena_strdup(arena, text);
+    r->architecture = slash != NULL ? arena_strndup(arena, text, (size_t)(slash - text))
+                                    : arena_strdup(arena, text);
     r->variant = arena_strdup(arena, slash != NULL ? slash + 1 : "");
     return 0;
 }
@@ -477,8 +497,8 @@ static int no_image(const struct reading *r)
     return -EBADMSG;
 }
 
-int image_read(const struct contents *contents, const struct image_wanted *wanted, struct image *ret,
-               struct cupel_error *err)
+int image_read(const struct contents *contents, const struct image_wanted *wanted,
+               struct image *ret, struct cupel_error *err)
 {
     struct image image = {0};
     struct reading r = {.contents = contents,

@@ -1,6 +1,7 @@
-/* image: private to rootfs-cache. What an image says of itself: an OCI layout (OCI image specification, image-layout.md,
- * image-index.md, manifest.md, config.md) or what `docker save` writes (manifest.json). Reads and checks; unpacks nothing. The documents are parsed
- * in a confined child. */
+/* image: private to rootfs-cache. What an image says of itself: an OCI layout (OCI image
+ * specification, image-layout.md, image-index.md, manifest.md, config.md) or what `docker save`
+ * writes (manifest.json). Reads and checks; unpacks nothing. The documents are parsed in a confined
+ * child. */
 #pragma once
 
 #include "rootfs-cache/confined/blobs.h"
@@ -21,7 +22,8 @@ struct image {
     size_t n_layers;
     struct cache_config *config;
     struct strbuf notes; /* oddities that do no harm, a line each */
-    char digest[CACHE_KEY_LEN + 1]; /* of the manifest; of the config where there is none by digest (docker save) */
+    /* of the manifest; of the config where there is none by digest (docker save) */
+    char digest[CACHE_KEY_LEN + 1];
 };
 
 struct image_wanted {
@@ -32,11 +34,11 @@ struct image_wanted {
 };
 
 /* Has a confined child read what the image says of itself, and checks what the child says. */
-int image_inspect(struct cache *cache, const struct blobs *blobs, const struct image_wanted *wanted, struct image *ret,
-                  struct cupel_error *err);
+int image_inspect(struct cache *cache, const struct blobs *blobs, const struct image_wanted *wanted,
+                  struct image *ret, struct cupel_error *err);
 /* In the child. */
-int image_read(const struct contents *contents, const struct image_wanted *wanted, struct image *ret,
-               struct cupel_error *err);
+int image_read(const struct contents *contents, const struct image_wanted *wanted,
+               struct image *ret, struct cupel_error *err);
 void image_free(struct image *image);
 /* Each layer's chain id, from the diff ids. Negative errno. */
 int image_chain(struct image *image);

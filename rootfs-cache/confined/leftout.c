@@ -1,12 +1,14 @@
-/* leftout: what of a tar is not made: block and character devices and sockets, since a job has a /dev of its own, and hard links to
- * such, which could not be made either. In the confined child. */
+/* leftout: what of a tar is not made: block and character devices and sockets, since a job has a
+ * /dev of its own, and hard links to such, which could not be made either. In the confined child.
+ */
 #include "rootfs-cache/confined/unpacker.h"
 
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 
-#define NAMES_MAX 65536 /* a /dev has a few hundred; links to what is beyond are refused as links to nothing */
+#define NAMES_MAX                                                                                  \
+    65536 /* a /dev has a few hundred; links to what is beyond are refused as links to nothing */
 
 static int by_name(const void *a, const void *b)
 {
@@ -43,7 +45,8 @@ bool leftout_entry(struct unpacker *u, struct archive_entry *entry, const char *
     cleanup_strbuf struct strbuf target = {0};
     bool out = link == NULL && (type == AE_IFCHR || type == AE_IFBLK || type == AE_IFSOCK);
 
-    if (link != NULL && unpacker_normalize(link, &target) == NULL && topdir_strip(&target, u->strip))
+    if (link != NULL && unpacker_normalize(link, &target) == NULL &&
+        topdir_strip(&target, u->strip))
         out = was_left_out(u, target.data);
     if (out)
         note(u, name);

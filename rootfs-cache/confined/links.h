@@ -1,4 +1,5 @@
-/* links: private to rootfs-cache. Remembers files that have several names, to tell the second from the first. */
+/* links: private to rootfs-cache. Remembers files that have several names, to tell the second from
+ * the first. */
 #pragma once
 
 #include "base/base.h"
@@ -11,6 +12,7 @@ struct links {
     size_t n, capacity;
 };
 
-/* The name under which the file was seen first, in the same layer; NULL: now, or it has only one name, or is a directory. */
+/* The name under which the file was seen first, in the same layer; NULL: now, or it has only one
+ * name, or is a directory. */
 const char *links_seen(struct links *links, size_t layer, const struct stat *st, const char *path);
 void links_free(struct links *links);

@@ -1,6 +1,7 @@
-/* merge_copy: several layers become one tree, as overlayfs would show them (Documentation/filesystems/overlayfs.rst): of each name the topmost
- * layer's counts, whiteouts delete, opaque directories hide, other directories merge and are like the topmost. In the confined child:
- * no link is followed. Not responsible for the store (flatten.c). */
+/* merge_copy: several layers become one tree, as overlayfs would show them
+ * (Documentation/filesystems/overlayfs.rst): of each name the topmost layer's counts, whiteouts
+ * delete, opaque directories hide, other directories merge and are like the topmost. In the
+ * confined child: no link is followed. Not responsible for the store (flatten.c). */
 #include "rootfs-cache/confined/child.h"
 #include "rootfs-cache/confined/links.h"
 #include "rootfs-cache/confined/replicate.h"
@@ -49,12 +50,15 @@ static const char *task(const struct flat *f)
 static int fail(struct flat *f, const char *path, int errnum)
 {
     if (errnum == -ENOSPC || errnum == -EDQUOT) {
-        (void)cupel_error_set(f->err, CUPEL_ERROR_HARNESS, errnum, "cannot %s: the root cache's disk is full", task(f));
-        cupel_error_hint(f->err, "free space, remove layers with `cupel rootfs remove`, or set CUPEL_CACHE to a "
-                                 "directory on a bigger disk");
+        (void)cupel_error_set(f->err, CUPEL_ERROR_HARNESS, errnum,
+                              "cannot %s: the root cache's disk is full", task(f));
+        cupel_error_hint(
+            f->err, "free space, remove layers with `cupel rootfs remove`, or set CUPEL_CACHE to a "
+                    "directory on a bigger disk");
         return errnum;
     }
-    return cupel_error_set(f->err, CUPEL_ERROR_HARNESS, errnum, "cannot %s, at '%.200s'", task(f), path);
+    return cupel_error_set(f->err, CUPEL_ERROR_HARNESS, errnum, "cannot %s, at '%.200s'", task(f),
+                           path);
 }
 
 static void close_parts(struct directory *d)
@@ -125,14 +129,16 @@ static int read_directory(const struct flat *f, struct directory *d)
     for (size_t i = 0; i < d->n_parts; i++)
         d->fds[i] = -EBADF;
     for (size_t i = 0; r == 0 && i < d->n_parts; i++) {
-        d->fds[i] = file_open_beneath(f->layers->layer[d->parts[i]], d->path, O_RDONLY | O_DIRECTORY, 0);
+        d->fds[i] =
+            file_open_beneath(f->layers->layer[d->parts[i]], d->path, O_RDONLY | O_DIRECTORY, 0);
         r = d->fds[i] < 0 ? d->fds[i] : read_names(d, i);
     }
     keep_topmost(d);
     return r;
 }
 
-/* The layers that have parts of a directory beneath: down to the one that is opaque, or has something else there. */
+/* The layers that have parts of a directory beneath: down to the one that is opaque, or has
+ * something else there. */
 static int find_parts(const struct directory *d, struct name *name)
 {
     name->parts = xcalloc(d->n_parts, sizeof(*name->parts));
@@ -170,7 +176,8 @@ static int copy_link(int dir, const char *name, const char *path)
     return symlink(target, path) < 0 ? -errno : 0;
 }
 
-/* A hole takes no room, and nothing to copy, but whoever hashes the layer reads it: what a file reads as is what counts. */
+/* A hole takes no room, and nothing to copy, but whoever hashes the layer reads it: what a file
+ * reads as is what counts. */
 static int count_bytes(struct flat *f, const char *path, const struct stat *st)
 {
     char size[UNIT_TEXT_SIZE];
@@ -178,8 +185,9 @@ static int count_bytes(struct flat *f, const char *path, const struct stat *st)
     if (!__builtin_add_overflow(f->counts->bytes, (uint64_t)st->st_size, &f->counts->bytes) &&
         f->counts->bytes <= BYTES_MAX)
         return 0;
-    (void)cupel_error_set(f->err, CUPEL_ERROR_INPUT, 0, "refused to %s: with '%.200s' it holds more than %s", task(f),
-                          path, unit_format_size(BYTES_MAX, size));
+    (void)cupel_error_set(f->err, CUPEL_ERROR_INPUT, 0,
+                          "refused to %s: with '%.200s' it holds more than %s", task(f), path,
+                          unit_format_size(BYTES_MAX, size));
     cupel_error_hint(f->err, "files count as what they read as, holes included");
     return -EFBIG;
 }
@@ -217,9 +225,11 @@ static int take_partial(struct flat *f, const char *path, const struct stat *st)
         return 1;
     if (replicate_is_whiteout(st)) {
         f->counts->entries++;
-        return mknod(path, S_IFCHR, 0) < 0 ? fail(f, path, -errno) : 1; /* takes no right (vfs_mknod(), fs/namei.c) */
+        /* takes no right (vfs_mknod(), fs/namei.c) */
+        return mknod(path, S_IFCHR, 0) < 0 ? fail(f, path, -errno) : 1;
     }
-    if (S_ISDIR(st->st_mode) || S_ISREG(st->st_mode) || S_ISLNK(st->st_mode) || S_ISFIFO(st->st_mode))
+    if (S_ISDIR(st->st_mode) || S_ISREG(st->st_mode) || S_ISLNK(st->st_mode) ||
+        S_ISFIFO(st->st_mode))
         return 0;
     f->counts->skipped_devices++;
     return 1;
@@ -227,7 +237,8 @@ static int take_partial(struct flat *f, const char *path, const struct stat *st)
 
 static int take(struct flat *f, const struct directory *d, struct name *name)
 {
-    cleanup_free char *path = str_eq(d->path, ".") ? xstrdup(name->name) : xasprintf("%s/%s", d->path, name->name);
+    cleanup_free char *path =
+        str_eq(d->path, ".") ? xstrdup(name->name) : xasprintf("%s/%s", d->path, name->name);
     const char *first;
     struct stat st;
     int r = 0;
@@ -260,7 +271,8 @@ static int merge_directories(struct flat *f, const struct directory *d, int dept
 
     for (size_t i = 0; r == 0 && i < d->n_names; i++) {
         const struct name *n = &d->names[i];
-        cleanup_free char *path = str_eq(d->path, ".") ? xstrdup(n->name) : xasprintf("%s/%s", d->path, n->name);
+        cleanup_free char *path =
+            str_eq(d->path, ".") ? xstrdup(n->name) : xasprintf("%s/%s", d->path, n->name);
 
         if (n->n_parts > 0)
             r = merge(f, path, n->parts, n->n_parts, depth + 1);
@@ -299,7 +311,8 @@ static int merge(struct flat *f, const char *path, const size_t *parts, size_t n
     return r;
 }
 
-int merge_copy_make(const struct merge_copy_layers *layers, struct child_counts *counts, struct cupel_error *err)
+int merge_copy_make(const struct merge_copy_layers *layers, struct child_counts *counts,
+                    struct cupel_error *err)
 {
     struct flat f = {.layers = layers, .counts = counts, .err = err};
     size_t *parts = xcalloc(layers->n, sizeof(*parts)), n = 0;

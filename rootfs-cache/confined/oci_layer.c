@@ -1,6 +1,7 @@
-/* oci_layer: what an OCI layer has on top of a tar (OCI image specification, layer.md): its digests, and that it speaks
- * of a tree of which it holds a part only. Directories that it implies, links that lead through or to files of the layers
- * beneath: they are looked up there. Whiteouts are whiteout.c's. In the confined child; the layers beneath were as hostile as this one. */
+/* oci_layer: what an OCI layer has on top of a tar (OCI image specification, layer.md): its
+ * digests, and that it speaks of a tree of which it holds a part only. Directories that it implies,
+ * links that lead through or to files of the layers beneath: they are looked up there. Whiteouts
+ * are whiteout.c's. In the confined child; the layers beneath were as hostile as this one. */
 #include "rootfs-cache/confined/oci_layer.h"
 #include "rootfs-cache/confined/replicate.h"
 #include "rootfs-cache/confined/stream.h"
@@ -61,7 +62,8 @@ static int check_digests(struct unpacker *u, struct layer *l)
 
 /* ---- the layers beneath ---- */
 
-/* They may still be in the making, beside this one; whoever makes them then says when they are whole. */
+/* They may still be in the making, beside this one; whoever makes them then says when they are
+ * whole. */
 static int wait_for_lowers(struct layer *l)
 {
     int ready = l->is_ready || l->what->ready < 0 ? -EBADF : l->what->lowers[l->what->n_lowers];
@@ -79,8 +81,8 @@ static int wait_for_lowers(struct layer *l)
     return 0;
 }
 
-/* One layer: 1 with the fd (O_PATH; a directory: readable) of `path`, 0 when it has none and those beneath may, -ENOENT when it hides
- * those beneath. No link is followed. */
+/* One layer: 1 with the fd (O_PATH; a directory: readable) of `path`, 0 when it has none and those
+ * beneath may, -ENOENT when it hides those beneath. No link is followed. */
 static int lower_step(int lower, const char *path, int *ret_fd, struct stat *ret_st)
 {
     cleanup_close int at = openat(lower, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -102,7 +104,9 @@ static int lower_step(int lower, const char *path, int *ret_fd, struct stat *ret
             return errno != ENOENT ? -errno : hides ? -ENOENT : 0;
         if (replicate_is_whiteout(ret_st))
             return -ENOENT;
-        next = openat(at, part, (S_ISDIR(ret_st->st_mode) ? O_RDONLY | O_DIRECTORY : O_PATH) | O_NOFOLLOW | O_CLOEXEC);
+        next = openat(at, part,
+                      (S_ISDIR(ret_st->st_mode) ? O_RDONLY | O_DIRECTORY : O_PATH) | O_NOFOLLOW |
+                          O_CLOEXEC);
         if (next < 0)
             return -errno;
         base_closep(&at);
@@ -152,9 +156,10 @@ static void forget_implied(struct layer *l, const char *path)
         }
 }
 
-/* `prefix` is a symbolic link beneath: what it and the `rest` of a name lead to, seen from the root. */
-static int through_link(struct unpacker *u, const char *entry, int link, const char *prefix, const char *rest,
-                        struct strbuf *ret)
+/* `prefix` is a symbolic link beneath: what it and the `rest` of a name lead to, seen from the
+ * root. */
+static int through_link(struct unpacker *u, const char *entry, int link, const char *prefix,
+                        const char *rest, struct strbuf *ret)
 {
     cleanup_strbuf struct strbuf whole = {0}, clean = {0};
     const char *slash = strrchr(prefix, '/');
@@ -168,7 +173,8 @@ static int through_link(struct unpacker *u, const char *entry, int link, const c
         strbuf_addf(&whole, "%.*s/", (int)(slash - prefix), prefix);
     strbuf_addf(&whole, "%s/%s", target, rest);
     strbuf_adds(&clean, "");
-    for (const char *p = whole.data; *p != '\0'; p += strspn(p, "/")) { /* ".." stays within, as in a chroot */
+    /* ".." stays within, as in a chroot */
+    for (const char *p = whole.data; *p != '\0'; p += strspn(p, "/")) {
         size_t len = strcspn(p, "/");
 
         if (len == 2 && p[0] == '.' && p[1] == '.') {
@@ -191,7 +197,9 @@ static int through_link(struct unpacker *u, const char *entry, int link, const c
 
 int oci_layer_mark_opaque(struct unpacker *u, const char *entry, const char *path)
 {
-    return setxattr(path, LIKENESS_OPAQUE, "y", 1, 0) < 0 ? unpacker_write_failed(u, entry, errno, NULL) : 0;
+    return setxattr(path, LIKENESS_OPAQUE, "y", 1, 0) < 0
+               ? unpacker_write_failed(u, entry, errno, NULL)
+               : 0;
 }
 
 /* Makes the directories above `name` that no entry has made, as the layers beneath have them. */
@@ -273,7 +281,8 @@ int oci_layer_open_shown(struct unpacker *u, const char *path)
     return fd < 0 ? fd : !S_ISREG(st.st_mode) ? -ENOENT : open_beneath(u->layer, path);
 }
 
-/* A link to a file that this layer does not have: it is copied up, as the kernel would, had the link been made in a container. */
+/* A link to a file that this layer does not have: it is copied up, as the kernel would, had the
+ * link been made in a container. */
 static int copy_up(struct unpacker *u, const char *entry, const char *target)
 {
     cleanup_strbuf struct strbuf name = {0};
@@ -284,7 +293,8 @@ static int copy_up(struct unpacker *u, const char *entry, const char *target)
     if (oci_layer_find_beneath(u->layer, target, &found, &st) < 0)
         return 0; /* refused when the entry is written */
     if (!S_ISREG(st.st_mode))
-        return unpacker_refuse(u, entry, "is a hard link to something beneath that is no regular file");
+        return unpacker_refuse(u, entry,
+                               "is a hard link to something beneath that is no regular file");
     strbuf_adds(&name, target);
     r = oci_layer_make_parents(u, entry, &name);
     if (r < 0)
@@ -325,7 +335,8 @@ static int replace_whiteout(struct unpacker *u, struct archive_entry *entry, con
         return unpacker_write_failed(u, name, errno, NULL);
     if (archive_entry_filetype(entry) != AE_IFDIR || archive_entry_hardlink(entry) != NULL)
         return 0;
-    return mkdir(name, 0755) < 0 ? unpacker_write_failed(u, name, errno, NULL) : oci_layer_mark_opaque(u, name, name);
+    return mkdir(name, 0755) < 0 ? unpacker_write_failed(u, name, errno, NULL)
+                                 : oci_layer_mark_opaque(u, name, name);
 }
 
 int oci_layer_entry(struct unpacker *u, struct archive_entry *entry, struct strbuf *name)
@@ -340,7 +351,8 @@ int oci_layer_entry(struct unpacker *u, struct archive_entry *entry, struct strb
         return r < 0 ? r : 1;
     }
     r = oci_layer_make_parents(u, shown, name);
-    if (r == 0 && (archive_entry_filetype(entry) != AE_IFDIR || archive_entry_hardlink(entry) != NULL))
+    if (r == 0 &&
+        (archive_entry_filetype(entry) != AE_IFDIR || archive_entry_hardlink(entry) != NULL))
         r = whiteout_drop(u, shown, name->data);
     forget_implied(u->layer, name->data);
     if (r == 0)
@@ -367,7 +379,8 @@ int oci_layer_finish(struct unpacker *u)
     if (r == 0)
         r = root_like_beneath(u);
 
-    for (size_t i = l->n_implied; r == 0 && i-- > 0;) { /* children first: making one changes its parent's time */
+    /* children first: making one changes its parent's time */
+    for (size_t i = l->n_implied; r == 0 && i-- > 0;) {
         cleanup_close int beneath = -EBADF;
         struct stat st;
 

@@ -1,4 +1,5 @@
-/* oci_layer: private to oci_layer.c and whiteout.c: a layer that is being unpacked, in the confined child. */
+/* oci_layer: private to oci_layer.c and whiteout.c: a layer that is being unpacked, in the confined
+ * child. */
 #pragma once
 
 #include "rootfs-cache/confined/unpacker.h"
@@ -14,9 +15,11 @@ struct layer {
     size_t n_whiteouts;
 };
 
-/* What the layers beneath show at `path`: 0 with the fd (O_PATH; a directory: readable), -ENOENT when nothing. No link is followed. */
+/* What the layers beneath show at `path`: 0 with the fd (O_PATH; a directory: readable), -ENOENT
+ * when nothing. No link is followed. */
 int oci_layer_find_beneath(struct layer *l, const char *path, int *ret_fd, struct stat *ret_st);
-/* Makes the directories above `name` that no entry has made, as the layers beneath have them. `name` may become another. */
+/* Makes the directories above `name` that no entry has made, as the layers beneath have them.
+ * `name` may become another. */
 int oci_layer_make_parents(struct unpacker *u, const char *entry, struct strbuf *name);
 int oci_layer_mark_opaque(struct unpacker *u, const char *entry, const char *path);
 
@@ -24,6 +27,7 @@ int oci_layer_mark_opaque(struct unpacker *u, const char *entry, const char *pat
 
 /* An entry ".wh.…". */
 int whiteout_make(struct unpacker *u, const char *entry, struct strbuf *name);
-/* A layer that deletes or replaces a directory may also delete what was in it, before or after: umoci writes such. Removes the directory
- * `path` when no entry made it and all that is in it are whiteouts. */
+/* A layer that deletes or replaces a directory may also delete what was in it, before or after:
+ * umoci writes such. Removes the directory `path` when no entry made it and all that is in it are
+ * whiteouts. */
 int whiteout_drop(struct unpacker *u, const char *entry, const char *path);

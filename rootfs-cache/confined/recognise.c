@@ -1,5 +1,6 @@
-/* recognise: see recognise.h. The looking is done in a confined child, which is handed descriptors and has nothing else; its word is
- * believed as far as it goes: a hostile image that passes for a directory is unpacked as one. */
+/* recognise: see recognise.h. The looking is done in a confined child, which is handed descriptors
+ * and has nothing else; its word is believed as far as it goes: a hostile image that passes for a
+ * directory is unpacked as one. */
 #include "rootfs-cache/confined/recognise.h"
 
 #include "rootfs-cache/confined/answer.h"
@@ -14,8 +15,10 @@
 #define DOCUMENT_MAX ((size_t)8 << 20)
 #define OLD_TAGS_MAX 8 /* a child may ask for 64 files (CHILD_ASKS_MAX) */
 
-static const char *const form_words[] = {
-    [FORM_TAR] = "tar", [FORM_IMAGE] = "image", [FORM_DIRECTORY] = "directory", [FORM_BUNDLE] = "bundle"};
+static const char *const form_words[] = {[FORM_TAR] = "tar",
+                                         [FORM_IMAGE] = "image",
+                                         [FORM_DIRECTORY] = "directory",
+                                         [FORM_BUNDLE] = "bundle"};
 
 void recognised_free(struct recognised *r)
 {
@@ -41,9 +44,10 @@ static void free_reader(struct archive **a)
 struct sighting {
     bool layout, index, manifest; /* there is such a document, and it is one of an image */
     bool damaged;                 /* one of them is no JSON */
-    bool repositories, old_layer; /* what Docker before 1.10 saved has both, and nothing else to tell it by */
-    size_t of_root;               /* directories at the top that roots have, and images do not */
-    bool seen[8];                 /* which of them */
+    /* what Docker before 1.10 saved has both, and nothing else to tell it by */
+    bool repositories, old_layer;
+    size_t of_root; /* directories at the top that roots have, and images do not */
+    bool seen[8];   /* which of them */
 };
 
 static bool is_document_of_image(const char *name, const json_t *j)
@@ -52,7 +56,8 @@ static bool is_document_of_image(const char *name, const json_t *j)
 
     if (str_eq(name, "index.json")) /* Docker 25 saves by id with null */
         return json_is_object(j) && json_object_get(j, "manifests") != NULL;
-    if (json_is_object(j)) /* of a flat layout (skopeo's `dir:`): the manifest itself, or an index */
+    if (json_is_object(
+            j)) /* of a flat layout (skopeo's `dir:`): the manifest itself, or an index */
         return json_is_integer(json_object_get(j, "schemaVersion")) &&
                (json_is_string(json_object_get(json_object_get(j, "config"), "digest")) ||
                 json_is_array(json_object_get(j, "manifests")) ||
@@ -154,7 +159,8 @@ static enum form form_of_archive(int fd)
     return form_of(&s);
 }
 
-static int look_at_archive(void *arg, struct child *self, int fd, struct strbuf *reply, struct cupel_error *err)
+static int look_at_archive(void *arg, struct child *self, int fd, struct strbuf *reply,
+                           struct cupel_error *err)
 {
     (void)arg;
     (void)self;
@@ -177,12 +183,13 @@ static json_t *document(struct child *self, const char *name)
     return document_parse(text, length, name, NULL, &where);
 }
 
-/* The process of a bundle (OCI runtime specification, config.md) in the words of an image's configuration. */
+/* The process of a bundle (OCI runtime specification, config.md) in the words of an image's
+ * configuration. */
 static json_t *bundle_config(const json_t *config)
 {
-    const json_t *process = json_object_get(config, "process"), *env = json_object_get(process, "env"),
-                 *cwd = json_object_get(process, "cwd"), *user = json_object_get(process, "user"),
-                 *args = json_object_get(process, "args");
+    const json_t *process = json_object_get(config, "process"),
+                 *env = json_object_get(process, "env"), *cwd = json_object_get(process, "cwd"),
+                 *user = json_object_get(process, "user"), *args = json_object_get(process, "args");
     const json_t *uid = json_object_get(user, "uid"), *gid = json_object_get(user, "gid");
     json_t *o = json_object();
 
@@ -193,14 +200,16 @@ static json_t *bundle_config(const json_t *config)
     if (json_is_string(cwd))
         (void)json_object_set(o, "WorkingDir", (json_t *)(uintptr_t)cwd);
     if (json_is_integer(uid)) {
-        cleanup_free char *ids = xasprintf("%lld:%lld", json_integer_value(uid), json_integer_value(gid));
+        cleanup_free char *ids =
+            xasprintf("%lld:%lld", json_integer_value(uid), json_integer_value(gid));
 
         (void)json_object_set_new(o, "User", json_string(ids));
     }
     return o;
 }
 
-static int reply_bundle(const char *path, const json_t *config, struct strbuf *reply, struct cupel_error *err)
+static int reply_bundle(const char *path, const json_t *config, struct strbuf *reply,
+                        struct cupel_error *err)
 {
     const char *name = json_string_value(json_object_get(json_object_get(config, "root"), "path"));
     json_t *process = bundle_config(config);
@@ -209,7 +218,8 @@ static int reply_bundle(const char *path, const json_t *config, struct strbuf *r
 
     json_decref(process);
     if (wrong != NULL)
-        return cupel_error_set(err, CUPEL_ERROR_INPUT, 0, "cannot use the bundle '%s': %s", path, wrong);
+        return cupel_error_set(err, CUPEL_ERROR_INPUT, 0, "cannot use the bundle '%s': %s", path,
+                               wrong);
     put_word(reply, form_words[FORM_BUNDLE]);
     put_word(reply, name != NULL ? name : "rootfs");
     answer_put_config(reply, parsed);
@@ -233,18 +243,20 @@ static bool is_old_save(struct child *self)
     const char *name, *tag;
     unsigned asked = 0;
 
-    json_object_foreach(repositories, name, tags)
-        json_object_foreach(tags, tag, id)
-            if (fd < 0 && asked++ < OLD_TAGS_MAX && json_is_string(id) && strlen(json_string_value(id)) == CACHE_KEY_LEN) {
-                cleanup_free char *layer = xasprintf("%s/layer.tar", json_string_value(id));
+    json_object_foreach(repositories, name, tags) json_object_foreach(
+        tags, tag, id) if (fd < 0 && asked++ < OLD_TAGS_MAX && json_is_string(id) &&
+                           strlen(json_string_value(id)) == CACHE_KEY_LEN)
+    {
+        cleanup_free char *layer = xasprintf("%s/layer.tar", json_string_value(id));
 
-                fd = child_ask(self, layer);
-            }
+        fd = child_ask(self, layer);
+    }
     json_decref(repositories);
     return fd >= 0;
 }
 
-static int look_at_directory(void *arg, struct child *self, int fd, struct strbuf *reply, struct cupel_error *err)
+static int look_at_directory(void *arg, struct child *self, int fd, struct strbuf *reply,
+                             struct cupel_error *err)
 {
     json_t *index = document(self, "index.json"), *manifest = document(self, "manifest.json"),
            *config = document(self, "config.json");
@@ -254,7 +266,8 @@ static int look_at_directory(void *arg, struct child *self, int fd, struct strbu
     if (is_layout(self) || json_is_array(json_object_get(index, "manifests")) ||
         is_document_of_image("manifest.json", manifest) || (manifest == NULL && is_old_save(self)))
         put_word(reply, form_words[FORM_IMAGE]);
-    else if (json_is_string(json_object_get(config, "ociVersion")) && json_is_object(json_object_get(config, "root")))
+    else if (json_is_string(json_object_get(config, "ociVersion")) &&
+             json_is_object(json_object_get(config, "root")))
         r = reply_bundle(arg, config, reply, err);
     else
         put_word(reply, form_words[FORM_DIRECTORY]);
@@ -273,7 +286,8 @@ static int take_reply(const char *reply, size_t length, bool directory, struct r
 
     while (form < ARRAY_SIZE(form_words) && !str_eq(form_words[form], reply))
         form++;
-    if (used > length || form == ARRAY_SIZE(form_words) || (form != FORM_IMAGE && (form == FORM_TAR) == directory))
+    if (used > length || form == ARRAY_SIZE(form_words) ||
+        (form != FORM_IMAGE && (form == FORM_TAR) == directory))
         return -EBADMSG;
     ret->form = (enum form)form;
     if (form != FORM_BUNDLE)
@@ -285,8 +299,8 @@ static int take_reply(const char *reply, size_t length, bool directory, struct r
     return answer_take_config(reply + used, length - used, &ret->config);
 }
 
-static int look(struct cache *cache, const char *path, int fd, bool directory, struct recognised *ret,
-                struct cupel_error *err)
+static int look(struct cache *cache, const char *path, int fd, bool directory,
+                struct recognised *ret, struct cupel_error *err)
 {
     cleanup_close int nowhere = openat(cache->dir, "tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     cleanup_free char *what = xasprintf("read '%s'", path), *reply = NULL;
@@ -313,7 +327,8 @@ static int look(struct cache *cache, const char *path, int fd, bool directory, s
     return r < 0 ? cupel_error_set(err, CUPEL_ERROR_INPUT, r, "cannot %s", what) : 0;
 }
 
-int recognise(struct cache *cache, const char *path, struct recognised *ret, struct cupel_error *err)
+int recognise(struct cache *cache, const char *path, struct recognised *ret,
+              struct cupel_error *err)
 {
     cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     struct stat st;
@@ -321,6 +336,7 @@ int recognise(struct cache *cache, const char *path, struct recognised *ret, str
     if (fd < 0 || fstat(fd, &st) < 0)
         return cupel_error_set(err, CUPEL_ERROR_INPUT, errno, "cannot read '%s'", path);
     if (!S_ISDIR(st.st_mode) && !S_ISREG(st.st_mode))
-        return cupel_error_set(err, CUPEL_ERROR_INPUT, 0, "cannot use '%s': it is neither file nor directory", path);
+        return cupel_error_set(err, CUPEL_ERROR_INPUT, 0,
+                               "cannot use '%s': it is neither file nor directory", path);
     return look(cache, path, fd, S_ISDIR(st.st_mode), ret, err);
 }

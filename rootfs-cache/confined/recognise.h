@@ -11,5 +11,6 @@ struct recognised {
     struct cache_config *config; /* the same of its process, as an image would have it */
 };
 
-int recognise(struct cache *cache, const char *path, struct recognised *ret, struct cupel_error *err);
+int recognise(struct cache *cache, const char *path, struct recognised *ret,
+              struct cupel_error *err);
 void recognised_free(struct recognised *r);

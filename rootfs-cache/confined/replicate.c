@@ -64,7 +64,8 @@ int replicate_copy_file(int from, const char *to)
         if (data < 0 && errno == ENXIO) /* a hole up to the end */
             break;
         end = data < 0 ? st.st_size : lseek(from, data, SEEK_HOLE);
-        r = copy_range(from, out, data < 0 ? at : data, end < 0 || end > st.st_size ? st.st_size : end);
+        r = copy_range(from, out, data < 0 ? at : data,
+                       end < 0 || end > st.st_size ? st.st_size : end);
         if (r < 0)
             return r;
         at = end < 0 ? st.st_size : end;
@@ -80,7 +81,8 @@ static int copy_xattrs(int from, const char *to)
     for (const char *name = names; n > 0 && name < names + n; name += strlen(name) + 1) {
         ssize_t size;
 
-        if (str_starts(name, "user.overlay.") || str_starts(name, "trusted.") || str_eq(name, "security.selinux"))
+        if (str_starts(name, "user.overlay.") || str_starts(name, "trusted.") ||
+            str_eq(name, "security.selinux"))
             continue;
         size = fgetxattr(from, name, value, XATTR_SIZE_MAX);
         if (size >= 0 && lsetxattr(to, name, value, (size_t)size, 0) < 0)

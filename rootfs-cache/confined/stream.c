@@ -1,6 +1,6 @@
 /* stream: see stream.h. Two readers of libarchive's, one over the other: the lower one
- * decompresses (what is gzip, gunzip.c beneath it), so that what it gives can be hashed, and read on
- * behind the tar's end. Not responsible for what the entries mean (unpack.c). */
+ * decompresses (what is gzip, gunzip.c beneath it), so that what it gives can be hashed, and read
+ * on behind the tar's end. Not responsible for what the entries mean (unpack.c). */
 #include "rootfs-cache/confined/stream.h"
 
 #include "rootfs-cache/confined/filetype.h"
@@ -77,7 +77,8 @@ static la_ssize_t read_tar(struct archive *a, void *data, const void **ret_block
                            EVP_DigestUpdate(s->tar_digest, *ret_block, size) != 1)) {
         const char *said = archive_error_string(s->blob);
 
-        /* libarchive's filters have no words for some of what they refuse (gzip: a short trailer) */
+        /* libarchive's filters have no words for some of what they refuse (gzip: a short trailer)
+         */
         archive_set_error(a, archive_errno(s->blob), "%s",
                           said != NULL ? said : "the compressed data are damaged or cut short");
         return -1;
@@ -119,8 +120,7 @@ static int open_blob(struct unpacker *u, struct stream *s)
     if (r < ARCHIVE_WARN)
         return unpacker_corrupt(u, archive_error_string(s->blob));
     s->at_end = r == ARCHIVE_EOF;
-    s->plain =
-        !gunzip_found(&s->gunzip) && archive_filter_code(s->blob, 0) == ARCHIVE_FILTER_NONE;
+    s->plain = !gunzip_found(&s->gunzip) && archive_filter_code(s->blob, 0) == ARCHIVE_FILTER_NONE;
     return 0;
 }
 

@@ -1,5 +1,5 @@
-/* stream: private to unpack.c and oci_layer.c: the tar that is in a file or a part of one, decompressed
- * as it is read, in the confined child. */
+/* stream: private to unpack.c and oci_layer.c: the tar that is in a file or a part of one,
+ * decompressed as it is read, in the confined child. */
 #pragma once
 
 #include "rootfs-cache/confined/gunzip.h"

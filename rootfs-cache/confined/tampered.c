@@ -1,5 +1,5 @@
-/* tampered: see tampered.h. By the time of the last change of an inode, which no program sets at will (inode(7)). In the confined child: the
- * tree may be anything by now. */
+/* tampered: see tampered.h. By the time of the last change of an inode, which no program sets at
+ * will (inode(7)). In the confined child: the tree may be anything by now. */
 #include "rootfs-cache/confined/tampered.h"
 
 #include "rootfs-cache/confined/child.h"
@@ -45,7 +45,8 @@ static void walk(struct search *s, int parent, const char *name, const char *pat
         cleanup_free char *child = NULL;
         struct stat st;
 
-        if (str_eq(e->d_name, ".") || str_eq(e->d_name, "..") || fstatat(fd, e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+        if (str_eq(e->d_name, ".") || str_eq(e->d_name, "..") ||
+            fstatat(fd, e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
             continue;
         child = path[0] != '\0' ? xasprintf("%s/%s", path, e->d_name) : xstrdup(e->d_name);
         look_at(s, child, &st);
@@ -83,10 +84,13 @@ char *tampered_since(int tree, int keep, const struct timespec *since)
     size_t length;
 
     if (dir < 0 || names < 0 ||
-        child_run(
-            &(struct child_work){
-                .fn = in_child, .arg = &reference, .what = "look for changes", .tree = dir, .fd = names, .keep = keep},
-            &counts, &ignored) < 0)
+        child_run(&(struct child_work){.fn = in_child,
+                                       .arg = &reference,
+                                       .what = "look for changes",
+                                       .tree = dir,
+                                       .fd = names,
+                                       .keep = keep},
+                  &counts, &ignored) < 0)
         return NULL;
     if (counts.bytes == 0 || counts.bytes >= counts.entries || lseek(names, 0, SEEK_SET) < 0 ||
         file_read_fd(names, TEXT_MAX, &text, &length) < 0)

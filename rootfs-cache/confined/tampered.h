@@ -3,6 +3,7 @@
 
 #include "rootfs-cache/store/store.h"
 
-/* "/etc/passwd, /bin and 3 more" (malloc'ed): what the file system says was changed after `since`, as nobody changes a layer that is
- * finished. NULL: nothing (then it is the disk), or all of it (then the store was copied, and it means nothing). */
+/* "/etc/passwd, /bin and 3 more" (malloc'ed): what the file system says was changed after `since`,
+ * as nobody changes a layer that is finished. NULL: nothing (then it is the disk), or all of it
+ * (then the store was copied, and it means nothing). */
 char *tampered_since(int tree, int keep, const struct timespec *since);

@@ -15,9 +15,9 @@ struct tarwriter {
 struct tarwriter_entry {
     const char *path; /* of a directory: without a slash at its end */
     const struct stat *st;
-    const char *link; /* a symbolic link's target, or the name that a further one is a hard link to;
-                         or NULL */
-    bool hard;        /* it is such */
+    /* a symbolic link's target, or the name that a further one is a hard link to; or NULL */
+    const char *link;
+    bool hard;              /* it is such */
     const char *sparse_map; /* what precedes the data (GNU's form 1.0), or NULL */
     uint64_t size;          /* of the data that follows, the map not counted */
     struct strbuf records;  /* pax records, by tarwriter_record */

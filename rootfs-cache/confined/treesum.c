@@ -1,5 +1,5 @@
-/* treesum: see treesum.h. The tree is as hostile as the archive that it came from: in the child, no link is followed, and nothing is
- * opened but regular files and directories. */
+/* treesum: see treesum.h. The tree is as hostile as the archive that it came from: in the child, no
+ * link is followed, and nothing is opened but regular files and directories. */
 #include "rootfs-cache/confined/treesum.h"
 
 #include "rootfs-cache/confined/child.h"
@@ -119,7 +119,8 @@ static void add_xattrs(struct summing *s, const char *path)
     size_t count = 0;
 
     for (const char *name = s->names; n > 0 && name < s->names + n; name += strlen(name) + 1)
-        if (!str_starts(name, "security.") || str_eq(name, "security.capability")) /* labels are the host's */
+        if (!str_starts(name, "security.") ||
+            str_eq(name, "security.capability")) /* labels are the host's */
             list[count++] = name;
     qsort(list, count, sizeof(*list), by_text);
     for (size_t i = 0; i < count; i++) {
@@ -130,16 +131,18 @@ static void add_xattrs(struct summing *s, const char *path)
     }
 }
 
-static int add_entry(struct summing *s, int dir, const char *name, const char *path, const struct stat *st)
+static int add_entry(struct summing *s, int dir, const char *name, const char *path,
+                     const struct stat *st)
 {
     char facts[256];
     const char *first = links_seen(&s->links, 0, st, path);
     const struct timespec time = s->untimed ? (struct timespec){0} : st->st_mtim;
     ssize_t n;
 
-    (void)snprintf(facts, sizeof(facts), "%o %u %u %lld %lld.%09ld %llx", st->st_mode, st->st_uid, st->st_gid,
-                   S_ISREG(st->st_mode) ? (long long)st->st_size : 0, (long long)time.tv_sec, time.tv_nsec,
-                   S_ISCHR(st->st_mode) || S_ISBLK(st->st_mode) ? (unsigned long long)st->st_rdev : 0);
+    (void)snprintf(
+        facts, sizeof(facts), "%o %u %u %lld %lld.%09ld %llx", st->st_mode, st->st_uid, st->st_gid,
+        S_ISREG(st->st_mode) ? (long long)st->st_size : 0, (long long)time.tv_sec, time.tv_nsec,
+        S_ISCHR(st->st_mode) || S_ISBLK(st->st_mode) ? (unsigned long long)st->st_rdev : 0);
     add_text(s, path);
     add_text(s, facts);
     add_text(s, first != NULL ? first : "");
@@ -160,7 +163,8 @@ static int by_bytes(const struct dirent **a, const struct dirent **b)
     return strcmp((*a)->d_name, (*b)->d_name);
 }
 
-static int add_directory(struct summing *s, int parent, const char *name, const char *path, int depth);
+static int add_directory(struct summing *s, int parent, const char *name, const char *path,
+                         int depth);
 
 /* Of directories that are very deep only the last is open: there are more of them than descriptors.
  */
@@ -203,7 +207,8 @@ static int open_directory(int parent, const char *name)
     return fd < 0 && parent != AT_FDCWD ? -errno : fd;
 }
 
-static int add_directory(struct summing *s, int parent, const char *name, const char *path, int depth)
+static int add_directory(struct summing *s, int parent, const char *name, const char *path,
+                         int depth)
 {
     cleanup_close int dir = open_directory(parent, name);
     struct dirent **names = NULL;
@@ -263,7 +268,9 @@ static int sum_current(enum form form, const char *without, unsigned char ret_di
     free(s.names);
     free(s.value);
     free(s.target);
-    return r < 0 ? cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot read a layer of the root cache") : 0;
+    return r < 0 ? cupel_error_set(err, CUPEL_ERROR_HARNESS, r,
+                                   "cannot read a layer of the root cache")
+                 : 0;
 }
 
 int treesum_here(unsigned char ret_digest[32], struct cupel_error *err)
@@ -299,12 +306,14 @@ static int in_child(void *arg, int fd, struct child_counts *counts, struct cupel
 static int sum(int tree, int keep, struct order order, unsigned char ret_digest[32],
                struct cupel_error *err)
 {
-    cleanup_close int dir = openat(tree, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC); /* it may be O_PATH */
+    /* it may be O_PATH */
+    cleanup_close int dir = openat(tree, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     struct child_counts counts = {0};
     int r;
 
     if (dir < 0)
-        return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot open a layer of the root cache");
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno,
+                               "cannot open a layer of the root cache");
     r = child_run(&(struct child_work){.fn = in_child,
                                        .arg = &order,
                                        .what = "read a layer",

@@ -16,7 +16,8 @@ int treesum(int tree, int keep, char ret_text[TREESUM_TEXT_SIZE], struct cupel_e
 int treesum_compare(int tree, int keep, const char *recorded, bool *ret_same,
                     struct cupel_error *err);
 /* The same as treesum but for times: what is checked out twice is the same. `tree` is a directory
- * of the user's own. What lies at the path `without` in it is as if it were not there; NULL: nothing. */
+ * of the user's own. What lies at the path `without` in it is as if it were not there; NULL:
+ * nothing. */
 int treesum_untimed(int tree, const char *without, char ret_hex[CACHE_KEY_LEN + 1],
                     struct cupel_error *err);
 /* As treesum, of the current directory and without a child. */

@@ -47,14 +47,15 @@ int unpacker_refuse(struct unpacker *u, const char *entry, const char *why)
 {
     char buf[256];
 
-    (void)cupel_error_set(u->err, CUPEL_ERROR_INPUT, 0, "refused to unpack '%s': entry '%s' %s", u->name,
-                          shown(entry, buf), why);
+    (void)cupel_error_set(u->err, CUPEL_ERROR_INPUT, 0, "refused to unpack '%s': entry '%s' %s",
+                          u->name, shown(entry, buf), why);
     return -EPERM;
 }
 
 static int bomb(struct unpacker *u, const char *what)
 {
-    (void)cupel_error_set(u->err, CUPEL_ERROR_INPUT, 0, "refused to unpack '%s': it holds more than %s", u->name, what);
+    (void)cupel_error_set(u->err, CUPEL_ERROR_INPUT, 0,
+                          "refused to unpack '%s': it holds more than %s", u->name, what);
     cupel_error_hint(u->err, "this bound is far above any usual root (a file counts as what it "
                              "reads as, holes included); "
                              "the archive is damaged or made to fill the disk");
@@ -65,11 +66,15 @@ int unpacker_corrupt(struct unpacker *u, const char *why)
 {
     (void)cupel_error_set(u->err, CUPEL_ERROR_INPUT, 0, "cannot unpack '%s': %s", u->name,
                           why != NULL ? why : "the archive is damaged");
-    if (why != NULL && (strstr(why, "too much memory") != NULL || strstr(why, "memory limit") != NULL))
-        cupel_error_hint(u->err, "it was compressed with a larger window or dictionary than is taken: decompress it "
-                                 "(zstd -d --long=31, xz -d), and take what comes of it");
+    if (why != NULL &&
+        (strstr(why, "too much memory") != NULL || strstr(why, "memory limit") != NULL))
+        cupel_error_hint(
+            u->err,
+            "it was compressed with a larger window or dictionary than is taken: decompress it "
+            "(zstd -d --long=31, xz -d), and take what comes of it");
     else
-        cupel_error_hint(u->err, "the file is damaged, cut short, or no tar; fetch or make it again");
+        cupel_error_hint(u->err,
+                         "the file is damaged, cut short, or no tar; fetch or make it again");
     return -EBADMSG;
 }
 
@@ -91,7 +96,8 @@ static bool is_of_archive(int errnum)
 static const char *reason(int errnum, const char *why)
 {
     if (errnum == EMLINK)
-        return "it is one hard link more than the store's file system takes for a file (65,000 on ext4)";
+        return "it is one hard link more than the store's file system takes for a file (65,000 on "
+               "ext4)";
     return why == NULL || str_starts(why, "Can't create") ? strerror(errnum) : why;
 }
 
@@ -102,21 +108,24 @@ int unpacker_write_failed(struct unpacker *u, const char *entry, int errnum, con
 
     errnum = errnum > 0 ? errnum : EIO;
     if (errnum == ENOSPC || errnum == EDQUOT) {
-        (void)cupel_error_set(u->err, CUPEL_ERROR_HARNESS, errnum, "cannot unpack '%s': the root cache's disk is full",
-                              u->name);
-        cupel_error_hint(u->err,
-                         "free space, remove layers with `cupel rootfs remove`, or set CUPEL_CACHE to a directory "
-                         "on a bigger disk");
+        (void)cupel_error_set(u->err, CUPEL_ERROR_HARNESS, errnum,
+                              "cannot unpack '%s': the root cache's disk is full", u->name);
+        cupel_error_hint(u->err, "free space, remove layers with `cupel rootfs remove`, or set "
+                                 "CUPEL_CACHE to a directory "
+                                 "on a bigger disk");
         return -errnum;
     }
     (void)cupel_error_set(u->err, kind, 0, "cannot unpack entry '%s' of '%s': %s",
                           shown(entry, buf), u->name, reason(errnum, why));
     if (errnum == EMLINK)
-        cupel_error_hint(u->err, "make the archive again with `tar --hard-dereference`, which stores each as a file");
+        cupel_error_hint(
+            u->err,
+            "make the archive again with `tar --hard-dereference`, which stores each as a file");
     return -errnum;
 }
 
-/* ---- names ---------------------------------------------------------------------------------------------------------
+/* ---- names
+ * ---------------------------------------------------------------------------------------------------------
  */
 
 const char *unpacker_normalize(const char *name, struct strbuf *ret)
@@ -144,8 +153,8 @@ const char *unpacker_normalize(const char *name, struct strbuf *ret)
     return NULL;
 }
 
-/* Says what is wrong with writing to (or linking from) `path`, seen from what earlier entries made, or NULL. *ret_implies (may be NULL):
- * no entry has made the directory that it is in. */
+/* Says what is wrong with writing to (or linking from) `path`, seen from what earlier entries made,
+ * or NULL. *ret_implies (may be NULL): no entry has made the directory that it is in. */
 static const char *check_place(const char *path, bool directory, bool *ret_implies)
 {
     const char *slash = strrchr(path, '/');
@@ -197,16 +206,20 @@ static const char *check_hardlink(struct archive_entry *entry, unsigned strip)
 
 static const char *check_symlink(struct archive_entry *entry)
 {
-    const char *to = archive_entry_filetype(entry) == AE_IFLNK ? archive_entry_symlink(entry) : NULL;
+    const char *to =
+        archive_entry_filetype(entry) == AE_IFLNK ? archive_entry_symlink(entry) : NULL;
 
-    return to != NULL && strlen(to) >= PATH_MAX ? "is a symbolic link to a name longer than 4095 bytes" : NULL;
+    return to != NULL && strlen(to) >= PATH_MAX
+               ? "is a symbolic link to a name longer than 4095 bytes"
+               : NULL;
 }
 
 /* ---- owners
  * ----------------------------------------------------------------------------------------------------
  */
 
-/* A job's user namespace maps 0..65535 only; an owner beyond would be nobody's. Where it maps root alone, all is root's. */
+/* A job's user namespace maps 0..65535 only; an owner beyond would be nobody's. Where it maps root
+ * alone, all is root's. */
 static void bound_owner(struct unpacker *u, struct archive_entry *entry)
 {
     int64_t uid = archive_entry_uid(entry), gid = archive_entry_gid(entry);
@@ -221,7 +234,8 @@ static void bound_owner(struct unpacker *u, struct archive_entry *entry)
         u->counts->remapped_owners++;
 }
 
-/* ---- one entry after the other -------------------------------------------------------------------------------------
+/* ---- one entry after the other
+ * -------------------------------------------------------------------------------------
  */
 
 static int check_size(struct unpacker *u)
@@ -234,7 +248,8 @@ static int check_size(struct unpacker *u)
     if (u->limits->ratio == 0 || u->counts->bytes <= u->limits->ratio_from ||
         u->counts->bytes / u->limits->ratio <= read)
         return 0;
-    (void)snprintf(what, sizeof(what), "%s, %llu times its own size", unit_format_size(u->limits->ratio_from, size),
+    (void)snprintf(what, sizeof(what), "%s, %llu times its own size",
+                   unit_format_size(u->limits->ratio_from, size),
                    (unsigned long long)u->limits->ratio);
     return bomb(u, what);
 }
@@ -272,7 +287,8 @@ static int write_at(int fd, const char *data, size_t size, off_t at)
 /* What a sparse file has at its end as a hole. */
 static int set_size(struct unpacker *u, const char *name, int fd, int64_t size)
 {
-    return fd >= 0 && ftruncate(fd, (off_t)size) < 0 ? unpacker_write_failed(u, name, errno, NULL) : 0;
+    return fd >= 0 && ftruncate(fd, (off_t)size) < 0 ? unpacker_write_failed(u, name, errno, NULL)
+                                                     : 0;
 }
 
 int unpacker_copy(struct unpacker *u, const char *name, int fd)
@@ -291,7 +307,8 @@ int unpacker_copy(struct unpacker *u, const char *name, int fd)
         if (r < 0)
             return unpacker_write_failed(u, name, -r, NULL);
         if (fd < 0 && archive_write_data_block(u->out, block, size, offset) < ARCHIVE_OK)
-            return unpacker_write_failed(u, name, archive_errno(u->out), archive_error_string(u->out));
+            return unpacker_write_failed(u, name, archive_errno(u->out),
+                                         archive_error_string(u->out));
         end = size > 0 ? offset + (int64_t)size : end;
     }
     if (r != ARCHIVE_EOF)
@@ -383,20 +400,21 @@ static int handle_entry(struct unpacker *u, struct archive_entry *entry)
     return write_entry(u, entry, name.data);
 }
 
-/* A tar ends with blocks of zeros. Without them it was cut, perhaps just between two entries, which libarchive takes
- * for its end: then the position after the last entry is where the file ends. */
+/* A tar ends with blocks of zeros. Without them it was cut, perhaps just between two entries, which
+ * libarchive takes for its end: then the position after the last entry is where the file ends. */
 static bool ended_properly(int64_t after_last_entry, int64_t at_end)
 {
     return at_end - ((after_last_entry + 511) & ~(int64_t)511) >= 512;
 }
 
-/* Without an entry of its own it gets fixed values: the same archive gives the same tree, whenever it is unpacked. */
+/* Without an entry of its own it gets fixed values: the same archive gives the same tree, whenever
+ * it is unpacked. */
 static int finish_root(struct unpacker *u)
 {
     const struct timespec times[2] = {u->root.st_mtim, u->root.st_mtim};
 
-    if ((geteuid() == 0 && chown(".", u->root.st_uid, u->root.st_gid) < 0) || chmod(".", u->root.st_mode & 07777) < 0 ||
-        utimensat(AT_FDCWD, ".", times, 0) < 0)
+    if ((geteuid() == 0 && chown(".", u->root.st_uid, u->root.st_gid) < 0) ||
+        chmod(".", u->root.st_mode & 07777) < 0 || utimensat(AT_FDCWD, ".", times, 0) < 0)
         return unpacker_write_failed(u, ".", errno, NULL);
     return 0;
 }
@@ -461,8 +479,9 @@ static int unpack_entries(struct unpacker *u)
 void unpacker_support_filters(struct archive *a)
 {
     static int (*const filters[])(struct archive *) = {
-        archive_read_support_filter_gzip,     archive_read_support_filter_bzip2, archive_read_support_filter_xz,
-        archive_read_support_filter_lzma,     archive_read_support_filter_zstd,  archive_read_support_filter_lz4,
+        archive_read_support_filter_gzip,     archive_read_support_filter_bzip2,
+        archive_read_support_filter_xz,       archive_read_support_filter_lzma,
+        archive_read_support_filter_zstd,     archive_read_support_filter_lz4,
         archive_read_support_filter_compress,
     };
 
@@ -528,7 +547,8 @@ static int unpack_child(void *arg, int fd, struct child_counts *counts, struct c
     leftout_forget(&u);
     attributes_forget(&u);
     dirtimes_forget(&u);
-    return r < 0 ? r : treesum_here(counts->digest, err); /* while all of it is in the page cache */
+    /* while all of it is in the page cache */
+    return r < 0 ? r : treesum_here(counts->digest, err);
 }
 
 struct unpacking {
@@ -544,8 +564,8 @@ static void free_unpacking(struct unpacking *u)
     free(u);
 }
 
-static int begin_unpacking(const struct unpack_task *task, int fd, int tree, int keep, struct unpacking **ret,
-                           struct cupel_error *err)
+static int begin_unpacking(const struct unpack_task *task, int fd, int tree, int keep,
+                           struct unpacking **ret, struct cupel_error *err)
 {
     struct unpacking *u = xcalloc(1, sizeof(*u));
     const struct unpack_layer *layer = task->layer;
@@ -576,7 +596,8 @@ static int begin_unpacking(const struct unpack_task *task, int fd, int tree, int
 }
 
 int unpacking_begin(const struct unpack_layer *layer, const char *name, int tree, int keep,
-                    const struct unpack_limits *limits, struct unpacking **ret, struct cupel_error *err)
+                    const struct unpack_limits *limits, struct unpacking **ret,
+                    struct cupel_error *err)
 {
     const struct unpack_task task = {.name = name, .limits = limits, .layer = layer};
 
@@ -604,12 +625,13 @@ void unpack_warn(const char *name, const struct child_counts *counts)
                 : "'%s': %llu entries have an owner above 65535 and now belong to 65534 (nobody)",
             name, (unsigned long long)counts->remapped_owners);
     if (counts->unknown_acls > 0)
-        log_warning(counts->unknown_acls == 1
-                        ? "'%s': %llu entry of an ACL is left out: the root's own passwd and group do "
-                          "not have that user or group"
-                        : "'%s': %llu entries of ACLs are left out: the root's own passwd and group do "
-                          "not have those users and groups",
-                    name, (unsigned long long)counts->unknown_acls);
+        log_warning(
+            counts->unknown_acls == 1
+                ? "'%s': %llu entry of an ACL is left out: the root's own passwd and group do "
+                  "not have that user or group"
+                : "'%s': %llu entries of ACLs are left out: the root's own passwd and group do "
+                  "not have those users and groups",
+            name, (unsigned long long)counts->unknown_acls);
     if (counts->top[0] != '\0')
         log_warning("'%s': all of the root lies below '%s/'; --strip 1 (in a job file `strip: 1`) "
                     "takes that off",
@@ -621,7 +643,8 @@ int unpacking_socket(const struct unpacking *unpacking)
     return child_socket(unpacking->process);
 }
 
-int unpacking_end(struct unpacking *unpacking, struct child_counts *ret_counts, struct cupel_error *err)
+int unpacking_end(struct unpacking *unpacking, struct child_counts *ret_counts,
+                  struct cupel_error *err)
 {
     int r = child_end(unpacking->process, ret_counts, err);
 
@@ -645,7 +668,8 @@ int unpack_tar(int fd, const char *name, int tree, int keep, const struct unpack
 }
 
 int unpack_layer(const struct unpack_layer *layer, const char *name, int tree, int keep,
-                 const struct unpack_limits *limits, struct child_counts *ret_counts, struct cupel_error *err)
+                 const struct unpack_limits *limits, struct child_counts *ret_counts,
+                 struct cupel_error *err)
 {
     struct unpacking *u;
     int r = unpacking_begin(layer, name, tree, keep, limits, &u, err);

@@ -1,5 +1,5 @@
-/* unpacker: private to unpack.c, regular_files.c, stream.c, attributes.c and oci_layer.c: an unpacking in
- * progress, in the confined child. */
+/* unpacker: private to unpack.c, regular_files.c, stream.c, attributes.c and oci_layer.c: an
+ * unpacking in progress, in the confined child. */
 #pragma once
 
 #include "rootfs-cache/confined/unpack.h"
@@ -28,7 +28,8 @@ struct unpacker {
     struct archive *out;
     struct child_counts *counts;
     struct cupel_error *err;
-    struct stat root;      /* what the root itself shall be like: libarchive does not care for an existing directory */
+    /* what the root itself shall be like: libarchive does not care for an existing directory */
+    struct stat root;
     bool has_root;         /* an entry said so */
     struct dir_time *late; /* of directories that were there before their entry came */
     size_t n_late;
@@ -40,18 +41,20 @@ struct unpacker {
     uint64_t reads_as;     /* what all files read as, holes included */
     struct late_acl *acls; /* attributes.c */
     size_t n_acls;
-    char **left_out;     /* leftout.c: names */
+    char **left_out; /* leftout.c: names */
     size_t n_left_out;
     bool left_out_sorted;
-    int place;           /* regular_files.c: the directory of the last file (O_PATH), or -EBADF */
+    int place; /* regular_files.c: the directory of the last file (O_PATH), or -EBADF */
     char *place_path;
 };
 
-/* Each fills u->err and returns a negative errno: an entry that may not be; an archive that is damaged; a disk that refuses. */
+/* Each fills u->err and returns a negative errno: an entry that may not be; an archive that is
+ * damaged; a disk that refuses. */
 int unpacker_refuse(struct unpacker *u, const char *entry, const char *why);
 int unpacker_corrupt(struct unpacker *u, const char *why);
 int unpacker_write_failed(struct unpacker *u, const char *entry, int errnum, const char *why);
-/* "./a//b/./c/" -> "a/b/c"; the root itself -> ".". Returns what is wrong with the name, or NULL. */
+/* "./a//b/./c/" -> "a/b/c"; the root itself -> ".". Returns what is wrong with the name, or NULL.
+ */
 const char *unpacker_normalize(const char *name, struct strbuf *ret);
 void unpacker_support_filters(struct archive *a);
 
@@ -60,17 +63,20 @@ int unpacker_copy(struct unpacker *u, const char *name, int fd);
 
 /* ---- leftout.c ---- */
 
-/* Whether the entry is one that is not made: then it is counted, and so are hard links to it. `name` is normalized. */
+/* Whether the entry is one that is not made: then it is counted, and so are hard links to it.
+ * `name` is normalized. */
 bool leftout_entry(struct unpacker *u, struct archive_entry *entry, const char *name);
 void leftout_forget(struct unpacker *u);
 
 /* ---- regular_files.c ---- */
 
-/* 1: made; 0: nothing done, it goes the usual way. `name` is normalized, the entry's attributes and owner are those it shall have. */
+/* 1: made; 0: nothing done, it goes the usual way. `name` is normalized, the entry's attributes and
+ * owner are those it shall have. */
 int regular_files_make(struct unpacker *u, struct archive_entry *entry, const char *name);
 /* Whether the directory of `name` is the last file's, which no entry has changed since. */
 bool regular_files_is_placed(const struct unpacker *u, const char *name);
-/* Whenever something other than a file or a directory is made: it could have taken a directory's place. */
+/* Whenever something other than a file or a directory is made: it could have taken a directory's
+ * place. */
 void regular_files_forget_place(struct unpacker *u);
 
 /* ---- dirtimes.c ---- */
@@ -110,11 +116,11 @@ void oci_layer_close(struct layer **layer);
 /* Opens the regular file that the root shows at `path` by now, in this layer or beneath. No link is
  * followed. */
 int oci_layer_open_shown(struct unpacker *u, const char *path);
-/* Before an entry is written: 1 when it was a whiteout and is done with. `name` may become another, where it leads through a
- * symbolic link of a lower layer. */
+/* Before an entry is written: 1 when it was a whiteout and is done with. `name` may become another,
+ * where it leads through a symbolic link of a lower layer. */
 int oci_layer_entry(struct unpacker *u, struct archive_entry *entry, struct strbuf *name);
-/* After the last, while directories have no times yet: whiteouts of what is not beneath go. Overlayfs lists them where a directory is
- * one layer's alone. */
+/* After the last, while directories have no times yet: whiteouts of what is not beneath go.
+ * Overlayfs lists them where a directory is one layer's alone. */
 int oci_layer_settle(struct unpacker *u);
 /* After that: what the entries only implied gets its attributes, and the digests are compared. */
 int oci_layer_finish(struct unpacker *u);

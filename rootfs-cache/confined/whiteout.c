@@ -1,6 +1,7 @@
-/* whiteout: what a layer deletes of those beneath (OCI image specification, layer.md), in overlayfs' words: character devices 0:0, opaque
- * directories. Since tools differ in what they delete, and in which order, what a whiteout means is looked at twice: when it comes, and
- * when all has come (layer_settle). In the confined child. */
+/* whiteout: what a layer deletes of those beneath (OCI image specification, layer.md), in
+ * overlayfs' words: character devices 0:0, opaque directories. Since tools differ in what they
+ * delete, and in which order, what a whiteout means is looked at twice: when it comes, and when all
+ * has come (layer_settle). In the confined child. */
 #include "rootfs-cache/confined/oci_layer.h"
 #include "rootfs-cache/confined/replicate.h"
 
@@ -51,7 +52,8 @@ int whiteout_drop(struct unpacker *u, const char *entry, const char *path)
         return 0;
     r = file_remove_tree_at(AT_FDCWD, path);
     for (size_t i = 0; i < l->n_implied; i++)
-        if (strncmp(l->implied[i], path, n) == 0 && (l->implied[i][n] == '\0' || l->implied[i][n] == '/'))
+        if (strncmp(l->implied[i], path, n) == 0 &&
+            (l->implied[i][n] == '\0' || l->implied[i][n] == '/'))
             free(l->implied[i]);
         else
             l->implied[kept++] = l->implied[i];
@@ -59,7 +61,8 @@ int whiteout_drop(struct unpacker *u, const char *entry, const char *path)
     return r < 0 ? unpacker_write_failed(u, entry, -r, NULL) : 0;
 }
 
-/* Whether this layer has made one of the directories above into something else, or deleted it: nothing is left to delete there. */
+/* Whether this layer has made one of the directories above into something else, or deleted it:
+ * nothing is left to delete there. */
 static bool is_beneath_other(const char *name)
 {
     cleanup_free char *prefix = xstrdup(name);
@@ -76,7 +79,8 @@ static bool is_beneath_other(const char *name)
     return false;
 }
 
-/* Only what lies beneath is meant, not what this layer itself has by that name. Since Linux 5.8, 0:0 needs no CAP_MKNOD. */
+/* Only what lies beneath is meant, not what this layer itself has by that name. Since Linux 5.8,
+ * 0:0 needs no CAP_MKNOD. */
 static int make_whiteout(struct unpacker *u, const char *entry, const char *path)
 {
     struct layer *l = u->layer;
@@ -105,7 +109,8 @@ static bool is_hidden(const char *path)
 
         if (slash != NULL)
             *slash = '\0';
-        if (getxattr(slash != NULL ? dir : ".", LIKENESS_OPAQUE, value, sizeof(value)) == 1 && value[0] == 'y')
+        if (getxattr(slash != NULL ? dir : ".", LIKENESS_OPAQUE, value, sizeof(value)) == 1 &&
+            value[0] == 'y')
             return true;
         if (slash == NULL)
             return false;
@@ -140,7 +145,8 @@ int whiteout_make(struct unpacker *u, const char *entry, struct strbuf *name)
 
     slash = strrchr(name->data, '/');
     base = slash != NULL ? slash + 1 : name->data;
-    if (str_eq(base, WHITEOUT_PREFIX) || str_eq(base, WHITEOUT_PREFIX ".") || str_eq(base, WHITEOUT_PREFIX ".."))
+    if (str_eq(base, WHITEOUT_PREFIX) || str_eq(base, WHITEOUT_PREFIX ".") ||
+        str_eq(base, WHITEOUT_PREFIX ".."))
         return unpacker_refuse(u, entry, "is the whiteout of nothing");
     if (is_beneath_other(name->data))
         return 0;

@@ -1,5 +1,5 @@
-/* apt: what this host's apt says about mirrors, proxies and certificates, so that a bootstrap goes the way that the
- * user's own installs go. Reads configuration only; names no mirror of its own. */
+/* apt: what this host's apt says about mirrors, proxies and certificates, so that a bootstrap goes
+ * the way that the user's own installs go. Reads configuration only; names no mirror of its own. */
 #include "rootfs-cache/sources/sources.h"
 
 #include <dirent.h>
@@ -8,7 +8,8 @@
 
 #define APT_FILE_MAX ((size_t)1 << 20)
 
-/* True for the suite itself and what is published beside it: updates and security, in the old and the new spelling. */
+/* True for the suite itself and what is published beside it: updates and security, in the old and
+ * the new spelling. */
 static bool offers(const char *word, size_t n, const char *suite)
 {
     static const char *const endings[] = {"", "-updates", "-security", "/updates"};
@@ -22,7 +23,8 @@ static bool offers(const char *word, size_t n, const char *suite)
     return false;
 }
 
-/* Adds those words of `list` that belong to the suite; tells whether the suite itself is one of them. */
+/* Adds those words of `list` that belong to the suite; tells whether the suite itself is one of
+ * them. */
 static bool filter_suites(const char *list, const char *suite, struct strbuf *out)
 {
     bool found = false;
@@ -52,7 +54,8 @@ static bool has_word(const char *list, const char *word)
     return false;
 }
 
-/* ---- deb822 (*.sources) --------------------------------------------------------------------------------------------
+/* ---- deb822 (*.sources)
+ * --------------------------------------------------------------------------------------------
  */
 
 struct stanza {
@@ -78,7 +81,8 @@ static bool flush_stanza(struct stanza *s, const char *suite, struct strbuf *out
         (s->enabled.len == 0 || !has_word(s->enabled.data, "no"))) {
         found = filter_suites(s->suites.data, suite, &suites);
         if (suites.len > 0)
-            strbuf_addf(out, "Types: deb\nSuites: %s\n%s\n", suites.data, s->rest.len > 0 ? s->rest.data : "");
+            strbuf_addf(out, "Types: deb\nSuites: %s\n%s\n", suites.data,
+                        s->rest.len > 0 ? s->rest.data : "");
     }
     free_stanza(s);
     *s = (struct stanza){0};
@@ -120,7 +124,8 @@ static bool read_deb822(char *text, const char *suite, struct strbuf *out)
     return flush_stanza(&s, suite, out) || found;
 }
 
-/* ---- one line an entry (*.list) ------------------------------------------------------------------------------------
+/* ---- one line an entry (*.list)
+ * ------------------------------------------------------------------------------------
  */
 
 static void add_option(const char *option, struct strbuf *out)
@@ -175,8 +180,8 @@ static bool read_line_entry(char *line, const char *suite, struct strbuf *out)
     if (uri == NULL || its_suite == NULL || components == NULL || str_starts(uri, "cdrom:") ||
         !offers(its_suite, strlen(its_suite), suite))
         return false;
-    strbuf_addf(out, "Types: deb\nURIs: %s\nSuites: %s\nComponents: %s\n%s\n", uri, its_suite, components,
-                options.len > 0 ? options.data : "");
+    strbuf_addf(out, "Types: deb\nURIs: %s\nSuites: %s\nComponents: %s\n%s\n", uri, its_suite,
+                components, options.len > 0 ? options.data : "");
     return str_eq(its_suite, suite);
 }
 
@@ -193,7 +198,8 @@ static bool read_list(char *text, const char *suite, struct strbuf *out)
     return found;
 }
 
-/* ---- the host's files ----------------------------------------------------------------------------------------------
+/* ---- the host's files
+ * ----------------------------------------------------------------------------------------------
  */
 
 static bool read_source_file(int dir, const char *name, const char *suite, struct strbuf *out)
@@ -230,18 +236,21 @@ int apt_sources(int etc_apt, const char *suite, struct strbuf *sources)
 int apt_settings(struct strbuf *settings)
 {
     static const char *const wanted[] = {
-        "Acquire::http::",        "Acquire::https::",        "Acquire::ftp::",     "Acquire::Check-",
-        "Acquire::Retries",       "Acquire::ForceIPv",       "Acquire::Languages", "Acquire::Min-ValidTime",
-        "Acquire::Max-ValidTime", "Acquire::Max-FutureTime",
+        "Acquire::http::",         "Acquire::https::",       "Acquire::ftp::",
+        "Acquire::Check-",         "Acquire::Retries",       "Acquire::ForceIPv",
+        "Acquire::Languages",      "Acquire::Min-ValidTime", "Acquire::Max-ValidTime",
+        "Acquire::Max-FutureTime",
     };
-    FILE *in = popen("apt-config dump 2>/dev/null", "re"); /* a constant command: nothing of it comes from outside */
+    /* a constant command: nothing of it comes from outside */
+    FILE *in = popen("apt-config dump 2>/dev/null", "re");
     char line[4096];
 
     if (in == NULL)
         return -errno;
     while (fgets(line, sizeof(line), in) != NULL)
         for (size_t i = 0; i < ARRAY_SIZE(wanted); i++)
-            if (strncasecmp(line, wanted[i], strlen(wanted[i])) == 0 && strstr(line, " \"\";") == NULL)
+            if (strncasecmp(line, wanted[i], strlen(wanted[i])) == 0 &&
+                strstr(line, " \"\";") == NULL)
                 strbuf_adds(settings, line);
     (void)pclose(in); /* no apt here: then there are no settings either */
     return 0;

@@ -1,6 +1,6 @@
-/* debian: a suite and a list of packages become a layer, through mmdebstrap. Its tar goes through the same unpacking as
- * any other (unpack.c). Not responsible for what the packages do: their scripts run as the bootstrapping program runs
- * them. */
+/* debian: a suite and a list of packages become a layer, through mmdebstrap. Its tar goes through
+ * the same unpacking as any other (unpack.c). Not responsible for what the packages do: their
+ * scripts run as the bootstrapping program runs them. */
 #include "rootfs-cache/confined/unpack.h"
 #include "rootfs-cache/sources/debian_errors.h"
 #include "rootfs-cache/sources/packages.h"
@@ -30,25 +30,31 @@
 #define DEBIAN_LIST "packages"
 /* A bootstrap gives files to the users and groups of Debian, up to nobody. */
 #define DEBIAN_IDS 65535u
-/* The bootstrap's own exit codes end at 255 with meanings of perl; this one is ours, from before the exec. */
+/* The bootstrap's own exit codes end at 255 with meanings of perl; this one is ours, from before
+ * the exec. */
 #define EXIT_NO_NAMESPACE 119
 
 /* Where hooks find and leave files: a path that goes into no script. */
 #define WORK_VARIABLE "CUPEL_WORK"
 
-/* What was installed, and what apt's signed indexes say of it: they are gone after this. Then: resolver and name of the bootstrapping
- * host, its mirrors, proxies and passwords do not belong in the layer. Without /etc/hosts "localhost" is no name at all. */
+/* What was installed, and what apt's signed indexes say of it: they are gone after this. Then:
+ * resolver and name of the bootstrapping host, its mirrors, proxies and passwords do not belong in
+ * the layer. Without /etc/hosts "localhost" is no name at all. */
 static const char customize[] =
-    "set -e; dpkg-query --admindir=\"$1\"/var/lib/dpkg -W -f '${Package}:${Architecture}=${Version}\\n' "
+    "set -e; dpkg-query --admindir=\"$1\"/var/lib/dpkg -W -f "
+    "'${Package}:${Architecture}=${Version}\\n' "
     ">\"$" WORK_VARIABLE "\"/installed; "
-    "xargs env APT_CONFIG=\"$MMDEBSTRAP_APT_CONFIG\" apt-cache show <\"$" WORK_VARIABLE "\"/installed "
+    "xargs env APT_CONFIG=\"$MMDEBSTRAP_APT_CONFIG\" apt-cache show <\"$" WORK_VARIABLE
+    "\"/installed "
     ">\"$" WORK_VARIABLE "\"/offered; "
     "rm -f \"$1\"/etc/resolv.conf \"$1\"/etc/hostname \"$1\"/etc/apt/apt.conf.d/99mmdebstrap "
-    "\"$1\"/etc/apt/preferences.d/cupel \"$1\"/etc/apt/sources.list \"$1\"/etc/apt/sources.list.d/*; "
+    "\"$1\"/etc/apt/preferences.d/cupel \"$1\"/etc/apt/sources.list "
+    "\"$1\"/etc/apt/sources.list.d/*; "
     "printf '127.0.0.1 localhost\\n::1 localhost ip6-localhost\\n' >\"$1\"/etc/hosts";
 
-/* Of a locked root: no other versions than those, and no downloads when the archive does not have all of them any more. apt-cache
- * leaves out what it does not know, and does not call that an error. */
+/* Of a locked root: no other versions than those, and no downloads when the archive does not have
+ * all of them any more. apt-cache leaves out what it does not know, and does not call that an
+ * error. */
 static const char setup_locked[] =
     "set -e; cp \"$" WORK_VARIABLE "\"/preferences \"$1\"/etc/apt/preferences.d/cupel; "
     "export APT_CONFIG=\"$MMDEBSTRAP_APT_CONFIG\"; apt-get -q update; "
@@ -96,12 +102,14 @@ struct bootstrap {
     struct packages installed;
 };
 
-/* ---- what is asked for ---------------------------------------------------------------------------------------------
+/* ---- what is asked for
+ * ---------------------------------------------------------------------------------------------
  */
 
 static bool is_plain(const char *word)
 {
-    static const char ok[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+-.:~=_";
+    static const char ok[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+-.:~=_";
 
     return word[0] != '\0' && word[0] != '-' && strspn(word, ok) == strlen(word);
 }
@@ -111,15 +119,17 @@ static int check_source(const struct cache_source *source, struct cupel_error *e
     size_t n = 0;
 
     if (!is_plain(source->suite))
-        return cupel_error_set(err, CUPEL_ERROR_INPUT, 0, "root '%s': '%s' is no name of a Debian suite", source->name,
+        return cupel_error_set(err, CUPEL_ERROR_INPUT, 0,
+                               "root '%s': '%s' is no name of a Debian suite", source->name,
                                source->suite);
     for (; source->packages != NULL && source->packages[n] != NULL; n++)
         if (!is_plain(source->packages[n]))
-            return cupel_error_set(err, CUPEL_ERROR_INPUT, 0, "root '%s': '%s' is no name of a package", source->name,
+            return cupel_error_set(err, CUPEL_ERROR_INPUT, 0,
+                                   "root '%s': '%s' is no name of a package", source->name,
                                    source->packages[n]);
     if (n > DEBIAN_PACKAGES_MAX)
-        return cupel_error_set(err, CUPEL_ERROR_INPUT, 0, "root '%s': more than %d packages", source->name,
-                               DEBIAN_PACKAGES_MAX);
+        return cupel_error_set(err, CUPEL_ERROR_INPUT, 0, "root '%s': more than %d packages",
+                               source->name, DEBIAN_PACKAGES_MAX);
     return (int)n;
 }
 
@@ -156,8 +166,9 @@ static int make_key(const struct bootstrap *b, char ret_key[CACHE_KEY_LEN + 1])
 
     if (uname(&host) < 0)
         return -errno;
-    return digest_layer(b->cache, (const char *[]){DEBIAN_RECIPE, host.machine, b->source->suite, packages}, 4,
-                        ret_key);
+    return digest_layer(b->cache,
+                        (const char *[]){DEBIAN_RECIPE, host.machine, b->source->suite, packages},
+                        4, ret_key);
 }
 
 /* Of exactly these versions: another layer than one of whatever the archive has. */
@@ -167,7 +178,9 @@ static int make_locked_key(const struct bootstrap *b, char ret_key[CACHE_KEY_LEN
     char asked[CACHE_KEY_LEN + 1];
     int r = make_key(b, asked);
 
-    return r < 0 ? r : digest_layer(b->cache, (const char *[]){DEBIAN_RECIPE, asked, locked}, 3, ret_key);
+    return r < 0
+               ? r
+               : digest_layer(b->cache, (const char *[]){DEBIAN_RECIPE, asked, locked}, 3, ret_key);
 }
 
 int source_debian_installed(const struct cache *cache, const char *key, struct packages *ret)
@@ -191,7 +204,8 @@ static bool happens_to_be(const struct bootstrap *b, const char *key)
     return difference.len == 0;
 }
 
-/* ---- running mmdebstrap --------------------------------------------------------------------------------------------
+/* ---- running mmdebstrap
+ * --------------------------------------------------------------------------------------------
  */
 
 static int write_configuration(struct bootstrap *b)
@@ -200,9 +214,11 @@ static int write_configuration(struct bootstrap *b)
     cleanup_strbuf struct strbuf sources = {0}, settings = {0};
     int r;
 
-    strbuf_adds(&settings, "APT::Install-Recommends \"false\";\n"
-                           "APT::Sandbox::User \"root\";\n" /* the store is closed to the user _apt */
-                           "Dir::Etc::netrc \"/etc/apt/auth.conf\";\nDir::Etc::netrcparts \"/etc/apt/auth.conf.d\";\n");
+    strbuf_adds(&settings,
+                "APT::Install-Recommends \"false\";\n"
+                "APT::Sandbox::User \"root\";\n" /* the store is closed to the user _apt */
+                "Dir::Etc::netrc \"/etc/apt/auth.conf\";\nDir::Etc::netrcparts "
+                "\"/etc/apt/auth.conf.d\";\n");
     (void)apt_settings(&settings);
     if (etc_apt >= 0)
         b->has_sources = apt_sources(etc_apt, b->source->suite, &sources) > 0;
@@ -227,7 +243,9 @@ static int write_locked(const struct bootstrap *b)
                       *preferences = packages_preferences(b->source->locked);
     int r = file_write_atomic_at(b->work_dir, "locked", wanted, strlen(wanted), 0600);
 
-    return r < 0 ? r : file_write_atomic_at(b->work_dir, "preferences", preferences, strlen(preferences), 0600);
+    return r < 0 ? r
+                 : file_write_atomic_at(b->work_dir, "preferences", preferences,
+                                        strlen(preferences), 0600);
 }
 
 static void make_arguments(const struct bootstrap *b, struct arena *arena, const char **argv)
@@ -257,12 +275,14 @@ static void make_arguments(const struct bootstrap *b, struct arena *arena, const
 }
 #define DEBIAN_ARGUMENTS_MAX 32
 
-/* In the child: standard input empty, both outputs to the log, signals as a fresh program expects them, and the store's
- * lock inherited: it is held until the last process of the bootstrap is gone. */
+/* In the child: standard input empty, both outputs to the log, signals as a fresh program expects
+ * them, and the store's lock inherited: it is held until the last process of the bootstrap is gone.
+ */
 static int prepare_exec(const struct bootstrap *b)
 {
     cleanup_close int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    cleanup_close int log = openat(b->work_dir, "log", O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    cleanup_close int log =
+        openat(b->work_dir, "log", O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     cleanup_free char *path = program_directories();
     sigset_t none;
 
@@ -290,8 +310,9 @@ static _Noreturn void exec_bootstrap(const char *const *argv, bool own_namespace
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || poll(&gone, 1, 0) != 0)
         _exit(126);
     /* a PID namespace needs its own /proc; the host's mounts stay untouched */
-    if (own_namespace && (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
-                          mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0))
+    if (own_namespace &&
+        (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+         mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0))
         _exit(EXIT_NO_NAMESPACE);
     errno = ENOENT;
     if (program_find(argv[0], program, sizeof(program)))
@@ -300,10 +321,11 @@ static _Noreturn void exec_bootstrap(const char *const *argv, bool own_namespace
     _exit(127);
 }
 
-/* A process between us and mmdebstrap: it makes the PID namespace, so that a killed bootstrap leaves no process behind.
+/* A process between us and mmdebstrap: it makes the PID namespace, so that a killed bootstrap
+ * leaves no process behind.
  */
-static _Noreturn void supervise_bootstrap(const struct bootstrap *b, const char *const *argv, bool own_namespace,
-                                          pid_t parent)
+static _Noreturn void supervise_bootstrap(const struct bootstrap *b, const char *const *argv,
+                                          bool own_namespace, pid_t parent)
 {
     sigset_t heard, before;
     int status, alive[2];
@@ -355,11 +377,13 @@ static int run_once(const struct bootstrap *b, const char *const *argv, bool own
 static int not_as_locked(const struct bootstrap *b, const char *how, struct cupel_error *err)
 {
     (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, 0,
-                          "root '%s' cannot be made of the packages that it is locked to: %s", b->source->name, how);
-    cupel_error_hint(err,
-                     "let this host's apt sources offer a snapshot archive of %s from then (it may need "
-                     "Acquire::Check-Valid-Until \"false\"), or lock anew: cupel rootfs lock",
-                     b->source->suite);
+                          "root '%s' cannot be made of the packages that it is locked to: %s",
+                          b->source->name, how);
+    cupel_error_hint(
+        err,
+        "let this host's apt sources offer a snapshot archive of %s from then (it may need "
+        "Acquire::Check-Valid-Until \"false\"), or lock anew: cupel rootfs lock",
+        b->source->suite);
     return -ENODATA;
 }
 
@@ -370,7 +394,8 @@ static int refuse_missing(const struct bootstrap *b, struct cupel_error *err)
     cleanup_strbuf struct strbuf missing = {0};
     size_t length;
 
-    if (b->source->locked == NULL || file_read_at(b->work_dir, "offered", DEBIAN_LOG_MAX, &offered, &length) < 0 ||
+    if (b->source->locked == NULL ||
+        file_read_at(b->work_dir, "offered", DEBIAN_LOG_MAX, &offered, &length) < 0 ||
         packages_missing(b->source->locked, offered, &missing) == 0)
         return 0;
     how = xasprintf("the archive does not offer %s", missing.data);
@@ -409,17 +434,21 @@ static int run_mmdebstrap(struct bootstrap *b, struct cupel_error *err)
     return status == 0 ? 0 : bootstrap_failed(b, status, err);
 }
 
-/* ---- from mmdebstrap's tar to the layer ----------------------------------------------------------------------------
+/* ---- from mmdebstrap's tar to the layer
+ * ----------------------------------------------------------------------------
  */
 
-static int unpack_root(struct bootstrap *b, struct child_counts *ret_counts, struct cupel_error *err)
+static int unpack_root(struct bootstrap *b, struct child_counts *ret_counts,
+                       struct cupel_error *err)
 {
     static const struct unpack_limits limits = UNPACK_LIMITS;
     cleanup_close int fd = openat(b->work_dir, "root.tar", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 
     if (fd < 0)
-        return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "mmdebstrap made no root.tar in %s", b->work);
-    return unpack_tar(fd, "mmdebstrap's root.tar", b->draft->tree, b->draft->lock, &limits, ret_counts, err);
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "mmdebstrap made no root.tar in %s",
+                               b->work);
+    return unpack_tar(fd, "mmdebstrap's root.tar", b->draft->tree, b->draft->lock, &limits,
+                      ret_counts, err);
 }
 
 /* What the hooks noted becomes the layer's list, and is compared with what it has to be. */
@@ -435,9 +464,10 @@ static int take_list(struct bootstrap *b, struct cupel_error *err)
     if (r < 0)
         return store_error(b->cache, err, r, "read what was installed");
     if (packages_of_apt(installed, offered, &b->installed, &unknown) < 0)
-        return cupel_error_set(err, CUPEL_ERROR_HARNESS, 0,
-                               "apt installed %s for root '%s', and its indexes do not say what that is", unknown,
-                               b->source->name);
+        return cupel_error_set(
+            err, CUPEL_ERROR_HARNESS, 0,
+            "apt installed %s for root '%s', and its indexes do not say what that is", unknown,
+            b->source->name);
     if (b->source->locked != NULL)
         packages_difference(b->source->locked, &b->installed, &difference);
     if (difference.len > 0)
@@ -450,7 +480,8 @@ static int take_list(struct bootstrap *b, struct cupel_error *err)
 static int build(struct bootstrap *b, struct cupel_error *err)
 {
     cleanup_free char *packages = join_packages(b, " ");
-    cleanup_free char *what = xasprintf("debian %s%s%s", b->source->suite, b->n_packages > 0 ? ": " : "", packages);
+    cleanup_free char *what =
+        xasprintf("debian %s%s%s", b->source->suite, b->n_packages > 0 ? ": " : "", packages);
     struct child_counts counts;
     struct store_info info;
     int r;
@@ -506,18 +537,22 @@ static int check_means(const struct cache_source *source, struct cupel_error *er
     }
     if (ids_mapped() < DEBIAN_IDS) {
         (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, 0,
-                              "root '%s' cannot be bootstrapped: a Debian has files of other users than root, and this "
+                              "root '%s' cannot be bootstrapped: a Debian has files of other users "
+                              "than root, and this "
                               "host gives you no ids for them",
                               source->name);
-        cupel_error_hint(err, "ask for subordinate ids (usermod --add-subuids, --add-subgids; docs/rootless.md), or "
-                              "export the root where it can be made, and use 'tar'");
+        cupel_error_hint(
+            err,
+            "ask for subordinate ids (usermod --add-subuids, --add-subgids; docs/rootless.md), or "
+            "export the root where it can be made, and use 'tar'");
         return -EPERM;
     }
     return 0;
 }
 
-int source_debian(struct cache *cache, const struct cache_source *source, cache_progress_fn *progress, void *data,
-                  char ret_key[CACHE_KEY_LEN + 1], struct cupel_error *err)
+int source_debian(struct cache *cache, const struct cache_source *source,
+                  cache_progress_fn *progress, void *data, char ret_key[CACHE_KEY_LEN + 1],
+                  struct cupel_error *err)
 {
     _cleanup_(store_end) struct store_draft draft = STORE_DRAFT_INIT;
     _cleanup_(free_bootstrap) struct bootstrap b = {

@@ -1,6 +1,6 @@
-/* derived_root: what somebody writes over a root becomes a layer of its own on top of it, addressed by that root and all that decides
- * what is written. Who writes it, and how, is not known here: the tree is as hostile as any archive, and copied by a confined
- * child. */
+/* derived_root: what somebody writes over a root becomes a layer of its own on top of it, addressed
+ * by that root and all that decides what is written. Who writes it, and how, is not known here: the
+ * tree is as hostile as any archive, and copied by a confined child. */
 #include "rootfs-cache/confined/child.h"
 #include "rootfs-cache/confined/treesum.h"
 #include "rootfs-cache/sources/sources.h"
@@ -15,10 +15,12 @@
 
 /* Part of every key: raised when copying changes. */
 #define DERIVED_RECIPE "derived 1"
-/* A layer that is removed between being made and being opened is made again; this often is bad luck no more. */
+/* A layer that is removed between being made and being opened is made again; this often is bad luck
+ * no more. */
 #define TRIES 5
 
-/* Keys of the base's layers, and what is in them: a Debian that is bootstrapped anew has its old key. */
+/* Keys of the base's layers, and what is in them: a Debian that is bootstrapped anew has its old
+ * key. */
 static char *describe_base(const struct cache *cache, const struct cache_root *base)
 {
     struct strbuf b = {0};
@@ -26,7 +28,8 @@ static char *describe_base(const struct cache *cache, const struct cache_root *b
     strbuf_adds(&b, "");
     for (size_t i = 0; i < base->n_layers; i++) {
         cleanup_free char *text = NULL;
-        json_t *info = names_layer_info(cache, base->key[i], &text) == 0 ? json_loads(text, 0, NULL) : NULL;
+        json_t *info =
+            names_layer_info(cache, base->key[i], &text) == 0 ? json_loads(text, 0, NULL) : NULL;
         const char *tree = json_string_value(json_object_get(info, "tree"));
 
         strbuf_addf(&b, "%s %s\n", base->key[i], tree != NULL ? tree : "");
@@ -35,9 +38,11 @@ static char *describe_base(const struct cache *cache, const struct cache_root *b
     return b.data;
 }
 
-static int make_key(const struct cache *cache, const struct cache_recipe *recipe, char ret_key[CACHE_KEY_LEN + 1])
+static int make_key(const struct cache *cache, const struct cache_recipe *recipe,
+                    char ret_key[CACHE_KEY_LEN + 1])
 {
-    cleanup_free char *base = describe_base(cache, recipe->base), *config = cache_config_text(recipe->base->config);
+    cleanup_free char *base = describe_base(cache, recipe->base),
+                      *config = cache_config_text(recipe->base->config);
     cleanup_free const char **texts = NULL;
     size_t n = 0;
 
@@ -57,9 +62,11 @@ static int in_child(void *arg, int fd, struct child_counts *counts, struct cupel
     return merge_copy_make(arg, counts, err);
 }
 
-static int copy_tree(const struct cache_recipe *recipe, int tree, struct store_draft *draft, struct cupel_error *err)
+static int copy_tree(const struct cache_recipe *recipe, int tree, struct store_draft *draft,
+                     struct cupel_error *err)
 {
-    struct merge_copy_layers flat = {.layer = &tree, .n = 1, .partial = true, .without = recipe->without};
+    struct merge_copy_layers flat = {
+        .layer = &tree, .n = 1, .partial = true, .without = recipe->without};
     const struct child_work work = {.fn = in_child,
                                     .arg = &flat,
                                     .what = "copy a layer",
@@ -74,8 +81,10 @@ static int copy_tree(const struct cache_recipe *recipe, int tree, struct store_d
     int r = child_run(&work, &counts, err);
 
     if (r == 0)
-        r = treesum_untimed(draft->tree, NULL, contents,
-                            err); /* what lock files have: a command that is run again leaves other times */
+        r = treesum_untimed(
+            draft->tree, NULL, contents,
+            /* what lock files have: a command that is run again leaves other times */
+            err);
     if (r < 0)
         return r;
     info.entries = counts.entries;
@@ -83,8 +92,8 @@ static int copy_tree(const struct cache_recipe *recipe, int tree, struct store_d
     return store_commit(draft, &info, err);
 }
 
-static int make(struct cache *cache, const struct cache_recipe *recipe, const char *key, cache_progress_fn *progress,
-                void *data, struct cupel_error *err)
+static int make(struct cache *cache, const struct cache_recipe *recipe, const char *key,
+                cache_progress_fn *progress, void *data, struct cupel_error *err)
 {
     _cleanup_(store_end) struct store_draft draft = STORE_DRAFT_INIT;
     cleanup_close int tree = -EBADF;
@@ -102,8 +111,9 @@ static int make(struct cache *cache, const struct cache_recipe *recipe, const ch
 }
 
 /* The base's layers are held by it, and so cannot be gone. */
-static int add_base(struct cache *cache, const struct cache_recipe *recipe, cache_progress_fn *progress, void *data,
-                    struct cache_root *root, struct cupel_error *err)
+static int add_base(struct cache *cache, const struct cache_recipe *recipe,
+                    cache_progress_fn *progress, void *data, struct cache_root *root,
+                    struct cupel_error *err)
 {
     cleanup_free char *config = cache_config_text(recipe->base->config);
     int r = 0;
@@ -117,8 +127,9 @@ static int add_base(struct cache *cache, const struct cache_recipe *recipe, cach
     return r == 0 && config != NULL ? source_take_config(config, root, err) : r;
 }
 
-int cache_derive(struct cache *cache, const struct cache_recipe *recipe, cache_progress_fn *progress, void *data,
-                 struct cache_root *ret_root, struct cupel_error *err)
+int cache_derive(struct cache *cache, const struct cache_recipe *recipe,
+                 cache_progress_fn *progress, void *data, struct cache_root *ret_root,
+                 struct cupel_error *err)
 {
     struct cache_root root = CACHE_ROOT_INIT;
     char key[CACHE_KEY_LEN + 1];
@@ -162,6 +173,7 @@ int cache_digest_path(struct cache *cache, const char *path, const char *without
     if (r == 0)
         r = digest_texts((const char *[]){mode, content}, 2, ret_hex);
     if (r == -EINTR)
-        return cupel_error_set(err, CUPEL_ERROR_INTERRUPTED, 0, "interrupted before '%s' was read", path);
+        return cupel_error_set(err, CUPEL_ERROR_INTERRUPTED, 0, "interrupted before '%s' was read",
+                               path);
     return r < 0 ? cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot read '%s'", path) : 0;
 }

@@ -1,11 +1,12 @@
-/* host_mask: the layer laid over the host's / so that a job on the root `host` sees its programs and libraries, but nobody's
- * data: empty opaque directories where people and services keep theirs, whiteouts over credentials. Works as a lower
- * layer of an overlay mounted with `userxattr`: opaque is user.overlay.opaque=y, a whiteout is the character device
- * 0:0.
+/* host_mask: the layer laid over the host's / so that a job on the root `host` sees its programs
+ * and libraries, but nobody's data: empty opaque directories where people and services keep theirs,
+ * whiteouts over credentials. Works as a lower layer of an overlay mounted with `userxattr`: opaque
+ * is user.overlay.opaque=y, a whiteout is the character device 0:0.
  *
- * A job's root is mapped, so a file that only the host's root may read would be open to it: what the host does not show
- * to everyone is therefore hidden, by rule and not by a list of names. A plan is made by looking at the host; its text
- * is the layer's key, so that a changed host gives a new mask. */
+ * A job's root is mapped, so a file that only the host's root may read would be open to it: what
+ * the host does not show to everyone is therefore hidden, by rule and not by a list of names. A
+ * plan is made by looking at the host; its text is the layer's key, so that a changed host gives a
+ * new mask. */
 #include "rootfs-cache/sources/sources.h"
 #include "rootfs-cache/store/digest.h"
 
@@ -42,21 +43,39 @@ static const struct {
     const char *path;
     mode_t mode;
 } mask_opaque[] = {
-    {"root", 0700},      {"home", 0755},     {"tmp", 01777}, {"var/tmp", 01777},   {"run", 0755},
-    {"mnt", 0755},       {"media", 0755},    {"srv", 0755},  {"var/cache", 0755},  {"var/log", 0755},
-    {"var/spool", 0755}, {"var/mail", 0755}, {"boot", 0755}, {"lost+found", 0700}, {"proc", 0555},
-    {"sys", 0555},       {"dev", 0755},
+    {"root", 0700},      {"home", 0755},       {"tmp", 01777},      {"var/tmp", 01777},
+    {"run", 0755},       {"mnt", 0755},        {"media", 0755},     {"srv", 0755},
+    {"var/cache", 0755}, {"var/log", 0755},    {"var/spool", 0755}, {"var/mail", 0755},
+    {"boot", 0755},      {"lost+found", 0700}, {"proc", 0555},      {"sys", 0555},
+    {"dev", 0755},
 };
 
-/* Hidden whatever their mode. /work is where jobs work by default: made anew for each, and then its user's. */
+/* Hidden whatever their mode. /work is where jobs work by default: made anew for each, and then its
+ * user's. */
 static const char *const mask_hidden[] = {
-    "etc/shadow",      "etc/gshadow",       "etc/shadow-",         "etc/gshadow-",  "etc/ssh",
-    "etc/ssl/private", "etc/sudoers",       "etc/sudoers.d",       "etc/sudo.conf", "etc/krb5.keytab",
-    "etc/machine-id",  "etc/apt/auth.conf", "etc/apt/auth.conf.d", "etc/docker",    "etc/kubernetes",
-    "etc/wireguard",   "etc/openvpn",       "etc/letsencrypt",     "work",
+    "etc/shadow",
+    "etc/gshadow",
+    "etc/shadow-",
+    "etc/gshadow-",
+    "etc/ssh",
+    "etc/ssl/private",
+    "etc/sudoers",
+    "etc/sudoers.d",
+    "etc/sudo.conf",
+    "etc/krb5.keytab",
+    "etc/machine-id",
+    "etc/apt/auth.conf",
+    "etc/apt/auth.conf.d",
+    "etc/docker",
+    "etc/kubernetes",
+    "etc/wireguard",
+    "etc/openvpn",
+    "etc/letsencrypt",
+    "work",
 };
 
-/* Of these directories only what is named here stays visible: what programs and package tools read. */
+/* Of these directories only what is named here stays visible: what programs and package tools read.
+ */
 static const char *const var_visible[] = {"lib",   "run",  "lock", "tmp",   "cache", "log",
                                           "spool", "mail", "opt",  "local", NULL};
 static const char *const var_lib_visible[] = {"dpkg",
@@ -84,7 +103,8 @@ static const char *const var_lib_visible[] = {"dpkg",
                                               "usb_modeswitch",
                                               NULL};
 
-/* ---- the plan ------------------------------------------------------------------------------------------------------
+/* ---- the plan
+ * ------------------------------------------------------------------------------------------------------
  */
 
 static void plan_free(struct mask_plan *plan)
@@ -100,7 +120,8 @@ static void plan_add(struct mask_plan *plan, const char *path, enum mask_kind ki
         plan->capacity = plan->capacity != 0 ? plan->capacity * 2 : 64;
         plan->entries = xrealloc(plan->entries, plan->capacity * sizeof(*plan->entries));
     }
-    plan->entries[plan->n++] = (struct mask_entry){.path = xstrdup(path), .kind = kind, .mode = mode};
+    plan->entries[plan->n++] =
+        (struct mask_entry){.path = xstrdup(path), .kind = kind, .mode = mode};
 }
 
 /* Where the directory of fd lies beneath the host's root, or NULL when it does not. */
@@ -123,7 +144,8 @@ static char *path_beneath(int host, int fd)
     return xstrdup(path + n + 1);
 }
 
-/* The parent of `path` on the host as a real directory: a mask entry beneath a link would replace the link. */
+/* The parent of `path` on the host as a real directory: a mask entry beneath a link would replace
+ * the link. */
 static bool parent_is_real(const struct mask_plan *plan, const char *path)
 {
     const char *slash = strrchr(path, '/');
@@ -138,7 +160,8 @@ static bool parent_is_real(const struct mask_plan *plan, const char *path)
     return fd >= 0;
 }
 
-/* A link stays, and what it leads to is emptied in its place: /var/run, or a /home moved to a bigger disk. */
+/* A link stays, and what it leads to is emptied in its place: /var/run, or a /home moved to a
+ * bigger disk. */
 static void plan_opaque(struct mask_plan *plan, const char *path, mode_t mode)
 {
     cleanup_free char *target = NULL;
@@ -182,9 +205,11 @@ static bool shown_to_everyone(const struct stat *st)
     return S_ISDIR(st->st_mode) ? (st->st_mode & 0005) != 0 : (st->st_mode & 0004) != 0;
 }
 
-/* Hides what is not in `visible` (NULL: all is) and what the host does not show to everyone; goes down `depth` levels.
+/* Hides what is not in `visible` (NULL: all is) and what the host does not show to everyone; goes
+ * down `depth` levels.
  */
-static int plan_scan(struct mask_plan *plan, const char *path, const char *const *visible, int depth)
+static int plan_scan(struct mask_plan *plan, const char *path, const char *const *visible,
+                     int depth)
 {
     int fd = file_open_beneath(plan->host, path, O_RDONLY | O_DIRECTORY, 0);
     DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
@@ -245,7 +270,8 @@ static int by_path(const void *a, const void *b)
     return order != 0 ? order : (int)x->kind - (int)y->kind;
 }
 
-/* True when an earlier entry that is kept hides or decides `path` already. Entries are sorted: parents come first. */
+/* True when an earlier entry that is kept hides or decides `path` already. Entries are sorted:
+ * parents come first. */
 static bool covered(const struct mask_plan *plan, size_t kept, const char *path)
 {
     for (size_t i = kept; i-- > 0;) {
@@ -266,7 +292,8 @@ static void plan_tidy(struct mask_plan *plan)
     size_t kept = 0;
 
     qsort(plan->entries, plan->n, sizeof(*plan->entries), by_path);
-    for (size_t i = 0; i < plan->n; i++) { /* equal paths are adjacent, PARENT sorts first: take the strongest */
+    /* equal paths are adjacent, PARENT sorts first: take the strongest */
+    for (size_t i = 0; i < plan->n; i++) {
         bool weaker = i + 1 < plan->n && str_eq(plan->entries[i].path, plan->entries[i + 1].path) &&
                       plan->entries[i].kind == MASK_PARENT;
 
@@ -278,7 +305,8 @@ static void plan_tidy(struct mask_plan *plan)
     plan->n = kept;
 }
 
-/* A parent lies over the host's own directory and its mode and owner are what the job sees: they are copied. */
+/* A parent lies over the host's own directory and its mode and owner are what the job sees: they
+ * are copied. */
 static int plan_stat_parents(struct mask_plan *plan, bool own_ids)
 {
     for (size_t i = 0; i < plan->n; i++) {
@@ -320,7 +348,8 @@ static int make_plan(struct mask_plan *plan, const struct cache *cache)
     return plan_stat_parents(plan, cache->ids != NULL);
 }
 
-static int plan_key(const struct cache *cache, const struct mask_plan *plan, char ret_key[CACHE_KEY_LEN + 1])
+static int plan_key(const struct cache *cache, const struct mask_plan *plan,
+                    char ret_key[CACHE_KEY_LEN + 1])
 {
     cleanup_strbuf struct strbuf text = {0};
 
@@ -328,13 +357,14 @@ static int plan_key(const struct cache *cache, const struct mask_plan *plan, cha
     for (size_t i = 0; i < plan->n; i++) {
         const struct mask_entry *e = &plan->entries[i];
 
-        strbuf_addf(&text, "%d %o %u %u %zu:%s\n", (int)e->kind, (unsigned)e->mode, (unsigned)e->uid, (unsigned)e->gid,
-                    strlen(e->path), e->path);
+        strbuf_addf(&text, "%d %o %u %u %zu:%s\n", (int)e->kind, (unsigned)e->mode,
+                    (unsigned)e->uid, (unsigned)e->gid, strlen(e->path), e->path);
     }
     return digest_layer(cache, (const char *[]){MASK_RECIPE, text.data}, 2, ret_key);
 }
 
-/* ---- the layer -----------------------------------------------------------------------------------------------------
+/* ---- the layer
+ * -----------------------------------------------------------------------------------------------------
  */
 
 static int make_directory(int tree, const struct mask_entry *e)
@@ -371,17 +401,17 @@ static int build(struct store_draft *draft, const struct mask_plan *plan, struct
 
             r = store_error(draft->cache, err, r, what);
             if (r == -ENOTSUP)
-                cupel_error_hint(err,
-                                 "its file system has no extended attributes; set CUPEL_CACHE to a directory on ext4, "
-                                 "xfs or btrfs");
+                cupel_error_hint(err, "its file system has no extended attributes; set CUPEL_CACHE "
+                                      "to a directory on ext4, "
+                                      "xfs or btrfs");
             return r;
         }
     }
     return store_commit(draft, &info, err);
 }
 
-int source_host_mask(struct cache *cache, int host, cache_progress_fn *progress, void *data, char ret_key[CACHE_KEY_LEN + 1],
-                struct cupel_error *err)
+int source_host_mask(struct cache *cache, int host, cache_progress_fn *progress, void *data,
+                     char ret_key[CACHE_KEY_LEN + 1], struct cupel_error *err)
 {
     _cleanup_(store_end) struct store_draft draft = STORE_DRAFT_INIT;
     _cleanup_(plan_free) struct mask_plan plan = {.host = host};

@@ -1,5 +1,6 @@
-/* inspect: what an image says of itself, asked of a confined child that has nothing of it but descriptors; what the child says is checked
- * (answer.c), and what can be computed here is not asked. Not responsible for what the documents mean (image.c). */
+/* inspect: what an image says of itself, asked of a confined child that has nothing of it but
+ * descriptors; what the child says is checked (answer.c), and what can be computed here is not
+ * asked. Not responsible for what the documents mean (image.c). */
 #include "rootfs-cache/confined/answer.h"
 #include "rootfs-cache/store/digest.h"
 
@@ -11,7 +12,8 @@ struct inspection {
     bool archive;
 };
 
-static int read_in_child(void *arg, struct child *self, int fd, struct strbuf *reply, struct cupel_error *err)
+static int read_in_child(void *arg, struct child *self, int fd, struct strbuf *reply,
+                         struct cupel_error *err)
 {
     const struct inspection *what = arg;
     struct contents *contents = NULL;
@@ -31,7 +33,8 @@ static int read_in_child(void *arg, struct child *self, int fd, struct strbuf *r
     return r;
 }
 
-/* config.md, "Layer ChainID": ChainID(L0) = DiffID(L0); ChainID(L0|…|Ln) = Digest(ChainID(L0|…|Ln-1) + " " + DiffID(Ln)). */
+/* config.md, "Layer ChainID": ChainID(L0) = DiffID(L0); ChainID(L0|…|Ln) =
+ * Digest(ChainID(L0|…|Ln-1) + " " + DiffID(Ln)). */
 int image_chain(struct image *image)
 {
     for (size_t i = 0; i < image->n_layers; i++) {
@@ -60,11 +63,13 @@ static void tell_notes(const struct image *image, const char *path)
         log_warning("'%s': %s", path, line);
 }
 
-int image_inspect(struct cache *cache, const struct blobs *blobs, const struct image_wanted *wanted, struct image *ret,
-                  struct cupel_error *err)
+int image_inspect(struct cache *cache, const struct blobs *blobs, const struct image_wanted *wanted,
+                  struct image *ret, struct cupel_error *err)
 {
     struct inspection inspection = {.wanted = wanted, .archive = blobs_is_archive(blobs)};
-    cleanup_free char *what = xasprintf("read the image '%s' for root '%s'", wanted->path, wanted->root), *reply = NULL;
+    cleanup_free char *what = xasprintf("read the image '%s' for root '%s'", wanted->path,
+                                        wanted->root),
+                      *reply = NULL;
     cleanup_close int nowhere = openat(cache->dir, "tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     int fd = blobs_fd(blobs), r;
     struct child_work work = {.reader = read_in_child,

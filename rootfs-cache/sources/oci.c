@@ -1,5 +1,5 @@
-/* oci: an image becomes layers, one for each of its own, addressed by ChainID: what two images have in common from the bottom up is
- * unpacked once. */
+/* oci: an image becomes layers, one for each of its own, addressed by ChainID: what two images have
+ * in common from the bottom up is unpacked once. */
 #include "rootfs-cache/confined/replicate.h"
 #include "rootfs-cache/sources/oci_layers.h"
 #include "rootfs-cache/sources/sources.h"
@@ -16,8 +16,10 @@ static const char *base_name(const char *path)
     return slash != NULL && slash[1] != '\0' ? slash + 1 : path;
 }
 
-/* Of an image with too many layers the lower ones may be there as one. *ret_next: the first that is not in it. */
-static int find_flat(const struct oci_layers_import *im, struct cache_root *made, size_t *ret_next, struct cupel_error *err)
+/* Of an image with too many layers the lower ones may be there as one. *ret_next: the first that is
+ * not in it. */
+static int find_flat(const struct oci_layers_import *im, struct cache_root *made, size_t *ret_next,
+                     struct cupel_error *err)
 {
     size_t n = flatten_cut(im->image->n_layers);
     cleanup_free char(*keys)[CACHE_KEY_LEN + 1] = xcalloc(n + 1, sizeof(*keys));
@@ -38,8 +40,8 @@ static int find_flat(const struct oci_layers_import *im, struct cache_root *made
     return r == SOURCE_GONE ? 0 : r;
 }
 
-int source_oci_have(struct cache *cache, const struct image *image, bool *ret_have, struct cache_root *ret_pins,
-                    struct cupel_error *err)
+int source_oci_have(struct cache *cache, const struct image *image, bool *ret_have,
+                    struct cache_root *ret_pins, struct cupel_error *err)
 {
     const struct oci_layers_import im = {.cache = cache, .image = image};
     struct cache_root made = CACHE_ROOT_INIT;
@@ -88,8 +90,8 @@ static void turn(struct cache_root *made, struct cache_root *ret)
     }
 }
 
-/* Each layer is open twice while others are made over it; a process may usually have 1024 files open and no more. Jobs have a limit
- * of their own. */
+/* Each layer is open twice while others are made over it; a process may usually have 1024 files
+ * open and no more. Jobs have a limit of their own. */
 static void want_descriptors(size_t layers)
 {
     rlim_t wanted = (rlim_t)(4 * layers + 256);
@@ -110,7 +112,8 @@ static int add_empty(const struct oci_layers_import *im, struct cache_root *root
     return r < 0 ? r : source_add_layer(im->cache, key, root, err);
 }
 
-static int make(const struct oci_layers_import *im, struct cache_root *root, struct cupel_error *err)
+static int make(const struct oci_layers_import *im, struct cache_root *root,
+                struct cupel_error *err)
 {
     struct cache_root made = CACHE_ROOT_INIT; /* bottom first */
     size_t next = 0;
@@ -128,19 +131,22 @@ static int make(const struct oci_layers_import *im, struct cache_root *root, str
     return flatten_root(im->cache, root, im->shown, im->progress, im->data, err);
 }
 
-int source_oci(struct cache *cache, const struct cache_source *source, cache_progress_fn *progress, void *data,
-               struct cache_root *root, struct cupel_error *err)
+int source_oci(struct cache *cache, const struct cache_source *source, cache_progress_fn *progress,
+               void *data, struct cache_root *root, struct cupel_error *err)
 {
-    struct image_wanted wanted = {
-        .root = source->name, .path = source->oci, .reference = source->tag, .platform = source->platform};
+    struct image_wanted wanted = {.root = source->name,
+                                  .path = source->oci,
+                                  .reference = source->tag,
+                                  .platform = source->platform};
     struct image image = {0};
     struct blobs *blobs = NULL;
-    struct oci_layers_import im = {.cache = cache,
-                               .name = source->name,
-                               .shown = base_name(source->shown != NULL ? source->shown : source->oci),
-                               .image = &image,
-                               .progress = progress,
-                               .data = data};
+    struct oci_layers_import im = {
+        .cache = cache,
+        .name = source->name,
+        .shown = base_name(source->shown != NULL ? source->shown : source->oci),
+        .image = &image,
+        .progress = progress,
+        .data = data};
     int r = blobs_open(cache, source->oci, source->name, &blobs, err);
 
     if (r == 0)

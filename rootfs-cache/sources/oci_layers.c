@@ -1,6 +1,7 @@
-/* oci_layers: see oci_layers.h. Each missing layer is unpacked by a child of its own (unpack.c), which looks at those beneath only where it has
- * to and waits until then. They become visible in order, since a layer is right only over those that its ChainID speaks of. Not
- * responsible for what an image is (image.c). */
+/* oci_layers: see oci_layers.h. Each missing layer is unpacked by a child of its own (unpack.c),
+ * which looks at those beneath only where it has to and waits until then. They become visible in
+ * order, since a layer is right only over those that its ChainID speaks of. Not responsible for
+ * what an image is (image.c). */
 #include "rootfs-cache/sources/oci_layers.h"
 
 #include "base/interrupt.h"
@@ -20,7 +21,7 @@
 #define LAYER_RECIPE "layer 1"
 
 #define AT_ONCE_MAX CACHE_AT_ONCE_MAX /* each takes some MiB, and more of a disk's patience */
-#define WINDOW 32                     /* layers begun and not visible yet: each holds descriptors and a lock */
+#define WINDOW 32 /* layers begun and not visible yet: each holds descriptors and a lock */
 /* So much is at least done between two syncs: an import that is interrupted loses no more. */
 #define PUBLISH_BYTES (UINT64_C(256) << 20)
 
@@ -44,13 +45,16 @@ struct maker {
     size_t running, at_once;
     _Atomic uint64_t *read; /* shared with the children: bytes of each blob that have been read */
     struct interrupt signals;
-    uint64_t total;         /* bytes of the blobs of all that the store does not have; 0: not known */
+    /* bytes of the blobs of all that the store does not have; 0: not known */
+    uint64_t total;
     struct cupel_error *err;
 };
 
-int oci_layers_key(const struct oci_layers_import *im, size_t i, char ret_key[CACHE_KEY_LEN + 1], struct cupel_error *err)
+int oci_layers_key(const struct oci_layers_import *im, size_t i, char ret_key[CACHE_KEY_LEN + 1],
+                   struct cupel_error *err)
 {
-    int r = digest_layer(im->cache, (const char *[]){LAYER_RECIPE, im->image->layers[i].chain_id}, 2, ret_key);
+    int r = digest_layer(im->cache, (const char *[]){LAYER_RECIPE, im->image->layers[i].chain_id},
+                         2, ret_key);
 
     return r < 0 ? store_error(im->cache, err, r, "name a layer") : 0;
 }
@@ -64,18 +68,22 @@ static int find_blob(const struct maker *m, size_t i, struct blob *ret)
     int r = blobs_find(im->blobs, l->blob, l->offset, l->stored, ret);
 
     if (r < 0) {
-        (void)cupel_error_set(m->err, CUPEL_ERROR_INPUT, r, "cannot use the image '%s' for root '%s': layer %zu, %s",
+        (void)cupel_error_set(m->err, CUPEL_ERROR_INPUT, r,
+                              "cannot use the image '%s' for root '%s': layer %zu, %s",
                               blobs_path(im->blobs), im->name, i + 1, l->blob);
-        cupel_error_hint(m->err, "it is not whole, or its blobs are links out of it: copy it again, without links "
-                                 "(skopeo copy; cp -rL)");
+        cupel_error_hint(
+            m->err,
+            "it is not whole, or its blobs are links out of it: copy it again, without links "
+            "(skopeo copy; cp -rL)");
         return r;
     }
     if (l->size == UINT64_MAX || l->size == ret->size)
         return 0;
-    (void)cupel_error_set(
-        m->err, CUPEL_ERROR_INPUT, 0,
-        "cannot use the image '%s' for root '%s': layer %zu has %llu bytes, and its descriptor says %llu",
-        blobs_path(im->blobs), im->name, i + 1, (unsigned long long)ret->size, (unsigned long long)l->size);
+    (void)cupel_error_set(m->err, CUPEL_ERROR_INPUT, 0,
+                          "cannot use the image '%s' for root '%s': layer %zu has %llu bytes, and "
+                          "its descriptor says %llu",
+                          blobs_path(im->blobs), im->name, i + 1, (unsigned long long)ret->size,
+                          (unsigned long long)l->size);
     return -EBADMSG;
 }
 
@@ -111,8 +119,11 @@ static int start(struct maker *m, size_t i, struct item *item)
     static const struct unpack_limits limits = UNPACK_LIMITS;
     const struct image_layer *l = &m->im->image->layers[i];
     _cleanup_(blob_close) struct blob blob = BLOB_INIT;
-    struct unpack_layer layer = {
-        .blob = &blob, .digest = l->digest, .diff_id = l->diff_id, .ready = -EBADF, .done = &m->read[i]};
+    struct unpack_layer layer = {.blob = &blob,
+                                 .digest = l->digest,
+                                 .diff_id = l->diff_id,
+                                 .ready = -EBADF,
+                                 .done = &m->read[i]};
     cleanup_free int *lowers = list_lowers(m, i, &layer.n_lowers);
     int ends[2] = {-EBADF, -EBADF}, r = find_blob(m, i, &blob);
 
@@ -122,7 +133,8 @@ static int start(struct maker *m, size_t i, struct item *item)
         return cupel_error_set(m->err, CUPEL_ERROR_HARNESS, errno, "cannot make a pipe");
     layer.lowers = lowers;
     layer.ready = ends[0];
-    r = unpacking_begin(&layer, item->name, item->draft.tree, item->draft.lock, &limits, &item->unpacking, m->err);
+    r = unpacking_begin(&layer, item->name, item->draft.tree, item->draft.lock, &limits,
+                        &item->unpacking, m->err);
     base_closep(&ends[0]);
     item->tell = ends[1];
     m->running += r == 0;
@@ -205,11 +217,14 @@ static uint64_t blob_size(const struct image_layer *l)
 /* A child writes the figure itself: it is believed no further than the blob goes. */
 static void note_at_work(const struct maker *m, size_t i, struct cache_progress *progress)
 {
-    uint64_t size = blob_size(&m->im->image->layers[i]), read = atomic_load_explicit(&m->read[i], memory_order_relaxed);
+    uint64_t size = blob_size(&m->im->image->layers[i]),
+             read = atomic_load_explicit(&m->read[i], memory_order_relaxed);
 
     if (m->items[i].unpacking != NULL && progress->n_at_work < CACHE_AT_ONCE_MAX)
-        progress->at_work[progress->n_at_work++] = (struct cache_layer_progress){
-            .number = i + 1, .done = size > 0 && read > size ? size : read, .total = size > 0 ? size : UINT64_MAX};
+        progress->at_work[progress->n_at_work++] =
+            (struct cache_layer_progress){.number = i + 1,
+                                          .done = size > 0 && read > size ? size : read,
+                                          .total = size > 0 ? size : UINT64_MAX};
 }
 
 static void tell_figures(const struct maker *m)
@@ -248,15 +263,19 @@ static int wait_for_some(struct maker *m)
 
     for (size_t i = m->next; i < m->begun; i++)
         if (m->items[i].unpacking != NULL) {
-            fds[n] = (struct pollfd){.fd = unpacking_socket(m->items[i].unpacking), .events = POLLIN};
+            fds[n] =
+                (struct pollfd){.fd = unpacking_socket(m->items[i].unpacking), .events = POLLIN};
             which[n++] = i;
         }
     fds[n] = (struct pollfd){.fd = m->signals.fd, .events = POLLIN};
     if (poll(fds, n + 1, m->total > 0 && m->im->progress != NULL ? PROGRESS_MS : -1) < 0)
-        return errno == EINTR ? 0 : cupel_error_set(m->err, CUPEL_ERROR_HARNESS, errno, "cannot wait for processes");
+        return errno == EINTR ? 0
+                              : cupel_error_set(m->err, CUPEL_ERROR_HARNESS, errno,
+                                                "cannot wait for processes");
     if (interrupt_came(&m->signals))
-        return cupel_error_set(m->err, CUPEL_ERROR_INTERRUPTED, 0, "interrupted before '%s' was unpacked for root '%s'",
-                               m->im->shown, m->im->name);
+        return cupel_error_set(m->err, CUPEL_ERROR_INTERRUPTED, 0,
+                               "interrupted before '%s' was unpacked for root '%s'", m->im->shown,
+                               m->im->name);
     for (size_t k = 0; r == 0 && k < n; k++)
         if (fds[k].revents != 0)
             r = seal(m, which[k]);
@@ -303,7 +322,8 @@ static int publish(struct maker *m, size_t n)
     return r;
 }
 
-/* How many may become visible by now: those that are done and lie on nothing else, when all is done or it is worth a sync. */
+/* How many may become visible by now: those that are done and lie on nothing else, when all is done
+ * or it is worth a sync. */
 static size_t worth_publishing(const struct maker *m)
 {
     uint64_t bytes = 0;
@@ -357,9 +377,11 @@ static size_t usable_cpus(void)
     return sched_getaffinity(0, sizeof(set), &set) == 0 ? (size_t)CPU_COUNT(&set) : 1;
 }
 
-int oci_layers_make(const struct oci_layers_import *im, size_t next, struct cache_root *made, struct cupel_error *err)
+int oci_layers_make(const struct oci_layers_import *im, size_t next, struct cache_root *made,
+                    struct cupel_error *err)
 {
-    size_t n = im->image->n_layers, cpus = usable_cpus(), shared = (n + 1) * sizeof(_Atomic uint64_t);
+    size_t n = im->image->n_layers, cpus = usable_cpus(),
+           shared = (n + 1) * sizeof(_Atomic uint64_t);
     struct maker m = {.im = im,
                       .made = made,
                       .next = next,
@@ -375,7 +397,8 @@ int oci_layers_make(const struct oci_layers_import *im, size_t next, struct cach
         return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot share memory");
     m.items = xcalloc(n + 1, sizeof(*m.items));
     for (size_t i = 0; i <= n; i++)
-        m.items[i] = (struct item){.draft = STORE_DRAFT_INIT, .tree = -EBADF, .pin = -EBADF, .tell = -EBADF};
+        m.items[i] =
+            (struct item){.draft = STORE_DRAFT_INIT, .tree = -EBADF, .pin = -EBADF, .tell = -EBADF};
     m.total = im->progress != NULL ? missing_bytes(&m) : 0;
     r = interrupt_hold(&m.signals);
     r = r < 0 ? cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot take signals") : make_all(&m);

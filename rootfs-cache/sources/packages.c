@@ -1,5 +1,6 @@
-/* packages: see packages.h. Not responsible for installing any. The lists may come from a lock file that somebody wrote, and go into
- * command lines and apt's preferences: a name or version that could be anything else is refused. */
+/* packages: see packages.h. Not responsible for installing any. The lists may come from a lock file
+ * that somebody wrote, and go into command lines and apt's preferences: a name or version that
+ * could be anything else is refused. */
 #include "rootfs-cache/sources/packages.h"
 
 #include <stdlib.h>
@@ -27,9 +28,10 @@ static bool is_package(const char *name, const char *version, const char *sha256
     size_t n = strspn(name, LOWER_DIGITS "+.-");
 
     return n > 0 && name[0] != '-' && name[n] == ':' && name[n + 1] != '\0' && name[n + 1] != '-' &&
-           strspn(name + n + 1, LOWER_DIGITS "-") == strlen(name + n + 1) && version[0] != '\0' && version[0] != '-' &&
-           strspn(version, LOWER_DIGITS "ABCDEFGHIJKLMNOPQRSTUVWXYZ+.:~-") == strlen(version) && strlen(sha256) == 64 &&
-           strspn(sha256, "0123456789abcdef") == 64;
+           strspn(name + n + 1, LOWER_DIGITS "-") == strlen(name + n + 1) && version[0] != '\0' &&
+           version[0] != '-' &&
+           strspn(version, LOWER_DIGITS "ABCDEFGHIJKLMNOPQRSTUVWXYZ+.:~-") == strlen(version) &&
+           strlen(sha256) == 64 && strspn(sha256, "0123456789abcdef") == 64;
 }
 
 static int add(struct packages *p, const char *name, const char *version, const char *sha256)
@@ -74,8 +76,10 @@ int packages_parse(const char *text, struct packages *ret)
     char *save = NULL;
     int r = 0;
 
-    for (char *line = strtok_r(copy, "\n", &save); r == 0 && line != NULL; line = strtok_r(NULL, "\n", &save)) {
-        char *version = strchr(line, ' '), *sha256 = version != NULL ? strchr(version + 1, ' ') : NULL;
+    for (char *line = strtok_r(copy, "\n", &save); r == 0 && line != NULL;
+         line = strtok_r(NULL, "\n", &save)) {
+        char *version = strchr(line, ' '),
+             *sha256 = version != NULL ? strchr(version + 1, ' ') : NULL;
 
         if (sha256 == NULL) {
             r = -EBADMSG;
@@ -99,7 +103,8 @@ char *packages_text(const struct packages *packages)
 
     strbuf_adds(&b, "");
     for (size_t i = 0; i < packages->n; i++)
-        strbuf_addf(&b, "%s %s %s\n", packages->list[i].name, packages->list[i].version, packages->list[i].sha256);
+        strbuf_addf(&b, "%s %s %s\n", packages->list[i].name, packages->list[i].version,
+                    packages->list[i].sha256);
     return b.data;
 }
 
@@ -108,8 +113,9 @@ json_t *packages_json(const struct packages *packages)
     json_t *o = json_object();
 
     for (size_t i = 0; i < packages->n; i++)
-        (void)json_object_set_new(o, packages->list[i].name,
-                                  json_sprintf("%s %s", packages->list[i].version, packages->list[i].sha256));
+        (void)json_object_set_new(
+            o, packages->list[i].name,
+            json_sprintf("%s %s", packages->list[i].version, packages->list[i].sha256));
     return o;
 }
 
@@ -123,7 +129,8 @@ int packages_of_json(const json_t *object, struct packages *ret, char **ret_wron
     json_object_foreach((json_t *)(uintptr_t)object, name, value)
     {
         cleanup_free char *version =
-            xstrdup(json_string_value(value) != NULL && strlen(json_string_value(value)) == json_string_length(value)
+            xstrdup(json_string_value(value) != NULL &&
+                            strlen(json_string_value(value)) == json_string_length(value)
                         ? json_string_value(value)
                         : "");
         char *space = strchr(version, ' ');
@@ -155,7 +162,9 @@ static const char *field(const char *line, const char *name)
 {
     size_t n = strlen(name);
 
-    return strncmp(line, name, n) == 0 && line[n] == ':' ? line + n + 1 + strspn(line + n + 1, " \t") : NULL;
+    return strncmp(line, name, n) == 0 && line[n] == ':'
+               ? line + n + 1 + strspn(line + n + 1, " \t")
+               : NULL;
 }
 
 struct stanza {
@@ -172,8 +181,10 @@ static void each_stanza(char *text, stanza_fn *fn, void *data)
         const struct {
             const char *name;
             const char **to;
-        } fields[] = {
-            {"Package", &s.package}, {"Architecture", &s.architecture}, {"Version", &s.version}, {"SHA256", &s.sha256}};
+        } fields[] = {{"Package", &s.package},
+                      {"Architecture", &s.architecture},
+                      {"Version", &s.version},
+                      {"SHA256", &s.sha256}};
 
         next = strchr(line, '\n');
         if (next != NULL)
@@ -182,7 +193,8 @@ static void each_stanza(char *text, stanza_fn *fn, void *data)
             if (field(line, fields[i].name) != NULL)
                 *fields[i].to = field(line, fields[i].name);
         if (*line == '\0' || next == NULL) {
-            if (s.package != NULL && s.architecture != NULL && s.version != NULL && s.sha256 != NULL)
+            if (s.package != NULL && s.architecture != NULL && s.version != NULL &&
+                s.sha256 != NULL)
                 fn(data, &s);
             s = (struct stanza){0};
         }
@@ -240,7 +252,8 @@ static const struct offer *find_offer(const struct offers *o, const char *id)
     return o->n > 0 ? bsearch(&key, o->list, o->n, sizeof(*o->list), by_id) : NULL;
 }
 
-int packages_of_apt(const char *installed, const char *offered, struct packages *ret, char **ret_wrong)
+int packages_of_apt(const char *installed, const char *offered, struct packages *ret,
+                    char **ret_wrong)
 {
     _cleanup_(free_offers) struct offers offers = {0};
     cleanup_free char *copy = xstrdup(installed);
@@ -249,7 +262,8 @@ int packages_of_apt(const char *installed, const char *offered, struct packages 
     int r = 0;
 
     read_offers(offered, &offers);
-    for (char *line = strtok_r(copy, "\n", &save); r == 0 && line != NULL; line = strtok_r(NULL, "\n", &save)) {
+    for (char *line = strtok_r(copy, "\n", &save); r == 0 && line != NULL;
+         line = strtok_r(NULL, "\n", &save)) {
         const struct offer *o = find_offer(&offers, line);
         char *equals = strchr(line, '=');
 
@@ -289,7 +303,8 @@ char *packages_preferences(const struct packages *packages)
     strbuf_adds(&b, "");
     for (size_t i = 0; i < packages->n; i++)
         strbuf_addf(&b, "Package: %.*s\nPin: version %s\nPin-Priority: 1001\n\n",
-                    (int)strcspn(packages->list[i].name, ":"), packages->list[i].name, packages->list[i].version);
+                    (int)strcspn(packages->list[i].name, ":"), packages->list[i].name,
+                    packages->list[i].version);
     return b.data;
 }
 
@@ -321,7 +336,8 @@ static void name_rest(const struct naming *naming)
         strbuf_addf(naming->out, " and %zu more", naming->n - NAMED_MAX);
 }
 
-void packages_difference(const struct packages *locked, const struct packages *now, struct strbuf *out)
+void packages_difference(const struct packages *locked, const struct packages *now,
+                         struct strbuf *out)
 {
     struct naming naming = {.out = out};
 
@@ -333,8 +349,8 @@ void packages_difference(const struct packages *locked, const struct packages *n
         else if (!str_eq(is->version, was->version))
             name_one(&naming, "%s is %s instead of %s", was->name, is->version, was->version);
         else if (!str_eq(is->sha256, was->sha256))
-            name_one(&naming, "%s %s is %.12s... instead of %.12s...", was->name, was->version, is->sha256,
-                     was->sha256);
+            name_one(&naming, "%s %s is %.12s... instead of %.12s...", was->name, was->version,
+                     is->sha256, was->sha256);
     }
     for (size_t i = 0; i < now->n; i++)
         if (find(locked, now->list[i].name) == NULL)

@@ -30,7 +30,8 @@ int patience_wait(struct patience *p, pid_t pid, int end, void (*tell)(void *dat
                   int *ret_status)
 {
     cleanup_close int process = pidfd_open(pid, 0);
-    struct pollfd fds[] = {{.fd = process, .events = POLLIN}, {.fd = p->signals.fd, .events = POLLIN}};
+    struct pollfd fds[] = {{.fd = process, .events = POLLIN},
+                           {.fd = p->signals.fd, .events = POLLIN}};
     int status, r;
 
     while (process >= 0 && !p->interrupted) {

@@ -28,8 +28,9 @@ static json_t *read_document(int fd)
     json_error_t where;
     size_t length;
 
-    return file_read_fd(fd, DOCUMENT_MAX, &text, &length) < 0 ? NULL
-                                                              : document_parse(text, length, "it", NULL, &where);
+    return file_read_fd(fd, DOCUMENT_MAX, &text, &length) < 0
+               ? NULL
+               : document_parse(text, length, "it", NULL, &where);
 }
 
 /* "sha256:…" -> its digits, "" for anything else. */
@@ -55,18 +56,21 @@ static bool fill(const json_t *blobs, const json_t *ids, struct image *image)
         if (l->digest[0] == '\0' || l->diff_id[0] == '\0')
             return false;
     }
-    (void)snprintf(image->digest, sizeof(image->digest), "%0*d", CACHE_KEY_LEN, 0); /* any: nobody asks */
+    /* any: nobody asks */
+    (void)snprintf(image->digest, sizeof(image->digest), "%0*d", CACHE_KEY_LEN, 0);
     return true;
 }
 
-static int read_in_child(void *arg, struct child *self, int fd, struct strbuf *reply, struct cupel_error *err)
+static int read_in_child(void *arg, struct child *self, int fd, struct strbuf *reply,
+                         struct cupel_error *err)
 {
     const struct documents *d = arg;
     json_t *summary = read_document(fd), *config = read_document(d->config);
     struct image image = {0};
     cleanup_free char *wrong = config_read(NULL, NULL, &image.config);
-    bool good = wrong == NULL && fill(json_object_get(summary, "Layers"),
-                                      json_object_get(json_object_get(config, "rootfs"), "diff_ids"), &image);
+    bool good = wrong == NULL &&
+                fill(json_object_get(summary, "Layers"),
+                     json_object_get(json_object_get(config, "rootfs"), "diff_ids"), &image);
 
     (void)self;
     if (good)
@@ -74,7 +78,9 @@ static int read_in_child(void *arg, struct child *self, int fd, struct strbuf *r
     image_free(&image);
     json_decref(summary);
     json_decref(config);
-    return good ? 0 : cupel_error_set(err, CUPEL_ERROR_INPUT, 0, "cannot tell the layers of '%s'", d->name);
+    return good ? 0
+                : cupel_error_set(err, CUPEL_ERROR_INPUT, 0, "cannot tell the layers of '%s'",
+                                  d->name);
 }
 
 /* ---- in the parent ---- */
@@ -113,8 +119,8 @@ int remote_layers(struct cache *cache, const char *name, int summary, int config
     return 0;
 }
 
-/* Blobs that came whole have a name by their digest. What has none was being written; what is empty stood for a layer that the store had
- * then. */
+/* Blobs that came whole have a name by their digest. What has none was being written; what is empty
+ * stood for a layer that the store had then. */
 static void keep_whole(int place)
 {
     int fd = openat(place, BLOBS, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -128,8 +134,9 @@ static void keep_whole(int place)
     while ((e = readdir(dir)) != NULL) {
         struct stat st;
 
-        if (e->d_name[0] != '.' && (!record_is_key(e->d_name) || fstatat(fd, e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
-                                    !S_ISREG(st.st_mode) || st.st_size == 0))
+        if (e->d_name[0] != '.' &&
+            (!record_is_key(e->d_name) || fstatat(fd, e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+             !S_ISREG(st.st_mode) || st.st_size == 0))
             (void)file_remove_tree_at(fd, e->d_name);
     }
     (void)closedir(dir);

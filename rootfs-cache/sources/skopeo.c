@@ -1,5 +1,6 @@
-/* skopeo: source: an image in a registry. skopeo speaks to the registry, with the credentials, certificates and mirrors that are
- * configured for it; what comes is an OCI layout, and goes the way of one (oci.c). Not responsible for what is in an image. */
+/* skopeo: source: an image in a registry. skopeo speaks to the registry, with the credentials,
+ * certificates and mirrors that are configured for it; what comes is an OCI layout, and goes the
+ * way of one (oci.c). Not responsible for what is in an image. */
 #include "rootfs-cache/sources/patience.h"
 #include "rootfs-cache/sources/remote.h"
 #include "rootfs-cache/sources/sources.h"
@@ -27,9 +28,11 @@
 struct fetch {
     struct cache *cache;
     const struct cache_source *source;
-    char digest[CACHE_KEY_LEN + 1]; /* of what the reference stands for now: a manifest or an index */
-    char *name;                     /* the reference without tag and digest */
-    char key[CACHE_KEY_LEN + 1];    /* of digest and platform: images/KEY, and tmp/KEY while it is fetched */
+    /* of what the reference stands for now: a manifest or an index */
+    char digest[CACHE_KEY_LEN + 1];
+    char *name; /* the reference without tag and digest */
+    /* of digest and platform: images/KEY, and tmp/KEY while it is fetched */
+    char key[CACHE_KEY_LEN + 1];
     cache_progress_fn *progress;
     void *data;
     struct cupel_error *err;
@@ -44,8 +47,9 @@ static int tmpfile_in(const struct cache *cache)
     return fd < 0 ? -errno : fd;
 }
 
-/* As root of a user namespace, it would take the host's root's places for its own: its credentials, what it knows of signatures. By
- * this name podman tells its own children whose they are (containers/storage, pkg/unshare). */
+/* As root of a user namespace, it would take the host's root's places for its own: its credentials,
+ * what it knows of signatures. By this name podman tells its own children whose they are
+ * (containers/storage, pkg/unshare). */
 static void say_whose(const struct cache *cache)
 {
     char uid[16];
@@ -56,7 +60,8 @@ static void say_whose(const struct cache *cache)
 }
 
 /* `lock` is inherited: while skopeo still writes, nobody takes the place for a leftover. */
-static _Noreturn void exec_skopeo(const char *const *argv, int dir, int out, int log, int lock, pid_t parent)
+static _Noreturn void exec_skopeo(const char *const *argv, int dir, int out, int log, int lock,
+                                  pid_t parent)
 {
     cleanup_free char *directories = program_directories();
     int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
@@ -65,8 +70,8 @@ static _Noreturn void exec_skopeo(const char *const *argv, int dir, int out, int
 
     (void)sigemptyset(&none);
     program_die_with(parent);
-    if (setenv("PATH", directories, 1) < 0 || null < 0 || fchdir(dir) < 0 ||
-        dup2(null, 0) < 0 || dup2(out, 1) < 0 || dup2(log, 2) < 0 || sigprocmask(SIG_SETMASK, &none, NULL) < 0 ||
+    if (setenv("PATH", directories, 1) < 0 || null < 0 || fchdir(dir) < 0 || dup2(null, 0) < 0 ||
+        dup2(out, 1) < 0 || dup2(log, 2) < 0 || sigprocmask(SIG_SETMASK, &none, NULL) < 0 ||
         (lock >= 0 && fcntl(lock, F_SETFD, 0) < 0))
         _exit(126);
     for (int i = 1; i < NSIG; i++)
@@ -113,14 +118,18 @@ static const struct {
     const char *hint; /* with the image's host, or its name */
     bool name;
 } hints[] = {
-    {"unauthorized", "log in with `skopeo login %s`, or name a file with credentials in REGISTRY_AUTH_FILE", false},
-    {"authentication required", "log in with `skopeo login %s`, or name a file with credentials in REGISTRY_AUTH_FILE",
+    {"unauthorized",
+     "log in with `skopeo login %s`, or name a file with credentials in REGISTRY_AUTH_FILE", false},
+    {"authentication required",
+     "log in with `skopeo login %s`, or name a file with credentials in REGISTRY_AUTH_FILE", false},
+    {"invalid username/password", "the credentials for %s are wrong: `skopeo login` sets them anew",
      false},
-    {"invalid username/password", "the credentials for %s are wrong: `skopeo login` sets them anew", false},
     {"denied", "the credentials for %s do not suffice for this image", false},
     {"manifest unknown", "`skopeo list-tags docker://%s` says which tags there are", true},
     {"name unknown", "no such repository: is the name right? %s", true},
-    {"x509:", "put the certificate of the authority that signed the registry's into /etc/containers/certs.d/%s/ca.crt",
+    {"x509:",
+     "put the certificate of the authority that signed the registry's into "
+     "/etc/containers/certs.d/%s/ca.crt",
      false},
     {"server gave HTTP response to HTTPS client",
      "a registry without TLS is `insecure = true` in registries.conf: location \"%s\"", false},
@@ -128,18 +137,23 @@ static const struct {
     {"no such host", "the name %s cannot be resolved", false},
     {"i/o timeout", "%s does not answer", false},
     {"toomanyrequests", "%s allows no more for now: wait, or log in with `skopeo login`", false},
-    {"unexpected EOF", "the connection to %s broke; what came whole is kept for a day: run it again", false},
-    {"connection reset", "the connection to %s broke; what came whole is kept for a day: run it again", false},
+    {"unexpected EOF",
+     "the connection to %s broke; what came whole is kept for a day: run it again", false},
+    {"connection reset",
+     "the connection to %s broke; what came whole is kept for a day: run it again", false},
     {": EOF", "the connection to %s broke; what came whole is kept for a day: run it again", false},
-    {"500 Internal Server Error", "%s is in trouble; what came whole is kept for a day: run it again later", false},
+    {"500 Internal Server Error",
+     "%s is in trouble; what came whole is kept for a day: run it again later", false},
     {"502 ", "%s is in trouble; what came whole is kept for a day: run it again later", false},
     {"503 ", "%s is in trouble; what came whole is kept for a day: run it again later", false},
-    {"error: status 5", "%s is in trouble; what came whole is kept for a day: run it again later", false},
-    {"received unexpected HTTP status: 5", "%s is in trouble; what came whole is kept for a day: run it again later",
+    {"error: status 5", "%s is in trouble; what came whole is kept for a day: run it again later",
      false},
+    {"received unexpected HTTP status: 5",
+     "%s is in trouble; what came whole is kept for a day: run it again later", false},
     {"Manifest does not match provided manifest digest",
      "what %s has is another image than the one asked for by its digest", false},
-    {"no space left on device", "free space in the root cache's file system; %s is not to blame", false},
+    {"no space left on device", "free space in the root cache's file system; %s is not to blame",
+     false},
 };
 
 static void hint_at(const struct fetch *f, const char *said)
@@ -152,7 +166,8 @@ static void hint_at(const struct fetch *f, const char *said)
         i++;
     if (i == ARRAY_SIZE(hints)) {
         cupel_error_hint(f->err,
-                         "credentials are those of `skopeo login`, registries those of containers-registries.conf(5): "
+                         "credentials are those of `skopeo login`, registries those of "
+                         "containers-registries.conf(5): "
                          "`skopeo inspect docker://%.100s` goes the same way",
                          f->source->image);
         return;
@@ -167,19 +182,22 @@ static int failed(const struct fetch *f, int status, int log)
     cleanup_strbuf struct strbuf said = {0};
 
     if (WIFEXITED(status) && WEXITSTATUS(status) == 127) {
-        (void)cupel_error_set(f->err, CUPEL_ERROR_HARNESS, 0, "cannot fetch '%s' for root '%s': there is no skopeo",
+        (void)cupel_error_set(f->err, CUPEL_ERROR_HARNESS, 0,
+                              "cannot fetch '%s' for root '%s': there is no skopeo",
                               f->source->image, f->source->name);
-        cupel_error_hint(f->err, "install the package skopeo, or fetch the image otherwise and use 'oci'");
+        cupel_error_hint(f->err,
+                         "install the package skopeo, or fetch the image otherwise and use 'oci'");
         return -ENOENT;
     }
     if (WIFSIGNALED(status) && (WTERMSIG(status) == SIGINT || WTERMSIG(status) == SIGTERM)) {
-        (void)cupel_error_set(f->err, CUPEL_ERROR_HARNESS, EINTR, "fetching '%s' for root '%s'", f->source->image,
-                              f->source->name);
+        (void)cupel_error_set(f->err, CUPEL_ERROR_HARNESS, EINTR, "fetching '%s' for root '%s'",
+                              f->source->image, f->source->name);
         return -EINTR;
     }
     quote_log(log, &said);
-    (void)cupel_error_set(f->err, CUPEL_ERROR_HARNESS, 0, "cannot fetch '%s' for root '%s': skopeo %s %d: %s",
-                          f->source->image, f->source->name,
+    (void)cupel_error_set(f->err, CUPEL_ERROR_HARNESS, 0,
+                          "cannot fetch '%s' for root '%s': skopeo %s %d: %s", f->source->image,
+                          f->source->name,
                           WIFSIGNALED(status) ? "was killed by signal" : "ended with",
                           WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status), said.data);
     hint_at(f, said.data);
@@ -212,7 +230,8 @@ static uint64_t bytes_in(int place, const char *path)
     return sum;
 }
 
-/* skopeo draws its progress for people; what has come lies in files, one beside the blobs while it comes. */
+/* skopeo draws its progress for people; what has come lies in files, one beside the blobs while it
+ * comes. */
 static void tell_arrival(const struct fetch *f, const struct arrival *a, bool end)
 {
     uint64_t done = bytes_in(a->place, "image") + bytes_in(a->place, "image/blobs/sha256");
@@ -237,16 +256,17 @@ static void tell_so_far(void *data)
     tell_arrival(t->f, t->arrival, false);
 }
 
-static int wait_for_skopeo(const struct fetch *f, struct patience *patience, pid_t pid, const struct arrival *arrival,
-                           int *ret_status)
+static int wait_for_skopeo(const struct fetch *f, struct patience *patience, pid_t pid,
+                           const struct arrival *arrival, int *ret_status)
 {
     bool tells = arrival != NULL && f->progress != NULL && arrival->total > 0;
     struct telling telling = {f, arrival};
     int r = patience_wait(patience, pid, SIGKILL, tells ? tell_so_far : NULL, &telling, ret_status);
 
     if (r == -EINTR)
-        return cupel_error_set(f->err, CUPEL_ERROR_INTERRUPTED, 0, "interrupted while '%s' was fetched for root '%s'",
-                               f->source->image, f->source->name);
+        return cupel_error_set(f->err, CUPEL_ERROR_INTERRUPTED, 0,
+                               "interrupted while '%s' was fetched for root '%s'", f->source->image,
+                               f->source->name);
     if (r < 0)
         return cupel_error_set(f->err, CUPEL_ERROR_HARNESS, r, "cannot wait for skopeo");
     if (tells)
@@ -255,8 +275,8 @@ static int wait_for_skopeo(const struct fetch *f, struct patience *patience, pid
 }
 
 /* Runs it in `dir`; *ret_out is the fd of what it wrote, from its start. */
-static int run_skopeo(const struct fetch *f, const char *const *argv, int dir, int lock, const struct arrival *arrival,
-                      int *ret_out)
+static int run_skopeo(const struct fetch *f, const char *const *argv, int dir, int lock,
+                      const struct arrival *arrival, int *ret_out)
 {
     cleanup_close int out = tmpfile_in(f->cache), log = tmpfile_in(f->cache);
     _cleanup_(patience_end) struct patience patience = PATIENCE_INIT;
@@ -302,8 +322,8 @@ static int split_reference(struct fetch *f)
         return 0;
     if (!str_starts(at, "@sha256:") || !record_is_key(at + strlen("@sha256:"))) {
         (void)cupel_error_set(f->err, CUPEL_ERROR_INPUT, 0,
-                              "the image '%s' of root '%s': only sha256 digests are known", f->source->image,
-                              f->source->name);
+                              "the image '%s' of root '%s': only sha256 digests are known",
+                              f->source->image, f->source->name);
         return -EINVAL;
     }
     memcpy(f->digest, at + strlen("@sha256:"), CACHE_KEY_LEN + 1);
@@ -330,7 +350,8 @@ static int resolve_tag(struct fetch *f)
     r = file_read_fd(out, MANIFEST_MAX, &text, &length);
     if (r == 0)
         r = digest_bytes(text, length, f->digest);
-    return r < 0 ? cupel_error_set(f->err, CUPEL_ERROR_HARNESS, r, "cannot read the manifest of '%s'", f->source->image)
+    return r < 0 ? cupel_error_set(f->err, CUPEL_ERROR_HARNESS, r,
+                                   "cannot read the manifest of '%s'", f->source->image)
                  : 0;
 }
 
@@ -340,10 +361,12 @@ static int name_image(struct fetch *f)
     int r;
 
     if (uname(&machine) < 0)
-        return cupel_error_set(f->err, CUPEL_ERROR_HARNESS, errno, "cannot tell this machine's architecture");
+        return cupel_error_set(f->err, CUPEL_ERROR_HARNESS, errno,
+                               "cannot tell this machine's architecture");
     r = digest_layer(
         f->cache,
-        (const char *[]){IMAGE_RECIPE, f->digest, f->source->platform != NULL ? f->source->platform : machine.machine},
+        (const char *[]){IMAGE_RECIPE, f->digest,
+                         f->source->platform != NULL ? f->source->platform : machine.machine},
         3, f->key);
     return r < 0 ? store_error(f->cache, f->err, r, "name an image") : 0;
 }
@@ -387,7 +410,8 @@ static size_t platform_options(const char *platform, struct arena *arena, const 
     return n;
 }
 
-static int copy(const struct fetch *f, int place, int lock, const struct arrival *arrival, struct arena *arena)
+static int copy(const struct fetch *f, int place, int lock, const struct arrival *arrival,
+                struct arena *arena)
 {
     const char *argv[ARGUMENTS_MAX] = {"skopeo"};
     cleanup_close int out = -EBADF;
@@ -403,7 +427,8 @@ static int copy(const struct fetch *f, int place, int lock, const struct arrival
 }
 
 /* One of the two forms of `skopeo inspect`, of the image for the platform. */
-static int inspect(const struct fetch *f, const char *const *options, struct arena *arena, int *ret_out)
+static int inspect(const struct fetch *f, const char *const *options, struct arena *arena,
+                   int *ret_out)
 {
     const char *argv[ARGUMENTS_MAX] = {"skopeo"};
     size_t n = 1;
@@ -432,10 +457,10 @@ static int ask_for_layers(const struct fetch *f, struct image *ret)
     return r;
 }
 
-/* skopeo fetches no blob of which there is a file: so for what is unpacked already there is an empty one. It is never read. *ret_pins
- * keeps those layers. Not knowing only costs time. */
-static void leave_out(const struct fetch *f, int place, struct cache_root *ret_pins, struct strbuf *say,
-                      uint64_t *ret_total)
+/* skopeo fetches no blob of which there is a file: so for what is unpacked already there is an
+ * empty one. It is never read. *ret_pins keeps those layers. Not knowing only costs time. */
+static void leave_out(const struct fetch *f, int place, struct cache_root *ret_pins,
+                      struct strbuf *say, uint64_t *ret_total)
 {
     struct cupel_error ignored = {0};
     struct fetch quiet = *f;
@@ -457,7 +482,8 @@ static void leave_out(const struct fetch *f, int place, struct cache_root *ret_p
             n += have[i];
             if (have[i] || total == UINT64_MAX)
                 continue;
-            if (image.layers[i].size == UINT64_MAX || __builtin_add_overflow(total, image.layers[i].size, &total))
+            if (image.layers[i].size == UINT64_MAX ||
+                __builtin_add_overflow(total, image.layers[i].size, &total))
                 total = UINT64_MAX;
         }
     *ret_total = total;
@@ -482,7 +508,8 @@ static int note(const struct fetch *f, struct cache_root *root)
     return r < 0 ? store_error(f->cache, f->err, r, "write about an image") : 0;
 }
 
-static int fetch_into(const struct fetch *f, const struct store_draft *draft, int place, struct cache_root *root)
+static int fetch_into(const struct fetch *f, const struct store_draft *draft, int place,
+                      struct cache_root *root)
 {
     struct cache_root pins = CACHE_ROOT_INIT;
     struct cache_source as_oci = *f->source;
@@ -527,10 +554,12 @@ static int fetch(const struct fetch *f, struct cache_root *root)
     return r < 0 ? r : note(f, root);
 }
 
-int source_image(struct cache *cache, const struct cache_source *source, cache_progress_fn *progress, void *data,
-                 struct cache_root *root, struct cupel_error *err)
+int source_image(struct cache *cache, const struct cache_source *source,
+                 cache_progress_fn *progress, void *data, struct cache_root *root,
+                 struct cupel_error *err)
 {
-    struct fetch f = {.cache = cache, .source = source, .progress = progress, .data = data, .err = err};
+    struct fetch f = {
+        .cache = cache, .source = source, .progress = progress, .data = data, .err = err};
     int r = split_reference(&f);
 
     if (r == 0 && f.digest[0] == '\0')

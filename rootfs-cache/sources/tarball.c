@@ -9,7 +9,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* Part of every key: raised when unpacking changes, so that layers of an older cupel are not taken for new ones. */
+/* Part of every key: raised when unpacking changes, so that layers of an older cupel are not taken
+ * for new ones. */
 #define TAR_RECIPE "tar 2"
 
 static int open_tar(const struct cache_source *source, struct stat *ret_st, struct cupel_error *err)
@@ -19,13 +20,15 @@ static int open_tar(const struct cache_source *source, struct stat *ret_st, stru
     int r;
 
     if (fd < 0 || fstat(fd, ret_st) < 0) {
-        r = cupel_error_set(err, CUPEL_ERROR_INPUT, errno, "cannot read '%s' for root '%s'", source->tar, source->name);
+        r = cupel_error_set(err, CUPEL_ERROR_INPUT, errno, "cannot read '%s' for root '%s'",
+                            source->tar, source->name);
         cupel_error_hint(err, "a tar's path is relative to the job file");
         return r;
     }
     if (!S_ISREG(ret_st->st_mode))
         return cupel_error_set(err, CUPEL_ERROR_INPUT, S_ISDIR(ret_st->st_mode) ? EISDIR : 0,
-                               "cannot use '%s' for root '%s': it is no regular file", source->tar, source->name);
+                               "cannot use '%s' for root '%s': it is no regular file", source->tar,
+                               source->name);
     return steal_fd(&fd);
 }
 
@@ -34,8 +37,8 @@ static int check_digest(const struct cache_source *source, const char *got, stru
     if (source->sha256 == NULL || strcasecmp(source->sha256, got) == 0)
         return 0;
     (void)cupel_error_set(err, CUPEL_ERROR_INPUT, 0,
-                          "'%s' is not the file that root '%s' expects: sha256 is %s, expected %s", source->tar,
-                          source->name, got, source->sha256);
+                          "'%s' is not the file that root '%s' expects: sha256 is %s, expected %s",
+                          source->tar, source->name, got, source->sha256);
     cupel_error_hint(err, "fetch the file again, or correct sha256 if the change is wanted");
     return -EBADMSG;
 }
@@ -67,16 +70,20 @@ static void tell_position(const struct listener *l, int fd, uint64_t size)
     off_t at = lseek(fd, 0, SEEK_CUR);
 
     if (l->progress != NULL && size > 0 && at >= 0)
-        l->progress(l->data, &(struct cache_progress){
-                                 .what = l->what, .done = (uint64_t)at < size ? (uint64_t)at : size, .total = size});
+        l->progress(l->data,
+                    &(struct cache_progress){.what = l->what,
+                                             .done = (uint64_t)at < size ? (uint64_t)at : size,
+                                             .total = size});
 }
 
 /* Or shall end; looks for a while. */
 static bool has_ended(const struct unpacking *u, const struct interrupt *signals)
 {
-    struct pollfd fds[] = {{.fd = unpacking_socket(u), .events = POLLIN}, {.fd = signals->fd, .events = POLLIN}};
+    struct pollfd fds[] = {{.fd = unpacking_socket(u), .events = POLLIN},
+                           {.fd = signals->fd, .events = POLLIN}};
 
-    return poll(fds, ARRAY_SIZE(fds), PROGRESS_MS) != 0 && (fds[0].revents != 0 || fds[1].revents != 0);
+    return poll(fds, ARRAY_SIZE(fds), PROGRESS_MS) != 0 &&
+           (fds[0].revents != 0 || fds[1].revents != 0);
 }
 
 static int unpack(int fd, const struct cache_source *source, const struct store_draft *draft,
@@ -101,8 +108,9 @@ static int unpack(int fd, const struct cache_source *source, const struct store_
     return r;
 }
 
-static int import(struct store_draft *draft, const struct cache_source *source, int fd, const struct stat *before,
-                  const char *kind, const char *digest, const struct listener *l, struct cupel_error *err)
+static int import(struct store_draft *draft, const struct cache_source *source, int fd,
+                  const struct stat *before, const char *kind, const char *digest,
+                  const struct listener *l, struct cupel_error *err)
 {
     struct child_counts counts;
     struct store_info info;
@@ -112,7 +120,8 @@ static int import(struct store_draft *draft, const struct cache_source *source, 
     if (r < 0)
         return r;
     if (fstat(fd, &after) < 0 || !same_file_state(before, &after))
-        return cupel_error_set(err, CUPEL_ERROR_INPUT, EBUSY, "'%s' changed while it was read", source->tar);
+        return cupel_error_set(err, CUPEL_ERROR_INPUT, EBUSY, "'%s' changed while it was read",
+                               source->tar);
     unpack_warn(source->tar, &counts);
     info = (struct store_info){.kind = kind,
                                .source = base_name(source->tar),
@@ -124,8 +133,9 @@ static int import(struct store_draft *draft, const struct cache_source *source, 
     return store_commit(draft, &info, err);
 }
 
-int source_tarball(struct cache *cache, const struct cache_source *source, cache_progress_fn *progress, void *data,
-               char ret_key[CACHE_KEY_LEN + 1], struct cupel_error *err)
+int source_tarball(struct cache *cache, const struct cache_source *source,
+                   cache_progress_fn *progress, void *data, char ret_key[CACHE_KEY_LEN + 1],
+                   struct cupel_error *err)
 {
     struct stat st;
     cleanup_close int fd = open_tar(source, &st, err);
@@ -133,8 +143,9 @@ int source_tarball(struct cache *cache, const struct cache_source *source, cache
     return fd < 0 ? fd : source_open_tar(cache, source, fd, "tar", progress, data, ret_key, err);
 }
 
-int source_open_tar(struct cache *cache, const struct cache_source *source, int fd, const char *kind,
-                    cache_progress_fn *progress, void *data, char ret_key[CACHE_KEY_LEN + 1], struct cupel_error *err)
+int source_open_tar(struct cache *cache, const struct cache_source *source, int fd,
+                    const char *kind, cache_progress_fn *progress, void *data,
+                    char ret_key[CACHE_KEY_LEN + 1], struct cupel_error *err)
 {
     _cleanup_(store_end) struct store_draft draft = STORE_DRAFT_INIT;
     char digest[CACHE_KEY_LEN + 1], strip[32];
@@ -144,13 +155,16 @@ int source_open_tar(struct cache *cache, const struct cache_source *source, int 
     int r;
 
     if (fstat(fd, &st) < 0)
-        return cupel_error_set(err, CUPEL_ERROR_INPUT, errno, "cannot read '%s' for root '%s'", source->tar,
-                               source->name);
+        return cupel_error_set(err, CUPEL_ERROR_INPUT, errno, "cannot read '%s' for root '%s'",
+                               source->tar, source->name);
     r = digest_file(cache, fd, digest);
     if (r == -EINTR)
-        return cupel_error_set(err, CUPEL_ERROR_INTERRUPTED, 0, "interrupted before '%s' was read for root '%s'", source->tar, source->name);
+        return cupel_error_set(err, CUPEL_ERROR_INTERRUPTED, 0,
+                               "interrupted before '%s' was read for root '%s'", source->tar,
+                               source->name);
     if (r < 0)
-        return cupel_error_set(err, CUPEL_ERROR_INPUT, r, "cannot read '%s' for root '%s'", source->tar, source->name);
+        return cupel_error_set(err, CUPEL_ERROR_INPUT, r, "cannot read '%s' for root '%s'",
+                               source->tar, source->name);
     r = check_digest(source, digest, err);
     if (r < 0)
         return r;
@@ -166,5 +180,6 @@ int source_open_tar(struct cache *cache, const struct cache_source *source, int 
         return r < 0 ? r : 0;
     what = xasprintf("unpacking %s", base_name(source->tar));
     progress_say(progress, data, what);
-    return import(&draft, source, fd, &st, kind, digest, &(struct listener){progress, data, what}, err);
+    return import(&draft, source, fd, &st, kind, digest, &(struct listener){progress, data, what},
+                  err);
 }

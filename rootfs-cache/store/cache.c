@@ -1,4 +1,5 @@
-/* cache: dispatch. A source's kind decides who makes the layer; what happens then is the same for all. */
+/* cache: dispatch. A source's kind decides who makes the layer; what happens then is the same for
+ * all. */
 #include "rootfs-cache/cache.h"
 
 #include "rootfs-cache/confined/config.h"
@@ -10,11 +11,13 @@
 #include <fcntl.h>
 #include <string.h>
 
-/* A layer that is removed between being made and being opened is made again; this often is bad luck no more. */
+/* A layer that is removed between being made and being opened is made again; this often is bad luck
+ * no more. */
 #define PREPARE_TRIES 5
 
-int source_scratch(struct cache *cache, const struct cache_source *source, cache_progress_fn *progress, void *data,
-                   char ret_key[CACHE_KEY_LEN + 1], struct cupel_error *err)
+int source_scratch(struct cache *cache, const struct cache_source *source,
+                   cache_progress_fn *progress, void *data, char ret_key[CACHE_KEY_LEN + 1],
+                   struct cupel_error *err)
 {
     _cleanup_(store_end) struct store_draft draft = STORE_DRAFT_INIT;
     struct store_info info = {.kind = "scratch", .source = "empty", .entries = 0};
@@ -32,8 +35,9 @@ int source_scratch(struct cache *cache, const struct cache_source *source, cache
     return store_commit(&draft, &info, err);
 }
 
-static int source_host(struct cache *cache, const struct cache_source *source, cache_progress_fn *progress, void *data,
-                       char ret_key[CACHE_KEY_LEN + 1], struct cupel_error *err)
+static int source_host(struct cache *cache, const struct cache_source *source,
+                       cache_progress_fn *progress, void *data, char ret_key[CACHE_KEY_LEN + 1],
+                       struct cupel_error *err)
 {
     cleanup_close int host = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 
@@ -43,16 +47,22 @@ static int source_host(struct cache *cache, const struct cache_source *source, c
     return source_host_mask(cache, host, progress, data, ret_key, err);
 }
 
-typedef int source_fn(struct cache *cache, const struct cache_source *source, cache_progress_fn *progress, void *data,
-                      char ret_key[CACHE_KEY_LEN + 1], struct cupel_error *err);
+typedef int source_fn(struct cache *cache, const struct cache_source *source,
+                      cache_progress_fn *progress, void *data, char ret_key[CACHE_KEY_LEN + 1],
+                      struct cupel_error *err);
 
 static source_fn *const source_table[] = {
-    [CACHE_HOST] = source_host,     [CACHE_SCRATCH] = source_scratch,     [CACHE_TAR] = source_tarball,
-    [CACHE_DEBIAN] = source_debian, [CACHE_DIRECTORY] = source_directory, /* the others have several layers: see prepare_one */
+    [CACHE_HOST] = source_host,
+    [CACHE_SCRATCH] = source_scratch,
+    [CACHE_TAR] = source_tarball,
+    /* the others have several layers: see prepare_one */
+    [CACHE_DEBIAN] = source_debian,
+    [CACHE_DIRECTORY] = source_directory,
 };
 
 /* All layers that a name or a list of keys stands for. */
-static int source_named(struct cache *cache, const char *what, struct cache_root *root, struct cupel_error *err)
+static int source_named(struct cache *cache, const char *what, struct cache_root *root,
+                        struct cupel_error *err)
 {
     struct record record = RECORD_INIT;
     bool named;
@@ -61,8 +71,8 @@ static int source_named(struct cache *cache, const char *what, struct cache_root
     for (size_t i = 0; r == 0 && i < record.n; i++)
         r = source_add_layer(cache, record.key[i], root, err);
     if (r == SOURCE_GONE) {
-        (void)cupel_error_set(err, CUPEL_ERROR_INPUT, 0, "the layers of root '%.140s' are not all in the root cache",
-                              what);
+        (void)cupel_error_set(err, CUPEL_ERROR_INPUT, 0,
+                              "the layers of root '%.140s' are not all in the root cache", what);
         cupel_error_hint(err, "import it again; `cupel rootfs list` shows what is there");
         r = -ENOENT;
     }
@@ -81,7 +91,8 @@ char *cache_root_keys(const struct cache_root *root)
     strbuf_adds(&b, "");
     for (size_t i = 0; i < root->n_layers; i++)
         if (root->key[i][0] != '\0')
-            strbuf_addf(&b, "%s%s", b.len > 0 ? (const char[]){CACHE_KEYS_SEPARATOR, '\0'} : "", root->key[i]);
+            strbuf_addf(&b, "%s%s", b.len > 0 ? (const char[]){CACHE_KEYS_SEPARATOR, '\0'} : "",
+                        root->key[i]);
     return b.data;
 }
 
@@ -95,13 +106,14 @@ int source_take_config(const char *text, struct cache_root *root, struct cupel_e
     root->config = NULL;
     wrong = config != NULL ? config_read(config, NULL, &root->config) : xstrdup("it is no JSON");
     json_decref(config);
-    return wrong != NULL
-               ? cupel_error_set(err, CUPEL_ERROR_HARNESS, EBADMSG, "cannot read what was kept of an image: %s", wrong)
-               : 0;
+    return wrong != NULL ? cupel_error_set(err, CUPEL_ERROR_HARNESS, EBADMSG,
+                                           "cannot read what was kept of an image: %s", wrong)
+                         : 0;
 }
 
-static int prepare_one(struct cache *cache, const struct cache_source *source, cache_progress_fn *progress, void *data,
-                       struct cache_root *root, struct cupel_error *err)
+static int prepare_one(struct cache *cache, const struct cache_source *source,
+                       cache_progress_fn *progress, void *data, struct cache_root *root,
+                       struct cupel_error *err)
 {
     char key[CACHE_KEY_LEN + 1];
     int r;
@@ -116,7 +128,8 @@ static int prepare_one(struct cache *cache, const struct cache_source *source, c
     return r < 0 ? r : source_add_layer(cache, key, root, err);
 }
 
-int source_add_layer(struct cache *cache, const char *key, struct cache_root *root, struct cupel_error *err)
+int source_add_layer(struct cache *cache, const char *key, struct cache_root *root,
+                     struct cupel_error *err)
 {
     int r = store_open_layer(cache, key, &root->layer[root->n_layers], &root->pin[root->n_layers]);
 
@@ -129,8 +142,9 @@ int source_add_layer(struct cache *cache, const char *key, struct cache_root *ro
     return 0;
 }
 
-int cache_prepare(struct cache *cache, const struct cache_source *source, cache_progress_fn *progress, void *data,
-                  struct cache_root *ret_root, struct cupel_error *err)
+int cache_prepare(struct cache *cache, const struct cache_source *source,
+                  cache_progress_fn *progress, void *data, struct cache_root *ret_root,
+                  struct cupel_error *err)
 {
     struct cache_root root = CACHE_ROOT_INIT;
     int r = SOURCE_GONE;

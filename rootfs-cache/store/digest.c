@@ -9,7 +9,8 @@
 #include <sys/stat.h>
 
 #define DIGEST_CHUNK ((size_t)1 << 20)
-/* A file changed this recently could change again within the same time stamp: it is not remembered yet. */
+/* A file changed this recently could change again within the same time stamp: it is not remembered
+ * yet. */
 #define DIGEST_SETTLED_SECONDS 2
 
 static void free_context(EVP_MD_CTX **context)
@@ -49,7 +50,8 @@ int digest_texts(const char *const *texts, size_t n, char ret_hex[CACHE_KEY_LEN 
     return finish(context, ret_hex);
 }
 
-int digest_layer(const struct cache *cache, const char *const *texts, size_t n, char ret_hex[CACHE_KEY_LEN + 1])
+int digest_layer(const struct cache *cache, const char *const *texts, size_t n,
+                 char ret_hex[CACHE_KEY_LEN + 1])
 {
     cleanup_free const char **all = xcalloc(n + 1, sizeof(*all));
 
@@ -97,18 +99,21 @@ static int hash_fd(int fd, char ret_hex[CACHE_KEY_LEN + 1])
 /* All that changes when the content does; ctime cannot be set back by the file's owner. */
 static char *describe(const struct stat *st)
 {
-    return xasprintf("%lld %lld.%09ld %lld.%09ld", (long long)st->st_size, (long long)st->st_mtim.tv_sec,
-                     st->st_mtim.tv_nsec, (long long)st->st_ctim.tv_sec, st->st_ctim.tv_nsec);
+    return xasprintf("%lld %lld.%09ld %lld.%09ld", (long long)st->st_size,
+                     (long long)st->st_mtim.tv_sec, st->st_mtim.tv_nsec,
+                     (long long)st->st_ctim.tv_sec, st->st_ctim.tv_nsec);
 }
 
-static bool recall(const struct cache *cache, const char *path, const char *state, char ret_hex[CACHE_KEY_LEN + 1])
+static bool recall(const struct cache *cache, const char *path, const char *state,
+                   char ret_hex[CACHE_KEY_LEN + 1])
 {
     cleanup_free char *text = NULL;
     size_t length, n = strlen(state);
 
     if (file_read_at(cache->dir, path, 4096, &text, &length) < 0)
         return false;
-    if (length != CACHE_KEY_LEN + 1 + n || text[CACHE_KEY_LEN] != ' ' || !str_eq(text + CACHE_KEY_LEN + 1, state))
+    if (length != CACHE_KEY_LEN + 1 + n || text[CACHE_KEY_LEN] != ' ' ||
+        !str_eq(text + CACHE_KEY_LEN + 1, state))
         return false;
     memcpy(ret_hex, text, CACHE_KEY_LEN);
     ret_hex[CACHE_KEY_LEN] = '\0';
@@ -119,7 +124,8 @@ static bool settled(const struct stat *st)
 {
     time_t now = time(NULL);
 
-    return st->st_mtim.tv_sec + DIGEST_SETTLED_SECONDS < now && st->st_ctim.tv_sec + DIGEST_SETTLED_SECONDS < now;
+    return st->st_mtim.tv_sec + DIGEST_SETTLED_SECONDS < now &&
+           st->st_ctim.tv_sec + DIGEST_SETTLED_SECONDS < now;
 }
 
 int digest_file(struct cache *cache, int fd, char ret_hex[CACHE_KEY_LEN + 1])
@@ -132,7 +138,8 @@ int digest_file(struct cache *cache, int fd, char ret_hex[CACHE_KEY_LEN + 1])
     if (fstat(fd, &st) < 0)
         return -errno;
     state = describe(&st);
-    path = xasprintf("digests/%llx-%llx", (unsigned long long)st.st_dev, (unsigned long long)st.st_ino);
+    path = xasprintf("digests/%llx-%llx", (unsigned long long)st.st_dev,
+                     (unsigned long long)st.st_ino);
     if (recall(cache, path, state, ret_hex))
         return 0;
     r = hash_fd(fd, hex);

@@ -1,6 +1,8 @@
-/* flatten: see flatten.h. One overlay takes 500 layers (OVL_MAX_STACK, fs/overlayfs), but kernels before 6.8 take them in one option, which
- * the mount API cuts off at 255 bytes (strndup_user in fs/fsopen.c): some eighty layers by the short names that a job's have, and jobs add some. And every
- * name that is looked up for the first time is looked for in each of them. So there are never more than CACHE_STACK_MAX. */
+/* flatten: see flatten.h. One overlay takes 500 layers (OVL_MAX_STACK, fs/overlayfs), but kernels
+ * before 6.8 take them in one option, which the mount API cuts off at 255 bytes (strndup_user in
+ * fs/fsopen.c): some eighty layers by the short names that a job's have, and jobs add some. And
+ * every name that is looked up for the first time is looked for in each of them. So there are never
+ * more than CACHE_STACK_MAX. */
 #include "rootfs-cache/store/flatten.h"
 
 #include "rootfs-cache/confined/child.h"
@@ -12,14 +14,17 @@
 
 /* Part of the key: raised when merging changes. */
 #define FLAT_RECIPE "flat 1"
-#define STEP ((size_t)16) /* well below CACHE_STACK_MAX, so that of one more than that something is merged */
+#define STEP                                                                                       \
+    ((size_t)16) /* well below CACHE_STACK_MAX, so that of one more than that something is merged  \
+                  */
 
 size_t flatten_cut(size_t n)
 {
     return n <= CACHE_STACK_MAX ? 0 : (n - STEP / 2) / STEP * STEP;
 }
 
-int flatten_key(const struct cache *cache, const char *const *keys, size_t n, char ret_key[CACHE_KEY_LEN + 1])
+int flatten_key(const struct cache *cache, const char *const *keys, size_t n,
+                char ret_key[CACHE_KEY_LEN + 1])
 {
     cleanup_free const char **texts = xcalloc(n + 1, sizeof(*texts));
 
@@ -35,14 +40,14 @@ static int in_child(void *arg, int fd, struct child_counts *counts, struct cupel
 }
 
 /* The layers from `first` on. */
-static int make(struct cache *cache, const struct cache_root *root, size_t first, const char *key, const char *what,
-                cache_progress_fn *progress, void *data, struct cupel_error *err)
+static int make(struct cache *cache, const struct cache_root *root, size_t first, const char *key,
+                const char *what, cache_progress_fn *progress, void *data, struct cupel_error *err)
 {
     _cleanup_(store_end) struct store_draft draft = STORE_DRAFT_INIT;
     cleanup_free int *layers = xcalloc(root->n_layers - first, sizeof(*layers));
     cleanup_free char *source = xasprintf("%s, %zu layers as one", what, root->n_layers - first),
-                      *says = xasprintf("merging the lower %zu of %zu layers of %s", root->n_layers - first,
-                                        root->n_layers, what);
+                      *says = xasprintf("merging the lower %zu of %zu layers of %s",
+                                        root->n_layers - first, root->n_layers, what);
     struct merge_copy_layers flat = {.layer = layers, .n = root->n_layers - first};
     struct child_counts counts = {0};
     struct store_info info = {.kind = "flat", .source = source};
@@ -69,7 +74,8 @@ static int make(struct cache *cache, const struct cache_root *root, size_t first
 }
 
 /* The one takes the place of many. */
-static int replace(struct cache *cache, struct cache_root *root, size_t first, const char *key, struct cupel_error *err)
+static int replace(struct cache *cache, struct cache_root *root, size_t first, const char *key,
+                   struct cupel_error *err)
 {
     size_t n = root->n_layers - first;
     cleanup_free char(*merged)[CACHE_KEY_LEN + 1] = xcalloc(n, sizeof(*merged));
@@ -88,8 +94,8 @@ static int replace(struct cache *cache, struct cache_root *root, size_t first, c
     return r < 0 ? store_error(cache, err, r, "remove a layer") : 0;
 }
 
-int flatten_root(struct cache *cache, struct cache_root *root, const char *what, cache_progress_fn *progress,
-                 void *data, struct cupel_error *err)
+int flatten_root(struct cache *cache, struct cache_root *root, const char *what,
+                 cache_progress_fn *progress, void *data, struct cupel_error *err)
 {
     size_t n = flatten_cut(root->n_layers), first = root->n_layers - n;
     cleanup_free const char **keys = xcalloc(n + 1, sizeof(*keys));

@@ -1,24 +1,30 @@
-/* flatten: private to rootfs-cache. The bottom layers of a root that has more than CACHE_STACK_MAX become one. */
+/* flatten: private to rootfs-cache. The bottom layers of a root that has more than CACHE_STACK_MAX
+ * become one. */
 #pragma once
 
 #include "rootfs-cache/store/store.h"
 
-/* How many of n layers, counted from the bottom, become one; 0: none. A multiple of a number, so that images that differ in a few of
- * their upper layers have it in common. */
+/* How many of n layers, counted from the bottom, become one; 0: none. A multiple of a number, so
+ * that images that differ in a few of their upper layers have it in common. */
 size_t flatten_cut(size_t n);
 /* The key of what n layers become, from theirs, top first. */
-int flatten_key(const struct cache *cache, const char *const *keys, size_t n, char ret_key[CACHE_KEY_LEN + 1]);
+int flatten_key(const struct cache *cache, const char *const *keys, size_t n,
+                char ret_key[CACHE_KEY_LEN + 1]);
 /* Does it where it is called for. What was merged is removed, unless somebody else has it. */
-int flatten_root(struct cache *cache, struct cache_root *root, const char *what, cache_progress_fn *progress,
-                 void *data, struct cupel_error *err);
+int flatten_root(struct cache *cache, struct cache_root *root, const char *what,
+                 cache_progress_fn *progress, void *data, struct cupel_error *err);
 
-/* In the confined child of flatten_root (merge_copy.c): makes the current directory what an overlay of the layers, top first, would show. */
+/* In the confined child of flatten_root (merge_copy.c): makes the current directory what an overlay
+ * of the layers, top first, would show. */
 struct merge_copy_layers {
     int *layer;
     size_t n;
-    bool
-        partial; /* one layer, which stays one: with its whiteouts and opaque directories, without devices and sockets */
-    const char *const *without; /* partial: paths below its root that are left out, NULL-terminated; or NULL */
+    /* one layer, which stays one: with its whiteouts and opaque directories, without devices and
+     * sockets */
+    bool partial;
+    /* partial: paths below its root that are left out, NULL-terminated; or NULL */
+    const char *const *without;
 };
 struct child_counts;
-int merge_copy_make(const struct merge_copy_layers *layers, struct child_counts *counts, struct cupel_error *err);
+int merge_copy_make(const struct merge_copy_layers *layers, struct child_counts *counts,
+                    struct cupel_error *err);

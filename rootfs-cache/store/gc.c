@@ -1,5 +1,5 @@
-/* gc: what nobody needs any more goes, the longest unused first. What a run uses, an imported name stands for or a kept failure lies
- * over stays. */
+/* gc: what nobody needs any more goes, the longest unused first. What a run uses, an imported name
+ * stands for or a kept failure lies over stays. */
 #include "rootfs-cache/store/names.h"
 
 #include <jansson.h>
@@ -21,7 +21,8 @@ static bool goes(const struct gc *g, const struct cache_entry *e, time_t now)
     return too_much || too_old;
 }
 
-/* An image of which a layer goes is forgotten first: whenever this is cut short, every record has its layers. It is fetched again. */
+/* An image of which a layer goes is forgotten first: whenever this is cut short, every record has
+ * its layers. It is fetched again. */
 static int forget_or_refuse(struct cache *cache, const char *key, void *data)
 {
     int r = names_referrers(cache, key);
@@ -59,14 +60,17 @@ static int add_bytes(struct cache *cache, const char *key, void *data)
 {
     cleanup_free char *text = NULL;
     uint64_t *total = data;
-    json_t *o = record_is_key(key) && names_layer_info(cache, key, &text) == 0 ? json_loads(text, 0, NULL) : NULL;
+    json_t *o = record_is_key(key) && names_layer_info(cache, key, &text) == 0
+                    ? json_loads(text, 0, NULL)
+                    : NULL;
 
     *total += (uint64_t)json_integer_value(json_object_get(o, "bytes"));
     json_decref(o);
     return 0;
 }
 
-int cache_gc(struct cache *cache, const struct cache_gc *want, struct cache_collected *ret, struct cupel_error *err)
+int cache_gc(struct cache *cache, const struct cache_gc *want, struct cache_collected *ret,
+             struct cupel_error *err)
 {
     struct gc g = {.want = want};
     struct cache_entry *entries;

@@ -1,5 +1,6 @@
-/* holders: which processes have a layer pinned, by the kernel's own list of locks, /proc/locks (proc_locks(5)): a flock is listed under
- * the process that took it, and as long as any process has it. */
+/* holders: which processes have a layer pinned, by the kernel's own list of locks, /proc/locks
+ * (proc_locks(5)): a flock is listed under the process that took it, and as long as any process has
+ * it. */
 #include "rootfs-cache/store/record.h"
 
 #include <fcntl.h>
@@ -39,13 +40,16 @@ static int by_inode(const void *a, const void *b)
     return (x->ino > y->ino) - (x->ino < y->ino);
 }
 
-/* Some file systems (btrfs) show another device to stat(2) than to the list of locks, one without a driver; their inodes have to do. */
+/* Some file systems (btrfs) show another device to stat(2) than to the list of locks, one without a
+ * driver; their inodes have to do. */
 static bool same_device(dev_t of_file, unsigned major_number, unsigned minor_number)
 {
-    return (major(of_file) == major_number && minor(of_file) == minor_number) || major(of_file) == 0;
+    return (major(of_file) == major_number && minor(of_file) == minor_number) ||
+           major(of_file) == 0;
 }
 
-/* "3: FLOCK  ADVISORY  READ 1234 fe:00:1220660 0 EOF"; "->" before the word: somebody who waits for it. */
+/* "3: FLOCK  ADVISORY  READ 1234 fe:00:1220660 0 EOF"; "->" before the word: somebody who waits for
+ * it. */
 static void take_line(const struct pins *pins, const char *line, cache_holder_fn *fn, void *data)
 {
     unsigned major_number, minor_number;
@@ -54,7 +58,8 @@ static void take_line(const struct pins *pins, const char *line, cache_holder_fn
     struct pin wanted;
     int pid;
 
-    if (sscanf(line, "%*u: FLOCK ADVISORY READ %d %x:%x:%lu", &pid, &major_number, &minor_number, &inode) != 4 ||
+    if (sscanf(line, "%*u: FLOCK ADVISORY READ %d %x:%x:%lu", &pid, &major_number, &minor_number,
+               &inode) != 4 ||
         pid <= 0)
         return;
     wanted.ino = inode;
@@ -63,7 +68,8 @@ static void take_line(const struct pins *pins, const char *line, cache_holder_fn
         fn(data, pin->key, pid);
 }
 
-int cache_each_pin_holder(struct cache *cache, cache_holder_fn *fn, void *data, struct cupel_error *err)
+int cache_each_pin_holder(struct cache *cache, cache_holder_fn *fn, void *data,
+                          struct cupel_error *err)
 {
     cleanup_fclose FILE *locks = fopen("/proc/locks", "re");
     struct pins pins = {0};

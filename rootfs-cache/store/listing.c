@@ -162,7 +162,8 @@ static void listing_free(struct listing *l)
     free(l->names);
 }
 
-int cache_list(struct cache *cache, struct cache_entry **ret_entries, size_t *ret_n, struct cupel_error *err)
+int cache_list(struct cache *cache, struct cache_entry **ret_entries, size_t *ret_n,
+               struct cupel_error *err)
 {
     struct listing l = {0};
     struct cache_entry *entries;

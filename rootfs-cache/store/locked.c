@@ -1,5 +1,5 @@
-/* locked: what a root is, as an entry of a lock file, and making roots ready that must be what such an entry says. Not responsible for
- * the file (lockfile.c). */
+/* locked: what a root is, as an entry of a lock file, and making roots ready that must be what such
+ * an entry says. Not responsible for the file (lockfile.c). */
 #include "rootfs-cache/sources/packages.h"
 #include "rootfs-cache/sources/sources.h"
 #include "rootfs-cache/store/digest.h"
@@ -25,8 +25,10 @@ static void set(json_t *entry, const char *key, const char *text)
         (void)json_object_set_new(entry, key, value != NULL ? value : json_string("(not UTF-8)"));
 }
 
-/* Beneath the lock file's directory as from there; what is elsewhere is elsewhere on every machine. */
-static void set_path(json_t *entry, const char *key, const struct cache_lockfile *lockfile, const char *path)
+/* Beneath the lock file's directory as from there; what is elsewhere is elsewhere on every machine.
+ */
+static void set_path(json_t *entry, const char *key, const struct cache_lockfile *lockfile,
+                     const char *path)
 {
     size_t n = strlen(lockfile->dir);
 
@@ -109,17 +111,19 @@ static json_t *asked_for(const struct cache_lockfile *lockfile, const struct cac
 static bool copy_of_layer(const struct cache *cache, const char *key, const char *field, json_t *to)
 {
     cleanup_free char *text = NULL;
-    cleanup_json json_t *o = names_layer_info(cache, key, &text) == 0 ? json_loads(text, 0, NULL) : NULL;
+    cleanup_json json_t *o =
+        names_layer_info(cache, key, &text) == 0 ? json_loads(text, 0, NULL) : NULL;
     json_t *value = json_object_get(o, field);
 
-    return json_is_string(value) &&
-           (json_is_array(to) ? json_array_append(to, value) : json_object_set(to, field, value)) == 0;
+    return json_is_string(value) && (json_is_array(to) ? json_array_append(to, value)
+                                                       : json_object_set(to, field, value)) == 0;
 }
 
 static int unknown_tree(const char *name, const char *key, struct cupel_error *err)
 {
     (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, 0,
-                          "root '%s' cannot be locked: its layer %.12s was made by an older cupel, which did not note "
+                          "root '%s' cannot be locked: its layer %.12s was made by an older cupel, "
+                          "which did not note "
                           "what is in it",
                           name, key);
     cupel_error_hint(err, "have it made again: cupel rootfs remove %.12s", key);
@@ -139,8 +143,9 @@ static int set_trees(json_t *entry, const struct cache *cache, const struct cach
     return 0;
 }
 
-static int set_installed(json_t *entry, const struct cache *cache, const struct cache_source *source,
-                         const struct cache_root *root, struct cupel_error *err)
+static int set_installed(json_t *entry, const struct cache *cache,
+                         const struct cache_source *source, const struct cache_root *root,
+                         struct cupel_error *err)
 {
     _cleanup_(packages_free) struct packages installed = {0};
 
@@ -150,7 +155,8 @@ static int set_installed(json_t *entry, const struct cache *cache, const struct 
     return set_trees(entry, cache, source, root, err);
 }
 
-/* What an imported bundle wants of its processes stands in no layer; of an image, its digest covers it. */
+/* What an imported bundle wants of its processes stands in no layer; of an image, its digest covers
+ * it. */
 static void set_config(json_t *entry, const struct cache_root *root)
 {
     cleanup_free char *text = root->digest[0] == '\0' ? cache_config_text(root->config) : NULL;
@@ -175,7 +181,8 @@ static int found_to_be(json_t *entry, const struct cache *cache, const struct ca
 }
 
 /* All that decides what a command makes of its base. */
-static int asked_of_derived(const struct cache_recipe *recipe, json_t **ret, struct cupel_error *err)
+static int asked_of_derived(const struct cache_recipe *recipe, json_t **ret,
+                            struct cupel_error *err)
 {
     char digest[CACHE_KEY_LEN + 1];
     size_t n = 0;
@@ -192,10 +199,13 @@ static int asked_of_derived(const struct cache_recipe *recipe, json_t **ret, str
     return 0;
 }
 
-static int derived_to_be(json_t *entry, const struct cache *cache, const struct cache_recipe *recipe,
-                         const struct cache_root *root, struct cupel_error *err)
+static int derived_to_be(json_t *entry, const struct cache *cache,
+                         const struct cache_recipe *recipe, const struct cache_root *root,
+                         struct cupel_error *err)
 {
-    return copy_of_layer(cache, root->key[0], "contents", entry) ? 0 : unknown_tree(recipe->name, root->key[0], err);
+    return copy_of_layer(cache, root->key[0], "contents", entry)
+               ? 0
+               : unknown_tree(recipe->name, root->key[0], err);
 }
 
 int cache_lockfile_note_derived(struct cache_lockfile *lockfile, const struct cache *cache,
@@ -212,8 +222,9 @@ int cache_lockfile_note_derived(struct cache_lockfile *lockfile, const struct ca
     return r;
 }
 
-int cache_lockfile_note(struct cache_lockfile *lockfile, const struct cache *cache, const char *name,
-                        const struct cache_source *source, const struct cache_root *root, struct cupel_error *err)
+int cache_lockfile_note(struct cache_lockfile *lockfile, const struct cache *cache,
+                        const char *name, const struct cache_source *source,
+                        const struct cache_root *root, struct cupel_error *err)
 {
     json_t *entry = asked_for(lockfile, source);
     int r = found_to_be(entry, cache, source, root, err);
@@ -227,7 +238,8 @@ int cache_lockfile_note(struct cache_lockfile *lockfile, const struct cache *cac
 
 /* ---- nothing but that ---- */
 
-static void hint_lock(const struct cache_lockfile *lockfile, const char *before, struct cupel_error *err)
+static void hint_lock(const struct cache_lockfile *lockfile, const char *before,
+                      struct cupel_error *err)
 {
     cupel_error_hint(err, "%scupel rootfs lock %s/%s", before, lockfile->dir, lockfile->job_file);
 }
@@ -239,28 +251,29 @@ static int find_entry(const struct cache_lockfile *lockfile, const char *name, c
     if (*ret != NULL)
         return 0;
     if (!lockfile->exists)
-        (void)cupel_error_set(err, CUPEL_ERROR_INPUT, 0, "there is no lock file '%s' for root '%s'", lockfile->path,
-                              name);
+        (void)cupel_error_set(err, CUPEL_ERROR_INPUT, 0, "there is no lock file '%s' for root '%s'",
+                              lockfile->path, name);
     else if (lockfile->had == NULL)
-        (void)cupel_error_set(err, CUPEL_ERROR_INPUT, 0, "%s says nothing about '%s' and its root '%s'", lockfile->path,
+        (void)cupel_error_set(err, CUPEL_ERROR_INPUT, 0,
+                              "%s says nothing about '%s' and its root '%s'", lockfile->path,
                               lockfile->job_file, name);
     else
-        (void)cupel_error_set(err, CUPEL_ERROR_INPUT, 0, "%s says nothing about root '%s' of '%s'", lockfile->path,
-                              name, lockfile->job_file);
+        (void)cupel_error_set(err, CUPEL_ERROR_INPUT, 0, "%s says nothing about root '%s' of '%s'",
+                              lockfile->path, name, lockfile->job_file);
     hint_lock(lockfile, "lock it: ", err);
     return -ENOENT;
 }
 
-static int check_asked(const struct cache_lockfile *lockfile, const char *name, const json_t *entry, const json_t *now,
-                       struct cupel_error *err)
+static int check_asked(const struct cache_lockfile *lockfile, const char *name, const json_t *entry,
+                       const json_t *now, struct cupel_error *err)
 {
     cleanup_strbuf struct strbuf difference = {0};
 
     lockfile_difference(entry, now, false, &difference);
     if (difference.len == 0)
         return 0;
-    (void)cupel_error_set(err, CUPEL_ERROR_INPUT, 0, "root '%s' was locked as another one (%s): %s", name,
-                          lockfile->path, difference.data);
+    (void)cupel_error_set(err, CUPEL_ERROR_INPUT, 0, "root '%s' was locked as another one (%s): %s",
+                          name, lockfile->path, difference.data);
     hint_lock(lockfile, "take back the change, or lock anew: ", err);
     return -ENODATA;
 }
@@ -275,13 +288,15 @@ static int check_found(const struct cache_lockfile *lockfile, const char *name, 
     if (difference.len == 0)
         return 0;
     (void)cupel_error_set(err, from_elsewhere ? CUPEL_ERROR_HARNESS : CUPEL_ERROR_INPUT, 0,
-                          "root '%s' is not what it was locked as (%s): %s", name, lockfile->path, difference.data);
+                          "root '%s' is not what it was locked as (%s): %s", name, lockfile->path,
+                          difference.data);
     hint_lock(lockfile, "bring back what it was, or lock anew: ", err);
     return -ENODATA;
 }
 
 /* So that nothing else is even fetched: an image by its digest, a Debian by its versions. */
-static int narrow(const json_t *entry, struct cache_source *source, struct packages *packages, char **ret_image)
+static int narrow(const json_t *entry, struct cache_source *source, struct packages *packages,
+                  char **ret_image)
 {
     const char *digest = json_string_value(json_object_get(entry, "digest"));
     cleanup_free char *wrong = NULL;
@@ -298,9 +313,10 @@ static int narrow(const json_t *entry, struct cache_source *source, struct packa
     return r;
 }
 
-static int prepare_entry(struct cache *cache, const struct cache_lockfile *lockfile, const char *name,
-                         const struct cache_source *source, cache_progress_fn *progress, void *data,
-                         struct cache_root *root, struct cupel_error *err)
+static int prepare_entry(struct cache *cache, const struct cache_lockfile *lockfile,
+                         const char *name, const struct cache_source *source,
+                         cache_progress_fn *progress, void *data, struct cache_root *root,
+                         struct cupel_error *err)
 {
     _cleanup_(packages_free) struct packages packages = {0};
     cleanup_json json_t *now = asked_for(lockfile, source);
@@ -318,13 +334,15 @@ static int prepare_entry(struct cache *cache, const struct cache_lockfile *lockf
     if (r == 0)
         r = found_to_be(now, cache, source, root, err);
     if (r == 0)
-        r = check_found(lockfile, name, source->kind == CACHE_IMAGE || source->kind == CACHE_DEBIAN, entry, now, err);
+        r = check_found(lockfile, name, source->kind == CACHE_IMAGE || source->kind == CACHE_DEBIAN,
+                        entry, now, err);
     return r;
 }
 
-int cache_prepare_locked(struct cache *cache, const struct cache_lockfile *lockfile, const char *name,
-                         const struct cache_source *source, cache_progress_fn *progress, void *data,
-                         struct cache_root *ret_root, struct cupel_error *err)
+int cache_prepare_locked(struct cache *cache, const struct cache_lockfile *lockfile,
+                         const char *name, const struct cache_source *source,
+                         cache_progress_fn *progress, void *data, struct cache_root *ret_root,
+                         struct cupel_error *err)
 {
     struct cache_root root = CACHE_ROOT_INIT;
     int r;
@@ -334,7 +352,8 @@ int cache_prepare_locked(struct cache *cache, const struct cache_lockfile *lockf
     if (source->kind == CACHE_HOST) {
         (void)cupel_error_set(err, CUPEL_ERROR_INPUT, 0,
                               "the root 'host' cannot be locked: it is whatever this machine has");
-        cupel_error_hint(err, "give the jobs over it another root, or leave them out (--only, --tag)");
+        cupel_error_hint(err,
+                         "give the jobs over it another root, or leave them out (--only, --tag)");
         return -EINVAL;
     }
     r = prepare_entry(cache, lockfile, name, source, progress, data, &root, err);
@@ -345,8 +364,9 @@ int cache_prepare_locked(struct cache *cache, const struct cache_lockfile *lockf
     return r;
 }
 
-int cache_derive_locked(struct cache *cache, const struct cache_lockfile *lockfile, const struct cache_recipe *recipe,
-                        cache_progress_fn *progress, void *data, struct cache_root *ret_root, struct cupel_error *err)
+int cache_derive_locked(struct cache *cache, const struct cache_lockfile *lockfile,
+                        const struct cache_recipe *recipe, cache_progress_fn *progress, void *data,
+                        struct cache_root *ret_root, struct cupel_error *err)
 {
     struct cache_root root = CACHE_ROOT_INIT;
     cleanup_json json_t *now = NULL;

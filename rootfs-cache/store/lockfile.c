@@ -1,5 +1,6 @@
-/* lockfile: see lockfile.h: the file itself, read, checked, compared and written. Not responsible for what any root is (locked.c).
- * Somebody may have written or merged it by hand: what is in it is checked before anything is done with it. */
+/* lockfile: see lockfile.h: the file itself, read, checked, compared and written. Not responsible
+ * for what any root is (locked.c). Somebody may have written or merged it by hand: what is in it is
+ * checked before anything is done with it. */
 #include "rootfs-cache/store/lockfile.h"
 
 #include "rootfs-cache/sources/packages.h"
@@ -10,8 +11,9 @@
 
 #define FORMAT 1
 #define LOCKFILE_MAX ((size_t)64 << 20)
-#define ABOUT                                                                                                          \
-    "written by `cupel rootfs lock`: what the roots of these job files are; `cupel run --locked` runs on nothing else"
+#define ABOUT                                                                                      \
+    "written by `cupel rootfs lock`: what the roots of these job files are; `cupel run --locked` " \
+    "runs on nothing else"
 
 const struct lockfile_field lockfile_fields[] = {
     {"tar", LOCKFILE_FILE, LOCKFILE_TEXT},       {"oci", LOCKFILE_FILE, LOCKFILE_TEXT},
@@ -34,7 +36,8 @@ static void json_freep(json_t **j)
 
 /* ---- reading ---- */
 
-static int damaged(const char *path, struct cupel_error *err, const char *fmt, ...) BASE_PRINTF(3, 4);
+static int damaged(const char *path, struct cupel_error *err, const char *fmt, ...)
+    BASE_PRINTF(3, 4);
 static int damaged(const char *path, struct cupel_error *err, const char *fmt, ...)
 {
     cleanup_strbuf struct strbuf b = {0};
@@ -44,7 +47,9 @@ static int damaged(const char *path, struct cupel_error *err, const char *fmt, .
     strbuf_vaddf(&b, fmt, ap);
     va_end(ap);
     (void)cupel_error_set(err, CUPEL_ERROR_INPUT, 0, "%s%s", path, b.data);
-    cupel_error_hint(err, "take it as it was from version control, or remove it and lock again: cupel rootfs lock");
+    cupel_error_hint(
+        err,
+        "take it as it was from version control, or remove it and lock again: cupel rootfs lock");
     return -EBADMSG;
 }
 
@@ -64,7 +69,8 @@ static bool is_text(const json_t *value)
 
 static bool is_digest(const char *text)
 {
-    return str_starts(text, "sha256:") && strlen(text) == 7 + 64 && strspn(text + 7, "0123456789abcdef") == 64;
+    return str_starts(text, "sha256:") && strlen(text) == 7 + 64 &&
+           strspn(text + 7, "0123456789abcdef") == 64;
 }
 
 static char *check_packages(const json_t *value)
@@ -73,7 +79,8 @@ static char *check_packages(const json_t *value)
     cleanup_free char *wrong = NULL;
 
     if (packages_of_json(value, &packages, &wrong) < 0)
-        return xasprintf("has something else than a version and a sha256 for '%s'", wrong != NULL ? wrong : "?");
+        return xasprintf("has something else than a version and a sha256 for '%s'",
+                         wrong != NULL ? wrong : "?");
     packages_free(&packages);
     return NULL;
 }
@@ -88,11 +95,13 @@ static char *check_value(const struct lockfile_field *field, const json_t *value
     case LOCKFILE_TEXT:
         return is_text(value) ? NULL : xstrdup("is no text");
     case LOCKFILE_DIGEST:
-        return is_text(value) && is_digest(json_string_value(value)) ? NULL : xstrdup("is no digest");
+        return is_text(value) && is_digest(json_string_value(value)) ? NULL
+                                                                     : xstrdup("is no digest");
     case LOCKFILE_TEXTS:
         if (!json_is_array(value))
             return xstrdup("is no list");
-        json_array_foreach(value, i, item) if (!is_text(item)) return xasprintf("has no text at %zu", i + 1);
+        json_array_foreach(value, i,
+                           item) if (!is_text(item)) return xasprintf("has no text at %zu", i + 1);
         return NULL;
     case LOCKFILE_PACKAGES:
         return json_is_object(value) ? check_packages(value) : xstrdup("is no map");
@@ -121,9 +130,11 @@ static int check_kind(const char *path, const char *file, const char *name, cons
         n++;
         for (size_t k = 0; k < ARRAY_SIZE(kinds[i].with) && kinds[i].with[k] != NULL; k++)
             if (json_object_get(entry, kinds[i].with[k]) == NULL)
-                return damaged(path, err, ": files, '%s', '%s' has no '%s'", file, name, kinds[i].with[k]);
+                return damaged(path, err, ": files, '%s', '%s' has no '%s'", file, name,
+                               kinds[i].with[k]);
     }
-    return n == 1 ? 0 : damaged(path, err, ": files, '%s', '%s' does not have one source", file, name);
+    return n == 1 ? 0
+                  : damaged(path, err, ": files, '%s', '%s' does not have one source", file, name);
 }
 
 static int check_root(const char *path, const char *file, const char *name, const json_t *entry,
@@ -137,7 +148,8 @@ static int check_root(const char *path, const char *file, const char *name, cons
     json_object_foreach((json_t *)(uintptr_t)entry, key, value)
     {
         const struct lockfile_field *field = find_field(key);
-        cleanup_free char *wrong = field != NULL ? check_value(field, value) : xstrdup("is nothing that cupel knows");
+        cleanup_free char *wrong =
+            field != NULL ? check_value(field, value) : xstrdup("is nothing that cupel knows");
 
         if (wrong != NULL)
             return damaged(path, err, ": files, '%s', '%s': '%.100s' %s", file, name, key, wrong);
@@ -181,14 +193,17 @@ static int read_lockfile(int dir, const char *path, json_t **ret, struct cupel_e
         return cupel_error_set(err, CUPEL_ERROR_INPUT, r, "cannot read the lock file '%s'", path);
     all = json_loadb(text, length, JSON_REJECT_DUPLICATES, &where);
     if (all == NULL)
-        return damaged(path, err, ":%d:%d: this is no JSON: %s", where.line, where.column, where.text);
+        return damaged(path, err, ":%d:%d: this is no JSON: %s", where.line, where.column,
+                       where.text);
     format = json_object_get(all, "format");
     if (!json_is_integer(format))
         return damaged(path, err, ": it does not say which 'format' it has");
     if (json_integer_value(format) != FORMAT) {
-        (void)cupel_error_set(err, CUPEL_ERROR_INPUT, 0, "%s: its format is %lld, and this cupel knows only %d", path,
+        (void)cupel_error_set(err, CUPEL_ERROR_INPUT, 0,
+                              "%s: its format is %lld, and this cupel knows only %d", path,
                               json_integer_value(format), FORMAT);
-        cupel_error_hint(err, "use the cupel that wrote it, or remove it and lock again: cupel rootfs lock");
+        cupel_error_hint(
+            err, "use the cupel that wrote it, or remove it and lock again: cupel rootfs lock");
         return -EBADMSG;
     }
     if (!json_is_object(json_object_get(all, "files")))
@@ -199,7 +214,8 @@ static int read_lockfile(int dir, const char *path, json_t **ret, struct cupel_e
     return r;
 }
 
-int cache_lockfile_open(const char *dir, const char *job_file, struct cache_lockfile **ret, struct cupel_error *err)
+int cache_lockfile_open(const char *dir, const char *job_file, struct cache_lockfile **ret,
+                        struct cupel_error *err)
 {
     cleanup_close int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     cleanup_free char *path = xasprintf("%s/" LOCKFILE_NAME, dir);
@@ -265,7 +281,8 @@ static void add_packages(struct strbuf *out, const json_t *locked, const json_t 
         packages_difference(&a, &b, out);
 }
 
-void lockfile_difference(const json_t *locked, const json_t *now, bool found_too, struct strbuf *out)
+void lockfile_difference(const json_t *locked, const json_t *now, bool found_too,
+                         struct strbuf *out)
 {
     for (size_t i = 0; i < lockfile_n_fields; i++) {
         const struct lockfile_field *f = &lockfile_fields[i];
@@ -286,8 +303,8 @@ void lockfile_difference(const json_t *locked, const json_t *now, bool found_too
     }
 }
 
-static void tell_one(cache_lockfile_tell_fn *tell, void *data, const char *root, const json_t *had, const json_t *noted,
-                     size_t *n)
+static void tell_one(cache_lockfile_tell_fn *tell, void *data, const char *root, const json_t *had,
+                     const json_t *noted, size_t *n)
 {
     cleanup_strbuf struct strbuf difference = {0}, name = {0};
 
@@ -295,13 +312,15 @@ static void tell_one(cache_lockfile_tell_fn *tell, void *data, const char *root,
     if (had != NULL && noted != NULL)
         lockfile_difference(had, noted, true, &difference);
     else
-        strbuf_adds(&difference, had == NULL ? "not locked before" : "no root of the job file any more");
+        strbuf_adds(&difference,
+                    had == NULL ? "not locked before" : "no root of the job file any more");
     if (difference.len > 0)
         (*n)++;
     tell(data, name.data != NULL ? name.data : "", difference.len > 0 ? difference.data : NULL);
 }
 
-size_t cache_lockfile_compare(const struct cache_lockfile *lockfile, cache_lockfile_tell_fn *tell, void *data)
+size_t cache_lockfile_compare(const struct cache_lockfile *lockfile, cache_lockfile_tell_fn *tell,
+                              void *data)
 {
     const char *name;
     json_t *entry;
@@ -309,14 +328,16 @@ size_t cache_lockfile_compare(const struct cache_lockfile *lockfile, cache_lockf
 
     json_object_foreach(lockfile->noted, name, entry)
         tell_one(tell, data, name, json_object_get(lockfile->had, name), entry, &n);
-    json_object_foreach(lockfile->had, name, entry) if (json_object_get(lockfile->noted, name) == NULL)
+    json_object_foreach(lockfile->had, name,
+                        entry) if (json_object_get(lockfile->noted, name) == NULL)
         tell_one(tell, data, name, entry, NULL, &n);
     return n;
 }
 
 /* ---- writing ---- */
 
-static int write_files(int dir, const struct cache_lockfile *lockfile, json_t *files, struct cupel_error *err)
+static int write_files(int dir, const struct cache_lockfile *lockfile, json_t *files,
+                       struct cupel_error *err)
 {
     cleanup_json json_t *all = json_object();
     cleanup_free char *text = NULL;
@@ -329,17 +350,18 @@ static int write_files(int dir, const struct cache_lockfile *lockfile, json_t *f
     (void)json_object_set(all, "files", files);
     json = json_dumps(all, JSON_INDENT(2) | JSON_SORT_KEYS);
     if (json == NULL)
-        return cupel_error_set(err, CUPEL_ERROR_INPUT, 0, "cannot write '%s': '%s' is not UTF-8", lockfile->path,
-                               lockfile->job_file);
+        return cupel_error_set(err, CUPEL_ERROR_INPUT, 0, "cannot write '%s': '%s' is not UTF-8",
+                               lockfile->path, lockfile->job_file);
     text = xasprintf("%s\n", json);
     free(json);
     r = file_write_atomic_at(dir, LOCKFILE_NAME, text, strlen(text), 0644);
-    return r < 0 ? cupel_error_set(err, CUPEL_ERROR_INPUT, r, "cannot write '%s'", lockfile->path) : 0;
+    return r < 0 ? cupel_error_set(err, CUPEL_ERROR_INPUT, r, "cannot write '%s'", lockfile->path)
+                 : 0;
 }
 
-/* A link is replaced by the file: a checkout can carry it, so what it leads to is not written. A FIFO or device has been refused by
- * the reader.
- * One writer at a time, so that two who lock two files beside each other both find themselves in it. */
+/* A link is replaced by the file: a checkout can carry it, so what it leads to is not written. A
+ * FIFO or device has been refused by the reader. One writer at a time, so that two who lock two
+ * files beside each other both find themselves in it. */
 int cache_lockfile_write(const struct cache_lockfile *lockfile, struct cupel_error *err)
 {
     cleanup_close int dir = open(lockfile->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -348,7 +370,8 @@ int cache_lockfile_write(const struct cache_lockfile *lockfile, struct cupel_err
 
     while (dir >= 0 && flock(dir, LOCK_EX) < 0)
         if (errno != EINTR)
-            return cupel_error_set(err, CUPEL_ERROR_INPUT, errno, "cannot write '%s'", lockfile->path);
+            return cupel_error_set(err, CUPEL_ERROR_INPUT, errno, "cannot write '%s'",
+                                   lockfile->path);
     if (dir < 0)
         return cupel_error_set(err, CUPEL_ERROR_INPUT, errno, "cannot write '%s'", lockfile->path);
     r = read_lockfile(dir, lockfile->path, &files, err);

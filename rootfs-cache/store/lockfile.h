@@ -1,4 +1,5 @@
-/* lockfile: private to rootfs-cache. The file that says what the roots of job files were when somebody locked them. */
+/* lockfile: private to rootfs-cache. The file that says what the roots of job files were when
+ * somebody locked them. */
 #pragma once
 
 #include "rootfs-cache/cache.h"
@@ -12,7 +13,8 @@ struct cache_lockfile {
     char *path;     /* of the lock file, for messages */
     char *job_file; /* its name in dir */
     bool exists;
-    json_t *had;   /* what the lock file says of the job file's roots: name -> entry; NULL: nothing */
+    /* what the lock file says of the job file's roots: name -> entry; NULL: nothing */
+    json_t *had;
     json_t *noted; /* what they have been found to be now */
 };
 
@@ -20,7 +22,8 @@ struct cache_lockfile {
 struct lockfile_field {
     const char *name;
     enum {
-        LOCKFILE_ASKED, /* by the job file, or what it leaves to the machine: known before there is a root */
+        /* by the job file, or what it leaves to the machine: known before there is a root */
+        LOCKFILE_ASKED,
         LOCKFILE_FILE,  /* a file's name: for readers, since what counts is what is in it */
         LOCKFILE_FOUND, /* what the root is */
     } what;
@@ -29,5 +32,7 @@ struct lockfile_field {
 extern const struct lockfile_field lockfile_fields[];
 extern const size_t lockfile_n_fields;
 
-/* Appends how `now` is not what `locked` says, as far as such fields go; nothing when it is the same. */
-void lockfile_difference(const json_t *locked, const json_t *now, bool found_too, struct strbuf *out);
+/* Appends how `now` is not what `locked` says, as far as such fields go; nothing when it is the
+ * same. */
+void lockfile_difference(const json_t *locked, const json_t *now, bool found_too,
+                         struct strbuf *out);

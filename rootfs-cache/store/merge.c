@@ -1,12 +1,13 @@
-/* merge: see merge.h. By overlayfs itself, on a mount that is attached nowhere and goes with its fd: whiteouts, opaque directories
- * and copies of hard links mean then exactly what they mean for a job. */
+/* merge: see merge.h. By overlayfs itself, on a mount that is attached nowhere and goes with its
+ * fd: whiteouts, opaque directories and copies of hard links mean then exactly what they mean for a
+ * job. */
 #include "rootfs-cache/store/merge.h"
 
 #include <fcntl.h>
 #include <sys/mount.h>
 
-/* A string option of the mount API is at most this long with its NUL (strndup_user in fs/fsopen.c). So the layers are named by their
- * fds, from /proc/self/fd. */
+/* A string option of the mount API is at most this long with its NUL (strndup_user in fs/fsopen.c).
+ * So the layers are named by their fds, from /proc/self/fd. */
 #define OPTION_MAX 256
 
 static int name_layers(const struct cache_root *root, char *text)
@@ -56,10 +57,11 @@ static int open_merged(const struct cache_root *root)
 
 int merge_layers(const struct cache_root *root, const char *what, struct cupel_error *err)
 {
-    int fd = root->n_layers > 1 ? open_merged(root) : openat(root->layer[0], ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int fd = root->n_layers > 1 ? open_merged(root)
+                                : openat(root->layer[0], ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
     if (fd >= 0)
         return fd;
-    return cupel_error_set(err, CUPEL_ERROR_HARNESS, root->n_layers > 1 ? fd : errno, "cannot open the layers of '%s'",
-                           what);
+    return cupel_error_set(err, CUPEL_ERROR_HARNESS, root->n_layers > 1 ? fd : errno,
+                           "cannot open the layers of '%s'", what);
 }

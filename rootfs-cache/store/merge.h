@@ -3,7 +3,8 @@
 
 #include "rootfs-cache/store/store.h"
 
-/* A readable directory with all layers of the root, read-only. Needs the rights to mount when there is more than one. */
+/* A readable directory with all layers of the root, read-only. Needs the rights to mount when there
+ * is more than one. */
 int merge_layers(const struct cache_root *root, const char *what, struct cupel_error *err);
 
 /* Writes the tree as a tar (pax, sorted by name) to fd. `keep` as for child_work. */

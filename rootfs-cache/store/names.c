@@ -17,12 +17,15 @@ int names_check(const char *name, struct cupel_error *err)
 {
     static const char ok[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
     size_t n = strlen(name);
-    bool aside = n > 4 && str_eq(name + n - 4, ".tmp"); /* as file_write_atomic_at names what it has not finished */
+    /* as file_write_atomic_at names what it has not finished */
+    bool aside = n > 4 && str_eq(name + n - 4, ".tmp");
 
-    if (n > 0 && n < NAME_MAX_LENGTH && name[0] != '.' && name[0] != '-' && strspn(name, ok) == n && !aside)
+    if (n > 0 && n < NAME_MAX_LENGTH && name[0] != '.' && name[0] != '-' && strspn(name, ok) == n &&
+        !aside)
         return 0;
     (void)cupel_error_set(err, CUPEL_ERROR_INPUT, 0, "'%.100s' cannot be the name of a root", name);
-    cupel_error_hint(err, "letters, digits, '.', '_' and '-', at most %d, not starting with '.' or '-'",
+    cupel_error_hint(err,
+                     "letters, digits, '.', '_' and '-', at most %d, not starting with '.' or '-'",
                      NAME_MAX_LENGTH - 1);
     return -EINVAL;
 }
@@ -81,7 +84,8 @@ static bool split_keys(const char *keys, struct record *ret)
     }
 }
 
-int names_resolve(struct cache *cache, const char *what, struct record *ret, bool *ret_named, struct cupel_error *err)
+int names_resolve(struct cache *cache, const char *what, struct record *ret, bool *ret_named,
+                  struct cupel_error *err)
 {
     struct search search = {.prefix = what};
     struct cupel_error ignored;
@@ -92,7 +96,8 @@ int names_resolve(struct cache *cache, const char *what, struct record *ret, boo
     if (names_check(what, &ignored) == 0) {
         r = read_name(cache, what, ret);
         if (r == -EBADMSG) {
-            (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, 0, "the name '%s' in the root cache %s is damaged", what,
+            (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, 0,
+                                  "the name '%s' in the root cache %s is damaged", what,
                                   cache->path);
             cupel_error_hint(err, "import it again");
         }
@@ -112,8 +117,9 @@ int names_resolve(struct cache *cache, const char *what, struct record *ret, boo
         ret->n = 1;
         return 0;
     }
-    (void)cupel_error_set(err, CUPEL_ERROR_INPUT, 0,
-                          search.found > 1 ? "'%.100s' fits several roots" : "no root is called '%.100s'", what);
+    (void)cupel_error_set(
+        err, CUPEL_ERROR_INPUT, 0,
+        search.found > 1 ? "'%.100s' fits several roots" : "no root is called '%.100s'", what);
     cupel_error_hint(err, "`cupel rootfs list` shows names and keys");
     return -ENOENT;
 }
@@ -138,7 +144,8 @@ int cache_find_keys(struct cache *cache, const char *what, char **ret_keys, stru
     int r = names_resolve(cache, what, &record, &named, err);
 
     for (size_t i = 0; r == 0 && i < record.n; i++)
-        strbuf_addf(&b, "%s%s", i > 0 ? (const char[]){CACHE_KEYS_SEPARATOR, '\0'} : "", record.key[i]);
+        strbuf_addf(&b, "%s%s", i > 0 ? (const char[]){CACHE_KEYS_SEPARATOR, '\0'} : "",
+                    record.key[i]);
     record_free(&record);
     if (r == 0)
         *ret_keys = b.data;
@@ -147,13 +154,15 @@ int cache_find_keys(struct cache *cache, const char *what, char **ret_keys, stru
 
 /* ---- showing ---- */
 
-static json_t *show_layers(const struct cache *cache, const struct record *record, json_int_t *ret_bytes)
+static json_t *show_layers(const struct cache *cache, const struct record *record,
+                           json_int_t *ret_bytes)
 {
     json_t *list = json_array();
 
     for (size_t i = 0; i < record->n; i++) {
         cleanup_free char *text = NULL;
-        json_t *o = names_layer_info(cache, record->key[i], &text) == 0 ? json_loads(text, 0, NULL) : NULL;
+        json_t *o =
+            names_layer_info(cache, record->key[i], &text) == 0 ? json_loads(text, 0, NULL) : NULL;
 
         if (o == NULL)
             o = json_pack("{s:s, s:b}", "key", record->key[i], "missing", 1);
@@ -220,8 +229,8 @@ static int ask_kept(struct cache *cache, const char *name, void *data)
     cleanup_free char *path = xasprintf(CACHE_KEPT "/%s/" CACHE_KEPT_LAYERS, name), *text = NULL;
     size_t length;
 
-    if (file_read_at(cache->dir, path, KEPT_LAYERS_MAX, &text, &length) == 0 && split_keys(text, &record) &&
-        record_has(&record, r->key))
+    if (file_read_at(cache->dir, path, KEPT_LAYERS_MAX, &text, &length) == 0 &&
+        split_keys(text, &record) && record_has(&record, r->key))
         r->found |= NAMES_KEPT;
     return 0;
 }
@@ -229,7 +238,8 @@ static int ask_kept(struct cache *cache, const char *name, void *data)
 int names_referrers(struct cache *cache, const char *key)
 {
     struct referring names = {.key = key, .place = "names", .bit = NAMES_NAME},
-                     images = {.key = key, .place = "images", .bit = NAMES_IMAGE}, kept = {.key = key};
+                     images = {.key = key, .place = "images", .bit = NAMES_IMAGE},
+                     kept = {.key = key};
     int r = record_each(cache, "names", ask_record, &names);
 
     if (r == 0)
@@ -249,7 +259,8 @@ static int refuse_referred(struct cache *cache, const char *key, void *data)
     return r > 0 ? STORE_WANTED : r;
 }
 
-int names_drop_keys(struct cache *cache, const char (*keys)[CACHE_KEY_LEN + 1], size_t n, uint64_t *ret_bytes)
+int names_drop_keys(struct cache *cache, const char (*keys)[CACHE_KEY_LEN + 1], size_t n,
+                    uint64_t *ret_bytes)
 {
     for (size_t i = 0; i < n; i++) {
         cleanup_free char *text = NULL;
@@ -289,13 +300,16 @@ static int ask_others(struct cache *cache, const char *name, void *data)
     struct others *o = data;
     struct record record = RECORD_INIT;
 
-    o->found |= !str_eq(name, o->name) && read_name(cache, name, &record) == 0 && record_has(&record, o->key);
+    o->found |= !str_eq(name, o->name) && read_name(cache, name, &record) == 0 &&
+                record_has(&record, o->key);
     record_free(&record);
     return 0;
 }
 
-/* A name must not go while a run uses what would go with it: it could not be removed by anything but its key then. */
-static int check_unused(struct cache *cache, const char *name, const struct record *record, struct cupel_error *err)
+/* A name must not go while a run uses what would go with it: it could not be removed by anything
+ * but its key then. */
+static int check_unused(struct cache *cache, const char *name, const struct record *record,
+                        struct cupel_error *err)
 {
     for (size_t i = 0; i < record->n; i++) {
         struct others others = {.name = name, .key = record->key[i]};
@@ -309,7 +323,8 @@ static int check_unused(struct cache *cache, const char *name, const struct reco
     return 0;
 }
 
-static int remove_name(struct cache *cache, const char *name, const struct record *record, struct cupel_error *err)
+static int remove_name(struct cache *cache, const char *name, const struct record *record,
+                       struct cupel_error *err)
 {
     cleanup_free char *path = xasprintf("names/%s", name);
     int r = check_unused(cache, name, record, err);
@@ -335,7 +350,8 @@ static int find_of_several(struct cache *cache, const char *name, void *data)
     struct referrers *f = data;
     struct record record = RECORD_INIT;
 
-    if (f->of_several == NULL && read_name(cache, name, &record) == 0 && record.n > 1 && record_has(&record, f->key))
+    if (f->of_several == NULL && read_name(cache, name, &record) == 0 && record.n > 1 &&
+        record_has(&record, f->key))
         f->of_several = xstrdup(name);
     record_free(&record);
     return 0;
@@ -348,8 +364,8 @@ static int remove_record_of(struct cache *cache, const char *name, void *data)
     cleanup_free char *path = xasprintf("%s/%s", f->place, name);
     int r = 0;
 
-    if (record_read(cache, path, &record) == 0 && record_has(&record, f->key) && unlinkat(cache->dir, path, 0) < 0 &&
-        errno != ENOENT)
+    if (record_read(cache, path, &record) == 0 && record_has(&record, f->key) &&
+        unlinkat(cache->dir, path, 0) < 0 && errno != ENOENT)
         r = -errno;
     record_free(&record);
     return r;
@@ -381,14 +397,15 @@ int names_remove_layer(struct cache *cache, const char *key)
     return store_remove_layer(cache, key, forget_all, NULL);
 }
 
-static int remove_key(struct cache *cache, const char *key, const char *what, struct cupel_error *err)
+static int remove_key(struct cache *cache, const char *key, const char *what,
+                      struct cupel_error *err)
 {
     struct referrers names = {.key = key, .place = "names"};
     int r = record_each(cache, "names", find_of_several, &names);
 
     if (r == 0 && names.of_several != NULL) {
-        (void)cupel_error_set(err, CUPEL_ERROR_INPUT, 0, "'%s' is one of the layers of root '%s'", what,
-                              names.of_several);
+        (void)cupel_error_set(err, CUPEL_ERROR_INPUT, 0, "'%s' is one of the layers of root '%s'",
+                              what, names.of_several);
         cupel_error_hint(err, "remove that one, and all goes that nothing else needs");
         free(names.of_several);
         return -EBUSY;
@@ -398,7 +415,8 @@ static int remove_key(struct cache *cache, const char *key, const char *what, st
     if (r == -EBUSY)
         return in_use(what, err);
     if (r == STORE_WANTED) {
-        (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, 0, "root '%s' belongs to what is kept of a failed job", what);
+        (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, 0,
+                              "root '%s' belongs to what is kept of a failed job", what);
         cupel_error_hint(err, "`cupel clean --kept` removes what is kept of failed jobs");
         return -EBUSY;
     }

@@ -34,7 +34,8 @@ static char *word(const json_t *o, const char *key)
 
 static int from_json(const json_t *o, struct record *record)
 {
-    const json_t *layers = json_object_get(o, "layers"), *config = json_object_get(o, "config"), *layer;
+    const json_t *layers = json_object_get(o, "layers"), *config = json_object_get(o, "config"),
+                 *layer;
     cleanup_free char *wrong = NULL;
     size_t i;
 
@@ -111,7 +112,8 @@ int record_write(const struct cache *cache, const char *path, const struct recor
         (void)json_object_set_new(o, "config", config_json(record->config));
     text = json_dumps(o, JSON_INDENT(2));
     json_decref(o);
-    return text == NULL ? -ENOMEM : file_write_atomic_at(cache->dir, path, text, strlen(text), 0600);
+    return text == NULL ? -ENOMEM
+                        : file_write_atomic_at(cache->dir, path, text, strlen(text), 0600);
 }
 
 void record_of_root(const struct cache_root *root, struct record *ret)

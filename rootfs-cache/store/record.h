@@ -1,5 +1,5 @@
-/* record: private to rootfs-cache. What an imported name (names/NAME) or an image that was fetched (images/KEY) stands for: layers and
- * what the image says of its processes. */
+/* record: private to rootfs-cache. What an imported name (names/NAME) or an image that was fetched
+ * (images/KEY) stands for: layers and what the image says of its processes. */
 #pragma once
 
 #include "rootfs-cache/store/store.h"
@@ -12,9 +12,9 @@ struct record {
     char *reference, *platform; /* from which registry it was pulled, or NULL */
     struct cache_config *config;
 };
-#define RECORD_INIT                                                                                                    \
-    {                                                                                                                  \
-        .n = 0                                                                                                         \
+#define RECORD_INIT                                                                                \
+    {                                                                                              \
+        .n = 0                                                                                     \
     }
 
 void record_free(struct record *record);
@@ -26,7 +26,8 @@ int record_write(const struct cache *cache, const char *path, const struct recor
 void record_of_root(const struct cache_root *root, struct record *ret);
 bool record_has(const struct record *record, const char *key);
 
-/* Calls fn for each entry of a place of the store, sorted, but not for what is being written aside; stops at a negative result. */
+/* Calls fn for each entry of a place of the store, sorted, but not for what is being written aside;
+ * stops at a negative result. */
 typedef int place_fn(struct cache *cache, const char *name, void *data);
 int record_each(struct cache *cache, const char *place, place_fn *fn, void *data);
 

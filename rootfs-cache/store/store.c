@@ -1,8 +1,9 @@
-/* store: places, locks, commit, pin and recovery of the content-addressed store. Not responsible for any layer's
- * content.
+/* store: places, locks, commit, pin and recovery of the content-addressed store. Not responsible
+ * for any layer's content.
  *
- * Two locks. locks/KEY (flock, exclusive) is held by whoever makes or removes the layer KEY. layers/KEY/pin (flock) is
- * shared by users and taken exclusively by remove. A reader of a finished layer takes only the latter, and never waits.
+ * Two locks. locks/KEY (flock, exclusive) is held by whoever makes or removes the layer KEY.
+ * layers/KEY/pin (flock) is shared by users and taken exclusively by remove. A reader of a finished
+ * layer takes only the latter, and never waits.
  */
 #include "rootfs-cache/store/store.h"
 
@@ -20,10 +21,12 @@
 static const char *const store_places[] = {"layers", "locks",  "tmp",     "runs",
                                            "names",  "images", "digests", STORE_FETCHED};
 
-#define FETCHED_SECONDS (24 * 60 * 60) /* the rest of a fetch that was cut short waits for the next one */
+#define FETCHED_SECONDS                                                                            \
+    (24 * 60 * 60) /* the rest of a fetch that was cut short waits for the next one */
 
-static const char cachedir_tag[] = "Signature: 8a477f597d28d172789f06886806bc55\n"
-                                   "# This directory holds root filesystems cached by cupel; they can be made again.\n";
+static const char cachedir_tag[] =
+    "Signature: 8a477f597d28d172789f06886806bc55\n"
+    "# This directory holds root filesystems cached by cupel; they can be made again.\n";
 
 static bool is_key(const char *s)
 {
@@ -35,22 +38,26 @@ int store_error(const struct cache *cache, struct cupel_error *err, int errnum, 
     int r;
 
     if (errnum == -EINTR) /* interrupt_lock(): nothing else here ends by a signal */
-        return cupel_error_set(err, CUPEL_ERROR_INTERRUPTED, 0, "interrupted before it could %s in the root cache", what);
-    r = cupel_error_set(err, CUPEL_ERROR_HARNESS, errnum, "cannot %s in the root cache %s", what, cache->path);
+        return cupel_error_set(err, CUPEL_ERROR_INTERRUPTED, 0,
+                               "interrupted before it could %s in the root cache", what);
+    r = cupel_error_set(err, CUPEL_ERROR_HARNESS, errnum, "cannot %s in the root cache %s", what,
+                        cache->path);
     errnum = errnum < 0 ? -errnum : errnum;
     if (errnum == ENOSPC || errnum == EDQUOT)
-        cupel_error_hint(
-            err, "free space there, remove layers with `cupel rootfs remove`, or set CUPEL_CACHE to a directory "
-                 "on a bigger disk");
+        cupel_error_hint(err, "free space there, remove layers with `cupel rootfs remove`, or set "
+                              "CUPEL_CACHE to a directory "
+                              "on a bigger disk");
     else if (errnum == EACCES || errnum == EPERM || errnum == EROFS)
         cupel_error_hint(err, "set CUPEL_CACHE to a directory that you can write to");
     return r;
 }
 
-/* The store's place: an explicit wish, the desktop's convention, else the system's or the user's cache directory. */
+/* The store's place: an explicit wish, the desktop's convention, else the system's or the user's
+ * cache directory. */
 static char *choose_path(const struct cache *cache)
 {
-    const char *own = getenv("CUPEL_CACHE"), *xdg = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+    const char *own = getenv("CUPEL_CACHE"), *xdg = getenv("XDG_CACHE_HOME"),
+               *home = getenv("HOME");
 
     if (own != NULL && own[0] != '\0')
         return xstrdup(own);
@@ -81,7 +88,8 @@ static int lock_path(const struct cache *cache, const char *key, int operation)
     return r < 0 ? r : steal_fd(&fd);
 }
 
-/* Removes what dead importers left in a place of drafts. A draft is named by its key; whoever makes it holds the key's lock. */
+/* Removes what dead importers left in a place of drafts. A draft is named by its key; whoever makes
+ * it holds the key's lock. */
 static void sweep(const struct cache *cache, const char *place, time_t older)
 {
     int fd = openat(cache->dir, place, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -97,7 +105,8 @@ static void sweep(const struct cache *cache, const char *place, time_t older)
         cleanup_close int lock = -EBADF;
         struct stat st;
 
-        if (!is_key(e->d_name) || fstatat(fd, e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 || now - st.st_mtime < older)
+        if (!is_key(e->d_name) || fstatat(fd, e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+            now - st.st_mtime < older)
             continue;
         lock = lock_path(cache, e->d_name, LOCK_EX | LOCK_NB);
         if (lock >= 0 && file_remove_tree_at(fd, e->d_name) < 0)
@@ -111,7 +120,8 @@ void store_sweep_fetched(const struct cache *cache, uint64_t older_seconds)
     sweep(cache, STORE_FETCHED, older_seconds < INT32_MAX ? (time_t)older_seconds : INT32_MAX);
 }
 
-/* Records that were being written aside when their writer died. A living one takes no hour for that. */
+/* Records that were being written aside when their writer died. A living one takes no hour for
+ * that. */
 static void sweep_records(const struct cache *cache, const char *place)
 {
     int fd = openat(cache->dir, place, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -127,8 +137,8 @@ static void sweep_records(const struct cache *cache, const char *place)
         size_t n = strlen(e->d_name);
         struct stat st;
 
-        if (n > 4 && str_eq(e->d_name + n - 4, ".tmp") && fstatat(fd, e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-            now - st.st_mtime > 3600)
+        if (n > 4 && str_eq(e->d_name + n - 4, ".tmp") &&
+            fstatat(fd, e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && now - st.st_mtime > 3600)
             (void)unlinkat(fd, e->d_name, 0);
     }
     (void)closedir(dir);
@@ -141,10 +151,12 @@ static int make_places(struct cache *cache)
             return -errno;
     if (faccessat(cache->dir, "CACHEDIR.TAG", F_OK, 0) == 0)
         return 0;
-    return file_write_atomic_at(cache->dir, "CACHEDIR.TAG", cachedir_tag, sizeof(cachedir_tag) - 1, 0644);
+    return file_write_atomic_at(cache->dir, "CACHEDIR.TAG", cachedir_tag, sizeof(cachedir_tag) - 1,
+                                0644);
 }
 
-/* The store must be ours alone: layers hold setuid programs, and who can write to it can change every job's root. */
+/* The store must be ours alone: layers hold setuid programs, and who can write to it can change
+ * every job's root. */
 static int check_owner(struct cache *cache, struct cupel_error *err)
 {
     struct stat st;
@@ -152,8 +164,9 @@ static int check_owner(struct cache *cache, struct cupel_error *err)
     if (fstat(cache->dir, &st) < 0)
         return store_error(cache, err, errno, "look");
     if (st.st_uid != geteuid()) {
-        (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, 0, "the root cache %s belongs to uid %u, not to uid %u",
-                              cache->path, (unsigned)st.st_uid, (unsigned)geteuid());
+        (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, 0,
+                              "the root cache %s belongs to uid %u, not to uid %u", cache->path,
+                              (unsigned)st.st_uid, (unsigned)geteuid());
         cupel_error_hint(err, "set CUPEL_CACHE to a directory of your own");
         return -EPERM;
     }
@@ -168,7 +181,8 @@ static int open_store(struct cache *cache, struct cupel_error *err)
     int r;
 
     if (wish == NULL) {
-        (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, 0, "no place for the root cache: HOME is not set");
+        (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, 0,
+                              "no place for the root cache: HOME is not set");
         cupel_error_hint(err, "set CUPEL_CACHE to a directory");
         return -EINVAL;
     }
@@ -234,7 +248,8 @@ int cache_dirfd(const struct cache *cache)
     return cache->dir;
 }
 
-/* ---- finished layers -----------------------------------------------------------------------------------------------
+/* ---- finished layers
+ * -----------------------------------------------------------------------------------------------
  */
 
 /* True while `dir` is still what layers/KEY names: a remover may have been quicker than our pin. */
@@ -242,11 +257,12 @@ static bool still_visible(const struct cache *cache, const char *path, int dir)
 {
     struct stat a, b;
 
-    return fstat(dir, &a) == 0 && fstatat(cache->dir, path, &b, AT_SYMLINK_NOFOLLOW) == 0 && a.st_ino == b.st_ino &&
-           a.st_dev == b.st_dev;
+    return fstat(dir, &a) == 0 && fstatat(cache->dir, path, &b, AT_SYMLINK_NOFOLLOW) == 0 &&
+           a.st_ino == b.st_ino && a.st_dev == b.st_dev;
 }
 
-/* A store on a read-only disk has locks as well; only some network file systems want a lock's file open for writing. */
+/* A store on a read-only disk has locks as well; only some network file systems want a lock's file
+ * open for writing. */
 static int open_pin(int dir, const char *path)
 {
     int fd = openat(dir, path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
@@ -277,14 +293,15 @@ int store_open_layer(const struct cache *cache, const char *key, int *ret_tree, 
     tree = openat(dir, "fs", O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
     if (tree < 0)
         return -errno;
-    (void)futimens(pin, NULL); /* the time of last use; a store on a read-only disk just does not know it */
+    /* the time of last use; a store on a read-only disk just does not know it */
+    (void)futimens(pin, NULL);
     *ret_tree = steal_fd(&tree);
     *ret_pin = steal_fd(&pin);
     return 0;
 }
 
-/* Whether a pin is held is told by trying to take it. Two who tried at once would each take the other for a user: so one at a time,
- * by a lock on the directory `locks`. */
+/* Whether a pin is held is told by trying to take it. Two who tried at once would each take the
+ * other for a user: so one at a time, by a lock on the directory `locks`. */
 static int lock_trials(const struct cache *cache)
 {
     cleanup_close int fd = openat(cache->dir, "locks", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -337,7 +354,8 @@ int store_remove_layer(struct cache *cache, const char *key, store_check_fn *che
     trial = lock_trials(cache);
     if (trial < 0)
         return trial;
-    if (pin >= 0 && flock(pin, LOCK_EX | LOCK_NB) < 0) /* one that has lost its pin, nobody can begin to use */
+    if (pin >= 0 &&
+        flock(pin, LOCK_EX | LOCK_NB) < 0) /* one that has lost its pin, nobody can begin to use */
         return errno == EWOULDBLOCK ? -EBUSY : -errno;
     r = check(cache, key, data);
     if (r != 0)
@@ -346,7 +364,8 @@ int store_remove_layer(struct cache *cache, const char *key, store_check_fn *che
         return -errno;
     base_closep(&trial);
     trial = -EBADF;
-    r = store_sync_place(cache, "layers"); /* out of sight first: after a power cut, what is visible is whole */
+    /* out of sight first: after a power cut, what is visible is whole */
+    r = store_sync_place(cache, "layers");
     if (r < 0)
         return r;
     base_closep(&pin);
@@ -354,7 +373,8 @@ int store_remove_layer(struct cache *cache, const char *key, store_check_fn *che
     return file_remove_tree_at(cache->dir, to);
 }
 
-/* ---- layers in the making ------------------------------------------------------------------------------------------
+/* ---- layers in the making
+ * ------------------------------------------------------------------------------------------
  */
 
 static int make_draft(struct store_draft *draft)
@@ -407,25 +427,28 @@ int store_begin(struct cache *cache, const char *key, cache_progress_fn *progres
     return 0;
 }
 
-static int write_info(const struct store_draft *draft, const struct store_info *info, const char *tree)
+static int write_info(const struct store_draft *draft, const struct store_info *info,
+                      const char *tree)
 {
     cleanup_free char *text = NULL;
-    json_t *o =
-        json_pack("{s:i, s:s, s:s, s:I, s:I, s:I}", "format", 1, "kind", info->kind, "key", draft->key, "created",
-                  (json_int_t)time(NULL), "entries", (json_int_t)info->entries, "bytes", (json_int_t)info->bytes);
+    json_t *o = json_pack("{s:i, s:s, s:s, s:I, s:I, s:I}", "format", 1, "kind", info->kind, "key",
+                          draft->key, "created", (json_int_t)time(NULL), "entries",
+                          (json_int_t)info->entries, "bytes", (json_int_t)info->bytes);
     /* a source may be named in bytes that JSON cannot carry */
     json_t *source = json_string(info->source);
 
     if (o == NULL)
         return -ENOMEM;
-    (void)json_object_set_new(o, "source", source != NULL ? source : json_string("(name is not UTF-8)"));
+    (void)json_object_set_new(o, "source",
+                              source != NULL ? source : json_string("(name is not UTF-8)"));
     (void)json_object_set_new(o, "tree", json_string(tree));
     if (info->sha256 != NULL)
         (void)json_object_set_new(o, "sha256", json_string(info->sha256));
     if (info->contents != NULL)
         (void)json_object_set_new(o, "contents", json_string(info->contents));
     if (info->remapped_owners != 0)
-        (void)json_object_set_new(o, "remapped_owners", json_integer((json_int_t)info->remapped_owners));
+        (void)json_object_set_new(o, "remapped_owners",
+                                  json_integer((json_int_t)info->remapped_owners));
     text = json_dumps(o, JSON_INDENT(2));
     json_decref(o);
     if (text == NULL)
@@ -494,7 +517,8 @@ void store_end(struct store_draft *draft)
         base_closep(&draft->dir);
         (void)snprintf(path, sizeof(path), "tmp/%s", draft->key);
         if (file_remove_tree_at(draft->cache->dir, path) < 0)
-            log_warning("cannot remove %s/%s; the next start tries again", draft->cache->path, path);
+            log_warning("cannot remove %s/%s; the next start tries again", draft->cache->path,
+                        path);
     }
     base_closep(&draft->lock);
     *draft = (struct store_draft)STORE_DRAFT_INIT;

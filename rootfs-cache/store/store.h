@@ -1,5 +1,6 @@
-/* store: private to rootfs-cache. Where layers lie, who may write them, and how they become visible. Knows nothing of
- * where a layer's content comes from. docs/rootfs-cache.md describes the layout. */
+/* store: private to rootfs-cache. Where layers lie, who may write them, and how they become
+ * visible. Knows nothing of where a layer's content comes from. docs/rootfs-cache.md describes the
+ * layout. */
 #pragma once
 
 #include "rootfs-cache/cache.h"
@@ -9,10 +10,13 @@
 struct cache {
     char *path; /* absolute */
     int dir;
-    char *ids; /* of our user namespace; NULL: the host's own. A layer's owners are right only for who has the same. */
+    /* of our user namespace; NULL: the host's own. A layer's owners are right only for who has the
+     * same. */
+    char *ids;
 };
 
-/* A layer in the making: tmp/KEY/, with KEY's lock held. Nothing of it is visible before store_commit. */
+/* A layer in the making: tmp/KEY/, with KEY's lock held. Nothing of it is visible before
+ * store_commit. */
 struct store_draft {
     struct cache *cache;
     char key[CACHE_KEY_LEN + 1];
@@ -20,9 +24,9 @@ struct store_draft {
     int dir;  /* tmp/KEY */
     int tree; /* tmp/KEY/fs, the layer's content, mode 0755 */
 };
-#define STORE_DRAFT_INIT                                                                                               \
-    {                                                                                                                  \
-        .lock = -EBADF, .dir = -EBADF, .tree = -EBADF                                                                  \
+#define STORE_DRAFT_INIT                                                                           \
+    {                                                                                              \
+        .lock = -EBADF, .dir = -EBADF, .tree = -EBADF                                              \
     }
 
 /* Tells of a new phase, where somebody listens (cache_progress_fn). */
@@ -37,25 +41,28 @@ struct store_info {
     const char *sha256; /* of the source file, or NULL */
     uint64_t entries;
     uint64_t bytes;
-    const char *contents;      /* digest of the tree but for its times, or NULL */
-    uint64_t remapped_owners;  /* entries whose owner was beyond 65535 */
-    const unsigned char *tree; /* its digest (treesum.h, 32 bytes), where who made it knows; NULL: to be computed */
+    const char *contents;     /* digest of the tree but for its times, or NULL */
+    uint64_t remapped_owners; /* entries whose owner was beyond 65535 */
+    /* its digest (treesum.h, 32 bytes), where who made it knows; NULL: to be computed */
+    const unsigned char *tree;
 };
 
-/* Opens the finished layer `key`: its content as O_PATH, and a pin. -ENOENT when the store has none. Marks it as used.
+/* Opens the finished layer `key`: its content as O_PATH, and a pin. -ENOENT when the store has
+ * none. Marks it as used.
  */
 int store_open_layer(const struct cache *cache, const char *key, int *ret_tree, int *ret_pin);
 
 bool store_has_layer(const struct cache *cache, const char *key);
 
-/* Takes the lock of `key`, waiting for another importer, and starts with an empty draft. Returns 1 when the layer
- * turned out to be finished after the wait: then there is no draft. `progress` is told when there is somebody to wait
- * for. */
+/* Takes the lock of `key`, waiting for another importer, and starts with an empty draft. Returns 1
+ * when the layer turned out to be finished after the wait: then there is no draft. `progress` is
+ * told when there is somebody to wait for. */
 int store_begin(struct cache *cache, const char *key, cache_progress_fn *progress, void *data,
                 struct store_draft *ret_draft, struct cupel_error *err);
 /* Syncs the draft and makes it visible in one rename. */
 int store_commit(struct store_draft *draft, const struct store_info *info, struct cupel_error *err);
-/* The same in two parts, for several that become visible together, in that order: describes one; syncs them all. */
+/* The same in two parts, for several that become visible together, in that order: describes one;
+ * syncs them all. */
 int store_seal(struct store_draft *draft, const struct store_info *info, struct cupel_error *err);
 int store_publish(struct store_draft *drafts, size_t n, struct cupel_error *err);
 /* Removes the draft, unless committed, and releases the lock. */
@@ -65,8 +72,9 @@ void store_end(struct store_draft *draft);
 #define STORE_FETCHED "fetched"
 void store_sweep_fetched(const struct cache *cache, uint64_t older_seconds);
 
-/* Takes the layer out of sight, then removes it. -EBUSY when somebody uses it. `check` is asked when nobody can begin to any more,
- * and with another result than 0 the layer stays: that is the result. */
+/* Takes the layer out of sight, then removes it. -EBUSY when somebody uses it. `check` is asked
+ * when nobody can begin to any more, and with another result than 0 the layer stays: that is the
+ * result. */
 #define STORE_WANTED (-EADDRINUSE) /* for `check`: something still refers to it */
 typedef int store_check_fn(struct cache *cache, const char *key, void *data);
 int store_remove_layer(struct cache *cache, const char *key, store_check_fn *check, void *data);

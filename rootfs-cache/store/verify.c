@@ -1,5 +1,5 @@
-/* verify: is the store as it was: every layer as when it was made, every name with all of its layers. Repairing is taking out of the store
- * what is not: whoever needs it makes it again. */
+/* verify: is the store as it was: every layer as when it was made, every name with all of its
+ * layers. Repairing is taking out of the store what is not: whoever needs it makes it again. */
 #include "rootfs-cache/confined/tampered.h"
 #include "rootfs-cache/confined/treesum.h"
 #include "rootfs-cache/store/names.h"
@@ -49,8 +49,8 @@ static int add_name_of(struct cache *cache, const char *name, void *data)
     return 0;
 }
 
-/* What is wrong with the layer `key`, and which names have it. Repairing takes it away, with these names. The caller holds no pin of it
- * any more. */
+/* What is wrong with the layer `key`, and which names have it. Repairing takes it away, with these
+ * names. The caller holds no pin of it any more. */
 static int damaged(struct verify *v, struct cache *cache, const char *key, const char *what)
 {
     struct names_of names = {.key = key};
@@ -65,8 +65,8 @@ static int damaged(struct verify *v, struct cache *cache, const char *key, const
         (void)found(v, "layer %s%s%s%s", key, what, of, list);
     } else if ((r = names_remove_layer(cache, key)) == 0) {
         v->done.removed++;
-        (void)found(v, "layer %s%s%s%s: removed%s%s", key, what, of, list, list[0] != '\0' ? "; import again: " : "",
-                    list);
+        (void)found(v, "layer %s%s%s%s: removed%s%s", key, what, of, list,
+                    list[0] != '\0' ? "; import again: " : "", list);
     } else {
         (void)found(v, "layer %s%s%s%s: it stays, %s", key, what, of, list,
                     r == -EBUSY         ? "something uses it (`cupel rootfs list`)"
@@ -93,12 +93,14 @@ static char *is_other(struct cache *cache, const char *key, const char *source, 
 }
 
 /* What is wrong with it, malloc'ed; NULL: nothing. */
-static char *check_tree(struct verify *v, struct cache *cache, const char *key, const char *text, int tree, int pin)
+static char *check_tree(struct verify *v, struct cache *cache, const char *key, const char *text,
+                        int tree, int pin)
 {
     json_t *o = json_loads(text, 0, NULL);
     const char *named = json_string_value(json_object_get(o, "source")),
                *sum = json_string_value(json_object_get(o, "tree"));
-    cleanup_free char *source = xstrdup(named != NULL ? named : "?"), *recorded = xstrdup(sum != NULL ? sum : "");
+    cleanup_free char *source = xstrdup(named != NULL ? named : "?"),
+                      *recorded = xstrdup(sum != NULL ? sum : "");
     bool same = true;
 
     json_decref(o);
@@ -118,8 +120,9 @@ static char *check_opened(struct verify *v, struct cache *cache, const char *key
     int r = store_open_layer(cache, key, &tree, &pin);
 
     if (r == -ENOENT)
-        return faccessat(cache->dir, path, F_OK, AT_SYMLINK_NOFOLLOW) < 0 ? NULL /* removed meanwhile */
-                                                                          : xstrdup(" is not whole");
+        return faccessat(cache->dir, path, F_OK, AT_SYMLINK_NOFOLLOW) < 0
+                   ? NULL /* removed meanwhile */
+                   : xstrdup(" is not whole");
     if (r == 0)
         r = names_layer_info(cache, key, &text);
     return r < 0 ? xstrdup(" cannot be read") : check_tree(v, cache, key, text, tree, pin);

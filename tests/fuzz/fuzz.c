@@ -44,7 +44,8 @@ static size_t sequence_length(const uint8_t *p, size_t n)
         if (sequences[i].more >= n)
             return 0;
         for (size_t k = 1; k <= sequences[i].more; k++)
-            if (p[k] < (k == 1 ? sequences[i].second_first : 0x80) || p[k] > (k == 1 ? sequences[i].second_last : 0xbf))
+            if (p[k] < (k == 1 ? sequences[i].second_first : 0x80) ||
+                p[k] > (k == 1 ? sequences[i].second_last : 0xbf))
                 return 0;
         return sequences[i].more + 1;
     }
@@ -70,9 +71,11 @@ bool fuzz_is_harmless(const char *data, size_t n, const char *but)
 
         if ((c < 0x20 || c == 0x7f) && (c == '\0' || strchr(but, c) == NULL))
             return false;
-        if (c == 0xc2 && i + 1 < n && (unsigned char)data[i + 1] >= 0x80 && (unsigned char)data[i + 1] < 0xa0) /* C1 */
+        if (c == 0xc2 && i + 1 < n && (unsigned char)data[i + 1] >= 0x80 &&
+            (unsigned char)data[i + 1] < 0xa0) /* C1 */
             return false;
-        if (c == 0xe2 && i + 2 < n && (unsigned char)data[i + 1] == 0x80 && (unsigned char)data[i + 2] >= 0xaa &&
+        if (c == 0xe2 && i + 2 < n && (unsigned char)data[i + 1] == 0x80 &&
+            (unsigned char)data[i + 2] >= 0xaa &&
             (unsigned char)data[i + 2] <= 0xae) /* direction overrides */
             return false;
     }
@@ -95,7 +98,8 @@ static void remove_place(void)
 
 int fuzz_directory(void)
 {
-    const char *scratch = getenv("CUPEL_FUZZ_SCRATCH"); /* of scripts/fuzz, which removes it whatever becomes of us */
+    /* of scripts/fuzz, which removes it whatever becomes of us */
+    const char *scratch = getenv("CUPEL_FUZZ_SCRATCH");
 
     if (place.fd >= 0)
         return place.fd;

@@ -1,6 +1,7 @@
-/* fuzz_image: any documents as those of an image: the index or manifest.json, then what is named by digests. Either an image comes
- * out whose layers and names hang together, or one clean error. Input: index.json and manifest.json, then up to sixteen blobs,
- * each up to a NUL byte. A blob's digest begins with its number; its size is rounded up to a multiple of 512 by spaces, so that
+/* fuzz_image: any documents as those of an image: the index or manifest.json, then what is named by
+ * digests. Either an image comes out whose layers and names hang together, or one clean error.
+ * Input: index.json and manifest.json, then up to sixteen blobs, each up to a NUL byte. A blob's
+ * digest begins with its number; its size is rounded up to a multiple of 512 by spaces, so that
  * what describes it need not be guessed. */
 #include "fuzz.h"
 
@@ -17,8 +18,10 @@ static struct {
     char last[CACHE_KEY_LEN + 1]; /* digest by which a blob was read last */
 } made_up;
 
-int __wrap_contents_read(const struct contents *c, const char *name, size_t max, char **ret_text, size_t *ret_len);
-int __wrap_contents_find(const struct contents *c, const char *name, off_t *ret_offset, uint64_t *ret_size);
+int __wrap_contents_read(const struct contents *c, const char *name, size_t max, char **ret_text,
+                         size_t *ret_len);
+int __wrap_contents_find(const struct contents *c, const char *name, off_t *ret_offset,
+                         uint64_t *ret_size);
 bool __wrap_contents_have(const struct contents *c, const char *name);
 int __wrap_digest_bytes(const void *data, size_t n, char ret_hex[CACHE_KEY_LEN + 1]);
 
@@ -37,7 +40,8 @@ static const char *document(const char *name)
     return name[0] >= 'a' && name[0] <= 'f' ? made_up.blob[name[0] - 'a' + 10] : NULL;
 }
 
-int __wrap_contents_read(const struct contents *c, const char *name, size_t max, char **ret_text, size_t *ret_len)
+int __wrap_contents_read(const struct contents *c, const char *name, size_t max, char **ret_text,
+                         size_t *ret_len)
 {
     const char *text = document(name);
     size_t n = text != NULL ? strlen(text) : 0, rounded = (n + ROUND - 1) / ROUND * ROUND;
@@ -55,7 +59,8 @@ int __wrap_contents_read(const struct contents *c, const char *name, size_t max,
     return 0;
 }
 
-int __wrap_contents_find(const struct contents *c, const char *name, off_t *ret_offset, uint64_t *ret_size)
+int __wrap_contents_find(const struct contents *c, const char *name, off_t *ret_offset,
+                         uint64_t *ret_size)
 {
     (void)c;
     *ret_offset = 0;
@@ -93,16 +98,19 @@ static void check_image(const struct image *image)
         FUZZ_EXPECT(l->blob != NULL && is_digest(l->diff_id));
         FUZZ_EXPECT(l->digest[0] == '\0' || is_digest(l->digest));
         /* an OCI layer is never looked for by a name of the image's choice */
-        FUZZ_EXPECT(l->digest[0] == '\0' || (str_starts(l->blob, "blobs/sha256/") && is_digest(l->blob + 13)));
+        FUZZ_EXPECT(l->digest[0] == '\0' ||
+                    (str_starts(l->blob, "blobs/sha256/") && is_digest(l->blob + 13)));
     }
     for (const char **e = image->config->env; *e != NULL; e++)
         FUZZ_EXPECT(strchr(*e, '=') > *e && !str_starts(*e, "CUPEL_"));
     FUZZ_EXPECT(image->config->entrypoint[0] == NULL || image->config->entrypoint[0][0] != '\0');
     FUZZ_EXPECT(image->config->command[0] == NULL || image->config->command[0][0] != '\0');
-    FUZZ_EXPECT(image->config->user == NULL || fuzz_is_harmless(image->config->user, strlen(image->config->user), ""));
+    FUZZ_EXPECT(image->config->user == NULL ||
+                fuzz_is_harmless(image->config->user, strlen(image->config->user), ""));
 }
 
-/* What the confined child would say of it is understood by its parent, and nothing is lost on the way. */
+/* What the confined child would say of it is understood by its parent, and nothing is lost on the
+ * way. */
 static void check_answer(const struct image *image)
 {
     struct strbuf said = {0}, again = {0};
@@ -140,7 +148,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct fuzz_input in = {data, size};
     struct image heard = {0};
 
-    if (answer_take_image((const char *)data, size, &heard) == 0) { /* a child that was taken over says anything */
+    /* a child that was taken over says anything */
+    if (answer_take_image((const char *)data, size, &heard) == 0) {
         check_image(&heard);
         image_free(&heard);
     }

@@ -1,6 +1,7 @@
-/* fuzz_init: whatever PID 1 may say over its socket, in any order. The slot only ever hears of steps that there are, each started,
- * ended and left quiet in its turn, and never more than it has room for. Input: how many steps, then for each report its kind,
- * step, number and descriptors, a byte each. */
+/* fuzz_init: whatever PID 1 may say over its socket, in any order. The slot only ever hears of
+ * steps that there are, each started, ended and left quiet in its turn, and never more than it has
+ * room for. Input: how many steps, then for each report its kind, step, number and descriptors, a
+ * byte each. */
 #include "fuzz.h"
 
 #include "harness/sandbox/sandbox_private.h"
@@ -22,14 +23,16 @@ struct slot_side {
 static void send_one(int socket, struct fuzz_input *in)
 {
     uint8_t kind = fuzz_byte(in), flags;
-    struct init_report report = {.kind = kind == 100 ? INIT_WANTS_TRIM : kind, .step = fuzz_byte(in)};
+    struct init_report report = {.kind = kind == 100 ? INIT_WANTS_TRIM : kind,
+                                 .step = fuzz_byte(in)};
     int null = open("/dev/null", O_RDONLY | O_CLOEXEC), fds[] = {null, null};
 
     report.errnum = (int8_t)fuzz_byte(in);
     flags = fuzz_byte(in);
     memset(report.detail, 'x', (flags & 1) != 0 ? sizeof(report.detail) : 3);
     /* sometimes cut short, sometimes with descriptors */
-    FUZZ_EXPECT(socket_send(socket, &report, (flags & 2) != 0 ? flags % sizeof(report) : sizeof(report), fds,
+    FUZZ_EXPECT(socket_send(socket, &report,
+                            (flags & 2) != 0 ? flags % sizeof(report) : sizeof(report), fds,
                             (flags >> 2) % 3) >= 0);
     (void)close(null);
 }

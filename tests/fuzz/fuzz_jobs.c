@@ -1,12 +1,14 @@
-/* fuzz_jobs: any bytes as a job file. Either a plan comes out, whose parts hang together, or problems, each with its place
- * and fit for a terminal. The host's files that it names are made up here. */
+/* fuzz_jobs: any bytes as a job file. Either a plan comes out, whose parts hang together, or
+ * problems, each with its place and fit for a terminal. The host's files that it names are made up
+ * here. */
 #include "fuzz.h"
 
 #include "jobs/load.h"
 
 #include <sys/stat.h>
 
-/* A path with "none" in it is not there, one with "dir" is a directory, one with "pipe" neither file nor directory. */
+/* A path with "none" in it is not there, one with "dir" is a directory, one with "pipe" neither
+ * file nor directory. */
 int __wrap_fstatat(int dirfd, const char *path, struct stat *st, int flags);
 int __wrap_faccessat(int dirfd, const char *path, int mode, int flags);
 
@@ -44,7 +46,8 @@ static void check_job(const struct jobs_plan *plan, const struct jobs_job *job)
     for (size_t i = 0; i < job->n_needs; i++)
         FUZZ_EXPECT(job->needs[i] < plan->n_jobs && &plan->jobs[job->needs[i]] != job);
     for (enum jobs_limit i = 0; i < JOBS_LIMIT_COUNT; i++)
-        if (jobs_limit_is_set(&job->limits, i) && (i != JOBS_LIMIT_SWAP || job->limits.value[i] != 0))
+        if (jobs_limit_is_set(&job->limits, i) &&
+            (i != JOBS_LIMIT_SWAP || job->limits.value[i] != 0))
             FUZZ_EXPECT(job->limits.value[i] >= jobs_limit_table[i].min &&
                         job->limits.value[i] <= jobs_limit_table[i].max);
     for (size_t i = 0; i < job->n_inputs; i++)

@@ -1,5 +1,5 @@
-/* fuzz_lockfile: any bytes as a lock file. Either it is refused as a whole, with one clean error, or what it says of roots is all there
- * and harmless; and written again, it says the same. */
+/* fuzz_lockfile: any bytes as a lock file. Either it is refused as a whole, with one clean error,
+ * or what it says of roots is all there and harmless; and written again, it says the same. */
 #include "fuzz.h"
 
 #include "rootfs-cache/sources/packages.h"
@@ -32,9 +32,11 @@ static void check_entry(const json_t *entry)
     const char *digest = json_string_value(json_object_get(entry, "digest"));
 
     FUZZ_EXPECT(json_is_object(entry) && json_object_size(entry) > 0);
-    FUZZ_EXPECT(digest == NULL || (strlen(digest) == 71 && strspn(digest + 7, "0123456789abcdef") == 64));
+    FUZZ_EXPECT(digest == NULL ||
+                (strlen(digest) == 71 && strspn(digest + 7, "0123456789abcdef") == 64));
     FUZZ_EXPECT(json_object_get(entry, "image") == NULL || digest != NULL);
-    FUZZ_EXPECT(json_object_get(entry, "debian") == NULL || json_object_get(entry, "installed") != NULL);
+    FUZZ_EXPECT(json_object_get(entry, "debian") == NULL ||
+                json_object_get(entry, "installed") != NULL);
     if (json_object_get(entry, "installed") != NULL)
         check_packages(json_object_get(entry, "installed"));
 }
@@ -74,7 +76,8 @@ static void check_lockfile(struct cache_lockfile *lockfile)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    cleanup_close int fd = openat(fuzz_directory(), LOCKFILE_NAME, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    cleanup_close int fd =
+        openat(fuzz_directory(), LOCKFILE_NAME, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     struct cache_lockfile *lockfile = NULL;
     struct cupel_error err = {0};
 
@@ -85,7 +88,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     } else {
         cleanup_strbuf struct strbuf line = {0};
 
-        FUZZ_EXPECT(err.kind == CUPEL_ERROR_INPUT && err.hint[0] != '\0' && strstr(err.message, LOCKFILE_NAME) != NULL);
+        FUZZ_EXPECT(err.kind == CUPEL_ERROR_INPUT && err.hint[0] != '\0' &&
+                    strstr(err.message, LOCKFILE_NAME) != NULL);
         text_add_line(&line, err.message); /* as it is printed */
         check_clean(line.data);
     }

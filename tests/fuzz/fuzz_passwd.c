@@ -1,4 +1,5 @@
-/* fuzz_passwd: any `user` against any /etc/passwd. Input: the user up to a NUL byte, then the file. */
+/* fuzz_passwd: any `user` against any /etc/passwd. Input: the user up to a NUL byte, then the file.
+ */
 #include "fuzz.h"
 
 #include "harness/sandbox/sandbox_private.h"

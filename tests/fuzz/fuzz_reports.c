@@ -1,6 +1,7 @@
-/* fuzz_reports: a result of which a job, or whoever wrote its file, chose every text, through every writer. What comes out is
- * read back by other libraries: it is well-formed, says what we said, and has not one line, element or control character more.
- * Input: texts, each up to a NUL byte; a few bytes of numbers; the rest is the job's output. */
+/* fuzz_reports: a result of which a job, or whoever wrote its file, chose every text, through every
+ * writer. What comes out is read back by other libraries: it is well-formed, says what we said, and
+ * has not one line, element or control character more. Input: texts, each up to a NUL byte; a few
+ * bytes of numbers; the rest is the job's output. */
 #include "fuzz.h"
 
 #include "reports/out.h"
@@ -41,7 +42,8 @@ static struct reports_out *out_directory(void)
 
 static void put_log(const uint8_t *data, size_t n)
 {
-    int fd = openat(reports_out_dirfd(out_directory()), "logs/log", O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    int fd = openat(reports_out_dirfd(out_directory()), "logs/log",
+                    O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
 
     FUZZ_EXPECT(fd >= 0 && file_write_all(fd, data, n) == 0);
     (void)close(fd);
@@ -60,7 +62,8 @@ static void make_scene(struct scene *s, struct fuzz_input *in)
     s->tags[0] = s->text[TAG];
     s->notes[0] = s->text[NOTE];
     s->artifacts[0] = s->text[ARTIFACT];
-    s->leak = (struct reports_leak){.pid = fuzz_byte(in), .cpu_ns = fuzz_byte(in), .command = s->text[COMMAND]};
+    s->leak = (struct reports_leak){
+        .pid = fuzz_byte(in), .cpu_ns = fuzz_byte(in), .command = s->text[COMMAND]};
     s->result = (struct reports_result){
         .id = s->text[ID],
         .job = s->text[ID],
@@ -106,7 +109,8 @@ static char *read_out(const char *name, size_t *ret_len)
 {
     char *text;
 
-    FUZZ_EXPECT(file_read_at(reports_out_dirfd(out_directory()), name, FILE_MAX, &text, ret_len) == 0);
+    FUZZ_EXPECT(file_read_at(reports_out_dirfd(out_directory()), name, FILE_MAX, &text, ret_len) ==
+                0);
     return text;
 }
 
@@ -141,8 +145,8 @@ static void check_jsonl(const struct scene *s)
         json_t *object = json_loadb(line, n, JSON_REJECT_DUPLICATES, NULL);
 
         FUZZ_EXPECT(json_is_object(object));
-        FUZZ_EXPECT(
-            str_eq(json_string_value(json_object_get(object, "verdict")), reports_verdict_name(s->result.verdict)));
+        FUZZ_EXPECT(str_eq(json_string_value(json_object_get(object, "verdict")),
+                           reports_verdict_name(s->result.verdict)));
         expect_member(object, "evidence", s->text[EVIDENCE]);
         expect_member(object, "file", s->text[JOB_FILE]);
         if (lines == 0)
@@ -169,8 +173,9 @@ static size_t count(const xmlNode *parent, const char *element)
 /* How many elements there are beneath that the strict profile does not have, at any depth. */
 static size_t count_strange(const xmlNode *parent)
 {
-    static const char *const known[] = {"testsuite", "properties", "property",   "testcase",  "failure",
-                                        "error",     "skipped",    "system-out", "system-err"};
+    static const char *const known[] = {"testsuite", "properties", "property",
+                                        "testcase",  "failure",    "error",
+                                        "skipped",   "system-out", "system-err"};
     size_t n = 0;
 
     for (const xmlNode *c = parent->children; c != NULL; c = c->next) {
@@ -196,7 +201,8 @@ static void check_junit(const struct scene *s, const struct reports_run *run)
 
     FUZZ_EXPECT(reports_junit_write(out_directory(), run, &err) == 0);
     text = read_out(OUT_JUNIT, &len);
-    doc = xmlReadMemory(text, (int)len, "junit.xml", NULL, XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING);
+    doc = xmlReadMemory(text, (int)len, "junit.xml", NULL,
+                        XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING);
     FUZZ_EXPECT(doc != NULL);
     root = xmlDocGetRootElement(doc);
     FUZZ_EXPECT(str_eq((const char *)root->name, "testsuites") && count(root, "testsuite") == 1);
@@ -239,8 +245,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct fuzz_input in = {data, size};
     struct reports_result *results[1];
-    struct reports_run run = {
-        .name = "suite", .hostname = "host", .results = results, .n_results = 1, .wall_ns = NSEC_PER_SEC};
+    struct reports_run run = {.name = "suite",
+                              .hostname = "host",
+                              .results = results,
+                              .n_results = 1,
+                              .wall_ns = NSEC_PER_SEC};
     char name[64];
     struct scene s;
 

@@ -1,6 +1,7 @@
-/* fuzz_tar: any bytes as a tar, unpacked here, without the process and the chroot that confine it in earnest: what keeps the
- * entries in the tree are only the checks of their names and links. Beside the tree lies a directory that must never change.
- * Landlock sees to it that what might go wrong stays in memory; a kernel without it gets no such test. */
+/* fuzz_tar: any bytes as a tar, unpacked here, without the process and the chroot that confine it
+ * in earnest: what keeps the entries in the tree are only the checks of their names and links.
+ * Beside the tree lies a directory that must never change. Landlock sees to it that what might go
+ * wrong stays in memory; a kernel without it gets no such test. */
 #include "fuzz.h"
 
 /* its functions are private to it */
@@ -13,11 +14,11 @@
 
 #define MARK "untouched"
 
-#define CHANGES                                                                                                        \
-    (LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_REMOVE_FILE | LANDLOCK_ACCESS_FS_REMOVE_DIR |                  \
-     LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_MAKE_SYM | LANDLOCK_ACCESS_FS_MAKE_DIR |                         \
-     LANDLOCK_ACCESS_FS_MAKE_FIFO | LANDLOCK_ACCESS_FS_MAKE_SOCK | LANDLOCK_ACCESS_FS_MAKE_CHAR |                      \
-     LANDLOCK_ACCESS_FS_MAKE_BLOCK | LANDLOCK_ACCESS_FS_REFER)
+#define CHANGES                                                                                    \
+    (LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_REMOVE_FILE |                              \
+     LANDLOCK_ACCESS_FS_REMOVE_DIR | LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_MAKE_SYM |   \
+     LANDLOCK_ACCESS_FS_MAKE_DIR | LANDLOCK_ACCESS_FS_MAKE_FIFO | LANDLOCK_ACCESS_FS_MAKE_SOCK |   \
+     LANDLOCK_ACCESS_FS_MAKE_CHAR | LANDLOCK_ACCESS_FS_MAKE_BLOCK | LANDLOCK_ACCESS_FS_REFER)
 
 static bool allow(int rules, const char *path, uint64_t access)
 {
@@ -27,7 +28,8 @@ static bool allow(int rules, const char *path, uint64_t access)
     return syscall(SYS_landlock_add_rule, rules, LANDLOCK_RULE_PATH_BENEATH, &beneath, 0) == 0;
 }
 
-/* Nothing may be changed but our own directory and, where scripts/fuzz names it, the one that libFuzzer keeps things in. */
+/* Nothing may be changed but our own directory and, where scripts/fuzz names it, the one that
+ * libFuzzer keeps things in. */
 static bool confine(void)
 {
     const struct landlock_ruleset_attr attr = {.handled_access_fs = CHANGES};
@@ -37,8 +39,10 @@ static bool confine(void)
 
     *strrchr(above, '/') = '\0'; /* what our directory is removed from in the end */
     return rules >= 0 && allow(rules, fuzz_directory_path(), CHANGES) &&
-           allow(rules, above, LANDLOCK_ACCESS_FS_REMOVE_DIR) && (keeps == NULL || allow(rules, keeps, CHANGES)) &&
-           prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && syscall(SYS_landlock_restrict_self, rules, 0) == 0;
+           allow(rules, above, LANDLOCK_ACCESS_FS_REMOVE_DIR) &&
+           (keeps == NULL || allow(rules, keeps, CHANGES)) &&
+           prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+           syscall(SYS_landlock_restrict_self, rules, 0) == 0;
 }
 
 static void begin(void)
@@ -52,7 +56,8 @@ static void begin(void)
 static void make_outside(void)
 {
     FUZZ_EXPECT(file_mkdir_p_at(fuzz_directory(), "outside", 0700) == 0);
-    FUZZ_EXPECT(file_write_atomic_at(fuzz_directory(), "outside/file", MARK, strlen(MARK), 0600) == 0);
+    FUZZ_EXPECT(file_write_atomic_at(fuzz_directory(), "outside/file", MARK, strlen(MARK), 0600) ==
+                0);
 }
 
 /* Nothing beside the tree has changed, and nothing has been made there. */
@@ -60,7 +65,8 @@ static void check_outside(void)
 {
     struct stat dir, file;
     char text[sizeof(MARK)] = "";
-    cleanup_close int fd = openat(fuzz_directory(), "outside/file", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    cleanup_close int fd =
+        openat(fuzz_directory(), "outside/file", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 
     FUZZ_EXPECT(fstatat(fuzz_directory(), "outside", &dir, AT_SYMLINK_NOFOLLOW) == 0);
     FUZZ_EXPECT((dir.st_mode & 07777) == 0700 && dir.st_uid == geteuid() && dir.st_nlink == 2);
@@ -85,8 +91,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         FUZZ_EXPECT(archive >= 0 && before >= 0);
         make_outside();
         if (!confine()) {
-            (void)printf(
-                "skip - fuzz_tar: this kernel has no Landlock, without which nothing is unpacked outside a child\n");
+            (void)printf("skip - fuzz_tar: this kernel has no Landlock, without which nothing is "
+                         "unpacked outside a child\n");
             exit(0);
         }
     }

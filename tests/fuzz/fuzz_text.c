@@ -30,8 +30,8 @@ static void check_mode(const uint8_t *data, size_t size, enum text_mode mode)
     if (mode != TEXT_JSON)
         FUZZ_EXPECT(fuzz_is_harmless(once.data, once.len, kept[mode]));
     if (mode == TEXT_TOKEN)
-        FUZZ_EXPECT(once.len == 0 ||
-                    (once.data[0] != ' ' && once.data[once.len - 1] != ' ' && strstr(once.data, "  ") == NULL));
+        FUZZ_EXPECT(once.len == 0 || (once.data[0] != ' ' && once.data[once.len - 1] != ' ' &&
+                                      strstr(once.data, "  ") == NULL));
     /* what is safe is left alone */
     text_escape(&twice, once.data, once.len, mode);
     FUZZ_EXPECT(twice.len == once.len && memcmp(twice.data, once.data, once.len) == 0);

@@ -1,4 +1,5 @@
-/* fuzz_unit: sizes, durations, cores and lists of CPUs: what is accepted is a value, and it can be written again. */
+/* fuzz_unit: sizes, durations, cores and lists of CPUs: what is accepted is a value, and it can be
+ * written again. */
 #include "fuzz.h"
 
 #include "jobs/jobs.h"

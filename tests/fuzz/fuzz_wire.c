@@ -1,5 +1,6 @@
-/* fuzz_wire: a slot's answer, damaged. An undamaged one comes out as it went in; any other is refused, or at least hangs
- * together. Input: the shape of a result, then damage: where (two bytes) and what. So no seed depends on the layout. */
+/* fuzz_wire: a slot's answer, damaged. An undamaged one comes out as it went in; any other is
+ * refused, or at least hangs together. Input: the shape of a result, then damage: where (two bytes)
+ * and what. So no seed depends on the layout. */
 #include "fuzz.h"
 #include "harness/attempt/artifacts.h"
 #include "harness/attempt/attempt.h"
@@ -16,8 +17,12 @@ static void make_result(struct attempt_result *r, struct fuzz_input *in)
     uint8_t shape = fuzz_byte(in), lists = fuzz_byte(in);
 
     *r = (struct attempt_result){
-        .facts = {.n_steps = 1 + shape % STEPS_MAX, .started_ns = 5, .ended_ns = 9, .n_leaks = (shape >> 2) % 4},
-        .job = {.verdict = (enum reports_verdict)(shape % REPORTS_VERDICT_COUNT), .evidence = "evidence"},
+        .facts = {.n_steps = 1 + shape % STEPS_MAX,
+                  .started_ns = 5,
+                  .ended_ns = 9,
+                  .n_leaks = (shape >> 2) % 4},
+        .job = {.verdict = (enum reports_verdict)(shape % REPORTS_VERDICT_COUNT),
+                .evidence = "evidence"},
         .has_stdout = (shape & 64) != 0,
         .near_limit = (shape & 128) != 0 ? xstrdup("near") : NULL,
     };
@@ -97,12 +102,14 @@ static void check(const struct wire_result *w)
     FUZZ_EXPECT(r->verdict < REPORTS_VERDICT_COUNT && strlen(r->evidence) < MESSAGE_MAX);
     FUZZ_EXPECT(r->near_limit == NULL || strlen(r->near_limit) < MESSAGE_MAX);
     for (size_t i = 0; i < r->n_cases; i++)
-        FUZZ_EXPECT(r->cases[i].verdict < REPORTS_VERDICT_COUNT && strlen(r->cases[i].evidence) < MESSAGE_MAX);
+        FUZZ_EXPECT(r->cases[i].verdict < REPORTS_VERDICT_COUNT &&
+                    strlen(r->cases[i].evidence) < MESSAGE_MAX);
     for (size_t i = 0; i < r->n_leaks; i++)
         FUZZ_EXPECT(strlen(r->leaks[i].command) <= sizeof(((struct leak *)NULL)->command));
     for (size_t i = 0; i < r->timeline.n; i++)
         (void)*(const volatile uint64_t *)&r->timeline.points[i].at_ns;
-    FUZZ_EXPECT(r->n_cases <= JOBS_STEPS_MAX && r->n_leaks <= WIRE_LEAKS_MAX && r->timeline.n <= TIMELINE_MAX);
+    FUZZ_EXPECT(r->n_cases <= JOBS_STEPS_MAX && r->n_leaks <= WIRE_LEAKS_MAX &&
+                r->timeline.n <= TIMELINE_MAX);
     FUZZ_EXPECT(length(r->notes) <= WIRE_NOTES_MAX && length(r->artifacts) <= ARTIFACTS_LISTED_MAX);
 }
 
@@ -125,7 +132,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         check(&got);
         if (!damaged)
             FUZZ_EXPECT(got.instance == 3 && got.result.n_cases == sent.facts.n_steps &&
-                        length(got.result.notes) == sent.notes.n && length(got.result.artifacts) == sent.artifacts.n);
+                        length(got.result.notes) == sent.notes.n &&
+                        length(got.result.artifacts) == sent.artifacts.n);
         wire_result_free(&got);
     }
     free(sent.near_limit);

@@ -1,5 +1,6 @@
-/* replay: runs a fuzz target over its corpus, without libFuzzer, as a unit test of every build: what a fuzzer has found
- * once stays found. Each input is also cut short at a few places, since most damage is. */
+/* replay: runs a fuzz target over its corpus, without libFuzzer, as a unit test of every build:
+ * what a fuzzer has found once stays found. Each input is also cut short at a few places, since
+ * most damage is. */
 #include "fuzz.h"
 
 #include <dirent.h>

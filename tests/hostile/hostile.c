@@ -1,6 +1,7 @@
-/* hostile: what a job may try against the limits that hold it and against its own end: one attack an invocation, see the
- * table at the end. Linked statically, so that it runs in any root. It is only ever to be run inside a sandbox with limits
- * on processes, memory, time and disk: some of these take a machine down. tests/e2e/hostile-*.sh have the expectations. */
+/* hostile: what a job may try against the limits that hold it and against its own end: one attack
+ * an invocation, see the table at the end. Linked statically, so that it runs in any root. It is
+ * only ever to be run inside a sandbox with limits on processes, memory, time and disk: some of
+ * these take a machine down. tests/e2e/hostile-*.sh have the expectations. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
@@ -135,7 +136,8 @@ static void vfork_storm(unsigned long ignored)
     }
 }
 
-/* Children that share memory and signal no parent: they need __WALL or __WCLONE to be waited for, which nobody does. */
+/* Children that share memory and signal no parent: they need __WALL or __WCLONE to be waited for,
+ * which nobody does. */
 static void clone_storm(unsigned long ignored)
 {
     (void)ignored;
@@ -166,7 +168,8 @@ static void hopper(unsigned long stay)
     usleep(50000);
 }
 
-/* So many orphans that die at once; only if PID 1 reaps them is there room for all under the `pids` limit. */
+/* So many orphans that die at once; only if PID 1 reaps them is there room for all under the `pids`
+ * limit. */
 static void orphans(unsigned long count)
 {
     uint64_t give_up = clock_ns(CLOCK_MONOTONIC) + 60 * NSEC;
@@ -320,8 +323,8 @@ static void *sleep_on(void *ignored)
     return ignored;
 }
 
-/* A daemon whose first thread has ended when the command does: /proc shows it as a zombie, and it lives. Its name has the
- * argument, to be told from others. */
+/* A daemon whose first thread has ended when the command does: /proc shows it as a zombie, and it
+ * lives. Its name has the argument, to be told from others. */
 static void first_thread_ends(unsigned long ignored)
 {
     char path[64], text[256] = "";
@@ -353,7 +356,8 @@ static void burner_left(unsigned long ignored)
         burn_for_ever();
 }
 
-/* An orphan burns for so many milliseconds, while the command waits for it, but not with wait(2). */
+/* An orphan burns for so many milliseconds, while the command waits for it, but not with wait(2).
+ */
 static void burner_billed(unsigned long ms)
 {
     int ends[2];
@@ -522,8 +526,8 @@ static void hold_output(unsigned long ignored)
     (void)!write(1, "held\n", 5);
 }
 
-/* Goes on after it was refused one, but not for ever: every name that was asked for is kernel memory, and that is another
- * limit's business. */
+/* Goes on after it was refused one, but not for ever: every name that was asked for is kernel
+ * memory, and that is another limit's business. */
 static void empty_files(unsigned long count)
 {
     unsigned long refused = 0;
@@ -545,7 +549,8 @@ static void sparse(unsigned long gib)
 {
     int fd = open("/work/sparse", O_WRONLY | O_CREAT, 0600);
 
-    if (fd < 0 || ftruncate(fd, (off_t)gib << 30) < 0 || pwrite(fd, "end", 3, ((off_t)gib << 30) - 3) != 3)
+    if (fd < 0 || ftruncate(fd, (off_t)gib << 30) < 0 ||
+        pwrite(fd, "end", 3, ((off_t)gib << 30) - 3) != 3)
         fail("/work/sparse");
 }
 

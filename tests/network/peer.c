@@ -1,12 +1,11 @@
-/* peer: both ends of what tests/e2e/network.sh tries: small servers that tell what reached them, and a client that says how it
- * went. Linked statically, so that it runs in any root.
+/* peer: both ends of what tests/e2e/network.sh tries: small servers that tell what reached them,
+ * and a client that says how it went. Linked statically, so that it runs in any root.
  *
- *   peer serve (tcp|udp|dns ADDRESS PORT WORD)...   answers with WORD (dns: with the address WORD, whatever the name); prints "ready", and
- *                                                   "saw WORD" for each that came
- *   peer ask tcp|udp ADDRESS PORT [INTERFACE]       prints the answer, or why there was none; ADDRESS may be a name of /etc/hosts
- *                                                   (after PEER_PATIENCE_MS at the latest)
- *   peer abstract NAME                              connects to an abstract Unix socket
- *   peer abstract-serve NAME */
+ *   peer serve (tcp|udp|dns ADDRESS PORT WORD)...   answers with WORD (dns: with the address WORD,
+ * whatever the name); prints "ready", and "saw WORD" for each that came peer ask tcp|udp ADDRESS
+ * PORT [INTERFACE]       prints the answer, or why there was none; ADDRESS may be a name of
+ * /etc/hosts (after PEER_PATIENCE_MS at the latest) peer abstract NAME connects to an abstract Unix
+ * socket peer abstract-serve NAME */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netdb.h>
@@ -97,7 +96,8 @@ static void listen_on(struct server *s, char **words)
     s->word = words[3];
     s->fd = socket(a.any.sa_family, tcp ? SOCK_STREAM : SOCK_DGRAM, 0);
     if (s->fd < 0 || setsockopt(s->fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0 ||
-        (a.any.sa_family == AF_INET6 && setsockopt(s->fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) < 0) ||
+        (a.any.sa_family == AF_INET6 &&
+         setsockopt(s->fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) < 0) ||
         bind(s->fd, &a.any, len) < 0 || (tcp && listen(s->fd, 64) < 0))
         fail(words[1]);
 }
@@ -190,7 +190,8 @@ static int ask(const char *kind, const char *name, const char *port, const char 
     int s;
 
     tcp |= v6;
-    if (!parse(name, port, &a, &len) && !(look_up(name, v6, found, sizeof(found)) && parse(found, port, &a, &len))) {
+    if (!parse(name, port, &a, &len) &&
+        !(look_up(name, v6, found, sizeof(found)) && parse(found, port, &a, &len))) {
         printf("no such name\n");
         return 1;
     }
@@ -198,7 +199,8 @@ static int ask(const char *kind, const char *name, const char *port, const char 
     if (s < 0 || setsockopt(s, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) < 0 ||
         setsockopt(s, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) < 0)
         fail("socket");
-    if (interface != NULL && setsockopt(s, SOL_SOCKET, SO_BINDTODEVICE, interface, (socklen_t)strlen(interface)) < 0)
+    if (interface != NULL &&
+        setsockopt(s, SOL_SOCKET, SO_BINDTODEVICE, interface, (socklen_t)strlen(interface)) < 0)
         fail(interface);
     if (connect(s, &a.any, len) < 0 || (!tcp && send(s, "?", 1, 0) < 0) ||
         (n = recv(s, answer, sizeof(answer) - 1, 0)) < 0) {

@@ -1,5 +1,5 @@
-/* test_attempt_artifacts: what patterns bring home from a finished root, and what a hostile root cannot make them
- * bring. */
+/* test_attempt_artifacts: what patterns bring home from a finished root, and what a hostile root
+ * cannot make them bring. */
 #include "harness/attempt/artifact_names.h"
 #include "harness/attempt/artifacts.h"
 
@@ -130,7 +130,8 @@ static void assert_content(struct room *room, const char *path, const char *expe
     assert_string_equal(data, expected);
 }
 
-/* Makes `depth` directories of this name within one another below the directory `at`, and a file in the last. */
+/* Makes `depth` directories of this name within one another below the directory `at`, and a file in
+ * the last. */
 static void put_deep(struct room *room, const char *at, const char *name, unsigned depth)
 {
     int dir = file_open_dir_p_at(room->root, at, 0755);
@@ -246,7 +247,8 @@ static void test_modes(void **state)
     static const struct {
         const char *name;
         mode_t mode, copied;
-    } table[] = {{"w/suid", 06777, 0755}, {"w/plain", 0644, 0644}, {"w/closed", 0, 0}, {"w/x", 0700, 0700}};
+    } table[] = {
+        {"w/suid", 06777, 0755}, {"w/plain", 0644, 0644}, {"w/closed", 0, 0}, {"w/x", 0700, 0700}};
     struct room *room = *state;
 
     for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
@@ -312,13 +314,15 @@ static void test_max(void **state)
     assert_int_equal(collect(room, "/w/[abc]", 3 * 4096), 0); /* exactly max is within it */
     assert_copied(room, "w/a w/b w/c");
     assert_notes(room, "");
-    /* more than that is a bound reached, and those that come first by name are the ones that are there */
+    /* more than that is a bound reached, and those that come first by name are the ones that are
+     * there */
     assert_int_equal(collect(room, "/w/[abc]", 3 * 4096 - 1), 1);
     assert_copied(room, "w/a w/b");
     assert_notes(room, "artifacts exceed their max of 12 KiB: the rest was not copied");
     assert_int_equal(collect(room, "/w/a", 4095), 1);
     assert_copied(room, "");
-    assert_int_equal(faccessat(reports_out_dirfd(room->out), "artifacts/job/w/a", F_OK, 0), -1); /* no half file */
+    /* no half file */
+    assert_int_equal(faccessat(reports_out_dirfd(room->out), "artifacts/job/w/a", F_OK, 0), -1);
     assert_int_equal(collect(room, "/w/empty", 0), 0);
     assert_copied(room, "w/empty");
 }
@@ -375,7 +379,8 @@ static void test_hard_links(void **state)
     /* names of the copies alone: none is the job's own file, and what was laid aside is gone */
     assert_int_equal(fstatat(reports_out_dirfd(room->out), "artifacts/job/w/a", &st, 0), 0);
     assert_int_equal(st.st_nlink, 168);
-    assert_int_equal(fstatat(reports_out_dirfd(room->out), "artifacts/job/w/one-of-two", &st, 0), 0);
+    assert_int_equal(fstatat(reports_out_dirfd(room->out), "artifacts/job/w/one-of-two", &st, 0),
+                     0);
     assert_int_equal(st.st_nlink, 1);
     assert_int_equal(entries_of(room, "artifacts/job"), 1);
 }
@@ -440,7 +445,8 @@ static void test_names_in_parts(void **state)
     assert_true(parts >= 600 / (4096 / 262));
 }
 
-/* More names than a collection holds at a time: one list does not fit, and others give way to those below them. */
+/* More names than a collection holds at a time: one list does not fit, and others give way to those
+ * below them. */
 static void test_many_long_names(void **state)
 {
     static const struct {
@@ -460,7 +466,8 @@ static void test_many_long_names(void **state)
     for (size_t i = 0; i < room->copied.n; i++)
         bytes += strlen(room->copied.items[i]) + 1;
     assert_true(bytes <= ARTIFACTS_LISTED_BYTES && bytes > ARTIFACTS_LISTED_BYTES - 2048);
-    (void)snprintf(text, sizeof(text), "%zu more artifacts were copied, and are not listed", 17100 - room->copied.n);
+    (void)snprintf(text, sizeof(text), "%zu more artifacts were copied, and are not listed",
+                   17100 - room->copied.n);
     assert_notes(room, text);
     for (size_t i = 0; i < ARRAY_SIZE(dirs); i++) {
         cleanup_free char *path = xasprintf("artifacts/job/%s", dirs[i].at);
@@ -469,7 +476,8 @@ static void test_many_long_names(void **state)
     }
 }
 
-/* What once took minutes: several "**" in a pattern, over directories that all have the same name. */
+/* What once took minutes: several "**" in a pattern, over directories that all have the same name.
+ */
 static void test_patterns_take_no_time(void **state)
 {
     struct room *room = *state;
@@ -485,7 +493,8 @@ static void test_patterns_take_no_time(void **state)
 
 static void test_hostile_names(void **state)
 {
-    static const char *const names[] = {"w/new\nline", "w/\xff\xfe", "w/-rf", "w/ ", "w/%s%n", "w/...", "w/*"};
+    static const char *const names[] = {"w/new\nline", "w/\xff\xfe", "w/-rf", "w/ ",
+                                        "w/%s%n",      "w/...",      "w/*"};
     struct room *room = *state;
 
     for (size_t i = 0; i < ARRAY_SIZE(names); i++)
@@ -508,7 +517,8 @@ static void test_depth_and_notes_are_bounded(void **state)
     put_deep(room, "w", "d", 2000);
     put(room, "w/e/file", "x");
     assert_int_equal(collect(room, "/w/**", UINT64_MAX), 0);
-    assert_copied(room, "w/e/file"); /* what is beside it is found all the same, on the way back */
+    /* what is beside it is found all the same, on the way back */
+    assert_copied(room, "w/e/file");
     assert_int_equal(room->notes.n, 1);
     assert_non_null(strstr(room->notes.items[0], "is too deep; not copied"));
     put_deep(room, "v", "d", 250);
@@ -526,7 +536,8 @@ static void test_depth_and_notes_are_bounded(void **state)
     assert_string_equal(room->notes.items[20], "180 more remarks on artifacts are left out here");
 }
 
-/* The out directory is the user's: a name in it that leads elsewhere is replaced or refused, never followed. */
+/* The out directory is the user's: a name in it that leads elsewhere is replaced or refused, never
+ * followed. */
 static void test_link_in_the_out_directory(void **state)
 {
     struct room *room = *state;
@@ -586,7 +597,8 @@ static void test_stopped(void **state)
     const struct artifacts_target target = {.out = room->out, .name = "job", .stopped = always};
 
     put(room, "w/a", "x");
-    assert_int_equal(artifacts_collect(&job, room->root, &target, &room->copied, &room->notes, &room->err), 0);
+    assert_int_equal(
+        artifacts_collect(&job, room->root, &target, &room->copied, &room->notes, &room->err), 0);
     assert_copied(room, "");
     assert_notes(room, "interrupted while artifacts were copied: the rest was not copied");
 }

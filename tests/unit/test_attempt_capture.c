@@ -1,5 +1,5 @@
-/* test_attempt_capture: real pipes into real log files, counted and cut to the byte; and what was written against
- * what was expected (expect.c reads the same logs). */
+/* test_attempt_capture: real pipes into real log files, counted and cut to the byte; and what was
+ * written against what was expected (expect.c reads the same logs). */
 #include "harness/attempt/capture.h"
 #include "harness/attempt/expect.h"
 #include "harness/attempt/facts.h"
@@ -95,7 +95,8 @@ static void test_both_streams(void **state)
     struct room *room = *state;
 
     begin(room, UINT64_MAX);
-    assert_int_equal(capture_take(&room->c, 0, &room->err), 1); /* nothing there yet: does not block */
+    /* nothing there yet: does not block */
+    assert_int_equal(capture_take(&room->c, 0, &room->err), 1);
     assert_no_log(room, "logs/job.stdout");
     say(room, 0, "out\0\xff", 5);
     say(room, 1, "err", 3);
@@ -200,16 +201,18 @@ static void test_log_that_cannot_be_made(void **state)
 
 /* ---- expect.c ---- */
 
-/* Says `out` and `err` after a first step's "earlier", and checks the second step against `expect`. */
-static int check(struct room *room, const struct jobs_expect *expect, const char *out, const char *err,
-                 struct step_facts *facts)
+/* Says `out` and `err` after a first step's "earlier", and checks the second step against `expect`.
+ */
+static int check(struct room *room, const struct jobs_expect *expect, const char *out,
+                 const char *err, struct step_facts *facts)
 {
     struct jobs_step step = {.expect = *expect};
 
     begin(room, UINT64_MAX);
     say(room, 0, "earlier", 7);
     assert_int_equal(capture_drain(&room->c, &room->err), 0);
-    *facts = (struct step_facts){.stdout_from = room->c.written[0], .stderr_from = room->c.written[1]};
+    *facts =
+        (struct step_facts){.stdout_from = room->c.written[0], .stderr_from = room->c.written[1]};
     say(room, 0, out, strlen(out));
     say(room, 1, err, strlen(err));
     assert_int_equal(capture_drain(&room->c, &room->err), 0);
@@ -235,20 +238,26 @@ static void test_expected_output(void **state)
         {NULL, NULL, "anything", "at all", NULL},
         {"a\nb\n", NULL, "a\nb\n", "not looked at", NULL},
         {"", "", "", "", NULL},
-        {"a\n4\n", NULL, "a\n5\n", "", "stdout differs at byte 3 (line 2): expected \"4\\n\", got \"5\\n\""},
+        {"a\n4\n", NULL, "a\n5\n", "",
+         "stdout differs at byte 3 (line 2): expected \"4\\n\", got \"5\\n\""},
         {"abc", NULL, "ab", "", "stdout differs at byte 3 (line 1): expected \"c\", got the end"},
-        {"ab", NULL, "abc\n", "", "stdout differs at byte 3 (line 1): expected the end, got \"c\\n\""},
+        {"ab", NULL, "abc\n", "",
+         "stdout differs at byte 3 (line 1): expected the end, got \"c\\n\""},
         {"", NULL, "x", "", "stdout differs at byte 1 (line 1): expected the end, got \"x\""},
         {"x", NULL, "", "", "stdout differs at byte 1 (line 1): expected \"x\", got the end"},
         {NULL, "e", "", "f", "stderr differs at byte 1 (line 1): expected \"e\", got \"f\""},
-        {"o", "e", "p", "f", "stdout differs at byte 1 (line 1): expected \"o\", got \"p\""}, /* the first one tells */
+        /* the first one tells */
+        {"o", "e", "p", "f", "stdout differs at byte 1 (line 1): expected \"o\", got \"p\""},
         {"x", NULL, "\x1b[31m\"\\\t\x80", "",
          "stdout differs at byte 1 (line 1): expected \"x\", got \"\\x1b[31m\\\"\\\\\\x09\\x80\""},
-        {"a\n", NULL, "a\r\n", "", "stdout differs at byte 2 (line 1): expected \"\\n\", got \"\\x0d\\n\""},
+        {"a\n", NULL, "a\r\n", "",
+         "stdout differs at byte 2 (line 1): expected \"\\n\", got \"\\x0d\\n\""},
         {"x", NULL, "0123456789012345678901234567890123456789", "",
-         "stdout differs at byte 1 (line 1): expected \"x\", got \"0123456789012345678901234567890123456789\""},
+         "stdout differs at byte 1 (line 1): expected \"x\", got "
+         "\"0123456789012345678901234567890123456789\""},
         {"x", NULL, "0123456789012345678901234567890123456789+", "",
-         "stdout differs at byte 1 (line 1): expected \"x\", got \"0123456789012345678901234567890123456789\"..."},
+         "stdout differs at byte 1 (line 1): expected \"x\", got "
+         "\"0123456789012345678901234567890123456789\"..."},
     };
     struct room *room = *state;
 
@@ -257,7 +266,8 @@ static void test_expected_output(void **state)
         struct step_facts facts;
 
         assert_int_equal(check(room, &expect, table[i].out, table[i].err, &facts), 0);
-        assert_string_equal(facts.difference, table[i].difference != NULL ? table[i].difference : "");
+        assert_string_equal(facts.difference,
+                            table[i].difference != NULL ? table[i].difference : "");
         assert_int_equal(facts.output_differs, table[i].difference != NULL);
         capture_close(&room->c);
     }
@@ -276,7 +286,8 @@ static void test_expected_file(void **state)
     capture_close(&room->c);
     assert_int_equal(check(room, &expect, "43\n", "", &facts), 0);
     assert_true(facts.output_differs);
-    assert_string_equal(facts.difference, "stdout differs at byte 2 (line 1): expected \"2\\n\", got \"3\\n\"");
+    assert_string_equal(facts.difference,
+                        "stdout differs at byte 2 (line 1): expected \"2\\n\", got \"3\\n\"");
     capture_close(&room->c);
     assert_int_equal(unlink(path), 0);
     assert_int_equal(check(room, &expect, "42\n", "", &facts), -ENOENT);
@@ -301,7 +312,8 @@ static void test_difference_fits(void **state)
     assert_int_equal(check(room, &expect, out, "", &facts), 0);
     assert_true(facts.output_differs);
     assert_true(strlen(facts.difference) < sizeof(facts.difference));
-    assert_memory_equal(facts.difference, "stdout differs at byte 901 (line 901): expected \"\\x02", 52);
+    assert_memory_equal(facts.difference, "stdout differs at byte 901 (line 901): expected \"\\x02",
+                        52);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)

@@ -28,7 +28,8 @@ static void limit_wall(struct jobs_limits *l, uint64_t value)
 
 static void prepare(struct room *r)
 {
-    *r = (struct room){.job = {.steps = r->steps, .n_steps = 2}, .facts = {.steps = r->step_facts, .n_steps = 2}};
+    *r = (struct room){.job = {.steps = r->steps, .n_steps = 2},
+                       .facts = {.steps = r->step_facts, .n_steps = 2}};
     limit_wall(&r->job.limits, 10 * S);
     limit_wall(&r->steps[1].limits, 2 * S);
 }
@@ -47,7 +48,8 @@ static void end(struct room *r, unsigned step, uint64_t at)
     r->step_facts[step].ended_ns = at;
 }
 
-static void expect(const struct room *r, unsigned step, uint64_t at, enum deadline_kind kind, bool of_step, bool set_up)
+static void expect(const struct room *r, unsigned step, uint64_t at, enum deadline_kind kind,
+                   bool of_step, bool set_up)
 {
     struct deadline d = deadline_next(&r->job, &r->facts, 0, step, 5 * S, 7 * S);
 
@@ -67,7 +69,8 @@ static void test_from_the_order_to_the_end(void **state)
     start(&r, 0, 100 * S);
     expect(&r, 0, 110 * S, DEADLINE_WALL, false, false);
     end(&r, 0, 103 * S);
-    expect(&r, 0, 105 * S, DEADLINE_WALL, true, true); /* the next step's own, from the end of this one */
+    /* the next step's own, from the end of this one */
+    expect(&r, 0, 105 * S, DEADLINE_WALL, true, true);
     start(&r, 1, 104 * S);
     expect(&r, 1, 106 * S, DEADLINE_WALL, true, false);
     end(&r, 1, 105 * S);

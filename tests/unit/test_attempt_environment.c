@@ -27,8 +27,9 @@ static void assert_environment(const struct jobs_job *job, const char *const *ex
 
 static void test_defaults(void **state)
 {
-    static const char *const expected[] = {DEFAULT_PATH,        "LANG=C.UTF-8",  "TZ=UTC", "TMPDIR=/tmp", "CI=true",
-                                           "SHELL=/bin/sh", "CUPEL_SUITE=suite", "CUPEL_JOB=job", NULL};
+    static const char *const expected[] = {DEFAULT_PATH,        "LANG=C.UTF-8",  "TZ=UTC",
+                                           "TMPDIR=/tmp",       "CI=true",       "SHELL=/bin/sh",
+                                           "CUPEL_SUITE=suite", "CUPEL_JOB=job", NULL};
     struct jobs_job job = {.name = "job"};
 
     (void)state;
@@ -39,7 +40,8 @@ static void test_defaults(void **state)
 static void test_later_ones_take_the_place(void **state)
 {
     static const char *pass[] = {"CUPEL_TEST_A", "CUPEL_TEST_NOT_SET", "TZ", "CUPEL_TEST_B", NULL};
-    static const char *env[] = {"PATH=/bin", "CUPEL_TEST_A=own", "EMPTY=", "LANG=C", "EQUALS=a=b=c", "LANG=D", NULL};
+    static const char *env[] = {"PATH=/bin",    "CUPEL_TEST_A=own", "EMPTY=", "LANG=C",
+                                "EQUALS=a=b=c", "LANG=D",           NULL};
     static const char *const expected[] = {"PATH=/bin",
                                            "LANG=D",
                                            "TZ=Here",

@@ -30,7 +30,8 @@ static void test_nothing_is_limited(void **state)
 static void test_wall_counts_from_the_start_of_each(void **state)
 {
     struct jobs_limits job = {0}, step = {0};
-    struct limits_view v = {.job = &job, .step = &step, .job_started_ns = 100, .step_started_ns = 150};
+    struct limits_view v = {
+        .job = &job, .step = &step, .job_started_ns = 100, .step_started_ns = 150};
     bool of_step;
 
     (void)state;
@@ -107,9 +108,12 @@ static void test_asked_in_a_step_alone(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_nothing_is_limited), cmocka_unit_test(test_wall_counts_from_the_start_of_each),
-        cmocka_unit_test(test_cpu_left),           cmocka_unit_test(test_cpu_lasts_as_long_as_all_cores_need),
-        cmocka_unit_test(test_let_go_is_no_limit), cmocka_unit_test(test_asked_in_a_step_alone),
+        cmocka_unit_test(test_nothing_is_limited),
+        cmocka_unit_test(test_wall_counts_from_the_start_of_each),
+        cmocka_unit_test(test_cpu_left),
+        cmocka_unit_test(test_cpu_lasts_as_long_as_all_cores_need),
+        cmocka_unit_test(test_let_go_is_no_limit),
+        cmocka_unit_test(test_asked_in_a_step_alone),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,5 @@
-/* test_attempt_near_limit: what the machine did (parsed from the kernel's text), and which results that makes doubtful. */
+/* test_attempt_near_limit: what the machine did (parsed from the kernel's text), and which results
+ * that makes doubtful. */
 #include "harness/attempt/facts.h"
 #include "harness/attempt/near_limit.h"
 
@@ -20,9 +21,10 @@ static void test_pressure_text(void **state)
     uint64_t ns = 77;
 
     (void)state;
-    assert_true(pressure_parse_pressure("some avg10=3.74 avg60=28.62 avg300=21.20 total=2808295958\nfull avg10=0.00 "
-                                       "avg60=0.00 avg300=0.00 total=5\n",
-                                       &ns));
+    assert_true(pressure_parse_pressure(
+        "some avg10=3.74 avg60=28.62 avg300=21.20 total=2808295958\nfull avg10=0.00 "
+        "avg60=0.00 avg300=0.00 total=5\n",
+        &ns));
     assert_int_equal(ns, UINT64_C(2808295958000));
     ns = 77;
     assert_false(pressure_parse_pressure("", &ns));
@@ -41,8 +43,8 @@ static void test_stat_text(void **state)
     assert_false(pressure_parse_stat("intr 1 2 3 4 5 6 7 8 9", &busy, &stolen));
     assert_int_equal(busy, 77);
     /* user nice system idle iowait irq softirq steal guest guest_nice, in hundredths of a second */
-    assert_true(
-        pressure_parse_stat("cpu  100 20 3 90000 70000 4 5 600 50 50\ncpu0 1 1 1 1 1 1 1 1 1 1\n", &busy, &stolen));
+    assert_true(pressure_parse_stat(
+        "cpu  100 20 3 90000 70000 4 5 600 50 50\ncpu0 1 1 1 1 1 1 1 1 1 1\n", &busy, &stolen));
     assert_int_equal(busy, 132 * (SEC / 100));
     assert_int_equal(stolen, 600 * (SEC / 100));
 }
@@ -71,7 +73,9 @@ static void test_this_machine(void **state)
 
 static void test_difference_of_what_both_know(void **state)
 {
-    struct pressure_look a = {.at_ns = 100, .known = 1u << MACHINE_BUSY_NS | 1u << MACHINE_STOLEN_NS}, b = a, d;
+    struct pressure_look a = {.at_ns = 100,
+                              .known = 1u << MACHINE_BUSY_NS | 1u << MACHINE_STOLEN_NS},
+                         b = a, d;
     uint64_t v = 0;
 
     (void)state;
@@ -153,10 +157,12 @@ static void test_time_verdict_on_a_loaded_machine(void **state)
     (void)state;
     loaded(&s);
     assert_marked(&s, REPORTS_TIMEOUT,
-                  "near-limit, machine under pressure: some task waited for a CPU 50% of the time while other "
+                  "near-limit, machine under pressure: some task waited for a CPU 50% of the time "
+                  "while other "
                   "processes used 50% of the CPUs");
     assert_marked(&s, REPORTS_CPU_LIMIT,
-                  "near-limit, machine under pressure: some task waited for a CPU 50% of the time while other "
+                  "near-limit, machine under pressure: some task waited for a CPU 50% of the time "
+                  "while other "
                   "processes used 50% of the CPUs");
     assert_not_marked(&s, REPORTS_FAILED);
     assert_not_marked(&s, REPORTS_MEMORY_LIMIT);
@@ -180,7 +186,8 @@ static void test_what_it_does_to_itself(void **state)
     s.facts.has_run_queue_wait = true; /* or ready all the time, and never let */
     s.facts.run_queue_wait_ns = SEC;
     assert_marked(&s, REPORTS_TIMEOUT,
-                  "near-limit, machine under pressure: some task waited for a CPU 50% of the time while other "
+                  "near-limit, machine under pressure: some task waited for a CPU 50% of the time "
+                  "while other "
                   "processes used 74% of the CPUs");
 
     loaded(&s); /* others had their CPUs, and it had its own */
@@ -194,8 +201,9 @@ static void test_what_it_does_to_itself(void **state)
     used(&s, CGROUP_MEMORY_PEAK_BYTES, 990);
     assert_not_marked(&s, REPORTS_TIMEOUT);
     used(&s, CGROUP_MEMORY_PEAK_BYTES, 500);
-    assert_marked(&s, REPORTS_TIMEOUT,
-                  "near-limit, machine under pressure: some task waited for memory 50% of the time");
+    assert_marked(
+        &s, REPORTS_TIMEOUT,
+        "near-limit, machine under pressure: some task waited for memory 50% of the time");
 }
 
 static void test_other_pressure(void **state)
@@ -206,11 +214,13 @@ static void test_other_pressure(void **state)
     loaded(&s);
     known(&s, MACHINE_CPU_PRESSURE_NS, 0);
     known(&s, MACHINE_STOLEN_NS, SEC);
-    assert_marked(&s, REPORTS_TIMEOUT, "near-limit, machine under pressure: the hypervisor took 25% of the CPUs");
+    assert_marked(&s, REPORTS_TIMEOUT,
+                  "near-limit, machine under pressure: the hypervisor took 25% of the CPUs");
     known(&s, MACHINE_STOLEN_NS, 0);
     known(&s, MACHINE_IO_PRESSURE_NS, SEC);
     assert_marked(&s, REPORTS_TIMEOUT,
-                  "near-limit, machine under pressure: some task, of this job or another, waited for a disk 50% of the "
+                  "near-limit, machine under pressure: some task, of this job or another, waited "
+                  "for a disk 50% of the "
                   "time");
     known(&s, MACHINE_IO_PRESSURE_NS, SEC / 5);
     assert_not_marked(&s, REPORTS_TIMEOUT);
@@ -226,8 +236,9 @@ static void test_without_pressure_figures(void **state)
     s.facts.machine.known &= ~(1u << MACHINE_CPU_PRESSURE_NS);
     assert_not_marked(&s, REPORTS_TIMEOUT); /* 75 % busy */
     known(&s, MACHINE_BUSY_NS, 4 * SEC);
-    assert_marked(&s, REPORTS_TIMEOUT,
-                  "near-limit, machine under pressure: the CPUs were 100% busy, 75% with other processes");
+    assert_marked(
+        &s, REPORTS_TIMEOUT,
+        "near-limit, machine under pressure: the CPUs were 100% busy, 75% with other processes");
     s.facts.machine.known = 0;
     assert_not_marked(&s, REPORTS_TIMEOUT);
 }
@@ -240,13 +251,15 @@ static void test_a_pass_that_was_close(void **state)
     loaded(&s);
     s.facts.ended_ns = s.facts.started_ns + SEC * 19 / 10;
     assert_marked(&s, REPORTS_PASSED,
-                  "near-limit, machine under pressure: 95% of its wall limit 2 s used, and some task waited for a CPU "
+                  "near-limit, machine under pressure: 95% of its wall limit 2 s used, and some "
+                  "task waited for a CPU "
                   "50% of the time while other processes used 50% of the CPUs");
     s.facts.ended_ns = s.facts.started_ns + SEC * 17 / 10;
     assert_not_marked(&s, REPORTS_PASSED);
     limit(&s, JOBS_LIMIT_CPU_TIME, SEC + SEC / 20);
     assert_marked(&s, REPORTS_PASSED,
-                  "near-limit, machine under pressure: 95% of its cpu-time limit 1.05 s used, and some task waited for "
+                  "near-limit, machine under pressure: 95% of its cpu-time limit 1.05 s used, and "
+                  "some task waited for "
                   "a CPU 50% of the time while other processes used 50% of the CPUs");
     known(&s, MACHINE_CPU_PRESSURE_NS, 0);
     assert_not_marked(&s, REPORTS_PASSED);

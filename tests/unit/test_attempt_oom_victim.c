@@ -1,4 +1,5 @@
-/* What the kernel's log says of an OOM kill, also where the victim has chosen its name with care. */
+/* What the kernel's log says of an OOM kill, also where the victim has chosen its name with care.
+ */
 #include "harness/attempt/oom_victim.h"
 
 #include <setjmp.h>
@@ -40,10 +41,12 @@ static void test_names(void **state)
 
 static void test_size(void **state)
 {
-    static const char other[] = "3,11,21,-;Memory cgroup out of memory: Killed process 12 (x) total-vm:1kB, "
-                                "anon-rss:7kB, file-rss:1kB";
-    static const char killed[] = "3,11,21,-;Memory cgroup out of memory: Killed process 123 (a, anon-rss:1) "
-                                 "total-vm:47352kB, anon-rss:37484kB, file-rss:6576kB, UID:5";
+    static const char other[] =
+        "3,11,21,-;Memory cgroup out of memory: Killed process 12 (x) total-vm:1kB, "
+        "anon-rss:7kB, file-rss:1kB";
+    static const char killed[] =
+        "3,11,21,-;Memory cgroup out of memory: Killed process 123 (a, anon-rss:1) "
+        "total-vm:47352kB, anon-rss:37484kB, file-rss:6576kB, UID:5";
     struct oom_victim v = {0};
 
     (void)state;

@@ -12,8 +12,10 @@
 
 static struct reports_point point(uint64_t i)
 {
-    return (struct reports_point){
-        .at_ns = i * STEP, .cpu_ns = i * 7, .memory_bytes = i == 300 ? 999 : 5, .pids = i == 301 ? 9 : 1};
+    return (struct reports_point){.at_ns = i * STEP,
+                                  .cpu_ns = i * 7,
+                                  .memory_bytes = i == 300 ? 999 : 5,
+                                  .pids = i == 301 ? 9 : 1};
 }
 
 static void test_short_series(void **state)
@@ -26,7 +28,8 @@ static void test_short_series(void **state)
     for (uint64_t i = 1; i <= 3; i++) {
         struct reports_point p = point(i);
 
-        p.at_ns += NSEC_PER_MSEC; /* a little late: the next is due at its own time all the same */
+        /* a little late: the next is due at its own time all the same */
+        p.at_ns += NSEC_PER_MSEC;
         timeline_add(&t, &p, true, true, true);
         assert_int_equal(t.next_ns, (i + 1) * STEP);
     }
@@ -55,7 +58,8 @@ static void test_long_series(void **state)
         assert_true(t.points[i].at_ns > last);
         last = t.points[i].at_ns;
         assert_int_equal(t.points[i].cpu_ns, t.points[i].at_ns / STEP * 7);
-        most_memory = t.points[i].memory_bytes > most_memory ? t.points[i].memory_bytes : most_memory;
+        most_memory =
+            t.points[i].memory_bytes > most_memory ? t.points[i].memory_bytes : most_memory;
         most_pids = t.points[i].pids > most_pids ? t.points[i].pids : most_pids;
     }
     assert_int_equal(most_memory, 999);

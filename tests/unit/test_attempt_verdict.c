@@ -1,4 +1,5 @@
-/* test_attempt_verdict: constructed facts, and the verdict, exit code and evidence that they must become. */
+/* test_attempt_verdict: constructed facts, and the verdict, exit code and evidence that they must
+ * become. */
 #include "harness/attempt/facts.h"
 #include "harness/attempt/standstill.h"
 #include "harness/attempt/verdict.h"
@@ -32,13 +33,16 @@ static void scene_init(struct scene *s, size_t n_steps)
 {
     static const char *const names[] = {"configure", "make", "check"};
 
-    *s = (struct scene){
-        .job = {.name = "job", .n_steps = n_steps, .has_steps = n_steps > 1, .timeout_grace = 2 * NSEC_PER_SEC},
-        .facts = {.started_ns = 1000 * NSEC_PER_SEC, .n_steps = n_steps}};
+    *s = (struct scene){.job = {.name = "job",
+                                .n_steps = n_steps,
+                                .has_steps = n_steps > 1,
+                                .timeout_grace = 2 * NSEC_PER_SEC},
+                        .facts = {.started_ns = 1000 * NSEC_PER_SEC, .n_steps = n_steps}};
     s->job.steps = s->step;
     s->facts.steps = s->ran;
     for (size_t i = 0; i < n_steps; i++) {
-        s->step[i] = (struct jobs_step){.name = n_steps > 1 ? names[i] : NULL, .argv = (const char **)argv0};
+        s->step[i] =
+            (struct jobs_step){.name = n_steps > 1 ? names[i] : NULL, .argv = (const char **)argv0};
         s->ran[i] = (struct step_facts){.started = true,
                                         .ended = true,
                                         .started_ns = (1000 + i) * NSEC_PER_SEC,
@@ -74,7 +78,8 @@ static void cut_short(struct scene *s, size_t at)
         s->ran[i] = (struct step_facts){0};
 }
 
-static void assert_job(struct scene *s, enum reports_verdict verdict, int exit_code, int sig, const char *evidence)
+static void assert_job(struct scene *s, enum reports_verdict verdict, int exit_code, int sig,
+                       const char *evidence)
 {
     memset(&s->got, 0x5a, sizeof(s->got));
     verdict_of_job(&s->job, &s->facts, &s->got);
@@ -84,7 +89,8 @@ static void assert_job(struct scene *s, enum reports_verdict verdict, int exit_c
     assert_int_equal(s->got.signal, sig);
 }
 
-static void assert_step(struct scene *s, size_t step, enum reports_verdict verdict, const char *evidence)
+static void assert_step(struct scene *s, size_t step, enum reports_verdict verdict,
+                        const char *evidence)
 {
     struct judgement of_step;
 
@@ -113,9 +119,24 @@ static void test_command_endings(void **state)
         /* what a shell says of a killed child is an exit code like any other */
         {{.exit = 0}, EXITED(137), REPORTS_FAILED, 137, 0, "exit code 137, expected 0"},
         {{.exit = 137}, EXITED(137), REPORTS_PASSED, 137, 0, ""},
-        {{.exit = 137}, KILLED(9), REPORTS_SIGNALED, -1, 9, "killed by signal 9 (SIGKILL), expected exit code 137"},
-        {{.exit = 0}, KILLED(SIGSEGV), REPORTS_SIGNALED, -1, SIGSEGV, "killed by signal 11 (SIGSEGV)"},
-        {{.exit = 0}, DUMPED(SIGABRT), REPORTS_SIGNALED, -1, SIGABRT, "killed by signal 6 (SIGABRT)"},
+        {{.exit = 137},
+         KILLED(9),
+         REPORTS_SIGNALED,
+         -1,
+         9,
+         "killed by signal 9 (SIGKILL), expected exit code 137"},
+        {{.exit = 0},
+         KILLED(SIGSEGV),
+         REPORTS_SIGNALED,
+         -1,
+         SIGSEGV,
+         "killed by signal 11 (SIGSEGV)"},
+        {{.exit = 0},
+         DUMPED(SIGABRT),
+         REPORTS_SIGNALED,
+         -1,
+         SIGABRT,
+         "killed by signal 6 (SIGABRT)"},
         {{.exit = 0}, KILLED(64), REPORTS_SIGNALED, -1, 64, "killed by signal 64"},
         {{.exit = -1, .signal = SIGSEGV}, KILLED(SIGSEGV), REPORTS_PASSED, -1, SIGSEGV, ""},
         {{.exit = -1, .signal = SIGSEGV}, DUMPED(SIGSEGV), REPORTS_PASSED, -1, SIGSEGV, ""},
@@ -125,14 +146,24 @@ static void test_command_endings(void **state)
          -1,
          SIGBUS,
          "killed by signal 7 (SIGBUS), expected signal 11 (SIGSEGV)"},
-        {{.exit = -1, .signal = SIGSEGV}, EXITED(0), REPORTS_FAILED, 0, 0, "exit code 0, expected signal 11 (SIGSEGV)"},
+        {{.exit = -1, .signal = SIGSEGV},
+         EXITED(0),
+         REPORTS_FAILED,
+         0,
+         0,
+         "exit code 0, expected signal 11 (SIGSEGV)"},
         {{.exit = -1, .signal = SIGKILL},
          EXITED(137),
          REPORTS_FAILED,
          137,
          0,
          "exit code 137, expected signal 9 (SIGKILL)"},
-        {{.exit = -1}, KILLED(SIGTERM), REPORTS_SIGNALED, -1, SIGTERM, "killed by signal 15 (SIGTERM)"},
+        {{.exit = -1},
+         KILLED(SIGTERM),
+         REPORTS_SIGNALED,
+         -1,
+         SIGTERM,
+         "killed by signal 15 (SIGTERM)"},
     };
 
     (void)state;
@@ -144,7 +175,8 @@ static void test_command_endings(void **state)
         s.step[0].expect = table[i].expect;
         s.ran[0].status = table[i].status;
         assert_job(&s, table[i].verdict, table[i].exit, table[i].signal, evidence);
-        assert_int_equal(verdict_step_passed(&s.job, &s.facts, 0), table[i].verdict == REPORTS_PASSED);
+        assert_int_equal(verdict_step_passed(&s.job, &s.facts, 0),
+                         table[i].verdict == REPORTS_PASSED);
         assert_step(&s, 0, table[i].verdict, evidence);
     }
 }
@@ -218,15 +250,17 @@ static void test_timeout(void **state)
                "wall limit 1 s reached: still running after 1.002 s (CPU used: 12 ms)");
     s.facts.grace_used_up = true;
     s.ran[0].status = KILLED(SIGKILL);
-    assert_job(
-        &s, REPORTS_TIMEOUT, -1, SIGKILL,
-        "wall limit 1 s reached: still running after 1.002 s (CPU used: 12 ms); SIGTERM did not end it within 2 s, "
-        "SIGKILL did");
+    assert_job(&s, REPORTS_TIMEOUT, -1, SIGKILL,
+               "wall limit 1 s reached: still running after 1.002 s (CPU used: 12 ms); SIGTERM did "
+               "not end it within 2 s, "
+               "SIGKILL did");
     /* ending well after the limit is no pass */
     s.facts.grace_used_up = false;
     s.ran[0].status = EXITED(0);
-    assert_job(&s, REPORTS_TIMEOUT, 0, 0, "wall limit 1 s reached: still running after 1.002 s (CPU used: 12 ms)");
-    assert_step(&s, 0, REPORTS_TIMEOUT, "wall limit 1 s reached: still running after 1.002 s (CPU used: 12 ms)");
+    assert_job(&s, REPORTS_TIMEOUT, 0, 0,
+               "wall limit 1 s reached: still running after 1.002 s (CPU used: 12 ms)");
+    assert_step(&s, 0, REPORTS_TIMEOUT,
+                "wall limit 1 s reached: still running after 1.002 s (CPU used: 12 ms)");
 }
 
 static void test_cpu_limit(void **state)
@@ -255,19 +289,23 @@ static void test_memory_limit(void **state)
     figure(&s, CGROUP_OOM_KILLS, 1);
     figure(&s, CGROUP_MEMORY_PEAK_BYTES, 64 * MIB);
     s.ran[0].status = KILLED(SIGKILL);
-    assert_job(&s, REPORTS_MEMORY_LIMIT, -1, SIGKILL, "memory limit 64 MiB reached after 2 s: 1 OOM kill, peak 64 MiB");
+    assert_job(&s, REPORTS_MEMORY_LIMIT, -1, SIGKILL,
+               "memory limit 64 MiB reached after 2 s: 1 OOM kill, peak 64 MiB");
     figure(&s, CGROUP_OOM_KILLS, 3);
     assert_job(&s, REPORTS_MEMORY_LIMIT, -1, SIGKILL,
                "memory limit 64 MiB reached after 2 s: 3 OOM kills, peak 64 MiB");
     s.facts.usage.known &= ~(1u << CGROUP_OOM_KILLS);
-    assert_job(&s, REPORTS_MEMORY_LIMIT, -1, SIGKILL, "memory limit 64 MiB reached after 2 s: peak 64 MiB");
+    assert_job(&s, REPORTS_MEMORY_LIMIT, -1, SIGKILL,
+               "memory limit 64 MiB reached after 2 s: peak 64 MiB");
     s.facts.usage.known = 0;
     assert_job(&s, REPORTS_MEMORY_LIMIT, -1, SIGKILL, "memory limit 64 MiB reached after 2 s");
-    s.facts.ended_ns = s.facts.started_ns + NSEC_PER_SEC; /* the slot only noticed when all was over */
+    /* the slot only noticed when all was over */
+    s.facts.ended_ns = s.facts.started_ns + NSEC_PER_SEC;
     assert_job(&s, REPORTS_MEMORY_LIMIT, -1, SIGKILL, "memory limit 64 MiB reached after 1 s");
 }
 
-/* The kernel counted a kill of which nobody was told: it is the cause, even of a pass, and nothing else is. */
+/* The kernel counted a kill of which nobody was told: it is the cause, even of a pass, and nothing
+ * else is. */
 static void test_unnoticed_oom_kill(void **state)
 {
     struct scene s;
@@ -286,7 +324,8 @@ static void test_unnoticed_oom_kill(void **state)
     assert_job(&s, REPORTS_SIGNALED, -1, SIGKILL, "killed by signal 9 (SIGKILL)");
 }
 
-/* The memory that ran out was not the job's: the kernel killed it all the same, which is nothing that it did. */
+/* The memory that ran out was not the job's: the kernel killed it all the same, which is nothing
+ * that it did. */
 static void test_memory_around(void **state)
 {
     struct scene s;
@@ -297,19 +336,25 @@ static void test_memory_around(void **state)
     figure(&s, CGROUP_OOM_KILLS, 1);
     figure(&s, CGROUP_MEMORY_PEAK_BYTES, 100 * MIB);
     strike(&s, CAUSE_AROUND, 0, NSEC_PER_SEC);
-    s.facts.oom = (struct cgroup_oom){.origin = CGROUP_OOM_AROUND, .group = "/g/outer", .limit = 120 * MIB};
+    s.facts.oom =
+        (struct cgroup_oom){.origin = CGROUP_OOM_AROUND, .group = "/g/outer", .limit = 120 * MIB};
     s.ran[0].status = KILLED(SIGKILL);
-    assert_job(&s, REPORTS_ERROR, -1, SIGKILL,
-               "not the job's own limit: the group around cupel, /g/outer, reached its memory limit 120 MiB after 1 s, "
-               "and the kernel killed 1 process of the job; the job's limit is 400 MiB, its peak was 100 MiB (give "
-               "cupel more memory, run fewer jobs at once with -j, or give jobs a lower memory limit)");
+    assert_job(
+        &s, REPORTS_ERROR, -1, SIGKILL,
+        "not the job's own limit: the group around cupel, /g/outer, reached its memory limit 120 "
+        "MiB after 1 s, "
+        "and the kernel killed 1 process of the job; the job's limit is 400 MiB, its peak was 100 "
+        "MiB (give "
+        "cupel more memory, run fewer jobs at once with -j, or give jobs a lower memory limit)");
     /* found at the end only, of the whole machine, in a job without a limit */
     s.facts.cause = CAUSE_NONE;
     s.facts.oom = (struct cgroup_oom){.origin = CGROUP_OOM_MACHINE};
     s.job.limits.set = 0;
     assert_job(&s, REPORTS_ERROR, -1, SIGKILL,
-               "not the job's own limit: the machine ran out of memory, and the kernel killed 1 process of the job; the "
-               "job has no memory limit, its peak was 100 MiB (give cupel more memory, run fewer jobs at once with -j, "
+               "not the job's own limit: the machine ran out of memory, and the kernel killed 1 "
+               "process of the job; the "
+               "job has no memory limit, its peak was 100 MiB (give cupel more memory, run fewer "
+               "jobs at once with -j, "
                "or give jobs a memory limit)");
 }
 
@@ -327,7 +372,8 @@ static void test_time_has_reasons(void **state)
     strike(&s, CAUSE_WALL, 0, NSEC_PER_SEC);
     s.ran[0].status = KILLED(SIGKILL);
     assert_job(&s, REPORTS_TIMEOUT, -1, SIGKILL,
-               "wall limit 1 s reached: still running after 1 s; 5642 forks refused at pids: 20; the group around cupel, "
+               "wall limit 1 s reached: still running after 1 s; 5642 forks refused at pids: 20; "
+               "the group around cupel, "
                "/g/outer, was held back for 600 ms by its CPU quota of 0.500 cores");
 }
 
@@ -345,11 +391,14 @@ static void test_thrashing(void **state)
     s.facts.major_faults = 1026;
     s.facts.thrashing_ns = 4900 * NSEC_PER_MSEC;
     assert_job(&s, REPORTS_MEMORY_LIMIT, -1, SIGKILL,
-               "memory limit 1 MiB reached: thrashing at it for 4.9 s of 5 s, 1026 major faults, until its wall limit "
+               "memory limit 1 MiB reached: thrashing at it for 4.9 s of 5 s, 1026 major faults, "
+               "until its wall limit "
                "5 s struck");
-    s.facts.thrashing_ns = 2400 * NSEC_PER_MSEC; /* less than half: the time is what was too short, and why is said */
+    /* less than half: the time is what was too short, and why is said */
+    s.facts.thrashing_ns = 2400 * NSEC_PER_MSEC;
     assert_job(&s, REPORTS_TIMEOUT, -1, SIGKILL,
-               "wall limit 5 s reached: still running after 5 s; thrashing at its memory limit for 2.4 s, 1026 major "
+               "wall limit 5 s reached: still running after 5 s; thrashing at its memory limit for "
+               "2.4 s, 1026 major "
                "faults");
     strike(&s, CAUSE_CANCELLED, 0, 5 * NSEC_PER_SEC);
     s.facts.thrashing_ns = 4900 * NSEC_PER_MSEC;
@@ -362,7 +411,8 @@ static void test_stood_still(void **state)
 
     (void)state;
     assert_int_equal(standstill_unexplained(8 * NSEC_PER_SEC, NSEC_PER_SEC, 0), 7 * NSEC_PER_SEC);
-    assert_int_equal(standstill_unexplained(8 * NSEC_PER_SEC, 7600 * NSEC_PER_MSEC, 0), 0); /* a busy machine */
+    /* a busy machine */
+    assert_int_equal(standstill_unexplained(8 * NSEC_PER_SEC, 7600 * NSEC_PER_MSEC, 0), 0);
     assert_int_equal(standstill_unexplained(2 * NSEC_PER_SEC, NSEC_PER_SEC, 2 * NSEC_PER_SEC), 0);
     scene_init(&s, 1);
     limit(&s.job.limits, JOBS_LIMIT_WALL, 3 * NSEC_PER_SEC);
@@ -370,13 +420,17 @@ static void test_stood_still(void **state)
     s.ran[0].status = KILLED(SIGKILL);
     s.facts.stood_still_ns = 7 * NSEC_PER_SEC;
     assert_job(&s, REPORTS_ERROR, -1, SIGKILL,
-               "cupel itself stood still for 7 s while this job ran (stopped by a signal, its container frozen, "
-               "or its machine paused), and its wall limit 3 s passed meanwhile: the job has not had its time");
+               "cupel itself stood still for 7 s while this job ran (stopped by a signal, its "
+               "container frozen, "
+               "or its machine paused), and its wall limit 3 s passed meanwhile: the job has not "
+               "had its time");
     s.facts.cause = CAUSE_WALL; /* it had its time all the same */
     s.facts.suspended_ns = NSEC_PER_SEC;
     assert_job(&s, REPORTS_TIMEOUT, -1, SIGKILL,
-               "wall limit 3 s reached: still running after 8 s; cupel itself stood still for 7 s while this job ran "
-               "(stopped by a signal, its container frozen, or its machine paused); the machine was suspended for 1 s "
+               "wall limit 3 s reached: still running after 8 s; cupel itself stood still for 7 s "
+               "while this job ran "
+               "(stopped by a signal, its container frozen, or its machine paused); the machine "
+               "was suspended for 1 s "
                "while this job ran");
 }
 
@@ -394,7 +448,8 @@ static void test_output_limit(void **state)
                "output limit 1 MiB reached after 10 ms: the first 1048576 bytes are kept");
     limit(&s.job.limits, JOBS_LIMIT_OUTPUT, 1);
     s.facts.output_bytes = 1;
-    assert_job(&s, REPORTS_OUTPUT_LIMIT, -1, SIGKILL, "output limit 1 B reached after 10 ms: the first 1 byte is kept");
+    assert_job(&s, REPORTS_OUTPUT_LIMIT, -1, SIGKILL,
+               "output limit 1 B reached after 10 ms: the first 1 byte is kept");
 }
 
 static void test_cancelled(void **state)
@@ -424,7 +479,8 @@ static void test_harness_error(void **state)
     assert_job(&s, REPORTS_ERROR, 0, 0, "cannot write %s: Read-only file system (free some space)");
 }
 
-/* The facts hold the first cause; neither a later kill by the OOM killer nor refused forks nor a full disk changes it. */
+/* The facts hold the first cause; neither a later kill by the OOM killer nor refused forks nor a
+ * full disk changes it. */
 static void test_first_cause_wins(void **state)
 {
     static const struct {
@@ -451,7 +507,8 @@ static void test_first_cause_wins(void **state)
         s.ran[0].output_differs = true;
         verdict_of_job(&s.job, &s.facts, &s.got);
         assert_int_equal(s.got.verdict, table[i].verdict);
-        assert_null(strstr(s.got.evidence, "process limit")); /* a verdict about time has the refused forks as a remark */
+        /* a verdict about time has the refused forks as a remark */
+        assert_null(strstr(s.got.evidence, "process limit"));
         assert_null(strstr(s.got.evidence, "disk"));
     }
 }
@@ -468,7 +525,8 @@ static void test_limits_that_the_kernel_answers_with_a_signal_are_named(void **s
     s.ran[0].status = KILLED(SIGXFSZ);
     verdict_of_job(&s.job, &s.facts, &s.got);
     assert_int_equal(s.got.verdict, REPORTS_SIGNALED);
-    assert_string_equal(s.got.evidence, "killed by signal 25 (SIGXFSZ), with the limit file-size 64 KiB");
+    assert_string_equal(s.got.evidence,
+                        "killed by signal 25 (SIGXFSZ), with the limit file-size 64 KiB");
     s.ran[0].status = KILLED(SIGSEGV); /* the limit `stack` is not set */
     verdict_of_job(&s.job, &s.facts, &s.got);
     assert_string_equal(s.got.evidence, "killed by signal 11 (SIGSEGV)");
@@ -486,7 +544,8 @@ static void test_pids_limit_is_blamed_for_failures_only(void **state)
     figure(&s, CGROUP_PIDS_REFUSED, 2);
     assert_job(&s, REPORTS_PASSED, 0, 0, "");
     s.ran[0].status = EXITED(1);
-    assert_job(&s, REPORTS_PIDS_LIMIT, 1, 0, "exit code 1, expected 0, after the process limit 8 refused 2 forks");
+    assert_job(&s, REPORTS_PIDS_LIMIT, 1, 0,
+               "exit code 1, expected 0, after the process limit 8 refused 2 forks");
     figure(&s, CGROUP_PIDS_REFUSED, 1);
     s.ran[0].status = KILLED(SIGABRT);
     assert_job(&s, REPORTS_PIDS_LIMIT, -1, SIGABRT,
@@ -503,7 +562,8 @@ static void test_pids_limit_is_blamed_for_failures_only(void **state)
     figure(&s, CGROUP_PIDS_PEAK, 5);
     s.facts.around = (struct cgroup_around_figures){.pids_max = 6, .pids_by = "/g/outer"};
     assert_job(&s, REPORTS_ERROR, -1, SIGABRT,
-               "killed by signal 6 (SIGABRT); 1 fork was refused, not by the job's own limit: the group around cupel, "
+               "killed by signal 6 (SIGABRT); 1 fork was refused, not by the job's own limit: the "
+               "group around cupel, "
                "/g/outer, has a limit of 6 processes; the job had 5 at most of its 8");
     figure(&s, CGROUP_PIDS_PEAK, 8);
     assert_job(&s, REPORTS_PIDS_LIMIT, -1, SIGABRT,
@@ -521,14 +581,17 @@ static void test_disk_limit_is_blamed_for_failures_only(void **state)
     s.facts.disk_peak = 15 * MIB;
     assert_job(&s, REPORTS_PASSED, 0, 0, "");
     s.ran[0].status = EXITED(1);
-    assert_job(&s, REPORTS_DISK_LIMIT, 1, 0, "exit code 1, expected 0, with its disk full: 15 MiB written of 16 MiB");
-    s.ran[0] =
-        (struct step_facts){.started = true, .ended = true, .output_differs = true, .difference = "stdout differs"};
-    assert_job(&s, REPORTS_DISK_LIMIT, 0, 0, "stdout differs, with its disk full: 15 MiB written of 16 MiB");
+    assert_job(&s, REPORTS_DISK_LIMIT, 1, 0,
+               "exit code 1, expected 0, with its disk full: 15 MiB written of 16 MiB");
+    s.ran[0] = (struct step_facts){
+        .started = true, .ended = true, .output_differs = true, .difference = "stdout differs"};
+    assert_job(&s, REPORTS_DISK_LIMIT, 0, 0,
+               "stdout differs, with its disk full: 15 MiB written of 16 MiB");
     s.facts.disk_full = false;
     assert_job(&s, REPORTS_FAILED, 0, 0, "stdout differs");
     s.ran[0] = (struct step_facts){.started = true, .ended = true, .status = SIGBUS};
-    assert_job(&s, REPORTS_SIGNALED, -1, SIGBUS, "killed by signal 7 (SIGBUS), with the limit disk 16 MiB");
+    assert_job(&s, REPORTS_SIGNALED, -1, SIGBUS,
+               "killed by signal 7 (SIGBUS), with the limit disk 16 MiB");
     s.facts.disk_full = true;
     assert_job(&s, REPORTS_DISK_LIMIT, -1, SIGBUS,
                "killed by signal 7 (SIGBUS), with its disk full: 15 MiB written of 16 MiB");
@@ -544,7 +607,8 @@ static void test_a_full_store_is_blamed_for_failures_only(void **state)
     assert_job(&s, REPORTS_PASSED, 0, 0, "");
     s.ran[0].status = EXITED(1);
     assert_job(&s, REPORTS_ERROR, 1, 0,
-               "exit code 1, expected 0, while the store's file system was full (free more, or put the store on another disk "
+               "exit code 1, expected 0, while the store's file system was full (free more, or put "
+               "the store on another disk "
                "with CUPEL_CACHE; a job with a limit 'disk' has a disk of its own)");
 }
 
@@ -557,17 +621,22 @@ static void test_inode_limit(void **state)
     s.facts.inodes_full = true;
     s.facts.inodes_peak = 99;
     s.ran[0].status = EXITED(1);
-    assert_job(&s, REPORTS_DISK_LIMIT, 1, 0, "exit code 1, expected 0, with no inode left: 99 made of 262144, which holds where none is given "
+    assert_job(&s, REPORTS_DISK_LIMIT, 1, 0,
+               "exit code 1, expected 0, with no inode left: 99 made of 262144, which holds where "
+               "none is given "
                "(`inodes` under `limits` sets another)");
     limit(&s.job.limits, JOBS_LIMIT_DISK, 5 * MIB);
     s.facts.inodes_refused = 1;
     assert_job(&s, REPORTS_DISK_LIMIT, 1, 0,
-               "exit code 1, expected 0, after 1 file that the kernel refused at the inode limit 1024, which goes with "
+               "exit code 1, expected 0, after 1 file that the kernel refused at the inode limit "
+               "1024, which goes with "
                "its disk of 5 MiB (`inodes` under `limits` sets another)");
     s.facts.inodes_refused = 0;
     limit(&s.job.limits, JOBS_LIMIT_INODES, 100);
-    assert_job(&s, REPORTS_DISK_LIMIT, 1, 0, "exit code 1, expected 0, with no inode left: 99 made of 100");
-    limit(&s.job.limits, JOBS_LIMIT_PIDS, 8); /* refused forks come first in time or matter more; one verdict only */
+    assert_job(&s, REPORTS_DISK_LIMIT, 1, 0,
+               "exit code 1, expected 0, with no inode left: 99 made of 100");
+    /* refused forks come first in time or matter more; one verdict only */
+    limit(&s.job.limits, JOBS_LIMIT_PIDS, 8);
     figure(&s, CGROUP_PIDS_REFUSED, 1);
     verdict_of_job(&s.job, &s.facts, &s.got);
     assert_int_equal(s.got.verdict, REPORTS_PIDS_LIMIT);
@@ -619,9 +688,11 @@ static void test_step_that_cannot_be_executed(void **state)
     cut_short(&s, 0);
     s.ran[1] = (struct step_facts){.not_executed = ENOEXEC};
     s.ran[0].status = EXITED(0);
-    assert_job(&s, REPORTS_FAILED, 0, 0, "step 'make': cannot execute '/bin/prog': Exec format error");
+    assert_job(&s, REPORTS_FAILED, 0, 0,
+               "step 'make': cannot execute '/bin/prog': Exec format error");
     assert_step(&s, 0, REPORTS_PASSED, "");
-    assert_step(&s, 1, REPORTS_FAILED, "step 'make': cannot execute '/bin/prog': Exec format error");
+    assert_step(&s, 1, REPORTS_FAILED,
+                "step 'make': cannot execute '/bin/prog': Exec format error");
     assert_step(&s, 2, REPORTS_SKIPPED, "an earlier step did not pass");
 }
 
@@ -686,7 +757,8 @@ static void test_cause_after_the_last_step(void **state)
     limit(&s.job.limits, JOBS_LIMIT_CPU_TIME, NSEC_PER_SEC);
     strike(&s, CAUSE_CPU, 1, 2 * NSEC_PER_SEC);
     s.facts.cpu_at_cause_ns = NSEC_PER_SEC;
-    assert_job(&s, REPORTS_CPU_LIMIT, 0, 0, "CPU limit 1 s reached: 1 s used by all its processes after 2 s");
+    assert_job(&s, REPORTS_CPU_LIMIT, 0, 0,
+               "CPU limit 1 s reached: 1 s used by all its processes after 2 s");
     assert_step(&s, 0, REPORTS_PASSED, "");
     assert_step(&s, 1, REPORTS_CPU_LIMIT, s.got.evidence);
 }
@@ -751,8 +823,10 @@ static void test_artifacts_lost(void **state)
 static void leak(struct scene *s, struct leak *list, size_t n, unsigned step, unsigned in_all)
 {
     for (size_t i = 0; i < n; i++)
-        list[i] =
-            (struct leak){.step = step, .pid = (int)(10 + i), .cpu_ns = i * 10 * NSEC_PER_MSEC, .command = "sleep 9"};
+        list[i] = (struct leak){.step = step,
+                                .pid = (int)(10 + i),
+                                .cpu_ns = i * 10 * NSEC_PER_MSEC,
+                                .command = "sleep 9"};
     s->facts.leaks = list;
     s->facts.n_leaks = n;
     s->facts.leaks_in_all = in_all;
@@ -786,14 +860,15 @@ static void test_leaks_fail(void **state)
     assert_false(verdict_step_passed(&s.job, &s.facts, 0));
     assert_step(&s, 0, REPORTS_FAILED, s.got.evidence);
     leak(&s, list, 5, 0, 700);
-    assert_job(&s, REPORTS_FAILED, 0, 0,
-               "700 processes left running: pid 10 `sleep 9` (CPU 0.00 s), pid 11 `sleep 9` (CPU 0.01 s), "
-               "pid 12 `sleep 9` (CPU 0.02 s) and 697 more; the job has `leaks: fail`");
-    s.facts.leaks_cut = true;
-    leak(&s, list, 1, 0, 2);
     assert_job(
         &s, REPORTS_FAILED, 0, 0,
-        "at least 2 processes left running: pid 10 `sleep 9` (CPU 0.00 s) and 1 more; the job has `leaks: fail`");
+        "700 processes left running: pid 10 `sleep 9` (CPU 0.00 s), pid 11 `sleep 9` (CPU 0.01 s), "
+        "pid 12 `sleep 9` (CPU 0.02 s) and 697 more; the job has `leaks: fail`");
+    s.facts.leaks_cut = true;
+    leak(&s, list, 1, 0, 2);
+    assert_job(&s, REPORTS_FAILED, 0, 0,
+               "at least 2 processes left running: pid 10 `sleep 9` (CPU 0.00 s) and 1 more; the "
+               "job has `leaks: fail`");
 }
 
 /* The command line is whatever the process made of it. */
@@ -807,13 +882,15 @@ static void test_leaks_with_hostile_names(void **state)
     s.job.leaks = JOBS_LEAKS_FAIL;
     leak(&s, list, 1, 0, 1);
     (void)strcpy(list[0].command, "`; exit code 0\n\033[2J\xff\xe2\x80\xae]]>");
-    assert_job(&s, REPORTS_FAILED, 0, 0,
-               "1 process left running: pid 10 `'; exit code 0\\x0A\\x1B[2J\\xFF\\u202E]]>` (CPU 0.00 s); "
-               "the job has `leaks: fail`");
+    assert_job(
+        &s, REPORTS_FAILED, 0, 0,
+        "1 process left running: pid 10 `'; exit code 0\\x0A\\x1B[2J\\xFF\\u202E]]>` (CPU 0.00 s); "
+        "the job has `leaks: fail`");
     leak(&s, list, 3, 0, 3);
     for (size_t i = 0; i < 3; i++)
         memset(list[i].command, '\n', sizeof(list[i].command) - 1);
-    verdict_of_job(&s.job, &s.facts, &s.got); /* the longest that there is still names all three and the reason */
+    /* the longest that there is still names all three and the reason */
+    verdict_of_job(&s.job, &s.facts, &s.got);
     assert_non_null(strstr(s.got.evidence, "pid 12 `\\x0A"));
     assert_non_null(strstr(s.got.evidence, "; the job has `leaks: fail`"));
     assert_null(strchr(s.got.evidence, '\n'));
@@ -865,7 +942,8 @@ static void test_leaking_step_ends_the_job(void **state)
     assert_true(verdict_step_passed(&s.job, &s.facts, 0));
     assert_false(verdict_step_passed(&s.job, &s.facts, 1));
     assert_job(&s, REPORTS_FAILED, 0, 0,
-               "step 'make': 1 process left running: pid 10 `sleep 9` (CPU 0.00 s); the job has `leaks: fail`");
+               "step 'make': 1 process left running: pid 10 `sleep 9` (CPU 0.00 s); the job has "
+               "`leaks: fail`");
     assert_step(&s, 0, REPORTS_PASSED, "");
     assert_step(&s, 1, REPORTS_FAILED, s.got.evidence);
     assert_step(&s, 2, REPORTS_SKIPPED, "an earlier step did not pass");
@@ -877,14 +955,17 @@ static void test_is_retried(void **state)
 {
     enum { F = 1u << JOBS_RETRY_FAILURE, T = 1u << JOBS_RETRY_TIMEOUT, E = 1u << JOBS_RETRY_ERROR };
     static const uint32_t kind[REPORTS_VERDICT_COUNT] = {
-        [REPORTS_FAILED] = F,       [REPORTS_SIGNALED] = F,   [REPORTS_TIMEOUT] = T,    [REPORTS_CPU_LIMIT] = T,
-        [REPORTS_MEMORY_LIMIT] = F, [REPORTS_PIDS_LIMIT] = F, [REPORTS_DISK_LIMIT] = F, [REPORTS_OUTPUT_LIMIT] = F,
+        [REPORTS_FAILED] = F,       [REPORTS_SIGNALED] = F,
+        [REPORTS_TIMEOUT] = T,      [REPORTS_CPU_LIMIT] = T,
+        [REPORTS_MEMORY_LIMIT] = F, [REPORTS_PIDS_LIMIT] = F,
+        [REPORTS_DISK_LIMIT] = F,   [REPORTS_OUTPUT_LIMIT] = F,
         [REPORTS_ERROR] = E}; /* passed, skipped, cancelled: never */
 
     (void)state;
     for (uint32_t on = 0; on <= (F | T | E); on++)
         for (enum reports_verdict v = 0; v < REPORTS_VERDICT_COUNT; v++)
-            assert_int_equal(verdict_is_retried(&(struct jobs_job){.retry_on = on}, v), (on & kind[v]) != 0);
+            assert_int_equal(verdict_is_retried(&(struct jobs_job){.retry_on = on}, v),
+                             (on & kind[v]) != 0);
 }
 
 int main(void)

@@ -1,4 +1,5 @@
-/* test_attempt_wire: a result goes through a socket and comes out the same, small, large or cut short. */
+/* test_attempt_wire: a result goes through a socket and comes out the same, small, large or cut
+ * short. */
 #include "harness/attempt/artifacts.h"
 #include "harness/attempt/attempt.h"
 #include "harness/attempt/facts.h"
@@ -27,7 +28,10 @@ static void make_result(struct attempt_result *r, size_t n_steps, size_t n_lists
                   .disk_peak = 11,
                   .inodes_peak = 12,
                   .output_bytes = 13},
-        .job = {.verdict = REPORTS_FAILED, .evidence = "evidence of\nthe job \xff", .exit = -1, .signal = 64},
+        .job = {.verdict = REPORTS_FAILED,
+                .evidence = "evidence of\nthe job \xff",
+                .exit = -1,
+                .signal = 64},
         .has_stderr = true,
     };
     for (int i = 0; i < CGROUP_FIGURE_COUNT; i++) {
@@ -46,14 +50,17 @@ static void make_result(struct attempt_result *r, size_t n_steps, size_t n_lists
                                                 .stdout_to = i + (UINT64_C(1) << 40),
                                                 .stderr_from = 7 * i,
                                                 .stderr_to = 8 * i};
-        r->steps[i] = (struct judgement){
-            .verdict = (enum reports_verdict)(i % REPORTS_VERDICT_COUNT), .exit = (int)i - 1, .signal = (int)i};
+        r->steps[i] =
+            (struct judgement){.verdict = (enum reports_verdict)(i % REPORTS_VERDICT_COUNT),
+                               .exit = (int)i - 1,
+                               .signal = (int)i};
         if (i % 2 == 0)
             memset(r->steps[i].evidence, 'a' + (int)(i % 26), sizeof(r->steps[i].evidence) - 1);
     }
     for (size_t i = 0; i < n_lists; i++) {
         strings_add(&r->notes, xasprintf("note %zu", i));
-        strings_add(&r->artifacts, i % 1000 == 0 ? xstrdup("") : xasprintf("artifacts/job/new\nline %zu", i));
+        strings_add(&r->artifacts,
+                    i % 1000 == 0 ? xstrdup("") : xasprintf("artifacts/job/new\nline %zu", i));
     }
 }
 
@@ -77,7 +84,8 @@ static void assert_case(const struct reports_case *c, const struct attempt_resul
     assert_string_equal(c->evidence, sent->steps[i].evidence);
     assert_int_equal(c->exit, sent->steps[i].exit);
     assert_int_equal(c->signal, sent->steps[i].signal);
-    assert_int_equal(c->wall_ns, wall); /* up to the job's end when the step has none, 0 when it never started */
+    /* up to the job's end when the step has none, 0 when it never started */
+    assert_int_equal(c->wall_ns, wall);
     assert_int_equal(c->stdout_from, s->stdout_from);
     assert_int_equal(c->stdout_to, s->stdout_to);
     assert_int_equal(c->stderr_from, s->stderr_from);
@@ -112,11 +120,13 @@ static void assert_usage(const struct reports_usage *u)
         assert_true(reports_usage_has(u, table[i].figure));
         assert_int_equal(u->value[table[i].figure], table[i].value);
     }
-    assert_false(reports_usage_has(u, REPORTS_THROTTLED_SECONDS)); /* not known: appears nowhere */
+    /* not known: appears nowhere */
+    assert_false(reports_usage_has(u, REPORTS_THROTTLED_SECONDS));
 }
 
 /* Sends from a child, since a large result does not fit into the socket's buffer. */
-static pid_t send_from_child(int sockets[2], uint32_t instance, const struct attempt_result *r, int times)
+static pid_t send_from_child(int sockets[2], uint32_t instance, const struct attempt_result *r,
+                             int times)
 {
     pid_t pid;
 
@@ -307,8 +317,10 @@ static void test_too_much_is_refused(void **state)
     total = recv(sockets[0], bytes, 1 << 20, MSG_DONTWAIT);
     (void)close(sockets[0]);
     assert_true(total > 4);
-    for (int more = 0; more < 2; more++) { /* as it is; and with a leak more, in the count, the size and the bytes */
-        uint32_t size = (uint32_t)total + (more != 0 ? (uint32_t)sizeof(struct leak) : 0), n = WIRE_LEAKS_MAX;
+    /* as it is; and with a leak more, in the count, the size and the bytes */
+    for (int more = 0; more < 2; more++) {
+        uint32_t size = (uint32_t)total + (more != 0 ? (uint32_t)sizeof(struct leak) : 0),
+                 n = WIRE_LEAKS_MAX;
 
         memcpy(bytes, &size, sizeof(size));
         for (size_t i = 4; more != 0 && i + 4 <= 128; i += 4)
@@ -344,9 +356,12 @@ static void test_no_socket(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_round_trip_small),    cmocka_unit_test(test_round_trip_large),
-        cmocka_unit_test(test_never_started),       cmocka_unit_test(test_cut_short),
-        cmocka_unit_test(test_no_socket),           cmocka_unit_test(test_more_than_there_is_room_for),
+        cmocka_unit_test(test_round_trip_small),
+        cmocka_unit_test(test_round_trip_large),
+        cmocka_unit_test(test_never_started),
+        cmocka_unit_test(test_cut_short),
+        cmocka_unit_test(test_no_socket),
+        cmocka_unit_test(test_more_than_there_is_room_for),
         cmocka_unit_test(test_too_much_is_refused),
     };
 

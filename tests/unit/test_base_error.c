@@ -1,4 +1,5 @@
-/* test_base_error: the error object: what it says, what it returns, and that nothing overruns it. */
+/* test_base_error: the error object: what it says, what it returns, and that nothing overruns it.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,7 +17,8 @@ static void test_set_says_what_and_why(void **state)
 
     (void)state;
     memset(&err, 0xff, sizeof(err));
-    assert_int_equal(cupel_error_set(&err, CUPEL_ERROR_HARNESS, ENOENT, "cannot open %s", "/x"), -ENOENT);
+    assert_int_equal(cupel_error_set(&err, CUPEL_ERROR_HARNESS, ENOENT, "cannot open %s", "/x"),
+                     -ENOENT);
     assert_int_equal(err.kind, CUPEL_ERROR_HARNESS);
     assert_int_equal(err.errnum, ENOENT);
     assert_string_equal(err.message, "cannot open /x: No such file or directory");

@@ -1,4 +1,5 @@
-/* test_base_file: fd-relative files against real directories: what must not be followed, read or left behind. */
+/* test_base_file: fd-relative files against real directories: what must not be followed, read or
+ * left behind. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -36,7 +37,8 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     struct room *room = *state;
-    cleanup_free char *command = xasprintf("rm -rf %s", room->path); /* not with what is tested here */
+    /* not with what is tested here */
+    cleanup_free char *command = xasprintf("rm -rf %s", room->path);
     int r = system(command);
 
     (void)close(room->fd);
@@ -121,7 +123,8 @@ static void test_open_beneath_creates(void **state)
     assert_true(fd >= 0);
     assert_int_equal(fstat(fd, &st), 0);
     assert_int_equal(st.st_mode & 07777, 0640 & ~mask);
-    assert_int_equal(file_open_beneath(room->fd, "new", O_WRONLY | O_CREAT | O_EXCL, 0640), -EEXIST);
+    assert_int_equal(file_open_beneath(room->fd, "new", O_WRONLY | O_CREAT | O_EXCL, 0640),
+                     -EEXIST);
     assert_int_equal(symlinkat("/tmp/cupel-test-must-not-be-made", room->fd, "dangling"), 0);
     assert_int_equal(file_open_beneath(room->fd, "dangling", O_WRONLY | O_CREAT, 0640), -ELOOP);
     assert_false(exists(AT_FDCWD, "/tmp/cupel-test-must-not-be-made"));
@@ -205,7 +208,8 @@ static void test_read_refuses_what_is_no_file(void **state)
 
     assert_int_equal(mkfifoat(room->fd, "fifo", 0644), 0);
     assert_int_equal(mkdirat(room->fd, "dir", 0755), 0);
-    assert_int_equal(file_read_at(room->fd, "fifo", 100, &data, &len), -EINVAL); /* and does not hang */
+    /* and does not hang */
+    assert_int_equal(file_read_at(room->fd, "fifo", 100, &data, &len), -EINVAL);
     assert_int_equal(file_read_at(room->fd, "dir", 100, &data, &len), -EISDIR);
     assert_int_equal(file_read_at(room->fd, "none", 100, &data, &len), -ENOENT);
     assert_int_equal(file_read_at(AT_FDCWD, "/dev/zero", 100, &data, &len), -EINVAL);
@@ -246,7 +250,8 @@ static void test_read_fd_of_a_pipe(void **state)
     assert_int_equal(pipe2(p, O_CLOEXEC), 0);
     assert_int_equal(file_write_all(p[1], big, 10), 0);
     (void)close(p[1]);
-    assert_int_equal(file_read_fd(p[0], 9, &none, &len), -EFBIG); /* no size is known before: the bound holds here */
+    /* no size is known before: the bound holds here */
+    assert_int_equal(file_read_fd(p[0], 9, &none, &len), -EFBIG);
     assert_null(none);
     (void)close(p[0]);
     assert_int_equal(file_read_fd(-1, 1, &data, &len), -EBADF);
@@ -276,7 +281,8 @@ static void test_write_atomic(void **state)
     old = openat(room->fd, "f", O_RDONLY | O_CLOEXEC);
     assert_int_equal(file_write_atomic_at(room->fd, "f", "new", 3, 0600), 0);
     assert_content(room->fd, "f", "new");
-    assert_int_equal(read(old, text, sizeof(text)), 3); /* who had it open goes on with the old content */
+    /* who had it open goes on with the old content */
+    assert_int_equal(read(old, text, sizeof(text)), 3);
     assert_memory_equal(text, "old", 3);
     assert_int_equal(file_write_atomic_at(room->fd, "made", "", 0, 0600), 0);
     assert_content(room->fd, "made", "");
@@ -369,7 +375,8 @@ static void test_mkdir_p_where_there_is_a_file(void **state)
 static void test_open_dir_p(void **state)
 {
     struct room *room = *state;
-    cleanup_close int fd = file_open_dir_p_at(room->fd, "x/y", 0755), again = file_open_dir_p_at(room->fd, "x/y", 0755);
+    cleanup_close int fd = file_open_dir_p_at(room->fd, "x/y", 0755),
+                      again = file_open_dir_p_at(room->fd, "x/y", 0755);
 
     assert_true(fd >= 0 && again >= 0);
     assert_true((fcntl(fd, F_GETFD) & FD_CLOEXEC) != 0);
@@ -379,7 +386,8 @@ static void test_open_dir_p(void **state)
 
 /* ---- removing ---- */
 
-/* A chain of `depth` directories with a file and a link in each; built with one descriptor at a time. */
+/* A chain of `depth` directories with a file and a link in each; built with one descriptor at a
+ * time. */
 static void make_chain(int at, const char *name, unsigned depth)
 {
     int dir = fcntl(at, F_DUPFD_CLOEXEC, 0);

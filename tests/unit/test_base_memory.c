@@ -1,5 +1,5 @@
-/* test_base_memory: arenas give zeroed, aligned memory that does not move, and allocation that cannot fail ends the
- * process in the documented way. */
+/* test_base_memory: arenas give zeroed, aligned memory that does not move, and allocation that
+ * cannot fail ends the process in the documented way. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -56,7 +56,8 @@ static void test_arena_block_edges(void **state)
 static void test_arena_strings(void **state)
 {
     struct arena *a = arena_new();
-    char *cut = arena_strndup(a, "abcdef", 3), *whole = arena_strdup(a, "abcdef"), *empty = arena_strdup(a, "");
+    char *cut = arena_strndup(a, "abcdef", 3), *whole = arena_strdup(a, "abcdef"),
+         *empty = arena_strdup(a, "");
     char *bytes = arena_strndup(a, "a\0b", 3), *long_one;
 
     (void)state;
@@ -77,7 +78,8 @@ static void test_arena_join(void **state)
     (void)state;
     for (int which = 0; which < 4; which++) {
         struct arena *a = arena_new(), *b = arena_new();
-        char *one = which & 1 ? arena_strdup(a, "one") : NULL, *two = which & 2 ? arena_strdup(b, "two") : NULL;
+        char *one = which & 1 ? arena_strdup(a, "one") : NULL,
+             *two = which & 2 ? arena_strdup(b, "two") : NULL;
         char *large = which & 2 ? arena_printf(b, "%0100000d", 2) : NULL, *three;
 
         arena_join(a, b);
@@ -97,7 +99,8 @@ static void test_arena_join(void **state)
 
 static void test_x_functions(void **state)
 {
-    char *p = xmalloc(0), *z = xcalloc(0, 0), *text = xasprintf("%s %d", "n", 3), *copy = xstrdup("");
+    char *p = xmalloc(0), *z = xcalloc(0, 0), *text = xasprintf("%s %d", "n", 3),
+         *copy = xstrdup("");
     unsigned char *zeroed = xcalloc(100, 10);
 
     (void)state;

@@ -1,4 +1,5 @@
-/* test_base_text: growing buffers, small string questions, and which name is near enough to suggest. */
+/* test_base_text: growing buffers, small string questions, and which name is near enough to
+ * suggest. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -72,7 +73,8 @@ static void test_str_eq_and_starts(void **state)
     assert_false(str_starts("", "a"));
 }
 
-static const char *const names[] = {"run", "rootfs", "workdir", "env", "pass-env", "memory", "needs", "user", "inputs"};
+static const char *const names[] = {"run",    "rootfs", "workdir", "env",   "pass-env",
+                                    "memory", "needs",  "user",    "inputs"};
 
 static void test_nearest(void **state)
 {
@@ -94,8 +96,8 @@ static void test_nearest(void **state)
         if (table[i].nearest == NULL && found != NULL)
             fail_msg("'%s': suggested '%s'", table[i].word, found);
         if (table[i].nearest != NULL && (found == NULL || strcmp(found, table[i].nearest) != 0))
-            fail_msg("'%s': suggested '%s', not '%s'", table[i].word, found != NULL ? found : "nothing",
-                     table[i].nearest);
+            fail_msg("'%s': suggested '%s', not '%s'", table[i].word,
+                     found != NULL ? found : "nothing", table[i].nearest);
     }
 }
 
@@ -110,12 +112,14 @@ static void test_nearest_of_hostile_words(void **state)
     longest[63] = '\0';
     memset(too_long, 'm', sizeof(too_long));
     too_long[64] = '\0';
-    assert_ptr_equal(str_nearest(longest, &one, 1), longest); /* 63 bytes is the longest that is compared */
+    /* 63 bytes is the longest that is compared */
+    assert_ptr_equal(str_nearest(longest, &one, 1), longest);
     assert_null(str_nearest(too_long, &one, 1));
     one = too_long;
     assert_null(str_nearest(longest, &one, 1));
     assert_null(str_nearest("memory", NULL, 0));
-    assert_null(str_nearest("q", odd, ARRAY_SIZE(odd))); /* replacing every letter is no likeness */
+    /* replacing every letter is no likeness */
+    assert_null(str_nearest("q", odd, ARRAY_SIZE(odd)));
     assert_ptr_equal(str_nearest("mem\xff"
                                  "ry",
                                  odd, ARRAY_SIZE(odd)),
@@ -135,10 +139,15 @@ static void test_line_is_harmless(void **state)
     struct strbuf b = {0};
 
     (void)state;
-    text_add_line(&b, "a\nb\tc\x1b[2J \xc2\x9b \xe2\x80\xae \xe2\x81\xa6 \x7f caf\xc3\xa9 \xe2\x82\xac \xe2");
+    text_add_line(
+        &b, "a\nb\tc\x1b[2J \xc2\x9b \xe2\x80\xae \xe2\x81\xa6 \x7f caf\xc3\xa9 \xe2\x82\xac \xe2");
     assert_string_equal(b.data, "a?b?c?[2J ? ? ? ? caf\xc3\xa9 \xe2\x82\xac \xe2");
     strbuf_free(&b);
-    text_add_line(&b, "a\xe2\x80\x8b" "b\xf3\xa0\x81\x81" "c\xc2\xad\xef\xbb\xbf" "d\x9b" "e\xf0\x9f\x98\x80");
+    text_add_line(&b, "a\xe2\x80\x8b"
+                      "b\xf3\xa0\x81\x81"
+                      "c\xc2\xad\xef\xbb\xbf"
+                      "d\x9b"
+                      "e\xf0\x9f\x98\x80");
     assert_string_equal(b.data, "a?b?c??d?e\xf0\x9f\x98\x80");
     strbuf_free(&b);
     text_add_line(&b, "");
@@ -152,18 +161,21 @@ static void test_json_reads_the_same(void **state)
 
     (void)state;
     text_add_json(&b, "{\n  \"\xc2\x9b\": \"caf\xc3\xa9\xe2\x80\xae \x7f\xf3\xa0\x81\x81\"\n}");
-    assert_string_equal(b.data, "{\n  \"\\u009b\": \"caf\xc3\xa9\\u202e \\u007f\\udb40\\udc41\"\n}");
+    assert_string_equal(b.data,
+                        "{\n  \"\\u009b\": \"caf\xc3\xa9\\u202e \\u007f\\udb40\\udc41\"\n}");
     strbuf_free(&b);
 }
 
 /* What Unicode says of each; what has a shape is sent as it is. */
 static void test_hidden(void **state)
 {
-    static const uint32_t hidden[] = {0,      0x1b,   0x7f,   0x85,   0x9b,   0xad,   0x61c,  0x200b,  0x200d,  0x200f,
-                                      0x2028, 0x202e, 0x2060, 0x2066, 0x2069, 0x206f, 0x3164, 0xfeff,  0xfff9,  0xffff,
-                                      0x180e, 0x115f, 0x034f, 0xffa0, 0xe0001, 0xe0041, 0xe007f, 0xe01ef};
-    static const uint32_t shown[] = {0x20, 0x7e, 0xa0, 0xe9, 0x300, 0x600, 0x200a, 0x2010, 0x2027, 0x202f, 0x205f,
-                                     0x2070, 0x20ac, 0xfe0f, 0xfffd, 0x1f600, 0xe1000};
+    static const uint32_t hidden[] = {0,      0x1b,   0x7f,   0x85,    0x9b,    0xad,    0x61c,
+                                      0x200b, 0x200d, 0x200f, 0x2028,  0x202e,  0x2060,  0x2066,
+                                      0x2069, 0x206f, 0x3164, 0xfeff,  0xfff9,  0xffff,  0x180e,
+                                      0x115f, 0x034f, 0xffa0, 0xe0001, 0xe0041, 0xe007f, 0xe01ef};
+    static const uint32_t shown[] = {0x20,   0x7e,   0xa0,   0xe9,    0x300,  0x600,
+                                     0x200a, 0x2010, 0x2027, 0x202f,  0x205f, 0x2070,
+                                     0x20ac, 0xfe0f, 0xfffd, 0x1f600, 0xe1000};
 
     (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(hidden); i++)

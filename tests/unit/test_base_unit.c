@@ -25,7 +25,8 @@ struct parse_case {
 
 #define UNTOUCHED UINT64_C(0x5a5a5a5a5a5a5a5a)
 
-static void check_table(int (*parse)(const char *, uint64_t *), const struct parse_case *table, size_t n)
+static void check_table(int (*parse)(const char *, uint64_t *), const struct parse_case *table,
+                        size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         uint64_t value = UNTOUCHED;
@@ -111,7 +112,8 @@ static void test_parse_duration(void **state)
         {"1h30m", 0, HOUR + 30 * MINUTE},
         {"1h30s", 0, HOUR + 30 * NSEC_PER_SEC},
         {"1d2h3m4s5ms6us7ns", 0,
-         DAY + 2 * HOUR + 3 * MINUTE + 4 * NSEC_PER_SEC + 5 * NSEC_PER_MSEC + 6 * NSEC_PER_USEC + 7},
+         DAY + 2 * HOUR + 3 * MINUTE + 4 * NSEC_PER_SEC + 5 * NSEC_PER_MSEC + 6 * NSEC_PER_USEC +
+             7},
         {"1m90s", 0, MINUTE + 90 * NSEC_PER_SEC},
         {"18446744073", 0, 18446744073 * NSEC_PER_SEC},
         {"18446744073.709551615", 0, UINT64_MAX},
@@ -175,7 +177,8 @@ struct format_case {
     const char *text;
 };
 
-static void check_format(const char *(*format)(uint64_t, char *), const struct format_case *table, size_t n)
+static void check_format(const char *(*format)(uint64_t, char *), const struct format_case *table,
+                         size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         struct {
@@ -238,7 +241,8 @@ static void test_format_duration(void **state)
 static void test_format_cores(void **state)
 {
     static const struct format_case table[] = {
-        {0, "0"}, {1, "0.001"}, {500, "0.5"}, {1000, "1"}, {1500, "1.5"}, {1250, "1.25"}, {64000, "64"}, {100, "0.1"},
+        {0, "0"},      {1, "0.001"},   {500, "0.5"},  {1000, "1"},
+        {1500, "1.5"}, {1250, "1.25"}, {64000, "64"}, {100, "0.1"},
     };
     char buf[UNIT_TEXT_SIZE];
 

@@ -1,5 +1,5 @@
-/* What the tests of rootfs-cache share: a store of their own, tars made entry by entry, and looking at what came of
- * them. */
+/* What the tests of rootfs-cache share: a store of their own, tars made entry by entry, and looking
+ * at what came of them. */
 #pragma once
 
 // clang-format off
@@ -56,7 +56,8 @@ static int fixture_teardown(void **state)
     return r;
 }
 
-/* ---- tars ----------------------------------------------------------------------------------------------------------
+/* ---- tars
+ * ----------------------------------------------------------------------------------------------------------
  */
 
 struct item {
@@ -97,11 +98,13 @@ static inline void add_item(struct archive *a, const struct item *item)
     assert_true(archive_write_header(a, e) >=
                 ARCHIVE_WARN); /* a warning: the name is not UTF-8, and is kept as it is */
     if (archive_entry_size(e) > 0)
-        assert_int_equal(archive_write_data(a, item->data, strlen(item->data)), (la_ssize_t)strlen(item->data));
+        assert_int_equal(archive_write_data(a, item->data, strlen(item->data)),
+                         (la_ssize_t)strlen(item->data));
     archive_entry_free(e);
 }
 
-/* Writes items up to the one without a name; `filter` is libarchive's name of a compression, or NULL. */
+/* Writes items up to the one without a name; `filter` is libarchive's name of a compression, or
+ * NULL. */
 static inline void make_tar(const char *path, const struct item *items, const char *filter)
 {
     struct archive *a = archive_write_new();
@@ -117,10 +120,12 @@ static inline void make_tar(const char *path, const struct item *items, const ch
     assert_int_equal(archive_write_free(a), ARCHIVE_OK);
 }
 
-/* ---- looking -------------------------------------------------------------------------------------------------------
+/* ---- looking
+ * -------------------------------------------------------------------------------------------------------
  */
 
-static inline int prepare_tar(struct fixture *f, const char *sha256, struct cache_root *root, struct cupel_error *err)
+static inline int prepare_tar(struct fixture *f, const char *sha256, struct cache_root *root,
+                              struct cupel_error *err)
 {
     struct cache_source source = {.kind = CACHE_TAR, .name = "r", .tar = f->tar, .sha256 = sha256};
 

@@ -1,5 +1,5 @@
-/* Children that handle hostile bytes: what they cannot do any more, and what their parent makes of one that lies, hangs on to nothing, eats
- * memory or dies. */
+/* Children that handle hostile bytes: what they cannot do any more, and what their parent makes of
+ * one that lies, hangs on to nothing, eats memory or dies. */
 #include "rootfs-cache/confined/child.h"
 #include "test_cache.h"
 
@@ -18,10 +18,11 @@
 #define PACKET_PART 1u
 #define PACKET_RESULT 2u
 
-#define MUST(condition)                                                                                                \
-    do {                                                                                                               \
-        if (!(condition))                                                                                              \
-            return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "line %d: %s", __LINE__, #condition);              \
+#define MUST(condition)                                                                            \
+    do {                                                                                           \
+        if (!(condition))                                                                          \
+            return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "line %d: %s", __LINE__,       \
+                                   #condition);                                                    \
     } while (0)
 #define REFUSED(call) MUST((call) < 0 && errno == EPERM)
 
@@ -66,7 +67,8 @@ static void expect_no_answer(struct fixture *f, child_reader_fn *reader, const c
 
 /* ---- what a reader cannot do ---- */
 
-static int try_everything(void *arg, struct child *self, int fd, struct strbuf *reply, struct cupel_error *err)
+static int try_everything(void *arg, struct child *self, int fd, struct strbuf *reply,
+                          struct cupel_error *err)
 {
     char buffer[16];
     struct stat st;
@@ -141,7 +143,8 @@ static void test_tree_is_all_there_is(void **state)
 {
     struct fixture *f = *state;
     cleanup_close int tree = open(f->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    struct child_work work = {.fn = try_from_tree, .what = "work", .tree = tree, .fd = -EBADF, .keep = -EBADF};
+    struct child_work work = {
+        .fn = try_from_tree, .what = "work", .tree = tree, .fd = -EBADF, .keep = -EBADF};
     struct child_counts counts = {0};
     struct cupel_error err = {0};
 
@@ -156,7 +159,8 @@ static void test_tree_is_all_there_is(void **state)
 
 /* ---- asking ---- */
 
-static int ask_for_files(void *arg, struct child *self, int fd, struct strbuf *reply, struct cupel_error *err)
+static int ask_for_files(void *arg, struct child *self, int fd, struct strbuf *reply,
+                         struct cupel_error *err)
 {
     cleanup_close int one = child_ask(self, "one");
     char text[8] = "";
@@ -170,7 +174,8 @@ static int ask_for_files(void *arg, struct child *self, int fd, struct strbuf *r
     return 0;
 }
 
-static int ask_for_ever(void *arg, struct child *self, int fd, struct strbuf *reply, struct cupel_error *err)
+static int ask_for_ever(void *arg, struct child *self, int fd, struct strbuf *reply,
+                        struct cupel_error *err)
 {
     (void)arg;
     (void)fd;
@@ -209,7 +214,8 @@ static int say(unsigned kind, const void *data, size_t length)
     return socket_send(CHILD_SOCKET, packet, 8 + length, NULL, 0);
 }
 
-static int say_nonsense(void *arg, struct child *self, int fd, struct strbuf *reply, struct cupel_error *err)
+static int say_nonsense(void *arg, struct child *self, int fd, struct strbuf *reply,
+                        struct cupel_error *err)
 {
     (void)arg, (void)self, (void)fd, (void)reply, (void)err;
     (void)say(77, "x", 1);
@@ -218,7 +224,8 @@ static int say_nonsense(void *arg, struct child *self, int fd, struct strbuf *re
     return 0;
 }
 
-static int say_short_result(void *arg, struct child *self, int fd, struct strbuf *reply, struct cupel_error *err)
+static int say_short_result(void *arg, struct child *self, int fd, struct strbuf *reply,
+                            struct cupel_error *err)
 {
     (void)arg, (void)self, (void)fd, (void)reply, (void)err;
     (void)say(PACKET_RESULT, "x", 1);
@@ -227,7 +234,8 @@ static int say_short_result(void *arg, struct child *self, int fd, struct strbuf
     return 0;
 }
 
-static int say_no_end(void *arg, struct child *self, int fd, struct strbuf *reply, struct cupel_error *err)
+static int say_no_end(void *arg, struct child *self, int fd, struct strbuf *reply,
+                      struct cupel_error *err)
 {
     static char block[16384];
 
@@ -237,7 +245,8 @@ static int say_no_end(void *arg, struct child *self, int fd, struct strbuf *repl
     return 0;
 }
 
-static int reply_too_much(void *arg, struct child *self, int fd, struct strbuf *reply, struct cupel_error *err)
+static int reply_too_much(void *arg, struct child *self, int fd, struct strbuf *reply,
+                          struct cupel_error *err)
 {
     cleanup_free char *much = xcalloc(1, CHILD_REPLY_MAX + 1);
 
@@ -246,7 +255,8 @@ static int reply_too_much(void *arg, struct child *self, int fd, struct strbuf *
     return 0;
 }
 
-static int err_with_escapes(void *arg, struct child *self, int fd, struct strbuf *reply, struct cupel_error *err)
+static int err_with_escapes(void *arg, struct child *self, int fd, struct strbuf *reply,
+                            struct cupel_error *err)
 {
     (void)arg, (void)self, (void)fd, (void)reply;
     memset(err, 'z', sizeof(*err)); /* no NUL anywhere, and a kind that there is not */
@@ -260,7 +270,8 @@ static int die(void *arg, struct child *self, int fd, struct strbuf *reply, stru
     _exit(0);
 }
 
-static int send_descriptors(void *arg, struct child *self, int fd, struct strbuf *reply, struct cupel_error *err)
+static int send_descriptors(void *arg, struct child *self, int fd, struct strbuf *reply,
+                            struct cupel_error *err)
 {
     int fds[] = {CHILD_SOCKET, CHILD_SOCKET, CHILD_SOCKET};
     unsigned kind[3] = {77, 0, 0};

@@ -1,5 +1,5 @@
-/* Bootstrapping: what can be told without a network: the host's apt sources as they are handed on, and errors. That a
- * root comes of it is shown by the examples, which scripts/test runs. */
+/* Bootstrapping: what can be told without a network: the host's apt sources as they are handed on,
+ * and errors. That a root comes of it is shown by the examples, which scripts/test runs. */
 #include "test_cache.h"
 
 static const char deb822[] =
@@ -20,14 +20,14 @@ static const char deb822[] =
     "\n\n"
     "types: deb\nuris: http://mirror.test/security\nsuites: bookworm-security\nComponents: main";
 
-static const char one_line[] =
-    "# deb http://comment.test/ bookworm main\n"
-    "deb cdrom:[Debian]/ bookworm main\n"
-    "deb-src http://sources.test/ bookworm main\n"
-    "deb [arch=amd64,arm64 signed-by=/usr/share/k.gpg] http://line.test/debian bookworm main  # here\n"
-    "deb\thttp://line.test/security bookworm/updates main contrib\n"
-    "deb [ trusted=yes ] http://other.test/ noble main\n"
-    "deb http://broken.test/\n";
+static const char one_line[] = "# deb http://comment.test/ bookworm main\n"
+                               "deb cdrom:[Debian]/ bookworm main\n"
+                               "deb-src http://sources.test/ bookworm main\n"
+                               "deb [arch=amd64,arm64 signed-by=/usr/share/k.gpg] "
+                               "http://line.test/debian bookworm main  # here\n"
+                               "deb\thttp://line.test/security bookworm/updates main contrib\n"
+                               "deb [ trusted=yes ] http://other.test/ noble main\n"
+                               "deb http://broken.test/\n";
 
 struct apt_dir {
     char path[128];
@@ -45,7 +45,8 @@ static struct apt_dir make_apt_dir(struct fixture *f, const char *list, const ch
     if (list != NULL)
         assert_int_equal(file_write_atomic_at(d.fd, "sources.list", list, strlen(list), 0644), 0);
     if (sources != NULL)
-        assert_int_equal(file_write_atomic_at(d.fd, "sources.list.d/debian.sources", sources, strlen(sources), 0644),
+        assert_int_equal(file_write_atomic_at(d.fd, "sources.list.d/debian.sources", sources,
+                                              strlen(sources), 0644),
                          0);
     return d;
 }
@@ -56,11 +57,12 @@ static void test_deb822(void **state)
     cleanup_strbuf struct strbuf out = {0};
 
     assert_int_equal(apt_sources(d.fd, "bookworm", &out), 1);
-    assert_string_equal(out.data,
-                        "Types: deb\nSuites: bookworm bookworm-updates\nURIs: http://mirror.test/debian\n"
-                        "Components: main contrib\nSigned-By:\n -----BEGIN PGP PUBLIC KEY BLOCK-----\n .\n abc\n\n"
-                        "Types: deb\nSuites: bookworm-security\nuris: http://mirror.test/security\n"
-                        "Components: main\n\n");
+    assert_string_equal(
+        out.data,
+        "Types: deb\nSuites: bookworm bookworm-updates\nURIs: http://mirror.test/debian\n"
+        "Components: main contrib\nSigned-By:\n -----BEGIN PGP PUBLIC KEY BLOCK-----\n .\n abc\n\n"
+        "Types: deb\nSuites: bookworm-security\nuris: http://mirror.test/security\n"
+        "Components: main\n\n");
     (void)close(d.fd);
 }
 
@@ -72,7 +74,9 @@ static void test_one_line(void **state)
     assert_int_equal(apt_sources(d.fd, "bookworm", &out), 1);
     assert_contains(out.data, "URIs: http://line.test/debian\nSuites: bookworm\nComponents: main");
     assert_contains(out.data, "Architectures: amd64 arm64\nsigned-by: /usr/share/k.gpg\n");
-    assert_contains(out.data, "URIs: http://line.test/security\nSuites: bookworm/updates\nComponents: main contrib\n");
+    assert_contains(
+        out.data,
+        "URIs: http://line.test/security\nSuites: bookworm/updates\nComponents: main contrib\n");
     assert_null(strstr(out.data, "cdrom"));
     assert_null(strstr(out.data, "sources.test"));
     assert_null(strstr(out.data, "comment.test"));
@@ -92,9 +96,11 @@ static void test_other_suite(void **state)
     (void)close(d.fd);
 }
 
-static int prepare_debian(struct fixture *f, const char *suite, const char *const *packages, struct cupel_error *err)
+static int prepare_debian(struct fixture *f, const char *suite, const char *const *packages,
+                          struct cupel_error *err)
 {
-    struct cache_source source = {.kind = CACHE_DEBIAN, .name = "d", .suite = suite, .packages = packages};
+    struct cache_source source = {
+        .kind = CACHE_DEBIAN, .name = "d", .suite = suite, .packages = packages};
     struct cache_root root = CACHE_ROOT_INIT;
     int r = cache_prepare(f->cache, &source, NULL, NULL, &root, err);
 
@@ -104,7 +110,8 @@ static int prepare_debian(struct fixture *f, const char *suite, const char *cons
 
 static void test_no_options_in_disguise(void **state)
 {
-    static const char *const bad[] = {"--customize-hook=id", "a b", "", "?obsolete", "a,b", "$(id)"};
+    static const char *const bad[] = {"--customize-hook=id", "a b", "",
+                                      "?obsolete",           "a,b", "$(id)"};
     struct cupel_error err;
 
     for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
@@ -142,35 +149,48 @@ static void test_program_fails(void **state)
         const char *message, *hint;
         enum cupel_error_kind kind;
     } cases[] = {
-        {"echo 'E: Unable to locate package nosuch' >$CUPEL_WORK/simulated; printf 'other\\nnosock\\n' >$CUPEL_WORK/names",
-         "j.yaml:2:7: root 'r': debian bookworm has no package 'nosuch'", "did you mean 'nosock'?", CUPEL_ERROR_INPUT},
+        {"echo 'E: Unable to locate package nosuch' >$CUPEL_WORK/simulated; printf "
+         "'other\\nnosock\\n' >$CUPEL_WORK/names",
+         "j.yaml:2:7: root 'r': debian bookworm has no package 'nosuch'", "did you mean 'nosock'?",
+         CUPEL_ERROR_INPUT},
         {"echo \"E: Version '9' for 'other' was not found\" >$CUPEL_WORK/simulated",
-         "j.yaml:2:15: root 'r': debian bookworm does not have that version of 'other=9'", "apt-cache", CUPEL_ERROR_INPUT},
-        {"printf 'The following packages have unmet dependencies:\\n nosuch : Depends: libx\\n' >$CUPEL_WORK/simulated",
-         "cannot be installed together from debian bookworm: nosuch : Depends: libx", "", CUPEL_ERROR_INPUT},
-        {"echo \"E: The repository 'http://mirror.test bookworm Release' does not have a Release file.\"",
-         "j.yaml:2:1: root 'r': there is no debian bookworm where apt looks: The repository", "suite's name", CUPEL_ERROR_INPUT},
-        {"printf 'Setting up x (1) ...\\nupdate-alternatives: error: no such link\\ndpkg: error processing package x (--configure):\\n "
-         "installed x package post-installation script subprocess returned error exit status 2\\nE: Sub-process env\\n'",
-         "for root 'r': package x (--configure): update-alternatives: error: no such link; installed x package "
+         "j.yaml:2:15: root 'r': debian bookworm does not have that version of 'other=9'",
+         "apt-cache", CUPEL_ERROR_INPUT},
+        {"printf 'The following packages have unmet dependencies:\\n nosuch : Depends: libx\\n' "
+         ">$CUPEL_WORK/simulated",
+         "cannot be installed together from debian bookworm: nosuch : Depends: libx", "",
+         CUPEL_ERROR_INPUT},
+        {"echo \"E: The repository 'http://mirror.test bookworm Release' does not have a Release "
+         "file.\"",
+         "j.yaml:2:1: root 'r': there is no debian bookworm where apt looks: The repository",
+         "suite's name", CUPEL_ERROR_INPUT},
+        {"printf 'Setting up x (1) ...\\nupdate-alternatives: error: no such link\\ndpkg: error "
+         "processing package x (--configure):\\n "
+         "installed x package post-installation script subprocess returned error exit status "
+         "2\\nE: Sub-process env\\n'",
+         "for root 'r': package x (--configure): update-alternatives: error: no such link; "
+         "installed x package "
          "post-installation script subprocess returned error exit status 2",
          "the package's own script failed", CUPEL_ERROR_HARNESS},
-        {"echo 'E: Temporary failure resolving mirror.test'", "mmdebstrap ended with 25: E: Temporary failure resolving",
-         "the network", CUPEL_ERROR_HARNESS},
+        {"echo 'E: Temporary failure resolving mirror.test'",
+         "mmdebstrap ended with 25: E: Temporary failure resolving", "the network",
+         CUPEL_ERROR_HARNESS},
     };
     struct fixture *f = *state;
     cleanup_free char *program = xasprintf("%s/mmdebstrap", f->dir), *old = xstrdup(getenv("PATH"));
     cleanup_free char *path = xasprintf("%s:%s", f->dir, old);
-    const struct cache_source source = {.kind = CACHE_DEBIAN,
-                                        .name = "r",
-                                        .suite = "bookworm",
-                                        .suite_place = "j.yaml:2:1",
-                                        .packages = (const char *const[]){"nosuch", "other=9", NULL},
-                                        .package_places = (const char *const[]){"j.yaml:2:7", "j.yaml:2:15", NULL}};
+    const struct cache_source source = {
+        .kind = CACHE_DEBIAN,
+        .name = "r",
+        .suite = "bookworm",
+        .suite_place = "j.yaml:2:1",
+        .packages = (const char *const[]){"nosuch", "other=9", NULL},
+        .package_places = (const char *const[]){"j.yaml:2:7", "j.yaml:2:15", NULL}};
 
     assert_int_equal(setenv("CUPEL_PROGRAMS", path, 1), 0);
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-        cleanup_free char *script = xasprintf("#!/bin/sh\necho I: starting\n%s\nexit 25\n", cases[i].says);
+        cleanup_free char *script =
+            xasprintf("#!/bin/sh\necho I: starting\n%s\nexit 25\n", cases[i].says);
         struct cache_root root = CACHE_ROOT_INIT;
         struct cupel_error err = {0};
 
@@ -190,7 +210,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_deb822, fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(test_one_line, fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(test_other_suite, fixture_setup, fixture_teardown),
-        cmocka_unit_test_setup_teardown(test_no_options_in_disguise, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_no_options_in_disguise, fixture_setup,
+                                        fixture_teardown),
         cmocka_unit_test_setup_teardown(test_program_missing, fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(test_program_fails, fixture_setup, fixture_teardown),
     };

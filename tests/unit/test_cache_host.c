@@ -1,4 +1,5 @@
-/* The mask over the host: what it hides, what it leaves, seen in a made-up host and through a real overlay. */
+/* The mask over the host: what it hides, what it leaves, seen in a made-up host and through a real
+ * overlay. */
 #include "test_cache.h"
 
 #include <sched.h>
@@ -87,7 +88,8 @@ static bool is_whiteout(int tree, const char *path)
 {
     struct stat st;
 
-    return fstatat(tree, path, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISCHR(st.st_mode) && st.st_rdev == makedev(0, 0);
+    return fstatat(tree, path, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISCHR(st.st_mode) &&
+           st.st_rdev == makedev(0, 0);
 }
 
 static bool is_opaque(int tree, const char *path, mode_t mode)
@@ -96,8 +98,9 @@ static bool is_opaque(int tree, const char *path, mode_t mode)
     struct stat st;
 
     (void)snprintf(proc, sizeof(proc), "/proc/self/fd/%d/%s", tree, path);
-    return fstatat(tree, path, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode) && (st.st_mode & 07777) == mode &&
-           getxattr(proc, "user.overlay.opaque", &value, 1) == 1 && value == 'y';
+    return fstatat(tree, path, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode) &&
+           (st.st_mode & 07777) == mode && getxattr(proc, "user.overlay.opaque", &value, 1) == 1 &&
+           value == 'y';
 }
 
 static bool is_absent(int tree, const char *path)
@@ -107,10 +110,12 @@ static bool is_absent(int tree, const char *path)
 
 static void test_what_is_masked(void **state)
 {
-    static const char *const hidden[] = {"etc/shadow", "etc/machine-id", "etc/app/token", "etc/closed",     "etc/ssh",
-                                         "vault",      "work",           "var/backups",   "var/lib/jenkins"};
-    static const char *const untouched[] = {"etc/passwd", "etc/app/public",  "usr", "var/lib/dpkg", "var/run", "srv",
-                                            "home/me",    "data/people/them"};
+    static const char *const hidden[] = {"etc/shadow", "etc/machine-id", "etc/app/token",
+                                         "etc/closed", "etc/ssh",        "vault",
+                                         "work",       "var/backups",    "var/lib/jenkins"};
+    static const char *const untouched[] = {"etc/passwd",   "etc/app/public",  "usr",
+                                            "var/lib/dpkg", "var/run",         "srv",
+                                            "home/me",      "data/people/them"};
     struct fixture *f = *state;
     struct mask m;
     struct stat st;
@@ -196,8 +201,9 @@ static void test_changed_host_gives_a_new_mask(void **state)
 /* What a job would see: both layers through the kernel, in a user namespace as a job has. */
 static int look_through_overlay(struct fixture *f, const struct mask *m)
 {
-    static const char *const gone[] = {"etc/shadow", "etc/app/token", "etc/closed",       "home/me", "root/key",
-                                       "tmp/socket", "var/backups",   "data/people/them", "vault"};
+    static const char *const gone[] = {"etc/shadow",  "etc/app/token",    "etc/closed",
+                                       "home/me",     "root/key",         "tmp/socket",
+                                       "var/backups", "data/people/them", "vault"};
     static const char *const there[] = {"etc/passwd",          "etc/app/public", "usr/bin/tool",
                                         "var/lib/dpkg/status", "home",           "tmp"};
     cleanup_free char *options = NULL, *at = xasprintf("%s/merged", f->dir);
@@ -206,7 +212,8 @@ static int look_through_overlay(struct fixture *f, const struct mask *m)
     options = xasprintf("lowerdir=%s/layers/%s/fs:%s/host,userxattr", f->store, m->key, f->dir);
     if (mkdir(at, 0755) < 0 || unshare(CLONE_NEWUSER | CLONE_NEWNS) < 0)
         return 77;
-    if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 || mount("overlay", at, "overlay", 0, options) < 0)
+    if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+        mount("overlay", at, "overlay", 0, options) < 0)
         return 77;
     merged = open(at, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     for (size_t i = 0; i < ARRAY_SIZE(gone); i++)
@@ -261,8 +268,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_what_is_masked, fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(test_host_with_little, fixture_setup, fixture_teardown),
-        cmocka_unit_test_setup_teardown(test_parents_keep_their_attributes, fixture_setup, fixture_teardown),
-        cmocka_unit_test_setup_teardown(test_changed_host_gives_a_new_mask, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_parents_keep_their_attributes, fixture_setup,
+                                        fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_changed_host_gives_a_new_mask, fixture_setup,
+                                        fixture_teardown),
         cmocka_unit_test_setup_teardown(test_through_overlay, fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(test_real_host, fixture_setup, fixture_teardown),
     };

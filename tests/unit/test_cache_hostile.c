@@ -1,5 +1,5 @@
-/* Tars that are not as they should be: refused with one clear error, with nothing left in the store and nothing touched
- * outside. */
+/* Tars that are not as they should be: refused with one clear error, with nothing left in the store
+ * and nothing touched outside. */
 #include "rootfs-cache/confined/unpack.h"
 #include "test_cache.h"
 
@@ -37,19 +37,25 @@ static void test_climbing_out(void **state)
         {"'l/x' lies beneath a symbolic link",
          {{.name = "l", .type = AE_IFLNK, .data = outside}, {.name = "l/x", .data = "x"}}},
         {"'l/x' lies beneath a symbolic link",
-         {{.name = "d", .type = AE_IFDIR}, {.name = "l", .type = AE_IFLNK, .data = "d"}, {.name = "l/x", .data = "x"}}},
+         {{.name = "d", .type = AE_IFDIR},
+          {.name = "l", .type = AE_IFLNK, .data = "d"},
+          {.name = "l/x", .data = "x"}}},
         {"'l/x' lies beneath a symbolic link",
          {{.name = "l", .type = AE_IFLNK, .data = ".."}, {.name = "./l//x", .data = "x"}}},
         {"'l' is a directory, but an earlier entry",
-         {{.name = "l", .type = AE_IFLNK, .data = outside}, {.name = "l", .type = AE_IFDIR, .mode = 0777}}},
+         {{.name = "l", .type = AE_IFLNK, .data = outside},
+          {.name = "l", .type = AE_IFDIR, .mode = 0777}}},
         {"'f/x' lies beneath something that is no directory",
          {{.name = "f", .data = "x"}, {.name = "f/x", .data = "x"}}},
-        {"'h' is a hard link to something that is not in the archive", {{.name = "h", .hardlink = "/etc/passwd"}}},
+        {"'h' is a hard link to something that is not in the archive",
+         {{.name = "h", .hardlink = "/etc/passwd"}}},
         {"'h' is a hard link to outside", {{.name = "h", .hardlink = "../../etc/passwd"}}},
         {"'h' is a hard link to something beneath a symbolic link",
          {{.name = "l", .type = AE_IFLNK, .data = "/etc"}, {.name = "h", .hardlink = "l/passwd"}}},
-        {"'h' is a hard link to something that is not in the archive", {{.name = "h", .hardlink = "nothing"}}},
-        {"'h' is a hard link to a directory", {{.name = "d", .type = AE_IFDIR}, {.name = "h", .hardlink = "d"}}},
+        {"'h' is a hard link to something that is not in the archive",
+         {{.name = "h", .hardlink = "nothing"}}},
+        {"'h' is a hard link to a directory",
+         {{.name = "d", .type = AE_IFDIR}, {.name = "h", .hardlink = "d"}}},
         {"'.' would replace the root", {{.name = ".", .data = "x"}}},
         {"'d?[31m/../x' climbs out", {{.name = "d\033[31m/../x", .data = "x"}}},
     };
@@ -102,7 +108,8 @@ static void test_too_many_hard_links(void **state)
     assert_true(prepare_tar(f, NULL, &root, &err) < 0);
     assert_int_equal(err.kind, CUPEL_ERROR_INPUT);
     assert_contains(err.message, names[most]);
-    assert_contains(err.message, "it is one hard link more than the store's file system takes for a file");
+    assert_contains(err.message,
+                    "it is one hard link more than the store's file system takes for a file");
     assert_contains(err.hint, "--hard-dereference");
     assert_nothing_left(f);
 }
@@ -129,15 +136,18 @@ static void test_absolute_names(void **state)
     assert_int_equal(access(victim, F_OK), -1);
 }
 
-/* What follows the end of a tar is none of it, as tar(1) has it; of a compressed one it is read, so that a damaged end shows. */
+/* What follows the end of a tar is none of it, as tar(1) has it; of a compressed one it is read, so
+ * that a damaged end shows. */
 static void test_behind_the_end(void **state)
 {
-    static const char *const rests[] = {"garbage", "cat two.tar", "head -c 100000 /dev/zero", "head -c 5000 /dev/urandom"};
+    static const char *const rests[] = {"garbage", "cat two.tar", "head -c 100000 /dev/zero",
+                                        "head -c 5000 /dev/urandom"};
     struct fixture *f = *state;
 
     for (size_t i = 0; i < 2 * ARRAY_SIZE(rests); i++) {
         cleanup_free char *command = xasprintf(
-            "cd %s && rm -rf t && mkdir t && echo one >t/a && tar -C t -cf one.tar a && echo %zu >t/b && tar -C t -cf two.tar b && "
+            "cd %s && rm -rf t && mkdir t && echo one >t/a && tar -C t -cf one.tar a && echo %zu "
+            ">t/b && tar -C t -cf two.tar b && "
             "{ cat one.tar; %s%s; } %s >root.tar",
             f->dir, i, i / 2 == 0 ? "echo " : "", rests[i / 2], i % 2 != 0 ? "| gzip" : "");
         struct cache_root root;
@@ -206,8 +216,12 @@ static void test_not_a_tar(void **state)
 static void cut_everywhere(struct fixture *f, const char *filter, size_t step)
 {
     static const struct item items[] = {
-        {.name = "d", .type = AE_IFDIR}, {.name = "d/one", .data = "some content"},      {.name = "d/empty"},
-        {.name = "two", .data = "more"}, {.name = "l", .type = AE_IFLNK, .data = "two"}, {0},
+        {.name = "d", .type = AE_IFDIR},
+        {.name = "d/one", .data = "some content"},
+        {.name = "d/empty"},
+        {.name = "two", .data = "more"},
+        {.name = "l", .type = AE_IFLNK, .data = "two"},
+        {0},
     };
     cleanup_free char *whole = NULL;
     size_t length;
@@ -250,7 +264,8 @@ static void expect_whole_or_refused(struct fixture *f)
     cache_root_release(&root);
 }
 
-/* Whichever byte behind gzip's header is another one, even where what is unpacked still is a tar. */
+/* Whichever byte behind gzip's header is another one, even where what is unpacked still is a tar.
+ */
 static void test_flipped_compressed(void **state)
 {
     static const struct item items[] = {
@@ -273,10 +288,12 @@ static void test_flipped_compressed(void **state)
     }
 }
 
-static int unpack_limited(struct fixture *f, const struct unpack_limits *limits, struct cupel_error *err)
+static int unpack_limited(struct fixture *f, const struct unpack_limits *limits,
+                          struct cupel_error *err)
 {
     cleanup_free char *path = xasprintf("%s/tree", f->dir);
-    cleanup_close int fd = open(f->tar, O_RDONLY | O_CLOEXEC), tree = file_open_dir_p_at(AT_FDCWD, path, 0755);
+    cleanup_close int fd = open(f->tar, O_RDONLY | O_CLOEXEC),
+                      tree = file_open_dir_p_at(AT_FDCWD, path, 0755);
     struct child_counts counts;
     int r = unpack_tar(fd, f->tar, tree, -EBADF, limits, &counts, err);
 
@@ -284,7 +301,8 @@ static int unpack_limited(struct fixture *f, const struct unpack_limits *limits,
     return r;
 }
 
-static int unpack_bounded(struct fixture *f, uint64_t entries, uint64_t bytes, struct cupel_error *err)
+static int unpack_bounded(struct fixture *f, uint64_t entries, uint64_t bytes,
+                          struct cupel_error *err)
 {
     const struct unpack_limits limits = {.entries = entries, .bytes = bytes};
 
@@ -295,8 +313,10 @@ static void test_bombs(void **state)
 {
     struct fixture *f = *state;
     cleanup_free char *zeros = xcalloc(1, 4 << 20);
-    const struct item items[] = {
-        {.name = "a", .data = memset(zeros, 'z', (4 << 20) - 1)}, {.name = "b"}, {.name = "c"}, {0}};
+    const struct item items[] = {{.name = "a", .data = memset(zeros, 'z', (4 << 20) - 1)},
+                                 {.name = "b"},
+                                 {.name = "c"},
+                                 {0}};
     struct cupel_error err;
 
     make_tar(f->tar, items, "zstd");
@@ -314,7 +334,8 @@ static void test_ratio(void **state)
     static const char *const filters[] = {"gzip", "xz", "zstd", "bzip2"};
     cleanup_free char *zeros = xmalloc((8 << 20) + 1);
     const struct item items[] = {{.name = "a", .data = memset(zeros, '0', 8 << 20)}, {0}};
-    const struct unpack_limits limits = {.entries = 9, .bytes = 1 << 30, .ratio = 500, .ratio_from = 1 << 20};
+    const struct unpack_limits limits = {
+        .entries = 9, .bytes = 1 << 30, .ratio = 500, .ratio_from = 1 << 20};
 
     zeros[8 << 20] = '\0';
     for (size_t i = 0; i <= ARRAY_SIZE(filters); i++) {
@@ -354,8 +375,9 @@ static int fill_disk(struct fixture *f)
         return 1;
     cache_close(f->cache);
     f->cache = cache;
-    if (prepare_tar(f, NULL, &root, &err) != -ENOSPC || strstr(err.message, "disk is full") == NULL ||
-        strstr(err.hint, "CUPEL_CACHE") == NULL || err.kind != CUPEL_ERROR_HARNESS)
+    if (prepare_tar(f, NULL, &root, &err) != -ENOSPC ||
+        strstr(err.message, "disk is full") == NULL || strstr(err.hint, "CUPEL_CACHE") == NULL ||
+        err.kind != CUPEL_ERROR_HARNESS)
         return 2;
     return count_in(f, "layers") == 0 && count_in(f, "tmp") == 0 ? 0 : 3;
 }
@@ -391,7 +413,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_too_many_hard_links, fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(test_absolute_names, fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(test_behind_the_end, fixture_setup, fixture_teardown),
-        cmocka_unit_test_setup_teardown(test_write_through_hard_linked_symlink, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_write_through_hard_linked_symlink, fixture_setup,
+                                        fixture_teardown),
         cmocka_unit_test_setup_teardown(test_not_a_tar, fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(test_truncated, fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(test_truncated_compressed, fixture_setup, fixture_teardown),

@@ -1,7 +1,9 @@
-/* The lock file: what is noted is what is read again, and a root is that or refused; a file that is damaged anywhere is refused whole. */
+/* The lock file: what is noted is what is read again, and a root is that or refused; a file that is
+ * damaged anywhere is refused whole. */
 #include "test_cache.h"
 
-static const struct item first[] = {{.name = "a", .data = "1"}, {0}}, second[] = {{.name = "a", .data = "2"}, {0}};
+static const struct item first[] = {{.name = "a", .data = "1"}, {0}},
+                         second[] = {{.name = "a", .data = "2"}, {0}};
 
 static struct cache_source tar_source(const struct fixture *f)
 {
@@ -32,8 +34,8 @@ static void lock_tar(const struct fixture *f, const char *job_file)
     cache_lockfile_close(lockfile);
 }
 
-static int prepare_locked(const struct fixture *f, const char *job_file, const struct cache_source *source,
-                          struct cupel_error *err)
+static int prepare_locked(const struct fixture *f, const char *job_file,
+                          const struct cache_source *source, struct cupel_error *err)
 {
     struct cache_lockfile *lockfile = open_lock(f, job_file);
     struct cache_root root = CACHE_ROOT_INIT;

@@ -1,5 +1,5 @@
-/* Images that are not as they should be, made entry by entry: one error that names what is wrong, nothing visible in the store, nothing
- * touched outside. */
+/* Images that are not as they should be, made entry by entry: one error that names what is wrong,
+ * nothing visible in the store, nothing touched outside. */
 #include "rootfs-cache/confined/unpack.h"
 #include "rootfs-cache/store/digest.h"
 #include "test_cache.h"
@@ -7,8 +7,8 @@
 #define ITEMS 6
 
 struct lie { /* where an image says what is not so */
-    const char *index, *manifest,
-        *config;         /* put in place of the right document; its descriptor says what is right of the wrong one */
+    /* put in place of the right document; its descriptor says what is right of the wrong one */
+    const char *index, *manifest, *config;
     const char *digest;  /* of layer 1, in the manifest */
     const char *diff_id; /* of layer 1, in the configuration */
     const char *size;    /* of layer 1, as JSON */
@@ -27,7 +27,8 @@ static void put(const struct fixture *f, const char *name, const char *text, siz
 }
 
 /* Stores a blob; its descriptor's digest and size as JSON members. */
-static char *put_blob(const struct fixture *f, const char *text, size_t n, char ret_hex[CACHE_KEY_LEN + 1])
+static char *put_blob(const struct fixture *f, const char *text, size_t n,
+                      char ret_hex[CACHE_KEY_LEN + 1])
 {
     cleanup_free char *name = NULL;
 
@@ -37,11 +38,11 @@ static char *put_blob(const struct fixture *f, const char *text, size_t n, char 
     return xasprintf("\"digest\": \"sha256:%s\", \"size\": %zu", ret_hex, n);
 }
 
-static void make_image(const struct fixture *f, const struct item layers[][ITEMS], size_t n, const char *filter,
-                       size_t cut, const struct lie *lie)
+static void make_image(const struct fixture *f, const struct item layers[][ITEMS], size_t n,
+                       const char *filter, size_t cut, const struct lie *lie)
 {
-    cleanup_free char *place = path_of(f, "blobs/sha256"), *config = NULL, *config_d = NULL, *manifest = NULL,
-                      *manifest_d = NULL, *index = NULL;
+    cleanup_free char *place = path_of(f, "blobs/sha256"), *config = NULL, *config_d = NULL,
+                      *manifest = NULL, *manifest_d = NULL, *index = NULL;
     cleanup_strbuf struct strbuf list = {0}, ids = {0};
     char hex[CACHE_KEY_LEN + 1];
 
@@ -70,13 +71,16 @@ static void make_image(const struct fixture *f, const struct item layers[][ITEMS
         else
             strbuf_addf(&ids, "%s\"sha256:%s\"", i > 0 ? ", " : "", diff);
     }
-    config = lie->config != NULL ? xstrdup(lie->config)
-                                 : xasprintf("{\"rootfs\": {\"type\": \"layers\", \"diff_ids\": [%s]}}", ids.data);
+    config = lie->config != NULL
+                 ? xstrdup(lie->config)
+                 : xasprintf("{\"rootfs\": {\"type\": \"layers\", \"diff_ids\": [%s]}}", ids.data);
     config_d = put_blob(f, config, strlen(config), hex);
-    manifest = lie->manifest != NULL ? xstrdup(lie->manifest)
-                                     : xasprintf("{\"config\": {%s}, \"layers\": [%s]}", config_d, list.data);
+    manifest = lie->manifest != NULL
+                   ? xstrdup(lie->manifest)
+                   : xasprintf("{\"config\": {%s}, \"layers\": [%s]}", config_d, list.data);
     manifest_d = put_blob(f, manifest, strlen(manifest), hex);
-    index = lie->index != NULL ? xstrdup(lie->index) : xasprintf("{\"manifests\": [{%s}]}", manifest_d);
+    index =
+        lie->index != NULL ? xstrdup(lie->index) : xasprintf("{\"manifests\": [{%s}]}", manifest_d);
     put(f, "index.json", index, strlen(index));
 }
 
@@ -147,13 +151,16 @@ static void test_entries(void **state)
     assert_int_equal(rmdir(outside), 0); /* still empty */
 }
 
-/* A link of a lower layer is resolved within the root: what is written through it lands there, and never outside. */
+/* A link of a lower layer is resolved within the root: what is written through it lands there, and
+ * never outside. */
 static void test_links_across_layers(void **state)
 {
     struct fixture *f = *state;
-    cleanup_free char *outside = xasprintf("%s/outside", f->dir), *within = xasprintf("%s/x", outside + 1);
+    cleanup_free char *outside = xasprintf("%s/outside", f->dir),
+                      *within = xasprintf("%s/x", outside + 1);
     const struct item layers[2][ITEMS] = {
-        {{.name = "l", .type = AE_IFLNK, .data = outside}, {.name = "up", .type = AE_IFLNK, .data = "../../../.."}},
+        {{.name = "l", .type = AE_IFLNK, .data = outside},
+         {.name = "up", .type = AE_IFLNK, .data = "../../../.."}},
         {{.name = "l/x", .data = "mine"}, {.name = "up/y", .data = "mine"}}};
     struct cache_root root = CACHE_ROOT_INIT;
     struct cupel_error err;
@@ -173,7 +180,8 @@ static void test_documents(void **state)
     struct fixture *f = *state;
     const struct item layers[1][ITEMS] = {{{.name = "a", .data = "x"}}};
     cleanup_strbuf struct strbuf deep = {0};
-    static const char nought[] = "sha256:0000000000000000000000000000000000000000000000000000000000000000";
+    static const char nought[] =
+        "sha256:0000000000000000000000000000000000000000000000000000000000000000";
     const struct {
         const char *message;
         struct lie lie;
@@ -212,14 +220,16 @@ static void test_documents(void **state)
 static void test_cut_short(void **state)
 {
     struct fixture *f = *state;
-    static const struct item layers[1][ITEMS] = {
-        {{.name = "a", .data = "x"}, {.name = "d", .type = AE_IFDIR}, {.name = "d/b", .data = "y"}}};
+    static const struct item layers[1][ITEMS] = {{{.name = "a", .data = "x"},
+                                                  {.name = "d", .type = AE_IFDIR},
+                                                  {.name = "d/b", .data = "y"}}};
     cleanup_free char *text = NULL;
     size_t len;
 
     make_tar(f->tar, layers[0], NULL);
     assert_int_equal(file_read_at(AT_FDCWD, f->tar, 1 << 20, &text, &len), 0);
-    for (size_t cut = 512 - 100; cut < len - 1024; cut += 512) { /* within a header or a content */
+    /* within a header or a content */
+    for (size_t cut = 512 - 100; cut < len - 1024; cut += 512) {
         make_image(f, layers, 1, NULL, cut, &truth);
         expect_refused(f, "layer 1 of 1", 0);
     }
@@ -290,13 +300,15 @@ static void cut_archive(struct fixture *f, const char *filter, size_t step)
 
     text = archive_of(f, filter, &whole);
     length = whole;
-    if (filter == NULL) /* it may well lack its end marker, since digests say that nothing else is missing */
+    if (filter ==
+        NULL) /* it may well lack its end marker, since digests say that nothing else is missing */
         while (length > 512 && text[length - 1] == '\0')
             length--;
     for (size_t cut = 0; cut < length; cut += step) {
         write_archive(f, text, cut);
         if (cache_prepare(f->cache, &source, NULL, NULL, &root, &err) >= 0)
-            fail_msg("%s, cut at %zu of %zu, was taken", filter != NULL ? filter : "a tar", cut, length);
+            fail_msg("%s, cut at %zu of %zu, was taken", filter != NULL ? filter : "a tar", cut,
+                     length);
         assert_int_equal(err.kind, CUPEL_ERROR_INPUT);
         assert_contains(err.message, f->tar);
         assert_nothing_left(f);
@@ -310,7 +322,8 @@ static void cut_archive(struct fixture *f, const char *filter, size_t step)
 static void test_archive_cut_short(void **state)
 {
     struct fixture *f = *state;
-    static const struct item layers[1][ITEMS] = {{{.name = "a", .data = "x"}, {.name = "d", .type = AE_IFDIR}}};
+    static const struct item layers[1][ITEMS] = {
+        {{.name = "a", .data = "x"}, {.name = "d", .type = AE_IFDIR}}};
     static const struct {
         const char *filter;
         size_t step;
@@ -320,8 +333,8 @@ static void test_archive_cut_short(void **state)
         make_image(f, layers, 1, "gzip", 0, &truth);
         cut_archive(f, forms[i].filter, forms[i].step);
         forget_image(f);
-        assert_int_equal(cache_gc(f->cache, &(struct cache_gc){.older_seconds = 0}, &(struct cache_collected){0},
-                                  &(struct cupel_error){0}),
+        assert_int_equal(cache_gc(f->cache, &(struct cache_gc){.older_seconds = 0},
+                                  &(struct cache_collected){0}, &(struct cupel_error){0}),
                          0);
     }
 }
@@ -330,7 +343,8 @@ static void test_archive_cut_short(void **state)
 static void test_bombs(void **state)
 {
     struct fixture *f = *state;
-    static const struct item items[] = {{.name = "a", .data = "0123456789"}, {.name = "b"}, {.name = "c"}, {0}};
+    static const struct item items[] = {
+        {.name = "a", .data = "0123456789"}, {.name = "b"}, {.name = "c"}, {0}};
     const struct {
         struct unpack_limits limits;
         const char *message;
@@ -352,7 +366,8 @@ static void test_bombs(void **state)
         struct child_counts counts;
         struct cupel_error err;
 
-        assert_int_equal(unpack_layer(&layer, "bomb", tree, -EBADF, &cases[i].limits, &counts, &err), -EFBIG);
+        assert_int_equal(
+            unpack_layer(&layer, "bomb", tree, -EBADF, &cases[i].limits, &counts, &err), -EFBIG);
         assert_contains(err.message, cases[i].message);
     }
     (void)close(blob.fd);

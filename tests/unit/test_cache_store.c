@@ -1,4 +1,5 @@
-/* The store: its place, one importer a key, nothing visible that is not whole, pins, names, export. */
+/* The store: its place, one importer a key, nothing visible that is not whole, pins, names, export.
+ */
 #include "test_cache.h"
 
 #include <signal.h>
@@ -18,7 +19,8 @@ static const struct item small[] = {
 static void test_place(void **state)
 {
     struct fixture *f = *state;
-    cleanup_free char *xdg = xasprintf("%s/xdg", f->dir), *expected = xasprintf("%s/xdg/cupel", f->dir), *tag = NULL;
+    cleanup_free char *xdg = xasprintf("%s/xdg", f->dir),
+                      *expected = xasprintf("%s/xdg/cupel", f->dir), *tag = NULL;
     struct cache *cache;
     struct cupel_error err;
     struct stat st;
@@ -71,7 +73,8 @@ static void test_scratch(void **state)
     assert_int_equal(count_in(f, "layers"), 1);
 }
 
-/* ---- many at once, and killed --------------------------------------------------------------------------------------
+/* ---- many at once, and killed
+ * --------------------------------------------------------------------------------------
  */
 
 static void count_unpacking(void *data, const struct cache_progress *progress)
@@ -142,7 +145,8 @@ static void stop_at_unpacking(void *data, const struct cache_progress *progress)
 /* What a killed importer had unpacked so far. */
 static void leave_something(struct fixture *f)
 {
-    cleanup_free char *command = xasprintf("for d in %s/tmp/*/fs; do echo x >$d/half; done", f->store);
+    cleanup_free char *command =
+        xasprintf("for d in %s/tmp/*/fs; do echo x >$d/half; done", f->store);
 
     assert_int_equal(system(command), 0);
 }
@@ -194,9 +198,13 @@ static void test_sweep(void **state)
     memset(living, 'a', CACHE_KEY_LEN);
     living[CACHE_KEY_LEN] = '\0';
     assert_int_equal(file_mkdir_p_at(cache_dirfd(f->cache), leftover, 0700), 0);
-    assert_int_equal(file_write_atomic_at(cache_dirfd(f->cache), "names/a.12.tmp", "x", 1, 0600), 0);
-    assert_int_equal(file_write_atomic_at(cache_dirfd(f->cache), "names/b.12.tmp", "x", 1, 0600), 0);
-    assert_int_equal(utimensat(cache_dirfd(f->cache), "names/b.12.tmp", (struct timespec[2]){{1, 0}, {1, 0}}, 0), 0);
+    assert_int_equal(file_write_atomic_at(cache_dirfd(f->cache), "names/a.12.tmp", "x", 1, 0600),
+                     0);
+    assert_int_equal(file_write_atomic_at(cache_dirfd(f->cache), "names/b.12.tmp", "x", 1, 0600),
+                     0);
+    assert_int_equal(
+        utimensat(cache_dirfd(f->cache), "names/b.12.tmp", (struct timespec[2]){{1, 0}, {1, 0}}, 0),
+        0);
     assert_int_equal(store_begin(f->cache, living, NULL, NULL, &draft, &err), 0);
     assert_int_equal(count_in(f, "tmp"), 2);
     assert_int_equal(cache_open(&cache, &err), 0);
@@ -206,14 +214,16 @@ static void test_sweep(void **state)
     cache_close(cache);
 }
 
-/* ---- names, pins, removal, export ----------------------------------------------------------------------------------
+/* ---- names, pins, removal, export
+ * ----------------------------------------------------------------------------------
  */
 
 static void import(struct fixture *f, const char *name)
 {
     struct cupel_error err;
 
-    if (cache_import(f->cache, &(struct cache_import){.name = name, .path = f->tar}, NULL, NULL, &err) < 0)
+    if (cache_import(f->cache, &(struct cache_import){.name = name, .path = f->tar}, NULL, NULL,
+                     &err) < 0)
         fail_msg("%s", err.message);
 }
 
@@ -272,8 +282,8 @@ static void test_names(void **state)
 
     make_tar(f->tar, small, NULL);
     for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
-        assert_true(cache_import(f->cache, &(struct cache_import){.name = bad[i], .path = f->tar}, NULL, NULL, &err) <
-                    0);
+        assert_true(cache_import(f->cache, &(struct cache_import){.name = bad[i], .path = f->tar},
+                                 NULL, NULL, &err) < 0);
     assert_nothing_left(f);
     import(f, "one");
     import(f, "two");
@@ -288,7 +298,8 @@ static void test_names(void **state)
     assert_int_equal(entries[0].entries, 5);
     assert_string_equal(entries[1].name, "two");
     cache_entries_free(entries, n);
-    assert_int_equal(cache_remove(f->cache, "one", &err), 0); /* the name only: two still has the layer */
+    /* the name only: two still has the layer */
+    assert_int_equal(cache_remove(f->cache, "one", &err), 0);
     assert_int_equal(count_in(f, "layers"), 1);
     assert_int_equal(cache_remove(f->cache, prefix, &err), 0); /* the layer, with all its names */
     assert_nothing_left(f);
@@ -308,7 +319,8 @@ static void export(struct fixture *f, const char *name, const char *path)
 static void test_export(void **state)
 {
     struct fixture *f = *state;
-    cleanup_free char *first = xasprintf("%s/first.tar", f->dir), *second = xasprintf("%s/second.tar", f->dir);
+    cleanup_free char *first = xasprintf("%s/first.tar", f->dir),
+                      *second = xasprintf("%s/second.tar", f->dir);
     cleanup_free char *a = NULL, *b = NULL;
     struct cupel_error err;
     struct stat st;

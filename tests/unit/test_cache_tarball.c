@@ -50,7 +50,8 @@ static void check_plain(int layer)
 
 static void test_every_compression(void **state)
 {
-    static const char *const filters[] = {NULL, "gzip", "bzip2", "xz", "zstd", "lz4", "lzma", "compress"};
+    static const char *const filters[] = {NULL,   "gzip", "bzip2", "xz",
+                                          "zstd", "lz4",  "lzma",  "compress"};
     struct fixture *f = *state;
 
     for (size_t i = 0; i < ARRAY_SIZE(filters); i++) {
@@ -68,10 +69,10 @@ static void test_every_compression(void **state)
 static void test_made_by_tar(void **state)
 {
     struct fixture *f = *state;
-    cleanup_free char *command =
-        xasprintf("cd %s && mkdir -p t/a/b && echo one >t/a/b/c && ln t/a/b/c t/hard && ln -s a/b t/soft && "
-                  "truncate -s 1M t/sparse && echo end >>t/sparse && tar -C t -S -cf %s .",
-                  f->dir, f->tar);
+    cleanup_free char *command = xasprintf(
+        "cd %s && mkdir -p t/a/b && echo one >t/a/b/c && ln t/a/b/c t/hard && ln -s a/b t/soft && "
+        "truncate -s 1M t/sparse && echo end >>t/sparse && tar -C t -S -cf %s .",
+        f->dir, f->tar);
     struct cache_root root;
     struct stat st;
 
@@ -88,7 +89,8 @@ static void test_made_by_tar(void **state)
 static void test_unusual_names(void **state)
 {
     static const char long_part[] = "123456789012345678901234567890123456789012345678901234567890";
-    cleanup_free char *deep = xasprintf("%s/%s/%s/%s/file", long_part, long_part, long_part, long_part);
+    cleanup_free char *deep =
+        xasprintf("%s/%s/%s/%s/file", long_part, long_part, long_part, long_part);
     const struct item items[] = {
         {.name = "with space and\nnewline", .data = "1"},
         {.name = "-rf", .data = "2"},
@@ -166,7 +168,8 @@ static void test_devices_are_left_out(void **state)
 
 static void test_owners_are_bounded(void **state)
 {
-    static const struct item items[] = {{.name = "big", .data = "x", .uid = 100000, .gid = 65535}, {0}};
+    static const struct item items[] = {{.name = "big", .data = "x", .uid = 100000, .gid = 65535},
+                                        {0}};
     struct fixture *f = *state;
     cleanup_free char *json = NULL;
     struct cache_root root;
@@ -178,7 +181,8 @@ static void test_owners_are_bounded(void **state)
         skip();
     }
     make_tar(f->tar, items, NULL);
-    assert_int_equal(cache_import(f->cache, &(struct cache_import){.name = "big", .path = f->tar}, NULL, NULL, &err),
+    assert_int_equal(cache_import(f->cache, &(struct cache_import){.name = "big", .path = f->tar},
+                                  NULL, NULL, &err),
                      0);
     root = must_prepare(f);
     assert_int_equal(fstatat(root.layer[0], "big", &st, 0), 0);
@@ -232,7 +236,8 @@ static void test_digest(void **state)
     cache_root_release(&root);
 }
 
-/* The remembered digest is of the file as it is now, also when size and mtime are made to look the same. */
+/* The remembered digest is of the file as it is now, also when size and mtime are made to look the
+ * same. */
 static void test_digest_follows_the_file(void **state)
 {
     struct fixture *f = *state;
@@ -261,9 +266,11 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_attributes, fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(test_devices_are_left_out, fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(test_owners_are_bounded, fixture_setup, fixture_teardown),
-        cmocka_unit_test_setup_teardown(test_later_entries_replace_earlier, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_later_entries_replace_earlier, fixture_setup,
+                                        fixture_teardown),
         cmocka_unit_test_setup_teardown(test_digest, fixture_setup, fixture_teardown),
-        cmocka_unit_test_setup_teardown(test_digest_follows_the_file, fixture_setup, fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_digest_follows_the_file, fixture_setup,
+                                        fixture_teardown),
     };
 
     (void)setlocale(LC_CTYPE, "C.UTF-8"); /* for libarchive, which makes the tars */

@@ -1,5 +1,5 @@
-/* Jobs' groups on the real kernel: real children are billed, limited, killed in them. Needs root and a writable cgroup
- * tree; says so and skips where there is none. */
+/* Jobs' groups on the real kernel: real children are billed, limited, killed in them. Needs root
+ * and a writable cgroup tree; says so and skips where there is none. */
 #include "test_cgroup.h"
 
 #include <sched.h>
@@ -9,7 +9,8 @@
 
 #define MIB (UINT64_C(1) << 20)
 
-static struct cgroup_job *make_job(struct fixture *f, const char *name, const struct cgroup_limits *limits)
+static struct cgroup_job *make_job(struct fixture *f, const char *name,
+                                   const struct cgroup_limits *limits)
 {
     struct cgroup_job *job = NULL;
     struct cupel_error err;
@@ -36,17 +37,19 @@ static uint64_t figure(const struct cgroup_job *job, enum cgroup_figure which)
     return v;
 }
 
-#define NEED(f, feature)                                                                                               \
-    do {                                                                                                               \
-        if (!cgroup_host_has((f)->host, feature)) {                                                                    \
-            struct cupel_error why;                                                                                    \
-            cgroup_explain_missing((f)->host, feature, &why);                                                          \
-            print_message("SKIPPED: %s\n", why.message);                                                               \
-            skip();                                                                                                    \
-        }                                                                                                              \
+#define NEED(f, feature)                                                                           \
+    do {                                                                                           \
+        if (!cgroup_host_has((f)->host, feature)) {                                                \
+            struct cupel_error why;                                                                \
+            cgroup_explain_missing((f)->host, feature, &why);                                      \
+            print_message("SKIPPED: %s\n", why.message);                                           \
+            skip();                                                                                \
+        }                                                                                          \
     } while (0)
 
-/* ---- children --------------------------------------------------------------------------------------------------- */
+/* ---- children
+ * ---------------------------------------------------------------------------------------------------
+ */
 
 static uint64_t own_cpu_ns(void)
 {
@@ -106,7 +109,8 @@ static int fork_30(int out)
     return write(out, &born, 1) == 1 ? 0 : 1;
 }
 
-/* A moving target: each lives only to fork the next, and tries again when it may not. Deaf to all but SIGKILL. */
+/* A moving target: each lives only to fork the next, and tries again when it may not. Deaf to all
+ * but SIGKILL. */
 static int chain(int out)
 {
     int born = 0;
@@ -137,7 +141,8 @@ static int write_directly(int out)
         return r;
     unlink(name);
     if (fstat(fd, &st) == 0 && major(st.st_dev) != 0 && block != MAP_FAILED)
-        r = write(fd, block, MIB) == (ssize_t)MIB && pread(fd, block, MIB, 0) == (ssize_t)MIB ? 0 : 1;
+        r = write(fd, block, MIB) == (ssize_t)MIB && pread(fd, block, MIB, 0) == (ssize_t)MIB ? 0
+                                                                                              : 1;
     close(fd);
     return r;
 }
@@ -152,7 +157,9 @@ static int tell_cgroups(int out)
     return n > 0 && write(out, text, (size_t)n) == n ? 0 : 1;
 }
 
-/* ---- tests ------------------------------------------------------------------------------------------------------ */
+/* ---- tests
+ * ------------------------------------------------------------------------------------------------------
+ */
 
 static void test_enters_every_hierarchy(void **state)
 {
@@ -193,11 +200,13 @@ static void test_bills_cpu(void **state)
     assert_int_equal(reap(pid), 0);
     billed = figure(job, CGROUP_CPU_NS);
     if (billed < own * 9 / 10 || billed > own * 15 / 10)
-        fail_msg("billed %ju ns, the child's own clock says %ju", (uintmax_t)billed, (uintmax_t)own);
+        fail_msg("billed %ju ns, the child's own clock says %ju", (uintmax_t)billed,
+                 (uintmax_t)own);
     assert_int_equal(cgroup_job_cpu_ns(job, &quick), 0);
     assert_true(quick == billed);
     assert_true(figure(job, CGROUP_USER_NS) + figure(job, CGROUP_SYSTEM_NS) <= billed);
-    assert_true(figure(job, CGROUP_USER_NS) + figure(job, CGROUP_SYSTEM_NS) >= billed - NSEC_PER_MSEC);
+    assert_true(figure(job, CGROUP_USER_NS) + figure(job, CGROUP_SYSTEM_NS) >=
+                billed - NSEC_PER_MSEC);
     close(out);
     end_job(job);
 }
@@ -256,7 +265,8 @@ static void test_bills_disk(void **state)
     close(out);
     if (WIFEXITED(status) && WEXITSTATUS(status) == 77) {
         end_job(job);
-        print_message("SKIPPED: /var/tmp is not on a block device that can be written to directly\n");
+        print_message(
+            "SKIPPED: /var/tmp is not on a block device that can be written to directly\n");
         skip();
     }
     assert_int_equal(status, 0);
@@ -264,7 +274,8 @@ static void test_bills_disk(void **state)
     if (!((usage.known >> CGROUP_WRITTEN_BYTES) & 1u)) {
         assert_false((usage.known >> CGROUP_READ_BYTES) & 1u);
         end_job(job);
-        print_message("SKIPPED: this kernel's v1 counts no disk traffic while nothing is throttled\n");
+        print_message(
+            "SKIPPED: this kernel's v1 counts no disk traffic while nothing is throttled\n");
         skip();
     }
     assert_in_range(figure(job, CGROUP_WRITTEN_BYTES), MIB, 2 * MIB);
@@ -356,8 +367,8 @@ static void test_quota_throttles(void **state)
     NEED(f, CGROUP_CPU_QUOTA);
     limits.cpu_millicores = 200;
     job = make_job(f, "j0-1", &limits);
-    /* 200 ms of CPU time, of which each period of 100 ms gives 20. On a machine that is too busy to give that much, there is nothing
-     * to throttle: then it is tried again. */
+    /* 200 ms of CPU time, of which each period of 100 ms gives 20. On a machine that is too busy to
+     * give that much, there is nothing to throttle: then it is tried again. */
     for (int tries = 0; tries < 10 && figure(job, CGROUP_THROTTLED_PERIODS) < 5; tries++) {
         uint64_t begin = clock_monotonic_ns();
 
@@ -366,7 +377,8 @@ static void test_quota_throttles(void **state)
         close(out);
     }
     if (figure(job, CGROUP_THROTTLED_PERIODS) < 5)
-        print_message("SKIPPED: this machine is too busy for a quota to be reached: the figures of throttling are NOT checked\n");
+        print_message("SKIPPED: this machine is too busy for a quota to be reached: the figures of "
+                      "throttling are NOT checked\n");
     else
         assert_true(figure(job, CGROUP_THROTTLED_NS) > 100 * NSEC_PER_MSEC);
     end_job(job);
@@ -396,7 +408,8 @@ static void test_destroy_catches_a_moving_target(void **state)
     NEED(f, CGROUP_PIDS_LIMIT);
     limits.pids = 100;
     job = make_job(f, "j0-1", &limits);
-    /* The dead go at once, whatever this machine's PID 1 does about them: zombies would fill the pids limit. */
+    /* The dead go at once, whatever this machine's PID 1 does about them: zombies would fill the
+     * pids limit. */
     assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
     signal(SIGCHLD, SIG_IGN);
     spawn(job, chain, &out);
@@ -433,7 +446,9 @@ static void test_refuses_to_kill_itself(void **state)
             if (write(fds[i], "0", 1) != 1)
                 _exit(120);
         }
-        _exit(cgroup_job_destroy(job, &err) == -EDEADLK && strstr(err.message, "itself") != NULL ? 0 : 1);
+        _exit(cgroup_job_destroy(job, &err) == -EDEADLK && strstr(err.message, "itself") != NULL
+                  ? 0
+                  : 1);
     }
     status = reap(pid);
     assert_int_equal(status, 0);
@@ -475,9 +490,13 @@ static void test_cpu_parts_add_up(void **state)
     static const struct {
         uint64_t total, user, system, wanted_user;
     } rows[] = {
-        {100, 60, 40, 60}, {100, 30, 10, 75}, {100, 300, 100, 75},
+        {100, 60, 40, 60},
+        {100, 30, 10, 75},
+        {100, 300, 100, 75},
         {100, 0, 0, 100}, /* over before the first tick: as the kernel has it, the job's own */
-        {100, 0, 4, 0},    {0, 4, 4, 0},      {UINT64_MAX / 2, UINT64_MAX / 4, UINT64_MAX / 4, UINT64_MAX / 4},
+        {100, 0, 4, 0},
+        {0, 4, 4, 0},
+        {UINT64_MAX / 2, UINT64_MAX / 4, UINT64_MAX / 4, UINT64_MAX / 4},
     };
 
     (void)state;

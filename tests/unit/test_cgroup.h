@@ -1,5 +1,5 @@
-/* What the tests of the cgroup room share: a run on the real kernel, children in its groups. Every bomb is bounded
- * three times: by the limit under test, by a count of its own, and by an alarm. */
+/* What the tests of the cgroup room share: a run on the real kernel, children in its groups. Every
+ * bomb is bounded three times: by the limit under test, by a count of its own, and by an alarm. */
 #pragma once
 
 #include <setjmp.h>
@@ -90,7 +90,8 @@ static inline int setup(void **state)
     f->before = list_groups(f->host);
     assert_string_equal(f->before, "");
     check(cgroup_run_create(f->host, id, note_nothing_there, &notes, &f->run, &err), &err);
-    for (size_t i = 0; i < f->host->count; i++) /* what is there for jobs that ask for it is not made */
+    for (size_t i = 0; i < f->host->count;
+         i++) /* what is there for jobs that ask for it is not made */
         on_demand += (f->host->hierarchy[i].controllers & ~CTL_ON_DEMAND) == 0;
     assert_int_equal(notes, f->host->count - on_demand);
     *state = f;
@@ -114,8 +115,8 @@ static inline int teardown(void **state)
 
 typedef int child_fn(int out);
 
-/* Runs fn in the payload; *ret_out is the read end of its pipe, which is at its end when all that inherited it are
- * dead. */
+/* Runs fn in the payload; *ret_out is the read end of its pipe, which is at its end when all that
+ * inherited it are dead. */
 static inline pid_t spawn(const struct cgroup_job *job, child_fn *fn, int *ret_out)
 {
     int fds[CGROUP_ENTER_MAX], out[2];
@@ -199,7 +200,8 @@ static inline bool have_groups(size_t test_count)
     fprintf(stderr, "this host: %s\n", cgroup_host_describe(host));
     if (!usable) {
         cgroup_explain_missing(host, CGROUP_CPU_USAGE, &err);
-        fprintf(stderr, "SKIPPED: %zu tests on the kernel's cgroups: %s\n", test_count, err.message);
+        fprintf(stderr, "SKIPPED: %zu tests on the kernel's cgroups: %s\n", test_count,
+                err.message);
     }
     cgroup_host_free(host);
     return usable;

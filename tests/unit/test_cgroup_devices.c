@@ -1,5 +1,6 @@
-/* The wall around devices on the real kernel: children of this test, which are root of the host and find every node there
- * is, in a payload. Needs root and the devices controller (v1) or device programs (v2). */
+/* The wall around devices on the real kernel: children of this test, which are root of the host and
+ * find every node there is, in a payload. Needs root and the devices controller (v1) or device
+ * programs (v2). */
 #include "test_cgroup.h"
 
 #include <sys/sysmacros.h>
@@ -76,7 +77,8 @@ static int in_payload(int out)
         return 2;
     if (open_path("/dev/tty", O_RDWR) != EPERM || open_path("/dev/ptmx", O_RDWR) != EPERM)
         return 3;
-    if (open_node(S_IFCHR, 1, 3) != -EPERM || open_node(S_IFCHR, 1, 7) != -EPERM || open_node(S_IFBLK, 7, 0) != -EPERM)
+    if (open_node(S_IFCHR, 1, 3) != -EPERM || open_node(S_IFCHR, 1, 7) != -EPERM ||
+        open_node(S_IFBLK, 7, 0) != -EPERM)
         return 4; /* not even what may be opened may be made */
     return 0;
 }
@@ -145,7 +147,9 @@ static void test_init_is_free(void **state)
         skip();
     pid = fork();
     if (pid == 0)
-        _exit(cgroup_run_enter_init(b->run, &err) < 0 ? 1 : open_path("/dev/full", O_RDWR) != 0 ? 2 : 0);
+        _exit(cgroup_run_enter_init(b->run, &err) < 0 ? 1
+              : open_path("/dev/full", O_RDWR) != 0   ? 2
+                                                      : 0);
     status = reap(pid);
     assert_int_equal(status, 0);
 }

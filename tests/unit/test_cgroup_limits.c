@@ -1,5 +1,6 @@
-/* The limits that only some jobs pay for, cpuset and disk I/O, and the figures that come from text with more than a number
- * in it. The real kernel, in the harness's own groups; time is only ever compared from below. */
+/* The limits that only some jobs pay for, cpuset and disk I/O, and the figures that come from text
+ * with more than a number in it. The real kernel, in the harness's own groups; time is only ever
+ * compared from below. */
 #include "test_cgroup.h"
 
 #include <linux/magic.h>
@@ -24,7 +25,8 @@ static int setup_cpuset(void **state)
     return 0;
 }
 
-static struct cgroup_job *make_job(struct fixture *f, const char *name, const struct cgroup_limits *limits)
+static struct cgroup_job *make_job(struct fixture *f, const char *name,
+                                   const struct cgroup_limits *limits)
 {
     struct cgroup_job *job;
     struct cupel_error err;
@@ -52,7 +54,9 @@ static void need(const struct fixture *f, enum cgroup_feature feature)
     skip();
 }
 
-/* ---- cpuset ----------------------------------------------------------------------------------------------------- */
+/* ---- cpuset
+ * -----------------------------------------------------------------------------------------------------
+ */
 
 static int tell_cpus(int out)
 {
@@ -63,7 +67,8 @@ static int tell_cpus(int out)
         return 1;
     if (write(out, &set, sizeof(set)) != (ssize_t)sizeof(set))
         return 2;
-    (void)sched_setaffinity(0, sizeof(all), &all); /* all that there are: the kernel takes the allowed ones of them */
+    /* all that there are: the kernel takes the allowed ones of them */
+    (void)sched_setaffinity(0, sizeof(all), &all);
     if (sched_getaffinity(0, sizeof(set), &set) < 0)
         return 3;
     return write(out, &set, sizeof(set)) == (ssize_t)sizeof(set) ? 0 : 4;
@@ -96,9 +101,11 @@ static void test_cpuset_holds(void **state)
     close(out);
     entered = cgroup_job_enter_fds(kept, fds);
     free_job = make_job(f, "j0-2", &CGROUP_LIMITS_NONE);
-    /* v1: a hierarchy of its own, which the other job has no part in; v2: a file of the one group */
+    /* v1: a hierarchy of its own, which the other job has no part in; v2: a file of the one group
+     */
     assert_int_equal(cgroup_job_enter_fds(free_job, fds),
-                     entered - (f->run->tree[f->run->count - 1].controllers == CTL_BIT(CTL_CPUSET)));
+                     entered -
+                         (f->run->tree[f->run->count - 1].controllers == CTL_BIT(CTL_CPUSET)));
     end_job(free_job);
     end_job(kept);
 }
@@ -133,7 +140,9 @@ static void test_no_such_cpu(void **state)
     assert_non_null(strstr(err.message, "cpuset.cpus"));
 }
 
-/* ---- disk I/O --------------------------------------------------------------------------------------------------- */
+/* ---- disk I/O
+ * ---------------------------------------------------------------------------------------------------
+ */
 
 struct file {
     char dir[64];
@@ -159,7 +168,8 @@ static struct file make_file(struct cgroup_limits *limits)
     assert_int_equal(unlink(path), 0);
     assert_int_equal(rmdir(file.dir), 0);
     if (r < 0 || file.fd < 0) {
-        fprintf(stderr, "SKIPPED: /var/tmp is not on one disk (%s)\n", strerror(r < 0 ? -r : errno));
+        fprintf(stderr, "SKIPPED: /var/tmp is not on one disk (%s)\n",
+                strerror(r < 0 ? -r : errno));
         skip();
     }
     limits->n_disks = 1;
@@ -231,7 +241,8 @@ static void test_lifting_lets_go(void **state)
 /* What the files that hold the job back say, joined. */
 static char *brakes(const struct fixture *f, const char *name)
 {
-    static const char *const files[] = {"cpu.cfs_quota_us", "cpu.max", "blkio.throttle.read_bps_device",
+    static const char *const files[] = {"cpu.cfs_quota_us", "cpu.max",
+                                        "blkio.throttle.read_bps_device",
                                         "blkio.throttle.read_iops_device", "io.max"};
     struct strbuf b = {0};
 
@@ -287,16 +298,19 @@ static void test_writes_take_v2(void **state)
     bool together = false;
 
     for (size_t i = 0; i < f->host->count; i++)
-        together |= f->host->hierarchy[i].version == 2 && (f->host->hierarchy[i].controllers & both) == both;
+        together |= f->host->hierarchy[i].version == 2 &&
+                    (f->host->hierarchy[i].controllers & both) == both;
     assert_int_equal(cgroup_host_has(f->host, CGROUP_IO_WRITE_LIMIT), together);
     limits.io[CGROUP_WRITE_BPS] = MIB;
     /* without a disk it is refused in any case */
-    assert_int_equal(cgroup_job_create(f->run, "j0-1", &limits, &job, &err), together ? -EINVAL : -EOPNOTSUPP);
+    assert_int_equal(cgroup_job_create(f->run, "j0-1", &limits, &job, &err),
+                     together ? -EINVAL : -EOPNOTSUPP);
 }
 
 static void test_disk_of_files(void **state)
 {
-    cleanup_close int memory = memfd_create("x", MFD_CLOEXEC), proc = open("/proc", O_PATH | O_CLOEXEC);
+    cleanup_close int memory = memfd_create("x", MFD_CLOEXEC),
+                      proc = open("/proc", O_PATH | O_CLOEXEC);
     dev_t disk;
 
     (void)state;
@@ -305,7 +319,9 @@ static void test_disk_of_files(void **state)
     assert_int_equal(cgroup_disk_of(-1, &disk), -EBADF);
 }
 
-/* ---- figures ---------------------------------------------------------------------------------------------------- */
+/* ---- figures
+ * ----------------------------------------------------------------------------------------------------
+ */
 
 static void put_file(int dir, const char *name, const char *text)
 {
@@ -316,7 +332,8 @@ static void put_file(int dir, const char *name, const char *text)
 
 static void test_figures_from_text(void **state)
 {
-    static const char *const files[] = {"io.stat", "cpu.pressure", "memory.pressure", "io.pressure"};
+    static const char *const files[] = {"io.stat", "cpu.pressure", "memory.pressure",
+                                        "io.pressure"};
     char dir[] = "/tmp/cupel-test-limits-XXXXXX";
     struct tree tree = {.ops = &v2_ops, .controllers = CTL_BIT(CTL_IO) | CTL_BIT(CTL_PRESSURE)};
     struct cgroup_usage usage = {0};
@@ -357,7 +374,8 @@ static void test_pressure_where_it_is(void **state)
     uint64_t v;
 
     cgroup_job_usage(job, &usage);
-    assert_int_equal(cgroup_usage_get(&usage, CGROUP_CPU_PRESSURE_NS, &v), cgroup_host_has(f->host, CGROUP_PRESSURE));
+    assert_int_equal(cgroup_usage_get(&usage, CGROUP_CPU_PRESSURE_NS, &v),
+                     cgroup_host_has(f->host, CGROUP_PRESSURE));
     end_job(job);
 }
 
@@ -380,6 +398,7 @@ int main(void)
     int failed = cmocka_run_group_tests_name("cgroup limits, anywhere", anywhere, NULL, NULL);
 
     if (have_groups(ARRAY_SIZE(on_kernel)))
-        failed += cmocka_run_group_tests_name("cgroup limits, on this kernel", on_kernel, NULL, NULL);
+        failed +=
+            cmocka_run_group_tests_name("cgroup limits, on this kernel", on_kernel, NULL, NULL);
     return failed;
 }

@@ -1,5 +1,6 @@
-/* Runs' groups: making them, failing to, finding a host without them, and removing what a dead run left, on the real
- * kernel. Needs root and a writable cgroup tree; says so and skips where there is none. */
+/* Runs' groups: making them, failing to, finding a host without them, and removing what a dead run
+ * left, on the real kernel. Needs root and a writable cgroup tree; says so and skips where there is
+ * none. */
 #include "test_cgroup.h"
 
 #include <sched.h>
@@ -56,7 +57,9 @@ static void test_failed_creation_leaves_nothing(void **state)
     assert_string_equal(before, after);
 }
 
-/* ---- recovery --------------------------------------------------------------------------------------------------- */
+/* ---- recovery
+ * ---------------------------------------------------------------------------------------------------
+ */
 
 struct noted {
     char *path[HIERARCHY_MAX];
@@ -169,7 +172,9 @@ static void test_refuses_foreign_paths(void **state)
     check(cgroup_recover("/sys/fs/cgroup/no-such-hierarchy/cupel-x", &err), &err);
 }
 
-/* ---- no cgroups ------------------------------------------------------------------------------------------------- */
+/* ---- no cgroups
+ * -------------------------------------------------------------------------------------------------
+ */
 
 /* --best-effort on a host that gives us nothing: a run without hierarchies is a run. */
 static void test_host_without_cgroups(void **state)
@@ -203,9 +208,11 @@ static void test_host_without_cgroups(void **state)
     check(cgroup_run_destroy(run, &err), &err);
 }
 
-/* ---- other people's mounts and groups --------------------------------------------------------------------------- */
+/* ---- other people's mounts and groups
+ * --------------------------------------------------------------------------- */
 
-/* Detects after `change` was made to a mount namespace of the child's own; tells what the message about memory says. */
+/* Detects after `change` was made to a mount namespace of the child's own; tells what the message
+ * about memory says. */
 static void detect_after(int (*change)(void), char *text, size_t size)
 {
     int out[2], status;
@@ -219,7 +226,8 @@ static void detect_after(int (*change)(void), char *text, size_t size)
         struct cgroup_host *host = NULL;
         struct cupel_error err;
 
-        if (unshare(CLONE_NEWNS) < 0 || mount("", "/", NULL, MS_PRIVATE | MS_REC, NULL) < 0 || change() < 0)
+        if (unshare(CLONE_NEWNS) < 0 || mount("", "/", NULL, MS_PRIVATE | MS_REC, NULL) < 0 ||
+            change() < 0)
             _exit(1);
         if (cgroup_detect(&host, &err) < 0)
             _exit(2);
@@ -290,7 +298,8 @@ static void test_readonly_tree(void **state)
         fail_msg("%s", text);
 }
 
-/* v2: somebody comes into our group between detection and the run's start. Everything is undone, nobody is harmed. */
+/* v2: somebody comes into our group between detection and the run's start. Everything is undone,
+ * nobody is harmed. */
 static void test_group_gets_occupied(void **state)
 {
     cleanup_free char *id = NULL, *after = NULL;

@@ -1,5 +1,6 @@
-/* test_doctor: the table, the bounds of a probe, the two forms of the report; on the real kernel, that a probe says
- * "missing" where the kernel refuses the thing, and that nothing is left behind. */
+/* test_doctor: the table, the bounds of a probe, the two forms of the report; on the real kernel,
+ * that a probe says "missing" where the kernel refuses the thing, and that nothing is left behind.
+ */
 #include "harness/doctor/doctor_private.h"
 
 #include <ctype.h>
@@ -119,7 +120,8 @@ static void test_table_has_all_cgroup_features(void **state)
 
 static int told[2]; /* what a probe of these tests tells the test */
 
-static void hang(const struct doctor_context *ctx, const struct doctor_probe *probe, struct doctor_finding *f)
+static void hang(const struct doctor_context *ctx, const struct doctor_probe *probe,
+                 struct doctor_finding *f)
 {
     pid_t pid = fork();
 
@@ -132,7 +134,8 @@ static void hang(const struct doctor_context *ctx, const struct doctor_probe *pr
         (void)pause();
 }
 
-static void crash(const struct doctor_context *ctx, const struct doctor_probe *probe, struct doctor_finding *f)
+static void crash(const struct doctor_context *ctx, const struct doctor_probe *probe,
+                  struct doctor_finding *f)
 {
     (void)ctx;
     (void)probe;
@@ -141,7 +144,8 @@ static void crash(const struct doctor_context *ctx, const struct doctor_probe *p
     (void)raise(SIGTRAP);
 }
 
-static void leave(const struct doctor_context *ctx, const struct doctor_probe *probe, struct doctor_finding *f)
+static void leave(const struct doctor_context *ctx, const struct doctor_probe *probe,
+                  struct doctor_finding *f)
 {
     (void)ctx;
     (void)probe;
@@ -185,7 +189,8 @@ static bool is_gone(pid_t pid)
         if (fd >= 0)
             (void)close(fd);
         state[n > 0 ? n : 0] = '\0';
-        if (n <= 0 || strstr(state, ") Z ") != NULL) /* whoever adopted it may be slow to wait for it */
+        if (n <= 0 ||
+            strstr(state, ") Z ") != NULL) /* whoever adopted it may be slow to wait for it */
             return true;
         (void)nanosleep(&pause_time, NULL);
     }
@@ -254,7 +259,8 @@ static char *print_sample(bool json, bool colour)
     FILE *stream = open_memstream(&text, &len);
 
     assert_non_null(stream);
-    assert_int_equal(json ? doctor_print_json(&sample, stream) : doctor_print(&sample, stream, colour), 0);
+    assert_int_equal(
+        json ? doctor_print_json(&sample, stream) : doctor_print(&sample, stream, colour), 0);
     assert_int_equal(fclose(stream), 0);
     return text;
 }
@@ -264,16 +270,17 @@ static void test_text(void **state)
     cleanup_free char *text = print_sample(false, false);
 
     (void)state;
-    assert_string_equal(text, "works     first       every job       seen\n"
-                              "degraded  the second  limits: memory\n"
-                              "          half; to get it: do this\n"
-                              "missing   third       rootfs: x\n"
-                              "          not in PATH; to get it: install it\n"
-                              "works     fourth      every job\n"
-                              "missing   fifth       limits: disk\n"
-                              "          no; to get it: get it\n"
-                              "\n"
-                              "cupel run can work on this host; it refuses jobs that need: third.\n");
+    assert_string_equal(text,
+                        "works     first       every job       seen\n"
+                        "degraded  the second  limits: memory\n"
+                        "          half; to get it: do this\n"
+                        "missing   third       rootfs: x\n"
+                        "          not in PATH; to get it: install it\n"
+                        "works     fourth      every job\n"
+                        "missing   fifth       limits: disk\n"
+                        "          no; to get it: get it\n"
+                        "\n"
+                        "cupel run can work on this host; it refuses jobs that need: third.\n");
 }
 
 /* Colours do not change the alignment. */
@@ -317,7 +324,8 @@ static void test_json(void **state)
     (void)state;
     (void)snprintf(sample_rows[2].finding.detail, sizeof(sample_rows[2].finding.detail), "caf\xe9");
     text = print_sample(true, false);
-    (void)snprintf(sample_rows[2].finding.detail, sizeof(sample_rows[2].finding.detail), "not in PATH");
+    (void)snprintf(sample_rows[2].finding.detail, sizeof(sample_rows[2].finding.detail),
+                   "not in PATH");
     root = json_loads(text, 0, NULL);
     assert_non_null(root);
     assert_true(json_is_true(json_object_get(root, "can_run")));
@@ -531,7 +539,8 @@ static size_t count_fds(void)
 static void check_report(const struct doctor_report *report)
 {
     assert_int_equal(report->n, doctor_table_count);
-    assert_int_equal(find_row(report, "root")->finding.state, geteuid() == 0 ? DOCTOR_WORKS : DOCTOR_MISSING);
+    assert_int_equal(find_row(report, "root")->finding.state,
+                     geteuid() == 0 ? DOCTOR_WORKS : DOCTOR_MISSING);
     for (size_t i = 0; i < report->n; i++) {
         const struct doctor_finding *f = &report->rows[i].finding;
 
@@ -543,13 +552,15 @@ static void check_report(const struct doctor_report *report)
 /* As root in a mount namespace of its own, which nobody else changes meanwhile. */
 static void test_examine_leaves_nothing(void **state)
 {
-    cleanup_free char *mounts = NULL, *mounts_after = NULL, *groups = read_proc("/proc/self/cgroup");
+    cleanup_free char *mounts = NULL, *mounts_after = NULL,
+                      *groups = read_proc("/proc/self/cgroup");
     cleanup_free char *groups_after = NULL;
     size_t fds = count_fds();
     struct doctor_report report;
 
     (void)state;
-    if (geteuid() == 0 && (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0))
+    if (geteuid() == 0 &&
+        (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0))
         fail_msg("cannot make a mount namespace: %s", strerror(errno));
     mounts = read_proc("/proc/self/mountinfo");
     doctor_examine(&report);

@@ -1,4 +1,5 @@
-/* What the tests of jobs/ share: loading a text, and saying what went wrong when that was not expected. */
+/* What the tests of jobs/ share: loading a text, and saying what went wrong when that was not
+ * expected. */
 #pragma once
 
 #include <setjmp.h>
@@ -50,7 +51,8 @@ static inline struct loaded load_good(const char *text)
     return r;
 }
 
-/* Only the lines "f.yaml:LINE:COLUMN: message", without file name, one after the other; malloc'ed. */
+/* Only the lines "f.yaml:LINE:COLUMN: message", without file name, one after the other; malloc'ed.
+ */
 static inline char *problem_lines(const struct loaded *r)
 {
     struct strbuf lines = {0};
@@ -69,7 +71,8 @@ static inline char *problem_lines(const struct loaded *r)
     return lines.data;
 }
 
-/* ---- mistakes, and the problems that they give ------------------------------------------------------------- */
+/* ---- mistakes, and the problems that they give
+ * ------------------------------------------------------------- */
 
 struct mistake {
     const char *text;

@@ -1,4 +1,5 @@
-/* jobs: `capabilities`: names in the ways that people write them, and those that no job may have. */
+/* jobs: `capabilities`: names in the ways that people write them, and those that no job may have.
+ */
 #include "test_jobs.h"
 
 #include <linux/capability.h>
@@ -19,8 +20,9 @@ static void test_sets(void **state)
         {JOB("capabilities: [CAP_NET_RAW, chown, cap_kill, CHOWN]"), true,
          BIT(CAP_NET_RAW) | BIT(CAP_CHOWN) | BIT(CAP_KILL)},
         {"cupel: 1\ndefaults: {capabilities: [KILL]}\njobs: {a: {run: x}}\n", true, BIT(CAP_KILL)},
-        {"cupel: 1\ndefaults: {capabilities: [KILL]}\njobs: {a: {run: x, capabilities: [SETUID]}}\n", true,
-         BIT(CAP_SETUID)},
+        {"cupel: 1\ndefaults: {capabilities: [KILL]}\njobs: {a: {run: x, capabilities: "
+         "[SETUID]}}\n",
+         true, BIT(CAP_SETUID)},
     };
 
     (void)state;
@@ -42,11 +44,14 @@ static void test_mistakes(void **state)
          "3:30: there is no capability 'NET_RWA', did you mean 'NET_RAW'?\n"
          "3:39: there is no capability 'cap_chwon', did you mean 'CHOWN'?\n"},
         {JOB("capabilities: everything"), "3:29: there is no capability 'everything'\n"},
-        {JOB("capabilities: {KILL: yes}"), "3:29: 'capabilities' must be names of capabilities, not a map\n"},
+        {JOB("capabilities: {KILL: yes}"),
+         "3:29: 'capabilities' must be names of capabilities, not a map\n"},
         {JOB("capabilities: [SYS_ADMIN, CAP_MKNOD]"),
-         "3:30: no job may have the capability 'SYS_ADMIN': it changes mounts and namespaces, and so undoes the "
+         "3:30: no job may have the capability 'SYS_ADMIN': it changes mounts and namespaces, and "
+         "so undoes the "
          "sandbox\n"
-         "3:41: no job may have the capability 'CAP_MKNOD': the kernel asks for it on the host, so a job would gain "
+         "3:41: no job may have the capability 'CAP_MKNOD': the kernel asks for it on the host, so "
+         "a job would gain "
          "nothing\n"},
     };
 

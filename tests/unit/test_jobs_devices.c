@@ -17,7 +17,8 @@ static void test_sets(void **state)
         {JOB("devices: [full, random, urandom, tty, shm, mqueue]"),
          BIT(NULL) | BIT(FULL) | BIT(RANDOM) | BIT(URANDOM) | BIT(TTY) | BIT(SHM) | BIT(MQUEUE)},
         {"cupel: 1\ndefaults: {devices: [kvm]}\njobs: {a: {run: x}}\n", BIT(NULL) | BIT(KVM)},
-        {"cupel: 1\ndefaults: {devices: [kvm]}\njobs: {a: {run: x, devices: [zero]}}\n", BIT(NULL) | BIT(ZERO)},
+        {"cupel: 1\ndefaults: {devices: [kvm]}\njobs: {a: {run: x, devices: [zero]}}\n",
+         BIT(NULL) | BIT(ZERO)},
     };
 
     (void)state;
@@ -40,13 +41,16 @@ static void test_mistakes(void **state)
          "3:41: there is no device 'xyzzy' for jobs\n"},
         {JOB("devices: [fuse, net/tun, loop0, sda, fd]"),
          "3:25: 'devices' cannot have 'fuse': what it is for is mounting, which no job may do\n"
-         "3:31: 'devices' cannot have 'net/tun': what it is for takes the right over a network, which no job has\n"
+         "3:31: 'devices' cannot have 'net/tun': what it is for takes the right over a network, "
+         "which no job has\n"
          "3:40: 'devices' cannot have 'loop0': what it is for is mounting, which no job may do\n"
          "3:47: 'devices' cannot have 'sda': it is a disk of the machine's\n"
          "3:52: 'devices' cannot have 'fd': it is there anyway\n"},
-        {JOB("devices: [ptmx]"), "3:24: 'ptmx' is a link into 'pts', which this list does not have\n"},
-        {JOB("devices: {kvm: yes}"), "3:24: 'devices' must be names in /dev: null, zero, full, random, urandom, tty, "
-                                     "pts, ptmx, shm, mqueue, kvm, not a map\n"},
+        {JOB("devices: [ptmx]"),
+         "3:24: 'ptmx' is a link into 'pts', which this list does not have\n"},
+        {JOB("devices: {kvm: yes}"),
+         "3:24: 'devices' must be names in /dev: null, zero, full, random, urandom, tty, "
+         "pts, ptmx, shm, mqueue, kvm, not a map\n"},
     };
 
     (void)state;

@@ -1,4 +1,5 @@
-/* jobs: every kind of mistake gives its exact message at its exact place; all of a file's at once; bombs are refused.
+/* jobs: every kind of mistake gives its exact message at its exact place; all of a file's at once;
+ * bombs are refused.
  */
 #include "test_jobs.h"
 
@@ -12,21 +13,28 @@ static void test_yaml(void **state)
         {"", "1:1: the file is empty; it needs at least 'cupel: 1' and 'jobs'\n"},
         {"# nothing\n", "1:1: the file is empty; it needs at least 'cupel: 1' and 'jobs'\n"},
         {"- a\n", "1:1: a job file is a map with the keys 'cupel' and 'jobs'\n"},
-        {"a: [1\n", "1:4: the '[' opened on line 1 is never closed: ']' (or ',') is missing before line 2\n"},
+        {"a: [1\n",
+         "1:4: the '[' opened on line 1 is never closed: ']' (or ',') is missing before line 2\n"},
         {"a:\n\tb: 1\n", "2:1: a tab cannot indent; YAML indents with blanks only\n"},
         {"a: \xff\n", "1:4: byte 0xff is not valid UTF-8\n"},
         {"a: \xc0\xaf\n", "1:4: byte 0xc0 is not valid UTF-8\n"},
         {"\xc3\xa4: \xed\xa0\x80\n", "1:4: byte 0xed is not valid UTF-8\n"},
         {"a: \x1b[31m\n", "1:4: control character 0x1b is not allowed in a job file\n"},
-        {"cupel: 1\njobs: {a: {run: x}}\n---\nb: 1\n", "3:1: a second YAML document; a job file has only one\n"},
-        {"cupel: 1\njobs: {a: {run: x}, a: {run: y}}\n", "2:21: key 'a' is given twice; first on line 2\n"},
+        {"cupel: 1\njobs: {a: {run: x}}\n---\nb: 1\n",
+         "3:1: a second YAML document; a job file has only one\n"},
+        {"cupel: 1\njobs: {a: {run: x}, a: {run: y}}\n",
+         "2:21: key 'a' is given twice; first on line 2\n"},
         {"cupel: 1\njobs: {a: {run: x}, [b]: {}}\n", "2:21: a key must be text, not a list\n"},
-        {"cupel: 1\njobs: {a: {run: !exec x}}\n", "2:17: the YAML tag '!exec' is not supported; text that begins with '!' must be put in quotes\n"},
+        {"cupel: 1\njobs: {a: {run: !exec x}}\n",
+         "2:17: the YAML tag '!exec' is not supported; text that begins with '!' must be put in "
+         "quotes\n"},
         {"cupel: 1\njobs: {a: {run: \"a\\0b\"}}\n",
          "2:17: a NUL character (\\0) is not allowed; put binary content into a file\n"},
         {"cupel: 1\njobs: {a: &x {run: x}, b: *x}\n",
-         "2:11: anchors and aliases (&x, *x) are not supported; put what jobs share under 'defaults'\n"
-         "2:27: anchors and aliases (&x, *x) are not supported; put what jobs share under 'defaults'\n"},
+         "2:11: anchors and aliases (&x, *x) are not supported; put what jobs share under "
+         "'defaults'\n"
+         "2:27: anchors and aliases (&x, *x) are not supported; put what jobs share under "
+         "'defaults'\n"},
         {"cupel: 1\njobs: {a: {<<: {b: c}, run: x}}\n",
          "2:12: merge keys (<<) are not supported; put what jobs share under 'defaults'\n"},
     };
@@ -39,25 +47,32 @@ static void test_top_level(void **state)
 {
     static const struct mistake mistakes[] = {
         {"name: x\n", "1:1: the job file needs the key 'cupel': begin it with the line 'cupel: 1'\n"
-                       "1:1: the job file needs the key 'jobs'\n"},
-        {"cupel: 2\njobs: {a: {run: x}}\n", "1:8: format version 2 is not known; this cupel reads version 1\n"},
+                      "1:1: the job file needs the key 'jobs'\n"},
+        {"cupel: 2\njobs: {a: {run: x}}\n",
+         "1:8: format version 2 is not known; this cupel reads version 1\n"},
         {"cupel: one\njobs: {a: {run: x}}\n", "1:8: 'cupel' must be a whole number, not 'one'\n"},
         {"cupel: 1\njobs: {}\n", "2:7: 'jobs' is empty\n"},
         {"cupel: 1\njobs: []\n", "2:7: 'jobs' must be a map of names to jobs, not a list\n"},
-        {"cupel: 1\njob: {}\njobs: {a: {run: x}}\n", "2:1: unknown key 'job', did you mean 'jobs'?\n"},
+        {"cupel: 1\njob: {}\njobs: {a: {run: x}}\n",
+         "2:1: unknown key 'job', did you mean 'jobs'?\n"},
         {"cupel: 1\njob: {a: {run: x}}\n", "2:1: unknown key 'job', did you mean 'jobs'?\n"},
-        {"cupel: 1\nsomething-else: {}\njobs: {a: {run: x}}\n", "2:1: unknown key 'something-else' in the job file\n"},
+        {"cupel: 1\nsomething-else: {}\njobs: {a: {run: x}}\n",
+         "2:1: unknown key 'something-else' in the job file\n"},
         {"cupel: 1\nlimits: {}\njobs: {a: {run: x}}\n",
          "2:1: unknown key 'limits' in the job file, did you mean 'limits' under 'defaults'?\n"},
-        {"cupel: 1\nname: \"\"\njobs: {a: {run: x}}\n", "2:7: 'name' must be one line of at most 200 bytes, not ''\n"},
+        {"cupel: 1\nname: \"\"\njobs: {a: {run: x}}\n",
+         "2:7: 'name' must be one line of at most 200 bytes, not ''\n"},
         {"cupel: 1\njobs: {.a: {run: x}, -b: {run: y}, \"\": {run: z}}\n",
-         "2:8: '.a' is no name for a job: it begins with '.'; what jobs share stands under 'defaults'\n"
+         "2:8: '.a' is no name for a job: it begins with '.'; what jobs share stands under "
+         "'defaults'\n"
          "2:22: '-b' is no name for a job: it begins with '-'\n"
          "2:36: '' is no name for a job: it is empty\n"},
         {"cupel: 1\njobs: {\"a\\tb\": {run: x}, \"caf\xc3\xa9\\u200b\": {run: y}}\n",
          "2:8: 'a?b' is no name for a job: letter 2, U+0009, is a control or cannot be seen\n"
-         "2:26: 'caf\xc3\xa9?' is no name for a job: letter 5, U+200B, is a control or cannot be seen\n"},
-        {"cupel: 1\njobs: {test:unit: {run: x}, build linux: {run: x, needs: t\xc3\xa9st/gcc}, t\xc3\xa9st/gcc: {run: [b, {c: d}]}}\n",
+         "2:26: 'caf\xc3\xa9?' is no name for a job: letter 5, U+200B, is a control or cannot be "
+         "seen\n"},
+        {"cupel: 1\njobs: {test:unit: {run: x}, build linux: {run: x, needs: t\xc3\xa9st/gcc}, "
+         "t\xc3\xa9st/gcc: {run: [b, {c: d}]}}\n",
          "2:89: 'run' must be text, not a map\n"},
         {"cupel: 1\njobs:\n  a:\n  b: x\n", "3:5: 'a' must be a map of job keys, not empty\n"
                                             "4:6: 'b' must be a map of job keys, not 'x'\n"},
@@ -75,23 +90,29 @@ static void test_top_level(void **state)
 static void test_roots(void **state)
 {
     static const struct mistake mistakes[] = {
-        {ROOT(""), "3:3: root 'r' has no source: 'tar', 'oci', 'image', 'imported', 'debian' or 'from'\n"},
-        {ROOT("tar: numbers.in, debian: sid"), "3:24: root 'r' has two sources, 'tar' and 'debian'\n"},
+        {ROOT(""),
+         "3:3: root 'r' has no source: 'tar', 'oci', 'image', 'imported', 'debian' or 'from'\n"},
+        {ROOT("tar: numbers.in, debian: sid"),
+         "3:24: root 'r' has two sources, 'tar' and 'debian'\n"},
         {ROOT("oci: x"), "3:12: 'oci': cannot read FIXTURES/x: No such file or directory\n"},
-        {ROOT("oci: src, platform: y"), "3:27: 'platform' must be text such as linux/amd64, not 'y'\n"},
+        {ROOT("oci: src, platform: y"),
+         "3:27: 'platform' must be text such as linux/amd64, not 'y'\n"},
         {ROOT("oci: src, platform: linux/arm/v7/x"),
          "3:27: 'platform' must be text such as linux/amd64, not 'linux/arm/v7/x'\n"},
-        {ROOT("oci: src, platform: linux//v7"), "3:27: 'platform' must be text such as linux/amd64, not 'linux//v7'\n"},
+        {ROOT("oci: src, platform: linux//v7"),
+         "3:27: 'platform' must be text such as linux/amd64, not 'linux//v7'\n"},
         {ROOT("oci: src, tar: numbers.in"), "3:7: root 'r' has two sources, 'tar' and 'oci'\n"},
         {ROOT("tar: numbers.in, tag: latest"), "3:24: 'tag' goes with 'oci' only\n"},
         {ROOT("from: host, run: x"),
          "3:13: no root can be derived from 'host', whose files change by themselves; start from a "
          "root of 'debian', 'image', 'oci' or 'tar'\n"},
         {ROOT("from: scratch"), "3:3: root 'r' has 'from' and no 'run'\n"},
-        {ROOT("from: scratsh, run: x"), "3:13: there is no root 'scratsh', did you mean 'scratch'?\n"},
+        {ROOT("from: scratsh, run: x"),
+         "3:13: there is no root 'scratsh', did you mean 'scratch'?\n"},
         {ROOT("from: r, run: x"), "3:13: root 'r' is derived from itself\n"},
         {ROOT("from: [r], run: x"), "3:13: 'from' must be a root's name, not a list\n"},
-        {ROOT("from: scratch, run: x, tar: numbers.in"), "3:7: root 'r' has two sources, 'tar' and 'from'\n"},
+        {ROOT("from: scratch, run: x, tar: numbers.in"),
+         "3:7: root 'r' has two sources, 'tar' and 'from'\n"},
         {ROOT("from: scratch, run: [{run: x}]"),
          "3:27: 'run' of a root must be text or an argv list, not a list of steps\n"},
         {ROOT("from: scratch, run: x, network: {bridge: b}"),
@@ -101,35 +122,43 @@ static void test_roots(void **state)
          "3:52: unknown key 'memry', did you mean 'memory'?\n"},
         {ROOT("debian: sid, env: {A: b}, run: x"),
          "3:20: 'env' goes with 'from' only\n3:33: 'run' goes with 'from' only\n"},
-        {"cupel: 1\nrootfs:\n  a: {from: b, run: x}\n  b: {from: c, run: x}\n  c: {from: b, run: x}\njobs: {a: {run: "
+        {"cupel: 1\nrootfs:\n  a: {from: b, run: x}\n  b: {from: c, run: x}\n  c: {from: b, run: "
+         "x}\njobs: {a: {run: "
          "x}}\n",
          "4:13: root 'b' is derived from itself, by way of others\n"},
         {ROOT("tar: src"), "3:12: 'tar': FIXTURES/src is not a regular file\n"},
-        {ROOT("tar: nowhere.tar"), "3:12: 'tar': cannot read FIXTURES/nowhere.tar: No such file or directory\n"},
-        {ROOT("tar: numbers.in, sha256: 12"), "3:32: 'sha256' must be 64 hexadecimal digits, not '12'\n"},
-        {ROOT("debian: sid, sha256: 1111111111111111111111111111111111111111111111111111111111111111"),
+        {ROOT("tar: nowhere.tar"),
+         "3:12: 'tar': cannot read FIXTURES/nowhere.tar: No such file or directory\n"},
+        {ROOT("tar: numbers.in, sha256: 12"),
+         "3:32: 'sha256' must be 64 hexadecimal digits, not '12'\n"},
+        {ROOT("debian: sid, sha256: "
+              "1111111111111111111111111111111111111111111111111111111111111111"),
          "3:20: 'sha256' goes with 'tar' only\n"},
         {ROOT("tar: numbers.in, packages: gcc"), "3:24: 'packages' goes with 'debian' only\n"},
         {ROOT("debian: -x"), "3:15: 'debian' must be a Debian suite such as bookworm, not '-x'\n"},
-        {ROOT("debian: a/b"), "3:15: 'debian' must be a Debian suite such as bookworm, not 'a/b'\n"},
+        {ROOT("debian: a/b"),
+         "3:15: 'debian' must be a Debian suite such as bookworm, not 'a/b'\n"},
         {ROOT("debian: sid, packages: [-o, gcc, 'a b', A, g++, x=, 'x:', x=1;y, 'x:amd64=1:2~3']"),
-         "3:31: '-o" NOT_NAME "3:40: 'a b" NOT_NAME "3:47: 'A" NOT_NAME "3:55: 'x=" NOT_NAME "3:59: 'x:" NOT_NAME
-         "3:65: 'x=1;y" NOT_NAME},
+         "3:31: '-o" NOT_NAME "3:40: 'a b" NOT_NAME "3:47: 'A" NOT_NAME "3:55: 'x=" NOT_NAME
+         "3:59: 'x:" NOT_NAME "3:65: 'x=1;y" NOT_NAME},
         {"cupel: 1\nrootfs: {host: {debian: sid}, a b: {debian: sid}, c: d}\njobs: {a: {run: x}}\n",
          "2:10: the root 'host' is built in; choose another name\n"
          "2:31: 'a b' is no name for a root: letters, digits, '.', '_' and '-'\n"
-         "2:54: 'c' must be a map such as {image: alpine:3}, {tar: FILE} or {debian: SUITE}, not 'd'\n"},
+         "2:54: 'c' must be a map such as {image: alpine:3}, {tar: FILE} or {debian: SUITE}, not "
+         "'d'\n"},
         {JOB("rootfs: scrach"), "3:23: there is no root 'scrach', did you mean 'scratch'?\n"},
         {JOB("rootfs: alpine"), "3:23: there is no root 'alpine'; describe it under 'rootfs'\n"},
     };
 
     (void)state;
-    for (size_t i = 0; i < ARRAY_SIZE(mistakes); i++) { /* messages name the absolute path that was looked for */
+    /* messages name the absolute path that was looked for */
+    for (size_t i = 0; i < ARRAY_SIZE(mistakes); i++) {
         const char *mark = strstr(mistakes[i].problems, "FIXTURES");
         cleanup_free char *dir = realpath(FIXTURES, NULL);
-        cleanup_free char *expected = mark == NULL ? xstrdup(mistakes[i].problems)
-                                                   : xasprintf("%.*s%s%s", (int)(mark - mistakes[i].problems),
-                                                               mistakes[i].problems, dir, mark + strlen("FIXTURES"));
+        cleanup_free char *expected =
+            mark == NULL ? xstrdup(mistakes[i].problems)
+                         : xasprintf("%.*s%s%s", (int)(mark - mistakes[i].problems),
+                                     mistakes[i].problems, dir, mark + strlen("FIXTURES"));
 
         check_mistake(&(struct mistake){mistakes[i].text, expected});
     }
@@ -162,35 +191,43 @@ static void test_unknown_and_unsupported_keys(void **state)
 static void test_networks(void **state)
 {
     static const struct mistake mistakes[] = {
-        {JOB("network: {bridge: a/b}"),
-         "3:33: 'bridge' must be a name of at most 200 letters, digits, '.', '_' and '-', not 'a/b'\n"},
+        {JOB("network: {bridge: a/b}"), "3:33: 'bridge' must be a name of at most 200 letters, "
+                                        "digits, '.', '_' and '-', not 'a/b'\n"},
         {JOB("network: {bridge: [a]}"),
          "3:33: 'bridge' must be a name of letters, digits, '.', '_' and '-', not a list\n"},
         {JOB("network: {}"), "3:15: 'network' needs the key 'bridge'\n"},
-        {JOB("network: {brigde: b}"),
-         "3:25: unknown key 'brigde', did you mean 'bridge'?\n"},
-        {BRIDGE("  a_1: {}\n  localhost: {}\n"), "4:3: job 'a_1' is on a bridge, where its name is a host name: at "
-                                                 "most 64 letters, digits, '.' and '-', and not "
-                                                 "localhost\n"
-                                                 "5:3: job 'localhost' is on a bridge, where its name is a host name: "
-                                                 "at most 64 letters, digits, '.' and '-', and not "
-                                                 "localhost\n"},
+        {JOB("network: {brigde: b}"), "3:25: unknown key 'brigde', did you mean 'bridge'?\n"},
+        {BRIDGE("  a_1: {}\n  localhost: {}\n"),
+         "4:3: job 'a_1' is on a bridge, where its name is a host name: at "
+         "most 64 letters, digits, '.' and '-', and not "
+         "localhost\n"
+         "5:3: job 'localhost' is on a bridge, where its name is a host name: "
+         "at most 64 letters, digits, '.' and '-', and not "
+         "localhost\n"},
         {BRIDGE("  a: {hostname: c}\n  b: {hostname: C}\n"),
          "5:3: jobs 'a' and 'b' have the same host name on the bridge 'b'\n"},
-        {BRIDGE("  a: {}\n  A: {hostname: z}\n"), "5:3: jobs 'a' and 'A' have the same host name on the bridge 'b'\n"},
-        {BRIDGE("  a: {retries: 1}\n"),
-         "4:3: job 'a' has 'retries', but a job on a bridge is not run again: its neighbours are gone then\n"},
-        {BRIDGE("  a: {}\n  b: {needs: a}\n"), "4:3: jobs on the bridge 'b' need one another (perhaps by way of other "
-                                               "jobs), but all of them start together\n"},
-        {BRIDGE("  a: {}\n  b: {needs: c}\n  c: {network: none, needs: d}\n  d: {network: loopback, needs: a}\n"),
-         "4:3: jobs on the bridge 'b' need one another (perhaps by way of other jobs), but all of them start "
+        {BRIDGE("  a: {}\n  A: {hostname: z}\n"),
+         "5:3: jobs 'a' and 'A' have the same host name on the bridge 'b'\n"},
+        {BRIDGE("  a: {retries: 1}\n"), "4:3: job 'a' has 'retries', but a job on a bridge is not "
+                                        "run again: its neighbours are gone then\n"},
+        {BRIDGE("  a: {}\n  b: {needs: a}\n"),
+         "4:3: jobs on the bridge 'b' need one another (perhaps by way of other "
+         "jobs), but all of them start together\n"},
+        {BRIDGE("  a: {}\n  b: {needs: c}\n  c: {network: none, needs: d}\n  d: {network: "
+                "loopback, needs: a}\n"),
+         "4:3: jobs on the bridge 'b' need one another (perhaps by way of other jobs), but all of "
+         "them start "
          "together\n"},
         {JOB("network: nat, capabilities: [NET_RAW]"),
-         "3:3: job 'a' has the capability NET_RAW and 'network: nat': it could reach the host's own loopback\n"},
+         "3:3: job 'a' has the capability NET_RAW and 'network: nat': it could reach the host's "
+         "own loopback\n"},
         /* one job of each bridge waits for one of the other */
-        {BRIDGE("  a: {}\n  b: {needs: d}\n  c: {network: {bridge: c}, needs: a}\n  d: {network: {bridge: c}}\n"),
-         "4:3: jobs on the bridge 'b' need one another (perhaps by way of other jobs), but all of them start together\n"
-         "6:3: jobs on the bridge 'c' need one another (perhaps by way of other jobs), but all of them start "
+        {BRIDGE("  a: {}\n  b: {needs: d}\n  c: {network: {bridge: c}, needs: a}\n  d: {network: "
+                "{bridge: c}}\n"),
+         "4:3: jobs on the bridge 'b' need one another (perhaps by way of other jobs), but all of "
+         "them start together\n"
+         "6:3: jobs on the bridge 'c' need one another (perhaps by way of other jobs), but all of "
+         "them start "
          "together\n"},
     };
 
@@ -198,7 +235,8 @@ static void test_networks(void **state)
     check_mistakes(mistakes, ARRAY_SIZE(mistakes));
 }
 
-/* Every key that the table declares as not supported is refused as such, wherever it can stand, with a way round. */
+/* Every key that the table declares as not supported is refused as such, wherever it can stand,
+ * with a way round. */
 static void test_every_unsupported_job_key(void **state)
 {
     size_t tried = 0;
@@ -210,10 +248,12 @@ static void test_every_unsupported_job_key(void **state)
 
         if (keys_job.keys[i].set != NULL)
             continue;
-        text = xasprintf("cupel: 1\ndefaults: {%s: 1}\njobs:\n  a: {run: x, %s: 1}\n", keys_job.keys[i].name,
-                         keys_job.keys[i].name);
-        first = xasprintf("2:12: key '%s' is not supported yet; until it is: ", keys_job.keys[i].name);
-        second = xasprintf("\n4:15: key '%s' is not supported yet; until it is: ", keys_job.keys[i].name);
+        text = xasprintf("cupel: 1\ndefaults: {%s: 1}\njobs:\n  a: {run: x, %s: 1}\n",
+                         keys_job.keys[i].name, keys_job.keys[i].name);
+        first =
+            xasprintf("2:12: key '%s' is not supported yet; until it is: ", keys_job.keys[i].name);
+        second = xasprintf("\n4:15: key '%s' is not supported yet; until it is: ",
+                           keys_job.keys[i].name);
         r = load(text);
         lines = problem_lines(&r);
         if (r.plan != NULL || !str_starts(lines, first) || strstr(lines, second) == NULL)
@@ -230,7 +270,8 @@ static void test_job_values(void **state)
 {
     static const struct mistake mistakes[] = {
         {"cupel: 1\njobs: {a: {}}\n", "2:8: job 'a' has no 'run'\n"},
-        {JOB("shell: bash"), "3:22: 'shell' must be an argv list such as [/bin/bash, -eu], not 'bash'\n"},
+        {JOB("shell: bash"),
+         "3:22: 'shell' must be an argv list such as [/bin/bash, -eu], not 'bash'\n"},
         {JOB("shell: []"), "3:22: 'shell' is an empty list\n"},
         {JOB("description: [a]"), "3:28: 'description' must be text, not a list\n"},
         {JOB("description: "), "3:28: 'description' must be text, not empty\n"},
@@ -242,38 +283,46 @@ static void test_job_values(void **state)
          "3:43: 'CUPEL_X': names that begin with CUPEL_ are set by cupel itself\n"},
         {JOB("env: {A: , B: yes, C: [1]}"),
          "3:24: 'A' must be text (\"\" for an empty one), not empty\n"
-         "3:29: 'B' must be text (\"\" for an empty one), not the boolean yes (put it in quotes if it is text)\n"
+         "3:29: 'B' must be text (\"\" for an empty one), not the boolean yes (put it in quotes if "
+         "it is text)\n"
          "3:37: 'C' must be text (\"\" for an empty one), not a list\n"},
         {JOB("pass-env: [A=B]"), "3:26: 'A=B" ENV_LETTERS},
-        {JOB("user: Root"), "3:21: 'user' must be root, a user's name, UID or UID:GID, not 'Root'\n"},
-        {JOB("user: \"1000:\""), "3:21: 'user' must be root, a user's name, UID or UID:GID, not '1000:'\n"},
-        {JOB("user: 4294967295"), "3:21: 'user' must be root, a user's name, UID or UID:GID, not '4294967295'\n"},
-        {JOB("hostname: a_b"),
-         "3:25: 'hostname' must be a host name of at most 64 letters, digits, '.' and '-', not 'a_b'\n"},
-        {JOB("hostname: -a"),
-         "3:25: 'hostname' must be a host name of at most 64 letters, digits, '.' and '-', not '-a'\n"},
+        {JOB("user: Root"),
+         "3:21: 'user' must be root, a user's name, UID or UID:GID, not 'Root'\n"},
+        {JOB("user: \"1000:\""),
+         "3:21: 'user' must be root, a user's name, UID or UID:GID, not '1000:'\n"},
+        {JOB("user: 4294967295"),
+         "3:21: 'user' must be root, a user's name, UID or UID:GID, not '4294967295'\n"},
+        {JOB("hostname: a_b"), "3:25: 'hostname' must be a host name of at most 64 letters, "
+                               "digits, '.' and '-', not 'a_b'\n"},
+        {JOB("hostname: -a"), "3:25: 'hostname' must be a host name of at most 64 letters, digits, "
+                              "'.' and '-', not '-a'\n"},
         {JOB("timeout-grace: 2h"), "3:30: 'timeout-grace' must be at most 1h, not 2h\n"},
         {JOB("retries: 11"), "3:24: 'retries' must be between 0 and 10, not 11\n"},
         {JOB("retries: -1"), "3:24: 'retries' must be a whole number, not '-1'\n"},
-        {JOB("retries: yes"),
-         "3:24: 'retries' must be a whole number, not the boolean yes (put it in quotes if it is text)\n"},
+        {JOB("retries: yes"), "3:24: 'retries' must be a whole number, not the boolean yes (put it "
+                              "in quotes if it is text)\n"},
         {JOB("retry-on: []"), "3:25: 'retry-on' is an empty list\n"},
         {JOB("retry-on: [failure, timeouts, signaled]"),
-         "3:35: 'retry-on' must be failure, timeout, error, or a list of these, not 'timeouts', did you mean "
+         "3:35: 'retry-on' must be failure, timeout, error, or a list of these, not 'timeouts', "
+         "did you mean "
          "'timeout'?\n"
          "3:45: 'retry-on' must be failure, timeout, error, or a list of these, not 'signaled'\n"},
         {JOB("retry-on: {failure: 1}"),
          "3:25: 'retry-on' must be failure, timeout, error, or a list of these, not a map\n"},
         {JOB("leaks: kill"), "3:22: 'leaks' must be report or fail, not 'kill'\n"},
-        {JOB("tags: [a, b c]"),
-         "3:25: 'tags' must be a name of at most 200 letters, digits, '.', '_' and '-', not 'b c'\n"},
-        {JOB("stdin: a, stdin-file: numbers.in"), "3:25: 'stdin' and 'stdin-file' exclude each other\n"},
-        {JOB("artifacts: a.txt"), "3:26: 'artifacts' must be an absolute path in the job, not 'a.txt'; below the job's workdir "
-                               "that is '/work/a.txt'\n"},
+        {JOB("tags: [a, b c]"), "3:25: 'tags' must be a name of at most 200 letters, digits, '.', "
+                                "'_' and '-', not 'b c'\n"},
+        {JOB("stdin: a, stdin-file: numbers.in"),
+         "3:25: 'stdin' and 'stdin-file' exclude each other\n"},
+        {JOB("artifacts: a.txt"), "3:26: 'artifacts' must be an absolute path in the job, not "
+                                  "'a.txt'; below the job's workdir "
+                                  "that is '/work/a.txt'\n"},
         {JOB("artifacts: {paths: [/a/../b]}"), "3:35: 'paths' must not contain '..': '/a/../b'\n"},
         {JOB("artifacts: {when: failure}"), "3:26: 'artifacts' has no 'paths'\n"},
         {JOB("artifacts: {paths: /a, max: 1Q, when: never}"),
-         "3:43: 'max' must be a size such as 64K, 512M or 1.5G, not '1Q'; the units are K, M, G and T, each 1024 times the one before\n"
+         "3:43: 'max' must be a size such as 64K, 512M or 1.5G, not '1Q'; the units are K, M, G "
+         "and T, each 1024 times the one before\n"
          "3:53: 'when' must be always, failure or success, not 'never'\n"},
     };
 
@@ -285,38 +334,52 @@ static void test_limits(void **state)
 {
     static const struct mistake mistakes[] = {
         {JOB("limits: {cpu: 0}"), "3:29: 'cpu' must be at least 0.01, not 0\n"},
-        {JOB("limits: {cpu: many}"), "3:29: 'cpu' must be a number of cores such as 1.5 or 150%, not 'many'\n"},
+        {JOB("limits: {cpu: many}"),
+         "3:29: 'cpu' must be a number of cores such as 1.5 or 150%, not 'many'\n"},
         {JOB("limits: {memory: 1000}"), "3:32: 'memory' must be at least 1 MiB, not 1000\n"},
-        {JOB("limits: {memory: 99999999T}"), "3:32: 'memory' must be at most 1 EiB, not 99999999T\n"},
+        {JOB("limits: {memory: 99999999T}"),
+         "3:32: 'memory' must be at most 1 EiB, not 99999999T\n"},
         {JOB("limits: {wall: 0s}"), "3:30: 'wall' must be at least 1ms, not 0s\n"},
-        {JOB("limits: {wall: -1}"), "3:30: 'wall' must be a duration such as 250ms, 90s or 1h30m, not '-1'\n"},
+        {JOB("limits: {wall: -1}"),
+         "3:30: 'wall' must be a duration such as 250ms, 90s or 1h30m, not '-1'\n"},
         {JOB("limits: {pids: 0}"), "3:30: 'pids' must be between 1 and 4194304, not 0\n"},
         {JOB("limits: {pids: 1.5}"), "3:30: 'pids' must be a whole number, not '1.5'\n"},
         {JOB("limits: {pids: 99999999999999999999999}"),
          "3:30: 'pids' must be between 1 and 4194304, not 99999999999999999999999\n"},
         /* the kernel would refuse these when the job starts */
-        {JOB("limits: {pids: 4194305}"), "3:30: 'pids' must be between 1 and 4194304, not 4194305\n"},
-        {JOB("limits: {processes: 4194305}"), "3:35: 'processes' must be between 1 and 4194304, not 4194305\n"},
-        {JOB("limits: {open-files: 1048577}"), "3:36: 'open-files' must be between 4 and 1048576, not 1048577\n"},
-        {JOB("limits: {inodes: 16777217}"), "3:32: 'inodes' must be between 16 and 16777216, not 16777217\n"},
+        {JOB("limits: {pids: 4194305}"),
+         "3:30: 'pids' must be between 1 and 4194304, not 4194305\n"},
+        {JOB("limits: {processes: 4194305}"),
+         "3:35: 'processes' must be between 1 and 4194304, not 4194305\n"},
+        {JOB("limits: {open-files: 1048577}"),
+         "3:36: 'open-files' must be between 4 and 1048576, not 1048577\n"},
+        {JOB("limits: {inodes: 16777217}"),
+         "3:32: 'inodes' must be between 16 and 16777216, not 16777217\n"},
         {JOB("limits: {stack: 129T}"), "3:31: 'stack' must be at most 128 TiB, not 129T\n"},
         {JOB("limits: {disk: 16T}"), "3:30: 'disk' must be at most 15 TiB, not 16T\n"},
         {JOB("limits: {wall: 366d}"), "3:30: 'wall' must be at most 365d, not 366d\n"},
         {JOB("limits: {cpu: 100001}"), "3:29: 'cpu' must be at most 100000, not 100001\n"},
-        {JOB("limits: {cpuset: 1-0}"), "3:32: 'cpuset' must be a CPU's number or a list such as 0-2,5, not '1-0'\n"},
-        {JOB("limits: {cpuset: '0,'}"), "3:32: 'cpuset' must be a CPU's number or a list such as 0-2,5, not '0,'\n"},
-        {JOB("limits: {cpuset: 8192}"), "3:32: 'cpuset' must be a CPU's number or a list such as 0-2,5, not '8192'\n"},
+        {JOB("limits: {cpuset: 1-0}"),
+         "3:32: 'cpuset' must be a CPU's number or a list such as 0-2,5, not '1-0'\n"},
+        {JOB("limits: {cpuset: '0,'}"),
+         "3:32: 'cpuset' must be a CPU's number or a list such as 0-2,5, not '0,'\n"},
+        {JOB("limits: {cpuset: 8192}"),
+         "3:32: 'cpuset' must be a CPU's number or a list such as 0-2,5, not '8192'\n"},
         {JOB("limits: {cpuset: [0, 1]}"),
          "3:32: 'cpuset' must be a CPU's number or a list such as 0-2,5, not a list\n"},
         {JOB("limits: {io: 1M}"), "3:28: 'io' must be a map, not '1M'\n"},
         {JOB("limits: {io: {}}"), "3:28: 'io' is an empty map\n"},
         {JOB("limits: {io: {read-bps: 1}}"), "3:39: 'read-bps' must be at least 4 KiB, not 1\n"},
-        {JOB("limits: {io: {write-iops: 0}}"), "3:41: 'write-iops' must be between 1 and 2147483647, not 0\n"},
-        {JOB("limits: {io: {write-bsp: 1M}}"), "3:29: unknown key 'write-bsp', did you mean 'write-bps'?\n"},
-        {"cupel: 1\njobs:\n  a:\n    run:\n      - run: x\n        limits: {io: {read-bps: 1M}, cpuset: 0}\n",
+        {JOB("limits: {io: {write-iops: 0}}"),
+         "3:41: 'write-iops' must be between 1 and 2147483647, not 0\n"},
+        {JOB("limits: {io: {write-bsp: 1M}}"),
+         "3:29: unknown key 'write-bsp', did you mean 'write-bps'?\n"},
+        {"cupel: 1\njobs:\n  a:\n    run:\n      - run: x\n        limits: {io: {read-bps: 1M}, "
+         "cpuset: 0}\n",
          "6:18: the limit 'io' holds for a whole job; it cannot stand in a step\n"
          "6:38: the limit 'cpuset' holds for a whole job; it cannot stand in a step\n"},
-        {JOB("limits: {swap: 1M}"), "3:3: job 'a' has the limit 'swap' without the limit 'memory'\n"},
+        {JOB("limits: {swap: 1M}"),
+         "3:3: job 'a' has the limit 'swap' without the limit 'memory'\n"},
         {JOB("limits: 5m"), "3:23: 'limits' must be a map of limits, not '5m'\n"},
     };
 
@@ -328,18 +391,21 @@ static void test_inputs(void **state)
 {
     static const struct mistake mistakes[] = {
         {JOB("inputs: [{to: /x}]"), "3:24: an input needs the key 'from'\n"},
-        {JOB("inputs: [../jobs]"),
-         "3:24: '../jobs' leads out of the job file's directory, so it needs a place: {from: ../jobs, to: ...}\n"},
-        {JOB("inputs: [/etc]"),
-         "3:24: '/etc' leads out of the job file's directory, so it needs a place: {from: /etc, to: ...}\n"},
-        {JOB("inputs: [/dev/null]"), "3:24: 'inputs': /dev/null is neither a regular file nor a directory\n"},
+        {JOB("inputs: [../jobs]"), "3:24: '../jobs' leads out of the job file's directory, so it "
+                                   "needs a place: {from: ../jobs, to: ...}\n"},
+        {JOB("inputs: [/etc]"), "3:24: '/etc' leads out of the job file's directory, so it needs a "
+                                "place: {from: /etc, to: ...}\n"},
+        {JOB("inputs: [/dev/null]"),
+         "3:24: 'inputs': /dev/null is neither a regular file nor a directory\n"},
         {JOB("inputs: [src, {from: ., to: /work/./src}]"),
          "3:29: two inputs are placed at /work/src; the first on line 3\n"},
         {JOB("inputs: {from: ., to: /proc/x}"),
          "3:23: an input cannot be placed at /proc/x, which belongs to the sandbox\n"},
-        {JOB("inputs: {from: ., to: /}"), "3:23: an input cannot be placed at /, which belongs to the sandbox\n"},
-        {JOB("inputs: [{from: ., to: work}]"), "3:38: 'to' must be an absolute path in the job, not 'work'; below the "
-                                            "job's workdir that is '/work/work'\n"},
+        {JOB("inputs: {from: ., to: /}"),
+         "3:23: an input cannot be placed at /, which belongs to the sandbox\n"},
+        {JOB("inputs: [{from: ., to: work}]"),
+         "3:38: 'to' must be an absolute path in the job, not 'work'; below the "
+         "job's workdir that is '/work/work'\n"},
         {JOB("inputs: [\"\"]"), "3:24: 'inputs' must be a path on the host, not ''\n"},
     };
 
@@ -352,20 +418,25 @@ static void test_inputs(void **state)
 static void test_run_and_expect(void **state)
 {
     static const struct mistake mistakes[] = {
-        {RUN("true"), "3:12: 'run' must be text, not the boolean true (put it in quotes if it is text)\n"},
+        {RUN("true"),
+         "3:12: 'run' must be text, not the boolean true (put it in quotes if it is text)\n"},
         {RUN(""), "3:12: 'run' must be text, not empty\n"},
         {RUN("\"\""), "3:12: 'run' is empty\n"},
         {RUN("[]"), "3:12: 'run' is an empty list\n"},
         {RUN("[\"\"]"), "3:13: the name of the program in 'run' is empty\n"},
         {RUN("{a: b}"), "3:12: 'run' must be text, an argv list or a list of steps, not a map\n"},
         {RUN("[a, {run: b}]"), "3:16: 'run' must be text, not a map\n"},
-        {RUN("[{run: b}, a]"), "3:23: 'run' must be either all plain arguments or all steps (maps), not 'a'\n"},
+        {RUN("[{run: b}, a]"),
+         "3:23: 'run' must be either all plain arguments or all steps (maps), not 'a'\n"},
         {RUN("[{name: x}]"), "3:13: a step needs the key 'run'\n"},
         {RUN("[{run: x, limits: {memory: 1M}}]"),
          "3:31: the limit 'memory' holds for a whole job; it cannot stand in a step\n"},
-        {RUN("[{run: x, name: a}, {run: y, name: a}]"), "3:32: two steps are named 'a'; the first on line 3\n"},
-        {RUN("[{run: x, name: step-2}, {run: y}]"), "3:37: two steps are named 'step-2'; the first on line 3\n"},
-        {RUN("[{run: x, name: \"a\\nb\"}]"), "3:28: 'name' must be one line of at most 200 bytes, not 'a?b'\n"},
+        {RUN("[{run: x, name: a}, {run: y, name: a}]"),
+         "3:32: two steps are named 'a'; the first on line 3\n"},
+        {RUN("[{run: x, name: step-2}, {run: y}]"),
+         "3:37: two steps are named 'step-2'; the first on line 3\n"},
+        {RUN("[{run: x, name: \"a\\nb\"}]"),
+         "3:28: 'name' must be one line of at most 200 bytes, not 'a?b'\n"},
         {RUN("[{run: x}], args: [b]"), "3:30: 'args' has no meaning for a job with steps\n"},
         {RUN("[{run: [{run: x}]}]"), "3:20: 'run' must be text, not a map\n"},
         {JOB("args: b"), "3:21: 'args' must be a list of arguments, not 'b'\n"},
@@ -377,7 +448,8 @@ static void test_run_and_expect(void **state)
         {JOB("expect: {signal: 65}"),
          "3:32: 'signal' must be a signal such as SEGV, SIGSEGV or 11 (1 to 64), not '65'\n"},
         {JOB("expect: {exit: 0, signal: 9}"), "3:33: 'exit' and 'signal' exclude each other\n"},
-        {JOB("expect: {stdout: a, stdout-file: numbers.in}"), "3:35: 'stdout' and 'stdout-file' exclude each other\n"},
+        {JOB("expect: {stdout: a, stdout-file: numbers.in}"),
+         "3:35: 'stdout' and 'stdout-file' exclude each other\n"},
     };
 
     (void)state;
@@ -391,8 +463,10 @@ static void test_needs(void **state)
         {"cupel: 1\njobs: {build: {run: x}, test: {run: x, needs: [biuld]}}\n",
          "2:48: 'needs' names a job 'biuld' that does not exist, did you mean 'build'?\n"},
         {JOB("needs: a"), "3:22: job 'a' needs itself\n"},
-        {"cupel: 1\njobs: {a: {run: x}, b: {run: x, needs: [a, a]}}\n", "2:44: 'needs' names 'a' twice\n"},
-        {"cupel: 1\ndefaults: {run: x}\njobs:\n  z: {needs: a}\n  a: {needs: [c, b]}\n  b: {needs: a}\n  c: {}\n",
+        {"cupel: 1\njobs: {a: {run: x}, b: {run: x, needs: [a, a]}}\n",
+         "2:44: 'needs' names 'a' twice\n"},
+        {"cupel: 1\ndefaults: {run: x}\njobs:\n  z: {needs: a}\n  a: {needs: [c, b]}\n  b: {needs: "
+         "a}\n  c: {}\n",
          "5:18: 'needs' form a cycle: a -> b -> a\n"},
         {"cupel: 1\ndefaults: {run: x}\njobs:\n  a: {needs: b}\n  b: {needs: c}\n  c: {needs: a}\n",
          "4:14: 'needs' form a cycle: a -> b -> c -> a\n"},
@@ -410,7 +484,8 @@ static void test_from(void **state)
         {JOB("from: [a]"), "3:21: 'from' must be a job's name, not a list\n"},
         {"cupel: 1\ndefaults: {run: x}\njobs: {a: {}, b: {rootfs: host, from: a}}\n",
          "3:33: 'rootfs' and 'from' exclude each other\n"},
-        {"cupel: 1\ndefaults: {run: x}\njobs:\n  a: {from: b}\n  b: {needs: [c]}\n  c: {from: a, needs: []}\n",
+        {"cupel: 1\ndefaults: {run: x}\njobs:\n  a: {from: b}\n  b: {needs: [c]}\n  c: {from: a, "
+         "needs: []}\n",
          "4:13: 'needs' form a cycle: a -> b -> c -> a\n"},
         {"cupel: 1\ndefaults: {run: x, from: c}\njobs:\n  a: {}\n  c: {needs: a}\n",
          "2:26: 'needs' form a cycle: a -> c -> a\n"},
@@ -462,7 +537,8 @@ static void test_inputs_of_a_chain(void **state)
     }
     r = load(b.data);
     lines = problem_lines(&r);
-    assert_string_equal(lines, "5:3: job 'b' has 400 inputs with those of 'a'; at most 256 are possible\n");
+    assert_string_equal(
+        lines, "5:3: job 'b' has 400 inputs with those of 'a'; at most 256 are possible\n");
     unload(&r);
 }
 
@@ -478,8 +554,10 @@ static void test_long_cycle(void **state)
         strbuf_addf(&b, "  %d: {needs: %d}\n", i, (i + 1) % 50000);
     r = load(b.data);
     lines = problem_lines(&r);
-    assert_string_equal(lines, "4:14: 'needs' form a cycle: 0 -> 1 -> 2 -> 3 -> 4 -> 5 -> 6 -> 7 -> 8 -> 9 -> 10 -> 11 "
-                               "-> ... -> 0\n");
+    assert_string_equal(
+        lines,
+        "4:14: 'needs' form a cycle: 0 -> 1 -> 2 -> 3 -> 4 -> 5 -> 6 -> 7 -> 8 -> 9 -> 10 -> 11 "
+        "-> ... -> 0\n");
     unload(&r);
 }
 
@@ -494,7 +572,8 @@ static void test_all_at_once(void **state)
 
     (void)state;
     assert_int_equal(file_read_at(AT_FDCWD, FIXTURES "/wrong.yaml", 1 << 20, &text, &len), 0);
-    assert_int_equal(file_read_at(AT_FDCWD, FIXTURES "/wrong.expected", 1 << 20, &expected, &expected_len), 0);
+    assert_int_equal(
+        file_read_at(AT_FDCWD, FIXTURES "/wrong.expected", 1 << 20, &expected, &expected_len), 0);
     assert_true(load_text("wrong.yaml", "/", text, len, &plan, &problems, &err) < 0);
     assert_null(plan);
     assert_string_equal(problems.data, expected);
@@ -513,7 +592,8 @@ static void test_quote_of_a_long_line(void **state)
         strbuf_adds(&b, "\xc3\xa4");
     strbuf_adds(&b, "\", frobnicate: 1}}\n");
     r = load(b.data);
-    assert_true(str_starts(r.problems.data, "f.yaml:2:521: unknown key 'frobnicate' in a job\n    2 | ..."));
+    assert_true(str_starts(r.problems.data,
+                           "f.yaml:2:521: unknown key 'frobnicate' in a job\n    2 | ..."));
     quote = strchr(r.problems.data, '\n') + 1;
     caret = strchr(quote, '\n') + 1;
     assert_true(strlen(quote) < 400);
@@ -535,9 +615,10 @@ static void test_too_long_script(void **state)
     strbuf_adds(&b, "\"}}\n");
     r = load(b.data);
     lines = problem_lines(&r);
-    assert_string_equal(lines,
-                        "2:17: 'run' is 131072 bytes long; Linux passes at most 131071 bytes in one argument, so "
-                        "put it into a file that 'inputs' brings in\n");
+    assert_string_equal(
+        lines,
+        "2:17: 'run' is 131072 bytes long; Linux passes at most 131071 bytes in one argument, so "
+        "put it into a file that 'inputs' brings in\n");
     unload(&r);
 }
 
@@ -579,8 +660,9 @@ static void test_bombs(void **state)
 /* Anchors are what a "billion laughs" is made of. */
 static void test_billion_laughs(void **state)
 {
-    struct loaded r = load("a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b]\n"
-                           "cupel: 1\njobs: {a: {run: x}}\n");
+    struct loaded r = load(
+        "a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b]\n"
+        "cupel: 1\njobs: {a: {run: x}}\n");
     cleanup_free char *lines = problem_lines(&r);
 
     (void)state;
@@ -606,8 +688,9 @@ static void test_defaults_bomb(void **state)
         strbuf_addf(&b, "  %d: {env: {B: 1}}\n", i);
     r = load(b.data);
     lines = problem_lines(&r);
-    assert_string_equal(lines,
-                        "2006:15: 'defaults' and 'jobs' together make more than 1000000 values; split the file\n");
+    assert_string_equal(
+        lines,
+        "2006:15: 'defaults' and 'jobs' together make more than 1000000 values; split the file\n");
     unload(&r);
 }
 
@@ -620,7 +703,8 @@ static void test_very_many_problems(void **state)
     for (int i = 0; i < 5000; i++)
         strbuf_addf(&b, "k%d: 1\n", i);
     r = load(b.data);
-    assert_non_null(strstr(r.problems.data, "f.yaml: and 4952 more problems; mend these first\n")); /* two keys are missing too */
+    /* two keys are missing too */
+    assert_non_null(strstr(r.problems.data, "f.yaml: and 4952 more problems; mend these first\n"));
     assert_string_equal(r.err.message, "f.yaml has 5002 problems");
     unload(&r);
 }

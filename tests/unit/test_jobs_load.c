@@ -42,7 +42,8 @@ static void test_file_and_roots(void **state)
     assert_int_equal(plan->roots[2].line, 6);
     assert_int_equal(plan->roots[3].kind, JOBS_ROOT_TAR);
     assert_string_equal(strrchr(plan->roots[3].tar, '/'), "/numbers.in");
-    assert_string_equal(plan->roots[3].sha256, "8f0e343faf0b2f9e9e9eff0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a");
+    assert_string_equal(plan->roots[3].sha256,
+                        "8f0e343faf0b2f9e9e9eff0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a");
     jobs_plan_free(plan);
 }
 
@@ -62,7 +63,8 @@ static void test_steps(void **state)
     assert_string_equal(job->steps[0].name, "compile");
     assert_list(job->steps[0].argv, "</bin/bash><-e><-c><make check>");
     assert_int_equal(job->steps[0].expect.exit, 0);
-    assert_string_equal(job->steps[0].expect.stderr_text, ""); /* from the defaults' expect, which merges */
+    /* from the defaults' expect, which merges */
+    assert_string_equal(job->steps[0].expect.stderr_text, "");
     limits = &job->steps[0].limits;
     assert_int_equal(limits->value[JOBS_LIMIT_WALL], 2 * NSEC_PER_SEC);
     assert_int_equal(limits->value[JOBS_LIMIT_CPU_TIME], 1500 * NSEC_PER_MSEC);
@@ -145,11 +147,12 @@ static void test_limits_merge(void **state)
 
 static void test_cpuset_and_io(void **state)
 {
-    struct loaded r = load_good("cupel: 1\n"
-                                "defaults: {limits: {cpuset: '3,0-1,2,7', io: {read-bps: 1M, read-iops: 10}}}\n"
-                                "jobs:\n"
-                                "  a: {run: x}\n"
-                                "  b: {run: x, limits: {cpuset: 5, io: {write-bps: 2M}}}\n");
+    struct loaded r =
+        load_good("cupel: 1\n"
+                  "defaults: {limits: {cpuset: '3,0-1,2,7', io: {read-bps: 1M, read-iops: 10}}}\n"
+                  "jobs:\n"
+                  "  a: {run: x}\n"
+                  "  b: {run: x, limits: {cpuset: 5, io: {write-bps: 2M}}}\n");
     const struct jobs_limits *l = &r.plan->jobs[0].limits;
 
     (void)state;
@@ -158,7 +161,8 @@ static void test_cpuset_and_io(void **state)
     assert_int_equal(l->value[JOBS_LIMIT_IO_READ_BPS], 1 << 20);
     assert_int_equal(l->value[JOBS_LIMIT_IO_READ_IOPS], 10);
     assert_false(jobs_limit_is_set(l, JOBS_LIMIT_IO_WRITE_BPS));
-    l = &r.plan->jobs[1].limits; /* maps merge one level deep: `limits` does, `io` in it does not */
+    /* maps merge one level deep: `limits` does, `io` in it does not */
+    l = &r.plan->jobs[1].limits;
     assert_string_equal(l->cpus, "5");
     assert_int_equal(l->value[JOBS_LIMIT_CPUSET], 1);
     assert_int_equal(l->value[JOBS_LIMIT_IO_WRITE_BPS], 2 << 20);
@@ -169,8 +173,19 @@ static void test_cpuset_and_io(void **state)
 
 static void test_cpu_lists(void **state)
 {
-    static const char *const bad[] = {
-        "", "a", "-1", "1-", "1-0", "0,", ",0", "0,,1", "0 1", "8192", "99999999999999999999", "0-8192", "0\n1"};
+    static const char *const bad[] = {"",
+                                      "a",
+                                      "-1",
+                                      "1-",
+                                      "1-0",
+                                      "0,",
+                                      ",0",
+                                      "0,,1",
+                                      "0 1",
+                                      "8192",
+                                      "99999999999999999999",
+                                      "0-8192",
+                                      "0\n1"};
     struct jobs_cpus cpus, few, beyond;
     struct strbuf list = {0};
 
@@ -234,7 +249,8 @@ static void test_argv_and_defaults_of_defaults(void **state)
     assert_string_equal(job->hostname, "cupel");
     assert_int_equal(job->timeout_grace, 2 * NSEC_PER_SEC);
     assert_int_equal(job->retries, 0);
-    assert_int_equal(job->retry_on, 1u << JOBS_RETRY_FAILURE | 1u << JOBS_RETRY_TIMEOUT | 1u << JOBS_RETRY_ERROR);
+    assert_int_equal(job->retry_on,
+                     1u << JOBS_RETRY_FAILURE | 1u << JOBS_RETRY_TIMEOUT | 1u << JOBS_RETRY_ERROR);
     assert_int_equal(job->leaks, JOBS_LEAKS_REPORT);
     assert_list(job->tags, "");
     jobs_plan_free(plan);
@@ -243,11 +259,12 @@ static void test_argv_and_defaults_of_defaults(void **state)
 /* A job's own retry-on replaces that of the defaults; one word needs no brackets. */
 static void test_retry_on(void **state)
 {
-    struct loaded r = load_good("cupel: 1\n"
-                                "defaults: {run: x, retries: 2, retry-on: [failure, timeout], leaks: fail}\n"
-                                "jobs:\n"
-                                "  own: {retry-on: error, retries: 0, leaks: report}\n"
-                                "  theirs: {}\n");
+    struct loaded r =
+        load_good("cupel: 1\n"
+                  "defaults: {run: x, retries: 2, retry-on: [failure, timeout], leaks: fail}\n"
+                  "jobs:\n"
+                  "  own: {retry-on: error, retries: 0, leaks: report}\n"
+                  "  theirs: {}\n");
     const struct jobs_job *own = &r.plan->jobs[0], *theirs = &r.plan->jobs[1];
 
     (void)state;
@@ -278,9 +295,9 @@ static void test_smallest_file(void **state)
 
 static void test_numbers_and_quotes(void **state)
 {
-    struct loaded r =
-        load_good("cupel: \"1\"\nname: 12.50\njobs:\n  1:\n    run: !!str true\n    env: {A: 007, B: \"no\"}\n"
-                  "    limits: {pids: '7', wall: \"2\"}\n    user: 0\n");
+    struct loaded r = load_good("cupel: \"1\"\nname: 12.50\njobs:\n  1:\n    run: !!str true\n    "
+                                "env: {A: 007, B: \"no\"}\n"
+                                "    limits: {pids: '7', wall: \"2\"}\n    user: 0\n");
 
     (void)state;
     assert_string_equal(r.plan->name, "12.50");
@@ -292,11 +309,13 @@ static void test_numbers_and_quotes(void **state)
     unload(&r);
 }
 
-/* A relative input of the defaults follows the workdir of each job; what does not differ is shared. */
+/* A relative input of the defaults follows the workdir of each job; what does not differ is shared.
+ */
 static void test_inputs_of_defaults(void **state)
 {
-    struct loaded r = load_good("cupel: 1\ndefaults: {inputs: [src, {from: ., to: /all}], run: x, needs: a}\n"
-                                "jobs:\n  a: {}\n  b: {workdir: /w}\n  c: {}\n");
+    struct loaded r =
+        load_good("cupel: 1\ndefaults: {inputs: [src, {from: ., to: /all}], run: x, needs: a}\n"
+                  "jobs:\n  a: {}\n  b: {workdir: /w}\n  c: {}\n");
     const struct jobs_job *jobs = r.plan->jobs;
 
     (void)state;
@@ -304,22 +323,25 @@ static void test_inputs_of_defaults(void **state)
     assert_string_equal(jobs[1].inputs[0].to, "/w/src");
     assert_string_equal(jobs[1].inputs[1].to, "/all");
     assert_ptr_equal(jobs[0].inputs, jobs[2].inputs);
-    assert_int_equal(jobs[0].n_needs, 0); /* a job named in the defaults' needs does not need itself */
+    /* a job named in the defaults' needs does not need itself */
+    assert_int_equal(jobs[0].n_needs, 0);
     assert_int_equal(jobs[2].n_needs, 1);
     unload(&r);
 }
 
-/* Root, order and inputs come from the job below; an own input takes the place of one there, one of the defaults does not. */
+/* Root, order and inputs come from the job below; an own input takes the place of one there, one of
+ * the defaults does not. */
 static void test_from(void **state)
 {
-    struct loaded r =
-        load_good("cupel: 1\ndefaults: {run: x, inputs: src, from: base}\nrootfs: {r: {debian: sid}}\n"
-                  "jobs:\n"
-                  "  top: {from: mid, needs: [base], inputs: [{from: ., to: /work/src}, {from: ., to: /t}]}\n"
-                  "  mid: {}\n"
-                  "  base: {rootfs: r, inputs: [src, {from: ., to: /all, mode: ro}]}\n"
-                  "  own: {rootfs: scratch}\n");
-    const struct jobs_job *top = &r.plan->jobs[0], *mid = &r.plan->jobs[1], *base = &r.plan->jobs[2];
+    struct loaded r = load_good(
+        "cupel: 1\ndefaults: {run: x, inputs: src, from: base}\nrootfs: {r: {debian: sid}}\n"
+        "jobs:\n"
+        "  top: {from: mid, needs: [base], inputs: [{from: ., to: /work/src}, {from: ., to: /t}]}\n"
+        "  mid: {}\n"
+        "  base: {rootfs: r, inputs: [src, {from: ., to: /all, mode: ro}]}\n"
+        "  own: {rootfs: scratch}\n");
+    const struct jobs_job *top = &r.plan->jobs[0], *mid = &r.plan->jobs[1],
+                          *base = &r.plan->jobs[2];
 
     (void)state;
     assert_int_equal(base->from, JOBS_FROM_NOTHING);
@@ -330,7 +352,8 @@ static void test_from(void **state)
     assert_int_equal(mid->n_needs, 1);
     assert_int_equal(mid->needs[0], 2);
     assert_int_equal(mid->n_inputs, 2);
-    assert_int_equal(mid->inputs[0].depth, 0); /* not the one of the defaults, which is the same */
+    /* not the one of the defaults, which is the same */
+    assert_int_equal(mid->inputs[0].depth, 0);
     assert_string_equal(mid->inputs[1].to, "/all");
     assert_int_equal(top->from, 1);
     assert_int_equal(top->depth, 2);
@@ -350,13 +373,13 @@ static void test_from(void **state)
 /* Read as a job, but for the defaults, which are for jobs. */
 static void test_derived_roots(void **state)
 {
-    struct loaded r =
-        load_good("cupel: 1\ndefaults: {env: {A: of-jobs}, workdir: /w}\nrootfs:\n"
-                  "  top: {from: mid, run: [a, b]}\n"
-                  "  mid: {from: low, run: x y, shell: [/bin/sh], network: nat, env: {A: b}, inputs: [src],\n"
-                  "        limits: {memory: 1M}}\n"
-                  "  low: {debian: sid}\n"
-                  "jobs: {a: {rootfs: top, run: x}}\n");
+    struct loaded r = load_good(
+        "cupel: 1\ndefaults: {env: {A: of-jobs}, workdir: /w}\nrootfs:\n"
+        "  top: {from: mid, run: [a, b]}\n"
+        "  mid: {from: low, run: x y, shell: [/bin/sh], network: nat, env: {A: b}, inputs: [src],\n"
+        "        limits: {memory: 1M}}\n"
+        "  low: {debian: sid}\n"
+        "jobs: {a: {rootfs: top, run: x}}\n");
     const struct jobs_root *top = &r.plan->roots[2], *mid = &r.plan->roots[3];
 
     (void)state;
@@ -383,12 +406,13 @@ static void test_derived_roots(void **state)
 /* The job's own way of saying it replaces the other way of the defaults. */
 static void test_alternatives_replace(void **state)
 {
-    struct loaded r = load_good("cupel: 1\n"
-                                "defaults: {run: x, stdin: a, expect: {signal: 9, stdout-file: numbers.in}}\n"
-                                "jobs:\n"
-                                "  a: {stdin-file: numbers.in, expect: {exit: 1, stdout: b}}\n"
-                                "  b: {}\n"
-                                "  c: {expect: {stderr: c}}\n");
+    struct loaded r =
+        load_good("cupel: 1\n"
+                  "defaults: {run: x, stdin: a, expect: {signal: 9, stdout-file: numbers.in}}\n"
+                  "jobs:\n"
+                  "  a: {stdin-file: numbers.in, expect: {exit: 1, stdout: b}}\n"
+                  "  b: {}\n"
+                  "  c: {expect: {stderr: c}}\n");
     const struct jobs_job *jobs = r.plan->jobs;
 
     (void)state;
@@ -409,9 +433,10 @@ static void test_alternatives_replace(void **state)
 /* The same the other way round. */
 static void test_alternatives_replace_files(void **state)
 {
-    struct loaded r = load_good("cupel: 1\n"
-                                "defaults: {run: x, stdin-file: numbers.in, expect: {exit: 3, stdout: a}}\n"
-                                "jobs: {a: {stdin: \"\", expect: {signal: TERM, stdout-file: numbers.in}}}\n");
+    struct loaded r =
+        load_good("cupel: 1\n"
+                  "defaults: {run: x, stdin-file: numbers.in, expect: {exit: 3, stdout: a}}\n"
+                  "jobs: {a: {stdin: \"\", expect: {signal: TERM, stdout-file: numbers.in}}}\n");
     const struct jobs_job *job = &r.plan->jobs[0];
 
     (void)state;

@@ -1,10 +1,11 @@
-/* jobs: messages say what, where, why and what to do: words of other tools, YAML that cannot be parsed, numbers that are
- * read in two ways. */
+/* jobs: messages say what, where, why and what to do: words of other tools, YAML that cannot be
+ * parsed, numbers that are read in two ways. */
 #include "test_jobs.h"
 
 #define JOB(keys) "cupel: 1\njobs:\n  a: {run: x, " keys "}\n"
 
-/* Words of other tools, and keys that stand in the wrong map: one problem each, which names the right word. */
+/* Words of other tools, and keys that stand in the wrong map: one problem each, which names the
+ * right word. */
 static void test_words_of_other_tools(void **state)
 {
     static const struct {
@@ -30,15 +31,21 @@ static void test_words_of_other_tools(void **state)
         {"run: x, exit: 1", "did you mean 'exit' under 'expect'?"},
         {"run: x, time: 5", "'cpu-time' (processor time) or 'wall' under 'limits'"},
         {"run: x, limits: {timeout: 5}", "'wall'"},
-        {"run: x, strategy: {matrix: {a: [b]}}", "'matrix' here, which is not supported yet; until it is: write one job"},
-        {"run: x, parallel: 2", "'matrix' here, which is not supported yet; until it is: write one job"},
-        {"run: x, continue-on-error: true", "'allow-failure' here, which is not supported yet; until it is: 'expect'"},
-        {"run: x, allow_failure: true", "'allow-failure' here, which is not supported yet; until it is: 'expect'"},
-        {"run: x, servics: {}", "did you mean 'services'? It is not supported yet; until it is: start it"},
+        {"run: x, strategy: {matrix: {a: [b]}}",
+         "'matrix' here, which is not supported yet; until it is: write one job"},
+        {"run: x, parallel: 2",
+         "'matrix' here, which is not supported yet; until it is: write one job"},
+        {"run: x, continue-on-error: true",
+         "'allow-failure' here, which is not supported yet; until it is: 'expect'"},
+        {"run: x, allow_failure: true",
+         "'allow-failure' here, which is not supported yet; until it is: 'expect'"},
+        {"run: x, servics: {}",
+         "did you mean 'services'? It is not supported yet; until it is: start it"},
         {"run: x, only: [main]", "--only"},
         {"run: x, except: [main]", "--only"},
         {"run: x, extends: .base", "'defaults'"},
-        {"run: x, after_script: [y]", "'after' here, which is not supported yet; until it is: a job"},
+        {"run: x, after_script: [y]",
+         "'after' here, which is not supported yet; until it is: a job"},
         {"run: x, with: {a: b}", "there are no actions"},
         {"uses: actions/checkout@v4", "there are no actions"},
         {"run: x, coverage: '/x/'", "'artifacts'"},
@@ -56,28 +63,34 @@ static void test_words_of_other_tools(void **state)
         {"run: x, artifacts: {paths: /x, retention-days: 5}", "--out"},
         {"run: x, artifacts: {path: /x}", "did you mean 'paths'?"},
         {"run: x, artifacts: {paths: /x, reports: {junit: y}}", "'paths'"},
-        {"run: x, artifacts: dist/*.whl", "not 'dist/*.whl'; below the job's workdir that is '/work/dist/*.whl'"},
-        {"run: x, artifacts: ./dist, workdir: /w", "not './dist'; below the job's workdir that is '/w/dist'"},
+        {"run: x, artifacts: dist/*.whl",
+         "not 'dist/*.whl'; below the job's workdir that is '/work/dist/*.whl'"},
+        {"run: x, artifacts: ./dist, workdir: /w",
+         "not './dist'; below the job's workdir that is '/w/dist'"},
         {"run: x, artifacts: {paths: [dist]}", "below the job's workdir that is '/work/dist'"},
         {"run: x, inputs: [{from: ., to: src}]", "below the job's workdir that is '/work/src'"},
-        {"run: x, shell: bash", "'shell' must be an argv list such as [/bin/bash, -eu], not 'bash'"},
+        {"run: x, shell: bash",
+         "'shell' must be an argv list such as [/bin/bash, -eu], not 'bash'"},
         {"comand: x", "did you mean 'command'? It is called 'run' here"},
         {"RUN: x", "did you mean 'run'?"},
         {"run: x, enviroment: {A: b}", "did you mean 'environment'? It is called 'env' here"},
         {"<<: {run: x}", "merge keys (<<) are not supported"},
         {"\xc2\xa0run: x", "begins with a blank that YAML has none of, U+00A0"},
-        {"run: !grep y", "the YAML tag '!grep' is not supported; text that begins with '!' must be put in quotes"},
+        {"run: !grep y",
+         "the YAML tag '!grep' is not supported; text that begins with '!' must be put in quotes"},
         {"run: !!int 5", "the YAML tag 'tag:yaml.org,2002:int' is not supported; leave it out"},
         {"run: x, expect: 3", "'expect' must be a map such as {exit: 3}, not '3'"},
     };
 
     (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-        cleanup_free char *text = xasprintf("cupel: 1\njobs:\n  a: {%s}\n", cases[i].keys), *lines = NULL;
+        cleanup_free char *text = xasprintf("cupel: 1\njobs:\n  a: {%s}\n", cases[i].keys),
+                          *lines = NULL;
         struct loaded r = load(text);
 
         lines = problem_lines(&r);
-        if (r.plan != NULL || strstr(lines, cases[i].words) == NULL || strchr(lines, '\n')[1] != '\0')
+        if (r.plan != NULL || strstr(lines, cases[i].words) == NULL ||
+            strchr(lines, '\n')[1] != '\0')
             fail_msg("%s: got:\n%s", cases[i].keys, lines);
         unload(&r);
     }
@@ -110,7 +123,8 @@ static void test_words_of_other_tools_around_jobs(void **state)
         {"cupel: 1\nscript: make\n", "jobs: {NAME: {run: ...}}"},
         {"cupel: 1\nsteps: [{run: x}]\n", "jobs: {NAME: {run: [{run: ...}]}}"},
         {BESIDE("permissions: read-all"), "no right on the host"},
-        {"cupel: 1\njobs: {.base: {run: x}}\n", "it begins with '.'; what jobs share stands under 'defaults'"},
+        {"cupel: 1\njobs: {.base: {run: x}}\n",
+         "it begins with '.'; what jobs share stands under 'defaults'"},
         {BESIDE("rootfs: {d: {docker: alpine}}"), "it is called 'image' here"},
         {BESIDE("rootfs: {d: {container: alpine}}"), "it is called 'image' here"},
         {BESIDE("rootfs: {d: {base: e, run: x}}"), "it is called 'from' here"},
@@ -121,7 +135,8 @@ static void test_words_of_other_tools_around_jobs(void **state)
         {BESIDE("rootfs: {d: {ubuntu: noble}}"), "{image: 'ubuntu:24.04'}"},
         {BESIDE("rootfs: {d: {image: ''}}"), "'image' must be an image reference"},
         {"cupel: 1\njobs:\n  a:\n    run:x\n", "not 'run:x'; a blank is missing after the ':'"},
-        {BESIDE("rootfs: {al: 'alpine:3'}"), "'al' must be a map such as {image: alpine:3}, {tar: FILE} or"},
+        {BESIDE("rootfs: {al: 'alpine:3'}"),
+         "'al' must be a map such as {image: alpine:3}, {tar: FILE} or"},
     };
 
     (void)state;
@@ -129,7 +144,8 @@ static void test_words_of_other_tools_around_jobs(void **state)
         struct loaded r = load(cases[i].text);
         cleanup_free char *lines = problem_lines(&r);
 
-        if (r.plan != NULL || strstr(lines, cases[i].words) == NULL || strchr(lines, '\n')[1] != '\0')
+        if (r.plan != NULL || strstr(lines, cases[i].words) == NULL ||
+            strchr(lines, '\n')[1] != '\0')
             fail_msg("%s: got:\n%s", cases[i].text, lines);
         unload(&r);
     }
@@ -143,12 +159,21 @@ static void test_other_encodings(void **state)
         size_t n;
         const char *problems;
     } files[] = {
-        {"\xff\xfe" "a\0:\0\n\0", 8, "1:1: the file is UTF-16: save it as UTF-8 (`iconv -f UTF-16 -t UTF-8`)\n"},
-        {"\xfe\xff" "\0a\0:\0\n", 8, "1:1: the file is UTF-16: save it as UTF-8 (`iconv -f UTF-16 -t UTF-8`)\n"},
-        {"a\0:\0", 4, "1:1: the file is UTF-16LE: save it as UTF-8 (`iconv -f UTF-16LE -t UTF-8`)\n"},
-        {"\0a\0:", 4, "1:1: the file is UTF-16BE: save it as UTF-8 (`iconv -f UTF-16BE -t UTF-8`)\n"},
-        {"\xff\xfe\0\0" "a\0\0\0", 8, "1:1: the file is UTF-32: save it as UTF-8 (`iconv -f UTF-32 -t UTF-8`)\n"},
-        {"\0\0\0a", 4, "1:1: the file is UTF-32BE: save it as UTF-8 (`iconv -f UTF-32BE -t UTF-8`)\n"},
+        {"\xff\xfe"
+         "a\0:\0\n\0",
+         8, "1:1: the file is UTF-16: save it as UTF-8 (`iconv -f UTF-16 -t UTF-8`)\n"},
+        {"\xfe\xff"
+         "\0a\0:\0\n",
+         8, "1:1: the file is UTF-16: save it as UTF-8 (`iconv -f UTF-16 -t UTF-8`)\n"},
+        {"a\0:\0", 4,
+         "1:1: the file is UTF-16LE: save it as UTF-8 (`iconv -f UTF-16LE -t UTF-8`)\n"},
+        {"\0a\0:", 4,
+         "1:1: the file is UTF-16BE: save it as UTF-8 (`iconv -f UTF-16BE -t UTF-8`)\n"},
+        {"\xff\xfe\0\0"
+         "a\0\0\0",
+         8, "1:1: the file is UTF-32: save it as UTF-8 (`iconv -f UTF-32 -t UTF-8`)\n"},
+        {"\0\0\0a", 4,
+         "1:1: the file is UTF-32BE: save it as UTF-8 (`iconv -f UTF-32BE -t UTF-8`)\n"},
         {"a\0b: c\n", 7, "1:2: a NUL byte is not allowed in a job file\n"},
         {"\xff\xfd", 2, "1:1: byte 0xff is not valid UTF-8\n"},
         {"\xff", 1, "1:1: byte 0xff is not valid UTF-8\n"},
@@ -169,34 +194,44 @@ static void test_syntax(void **state)
 {
     static const struct mistake mistakes[] = {
         {"cupel: 1\njobs:\n  a:\n    run: x\n   limits: {memory: 5M}\n",
-         "5:4: this line is indented by 3, which is that of no key above it; check its indentation (the keys that begin "
+         "5:4: this line is indented by 3, which is that of no key above it; check its indentation "
+         "(the keys that begin "
          "on line 3 are indented by 2)\n"},
         {"jobs:\n  a: {run: x\n  b: {run: x}\n",
          "2:6: the '{' opened on line 2 is never closed: '}' (or ',') is missing before line 3\n"},
-        {"a: {run: echo: hi}\n",
-         "1:14: ': ' within a value ends it; put the text in quotes, or on the lines below 'KEY: |'\n"},
-        {"a: echo \"b: c\"\n",
-         "1:11: ': ' within a value ends it; put the text in quotes, or on the lines below 'KEY: |'\n"},
-        {"a: x\n  b: y\n", "2:4: a key cannot stand here, since the line above has a value already; check the indentation "
+        {"a: {run: echo: hi}\n", "1:14: ': ' within a value ends it; put the text in quotes, or on "
+                                 "the lines below 'KEY: |'\n"},
+        {"a: echo \"b: c\"\n", "1:11: ': ' within a value ends it; put the text in quotes, or on "
+                               "the lines below 'KEY: |'\n"},
+        {"a: x\n  b: y\n", "2:4: a key cannot stand here, since the line above has a value "
+                           "already; check the indentation "
                            "of this line, or put the text in quotes if the ':' belongs to it\n"},
-        {"\xc3\xa4: \"x\" y\n", "1:8: text goes on after the closing quote; put the text in quotes, or on the lines "
-                                "below 'KEY: |'\n"},
-        {"a: {b: \"x\" y}\n",
-         "1:12: ',' or '}' must follow the closing quote; put all of the text in one pair of quotes\n"},
+        {"\xc3\xa4: \"x\" y\n",
+         "1:8: text goes on after the closing quote; put the text in quotes, or on the lines "
+         "below 'KEY: |'\n"},
+        {"a: {b: \"x\" y}\n", "1:12: ',' or '}' must follow the closing quote; put all of the text "
+                              "in one pair of quotes\n"},
         {"a: [b, c}\n", "1:9: ',' or ']' is missing here (the '[' stands on line 1)\n"},
         {"a: {b: c}}\n", "1:10: '}' closes nothing: there is no '{' before it\n"},
         {"a: \"x\nb: y\n", "1:4: the quote opened on line 1 is never closed\n"},
-        {"a: \"\\d\"\n", "1:5: a backslash in double quotes begins an escape, and this is none; write '\\\\', or use "
+        {"a: \"\\d\"\n", "1:5: a backslash in double quotes begins an escape, and this is none; "
+                         "write '\\\\', or use "
                          "single quotes\n"},
         {"a: @x\n", "1:4: a value cannot begin with '@'; put it in quotes\n"},
         {"a: [*.c]\n", "1:5: a value that begins with '*', '&' or '!' must be put in quotes\n"},
-        {"a: [ -f x ] && y\n", "1:13: text goes on after the ']'; put the text in quotes, or on the lines below 'KEY: |'\n"},
-        {"a: [ -f x ] || y\n", "1:13: text goes on after the ']'; put the text in quotes, or on the lines below 'KEY: |'\n"},
-        {"a: {b: c} d\n", "1:11: text goes on after the '}'; put the text in quotes, or on the lines below 'KEY: |'\n"},
-        {"a: \"x\" && y\n", "1:8: text goes on after the closing quote; put the text in quotes, or on the lines below 'KEY: |'\n"},
-        {"a: - b\n", "1:4: a list item ('- ...') cannot stand here; begin the list on the line below its key\n"},
+        {"a: [ -f x ] && y\n", "1:13: text goes on after the ']'; put the text in quotes, or on "
+                               "the lines below 'KEY: |'\n"},
+        {"a: [ -f x ] || y\n", "1:13: text goes on after the ']'; put the text in quotes, or on "
+                               "the lines below 'KEY: |'\n"},
+        {"a: {b: c} d\n", "1:11: text goes on after the '}'; put the text in quotes, or on the "
+                          "lines below 'KEY: |'\n"},
+        {"a: \"x\" && y\n", "1:8: text goes on after the closing quote; put the text in quotes, or "
+                            "on the lines below 'KEY: |'\n"},
+        {"a: - b\n", "1:4: a list item ('- ...') cannot stand here; begin the list on the line "
+                     "below its key\n"},
         {"a: |x\n", "1:5: the text of '|' or '>' begins on the next line, indented\n"},
-        {"a: b\nc\n", "2:1: this is no 'KEY: VALUE': the ':' is missing; text of several lines stands below 'KEY: |', "
+        {"a: b\nc\n", "2:1: this is no 'KEY: VALUE': the ':' is missing; text of several lines "
+                      "stands below 'KEY: |', "
                       "indented more than its key\n"},
         {"%YAML 2.0\n---\na: b\n",
          "1:1: a job file is YAML 1.1 or 1.2: leave this line out, or write '%YAML 1.2', once\n"},
@@ -204,8 +239,9 @@ static void test_syntax(void **state)
          "1:1: a job file is YAML 1.1 or 1.2: leave this line out, or write '%YAML 1.2', once\n"},
         {"%YAML 1.2\n%YAML 1.2\n---\na: b\n",
          "2:1: a job file is YAML 1.1 or 1.2: leave this line out, or write '%YAML 1.2', once\n"},
-        {"%d files\n", "1:1: a line that begins with '%' tells the YAML reader something, and this is nothing that it "
-                        "knows; leave it out, or put the text in quotes\n"},
+        {"%d files\n", "1:1: a line that begins with '%' tells the YAML reader something, and this "
+                       "is nothing that it "
+                       "knows; leave it out, or put the text in quotes\n"},
     };
 
     (void)state;
@@ -215,34 +251,44 @@ static void test_syntax(void **state)
 /* Numbers that readers of YAML read in different ways are refused, with how to write them. */
 static void test_numbers(void **state)
 {
-#define LEADING_ZERO                                                                                                   \
-    "; a leading zero makes it octal for some readers of YAML and decimal for others: write it without\n"
+#define LEADING_ZERO                                                                               \
+    "; a leading zero makes it octal for some readers of YAML and decimal for others: write it "   \
+    "without\n"
     static const struct mistake mistakes[] = {
         {JOB("limits: {pids: 017}"), "3:30: 'pids' must be a whole number, not '017'" LEADING_ZERO},
-        {JOB("limits: {pids: 0x1f}"), "3:30: 'pids' must be a whole number, not '0x1f'; write it in decimal\n"},
-        {JOB("limits: {pids: 1_000}"), "3:30: 'pids' must be a whole number, not '1_000'; write it without '_'\n"},
-        {JOB("limits: {pids: 1:30}"), "3:30: 'pids' must be a whole number, not '1:30'; some readers of YAML take a:b as "
-                                      "a number to the base of 60: write 90s or 1m30s\n"},
+        {JOB("limits: {pids: 0x1f}"),
+         "3:30: 'pids' must be a whole number, not '0x1f'; write it in decimal\n"},
+        {JOB("limits: {pids: 1_000}"),
+         "3:30: 'pids' must be a whole number, not '1_000'; write it without '_'\n"},
+        {JOB("limits: {pids: 1:30}"),
+         "3:30: 'pids' must be a whole number, not '1:30'; some readers of YAML take a:b as "
+         "a number to the base of 60: write 90s or 1m30s\n"},
         {JOB("limits: {wall: 010}"),
          "3:30: 'wall' must be a duration such as 250ms, 90s or 1h30m, not '010'" LEADING_ZERO},
-        {JOB("limits: {cpu: \"1,5\"}"), "3:29: 'cpu' must be a number of cores such as 1.5 or 150%, not '1,5'; the decimal "
-                                        "mark is '.'\n"},
-        {JOB("limits: {memory: 512 MB}"),
-         "3:32: 'memory' must be a size such as 64K, 512M or 1.5G, not '512 MB'; leave out the blank\n"},
+        {JOB("limits: {cpu: \"1,5\"}"),
+         "3:29: 'cpu' must be a number of cores such as 1.5 or 150%, not '1,5'; the decimal "
+         "mark is '.'\n"},
+        {JOB("limits: {memory: 512 MB}"), "3:32: 'memory' must be a size such as 64K, 512M or "
+                                          "1.5G, not '512 MB'; leave out the blank\n"},
         {JOB("limits: {memory: 512Mi}"),
-         "3:32: 'memory' must be a size such as 64K, 512M or 1.5G, not '512Mi'; the units are K, M, G and T, each 1024 times the one before\n"},
+         "3:32: 'memory' must be a size such as 64K, 512M or 1.5G, not '512Mi'; the units are K, "
+         "M, G and T, each 1024 times the one before\n"},
         {JOB("limits: {memory: 1g}"),
-         "3:32: 'memory' must be a size such as 64K, 512M or 1.5G, not '1g'; the units are K, M, G and T, each 1024 times the one before\n"},
-        {JOB("limits: {cpu: 500m}"),
-         "3:29: 'cpu' must be a number of cores such as 1.5 or 150%, not '500m'; half a core is 0.5\n"},
+         "3:32: 'memory' must be a size such as 64K, 512M or 1.5G, not '1g'; the units are K, M, G "
+         "and T, each 1024 times the one before\n"},
+        {JOB("limits: {cpu: 500m}"), "3:29: 'cpu' must be a number of cores such as 1.5 or 150%, "
+                                     "not '500m'; half a core is 0.5\n"},
         {JOB("limits: {wall: 5min}"),
-         "3:30: 'wall' must be a duration such as 250ms, 90s or 1h30m, not '5min'; the units are ns, us, ms, s, m, h and d\n"},
+         "3:30: 'wall' must be a duration such as 250ms, 90s or 1h30m, not '5min'; the units are "
+         "ns, us, ms, s, m, h and d\n"},
         {JOB("limits: {open-files: 1e3}"),
          "3:36: 'open-files' must be a whole number, not '1e3'; write it in plain digits\n"},
-        {JOB("expect: {exit: 0777}"), "3:30: 'exit' must be a whole number, not '0777'" LEADING_ZERO},
-        {JOB("expect: {signal: 011}"),
-         "3:32: 'signal' must be a signal such as SEGV, SIGSEGV or 11 (1 to 64), not '011'" LEADING_ZERO},
-        {JOB("user: 01000"), "3:21: 'user' must be root, a user's name, UID or UID:GID, not '01000'" LEADING_ZERO},
+        {JOB("expect: {exit: 0777}"),
+         "3:30: 'exit' must be a whole number, not '0777'" LEADING_ZERO},
+        {JOB("expect: {signal: 011}"), "3:32: 'signal' must be a signal such as SEGV, SIGSEGV or "
+                                       "11 (1 to 64), not '011'" LEADING_ZERO},
+        {JOB("user: 01000"),
+         "3:21: 'user' must be root, a user's name, UID or UID:GID, not '01000'" LEADING_ZERO},
         {JOB("limits: {cpuset: 010}"),
          "3:32: 'cpuset' must be a CPU's number or a list such as 0-2,5, not '010'" LEADING_ZERO},
     };
@@ -270,12 +316,15 @@ static void test_many_problems_are_counted(void **state)
     unload(&r);
 }
 
-/* A byte order mark, line ends of other systems, and the end marker are no mistakes; columns count from behind the mark. */
+/* A byte order mark, line ends of other systems, and the end marker are no mistakes; columns count
+ * from behind the mark. */
 static void test_marks_of_editors(void **state)
 {
-    static const struct mistake after_mark = {"\xef\xbb\xbf" "cupel: x\njobs: {a: {run: y}}\n",
+    static const struct mistake after_mark = {"\xef\xbb\xbf"
+                                              "cupel: x\njobs: {a: {run: y}}\n",
                                               "1:8: 'cupel' must be a whole number, not 'x'\n"};
-    struct loaded r = load("\xef\xbb\xbf" "cupel: 1\r\njobs:\r\n  a: {run: x}\r\n...\r\n");
+    struct loaded r = load("\xef\xbb\xbf"
+                           "cupel: 1\r\njobs:\r\n  a: {run: x}\r\n...\r\n");
 
     (void)state;
     assert_non_null(r.plan);

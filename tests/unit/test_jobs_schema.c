@@ -1,4 +1,5 @@
-/* jobs: what is written for others from the key table: limits, JSON Schema, and docs/job-file.md, which must not drift.
+/* jobs: what is written for others from the key table: limits, JSON Schema, and docs/job-file.md,
+ * which must not drift.
  */
 #include "test_jobs.h"
 
@@ -40,7 +41,8 @@ static void test_schema_names_every_key(void **state)
             json_t *key = json_object_get(properties, keys_all[t]->keys[i].name);
 
             if (key == NULL)
-                fail_msg("the schema lacks '%s' of %s", keys_all[t]->keys[i].name, keys_all[t]->title);
+                fail_msg("the schema lacks '%s' of %s", keys_all[t]->keys[i].name,
+                         keys_all[t]->title);
             assert_non_null(json_object_get(key, "description"));
             /* what the parser refuses as not supported yet, the schema refuses too */
             assert_int_equal(json_object_get(key, "not") != NULL, keys_all[t]->keys[i].set == NULL);
@@ -57,7 +59,8 @@ static void test_references_lead_somewhere(void **state)
     size_t n = 0;
 
     (void)state;
-    for (const char *p = strstr(text, "\"#/$defs/"); p != NULL; p = strstr(p + 1, "\"#/$defs/"), n++) {
+    for (const char *p = strstr(text, "\"#/$defs/"); p != NULL;
+         p = strstr(p + 1, "\"#/$defs/"), n++) {
         const char *name = p + strlen("\"#/$defs/");
         cleanup_free char *copy = strndup(name, strcspn(name, "\""));
 
@@ -79,7 +82,9 @@ static void test_documentation_has_every_table(void **state)
 
         keys_markdown(keys_all[t], &table);
         if (strstr(text, table.data) == NULL)
-            fail_msg("docs/job-file.md lacks this table (`cupel schema --markdown` prints all):\n%s", table.data);
+            fail_msg(
+                "docs/job-file.md lacks this table (`cupel schema --markdown` prints all):\n%s",
+                table.data);
     }
 }
 
@@ -100,7 +105,8 @@ static void test_tables_are_sound(void **state)
             if (k->set == NULL)
                 continue;
             assert_true(k->forms != 0);
-            assert_int_equal((k->forms & (FORM_OBJECT | FORM_OBJECTS | FORM_NAMED)) != 0, k->sub != NULL);
+            assert_int_equal((k->forms & (FORM_OBJECT | FORM_OBJECTS | FORM_NAMED)) != 0,
+                             k->sub != NULL);
             assert_int_equal(k->type == TYPE_CHOICE, k->choices != NULL);
         }
     }
@@ -109,20 +115,24 @@ static void test_tables_are_sound(void **state)
 /* An editor refuses the numbers that the parser refuses. */
 static void test_schema_has_the_bounds_of_limits(void **state)
 {
-    static const uint64_t scales[] = {
-        [JOBS_UNIT_CORES] = 1000, [JOBS_UNIT_DURATION] = NSEC_PER_SEC, [JOBS_UNIT_SIZE] = 1, [JOBS_UNIT_COUNT] = 1};
+    static const uint64_t scales[] = {[JOBS_UNIT_CORES] = 1000,
+                                      [JOBS_UNIT_DURATION] = NSEC_PER_SEC,
+                                      [JOBS_UNIT_SIZE] = 1,
+                                      [JOBS_UNIT_COUNT] = 1};
     json_t *s = schema();
 
     (void)state;
     for (size_t i = 0; i < JOBS_LIMIT_COUNT; i++) {
         const struct jobs_limit_info *info = &jobs_limit_table[i];
         bool io = str_starts(info->key, "io.");
-        json_t *properties = json_object_get(table_of(s, io ? &keys_io : &keys_limits), "properties");
+        json_t *properties =
+            json_object_get(table_of(s, io ? &keys_io : &keys_limits), "properties");
         json_t *key = json_object_get(properties, io ? info->key + 3 : info->key);
 
         assert_true(info->max > info->min);
         if (info->unit == JOBS_UNIT_CPUS) {
-            assert_int_equal(json_integer_value(json_object_get(key, "maximum")), JOBS_CPUS_MAX - 1);
+            assert_int_equal(json_integer_value(json_object_get(key, "maximum")),
+                             JOBS_CPUS_MAX - 1);
             continue;
         }
         assert_true(json_number_value(json_object_get(key, "minimum")) ==
@@ -136,9 +146,10 @@ static void test_schema_has_the_bounds_of_limits(void **state)
 static void test_limit_table(void **state)
 {
     static const char *const report_keys[JOBS_LIMIT_COUNT] = {
-        "cpu_cores",  "cpuset",      "cpu_time_seconds", "wall_seconds",    "memory_bytes", "swap_bytes",  "pids",
-        "disk_bytes", "inodes",      "output_bytes",     "file_size_bytes", "open_files",   "stack_bytes", "core_bytes",
-        "processes",  "io_read_bps", "io_write_bps",     "io_read_iops",    "io_write_iops"};
+        "cpu_cores",       "cpuset",       "cpu_time_seconds", "wall_seconds", "memory_bytes",
+        "swap_bytes",      "pids",         "disk_bytes",       "inodes",       "output_bytes",
+        "file_size_bytes", "open_files",   "stack_bytes",      "core_bytes",   "processes",
+        "io_read_bps",     "io_write_bps", "io_read_iops",     "io_write_iops"};
     char buf[UNIT_TEXT_SIZE];
 
     (void)state;
@@ -154,9 +165,12 @@ static void test_limit_table(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_schema_names_every_key),          cmocka_unit_test(test_references_lead_somewhere),
-        cmocka_unit_test(test_documentation_has_every_table),   cmocka_unit_test(test_tables_are_sound),
-        cmocka_unit_test(test_schema_has_the_bounds_of_limits), cmocka_unit_test(test_limit_table),
+        cmocka_unit_test(test_schema_names_every_key),
+        cmocka_unit_test(test_references_lead_somewhere),
+        cmocka_unit_test(test_documentation_has_every_table),
+        cmocka_unit_test(test_tables_are_sound),
+        cmocka_unit_test(test_schema_has_the_bounds_of_limits),
+        cmocka_unit_test(test_limit_table),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -11,7 +11,8 @@ static const char file[] = "cupel: 1\n"
                            "  data: {tags: [slow, net]}\n"
                            "  lint: {}\n";
 
-static void check(const char *const *only, size_t n_only, const char *const *tags, size_t n_tags, const char *expected)
+static void check(const char *const *only, size_t n_only, const char *const *tags, size_t n_tags,
+                  const char *expected)
 {
     struct loaded r = load_good(file);
     cleanup_strbuf struct strbuf names = {0};

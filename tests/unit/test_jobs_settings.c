@@ -1,4 +1,5 @@
-/* The configuration file: what it says, what is wrong with it and where, and that its documentation has its keys. */
+/* The configuration file: what it says, what is wrong with it and where, and that its documentation
+ * has its keys. */
 #include "test_jobs.h"
 
 #include <fcntl.h>
@@ -17,7 +18,8 @@ static void test_says(void **state)
 
     (void)state;
     assert_int_equal(setenv("HOME", "/home/u", 1), 0);
-    assert_int_equal(read_text("cache: {keep: 20G, older: 30d, path: ~/roots}\n", &s, &problems), 0);
+    assert_int_equal(read_text("cache: {keep: 20G, older: 30d, path: ~/roots}\n", &s, &problems),
+                     0);
     assert_int_equal(s.keep_bytes, UINT64_C(20) << 30);
     assert_int_equal(s.older_ns, 30 * 86400 * NSEC_PER_SEC);
     assert_string_equal(s.path, "/home/u/roots");
@@ -27,7 +29,8 @@ static void test_says(void **state)
 
 static void test_says_nothing(void **state)
 {
-    static const char *const texts[] = {"", "\n", "# cache:\n#   keep: 20G\n", "  # x", "cache: {}\n"};
+    static const char *const texts[] = {"", "\n", "# cache:\n#   keep: 20G\n", "  # x",
+                                        "cache: {}\n"};
 
     (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
@@ -53,7 +56,8 @@ static void test_problems(void **state)
         {"cache: {path: roots}", "c.yaml:1:15: 'path' must be an absolute path"},
         {"cache: {path: }", "c.yaml:1:15: 'path' must be"},
         {"cache:\n  kep: 1G\n", "c.yaml:2:3: unknown key 'kep', did you mean 'keep'?"},
-        {"keep: 1G\n", "c.yaml:1:1: unknown key 'keep' in the configuration, did you mean 'keep' under 'cache'?"},
+        {"keep: 1G\n",
+         "c.yaml:1:1: unknown key 'keep' in the configuration, did you mean 'keep' under 'cache'?"},
         {"cache: 20G\n", "c.yaml:1:8: 'cache' must be a map"},
         {"- cache\n", "c.yaml:1:1: a configuration is a map"},
         {"cache: {keep: 1G, keep: 2G}\n", "c.yaml:1:19: "},
@@ -65,8 +69,10 @@ static void test_problems(void **state)
         cleanup_strbuf struct strbuf problems = {0};
         struct jobs_settings s = {0};
 
-        if (read_text(wrong[i].text, &s, &problems) >= 0 || strstr(problems.data, wrong[i].says) == NULL)
-            fail_msg("%s: %s", wrong[i].text, problems.data != NULL ? problems.data : "nothing wrong with it");
+        if (read_text(wrong[i].text, &s, &problems) >= 0 ||
+            strstr(problems.data, wrong[i].says) == NULL)
+            fail_msg("%s: %s", wrong[i].text,
+                     problems.data != NULL ? problems.data : "nothing wrong with it");
     }
 }
 
@@ -77,7 +83,8 @@ static void test_documentation_has_the_tables(void **state)
     size_t len;
 
     (void)state;
-    assert_int_equal(file_read_at(AT_FDCWD, "../../docs/configuration.md", 1 << 20, &text, &len), 0);
+    assert_int_equal(file_read_at(AT_FDCWD, "../../docs/configuration.md", 1 << 20, &text, &len),
+                     0);
     for (size_t i = 0; i < ARRAY_SIZE(tables); i++) {
         cleanup_strbuf struct strbuf table = {0};
 

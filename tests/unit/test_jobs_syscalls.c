@@ -1,4 +1,5 @@
-/* jobs: `seccomp`: names of system calls, what may be allowed and denied, and how it merges with defaults. */
+/* jobs: `seccomp`: names of system calls, what may be allowed and denied, and how it merges with
+ * defaults. */
 #include "test_jobs.h"
 
 #define JOB(keys) "cupel: 1\njobs:\n  a: {run: x, " keys "}\n"
@@ -6,16 +7,21 @@
 static void test_mistakes(void **state)
 {
     static const struct mistake mistakes[] = {
-        {JOB("seccomp: srtict"), "3:24: 'seccomp' must be default, strict, a map or a path on the host, not 'srtict', "
-                                 "did you mean 'strict'?\n"},
+        {JOB("seccomp: srtict"),
+         "3:24: 'seccomp' must be default, strict, a map or a path on the host, not 'srtict', "
+         "did you mean 'strict'?\n"},
         {JOB("seccomp: [strict]"),
          "3:24: 'seccomp' must be default, strict, a map or a path on the host, not a list\n"},
         {JOB("seccomp: {alow: [vmsplice]}"), "3:25: unknown key 'alow', did you mean 'allow'?\n"},
-        {JOB("seccomp: {profile: lax}"), "3:34: 'profile' must be default, strict or a path on the host, not 'lax'\n"},
-        {JOB("seccomp: {deny: [ptrase, openn]}"), "3:32: there is no system call 'ptrase', did you mean 'ptrace'?\n"
-                                                  "3:40: there is no system call 'openn', did you mean 'open'?\n"},
-        {JOB("seccomp: {deny: quite-unlike-any}"), "3:31: there is no system call 'quite-unlike-any'\n"},
-        {JOB("seccomp: {deny: [{a: b}]}"), "3:32: 'deny' must be names of system calls, not a map\n"},
+        {JOB("seccomp: {profile: lax}"),
+         "3:34: 'profile' must be default, strict or a path on the host, not 'lax'\n"},
+        {JOB("seccomp: {deny: [ptrase, openn]}"),
+         "3:32: there is no system call 'ptrase', did you mean 'ptrace'?\n"
+         "3:40: there is no system call 'openn', did you mean 'open'?\n"},
+        {JOB("seccomp: {deny: quite-unlike-any}"),
+         "3:31: there is no system call 'quite-unlike-any'\n"},
+        {JOB("seccomp: {deny: [{a: b}]}"),
+         "3:32: 'deny' must be names of system calls, not a map\n"},
         {JOB("seccomp: {allow: [bpf]}"),
          "3:33: 'allow' cannot name 'bpf': it is a way to the kernel that has let processes out\n"},
         {JOB("seccomp: {allow: [keyctl, vmsplice, mount]}"),
@@ -27,7 +33,8 @@ static void test_mistakes(void **state)
         {JOB("seccomp: {deny: execve}"),
          "3:31: 'deny' cannot name 'execve': the command cannot be started without it\n"},
         {JOB("seccomp: {allow: kcmp, deny: [kcmp]}"), "3:24: 'kcmp' is both allowed and denied\n"},
-        {"cupel: 1\ndefaults: {seccomp: {deny: [ptrace]}}\njobs:\n  a: {run: x, seccomp: {allow: ptrace}}\n",
+        {"cupel: 1\ndefaults: {seccomp: {deny: [ptrace]}}\njobs:\n  a: {run: x, seccomp: {allow: "
+         "ptrace}}\n",
          "4:24: 'ptrace' is both allowed and denied\n"},
     };
 
@@ -124,7 +131,8 @@ static void test_profile_mistakes(void **state)
         {"profile-broken.json", "profile-broken.json:"},
         {"profile-notify.json", "a rule has no 'action' that can be carried out"},
         {"profile-args.json", "an argument's rule needs index (0 to 5), value and op"},
-        {"profile-short.json", "it does not allow 'exit_group', without which the command cannot be started"},
+        {"profile-short.json",
+         "it does not allow 'exit_group', without which the command cannot be started"},
     };
 
     (void)state;
@@ -144,8 +152,9 @@ static void test_equality(void **state)
 {
     static const char *const a[] = {"read", "write", NULL}, *const b[] = {"read", NULL},
                              *const c[] = {"read", "write", NULL};
-    const struct jobs_seccomp none = {0}, strict = {.profile = JOBS_SECCOMP_STRICT}, with_a = {.allow = a},
-                              with_b = {.allow = b}, with_c = {.allow = c}, denies_a = {.deny = a};
+    const struct jobs_seccomp none = {0}, strict = {.profile = JOBS_SECCOMP_STRICT},
+                              with_a = {.allow = a}, with_b = {.allow = b}, with_c = {.allow = c},
+                              denies_a = {.deny = a};
 
     (void)state;
     assert_true(jobs_seccomp_equal(&none, &none));
@@ -161,9 +170,12 @@ static void test_equality(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_mistakes),         cmocka_unit_test(test_no_refused_call_may_be_allowed),
-        cmocka_unit_test(test_defaults_merge),   cmocka_unit_test(test_profile_file),
-        cmocka_unit_test(test_profile_mistakes), cmocka_unit_test(test_equality),
+        cmocka_unit_test(test_mistakes),
+        cmocka_unit_test(test_no_refused_call_may_be_allowed),
+        cmocka_unit_test(test_defaults_merge),
+        cmocka_unit_test(test_profile_file),
+        cmocka_unit_test(test_profile_mistakes),
+        cmocka_unit_test(test_equality),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

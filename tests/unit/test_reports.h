@@ -1,4 +1,5 @@
-/* test_reports: what the tests of reports/ share: a directory of their own, a result to start from, whole files. */
+/* test_reports: what the tests of reports/ share: a directory of their own, a result to start from,
+ * whole files. */
 #pragma once
 
 #include "reports/reports.h"
@@ -63,7 +64,8 @@ static inline struct reports_result plain_result(struct reports_case *c)
     };
 }
 
-static inline struct reports_result result_of(struct reports_case *c, enum reports_verdict v, const char *evidence)
+static inline struct reports_result result_of(struct reports_case *c, enum reports_verdict v,
+                                              const char *evidence)
 {
     struct reports_result r = plain_result(c);
 
@@ -72,7 +74,8 @@ static inline struct reports_result result_of(struct reports_case *c, enum repor
     return r;
 }
 
-/* A job that failed, left something running that has a nasty name, and passed at its third attempt of four. */
+/* A job that failed, left something running that has a nasty name, and passed at its third attempt
+ * of four. */
 struct attempts {
     struct reports_case c[3];
     struct reports_result result[3];
@@ -84,7 +87,8 @@ struct attempts {
 
 static inline void attempts_init(struct attempts *a)
 {
-    a->result[0] = result_of(&a->c[0], REPORTS_FAILED, "exit code 2, expected 0\nattempt 9: passed");
+    a->result[0] =
+        result_of(&a->c[0], REPORTS_FAILED, "exit code 2, expected 0\nattempt 9: passed");
     a->result[0].exit = 2;
     a->result[0].stdout_log = "logs/attempt-1/job.stdout";
     a->leaks[0] = (struct reports_leak){7, 10 * NSEC_PER_MSEC, LEAK_NAME};
@@ -118,7 +122,8 @@ static inline char *get_file(struct room *room, const char *path, size_t *ret_le
     char *data = NULL;
     size_t len;
 
-    assert_int_equal(file_read_at(reports_out_dirfd(room->out), path, (size_t)64 << 20, &data, &len), 0);
+    assert_int_equal(
+        file_read_at(reports_out_dirfd(room->out), path, (size_t)64 << 20, &data, &len), 0);
     if (ret_len != NULL)
         *ret_len = len;
     return data;

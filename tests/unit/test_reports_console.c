@@ -1,5 +1,5 @@
-/* test_reports_console: the console on a real pseudo-terminal, read by a small terminal emulator that knows only the
- * sequences which cupel may send, and on a pipe. */
+/* test_reports_console: the console on a real pseudo-terminal, read by a small terminal emulator
+ * that knows only the sequences which cupel may send, and on a pipe. */
 #include "test_reports.h"
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,7 +11,8 @@
 #include <signal.h>
 #include <sys/ioctl.h>
 
-/* ---- a terminal ----------------------------------------------------------------------------------------------------
+/* ---- a terminal
+ * ----------------------------------------------------------------------------------------------------
  */
 
 #define ROWS 60
@@ -144,7 +145,8 @@ static void terminal_feed(struct terminal *t, const char *p, size_t n)
     }
 }
 
-/* ---- scenarios -----------------------------------------------------------------------------------------------------
+/* ---- scenarios
+ * -----------------------------------------------------------------------------------------------------
  */
 
 struct scenario {
@@ -156,7 +158,8 @@ struct scenario {
 
 static void scenario_environment(const struct scenario *s)
 {
-    (void)signal(SIGSEGV, SIG_DFL); /* cmocka's handler would run the other tests in this process too */
+    /* cmocka's handler would run the other tests in this process too */
+    (void)signal(SIGSEGV, SIG_DFL);
     (void)signal(SIGABRT, SIG_DFL);
     (void)unsetenv("CI");
     (void)unsetenv("NO_COLOR");
@@ -236,8 +239,8 @@ static void snapshot(int fd)
         abort();
 }
 
-static struct reports_result timed(struct reports_case *c, const char *id, enum reports_verdict v, const char *evidence,
-                                   uint64_t wall_ms)
+static struct reports_result timed(struct reports_case *c, const char *id, enum reports_verdict v,
+                                   const char *evidence, uint64_t wall_ms)
 {
     struct reports_result result = result_of(c, v, evidence);
 
@@ -266,8 +269,10 @@ static void play_small_run(struct scenario *s, int fd)
          .memory_limit = 512 << 20},
         {.id = "eat", .wall_ns = NSEC_PER_SEC, .memory_bytes = UINT64_MAX},
     };
-    struct reports_run run = {.name = "suite", .hostname = "h", .results = list, .n_results = 5, .wall_ns = 1234000000};
-    const char *unenforced[] = {"memory", "cpu", NULL}, *notes[] = {"artifact /work/x matched nothing", NULL};
+    struct reports_run run = {
+        .name = "suite", .hostname = "h", .results = list, .n_results = 5, .wall_ns = 1234000000};
+    const char *unenforced[] = {"memory", "cpu", NULL},
+               *notes[] = {"artifact /work/x matched nothing", NULL};
     struct cupel_error err = {0};
     struct reports_console *console = reports_console_new(fd, 5, s->room->out);
     bool live = reports_console_is_live(console);
@@ -355,7 +360,8 @@ static void test_plain(void **state)
                   "     SIGSEGV [   0.005s] crash\n"
                   "             killed by SIGSEGV\n"
                   "\n"
-                  "     Summary [   1.234s] 5 jobs: 1 passed, 1 failed, 1 signaled, 1 memory-limit, 1 skipped\n"
+                  "     Summary [   1.234s] 5 jobs: 1 passed, 1 failed, 1 signaled, 1 "
+                  "memory-limit, 1 skipped\n"
                   "             Not enforced: memory (2 jobs), cpu (2 jobs)\n"
                   "             Note: build: artifact /work/x matched nothing\n"
                   "             Report: %s/junit.xml\n",
@@ -377,9 +383,10 @@ static void test_terminal(void **state)
     expect_has(t->snapshots[0], "     Running [ 00:00:0");
     expect_has(t->snapshots[0], "] [>                       ] 0/5: 0 running\n");
     expect_starts(t->snapshots[1], "        PASS [   0.012s] build\n     Running [ ");
-    expect_has(t->snapshots[1], "] [====>                   ] 1/5: 2 running, 1 passed\n"
-                                "             [   1.204s] test  of 5 min  memory 12 MiB of 512 MiB\n"
-                                "             [   1.000s] eat\n");
+    expect_has(t->snapshots[1],
+               "] [====>                   ] 1/5: 2 running, 1 passed\n"
+               "             [   1.204s] test  of 5 min  memory 12 MiB of 512 MiB\n"
+               "             [   1.000s] eat\n");
     /* what finished stands above the frame; the frame is there once, and last */
     expect_starts(t->snapshots[2], "        PASS [   0.012s] build\n"
                                    "        FAIL [   1.204s] test: exit code 2, expected 0\n"
@@ -408,8 +415,9 @@ static void test_environment(void **state)
         const char *env[4];
         bool live, colours;
     } table[] = {
-        {{"NO_COLOR", "1"}, true, false}, {{"NO_COLOR", ""}, true, true}, {{"CI", "true"}, false, true},
-        {{"TERM", "dumb"}, false, false}, {{"TERM", ""}, false, false},
+        {{"NO_COLOR", "1"}, true, false}, {{"NO_COLOR", ""}, true, true},
+        {{"CI", "true"}, false, true},    {{"TERM", "dumb"}, false, false},
+        {{"TERM", ""}, false, false},
     };
     struct room *room = *state;
 
@@ -426,7 +434,8 @@ static void test_environment(void **state)
     }
 }
 
-/* ---- attempts and leaks ----------------------------------------------------------------------------------------------
+/* ---- attempts and leaks
+ * ----------------------------------------------------------------------------------------------
  */
 
 static void play_attempts(struct scenario *s, int fd)
@@ -434,8 +443,11 @@ static void play_attempts(struct scenario *s, int fd)
     struct attempts a;
     struct reports_case c;
     struct reports_result limit, stopped, *list[4];
-    struct reports_running running = {
-        .id = "job", .attempt = 2, .attempts_max = 4, .wall_ns = NSEC_PER_SEC, .memory_bytes = UINT64_MAX};
+    struct reports_running running = {.id = "job",
+                                      .attempt = 2,
+                                      .attempts_max = 4,
+                                      .wall_ns = NSEC_PER_SEC,
+                                      .memory_bytes = UINT64_MAX};
     struct reports_run run = {
         .name = "suite", .hostname = "h", .results = list, .n_results = 4, .wall_ns = NSEC_PER_SEC};
     struct reports_console *console = reports_console_new(fd, 4, s->room->out);
@@ -472,38 +484,42 @@ static void play_attempts(struct scenario *s, int fd)
 
 static void test_attempts_and_leaks(void **state)
 {
-#define LEAKS                                                                                                          \
-    "5 processes left running: pid 7 `" LEAK_SHOWN "` (CPU 0.01 s), pid 8 `sleep 60` (CPU 1.23 s) and 3 more\n"
+#define LEAKS                                                                                      \
+    "5 processes left running: pid 7 `" LEAK_SHOWN                                                 \
+    "` (CPU 0.01 s), pid 8 `sleep 60` (CPU 1.23 s) and 3 more\n"
     struct scenario s = {.room = *state, .play = play_attempts};
     cleanup_free char *raw = on_pipe(&s);
     cleanup_free char *text = without_status_times(raw);
 
     assert_string_equal(
-        text, "  TRY 1 FAIL [   1.000s] job: exit code 2, expected 0\\x0Aattempt 9: passed; " LEAKS
-              "      Status [---------] 0 of 4 jobs finished, 1 running\n"
-              "     running [   1.000s] job  try 2 of 4\n"
-              "  TRY 2 SEGV [   2.000s] job: killed by SIGSEGV\n"
-              "   FLAKY 3/4 [   3.000s] job\n"
-              "   TRY 3 CPU [   3.000s] tight: CPU limit\n"
-              "        LEAK [   1.000s] daemon: " LEAKS "      CANCEL [         ] stopped: cancelled by the user\n"
-              "\n"
-              "   FLAKY 3/4 [   3.000s] job\n"
-              "             attempt 1: signaled: killed by SIGSEGV\n"
-              "\n"
-              "   TRY 3 CPU [   3.000s] tight\n"
-              "             CPU limit\n"
-              "             attempt 1: signaled: killed by SIGSEGV\n"
-              "\n"
-              "     Summary [   1.000s] 4 jobs: 2 passed (1 flaky, 1 leaky), 1 cpu-limit, 1 cancelled\n");
+        text,
+        "  TRY 1 FAIL [   1.000s] job: exit code 2, expected 0\\x0Aattempt 9: passed; " LEAKS
+        "      Status [---------] 0 of 4 jobs finished, 1 running\n"
+        "     running [   1.000s] job  try 2 of 4\n"
+        "  TRY 2 SEGV [   2.000s] job: killed by SIGSEGV\n"
+        "   FLAKY 3/4 [   3.000s] job\n"
+        "   TRY 3 CPU [   3.000s] tight: CPU limit\n"
+        "        LEAK [   1.000s] daemon: " LEAKS
+        "      CANCEL [         ] stopped: cancelled by the user\n"
+        "\n"
+        "   FLAKY 3/4 [   3.000s] job\n"
+        "             attempt 1: signaled: killed by SIGSEGV\n"
+        "\n"
+        "   TRY 3 CPU [   3.000s] tight\n"
+        "             CPU limit\n"
+        "             attempt 1: signaled: killed by SIGSEGV\n"
+        "\n"
+        "     Summary [   1.000s] 4 jobs: 2 passed (1 flaky, 1 leaky), 1 cpu-limit, 1 cancelled\n");
 }
 
-/* ---- hostile text --------------------------------------------------------------------------------------------------
+/* ---- hostile text
+ * --------------------------------------------------------------------------------------------------
  */
 
-#define HOSTILE                                                                                                        \
-    "\x1b[2J\x1b[H\x1b]0;owned\x07\x9b"                                                                                \
-    "2J\xc2\x9b"                                                                                                       \
-    "2J\r        PASS [   0.001s] forged\n        PASS [   0.001s] forged\x1b[1A"                                      \
+#define HOSTILE                                                                                    \
+    "\x1b[2J\x1b[H\x1b]0;owned\x07\x9b"                                                            \
+    "2J\xc2\x9b"                                                                                   \
+    "2J\r        PASS [   0.001s] forged\n        PASS [   0.001s] forged\x1b[1A"                  \
     "\xe2\x80\xae\xff\x7f\b\b\t\xe6\xbc\xa2\xe6\xbc\xa2\xf0\x9f\x98\x80\x00"
 
 static void play_hostile_run(struct scenario *s, int fd)
@@ -594,7 +610,8 @@ static void test_hostile_on_a_pipe(void **state)
     expect_has(text, "] interrupted; 12 jobs: 1 passed (1 leaky), ");
 }
 
-/* ---- readers that do not read --------------------------------------------------------------------------------------
+/* ---- readers that do not read
+ * --------------------------------------------------------------------------------------
  */
 
 static void test_a_reader_that_stops_does_not_stop_us(void **state)
@@ -613,7 +630,8 @@ static void test_a_reader_that_stops_does_not_stop_us(void **state)
 
     assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
     console = reports_console_new(fds[1], N, room->out);
-    for (int i = 0; i < N; i++) { /* more than a pipe holds; blocking here would be the test's time limit */
+    /* more than a pipe holds; blocking here would be the test's time limit */
+    for (int i = 0; i < N; i++) {
         (void)snprintf(id, sizeof(id), "job%d", i);
         result.id = id;
         reports_console_finished(console, &result);
@@ -660,7 +678,8 @@ static void test_a_reader_that_went_away(void **state)
     (void)close(fds[1]);
 }
 
-/* ---- slow jobs, many failures --------------------------------------------------------------------------------------
+/* ---- slow jobs, many failures
+ * --------------------------------------------------------------------------------------
  */
 
 static void play_slow_job(struct scenario *s, int fd)
@@ -724,9 +743,11 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_attempts_and_leaks, room_setup, room_teardown),
         cmocka_unit_test_setup_teardown(test_hostile_at_every_width, room_setup, room_teardown),
         cmocka_unit_test_setup_teardown(test_hostile_on_a_pipe, room_setup, room_teardown),
-        cmocka_unit_test_setup_teardown(test_a_reader_that_stops_does_not_stop_us, room_setup, room_teardown),
+        cmocka_unit_test_setup_teardown(test_a_reader_that_stops_does_not_stop_us, room_setup,
+                                        room_teardown),
         cmocka_unit_test_setup_teardown(test_a_reader_that_went_away, room_setup, room_teardown),
-        cmocka_unit_test_setup_teardown(test_slow_jobs_are_named_on_a_pipe, room_setup, room_teardown),
+        cmocka_unit_test_setup_teardown(test_slow_jobs_are_named_on_a_pipe, room_setup,
+                                        room_teardown),
         cmocka_unit_test_setup_teardown(test_many_failures_are_bounded, room_setup, room_teardown),
     };
 

@@ -1,4 +1,5 @@
-/* test_reports_jsonl: results.jsonl read back with jansson: fields, units, absence, one write a line, full disks. */
+/* test_reports_jsonl: results.jsonl read back with jansson: fields, units, absence, one write a
+ * line, full disks. */
 #include "test_reports.h"
 #include <stdarg.h>
 #include <stddef.h>
@@ -54,13 +55,15 @@ static void test_full_result(void **state)
     struct room *room = *state;
     struct cupel_error err = {0};
     struct reports_case c;
-    struct reports_result result = result_of(&c, REPORTS_MEMORY_LIMIT, "memory limit 64 MiB reached");
+    struct reports_result result =
+        result_of(&c, REPORTS_MEMORY_LIMIT, "memory limit 64 MiB reached");
     struct reports_limit limits[] = {{"memory_bytes", 67108864, 1, NULL},
                                      {"wall_seconds", 1500000000, NSEC_PER_SEC, NULL},
                                      {"cpu_cores", 500, 1000, NULL},
                                      {"cpuset", 3, 1, "0-1,3"},
                                      {"pids", 10, 1, NULL}};
-    const char *tags[] = {"slow", "net", NULL}, *notes[] = {"a note", NULL}, *artifacts[] = {"artifacts/job/a", NULL};
+    const char *tags[] = {"slow", "net", NULL}, *notes[] = {"a note", NULL},
+               *artifacts[] = {"artifacts/job/a", NULL};
     const char *unenforced[] = {"cpu", NULL}, *none[] = {NULL};
     json_t *lines[LINES_MAX], *usage, *object;
     cleanup_free char *text = NULL;
@@ -107,15 +110,19 @@ static void test_full_result(void **state)
     expect_number(object, "wall_seconds", 1.5);
     expect_number(object, "cpu_cores", 0.5);
     assert_int_equal(json_array_size(json_object_get(lines[0], "tags")), 2);
-    assert_string_equal(json_string_value(json_array_get(json_object_get(lines[0], "unenforced"), 0)), "cpu");
-    assert_string_equal(json_string_value(json_array_get(json_object_get(lines[0], "notes"), 0)), "a note");
-    assert_string_equal(json_string_value(json_array_get(json_object_get(lines[0], "artifacts"), 0)),
-                        "artifacts/job/a");
+    assert_string_equal(
+        json_string_value(json_array_get(json_object_get(lines[0], "unenforced"), 0)), "cpu");
+    assert_string_equal(json_string_value(json_array_get(json_object_get(lines[0], "notes"), 0)),
+                        "a note");
+    assert_string_equal(
+        json_string_value(json_array_get(json_object_get(lines[0], "artifacts"), 0)),
+        "artifacts/job/a");
     assert_string_equal(string_at(json_object_get(lines[0], "logs"), "stdout"), "logs/job.stdout");
     assert_string_equal(string_at(json_object_get(lines[0], "logs"), "stderr"), "logs/job.stderr");
     free_lines(lines, 1);
     text = get_file(room, "results.jsonl", NULL);
-    assert_non_null(strstr(text, "\"wall_seconds\":1.1,")); /* for people and for grep: not 1.1000000000000001 */
+    /* for people and for grep: not 1.1000000000000001 */
+    assert_non_null(strstr(text, "\"wall_seconds\":1.1,"));
     result.tags = none;
     assert_int_equal(reports_jsonl_append(room->out, &result, &err), 0);
     assert_int_equal(read_lines(room, lines), 2);
@@ -125,9 +132,14 @@ static void test_full_result(void **state)
 
 static void test_absent_is_absent(void **state)
 {
-    static const char *const absent[] = {
-        "flaky", "previous_attempts", "exit", "signal",      "attempts",  "started", "usage", "limits", "tags", "notes",
-        "logs",  "artifacts",         "step", "description", "unenforced"};
+    static const char *const absent[] = {"flaky",     "previous_attempts",
+                                         "exit",      "signal",
+                                         "attempts",  "started",
+                                         "usage",     "limits",
+                                         "tags",      "notes",
+                                         "logs",      "artifacts",
+                                         "step",      "description",
+                                         "unenforced"};
     struct room *room = *state;
     struct cupel_error err = {0};
     struct reports_case c;
@@ -172,11 +184,20 @@ static void test_steps(void **state)
     struct cupel_error err = {0};
     struct reports_case c,
         cases[3] = {
-            {.name = "configure", .verdict = REPORTS_PASSED, .evidence = "", .exit = 0, .wall_ns = 250000000},
-            {.name = "make", .verdict = REPORTS_FAILED, .evidence = "exit code 2, expected 0", .exit = 2, .wall_ns = 1},
+            {.name = "configure",
+             .verdict = REPORTS_PASSED,
+             .evidence = "",
+             .exit = 0,
+             .wall_ns = 250000000},
+            {.name = "make",
+             .verdict = REPORTS_FAILED,
+             .evidence = "exit code 2, expected 0",
+             .exit = 2,
+             .wall_ns = 1},
             {.name = "check", .verdict = REPORTS_SKIPPED, .evidence = "'make' failed", .exit = -1},
         };
-    struct reports_result result = result_of(&c, REPORTS_FAILED, "step 'make': exit code 2, expected 0");
+    struct reports_result result =
+        result_of(&c, REPORTS_FAILED, "step 'make': exit code 2, expected 0");
     unsigned long long before = writes();
     json_t *lines[LINES_MAX];
 
@@ -186,7 +207,8 @@ static void test_steps(void **state)
     if (before != 0)
         assert_int_equal(writes() - before, 4); /* a line is one write */
     else
-        print_message("SKIPPED a part: /proc/self/io is not readable here, so writes are not counted\n");
+        print_message(
+            "SKIPPED a part: /proc/self/io is not readable here, so writes are not counted\n");
     assert_int_equal(read_lines(room, lines), 4);
     assert_string_equal(string_at(lines[0], "id"), "job");
     assert_string_equal(string_at(lines[1], "id"), "job/configure");
@@ -208,25 +230,30 @@ static void test_nasty_bytes(void **state)
     struct room *room = *state;
     struct cupel_error err = {0};
     struct reports_case c;
-    struct reports_result result = result_of(&c, REPORTS_FAILED, "got \"\xff\x01\n{\"verdict\":\"passed\"}\xc3\xa9");
+    struct reports_result result =
+        result_of(&c, REPORTS_FAILED, "got \"\xff\x01\n{\"verdict\":\"passed\"}\xc3\xa9");
     json_t *lines[LINES_MAX];
 
     assert_int_equal(reports_jsonl_append(room->out, &result, &err), 0);
     assert_int_equal(read_lines(room, lines), 1);
-    assert_string_equal(string_at(lines[0], "evidence"), "got \"\\xFF\x01\n{\"verdict\":\"passed\"}\xc3\xa9");
+    assert_string_equal(string_at(lines[0], "evidence"),
+                        "got \"\\xFF\x01\n{\"verdict\":\"passed\"}\xc3\xa9");
     assert_string_equal(string_at(lines[0], "verdict"), "failed");
     free_lines(lines, 1);
 }
 
-/* Fills a small tmpfs in a mount namespace of its own; exit code 0: errors came, and no half line stayed. */
+/* Fills a small tmpfs in a mount namespace of its own; exit code 0: errors came, and no half line
+ * stayed. */
 static int on_full_disk(const char *path)
 {
     struct cupel_error err = {0};
     struct reports_out *out;
     struct reports_case c;
     struct reports_result result = result_of(&c, REPORTS_PASSED, "");
-    struct reports_run run = {
-        .name = "s", .hostname = "h", .results = (struct reports_result *[]){&result}, .n_results = 1};
+    struct reports_run run = {.name = "s",
+                              .hostname = "h",
+                              .results = (struct reports_result *[]){&result},
+                              .n_results = 1};
     cleanup_free char *text = NULL;
     cleanup_free char *long_text = xcalloc(1, 3001);
     size_t n;
@@ -243,7 +270,8 @@ static int on_full_disk(const char *path)
         r = reports_jsonl_append(out, &result, &err);
     if (r != -ENOSPC || err.kind != CUPEL_ERROR_HARNESS || strlen(err.hint) == 0)
         return 2;
-    if (file_read_at(reports_out_dirfd(out), "results.jsonl", 1 << 20, &text, &n) < 0 || n == 0 || text[n - 1] != '\n')
+    if (file_read_at(reports_out_dirfd(out), "results.jsonl", 1 << 20, &text, &n) < 0 || n == 0 ||
+        text[n - 1] != '\n')
         return 3;
     if (reports_junit_write(out, &run, &err) != -ENOSPC)
         return 4;
@@ -265,7 +293,8 @@ static void test_full_disk(void **state)
     assert_int_equal(waitpid(pid, &status, 0), pid);
     assert_true(WIFEXITED(status));
     if (WEXITSTATUS(status) == 77) {
-        print_message("SKIPPED: no mount namespace of our own here (needs root): full disk not tried\n");
+        print_message(
+            "SKIPPED: no mount namespace of our own here (needs root): full disk not tried\n");
         skip();
     }
     assert_int_equal(WEXITSTATUS(status), 0);
@@ -292,7 +321,8 @@ static void test_attempts(void **state)
     assert_string_equal(string_at(one, "verdict"), "failed");
     assert_string_equal(string_at(one, "evidence"), "exit code 2, expected 0\nattempt 9: passed");
     assert_string_equal(string_at(one, "started"), "2023-11-14T22:13:20.123Z");
-    assert_string_equal(string_at(json_object_get(one, "logs"), "stdout"), "logs/attempt-1/job.stdout");
+    assert_string_equal(string_at(json_object_get(one, "logs"), "stdout"),
+                        "logs/attempt-1/job.stdout");
     expect_number(one, "exit", 2);
     expect_number(one, "leaks_in_all", 5);
     expect_number(json_object_get(one, "usage"), "wall_seconds", 1);

@@ -1,6 +1,6 @@
-/* test_reports_junit: junit.xml for every outcome and every nasty byte, checked against the public schemas by libxml2
- * and read back. Where the schemas are not at hand the schema checks are skipped, aloud; everything else is still
- * checked. */
+/* test_reports_junit: junit.xml for every outcome and every nasty byte, checked against the public
+ * schemas by libxml2 and read back. Where the schemas are not at hand the schema checks are
+ * skipped, aloud; everything else is still checked. */
 #include "test_reports.h"
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,7 +14,8 @@
 
 static const char *const schemas[] = {"windyroad-JUnit.xsd", "jenkins-junit-10.xsd"};
 
-/* ---- reading back --------------------------------------------------------------------------------------------------
+/* ---- reading back
+ * --------------------------------------------------------------------------------------------------
  */
 
 static void quiet(void *context, const char *fmt, ...)
@@ -72,7 +73,8 @@ static void validate(xmlDocPtr doc)
 /* Writes the run, reads the file strictly, validates it. */
 static xmlDocPtr write_and_read(struct room *room, struct reports_result *const *results, size_t n)
 {
-    struct reports_run run = {.name = "suite", .hostname = "host", .results = results, .n_results = n};
+    struct reports_run run = {
+        .name = "suite", .hostname = "host", .results = results, .n_results = n};
     struct cupel_error err = {0};
     cleanup_free char *text = NULL;
     size_t length;
@@ -119,7 +121,8 @@ static void expect_at(xmlDocPtr doc, const char *xpath, const char *want)
 
 #define SUITE "/testsuites/testsuite"
 
-/* ---- tests ---------------------------------------------------------------------------------------------------------
+/* ---- tests
+ * ---------------------------------------------------------------------------------------------------------
  */
 
 static void test_schemas_at_hand(void **state)
@@ -128,9 +131,9 @@ static void test_schemas_at_hand(void **state)
 
     (void)state;
     if (!have_schemas())
-        print_message(
-            "SKIPPED: no %s and %s in %s: reports are NOT checked against the schemas (set CUPEL_JUNIT_XSD)\n",
-            schemas[0], schemas[1], path);
+        print_message("SKIPPED: no %s and %s in %s: reports are NOT checked against the schemas "
+                      "(set CUPEL_JUNIT_XSD)\n",
+                      schemas[0], schemas[1], path);
     free(path); /* skip() jumps out of this function, past every cleanup */
     if (!have_schemas())
         skip();
@@ -176,16 +179,21 @@ static void test_every_verdict(void **state)
 
     for (enum reports_verdict v = 0; v < REPORTS_VERDICT_COUNT; v++) {
         struct reports_case c;
-        struct reports_result result = result_of(&c, v, v == REPORTS_PASSED ? "" : "it is so because");
+        struct reports_result result =
+            result_of(&c, v, v == REPORTS_PASSED ? "" : "it is so because");
         const char *element = expected_element(v);
         xmlDocPtr doc = write_one(room, &result);
 
         expect_at(doc, "count(" SUITE "/testcase)", "1");
         expect_at(doc, "string(" SUITE "/@tests)", "1");
-        expect_at(doc, "string(" SUITE "/@failures)", element != NULL && str_eq(element, "failure") ? "1" : "0");
-        expect_at(doc, "string(" SUITE "/@errors)", element != NULL && str_eq(element, "error") ? "1" : "0");
-        expect_at(doc, "string(" SUITE "/@skipped)", element != NULL && str_eq(element, "skipped") ? "1" : "0");
-        expect_at(doc, "string(" SUITE "/properties/property[@name='verdict']/@value)", reports_verdict_name(v));
+        expect_at(doc, "string(" SUITE "/@failures)",
+                  element != NULL && str_eq(element, "failure") ? "1" : "0");
+        expect_at(doc, "string(" SUITE "/@errors)",
+                  element != NULL && str_eq(element, "error") ? "1" : "0");
+        expect_at(doc, "string(" SUITE "/@skipped)",
+                  element != NULL && str_eq(element, "skipped") ? "1" : "0");
+        expect_at(doc, "string(" SUITE "/properties/property[@name='verdict']/@value)",
+                  reports_verdict_name(v));
         expect_at(doc, "count(" SUITE "/testcase/*)", element != NULL ? "1" : "0");
         if (element != NULL) {
             expect_at(doc, "name(" SUITE "/testcase/*)", element);
@@ -264,9 +272,9 @@ static void test_attempts(void **state)
     doc = write_one(room, &a.result[2]);
     expect_at(doc, "string(//property[@name='attempts']/@value)", "3");
     expect_at(doc, "string(//property[@name='flaky']/@value)", "true");
-    expect_at(
-        doc, "string(//property[@name='previous_attempts']/@value)",
-        "attempt 1: failed: exit code 2, expected 0\\x0Aattempt 9: passed\nattempt 2: signaled: killed by SIGSEGV");
+    expect_at(doc, "string(//property[@name='previous_attempts']/@value)",
+              "attempt 1: failed: exit code 2, expected 0\\x0Aattempt 9: passed\nattempt 2: "
+              "signaled: killed by SIGSEGV");
     expect_at(doc, "count(//property[@name='leaks'])", "0");
     expect_at(doc, "count(//testcase/*)", "0");
     xmlFreeDoc(doc);
@@ -282,7 +290,8 @@ static void test_attempts(void **state)
     xmlFreeDoc(doc);
 }
 
-/* Named with any verdict; a newline in a name starts no line, and nothing in it ends the element. */
+/* Named with any verdict; a newline in a name starts no line, and nothing in it ends the element.
+ */
 static void test_leaks(void **state)
 {
 #define LEAKS "pid 7 `" LEAK_SHOWN "` (CPU 0.01 s)"
@@ -294,7 +303,8 @@ static void test_leaks(void **state)
     attempts_init(&a);
     a.result[0].stdout_log = NULL;
     doc = write_one(room, &a.result[0]);
-    expect_at(doc, "string(//property[@name='leaks']/@value)", LEAKS "\npid 8 `sleep 60` (CPU 1.23 s)");
+    expect_at(doc, "string(//property[@name='leaks']/@value)",
+              LEAKS "\npid 8 `sleep 60` (CPU 1.23 s)");
     expect_at(doc, "string(//property[@name='leaks_in_all']/@value)", "5");
     expect_at(doc, "string(//failure)",
               "exit code 2, expected 0\nattempt 9: passed\n5 processes left running: " LEAKS
@@ -317,7 +327,8 @@ static void test_leaks_in_the_evidence(void **state)
     struct reports_leak leak = {9, 0, "sleep 1"};
     struct reports_case c;
     struct reports_result result = result_of(
-        &c, REPORTS_FAILED, "1 process left running: pid 9 `sleep 1` (CPU 0.00 s); the job has `leaks: fail`");
+        &c, REPORTS_FAILED,
+        "1 process left running: pid 9 `sleep 1` (CPU 0.00 s); the job has `leaks: fail`");
     xmlDocPtr doc;
 
     result.leaks = &leak;
@@ -331,8 +342,18 @@ static void test_steps(void **state)
 {
     struct room *room = *state;
     struct reports_case cases[] = {
-        {.name = "make", .verdict = REPORTS_PASSED, .evidence = "", .exit = 0, .wall_ns = NSEC_PER_SEC, .stdout_to = 6},
-        {.name = "check", .verdict = REPORTS_TIMEOUT, .evidence = "5 s", .exit = -1, .stdout_from = 6, .stdout_to = 13},
+        {.name = "make",
+         .verdict = REPORTS_PASSED,
+         .evidence = "",
+         .exit = 0,
+         .wall_ns = NSEC_PER_SEC,
+         .stdout_to = 6},
+        {.name = "check",
+         .verdict = REPORTS_TIMEOUT,
+         .evidence = "5 s",
+         .exit = -1,
+         .stdout_from = 6,
+         .stdout_to = 13},
         {.name = "check", .verdict = REPORTS_SKIPPED, .evidence = "'check' failed", .exit = -1},
         {.name = "after", .verdict = REPORTS_ERROR, .evidence = "no disk", .exit = -1},
     };
@@ -361,7 +382,9 @@ static void test_steps(void **state)
 static void test_the_job_itself_is_a_case(void **state)
 {
     struct room *room = *state;
-    struct reports_case cases[] = {{.name = "make", .verdict = REPORTS_PASSED, .evidence = "", .exit = 0}}, c;
+    struct reports_case cases[] =
+        {{.name = "make", .verdict = REPORTS_PASSED, .evidence = "", .exit = 0}},
+                        c;
     struct reports_result result = result_of(&c, REPORTS_ERROR, "cannot copy artifacts");
     xmlDocPtr doc;
 
@@ -378,23 +401,30 @@ static void test_the_job_itself_is_a_case(void **state)
     xmlFreeDoc(doc);
 }
 
-#define NASTY                                                                                                          \
-    "]]></failure><testcase/>&lt;&#27; \x01\x02\x1b[31mred\x1b[0m \x1b[2J\x07 \xff\xfe \xef\xbf\xbe \xef\xbf\xbf "     \
-    "\xc0\x80 "                                                                                                        \
+#define NASTY                                                                                      \
+    "]]></failure><testcase/>&lt;&#27; \x01\x02\x1b[31mred\x1b[0m \x1b[2J\x07 \xff\xfe "           \
+    "\xef\xbf\xbe \xef\xbf\xbf "                                                                   \
+    "\xc0\x80 "                                                                                    \
     "\xed\xa0\x80 \r\n\r \"' \xc3\xa9\xf0\x9f\x98\x80"
-#define NASTY_SHOWN                                                                                                    \
-    "]]></failure><testcase/>&lt;&#27; \\x01\\x02red \\x1B[2J\\x07 \\xFF\\xFE \\uFFFE \\uFFFF \\xC0\\x80 "             \
+#define NASTY_SHOWN                                                                                \
+    "]]></failure><testcase/>&lt;&#27; \\x01\\x02red \\x1B[2J\\x07 \\xFF\\xFE \\uFFFE \\uFFFF "    \
+    "\\xC0\\x80 "                                                                                  \
     "\\xED\\xA0\\x80 \n\\x0D \"' \xc3\xa9\xf0\x9f\x98\x80"
 
 static void test_nasty_bytes(void **state)
 {
     struct room *room = *state;
-    struct reports_case cases[] = {
-        {.name = " a  b\n" NASTY, .verdict = REPORTS_FAILED, .evidence = NASTY, .exit = 1, .stdout_to = 1000}};
+    struct reports_case cases[] = {{.name = " a  b\n" NASTY,
+                                    .verdict = REPORTS_FAILED,
+                                    .evidence = NASTY,
+                                    .exit = 1,
+                                    .stdout_to = 1000}};
     struct reports_case c;
     struct reports_result result = result_of(&c, REPORTS_FAILED, NASTY);
-    struct reports_run run = {
-        .name = NASTY, .hostname = " \t\n", .results = (struct reports_result *[]){&result}, .n_results = 1};
+    struct reports_run run = {.name = NASTY,
+                              .hostname = " \t\n",
+                              .results = (struct reports_result *[]){&result},
+                              .n_results = 1};
     const char *list[] = {NASTY, NASTY, NULL};
     struct reports_limit limit = {"x\x01", 1, 1, NULL};
     struct cupel_error err = {0};
@@ -425,7 +455,8 @@ static void test_nasty_bytes(void **state)
     xmlFreeDoc(doc);
 }
 
-/* Long logs of the worst kinds: markup (each byte becomes five), binary (four), no line ends, real lines. */
+/* Long logs of the worst kinds: markup (each byte becomes five), binary (four), no line ends, real
+ * lines. */
 static void test_long_logs(void **state)
 {
     static const struct {
@@ -438,7 +469,8 @@ static void test_long_logs(void **state)
 
     for (size_t k = 0; k < ARRAY_SIZE(kinds); k++) {
         struct reports_case c;
-        struct reports_result result = result_of(&c, REPORTS_OUTPUT_LIMIT, "output limit 12 MiB reached");
+        struct reports_result result =
+            result_of(&c, REPORTS_OUTPUT_LIMIT, "output limit 12 MiB reached");
         cleanup_free char *out = NULL;
         xmlDocPtr doc;
 
@@ -470,7 +502,8 @@ static void test_long_logs_are_not_loaded(void **state)
     const size_t size = (size_t)64 << 20;
     struct room *room = *state;
     struct reports_case c;
-    struct reports_result result = result_of(&c, REPORTS_OUTPUT_LIMIT, "output limit 64 MiB reached");
+    struct reports_result result =
+        result_of(&c, REPORTS_OUTPUT_LIMIT, "output limit 64 MiB reached");
     struct rusage before, after;
     int status = -1;
     pid_t pid = fork();
@@ -486,7 +519,8 @@ static void test_long_logs_are_not_loaded(void **state)
     assert_int_equal(status, 0);
     result.stdout_log = "logs/job.stdout";
     (void)getrusage(RUSAGE_SELF, &before);
-    assert_true(before.ru_maxrss < 56 * 1024); /* or a loaded log would hide below an earlier peak */
+    /* or a loaded log would hide below an earlier peak */
+    assert_true(before.ru_maxrss < 56 * 1024);
     xmlFreeDoc(write_one(room, &result));
     (void)getrusage(RUSAGE_SELF, &after);
     assert_true(after.ru_maxrss - before.ru_maxrss < 8 * 1024); /* KiB */
@@ -577,8 +611,10 @@ static void test_failure_leaves_nothing(void **state)
     struct cupel_error err = {0};
     struct reports_case c;
     struct reports_result result = result_of(&c, REPORTS_PASSED, "");
-    struct reports_run run = {
-        .name = "s", .hostname = "h", .results = (struct reports_result *[]){&result}, .n_results = 1};
+    struct reports_run run = {.name = "s",
+                              .hostname = "h",
+                              .results = (struct reports_result *[]){&result},
+                              .n_results = 1};
 
     assert_int_equal(mkdirat(reports_out_dirfd(room->out), "junit.xml", 0755), 0);
     assert_true(reports_junit_write(room->out, &run, &err) < 0);
@@ -626,7 +662,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_long_logs_are_not_loaded, room_setup, room_teardown),
         cmocka_unit_test_setup_teardown(test_left_out_is_exact, room_setup, room_teardown),
         cmocka_unit_test_setup_teardown(test_empty_and_never_started, room_setup, room_teardown),
-        cmocka_unit_test_setup_teardown(test_many_suites_stay_below_gitlabs_limit, room_setup, room_teardown),
+        cmocka_unit_test_setup_teardown(test_many_suites_stay_below_gitlabs_limit, room_setup,
+                                        room_teardown),
         cmocka_unit_test_setup_teardown(test_failure_leaves_nothing, room_setup, room_teardown),
         cmocka_unit_test_setup_teardown(test_logs_that_are_not_files, room_setup, room_teardown),
     };

@@ -1,4 +1,5 @@
-/* test_reports_out: the out directory: lock, names, logs, and that nothing old is left to be mistaken for new. */
+/* test_reports_out: the out directory: lock, names, logs, and that nothing old is left to be
+ * mistaken for new. */
 #include "test_reports.h"
 #include <stdarg.h>
 #include <stddef.h>
@@ -168,7 +169,8 @@ static void test_unwritable(void **state)
     expect_open_fails(path, CUPEL_ERROR_INPUT, ENOTDIR);
     (void)snprintf(path, sizeof(path), "%s/file/below", room->path);
     expect_open_fails(path, CUPEL_ERROR_INPUT, ENOTDIR);
-    expect_open_fails("/proc/nowhere", CUPEL_ERROR_HARNESS, ENOENT); /* not even root can make a directory there */
+    /* not even root can make a directory there */
+    expect_open_fails("/proc/nowhere", CUPEL_ERROR_HARNESS, ENOENT);
     expect_open_fails("", CUPEL_ERROR_HARNESS, ENOENT);
     expect_open_fails(room->dir, CUPEL_ERROR_INPUT, EEXIST); /* it has the out directory in it */
     expect_open_fails("/", CUPEL_ERROR_INPUT, EEXIST);

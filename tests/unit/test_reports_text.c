@@ -30,10 +30,11 @@ static const struct row table[] = {
     {IN("\xff\xc3"), "\\xFF\\xC3", "\\xFF\\xC3", "\\xFF\\xC3"},
     {IN("\xc0\xaf"), "\\xC0\\xAF", "\\xC0\\xAF", "\\xC0\\xAF"},                    /* overlong */
     {IN("\xed\xa0\x80"), "\\xED\\xA0\\x80", "\\xED\\xA0\\x80", "\\xED\\xA0\\x80"}, /* surrogate */
-    {IN("\xf4\x90\x80\x80"), "\\xF4\\x90\\x80\\x80", "\\xF4\\x90\\x80\\x80", "\\xF4\\x90\\x80\\x80"},
+    {IN("\xf4\x90\x80\x80"), "\\xF4\\x90\\x80\\x80", "\\xF4\\x90\\x80\\x80",
+     "\\xF4\\x90\\x80\\x80"},
     {IN("\xef\xbf\xbe\xef\xbf\xbf"), "\\uFFFE\\uFFFF", "\\uFFFE\\uFFFF", "\\uFFFE\\uFFFF"},
-    {IN("\xe2\x80\xae"), "\\u202E", "\\u202E", "\\u202E"}, /* right-to-left override */
-    {IN("\xe2\x80\x8b"), "\\u200B", "\\u200B", "\\u200B"}, /* zero width space */
+    {IN("\xe2\x80\xae"), "\\u202E", "\\u202E", "\\u202E"},        /* right-to-left override */
+    {IN("\xe2\x80\x8b"), "\\u200B", "\\u200B", "\\u200B"},        /* zero width space */
     {IN("\xf3\xa0\x81\x81"), "\\uE0041", "\\uE0041", "\\uE0041"}, /* a tag character */
     {IN(" a  b "), " a  b ", "\\x20a \\x20b\\x20", " a  b "},
 };
@@ -81,7 +82,8 @@ static void test_all_pairs(void **state)
                 length = text_decode((unsigned char *)b.data + i, b.len - i, &c);
                 assert_true(length > 0);
                 if (mode != TEXT_JSON)
-                    assert_true((c >= 0x20 && c < 0x7f) || c > 0x9f || (mode == TEXT_XML && (c == '\n' || c == '\t')));
+                    assert_true((c >= 0x20 && c < 0x7f) || c > 0x9f ||
+                                (mode == TEXT_XML && (c == '\n' || c == '\t')));
             }
         }
     }

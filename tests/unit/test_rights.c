@@ -1,4 +1,5 @@
-/* test_rights: which subordinate ids a user has by /etc/subuid's text, what ids a namespace has, and the namespace that is made. */
+/* test_rights: which subordinate ids a user has by /etc/subuid's text, what ids a namespace has,
+ * and the namespace that is made. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -80,8 +81,8 @@ static int become_ordinary(void)
 
     if (geteuid() == 0 && (setresgid(UID, UID, UID) < 0 || setresuid(UID, UID, UID) < 0))
         return 10;
-    /* a change of ids clears it, and the maps of a process that is not dumpable are not its own to write; a program that was
-       started by a user is */
+    /* a change of ids clears it, and the maps of a process that is not dumpable are not its own to
+       write; a program that was started by a user is */
     if (prctl(PR_SET_DUMPABLE, 1) < 0)
         return 10;
     if (rights_have())
@@ -116,7 +117,8 @@ static int keep_rights(void)
     struct cupel_error err;
     char *lack = NULL, before[64] = "", after[64] = "";
 
-    if (readlink("/proc/self/ns/user", before, sizeof(before) - 1) < 0 || rights_take(&lack, &err) < 0 ||
+    if (readlink("/proc/self/ns/user", before, sizeof(before) - 1) < 0 ||
+        rights_take(&lack, &err) < 0 ||
         readlink("/proc/self/ns/user", after, sizeof(after) - 1) < 0)
         return 1;
     return lack == NULL && str_eq(before, after) ? 0 : 2;
@@ -134,7 +136,8 @@ static void test_who_has_the_rights_is_left_alone(void **state)
 
 static void test_an_identity_map_has_a_line_for_each_extent(void **state)
 {
-    cleanup_free char *map = ids_identity_map("uid_map", 1000), *none = ids_identity_map("nonsense", 1000);
+    cleanup_free char *map = ids_identity_map("uid_map", 1000),
+                      *none = ids_identity_map("nonsense", 1000);
 
     (void)state;
     assert_string_equal(none, "");

@@ -1,5 +1,5 @@
-/* test_run_rundir: a run's directory lives while its supervisor does and is removed once that is dead; no two
- * slots of the machine have the same ids. */
+/* test_run_rundir: a run's directory lives while its supervisor does and is removed once that is
+ * dead; no two slots of the machine have the same ids. */
 #include "harness/run/idrange.h"
 #include "harness/run/rundir.h"
 
@@ -141,7 +141,8 @@ static void start_other(const struct room *room, struct other *o)
         struct rundir *d = NULL;
         struct cupel_error err;
 
-        if (rundir_create(room->store, &d, &err) < 0 || rundir_note_cgroup(d, "/no/such/cupel-group") < 0)
+        if (rundir_create(room->store, &d, &err) < 0 ||
+            rundir_note_cgroup(d, "/no/such/cupel-group") < 0)
             _exit(1);
         if (file_mkdir_p_at(rundir_fd(d), "deep/tree", 0700) < 0)
             _exit(2);
@@ -191,7 +192,8 @@ static void test_killed_run_is_removed(void **state)
     rundir_remove(mine);
 }
 
-/* A slot lets go of the run: as long as the supervisor lives the run does, whatever becomes of the slot. */
+/* A slot lets go of the run: as long as the supervisor lives the run does, whatever becomes of the
+ * slot. */
 static void test_forgetting_in_a_fork_does_not_unlock(void **state)
 {
     struct room *room = *state;
@@ -230,8 +232,8 @@ static void test_odd_entries(void **state)
     assert_int_equal(recover(room), 0);
 }
 
-/* Missing groups are fine, a line without its end was never acted upon, and a path that is no group of ours is refused:
- * the record is then kept, and the others are still seen to. */
+/* Missing groups are fine, a line without its end was never acted upon, and a path that is no group
+ * of ours is refused: the record is then kept, and the others are still seen to. */
 static void test_records(void **state)
 {
     static const struct {
@@ -254,8 +256,9 @@ static void test_records(void **state)
 
         assert_int_equal(file_mkdir_p_at(room->store, "runs/a", 0700), 0);
         assert_int_equal(file_mkdir_p_at(room->store, "runs/b", 0700), 0);
-        assert_int_equal(
-            file_write_atomic_at(room->store, "runs/a/cgroups", table[i].text, strlen(table[i].text), 0600), 0);
+        assert_int_equal(file_write_atomic_at(room->store, "runs/a/cgroups", table[i].text,
+                                              strlen(table[i].text), 0600),
+                         0);
         r = rundirs_recover(room->store, &removed, &err);
         assert_int_equal(r < 0, table[i].refused);
         assert_int_equal(removed, table[i].refused ? 99 : 2);
@@ -281,7 +284,8 @@ static void test_notes_are_whole_lines(void **state)
     rundir_remove(d);
 }
 
-/* Two runs of one process (or of two with the same PID, in two PID namespaces) within a millisecond. */
+/* Two runs of one process (or of two with the same PID, in two PID namespaces) within a
+ * millisecond. */
 static void test_taken_id(void **state)
 {
     struct room *room = *state;
@@ -323,7 +327,8 @@ static void test_ranges_are_distinct(void **state)
         uint32_t other;
         int other_lock;
 
-        if (idrange_claim(&other, &other_lock, &err) < 0 || file_write_all(p[1], &other, sizeof(other)) < 0)
+        if (idrange_claim(&other, &other_lock, &err) < 0 ||
+            file_write_all(p[1], &other, sizeof(other)) < 0)
             _exit(1);
         _exit(0);
     }
@@ -372,7 +377,8 @@ static void test_range_comes_back(void **state)
     assert_int_equal(flock(again, LOCK_EX | LOCK_NB), -1); /* held */
     assert_int_equal(kill(pid, SIGKILL), 0);
     assert_int_equal(waitpid(pid, &status, 0), pid);
-    assert_int_equal(flock(again, LOCK_EX), 0); /* waits only if another slot of this machine was quicker */
+    /* waits only if another slot of this machine was quicker */
+    assert_int_equal(flock(again, LOCK_EX), 0);
     (void)close(again);
     (void)close(p[0]);
     (void)close(p[1]);

@@ -1,4 +1,5 @@
-/* test_sandbox_async_safe: text and reading without malloc, at every length; and the names of the set-up steps. */
+/* test_sandbox_async_safe: text and reading without malloc, at every length; and the names of the
+ * set-up steps. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -39,7 +40,8 @@ static void test_append(void **state)
     assert_int_equal(safe_append(buf, "fghi", sizeof(buf)), 9);
     assert_string_equal(buf, "abcdefg");
     assert_int_equal(safe_append(buf, "", sizeof(buf)), 7);
-    assert_int_equal(safe_append(full, "x", sizeof(full)), 5); /* no terminator in it: nothing is written */
+    /* no terminator in it: nothing is written */
+    assert_int_equal(safe_append(full, "x", sizeof(full)), 5);
     assert_memory_equal(full, "full", 4);
 }
 
@@ -48,7 +50,11 @@ static void test_append_number(void **state)
     static const struct {
         uint64_t n;
         const char *text;
-    } table[] = {{0, "n=0"}, {9, "n=9"}, {10, "n=10"}, {65535, "n=65535"}, {UINT64_MAX, "n=18446744073709551615"}};
+    } table[] = {{0, "n=0"},
+                 {9, "n=9"},
+                 {10, "n=10"},
+                 {65535, "n=65535"},
+                 {UINT64_MAX, "n=18446744073709551615"}};
     char buf[32];
 
     (void)state;
@@ -71,7 +77,8 @@ static void test_read_all(void **state)
     assert_int_equal(pipe2(p, O_CLOEXEC), 0);
     assert_int_equal(write(p[1], "1234567", 7), 7);
     (void)close(p[1]);
-    assert_int_equal(safe_read_all(p[0], buf, sizeof(buf)), 7); /* a byte of room tells that this was all */
+    /* a byte of room tells that this was all */
+    assert_int_equal(safe_read_all(p[0], buf, sizeof(buf)), 7);
     assert_memory_equal(buf, "1234567", 7);
     assert_int_equal(safe_read_all(p[0], buf, sizeof(buf)), 0);
     (void)close(p[0]);
@@ -95,7 +102,8 @@ static void test_step_names_are_unique_and_complete(void **state)
 
         assert_non_null(name);
         assert_true(strlen(name) > 0);
-        assert_int_equal(strspn(name, "abcdefghijklmnopqrstuvwxyz-"), strlen(name)); /* fit for CUPEL_FAULT */
+        /* fit for CUPEL_FAULT */
+        assert_int_equal(strspn(name, "abcdefghijklmnopqrstuvwxyz-"), strlen(name));
         assert_string_not_equal(name, "unknown");
         for (size_t k = 0; k < i; k++)
             assert_string_not_equal(name, sandbox_step_name(k));

@@ -1,4 +1,5 @@
-/* id_map: the text of a map gives each id of a file system at most one id of the job, the changed one among them. */
+/* id_map: the text of a map gives each id of a file system at most one id of the job, the changed
+ * one among them. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,9 +13,10 @@
 
 #define COUNT SANDBOX_ID_COUNT
 
-/* What of the file system becomes which of the job; COUNT: nothing. Fails where two ids become one. */
-static void read_map(const char *text, uint32_t on_disk, uint32_t id_base, uint32_t job_of[static COUNT],
-                     uint32_t *ret_of_far, uint32_t far)
+/* What of the file system becomes which of the job; COUNT: nothing. Fails where two ids become one.
+ */
+static void read_map(const char *text, uint32_t on_disk, uint32_t id_base,
+                     uint32_t job_of[static COUNT], uint32_t *ret_of_far, uint32_t far)
 {
     static bool taken[COUNT];
     unsigned disk, job, n;

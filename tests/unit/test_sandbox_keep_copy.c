@@ -1,5 +1,5 @@
-/* test_sandbox_keep_copy: a job's tree, copied as it is and within bounds. What takes other owners and overlays is for the end-to-end
- * tests. */
+/* test_sandbox_keep_copy: a job's tree, copied as it is and within bounds. What takes other owners
+ * and overlays is for the end-to-end tests. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -134,8 +134,10 @@ static void test_bounds(void **state)
     put(room, "job/c", data, sizeof(data), 0);
     expect_failure(room, &(struct keep_copy_bounds){.bytes = 59999, .files = 3}, -EFBIG);
     expect_failure(room, &(struct keep_copy_bounds){.bytes = 60000, .files = 2}, -EFBIG);
-    expect_failure(room, &(struct keep_copy_bounds){.bytes = 60000, .files = 3, .stopped = say_stop, .data = &asked},
-                   -ECANCELED);
+    expect_failure(
+        room,
+        &(struct keep_copy_bounds){.bytes = 60000, .files = 3, .stopped = say_stop, .data = &asked},
+        -ECANCELED);
     assert_int_equal(asked, 3);
     expect_failure(room, &(struct keep_copy_bounds){.bytes = 60000, .files = 3}, 0);
 }

@@ -1,5 +1,5 @@
-/* test_sandbox_landlock: the domain alone, around a child of this test that has every other right: root of the host, all
- * capabilities, no filter. What it denies, what it must not. */
+/* test_sandbox_landlock: the domain alone, around a child of this test that has every other right:
+ * root of the host, all capabilities, no filter. What it denies, what it must not. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -39,7 +39,8 @@ static int setup(void **state)
 
     (void)snprintf(s->dir, sizeof(s->dir), "/tmp/landlock.XXXXXX");
     assert_non_null(mkdtemp(s->dir));
-    for (const char *const *name = (const char *const[]){"dev", "a", "b", NULL}; *name != NULL; name++) {
+    for (const char *const *name = (const char *const[]){"dev", "a", "b", NULL}; *name != NULL;
+         name++) {
         (void)snprintf(path, sizeof(path), "%s/%s", s->dir, *name);
         assert_int_equal(mkdir(path, 0755), 0);
     }
@@ -75,9 +76,11 @@ static int in_domain(const struct scene *s, int (*body)(const struct scene *s))
 
     assert_true(pid >= 0);
     if (pid == 0) {
-        struct init_context ctx = {.landlock_abi = landlock_abi(), .root = open(s->dir, O_PATH | O_CLOEXEC)};
+        struct init_context ctx = {.landlock_abi = landlock_abi(),
+                                   .root = open(s->dir, O_PATH | O_CLOEXEC)};
 
-        if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 || chdir(s->dir) < 0)
+        if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+            chdir(s->dir) < 0)
             _exit(NO_SCENE);
         ctx.dev_mount = open("dev", O_PATH | O_CLOEXEC);
         if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || landlock_restrict(&ctx) < 0)
@@ -126,8 +129,9 @@ static int move_files(const struct scene *s)
     int fd = open("a/file", O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
 
     (void)s;
-    if (fd < 0 || link("a/file", "b/link") < 0 || rename("a/file", "b/file") < 0 || mkdir("a/dir", 0755) < 0 ||
-        rename("a/dir", "b/dir") < 0 || mkfifo("a/fifo", 0600) < 0 || unlink("b/link") < 0)
+    if (fd < 0 || link("a/file", "b/link") < 0 || rename("a/file", "b/file") < 0 ||
+        mkdir("a/dir", 0755) < 0 || rename("a/dir", "b/dir") < 0 || mkfifo("a/fifo", 0600) < 0 ||
+        unlink("b/link") < 0)
         return errno;
     return 0;
 }

@@ -1,5 +1,6 @@
-/* test_sandbox_leaks: what PID 1 says of who is left, where /proc says a lot, nothing, or takes for ever to say it: a directory of
- * ours stands in for it. Each case in a PID namespace of its own, since leaks_find stops everybody in it. */
+/* test_sandbox_leaks: what PID 1 says of who is left, where /proc says a lot, nothing, or takes for
+ * ever to say it: a directory of ours stands in for it. Each case in a PID namespace of its own,
+ * since leaks_find stops everybody in it. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -35,7 +36,8 @@ static int setup(void **state)
     if (mkdtemp(room->path) == NULL)
         return -1;
     room->fd = open(room->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    room->said = mmap(NULL, sizeof(*room->said), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    room->said =
+        mmap(NULL, sizeof(*room->said), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     *state = room;
     return room->fd < 0 || room->said == MAP_FAILED ? -1 : 0;
 }
@@ -68,7 +70,8 @@ static void add_process(const struct room *room, int pid, char state, const char
     (void)snprintf(dir, sizeof(dir), "%d", pid);
     assert_int_equal(mkdirat(room->fd, dir, 0755), 0);
     (void)snprintf(path, sizeof(path), "%s/stat", dir);
-    (void)snprintf(text, sizeof(text), "%d (x) %c 1 1 1 0 -1 0 0 0 0 0 3 4 0 0 20 0 1 0 0 0 0 0 0 0 0 0 0 0 0 0", pid,
+    (void)snprintf(text, sizeof(text),
+                   "%d (x) %c 1 1 1 0 -1 0 0 0 0 0 3 4 0 0 20 0 1 0 0 0 0 0 0 0 0 0 0 0 0 0", pid,
                    state);
     put(room, path, text);
     (void)snprintf(path, sizeof(path), "%s/cmdline", dir);
@@ -76,19 +79,22 @@ static void add_process(const struct room *room, int pid, char state, const char
 }
 
 /* A thread of one whose first thread is dead. */
-static void add_thread(const struct room *room, int pid, int thread, char state, const char *command)
+static void add_thread(const struct room *room, int pid, int thread, char state,
+                       const char *command)
 {
     char dir[32], path[64], text[128];
 
     (void)snprintf(path, sizeof(path), "%d/stat", pid);
-    (void)snprintf(text, sizeof(text), "%d (x) Z 1 1 1 0 -1 4 0 0 0 0 3 4 0 0 20 0 2 0 0 0 0 0 0 0 0 0 0 0 0 0", pid);
+    (void)snprintf(text, sizeof(text),
+                   "%d (x) Z 1 1 1 0 -1 4 0 0 0 0 3 4 0 0 20 0 2 0 0 0 0 0 0 0 0 0 0 0 0 0", pid);
     put(room, path, text);
     (void)snprintf(dir, sizeof(dir), "%d/task", pid);
     (void)mkdirat(room->fd, dir, 0755);
     (void)snprintf(dir, sizeof(dir), "%d/task/%d", pid, thread);
     assert_int_equal(mkdirat(room->fd, dir, 0755), 0);
     (void)snprintf(path, sizeof(path), "%s/stat", dir);
-    (void)snprintf(text, sizeof(text), "%d (x) %c 1 1 1 0 -1 0 0 0 0 0 3 4 0 0 20 0 2 0 0 0 0 0 0 0 0 0 0 0 0 0",
+    (void)snprintf(text, sizeof(text),
+                   "%d (x) %c 1 1 1 0 -1 0 0 0 0 0 3 4 0 0 20 0 2 0 0 0 0 0 0 0 0 0 0 0 0 0",
                    thread, state);
     put(room, path, text);
     (void)snprintf(path, sizeof(path), "%s/cmdline", dir);

@@ -54,11 +54,12 @@ struct who {
 static int resolve(const struct room *room, const char *spec, struct who *w)
 {
     memset(w, 0x5a, sizeof(*w));
-    return passwd_resolve(room->fd, spec, &w->uid, &w->gid, w->home, sizeof(w->home), w->name, sizeof(w->name));
+    return passwd_resolve(room->fd, spec, &w->uid, &w->gid, w->home, sizeof(w->home), w->name,
+                          sizeof(w->name));
 }
 
-static void assert_user(const struct room *room, const char *spec, uint32_t uid, uint32_t gid, const char *home,
-                        const char *name)
+static void assert_user(const struct room *room, const char *spec, uint32_t uid, uint32_t gid,
+                        const char *home, const char *name)
 {
     struct who w;
 
@@ -109,9 +110,12 @@ static void test_specifications_that_are_no_users(void **state)
         int error;
     } table[] = {
         {"65536", -ERANGE}, /* outside of the map */
-        {"4294967296", -ERANGE}, {"4294967295", -ERANGE}, {"-1", -ENOENT},       {"+1", -ENOENT},
-        {" 1", -ENOENT},         {"0x0", -ENOENT},        {"1000 ", -ENOENT},    {"1000:", -ENOENT},
-        {"1000:x", -ENOENT},     {"1000:65536", -ERANGE}, {"1000:1:1", -ENOENT}, {"build:100", -ENOENT},
+        {"4294967296", -ERANGE}, {"4294967295", -ERANGE},
+        {"-1", -ENOENT},         {"+1", -ENOENT},
+        {" 1", -ENOENT},         {"0x0", -ENOENT},
+        {"1000 ", -ENOENT},      {"1000:", -ENOENT},
+        {"1000:x", -ENOENT},     {"1000:65536", -ERANGE},
+        {"1000:1:1", -ENOENT},   {"build:100", -ENOENT},
         {"1e3", -ENOENT},        {"99999999999999999999", -ERANGE},
         {"build:x", -ENOENT},    {"", -ENOENT},
     };
@@ -173,8 +177,12 @@ static void test_homes_and_names_that_are_not_clean(void **state)
     struct strbuf b = {0};
     struct who w;
 
-    strbuf_adds(&b, "tab:x:1:1::/ho\tme:/s\nesc:x:2:2::/\x1b[31m:/s\ndel:x:3:3::/\x7f:/s\nnone:x:4:4:::/s\n");
-    strbuf_adds(&b, "cr:x:5:5::/x\r:/s\nbad\tname:x:6:6::/ok:/s\nroot:x:0:0::\x01:/s\n:x:12:12::/empty:/s\n");
+    strbuf_adds(
+        &b,
+        "tab:x:1:1::/ho\tme:/s\nesc:x:2:2::/\x1b[31m:/s\ndel:x:3:3::/\x7f:/s\nnone:x:4:4:::/s\n");
+    strbuf_adds(
+        &b,
+        "cr:x:5:5::/x\r:/s\nbad\tname:x:6:6::/ok:/s\nroot:x:0:0::\x01:/s\n:x:12:12::/empty:/s\n");
     strbuf_adds(&b, "long:x:7:7::/");
     for (size_t i = 0; i < HOME_SIZE; i++)
         strbuf_adds(&b, "h");
@@ -233,7 +241,8 @@ static void test_huge_files(void **state)
     {
         cleanup_close int fd = openat(room->fd, "etc/passwd", O_WRONLY | O_TRUNC | O_CLOEXEC);
 
-        assert_int_equal(ftruncate(fd, (off_t)1 << 40), 0); /* a terabyte of nothing is not read either */
+        /* a terabyte of nothing is not read either */
+        assert_int_equal(ftruncate(fd, (off_t)1 << 40), 0);
     }
     assert_refused(room, "last", -EFBIG);
 }
@@ -275,11 +284,13 @@ static void test_links_stay_in_the_root(void **state)
     assert_int_equal(symlinkat("passwd", room->fd, "etc/passwd"), 0);
     assert_refused(room, "u", -ELOOP);
     assert_int_equal(file_remove_tree_at(room->fd, "etc"), 0);
-    assert_int_equal(symlinkat("/etc", room->fd, "etc"), 0); /* a loop in the root, the host's /etc outside of it */
+    /* a loop in the root, the host's /etc outside of it */
+    assert_int_equal(symlinkat("/etc", room->fd, "etc"), 0);
     assert_refused(room, "nobody", -ELOOP);
 }
 
-/* ---- the passwd file of a root's layers ------------------------------------------------------------------ */
+/* ---- the passwd file of a root's layers
+ * ------------------------------------------------------------------ */
 
 /* Three layers, top first, beneath the room; the lowest has `u`. */
 static void make_layers(const struct room *room, int layers[static 3])
@@ -293,7 +304,8 @@ static void make_layers(const struct room *room, int layers[static 3])
         layers[i] = openat(room->fd, path, O_PATH | O_DIRECTORY | O_CLOEXEC);
         assert_true(layers[i] >= 0);
     }
-    assert_int_equal(file_write_atomic_at(layers[2], "etc/passwd", "u:x:5:6::/u:/s\n", 15, 0644), 0);
+    assert_int_equal(file_write_atomic_at(layers[2], "etc/passwd", "u:x:5:6::/u:/s\n", 15, 0644),
+                     0);
 }
 
 static int find_in_layers(const int layers[static 3], const char *spec, struct sandbox_user *ret)
@@ -323,7 +335,8 @@ static void test_topmost_layer_counts(void **state)
     assert_int_equal(u.uid, 5);
     assert_int_equal(u.gid, 6);
     assert_string_equal(u.home, "/u");
-    assert_int_equal(file_write_atomic_at(layers[1], "etc/passwd", "u:x:7:8::/v:/s\n", 15, 0644), 0);
+    assert_int_equal(file_write_atomic_at(layers[1], "etc/passwd", "u:x:7:8::/v:/s\n", 15, 0644),
+                     0);
     assert_int_equal(find_in_layers(layers, "u", &u), 0);
     assert_int_equal(u.uid, 7);
     assert_int_equal(find_in_layers(layers, "v", &u), -ENOENT);
@@ -349,7 +362,8 @@ static void test_whiteouts_of_layers(void **state)
     assert_int_equal(unlinkat(layers[1], "etc/passwd", 0), 0);
     fd = openat(layers[1], "etc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     assert_true(fd >= 0);
-    if (fsetxattr(fd, "user.overlay.opaque", "y", 1, 0) < 0) /* tmpfs has had such attributes since Linux 6.6 */
+    if (fsetxattr(fd, "user.overlay.opaque", "y", 1, 0) <
+        0) /* tmpfs has had such attributes since Linux 6.6 */
         assert_int_equal(fsetxattr(fd, "trusted.overlay.opaque", "y", 1, 0), 0);
     (void)close(fd);
     assert_int_equal(find_in_layers(layers, "u", &u), -ENOENT);
@@ -389,7 +403,10 @@ static void test_names_of_layers(void **state)
     int layers[3];
 
     make_layers(room, layers);
-    assert_int_equal(file_write_atomic_at(layers[0], "etc/passwd", "root:x:0:0\n:\nalice:x:1\nbob:x:2\nno colon\n", 41, 0644), 0);
+    assert_int_equal(file_write_atomic_at(layers[0], "etc/passwd",
+                                          "root:x:0:0\n:\nalice:x:1\nbob:x:2\nno colon\n", 41,
+                                          0644),
+                     0);
     sandbox_user_names(layers, 3, "alcie", 2, &names, &nearest);
     assert_string_equal(names.data, "root, alice, ...");
     assert_string_equal(nearest, "alice");

@@ -40,7 +40,8 @@ static void test_loopback_after_another_is_left_out(void **state)
 {
     (void)state;
     check("nameserver 192.0.2.53\nnameserver 127.0.0.53\n", "nameserver 192.0.2.53\n");
-    check("nameserver 2001:db8::53\nnameserver 127.0.0.53\n", "nameserver 2001:db8::53\nnameserver 10.0.2.3\n");
+    check("nameserver 2001:db8::53\nnameserver 127.0.0.53\n",
+          "nameserver 2001:db8::53\nnameserver 10.0.2.3\n");
     check("nameserver ::1\nnameserver 127.0.0.53\n", "nameserver 10.0.2.3\n");
 }
 
@@ -57,16 +58,18 @@ static void test_forwarding_is_for_who_asks_there(void **state)
 static void test_what_no_job_can_reach(void **state)
 {
     (void)state;
-    check(
-        "nameserver ::1\nnameserver fe80::1%eth0\nnameserver fe80::1\nnameserver ::\nnameserver nonsense\nnameserver\n",
-        "");
+    check("nameserver ::1\nnameserver fe80::1%eth0\nnameserver fe80::1\nnameserver ::\nnameserver "
+          "nonsense\nnameserver\n",
+          "");
 }
 
 static void test_other_lines(void **state)
 {
     (void)state;
-    check("search example.test\noptions edns0 trust-ad\nnameserver 192.0.2.53\nsortlist 10.0.0.0\ndomain a.test\n",
-          "search example.test\noptions edns0 trust-ad\nnameserver 192.0.2.53\nsortlist 10.0.0.0\ndomain a.test\n");
+    check("search example.test\noptions edns0 trust-ad\nnameserver 192.0.2.53\nsortlist "
+          "10.0.0.0\ndomain a.test\n",
+          "search example.test\noptions edns0 trust-ad\nnameserver 192.0.2.53\nsortlist "
+          "10.0.0.0\ndomain a.test\n");
     check("searching x\nnameservers 192.0.2.53\nlookup file\n", "");
 }
 

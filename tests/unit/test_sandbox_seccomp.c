@@ -1,5 +1,5 @@
-/* test_sandbox_seccomp: the compiled program, installed in a child of this test: what it refuses, with which error, for
- * every entry into this kernel; and that ordinary calls work. */
+/* test_sandbox_seccomp: the compiled program, installed in a child of this test: what it refuses,
+ * with which error, for every entry into this kernel; and that ordinary calls work. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -47,7 +47,8 @@ static int teardown(void **state)
     return 0;
 }
 
-/* Runs body() in a child under the filter; what it returns is the exit code. Negative: killed by that signal. */
+/* Runs body() in a child under the filter; what it returns is the exit code. Negative: killed by
+ * that signal. */
 static int under_filter(struct sandbox_filter *filter, int (*body)(const void *), const void *data)
 {
     struct sock_fprog program;
@@ -83,19 +84,22 @@ static int make_call(const void *data)
     return syscall(c->number, a[0], a[1], a[2], a[3], a[4], a[5]) < 0 ? errno : 0;
 }
 
-static void check_calls(struct sandbox_filter *filter, int (*how)(const void *), const struct call *calls, size_t n)
+static void check_calls(struct sandbox_filter *filter, int (*how)(const void *),
+                        const struct call *calls, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         int got = under_filter(filter, how, &calls[i]);
 
         if (got != calls[i].expected)
-            fail_msg("%s: %d (%s), not %d", calls[i].name, got, got > 0 ? strerror(got) : "", calls[i].expected);
+            fail_msg("%s: %d (%s), not %d", calls[i].name, got, got > 0 ? strerror(got) : "",
+                     calls[i].expected);
     }
 }
 
 #define HIGH (UINT64_C(1) << 32)
 #define BAD ((unsigned long)-1)
-#define NO_FLAG 0x100 /* of a socket's type: the kernel says EINVAL before it looks for family and protocol */
+#define NO_FLAG                                                                                    \
+    0x100 /* of a socket's type: the kernel says EINVAL before it looks for family and protocol */
 
 static void test_refused(void **state)
 {
@@ -166,30 +170,63 @@ static void test_refused_by_argument(void **state)
         {"AF_PACKET", SYS_socket, {AF_PACKET, BAD}, EAFNOSUPPORT},
         {"AF_ALG", SYS_socket, {AF_ALG, BAD}, EAFNOSUPPORT},
         {"audit", SYS_socket, {AF_NETLINK, BAD, NETLINK_AUDIT}, EAFNOSUPPORT},
-        {"audit with high bits", SYS_socket, {AF_NETLINK | HIGH, BAD, NETLINK_AUDIT | HIGH}, EAFNOSUPPORT},
+        {"audit with high bits",
+         SYS_socket,
+         {AF_NETLINK | HIGH, BAD, NETLINK_AUDIT | HIGH},
+         EAFNOSUPPORT},
         {"netlink of users", SYS_socket, {AF_NETLINK, SOCK_RAW, NETLINK_USERSOCK}, EAFNOSUPPORT},
-        {"netlink of users, high bits", SYS_socket, {AF_NETLINK | HIGH, SOCK_RAW, NETLINK_USERSOCK | HIGH}, EAFNOSUPPORT},
-        {"netlink of socket lists", SYS_socket, {AF_NETLINK, SOCK_RAW, NETLINK_SOCK_DIAG}, EAFNOSUPPORT},
+        {"netlink of users, high bits",
+         SYS_socket,
+         {AF_NETLINK | HIGH, SOCK_RAW, NETLINK_USERSOCK | HIGH},
+         EAFNOSUPPORT},
+        {"netlink of socket lists",
+         SYS_socket,
+         {AF_NETLINK, SOCK_RAW, NETLINK_SOCK_DIAG},
+         EAFNOSUPPORT},
         {"netlink of drivers", SYS_socket, {AF_NETLINK, SOCK_RAW, NETLINK_GENERIC}, EAFNOSUPPORT},
         {"netlink's last", SYS_socket, {AF_NETLINK, SOCK_RAW, MAX_LINKS - 1}, EAFNOSUPPORT},
-        {"multipath TCP", SYS_socket, {AF_INET, SOCK_STREAM | NO_FLAG, IPPROTO_MPTCP}, EPROTONOSUPPORT},
+        {"multipath TCP",
+         SYS_socket,
+         {AF_INET, SOCK_STREAM | NO_FLAG, IPPROTO_MPTCP},
+         EPROTONOSUPPORT},
         {"multipath TCP with high bits",
          SYS_socket,
          {AF_INET6 | HIGH, SOCK_STREAM | NO_FLAG | HIGH, IPPROTO_MPTCP | HIGH},
          EPROTONOSUPPORT},
         {"SMC by protocol", SYS_socket, {AF_INET, SOCK_STREAM | NO_FLAG, 256}, EPROTONOSUPPORT},
         {"SCTP", SYS_socket, {AF_INET, SOCK_STREAM | NO_FLAG, IPPROTO_SCTP}, EPROTONOSUPPORT},
-        {"a pair of SCTP", SYS_socketpair, {AF_INET6, SOCK_STREAM | NO_FLAG, IPPROTO_SCTP}, EPROTONOSUPPORT},
-        {"SCTP by packets", SYS_socket, {AF_INET, SOCK_SEQPACKET | NO_FLAG, IPPROTO_SCTP}, ESOCKTNOSUPPORT},
+        {"a pair of SCTP",
+         SYS_socketpair,
+         {AF_INET6, SOCK_STREAM | NO_FLAG, IPPROTO_SCTP},
+         EPROTONOSUPPORT},
+        {"SCTP by packets",
+         SYS_socket,
+         {AF_INET, SOCK_SEQPACKET | NO_FLAG, IPPROTO_SCTP},
+         ESOCKTNOSUPPORT},
         {"DCCP", SYS_socket, {AF_INET, SOCK_DCCP | NO_FLAG, IPPROTO_DCCP}, ESOCKTNOSUPPORT},
         {"L2TP", SYS_socket, {AF_INET, SOCK_DGRAM | NO_FLAG, 115}, EPROTONOSUPPORT},
         {"no type", SYS_socket, {AF_INET6, NO_FLAG, 0}, ESOCKTNOSUPPORT},
-        {"a protocol of another type", SYS_socket, {AF_INET, SOCK_STREAM | NO_FLAG, IPPROTO_UDP}, EPROTONOSUPPORT},
-        {"a protocol of another family", SYS_socket, {AF_INET6, SOCK_DGRAM | NO_FLAG, IPPROTO_ICMP}, EPROTONOSUPPORT},
-        {"a raw socket of no protocol", SYS_socket, {AF_INET, SOCK_RAW | NO_FLAG, 0}, EPROTONOSUPPORT},
-        {"a protocol that there is not", SYS_socket, {AF_INET, SOCK_RAW | NO_FLAG, 256}, EPROTONOSUPPORT},
+        {"a protocol of another type",
+         SYS_socket,
+         {AF_INET, SOCK_STREAM | NO_FLAG, IPPROTO_UDP},
+         EPROTONOSUPPORT},
+        {"a protocol of another family",
+         SYS_socket,
+         {AF_INET6, SOCK_DGRAM | NO_FLAG, IPPROTO_ICMP},
+         EPROTONOSUPPORT},
+        {"a raw socket of no protocol",
+         SYS_socket,
+         {AF_INET, SOCK_RAW | NO_FLAG, 0},
+         EPROTONOSUPPORT},
+        {"a protocol that there is not",
+         SYS_socket,
+         {AF_INET, SOCK_RAW | NO_FLAG, 256},
+         EPROTONOSUPPORT},
         {"a negative protocol", SYS_socket, {AF_INET, SOCK_STREAM | NO_FLAG, BAD}, EPROTONOSUPPORT},
-        {"packets by an old name", SYS_socket, {AF_INET, SOCK_PACKET | NO_FLAG, 0}, ESOCKTNOSUPPORT},
+        {"packets by an old name",
+         SYS_socket,
+         {AF_INET, SOCK_PACKET | NO_FLAG, 0},
+         ESOCKTNOSUPPORT},
         {"the first family of none", SYS_socket, {0, BAD}, EAFNOSUPPORT},
         {"a family that there is not", SYS_socket, {1000, BAD}, EAFNOSUPPORT},
         {"a line discipline", SYS_ioctl, {BAD, TIOCSETD | HIGH}, EPERM},
@@ -200,13 +237,20 @@ static void test_refused_by_argument(void **state)
         {"a large attribute of a link", SYS_lsetxattr, {0, 0, 0, 65536}, E2BIG},
         {"a large attribute by descriptor", SYS_fsetxattr, {BAD, 0, 0, 4096 | HIGH}, E2BIG},
         {"a key of a connection", SYS_setsockopt, {BAD, IPPROTO_TCP, TCP_MD5SIG}, ENOPROTOOPT},
-        {"a key of a connection, high bits", SYS_setsockopt, {BAD, IPPROTO_TCP | HIGH, TCP_MD5SIG_EXT}, ENOPROTOOPT},
+        {"a key of a connection, high bits",
+         SYS_setsockopt,
+         {BAD, IPPROTO_TCP | HIGH, TCP_MD5SIG_EXT},
+         ENOPROTOOPT},
         {"clone of a user namespace", SYS_clone, {CLONE_NEWUSER | SIGCHLD}, EPERM},
-        {"clone of a user namespace, high bits", SYS_clone, {CLONE_NEWUSER | HIGH | SIGCHLD}, EPERM},
+        {"clone of a user namespace, high bits",
+         SYS_clone,
+         {CLONE_NEWUSER | HIGH | SIGCHLD},
+         EPERM},
         {"clone of a mount namespace", SYS_clone, {CLONE_NEWNS | CLONE_VM | CLONE_VFORK}, EPERM},
         {"clone of all namespaces",
          SYS_clone,
-         {CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | SIGCHLD},
+         {CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC |
+          CLONE_NEWUTS | SIGCHLD},
          EPERM},
         {"clone of a cgroup namespace", SYS_clone, {CLONE_NEWCGROUP | SIGCHLD}, EPERM},
         {"clone of a PID namespace", SYS_clone, {CLONE_NEWPID | SIGCHLD}, EPERM},
@@ -229,11 +273,18 @@ static void test_neighbours_are_allowed(void **state)
         {"AF_UNIX", SYS_socket, {AF_UNIX, SOCK_STREAM}, 0},
         {"AF_INET", SYS_socket, {AF_INET, SOCK_STREAM}, 0},
         {"a route socket", SYS_socket, {AF_NETLINK, SOCK_RAW, NETLINK_ROUTE}, 0},
-        {"a socket for device events", SYS_socket, {AF_NETLINK, SOCK_RAW, NETLINK_KOBJECT_UEVENT}, 0},
+        {"a socket for device events",
+         SYS_socket,
+         {AF_NETLINK, SOCK_RAW, NETLINK_KOBJECT_UEVENT},
+         0},
         {"a filter of a socket", SYS_setsockopt, {BAD, SOL_SOCKET, SO_ATTACH_FILTER}, EBADF},
         {"another option of a connection", SYS_setsockopt, {BAD, IPPROTO_TCP, TCP_NODELAY}, EBADF},
-        {"an attribute", SYS_fsetxattr, {0, 0, 0, 4096}, EFAULT}, /* before Linux 6.13 a bad descriptor is seen first */
-        {"TCP by name", SYS_socket, {AF_INET6, SOCK_STREAM | SOCK_CLOEXEC | HIGH, IPPROTO_TCP | HIGH}, 0},
+        /* before Linux 6.13 a bad descriptor is seen first */
+        {"an attribute", SYS_fsetxattr, {0, 0, 0, 4096}, EFAULT},
+        {"TCP by name",
+         SYS_socket,
+         {AF_INET6, SOCK_STREAM | SOCK_CLOEXEC | HIGH, IPPROTO_TCP | HIGH},
+         0},
         {"UDP by name", SYS_socket, {AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, IPPROTO_UDP}, 0},
         {"ping", SYS_socket, {AF_INET, SOCK_DGRAM | NO_FLAG, IPPROTO_ICMP}, EINVAL},
         {"ping of IPv6", SYS_socket, {AF_INET6, SOCK_DGRAM | NO_FLAG, IPPROTO_ICMPV6}, EINVAL},
@@ -280,9 +331,11 @@ static int ordinary_life(const void *data)
     pid = fork();
     if (pid == 0)
         _exit(7);
-    if (pid < 0 || waitpid(pid, &status, 0) != pid || !WIFEXITED(status) || WEXITSTATUS(status) != 7)
+    if (pid < 0 || waitpid(pid, &status, 0) != pid || !WIFEXITED(status) ||
+        WEXITSTATUS(status) != 7)
         return 2;
-    if (pthread_create(&thread, NULL, count_up, &count) != 0 || pthread_join(thread, NULL) != 0 || count != 1)
+    if (pthread_create(&thread, NULL, count_up, &count) != 0 || pthread_join(thread, NULL) != 0 ||
+        count != 1)
         return 3;
     m = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (m == MAP_FAILED || mprotect(m, 4096, PROT_READ | PROT_EXEC) < 0)
@@ -321,7 +374,8 @@ static int make_call_i386(const void *data)
 /* socketcall(2) has its arguments in memory, which no filter sees. */
 static int vsock_by_socketcall(const void *data)
 {
-    uint32_t *arguments = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
+    uint32_t *arguments =
+        mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
     struct call c = {"socketcall", 102, {1 /* SYS_SOCKET */, 0}, 0};
 
     (void)data;
@@ -333,7 +387,8 @@ static int vsock_by_socketcall(const void *data)
     return make_call_i386(&c);
 }
 
-/* Whether this kernel has the 32-bit entry at all; asked without a filter, in a child that may die of it. */
+/* Whether this kernel has the 32-bit entry at all; asked without a filter, in a child that may die
+ * of it. */
 static bool has_i386(void)
 {
     const struct call getpid_i386 = {"getpid", 20, {0}, 0};
@@ -387,7 +442,8 @@ static void test_i386_entries(void **state)
     assert_int_equal(under_filter(*state, vsock_by_socketcall, NULL), EAFNOSUPPORT);
 }
 
-/* x32 calls come by the 64-bit entry with a bit of their own: none is answered, whether the kernel has them or not. */
+/* x32 calls come by the 64-bit entry with a bit of their own: none is answered, whether the kernel
+ * has them or not. */
 static void test_x32_entries(void **state)
 {
     static const struct call calls[] = {
@@ -445,10 +501,19 @@ static void test_strict(void **state)
         {"kcmp of the default's", SYS_kcmp, {0}, EPERM},
         {"a call that does not exist", 999, {0}, ENOSYS},
         {"a filter by prctl", SYS_prctl, {PR_SET_SECCOMP | HIGH, SECCOMP_MODE_FILTER, BAD}, EPERM},
-        {"a filter of a socket", SYS_setsockopt, {BAD, SOL_SOCKET | HIGH, SO_ATTACH_FILTER | HIGH}, EPERM},
-        {"a program of a socket", SYS_setsockopt, {BAD, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF}, EPERM},
+        {"a filter of a socket",
+         SYS_setsockopt,
+         {BAD, SOL_SOCKET | HIGH, SO_ATTACH_FILTER | HIGH},
+         EPERM},
+        {"a program of a socket",
+         SYS_setsockopt,
+         {BAD, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF},
+         EPERM},
         {"another option of a socket", SYS_setsockopt, {BAD, SOL_SOCKET, SO_RCVBUF}, EBADF},
-        {"a protocol's option by the same number", SYS_setsockopt, {BAD, IPPROTO_IP, SO_ATTACH_FILTER}, EBADF},
+        {"a protocol's option by the same number",
+         SYS_setsockopt,
+         {BAD, IPPROTO_IP, SO_ATTACH_FILTER},
+         EBADF},
         {"whether there is a filter", SYS_prctl, {PR_GET_SECCOMP}, 0},
         /* as with default */
         {"netlink of users", SYS_socket, {AF_NETLINK, SOCK_RAW, NETLINK_USERSOCK}, EAFNOSUPPORT},

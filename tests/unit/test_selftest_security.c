@@ -1,4 +1,5 @@
-/* test_selftest_security: SECURITY.md names, with each promise, the probes that the table of the selftest has for it. */
+/* test_selftest_security: SECURITY.md names, with each promise, the probes that the table of the
+ * selftest has for it. */
 #include "harness/selftest/selftest_private.h"
 
 #include <fcntl.h>
@@ -40,7 +41,8 @@ static void check_promise(const char *probes, unsigned promise)
         const struct probe *probe = find_probe(p, n);
 
         if (probe == NULL && !str_starts(p, "tests/"))
-            fail_msg("SECURITY.md names what is no probe, with promise %u: %.*s", promise, (int)n, p);
+            fail_msg("SECURITY.md names what is no probe, with promise %u: %.*s", promise, (int)n,
+                     p);
         if (probe != NULL && !probe_keeps(probe, promise))
             fail_msg("%s is no probe of promise %u", probe->name, promise);
         named += probe != NULL;

@@ -150,7 +150,8 @@ static void test_failing_top_of_a_diamond(void **state)
     schedule_free(s);
 }
 
-/* One side failed, and what was skipped for it stays so when the other side passes or fails later. */
+/* One side failed, and what was skipped for it stays so when the other side passes or fails later.
+ */
 static void test_failing_side_while_the_other_runs(void **state)
 {
     (void)state;
@@ -273,7 +274,8 @@ static void test_abandon(void **state)
     schedule_free(s);
 }
 
-/* A job that is run again is the lowest ready one like any other, and only its end is news for those that need it. */
+/* A job that is run again is the lowest ready one like any other, and only its end is news for
+ * those that need it. */
 static void test_again(void **state)
 {
     struct schedule *s = schedule_new(4);
@@ -301,7 +303,8 @@ static void test_again(void **state)
     schedule_free(s);
 }
 
-/* The run stops while a job waits for its next attempt: it is abandoned like one that never ran, and does not start. */
+/* The run stops while a job waits for its next attempt: it is abandoned like one that never ran,
+ * and does not start. */
 static void test_again_and_abandoned(void **state)
 {
     struct schedule *s = schedule_new(3);
@@ -330,7 +333,8 @@ static void test_many_ready_in_order(void **state)
 
     (void)state;
     for (size_t i = 0; i < N; i++)
-        schedule_add_need(s, i, i % 2 == 0 ? N : (i * 7919) % N / 2 * 2); /* odd ones need some even one */
+        schedule_add_need(
+            s, i, i % 2 == 0 ? N : (i * 7919) % N / 2 * 2); /* odd ones need some even one */
     assert_next(s, N);
     schedule_ended(s, N, true, must_not_skip, NULL);
     for (size_t i = 0; i < N; i += 2)
@@ -350,7 +354,8 @@ static void test_many_ready_in_order(void **state)
     schedule_free(s);
 }
 
-/* Two hundred thousand jobs, half of them blocked to the end: looking at each for each would not come to an end here. */
+/* Two hundred thousand jobs, half of them blocked to the end: looking at each for each would not
+ * come to an end here. */
 static void test_many_blocked_jobs_cost_nothing(void **state)
 {
     enum { N = 200000 };
@@ -374,8 +379,8 @@ static void test_many_blocked_jobs_cost_nothing(void **state)
     schedule_free(s);
 }
 
-/* Many random graphs: needs lead to lower ranks of a shuffled order; every job ends once, none starts before its needs
- * have passed, and what is skipped has a need that did not pass. */
+/* Many random graphs: needs lead to lower ranks of a shuffled order; every job ends once, none
+ * starts before its needs have passed, and what is skipped has a need that did not pass. */
 struct world {
     struct schedule *s;
     size_t n, n_edges, ended;
@@ -450,7 +455,8 @@ static void test_random_graphs(void **state)
 
             while (w.what[job] != RUNNING)
                 job = (job + 1) % w.n;
-            if (rand_r(&seed) % 3 == 0) { /* run again: it comes back before anything that needs it */
+            /* run again: it comes back before anything that needs it */
+            if (rand_r(&seed) % 3 == 0) {
                 schedule_again(w.s, job);
                 w.what[job] = FRESH;
                 assert_false(schedule_done(w.s));
@@ -588,7 +594,8 @@ static void test_group_is_abandoned(void **state)
 static void test_admission(void **state)
 {
     struct schedule *s = schedule_new(6);
-    static const uint64_t costs[][SCHEDULE_GOODS] = {{1, 6}, {1, 6}, {0, 0}, {1, 4}, {9, 99}, {1, 1}};
+    static const uint64_t costs[][SCHEDULE_GOODS] = {{1, 6}, {1, 6},  {0, 0},
+                                                     {1, 4}, {9, 99}, {1, 1}};
     size_t job;
 
     (void)state;

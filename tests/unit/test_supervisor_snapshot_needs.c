@@ -56,7 +56,8 @@ static void test_in_any_order(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_until_the_last), cmocka_unit_test(test_in_any_order)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_until_the_last),
+                                       cmocka_unit_test(test_in_any_order)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

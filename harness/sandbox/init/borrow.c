@@ -1,5 +1,6 @@
-/* borrow: PID 1's side of lend.c: while the stage is in sight, clones of what the host lends; after the pivot, they are attached
- * where a job expects them. Nothing to do where the slot has made the job's own.
+/* borrow: PID 1's side of lend.c: while the stage is in sight, clones of what the host lends; after
+ * the pivot, they are attached where a job expects them. Nothing to do where the slot has made the
+ * job's own.
  *
  * Runs between clone and exec: no malloc, no stdio. */
 #include "harness/sandbox/sandbox_private.h"
@@ -18,7 +19,8 @@ static int borrow_views(struct init_context *ctx)
         ctx->detail = ctx->views->path[i];
         if (ctx->view_lowers[i] != NULL)
             ctx->lent_views[i] = overlay_make_readonly(ctx->view_lowers[i]);
-        else if ((ctx->lent_views[i] = open_tree(AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC)) < 0)
+        else if ((ctx->lent_views[i] =
+                      open_tree(AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC)) < 0)
             ctx->lent_views[i] = -errno;
         if (ctx->lent_views[i] < 0)
             return ctx->lent_views[i];
@@ -35,7 +37,8 @@ int setup_borrow(struct init_context *ctx)
             continue;
         safe_append(path, devices_table[i].name, sizeof(path));
         ctx->detail = devices_table[i].name;
-        ctx->lent_devices[i] = open_tree(AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_SYMLINK_NOFOLLOW);
+        ctx->lent_devices[i] =
+            open_tree(AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_SYMLINK_NOFOLLOW);
         if (ctx->lent_devices[i] < 0)
             return -errno;
     }
@@ -49,10 +52,12 @@ int setup_views(struct init_context *ctx)
         cleanup_close int at = -EBADF;
 
         ctx->detail = ctx->views->path[i];
-        at = file_open_beneath(ctx->root, ctx->views->path[i], O_PATH | O_DIRECTORY | O_NOFOLLOW, 0);
+        at =
+            file_open_beneath(ctx->root, ctx->views->path[i], O_PATH | O_DIRECTORY | O_NOFOLLOW, 0);
         if (at < 0)
             return at;
-        if (move_mount(ctx->lent_views[i], "", at, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
+        if (move_mount(ctx->lent_views[i], "", at, "",
+                       MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
             return -errno;
         (void)close(ctx->lent_views[i]);
     }
@@ -65,7 +70,8 @@ int borrow_attach_devices(struct init_context *ctx)
         if (!devices_has(ctx->job->devices, devices_table[i].id))
             continue;
         ctx->detail = devices_table[i].name;
-        if (move_mount(ctx->lent_devices[i], "", ctx->dev_mount, devices_table[i].name, MOVE_MOUNT_F_EMPTY_PATH) < 0)
+        if (move_mount(ctx->lent_devices[i], "", ctx->dev_mount, devices_table[i].name,
+                       MOVE_MOUNT_F_EMPTY_PATH) < 0)
             return -errno;
         (void)close(ctx->lent_devices[i]);
     }

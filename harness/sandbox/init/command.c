@@ -1,6 +1,6 @@
-/* command: from fork to exec of one step: standard streams, resource limits, cgroup, credentials, capabilities,
- * seccomp. The order is the point: each line needs a right that a later one gives up. Runs between clone and exec: no
- * malloc, no stdio. */
+/* command: from fork to exec of one step: standard streams, resource limits, cgroup, credentials,
+ * capabilities, seccomp. The order is the point: each line needs a right that a later one gives up.
+ * Runs between clone and exec: no malloc, no stdio. */
 #include "harness/sandbox/sandbox_private.h"
 
 #include "base/weaken.h"
@@ -31,13 +31,15 @@ typedef int command_fn(struct command *c);
 
 /* ---- streams, limits, cgroup ---- */
 
-/* The command leads its session already. Never the caller's terminal: that one no process of the job has ever had open. */
+/* The command leads its session already. Never the caller's terminal: that one no process of the
+ * job has ever had open. */
 static int command_controlling_terminal(struct command *c)
 {
     return c->ctx->terminal >= 0 && ioctl(c->ctx->terminal, TIOCSCTTY, 0) < 0 ? -errno : 0;
 }
 
-/* Steps share the open streams, and with them what an earlier one has set: O_NONBLOCK would make the next one lose output. */
+/* Steps share the open streams, and with them what an earlier one has set: O_NONBLOCK would make
+ * the next one lose output. */
 static int fresh_flags(const struct init_context *ctx)
 {
     const int fds[] = {ctx->stdin_fd, ctx->stdout_fd, ctx->stderr_fd};
@@ -54,10 +56,15 @@ static int command_stdio(struct command *c)
     int in = ctx->stdin_fd;
 
     if (ctx->terminal >= 0)
-        return dup2(ctx->terminal, 0) < 0 || dup2(ctx->terminal, 1) < 0 || dup2(ctx->terminal, 2) < 0 ? -errno : 0;
+        return dup2(ctx->terminal, 0) < 0 || dup2(ctx->terminal, 1) < 0 ||
+                       dup2(ctx->terminal, 2) < 0
+                   ? -errno
+                   : 0;
 
     if (in < 0)
-        in = weakened("step-stdin") ? openat(ctx->dev_mount, "null", O_RDONLY | O_NOFOLLOW | O_CLOEXEC) : ctx->null_fd;
+        in = weakened("step-stdin")
+                 ? openat(ctx->dev_mount, "null", O_RDONLY | O_NOFOLLOW | O_CLOEXEC)
+                 : ctx->null_fd;
     if (in < 0)
         return -errno;
     if (c->index > 0 && fresh_flags(ctx) < 0)
@@ -65,12 +72,14 @@ static int command_stdio(struct command *c)
     /* each step reads its input from the start */
     if (ctx->stdin_fd >= 0 && ctx->stdio != SANDBOX_STDIO_PIPES && lseek(in, 0, SEEK_SET) < 0)
         return -errno;
-    if (dup2(in, 0) < 0 || dup2(ctx->stdout_fd, 1) < 0 || (!weakened("streams") && dup2(ctx->stderr_fd, 2) < 0))
+    if (dup2(in, 0) < 0 || dup2(ctx->stdout_fd, 1) < 0 ||
+        (!weakened("streams") && dup2(ctx->stderr_fd, 2) < 0))
         return -errno;
     return 0;
 }
 
-/* What a job finds where its file says nothing: documented, not inherited (docs/job-file.md, "What a job finds").
+/* What a job finds where its file says nothing: documented, not inherited (docs/job-file.md, "What
+ * a job finds").
  */
 static const struct {
     __rlimit_resource_t resource;
@@ -99,8 +108,9 @@ static rlim_t lower_of(rlim_t a, rlim_t b)
     return a < b ? a : b;
 }
 
-/* A documented value may be above what the host lets anyone have (a hard limit that not even root may raise, in a
- * container); then it is the host's. What the job file itself asks for is had exactly, or the job does not start. */
+/* A documented value may be above what the host lets anyone have (a hard limit that not even root
+ * may raise, in a container); then it is the host's. What the job file itself asks for is had
+ * exactly, or the job does not start. */
 static int command_resource_limits(struct command *c)
 {
     if (weakened("resource-limits"))
@@ -117,9 +127,10 @@ static int command_resource_limits(struct command *c)
             limit.rlim_cur = limit.rlim_max = c->step->limits.value[key];
         else if (key != JOBS_LIMIT_COUNT && jobs_limit_is_set(&c->ctx->job->limits, key))
             limit.rlim_cur = limit.rlim_max = c->ctx->job->limits.value[key];
-        /* a core_pattern that is a pipe ignores 0 and hands the job's memory to a program of the host; 1 stops both
-           (do_coredump(), fs/coredump.c) */
-        if (resource_table[i].resource == RLIMIT_CORE && limit.rlim_max == 0 && inherited.rlim_max > 0)
+        /* a core_pattern that is a pipe ignores 0 and hands the job's memory to a program of the
+           host; 1 stops both (do_coredump(), fs/coredump.c) */
+        if (resource_table[i].resource == RLIMIT_CORE && limit.rlim_max == 0 &&
+            inherited.rlim_max > 0)
             limit.rlim_cur = limit.rlim_max = 1;
         if (setrlimit(resource_table[i].resource, &limit) < 0)
             return -errno;
@@ -145,8 +156,9 @@ static int command_cgroup_namespace(struct command *c)
     return unshare(CLONE_NEWCGROUP) < 0 ? -errno : 0;
 }
 
-/* The first step has the directory that was opened, and perhaps made, at set-up. What is there in its place later is looked up
- * anew, as `cd` would, but within the root, and never waiting for anything: it may be gone, or something else. */
+/* The first step has the directory that was opened, and perhaps made, at set-up. What is there in
+ * its place later is looked up anew, as `cd` would, but within the root, and never waiting for
+ * anything: it may be gone, or something else. */
 static int command_workdir(struct command *c)
 {
     struct init_context *ctx = c->ctx;
@@ -163,12 +175,15 @@ static int command_landlock(struct command *c)
     return landlock_restrict(c->ctx);
 }
 
-/* Everything but the streams and the error pipe, before chdir and exec (runc CVE-2024-21626, CVE-2016-9962). */
+/* Everything but the streams and the error pipe, before chdir and exec (runc CVE-2024-21626,
+ * CVE-2016-9962). */
 static int command_close_fds(struct command *c)
 {
-    int keep = fcntl(c->report_fd, F_DUPFD_CLOEXEC, 64), dir = fcntl(c->workdir, F_DUPFD_CLOEXEC, 64);
+    int keep = fcntl(c->report_fd, F_DUPFD_CLOEXEC, 64),
+        dir = fcntl(c->workdir, F_DUPFD_CLOEXEC, 64);
 
-    if (keep < 0 || dir < 0 || dup3(keep, REPORT_FD, O_CLOEXEC) < 0 || dup3(dir, REPORT_FD + 1, O_CLOEXEC) < 0)
+    if (keep < 0 || dir < 0 || dup3(keep, REPORT_FD, O_CLOEXEC) < 0 ||
+        dup3(dir, REPORT_FD + 1, O_CLOEXEC) < 0)
         return -errno;
     c->report_fd = REPORT_FD;
     c->workdir = REPORT_FD + 1;
@@ -179,13 +194,13 @@ static int command_close_fds(struct command *c)
 
 /* ---- privilege ---- */
 
-/* What a root in its own user namespace keeps: enough to install packages and change owners; no mount, network set-up,
- * tracing or device right. A job of another user has none. */
+/* What a root in its own user namespace keeps: enough to install packages and change owners; no
+ * mount, network set-up, tracing or device right. A job of another user has none. */
 #define CAP_BIT(c) (UINT64_C(1) << (c))
-#define BUILD_SET                                                                                                      \
-    (CAP_BIT(CAP_CHOWN) | CAP_BIT(CAP_DAC_OVERRIDE) | CAP_BIT(CAP_FOWNER) | CAP_BIT(CAP_FSETID) | CAP_BIT(CAP_KILL) |  \
-     CAP_BIT(CAP_SETGID) | CAP_BIT(CAP_SETUID) | CAP_BIT(CAP_SETPCAP) | CAP_BIT(CAP_NET_BIND_SERVICE) |                \
-     CAP_BIT(CAP_SYS_CHROOT) | CAP_BIT(CAP_SETFCAP))
+#define BUILD_SET                                                                                  \
+    (CAP_BIT(CAP_CHOWN) | CAP_BIT(CAP_DAC_OVERRIDE) | CAP_BIT(CAP_FOWNER) | CAP_BIT(CAP_FSETID) |  \
+     CAP_BIT(CAP_KILL) | CAP_BIT(CAP_SETGID) | CAP_BIT(CAP_SETUID) | CAP_BIT(CAP_SETPCAP) |        \
+     CAP_BIT(CAP_NET_BIND_SERVICE) | CAP_BIT(CAP_SYS_CHROOT) | CAP_BIT(CAP_SETFCAP))
 
 static uint64_t kept_capabilities(const struct command *c)
 {
@@ -196,12 +211,12 @@ static uint64_t kept_capabilities(const struct command *c)
     return c->ctx->uid == 0 ? BUILD_SET : 0;
 }
 
-/* Where root is nobody special: a command without capabilities, or another user's with some, which come by the ambient set then.
- * NO_SETUID_FIXUP keeps them over the change of ids. */
+/* Where root is nobody special: a command without capabilities, or another user's with some, which
+ * come by the ambient set then. NO_SETUID_FIXUP keeps them over the change of ids. */
 static int forget_root(uint64_t keep)
 {
-    unsigned long bits = SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_NO_SETUID_FIXUP | SECBIT_NO_SETUID_FIXUP_LOCKED |
-                         SECBIT_KEEP_CAPS_LOCKED;
+    unsigned long bits = SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_NO_SETUID_FIXUP |
+                         SECBIT_NO_SETUID_FIXUP_LOCKED | SECBIT_KEEP_CAPS_LOCKED;
 
     if (keep == 0)
         bits |= SECBIT_NO_CAP_AMBIENT_RAISE | SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED;
@@ -234,7 +249,8 @@ static int command_ids(struct command *c)
     const struct sandbox_user *user = c->ctx->user;
     bool is_user = user != NULL && user->uid == c->ctx->uid;
 
-    if (safe_take_groups(c->ctx->privilege.ids, is_user ? user->groups : NULL, is_user ? user->n_groups : 0) < 0 ||
+    if (safe_take_groups(c->ctx->privilege.ids, is_user ? user->groups : NULL,
+                         is_user ? user->n_groups : 0) < 0 ||
         syscall(SYS_setresgid, c->ctx->gid, c->ctx->gid, c->ctx->gid) < 0 ||
         syscall(SYS_setresuid, c->ctx->uid, c->ctx->uid, c->ctx->uid) < 0)
         return -errno;
@@ -248,7 +264,9 @@ static int command_capabilities(struct command *c)
     uint64_t inheritable = c->ctx->uid != 0 ? keep : 0;
     struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
     struct __user_cap_data_struct data[2] = {
-        {.effective = (uint32_t)keep, .permitted = (uint32_t)keep, .inheritable = (uint32_t)inheritable},
+        {.effective = (uint32_t)keep,
+         .permitted = (uint32_t)keep,
+         .inheritable = (uint32_t)inheritable},
         {.effective = (uint32_t)(keep >> 32),
          .permitted = (uint32_t)(keep >> 32),
          .inheritable = (uint32_t)(inheritable >> 32)},
@@ -259,7 +277,8 @@ static int command_capabilities(struct command *c)
     if (syscall(SYS_capset, &header, data) < 0)
         return -errno;
     for (unsigned cap = 0; cap < 64; cap++)
-        if ((inheritable & CAP_BIT(cap)) != 0 && prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, cap, 0, 0) < 0)
+        if ((inheritable & CAP_BIT(cap)) != 0 &&
+            prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, cap, 0, 0) < 0)
             return -errno;
     return 0;
 }
@@ -272,7 +291,8 @@ static int command_no_new_privs(struct command *c)
     return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? -errno : 0;
 }
 
-/* As the user itself, so that a directory that the user may not enter is refused now. The kernel prefixes
+/* As the user itself, so that a directory that the user may not enter is refused now. The kernel
+ * prefixes
  * "(unreachable)" to a working directory outside the root. */
 static int command_chdir(struct command *c)
 {
@@ -288,13 +308,16 @@ static int command_chdir(struct command *c)
     return cwd[0] == '/' || weakened("workdir") ? 0 : -EXDEV;
 }
 
-/* Last, since it refuses much of what came before. SPEC_ALLOW: a filter of ours is no reason to slow the job down. */
+/* Last, since it refuses much of what came before. SPEC_ALLOW: a filter of ours is no reason to
+ * slow the job down. */
 static int command_seccomp(struct command *c)
 {
     if (weakened("seccomp"))
         return 0;
-    return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_SPEC_ALLOW, &c->ctx->filter) < 0 ? -errno
-                                                                                                              : 0;
+    return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_SPEC_ALLOW,
+                   &c->ctx->filter) < 0
+               ? -errno
+               : 0;
 }
 
 /* ---- exec ---- */
@@ -307,8 +330,8 @@ static const char *env_get(char *const *env, const char *name_and_equals)
     return NULL;
 }
 
-/* execvpe as POSIX has it, but without memory and without running a file that is no program through a shell. What there is to say
- * of a failure beyond its number goes into `why`. */
+/* execvpe as POSIX has it, but without memory and without running a file that is no program through
+ * a shell. What there is to say of a failure beyond its number goes into `why`. */
 static int execute(struct command *c, char *why, size_t size)
 {
     char *const *argv = (char *const *)(uintptr_t)c->step->argv;
@@ -355,7 +378,8 @@ static const struct {
     {SETUP_LANDLOCK, command_landlock}, /* while the directories that its rules name are open */
     {SETUP_WORKDIR, command_workdir},
     {SETUP_CLOSE_FDS, command_close_fds},
-    {SETUP_RESOURCE_LIMITS, command_resource_limits}, /* once no descriptor above its limit is needed */
+    /* once no descriptor above its limit is needed */
+    {SETUP_RESOURCE_LIMITS, command_resource_limits},
     {SETUP_BOUNDING_SET, command_bounding_set},
     {SETUP_IDS, command_ids},
     {SETUP_CAPABILITIES, command_capabilities},
@@ -364,22 +388,23 @@ static const struct {
     {SETUP_SECCOMP, command_seccomp},
 };
 
-_Noreturn static void fail(struct command *c, enum sandbox_event_kind kind, enum setup_step step, unsigned index, int r,
-                           const char *detail)
+_Noreturn static void fail(struct command *c, enum sandbox_event_kind kind, enum setup_step step,
+                           unsigned index, int r, const char *detail)
 {
     struct init_report report = {
         .kind = kind, .step = kind == SANDBOX_SETUP_FAILED ? (uint32_t)step : index, .errnum = -r};
 
     if (detail != NULL)
         safe_copy(report.detail, detail, sizeof(report.detail));
-    /* a write that fails leaves PID 1 with an early end of file: it reports the step's end with this exit code */
+    /* a write that fails leaves PID 1 with an early end of file: it reports the step's end with
+     * this exit code */
     if (write(c->report_fd, &report, sizeof(report)) < 0)
         _exit(125);
     _exit(126);
 }
 
-/* The moment from which the step's wall time counts. PID 1 only notices the exec itself when the pipe closes, and might be a
- * while in getting to it. */
+/* The moment from which the step's wall time counts. PID 1 only notices the exec itself when the
+ * pipe closes, and might be a while in getting to it. */
 static void announce(struct command *c, unsigned index)
 {
     struct init_report report = {.kind = SANDBOX_STEP_STARTED, .step = index};
@@ -408,7 +433,11 @@ static void fresh_session(void)
 _Noreturn void command_main(struct init_context *ctx, unsigned index, int report_fd)
 {
     char why[sizeof(((struct init_report *)NULL)->detail)] = "";
-    struct command c = {.ctx = ctx, .step = &ctx->job->steps[index], .index = index, .report_fd = report_fd, .workdir = -EBADF};
+    struct command c = {.ctx = ctx,
+                        .step = &ctx->job->steps[index],
+                        .index = index,
+                        .report_fd = report_fd,
+                        .workdir = -EBADF};
     int r;
 
     fresh_session();
@@ -420,7 +449,8 @@ _Noreturn void command_main(struct init_context *ctx, unsigned index, int report
         if (r == 0 && ctx->fault == (int)step)
             r = -EIO;
         if (r < 0)
-            fail(&c, SANDBOX_SETUP_FAILED, step, index, r, step == SETUP_CHDIR || step == SETUP_WORKDIR ? ctx->job->workdir : NULL);
+            fail(&c, SANDBOX_SETUP_FAILED, step, index, r,
+                 step == SETUP_CHDIR || step == SETUP_WORKDIR ? ctx->job->workdir : NULL);
     }
     if (ctx->fault == SETUP_EXEC)
         fail(&c, SANDBOX_SETUP_FAILED, SETUP_EXEC, index, -EIO, c.step->argv[0]);

@@ -1,6 +1,7 @@
-/* explain_exec: why a program could not be executed, where the error's number does not say it: the interpreter that is missing and not
- * the script, the size that cannot be had. Reads the file that a job named, which may be anything: it is opened without
- * waiting, must be regular, and only its beginning is looked at. Runs between clone and exec: no malloc, no stdio. */
+/* explain_exec: why a program could not be executed, where the error's number does not say it: the
+ * interpreter that is missing and not the script, the size that cannot be had. Reads the file that
+ * a job named, which may be anything: it is opened without waiting, must be regular, and only its
+ * beginning is looked at. Runs between clone and exec: no malloc, no stdio. */
 #include "harness/sandbox/sandbox_private.h"
 
 #include <elf.h>
@@ -10,7 +11,8 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
-#define HEAD_SIZE 256 /* as much as the kernel looks at (BINPRM_BUF_SIZE, include/uapi/linux/binfmts.h) */
+#define HEAD_SIZE                                                                                  \
+    256 /* as much as the kernel looks at (BINPRM_BUF_SIZE, include/uapi/linux/binfmts.h) */
 #define HEADERS_MAX 64
 
 /* What is not plain text is shown, the carriage return by its usual name. */
@@ -48,7 +50,8 @@ static size_t interpreter_of(const char *head, size_t n, const char **ret)
 
     while (from < n && (head[from] == ' ' || head[from] == '\t'))
         from++;
-    for (to = from; to < n && head[to] != ' ' && head[to] != '\t' && head[to] != '\n' && head[to] != '\0';)
+    for (to = from;
+         to < n && head[to] != ' ' && head[to] != '\t' && head[to] != '\n' && head[to] != '\0';)
         to++;
     *ret = head + from;
     return to - from;
@@ -66,9 +69,11 @@ static void explain_script(const char *head, size_t n, int errnum, char *to, siz
     }
     memcpy(path, name, len); /* not longer than what the kernel looks at */
     path[len] = '\0';
-    safe_copy(to, errnum == ENOENT && faccessat(AT_FDCWD, path, F_OK, 0) == 0 ? "what is needed by its interpreter '"
-                                                                              : "its interpreter '",
-               size);
+    safe_copy(to,
+              errnum == ENOENT && faccessat(AT_FDCWD, path, F_OK, 0) == 0
+                  ? "what is needed by its interpreter '"
+                  : "its interpreter '",
+              size);
     append_shown(to, name, len, size);
     safe_append(to, "' ", size);
     safe_append(to, why_not(errnum), size);
@@ -103,7 +108,10 @@ static void explain_elf(int fd, const char *head, size_t n, int errnum, char *to
     size_t count;
 
     if (errnum == ENOEXEC || !is_own_elf(head, n, &e)) {
-        safe_copy(to, errnum == ENOEXEC ? "it is a damaged program, or one for another kind of machine" : "", size);
+        safe_copy(to,
+                  errnum == ENOEXEC ? "it is a damaged program, or one for another kind of machine"
+                                    : "",
+                  size);
         return;
     }
     count = read_headers(fd, &e, headers);
@@ -140,7 +148,8 @@ static void explain_head(int fd, int errnum, char *to, size_t size)
         safe_copy(to, "it is neither a program nor a script that begins with #!", size);
 }
 
-/* Of the file itself; false: it can be executed as far as can be seen, and so something that it needs cannot. */
+/* Of the file itself; false: it can be executed as far as can be seen, and so something that it
+ * needs cannot. */
 static bool explain_refusal(const char *path, char *to, size_t size)
 {
     struct statvfs fs;
@@ -194,7 +203,8 @@ static const char *path_of(char *const *env)
     return "";
 }
 
-/* As the command looked it up, within the job's root; what a step has changed there since only makes the words less good. */
+/* As the command looked it up, within the job's root; what a step has changed there since only
+ * makes the words less good. */
 static int open_program(const struct init_context *ctx, const char *name)
 {
     char file[4096];
@@ -237,7 +247,8 @@ static uint64_t span_of(int fd)
     for (size_t i = 0; i < count; i++) {
         uint64_t end;
 
-        if (headers[i].p_type != PT_LOAD || __builtin_add_overflow(headers[i].p_vaddr, headers[i].p_memsz, &end))
+        if (headers[i].p_type != PT_LOAD ||
+            __builtin_add_overflow(headers[i].p_vaddr, headers[i].p_memsz, &end))
             continue;
         if (headers[i].p_vaddr < from)
             from = headers[i].p_vaddr;

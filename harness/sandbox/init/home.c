@@ -1,5 +1,5 @@
-/* home: who a job's commands are, what they are called, and where they are at home. Runs between clone and exec: no malloc, no
- * stdio. */
+/* home: who a job's commands are, what they are called, and where they are at home. Runs between
+ * clone and exec: no malloc, no stdio. */
 #include "harness/sandbox/sandbox_private.h"
 
 #include <fcntl.h>
@@ -7,7 +7,8 @@
 #include <sys/stat.h>
 
 /* Who enters a job, or what it left, is who its own commands were, whatever the file says. */
-static int find_user(struct init_context *ctx, char *home, size_t home_size, char *name, size_t name_size)
+static int find_user(struct init_context *ctx, char *home, size_t home_size, char *name,
+                     size_t name_size)
 {
     uint32_t uid, gid;
     int r;
@@ -22,9 +23,9 @@ static int find_user(struct init_context *ctx, char *home, size_t home_size, cha
         passwd_plain_names(ctx->uid, home, home_size, name, name_size);
     if (ctx->has_ids)
         return 0;
-    r = ctx->user != NULL
-            ? 0
-            : passwd_resolve(ctx->root, ctx->job->user, &uid, &gid, home, home_size, name, name_size);
+    r = ctx->user != NULL ? 0
+                          : passwd_resolve(ctx->root, ctx->job->user, &uid, &gid, home, home_size,
+                                           name, name_size);
     if (r < 0 && r != -ENOENT)
         ctx->detail = "/etc/passwd";
     if (r < 0)
@@ -53,20 +54,23 @@ int setup_user(struct init_context *ctx)
     set_entry(ctx->user_entry, sizeof(ctx->user_entry), "USER=", name);
     set_entry(ctx->logname_entry, sizeof(ctx->logname_entry), "LOGNAME=", name);
     /* /dev/stdout and its like are opened anew by their user */
-    if (fchown(ctx->stdout_fd, ctx->uid, ctx->gid) < 0 || fchown(ctx->stderr_fd, ctx->uid, ctx->gid) < 0 ||
+    if (fchown(ctx->stdout_fd, ctx->uid, ctx->gid) < 0 ||
+        fchown(ctx->stderr_fd, ctx->uid, ctx->gid) < 0 ||
         (ctx->stdio == SANDBOX_STDIO_PIPES && fchown(ctx->stdin_fd, ctx->uid, ctx->gid) < 0))
         return -errno;
     return 0;
 }
 
-/* What is in the way of a home is let be: many a system's user has one that is not to be (/dev/null, /proc/none, below a file). */
+/* What is in the way of a home is let be: many a system's user has one that is not to be
+ * (/dev/null, /proc/none, below a file). */
 static bool is_in_the_way(int r)
 {
-    return r == -ENOTDIR || r == -EEXIST || r == -ELOOP || r == -EACCES || r == -EPERM || r == -EROFS ||
-           r == -ENOENT || r == -ENAMETOOLONG;
+    return r == -ENOTDIR || r == -EEXIST || r == -ELOOP || r == -EACCES || r == -EPERM ||
+           r == -EROFS || r == -ENOENT || r == -ENAMETOOLONG;
 }
 
-/* As the working directory is: made when missing, and then its user's. Of who enters a job it is as the job has left it. */
+/* As the working directory is: made when missing, and then its user's. Of who enters a job it is as
+ * the job has left it. */
 int setup_home(struct init_context *ctx)
 {
     const char *home = ctx->home_entry + sizeof("HOME=") - 1;

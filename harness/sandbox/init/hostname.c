@@ -1,12 +1,14 @@
-/* hostname: what a job's machine is called, and what its /etc says of its network. Runs between clone and exec: no malloc, no stdio. */
+/* hostname: what a job's machine is called, and what its /etc says of its network. Runs between
+ * clone and exec: no malloc, no stdio. */
 #include "harness/sandbox/sandbox_private.h"
 
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 
-/* podman's filter lets a container without CAP_SYS_ADMIN make namespaces, but not make this call in them; the file asks for no
- * capability, only for the host's user 0 (test_perm(), fs/proc/proc_sysctl.c). */
+/* podman's filter lets a container without CAP_SYS_ADMIN make namespaces, but not make this call in
+ * them; the file asks for no capability, only for the host's user 0 (test_perm(),
+ * fs/proc/proc_sysctl.c). */
 int hostname_set(const char *name)
 {
     static const char no_domain[] = "(none)";
@@ -22,7 +24,8 @@ int hostname_set(const char *name)
     return r == 0 ? 0 : -EPERM;
 }
 
-/* Whatever the root has there, often a link into nowhere, makes place in the job's own copy of it. */
+/* Whatever the root has there, often a link into nowhere, makes place in the job's own copy of it.
+ */
 static int replace_file(int dir, const char *name, const char *text)
 {
     cleanup_close int file = -EBADF;
@@ -42,7 +45,8 @@ static bool is_input(const struct init_context *ctx, const char *path)
     return false;
 }
 
-/* The job's own in place of the root's, which may be the host's and names its neighbours. A read-only /etc is an input. */
+/* The job's own in place of the root's, which may be the host's and names its neighbours. A
+ * read-only /etc is an input. */
 static int lay_file(struct init_context *ctx, int etc, const char *path, const char *text)
 {
     int r;
@@ -72,7 +76,8 @@ static bool is_covered(const struct init_context *ctx, int etc)
 {
     struct stat root, here;
 
-    return ctx->n_inputs > 0 && (fstat(ctx->root, &root) < 0 || fstat(etc, &here) < 0 || root.st_dev != here.st_dev);
+    return ctx->n_inputs > 0 &&
+           (fstat(ctx->root, &root) < 0 || fstat(etc, &here) < 0 || root.st_dev != here.st_dev);
 }
 
 int setup_etc(struct init_context *ctx)
@@ -82,11 +87,13 @@ int setup_etc(struct init_context *ctx)
     int r;
 
     ctx->detail = "/tmp";
-    if (tmp < 0 && ctx->kept[0] == '\0') /* else the job made something else of it, and that is to be seen */
+    if (tmp < 0 &&
+        ctx->kept[0] == '\0') /* else the job made something else of it, and that is to be seen */
         return tmp;
     ctx->detail = "/etc";
     etc = open_etc(ctx);
-    if (etc < 0) /* a root without /etc (scratch), or with a link into nowhere, is left so where no network needs it */
+    if (etc < 0) /* a root without /etc (scratch), or with a link into nowhere, is left so where no
+                    network needs it */
         return needs_etc(ctx) ? etc : 0;
     if (ctx->etc_is_laid && !is_covered(ctx, etc))
         return 0;

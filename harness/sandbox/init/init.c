@@ -1,10 +1,10 @@
-/* init: PID 1 of a job. Sets the sandbox up by the table below, read top to bottom; then runs the job's steps one after
- * the other, reaps whatever dies, and reports raw wait statuses. It judges nothing and knows no deadline: the slot
- * does.
+/* init: PID 1 of a job. Sets the sandbox up by the table below, read top to bottom; then runs the
+ * job's steps one after the other, reaps whatever dies, and reports raw wait statuses. It judges
+ * nothing and knows no deadline: the slot does.
  *
- * Runs in a copy of the slot's memory after clone3 without exec: no malloc, no stdio. It is not dumpable, so that the
- * job, even as root of its user namespace, can neither read nor trace it, and /proc/1/exe leads nowhere (runc
- * CVE-2019-5736). */
+ * Runs in a copy of the slot's memory after clone3 without exec: no malloc, no stdio. It is not
+ * dumpable, so that the job, even as root of its user namespace, can neither read nor trace it, and
+ * /proc/1/exe leads nowhere (runc CVE-2019-5736). */
 #include "harness/sandbox/sandbox_private.h"
 
 #include "base/weaken.h"
@@ -59,15 +59,17 @@ static void keep(int *list, size_t *n, int fd)
     (*n)++;
 }
 
-/* This is a copy of the slot, with all its descriptors: its own end of the control socket, which would hide its death from us,
- * the run's lock, the store, directories of the host. Close-on-exec does not help who never executes anything. */
+/* This is a copy of the slot, with all its descriptors: its own end of the control socket, which
+ * would hide its death from us, the run's lock, the store, directories of the host. Close-on-exec
+ * does not help who never executes anything. */
 int setup_descriptors(struct init_context *ctx)
 {
     static int list[KEEP_MAX]; /* ascending; PID 1 has nobody to share it with */
     size_t n = 0;
     unsigned next = 0;
 
-    /* the streams stay taken, by a pipe of the job's own, so that nothing that is opened later gets their numbers */
+    /* the streams stay taken, by a pipe of the job's own, so that nothing that is opened later gets
+     * their numbers */
     for (int fd = 0; fd <= (weakened("streams") ? STDOUT_FILENO : LAST_STREAM); fd++)
         if (dup2(ctx->stdout_fd, fd) < 0)
             return -errno;
@@ -108,7 +110,8 @@ static void wait_for_go(struct init_context *ctx)
         _exit(1);
 }
 
-/* Root of the user namespace. Any change of ids clears PDEATHSIG and sets the dumpable flag anew (prctl(2)), so both come last. */
+/* Root of the user namespace. Any change of ids clears PDEATHSIG and sets the dumpable flag anew
+ * (prctl(2)), so both come last. */
 int identity_become_root(const struct init_context *ctx)
 {
     if (syscall(SYS_setresgid, 0, 0, 0) < 0 || safe_drop_groups(ctx->privilege.ids) < 0 ||
@@ -155,7 +158,8 @@ int setup_session(struct init_context *ctx)
         safe_copy(ctx->arguments, "cupel-init", ctx->arguments_len);
     }
     (void)prctl(PR_SET_NAME, "cupel-init");
-    for (int sig = 1; sig < NSIG; sig++) /* SIGKILL, SIGSTOP and libc's own refuse, which is right */
+    for (int sig = 1; sig < NSIG;
+         sig++) /* SIGKILL, SIGSTOP and libc's own refuse, which is right */
         (void)signal(sig, SIG_DFL);
     (void)umask(022);
     if (setsid() < 0 && errno != EPERM) /* EPERM: already a leader */
@@ -163,10 +167,10 @@ int setup_session(struct init_context *ctx)
     /* whoever is not root cannot be nicer to themselves than they were started */
     if ((setpriority(PRIO_PROCESS, 0, 0) < 0 && ctx->privilege.host) || personality(PER_LINUX) < 0)
         return -errno;
-    /* an anonymous session keyring: the caller's keys stay out of reach. A container's filter may refuse it: then that one, which
-     * jobs are under as well, keeps everybody from keys */
-    if (!weakened("keyring") && syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) < 0 && errno != ENOSYS &&
-        (ctx->privilege.host || errno != EPERM))
+    /* an anonymous session keyring: the caller's keys stay out of reach. A container's filter may
+     * refuse it: then that one, which jobs are under as well, keeps everybody from keys */
+    if (!weakened("keyring") && syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) < 0 &&
+        errno != ENOSYS && (ctx->privilege.host || errno != EPERM))
         return -errno;
     return 0;
 }
@@ -187,8 +191,9 @@ static int ask_for_trim(struct init_context *ctx)
     return 0;
 }
 
-/* Leaves the job exactly what its file says, where it says something: the upper file system has room for any set-up, of which
- * this one took its part. The rest is taken by files beside the job's upper directory, which it cannot reach. */
+/* Leaves the job exactly what its file says, where it says something: the upper file system has
+ * room for any set-up, of which this one took its part. The rest is taken by files beside the job's
+ * upper directory, which it cannot reach. */
 static int trim_disk(struct init_context *ctx)
 {
     const struct jobs_limits *l = &ctx->job->limits;
@@ -202,7 +207,8 @@ static int trim_disk(struct init_context *ctx)
     pad = openat(ctx->job_dir, "blocks", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
     if (pad < 0 || fstatfs(ctx->job_dir, &fs) < 0)
         return -errno;
-    for (uint64_t i = l->value[JOBS_LIMIT_INODES]; jobs_limit_is_set(l, JOBS_LIMIT_INODES) && i < fs.f_ffree; i++) {
+    for (uint64_t i = l->value[JOBS_LIMIT_INODES];
+         jobs_limit_is_set(l, JOBS_LIMIT_INODES) && i < fs.f_ffree; i++) {
         char name[24] = "i";
 
         safe_append_number(name, i, sizeof(name));
@@ -212,7 +218,8 @@ static int trim_disk(struct init_context *ctx)
     if (fstatfs(ctx->job_dir, &fs) < 0)
         return -errno;
     if (jobs_limit_is_set(l, JOBS_LIMIT_DISK)) {
-        uint64_t have = (uint64_t)fs.f_bavail * (uint64_t)fs.f_bsize, limit = l->value[JOBS_LIMIT_DISK];
+        uint64_t have = (uint64_t)fs.f_bavail * (uint64_t)fs.f_bsize,
+                 limit = l->value[JOBS_LIMIT_DISK];
 
         if (have > limit && fallocate(pad, 0, 0, (off_t)(have - limit)) < 0)
             return -errno;
@@ -247,15 +254,20 @@ static const struct {
     {SETUP_HOSTNAME, setup_hostname},             /* UTS namespace */
     {SETUP_OVERLAY, setup_overlay},               /* the root: lower layers and the job's upper */
     {SETUP_INPUT_OVERLAYS, setup_input_overlays}, /* a copy-on-write view of each input */
-    {SETUP_KERNEL_MOUNTS, setup_kernel_mounts},   /* proc, sysfs, devpts, shm, mqueue, still detached */
-    {SETUP_BORROW, setup_borrow},                 /* what the host lends, where the slot cannot make the job's own */
-    {SETUP_PIVOT, setup_pivot},                   /* from here on the stage is gone and paths are the root's */
-    {SETUP_VIEWS, setup_views},                   /* the host's directories, where they are lent */
-    {SETUP_DEV, setup_dev},                       /* /dev with pts, shm, mqueue */
+    /* proc, sysfs, devpts, shm, mqueue, still detached */
+    {SETUP_KERNEL_MOUNTS, setup_kernel_mounts},
+    /* what the host lends, where the slot cannot make the job's own */
+    {SETUP_BORROW, setup_borrow},
+    /* from here on the stage is gone and paths are the root's */
+    {SETUP_PIVOT, setup_pivot},
+    /* the host's directories, where they are lent */
+    {SETUP_VIEWS, setup_views},
+    {SETUP_DEV, setup_dev}, /* /dev with pts, shm, mqueue */
     {SETUP_PROC, setup_proc},
     {SETUP_PROC_MASKS, setup_proc_masks},
     {SETUP_SYS, setup_sys},
-    {SETUP_USER, setup_user}, /* by the root's passwd; directories that are missing are made for that one */
+    /* by the root's passwd; directories that are missing are made for that one */
+    {SETUP_USER, setup_user},
     {SETUP_ATTACH_INPUTS, setup_attach_inputs},
     {SETUP_ETC, setup_etc}, /* /etc/hosts and /tmp where the root has none */
     {SETUP_HOME, setup_home},
@@ -291,7 +303,8 @@ static void set_up(struct init_context *ctx)
 
 /* ---- the steps of the job ---- */
 
-/* The command's next word, or false at the end of file. A report fits into a pipe's atomic write. */
+/* The command's next word, or false at the end of file. A report fits into a pipe's atomic write.
+ */
 static bool read_report(int fd, struct init_report *ret)
 {
     struct init_report report;
@@ -324,8 +337,8 @@ _Noreturn static void died_early(struct init_context *ctx, pid_t pid)
     _exit(1);
 }
 
-/* Starts step `index`; returns its pid once execve has happened, or reports and exits. The command says when it is about to
- * execute; then its pipe closes on exec, or brings what went wrong. */
+/* Starts step `index`; returns its pid once execve has happened, or reports and exits. The command
+ * says when it is about to execute; then its pipe closes on exec, or brings what went wrong. */
 static pid_t start_step(struct init_context *ctx, unsigned index)
 {
     struct init_report report = {.kind = SANDBOX_SETUP_FAILED, .step = SETUP_EXEC}, failure;
@@ -341,7 +354,8 @@ static pid_t start_step(struct init_context *ctx, unsigned index)
         command_main(ctx, index, ends[1]);
     }
     if (pid < 0) {
-        report = (struct init_report){.kind = SANDBOX_SETUP_FAILED, .step = SETUP_EXEC, .errnum = errno};
+        report =
+            (struct init_report){.kind = SANDBOX_SETUP_FAILED, .step = SETUP_EXEC, .errnum = errno};
         safe_copy(report.detail, "fork", sizeof(report.detail));
         send_report(ctx, &report);
         _exit(1);
@@ -363,8 +377,9 @@ static pid_t start_step(struct init_context *ctx, unsigned index)
     return pid;
 }
 
-/* Waits for the step's own process and reaps everything else. SIGTERM is passed on, but only from outside: si_pid of a
- * sender in another PID namespace is 0 (pid_namespaces(7)), so nobody in the job can send it. */
+/* Waits for the step's own process and reaps everything else. SIGTERM is passed on, but only from
+ * outside: si_pid of a sender in another PID namespace is 0 (pid_namespaces(7)), so nobody in the
+ * job can send it. */
 static int wait_for_step(pid_t command)
 {
     sigset_t set;
@@ -428,7 +443,8 @@ _Noreturn void init_main(struct init_context *ctx)
         struct init_report report = {.kind = SANDBOX_STEP_ENDED, .step = i};
 
         report.status = wait_for_step(command);
-        if (WIFSIGNALED(report.status) && (WTERMSIG(report.status) == SIGSEGV || WTERMSIG(report.status) == SIGKILL))
+        if (WIFSIGNALED(report.status) &&
+            (WTERMSIG(report.status) == SIGSEGV || WTERMSIG(report.status) == SIGKILL))
             report.unmappable = explain_unmappable(ctx, ctx->job->steps[i].argv[0]);
         if (weakened("raw-status") && WEXITSTATUS(report.status) > 128)
             report.status = WEXITSTATUS(report.status) - 128;

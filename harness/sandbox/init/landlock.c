@@ -1,12 +1,15 @@
-/* landlock: a second wall around a job's command, of another making than the first ones: it does not go by ids, capabilities,
- * namespaces or mounts. Denied, with what the kernel has of it (Documentation/userspace-api/landlock.rst):
+/* landlock: a second wall around a job's command, of another making than the first ones: it does
+ * not go by ids, capabilities, namespaces or mounts. Denied, with what the kernel has of it
+ * (Documentation/userspace-api/landlock.rst):
  *
- *   ABI 2 (5.19)  changing mounts in any way, which a domain with any rule on files may not; making block devices
- *   ABI 5 (6.10)  ioctls on devices other than those of the job's own /dev
- *   ABI 6 (6.12)  abstract sockets and signals out of the command: to PID 1 and, with `network: host`, to the host's sockets
+ *   ABI 2 (5.19)  changing mounts in any way, which a domain with any rule on files may not; making
+ * block devices ABI 5 (6.10)  ioctls on devices other than those of the job's own /dev ABI 6 (6.12)
+ * abstract sockets and signals out of the command: to PID 1 and, with `network: host`, to the
+ * host's sockets
  *
- * Everything else is left alone: rules on files can only allow what lies beneath a directory, not take something away from
- * it. Tracing stays possible within the command, which is one domain. Runs between clone and exec. */
+ * Everything else is left alone: rules on files can only allow what lies beneath a directory, not
+ * take something away from it. Tracing stays possible within the command, which is one domain. Runs
+ * between clone and exec. */
 #include "harness/sandbox/sandbox_private.h"
 
 #include <linux/landlock.h>
@@ -33,9 +36,12 @@ int landlock_abi(void)
 
 static int allow_beneath(int ruleset, int directory, uint64_t access)
 {
-    const struct landlock_path_beneath_attr rule = {.allowed_access = access, .parent_fd = directory};
+    const struct landlock_path_beneath_attr rule = {.allowed_access = access,
+                                                    .parent_fd = directory};
 
-    return syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) < 0 ? -errno : 0;
+    return syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) < 0
+               ? -errno
+               : 0;
 }
 
 int landlock_restrict(const struct init_context *ctx)

@@ -1,6 +1,6 @@
-/* leaks: what is still alive when a step's command has ended, named before it is killed: pid in the job, command line, CPU time.
- * What it reads is hostile text, and may be any amount of it: bounded here, in number and in time, escaped by whoever shows it.
- * Runs in PID 1: no malloc, no stdio. */
+/* leaks: what is still alive when a step's command has ended, named before it is killed: pid in the
+ * job, command line, CPU time. What it reads is hostile text, and may be any amount of it: bounded
+ * here, in number and in time, escaped by whoever shows it. Runs in PID 1: no malloc, no stdio. */
 #include "harness/sandbox/sandbox_private.h"
 
 #include <dirent.h>
@@ -14,8 +14,9 @@
 
 #define TICKS_PER_SEC 100 /* USER_HZ, the same on every architecture that we know (times(2)) */
 
-/* A job ends no later for having left thousands of processes, or some that /proc is slow to tell of: so many of those alive are looked at
- * (at most 1 KiB of each, and the command lines of those that are named), and no longer than this. */
+/* A job ends no later for having left thousands of processes, or some that /proc is slow to tell
+ * of: so many of those alive are looked at (at most 1 KiB of each, and the command lines of those
+ * that are named), and no longer than this. */
 #define LOOK_MAX 2048
 #define LOOK_NS (3 * NSEC_PER_SEC)
 #define THREADS_MAX 256 /* of a process whose first thread has ended */
@@ -67,12 +68,14 @@ static const char *skip_fields(const char *p, int n)
 
 #define PF_EXITING 0x00000004u /* include/linux/sched.h: getting shut down */
 
-/* proc(5), /proc/pid/stat: "pid (comm) state ..." with flags as field 9, utime and stime as 14 and 15, the number of
- * threads as 20, and the thread's pending signals as 31, where the kernel puts SIGKILL for whatever signal will end the
- * process. */
+/* proc(5), /proc/pid/stat: "pid (comm) state ..." with flags as field 9, utime and stime as 14 and
+ * 15, the number of threads as 20, and the thread's pending signals as 31, where the kernel puts
+ * SIGKILL for whatever signal will end the process. */
 struct stat_line {
     char *name;
-    bool alive; /* neither dead nor only on its way: a command that kills its children without waiting leaves nothing */
+    /* neither dead nor only on its way: a command that kills its children without waiting leaves
+     * nothing */
+    bool alive;
     uint64_t threads;
     uint64_t cpu_ns;
 };
@@ -91,10 +94,12 @@ static bool parse_stat(char *text, struct stat_line *ret)
     threads = skip_fields(times, 20 - 14);
     pending = skip_fields(threads, 31 - 20);
     *close = '\0';
-    *ret = (struct stat_line){.name = open + 1, .alive = close[2] != 'Z' && close[2] != 'X', .threads = 1};
+    *ret = (struct stat_line){
+        .name = open + 1, .alive = close[2] != 'Z' && close[2] != 'X', .threads = 1};
     if (pending == NULL)
         return true;
-    ret->alive &= (take_number(&flags) & PF_EXITING) == 0 && ((take_number(&pending) >> (SIGKILL - 1)) & 1u) == 0;
+    ret->alive &= (take_number(&flags) & PF_EXITING) == 0 &&
+                  ((take_number(&pending) >> (SIGKILL - 1)) & 1u) == 0;
     ret->threads = take_number(&threads);
     ticks = take_number(&times);
     if (*times == ' ') {
@@ -126,15 +131,16 @@ static bool look_at_thread(int proc, const char *path, struct init_report *r)
     char text[1024];
     struct stat_line line;
 
-    if (read_below(proc, path, "/stat", text, sizeof(text)) == 0 || !parse_stat(text, &line) || !line.alive)
+    if (read_below(proc, path, "/stat", text, sizeof(text)) == 0 || !parse_stat(text, &line) ||
+        !line.alive)
         return false;
     read_command(proc, path, r);
     return true;
 }
 
-/* A process lives as long as one of its threads does: once the first one has ended, /proc shows the process as a zombie,
- * without a command line, and it goes on. One that has more dead threads than are looked at counts as alive: nobody hides
- * behind them. */
+/* A process lives as long as one of its threads does: once the first one has ended, /proc shows the
+ * process as a zombie, without a command line, and it goes on. One that has more dead threads than
+ * are looked at counts as alive: nobody hides behind them. */
 static bool has_living_thread(int proc, const char *pid, struct init_report *r)
 {
     char buf[4096] __attribute__((aligned(8))), path[64];
@@ -172,15 +178,18 @@ static bool read_process(int proc, const char *pid, struct init_report *r)
     return line.alive || (line.threads > 1 && has_living_thread(proc, pid, r));
 }
 
-/* What has been found so far: in memory that PID 1 shares with the process that looks, and is whole up to `count` at any time. */
+/* What has been found so far: in memory that PID 1 shares with the process that looks, and is whole
+ * up to `count` at any time. */
 struct findings {
     _Atomic int count;
     _Atomic bool whole; /* nobody was left out */
     struct init_report list[SANDBOX_LEAKS_MAX];
 };
 
-/* Looks at one entry of /proc; counts it, and keeps it when there is room. The dead do not count: nobody hides behind them. */
-static void look_at(const struct init_context *ctx, const char *name, unsigned step, struct findings *f)
+/* Looks at one entry of /proc; counts it, and keeps it when there is room. The dead do not count:
+ * nobody hides behind them. */
+static void look_at(const struct init_context *ctx, const char *name, unsigned step,
+                    struct findings *f)
 {
     struct init_report r = {.kind = SANDBOX_LEFT_RUNNING, .step = step};
     const char *p = name;
@@ -216,7 +225,8 @@ static void look(const struct init_context *ctx, unsigned step, struct findings 
     atomic_store(&f->whole, n == 0);
 }
 
-/* Waits for the looking process, and ends it when its time is over. SIGCHLD is blocked in PID 1, whose children all send it. */
+/* Waits for the looking process, and ends it when its time is over. SIGCHLD is blocked in PID 1,
+ * whose children all send it. */
 static void await(pid_t pid)
 {
     uint64_t end = clock_monotonic_ns() + LOOK_NS;
@@ -237,8 +247,8 @@ static void await(pid_t pid)
     }
 }
 
-/* A process of its own looks, one that can be ended: /proc is about memory that the job has arranged, and reading it may take as
- * long as a page fault of the job's does. */
+/* A process of its own looks, one that can be ended: /proc is about memory that the job has
+ * arranged, and reading it may take as long as a page fault of the job's does. */
 static void look_in_time(const struct init_context *ctx, unsigned step, struct findings *f)
 {
     pid_t pid = _Fork();
@@ -251,7 +261,8 @@ static void look_in_time(const struct init_context *ctx, unsigned step, struct f
         await(pid);
 }
 
-/* Somebody was there, and who that is could not be found out: it counts as one, or that would be the way not to be found. */
+/* Somebody was there, and who that is could not be found out: it counts as one, or that would be
+ * the way not to be found. */
 static int nobody_named(unsigned step, struct init_report *ret)
 {
     *ret = (struct init_report){.kind = SANDBOX_LEFT_RUNNING, .step = step, .errnum = 1, .cut = 1};
@@ -259,13 +270,15 @@ static int nobody_named(unsigned step, struct init_report *ret)
     return 1;
 }
 
-int leaks_find(struct init_context *ctx, unsigned step, struct init_report list[static SANDBOX_LEAKS_MAX])
+int leaks_find(struct init_context *ctx, unsigned step,
+               struct init_report list[static SANDBOX_LEAKS_MAX])
 {
     struct findings *f;
     int count, n;
 
-    /* ESRCH: nobody else is here, which is the usual case and costs next to nothing. The others stop, or a chain of forks could
-     * keep us reading for as long as there are new pids; they are ended next in any case. */
+    /* ESRCH: nobody else is here, which is the usual case and costs next to nothing. The others
+     * stop, or a chain of forks could keep us reading for as long as there are new pids; they are
+     * ended next in any case. */
     if (kill(-1, SIGSTOP) < 0)
         return 0;
     f = mmap(NULL, sizeof(*f), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);

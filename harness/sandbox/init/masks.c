@@ -1,5 +1,5 @@
-/* masks: what of /proc and /sys no job sees, and what of it none may change, by mounts over it. What
- * a job may mount over these, or take off, is for the filter (seccomp.c) to refuse.
+/* masks: what of /proc and /sys no job sees, and what of it none may change, by mounts over it.
+ * What a job may mount over these, or take off, is for the filter (seccomp.c) to refuse.
  *
  * Runs between clone and exec: no malloc, no stdio. */
 #include "harness/sandbox/sandbox_private.h"
@@ -9,22 +9,25 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
-#define MASK_ATTRIBUTES (MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC)
+#define MASK_ATTRIBUTES                                                                            \
+    (MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC)
 
 /* A clone of `source` (below `dir`; "": dir itself) with these attributes more. */
 static int clone_of(int dir, const char *source, uint64_t attributes)
 {
     struct mount_attr attr = {.attr_set = attributes};
-    cleanup_close int mount =
-        open_tree(dir, source, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH);
+    cleanup_close int mount = open_tree(
+        dir, source, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH);
 
-    if (mount < 0 || (attributes != 0 && mount_setattr(mount, "", AT_EMPTY_PATH, &attr, sizeof(attr)) < 0))
+    if (mount < 0 ||
+        (attributes != 0 && mount_setattr(mount, "", AT_EMPTY_PATH, &attr, sizeof(attr)) < 0))
         return -errno;
     return steal_fd(&mount);
 }
 
-/* The names are those of a proc or sysfs of the job's own, in which the kernel alone has put anything,
- * and no link on the way to these. Missing ones are fine: kernels differ. 1: put over it. */
+/* The names are those of a proc or sysfs of the job's own, in which the kernel alone has put
+ * anything, and no link on the way to these. Missing ones are fine: kernels differ. 1: put over it.
+ */
 static int put_over(int mount, int dir, const char *name)
 {
     if (move_mount(mount, "", dir, name, MOVE_MOUNT_F_EMPTY_PATH) == 0)
@@ -44,9 +47,9 @@ static int make_read_only(struct init_context *ctx, int dir, const char *name)
     return put_over(mount, dir, name);
 }
 
-/* Files become the job's /dev/null, directories an empty one. The first mask of each kind is what the others are clones
- * of, with its attributes, in *first. It is looked first: a clone that is put nowhere makes who closes it wait for all
- * processors (namespace_unlock() in fs/namespace.c). */
+/* Files become the job's /dev/null, directories an empty one. The first mask of each kind is what
+ * the others are clones of, with its attributes, in *first. It is looked first: a clone that is put
+ * nowhere makes who closes it wait for all processors (namespace_unlock() in fs/namespace.c). */
 struct masks {
     int file, directory;
 };
@@ -80,7 +83,8 @@ static void close_masks(struct masks *first)
 }
 
 /* What tells of the host or changes it: what runc masks, and what tells of other jobs' disks. Files
- * that only the host's root may read (kpagecount, vmallocinfo, ...) need no mask: it is not mapped. */
+ * that only the host's root may read (kpagecount, vmallocinfo, ...) need no mask: it is not mapped.
+ */
 int setup_proc_masks(struct init_context *ctx)
 {
     static const char *const hidden[] = {

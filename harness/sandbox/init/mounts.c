@@ -1,6 +1,7 @@
-/* mounts: the part of the set-up sequence that gives PID 1 its file system. Three phases: make mounts (detached) while
- * the stage is in sight; pivot; attach them inside the new root. The root is hostile: its /dev, /proc and everything
- * else may be links, so nothing in it is named by path before the pivot, and afterwards it is looked up fd by fd.
+/* mounts: the part of the set-up sequence that gives PID 1 its file system. Three phases: make
+ * mounts (detached) while the stage is in sight; pivot; attach them inside the new root. The root
+ * is hostile: its /dev, /proc and everything else may be links, so nothing in it is named by path
+ * before the pivot, and afterwards it is looked up fd by fd.
  *
  * Runs between clone and exec: no malloc, no stdio. */
 #include "harness/sandbox/sandbox_private.h"
@@ -53,11 +54,14 @@ static int attach_to_path(int mount, const char *path)
 
 static int attach_to_fd(int mount, int target)
 {
-    return move_mount(mount, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0 ? -errno : 0;
+    return move_mount(mount, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0
+               ? -errno
+               : 0;
 }
 
 /* "/upper/j7" + "/u" + "3" */
-static void upper_path(const struct init_context *ctx, const char *kind, int input, char *buf, size_t size)
+static void upper_path(const struct init_context *ctx, const char *kind, int input, char *buf,
+                       size_t size)
 {
     safe_copy(buf, ctx->upper, size);
     safe_append(buf, kind, size);
@@ -82,9 +86,9 @@ int setup_overlay(struct init_context *ctx)
     return ctx->root_mount < 0 ? ctx->root_mount : 0;
 }
 
-/* Read-only, of one lower and `over`, which hides something of it ("/hide/3:"), or nothing: overlayfs
- * wants a second one, which is then empty. A view and not a bind mount, so that the host's own FIFOs,
- * sockets and file locks stay out of reach. */
+/* Read-only, of one lower and `over`, which hides something of it ("/hide/3:"), or nothing:
+ * overlayfs wants a second one, which is then empty. A view and not a bind mount, so that the
+ * host's own FIFOs, sockets and file locks stay out of reach. */
 static int make_view(const char *lower, const char *over)
 {
     char lowerdir[64];
@@ -143,7 +147,8 @@ static int make_input(struct init_context *ctx, size_t i)
     }
     r = in->copied ? 0
                    : attach_to_path(in->mount,
-                                    place); /* overlayfs takes lowers by path, in this namespace */
+                                    /* overlayfs takes lowers by path, in this namespace */
+                                    place);
     if (r < 0)
         return r;
     if (in->cow)
@@ -171,12 +176,14 @@ int setup_input_overlays(struct init_context *ctx)
     return 0;
 }
 
-/* A job's /dev/shm counts as its memory, so its memory limit is bound enough; without one there is this. */
+/* A job's /dev/shm counts as its memory, so its memory limit is bound enough; without one there is
+ * this. */
 static uint64_t shm_bytes(const struct init_context *ctx)
 {
     const struct jobs_limits *l = &ctx->job->limits;
 
-    return jobs_limit_is_set(l, JOBS_LIMIT_MEMORY) ? l->value[JOBS_LIMIT_MEMORY] : UINT64_C(1) << 30;
+    return jobs_limit_is_set(l, JOBS_LIMIT_MEMORY) ? l->value[JOBS_LIMIT_MEMORY]
+                                                   : UINT64_C(1) << 30;
 }
 
 static const char *shm_size(const struct init_context *ctx, char *buf, size_t size)
@@ -186,8 +193,8 @@ static const char *shm_size(const struct init_context *ctx, char *buf, size_t si
     return buf;
 }
 
-/* What the kernel has beside the pages of a file, such as its access list, is on nobody's account: as many files as there is room for
- * 16 KiB each. */
+/* What the kernel has beside the pages of a file, such as its access list, is on nobody's account:
+ * as many files as there is room for 16 KiB each. */
 static const char *shm_files(const struct init_context *ctx, char *buf, size_t size)
 {
     uint64_t n = shm_bytes(ctx) / 16384;
@@ -197,20 +204,27 @@ static const char *shm_files(const struct init_context *ctx, char *buf, size_t s
     return buf;
 }
 
-/* The machine has 4,096 (kernel.pty.max), of which 1,024 are kept for the mount namespace that it began with
- * (devpts_new_index(), fs/devpts/inode.c): the rest is for all jobs, and a job's share of it has to be bounded. */
+/* The machine has 4,096 (kernel.pty.max), of which 1,024 are kept for the mount namespace that it
+ * began with (devpts_new_index(), fs/devpts/inode.c): the rest is for all jobs, and a job's share
+ * of it has to be bounded. */
 #define PTYS_MAX "64"
 
-/* All while the host's proc and sysfs are still in sight, as the kernel asks (mount_too_revealing()). */
+/* All while the host's proc and sysfs are still in sight, as the kernel asks
+ * (mount_too_revealing()). */
 int setup_kernel_mounts(struct init_context *ctx)
 {
     const unsigned closed = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
     const uint32_t dev = ctx->job->devices;
     char size[24], files[24];
-    const struct option pts[] = {
-        {"newinstance", NULL}, {"max", weakened("pty-max") ? "4096" : PTYS_MAX}, {"ptmxmode", "0666"}, {"mode", "0620"}, {"gid", "5"}};
-    const size_t n_pts = ctx->privilege.ids > 5 ? ARRAY_SIZE(pts) : ARRAY_SIZE(pts) - 1; /* a group 5 is to be had */
-    const struct option shm[] = {{"mode", "1777"}, {"size", shm_size(ctx, size, sizeof(size))},
+    const struct option pts[] = {{"newinstance", NULL},
+                                 {"max", weakened("pty-max") ? "4096" : PTYS_MAX},
+                                 {"ptmxmode", "0666"},
+                                 {"mode", "0620"},
+                                 {"gid", "5"}};
+    /* a group 5 is to be had */
+    const size_t n_pts = ctx->privilege.ids > 5 ? ARRAY_SIZE(pts) : ARRAY_SIZE(pts) - 1;
+    const struct option shm[] = {{"mode", "1777"},
+                                 {"size", shm_size(ctx, size, sizeof(size))},
                                  {"nr_inodes", shm_files(ctx, files, sizeof(files))}};
     struct {
         int *mount;
@@ -221,12 +235,15 @@ int setup_kernel_mounts(struct init_context *ctx)
         bool wanted;
     } mounts[] = {
         {&ctx->proc_mount, "proc", NULL, 0, closed, true},
-        /* sysfs shows the network namespace it is mounted from, and only that one's owner may mount it */
-        {&ctx->sys_mount, "sysfs", NULL, 0, closed | (weakened("sys-read-only") ? 0 : MOUNT_ATTR_RDONLY),
+        /* sysfs shows the network namespace it is mounted from, and only that one's owner may mount
+           it */
+        {&ctx->sys_mount, "sysfs", NULL, 0,
+         closed | (weakened("sys-read-only") ? 0 : MOUNT_ATTR_RDONLY),
          ctx->job->network != JOBS_NETWORK_HOST},
         {&ctx->pts_mount, "devpts", pts, n_pts, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC,
          devices_has(dev, JOBS_DEVICE_PTS)},
-        {&ctx->shm_mount, "tmpfs", shm, ARRAY_SIZE(shm), closed, devices_has(dev, JOBS_DEVICE_SHM) && !weakened("shm")},
+        {&ctx->shm_mount, "tmpfs", shm, ARRAY_SIZE(shm), closed,
+         devices_has(dev, JOBS_DEVICE_SHM) && !weakened("shm")},
         {&ctx->mqueue_mount, "mqueue", NULL, 0, closed, devices_has(dev, JOBS_DEVICE_MQUEUE)},
     };
 
@@ -238,7 +255,8 @@ int setup_kernel_mounts(struct init_context *ctx)
         if (!mounts[i].wanted)
             continue;
         ctx->detail = mounts[i].type;
-        *mounts[i].mount = make_mount(mounts[i].type, mounts[i].options, mounts[i].n, mounts[i].attributes);
+        *mounts[i].mount =
+            make_mount(mounts[i].type, mounts[i].options, mounts[i].n, mounts[i].attributes);
         if (*mounts[i].mount < 0)
             return *mounts[i].mount;
     }
@@ -247,8 +265,9 @@ int setup_kernel_mounts(struct init_context *ctx)
 
 /* ---- pivot ---- */
 
-/* The stage ends up on top of the new root at the same place (pivot_root(2), NOTES) and stays until setup_sys, since masks are
- * cloned from it. No path of the root has been resolved so far; "/" is the new root itself, whatever is stacked on it. */
+/* The stage ends up on top of the new root at the same place (pivot_root(2), NOTES) and stays until
+ * setup_sys, since masks are cloned from it. No path of the root has been resolved so far; "/" is
+ * the new root itself, whatever is stacked on it. */
 int setup_pivot(struct init_context *ctx)
 {
     int r = attach_to_path(ctx->root_mount, "/newroot");
@@ -294,12 +313,15 @@ static bool is_path(const char *path, const char *of_job)
 {
     size_t n = strlen(path);
 
-    return strncmp(path, of_job, n) == 0 && (of_job[n] == '\0' || (of_job[n] == '/' && of_job[n + 1] == '\0'));
+    return strncmp(path, of_job, n) == 0 &&
+           (of_job[n] == '\0' || (of_job[n] == '/' && of_job[n + 1] == '\0'));
 }
 
-/* What is made on the way to something else, an input beneath it, is to be what it would have been made as later: /tmp is
- * everybody's, the working directory and HOME are the user's. `name` in `parent` was just made, and `made` is it. */
-static int give_made(const struct init_context *ctx, int parent, const char *name, int made, const char *path)
+/* What is made on the way to something else, an input beneath it, is to be what it would have been
+ * made as later: /tmp is everybody's, the working directory and HOME are the user's. `name` in
+ * `parent` was just made, and `made` is it. */
+static int give_made(const struct init_context *ctx, int parent, const char *name, int made,
+                     const char *path)
 {
     const char *home = ctx->home_entry + sizeof("HOME=") - 1;
 
@@ -342,7 +364,9 @@ int mounts_make_dir(struct init_context *ctx, const char *path, bool *ret_made)
         next = file_open_in_root(ctx->root, prefix, O_PATH | O_DIRECTORY, 0);
         if (next == -ENOENT) {
             made = true;
-            next = mkdirat(at, name, 0755) < 0 ? -errno : file_open_in_root(ctx->root, prefix, O_PATH | O_DIRECTORY, 0);
+            next = mkdirat(at, name, 0755) < 0
+                       ? -errno
+                       : file_open_in_root(ctx->root, prefix, O_PATH | O_DIRECTORY, 0);
             r = next < 0 ? 0 : give_made(ctx, at, name, next, prefix);
             if (r < 0) {
                 (void)close(next);
@@ -366,7 +390,8 @@ static int attach_below(int dir, const char *name, int mount)
     return target < 0 ? target : attach_to_fd(mount, target);
 }
 
-/* What is bound over files to mask them, and is every command's standard input: the real one (runc CVE-2025-31133). */
+/* What is bound over files to mask them, and is every command's standard input: the real one (runc
+ * CVE-2025-31133). */
 static int check_null(struct init_context *ctx)
 {
     cleanup_close int null = file_open_beneath(ctx->root, "dev/null", O_PATH | O_NOFOLLOW, 0);
@@ -377,7 +402,8 @@ static int check_null(struct init_context *ctx)
         return null < 0 ? null : -errno;
     if (!S_ISCHR(st.st_mode) || st.st_rdev != makedev(1, 3))
         return -ENOTUNIQ;
-    /* opened for all steps before the first one runs: what a job makes of its /dev reaches no later step's input */
+    /* opened for all steps before the first one runs: what a job makes of its /dev reaches no later
+     * step's input */
     ctx->null_fd = openat(ctx->dev_mount, "null", O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
     return ctx->null_fd < 0 ? -errno : 0;
 }
@@ -398,7 +424,8 @@ int setup_dev(struct init_context *ctx)
         if (below[i].mount < 0) /* the job has none */
             continue;
         ctx->detail = below[i].name;
-        r = attach_below(ctx->dev_mount, below[i].name, below[i].mount); /* the fd names the mount, now attached */
+        /* the fd names the mount, now attached */
+        r = attach_below(ctx->dev_mount, below[i].name, below[i].mount);
     }
     return r < 0 ? r : check_null(ctx);
 }
@@ -423,8 +450,10 @@ int setup_proc(struct init_context *ctx)
 /* Where that wall is away: the job's own part of cgroup v2, as containers have it. */
 static int attach_cgroup(struct init_context *ctx)
 {
-    cleanup_close int at = file_open_beneath(ctx->root, "sys/fs/cgroup", O_PATH | O_DIRECTORY | O_NOFOLLOW, 0);
-    cleanup_close int mount = make_mount("cgroup2", NULL, 0, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
+    cleanup_close int at =
+        file_open_beneath(ctx->root, "sys/fs/cgroup", O_PATH | O_DIRECTORY | O_NOFOLLOW, 0);
+    cleanup_close int mount =
+        make_mount("cgroup2", NULL, 0, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
 
     ctx->detail = "/sys/fs/cgroup";
     if (at < 0 || mount < 0)
@@ -472,7 +501,8 @@ static int copy_file(struct init_context *ctx, const struct init_input *in)
 
     if (parent < 0)
         return parent;
-    (void)unlinkat(parent, name, 0); /* what the root has there; a directory makes the next line fail */
+    /* what the root has there; a directory makes the next line fail */
+    (void)unlinkat(parent, name, 0);
     to = openat(parent, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (to < 0)
         return -errno;
@@ -490,7 +520,8 @@ static int attach_file(struct init_context *ctx, const struct init_input *in, in
 
     if (parent < 0)
         return parent;
-    at = openat(parent, name, O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0644);
+    at = openat(parent, name, O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC,
+                0644);
     if (at < 0 && errno == EROFS) /* in one of the host's directories, where room was made before */
         at = openat(parent, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
     return at < 0 ? -errno : attach_to_fd(mount, at);
@@ -504,8 +535,8 @@ static int attach_directory(struct init_context *ctx, const struct init_input *i
     return at < 0 ? at : attach_to_fd(mount, at);
 }
 
-/* A file that an earlier job was given lies in the root, as that job left it: what is still a file of its own becomes the
- * user's, and what the job made of it otherwise stays. */
+/* A file that an earlier job was given lies in the root, as that job left it: what is still a file
+ * of its own becomes the user's, and what the job made of it otherwise stays. */
 static void give_file(struct init_context *ctx, const struct init_input *in)
 {
     cleanup_close int fd = file_open_in_root(ctx->root, in->to, O_PATH | O_NOFOLLOW, 0);
@@ -549,7 +580,8 @@ int setup_workdir(struct init_context *ctx)
         return 0;
     }
     ctx->workdir = mounts_make_dir(ctx, ctx->job->workdir, &made);
-    if (ctx->workdir < 0 && ctx->kept[0] != '\0') { /* whoever opens it again wants to see what the job did */
+    /* whoever opens it again wants to see what the job did */
+    if (ctx->workdir < 0 && ctx->kept[0] != '\0') {
         ctx->workdir_lost = true;
         return (ctx->workdir = fcntl(ctx->root, F_DUPFD_CLOEXEC, 3)) < 0 ? -errno : 0;
     }

@@ -1,4 +1,5 @@
-/* overlay: makes an overlay of a list of layers, by the mount API. What the layers are, and where it goes, is told elsewhere.
+/* overlay: makes an overlay of a list of layers, by the mount API. What the layers are, and where
+ * it goes, is told elsewhere.
  *
  * Runs between clone and exec: no malloc, no stdio. */
 #include "harness/sandbox/sandbox_private.h"
@@ -12,7 +13,9 @@
 
 static int set(int fs, const char *key, const char *value)
 {
-    return fsconfig(fs, value != NULL ? FSCONFIG_SET_STRING : FSCONFIG_SET_FLAG, key, value, 0) < 0 ? -errno : 0;
+    return fsconfig(fs, value != NULL ? FSCONFIG_SET_STRING : FSCONFIG_SET_FLAG, key, value, 0) < 0
+               ? -errno
+               : 0;
 }
 
 /* One by one, which kernels do since 6.8 (Documentation/filesystems/overlayfs.rst). */
@@ -61,8 +64,8 @@ int overlay_set_common(int fs)
     return r < 0 || weakened("xino") ? r : set(fs, "xino", "on");
 }
 
-/* userxattr: a user namespace may not write trusted.* attributes. volatile: a job's files need not survive a power cut,
- * so nothing is ever synced (Documentation/filesystems/overlayfs.rst). */
+/* userxattr: a user namespace may not write trusted.* attributes. volatile: a job's files need not
+ * survive a power cut, so nothing is ever synced (Documentation/filesystems/overlayfs.rst). */
 int overlay_make(const char *lowerdir, const char *upperdir, const char *workdir)
 {
     cleanup_close int fs = fsopen("overlay", FSOPEN_CLOEXEC);

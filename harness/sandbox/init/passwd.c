@@ -1,6 +1,6 @@
-/* passwd: who a job's `user` is, by the root's own /etc/passwd. The file is hostile: it is opened below the root, must
- * be regular, is read up to a bound and parsed here; never through nss, which would load libraries of the root's
- * (docker CVE-2019-14271). Runs between clone and exec. */
+/* passwd: who a job's `user` is, by the root's own /etc/passwd. The file is hostile: it is opened
+ * below the root, must be regular, is read up to a bound and parsed here; never through nss, which
+ * would load libraries of the root's (docker CVE-2019-14271). Runs between clone and exec. */
 #include "harness/sandbox/sandbox_private.h"
 
 #include <fcntl.h>
@@ -61,7 +61,8 @@ static bool find_entry(char *text, const struct wanted *wanted, struct entry *re
 {
     char *save = NULL;
 
-    for (char *line = strtok_r(text, "\n", &save); line != NULL; line = strtok_r(NULL, "\n", &save)) {
+    for (char *line = strtok_r(text, "\n", &save); line != NULL;
+         line = strtok_r(NULL, "\n", &save)) {
         char *fields[7];
         const char *uid, *gid;
         struct entry e;
@@ -97,7 +98,8 @@ static bool is_clean(const char *s, size_t size)
 
 static int read_passwd(int root, char *buf, size_t size)
 {
-    cleanup_close int fd = file_open_in_root(root, "etc/passwd", O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+    cleanup_close int fd =
+        file_open_in_root(root, "etc/passwd", O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
     struct stat st;
     int n;
 
@@ -135,8 +137,8 @@ static bool is_numeric(const char *spec)
     return uid > 0 && (spec[uid] == '\0' || (gid > 0 && spec[uid + 1 + gid] == '\0'));
 }
 
-int passwd_find(char *text, const char *spec, uint32_t *ret_uid, uint32_t *ret_gid, char *home, size_t home_size,
-                char *name, size_t name_size)
+int passwd_find(char *text, const char *spec, uint32_t *ret_uid, uint32_t *ret_gid, char *home,
+                size_t home_size, char *name, size_t name_size)
 {
     struct wanted wanted = {.name = spec};
     struct entry e = {0};
@@ -166,8 +168,8 @@ int passwd_find(char *text, const char *spec, uint32_t *ret_uid, uint32_t *ret_g
     return found;
 }
 
-int passwd_resolve(int root, const char *spec, uint32_t *ret_uid, uint32_t *ret_gid, char *home, size_t home_size,
-                   char *name, size_t name_size)
+int passwd_resolve(int root, const char *spec, uint32_t *ret_uid, uint32_t *ret_gid, char *home,
+                   size_t home_size, char *name, size_t name_size)
 {
     static char text[PASSWD_MAX]; /* PID 1's copy; nobody else runs this */
     int r = read_passwd(root, text, sizeof(text));

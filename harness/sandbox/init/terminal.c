@@ -1,20 +1,24 @@
-/* terminal: a pseudo-terminal for a job, made in the job's own devpts, so that its name is real inside and nothing of the
- * host's or the caller's terminals is. Its master goes out to the harness over the control socket. Runs between clone and exec: no malloc, no stdio. */
+/* terminal: a pseudo-terminal for a job, made in the job's own devpts, so that its name is real
+ * inside and nothing of the host's or the caller's terminals is. Its master goes out to the harness
+ * over the control socket. Runs between clone and exec: no malloc, no stdio. */
 #include "harness/sandbox/sandbox_private.h"
 
 #include <fcntl.h>
 #include <sys/ioctl.h>
 #include <termios.h>
 
-int terminal_make(int pts, unsigned short rows, unsigned short columns, uint32_t uid, int *ret_master, int *ret_slave)
+int terminal_make(int pts, unsigned short rows, unsigned short columns, uint32_t uid,
+                  int *ret_master, int *ret_slave)
 {
-    cleanup_close int master = openat(pts, "ptmx", O_RDWR | O_NOCTTY | O_NOFOLLOW | O_CLOEXEC), slave = -EBADF;
+    cleanup_close int master = openat(pts, "ptmx", O_RDWR | O_NOCTTY | O_NOFOLLOW | O_CLOEXEC),
+                      slave = -EBADF;
     const struct winsize size = {.ws_row = rows, .ws_col = columns};
     int unlock = 0;
 
     if (master < 0 || ioctl(master, TIOCSPTLCK, &unlock) < 0)
         return -errno;
-    slave = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC); /* no name to resolve in a hostile root */
+    /* no name to resolve in a hostile root */
+    slave = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
     if (slave < 0 || fchown(slave, uid, (gid_t)-1) < 0 || ioctl(master, TIOCSWINSZ, &size) < 0)
         return -errno;
     *ret_master = steal_fd(&master);

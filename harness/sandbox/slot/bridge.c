@@ -1,7 +1,8 @@
-/* bridge: `network: {bridge: NAME}`. The bridge lies in a network namespace of the run's that holds nothing else: no address, no
- * process, no way on. Each job has a pair of interfaces: one end in the job, the other a port of the bridge. Addresses go by the job's place
- * on its bridge, so that all of them are known before any job starts. The kernel removes a pair with the job's namespace, and
- * the bridge with the run's last descriptor. */
+/* bridge: `network: {bridge: NAME}`. The bridge lies in a network namespace of the run's that holds
+ * nothing else: no address, no process, no way on. Each job has a pair of interfaces: one end in
+ * the job, the other a port of the bridge. Addresses go by the job's place on its bridge, so that
+ * all of them are known before any job starts. The kernel removes a pair with the job's namespace,
+ * and the bridge with the run's last descriptor. */
 #include "harness/sandbox/slot/network.h"
 
 #include <arpa/inet.h>
@@ -30,10 +31,12 @@ static void member_address(size_t member, struct in_addr *ret4, struct in6_addr 
 
 /* ---- the bridge ---- */
 
-/* With a pair of interfaces for a trial: a kernel that has no such thing is to be found out before any job runs. */
+/* With a pair of interfaces for a trial: a kernel that has no such thing is to be found out before
+ * any job runs. */
 static int make_bridge(int ns)
 {
-    struct netlink_pair pair = {.name = "trial", .far_name = "trial-far", .far_ns = ns, .far_address = {0x02}};
+    struct netlink_pair pair = {
+        .name = "trial", .far_name = "trial-far", .far_ns = ns, .far_address = {0x02}};
     struct mnl_socket *s;
     int r = netlink_open(ns, NULL, &s, NULL);
 
@@ -48,7 +51,8 @@ static int make_bridge(int ns)
     return r;
 }
 
-/* No addresses of its own for IPv6 (where /proc/sys may not be written it has some, at which nobody listens). */
+/* No addresses of its own for IPv6 (where /proc/sys may not be written it has some, at which nobody
+ * listens). */
 static int make_namespace(const void *data, unsigned *ret_number)
 {
     int ns;
@@ -70,12 +74,14 @@ int sandbox_bridge_open(int *ret_ns, struct cupel_error *err)
     int r = netns_fetch(make_namespace, NULL, &ns, &unused);
 
     if (r < 0)
-        return cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot make a network namespace for a bridge");
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, r,
+                               "cannot make a network namespace for a bridge");
     r = make_bridge(ns);
     if (r < 0) {
         (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot make a bridge");
         if (r == -EOPNOTSUPP)
-            cupel_error_hint(err, "modprobe bridge veth; or boot a kernel with CONFIG_BRIDGE and CONFIG_VETH");
+            cupel_error_hint(
+                err, "modprobe bridge veth; or boot a kernel with CONFIG_BRIDGE and CONFIG_VETH");
         return r;
     }
     *ret_ns = steal_fd(&ns);
@@ -87,10 +93,11 @@ int sandbox_bridge_open(int *ret_ns, struct cupel_error *err)
 static int add_pair(int bridge_ns, int net_ns, size_t member)
 {
     char name[16];
-    struct netlink_pair pair = {.name = name,
-                                .far_name = NETWORK_INTERFACE,
-                                .far_ns = net_ns,
-                                .far_address = {0x02, 0x63, 0x75, 0x70, (uint8_t)(member >> 8), (uint8_t)member}};
+    struct netlink_pair pair = {
+        .name = name,
+        .far_name = NETWORK_INTERFACE,
+        .far_ns = net_ns,
+        .far_address = {0x02, 0x63, 0x75, 0x70, (uint8_t)(member >> 8), (uint8_t)member}};
     struct mnl_socket *s;
     int r = netlink_open(bridge_ns, BRIDGE_INTERFACE, &s, &pair.master);
 
@@ -102,9 +109,11 @@ static int add_pair(int bridge_ns, int net_ns, size_t member)
     return r;
 }
 
-/* Only the other jobs have routes. Each address that a job sends to and that is on its link becomes an entry of a table that the whole
- * machine shares (gc_thresh3, arp(7)): one job with a network of 65,536 addresses, or with IPv6's, has all of it. */
-static int add_family(struct mnl_socket *s, unsigned index, int family, size_t member, size_t n_members)
+/* Only the other jobs have routes. Each address that a job sends to and that is on its link becomes
+ * an entry of a table that the whole machine shares (gc_thresh3, arp(7)): one job with a network of
+ * 65,536 addresses, or with IPv6's, has all of it. */
+static int add_family(struct mnl_socket *s, unsigned index, int family, size_t member,
+                      size_t n_members)
 {
     struct in6_addr v6;
     struct in_addr v4;
@@ -121,7 +130,9 @@ static int add_family(struct mnl_socket *s, unsigned index, int family, size_t m
     }
     v4.s_addr &= htonl(UINT32_C(0xffffffff) << (32 - OUTSIDE4));
     memset(v6.s6_addr + PREFIX6 / 8, 0, sizeof(v6.s6_addr) - PREFIX6 / 8);
-    return r < 0 ? r : netlink_add_unreachable(s, family, address, family == AF_INET ? OUTSIDE4 : PREFIX6);
+    return r < 0 ? r
+                 : netlink_add_unreachable(s, family, address,
+                                           family == AF_INET ? OUTSIDE4 : PREFIX6);
 }
 
 /* A kernel without IPv6, or where it is off. */
@@ -154,14 +165,16 @@ static int set_addresses(int net_ns, size_t member, size_t n_members)
     return r;
 }
 
-int bridge_attach(int bridge_ns, int net_ns, const struct jobs_job *job, size_t n_members, struct cupel_error *err)
+int bridge_attach(int bridge_ns, int net_ns, const struct jobs_job *job, size_t n_members,
+                  struct cupel_error *err)
 {
     int r = add_pair(bridge_ns, net_ns, job->bridge_member);
 
     if (r < 0)
         return cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot connect the job to its bridge");
     r = set_addresses(net_ns, job->bridge_member, n_members);
-    return r < 0 ? cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot set the job's addresses") : 0;
+    return r < 0 ? cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot set the job's addresses")
+                 : 0;
 }
 
 /* ---- names ---- */

@@ -149,13 +149,13 @@ int copies_make(struct sandbox_stage *s, int dir, const struct owner_change *cha
 {
     struct stop stop = {.cancel = s->cancel, .until = until};
     const struct keep_copy_bounds bounds = {.bytes = UINT64_MAX, /* the disk has one */
-                                       .files = UINT64_MAX,
-                                       .ids = s->privilege.ids,
-                                       .id_base = s->privilege.host ? s->id_base : 0,
-                                       .change = change,
-                                       .hidden = s->hidden,
-                                       .stopped = is_to_stop,
-                                       .data = &stop};
+                                            .files = UINT64_MAX,
+                                            .ids = s->privilege.ids,
+                                            .id_base = s->privilege.host ? s->id_base : 0,
+                                            .change = change,
+                                            .hidden = s->hidden,
+                                            .stopped = is_to_stop,
+                                            .data = &stop};
     cleanup_free char *path = xasprintf("%s/u%zu", job_dir, input);
     cleanup_close int to =
         openat(upper_fd(s->upper), path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);

@@ -1,6 +1,7 @@
-/* dev_nodes: the /dev of a job: a tmpfs of its own, made by the slot with real device nodes, so that two jobs share not
- * even the inode of their /dev/null (a lock on it would be a channel between them). A job in its user namespace cannot
- * make nodes; where the slot cannot either, the host's are lent (lend.c). */
+/* dev_nodes: the /dev of a job: a tmpfs of its own, made by the slot with real device nodes, so
+ * that two jobs share not even the inode of their /dev/null (a lock on it would be a channel
+ * between them). A job in its user namespace cannot make nodes; where the slot cannot either, the
+ * host's are lent (lend.c). */
 #include "harness/sandbox/sandbox_private.h"
 
 #include "base/weaken.h"
@@ -12,8 +13,9 @@
 #include <sys/wait.h>
 
 const struct device devices_table[DEVICES_COUNT] = {
-    {JOBS_DEVICE_NULL, "null", 1, 3},     {JOBS_DEVICE_ZERO, "zero", 1, 5},       {JOBS_DEVICE_FULL, "full", 1, 7},
-    {JOBS_DEVICE_RANDOM, "random", 1, 8}, {JOBS_DEVICE_URANDOM, "urandom", 1, 9}, {JOBS_DEVICE_TTY, "tty", 5, 0},
+    {JOBS_DEVICE_NULL, "null", 1, 3},       {JOBS_DEVICE_ZERO, "zero", 1, 5},
+    {JOBS_DEVICE_FULL, "full", 1, 7},       {JOBS_DEVICE_RANDOM, "random", 1, 8},
+    {JOBS_DEVICE_URANDOM, "urandom", 1, 9}, {JOBS_DEVICE_TTY, "tty", 5, 0},
     {JOBS_DEVICE_KVM, "kvm", 10, 232},
 };
 
@@ -23,7 +25,8 @@ size_t sandbox_devices(uint32_t asked, struct sandbox_device list[static SANDBOX
 
     for (size_t i = 0; i < DEVICES_COUNT; i++)
         if (devices_has(asked | JOBS_DEVICES_USUAL, devices_table[i].id))
-            list[n++] = (struct sandbox_device){devices_table[i].major, devices_table[i].minor, false};
+            list[n++] =
+                (struct sandbox_device){devices_table[i].major, devices_table[i].minor, false};
     list[n++] = (struct sandbox_device){5, 2, false};  /* ptmx, the master side of a terminal */
     list[n++] = (struct sandbox_device){136, 0, true}; /* its other side, in pts */
     return n;
@@ -41,7 +44,9 @@ static int try_open(const struct device *d, const struct sandbox_privilege *priv
     (void)snprintf(path, sizeof(path), "/dev/%s", d->name);
     pid = _Fork();
     if (pid == 0) {
-        int fd = privilege->host || safe_drop_groups(privilege->ids) == 0 ? open(path, O_RDWR | O_CLOEXEC) : -1;
+        int fd = privilege->host || safe_drop_groups(privilege->ids) == 0
+                     ? open(path, O_RDWR | O_CLOEXEC)
+                     : -1;
         struct stat st;
 
         if (fd < 0 || fstat(fd, &st) < 0)
@@ -60,23 +65,29 @@ static int explain(const struct device *d, int r, struct cupel_error *err)
     bool closed = r == -EACCES || r == -EPERM;
 
     (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "%s /dev/%s",
-                          closed ? "you may not open this machine's" : "this machine has no", d->name);
+                          closed ? "you may not open this machine's" : "this machine has no",
+                          d->name);
     if (closed)
         cupel_error_hint(err,
-                         "a job is in none of your groups, so the device has to be open to all: chmod o+rw /dev/%s; or "
+                         "a job is in none of your groups, so the device has to be open to all: "
+                         "chmod o+rw /dev/%s; or "
                          "start cupel as root",
                          d->name);
     else if (d->id == JOBS_DEVICE_KVM)
-        cupel_error_hint(err, "load kvm_intel or kvm_amd; in a virtual machine, its host has to allow nesting; in a "
-                              "container, give it the device");
+        cupel_error_hint(
+            err,
+            "load kvm_intel or kvm_amd; in a virtual machine, its host has to allow nesting; in a "
+            "container, give it the device");
     return r;
 }
 
-int sandbox_devices_check(uint32_t devices, const struct sandbox_privilege *privilege, struct cupel_error *err)
+int sandbox_devices_check(uint32_t devices, const struct sandbox_privilege *privilege,
+                          struct cupel_error *err)
 {
     for (size_t i = 0; i < DEVICES_COUNT; i++) {
-        int r = devices_has(devices & ~JOBS_DEVICES_USUAL, devices_table[i].id) ? try_open(&devices_table[i], privilege)
-                                                                                : 0;
+        int r = devices_has(devices & ~JOBS_DEVICES_USUAL, devices_table[i].id)
+                    ? try_open(&devices_table[i], privilege)
+                    : 0;
 
         if (r < 0)
             return explain(&devices_table[i], r, err);
@@ -91,12 +102,15 @@ static const struct {
     enum jobs_device with;
     const char *name, *target;
 } links[] = {
-    {JOBS_DEVICE_NULL, "fd", "/proc/self/fd"},       {JOBS_DEVICE_NULL, "stdin", "/proc/self/fd/0"},
-    {JOBS_DEVICE_NULL, "stdout", "/proc/self/fd/1"}, {JOBS_DEVICE_NULL, "stderr", "/proc/self/fd/2"},
+    {JOBS_DEVICE_NULL, "fd", "/proc/self/fd"},
+    {JOBS_DEVICE_NULL, "stdin", "/proc/self/fd/0"},
+    {JOBS_DEVICE_NULL, "stdout", "/proc/self/fd/1"},
+    {JOBS_DEVICE_NULL, "stderr", "/proc/self/fd/2"},
     {JOBS_DEVICE_PTMX, "ptmx", "pts/ptmx"},
 };
 
-static const enum jobs_device mount_points[] = {JOBS_DEVICE_PTS, JOBS_DEVICE_SHM, JOBS_DEVICE_MQUEUE};
+static const enum jobs_device mount_points[] = {JOBS_DEVICE_PTS, JOBS_DEVICE_SHM,
+                                                JOBS_DEVICE_MQUEUE};
 
 static int make_node(int dir, const struct device *d, uint32_t id_base, bool nodes)
 {
@@ -111,7 +125,9 @@ static int make_node(int dir, const struct device *d, uint32_t id_base, bool nod
 static int populate(int dir, uint32_t id_base, uint32_t devices, bool nodes)
 {
     for (size_t i = 0; i < DEVICES_COUNT; i++) {
-        int r = devices_has(devices, devices_table[i].id) ? make_node(dir, &devices_table[i], id_base, nodes) : 0;
+        int r = devices_has(devices, devices_table[i].id)
+                    ? make_node(dir, &devices_table[i], id_base, nodes)
+                    : 0;
 
         if (r < 0)
             return r;
@@ -124,7 +140,8 @@ static int populate(int dir, uint32_t id_base, uint32_t devices, bool nodes)
              fchownat(dir, links[i].name, id_base, id_base, AT_SYMLINK_NOFOLLOW) < 0))
             return -errno;
     for (size_t i = 0; i < ARRAY_SIZE(mount_points); i++)
-        if (devices_has(devices, mount_points[i]) && mkdirat(dir, jobs_device_names[mount_points[i]], 0755) < 0)
+        if (devices_has(devices, mount_points[i]) &&
+            mkdirat(dir, jobs_device_names[mount_points[i]], 0755) < 0)
             return -errno;
     return 0;
 }
@@ -141,7 +158,8 @@ int devices_mount(uint32_t id_base, uint32_t devices, bool nodes, int *ret_mount
     if (fs < 0 || fsconfig(fs, FSCONFIG_SET_STRING, "size", "64k", 0) < 0 ||
         fsconfig(fs, FSCONFIG_SET_STRING, "nr_inodes", "64", 0) < 0 ||
         fsconfig(fs, FSCONFIG_SET_STRING, "mode", "0755", 0) < 0 ||
-        fsconfig(fs, FSCONFIG_SET_STRING, "uid", id, 0) < 0 || fsconfig(fs, FSCONFIG_SET_STRING, "gid", id, 0) < 0 ||
+        fsconfig(fs, FSCONFIG_SET_STRING, "uid", id, 0) < 0 ||
+        fsconfig(fs, FSCONFIG_SET_STRING, "gid", id, 0) < 0 ||
         fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
         return -errno;
     mount = fsmount(fs, FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC);

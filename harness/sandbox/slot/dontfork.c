@@ -1,7 +1,8 @@
-/* dontfork: PID 1 and the commands are forked from a process that has two dozen shared libraries mapped, for YAML, XML and
- * archives, of which they use none. Copying and dropping those mappings was a seventh of what starting a job cost. Marked
- * MADV_DONTFORK (madvise(2)), they stay behind. What runs in such a child may call libc and this program only: start it with
- * clone or _Fork, never with fork(), which would run handlers that a library registered. */
+/* dontfork: PID 1 and the commands are forked from a process that has two dozen shared libraries
+ * mapped, for YAML, XML and archives, of which they use none. Copying and dropping those mappings
+ * was a seventh of what starting a job cost. Marked MADV_DONTFORK (madvise(2)), they stay behind.
+ * What runs in such a child may call libc and this program only: start it with clone or _Fork,
+ * never with fork(), which would run handlers that a library registered. */
 #include "harness/sandbox/sandbox_private.h"
 
 #include <fcntl.h>
@@ -14,7 +15,8 @@ static const char *const left_behind[] = {
     "libicuuc.so",   "libjansson.so", "liblz4.so",  "liblzma.so",   "libmnl.so",    "libnettle.so",
     "libseccomp.so", "libstdc++.so",  "libxml2.so", "libyaml-0.so", "libz.so",      "libzstd.so",
 };
-/* What is needed there. All of it is bound at start (-z now), so no symbol is ever looked up in what stayed behind. */
+/* What is needed there. All of it is bound at start (-z now), so no symbol is ever looked up in
+ * what stayed behind. */
 static const char *const kept[] = {"libc.so", "ld-linux", "libm.so", "libgcc_s.so"};
 
 static bool is_one_of(const char *name, const char *const *list, size_t n)
@@ -25,7 +27,8 @@ static bool is_one_of(const char *name, const char *const *list, size_t n)
     return false;
 }
 
-/* The file name of a line of /proc/PID/maps ("start-end perms offset dev inode path", proc(5)) when it is a library's. */
+/* The file name of a line of /proc/PID/maps ("start-end perms offset dev inode path", proc(5)) when
+ * it is a library's. */
 static const char *library_of(const char *line)
 {
     const char *name = strrchr(line, '/');
@@ -33,7 +36,8 @@ static const char *library_of(const char *line)
     return name != NULL && strstr(name, ".so") != NULL ? name + 1 : NULL;
 }
 
-/* Something that was preloaded, or a sanitizer: it may stand in for libc, and look symbols up at any time. */
+/* Something that was preloaded, or a sanitizer: it may stand in for libc, and look symbols up at
+ * any time. */
 static bool is_foreign(const char *line)
 {
     const char *name = library_of(line);
@@ -50,7 +54,8 @@ static void leave(const char *line)
     if (name == NULL || !is_one_of(name, left_behind, ARRAY_SIZE(left_behind)) ||
         sscanf(line, "%lx-%lx", &start, &end) != 2)
         return;
-    (void)madvise((void *)start, end - start, MADV_DONTFORK); /* a refusal costs a little time only */
+    /* a refusal costs a little time only */
+    (void)madvise((void *)start, end - start, MADV_DONTFORK);
 }
 
 static bool any_foreign(const char *text)

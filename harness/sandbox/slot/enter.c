@@ -1,16 +1,20 @@
-/* enter: a process joins a running job. The job is hostile and sees whoever is in its PID namespace, so nobody is in it who still
- * has anything of the host's (runc CVE-2016-9962). In order:
+/* enter: a process joins a running job. The job is hostile and sees whoever is in its PID
+ * namespace, so nobody is in it who still has anything of the host's (runc CVE-2016-9962). In
+ * order:
  *
- *   1. A child of ours, not dumpable from its first line on, joins all namespaces. The PID namespace counts for its children only:
- *      the job does not see this one.
- *   2. It closes every descriptor but the streams, the control socket and the cgroup's, becomes the user namespace's root, starts a
- *      session of its own, and opens terminal, user and working directory as PID 1 did, all within the job's root.
- *   3. It forks the session's first process, which the job sees: in a copy of this program's memory, but not dumpable, and nobody in
- *      the job has a right over the user namespace that this memory belongs to (the host's): it cannot be read, written or traced.
+ *   1. A child of ours, not dumpable from its first line on, joins all namespaces. The PID
+ * namespace counts for its children only: the job does not see this one.
+ *   2. It closes every descriptor but the streams, the control socket and the cgroup's, becomes the
+ * user namespace's root, starts a session of its own, and opens terminal, user and working
+ * directory as PID 1 did, all within the job's root.
+ *   3. It forks the session's first process, which the job sees: in a copy of this program's
+ * memory, but not dumpable, and nobody in the job has a right over the user namespace that this
+ * memory belongs to (the host's): it cannot be read, written or traced.
  *   4. That one starts the command exactly as PID 1 does (command.c) and waits for it.
  *
- * The first process is our caller's child, which ignores SIGCHLD: so it is reaped at once even while the caller is stopped. The end
- * of a PID namespace waits for everybody in it (zap_pid_ns_processes()), and a job's end must not wait for a person's terminal. */
+ * The first process is our caller's child, which ignores SIGCHLD: so it is reaped at once even
+ * while the caller is stopped. The end of a PID namespace waits for everybody in it
+ * (zap_pid_ns_processes()), and a job's end must not wait for a person's terminal. */
 #include "harness/sandbox/sandbox_private.h"
 
 #include <fcntl.h>
@@ -27,7 +31,8 @@
 
 /* ---- in the child: no malloc, no stdio ---- */
 
-/* The job cannot replace /dev or /dev/pts: they are mounts, and it may not change those. Looked at all the same. */
+/* The job cannot replace /dev or /dev/pts: they are mounts, and it may not change those. Looked at
+ * all the same. */
 static int open_places(struct init_context *ctx)
 {
     struct statfs fs;
@@ -40,7 +45,8 @@ static int open_places(struct init_context *ctx)
         return ctx->dev_mount;
     if (ctx->stdio != SANDBOX_STDIO_TERMINAL)
         return 0;
-    ctx->detail = "/dev/pts (a job without it can be entered without a terminal: cupel enter JOB <FILE)";
+    ctx->detail =
+        "/dev/pts (a job without it can be entered without a terminal: cupel enter JOB <FILE)";
     ctx->pts_mount = file_open_beneath(ctx->dev_mount, "pts", O_RDONLY | O_DIRECTORY, 0);
     if (ctx->pts_mount < 0)
         return ctx->pts_mount;
@@ -59,14 +65,17 @@ static int open_workdir(struct init_context *ctx)
     return ctx->workdir < 0 ? -errno : 0;
 }
 
-/* The session's first process has the ids of the job's root, and where those are all the same as the caller's, the kernel asks for
- * no more to change a process' limits (check_prlimit_permission(), kernel/sys.c). So one of them is another's. */
+/* The session's first process has the ids of the job's root, and where those are all the same as
+ * the caller's, the kernel asks for no more to change a process' limits
+ * (check_prlimit_permission(), kernel/sys.c). So one of them is another's. */
 #define NOT_ROOT 1
 static int become_root(struct init_context *ctx)
 {
     int r = identity_become_root(ctx);
 
-    return r == 0 && ctx->privilege.ids > NOT_ROOT && syscall(SYS_setresuid, NOT_ROOT, -1, -1) < 0 ? -errno : r;
+    return r == 0 && ctx->privilege.ids > NOT_ROOT && syscall(SYS_setresuid, NOT_ROOT, -1, -1) < 0
+               ? -errno
+               : r;
 }
 
 static const struct {
@@ -92,12 +101,14 @@ _Noreturn static void fail(struct init_context *ctx, enum setup_step step, int r
     _exit(1);
 }
 
-/* In the job's PID namespace. The caller may have died before the death signal was set: its end of the socket tells. */
+/* In the job's PID namespace. The caller may have died before the death signal was set: its end of
+ * the socket tells. */
 _Noreturn static void session_main(struct init_context *ctx)
 {
     char byte;
 
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || recv(ctx->control, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0)
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 ||
+        recv(ctx->control, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0)
         _exit(1);
     init_session(ctx);
 }
@@ -106,7 +117,8 @@ _Noreturn static void join(struct init_context *ctx, const struct sandbox_entry 
 {
     struct init_report entered = {.kind = INIT_ENTERED};
     int session = -EBADF, joined;
-    struct clone_args args = {.flags = CLONE_PARENT | CLONE_PIDFD, .pidfd = (uint64_t)(uintptr_t)&session};
+    struct clone_args args = {.flags = CLONE_PARENT | CLONE_PIDFD,
+                              .pidfd = (uint64_t)(uintptr_t)&session};
     long pid;
 
     oom_order_enter();
@@ -135,8 +147,9 @@ _Noreturn static void join(struct init_context *ctx, const struct sandbox_entry 
 
 static int step_error(struct cupel_error *err, const struct init_report *report)
 {
-    return cupel_error_set(err, CUPEL_ERROR_HARNESS, report->errnum, "cannot enter the job: step '%s' failed%s%s",
-                           sandbox_step_name(report->step), report->detail[0] != '\0' ? " on " : "", report->detail);
+    return cupel_error_set(
+        err, CUPEL_ERROR_HARNESS, report->errnum, "cannot enter the job: step '%s' failed%s%s",
+        sandbox_step_name(report->step), report->detail[0] != '\0' ? " on " : "", report->detail);
 }
 
 /* Until the session's first process is there. */
@@ -166,8 +179,8 @@ static int await_entry(struct sandbox_job *job, struct cupel_error *err)
     }
 }
 
-static int start(struct init_context *ctx, const struct sandbox_entry *entry, struct sandbox_job *job,
-                 struct cupel_error *err)
+static int start(struct init_context *ctx, const struct sandbox_entry *entry,
+                 struct sandbox_job *job, struct cupel_error *err)
 {
     pid_t pid;
     int r = streams_make(entry->stdio, entry->id_base, NULL, 0, -EBADF, ctx, job);
@@ -187,7 +200,8 @@ static int start(struct init_context *ctx, const struct sandbox_entry *entry, st
     return await_entry(job, err);
 }
 
-int sandbox_enter(const struct sandbox_entry *entry, struct sandbox_job *ret_job, struct cupel_error *err)
+int sandbox_enter(const struct sandbox_entry *entry, struct sandbox_job *ret_job,
+                  struct cupel_error *err)
 {
     struct sandbox_job job = SANDBOX_JOB_INIT;
     struct init_context ctx;
@@ -196,7 +210,8 @@ int sandbox_enter(const struct sandbox_entry *entry, struct sandbox_job *ret_job
     context_init(&ctx, entry->job, entry->stdio, entry->rows, entry->columns);
     ctx.enter = entry->enter;
     ctx.n_enter = entry->n_enter;
-    ctx.privilege = (struct sandbox_privilege){.host = entry->namespaces == NULL, .ids = entry->ids};
+    ctx.privilege =
+        (struct sandbox_privilege){.host = entry->namespaces == NULL, .ids = entry->ids};
     ctx.landlock_abi = landlock_abi();
     ctx.has_ids = true;
     ctx.uid = entry->uid;

@@ -1,5 +1,5 @@
-/* finish: what is left of a job in its slot goes: descriptors, and its directory on the slot's disk. Its processes are
- * gone by now, and with them its mounts. */
+/* finish: what is left of a job in its slot goes: descriptors, and its directory on the slot's
+ * disk. Its processes are gone by now, and with them its mounts. */
 #include "harness/sandbox/slot/stage.h"
 
 #include <fcntl.h>
@@ -9,12 +9,17 @@
 #define MANY_INODES 5000
 
 /* Of most jobs there are only the two directories that they had, and what overlayfs makes in a work
- * directory that it never syncs: where nothing else is, all of it goes by its names. No job has a way
- * to these, so that nothing there leads elsewhere. What is left goes by looking at everything. */
+ * directory that it never syncs: where nothing else is, all of it goes by its names. No job has a
+ * way to these, so that nothing there leads elsewhere. What is left goes by looking at everything.
+ */
 static int remove_job_dir(const struct upper *u, const char *dir)
 {
-    static const char *const known[] = {
-        "w/work/incompat/volatile/dirty", "w/work/incompat/volatile", "w/work/incompat", "w/work", "w", "u"};
+    static const char *const known[] = {"w/work/incompat/volatile/dirty",
+                                        "w/work/incompat/volatile",
+                                        "w/work/incompat",
+                                        "w/work",
+                                        "w",
+                                        "u"};
     int r = 0;
 
     for (size_t i = 0; r == 0 && u->kind == UPPER_DISK && i < ARRAY_SIZE(known); i++) {

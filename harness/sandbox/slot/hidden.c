@@ -4,8 +4,8 @@
  * place. So jobs find nothing at all there; nothing is mounted over it that would be in the way of
  * theirs (EBUSY), and there is nothing that a job could take away. In the slot.
  *
- * Not responsible for inputs that are copied (keep_copy.c leaves it out) nor for the keys of derived
- * roots (treesum.c), which ask here for the way. */
+ * Not responsible for inputs that are copied (keep_copy.c leaves it out) nor for the keys of
+ * derived roots (treesum.c), which ask here for the way. */
 #include "harness/sandbox/slot/hidden.h"
 
 #include "base/weaken.h"

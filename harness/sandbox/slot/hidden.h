@@ -5,8 +5,8 @@
 
 #include <sys/stat.h>
 
-/* Calls `found` with every other name, opened, that the mounts in sight give the open directory `fd`
- * of this path: a container may have a directory, and one in it once more elsewhere. */
+/* Calls `found` with every other name, opened, that the mounts in sight give the open directory
+ * `fd` of this path: a container may have a directory, and one in it once more elsewhere. */
 int hidden_other_names(int fd, const char *path, int (*found)(void *data, int fd), void *data);
 
 /* Whether it is that directory. */
@@ -16,6 +16,6 @@ bool hidden_is(const struct sandbox_hidden *hidden, const struct stat *st);
  * /hide/INPUT in the stage, the layer that hides it. *ret_hides: whether it does. */
 int hidden_lay_over_input(struct sandbox_stage *s, size_t input, const struct stat *st, int mount,
                           bool *ret_hides);
-/* The same for the host's root: adds it to the two layers of stage_mask.c in `mask`. `host` is the root
- * as jobs see it, before anything is hidden. */
+/* The same for the host's root: adds it to the two layers of stage_mask.c in `mask`. `host` is the
+ * root as jobs see it, before anything is hidden. */
 int hidden_lay_over_host(const struct sandbox_hidden *hidden, int mask, int host);

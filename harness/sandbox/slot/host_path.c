@@ -1,5 +1,6 @@
-/* host_path: opens what a job file names on the host where others may have filled it. A link there is not followed: it could
- * lead to any file that the harness may read (the answers beside a submission, /etc/shadow). In the slot. */
+/* host_path: opens what a job file names on the host where others may have filled it. A link there
+ * is not followed: it could lead to any file that the harness may read (the answers beside a
+ * submission, /etc/shadow). In the slot. */
 #include "harness/sandbox/sandbox.h"
 
 #include <fcntl.h>
@@ -17,16 +18,18 @@ static int refuse(struct cupel_error *err, const char *what, const char *path, c
 
 static int refuse_link(const struct jobs_host_path *p, const char *what, struct cupel_error *err)
 {
-    cleanup_free char *target = NULL, *link = file_first_link(p->path, p->trusted, &target), *why = NULL;
+    cleanup_free char *target = NULL, *link = file_first_link(p->path, p->trusted, &target),
+                      *why = NULL;
     cleanup_strbuf struct strbuf b = {0};
 
     text_add_line(&b, target != NULL ? target : "?");
-    why = xasprintf("is a symbolic link, to '%s', and is not followed: name what is meant%s%s", b.data,
-                    p->untrusted ? "" : ", or ", p->untrusted ? "" : p->to_follow);
+    why = xasprintf("is a symbolic link, to '%s', and is not followed: name what is meant%s%s",
+                    b.data, p->untrusted ? "" : ", or ", p->untrusted ? "" : p->to_follow);
     return refuse(err, what, link != NULL ? link : p->path, why);
 }
 
-/* What is wrong with a path that whoever filled it may have chosen; NULL: something that is not theirs to choose. */
+/* What is wrong with a path that whoever filled it may have chosen; NULL: something that is not
+ * theirs to choose. */
 static const char *explain(int r)
 {
     switch (r) {
@@ -43,7 +46,8 @@ static const char *explain(int r)
     }
 }
 
-int host_path_open(const struct jobs_host_path *path, const char *what, int flags, int *ret_fd, struct cupel_error *err)
+int host_path_open(const struct jobs_host_path *path, const char *what, int flags, int *ret_fd,
+                   struct cupel_error *err)
 {
     cleanup_close int fd = file_open_trusted(path->path, path->trusted, flags);
     const char *why = path->untrusted ? explain(fd) : NULL;
@@ -54,7 +58,8 @@ int host_path_open(const struct jobs_host_path *path, const char *what, int flag
     if (why != NULL)
         return refuse(err, what, path->path, why);
     if (fd < 0 || fstat(fd, &st) < 0)
-        return cupel_error_set(err, CUPEL_ERROR_HARNESS, fd < 0 ? fd : errno, "cannot open %s %s", what, path->path);
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, fd < 0 ? fd : errno, "cannot open %s %s",
+                               what, path->path);
     if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode) && path->untrusted)
         return refuse(err, what, path->path, "is neither a regular file nor a directory");
     *ret_fd = steal_fd(&fd);

@@ -1,6 +1,7 @@
-/* host_placeholders: room for a job's inputs in the directories of the host that hostroot.c shows read-only. Nothing can be made in those, but
- * an overlay may have one more layer on top: a tree on the job's own disk that has just what is missing, and this job sees
- * that overlay instead of the slot's. */
+/* host_placeholders: room for a job's inputs in the directories of the host that hostroot.c shows
+ * read-only. Nothing can be made in those, but an overlay may have one more layer on top: a tree on
+ * the job's own disk that has just what is missing, and this job sees that overlay instead of the
+ * slot's. */
 #include "harness/sandbox/slot/keep_copy.h"
 #include "harness/sandbox/slot/stage.h"
 
@@ -16,7 +17,8 @@ struct placer {
     const char *job_dir;
 };
 
-/* Where `path` of the job leads to, seen from the host's "/": the part that is there, as it is without links, and the rest. */
+/* Where `path` of the job leads to, seen from the host's "/": the part that is there, as it is
+ * without links, and the rest. */
 static char *real_path(const char *path)
 {
     cleanup_close int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -112,8 +114,8 @@ static int place(struct placer *p, const char *path, struct init_input *in)
     return in == NULL || in->directory ? place_directory(tree, rest) : place_file(tree, rest, in);
 }
 
-int place_inputs(struct sandbox_stage *s, const struct jobs_job *job, const char *job_dir, struct init_context *ctx,
-                 const char **ret_path)
+int place_inputs(struct sandbox_stage *s, const struct jobs_job *job, const char *job_dir,
+                 struct init_context *ctx, const char **ret_path)
 {
     struct placer p = {.stage = s, .views = ctx->views, .ctx = ctx, .job_dir = job_dir};
     int r = 0;

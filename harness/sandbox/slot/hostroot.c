@@ -1,11 +1,12 @@
-/* hostroot: the `host` root without the rights of the host's root. Two things stand against one overlay over "/" then: what was
- * mounted below "/" before our user namespace may not be taken off, so the kernel clones no "/" without it (has_locked_children(),
- * fs/namespace.c), which overlayfs would have to; and the files belong to ids that we do not have, so overlayfs could copy none
- * of them up (-EOVERFLOW, ovl_copy_up_one()). So a job gets
- *   a base      what lies directly in "/", in /var and in directories that have mounts in them: links, small files, empty
- *               directories; and a copy of /etc. The job writes over it as over any root
- *   views       the directories in it that have no mounts in them, each an overlay of its own, masked and read-only
- * The same files as with root, but those of the host's directories cannot be changed, not even in the job. Made once a slot. */
+/* hostroot: the `host` root without the rights of the host's root. Two things stand against one
+ * overlay over "/" then: what was mounted below "/" before our user namespace may not be taken off,
+ * so the kernel clones no "/" without it (has_locked_children(), fs/namespace.c), which overlayfs
+ * would have to; and the files belong to ids that we do not have, so overlayfs could copy none of
+ * them up (-EOVERFLOW, ovl_copy_up_one()). So a job gets a base      what lies directly in "/", in
+ * /var and in directories that have mounts in them: links, small files, empty directories; and a
+ * copy of /etc. The job writes over it as over any root views       the directories in it that have
+ * no mounts in them, each an overlay of its own, masked and read-only The same files as with root,
+ * but those of the host's directories cannot be changed, not even in the job. Made once a slot. */
 #include "harness/sandbox/slot/hidden.h"
 
 #include <dirent.h>
@@ -16,7 +17,8 @@
 #include <sys/stat.h>
 
 #define DEPTH_MAX 12
-#define FILE_SIZE_MAX (1 << 20) /* of a file that is copied into the base: an /etc/hosts, not a /swapfile */
+#define FILE_SIZE_MAX                                                                              \
+    (1 << 20) /* of a file that is copied into the base: an /etc/hosts, not a /swapfile */
 
 /* What is being made. Paths are relative to "/" on the host, in the mask and in the base alike. */
 struct maker {
@@ -33,7 +35,8 @@ static bool is_whiteout(int dir, const char *path)
 {
     struct stat st;
 
-    return fstatat(dir, path, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISCHR(st.st_mode) && st.st_rdev == 0;
+    return fstatat(dir, path, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISCHR(st.st_mode) &&
+           st.st_rdev == 0;
 }
 
 static enum shown shown(const struct maker *m, const char *path)
@@ -64,7 +67,9 @@ static int copy_link(const struct maker *m, int dir, const char *name, const cha
 /* A file that we may not read is one that the job may not read either. */
 static int copy_file(const struct maker *m, int dir, const char *name, const char *path)
 {
-    cleanup_close int from = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC), to = -EBADF;
+    cleanup_close int from = openat(dir, name,
+                                    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC),
+                      to = -EBADF;
     struct stat st;
     ssize_t n;
 
@@ -112,7 +117,8 @@ static int add_view(struct maker *m, int dir, const char *name, const char *path
     return 0;
 }
 
-static int copy_directory(struct maker *m, int dir, const char *name, const char *path, mode_t mode, unsigned depth)
+static int copy_directory(struct maker *m, int dir, const char *name, const char *path, mode_t mode,
+                          unsigned depth)
 {
     int r = make_directory(m, path, mode);
 
@@ -152,10 +158,12 @@ static int copy_emptied(struct maker *m, const char *path)
         return 0;
     }
     while (r == 0 && (e = readdir(list)) != NULL) {
-        cleanup_free char *child = str_eq(path, ".") ? xstrdup(e->d_name) : xasprintf("%s/%s", path, e->d_name);
+        cleanup_free char *child =
+            str_eq(path, ".") ? xstrdup(e->d_name) : xasprintf("%s/%s", path, e->d_name);
         struct stat st;
 
-        if (is_whiteout(m->mid, child) && fstatat(m->top, child, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode))
+        if (is_whiteout(m->mid, child) && fstatat(m->top, child, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+            S_ISDIR(st.st_mode))
             r = make_directory(m, child, st.st_mode);
     }
     (void)closedir(list);
@@ -176,7 +184,8 @@ static int copy_entries(struct maker *m, int dir, const char *path, unsigned dep
     }
     r = copy_emptied(m, path);
     while (r == 0 && (e = readdir(list)) != NULL) {
-        cleanup_free char *child = str_eq(path, ".") ? xstrdup(e->d_name) : xasprintf("%s/%s", path, e->d_name);
+        cleanup_free char *child =
+            str_eq(path, ".") ? xstrdup(e->d_name) : xasprintf("%s/%s", path, e->d_name);
 
         if (!str_eq(e->d_name, ".") && !str_eq(e->d_name, ".."))
             r = copy_entry(m, dir, e->d_name, child, depth);
@@ -203,7 +212,8 @@ static void add_lower(struct strbuf *list, const char *path)
 }
 
 /* An overlay and no bind mount: the host's own FIFOs, sockets and file locks stay out of reach. */
-static int mount_view(size_t root, const char *path, const char *lower, char **ret_lowers, int *ret_mount)
+static int mount_view(size_t root, const char *path, const char *lower, char **ret_lowers,
+                      int *ret_mount)
 {
     cleanup_free char *top = xasprintf("/lower/%zu/0/top/%s", root, path);
     cleanup_free char *mid = xasprintf("/lower/%zu/0/mid/%s", root, path);
@@ -270,7 +280,8 @@ static struct host_views *new_views(struct sandbox_stage *s, size_t root)
     return v;
 }
 
-int hostroot_attach(struct sandbox_stage *s, size_t index, int mask_layer, int host, struct cupel_error *err)
+int hostroot_attach(struct sandbox_stage *s, size_t index, int mask_layer, int host,
+                    struct cupel_error *err)
 {
     cleanup_close int mask = -EBADF, top = -EBADF, mid = -EBADF, base = -EBADF, dir = -EBADF;
     struct maker m = {.views = new_views(s, index)};
@@ -291,7 +302,8 @@ int hostroot_attach(struct sandbox_stage *s, size_t index, int mask_layer, int h
         r = attach_all(s, &m, mask);
     for (size_t i = 0; i < m.views->n; i++)
         (void)close(m.mounts[i]);
-    return r < 0 ? cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot show the host's files as the root of a job")
+    return r < 0 ? cupel_error_set(err, CUPEL_ERROR_HARNESS, r,
+                                   "cannot show the host's files as the root of a job")
                  : 0;
 }
 

@@ -107,15 +107,17 @@ char *id_map_text(uint32_t on_disk, uint32_t id_base, struct id_change c)
 
 /* ---- maps that are kept open ---- */
 
-static int open_change(uint32_t on_disk, uint32_t id_base, const struct owner_change *c, int *ret_fd)
+static int open_change(uint32_t on_disk, uint32_t id_base, const struct owner_change *c,
+                       int *ret_fd)
 {
-    cleanup_free char *uids = id_map_text(on_disk, id_base, c->uid), *gids = id_map_text(on_disk, id_base, c->gid);
+    cleanup_free char *uids = id_map_text(on_disk, id_base, c->uid),
+                      *gids = id_map_text(on_disk, id_base, c->gid);
 
     return id_map_open(uids, gids, ret_fd);
 }
 
-int id_maps_get(struct id_maps *maps, uint32_t on_disk, uint32_t id_base, const struct owner_change *change,
-                int *ret_fd)
+int id_maps_get(struct id_maps *maps, uint32_t on_disk, uint32_t id_base,
+                const struct owner_change *change, int *ret_fd)
 {
     int fd, r;
 

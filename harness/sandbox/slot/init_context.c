@@ -1,5 +1,5 @@
-/* init_context: what PID 1 (or who enters a job) finds in its memory, as far as it is not about mounts: its streams, the control socket,
- * its environment. The slot's side. */
+/* init_context: what PID 1 (or who enters a job) finds in its memory, as far as it is not about
+ * mounts: its streams, the control socket, its environment. The slot's side. */
 #include "harness/sandbox/sandbox_private.h"
 #include "harness/sandbox/slot/keep_copy.h"
 
@@ -8,8 +8,8 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 
-void context_init(struct init_context *ctx, const struct jobs_job *job, enum sandbox_stdio stdio, unsigned short rows,
-                  unsigned short columns)
+void context_init(struct init_context *ctx, const struct jobs_job *job, enum sandbox_stdio stdio,
+                  unsigned short rows, unsigned short columns)
 {
     *ctx = (struct init_context){
         .job = job,
@@ -59,8 +59,8 @@ void context_close(struct init_context *ctx)
 
 /* ---- streams ---- */
 
-/* Standard input as a sealed memory file: a job can neither write into a host file through it nor leave a lock on one. A file's
- * holes stay holes: what they read as is not held by anybody. */
+/* Standard input as a sealed memory file: a job can neither write into a host file through it nor
+ * leave a lock on one. A file's holes stay holes: what they read as is not held by anybody. */
 static int make_stdin(const char *data, size_t len, int file, int *ret_fd)
 {
     cleanup_close int fd = memfd_create("stdin", MFD_CLOEXEC | MFD_ALLOW_SEALING);
@@ -78,7 +78,8 @@ static int make_stdin(const char *data, size_t len, int file, int *ret_fd)
     return 0;
 }
 
-/* Pipes belong to the job's root, so that it may open /dev/stdout; PID 1 hands them on to the job's user. */
+/* Pipes belong to the job's root, so that it may open /dev/stdout; PID 1 hands them on to the job's
+ * user. */
 static int make_pipe(uint32_t id, int *ret_read, int *ret_write)
 {
     int ends[2];
@@ -89,7 +90,8 @@ static int make_pipe(uint32_t id, int *ret_read, int *ret_write)
     *ret_write = ends[1];
     if (fchown(ends[1], id, id) < 0 || fcntl(ends[0], F_SETFL, O_NONBLOCK) < 0)
         return -errno;
-    (void)fcntl(ends[0], F_SETPIPE_SZ, 256 * 1024); /* fewer wake-ups; a refusal costs nothing but those */
+    /* fewer wake-ups; a refusal costs nothing but those */
+    (void)fcntl(ends[0], F_SETPIPE_SZ, 256 * 1024);
     return 0;
 }
 
@@ -100,11 +102,12 @@ static int make_input_pipe(uint32_t id, int *ret_read, int *ret_write)
 
     if (r < 0)
         return r;
-    return fcntl(*ret_read, F_SETFL, 0) < 0 || fcntl(*ret_write, F_SETFL, O_NONBLOCK) < 0 ? -errno : 0;
+    return fcntl(*ret_read, F_SETFL, 0) < 0 || fcntl(*ret_write, F_SETFL, O_NONBLOCK) < 0 ? -errno
+                                                                                          : 0;
 }
 
-int streams_make(enum sandbox_stdio stdio, uint32_t id, const char *data, size_t len, int file, struct init_context *ctx,
-                 struct sandbox_job *job)
+int streams_make(enum sandbox_stdio stdio, uint32_t id, const char *data, size_t len, int file,
+                 struct init_context *ctx, struct sandbox_job *job)
 {
     int pair[2], r = make_pipe(id, &job->out, &ctx->stdout_fd);
 
@@ -139,7 +142,8 @@ void context_env(struct init_context *ctx, const char *const *env)
     const struct {
         const char *name_and_equals;
         char *entry;
-    } own[] = {{"HOME=", ctx->home_entry}, {"USER=", ctx->user_entry}, {"LOGNAME=", ctx->logname_entry}};
+    } own[] = {
+        {"HOME=", ctx->home_entry}, {"USER=", ctx->user_entry}, {"LOGNAME=", ctx->logname_entry}};
     size_t n = 0;
 
     while (env[n] != NULL)

@@ -1,5 +1,5 @@
-/* inputs: a job's inputs opened by the slot: on the host's side of things, where paths are the user's own. PID 1 attaches them
- * (mounts.c). */
+/* inputs: a job's inputs opened by the slot: on the host's side of things, where paths are the
+ * user's own. PID 1 attaches them (mounts.c). */
 #include "harness/sandbox/slot/hidden.h"
 
 #include <fcntl.h>
@@ -34,8 +34,8 @@ bool request_user(const struct sandbox_request *request, uint32_t *ret_uid, uint
 }
 
 /* What belongs to the host's owner belongs to the job's user. */
-static struct owner_change change_of(const struct sandbox_request *request, const struct jobs_input *in,
-                                     const struct stat *st)
+static struct owner_change change_of(const struct sandbox_request *request,
+                                     const struct jobs_input *in, const struct stat *st)
 {
     uint32_t uid, gid;
 
@@ -44,7 +44,8 @@ static struct owner_change change_of(const struct sandbox_request *request, cons
     return (struct owner_change){.uid = {st->st_uid, uid}, .gid = {st->st_gid, gid}};
 }
 
-static int clone_input(struct sandbox_stage *s, int fd, const struct owner_change *change, int *ret_mount)
+static int clone_input(struct sandbox_stage *s, int fd, const struct owner_change *change,
+                       int *ret_mount)
 {
     int id_map = s->id_map, r = 0;
 
@@ -53,8 +54,8 @@ static int clone_input(struct sandbox_stage *s, int fd, const struct owner_chang
     return r < 0 ? r : stage_clone_owned(s, fd, MOUNT_ATTR_NOSUID, id_map, ret_mount);
 }
 
-/* A read-only file is taken out of its directory: path and name are split here. Where no link is followed, the directory is
- * opened in the same way as the file was. */
+/* A read-only file is taken out of its directory: path and name are split here. Where no link is
+ * followed, the directory is opened in the same way as the file was. */
 static int open_directory_of(const struct jobs_host_path *path, struct init_input *to)
 {
     bool follows = path->path[path->trusted] == '\0';
@@ -67,12 +68,14 @@ static int open_directory_of(const struct jobs_host_path *path, struct init_inpu
     to->name = xstrdup(slash + 1);
     slash[slash == dir] = '\0';
     length = strlen(dir);
-    return file_open_trusted(dir, follows || path->trusted > length ? length : path->trusted, O_PATH | O_DIRECTORY);
+    return file_open_trusted(dir, follows || path->trusted > length ? length : path->trusted,
+                             O_PATH | O_DIRECTORY);
 }
 
 /* Whose it is in the job. */
-static void set_owner(const struct sandbox_stage *s, const struct jobs_input *in, const struct stat *st,
-                      const struct sandbox_request *request, struct init_input *to)
+static void set_owner(const struct sandbox_stage *s, const struct jobs_input *in,
+                      const struct stat *st, const struct sandbox_request *request,
+                      struct init_input *to)
 {
     uint32_t uid, gid;
 
@@ -128,11 +131,13 @@ static int open_input(struct sandbox_stage *s, const struct sandbox_request *req
 
 static int late_copy(const struct jobs_input *in, struct cupel_error *err)
 {
-    (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, 0,
-                          "copying the input '%s' to the job's disk was not done in time: its wall limit, %u s for "
-                          "set-up, and a second for each 8 MiB or 200 files",
-                          in->from, (unsigned)(SANDBOX_SET_UP_NS / NSEC_PER_SEC));
-    cupel_error_hint(err, "that disk, or the store's, is very slow; with the mode ro or cow nothing is copied");
+    (void)cupel_error_set(
+        err, CUPEL_ERROR_HARNESS, 0,
+        "copying the input '%s' to the job's disk was not done in time: its wall limit, %u s for "
+        "set-up, and a second for each 8 MiB or 200 files",
+        in->from, (unsigned)(SANDBOX_SET_UP_NS / NSEC_PER_SEC));
+    cupel_error_hint(
+        err, "that disk, or the store's, is very slow; with the mode ro or cow nothing is copied");
     return -EUCLEAN;
 }
 
@@ -154,20 +159,23 @@ static int copy_input(struct sandbox_stage *s, const struct sandbox_request *req
     return r == -ETIMEDOUT ? late_copy(in, err) : r;
 }
 
-static int input_error(const struct sandbox_stage *s, int r, const char *path, struct cupel_error *err)
+static int input_error(const struct sandbox_stage *s, int r, const char *path,
+                       struct cupel_error *err)
 {
     if (r == -EUCLEAN) /* said already, and no error of ours */
         return r;
-    (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "set-up step '%s' failed%s%s", sandbox_step_name(SETUP_INPUTS),
-                          path != NULL ? " on " : "", path != NULL ? path : "");
+    (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "set-up step '%s' failed%s%s",
+                          sandbox_step_name(SETUP_INPUTS), path != NULL ? " on " : "",
+                          path != NULL ? path : "");
     if (r == -EINVAL && !s->privilege.host)
-        cupel_error_hint(
-            err, "is another file system mounted somewhere in it? Without root the kernel shows none of it then: name "
-                 "directories beside the mount, or start cupel as root");
+        cupel_error_hint(err, "is another file system mounted somewhere in it? Without root the "
+                              "kernel shows none of it then: name "
+                              "directories beside the mount, or start cupel as root");
     return r;
 }
 
-/* Where PID 1 attaches it. Made when the first job has so many inputs, not all of them for every run. */
+/* Where PID 1 attaches it. Made when the first job has so many inputs, not all of them for every
+ * run. */
 static int make_place(const struct sandbox_stage *s, size_t i)
 {
     char name[16];

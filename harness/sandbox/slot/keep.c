@@ -1,6 +1,7 @@
-/* keep: what a job wrote, kept beyond its end, and laid under a session later. The disk as a whole changes hands: nothing is
- * copied, and its owners, attributes and whiteouts are what they were. Without the host's rights there is no disk: what was
- * written into a directory of the store is moved, and what was written into memory is copied there. */
+/* keep: what a job wrote, kept beyond its end, and laid under a session later. The disk as a whole
+ * changes hands: nothing is copied, and its owners, attributes and whiteouts are what they were.
+ * Without the host's rights there is no disk: what was written into a directory of the store is
+ * moved, and what was written into memory is copied there. */
 #include "harness/sandbox/slot/keep_copy.h"
 #include "harness/sandbox/slot/stage.h"
 #include "harness/sandbox/slot/upper.h"
@@ -10,7 +11,8 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 
-static int keep_disk(struct sandbox_stage *stage, const struct sandbox_keeping *k, uint64_t *ret_bytes)
+static int keep_disk(struct sandbox_stage *stage, const struct sandbox_keeping *k,
+                     uint64_t *ret_bytes)
 {
     struct stat st;
     int r = upper_keep(stage->upper, k->dirfd, k->name);
@@ -23,7 +25,8 @@ static int keep_disk(struct sandbox_stage *stage, const struct sandbox_keeping *
     return r;
 }
 
-static int keep_memory(const struct upper *u, const char *dir, int to, const struct sandbox_keeping *k)
+static int keep_memory(const struct upper *u, const char *dir, int to,
+                       const struct sandbox_keeping *k)
 {
     struct keep_copy_bounds bounds = {.stopped = k->stopped, .data = k->data};
     int r = upper_statistics(u, &bounds.bytes, &bounds.files);
@@ -31,7 +34,8 @@ static int keep_memory(const struct upper *u, const char *dir, int to, const str
     return r < 0 ? r : keep_copy_into(u->fd, to, dir, &bounds);
 }
 
-static int keep_directory(const struct upper *u, const char *dir, const struct sandbox_keeping *k, uint64_t *ret_bytes)
+static int keep_directory(const struct upper *u, const char *dir, const struct sandbox_keeping *k,
+                          uint64_t *ret_bytes)
 {
     cleanup_close int to = -EBADF;
     int r = 0;
@@ -50,19 +54,23 @@ static int keep_directory(const struct upper *u, const char *dir, const struct s
     return r;
 }
 
-int sandbox_keep(struct sandbox_stage *stage, const struct sandbox_job *job, const struct sandbox_keeping *keeping,
-                 uint64_t *ret_bytes, struct cupel_error *err)
+int sandbox_keep(struct sandbox_stage *stage, const struct sandbox_job *job,
+                 const struct sandbox_keeping *keeping, uint64_t *ret_bytes,
+                 struct cupel_error *err)
 {
     int r = -ENODATA;
 
     if (job->dir[0] != '\0' && stage->upper != NULL)
-        r = stage->upper->kind == UPPER_DISK ? keep_disk(stage, keeping, ret_bytes)
-                                             : keep_directory(stage->upper, job->dir, keeping, ret_bytes);
+        r = stage->upper->kind == UPPER_DISK
+                ? keep_disk(stage, keeping, ret_bytes)
+                : keep_directory(stage->upper, job->dir, keeping, ret_bytes);
     if (r == -ECANCELED)
         return cupel_error_set(err, CUPEL_ERROR_HARNESS, 0, "stopped while it was copied");
     if (r == -ELOOP)
-        return cupel_error_set(err, CUPEL_ERROR_HARNESS, 0, "its directories are nested too deep to be copied");
-    return r < 0 ? cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot keep what the job wrote") : 0;
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, 0,
+                               "its directories are nested too deep to be copied");
+    return r < 0 ? cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot keep what the job wrote")
+                 : 0;
 }
 
 uint32_t sandbox_stage_id_base(const struct sandbox_stage *stage)
@@ -75,7 +83,8 @@ static int map_owners(int mount, const struct sandbox_stage *s, uint32_t on_disk
     struct mount_attr attr = {.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOSUID,
                               .propagation = MS_PRIVATE};
     cleanup_close int id_map = -EBADF;
-    int r = s->privilege.host ? stage_open_id_map(on_disk, s->id_base, &id_map) : 0; /* else all jobs have the same */
+    /* else all jobs have the same */
+    int r = s->privilege.host ? stage_open_id_map(on_disk, s->id_base, &id_map) : 0;
 
     if (r < 0)
         return r;
@@ -87,7 +96,8 @@ static int map_owners(int mount, const struct sandbox_stage *s, uint32_t on_disk
 }
 
 /* The disk, or where there was none, the directory. */
-static int mount_kept(const struct sandbox_stage *s, const struct sandbox_kept *kept, struct cupel_error *err)
+static int mount_kept(const struct sandbox_stage *s, const struct sandbox_kept *kept,
+                      struct cupel_error *err)
 {
     struct stat st;
     int mount;
@@ -97,15 +107,19 @@ static int mount_kept(const struct sandbox_stage *s, const struct sandbox_kept *
     if (!S_ISDIR(st.st_mode) && s->privilege.host)
         return upper_mount_image(kept->image, UPPER_READ_ONLY, NULL, err);
     if (!S_ISDIR(st.st_mode)) {
-        (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, EPERM, "what is kept is a disk, and only root can mount that");
+        (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, EPERM,
+                              "what is kept is a disk, and only root can mount that");
         cupel_error_hint(err, "start cupel as root, as it was when the job ran");
         return -EPERM;
     }
     mount = open_tree(kept->image, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
-    return mount < 0 ? cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot attach what is kept") : mount;
+    return mount < 0
+               ? cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot attach what is kept")
+               : mount;
 }
 
-int stage_attach_kept(struct sandbox_stage *s, const struct sandbox_kept *kept, struct cupel_error *err)
+int stage_attach_kept(struct sandbox_stage *s, const struct sandbox_kept *kept,
+                      struct cupel_error *err)
 {
     cleanup_close int mount = mount_kept(s, kept, err);
     int r = mount;
@@ -119,5 +133,6 @@ int stage_attach_kept(struct sandbox_stage *s, const struct sandbox_kept *kept, 
         r = move_mount(mount, "", AT_FDCWD, "/kept", MOVE_MOUNT_F_EMPTY_PATH) < 0 ? -errno : 0;
         stage_leave(s);
     }
-    return r < 0 ? cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot attach the kept job's disk") : 0;
+    return r < 0 ? cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot attach the kept job's disk")
+                 : 0;
 }

@@ -1,8 +1,9 @@
-/* keep_copy: what a job wrote into memory, copied to the store as it is: owners, modes, times, attributes (overlayfs' own among them),
- * whiteouts, FIFOs, sockets, holes, hard links. Nobody of the job is left by then, but names, sizes and shapes are the job's: so
- * nothing is opened by a path, no link is followed, and depth, bytes and files have bounds. */
-#include "harness/sandbox/slot/hidden.h"
+/* keep_copy: what a job wrote into memory, copied to the store as it is: owners, modes, times,
+ * attributes (overlayfs' own among them), whiteouts, FIFOs, sockets, holes, hard links. Nobody of
+ * the job is left by then, but names, sizes and shapes are the job's: so nothing is opened by a
+ * path, no link is followed, and depth, bytes and files have bounds. */
 #include "harness/sandbox/slot/keep_copy.h"
+#include "harness/sandbox/slot/hidden.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -14,7 +15,8 @@
 
 #define DEPTH_MAX 128
 #define CHUNK ((size_t)1 << 20)
-#define LINKS "links" /* in the target while it is made: a name by inode for each file that has several */
+#define LINKS                                                                                      \
+    "links" /* in the target while it is made: a name by inode for each file that has several */
 
 struct copying {
     const struct keep_copy_bounds *bounds;
@@ -156,7 +158,8 @@ int keep_copy_data_of(int from, int to)
 
 static int copy_file(struct copying *c, int from_dir, int to_dir, const char *name)
 {
-    cleanup_close int from = openat(from_dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC), to = -EBADF;
+    cleanup_close int from = openat(from_dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC),
+                      to = -EBADF;
     struct stat st;
     int r;
 
@@ -212,9 +215,12 @@ static bool is_mounted(const struct copying *c, int dir)
            (st.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
 }
 
-static int copy_directory(struct copying *c, int from_dir, int to_dir, const char *name, unsigned depth)
+static int copy_directory(struct copying *c, int from_dir, int to_dir, const char *name,
+                          unsigned depth)
 {
-    cleanup_close int from = openat(from_dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), to = -EBADF;
+    cleanup_close int from =
+                          openat(from_dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC),
+                      to = -EBADF;
     struct stat st;
     int r;
 
@@ -289,7 +295,8 @@ static int make_links(struct copying *c, int dir, int *ret)
     return c->links < 0 ? -errno : 0;
 }
 
-int keep_copy_into(int from_dir, int to_dir, const char *name, const struct keep_copy_bounds *bounds)
+int keep_copy_into(int from_dir, int to_dir, const char *name,
+                   const struct keep_copy_bounds *bounds)
 {
     struct copying c = {.bounds = bounds};
     cleanup_close int links = -EBADF;
@@ -320,7 +327,8 @@ int keep_copy_contents(int from, int to, int aside, const struct keep_copy_bound
 
 static uint64_t measure(int dir, const char *name, unsigned depth)
 {
-    int fd = depth < DEPTH_MAX ? openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) : -1;
+    int fd =
+        depth < DEPTH_MAX ? openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) : -1;
     DIR *list = fd < 0 ? NULL : fdopendir(fd);
     struct dirent *e;
     uint64_t sum = 0;
@@ -332,9 +340,11 @@ static uint64_t measure(int dir, const char *name, unsigned depth)
     while ((e = readdir(list)) != NULL) {
         struct stat st;
 
-        if (str_eq(e->d_name, ".") || str_eq(e->d_name, "..") || fstatat(fd, e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+        if (str_eq(e->d_name, ".") || str_eq(e->d_name, "..") ||
+            fstatat(fd, e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
             continue;
-        sum += (uint64_t)st.st_blocks * 512 / (S_ISDIR(st.st_mode) || st.st_nlink == 0 ? 1 : (uint64_t)st.st_nlink);
+        sum += (uint64_t)st.st_blocks * 512 /
+               (S_ISDIR(st.st_mode) || st.st_nlink == 0 ? 1 : (uint64_t)st.st_nlink);
         if (S_ISDIR(st.st_mode))
             sum += measure(fd, e->d_name, depth + 1);
     }

@@ -11,17 +11,20 @@ struct keep_copy_bounds {
      * they are not below `ids`; of its attributes only the users' own, no devices, and nothing of
      * what is mounted in it. 0: everything as it is. */
     uint32_t ids, id_base;
-    const struct owner_change *change; /* before that */
+    const struct owner_change *change;   /* before that */
     const struct sandbox_hidden *hidden; /* is left out; or NULL */
 };
-/* Copies the directory `name` of from_dir into to_dir, where it must not be yet. -EFBIG beyond the bounds, -ELOOP for what is nested
- * too deep, -ECANCELED when stopped; what there is by then is for the caller to remove. */
-int keep_copy_into(int from_dir, int to_dir, const char *name, const struct keep_copy_bounds *bounds);
+/* Copies the directory `name` of from_dir into to_dir, where it must not be yet. -EFBIG beyond the
+ * bounds, -ELOOP for what is nested too deep, -ECANCELED when stopped; what there is by then is for
+ * the caller to remove. */
+int keep_copy_into(int from_dir, int to_dir, const char *name,
+                   const struct keep_copy_bounds *bounds);
 /* The same with what is in `from`, and with what it is itself, for the empty directory `to`;
  * `aside` is one on the same disk, for what is needed meanwhile. */
 int keep_copy_contents(int from, int to, int aside, const struct keep_copy_bounds *bounds);
-/* The bytes of one regular file, up to where reading it ends, into an empty one; holes stay holes and cost nothing.
- * Allocates nothing. */
+/* The bytes of one regular file, up to where reading it ends, into an empty one; holes stay holes
+ * and cost nothing. Allocates nothing. */
 int keep_copy_data_of(int from, int to);
-/* What the directory takes of its disk, hard links counted once; what is too deep to look at is left out. */
+/* What the directory takes of its disk, hard links counted once; what is too deep to look at is
+ * left out. */
 uint64_t keep_copy_measure(int dir, const char *name);

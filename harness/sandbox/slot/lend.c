@@ -1,7 +1,8 @@
-/* lend: what the host lends to the stage where a slot cannot make its own: device nodes. The kernel lets nobody but the host's
- * root make any, and no file system that a user namespace has mounted shows one. So the host's own are attached in the
- * stage, once, each looked at first: a /dev that somebody else made may have anything under these names (runc CVE-2025-31133,
- * -52565). Two jobs then share an inode, and a lock on it is seen by both: docs/rootless.md. */
+/* lend: what the host lends to the stage where a slot cannot make its own: device nodes. The kernel
+ * lets nobody but the host's root make any, and no file system that a user namespace has mounted
+ * shows one. So the host's own are attached in the stage, once, each looked at first: a /dev that
+ * somebody else made may have anything under these names (runc CVE-2025-31133, -52565). Two jobs
+ * then share an inode, and a lock on it is seen by both: docs/rootless.md. */
 #include "harness/sandbox/slot/stage.h"
 
 #include <fcntl.h>
@@ -13,7 +14,8 @@
 static int clone_device(const struct device *d, int *ret_mount)
 {
     /* not nodev, which is the point */
-    struct mount_attr attr = {.attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, .propagation = MS_PRIVATE};
+    struct mount_attr attr = {.attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC,
+                              .propagation = MS_PRIVATE};
     char path[32];
     cleanup_close int fd = -EBADF, mount = -EBADF;
     struct stat st;
@@ -60,11 +62,11 @@ int lend_devices(struct sandbox_stage *s, uint32_t devices, struct cupel_error *
         if (r == 0)
             r = attach_device(s, &devices_table[i], mount);
         if (r < 0) {
-            (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot lend the host's /dev/%s to jobs",
-                                  devices_table[i].name);
+            (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, r,
+                                  "cannot lend the host's /dev/%s to jobs", devices_table[i].name);
             if (r == -ENODEV)
-                cupel_error_hint(err, "it has to be the character device %u:%u", devices_table[i].major,
-                                 devices_table[i].minor);
+                cupel_error_hint(err, "it has to be the character device %u:%u",
+                                 devices_table[i].major, devices_table[i].minor);
             return r;
         }
     }

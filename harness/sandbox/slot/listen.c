@@ -1,6 +1,7 @@
-/* listen: what PID 1 says, taken by the slot. PID 1 is ours, but it lives in the job's namespaces and is the nearest thing there
- * is to a job: should one ever get hold of it, what it says is still only taken where it makes sense, in its order, and about
- * steps that there are. Knows the protocol and nothing of what its words are good for. */
+/* listen: what PID 1 says, taken by the slot. PID 1 is ours, but it lives in the job's namespaces
+ * and is the nearest thing there is to a job: should one ever get hold of it, what it says is still
+ * only taken where it makes sense, in its order, and about steps that there are. Knows the protocol
+ * and nothing of what its words are good for. */
 #include "harness/sandbox/sandbox_private.h"
 #include "harness/sandbox/slot/upper.h"
 
@@ -35,7 +36,8 @@ static const struct word *find_word(uint32_t kind)
     return NULL;
 }
 
-static bool makes_sense(const struct sandbox_job *job, const struct word *word, const struct init_report *report)
+static bool makes_sense(const struct sandbox_job *job, const struct word *word,
+                        const struct init_report *report)
 {
     const struct sandbox_talk *t = &job->talk;
 
@@ -70,29 +72,32 @@ static void advance(struct sandbox_talk *t, const struct word *word)
 
 static int give_disk_its_size(struct sandbox_job *job, struct sandbox_event *ret_event)
 {
-    int r = job->trims != NULL ? upper_trim(job->trims, job->trim_bytes, job->trim_inodes) : -EINVAL;
+    int r =
+        job->trims != NULL ? upper_trim(job->trims, job->trim_bytes, job->trim_inodes) : -EINVAL;
 
     if (r == 0) {
         sandbox_continue(job);
         return 0;
     }
     job->talk.state = OVER;
-    *ret_event =
-        (struct sandbox_event){.kind = SANDBOX_SETUP_FAILED, .errnum = -r, .what = sandbox_step_name(SETUP_DISK)};
+    *ret_event = (struct sandbox_event){
+        .kind = SANDBOX_SETUP_FAILED, .errnum = -r, .what = sandbox_step_name(SETUP_DISK)};
     return 1;
 }
 
-/* One report, whose descriptors (all of which are closed by the caller, if they are not taken) are `fds`. */
-static int take(struct sandbox_job *job, const struct init_report *report, int fds[static SOCKET_FDS_MAX],
-                struct sandbox_event *ret_event)
+/* One report, whose descriptors (all of which are closed by the caller, if they are not taken) are
+ * `fds`. */
+static int take(struct sandbox_job *job, const struct init_report *report,
+                int fds[static SOCKET_FDS_MAX], struct sandbox_event *ret_event)
 {
     const struct word *word = find_word(report->kind);
 
     if (!makes_sense(job, word, report) || (report->kind == SANDBOX_TERMINAL_READY && fds[0] < 0)) {
         job->talk.state = OVER;
-        *ret_event = (struct sandbox_event){.kind = SANDBOX_SETUP_FAILED, .errnum = EPROTO, .what = "report"};
-        (void)snprintf(ret_event->detail, sizeof(ret_event->detail), "what PID 1 says (%u of step %u)", report->kind,
-                       report->step);
+        *ret_event = (struct sandbox_event){
+            .kind = SANDBOX_SETUP_FAILED, .errnum = EPROTO, .what = "report"};
+        (void)snprintf(ret_event->detail, sizeof(ret_event->detail),
+                       "what PID 1 says (%u of step %u)", report->kind, report->step);
         return 1;
     }
     advance(&job->talk, word);
@@ -142,7 +147,8 @@ int sandbox_receive(struct sandbox_job *job, struct sandbox_event *ret_event)
 
     if (n == -EAGAIN)
         return 0;
-    /* end of file, a socket error that means the same, or somebody who does not talk as we do and is not heard any more */
+    /* end of file, a socket error that means the same, or somebody who does not talk as we do and
+     * is not heard any more */
     if (n != (ssize_t)sizeof(report) || job->talk.state == OVER)
         *ret_event = (struct sandbox_event){.kind = SANDBOX_GONE};
     else

@@ -9,8 +9,9 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 
-/* A container's /dev is a tmpfs with the nodes that there were when it was started, if any; the kernel's own has them all, and who
- * may mount disks may mount that one, too. A devices controller that forbids them still does. */
+/* A container's /dev is a tmpfs with the nodes that there were when it was started, if any; the
+ * kernel's own has them all, and who may mount disks may mount that one, too. A devices controller
+ * that forbids them still does. */
 static int open_kernel_node(const char *name, int flags)
 {
     cleanup_close int fs = fsopen("devtmpfs", FSOPEN_CLOEXEC), mount = -EBADF;
@@ -82,7 +83,8 @@ int loop_attach(int image, bool read_only, int *ret_loop, char *path, size_t pat
 
     if (control < 0)
         return control;
-    for (int tries = 0; r == -EBUSY && tries < 64; tries++) { /* EBUSY: somebody else took it; try the next */
+    /* EBUSY: somebody else took it; try the next */
+    for (int tries = 0; r == -EBUSY && tries < 64; tries++) {
         cleanup_close int loop = -EBADF;
         int number = ioctl(control, LOOP_CTL_GET_FREE);
 
@@ -101,13 +103,16 @@ int loop_attach(int image, bool read_only, int *ret_loop, char *path, size_t pat
 
 int loop_explain(int errnum, const char *path, struct cupel_error *err)
 {
-    (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, errnum, "cannot attach the job's disk to a loop device (%s)", path);
+    (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, errnum,
+                          "cannot attach the job's disk to a loop device (%s)", path);
     if (errnum == -EPERM || errnum == -EACCES)
-        cupel_error_hint(err,
-                         "this container has CAP_SYS_ADMIN, but not the loop devices: start it with --privileged or "
-                         "--device-cgroup-rule='b 7:* rmw' --device-cgroup-rule='c 10:237 rmw', or cupel without that "
-                         "capability, as without root: setpriv --bounding-set=-sys_admin --inh-caps=-sys_admin cupel "
-                         "... (docs/containers.md)");
+        cupel_error_hint(err, "this container has CAP_SYS_ADMIN, but not the loop devices: start "
+                              "it with --privileged or "
+                              "--device-cgroup-rule='b 7:* rmw' --device-cgroup-rule='c 10:237 "
+                              "rmw', or cupel without that "
+                              "capability, as without root: setpriv --bounding-set=-sys_admin "
+                              "--inh-caps=-sys_admin cupel "
+                              "... (docs/containers.md)");
     else
         cupel_error_hint(err, "load the kernel's loop module (modprobe loop)");
     return errnum;

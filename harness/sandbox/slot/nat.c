@@ -1,7 +1,8 @@
-/* nat: `network: nat`, through pasta(1): a process of the harness that has a tap device in the job's network namespace and
- * ordinary sockets in the host's. It runs as nobody in particular (the last id of the job's user namespace), shuts itself in
- * (an empty root, a filter of its own), and dies with the slot. What it may do is narrowed here: no port leads in, and none
- * of the host's loopback addresses can be reached, by whatever way. */
+/* nat: `network: nat`, through pasta(1): a process of the harness that has a tap device in the
+ * job's network namespace and ordinary sockets in the host's. It runs as nobody in particular (the
+ * last id of the job's user namespace), shuts itself in (an empty root, a filter of its own), and
+ * dies with the slot. What it may do is narrowed here: no port leads in, and none of the host's
+ * loopback addresses can be reached, by whatever way. */
 #include "harness/sandbox/slot/network.h"
 
 #include "base/program.h"
@@ -20,15 +21,17 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-#define START_TIMEOUT_MS (30 * 1000) /* 20 ms as a rule; a bound for a machine that is busy with everything else */
+#define START_TIMEOUT_MS                                                                           \
+    (30 * 1000) /* 20 ms as a rule; a bound for a machine that is busy with everything else */
 #define SAID_SIZE 4096
-/* The last of the ids that a user namespace of 65,536 has: no job runs as that, so that its processes are not counted as the
- * job's (RLIMIT_NPROC counts by user id and namespace). */
+/* The last of the ids that a user namespace of 65,536 has: no job runs as that, so that its
+ * processes are not counted as the job's (RLIMIT_NPROC counts by user id and namespace). */
 #define PASTA_ID 65535
 
 /* ---- what it takes ---- */
 
-int sandbox_nat_check(const struct sandbox_privilege *p, struct sandbox_nat *ret, struct cupel_error *err)
+int sandbox_nat_check(const struct sandbox_privilege *p, struct sandbox_nat *ret,
+                      struct cupel_error *err)
 {
     struct sandbox_nat nat;
     char path[256];
@@ -38,7 +41,8 @@ int sandbox_nat_check(const struct sandbox_privilege *p, struct sandbox_nat *ret
         return r;
     if (!program_find("pasta", path, sizeof(path))) {
         (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, 0,
-                              "`network: nat` takes the program pasta, which is not %s", program_where());
+                              "`network: nat` takes the program pasta, which is not %s",
+                              program_where());
         cupel_error_hint(err, "install the package passt");
         return -ENOTSUP;
     }
@@ -49,8 +53,9 @@ int sandbox_nat_check(const struct sandbox_privilege *p, struct sandbox_nat *ret
 
 /* ---- its command line ---- */
 
-/* The same addresses on every machine; IPv6 only where the host has a way out by it (pasta leaves the rest aside). Streams: 0 is the
- * network namespace, 1 gets its pid when it is ready, 2 what goes wrong. Later versions close every other descriptor. */
+/* The same addresses on every machine; IPv6 only where the host has a way out by it (pasta leaves
+ * the rest aside). Streams: 0 is the network namespace, 1 gets its pid when it is ready, 2 what
+ * goes wrong. Later versions close every other descriptor. */
 static const char *const arguments[] = {
     /* clang-format off */
     "pasta", "--foreground", "--quiet",
@@ -65,8 +70,9 @@ static const char *const arguments[] = {
     "--tcp-ports", "none", "--udp-ports", "none", "--tcp-ns", "none", "--udp-ns", "none", "--no-map-gw",
     /* clang-format on */
 };
-/* Where the job asks there. Not elsewhere: every answer of the host's first resolver seems to come from this address then, and a
- * job that has asked that resolver itself waits for one from there (resolv.conf(5)'s five seconds, several times over). */
+/* Where the job asks there. Not elsewhere: every answer of the host's first resolver seems to come
+ * from this address then, and a job that has asked that resolver itself waits for one from there
+ * (resolv.conf(5)'s five seconds, several times over). */
 static const char *const forwarding[] = {"--dns-forward", NAT_RESOLVER};
 #define ARGUMENTS_MAX (ARRAY_SIZE(arguments) + ARRAY_SIZE(forwarding) + 1)
 
@@ -92,7 +98,8 @@ _Noreturn static void child_fail(const char *what)
 
 static void child_streams(const struct child *c)
 {
-    if (dup2(c->order->net_ns, STDIN_FILENO) < 0 || dup2(c->ready, STDOUT_FILENO) < 0 || dup2(c->said, STDERR_FILENO) < 0)
+    if (dup2(c->order->net_ns, STDIN_FILENO) < 0 || dup2(c->ready, STDOUT_FILENO) < 0 ||
+        dup2(c->said, STDERR_FILENO) < 0)
         _exit(126);
 }
 
@@ -100,14 +107,16 @@ static void child_signals(void)
 {
     sigset_t none;
 
-    for (int sig = 1; sig < NSIG; sig++) /* SIGKILL, SIGSTOP and libc's own refuse, which is right */
+    for (int sig = 1; sig < NSIG;
+         sig++) /* SIGKILL, SIGSTOP and libc's own refuse, which is right */
         (void)signal(sig, SIG_DFL);
     (void)sigemptyset(&none);
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-/* Enters the job's user namespace, which gives every right over it and none over the host; keeps the two that pasta needs. With a
- * map of one id it is that one. Rights pass through exec only as ambient ones, since it is not root there. */
+/* Enters the job's user namespace, which gives every right over it and none over the host; keeps
+ * the two that pasta needs. With a map of one id it is that one. Rights pass through exec only as
+ * ambient ones, since it is not root there. */
 static void child_rights(const struct child *c)
 {
     static const unsigned kept[] = {CAP_SYS_ADMIN, CAP_NET_ADMIN};
@@ -145,7 +154,8 @@ static void child_device(const struct child *c)
 
 _Noreturn static void child_main(const struct child *c)
 {
-    static const char *const environment[] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C", NULL};
+    static const char *const environment[] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C",
+                                              NULL};
 
     child_streams(c);
     child_signals();
@@ -155,18 +165,21 @@ _Noreturn static void child_main(const struct child *c)
         child_fail("cannot close descriptors");
     /* any change of ids clears it; what the program drops later does not (prctl(2)) */
     program_die_with(c->slot);
-    (void)execve(c->order->with->pasta, (char *const *)(uintptr_t)c->arguments, (char *const *)(uintptr_t)environment);
+    (void)execve(c->order->with->pasta, (char *const *)(uintptr_t)c->arguments,
+                 (char *const *)(uintptr_t)environment);
     child_fail("cannot execute it");
 }
 
 /* ---- in the slot ---- */
 
-/* What it says before it is ready. Sealed at its size, so that it neither grows without bound nor ever blocks the writer. */
+/* What it says before it is ready. Sealed at its size, so that it neither grows without bound nor
+ * ever blocks the writer. */
 static int open_said(void)
 {
     cleanup_close int fd = memfd_create("pasta", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 
-    if (fd < 0 || ftruncate(fd, SAID_SIZE) < 0 || fcntl(fd, F_ADD_SEALS, F_SEAL_GROW | F_SEAL_SHRINK) < 0)
+    if (fd < 0 || ftruncate(fd, SAID_SIZE) < 0 ||
+        fcntl(fd, F_ADD_SEALS, F_SEAL_GROW | F_SEAL_SHRINK) < 0)
         return -errno;
     return steal_fd(&fd);
 }
@@ -208,7 +221,8 @@ static int explain(int r, int said, struct cupel_error *err)
 
     last_line(said, why, sizeof(why));
     if (r == -ETIMEDOUT)
-        (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, 0, "pasta is not ready after %d s", START_TIMEOUT_MS / 1000);
+        (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, 0, "pasta is not ready after %d s",
+                              START_TIMEOUT_MS / 1000);
     else
         (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, 0, "pasta failed: %s", why);
     if (strstr(why, "nterface") != NULL)
@@ -222,9 +236,10 @@ static bool is_without_ipv6(int r)
     return r == -EACCES || r == -EAFNOSUPPORT || r == -EOPNOTSUPP || r == -ENODEV;
 }
 
-/* The kernel sends what is bound to an interface out of it whatever the address: without this, a packet to 127.0.0.1 would leave by
- * pasta, which would deliver it to the host's own loopback. An error in a route would be ignored for the same reason
- * (ip_route_output_key_hash_rcu(), net/ipv4/route.c), a local one is not. */
+/* The kernel sends what is bound to an interface out of it whatever the address: without this, a
+ * packet to 127.0.0.1 would leave by pasta, which would deliver it to the host's own loopback. An
+ * error in a route would be ignored for the same reason (ip_route_output_key_hash_rcu(),
+ * net/ipv4/route.c), a local one is not. */
 static int keep_loopback(struct mnl_socket *s, unsigned index)
 {
     const struct in_addr loopback4 = {htonl(INADDR_LOOPBACK & 0xff000000u)};
@@ -235,8 +250,9 @@ static int keep_loopback(struct mnl_socket *s, unsigned index)
     return is_without_ipv6(r) ? 0 : r;
 }
 
-/* What pasta has put on the job's link, of which only the gateway is there. Each address on a link that a job sends to is an entry of a
- * table that the whole machine shares (bridge.c has more); by way of the gateway it is none. */
+/* What pasta has put on the job's link, of which only the gateway is there. Each address on a link
+ * that a job sends to is an entry of a table that the whole machine shares (bridge.c has more); by
+ * way of the gateway it is none. */
 static const struct {
     int family;
     const char *network;
@@ -257,7 +273,8 @@ static int keep_gateway(struct mnl_socket *s, unsigned index)
 
         (void)inet_pton(links[i].family, links[i].network, &network);
         if (links[i].gateway != NULL && inet_pton(links[i].family, links[i].gateway, &gateway) == 1)
-            r = netlink_add_route(s, index, links[i].family, &gateway, links[i].family == AF_INET ? 32 : 128);
+            r = netlink_add_route(s, index, links[i].family, &gateway,
+                                  links[i].family == AF_INET ? 32 : 128);
         if (r == 0)
             r = netlink_remove_route(s, index, links[i].family, &network, links[i].prefix);
         if (r == -ESRCH || is_without_ipv6(r)) /* pasta has no way out by IPv6 */
@@ -273,10 +290,12 @@ static int set_routes(int net_ns, struct cupel_error *err)
     int r = netlink_open(net_ns, NETWORK_INTERFACE, &s, &index);
 
     if (r < 0)
-        return cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot find the interface that pasta has made");
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, r,
+                               "cannot find the interface that pasta has made");
     r = keep_loopback(s, index);
     if (r < 0)
-        (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot keep the host's loopback out of reach");
+        (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, r,
+                              "cannot keep the host's loopback out of reach");
     if (r == 0) {
         r = keep_gateway(s, index);
         if (r < 0)
@@ -301,7 +320,8 @@ int nat_start(const struct nat_order *order, pid_t *ret_pid, struct cupel_error 
     pid_t pid;
 
     if (said < 0 || pipe2(ends, O_CLOEXEC) < 0)
-        return cupel_error_set(err, CUPEL_ERROR_HARNESS, said < 0 ? said : errno, "cannot start pasta");
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, said < 0 ? said : errno,
+                               "cannot start pasta");
     set_arguments(&child);
     ready = ends[0];
     ready_end = child.ready = ends[1];
@@ -326,8 +346,9 @@ int nat_start(const struct nat_order *order, pid_t *ret_pid, struct cupel_error 
     return r;
 }
 
-/* Whether it ends, or has ended, by itself. Its descriptors, and with them the job's interface, go before it can be waited for; from before that on the kernel says so, in the
- * ninth field of proc(5)'s stat. */
+/* Whether it ends, or has ended, by itself. Its descriptors, and with them the job's interface, go
+ * before it can be waited for; from before that on the kernel says so, in the ninth field of
+ * proc(5)'s stat. */
 #define PF_EXITING 0x4u
 static bool is_exiting(pid_t pid)
 {
@@ -342,7 +363,8 @@ static bool is_exiting(pid_t pid)
     if (fd < 0 || file_read_fd(fd, 4096, &text, &len) < 0)
         return false;
     p = strrchr(text, ')'); /* the second field may hold anything */
-    return p != NULL && sscanf(p, ") %*c %*d %*d %*d %*d %*d %u", &flags) == 1 && (flags & PF_EXITING) != 0;
+    return p != NULL && sscanf(p, ") %*c %*d %*d %*d %*d %*d %u", &flags) == 1 &&
+           (flags & PF_EXITING) != 0;
 }
 
 bool nat_stop(pid_t *pid)

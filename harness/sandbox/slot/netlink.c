@@ -1,6 +1,6 @@
-/* netlink: the few rtnetlink requests that networks take (rtnetlink(7)), each a message and its acknowledgement, in a network
- * namespace that the caller is not in. libmnl writes and reads the messages. Runs in the slot, never between clone and
- * exec. */
+/* netlink: the few rtnetlink requests that networks take (rtnetlink(7)), each a message and its
+ * acknowledgement, in a network namespace that the caller is not in. libmnl writes and reads the
+ * messages. Runs in the slot, never between clone and exec. */
 #include "harness/sandbox/slot/network.h"
 
 #include <arpa/inet.h>
@@ -93,7 +93,10 @@ static int transact(struct mnl_socket *s, const struct nlmsghdr *h)
     n = mnl_socket_recvfrom(s, answer.bytes, sizeof(answer.bytes));
     if (n < 0)
         return -errno;
-    return mnl_cb_run(answer.bytes, (size_t)n, h->nlmsg_seq, mnl_socket_get_portid(s), NULL, NULL) < 0 ? -errno : 0;
+    return mnl_cb_run(answer.bytes, (size_t)n, h->nlmsg_seq, mnl_socket_get_portid(s), NULL, NULL) <
+                   0
+               ? -errno
+               : 0;
 }
 
 /* ---- links ---- */
@@ -170,7 +173,8 @@ static size_t address_size(int family)
 }
 
 /* IFA_F_NODAD: nobody else can have it, and it is wanted at once (RFC 4862, 5.4). */
-int netlink_add_address(struct mnl_socket *s, unsigned index, int family, const void *address, unsigned prefix)
+int netlink_add_address(struct mnl_socket *s, unsigned index, int family, const void *address,
+                        unsigned prefix)
 {
     union message m;
     struct nlmsghdr *h = begin(&m, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL);
@@ -182,12 +186,13 @@ int netlink_add_address(struct mnl_socket *s, unsigned index, int family, const 
     a->ifa_index = index;
     mnl_attr_put(h, IFA_LOCAL, address_size(family), address);
     mnl_attr_put(h, IFA_ADDRESS, address_size(family), address);
-    mnl_attr_put_u32(h, IFA_FLAGS, IFA_F_NOPREFIXROUTE | (family == AF_INET6 ? (unsigned)IFA_F_NODAD : 0));
+    mnl_attr_put_u32(h, IFA_FLAGS,
+                     IFA_F_NOPREFIXROUTE | (family == AF_INET6 ? (unsigned)IFA_F_NODAD : 0));
     return transact(s, h);
 }
 
-static struct rtmsg *begin_route(union message *m, uint16_t type, uint16_t flags, unsigned char table, int family,
-                                 const void *to, unsigned prefix)
+static struct rtmsg *begin_route(union message *m, uint16_t type, uint16_t flags,
+                                 unsigned char table, int family, const void *to, unsigned prefix)
 {
     struct nlmsghdr *h = begin(m, type, flags);
     struct rtmsg *route = mnl_nlmsg_put_extra_header(h, sizeof(*route));
@@ -201,10 +206,12 @@ static struct rtmsg *begin_route(union message *m, uint16_t type, uint16_t flags
     return route;
 }
 
-int netlink_add_route(struct mnl_socket *s, unsigned index, int family, const void *to, unsigned prefix)
+int netlink_add_route(struct mnl_socket *s, unsigned index, int family, const void *to,
+                      unsigned prefix)
 {
     union message m;
-    struct rtmsg *route = begin_route(&m, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, RT_TABLE_MAIN, family, to, prefix);
+    struct rtmsg *route = begin_route(&m, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, RT_TABLE_MAIN,
+                                      family, to, prefix);
 
     route->rtm_type = RTN_UNICAST;
     if (family == AF_INET)
@@ -213,7 +220,8 @@ int netlink_add_route(struct mnl_socket *s, unsigned index, int family, const vo
     return transact(s, &m.header);
 }
 
-int netlink_remove_route(struct mnl_socket *s, unsigned index, int family, const void *to, unsigned prefix)
+int netlink_remove_route(struct mnl_socket *s, unsigned index, int family, const void *to,
+                         unsigned prefix)
 {
     union message m;
     struct rtmsg *route = begin_route(&m, RTM_DELROUTE, 0, RT_TABLE_MAIN, family, to, prefix);
@@ -229,7 +237,8 @@ int netlink_add_unreachable(struct mnl_socket *s, int family, const void *to, un
     union message m;
 
     /* IPv4's table behind main; IPv6 has none */
-    begin_route(&m, RTM_NEWROUTE, NLM_F_CREATE, family == AF_INET ? RT_TABLE_DEFAULT : RT_TABLE_MAIN, family, to, prefix)
+    begin_route(&m, RTM_NEWROUTE, NLM_F_CREATE,
+                family == AF_INET ? RT_TABLE_DEFAULT : RT_TABLE_MAIN, family, to, prefix)
         ->rtm_type = RTN_UNREACHABLE;
     return transact(s, &m.header);
 }
@@ -237,7 +246,8 @@ int netlink_add_unreachable(struct mnl_socket *s, int family, const void *to, un
 /* ---- what is bound to an interface ---- */
 
 #define TABLE_OF_BOUND 100
-#define PRIORITY_AFTER_MAIN 32766 /* is main's own; of two that are the same, the older comes first */
+#define PRIORITY_AFTER_MAIN                                                                        \
+    32766 /* is main's own; of two that are the same, the older comes first */
 
 static int add_rule(struct mnl_socket *s, const char *interface)
 {
@@ -263,7 +273,8 @@ int netlink_keep_bound(struct mnl_socket *s, unsigned index, const char *interfa
     if (r == -EOPNOTSUPP || r == -EAFNOSUPPORT) /* a kernel without CONFIG_IP_MULTIPLE_TABLES */
         return 0;
     if (r == 0) {
-        struct rtmsg *route = begin_route(&m, RTM_NEWROUTE, NLM_F_CREATE, TABLE_OF_BOUND, AF_INET, &any, 0);
+        struct rtmsg *route =
+            begin_route(&m, RTM_NEWROUTE, NLM_F_CREATE, TABLE_OF_BOUND, AF_INET, &any, 0);
 
         route->rtm_type = RTN_LOCAL;
         route->rtm_scope = RT_SCOPE_HOST;
@@ -271,7 +282,8 @@ int netlink_keep_bound(struct mnl_socket *s, unsigned index, const char *interfa
         r = transact(s, &m.header);
     }
     if (r == 0) {
-        begin_route(&m, RTM_NEWROUTE, NLM_F_CREATE, TABLE_OF_BOUND, AF_INET, &multicast, 4)->rtm_type = RTN_THROW;
+        begin_route(&m, RTM_NEWROUTE, NLM_F_CREATE, TABLE_OF_BOUND, AF_INET, &multicast, 4)
+            ->rtm_type = RTN_THROW;
         r = transact(s, &m.header);
     }
     return r;
@@ -291,7 +303,8 @@ int netlink_no_link_local(struct mnl_socket *s, unsigned index)
     return transact(s, &m.header);
 }
 
-int netlink_keep_local(struct mnl_socket *s, unsigned index, int family, const void *address, unsigned prefix)
+int netlink_keep_local(struct mnl_socket *s, unsigned index, int family, const void *address,
+                       unsigned prefix)
 {
     union message m;
     struct nlmsghdr *h = begin(&m, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_APPEND);

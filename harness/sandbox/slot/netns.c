@@ -1,6 +1,7 @@
-/* netns: what has to be done inside another network namespace. A child goes there and hands back a descriptor; the caller stays
- * where it is, since without the host's rights there is no way back: the host's own namespace belongs to the host's root
- * (setns(2)). The child is a copy without the libraries (dontfork.c), so only libc is called in it. */
+/* netns: what has to be done inside another network namespace. A child goes there and hands back a
+ * descriptor; the caller stays where it is, since without the host's rights there is no way back:
+ * the host's own namespace belongs to the host's root (setns(2)). The child is a copy without the
+ * libraries (dontfork.c), so only libc is called in it. */
 #include "harness/sandbox/slot/network.h"
 
 #include <signal.h>
@@ -44,7 +45,10 @@ static int receive_answer(int socket, int *ret_fd, unsigned *ret_number)
     union control control;
     struct answer a;
     struct iovec data = {&a, sizeof(a)};
-    struct msghdr m = {.msg_iov = &data, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)};
+    struct msghdr m = {.msg_iov = &data,
+                       .msg_iovlen = 1,
+                       .msg_control = &control,
+                       .msg_controllen = sizeof(control)};
     struct cmsghdr *c;
     ssize_t n;
 

@@ -1,5 +1,6 @@
-/* network: see network.h. Which network a job has, in one table. A job with `none` or `loopback` needs nothing from here: its
- * namespace is empty, and PID 1 brings lo up; one with `host` has no namespace of its own. */
+/* network: see network.h. Which network a job has, in one table. A job with `none` or `loopback`
+ * needs nothing from here: its namespace is empty, and PID 1 brings lo up; one with `host` has no
+ * namespace of its own. */
 #include "harness/sandbox/slot/network.h"
 
 #include <fcntl.h>
@@ -11,23 +12,27 @@ struct namespaces {
     const char *resolver; /* of the job; NULL: the root's own */
 };
 
-typedef int connect_fn(struct sandbox_stage *stage, const struct sandbox_request *request, const struct namespaces *ns,
-                       struct sandbox_job *job, struct cupel_error *err);
+typedef int connect_fn(struct sandbox_stage *stage, const struct sandbox_request *request,
+                       const struct namespaces *ns, struct sandbox_job *job,
+                       struct cupel_error *err);
 
-static int connect_nat(struct sandbox_stage *stage, const struct sandbox_request *request, const struct namespaces *ns,
-                       struct sandbox_job *job, struct cupel_error *err)
+static int connect_nat(struct sandbox_stage *stage, const struct sandbox_request *request,
+                       const struct namespaces *ns, struct sandbox_job *job,
+                       struct cupel_error *err)
 {
     const struct nat_order order = {.with = &stage->nat,
                                     .user_ns = ns->user,
                                     .net_ns = ns->net,
-                                    .forwards_names = ns->resolver != NULL && resolver_is_forwarded(ns->resolver)};
+                                    .forwards_names = ns->resolver != NULL &&
+                                                      resolver_is_forwarded(ns->resolver)};
 
     (void)request;
     return nat_start(&order, &job->nat, err);
 }
 
 static int connect_bridge(struct sandbox_stage *stage, const struct sandbox_request *request,
-                          const struct namespaces *ns, struct sandbox_job *job, struct cupel_error *err)
+                          const struct namespaces *ns, struct sandbox_job *job,
+                          struct cupel_error *err)
 {
     (void)stage;
     (void)job;
@@ -36,8 +41,11 @@ static int connect_bridge(struct sandbox_stage *stage, const struct sandbox_requ
 }
 
 static connect_fn *const connect_table[] = {
-    [JOBS_NETWORK_NONE] = NULL, [JOBS_NETWORK_LOOPBACK] = NULL,         [JOBS_NETWORK_NAT] = connect_nat,
-    [JOBS_NETWORK_HOST] = NULL, [JOBS_NETWORK_BRIDGE] = connect_bridge,
+    [JOBS_NETWORK_NONE] = NULL,
+    [JOBS_NETWORK_LOOPBACK] = NULL,
+    [JOBS_NETWORK_NAT] = connect_nat,
+    [JOBS_NETWORK_HOST] = NULL,
+    [JOBS_NETWORK_BRIDGE] = connect_bridge,
 };
 
 int network_open_namespace(pid_t pid, const char *name)
@@ -50,21 +58,24 @@ int network_open_namespace(pid_t pid, const char *name)
     return fd < 0 ? -errno : fd;
 }
 
-int network_connect(struct sandbox_stage *stage, const struct sandbox_request *request, const char *resolver,
-                    struct sandbox_job *job, struct cupel_error *err)
+int network_connect(struct sandbox_stage *stage, const struct sandbox_request *request,
+                    const char *resolver, struct sandbox_job *job, struct cupel_error *err)
 {
     connect_fn *connect_network = connect_table[request->job->network];
     cleanup_close int user = -EBADF, net = -EBADF;
-    int r =
-        stage->fault == SETUP_NETWORK ? cupel_error_set(err, CUPEL_ERROR_HARNESS, EIO, "%s", "an injected fault") : 0;
+    int r = stage->fault == SETUP_NETWORK
+                ? cupel_error_set(err, CUPEL_ERROR_HARNESS, EIO, "%s", "an injected fault")
+                : 0;
 
     if (r == 0 && connect_network != NULL) {
         user = network_open_namespace(job->pid, "user");
         net = network_open_namespace(job->pid, "net");
         if (user < 0 || net < 0)
-            r = cupel_error_set(err, CUPEL_ERROR_HARNESS, user < 0 ? user : net, "cannot open the job's namespaces");
+            r = cupel_error_set(err, CUPEL_ERROR_HARNESS, user < 0 ? user : net,
+                                "cannot open the job's namespaces");
         else
-            r = connect_network(stage, request, &(struct namespaces){user, net, resolver}, job, err);
+            r = connect_network(stage, request, &(struct namespaces){user, net, resolver}, job,
+                                err);
     }
     if (r < 0)
         cupel_error_prefix(err, "set-up step '%s' failed", sandbox_step_name(SETUP_NETWORK));

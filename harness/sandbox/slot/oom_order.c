@@ -1,11 +1,12 @@
-/* oom_order: whom the kernel takes first where memory runs out around a job, in a group around cupel or on the whole
- * machine: a process of the job, then its PID 1, then whoever else there is, the harness among them. Else a job of many
- * small processes, or of one that fills /dev/shm, would have the kernel end the slot in its place.
+/* oom_order: whom the kernel takes first where memory runs out around a job, in a group around
+ * cupel or on the whole machine: a process of the job, then its PID 1, then whoever else there is,
+ * the harness among them. Else a job of many small processes, or of one that fills /dev/shm, would
+ * have the kernel end the slot in its place.
  *
- * Commands inherit from PID 1, which has their value whenever it forks one, and a lower one of its own while they run.
- * Nobody goes below what a process with CAP_SYS_RESOURCE has set for them (oom_score_adj_min, __set_oom_adj() in
- * fs/proc/base.c); where cupel lacks that right, a job can take back what it was given. Not responsible for whose fault
- * it is: cgroup/around.c. */
+ * Commands inherit from PID 1, which has their value whenever it forks one, and a lower one of its
+ * own while they run. Nobody goes below what a process with CAP_SYS_RESOURCE has set for them
+ * (oom_score_adj_min, __set_oom_adj() in fs/proc/base.c); where cupel lacks that right, a job can
+ * take back what it was given. Not responsible for whose fault it is: cgroup/around.c. */
 #include "harness/sandbox/sandbox_private.h"
 
 #include "base/weaken.h"
@@ -13,10 +14,13 @@
 #include <fcntl.h>
 #include <string.h>
 
-#define COMMANDS 1000 /* and COMMANDS_TEXT; the most that there is: nobody else on the machine is taken before */
+#define COMMANDS                                                                                   \
+    1000 /* and COMMANDS_TEXT; the most that there is: nobody else on the machine is taken before  \
+          */
 #define COMMANDS_TEXT "1000"
 
-/* A failure leaves an order that is less good, or means that PID 1 is gone, which its pidfd tells. */
+/* A failure leaves an order that is less good, or means that PID 1 is gone, which its pidfd tells.
+ */
 static void put(const struct sandbox_job *job, int value)
 {
     char text[16];
@@ -62,8 +66,8 @@ void oom_order_init(const struct sandbox_job *job)
     put(job, job->oom_init);
 }
 
-/* Before this process cannot be looked into any more: then what /proc has of it is the host's root's
- * (task_dump_owner(), fs/proc/base.c). */
+/* Before this process cannot be looked into any more: then what /proc has of it is the host's
+ * root's (task_dump_owner(), fs/proc/base.c). */
 void oom_order_enter(void)
 {
     if (!weakened("oom-order"))

@@ -1,13 +1,13 @@
-/* own_layer: what every job has of its own in its root, /etc/hosts, /etc/resolv.conf and the home of
- * its user where the root has none, as one more layer on top of its root's, in the stage's tmpfs;
- * made again only for a job of which it is something else. Laid over the root in each job, that
- * costs a whiteout, a copy of /etc and new files on its disk, and the removal of all of it: a tenth of
- * a millisecond.
+/* own_layer: what every job has of its own in its root, /etc/hosts, /etc/resolv.conf and the home
+ * of its user where the root has none, as one more layer on top of its root's, in the stage's
+ * tmpfs; made again only for a job of which it is something else. Laid over the root in each job,
+ * that costs a whiteout, a copy of /etc and new files on its disk, and the removal of all of it: a
+ * tenth of a millisecond.
  *
  * Of a merged directory overlayfs shows what the topmost layer has, so the layer's /etc is like the
  * root's. Where that cannot be, /etc being a link, missing, or with attributes of its own, where an
- * earlier job's files lie between, or an input in /etc, PID 1 lays all of it (hostname.c, home.c), as
- * it also does where this fails. In the slot. */
+ * earlier job's files lie between, or an input in /etc, PID 1 lays all of it (hostname.c, home.c),
+ * as it also does where this fails. In the slot. */
 #include "harness/sandbox/slot/stage.h"
 
 #include <fcntl.h>
@@ -19,8 +19,8 @@
 
 /* ---- what the root has ---- */
 
-/* Only a directory is opened: nothing that could be followed or waited for. 1: it is as this says; 0:
- * this layer has none; else it is not for us. */
+/* Only a directory is opened: nothing that could be followed or waited for. 1: it is as this says;
+ * 0: this layer has none; else it is not for us. */
 static int look(int layer, const char *path, struct etc_like *ret)
 {
     cleanup_close int fd = openat(layer, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -32,7 +32,8 @@ static int look(int layer, const char *path, struct etc_like *ret)
         return -errno;
     if (flistxattr(fd, NULL, 0) > 0)
         return -ENOTSUP;
-    *ret = (struct etc_like){true, st.st_uid, st.st_gid, st.st_mode & 07777, {st.st_atim, st.st_mtim}};
+    *ret =
+        (struct etc_like){true, st.st_uid, st.st_gid, st.st_mode & 07777, {st.st_atim, st.st_mtim}};
     return 1;
 }
 
@@ -66,7 +67,8 @@ static const char *missing_home(const struct sandbox_request *request, const str
 
 static int make_file(int etc, const char *name, const char *text, uint32_t id)
 {
-    cleanup_close int fd = text == NULL ? -EBADF : openat(etc, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+    cleanup_close int fd =
+        text == NULL ? -EBADF : openat(etc, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
 
     if (text == NULL)
         return 0;
@@ -77,7 +79,8 @@ static int make_file(int etc, const char *name, const char *text, uint32_t id)
 
 static int be_like(int etc, const struct etc_like *like)
 {
-    if (fchown(etc, like->uid, like->gid) < 0 || fchmod(etc, like->mode) < 0 || futimens(etc, like->times) < 0)
+    if (fchown(etc, like->uid, like->gid) < 0 || fchmod(etc, like->mode) < 0 ||
+        futimens(etc, like->times) < 0)
         return -errno;
     return 0;
 }
@@ -86,11 +89,14 @@ static int make_home(int layer, const char *name, uint32_t uid, uint32_t gid)
 {
     if (name == NULL)
         return 0;
-    return mkdirat(layer, name, 0755) < 0 || fchownat(layer, name, uid, gid, AT_SYMLINK_NOFOLLOW) < 0 ? -errno : 0;
+    return mkdirat(layer, name, 0755) < 0 ||
+                   fchownat(layer, name, uid, gid, AT_SYMLINK_NOFOLLOW) < 0
+               ? -errno
+               : 0;
 }
 
-static int make_layer(const struct sandbox_stage *s, const struct sandbox_request *request, const char *path,
-                      const struct own_files *own)
+static int make_layer(const struct sandbox_stage *s, const struct sandbox_request *request,
+                      const char *path, const struct own_files *own)
 {
     cleanup_close int layer = file_open_dir_p_at(s->tmpfs, path, 0755), etc = -EBADF;
     int r = layer < 0 ? layer : 0;
@@ -106,7 +112,8 @@ static int make_layer(const struct sandbox_stage *s, const struct sandbox_reques
     if (r == 0)
         r = be_like(etc, &s->roots[request->root].etc);
     if (r == 0)
-        r = make_home(layer, missing_home(request, own), s->id_base + own->uid, s->id_base + own->gid);
+        r = make_home(layer, missing_home(request, own), s->id_base + own->uid,
+                      s->id_base + own->gid);
     return r;
 }
 
@@ -115,8 +122,8 @@ static int make_layer(const struct sandbox_stage *s, const struct sandbox_reques
 /* All that a layer is made of, as one text. */
 static char *describe(const struct own_files *own)
 {
-    return xasprintf("%u:%u:%s\n%s\n%d%s", own->uid, own->gid, own->home != NULL ? own->home : "", own->hosts,
-                     own->resolver != NULL, own->resolver != NULL ? own->resolver : "");
+    return xasprintf("%u:%u:%s\n%s\n%d%s", own->uid, own->gid, own->home != NULL ? own->home : "",
+                     own->hosts, own->resolver != NULL, own->resolver != NULL ? own->resolver : "");
 }
 
 static bool is_below_etc(const struct jobs_job *job)
@@ -127,13 +134,14 @@ static bool is_below_etc(const struct jobs_job *job)
     return false;
 }
 
-bool own_layer_lay(struct sandbox_stage *s, const struct sandbox_request *request, const struct own_files *own,
-                   char ret_path[static OWN_LAYER_SIZE])
+bool own_layer_lay(struct sandbox_stage *s, const struct sandbox_request *request,
+                   const struct own_files *own, char ret_path[static OWN_LAYER_SIZE])
 {
     struct stage_root *root = &s->roots[request->root];
     cleanup_free char *wanted = NULL;
 
-    if (!root->etc.known || request->job->depth > 0 || request->kept != NULL || is_below_etc(request->job))
+    if (!root->etc.known || request->job->depth > 0 || request->kept != NULL ||
+        is_below_etc(request->job))
         return false;
     (void)snprintf(ret_path, OWN_LAYER_SIZE, "/" PLACE "/%zu", request->root);
     wanted = describe(own);
@@ -142,7 +150,8 @@ bool own_layer_lay(struct sandbox_stage *s, const struct sandbox_request *reques
     free(root->own);
     root->own = NULL;
     /* that of an earlier job, which is gone */
-    if (file_remove_tree_at(s->tmpfs, ret_path + 1) < 0 || make_layer(s, request, ret_path + 1, own) < 0)
+    if (file_remove_tree_at(s->tmpfs, ret_path + 1) < 0 ||
+        make_layer(s, request, ret_path + 1, own) < 0)
         return false;
     root->own = steal_ptr(wanted);
     return true;

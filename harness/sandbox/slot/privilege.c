@@ -1,7 +1,8 @@
-/* privilege: what this process may do, found out by trying: everything that differs between a run by the host's root and one in a
- * user namespace of an ordinary user's (harness/rights) follows from here. The kernel asks for the rights of the host's root
- * over: file systems on disks, loop devices, id-mapped mounts of a file system that the host has mounted, and device
- * nodes; so one trial stands for them all. */
+/* privilege: what this process may do, found out by trying: everything that differs between a run
+ * by the host's root and one in a user namespace of an ordinary user's (harness/rights) follows
+ * from here. The kernel asks for the rights of the host's root over: file systems on disks, loop
+ * devices, id-mapped mounts of a file system that the host has mounted, and device nodes; so one
+ * trial stands for them all. */
 #include "harness/sandbox/slot/stage.h"
 
 #include <fcntl.h>
@@ -14,8 +15,8 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-/* mount_capable() (fs/super.c): ext4 is for who has CAP_SYS_ADMIN on the host. Anyone else gets EPERM, before it is noticed that
- * no source was given. */
+/* mount_capable() (fs/super.c): ext4 is for who has CAP_SYS_ADMIN on the host. Anyone else gets
+ * EPERM, before it is noticed that no source was given. */
 static bool may_mount_disks(void)
 {
     cleanup_close int fs = fsopen("ext4", FSOPEN_CLOEXEC);
@@ -25,8 +26,9 @@ static bool may_mount_disks(void)
     return fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) == 0 || errno != EPERM;
 }
 
-/* What /proc has of a process that nobody may look into belongs to the root of the user namespace in which its program was executed
- * (task_dump_owner(), fs/proc/base.c). An ordinary user's jobs have another root; those of a container's root have that one. */
+/* What /proc has of a process that nobody may look into belongs to the root of the user namespace
+ * in which its program was executed (task_dump_owner(), fs/proc/base.c). An ordinary user's jobs
+ * have another root; those of a container's root have that one. */
 static bool owns_what_nobody_may_see(void)
 {
     int status = 0;
@@ -64,7 +66,8 @@ static int mount_proc(void)
     return mount < 0 ? -errno : 0;
 }
 
-/* The first that a stage does: needs no rights but those in the namespaces themselves, and security modules forbid it. */
+/* The first that a stage does: needs no rights but those in the namespaces themselves, and security
+ * modules forbid it. */
 static int change_mounts(void)
 {
     return mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ? -errno : 0;
@@ -99,14 +102,18 @@ static const struct {
     const char *hint;
 } trials[] = {
     {change_mounts, true, "the mounts of a job cannot be changed",
-     "a security module refuses it: AppArmor's profile for containers (docker run --security-opt apparmor=unconfined), "
+     "a security module refuses it: AppArmor's profile for containers (docker run --security-opt "
+     "apparmor=unconfined), "
      "or SELinux"},
     {mount_proc, false, "a job cannot get a /proc of its own",
-     "the /proc of this container has masked parts, and the kernel then lets nobody mount a whole one: start the "
-     "container without the masks (docker run --security-opt systempaths=unconfined; podman run --security-opt "
+     "the /proc of this container has masked parts, and the kernel then lets nobody mount a whole "
+     "one: start the "
+     "container without the masks (docker run --security-opt systempaths=unconfined; podman run "
+     "--security-opt "
      "unmask=ALL)"},
     {name_host, false, "a job cannot get a host name of its own",
-     "a seccomp filter of this container refuses it: start the container with another (docker or podman run "
+     "a seccomp filter of this container refuses it: start the container with another (docker or "
+     "podman run "
      "--security-opt seccomp=unconfined), or with CAP_SYS_ADMIN"},
 };
 
@@ -118,13 +125,15 @@ int sandbox_privilege_check(const struct sandbox_privilege *p, struct cupel_erro
         if (r == 0)
             continue;
         if (r == -EPERM && process_is_chrooted()) {
-            (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot make the namespaces of a job");
+            (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, r,
+                                  "cannot make the namespaces of a job");
             cupel_error_hint(err, CHROOT_REMEDY);
         } else if (r == -EPERM || r == -EACCES) {
             (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "%s", trials[i].what);
             cupel_error_hint(err, "%s", trials[i].hint);
         } else {
-            (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot make the namespaces of a job");
+            (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, r,
+                                  "cannot make the namespaces of a job");
             cupel_error_hint(err, "`cupel doctor` tells which of them this machine refuses");
         }
         return r;

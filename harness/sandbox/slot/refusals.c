@@ -33,7 +33,8 @@ static const struct {
     enum what what;
     bool succeeded; /* as many less */
 } events[REFUSALS_EVENTS] = {
-    {"ext4_request_blocks", "", WRITES, false}, /* little is left, and each block is found at once */
+    /* little is left, and each block is found at once */
+    {"ext4_request_blocks", "", WRITES, false},
     {"ext4_allocate_blocks", " && block != 0", WRITES, true}, /* not always passed on a failure */
     {"ext4_da_write_begin", "", WRITES, false}, /* much is left, but less than the write wants */
     {"ext4_da_write_end", "", WRITES, true},

@@ -28,8 +28,9 @@ static enum reach reach_of(const char *address)
     return REACH_DIRECTLY;
 }
 
-/* pasta forwards to the host's first IPv4 resolver, and what that answers it takes for an answer to what it forwarded, also where the
- * job has asked it directly. So it is the first that is forwarded to, or none. */
+/* pasta forwards to the host's first IPv4 resolver, and what that answers it takes for an answer to
+ * what it forwarded, also where the job has asked it directly. So it is the first that is forwarded
+ * to, or none. */
 static void add_resolver(struct strbuf *out, const char *address, bool *had_v4)
 {
     enum reach reach = reach_of(address);
@@ -55,7 +56,8 @@ char *resolver_behind_nat(const char *host)
     char *save = NULL;
 
     strbuf_adds(&out, "");
-    for (char *line = strtok_r(text, "\n", &save); line != NULL; line = strtok_r(NULL, "\n", &save)) {
+    for (char *line = strtok_r(text, "\n", &save); line != NULL;
+         line = strtok_r(NULL, "\n", &save)) {
         size_t n = strcspn(line, " \t");
         char *value = line + n + strspn(line + n, " \t");
 

@@ -1,6 +1,7 @@
-/* root_passwd: who a job's user is, by the passwd file of its root's own layers. A job that starts from another one must not
- * believe what that one wrote there ("nobody:x:0:0"), and a name that the root does not have is known before anything
- * runs. In the supervisor: the file is opened beneath the layers, must be regular, and is read up to a bound. */
+/* root_passwd: who a job's user is, by the passwd file of its root's own layers. A job that starts
+ * from another one must not believe what that one wrote there ("nobody:x:0:0"), and a name that the
+ * root does not have is known before anything runs. In the supervisor: the file is opened beneath
+ * the layers, must be regular, and is read up to a bound. */
 #include "harness/sandbox/sandbox_private.h"
 
 #include <fcntl.h>
@@ -27,7 +28,8 @@ static bool is_whiteout(const struct stat *st)
     return S_ISCHR(st->st_mode) && st->st_rdev == makedev(0, 0);
 }
 
-/* A file in etc of one layer, for reading; -ENOENT: see the layers beneath; -ENODATA: and those do not count. */
+/* A file in etc of one layer, for reading; -ENOENT: see the layers beneath; -ENODATA: and those do
+ * not count. */
 static int open_of_layer(int layer, const char *name)
 {
     cleanup_close int etc = -EBADF;
@@ -70,7 +72,8 @@ int passwd_read_layers(const int *layers, size_t n_layers, const char *file, cha
     return 0;
 }
 
-int passwd_find_layers(const int *layers, size_t n_layers, const char *spec, struct sandbox_user *ret)
+int passwd_find_layers(const int *layers, size_t n_layers, const char *spec,
+                       struct sandbox_user *ret)
 {
     cleanup_free char *text = xmalloc(PASSWD_MAX);
     struct sandbox_user u = {0};
@@ -83,15 +86,16 @@ int passwd_find_layers(const int *layers, size_t n_layers, const char *spec, str
     return r;
 }
 
-int sandbox_user_find(const int *layers, size_t n_layers, const char *spec, struct sandbox_user *ret)
+int sandbox_user_find(const int *layers, size_t n_layers, const char *spec,
+                      struct sandbox_user *ret)
 {
     int r = passwd_find_layers(layers, n_layers, spec, ret);
 
     return r < 0 ? r : 0;
 }
 
-void sandbox_user_names(const int *layers, size_t n_layers, const char *spec, size_t max, struct strbuf *names,
-                        char **ret_nearest)
+void sandbox_user_names(const int *layers, size_t n_layers, const char *spec, size_t max,
+                        struct strbuf *names, char **ret_nearest)
 {
     cleanup_free char *text = xmalloc(PASSWD_MAX);
     const char *found[64], *near;
@@ -101,7 +105,8 @@ void sandbox_user_names(const int *layers, size_t n_layers, const char *spec, si
     *ret_nearest = NULL;
     if (passwd_read_layers(layers, n_layers, "passwd", text) < 0)
         return;
-    for (char *line = strtok_r(text, "\n", &save); line != NULL && n < ARRAY_SIZE(found); line = strtok_r(NULL, "\n", &save)) {
+    for (char *line = strtok_r(text, "\n", &save); line != NULL && n < ARRAY_SIZE(found);
+         line = strtok_r(NULL, "\n", &save)) {
         char *colon = strchr(line, ':');
 
         if (colon == NULL || colon == line)

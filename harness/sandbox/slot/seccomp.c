@@ -1,15 +1,18 @@
-/* seccomp: a job's system call filter, as one BPF program, compiled once for each distinct profile of a run, before any slot
- * is forked. It has up to four parts, run one after the other; each refuses, or hands on to the next:
+/* seccomp: a job's system call filter, as one BPF program, compiled once for each distinct profile
+ * of a run, before any slot is forked. It has up to four parts, run one after the other; each
+ * refuses, or hands on to the next:
  *
- *   newer     calls that were not there yet when this was written, and x32 calls: ENOSYS, as other kernels answer
- *   sockets   those of families, types and protocols that are not in socket_filter.c's list: as a kernel without them answers
- *   refusals  what no job needs and the kernel is safer without (jobs/syscalls.c, and the tables below), less what the job
- *             file allows, and what it denies: EPERM, as without privilege, so that programs fall back
- *   list      with `strict` only: what is not in strict.c's list (or allowed): ENOSYS; with a file: what the file says
+ *   newer     calls that were not there yet when this was written, and x32 calls: ENOSYS, as other
+ * kernels answer sockets   those of families, types and protocols that are not in socket_filter.c's
+ * list: as a kernel without them answers refusals  what no job needs and the kernel is safer
+ * without (jobs/syscalls.c, and the tables below), less what the job file allows, and what it
+ * denies: EPERM, as without privilege, so that programs fall back list      with `strict` only:
+ * what is not in strict.c's list (or allowed): ENOSYS; with a file: what the file says
  *
- * The second and third part are for i386 entries too, which an x86-64 kernel accepts; an unknown architecture is killed.
- * clone3 is answered with ENOSYS, so that libc retries with clone, whose flags a filter can see (seccomp(2), and glibc's own
- * use). The fourth is for the machine's own architecture only. */
+ * The second and third part are for i386 entries too, which an x86-64 kernel accepts; an unknown
+ * architecture is killed. clone3 is answered with ENOSYS, so that libc retries with clone, whose
+ * flags a filter can see (seccomp(2), and glibc's own use). The fourth is for the machine's own
+ * architecture only. */
 #include "harness/sandbox/sandbox_private.h"
 
 #include <fcntl.h>
@@ -43,18 +46,20 @@ struct masked_rule {
 #define LOW32 UINT64_C(0xffffffff)
 
 static const struct masked_rule masked[] = {
-    /* a job's terminal is its own, but injected input and pasted selections never have a good use (bwrap
-       CVE-2017-5226); the kernel looks at the low 32 bits only (CVE-2019-10063) */
+    /* a job's terminal is its own, but injected input and pasted selections never have a good use
+       (bwrap CVE-2017-5226); the kernel looks at the low 32 bits only (CVE-2019-10063) */
     {SCMP_SYS(ioctl), 1, LOW32, TIOCSTI},
     {SCMP_SYS(ioctl), 1, LOW32, TIOCLINUX},
-    /* where these find nothing, the kernel runs the host's modprobe for whoever asks: for a line discipline (CVE-2017-2636),
-       8021q, bridge (tty_ldisc_get(), drivers/tty/tty_ldisc.c; sock_ioctl(), net/socket.c) */
+    /* where these find nothing, the kernel runs the host's modprobe for whoever asks: for a line
+       discipline (CVE-2017-2636), 8021q, bridge (tty_ldisc_get(), drivers/tty/tty_ldisc.c;
+       sock_ioctl(), net/socket.c) */
     {SCMP_SYS(ioctl), 1, LOW32, TIOCSETD},
     {SCMP_SYS(ioctl), 1, LOW32, SIOCGIFVLAN},
     {SCMP_SYS(ioctl), 1, LOW32, SIOCSIFVLAN},
     {SCMP_SYS(ioctl), 1, LOW32, SIOCGIFBR},
     {SCMP_SYS(ioctl), 1, LOW32, SIOCSIFBR},
-    /* PID 1 has the ids of the job's root, which is all that the kernel asks for to change its limits, and so to kill it */
+    /* PID 1 has the ids of the job's root, which is all that the kernel asks for to change its
+       limits, and so to kill it */
     {SCMP_SYS(prlimit64), 0, LOW32, 1},
     /* one new user namespace is all capabilities again */
     {SCMP_SYS(clone), 0, CLONE_NEWUSER, CLONE_NEWUSER},
@@ -68,7 +73,8 @@ static const struct masked_rule masked[] = {
 
 #define REFUSE SCMP_ACT_ERRNO(EPERM)
 
-/* Names that this architecture does not have are those of another one, or newer than the library. */
+/* Names that this architecture does not have are those of another one, or newer than the library.
+ */
 static int add_call(scmp_filter_ctx ctx, uint32_t action, const char *name)
 {
     int number = seccomp_syscall_resolve_name(name);
@@ -87,7 +93,8 @@ static int add_masked(scmp_filter_ctx ctx, const struct jobs_seccomp *what, uint
     return seccomp_rule_add_array(ctx, action, rule->call, 1, &cmp);
 }
 
-/* What programs do without on kernels that do not have it: libc without clone3, databases without io_setup. */
+/* What programs do without on kernels that do not have it: libc without clone3, databases without
+ * io_setup. */
 static bool is_answered_as_missing(const char *name)
 {
     return str_eq(name, "clone3") || str_eq(name, "io_setup");
@@ -109,9 +116,10 @@ static int add_refused_calls(scmp_filter_ctx ctx, const struct jobs_seccomp *wha
     return r;
 }
 
-/* The largest extended attribute, which is the largest that a job's disk can hold. The kernel has 65,536 (XATTR_SIZE_MAX), and gives an
- * access list of that size as much memory, on nobody's account, in every file of a tmpfs, memfd_create's included
- * (posix_acl_from_xattr(), fs/posix_acl.c: no __GFP_ACCOUNT): a job of 64 MiB had 1.1 GiB of them. */
+/* The largest extended attribute, which is the largest that a job's disk can hold. The kernel has
+ * 65,536 (XATTR_SIZE_MAX), and gives an access list of that size as much memory, on nobody's
+ * account, in every file of a tmpfs, memfd_create's included (posix_acl_from_xattr(),
+ * fs/posix_acl.c: no __GFP_ACCOUNT): a job of 64 MiB had 1.1 GiB of them. */
 #define XATTR_MOST 4096
 
 static int add_attributes(scmp_filter_ctx ctx, const struct jobs_seccomp *what)
@@ -119,7 +127,9 @@ static int add_attributes(scmp_filter_ctx ctx, const struct jobs_seccomp *what)
     static const struct {
         int call;
         const char *name;
-    } calls[] = {{SCMP_SYS(setxattr), "setxattr"}, {SCMP_SYS(lsetxattr), "lsetxattr"}, {SCMP_SYS(fsetxattr), "fsetxattr"}};
+    } calls[] = {{SCMP_SYS(setxattr), "setxattr"},
+                 {SCMP_SYS(lsetxattr), "lsetxattr"},
+                 {SCMP_SYS(fsetxattr), "fsetxattr"}};
     const struct scmp_arg_cmp size = {3, SCMP_CMP_GT, XATTR_MOST, 0};
     int r = 0;
 
@@ -129,24 +139,27 @@ static int add_attributes(scmp_filter_ctx ctx, const struct jobs_seccomp *what)
     return r;
 }
 
-/* Keys of TCP sockets, up to net.core.optmem_max a socket and on nobody's account: for routers' daemons only, and refused as by a
- * kernel without them. */
+/* Keys of TCP sockets, up to net.core.optmem_max a socket and on nobody's account: for routers'
+ * daemons only, and refused as by a kernel without them. */
 static int add_keys(scmp_filter_ctx ctx, const struct jobs_seccomp *what)
 {
     static const unsigned options[] = {TCP_MD5SIG, TCP_MD5SIG_EXT, 38 /* TCP_AO_ADD_KEY */};
     int r = 0;
 
-    for (size_t i = 0; r == 0 && i < ARRAY_SIZE(options) && !jobs_names_have(what->deny, "setsockopt"); i++) {
+    for (size_t i = 0;
+         r == 0 && i < ARRAY_SIZE(options) && !jobs_names_have(what->deny, "setsockopt"); i++) {
         const struct scmp_arg_cmp option[] = {{1, SCMP_CMP_MASKED_EQ, LOW32, IPPROTO_TCP},
                                               {2, SCMP_CMP_MASKED_EQ, LOW32, options[i]}};
 
-        r = seccomp_rule_add_array(ctx, SCMP_ACT_ERRNO(ENOPROTOOPT), SCMP_SYS(setsockopt), ARRAY_SIZE(option), option);
+        r = seccomp_rule_add_array(ctx, SCMP_ACT_ERRNO(ENOPROTOOPT), SCMP_SYS(setsockopt),
+                                   ARRAY_SIZE(option), option);
     }
     return r;
 }
 
-/* With `strict`, programs of a job's own are not for the kernel to compile: their machine code is on nobody's account, and what the
- * kernel has for all of it (net.core.bpf_jit_limit) is what the filters of other jobs are installed with. */
+/* With `strict`, programs of a job's own are not for the kernel to compile: their machine code is
+ * on nobody's account, and what the kernel has for all of it (net.core.bpf_jit_limit) is what the
+ * filters of other jobs are installed with. */
 static int add_programs(scmp_filter_ctx ctx, const struct jobs_seccomp *what)
 {
     static const unsigned options[] = {SO_ATTACH_FILTER, SO_ATTACH_BPF, SO_ATTACH_REUSEPORT_CBPF,
@@ -154,7 +167,8 @@ static int add_programs(scmp_filter_ctx ctx, const struct jobs_seccomp *what)
     const struct masked_rule mode = {SCMP_SYS(prctl), 0, LOW32, PR_SET_SECCOMP};
     int r = jobs_names_have(what->allow, "seccomp") ? 0 : add_masked(ctx, what, REFUSE, &mode);
 
-    for (size_t i = 0; r == 0 && i < ARRAY_SIZE(options) && !jobs_names_have(what->deny, "setsockopt"); i++) {
+    for (size_t i = 0;
+         r == 0 && i < ARRAY_SIZE(options) && !jobs_names_have(what->deny, "setsockopt"); i++) {
         const struct scmp_arg_cmp option[] = {{1, SCMP_CMP_MASKED_EQ, LOW32, SOL_SOCKET},
                                               {2, SCMP_CMP_MASKED_EQ, LOW32, options[i]}};
 
@@ -181,7 +195,8 @@ static int add_refusals(scmp_filter_ctx ctx, const struct jobs_seccomp *what)
     int r;
 
     if (seccomp_arch_native() == SCMP_ARCH_X86_64)
-        (void)seccomp_arch_add(ctx, SCMP_ARCH_X86); /* a job whose entry is not there is killed at its first call */
+        (void)seccomp_arch_add(
+            ctx, SCMP_ARCH_X86); /* a job whose entry is not there is killed at its first call */
     r = seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
     if (r == 0)
         r = add_refused_calls(ctx, what);
@@ -199,8 +214,8 @@ static int add_strict(scmp_filter_ctx ctx, const struct jobs_seccomp *what)
     return r;
 }
 
-/* Rules that say what happens anyway are left out, as the library wants it; of two that contradict each other the first one
- * holds, as with container engines. */
+/* Rules that say what happens anyway are left out, as the library wants it; of two that contradict
+ * each other the first one holds, as with container engines. */
 static int add_file(scmp_filter_ctx ctx, const struct jobs_seccomp *what)
 {
     const struct jobs_profile *p = what->file;
@@ -217,7 +232,8 @@ static int add_file(scmp_filter_ctx ctx, const struct jobs_seccomp *what)
         if (rule->action == p->otherwise || number == __NR_SCMP_ERROR)
             continue;
         for (size_t a = 0; a < rule->n_arguments; a++)
-            cmp[a] = (struct scmp_arg_cmp){rule->arguments[a].index, (enum scmp_compare)rule->arguments[a].op,
+            cmp[a] = (struct scmp_arg_cmp){rule->arguments[a].index,
+                                           (enum scmp_compare)rule->arguments[a].op,
                                            rule->arguments[a].value, rule->arguments[a].second};
         r = seccomp_rule_add_array(ctx, rule->action, number, (unsigned)rule->n_arguments, cmp);
         if (r == -EEXIST)
@@ -247,9 +263,10 @@ static int append(struct program *p, const struct sock_filter *part, size_t n)
     return 0;
 }
 
-/* The last call of Linux 6.17, file_setattr; open_tree_attr of 6.15 is one of the mount family. From 424 on, all architectures
- * have the same numbers. x32 calls have a bit of their own; no distribution's kernel answers them any more. -1 is what a
- * tracer makes of a call that it suppresses. */
+/* The last call of Linux 6.17, file_setattr; open_tree_attr of 6.15 is one of the mount family.
+ * From 424 on, all architectures have the same numbers. x32 calls have a bit of their own; no
+ * distribution's kernel answers them any more. -1 is what a tracer makes of a call that it
+ * suppresses. */
 #define NEWEST_CALL 469
 #define OPEN_TREE_ATTR 467
 #define SETXATTRAT 463 /* its size lies in memory */
@@ -289,7 +306,8 @@ static int append_exported(struct program *p, scmp_filter_ctx ctx)
     r = file_read_fd(fd, sizeof(p->code), &data, &len);
     if (r < 0)
         return r;
-    return append(p, (const struct sock_filter *)(const void *)data, len / sizeof(struct sock_filter));
+    return append(p, (const struct sock_filter *)(const void *)data,
+                  len / sizeof(struct sock_filter));
 }
 
 static int append_part(struct program *p, uint32_t otherwise, const struct jobs_seccomp *what,
@@ -300,7 +318,8 @@ static int append_part(struct program *p, uint32_t otherwise, const struct jobs_
 
     if (ctx == NULL)
         return -ENOMEM;
-    (void)seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2); /* a binary tree; only speed is lost without */
+    /* a binary tree; only speed is lost without */
+    (void)seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2);
     r = add(ctx, what);
     if (r == 0)
         r = append_exported(p, ctx);
@@ -308,7 +327,8 @@ static int append_part(struct program *p, uint32_t otherwise, const struct jobs_
     return r;
 }
 
-int sandbox_filter_compile(const struct jobs_seccomp *what, struct sandbox_filter **ret_filter, struct cupel_error *err)
+int sandbox_filter_compile(const struct jobs_seccomp *what, struct sandbox_filter **ret_filter,
+                           struct cupel_error *err)
 {
     struct program *p = xcalloc(1, sizeof(*p));
     struct sock_filter sockets[SOCKET_FILTER_MAX];

@@ -1,9 +1,11 @@
-/* snapshot: what a job has written, as a layer for the jobs that start from it. The directory that the job wrote into is attached, read-only
- * and as it is, in a mount namespace of the run's; each slot takes its own copy of that mount. So nothing is copied or written
- * out, a snapshot outlives the slot that made it, and whoever is killed, the last process of the run takes all of it along.
+/* snapshot: what a job has written, as a layer for the jobs that start from it. The directory that
+ * the job wrote into is attached, read-only and as it is, in a mount namespace of the run's; each
+ * slot takes its own copy of that mount. So nothing is copied or written out, a snapshot outlives
+ * the slot that made it, and whoever is killed, the last process of the run takes all of it along.
  *
- * What is in it was written by way of an overlay, which keeps its own attributes (user.overlay.*) to itself: a job can neither set
- * nor see them (ovl_own_xattr_set(), fs/overlayfs/xattrs.c), and makes no device that could pass for a whiteout. */
+ * What is in it was written by way of an overlay, which keeps its own attributes (user.overlay.*)
+ * to itself: a job can neither set nor see them (ovl_own_xattr_set(), fs/overlayfs/xattrs.c), and
+ * makes no device that could pass for a whiteout. */
 #include "harness/sandbox/slot/network.h"
 #include "harness/sandbox/slot/stage.h"
 
@@ -19,7 +21,8 @@
 
 static int become_namespace(const void *data, unsigned *ret_number)
 {
-    cleanup_close int own = open("/proc/self/ns", O_PATH | O_DIRECTORY | O_CLOEXEC); /* out of sight afterwards */
+    /* out of sight afterwards */
+    cleanup_close int own = open("/proc/self/ns", O_PATH | O_DIRECTORY | O_CLOEXEC);
     int fd, r = own < 0 ? -errno : stage_become_root(*(const int *)data);
 
     if (r < 0)
@@ -37,7 +40,9 @@ int sandbox_snapshots_open(int *ret_ns, struct cupel_error *err)
 
     if (r == 0)
         r = netns_fetch(become_namespace, &tmpfs, ret_ns, &ignored);
-    return r < 0 ? cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot make a place for what jobs start from") : 0;
+    return r < 0 ? cupel_error_set(err, CUPEL_ERROR_HARNESS, r,
+                                   "cannot make a place for what jobs start from")
+                 : 0;
 }
 
 /* Left again with stage_leave. */
@@ -84,8 +89,8 @@ static int clone_job_dir(struct sandbox_stage *s, const char *dir)
     return r < 0 ? r : steal_fd(&mount);
 }
 
-/* The stage's next job does not write beside it: a disk or tmpfs is the snapshot's own from here on, a directory goes where
- * nothing that is done with the stage's upper one reaches it. */
+/* The stage's next job does not write beside it: a disk or tmpfs is the snapshot's own from here
+ * on, a directory goes where nothing that is done with the stage's upper one reaches it. */
 static int take_from_stage(struct sandbox_stage *s, struct sandbox_job *job, const char *name)
 {
     if (s->upper->kind == UPPER_DIRECTORY) {
@@ -104,7 +109,8 @@ static void name_of(size_t number, char buf[static NAME_SIZE])
     (void)snprintf(buf, NAME_SIZE, "/snapshot-%zu", number);
 }
 
-int sandbox_snapshot(struct sandbox_stage *s, struct sandbox_job *job, size_t number, struct cupel_error *err)
+int sandbox_snapshot(struct sandbox_stage *s, struct sandbox_job *job, size_t number,
+                     struct cupel_error *err)
 {
     cleanup_close int mount = -EBADF;
     char name[NAME_SIZE];
@@ -129,14 +135,15 @@ int sandbox_snapshot(struct sandbox_stage *s, struct sandbox_job *job, size_t nu
         r = attach(mount, name);
         stage_leave(s);
     }
-    return r < 0
-               ? cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot keep what the job wrote for others to start from")
-               : 0;
+    return r < 0 ? cupel_error_set(err, CUPEL_ERROR_HARNESS, r,
+                                   "cannot keep what the job wrote for others to start from")
+                 : 0;
 }
 
 /* ---- using one ---- */
 
-/* Its owners are those of the slot that made it: the directory's own tells which. They become id_base.., but for the change. */
+/* Its owners are those of the slot that made it: the directory's own tells which. They become
+ * id_base.., but for the change. */
 static int map_owners(bool host, int mount, uint32_t id_base, const struct owner_change *change)
 {
     struct mount_attr attr = {.attr_set = MOUNT_ATTR_IDMAP};
@@ -185,8 +192,8 @@ static size_t free_index(struct sandbox_stage *s)
     return s->n_snapshots++;
 }
 
-int stage_attach_snapshot(struct sandbox_stage *s, size_t number, const struct owner_change *change, size_t *ret_index,
-                          struct cupel_error *err)
+int stage_attach_snapshot(struct sandbox_stage *s, size_t number, const struct owner_change *change,
+                          size_t *ret_index, struct cupel_error *err)
 {
     cleanup_close int mount = -EBADF;
     char path[NAME_SIZE];
@@ -209,8 +216,10 @@ int stage_attach_snapshot(struct sandbox_stage *s, size_t number, const struct o
         stage_leave(s);
     }
     if (r < 0)
-        return cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot attach what the job starts from");
-    s->snapshots[index] = (struct stage_snapshot){.number = number, .change = *change, .mount = steal_fd(&mount)};
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, r,
+                               "cannot attach what the job starts from");
+    s->snapshots[index] =
+        (struct stage_snapshot){.number = number, .change = *change, .mount = steal_fd(&mount)};
     *ret_index = index;
     return 0;
 }
@@ -289,5 +298,6 @@ void sandbox_snapshot_forget(struct sandbox_stage *s, size_t number)
     first = enter_snapshots(s) == 0 && detach(path);
     stage_leave(s);
     if (first && !s->privilege.host)
-        (void)file_remove_tree_at(s->store_dirfd, path + 1); /* what stays goes with the run's directory */
+        (void)file_remove_tree_at(s->store_dirfd,
+                                  path + 1); /* what stays goes with the run's directory */
 }

@@ -1,8 +1,10 @@
-/* socket_filter: which sockets a job may ask the kernel for, as a part of its seccomp program (seccomp.c). A list of what is
- * allowed: whatever the kernel does not find at once makes it run the host's modprobe, on nobody's account and as often as
- * somebody asks (inet_create(), net/ipv4/af_inet.c), and what is then loaded is kernel surface that no job needs.
+/* socket_filter: which sockets a job may ask the kernel for, as a part of its seccomp program
+ * (seccomp.c). A list of what is allowed: whatever the kernel does not find at once makes it run
+ * the host's modprobe, on nobody's account and as often as somebody asks (inet_create(),
+ * net/ipv4/af_inet.c), and what is then loaded is kernel surface that no job needs.
  *
- * Written by hand, since libseccomp compares an argument once a rule: "none of these" would be a hundred rules. */
+ * Written by hand, since libseccomp compares an argument once a rule: "none of these" would be a
+ * hundred rules. */
 #include "harness/sandbox/sandbox_private.h"
 
 #include <linux/filter.h>
@@ -18,9 +20,11 @@
 #define SOCK_TYPE_MASK 0xf
 #define SOCK_TYPES 11 /* from here on the kernel says EINVAL, before anything else */
 
-/* No MPTCP (its queues are in no list of sockets, so that nobody could bound them), no SMC, SCTP, DCCP or L2TP. What lies in a
- * netlink socket's queue is on nobody's account (netlink_alloc_large_skb(), net/netlink/af_netlink.c): ROUTE, by which libc
- * lists interfaces, and KOBJECT_UEVENT, which libudev listens to, are what is left of it. UDP-Lite went away with Linux 7.0. */
+/* No MPTCP (its queues are in no list of sockets, so that nobody could bound them), no SMC, SCTP,
+ * DCCP or L2TP. What lies in a netlink socket's queue is on nobody's account
+ * (netlink_alloc_large_skb(), net/netlink/af_netlink.c): ROUTE, by which libc lists interfaces, and
+ * KOBJECT_UEVENT, which libudev listens to, are what is left of it. UDP-Lite went away with
+ * Linux 7.0. */
 static const struct {
     uint32_t family;
     uint32_t type;     /* 0: any */
@@ -47,16 +51,19 @@ static const struct {
 };
 
 /* The kernel takes these arguments as int. */
-#define LOW(i)                                                                                                         \
-    (uint32_t)(offsetof(struct seccomp_data, args[i]) + (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? sizeof(uint32_t) : 0))
+#define LOW(i)                                                                                     \
+    (uint32_t)(offsetof(struct seccomp_data, args[i]) +                                            \
+               (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? sizeof(uint32_t) : 0))
 #define LOAD(offset) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)(offset))
-#define IF(how, value, then, otherwise) BPF_JUMP(BPF_JMP | (how) | BPF_K, (value), (then), (otherwise))
+#define IF(how, value, then, otherwise)                                                            \
+    BPF_JUMP(BPF_JMP | (how) | BPF_K, (value), (then), (otherwise))
 #define RETURN(value) BPF_STMT(BPF_RET | BPF_K, (value))
 #define FAIL(errnum) RETURN(SECCOMP_RET_ERRNO | (errnum))
 
 #define NO_CALL (UINT32_MAX - 1)
 
-/* The calls that make sockets, by architecture. socketcall has its arguments in memory, where no filter sees them. */
+/* The calls that make sockets, by architecture. socketcall has its arguments in memory, where no
+ * filter sees them. */
 struct entry {
     uint32_t architecture, socket, socketpair, socketcall;
 };
@@ -76,28 +83,30 @@ struct part {
     size_t n;
 };
 
-#define ADD(part, ...)                                                                                                 \
-    do {                                                                                                               \
-        const struct sock_filter add_[] = {__VA_ARGS__};                                                               \
-        memcpy((part)->code + (part)->n, add_, sizeof(add_));                                                          \
-        (part)->n += ARRAY_SIZE(add_);                                                                                 \
+#define ADD(part, ...)                                                                             \
+    do {                                                                                           \
+        const struct sock_filter add_[] = {__VA_ARGS__};                                           \
+        memcpy((part)->code + (part)->n, add_, sizeof(add_));                                      \
+        (part)->n += ARRAY_SIZE(add_);                                                             \
     } while (0)
 
 #define ENTRY_SIZE 7
 
-/* `left`: how many entries follow; behind the last of them stand two answers, and then the rules. */
+/* `left`: how many entries follow; behind the last of them stand two answers, and then the rules.
+ */
 static void add_entry(struct part *p, const struct entry *e, size_t left)
 {
     uint8_t end = (uint8_t)(left * ENTRY_SIZE);
 
-    ADD(p, LOAD(offsetof(struct seccomp_data, arch)), IF(BPF_JEQ, e->architecture, 0, ENTRY_SIZE - 2),
-        LOAD(offsetof(struct seccomp_data, nr)), IF(BPF_JEQ, e->socket, (uint8_t)(end + 5), 0),
-        IF(BPF_JEQ, e->socketpair, (uint8_t)(end + 4), 0), IF(BPF_JEQ, e->socketcall, (uint8_t)(end + 2), 0),
-        RETURN(SECCOMP_RET_ALLOW));
+    ADD(p, LOAD(offsetof(struct seccomp_data, arch)),
+        IF(BPF_JEQ, e->architecture, 0, ENTRY_SIZE - 2), LOAD(offsetof(struct seccomp_data, nr)),
+        IF(BPF_JEQ, e->socket, (uint8_t)(end + 5), 0),
+        IF(BPF_JEQ, e->socketpair, (uint8_t)(end + 4), 0),
+        IF(BPF_JEQ, e->socketcall, (uint8_t)(end + 2), 0), RETURN(SECCOMP_RET_ALLOW));
 }
 
-/* How many rules from this one on are of one family and type, which are then compared once: the kernel takes its time to
- * translate a program, for each command of each job anew. */
+/* How many rules from this one on are of one family and type, which are then compared once: the
+ * kernel takes its time to translate a program, for each command of each job anew. */
 static size_t group_size(size_t first)
 {
     size_t n = 1;
@@ -118,7 +127,8 @@ static void add_protocols(struct part *p, size_t first, size_t n)
         if (allowed[i].from == allowed[i].to)
             ADD(p, IF(BPF_JEQ, allowed[i].from, 0, 1), RETURN(SECCOMP_RET_ALLOW));
         else
-            ADD(p, IF(BPF_JGE, allowed[i].from, 0, 2), IF(BPF_JGT, allowed[i].to, 1, 0), RETURN(SECCOMP_RET_ALLOW));
+            ADD(p, IF(BPF_JGE, allowed[i].from, 0, 2), IF(BPF_JGT, allowed[i].to, 1, 0),
+                RETURN(SECCOMP_RET_ALLOW));
     }
 }
 
@@ -142,16 +152,19 @@ static void add_rules(struct part *p)
     }
 }
 
-/* As by a kernel without it. PAM, and so su and runuser, take EAFNOSUPPORT for one without audit, and no other answer. */
+/* As by a kernel without it. PAM, and so su and runuser, take EAFNOSUPPORT for one without audit,
+ * and no other answer. */
 static void add_answers(struct part *p)
 {
-    ADD(p, LOAD(LOW(0)), IF(BPF_JEQ, AF_INET, 2, 0), IF(BPF_JEQ, AF_INET6, 1, 0), FAIL(EAFNOSUPPORT), LOAD(LOW(1)),
-        BPF_STMT(BPF_ALU | BPF_AND | BPF_K, SOCK_TYPE_MASK), IF(BPF_JGE, SOCK_TYPES, 0, 1), RETURN(SECCOMP_RET_ALLOW),
-        IF(BPF_JEQ, SOCK_STREAM, 3, 0), IF(BPF_JEQ, SOCK_DGRAM, 2, 0), IF(BPF_JEQ, SOCK_RAW, 1, 0),
-        FAIL(ESOCKTNOSUPPORT), FAIL(EPROTONOSUPPORT));
+    ADD(p, LOAD(LOW(0)), IF(BPF_JEQ, AF_INET, 2, 0), IF(BPF_JEQ, AF_INET6, 1, 0),
+        FAIL(EAFNOSUPPORT), LOAD(LOW(1)), BPF_STMT(BPF_ALU | BPF_AND | BPF_K, SOCK_TYPE_MASK),
+        IF(BPF_JGE, SOCK_TYPES, 0, 1), RETURN(SECCOMP_RET_ALLOW), IF(BPF_JEQ, SOCK_STREAM, 3, 0),
+        IF(BPF_JEQ, SOCK_DGRAM, 2, 0), IF(BPF_JEQ, SOCK_RAW, 1, 0), FAIL(ESOCKTNOSUPPORT),
+        FAIL(EPROTONOSUPPORT));
 }
 
-size_t socket_filter(const struct jobs_seccomp *what, struct sock_filter to[static SOCKET_FILTER_MAX])
+size_t socket_filter(const struct jobs_seccomp *what,
+                     struct sock_filter to[static SOCKET_FILTER_MAX])
 {
     struct part part = {.code = to};
     struct entry entries[2];
@@ -164,7 +177,8 @@ size_t socket_filter(const struct jobs_seccomp *what, struct sock_filter to[stat
             entries[i].socketpair = NO_CALL;
         add_entry(&part, &entries[i], n - i - 1);
     }
-    ADD(&part, RETURN(SECCOMP_RET_ALLOW), FAIL(EAFNOSUPPORT)); /* another architecture is for who comes next */
+    /* another architecture is for who comes next */
+    ADD(&part, RETURN(SECCOMP_RET_ALLOW), FAIL(EAFNOSUPPORT));
     add_rules(&part);
     add_answers(&part);
     return part.n;

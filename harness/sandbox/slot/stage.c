@@ -1,17 +1,14 @@
 /* stage: the minimal mount namespace a slot keeps. Its tree:
  *
  *   /            tmpfs, read-only in effect for jobs (owned by the host's root)
- *   /proc /sys   of the host: the kernel lets a user namespace mount its own only where a fully visible one is in sight
- *                (mount_too_revealing(), fs/namespace.c)
- *   /lower/R/K   layer K of root R, id-mapped and read-only
- *   /upper       the size-limited file system of upper.c
- *   /kept        what a kept job wrote, read-only, for a session over it
- *   /s/N         what an earlier job of the run left, read-only, for a job that starts from it (snapshot.c)
- *   /dev         the host's devices, where the slot cannot make any
- *   /own/R       what a job has of its own in root R, /etc/hosts above all (own_layer.c)
- *   /hide/N      what hides the out directory in input N (hidden.c)
- *   /in/N        where PID 1 attaches the host paths of its inputs
- *   /empty /newroot
+ *   /proc /sys   of the host: the kernel lets a user namespace mount its own only where a fully
+ * visible one is in sight (mount_too_revealing(), fs/namespace.c) /lower/R/K   layer K of root R,
+ * id-mapped and read-only /upper       the size-limited file system of upper.c /kept        what a
+ * kept job wrote, read-only, for a session over it /s/N         what an earlier job of the run
+ * left, read-only, for a job that starts from it (snapshot.c) /dev         the host's devices,
+ * where the slot cannot make any /own/R       what a job has of its own in root R, /etc/hosts above
+ * all (own_layer.c) /hide/N      what hides the out directory in input N (hidden.c) /in/N where PID
+ * 1 attaches the host paths of its inputs /empty /newroot
  */
 #include "harness/sandbox/slot/hidden.h"
 
@@ -38,7 +35,8 @@ int stage_clone_mapped(const struct sandbox_stage *s, int fd, uint64_t attribute
     return stage_clone_owned(s, fd, attributes, s->id_map, ret_mount);
 }
 
-int stage_clone_owned(const struct sandbox_stage *s, int fd, uint64_t attributes, int id_map, int *ret_mount)
+int stage_clone_owned(const struct sandbox_stage *s, int fd, uint64_t attributes, int id_map,
+                      int *ret_mount)
 {
     bool mapped = s->privilege.host;
     uint64_t read_only = weakened("read-only") ? 0 : MOUNT_ATTR_RDONLY;
@@ -47,7 +45,8 @@ int stage_clone_owned(const struct sandbox_stage *s, int fd, uint64_t attributes
         .propagation = MS_PRIVATE,
         .userns_fd = mapped ? (uint64_t)(unsigned)id_map : 0,
     };
-    cleanup_close int mount = open_tree(fd, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+    cleanup_close int mount =
+        open_tree(fd, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
 
     if (mount < 0 || mount_setattr(mount, "", AT_EMPTY_PATH, &attr, sizeof(attr)) < 0)
         return -errno;
@@ -60,10 +59,12 @@ int stage_enter(struct sandbox_stage *s)
     return setns(s->stage_ns, CLONE_NEWNS) < 0 ? -errno : 0;
 }
 
-/* setns puts root and cwd at the namespace's own root; a caller that was in a chroot goes back to it. */
+/* setns puts root and cwd at the namespace's own root; a caller that was in a chroot goes back to
+ * it. */
 void stage_leave(struct sandbox_stage *s)
 {
-    if (setns(s->host_ns, CLONE_NEWNS) < 0 || fchdir(s->host_root) < 0 || chroot(".") < 0 || fchdir(s->host_cwd) < 0) {
+    if (setns(s->host_ns, CLONE_NEWNS) < 0 || fchdir(s->host_root) < 0 || chroot(".") < 0 ||
+        fchdir(s->host_cwd) < 0) {
         log_warning("a slot cannot return to its mount namespace: %s", strerror(errno));
         _exit(CUPEL_ERROR_HARNESS); /* it must run nothing where a job's files are */
     }
@@ -74,7 +75,8 @@ int stage_make_tmpfs(int *ret_mount)
     cleanup_close int fs = fsopen("tmpfs", FSOPEN_CLOEXEC), mount = -EBADF;
 
     if (fs < 0 || fsconfig(fs, FSCONFIG_SET_STRING, "mode", "0755", 0) < 0 ||
-        fsconfig(fs, FSCONFIG_SET_STRING, "size", "1m", 0) < 0 || fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
+        fsconfig(fs, FSCONFIG_SET_STRING, "size", "1m", 0) < 0 ||
+        fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
         return -errno;
     mount = fsmount(fs, FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
     if (mount < 0)
@@ -85,7 +87,8 @@ int stage_make_tmpfs(int *ret_mount)
 
 static int make_directories(int dir)
 {
-    static const char *const names[] = {"proc", "sys", "lower", "upper", "in", "s", "dev", "empty", "newroot"};
+    static const char *const names[] = {"proc", "sys", "lower", "upper",  "in",
+                                        "s",    "dev", "empty", "newroot"};
 
     for (size_t i = 0; i < ARRAY_SIZE(names); i++)
         if (mkdirat(dir, names[i], 0755) < 0)
@@ -111,8 +114,10 @@ int stage_become_root(int tmpfs)
     r = attach(tmpfs, "/");
     if (r < 0)
         return r;
-    /* the old root ends up beneath the new one at the same place and is then let go (pivot_root(2), NOTES) */
-    if (fchdir(tmpfs) < 0 || syscall(SYS_pivot_root, ".", ".") < 0 || umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)
+    /* the old root ends up beneath the new one at the same place and is then let go (pivot_root(2),
+     * NOTES) */
+    if (fchdir(tmpfs) < 0 || syscall(SYS_pivot_root, ".", ".") < 0 ||
+        umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)
         return -errno;
     return 0;
 }
@@ -125,7 +130,8 @@ static int build_namespace(struct sandbox_stage *s)
 
     unsigned how = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC;
 
-    if (!s->privilege.host) /* what is mounted below was so before our user namespace, and may not be taken off */
+    if (!s->privilege.host) /* what is mounted below was so before our user namespace, and may not
+                               be taken off */
         how |= AT_RECURSIVE;
     proc = open_tree(AT_FDCWD, "/proc", how);
     sys = open_tree(AT_FDCWD, "/sys", how);
@@ -165,7 +171,8 @@ int sandbox_stage_open(const struct sandbox_stage_config *config, struct sandbox
     struct sandbox_stage *s = xcalloc(1, sizeof(*s));
     int r;
 
-    *s = (struct sandbox_stage){.store_dirfd = config->store_dirfd, .cancel = -EBADF,
+    *s = (struct sandbox_stage){.store_dirfd = config->store_dirfd,
+                                .cancel = -EBADF,
                                 .id_base = config->id_base,
                                 .number = config->number,
                                 .nat = config->nat,
@@ -184,7 +191,8 @@ int sandbox_stage_open(const struct sandbox_stage_config *config, struct sandbox
     if (r == 0)
         r = prepare_ids(s);
     context_find_arguments(&s->arguments, &s->arguments_len);
-    s->progress = mmap(NULL, sizeof(*s->progress), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    s->progress =
+        mmap(NULL, sizeof(*s->progress), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (s->progress == MAP_FAILED) /* then nobody knows where a PID 1 is stuck */
         s->progress = NULL;
     dontfork_libraries();
@@ -199,9 +207,10 @@ int sandbox_stage_open(const struct sandbox_stage_config *config, struct sandbox
         stage_leave(s);
     }
     if (r < 0) {
-        (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot make a mount namespace for the jobs");
-        cupel_error_hint(err,
-                         "cupel needs Linux 5.19 with user and mount namespaces, and the rights of root over them");
+        (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, r,
+                              "cannot make a mount namespace for the jobs");
+        cupel_error_hint(err, "cupel needs Linux 5.19 with user and mount namespaces, and the "
+                              "rights of root over them");
     } else if (!s->privilege.host) {
         r = lend_devices(s, config->devices, err);
     }
@@ -215,7 +224,8 @@ int sandbox_stage_open(const struct sandbox_stage_config *config, struct sandbox
 
 void sandbox_stage_close(struct sandbox_stage *s)
 {
-    int *const fds[] = {&s->id_map, &s->host_ns, &s->host_root, &s->host_cwd, &s->stage_ns, &s->tmpfs};
+    int *const fds[] = {&s->id_map,   &s->host_ns,  &s->host_root,
+                        &s->host_cwd, &s->stage_ns, &s->tmpfs};
 
     upper_close(s->upper, false);
     refusals_close(&s->refusals);
@@ -253,8 +263,8 @@ static int attach_layers(struct sandbox_stage *s, size_t index, const int *mount
     return r;
 }
 
-int stage_attach_root(struct sandbox_stage *s, size_t index, const int *layers, size_t n, bool masked,
-                      struct cupel_error *err)
+int stage_attach_root(struct sandbox_stage *s, size_t index, const int *layers, size_t n,
+                      bool masked, struct cupel_error *err)
 {
     int mounts[64];
     size_t made = 0;
@@ -275,22 +285,26 @@ int stage_attach_root(struct sandbox_stage *s, size_t index, const int *layers, 
     if (n > ARRAY_SIZE(mounts))
         return cupel_error_set(err, CUPEL_ERROR_HARNESS, E2BIG, "the root has %zu layers", n);
     for (; r == 0 && made < n; made++)
-        r = masked && made == 0 ? mask_mount(layers[0], s->id_base, &mounts[0])
-                                : stage_clone_mapped(s, layers[made], MOUNT_ATTR_NOSUID, &mounts[made]);
+        r = masked && made == 0
+                ? mask_mount(layers[0], s->id_base, &mounts[0])
+                : stage_clone_mapped(s, layers[made], MOUNT_ATTR_NOSUID, &mounts[made]);
     if (r == 0 && masked && n > 1)
         r = hidden_lay_over_host(s->hidden, mounts[0], mounts[1]);
     if (r < 0) {
         made--;
-        (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot make layer %zu of the root ready", made);
+        (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, r,
+                              "cannot make layer %zu of the root ready", made);
         if (r == -EINVAL)
-            cupel_error_hint(err,
-                             "the file system that holds it does not take id-mapped mounts (overlayfs in a container, "
-                             "NFS, tmpfs before Linux 6.3); put the store on ext4, xfs or btrfs with CUPEL_CACHE");
+            cupel_error_hint(err, "the file system that holds it does not take id-mapped mounts "
+                                  "(overlayfs in a container, "
+                                  "NFS, tmpfs before Linux 6.3); put the store on ext4, xfs or "
+                                  "btrfs with CUPEL_CACHE");
     } else {
         own_layer_find_etc(mounts, n, masked, &s->roots[index].etc);
         r = attach_layers(s, index, mounts, n);
         if (r < 0)
-            (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot attach the layers of the root");
+            (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, r,
+                                  "cannot attach the layers of the root");
     }
     while (made > 0)
         (void)close(mounts[--made]);
@@ -322,14 +336,16 @@ int stage_attach_upper(struct sandbox_stage *s, uint64_t bytes, uint64_t inodes,
     struct upper *u;
     int r;
 
-    /* an explicit limit is exact, so the disk has to be empty; otherwise what is on its way out is no hindrance */
+    /* an explicit limit is exact, so the disk has to be empty; otherwise what is on its way out is
+     * no hindrance */
     if (upper_holds(s->upper, kind, bytes, inodes, shares) && losses_find(s->upper) == 0 &&
         (kind != UPPER_DISK || (s->upper->exact == exact && s->upper->reserve == reserve)) &&
         (kind == UPPER_DIRECTORY ||
          upper_is_empty(s->upper, exact ? 0 : SLACK_BYTES, exact ? 0 : SLACK_INODES)))
         return 0;
     stage_drop_upper(s, s->upper != NULL && losses_find(s->upper) < 0);
-    r = kind == UPPER_DISK     ? upper_open(s->store_dirfd, bytes, inodes, shares, reserve, s->cancel, &u, err)
+    r = kind == UPPER_DISK
+            ? upper_open(s->store_dirfd, bytes, inodes, shares, reserve, s->cancel, &u, err)
         : kind == UPPER_MEMORY ? upper_open_memory(bytes, inodes, shares, &u, err)
                                : upper_open_directory(s->store_dirfd, &u, err);
     if (r < 0)

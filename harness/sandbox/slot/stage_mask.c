@@ -1,8 +1,9 @@
-/* stage_mask: what the `host` root hides. The store has it as a layer of opaque directories and whiteouts; but the store lies
- * inside the host's "/", and overlayfs refuses a lower layer inside another with ELOOP (ovl_check_layer(),
- * fs/overlayfs/super.c). So each stage keeps a copy in a tmpfs. That tmpfs may have no user.* attributes (before
- * Linux 6.6), which opaque directories need; two layers say the same without: the directories in `top`, whiteouts of
- * the same names in `mid`, which end the merge. */
+/* stage_mask: what the `host` root hides. The store has it as a layer of opaque directories and
+ * whiteouts; but the store lies inside the host's "/", and overlayfs refuses a lower layer inside
+ * another with ELOOP (ovl_check_layer(), fs/overlayfs/super.c). So each stage keeps a copy in a
+ * tmpfs. That tmpfs may have no user.* attributes (before Linux 6.6), which opaque directories
+ * need; two layers say the same without: the directories in `top`, whiteouts of the same names in
+ * `mid`, which end the merge. */
 #include "harness/sandbox/slot/stage.h"
 
 #include <dirent.h>
@@ -22,8 +23,8 @@ struct copy {
 static int make_directory(int dir, const char *name, const struct stat *st, uint32_t id_base)
 {
     if (mkdirat(dir, name, 0700) < 0 ||
-        fchownat(dir, name, id_base + st->st_uid % SANDBOX_ID_COUNT, id_base + st->st_gid % SANDBOX_ID_COUNT,
-                 AT_SYMLINK_NOFOLLOW) < 0 ||
+        fchownat(dir, name, id_base + st->st_uid % SANDBOX_ID_COUNT,
+                 id_base + st->st_gid % SANDBOX_ID_COUNT, AT_SYMLINK_NOFOLLOW) < 0 ||
         fchmodat(dir, name, st->st_mode & 07777, 0) < 0)
         return -errno;
     return 0;
@@ -43,10 +44,11 @@ static bool is_opaque(int fd)
 
 static int copy_tree(int from, struct copy to, unsigned depth);
 
-static int copy_directory(int from, const char *name, const struct stat *st, struct copy to, unsigned depth)
+static int copy_directory(int from, const char *name, const struct stat *st, struct copy to,
+                          unsigned depth)
 {
-    cleanup_close int sub = openat(from, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), top = -EBADF,
-                      mid = -EBADF;
+    cleanup_close int sub = openat(from, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC),
+                      top = -EBADF, mid = -EBADF;
     bool opaque = sub >= 0 && is_opaque(sub);
     int r = sub < 0 ? -errno : make_directory(to.top, name, st, to.id_base);
 
@@ -98,12 +100,14 @@ static int copy_tree(int from, struct copy to, unsigned depth)
 
 int mask_mount(int layer, uint32_t id_base, int *ret_mount)
 {
-    cleanup_close int fs = fsopen("tmpfs", FSOPEN_CLOEXEC), mount = -EBADF, top = -EBADF, mid = -EBADF;
+    cleanup_close int fs = fsopen("tmpfs", FSOPEN_CLOEXEC), mount = -EBADF, top = -EBADF,
+                      mid = -EBADF;
     struct stat st;
     int r;
 
     if (fs < 0 || fsconfig(fs, FSCONFIG_SET_STRING, "mode", "0755", 0) < 0 ||
-        fsconfig(fs, FSCONFIG_SET_STRING, "size", "64m", 0) < 0 || fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
+        fsconfig(fs, FSCONFIG_SET_STRING, "size", "64m", 0) < 0 ||
+        fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
         return -errno;
     mount = fsmount(fs, FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
     if (mount < 0 || fstatat(layer, "", &st, AT_EMPTY_PATH) < 0)

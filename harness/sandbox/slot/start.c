@@ -1,4 +1,5 @@
-/* start: the slot's half of a job: prepare, clone, write the id maps, listen to PID 1, tear down. */
+/* start: the slot's half of a job: prepare, clone, write the id maps, listen to PID 1, tear down.
+ */
 #include "harness/sandbox/slot/network.h"
 
 #include "base/weaken.h"
@@ -16,8 +17,9 @@
 
 static int step_error(struct cupel_error *err, enum setup_step step, int errnum, const char *detail)
 {
-    return cupel_error_set(err, CUPEL_ERROR_HARNESS, errnum, "set-up step '%s' failed%s%s", sandbox_step_name(step),
-                           detail != NULL ? " on " : "", detail != NULL ? detail : "");
+    return cupel_error_set(err, CUPEL_ERROR_HARNESS, errnum, "set-up step '%s' failed%s%s",
+                           sandbox_step_name(step), detail != NULL ? " on " : "",
+                           detail != NULL ? detail : "");
 }
 
 /* Everything of one start that has to go away again when a later step fails. */
@@ -26,8 +28,10 @@ struct start {
     const struct sandbox_request *request;
     struct sandbox_job job;
     struct init_context *ctx;
-    size_t below[JOBS_FROM_DEPTH_MAX]; /* where in the stage the snapshots under the job are, top first */
-    size_t below_inputs[JOBS_FROM_DEPTH_MAX]; /* the same, for what is in inputs: their owner is the job's user */
+    /* where in the stage the snapshots under the job are, top first */
+    size_t below[JOBS_FROM_DEPTH_MAX];
+    /* the same, for what is in inputs: their owner is the job's user */
+    size_t below_inputs[JOBS_FROM_DEPTH_MAX];
     bool has_dir;
 };
 
@@ -57,9 +61,10 @@ static int make_owned_dir(int dirfd, const char *path, mode_t mode, uint32_t id)
     return 0;
 }
 
-/* An overlay's own directory is that of its top layer: where there is one below, it stays what the earlier job made of it. */
-static int make_upper(struct start *s, int dirfd, const char *path, const char *name, const size_t *below_at,
-                      size_t n_below)
+/* An overlay's own directory is that of its top layer: where there is one below, it stays what the
+ * earlier job made of it. */
+static int make_upper(struct start *s, int dirfd, const char *path, const char *name,
+                      const size_t *below_at, size_t n_below)
 {
     int below = n_below > 0 ? s->stage->snapshots[below_at[0]].mount : -EBADF;
     struct stat st;
@@ -101,7 +106,8 @@ static int make_job_dirs(struct start *s)
         if (i >= 0)
             (void)snprintf(tail, sizeof(tail), "%d", i);
         (void)snprintf(path, sizeof(path), "%s/u%s", s->job.dir, tail);
-        r = make_upper(s, fd, path, path + strlen(s->job.dir) + 1, i >= 0 ? s->below_inputs : s->below,
+        r = make_upper(s, fd, path, path + strlen(s->job.dir) + 1,
+                       i >= 0 ? s->below_inputs : s->below,
                        i >= 0 ? input_layers(job, (size_t)i) : job->depth);
         if (r < 0)
             break;
@@ -116,8 +122,10 @@ static void trim_later(struct start *s)
     const struct jobs_limits *l = &s->request->job->limits;
 
     s->job.trims = s->stage->upper;
-    s->job.trim_bytes = jobs_limit_is_set(l, JOBS_LIMIT_DISK) ? l->value[JOBS_LIMIT_DISK] : UINT64_MAX;
-    s->job.trim_inodes = jobs_limit_is_set(l, JOBS_LIMIT_INODES) ? l->value[JOBS_LIMIT_INODES] : UINT64_MAX;
+    s->job.trim_bytes =
+        jobs_limit_is_set(l, JOBS_LIMIT_DISK) ? l->value[JOBS_LIMIT_DISK] : UINT64_MAX;
+    s->job.trim_inodes =
+        jobs_limit_is_set(l, JOBS_LIMIT_INODES) ? l->value[JOBS_LIMIT_INODES] : UINT64_MAX;
     s->ctx->trims_by_slot = true;
 }
 
@@ -135,8 +143,8 @@ static struct owner_change change_below(const struct start *s, size_t i)
 static int attach_layers(struct start *s, struct cupel_error *err)
 {
     static const struct owner_change none;
-    int r = stage_attach_root(s->stage, s->request->root, s->request->layers, s->request->n_layers, s->request->masked,
-                              err);
+    int r = stage_attach_root(s->stage, s->request->root, s->request->layers, s->request->n_layers,
+                              s->request->masked, err);
 
     for (size_t i = 0; r == 0 && i < s->request->job->depth; i++) {
         struct owner_change change = change_below(s, i);
@@ -144,12 +152,14 @@ static int attach_layers(struct start *s, struct cupel_error *err)
         r = stage_attach_snapshot(s->stage, s->request->below[i], &none, &s->below[i], err);
         s->below_inputs[i] = s->below[i];
         if (r == 0 && !owner_change_is_none(&change))
-            r = stage_attach_snapshot(s->stage, s->request->below[i], &change, &s->below_inputs[i], err);
+            r = stage_attach_snapshot(s->stage, s->request->below[i], &change, &s->below_inputs[i],
+                                      err);
     }
     return r;
 }
 
-/* No limit of the job counts its set-up, but its wall limit says how long anybody is willing to wait. */
+/* No limit of the job counts its set-up, but its wall limit says how long anybody is willing to
+ * wait. */
 static uint64_t copying_ends(const struct jobs_limits *limits, uint64_t copying_ns)
 {
     uint64_t end = clock_monotonic_ns();
@@ -186,8 +196,9 @@ static int start_disk(struct start *s, struct cupel_error *err)
     sandbox_disk_limits(&s->request->job->limits, &bytes, &inodes);
     exact = sandbox_disk_is_exact(&s->request->job->limits);
     r = stage_attach_upper(s->stage, bytes, inodes,
-                           set_up_shares(s->request->job, s->stage->hidden, &s->job.copying_ns), exact,
-                           jobs_limit_is_set(&s->request->job->limits, JOBS_LIMIT_DISK), err);
+                           set_up_shares(s->request->job, s->stage->hidden, &s->job.copying_ns),
+                           exact, jobs_limit_is_set(&s->request->job->limits, JOBS_LIMIT_DISK),
+                           err);
     if (r < 0) {
         cupel_error_prefix(err, "set-up step '%s' failed", sandbox_step_name(SETUP_UPPER));
         return r;
@@ -211,7 +222,8 @@ static int make_pipes(struct start *s, struct cupel_error *err)
     int r = s->stage->fault == SETUP_PIPES ? -EIO : 0;
 
     if (r == 0)
-        r = streams_make(q->stdio, s->stage->id_base, q->stdin_data, q->stdin_len, q->stdin_file, s->ctx, &s->job);
+        r = streams_make(q->stdio, s->stage->id_base, q->stdin_data, q->stdin_len, q->stdin_file,
+                         s->ctx, &s->job);
     if (r == 0)
         listen_begin(&s->job, (unsigned)q->job->n_steps);
     return r < 0 ? step_error(err, SETUP_PIPES, r, NULL) : 0;
@@ -230,7 +242,8 @@ static char *layers_above(struct start *s)
         own.gid = user->gid;
     }
     s->ctx->etc_is_laid = own_layer_lay(s->stage, s->request, &own, path);
-    return s->ctx->etc_is_laid ? xasprintf("%s:", path) : layers_below(s->ctx, s->below, s->request->job->depth, "u");
+    return s->ctx->etc_is_laid ? xasprintf("%s:", path)
+                               : layers_below(s->ctx, s->below, s->request->job->depth, "u");
 }
 
 static int list_layers(struct start *s, struct cupel_error *err)
@@ -247,8 +260,9 @@ static int list_layers(struct start *s, struct cupel_error *err)
         return 0;
     }
     for (size_t i = 0; i < s->request->n_layers; i++) {
-        int n = s->request->masked && i == 0 ? snprintf(p + used, size - used, "0/top:0/mid")
-                                             : snprintf(p + used, size - used, "%s%zu", i == 0 ? "" : ":", i);
+        int n = s->request->masked && i == 0
+                    ? snprintf(p + used, size - used, "0/top:0/mid")
+                    : snprintf(p + used, size - used, "%s%zu", i == 0 ? "" : ":", i);
 
         if (n < 0 || (size_t)n >= size - used)
             return step_error(err, SETUP_OVERLAY, E2BIG, "the list of layers");
@@ -291,8 +305,8 @@ static void init_context(struct start *s, struct init_context *ctx)
 
 static uint64_t clone_flags(const struct jobs_job *job)
 {
-    uint64_t flags =
-        CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWCGROUP | CLONE_NEWTIME;
+    uint64_t flags = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUTS | CLONE_NEWIPC |
+                     CLONE_NEWCGROUP | CLONE_NEWTIME;
 
     if (weakened("ipc-namespace"))
         flags &= ~(uint64_t)CLONE_NEWIPC;
@@ -341,7 +355,9 @@ static int clone_init(struct start *s, struct cupel_error *err)
     if (r < 0) {
         (void)step_error(err, SETUP_CLONE, r, NULL);
         if (r == -EPERM || r == -ENOSPC)
-            cupel_error_hint(err, "user namespaces may be off or used up: see /proc/sys/user/max_user_namespaces");
+            cupel_error_hint(
+                err,
+                "user namespaces may be off or used up: see /proc/sys/user/max_user_namespaces");
     }
     return r;
 }
@@ -352,8 +368,8 @@ static int id_map_error(struct start *s, int r, const char *path, struct cupel_e
     struct sandbox_event e;
 
     if (sandbox_receive(&s->job, &e) > 0 && e.kind == SANDBOX_SETUP_FAILED)
-        return cupel_error_set(err, CUPEL_ERROR_HARNESS, e.errnum, "set-up step '%s' failed%s%s", e.what,
-                               e.detail[0] != '\0' ? " on " : "", e.detail);
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, e.errnum, "set-up step '%s' failed%s%s",
+                               e.what, e.detail[0] != '\0' ? " on " : "", e.detail);
     return step_error(err, SETUP_ID_MAP, r, path);
 }
 
@@ -416,7 +432,8 @@ static void set_layers_of_inputs(struct start *s)
     }
 }
 
-/* The directory that an input is seen as belongs to who the host's belongs to, and may be what that one may be. */
+/* The directory that an input is seen as belongs to who the host's belongs to, and may be what that
+ * one may be. */
 static int own_inputs(struct start *s, struct cupel_error *err)
 {
     int fd = upper_fd(s->stage->upper);
@@ -443,9 +460,10 @@ static int start_steps(struct start *s, struct cupel_error *err)
     if (r == 0)
         r = make_lowerdir(s, err);
     if (r == 0) {
-        r = s->stage->fault == SETUP_DEVICES ? -EIO
-                                             : devices_mount(s->stage->id_base, s->request->job->devices,
-                                                             s->stage->privilege.host, &s->ctx->dev_mount);
+        r = s->stage->fault == SETUP_DEVICES
+                ? -EIO
+                : devices_mount(s->stage->id_base, s->request->job->devices,
+                                s->stage->privilege.host, &s->ctx->dev_mount);
         if (r < 0)
             return step_error(err, SETUP_DEVICES, r, "/dev");
     }
@@ -459,7 +477,8 @@ static int start_steps(struct start *s, struct cupel_error *err)
         r = make_pipes(s, err);
     if (r == 0)
         r = filter_program(s->request->filter, &s->ctx->filter);
-    if (weakened("shm") && devices_has(s->request->job->devices, JOBS_DEVICE_SHM)) /* the host's, for every job */
+    if (weakened("shm") &&
+        devices_has(s->request->job->devices, JOBS_DEVICE_SHM)) /* the host's, for every job */
         s->ctx->shm_mount = open_tree(AT_FDCWD, "/dev/shm", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
     if (r == 0)
         r = clone_init(s, err);
@@ -472,7 +491,8 @@ static int start_steps(struct start *s, struct cupel_error *err)
     return r;
 }
 
-/* What PID 1 says of its own end is nearer to the cause than what the slot then did not find of it. */
+/* What PID 1 says of its own end is nearer to the cause than what the slot then did not find of it.
+ */
 static void prefer_report(struct start *s, struct cupel_error *err)
 {
     struct sandbox_event e;
@@ -483,8 +503,8 @@ static void prefer_report(struct start *s, struct cupel_error *err)
                           e.detail[0] != '\0' ? " on " : "", e.detail);
 }
 
-int sandbox_start(struct sandbox_stage *stage, const struct sandbox_request *request, struct sandbox_job *ret_job,
-                  struct cupel_error *err)
+int sandbox_start(struct sandbox_stage *stage, const struct sandbox_request *request,
+                  struct sandbox_job *ret_job, struct cupel_error *err)
 {
     cleanup_free char *resolver = network_resolver(request->job), *hosts = network_hosts(request);
     struct init_context ctx;
@@ -534,7 +554,8 @@ void sandbox_kill(struct sandbox_job *job)
     (void)syscall(SYS_pidfd_send_signal, job->pidfd, SIGKILL, NULL, 0);
 }
 
-/* By its CPU clock (clock_getcpuclockid(3)), which takes one call where the files of /proc take three. */
+/* By its CPU clock (clock_getcpuclockid(3)), which takes one call where the files of /proc take
+ * three. */
 int sandbox_init_cpu_ns(const struct sandbox_job *job, uint64_t *ret_ns)
 {
     struct timespec t;
@@ -557,7 +578,8 @@ void sandbox_reap(struct sandbox_job *job)
     network_disconnect(job);
 }
 
-int sandbox_disk_usage(const struct sandbox_stage *stage, const struct sandbox_job *job, struct sandbox_disk *ret_disk)
+int sandbox_disk_usage(const struct sandbox_stage *stage, const struct sandbox_job *job,
+                       struct sandbox_disk *ret_disk)
 {
     uint64_t used, inodes;
     int r = upper_statistics(stage->upper, &used, &inodes);

@@ -1,5 +1,5 @@
-/* steps: the set-up sequence, read top to bottom: what each step is called in the error that it raises, and what else than the
- * harness and the machine can make it fail. */
+/* steps: the set-up sequence, read top to bottom: what each step is called in the error that it
+ * raises, and what else than the harness and the machine can make it fail. */
 #include "harness/sandbox/sandbox_private.h"
 
 /* What lies in the root or in an input, be it as an earlier job left it. */
@@ -70,8 +70,8 @@ const char *sandbox_step_name(size_t i)
 /* These tell of the machine or of the harness, whatever the step looked at. */
 static bool is_of_machine(int errnum)
 {
-    static const int machine[] = {EIO,    ENFILE, EMFILE, ENOSPC, EDQUOT, EAGAIN,    EINTR, ENOSYS,
-                                  EBADF,  EFAULT, EPIPE,  EPROTO, ESRCH,  ECANCELED, EBUSY, ENOMEM};
+    static const int machine[] = {EIO,   ENFILE, EMFILE, ENOSPC, EDQUOT, EAGAIN,    EINTR, ENOSYS,
+                                  EBADF, EFAULT, EPIPE,  EPROTO, ESRCH,  ECANCELED, EBUSY, ENOMEM};
 
     for (size_t i = 0; i < ARRAY_SIZE(machine); i++)
         if (errnum == machine[i])
@@ -90,7 +90,8 @@ unsigned steps_causes(size_t i, int errnum)
 
 const char *sandbox_setup_at(const struct sandbox_job *job)
 {
-    uint32_t at = job->progress != NULL ? atomic_load_explicit(&job->progress->at, memory_order_relaxed) : 0;
+    uint32_t at =
+        job->progress != NULL ? atomic_load_explicit(&job->progress->at, memory_order_relaxed) : 0;
 
     return at == PROGRESS_LEFTOVERS ? "leftovers" : sandbox_step_name(at);
 }

@@ -1,8 +1,9 @@
-/* strict: the system calls that `seccomp: strict` allows: what programs in C, C++, Python, Java, Go, Rust and Node, their shells
- * and their build tools use, on any architecture. A list of what is allowed is short of something one day; whatever is not in
- * it is answered with ENOSYS, as by an older kernel, so that libraries fall back to what is. Not allowed, though harmless to
- * others: reading other processes' memory, filters and sandboxes of one's own, asynchronous I/O, changing the root directory,
- * and all that the default filter refuses. */
+/* strict: the system calls that `seccomp: strict` allows: what programs in C, C++, Python, Java,
+ * Go, Rust and Node, their shells and their build tools use, on any architecture. A list of what is
+ * allowed is short of something one day; whatever is not in it is answered with ENOSYS, as by an
+ * older kernel, so that libraries fall back to what is. Not allowed, though harmless to others:
+ * reading other processes' memory, filters and sandboxes of one's own, asynchronous I/O, changing
+ * the root directory, and all that the default filter refuses. */
 #include "harness/sandbox/sandbox_private.h"
 
 /* clang-format off */

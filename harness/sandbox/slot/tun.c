@@ -1,6 +1,7 @@
-/* tun: /dev/net/tun as pasta gets it. pasta opens it by an id that is nobody on the host, so a node that only root may open (0600, as
- * the kernel makes it; it is udev that makes it 0666) is of no use to it: root gives it a node of its own, in a mount namespace that
- * nobody else sees. Whether that, or the host's own node, works is tried by that id, before anything runs. */
+/* tun: /dev/net/tun as pasta gets it. pasta opens it by an id that is nobody on the host, so a node
+ * that only root may open (0600, as the kernel makes it; it is udev that makes it 0666) is of no
+ * use to it: root gives it a node of its own, in a mount namespace that nobody else sees. Whether
+ * that, or the host's own node, works is tried by that id, before anything runs. */
 #include "harness/sandbox/slot/network.h"
 
 #include <fcntl.h>
@@ -30,7 +31,8 @@ static int make_node(void)
     if (mount < 0)
         return -errno;
     /* mknod goes by the umask, chmod does not */
-    if (mknodat(mount, "tun", S_IFCHR | 0600, makedev(10, 200)) < 0 || fchmodat(mount, "tun", 0666, 0) < 0)
+    if (mknodat(mount, "tun", S_IFCHR | 0600, makedev(10, 200)) < 0 ||
+        fchmodat(mount, "tun", 0666, 0) < 0)
         return -errno;
     return mount;
 }
@@ -45,17 +47,20 @@ int tun_make_own(void)
     mount_fd = make_node();
     if (mount_fd < 0)
         return mount_fd;
-    return move_mount(mount_fd, "", AT_FDCWD, TUN_DIRECTORY, MOVE_MOUNT_F_EMPTY_PATH) < 0 ? -errno : 0;
+    return move_mount(mount_fd, "", AT_FDCWD, TUN_DIRECTORY, MOVE_MOUNT_F_EMPTY_PATH) < 0 ? -errno
+                                                                                          : 0;
 }
 
-/* As the last id of a job: in a user namespace of ours that is the same here; with one id it is our own. */
+/* As the last id of a job: in a user namespace of ours that is the same here; with one id it is our
+ * own. */
 static int take_id(const struct sandbox_privilege *p)
 {
     uint32_t id = p->host ? STRANGER : SANDBOX_ID_COUNT - 1;
 
     if (!p->host && p->ids == 1)
         return 0;
-    return setgroups(0, NULL) < 0 || setresgid(id, id, id) < 0 || setresuid(id, id, id) < 0 ? -errno : 0;
+    return setgroups(0, NULL) < 0 || setresgid(id, id, id) < 0 || setresuid(id, id, id) < 0 ? -errno
+                                                                                            : 0;
 }
 
 static int open_as_pasta(const struct sandbox_privilege *p, bool own)
@@ -99,10 +104,12 @@ int sandbox_tun_check(const struct sandbox_privilege *p, bool *ret_own, struct c
     (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "`network: nat` takes %s", TUN_DEVICE);
     if (r == -EACCES && !p->host)
         cupel_error_hint(err,
-                         "let everybody open it, as udev does on most distributions (root: chmod 0666 %s): it gives no right "
+                         "let everybody open it, as udev does on most distributions (root: chmod "
+                         "0666 %s): it gives no right "
                          "over the host's own network. Or start cupel as root",
                          TUN_DEVICE);
     else
-        cupel_error_hint(err, "modprobe tun; in a container, give it the device (--device %s)", TUN_DEVICE);
+        cupel_error_hint(err, "modprobe tun; in a container, give it the device (--device %s)",
+                         TUN_DEVICE);
     return -ENOTSUP;
 }

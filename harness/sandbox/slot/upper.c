@@ -1,10 +1,12 @@
-/* upper: the disk that a slot's jobs write into, where there are the rights for one (upper.h has what there is otherwise): of exactly the size and inode count that the job's limits say.
- * It is an ext4 file system in a loop device over an unlinked sparse file: on disk, so that what a job writes does not
- * count against its memory limit, and gone with the last process that holds it, however that one dies. It is kept from
- * job to job as long as the limits stay the same; each job gets a directory of its own on it.
+/* upper: the disk that a slot's jobs write into, where there are the rights for one (upper.h has
+ * what there is otherwise): of exactly the size and inode count that the job's limits say. It is an
+ * ext4 file system in a loop device over an unlinked sparse file: on disk, so that what a job
+ * writes does not count against its memory limit, and gone with the last process that holds it,
+ * however that one dies. It is kept from job to job as long as the limits stay the same; each job
+ * gets a directory of its own on it.
  *
- * Exactness: mke2fs rounds sizes and inode counts up to its own units; the surplus is taken away again by files of
- * ours. */
+ * Exactness: mke2fs rounds sizes and inode counts up to its own units; the surplus is taken away
+ * again by files of ours. */
 #include "harness/sandbox/slot/upper.h"
 
 #include "base/program.h"
@@ -36,32 +38,33 @@
 /* 10 ms as a rule. */
 #define MKE2FS_MOST_NS (60 * NSEC_PER_SEC)
 
-static int run_mke2fs(int image, uint64_t bytes, uint64_t inodes, int cancel, struct cupel_error *err)
+static int run_mke2fs(int image, uint64_t bytes, uint64_t inodes, int cancel,
+                      struct cupel_error *err)
 {
     char program[256], path[32], count[32], blocks[32];
-    char *argv[] = {
-        "mke2fs",
-        "-q",
-        "-F",
-        "-t",
-        "ext4",
-        "-b",
-        "4096",
-        "-I",
-        "256",
-        "-m",
-        "0",
-        "-N",
-        count,
-        "-O",
-        "extent,flex_bg,uninit_bg,sparse_super,filetype,dir_index,large_file,huge_file,dir_nlink,extra_isize",
-        "-E",
-        "lazy_itable_init=1,nodiscard,root_owner=0:0",
-        path,
-        blocks,
-        NULL};
-    static char *const environment[] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C", "MKE2FS_CONFIG=/dev/null",
-                                        NULL};
+    char *argv[] = {"mke2fs",
+                    "-q",
+                    "-F",
+                    "-t",
+                    "ext4",
+                    "-b",
+                    "4096",
+                    "-I",
+                    "256",
+                    "-m",
+                    "0",
+                    "-N",
+                    count,
+                    "-O",
+                    "extent,flex_bg,uninit_bg,sparse_super,filetype,dir_index,large_file,huge_file,"
+                    "dir_nlink,extra_isize",
+                    "-E",
+                    "lazy_itable_init=1,nodiscard,root_owner=0:0",
+                    path,
+                    blocks,
+                    NULL};
+    static char *const environment[] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C",
+                                        "MKE2FS_CONFIG=/dev/null", NULL};
     cleanup_close int said = memfd_create("mke2fs", MFD_CLOEXEC);
     char text[256] = "";
     pid_t slot = getpid(), pid;
@@ -70,8 +73,8 @@ static int run_mke2fs(int image, uint64_t bytes, uint64_t inodes, int cancel, st
     if (said < 0)
         return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot start mke2fs");
     if (!program_find("mke2fs", program, sizeof(program))) {
-        (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, 0, "mke2fs, which makes the job's disk, is not %s",
-                              program_where());
+        (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, 0,
+                              "mke2fs, which makes the job's disk, is not %s", program_where());
         cupel_error_hint(err, "install the package e2fsprogs");
         return -EIO;
     }
@@ -85,7 +88,8 @@ static int run_mke2fs(int image, uint64_t bytes, uint64_t inodes, int cancel, st
         int null = open("/dev/null", O_RDWR);
 
         program_die_with(slot);
-        if (null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 || dup2(said, 2) < 0 || fcntl(image, F_SETFD, 0) < 0)
+        if (null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 || dup2(said, 2) < 0 ||
+            fcntl(image, F_SETFD, 0) < 0)
             _exit(126);
         (void)execve(program, argv, environment);
         _exit(127);
@@ -94,8 +98,9 @@ static int run_mke2fs(int image, uint64_t bytes, uint64_t inodes, int cancel, st
     if (r == -ECANCELED)
         return cupel_error_set(err, CUPEL_ERROR_HARNESS, -r, "making the job's disk was cancelled");
     if (r == -ETIMEDOUT)
-        return cupel_error_set(err, CUPEL_ERROR_HARNESS, 0, "%s had not made the job's disk after %u s, and was killed",
-                               program, (unsigned)(MKE2FS_MOST_NS / NSEC_PER_SEC));
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, 0,
+                               "%s had not made the job's disk after %u s, and was killed", program,
+                               (unsigned)(MKE2FS_MOST_NS / NSEC_PER_SEC));
     if (r == 0 && status == 0)
         return 0;
     /* it warns of many things that are as meant; what it says is worth something only now */
@@ -103,8 +108,8 @@ static int run_mke2fs(int image, uint64_t bytes, uint64_t inodes, int cancel, st
         text[0] = '\0';
     text[strcspn(text, "\n")] = '\0';
     (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, 0,
-                          "mke2fs failed (wait status 0x%x) making a file system of %llu bytes: %s", (unsigned)status,
-                          (unsigned long long)bytes, text);
+                          "mke2fs failed (wait status 0x%x) making a file system of %llu bytes: %s",
+                          (unsigned)status, (unsigned long long)bytes, text);
     return -EIO;
 }
 
@@ -121,7 +126,8 @@ int upper_mount_image(int image, enum upper_use use, int *ret_loop, struct cupel
 
     if (r < 0)
         return loop_explain(r, path, err);
-    (void)snprintf(source, sizeof(source), "/proc/self/fd/%d", loop); /* it may have no name in this /dev */
+    /* it may have no name in this /dev */
+    (void)snprintf(source, sizeof(source), "/proc/self/fd/%d", loop);
     fs = fsopen("ext4", FSOPEN_CLOEXEC);
     /* noinit_itable: no kernel thread that writes inode tables nobody will read */
     if (fs < 0 || fsconfig(fs, FSCONFIG_SET_STRING, "source", source, 0) < 0 ||
@@ -129,10 +135,12 @@ int upper_mount_image(int image, enum upper_use use, int *ret_loop, struct cupel
         fsconfig(fs, FSCONFIG_SET_FLAG, "nobarrier", NULL, 0) < 0 ||
         fsconfig(fs, FSCONFIG_SET_FLAG, use_options[use], NULL, 0) < 0 ||
         fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
-        return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot mount the job's disk (ext4 on %s)", path);
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno,
+                               "cannot mount the job's disk (ext4 on %s)", path);
     mount = fsmount(fs, FSMOUNT_CLOEXEC, MOUNT_ATTR_NODEV | MOUNT_ATTR_NOATIME);
     if (mount < 0)
-        return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot mount the job's disk (fsmount)");
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno,
+                               "cannot mount the job's disk (fsmount)");
     if (ret_loop != NULL)
         *ret_loop = steal_fd(&loop);
     return mount;
@@ -157,12 +165,14 @@ static int take_surplus(struct upper *u, struct cupel_error *err)
 
         (void)snprintf(name, sizeof(name), "%llu", (unsigned long long)i);
         if (mknodat(dir, name, S_IFREG, 0) < 0)
-            return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot prepare the job's disk");
+            return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno,
+                                   "cannot prepare the job's disk");
     }
     pad = openat(dir, "blocks", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
     if (pad < 0 || fstatfs(u->fd, &fs) < 0)
         return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot prepare the job's disk");
-    if (fs.f_bavail * BLOCK > wanted && fallocate(pad, 0, 0, (off_t)(fs.f_bavail * BLOCK - wanted)) < 0)
+    if (fs.f_bavail * BLOCK > wanted &&
+        fallocate(pad, 0, 0, (off_t)(fs.f_bavail * BLOCK - wanted)) < 0)
         return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot prepare the job's disk");
     return 0;
 }
@@ -219,17 +229,20 @@ uint64_t upper_space(uint64_t bytes, uint64_t inodes, uint64_t shares)
 {
     uint64_t count = inode_count(inodes, shares), total;
 
-    /* the limit, the inode tables, bitmaps and group descriptors (one part in 64), and a floor for the fixed ones */
+    /* the limit, the inode tables, bitmaps and group descriptors (one part in 64), and a floor for
+     * the fixed ones */
     total = (bytes + shares * OWN_BYTES + LOSSES_BYTES + count * 256 + bytes / 64 + 256 * BLOCK +
              BLOCK - 1) /
             BLOCK * BLOCK;
-    if (count > total / BLOCK) /* ext4 has no more inodes than blocks; what is too much is taken away again */
+    if (count >
+        total /
+            BLOCK) /* ext4 has no more inodes than blocks; what is too much is taken away again */
         total += count * BLOCK;
     return total;
 }
 
-static int make_disk(struct upper *u, int store_dirfd, uint64_t total, bool reserve,
-                     int cancel, struct cupel_error *err)
+static int make_disk(struct upper *u, int store_dirfd, uint64_t total, bool reserve, int cancel,
+                     struct cupel_error *err)
 {
     int r;
 
@@ -297,7 +310,8 @@ int upper_statistics(const struct upper *u, uint64_t *ret_used, uint64_t *ret_in
 
 bool upper_is_empty(const struct upper *u, uint64_t slack_bytes, uint64_t slack_inodes)
 {
-    /* what a job had open goes a moment after its last process: the kernel lets go of its mounts in a work queue */
+    /* what a job had open goes a moment after its last process: the kernel lets go of its mounts in
+     * a work queue */
     for (int tries = 0; tries < SETTLE_TRIES; tries++) {
         const struct timespec wait = {0, (long)SETTLE_WAIT_NS};
         uint64_t bytes = 0, inodes = 0;
@@ -311,14 +325,16 @@ bool upper_is_empty(const struct upper *u, uint64_t slack_bytes, uint64_t slack_
     return false;
 }
 
-/* Files that sockets hold, sent over each other, may never be let go of by the kernel, and with them this file system and its
- * loop device. Then at least the disk space comes back: the file system is shut down, and its image emptied. */
+/* Files that sockets hold, sent over each other, may never be let go of by the kernel, and with
+ * them this file system and its loop device. Then at least the disk space comes back: the file
+ * system is shut down, and its image emptied. */
 static void take_down(const struct upper *u)
 {
     uint32_t how = EXT4_GOING_FLAGS_NOLOGFLUSH;
     struct stat st;
 
-    if (u->image < 0 || fstat(u->image, &st) < 0 || u->fd < 0) /* never mounted: it goes with its descriptor */
+    if (u->image < 0 || fstat(u->image, &st) < 0 ||
+        u->fd < 0) /* never mounted: it goes with its descriptor */
         return;
     if (ioctl(u->fd, EXT4_IOC_SHUTDOWN, &how) < 0 ||
         fallocate(u->image, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, st.st_size) < 0)
@@ -348,8 +364,10 @@ int upper_keep(struct upper *u, int dirfd, const char *name)
 
     if (r < 0)
         return r;
-    /* Whoever may still hold the mount (the kernel lets go of it in its own time) never writes into the image again. */
-    if (ioctl(u->fd, EXT4_IOC_SHUTDOWN, &how) < 0 || linkat(u->image, "", dirfd, name, AT_EMPTY_PATH) < 0)
+    /* Whoever may still hold the mount (the kernel lets go of it in its own time) never writes into
+     * the image again. */
+    if (ioctl(u->fd, EXT4_IOC_SHUTDOWN, &how) < 0 ||
+        linkat(u->image, "", dirfd, name, AT_EMPTY_PATH) < 0)
         return -errno;
     base_closep(&u->image); /* so that nobody empties it */
     return 0;

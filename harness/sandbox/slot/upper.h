@@ -1,8 +1,8 @@
 /* upper: private to sandbox; the file system that a slot's jobs write into. Three kinds:
- *   disk       ext4 of exactly the size and inode count asked for, on a loop device: takes the rights of the host's root
- *   memory     a tmpfs of exactly that size: without those rights, for a job that asks for a limit. What is in it counts as the
- *              job's memory
- *   directory  one in the store, bounded by nothing but the disk: without those rights, for a job that asks for none */
+ *   disk       ext4 of exactly the size and inode count asked for, on a loop device: takes the
+ * rights of the host's root memory     a tmpfs of exactly that size: without those rights, for a
+ * job that asks for a limit. What is in it counts as the job's memory directory  one in the store,
+ * bounded by nothing but the disk: without those rights, for a job that asks for none */
 #pragma once
 
 #include "harness/sandbox/sandbox.h"
@@ -13,11 +13,12 @@ struct upper {
     enum upper_kind kind;
     uint64_t bytes;
     uint64_t inodes;
-    uint64_t shares;                    /* of OWN_BYTES and OWN_INODES */
-    int mount;                          /* from fsmount or open_tree; names the mount also after it was attached */
-    int fd;                             /* readable directory fd of its root */
-    int image;                          /* disk: the file behind the loop device */
-    int loop;                           /* disk: the loop device */
+    uint64_t shares; /* of OWN_BYTES and OWN_INODES */
+    /* from fsmount or open_tree; names the mount also after it was attached */
+    int mount;
+    int fd;               /* readable directory fd of its root */
+    int image;            /* disk: the file behind the loop device */
+    int loop;             /* disk: the loop device */
     int losses;           /* of losses.c; -EBADF: nothing written to it can be lost unnoticed */
     bool reserved;        /* disk: the store has set the whole of it aside */
     bool exact, reserve;  /* as it was asked for */
@@ -27,8 +28,8 @@ struct upper {
     char name[40];                      /* directory: in store_dirfd */
 };
 
-/* What set-up itself makes for a job (its directory, overlay work directories, mount points), on top of the job's own: so
- * much for the root, and again for every eight inputs. */
+/* What set-up itself makes for a job (its directory, overlay work directories, mount points), on
+ * top of the job's own: so much for the root, and again for every eight inputs. */
 #define UPPER_BLOCK UINT64_C(4096)
 #define UPPER_OWN_INODES UINT64_C(64)
 #define UPPER_OWN_BYTES (UPPER_OWN_INODES * UPPER_BLOCK)
@@ -36,9 +37,10 @@ struct upper {
 /* What a disk that is not set aside finds free at least. */
 #define UPPER_FLOOR SANDBOX_DISK_FLOOR
 
-/* A file system of its own of exactly so many bytes and inodes, and so many shares for set-up. With `reserve` the store sets aside all of it, where its file system can;
- * without, a floor of free space has to be there. When `cancel` can be read (-EBADF: never) making
- * the disk is given up: -ECANCELED. */
+/* A file system of its own of exactly so many bytes and inodes, and so many shares for set-up. With
+ * `reserve` the store sets aside all of it, where its file system can; without, a floor of free
+ * space has to be there. When `cancel` can be read (-EBADF: never) making the disk is given up:
+ * -ECANCELED. */
 int upper_open(int store_dirfd, uint64_t bytes, uint64_t inodes, uint64_t shares, bool reserve,
                int cancel, struct upper **ret, struct cupel_error *err);
 /* What that takes of the store. */
@@ -53,9 +55,11 @@ int upper_trim(const struct upper *u, uint64_t bytes, uint64_t inodes);
 /* disk: writes all of it into the store, and gives back what of it is not in use. -errno: something
  * was lost. */
 int upper_sync(const struct upper *u);
-/* disk: gives it a name, complete as it is, and lets nothing more be written to it: to be closed with discard. */
+/* disk: gives it a name, complete as it is, and lets nothing more be written to it: to be closed
+ * with discard. */
 int upper_keep(struct upper *u, int dirfd, const char *name);
-/* loop.c: an image attached to a free loop device, whose name `path` gets; there may be no such file. */
+/* loop.c: an image attached to a free loop device, whose name `path` gets; there may be no such
+ * file. */
 int loop_attach(int image, bool read_only, int *ret_loop, char *path, size_t path_size);
 /* Why that failed, and what to do: returns errnum. */
 int loop_explain(int errnum, const char *path, struct cupel_error *err);
@@ -73,7 +77,8 @@ int losses_watch(struct upper *u, const char *at);
 int losses_find(const struct upper *u);
 /* Says so: returns errnum. */
 int losses_explain(int store_dirfd, int errnum, struct cupel_error *err);
-/* discard: with whatever is on it; otherwise it is expected to be empty, and what is not so is said. */
+/* discard: with whatever is on it; otherwise it is expected to be empty, and what is not so is
+ * said. */
 void upper_close(struct upper *u, bool discard);
 int upper_mount_fd(const struct upper *u); /* borrowed; detached until moved */
 int upper_fd(const struct upper *u);       /* borrowed; its root directory */

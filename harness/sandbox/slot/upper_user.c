@@ -1,4 +1,5 @@
-/* upper_user: what jobs write into where there are no disks to be had: a tmpfs, or a directory of the store; see upper.h. */
+/* upper_user: what jobs write into where there are no disks to be had: a tmpfs, or a directory of
+ * the store; see upper.h. */
 #include "harness/sandbox/sandbox_private.h"
 #include "harness/sandbox/slot/upper.h"
 
@@ -62,7 +63,8 @@ int upper_open_memory(uint64_t bytes, uint64_t inodes, uint64_t shares, struct u
     u->bytes = bytes;
     u->inodes = inodes;
     u->shares = shares;
-    r = mount_tmpfs(bytes + shares * UPPER_OWN_BYTES, inodes + shares * UPPER_OWN_INODES, &u->mount);
+    r = mount_tmpfs(bytes + shares * UPPER_OWN_BYTES, inodes + shares * UPPER_OWN_INODES,
+                    &u->mount);
     if (r == 0) {
         u->fd = openat(u->mount, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         r = u->fd < 0 ? -errno : upper_statistics(u, &u->empty_bytes, &u->empty_inodes);
@@ -100,8 +102,10 @@ int upper_trim(const struct upper *u, uint64_t bytes, uint64_t inodes)
 
 static int bind_directory(int fd, int *ret_mount)
 {
-    struct mount_attr attr = {.attr_set = MOUNT_ATTR_NODEV | MOUNT_ATTR_NOATIME, .attr_clr = MOUNT_ATTR__ATIME};
-    cleanup_close int mount = open_tree(fd, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+    struct mount_attr attr = {.attr_set = MOUNT_ATTR_NODEV | MOUNT_ATTR_NOATIME,
+                              .attr_clr = MOUNT_ATTR__ATIME};
+    cleanup_close int mount =
+        open_tree(fd, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
 
     if (mount < 0)
         return -errno;
@@ -127,7 +131,8 @@ int upper_store_left(const struct upper *u, struct sandbox_disk *ret)
     if (fstatvfs(u->fd, &fs) < 0)
         return -errno;
     ret->bytes_left = (uint64_t)fs.f_bavail * fs.f_frsize;
-    ret->inodes_left = fs.f_files > 0 ? (uint64_t)fs.f_favail : UINT64_MAX; /* some have as many as there is room */
+    /* some have as many as there is room */
+    ret->inodes_left = fs.f_files > 0 ? (uint64_t)fs.f_favail : UINT64_MAX;
     ret->bytes_full = ret->bytes_left < FULL_BYTES;
     ret->inodes_full = ret->inodes_left == 0;
     return 0;
@@ -140,7 +145,8 @@ int upper_open_directory(int store_dirfd, struct upper **ret, struct cupel_error
 
     u->bytes = u->inodes = UINT64_MAX;
     u->store_dirfd = store_dirfd;
-    (void)snprintf(u->name, sizeof(u->name), "upper-%d-%" PRIx64, (int)getpid(), clock_monotonic_ns());
+    (void)snprintf(u->name, sizeof(u->name), "upper-%d-%" PRIx64, (int)getpid(),
+                   clock_monotonic_ns());
     if (mkdirat(store_dirfd, u->name, 0700) < 0)
         r = -errno;
     if (r == 0) {

@@ -1,4 +1,5 @@
-/* probe_environment: what a job finds of itself is as documented, whatever the caller of cupel had. */
+/* probe_environment: what a job finds of itself is as documented, whatever the caller of cupel had.
+ */
 #include "probes.h"
 
 #include <errno.h>
@@ -30,10 +31,11 @@ static uint64_t field(const char *name)
     return strtoull(at + strlen(name), NULL, 16);
 }
 
-/* chown, dac_override, fowner, fsetid, kill, setgid, setuid, setpcap, net_bind_service, sys_chroot, setfcap */
-#define ALLOWED                                                                                                        \
-    (1ULL << 0 | 1ULL << 1 | 1ULL << 3 | 1ULL << 4 | 1ULL << 5 | 1ULL << 6 | 1ULL << 7 | 1ULL << 8 | 1ULL << 10 |      \
-     1ULL << 18 | 1ULL << 31)
+/* chown, dac_override, fowner, fsetid, kill, setgid, setuid, setpcap, net_bind_service, sys_chroot,
+ * setfcap */
+#define ALLOWED                                                                                    \
+    (1ULL << 0 | 1ULL << 1 | 1ULL << 3 | 1ULL << 4 | 1ULL << 5 | 1ULL << 6 | 1ULL << 7 |           \
+     1ULL << 8 | 1ULL << 10 | 1ULL << 18 | 1ULL << 31)
 
 static void expect_capabilities(uint64_t allowed)
 {
@@ -44,8 +46,8 @@ static void expect_capabilities(uint64_t allowed)
             breach("%s %016llx", sets[i], (unsigned long long)field(sets[i]));
     if (field("CapInh:") != 0 || field("CapAmb:") != 0)
         breach("inheritable or ambient capabilities");
-    contained("CapEff %016llx, CapBnd %016llx, nothing inheritable", (unsigned long long)field("CapEff:"),
-              (unsigned long long)field("CapBnd:"));
+    contained("CapEff %016llx, CapBnd %016llx, nothing inheritable",
+              (unsigned long long)field("CapEff:"), (unsigned long long)field("CapBnd:"));
 }
 
 static void capabilities_root(void)
@@ -142,18 +144,20 @@ static void mount_options(void)
             continue;
         if (strstr(options, "nosuid") == NULL)
             breach("%s is not nosuid: %s", place, options);
-        if (strstr(options, "nodev") == NULL && strncmp(place, "/dev", 4) != 0 && strncmp(place, "/proc/", 6) != 0 &&
-            strncmp(place, "/sys/", 5) != 0)
+        if (strstr(options, "nodev") == NULL && strncmp(place, "/dev", 4) != 0 &&
+            strncmp(place, "/proc/", 6) != 0 && strncmp(place, "/sys/", 5) != 0)
             breach("%s is not nodev: %s", place, options);
     }
     contained("every mount is nosuid, and nodev but for /dev");
 }
 
-/* No mount comes from a path of the host's: what is stacked is named by places that exist nowhere. */
+/* No mount comes from a path of the host's: what is stacked is named by places that exist nowhere.
+ */
 static void mount_sources(void)
 {
     static char text[65536];
-    const char *place = strrchr(from_harness("SELFTEST_PLACE"), '/'); /* where it is mounted, the host alone knows */
+    /* where it is mounted, the host alone knows */
+    const char *place = strrchr(from_harness("SELFTEST_PLACE"), '/');
 
     if (slurp("/proc/self/mountinfo", text, sizeof(text)) <= 0)
         untested("/proc/self/mountinfo: %s", strerror(errno));
@@ -167,7 +171,8 @@ static void mount_sources(void)
 static void namespaces(void)
 {
     const char *hosts = from_harness("SELFTEST_NAMESPACES");
-    static const char *const names[] = {"cgroup", "ipc", "mnt", "net", "pid", "time", "user", "uts"};
+    static const char *const names[] = {"cgroup", "ipc",  "mnt",  "net",
+                                        "pid",    "time", "user", "uts"};
 
     for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
         char path[64], target[64];
@@ -257,7 +262,8 @@ static void resource_limits(void)
     if (getrlimit(RLIMIT_NOFILE, &files) < 0 || getrlimit(RLIMIT_CORE, &core) < 0)
         untested("getrlimit: %s", strerror(errno));
     if (files.rlim_cur != 1024 || files.rlim_max != 4096)
-        breach("open files %llu, %llu", (unsigned long long)files.rlim_cur, (unsigned long long)files.rlim_max);
+        breach("open files %llu, %llu", (unsigned long long)files.rlim_cur,
+               (unsigned long long)files.rlim_max);
     if (core.rlim_max > 1)
         breach("core dumps: a program of the host's may be given this memory");
     contained("open files 1024 and 4096, no core");
@@ -265,9 +271,9 @@ static void resource_limits(void)
 
 static void environment_variables(void)
 {
-    static const char *const known[] = {"PATH=", "LANG=",        "TZ=",        "TMPDIR=",        "HOME=",
-                                        "CI=",   "LOGNAME=",     "SHELL=",
-                                        "USER=", "CUPEL_SUITE=", "CUPEL_JOB=", "CUPEL_ATTEMPT=", "SELFTEST_"};
+    static const char *const known[] = {
+        "PATH=",  "LANG=", "TZ=",          "TMPDIR=",    "HOME=",          "CI=",      "LOGNAME=",
+        "SHELL=", "USER=", "CUPEL_SUITE=", "CUPEL_JOB=", "CUPEL_ATTEMPT=", "SELFTEST_"};
     extern char **environ;
 
     for (char **e = environ; *e != NULL; e++) {
@@ -284,7 +290,8 @@ static void environment_variables(void)
 static void session(void)
 {
     if (getsid(0) != getpid() || getpgrp() != getpid())
-        breach("session %d and process group %d are not this job's own", (int)getsid(0), (int)getpgrp());
+        breach("session %d and process group %d are not this job's own", (int)getsid(0),
+               (int)getpgrp());
     if (open("/dev/tty", O_RDWR | O_CLOEXEC) >= 0)
         breach("there is a controlling terminal");
     contained("a session of its own, without a terminal");

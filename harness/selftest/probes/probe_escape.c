@@ -1,4 +1,5 @@
-/* probe_escape: ways out of the root, the namespaces and into PID 1, each one that worked somewhere once. */
+/* probe_escape: ways out of the root, the namespaces and into PID 1, each one that worked somewhere
+ * once. */
 #include "probes.h"
 
 #include <dirent.h>
@@ -79,7 +80,8 @@ static void open_by_handle(void)
 
     /* the root inode of an ext file system: what the shocker exploit of 2014 opened */
     h.bytes[0] = 2;
-    judge_call("open_by_handle_at", syscall(SYS_open_by_handle_at, AT_FDCWD, &h, O_RDONLY | O_PATH));
+    judge_call("open_by_handle_at",
+               syscall(SYS_open_by_handle_at, AT_FDCWD, &h, O_RDONLY | O_PATH));
 }
 
 /* ---- mounts ---- */
@@ -115,7 +117,8 @@ static void mount_cgroup(void)
     (void)mkdir("/tmp/cg", 0700);
     if (mount("cgroup2", "/tmp/cg", "cgroup2", 0, NULL) == 0)
         breach("a cgroup file system of one's own");
-    judge_call("mount of a cgroup file system", mount("cgroup", "/tmp/cg", "cgroup", 0, "none,name=selftest"));
+    judge_call("mount of a cgroup file system",
+               mount("cgroup", "/tmp/cg", "cgroup", 0, "none,name=selftest"));
 }
 
 static void unmask(void)
@@ -134,7 +137,8 @@ static void unmask(void)
 
 static void remount(void)
 {
-    judge_call("remount of /proc/sys to be written to", mount(NULL, "/proc/sys", NULL, MS_REMOUNT | MS_BIND, NULL));
+    judge_call("remount of /proc/sys to be written to",
+               mount(NULL, "/proc/sys", NULL, MS_REMOUNT | MS_BIND, NULL));
 }
 
 static void device_over_null(void)
@@ -180,7 +184,8 @@ static void user_namespace_clone3(void)
 
 static void other_namespaces(void)
 {
-    static const int flags[] = {CLONE_NEWNS, CLONE_NEWPID, CLONE_NEWNET, CLONE_NEWIPC, CLONE_NEWUTS, CLONE_NEWCGROUP};
+    static const int flags[] = {CLONE_NEWNS,  CLONE_NEWPID, CLONE_NEWNET,
+                                CLONE_NEWIPC, CLONE_NEWUTS, CLONE_NEWCGROUP};
 
     for (size_t i = 0; i < sizeof(flags) / sizeof(*flags); i++)
         if (!refused(unshare(flags[i])))
@@ -194,7 +199,8 @@ static void init_root(void)
 {
     char target[256];
 
-    if (readlink("/proc/1/root", target, sizeof(target)) >= 0 || readlink("/proc/1/cwd", target, sizeof(target)) >= 0)
+    if (readlink("/proc/1/root", target, sizeof(target)) >= 0 ||
+        readlink("/proc/1/cwd", target, sizeof(target)) >= 0)
         breach("/proc/1/root and /proc/1/cwd can be followed");
     expect_unopenable("/proc/1/root/", O_RDONLY);
     contained("/proc/1/root: %s", strerror(errno));
@@ -294,7 +300,8 @@ static void on_term(int sig)
 /* PID 1 passes the harness's SIGTERM on, nobody else's; and nothing else ends it. */
 static void init_signals(void)
 {
-    static const int signals[] = {SIGTERM, SIGKILL, SIGSTOP, SIGHUP, SIGINT, SIGUSR1, SIGSEGV, SIGTSTP};
+    static const int signals[] = {SIGTERM, SIGKILL, SIGSTOP, SIGHUP,
+                                  SIGINT,  SIGUSR1, SIGSEGV, SIGTSTP};
     char stat[512], *state;
 
     signal(SIGTERM, on_term);

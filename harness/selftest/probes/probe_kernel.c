@@ -1,6 +1,7 @@
-/* probe_kernel: surface of the kernel that no job needs. A call that the wall lets through is made with arguments that the kernel refuses
- * for their own sake, so that "reached the kernel" can be told from "refused" and nothing happens either way. Some calls ask for a
- * capability before they look: those are shown to fail by taking that wall away as well. */
+/* probe_kernel: surface of the kernel that no job needs. A call that the wall lets through is made
+ * with arguments that the kernel refuses for their own sake, so that "reached the kernel" can be
+ * told from "refused" and nothing happens either way. Some calls ask for a capability before they
+ * look: those are shown to fail by taking that wall away as well. */
 #include "probes.h"
 
 #include <dirent.h>
@@ -29,10 +30,10 @@
 
 /* ---- calls ---- */
 
-#define CALL(function, what, ...)                                                                                      \
-    static void function(void)                                                                                         \
-    {                                                                                                                  \
-        judge_call(what, syscall(__VA_ARGS__));                                                                        \
+#define CALL(function, what, ...)                                                                  \
+    static void function(void)                                                                     \
+    {                                                                                              \
+        judge_call(what, syscall(__VA_ARGS__));                                                    \
     }
 
 /* a size that is too large is refused before rights are looked at */
@@ -88,9 +89,10 @@ static void socket_of(const char *what, int family, int type, int protocol)
 }
 
 #define NO_FLAG 0x100 /* of a type of socket: likewise */
-#define NO_TYPE 15 /* of socket: the kernel says EINVAL before it looks for the family */
+#define NO_TYPE 15    /* of socket: the kernel says EINVAL before it looks for the family */
 
-/* A family is refused with what a kernel without it answers, so it takes a wrong type to tell who answered. */
+/* A family is refused with what a kernel without it answers, so it takes a wrong type to tell who
+ * answered. */
 static void family_of(const char *what, int family, int type, int protocol)
 {
     if (socket(family, NO_TYPE, protocol) >= 0 || errno != EAFNOSUPPORT)
@@ -115,7 +117,8 @@ static void audit(void)
     family_of("netlink audit", AF_NETLINK, SOCK_RAW, NETLINK_AUDIT);
 }
 
-/* 64 KiB of access list for each file that is in memory. Any value is too large before the kernel looks at it. */
+/* 64 KiB of access list for each file that is in memory. Any value is too large before the kernel
+ * looks at it. */
 static void large_attributes(void)
 {
     static char value[60000];
@@ -123,7 +126,8 @@ static void large_attributes(void)
 
     if (fd < 0)
         untested("memfd_create: %s", strerror(errno));
-    if (syscall(SYS_fsetxattr, fd, "system.posix_acl_access", value, sizeof(value), 0) == 0 || errno != E2BIG)
+    if (syscall(SYS_fsetxattr, fd, "system.posix_acl_access", value, sizeof(value), 0) == 0 ||
+        errno != E2BIG)
         breach("fsetxattr of %zu bytes reached the kernel: %s", sizeof(value), strerror(errno));
     contained("fsetxattr of %zu bytes: %s", sizeof(value), strerror(errno));
 }
@@ -136,20 +140,27 @@ static void multipath(void)
     contained("socket(multipath TCP): %s", strerror(errno));
 }
 
-/* What the kernel does not find it has the host's modprobe look for: nothing of all this may get so far. A wrong flag and a
- * wrong descriptor tell who answered, and keep a kernel that is asked in earnest from doing it. */
+/* What the kernel does not find it has the host's modprobe look for: nothing of all this may get so
+ * far. A wrong flag and a wrong descriptor tell who answered, and keep a kernel that is asked in
+ * earnest from doing it. */
 static void module_sockets(void)
 {
     static const struct {
         const char *what;
         int family, type, protocol;
     } sockets[] = {
-        {"SCTP", AF_INET, SOCK_STREAM, IPPROTO_SCTP},   {"SCTP", AF_INET6, SOCK_SEQPACKET, IPPROTO_SCTP},
-        {"DCCP", AF_INET, SOCK_DCCP, IPPROTO_DCCP},     {"L2TP", AF_INET6, SOCK_DGRAM, 115},
-        {"no such protocol", AF_INET, SOCK_STREAM, 99}, {"packets", AF_INET, SOCK_PACKET, 0},
-        {"RDS", AF_RDS, SOCK_SEQPACKET, 0},             {"TIPC", AF_TIPC, SOCK_RDM, 0},
-        {"Bluetooth", AF_BLUETOOTH, SOCK_RAW, 0},       {"CAN", AF_CAN, SOCK_RAW, 1},
-        {"XDP", AF_XDP, SOCK_RAW, 0},                   {"a family above all", 63, SOCK_STREAM, 0},
+        {"SCTP", AF_INET, SOCK_STREAM, IPPROTO_SCTP},
+        {"SCTP", AF_INET6, SOCK_SEQPACKET, IPPROTO_SCTP},
+        {"DCCP", AF_INET, SOCK_DCCP, IPPROTO_DCCP},
+        {"L2TP", AF_INET6, SOCK_DGRAM, 115},
+        {"no such protocol", AF_INET, SOCK_STREAM, 99},
+        {"packets", AF_INET, SOCK_PACKET, 0},
+        {"RDS", AF_RDS, SOCK_SEQPACKET, 0},
+        {"TIPC", AF_TIPC, SOCK_RDM, 0},
+        {"Bluetooth", AF_BLUETOOTH, SOCK_RAW, 0},
+        {"CAN", AF_CAN, SOCK_RAW, 1},
+        {"XDP", AF_XDP, SOCK_RAW, 0},
+        {"a family above all", 63, SOCK_STREAM, 0},
     };
     int pair[2];
 
@@ -161,7 +172,8 @@ static void module_sockets(void)
         if (socketpair(sockets[i].family, type, sockets[i].protocol, pair) == 0 || errno == EINVAL)
             breach("socketpair(%s) reached the kernel: %s", sockets[i].what, strerror(errno));
     }
-    contained("none of %zu kinds of sockets: %s", sizeof(sockets) / sizeof(*sockets), strerror(errno));
+    contained("none of %zu kinds of sockets: %s", sizeof(sockets) / sizeof(*sockets),
+              strerror(errno));
 }
 
 static void module_ioctls(void)
@@ -293,9 +305,9 @@ static void kmsg(void)
 
 static void proc_sys(void)
 {
-    static const char *const files[] = {"kernel/core_pattern", "kernel/modprobe",    "kernel/hostname",
-                                        "kernel/sem",          "kernel/shmmax",      "vm/swappiness",
-                                        "fs/file-max",         "net/ipv4/ip_forward"};
+    static const char *const files[] = {
+        "kernel/core_pattern", "kernel/modprobe", "kernel/hostname", "kernel/sem",
+        "kernel/shmmax",       "vm/swappiness",   "fs/file-max",     "net/ipv4/ip_forward"};
     char path[128];
 
     for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++) {
@@ -314,7 +326,8 @@ static void proc_irq(void)
 
 static void proc_hidden(void)
 {
-    static const char *const files[] = {"kcore", "keys", "timer_list", "interrupts", "sched_debug", "latency_stats"};
+    static const char *const files[] = {"kcore",      "keys",        "timer_list",
+                                        "interrupts", "sched_debug", "latency_stats"};
     char path[64], byte[2];
 
     for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++) {
@@ -343,9 +356,10 @@ static void sys_write(void)
 
 static void cgroup_files(void)
 {
-    static const char *const files[] = {"release_agent",       "cgroup.procs", "notify_on_release",
-                                        "memory/cgroup.procs", "memory.max",   "memory/memory.limit_in_bytes",
-                                        "pids/pids.max",       "pids.max"};
+    static const char *const files[] = {"release_agent",     "cgroup.procs",
+                                        "notify_on_release", "memory/cgroup.procs",
+                                        "memory.max",        "memory/memory.limit_in_bytes",
+                                        "pids/pids.max",     "pids.max"};
     char path[128];
 
     for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++) {
@@ -361,8 +375,9 @@ static void cgroup_files(void)
 
 static void device_nodes(void)
 {
-    static const char *const known[] = {".",   "..",    "null",   "zero", "full", "random", "urandom", "tty",    "fd",
-                                        "pts", "stdin", "stdout", "shm",  "ptmx", "stderr", "mqueue",  "console"};
+    static const char *const known[] = {".",       "..",   "null",   "zero",   "full",   "random",
+                                        "urandom", "tty",  "fd",     "pts",    "stdin",  "stdout",
+                                        "shm",     "ptmx", "stderr", "mqueue", "console"};
     DIR *dir = opendir("/dev");
     struct dirent *e;
 
@@ -389,7 +404,8 @@ static void mknod_device(void)
                  {"/dev/port", S_IFCHR, 1, 4}};
 
     for (size_t i = 0; i < sizeof(nodes) / sizeof(*nodes); i++)
-        if (mknod(nodes[i].path, nodes[i].type | 0600, makedev(nodes[i].major, nodes[i].minor)) == 0) {
+        if (mknod(nodes[i].path, nodes[i].type | 0600, makedev(nodes[i].major, nodes[i].minor)) ==
+            0) {
             (void)unlink(nodes[i].path);
             breach("%s can be made", nodes[i].path);
         }
@@ -398,7 +414,8 @@ static void mknod_device(void)
 
 static void immutable(void)
 {
-    int fd = open("/tmp/immutable", O_RDWR | O_CREAT | O_CLOEXEC, 0600), flags = FS_IMMUTABLE_FL, none = 0;
+    int fd = open("/tmp/immutable", O_RDWR | O_CREAT | O_CLOEXEC, 0600), flags = FS_IMMUTABLE_FL,
+        none = 0;
 
     if (fd < 0)
         untested("/tmp/immutable: %s", strerror(errno));

@@ -1,4 +1,5 @@
-/* probe_leftovers: what tries to outlive its job. Processes are looked for from outside; what a job planted, the next one looks for. */
+/* probe_leftovers: what tries to outlive its job. Processes are looked for from outside; what a job
+ * planted, the next one looks for. */
 #include "probes.h"
 
 #include <dirent.h>
@@ -20,7 +21,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Every process of these ends by itself after a while, whatever happens: they are also run without any wall. */
+/* Every process of these ends by itself after a while, whatever happens: they are also run without
+ * any wall. */
 #define LIFE_S 20
 
 /* The token is what the harness looks for among the host's processes. */
@@ -111,7 +113,8 @@ static void traced_left(void)
     nap_ms(20);
 }
 
-/* Forks and exits, and so does its child: always another pid. Slowly enough to harm nobody where nothing holds it. */
+/* Forks and exits, and so does its child: always another pid. Slowly enough to harm nobody where
+ * nothing holds it. */
 static void hopper_left(void)
 {
     if (in_orphan()) {
@@ -218,7 +221,8 @@ static void plant_ipc(void)
 
 static void find_ipc(void)
 {
-    int shm = shmget(token_key(), 0, 0), sem = semget(token_key(), 0, 0), msg = msgget(token_key(), 0);
+    int shm = shmget(token_key(), 0, 0), sem = semget(token_key(), 0, 0),
+        msg = msgget(token_key(), 0);
     bool queue = mq_unlink("/selftest-left") == 0;
 
     if (shm >= 0)
@@ -253,7 +257,8 @@ static void plant_closed(void)
     if (mkdir("/tmp/closed", 0700) < 0 || chdir("/tmp/closed") < 0)
         untested("/tmp/closed: %s", strerror(errno));
     for (int i = 0; i < 20; i++) {
-        if (mkdir("b", 0700) < 0 || symlink("/", "b/link") < 0 || mknod("b/fifo", S_IFIFO, 0) < 0 || chdir("b") < 0)
+        if (mkdir("b", 0700) < 0 || symlink("/", "b/link") < 0 || mknod("b/fifo", S_IFIFO, 0) < 0 ||
+            chdir("b") < 0)
             untested("level %d: %s", i, strerror(errno));
         close(open("file", O_WRONLY | O_CREAT, 0));
         (void)chmod(".", 0);
@@ -308,11 +313,14 @@ static void step_stdin(void)
 }
 
 const struct probe leftover_probes[] = {
-    {"daemon-left", daemon_left}, {"deaf-left", deaf_left},       {"stopped-left", stopped_left},
-    {"traced-left", traced_left}, {"hopper-left", hopper_left},   {"pipe-holder", pipe_holder},
-    {"zombies", zombies},         {"plant-files", plant_files},   {"files-left", find_files},
-    {"plant-ipc", plant_ipc},     {"ipc-left", find_ipc},         {"plant-deep", plant_deep},
-    {"deep-tree", find_deep},     {"plant-closed", plant_closed}, {"closed-tree", find_closed},
-    {"plant-names", plant_names}, {"bad-names-left", find_names}, {"plant-null-file", plant_null_file},
-    {"step-stdin", step_stdin},   {0},
+    {"daemon-left", daemon_left},   {"deaf-left", deaf_left},
+    {"stopped-left", stopped_left}, {"traced-left", traced_left},
+    {"hopper-left", hopper_left},   {"pipe-holder", pipe_holder},
+    {"zombies", zombies},           {"plant-files", plant_files},
+    {"files-left", find_files},     {"plant-ipc", plant_ipc},
+    {"ipc-left", find_ipc},         {"plant-deep", plant_deep},
+    {"deep-tree", find_deep},       {"plant-closed", plant_closed},
+    {"closed-tree", find_closed},   {"plant-names", plant_names},
+    {"bad-names-left", find_names}, {"plant-null-file", plant_null_file},
+    {"step-stdin", step_stdin},     {0},
 };

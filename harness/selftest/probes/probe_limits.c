@@ -1,5 +1,6 @@
-/* probe_limits: asks for more than the job was given, but never for more than a machine without limits has to spare: so that a probe may
- * be run without its limit, and then says that it got everything. How the limit ends the job is judged from outside. */
+/* probe_limits: asks for more than the job was given, but never for more than a machine without
+ * limits has to spare: so that a probe may be run without its limit, and then says that it got
+ * everything. How the limit ends the job is judged from outside. */
 #include "probes.h"
 
 #include <errno.h>
@@ -67,7 +68,8 @@ static void thread_many(void)
 
     pthread_attr_init(&attributes);
     pthread_attr_setstacksize(&attributes, (size_t)64 * 1024);
-    for (pthread_t thread; n < PIDS_ASKED && pthread_create(&thread, &attributes, thread_main, NULL) == 0;)
+    for (pthread_t thread;
+         n < PIDS_ASKED && pthread_create(&thread, &attributes, thread_main, NULL) == 0;)
         n++;
     if (n == PIDS_ASKED)
         breach("%d threads at once", n);
@@ -105,7 +107,8 @@ static void fill(char *at, size_t size)
 
 static void memory_anonymous(void)
 {
-    fill(mmap(NULL, MEMORY_ASKED, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), MEMORY_ASKED);
+    fill(mmap(NULL, MEMORY_ASKED, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),
+         MEMORY_ASKED);
     breach("%zu MiB of memory", MEMORY_ASKED / MIB);
 }
 

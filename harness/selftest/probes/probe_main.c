@@ -1,5 +1,5 @@
-/* probe_main: finds a probe by its name and runs it; and what all probes need. One static program with all of them, so that it runs in
- * any root. */
+/* probe_main: finds a probe by its name and runs it; and what all probes need. One static program
+ * with all of them, so that it runs in any root. */
 #include "probes.h"
 
 #include <errno.h>
@@ -34,13 +34,13 @@ static _Noreturn void say(int code, const char *word, const char *fmt, va_list a
     _exit(code);
 }
 
-#define SAYS(function, code, word)                                                                                     \
-    _Noreturn void function(const char *fmt, ...)                                                                      \
-    {                                                                                                                  \
-        va_list ap;                                                                                                    \
-                                                                                                                       \
-        va_start(ap, fmt);                                                                                             \
-        say(code, word, fmt, ap);                                                                                      \
+#define SAYS(function, code, word)                                                                 \
+    _Noreturn void function(const char *fmt, ...)                                                  \
+    {                                                                                              \
+        va_list ap;                                                                                \
+                                                                                                   \
+        va_start(ap, fmt);                                                                         \
+        say(code, word, fmt, ap);                                                                  \
     }
 SAYS(breach, PROBE_BREACH, "BREACH")
 SAYS(contained, PROBE_CONTAINED, "contained")
@@ -161,8 +161,9 @@ static void have_company(void)
 
 int main(int argc, char **argv)
 {
-    const struct probe *const tables[] = {escape_probes, kernel_probes,      neighbour_probes, leftover_probes,
-                                          result_probes, environment_probes, limit_probes,     uncounted_probes};
+    const struct probe *const tables[] = {escape_probes,   kernel_probes,   neighbour_probes,
+                                          leftover_probes, result_probes,   environment_probes,
+                                          limit_probes,    uncounted_probes};
 
     if (argc == 3 && strcmp(argv[1], "beside") == 0) {
         have_company();

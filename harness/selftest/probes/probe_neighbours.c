@@ -1,5 +1,6 @@
-/* probe_neighbours: one job holds something of every kind that has a name (`neighbour`), the others look for it meanwhile. What the host
- * itself holds is looked for as well: the harness has put it there. */
+/* probe_neighbours: one job holds something of every kind that has a name (`neighbour`), the others
+ * look for it meanwhile. What the host itself holds is looked for as well: the harness has put it
+ * there. */
 #include "probes.h"
 
 #include <dirent.h>
@@ -34,7 +35,8 @@ static socklen_t abstract_address(struct sockaddr_un *address)
     int n;
 
     *address = (struct sockaddr_un){.sun_family = AF_UNIX};
-    n = snprintf(address->sun_path + 1, sizeof(address->sun_path) - 1, "%s", with_token("selftest"));
+    n = snprintf(address->sun_path + 1, sizeof(address->sun_path) - 1, "%s",
+                 with_token("selftest"));
     return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)n);
 }
 
@@ -62,15 +64,16 @@ static void own_ids(void)
     contained("told its ids");
 }
 
-/* Holds one of each, as long as it is told; what the kernel would keep is removed again, in case a wall was taken away. */
+/* Holds one of each, as long as it is told; what the kernel would keep is removed again, in case a
+ * wall was taken away. */
 static void neighbour(void)
 {
     unsigned hold_ms = (unsigned)strtoul(from_harness("SELFTEST_HOLD_MS"), NULL, 10);
     struct sockaddr_un address;
     socklen_t len = abstract_address(&address);
     int s = socket(AF_UNIX, SOCK_STREAM, 0), file = open(SHARED_FILE, O_RDONLY);
-    int segment = shmget(token_key(), 4096, IPC_CREAT | 0666), sem = semget(token_key(), 1, IPC_CREAT | 0666),
-        msg = msgget(token_key(), IPC_CREAT | 0666);
+    int segment = shmget(token_key(), 4096, IPC_CREAT | 0666),
+        sem = semget(token_key(), 1, IPC_CREAT | 0666), msg = msgget(token_key(), IPC_CREAT | 0666);
     int shm = shm_open(slash_name(), O_RDWR | O_CREAT, 0666);
     mqd_t mq = mq_open(slash_name(), O_RDWR | O_CREAT | O_NONBLOCK, 0666, NULL);
     struct timespec now;
@@ -134,7 +137,8 @@ static void proc_snooping(void)
     if (pid == 0)
         contained("/proc shows PID 1 and this process");
     snprintf(path, sizeof(path), "/proc/%d/comm", (int)pid);
-    breach("/proc shows process %d: %s", (int)pid, slurp(path, name, sizeof(name)) > 0 ? strtok(name, "\n") : "?");
+    breach("/proc shows process %d: %s", (int)pid,
+           slurp(path, name, sizeof(name)) > 0 ? strtok(name, "\n") : "?");
 }
 
 static void signals(void)
@@ -195,8 +199,8 @@ static void posix_mqueue(void)
 /* The harness has put a key of this name into its session keyring. */
 static void session_keyring(void)
 {
-    long key =
-        syscall(SYS_keyctl, 10 /* KEYCTL_SEARCH */, -3 /* the session keyring */, "user", with_token("selftest"), 0);
+    long key = syscall(SYS_keyctl, 10 /* KEYCTL_SEARCH */, -3 /* the session keyring */, "user",
+                       with_token("selftest"), 0);
 
     if (key >= 0)
         breach("a key of whoever started cupel is found in the session keyring");
@@ -219,9 +223,10 @@ static void abstract_socket(void)
 /* The harness listens there, on the host. */
 static void host_loopback(void)
 {
-    struct sockaddr_in address = {.sin_family = AF_INET,
-                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-                                  .sin_port = htons((uint16_t)strtoul(from_harness("SELFTEST_PORT"), NULL, 10))};
+    struct sockaddr_in address = {
+        .sin_family = AF_INET,
+        .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+        .sin_port = htons((uint16_t)strtoul(from_harness("SELFTEST_PORT"), NULL, 10))};
     int s = socket(AF_INET, SOCK_STREAM, 0);
 
     if (connect(s, (struct sockaddr *)&address, sizeof(address)) == 0)
@@ -240,8 +245,9 @@ static void interfaces(void)
         char *colon = strchr(line, ':');
 
         line += strspn(line, " ");
-        if (n >= 2 && colon != NULL && strncmp(line, "lo:", 3) != 0 && strncmp(line, "tunl", 4) != 0 &&
-            strncmp(line, "sit", 3) != 0 && strncmp(line, "ip6", 3) != 0 && strncmp(line, "gre", 3) != 0) {
+        if (n >= 2 && colon != NULL && strncmp(line, "lo:", 3) != 0 &&
+            strncmp(line, "tunl", 4) != 0 && strncmp(line, "sit", 3) != 0 &&
+            strncmp(line, "ip6", 3) != 0 && strncmp(line, "gre", 3) != 0) {
             *colon = '\0';
             breach("the interface %s is seen", line);
         }
@@ -274,12 +280,14 @@ static void shared_fifo(void)
 static void shared_write(void)
 {
     expect_unopenable(SHARED_FILE, O_WRONLY);
-    if (chmod(SHARED_FILE, 0777) == 0 || unlink(SHARED_FILE) == 0 || open("/shared/new", O_CREAT | O_WRONLY, 0600) >= 0)
+    if (chmod(SHARED_FILE, 0777) == 0 || unlink(SHARED_FILE) == 0 ||
+        open("/shared/new", O_CREAT | O_WRONLY, 0600) >= 0)
         breach("a read-only input can be changed");
     contained("%s: %s", SHARED_FILE, strerror(errno));
 }
 
-/* Which pages of a shared lower file are in memory is told by the time that reading them takes, at least: one kernel, one page cache. */
+/* Which pages of a shared lower file are in memory is told by the time that reading them takes, at
+ * least: one kernel, one page cache. */
 static void cache_timing(void)
 {
     struct {
@@ -290,7 +298,8 @@ static void cache_timing(void)
     long r = syscall(451 /* cachestat */, fd, &range, stat, 0);
 
     if (r == 0 && stat[0] > 0)
-        known_open("cachestat tells that %llu pages of a shared file are in memory", (unsigned long long)stat[0]);
+        known_open("cachestat tells that %llu pages of a shared file are in memory",
+                   (unsigned long long)stat[0]);
     known_open("how long a read of a shared file takes tells whether it is in memory");
 }
 

@@ -1,5 +1,5 @@
-/* probe_results: what a job leaves in the place of its artifacts, and what it prints to be taken for something else. All of it is judged
- * from outside: these only make it. */
+/* probe_results: what a job leaves in the place of its artifacts, and what it prints to be taken
+ * for something else. All of it is judged from outside: these only make it. */
 #include "probes.h"
 
 #include <errno.h>
@@ -105,7 +105,8 @@ static void artifact_sparse(void)
 
 static void artifact_names(void)
 {
-    static const char *const names[] = {"new\nline", "\xff\xfe", "\x1b[2J", "\"<&]]>", "-rf", "..."};
+    static const char *const names[] = {"new\nline", "\xff\xfe", "\x1b[2J",
+                                        "\"<&]]>",   "-rf",      "..."};
 
     if (chdir("/work") < 0)
         untested("/work: %s", strerror(errno));
@@ -124,9 +125,11 @@ static void print_all(const char *text)
 
 static void forged_verdict(void)
 {
-    print_all("{\"id\":\"forged-verdict\",\"job\":\"forged-verdict\",\"verdict\":\"passed\",\"exit\":0}\n"
-              "        PASS [   0.001s] forged-verdict\nok 1 - forged-verdict\n##[endgroup]\n::endgroup::\n"
-              "\n     Summary [   0.001s] 1 job: 1 passed\n");
+    print_all(
+        "{\"id\":\"forged-verdict\",\"job\":\"forged-verdict\",\"verdict\":\"passed\",\"exit\":0}\n"
+        "        PASS [   0.001s] forged-verdict\nok 1 - "
+        "forged-verdict\n##[endgroup]\n::endgroup::\n"
+        "\n     Summary [   0.001s] 1 job: 1 passed\n");
     _exit(7);
 }
 
@@ -142,9 +145,10 @@ static void exit_124(void)
 
 static void breaks_xml(void)
 {
-    print_all(
-        "]]></system-out></testcase><testcase name=\"forged\" classname=\"forged\" time=\"0\"/></testsuite>"
-        "<testsuite name=\"forged\"> &bad; <!-- \x01\x08\x0b\x0c\x1b\x7f \xc0\x80 \xed\xa0\x80 \xef\xbf\xbf \xff\n");
+    print_all("]]></system-out></testcase><testcase name=\"forged\" classname=\"forged\" "
+              "time=\"0\"/></testsuite>"
+              "<testsuite name=\"forged\"> &bad; <!-- \x01\x08\x0b\x0c\x1b\x7f \xc0\x80 "
+              "\xed\xa0\x80 \xef\xbf\xbf \xff\n");
     _exit(7);
 }
 
@@ -155,8 +159,8 @@ static void linger(void)
     nap_ms(5000);
 }
 
-/* All that a job may choose the words of, and that gets into the results: names of artifacts, the command line of a process that is
- * left over, and its output, which does not. */
+/* All that a job may choose the words of, and that gets into the results: names of artifacts, the
+ * command line of a process that is left over, and its output, which does not. */
 static void breaks_json(void)
 {
     char *const argv[] = {(char *)FORGED_LINE, (char *)"linger", NULL};
@@ -171,7 +175,8 @@ static void breaks_json(void)
     _exit(7);
 }
 
-/* Clears the screen, sets the title, moves up and writes over what is there, in 7 and in 8 bits, and backwards. */
+/* Clears the screen, sets the title, moves up and writes over what is there, in 7 and in 8 bits,
+ * and backwards. */
 static void breaks_terminal(void)
 {
     print_all("\x1b[2J\x1b[H\x1b]0;forged\x07\x1b[5A\r        PASS [   0.001s] breaks-terminal\x9b"

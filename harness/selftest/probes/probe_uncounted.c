@@ -1,7 +1,7 @@
-/* probe_uncounted: what the kernel counts by user, by the owner of a user namespace, or for the whole
- * machine, and not by control group: one job takes all that there is of it (the neighbour, see
- * probe_neighbours.c), another one wants some; and memory that is on no group's account. Asks for little
- * more than a job may have, so that without its wall the machine is not short of it. */
+/* probe_uncounted: what the kernel counts by user, by the owner of a user namespace, or for the
+ * whole machine, and not by control group: one job takes all that there is of it (the neighbour,
+ * see probe_neighbours.c), another one wants some; and memory that is on no group's account. Asks
+ * for little more than a job may have, so that without its wall the machine is not short of it. */
 #include "probes.h"
 
 #include <dirent.h>
@@ -22,14 +22,16 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <unistd.h>
 #include <time.h>
+#include <unistd.h>
 
 #define MIB ((size_t)1 << 20)
 #define NETLINK_ASKED (24 * MIB)
 #define BACKLOG_ASKED (24 * MIB)
 #define BACKLOG_MOST 512
-#define BACKLOG_EACH ((size_t)64 << 10) /* fits into what a receiver offers at once: nothing stays with the sender */
+#define BACKLOG_EACH                                                                               \
+    ((size_t)64 << 10) /* fits into what a receiver offers at once: nothing stays with the sender  \
+                        */
 #define ERRORS_ASKED (24 * MIB)
 #define UNACCEPTED_ASKED 8192
 #define PTYS_ASKED 128
@@ -262,12 +264,14 @@ static size_t send_some(int fd)
     size_t sum = 0;
     ssize_t n;
 
-    while (sum < BACKLOG_EACH && (n = send(fd, zeros, sizeof(zeros), MSG_DONTWAIT | MSG_NOSIGNAL)) > 0)
+    while (sum < BACKLOG_EACH &&
+           (n = send(fd, zeros, sizeof(zeros), MSG_DONTWAIT | MSG_NOSIGNAL)) > 0)
         sum += (size_t)n;
     return sum;
 }
 
-/* The slot looks at lists of sockets for a twentieth of its time: on a slow machine that takes a while. */
+/* The slot looks at lists of sockets for a twentieth of its time: on a slow machine that takes a
+ * while. */
 static void wait_for_a_look(void)
 {
     struct timespec from, to;
@@ -280,11 +284,12 @@ static void wait_for_a_look(void)
     clock_gettime(CLOCK_MONOTONIC, &to);
     if (f != NULL)
         fclose(f);
-    nap_ms((unsigned)(2000 + 60 * ((to.tv_sec - from.tv_sec) * 1000 + (to.tv_nsec - from.tv_nsec) / 1000000)));
+    nap_ms((unsigned)(2000 + 60 * ((to.tv_sec - from.tv_sec) * 1000 +
+                                   (to.tv_nsec - from.tv_nsec) / 1000000)));
 }
 
-/* A connection that nobody accepts is nobody's, and so is what was sent by it. What is still to be sent counts,
- * on v2. */
+/* A connection that nobody accepts is nobody's, and so is what was sent by it. What is still to be
+ * sent counts, on v2. */
 static void memory_backlog(void)
 {
     struct sockaddr_in there;
@@ -365,9 +370,8 @@ static void judge_errors(size_t sum)
 
 static void memory_errors(void)
 {
-    const struct sockaddr_in nobody = {.sin_family = AF_INET,
-                                       .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-                                       .sin_port = htons(9)};
+    const struct sockaddr_in nobody = {
+        .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons(9)};
     size_t sum = 0, more = 1;
 
     while (sum < ERRORS_ASKED && more > 0) {
@@ -404,7 +408,8 @@ static void memory_tcp_errors(void)
 
 /* ---- disks ---- */
 
-/* Whether a loop device of this directory, by that prefix, has a file of this name that can be read. */
+/* Whether a loop device of this directory, by that prefix, has a file of this name that can be
+ * read. */
 static void find_file(const char *directory, const char *prefix, const char *file)
 {
     DIR *dir = opendir(directory);

@@ -1,6 +1,8 @@
-/* probes: what the programs of `cupel selftest` share. Each probe tries one thing from inside a job and says what came of it; the
- * harness (harness/selftest/) has the table of what each is for, and judges from outside what cannot be judged from here. Written
- * so that even without any wall nothing is harmed: what would change the machine is asked for with arguments that it must refuse. */
+/* probes: what the programs of `cupel selftest` share. Each probe tries one thing from inside a job
+ * and says what came of it; the harness (harness/selftest/) has the table of what each is for, and
+ * judges from outside what cannot be judged from here. Written so that even without any wall
+ * nothing is harmed: what would change the machine is asked for with arguments that it must refuse.
+ */
 #pragma once
 
 #include <stdbool.h>
@@ -8,7 +10,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* The exit codes, which harness/selftest/selftest_private.h repeats. Each prints its word and the detail on standard output, and ends. */
+/* The exit codes, which harness/selftest/selftest_private.h repeats. Each prints its word and the
+ * detail on standard output, and ends. */
 #define PROBE_CONTAINED 0
 #define PROBE_BREACH 10
 #define PROBE_UNTESTED 11
@@ -18,14 +21,16 @@ _Noreturn void contained(const char *fmt, ...) __attribute__((format(printf, 1, 
 _Noreturn void untested(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 _Noreturn void known_open(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
-/* Whether a call that returned r was refused before the kernel looked at its arguments: EPERM, EACCES or ENOSYS. */
+/* Whether a call that returned r was refused before the kernel looked at its arguments: EPERM,
+ * EACCES or ENOSYS. */
 bool refused(long r);
 /* breach if the call got through to the kernel, else contained. Reads errno. */
 _Noreturn void judge_call(const char *what, long r);
 /* breach if any open of `path` with `flags` succeeds. Never writes. */
 void expect_unopenable(const char *path, int flags);
 
-/* From the harness, by environment: SELFTEST_TOKEN (in names that are looked for outside), SELFTEST_SECRET, ... */
+/* From the harness, by environment: SELFTEST_TOKEN (in names that are looked for outside),
+ * SELFTEST_SECRET, ... */
 const char *from_harness(const char *name);
 const char *token(void);
 /* "PREFIX-TOKEN" in static memory. */
@@ -34,7 +39,8 @@ const char *with_token(const char *prefix);
 int token_key(void);
 
 void nap_ms(unsigned ms);
-/* A process that PID 1 inherits: true in it. The caller goes on once the process between them is gone. */
+/* A process that PID 1 inherits: true in it. The caller goes on once the process between them is
+ * gone. */
 bool in_orphan(void);
 /* Exit code of a child that runs fn, or 128 + its signal. */
 int in_child(void (*fn)(void));
@@ -45,7 +51,8 @@ struct probe {
     const char *name;
     void (*run)(void);
 };
-extern const struct probe escape_probes[], kernel_probes[], neighbour_probes[], leftover_probes[], result_probes[],
-    environment_probes[], limit_probes[], uncounted_probes[];
-/* probe_uncounted.c: takes all that the kernel gives a user of what it counts by user, until the end of the process. */
+extern const struct probe escape_probes[], kernel_probes[], neighbour_probes[], leftover_probes[],
+    result_probes[], environment_probes[], limit_probes[], uncounted_probes[];
+/* probe_uncounted.c: takes all that the kernel gives a user of what it counts by user, until the
+ * end of the process. */
 void hold_counted(void);
