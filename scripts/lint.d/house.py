@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The house's rules as tables: which rooms there are, what each may include, which files the stricter rules are about.
+
+This is the one place to change when a folder is added, split or renamed. The checks in c_rules.py and objects.py read it;
+it checks nothing itself.
+"""
+
+# A room is a folder. `public`: its headers that other rooms may include. `may`: the rooms that it may include.
+# A file belongs to the room with the longest matching folder, so that a room may lie within another.
+ROOMS = {
+    "base": {"public": ["base.h", "program.h", "weaken.h"], "may": []},
+    "jobs": {"public": ["jobs.h"], "may": ["base"]},
+    "rootfs-cache": {"public": ["cache.h"], "may": ["base"]},
+    "reports": {"public": ["reports.h"], "may": ["base"]},
+    "harness/cgroup": {"public": ["cgroup.h"], "may": ["base"]},
+    "harness/rights": {"public": ["rights.h"], "may": ["base", "harness/cgroup"]},
+    "harness/sandbox": {"public": ["sandbox.h"], "may": ["base", "jobs"]},
+    "harness/supervisor": {
+        "public": ["supervisor.h"],
+        "may": ["base", "jobs", "rootfs-cache", "reports", "harness/cgroup", "harness/sandbox"],
+    },
+    "harness/doctor": {
+        "public": ["doctor.h"],
+        "may": ["base", "rootfs-cache", "harness/cgroup", "harness/rights", "harness/sandbox", "harness/supervisor"],
+    },
+    "harness/selftest": {
+        "public": ["selftest.h"],
+        "may": ["base", "jobs", "reports", "harness/sandbox", "harness/supervisor"],
+    },
+    "harness/cli": {
+        "public": [],
+        "may": [
+            "base", "jobs", "rootfs-cache", "reports", "harness/rights", "harness/sandbox", "harness/supervisor",
+            "harness/doctor", "harness/selftest",
+        ],
+    },
+    # A program of its own, which is linked with nothing of the house.
+    "tests/hostile": {"public": [], "may": []},
+    "bench": {"public": [], "may": []},
+}
+
+# Folders whose files may include any header, private ones too: tests look inside.
+# No room may include anything of theirs.
+TESTS = ["tests/unit", "tests/fuzz", "tests/network"]
+
+# Not looked at by any check of code: other people's bytes, and programs that tests compile inside of jobs.
+FIXTURES = ["tests/fixtures/", "tests/fuzz/corpus/"]
+
+# What runs between clone and exec: a folder ("x/init/"), or single files.
+# No object of it may lead to malloc, stdio or the error object. objects.py checks that in the objects of a build.
+INIT = [
+    "harness/sandbox/init.c", "harness/sandbox/mounts.c", "harness/sandbox/overlay.c", "harness/sandbox/borrow.c",
+    "harness/sandbox/command.c", "harness/sandbox/terminal.c", "harness/sandbox/landlock.c", "harness/sandbox/leaks.c",
+    "harness/sandbox/passwd.c", "harness/sandbox/home.c", "harness/sandbox/names.c", "harness/sandbox/explain.c",
+    "harness/sandbox/small.c",
+]
+# Files that are half under that rule: to be cut apart, so that their other half can join INIT.
+INIT_HALVES = ["harness/sandbox/enter.c", "harness/sandbox/namespaces.c"]
+
+# Forbidden functions that INIT may reach all the same, as "caller -> callee", each with the reason.
+INIT_EXCEPTIONS = {}
+
+# What touches hostile bytes, in a confined child: a folder ("x/confined/"), or single files.
+CONFINED = [
+    "rootfs-cache/" + name
+    for name in (
+        "answer.c", "answer.h", "attributes.c", "blobs.c", "blobs.h", "changed.c", "changed.h", "child.c", "child.h",
+        "chosen.c", "config.c", "config.h", "confine.c", "confine.h", "contents.c", "contents.h", "dirtimes.c",
+        "document.c", "document.h", "export.c", "files.c", "filetype.c", "filetype.h", "flat.c", "flatten.h",
+        "gunzip.c", "gunzip.h", "holes.c", "holes.h", "image.c", "image.h", "inspect.c", "layer.c", "layer.h",
+        "likeness.c", "likeness.h", "links.c", "links.h", "merge.c", "merge.h", "recognise.c", "recognise.h",
+        "remote.c", "remote.h", "stream.c", "stream.h", "tarwriter.c", "tarwriter.h", "topdir.c", "treesum.c",
+        "treesum.h", "unpack.c", "unpack.h", "unpacker.h", "whiteout.c",
+    )
+]
+# The room in which CONFINED lies: the rules about children and JSON are about it.
+CONFINED_ROOM = "rootfs-cache"
+
+# Headers of libraries that read hostile bytes: for files of CONFINED (and tests) only.
+CONFINED_HEADERS = ["archive.h", "archive_entry.h", "zlib.h"]
+
+# Files of that room outside of CONFINED that may read JSON, and whose JSON that is.
+JSON_READERS = {
+    "rootfs-cache/cache.c": "an image's configuration as the confined child has answered it and the store has kept it",
+    "rootfs-cache/derive.c": "the store's own records",
+    "rootfs-cache/gc.c": "the store's own records",
+    "rootfs-cache/listing.c": "the store's own records",
+    "rootfs-cache/locked.c": "the store's own records",
+    "rootfs-cache/lockfile.c": "cupel.lock, which is trusted like the job file beside it, and fuzzed",
+    "rootfs-cache/names.c": "the store's own records",
+    "rootfs-cache/record.c": "the store's own records",
+    "rootfs-cache/verify.c": "the store's own records",
+}
+
+# File names that have to occur more than once, and why.
+COMMON_FILE_NAMES = {}
+
+# The longest line of a C file, in columns.
+LINE_LENGTH = 100
+
+# The most words in one sentence of the docs.
+SENTENCE_WORDS = 30
+
+# How a comment over a function must not begin: the reader would have to look elsewhere for what it is about.
+RIDDLES = [
+    "It", "Its", "They", "Their", "Those", "These", "That", "Who", "Whoever", "Nobody", "Somebody", "So", "And", "But",
+    "Also", "Then", "Otherwise", "Likewise", "Of", "As", "Without", "With", "By", "From", "For", "In", "At", "To", "Over",
+    "Not", "Nor", "Until", "Once", "When", "While", "After", "Before",
+]
