@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Checks of Markdown: links resolve, each line of a paragraph or list has one sentence, and none is too long.
+"""Checks of Markdown: links and names of files resolve, each line of a paragraph or list has one sentence, and none is too long.
 
-    prose.py links | sentence-lines | sentence-words     prints findings, one a line; exit 0 none, 1 some
+    prose.py links | doc-files | sentence-lines | sentence-words     prints findings, one a line; exit 0 none, 1 some
 
 Code blocks, tables, headings and HTML are left alone: a sentence in a cell of a table is neither split nor counted.
 """
@@ -257,6 +257,25 @@ def check_links(found):
                 found.add(path, line, f"the link {target} leads nowhere: there is no {to}")
             elif anchor and to.endswith(".md") and urllib.parse.unquote(anchor) not in anchors(to):
                 found.add(path, line, f"the link {target} leads nowhere: {to} has no heading of that name")
+
+
+def check_doc_files(found):
+    """Files that the docs name in code (`x.c`, `room/x.sh`) are there; the changelog tells of the past and may name others."""
+    tracked = tree.files()
+    ends = {"/".join(f.split("/")[n:]) for f in tracked for n in range(f.count("/") + 1)}
+    for path in tree.markdown_files():
+        fence = None
+        for number, line in enumerate(tree.read(path).split("\n"), 1):
+            mark = FENCE.match(line)
+            if mark:
+                fence = None if fence and mark.group(1).startswith(fence) else fence or mark.group(1)
+            if fence or mark or path == "CHANGELOG.md":
+                continue
+            for code in re.findall(r"`([^`]+)`", line):
+                for name in re.findall(r"(?<![\w./{*-])((?:[\w-]+/)*[\w-]+\.(?:c|h|sh|bash|py))(?![\w./*-])", code):
+                    if name not in ends and name not in house.FOREIGN_FILES:
+                        found.add(path, number, f"{name} is named and is no file of the tree: say where it is now, or, if it "
+                                                "is not ours, add it to FOREIGN_FILES (scripts/lint.d/house.py)")
 
 
 CHECKS = {name[len("check_"):].replace("_", "-"): f for name, f in list(globals().items()) if name.startswith("check_")}
