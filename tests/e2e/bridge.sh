@@ -103,6 +103,7 @@ it "two bridges, a job on neither, and the host do not meet"
 address=$(hostname -I | tr ' ' '\n' | head -n 1)
 sed -i "s/ \$HOST_ADDRESS/ ${address:-192.0.2.1}/" apart.yaml
 setpriv --pdeathsig KILL -- "$T/peer" abstract-serve cupel-bridge-test >abstract &
+# shellcheck disable=SC2094 # the first is a word, the other a file
 setpriv --pdeathsig KILL -- "$T/peer" serve tcp 0.0.0.0 7000 host >host &
 expect wait_until 10 grep -q ready host
 cupel_run apart.yaml -j 6

@@ -54,11 +54,11 @@ PY
     printf 'cupel: 1\ndefaults: {limits: {disk: 10M, memory: 128M, wall: 1m}, inputs: [{from: fills.py, to: /fills.py, mode: ro}]}\njobs:\n'
     for i in {1..3}; do
         for job in large deleted truncated child; do
-            printf '  %s-%d: {run: [/usr/bin/python3, /fills.py, %s]}\n' $job $i $job
+            printf '  %s-%d: {run: [/usr/bin/python3, /fills.py, %s]}\n' "$job" "$i" "$job"
         done
-        printf '  near-%d: {run: "head -c 9700K /dev/zero >/tmp/a; rm /tmp/a; exit 1"}\n' $i
-        printf '  directories-%d: {limits: {inodes: 60}, run: [/usr/bin/python3, /fills.py, directories]}\n' $i
-        printf '  last-inodes-%d: {limits: {inodes: 60}, run: "for i in $(seq 57); do : >/tmp/$i; done; exit 1"}\n' $i
+        printf '  near-%d: {run: "head -c 9700K /dev/zero >/tmp/a; rm /tmp/a; exit 1"}\n' "$i"
+        printf '  directories-%d: {limits: {inodes: 60}, run: [/usr/bin/python3, /fills.py, directories]}\n' "$i"
+        printf '  last-inodes-%d: {limits: {inodes: 60}, run: "for i in $(seq 57); do : >/tmp/$i; done; exit 1"}\n' "$i"
     done
     for job in attributes symlinks makedirs names; do
         printf '  %s: {limits: {disk: 2M, inodes: 4000}, run: [/usr/bin/python3, /fills.py, %s]}\n' $job $job

@@ -74,8 +74,8 @@ while read -r command option; do
 done < <(usage)
 
 it "README's scripts are there"
-for script in $(grep -oE '^(scripts|tests)/[a-z-]+' "$top/README.md"); do
+while read -r script; do
     expect [ -x "$top/$script" ]
-done
+done < <(grep -oE '^(scripts|tests)/[a-z-]+' "$top/README.md")
 
 all_done

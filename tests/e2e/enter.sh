@@ -101,7 +101,8 @@ int main(void)
 }
 C
     gcc -D_GNU_SOURCE -o forge forge.c
-    mkdir -p -m 700 forged/runs/dead
+    mkdir -p forged/runs
+    mkdir -m 700 forged/runs/dead
     own=${CUPEL_TEST_USER:-0}
     for id in "$own" 65534; do # by our own it is seen: so this would notice
         setpriv --reuid "$id" --regid "$id" --clear-groups "$T/forge" <&- >"forged/said" & # setpriv executes it: the pid stays

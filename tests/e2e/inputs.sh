@@ -98,7 +98,7 @@ jobs:
   cow: &look {inputs: [{from: sub/real, to: /work/a/s}, {from: sub/real, to: /home/ann/.cache/s}, {from: sub/real, to: /tmp/s}], run: "busybox stat -c %u:%a /work /home/ann /tmp | busybox tr '\\n' ' '; echo x >/work/x; echo x >/home/ann/x; echo x >/tmp/x", expect: {stdout: "1000:755 1000:755 0:1777 "}}
 YAML
 sed -i 's/&look //' places.yaml
-for mode in ro copy; do sed -n "s/^  cow:/  $mode:/; s/}, {from/, mode: $mode}, {from/g; s/s}\], run/s, mode: $mode}], run/p" places.yaml; done >more && cat more >>places.yaml
+for mode in ro copy; do sed -n "s/^  cow:/  $mode:/; s/}, {from/, mode: $mode}, {from/g; s/s}\], run/s, mode: $mode}], run/p" places.yaml; done >added && cat added >>places.yaml
 printf '  file: {inputs: [{from: sub/real/sol.c, to: /work/sol.c}, {from: sub/real/sol.c, to: /work/b/ro.c, mode: ro}], run: "echo x >/work/x; busybox stat -c %%u /work", expect: {stdout: "1000\\n"}}\n' >>places.yaml
 cupel_run places.yaml
 expect_exit 0

@@ -143,6 +143,7 @@ one_round() {
         }
     fi
     victims=()
+    # shellcheck disable=SC2206 # none where there was none
     case $1 in
     supervisor) victims=("$CUPEL_PID") ;;
     slot) victims=($slot) ;;

@@ -85,7 +85,8 @@ facts() { # all of a tree but for the sizes and link counts of directories
 }
 layers() { find "$T/cache/cupel/layers" -mindepth 1 -maxdepth 1 | wc -l; }
 compare() { # NAME LAYOUT: the export of NAME, file by file, with what umoci unpacks
-    rm -rf ref out && umoci unpack --image "$2:x" ref >quiet 2>&1 || bad "umoci: $(tail -n 3 quiet)"
+    rm -rf ref out
+    umoci unpack --image "$2:x" ref >quiet 2>&1 || bad "umoci: $(tail -n 3 quiet)"
     facts ref/rootfs >ref.facts
     run_cupel rootfs export "$1" -o out.tar
     expect_exit 0

@@ -17,6 +17,7 @@ lib_is_loaded=true
 : "${CUPEL:?CUPEL must name the program under test}"
 e2e=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 top=$(cd -- "$e2e/../.." && pwd)
+# shellcheck disable=SC2034 # for the scripts that source this file
 build=$(cd -- "$(dirname -- "$CUPEL")/../.." && pwd) # where the tests' own programs are
 
 if ((EUID != 0)); then

@@ -116,10 +116,12 @@ chmod +x lowered
 if ((EUID != 0)); then
     skip_it "setpriv has no bounding set to change without root"
 else
+    # shellcheck disable=SC2097,SC2098 # REAL is what CUPEL was
     REAL=$CUPEL CUPEL=$T/lowered cupel_run high.yaml
     expect_exit 3
     expect_stderr "high.yaml:4: the limit 'open-files' of job 'high' is above what you may have yourself \\(500\\)"
     expect_not test -e "$T/out/logs"
+    # shellcheck disable=SC2097,SC2098
     REAL=$CUPEL CUPEL=$T/lowered cupel_run high.yaml --only fine
     expect_exit 0
 fi

@@ -140,7 +140,7 @@ i=0
 } >users.yaml
 cupel_run users.yaml -j 4
 expect_exit 0
-expect_equal "$(for k in {0..10}; do log j$k; done)" "1000 1000 1000 50 60
+expect_equal "$(for k in {0..10}; do log "j$k"; done)" "1000 1000 1000 50 60
 1000 1000 1000 50 60
 1000 50 50
 1000 50 50

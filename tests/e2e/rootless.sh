@@ -62,7 +62,7 @@ expect_equal "$(log few | tr -d '\0')" "fd null shm stderr stdin stdout zero "
 mknod kvm c 10 232 && chmod 0660 kvm
 with_kvm() { # ARGUMENT...: with this node for the machine's
     STATUS=0
-    # shellcheck disable=SC2016 # for the other shell
+    # shellcheck disable=SC2016,SC2030 # for the other shell; and here alone
     (as_who=() && grouped unshare --mount sh -c '{ test -e /dev/kvm || : >/dev/kvm; } && mount --bind kvm /dev/kvm && exec "$@"' sh \
         setpriv --reuid "$CUPEL_TEST_USER" --regid "$CUPEL_TEST_USER" --clear-groups -- "$CUPEL" "$@") >stdout 2>stderr </dev/null || STATUS=$?
 }
@@ -163,6 +163,7 @@ umount "$(readlink -f "$(command -v newuidmap)")"
 # ungrouped COMMAND...: by the user, but in a group that is not theirs.
 ungrouped() {
     STATUS=0
+    # shellcheck disable=SC2031 # nowhere else
     "${as_who[@]}" "$CUPEL" "$@" >"$T/stdout" 2>"$T/stderr" </dev/null || STATUS=$?
 }
 it "without groups of one's own: a limit is refused, naming controller, file and remedy"

@@ -133,6 +133,7 @@ detail() {
 
 shown=0
 # Walls that have nothing to do with each other are taken away together, to save time.
+# shellcheck disable=SC2054 # each element is a list with commas
 together=(
     session,environment,resource-limits,close-fds,cgroup-namespace,device-nodes,raw-status,escape-reports,artifact-holes,artifact-links,artifact-list,out-links,out-hidden,namespace-owner,netlink-queues,socket-queues,pty-max,disk-masks
     id-map,input-views,shm,proc-instance,streams,verdict-channel,artifact-copies

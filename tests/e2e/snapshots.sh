@@ -189,7 +189,8 @@ jobs:
   t1: &t {from: base, run: "stat -c '%n %u:%g' /data/o/* && sleep 0.3"}
 YAML
 sed -i 's/ &t / /' owners.yaml
-for i in 2 3 4; do sed -n 's/^  t1:/  t'$i':/p' owners.yaml; done >>owners.yaml
+for i in 2 3 4; do sed -n 's/^  t1:/  t'$i':/p' owners.yaml; done >added
+cat added >>owners.yaml
 cupel_run owners.yaml -j 4
 expect_exit 0
 for i in 1 2 3 4; do

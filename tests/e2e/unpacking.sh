@@ -47,7 +47,7 @@ make_image() {
     quiet umoci init --layout img && quiet umoci new --image img:0 && quiet umoci unpack --image img:0 w || return
     mkdir -p $r/{bin,etc/conf.d,usr/{bin,lib},var/{spool,lib/{a,b,c}},srv,opt/{x,y,z},"odd/"$'new\nline',odd/$'\xff\xfe'}
     chmod 1777 $r/var/spool && chmod 2750 $r/srv && chown 33:44 $r/srv $r/opt/x
-    for i in {1..40}; do echo "$i" >$r/var/lib/a/$i; done
+    for i in {1..40}; do echo "$i" >"$r/var/lib/a/$i"; done
     head -c 300000 /dev/urandom >$r/usr/lib/big && truncate -s 3M $r/usr/lib/sparse && echo end >>$r/usr/lib/sparse
     echo one >$r/opt/x/hard && ln $r/opt/x/hard $r/opt/y/hard && ln $r/opt/x/hard $r/opt/z/hard
     echo set >$r/usr/bin/su && chmod 4755 $r/usr/bin/su && echo cap >$r/usr/bin/ping && chmod 755 $r/usr/bin/ping

@@ -151,7 +151,7 @@ expect grep -q 'Summary.* 7 jobs: 7 passed$' "$H/cron"
 it "nothing is left of it"
 # Another script may run beside this one, in services of its own.
 no_groups() {
-    [[ -z $(find /sys/fs/cgroup -type d -name 'cupel-[0-9]*' | grep -v "${CUPEL_TEST_CGROUP:-^$}") ]]
+    ! find /sys/fs/cgroup -type d -name 'cupel-[0-9]*' | grep -qv "${CUPEL_TEST_CGROUP:-^$}"
 }
 expect wait_until 30 no_groups
 

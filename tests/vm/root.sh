@@ -54,7 +54,7 @@ expect_not grep -qs '"verdict":"passed"' out/results.jsonl
 
 it "nothing is left of that"
 no_groups() { # another script may run beside this one, in services of its own
-    [[ -z $(find /sys/fs/cgroup -type d -name 'cupel-[0-9]*' | grep -v "${CUPEL_TEST_CGROUP:-^$}") ]]
+    ! find /sys/fs/cgroup -type d -name 'cupel-[0-9]*' | grep -qv "${CUPEL_TEST_CGROUP:-^$}"
 }
 expect wait_until 30 no_groups
 expect_clean
