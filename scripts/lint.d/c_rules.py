@@ -58,11 +58,14 @@ def check_private_headers(found):
         here, there = tree.room_of(path), tree.room_of(header or "")
         if there is None or here == there or here in house.TESTS:
             continue
-        if there in house.ROOMS and header[len(there) + 1:] not in house.ROOMS[there]["public"]:
+        row = house.ROOMS.get(there, {"public": []})
+        seen = row["public"] + (row.get("shared", []) if here and here.startswith(there + "/") else [])
+        if there in house.ROOMS and header[len(there) + 1:] not in seen:
             public = ", ".join(f"{there}/{h}" for h in house.ROOMS[there]["public"]) or "none"
             found.add(path, line, f"{header} is private to {there}: include what it has public ({public}), "
                                   "and declare there what others need")
-    tree.expect_listed(found, "ROOMS", [f"{room}/{h}" for room, row in house.ROOMS.items() for h in row["public"]])
+    tree.expect_listed(found, "ROOMS", [f"{room}/{h}" for room, row in house.ROOMS.items()
+                                         for h in row["public"] + row.get("shared", [])])
 
 
 def check_hostile_bytes(found):

@@ -6,7 +6,8 @@ it checks nothing itself.
 """
 
 # A room is a folder. `public`: its headers that other rooms may include. `may`: the rooms that it may include.
-# A file belongs to the room with the longest matching folder, so that a room may lie within another.
+# A file belongs to the room with the longest matching folder, so that a room may lie within another; `shared` are headers
+# of the outer room that only the rooms within it may include as well.
 ROOMS = {
     "base": {"public": ["base.h", "program.h", "weaken.h"], "may": []},
     "jobs": {"public": ["jobs.h"], "may": ["base"]},
@@ -38,6 +39,9 @@ ROOMS = {
     "tests/hostile": {"public": [], "may": []},
     "bench": {"public": [], "may": []},
 }
+
+# Rooms that are programs of their own: nothing else is linked with them.
+PROGRAMS = ["tests/hostile", "bench"]
 
 # Folders whose files may include any header, private ones too: tests look inside.
 # No room may include anything of theirs.

@@ -32,10 +32,6 @@ FORBIDDEN = re.compile(
 )
 
 
-# Rooms that are programs of their own: nothing of INIT is linked with them.
-PROGRAMS = ["tests/hostile", "bench"]
-
-
 def run(*command):
     return subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout.decode(errors="replace")
 
@@ -82,7 +78,7 @@ def check_init(found, build):
     tree.expect_listed(found, "INIT", house.INIT)
     for source in [s for s in tree.c_files() if s.endswith(".c") and within(s, house.INIT) and s not in objects]:
         found.add(source, 1, f"there is no object of it in {build}: build it")
-    ours = {o: s for s, o in objects.items() if tree.room_of(s) not in house.TESTS and tree.room_of(s) not in PROGRAMS}
+    ours = {o: s for s, o in objects.items() if tree.room_of(s) not in house.TESTS and tree.room_of(s) not in house.PROGRAMS}
     definers = {}
     for line in run("nm", "-A", "--defined-only", "--extern-only", "--format=posix", *ours).split("\n"):
         match = re.match(r"(.*?):\s*(\S+) ", line)
