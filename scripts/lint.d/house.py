@@ -11,37 +11,77 @@ it checks nothing itself.
 ROOMS = {
     "base": {"public": ["base.h", "program.h", "weaken.h"], "may": []},
     "jobs": {"public": ["jobs.h"], "may": ["base"]},
-    "rootfs-cache": {"public": ["cache.h"], "may": ["base"]},
     "reports": {"public": ["reports.h"], "may": ["base"]},
+    # confined < store < sources < the outer room, whose cache.h has the types that all of them use.
+    "rootfs-cache/confined": {
+        "public": [
+            "answer.h", "child.h", "config.h", "document.h", "image.h", "recognise.h", "replicate.h", "tampered.h",
+            "treesum.h", "unpack.h", "unpacker.h",
+        ],
+        "may": ["base", "rootfs-cache"],
+    },
+    "rootfs-cache/store": {
+        "public": ["digest.h", "flatten.h", "merge.h", "names.h", "record.h", "store.h"],
+        "may": ["base", "rootfs-cache", "rootfs-cache/confined"],
+    },
+    "rootfs-cache/sources": {
+        "public": ["sources.h"],
+        "may": ["base", "rootfs-cache", "rootfs-cache/confined", "rootfs-cache/store"],
+    },
+    "rootfs-cache": {
+        "public": ["cache.h"],
+        "may": ["base", "rootfs-cache/confined", "rootfs-cache/store", "rootfs-cache/sources"],
+    },
     "harness/cgroup": {"public": ["cgroup.h"], "may": ["base"]},
     "harness/rights": {"public": ["rights.h"], "may": ["base", "harness/cgroup"]},
-    "harness/sandbox": {"public": ["sandbox.h"], "may": ["base", "jobs"]},
+    "harness/sandbox": {"public": ["sandbox.h"], "shared": ["sandbox_private.h"], "may": ["base", "jobs"]},
+    "harness/sandbox/init": {"public": [], "may": ["base", "jobs", "harness/sandbox"]},
+    "harness/sandbox/slot": {"public": [], "may": ["base", "jobs", "harness/sandbox", "harness/sandbox/init"]},
+    "harness/run": {
+        "public": [
+            "enterable.h", "idrange.h", "kept.h", "manifest.h", "run_options.h", "root_users.h", "run.h", "rundir.h",
+            "views.h",
+        ],
+        "may": ["base", "jobs", "rootfs-cache", "reports", "harness/cgroup", "harness/sandbox"],
+    },
+    "harness/attempt": {
+        "public": [
+            "attempt.h", "disks.h", "environment.h", "identity.h", "launch.h", "limits_in_force.h", "observe.h",
+            "results.h", "slot.h", "verdict.h", "wire.h",
+        ],
+        "may": ["base", "jobs", "rootfs-cache", "reports", "harness/cgroup", "harness/sandbox", "harness/run"],
+    },
+    "harness/prepare": {"public": ["prepare.h", "roots.h"], "may": ["base", "jobs", "rootfs-cache", "reports", "harness/cgroup", "harness/sandbox", "harness/run", "harness/attempt"]},
     "harness/supervisor": {
         "public": ["supervisor.h"],
-        "may": ["base", "jobs", "rootfs-cache", "reports", "harness/cgroup", "harness/sandbox"],
+        "may": ["base", "jobs", "rootfs-cache", "reports", "harness/cgroup", "harness/sandbox", "harness/run", "harness/attempt", "harness/prepare"],
+    },
+    "harness/session": {
+        "public": ["session.h"],
+        "may": ["base", "jobs", "rootfs-cache", "reports", "harness/cgroup", "harness/sandbox", "harness/run", "harness/attempt", "harness/prepare"],
     },
     "harness/doctor": {
         "public": ["doctor.h"],
-        "may": ["base", "rootfs-cache", "harness/cgroup", "harness/rights", "harness/sandbox", "harness/supervisor"],
+        "may": ["base", "rootfs-cache", "harness/cgroup", "harness/rights", "harness/sandbox", "harness/run"],
     },
     "harness/selftest": {
         "public": ["selftest.h"],
-        "may": ["base", "jobs", "reports", "harness/sandbox", "harness/supervisor"],
+        "may": ["base", "jobs", "reports", "harness/sandbox", "harness/run", "harness/prepare", "harness/supervisor"],
     },
     "harness/cli": {
         "public": [],
         "may": [
-            "base", "jobs", "rootfs-cache", "reports", "harness/rights", "harness/sandbox", "harness/supervisor",
-            "harness/doctor", "harness/selftest",
+            "base", "jobs", "rootfs-cache", "reports", "harness/rights", "harness/sandbox", "harness/run",
+            "harness/prepare", "harness/supervisor", "harness/session", "harness/doctor", "harness/selftest",
         ],
     },
     # A program of its own, which is linked with nothing of the house.
-    "tests/hostile": {"public": [], "may": []},
+    "harness/selftest/probes": {"public": [], "may": []},
     "bench": {"public": [], "may": []},
 }
 
 # Rooms that are programs of their own: nothing else is linked with them.
-PROGRAMS = ["tests/hostile", "bench"]
+PROGRAMS = ["harness/selftest/probes", "bench"]
 
 # Folders whose files may include any header, private ones too: tests look inside.
 # No room may include anything of theirs.
@@ -52,31 +92,13 @@ FIXTURES = ["tests/fixtures/", "tests/fuzz/corpus/"]
 
 # What runs between clone and exec: a folder ("x/init/"), or single files.
 # No object of it may lead to malloc, stdio or the error object. objects.py checks that in the objects of a build.
-INIT = [
-    "harness/sandbox/init.c", "harness/sandbox/mounts.c", "harness/sandbox/overlay.c", "harness/sandbox/borrow.c",
-    "harness/sandbox/command.c", "harness/sandbox/terminal.c", "harness/sandbox/landlock.c", "harness/sandbox/leaks.c",
-    "harness/sandbox/passwd.c", "harness/sandbox/home.c", "harness/sandbox/names.c", "harness/sandbox/explain.c",
-    "harness/sandbox/small.c",
-]
-# Files that are half under that rule: to be cut apart, so that their other half can join INIT.
-INIT_HALVES = ["harness/sandbox/enter.c", "harness/sandbox/namespaces.c"]
+INIT = ["harness/sandbox/init/"]
 
 # Forbidden functions that INIT may reach all the same, as "caller -> callee", each with the reason.
 INIT_EXCEPTIONS = {}
 
 # What touches hostile bytes, in a confined child: a folder ("x/confined/"), or single files.
-CONFINED = [
-    "rootfs-cache/" + name
-    for name in (
-        "answer.c", "answer.h", "attributes.c", "blobs.c", "blobs.h", "changed.c", "changed.h", "child.c", "child.h",
-        "chosen.c", "config.c", "config.h", "confine.c", "confine.h", "contents.c", "contents.h", "dirtimes.c",
-        "document.c", "document.h", "export.c", "files.c", "filetype.c", "filetype.h", "flat.c", "flatten.h",
-        "gunzip.c", "gunzip.h", "holes.c", "holes.h", "image.c", "image.h", "inspect.c", "layer.c", "layer.h",
-        "likeness.c", "likeness.h", "links.c", "links.h", "merge.c", "merge.h", "recognise.c", "recognise.h",
-        "remote.c", "remote.h", "stream.c", "stream.h", "tarwriter.c", "tarwriter.h", "topdir.c", "treesum.c",
-        "treesum.h", "unpack.c", "unpack.h", "unpacker.h", "whiteout.c",
-    )
-]
+CONFINED = ["rootfs-cache/confined/"]
 # The room in which CONFINED lies: the rules about children and JSON are about it.
 CONFINED_ROOM = "rootfs-cache"
 
@@ -85,15 +107,15 @@ CONFINED_HEADERS = ["archive.h", "archive_entry.h", "zlib.h"]
 
 # Files of that room outside of CONFINED that may read JSON, and whose JSON that is.
 JSON_READERS = {
-    "rootfs-cache/cache.c": "an image's configuration as the confined child has answered it and the store has kept it",
-    "rootfs-cache/derive.c": "the store's own records",
-    "rootfs-cache/gc.c": "the store's own records",
-    "rootfs-cache/listing.c": "the store's own records",
-    "rootfs-cache/locked.c": "the store's own records",
-    "rootfs-cache/lockfile.c": "cupel.lock, which is trusted like the job file beside it, and fuzzed",
-    "rootfs-cache/names.c": "the store's own records",
-    "rootfs-cache/record.c": "the store's own records",
-    "rootfs-cache/verify.c": "the store's own records",
+    "rootfs-cache/store/cache.c": "an image's configuration as the confined child has answered it and the store has kept it",
+    "rootfs-cache/sources/derived_root.c": "the store's own records",
+    "rootfs-cache/store/gc.c": "the store's own records",
+    "rootfs-cache/store/listing.c": "the store's own records",
+    "rootfs-cache/store/locked.c": "the store's own records",
+    "rootfs-cache/store/lockfile.c": "cupel.lock, which is trusted like the job file beside it, and fuzzed",
+    "rootfs-cache/store/names.c": "the store's own records",
+    "rootfs-cache/store/record.c": "the store's own records",
+    "rootfs-cache/store/verify.c": "the store's own records",
 }
 
 # File names that have to occur more than once, and why.
