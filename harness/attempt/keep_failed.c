@@ -6,6 +6,7 @@
 
 #include "harness/attempt/attempt.h"
 #include "harness/attempt/slot.h"
+#include "harness/run/keyvalue.h"
 #include "harness/run/manifest.h"
 #include "harness/run/run.h"
 
@@ -40,12 +41,6 @@ static int claim_number(const struct run *run)
     return -ENOSPC;
 }
 
-static void add(struct strbuf *b, const char *key, const char *value)
-{
-    strbuf_addf(b, "%s=%s", key, value);
-    strbuf_add(b, "", 1);
-}
-
 static int write_record(const struct attempt_context *ctx, const struct instance *in,
                         const struct sandbox_job *sandbox, const struct attempt_result *result,
                         uint64_t bytes, int dir)
@@ -56,29 +51,23 @@ static int write_record(const struct attempt_context *ctx, const struct instance
     cleanup_free char *keys = cache_root_keys(&ctx->run->roots[in->root]);
     cleanup_free char *config = cache_config_text(ctx->run->roots[in->root].config);
     bool host = in->plan->roots[in->job->root].kind == JOBS_ROOT_HOST;
-    char number[32];
 
-    add(&b, "run", ctx->run->id);
-    add(&b, "job", in->id);
-    add(&b, "name", in->job->name);
-    add(&b, "file", path);
-    add(&b, "out", out != NULL ? out : "");
-    add(&b, "verdict", reports_verdict_name(result->job.verdict));
-    add(&b, "evidence", result->job.evidence);
-    add(&b, "root", host ? "" : keys);
+    keyvalue_add(&b, "run", ctx->run->id);
+    keyvalue_add(&b, "job", in->id);
+    keyvalue_add(&b, "name", in->job->name);
+    keyvalue_add(&b, "file", path);
+    keyvalue_add(&b, "out", out != NULL ? out : "");
+    keyvalue_add(&b, "verdict", reports_verdict_name(result->job.verdict));
+    keyvalue_add(&b, "evidence", result->job.evidence);
+    keyvalue_add(&b, "root", host ? "" : keys);
     if (config != NULL)
-        add(&b, "config", config);
-    add(&b, "dir", sandbox->dir);
-    (void)snprintf(number, sizeof(number), "%u", sandbox_stage_id_base(ctx->stage));
-    add(&b, "id-base", number);
-    (void)snprintf(number, sizeof(number), "%u", sandbox->uid);
-    add(&b, "uid", number);
-    (void)snprintf(number, sizeof(number), "%u", sandbox->gid);
-    add(&b, "gid", number);
-    (void)snprintf(number, sizeof(number), "%lld", (long long)result->facts.started.tv_sec);
-    add(&b, "when", number);
-    (void)snprintf(number, sizeof(number), "%llu", (unsigned long long)bytes);
-    add(&b, "bytes", number);
+        keyvalue_add(&b, "config", config);
+    keyvalue_add(&b, "dir", sandbox->dir);
+    keyvalue_addf(&b, "id-base", "%u", sandbox_stage_id_base(ctx->stage));
+    keyvalue_addf(&b, "uid", "%u", sandbox->uid);
+    keyvalue_addf(&b, "gid", "%u", sandbox->gid);
+    keyvalue_addf(&b, "when", "%lld", (long long)result->facts.started.tv_sec);
+    keyvalue_addf(&b, "bytes", "%llu", (unsigned long long)bytes);
     manifest_add_env(&b, in->job);
     return file_write_atomic_at(dir, "record", b.data, b.len, 0600);
 }

@@ -1,6 +1,7 @@
 /* enterable: see enterable.h. */
 #include "harness/run/enterable.h"
 
+#include "harness/run/keyvalue.h"
 #include "harness/run/run.h"
 #include "harness/run/views.h"
 
@@ -14,37 +15,6 @@
 #define RECORD_MAX ((size_t)64 << 20)
 
 /* ---- a run from outside ---- */
-
-/* What its record says. */
-struct noted {
-    char *text;
-    size_t len;
-    int views; /* the descriptor's number in the supervisor */
-};
-
-/* The nth entry of this key, counted from 0, or NULL. */
-static const char *entry(const struct noted *r, const char *key, size_t n)
-{
-    for (size_t at = 0; at < r->len; at += strlen(r->text + at) + 1)
-        if (str_starts(r->text + at, key) && n-- == 0)
-            return r->text + at + strlen(key);
-    return NULL;
-}
-
-static char **entries(const struct noted *r, const char *key)
-{
-    char **list = xcalloc(1, sizeof(*list));
-    size_t n = 0;
-
-    for (size_t at = 0; at < r->len; at += strlen(r->text + at) + 1) {
-        if (!str_starts(r->text + at, key))
-            continue;
-        list = xrealloc(list, (n + 2) * sizeof(*list));
-        list[n++] = xstrdup(r->text + at + strlen(key));
-        list[n] = NULL;
-    }
-    return list;
-}
 
 /* Its supervisor, or who has that pid by now: open_views tells. */
 static pid_t supervisor_of(int dir)
@@ -81,13 +51,6 @@ static bool read_view(int fd, size_t i, struct slot_view *ret)
 
 /* ---- the list ---- */
 
-static void free_list(char **list)
-{
-    for (char **e = list; *e != NULL; e++)
-        free(*e);
-    free(list);
-}
-
 void enterable_free(struct enterable *list, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
@@ -97,8 +60,8 @@ void enterable_free(struct enterable *list, size_t n)
         free(list[i].file);
         free(list[i].user);
         free(list[i].workdir);
-        free_list(list[i].env);
-        free_list(list[i].image);
+        keyvalue_free_all(list[i].env);
+        keyvalue_free_all(list[i].image);
         base_closep(&list[i].views_fd);
     }
     free(list);
@@ -109,16 +72,11 @@ struct listing {
     size_t n;
 };
 
-static char *copy_of(const char *text)
-{
-    return text != NULL ? xstrdup(text) : NULL;
-}
-
-static void add_running(struct listing *l, const char *run, const struct noted *record, int views,
-                        size_t i, const struct slot_view *view)
+static void add_running(struct listing *l, const char *run, const struct keyvalue *record,
+                        int views, size_t i, const struct slot_view *view)
 {
     uint64_t word = atomic_load_explicit(&view->running, memory_order_relaxed);
-    const char *job = entry(record, "job=", (uint32_t)word), *file;
+    const char *job = keyvalue_nth(record, "job", (uint32_t)word), *file;
     const char *name, *id;
     char user[32], workdir[32], image[32];
     size_t plan, root;
@@ -131,12 +89,12 @@ static void add_running(struct listing *l, const char *run, const struct noted *
     id = strchr(name, job[end]);
     if (id == NULL)
         return;
-    file = entry(record, "file=", plan);
+    file = keyvalue_nth(record, "file", plan);
     if (file == NULL)
         return;
-    (void)snprintf(user, sizeof(user), "%zu-user=", root);
-    (void)snprintf(workdir, sizeof(workdir), "%zu-workdir=", root);
-    (void)snprintf(image, sizeof(image), "%zu-image=", root);
+    (void)snprintf(user, sizeof(user), "%zu-user", root);
+    (void)snprintf(workdir, sizeof(workdir), "%zu-workdir", root);
+    (void)snprintf(image, sizeof(image), "%zu-image", root);
     l->list = xrealloc(l->list, (l->n + 1) * sizeof(*l->list));
     l->list[l->n++] =
         (struct enterable){.run = xstrdup(run),
@@ -144,10 +102,10 @@ static void add_running(struct listing *l, const char *run, const struct noted *
                            .name = xasprintf("%.*s", (int)(id - name), name),
                            .file = xstrdup(file),
                            .plan_index = plan,
-                           .user = copy_of(entry(record, user, 0)),
-                           .workdir = copy_of(entry(record, workdir, 0)),
-                           .image = entries(record, image),
-                           .env = entries(record, "env="),
+                           .user = keyvalue_copy(record, user),
+                           .workdir = keyvalue_copy(record, workdir),
+                           .image = keyvalue_all(record, image),
+                           .env = keyvalue_all(record, "env"),
                            .view = i,
                            .views_fd = fcntl(views, F_DUPFD_CLOEXEC, 3),
                            .init = (pid_t)(word >> 32),
@@ -159,15 +117,13 @@ static void list_run(struct listing *l, int runs, const char *name)
     cleanup_close int dir = openat(runs, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC),
                       views = -EBADF;
     pid_t supervisor = dir < 0 ? 0 : supervisor_of(dir);
-    struct noted record = {0};
-    cleanup_free char *text = NULL;
+    cleanup_keyvalue struct keyvalue record = {0};
     const char *number;
     struct slot_view view;
 
-    if (supervisor <= 0 || file_read_at(dir, "record", RECORD_MAX, &text, &record.len) < 0)
+    if (supervisor <= 0 || keyvalue_read(&record, dir, "record", RECORD_MAX) < 0)
         return; /* dead, or no run: a session */
-    record.text = text;
-    number = entry(&record, "views=", 0);
+    number = keyvalue_nth(&record, "views", 0);
     views = number != NULL ? open_views(supervisor, atoi(number)) : -EBADF;
     for (size_t i = 0; views >= 0 && read_view(views, i, &view); i++)
         if (atomic_load_explicit(&view.running, memory_order_relaxed) != 0)

@@ -1,7 +1,8 @@
-/* kept: see kept.h. An entry's `record` is a list of "KEY=VALUE", each with a NUL at its end, as an
- * environment is: any byte may be in it. attempt/keep_failed.c makes entries. */
+/* kept: see kept.h. attempt/keep_failed.c makes entries; what one is, its file "record" says
+ * (keyvalue.h). */
 #include "harness/run/kept.h"
 
+#include "harness/run/keyvalue.h"
 #include "harness/sandbox/sandbox.h"
 #include "rootfs-cache/cache.h"
 
@@ -13,36 +14,29 @@
 #define PLACE CACHE_KEPT
 #define RECORD_MAX ((size_t)16 << 20)
 
-/* The record's texts and where they go. */
+/* The record's keys and where they go. */
 static const struct {
     const char *key;
     size_t offset;
-} fields[] = {
-    {"run=", offsetof(struct kept, run)},           {"job=", offsetof(struct kept, job)},
-    {"name=", offsetof(struct kept, name)},         {"file=", offsetof(struct kept, file)},
-    {"out=", offsetof(struct kept, out)},           {"verdict=", offsetof(struct kept, verdict)},
-    {"evidence=", offsetof(struct kept, evidence)}, {"root=", offsetof(struct kept, root)},
-    {"dir=", offsetof(struct kept, dir)},           {"config=", offsetof(struct kept, config)},
+} texts[] = {
+    {"run", offsetof(struct kept, run)},           {"job", offsetof(struct kept, job)},
+    {"name", offsetof(struct kept, name)},         {"file", offsetof(struct kept, file)},
+    {"out", offsetof(struct kept, out)},           {"verdict", offsetof(struct kept, verdict)},
+    {"evidence", offsetof(struct kept, evidence)}, {"root", offsetof(struct kept, root)},
+    {"dir", offsetof(struct kept, dir)},           {"config", offsetof(struct kept, config)},
 };
 
-static char **field_of(struct kept *k, size_t i)
+static char **text_of(struct kept *k, size_t i)
 {
-    return (char **)(void *)((char *)k + fields[i].offset);
-}
-
-static void free_list(char **list)
-{
-    for (char **e = list; e != NULL && *e != NULL; e++)
-        free(*e);
-    free(list);
+    return (char **)(void *)((char *)k + texts[i].offset);
 }
 
 static void release(struct kept *k)
 {
-    for (size_t i = 0; i < ARRAY_SIZE(fields); i++)
-        free(*field_of(k, i));
+    for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
+        free(*text_of(k, i));
     free(k->entry);
-    free_list(k->env);
+    keyvalue_free_all(k->env);
 }
 
 void kept_free(struct kept *list, size_t n)
@@ -52,34 +46,23 @@ void kept_free(struct kept *list, size_t n)
     free(list);
 }
 
-static void add_to_list(char ***list, const char *entry)
+static uint64_t number_of(const struct keyvalue *record, const char *key, uint64_t otherwise)
 {
-    size_t n = 0;
+    const char *text = keyvalue_nth(record, key, 0);
 
-    while (*list != NULL && (*list)[n] != NULL)
-        n++;
-    *list = xrealloc(*list, (n + 2) * sizeof(**list));
-    (*list)[n] = xstrdup(entry);
-    (*list)[n + 1] = NULL;
+    return text != NULL ? strtoull(text, NULL, 10) : otherwise;
 }
 
-static void take_field(struct kept *k, const char *line)
+static void take_record(struct kept *k, const struct keyvalue *record)
 {
-    for (size_t i = 0; i < ARRAY_SIZE(fields); i++)
-        if (str_starts(line, fields[i].key) && *field_of(k, i) == NULL)
-            *field_of(k, i) = xstrdup(line + strlen(fields[i].key));
-    if (str_starts(line, "id-base="))
-        k->id_base = (uint32_t)strtoul(line + strlen("id-base="), NULL, 10);
-    if (str_starts(line, "uid="))
-        k->uid = (uint32_t)strtoul(line + strlen("uid="), NULL, 10);
-    if (str_starts(line, "gid="))
-        k->gid = (uint32_t)strtoul(line + strlen("gid="), NULL, 10);
-    if (str_starts(line, "bytes="))
-        k->bytes = strtoull(line + strlen("bytes="), NULL, 10);
-    if (str_starts(line, "when="))
-        k->when = strtoll(line + strlen("when="), NULL, 10);
-    if (str_starts(line, "env="))
-        add_to_list(&k->env, line + strlen("env="));
+    for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
+        *text_of(k, i) = keyvalue_copy(record, texts[i].key);
+    k->id_base = (uint32_t)number_of(record, "id-base", 0);
+    k->uid = (uint32_t)number_of(record, "uid", UINT32_MAX);
+    k->gid = (uint32_t)number_of(record, "gid", UINT32_MAX);
+    k->bytes = number_of(record, "bytes", 0);
+    k->when = (int64_t)number_of(record, "when", 0);
+    k->env = keyvalue_all(record, "env");
 }
 
 static bool is_whole(const struct kept *k)
@@ -93,17 +76,14 @@ static bool is_whole(const struct kept *k)
 /* False for what is no entry. */
 static bool read_entry(int place, const char *entry, struct kept *ret)
 {
-    cleanup_free char *path = xasprintf("%s/record", entry), *disk = xasprintf("%s/disk", entry),
-                      *text = NULL;
-    struct kept k = {.entry = xstrdup(entry), .uid = UINT32_MAX, .gid = UINT32_MAX};
+    cleanup_free char *path = xasprintf("%s/record", entry), *disk = xasprintf("%s/disk", entry);
+    cleanup_keyvalue struct keyvalue record = {0};
+    struct kept k = {.entry = xstrdup(entry)};
     struct stat st;
-    size_t len;
 
-    if (file_read_at(place, path, RECORD_MAX, &text, &len) == 0 &&
-        fstatat(place, disk, &st, AT_SYMLINK_NOFOLLOW) == 0) {
-        for (size_t at = 0; at < len; at += strlen(text + at) + 1)
-            take_field(&k, text + at);
-    }
+    if (keyvalue_read(&record, place, path, RECORD_MAX) == 0 &&
+        fstatat(place, disk, &st, AT_SYMLINK_NOFOLLOW) == 0)
+        take_record(&k, &record);
     if (is_whole(&k)) {
         *ret = k;
         return true;

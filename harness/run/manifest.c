@@ -1,6 +1,8 @@
 /* manifest: see manifest.h. */
 #include "harness/run/manifest.h"
 
+#include "harness/run/keyvalue.h"
+
 #include <fcntl.h>
 #include <string.h>
 
@@ -26,12 +28,6 @@ static int copy_text(const char *file, int dirfd, const char *name)
     return to < 0 ? -errno : file_write_all(to, text, len);
 }
 
-static void add(struct strbuf *b, const char *key, const char *value)
-{
-    strbuf_addf(b, "%s=%s", key, value);
-    strbuf_add(b, "", 1);
-}
-
 /* The job has the image's words by now. */
 void manifest_add_image(struct strbuf *b, const char *key, const struct cache_root *root,
                         const struct jobs_job *job)
@@ -42,11 +38,11 @@ void manifest_add_image(struct strbuf *b, const char *key, const struct cache_ro
     if (root->config == NULL)
         return;
     if (!job->has_user)
-        add(b, user, job->user);
+        keyvalue_add(b, user, job->user);
     if (!job->has_workdir)
-        add(b, workdir, job->workdir);
+        keyvalue_add(b, workdir, job->workdir);
     for (const char **e = root->config->env; e != NULL && *e != NULL; e++)
-        add(b, image, *e);
+        keyvalue_add(b, image, *e);
 }
 
 int manifest_texts(const struct run_options *options, int run_dirfd, struct cupel_error *err)
@@ -74,18 +70,16 @@ int manifest_roots(const struct run *run, struct cupel_error *err)
     for (size_t k = 0; k < run->n_roots; k++) {
         cleanup_free char *keys =
             run->roots[k].n_layers > 0 ? cache_root_keys(&run->roots[k]) : NULL;
-        char more[32];
         size_t n = 0;
 
         if (keys == NULL)
             continue;
-        add(&b, "root", keys);
+        keyvalue_add(&b, "root", keys);
         for (size_t i = 0; i < run->n_instances; i++)
             if (run->instances[i].root == k && n++ < MANIFEST_ROOT_JOBS)
-                add(&b, "job", run->instances[i].id);
-        (void)snprintf(more, sizeof(more), "%zu", n - MANIFEST_ROOT_JOBS);
+                keyvalue_add(&b, "job", run->instances[i].id);
         if (n > MANIFEST_ROOT_JOBS)
-            add(&b, "more", more);
+            keyvalue_addf(&b, "more", "%zu", n - MANIFEST_ROOT_JOBS);
     }
     r = file_write_atomic_at(run->dirfd, MANIFEST_ROOTS, b.data, b.len, 0600);
     return r < 0 ? cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot write down the run's roots")
@@ -104,10 +98,8 @@ void manifest_add_env(struct strbuf *b, const struct jobs_job *job)
     for (const char **name = job->pass_env; name != NULL && *name != NULL; name++) {
         const char *value = getenv(*name);
 
-        if (value == NULL)
-            continue;
-        strbuf_addf(b, "env=%s=%s", *name, value);
-        strbuf_add(b, "", 1);
+        if (value != NULL)
+            keyvalue_addf(b, "env", "%s=%s", *name, value);
     }
 }
 
@@ -115,22 +107,20 @@ int manifest_run(const struct run_options *options, const struct run *run, struc
 {
     cleanup_strbuf struct strbuf b = {0};
     cleanup_close int fd = -EBADF;
-    char number[32];
     int r;
 
-    (void)snprintf(number, sizeof(number), "%d", run->views_fd);
-    add(&b, "views", number);
+    keyvalue_addf(&b, "views", "%d", run->views_fd);
     for (size_t p = 0; p < options->n_plans; p++) {
         cleanup_free char *path = manifest_path_of(options->plans[p]);
 
-        add(&b, "file", path);
+        keyvalue_add(&b, "file", path);
     }
     for (size_t i = 0; i < run->n_instances; i++) {
         const struct instance *in = &run->instances[i];
 
         /* no name has a tab in it; an id may have anything of a file's name, and so comes last */
-        strbuf_addf(&b, "job=%zu %zu\t%s\t%s", in->plan_index, in->root, in->job->name, in->id);
-        strbuf_add(&b, "", 1);
+        keyvalue_addf(&b, "job", "%zu %zu\t%s\t%s", in->plan_index, in->root, in->job->name,
+                      in->id);
         manifest_add_env(&b, in->job);
         if (run->roots[in->root].config != NULL) {
             cleanup_free char *key = xasprintf("%zu-", in->root);

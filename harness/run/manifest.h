@@ -11,9 +11,8 @@ int manifest_texts(const struct run_options *options, int run_dirfd, struct cupe
 /* Writes "record" into the run's directory: where its jobs' views are, which jobs it has, and what
  * pass-env found. */
 int manifest_run(const struct run_options *options, const struct run *run, struct cupel_error *err);
-/* Writes "roots": of each root in use the keys of its layers and the jobs over it, each entry with
- * a NUL at its end: "root=KEYS", then "job=NAME" of the first MANIFEST_ROOT_JOBS, then "more=N" of
- * others. */
+/* Writes "roots": of each root in use the keys of its layers and the jobs over it: "root=KEYS",
+ * then "job=NAME" of the first MANIFEST_ROOT_JOBS, then "more=N" of others. */
 #define MANIFEST_ROOTS "roots"
 #define MANIFEST_ROOT_JOBS 6
 int manifest_roots(const struct run *run, struct cupel_error *err);

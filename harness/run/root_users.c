@@ -4,6 +4,7 @@
 #include "harness/run/root_users.h"
 
 #include "harness/run/kept.h"
+#include "harness/run/keyvalue.h"
 #include "harness/run/manifest.h"
 #include "harness/run/rundir.h"
 
@@ -52,24 +53,24 @@ static void add_more(struct root_user *user, const char *number)
 /* One that has just begun has written nothing yet: then the pins are all that is known. */
 static void add_run(void *data, int dirfd, const char *id, pid_t supervisor)
 {
-    cleanup_free char *text = NULL;
+    cleanup_keyvalue struct keyvalue record = {0};
     struct list *l = data;
     struct root_user *user = NULL;
-    size_t len = 0;
 
-    if (file_read_at(dirfd, MANIFEST_ROOTS, ROOTS_MAX, &text, &len) < 0)
+    if (keyvalue_read(&record, dirfd, MANIFEST_ROOTS, ROOTS_MAX) < 0)
         return;
-    for (size_t at = 0; at < len; at += strlen(text + at) + 1) {
-        const char *entry = text + at;
+    for (const char *e = keyvalue_next(&record, NULL); e != NULL; e = keyvalue_next(&record, e)) {
+        const char *keys = keyvalue_of(e, "root"), *job = keyvalue_of(e, "job"),
+                   *more = keyvalue_of(e, "more");
 
-        if (str_starts(entry, "root=")) {
+        if (keys != NULL) {
             user = add(l);
-            *user = (struct root_user){
-                .keys = xstrdup(entry + strlen("root=")), .run = xstrdup(id), .pid = supervisor};
-        } else if (user != NULL && str_starts(entry, "job=")) {
-            add_job(user, entry + strlen("job="));
-        } else if (user != NULL && str_starts(entry, "more=")) {
-            add_more(user, entry + strlen("more="));
+            *user =
+                (struct root_user){.keys = xstrdup(keys), .run = xstrdup(id), .pid = supervisor};
+        } else if (user != NULL && job != NULL) {
+            add_job(user, job);
+        } else if (user != NULL && more != NULL) {
+            add_more(user, more);
         }
     }
 }

@@ -39,7 +39,7 @@ ROOMS = {
     "harness/sandbox/slot": {"public": [], "may": ["base", "jobs", "harness/sandbox", "harness/sandbox/init"]},
     "harness/run": {
         "public": [
-            "enterable.h", "idrange.h", "kept.h", "manifest.h", "run_options.h", "root_users.h", "run.h", "rundir.h",
+            "enterable.h", "idrange.h", "kept.h", "keyvalue.h", "manifest.h", "run_options.h", "root_users.h", "run.h", "rundir.h",
             "views.h",
         ],
         "may": ["base", "jobs", "rootfs-cache", "reports", "harness/cgroup", "harness/sandbox"],
