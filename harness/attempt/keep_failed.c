@@ -5,14 +5,13 @@
 #include "harness/attempt/keep_failed.h"
 
 #include "harness/attempt/attempt.h"
-#include "harness/attempt/slot.h"
+#include "harness/attempt/attempt_end.h"
 #include "harness/run/keyvalue.h"
 #include "harness/run/manifest.h"
 #include "harness/run/run.h"
 
 #include <fcntl.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 
 #define PLACE CACHE_KEPT
@@ -72,18 +71,6 @@ static int write_record(const struct attempt_context *ctx, const struct instance
     return file_write_atomic_at(dir, "record", b.data, b.len, 0600);
 }
 
-/* As with artifacts: the first Ctrl-C lets it go on, the second does not. */
-static bool is_stopped(void *data)
-{
-    const struct attempt_context *ctx = data;
-    struct slot_message m;
-    ssize_t n = recv(ctx->orders, &m, sizeof(m), MSG_DONTWAIT);
-
-    if (n < 0 && (errno == EAGAIN || errno == EINTR))
-        return false;
-    return n != (ssize_t)sizeof(m) || m.order == ORDER_KILL;
-}
-
 static int fill(struct attempt_context *ctx, const struct instance *in,
                 const struct sandbox_job *sandbox, const struct attempt_result *result, int dir,
                 struct cupel_error *err)
@@ -91,7 +78,7 @@ static int fill(struct attempt_context *ctx, const struct instance *in,
     cleanup_free char *keys = cache_root_keys(&ctx->run->roots[in->root]);
     bool host = in->plan->roots[in->job->root].kind == JOBS_ROOT_HOST;
     const struct sandbox_keeping keeping = {
-        .dirfd = dir, .name = "disk", .stopped = is_stopped, .data = ctx};
+        .dirfd = dir, .name = "disk", .stopped = attempt_is_stopped, .data = ctx};
     uint64_t bytes = 0;
     char text[32];
     int r = sandbox_keep(ctx->stage, sandbox, &keeping, &bytes, err);

@@ -1,0 +1,167 @@
+/* attempt_collect: see attempt_collect.h. */
+#include "harness/attempt/attempt_collect.h"
+
+#include "base/weaken.h"
+#include "harness/attempt/artifacts.h"
+#include "harness/attempt/attempt_end.h"
+#include "harness/attempt/attempt_events.h"
+#include "harness/attempt/attempt_limits.h"
+#include "harness/attempt/billing.h"
+#include "harness/attempt/evidence.h"
+#include "harness/attempt/expect.h"
+#include "harness/attempt/near_limit.h"
+#include "harness/run/views.h"
+
+#include <string.h>
+
+/* ---- facts ---- */
+
+static void finish_steps(struct attempt *a)
+{
+    struct step_facts *last = &a->facts->steps[a->step];
+    struct cupel_error err;
+
+    last->stdout_to = a->capture.written[0];
+    last->stderr_to = a->capture.written[1];
+    if (last->ended && a->step + 1 == a->facts->n_steps && a->facts->cause == CAUSE_NONE &&
+        expect_check(&a->job->steps[a->step], &a->capture, last, &err) < 0)
+        attempt_fail(a, &err);
+    if (capture_flush(&a->capture, &err) < 0)
+        attempt_fail(a, &err);
+}
+
+static void find_victim(struct attempt *a)
+{
+    struct attempt_facts *f = a->facts;
+
+    if (f->cause != CAUSE_MEMORY && f->cause != CAUSE_AROUND)
+        return;
+    oom_victim_find(a->ctx->kernel_log, cgroup_job_path(a->cgroup), &f->oom_victim);
+    if (f->oom_victim.host_pid != 0 && a->ctx->pids_are_kernels)
+        f->oom_victim_pid = observe_pid_inside(&a->observer, f->oom_victim.host_pid);
+}
+
+void attempt_collect_facts(struct attempt *a)
+{
+    attempt_receive_events(a); /* what PID 1 said with its last breath */
+    (void)billing_init_ns(&a->sandbox, a->facts);
+    views_withdraw(a->ctx->view); /* while its pid is still nobody else's */
+    sandbox_reap(&a->sandbox);
+    a->facts->ended_ns = clock_monotonic_ns();
+    if (a->facts->started_ns != 0 && a->facts->steps[a->facts->n_steps - 1].ended)
+        a->facts->ended_ns = a->facts->steps[a->facts->n_steps - 1].ended_ns;
+    attempt_drain_output(a);
+    a->facts->output_bytes = a->capture.written[0] + a->capture.written[1];
+    if (a->cgroup != NULL) {
+        cgroup_job_usage(a->cgroup, &a->facts->usage);
+        billing_add(a->facts);
+        (void)attempt_note_oom(a);
+        find_victim(a);
+        cgroup_around_figures(a->ctx->around, &a->facts->around);
+    }
+    observe_end(&a->observer);
+    uncounted_end(&a->uncounted);
+    a->facts->stood_still_ns = a->ctx->standstill.total_ns;
+    a->facts->suspended_ns = standstill_suspended(&a->ctx->standstill);
+    attempt_settle_limits(a);
+    finish_steps(a);
+    attempt_check_losses(a);
+}
+
+/* ---- what is taken along ---- */
+
+static void collect_artifacts(struct attempt *a, struct attempt_result *ret)
+{
+    bool passed = ret->job.verdict == REPORTS_PASSED;
+    enum jobs_when when = a->job->artifacts.when;
+    struct artifacts_target target = {.out = a->ctx->run->out,
+                                      .name = a->instance->log_name,
+                                      .stopped = attempt_is_stopped,
+                                      .data = a->ctx};
+    struct cupel_error err;
+    cleanup_close int root = -EBADF;
+    int r;
+
+    if (a->job->artifacts.patterns == NULL || a->facts->started_ns == 0)
+        return;
+    if ((when == JOBS_WHEN_SUCCESS && !passed) || (when == JOBS_WHEN_FAILURE && passed))
+        return;
+    root = sandbox_open_root(a->ctx->stage, &a->sandbox);
+    r = root < 0 ? cupel_error_set(&err, CUPEL_ERROR_HARNESS, root,
+                                   "cannot open the finished root for its artifacts")
+                 : artifacts_collect(a->job, root, &target, &ret->artifacts, &ret->notes, &err);
+    if (r == 0) /* what was copied may have been read back after it was lost */
+        r = sandbox_lost_writes(a->ctx->stage, &err);
+    if (r == 0)
+        return;
+    if (r > 0) {
+        const char *why = ret->notes.items[ret->notes.n - 1];
+
+        (void)snprintf(a->facts->artifacts_lost, sizeof(a->facts->artifacts_lost), "%s", why);
+        verdict_of_job(a->job, a->facts, &ret->job);
+        return;
+    }
+    strings_add(&ret->notes, xasprintf("artifacts are incomplete: %s", err.message));
+    /* a job whose artifacts cannot be kept has not done what it is for; any other verdict stands */
+    if (passed) {
+        attempt_fail(a, &err);
+        verdict_of_job(a->job, a->facts, &ret->job);
+    }
+}
+
+/* Without it those that start from this job could not run. */
+static void take_snapshot(struct attempt *a, struct attempt_result *ret)
+{
+    struct cupel_error err;
+
+    if (!a->instance->is_base || ret->job.verdict != REPORTS_PASSED)
+        return;
+    if (sandbox_snapshot(a->ctx->stage, &a->sandbox, (size_t)(a->instance - a->ctx->run->instances),
+                         &err) < 0) {
+        attempt_fail(a, &err);
+        verdict_of_job(a->job, a->facts, &ret->job);
+    }
+}
+
+/* ---- the result ---- */
+
+/* A time verdict says so in its evidence; of a job that passed, it is worth a remark. */
+static void mark_near_limit(struct attempt *a, struct attempt_result *ret)
+{
+    cleanup_strbuf struct strbuf b = {0};
+    size_t n = strlen(ret->job.evidence);
+
+    if (!near_limit_describe(a->job, a->facts, ret->job.verdict, &b))
+        return;
+    ret->near_limit = xstrdup(b.data);
+    if (ret->job.verdict == REPORTS_PASSED)
+        strings_add(&ret->notes, xstrdup(b.data));
+    else
+        (void)snprintf(ret->job.evidence + n, sizeof(ret->job.evidence) - n, "; %s", b.data);
+}
+
+/* Of any verdict it is worth a remark. */
+static void note_standstill(struct attempt *a, struct attempt_result *ret)
+{
+    cleanup_strbuf struct strbuf b = {0};
+
+    if (evidence_standstill(a->facts, &b))
+        strings_add(&ret->notes, xstrdup(b.data));
+}
+
+void attempt_judge(struct attempt *a, struct attempt_result *ret)
+{
+    verdict_of_job(a->job, a->facts, &ret->job);
+    if (weakened("verdict-channel") && capture_has(&a->capture, "\"verdict\":\"passed\""))
+        ret->job.verdict = REPORTS_PASSED;
+    collect_artifacts(a, ret);
+    take_snapshot(a, ret);
+    if (a->sandbox.network_lost)
+        strings_add(&ret->notes,
+                    xstrdup("the network was lost while the job ran: pasta had ended by itself"));
+    mark_near_limit(a, ret);
+    note_standstill(a, ret);
+    ret->steps = xcalloc(a->facts->n_steps, sizeof(*ret->steps));
+    for (size_t i = 0; i < a->facts->n_steps; i++)
+        verdict_of_step(a->job, a->facts, i, &ret->job, &ret->steps[i]);
+}

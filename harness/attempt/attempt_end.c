@@ -1,0 +1,76 @@
+/* attempt_end: see attempt_end.h. */
+#include "harness/attempt/attempt_end.h"
+
+#include "harness/attempt/billing.h"
+#include "harness/attempt/slot.h"
+
+#include <sys/socket.h>
+
+void attempt_note_cause(struct attempt *a, enum attempt_cause cause, bool of_step)
+{
+    struct attempt_facts *f = a->facts;
+
+    if (f->cause != CAUSE_NONE)
+        return; /* the first in time wins */
+    f->cause = cause;
+    f->cause_step = a->step;
+    f->cause_is_step_limit = of_step;
+    f->cause_ns = clock_monotonic_ns();
+    if (a->cgroup != NULL && billing_cpu_ns(a->cgroup, &a->sandbox, f, &f->cpu_at_cause_ns) < 0)
+        f->cpu_at_cause_ns = 0;
+}
+
+void attempt_kill(struct attempt *a)
+{
+    if (!a->killed)
+        sandbox_kill(&a->sandbox);
+    if (!a->killed && a->cgroup != NULL)
+        cgroup_job_lift_brakes(a->cgroup); /* or it would die only when its last read is through */
+    a->killed = true;
+    a->kill_at = LIMITS_NEVER;
+}
+
+void attempt_terminate(struct attempt *a)
+{
+    if (a->killed || a->kill_at != LIMITS_NEVER)
+        return;
+    /* no command that could care */
+    if (a->facts->steps[a->step].ended || !a->facts->steps[a->step].started) {
+        attempt_kill(a);
+        return;
+    }
+    sandbox_terminate(&a->sandbox);
+    a->kill_at = clock_monotonic_ns() + a->job->timeout_grace;
+}
+
+void attempt_fail(struct attempt *a, const struct cupel_error *err)
+{
+    if (a->facts->cause == CAUSE_NONE)
+        a->facts->harness = *err;
+    /* an input, or the output expected, is what others have put there */
+    attempt_note_cause(a, err->kind == CUPEL_ERROR_INPUT ? CAUSE_SUBMISSION : CAUSE_HARNESS, false);
+    if (a->has_sandbox)
+        attempt_kill(a);
+}
+
+void attempt_check_losses(struct attempt *a)
+{
+    struct cupel_error err;
+
+    if (a->facts->cause == CAUSE_CANCELLED || sandbox_lost_writes(a->ctx->stage, &err) == 0)
+        return;
+    a->facts->cause = CAUSE_NONE;
+    a->facts->cause_is_step_limit = false;
+    attempt_fail(a, &err);
+}
+
+bool attempt_is_stopped(void *data)
+{
+    const struct attempt_context *ctx = data;
+    struct slot_message m;
+    ssize_t n = recv(ctx->orders, &m, sizeof(m), MSG_DONTWAIT);
+
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return false;
+    return n != (ssize_t)sizeof(m) || m.order == ORDER_KILL;
+}

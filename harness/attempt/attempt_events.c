@@ -1,0 +1,201 @@
+/* attempt_events: see attempt_events.h. */
+#include "harness/attempt/attempt_events.h"
+
+#include "harness/attempt/attempt_end.h"
+#include "harness/attempt/attempt_limits.h"
+#include "harness/attempt/billing.h"
+#include "harness/attempt/blame.h"
+#include "harness/attempt/expect.h"
+#include "harness/attempt/wire.h"
+#include "harness/run/views.h"
+
+#include <string.h>
+
+/* PID 1 ends what a step has left within microseconds; whatever takes longer waits for something.
+ */
+#define LEFTOVERS_NS (20 * NSEC_PER_MSEC)
+
+/* ---- output ---- */
+
+static void after_output(struct attempt *a)
+{
+    struct limits_view v = attempt_limits(a);
+    bool of_step;
+
+    /* A flood may be here before PID 1 has said when the command began; it says so at once, and the
+     * pipe can wait. */
+    if (!a->capture.over || a->facts->started_ns == 0)
+        return;
+    (void)limits_output(&v, &of_step);
+    attempt_note_cause(a, CAUSE_OUTPUT, of_step);
+    attempt_kill(a);
+}
+
+void attempt_take_output(struct attempt *a, int which)
+{
+    struct cupel_error err;
+    int r = capture_take(&a->capture, which, &err);
+
+    if (r < 0)
+        attempt_fail(a, &err);
+    a->pipe_open[which] = r > 0;
+    after_output(a);
+}
+
+void attempt_drain_output(struct attempt *a)
+{
+    struct cupel_error err;
+
+    if (capture_drain(&a->capture, &err) < 0)
+        attempt_fail(a, &err);
+    after_output(a);
+}
+
+/* ---- what PID 1 says ---- */
+
+static void on_step_started(struct attempt *a, const struct sandbox_event *e)
+{
+    struct step_facts *s = &a->facts->steps[e->step];
+    struct limits_view v;
+    bool of_step;
+
+    a->step = e->step;
+    s->started = true;
+    s->started_ns = e->at_ns;
+    /* not what is captured by now: its output may have been quicker than this event */
+    if (e->step > 0) {
+        s->stdout_from = s->stdout_to = a->facts->steps[e->step - 1].stdout_to;
+        s->stderr_from = s->stderr_to = a->facts->steps[e->step - 1].stderr_to;
+    }
+    a->step_cpu_ns = 0;
+    if (e->step > 0 && a->cgroup != NULL &&
+        billing_cpu_ns(a->cgroup, &a->sandbox, a->facts, &a->step_cpu_ns) < 0)
+        a->step_cpu_ns = 0;
+    v = attempt_limits(a);
+    a->capture.limit = limits_output(&v, &of_step);
+    if (a->facts->started_ns == 0) {
+        a->facts->started_ns = e->at_ns;
+        billing_begin(&a->sandbox, a->facts);
+        (void)clock_gettime(CLOCK_REALTIME, &a->facts->started);
+        atomic_store_explicit(&a->ctx->view->started_ns, e->at_ns, memory_order_relaxed);
+        views_publish(a->ctx->view, &a->sandbox, (size_t)(a->instance - a->ctx->run->instances),
+                      a->instance->has_user ? &a->instance->user : NULL, a->cgroup);
+    }
+    attempt_check_cpu(a, e->at_ns);
+    after_output(a);
+}
+
+static void on_step_ended(struct attempt *a, const struct sandbox_event *e)
+{
+    struct step_facts *s = &a->facts->steps[e->step];
+    char size[UNIT_TEXT_SIZE];
+
+    s->ended = true;
+    s->status = e->status;
+    a->lift_at = clock_monotonic_ns() + LEFTOVERS_NS;
+    if (e->unmappable != 0)
+        (void)snprintf(a->facts->not_set_up, sizeof(a->facts->not_set_up),
+                       "it never began: the %s that it needs at its start could not be mapped",
+                       unit_format_size(e->unmappable, size));
+    /* from here on it is judged by this moment, and no deadline strikes any more */
+    s->ended_ns = e->at_ns;
+}
+
+/* All that the step wrote is in the pipes by now. */
+static void on_step_quiet(struct attempt *a, const struct sandbox_event *e)
+{
+    struct step_facts *s = &a->facts->steps[e->step];
+    struct cupel_error err;
+
+    a->lift_at = LIMITS_NEVER;
+    if (a->cgroup != NULL && cgroup_job_set_brakes(a->cgroup, &err) < 0)
+        attempt_fail(a, &err);
+    attempt_drain_output(a);
+    s->stdout_to = a->capture.written[0];
+    s->stderr_to = a->capture.written[1];
+    if (expect_check(&a->job->steps[e->step], &a->capture, s, &err) < 0)
+        attempt_fail(a, &err);
+    if (a->facts->cause == CAUSE_NONE && verdict_step_passed(a->job, a->facts, e->step))
+        sandbox_continue(&a->sandbox);
+    else
+        attempt_kill(a);
+}
+
+static void on_left_running(struct attempt *a, const struct sandbox_event *e)
+{
+    struct attempt_facts *f = a->facts;
+
+    if (e->step >= a->leaks_counted) /* each one of a step says how many there were */
+        f->leaks_in_all += (unsigned)e->errnum;
+    a->leaks_counted = e->step + 1;
+    f->leaks_cut |= e->cut;
+    if (f->n_leaks == WIRE_LEAKS_MAX)
+        return;
+    f->leaks = xrealloc(f->leaks, (f->n_leaks + 1) * sizeof(*f->leaks));
+    f->leaks[f->n_leaks] = (struct leak){.step = e->step, .pid = e->status, .cpu_ns = e->at_ns};
+    memcpy(f->leaks[f->n_leaks].command, e->detail, sizeof(e->detail));
+    f->n_leaks++;
+}
+
+static void say_why(struct attempt_facts *f, const char *detail)
+{
+    cleanup_strbuf struct strbuf shown = {0};
+
+    text_add_line(&shown, detail);
+    (void)snprintf(f->not_set_up, sizeof(f->not_set_up), "%s",
+                   shown.data != NULL ? shown.data : "");
+}
+
+static void on_setup_failed(struct attempt *a, const struct sandbox_event *e)
+{
+    struct attempt_facts *f = a->facts;
+    struct cupel_error err;
+
+    if (a->cgroup != NULL) /* may have killed what was to become the command */
+        attempt_check_oom(a);
+    if (f->cause == CAUSE_NONE &&
+        blame_set_up(a->ctx->run, a->instance, e, f->not_set_up, sizeof(f->not_set_up))) {
+        f->steps[e->step].not_set_up = true;
+        return;
+    }
+    (void)cupel_error_set(&err, CUPEL_ERROR_HARNESS, e->errnum, "set-up step '%s' failed%s%s",
+                          e->what, e->detail[0] != '\0' ? " on " : "", e->detail);
+    if (str_eq(e->what, "user") && e->errnum == ENOENT)
+        cupel_error_hint(&err, "the root's /etc/passwd has no such user");
+    attempt_fail(a, &err);
+}
+
+void attempt_receive_events(struct attempt *a)
+{
+    struct sandbox_event e;
+
+    while (sandbox_receive(&a->sandbox, &e) > 0) {
+        switch (e.kind) {
+        case SANDBOX_STEP_STARTED:
+            on_step_started(a, &e);
+            break;
+        case SANDBOX_STEP_ENDED:
+            on_step_ended(a, &e);
+            break;
+        case SANDBOX_STEP_QUIET:
+            on_step_quiet(a, &e);
+            break;
+        case SANDBOX_NOT_EXECUTED:
+            a->facts->steps[e.step].not_executed = e.errnum;
+            say_why(a->facts, e.detail);
+            break;
+        case SANDBOX_SETUP_FAILED:
+            on_setup_failed(a, &e);
+            break;
+        case SANDBOX_LEFT_RUNNING:
+            on_left_running(a, &e);
+            break;
+        case SANDBOX_TERMINAL_READY: /* only sessions ask for one */
+            break;
+        case SANDBOX_GONE: /* its pidfd follows; until then an end of file would wake us without end
+                            */
+            a->control_open = false;
+            return;
+        }
+    }
+}

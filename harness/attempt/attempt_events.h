@@ -1,0 +1,12 @@
+/* attempt_events: private to attempt: what comes from the sandbox while a job runs: its output, and
+ * what PID 1 says. */
+#pragma once
+
+#include "harness/attempt/attempt_state.h"
+
+/* Takes what stands in a pipe: 0, the standard output; 1, standard error. */
+void attempt_take_output(struct attempt *a, int which);
+/* Takes all that stands in both pipes. */
+void attempt_drain_output(struct attempt *a);
+/* Acts on each event that PID 1 has sent. */
+void attempt_receive_events(struct attempt *a);

@@ -1,0 +1,200 @@
+/* attempt_limits: see attempt_limits.h.
+ *
+ * Deadlines are kept here and not in the supervisor: nothing that the supervisor does (writing a
+ * report, drawing a screen, serving sixty-three other slots) can then delay a kill. */
+#include "harness/attempt/attempt_limits.h"
+
+#include "harness/attempt/attempt_end.h"
+#include "harness/attempt/billing.h"
+#include "harness/attempt/deadline.h"
+
+#define CPU_CHECK_MIN_NS (500 * NSEC_PER_USEC)
+
+/* ---- CPU and memory ---- */
+
+struct limits_view attempt_limits(const struct attempt *a)
+{
+    const struct step_facts *s = &a->facts->steps[a->step];
+
+    return (struct limits_view){
+        .job = &a->job->limits,
+        .step = &a->job->steps[a->step].limits,
+        .unenforced = a->ctx->run->unenforced_set,
+        .job_started_ns = a->facts->started_ns,
+        .step_started_ns = s->started ? s->started_ns : 0,
+        .step_cpu_ns = a->step_cpu_ns,
+        .step_output = s->stdout_from + s->stderr_from,
+    };
+}
+
+void attempt_check_cpu(struct attempt *a, uint64_t now)
+{
+    struct limits_view v = attempt_limits(a);
+    uint64_t used, left, wait;
+    bool of_step;
+
+    a->check_cpu_at = LIMITS_NEVER;
+    if (a->cgroup == NULL || billing_cpu_ns(a->cgroup, &a->sandbox, a->facts, &used) < 0)
+        return;
+    left = limits_cpu_left(&v, used, &of_step);
+    if (left == LIMITS_NEVER)
+        return;
+    if (left == 0) {
+        attempt_note_cause(a, CAUSE_CPU, of_step);
+        attempt_kill(a);
+        return;
+    }
+    wait = limits_cpu_lasts(&v, left, a->ctx->run->cpus);
+    a->check_cpu_at = now + (wait < CPU_CHECK_MIN_NS ? CPU_CHECK_MIN_NS : wait);
+}
+
+bool attempt_note_oom(struct attempt *a)
+{
+    struct cgroup_oom oom;
+
+    if (!cgroup_oom_check(a->cgroup, a->ctx->around, &oom))
+        return false;
+    if (a->facts->cause == CAUSE_NONE)
+        a->facts->oom = oom;
+    attempt_note_cause(a, oom.origin == CGROUP_OOM_OWN ? CAUSE_MEMORY : CAUSE_AROUND, false);
+    return true;
+}
+
+void attempt_check_oom(struct attempt *a)
+{
+    if (attempt_note_oom(a))
+        attempt_kill(a); /* v2 has done so already (memory.oom.group); v1 has no such thing */
+}
+
+/* ---- deadlines ---- */
+
+uint64_t attempt_held_back(void *data)
+{
+    const struct attempt *a = data;
+    struct cgroup_around_figures f;
+
+    cgroup_around_figures(a->ctx->around, &f);
+    return f.throttled_ns;
+}
+
+/* A limit of time that passed at `deadline`: the job has had its time only if it had it while we
+ * looked after it. Stopped with all of us, or running on alone, it cannot be said what it would
+ * have done. */
+static enum attempt_cause passed_deadline(const struct attempt *a, uint64_t now, uint64_t deadline)
+{
+    return now - a->ctx->standstill.total_ns < deadline ? CAUSE_STOOD_STILL : CAUSE_WALL;
+}
+
+static struct deadline next_deadline(const struct attempt *a)
+{
+    return deadline_next(a->job, a->facts, a->ctx->run->unenforced_set, a->step, a->ordered_ns,
+                         a->sandbox.copying_ns);
+}
+
+/* What nobody of the job can have caused is the harness's. */
+static void fail_stuck_set_up(struct attempt *a)
+{
+    struct cupel_error err;
+
+    (void)cupel_error_set(&err, CUPEL_ERROR_HARNESS, 0,
+                          "set-up had not ended %u s after the wall limit: it is at '%s'",
+                          (unsigned)((SANDBOX_SET_UP_NS + a->sandbox.copying_ns) / NSEC_PER_SEC),
+                          sandbox_setup_at(&a->sandbox));
+    attempt_fail(a, &err);
+}
+
+static void strike(struct attempt *a, const struct deadline *d)
+{
+    if (d->kind == DEADLINE_SET_UP && a->instance->from == INSTANCE_NONE) {
+        fail_stuck_set_up(a);
+        return;
+    }
+    if (d->kind == DEADLINE_LINGER) { /* it has ended in time: what is late is not its doing */
+        attempt_kill(a);
+        return;
+    }
+    attempt_note_cause(a, passed_deadline(a, clock_monotonic_ns(), d->at), d->of_step);
+    a->facts->cause_step = d->step;
+    a->facts->cause_set_up = d->set_up ? sandbox_setup_at(&a->sandbox) : NULL;
+    attempt_terminate(a);
+}
+
+static void check_uncounted(struct attempt *a, uint64_t now)
+{
+    if (!uncounted_exceeds(&a->uncounted, now))
+        return;
+    if (a->facts->cause == CAUSE_NONE) {
+        a->facts->queue_bytes.netlink = a->uncounted.netlink;
+        a->facts->queue_bytes.internet = a->uncounted.internet;
+    }
+    attempt_note_cause(a, CAUSE_MEMORY, false);
+    attempt_kill(a);
+}
+
+void attempt_check_deadlines(struct attempt *a)
+{
+    struct deadline d = next_deadline(a);
+    uint64_t now = clock_monotonic_ns();
+
+    if (now >= a->lift_at && a->cgroup != NULL) {
+        cgroup_job_lift_brakes(a->cgroup);
+        a->lift_at = LIMITS_NEVER;
+    }
+    if (a->killed)
+        return;
+    if (a->kill_at != LIMITS_NEVER && now >= a->kill_at) {
+        a->facts->grace_used_up = true;
+        attempt_kill(a);
+        return;
+    }
+    if (a->facts->cause == CAUSE_NONE && now >= d.at)
+        strike(a, &d);
+    if (now >= a->check_cpu_at)
+        attempt_check_cpu(a, now);
+    check_uncounted(a, now);
+}
+
+uint64_t attempt_next_wake(const struct attempt *a)
+{
+    uint64_t at = observe_next(&a->observer), wall = LIMITS_NEVER;
+
+    if (a->facts->cause == CAUSE_NONE && !a->killed)
+        wall = next_deadline(a).at;
+    if (wall < at)
+        at = wall;
+    if (a->kill_at < at)
+        at = a->kill_at;
+    if (a->check_cpu_at < at)
+        at = a->check_cpu_at;
+    if (a->lift_at < at)
+        at = a->lift_at;
+    if (!a->killed && a->uncounted.next_ns < at)
+        at = a->uncounted.next_ns;
+    return at;
+}
+
+/* ---- afterwards ---- */
+
+void attempt_settle_limits(struct attempt *a)
+{
+    const struct step_facts *s = &a->facts->steps[a->step];
+    /* what comes then is watched as it comes */
+    bool last = a->step + 1 == a->facts->n_steps, between = s->ended && !last;
+    struct limits_view v = attempt_limits(a);
+    uint64_t used, deadline;
+    bool of_step;
+
+    if (cgroup_usage_get(&a->facts->usage, CGROUP_CPU_NS, &used)) {
+        if (limits_cpu_left(&v, used, &of_step) == 0) {
+            attempt_note_cause(a, CAUSE_CPU, of_step);
+            if (a->facts->cause == CAUSE_CPU && a->facts->cpu_at_cause_ns == 0)
+                a->facts->cpu_at_cause_ns = used;
+        }
+    }
+    deadline = limits_wall_deadline(&v, &of_step);
+    if (!between && a->facts->ended_ns > deadline)
+        attempt_note_cause(a, passed_deadline(a, a->facts->ended_ns, deadline), of_step);
+    else if ((a->facts->cause == CAUSE_WALL || a->facts->cause == CAUSE_STOOD_STILL) && s->ended &&
+             last)
+        a->facts->cause = CAUSE_NONE; /* it had ended in time; only the news came late */
+}

@@ -1,0 +1,33 @@
+/* attempt_state: private to attempt: an attempt that is under way, as its parts (attempt*.c) share
+ * it. */
+#pragma once
+
+#include "harness/attempt/attempt.h"
+#include "harness/attempt/capture.h"
+#include "harness/attempt/limits_in_force.h"
+#include "harness/attempt/observe.h"
+#include "harness/attempt/uncounted.h"
+
+struct attempt {
+    struct attempt_context *ctx;
+    const struct instance *instance;
+    const struct jobs_job *job;
+    struct attempt_facts *facts;
+    struct cgroup_job *cgroup;
+    struct sandbox_job sandbox;
+    struct capture capture;
+    bool has_sandbox;
+    unsigned step;        /* the one that runs */
+    uint64_t ordered_ns;  /* when PID 1 was let go */
+    uint64_t step_cpu_ns; /* CPU used before it started */
+    /* moments of CLOCK_MONOTONIC, or LIMITS_NEVER: */
+    uint64_t kill_at;      /* when SIGTERM's grace is over */
+    uint64_t check_cpu_at; /* when the CPU limits are looked at next */
+    uint64_t lift_at;      /* when what a step left behind may no longer be held back from ending */
+    struct observer observer;
+    unsigned leaks_counted; /* of so many steps, leaks are in the count */
+    struct uncounted uncounted;
+    bool killed;
+    bool pipe_open[2];
+    bool control_open;
+};
