@@ -260,6 +260,8 @@ void own_limits_raise(void);
 int own_limits_check_files(uint64_t needed, struct cupel_error *err);
 /* The same of files of so many bytes. */
 int own_limits_check_size(uint64_t needed, struct cupel_error *err);
+/* How many CPUs this process may use (sched_getaffinity(2)), at least 1. */
+unsigned own_limits_cpus(void);
 
 /* ---- logging ---- */
 

@@ -3,6 +3,7 @@
  * commands. */
 #include "base/base.h"
 
+#include <sched.h>
 #include <signal.h>
 #include <sys/resource.h>
 
@@ -61,4 +62,11 @@ int own_limits_check_files(uint64_t needed, struct cupel_error *err)
     cupel_error_hint(err, "raise the hard limit (ulimit -Hn, limits.conf(5), LimitNOFILE= of "
                           "systemd), or use fewer slots (-j)");
     return -EMFILE;
+}
+
+unsigned own_limits_cpus(void)
+{
+    cpu_set_t set;
+
+    return sched_getaffinity(0, sizeof(set), &set) == 0 ? (unsigned)CPU_COUNT(&set) : 1;
 }

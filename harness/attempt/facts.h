@@ -7,6 +7,7 @@
 #include "harness/attempt/pressure.h"
 #include "harness/attempt/timeline.h"
 #include "harness/cgroup/cgroup.h"
+#include "harness/sandbox/sandbox.h"
 #include "reports/reports.h"
 
 /* Why the slot itself ended the job; the first in time. */
@@ -40,7 +41,7 @@ struct leak {
     unsigned step; /* in the order of the steps */
     int pid;
     uint64_t cpu_ns;
-    char command[168]; /* as the process had it: hostile text */
+    char command[SANDBOX_DETAIL_SIZE]; /* as the process had it: hostile text */
 };
 
 struct attempt_facts {

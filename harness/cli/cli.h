@@ -28,9 +28,6 @@ int cli_take_rights(char **full_argv, enum cli_rights what);
  * one already, or when that is not possible (which is said). See seal.c. */
 void cli_seal(char **full_argv);
 
-/* How many CPUs this process may use: what runs at once where nothing is said. */
-unsigned cli_usable_cpus(void);
-
 /* Prints the error and returns the exit code of its kind. */
 int cli_fail(const struct cupel_error *err);
 /* Loads a job file for a subcommand: prints every problem of it to standard error; 0, or the exit

@@ -2,15 +2,7 @@
 #include "harness/cli/cli.h"
 #include "jobs/jobs.h"
 
-#include <sched.h>
 #include <string.h>
-
-unsigned cli_usable_cpus(void)
-{
-    cpu_set_t set;
-
-    return sched_getaffinity(0, sizeof(set), &set) == 0 ? (unsigned)CPU_COUNT(&set) : 1;
-}
 
 int cli_fail(const struct cupel_error *err)
 {

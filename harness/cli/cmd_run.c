@@ -139,7 +139,7 @@ int cli_run(int argc, char **argv)
     int code;
 
     if (cli_parse(&command, argc, argv, &a, &words, &code)) {
-        a.o.slots = a.slots > 0 ? (unsigned)a.slots : cli_usable_cpus();
+        a.o.slots = a.slots > 0 ? (unsigned)a.slots : own_limits_cpus();
         a.o.keep_failed = (unsigned)a.keep_failed;
         code = cli_allow_devices(&command, &a.devices, &a.o.allow_devices);
         if (code == 0)

@@ -116,7 +116,7 @@ int cli_selftest(int argc, char **argv)
     if (cli_parse(&command, argc, argv, &a, &words, &code)) {
         a.o.only = a.only.items;
         a.o.n_only = a.only.n;
-        a.o.slots = a.slots > 0 ? (unsigned)a.slots : cli_usable_cpus();
+        a.o.slots = a.slots > 0 ? (unsigned)a.slots : own_limits_cpus();
         if (a.markdown && !a.list)
             code = cli_wrong(&command, "--markdown goes with --list");
         else

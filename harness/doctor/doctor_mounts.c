@@ -1,6 +1,8 @@
 /* doctor_mounts: probes of the mount calls, overlays in a user namespace, and id-mapped mounts. */
 #include "harness/doctor/doctor_private.h"
 
+#include "harness/run/idrange.h"
+
 #include <fcntl.h>
 #include <linux/mount.h>
 #include <sched.h>
@@ -84,8 +86,7 @@ static int make_own_dir(const struct scene *s, const char *path)
 {
     if (mkdir(path, 0755) < 0)
         return -errno;
-    return s->single_id || !s->host || chown(path, DOCTOR_ID_BASE, DOCTOR_ID_BASE) == 0 ? 0
-                                                                                        : -errno;
+    return s->single_id || !s->host || chown(path, IDRANGE_FIRST, IDRANGE_FIRST) == 0 ? 0 : -errno;
 }
 
 /* In the scene, with the lower directory in place. */
@@ -112,7 +113,7 @@ static int make_lower_file(const struct scene *s)
     fd = open("/lower/file", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
     if (fd < 0)
         return -errno;
-    return s->single_id || !s->host || fchown(fd, DOCTOR_ID_BASE, DOCTOR_ID_BASE) == 0 ? 0 : -errno;
+    return s->single_id || !s->host || fchown(fd, IDRANGE_FIRST, IDRANGE_FIRST) == 0 ? 0 : -errno;
 }
 
 void probe_overlay(const struct doctor_context *ctx, const struct doctor_probe *probe,

@@ -3,6 +3,7 @@
 #include "harness/doctor/doctor_private.h"
 
 #include "harness/rights/rights.h"
+#include "harness/run/idrange.h"
 
 #include <fcntl.h>
 #include <linux/sched.h>
@@ -86,10 +87,10 @@ void probe_all_namespaces(const struct doctor_context *ctx, const struct doctor_
 static int become_last_id(void *data)
 {
     (void)data;
-    if (setresgid(DOCTOR_ID_COUNT - 1, DOCTOR_ID_COUNT - 1, DOCTOR_ID_COUNT - 1) < 0 ||
-        setresuid(DOCTOR_ID_COUNT - 1, DOCTOR_ID_COUNT - 1, DOCTOR_ID_COUNT - 1) < 0)
+    if (setresgid(SANDBOX_ID_COUNT - 1, SANDBOX_ID_COUNT - 1, SANDBOX_ID_COUNT - 1) < 0 ||
+        setresuid(SANDBOX_ID_COUNT - 1, SANDBOX_ID_COUNT - 1, SANDBOX_ID_COUNT - 1) < 0)
         return -errno;
-    return geteuid() == DOCTOR_ID_COUNT - 1 ? 0 : -EIO;
+    return geteuid() == SANDBOX_ID_COUNT - 1 ? 0 : -EIO;
 }
 
 void probe_id_range(const struct doctor_context *ctx, const struct doctor_probe *probe,
@@ -109,9 +110,9 @@ void probe_id_range(const struct doctor_context *ctx, const struct doctor_probe 
     if (r == 0)
         r = userns_run(&s, 0, become_last_id, NULL);
     if (r == 0)
-        doctor_works(f, "%u ids from %u of the host", DOCTOR_ID_COUNT, DOCTOR_ID_BASE);
+        doctor_works(f, "%u ids from %u of the host", SANDBOX_ID_COUNT, IDRANGE_FIRST);
     else
-        doctor_missing(f, r, "cannot %s of %u ids", s.step, DOCTOR_ID_COUNT);
+        doctor_missing(f, r, "cannot %s of %u ids", s.step, SANDBOX_ID_COUNT);
 }
 
 /* ---- what is refused to who is not root ---- */

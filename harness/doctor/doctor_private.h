@@ -85,16 +85,11 @@ void doctor_remedy(struct doctor_finding *f, const char *fmt, ...) BASE_PRINTF(2
 
 /* ---- what probes share (doctor_scene.c); all of it for a probe's own child only ---- */
 
-/* The first of the ids that stand for a job's in trials: of the range that runs take theirs from.
- */
-#define DOCTOR_ID_BASE UINT32_C(0x70000000)
-#define DOCTOR_ID_COUNT UINT32_C(0x10000)
-
 /* A mount namespace of one's own whose root is an empty tmpfs. Who is not root at all gets a user
  * namespace around it. */
 struct scene {
     int proc; /* the host's /proc */
-    /* with the rights of the host's root: ids from DOCTOR_ID_BASE may be mapped */
+    /* with the rights of the host's root: ids from IDRANGE_FIRST may be mapped */
     bool host;
     char identity[2][512]; /* maps that hand our own ids down: of users, of groups */
     bool single_id;        /* in a user namespace that has only one id to give */
@@ -107,10 +102,10 @@ int scene_enter(struct scene *s);
  * NULL key. */
 int scene_mount(const char *type, const char *const (*options)[2], unsigned attributes);
 
-/* Runs body(data) as root of a user namespace of DOCTOR_ID_COUNT ids (as many as there are, without
- * the host's rights) and further namespaces `flags`. What body returns, or -errno. */
+/* Runs body(data) as root of a user namespace of SANDBOX_ID_COUNT ids (as many as there are,
+ * without the host's rights) and further namespaces `flags`. What body returns, or -errno. */
 int userns_run(struct scene *s, unsigned long flags, int (*body)(void *data), void *data);
-/* A user namespace that maps DOCTOR_ID_COUNT ids, for mount_setattr: fd or -errno. */
+/* A user namespace that maps SANDBOX_ID_COUNT ids, for mount_setattr: fd or -errno. */
 int userns_fd(struct scene *s);
 /* A detached, read-only, id-mapped clone of the mount at `fd`: mount fd or -errno. */
 int idmap_mount(struct scene *s, int fd);

@@ -3,6 +3,8 @@
  * responsible for what any of it means. */
 #include "harness/doctor/doctor_private.h"
 
+#include "harness/run/idrange.h"
+
 #include <fcntl.h>
 #include <linux/mount.h>
 #include <sched.h>
@@ -53,7 +55,7 @@ static int write_map(const struct scene *s, pid_t pid, const char *file, uint32_
     if (s->single_id)
         (void)snprintf(map, sizeof(map), "0 %u 1", own);
     else
-        (void)snprintf(map, sizeof(map), "0 %u %u", DOCTOR_ID_BASE, DOCTOR_ID_COUNT);
+        (void)snprintf(map, sizeof(map), "0 %u %u", IDRANGE_FIRST, SANDBOX_ID_COUNT);
     return file_put_at(s->proc, path, map);
 }
 
@@ -196,7 +198,7 @@ int scene_init(struct scene *s)
                         .host = privilege.host,
                         .step = "open /proc"};
     for (size_t i = 0; i < ARRAY_SIZE(maps); i++) { /* now: in a scene there is no /proc */
-        cleanup_free char *map = ids_identity_map(maps[i], DOCTOR_ID_COUNT);
+        cleanup_free char *map = ids_identity_map(maps[i], SANDBOX_ID_COUNT);
 
         (void)snprintf(s->identity[i], sizeof(s->identity[i]), "%s", map);
     }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "base/base.h"
+#include "harness/cgroup/cgroup.h"
 #include "harness/sandbox/sandbox.h"
 
 #include <sys/types.h>
@@ -35,7 +36,7 @@ struct enterable_handle {
     uint32_t id_base, ids;
     uint32_t uid, gid; /* that the job's commands were started with, in the job */
     struct sandbox_user user;
-    int enter[16];
+    int enter[CGROUP_ENTER_MAX];
     size_t n_enter;
 };
 /* -ESRCH: the job has ended meanwhile. */

@@ -8,10 +8,6 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 
-/* Between the container ranges of systemd-nspawn and the top of the signed ids, where systemd's
- * registry of uid ranges (docs/UIDS-GIDS.md of systemd) has nothing: 0x70000000 .. 0x7ffdffff. */
-#define RANGE_FIRST UINT32_C(0x70000000)
-#define RANGE_SIZE UINT32_C(0x10000)
 #define RANGE_COUNT 4094
 #define RANGE_DIR "/run/cupel/ids"
 
@@ -40,7 +36,7 @@ int idrange_claim(uint32_t *ret_base, int *ret_lock, struct cupel_error *err)
                                    name);
         if (flock(lock, LOCK_EX | LOCK_NB) < 0)
             continue;
-        *ret_base = RANGE_FIRST + i * RANGE_SIZE;
+        *ret_base = IDRANGE_FIRST + i * SANDBOX_ID_COUNT;
         *ret_lock = steal_fd(&lock);
         return 0;
     }

@@ -304,6 +304,8 @@ enum sandbox_cause {
     SANDBOX_BY_STEPS = 4,  /* what the job's own earlier steps have left */
     SANDBOX_BY_MEMORY = 8, /* the job's own memory limit */
 };
+/* How much is told of a cause: a path, or a command. */
+#define SANDBOX_DETAIL_SIZE 168
 struct sandbox_event {
     enum sandbox_event_kind kind;
     unsigned step;
@@ -316,7 +318,7 @@ struct sandbox_event {
     bool cut;
     unsigned causes; /* bits of enum sandbox_cause */
     const char *what;
-    char detail[168];
+    char detail[SANDBOX_DETAIL_SIZE];
 };
 /* Takes the next event without blocking: 1 and *ret_event, or 0 when there is none now. */
 int sandbox_receive(struct sandbox_job *job, struct sandbox_event *ret_event);

@@ -80,7 +80,7 @@ struct init_report {
     uint32_t uid, gid;   /* of the command that starts, in the job */
     uint32_t cut;        /* of SANDBOX_LEFT_RUNNING: not all could be looked at */
     uint64_t unmappable; /* of SANDBOX_STEP_ENDED, see explain_exec.c */
-    char detail[168];
+    char detail[SANDBOX_DETAIL_SIZE];
 };
 #define INIT_ORDER_GO                                                                              \
     'g' /* id maps are written; the disk is trimmed; later: start the next step                    \

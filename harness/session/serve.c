@@ -29,7 +29,7 @@ struct serving {
     bool ended;
     int status;
     int not_executed;
-    char why[168];
+    char why[SANDBOX_DETAIL_SIZE];
     bool out_of_memory;
     uint64_t kill_at;
 };

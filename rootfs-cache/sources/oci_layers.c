@@ -12,7 +12,6 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <sched.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -370,17 +369,10 @@ static uint64_t missing_bytes(const struct maker *m)
     return sum;
 }
 
-static size_t usable_cpus(void)
-{
-    cpu_set_t set;
-
-    return sched_getaffinity(0, sizeof(set), &set) == 0 ? (size_t)CPU_COUNT(&set) : 1;
-}
-
 int oci_layers_make(const struct oci_layers_import *im, size_t next, struct cache_root *made,
                     struct cupel_error *err)
 {
-    size_t n = im->image->n_layers, cpus = usable_cpus(),
+    size_t n = im->image->n_layers, cpus = own_limits_cpus(),
            shared = (n + 1) * sizeof(_Atomic uint64_t);
     struct maker m = {.im = im,
                       .made = made,
