@@ -10,6 +10,7 @@
 #include "harness/attempt/evidence.h"
 #include "harness/attempt/expect.h"
 #include "harness/attempt/near_limit.h"
+#include "harness/run/instances.h"
 #include "harness/run/views.h"
 
 #include <string.h>
@@ -116,7 +117,7 @@ static void take_snapshot(struct attempt *a, struct attempt_result *ret)
 
     if (!a->instance->is_base || ret->job.verdict != REPORTS_PASSED)
         return;
-    if (sandbox_snapshot(a->ctx->stage, &a->sandbox, (size_t)(a->instance - a->ctx->run->instances),
+    if (sandbox_snapshot(a->ctx->stage, &a->sandbox, instances_number(a->ctx->run, a->instance),
                          &err) < 0) {
         attempt_fail(a, &err);
         verdict_of_job(a->job, a->facts, &ret->job);

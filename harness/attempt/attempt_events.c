@@ -7,6 +7,7 @@
 #include "harness/attempt/blame.h"
 #include "harness/attempt/expect.h"
 #include "harness/attempt/wire.h"
+#include "harness/run/instances.h"
 #include "harness/run/views.h"
 
 #include <string.h>
@@ -78,7 +79,7 @@ static void on_step_started(struct attempt *a, const struct sandbox_event *e)
         billing_begin(&a->sandbox, a->facts);
         (void)clock_gettime(CLOCK_REALTIME, &a->facts->started);
         atomic_store_explicit(&a->ctx->view->started_ns, e->at_ns, memory_order_relaxed);
-        views_publish(a->ctx->view, &a->sandbox, (size_t)(a->instance - a->ctx->run->instances),
+        views_publish(a->ctx->view, &a->sandbox, instances_number(a->ctx->run, a->instance),
                       a->instance->has_user ? &a->instance->user : NULL, a->cgroup);
     }
     attempt_check_cpu(a, e->at_ns);

@@ -2,6 +2,8 @@
  * (root_passwd.c). */
 #include "harness/attempt/identity.h"
 
+#include "harness/run/instances.h"
+
 #include <string.h>
 #include <sys/stat.h>
 
@@ -219,7 +221,7 @@ static bool has_to_be_copied(const struct instance *in, const struct jobs_input 
 static void settle_inputs(struct run *run, struct instance *in)
 {
     const struct jobs_job *base = in->from != INSTANCE_NONE ? run->instances[in->from].job : NULL;
-    struct jobs_job *job = &in->plan->jobs[in->job - in->plan->jobs];
+    struct jobs_job *job = instances_job(in);
     struct jobs_input *inputs = arena_alloc(in->plan->arena, (job->n_inputs + 1) * sizeof(*inputs));
 
     for (size_t i = 0; i < job->n_inputs; i++) { /* jobs may share what `defaults` gave them */

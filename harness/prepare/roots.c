@@ -3,6 +3,7 @@
  * derive.c's. */
 #include "harness/prepare/roots.h"
 
+#include "harness/run/instances.h"
 #include "harness/run/run.h"
 #include "harness/run/run_options.h"
 
@@ -136,7 +137,7 @@ static int take_image_defaults(struct prepared *p, struct cupel_error *err)
     for (size_t i = 0; r == 0 && i < p->run.n_instances; i++) {
         const struct instance *in = &p->run.instances[i];
         const struct cache_config *c = config_below(&p->run, in);
-        struct jobs_job *job = &in->plan->jobs[in->job - in->plan->jobs];
+        struct jobs_job *job = instances_job(in);
 
         if (c != NULL && !job->has_user && c->user != NULL) {
             job->user = image_user(c->arena, c->user);

@@ -9,6 +9,7 @@
 #include "harness/attempt/wire.h"
 #include "harness/prepare/prepare.h"
 #include "harness/run/enterable.h"
+#include "harness/run/instances.h"
 #include "harness/run/run.h"
 #include "harness/run/views.h"
 #include "harness/supervisor/admission.h"
@@ -547,17 +548,6 @@ static void loop(struct supervisor *s)
 
 /* ---- begin and end ---- */
 
-/* Where each job of instance `first`'s plan is among the instances, which stand plan by plan. */
-static void index_plan(const struct run *run, size_t first, size_t *instance_of)
-{
-    const struct jobs_plan *plan = run->instances[first].plan;
-
-    for (size_t i = 0; i < plan->n_jobs; i++)
-        instance_of[i] = SIZE_MAX;
-    for (size_t i = first; i < run->n_instances && run->instances[i].plan == plan; i++)
-        instance_of[run->instances[i].job - plan->jobs] = i;
-}
-
 /* The jobs of a bridge start together. */
 static void add_groups(struct schedule *schedule, const struct jobs_plan *plan,
                        const size_t *instance_of)
@@ -567,7 +557,7 @@ static void add_groups(struct schedule *schedule, const struct jobs_plan *plan,
         size_t group[JOBS_BRIDGE_MEMBERS_MAX], n = 0;
 
         for (size_t k = 0; k < b->n_members; k++)
-            if (instance_of[b->members[k]] != SIZE_MAX)
+            if (instance_of[b->members[k]] != INSTANCE_NONE)
                 group[n++] = instance_of[b->members[k]];
         if (n > 0)
             schedule_add_group(schedule, group, n);
@@ -587,11 +577,11 @@ static void make_schedule(struct supervisor *s)
         if (in->plan != plan) {
             plan = in->plan;
             instance_of = xrealloc(instance_of, plan->n_jobs * sizeof(*instance_of));
-            index_plan(run, i, instance_of);
+            instances_of_plan(run, i, instance_of);
             add_groups(s->schedule, plan, instance_of);
         }
         for (size_t k = 0; k < in->job->n_needs; k++)
-            if (instance_of[in->job->needs[k]] != SIZE_MAX)
+            if (instance_of[in->job->needs[k]] != INSTANCE_NONE)
                 schedule_add_need(s->schedule, i, instance_of[in->job->needs[k]]);
     }
     if (!s->options->overcommit)

@@ -9,7 +9,7 @@ it checks nothing itself.
 # A file belongs to the room with the longest matching folder, so that a room may lie within another; `shared` are headers
 # of the outer room that only the rooms within it may include as well.
 ROOMS = {
-    "base": {"public": ["base.h", "program.h", "weaken.h"], "may": []},
+    "base": {"public": ["base.h", "interrupt.h", "program.h", "weaken.h"], "may": []},
     "jobs": {"public": ["jobs.h"], "may": ["base"]},
     "reports": {"public": ["reports.h"], "may": ["base"]},
     # confined < store < sources < the outer room, whose cache.h has the types that all of them use.
@@ -39,7 +39,7 @@ ROOMS = {
     "harness/sandbox/slot": {"public": [], "may": ["base", "jobs", "harness/sandbox", "harness/sandbox/init"]},
     "harness/run": {
         "public": [
-            "enterable.h", "idrange.h", "kept.h", "keyvalue.h", "manifest.h", "run_options.h", "root_users.h", "run.h", "rundir.h",
+            "enterable.h", "idrange.h", "instances.h", "kept.h", "keyvalue.h", "manifest.h", "run_options.h", "root_users.h", "run.h", "rundir.h",
             "views.h",
         ],
         "may": ["base", "jobs", "rootfs-cache", "reports", "harness/cgroup", "harness/sandbox"],
