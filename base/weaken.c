@@ -19,4 +19,11 @@ bool weakened(const char *wall)
     }
     return false;
 }
+
+bool fault_wanted(const char *step)
+{
+    const char *wanted = getenv("CUPEL_FAULT");
+
+    return wanted != NULL && strcmp(wanted, step) == 0;
+}
 #endif

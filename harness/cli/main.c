@@ -8,13 +8,16 @@
 #include <sys/stat.h>
 
 #ifdef CUPEL_FAULT_INJECTION
+#include "harness/prepare/prepare.h"
 #include "harness/sandbox/sandbox.h"
 
-/* For the tests only: the names of the set-up steps that CUPEL_FAULT can make fail. */
+/* For the tests only: the names of the steps that CUPEL_FAULT can make fail. */
 static int debug_steps(int argc, char **argv)
 {
     (void)argc;
     (void)argv;
+    for (size_t i = 0; i < prepare_step_count(); i++)
+        (void)puts(prepare_step_name(i));
     for (size_t i = 0; i < sandbox_step_count(); i++)
         (void)puts(sandbox_step_name(i));
     return 0;

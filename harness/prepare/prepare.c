@@ -11,12 +11,11 @@
 #include "harness/prepare/run_names.h"
 #include "harness/prepare/unbegun.h"
 #include "harness/prepare/unprivileged.h"
-#include "harness/run/enterable.h"
+#include "harness/run/instances.h"
 #include "harness/run/manifest.h"
 #include "harness/run/views.h"
 
 #include <fcntl.h>
-#include <sched.h>
 #include <stdatomic.h>
 #include <string.h>
 
@@ -28,7 +27,6 @@ static void find_bases(struct run *run)
 {
     const struct jobs_plan *plan = NULL;
     cleanup_free size_t *instance_of = NULL;
-    size_t n = 0;
 
     for (size_t i = 0; i < run->n_instances; i++) {
         struct instance *in = &run->instances[i];
@@ -37,8 +35,7 @@ static void find_bases(struct run *run)
         if (in->plan != plan) {
             plan = in->plan;
             instance_of = xrealloc(instance_of, plan->n_jobs * sizeof(*instance_of));
-            for (n = i; n < run->n_instances && run->instances[n].plan == plan; n++)
-                instance_of[run->instances[n].job - plan->jobs] = n;
+            instances_of_plan(run, i, instance_of);
         }
         if (in->job->from == JOBS_FROM_NOTHING)
             continue;
@@ -111,25 +108,6 @@ static int make_filters(struct run *run, struct cupel_error *err)
     return r;
 }
 
-/* ---- all of it ---- */
-
-static unsigned usable_cpus(void)
-{
-    cpu_set_t set;
-
-    return sched_getaffinity(0, sizeof(set), &set) == 0 ? (unsigned)CPU_COUNT(&set) : 1;
-}
-
-static int make_views(struct run *run, unsigned slots)
-{
-    run->views = views_make(slots, &run->views_fd);
-    if (run->views == NULL)
-        return -errno;
-    for (unsigned i = 0; i < slots; i++)
-        atomic_store(&run->views[i].memory_bytes, UINT64_MAX);
-    return 0;
-}
-
 /* Whoever calls this has seen to being root of something (cli/cli_rights.c). */
 static int check_rights(struct cupel_error *err)
 {
@@ -139,45 +117,69 @@ static int check_rights(struct cupel_error *err)
                            "running jobs takes root of a user namespace at least");
 }
 
-static int prepare_store(struct prepared *p, struct cupel_error *err)
-{
-    size_t removed = 0;
-    int r = cache_open(&p->cache, err);
+/* ---- the steps ---- */
 
-    if (r < 0)
-        return r;
-    if (rundirs_recover(cache_dirfd(p->cache), &removed, err) < 0)
-        log_warning("%s",
-                    err->message); /* what is left over does not keep a new run from its work */
-    if (removed > 0)
-        log_warning("removed what %zu killed run%s left behind", removed, removed == 1 ? "" : "s");
-    r = rundir_create(cache_dirfd(p->cache), &p->dir, err);
-    if (r < 0)
-        return r;
-    p->run.dirfd = rundir_fd(p->dir);
-    p->run.id = rundir_id(p->dir);
-    p->run.store_dirfd = cache_dirfd(p->cache);
+/* What each step adds to. */
+struct preparation {
+    const struct run_options *options;
+    struct prepared p;
+    struct cupel_error *err;
+};
+
+static int step_rights(struct preparation *s)
+{
+    return check_rights(s->err);
+}
+
+static int step_privilege(struct preparation *s)
+{
+    sandbox_oom_stay();
+    sandbox_privilege_find(&s->p.run.privilege);
+    return sandbox_privilege_check(&s->p.run.privilege, s->err);
+}
+
+static int step_instances(struct preparation *s)
+{
+    s->p.run.cpus = own_limits_cpus();
+    s->p.run.sample_ns = s->options->sample_ns;
+    s->p.run.keep_failed = s->options->keep_failed;
+    make_instances(s->options, &s->p.run);
     return 0;
 }
 
-static int check_keeping(const struct prepared *p, const struct run_options *o,
-                         struct cupel_error *err)
+/* Tried: 90 are too few for three jobs in two slots; the rest is for layers. Disks of jobs are
+ * files, and so are logs. */
+#define FILES_BASE 128
+#define FILES_SLOT 4
+#define DISK_BYTES (UINT64_C(5) << 30)
+#define LOG_BYTES (UINT64_C(64) << 20)
+
+/* Before anything is made: without descriptors it could not be removed again either. */
+static int step_own_limits(struct preparation *s)
 {
-    if (o->keep_failed == 0 || p->run.privilege.host || sandbox_store_takes_layers(p->run.dirfd))
-        return 0;
-    (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, 0,
-                          "--keep-failed: the store's file system cannot hold what jobs write");
-    cupel_error_hint(err, "without root, it has to take overlayfs' upper layers with user.* "
-                          "attributes (ext4, xfs, btrfs, "
-                          "tmpfs): set CUPEL_CACHE");
-    return -EOPNOTSUPP;
+    const struct run *run = &s->p.run;
+    size_t inputs = 0;
+    int r;
+
+    for (size_t i = 0; i < run->n_instances; i++)
+        if (run->instances[i].job->n_inputs > inputs)
+            inputs = run->instances[i].job->n_inputs;
+    r = own_limits_check_files(FILES_BASE + FILES_SLOT * (uint64_t)s->options->slots + 2 * inputs,
+                               s->err);
+    return r == 0 ? own_limits_check_size(run->privilege.host ? DISK_BYTES : LOG_BYTES, s->err) : r;
+}
+
+static int step_host(struct preparation *s)
+{
+    return cgroup_detect(&s->p.host, s->err);
 }
 
 /* One list for all payloads of the run: what a job's own /dev lacks it cannot make. */
-static void want_devices(struct run *run, struct cgroup_host *host)
+static int step_devices(struct preparation *s)
 {
     struct cgroup_device devices[CGROUP_DEVICES_MAX];
     struct sandbox_device in[SANDBOX_DEVICES_MAX];
+    struct run *run = &s->p.run;
     size_t n;
 
     for (size_t i = 0; i < run->n_instances; i++)
@@ -187,7 +189,227 @@ static void want_devices(struct run *run, struct cgroup_host *host)
         devices[i] =
             (struct cgroup_device){in[i].major, in[i].all_minors ? CGROUP_ALL_MINORS : in[i].minor};
     if (!weakened("device-rules"))
-        cgroup_host_want_devices(host, devices, n);
+        cgroup_host_want_devices(s->p.host, devices, n);
+    return 0;
+}
+
+static int step_store(struct preparation *s)
+{
+    struct prepared *p = &s->p;
+    size_t removed = 0;
+    int r = cache_open(&p->cache, s->err);
+
+    if (r < 0)
+        return r;
+    if (rundirs_recover(cache_dirfd(p->cache), &removed, s->err) <
+        0) /* keeps no run from its work */
+        log_warning("%s", s->err->message);
+    if (removed > 0)
+        log_warning("removed what %zu killed run%s left behind", removed, removed == 1 ? "" : "s");
+    r = rundir_create(cache_dirfd(p->cache), &p->dir, s->err);
+    if (r < 0)
+        return r;
+    p->run.dirfd = rundir_fd(p->dir);
+    p->run.id = rundir_id(p->dir);
+    p->run.store_dirfd = cache_dirfd(p->cache);
+    return 0;
+}
+
+static int step_keeping(struct preparation *s)
+{
+    const struct run *run = &s->p.run;
+
+    if (s->options->keep_failed == 0 || run->privilege.host ||
+        sandbox_store_takes_layers(run->dirfd))
+        return 0;
+    (void)cupel_error_set(s->err, CUPEL_ERROR_HARNESS, 0,
+                          "--keep-failed: the store's file system cannot hold what jobs write");
+    cupel_error_hint(s->err, "without root, it has to take overlayfs' upper layers with user.* "
+                             "attributes (ext4, xfs, btrfs, "
+                             "tmpfs): set CUPEL_CACHE");
+    return -EOPNOTSUPP;
+}
+
+/* Jobs see nothing of the out directory (sandbox/slot/hidden.c). Where nothing is reported to one,
+ * there may be one all the same, of earlier runs: a session sees what its job would see, and a
+ * derived root is the same for both. What an earlier run left there takes no room of a job's disk,
+ * which step_enforceable has to know; so it is looked for before, and again once it is ours. */
+static int step_hide_out(struct preparation *s)
+{
+    const struct run_options *o = s->options;
+    struct run *run = &s->p.run;
+    const char *path = o->out != NULL ? o->out : o->hides != NULL ? o->hides : RUN_OUT;
+    cleanup_close int there = open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    int fd = run->out != NULL ? reports_out_dirfd(run->out) : there;
+
+    sandbox_hidden_free(run->hidden);
+    run->hidden = NULL;
+    if (fd < 0 || (o->out == NULL && !reports_out_is_one(fd)))
+        return 0;
+    return sandbox_hidden_find(fd, &run->hidden, s->err);
+}
+
+static int step_enforceable(struct preparation *s)
+{
+    return enforceable_check(&s->p, s->options, s->err);
+}
+
+static int step_out(struct preparation *s)
+{
+    int r;
+
+    if (s->options->out == NULL)
+        return 0;
+    r = reports_out_open(s->options->out, &s->p.run.out, s->err);
+    if (r == 0)
+        r = step_hide_out(s);
+    if (r == 0)
+        s->p.console = reports_console_new(STDERR_FILENO, s->p.run.n_instances, s->p.run.out);
+    return r;
+}
+
+static int step_texts(struct preparation *s)
+{
+    return manifest_texts(s->options, s->p.run.dirfd, s->err);
+}
+
+/* From here on it may take minutes: who ends it gets a report. */
+static int step_signals(struct preparation *s)
+{
+    int r = interrupt_hold(&s->p.signals);
+
+    return r < 0 ? cupel_error_set(s->err, CUPEL_ERROR_HARNESS, r, "cannot take signals") : 0;
+}
+
+static int step_roots(struct preparation *s)
+{
+    return roots_make(s->options, &s->p, s->err);
+}
+
+/* Again: an image may have named a user. */
+static int step_users(struct preparation *s)
+{
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < s->p.run.n_instances; i++)
+        r = unprivileged_check(&s->p.run.privilege, &s->p.run.instances[i], s->err);
+    return r;
+}
+
+static int step_filters(struct preparation *s)
+{
+    return make_filters(&s->p.run, s->err);
+}
+
+static int step_networks(struct preparation *s)
+{
+    return networks_open(&s->p.run, s->err);
+}
+
+static int step_snapshots(struct preparation *s)
+{
+    return open_snapshots(&s->p.run, s->err);
+}
+
+static int step_views(struct preparation *s)
+{
+    struct run *run = &s->p.run;
+
+    run->views = views_make(s->options->slots, &run->views_fd);
+    if (run->views == NULL)
+        return cupel_error_set(s->err, CUPEL_ERROR_HARNESS, errno,
+                               "cannot share memory with the slots");
+    for (unsigned i = 0; i < s->options->slots; i++)
+        atomic_store(&run->views[i].memory_bytes, UINT64_MAX);
+    return 0;
+}
+
+static int step_cgroups(struct preparation *s)
+{
+    int r = cgroup_run_create(s->p.host, rundir_id(s->p.dir), rundir_note_cgroup, s->p.dir,
+                              &s->p.run.cgroups, s->err);
+
+    if (r == 0 && s->options->run_memory > 0)
+        r = cgroup_run_bound_memory(s->p.run.cgroups, s->options->run_memory, s->err);
+    return r;
+}
+
+static int step_derived_roots(struct preparation *s)
+{
+    return derive_roots(&s->p, s->err);
+}
+
+static int step_identities(struct preparation *s)
+{
+    int r = identity_find_all(&s->p.run, s->err);
+
+    if (r == 0)
+        identity_settle_inputs(&s->p.run);
+    return r;
+}
+
+static int step_manifest(struct preparation *s)
+{
+    int r = manifest_roots(&s->p.run, s->err);
+
+    if (r == 0 && s->options->out != NULL)
+        r = manifest_run(s->options, &s->p.run, s->err);
+    return r;
+}
+
+/* ---- all of it ---- */
+
+/* In this order. The names are for tests: CUPEL_FAULT. */
+static const struct {
+    const char *name;
+    int (*run)(struct preparation *s);
+} prepare_table[] = {
+    {"run-rights", step_rights},
+    {"run-privilege", step_privilege},
+    {"run-instances", step_instances},
+    {"run-own-limits", step_own_limits},
+    {"run-host", step_host},
+    {"run-devices", step_devices},
+    {"run-store", step_store},
+    {"run-keeping", step_keeping},
+    {"run-hide-out", step_hide_out},
+    {"run-enforceable", step_enforceable},
+    {"run-out", step_out},
+    {"run-texts", step_texts},
+    {"run-signals", step_signals},
+    {"run-roots", step_roots},
+    {"run-users", step_users},
+    {"run-filters", step_filters},
+    {"run-networks", step_networks},
+    {"run-snapshots", step_snapshots},
+    {"run-views", step_views},
+    {"run-cgroups", step_cgroups},
+    {"run-derived-roots", step_derived_roots},
+    {"run-identities", step_identities},
+    {"run-manifest", step_manifest},
+};
+
+size_t prepare_step_count(void)
+{
+    return ARRAY_SIZE(prepare_table);
+}
+
+const char *prepare_step_name(size_t i)
+{
+    return prepare_table[i].name;
+}
+
+static int run_steps(struct preparation *s)
+{
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < ARRAY_SIZE(prepare_table); i++) {
+        r = prepare_table[i].run(s);
+        if (r == 0 && fault_wanted(prepare_table[i].name))
+            r = cupel_error_set(s->err, CUPEL_ERROR_HARNESS, EIO,
+                                "preparing the run failed at '%s'", prepare_table[i].name);
+    }
+    return r;
 }
 
 /* A run that was begun has a report, whoever ended it. */
@@ -200,129 +422,25 @@ static void report_interrupted(const struct run_options *options, const struct p
         log_warning("%s", err.message);
 }
 
-/* Tried: 90 are too few for three jobs in two slots; the rest is for layers. Disks of jobs are
- * files, and so are logs. */
-#define FILES_BASE 128
-#define FILES_SLOT 4
-#define DISK_BYTES (UINT64_C(5) << 30)
-#define LOG_BYTES (UINT64_C(64) << 20)
-
-/* Before anything is made: without descriptors it could not be removed again either. */
-static int check_own_limits(const struct run_options *options, const struct run *run,
-                            struct cupel_error *err)
-{
-    size_t inputs = 0;
-    int r;
-
-    for (size_t i = 0; i < run->n_instances; i++)
-        if (run->instances[i].job->n_inputs > inputs)
-            inputs = run->instances[i].job->n_inputs;
-    r = own_limits_check_files(FILES_BASE + FILES_SLOT * (uint64_t)options->slots + 2 * inputs,
-                               err);
-    return r == 0 ? own_limits_check_size(run->privilege.host ? DISK_BYTES : LOG_BYTES, err) : r;
-}
-
-/* Jobs see nothing of the out directory (sandbox/slot/hidden.c). Where nothing is reported to one,
- * there may be one all the same, of earlier runs: a session sees what its job would see, and a
- * derived root is the same for both. */
-static int hide_out(const struct run_options *o, struct run *run, struct cupel_error *err)
-{
-    const char *path = o->out != NULL ? o->out : o->hides != NULL ? o->hides : RUN_OUT;
-    cleanup_close int there = open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    int fd = run->out != NULL ? reports_out_dirfd(run->out) : there;
-
-    sandbox_hidden_free(run->hidden);
-    run->hidden = NULL;
-    if (fd < 0 || (o->out == NULL && !reports_out_is_one(fd)))
-        return 0;
-    return sandbox_hidden_find(fd, &run->hidden, err);
-}
-
-static int hold_signals(struct prepared *p, struct cupel_error *err)
-{
-    int r = interrupt_hold(&p->signals);
-
-    return r < 0 ? cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot take signals") : 0;
-}
-
 int prepare_run(const struct run_options *options, struct prepared *ret, struct cupel_error *err)
 {
-    struct prepared p = {.signals = INTERRUPT_INIT};
-    int r = check_rights(err);
+    struct preparation s = {
+        .options = options,
+        .p = {.run = {.views_fd = -EBADF, .snapshots = -EBADF}, .signals = INTERRUPT_INIT},
+        .err = err,
+    };
+    int r = run_steps(&s);
 
-    sandbox_oom_stay();
-    sandbox_privilege_find(&p.run.privilege);
-    if (r == 0)
-        r = sandbox_privilege_check(&p.run.privilege, err);
-    if (r < 0)
-        return r;
-    p.run.views_fd = p.run.snapshots = -EBADF;
-    p.run.cpus = usable_cpus();
-    p.run.sample_ns = options->sample_ns;
-    p.run.keep_failed = options->keep_failed;
-    make_instances(options, &p.run);
-    r = check_own_limits(options, &p.run, err);
-    if (r == 0)
-        r = cgroup_detect(&p.host, err);
-    if (r == 0) {
-        want_devices(&p.run, p.host);
-        r = prepare_store(&p, err);
-    }
-    if (r == 0)
-        r = check_keeping(&p, options, err);
-    if (r == 0) /* what an earlier run left there takes no room of a job's disk */
-        r = hide_out(options, &p.run, err);
-    if (r == 0)
-        r = enforceable_check(&p, options, err);
-    if (r == 0 && options->out != NULL) {
-        r = reports_out_open(options->out, &p.run.out, err);
-        if (r == 0)
-            r = hide_out(options, &p.run, err);
-        if (r == 0)
-            p.console = reports_console_new(STDERR_FILENO, p.run.n_instances, p.run.out);
-    }
-    if (r == 0)
-        r = manifest_texts(options, p.run.dirfd, err);
-    if (r == 0) /* from here on it may take minutes: who ends it gets a report */
-        r = hold_signals(&p, err);
-    if (r == 0)
-        r = roots_make(options, &p, err);
-    for (size_t i = 0; r == 0 && i < p.run.n_instances;
-         i++) /* again: an image may have named a user */
-        r = unprivileged_check(&p.run.privilege, &p.run.instances[i], err);
-    if (r == 0)
-        r = make_filters(&p.run, err);
-    if (r == 0)
-        r = networks_open(&p.run, err);
-    if (r == 0)
-        r = open_snapshots(&p.run, err);
-    if (r == 0 && make_views(&p.run, options->slots) < 0)
-        r = cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot share memory with the slots");
-    if (r == 0)
-        r = cgroup_run_create(p.host, rundir_id(p.dir), rundir_note_cgroup, p.dir, &p.run.cgroups,
-                              err);
-    if (r == 0 && options->run_memory > 0)
-        r = cgroup_run_bound_memory(p.run.cgroups, options->run_memory, err);
-    if (r == 0)
-        r = derive_roots(&p, err);
-    if (r == 0)
-        r = identity_find_all(&p.run, err);
-    if (r == 0)
-        identity_settle_inputs(&p.run);
-    if (r == 0)
-        r = manifest_roots(&p.run, err);
-    if (r == 0 && options->out != NULL)
-        r = manifest_run(options, &p.run, err);
     if (r < 0) {
         bool told = err->kind == CUPEL_ERROR_INTERRUPTED;
 
         if (told)
-            report_interrupted(options, &p, err);
-        prepared_end(&p);
-        interrupt_release(&p.signals, told);
+            report_interrupted(options, &s.p, err);
+        prepared_end(&s.p);
+        interrupt_release(&s.p.signals, told);
         return r;
     }
-    *ret = p;
+    *ret = s.p;
     return 0;
 }
 

@@ -23,6 +23,9 @@ struct prepared {
  * and nothing is left. */
 int prepare_run(const struct run_options *options, struct prepared *ret, struct cupel_error *err);
 void prepared_end(struct prepared *p);
+/* The names of its steps, for tests: CUPEL_FAULT (base/weaken.h) makes one of them fail. */
+size_t prepare_step_count(void);
+const char *prepare_step_name(size_t i);
 
 /* Makes the roots of what is selected ready, as supervisor_run would, runs no job, and tells of
  * each. */
