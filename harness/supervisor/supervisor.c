@@ -1,20 +1,12 @@
-/* supervisor: the event loop. Policy only: which job goes to which slot, what is run again, what a
- * failed need means, what Ctrl-C does, when the reports are written. It never waits for a job:
- * slots do. */
+/* supervisor: the event loop. Policy only: which job goes to which slot, what Ctrl-C does, when the
+ * reports are written. It never waits for a job: slots do. Not responsible for what is run again
+ * and what a failed need means (outcomes.c). */
 #include "harness/supervisor/supervisor.h"
 
-#include "harness/attempt/results.h"
-#include "harness/attempt/slot.h"
-#include "harness/attempt/verdict.h"
-#include "harness/attempt/wire.h"
-#include "harness/prepare/prepare.h"
-#include "harness/run/enterable.h"
 #include "harness/run/instances.h"
-#include "harness/run/run.h"
 #include "harness/run/views.h"
 #include "harness/supervisor/admission.h"
-#include "harness/supervisor/schedule.h"
-#include "harness/supervisor/snapshot_needs.h"
+#include "harness/supervisor/outcomes.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -25,7 +17,6 @@
 #include <sys/signalfd.h>
 #include <sys/timerfd.h>
 #include <sys/wait.h>
-#include <termios.h>
 
 #define TICK_LIVE_NS (100 * NSEC_PER_MSEC)
 #define TICK_PLAIN_NS NSEC_PER_SEC /* for remarks on slow jobs */
@@ -33,197 +24,6 @@
 #define EVENT_SIGNAL UINT64_C(0x100000000)
 #define EVENT_TICK UINT64_C(0x100000001)
 #define EVENT_KEY UINT64_C(0x100000002)
-
-struct supervisor {
-    const struct run_options *options;
-    struct prepared p;
-    struct schedule *schedule;
-    struct slot *slots;
-    /* by instance: its last attempt so far; NULL until one ended */
-    struct reports_result **results;
-    struct arena **arenas; /* what they and the attempts before them live in */
-    struct arena *names;
-    struct snapshot_needs *bases;
-    int epoll, signals, tick;
-    struct termios terminal;
-    bool terminal_changed;
-    unsigned cancelled; /* how often the user has said so */
-    bool stopping;      /* no new job starts */
-    uint64_t started_ns;
-    int report_failed;
-    struct cupel_error report_error;
-};
-
-/* ---- results ---- */
-
-/* The first one is told at the end. */
-static void report_failure(struct supervisor *s, const struct cupel_error *err)
-{
-    if (!s->report_failed)
-        s->report_error = *err;
-    s->report_failed = true;
-}
-
-static void write_result(struct supervisor *s, const struct reports_result *r)
-{
-    struct cupel_error err;
-
-    if (reports_jsonl_append(s->p.run.out, r, &err) < 0)
-        report_failure(s, &err);
-}
-
-static void skip_one(void *data, size_t job, size_t because_of);
-
-/* It has ended for good. */
-static void announce(struct supervisor *s, size_t instance)
-{
-    write_result(s, s->results[instance]);
-    reports_console_finished(s->p.console, s->results[instance]);
-    snapshot_needs_ended(s->bases, instance);
-}
-
-static unsigned retries_of(const struct supervisor *s, const struct jobs_job *job)
-{
-    if (job->network == JOBS_NETWORK_BRIDGE) /* its neighbours are gone */
-        return 0;
-    return s->options->retries >= 0 ? (unsigned)s->options->retries : job->retries;
-}
-
-/* An attempt, or that there was none: what was before it becomes its history. */
-static void store(struct supervisor *s, size_t instance, struct reports_result *r,
-                  struct arena *arena)
-{
-    r->attempts_max = retries_of(s, s->p.run.instances[instance].job) + 1;
-    if (s->results[instance] != NULL) {
-        results_follow(r, s->results[instance], arena);
-        arena_join(arena, s->arenas[instance]);
-    }
-    s->results[instance] = r;
-    s->arenas[instance] = arena;
-}
-
-/* Why a job has fewer attempts than it was promised. */
-static void note_unretried(struct supervisor *s, struct reports_result *r, struct arena *arena)
-{
-    cleanup_free char *note =
-        xasprintf("not run again after attempt %u of %u: %s", r->attempts, r->attempts_max,
-                  s->cancelled > 0 ? "the run was cancelled" : "--fail-fast ended the run");
-
-    results_add_note(r, arena, note);
-}
-
-/* One that did not count as an attempt (no slot could be started) is not made good by more of them.
- */
-static bool is_retried(const struct jobs_job *job, const struct reports_result *r)
-{
-    return r->attempts > r->n_previous && r->attempts < r->attempts_max &&
-           verdict_is_retried(job, r->verdict);
-}
-
-/* An attempt ended. It is run again only while the run goes on: a retry is a new start like any
- * other. */
-static void finish(struct supervisor *s, size_t instance, struct reports_result *r,
-                   struct arena *arena)
-{
-    const struct instance *in = &s->p.run.instances[instance];
-    bool passed = r->verdict == REPORTS_PASSED;
-
-    store(s, instance, r, arena);
-    if (is_retried(in->job, r) && !s->stopping) {
-        reports_console_retried(s->p.console, r);
-        schedule_again(s->schedule, instance);
-        return;
-    }
-    if (is_retried(in->job, r))
-        note_unretried(s, r, arena);
-    announce(s, instance);
-    if (!passed && s->options->fail_fast)
-        s->stopping = true;
-    schedule_ended(s->schedule, instance, passed, skip_one, s);
-}
-
-/* The schedule already counts it as ended. */
-static void record_unrun(struct supervisor *s, size_t instance, enum reports_verdict verdict,
-                         const char *evidence)
-{
-    struct arena *arena;
-    struct reports_result *r =
-        results_unrun(&s->p.run, &s->p.run.instances[instance], verdict, evidence, &arena);
-
-    store(s, instance, r, arena);
-    announce(s, instance);
-}
-
-/* Otherwise it is on a bridge with it. */
-static bool is_needed(const struct supervisor *s, size_t job, size_t need)
-{
-    const struct instance *in = &s->p.run.instances[job], *of = &s->p.run.instances[need];
-
-    for (size_t i = 0; i < in->job->n_needs; i++)
-        if (&in->plan->jobs[in->job->needs[i]] == of->job)
-            return true;
-    return false;
-}
-
-static void skip_one(void *data, size_t job, size_t because_of)
-{
-    struct supervisor *s = data;
-    const struct reports_result *need = s->results[because_of];
-    const char *name = s->p.run.instances[because_of].job->name;
-    bool skipped = need == NULL || need->verdict == REPORTS_SKIPPED,
-         needed = is_needed(s, job, because_of);
-    cleanup_free char *evidence =
-        !needed   ? xasprintf("starts together with '%s' of its bridge, which was skipped", name)
-        : skipped ? xasprintf("needs '%s', which was skipped", name)
-                  : xasprintf("needs '%s', which did not pass (%s)", name,
-                              reports_verdict_name(need->verdict));
-
-    record_unrun(s, job, REPORTS_SKIPPED, evidence);
-}
-
-static void abandon_one(void *data, size_t job)
-{
-    struct supervisor *s = data;
-
-    /* it waited for its next attempt; what is known of it is the last one */
-    if (s->results[job] != NULL) {
-        note_unretried(s, s->results[job], s->arenas[job]);
-        announce(s, job);
-    } else if (s->cancelled > 0) {
-        record_unrun(s, job, REPORTS_CANCELLED, "cancelled by the user before it started");
-    } else {
-        record_unrun(s, job, REPORTS_SKIPPED,
-                     "an earlier job did not pass, and --fail-fast was given");
-    }
-}
-
-/* An attempt that came to nothing through no fault of the job's. */
-static void finish_unrun(struct supervisor *s, size_t instance, const char *evidence,
-                         unsigned attempts)
-{
-    struct arena *arena;
-    struct reports_result *r =
-        results_unrun(&s->p.run, &s->p.run.instances[instance], REPORTS_ERROR, evidence, &arena);
-
-    r->attempts = attempts;
-    finish(s, instance, r, arena);
-}
-
-static void take_result(struct supervisor *s, struct wire_result *w)
-{
-    const struct instance *in = &s->p.run.instances[w->instance];
-    struct reports_result *r = arena_alloc(w->arena, sizeof(*r));
-
-    *r = w->result;
-    r->attempts = 1;
-    results_describe(&s->p.run, in, w->arena, r);
-    results_name_logs(in, w->has_stdout, w->has_stderr, "logs", w->arena, r);
-    if (!s->options->overcommit)
-        admission_note(&s->p.run, in, w->arena, r);
-    finish(s, w->instance, r, w->arena);
-    results_shorten(r, w->arena); /* its line has been written; what stays is for junit.xml */
-    arena_free(w->lists);
-}
 
 /* ---- slots ---- */
 
@@ -242,18 +42,6 @@ static int open_slot(struct supervisor *s, size_t number, struct cupel_error *er
     if (r == 0)
         r = watch_slot(s, number);
     return r;
-}
-
-/* For the logs and artifacts of the job's next attempt. */
-static void make_room(struct supervisor *s, size_t instance)
-{
-    const struct instance *in = &s->p.run.instances[instance];
-    struct cupel_error err;
-
-    if (s->results[instance] != NULL &&
-        results_keep_logs(&s->p.run, in, s->arenas[instance], s->results[instance], &err) < 0)
-        report_failure(s, &err);
-    results_forget_earlier(&s->p.run, in);
 }
 
 static size_t count_idle(const struct supervisor *s)
@@ -294,12 +82,12 @@ static void dispatch(struct supervisor *s)
         if (slot->busy || !schedule_next(s->schedule, idle, &instance))
             continue;
         idle--;
-        make_room(s, instance);
+        outcomes_make_room(s, instance);
         if ((slot->pid <= 0 && open_slot(s, i, &err) < 0) ||
             slot_order(slot, ORDER_RUN, (uint32_t)instance) < 0) {
             cleanup_free char *evidence = xasprintf("no slot could be started: %s", err.message);
 
-            finish_unrun(s, instance, evidence, 0);
+            outcomes_unrun(s, instance, evidence, 0);
             continue;
         }
         slot->busy = true;
@@ -307,7 +95,7 @@ static void dispatch(struct supervisor *s)
         reports_console_started(s->p.console, s->p.run.instances[instance].id);
     }
     if (s->stopping)
-        schedule_abandon(s->schedule, abandon_one, s);
+        schedule_abandon(s->schedule, outcomes_abandon, s);
 }
 
 /* How, where it was a signal, and what a signal of the kernel's is for. */
@@ -337,7 +125,7 @@ static void bury_slot(struct supervisor *s, size_t number)
     atomic_store(&s->p.run.views[number].started_ns, 0);
     views_withdraw(&s->p.run.views[number]);
     if (busy)
-        finish_unrun(s, instance, evidence, 1);
+        outcomes_unrun(s, instance, evidence, 1);
 }
 
 /* The answer is to the order that was given. */
@@ -362,7 +150,7 @@ static void on_slot(struct supervisor *s, size_t number)
         return;
     }
     s->slots[number].busy = false;
-    take_result(s, &w);
+    outcomes_take(s, &w);
 }
 
 /* ---- the user ---- */
@@ -384,7 +172,7 @@ static size_t running(struct supervisor *s, struct reports_running *list)
         list[n++] = (struct reports_running){
             .id = s->p.run.instances[s->slots[i].instance].id,
             .attempt = (before != NULL ? before->attempts : 0) + 1,
-            .attempts_max = retries_of(s, job) + 1,
+            .attempts_max = outcomes_retries(s, job) + 1,
             .wall_ns = since != 0 && now > since ? now - since : 0,
             .wall_limit_ns = jobs_limit_is_set(&job->limits, JOBS_LIMIT_WALL)
                                  ? job->limits.value[JOBS_LIMIT_WALL]
@@ -588,46 +376,6 @@ static void make_schedule(struct supervisor *s)
         admission_set(run, s->schedule);
 }
 
-static int exit_code(const struct supervisor *s)
-{
-    int code = 0;
-
-    if (s->cancelled > 0)
-        return 130;
-    for (size_t i = 0; i < s->p.run.n_instances; i++) {
-        if (s->results[i]->verdict == REPORTS_ERROR)
-            return CUPEL_ERROR_HARNESS;
-        if (s->results[i]->verdict != REPORTS_PASSED)
-            code = 1;
-    }
-    return code;
-}
-
-static int report(struct supervisor *s, struct cupel_error *err)
-{
-    char hostname[128] = "localhost";
-    struct reports_run run = {
-        .name = s->options->plans[0]->name,
-        .results = s->results,
-        .n_results = s->p.run.n_instances,
-        .interrupted = s->cancelled > 0,
-        .wall_ns = clock_monotonic_ns() - s->started_ns,
-    };
-    int r;
-
-    (void)gethostname(hostname, sizeof(hostname) - 1);
-    run.hostname = hostname;
-    r = reports_junit_write(s->p.run.out, &run, err);
-    reports_console_summary(s->p.console, &run);
-    if (r == 0)
-        r = reports_out_check(s->p.run.out, &run, err);
-    if (r == 0 && s->report_failed) {
-        *err = s->report_error;
-        r = -EIO;
-    }
-    return r;
-}
-
 static void end(struct supervisor *s)
 {
     for (size_t i = 0; s->slots != NULL && i < s->options->slots; i++)
@@ -672,10 +420,10 @@ int supervisor_run(const struct run_options *options, int *ret_exit, struct cupe
     r = open_events(&s, err);
     if (r == 0) {
         loop(&s);
-        r = report(&s, err);
+        r = outcomes_report(&s, err);
     }
     if (r == 0)
-        *ret_exit = exit_code(&s);
+        *ret_exit = outcomes_exit_code(&s);
     end(&s);
     return r;
 }

@@ -1,0 +1,30 @@
+/* supervisor_state: private to supervisor: a run that is under way, as the event loop and
+ * outcomes.c share it. */
+#pragma once
+
+#include "harness/attempt/slot.h"
+#include "harness/prepare/prepare.h"
+#include "harness/supervisor/schedule.h"
+#include "harness/supervisor/snapshot_needs.h"
+
+#include <termios.h>
+
+struct supervisor {
+    const struct run_options *options;
+    struct prepared p;
+    struct schedule *schedule;
+    struct slot *slots;
+    /* by instance: its last attempt so far; NULL until one ended */
+    struct reports_result **results;
+    struct arena **arenas; /* what they and the attempts before them live in */
+    struct arena *names;
+    struct snapshot_needs *bases;
+    int epoll, signals, tick;
+    struct termios terminal;
+    bool terminal_changed;
+    unsigned cancelled; /* how often the user has said so */
+    bool stopping;      /* no new job starts */
+    uint64_t started_ns;
+    int report_failed;
+    struct cupel_error report_error;
+};
