@@ -1,0 +1,25 @@
+/* key_tables: private to jobs: how a table of keys is written down (keys.c, keys_parts.c). */
+#pragma once
+
+#include "jobs/limits.h"
+#include "jobs/load.h"
+
+#define TABLE(id_, title_, what_, ...)                                                             \
+    static const struct key id_##_list[] = {__VA_ARGS__};                                          \
+    const struct key_table keys_##id_ = {.id = #id_,                                               \
+                                         .title = (title_),                                        \
+                                         .what = (what_),                                          \
+                                         .keys = id_##_list,                                       \
+                                         .n = ARRAY_SIZE(id_##_list)}
+/* A table that only the documentation reads, because no key that uses it is supported yet. */
+#define LATER_TABLE(id_, title_, ...)                                                              \
+    static const struct key id_##_list[] = {__VA_ARGS__};                                          \
+    static const struct key_table keys_##id_ = {.id = #id_,                                        \
+                                                .title = (title_),                                 \
+                                                .what = (title_),                                  \
+                                                .keys = id_##_list,                                \
+                                                .n = ARRAY_SIZE(id_##_list)}
+#define LATER(name_, value_, help_)                                                                \
+    {                                                                                              \
+        .name = (name_), .value = (value_), .help = (help_)                                        \
+    }

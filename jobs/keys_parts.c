@@ -1,0 +1,199 @@
+/* keys_parts: the keys of a job's parts: its limits, steps, what is expected of them, inputs and
+ * artifacts. See keys.c. */
+#include "jobs/key_tables.h"
+
+static const struct choice choices_when[] = {
+    [JOBS_WHEN_ALWAYS] = {"always", true},
+    [JOBS_WHEN_FAILURE] = {"failure", true},
+    [JOBS_WHEN_SUCCESS] = {"success", true},
+    {0},
+};
+static const struct choice choices_mode[] = {[JOBS_INPUT_COW] = {"cow", true},
+                                             [JOBS_INPUT_RO] = {"ro", true},
+                                             [JOBS_INPUT_COPY] = {"copy", true},
+                                             {0}};
+
+static const struct choice choices_owner[] = {
+    [JOBS_OWNER_USER] = {"user", true}, [JOBS_OWNER_HOST] = {"host", true}, {0}};
+
+#define WORDS_CORES "a number of cores such as 1.5 or 150%"
+#define WORDS_DURATION "a duration such as 250ms, 90s or 1h30m"
+#define WORDS_SIZE "a size such as 64K, 512M or 1.5G"
+#define WORDS_COUNT "a whole number"
+#define WORDS_CPUS "a CPU's number or a list such as 0-2,5"
+#define TYPE_COUNT TYPE_INTEGER
+#define LIMIT_KEY(id, key_, report, kind, smallest, largest, step, text)                           \
+    {.name = (key_),                                                                               \
+     .value = WORDS_##kind,                                                                        \
+     .help = (text),                                                                               \
+     .forms = FORM_ONE,                                                                            \
+     .type = TYPE_##kind,                                                                          \
+     .min = (smallest),                                                                            \
+     .max = (largest),                                                                             \
+     .set = set_limit,                                                                             \
+     .offset = JOBS_LIMIT_##id},
+
+TABLE(io, "Keys of `io`", "'io'", JOBS_IO_LIMITS(LIMIT_KEY));
+
+TABLE(
+    limits, "Limits", "'limits'",
+    JOBS_LIMITS(LIMIT_KEY){
+        .name = "io",
+        .value = "a map",
+        .help = "reads and writes a second of each disk that the job's files are on; more is held "
+                "back",
+        .forms = FORM_OBJECT,
+        .sub = &keys_io,
+        .set = set_io});
+
+TABLE(step, "Keys of a step", "a step",
+      {.name = "name",
+       .value = "text",
+       .fallback = "`step-1`, `step-2`, …",
+       .help = "name of the test case; unique in the job",
+       .forms = FORM_ONE,
+       .type = TYPE_TEXT,
+       .set = set_node,
+       .offset = 0 * sizeof(void *)},
+      {.name = "run",
+       .value = "text or an argv list",
+       .fallback = "required",
+       .help = "text: a script given to the job's `shell`; a list: argv",
+       .forms = FORM_ONE | FORM_LIST,
+       .type = TYPE_TEXT,
+       .set = set_node,
+       .offset = 1 * sizeof(void *),
+       .required = true},
+      {.name = "expect",
+       .value = "a map such as {exit: 3}",
+       .fallback = "the job's",
+       .help = "what the step must do to pass",
+       .forms = FORM_OBJECT,
+       .sub = &keys_expect,
+       .set = set_node,
+       .offset = 2 * sizeof(void *)},
+      {.name = "limits",
+       .value = "a map of limits",
+       .help = "limits of this step: `wall`, `cpu-time`, `output` and those of each process",
+       .forms = FORM_OBJECT,
+       .sub = &keys_limits,
+       .set = set_node,
+       .offset = 3 * sizeof(void *)});
+
+TABLE(expect, "Keys of `expect`", "'expect'",
+      {.name = "exit",
+       .value = "a whole number",
+       .fallback = "0",
+       .help = "the exit code, 0 to 255",
+       .forms = FORM_ONE,
+       .type = TYPE_INTEGER,
+       .max = 255,
+       .set = set_exit},
+      {.name = "signal",
+       .value = "a signal's name or number",
+       .help = "the signal that ends the command, such as SEGV, SIGSEGV or 11; then there is no "
+               "exit code",
+       .forms = FORM_ONE,
+       .type = TYPE_TEXT,
+       .set = set_signal},
+      {.name = "stdout",
+       .value = "text",
+       .help = "standard output, byte for byte",
+       .forms = FORM_ONE,
+       .type = TYPE_TEXT,
+       .set = set_stdout},
+      {.name = "stdout-file",
+       .value = "a path on the host",
+       .help = "a file with the expected standard output",
+       .forms = FORM_ONE,
+       .type = TYPE_HOST_PATH,
+       .set = set_stdout_file},
+      {.name = "stderr",
+       .value = "text",
+       .help = "standard error, byte for byte",
+       .forms = FORM_ONE,
+       .type = TYPE_TEXT,
+       .set = set_stderr},
+      LATER("regex", "a regular expression", "that standard output must match"),
+      LATER("compare", "exact, trim, tokens or numbers", "how output is compared"),
+      LATER("tolerance", "a number", "how far numbers may differ"),
+      LATER("checker", "an argv list", "a program that judges the output, in its own sandbox"));
+
+#define INPUT_FIELD(member) offsetof(struct jobs_input, member)
+
+TABLE(input, "Keys of an input", "an input",
+      {.name = "from",
+       .value = "a path on the host",
+       .help = "file or directory, relative to the job file",
+       .forms = FORM_ONE,
+       .type = TYPE_HOST_PATH,
+       .set = set_input_from,
+       .required = true},
+      {.name = "to",
+       .value = "an absolute path in the job",
+       .fallback = "`from` below `workdir`",
+       .help = "where the job sees it",
+       .forms = FORM_ONE,
+       .type = TYPE_PATH,
+       .set = set_job_path,
+       .offset = INPUT_FIELD(to)},
+      {.name = "mode",
+       .value = "cow, ro or copy",
+       .fallback = "`cow`",
+       .help = "`cow`: the job may write, into its own copy-on-write layer; `ro`: read-only; "
+               "`copy`: a copy "
+               "on the job's disk, made before it starts and not counted for `disk`",
+       .forms = FORM_ONE,
+       .type = TYPE_CHOICE,
+       .choices = choices_mode,
+       .set = set_choice,
+       .offset = INPUT_FIELD(mode)},
+      {.name = "owner",
+       .value = "user or host",
+       .fallback = "`user`",
+       .help = "`user`: what belongs to the owner of `from` on the host belongs to the job's "
+               "`user`; `host`: ids stay as they are",
+       .forms = FORM_ONE,
+       .type = TYPE_CHOICE,
+       .choices = choices_owner,
+       .set = set_choice,
+       .offset = INPUT_FIELD(owner)},
+      {.name = "untrusted",
+       .value = "true or false",
+       .fallback = "links within a relative path are refused, those of an absolute one followed",
+       .help = "`true`: whoever filled `from` may have left anything there: a link in the path, "
+               "something else than a file or a "
+               "directory, or nothing is the verdict `invalid-submission` of this job; `false`: "
+               "links are followed",
+       .forms = FORM_ONE,
+       .type = TYPE_BOOL,
+       .set = set_untrusted});
+
+#define ARTIFACTS_FIELD(member) offsetof(struct jobs_artifacts, member)
+
+TABLE(artifacts, "Keys of `artifacts`", "'artifacts'",
+      {.name = "paths",
+       .value = "absolute paths or globs in the job",
+       .help = "what is copied out",
+       .forms = FORM_ONE | FORM_LIST,
+       .type = TYPE_PATH,
+       .set = set_artifact_paths,
+       .offset = ARTIFACTS_FIELD(patterns)},
+      {.name = "when",
+       .value = "always, failure or success",
+       .fallback = "`always`",
+       .help = "after which jobs",
+       .forms = FORM_ONE,
+       .type = TYPE_CHOICE,
+       .choices = choices_when,
+       .set = set_choice,
+       .offset = ARTIFACTS_FIELD(when)},
+      {.name = "max",
+       .value = "a size such as 64K, 512M or 1.5G",
+       .fallback = "no bound of its own",
+       .help = "how much in all; a job that leaves more is `failed`",
+       .forms = FORM_ONE,
+       .type = TYPE_SIZE,
+       .max = INT64_MAX,
+       .set = set_size,
+       .offset = ARTIFACTS_FIELD(max)});
