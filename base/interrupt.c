@@ -68,12 +68,13 @@ int interrupt_lock(int fd, int operation)
     bool held = are_held();
 
     while (flock(fd, held ? operation | LOCK_NB : operation) < 0) {
-        if (errno == EWOULDBLOCK && held && interrupt_is_pending())
-            return -EINTR;
-        if (errno == EWOULDBLOCK && held)
-            (void)poll(NULL, 0, LOCK_LOOK_MS);
-        else if (errno != EINTR)
+        if (errno == EINTR)
+            continue;
+        if (errno != EWOULDBLOCK || (operation & LOCK_NB) != 0)
             return -errno;
+        if (interrupt_is_pending())
+            return -EINTR;
+        (void)poll(NULL, 0, LOCK_LOOK_MS);
     }
     return 0;
 }
