@@ -106,7 +106,7 @@ def sentences(text):
     hidden, out, begin = masked(text), [], 0
     for match in re.finditer(r"[.!?]+([" + re.escape(CLOSERS) + r"]*)\s+(?=\S)", hidden):
         before = hidden[begin: match.start()]
-        word = re.search(r"[^\s(\[*_\"']*$", before).group(0).lower()
+        word = re.search(r"[^\s(\[*_\"]*$", before).group(0).lstrip("'").lower()
         dots = hidden[match.start(): match.end()].strip()
         after = hidden[match.end()]
         if dots.startswith("...") or dots.startswith(".") and (word in ABBREVIATIONS or re.fullmatch(r"[a-z]", word)):
