@@ -1,6 +1,6 @@
 /* supervisor: a plan becomes results. One event loop decides order, cancellation and reports;
  * long-lived slots do the blocking kernel work of one job at a time, including its deadlines
- * (docs/ARCHITECTURE.md says why there). */
+ * (docs/internals.md says why there). */
 #pragma once
 
 #include "harness/run/run_options.h"
