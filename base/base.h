@@ -229,8 +229,8 @@ int unit_parse_cores(const char *text, uint64_t *ret_millicores);
 #define UNIT_TEXT_SIZE 32
 const char *unit_format_size(uint64_t bytes, char buf[static UNIT_TEXT_SIZE]);
 const char *unit_format_duration(uint64_t ns, char buf[static UNIT_TEXT_SIZE]);
-/* As unit_parse_duration reads it, exactly and in the fewest words: "365d", "1m30s". Returns buf.
- */
+/* Spells a duration so that unit_parse_duration reads exactly it, in the fewest words: "365d",
+ * "1m30s". Returns buf. */
 const char *unit_spell_duration(uint64_t ns, char buf[static UNIT_TEXT_SIZE]);
 const char *unit_format_cores(uint64_t millicores, char buf[static UNIT_TEXT_SIZE]);
 

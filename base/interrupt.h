@@ -15,8 +15,8 @@ struct interrupt {
         .fd = -EBADF                                                                               \
     }
 
-/* From here to interrupt_release they end nobody: one that comes stays pending, and is taken by
- * interrupt_came. May be nested. */
+/* Holds the signals that end a program: from here to interrupt_release one that comes stays
+ * pending, ends nobody, and is taken by interrupt_came. May be nested. */
 int interrupt_hold(struct interrupt *i);
 /* Takes one that came. */
 bool interrupt_came(const struct interrupt *i);

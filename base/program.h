@@ -17,9 +17,9 @@ bool program_find(const char *name, char *path, size_t size);
 /* "in /usr/sbin, ..." or "in PATH, ...": for messages about a program that is not there. */
 const char *program_where(void);
 
-/* In a child, between fork and exec, after its last change of ids (which takes it back, as does a
- * set-user-ID program): it is killed when `parent` ends. Ends the child where that has happened
- * already. */
+/* Has the calling child killed when `parent` ends, and ends it at once where that has happened
+ * already. Called between fork and exec, after the last change of ids, which takes it back, as does
+ * a set-user-ID program. */
 void program_die_with(pid_t parent);
 
 /* Waits for a child. Beyond `most_ns`, or when `cancel` (-EBADF: never) can be read, it is killed,

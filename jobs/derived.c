@@ -10,7 +10,7 @@ static const struct key *key_of_job(const char *name)
     return NULL;
 }
 
-/* As the job's key of the same name. */
+/* Sets what the job's key of the same name sets, for the command of a derived root. */
 void set_build(struct loader *l, const struct key *k, const struct node *value, void *object)
 {
     const struct key *of_job = key_of_job(k->name);
@@ -18,7 +18,8 @@ void set_build(struct loader *l, const struct key *k, const struct node *value, 
     of_job->set(l, of_job, value, &((struct root_draft *)object)->build);
 }
 
-/* It starts in "/": a working directory of its own would stay behind in the layer. */
+/* Completes the command of a derived root. The command starts in "/": a working directory of its
+ * own would stay behind in the layer. */
 void derived_finish(struct loader *l, struct root_draft *r, const struct node *map)
 {
     struct draft none, *d = &r->build;

@@ -23,7 +23,7 @@ struct name_index {
     size_t *indices;    /* of names[i] */
     size_t n;
 };
-/* Over the n names that get(data, i) gives; borrowed. */
+/* Builds an index over the n names that get(data, i) gives; they are borrowed. */
 void name_index_build(struct name_index *index, size_t n,
                       const char *(*get)(const void *data, size_t i), const void *data);
 void name_index_free(struct name_index *index);
@@ -245,23 +245,25 @@ void refuse_both(struct loader *l, const struct node *map, const char *one, cons
 void draft_init(struct draft *d, struct arena *arena);
 /* Reads a job's (or the defaults') keys over what is already in the draft. */
 void draft_read(struct loader *l, struct draft *d, const struct node *map);
-/* Once all keys are there: paths, steps, and what keys demand of one another. */
+/* Completes a job once all its keys are there: paths, steps, and what keys demand of one another.
+ */
 void draft_finish(struct loader *l, struct draft *d, const struct draft *defaults);
 void inputs_read(struct loader *l, struct draft *d);
 void steps_read(struct loader *l, struct draft *d);
-/* Once all keys of a root with `from` are there. derived.c */
+/* Completes the command of a root with `from` once all keys of the root are there. derived.c */
 void derived_finish(struct loader *l, struct root_draft *r, const struct node *map);
-/* Once all roots are known: `from[i]` is what root i is derived from, or NULL. */
+/* Resolves what roots are derived from, once all roots are known: `from[i]` is the node that names
+ * it of root i, or NULL. */
 void derived_resolve(struct loader *l, const struct node *const *from);
 /* plan->roots: the built-in ones and those of the map (NULL: none). */
 void roots_read(struct loader *l, const struct node *map);
 /* `needs` and `from`, which implies it. */
 void needs_resolve(struct loader *l);
-/* After needs_resolve: what a job takes over from the one that it starts from. */
+/* Resolves what a job takes over from the one that it starts from. Called after needs_resolve. */
 void from_resolve(struct loader *l);
 /* What other keys of the job demand of its network. */
 void network_check(struct loader *l, const struct draft *d);
-/* After needs_resolve. */
+/* Resolves which jobs share a bridge. Called after needs_resolve. */
 void bridges_resolve(struct loader *l);
 
 /* Reads a file's text. `dir` is what relative paths in it refer to. What jobs_load does, without

@@ -201,7 +201,8 @@ static bool read_rule(struct reading *r, const json_t *rule)
     return good && (!json_is_string(name) || add_rule(r, name, &model));
 }
 
-/* Without these the command cannot be executed: the filter is in force then. */
+/* Says whether a profile allows a call whatever its arguments. The calls that this is asked of are
+ * those without which the command cannot be executed: the filter is in force then. */
 static bool allows(const struct jobs_profile *p, const char *name)
 {
     bool allowed = p->otherwise == SCMP_ACT_ALLOW || p->otherwise == SCMP_ACT_LOG;

@@ -41,7 +41,8 @@ const struct node *node_child(const struct node *map, const char *key);
 #define NODE_TEXT_SIZE 160
 const char *node_describe(const struct node *n, char buf[static NODE_TEXT_SIZE]);
 
-/* For keys that take one value or a list of them: the children of a list, or the node itself. */
+/* Returns the first value of a key that takes one value or a list of them: a list's first child, or
+ * the node itself. */
 static inline const struct node *items_first(const struct node *n)
 {
     return n->kind == NODE_LIST ? n->first : n;

@@ -101,8 +101,8 @@ void console_add_label(struct console_line *l, const char *label, const char *st
  * -----------------------------------------------------------------------------------------------------
  */
 
-/* To the beginning of the frame's first row. A terminal that was made narrower has folded the rows;
- * their number is worked out again, and what is there is erased at once. */
+/* Moves the cursor to the beginning of the frame's first row. A terminal that was made narrower has
+ * folded the rows: their number is worked out again, and what is there is erased at once. */
 static void go_home(struct reports_console *c, size_t columns, struct strbuf *o)
 {
     size_t up = 0;

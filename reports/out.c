@@ -140,7 +140,8 @@ static void add_loss(struct losses *l, const char *path)
         strbuf_addf(&l->names, "%s%s", l->n > 1 ? ", " : "", path);
 }
 
-/* Of a path that is too long for one look nobody can say. */
+/* Notes a loss where `path` is not the regular file that the run made. Of a path that is too long
+ * for one look nobody can say. */
 static void look_for(struct losses *l, const char *path)
 {
     struct stat st;

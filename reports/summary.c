@@ -138,7 +138,7 @@ static bool is_failure(const struct reports_result *result)
            result->verdict != REPORTS_CANCELLED;
 }
 
-/* Those that passed in the end, but not at once: with what went wrong before. */
+/* Prints the jobs that passed in the end, but not at once, with what went wrong before. */
 static void print_flaky(struct reports_console *c, const struct reports_run *run)
 {
     size_t n = 0;

@@ -89,7 +89,8 @@ static bool read_limits(struct around_group *g, unsigned controllers)
     return any;
 }
 
-/* From our own group up to where the mount ends: what is above that cannot be seen. */
+/* Finds the groups with limits from our own group up to where the mount ends: what is above that
+ * cannot be seen. */
 static void find_in(struct cgroup_run *run, const struct tree *tree)
 {
     cleanup_free char *dir = xstrdup(tree->path);

@@ -35,7 +35,8 @@ static void lift(int dirfd, const char *group, const struct hierarchy_ops *ops,
         lift_rates(dirfd, group, ops->io_files[i], ops->io_unlimited);
 }
 
-/* Of a group of which nothing is known but that it is to end; it has what files it has. */
+/* Lifts the brakes of a group of which nothing is known except that it is to end, by whatever files
+ * it has. */
 void brakes_lift_all(int dirfd)
 {
     lift(dirfd, NULL, &v1_ops, CTL_BIT(CTL_CPU) | CTL_BIT(CTL_IO));

@@ -138,9 +138,9 @@ struct cgroup_device {
 };
 #define CGROUP_ALL_MINORS UINT32_MAX
 #define CGROUP_DEVICES_MAX 32
-/* Before cgroup_run_create: processes in payloads may open these and no other devices, and make
- * none, whatever nodes they find. A second wall: where the host cannot (CGROUP_DEVICES), nothing
- * happens. The list is copied. */
+/* Has processes in payloads open these and no other devices, and make none, whatever nodes they
+ * find. Called before cgroup_run_create; the list is copied. A second wall: where the host cannot
+ * (CGROUP_DEVICES), nothing happens. */
 void cgroup_host_want_devices(struct cgroup_host *host, const struct cgroup_device *devices,
                               size_t n);
 /* The block device that reading and writing the file system of `fd` ends up at, as I/O limits want

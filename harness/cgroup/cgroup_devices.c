@@ -131,7 +131,7 @@ static int attach_to(int program, int group, int command)
     return bpf(command, &attr) < 0 ? -errno : 0;
 }
 
-/* It goes away with the group. */
+/* Attaches the program to a group, with which it goes away. */
 int devices_attach(int program, const struct tree *tree, const char *group)
 {
     cleanup_close int fd =

@@ -27,15 +27,15 @@ static const struct {
 /* A group with a script in it can give cupel's groups no controllers, whoever it was given to. */
 #define NO_SCRIPT "(cupel itself, not a script that starts it)"
 
-/* Of the host: an ordinary user is root too by now, of a user namespace with the ids that they have
- * (harness/rights). */
+/* Says whether we are root of the host: an ordinary user is root too by now, of a user namespace
+ * with the ids that they have (harness/rights). */
 static bool is_root(void)
 {
     return geteuid() == 0 && ids_mapped() == UINT32_MAX;
 }
 
-/* For a place that is not ours, or that others are in. Where there is a systemd, cupel has asked it
- * already (rights/scope.c). */
+/* Says how to get a group of one's own, where the place is not ours or others are in it. Where
+ * there is a systemd, cupel has asked it already (rights/scope.c). */
 static void hint_place(const struct lacking *l, struct cupel_error *err)
 {
     const char *dir = l->path != NULL ? l->path : "/sys/fs/cgroup/...";

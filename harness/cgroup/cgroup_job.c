@@ -61,8 +61,8 @@ static int check_limits(const struct cgroup_run *run, const struct cgroup_limits
     return 0;
 }
 
-/* Of a group of the job's own. What worked for the run is not expected to fail for a job, so here
- * that is an error. */
+/* Bounds the devices of a group of the job's own. What worked for the run is not expected to fail
+ * for a job, so here that is an error. */
 static int bound_devices(const struct cgroup_job *job, const struct tree *tree,
                          struct cupel_error *err)
 {

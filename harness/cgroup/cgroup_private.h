@@ -279,7 +279,7 @@ struct sweep {
 /* Held while a run's group is made and marked, or dead ones are looked for: fd or negative, after a
  * second at most. */
 int sweep_lock(int dirfd);
-/* As long as a process has this open file, the run lives. */
+/* Marks the run's group as living, as long as any process has this open file. */
 void sweep_mark(int run_fd);
 /* Removes the dead runs' groups directly within; sweep_lock is held. */
 void sweep_children(int dirfd, struct sweep *s);

@@ -99,7 +99,7 @@ int cgroup_run_bounds_devices(const struct cgroup_run *run, struct cupel_error *
                            "the devices of jobs cannot be bounded by cgroup");
 }
 
-/* Without features of controllers that this run has no use for. */
+/* Returns the host's features except those of controllers that this run has no use for. */
 static unsigned wanted_features(const struct cgroup_host *host)
 {
     unsigned features = host->features;

@@ -23,8 +23,8 @@ static bool is_marked(const char *dir, const char *mark)
     return false;
 }
 
-/* With this mount option an OOM kill is an event of the job's group only, and nobody above hears of
- * it. */
+/* Says whether an OOM kill is an event of the job's group only, and nobody above hears of it: a
+ * mount option of cgroup2. */
 static bool events_are_local(void)
 {
     FILE *mounts = setmntent("/proc/self/mounts", "re");

@@ -76,7 +76,7 @@ static bool each_within(int dirfd, bool (*fn)(int parent, const char *name, unsi
     return all;
 }
 
-/* Nobody is in it, nor in any group within. */
+/* Says whether no process is in a group, nor in any group within. */
 static bool is_empty(int parent, const char *name, unsigned depth)
 {
     cleanup_close int fd = open_group(parent, name);
@@ -173,7 +173,8 @@ static void sweep_below(int dirfd, struct sweep *s, unsigned depth)
         (void)closedir(list);
 }
 
-/* From the top of what is mounted of the hierarchy: the dead run may have been started anywhere. */
+/* Opens the top of what is mounted of the hierarchy: the dead run may have been started anywhere.
+ */
 static int open_top(const char *own)
 {
     cleanup_free char *dir = xstrdup(own);

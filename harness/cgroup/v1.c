@@ -161,9 +161,9 @@ static const struct figure_file v1_figures[] = {
  * ---------------------------------------------------------------------------------------------------
  */
 
-/* Before 5.11, a group without use_hierarchy keeps its children's usage from its own parents', so
- * that a limit above us would not see our jobs. New groups inherit the setting; it can be switched
- * on while there are no children. */
+/* Switches use_hierarchy on in the run's group while that has no children; new groups inherit it.
+ * Before 5.11, a group without it keeps its children's usage from its own parents', so that a limit
+ * above us would not see our jobs. */
 static int use_hierarchy(struct tree *tree, struct cupel_error *err)
 {
     char text[32];

@@ -12,7 +12,8 @@
 #define SYSTEM_FILE "/etc/cupel/config.yaml"
 #define DAY_NS (86400 * NSEC_PER_SEC)
 
-/* As the store's own place is chosen (rootfs-cache/store/store.c). */
+/* Finds the configuration file, in the way in which the store's own place is chosen
+ * (rootfs-cache/store/store.c). */
 static char *find_file(void)
 {
     const char *own = getenv("CUPEL_CONFIG"), *xdg = getenv("XDG_CONFIG_HOME"),

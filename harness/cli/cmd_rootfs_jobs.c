@@ -68,7 +68,8 @@ static void tell_derived(void *data, const struct jobs_root *root, size_t n_laye
     (void)printf("%s: ready, %zu layers\n", root->name, n_layers);
 }
 
-/* As a run would that had a job over each of them. `note`: what they are goes there, or NULL. */
+/* Builds derived roots as a run would that had a job over each of them. `note`: what they are goes
+ * there, or NULL. */
 static int build_derived(const struct jobs_plan *plan, const bool *wanted,
                          const struct rootfs_arguments *a, struct cache_lockfile *note,
                          prepare_root_fn *tell, struct cupel_error *err)

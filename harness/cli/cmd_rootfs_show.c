@@ -165,7 +165,7 @@ int rootfs_show(struct cache *cache, struct rootfs_arguments *a, struct cupel_er
 
 /* ---- remove ---- */
 
-/* Those who have any of its layers, as one text; NULL: nobody who can be seen. */
+/* Names those who use any of the layers, as one text; NULL: nobody who can be seen. */
 static char *name_users(struct cache *cache, const char *keys)
 {
     struct strbuf b = {0};

@@ -96,7 +96,7 @@ static int load_all(struct arguments *a, char **files, size_t n, struct jobs_pla
     return code;
 }
 
-/* Without -j: as many as the largest bridge has jobs, since those start together. */
+/* Makes as many slots, without -j, as the largest bridge has jobs, since those start together. */
 static void make_slots_suffice(struct arguments *a, struct jobs_plan *const *plans, size_t n)
 {
     for (size_t i = 0; i < n && a->slots == 0; i++)

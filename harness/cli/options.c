@@ -147,7 +147,7 @@ static int take_number(const struct cli_command *c, const struct cli_option *o, 
     return 0;
 }
 
-/* As it may be written: "10ms". */
+/* Adds a duration as it may be written: "10ms". */
 static void add_duration(struct strbuf *b, uint64_t ns)
 {
     static const struct {

@@ -180,8 +180,8 @@ static void make_and_remove(struct doctor_context *ctx)
         rundir_remove(trial.record);
 }
 
-/* With the signals that end a program held back: only SIGKILL leaves these groups to the next
- * start. */
+/* Tries groups with the signals that end a program held back: only SIGKILL leaves these groups to
+ * the next start. */
 void groups_try(struct doctor_context *ctx)
 {
     sigset_t ending, before;
@@ -269,8 +269,8 @@ void probe_group_feature(const struct doctor_context *ctx, const struct doctor_p
     }
 }
 
-/* Without it a host that has no swap holds swap limits all the same, which the row of the limit
- * says. */
+/* Tells whether the kernel counts swap. Where it does not, a host that has no swap holds swap
+ * limits all the same, which the row of the limit says. */
 void probe_swap_accounting(const struct doctor_context *ctx, const struct doctor_probe *probe,
                            struct doctor_finding *f)
 {

@@ -15,8 +15,8 @@
 #define IMAGE_BYTES (4 << 20)
 #define LOOP_BLOCK 4096
 
-/* In the store as a run's is, so that what its file system refuses is found; without one, in
- * memory. */
+/* Opens an image in the store, as a run's is, so that what its file system refuses is found;
+ * without a store, in memory. */
 static int open_image(const struct doctor_context *ctx)
 {
     cleanup_close int image = ctx->cache != NULL ? openat(cache_dirfd(ctx->cache), ".",

@@ -21,7 +21,8 @@
 
 /* ---- rights and version ---- */
 
-/* For information: whether something works is said by the rows that try it. */
+/* Tells the kernel's version, for information: whether something works is said by the rows that try
+ * it. */
 void probe_kernel(const struct doctor_context *ctx, const struct doctor_probe *probe,
                   struct doctor_finding *f)
 {

@@ -70,7 +70,7 @@ static int use_overlay(const struct overlay *o, int root)
     return fstatat(root, o->file, &st, 0) == 0 ? -EEXIST : 0;
 }
 
-/* In the user namespace, which has its own mount namespace. */
+/* Mounts and uses the overlay, in the user namespace, which has its own mount namespace. */
 static int overlay_body(void *data)
 {
     const struct overlay *o = data;
@@ -89,7 +89,7 @@ static int make_own_dir(const struct scene *s, const char *path)
     return s->single_id || !s->host || chown(path, IDRANGE_FIRST, IDRANGE_FIRST) == 0 ? 0 : -errno;
 }
 
-/* In the scene, with the lower directory in place. */
+/* Tries an overlay in the scene, with the lower directory in place. */
 static int try_overlay(struct scene *s, struct overlay *o)
 {
     int r;

@@ -42,7 +42,7 @@ static void explain(struct doctor_finding *f, int errnum, const char *sysctl)
         explain_refusal(f, errnum);
 }
 
-/* As a run makes them: together with a user namespace, which needs no privilege. */
+/* Makes one namespace as a run does: together with a user namespace, which needs no privilege. */
 void probe_namespace(const struct doctor_context *ctx, const struct doctor_probe *probe,
                      struct doctor_finding *f)
 {

@@ -20,7 +20,7 @@ void probe_tun(const struct doctor_context *ctx, const struct doctor_probe *prob
                      own ? "a node of pasta's own: the host's is for root only" : "/dev/net/tun");
 }
 
-/* As a run makes one; who is not root has the rights in a user namespace. */
+/* Makes a bridge as a run does; who is not root has the rights in a user namespace. */
 void probe_bridge(const struct doctor_context *ctx, const struct doctor_probe *probe,
                   struct doctor_finding *f)
 {

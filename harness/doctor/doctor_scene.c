@@ -205,7 +205,8 @@ int scene_init(struct scene *s)
     return s->proc < 0 ? -errno : 0;
 }
 
-/* With one id of our own mapped to root: all that the kernel gives to who is not privileged. */
+/* Becomes root of a user namespace with one id of our own mapped to root: all that the kernel gives
+ * to who is not privileged. */
 static int become_root_of_own(struct scene *s)
 {
     char uid[32], gid[32];

@@ -9,7 +9,7 @@
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
 
-/* Who may make, mount and map: root, or the root of a user namespace of one's own. */
+/* Tells who may make, mount and map: root, or the root of a user namespace of one's own. */
 void probe_root(const struct doctor_context *ctx, const struct doctor_probe *probe,
                 struct doctor_finding *f)
 {

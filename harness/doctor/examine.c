@@ -178,8 +178,8 @@ static int try_rights(void *data)
     return 0;
 }
 
-/* As a run would. What is refused may leave a process half-way, so another one tries it first, and
- * says what it met in memory that both see. */
+/* Acquires rights the way `cupel run` does. What is refused may leave a process half-way, so
+ * another one tries it first, and says what it met in memory that both see. */
 static void take_rights(struct doctor_context *ctx)
 {
     struct cupel_error *err =

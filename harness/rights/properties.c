@@ -106,7 +106,8 @@ struct tightest {
     uint64_t bound[ARRAY_SIZE(bounds)], quota;
 };
 
-/* Of the group and of those around it, up to its slice, which the scope will be in as well. */
+/* Finds the tightest limits of the group and of those around it, up to its slice, which the scope
+ * will be in as well. */
 static struct tightest find_tightest(const char *own, size_t slices)
 {
     cleanup_free char *group = xstrdup(own);

@@ -73,7 +73,7 @@ static char *find_program(const char *name)
     return program_find(name, path, sizeof(path)) ? xstrdup(path) : NULL;
 }
 
-/* Its maps are written without any program: what is ours already is ours to hand down. */
+/* Writes the namespace's maps without any program: what is ours already is ours to hand down. */
 static int write_direct(const struct plan *p, pid_t pid)
 {
     for (size_t i = 0; i < ARRAY_SIZE(map_files); i++) {

@@ -441,8 +441,8 @@ void judge_nice(const struct scene *s, const struct probe *p, struct verdict *v)
         verdict_set(v, OUTCOME_UNTESTED, "an ordinary user cannot take a nice value back");
 }
 
-/* Nobody below what a process with CAP_SYS_RESOURCE has set: a hard limit that is raised takes the
- * same right. */
+/* Says whether we may keep jobs from lowering their OOM score: nobody may go below what a process
+ * with CAP_SYS_RESOURCE has set. A hard limit that is raised takes the same right. */
 static bool may_hold_scores(void)
 {
     const struct rlimit low = {0, 0}, higher = {1, 1};
@@ -467,7 +467,8 @@ void judge_oom_score(const struct scene *s, const struct probe *p, struct verdic
 #define DEFAULT_OPEN_FILES                                                                         \
     4096 /* the hard limit that a job has where nothing is said (docs/job-file.md) */
 
-/* Nor can they have more open files than the user, or the container, that started us. */
+/* Judges the probe of resource limits: jobs cannot have more open files than the user, or the
+ * container, that started us. */
 void judge_resource_limits(const struct scene *s, const struct probe *p, struct verdict *v)
 {
     struct rlimit own;

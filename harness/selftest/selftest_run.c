@@ -153,7 +153,8 @@ static int run_lane(struct scene *s, enum lane lane, struct cupel_error *err)
     return r < 0 ? r : read_results(s, err);
 }
 
-/* As long as those that look for the neighbour take, several times over. */
+/* Chooses for how long the neighbour holds what it has: as those that look for it take, several
+ * times over. */
 static void choose_hold(struct scene *s)
 {
     s->hold_ms = HOLD_BASE_MS;

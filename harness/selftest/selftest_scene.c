@@ -79,8 +79,8 @@ static int listen_on_loopback(struct scene *s)
     return 0;
 }
 
-/* In a session keyring of our own, which goes with this process. A kernel or container without keys
- * has nothing to be found. */
+/* Adds a key to a session keyring of our own, which goes with this process. A kernel or container
+ * without keys has nothing to be found. */
 static void add_key(const struct scene *s)
 {
     cleanup_free char *name = xasprintf("selftest-%s", s->token);

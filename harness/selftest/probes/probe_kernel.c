@@ -132,7 +132,7 @@ static void large_attributes(void)
     contained("fsetxattr of %zu bytes: %s", sizeof(value), strerror(errno));
 }
 
-/* Its queues are in no list of sockets. */
+/* Tries to get a socket of multipath TCP, whose queues are in no list of sockets. */
 static void multipath(void)
 {
     if (socket(AF_INET, SOCK_STREAM | NO_FLAG, IPPROTO_MPTCP) >= 0 || errno != EPROTONOSUPPORT)

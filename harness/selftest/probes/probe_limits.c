@@ -76,7 +76,8 @@ static void thread_many(void)
     contained("%d threads, then no more", n);
 }
 
-/* Those that have died and were not waited for count too. */
+/* Makes more zombies than the limit of processes: those that have died and were not waited for
+ * count too. */
 static void zombie_many(void)
 {
     int n = 0;

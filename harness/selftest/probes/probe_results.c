@@ -56,7 +56,7 @@ static void artifact_kernel_file(void)
     contained("/proc/version is there anyway");
 }
 
-/* As many bytes and names as the harness knows of: see judge_hard_link. */
+/* Leaves an artifact with many names; judge_hard_link knows how many bytes and names. */
 static void artifact_hard_link(void)
 {
     static const char block[64 * 1024] = "once";

@@ -77,8 +77,8 @@ static unsigned take_queues(unsigned most)
     return n;
 }
 
-/* For tests: SELFTEST_HOLD_MS with all that there is (or SELFTEST_MOST of it), having said how much
- * that was. */
+/* Holds all that there is (or SELFTEST_MOST of it) for SELFTEST_HOLD_MS, having said how much that
+ * was; for tests. */
 static void hold(const char *what, unsigned (*take)(unsigned most))
 {
     const char *most = getenv("SELFTEST_MOST");
@@ -304,7 +304,8 @@ static void memory_backlog(void)
     breach("%zu MiB in TCP queues", sum / MIB);
 }
 
-/* Nor is the connection itself: its other end is closed, so that a job has as many as it likes. */
+/* Opens connections that nobody accepts. The connection itself is not counted either: its other end
+ * is closed, so that a job has as many as it likes. */
 static void memory_unaccepted(void)
 {
     struct sockaddr_in there;

@@ -29,8 +29,8 @@ _Noreturn void judge_call(const char *what, long r);
 /* breach if any open of `path` with `flags` succeeds. Never writes. */
 void expect_unopenable(const char *path, int flags);
 
-/* From the harness, by environment: SELFTEST_TOKEN (in names that are looked for outside),
- * SELFTEST_SECRET, ... */
+/* Returns what the harness tells by environment: SELFTEST_TOKEN (in names that are looked for
+ * outside), SELFTEST_SECRET, ... */
 const char *from_harness(const char *name);
 const char *token(void);
 /* "PREFIX-TOKEN" in static memory. */
@@ -44,7 +44,7 @@ void nap_ms(unsigned ms);
 bool in_orphan(void);
 /* Exit code of a child that runs fn, or 128 + its signal. */
 int in_child(void (*fn)(void));
-/* At most size - 1 bytes of a file, NUL-terminated; bytes or -1. */
+/* Reads at most size - 1 bytes of a file, NUL-terminated. Returns bytes or -1. */
 ssize_t slurp(const char *path, char *buf, size_t size);
 
 struct probe {
