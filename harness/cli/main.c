@@ -11,7 +11,7 @@
 #include "harness/prepare/prepare.h"
 #include "harness/sandbox/sandbox.h"
 
-/* For the tests only: the names of the steps that CUPEL_FAULT can make fail. */
+/* Prints the names of the steps that CUPEL_FAULT can make fail; for the tests only. */
 static int debug_steps(int argc, char **argv)
 {
     (void)argc;
@@ -76,7 +76,7 @@ static int unknown_command(const char *word)
     return cli_fail(&err);
 }
 
-/* Its place in the table, or negative. */
+/* Returns a command's place in the table, or negative. */
 static int find_command(const char *word)
 {
     for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
