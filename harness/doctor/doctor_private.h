@@ -70,7 +70,7 @@ extern const size_t doctor_table_count;
 void doctor_probe_bounded(const struct doctor_context *ctx, const struct doctor_probe *probe,
                           unsigned seconds, struct doctor_finding *ret_finding);
 
-/* ---- findings ---- */
+/* ---- findings (doctor_finding.c) ---- */
 
 void doctor_works(struct doctor_finding *f, const char *fmt, ...) BASE_PRINTF(2, 3);
 void doctor_degraded(struct doctor_finding *f, const char *fmt, ...) BASE_PRINTF(2, 3);
