@@ -29,7 +29,7 @@ static void take_inputs(struct loader *l, size_t self)
         job->n_inputs = n;
         return;
     }
-    if (!load_charge(l, d->name, 4 * (n + job->n_inputs)))
+    if (!budget_charge(l, d->name, 4 * (n + job->n_inputs)))
         return;
     inputs = arena_alloc(l->plan->arena, (n + job->n_inputs) * sizeof(*inputs));
     if (n > 0)

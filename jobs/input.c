@@ -100,7 +100,7 @@ void inputs_read(struct loader *l, struct draft *d)
         problem_at(l, value, "'inputs' has more than %d entries", LOAD_ITEMS_MAX);
         return;
     }
-    if (!load_charge(l, value, 4 * items_count(value)))
+    if (!budget_charge(l, value, 4 * items_count(value)))
         return;
     inputs = arena_alloc(l->plan->arena, items_count(value) * sizeof(*inputs));
     for (const struct node *item = items_first(value); item != NULL;

@@ -191,7 +191,7 @@ void set_env(struct loader *l, const struct key *k, const struct node *value, vo
         problem_at(l, value, "'env' has more than %d variables", LOAD_ENV_MAX);
         return;
     }
-    if (!load_charge(l, value, inherited))
+    if (!budget_charge(l, value, inherited))
         return;
     env = arena_alloc(l->plan->arena, (n + value->n + 1) * sizeof(*env));
     memcpy(env, d->job.env, n * sizeof(*env));

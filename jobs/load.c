@@ -18,18 +18,6 @@ void set_version(struct loader *l, const struct key *k, const struct node *value
                    value->text);
 }
 
-bool load_charge(struct loader *l, const struct node *at, size_t values)
-{
-    if (l->charged > LOAD_CHARGE_MAX)
-        return false; /* said already */
-    l->charged += values;
-    if (l->charged <= LOAD_CHARGE_MAX)
-        return true;
-    problem_at(l, at, "'defaults' and 'jobs' together make more than %d values; split the file",
-               LOAD_CHARGE_MAX);
-    return false;
-}
-
 /* The file's name without directories and without ".yaml" or ".yml". */
 static const char *stem(struct loader *l)
 {

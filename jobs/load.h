@@ -34,7 +34,7 @@ struct loader {
     struct arena *tree;                  /* nodes; freed when loading ends */
     struct jobs_plan *plan;              /* in its own arena */
     struct draft *drafts;                /* one a job */
-    size_t charged;                      /* see load_charge */
+    size_t charged;                      /* see budget_charge */
     const struct jobs_profile *profiles; /* read so far */
     struct name_index roots;
     struct name_index jobs;
@@ -236,10 +236,9 @@ key_set_fn set_build;
 /* `seccomp: FILE`; NULL after a problem. profile.c */
 const struct jobs_profile *profile_load(struct loader *l, const struct node *at, const char *path);
 
-/* Every job repeats what `defaults` gives, so a small file could ask for much memory: each
- * repetition is charged for, in values, and false (with a problem at the node) says that the file
- * has asked for too many. */
-bool load_charge(struct loader *l, const struct node *at, size_t values);
+/* Charges for a repetition of what `defaults` gives, in values; false (with a problem at the node)
+ * says that the file has asked for too many. */
+bool budget_charge(struct loader *l, const struct node *at, size_t values);
 /* Reports two keys of a map that say the same thing in two ways. */
 void refuse_both(struct loader *l, const struct node *map, const char *one, const char *other);
 void draft_init(struct draft *d, struct arena *arena);

@@ -25,7 +25,7 @@ static void resolve_job(struct loader *l, size_t self, size_t *last)
     struct jobs_job *job = &l->plan->jobs[self];
     size_t need;
 
-    if (d->needs == NULL || !load_charge(l, d->needs, items_count(d->needs)))
+    if (d->needs == NULL || !budget_charge(l, d->needs, items_count(d->needs)))
         return;
     /* and `from` */
     job->needs = arena_alloc(l->plan->arena, (items_count(d->needs) + 1) * sizeof(*job->needs));

@@ -232,7 +232,7 @@ static void step_list_read(struct loader *l, struct draft *d)
                    JOBS_STEPS_MAX);
         return;
     }
-    if (!load_charge(l, d->run, 16 * d->run->n))
+    if (!budget_charge(l, d->run, 16 * d->run->n))
         return;
     if (d->args != NULL)
         problem_at(l, d->args, "'args' has no meaning for a job with steps");
