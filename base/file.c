@@ -251,7 +251,7 @@ static bool is_dot(const char *name)
 
 /* Removes every non-directory of `dir`; moves every subdirectory up into `top` under a fresh name,
  * so that a tree deeper than there are descriptors or path length is emptied without recursion. */
-static int flatten(DIR *dir, int top, uint64_t *serial)
+static int lift_subdirectories(DIR *dir, int top, uint64_t *serial)
 {
     struct dirent *e;
     int fd = dirfd(dir);
@@ -282,12 +282,47 @@ static int flatten(DIR *dir, int top, uint64_t *serial)
     return -errno;
 }
 
+/* Empties a directory of `top` into it, and removes it. */
+static int remove_at_top(int top, const char *name, dev_t device, uint64_t *serial)
+{
+    DIR *dir = open_for_removal(top, name, device);
+    int r;
+
+    if (dir == NULL)
+        return errno == ENOENT ? 0 : -errno;
+    r = lift_subdirectories(dir, top, serial);
+    (void)closedir(dir);
+    return r == 0 && unlinkat(top, name, AT_REMOVEDIR) < 0 && errno != ENOENT ? -errno : r;
+}
+
+/* Empties `top`. One pass empties each directory at the top, whose own subdirectories arrive there
+ * in turn. */
+static int remove_content(DIR *top, dev_t device)
+{
+    uint64_t serial = 0;
+    bool any = true;
+    int r = lift_subdirectories(top, dirfd(top), &serial);
+
+    while (r == 0 && any) {
+        struct dirent *e;
+
+        any = false;
+        rewinddir(top);
+        while (r == 0 && (e = readdir(top)) != NULL) {
+            if (is_dot(e->d_name))
+                continue;
+            any = true;
+            r = remove_at_top(dirfd(top), e->d_name, device, &serial);
+        }
+    }
+    return r;
+}
+
 int file_remove_tree_at(int parent, const char *name)
 {
     struct stat st;
-    uint64_t serial = 0;
     DIR *top;
-    int r = 0;
+    int r;
 
     if (unlinkat(parent, name, AT_REMOVEDIR) == 0 || errno == ENOENT)
         return 0;
@@ -302,34 +337,7 @@ int file_remove_tree_at(int parent, const char *name)
     top = open_for_removal(parent, name, st.st_dev);
     if (top == NULL)
         return -errno;
-    r = flatten(top, dirfd(top), &serial);
-    /* one pass empties each directory at the top, whose own subdirectories arrive there in turn */
-    while (r == 0) {
-        struct dirent *e;
-        bool any = false;
-
-        rewinddir(top);
-        while (r == 0 && (errno = 0, e = readdir(top)) != NULL) {
-            DIR *sub;
-
-            if (is_dot(e->d_name))
-                continue;
-            any = true;
-            sub = open_for_removal(dirfd(top), e->d_name, st.st_dev);
-            if (sub == NULL) {
-                r = errno == ENOENT ? 0 : -errno;
-                continue;
-            }
-            r = flatten(sub, dirfd(top), &serial);
-            (void)closedir(sub);
-            if (r == 0 && unlinkat(dirfd(top), e->d_name, AT_REMOVEDIR) < 0 && errno != ENOENT)
-                r = -errno;
-        }
-        if (!any)
-            break;
-    }
+    r = remove_content(top, st.st_dev);
     (void)closedir(top);
-    if (r == 0 && unlinkat(parent, name, AT_REMOVEDIR) < 0 && errno != ENOENT)
-        r = -errno;
-    return r;
+    return r == 0 && unlinkat(parent, name, AT_REMOVEDIR) < 0 && errno != ENOENT ? -errno : r;
 }
