@@ -101,89 +101,129 @@ bool cgroup_lacks_delegation(const struct cgroup_host *host, enum cgroup_feature
             l->what == LACK_CONTROLLER || l->what == LACK_DELEGATION);
 }
 
+/* ---- each thing that can be lacking ---- */
+
+/* What is missing, in words. */
+struct missing {
+    const struct lacking *l;
+    enum cgroup_feature feature;
+    const char *what, *controller, *path, *boot;
+};
+
+static void say_controller(const struct missing *m, struct cupel_error *err)
+{
+    cupel_error_set(
+        err, CUPEL_ERROR_HARNESS, 0, "cannot %s: no cgroup hierarchy gives us the %s controller%s",
+        m->what, m->controller,
+        m->l->version == 2 ? " (cgroup.controllers of our own group does not list it)" : "");
+    hint_controller(m->l, m->feature, err);
+}
+
+static void say_mount(const struct missing *m, struct cupel_error *err)
+{
+    cupel_error_set(err, CUPEL_ERROR_HARNESS, 0,
+                    "cannot %s: no mounted cgroup v%d file system shows our own group of the %s "
+                    "controller%s%s",
+                    m->what, m->l->version, m->controller,
+                    m->path[0] != '\0' ? ", expected at " : "", m->path);
+    cupel_error_hint(err, "mount it below /sys/fs/cgroup; for a container, start it with "
+                          "/sys/fs/cgroup of its own cgroup namespace (docker run "
+                          "--cgroupns=private)");
+}
+
+static void say_write(const struct missing *m, struct cupel_error *err)
+{
+    cupel_error_set(err, CUPEL_ERROR_HARNESS, m->l->errnum,
+                    "cannot %s: %s (the %s controller's group) is not writable", m->what, m->path,
+                    m->controller);
+    hint_write(m->l, err);
+}
+
+static void say_empty(const struct missing *m, struct cupel_error *err)
+{
+    cupel_error_set(err, CUPEL_ERROR_HARNESS, 0,
+                    "cannot %s: other processes are in our cgroup %s, so that its children cannot "
+                    "have the %s controller",
+                    m->what, m->path, m->controller);
+    hint_place(m->l, err);
+}
+
+static void say_domain(const struct missing *m, struct cupel_error *err)
+{
+    cupel_error_set(err, CUPEL_ERROR_HARNESS, 0, "cannot %s: our own cgroup is threaded (%s)",
+                    m->what, m->path);
+    hint_place(m->l, err);
+}
+
+static void say_v2(const struct missing *m, struct cupel_error *err)
+{
+    cupel_error_set(err, CUPEL_ERROR_HARNESS, 0, "cannot %s: that takes cgroup v2%s", m->what,
+                    m->feature == CGROUP_IO_WRITE_LIMIT
+                        ? " (v1 writes back what is in the page cache on nobody's account, past "
+                          "every limit)"
+                        : "");
+    cupel_error_hint(err, "boot with systemd.unified_cgroup_hierarchy=1, or unmount the v1 "
+                          "controllers and mount cgroup2 in their place");
+}
+
+static void say_program(const struct missing *m, struct cupel_error *err)
+{
+    cupel_error_set(err, CUPEL_ERROR_HARNESS, m->l->errnum,
+                    "cannot %s: the kernel does not take our program", m->what);
+    cupel_error_hint(err, "start cupel as root, outside of a container, on a kernel with "
+                          "CONFIG_CGROUP_BPF; jobs run without it: it is a second wall");
+}
+
+static void say_delegation(const struct missing *m, struct cupel_error *err)
+{
+    cupel_error_set(err, CUPEL_ERROR_HARNESS, 0,
+                    "cannot %s: systemd did not delegate %s to us, and so stops it, and us, at the "
+                    "first OOM kill in a job",
+                    m->what, m->path);
+    cupel_error_hint(
+        err, "put Delegate=yes into the unit, or give cupel a group of its own: %s " NO_SCRIPT,
+        is_root() ? SCOPE : USER_SCOPE);
+}
+
+static void say_file(const struct missing *m, struct cupel_error *err)
+{
+    cupel_error_set(err, CUPEL_ERROR_HARNESS, 0, "cannot %s: this kernel's %s controller has no %s",
+                    m->what, m->controller, m->path);
+    if (m->boot != NULL)
+        cupel_error_hint(err, "boot the kernel with %s%s", m->boot,
+                         m->feature == CGROUP_SWAP_LIMIT ? ", or switch swap off (swapoff -a)"
+                                                         : "");
+}
+
+static void (*const explanations[])(const struct missing *m, struct cupel_error *err) = {
+    [LACK_CONTROLLER] = say_controller,
+    [LACK_MOUNT] = say_mount,
+    [LACK_WRITE] = say_write,
+    [LACK_EMPTY] = say_empty,
+    [LACK_DOMAIN] = say_domain,
+    [LACK_V2] = say_v2,
+    [LACK_PROGRAM] = say_program,
+    [LACK_DELEGATION] = say_delegation,
+    [LACK_FILE] = say_file,
+};
+
 int cgroup_explain_missing(const struct cgroup_host *host, enum cgroup_feature feature,
                            struct cupel_error *err)
 {
     const struct lacking *l = &host->lacking[feature];
-    const char *what = feature_words[feature].what;
-    const char *controller = l->version == 2 ? feature_words[feature].v2_controller
-                                             : feature_words[feature].v1_controller;
-    const char *path = l->path != NULL ? l->path : "";
+    const struct missing m = {
+        .l = l,
+        .feature = feature,
+        .what = feature_words[feature].what,
+        .controller = l->version == 2 ? feature_words[feature].v2_controller
+                                      : feature_words[feature].v1_controller,
+        .path = l->path != NULL ? l->path : "",
+        .boot = feature_words[feature].boot,
+    };
 
-    switch (l->what) {
-    case LACK_NOTHING:
-        return cupel_error_set(err, CUPEL_ERROR_HARNESS, EINVAL, "nothing is missing to %s", what);
-    case LACK_CONTROLLER:
-        cupel_error_set(
-            err, CUPEL_ERROR_HARNESS, 0,
-            "cannot %s: no cgroup hierarchy gives us the %s controller%s", what, controller,
-            l->version == 2 ? " (cgroup.controllers of our own group does not list it)" : "");
-        hint_controller(l, feature, err);
-        return -EOPNOTSUPP;
-    case LACK_MOUNT:
-        cupel_error_set(err, CUPEL_ERROR_HARNESS, 0,
-                        "cannot %s: no mounted cgroup v%d file system shows our own group of "
-                        "the %s controller%s%s",
-                        what, l->version, controller, l->path != NULL ? ", expected at " : "",
-                        path);
-        cupel_error_hint(err, "mount it below /sys/fs/cgroup; for a container, start it with "
-                              "/sys/fs/cgroup of its own "
-                              "cgroup namespace (docker run --cgroupns=private)");
-        return -EOPNOTSUPP;
-    case LACK_WRITE:
-        cupel_error_set(err, CUPEL_ERROR_HARNESS, l->errnum,
-                        "cannot %s: %s (the %s controller's group) is not writable", what, path,
-                        controller);
-        hint_write(l, err);
-        return -EOPNOTSUPP;
-    case LACK_EMPTY:
-        cupel_error_set(err, CUPEL_ERROR_HARNESS, 0,
-                        "cannot %s: other processes are in our cgroup %s, so that its children "
-                        "cannot have the %s controller",
-                        what, path, controller);
-        hint_place(l, err);
-        return -EOPNOTSUPP;
-    case LACK_DOMAIN:
-        cupel_error_set(err, CUPEL_ERROR_HARNESS, 0, "cannot %s: our own cgroup is threaded (%s)",
-                        what, path);
-        hint_place(l, err);
-        return -EOPNOTSUPP;
-    case LACK_V2:
-        cupel_error_set(err, CUPEL_ERROR_HARNESS, 0, "cannot %s: that takes cgroup v2%s", what,
-                        feature == CGROUP_IO_WRITE_LIMIT
-                            ? " (v1 writes back what is in the page cache on nobody's account, "
-                              "past every limit)"
-                            : "");
-        cupel_error_hint(
-            err,
-            "boot with systemd.unified_cgroup_hierarchy=1, or unmount the v1 controllers and mount "
-            "cgroup2 in their place");
-        return -EOPNOTSUPP;
-    case LACK_PROGRAM:
-        cupel_error_set(err, CUPEL_ERROR_HARNESS, l->errnum,
-                        "cannot %s: the kernel does not take our program", what);
-        cupel_error_hint(err, "start cupel as root, outside of a container, on a kernel with "
-                              "CONFIG_CGROUP_BPF; jobs run "
-                              "without it: it is a second wall");
-        return -EOPNOTSUPP;
-    case LACK_DELEGATION:
-        cupel_error_set(err, CUPEL_ERROR_HARNESS, 0,
-                        "cannot %s: systemd did not delegate %s to us, and so stops it, and us, at "
-                        "the first OOM kill "
-                        "in a job",
-                        what, path);
-        cupel_error_hint(
-            err, "put Delegate=yes into the unit, or give cupel a group of its own: %s " NO_SCRIPT,
-            is_root() ? SCOPE : USER_SCOPE);
-        return -EOPNOTSUPP;
-    case LACK_FILE:
-        cupel_error_set(err, CUPEL_ERROR_HARNESS, 0,
-                        "cannot %s: this kernel's %s controller has no %s", what, controller, path);
-        if (feature_words[feature].boot != NULL)
-            cupel_error_hint(err, "boot the kernel with %s%s", feature_words[feature].boot,
-                             feature == CGROUP_SWAP_LIMIT ? ", or switch swap off (swapoff -a)"
-                                                          : "");
-        return -EOPNOTSUPP;
-    }
+    if (l->what == LACK_NOTHING)
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, EINVAL, "nothing is missing to %s",
+                               m.what);
+    explanations[l->what](&m, err);
     return -EOPNOTSUPP;
 }
