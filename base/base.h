@@ -186,7 +186,7 @@ int file_mkdir_p_at(int dirfd, const char *path, mode_t mode);
 /* Opens a directory (O_RDONLY|O_DIRECTORY), making it and its parents first. */
 int file_open_dir_p_at(int dirfd, const char *path, mode_t mode);
 /* rm -r, following no links, whatever the depth, stopping at mounts; -ENOENT is success. */
-int file_remove_tree_at(int dirfd, const char *name);
+int file_remove_tree_at(int parent, const char *name);
 
 /* ---- user and group ids ---- */
 

@@ -7,7 +7,7 @@
 
 #define LOCK_LOOK_MS 50 /* the kernel tells nobody that a lock is free but who sleeps on it */
 
-static void fill(sigset_t *set)
+static void interrupt_fill(sigset_t *set)
 {
     (void)sigemptyset(set);
     (void)sigaddset(set, SIGINT);
@@ -19,7 +19,7 @@ int interrupt_hold(struct interrupt *i)
 {
     sigset_t set;
 
-    fill(&set);
+    interrupt_fill(&set);
     if (sigprocmask(SIG_BLOCK, &set, &i->before) < 0)
         return -errno;
     i->fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);

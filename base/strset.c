@@ -20,7 +20,7 @@ static uint64_t hash_of(const char *text)
 }
 
 /* Where the text is, or where it would go. */
-static struct strset_slot *find(const struct strset *s, const char *text, uint64_t hash)
+static struct strset_slot *strset_find(const struct strset *s, const char *text, uint64_t hash)
 {
     size_t at = (size_t)hash & (s->size - 1);
 
@@ -31,7 +31,7 @@ static struct strset_slot *find(const struct strset *s, const char *text, uint64
 }
 
 /* Never more than half full, so that the next free slot is near. */
-static void grow(struct strset *s)
+static void strset_grow(struct strset *s)
 {
     struct strset old = *s;
 
@@ -41,7 +41,7 @@ static void grow(struct strset *s)
     s->slots = xcalloc(s->size, sizeof(*s->slots));
     for (size_t i = 0; i < old.size; i++)
         if (old.slots[i].text != NULL)
-            *find(s, old.slots[i].text, old.slots[i].hash) = old.slots[i];
+            *strset_find(s, old.slots[i].text, old.slots[i].hash) = old.slots[i];
     free(old.slots);
 }
 
@@ -50,8 +50,8 @@ bool strset_add(struct strset *s, const char *text)
     uint64_t hash = hash_of(text);
     struct strset_slot *slot;
 
-    grow(s);
-    slot = find(s, text, hash);
+    strset_grow(s);
+    slot = strset_find(s, text, hash);
     if (slot->text != NULL)
         return false;
     *slot = (struct strset_slot){hash, xstrdup(text)};
@@ -61,7 +61,7 @@ bool strset_add(struct strset *s, const char *text)
 
 bool strset_has(const struct strset *s, const char *text)
 {
-    return s->n > 0 && find(s, text, hash_of(text))->text != NULL;
+    return s->n > 0 && strset_find(s, text, hash_of(text))->text != NULL;
 }
 
 void strset_free(struct strset *s)

@@ -100,7 +100,8 @@ static bool read_capability(struct loader *l, const struct node *item, uint64_t 
 }
 
 /* The list is all that the command has: it replaces the set that comes with the user. */
-void set_capabilities(struct loader *l, const struct key *k, const struct node *value, void *object)
+void key_set_capabilities(struct loader *l, const struct key *k, const struct node *value,
+                          void *object)
 {
     struct draft *d = object;
 

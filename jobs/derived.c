@@ -11,7 +11,7 @@ static const struct key *key_of_job(const char *name)
 }
 
 /* Sets what the job's key of the same name sets, for the command of a derived root. */
-void set_build(struct loader *l, const struct key *k, const struct node *value, void *object)
+void key_set_build(struct loader *l, const struct key *k, const struct node *value, void *object)
 {
     const struct key *of_job = key_of_job(k->name);
 
@@ -40,7 +40,7 @@ void derived_finish(struct loader *l, struct root_draft *r, const struct node *m
     *r->root.build = d->job;
 }
 
-static void resolve(struct loader *l, const struct node *from, struct jobs_root *root)
+static void derived_resolve_one(struct loader *l, const struct node *from, struct jobs_root *root)
 {
     const char *near;
 
@@ -59,7 +59,7 @@ static void resolve(struct loader *l, const struct node *from, struct jobs_root 
     }
 }
 
-struct walk {
+struct derived_walk {
     size_t *chain; /* roots from one down */
     size_t *depth; /* of each root that is done */
     bool *open;    /* those of the chain */
@@ -67,8 +67,8 @@ struct walk {
 };
 
 /* Down to a root that is done or derived from none; then up again. */
-static void walk_from(struct loader *l, const struct node *const *from, struct walk *w,
-                      size_t start)
+static void derived_walk_from(struct loader *l, const struct node *const *from,
+                              struct derived_walk *w, size_t start)
 {
     const struct jobs_root *roots = l->plan->roots;
     size_t n = 0, at = start;
@@ -100,11 +100,11 @@ void derived_resolve(struct loader *l, const struct node *const *from)
                         *depth = xcalloc(plan->n_roots, sizeof(*depth));
     cleanup_free bool *open = xcalloc(plan->n_roots, sizeof(*open)),
                       *done = xcalloc(plan->n_roots, sizeof(*done));
-    struct walk w = {.chain = chain, .depth = depth, .open = open, .done = done};
+    struct derived_walk w = {.chain = chain, .depth = depth, .open = open, .done = done};
 
     for (size_t i = 0; i < plan->n_roots; i++)
         if (plan->roots[i].kind == JOBS_ROOT_DERIVED && from[i] != NULL)
-            resolve(l, from[i], &plan->roots[i]);
+            derived_resolve_one(l, from[i], &plan->roots[i]);
     for (size_t i = 0; i < plan->n_roots; i++)
-        walk_from(l, from, &w, i);
+        derived_walk_from(l, from, &w, i);
 }

@@ -42,7 +42,7 @@ static const char *why_refused(const char *name)
     return NULL;
 }
 
-static void refuse(struct loader *l, const struct node *item)
+static void devices_refuse(struct loader *l, const struct node *item)
 {
     const char *why = why_refused(item->text), *near;
 
@@ -68,7 +68,7 @@ bool jobs_device_find(const char *name, enum jobs_device *ret)
 }
 
 /* The list is all that there is, but for null, which is every command's standard input. */
-void set_devices(struct loader *l, const struct key *k, const struct node *value, void *object)
+void key_set_devices(struct loader *l, const struct key *k, const struct node *value, void *object)
 {
     struct draft *d = object;
     uint32_t set = 1u << JOBS_DEVICE_NULL;
@@ -82,7 +82,7 @@ void set_devices(struct loader *l, const struct key *k, const struct node *value
         if (jobs_device_find(item->text, &device))
             set |= 1u << device;
         else
-            refuse(l, item);
+            devices_refuse(l, item);
     }
     if (((set >> JOBS_DEVICE_PTMX) & 1u) && !((set >> JOBS_DEVICE_PTS) & 1u))
         problem_at(l, value, "'ptmx' is a link into 'pts', which this list does not have");

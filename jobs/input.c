@@ -33,7 +33,8 @@ struct input_draft {
     bool says_untrusted;
 };
 
-void set_input_from(struct loader *l, const struct key *k, const struct node *value, void *object)
+void key_set_input_from(struct loader *l, const struct key *k, const struct node *value,
+                        void *object)
 {
     struct input_draft *in = object;
 
@@ -41,7 +42,8 @@ void set_input_from(struct loader *l, const struct key *k, const struct node *va
         in->from = value;
 }
 
-void set_untrusted(struct loader *l, const struct key *k, const struct node *value, void *object)
+void key_set_untrusted(struct loader *l, const struct key *k, const struct node *value,
+                       void *object)
 {
     struct input_draft *in = object;
 

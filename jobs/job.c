@@ -142,7 +142,8 @@ void draft_finish(struct loader *l, struct draft *d, const struct draft *default
 /* ---- setters
  * --------------------------------------------------------------------------------------------- */
 
-void set_root_name(struct loader *l, const struct key *k, const struct node *value, void *object)
+void key_set_root_name(struct loader *l, const struct key *k, const struct node *value,
+                       void *object)
 {
     struct draft *d = object;
     const char *near;
@@ -178,7 +179,7 @@ static bool check_env_name(struct loader *l, const struct node *n, const char *k
     return true;
 }
 
-void set_env(struct loader *l, const struct key *k, const struct node *value, void *object)
+void key_set_env(struct loader *l, const struct key *k, const struct node *value, void *object)
 {
     struct draft *d = object;
     const char **env;
@@ -216,7 +217,8 @@ void set_env(struct loader *l, const struct key *k, const struct node *value, vo
     d->job.env = env;
 }
 
-void set_env_names(struct loader *l, const struct key *k, const struct node *value, void *object)
+void key_set_env_names(struct loader *l, const struct key *k, const struct node *value,
+                       void *object)
 {
     struct draft *d = object;
     const char **names;
@@ -254,7 +256,7 @@ static bool user_is_valid(const char *user)
            strspn(user, "abcdefghijklmnopqrstuvwxyz0123456789_-") == n;
 }
 
-void set_user(struct loader *l, const struct key *k, const struct node *value, void *object)
+void key_set_user(struct loader *l, const struct key *k, const struct node *value, void *object)
 {
     struct draft *d = object;
 
@@ -271,7 +273,7 @@ void set_user(struct loader *l, const struct key *k, const struct node *value, v
     }
 }
 
-void set_hostname(struct loader *l, const struct key *k, const struct node *value, void *object)
+void key_set_hostname(struct loader *l, const struct key *k, const struct node *value, void *object)
 {
     struct draft *d = object;
     const char *name = value->text;
@@ -285,7 +287,7 @@ void set_hostname(struct loader *l, const struct key *k, const struct node *valu
     d->has_hostname = true;
 }
 
-void set_limits(struct loader *l, const struct key *k, const struct node *value, void *object)
+void key_set_limits(struct loader *l, const struct key *k, const struct node *value, void *object)
 {
     struct draft *d = object;
 
@@ -314,7 +316,7 @@ static void set_cpus(struct loader *l, const struct key *k, const struct node *v
 }
 
 /* One value of `limits`, as all others: the job's own replaces that of defaults as a whole. */
-void set_io(struct loader *l, const struct key *k, const struct node *value, void *object)
+void key_set_io(struct loader *l, const struct key *k, const struct node *value, void *object)
 {
     struct jobs_limits *limits = object;
 
@@ -325,7 +327,7 @@ void set_io(struct loader *l, const struct key *k, const struct node *value, voi
     (void)keys_apply(l, k->sub, value, limits);
 }
 
-void set_limit(struct loader *l, const struct key *k, const struct node *value, void *object)
+void key_set_limit(struct loader *l, const struct key *k, const struct node *value, void *object)
 {
     struct jobs_limits *limits = object;
     const struct jobs_limit_info *info = &jobs_limit_table[k->offset];
@@ -339,7 +341,7 @@ void set_limit(struct loader *l, const struct key *k, const struct node *value, 
         limits->set |= 1u << k->offset;
 }
 
-void set_stdin(struct loader *l, const struct key *k, const struct node *value, void *object)
+void key_set_stdin(struct loader *l, const struct key *k, const struct node *value, void *object)
 {
     struct draft *d = object;
 
@@ -349,7 +351,8 @@ void set_stdin(struct loader *l, const struct key *k, const struct node *value, 
     d->job.stdin_file.path = NULL; /* from defaults: the job's own wins */
 }
 
-void set_stdin_file(struct loader *l, const struct key *k, const struct node *value, void *object)
+void key_set_stdin_file(struct loader *l, const struct key *k, const struct node *value,
+                        void *object)
 {
     struct draft *d = object;
 
@@ -366,8 +369,8 @@ void set_stdin_file(struct loader *l, const struct key *k, const struct node *va
 /* ---- artifacts
  * ------------------------------------------------------------------------------------------- */
 
-void set_artifact_paths(struct loader *l, const struct key *k, const struct node *value,
-                        void *object)
+void key_set_artifact_paths(struct loader *l, const struct key *k, const struct node *value,
+                            void *object)
 {
     struct jobs_artifacts *artifacts = object;
     const char **patterns;
@@ -383,7 +386,8 @@ void set_artifact_paths(struct loader *l, const struct key *k, const struct node
     artifacts->patterns = n != 0 ? patterns : NULL;
 }
 
-void set_artifacts(struct loader *l, const struct key *k, const struct node *value, void *object)
+void key_set_artifacts(struct loader *l, const struct key *k, const struct node *value,
+                       void *object)
 {
     struct draft *d = object;
 
@@ -395,5 +399,5 @@ void set_artifacts(struct loader *l, const struct key *k, const struct node *val
         return;
     }
     d->job.artifacts = (struct jobs_artifacts){.when = JOBS_WHEN_ALWAYS, .max = UINT64_MAX};
-    set_artifact_paths(l, k, value, &d->job.artifacts);
+    key_set_artifact_paths(l, k, value, &d->job.artifacts);
 }

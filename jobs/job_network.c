@@ -18,7 +18,7 @@ bool host_name_is_valid(const char *name)
            strstr(name, "..") == NULL;
 }
 
-void set_network(struct loader *l, const struct key *k, const struct node *value, void *object)
+void key_set_network(struct loader *l, const struct key *k, const struct node *value, void *object)
 {
     struct draft *d = object;
     size_t index;
@@ -179,7 +179,7 @@ void bridges_resolve(struct loader *l)
                        plan->bridges[i].name);
 }
 
-void set_bridge(struct loader *l, const struct key *k, const struct node *value, void *object)
+void key_set_bridge(struct loader *l, const struct key *k, const struct node *value, void *object)
 {
     struct draft *d = object;
     const char *name;

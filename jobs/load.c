@@ -6,7 +6,7 @@
 #include <libgen.h>
 #include <malloc.h>
 
-void set_version(struct loader *l, const struct key *k, const struct node *value, void *object)
+void key_set_version(struct loader *l, const struct key *k, const struct node *value, void *object)
 {
     uint64_t version;
 

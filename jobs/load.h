@@ -196,8 +196,9 @@ bool host_name_is_valid(const char *name);
 bool path_normalise(char *path);
 
 /* General setters: the value goes to object + offset. */
-key_set_fn set_text, set_job_path, set_host_file, set_host_path, set_integer, set_duration,
-    set_size, set_names, set_argv, set_node, set_choice, set_choices;
+key_set_fn key_set_text, key_set_job_path, key_set_host_file, key_set_host_path, key_set_integer,
+    key_set_duration, key_set_size, key_set_names, key_set_argv, key_set_node, key_set_choice,
+    key_set_choices;
 
 /* ---- parts of the model
  * ---------------------------------------------------------------------------------- */
@@ -209,29 +210,30 @@ struct file_nodes {
     const struct node *defaults;
     const struct node *jobs;
 };
-key_set_fn set_version; /* of the file: load.c */
-key_set_fn set_root_name, set_env, set_env_names, set_user, set_hostname, set_limits, set_stdin,
-    set_stdin_file,
+key_set_fn key_set_version; /* of the file: load.c */
+key_set_fn key_set_root_name, key_set_env, key_set_env_names, key_set_user, key_set_hostname,
+    key_set_limits, key_set_stdin, key_set_stdin_file,
     /* of a job: job.c */
-    set_artifacts, set_artifact_paths;
+    key_set_artifacts, key_set_artifact_paths;
 /* of a job: job_network.c */
-key_set_fn set_network, set_bridge;
+key_set_fn key_set_network, key_set_bridge;
 /* of limits: job.c */
-key_set_fn set_limit, set_io;
+key_set_fn key_set_limit, key_set_io;
 /* of seccomp: syscalls.c */
-key_set_fn set_seccomp, set_profile, set_allow, set_deny;
+key_set_fn key_set_seccomp, key_set_profile, key_set_allow, key_set_deny;
 /* of a job: devices.c */
-key_set_fn set_devices;
+key_set_fn key_set_devices;
 /* of a job: capabilities.c */
-key_set_fn set_capabilities;
+key_set_fn key_set_capabilities;
 /* of an input: input.c */
-key_set_fn set_input_from, set_untrusted;
+key_set_fn key_set_input_from, key_set_untrusted;
 /* of expect: step.c */
-key_set_fn set_expect, set_exit, set_signal, set_stdout, set_stdout_file, set_stderr;
+key_set_fn key_set_expect, key_set_exit, key_set_signal, key_set_stdout, key_set_stdout_file,
+    key_set_stderr;
 /* of a root: root.c */
-key_set_fn set_sha256, set_suite, set_packages, set_platform, set_image;
+key_set_fn key_set_sha256, key_set_suite, key_set_packages, key_set_platform, key_set_image;
 /* of a derived one: derived.c */
-key_set_fn set_build;
+key_set_fn key_set_build;
 
 /* `seccomp: FILE`; NULL after a problem. profile.c */
 const struct jobs_profile *profile_load(struct loader *l, const struct node *at, const char *path);

@@ -81,7 +81,7 @@ enum visit { VISIT_NEW, VISIT_OPEN, VISIT_DONE };
 
 /* The way from one job down its needs; a stack of our own, since a chain may be as long as the
  * file. */
-struct walk {
+struct needs_walk {
     size_t *path;
     size_t *next; /* which need of path[i] comes next */
     size_t depth;
@@ -91,7 +91,7 @@ struct walk {
 #define CYCLE_SHOWN 12
 
 /* Where the job says that it needs the other. */
-static const struct node *place_of(const struct draft *d, const char *need)
+static const struct node *needs_place_of(const struct draft *d, const char *need)
 {
     for (const struct node *i = d->needs != NULL ? items_first(d->needs) : NULL; i != NULL;
          i = items_next(d->needs, i))
@@ -100,7 +100,7 @@ static const struct node *place_of(const struct draft *d, const char *need)
     return d->from;
 }
 
-static void report_cycle(struct loader *l, const struct walk *w, size_t start)
+static void report_cycle(struct loader *l, const struct needs_walk *w, size_t start)
 {
     cleanup_strbuf struct strbuf names = {0};
     const struct jobs_job *jobs = l->plan->jobs;
@@ -116,11 +116,11 @@ static void report_cycle(struct loader *l, const struct walk *w, size_t start)
         strbuf_addf(&names, "%s -> ", jobs[w->path[i]].name);
     }
     next = first + 1 < w->depth ? w->path[first + 1] : start;
-    problem_at(l, place_of(&l->drafts[start], jobs[next].name), "'needs' form a cycle: %s%s",
+    problem_at(l, needs_place_of(&l->drafts[start], jobs[next].name), "'needs' form a cycle: %s%s",
                names.data, jobs[start].name);
 }
 
-static void walk_from(struct loader *l, struct walk *w, size_t start)
+static void needs_walk_from(struct loader *l, struct needs_walk *w, size_t start)
 {
     w->path[0] = start;
     w->next[0] = 0;
@@ -153,11 +153,11 @@ static void refuse_cycles(struct loader *l)
     cleanup_free size_t *path = xcalloc(n, sizeof(*path));
     cleanup_free size_t *next = xcalloc(n, sizeof(*next));
     cleanup_free unsigned char *visit = xcalloc(n, 1);
-    struct walk w = {.path = path, .next = next, .visit = visit};
+    struct needs_walk w = {.path = path, .next = next, .visit = visit};
 
     for (size_t i = 0; i < n; i++)
         if (visit[i] == VISIT_NEW)
-            walk_from(l, &w, i);
+            needs_walk_from(l, &w, i);
 }
 
 void needs_resolve(struct loader *l)

@@ -129,14 +129,14 @@ static bool applies(const json_t *rule)
  * -------------------------------------------------------------------------------------------------------
  */
 
-struct reading {
+struct profile_reading {
     struct arena *arena;
     struct jobs_profile *profile;
     char why[160]; /* what is wrong with the file */
 };
 
-static bool wrong(struct reading *r, const char *fmt, ...) BASE_PRINTF(2, 3);
-static bool wrong(struct reading *r, const char *fmt, ...)
+static bool wrong(struct profile_reading *r, const char *fmt, ...) BASE_PRINTF(2, 3);
+static bool wrong(struct profile_reading *r, const char *fmt, ...)
 {
     va_list ap;
 
@@ -146,7 +146,8 @@ static bool wrong(struct reading *r, const char *fmt, ...)
     return false;
 }
 
-static bool read_arguments(struct reading *r, const json_t *args, struct jobs_profile_rule *rule)
+static bool read_arguments(struct profile_reading *r, const json_t *args,
+                           struct jobs_profile_rule *rule)
 {
     for (size_t i = 0; i < json_array_size(args); i++) {
         const json_t *arg = json_array_get(args, i);
@@ -167,7 +168,8 @@ static bool read_arguments(struct reading *r, const json_t *args, struct jobs_pr
     return true;
 }
 
-static bool add_rule(struct reading *r, const json_t *name, const struct jobs_profile_rule *model)
+static bool add_rule(struct profile_reading *r, const json_t *name,
+                     const struct jobs_profile_rule *model)
 {
     struct jobs_profile *p = r->profile;
 
@@ -181,7 +183,7 @@ static bool add_rule(struct reading *r, const json_t *name, const struct jobs_pr
     return true;
 }
 
-static bool read_rule(struct reading *r, const json_t *rule)
+static bool read_rule(struct profile_reading *r, const json_t *rule)
 {
     const json_t *names = json_object_get(rule, "names"), *name = json_object_get(rule, "name");
     struct jobs_profile_rule model = {0};
@@ -213,7 +215,7 @@ static bool allows(const struct jobs_profile *p, const char *name)
     return allowed;
 }
 
-static bool read_profile(struct reading *r, const json_t *root)
+static bool read_profile(struct profile_reading *r, const json_t *root)
 {
     const json_t *list = json_object_get(root, "syscalls");
     size_t names = 0;
@@ -254,7 +256,7 @@ static const struct jobs_profile *find_profile(const struct loader *l, const cha
 
 const struct jobs_profile *profile_load(struct loader *l, const struct node *at, const char *path)
 {
-    struct reading r = {.arena = l->plan->arena};
+    struct profile_reading r = {.arena = l->plan->arena};
     cleanup_free char *text = NULL;
     json_error_t error;
     json_t *root;

@@ -5,7 +5,7 @@
 
 #define LOWER_DIGITS "abcdefghijklmnopqrstuvwxyz0123456789"
 
-void set_sha256(struct loader *l, const struct key *k, const struct node *value, void *object)
+void key_set_sha256(struct loader *l, const struct key *k, const struct node *value, void *object)
 {
     struct jobs_root *root = object;
     char *digest;
@@ -30,13 +30,13 @@ static bool is_word(const char *text, size_t n, const char *letters)
            strspn(text, letters) >= n;
 }
 
-static const char *place_of(struct loader *l, const struct node *n)
+static const char *root_place_of(struct loader *l, const struct node *n)
 {
     return arena_printf(l->plan->arena, "%s:%zu:%zu", l->source.file, (size_t)n->place.line,
                         (size_t)n->place.column);
 }
 
-void set_suite(struct loader *l, const struct key *k, const struct node *value, void *object)
+void key_set_suite(struct loader *l, const struct key *k, const struct node *value, void *object)
 {
     struct jobs_root *root = object;
 
@@ -46,7 +46,7 @@ void set_suite(struct loader *l, const struct key *k, const struct node *value, 
         (void)value_unexpected(l, value, k->name, k->value);
     else
         root->suite = arena_strdup(l->plan->arena, value->text);
-    root->suite_place = place_of(l, value);
+    root->suite_place = root_place_of(l, value);
 }
 
 /* NAME[:ARCH][=VERSION], as apt takes it (Debian policy 5.6.1, 5.6.12). */
@@ -67,7 +67,7 @@ static bool is_package(const char *text)
            is_word(text + 1, strlen(text + 1), LOWER_DIGITS "ABCDEFGHIJKLMNOPQRSTUVWXYZ+.:~-");
 }
 
-void set_packages(struct loader *l, const struct key *k, const struct node *value, void *object)
+void key_set_packages(struct loader *l, const struct key *k, const struct node *value, void *object)
 {
     struct jobs_root *root = object;
     const char **packages =
@@ -83,7 +83,7 @@ void set_packages(struct loader *l, const struct key *k, const struct node *valu
             problem_at(l, item, "'%s' is no package name", item->text);
             continue;
         }
-        places[n] = place_of(l, item);
+        places[n] = root_place_of(l, item);
         packages[n++] = arena_strdup(l->plan->arena, item->text);
     }
     root->packages = packages;
@@ -91,7 +91,7 @@ void set_packages(struct loader *l, const struct key *k, const struct node *valu
 }
 
 /* OS/ARCHITECTURE[/VARIANT], as the image specification names them. */
-void set_platform(struct loader *l, const struct key *k, const struct node *value, void *object)
+void key_set_platform(struct loader *l, const struct key *k, const struct node *value, void *object)
 {
     const char *text = value->text;
     size_t parts = 0;
@@ -112,7 +112,7 @@ void set_platform(struct loader *l, const struct key *k, const struct node *valu
 
 /* [HOST[:PORT]/]NAME[:TAG][@ALGORITHM:DIGEST]: skopeo knows the rest; here only what could not be
  * one. */
-void set_image(struct loader *l, const struct key *k, const struct node *value, void *object)
+void key_set_image(struct loader *l, const struct key *k, const struct node *value, void *object)
 {
     const char *text = value->text;
 

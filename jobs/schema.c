@@ -14,7 +14,7 @@
 #define JOB_NAME_PATTERN "^[^.\\x00-\\x1f\\x7f-\\x9f-][^\\x00-\\x1f\\x7f-\\x9f]*$"
 #define ENV_NAME_PATTERN "^[A-Za-z_][A-Za-z0-9_]*$"
 
-static void set(json_t *object, const char *key, json_t *value)
+static void schema_set(json_t *object, const char *key, json_t *value)
 {
     (void)json_object_set_new(object, key, value);
 }
@@ -33,9 +33,9 @@ static json_t *number_or_text(const char *number, const char *pattern)
 {
     json_t *s = json_object();
 
-    set(s, "type", types(number, "string"));
+    schema_set(s, "type", types(number, "string"));
     if (pattern != NULL)
-        set(s, "pattern", json_string(pattern));
+        schema_set(s, "pattern", json_string(pattern));
     return s;
 }
 
@@ -46,20 +46,21 @@ static json_t *quantity(const struct key *k, const char *number, const char *pat
 {
     json_t *s = number_or_text(number, pattern);
 
-    set(s, "minimum",
-        scale == 1 ? json_integer((json_int_t)k->min) : json_real((double)k->min / (double)scale));
+    schema_set(s, "minimum",
+               scale == 1 ? json_integer((json_int_t)k->min)
+                          : json_real((double)k->min / (double)scale));
     if (k->max != 0)
-        set(s, "maximum", json_integer((json_int_t)(k->max / scale)));
+        schema_set(s, "maximum", json_integer((json_int_t)(k->max / scale)));
     return s;
 }
 
-static json_t *text_of(const char *pattern)
+static json_t *schema_text_of(const char *pattern)
 {
     json_t *s = json_object();
 
-    set(s, "type", json_string("string"));
+    schema_set(s, "type", json_string("string"));
     if (pattern != NULL)
-        set(s, "pattern", json_string(pattern));
+        schema_set(s, "pattern", json_string(pattern));
     return s;
 }
 
@@ -67,9 +68,9 @@ static json_t *integer_schema(const struct key *k)
 {
     json_t *s = number_or_text("integer", "^[0-9]+$");
 
-    set(s, "minimum", json_integer((json_int_t)k->min));
+    schema_set(s, "minimum", json_integer((json_int_t)k->min));
     if (k->max != 0)
-        set(s, "maximum", json_integer((json_int_t)k->max));
+        schema_set(s, "maximum", json_integer((json_int_t)k->max));
     return s;
 }
 
@@ -78,8 +79,8 @@ static json_t *cpus_schema(void)
 {
     json_t *s = number_or_text("integer", CPUS_PATTERN);
 
-    set(s, "minimum", json_integer(0));
-    set(s, "maximum", json_integer(JOBS_CPUS_MAX - 1));
+    schema_set(s, "minimum", json_integer(0));
+    schema_set(s, "maximum", json_integer(JOBS_CPUS_MAX - 1));
     return s;
 }
 
@@ -90,7 +91,7 @@ static json_t *choice_schema(const struct key *k)
     for (const struct choice *c = k->choices; c->name != NULL; c++)
         if (c->supported)
             (void)json_array_append_new(names, json_string(c->name));
-    set(s, "enum", names);
+    schema_set(s, "enum", names);
     return s;
 }
 
@@ -104,9 +105,9 @@ static json_t *scalar_schema(const struct key *k)
     case TYPE_JOB_NAME:
         return number_or_text("number", JOB_NAME_PATTERN);
     case TYPE_ENV_NAME:
-        return text_of(ENV_NAME_PATTERN);
+        return schema_text_of(ENV_NAME_PATTERN);
     case TYPE_PATH:
-        return text_of("^/");
+        return schema_text_of("^/");
     case TYPE_HOST_PATH:
         return number_or_text("number", "^.");
     case TYPE_INTEGER:
@@ -179,7 +180,7 @@ static json_t *key_schema(const struct key *k)
                   k->fallback != NULL ? " (default: " : "", k->fallback != NULL ? k->fallback : "",
                   k->fallback != NULL ? ")" : "");
 
-    set(s, "description", json_string(text));
+    schema_set(s, "description", json_string(text));
     return s;
 }
 
@@ -188,7 +189,7 @@ static json_t *table_schema(const struct key_table *table)
     json_t *properties = json_object(), *required = json_array();
 
     for (size_t i = 0; i < table->n; i++) {
-        set(properties, table->keys[i].name, key_schema(&table->keys[i]));
+        schema_set(properties, table->keys[i].name, key_schema(&table->keys[i]));
         if (table->keys[i].required)
             (void)json_array_append_new(required, json_string(table->keys[i].name));
     }
@@ -203,10 +204,10 @@ char *jobs_schema(void)
 
     for (size_t i = 0; keys_all[i] != NULL; i++)
         if (keys_all[i] != &keys_file)
-            set(definitions, keys_all[i]->id, table_schema(keys_all[i]));
-    set(schema, "$schema", json_string("https://json-schema.org/draft/2020-12/schema"));
-    set(schema, "title", json_string("cupel job file"));
-    set(schema, "$defs", definitions);
+            schema_set(definitions, keys_all[i]->id, table_schema(keys_all[i]));
+    schema_set(schema, "$schema", json_string("https://json-schema.org/draft/2020-12/schema"));
+    schema_set(schema, "title", json_string("cupel job file"));
+    schema_set(schema, "$defs", definitions);
     text = json_dumps(schema, JSON_INDENT(2));
     json_decref(schema);
     return xasprintf("%s\n", text);

@@ -41,7 +41,7 @@ static const struct key cache_list[] = {
      .forms = FORM_ONE,
      .type = TYPE_SIZE,
      .max = INT64_MAX,
-     .set = set_size,
+     .set = key_set_size,
      .offset = SETTING(keep_bytes)},
     {.name = "older",
      .value = "a duration such as 30d",
@@ -51,7 +51,7 @@ static const struct key cache_list[] = {
      .type = TYPE_DURATION,
      .min = NSEC_PER_SEC,
      .max = INT64_MAX,
-     .set = set_duration,
+     .set = key_set_duration,
      .offset = SETTING(older_ns)},
 };
 const struct key_table keys_settings_cache = {.id = "settings_cache",

@@ -39,7 +39,7 @@ static void add_printable(struct strbuf *out, const char *text, size_t n, size_t
     }
 }
 
-void source_problem(struct source *s, struct place place, const char *fmt, ...)
+void source_problem(struct source *s, struct source_place place, const char *fmt, ...)
 {
     cleanup_strbuf struct strbuf raw = {0};
     struct strbuf clean = {0};
@@ -60,13 +60,13 @@ void source_problem(struct source *s, struct place place, const char *fmt, ...)
     s->n_problems++;
 }
 
-struct place source_place(const struct source *s, size_t offset)
+struct source_place source_place(const struct source *s, size_t offset)
 {
-    struct place place = {1, 1};
+    struct source_place place = {1, 1};
 
     for (size_t i = 0; i < offset && i < s->len; i++) {
         if (s->text[i] == '\n')
-            place = (struct place){place.line + 1, 1};
+            place = (struct source_place){place.line + 1, 1};
         else if (((unsigned char)s->text[i] & 0xc0) != 0x80)
             place.column++;
     }
@@ -107,7 +107,7 @@ bool source_check_encoding(struct source *s)
     const char *other = other_encoding(s);
 
     if (other != NULL) {
-        source_problem(s, (struct place){1, 1},
+        source_problem(s, (struct source_place){1, 1},
                        "the file is %s: save it as UTF-8 (`iconv -f %s -t UTF-8`)", other, other);
         return false;
     }
@@ -147,7 +147,7 @@ static int compare_problems(const void *a, const void *b)
 
 /* The line that starts at `text`, cut to a window around the column, and a caret under that column.
  */
-static void print_quote(struct strbuf *out, struct place place, const char *text, size_t n)
+static void print_quote(struct strbuf *out, struct source_place place, const char *text, size_t n)
 {
     size_t skip = place.column > QUOTE_WIDTH - 20 ? place.column - QUOTE_WIDTH / 2 : 0;
     size_t i = 0;

@@ -4,13 +4,13 @@
 #include "base/base.h"
 
 /* A place in the file; both count from 1, columns count characters. */
-struct place {
+struct source_place {
     uint32_t line;
     uint32_t column;
 };
 
 struct problem {
-    struct place place;
+    struct source_place place;
     size_t serial; /* order of discovery, which breaks ties */
     char *message;
 };
@@ -32,13 +32,14 @@ struct source {
 
 void source_free(struct source *s);
 /* Notes a problem. Control characters in it become '?', and it is cut to a readable length. */
-void source_problem(struct source *s, struct place place, const char *fmt, ...) BASE_PRINTF(3, 4);
+void source_problem(struct source *s, struct source_place place, const char *fmt, ...)
+    BASE_PRINTF(3, 4);
 static inline bool source_is_good(const struct source *s)
 {
     return s->n_problems == 0;
 }
 /* Where byte `offset` of the text is. */
-struct place source_place(const struct source *s, size_t offset);
+struct source_place source_place(const struct source *s, size_t offset);
 /* Notes a problem and returns false unless the text is UTF-8 without control characters. */
 bool source_check_encoding(struct source *s);
 /* Appends every problem, in the order of the file: "file:line:column: message", the line, and a

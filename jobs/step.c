@@ -8,14 +8,14 @@
 /* ---- expect
  * ---------------------------------------------------------------------------------------------- */
 
-void set_expect(struct loader *l, const struct key *k, const struct node *value, void *object)
+void key_set_expect(struct loader *l, const struct key *k, const struct node *value, void *object)
 {
     refuse_both(l, value, "exit", "signal");
     refuse_both(l, value, "stdout", "stdout-file");
     (void)keys_apply(l, k->sub, value, (char *)object + k->offset);
 }
 
-void set_exit(struct loader *l, const struct key *k, const struct node *value, void *object)
+void key_set_exit(struct loader *l, const struct key *k, const struct node *value, void *object)
 {
     struct jobs_expect *e = object;
     uint64_t code;
@@ -42,7 +42,7 @@ static int signal_number(const char *text)
     return 0;
 }
 
-void set_signal(struct loader *l, const struct key *k, const struct node *value, void *object)
+void key_set_signal(struct loader *l, const struct key *k, const struct node *value, void *object)
 {
     struct jobs_expect *e = object;
     int s;
@@ -60,7 +60,7 @@ void set_signal(struct loader *l, const struct key *k, const struct node *value,
     e->exit = -1;
 }
 
-void set_stdout(struct loader *l, const struct key *k, const struct node *value, void *object)
+void key_set_stdout(struct loader *l, const struct key *k, const struct node *value, void *object)
 {
     struct jobs_expect *e = object;
 
@@ -70,7 +70,8 @@ void set_stdout(struct loader *l, const struct key *k, const struct node *value,
     e->stdout_file.path = NULL;
 }
 
-void set_stdout_file(struct loader *l, const struct key *k, const struct node *value, void *object)
+void key_set_stdout_file(struct loader *l, const struct key *k, const struct node *value,
+                         void *object)
 {
     struct jobs_expect *e = object;
 
@@ -84,7 +85,7 @@ void set_stdout_file(struct loader *l, const struct key *k, const struct node *v
     e->stdout_len = 0;
 }
 
-void set_stderr(struct loader *l, const struct key *k, const struct node *value, void *object)
+void key_set_stderr(struct loader *l, const struct key *k, const struct node *value, void *object)
 {
     struct jobs_expect *e = object;
 
@@ -216,7 +217,7 @@ static void step_read(struct loader *l, const struct draft *d, const struct node
     if (nodes.expect != NULL) {
         static const struct key at_start = {.sub = &keys_expect, .offset = 0};
 
-        set_expect(l, &at_start, nodes.expect, &step->expect);
+        key_set_expect(l, &at_start, nodes.expect, &step->expect);
     }
     if (nodes.limits != NULL)
         step_limits_read(l, nodes.limits, &step->limits);

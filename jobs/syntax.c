@@ -7,11 +7,12 @@
 #include <yaml.h>
 
 /* What is known of the place where the parser stopped. */
-struct stop {
+struct syntax_stop {
     struct source *source;
-    struct place place;  /* of the problem */
-    struct place opened; /* where the construct began that the problem is in; line 0: not known */
-    const char *line;    /* the problem's line, without its end */
+    struct source_place place; /* of the problem */
+    struct source_place
+        opened;       /* where the construct began that the problem is in; line 0: not known */
+    const char *line; /* the problem's line, without its end */
     size_t n;
     size_t at;     /* byte of the line where the problem is, at most n */
     size_t indent; /* blanks that the line begins with */
@@ -19,24 +20,24 @@ struct stop {
 
 #define QUOTE_IT "put the text in quotes, or on the lines below 'KEY: |'"
 
-static struct place place_of(yaml_mark_t mark)
+static struct source_place syntax_place_of(yaml_mark_t mark)
 {
-    return (struct place){(uint32_t)mark.line + 1, (uint32_t)mark.column + 1};
+    return (struct source_place){(uint32_t)mark.line + 1, (uint32_t)mark.column + 1};
 }
 
-static char char_at(const struct stop *stop)
+static char char_at(const struct syntax_stop *stop)
 {
     return stop->at < stop->n ? stop->line[stop->at] : '\0';
 }
 
 /* Whether nothing but blanks stands before the problem in its line. */
-static bool begins_line(const struct stop *stop)
+static bool begins_line(const struct syntax_stop *stop)
 {
     return stop->at <= stop->indent;
 }
 
 /* The last byte before the problem that is no blank, or NUL. */
-static char char_before(const struct stop *stop)
+static char char_before(const struct syntax_stop *stop)
 {
     size_t i = stop->at < stop->n ? stop->at : stop->n;
 
@@ -46,7 +47,7 @@ static char char_before(const struct stop *stop)
 }
 
 /* The same before what '&', '*', '!', '|' or '>' begins; ' ' where there is nothing. */
-static char before_indicator(const struct stop *stop)
+static char before_indicator(const struct syntax_stop *stop)
 {
     size_t i = stop->at < stop->n ? stop->at : stop->n;
 
@@ -56,7 +57,7 @@ static char before_indicator(const struct stop *stop)
 }
 
 /* Whether the line has a "key: " before the problem. */
-static bool has_earlier_key(const struct stop *stop)
+static bool has_earlier_key(const struct syntax_stop *stop)
 {
     for (size_t i = 0; i + 1 < stop->at && i + 1 < stop->n; i++)
         if (stop->line[i] == ':' && stop->line[i + 1] == ' ')
@@ -67,7 +68,7 @@ static bool has_earlier_key(const struct stop *stop)
 /* ---- one function for each kind of mistake
  * --------------------------------------------------------------- */
 
-static void value_in_text(struct stop *stop)
+static void value_in_text(struct syntax_stop *stop)
 {
     if (has_earlier_key(stop))
         source_problem(stop->source, stop->place, "': ' within a value ends it; " QUOTE_IT);
@@ -79,7 +80,7 @@ static void value_in_text(struct stop *stop)
 }
 
 /* "[ -f x ] && y": the value has ended at the bracket. */
-static bool goes_on_after_bracket(struct stop *stop)
+static bool goes_on_after_bracket(struct syntax_stop *stop)
 {
     size_t end = stop->at < stop->n ? stop->at : stop->n, begin;
 
@@ -94,7 +95,7 @@ static bool goes_on_after_bracket(struct stop *stop)
     return true;
 }
 
-static bool goes_on_after_value(struct stop *stop)
+static bool goes_on_after_value(struct syntax_stop *stop)
 {
     if (goes_on_after_bracket(stop))
         return true;
@@ -105,7 +106,7 @@ static bool goes_on_after_value(struct stop *stop)
     return true;
 }
 
-static void no_key(struct stop *stop)
+static void no_key(struct syntax_stop *stop)
 {
     char c = char_at(stop);
 
@@ -130,7 +131,7 @@ static void no_key(struct stop *stop)
 }
 
 /* Within brackets, `close` or a comma was expected. */
-static void unclosed(struct stop *stop, char open, char close)
+static void unclosed(struct syntax_stop *stop, char open, char close)
 {
     bool ended = stop->at >= stop->n;
     char before = char_before(stop);
@@ -159,23 +160,23 @@ static void unclosed(struct stop *stop, char open, char close)
                        stop->opened.line);
 }
 
-static void unclosed_brace(struct stop *stop)
+static void unclosed_brace(struct syntax_stop *stop)
 {
     unclosed(stop, '{', '}');
 }
 
-static void unclosed_bracket(struct stop *stop)
+static void unclosed_bracket(struct syntax_stop *stop)
 {
     unclosed(stop, '[', ']');
 }
 
-static void unclosed_quote(struct stop *stop)
+static void unclosed_quote(struct syntax_stop *stop)
 {
     source_problem(stop->source, stop->opened.line != 0 ? stop->opened : stop->place,
                    "the quote opened on line %u is never closed", stop->opened.line);
 }
 
-static void no_colon(struct stop *stop)
+static void no_colon(struct syntax_stop *stop)
 {
     source_problem(stop->source, stop->opened.line != 0 ? stop->opened : stop->place,
                    "this is no 'KEY: VALUE': the ':' is missing; text of several lines stands "
@@ -183,7 +184,7 @@ static void no_colon(struct stop *stop)
                    "more than its key");
 }
 
-static void bad_start(struct stop *stop)
+static void bad_start(struct syntax_stop *stop)
 {
     if (char_at(stop) == '\t')
         source_problem(stop->source, stop->place,
@@ -193,12 +194,12 @@ static void bad_start(struct stop *stop)
                        "a value cannot begin with '%c'; put it in quotes", char_at(stop));
 }
 
-static void bad_tab(struct stop *stop)
+static void bad_tab(struct syntax_stop *stop)
 {
     source_problem(stop->source, stop->place, "a tab cannot indent; YAML indents with blanks only");
 }
 
-static void bad_name(struct stop *stop)
+static void bad_name(struct syntax_stop *stop)
 {
     if (goes_on_after_value(stop))
         return;
@@ -206,21 +207,21 @@ static void bad_name(struct stop *stop)
                    "a value that begins with '*', '&' or '!' must be put in quotes");
 }
 
-static void bad_escape(struct stop *stop)
+static void bad_escape(struct syntax_stop *stop)
 {
     source_problem(stop->source, stop->place,
                    "a backslash in double quotes begins an escape, and this is none; write '\\\\', "
                    "or use single quotes");
 }
 
-static void item_out_of_place(struct stop *stop)
+static void item_out_of_place(struct syntax_stop *stop)
 {
     source_problem(
         stop->source, stop->place,
         "a list item ('- ...') cannot stand here; begin the list on the line below its key");
 }
 
-static void no_item(struct stop *stop)
+static void no_item(struct syntax_stop *stop)
 {
     source_problem(
         stop->source, stop->place,
@@ -228,7 +229,7 @@ static void no_item(struct stop *stop)
         stop->opened.line);
 }
 
-static void no_value(struct stop *stop)
+static void no_value(struct syntax_stop *stop)
 {
     if (stop->line == stop->source->text + stop->source->len)
         source_problem(stop->source, stop->place,
@@ -238,7 +239,7 @@ static void no_value(struct stop *stop)
                        "a value is missing here; an empty one is written \"\"");
 }
 
-static void text_beside_bar(struct stop *stop)
+static void text_beside_bar(struct syntax_stop *stop)
 {
     if (goes_on_after_value(stop))
         return;
@@ -246,7 +247,7 @@ static void text_beside_bar(struct stop *stop)
                    "the text of '|' or '>' begins on the next line, indented");
 }
 
-static void unclosed_document(struct stop *stop)
+static void unclosed_document(struct syntax_stop *stop)
 {
     source_problem(stop->source, stop->place,
                    "this stands behind the end of the file's one value; check the indentation, and "
@@ -255,7 +256,7 @@ static void unclosed_document(struct stop *stop)
 }
 
 /* A line that begins with '%'. */
-static void bad_directive(struct stop *stop)
+static void bad_directive(struct syntax_stop *stop)
 {
     stop->place.column = 1;
     if (strncmp(stop->line, "%YAML", 5) == 0)
@@ -271,7 +272,7 @@ static void bad_directive(struct stop *stop)
 
 static const struct {
     const char *problem; /* libyaml's */
-    void (*explain)(struct stop *stop);
+    void (*explain)(struct syntax_stop *stop);
 } explanations[] = {
     {"mapping values are not allowed in this context", value_in_text},
     {"found unexpected ':'", value_in_text},
@@ -312,7 +313,7 @@ static const struct {
 
 /* Finds the line of the place, and the byte of it that the place's column (in characters) stands
  * for. */
-static void find_line(struct stop *stop)
+static void find_line(struct syntax_stop *stop)
 {
     const struct source *s = stop->source;
     const char *end = s->text + s->len, *line = s->text;
@@ -333,10 +334,10 @@ static void find_line(struct stop *stop)
 
 void syntax_problem(struct source *s, const struct yaml_parser_s *p)
 {
-    struct stop stop = {.source = s, .place = place_of(p->problem_mark)};
+    struct syntax_stop stop = {.source = s, .place = syntax_place_of(p->problem_mark)};
 
     if (p->error == YAML_MEMORY_ERROR) {
-        source_problem(s, place_of(p->mark), "out of memory while reading YAML");
+        source_problem(s, syntax_place_of(p->mark), "out of memory while reading YAML");
         return;
     }
     if (p->error == YAML_READER_ERROR || p->problem == NULL) {
@@ -345,7 +346,7 @@ void syntax_problem(struct source *s, const struct yaml_parser_s *p)
         return;
     }
     if (p->context != NULL)
-        stop.opened = place_of(p->context_mark);
+        stop.opened = syntax_place_of(p->context_mark);
     find_line(&stop);
     if (char_at(&stop) == '\t') {
         bad_tab(&stop);

@@ -178,12 +178,12 @@ static void set_calls(struct loader *l, const struct key *k, const struct node *
     *(const char ***)((char *)object + k->offset) = n > 0 ? names : NULL;
 }
 
-void set_allow(struct loader *l, const struct key *k, const struct node *value, void *object)
+void key_set_allow(struct loader *l, const struct key *k, const struct node *value, void *object)
 {
     set_calls(l, k, value, object, may_allow);
 }
 
-void set_deny(struct loader *l, const struct key *k, const struct node *value, void *object)
+void key_set_deny(struct loader *l, const struct key *k, const struct node *value, void *object)
 {
     set_calls(l, k, value, object, may_deny);
 }
@@ -220,14 +220,14 @@ static bool read_profile(struct loader *l, const struct key *k, const struct nod
     return true;
 }
 
-void set_profile(struct loader *l, const struct key *k, const struct node *value, void *object)
+void key_set_profile(struct loader *l, const struct key *k, const struct node *value, void *object)
 {
     (void)read_profile(l, k, value, object);
 }
 
 /* A word is the whole of it; a map merges with that of defaults, so that it never weakens a profile
  * that it does not name. */
-void set_seccomp(struct loader *l, const struct key *k, const struct node *value, void *object)
+void key_set_seccomp(struct loader *l, const struct key *k, const struct node *value, void *object)
 {
     struct draft *d = object;
     struct jobs_seccomp *s = &d->job.seccomp;

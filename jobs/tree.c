@@ -5,7 +5,7 @@
 
 #include <yaml.h>
 
-struct builder {
+struct tree_builder {
     struct source *source;
     struct arena *arena;
     yaml_parser_t parser;
@@ -14,12 +14,12 @@ struct builder {
 
 #define cleanup_event _cleanup_(yaml_event_delete)
 
-static struct place place_of(yaml_mark_t mark)
+static struct source_place tree_place_of(yaml_mark_t mark)
 {
-    return (struct place){(uint32_t)mark.line + 1, (uint32_t)mark.column + 1};
+    return (struct source_place){(uint32_t)mark.line + 1, (uint32_t)mark.column + 1};
 }
 
-static bool next_event(struct builder *b, yaml_event_t *ret)
+static bool next_event(struct tree_builder *b, yaml_event_t *ret)
 {
     if (yaml_parser_parse(&b->parser, ret) != 0)
         return true;
@@ -27,27 +27,27 @@ static bool next_event(struct builder *b, yaml_event_t *ret)
     return false;
 }
 
-static struct node *new_node(struct builder *b, enum node_kind kind, yaml_mark_t mark)
+static struct node *new_node(struct tree_builder *b, enum node_kind kind, yaml_mark_t mark)
 {
     struct node *n;
 
     if (b->n_nodes++ >= TREE_NODES_MAX) {
-        source_problem(b->source, place_of(mark), "the file has more than %d values; split it",
+        source_problem(b->source, tree_place_of(mark), "the file has more than %d values; split it",
                        TREE_NODES_MAX);
         return NULL;
     }
     n = arena_alloc(b->arena, sizeof(*n));
     n->kind = kind;
-    n->place = place_of(mark);
+    n->place = tree_place_of(mark);
     return n;
 }
 
 /* Anchors and tags would let a value be something other than what is written in its place. */
-static bool check_properties(struct builder *b, const yaml_event_t *e, const yaml_char_t *anchor,
-                             const yaml_char_t *tag)
+static bool check_properties(struct tree_builder *b, const yaml_event_t *e,
+                             const yaml_char_t *anchor, const yaml_char_t *tag)
 {
     if (anchor != NULL) {
-        source_problem(b->source, place_of(e->start_mark),
+        source_problem(b->source, tree_place_of(e->start_mark),
                        "anchors and aliases (&%s, *%s) are not supported; put what jobs share "
                        "under 'defaults'",
                        (const char *)anchor, (const char *)anchor);
@@ -55,8 +55,8 @@ static bool check_properties(struct builder *b, const yaml_event_t *e, const yam
     }
     if (tag != NULL && !str_eq((const char *)tag, YAML_STR_TAG) &&
         !str_eq((const char *)tag, "!")) {
-        source_problem(b->source, place_of(e->start_mark), "the YAML tag '%s' is not supported; %s",
-                       (const char *)tag,
+        source_problem(b->source, tree_place_of(e->start_mark),
+                       "the YAML tag '%s' is not supported; %s", (const char *)tag,
                        tag[0] == '!' ? "text that begins with '!' must be put in quotes"
                                      : "leave it out");
         return false;
@@ -64,7 +64,7 @@ static bool check_properties(struct builder *b, const yaml_event_t *e, const yam
     return true;
 }
 
-static struct node *build_scalar(struct builder *b, const yaml_event_t *e)
+static struct node *build_scalar(struct tree_builder *b, const yaml_event_t *e)
 {
     const char *value = (const char *)e->data.scalar.value;
     size_t length = e->data.scalar.length;
@@ -88,9 +88,9 @@ static struct node *build_scalar(struct builder *b, const yaml_event_t *e)
     return n;
 }
 
-static struct node *build(struct builder *b, const yaml_event_t *e, int depth);
+static struct node *tree_build(struct tree_builder *b, const yaml_event_t *e, int depth);
 
-static struct node *build_list(struct builder *b, struct node *list, int depth)
+static struct node *build_list(struct tree_builder *b, struct node *list, int depth)
 {
     struct node **link = &list->first;
 
@@ -101,7 +101,7 @@ static struct node *build_list(struct builder *b, struct node *list, int depth)
             return NULL;
         if (e.type == YAML_SEQUENCE_END_EVENT)
             return list;
-        *link = build(b, &e, depth + 1);
+        *link = tree_build(b, &e, depth + 1);
         if (*link == NULL)
             return NULL;
         link = &(*link)->next;
@@ -121,7 +121,7 @@ static int compare_keys(const void *a, const void *b)
     return x->place.column < y->place.column ? -1 : 1;
 }
 
-static void check_duplicates(struct builder *b, const struct node *map)
+static void check_duplicates(struct tree_builder *b, const struct node *map)
 {
     cleanup_free struct node **keys = xcalloc(map->n, sizeof(*keys));
     size_t n = 0;
@@ -136,7 +136,7 @@ static void check_duplicates(struct builder *b, const struct node *map)
 }
 
 /* Whether a key may stand in the tree; says what is wrong with one that may not. */
-static bool check_key(struct builder *b, const struct node *key)
+static bool check_key(struct tree_builder *b, const struct node *key)
 {
     if (key->kind == NODE_BAD)
         return false;
@@ -153,7 +153,7 @@ static bool check_key(struct builder *b, const struct node *key)
     return true;
 }
 
-static struct node *build_map(struct builder *b, struct node *map, int depth)
+static struct node *build_map(struct tree_builder *b, struct node *map, int depth)
 {
     struct node **link = &map->first;
 
@@ -165,10 +165,10 @@ static struct node *build_map(struct builder *b, struct node *map, int depth)
             return NULL;
         if (key_event.type == YAML_MAPPING_END_EVENT)
             break;
-        key = build(b, &key_event, depth + 1);
+        key = tree_build(b, &key_event, depth + 1);
         if (key == NULL || !next_event(b, &value_event))
             return NULL;
-        value = build(b, &value_event, depth + 1);
+        value = tree_build(b, &value_event, depth + 1);
         if (value == NULL)
             return NULL;
         if (!check_key(b, key)) {
@@ -185,12 +185,12 @@ static struct node *build_map(struct builder *b, struct node *map, int depth)
     return map;
 }
 
-static struct node *build(struct builder *b, const yaml_event_t *e, int depth)
+static struct node *tree_build(struct tree_builder *b, const yaml_event_t *e, int depth)
 {
     struct node *n;
 
     if (depth > TREE_DEPTH_MAX) {
-        source_problem(b->source, place_of(e->start_mark), "nested deeper than %d levels",
+        source_problem(b->source, tree_place_of(e->start_mark), "nested deeper than %d levels",
                        TREE_DEPTH_MAX);
         return NULL;
     }
@@ -221,12 +221,12 @@ static struct node *build(struct builder *b, const yaml_event_t *e, int depth)
     case YAML_MAPPING_END_EVENT:
         break;
     }
-    source_problem(b->source, place_of(e->start_mark), "YAML: a value expected");
+    source_problem(b->source, tree_place_of(e->start_mark), "YAML: a value expected");
     return NULL;
 }
 
 /* Goes to the next event that opens a document or ends the stream. */
-static bool next_document(struct builder *b, bool *ret_found, struct place *ret_place)
+static bool next_document(struct tree_builder *b, bool *ret_found, struct source_place *ret_place)
 {
     for (;;) {
         cleanup_event yaml_event_t e = {0};
@@ -236,28 +236,28 @@ static bool next_document(struct builder *b, bool *ret_found, struct place *ret_
         if (e.type != YAML_DOCUMENT_START_EVENT && e.type != YAML_STREAM_END_EVENT)
             continue;
         *ret_found = e.type == YAML_DOCUMENT_START_EVENT;
-        *ret_place = place_of(e.start_mark);
+        *ret_place = tree_place_of(e.start_mark);
         return true;
     }
 }
 
-static struct node *read_document(struct builder *b)
+static struct node *tree_read_document(struct tree_builder *b)
 {
     cleanup_event yaml_event_t e = {0};
-    struct place place;
+    struct source_place place;
     struct node *root;
     bool found;
 
     if (!next_document(b, &found, &place))
         return NULL;
     if (!found) {
-        source_problem(b->source, (struct place){1, 1},
+        source_problem(b->source, (struct source_place){1, 1},
                        "the file is empty; it needs at least 'cupel: 1' and 'jobs'");
         return NULL;
     }
     if (!next_event(b, &e))
         return NULL;
-    root = build(b, &e, 1);
+    root = tree_build(b, &e, 1);
     if (root == NULL || !next_document(b, &found, &place))
         return NULL;
     if (found)
@@ -267,18 +267,18 @@ static struct node *read_document(struct builder *b)
 
 struct node *tree_read(struct source *s, struct arena *arena)
 {
-    struct builder b = {.source = s, .arena = arena};
+    struct tree_builder b = {.source = s, .arena = arena};
     struct node *root;
 
     if (!source_check_encoding(s))
         return NULL;
     if (yaml_parser_initialize(&b.parser) == 0) {
-        source_problem(s, (struct place){1, 1}, "out of memory while reading YAML");
+        source_problem(s, (struct source_place){1, 1}, "out of memory while reading YAML");
         return NULL;
     }
     yaml_parser_set_encoding(&b.parser, YAML_UTF8_ENCODING);
     yaml_parser_set_input_string(&b.parser, (const unsigned char *)s->text, s->len);
-    root = read_document(&b);
+    root = tree_read_document(&b);
     yaml_parser_delete(&b.parser);
     return root;
 }

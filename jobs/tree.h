@@ -16,7 +16,7 @@ struct node {
     enum node_kind kind;
     bool plain; /* a scalar without quotes: null, booleans and numbers are only what is plain */
     bool lost;  /* a map of which a key was refused: what it lacks may be there */
-    struct place place;
+    struct source_place place;
     const char *text;  /* scalar; NUL-terminated, no NUL inside */
     size_t n;          /* bytes of text, or number of children */
     struct node *key;  /* of a map's child */

@@ -411,83 +411,85 @@ bool value_argv(struct loader *l, const struct node *n, const char *name, size_t
 /* ---- general setters
  * ------------------------------------------------------------------------------------- */
 
-static void *field(const struct key *k, void *object)
+static void *value_field(const struct key *k, void *object)
 {
     return (char *)object + k->offset;
 }
 
-void set_text(struct loader *l, const struct key *k, const struct node *value, void *object)
+void key_set_text(struct loader *l, const struct key *k, const struct node *value, void *object)
 {
-    (void)value_text(l, value, k->name, (const char **)field(k, object));
+    (void)value_text(l, value, k->name, (const char **)value_field(k, object));
 }
 
-void set_job_path(struct loader *l, const struct key *k, const struct node *value, void *object)
+void key_set_job_path(struct loader *l, const struct key *k, const struct node *value, void *object)
 {
-    (void)value_job_path(l, value, k->name, (const char **)field(k, object));
+    (void)value_job_path(l, value, k->name, (const char **)value_field(k, object));
 }
 
-void set_host_file(struct loader *l, const struct key *k, const struct node *value, void *object)
+void key_set_host_file(struct loader *l, const struct key *k, const struct node *value,
+                       void *object)
 {
-    (void)value_host_path(l, value, k->name, false, (const char **)field(k, object));
+    (void)value_host_path(l, value, k->name, false, (const char **)value_field(k, object));
 }
 
-void set_host_path(struct loader *l, const struct key *k, const struct node *value, void *object)
+void key_set_host_path(struct loader *l, const struct key *k, const struct node *value,
+                       void *object)
 {
-    (void)value_host_path(l, value, k->name, true, (const char **)field(k, object));
+    (void)value_host_path(l, value, k->name, true, (const char **)value_field(k, object));
 }
 
-void set_integer(struct loader *l, const struct key *k, const struct node *value, void *object)
+void key_set_integer(struct loader *l, const struct key *k, const struct node *value, void *object)
 {
     uint64_t v;
 
     if (value_integer(l, value, k->name, k->min, k->max, &v))
-        *(unsigned *)field(k, object) = (unsigned)v;
+        *(unsigned *)value_field(k, object) = (unsigned)v;
 }
 
-void set_duration(struct loader *l, const struct key *k, const struct node *value, void *object)
+void key_set_duration(struct loader *l, const struct key *k, const struct node *value, void *object)
 {
     (void)value_in_unit(l, value, k->name, JOBS_UNIT_DURATION, k->min, k->max,
-                        (uint64_t *)field(k, object));
+                        (uint64_t *)value_field(k, object));
 }
 
-void set_size(struct loader *l, const struct key *k, const struct node *value, void *object)
+void key_set_size(struct loader *l, const struct key *k, const struct node *value, void *object)
 {
     (void)value_in_unit(l, value, k->name, JOBS_UNIT_SIZE, k->min, k->max,
-                        (uint64_t *)field(k, object));
+                        (uint64_t *)value_field(k, object));
 }
 
-void set_names(struct loader *l, const struct key *k, const struct node *value, void *object)
+void key_set_names(struct loader *l, const struct key *k, const struct node *value, void *object)
 {
     const char **names = arena_alloc(l->plan->arena, (items_count(value) + 1) * sizeof(*names));
     size_t n = 0;
 
     for (const struct node *item = items_first(value); item != NULL; item = items_next(value, item))
         n += value_name(l, item, k->name, &names[n]);
-    *(const char ***)field(k, object) = names;
+    *(const char ***)value_field(k, object) = names;
 }
 
-void set_argv(struct loader *l, const struct key *k, const struct node *value, void *object)
+void key_set_argv(struct loader *l, const struct key *k, const struct node *value, void *object)
 {
-    (void)value_argv(l, value, k->name, 1, (const char ***)field(k, object));
+    (void)value_argv(l, value, k->name, 1, (const char ***)value_field(k, object));
 }
 
-void set_node(struct loader *l, const struct key *k, const struct node *value, void *object)
+void key_set_node(struct loader *l, const struct key *k, const struct node *value, void *object)
 {
     (void)l;
-    *(const struct node **)field(k, object) = value;
+    *(const struct node **)value_field(k, object) = value;
 }
 
-void set_choice(struct loader *l, const struct key *k, const struct node *value, void *object)
+void key_set_choice(struct loader *l, const struct key *k, const struct node *value, void *object)
 {
     size_t index;
 
     if (value_choice(l, value, k, &index))
-        *(unsigned *)field(k, object) =
+        *(unsigned *)value_field(k, object) =
             (unsigned)index; /* enums of the model count as the choices do */
 }
 
 /* Several of the choices, as bits; what `defaults` gave is replaced. */
-void set_choices(struct loader *l, const struct key *k, const struct node *value, void *object)
+void key_set_choices(struct loader *l, const struct key *k, const struct node *value, void *object)
 {
     uint32_t bits = 0;
     size_t index;
@@ -497,5 +499,5 @@ void set_choices(struct loader *l, const struct key *k, const struct node *value
     for (const struct node *item = items_first(value); item != NULL; item = items_next(value, item))
         if (value_choice(l, item, k, &index))
             bits |= 1u << index;
-    *(uint32_t *)field(k, object) = bits;
+    *(uint32_t *)value_field(k, object) = bits;
 }

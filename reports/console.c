@@ -385,7 +385,7 @@ static void add_bytes(struct console_line *l, uint64_t done, uint64_t total)
         console_add(l, NULL, " of %s", unit_format_size(total, b));
 }
 
-static void add_part(struct console_line *l, const struct reports_part *part)
+static void console_add_part(struct console_line *l, const struct reports_part *part)
 {
     char label[32];
 
@@ -418,7 +418,7 @@ void reports_console_progress(struct reports_console *c, const struct reports_pr
     console_add(&lines[0], NULL, ": %s", progress->what);
     for (size_t i = 0; i < progress->n_parts && n < rows; i++) {
         lines[n] = console_line(c);
-        add_part(&lines[n++], &progress->parts[i]);
+        console_add_part(&lines[n++], &progress->parts[i]);
     }
     console_draw(c, lines, n);
     for (size_t i = 0; i < n; i++)

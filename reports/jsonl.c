@@ -29,7 +29,7 @@ static json_t *checked(json_t *j)
     exit(CUPEL_ERROR_HARNESS);
 }
 
-static void put(json_t *object, const char *key, json_t *value)
+static void jsonl_put(json_t *object, const char *key, json_t *value)
 {
     if (json_object_set_new(object, key, checked(value)) < 0)
         (void)checked(NULL);
@@ -46,7 +46,7 @@ static json_t *text(const char *s)
 static void put_text(json_t *object, const char *key, const char *s)
 {
     if (s != NULL && *s != '\0')
-        put(object, key, text(s));
+        jsonl_put(object, key, text(s));
 }
 
 static void put_list(json_t *object, const char *key, const char *const *list)
@@ -59,7 +59,7 @@ static void put_list(json_t *object, const char *key, const char *const *list)
     for (; *list != NULL; list++)
         if (json_array_append_new(array, text(*list)) < 0)
             (void)checked(NULL);
-    put(object, key, array);
+    jsonl_put(object, key, array);
 }
 
 static json_t *number(uint64_t value, uint64_t scale)
@@ -75,10 +75,10 @@ static void put_usage(json_t *object, const struct reports_usage *u)
 
     for (enum reports_figure f = 0; f < REPORTS_FIGURE_COUNT; f++)
         if (reports_usage_has(u, f))
-            put(usage, reports_figure_name(f),
-                number(u->value[f], reports_figure_is_seconds(f) ? NSEC_PER_SEC : 1));
+            jsonl_put(usage, reports_figure_name(f),
+                      number(u->value[f], reports_figure_is_seconds(f) ? NSEC_PER_SEC : 1));
     if (json_object_size(usage) > 0)
-        put(object, "usage", json_incref(usage));
+        jsonl_put(object, "usage", json_incref(usage));
     json_decref(usage);
 }
 
@@ -92,9 +92,9 @@ static void put_limits(json_t *object, const struct reports_result *result)
     for (size_t i = 0; i < result->n_limits; i++) {
         const struct reports_limit *l = &result->limits[i];
 
-        put(limits, l->name, l->text != NULL ? text(l->text) : number(l->value, l->scale));
+        jsonl_put(limits, l->name, l->text != NULL ? text(l->text) : number(l->value, l->scale));
     }
-    put(object, "limits", limits);
+    jsonl_put(object, "limits", limits);
 }
 
 static void put_started(json_t *object, const struct timespec *t)
@@ -116,9 +116,9 @@ static void put_outcome(json_t *object, enum reports_verdict verdict, const char
     put_text(object, "verdict", reports_verdict_name(verdict));
     put_text(object, "evidence", evidence);
     if (exit_code >= 0)
-        put(object, "exit", json_integer(exit_code));
+        jsonl_put(object, "exit", json_integer(exit_code));
     if (signal > 0)
-        put(object, "signal", json_integer(signal));
+        jsonl_put(object, "signal", json_integer(signal));
 }
 
 static void put_leaks(json_t *object, const struct reports_result *result)
@@ -131,15 +131,16 @@ static void put_leaks(json_t *object, const struct reports_result *result)
     for (size_t i = 0; i < result->n_leaks; i++) {
         json_t *leak = checked(json_object());
 
-        put(leak, "pid", json_integer(result->leaks[i].pid));
+        jsonl_put(leak, "pid", json_integer(result->leaks[i].pid));
         put_text(leak, "command", result->leaks[i].command);
-        put(leak, "cpu_seconds", json_real((double)result->leaks[i].cpu_ns / (double)NSEC_PER_SEC));
+        jsonl_put(leak, "cpu_seconds",
+                  json_real((double)result->leaks[i].cpu_ns / (double)NSEC_PER_SEC));
         (void)json_array_append_new(list, leak);
     }
-    put(object, "leaks", list);
-    put(object, "leaks_in_all", json_integer((json_int_t)result->leaks_in_all));
+    jsonl_put(object, "leaks", list);
+    jsonl_put(object, "leaks_in_all", json_integer((json_int_t)result->leaks_in_all));
     if (result->leaks_cut)
-        put(object, "leaks_cut", checked(json_true()));
+        jsonl_put(object, "leaks_cut", checked(json_true()));
 }
 
 static void put_column(json_t *object, const char *name, const struct reports_timeline *t,
@@ -155,7 +156,7 @@ static void put_column(json_t *object, const char *name, const struct reports_ti
             0)
             (void)checked(NULL);
     }
-    put(object, name, list);
+    jsonl_put(object, name, list);
 }
 
 /* Columns, not points: what reads them plots them, and a name costs more than a number.
@@ -167,7 +168,7 @@ static void put_timeline(json_t *object, const struct reports_timeline *t)
     if (t->n == 0)
         return;
     o = checked(json_object());
-    put(o, "interval_seconds", number(t->interval_ns, NSEC_PER_SEC));
+    jsonl_put(o, "interval_seconds", number(t->interval_ns, NSEC_PER_SEC));
     put_column(o, "at_seconds", t, offsetof(struct reports_point, at_ns), true);
     if (t->has_cpu)
         put_column(o, "cpu_seconds", t, offsetof(struct reports_point, cpu_ns), true);
@@ -175,7 +176,7 @@ static void put_timeline(json_t *object, const struct reports_timeline *t)
         put_column(o, "memory_bytes", t, offsetof(struct reports_point, memory_bytes), false);
     if (t->has_pids)
         put_column(o, "pids", t, offsetof(struct reports_point, pids), false);
-    put(object, "timeline", o);
+    jsonl_put(object, "timeline", o);
 }
 
 static void put_logs(json_t *object, const struct reports_result *result)
@@ -187,7 +188,7 @@ static void put_logs(json_t *object, const struct reports_result *result)
     logs = checked(json_object());
     put_text(logs, "stdout", result->stdout_log);
     put_text(logs, "stderr", result->stderr_log);
-    put(object, "logs", logs);
+    jsonl_put(object, "logs", logs);
 }
 
 static void put_step(json_t *object, const struct reports_case *c)
@@ -216,7 +217,7 @@ static void put_steps(json_t *object, const struct reports_result *result)
         if (json_array_append_new(list, o) < 0)
             (void)checked(NULL);
     }
-    put(object, "steps", list);
+    jsonl_put(object, "steps", list);
 }
 
 /* All that is known of an attempt that was not the last. Its artifacts gave way to those of the
@@ -245,7 +246,7 @@ static void put_previous(json_t *object, const struct reports_result *result)
         if (json_array_append_new(list, o) < 0)
             (void)checked(NULL);
     }
-    put(object, "previous_attempts", list);
+    jsonl_put(object, "previous_attempts", list);
 }
 
 static json_t *job_object(const struct reports_result *result)
@@ -260,9 +261,9 @@ static json_t *job_object(const struct reports_result *result)
     put_text(o, "near_limit", result->near_limit);
     put_text(o, "kept", result->kept);
     if (result->attempts > 0)
-        put(o, "attempts", json_integer(result->attempts));
+        jsonl_put(o, "attempts", json_integer(result->attempts));
     if (model_is_flaky(result))
-        put(o, "flaky", json_true());
+        jsonl_put(o, "flaky", json_true());
     put_previous(o, result);
     put_started(o, &result->started);
     put_limits(o, result);
@@ -272,7 +273,7 @@ static json_t *job_object(const struct reports_result *result)
     put_list(o, "unenforced", result->unenforced);
     put_list(o, "artifacts", result->artifacts);
     if (result->artifacts_left_out > 0)
-        put(o, "artifacts_left_out", json_integer((json_int_t)result->artifacts_left_out));
+        jsonl_put(o, "artifacts_left_out", json_integer((json_int_t)result->artifacts_left_out));
     put_leaks(o, result);
     put_timeline(o, &result->timeline);
     put_logs(o, result);

@@ -19,7 +19,7 @@
 
 /* A test case as it will be written: the result's own, or one that stands for the job as a whole.
  */
-struct entry {
+struct junit_entry {
     char *name;
     const struct reports_case *c;
 };
@@ -29,7 +29,7 @@ struct suite {
     char *class;
     struct strset names;       /* of the entries, as they are written */
     struct reports_case whole; /* see add_whole */
-    struct entry *entries;
+    struct junit_entry *entries;
     size_t n_entries;
     size_t tally[JUNIT_OUTCOME_COUNT];
 };
@@ -64,9 +64,9 @@ static char *take_name(struct strset *taken, const char *name)
     return own;
 }
 
-static void add_entry(struct suite *s, const struct reports_case *c, const char *name)
+static void junit_add_entry(struct suite *s, const struct reports_case *c, const char *name)
 {
-    s->entries[s->n_entries++] = (struct entry){.name = take_name(&s->names, name), .c = c};
+    s->entries[s->n_entries++] = (struct junit_entry){.name = take_name(&s->names, name), .c = c};
     s->tally[verdict_info(c->verdict)->junit]++;
 }
 
@@ -89,7 +89,7 @@ static void add_whole(struct suite *s)
         .stdout_to = UINT64_MAX,
         .stderr_to = UINT64_MAX,
     };
-    add_entry(s, &s->whole, result->job);
+    junit_add_entry(s, &s->whole, result->job);
 }
 
 static void suite_init(struct suite *s, const struct reports_run *run,
@@ -100,8 +100,8 @@ static void suite_init(struct suite *s, const struct reports_run *run,
     *s = (struct suite){.result = result, .class = take_name(classes, class)};
     s->entries = xcalloc(result->n_cases + 1, sizeof(*s->entries));
     for (size_t i = 0; i < result->n_cases; i++)
-        add_entry(s, &result->cases[i],
-                  result->cases[i].name != NULL ? result->cases[i].name : result->job);
+        junit_add_entry(s, &result->cases[i],
+                        result->cases[i].name != NULL ? result->cases[i].name : result->job);
     add_whole(s);
 }
 
@@ -280,7 +280,7 @@ static void write_outcome(struct junit_writer *w, const struct reports_result *r
     junit_end(w);
 }
 
-static void write_case(struct junit_writer *w, const struct suite *s, const struct entry *e)
+static void write_case(struct junit_writer *w, const struct suite *s, const struct junit_entry *e)
 {
     const struct reports_result *result = s->result;
     char seconds[MODEL_NUMBER_SIZE];

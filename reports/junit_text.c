@@ -24,7 +24,7 @@ static int to_fd(void *context, const char *data, int n)
     return n;
 }
 
-static void check(struct junit_writer *w, int r)
+static void junit_text_check(struct junit_writer *w, int r)
 {
     if (r < 0)
         w->failed = true;
@@ -43,16 +43,16 @@ int junit_open(struct junit_writer *w, struct reports_out *out, int fd)
         (void)xmlOutputBufferClose(buffer);
         return -ENOMEM;
     }
-    check(w, xmlTextWriterSetIndent(w->xml, 1));
-    check(w, xmlTextWriterSetIndentString(w->xml, BAD_CAST "  "));
-    check(w, xmlTextWriterStartDocument(w->xml, "1.0", "UTF-8", NULL));
+    junit_text_check(w, xmlTextWriterSetIndent(w->xml, 1));
+    junit_text_check(w, xmlTextWriterSetIndentString(w->xml, BAD_CAST "  "));
+    junit_text_check(w, xmlTextWriterStartDocument(w->xml, "1.0", "UTF-8", NULL));
     return 0;
 }
 
 int junit_close(struct junit_writer *w)
 {
-    check(w, xmlTextWriterEndDocument(w->xml));
-    check(w, xmlTextWriterFlush(w->xml));
+    junit_text_check(w, xmlTextWriterEndDocument(w->xml));
+    junit_text_check(w, xmlTextWriterFlush(w->xml));
     xmlFreeTextWriter(w->xml);
     w->xml = NULL;
     return w->errnum != 0 ? -w->errnum : w->failed ? -EIO : 0;
@@ -60,12 +60,12 @@ int junit_close(struct junit_writer *w)
 
 void junit_start(struct junit_writer *w, const char *element)
 {
-    check(w, xmlTextWriterStartElement(w->xml, BAD_CAST element));
+    junit_text_check(w, xmlTextWriterStartElement(w->xml, BAD_CAST element));
 }
 
 void junit_end(struct junit_writer *w)
 {
-    check(w, xmlTextWriterEndElement(w->xml));
+    junit_text_check(w, xmlTextWriterEndElement(w->xml));
 }
 
 static void put_attribute(struct junit_writer *w, const char *name, const char *value, size_t n,
@@ -74,7 +74,7 @@ static void put_attribute(struct junit_writer *w, const char *name, const char *
     cleanup_strbuf struct strbuf b = {0};
 
     text_escape(&b, value, n < TEXT_MAX ? n : TEXT_MAX, mode);
-    check(w, xmlTextWriterWriteAttribute(w->xml, BAD_CAST name, BAD_CAST b.data));
+    junit_text_check(w, xmlTextWriterWriteAttribute(w->xml, BAD_CAST name, BAD_CAST b.data));
 }
 
 void junit_attribute(struct junit_writer *w, const char *name, const char *fmt, ...)
@@ -103,7 +103,7 @@ void junit_text(struct junit_writer *w, const char *data, size_t n)
     if (n == 0)
         return;
     text_escape(&b, data, n < TEXT_MAX ? n : TEXT_MAX, TEXT_XML);
-    check(w, xmlTextWriterWriteString(w->xml, BAD_CAST b.data));
+    junit_text_check(w, xmlTextWriterWriteString(w->xml, BAD_CAST b.data));
 }
 
 static void put_note(struct junit_writer *w, const char *fmt, ...) BASE_PRINTF(2, 3);

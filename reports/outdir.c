@@ -215,7 +215,8 @@ static int open_start(const char **path, bool *ret_trusted, int *ret_fd)
 
 /* Opens `name`, making it where there is nothing. O_PATH: a directory on the way has to be
  * searched, not read. */
-static int step(int dir, const char *name, bool last, bool follow, const struct outdir_owner *owner)
+static int outdir_step(int dir, const char *name, bool last, bool follow,
+                       const struct outdir_owner *owner)
 {
     int flags = (last ? O_RDONLY : O_PATH) | O_DIRECTORY | O_CLOEXEC | (follow ? 0 : O_NOFOLLOW);
     cleanup_close int fd = openat(dir, name, flags);
@@ -241,7 +242,7 @@ static int step(int dir, const char *name, bool last, bool follow, const struct 
 }
 
 /* The next name of a path, "." and what is empty left out; NULL at the end. */
-static char *next_name(char **path)
+static char *outdir_next_name(char **path)
 {
     char *name;
 
@@ -282,8 +283,8 @@ static int refuse_step(const char *path, size_t length, int dir, const char *nam
 
 /* Links are followed only where a path from the root on leads to the directory: there they are the
  * machine's, or the caller's. */
-static int walk(const char *path, const struct outdir_owner *owner, int *ret_fd,
-                struct cupel_error *err)
+static int outdir_walk(const char *path, const struct outdir_owner *owner, int *ret_fd,
+                       struct cupel_error *err)
 {
     cleanup_close int dir = -EBADF;
     cleanup_free char *copy = NULL;
@@ -295,11 +296,11 @@ static int walk(const char *path, const struct outdir_owner *owner, int *ret_fd,
     if (r < 0)
         return outdir_fail(path, "open the way to", r, err);
     rest = copy = xstrdup(names);
-    for (name = next_name(&rest); name != NULL; name = following) {
+    for (name = outdir_next_name(&rest); name != NULL; name = following) {
         int next;
 
-        following = next_name(&rest);
-        next = step(dir, name, following == NULL, trusted && following != NULL, owner);
+        following = outdir_next_name(&rest);
+        next = outdir_step(dir, name, following == NULL, trusted && following != NULL, owner);
         if (next < 0)
             return refuse_step(path, (size_t)(names - path + (name - copy)) + strlen(name), dir,
                                name, following == NULL, next, err);
@@ -367,7 +368,7 @@ static int look_for_others(int dir, char foreign[static NAME_MAX + 1])
     return -errno;
 }
 
-static bool is_root(int dir)
+static bool outdir_is_root(int dir)
 {
     struct stat here, root;
 
@@ -392,7 +393,7 @@ static int claim(const char *path, int dir, const struct outdir_owner *owner,
     struct stat st;
     int r;
 
-    if (is_root(dir))
+    if (outdir_is_root(dir))
         return refuse_others(path, foreign, err);
     if (fstatat(dir, MARKER, &st, AT_SYMLINK_NOFOLLOW) == 0)
         return S_ISREG(st.st_mode) ? 0 : refuse_entry(path, MARKER, kind_of(st.st_mode), err);
@@ -420,7 +421,7 @@ static int make_gitignore(int dir, const struct outdir_owner *owner)
 }
 
 /* What has to be in the place of one of the names that cupel uses, if anything is. */
-enum entry {
+enum outdir_entry {
     DIRECTORY,
     FILE_TO_REPLACE, /* it is made anew: whatever is no directory gives way */
     FILE_TO_KEEP,    /* it is opened as it is */
@@ -428,7 +429,7 @@ enum entry {
 
 static const struct {
     const char *name;
-    enum entry entry;
+    enum outdir_entry entry;
 } entries[] = {
     {OUTDIR_LOGS, DIRECTORY},        {OUTDIR_ARTIFACTS, DIRECTORY},
     {OUTDIR_LOCK, FILE_TO_KEEP},     {OUTDIR_JSONL, FILE_TO_REPLACE},
@@ -436,7 +437,7 @@ static const struct {
     {GITIGNORE, FILE_TO_REPLACE},
 };
 
-static bool fits(enum entry entry, mode_t mode)
+static bool outdir_fits(enum outdir_entry entry, mode_t mode)
 {
     return entry == DIRECTORY         ? S_ISDIR(mode)
            : entry == FILE_TO_REPLACE ? !S_ISDIR(mode)
@@ -451,7 +452,7 @@ static int check_entries(const char *path, int dir, struct cupel_error *err)
 
         if (fstatat(dir, entries[i].name, &st, AT_SYMLINK_NOFOLLOW) < 0)
             continue;
-        if (!fits(entries[i].entry, st.st_mode))
+        if (!outdir_fits(entries[i].entry, st.st_mode))
             return refuse_entry(path, entries[i].name, kind_of(st.st_mode), err);
         if (entries[i].entry == FILE_TO_KEEP && st.st_nlink > 1)
             return refuse_entry(path, entries[i].name,
@@ -472,7 +473,7 @@ int outdir_open(const char *path, int *ret_fd, struct outdir_owner *ret_owner,
         return outdir_fail(path, "open", ENAMETOOLONG, err);
     if (*path == '\0')
         return outdir_fail(path, "open", ENOENT, err);
-    r = walk(path, &owner, &dir, err);
+    r = outdir_walk(path, &owner, &dir, err);
     if (r == 0)
         r = claim(path, dir, &owner, err);
     if (r == 0)

@@ -9,7 +9,7 @@
 #define FILES_MAX (1u << 18)
 #define NO_LINKS UINT32_MAX
 
-struct entry {
+struct link_entry {
     uint64_t inode;
     uint32_t device; /* as the kernel has it: 32 bits */
     uint32_t number; /* of its name aside, from 1; 0: no entry; NO_LINKS: it has none */
@@ -19,7 +19,7 @@ struct artifact_links {
     int out;
     int dir; /* the one aside */
     char name[40];
-    struct entry *entries;
+    struct link_entry *entries;
     size_t size; /* a power of two, at least twice `n` */
     uint32_t n;
 };
@@ -54,21 +54,22 @@ void artifact_links_free(struct artifact_links *l)
 
 /* ---- the table ---- */
 
-static struct entry *find(struct artifact_links *l, uint64_t inode, uint32_t device)
+static struct link_entry *artifact_links_find(struct artifact_links *l, uint64_t inode,
+                                              uint32_t device)
 {
     uint64_t h = (inode ^ ((uint64_t)device << 32)) * UINT64_C(0x9e3779b97f4a7c15);
 
     for (size_t i = (size_t)(h >> 32);; i++) {
-        struct entry *e = &l->entries[i & (l->size - 1)];
+        struct link_entry *e = &l->entries[i & (l->size - 1)];
 
         if (e->number == 0 || (e->inode == inode && e->device == device))
             return e;
     }
 }
 
-static void grow(struct artifact_links *l)
+static void artifact_links_grow(struct artifact_links *l)
 {
-    struct entry *old = l->entries;
+    struct link_entry *old = l->entries;
     size_t n = l->size;
 
     if (2 * ((size_t)l->n + 1) <= n)
@@ -77,7 +78,7 @@ static void grow(struct artifact_links *l)
     l->entries = xcalloc(l->size, sizeof(*l->entries));
     for (size_t i = 0; i < n; i++)
         if (old[i].number != 0)
-            *find(l, old[i].inode, old[i].device) = old[i];
+            *artifact_links_find(l, old[i].inode, old[i].device) = old[i];
     free(old);
 }
 
@@ -101,7 +102,8 @@ static int open_aside(struct artifact_links *l)
 
 int artifact_links_use(struct artifact_links *l, const struct stat *st, int dir, const char *name)
 {
-    const struct entry *e = l->size > 0 ? find(l, st->st_ino, (uint32_t)st->st_dev) : NULL;
+    const struct link_entry *e =
+        l->size > 0 ? artifact_links_find(l, st->st_ino, (uint32_t)st->st_dev) : NULL;
     char number[16];
 
     if (e == NULL || e->number == 0)
@@ -115,14 +117,14 @@ int artifact_links_use(struct artifact_links *l, const struct stat *st, int dir,
 
 bool artifact_links_keep(struct artifact_links *l, const struct stat *st, int dir, const char *name)
 {
-    struct entry *e;
+    struct link_entry *e;
     char number[16];
 
     if (l->n == FILES_MAX)
         return false;
-    grow(l);
-    e = find(l, st->st_ino, (uint32_t)st->st_dev);
-    *e = (struct entry){.inode = st->st_ino, .device = (uint32_t)st->st_dev, .number = ++l->n};
+    artifact_links_grow(l);
+    e = artifact_links_find(l, st->st_ino, (uint32_t)st->st_dev);
+    *e = (struct link_entry){.inode = st->st_ino, .device = (uint32_t)st->st_dev, .number = ++l->n};
     if (open_aside(l) < 0 || linkat(dir, name, l->dir, number_name(e->number, number), 0) < 0)
         e->number = NO_LINKS;
     return true;

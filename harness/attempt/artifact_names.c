@@ -7,7 +7,7 @@
 
 #define NAME_BYTES_MAX 255
 
-static int by_name(const void *a, const void *b, void *text)
+static int artifact_names_by_name(const void *a, const void *b, void *text)
 {
     const char *t = text;
 
@@ -28,7 +28,7 @@ size_t artifact_names_bytes(const struct artifact_names *names)
 static void sort(struct artifact_names *names)
 {
     if (names->n > 1)
-        qsort_r(names->order, names->n, sizeof(*names->order), by_name, names->text);
+        qsort_r(names->order, names->n, sizeof(*names->order), artifact_names_by_name, names->text);
 }
 
 /* Keeps the first half, in order, so that there is room again. */
@@ -77,8 +77,8 @@ static bool is_dot(const char *name)
 }
 
 /* One entry; behind `bound`, nothing is taken any more: what is there is known not to fit. */
-static void take(struct artifact_names *names, size_t *cap, const struct dirent *e, size_t room,
-                 char bound[static NAME_BYTES_MAX + 1])
+static void artifact_names_take(struct artifact_names *names, size_t *cap, const struct dirent *e,
+                                size_t room, char bound[static NAME_BYTES_MAX + 1])
 {
     size_t len = strlen(e->d_name);
 
@@ -114,7 +114,7 @@ int artifact_names_read(int dir, const char *after, size_t room, struct artifact
     }
     while ((errno = 0, e = readdir(list)) != NULL)
         if (!is_dot(e->d_name) && (after == NULL || strcmp(e->d_name, after) > 0))
-            take(&names, &cap, e, room, bound);
+            artifact_names_take(&names, &cap, e, room, bound);
     r = -errno;
     (void)closedir(list);
     if (r < 0) {

@@ -13,7 +13,7 @@ enum part_kind {
     PART_EVERYTHING, /* the pattern has matched a directory: whatever is in it, too */
 };
 
-struct part {
+struct pattern_part {
     enum part_kind kind;
     bool last; /* an entry that matches this one is matched by the whole pattern */
     uint32_t pattern;
@@ -21,7 +21,8 @@ struct part {
 };
 
 struct artifact_patterns {
-    struct part *parts; /* of all patterns, one after the other, each ended by PART_EVERYTHING */
+    /* of all patterns, one after the other, each ended by PART_EVERYTHING */
+    struct pattern_part *parts;
     size_t n_parts;
     uint64_t *added; /* by part: the last round that it was added in */
     uint64_t round;
@@ -34,10 +35,10 @@ static bool is_any_depth(const char *text)
     return text[0] == '*' && text[1] == '*' && text[2] == '\0';
 }
 
-static void add_part(struct artifact_patterns *p, uint32_t pattern, enum part_kind kind,
-                     const char *text)
+static void artifact_patterns_add_part(struct artifact_patterns *p, uint32_t pattern,
+                                       enum part_kind kind, const char *text)
 {
-    p->parts[p->n_parts++] = (struct part){.kind = kind, .pattern = pattern, .text = text};
+    p->parts[p->n_parts++] = (struct pattern_part){.kind = kind, .pattern = pattern, .text = text};
 }
 
 static void compile(struct artifact_patterns *p, uint32_t pattern, char *text)
@@ -51,15 +52,16 @@ static void compile(struct artifact_patterns *p, uint32_t pattern, char *text)
 
         below = is_any_depth(t);
         if (below && !again)
-            add_part(p, pattern, PART_ANY_DEPTH, t);
+            artifact_patterns_add_part(p, pattern, PART_ANY_DEPTH, t);
         else if (!below)
-            add_part(p, pattern, strpbrk(t, "*?[\\") != NULL ? PART_GLOB : PART_LITERAL, t);
+            artifact_patterns_add_part(p, pattern,
+                                       strpbrk(t, "*?[\\") != NULL ? PART_GLOB : PART_LITERAL, t);
     }
     if (below)
         p->n_parts--;
     else if (p->n_parts > first)
         p->parts[p->n_parts - 1].last = true;
-    add_part(p, pattern, PART_EVERYTHING, "");
+    artifact_patterns_add_part(p, pattern, PART_EVERYTHING, "");
 }
 
 struct artifact_patterns *artifact_patterns_new(const char *const *list)
@@ -135,7 +137,7 @@ void artifact_patterns_begin(struct artifact_patterns *p, struct artifact_states
             add_state(p, ret, (uint32_t)i);
 }
 
-static bool matches(const struct part *part, const char *name)
+static bool matches(const struct pattern_part *part, const char *name)
 {
     return part->kind == PART_LITERAL ? str_eq(part->text, name)
                                       : fnmatch(part->text, name, FNM_PERIOD) == 0;
@@ -147,7 +149,7 @@ bool artifact_patterns_enter(struct artifact_patterns *p, const struct artifact_
     *ret = (struct artifact_states){0};
     p->round++;
     for (size_t i = 0; i < s->n; i++) {
-        const struct part *part = &p->parts[s->part[i]];
+        const struct pattern_part *part = &p->parts[s->part[i]];
 
         if (part->kind == PART_EVERYTHING || part->kind == PART_ANY_DEPTH)
             add_state(p, ret, s->part[i]);
@@ -163,7 +165,7 @@ bool artifact_patterns_match(struct artifact_patterns *p, const struct artifact_
     bool any = false;
 
     for (size_t i = 0; i < s->n; i++) {
-        const struct part *part = &p->parts[s->part[i]];
+        const struct pattern_part *part = &p->parts[s->part[i]];
 
         if (part->kind != PART_EVERYTHING && (!part->last || !matches(part, name)))
             continue;

@@ -53,7 +53,7 @@ struct collector {
 /* ---- remarks, and what is listed ---- */
 
 /* `name` may be NULL: it is about the present directory. */
-static void note(struct collector *c, const char *name, const char *why)
+static void artifacts_note(struct collector *c, const char *name, const char *why)
 {
     const char *path = c->path.depth > 0 ? c->path.text.data : "",
                *slash = *path != '\0' && name != NULL ? "/" : "";
@@ -68,7 +68,7 @@ static void note(struct collector *c, const char *name, const char *why)
                                     strlen(whole) > NOTE_PATH_BYTES ? "..." : "", why));
 }
 
-static void list(struct collector *c, const char *name)
+static void artifacts_list(struct collector *c, const char *name)
 {
     size_t len = strlen(c->prefix) + c->path.text.len + strlen(name) + 3;
     const char *slash = c->path.depth > 0 ? "/" : "";
@@ -129,26 +129,26 @@ static bool is_regular(int fd)
 }
 
 /* `name` was no directory and no link when it was listed. */
-static int copy_file(struct collector *c, const char *name)
+static int artifacts_copy_file(struct collector *c, const char *name)
 {
     int dir = artifact_place_fd(&c->from), r;
     cleanup_close int from = open_entry(dir, name, O_RDONLY | O_NONBLOCK | O_NOCTTY);
     const char *why;
 
     if (from < 0 || !is_regular(from)) {
-        note(c, name, "cannot be opened as a regular file of the job; not copied");
+        artifacts_note(c, name, "cannot be opened as a regular file of the job; not copied");
         return 0;
     }
     r = artifact_copier_take(&c->copier, from, &c->path, name, &why);
     if (r == 0)
-        list(c, name);
+        artifacts_list(c, name);
     else if (r > 0 && why != NULL)
-        note(c, name, why);
+        artifacts_note(c, name, why);
     else if (r < 0 && is_ours(r))
         return cupel_error_set(c->err, CUPEL_ERROR_HARNESS, r,
                                "cannot copy the artifact %.200s to %s", name, c->prefix);
     else if (r < 0)
-        note(c, name, strerror(-r));
+        artifacts_note(c, name, strerror(-r));
     return 0;
 }
 
@@ -166,7 +166,7 @@ static void drop_names(struct collector *c, struct level *l)
 }
 
 /* Room for one more list, at the cost of those that are needed last. */
-static size_t make_room(struct collector *c)
+static size_t artifacts_make_room(struct collector *c)
 {
     for (size_t i = 0; i < c->path.depth && NAMES_BUDGET - c->names_bytes < NAMES_ROOM; i++) {
         struct level *l = &c->levels[i];
@@ -184,13 +184,14 @@ static void read_names(struct collector *c, const char *after)
 {
     struct level *l = &c->levels[c->path.depth];
 
-    if (artifact_names_read(artifact_place_fd(&c->from), after, make_room(c), &l->names) < 0)
-        note(c, NULL, "cannot be listed; not copied");
+    if (artifact_names_read(artifact_place_fd(&c->from), after, artifacts_make_room(c), &l->names) <
+        0)
+        artifacts_note(c, NULL, "cannot be listed; not copied");
     c->names_bytes += artifact_names_bytes(&l->names);
 }
 
 /* The present directory's next entry; NULL: there is none. */
-static const char *next_name(struct collector *c, unsigned char *ret_type)
+static const char *artifacts_next_name(struct collector *c, unsigned char *ret_type)
 {
     struct level *l = &c->levels[c->path.depth];
     const char *name = artifact_names_next(&l->names, ret_type);
@@ -206,7 +207,7 @@ static const char *next_name(struct collector *c, unsigned char *ret_type)
     return artifact_names_next(&l->names, ret_type);
 }
 
-static int enter(struct collector *c, const char *name)
+static int artifacts_enter(struct collector *c, const char *name)
 {
     struct level *next = &c->levels[c->path.depth + 1];
     struct artifact_states states;
@@ -214,16 +215,16 @@ static int enter(struct collector *c, const char *name)
     if (!artifact_patterns_enter(c->patterns, &c->levels[c->path.depth].states, name, &states))
         return 0;
     if (c->path.depth == ARTIFACT_DEPTH_MAX || artifact_place_down(&c->from, name) < 0) {
-        note(c, name,
-             c->path.depth == ARTIFACT_DEPTH_MAX ? "is too deep; not copied"
-                                                 : "cannot be opened; not copied");
+        artifacts_note(c, name,
+                       c->path.depth == ARTIFACT_DEPTH_MAX ? "is too deep; not copied"
+                                                           : "cannot be opened; not copied");
         artifact_states_free(&states);
         return 0;
     }
     artifact_path_push(&c->path, name);
     *next = (struct level){.states = states};
     if (is_kernels(artifact_place_fd(&c->from)))
-        note(c, NULL, "cannot be listed; not copied");
+        artifacts_note(c, NULL, "cannot be listed; not copied");
     else
         read_names(c, NULL);
     return 0;
@@ -231,7 +232,7 @@ static int enter(struct collector *c, const char *name)
 
 /* Nothing of the job's is left that could have moved anything: what cannot be found again is the
  * machine's fault. */
-static int leave(struct collector *c)
+static int artifacts_leave(struct collector *c)
 {
     struct level *l = &c->levels[c->path.depth];
     int r = artifact_copier_left(&c->copier, &c->path, c->path.depth);
@@ -262,18 +263,18 @@ static bool is_dir(int dir, const char *name, unsigned char *type)
 static int visit(struct collector *c, const char *name, unsigned char type)
 {
     if (is_dir(artifact_place_fd(&c->from), name, &type))
-        return enter(c, name);
+        return artifacts_enter(c, name);
     if (!artifact_patterns_match(c->patterns, &c->levels[c->path.depth].states, name))
         return 0;
     if (type == DT_REG || weakened("artifact-links"))
-        return copy_file(c, name);
-    note(c, name,
-         type == DT_LNK ? "is a symbolic link; not followed, not copied"
-                        : "is no regular file; not copied");
+        return artifacts_copy_file(c, name);
+    artifacts_note(c, name,
+                   type == DT_LNK ? "is a symbolic link; not followed, not copied"
+                                  : "is no regular file; not copied");
     return 0;
 }
 
-static int walk(struct collector *c)
+static int artifacts_walk(struct collector *c)
 {
     int r = 0;
 
@@ -281,11 +282,11 @@ static int walk(struct collector *c)
     read_names(c, NULL);
     while (r == 0 && !artifact_copier_stops(&c->copier)) {
         unsigned char type = DT_UNKNOWN;
-        const char *name = next_name(c, &type);
+        const char *name = artifacts_next_name(c, &type);
 
         if (name == NULL && c->path.depth == 0)
             break;
-        r = name != NULL ? visit(c, name, type) : leave(c);
+        r = name != NULL ? visit(c, name, type) : artifacts_leave(c);
     }
     for (size_t i = 0; i <= c->path.depth; i++) {
         artifact_names_free(&c->levels[i].names);
@@ -338,8 +339,8 @@ static int note_end(struct collector *c, const struct jobs_artifacts *artifacts)
     return 0;
 }
 
-static int collect(struct collector *c, const struct jobs_artifacts *artifacts, int root, int out,
-                   const struct artifacts_target *target)
+static int artifacts_collect_all(struct collector *c, const struct jobs_artifacts *artifacts,
+                                 int root, int out, const struct artifacts_target *target)
 {
     int r;
 
@@ -356,7 +357,7 @@ static int collect(struct collector *c, const struct jobs_artifacts *artifacts, 
                                "cannot open the directories of artifacts of %s", c->prefix);
     c->levels = xcalloc(ARTIFACT_DEPTH_MAX + 1, sizeof(*c->levels));
     c->patterns = artifact_patterns_new(artifacts->patterns);
-    r = walk(c);
+    r = artifacts_walk(c);
     if (r == 0)
         r = note_end(c, artifacts);
     artifact_patterns_free(c->patterns);
@@ -379,7 +380,7 @@ int artifacts_collect(const struct jobs_job *job, int root, const struct artifac
         return r;
     reports_file_name(target->name, file_name, sizeof(file_name));
     c.prefix = prefix = xasprintf("artifacts/%s", file_name);
-    r = collect(&c, &job->artifacts, root, dir, target);
+    r = artifacts_collect_all(&c, &job->artifacts, root, dir, target);
     artifact_copier_close(&c.copier);
     return r;
 }

@@ -19,8 +19,8 @@ static bool is_memory(int fd)
     return fstatfs(fd, &fs) == 0 && (fs.f_type == TMPFS_MAGIC || fs.f_type == RAMFS_MAGIC);
 }
 
-static int add(struct cgroup_limits *limits, int fd, const char *what, const char *path,
-               struct cupel_error *err)
+static int disks_add(struct cgroup_limits *limits, int fd, const char *what, const char *path,
+                     struct cupel_error *err)
 {
     dev_t disk;
     int r = fd < 0 ? -errno : cgroup_disk_of(fd, &disk);
@@ -50,7 +50,7 @@ static int add_path(struct cgroup_limits *limits, const char *what, const char *
 {
     cleanup_close int fd = open(path, O_PATH | O_CLOEXEC);
 
-    return add(limits, fd, what, path, err);
+    return disks_add(limits, fd, what, path, err);
 }
 
 int disks_of(const struct instance *instance, int store_dirfd, struct cgroup_limits *limits,
@@ -60,7 +60,7 @@ int disks_of(const struct instance *instance, int store_dirfd, struct cgroup_lim
     int r;
 
     limits->n_disks = 0;
-    r = add(limits, store_dirfd, "the", "store (CUPEL_CACHE puts it elsewhere)", err);
+    r = disks_add(limits, store_dirfd, "the", "store (CUPEL_CACHE puts it elsewhere)", err);
     if (r == 0 && limits->n_disks == 0)
         r = cupel_error_set(err, CUPEL_ERROR_HARNESS, ENOTBLK, "the store is in memory");
     if (r == 0 && instance->plan->roots[job->root].kind == JOBS_ROOT_HOST)

@@ -14,13 +14,14 @@ static const char *const defaults[] = {
     "CI=true",
 };
 
-struct list {
+struct environment_list {
     struct strbuf text;
     size_t *at; /* offset of each entry in text */
     size_t n;
 };
 
-static void set(struct list *l, const char *name, size_t name_len, const char *value)
+static void environment_set(struct environment_list *l, const char *name, size_t name_len,
+                            const char *value)
 {
     size_t offset = l->text.len, i;
 
@@ -37,11 +38,11 @@ static void set(struct list *l, const char *name, size_t name_len, const char *v
     l->at[i] = offset;
 }
 
-static void set_entry(struct list *l, const char *entry)
+static void set_entry(struct environment_list *l, const char *entry)
 {
     const char *equals = strchr(entry, '=');
 
-    set(l, entry, (size_t)(equals - entry), equals + 1);
+    environment_set(l, entry, (size_t)(equals - entry), equals + 1);
 }
 
 /* What its scripts are given to. */
@@ -53,24 +54,24 @@ static const char *shell_of(const struct jobs_job *job)
 const char **environment_make(const struct jobs_plan *plan, const struct jobs_job *job,
                               const char *const *of_image)
 {
-    struct list l = {0};
+    struct environment_list l = {0};
     const char **env;
     char *text;
 
     for (size_t i = 0; i < ARRAY_SIZE(defaults); i++)
         set_entry(&l, defaults[i]);
-    set(&l, "SHELL", strlen("SHELL"), shell_of(job));
+    environment_set(&l, "SHELL", strlen("SHELL"), shell_of(job));
     for (; of_image != NULL && *of_image != NULL; of_image++)
         set_entry(&l, *of_image);
-    set(&l, "CUPEL_SUITE", strlen("CUPEL_SUITE"), plan->name);
-    set(&l, "CUPEL_JOB", strlen("CUPEL_JOB"), job->name);
+    environment_set(&l, "CUPEL_SUITE", strlen("CUPEL_SUITE"), plan->name);
+    environment_set(&l, "CUPEL_JOB", strlen("CUPEL_JOB"), job->name);
     for (char **e = environ; weakened("environment") && *e != NULL; e++)
         set_entry(&l, *e);
     for (const char **name = job->pass_env; name != NULL && *name != NULL; name++) {
         const char *value = getenv(*name);
 
         if (value != NULL)
-            set(&l, *name, strlen(*name), value);
+            environment_set(&l, *name, strlen(*name), value);
     }
     for (const char **entry = job->env; entry != NULL && *entry != NULL; entry++)
         set_entry(&l, *entry);

@@ -30,7 +30,7 @@ static void quote(struct strbuf *b, const char *data, size_t len)
 
 /* Either side of a comparison: bytes in memory, or a range of a file. Neither is ever held in
  * memory as a whole: a job may print as much as its disk and limits allow. */
-struct source {
+struct expected_source {
     const char *text; /* or NULL: a file */
     int fd;
     uint64_t from;
@@ -41,7 +41,8 @@ struct source {
 #define QUOTED_MAX 41 /* one more than a quotation shows */
 
 /* Reads up to `want` bytes at `at`; less at the end. */
-static int source_read(const struct source *s, uint64_t at, char *buf, size_t want, size_t *ret_n)
+static int source_read(const struct expected_source *s, uint64_t at, char *buf, size_t want,
+                       size_t *ret_n)
 {
     size_t done = 0;
 
@@ -73,7 +74,8 @@ struct difference {
     uint64_t line;
 };
 
-static int find_difference(const struct source *a, const struct source *b, struct difference *d)
+static int find_difference(const struct expected_source *a, const struct expected_source *b,
+                           struct difference *d)
 {
     char *left = xmalloc(2 * CHUNK), *right = left + CHUNK;
     size_t n_left = 1, n_right = 1;
@@ -95,7 +97,7 @@ static int find_difference(const struct source *a, const struct source *b, struc
     return r;
 }
 
-static int quote_source(struct strbuf *b, const struct source *s, uint64_t at)
+static int quote_source(struct strbuf *b, const struct expected_source *s, uint64_t at)
 {
     char buf[QUOTED_MAX];
     size_t n;
@@ -109,8 +111,8 @@ static int quote_source(struct strbuf *b, const struct source *s, uint64_t at)
 }
 
 /* "stdout differs at byte 5 (line 2): expected "4\n", got "5\n"" */
-static int compare(const char *stream, const struct source *expected, const struct source *got,
-                   struct step_facts *facts)
+static int expect_compare(const char *stream, const struct expected_source *expected,
+                          const struct expected_source *got, struct step_facts *facts)
 {
     cleanup_strbuf struct strbuf b = {0};
     struct difference d;
@@ -131,13 +133,13 @@ static int compare(const char *stream, const struct source *expected, const stru
 
 /* The step's part of a log, which is open for writing only. */
 static int open_log(const struct capture *c, int which, const struct step_facts *facts,
-                    struct source *ret)
+                    struct expected_source *ret)
 {
     uint64_t from = which == 0 ? facts->stdout_from : facts->stderr_from;
     uint64_t to = which == 0 ? facts->stdout_to : facts->stderr_to;
     char path[32];
 
-    *ret = (struct source){.fd = -EBADF, .from = from, .len = to - from};
+    *ret = (struct expected_source){.fd = -EBADF, .from = from, .len = to - from};
     if (ret->len == 0)
         return 0;
     (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", c->log[which]);
@@ -145,17 +147,17 @@ static int open_log(const struct capture *c, int which, const struct step_facts 
     return ret->fd < 0 ? -errno : 0;
 }
 
-static int check_stream(const struct capture *c, int which, const struct source *expected,
+static int check_stream(const struct capture *c, int which, const struct expected_source *expected,
                         struct step_facts *facts, struct cupel_error *err)
 {
-    struct source got;
+    struct expected_source got;
     int r;
 
     if (facts->output_differs)
         return 0;
     r = open_log(c, which, facts, &got);
     if (r == 0)
-        r = compare(which == 0 ? "stdout" : "stderr", expected, &got, facts);
+        r = expect_compare(which == 0 ? "stdout" : "stderr", expected, &got, facts);
     base_closep(&got.fd);
     return r < 0 ? cupel_error_set(err, CUPEL_ERROR_HARNESS, r,
                                    "cannot compare the output of job '%s'", c->name)
@@ -166,7 +168,7 @@ static int check_file(const struct capture *c, const struct jobs_host_path *path
                       struct step_facts *facts, struct cupel_error *err)
 {
     cleanup_close int fd = -EBADF;
-    struct source expected = {.fd = -EBADF};
+    struct expected_source expected = {.fd = -EBADF};
     struct stat st;
     int r = host_path_open(path, "stdout-file", O_RDONLY | O_NONBLOCK | O_NOCTTY, &fd, err);
 
@@ -190,14 +192,14 @@ int expect_check(const struct jobs_step *step, const struct capture *capture,
     int r = 0;
 
     if (e->stdout_text != NULL) {
-        struct source text = {.text = e->stdout_text, .fd = -EBADF, .len = e->stdout_len};
+        struct expected_source text = {.text = e->stdout_text, .fd = -EBADF, .len = e->stdout_len};
 
         r = check_stream(capture, 0, &text, facts, err);
     }
     if (r == 0 && e->stdout_file.path != NULL)
         r = check_file(capture, &e->stdout_file, facts, err);
     if (r == 0 && e->stderr_text != NULL) {
-        struct source text = {.text = e->stderr_text, .fd = -EBADF, .len = e->stderr_len};
+        struct expected_source text = {.text = e->stderr_text, .fd = -EBADF, .len = e->stderr_len};
 
         r = check_stream(capture, 1, &text, facts, err);
     }

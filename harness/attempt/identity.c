@@ -21,7 +21,7 @@ static const int *layers_of(const struct run *run, const struct instance *in, si
 }
 
 /* Where the job file says it, else where the job stands. */
-static char *place_of(const struct instance *in)
+static char *identity_place_of(const struct instance *in)
 {
     const struct jobs_job *job = in->job;
 
@@ -44,7 +44,7 @@ static const char *spec_of(const struct jobs_job *job)
 static int no_such_user(const struct run *run, const struct instance *in, struct cupel_error *err)
 {
     cleanup_strbuf struct strbuf names = {0}, clean = {0}, user = {0};
-    cleanup_free char *nearest = NULL, *place = place_of(in);
+    cleanup_free char *nearest = NULL, *place = identity_place_of(in);
     size_t n;
     const int *layers = layers_of(run, in, &n);
     bool damaged;
@@ -80,7 +80,7 @@ static int no_such_user(const struct run *run, const struct instance *in, struct
 
 static int behind_a_link(const struct instance *in, struct cupel_error *err)
 {
-    cleanup_free char *place = place_of(in);
+    cleanup_free char *place = identity_place_of(in);
 
     (void)cupel_error_set(err, CUPEL_ERROR_INPUT, 0,
                           "%s: the user '%s' of job '%s' cannot be looked up: /etc/passwd or "
@@ -96,7 +96,7 @@ static int behind_a_link(const struct instance *in, struct cupel_error *err)
 
 static int no_such_group(const struct instance *in, struct cupel_error *err)
 {
-    cleanup_free char *place = place_of(in);
+    cleanup_free char *place = identity_place_of(in);
 
     (void)cupel_error_set(
         err, CUPEL_ERROR_INPUT, 0,
@@ -108,7 +108,7 @@ static int no_such_group(const struct instance *in, struct cupel_error *err)
 
 static int no_such_id(const struct instance *in, struct cupel_error *err)
 {
-    cleanup_free char *place = place_of(in);
+    cleanup_free char *place = identity_place_of(in);
 
     (void)cupel_error_set(
         err, CUPEL_ERROR_INPUT, 0, "%s: %s '%s', and a job has the ids 0 to %u", place,
@@ -136,9 +136,10 @@ static bool has_own_group(const struct jobs_job *job)
            strchr(job->user, ':') == NULL;
 }
 
-static int refuse(const struct run *run, const struct instance *in, int r, struct cupel_error *err)
+static int identity_refuse(const struct run *run, const struct instance *in, int r,
+                           struct cupel_error *err)
 {
-    cleanup_free char *place = place_of(in);
+    cleanup_free char *place = identity_place_of(in);
 
     if (r == -ENODATA)
         return no_such_group(in, err);
@@ -172,7 +173,7 @@ static int find_one(const struct run *run, struct instance *in, struct cupel_err
     }
     if (r == -ELOOP && in->from == INSTANCE_NONE && !has_own_group(in->job))
         return 0; /* PID 1 follows it, within the root */
-    return r < 0 ? refuse(run, in, r, err) : 0;
+    return r < 0 ? identity_refuse(run, in, r, err) : 0;
 }
 
 struct sandbox_ids identity_ids(const struct instance *in)

@@ -71,9 +71,9 @@ static int write_record(const struct attempt_context *ctx, const struct instance
     return file_write_atomic_at(dir, "record", b.data, b.len, 0600);
 }
 
-static int fill(struct attempt_context *ctx, const struct instance *in,
-                const struct sandbox_job *sandbox, const struct attempt_result *result, int dir,
-                struct cupel_error *err)
+static int keep_failed_fill(struct attempt_context *ctx, const struct instance *in,
+                            const struct sandbox_job *sandbox, const struct attempt_result *result,
+                            int dir, struct cupel_error *err)
 {
     cleanup_free char *keys = cache_root_keys(&ctx->run->roots[in->root]);
     bool host = in->plan->roots[in->job->root].kind == JOBS_ROOT_HOST;
@@ -95,9 +95,10 @@ static int fill(struct attempt_context *ctx, const struct instance *in,
                  : 0;
 }
 
-static int store(struct attempt_context *ctx, const struct instance *in,
-                 const struct sandbox_job *sandbox, const struct attempt_result *result, int number,
-                 struct cupel_error *err)
+static int keep_failed_make_entry(struct attempt_context *ctx, const struct instance *in,
+                                  const struct sandbox_job *sandbox,
+                                  const struct attempt_result *result, int number,
+                                  struct cupel_error *err)
 {
     const struct run *run = ctx->run;
     cleanup_close int place = file_open_dir_p_at(run->store_dirfd, PLACE, 0700), dir = -EBADF;
@@ -111,7 +112,7 @@ static int store(struct attempt_context *ctx, const struct instance *in,
                                "cannot make a place for it");
     dir = openat(run->dirfd, aside, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     r = dir < 0 ? cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot open the place for it")
-                : fill(ctx, in, sandbox, result, dir, err);
+                : keep_failed_fill(ctx, in, sandbox, result, dir, err);
     if (r == 0 && renameat(run->dirfd, aside, place, entry) < 0)
         r = cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot put it into its place");
     if (r < 0)
@@ -141,7 +142,7 @@ void keep_failed_store(struct attempt_context *ctx, const struct instance *insta
         return;
     }
     r = number < 0 ? cupel_error_set(&err, CUPEL_ERROR_HARNESS, number, "cannot count it")
-                   : store(ctx, instance, sandbox, result, number, &err);
+                   : keep_failed_make_entry(ctx, instance, sandbox, result, number, &err);
     if (r < 0)
         strings_add(&result->notes, xasprintf("not kept: %s", err.message));
     else

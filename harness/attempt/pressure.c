@@ -73,7 +73,7 @@ bool pressure_parse_stat(const char *text, uint64_t *ret_busy_ns, uint64_t *ret_
     return true;
 }
 
-static void set(struct pressure_look *l, enum pressure_figure f, uint64_t v)
+static void pressure_set(struct pressure_look *l, enum pressure_figure f, uint64_t v)
 {
     l->known |= 1u << f;
     l->value[f] = v;
@@ -93,10 +93,10 @@ void pressure_look(const struct pressure *m, struct pressure_look *ret)
         text[n] = '\0';
         if (f != MACHINE_BUSY_NS) {
             if (pressure_parse_pressure(text, &v))
-                set(&l, f, v);
+                pressure_set(&l, f, v);
         } else if (pressure_parse_stat(text, &v, &stolen)) {
-            set(&l, MACHINE_BUSY_NS, v);
-            set(&l, MACHINE_STOLEN_NS, stolen);
+            pressure_set(&l, MACHINE_BUSY_NS, v);
+            pressure_set(&l, MACHINE_STOLEN_NS, stolen);
         }
     }
     *ret = l;
@@ -110,7 +110,8 @@ void pressure_since(const struct pressure_look *before, const struct pressure_lo
     /* /proc/stat is known to step back by a tick now and then */
     for (enum pressure_figure f = 0; f < MACHINE_FIGURE_COUNT; f++)
         if ((before->known & now->known) >> f & 1u)
-            set(&l, f, now->value[f] > before->value[f] ? now->value[f] - before->value[f] : 0);
+            pressure_set(&l, f,
+                         now->value[f] > before->value[f] ? now->value[f] - before->value[f] : 0);
     *ret = l;
 }
 

@@ -18,7 +18,7 @@
 
 /* The names in /proc/PID/net/sockstat and sockstat6, and the lists of sockets beside them. UDP-Lite
  * went away with Linux 7.0: a list that is not there has nothing in it. */
-static const struct list {
+static const struct socket_list {
     const char *name, *file;
     int tcp; /* family, or 0 */
 } lists[] = {
@@ -67,7 +67,7 @@ static uint64_t pages_of(const char *text, const char *name)
     return line == NULL ? 0 : number_after(line, " mem ");
 }
 
-static void count(pid_t init, struct counts *ret)
+static void socket_queues_count(pid_t init, struct counts *ret)
 {
     char text[2048] = "\n";
     size_t n = append_file(init, "sockstat", text, 1, sizeof(text) - 1);
@@ -105,7 +105,7 @@ static uint64_t held(const char *line, bool tcp)
     return sent + received + (inode == 0 ? CONNECTION_BYTES : 0);
 }
 
-static uint64_t sum_of(pid_t init, const struct list *list, uint64_t enough)
+static uint64_t sum_of(pid_t init, const struct socket_list *list, uint64_t enough)
 {
     cleanup_fclose FILE *f = open_list(init, list->file);
     char line[512];
@@ -126,7 +126,7 @@ uint64_t socket_queues(pid_t init, struct socket_errors *errors, uint64_t enough
     uint64_t most, sum = 0;
     bool all;
 
-    count(init, &c);
+    socket_queues_count(init, &c);
     most = c.pages * (uint64_t)sysconf(_SC_PAGESIZE) + c.sockets * CONNECTION_BYTES;
     all = socket_errors_possible(errors, c.sockets, enough);
     if (most <= enough && !c.raw && !all)

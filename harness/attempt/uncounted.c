@@ -40,7 +40,7 @@ struct fields {
     uint64_t value, sum;
 };
 
-static void take(struct fields *f, char c)
+static void uncounted_take(struct fields *f, char c)
 {
     bool space = c == ' ' || c == '\n';
 
@@ -64,7 +64,7 @@ uint64_t uncounted_netlink(int fd, uint64_t enough)
 
     while (f.sum <= enough && (n = read(fd, text, sizeof(text))) > 0)
         for (ssize_t i = 0; i < n; i++)
-            take(&f, text[i]);
+            uncounted_take(&f, text[i]);
     return f.sum;
 }
 

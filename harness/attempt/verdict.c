@@ -351,7 +351,8 @@ static enum reports_verdict blame_limit(const struct jobs_job *job, const struct
     return verdict;
 }
 
-static void fill(struct judgement *ret, enum reports_verdict verdict, const struct strbuf *b)
+static void verdict_fill(struct judgement *ret, enum reports_verdict verdict,
+                         const struct strbuf *b)
 {
     ret->verdict = verdict;
     (void)snprintf(ret->evidence, sizeof(ret->evidence), "%s", b->data != NULL ? b->data : "");
@@ -399,14 +400,14 @@ void verdict_of_job(const struct jobs_job *job, const struct attempt_facts *fact
         cause = CAUSE_WALL;
     if (evidence_was_thrashing(facts)) {
         evidence_thrashing(job, facts, &b);
-        fill(ret, REPORTS_MEMORY_LIMIT, &b);
+        verdict_fill(ret, REPORTS_MEMORY_LIMIT, &b);
         return;
     }
     if (cause != CAUSE_NONE) {
         if ((facts->cause_is_step_limit || facts->cause_set_up != NULL) && job->has_steps)
             strbuf_addf(&b, "step '%s': ", job->steps[facts->cause_step].name);
         cause_table[cause].say(job, facts, &b);
-        fill(ret, cause_table[cause].verdict, &b);
+        verdict_fill(ret, cause_table[cause].verdict, &b);
         return;
     }
     at = step_at_fault(job, facts);
@@ -441,7 +442,7 @@ void verdict_of_job(const struct jobs_job *job, const struct attempt_facts *fact
         strbuf_adds(&b, facts->artifacts_lost);
         verdict = REPORTS_FAILED;
     }
-    fill(ret, verdict, &b);
+    verdict_fill(ret, verdict, &b);
 }
 
 void verdict_of_step(const struct jobs_job *job, const struct attempt_facts *facts, size_t step,

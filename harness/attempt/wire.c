@@ -119,7 +119,7 @@ static void usage_of(const struct attempt_facts *f, struct reports_usage *u)
 /* ---- sending ---- */
 
 /* So much of a text as there is room for, its NUL included; what was cut ends in dots. */
-static void add_text(struct strbuf *b, const char *s, size_t max)
+static void wire_add_text(struct strbuf *b, const char *s, size_t max)
 {
     size_t n = strnlen(s, max);
 
@@ -139,11 +139,11 @@ static void add_notes(struct strbuf *b, const struct strings *notes)
     size_t n = notes->n > WIRE_NOTES_MAX ? WIRE_NOTES_MAX - 1 : notes->n;
 
     for (size_t i = 0; i < n; i++)
-        add_text(b, notes->items[i], WIRE_NOTE_MAX);
+        wire_add_text(b, notes->items[i], WIRE_NOTE_MAX);
     if (n < notes->n) {
         cleanup_free char *more = xasprintf("%zu more notes are left out here", notes->n - n);
 
-        add_text(b, more, WIRE_NOTE_MAX);
+        wire_add_text(b, more, WIRE_NOTE_MAX);
     }
 }
 
@@ -210,16 +210,16 @@ int wire_send(int socket, uint32_t instance, const struct attempt_result *result
         strbuf_add(&b, &result->facts.leaks[i], sizeof(result->facts.leaks[i]));
     if (t != NULL)
         strbuf_add(&b, (const char *)t->points, t->n * sizeof(t->points[0]));
-    add_text(&b, result->job.evidence, WIRE_TEXT_MAX);
+    wire_add_text(&b, result->job.evidence, WIRE_TEXT_MAX);
     if (result->near_limit != NULL)
-        add_text(&b, result->near_limit, WIRE_TEXT_MAX);
+        wire_add_text(&b, result->near_limit, WIRE_TEXT_MAX);
     if (result->kept != NULL)
-        add_text(&b, result->kept, WIRE_TEXT_MAX);
+        wire_add_text(&b, result->kept, WIRE_TEXT_MAX);
     for (size_t i = 0; i < result->facts.n_steps; i++)
-        add_text(&b, result->steps[i].evidence, WIRE_TEXT_MAX);
+        wire_add_text(&b, result->steps[i].evidence, WIRE_TEXT_MAX);
     add_notes(&b, &result->notes);
     for (size_t i = 0; i < head.n_artifacts; i++)
-        add_text(&b, result->artifacts.items[i], artifacts_listed_bytes());
+        wire_add_text(&b, result->artifacts.items[i], artifacts_listed_bytes());
     head.size = (uint32_t)b.len;
     memcpy(b.data, &head, sizeof(head));
     return file_write_all(socket, b.data, b.len);
@@ -281,7 +281,7 @@ static const char *take_text(struct arena *arena, struct parcel *p, size_t max)
     return arena_strndup(arena, s, (size_t)(end - s));
 }
 
-static const char **take_list(struct arena *arena, struct parcel *p, size_t n, size_t max)
+static const char **wire_take_list(struct arena *arena, struct parcel *p, size_t n, size_t max)
 {
     const char **list;
 
@@ -302,7 +302,7 @@ static void take_artifacts(struct wire_result *r, struct parcel *p, size_t n)
     if (n == 0)
         return;
     r->lists = arena_new();
-    r->result.artifacts = take_list(r->lists, p, n, artifacts_listed_bytes());
+    r->result.artifacts = wire_take_list(r->lists, p, n, artifacts_listed_bytes());
     p->bad |= left - p->left > artifacts_listed_bytes();
 }
 
@@ -399,7 +399,7 @@ static int unpack(struct wire_result *r, const struct wire_head *head, const cha
         r->result.kept = take_text(r->arena, &p, WIRE_TEXT_MAX);
     for (size_t i = 0; i < r->result.n_cases; i++)
         r->result.cases[i].evidence = take_text(r->arena, &p, WIRE_TEXT_MAX);
-    r->result.notes = take_list(r->arena, &p, head->n_notes, WIRE_NOTE_MAX);
+    r->result.notes = wire_take_list(r->arena, &p, head->n_notes, WIRE_NOTE_MAX);
     take_artifacts(r, &p, head->n_artifacts);
     return p.bad || p.left != 0 ? -EBADMSG : 0;
 }

@@ -158,8 +158,10 @@ int cgroup_run_bound_memory(struct cgroup_run *run, uint64_t bytes, struct cupel
         r = group_set_limits(tree, ".", &l, run, err);
         if (r < 0)
             return r;
-        run->around[run->n_around] = (struct around_group){
-            .ops = tree->ops, .path = xstrdup(tree->path), .fd = dup(tree->run_fd)};
+        run->around[run->n_around] =
+            (struct around_group){.ops = tree->ops,
+                                  .path = xstrdup(tree->path),
+                                  .fd = fcntl(tree->run_fd, F_DUPFD_CLOEXEC, 3)};
         (void)read_limits(&run->around[run->n_around++], CTL_BIT(CTL_MEMORY));
     }
     return 0;

@@ -29,7 +29,7 @@ static const struct {
 
 /* Says whether we are root of the host: an ordinary user is root too by now, of a user namespace
  * with the ids that they have (harness/rights). */
-static bool is_root(void)
+static bool explain_is_root(void)
 {
     return geteuid() == 0 && ids_mapped() == UINT32_MAX;
 }
@@ -40,7 +40,7 @@ static void hint_place(const struct lacking *l, struct cupel_error *err)
 {
     const char *dir = l->path != NULL ? l->path : "/sys/fs/cgroup/...";
 
-    if (!is_root())
+    if (!explain_is_root())
         cupel_error_hint(err,
                          "give cupel a group of its own: %s " NO_SCRIPT
                          ", from a login session or after `loginctl "
@@ -66,7 +66,7 @@ static void hint_controller(const struct lacking *l, size_t f, struct cupel_erro
             "run cupel in a group that has it: %s; as an ordinary user: %s, after giving user "
             "sessions the "
             "controller (Delegate=%s in a drop-in of user@.service)%s%s",
-            is_root() ? SCOPE : "sudo " SCOPE, USER_SCOPE, feature_words[f].v2_controller,
+            explain_is_root() ? SCOPE : "sudo " SCOPE, USER_SCOPE, feature_words[f].v2_controller,
             boot != NULL ? "; or boot the kernel with " : "", boot != NULL ? boot : "");
     else
         cupel_error_hint(err,
@@ -182,7 +182,7 @@ static void say_delegation(const struct missing *m, struct cupel_error *err)
                     m->what, m->path);
     cupel_error_hint(
         err, "put Delegate=yes into the unit, or give cupel a group of its own: %s " NO_SCRIPT,
-        is_root() ? SCOPE : USER_SCOPE);
+        explain_is_root() ? SCOPE : USER_SCOPE);
 }
 
 static void say_file(const struct missing *m, struct cupel_error *err)

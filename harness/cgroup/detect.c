@@ -319,7 +319,7 @@ static struct obstacles probe(struct hierarchy *h, int *ret_dirfd)
     return o;
 }
 
-static struct lacking probe_program(void)
+static struct lacking detect_probe_program(void)
 {
     cleanup_close int program = devices_load(NULL, 0);
 
@@ -335,7 +335,7 @@ static struct lacking probe_feature(const struct hierarchy *h, int dirfd, size_t
     if (feature == CGROUP_PRESSURE && access("/proc/pressure/cpu", F_OK) < 0)
         return lacking_at(LACK_FILE, h->version, errno, "/proc/pressure/cpu", NULL);
     if (feature == CGROUP_DEVICES && h->version == 2)
-        return probe_program();
+        return detect_probe_program();
     if (file == NULL || (h->version == 2 && faccessat(dirfd, "cgroup.events", F_OK, 0) < 0))
         return (struct lacking){0};
     if (faccessat(dirfd, file, F_OK, 0) == 0)
@@ -350,8 +350,8 @@ static struct lacking copy_lacking(const struct lacking *l)
 
 /* The first hierarchy that gives the feature is used for it; `used` collects the controllers of
  * each. */
-static void choose(struct cgroup_host *host, size_t feature, const struct obstacles *o,
-                   const int *dirfd, unsigned *used)
+static void detect_choose(struct cgroup_host *host, size_t feature, const struct obstacles *o,
+                          const int *dirfd, unsigned *used)
 {
     enum controller c = feature_table[feature].controller;
     struct lacking why = {.what = LACK_CONTROLLER};
@@ -506,7 +506,7 @@ int cgroup_detect(struct cgroup_host **ret_host, struct cupel_error *err)
     for (size_t i = 0; i < count; i++)
         obstacles[i] = probe(&host->hierarchy[i], &dirfd[i]);
     for (size_t f = 0; f < CGROUP_FEATURE_COUNT; f++)
-        choose(host, f, obstacles, dirfd, used);
+        detect_choose(host, f, obstacles, dirfd, used);
     require_v2(host, used);
     read_own_cpus(host, used, dirfd);
     keep_used(host, used);

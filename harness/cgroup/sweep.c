@@ -126,7 +126,7 @@ void sweep_mark(int run_fd)
 }
 
 /* Each run counts once, though it has a group in every hierarchy. */
-static void count(struct sweep *s, const char *name)
+static void sweep_count(struct sweep *s, const char *name)
 {
     for (size_t i = 0; i < s->n; i++)
         if (str_eq(s->names[i], name))
@@ -145,7 +145,7 @@ void sweep_children(int dirfd, struct sweep *s)
 
         if (is_group(e) && is_run_name(e->d_name, &supervisor) &&
             is_dead(dirfd, e->d_name, supervisor) && remove_empty(dirfd, e->d_name, 0))
-            count(s, e->d_name);
+            sweep_count(s, e->d_name);
     }
     if (list != NULL)
         (void)closedir(list);

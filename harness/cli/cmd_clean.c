@@ -7,12 +7,12 @@
 #include "harness/selftest/selftest.h"
 #include "harness/supervisor/supervisor.h"
 
-struct arguments {
+struct clean_arguments {
     bool kept;
     uint64_t older_than_ns; /* 0: whatever its age */
 };
 
-#define FIELD(name) offsetof(struct arguments, name)
+#define FIELD(name) offsetof(struct clean_arguments, name)
 
 static const struct cli_option options[] = {
     CLI_OPTION('\0', "kept", CLI_FLAG, FIELD(kept), NULL,
@@ -35,7 +35,7 @@ static const struct cli_command command = {
 
 int cli_clean(int argc, char **argv)
 {
-    struct arguments a = {0};
+    struct clean_arguments a = {0};
     struct cli_words words;
     struct cupel_error err;
     size_t removed = 0, swept = 0, tests = 0;

@@ -5,12 +5,12 @@
 #include "harness/doctor/doctor.h"
 #include "harness/rights/rights.h"
 
-struct arguments {
+struct doctor_arguments {
     bool json;
 };
 
 static const struct cli_option options[] = {
-    CLI_OPTION('\0', "json", CLI_FLAG, offsetof(struct arguments, json), NULL,
+    CLI_OPTION('\0', "json", CLI_FLAG, offsetof(struct doctor_arguments, json), NULL,
                "print one JSON object"),
 };
 
@@ -52,7 +52,7 @@ static int examine(bool json)
 
 int cli_doctor(int argc, char **argv)
 {
-    struct arguments a = {0};
+    struct doctor_arguments a = {0};
     struct cli_words words;
     int code;
 

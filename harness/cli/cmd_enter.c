@@ -28,7 +28,7 @@ static const struct cli_command command = {
     .takes_command = true,
 };
 
-static int list(const struct enterable *all, size_t n)
+static int cmd_enter_list(const struct enterable *all, size_t n)
 {
     if (n == 0)
         (void)puts("no job is running");
@@ -53,8 +53,8 @@ static bool is_meant(const struct enterable *r, const char *what)
            strncmp(r->run, what, all - job - 1) == 0;
 }
 
-static int choose(const struct enterable *all, size_t n, const char *what,
-                  const struct enterable **ret, struct cupel_error *err)
+static int cmd_enter_choose(const struct enterable *all, size_t n, const char *what,
+                            const struct enterable **ret, struct cupel_error *err)
 {
     const struct enterable *found = NULL;
 
@@ -91,8 +91,8 @@ static int find_job(const struct jobs_plan *plan, const char *name, struct jobs_
                            "the run's copy of its job file has no job '%s'", name);
 }
 
-static int enter(int store, const struct enterable *r, struct session_options *o, int *ret_exit,
-                 struct cupel_error *err)
+static int cmd_enter_job(int store, const struct enterable *r, struct session_options *o,
+                         int *ret_exit, struct cupel_error *err)
 {
     cleanup_free char *text = xasprintf("file-%zu", r->plan_index);
     struct enterable_handle handle;
@@ -136,11 +136,11 @@ static int find_and_enter(const char *what, struct session_options *o)
     if (r == 0)
         r = enterable_list(cache_dirfd(cache), &all, &n, &err);
     if (r == 0 && what == NULL)
-        code = list(all, n);
+        code = cmd_enter_list(all, n);
     if (r == 0 && what != NULL)
-        r = choose(all, n, what, &one, &err);
+        r = cmd_enter_choose(all, n, what, &one, &err);
     if (r == 0 && what != NULL)
-        r = enter(cache_dirfd(cache), one, o, &code, &err);
+        r = cmd_enter_job(cache_dirfd(cache), one, o, &code, &err);
     enterable_free(all, n);
     cache_close(cache);
     return r < 0 ? cli_fail(&err) : code;

@@ -7,12 +7,12 @@
 #include <jansson.h>
 #include <string.h>
 
-struct arguments {
+struct list_arguments {
     struct cli_list only, tags;
     bool json, kept;
 };
 
-#define FIELD(name) offsetof(struct arguments, name)
+#define FIELD(name) offsetof(struct list_arguments, name)
 
 static const struct cli_option options[] = {
     CLI_OPTION('\0', "only", CLI_LIST, FIELD(only), "GLOB",
@@ -116,7 +116,7 @@ static void print_jobs(const struct jobs_plan *plan, const bool *selected, json_
     }
 }
 
-static int list_file(const char *path, const struct arguments *a, json_t *list)
+static int list_file(const char *path, const struct list_arguments *a, json_t *list)
 {
     cleanup_free bool *selected = NULL;
     struct jobs_plan *plan = NULL;
@@ -134,7 +134,7 @@ static int list_file(const char *path, const struct arguments *a, json_t *list)
     return code;
 }
 
-static int list_files(char *const *paths, int n, const struct arguments *a)
+static int list_files(char *const *paths, int n, const struct list_arguments *a)
 {
     json_t *list = a->json ? json_array() : NULL;
     int worst = 0;
@@ -152,7 +152,8 @@ static int list_files(char *const *paths, int n, const struct arguments *a)
 }
 
 /* What is kept of failed jobs is no matter of a job file. */
-static int list_kept(const struct arguments *a, const struct cli_words *words, char **full_argv)
+static int list_kept(const struct list_arguments *a, const struct cli_words *words,
+                     char **full_argv)
 {
     int code;
 
@@ -164,7 +165,7 @@ static int list_kept(const struct arguments *a, const struct cli_words *words, c
 
 int cli_list(int argc, char **argv)
 {
-    struct arguments a = {0};
+    struct list_arguments a = {0};
     struct cli_words words;
     int code;
 

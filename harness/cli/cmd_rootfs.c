@@ -304,7 +304,7 @@ static const struct action *find_action(const char *name)
     return NULL;
 }
 
-static void print_help(FILE *f)
+static void rootfs_print_help(FILE *f)
 {
     (void)fputs(
         "usage: cupel rootfs COMMAND [arguments]\n\nLooks after the cached root filesystems.\n\n",
@@ -366,11 +366,11 @@ int cli_rootfs(int argc, char **argv)
     int code;
 
     if (word == NULL) {
-        print_help(stderr);
+        rootfs_print_help(stderr);
         return CUPEL_ERROR_INPUT;
     }
     if (str_eq(word, "-h") || str_eq(word, "--help")) {
-        print_help(stdout);
+        rootfs_print_help(stdout);
         return 0;
     }
     action = find_action(word);

@@ -108,8 +108,8 @@ static int build_derived(const struct jobs_plan *plan, const bool *wanted,
 }
 
 /* A wrong name is told before minutes of work. */
-static int choose(const struct jobs_plan *plan, char *const *names, bool *wanted,
-                  struct cupel_error *err)
+static int rootfs_jobs_choose(const struct jobs_plan *plan, char *const *names, bool *wanted,
+                              struct cupel_error *err)
 {
     size_t which;
     int r = 0;
@@ -129,7 +129,7 @@ static int build_all(struct cache *cache, const struct jobs_plan *plan, struct r
 {
     cleanup_free bool *wanted = xcalloc(plan->n_roots, sizeof(*wanted));
     struct cache_lockfile *lockfile = NULL;
-    int r = choose(plan, a->words.word + 1, wanted, err);
+    int r = rootfs_jobs_choose(plan, a->words.word + 1, wanted, err);
 
     if (r == 0 && a->locked)
         r = cache_lockfile_open(plan->dir, plan->file, &lockfile, err);
@@ -198,7 +198,7 @@ static int note_all(struct cache *cache, const struct jobs_plan *plan, struct ro
                     struct cache_lockfile *lockfile, struct cupel_error *err)
 {
     cleanup_free bool *wanted = xcalloc(plan->n_roots, sizeof(*wanted));
-    int r = choose(plan, (char *const[]){NULL}, wanted, err);
+    int r = rootfs_jobs_choose(plan, (char *const[]){NULL}, wanted, err);
 
     for (size_t i = 0; r == 0 && i < plan->n_roots; i++)
         if (wanted[i] && plan->roots[i].kind != JOBS_ROOT_DERIVED)

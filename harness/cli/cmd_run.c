@@ -13,14 +13,14 @@
     (10 * NSEC_PER_MSEC) /* a look costs some 20 us: so it stays below a hundredth of a CPU */
 #define SAMPLE_MAX_NS (3600 * NSEC_PER_SEC)
 
-struct arguments {
+struct run_arguments {
     struct cli_list only, tags, devices;
     int slots;       /* 0: not said */
     int keep_failed; /* 0: nothing */
     struct run_options o;
 };
 
-#define FIELD(name) offsetof(struct arguments, name)
+#define FIELD(name) offsetof(struct run_arguments, name)
 
 static const struct cli_option options[] = {
     CLI_OPTION('j', "jobs", CLI_NUMBER, FIELD(slots), "N",
@@ -76,7 +76,7 @@ static const struct cli_command command = {
 };
 
 /* Loads every file, so that all problems of all of them are told at once; 0 or the exit code. */
-static int load_all(struct arguments *a, char **files, size_t n, struct jobs_plan **plans,
+static int load_all(struct run_arguments *a, char **files, size_t n, struct jobs_plan **plans,
                     bool **selected)
 {
     struct cupel_error err;
@@ -97,7 +97,7 @@ static int load_all(struct arguments *a, char **files, size_t n, struct jobs_pla
 }
 
 /* Makes as many slots, without -j, as the largest bridge has jobs, since those start together. */
-static void make_slots_suffice(struct arguments *a, struct jobs_plan *const *plans, size_t n)
+static void make_slots_suffice(struct run_arguments *a, struct jobs_plan *const *plans, size_t n)
 {
     for (size_t i = 0; i < n && a->slots == 0; i++)
         for (size_t b = 0; b < plans[i]->n_bridges; b++)
@@ -105,7 +105,7 @@ static void make_slots_suffice(struct arguments *a, struct jobs_plan *const *pla
                 a->o.slots = (unsigned)plans[i]->bridges[b].n_members;
 }
 
-static int run_files(struct arguments *a, char **files, size_t n)
+static int run_files(struct run_arguments *a, char **files, size_t n)
 {
     struct jobs_plan **plans = xcalloc(n, sizeof(*plans));
     bool **selected = xcalloc(n, sizeof(*selected));
@@ -134,7 +134,7 @@ static int run_files(struct arguments *a, char **files, size_t n)
 
 int cli_run(int argc, char **argv)
 {
-    struct arguments a = {.o = {.out = RUN_OUT, .sample_ns = SAMPLE_DEFAULT_NS, .retries = -1}};
+    struct run_arguments a = {.o = {.out = RUN_OUT, .sample_ns = SAMPLE_DEFAULT_NS, .retries = -1}};
     struct cli_words words;
     int code;
 

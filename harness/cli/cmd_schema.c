@@ -3,12 +3,12 @@
 #include "harness/cli/options.h"
 #include "jobs/jobs.h"
 
-struct arguments {
+struct schema_arguments {
     bool markdown;
 };
 
 static const struct cli_option options[] = {
-    CLI_OPTION('\0', "markdown", CLI_FLAG, offsetof(struct arguments, markdown), NULL,
+    CLI_OPTION('\0', "markdown", CLI_FLAG, offsetof(struct schema_arguments, markdown), NULL,
                "as the tables of docs/job-file.md instead"),
 };
 
@@ -23,7 +23,7 @@ static const struct cli_command command = {
 int cli_schema(int argc, char **argv)
 {
     cleanup_free char *text = NULL;
-    struct arguments a = {0};
+    struct schema_arguments a = {0};
     struct cli_words words;
     int code;
 

@@ -11,14 +11,14 @@
 #define PROBES_VARIABLE "CUPEL_PROBES"
 #define SLOTS_MAX 64
 
-struct arguments {
+struct selftest_arguments {
     struct selftest_options o;
     struct cli_list only;
     int slots; /* 0: not said */
     bool list, markdown;
 };
 
-#define FIELD(name) offsetof(struct arguments, name)
+#define FIELD(name) offsetof(struct selftest_arguments, name)
 
 static const struct cli_option options[] = {
     CLI_OPTION('\0', "list", CLI_FLAG, FIELD(list), NULL,
@@ -84,7 +84,7 @@ static int find_probes(struct cupel_error *err)
     return -ENOENT;
 }
 
-static int run(struct arguments *a, char **full_argv, struct cupel_error *err)
+static int cmd_selftest_run(struct selftest_arguments *a, char **full_argv, struct cupel_error *err)
 {
     int code = 0, r = find_probes(err);
 
@@ -97,7 +97,7 @@ static int run(struct arguments *a, char **full_argv, struct cupel_error *err)
     return selftest_run(&a->o, &code, err) < 0 ? cli_fail(err) : code;
 }
 
-static int list(const struct arguments *a, struct cupel_error *err)
+static int cmd_selftest_list(const struct selftest_arguments *a, struct cupel_error *err)
 {
     enum selftest_format format = a->markdown ? SELFTEST_MARKDOWN
                                   : a->o.json ? SELFTEST_JSON
@@ -108,7 +108,7 @@ static int list(const struct arguments *a, struct cupel_error *err)
 
 int cli_selftest(int argc, char **argv)
 {
-    struct arguments a = {0};
+    struct selftest_arguments a = {0};
     struct cli_words words;
     struct cupel_error err;
     int code;
@@ -120,7 +120,7 @@ int cli_selftest(int argc, char **argv)
         if (a.markdown && !a.list)
             code = cli_wrong(&command, "--markdown goes with --list");
         else
-            code = a.list ? list(&a, &err) : run(&a, argv - 1, &err);
+            code = a.list ? cmd_selftest_list(&a, &err) : cmd_selftest_run(&a, argv - 1, &err);
     }
     cli_list_free(&a.only);
     return code;

@@ -7,14 +7,14 @@
 
 #include <string.h>
 
-struct arguments {
+struct shell_arguments {
     const char *rootfs, *file;
     struct kept_query failed; /* `what`: NULL without --failed */
     struct cli_list devices;
     struct session_options o;
 };
 
-#define FIELD(name) offsetof(struct arguments, name)
+#define FIELD(name) offsetof(struct shell_arguments, name)
 
 static const struct cli_option options[] = {
     CLI_OPTION('\0', "rootfs", CLI_TEXT, FIELD(rootfs), "NAME",
@@ -61,7 +61,7 @@ static const struct cli_command command = {
 };
 
 /* What the options mean together: 0, or the exit code. */
-static int check(const struct arguments *a, const struct cli_words *w)
+static int cmd_shell_check(const struct shell_arguments *a, const struct cli_words *w)
 {
     int taken = a->rootfs != NULL || a->failed.what != NULL ? 0 : 2;
 
@@ -101,7 +101,7 @@ static int find_job(const struct jobs_plan *plan, const char *name, const struct
     return -ENOENT;
 }
 
-static int shell_of_job(struct arguments *a, const char *file, const char *name)
+static int shell_of_job(struct shell_arguments *a, const char *file, const char *name)
 {
     struct jobs_plan *plan = NULL;
     struct cupel_error err;
@@ -141,7 +141,8 @@ static int choose_root(const char *name, const struct jobs_plan *of_file, size_t
     return 0;
 }
 
-static int shell_over(struct arguments *a, const struct jobs_plan *of_file, struct cupel_error *err)
+static int shell_over(struct shell_arguments *a, const struct jobs_plan *of_file,
+                      struct cupel_error *err)
 {
     cleanup_strbuf struct strbuf problems = {0};
     /* one that is derived is so from others of the file */
@@ -166,7 +167,7 @@ static int shell_over(struct arguments *a, const struct jobs_plan *of_file, stru
     return r < 0 ? r : code;
 }
 
-static int shell_of_root(struct arguments *a)
+static int shell_of_root(struct shell_arguments *a)
 {
     struct jobs_root built_in[] = {{.name = "host", .kind = JOBS_ROOT_HOST},
                                    {.name = "scratch", .kind = JOBS_ROOT_SCRATCH}};
@@ -182,7 +183,7 @@ static int shell_of_root(struct arguments *a)
     return code < 0 ? cli_fail(&err) : code;
 }
 
-static int open_shell(struct arguments *a, const struct cli_words *words, char **full_argv)
+static int open_shell(struct shell_arguments *a, const struct cli_words *words, char **full_argv)
 {
     int code = cli_take_rights(full_argv, CLI_RIGHTS_TO_RUN);
 
@@ -196,12 +197,12 @@ static int open_shell(struct arguments *a, const struct cli_words *words, char *
 
 int cli_shell(int argc, char **argv)
 {
-    struct arguments a = {0};
+    struct shell_arguments a = {0};
     struct cli_words words;
     int code;
 
     if (cli_parse(&command, argc, argv, &a, &words, &code)) {
-        code = check(&a, &words);
+        code = cmd_shell_check(&a, &words);
         if (code == 0)
             code = cli_allow_devices(&command, &a.devices, &a.o.allow_devices);
         if (code == 0)

@@ -50,7 +50,7 @@ static const struct {
 #endif
 };
 
-static void print_help(FILE *stream)
+static void main_print_help(FILE *stream)
 {
     (void)fputs("usage: cupel COMMAND [arguments]\n\n", stream);
     for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
@@ -105,7 +105,7 @@ static int run_help(int argc, char **argv)
     if (!cli_parse(&help_command, argc, argv, NULL, &words, &code))
         return code;
     if (words.n == 0) {
-        print_help(stdout);
+        main_print_help(stdout);
         return 0;
     }
     command = find_command(words.word[0]);
@@ -140,7 +140,7 @@ static void open_standard_streams(void)
     int fd;
 
     do
-        fd = open("/dev/null", O_RDWR);
+        fd = open("/dev/null", O_RDWR); /* NOLINT(android-cloexec-open): children have them too */
     while (fd >= 0 && fd <= STDERR_FILENO);
     if (fd >= 0)
         (void)close(fd);
@@ -160,11 +160,11 @@ int main(int argc, char **argv)
     /* the modes of what is made are as written in the code, whatever the caller's mask */
     (void)umask(022);
     if (word == NULL) {
-        print_help(stderr);
+        main_print_help(stderr);
         return CUPEL_ERROR_INPUT;
     }
     if (str_eq(word, "--help") || str_eq(word, "-h")) {
-        print_help(stdout);
+        main_print_help(stdout);
         return 0;
     }
     if (str_eq(word, "--version")) {

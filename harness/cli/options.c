@@ -80,7 +80,7 @@ static size_t left_of(const struct cli_option *o, char *buf, size_t size)
 static const struct cli_option help_option =
     CLI_OPTION('h', "help", CLI_FLAG, 0, NULL, "this text");
 
-static void print_help(const struct cli_command *c, FILE *f)
+static void options_print_help(const struct cli_command *c, FILE *f)
 {
     size_t column = 0;
     char left[80];
@@ -116,7 +116,7 @@ static void print_help(const struct cli_command *c, FILE *f)
 
 /* ---- values ---- */
 
-static void *field(void *arguments, const struct cli_option *o)
+static void *options_field(void *arguments, const struct cli_option *o)
 {
     return (char *)arguments + o->field;
 }
@@ -128,8 +128,8 @@ static void add_to_list(struct cli_list *list, const char *item)
     list->items[list->n] = NULL;
 }
 
-static int take_number(const struct cli_command *c, const struct cli_option *o, const char *text,
-                       int *to)
+static int options_take_number(const struct cli_command *c, const struct cli_option *o,
+                               const char *text, int *to)
 {
     unsigned long long n;
     char *end;
@@ -189,10 +189,10 @@ static int take_duration(const struct cli_command *c, const struct cli_option *o
 }
 
 /* 0, or the exit code after the error was printed. */
-static int take(const struct cli_command *c, const struct cli_option *o, const char *text,
-                void *arguments)
+static int options_take(const struct cli_command *c, const struct cli_option *o, const char *text,
+                        void *arguments)
 {
-    void *to = field(arguments, o);
+    void *to = options_field(arguments, o);
 
     switch (o->kind) {
     case CLI_FLAG:
@@ -205,7 +205,7 @@ static int take(const struct cli_command *c, const struct cli_option *o, const c
         add_to_list(to, text);
         return 0;
     case CLI_NUMBER:
-        return take_number(c, o, text, to);
+        return options_take_number(c, o, text, to);
     case CLI_DURATION:
         return take_duration(c, o, text, to);
     case CLI_SIZE:
@@ -321,7 +321,7 @@ bool cli_parse(const struct cli_command *command, int argc, char **argv, void *a
         const struct cli_option *o = find_option(command, found);
 
         if (found == 'h') {
-            print_help(command, stdout);
+            options_print_help(command, stdout);
             return false;
         }
         if (found == ':')
@@ -329,7 +329,7 @@ bool cli_parse(const struct cli_command *command, int argc, char **argv, void *a
         else if (found == '?' || o == NULL)
             *ret_exit = unknown_option(command, argv[optind - 1]);
         else
-            *ret_exit = take(command, o, optarg, arguments);
+            *ret_exit = options_take(command, o, optarg, arguments);
     }
     words.word = argv + optind;
     words.n = n - optind;

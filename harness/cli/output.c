@@ -6,7 +6,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
-static int fail(const struct cli_output *o, int errnum, struct cupel_error *err)
+static int output_fail(const struct cli_output *o, int errnum, struct cupel_error *err)
 {
     return cupel_error_set(err, CUPEL_ERROR_INPUT, errnum, "cannot write '%s'", o->file);
 }
@@ -33,7 +33,7 @@ int cli_output_open(struct cli_output *o, const char *file, struct cupel_error *
     if (o->fd >= 0)
         return 0;
     free(steal_ptr(o->aside));
-    return fail(o, errno, err);
+    return output_fail(o, errno, err);
 }
 
 /* Pipes and most devices have nothing to sync. */
@@ -56,7 +56,7 @@ int cli_output_end(struct cli_output *o, int r, struct cupel_error *err)
     cleanup_free char *aside = steal_ptr(o->aside);
 
     if (r == 0 && (!is_written(o->fd) || (aside != NULL && rename(aside, o->file) < 0))) {
-        r = fail(o, errno, err);
+        r = output_fail(o, errno, err);
         err->kind = CUPEL_ERROR_HARNESS;
     }
     if (r < 0 && aside != NULL)

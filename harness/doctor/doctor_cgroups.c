@@ -90,7 +90,7 @@ static int note_place(void *data, const char *path)
     return t->record != NULL ? rundir_note_cgroup(t->record, path) : 0;
 }
 
-static int enter(void *data)
+static int doctor_cgroups_enter(void *data)
 {
     int fds[CGROUP_ENTER_MAX];
     size_t n = cgroup_job_enter_fds(data, fds);
@@ -121,7 +121,7 @@ static void try_entering(struct doctor_groups *g, struct cgroup_run *run)
 
     if (r < 0)
         return;
-    r = run_forked(enter, job);
+    r = run_forked(doctor_cgroups_enter, job);
     if (r < 0)
         (void)cupel_error_set(&g->error, CUPEL_ERROR_HARNESS, r,
                               "no process can enter a cgroup made here");

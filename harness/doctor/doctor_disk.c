@@ -44,7 +44,7 @@ static int configure(const struct loop *l, int image)
     return ioctl(l->fd, LOOP_CONFIGURE, &config) < 0 ? -errno : 0;
 }
 
-static int attach(struct loop *l, int image)
+static int doctor_disk_attach(struct loop *l, int image)
 {
     cleanup_close int control = -EBADF;
     int r = -EBUSY;
@@ -89,7 +89,7 @@ void probe_loop(const struct doctor_context *ctx, const struct doctor_probe *pro
 {
     cleanup_close int image = open_image(ctx);
     struct loop l = {.fd = -EBADF, .step = "make an unlinked file in the store"};
-    int r = image < 0 ? image : attach(&l, image);
+    int r = image < 0 ? image : doctor_disk_attach(&l, image);
 
     (void)probe;
     if (r == 0) {
@@ -103,7 +103,7 @@ void probe_loop(const struct doctor_context *ctx, const struct doctor_probe *pro
 
 /* ---- mke2fs ---- */
 
-static int run_mke2fs(int image, char *said, size_t size)
+static int doctor_disk_run_mke2fs(int image, char *said, size_t size)
 {
     char path[256], target[32];
     char *argv[] = {"mke2fs", "-q", "-F",           "-t",   "ext4", "-b",
@@ -130,7 +130,7 @@ static bool is_ext4(int image)
 static int make_ext4(int image, struct doctor_finding *f)
 {
     char said[256] = "";
-    int r = run_mke2fs(image, said, sizeof(said));
+    int r = doctor_disk_run_mke2fs(image, said, sizeof(said));
 
     said[strcspn(said, "\n")] = '\0';
     if (r == -ENOENT)
@@ -170,7 +170,7 @@ static int mount_and_write(struct loop *l)
 
     (void)snprintf(source, sizeof(source), "/proc/self/fd/%d", l->fd);
     l->step = "mount ext4 from a loop device";
-    mount = scene_mount("ext4", options, MOUNT_ATTR_NODEV);
+    mount = doctor_scene_mount("ext4", options, MOUNT_ATTR_NODEV);
     if (mount < 0)
         return mount;
     l->step = "write to ext4 on a loop device";
@@ -189,7 +189,7 @@ void probe_job_disk(const struct doctor_context *ctx, const struct doctor_probe 
     if (r >= 0) {
         if (make_ext4(image, f) < 0)
             return;
-        r = attach(&l, image);
+        r = doctor_disk_attach(&l, image);
     }
     if (r >= 0)
         r = mount_and_write(&l);

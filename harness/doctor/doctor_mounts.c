@@ -18,13 +18,13 @@ void probe_mount_api(const struct doctor_context *ctx, const struct doctor_probe
 {
     struct mount_attr attr = {.attr_set = MOUNT_ATTR_RDONLY};
     cleanup_close int clone = -EBADF;
-    struct scene s;
-    int r = scene_init(&s);
+    struct doctor_scene s;
+    int r = doctor_scene_init(&s);
 
     (void)ctx;
     (void)probe;
     if (r == 0)
-        r = scene_enter(&s); /* fsopen, fsconfig, fsmount, move_mount */
+        r = doctor_scene_enter(&s); /* fsopen, fsconfig, fsmount, move_mount */
     if (r == 0) {
         s.step = "clone a mount and set its attributes";
         clone = open_tree(AT_FDCWD, "/", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
@@ -77,12 +77,13 @@ static int overlay_body(void *data)
     const char *const options[][2] = {{"lowerdir", o->lower}, {"upperdir", "/upper"},
                                       {"workdir", "/work"},   {"userxattr", NULL},
                                       {"volatile", NULL},     {NULL, NULL}};
-    cleanup_close int mount = scene_mount("overlay", options, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
+    cleanup_close int mount =
+        doctor_scene_mount("overlay", options, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
 
     return mount < 0 ? mount : use_overlay(o, mount);
 }
 
-static int make_own_dir(const struct scene *s, const char *path)
+static int make_own_dir(const struct doctor_scene *s, const char *path)
 {
     if (mkdir(path, 0755) < 0)
         return -errno;
@@ -90,7 +91,7 @@ static int make_own_dir(const struct scene *s, const char *path)
 }
 
 /* Tries an overlay in the scene, with the lower directory in place. */
-static int try_overlay(struct scene *s, struct overlay *o)
+static int try_overlay(struct doctor_scene *s, struct overlay *o)
 {
     int r;
 
@@ -103,7 +104,7 @@ static int try_overlay(struct scene *s, struct overlay *o)
     return r;
 }
 
-static int make_lower_file(const struct scene *s)
+static int make_lower_file(const struct doctor_scene *s)
 {
     cleanup_close int fd = -EBADF;
     int r = make_own_dir(s, "/lower");
@@ -120,13 +121,13 @@ void probe_overlay(const struct doctor_context *ctx, const struct doctor_probe *
                    struct doctor_finding *f)
 {
     struct overlay o = {.lower = "/lower", .file = "file"};
-    struct scene s;
-    int r = scene_init(&s);
+    struct doctor_scene s;
+    int r = doctor_scene_init(&s);
 
     (void)ctx;
     (void)probe;
     if (r == 0)
-        r = scene_enter(&s);
+        r = doctor_scene_enter(&s);
     if (r == 0)
         r = make_lower_file(&s);
     if (r == 0) {
@@ -143,8 +144,8 @@ void probe_overlay(const struct doctor_context *ctx, const struct doctor_probe *
 
 static void try_idmap(int fd, const char *path, struct doctor_finding *f)
 {
-    struct scene s;
-    int r = scene_init(&s);
+    struct doctor_scene s;
+    int r = doctor_scene_init(&s);
 
     if (r == 0)
         r = idmap_mount(&s, fd);
@@ -179,11 +180,11 @@ void probe_idmap_root(const struct doctor_context *ctx, const struct doctor_prob
 }
 
 /* The store itself, id-mapped and read-only, as the lower layer; CACHEDIR.TAG is in every store. */
-static int try_idmap_overlay(struct scene *s, int store)
+static int try_idmap_overlay(struct doctor_scene *s, int store)
 {
     struct overlay o = {.lower = "/lower", .file = "CACHEDIR.TAG"};
     cleanup_close int mount = idmap_mount(s, store);
-    int r = mount < 0 ? mount : scene_enter(s);
+    int r = mount < 0 ? mount : doctor_scene_enter(s);
 
     if (r < 0)
         return r;
@@ -199,7 +200,7 @@ static int try_idmap_overlay(struct scene *s, int store)
 void probe_idmap_overlay(const struct doctor_context *ctx, const struct doctor_probe *probe,
                          struct doctor_finding *f)
 {
-    struct scene s;
+    struct doctor_scene s;
     int r;
 
     (void)probe;
@@ -207,7 +208,7 @@ void probe_idmap_overlay(const struct doctor_context *ctx, const struct doctor_p
         doctor_missing_error(f, &ctx->cache_error);
         return;
     }
-    r = scene_init(&s);
+    r = doctor_scene_init(&s);
     if (r == 0)
         r = try_idmap_overlay(&s, cache_dirfd(ctx->cache));
     if (r == 0)

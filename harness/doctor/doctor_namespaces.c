@@ -29,7 +29,7 @@ static void explain_refusal(struct doctor_finding *f, int errnum)
 
 /* What the kernel's errors mean here (unshare(2), namespaces(7)). `text` of a row is the end of its
  * sysctl's name. */
-static void explain(struct doctor_finding *f, int errnum, const char *sysctl)
+static void doctor_namespaces_explain(struct doctor_finding *f, int errnum, const char *sysctl)
 {
     if (errnum == -ENOSPC)
         doctor_remedy(f,
@@ -52,7 +52,7 @@ void probe_namespace(const struct doctor_context *ctx, const struct doctor_probe
         return;
     }
     doctor_missing(f, errno, "unshare failed");
-    explain(f, -errno, probe->text);
+    doctor_namespaces_explain(f, -errno, probe->text);
 }
 
 /* The one clone that starts a job's PID 1. */
@@ -71,7 +71,7 @@ void probe_all_namespaces(const struct doctor_context *ctx, const struct doctor_
         _exit(getpid() == 1 ? 0 : 1);
     if (pid < 0) {
         doctor_missing(f, errno, "clone3 with eight namespaces and a pidfd failed");
-        explain(f, -errno, probe->text);
+        doctor_namespaces_explain(f, -errno, probe->text);
         return;
     }
     p.fd = pidfd;
@@ -96,8 +96,8 @@ static int become_last_id(void *data)
 void probe_id_range(const struct doctor_context *ctx, const struct doctor_probe *probe,
                     struct doctor_finding *f)
 {
-    struct scene s;
-    int r = scene_init(&s);
+    struct doctor_scene s;
+    int r = doctor_scene_init(&s);
 
     (void)probe;
     if (!ctx->privilege.host) {

@@ -87,7 +87,7 @@ void doctor_remedy(struct doctor_finding *f, const char *fmt, ...) BASE_PRINTF(2
 
 /* A mount namespace of one's own whose root is an empty tmpfs. Who is not root at all gets a user
  * namespace around it. */
-struct scene {
+struct doctor_scene {
     int proc; /* the host's /proc */
     /* with the rights of the host's root: ids from IDRANGE_FIRST may be mapped */
     bool host;
@@ -96,19 +96,19 @@ struct scene {
     const char *step;      /* the last thing that was tried, for messages */
 };
 /* The host's /proc is opened, nothing is changed. */
-int scene_init(struct scene *s);
-int scene_enter(struct scene *s);
+int doctor_scene_init(struct doctor_scene *s);
+int doctor_scene_enter(struct doctor_scene *s);
 /* Detached mount of a new file system; `options` are pairs, the value NULL for a flag, ended by a
  * NULL key. */
-int scene_mount(const char *type, const char *const (*options)[2], unsigned attributes);
+int doctor_scene_mount(const char *type, const char *const (*options)[2], unsigned attributes);
 
 /* Runs body(data) as root of a user namespace of SANDBOX_ID_COUNT ids (as many as there are,
  * without the host's rights) and further namespaces `flags`. What body returns, or -errno. */
-int userns_run(struct scene *s, unsigned long flags, int (*body)(void *data), void *data);
+int userns_run(struct doctor_scene *s, unsigned long flags, int (*body)(void *data), void *data);
 /* A user namespace that maps SANDBOX_ID_COUNT ids, for mount_setattr: fd or -errno. */
-int userns_fd(struct scene *s);
+int userns_fd(struct doctor_scene *s);
 /* A detached, read-only, id-mapped clone of the mount at `fd`: mount fd or -errno. */
-int idmap_mount(struct scene *s, int fd);
+int idmap_mount(struct doctor_scene *s, int fd);
 
 /* Runs body(data) in a further child: what it returns (0 or -errno), or -EINTR when a signal ended
  * it. */

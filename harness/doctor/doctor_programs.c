@@ -11,7 +11,8 @@ static void first_line(char *text)
     text[strcspn(text, "\r\n")] = '\0';
 }
 
-static int start(const char *path, const char *name, const char *argument, char *said, size_t size)
+static int doctor_programs_start(const char *path, const char *name, const char *argument,
+                                 char *said, size_t size)
 {
     char own_name[64], own_argument[32];
     char *argv[] = {own_name, argument != NULL ? own_argument : NULL, NULL};
@@ -32,7 +33,7 @@ void probe_program(const struct doctor_context *ctx, const struct doctor_probe *
         doctor_missing(f, 0, "not %s", program_where());
         return;
     }
-    r = start(path, probe->text, "--version", said, sizeof(said));
+    r = doctor_programs_start(path, probe->text, "--version", said, sizeof(said));
     first_line(said);
     if (r == 0)
         doctor_works(f, "%s: %s", path, said);
@@ -56,7 +57,7 @@ void probe_id_helper(const struct doctor_context *ctx, const struct doctor_probe
         doctor_missing(f, 0, "not %s", program_where());
         return;
     }
-    r = start(path, probe->text, NULL, said, sizeof(said));
+    r = doctor_programs_start(path, probe->text, NULL, said, sizeof(said));
     if (r < 0 || r >= 126)
         doctor_missing(f, r < 0 ? r : 0, "%s cannot be run", path);
     else if (stat(path, &st) < 0)

@@ -45,7 +45,7 @@ int run_forked(int (*body)(void *data), void *data)
 
 /* ---- user namespaces ---- */
 
-static int write_map(const struct scene *s, pid_t pid, const char *file, uint32_t own)
+static int write_map(const struct doctor_scene *s, pid_t pid, const char *file, uint32_t own)
 {
     char path[64], map[64];
 
@@ -59,7 +59,7 @@ static int write_map(const struct scene *s, pid_t pid, const char *file, uint32_
     return file_put_at(s->proc, path, map);
 }
 
-static int write_maps(struct scene *s, pid_t pid)
+static int write_maps(struct doctor_scene *s, pid_t pid)
 {
     char path[64];
     int r = 0;
@@ -93,8 +93,8 @@ static void userns_child_main(int go, int (*body)(void *data), void *data)
     _exit(-body(data));
 }
 
-static int userns_start(struct scene *s, unsigned long flags, int (*body)(void *data), void *data,
-                        struct userns_child *c)
+static int userns_start(struct doctor_scene *s, unsigned long flags, int (*body)(void *data),
+                        void *data, struct userns_child *c)
 {
     int ends[2], r;
 
@@ -119,7 +119,7 @@ static int userns_start(struct scene *s, unsigned long flags, int (*body)(void *
     return r;
 }
 
-int userns_run(struct scene *s, unsigned long flags, int (*body)(void *data), void *data)
+int userns_run(struct doctor_scene *s, unsigned long flags, int (*body)(void *data), void *data)
 {
     struct userns_child c = {.pid = -1, .go = -EBADF};
     int r = userns_start(s, flags, body, data, &c), end;
@@ -132,7 +132,7 @@ int userns_run(struct scene *s, unsigned long flags, int (*body)(void *data), vo
     return r < 0 ? r : end;
 }
 
-int userns_fd(struct scene *s)
+int userns_fd(struct doctor_scene *s)
 {
     struct userns_child c = {.pid = -1, .go = -EBADF};
     char path[64];
@@ -150,7 +150,7 @@ int userns_fd(struct scene *s)
 
 /* ---- mounts ---- */
 
-int scene_mount(const char *type, const char *const (*options)[2], unsigned attributes)
+int doctor_scene_mount(const char *type, const char *const (*options)[2], unsigned attributes)
 {
     cleanup_close int fs = fsopen(type, FSOPEN_CLOEXEC);
     int mount;
@@ -169,7 +169,7 @@ int scene_mount(const char *type, const char *const (*options)[2], unsigned attr
     return mount < 0 ? -errno : mount;
 }
 
-int idmap_mount(struct scene *s, int fd)
+int idmap_mount(struct doctor_scene *s, int fd)
 {
     cleanup_close int map = userns_fd(s), mount = -EBADF;
     struct mount_attr attr = {.attr_set = MOUNT_ATTR_IDMAP | MOUNT_ATTR_RDONLY,
@@ -188,15 +188,15 @@ int idmap_mount(struct scene *s, int fd)
     return steal_fd(&mount);
 }
 
-int scene_init(struct scene *s)
+int doctor_scene_init(struct doctor_scene *s)
 {
     static const char *const maps[] = {"uid_map", "gid_map"};
     struct sandbox_privilege privilege;
 
     sandbox_privilege_find(&privilege);
-    *s = (struct scene){.proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC),
-                        .host = privilege.host,
-                        .step = "open /proc"};
+    *s = (struct doctor_scene){.proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC),
+                               .host = privilege.host,
+                               .step = "open /proc"};
     for (size_t i = 0; i < ARRAY_SIZE(maps); i++) { /* now: in a scene there is no /proc */
         cleanup_free char *map = ids_identity_map(maps[i], SANDBOX_ID_COUNT);
 
@@ -207,7 +207,7 @@ int scene_init(struct scene *s)
 
 /* Becomes root of a user namespace with one id of our own mapped to root: all that the kernel gives
  * to who is not privileged. */
-static int become_root_of_own(struct scene *s)
+static int become_root_of_own(struct doctor_scene *s)
 {
     char uid[32], gid[32];
     int r;
@@ -227,7 +227,7 @@ static int become_root_of_own(struct scene *s)
 
 /* The old root ends up beneath the new one at the same place and is let go (pivot_root(2), NOTES).
  * Not chroot: the kernel makes no user namespace for who is in one. */
-static int pivot_to(struct scene *s, int tmpfs)
+static int pivot_to(struct doctor_scene *s, int tmpfs)
 {
     s->step = "attach a mount";
     if (move_mount(tmpfs, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) < 0)
@@ -239,7 +239,7 @@ static int pivot_to(struct scene *s, int tmpfs)
     return 0;
 }
 
-int scene_enter(struct scene *s)
+int doctor_scene_enter(struct doctor_scene *s)
 {
     static const char *const options[][2] = {{"size", "1m"}, {"mode", "0755"}, {NULL, NULL}};
     cleanup_close int tmpfs = -EBADF;
@@ -252,7 +252,7 @@ int scene_enter(struct scene *s)
     if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
         return -errno;
     s->step = "make a tmpfs";
-    tmpfs = scene_mount("tmpfs", options, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
+    tmpfs = doctor_scene_mount("tmpfs", options, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
     return tmpfs < 0 ? tmpfs : pivot_to(s, tmpfs);
 }
 

@@ -91,7 +91,7 @@ void probe_memory_disk(const struct doctor_context *ctx, const struct doctor_pro
                        struct doctor_finding *f)
 {
     static const char *const options[][2] = {{"size", "64k"}, {"nr_inodes", "16"}, {NULL, NULL}};
-    cleanup_close int mount = scene_mount("tmpfs", options, 0), file = -EBADF;
+    cleanup_close int mount = doctor_scene_mount("tmpfs", options, 0), file = -EBADF;
 
     (void)ctx;
     (void)probe;

@@ -129,7 +129,7 @@ static void take_rights(struct doctor_context *ctx)
         (void)rights_take(&ctx->lack, &ctx->rights_error);
 }
 
-static void context_open(struct doctor_context *ctx)
+static void examine_context_open(struct doctor_context *ctx)
 {
     *ctx = (struct doctor_context){0};
     take_rights(ctx);
@@ -141,7 +141,7 @@ static void context_open(struct doctor_context *ctx)
     groups_try(ctx);
 }
 
-static void context_close(struct doctor_context *ctx)
+static void examine_context_close(struct doctor_context *ctx)
 {
     free(ctx->lack);
     if (ctx->cache != NULL)
@@ -172,12 +172,12 @@ void doctor_examine(struct doctor_report *ret_report)
                                    .rows = xcalloc(doctor_table_count, sizeof(*report.rows))};
     struct doctor_context ctx;
 
-    context_open(&ctx);
+    examine_context_open(&ctx);
     for (size_t i = 0; i < report.n; i++) {
         report.rows[i] = row_of(&doctor_table[i], ctx.privilege.host);
         doctor_probe_bounded(&ctx, &doctor_table[i], PROBE_SECONDS, &report.rows[i].finding);
     }
-    context_close(&ctx);
+    examine_context_close(&ctx);
     *ret_report = report;
 }
 

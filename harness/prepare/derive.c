@@ -19,7 +19,7 @@
 #define SHOWN_MAX 200 /* bytes of a command, in `cupel rootfs list` */
 
 /* Whose command is run, and in what. */
-struct builder {
+struct root_builder {
     struct prepared *p;
     struct run run; /* of one job */
     struct instance instance;
@@ -40,7 +40,7 @@ struct texts {
     size_t n;
 };
 
-static void add(struct texts *t, const char *text)
+static void derive_add(struct texts *t, const char *text)
 {
     t->list = xrealloc(t->list, (t->n + 2) * sizeof(*t->list));
     t->list[t->n++] = text;
@@ -54,9 +54,9 @@ static void add_list(struct texts *t, const char *what, const char *const *list)
 
     while (list[n] != NULL)
         n++;
-    add(t, arena_printf(t->arena, "%s %zu", what, n));
+    derive_add(t, arena_printf(t->arena, "%s %zu", what, n));
     for (size_t i = 0; i < n; i++)
-        add(t, list[i]);
+        derive_add(t, list[i]);
 }
 
 /* Of an input, all that the command sees: nothing of the out directory, where it lies in there. */
@@ -74,24 +74,24 @@ static int add_inputs(struct texts *t, const struct prepared *p, const struct jo
 {
     int r = 0;
 
-    add(t, arena_printf(t->arena, "inputs %zu", job->n_inputs));
+    derive_add(t, arena_printf(t->arena, "inputs %zu", job->n_inputs));
     for (size_t i = 0; r == 0 && i < job->n_inputs; i++) {
         const struct jobs_input *in = &job->inputs[i];
         char digest[65];
 
         r = digest_input(p, in->from, digest, err);
-        add(t, in->to);
-        add(t, arena_printf(t->arena, "%d %s", in->mode, r == 0 ? digest : ""));
+        derive_add(t, in->to);
+        derive_add(t, arena_printf(t->arena, "%d %s", in->mode, r == 0 ? digest : ""));
     }
     return r;
 }
 
-static int describe(struct texts *t, const struct prepared *p, const struct jobs_job *job,
-                    struct cupel_error *err)
+static int derive_describe(struct texts *t, const struct prepared *p, const struct jobs_job *job,
+                           struct cupel_error *err)
 {
     add_list(t, "argv", job->steps[0].argv);
     add_list(t, "env", job->env);
-    add(t, arena_printf(t->arena, "network %d", job->network));
+    derive_add(t, arena_printf(t->arena, "network %d", job->network));
     return add_inputs(t, p, job, err);
 }
 
@@ -100,16 +100,16 @@ static int describe(struct texts *t, const struct prepared *p, const struct jobs
 static void list_left_out(struct texts *t, const struct jobs_job *job)
 {
     for (size_t i = 0; i < job->n_inputs; i++)
-        add(t, job->inputs[i].to + 1);
-    add(t, "etc/hosts");
+        derive_add(t, job->inputs[i].to + 1);
+    derive_add(t, "etc/hosts");
     if (job->network == JOBS_NETWORK_NAT || job->network == JOBS_NETWORK_HOST)
-        add(t, "etc/resolv.conf");
+        derive_add(t, "etc/resolv.conf");
 }
 
 /* ---- running the command ---- */
 
 /* A file is mounted, never copied: nothing of an input becomes part of the layer. */
-static void take_job(struct builder *b, const struct jobs_root *root)
+static void take_job(struct root_builder *b, const struct jobs_root *root)
 {
     struct jobs_input *inputs =
         arena_alloc(b->arena, (root->build->n_inputs + 1) * sizeof(*inputs));
@@ -126,7 +126,7 @@ static void take_job(struct builder *b, const struct jobs_root *root)
 }
 
 /* A session has no out directory: the logs go with the run. */
-static int open_out(struct builder *b, struct cupel_error *err)
+static int open_out(struct root_builder *b, struct cupel_error *err)
 {
     cleanup_free char *path = xasprintf("%s/runs/%s/derive", cache_path(b->p->cache), b->p->run.id);
     int r = b->run.out != NULL ? 0 : reports_out_open(path, &b->run.out, err);
@@ -136,14 +136,14 @@ static int open_out(struct builder *b, struct cupel_error *err)
     return r;
 }
 
-static void begin(struct builder *b, struct prepared *p, const struct jobs_plan *plan,
-                  const struct jobs_root *root, size_t base)
+static void derive_begin(struct root_builder *b, struct prepared *p, const struct jobs_plan *plan,
+                         const struct jobs_root *root, size_t base)
 {
-    *b = (struct builder){.p = p,
-                          .run = p->run,
-                          .arena = arena_new(),
-                          .instance = {.plan = plan, .from = INSTANCE_NONE, .is_base = true},
-                          .slot = {.pid = -1, .socket = -EBADF, .pidfd = -EBADF}};
+    *b = (struct root_builder){.p = p,
+                               .run = p->run,
+                               .arena = arena_new(),
+                               .instance = {.plan = plan, .from = INSTANCE_NONE, .is_base = true},
+                               .slot = {.pid = -1, .socket = -EBADF, .pidfd = -EBADF}};
     take_job(b, root);
     b->instance.job = &b->job;
     b->instance.root = base + root->base;
@@ -156,7 +156,7 @@ static void begin(struct builder *b, struct prepared *p, const struct jobs_plan 
     b->run.snapshots = -EBADF;
 }
 
-static void end(struct builder *b)
+static void derive_end(struct root_builder *b)
 {
     if (b->slot.pid > 0) {
         (void)slot_order(&b->slot, ORDER_FORGET, 0);
@@ -171,15 +171,15 @@ static void end(struct builder *b)
 }
 
 /* While the display waits for a reader that does not read. */
-static bool gives_up(void *data)
+static bool derive_gives_up(void *data)
 {
-    const struct builder *b = data;
+    const struct root_builder *b = data;
     struct signalfd_siginfo info;
 
     return read(b->signals, &info, sizeof(info)) == (ssize_t)sizeof(info);
 }
 
-static int failed(struct builder *b, struct wire_result *w, struct cupel_error *err)
+static int derive_failed(struct root_builder *b, struct wire_result *w, struct cupel_error *err)
 {
     struct reports_console *console = b->console != NULL ? b->console : b->p->console;
     struct reports_result *r = &w->result;
@@ -189,7 +189,7 @@ static int failed(struct builder *b, struct wire_result *w, struct cupel_error *
     results_describe(&b->run, &b->instance, w->arena, r);
     results_name_logs(&b->instance, w->has_stdout, w->has_stderr, "logs", w->arena, r);
     r->id = r->job = arena_printf(w->arena, "root %s", name);
-    reports_console_stop_on(console, b->signals, gives_up, b);
+    reports_console_stop_on(console, b->signals, derive_gives_up, b);
     reports_console_failure(console, r);
     reports_console_stop_on(console, -EBADF, NULL, NULL);
     (void)cupel_error_set(
@@ -203,7 +203,7 @@ static int failed(struct builder *b, struct wire_result *w, struct cupel_error *
 
 /* Until the slot has something to say. The first signal cancels the command, the next kills it;
  * *ret: whether there was one. */
-static void wait_for_slot(struct builder *b, int signals, bool *ret_interrupted)
+static void wait_for_slot(struct root_builder *b, int signals, bool *ret_interrupted)
 {
     struct pollfd fds[] = {{.fd = b->slot.socket, .events = POLLIN},
                            {.fd = signals, .events = POLLIN}};
@@ -222,7 +222,7 @@ static void wait_for_slot(struct builder *b, int signals, bool *ret_interrupted)
     }
 }
 
-static int take_result(struct builder *b, struct cupel_error *err)
+static int derive_take_result(struct root_builder *b, struct cupel_error *err)
 {
     struct wire_result w;
     int r = 0;
@@ -234,14 +234,14 @@ static int take_result(struct builder *b, struct cupel_error *err)
         r = cupel_error_set(err, CUPEL_ERROR_HARNESS, EBADMSG, "the process that made root '%s'",
                             b->job.name);
     else if (w.result.verdict != REPORTS_PASSED)
-        r = failed(b, &w, err);
+        r = derive_failed(b, &w, err);
     wire_result_free(&w);
     return r;
 }
 
 /* Nothing is to be left of it when somebody presses Ctrl-C; outside of this the run's loop takes
  * signals. */
-static int run_command(struct builder *b, struct cupel_error *err)
+static int run_command(struct root_builder *b, struct cupel_error *err)
 {
     cleanup_close int signals = -EBADF;
     bool interrupted = false;
@@ -263,17 +263,17 @@ static int run_command(struct builder *b, struct cupel_error *err)
         r = cupel_error_set(err, CUPEL_ERROR_INTERRUPTED, 0, "interrupted while root '%s' was made",
                             b->job.name);
     else if (r == 0)
-        r = take_result(b, err);
+        r = derive_take_result(b, err);
     (void)sigprocmask(SIG_SETMASK, &before, NULL);
     return r;
 }
 
 /* The layer stands for what its inputs were when its key was made: had they become others
  * meanwhile, it would for good be taken for what it is not. */
-static int check_inputs(struct builder *b, struct cupel_error *err)
+static int check_inputs(struct root_builder *b, struct cupel_error *err)
 {
     struct texts now = {.arena = b->arena};
-    int r = describe(&now, b->p, &b->job, err);
+    int r = derive_describe(&now, b->p, &b->job, err);
     size_t i = 0;
 
     while (r == 0 && now.list[i] != NULL && b->texts[i] != NULL && str_eq(now.list[i], b->texts[i]))
@@ -289,9 +289,9 @@ static int check_inputs(struct builder *b, struct cupel_error *err)
     return r;
 }
 
-static int build(void *data, int *ret_tree, struct cupel_error *err)
+static int derive_build(void *data, int *ret_tree, struct cupel_error *err)
 {
-    struct builder *b = data;
+    struct root_builder *b = data;
     struct sandbox_filter *filter;
     int r = sandbox_filter_compile(&b->job.seccomp, &filter, err);
 
@@ -322,9 +322,9 @@ static const char *command_of(const struct jobs_job *job)
 }
 
 /* From the store or anew; with a lock file, only what is locked. */
-static int take(struct prepared *p, const struct cache_recipe *recipe,
-                const struct cache_lockfile *lockfile, struct cache_root *ret,
-                struct cupel_error *err)
+static int derive_take(struct prepared *p, const struct cache_recipe *recipe,
+                       const struct cache_lockfile *lockfile, struct cache_root *ret,
+                       struct cupel_error *err)
 {
     int r = lockfile != NULL
                 ? cache_derive_locked(p->cache, lockfile, recipe, roots_progress, p, ret, err)
@@ -349,14 +349,14 @@ static int derive(struct prepared *p, const struct instance *in, size_t base,
     const struct jobs_job *job = root->build;
     cleanup_free const char **texts = NULL, **left_out = NULL;
     cleanup_free char *shown = NULL;
-    struct builder b;
+    struct root_builder b;
     struct texts t, o;
     int r;
 
-    begin(&b, p, plan, root, base);
+    derive_begin(&b, p, plan, root, base);
     t = o = (struct texts){.arena = b.arena};
     list_left_out(&o, job);
-    r = describe(&t, p, &b.job, err);
+    r = derive_describe(&t, p, &b.job, err);
     texts = t.list;
     b.texts = texts;
     left_out = o.list;
@@ -369,12 +369,12 @@ static int derive(struct prepared *p, const struct instance *in, size_t base,
                                             .base = &p->run.roots[b.instance.root],
                                             .texts = texts,
                                             .without = left_out,
-                                            .build = build,
+                                            .build = derive_build,
                                             .data = &b};
 
-        r = take(p, &recipe, p->lockfiles[in->plan_index], ret, err);
+        r = derive_take(p, &recipe, p->lockfiles[in->plan_index], ret, err);
     }
-    end(&b);
+    derive_end(&b);
     return r;
 }
 

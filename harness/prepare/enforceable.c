@@ -51,8 +51,8 @@ static int check_feature(struct prepared *p, const struct instance *in, size_t i
 }
 
 /* For a limit that the host could hold, but not this one. */
-static int refuse(struct prepared *p, const struct instance *in, enum jobs_limit limit,
-                  bool best_effort, struct cupel_error *err)
+static int enforceable_refuse(struct prepared *p, const struct instance *in, enum jobs_limit limit,
+                              bool best_effort, struct cupel_error *err)
 {
     if (best_effort) {
         p->run.unenforced_set |= 1u << limit;
@@ -81,7 +81,7 @@ static int check_cpuset(struct prepared *p, const struct instance *in, bool best
     (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, 0, "cupel may use the CPUs %s, not %s", list,
                           text.data);
     cupel_error_hint(err, "lower the limit, or start cupel in a cgroup that has these CPUs");
-    return refuse(p, in, JOBS_LIMIT_CPUSET, best_effort, err);
+    return enforceable_refuse(p, in, JOBS_LIMIT_CPUSET, best_effort, err);
 }
 
 static int check_io(struct prepared *p, const struct instance *in, bool best_effort,
@@ -93,7 +93,7 @@ static int check_io(struct prepared *p, const struct instance *in, bool best_eff
     for (size_t i = 0; r == 0 && i < CGROUP_IO_COUNT; i++)
         if (jobs_limit_is_set(&in->job->limits, disks_limits[i]) &&
             disks_of(in, cache_dirfd(p->cache), &limits, err) < 0)
-            r = refuse(p, in, disks_limits[i], best_effort, err);
+            r = enforceable_refuse(p, in, disks_limits[i], best_effort, err);
     return r;
 }
 

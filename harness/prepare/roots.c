@@ -90,7 +90,7 @@ static const struct cache_config *config_below(const struct run *run, const stru
     return run->roots[in->root - in->job->root + index].config;
 }
 
-static size_t count(const char *const *list)
+static size_t roots_count(const char *const *list)
 {
     size_t n = 0;
 
@@ -107,11 +107,11 @@ static int take_image_command(const struct jobs_plan *plan, struct jobs_job *job
     const char *const *first = c != NULL ? (const char *const *)c->entrypoint : NULL;
     const char *const *then = (const char *const *)job->steps[0].argv;
     const char **argv;
-    size_t n_first = count(first), n_then;
+    size_t n_first = roots_count(first), n_then;
 
     if (then == NULL && c != NULL)
         then = (const char *const *)c->command;
-    n_then = count(then);
+    n_then = roots_count(then);
     if (n_first + n_then == 0) {
         (void)cupel_error_set(
             err, CUPEL_ERROR_INPUT, 0,
@@ -186,7 +186,7 @@ static int make_root(struct prepared *p, const struct instance *in, struct cache
                                                      roots_progress, p, &roots[index], err);
 }
 
-static int make_all(struct prepared *p, struct cupel_error *err)
+static int roots_make_all(struct prepared *p, struct cupel_error *err)
 {
     struct run *run = &p->run;
     int r = 0;
@@ -206,7 +206,7 @@ int roots_make(const struct run_options *options, struct prepared *p, struct cup
 
     p->run.roots = xcalloc(p->run.n_roots, sizeof(*p->run.roots));
     if (r == 0)
-        r = make_all(p, err);
+        r = roots_make_all(p, err);
     if (r == 0)
         r = take_image_defaults(p, err);
     return r;

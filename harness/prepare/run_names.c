@@ -50,7 +50,7 @@ static void find_shared(const struct run_options *o, struct names *n)
 /* ---- taking a name ---- */
 
 /* "x", "x#2", "x#3", …: the first that is free. */
-static const char *take_id(struct names *n, struct arena *arena, const char *wanted)
+static const char *run_names_take_id(struct names *n, struct arena *arena, const char *wanted)
 {
     const char *id = wanted;
 
@@ -123,8 +123,8 @@ static const char **name_steps(struct names *n, const struct jobs_plan *plan,
     ids = arena_alloc(plan->arena, job->n_steps * sizeof(*ids));
     for (size_t i = 0; i < job->n_steps; i++)
         if (job->steps[i].name != NULL)
-            ids[i] =
-                take_id(n, plan->arena, arena_printf(plan->arena, "%s/%s", id, job->steps[i].name));
+            ids[i] = run_names_take_id(n, plan->arena,
+                                       arena_printf(plan->arena, "%s/%s", id, job->steps[i].name));
     return ids;
 }
 
@@ -147,7 +147,7 @@ static void name_jobs(const struct run_options *o, struct names *n, struct run *
     for (size_t p = 0; p < o->n_plans; p++)
         for (size_t i = 0; i < o->plans[p]->n_jobs; i++) {
             const struct jobs_plan *plan = o->plans[p];
-            const char *id = take_id(n, plan->arena, id_of(n, plan, plan->jobs[i].name));
+            const char *id = run_names_take_id(n, plan->arena, id_of(n, plan, plan->jobs[i].name));
             const char *log_name = take_log_name(n, plan->arena, id);
             struct instance *in = instance_of(run, plan, &plan->jobs[i], p, &next);
 

@@ -5,7 +5,7 @@
 #include <sys/resource.h>
 #include <sys/sysinfo.h>
 
-static bool is_root(const char *user)
+static bool unprivileged_is_root(const char *user)
 {
     return str_eq(user, "root") || str_eq(user, "root:root") || str_eq(user, "0") ||
            str_eq(user, "0:0");
@@ -14,7 +14,7 @@ static bool is_root(const char *user)
 static int check_user(const struct sandbox_privilege *privilege, const struct instance *in,
                       struct cupel_error *err)
 {
-    if (privilege->ids > 1 || is_root(in->job->user))
+    if (privilege->ids > 1 || unprivileged_is_root(in->job->user))
         return 0;
     (void)cupel_error_set(
         err, CUPEL_ERROR_HARNESS, 0,

@@ -146,7 +146,7 @@ static char *own_cpus(const char *group)
     return NULL;
 }
 
-static void add(char **words, size_t *n, char *word)
+static void properties_add(char **words, size_t *n, char *word)
 {
     words[(*n)++] = xstrdup("-p");
     words[(*n)++] = word;
@@ -178,14 +178,14 @@ char **scope_properties(bool of_system)
     t = find_tightest(own, slices);
     for (size_t i = 0; i < ARRAY_SIZE(bounds); i++)
         if (t.bound[i] != UINT64_MAX)
-            add(words, &n, xasprintf("%s=%" PRIu64, bounds[i].property, t.bound[i]));
+            properties_add(words, &n, xasprintf("%s=%" PRIu64, bounds[i].property, t.bound[i]));
         else if (bounds[i].without != NULL)
-            add(words, &n, xasprintf("%s=%s", bounds[i].property, bounds[i].without));
+            properties_add(words, &n, xasprintf("%s=%s", bounds[i].property, bounds[i].without));
     if (t.quota != UINT64_MAX)
-        add(words, &n, xasprintf("CPUQuota=%" PRIu64 "%%", t.quota));
+        properties_add(words, &n, xasprintf("CPUQuota=%" PRIu64 "%%", t.quota));
     cpus = own_cpus(own);
     if (cpus != NULL)
-        add(words, &n, xasprintf("AllowedCPUs=%s", cpus));
+        properties_add(words, &n, xasprintf("AllowedCPUs=%s", cpus));
     return words;
 }
 

@@ -50,7 +50,8 @@ static int map_own_id(uid_t uid, gid_t gid)
     return file_put_at(AT_FDCWD, "/proc/self/gid_map", text);
 }
 
-static int refused(const struct caller *c, int errnum, const char *what, struct cupel_error *err)
+static int rights_refused(const struct caller *c, int errnum, const char *what,
+                          struct cupel_error *err)
 {
     char remedy[sizeof(err->hint)];
 
@@ -89,7 +90,8 @@ static int map_ids(struct subids_helper *helper, bool has_helper, const struct c
             return refused_to_root(err);
         if (r <
             0) /* AppArmor has taken the capabilities in it away, which writing a map takes, too */
-            return refused(c, r, "one is made, but not even our own id may be mapped into it", err);
+            return rights_refused(
+                c, r, "one is made, but not even our own id may be mapped into it", err);
         return 0;
     }
     if (r == 0)
@@ -118,14 +120,14 @@ int rights_take(char **ret_lack, struct cupel_error *err)
         r = errno;
         if (has_helper)
             subids_helper_cancel(&helper);
-        return refused(&caller, r, "it cannot be made", err);
+        return rights_refused(&caller, r, "it cannot be made", err);
     }
     r = map_ids(&helper, has_helper, &caller, &lack, err);
     if (r < 0)
         return r;
     /* AppArmor lets the namespace be made, and takes the capabilities in it away */
     if (unshare(CLONE_NEWNS) < 0)
-        return refused(&caller, 0, "one is made, but it gives no right to mount", err);
+        return rights_refused(&caller, 0, "one is made, but it gives no right to mount", err);
     if (ret_lack != NULL)
         *ret_lack = steal_ptr(lack);
     return 0;

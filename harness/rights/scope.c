@@ -63,7 +63,7 @@ static bool has_manager(bool of_system)
     return listens(usual) && setenv("XDG_RUNTIME_DIR", usual, 1) == 0;
 }
 
-static size_t count(char *const *words)
+static size_t scope_count(char *const *words)
 {
     size_t n = 0;
 
@@ -78,7 +78,7 @@ static const char **command_line(bool of_system, char *const *properties, char *
 {
     static const char *const head[] = {"systemd-run", "--scope", "--quiet",
                                        "--collect",   "-p",      "Delegate=yes"};
-    size_t n = 0, n_properties = count(properties), n_words = count(words);
+    size_t n = 0, n_properties = scope_count(properties), n_words = scope_count(words);
     const char **argv = xcalloc(ARRAY_SIZE(head) + n_properties + n_words + 3, sizeof(*argv));
 
     for (; n < ARRAY_SIZE(head); n++)

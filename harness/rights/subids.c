@@ -57,7 +57,7 @@ int subids_find(const char *file, uid_t uid, struct subids *ret)
 
 /* ---- the helper ---- */
 
-struct plan {
+struct subids_plan {
     bool direct; /* root of a container: no program needed */
     struct subids uids, gids;
     char *maps[2];
@@ -74,7 +74,7 @@ static char *find_program(const char *name)
 }
 
 /* Writes the namespace's maps without any program: what is ours already is ours to hand down. */
-static int write_direct(const struct plan *p, pid_t pid)
+static int write_direct(const struct subids_plan *p, pid_t pid)
 {
     for (size_t i = 0; i < ARRAY_SIZE(map_files); i++) {
         char path[64];
@@ -126,7 +126,7 @@ static int run_program(size_t which, const struct subids *range, unsigned own, p
 }
 
 /* Exit code 0: done; 2: no map is written; 3: only one is. What the programs say goes to `said`. */
-_Noreturn static void helper_main(const struct plan *p, int go, int said, pid_t pid)
+_Noreturn static void helper_main(const struct subids_plan *p, int go, int said, pid_t pid)
 {
     char byte;
 
@@ -147,7 +147,7 @@ static char *lack_of(const char *file, int r)
                         : xasprintf("%s gives you no ids", file);
 }
 
-static int make_plan(struct plan *p, char **lack)
+static int make_plan(struct subids_plan *p, char **lack)
 {
     int r;
 
@@ -178,7 +178,7 @@ static int make_plan(struct plan *p, char **lack)
     return r < 0 ? -ENOENT : 0;
 }
 
-static void free_plan(struct plan *p)
+static void free_plan(struct subids_plan *p)
 {
     free(p->maps[0]);
     free(p->maps[1]);
@@ -186,7 +186,7 @@ static void free_plan(struct plan *p)
 
 int subids_helper_start(struct subids_helper *ret, char **lack)
 {
-    _cleanup_(free_plan) struct plan p = {0};
+    _cleanup_(free_plan) struct subids_plan p = {0};
     cleanup_close int said = memfd_create("said", MFD_CLOEXEC);
     pid_t pid = getpid();
     int ends[2];

@@ -67,12 +67,12 @@ void enterable_free(struct enterable *list, size_t n)
     free(list);
 }
 
-struct listing {
+struct enterable_listing {
     struct enterable *list;
     size_t n;
 };
 
-static void add_running(struct listing *l, const char *run, const struct keyvalue *record,
+static void add_running(struct enterable_listing *l, const char *run, const struct keyvalue *record,
                         int views, size_t i, const struct slot_view *view)
 {
     uint64_t word = atomic_load_explicit(&view->running, memory_order_relaxed);
@@ -112,7 +112,7 @@ static void add_running(struct listing *l, const char *run, const struct keyvalu
                            .slot = (pid_t)atomic_load_explicit(&view->slot, memory_order_relaxed)};
 }
 
-static void list_run(struct listing *l, int runs, const char *name)
+static void list_run(struct enterable_listing *l, int runs, const char *name)
 {
     cleanup_close int dir = openat(runs, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC),
                       views = -EBADF;
@@ -136,7 +136,7 @@ int enterable_list(int store_dirfd, struct enterable **ret_list, size_t *ret_n,
     cleanup_close int runs =
         openat(store_dirfd, "runs", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     struct dirent **names = NULL;
-    struct listing l = {0};
+    struct enterable_listing l = {0};
     int n = runs < 0 ? -1 : scandirat(runs, ".", &names, NULL, alphasort);
 
     if (n < 0 && errno != ENOENT)

@@ -26,15 +26,15 @@ static const struct {
     {"dir", offsetof(struct kept, dir)},           {"config", offsetof(struct kept, config)},
 };
 
-static char **text_of(struct kept *k, size_t i)
+static char **kept_text_of(struct kept *k, size_t i)
 {
     return (char **)(void *)((char *)k + texts[i].offset);
 }
 
-static void release(struct kept *k)
+static void kept_release(struct kept *k)
 {
     for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
-        free(*text_of(k, i));
+        free(*kept_text_of(k, i));
     free(k->entry);
     keyvalue_free_all(k->env);
 }
@@ -42,7 +42,7 @@ static void release(struct kept *k)
 void kept_free(struct kept *list, size_t n)
 {
     for (size_t i = 0; i < n; i++)
-        release(&list[i]);
+        kept_release(&list[i]);
     free(list);
 }
 
@@ -56,7 +56,7 @@ static uint64_t number_of(const struct keyvalue *record, const char *key, uint64
 static void take_record(struct kept *k, const struct keyvalue *record)
 {
     for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
-        *text_of(k, i) = keyvalue_copy(record, texts[i].key);
+        *kept_text_of(k, i) = keyvalue_copy(record, texts[i].key);
     k->id_base = (uint32_t)number_of(record, "id-base", 0);
     k->uid = (uint32_t)number_of(record, "uid", UINT32_MAX);
     k->gid = (uint32_t)number_of(record, "gid", UINT32_MAX);
@@ -88,7 +88,7 @@ static bool read_entry(int place, const char *entry, struct kept *ret)
         *ret = k;
         return true;
     }
-    release(&k);
+    kept_release(&k);
     return false;
 }
 

@@ -12,12 +12,12 @@
 
 #define ROOTS_MAX ((size_t)64 << 20)
 
-struct list {
+struct root_user_list {
     struct root_user *users;
     size_t n;
 };
 
-static struct root_user *add(struct list *l)
+static struct root_user *root_users_add(struct root_user_list *l)
 {
     l->users = xrealloc(l->users, (l->n + 1) * sizeof(*l->users));
     l->users[l->n] = (struct root_user){0};
@@ -51,10 +51,10 @@ static void add_more(struct root_user *user, const char *number)
 }
 
 /* One that has just begun has written nothing yet: then the pins are all that is known. */
-static void add_run(void *data, int dirfd, const char *id, pid_t supervisor)
+static void root_users_add_run(void *data, int dirfd, const char *id, pid_t supervisor)
 {
     cleanup_keyvalue struct keyvalue record = {0};
-    struct list *l = data;
+    struct root_user_list *l = data;
     struct root_user *user = NULL;
 
     if (keyvalue_read(&record, dirfd, MANIFEST_ROOTS, ROOTS_MAX) < 0)
@@ -64,7 +64,7 @@ static void add_run(void *data, int dirfd, const char *id, pid_t supervisor)
                    *more = keyvalue_of(e, "more");
 
         if (keys != NULL) {
-            user = add(l);
+            user = root_users_add(l);
             *user =
                 (struct root_user){.keys = xstrdup(keys), .run = xstrdup(id), .pid = supervisor};
         } else if (user != NULL && job != NULL) {
@@ -75,7 +75,7 @@ static void add_run(void *data, int dirfd, const char *id, pid_t supervisor)
     }
 }
 
-static int add_kept(struct list *l, int store_dirfd, struct cupel_error *err)
+static int add_kept(struct root_user_list *l, int store_dirfd, struct cupel_error *err)
 {
     struct kept *kept = NULL;
     size_t n = 0;
@@ -85,15 +85,15 @@ static int add_kept(struct list *l, int store_dirfd, struct cupel_error *err)
         return r;
     for (size_t i = 0; i < n; i++)
         if (kept[i].root[0] != '\0')
-            *add(l) = (struct root_user){.keys = xstrdup(kept[i].root),
-                                         .run = xstrdup(kept[i].run),
-                                         .jobs = xstrdup(kept[i].job),
-                                         .kept = true};
+            *root_users_add(l) = (struct root_user){.keys = xstrdup(kept[i].root),
+                                                    .run = xstrdup(kept[i].run),
+                                                    .jobs = xstrdup(kept[i].job),
+                                                    .kept = true};
     kept_free(kept, n);
     return 0;
 }
 
-static bool is_known(const struct list *l, pid_t pid, const char *key)
+static bool is_known(const struct root_user_list *l, pid_t pid, const char *key)
 {
     for (size_t i = 0; i < l->n; i++)
         if (!l->users[i].kept && l->users[i].pid == pid && root_user_has(&l->users[i], key))
@@ -104,17 +104,17 @@ static bool is_known(const struct list *l, pid_t pid, const char *key)
 /* Whoever else has a pin locked: an export, an import that goes on, a run that has just begun. */
 static void add_process(void *data, const char *key, pid_t pid)
 {
-    struct list *l = data;
+    struct root_user_list *l = data;
 
     if (!is_known(l, pid, key))
-        *add(l) = (struct root_user){.keys = xstrdup(key), .pid = pid};
+        *root_users_add(l) = (struct root_user){.keys = xstrdup(key), .pid = pid};
 }
 
 int root_users_list(struct cache *cache, struct root_user **ret_list, size_t *ret_n,
                     struct cupel_error *err)
 {
-    struct list l = {0};
-    int r = rundirs_each_alive(cache_dirfd(cache), add_run, &l);
+    struct root_user_list l = {0};
+    int r = rundirs_each_alive(cache_dirfd(cache), root_users_add_run, &l);
 
     if (r < 0 && r != -ENOENT && r != -EROFS)
         r = cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot look for runs in the store");

@@ -25,7 +25,7 @@ struct rundir {
 
 /* Creates and locks `name`/lock before anyone else can see it as stale: under a shared name lock of
  * the whole directory. */
-static int make(struct rundir *d)
+static int rundir_make(struct rundir *d)
 {
     struct timespec now;
 
@@ -77,7 +77,7 @@ int rundir_create(int store_dirfd, struct rundir **ret, struct cupel_error *err)
     r = d->runs < 0 ? d->runs : 0;
     if (r == 0) {
         all = lock_runs(d->runs);
-        r = all < 0 ? all : make(d);
+        r = all < 0 ? all : rundir_make(d);
     }
     if (r < 0) {
         (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, r,

@@ -25,14 +25,14 @@ void verdict_set(struct verdict *v, enum outcome outcome, const char *fmt, ...)
             *p = '?';
 }
 
-static const json_t *result_of(const struct scene *s, const struct probe *p)
+static const json_t *result_of(const struct selftest_scene *s, const struct selftest_probe *p)
 {
     cleanup_free char *id = plan_is_one_job(p) ? xasprintf("%s/find", p->name) : xstrdup(p->name);
 
     return json_object_get(s->results, id);
 }
 
-static const char *text_of(const json_t *result, const char *key)
+static const char *judge_text_of(const json_t *result, const char *key)
 {
     const char *text = json_string_value(json_object_get(result, key));
 
@@ -41,7 +41,7 @@ static const char *text_of(const json_t *result, const char *key)
 
 /* ---- what the probe said ---- */
 
-static char *standard_output(const struct scene *s, const char *job)
+static char *standard_output(const struct selftest_scene *s, const char *job)
 {
     cleanup_free char *path = xasprintf("%s/logs/%s.stdout", s->out, job);
     cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -100,19 +100,19 @@ static void judge_said(int code, const char *output, struct verdict *v)
 /* ---- the job's verdict ---- */
 
 /* The wall is a limit, and its striking shows as the job's verdict. */
-static void judge_limit(const struct probe *p, const json_t *result, struct verdict *v)
+static void judge_limit(const struct selftest_probe *p, const json_t *result, struct verdict *v)
 {
-    const char *verdict = text_of(result, "verdict");
+    const char *verdict = judge_text_of(result, "verdict");
 
     if (str_eq(verdict, p->verdict))
-        verdict_set(v, OUTCOME_HELD, "%s: %s", verdict, text_of(result, "evidence"));
+        verdict_set(v, OUTCOME_HELD, "%s: %s", verdict, judge_text_of(result, "evidence"));
     else if (v->outcome != OUTCOME_UNTESTED)
         verdict_set(v, OUTCOME_BREACH, "verdict %s where %s was to be%s%s", verdict, p->verdict,
                     v->detail[0] != '\0' ? ": " : "", v->detail);
 }
 
 /* A limit that this host cannot hold is not tested: `cupel run` refuses it. */
-static bool is_unenforced(const struct probe *p, const json_t *result, struct verdict *v)
+static bool is_unenforced(const struct selftest_probe *p, const json_t *result, struct verdict *v)
 {
     const json_t *list = json_object_get(result, "unenforced"), *item;
     size_t i;
@@ -130,10 +130,11 @@ static bool is_unenforced(const struct probe *p, const json_t *result, struct ve
     return false;
 }
 
-static void judge_result(const struct scene *s, const struct probe *p, struct verdict *v)
+static void judge_result(const struct selftest_scene *s, const struct selftest_probe *p,
+                         struct verdict *v)
 {
     const json_t *result = result_of(s, p), *code = json_object_get(result, "exit");
-    const char *verdict = text_of(result, "verdict");
+    const char *verdict = judge_text_of(result, "verdict");
     cleanup_free char *output = standard_output(s, p->name);
 
     if (!plan_has_user(p)) {
@@ -151,17 +152,18 @@ static void judge_result(const struct scene *s, const struct probe *p, struct ve
     if (is_unenforced(p, result, v))
         return;
     if (str_eq(verdict, "error") && p->judge != judge_self_exe && p->judge != judge_around) {
-        verdict_set(v, OUTCOME_FAILED, "cupel could not run it: %s", text_of(result, "evidence"));
+        verdict_set(v, OUTCOME_FAILED, "cupel could not run it: %s",
+                    judge_text_of(result, "evidence"));
         return;
     }
     if (str_eq(verdict, "skipped")) {
-        verdict_set(v, OUTCOME_UNTESTED, "%s", text_of(result, "evidence"));
+        verdict_set(v, OUTCOME_UNTESTED, "%s", judge_text_of(result, "evidence"));
         return;
     }
     if (json_is_integer(code))
         judge_said((int)json_integer_value(code), output, v);
     else
-        verdict_set(v, OUTCOME_FAILED, "%s: %s", verdict, text_of(result, "evidence"));
+        verdict_set(v, OUTCOME_FAILED, "%s: %s", verdict, judge_text_of(result, "evidence"));
     if (p->verdict != NULL)
         judge_limit(p, result, v);
     if (p->judge != NULL && v->outcome != OUTCOME_UNTESTED)
@@ -178,7 +180,8 @@ static long long moment(const char *output, const char *word)
 }
 
 /* What looked for the neighbour when it was not there has seen nothing. */
-static void check_meeting(struct scene *s, const struct probe *p, struct verdict *v)
+static void check_meeting(struct selftest_scene *s, const struct selftest_probe *p,
+                          struct verdict *v)
 {
     cleanup_free char *neighbour = standard_output(s, "neighbour"),
                       *output = standard_output(s, p->name);
@@ -199,10 +202,10 @@ static void check_meeting(struct scene *s, const struct probe *p, struct verdict
     s->missed = true;
 }
 
-void judge_lane(struct scene *s, enum lane lane)
+void judge_lane(struct selftest_scene *s, enum lane lane)
 {
     for (size_t i = 0; i < probe_count; i++) {
-        const struct probe *p = &probe_table[i];
+        const struct selftest_probe *p = &probe_table[i];
 
         if (!s->selected[i] || p->lane != lane)
             continue;

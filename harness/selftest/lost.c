@@ -77,7 +77,8 @@ static void judge_result(json_t *result, int status, struct verdict *v)
                     evidence != NULL ? evidence : "an error without evidence");
 }
 
-void judge_lost_writes(const struct scene *s, const struct probe *p, struct verdict *v)
+void judge_lost_writes(const struct selftest_scene *s, const struct selftest_probe *p,
+                       struct verdict *v)
 {
     cleanup_free char *store = xasprintf("%s/small", s->dir),
                       *out = xasprintf("%s/out-lost", s->dir);

@@ -16,7 +16,7 @@
 /* ---- processes ---- */
 
 /* "123 (name) S ...": one that is alive and has the scene's token as its name. */
-static bool is_marked(const struct scene *s, int proc, const char *pid)
+static bool is_marked(const struct selftest_scene *s, int proc, const char *pid)
 {
     cleanup_free char *path = xasprintf("%s/stat", pid), *name = xasprintf("(%s) ", s->token);
     cleanup_close int fd = openat(proc, path, O_RDONLY | O_CLOEXEC);
@@ -29,7 +29,7 @@ static bool is_marked(const struct scene *s, int proc, const char *pid)
 }
 
 /* The first of them on this host. */
-static pid_t look_for_marked(const struct scene *s)
+static pid_t look_for_marked(const struct selftest_scene *s)
 {
     DIR *dir = opendir("/proc");
     struct dirent *e;
@@ -47,7 +47,7 @@ static pid_t look_for_marked(const struct scene *s)
  * several. */
 #define LOOKS 24
 
-static pid_t find_marked(const struct scene *s)
+static pid_t find_marked(const struct selftest_scene *s)
 {
     pid_t found = 0;
 
@@ -56,7 +56,8 @@ static pid_t find_marked(const struct scene *s)
     return found;
 }
 
-void judge_processes(const struct scene *s, const struct probe *p, struct verdict *v)
+void judge_processes(const struct selftest_scene *s, const struct selftest_probe *p,
+                     struct verdict *v)
 {
     pid_t pid = find_marked(s);
 
@@ -70,7 +71,7 @@ void judge_processes(const struct scene *s, const struct probe *p, struct verdic
 /* Its holder would sleep for 20 s. */
 #define PROMPTLY 10.0
 
-void judge_pipe(const struct scene *s, const struct probe *p, struct verdict *v)
+void judge_pipe(const struct selftest_scene *s, const struct selftest_probe *p, struct verdict *v)
 {
     const json_t *usage = json_object_get(json_object_get(s->results, p->name), "usage");
     double wall = json_number_value(json_object_get(usage, "wall_seconds"));
@@ -84,7 +85,8 @@ void judge_pipe(const struct scene *s, const struct probe *p, struct verdict *v)
 
 /* Waits for the program itself, then for the end of its output: what holds that open has outlived
  * it. */
-static int run_program(const struct scene *s, const struct probe *p, bool *ret_held_open)
+static int run_program(const struct selftest_scene *s, const struct selftest_probe *p,
+                       bool *ret_held_open)
 {
     struct pollfd end;
     int ends[2], status = 0;
@@ -115,7 +117,7 @@ static int run_program(const struct scene *s, const struct probe *p, bool *ret_h
     return pid < 0 ? -EAGAIN : status;
 }
 
-void judge_unboxed(struct scene *s, const struct probe *p)
+void judge_unboxed(struct selftest_scene *s, const struct selftest_probe *p)
 {
     struct verdict *v = &s->verdicts[p - probe_table];
     bool held_open = false;
@@ -139,7 +141,8 @@ void judge_unboxed(struct scene *s, const struct probe *p)
     }
 }
 
-void judge_cleanup(const struct scene *s, const struct probe *p, struct verdict *v)
+void judge_cleanup(const struct selftest_scene *s, const struct selftest_probe *p,
+                   struct verdict *v)
 {
     judge_processes(s, p, v);
     if (v->outcome == OUTCOME_BREACH)
@@ -163,7 +166,8 @@ struct finding {
     bool secret;
 };
 
-static void look_at(const struct scene *s, int dir, const char *name, struct finding *f)
+static void outside_look_at(const struct selftest_scene *s, int dir, const char *name,
+                            struct finding *f)
 {
     cleanup_close int fd = -EBADF;
     cleanup_free char *secret = xasprintf("secret-%s", s->token);
@@ -184,7 +188,7 @@ static void look_at(const struct scene *s, int dir, const char *name, struct fin
         f->secret = true;
 }
 
-static void look_below(const struct scene *s, int dir, struct finding *f)
+static void look_below(const struct selftest_scene *s, int dir, struct finding *f)
 {
     DIR *list = fdopendir(dir);
     struct dirent *e;
@@ -202,12 +206,12 @@ static void look_below(const struct scene *s, int dir, struct finding *f)
         if (sub >= 0)
             look_below(s, sub, f);
         else
-            look_at(s, dirfd(list), e->d_name, f);
+            outside_look_at(s, dirfd(list), e->d_name, f);
     }
     (void)closedir(list);
 }
 
-static struct finding find_artifacts(const struct scene *s, const struct probe *p)
+static struct finding find_artifacts(const struct selftest_scene *s, const struct selftest_probe *p)
 {
     cleanup_free char *path = xasprintf("%s/artifacts/%s", s->out, p->name);
     struct finding f = {0};
@@ -218,7 +222,7 @@ static struct finding find_artifacts(const struct scene *s, const struct probe *
     return f;
 }
 
-void judge_secret(const struct scene *s, const struct probe *p, struct verdict *v)
+void judge_secret(const struct selftest_scene *s, const struct selftest_probe *p, struct verdict *v)
 {
     struct finding f = find_artifacts(s, p);
 
@@ -230,7 +234,8 @@ void judge_secret(const struct scene *s, const struct probe *p, struct verdict *
         verdict_set(v, OUTCOME_HELD, "nothing was copied");
 }
 
-void judge_no_artifact(const struct scene *s, const struct probe *p, struct verdict *v)
+void judge_no_artifact(const struct selftest_scene *s, const struct selftest_probe *p,
+                       struct verdict *v)
 {
     judge_secret(s, p, v);
 }
@@ -239,7 +244,8 @@ void judge_no_artifact(const struct scene *s, const struct probe *p, struct verd
 #define LINKED_NAMES 32
 #define LINKED_BYTES (UINT64_C(512) * 1024)
 
-void judge_hard_link(const struct scene *s, const struct probe *p, struct verdict *v)
+void judge_hard_link(const struct selftest_scene *s, const struct selftest_probe *p,
+                     struct verdict *v)
 {
     struct finding f = find_artifacts(s, p);
     char text[UNIT_TEXT_SIZE];
@@ -256,7 +262,8 @@ void judge_hard_link(const struct scene *s, const struct probe *p, struct verdic
 /* More than a result lists, with room to spare. */
 #define LISTED_BYTES_MAX ((size_t)2 << 20)
 
-void judge_long_names(const struct scene *s, const struct probe *p, struct verdict *v)
+void judge_long_names(const struct selftest_scene *s, const struct selftest_probe *p,
+                      struct verdict *v)
 {
     const json_t *list = json_object_get(json_object_get(s->results, p->name), "artifacts"), *item;
     char text[UNIT_TEXT_SIZE];
@@ -273,7 +280,7 @@ void judge_long_names(const struct scene *s, const struct probe *p, struct verdi
                     unit_format_size(bytes, text));
 }
 
-void judge_sparse(const struct scene *s, const struct probe *p, struct verdict *v)
+void judge_sparse(const struct selftest_scene *s, const struct selftest_probe *p, struct verdict *v)
 {
     struct finding f = find_artifacts(s, p);
     char text[UNIT_TEXT_SIZE];
@@ -289,7 +296,7 @@ void judge_sparse(const struct scene *s, const struct probe *p, struct verdict *
 
 /* ---- reports ---- */
 
-static const char *job_verdict(const struct scene *s, const char *job)
+static const char *job_verdict(const struct selftest_scene *s, const char *job)
 {
     const char *verdict =
         json_string_value(json_object_get(json_object_get(s->results, job), "verdict"));
@@ -297,7 +304,7 @@ static const char *job_verdict(const struct scene *s, const char *job)
     return verdict != NULL ? verdict : "none";
 }
 
-void judge_json(const struct scene *s, const struct probe *p, struct verdict *v)
+void judge_json(const struct selftest_scene *s, const struct selftest_probe *p, struct verdict *v)
 {
     if (s->bad_lines > 0)
         verdict_set(v, OUTCOME_BREACH, "%zu lines of results.jsonl are no JSON, or come twice",
@@ -324,7 +331,7 @@ static size_t count_suites(const xmlNode *node, const char *name)
     return n;
 }
 
-void judge_xml(const struct scene *s, const struct probe *p, struct verdict *v)
+void judge_xml(const struct selftest_scene *s, const struct selftest_probe *p, struct verdict *v)
 {
     cleanup_free char *path = xasprintf("%s/junit.xml", s->out);
     xmlDoc *doc = xmlReadFile(
@@ -343,7 +350,7 @@ void judge_xml(const struct scene *s, const struct probe *p, struct verdict *v)
     xmlFreeDoc(doc);
 }
 
-void judge_names(const struct scene *s, const struct probe *p, struct verdict *v)
+void judge_names(const struct selftest_scene *s, const struct selftest_probe *p, struct verdict *v)
 {
     judge_xml(s, p, v);
     if (v->outcome == OUTCOME_HELD && s->bad_lines > 0)
@@ -352,7 +359,8 @@ void judge_names(const struct scene *s, const struct probe *p, struct verdict *v
         verdict_set(v, OUTCOME_FAILED, "no artifact was copied");
 }
 
-void judge_terminal(const struct scene *s, const struct probe *p, struct verdict *v)
+void judge_terminal(const struct selftest_scene *s, const struct selftest_probe *p,
+                    struct verdict *v)
 {
     size_t lines = 0;
 
@@ -374,14 +382,14 @@ void judge_terminal(const struct scene *s, const struct probe *p, struct verdict
 }
 
 /* The line of a verdict starts with the verdict; what a job printed is shown behind a margin. */
-static bool is_printed(const struct scene *s, const char *text)
+static bool is_printed(const struct selftest_scene *s, const char *text)
 {
     const char *found = s->console != NULL ? strstr(s->console, text) : NULL;
 
     return found != NULL && (found == s->console || found[-1] == '\n');
 }
 
-void judge_forged(const struct scene *s, const struct probe *p, struct verdict *v)
+void judge_forged(const struct selftest_scene *s, const struct selftest_probe *p, struct verdict *v)
 {
     if (s->bad_lines > 0 || !str_eq(job_verdict(s, p->name), "failed"))
         verdict_set(v, OUTCOME_BREACH, "the verdict is %s where failed was to be",
@@ -393,7 +401,7 @@ void judge_forged(const struct scene *s, const struct probe *p, struct verdict *
         verdict_set(v, OUTCOME_HELD, "the verdict is failed, once");
 }
 
-void judge_exit(const struct scene *s, const struct probe *p, struct verdict *v)
+void judge_exit(const struct selftest_scene *s, const struct selftest_probe *p, struct verdict *v)
 {
     const json_t *result = json_object_get(s->results, p->name);
     int wanted = str_eq(p->name, "exit-124") ? 124 : 137;
@@ -407,7 +415,8 @@ void judge_exit(const struct scene *s, const struct probe *p, struct verdict *v)
 }
 
 /* Had it run, cupel would have answered the unknown command. */
-void judge_self_exe(const struct scene *s, const struct probe *p, struct verdict *v)
+void judge_self_exe(const struct selftest_scene *s, const struct selftest_probe *p,
+                    struct verdict *v)
 {
     static const char *const streams[] = {"stdout", "stderr"};
     const json_t *evidence = json_object_get(json_object_get(s->results, p->name), "evidence");
@@ -433,7 +442,7 @@ void judge_self_exe(const struct scene *s, const struct probe *p, struct verdict
 
 /* setpriority(2) to a lower value is the host's root's alone: what an ordinary user is started
  * with, the jobs have. */
-void judge_nice(const struct scene *s, const struct probe *p, struct verdict *v)
+void judge_nice(const struct selftest_scene *s, const struct selftest_probe *p, struct verdict *v)
 {
     (void)s;
     (void)p;
@@ -454,7 +463,8 @@ static bool may_hold_scores(void)
     return pid > 0 && waitpid(pid, &status, 0) == pid && status == 0;
 }
 
-void judge_oom_score(const struct scene *s, const struct probe *p, struct verdict *v)
+void judge_oom_score(const struct selftest_scene *s, const struct selftest_probe *p,
+                     struct verdict *v)
 {
     (void)s;
     (void)p;
@@ -469,7 +479,8 @@ void judge_oom_score(const struct scene *s, const struct probe *p, struct verdic
 
 /* Judges the probe of resource limits: jobs cannot have more open files than the user, or the
  * container, that started us. */
-void judge_resource_limits(const struct scene *s, const struct probe *p, struct verdict *v)
+void judge_resource_limits(const struct selftest_scene *s, const struct selftest_probe *p,
+                           struct verdict *v)
 {
     struct rlimit own;
 
@@ -486,7 +497,7 @@ void judge_resource_limits(const struct scene *s, const struct probe *p, struct 
 #define LATE_S 2.0 /* beyond the longest wall limit of these probes, for a machine that is busy */
 
 /* The job was ended, or had ended, within its wall limit. */
-void judge_late(const struct scene *s, const struct probe *p, struct verdict *v)
+void judge_late(const struct selftest_scene *s, const struct selftest_probe *p, struct verdict *v)
 {
     const json_t *result = json_object_get(s->results, p->name);
     double wall =
@@ -500,7 +511,7 @@ void judge_late(const struct scene *s, const struct probe *p, struct verdict *v)
 
 /* ---- limits around a job ---- */
 
-void judge_around(const struct scene *s, const struct probe *p, struct verdict *v)
+void judge_around(const struct selftest_scene *s, const struct selftest_probe *p, struct verdict *v)
 {
     const json_t *evidence = json_object_get(json_object_get(s->results, p->name), "evidence");
     const char *verdict = job_verdict(s, p->name), *why = json_string_value(evidence);
@@ -519,7 +530,7 @@ void judge_around(const struct scene *s, const struct probe *p, struct verdict *
 
 /* ---- ids ---- */
 
-static bool read_map(const struct scene *s, const char *job, unsigned long *ret_base)
+static bool read_map(const struct selftest_scene *s, const char *job, unsigned long *ret_base)
 {
     cleanup_free char *path = xasprintf("%s/logs/%s.stdout", s->out, job), *text = NULL;
     unsigned long inside;
@@ -532,7 +543,7 @@ static bool read_map(const struct scene *s, const char *job, unsigned long *ret_
     return at != NULL && sscanf(at + strlen("uid_map "), "%lu %lu", &inside, ret_base) == 2;
 }
 
-void judge_ids(const struct scene *s, const struct probe *p, struct verdict *v)
+void judge_ids(const struct selftest_scene *s, const struct selftest_probe *p, struct verdict *v)
 {
     unsigned long neighbours, own;
 

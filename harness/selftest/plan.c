@@ -6,19 +6,19 @@
 
 #define PROBES "/bin/cupel-probes"
 
-bool plan_is_one_job(const struct probe *p)
+bool plan_is_one_job(const struct selftest_probe *p)
 {
     return p->plant != NULL && weakened("fresh-job");
 }
 
 #define OTHER_USER 1000 /* of probe_user_keys */
 
-bool plan_has_user(const struct probe *p)
+bool plan_has_user(const struct selftest_probe *p)
 {
     return p->keys != probe_user_keys || ids_mapped() > OTHER_USER;
 }
 
-static void add_text(struct strbuf *out, const char *text)
+static void plan_add_text(struct strbuf *out, const char *text)
 {
     json_t *value = json_string(text);
     char *quoted = value != NULL ? json_dumps(value, JSON_ENCODE_ANY | JSON_ENSURE_ASCII) : NULL;
@@ -30,11 +30,11 @@ static void add_text(struct strbuf *out, const char *text)
     json_decref(value);
 }
 
-static void add_head(const struct scene *s, enum lane lane, struct strbuf *out)
+static void add_head(const struct selftest_scene *s, enum lane lane, struct strbuf *out)
 {
     strbuf_adds(out, "cupel: 1\nname: selftest\ndefaults:\n  rootfs: scratch\n  inputs:\n    - "
                      "{mode: ro, to: " PROBES ", from: ");
-    add_text(out, s->options->probes);
+    plan_add_text(out, s->options->probes);
     strbuf_addf(out, "}\n    - {mode: ro, to: /shared, from: \"%s/shared\"}\n", s->dir);
     strbuf_adds(out, "  timeout-grace: 200ms\n"
                      "  limits: {wall: 60s, memory: 256M, pids: 256, disk: 64M, output: 4M}\n");
@@ -55,7 +55,7 @@ static void add_head(const struct scene *s, enum lane lane, struct strbuf *out)
                          ", settle]}\n");
 }
 
-static void add_run(const struct probe *p, struct strbuf *out)
+static void add_run(const struct selftest_probe *p, struct strbuf *out)
 {
     if (p->command != NULL)
         strbuf_addf(out, "    run: %s\n", p->command);
@@ -70,7 +70,7 @@ static void add_run(const struct probe *p, struct strbuf *out)
         strbuf_addf(out, "    run: [" PROBES ", %s]\n", p->name);
 }
 
-static void add_probe(const struct probe *p, struct strbuf *out)
+static void add_probe(const struct selftest_probe *p, struct strbuf *out)
 {
     bool planted = p->plant != NULL && !plan_is_one_job(p);
 
@@ -88,7 +88,7 @@ static void add_probe(const struct probe *p, struct strbuf *out)
         strbuf_addf(out, "    limits: {%s}\n", p->limits);
 }
 
-void plan_write(const struct scene *s, enum lane lane, struct strbuf *out)
+void plan_write(const struct selftest_scene *s, enum lane lane, struct strbuf *out)
 {
     add_head(s, lane, out);
     for (size_t i = 0; i < probe_count; i++)

@@ -27,7 +27,7 @@ static int make_file(int dir, const char *path)
     return file_write_atomic_at(dir, path, content, strlen(content), 0644);
 }
 
-static int make_link(const struct scene *s, int scene, int out, size_t i)
+static int make_link(const struct selftest_scene *s, int scene, int out, size_t i)
 {
     cleanup_free char *to = xasprintf("%s/%s", s->dir, links[i].victim);
     int r = file_remove_tree_at(out, links[i].link);
@@ -39,7 +39,7 @@ static int make_link(const struct scene *s, int scene, int out, size_t i)
     return r < 0 ? -errno : 0;
 }
 
-int planted_lay(const struct scene *s)
+int planted_lay(const struct selftest_scene *s)
 {
     cleanup_close int scene = open(s->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC), out = -EBADF;
     int r = scene < 0 ? -errno : file_mkdir_p_at(scene, VICTIM_DIRECTORY, 0755);
@@ -94,7 +94,8 @@ static bool is_made(int out, const char *path)
            (S_ISDIR(st.st_mode) || (S_ISREG(st.st_mode) && st.st_nlink == 1));
 }
 
-void judge_planted(const struct scene *s, const struct probe *p, struct verdict *v)
+void judge_planted(const struct selftest_scene *s, const struct selftest_probe *p,
+                   struct verdict *v)
 {
     cleanup_close int scene = open(s->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     cleanup_close int out = open(s->out, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

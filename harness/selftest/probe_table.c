@@ -45,7 +45,7 @@ const char probe_user_keys[] = "user: \"1000:1000\"";
 #define WORK_ARTIFACTS .keys = "artifacts: [/work/**]"
 
 /* clang-format off */
-const struct probe probe_table[] = {
+const struct selftest_probe probe_table[] = {
     /* ---- escape ---- */
     {.name = "chroot-classic", E, "13", "chroot, then up past the old root", "pivot_root", "pivot"},
     {.name = "cwd-outside", E, "13", "a working directory outside of the root", "chdir by descriptor, checked",
@@ -335,7 +335,7 @@ const char *const outcome_names[OUTCOME_COUNT] = {
     [OUTCOME_FAILED] = "not judged",
 };
 
-bool probe_keeps(const struct probe *p, unsigned promise)
+bool probe_keeps(const struct selftest_probe *p, unsigned promise)
 {
     const char *text = p->promises;
 

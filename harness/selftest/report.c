@@ -13,7 +13,7 @@ static const enum reports_verdict verdicts[OUTCOME_COUNT] = {
     [OUTCOME_FAILED] = REPORTS_ERROR,
 };
 
-int report_exit(const struct scene *s)
+int report_exit(const struct selftest_scene *s)
 {
     int code = 0;
 
@@ -26,7 +26,7 @@ int report_exit(const struct scene *s)
     return code;
 }
 
-static struct reports_result *make_result(struct arena *arena, const struct probe *p,
+static struct reports_result *make_result(struct arena *arena, const struct selftest_probe *p,
                                           const struct verdict *v)
 {
     struct reports_result *r = arena_alloc(arena, sizeof(*r));
@@ -50,7 +50,7 @@ static struct reports_result *make_result(struct arena *arena, const struct prob
     return r;
 }
 
-static int write_all(const struct scene *s, struct reports_out *out, struct arena *arena,
+static int write_all(const struct selftest_scene *s, struct reports_out *out, struct arena *arena,
                      struct cupel_error *err)
 {
     struct reports_result **results =
@@ -70,7 +70,7 @@ static int write_all(const struct scene *s, struct reports_out *out, struct aren
     return r < 0 ? r : reports_junit_write(out, &run, err);
 }
 
-int report_write(const struct scene *s, struct reports_out *out, struct cupel_error *err)
+int report_write(const struct selftest_scene *s, struct reports_out *out, struct cupel_error *err)
 {
     struct arena *arena = arena_new();
     int r = write_all(s, out, arena, err);

@@ -26,7 +26,8 @@ static void print_word(enum outcome outcome)
                  colour ? "\033[0m" : "");
 }
 
-static void count(const struct scene *s, unsigned promise, size_t tally[static OUTCOME_COUNT])
+static void selftest_print_count(const struct selftest_scene *s, unsigned promise,
+                                 size_t tally[static OUTCOME_COUNT])
 {
     memset(tally, 0, OUTCOME_COUNT * sizeof(*tally));
     for (size_t i = 0; i < probe_count; i++)
@@ -54,11 +55,11 @@ static enum outcome promise_outcome(const size_t tally[static OUTCOME_COUNT])
     return tally[OUTCOME_HELD] > 0 ? OUTCOME_HELD : OUTCOME_UNTESTED;
 }
 
-static void print_promise(const struct scene *s, unsigned promise)
+static void print_promise(const struct selftest_scene *s, unsigned promise)
 {
     size_t tally[OUTCOME_COUNT];
 
-    count(s, promise, tally);
+    selftest_print_count(s, promise, tally);
     if (sum_of(tally) == 0)
         return;
     print_word(promise_outcome(tally));
@@ -66,10 +67,10 @@ static void print_promise(const struct scene *s, unsigned promise)
                  tally[OUTCOME_HELD], sum_of(tally), sum_of(tally) == 1 ? "" : "s");
 }
 
-static void print_probes(const struct scene *s, enum outcome outcome)
+static void print_probes(const struct selftest_scene *s, enum outcome outcome)
 {
     for (size_t i = 0; i < probe_count; i++) {
-        const struct probe *p = &probe_table[i];
+        const struct selftest_probe *p = &probe_table[i];
 
         if (!s->selected[i] || s->verdicts[i].outcome != outcome)
             continue;
@@ -79,7 +80,7 @@ static void print_probes(const struct scene *s, enum outcome outcome)
     }
 }
 
-void print_table(const struct scene *s)
+void print_table(const struct selftest_scene *s)
 {
     static const enum outcome order[] = {OUTCOME_OPEN, OUTCOME_UNTESTED, OUTCOME_FAILED,
                                          OUTCOME_BREACH};
@@ -93,7 +94,7 @@ void print_table(const struct scene *s)
         print_probes(s, OUTCOME_HELD);
     for (size_t i = 0; i < ARRAY_SIZE(order); i++)
         print_probes(s, order[i]);
-    count(s, 0, tally);
+    selftest_print_count(s, 0, tally);
     (void)printf("\n%zu probe%s in %s:", sum_of(tally), sum_of(tally) == 1 ? "" : "s",
                  unit_format_duration(s->wall_ns, text));
     for (int i = 0; i < OUTCOME_COUNT; i++)
@@ -104,7 +105,7 @@ void print_table(const struct scene *s)
 
 /* ---- JSON ---- */
 
-static json_t *promise_list(const struct probe *p)
+static json_t *promise_list(const struct selftest_probe *p)
 {
     json_t *list = json_array();
 
@@ -114,7 +115,7 @@ static json_t *promise_list(const struct probe *p)
     return list;
 }
 
-static json_t *probe_value(const struct probe *p)
+static json_t *probe_value(const struct selftest_probe *p)
 {
     return json_pack("{s:s, s:s, s:o, s:s, s:s, s:s}", "name", p->name, "theme", p->theme,
                      "promises", promise_list(p), "tries", p->tries, "wall", p->wall, "weaken",
@@ -129,13 +130,13 @@ static int put_json(json_t *value)
     return r < 0 || fflush(stdout) != 0 ? -EIO : 0;
 }
 
-int print_json(const struct scene *s)
+int print_json(const struct selftest_scene *s)
 {
     json_t *promises = json_array(), *probes = json_array();
     size_t tally[OUTCOME_COUNT];
 
     for (unsigned i = 1; i <= PROMISES; i++) {
-        count(s, i, tally);
+        selftest_print_count(s, i, tally);
         if (sum_of(tally) > 0)
             (void)json_array_append_new(promises,
                                         json_pack("{s:i, s:s, s:s, s:I, s:I}", "promise", (int)i,
@@ -161,7 +162,7 @@ int print_json(const struct scene *s)
 
 /* ---- the table ---- */
 
-static bool is_listed(const struct selftest_options *o, const struct probe *p)
+static bool is_listed(const struct selftest_options *o, const struct selftest_probe *p)
 {
     bool listed = o->n_only == 0;
 
@@ -170,13 +171,13 @@ static bool is_listed(const struct selftest_options *o, const struct probe *p)
     return listed;
 }
 
-static void list_text(const struct probe *p)
+static void list_text(const struct selftest_probe *p)
 {
     (void)printf("%-24s %-11s %-8s %s\n%37s held by: %s; fails without: %s\n", p->name, p->theme,
                  p->promises, p->tries, "", p->wall, p->weaken);
 }
 
-static void list_markdown(const struct probe *p)
+static void list_markdown(const struct selftest_probe *p)
 {
     (void)printf("| `%s` | %s | %s | %s | `%s` |\n", p->name, p->promises, p->tries, p->wall,
                  p->weaken);
@@ -190,7 +191,7 @@ int selftest_list(const struct selftest_options *options, enum selftest_format f
     int r = 0;
 
     for (size_t i = 0; i < probe_count; i++) {
-        const struct probe *p = &probe_table[i];
+        const struct selftest_probe *p = &probe_table[i];
 
         if (!is_listed(options, p))
             continue;

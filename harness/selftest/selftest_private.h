@@ -41,11 +41,12 @@ struct verdict {
     enum outcome outcome;
     char detail[512];
 };
-struct scene;
-struct probe;
-typedef void judge_fn(const struct scene *s, const struct probe *p, struct verdict *v);
+struct selftest_scene;
+struct selftest_probe;
+typedef void judge_fn(const struct selftest_scene *s, const struct selftest_probe *p,
+                      struct verdict *v);
 
-struct probe {
+struct selftest_probe {
     const char *name; /* of the probe and of its job */
     const char *theme;
     const char *promises; /* their numbers, with spaces */
@@ -61,10 +62,10 @@ struct probe {
     judge_fn *judge;     /* from outside, in place of what the probe says */
     enum lane lane;
 };
-extern const struct probe probe_table[];
+extern const struct selftest_probe probe_table[];
 extern const size_t probe_count;
 extern const char probe_user_keys[]; /* of jobs that are not root's */
-bool probe_keeps(const struct probe *p, unsigned promise);
+bool probe_keeps(const struct selftest_probe *p, unsigned promise);
 
 judge_fn judge_processes, judge_pipe, judge_secret, judge_no_artifact, judge_hard_link,
     judge_sparse, judge_names, judge_long_names, judge_forged, judge_exit, judge_xml, judge_json,
@@ -76,7 +77,7 @@ judge_fn judge_around;
 /* ---- a run ---- */
 
 /* What probes are told, and what is laid out for them on the host. */
-struct scene {
+struct selftest_scene {
     const struct selftest_options *options;
     char token[9]; /* eight hexadecimal digits */
     char *dir;     /* the scene's own directory, removed afterwards */
@@ -109,35 +110,36 @@ struct scene {
 const char *place_base(void);
 int place_make(char **ret_dir, int *ret_lock);
 
-int scene_open(struct scene *s, const struct selftest_options *options, struct cupel_error *err);
-void scene_close(struct scene *s);
+int scene_open(struct selftest_scene *s, const struct selftest_options *options,
+               struct cupel_error *err);
+void scene_close(struct selftest_scene *s);
 /* Lays links in the out directory of the lane that is about to run; see planted.c. */
-int planted_lay(const struct scene *s);
+int planted_lay(const struct selftest_scene *s);
 /* The state that jobs must not inherit is had while they run. */
-void scene_be_odd(struct scene *s);
-void scene_be_normal(struct scene *s);
+void scene_be_odd(struct selftest_scene *s);
+void scene_be_normal(struct selftest_scene *s);
 
 /* The job file of a lane. */
-void plan_write(const struct scene *s, enum lane lane, struct strbuf *out);
+void plan_write(const struct selftest_scene *s, enum lane lane, struct strbuf *out);
 /* Whether planter and finder are two steps of one job (a wall taken away). */
-bool plan_is_one_job(const struct probe *p);
+bool plan_is_one_job(const struct selftest_probe *p);
 
 /* False for what needs another user than root where there is none: it is no job of the plan. */
-bool plan_has_user(const struct probe *p);
+bool plan_has_user(const struct selftest_probe *p);
 
 /* Verdicts of the probes of a lane that has run. */
-void judge_lane(struct scene *s, enum lane lane);
+void judge_lane(struct selftest_scene *s, enum lane lane);
 /* A probe outside of any sandbox: its exit status and standard output; only with
  * CUPEL_WEAKEN=sandbox. */
-void judge_unboxed(struct scene *s, const struct probe *p);
+void judge_unboxed(struct selftest_scene *s, const struct selftest_probe *p);
 
 __attribute__((format(printf, 3, 4))) void verdict_set(struct verdict *v, enum outcome outcome,
                                                        const char *fmt, ...);
 
 /* ---- reports ---- */
 
-void print_table(const struct scene *s);
-int print_json(const struct scene *s);
+void print_table(const struct selftest_scene *s);
+int print_json(const struct selftest_scene *s);
 struct reports_out;
-int report_write(const struct scene *s, struct reports_out *out, struct cupel_error *err);
-int report_exit(const struct scene *s);
+int report_write(const struct selftest_scene *s, struct reports_out *out, struct cupel_error *err);
+int report_exit(const struct selftest_scene *s);

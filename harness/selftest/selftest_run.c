@@ -37,7 +37,7 @@ static int select_probes(const struct selftest_options *o, bool *selected, struc
     return 0;
 }
 
-static bool has_any(const struct scene *s, enum lane lane)
+static bool has_any(const struct selftest_scene *s, enum lane lane)
 {
     for (size_t i = 0; i < probe_count; i++)
         if (s->selected[i] && probe_table[i].lane == lane)
@@ -45,7 +45,7 @@ static bool has_any(const struct scene *s, enum lane lane)
     return false;
 }
 
-static void fail_lane(struct scene *s, enum lane lane, const struct cupel_error *err)
+static void fail_lane(struct selftest_scene *s, enum lane lane, const struct cupel_error *err)
 {
     for (size_t i = 0; i < probe_count; i++)
         if (s->selected[i] && probe_table[i].lane == lane)
@@ -55,8 +55,8 @@ static void fail_lane(struct scene *s, enum lane lane, const struct cupel_error 
 /* ---- a lane ---- */
 
 /* What cupel prints goes to a file meanwhile: it is judged too. */
-static int run_plan(struct scene *s, enum lane lane, const struct jobs_plan *plan, unsigned slots,
-                    const char *console, struct cupel_error *err)
+static int run_plan(struct selftest_scene *s, enum lane lane, const struct jobs_plan *plan,
+                    unsigned slots, const char *console, struct cupel_error *err)
 {
     cleanup_free bool *selected = xcalloc(plan->n_jobs, sizeof(*selected));
     struct jobs_plan *plans[] = {(struct jobs_plan *)(uintptr_t)plan};
@@ -87,7 +87,7 @@ static int run_plan(struct scene *s, enum lane lane, const struct jobs_plan *pla
     return r;
 }
 
-static int read_results(struct scene *s, struct cupel_error *err)
+static int read_results(struct selftest_scene *s, struct cupel_error *err)
 {
     cleanup_free char *path = xasprintf("%s/results.jsonl", s->out), *text = NULL;
     size_t len;
@@ -115,7 +115,7 @@ static int read_results(struct scene *s, struct cupel_error *err)
     return 0;
 }
 
-static int run_lane(struct scene *s, enum lane lane, struct cupel_error *err)
+static int run_lane(struct selftest_scene *s, enum lane lane, struct cupel_error *err)
 {
     cleanup_free char *file = xasprintf("%s/lane-%d.yaml", s->dir, (int)lane);
     cleanup_free char *console = xasprintf("%s/console-%d", s->dir, (int)lane);
@@ -155,7 +155,7 @@ static int run_lane(struct scene *s, enum lane lane, struct cupel_error *err)
 
 /* Chooses for how long the neighbour holds what it has: as those that look for it take, several
  * times over. */
-static void choose_hold(struct scene *s)
+static void choose_hold(struct selftest_scene *s)
 {
     s->hold_ms = HOLD_BASE_MS;
     for (size_t i = 0; i < probe_count; i++)
@@ -163,7 +163,7 @@ static void choose_hold(struct scene *s)
             s->hold_ms += HOLD_EACH_MS;
 }
 
-static void do_lane(struct scene *s, enum lane lane)
+static void do_lane(struct selftest_scene *s, enum lane lane)
 {
     struct cupel_error err = {0};
 
@@ -194,7 +194,7 @@ static char *own_mounts(void)
     return fd >= 0 && file_read_fd(fd, (size_t)16 << 20, &text, &len) == 0 ? text : xstrdup("");
 }
 
-static void do_after(struct scene *s, const char *mounts)
+static void do_after(struct selftest_scene *s, const char *mounts)
 {
     cleanup_free char *now = own_mounts();
     struct cupel_error err;
@@ -209,14 +209,14 @@ static void do_after(struct scene *s, const char *mounts)
 }
 
 /* A wall taken away that is the whole sandbox: only for probes that name it. */
-static void run_unboxed(struct scene *s)
+static void run_unboxed(struct selftest_scene *s)
 {
     for (size_t i = 0; i < probe_count; i++)
         if (s->selected[i] && str_eq(probe_table[i].weaken, "sandbox"))
             judge_unboxed(s, &probe_table[i]);
 }
 
-static void run_all(struct scene *s)
+static void run_all(struct selftest_scene *s)
 {
     cleanup_free char *mounts = own_mounts();
     uint64_t started = clock_monotonic_ns();
@@ -253,7 +253,7 @@ int selftest_run(const struct selftest_options *options, int *ret_exit, struct c
 {
     cleanup_free bool *selected = xcalloc(probe_count, sizeof(*selected));
     _cleanup_(close_out) struct reports_out *out = NULL;
-    struct scene s;
+    struct selftest_scene s;
     int r = select_probes(options, selected, err);
 
     if (r == 0 &&

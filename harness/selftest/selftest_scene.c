@@ -22,7 +22,8 @@
 #define SPARSE_BYTES (UINT64_C(1) << 40)
 #define SPARSE_BYTES_SHOWN (UINT64_C(32) << 20) /* where its holes are really written */
 
-static int make_file(const struct scene *s, const char *name, const char *text, mode_t mode)
+static int make_file(const struct selftest_scene *s, const char *name, const char *text,
+                     mode_t mode)
 {
     cleanup_free char *path = xasprintf("%s/%s", s->dir, name);
     cleanup_close int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
@@ -31,7 +32,7 @@ static int make_file(const struct scene *s, const char *name, const char *text, 
     return r == 0 && fchmod(fd, mode) < 0 ? -errno : r;
 }
 
-static int make_files(struct scene *s)
+static int make_files(struct selftest_scene *s)
 {
     cleanup_free char *shared = NULL, *fifo = NULL, *content = NULL;
     int r = place_make(&s->dir, &s->lock);
@@ -56,7 +57,7 @@ static int make_files(struct scene *s)
     return r;
 }
 
-static void make_token(struct scene *s)
+static void make_token(struct selftest_scene *s)
 {
     uint32_t number;
 
@@ -65,7 +66,7 @@ static void make_token(struct scene *s)
     (void)snprintf(s->token, sizeof(s->token), "%08x", number);
 }
 
-static int listen_on_loopback(struct scene *s)
+static int listen_on_loopback(struct selftest_scene *s)
 {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t len = sizeof(address);
@@ -81,7 +82,7 @@ static int listen_on_loopback(struct scene *s)
 
 /* Adds a key to a session keyring of our own, which goes with this process. A kernel or container
  * without keys has nothing to be found. */
-static void add_key(const struct scene *s)
+static void add_key(const struct selftest_scene *s)
 {
     cleanup_free char *name = xasprintf("selftest-%s", s->token);
 
@@ -107,11 +108,12 @@ static char *own_namespaces(void)
     return b.data != NULL ? b.data : xstrdup("");
 }
 
-int scene_open(struct scene *s, const struct selftest_options *options, struct cupel_error *err)
+int scene_open(struct selftest_scene *s, const struct selftest_options *options,
+               struct cupel_error *err)
 {
     int r;
 
-    *s = (struct scene){.options = options, .lock = -EBADF, .listener = -EBADF};
+    *s = (struct selftest_scene){.options = options, .lock = -EBADF, .listener = -EBADF};
     s->sparse_bytes = weakened("artifact-holes") ? SPARSE_BYTES_SHOWN : SPARSE_BYTES;
     make_token(s);
     s->namespaces = own_namespaces();
@@ -131,7 +133,7 @@ int scene_open(struct scene *s, const struct selftest_options *options, struct c
     return 0;
 }
 
-void scene_close(struct scene *s)
+void scene_close(struct selftest_scene *s)
 {
     if (s->dir != NULL && file_remove_tree_at(AT_FDCWD, s->dir) < 0)
         log_warning("cannot remove %s", s->dir);
@@ -146,7 +148,7 @@ void scene_close(struct scene *s)
     free(s->verdicts);
 }
 
-void scene_be_odd(struct scene *s)
+void scene_be_odd(struct selftest_scene *s)
 {
     struct rlimit files;
 
@@ -164,7 +166,7 @@ void scene_be_odd(struct scene *s)
 }
 
 /* The rest changes nothing that is still to be done, and root alone could put it back. */
-void scene_be_normal(struct scene *s)
+void scene_be_normal(struct selftest_scene *s)
 {
     (void)s;
     (void)umask(022);

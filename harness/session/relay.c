@@ -58,7 +58,7 @@ static void close_to(struct flow *f)
 }
 
 /* No more will come, and what came is written: the other side learns it. */
-static void settle(struct flow *f)
+static void relay_settle(struct flow *f)
 {
     if (f->from < 0 && f->len == 0 && f->to >= 0)
         close_to(f);
@@ -66,7 +66,7 @@ static void settle(struct flow *f)
         close_from(f);
 }
 
-static void take(struct flow *f)
+static void relay_take(struct flow *f)
 {
     ssize_t n = read(f->from, f->data, sizeof(f->data));
 
@@ -202,7 +202,7 @@ static void ask_to_end(struct relay *r, int signal)
     (void)socket_send(r->socket, &m, sizeof(m), NULL, 0);
 }
 
-static void on_signal(struct relay *r)
+static void relay_on_signal(struct relay *r)
 {
     struct signalfd_siginfo info;
 
@@ -241,13 +241,13 @@ static bool has_output(const struct relay *r)
 static void serve_flow(struct flow *f, const struct pollfd *from, const struct pollfd *to)
 {
     if (from->revents != 0 && f->from >= 0 && f->len == 0)
-        take(f);
+        relay_take(f);
     else if (to->revents != 0 && f->to >= 0 && f->len > 0)
         give(f);
-    settle(f);
+    relay_settle(f);
 }
 
-static void loop(struct relay *r)
+static void relay_loop(struct relay *r)
 {
     while (!r->over || (has_output(r) && r->asked < 2)) {
         struct pollfd fds[2 + 2 * FLOW_COUNT] = {{.fd = r->over ? -1 : r->socket, .events = POLLIN},
@@ -268,7 +268,7 @@ static void loop(struct relay *r)
         if (n < 0)
             continue;
         if (fds[1].revents != 0)
-            on_signal(r);
+            relay_on_signal(r);
         for (size_t i = 0; i < FLOW_COUNT; i++)
             serve_flow(&r->flow[i], &fds[2 + 2 * i], &fds[3 + 2 * i]);
         if (r->terminal && r->flow[FLOW_OUT].broken && r->asked == 0)
@@ -300,7 +300,7 @@ void relay_run(int socket, bool terminal, int signals, struct relay_end *ret)
                               "cannot prepare the terminal");
         (void)shutdown(socket, SHUT_RDWR);
     } else {
-        loop(r);
+        relay_loop(r);
     }
     tty_close(&r->tty);
     for (size_t i = 0; i < FLOW_COUNT; i++) {

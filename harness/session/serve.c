@@ -41,7 +41,7 @@ void serve_fail(int socket, const struct cupel_error *err)
     (void)socket_send(socket, &m, sizeof(m), NULL, 0); /* a front that is gone needs no answer */
 }
 
-static void fail(struct serving *s, const struct cupel_error *err)
+static void serve_note_failure(struct serving *s, const struct cupel_error *err)
 {
     if (!s->failed)
         s->err = *err;
@@ -68,7 +68,7 @@ static void send_streams(struct serving *s)
     }
     if (r < 0) {
         (void)cupel_error_set(&err, CUPEL_ERROR_HARNESS, r, "cannot pass the session's streams on");
-        fail(s, &err);
+        serve_note_failure(s, &err);
     }
 }
 
@@ -87,7 +87,7 @@ static void on_setup_failed(struct serving *s, const struct sandbox_event *e)
         cupel_error_hint(&err, "the job's control groups can only be joined from a group below one "
                                "that is yours as well: "
                                "with systemd, systemd-run --user --scope cupel enter ...");
-    fail(s, &err);
+    serve_note_failure(s, &err);
 }
 
 static void tell_of_lost_workdir(const struct sandbox_event *e)

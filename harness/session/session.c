@@ -221,14 +221,14 @@ static int conclude(const struct relay_end *end, bool terminal, int *ret_exit,
     return 0;
 }
 
-static void begin(struct session *s, const struct session_options *options)
+static void session_begin(struct session *s, const struct session_options *options)
 {
     *s = (struct session){.options = options,
                           .terminal = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO)};
     make_job(s);
 }
 
-static void finish(struct session *s)
+static void session_finish(struct session *s)
 {
     sandbox_filter_free(s->filter);
     free_argv(s);
@@ -280,7 +280,7 @@ int session_shell(const struct session_options *options, int *ret_exit, struct c
     struct relay_end end;
     int r;
 
-    begin(&s, options);
+    session_begin(&s, options);
     for (size_t i = 0; i < s.plan.n_jobs; i++)
         selected_jobs[i] = true;
     r = check_bases(&s, err);
@@ -297,7 +297,7 @@ int session_shell(const struct session_options *options, int *ret_exit, struct c
     }
     if (r == 0)
         r = conclude(&end, s.terminal, ret_exit, err);
-    finish(&s);
+    session_finish(&s);
     return r;
 }
 
@@ -308,7 +308,7 @@ int session_enter(const struct session_options *options, const struct enterable_
     struct relay_end end;
     int r;
 
-    begin(&s, options);
+    session_begin(&s, options);
     s.handle = handle;
     s.of_image = of_image;
     r = sandbox_filter_compile(&s.job->seccomp, &s.filter, err);
@@ -316,6 +316,6 @@ int session_enter(const struct session_options *options, const struct enterable_
         r = run_halves(&s, entry_half, &end, err);
     if (r == 0)
         r = conclude(&end, s.terminal, ret_exit, err);
-    finish(&s);
+    session_finish(&s);
     return r;
 }

@@ -24,7 +24,7 @@ static void write_result(struct supervisor *s, const struct reports_result *r)
 static void skip_one(void *data, size_t job, size_t because_of);
 
 /* It has ended for good. */
-static void announce(struct supervisor *s, size_t instance)
+static void outcomes_announce(struct supervisor *s, size_t instance)
 {
     write_result(s, s->results[instance]);
     reports_console_finished(s->p.console, s->results[instance]);
@@ -39,8 +39,8 @@ unsigned outcomes_retries(const struct supervisor *s, const struct jobs_job *job
 }
 
 /* An attempt, or that there was none: what was before it becomes its history. */
-static void store(struct supervisor *s, size_t instance, struct reports_result *r,
-                  struct arena *arena)
+static void outcomes_store(struct supervisor *s, size_t instance, struct reports_result *r,
+                           struct arena *arena)
 {
     r->attempts_max = outcomes_retries(s, s->p.run.instances[instance].job) + 1;
     if (s->results[instance] != NULL) {
@@ -71,13 +71,13 @@ static bool is_retried(const struct jobs_job *job, const struct reports_result *
 
 /* An attempt ended. It is run again only while the run goes on: a retry is a new start like any
  * other. */
-static void finish(struct supervisor *s, size_t instance, struct reports_result *r,
-                   struct arena *arena)
+static void outcomes_finish(struct supervisor *s, size_t instance, struct reports_result *r,
+                            struct arena *arena)
 {
     const struct instance *in = &s->p.run.instances[instance];
     bool passed = r->verdict == REPORTS_PASSED;
 
-    store(s, instance, r, arena);
+    outcomes_store(s, instance, r, arena);
     if (is_retried(in->job, r) && !s->stopping) {
         reports_console_retried(s->p.console, r);
         schedule_again(s->schedule, instance);
@@ -85,7 +85,7 @@ static void finish(struct supervisor *s, size_t instance, struct reports_result 
     }
     if (is_retried(in->job, r))
         note_unretried(s, r, arena);
-    announce(s, instance);
+    outcomes_announce(s, instance);
     if (!passed && s->options->fail_fast)
         s->stopping = true;
     schedule_ended(s->schedule, instance, passed, skip_one, s);
@@ -99,8 +99,8 @@ static void record_unrun(struct supervisor *s, size_t instance, enum reports_ver
     struct reports_result *r =
         results_unrun(&s->p.run, &s->p.run.instances[instance], verdict, evidence, &arena);
 
-    store(s, instance, r, arena);
-    announce(s, instance);
+    outcomes_store(s, instance, r, arena);
+    outcomes_announce(s, instance);
 }
 
 /* Otherwise it is on a bridge with it. */
@@ -137,7 +137,7 @@ void outcomes_abandon(void *data, size_t job)
     /* it waited for its next attempt; what is known of it is the last one */
     if (s->results[job] != NULL) {
         note_unretried(s, s->results[job], s->arenas[job]);
-        announce(s, job);
+        outcomes_announce(s, job);
     } else if (s->cancelled > 0) {
         record_unrun(s, job, REPORTS_CANCELLED, "cancelled by the user before it started");
     } else {
@@ -153,7 +153,7 @@ void outcomes_unrun(struct supervisor *s, size_t instance, const char *evidence,
         results_unrun(&s->p.run, &s->p.run.instances[instance], REPORTS_ERROR, evidence, &arena);
 
     r->attempts = attempts;
-    finish(s, instance, r, arena);
+    outcomes_finish(s, instance, r, arena);
 }
 
 void outcomes_take(struct supervisor *s, struct wire_result *w)
@@ -167,7 +167,7 @@ void outcomes_take(struct supervisor *s, struct wire_result *w)
     results_name_logs(in, w->has_stdout, w->has_stderr, "logs", w->arena, r);
     if (!s->options->overcommit)
         admission_note(&s->p.run, in, w->arena, r);
-    finish(s, w->instance, r, w->arena);
+    outcomes_finish(s, w->instance, r, w->arena);
     results_shorten(r, w->arena); /* its line has been written; what stays is for junit.xml */
     arena_free(w->lists);
 }

@@ -6,17 +6,17 @@
 
 enum state { WAITING, STARTED, ENDED };
 
-struct node {
+struct schedule_node {
     enum state state;
     size_t unmet;
     size_t *dependents;
     size_t n_dependents;
-    struct group *group; /* or NULL */
+    struct schedule_group *group; /* or NULL */
     uint64_t cost[SCHEDULE_GOODS];
 };
 
-struct group {
-    struct group *next; /* of all */
+struct schedule_group {
+    struct schedule_group *next; /* of all */
     size_t *jobs;
     size_t n;
     size_t unready; /* those with unmet needs */
@@ -24,14 +24,14 @@ struct group {
 };
 
 struct schedule {
-    struct node *nodes;
+    struct schedule_node *nodes;
     size_t n;
     size_t waiting, ended;
     size_t *ready; /* the heap; what is in it and no longer WAITING was abandoned */
     size_t n_ready;
-    struct group *groups;
-    struct group *starting; /* one whose jobs are being given to the caller; NULL: none */
-    bool begun;             /* all needs are known: who has none is in the heap */
+    struct schedule_group *groups;
+    struct schedule_group *starting; /* one whose jobs are being given to the caller; NULL: none */
+    bool begun;                      /* all needs are known: who has none is in the heap */
     size_t running;
     uint64_t stock[SCHEDULE_GOODS];
     uint64_t taken[SCHEDULE_GOODS]; /* by those that run */
@@ -56,7 +56,7 @@ void schedule_free(struct schedule *s)
     for (size_t i = 0; i < s->n; i++)
         free(s->nodes[i].dependents);
     while (s->groups != NULL) {
-        struct group *g = s->groups;
+        struct schedule_group *g = s->groups;
 
         s->groups = g->next;
         free(g->jobs);
@@ -69,7 +69,7 @@ void schedule_free(struct schedule *s)
 
 void schedule_add_need(struct schedule *s, size_t job, size_t need)
 {
-    struct node *n = &s->nodes[need];
+    struct schedule_node *n = &s->nodes[need];
 
     if ((n->n_dependents & (n->n_dependents - 1)) == 0) /* full at every power of two */
         n->dependents = xrealloc(n->dependents,
@@ -80,9 +80,10 @@ void schedule_add_need(struct schedule *s, size_t job, size_t need)
 
 void schedule_add_group(struct schedule *s, const size_t *jobs, size_t n)
 {
-    struct group *g = xcalloc(1, sizeof(*g));
+    struct schedule_group *g = xcalloc(1, sizeof(*g));
 
-    *g = (struct group){.next = s->groups, .jobs = xcalloc(n, sizeof(*jobs)), .n = n, .unready = n};
+    *g = (struct schedule_group){
+        .next = s->groups, .jobs = xcalloc(n, sizeof(*jobs)), .n = n, .unready = n};
     memcpy(g->jobs, jobs, n * sizeof(*jobs));
     s->groups = g;
     for (size_t i = 0; i < n; i++)
@@ -104,7 +105,7 @@ void schedule_set_cost(struct schedule *s, size_t job, const uint64_t cost[stati
 
 /* ---- what is shared ---- */
 
-static void take(struct schedule *s, size_t job)
+static void schedule_take(struct schedule *s, size_t job)
 {
     s->running++;
     for (size_t i = 0; i < SCHEDULE_GOODS; i++)
@@ -121,7 +122,7 @@ static void give_back(struct schedule *s, size_t job)
 /* The job, or all of its group. Where nothing runs there is nothing to wait for. */
 static bool is_admitted(const struct schedule *s, size_t job)
 {
-    const struct group *g = s->nodes[job].group;
+    const struct schedule_group *g = s->nodes[job].group;
 
     for (size_t i = 0; s->running > 0 && i < SCHEDULE_GOODS; i++) {
         uint64_t sum = s->taken[i];
@@ -165,7 +166,7 @@ static size_t pop(struct schedule *s)
 /* The job's own needs are met. A group is in the heap once, as its first job. */
 static void ready(struct schedule *s, size_t job)
 {
-    struct group *g = s->nodes[job].group;
+    struct schedule_group *g = s->nodes[job].group;
 
     if (g == NULL)
         push(s, job);
@@ -173,7 +174,7 @@ static void ready(struct schedule *s, size_t job)
         push(s, g->jobs[0]);
 }
 
-static void begin(struct schedule *s)
+static void schedule_begin(struct schedule *s)
 {
     if (s->begun)
         return;
@@ -195,24 +196,24 @@ static void end_job(struct schedule *s, size_t job)
     s->ended++;
 }
 
-static void start(struct schedule *s, size_t job)
+static void schedule_start(struct schedule *s, size_t job)
 {
     s->nodes[job].state = STARTED;
     s->waiting--;
-    take(s, job);
+    schedule_take(s, job);
 }
 
 /* The next of a group that is being started; false when there is none. */
 static bool next_of_group(struct schedule *s, size_t *ret_job)
 {
-    struct group *g = s->starting;
+    struct schedule_group *g = s->starting;
 
     while (g != NULL && g->started < g->n) {
         size_t job = g->jobs[g->started++];
 
         if (s->nodes[job].state != WAITING) /* abandoned meanwhile */
             continue;
-        start(s, job);
+        schedule_start(s, job);
         *ret_job = job;
         return true;
     }
@@ -222,12 +223,12 @@ static bool next_of_group(struct schedule *s, size_t *ret_job)
 
 bool schedule_next(struct schedule *s, size_t idle, size_t *ret_job)
 {
-    begin(s);
+    schedule_begin(s);
     if (next_of_group(s, ret_job))
         return true;
     while (s->n_ready > 0) {
         size_t job = s->ready[0];
-        struct group *g = s->nodes[job].group;
+        struct schedule_group *g = s->nodes[job].group;
 
         if (s->nodes[job].state == WAITING && ((g != NULL && g->n > idle) || !is_admitted(s, job)))
             return false;
@@ -238,7 +239,7 @@ bool schedule_next(struct schedule *s, size_t idle, size_t *ret_job)
             s->starting = g;
             return next_of_group(s, ret_job);
         }
-        start(s, job);
+        schedule_start(s, job);
         *ret_job = job;
         return true;
     }
@@ -281,7 +282,7 @@ static void skip_dependents(struct schedule *s, size_t job, schedule_skip_fn *sk
     queue[tail++] = job;
     while (head < tail) {
         size_t at = queue[head++];
-        const struct node *n = &s->nodes[at];
+        const struct schedule_node *n = &s->nodes[at];
 
         tail += skip_all(s, n->dependents, n->n_dependents, at, queue + tail, skip, data);
         if (at != job && n->group != NULL)

@@ -211,7 +211,7 @@ static void cancel(struct supervisor *s)
                              s->slots[i].instance);
 }
 
-static void on_signal(struct supervisor *s)
+static void supervisor_on_signal(struct supervisor *s)
 {
     struct signalfd_siginfo info;
 
@@ -255,7 +255,7 @@ static void watch_keys(struct supervisor *s)
 
 /* ---- the loop ---- */
 
-static int add(int epoll, int fd, uint64_t what)
+static int watch_fd(int epoll, int fd, uint64_t what)
 {
     struct epoll_event e = {.events = EPOLLIN, .data.u64 = what};
 
@@ -263,7 +263,7 @@ static int add(int epoll, int fd, uint64_t what)
 }
 
 /* While the display waits for a reader that does not read; all that ran has ended. */
-static bool gives_up(void *data)
+static bool supervisor_gives_up(void *data)
 {
     struct supervisor *s = data;
     struct signalfd_siginfo info;
@@ -294,11 +294,11 @@ static int open_events(struct supervisor *s, struct cupel_error *err)
     s->tick = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
     if (s->epoll < 0 || s->signals < 0 || s->tick < 0)
         return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot make the event loop");
-    r = add(s->epoll, s->signals, EVENT_SIGNAL);
+    r = watch_fd(s->epoll, s->signals, EVENT_SIGNAL);
     if (r == 0)
         r = timerfd_settime(s->tick, 0, &every, NULL) < 0 ? -errno
-                                                          : add(s->epoll, s->tick, EVENT_TICK);
-    reports_console_stop_on(s->p.console, s->signals, gives_up, s);
+                                                          : watch_fd(s->epoll, s->tick, EVENT_TICK);
+    reports_console_stop_on(s->p.console, s->signals, supervisor_gives_up, s);
     if (r == 0)
         watch_keys(s);
     return r < 0 ? cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot make the event loop") : 0;
@@ -312,7 +312,7 @@ static void on_tick(struct supervisor *s)
         show(s, reports_console_tick);
 }
 
-static void loop(struct supervisor *s)
+static void supervisor_loop(struct supervisor *s)
 {
     struct epoll_event events[64];
 
@@ -322,7 +322,7 @@ static void loop(struct supervisor *s)
 
         for (int i = 0; i < n; i++) {
             if (events[i].data.u64 == EVENT_SIGNAL)
-                on_signal(s);
+                supervisor_on_signal(s);
             else if (events[i].data.u64 == EVENT_TICK)
                 on_tick(s);
             else if (events[i].data.u64 == EVENT_KEY)
@@ -376,7 +376,7 @@ static void make_schedule(struct supervisor *s)
         admission_set(run, s->schedule);
 }
 
-static void end(struct supervisor *s)
+static void supervisor_end(struct supervisor *s)
 {
     for (size_t i = 0; s->slots != NULL && i < s->options->slots; i++)
         if (s->slots[i].pid > 0)
@@ -419,11 +419,11 @@ int supervisor_run(const struct run_options *options, int *ret_exit, struct cupe
     make_schedule(&s);
     r = open_events(&s, err);
     if (r == 0) {
-        loop(&s);
+        supervisor_loop(&s);
         r = outcomes_report(&s, err);
     }
     if (r == 0)
         *ret_exit = outcomes_exit_code(&s);
-    end(&s);
+    supervisor_end(&s);
     return r;
 }

@@ -24,7 +24,7 @@ static char *probes_of(const char *text, unsigned promise)
     return strndup(column, strcspn(column, "\n"));
 }
 
-static const struct probe *find_probe(const char *name, size_t n)
+static const struct selftest_probe *find_probe(const char *name, size_t n)
 {
     for (size_t i = 0; i < probe_count; i++)
         if (strlen(probe_table[i].name) == n && strncmp(probe_table[i].name, name, n) == 0)
@@ -38,7 +38,7 @@ static void check_promise(const char *probes, unsigned promise)
 
     for (const char *p = strchr(probes, '`'); p != NULL; p = strchr(p, '`')) {
         size_t n = strcspn(++p, "`");
-        const struct probe *probe = find_probe(p, n);
+        const struct selftest_probe *probe = find_probe(p, n);
 
         if (probe == NULL && !str_starts(p, "tests/"))
             fail_msg("SECURITY.md names what is no probe, with promise %u: %.*s", promise, (int)n,

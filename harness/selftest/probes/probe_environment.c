@@ -120,7 +120,7 @@ static void setuid_gain(void)
     if (to < 0 || fchmod(to, 04755) < 0)
         untested("/tmp/setuid: %s", strerror(errno));
     close(to);
-    code = in_child(become_user);
+    code = probe_in_child(become_user);
     if (code == PROBE_BREACH)
         breach("a set-uid program gives its owner's rights");
     if (code != PROBE_CONTAINED)

@@ -95,13 +95,13 @@ static void mount_by_fd(void)
 {
     long r = syscall(SYS_fsopen, "tmpfs", 0);
 
-    if (!refused(r))
+    if (!probe_refused(r))
         judge_call("fsopen", r);
     r = syscall(SYS_open_tree, AT_FDCWD, "/", 1 /* OPEN_TREE_CLONE */);
-    if (!refused(r))
+    if (!probe_refused(r))
         judge_call("open_tree", r);
     r = syscall(SYS_move_mount, -1, "", -1, "", 0);
-    if (!refused(r))
+    if (!probe_refused(r))
         judge_call("move_mount", r);
     judge_call("mount_setattr", syscall(SYS_mount_setattr, -1, "", 0, NULL, (size_t)0));
 }
@@ -129,7 +129,7 @@ static void unmask(void)
     for (size_t i = 0; i < sizeof(masks) / sizeof(*masks); i++) {
         if (umount2(masks[i], MNT_DETACH) == 0)
             breach("%s can be unmounted", masks[i]);
-        if (!refused(-1))
+        if (!probe_refused(-1))
             breach("umount of %s reached the kernel: %s", masks[i], strerror(errno));
     }
     contained("umount: %s", strerror(EPERM));
@@ -167,7 +167,7 @@ static void setns_init(void)
 
 static void user_namespace(void)
 {
-    if (!refused(syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, NULL, NULL, NULL, NULL)))
+    if (!probe_refused(syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, NULL, NULL, NULL, NULL)))
         breach("clone gives a new user namespace, and with it every capability");
     judge_call("unshare of a user namespace", unshare(CLONE_NEWUSER));
 }
@@ -188,7 +188,7 @@ static void other_namespaces(void)
                                 CLONE_NEWIPC, CLONE_NEWUTS, CLONE_NEWCGROUP};
 
     for (size_t i = 0; i < sizeof(flags) / sizeof(*flags); i++)
-        if (!refused(unshare(flags[i])))
+        if (!probe_refused(unshare(flags[i])))
             breach("unshare(%#x) is let through", (unsigned)flags[i]);
     contained("unshare: %s", strerror(EPERM));
 }
@@ -229,7 +229,7 @@ static void init_fds(void)
 
     if (dir != NULL)
         breach("the descriptors of PID 1 can be listed");
-    if (!refused(syscall(SYS_pidfd_getfd, -1, 0, ~0U)))
+    if (!probe_refused(syscall(SYS_pidfd_getfd, -1, 0, ~0U)))
         breach("pidfd_getfd reached the kernel: %s", strerror(errno));
     contained("/proc/1/fd: %s", strerror(EACCES));
 }

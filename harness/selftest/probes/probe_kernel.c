@@ -57,9 +57,9 @@ CALL(kernel_log, "syslog", SYS_syslog, 99, NULL, 0)
 
 static void modules(void)
 {
-    if (!refused(syscall(SYS_init_module, NULL, 0UL, "")))
+    if (!probe_refused(syscall(SYS_init_module, NULL, 0UL, "")))
         breach("init_module reached the kernel: %s", strerror(errno));
-    if (!refused(syscall(SYS_delete_module, NULL, 0)))
+    if (!probe_refused(syscall(SYS_delete_module, NULL, 0)))
         breach("delete_module reached the kernel: %s", strerror(errno));
     judge_call("finit_module", syscall(SYS_finit_module, -1, "", WRONG));
 }
@@ -67,7 +67,7 @@ static void modules(void)
 static void io_ports(void)
 {
 #ifdef SYS_iopl
-    if (!refused(syscall(SYS_iopl, 99)))
+    if (!probe_refused(syscall(SYS_iopl, 99)))
         breach("iopl reached the kernel: %s", strerror(errno));
     judge_call("ioperm", syscall(SYS_ioperm, ~0UL, 1UL, 1));
 #else
@@ -83,7 +83,7 @@ static void socket_of(const char *what, int family, int type, int protocol)
 
     if (fd >= 0)
         breach("a socket of %s", what);
-    if (!refused(-1))
+    if (!probe_refused(-1))
         breach("socket(%s) reached the kernel: %s", what, strerror(errno));
     contained("socket(%s): %s", what, strerror(errno));
 }
@@ -222,7 +222,7 @@ static void i386_keyctl(void)
 
 static void i386_entry(void)
 {
-    int code = in_child(i386_keyctl);
+    int code = probe_in_child(i386_keyctl);
 
     if (code == PROBE_BREACH)
         breach("keyctl by the i386 entry (int 0x80) reached the kernel");
@@ -235,13 +235,13 @@ static void i386_entry(void)
 static void x32_keyctl(void)
 {
     (void)syscall(X32_BIT | SYS_keyctl, WRONG, 0, 0, 0, 0);
-    _exit(errno == ENOSYS ? X32_NONE : refused(-1) ? PROBE_CONTAINED : PROBE_BREACH);
+    _exit(errno == ENOSYS ? X32_NONE : probe_refused(-1) ? PROBE_CONTAINED : PROBE_BREACH);
 }
 
 /* ENOSYS is the answer of our filter and that of a kernel without these calls. */
 static void x32_entry(void)
 {
-    int code = in_child(x32_keyctl);
+    int code = probe_in_child(x32_keyctl);
 
     if (code == PROBE_BREACH)
         breach("keyctl by the x32 entry reached the kernel");

@@ -190,7 +190,7 @@ static void eat(void)
 /* A child is killed for want of memory and the command does not care: the verdict still says so. */
 static void memory_child(void)
 {
-    if (in_child(eat) == PROBE_BREACH)
+    if (probe_in_child(eat) == PROBE_BREACH)
         breach("%zu MiB of memory in a child", MEMORY_ASKED / MIB);
     contained("the child did not get it");
 }

@@ -47,14 +47,14 @@ SAYS(contained, PROBE_CONTAINED, "contained")
 SAYS(untested, PROBE_UNTESTED, "untested")
 SAYS(known_open, PROBE_OPEN, "open")
 
-bool refused(long r)
+bool probe_refused(long r)
 {
     return r < 0 && (errno == EPERM || errno == EACCES || errno == ENOSYS);
 }
 
 _Noreturn void judge_call(const char *what, long r)
 {
-    if (refused(r))
+    if (probe_refused(r))
         contained("%s: %s", what, strerror(errno));
     if (r < 0)
         breach("%s reached the kernel, which looked at its arguments: %s", what, strerror(errno));
@@ -120,7 +120,7 @@ bool in_orphan(void)
     return false;
 }
 
-int in_child(void (*fn)(void))
+int probe_in_child(void (*fn)(void))
 {
     pid_t pid = fork();
     int status = 0;

@@ -23,7 +23,7 @@ _Noreturn void known_open(const char *fmt, ...) __attribute__((format(printf, 1,
 
 /* Whether a call that returned r was refused before the kernel looked at its arguments: EPERM,
  * EACCES or ENOSYS. */
-bool refused(long r);
+bool probe_refused(long r);
 /* breach if the call got through to the kernel, else contained. Reads errno. */
 _Noreturn void judge_call(const char *what, long r);
 /* breach if any open of `path` with `flags` succeeds. Never writes. */
@@ -43,7 +43,7 @@ void nap_ms(unsigned ms);
  * gone. */
 bool in_orphan(void);
 /* Exit code of a child that runs fn, or 128 + its signal. */
-int in_child(void (*fn)(void));
+int probe_in_child(void (*fn)(void));
 /* Reads at most size - 1 bytes of a file, NUL-terminated. Returns bytes or -1. */
 ssize_t slurp(const char *path, char *buf, size_t size);
 
