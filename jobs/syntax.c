@@ -10,8 +10,8 @@
 struct syntax_stop {
     struct source *source;
     struct source_place place; /* of the problem */
-    struct source_place
-        opened;       /* where the construct began that the problem is in; line 0: not known */
+    /* where the construct began that the problem is in; line 0: not known */
+    struct source_place opened;
     const char *line; /* the problem's line, without its end */
     size_t n;
     size_t at;     /* byte of the line where the problem is, at most n */

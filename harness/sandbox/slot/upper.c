@@ -38,10 +38,11 @@
 /* 10 ms as a rule. */
 #define MKE2FS_MOST_NS (60 * NSEC_PER_SEC)
 
-static int run_mke2fs(int image, uint64_t bytes, uint64_t inodes, int cancel,
-                      struct cupel_error *err)
+/* Becomes mke2fs on `image`, in a child, with numbers as texts (snprintf is not for there): what it
+ * says goes to `said`. */
+static _Noreturn void become_mke2fs(const char *program, int image, char *path, char *blocks,
+                                    char *inodes, int said)
 {
-    char program[256], path[32], count[32], blocks[32];
     char *argv[] = {"mke2fs",
                     "-q",
                     "-F",
@@ -54,7 +55,7 @@ static int run_mke2fs(int image, uint64_t bytes, uint64_t inodes, int cancel,
                     "-m",
                     "0",
                     "-N",
-                    count,
+                    inodes,
                     "-O",
                     "extent,flex_bg,uninit_bg,sparse_super,filetype,dir_index,large_file,huge_file,"
                     "dir_nlink,extra_isize",
@@ -65,8 +66,42 @@ static int run_mke2fs(int image, uint64_t bytes, uint64_t inodes, int cancel,
                     NULL};
     static char *const environment[] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C",
                                         "MKE2FS_CONFIG=/dev/null", NULL};
-    cleanup_close int said = memfd_create("mke2fs", MFD_CLOEXEC);
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+    if (null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 || dup2(said, 2) < 0 ||
+        fcntl(image, F_SETFD, 0) < 0)
+        _exit(126);
+    (void)execve(program, argv, environment);
+    _exit(127);
+}
+
+/* Says why mke2fs has not made the disk: `r` is of waiting for it. It warns of many things that are
+ * as meant; what it says is worth something only now. */
+static int explain_mke2fs(const char *program, int r, int status, uint64_t bytes, int said,
+                          struct cupel_error *err)
+{
     char text[256] = "";
+
+    if (r == -ECANCELED)
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, -r, "making the job's disk was cancelled");
+    if (r == -ETIMEDOUT)
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, 0,
+                               "%s had not made the job's disk after %u s, and was killed", program,
+                               (unsigned)(MKE2FS_MOST_NS / NSEC_PER_SEC));
+    if (pread(said, text, sizeof(text) - 1, 0) < 0)
+        text[0] = '\0';
+    text[strcspn(text, "\n")] = '\0';
+    (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, 0,
+                          "mke2fs failed (wait status 0x%x) making a file system of %llu bytes: %s",
+                          (unsigned)status, (unsigned long long)bytes, text);
+    return -EIO;
+}
+
+static int run_mke2fs(int image, uint64_t bytes, uint64_t inodes, int cancel,
+                      struct cupel_error *err)
+{
+    cleanup_close int said = memfd_create("mke2fs", MFD_CLOEXEC);
+    char program[256], path[32], count[32], blocks[32];
     pid_t slot = getpid(), pid;
     int status = 0, r;
 
@@ -85,32 +120,11 @@ static int run_mke2fs(int image, uint64_t bytes, uint64_t inodes, int cancel,
     if (pid < 0)
         return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot start mke2fs");
     if (pid == 0) {
-        int null = open("/dev/null", O_RDWR);
-
         program_die_with(slot);
-        if (null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 || dup2(said, 2) < 0 ||
-            fcntl(image, F_SETFD, 0) < 0)
-            _exit(126);
-        (void)execve(program, argv, environment);
-        _exit(127);
+        become_mke2fs(program, image, path, blocks, count, said);
     }
     r = program_wait(pid, MKE2FS_MOST_NS, cancel, &status);
-    if (r == -ECANCELED)
-        return cupel_error_set(err, CUPEL_ERROR_HARNESS, -r, "making the job's disk was cancelled");
-    if (r == -ETIMEDOUT)
-        return cupel_error_set(err, CUPEL_ERROR_HARNESS, 0,
-                               "%s had not made the job's disk after %u s, and was killed", program,
-                               (unsigned)(MKE2FS_MOST_NS / NSEC_PER_SEC));
-    if (r == 0 && status == 0)
-        return 0;
-    /* it warns of many things that are as meant; what it says is worth something only now */
-    if (pread(said, text, sizeof(text) - 1, 0) < 0)
-        text[0] = '\0';
-    text[strcspn(text, "\n")] = '\0';
-    (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, 0,
-                          "mke2fs failed (wait status 0x%x) making a file system of %llu bytes: %s",
-                          (unsigned)status, (unsigned long long)bytes, text);
-    return -EIO;
+    return r == 0 && status == 0 ? 0 : explain_mke2fs(program, r, status, bytes, said, err);
 }
 
 /* A sparse disk gives back to the store what is deleted on it; one that the store has set aside
