@@ -25,7 +25,7 @@ ROOMS = {
         "may": ["base", "rootfs-cache", "rootfs-cache/confined"],
     },
     "rootfs-cache/sources": {
-        "public": ["sources.h"],
+        "public": ["packages.h", "sources.h"],
         "may": ["base", "rootfs-cache", "rootfs-cache/confined", "rootfs-cache/store"],
     },
     "rootfs-cache": {
@@ -107,12 +107,12 @@ CONFINED_HEADERS = ["archive.h", "archive_entry.h", "zlib.h"]
 
 # Files of that room outside of CONFINED that may read JSON, and whose JSON that is.
 JSON_READERS = {
-    "rootfs-cache/store/cache.c": "an image's configuration as the confined child has answered it and the store has kept it",
+    "rootfs-cache/cache.c": "an image's configuration as the confined child has answered it and the store has kept it",
     "rootfs-cache/sources/derived_root.c": "the store's own records",
     "rootfs-cache/store/gc.c": "the store's own records",
     "rootfs-cache/store/listing.c": "the store's own records",
-    "rootfs-cache/store/locked.c": "the store's own records",
-    "rootfs-cache/store/lockfile.c": "cupel.lock, which is trusted like the job file beside it, and fuzzed",
+    "rootfs-cache/locked.c": "the store's own records",
+    "rootfs-cache/lockfile.c": "cupel.lock, which is trusted like the job file beside it, and fuzzed",
     "rootfs-cache/store/names.c": "the store's own records",
     "rootfs-cache/store/record.c": "the store's own records",
     "rootfs-cache/store/verify.c": "the store's own records",

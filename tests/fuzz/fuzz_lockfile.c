@@ -3,7 +3,7 @@
 #include "fuzz.h"
 
 #include "rootfs-cache/sources/packages.h"
-#include "rootfs-cache/store/lockfile.h"
+#include "rootfs-cache/lockfile.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>

@@ -1,7 +1,7 @@
 /* lockfile: see lockfile.h: the file itself, read, checked, compared and written. Not responsible
  * for what any root is (locked.c). Somebody may have written or merged it by hand: what is in it is
  * checked before anything is done with it. */
-#include "rootfs-cache/store/lockfile.h"
+#include "rootfs-cache/lockfile.h"
 
 #include "rootfs-cache/sources/packages.h"
 

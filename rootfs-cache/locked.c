@@ -3,7 +3,7 @@
 #include "rootfs-cache/sources/packages.h"
 #include "rootfs-cache/sources/sources.h"
 #include "rootfs-cache/store/digest.h"
-#include "rootfs-cache/store/lockfile.h"
+#include "rootfs-cache/lockfile.h"
 #include "rootfs-cache/store/names.h"
 
 #include <string.h>
