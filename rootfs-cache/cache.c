@@ -2,9 +2,8 @@
  * all. */
 #include "rootfs-cache/cache.h"
 
-#include "rootfs-cache/confined/config.h"
 #include "rootfs-cache/sources/sources.h"
-#include "rootfs-cache/store/digest.h"
+#include "rootfs-cache/store/cache_root.h"
 #include "rootfs-cache/store/flatten.h"
 #include "rootfs-cache/store/names.h"
 
@@ -14,38 +13,6 @@
 /* A layer that is removed between being made and being opened is made again; this often is bad luck
  * no more. */
 #define PREPARE_TRIES 5
-
-int source_scratch(struct cache *cache, const struct cache_source *source,
-                   cache_progress_fn *progress, void *data, char ret_key[CACHE_KEY_LEN + 1],
-                   struct cupel_error *err)
-{
-    _cleanup_(store_end) struct store_draft draft = STORE_DRAFT_INIT;
-    struct store_info info = {.kind = "scratch", .source = "empty", .entries = 0};
-    cleanup_close int tree = -EBADF, pin = -EBADF;
-    int r = digest_layer(cache, (const char *[]){"scratch 1"}, 1, ret_key);
-
-    (void)source;
-    if (r < 0)
-        return store_error(cache, err, r, "name a layer");
-    if (store_open_layer(cache, ret_key, &tree, &pin) == 0)
-        return 0;
-    r = store_begin(cache, ret_key, progress, data, &draft, err);
-    if (r != 0)
-        return r < 0 ? r : 0;
-    return store_commit(&draft, &info, err);
-}
-
-static int source_host(struct cache *cache, const struct cache_source *source,
-                       cache_progress_fn *progress, void *data, char ret_key[CACHE_KEY_LEN + 1],
-                       struct cupel_error *err)
-{
-    cleanup_close int host = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-
-    (void)source;
-    if (host < 0)
-        return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot open /");
-    return source_host_mask(cache, host, progress, data, ret_key, err);
-}
 
 typedef int source_fn(struct cache *cache, const struct cache_source *source,
                       cache_progress_fn *progress, void *data, char ret_key[CACHE_KEY_LEN + 1],
@@ -69,8 +36,8 @@ static int source_named(struct cache *cache, const char *what, struct cache_root
     int r = names_resolve(cache, what, &record, &named, err);
 
     for (size_t i = 0; r == 0 && i < record.n; i++)
-        r = source_add_layer(cache, record.key[i], root, err);
-    if (r == SOURCE_GONE) {
+        r = cache_root_add_layer(cache, record.key[i], root, err);
+    if (r == CACHE_ROOT_GONE) {
         (void)cupel_error_set(err, CUPEL_ERROR_INPUT, 0,
                               "the layers of root '%.140s' are not all in the root cache", what);
         cupel_error_hint(err, "import it again; `cupel rootfs list` shows what is there");
@@ -82,33 +49,6 @@ static int source_named(struct cache *cache, const char *what, struct cache_root
         (void)snprintf(root->digest, sizeof(root->digest), "%s", record.digest + 7);
     record_free(&record);
     return r;
-}
-
-char *cache_root_keys(const struct cache_root *root)
-{
-    struct strbuf b = {0};
-
-    strbuf_adds(&b, "");
-    for (size_t i = 0; i < root->n_layers; i++)
-        if (root->key[i][0] != '\0')
-            strbuf_addf(&b, "%s%s", b.len > 0 ? (const char[]){CACHE_KEYS_SEPARATOR, '\0'} : "",
-                        root->key[i]);
-    return b.data;
-}
-
-int source_take_config(const char *text, struct cache_root *root, struct cupel_error *err)
-{
-    json_t *config = json_loads(text, 0, NULL);
-    cleanup_free char *wrong = NULL;
-
-    if (root->config != NULL)
-        arena_free(root->config->arena);
-    root->config = NULL;
-    wrong = config != NULL ? config_read(config, NULL, &root->config) : xstrdup("it is no JSON");
-    json_decref(config);
-    return wrong != NULL ? cupel_error_set(err, CUPEL_ERROR_HARNESS, EBADMSG,
-                                           "cannot read what was kept of an image: %s", wrong)
-                         : 0;
 }
 
 static int prepare_one(struct cache *cache, const struct cache_source *source,
@@ -125,21 +65,7 @@ static int prepare_one(struct cache *cache, const struct cache_source *source,
     if (source->kind == CACHE_NAMED)
         return source_named(cache, source->name, root, err);
     r = source_table[source->kind](cache, source, progress, data, key, err);
-    return r < 0 ? r : source_add_layer(cache, key, root, err);
-}
-
-int source_add_layer(struct cache *cache, const char *key, struct cache_root *root,
-                     struct cupel_error *err)
-{
-    int r = store_open_layer(cache, key, &root->layer[root->n_layers], &root->pin[root->n_layers]);
-
-    if (r == -ENOENT)
-        return SOURCE_GONE;
-    if (r < 0)
-        return store_error(cache, err, r, "open a layer");
-    (void)snprintf(root->key[root->n_layers], sizeof(root->key[0]), "%s", key);
-    root->n_layers++;
-    return 0;
+    return r < 0 ? r : cache_root_add_layer(cache, key, root, err);
 }
 
 int cache_prepare(struct cache *cache, const struct cache_source *source,
@@ -147,18 +73,18 @@ int cache_prepare(struct cache *cache, const struct cache_source *source,
                   struct cupel_error *err)
 {
     struct cache_root root = CACHE_ROOT_INIT;
-    int r = SOURCE_GONE;
+    int r = CACHE_ROOT_GONE;
 
-    for (int i = 0; i < PREPARE_TRIES && r == SOURCE_GONE; i++) {
+    for (int i = 0; i < PREPARE_TRIES && r == CACHE_ROOT_GONE; i++) {
         cache_root_release(&root);
         r = prepare_one(cache, source, progress, data, &root, err);
         if (r == 0)
             r = flatten_root(cache, &root, source->name, progress, data, err);
     }
-    if (r == SOURCE_GONE)
+    if (r == CACHE_ROOT_GONE)
         r = store_error(cache, err, ENOENT, "open a layer");
     if (r == 0 && source->config != NULL)
-        r = source_take_config(source->config, &root, err);
+        r = cache_root_take_config(source->config, &root, err);
     if (r == 0 && source->kind == CACHE_HOST) {
         root.layer[1] = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
         root.pin[1] = -EBADF;
@@ -172,15 +98,4 @@ int cache_prepare(struct cache *cache, const struct cache_source *source,
     else
         *ret_root = root;
     return r;
-}
-
-void cache_root_release(struct cache_root *root)
-{
-    for (size_t i = 0; i < root->n_layers; i++) {
-        base_closep(&root->layer[i]);
-        base_closep(&root->pin[i]);
-    }
-    if (root->config != NULL)
-        arena_free(root->config->arena);
-    *root = (struct cache_root)CACHE_ROOT_INIT;
 }

@@ -1,9 +1,9 @@
 /* locked: what a root is, as an entry of a lock file, and making roots ready that must be what such
  * an entry says. Not responsible for the file (lockfile.c). */
+#include "rootfs-cache/lockfile.h"
 #include "rootfs-cache/sources/packages.h"
 #include "rootfs-cache/sources/sources.h"
 #include "rootfs-cache/store/digest.h"
-#include "rootfs-cache/lockfile.h"
 #include "rootfs-cache/store/names.h"
 
 #include <string.h>

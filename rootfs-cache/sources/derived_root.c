@@ -4,6 +4,7 @@
 #include "rootfs-cache/confined/child.h"
 #include "rootfs-cache/confined/treesum.h"
 #include "rootfs-cache/sources/sources.h"
+#include "rootfs-cache/store/cache_root.h"
 #include "rootfs-cache/store/digest.h"
 #include "rootfs-cache/store/flatten.h"
 #include "rootfs-cache/store/names.h"
@@ -119,12 +120,12 @@ static int add_base(struct cache *cache, const struct cache_recipe *recipe,
     int r = 0;
 
     for (size_t i = 0; r == 0 && i < recipe->base->n_layers; i++)
-        r = source_add_layer(cache, recipe->base->key[i], root, err);
-    if (r == SOURCE_GONE)
+        r = cache_root_add_layer(cache, recipe->base->key[i], root, err);
+    if (r == CACHE_ROOT_GONE)
         return store_error(cache, err, ENOENT, "open a layer");
     if (r == 0)
         r = flatten_root(cache, root, recipe->name, progress, data, err);
-    return r == 0 && config != NULL ? source_take_config(config, root, err) : r;
+    return r == 0 && config != NULL ? cache_root_take_config(config, root, err) : r;
 }
 
 int cache_derive(struct cache *cache, const struct cache_recipe *recipe,
@@ -137,15 +138,15 @@ int cache_derive(struct cache *cache, const struct cache_recipe *recipe,
 
     if (r < 0)
         return store_error(cache, err, r, "name a layer");
-    r = source_add_layer(cache, key, &root, err);
-    for (int i = 0; i < TRIES && r == SOURCE_GONE; i++) {
+    r = cache_root_add_layer(cache, key, &root, err);
+    for (int i = 0; i < TRIES && r == CACHE_ROOT_GONE; i++) {
         if (recipe->build == NULL)
             return 1;
         r = make(cache, recipe, key, progress, data, err);
         if (r == 0)
-            r = source_add_layer(cache, key, &root, err);
+            r = cache_root_add_layer(cache, key, &root, err);
     }
-    if (r == SOURCE_GONE)
+    if (r == CACHE_ROOT_GONE)
         r = store_error(cache, err, ENOENT, "open a layer");
     if (r == 0)
         r = add_base(cache, recipe, progress, data, &root, err);

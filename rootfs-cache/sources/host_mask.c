@@ -429,3 +429,14 @@ int source_host_mask(struct cache *cache, int host, cache_progress_fn *progress,
         return r < 0 ? r : 0;
     return build(&draft, &plan, err);
 }
+
+int source_host(struct cache *cache, const struct cache_source *source, cache_progress_fn *progress,
+                void *data, char ret_key[CACHE_KEY_LEN + 1], struct cupel_error *err)
+{
+    cleanup_close int host = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+    (void)source;
+    if (host < 0)
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot open /");
+    return source_host_mask(cache, host, progress, data, ret_key, err);
+}

@@ -3,6 +3,7 @@
 #include "rootfs-cache/confined/replicate.h"
 #include "rootfs-cache/sources/oci_layers.h"
 #include "rootfs-cache/sources/sources.h"
+#include "rootfs-cache/store/cache_root.h"
 #include "rootfs-cache/store/flatten.h"
 
 #include <fcntl.h>
@@ -34,10 +35,10 @@ static int find_flat(const struct oci_layers_import *im, struct cache_root *made
         list[n - 1 - i] = keys[i];
     }
     if (r == 0 && flatten_key(im->cache, list, n, key) == 0)
-        r = source_add_layer(im->cache, key, made, err);
+        r = cache_root_add_layer(im->cache, key, made, err);
     if (r == 0)
         *ret_next = n;
-    return r == SOURCE_GONE ? 0 : r;
+    return r == CACHE_ROOT_GONE ? 0 : r;
 }
 
 int source_oci_have(struct cache *cache, const struct image *image, bool *ret_have,
@@ -56,9 +57,9 @@ int source_oci_have(struct cache *cache, const struct image *image, bool *ret_ha
             continue;
         r = oci_layers_key(&im, i, key, err);
         if (r == 0)
-            r = source_add_layer(cache, key, &made, err);
+            r = cache_root_add_layer(cache, key, &made, err);
         ret_have[i] = r == 0;
-        r = r == SOURCE_GONE ? 0 : r;
+        r = r == CACHE_ROOT_GONE ? 0 : r;
     }
     *ret_pins = made;
     return r;
@@ -109,7 +110,7 @@ static int add_empty(const struct oci_layers_import *im, struct cache_root *root
     char key[CACHE_KEY_LEN + 1];
     int r = source_scratch(im->cache, NULL, im->progress, im->data, key, err);
 
-    return r < 0 ? r : source_add_layer(im->cache, key, root, err);
+    return r < 0 ? r : cache_root_add_layer(im->cache, key, root, err);
 }
 
 static int make(const struct oci_layers_import *im, struct cache_root *root,

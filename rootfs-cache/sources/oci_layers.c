@@ -8,6 +8,7 @@
 
 #include "rootfs-cache/confined/unpack.h"
 #include "rootfs-cache/sources/sources.h"
+#include "rootfs-cache/store/cache_root.h"
 #include "rootfs-cache/store/digest.h"
 
 #include <fcntl.h>
@@ -313,7 +314,7 @@ static int publish(struct maker *m, size_t n)
     for (size_t i = 0; i < n_drafts; i++)
         store_end(&drafts[i]);
     for (size_t i = m->next; r == 0 && i < m->next + n; i++)
-        r = source_add_layer(m->im->cache, m->items[i].key, m->made, m->err);
+        r = cache_root_add_layer(m->im->cache, m->items[i].key, m->made, m->err);
     for (size_t i = m->next; r == 0 && i < m->next + n; i++)
         release(&m->items[i]);
     if (r == 0)

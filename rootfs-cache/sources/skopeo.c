@@ -4,6 +4,7 @@
 #include "rootfs-cache/sources/patience.h"
 #include "rootfs-cache/sources/remote.h"
 #include "rootfs-cache/sources/sources.h"
+#include "rootfs-cache/store/cache_root.h"
 #include "rootfs-cache/store/digest.h"
 #include "rootfs-cache/store/names.h"
 
@@ -381,7 +382,7 @@ static int reopen(const struct fetch *f, struct cache_root *root)
     int r = record_read(f->cache, path, &record);
 
     for (size_t i = 0; r == 0 && i < record.n; i++)
-        r = source_add_layer(f->cache, record.key[i], root, f->err);
+        r = cache_root_add_layer(f->cache, record.key[i], root, f->err);
     if (r == 0) {
         root->config = steal_ptr(record.config);
         memcpy(root->digest, f->digest, sizeof(root->digest));

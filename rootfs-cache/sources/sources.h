@@ -18,9 +18,8 @@ int source_directory(struct cache *cache, const struct cache_source *source,
 int source_scratch(struct cache *cache, const struct cache_source *source,
                    cache_progress_fn *progress, void *data, char ret_key[CACHE_KEY_LEN + 1],
                    struct cupel_error *err);
-/* All layers of an image, top first, and its configuration. SOURCE_GONE: somebody removed one
+/* All layers of an image, top first, and its configuration. CACHE_ROOT_GONE: somebody removed one
  * meanwhile; begin again. */
-#define SOURCE_GONE (-ESTALE)
 int source_oci(struct cache *cache, const struct cache_source *source, cache_progress_fn *progress,
                void *data, struct cache_root *root, struct cupel_error *err);
 /* Which of an image's layers the store has, by their chain ids; they are in *ret_pins and stay
@@ -28,11 +27,6 @@ int source_oci(struct cache *cache, const struct cache_source *source, cache_pro
 struct image;
 int source_oci_have(struct cache *cache, const struct image *image, bool *ret_have,
                     struct cache_root *ret_pins, struct cupel_error *err);
-/* Opens the finished layer as the root's next one. */
-int source_add_layer(struct cache *cache, const char *key, struct cache_root *root,
-                     struct cupel_error *err);
-/* Makes the text of cache_config_text the root's. */
-int source_take_config(const char *text, struct cache_root *root, struct cupel_error *err);
 int source_image(struct cache *cache, const struct cache_source *source,
                  cache_progress_fn *progress, void *data, struct cache_root *root,
                  struct cupel_error *err);
@@ -42,7 +36,10 @@ int source_debian(struct cache *cache, const struct cache_source *source,
 /* What is installed in such a layer. */
 struct packages;
 int source_debian_installed(const struct cache *cache, const char *key, struct packages *ret);
-/* The mask over the directory `host` ("/" but for tests). */
+/* The mask over the host's own root. */
+int source_host(struct cache *cache, const struct cache_source *source, cache_progress_fn *progress,
+                void *data, char ret_key[CACHE_KEY_LEN + 1], struct cupel_error *err);
+/* The same over the directory `host`, which tests make. */
 int source_host_mask(struct cache *cache, int host, cache_progress_fn *progress, void *data,
                      char ret_key[CACHE_KEY_LEN + 1], struct cupel_error *err);
 

@@ -6,7 +6,7 @@
 #include "rootfs-cache/store/flatten.h"
 
 #include "rootfs-cache/confined/child.h"
-#include "rootfs-cache/sources/sources.h"
+#include "rootfs-cache/store/cache_root.h"
 #include "rootfs-cache/store/digest.h"
 #include "rootfs-cache/store/names.h"
 
@@ -87,7 +87,7 @@ static int replace(struct cache *cache, struct cache_root *root, size_t first, c
         base_closep(&root->pin[first + i]);
     }
     root->n_layers = first;
-    r = source_add_layer(cache, key, root, err);
+    r = cache_root_add_layer(cache, key, root, err);
     if (r < 0)
         return r;
     r = names_drop_keys(cache, (const char(*)[CACHE_KEY_LEN + 1]) merged, n, NULL);

@@ -2,7 +2,6 @@
 #include "rootfs-cache/store/names.h"
 
 #include "rootfs-cache/confined/config.h"
-#include "rootfs-cache/sources/sources.h"
 
 #include <string.h>
 

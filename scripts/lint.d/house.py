@@ -21,7 +21,7 @@ ROOMS = {
         "may": ["base", "rootfs-cache"],
     },
     "rootfs-cache/store": {
-        "public": ["digest.h", "flatten.h", "merge.h", "names.h", "record.h", "store.h"],
+        "public": ["cache_root.h", "digest.h", "flatten.h", "merge.h", "names.h", "record.h", "store.h"],
         "may": ["base", "rootfs-cache", "rootfs-cache/confined"],
     },
     "rootfs-cache/sources": {
@@ -107,7 +107,7 @@ CONFINED_HEADERS = ["archive.h", "archive_entry.h", "zlib.h"]
 
 # Files of that room outside of CONFINED that may read JSON, and whose JSON that is.
 JSON_READERS = {
-    "rootfs-cache/cache.c": "an image's configuration as the confined child has answered it and the store has kept it",
+    "rootfs-cache/store/cache_root.c": "an image's configuration as the confined child has answered it and the store has kept it",
     "rootfs-cache/sources/derived_root.c": "the store's own records",
     "rootfs-cache/store/gc.c": "the store's own records",
     "rootfs-cache/store/listing.c": "the store's own records",

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cache_root: private to rootfs-cache. A root as it is put together of finished layers. */
+#pragma once
+
+#include "rootfs-cache/store/store.h"
+
+/* The layer was removed by somebody meanwhile: begin again. */
+#define CACHE_ROOT_GONE (-ESTALE)
+/* Opens the finished layer as the root's next one. CACHE_ROOT_GONE: the store has none. */
+int cache_root_add_layer(struct cache *cache, const char *key, struct cache_root *root,
+                         struct cupel_error *err);
+/* Makes the text of cache_config_text the root's. */
+int cache_root_take_config(const char *text, struct cache_root *root, struct cupel_error *err);
