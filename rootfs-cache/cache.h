@@ -12,6 +12,8 @@
 struct cache;
 struct packages;
 
+#define CACHE_KEY_LEN 64 /* hex digits of a SHA-256: of a layer's key, or of a digest */
+
 enum cache_source_kind {
     CACHE_HOST,
     CACHE_SCRATCH,
@@ -77,9 +79,9 @@ struct cache_root {
     int layer[CACHE_LAYERS_MAX];
     int pin[CACHE_LAYERS_MAX]; /* of each layer, or -EBADF */
     size_t n_layers;
-    char key[CACHE_LAYERS_MAX][65]; /* of each layer, or "" */
-    char digest[65];                /* of the image's manifest, or "" */
-    struct cache_config *config;    /* what an image says of its processes; NULL without one */
+    char key[CACHE_LAYERS_MAX][CACHE_KEY_LEN + 1]; /* of each layer, or "" */
+    char digest[CACHE_KEY_LEN + 1];                /* of the image's manifest, or "" */
+    struct cache_config *config; /* what an image says of its processes; NULL without one */
 };
 #define CACHE_ROOT_INIT                                                                            \
     {                                                                                              \
@@ -190,16 +192,16 @@ int cache_derive(struct cache *cache, const struct cache_recipe *recipe,
                  struct cupel_error *err);
 /* For a recipe's texts: a file or directory of the host's, but for its times, and for what lies at
  * the path `without` in it (or NULL), which the command must then not see. */
-int cache_digest_path(struct cache *cache, const char *path, const char *without, char ret_hex[65],
-                      struct cupel_error *err);
+int cache_digest_path(struct cache *cache, const char *path, const char *without,
+                      char ret_hex[CACHE_KEY_LEN + 1], struct cupel_error *err);
 
 /* ---- what `cupel rootfs` does with the store
  * ----------------------------------------------------------------------
  */
 
 struct cache_entry {
-    char key[65]; /* of its layer, or the topmost of several */
-    char *name;   /* imported name, or NULL: a layer that is of none */
+    char key[CACHE_KEY_LEN + 1]; /* of its layer, or the topmost of several */
+    char *name;                  /* imported name, or NULL: a layer that is of none */
     /* "tar", "image", "layer", "directory", "bundle", "debian", "derived", "mask", "scratch" */
     char *kind;
     char *source; /* as it was given */
@@ -223,7 +225,8 @@ int cache_each_pin_holder(struct cache *cache, cache_holder_fn *fn, void *data,
                           struct cupel_error *err);
 /* What `what` means: an imported name, a key, or a prefix of at least four digits that fits only
  * one key. The key of the layer, of several the topmost. */
-int cache_find(struct cache *cache, const char *what, char ret_key[65], struct cupel_error *err);
+int cache_find(struct cache *cache, const char *what, char ret_key[CACHE_KEY_LEN + 1],
+               struct cupel_error *err);
 /* All of its layers' keys, top first, as cache_root_keys gives them (malloc'ed). */
 int cache_find_keys(struct cache *cache, const char *what, char **ret_keys,
                     struct cupel_error *err);
@@ -250,7 +253,7 @@ enum cache_pulled { CACHE_PULLED_NEW, CACHE_PULLED_SAME, CACHE_PULLED_OTHER };
 /* Fetches what is not there yet of an image in a registry and stores it under its name; an earlier
  * meaning of the name is replaced. */
 int cache_pull(struct cache *cache, const struct cache_pull *pull, cache_progress_fn *progress,
-               void *data, enum cache_pulled *ret_what, char ret_digest[65],
+               void *data, enum cache_pulled *ret_what, char ret_digest[CACHE_KEY_LEN + 1],
                struct cupel_error *err);
 /* Each finding is told: what is wrong, and what to do. */
 typedef void cache_finding_fn(void *data, const char *finding);

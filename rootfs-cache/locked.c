@@ -1,9 +1,9 @@
 /* locked: what a root is, as an entry of a lock file, and making roots ready that must be what such
  * an entry says. Not responsible for the file (lockfile.c). */
+#include "rootfs-cache/confined/hash.h"
 #include "rootfs-cache/lockfile.h"
 #include "rootfs-cache/sources/packages.h"
 #include "rootfs-cache/sources/sources.h"
-#include "rootfs-cache/store/digest.h"
 #include "rootfs-cache/store/names.h"
 
 #include <string.h>
@@ -162,7 +162,7 @@ static void set_config(json_t *entry, const struct cache_root *root)
     cleanup_free char *text = root->digest[0] == '\0' ? cache_config_text(root->config) : NULL;
     char digest[CACHE_KEY_LEN + 1];
 
-    if (text != NULL && digest_bytes(text, strlen(text), digest) == 0)
+    if (text != NULL && hash_bytes(text, strlen(text), digest) == 0)
         set(entry, "config", digest);
 }
 
@@ -190,7 +190,7 @@ static int asked_of_derived(const struct cache_recipe *recipe, json_t **ret,
 
     while (recipe->texts[n] != NULL)
         n++;
-    r = digest_texts(recipe->texts, n, digest);
+    r = hash_texts(recipe->texts, n, digest);
     if (r < 0)
         return cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot compute a digest");
     *ret = json_object();

@@ -3,6 +3,7 @@
  * checked before anything is done with it. */
 #include "rootfs-cache/lockfile.h"
 
+#include "rootfs-cache/confined/hash.h"
 #include "rootfs-cache/sources/packages.h"
 
 #include <fcntl.h>
@@ -69,8 +70,7 @@ static bool is_text(const json_t *value)
 
 static bool is_digest(const char *text)
 {
-    return str_starts(text, "sha256:") && strlen(text) == 7 + 64 &&
-           strspn(text + 7, "0123456789abcdef") == 64;
+    return str_starts(text, "sha256:") && hash_is_hex(text + 7);
 }
 
 static char *check_packages(const json_t *value)

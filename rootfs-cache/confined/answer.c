@@ -2,7 +2,7 @@
 #include "rootfs-cache/confined/answer.h"
 
 #include "rootfs-cache/confined/config.h"
-#include "rootfs-cache/store/record.h"
+#include "rootfs-cache/confined/hash.h"
 
 #include <limits.h>
 #include <string.h>
@@ -104,7 +104,7 @@ static void take_digest(struct words *w, bool needed, char ret[CACHE_KEY_LEN + 1
 {
     const char *word = take(w);
 
-    w->bad |= !record_is_key(word) && (needed || *word != '\0');
+    w->bad |= !hash_is_hex(word) && (needed || *word != '\0');
     (void)snprintf(ret, CACHE_KEY_LEN + 1, "%s", w->bad ? "" : word);
 }
 

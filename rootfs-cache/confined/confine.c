@@ -13,7 +13,7 @@
  * tables from the clock). */
 #include "rootfs-cache/confined/confine.h"
 
-#include "rootfs-cache/store/digest.h"
+#include "rootfs-cache/confined/hash.h"
 
 #include <fcntl.h>
 #include <jansson.h>
@@ -207,7 +207,7 @@ static int warm_up(enum confine_kind kind)
     if (kind == CONFINE_TREE)
         return 0;
     json_object_seed(0);
-    return digest_bytes("", 0, hex);
+    return hash_bytes("", 0, hex);
 }
 
 int confine_begin(enum confine_kind kind, int place, pid_t parent)

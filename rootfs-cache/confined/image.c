@@ -1,9 +1,9 @@
 /* image: see image.h; in the confined child. Every document that is named by a digest is compared
  * with it, size first, before it is parsed. */
+#include "rootfs-cache/confined/hash.h"
 #include "rootfs-cache/confined/reading.h"
 
 #include "rootfs-cache/confined/config.h"
-#include "rootfs-cache/store/digest.h"
 
 #include <string.h>
 #include <sys/utsname.h>
@@ -79,7 +79,7 @@ static int check_digest(const struct reading *r, const char *name, const char *t
                         const char *digest)
 {
     char got[CACHE_KEY_LEN + 1];
-    int e = digest_bytes(text, len, got);
+    int e = hash_bytes(text, len, got);
 
     if (e < 0)
         return cupel_error_set(r->err, CUPEL_ERROR_HARNESS, e, "cannot compute a digest");
@@ -95,8 +95,7 @@ static int read_descriptor(const struct reading *r, const json_t *d, const char 
 
     if (digest == NULL || !json_is_integer(size) || json_integer_value(size) < 0)
         return image_wrong(r, "its %s has no digest or no size", what);
-    if (!str_starts(digest, "sha256:") || strlen(digest) != 7 + CACHE_KEY_LEN ||
-        strspn(digest + 7, "0123456789abcdef") != CACHE_KEY_LEN)
+    if (!str_starts(digest, "sha256:") || !hash_is_hex(digest + 7))
         return image_wrong(r, "its %s has the digest '%.100s': only sha256 is known", what, digest);
     memcpy(ret_hex, digest + 7, CACHE_KEY_LEN + 1);
     *ret_size = (uint64_t)json_integer_value(size);
@@ -341,7 +340,7 @@ static int read_docker_entry(const struct reading *r, const json_t *entry, struc
         return e;
     digest_in_name(config, image->digest);
     e = image->digest[0] != '\0' ? check_digest(r, config, text, len, image->digest)
-                                 : digest_bytes(text, len, image->digest);
+                                 : hash_bytes(text, len, image->digest);
     return e < 0 ? e : read_config(r, text, len, image);
 }
 
@@ -392,7 +391,7 @@ static int read_flat(struct reading *r, json_t **document, const char *text, siz
                      struct image *image)
 {
     const char *wanted = r->wanted->reference;
-    int e = digest_bytes(text, len, image->digest);
+    int e = hash_bytes(text, len, image->digest);
 
     if (e < 0)
         return cupel_error_set(r->err, CUPEL_ERROR_HARNESS, e, "cannot compute a digest");

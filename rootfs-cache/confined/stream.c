@@ -4,6 +4,7 @@
 #include "rootfs-cache/confined/stream.h"
 
 #include "rootfs-cache/confined/filetype.h"
+#include "rootfs-cache/confined/hash.h"
 
 #include <string.h>
 
@@ -163,8 +164,7 @@ static int finish_digest(struct unpacker *u, EVP_MD_CTX *context, char ret_hex[S
 
     if (EVP_DigestFinal_ex(context, bytes, NULL) != 1)
         return unpacker_corrupt(u, "its digest cannot be computed");
-    for (size_t i = 0; i < 32; i++)
-        (void)snprintf(ret_hex + 2 * i, 3, "%02x", bytes[i]);
+    hash_hex(bytes, ret_hex);
     return 0;
 }
 

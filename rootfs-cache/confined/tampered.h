@@ -1,7 +1,7 @@
 /* tampered: private to rootfs-cache. Which files of a damaged layer somebody has changed. */
 #pragma once
 
-#include "rootfs-cache/store/store.h"
+#include "rootfs-cache/cache.h"
 
 /* "/etc/passwd, /bin and 3 more" (malloc'ed): what the file system says was changed after `since`,
  * as nobody changes a layer that is finished. NULL: nothing (then it is the disk), or all of it

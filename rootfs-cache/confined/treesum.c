@@ -3,6 +3,7 @@
 #include "rootfs-cache/confined/treesum.h"
 
 #include "rootfs-cache/confined/child.h"
+#include "rootfs-cache/confined/hash.h"
 #include "rootfs-cache/confined/holes.h"
 #include "rootfs-cache/confined/links.h"
 
@@ -278,16 +279,10 @@ int treesum_here(unsigned char ret_digest[32], struct cupel_error *err)
     return sum_current(FORM_NOW, NULL, ret_digest, err);
 }
 
-static void hex_of(const unsigned char digest[32], char ret_hex[CACHE_KEY_LEN + 1])
-{
-    for (size_t i = 0; i < 32; i++)
-        (void)snprintf(ret_hex + 2 * i, 3, "%02x", digest[i]);
-}
-
 void treesum_text(const unsigned char digest[32], char ret_text[TREESUM_TEXT_SIZE])
 {
     memcpy(ret_text, TREESUM_NOW, strlen(TREESUM_NOW));
-    hex_of(digest, ret_text + strlen(TREESUM_NOW));
+    hash_hex(digest, ret_text + strlen(TREESUM_NOW));
 }
 
 struct order {
@@ -346,7 +341,7 @@ int treesum_compare(int tree, int keep, const char *recorded, bool *ret_same,
 
     if (r < 0)
         return r;
-    hex_of(digest, hex);
+    hash_hex(digest, hex);
     *ret_same = str_eq(hex, now ? recorded + strlen(TREESUM_NOW) : recorded);
     return 0;
 }
@@ -358,6 +353,6 @@ int treesum_untimed(int tree, const char *without, char ret_hex[CACHE_KEY_LEN + 
     int r = sum(tree, -EBADF, (struct order){FORM_UNTIMED, without}, digest, err);
 
     if (r == 0)
-        hex_of(digest, ret_hex);
+        hash_hex(digest, ret_hex);
     return r;
 }

@@ -1,7 +1,7 @@
 /* treesum: private to rootfs-cache. One digest of all that a tree is. */
 #pragma once
 
-#include "rootfs-cache/store/store.h"
+#include "rootfs-cache/cache.h"
 
 /* What a layer is noted to be like: which form of digest, and the digest. Layers of the first form,
  * which had no word for it, hashed holes as the zeros that they read as. */

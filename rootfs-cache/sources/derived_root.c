@@ -2,6 +2,7 @@
  * by that root and all that decides what is written. Who writes it, and how, is not known here: the
  * tree is as hostile as any archive, and copied by a confined child. */
 #include "rootfs-cache/confined/child.h"
+#include "rootfs-cache/confined/hash.h"
 #include "rootfs-cache/confined/treesum.h"
 #include "rootfs-cache/sources/sources.h"
 #include "rootfs-cache/store/cache_root.h"
@@ -172,7 +173,7 @@ int cache_digest_path(struct cache *cache, const char *path, const char *without
     r = digest_file(cache, fd, content);
     (void)snprintf(mode, sizeof(mode), "%o", (unsigned)st.st_mode);
     if (r == 0)
-        r = digest_texts((const char *[]){mode, content}, 2, ret_hex);
+        r = hash_texts((const char *[]){mode, content}, 2, ret_hex);
     if (r == -EINTR)
         return cupel_error_set(err, CUPEL_ERROR_INTERRUPTED, 0, "interrupted before '%s' was read",
                                path);

@@ -2,7 +2,7 @@
  * descriptors; what the child says is checked (answer.c), and what can be computed here is not
  * asked. Not responsible for what the documents mean (image.c). */
 #include "rootfs-cache/confined/answer.h"
-#include "rootfs-cache/store/digest.h"
+#include "rootfs-cache/confined/hash.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -47,7 +47,7 @@ int image_chain(struct image *image)
             continue;
         }
         text = xasprintf("sha256:%s sha256:%s", image->layers[i - 1].chain_id, l->diff_id);
-        r = digest_bytes(text, strlen(text), l->chain_id);
+        r = hash_bytes(text, strlen(text), l->chain_id);
         if (r < 0)
             return r;
     }

@@ -4,6 +4,7 @@
 #include "rootfs-cache/confined/answer.h"
 #include "rootfs-cache/confined/config.h"
 #include "rootfs-cache/confined/document.h"
+#include "rootfs-cache/confined/hash.h"
 #include "rootfs-cache/store/record.h"
 
 #include <dirent.h>
@@ -38,7 +39,7 @@ static const char *digits_of(const json_t *value)
 {
     const char *text = json_string_value(value);
 
-    return text != NULL && str_starts(text, "sha256:") && record_is_key(text + 7) ? text + 7 : "";
+    return text != NULL && str_starts(text, "sha256:") && hash_is_hex(text + 7) ? text + 7 : "";
 }
 
 static bool fill(const json_t *blobs, const json_t *ids, struct image *image)
@@ -135,7 +136,7 @@ static void keep_whole(int place)
         struct stat st;
 
         if (e->d_name[0] != '.' &&
-            (!record_is_key(e->d_name) || fstatat(fd, e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+            (!hash_is_hex(e->d_name) || fstatat(fd, e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
              !S_ISREG(st.st_mode) || st.st_size == 0))
             (void)file_remove_tree_at(fd, e->d_name);
     }

@@ -1,6 +1,7 @@
 /* skopeo: source: an image in a registry. skopeo speaks to the registry, with the credentials,
  * certificates and mirrors that are configured for it; what comes is an OCI layout, and goes the
  * way of one (oci.c). Not responsible for what is in an image. */
+#include "rootfs-cache/confined/hash.h"
 #include "rootfs-cache/sources/patience.h"
 #include "rootfs-cache/sources/remote.h"
 #include "rootfs-cache/sources/sources.h"
@@ -321,7 +322,7 @@ static int split_reference(struct fetch *f)
         f->name[tag - f->name] = '\0';
     if (at == NULL)
         return 0;
-    if (!str_starts(at, "@sha256:") || !record_is_key(at + strlen("@sha256:"))) {
+    if (!str_starts(at, "@sha256:") || !hash_is_hex(at + strlen("@sha256:"))) {
         (void)cupel_error_set(f->err, CUPEL_ERROR_INPUT, 0,
                               "the image '%s' of root '%s': only sha256 digests are known",
                               f->source->image, f->source->name);
@@ -350,7 +351,7 @@ static int resolve_tag(struct fetch *f)
         return r;
     r = file_read_fd(out, MANIFEST_MAX, &text, &length);
     if (r == 0)
-        r = digest_bytes(text, length, f->digest);
+        r = hash_bytes(text, length, f->digest);
     return r < 0 ? cupel_error_set(f->err, CUPEL_ERROR_HARNESS, r,
                                    "cannot read the manifest of '%s'", f->source->image)
                  : 0;

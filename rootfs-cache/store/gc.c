@@ -1,5 +1,6 @@
 /* gc: what nobody needs any more goes, the longest unused first. What a run uses, an imported name
  * stands for or a kept failure lies over stays. */
+#include "rootfs-cache/confined/hash.h"
 #include "rootfs-cache/store/names.h"
 
 #include <jansson.h>
@@ -60,7 +61,7 @@ static int add_bytes(struct cache *cache, const char *key, void *data)
 {
     cleanup_free char *text = NULL;
     uint64_t *total = data;
-    json_t *o = record_is_key(key) && names_layer_info(cache, key, &text) == 0
+    json_t *o = hash_is_hex(key) && names_layer_info(cache, key, &text) == 0
                     ? json_loads(text, 0, NULL)
                     : NULL;
 

@@ -1,6 +1,7 @@
 /* holders: which processes have a layer pinned, by the kernel's own list of locks, /proc/locks
  * (proc_locks(5)): a flock is listed under the process that took it, and as long as any process has
  * it. */
+#include "rootfs-cache/confined/hash.h"
 #include "rootfs-cache/store/record.h"
 
 #include <fcntl.h>
@@ -25,7 +26,7 @@ static int add_pin(struct cache *cache, const char *key, void *data)
     struct pins *pins = data;
     struct stat st;
 
-    if (!record_is_key(key) || fstatat(cache->dir, path, &st, AT_SYMLINK_NOFOLLOW) < 0)
+    if (!hash_is_hex(key) || fstatat(cache->dir, path, &st, AT_SYMLINK_NOFOLLOW) < 0)
         return 0;
     pins->list = xrealloc(pins->list, (pins->n + 1) * sizeof(*pins->list));
     pins->list[pins->n] = (struct pin){.dev = st.st_dev, .ino = st.st_ino};

@@ -1,4 +1,5 @@
 /* listing: everything in the store, with what it takes and who has it. Changes nothing. */
+#include "rootfs-cache/confined/hash.h"
 #include "rootfs-cache/store/names.h"
 
 #include <fcntl.h>
@@ -42,7 +43,7 @@ static int add_layer(struct cache *cache, const char *key, void *data)
     struct stat st;
     json_t *o;
 
-    if (!record_is_key(key) || fstatat(cache->dir, pin_path, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+    if (!hash_is_hex(key) || fstatat(cache->dir, pin_path, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
         names_layer_info(cache, key, &text) < 0)
         return 0; /* removed meanwhile */
     o = json_loads(text, 0, NULL);

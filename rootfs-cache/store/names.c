@@ -2,6 +2,7 @@
 #include "rootfs-cache/store/names.h"
 
 #include "rootfs-cache/confined/config.h"
+#include "rootfs-cache/confined/hash.h"
 
 #include <string.h>
 
@@ -57,7 +58,7 @@ static int match_layer(struct cache *cache, const char *key, void *data)
     struct search *s = data;
 
     (void)cache;
-    if (record_is_key(key) && str_starts(key, s->prefix)) {
+    if (hash_is_hex(key) && str_starts(key, s->prefix)) {
         memcpy(s->key, key, sizeof(s->key));
         s->found++;
     }

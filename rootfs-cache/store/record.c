@@ -2,16 +2,12 @@
 #include "rootfs-cache/store/record.h"
 
 #include "rootfs-cache/confined/config.h"
+#include "rootfs-cache/confined/hash.h"
 
 #include <dirent.h>
 #include <string.h>
 
 #define RECORD_MAX ((size_t)16 << 20)
-
-bool record_is_key(const char *s)
-{
-    return strlen(s) == CACHE_KEY_LEN && strspn(s, "0123456789abcdef") == CACHE_KEY_LEN;
-}
 
 void record_free(struct record *record)
 {
@@ -45,7 +41,7 @@ static int from_json(const json_t *o, struct record *record)
     {
         const char *key = json_string_value(layer);
 
-        if (key == NULL || !record_is_key(key))
+        if (key == NULL || !hash_is_hex(key))
             return -EBADMSG;
         memcpy(record->key[record->n++], key, CACHE_KEY_LEN + 1);
     }
@@ -74,7 +70,7 @@ int record_read(const struct cache *cache, const char *path, struct record *ret)
         json_decref(o);
     } else { /* of cupel before images: the key of the only layer */
         text[strcspn(text, "\n")] = '\0';
-        r = record_is_key(text) ? 0 : -EBADMSG;
+        r = hash_is_hex(text) ? 0 : -EBADMSG;
         if (r == 0)
             memcpy(record.key[record.n++], text, CACHE_KEY_LEN + 1);
     }

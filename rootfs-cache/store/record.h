@@ -30,5 +30,3 @@ bool record_has(const struct record *record, const char *key);
  * stops at a negative result. */
 typedef int place_fn(struct cache *cache, const char *name, void *data);
 int record_each(struct cache *cache, const char *place, place_fn *fn, void *data);
-
-bool record_is_key(const char *s);

@@ -9,6 +9,7 @@
 
 #include "base/interrupt.h"
 
+#include "rootfs-cache/confined/hash.h"
 #include "rootfs-cache/confined/treesum.h"
 
 #include <dirent.h>
@@ -27,11 +28,6 @@ static const char *const store_places[] = {"layers", "locks",  "tmp",     "runs"
 static const char cachedir_tag[] =
     "Signature: 8a477f597d28d172789f06886806bc55\n"
     "# This directory holds root filesystems cached by cupel; they can be made again.\n";
-
-static bool is_key(const char *s)
-{
-    return strlen(s) == CACHE_KEY_LEN && strspn(s, "0123456789abcdef") == CACHE_KEY_LEN;
-}
 
 int store_error(const struct cache *cache, struct cupel_error *err, int errnum, const char *what)
 {
@@ -105,7 +101,7 @@ static void sweep(const struct cache *cache, const char *place, time_t older)
         cleanup_close int lock = -EBADF;
         struct stat st;
 
-        if (!is_key(e->d_name) || fstatat(fd, e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+        if (!hash_is_hex(e->d_name) || fstatat(fd, e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
             now - st.st_mtime < older)
             continue;
         lock = lock_path(cache, e->d_name, LOCK_EX | LOCK_NB);

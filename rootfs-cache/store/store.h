@@ -5,8 +5,6 @@
 
 #include "rootfs-cache/cache.h"
 
-#define CACHE_KEY_LEN 64
-
 struct cache {
     char *path; /* absolute */
     int dir;

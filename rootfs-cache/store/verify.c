@@ -1,5 +1,6 @@
 /* verify: is the store as it was: every layer as when it was made, every name with all of its
  * layers. Repairing is taking out of the store what is not: whoever needs it makes it again. */
+#include "rootfs-cache/confined/hash.h"
 #include "rootfs-cache/confined/tampered.h"
 #include "rootfs-cache/confined/treesum.h"
 #include "rootfs-cache/store/names.h"
@@ -133,7 +134,7 @@ static int check_layer(struct cache *cache, const char *key, void *data)
     cleanup_free char *what = NULL;
     struct verify *v = data;
 
-    if (!record_is_key(key))
+    if (!hash_is_hex(key))
         return found(v, "layers/%s is no layer: remove it", key);
     v->done.checked++;
     what = check_opened(v, cache, key);

@@ -15,7 +15,7 @@ ROOMS = {
     # confined < store < sources < the outer room, whose cache.h has the types that all of them use.
     "rootfs-cache/confined": {
         "public": [
-            "answer.h", "child.h", "config.h", "document.h", "image.h", "recognise.h", "replicate.h", "tampered.h",
+            "answer.h", "child.h", "config.h", "document.h", "hash.h", "image.h", "recognise.h", "replicate.h", "tampered.h",
             "treesum.h", "unpack.h", "unpacker.h",
         ],
         "may": ["base", "rootfs-cache"],

@@ -23,7 +23,7 @@ int __wrap_contents_read(const struct contents *c, const char *name, size_t max,
 int __wrap_contents_find(const struct contents *c, const char *name, off_t *ret_offset,
                          uint64_t *ret_size);
 bool __wrap_contents_have(const struct contents *c, const char *name);
-int __wrap_digest_bytes(const void *data, size_t n, char ret_hex[CACHE_KEY_LEN + 1]);
+int __wrap_hash_bytes(const void *data, size_t n, char ret_hex[CACHE_KEY_LEN + 1]);
 
 static const char *document(const char *name)
 {
@@ -74,7 +74,7 @@ bool __wrap_contents_have(const struct contents *c, const char *name)
     return document(name) != NULL && *document(name) != '\0';
 }
 
-int __wrap_digest_bytes(const void *data, size_t n, char ret_hex[CACHE_KEY_LEN + 1])
+int __wrap_hash_bytes(const void *data, size_t n, char ret_hex[CACHE_KEY_LEN + 1])
 {
     (void)data;
     (void)n;

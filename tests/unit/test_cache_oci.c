@@ -1,7 +1,7 @@
 /* Images that are not as they should be, made entry by entry: one error that names what is wrong,
  * nothing visible in the store, nothing touched outside. */
+#include "rootfs-cache/confined/hash.h"
 #include "rootfs-cache/confined/unpack.h"
-#include "rootfs-cache/store/digest.h"
 #include "test_cache.h"
 
 #define ITEMS 6
@@ -32,7 +32,7 @@ static char *put_blob(const struct fixture *f, const char *text, size_t n,
 {
     cleanup_free char *name = NULL;
 
-    assert_int_equal(digest_bytes(text, n, ret_hex), 0);
+    assert_int_equal(hash_bytes(text, n, ret_hex), 0);
     name = xasprintf("blobs/sha256/%s", ret_hex);
     put(f, name, text, n);
     return xasprintf("\"digest\": \"sha256:%s\", \"size\": %zu", ret_hex, n);
@@ -55,7 +55,7 @@ static void make_image(const struct fixture *f, const struct item layers[][ITEMS
         make_tar(f->tar, layers[i], NULL);
         assert_int_equal(file_read_at(AT_FDCWD, f->tar, 64 << 20, &plain, &plain_len), 0);
         plain_len = cut != 0 && cut < plain_len ? cut : plain_len;
-        assert_int_equal(digest_bytes(plain, plain_len, diff), 0);
+        assert_int_equal(hash_bytes(plain, plain_len, diff), 0);
         if (filter != NULL)
             make_tar(f->tar, layers[i], filter);
         assert_int_equal(file_read_at(AT_FDCWD, f->tar, 64 << 20, &text, &len), 0);
