@@ -2,9 +2,11 @@
  * all. */
 #include "rootfs-cache/cache.h"
 
+#include "rootfs-cache/confined/export.h"
 #include "rootfs-cache/sources/sources.h"
 #include "rootfs-cache/store/cache_root.h"
 #include "rootfs-cache/store/flatten.h"
+#include "rootfs-cache/store/merge.h"
 #include "rootfs-cache/store/names.h"
 
 #include <fcntl.h>
@@ -97,5 +99,21 @@ int cache_prepare(struct cache *cache, const struct cache_source *source,
         cache_root_release(&root);
     else
         *ret_root = root;
+    return r;
+}
+
+int cache_export(struct cache *cache, const char *what, int fd, struct cupel_error *err)
+{
+    struct cache_source source = {.kind = CACHE_NAMED, .name = what};
+    struct cache_root root = CACHE_ROOT_INIT;
+    cleanup_close int tree = -EBADF;
+    int r = cache_prepare(cache, &source, NULL, NULL, &root, err);
+
+    if (r == 0) {
+        tree = r = merge_layers(&root, what, err);
+        if (r >= 0)
+            r = export_tree_to(tree, fd, root.pin[0], what, err);
+    }
+    cache_root_release(&root);
     return r;
 }

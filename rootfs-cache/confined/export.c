@@ -2,12 +2,13 @@
  * attributes kept, so that the same layer gives the same bytes. Runs in a confined child like
  * unpacking: the tree is as hostile as the archive was. Not responsible for the tar's own form
  * (tarwriter.c). */
+#include "rootfs-cache/confined/export.h"
+
 #include "rootfs-cache/confined/child.h"
 #include "rootfs-cache/confined/holes.h"
 #include "rootfs-cache/confined/links.h"
 #include "rootfs-cache/confined/tarwriter.h"
 #include "rootfs-cache/confined/unpacker.h"
-#include "rootfs-cache/store/merge.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -339,20 +340,4 @@ int export_tree_to(int tree, int fd, int keep, const char *what, struct cupel_er
         &(struct child_work){
             .fn = export_in_child, .what = work, .tree = tree, .fd = fd, .keep = keep},
         &counts, err);
-}
-
-int cache_export(struct cache *cache, const char *what, int fd, struct cupel_error *err)
-{
-    struct cache_source source = {.kind = CACHE_NAMED, .name = what};
-    struct cache_root root = CACHE_ROOT_INIT;
-    cleanup_close int tree = -EBADF;
-    int r = cache_prepare(cache, &source, NULL, NULL, &root, err);
-
-    if (r == 0) {
-        tree = r = merge_layers(&root, what, err);
-        if (r >= 0)
-            r = export_tree_to(tree, fd, root.pin[0], what, err);
-    }
-    cache_root_release(&root);
-    return r;
 }

@@ -2,10 +2,10 @@
  * (Documentation/filesystems/overlayfs.rst): of each name the topmost layer's counts, whiteouts
  * delete, opaque directories hide, other directories merge and are like the topmost. In the
  * confined child: no link is followed. Not responsible for the store (flatten.c). */
-#include "rootfs-cache/confined/child.h"
+#include "rootfs-cache/confined/merge_copy.h"
+
 #include "rootfs-cache/confined/links.h"
 #include "rootfs-cache/confined/replicate.h"
-#include "rootfs-cache/store/flatten.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -42,23 +42,23 @@ struct directory {
     size_t n_names;
 };
 
-static const char *task(const struct flat *f)
+static const char *task_of(const struct merge_copy_layers *layers)
 {
-    return f->layers->partial ? "copy a layer" : "merge layers";
+    return layers->partial ? "copy a layer" : "merge layers";
 }
 
 static int fail(struct flat *f, const char *path, int errnum)
 {
     if (errnum == -ENOSPC || errnum == -EDQUOT) {
         (void)cupel_error_set(f->err, CUPEL_ERROR_HARNESS, errnum,
-                              "cannot %s: the root cache's disk is full", task(f));
+                              "cannot %s: the root cache's disk is full", task_of(f->layers));
         cupel_error_hint(
             f->err, "free space, remove layers with `cupel rootfs remove`, or set CUPEL_CACHE to a "
                     "directory on a bigger disk");
         return errnum;
     }
-    return cupel_error_set(f->err, CUPEL_ERROR_HARNESS, errnum, "cannot %s, at '%.200s'", task(f),
-                           path);
+    return cupel_error_set(f->err, CUPEL_ERROR_HARNESS, errnum, "cannot %s, at '%.200s'",
+                           task_of(f->layers), path);
 }
 
 static void close_parts(struct directory *d)
@@ -186,8 +186,8 @@ static int count_bytes(struct flat *f, const char *path, const struct stat *st)
         f->counts->bytes <= BYTES_MAX)
         return 0;
     (void)cupel_error_set(f->err, CUPEL_ERROR_INPUT, 0,
-                          "refused to %s: with '%.200s' it holds more than %s", task(f), path,
-                          unit_format_size(BYTES_MAX, size));
+                          "refused to %s: with '%.200s' it holds more than %s", task_of(f->layers),
+                          path, unit_format_size(BYTES_MAX, size));
     cupel_error_hint(f->err, "files count as what they read as, holes included");
     return -EFBIG;
 }
@@ -311,13 +311,14 @@ static int merge(struct flat *f, const char *path, const size_t *parts, size_t n
     return r;
 }
 
-int merge_copy_make(const struct merge_copy_layers *layers, struct child_counts *counts,
-                    struct cupel_error *err)
+static int merge_in_child(void *arg, int fd, struct child_counts *counts, struct cupel_error *err)
 {
+    const struct merge_copy_layers *layers = arg;
     struct flat f = {.layers = layers, .counts = counts, .err = err};
     size_t *parts = xcalloc(layers->n, sizeof(*parts)), n = 0;
     int r;
 
+    (void)fd;
     while (n < layers->n) {
         cleanup_close int dir = openat(layers->layer[n], ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
@@ -330,4 +331,20 @@ int merge_copy_make(const struct merge_copy_layers *layers, struct child_counts 
     links_free(&f.links);
     free(parts);
     return r;
+}
+
+int merge_copy(const struct merge_copy_layers *layers, int tree, int keep,
+               struct child_counts *ret_counts, struct cupel_error *err)
+{
+    struct merge_copy_layers mine = *layers;
+    const struct child_work work = {.fn = merge_in_child,
+                                    .arg = &mine,
+                                    .what = task_of(layers),
+                                    .tree = tree,
+                                    .fd = -EBADF,
+                                    .keep = keep,
+                                    .more = mine.layer,
+                                    .n_more = mine.n};
+
+    return child_run(&work, ret_counts, err);
 }

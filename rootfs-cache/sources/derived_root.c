@@ -1,8 +1,8 @@
 /* derived_root: what somebody writes over a root becomes a layer of its own on top of it, addressed
  * by that root and all that decides what is written. Who writes it, and how, is not known here: the
  * tree is as hostile as any archive, and copied by a confined child. */
-#include "rootfs-cache/confined/child.h"
 #include "rootfs-cache/confined/hash.h"
+#include "rootfs-cache/confined/merge_copy.h"
 #include "rootfs-cache/confined/treesum.h"
 #include "rootfs-cache/sources/sources.h"
 #include "rootfs-cache/store/cache_root.h"
@@ -58,35 +58,18 @@ static int make_key(const struct cache *cache, const struct cache_recipe *recipe
     return digest_layer(cache, texts, n + 3, ret_key);
 }
 
-static int in_child(void *arg, int fd, struct child_counts *counts, struct cupel_error *err)
-{
-    (void)fd;
-    return merge_copy_make(arg, counts, err);
-}
-
 static int copy_tree(const struct cache_recipe *recipe, int tree, struct store_draft *draft,
                      struct cupel_error *err)
 {
     struct merge_copy_layers flat = {
         .layer = &tree, .n = 1, .partial = true, .without = recipe->without};
-    const struct child_work work = {.fn = in_child,
-                                    .arg = &flat,
-                                    .what = "copy a layer",
-                                    .tree = draft->tree,
-                                    .fd = -EBADF,
-                                    .keep = draft->lock,
-                                    .more = &tree,
-                                    .n_more = 1};
     struct child_counts counts = {0};
     char contents[CACHE_KEY_LEN + 1];
     struct store_info info = {.kind = "derived", .source = recipe->shown, .contents = contents};
-    int r = child_run(&work, &counts, err);
+    int r = merge_copy(&flat, draft->tree, draft->lock, &counts, err);
 
-    if (r == 0)
-        r = treesum_untimed(
-            draft->tree, NULL, contents,
-            /* what lock files have: a command that is run again leaves other times */
-            err);
+    if (r == 0) /* what lock files have: a command that is run again leaves other times */
+        r = treesum_untimed(draft->tree, NULL, contents, err);
     if (r < 0)
         return r;
     info.entries = counts.entries;

@@ -1,7 +1,7 @@
 /* directory: a copy of a directory becomes a layer, addressed by the digest of the tar that
  * exporting it makes. What is mounted in it is left out, and sockets. */
+#include "rootfs-cache/confined/export.h"
 #include "rootfs-cache/sources/sources.h"
-#include "rootfs-cache/store/merge.h"
 
 #include <fcntl.h>
 

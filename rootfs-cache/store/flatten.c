@@ -5,7 +5,7 @@
  * more than CACHE_STACK_MAX. */
 #include "rootfs-cache/store/flatten.h"
 
-#include "rootfs-cache/confined/child.h"
+#include "rootfs-cache/confined/merge_copy.h"
 #include "rootfs-cache/store/cache_root.h"
 #include "rootfs-cache/store/digest.h"
 #include "rootfs-cache/store/names.h"
@@ -33,12 +33,6 @@ int flatten_key(const struct cache *cache, const char *const *keys, size_t n,
     return digest_layer(cache, texts, n + 1, ret_key);
 }
 
-static int in_child(void *arg, int fd, struct child_counts *counts, struct cupel_error *err)
-{
-    (void)fd;
-    return merge_copy_make(arg, counts, err);
-}
-
 /* The layers from `first` on. */
 static int make(struct cache *cache, const struct cache_root *root, size_t first, const char *key,
                 const char *what, cache_progress_fn *progress, void *data, struct cupel_error *err)
@@ -57,15 +51,7 @@ static int make(struct cache *cache, const struct cache_root *root, size_t first
         return r < 0 ? r : 0;
     progress_say(progress, data, says);
     memcpy(layers, root->layer + first, flat.n * sizeof(*layers));
-    r = child_run(&(struct child_work){.fn = in_child,
-                                       .arg = &flat,
-                                       .what = "merge layers",
-                                       .tree = draft.tree,
-                                       .fd = -EBADF,
-                                       .keep = draft.lock,
-                                       .more = layers,
-                                       .n_more = flat.n},
-                  &counts, err);
+    r = merge_copy(&flat, draft.tree, draft.lock, &counts, err);
     if (r < 0)
         return r;
     info.entries = counts.entries;

@@ -13,18 +13,3 @@ int flatten_key(const struct cache *cache, const char *const *keys, size_t n,
 /* Does it where it is called for. What was merged is removed, unless somebody else has it. */
 int flatten_root(struct cache *cache, struct cache_root *root, const char *what,
                  cache_progress_fn *progress, void *data, struct cupel_error *err);
-
-/* In the confined child of flatten_root (merge_copy.c): makes the current directory what an overlay
- * of the layers, top first, would show. */
-struct merge_copy_layers {
-    int *layer;
-    size_t n;
-    /* one layer, which stays one: with its whiteouts and opaque directories, without devices and
-     * sockets */
-    bool partial;
-    /* partial: paths below its root that are left out, NULL-terminated; or NULL */
-    const char *const *without;
-};
-struct child_counts;
-int merge_copy_make(const struct merge_copy_layers *layers, struct child_counts *counts,
-                    struct cupel_error *err);

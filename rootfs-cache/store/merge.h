@@ -6,6 +6,3 @@
 /* A readable directory with all layers of the root, read-only. Needs the rights to mount when there
  * is more than one. */
 int merge_layers(const struct cache_root *root, const char *what, struct cupel_error *err);
-
-/* Writes the tree as a tar (pax, sorted by name) to fd. `keep` as for child_work. */
-int export_tree_to(int tree, int fd, int keep, const char *what, struct cupel_error *err);

@@ -15,8 +15,8 @@ ROOMS = {
     # confined < store < sources < the outer room, whose cache.h has the types that all of them use.
     "rootfs-cache/confined": {
         "public": [
-            "answer.h", "child.h", "config.h", "document.h", "hash.h", "image.h", "recognise.h", "replicate.h", "tampered.h",
-            "treesum.h", "unpack.h", "unpacker.h",
+            "answer.h", "blobs.h", "child.h", "config.h", "export.h", "hash.h", "image.h", "image_readers.h",
+            "merge_copy.h", "recognise.h", "replicate.h", "tampered.h", "treesum.h", "unpack.h",
         ],
         "may": ["base", "rootfs-cache"],
     },
@@ -25,7 +25,7 @@ ROOMS = {
         "may": ["base", "rootfs-cache", "rootfs-cache/confined"],
     },
     "rootfs-cache/sources": {
-        "public": ["packages.h", "sources.h"],
+        "public": ["inspect.h", "packages.h", "sources.h"],
         "may": ["base", "rootfs-cache", "rootfs-cache/confined", "rootfs-cache/store"],
     },
     "rootfs-cache": {
