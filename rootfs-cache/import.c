@@ -1,6 +1,6 @@
 /* import: a source, told by what is in it, is made a root and gets a name. Not responsible for how
  * any kind of source is unpacked. */
-#include "rootfs-cache/confined/recognise.h"
+#include "rootfs-cache/sources/inspect.h"
 #include "rootfs-cache/store/names.h"
 
 #include <fcntl.h>
@@ -62,7 +62,7 @@ int cache_import(struct cache *cache, const struct cache_import *import,
     int r = names_check(import->name, err);
 
     if (r == 0)
-        r = recognise(cache, import->path, &what, err);
+        r = inspect_source(cache, import->path, &what, err);
     if (r < 0)
         return r;
     if (what.form != FORM_IMAGE && (import->tag != NULL || import->platform != NULL))

@@ -67,14 +67,15 @@ static int decompress_in_child(void *arg, struct child *self, int fd, struct str
     return contents_decompress(fd, d->out, d->path, err);
 }
 
-/* A compressed image is rare: what `docker save | gzip` makes. All of it goes into an unlinked file
- * of the store. */
-static int decompress(struct cache *cache, struct blobs *b, struct cupel_error *err)
+bool blobs_is_compressed(const struct blobs *b)
+{
+    return b->archive && !contents_is_tar(b->fd);
+}
+
+int blobs_decompress(struct blobs *b, int place, int *out, struct cupel_error *err)
 {
     cleanup_free char *what = xasprintf("read the image '%s'", b->path), *nothing = NULL;
-    cleanup_close int out = openat(cache->dir, "tmp", O_RDWR | O_TMPFILE | O_CLOEXEC, 0600),
-                      place = openat(cache->dir, "tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    struct decompression d = {.path = b->path, .out = out};
+    struct decompression d = {.path = b->path, .out = *out};
     struct child_work work = {.reader = decompress_in_child,
                               .arg = &d,
                               .what = what,
@@ -85,22 +86,16 @@ static int decompress(struct cache *cache, struct blobs *b, struct cupel_error *
                               .n_more = 1,
                               .long_work = true};
     size_t length;
-    int r;
+    int r = child_read(&work, &nothing, &length, err);
 
-    if (out < 0 || place < 0)
-        return store_error(cache, err, errno, "make a file");
-    r = child_read(&work, &nothing, &length, err);
-    if (r == -ENOSPC || r == -EDQUOT)
-        return store_error(cache, err, r, "decompress an image");
     if (r < 0)
         return r;
     base_closep(&b->fd);
-    b->fd = steal_fd(&out);
+    b->fd = steal_fd(out);
     return 0;
 }
 
-int blobs_open(struct cache *cache, const char *path, const char *root, struct blobs **ret,
-               struct cupel_error *err)
+int blobs_open(const char *path, const char *root, struct blobs **ret, struct cupel_error *err)
 {
     _cleanup_(blobs_closep) struct blobs *b = xcalloc(1, sizeof(*b));
     struct stat st;
@@ -119,10 +114,8 @@ int blobs_open(struct cache *cache, const char *path, const char *root, struct b
         return cupel_error_set(err, CUPEL_ERROR_INPUT, 0,
                                "cannot use '%s' for root '%s': neither file nor directory", path,
                                root);
-    r = b->archive && !contents_is_tar(b->fd) ? decompress(cache, b, err) : 0;
-    if (r == 0)
-        *ret = steal_ptr(b);
-    return r;
+    *ret = steal_ptr(b);
+    return 0;
 }
 
 /* ---- its files ---- */

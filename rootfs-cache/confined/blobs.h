@@ -4,7 +4,7 @@
  * child. All of it is hostile. */
 #pragma once
 
-#include "rootfs-cache/store/store.h"
+#include "rootfs-cache/cache.h"
 
 struct blobs;
 
@@ -22,8 +22,13 @@ struct blob {
 void blob_close(struct blob *b);
 
 /* Opens the directory or archive `path`; `root` is whose source it is, for messages. */
-int blobs_open(struct cache *cache, const char *path, const char *root, struct blobs **ret,
-               struct cupel_error *err);
+int blobs_open(const char *path, const char *root, struct blobs **ret, struct cupel_error *err);
+/* Whether it is a compressed archive: nothing is found in it before blobs_decompress. */
+bool blobs_is_compressed(const struct blobs *b);
+/* Has a confined child, whose place is the directory `place`, write the tar that is in the archive
+ * to the file *out, which then takes the archive's place and is no more the caller's. -ENOSPC and
+ * -EDQUOT: there is no room for it. */
+int blobs_decompress(struct blobs *b, int place, int *out, struct cupel_error *err);
 void blobs_close(struct blobs *b);
 /* The absolute path, for messages. */
 const char *blobs_path(const struct blobs *b);

@@ -523,3 +523,24 @@ int image_read(const struct contents *contents, const struct image_wanted *wante
         *ret = image;
     return e;
 }
+
+/* config.md, "Layer ChainID": ChainID(L0) = DiffID(L0); ChainID(L0|…|Ln) =
+ * Digest(ChainID(L0|…|Ln-1) + " " + DiffID(Ln)). */
+int image_chain(struct image *image)
+{
+    for (size_t i = 0; i < image->n_layers; i++) {
+        struct image_layer *l = &image->layers[i];
+        cleanup_free char *text = NULL;
+        int r;
+
+        if (i == 0) {
+            memcpy(l->chain_id, l->diff_id, sizeof(l->chain_id));
+            continue;
+        }
+        text = xasprintf("sha256:%s sha256:%s", image->layers[i - 1].chain_id, l->diff_id);
+        r = hash_bytes(text, strlen(text), l->chain_id);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}

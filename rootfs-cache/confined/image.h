@@ -4,7 +4,6 @@
  * child. */
 #pragma once
 
-#include "rootfs-cache/confined/blobs.h"
 #include "rootfs-cache/confined/contents.h"
 
 struct image_layer {
@@ -33,9 +32,6 @@ struct image_wanted {
     const char *platform;  /* "linux/arm64[/v8]"; NULL: this machine's */
 };
 
-/* Has a confined child read what the image says of itself, and checks what the child says. */
-int image_inspect(struct cache *cache, const struct blobs *blobs, const struct image_wanted *wanted,
-                  struct image *ret, struct cupel_error *err);
 /* In the child. */
 int image_read(const struct contents *contents, const struct image_wanted *wanted,
                struct image *ret, struct cupel_error *err);

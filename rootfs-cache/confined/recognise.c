@@ -8,7 +8,6 @@
 #include "rootfs-cache/confined/document.h"
 #include "rootfs-cache/confined/unpacker.h"
 
-#include <fcntl.h>
 #include <jansson.h>
 #include <string.h>
 
@@ -25,7 +24,7 @@ void recognised_free(struct recognised *r)
     free(r->bundle_root);
     if (r->config != NULL)
         arena_free(r->config->arena);
-    *r = (struct recognised){0};
+    *r = (struct recognised){.directory = r->directory};
 }
 
 static void put_word(struct strbuf *reply, const char *word)
@@ -159,8 +158,8 @@ static enum form form_of_archive(int fd)
     return form_of(&s);
 }
 
-static int look_at_archive(void *arg, struct child *self, int fd, struct strbuf *reply,
-                           struct cupel_error *err)
+int recognise_archive(void *arg, struct child *self, int fd, struct strbuf *reply,
+                      struct cupel_error *err)
 {
     (void)arg;
     (void)self;
@@ -255,8 +254,8 @@ static bool is_old_save(struct child *self)
     return fd >= 0;
 }
 
-static int look_at_directory(void *arg, struct child *self, int fd, struct strbuf *reply,
-                             struct cupel_error *err)
+int recognise_directory(void *arg, struct child *self, int fd, struct strbuf *reply,
+                        struct cupel_error *err)
 {
     json_t *index = document(self, "index.json"), *manifest = document(self, "manifest.json"),
            *config = document(self, "config.json");
@@ -279,15 +278,15 @@ static int look_at_directory(void *arg, struct child *self, int fd, struct strbu
 
 /* ---- in the parent ---- */
 
-/* A word, and for a bundle the name of its root and its process. */
-static int take_reply(const char *reply, size_t length, bool directory, struct recognised *ret)
+int recognise_take(const char *reply, size_t length, struct recognised *ret)
 {
     size_t used = strlen(reply) + 1, form = 0;
+    int r;
 
     while (form < ARRAY_SIZE(form_words) && !str_eq(form_words[form], reply))
         form++;
     if (used > length || form == ARRAY_SIZE(form_words) ||
-        (form != FORM_IMAGE && (form == FORM_TAR) == directory))
+        (form != FORM_IMAGE && (form == FORM_TAR) == ret->directory))
         return -EBADMSG;
     ret->form = (enum form)form;
     if (form != FORM_BUNDLE)
@@ -296,47 +295,8 @@ static int take_reply(const char *reply, size_t length, bool directory, struct r
         return -EBADMSG;
     ret->bundle_root = xstrdup(reply + used);
     used += strlen(ret->bundle_root) + 1;
-    return answer_take_config(reply + used, length - used, &ret->config);
-}
-
-static int look(struct cache *cache, const char *path, int fd, bool directory,
-                struct recognised *ret, struct cupel_error *err)
-{
-    cleanup_close int nowhere = openat(cache->dir, "tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    cleanup_free char *what = xasprintf("read '%s'", path), *reply = NULL;
-    struct child_work work = {.reader = directory ? look_at_directory : look_at_archive,
-                              .arg = (void *)(uintptr_t)path,
-                              .what = what,
-                              .tree = nowhere,
-                              .fd = directory ? -EBADF : fd,
-                              .keep = -EBADF,
-                              .open = directory ? blobs_open_file : NULL,
-                              .open_data = &fd,
-                              .long_work = !directory};
-    size_t length;
-    int r;
-
-    if (nowhere < 0)
-        return store_error(cache, err, errno, "open a directory");
-    r = child_read(&work, &reply, &length, err);
-    if (r < 0)
-        return r;
-    r = take_reply(reply, length, directory, ret);
+    r = answer_take_config(reply + used, length - used, &ret->config);
     if (r < 0)
         recognised_free(ret);
-    return r < 0 ? cupel_error_set(err, CUPEL_ERROR_INPUT, r, "cannot %s", what) : 0;
-}
-
-int recognise(struct cache *cache, const char *path, struct recognised *ret,
-              struct cupel_error *err)
-{
-    cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-    struct stat st;
-
-    if (fd < 0 || fstat(fd, &st) < 0)
-        return cupel_error_set(err, CUPEL_ERROR_INPUT, errno, "cannot read '%s'", path);
-    if (!S_ISDIR(st.st_mode) && !S_ISREG(st.st_mode))
-        return cupel_error_set(err, CUPEL_ERROR_INPUT, 0,
-                               "cannot use '%s': it is neither file nor directory", path);
-    return look(cache, path, fd, S_ISDIR(st.st_mode), ret, err);
+    return r;
 }

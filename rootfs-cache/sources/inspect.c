@@ -1,57 +1,83 @@
-/* inspect: what an image says of itself, asked of a confined child that has nothing of it but
- * descriptors; what the child says is checked (answer.c), and what can be computed here is not
- * asked. Not responsible for what the documents mean (image.c). */
+/* inspect: what a source says of itself, asked of a confined child that has nothing of it but
+ * descriptors; what the child says is checked (answer.c, recognise.c), and what can be computed
+ * here is not asked. Not responsible for what the documents mean (image.c). */
+#include "rootfs-cache/sources/inspect.h"
+
 #include "rootfs-cache/confined/answer.h"
-#include "rootfs-cache/confined/hash.h"
+#include "rootfs-cache/confined/image_readers.h"
+#include "rootfs-cache/store/store.h"
 
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 
-struct inspection {
-    const struct image_wanted *wanted;
-    bool archive;
-};
+/* What is made of a reader's answer. A negative errno, and nothing in *ret: no reader says that. */
+typedef int take_fn(const char *reply, size_t length, void *ret);
 
-static int read_in_child(void *arg, struct child *self, int fd, struct strbuf *reply,
-                         struct cupel_error *err)
+/* Has a reader look, in a place where there is nothing to see, and takes its answer. `aim` is what
+ * cannot be done when that means nothing. */
+static int ask(struct cache *cache, struct child_work work, const char *aim, take_fn *take_answer,
+               void *ret, struct cupel_error *err)
 {
-    const struct inspection *what = arg;
-    struct contents *contents = NULL;
-    struct image image = {0};
-    int r = 0;
+    cleanup_close int nowhere = openat(cache->dir, "tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    cleanup_free char *reply = NULL;
+    size_t length;
+    int r;
 
-    if (what->archive)
-        r = contents_of_archive(fd, what->wanted->path, &contents, err);
+    if (nowhere < 0)
+        return store_error(cache, err, errno, "open a directory");
+    work.tree = nowhere;
+    work.keep = -EBADF;
+    r = child_read(&work, &reply, &length, err);
+    if (r < 0)
+        return r;
+    r = take_answer(reply, length, ret);
+    return r < 0 ? cupel_error_set(err, CUPEL_ERROR_INPUT, r, "cannot %s", aim) : 0;
+}
+
+/* ---- images ---- */
+
+static int take_image(const char *reply, size_t length, void *ret)
+{
+    struct image image = {0};
+    int r = answer_take_image(reply, length, &image);
+
+    if (r == 0)
+        r = image_chain(&image);
+    if (r < 0)
+        image_free(&image);
     else
-        contents = contents_of_directory(self);
-    if (r == 0)
-        r = image_read(contents, what->wanted, &image, err);
-    if (r == 0)
-        answer_put_image(reply, &image);
-    image_free(&image);
-    contents_free(contents);
+        *(struct image *)ret = image;
     return r;
 }
 
-/* config.md, "Layer ChainID": ChainID(L0) = DiffID(L0); ChainID(L0|…|Ln) =
- * Digest(ChainID(L0|…|Ln-1) + " " + DiffID(Ln)). */
-int image_chain(struct image *image)
+/* A compressed image is rare: what `docker save | gzip` makes. All of it goes into an unlinked file
+ * of the store. */
+static int decompress(struct cache *cache, struct blobs *blobs, struct cupel_error *err)
 {
-    for (size_t i = 0; i < image->n_layers; i++) {
-        struct image_layer *l = &image->layers[i];
-        cleanup_free char *text = NULL;
-        int r;
+    cleanup_close int out = openat(cache->dir, "tmp", O_RDWR | O_TMPFILE | O_CLOEXEC, 0600),
+                      place = openat(cache->dir, "tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int r;
 
-        if (i == 0) {
-            memcpy(l->chain_id, l->diff_id, sizeof(l->chain_id));
-            continue;
-        }
-        text = xasprintf("sha256:%s sha256:%s", image->layers[i - 1].chain_id, l->diff_id);
-        r = hash_bytes(text, strlen(text), l->chain_id);
-        if (r < 0)
-            return r;
-    }
-    return 0;
+    if (out < 0 || place < 0)
+        return store_error(cache, err, errno, "make a file");
+    r = blobs_decompress(blobs, place, &out, err);
+    return r == -ENOSPC || r == -EDQUOT ? store_error(cache, err, r, "decompress an image") : r;
+}
+
+int inspect_open(struct cache *cache, const char *path, const char *root, struct blobs **ret,
+                 struct cupel_error *err)
+{
+    struct blobs *blobs = NULL;
+    int r = blobs_open(path, root, &blobs, err);
+
+    if (r == 0 && blobs_is_compressed(blobs))
+        r = decompress(cache, blobs, err);
+    if (r < 0)
+        blobs_close(blobs);
+    else
+        *ret = blobs;
+    return r;
 }
 
 static void tell_notes(const struct image *image, const char *path)
@@ -63,39 +89,75 @@ static void tell_notes(const struct image *image, const char *path)
         log_warning("'%s': %s", path, line);
 }
 
-int image_inspect(struct cache *cache, const struct blobs *blobs, const struct image_wanted *wanted,
+int inspect_image(struct cache *cache, const struct blobs *blobs, const struct image_wanted *wanted,
                   struct image *ret, struct cupel_error *err)
 {
-    struct inspection inspection = {.wanted = wanted, .archive = blobs_is_archive(blobs)};
-    cleanup_free char *what = xasprintf("read the image '%s' for root '%s'", wanted->path,
-                                        wanted->root),
-                      *reply = NULL;
-    cleanup_close int nowhere = openat(cache->dir, "tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    int fd = blobs_fd(blobs), r;
-    struct child_work work = {.reader = read_in_child,
-                              .arg = &inspection,
-                              .what = what,
-                              .tree = nowhere,
-                              .fd = inspection.archive ? fd : -EBADF,
-                              .keep = -EBADF,
-                              .open = inspection.archive ? NULL : blobs_open_file,
-                              .open_data = &fd};
-    struct image image = {0};
-    size_t length;
+    struct image_files files = {.wanted = wanted, .archive = blobs_is_archive(blobs)};
+    cleanup_free char *what =
+        xasprintf("read the image '%s' for root '%s'", wanted->path, wanted->root);
+    int fd = blobs_fd(blobs);
+    const struct child_work work = {.reader = image_readers_files,
+                                    .arg = &files,
+                                    .what = what,
+                                    .fd = files.archive ? fd : -EBADF,
+                                    .open = files.archive ? NULL : blobs_open_file,
+                                    .open_data = &fd};
+    int r = ask(cache, work, what, take_image, ret, err);
 
-    if (nowhere < 0)
-        return store_error(cache, err, errno, "open a directory");
-    r = child_read(&work, &reply, &length, err);
-    if (r < 0)
-        return r;
-    r = answer_take_image(reply, length, &image);
     if (r == 0)
-        r = image_chain(&image);
-    if (r < 0) {
-        image_free(&image);
-        return cupel_error_set(err, CUPEL_ERROR_INPUT, r, "cannot %s", what);
-    }
-    tell_notes(&image, wanted->path);
-    *ret = image;
-    return 0;
+        tell_notes(ret, wanted->path);
+    return r;
+}
+
+int inspect_remote(struct cache *cache, const char *name, int summary, int config,
+                   struct image *ret, struct cupel_error *err)
+{
+    struct image_summary documents = {.name = name, .config = config};
+    cleanup_free char *aim = xasprintf("tell the layers of '%s'", name);
+    const struct child_work work = {.reader = image_readers_summary,
+                                    .arg = &documents,
+                                    .what = "read about an image",
+                                    .fd = summary,
+                                    .more = &documents.config,
+                                    .n_more = 1};
+
+    return ask(cache, work, aim, take_image, ret, err);
+}
+
+/* ---- anything ---- */
+
+static int take_recognised(const char *reply, size_t length, void *ret)
+{
+    return recognise_take(reply, length, ret);
+}
+
+static int look(struct cache *cache, const char *path, int fd, struct recognised *ret,
+                struct cupel_error *err)
+{
+    cleanup_free char *what = xasprintf("read '%s'", path);
+    const struct child_work work = {.reader =
+                                        ret->directory ? recognise_directory : recognise_archive,
+                                    .arg = (void *)(uintptr_t)path,
+                                    .what = what,
+                                    .fd = ret->directory ? -EBADF : fd,
+                                    .open = ret->directory ? blobs_open_file : NULL,
+                                    .open_data = &fd,
+                                    .long_work = !ret->directory};
+
+    return ask(cache, work, what, take_recognised, ret, err);
+}
+
+int inspect_source(struct cache *cache, const char *path, struct recognised *ret,
+                   struct cupel_error *err)
+{
+    cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    struct stat st;
+
+    if (fd < 0 || fstat(fd, &st) < 0)
+        return cupel_error_set(err, CUPEL_ERROR_INPUT, errno, "cannot read '%s'", path);
+    if (!S_ISDIR(st.st_mode) && !S_ISREG(st.st_mode))
+        return cupel_error_set(err, CUPEL_ERROR_INPUT, 0,
+                               "cannot use '%s': it is neither file nor directory", path);
+    *ret = (struct recognised){.directory = S_ISDIR(st.st_mode)};
+    return look(cache, path, fd, ret, err);
 }

@@ -1,6 +1,7 @@
 /* oci: an image becomes layers, one for each of its own, addressed by ChainID: what two images have
  * in common from the bottom up is unpacked once. */
 #include "rootfs-cache/confined/replicate.h"
+#include "rootfs-cache/sources/inspect.h"
 #include "rootfs-cache/sources/oci_layers.h"
 #include "rootfs-cache/sources/sources.h"
 #include "rootfs-cache/store/cache_root.h"
@@ -148,10 +149,10 @@ int source_oci(struct cache *cache, const struct cache_source *source, cache_pro
         .image = &image,
         .progress = progress,
         .data = data};
-    int r = blobs_open(cache, source->oci, source->name, &blobs, err);
+    int r = inspect_open(cache, source->oci, source->name, &blobs, err);
 
     if (r == 0)
-        r = image_inspect(cache, blobs, &wanted, &image, err);
+        r = inspect_image(cache, blobs, &wanted, &image, err);
     im.blobs = blobs;
     want_descriptors(image.n_layers);
     if (r == 0)

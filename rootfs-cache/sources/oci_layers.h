@@ -1,6 +1,7 @@
 /* oci_layers: private to rootfs-cache. An image's layers come into the store. */
 #pragma once
 
+#include "rootfs-cache/confined/blobs.h"
 #include "rootfs-cache/confined/image.h"
 #include "rootfs-cache/store/store.h"
 

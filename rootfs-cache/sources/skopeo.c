@@ -2,6 +2,7 @@
  * certificates and mirrors that are configured for it; what comes is an OCI layout, and goes the
  * way of one (oci.c). Not responsible for what is in an image. */
 #include "rootfs-cache/confined/hash.h"
+#include "rootfs-cache/sources/inspect.h"
 #include "rootfs-cache/sources/patience.h"
 #include "rootfs-cache/sources/remote.h"
 #include "rootfs-cache/sources/sources.h"
@@ -454,7 +455,7 @@ static int ask_for_layers(const struct fetch *f, struct image *ret)
     if (r == 0)
         r = inspect(f, (const char *const[]){"--config", "--raw", NULL}, arena, &config);
     if (r == 0)
-        r = remote_layers(f->cache, f->source->image, summary, config, ret, f->err);
+        r = inspect_remote(f->cache, f->source->image, summary, config, ret, f->err);
     arena_free(arena);
     return r;
 }
