@@ -156,6 +156,26 @@ static void forget_implied(struct layer *l, const char *path)
         }
 }
 
+/* Appends the parts of `path` to a path from the root. ".." stays within, as in a chroot. */
+static void walk_on(struct strbuf *from_root, const char *path)
+{
+    for (const char *p = path; *p != '\0'; p += strspn(p, "/")) {
+        size_t len = strcspn(p, "/");
+
+        if (len == 2 && p[0] == '.' && p[1] == '.') {
+            char *last = strrchr(from_root->data, '/');
+
+            from_root->len = last != NULL ? (size_t)(last - from_root->data) : 0;
+            from_root->data[from_root->len] = '\0';
+        } else if (len > 0 && !(len == 1 && p[0] == '.')) {
+            if (from_root->len > 0)
+                strbuf_adds(from_root, "/");
+            strbuf_add(from_root, p, len);
+        }
+        p += len;
+    }
+}
+
 /* `prefix` is a symbolic link beneath: what it and the `rest` of a name lead to, seen from the
  * root. */
 static int through_link(struct unpacker *u, const char *entry, int link, const char *prefix,
@@ -173,22 +193,7 @@ static int through_link(struct unpacker *u, const char *entry, int link, const c
         strbuf_addf(&whole, "%.*s/", (int)(slash - prefix), prefix);
     strbuf_addf(&whole, "%s/%s", target, rest);
     strbuf_adds(&clean, "");
-    /* ".." stays within, as in a chroot */
-    for (const char *p = whole.data; *p != '\0'; p += strspn(p, "/")) {
-        size_t len = strcspn(p, "/");
-
-        if (len == 2 && p[0] == '.' && p[1] == '.') {
-            char *last = strrchr(clean.data, '/');
-
-            clean.len = last != NULL ? (size_t)(last - clean.data) : 0;
-            clean.data[clean.len] = '\0';
-        } else if (len > 0 && !(len == 1 && p[0] == '.')) {
-            if (clean.len > 0)
-                strbuf_adds(&clean, "/");
-            strbuf_add(&clean, p, len);
-        }
-        p += len;
-    }
+    walk_on(&clean, whole.data);
     strbuf_free(ret);
     *ret = clean;
     clean = (struct strbuf){0};
@@ -202,57 +207,73 @@ int oci_layer_mark_opaque(struct unpacker *u, const char *entry, const char *pat
                : 0;
 }
 
-/* Makes the directories above `name` that no entry has made, as the layers beneath have them. */
+/* What is at `path` by now, in this layer or beneath. */
+enum oci_layer_seen {
+    SEEN_NOTHING,   /* or no directory, whose place the new one takes */
+    SEEN_HERE,      /* what is no directory is refused when the entry is written */
+    SEEN_DELETED,   /* by this layer: nothing of it beneath shows */
+    SEEN_LINK,      /* beneath; *ret_fd is it */
+    SEEN_DIRECTORY, /* beneath */
+};
+
+/* Looks; a whiteout is removed. Negative errno: u->err is filled. */
+static int see_parent(struct unpacker *u, const char *entry, const char *path, int *ret_fd)
+{
+    struct stat st;
+    int r;
+
+    if (fstatat(AT_FDCWD, path, &st, AT_SYMLINK_NOFOLLOW) == 0) {
+        if (!replicate_is_whiteout(&st))
+            return SEEN_HERE;
+        return unlink(path) < 0 ? unpacker_write_failed(u, entry, errno, NULL) : SEEN_DELETED;
+    }
+    r = oci_layer_find_beneath(u->layer, path, ret_fd, &st);
+    if (r < 0 && r != -ENOENT)
+        return unpacker_write_failed(u, entry, -r, NULL);
+    return r < 0                 ? SEEN_NOTHING
+           : S_ISLNK(st.st_mode) ? SEEN_LINK
+           : S_ISDIR(st.st_mode) ? SEEN_DIRECTORY
+                                 : SEEN_NOTHING;
+}
+
+static int make_parent(struct unpacker *u, const char *entry, const char *path,
+                       enum oci_layer_seen seen)
+{
+    if (mkdir(path, 0755) < 0)
+        return unpacker_write_failed(u, entry, errno, NULL);
+    if (seen == SEEN_DIRECTORY)
+        note_implied(u->layer, path);
+    return seen == SEEN_DELETED ? oci_layer_mark_opaque(u, entry, path) : 0;
+}
+
 int oci_layer_make_parents(struct unpacker *u, const char *entry, struct strbuf *name)
 {
+    const char *slash;
     size_t at = 0;
+    int links = 0, r = 0;
 
     if (regular_files_is_placed(u, name->data))
         return 0;
-    for (int links = 0;;) {
-        cleanup_free char *prefix = NULL;
+    while (r == 0 && (slash = strchr(name->data + at, '/')) != NULL) {
+        cleanup_free char *prefix = xasprintf("%.*s", (int)(slash - name->data), name->data);
         cleanup_close int beneath = -EBADF;
-        bool deleted = false;
-        const char *slash = strchr(name->data + at, '/');
-        struct stat st;
-        int r;
+        int seen = see_parent(u, entry, prefix, &beneath);
 
-        if (slash == NULL)
-            return 0;
-        prefix = xstrdup(name->data);
-        prefix[slash - name->data] = '\0';
-        at = (size_t)(slash - name->data) + 1;
-        if (fstatat(AT_FDCWD, prefix, &st, AT_SYMLINK_NOFOLLOW) == 0) {
-            if (!replicate_is_whiteout(&st))
-                continue; /* what else is no directory is refused when the entry is written */
-            if (unlink(prefix) < 0)
-                return unpacker_write_failed(u, entry, errno, NULL);
-            deleted = true; /* and made anew: nothing of it beneath shows */
-            r = -ENOENT;
-        } else {
-            r = oci_layer_find_beneath(u->layer, prefix, &beneath, &st);
-        }
-        if (r < 0 && r != -ENOENT)
-            return unpacker_write_failed(u, entry, -r, NULL);
-        if (r == 0 && S_ISLNK(st.st_mode)) {
+        at = strlen(prefix) + 1;
+        if (seen < 0)
+            return seen;
+        if (seen == SEEN_LINK) {
             cleanup_free char *rest = xstrdup(slash + 1);
 
             if (++links > LINKS_MAX)
                 return unpacker_refuse(u, entry, "leads through too many symbolic links");
             r = through_link(u, entry, beneath, prefix, rest, name);
-            if (r < 0)
-                return r;
             at = 0;
-            continue;
+        } else if (seen != SEEN_HERE) {
+            r = make_parent(u, entry, prefix, (enum oci_layer_seen)seen);
         }
-        if (mkdir(prefix, 0755) < 0)
-            return unpacker_write_failed(u, entry, errno, NULL);
-        if (r == 0 && S_ISDIR(st.st_mode))
-            note_implied(u->layer, prefix);
-        r = deleted ? oci_layer_mark_opaque(u, entry, prefix) : 0;
-        if (r < 0)
-            return r;
     }
+    return r;
 }
 
 /* ---- hard links to files beneath ---- */
