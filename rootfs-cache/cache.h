@@ -128,8 +128,7 @@ char *cache_config_text(const struct cache_config *config);
 void cache_root_release(struct cache_root *root);
 
 /* ---- lock files: what the roots of a job file were when they were locked (docs/rootfs-cache.md)
- * ----
- */
+ * ---- */
 
 /* cupel.lock beside the job file, read and checked as a whole; without one, everything is refused
  * by cache_prepare_locked. */
@@ -165,9 +164,7 @@ size_t cache_lockfile_compare(const struct cache_lockfile *lockfile, cache_lockf
 /* Replaces, atomically, what the lock file says of the job file by what was noted. */
 int cache_lockfile_write(const struct cache_lockfile *lockfile, struct cupel_error *err);
 
-/* ---- derived roots
- * --------------------------------------------------------------------------------------------------
- */
+/* ---- derived roots ---- */
 
 /* Makes what is missing: gives the tree (readable) that becomes the layer, in overlayfs' form
  * (`userxattr`), however hostile. The caller closes it; whoever else wants the same waits
@@ -195,9 +192,7 @@ int cache_derive(struct cache *cache, const struct cache_recipe *recipe,
 int cache_digest_path(struct cache *cache, const char *path, const char *without,
                       char ret_hex[CACHE_KEY_LEN + 1], struct cupel_error *err);
 
-/* ---- what `cupel rootfs` does with the store
- * ----------------------------------------------------------------------
- */
+/* ---- what `cupel rootfs` does with the store ---- */
 
 struct cache_entry {
     char key[CACHE_KEY_LEN + 1]; /* of its layer, or the topmost of several */

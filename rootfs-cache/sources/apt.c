@@ -54,9 +54,7 @@ static bool has_word(const char *list, const char *word)
     return false;
 }
 
-/* ---- deb822 (*.sources)
- * --------------------------------------------------------------------------------------------
- */
+/* ---- deb822 (*.sources) ---- */
 
 struct stanza {
     struct strbuf rest; /* fields passed on as they are */
@@ -124,9 +122,7 @@ static bool read_deb822(char *text, const char *suite, struct strbuf *out)
     return flush_stanza(&s, suite, out) || found;
 }
 
-/* ---- one line an entry (*.list)
- * ------------------------------------------------------------------------------------
- */
+/* ---- one line an entry (*.list) ---- */
 
 static void add_option(const char *option, struct strbuf *out)
 {
@@ -198,9 +194,7 @@ static bool read_list(char *text, const char *suite, struct strbuf *out)
     return found;
 }
 
-/* ---- the host's files
- * ----------------------------------------------------------------------------------------------
- */
+/* ---- the host's files ---- */
 
 static bool read_source_file(int dir, const char *name, const char *suite, struct strbuf *out)
 {

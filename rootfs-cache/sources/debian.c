@@ -102,9 +102,7 @@ struct bootstrap {
     struct packages installed;
 };
 
-/* ---- what is asked for
- * ---------------------------------------------------------------------------------------------
- */
+/* ---- what is asked for ---- */
 
 static bool is_plain(const char *word)
 {
@@ -204,9 +202,7 @@ static bool happens_to_be(const struct bootstrap *b, const char *key)
     return difference.len == 0;
 }
 
-/* ---- running mmdebstrap
- * --------------------------------------------------------------------------------------------
- */
+/* ---- running mmdebstrap ---- */
 
 static int write_configuration(struct bootstrap *b)
 {
@@ -434,9 +430,7 @@ static int run_mmdebstrap(struct bootstrap *b, struct cupel_error *err)
     return status == 0 ? 0 : bootstrap_failed(b, status, err);
 }
 
-/* ---- from mmdebstrap's tar to the layer
- * ----------------------------------------------------------------------------
- */
+/* ---- from mmdebstrap's tar to the layer ---- */
 
 static int unpack_root(struct bootstrap *b, struct child_counts *ret_counts,
                        struct cupel_error *err)

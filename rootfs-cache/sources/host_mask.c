@@ -103,9 +103,7 @@ static const char *const var_lib_visible[] = {"dpkg",
                                               "usb_modeswitch",
                                               NULL};
 
-/* ---- the plan
- * ------------------------------------------------------------------------------------------------------
- */
+/* ---- the plan ---- */
 
 static void plan_free(struct mask_plan *plan)
 {
@@ -363,9 +361,7 @@ static int plan_key(const struct cache *cache, const struct mask_plan *plan,
     return digest_layer(cache, (const char *[]){MASK_RECIPE, text.data}, 2, ret_key);
 }
 
-/* ---- the layer
- * -----------------------------------------------------------------------------------------------------
- */
+/* ---- the layer ---- */
 
 static int make_directory(int tree, const struct mask_entry *e)
 {

@@ -244,9 +244,7 @@ int cache_dirfd(const struct cache *cache)
     return cache->dir;
 }
 
-/* ---- finished layers
- * -----------------------------------------------------------------------------------------------
- */
+/* ---- finished layers ---- */
 
 /* True while `dir` is still what layers/KEY names: a remover may have been quicker than our pin. */
 static bool still_visible(const struct cache *cache, const char *path, int dir)
@@ -369,9 +367,7 @@ int store_remove_layer(struct cache *cache, const char *key, store_check_fn *che
     return file_remove_tree_at(cache->dir, to);
 }
 
-/* ---- layers in the making
- * ------------------------------------------------------------------------------------------
- */
+/* ---- layers in the making ---- */
 
 static int make_draft(struct store_draft *draft)
 {
