@@ -60,12 +60,6 @@ struct contents *contents_of_directory(struct child *self)
 
 /* ---- the index of a tar ---- */
 
-static void free_reader(struct archive **a)
-{
-    if (*a != NULL)
-        (void)archive_read_free(*a);
-}
-
 static int damaged(const char *path, const char *why, struct cupel_error *err)
 {
     (void)cupel_error_set(err, CUPEL_ERROR_INPUT, 0, "cannot read the image '%s': %s", path,
@@ -147,7 +141,7 @@ static int index_entry(struct contents *c, struct archive *a, struct archive_ent
 
 static int index_tar(struct contents *c, struct cupel_error *err)
 {
-    _cleanup_(free_reader) struct archive *a = archive_read_new();
+    _cleanup_(unpacker_free_reader) struct archive *a = archive_read_new();
     struct archive_entry *entry;
     struct stat st;
     int r;
@@ -358,7 +352,7 @@ int contents_decompress(int fd, int out, const char *path, struct cupel_error *e
 {
     _cleanup_(free_reading) struct reading reading = {.fd = fd, .block = xmalloc(BLOCK)};
     _cleanup_(gunzip_close) struct gunzip gunzip = {0};
-    _cleanup_(free_reader) struct archive *a = archive_read_new();
+    _cleanup_(unpacker_free_reader) struct archive *a = archive_read_new();
     struct archive_entry *entry;
     int r;
 

@@ -34,12 +34,6 @@ static void put_word(struct strbuf *reply, const char *word)
 
 /* ---- archives, in the child ---- */
 
-static void free_reader(struct archive **a)
-{
-    if (*a != NULL)
-        (void)archive_read_free(*a);
-}
-
 struct sighting {
     bool layout, index, manifest; /* there is such a document, and it is one of an image */
     bool damaged;                 /* one of them is no JSON */
@@ -122,7 +116,7 @@ static enum form form_of(const struct sighting *s)
  * (go-containerregistry's do). */
 static enum form form_of_archive(int fd)
 {
-    _cleanup_(free_reader) struct archive *a = archive_read_new();
+    _cleanup_(unpacker_free_reader) struct archive *a = archive_read_new();
     struct archive_entry *entry;
     struct sighting s = {0};
     bool early = true;

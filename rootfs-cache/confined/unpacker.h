@@ -1,5 +1,4 @@
-/* unpacker: private to unpack.c, regular_files.c, stream.c, attributes.c and oci_layer.c: an
- * unpacking in progress, in the confined child. */
+/* unpacker: private to confined/. An unpacking in progress, and what its files share. */
 #pragma once
 
 #include "rootfs-cache/confined/unpack.h"
@@ -48,15 +47,18 @@ struct unpacker {
     char *place_path;
 };
 
-/* Each fills u->err and returns a negative errno: an entry that may not be; an archive that is
- * damaged; a disk that refuses. */
+/* Each fills u->err and returns a negative errno: an entry that may not be; more than `what` in the
+ * archive; an archive that is damaged; a disk that refuses. */
 int unpacker_refuse(struct unpacker *u, const char *entry, const char *why);
+int unpacker_bomb(struct unpacker *u, const char *what);
 int unpacker_corrupt(struct unpacker *u, const char *why);
 int unpacker_write_failed(struct unpacker *u, const char *entry, int errnum, const char *why);
 /* "./a//b/./c/" -> "a/b/c"; the root itself -> ".". Returns what is wrong with the name, or NULL.
  */
 const char *unpacker_normalize(const char *name, struct strbuf *ret);
 void unpacker_support_filters(struct archive *a);
+/* For a cleanup attribute: of an archive that is read. */
+void unpacker_free_reader(struct archive **a);
 
 /* Copies the entry's content to `fd`, or to u->out where that is negative. */
 int unpacker_copy(struct unpacker *u, const char *name, int fd);
