@@ -69,27 +69,31 @@ static int drop_capabilities(const cap_value_t *kept, size_t n)
 /* ---- system calls ---- */
 
 // clang-format off
-/* Never needed for work on a tree: other processes, other programs, the network, and what has a history of holes. */
+/* Never needed for work on a tree: other processes, other programs, the network, and what has a
+ * history of holes. */
 static const char *const tree_refused[] = {
-    "open_by_handle_at", "name_to_handle_at", "execve", "execveat", "fork", "vfork", "ptrace", "process_vm_readv",
-    "process_vm_writev", "process_madvise", "pidfd_open", "pidfd_getfd", "pidfd_send_signal", "kill", "tkill", "kcmp",
-    "socket", "connect", "bind", "listen", "accept", "accept4", "mount", "umount2", "umount", "pivot_root", "chroot",
-    "move_mount", "open_tree", "fsopen", "fsconfig", "fsmount", "fspick", "mount_setattr", "unshare", "setns", "bpf",
-    "io_uring_setup", "io_uring_enter", "io_uring_register", "userfaultfd", "perf_event_open", "keyctl", "add_key",
-    "request_key", "personality", "modify_ldt", "init_module", "finit_module", "delete_module", "kexec_load",
-    "kexec_file_load", "reboot", "swapon", "swapoff", "quotactl", "quotactl_fd", "acct", "syslog", "sethostname",
-    "setdomainname", "settimeofday", "clock_settime", "adjtimex", "clock_adjtime", "iopl", "ioperm", "shmget",
-    "msgget", "semget", "mq_open", "memfd_secret", "vmsplice", "fanotify_init", "lookup_dcookie", "nfsservctl",
+    "open_by_handle_at", "name_to_handle_at", "execve", "execveat", "fork", "vfork", "ptrace",
+    "process_vm_readv", "process_vm_writev", "process_madvise", "pidfd_open", "pidfd_getfd",
+    "pidfd_send_signal", "kill", "tkill", "kcmp", "socket", "connect", "bind", "listen", "accept",
+    "accept4", "mount", "umount2", "umount", "pivot_root", "chroot", "move_mount", "open_tree",
+    "fsopen", "fsconfig", "fsmount", "fspick", "mount_setattr", "unshare", "setns", "bpf",
+    "io_uring_setup", "io_uring_enter", "io_uring_register", "userfaultfd", "perf_event_open",
+    "keyctl", "add_key", "request_key", "personality", "modify_ldt", "init_module", "finit_module",
+    "delete_module", "kexec_load", "kexec_file_load", "reboot", "swapon", "swapoff", "quotactl",
+    "quotactl_fd", "acct", "syslog", "sethostname", "setdomainname", "settimeofday",
+    "clock_settime", "adjtimex", "clock_adjtime", "iopl", "ioperm", "shmget", "msgget", "semget",
+    "mq_open", "memfd_secret", "vmsplice", "fanotify_init", "lookup_dcookie", "nfsservctl",
     "uselib", "ustat", "sysfs", "vhangup",
 };
 
-/* All that computing on descriptors takes. newfstatat is what newer libraries make of fstat(3): a path tells no more than that there
- * is such a file. */
+/* All that computing on descriptors takes. newfstatat is what newer libraries make of fstat(3): a
+ * path tells no more than that there is such a file. */
 static const char *const reader_allowed[] = {
-    "read", "readv", "pread64", "lseek", "_llseek", "fstat", "fstat64", "newfstatat", "close", "sendmsg", "recvmsg", "brk", "mmap",
-    "mmap2", "munmap", "mremap", "mprotect", "madvise", "futex", "futex_time64", "exit", "exit_group", "rt_sigreturn",
-    "sigreturn", "rt_sigprocmask", "uname", "sched_yield", "getpid", "gettid", "getrandom", "clock_gettime",
-    "clock_gettime64", "gettimeofday", "restart_syscall",
+    "read", "readv", "pread64", "lseek", "_llseek", "fstat", "fstat64", "newfstatat", "close",
+    "sendmsg", "recvmsg", "brk", "mmap", "mmap2", "munmap", "mremap", "mprotect", "madvise",
+    "futex", "futex_time64", "exit", "exit_group", "rt_sigreturn", "sigreturn", "rt_sigprocmask",
+    "uname", "sched_yield", "getpid", "gettid", "getrandom", "clock_gettime", "clock_gettime64",
+    "gettimeofday", "restart_syscall",
 };
 // clang-format on
 
