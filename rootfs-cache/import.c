@@ -1,6 +1,7 @@
 /* import: a source, told by what is in it, is made a root and gets a name. Not responsible for how
  * any kind of source is unpacked. */
 #include "rootfs-cache/sources/inspect.h"
+#include "rootfs-cache/sources/sources.h"
 #include "rootfs-cache/store/names.h"
 
 #include <fcntl.h>
@@ -27,12 +28,12 @@ static int open_bundle(const char *path, const char *name, char **ret_root, stru
     return 0;
 }
 
-static int store_name(struct cache *cache, const struct cache_import *import, enum form form,
-                      const struct cache_root *root, struct cupel_error *err)
+static int store_name(struct cache *cache, const struct cache_import *import,
+                      enum recognised_form form, const struct cache_root *root,
+                      struct cupel_error *err)
 {
     cleanup_free char *path = xasprintf("names/%s", import->name);
-    const char *slash = strrchr(import->path, '/');
-    const char *base = slash != NULL && slash[1] != '\0' ? slash + 1 : import->path;
+    const char *base = source_base_name(import->path);
     struct record record = RECORD_INIT;
     int r;
 

@@ -9,15 +9,9 @@
 #include <string.h>
 #include <sys/utsname.h>
 
-static void json_freep(json_t **j)
-{
-    json_decref(*j);
-}
-#define cleanup_json _cleanup_(json_freep)
-
 /* ---- what a root is ---- */
 
-static void set(json_t *entry, const char *key, const char *text)
+static void locked_set(json_t *entry, const char *key, const char *text)
 {
     json_t *value = text != NULL ? json_string(text) : NULL;
 
@@ -27,33 +21,33 @@ static void set(json_t *entry, const char *key, const char *text)
 
 /* Beneath the lock file's directory as from there; what is elsewhere is elsewhere on every machine.
  */
-static void set_path(json_t *entry, const char *key, const struct cache_lockfile *lockfile,
-                     const char *path)
+static void locked_set_path(json_t *entry, const char *key, const struct cache_lockfile *lockfile,
+                            const char *path)
 {
     size_t n = strlen(lockfile->dir);
 
     if (str_starts(path, lockfile->dir) && path[n] == '/')
         path += n + 1;
-    set(entry, key, path);
+    locked_set(entry, key, path);
 }
 
 /* Of what the machine decides where the job file leaves it open. */
-static void set_machine(json_t *entry, const struct cache_source *source)
+static void locked_set_machine(json_t *entry, const struct cache_source *source)
 {
     struct utsname machine;
 
-    set(entry, "platform", source->platform);
+    locked_set(entry, "platform", source->platform);
     if (source->platform == NULL && uname(&machine) == 0)
-        set(entry, "machine", machine.machine);
+        locked_set(entry, "machine", machine.machine);
 }
 
-static int by_text(const void *a, const void *b)
+static int locked_by_text(const void *a, const void *b)
 {
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
 /* Sorted, each once: as the bootstrap takes them. */
-static void set_packages(json_t *entry, const char *const *packages)
+static void locked_set_packages(json_t *entry, const char *const *packages)
 {
     json_t *list = json_array();
     const char **sorted;
@@ -64,7 +58,7 @@ static void set_packages(json_t *entry, const char *const *packages)
     sorted = xcalloc(n + 1, sizeof(*sorted));
     for (size_t i = 0; i < n; i++)
         sorted[i] = packages[i];
-    qsort(sorted, n, sizeof(*sorted), by_text);
+    qsort(sorted, n, sizeof(*sorted), locked_by_text);
     for (size_t i = 0; i < n; i++)
         if (i == 0 || !str_eq(sorted[i], sorted[i - 1]))
             (void)json_array_append_new(list, json_string(sorted[i]));
@@ -78,26 +72,26 @@ static json_t *asked_for(const struct cache_lockfile *lockfile, const struct cac
 
     switch (source->kind) {
     case CACHE_TAR:
-        set_path(entry, "tar", lockfile, source->tar);
+        locked_set_path(entry, "tar", lockfile, source->tar);
         if (source->strip > 0)
             (void)json_object_set_new(entry, "strip", json_sprintf("%u", source->strip));
         break;
     case CACHE_OCI:
-        set_path(entry, "oci", lockfile, source->oci);
-        set(entry, "tag", source->tag);
-        set(entry, "platform", source->platform);
+        locked_set_path(entry, "oci", lockfile, source->oci);
+        locked_set(entry, "tag", source->tag);
+        locked_set(entry, "platform", source->platform);
         break;
     case CACHE_IMAGE:
-        set(entry, "image", source->image);
-        set_machine(entry, source);
+        locked_set(entry, "image", source->image);
+        locked_set_machine(entry, source);
         break;
     case CACHE_DEBIAN:
-        set(entry, "debian", source->suite);
-        set_packages(entry, source->packages);
-        set_machine(entry, source);
+        locked_set(entry, "debian", source->suite);
+        locked_set_packages(entry, source->packages);
+        locked_set_machine(entry, source);
         break;
     case CACHE_NAMED:
-        set(entry, "imported", source->name);
+        locked_set(entry, "imported", source->name);
         break;
     case CACHE_HOST:
     case CACHE_SCRATCH:
@@ -163,7 +157,7 @@ static void set_config(json_t *entry, const struct cache_root *root)
     char digest[CACHE_KEY_LEN + 1];
 
     if (text != NULL && hash_bytes(text, strlen(text), digest) == 0)
-        set(entry, "config", digest);
+        locked_set(entry, "config", digest);
 }
 
 static int found_to_be(json_t *entry, const struct cache *cache, const struct cache_source *source,
@@ -194,8 +188,8 @@ static int asked_of_derived(const struct cache_recipe *recipe, json_t **ret,
     if (r < 0)
         return cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot compute a digest");
     *ret = json_object();
-    set(*ret, "from", recipe->from);
-    set(*ret, "recipe", digest);
+    locked_set(*ret, "from", recipe->from);
+    locked_set(*ret, "recipe", digest);
     return 0;
 }
 
@@ -244,8 +238,8 @@ static void hint_lock(const struct cache_lockfile *lockfile, const char *before,
     cupel_error_hint(err, "%scupel rootfs lock %s/%s", before, lockfile->dir, lockfile->job_file);
 }
 
-static int find_entry(const struct cache_lockfile *lockfile, const char *name, const json_t **ret,
-                      struct cupel_error *err)
+static int locked_find_entry(const struct cache_lockfile *lockfile, const char *name,
+                             const json_t **ret, struct cupel_error *err)
 {
     *ret = json_object_get(lockfile->had, name);
     if (*ret != NULL)
@@ -323,7 +317,7 @@ static int prepare_entry(struct cache *cache, const struct cache_lockfile *lockf
     struct cache_source narrowed = *source;
     cleanup_free char *image = NULL;
     const json_t *entry;
-    int r = find_entry(lockfile, name, &entry, err);
+    int r = locked_find_entry(lockfile, name, &entry, err);
 
     if (r == 0)
         r = check_asked(lockfile, name, entry, now, err);
@@ -371,7 +365,7 @@ int cache_derive_locked(struct cache *cache, const struct cache_lockfile *lockfi
     struct cache_root root = CACHE_ROOT_INIT;
     cleanup_json json_t *now = NULL;
     const json_t *entry;
-    int r = find_entry(lockfile, recipe->name, &entry, err);
+    int r = locked_find_entry(lockfile, recipe->name, &entry, err);
 
     if (r == 0)
         r = asked_of_derived(recipe, &now, err);

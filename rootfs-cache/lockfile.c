@@ -29,17 +29,11 @@ const struct lockfile_field lockfile_fields[] = {
 };
 const size_t lockfile_n_fields = ARRAY_SIZE(lockfile_fields);
 
-static void json_freep(json_t **j)
-{
-    json_decref(*j);
-}
-#define cleanup_json _cleanup_(json_freep)
-
 /* ---- reading ---- */
 
-static int damaged(const char *path, struct cupel_error *err, const char *fmt, ...)
+static int lockfile_damaged(const char *path, struct cupel_error *err, const char *fmt, ...)
     BASE_PRINTF(3, 4);
-static int damaged(const char *path, struct cupel_error *err, const char *fmt, ...)
+static int lockfile_damaged(const char *path, struct cupel_error *err, const char *fmt, ...)
 {
     cleanup_strbuf struct strbuf b = {0};
     va_list ap;
@@ -63,7 +57,7 @@ static const struct lockfile_field *find_field(const char *name)
 }
 
 /* A string without a NUL in it. */
-static bool is_text(const json_t *value)
+static bool lockfile_is_text(const json_t *value)
 {
     return json_is_string(value) && strlen(json_string_value(value)) == json_string_length(value);
 }
@@ -93,15 +87,16 @@ static char *check_value(const struct lockfile_field *field, const json_t *value
 
     switch (field->type) {
     case LOCKFILE_TEXT:
-        return is_text(value) ? NULL : xstrdup("is no text");
+        return lockfile_is_text(value) ? NULL : xstrdup("is no text");
     case LOCKFILE_DIGEST:
-        return is_text(value) && is_digest(json_string_value(value)) ? NULL
-                                                                     : xstrdup("is no digest");
+        return lockfile_is_text(value) && is_digest(json_string_value(value))
+                   ? NULL
+                   : xstrdup("is no digest");
     case LOCKFILE_TEXTS:
         if (!json_is_array(value))
             return xstrdup("is no list");
-        json_array_foreach(value, i,
-                           item) if (!is_text(item)) return xasprintf("has no text at %zu", i + 1);
+        json_array_foreach(value, i, item) if (!lockfile_is_text(item)) return xasprintf(
+            "has no text at %zu", i + 1);
         return NULL;
     case LOCKFILE_PACKAGES:
         return json_is_object(value) ? check_packages(value) : xstrdup("is no map");
@@ -130,11 +125,12 @@ static int check_kind(const char *path, const char *file, const char *name, cons
         n++;
         for (size_t k = 0; k < ARRAY_SIZE(kinds[i].with) && kinds[i].with[k] != NULL; k++)
             if (json_object_get(entry, kinds[i].with[k]) == NULL)
-                return damaged(path, err, ": files, '%s', '%s' has no '%s'", file, name,
-                               kinds[i].with[k]);
+                return lockfile_damaged(path, err, ": files, '%s', '%s' has no '%s'", file, name,
+                                        kinds[i].with[k]);
     }
     return n == 1 ? 0
-                  : damaged(path, err, ": files, '%s', '%s' does not have one source", file, name);
+                  : lockfile_damaged(path, err, ": files, '%s', '%s' does not have one source",
+                                     file, name);
 }
 
 static int check_root(const char *path, const char *file, const char *name, const json_t *entry,
@@ -144,7 +140,7 @@ static int check_root(const char *path, const char *file, const char *name, cons
     json_t *value;
 
     if (!json_is_object(entry))
-        return damaged(path, err, ": files, '%s', '%s' is no map", file, name);
+        return lockfile_damaged(path, err, ": files, '%s', '%s' is no map", file, name);
     json_object_foreach((json_t *)(uintptr_t)entry, key, value)
     {
         const struct lockfile_field *field = find_field(key);
@@ -152,7 +148,8 @@ static int check_root(const char *path, const char *file, const char *name, cons
             field != NULL ? check_value(field, value) : xstrdup("is nothing that cupel knows");
 
         if (wrong != NULL)
-            return damaged(path, err, ": files, '%s', '%s': '%.100s' %s", file, name, key, wrong);
+            return lockfile_damaged(path, err, ": files, '%s', '%s': '%.100s' %s", file, name, key,
+                                    wrong);
     }
     return check_kind(path, file, name, entry, err);
 }
@@ -165,7 +162,7 @@ static int check_files(const char *path, const json_t *files, struct cupel_error
     json_object_foreach((json_t *)(uintptr_t)files, file, roots)
     {
         if (!json_is_object(roots))
-            return damaged(path, err, ": files, '%s' is no map of roots", file);
+            return lockfile_damaged(path, err, ": files, '%s' is no map of roots", file);
         json_object_foreach(roots, name, entry)
         {
             int r = check_root(path, file, name, entry, err);
@@ -193,11 +190,11 @@ static int read_lockfile(int dir, const char *path, json_t **ret, struct cupel_e
         return cupel_error_set(err, CUPEL_ERROR_INPUT, r, "cannot read the lock file '%s'", path);
     all = json_loadb(text, length, JSON_REJECT_DUPLICATES, &where);
     if (all == NULL)
-        return damaged(path, err, ":%d:%d: this is no JSON: %s", where.line, where.column,
-                       where.text);
+        return lockfile_damaged(path, err, ":%d:%d: this is no JSON: %s", where.line, where.column,
+                                where.text);
     format = json_object_get(all, "format");
     if (!json_is_integer(format))
-        return damaged(path, err, ": it does not say which 'format' it has");
+        return lockfile_damaged(path, err, ": it does not say which 'format' it has");
     if (json_integer_value(format) != FORMAT) {
         (void)cupel_error_set(err, CUPEL_ERROR_INPUT, 0,
                               "%s: its format is %lld, and this cupel knows only %d", path,
@@ -207,7 +204,7 @@ static int read_lockfile(int dir, const char *path, json_t **ret, struct cupel_e
         return -EBADMSG;
     }
     if (!json_is_object(json_object_get(all, "files")))
-        return damaged(path, err, ": it has no map of 'files'");
+        return lockfile_damaged(path, err, ": it has no map of 'files'");
     r = check_files(path, json_object_get(all, "files"), err);
     if (r == 0)
         *ret = json_incref(json_object_get(all, "files"));

@@ -36,3 +36,9 @@ extern const size_t lockfile_n_fields;
  * same. */
 void lockfile_difference(const json_t *locked, const json_t *now, bool found_too,
                          struct strbuf *out);
+
+static inline void lockfile_json_freep(json_t **j)
+{
+    json_decref(*j);
+}
+#define cleanup_json _cleanup_(lockfile_json_freep)

@@ -59,7 +59,7 @@ static int write_name(struct cache *cache, const struct cache_source *source,
     return r < 0 ? store_error(cache, err, r, "write a name") : 0;
 }
 
-static enum cache_pulled compare(const struct record *old, const struct cache_root *root)
+static enum cache_pulled pull_compare(const struct record *old, const struct cache_root *root)
 {
     if (old->n == 0)
         return CACHE_PULLED_NEW;
@@ -91,7 +91,7 @@ int cache_pull(struct cache *cache, const struct cache_pull *pull, cache_progres
     if (r == 0)
         r = write_name(cache, &source, &root, err);
     if (r == 0) {
-        *ret_what = compare(&old, &root);
+        *ret_what = pull_compare(&old, &root);
         memcpy(ret_digest, root.digest, sizeof(root.digest));
     }
     cache_root_release(&root);

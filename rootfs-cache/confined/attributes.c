@@ -212,7 +212,8 @@ static int64_t look_up(const char *text, const char *name)
 }
 
 /* Whether the entry stands for somebody whom a job can have. */
-static bool resolve(const struct unpacker *u, const struct databases *d, struct acl_word *w)
+static bool attributes_resolve(const struct unpacker *u, const struct databases *d,
+                               struct acl_word *w)
 {
     const char *text = w->tag == ACL_USER ? d->users : d->groups;
     int64_t id = w->id;
@@ -235,12 +236,12 @@ static int by_tag_and_id(const void *a, const void *b)
 
 /* Puts into order what is to be set, as posix_acl_valid() (fs/posix_acl.c) wants it; what stands
  * for nobody goes. */
-static void settle(struct unpacker *u, const struct databases *d, struct late_acl *acl)
+static void attributes_settle(struct unpacker *u, const struct databases *d, struct late_acl *acl)
 {
     size_t kept = 0;
 
     for (size_t i = 0; i < acl->n; i++) {
-        bool known = resolve(u, d, &acl->words[i]);
+        bool known = attributes_resolve(u, d, &acl->words[i]);
 
         free(steal_ptr(acl->words[i].name));
         u->counts->unknown_acls += !known;
@@ -281,7 +282,7 @@ int attributes_finish(struct unpacker *u)
     d.users = read_database(u, "etc/passwd");
     d.groups = read_database(u, "etc/group");
     for (size_t i = 0; r == 0 && i < u->n_acls; i++) {
-        settle(u, &d, &u->acls[i]);
+        attributes_settle(u, &d, &u->acls[i]);
         if (u->acls[i].n > 0)
             r = set_acl(u, &u->acls[i]);
     }

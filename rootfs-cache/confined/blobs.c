@@ -57,7 +57,7 @@ struct decompression {
     int out;
 };
 
-static int decompress_in_child(void *arg, struct child *self, int fd, struct strbuf *reply,
+static int decompress_in_child(void *arg, struct child_self *self, int fd, struct strbuf *reply,
                                struct cupel_error *err)
 {
     const struct decompression *d = arg;

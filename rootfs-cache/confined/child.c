@@ -35,11 +35,11 @@ struct packet {
 #define PACKET_HEADER offsetof(struct packet, bytes)
 #define PACKET_RESULT_LENGTH (PACKET_HEADER + sizeof(((struct packet *)NULL)->result))
 
-struct child {
+struct child_self {
     int socket;
 };
 
-static enum confine_kind kind_of(const struct child_work *work)
+static enum confine_kind child_kind_of(const struct child_work *work)
 {
     return work->reader == NULL ? CONFINE_TREE
            : work->long_work    ? CONFINE_LONG
@@ -74,7 +74,7 @@ static int keep_only(int *const fds[], size_t n)
     return close_range((unsigned)above, UINT_MAX, 0) < 0 ? -errno : 0;
 }
 
-int child_ask(struct child *self, const char *name)
+int child_ask(struct child_self *self, const char *name)
 {
     struct packet packet = {.kind = PACKET_ASK};
     int fds[SOCKET_FDS_MAX], answer = 0;
@@ -93,7 +93,7 @@ int child_ask(struct child *self, const char *name)
     return answer < 0 ? answer : fds[0];
 }
 
-static int send_reply(const struct child *self, const struct strbuf *reply)
+static int send_reply(const struct child_self *self, const struct strbuf *reply)
 {
     struct packet packet = {.kind = PACKET_PART};
     int r = 0;
@@ -107,7 +107,8 @@ static int send_reply(const struct child *self, const struct strbuf *reply)
     return r;
 }
 
-static int do_work(const struct child_work *work, struct child *self, int fd, struct packet *result)
+static int do_work(const struct child_work *work, struct child_self *self, int fd,
+                   struct packet *result)
 {
     cleanup_strbuf struct strbuf reply = {0};
     int r;
@@ -123,7 +124,7 @@ static int do_work(const struct child_work *work, struct child *self, int fd, st
 static _Noreturn void child_main(const struct child_work *work, int socket, pid_t parent)
 {
     struct packet result = {.kind = PACKET_RESULT};
-    struct child self = {.socket = socket};
+    struct child_self self = {.socket = socket};
     int fd = work->fd, keep = work->keep;
     int **fds = xcalloc(3 + work->n_more, sizeof(*fds));
     int r;
@@ -134,11 +135,11 @@ static _Noreturn void child_main(const struct child_work *work, int socket, pid_
     fds[2] = &keep;
     for (size_t i = 0; i < work->n_more; i++)
         fds[3 + i] = &work->more[i];
-    r = confine_begin(kind_of(work), work->tree, parent);
+    r = confine_begin(child_kind_of(work), work->tree, parent);
     if (r == 0)
         r = keep_only(fds, 3 + work->n_more);
     if (r == 0)
-        r = confine_finish(kind_of(work));
+        r = confine_finish(child_kind_of(work));
     result.result.r = r < 0 ? cupel_error_set(&result.result.err, CUPEL_ERROR_HARNESS, r,
                                               "cannot confine a process of the root cache")
                             : do_work(work, &self, fd, &result);
@@ -188,7 +189,7 @@ static void clean(char *text, size_t size)
             *text = '?';
 }
 
-static int take_result(struct hearing *h, size_t length)
+static int child_take_result(struct hearing *h, size_t length)
 {
     struct cupel_error *err = &h->packet.result.err;
 
@@ -219,7 +220,7 @@ static int hear_packet(struct hearing *h)
     case PACKET_PART:
         return take_part(h, (size_t)n);
     case PACKET_RESULT:
-        return take_result(h, (size_t)n);
+        return child_take_result(h, (size_t)n);
     default:
         return -EPROTO;
     }
@@ -239,7 +240,7 @@ static int lost(const struct child_work *work, int why, int status, struct cupel
     else if (WIFEXITED(status) && WEXITSTATUS(status) == CUPEL_ERROR_HARNESS)
         (void)cupel_error_set(
             err, kind, 0, "cannot %s: the process at work on it ran out of the %s that it may have",
-            work->what, unit_format_size(confine_memory(kind_of(work)), size));
+            work->what, unit_format_size(confine_memory(child_kind_of(work)), size));
     else if (why == -EAGAIN || why == -EPROTO)
         (void)cupel_error_set(err, kind, 0, "cannot %s: the process at work on it %s", work->what,
                               why == -EAGAIN ? "did nothing" : "did not do its work");
@@ -277,7 +278,7 @@ int child_start(const struct child_work *work, struct child_process **ret, struc
         base_closep(&ends[0]);
         return r;
     }
-    if (kind_of(work) == CONFINE_DESCRIPTORS)
+    if (child_kind_of(work) == CONFINE_DESCRIPTORS)
         (void)setsockopt(ends[0], SOL_SOCKET, SO_RCVTIMEO, &silence, sizeof(silence));
     *ret = xcalloc(1, sizeof(**ret));
     **ret =
@@ -290,7 +291,7 @@ int child_socket(const struct child_process *process)
     return process->h.socket;
 }
 
-static int wait_for(pid_t pid, int *ret_status)
+static int child_wait_for(pid_t pid, int *ret_status)
 {
     while (waitpid(pid, ret_status, 0) < 0)
         if (errno != EINTR)
@@ -307,7 +308,7 @@ static int wait_to_hear(const struct child_process *p, const struct interrupt *s
 
     do
         n = poll(fds, ARRAY_SIZE(fds),
-                 kind_of(p->work) == CONFINE_DESCRIPTORS ? SILENCE_SECONDS * 1000 : -1);
+                 child_kind_of(p->work) == CONFINE_DESCRIPTORS ? SILENCE_SECONDS * 1000 : -1);
     while (n < 0 && errno == EINTR);
     if (n <= 0)
         return n < 0 ? -errno : -EAGAIN;
@@ -338,7 +339,7 @@ static int hear_out(struct child_process *p, struct cupel_error *err)
         (void)kill(p->pid, SIGKILL);
     base_closep(&h->socket);
     h->socket = -EBADF;
-    if (wait_for(p->pid, &status) < 0)
+    if (child_wait_for(p->pid, &status) < 0)
         return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot wait for a process");
     if (r == -EINTR)
         return cupel_error_set(err, CUPEL_ERROR_INTERRUPTED, 0, "interrupted before it could %s",
@@ -374,7 +375,7 @@ void child_abandon(struct child_process *process)
 
     (void)kill(process->pid, SIGKILL);
     base_closep(&process->h.socket);
-    (void)wait_for(process->pid, &status);
+    (void)child_wait_for(process->pid, &status);
     free_process(process);
 }
 

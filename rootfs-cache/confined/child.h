@@ -20,14 +20,14 @@ struct child_counts {
 typedef int child_fn(void *arg, int fd, struct child_counts *counts, struct cupel_error *err);
 
 /* The child's own end, for readers. */
-struct child;
+struct child_self;
 /* Runs in a child that has no rights whatever, and of files only `fd` and what it asks for; its
  * result is bytes. */
-typedef int child_reader_fn(void *arg, struct child *self, int fd, struct strbuf *reply,
+typedef int child_reader_fn(void *arg, struct child_self *self, int fd, struct strbuf *reply,
                             struct cupel_error *err);
 /* Of a reader: a readable fd of the regular file that its parent calls `name`, or a negative errno.
  */
-int child_ask(struct child *self, const char *name);
+int child_ask(struct child_self *self, const char *name);
 /* In the parent: opens it, or a negative errno. The name is whatever the child says. */
 typedef int child_open_fn(void *data, const char *name);
 

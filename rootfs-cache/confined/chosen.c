@@ -29,14 +29,14 @@ static int amd64_level(void)
 }
 
 /* Nobody asked for a variant: any does that this machine can run. */
-static bool can_run(const struct reading *r, const char *variant)
+static bool can_run(const struct image_reading *r, const char *variant)
 {
     if (!r->is_ours || !str_eq(r->architecture, "amd64") || variant == NULL || variant[0] != 'v')
         return true;
     return strtol(variant + 1, NULL, 10) <= amd64_level();
 }
 
-static bool says(const char *text)
+static bool chosen_says(const char *text)
 {
     return text != NULL && text[0] != '\0';
 }
@@ -55,29 +55,29 @@ const char *chosen_machine_architecture(const char *machine)
     return machine;
 }
 
-bool chosen_is_system(const struct reading *r, const char *os)
+bool chosen_is_system(const struct image_reading *r, const char *os)
 {
     return strcasecmp(os, r->os) == 0;
 }
 
-bool chosen_is_architecture(const struct reading *r, const char *architecture)
+bool chosen_is_architecture(const struct image_reading *r, const char *architecture)
 {
     return str_eq(architecture, r->architecture) ||
            str_eq(chosen_machine_architecture(architecture), r->architecture);
 }
 
-bool chosen_platform_fits(const struct reading *r, const json_t *platform)
+bool chosen_platform_fits(const struct image_reading *r, const json_t *platform)
 {
     const char *os = document_text(platform, "os"),
                *architecture = document_text(platform, "architecture"),
                *variant = document_text(platform, "variant");
 
-    if ((says(os) && !chosen_is_system(r, os)) ||
-        (says(architecture) && !chosen_is_architecture(r, architecture)))
+    if ((chosen_says(os) && !chosen_is_system(r, os)) ||
+        (chosen_says(architecture) && !chosen_is_architecture(r, architecture)))
         return false;
     return r->variant[0] == '\0'
                ? can_run(r, variant)
-               : !says(architecture) || (variant != NULL && str_eq(variant, r->variant));
+               : !chosen_says(architecture) || (variant != NULL && str_eq(variant, r->variant));
 }
 
 /* ---- what is no image ---- */
@@ -99,7 +99,7 @@ static const char *type_of_layers(const json_t *layers)
     {
         const char *type = document_text(layer, "mediaType");
 
-        if (says(type) && strstr(type, "tar") == NULL)
+        if (chosen_says(type) && strstr(type, "tar") == NULL)
             return type;
     }
     return NULL;
@@ -120,18 +120,18 @@ const char *chosen_artifact(const json_t *manifest)
     const char *type = document_text(manifest, "artifactType"),
                *config = document_text(document_member(manifest, "config"), "mediaType");
 
-    if (says(config) && is_type_of_image(config))
+    if (chosen_says(config) && is_type_of_image(config))
         return type_of_layers(document_member(manifest, "layers"));
-    if (says(type))
+    if (chosen_says(type))
         return type;
-    return says(config) ? config : type_of_layers(document_member(manifest, "layers"));
+    return chosen_says(config) ? config : type_of_layers(document_member(manifest, "layers"));
 }
 
 static bool is_artifact(const json_t *descriptor)
 {
     const char *type = document_text(descriptor, "artifactType");
 
-    return is_attestation(descriptor) || (says(type) && !is_type_of_image(type));
+    return is_attestation(descriptor) || (chosen_says(type) && !is_type_of_image(type));
 }
 
 /* ---- names ---- */
@@ -156,7 +156,7 @@ static const char *annotation(const json_t *descriptor, const char *key)
     return document_text(document_member(descriptor, "annotations"), key);
 }
 
-static bool reference_fits(const struct reading *r, const json_t *descriptor)
+static bool reference_fits(const struct image_reading *r, const json_t *descriptor)
 {
     const char *wanted = r->wanted->reference, *digest = document_text(descriptor, "digest");
 
@@ -165,7 +165,7 @@ static bool reference_fits(const struct reading *r, const json_t *descriptor)
            reference_is(annotation(descriptor, "io.containerd.image.name"), wanted);
 }
 
-static const char *name_of(const json_t *descriptor)
+static const char *chosen_name_of(const json_t *descriptor)
 {
     const char *name = annotation(descriptor, "org.opencontainers.image.ref.name");
 
@@ -179,15 +179,15 @@ struct candidates {
     size_t n, artifacts;
 };
 
-static bool is_same(const json_t *a, const json_t *b, const char *key)
+static bool chosen_is_same(const json_t *a, const json_t *b, const char *key)
 {
     const char *x = document_text(a, key), *y = document_text(b, key);
 
     return x != NULL && y != NULL && str_eq(x, y);
 }
 
-static void collect(const struct reading *r, const json_t *list, bool by_reference,
-                    struct candidates *c)
+static void chosen_collect(const struct image_reading *r, const json_t *list, bool by_reference,
+                           struct candidates *c)
 {
     const json_t *d;
     size_t i;
@@ -201,17 +201,17 @@ static void collect(const struct reading *r, const json_t *list, bool by_referen
         if (is_artifact(d))
             c->artifacts++;
         else if (c->n == 0 ||
-                 !is_same(c->list[c->n - 1], d, "digest")) /* the others are found below */
+                 !chosen_is_same(c->list[c->n - 1], d, "digest")) /* the others are found below */
             c->list[c->n++] = d;
     }
 }
 
 /* Whether the descriptor stands for what could be run here, by its manifest and configuration; when
  * they cannot be read, it is chosen, and that is said. */
-static bool is_usable(const struct reading *r, const json_t *descriptor, bool *ret_artifact)
+static bool is_usable(const struct image_reading *r, const json_t *descriptor, bool *ret_artifact)
 {
     struct cupel_error ignored = {0};
-    struct reading quiet = *r;
+    struct image_reading quiet = *r;
     cleanup_free char *text = NULL, *more = NULL;
     char hex[CACHE_KEY_LEN + 1];
     json_t *manifest = NULL, *config = NULL;
@@ -236,7 +236,7 @@ static bool is_usable(const struct reading *r, const json_t *descriptor, bool *r
     return usable;
 }
 
-static void drop_unusable(const struct reading *r, struct candidates *c)
+static void drop_unusable(const struct image_reading *r, struct candidates *c)
 {
     size_t kept = 0;
 
@@ -246,7 +246,7 @@ static void drop_unusable(const struct reading *r, struct candidates *c)
         bool artifact = false, known = false;
 
         for (size_t k = 0; k < kept; k++)
-            known |= is_same(c->list[k], c->list[i], "digest");
+            known |= chosen_is_same(c->list[k], c->list[i], "digest");
         if (!known && is_usable(r, c->list[i], &artifact))
             c->list[kept++] = c->list[i];
         c->artifacts += artifact;
@@ -270,21 +270,21 @@ static bool are_one_image(const struct candidates *c, bool by_reference)
     return true;
 }
 
-static int several(const struct reading *r, const struct candidates *c)
+static int several(const struct image_reading *r, const struct candidates *c)
 {
     cleanup_strbuf struct strbuf names = {0};
 
     strbuf_adds(&names, "");
     for (size_t i = 0; i < c->n && names.len < NAMES_SHOWN; i++)
         strbuf_addf(&names, "%s%.100s", i > 0 ? ", " : "",
-                    name_of(c->list[i]) != NULL ? name_of(c->list[i]) : "?");
+                    chosen_name_of(c->list[i]) != NULL ? chosen_name_of(c->list[i]) : "?");
     (void)image_wrong(r, "it holds several images, say by `tag` which one: %s", names.data);
     cupel_error_hint(
         r->err, "--tag NAME of `cupel rootfs import`, or `tag: NAME` beside `oci` in a job file");
     return -EBADMSG;
 }
 
-static int none(const struct reading *r, const struct candidates *c, bool by_reference)
+static int none(const struct image_reading *r, const struct candidates *c, bool by_reference)
 {
     if (c->artifacts > 0)
         (void)image_wrong(r,
@@ -299,13 +299,13 @@ static int none(const struct reading *r, const struct candidates *c, bool by_ref
     return -ENOENT;
 }
 
-int chosen_of_index(const struct reading *r, const json_t *index, bool by_reference,
+int chosen_of_index(const struct image_reading *r, const json_t *index, bool by_reference,
                     const json_t **ret)
 {
     struct candidates c = {0};
     int e = 0;
 
-    collect(r, document_member(index, "manifests"), by_reference, &c);
+    chosen_collect(r, document_member(index, "manifests"), by_reference, &c);
     drop_unusable(r, &c);
     if (c.n == 0)
         e = none(r, &c, by_reference);
@@ -325,7 +325,7 @@ static bool is_digest_of(const char *config, const char *wanted)
     return config != NULL && str_starts(wanted, "sha256:") && strstr(config, wanted + 7) != NULL;
 }
 
-static bool docker_fits(const struct reading *r, const json_t *entry)
+static bool docker_fits(const struct image_reading *r, const json_t *entry)
 {
     const json_t *tags = document_member(entry, "RepoTags"), *tag;
     size_t i;
@@ -363,7 +363,7 @@ static void name_docker(const json_t *list, struct strbuf *names)
     }
 }
 
-int chosen_of_docker(const struct reading *r, const json_t *list, const json_t **ret)
+int chosen_of_docker(const struct image_reading *r, const json_t *list, const json_t **ret)
 {
     cleanup_strbuf struct strbuf names = {0};
     const json_t *found = NULL, *entry;
@@ -371,7 +371,7 @@ int chosen_of_docker(const struct reading *r, const json_t *list, const json_t *
 
     json_array_foreach(list, i, entry)
     {
-        if (!docker_fits(r, entry) || (found != NULL && is_same(found, entry, "Config")))
+        if (!docker_fits(r, entry) || (found != NULL && chosen_is_same(found, entry, "Config")))
             continue;
         found = n == 0 ? entry : found;
         n++;

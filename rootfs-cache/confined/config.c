@@ -48,7 +48,7 @@ static char *take_word(const json_t *config, const char *key, struct arena *aren
     return NULL;
 }
 
-static char *take_env(const json_t *list, struct cache_config *c, struct strbuf *notes)
+static char *config_take_env(const json_t *list, struct cache_config *c, struct strbuf *notes)
 {
     size_t n = json_array_size(list), kept = 0;
 
@@ -76,8 +76,8 @@ static char *take_env(const json_t *list, struct cache_config *c, struct strbuf 
     return NULL;
 }
 
-static char *take_list(const json_t *config, const char *key, struct arena *arena,
-                       const char ***ret)
+static char *config_take_list(const json_t *config, const char *key, struct arena *arena,
+                              const char ***ret)
 {
     const json_t *list = document_member(config, key);
     bool one = json_is_string(list); /* as Docker reads it: a list of one */
@@ -110,15 +110,15 @@ char *config_read(const json_t *config, struct strbuf *notes, struct cache_confi
         arena_free(arena);
         return of_wrong_type("config", "object");
     }
-    wrong = take_env(document_member(config, "Env"), c, notes);
+    wrong = config_take_env(document_member(config, "Env"), c, notes);
     if (wrong == NULL)
         wrong = take_word(config, "User", arena, &c->user);
     if (wrong == NULL)
         wrong = take_word(config, "WorkingDir", arena, &c->workdir);
     if (wrong == NULL)
-        wrong = take_list(config, "Entrypoint", arena, &c->entrypoint);
+        wrong = config_take_list(config, "Entrypoint", arena, &c->entrypoint);
     if (wrong == NULL)
-        wrong = take_list(config, "Cmd", arena, &c->command);
+        wrong = config_take_list(config, "Cmd", arena, &c->command);
     if (wrong != NULL)
         arena_free(arena);
     else

@@ -26,7 +26,7 @@ struct indexed {
 
 struct contents {
     const char *path;
-    struct child *asked; /* for the files of a directory, or NULL */
+    struct child_self *asked; /* for the files of a directory, or NULL */
     int fd;
     struct indexed *entries;
     size_t n;
@@ -49,7 +49,7 @@ static void contents_freep(struct contents **c)
     contents_free(*c);
 }
 
-struct contents *contents_of_directory(struct child *self)
+struct contents *contents_of_directory(struct child_self *self)
 {
     struct contents *c = xcalloc(1, sizeof(*c));
 
@@ -60,7 +60,7 @@ struct contents *contents_of_directory(struct child *self)
 
 /* ---- the index of a tar ---- */
 
-static int damaged(const char *path, const char *why, struct cupel_error *err)
+static int contents_damaged(const char *path, const char *why, struct cupel_error *err)
 {
     (void)cupel_error_set(err, CUPEL_ERROR_INPUT, 0, "cannot read the image '%s': %s", path,
                           why != NULL ? why : "it is damaged");
@@ -72,7 +72,7 @@ static int damaged(const char *path, const char *why, struct cupel_error *err)
 
 /* "./a//b/../c" -> "a/c", from the directory of `from` (may be NULL) unless it starts with a slash;
  * NULL when it leads out. */
-static char *resolve(const char *from, const char *name)
+static char *contents_resolve(const char *from, const char *name)
 {
     cleanup_strbuf struct strbuf whole = {0}, out = {0};
     const char *slash = from != NULL ? strrchr(from, '/') : NULL, *p;
@@ -111,18 +111,18 @@ static int index_entry(struct contents *c, struct archive *a, struct archive_ent
     struct indexed e = {.offset = (off_t)archive_filter_bytes(a, 0)};
 
     if (raw == NULL)
-        return damaged(c->path, "an entry has no name", err);
+        return contents_damaged(c->path, "an entry has no name", err);
     if (to == NULL && type == AE_IFLNK)
         to = archive_entry_symlink(entry);
     if (to == NULL && type != AE_IFREG)
         return 0;
     if (c->n == BLOBS_MAX)
-        return damaged(c->path, "it holds more files than any image", err);
-    e.name = resolve(NULL, raw);
+        return contents_damaged(c->path, "it holds more files than any image", err);
+    e.name = contents_resolve(NULL, raw);
     if (e.name == NULL)
-        return damaged(c->path, "an entry's name leads out of it", err);
+        return contents_damaged(c->path, "an entry's name leads out of it", err);
     if (to != NULL) {
-        e.link = resolve(type == AE_IFLNK ? e.name : NULL, to);
+        e.link = contents_resolve(type == AE_IFLNK ? e.name : NULL, to);
         if (e.link == NULL)
             e.link = xstrdup(""); /* leads nowhere */
     } else {
@@ -130,7 +130,7 @@ static int index_entry(struct contents *c, struct archive *a, struct archive_ent
 
         if (size < 0 || (uint64_t)e.offset + (uint64_t)size > total) {
             free(e.name);
-            return damaged(c->path, "it is cut short", err);
+            return contents_damaged(c->path, "it is cut short", err);
         }
         e.size = (uint64_t)size;
     }
@@ -151,13 +151,13 @@ static int index_tar(struct contents *c, struct cupel_error *err)
                                c->path);
     (void)archive_read_support_format_tar(a);
     if (lseek(c->fd, 0, SEEK_SET) < 0 || archive_read_open_fd(a, c->fd, BLOCK) < ARCHIVE_OK)
-        return damaged(c->path, archive_error_string(a), err);
+        return contents_damaged(c->path, archive_error_string(a), err);
     while ((r = archive_read_next_header(a, &entry)) >= ARCHIVE_WARN && r != ARCHIVE_EOF) {
         r = index_entry(c, a, entry, (uint64_t)st.st_size, err);
         if (r < 0)
             return r;
     }
-    return r == ARCHIVE_EOF ? 0 : damaged(c->path, archive_error_string(a), err);
+    return r == ARCHIVE_EOF ? 0 : contents_damaged(c->path, archive_error_string(a), err);
 }
 
 int contents_of_archive(int fd, const char *path, struct contents **ret, struct cupel_error *err)
@@ -186,7 +186,7 @@ static const struct indexed *lookup(const struct contents *c, const char *name)
 
 int contents_find(const struct contents *c, const char *name, off_t *ret_offset, uint64_t *ret_size)
 {
-    cleanup_free char *clean = resolve(NULL, name);
+    cleanup_free char *clean = contents_resolve(NULL, name);
     const struct indexed *e = clean != NULL ? lookup(c, clean) : NULL;
 
     for (int i = 0; i < LINKS_MAX && e != NULL && e->link != NULL; i++)
@@ -235,7 +235,7 @@ bool contents_have(const struct contents *c, const char *name)
     return true;
 }
 
-static int read_range(int fd, off_t offset, size_t size, char **ret_text)
+static int contents_read_range(int fd, off_t offset, size_t size, char **ret_text)
 {
     cleanup_free char *text = xmalloc(size + 1);
     size_t got = 0;
@@ -263,7 +263,7 @@ int contents_read(const struct contents *c, const char *name, size_t max, char *
 
     if (r < 0)
         return r;
-    r = size > max ? -EFBIG : read_range(fd, offset, (size_t)size, ret_text);
+    r = size > max ? -EFBIG : contents_read_range(fd, offset, (size_t)size, ret_text);
     if (r == 0)
         *ret_len = (size_t)size;
     if (c->asked != NULL)
@@ -295,10 +295,10 @@ static int is_no_image(const char *path, int fd, const char *it, struct cupel_er
     const struct filetype *type = filetype_of_fd(fd);
 
     if (type == NULL)
-        return damaged(path,
-                       it[0] == 'i' ? "it is neither a tar nor a compressed one"
-                                    : "there is no tar in it",
-                       err);
+        return contents_damaged(path,
+                                it[0] == 'i' ? "it is neither a tar nor a compressed one"
+                                             : "there is no tar in it",
+                                err);
     (void)cupel_error_set(err, CUPEL_ERROR_INPUT, 0, "cannot read the image '%s': %s is %s", path,
                           it, type->what);
     cupel_error_hint(err, "%s", type->hint);
@@ -315,28 +315,28 @@ static int copy_out(struct archive *a, int out, const char *path, struct cupel_e
 
     while ((r = archive_read_data_block(a, &block, &size, &offset)) == ARCHIVE_OK) {
         if ((uint64_t)offset + size > DECOMPRESSED_MAX)
-            return damaged(path, "it holds more than 64 GiB", err);
+            return contents_damaged(path, "it holds more than 64 GiB", err);
         r = file_write_all(out, block, size);
         if (r < 0)
             return cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot decompress the image '%s'",
                                    path);
     }
-    return r == ARCHIVE_EOF ? 0 : damaged(path, archive_error_string(a), err);
+    return r == ARCHIVE_EOF ? 0 : contents_damaged(path, archive_error_string(a), err);
 }
 
-struct reading {
+struct contents_reading {
     int fd;
     char *block;
 };
 
-static void free_reading(struct reading *r)
+static void free_reading(struct contents_reading *r)
 {
     free(r->block);
 }
 
 static la_ssize_t read_block(struct archive *a, void *data, const void **ret_block)
 {
-    struct reading *reading = data;
+    struct contents_reading *reading = data;
     ssize_t n;
 
     *ret_block = reading->block;
@@ -350,7 +350,7 @@ static la_ssize_t read_block(struct archive *a, void *data, const void **ret_blo
 
 int contents_decompress(int fd, int out, const char *path, struct cupel_error *err)
 {
-    _cleanup_(free_reading) struct reading reading = {.fd = fd, .block = xmalloc(BLOCK)};
+    _cleanup_(free_reading) struct contents_reading reading = {.fd = fd, .block = xmalloc(BLOCK)};
     _cleanup_(gunzip_close) struct gunzip gunzip = {0};
     _cleanup_(unpacker_free_reader) struct archive *a = archive_read_new();
     struct archive_entry *entry;
@@ -366,7 +366,7 @@ int contents_decompress(int fd, int out, const char *path, struct cupel_error *e
     if (lseek(fd, 0, SEEK_SET) < 0 ||
         archive_read_open(a, &gunzip, NULL, gunzip_read, NULL) < ARCHIVE_OK ||
         archive_read_next_header(a, &entry) < ARCHIVE_WARN)
-        return damaged(path, archive_error_string(a), err);
+        return contents_damaged(path, archive_error_string(a), err);
     if (!gunzip_found(&gunzip) && archive_filter_code(a, 0) == ARCHIVE_FILTER_NONE)
         return is_no_image(path, fd, "it", err);
     r = copy_out(a, out, path, err);

@@ -9,7 +9,7 @@ struct contents;
 
 /* `path` is for messages, and borrowed. */
 int contents_of_archive(int fd, const char *path, struct contents **ret, struct cupel_error *err);
-struct contents *contents_of_directory(struct child *self);
+struct contents *contents_of_directory(struct child_self *self);
 void contents_free(struct contents *c);
 
 /* Where an archive has the regular file `name`, through links that stay within. -ENOENT when there

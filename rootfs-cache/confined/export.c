@@ -26,7 +26,7 @@
 #define PARTS_MAX                                                                                  \
     ((size_t)1 << 20) /* that a file with holes has; one with more is written without them */
 
-struct part {
+struct export_part {
     off_t at, end;
 };
 
@@ -34,7 +34,7 @@ struct exporter {
     struct tarwriter out;
     struct links links;
     char *chunk, *names, *value;
-    struct part *parts; /* where the file at hand has data */
+    struct export_part *parts; /* where the file at hand has data */
     size_t n_parts;
     struct child_counts *counts;
     dev_t dev; /* of the tree: what is mounted in it is left out */
@@ -48,12 +48,12 @@ static int export_failed(struct exporter *x, const char *path, int errnum)
 
 /* ---- attributes and ACLs ---- */
 
-static int by_text(const void *a, const void *b)
+static int export_by_text(const void *a, const void *b)
 {
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-static void add_xattrs(struct exporter *x, const char *path, struct strbuf *records)
+static void export_add_xattrs(struct exporter *x, const char *path, struct strbuf *records)
 {
     ssize_t n = llistxattr(path, x->names, LIST_MAX);
     cleanup_free const char **list = xcalloc((size_t)(n > 0 ? n : 0) + 1, sizeof(*list));
@@ -62,7 +62,7 @@ static void add_xattrs(struct exporter *x, const char *path, struct strbuf *reco
     for (const char *name = x->names; n > 0 && name < x->names + n; name += strlen(name) + 1)
         if (attributes_are_kept(name))
             list[count++] = name;
-    qsort(list, count, sizeof(*list), by_text);
+    qsort(list, count, sizeof(*list), export_by_text);
     for (size_t i = 0; i < count; i++) {
         cleanup_free char *key = xasprintf("SCHILY.xattr.%s", list[i]);
         ssize_t size = lgetxattr(path, list[i], x->value, XATTR_SIZE_MAX);
@@ -116,12 +116,12 @@ static void add_records(struct exporter *x, const char *path, const struct stat 
     add_acl(x, path, "system.posix_acl_access", "SCHILY.acl.access", records);
     if (S_ISDIR(st->st_mode))
         add_acl(x, path, "system.posix_acl_default", "SCHILY.acl.default", records);
-    add_xattrs(x, path, records);
+    export_add_xattrs(x, path, records);
 }
 
 /* ---- content ---- */
 
-static void add_part(struct exporter *x, off_t at, off_t end)
+static void export_add_part(struct exporter *x, off_t at, off_t end)
 {
     if (x->n_parts > 0 && x->parts[x->n_parts - 1].end == at) {
         x->parts[x->n_parts - 1].end = end;
@@ -130,12 +130,12 @@ static void add_part(struct exporter *x, off_t at, off_t end)
     if ((x->n_parts & (x->n_parts - 1)) == 0)
         x->parts =
             xrealloc(x->parts, (x->n_parts == 0 ? 64 : 2 * x->n_parts + 64) * sizeof(*x->parts));
-    x->parts[x->n_parts++] = (struct part){at, end};
+    x->parts[x->n_parts++] = (struct export_part){at, end};
 }
 
 /* By what is in it: a block that reads as zeros is a hole, whatever the file system has there, so
  * that the same root gives the same bytes on every one. */
-static int find_parts(struct exporter *x, int fd, const struct stat *st)
+static int export_find_parts(struct exporter *x, int fd, const struct stat *st)
 {
     bool has_holes = holes_are_likely(st);
     off_t at = 0, end = st->st_size;
@@ -154,7 +154,7 @@ static int find_parts(struct exporter *x, int fd, const struct stat *st)
                 size_t size = want - i < HOLES_BLOCK ? want - i : HOLES_BLOCK;
 
                 if (!holes_is_zero(x->chunk + i, size))
-                    add_part(x, at + (off_t)i, at + (off_t)(i + size));
+                    export_add_part(x, at + (off_t)i, at + (off_t)(i + size));
             }
             at += (off_t)want;
         }
@@ -166,12 +166,12 @@ static void all_of_it(struct exporter *x, const struct stat *st)
 {
     x->n_parts = 0;
     if (st->st_size > 0)
-        add_part(x, 0, st->st_size);
+        export_add_part(x, 0, st->st_size);
 }
 
 /* What GNU tar writes: how many parts, and each; of a file that ends in a hole, an empty one at its
  * end. */
-static char *map_of(const struct exporter *x, const struct stat *st)
+static char *export_map_of(const struct exporter *x, const struct stat *st)
 {
     struct strbuf map = {0};
     bool hole_at_end = x->n_parts == 0 || x->parts[x->n_parts - 1].end < st->st_size;
@@ -211,12 +211,12 @@ static int export_file(struct exporter *x, struct tarwriter_entry *entry)
 
     all_of_it(x, entry->st);
     if (r == 0 && entry->st->st_size >= (off_t)HOLES_BLOCK) {
-        r = find_parts(x, fd, entry->st);
+        r = export_find_parts(x, fd, entry->st);
         if (x->n_parts == PARTS_MAX ||
             (x->n_parts == 1 && x->parts[0].end - x->parts[0].at == entry->st->st_size))
             all_of_it(x, entry->st);
         else
-            entry->sparse_map = map = map_of(x, entry->st);
+            entry->sparse_map = map = export_map_of(x, entry->st);
     }
     for (size_t i = 0; i < x->n_parts; i++)
         entry->size += (uint64_t)(x->parts[i].end - x->parts[i].at);
@@ -252,7 +252,7 @@ static int export_one(struct exporter *x, const char *path, const struct stat *s
     return r < 0 ? export_failed(x, path, r) : 0;
 }
 
-static int by_bytes(const struct dirent **a, const struct dirent **b)
+static int export_by_bytes(const struct dirent **a, const struct dirent **b)
 {
     return strcmp((*a)->d_name, (*b)->d_name);
 }
@@ -279,7 +279,8 @@ static int export_child(struct exporter *x, const char *path, const char *name, 
 static int export_directory(struct exporter *x, const char *path, int depth)
 {
     struct dirent **names = NULL;
-    int n = depth < EXPORT_DEPTH_MAX ? scandirat(AT_FDCWD, path, &names, NULL, by_bytes) : -1,
+    int n = depth < EXPORT_DEPTH_MAX ? scandirat(AT_FDCWD, path, &names, NULL, export_by_bytes)
+                                     : -1,
         r = 0;
 
     if (n < 0)

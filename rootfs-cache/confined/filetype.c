@@ -135,7 +135,7 @@ static bool begins(const char *text, size_t n, const char *word)
 }
 
 /* Nothing but what is written: no control but those of lines, and most of it ASCII. */
-static bool is_text(const char *text, size_t n)
+static bool filetype_is_text(const char *text, size_t n)
 {
     size_t high = 0;
 
@@ -165,7 +165,7 @@ static const struct filetype *text_type(const char *text, size_t n)
         return &xml;
     if (n > 1 && (text[0] == '{' || (text[0] == '[' && text[1] == '{')))
         return &json;
-    return is_text(whole, all) ? begins(whole, all, "#!") ? &script : &plain : NULL;
+    return filetype_is_text(whole, all) ? begins(whole, all, "#!") ? &script : &plain : NULL;
 }
 
 /* A boot sector's mark, and in its table at least one partition of a known state (0 or 0x80) and of

@@ -11,19 +11,20 @@
 #define MAGIC 3                    /* two bytes, and the only method that there is */
 #define TELLING 4                  /* with the flags: what makes a member of what follows one */
 
-static bool found(const struct gunzip_stream *s)
+static bool gunzip_is_gzip(const struct gunzip_stream *s)
 {
     return s->state > GUNZIP_PLAIN;
 }
 
-static la_ssize_t refuse(struct archive *a, int errnum, const char *why)
+static la_ssize_t gunzip_refuse(struct archive *a, int errnum, const char *why)
 {
     archive_set_error(a, errnum, "%s", why);
     return -1;
 }
 
 /* The first block says what it is; of gzip it is the first input. */
-static la_ssize_t begin(struct gunzip_stream *s, struct archive *a, const void **ret_block)
+static la_ssize_t gunzip_first_block(struct gunzip_stream *s, struct archive *a,
+                                     const void **ret_block)
 {
     la_ssize_t n = s->from(a, s->data, ret_block);
 
@@ -35,14 +36,14 @@ static la_ssize_t begin(struct gunzip_stream *s, struct archive *a, const void *
     s->z.next_in = (unsigned char *)(uintptr_t)*ret_block;
     s->z.avail_in = (unsigned)n;
     if (inflateInit2(&s->z, GZIP_ONLY) != Z_OK)
-        return refuse(a, ENOMEM, "there is no memory to decompress it");
+        return gunzip_refuse(a, ENOMEM, "there is no memory to decompress it");
     s->out = xmalloc(OUT_SIZE);
     s->state = GUNZIP_MEMBER;
     return n;
 }
 
 /* 1: there is input; 0: it is at its end. */
-static la_ssize_t fill(struct gunzip_stream *s, struct archive *a)
+static la_ssize_t gunzip_fill(struct gunzip_stream *s, struct archive *a)
 {
     const void *block;
     la_ssize_t n = s->z.avail_in > 0 ? 1 : s->from(a, s->data, &block);
@@ -55,14 +56,15 @@ static la_ssize_t fill(struct gunzip_stream *s, struct archive *a)
 }
 
 /* zlib has no other sign of which it was than its words. */
-static la_ssize_t damaged(struct gunzip_stream *s, struct archive *a)
+static la_ssize_t gunzip_damaged(struct gunzip_stream *s, struct archive *a)
 {
     const char *msg = s->z.msg != NULL ? s->z.msg : "";
 
-    return refuse(a, EILSEQ,
-                  str_eq(msg, "incorrect data check") || str_eq(msg, "incorrect length check")
-                      ? "it is damaged: its checksum does not match what was unpacked"
-                      : "it is damaged: its compressed data are none of gzip's");
+    return gunzip_refuse(a, EILSEQ,
+                         str_eq(msg, "incorrect data check") ||
+                                 str_eq(msg, "incorrect length check")
+                             ? "it is damaged: its checksum does not match what was unpacked"
+                             : "it is damaged: its compressed data are none of gzip's");
 }
 
 /* Too little to be a member, or its first bytes are none's. */
@@ -72,7 +74,7 @@ static bool is_behind_the_last(const struct gunzip_stream *s)
 }
 
 /* One step of zlib's, from some input to maybe some output. */
-static la_ssize_t step(struct gunzip_stream *s, struct archive *a)
+static la_ssize_t gunzip_step(struct gunzip_stream *s, struct archive *a)
 {
     int r = inflate(&s->z, Z_NO_FLUSH);
 
@@ -82,9 +84,9 @@ static la_ssize_t step(struct gunzip_stream *s, struct archive *a)
     } else if (r == Z_DATA_ERROR && is_behind_the_last(s)) {
         s->state = GUNZIP_END;
     } else if (r == Z_MEM_ERROR) {
-        return refuse(a, ENOMEM, "there is no memory to decompress it");
+        return gunzip_refuse(a, ENOMEM, "there is no memory to decompress it");
     } else if (r != Z_OK && r != Z_BUF_ERROR) {
-        return damaged(s, a);
+        return gunzip_damaged(s, a);
     }
     return 0;
 }
@@ -96,13 +98,13 @@ static la_ssize_t inflate_some(struct gunzip_stream *s, struct archive *a)
     s->z.next_out = s->out;
     s->z.avail_out = OUT_SIZE;
     while (s->state != GUNZIP_END && s->z.avail_out > 0) {
-        r = fill(s, a);
+        r = gunzip_fill(s, a);
         if (r == 0 && !(s->state == GUNZIP_BETWEEN && s->z.total_in < TELLING))
-            return refuse(a, EILSEQ, "it is cut short: the compressed data do not end");
+            return gunzip_refuse(a, EILSEQ, "it is cut short: the compressed data do not end");
         if (r == 0)
             s->state = GUNZIP_END;
         if (r > 0)
-            r = step(s, a);
+            r = gunzip_step(s, a);
         if (r < 0)
             return r;
     }
@@ -115,10 +117,10 @@ static la_ssize_t read_stream(struct archive *a, void *data, const void **ret_bl
     la_ssize_t n = 0;
 
     if (s->state == GUNZIP_BEGIN)
-        n = begin(s, a, ret_block);
+        n = gunzip_first_block(s, a, ret_block);
     else if (s->state == GUNZIP_PLAIN)
         n = s->from(a, s->data, ret_block);
-    if (n < 0 || !found(s))
+    if (n < 0 || !gunzip_is_gzip(s))
         return n;
     *ret_block = s->out;
     return inflate_some(s, a);
@@ -142,13 +144,13 @@ la_ssize_t gunzip_read(struct archive *a, void *gunzip, const void **ret_block)
 
 bool gunzip_found(const struct gunzip *g)
 {
-    return found(&g->streams[0]);
+    return gunzip_is_gzip(&g->streams[0]);
 }
 
 void gunzip_close(struct gunzip *g)
 {
     for (size_t i = 0; i < GUNZIP_DEPTH; i++) {
-        if (found(&g->streams[i]))
+        if (gunzip_is_gzip(&g->streams[i]))
             (void)inflateEnd(&g->streams[i].z);
         free(g->streams[i].out);
     }

@@ -25,7 +25,7 @@ static void free_context(EVP_MD_CTX **context)
     EVP_MD_CTX_free(*context);
 }
 
-static int finish(EVP_MD_CTX *context, char ret_hex[CACHE_KEY_LEN + 1])
+static int hash_finish(EVP_MD_CTX *context, char ret_hex[CACHE_KEY_LEN + 1])
 {
     unsigned char bytes[EVP_MAX_MD_SIZE];
 
@@ -58,7 +58,7 @@ int hash_texts(const char *const *texts, size_t n, char ret_hex[CACHE_KEY_LEN + 
             EVP_DigestUpdate(context, texts[i], (size_t)length) != 1)
             return -EIO;
     }
-    return finish(context, ret_hex);
+    return hash_finish(context, ret_hex);
 }
 
 int hash_file(int fd, char ret_hex[CACHE_KEY_LEN + 1])
@@ -77,7 +77,7 @@ int hash_file(int fd, char ret_hex[CACHE_KEY_LEN + 1])
         if (n < 0)
             return -errno;
         if (n == 0)
-            return finish(context, ret_hex);
+            return hash_finish(context, ret_hex);
         if (EVP_DigestUpdate(context, chunk, (size_t)n) != 1)
             return -EIO;
         at += n;

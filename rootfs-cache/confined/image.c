@@ -11,11 +11,11 @@
 #define DOCUMENT_MAX ((size_t)8 << 20)
 #define INDEX_DEPTH_MAX 4
 
-static void json_freep(json_t **j)
+static void image_json_freep(json_t **j)
 {
     json_decref(*j);
 }
-#define cleanup_json _cleanup_(json_freep)
+#define cleanup_json _cleanup_(image_json_freep)
 
 void image_free(struct image *image)
 {
@@ -28,7 +28,7 @@ void image_free(struct image *image)
     *image = (struct image){0};
 }
 
-int image_wrong(const struct reading *r, const char *fmt, ...)
+int image_wrong(const struct image_reading *r, const char *fmt, ...)
 {
     cleanup_strbuf struct strbuf b = {0};
     va_list ap;
@@ -47,8 +47,8 @@ int image_wrong(const struct reading *r, const char *fmt, ...)
 
 /* ---- documents ---- */
 
-static int parse(const struct reading *r, const char *name, const char *text, size_t len,
-                 json_t **ret)
+static int image_parse(const struct image_reading *r, const char *name, const char *text,
+                       size_t len, json_t **ret)
 {
     json_error_t where;
     json_t *j = document_parse(text, len, name, r->notes, &where);
@@ -59,8 +59,8 @@ static int parse(const struct reading *r, const char *name, const char *text, si
     return 0;
 }
 
-static int read_document(const struct reading *r, const char *name, char **ret_text,
-                         size_t *ret_len)
+static int image_read_document(const struct image_reading *r, const char *name, char **ret_text,
+                               size_t *ret_len)
 {
     int e = contents_read(r->contents, name, DOCUMENT_MAX, ret_text, ret_len);
 
@@ -75,8 +75,8 @@ static int read_document(const struct reading *r, const char *name, char **ret_t
     return -EBADMSG;
 }
 
-static int check_digest(const struct reading *r, const char *name, const char *text, size_t len,
-                        const char *digest)
+static int image_check_digest(const struct image_reading *r, const char *name, const char *text,
+                              size_t len, const char *digest)
 {
     char got[CACHE_KEY_LEN + 1];
     int e = hash_bytes(text, len, got);
@@ -87,7 +87,7 @@ static int check_digest(const struct reading *r, const char *name, const char *t
 }
 
 /* A descriptor (descriptor.md): its digest as hex and its size. */
-static int read_descriptor(const struct reading *r, const json_t *d, const char *what,
+static int read_descriptor(const struct image_reading *r, const json_t *d, const char *what,
                            char ret_hex[CACHE_KEY_LEN + 1], uint64_t *ret_size)
 {
     const char *digest = document_text(d, "digest");
@@ -102,19 +102,19 @@ static int read_descriptor(const struct reading *r, const json_t *d, const char 
     return 0;
 }
 
-static char *blob_name(const struct reading *r, const char *hex)
+static char *blob_name(const struct image_reading *r, const char *hex)
 {
     return r->flat ? xstrdup(hex) : xasprintf("blobs/sha256/%s", hex);
 }
 
 /* In a flat one the manifests that its own lists are called otherwise. */
-static char *document_name(const struct reading *r, const char *what, const char *hex)
+static char *document_name(const struct image_reading *r, const char *what, const char *hex)
 {
     return r->flat && str_eq(what, "manifest") ? xasprintf("%s.manifest.json", hex)
                                                : blob_name(r, hex);
 }
 
-int image_read_blob(const struct reading *r, const json_t *descriptor, const char *what,
+int image_read_blob(const struct image_reading *r, const json_t *descriptor, const char *what,
                     char **ret_text, size_t *ret_len, char ret_hex[CACHE_KEY_LEN + 1])
 {
     cleanup_free char *name = NULL, *text = NULL;
@@ -125,13 +125,13 @@ int image_read_blob(const struct reading *r, const json_t *descriptor, const cha
     if (e < 0)
         return e;
     name = document_name(r, what, ret_hex);
-    e = read_document(r, name, &text, &len);
+    e = image_read_document(r, name, &text, &len);
     if (e < 0)
         return e;
     if (len != size)
         return image_wrong(r, "%s has %zu bytes, and its descriptor says %llu", name, len,
                            (unsigned long long)size);
-    e = check_digest(r, name, text, len, ret_hex);
+    e = image_check_digest(r, name, text, len, ret_hex);
     if (e < 0)
         return e;
     *ret_text = steal_ptr(text);
@@ -141,7 +141,8 @@ int image_read_blob(const struct reading *r, const json_t *descriptor, const cha
 
 /* ---- the configuration ---- */
 
-static int read_process(const struct reading *r, const json_t *config, struct cache_config **ret)
+static int image_read_process(const struct image_reading *r, const json_t *config,
+                              struct cache_config **ret)
 {
     cleanup_free char *wrong_with_it = config_read(config, r->notes, ret);
 
@@ -149,7 +150,7 @@ static int read_process(const struct reading *r, const json_t *config, struct ca
 }
 
 /* Its builder may have left both empty (Nix, hand-made ones): then it is for whoever takes it. */
-static int check_platform(const struct reading *r, const json_t *config)
+static int check_platform(const struct image_reading *r, const json_t *config)
 {
     const char *os = document_text(config, "os"),
                *architecture = document_text(config, "architecture");
@@ -170,11 +171,12 @@ static int check_platform(const struct reading *r, const json_t *config)
     return 0;
 }
 
-static int read_config(const struct reading *r, const char *text, size_t len, struct image *image)
+static int read_config(const struct image_reading *r, const char *text, size_t len,
+                       struct image *image)
 {
     cleanup_json json_t *config = NULL;
     const json_t *ids;
-    int e = parse(r, "its configuration", text, len, &config);
+    int e = image_parse(r, "its configuration", text, len, &config);
 
     if (e < 0)
         return e;
@@ -193,11 +195,11 @@ static int read_config(const struct reading *r, const char *text, size_t len, st
             return image_wrong(r, "the diff_id of layer %zu is no sha256", i + 1);
         memcpy(image->layers[i].diff_id, id + 7, CACHE_KEY_LEN + 1);
     }
-    return read_process(r, document_member(config, "config"), &image->config);
+    return image_read_process(r, document_member(config, "config"), &image->config);
 }
 
 /* There may be none: an empty root. Go writes an empty list as null. */
-static int make_layers(const struct reading *r, const json_t *list, struct image *image)
+static int make_layers(const struct image_reading *r, const json_t *list, struct image *image)
 {
     size_t n = json_array_size(list);
 
@@ -209,7 +211,7 @@ static int make_layers(const struct reading *r, const json_t *list, struct image
 }
 
 /* containers/ocicrypt: such a layer's bytes are no tar for anybody without the key. */
-static int refuse_encrypted(const struct reading *r, const json_t *layers)
+static int refuse_encrypted(const struct image_reading *r, const json_t *layers)
 {
     const json_t *layer;
     size_t i;
@@ -231,7 +233,8 @@ static int refuse_encrypted(const struct reading *r, const json_t *layers)
 }
 
 /* Layers that only their maker may distribute are left out when an image is copied (layer.md). */
-static int refuse_absent(const struct reading *r, const json_t *layer, const char *blob, size_t i)
+static int refuse_absent(const struct image_reading *r, const json_t *layer, const char *blob,
+                         size_t i)
 {
     const char *type = document_text(layer, "mediaType"),
                *url = json_string_value(json_array_get(document_member(layer, "urls"), 0));
@@ -249,7 +252,7 @@ static int refuse_absent(const struct reading *r, const json_t *layer, const cha
     return -EBADMSG;
 }
 
-static int refuse_artifact(const struct reading *r, const json_t *manifest)
+static int refuse_artifact(const struct image_reading *r, const json_t *manifest)
 {
     const char *type = chosen_artifact(manifest);
 
@@ -268,7 +271,7 @@ static int refuse_artifact(const struct reading *r, const json_t *manifest)
 
 /* ---- OCI ---- */
 
-static int read_manifest(const struct reading *r, const json_t *manifest, struct image *image)
+static int read_manifest(const struct image_reading *r, const json_t *manifest, struct image *image)
 {
     cleanup_free char *text = NULL;
     char hex[CACHE_KEY_LEN + 1];
@@ -317,7 +320,8 @@ static void digest_in_name(const char *name, char ret_hex[CACHE_KEY_LEN + 1])
         (void)snprintf(ret_hex, CACHE_KEY_LEN + 1, "%.*s", CACHE_KEY_LEN, name);
 }
 
-static int read_docker_entry(const struct reading *r, const json_t *entry, struct image *image)
+static int read_docker_entry(const struct image_reading *r, const json_t *entry,
+                             struct image *image)
 {
     const char *config = document_text(entry, "Config");
     cleanup_free char *text = NULL;
@@ -335,17 +339,17 @@ static int read_docker_entry(const struct reading *r, const json_t *entry, struc
     if (e == 0 && config == NULL)
         return image_wrong(r, "its manifest.json names no Config");
     if (e == 0)
-        e = read_document(r, config, &text, &len);
+        e = image_read_document(r, config, &text, &len);
     if (e < 0)
         return e;
     digest_in_name(config, image->digest);
-    e = image->digest[0] != '\0' ? check_digest(r, config, text, len, image->digest)
+    e = image->digest[0] != '\0' ? image_check_digest(r, config, text, len, image->digest)
                                  : hash_bytes(text, len, image->digest);
     return e < 0 ? e : read_config(r, text, len, image);
 }
 
 /* `list` is manifest.json. */
-static int read_docker(const struct reading *r, const json_t *list, struct image *image)
+static int read_docker(const struct image_reading *r, const json_t *list, struct image *image)
 {
     const json_t *found = NULL;
     int e = chosen_of_docker(r, list, &found);
@@ -357,7 +361,7 @@ static int read_docker(const struct reading *r, const json_t *list, struct image
 
 /* From an index, down to the manifest of the image that is meant, which *document is then. -ENOENT:
  * *document itself has none such. */
-static int follow(const struct reading *r, json_t **document, struct image *image)
+static int follow(const struct image_reading *r, json_t **document, struct image *image)
 {
     for (int depth = 0; is_index(*document); depth++) {
         cleanup_free char *text = NULL;
@@ -374,7 +378,7 @@ static int follow(const struct reading *r, json_t **document, struct image *imag
         if (e == 0)
             e = image_read_blob(r, descriptor, "manifest", &text, &len, image->digest);
         if (e == 0)
-            e = parse(r, "its manifest", text, len, &next);
+            e = image_parse(r, "its manifest", text, len, &next);
         if (e < 0)
             return e;
         json_decref(*document);
@@ -387,7 +391,7 @@ static int follow(const struct reading *r, json_t **document, struct image *imag
 
 /* skopeo's, buildah's and podman's `dir:` (podman's also `docker-dir`): the manifest itself, or an
  * index. It has no names. */
-static int read_flat(struct reading *r, json_t **document, const char *text, size_t len,
+static int read_flat(struct image_reading *r, json_t **document, const char *text, size_t len,
                      struct image *image)
 {
     const char *wanted = r->wanted->reference;
@@ -402,15 +406,15 @@ static int read_flat(struct reading *r, json_t **document, const char *text, siz
     return follow(r, document, image);
 }
 
-static int read_manifest_json(struct reading *r, struct image *image)
+static int read_manifest_json(struct image_reading *r, struct image *image)
 {
     cleanup_json json_t *document = NULL;
     cleanup_free char *text = NULL;
     size_t len;
-    int e = read_document(r, "manifest.json", &text, &len);
+    int e = image_read_document(r, "manifest.json", &text, &len);
 
     if (e == 0)
-        e = parse(r, "manifest.json", text, len, &document);
+        e = image_parse(r, "manifest.json", text, len, &document);
     if (e < 0)
         return e;
     return json_is_object(document) ? read_flat(r, &document, text, len, image)
@@ -419,16 +423,16 @@ static int read_manifest_json(struct reading *r, struct image *image)
 
 /* ---- an OCI layout, perhaps with a manifest.json beside ---- */
 
-static int read_oci(struct reading *r, struct image *image)
+static int read_oci(struct image_reading *r, struct image *image)
 {
     cleanup_json json_t *document = NULL;
     cleanup_free char *text = NULL;
     bool docker = contents_have(r->contents, "manifest.json");
     size_t len;
-    int e = read_document(r, "index.json", &text, &len);
+    int e = image_read_document(r, "index.json", &text, &len);
 
     if (e == 0)
-        e = parse(r, "index.json", text, len, &document);
+        e = image_parse(r, "index.json", text, len, &document);
     if (e < 0)
         return e;
     if (docker &&
@@ -444,7 +448,7 @@ static int read_oci(struct reading *r, struct image *image)
 
 /* ---- all of it ---- */
 
-static int want_platform(struct reading *r, struct arena *arena)
+static int want_platform(struct image_reading *r, struct arena *arena)
 {
     const char *text = r->wanted->platform, *slash;
     struct utsname u;
@@ -471,7 +475,7 @@ static int want_platform(struct reading *r, struct arena *arena)
 }
 
 /* Where an archive has each layer. One that it does not have may be in the store. */
-static void locate_layers(const struct reading *r, struct image *image)
+static void locate_layers(const struct image_reading *r, struct image *image)
 {
     for (size_t i = 0; i < image->n_layers; i++) {
         struct image_layer *l = &image->layers[i];
@@ -481,7 +485,7 @@ static void locate_layers(const struct reading *r, struct image *image)
     }
 }
 
-static int no_image(const struct reading *r)
+static int no_image(const struct image_reading *r)
 {
     if (contents_have(r->contents, "repositories")) {
         (void)image_wrong(r, "it is what Docker before 1.10 saved: it has no manifest.json");
@@ -500,11 +504,11 @@ int image_read(const struct contents *contents, const struct image_wanted *wante
                struct image *ret, struct cupel_error *err)
 {
     struct image image = {0};
-    struct reading r = {.contents = contents,
-                        .wanted = wanted,
-                        .is_ours = wanted->platform == NULL,
-                        .notes = &image.notes,
-                        .err = err};
+    struct image_reading r = {.contents = contents,
+                              .wanted = wanted,
+                              .is_ours = wanted->platform == NULL,
+                              .notes = &image.notes,
+                              .err = err};
     struct arena *arena = arena_new();
     int e = want_platform(&r, arena);
 

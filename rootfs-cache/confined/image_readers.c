@@ -15,7 +15,7 @@
 
 /* ---- an image that is there ---- */
 
-int image_readers_files(void *arg, struct child *self, int fd, struct strbuf *reply,
+int image_readers_files(void *arg, struct child_self *self, int fd, struct strbuf *reply,
                         struct cupel_error *err)
 {
     const struct image_files *what = arg;
@@ -38,7 +38,7 @@ int image_readers_files(void *arg, struct child *self, int fd, struct strbuf *re
 
 /* ---- an image in a registry ---- */
 
-static json_t *read_document(int fd)
+static json_t *image_readers_document(int fd)
 {
     cleanup_free char *text = NULL;
     json_error_t where;
@@ -57,7 +57,7 @@ static const char *digits_of(const json_t *value)
     return text != NULL && str_starts(text, "sha256:") && hash_is_hex(text + 7) ? text + 7 : "";
 }
 
-static bool fill(const json_t *blobs, const json_t *ids, struct image *image)
+static bool image_readers_fill(const json_t *blobs, const json_t *ids, struct image *image)
 {
     image->n_layers = json_array_size(blobs);
     if (image->n_layers > CACHE_LAYERS_MAX || json_array_size(ids) != image->n_layers)
@@ -77,16 +77,17 @@ static bool fill(const json_t *blobs, const json_t *ids, struct image *image)
     return true;
 }
 
-int image_readers_summary(void *arg, struct child *self, int fd, struct strbuf *reply,
+int image_readers_summary(void *arg, struct child_self *self, int fd, struct strbuf *reply,
                           struct cupel_error *err)
 {
     const struct image_summary *d = arg;
-    json_t *summary = read_document(fd), *config = read_document(d->config);
+    json_t *summary = image_readers_document(fd), *config = image_readers_document(d->config);
     struct image image = {0};
     cleanup_free char *wrong = config_read(NULL, NULL, &image.config);
-    bool good = wrong == NULL &&
-                fill(json_object_get(summary, "Layers"),
-                     json_object_get(json_object_get(config, "rootfs"), "diff_ids"), &image);
+    bool good =
+        wrong == NULL &&
+        image_readers_fill(json_object_get(summary, "Layers"),
+                           json_object_get(json_object_get(config, "rootfs"), "diff_ids"), &image);
 
     (void)self;
     if (good)

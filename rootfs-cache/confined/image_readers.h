@@ -10,7 +10,7 @@ struct image_files {
     const struct image_wanted *wanted;
     bool archive; /* else a directory, whose files are asked for */
 };
-int image_readers_files(void *arg, struct child *self, int fd, struct strbuf *reply,
+int image_readers_files(void *arg, struct child_self *self, int fd, struct strbuf *reply,
                         struct cupel_error *err);
 
 /* child_reader_fn; `arg` is a struct image_summary, the work's fd what `skopeo inspect` says
@@ -19,5 +19,5 @@ struct image_summary {
     const char *name;
     int config; /* the configuration: moves with the child's descriptors */
 };
-int image_readers_summary(void *arg, struct child *self, int fd, struct strbuf *reply,
+int image_readers_summary(void *arg, struct child_self *self, int fd, struct strbuf *reply,
                           struct cupel_error *err);

@@ -10,12 +10,12 @@
 #define NAMES_MAX                                                                                  \
     65536 /* a /dev has a few hundred; links to what is beyond are refused as links to nothing */
 
-static int by_name(const void *a, const void *b)
+static int leftout_by_name(const void *a, const void *b)
 {
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-static void note(struct unpacker *u, const char *name)
+static void leftout_note(struct unpacker *u, const char *name)
 {
     u->counts->skipped_devices++;
     if (u->n_left_out == NAMES_MAX)
@@ -33,9 +33,10 @@ static bool was_left_out(struct unpacker *u, const char *name)
     if (u->n_left_out == 0 || fstatat(AT_FDCWD, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
         return false;
     if (!u->left_out_sorted)
-        qsort(u->left_out, u->n_left_out, sizeof(*u->left_out), by_name);
+        qsort(u->left_out, u->n_left_out, sizeof(*u->left_out), leftout_by_name);
     u->left_out_sorted = true;
-    return bsearch(&name, u->left_out, u->n_left_out, sizeof(*u->left_out), by_name) != NULL;
+    return bsearch(&name, u->left_out, u->n_left_out, sizeof(*u->left_out), leftout_by_name) !=
+           NULL;
 }
 
 bool leftout_entry(struct unpacker *u, struct archive_entry *entry, const char *name)
@@ -49,7 +50,7 @@ bool leftout_entry(struct unpacker *u, struct archive_entry *entry, const char *
         topdir_strip(&target, u->strip))
         out = was_left_out(u, target.data);
     if (out)
-        note(u, name);
+        leftout_note(u, name);
     return out;
 }
 

@@ -7,7 +7,7 @@ struct link {
     char *first; /* NULL: a free place */
 };
 
-static struct link *place_of(const struct links *l, size_t layer, ino_t ino)
+static struct link *links_place_of(const struct links *l, size_t layer, ino_t ino)
 {
     size_t at = (size_t)((ino + layer) * UINT64_C(0x9e3779b97f4a7c15)) & (l->capacity - 1);
 
@@ -16,7 +16,7 @@ static struct link *place_of(const struct links *l, size_t layer, ino_t ino)
     return &l->table[at];
 }
 
-static void make_room(struct links *l)
+static void links_make_room(struct links *l)
 {
     struct link *old = l->table;
     size_t n = l->capacity;
@@ -27,7 +27,7 @@ static void make_room(struct links *l)
     l->table = xcalloc(l->capacity, sizeof(*l->table));
     for (size_t i = 0; i < n; i++)
         if (old[i].first != NULL)
-            *place_of(l, old[i].layer, old[i].ino) = old[i];
+            *links_place_of(l, old[i].layer, old[i].ino) = old[i];
     free(old);
 }
 
@@ -37,8 +37,8 @@ const char *links_seen(struct links *l, size_t layer, const struct stat *st, con
 
     if (st->st_nlink < 2 || S_ISDIR(st->st_mode))
         return NULL;
-    make_room(l);
-    place = place_of(l, layer, st->st_ino);
+    links_make_room(l);
+    place = links_place_of(l, layer, st->st_ino);
     if (place->first != NULL)
         return place->first;
     *place = (struct link){.ino = st->st_ino, .layer = layer, .first = xstrdup(path)};

@@ -47,7 +47,7 @@ static const char *task_of(const struct merge_copy_layers *layers)
     return layers->partial ? "copy a layer" : "merge layers";
 }
 
-static int fail(struct flat *f, const char *path, int errnum)
+static int merge_copy_fail(struct flat *f, const char *path, int errnum)
 {
     if (errnum == -ENOSPC || errnum == -EDQUOT) {
         (void)cupel_error_set(f->err, CUPEL_ERROR_HARNESS, errnum,
@@ -81,7 +81,7 @@ static void directory_free(struct directory *d)
 
 /* ---- what there is ---- */
 
-static int read_names(struct directory *d, size_t part)
+static int merge_copy_read_names(struct directory *d, size_t part)
 {
     struct dirent **list = NULL;
     int n = scandirat(d->fds[part], ".", &list, NULL, NULL);
@@ -98,7 +98,7 @@ static int read_names(struct directory *d, size_t part)
     return 0;
 }
 
-static int by_name(const void *a, const void *b)
+static int merge_copy_by_name(const void *a, const void *b)
 {
     const struct name *x = a, *y = b;
     int c = strcmp(x->name, y->name);
@@ -111,7 +111,7 @@ static void keep_topmost(struct directory *d)
     size_t kept = 0;
 
     if (d->n_names > 0)
-        qsort(d->names, d->n_names, sizeof(*d->names), by_name);
+        qsort(d->names, d->n_names, sizeof(*d->names), merge_copy_by_name);
     for (size_t i = 0; i < d->n_names; i++) {
         if (kept > 0 && str_eq(d->names[kept - 1].name, d->names[i].name))
             free(d->names[i].name);
@@ -131,7 +131,7 @@ static int read_directory(const struct flat *f, struct directory *d)
     for (size_t i = 0; r == 0 && i < d->n_parts; i++) {
         d->fds[i] =
             file_open_beneath(f->layers->layer[d->parts[i]], d->path, O_RDONLY | O_DIRECTORY, 0);
-        r = d->fds[i] < 0 ? d->fds[i] : read_names(d, i);
+        r = d->fds[i] < 0 ? d->fds[i] : merge_copy_read_names(d, i);
     }
     keep_topmost(d);
     return r;
@@ -139,7 +139,7 @@ static int read_directory(const struct flat *f, struct directory *d)
 
 /* The layers that have parts of a directory beneath: down to the one that is opaque, or has
  * something else there. */
-static int find_parts(const struct directory *d, struct name *name)
+static int merge_copy_find_parts(const struct directory *d, struct name *name)
 {
     name->parts = xcalloc(d->n_parts, sizeof(*name->parts));
     for (size_t i = name->top; i < d->n_parts; i++) {
@@ -165,7 +165,7 @@ static int find_parts(const struct directory *d, struct name *name)
 
 /* ---- copying ---- */
 
-static int copy_link(int dir, const char *name, const char *path)
+static int merge_copy_link(int dir, const char *name, const char *path)
 {
     char target[PATH_MAX];
     ssize_t n = readlinkat(dir, name, target, sizeof(target) - 1);
@@ -192,7 +192,7 @@ static int count_bytes(struct flat *f, const char *path, const struct stat *st)
     return -EFBIG;
 }
 
-static int copy_other(int dir, const char *name, const char *path, const struct stat *st)
+static int merge_copy_other(int dir, const char *name, const char *path, const struct stat *st)
 {
     cleanup_close int from = -EBADF;
     int r;
@@ -201,7 +201,7 @@ static int copy_other(int dir, const char *name, const char *path, const struct 
         from = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
         r = from < 0 ? -errno : replicate_copy_file(from, path);
     } else if (S_ISLNK(st->st_mode)) {
-        r = copy_link(dir, name, path);
+        r = merge_copy_link(dir, name, path);
     } else if (S_ISFIFO(st->st_mode)) {
         r = mkfifo(path, 0600) < 0 ? -errno : 0;
     } else {
@@ -226,7 +226,7 @@ static int take_partial(struct flat *f, const char *path, const struct stat *st)
     if (replicate_is_whiteout(st)) {
         f->counts->entries++;
         /* takes no right (vfs_mknod(), fs/namei.c) */
-        return mknod(path, S_IFCHR, 0) < 0 ? fail(f, path, -errno) : 1;
+        return mknod(path, S_IFCHR, 0) < 0 ? merge_copy_fail(f, path, -errno) : 1;
     }
     if (S_ISDIR(st->st_mode) || S_ISREG(st->st_mode) || S_ISLNK(st->st_mode) ||
         S_ISFIFO(st->st_mode))
@@ -235,7 +235,7 @@ static int take_partial(struct flat *f, const char *path, const struct stat *st)
     return 1;
 }
 
-static int take(struct flat *f, const struct directory *d, struct name *name)
+static int merge_copy_take(struct flat *f, const struct directory *d, struct name *name)
 {
     cleanup_free char *path =
         str_eq(d->path, ".") ? xstrdup(name->name) : xasprintf("%s/%s", d->path, name->name);
@@ -244,7 +244,7 @@ static int take(struct flat *f, const struct directory *d, struct name *name)
     int r = 0;
 
     if (fstatat(d->fds[name->top], name->name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-        return fail(f, path, -errno);
+        return merge_copy_fail(f, path, -errno);
     if (f->layers->partial)
         r = take_partial(f, path, &st);
     if (r != 0 || replicate_is_whiteout(&st))
@@ -252,14 +252,14 @@ static int take(struct flat *f, const struct directory *d, struct name *name)
     f->counts->entries++;
     first = links_seen(&f->links, d->parts[name->top], &st, path);
     if (S_ISDIR(st.st_mode))
-        r = mkdir(path, 0700) < 0 ? -errno : find_parts(d, name);
+        r = mkdir(path, 0700) < 0 ? -errno : merge_copy_find_parts(d, name);
     else if (first != NULL)
         r = link(first, path) < 0 ? -errno : 0;
     else if (S_ISREG(st.st_mode) && count_bytes(f, path, &st) < 0)
         return -EFBIG;
     else
-        r = copy_other(d->fds[name->top], name->name, path, &st);
-    return r < 0 ? fail(f, path, r) : 0;
+        r = merge_copy_other(d->fds[name->top], name->name, path, &st);
+    return r < 0 ? merge_copy_fail(f, path, r) : 0;
 }
 
 static int merge(struct flat *f, const char *path, const size_t *parts, size_t n_parts, int depth);
@@ -291,7 +291,7 @@ static int make_like_top(struct flat *f, const char *path, size_t layer, int dep
     if (r == 0 && f->layers->partial && depth > 0 && replicate_is_opaque(top) &&
         lsetxattr(path, LIKENESS_OPAQUE, "y", 1, 0) < 0)
         r = -errno;
-    return r < 0 ? fail(f, path, r) : 0;
+    return r < 0 ? merge_copy_fail(f, path, r) : 0;
 }
 
 static int merge(struct flat *f, const char *path, const size_t *parts, size_t n_parts, int depth)
@@ -299,9 +299,9 @@ static int merge(struct flat *f, const char *path, const size_t *parts, size_t n
     struct directory d = {.path = path, .parts = parts, .n_parts = n_parts};
     int r = depth >= DEPTH_MAX ? -ELOOP : read_directory(f, &d);
 
-    r = r < 0 ? fail(f, path, r) : 0;
+    r = r < 0 ? merge_copy_fail(f, path, r) : 0;
     for (size_t i = 0; r == 0 && i < d.n_names; i++)
-        r = take(f, &d, &d.names[i]);
+        r = merge_copy_take(f, &d, &d.names[i]);
     close_parts(&d);
     if (r == 0)
         r = merge_directories(f, &d, depth);

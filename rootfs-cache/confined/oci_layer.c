@@ -38,7 +38,8 @@ void oci_layer_begin(struct unpacker *u, const struct unpack_layer *what, struct
     *ret = l;
 }
 
-static int compare(struct unpacker *u, const char *hex, const char *expected, const char *of)
+static int oci_layer_compare(struct unpacker *u, const char *hex, const char *expected,
+                             const char *of)
 {
     char why[200];
 
@@ -56,8 +57,8 @@ static int check_digests(struct unpacker *u, struct layer *l)
     if (r == 0)
         r = stream_digests(u, u->stream, blob, tar);
     if (r == 0)
-        r = compare(u, blob, l->what->digest, "the layer");
-    return r < 0 ? r : compare(u, tar, l->what->diff_id, "the tar in the layer");
+        r = oci_layer_compare(u, blob, l->what->digest, "the layer");
+    return r < 0 ? r : oci_layer_compare(u, tar, l->what->diff_id, "the tar in the layer");
 }
 
 /* ---- the layers beneath ---- */
@@ -284,7 +285,7 @@ static int open_beneath(const struct layer *l, const char *path)
     for (size_t i = 0; i < l->what->n_lowers; i++) {
         int fd = file_open_beneath(l->what->lowers[i], path, O_RDONLY | O_NONBLOCK | O_CLOEXEC, 0);
 
-        if (fd >= 0 || fd != -ENOENT)
+        if (fd != -ENOENT)
             return fd;
     }
     return -ENOENT;

@@ -5,7 +5,7 @@
 #include "rootfs-cache/confined/document.h"
 #include "rootfs-cache/confined/image.h"
 
-struct reading {
+struct image_reading {
     const struct contents *contents;
     const struct image_wanted *wanted;
     char *os, *architecture, *variant; /* wanted; variant "" for any */
@@ -16,25 +16,25 @@ struct reading {
 };
 
 /* Fills r->err: this image cannot be used. */
-int image_wrong(const struct reading *r, const char *fmt, ...) BASE_PRINTF(2, 3);
+int image_wrong(const struct image_reading *r, const char *fmt, ...) BASE_PRINTF(2, 3);
 /* Reads and checks what a descriptor stands for. */
-int image_read_blob(const struct reading *r, const json_t *descriptor, const char *what,
+int image_read_blob(const struct image_reading *r, const json_t *descriptor, const char *what,
                     char **ret_text, size_t *ret_len, char ret_hex[CACHE_KEY_LEN + 1]);
 
 /* ---- chosen.c: which image of several ---- */
 
 /* Whether "linux", "amd64", as a document has it (NULL and "" are no restriction), is what is
  * wanted. */
-bool chosen_platform_fits(const struct reading *r, const json_t *platform);
+bool chosen_platform_fits(const struct image_reading *r, const json_t *platform);
 /* The same of one word. Some builders write "Linux", or the machine's own "x86_64". */
-bool chosen_is_system(const struct reading *r, const char *os);
-bool chosen_is_architecture(const struct reading *r, const char *architecture);
+bool chosen_is_system(const struct image_reading *r, const char *os);
+bool chosen_is_architecture(const struct image_reading *r, const char *architecture);
 /* As GOARCH names a machine, which is what the specification uses. */
 const char *chosen_machine_architecture(const char *machine);
 /* What a manifest is that is no image's: its type, or NULL. */
 const char *chosen_artifact(const json_t *manifest);
 /* Of an index' descriptors the one that is wanted. -ENOENT, with r->err filled: there is none. */
-int chosen_of_index(const struct reading *r, const json_t *index, bool by_reference,
+int chosen_of_index(const struct image_reading *r, const json_t *index, bool by_reference,
                     const json_t **ret);
 /* The same of a manifest.json. */
-int chosen_of_docker(const struct reading *r, const json_t *list, const json_t **ret);
+int chosen_of_docker(const struct image_reading *r, const json_t *list, const json_t **ret);

@@ -61,8 +61,8 @@ static bool is_document_of_image(const char *name, const json_t *j)
 
 /* A document by one of these names may be anybody's: of a web page, say. The last entry of a name
  * is the one that counts. */
-static bool read_document(struct archive *a, struct archive_entry *entry, const char *name,
-                          bool *ret_damaged)
+static bool recognise_read_document(struct archive *a, struct archive_entry *entry,
+                                    const char *name, bool *ret_damaged)
 {
     int64_t size = archive_entry_size(entry);
     cleanup_free char *text = NULL;
@@ -104,7 +104,7 @@ static bool is_old_layer(const char *name)
     return slash != NULL && str_eq(slash + 1, "layer.tar");
 }
 
-static enum form form_of(const struct sighting *s)
+static enum recognised_form form_of(const struct sighting *s)
 {
     bool likely = s->layout || s->of_root == 0; /* then who reads a damaged one says that it is */
     bool alone = s->of_root == 0 && (s->layout || (s->repositories && s->old_layer));
@@ -114,7 +114,7 @@ static enum form form_of(const struct sighting *s)
 
 /* By what is there: names beside an image's own mean nothing. Its documents may come last
  * (go-containerregistry's do). */
-static enum form form_of_archive(int fd)
+static enum recognised_form form_of_archive(int fd)
 {
     _cleanup_(unpacker_free_reader) struct archive *a = archive_read_new();
     struct archive_entry *entry;
@@ -134,9 +134,9 @@ static enum form form_of_archive(int fd)
         if (raw == NULL || unpacker_normalize(raw, &name) != NULL)
             continue;
         if (str_eq(name.data, "index.json"))
-            s.index = read_document(a, entry, name.data, &s.damaged);
+            s.index = recognise_read_document(a, entry, name.data, &s.damaged);
         else if (str_eq(name.data, "manifest.json"))
-            s.manifest = read_document(a, entry, name.data, &s.damaged);
+            s.manifest = recognise_read_document(a, entry, name.data, &s.damaged);
         else if (str_eq(name.data, "oci-layout"))
             s.layout = true;
         else if (str_eq(name.data, "repositories"))
@@ -152,7 +152,7 @@ static enum form form_of_archive(int fd)
     return form_of(&s);
 }
 
-int recognise_archive(void *arg, struct child *self, int fd, struct strbuf *reply,
+int recognise_archive(void *arg, struct child_self *self, int fd, struct strbuf *reply,
                       struct cupel_error *err)
 {
     (void)arg;
@@ -164,7 +164,7 @@ int recognise_archive(void *arg, struct child *self, int fd, struct strbuf *repl
 
 /* ---- directories, in the child ---- */
 
-static json_t *document(struct child *self, const char *name)
+static json_t *document(struct child_self *self, const char *name)
 {
     cleanup_close int fd = child_ask(self, name);
     cleanup_free char *text = NULL;
@@ -221,7 +221,7 @@ static int reply_bundle(const char *path, const json_t *config, struct strbuf *r
 }
 
 /* Damaged or not: who has such a file means an image (image-layout.md). */
-static bool is_layout(struct child *self)
+static bool is_layout(struct child_self *self)
 {
     cleanup_close int fd = child_ask(self, "oci-layout");
 
@@ -229,7 +229,7 @@ static bool is_layout(struct child *self)
 }
 
 /* Docker's before 1.10: {"NAME": {"TAG": "ID"}}, and ID/layer.tar. */
-static bool is_old_save(struct child *self)
+static bool is_old_save(struct child_self *self)
 {
     json_t *repositories = document(self, "repositories"), *tags, *id;
     cleanup_close int fd = -EBADF;
@@ -248,7 +248,7 @@ static bool is_old_save(struct child *self)
     return fd >= 0;
 }
 
-int recognise_directory(void *arg, struct child *self, int fd, struct strbuf *reply,
+int recognise_directory(void *arg, struct child_self *self, int fd, struct strbuf *reply,
                         struct cupel_error *err)
 {
     json_t *index = document(self, "index.json"), *manifest = document(self, "manifest.json"),
@@ -282,7 +282,7 @@ int recognise_take(const char *reply, size_t length, struct recognised *ret)
     if (used > length || form == ARRAY_SIZE(form_words) ||
         (form != FORM_IMAGE && (form == FORM_TAR) == ret->directory))
         return -EBADMSG;
-    ret->form = (enum form)form;
+    ret->form = (enum recognised_form)form;
     if (form != FORM_BUNDLE)
         return used == length ? 0 : -EBADMSG;
     if (used >= length || !config_is_plain(reply + used) || used + strlen(reply + used) >= length)

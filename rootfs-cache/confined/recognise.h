@@ -4,11 +4,11 @@
 
 #include "rootfs-cache/confined/child.h"
 
-enum form { FORM_TAR, FORM_IMAGE, FORM_DIRECTORY, FORM_BUNDLE };
+enum recognised_form { FORM_TAR, FORM_IMAGE, FORM_DIRECTORY, FORM_BUNDLE };
 
 struct recognised {
     bool directory; /* what was looked at is one: set before anything is asked */
-    enum form form;
+    enum recognised_form form;
     char *bundle_root;           /* of a bundle: the name of its root, as it says it; malloc'ed */
     struct cache_config *config; /* the same of its process, as an image would have it */
 };
@@ -16,9 +16,9 @@ void recognised_free(struct recognised *r);
 
 /* Both are a child_reader_fn; `arg` is the path, for messages. An archive is the work's fd, a
  * directory's files are asked for. */
-int recognise_archive(void *arg, struct child *self, int fd, struct strbuf *reply,
+int recognise_archive(void *arg, struct child_self *self, int fd, struct strbuf *reply,
                       struct cupel_error *err);
-int recognise_directory(void *arg, struct child *self, int fd, struct strbuf *reply,
+int recognise_directory(void *arg, struct child_self *self, int fd, struct strbuf *reply,
                         struct cupel_error *err);
 
 /* 0, or -EBADMSG when it is not what one of the above says: a word, and for a bundle the name of

@@ -47,7 +47,7 @@ static int find_place(struct unpacker *u, const char *name)
     return fd;
 }
 
-static int finish(int fd, struct archive_entry *entry)
+static int regular_files_finish(int fd, struct archive_entry *entry)
 {
     const struct timespec times[2] = {
         {.tv_nsec = UTIME_OMIT},
@@ -80,6 +80,6 @@ int regular_files_make(struct unpacker *u, struct archive_entry *entry, const ch
     r = unpacker_copy(u, name, fd);
     if (r < 0)
         return r;
-    r = finish(fd, entry);
+    r = regular_files_finish(fd, entry);
     return r < 0 ? unpacker_write_failed(u, name, -r, NULL) : 1;
 }

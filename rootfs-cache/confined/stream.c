@@ -22,7 +22,7 @@ void stream_close(struct stream *s)
     *s = (struct stream){.fd = -EBADF};
 }
 
-static void tell_position(const struct stream *s)
+static void stream_tell_position(const struct stream *s)
 {
     if (s->done != NULL)
         atomic_store_explicit(s->done, s->at, memory_order_relaxed);
@@ -46,7 +46,7 @@ static la_ssize_t read_blob(struct archive *a, void *data, const void **ret_bloc
         return -1;
     }
     s->at += (uint64_t)n;
-    tell_position(s);
+    stream_tell_position(s);
     if (n > 0 && s->blob_digest != NULL &&
         EVP_DigestUpdate(s->blob_digest, s->chunk, (size_t)n) != 1) {
         archive_set_error(a, EIO, "its digest cannot be computed");

@@ -14,13 +14,13 @@
 #define DEPTH_MAX 512
 #define TEXT_MAX ((size_t)64 << 10)
 
-struct search {
+struct tampered_search {
     struct timespec since;
     struct strbuf named;
     uint64_t changed, all;
 };
 
-static void look_at(struct search *s, const char *path, const struct stat *st)
+static void tampered_look_at(struct tampered_search *s, const char *path, const struct stat *st)
 {
     bool later = st->st_ctim.tv_sec != s->since.tv_sec ? st->st_ctim.tv_sec > s->since.tv_sec
                                                        : st->st_ctim.tv_nsec > s->since.tv_nsec;
@@ -31,7 +31,8 @@ static void look_at(struct search *s, const char *path, const struct stat *st)
         strbuf_addf(&s->named, "%s/%.300s", s->changed > 1 ? ", " : "", path);
 }
 
-static void walk(struct search *s, int parent, const char *name, const char *path, int depth)
+static void tampered_walk(struct tampered_search *s, int parent, const char *name, const char *path,
+                          int depth)
 {
     int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     DIR *dir = fd >= 0 && depth < DEPTH_MAX ? fdopendir(fd) : NULL;
@@ -49,22 +50,23 @@ static void walk(struct search *s, int parent, const char *name, const char *pat
             fstatat(fd, e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
             continue;
         child = path[0] != '\0' ? xasprintf("%s/%s", path, e->d_name) : xstrdup(e->d_name);
-        look_at(s, child, &st);
+        tampered_look_at(s, child, &st);
         if (S_ISDIR(st.st_mode))
-            walk(s, fd, e->d_name, child, depth + 1);
+            tampered_walk(s, fd, e->d_name, child, depth + 1);
     }
     (void)closedir(dir);
 }
 
-static int in_child(void *arg, int fd, struct child_counts *counts, struct cupel_error *err)
+static int tampered_in_child(void *arg, int fd, struct child_counts *counts,
+                             struct cupel_error *err)
 {
-    struct search s = {.since = *(const struct timespec *)arg};
+    struct tampered_search s = {.since = *(const struct timespec *)arg};
     struct stat st;
     int r = 0;
 
     if (fstatat(AT_FDCWD, ".", &st, 0) == 0)
-        look_at(&s, "", &st);
-    walk(&s, AT_FDCWD, ".", "", 0);
+        tampered_look_at(&s, "", &st);
+    tampered_walk(&s, AT_FDCWD, ".", "", 0);
     counts->entries = s.all;
     counts->bytes = s.changed;
     if (s.named.len > 0)
@@ -84,7 +86,7 @@ char *tampered_since(int tree, int keep, const struct timespec *since)
     size_t length;
 
     if (dir < 0 || names < 0 ||
-        child_run(&(struct child_work){.fn = in_child,
+        child_run(&(struct child_work){.fn = tampered_in_child,
                                        .arg = &reference,
                                        .what = "look for changes",
                                        .tree = dir,

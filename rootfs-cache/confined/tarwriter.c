@@ -127,7 +127,7 @@ static void put_octal(char *field, size_t size, uint64_t n)
     field[size - 1] = '\0';
 }
 
-static void put_text(char *field, size_t size, const char *text, size_t n)
+static void tarwriter_put_text(char *field, size_t size, const char *text, size_t n)
 {
     memcpy(field, text, n < size ? n : size);
 }
@@ -138,16 +138,16 @@ static bool put_name(struct header *h, const char *name)
     size_t n = strlen(name);
 
     if (n <= sizeof(h->name)) {
-        put_text(h->name, sizeof(h->name), name, n);
+        tarwriter_put_text(h->name, sizeof(h->name), name, n);
         return true;
     }
     for (size_t cut = n - 1; cut-- > 0;)
         if (name[cut] == '/' && n - cut - 1 <= sizeof(h->name) && cut <= sizeof(h->prefix)) {
-            put_text(h->prefix, sizeof(h->prefix), name, cut);
-            put_text(h->name, sizeof(h->name), name + cut + 1, n - cut - 1);
+            tarwriter_put_text(h->prefix, sizeof(h->prefix), name, cut);
+            tarwriter_put_text(h->name, sizeof(h->name), name + cut + 1, n - cut - 1);
             return true;
         }
-    put_text(h->name, sizeof(h->name), name, n);
+    tarwriter_put_text(h->name, sizeof(h->name), name, n);
     return false;
 }
 
@@ -171,7 +171,7 @@ static int write_pax(struct tarwriter *w, const char *path, const struct strbuf 
     struct header h = {.type = 'x'};
     int r;
 
-    put_text(h.name, sizeof(h.name), name, strlen(name));
+    tarwriter_put_text(h.name, sizeof(h.name), name, strlen(name));
     put_octal(h.mode, sizeof(h.mode), 0644);
     put_octal(h.uid, sizeof(h.uid), 0);
     put_octal(h.gid, sizeof(h.gid), 0);
@@ -196,8 +196,8 @@ static char type_of(const struct tarwriter_entry *e)
     return e->hard ? '1' : '0';
 }
 
-static void put_number(char *field, size_t size, uint64_t n, uint64_t max, const char *key,
-                       struct strbuf *records)
+static void tarwriter_put_number(char *field, size_t size, uint64_t n, uint64_t max,
+                                 const char *key, struct strbuf *records)
 {
     put_octal(field, size, n <= max ? n : 0);
     if (n > max)
@@ -211,9 +211,9 @@ static void put_numbers(struct header *h, struct tarwriter_entry *e, uint64_t st
                       (uint64_t)st->st_mtim.tv_sec <= OCTAL_12;
 
     put_octal(h->mode, sizeof(h->mode), st->st_mode & 07777);
-    put_number(h->uid, sizeof(h->uid), st->st_uid, OCTAL_8, "uid", &e->records);
-    put_number(h->gid, sizeof(h->gid), st->st_gid, OCTAL_8, "gid", &e->records);
-    put_number(h->size, sizeof(h->size), stored, OCTAL_12, "size", &e->records);
+    tarwriter_put_number(h->uid, sizeof(h->uid), st->st_uid, OCTAL_8, "uid", &e->records);
+    tarwriter_put_number(h->gid, sizeof(h->gid), st->st_gid, OCTAL_8, "gid", &e->records);
+    tarwriter_put_number(h->size, sizeof(h->size), stored, OCTAL_12, "size", &e->records);
     put_octal(h->mtime, sizeof(h->mtime),
               st->st_mtim.tv_sec >= 0 && (uint64_t)st->st_mtim.tv_sec <= OCTAL_12
                   ? (uint64_t)st->st_mtim.tv_sec
@@ -237,7 +237,7 @@ static void put_sparse(struct header *h, struct tarwriter_entry *e)
     record_text(&e->records, "GNU.sparse.minor", "0");
     record_text(&e->records, "GNU.sparse.name", e->path);
     record_number(&e->records, "GNU.sparse.realsize", (uint64_t)e->st->st_size);
-    put_text(h->name, sizeof(h->name), name, strlen(name));
+    tarwriter_put_text(h->name, sizeof(h->name), name, strlen(name));
 }
 
 int tarwriter_header(struct tarwriter *w, struct tarwriter_entry *e)
@@ -252,7 +252,7 @@ int tarwriter_header(struct tarwriter *w, struct tarwriter_entry *e)
     else if (!put_name(&h, name))
         record_text(&e->records, "path", name);
     if (e->link != NULL)
-        put_text(h.link, sizeof(h.link), e->link, strlen(e->link));
+        tarwriter_put_text(h.link, sizeof(h.link), e->link, strlen(e->link));
     if (e->link != NULL && strlen(e->link) > sizeof(h.link))
         record_text(&e->records, "linkpath", e->link);
     put_numbers(&h, e, map + e->size);

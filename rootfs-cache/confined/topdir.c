@@ -6,7 +6,7 @@
 #include <string.h>
 
 /* Directories that a root has at its top. */
-static bool is_of_root(const char *name, size_t n)
+static bool topdir_is_of_root(const char *name, size_t n)
 {
     static const char *const words[] = {"bin", "etc", "usr", "lib", "sbin", "var"};
 
@@ -27,9 +27,9 @@ void topdir_note(struct unpacker *u, const char *name, bool directory)
         memcpy(u->top, name, n);
     if (u->tops == 0 || u->top[n] != '\0' || strncmp(u->top, name, n) != 0)
         u->tops++;
-    if (is_of_root(name, n))
+    if (topdir_is_of_root(name, n))
         u->tops = 2;
-    u->top_is_root |= below && is_of_root(name + n + 1, strcspn(name + n + 1, "/"));
+    u->top_is_root |= below && topdir_is_of_root(name + n + 1, strcspn(name + n + 1, "/"));
 }
 
 void topdir_tell(struct unpacker *u)

@@ -30,7 +30,7 @@ struct summing {
     struct links links;
 };
 
-static void add(struct summing *s, const void *data, size_t n)
+static void treesum_add(struct summing *s, const void *data, size_t n)
 {
     uint64_t length = n; /* before each word, so that no two trees give the same bytes */
 
@@ -38,9 +38,9 @@ static void add(struct summing *s, const void *data, size_t n)
     (void)EVP_DigestUpdate(s->sum, data, n);
 }
 
-static void add_text(struct summing *s, const char *text)
+static void treesum_add_text(struct summing *s, const char *text)
 {
-    add(s, text, strlen(text));
+    treesum_add(s, text, strlen(text));
 }
 
 /* A block of zeros is left out, written or not: where a file system has holes is its own affair,
@@ -100,7 +100,7 @@ static int add_content(struct summing *s, int dir, const char *name, const struc
 
     if (fd < 0 && errno == EACCES) { /* of an ordinary user's store: what they cannot read, their
                                         jobs cannot either */
-        add_text(s, "unreadable");
+        treesum_add_text(s, "unreadable");
         return 0;
     }
     if (fd < 0)
@@ -108,12 +108,12 @@ static int add_content(struct summing *s, int dir, const char *name, const struc
     return s->first_form ? add_all(s, fd) : add_data(s, fd, st);
 }
 
-static int by_text(const void *a, const void *b)
+static int treesum_by_text(const void *a, const void *b)
 {
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-static void add_xattrs(struct summing *s, const char *path)
+static void treesum_add_xattrs(struct summing *s, const char *path)
 {
     ssize_t n = llistxattr(path, s->names, LIST_MAX);
     cleanup_free const char **list = xcalloc((size_t)(n > 0 ? n : 0) + 1, sizeof(*list));
@@ -123,17 +123,17 @@ static void add_xattrs(struct summing *s, const char *path)
         if (!str_starts(name, "security.") ||
             str_eq(name, "security.capability")) /* labels are the host's */
             list[count++] = name;
-    qsort(list, count, sizeof(*list), by_text);
+    qsort(list, count, sizeof(*list), treesum_by_text);
     for (size_t i = 0; i < count; i++) {
         ssize_t size = lgetxattr(path, list[i], s->value, XATTR_SIZE_MAX);
 
-        add_text(s, list[i]);
-        add(s, s->value, size > 0 ? (size_t)size : 0);
+        treesum_add_text(s, list[i]);
+        treesum_add(s, s->value, size > 0 ? (size_t)size : 0);
     }
 }
 
-static int add_entry(struct summing *s, int dir, const char *name, const char *path,
-                     const struct stat *st)
+static int treesum_add_entry(struct summing *s, int dir, const char *name, const char *path,
+                             const struct stat *st)
 {
     char facts[256];
     const char *first = links_seen(&s->links, 0, st, path);
@@ -144,22 +144,22 @@ static int add_entry(struct summing *s, int dir, const char *name, const char *p
         facts, sizeof(facts), "%o %u %u %lld %lld.%09ld %llx", st->st_mode, st->st_uid, st->st_gid,
         S_ISREG(st->st_mode) ? (long long)st->st_size : 0, (long long)time.tv_sec, time.tv_nsec,
         S_ISCHR(st->st_mode) || S_ISBLK(st->st_mode) ? (unsigned long long)st->st_rdev : 0);
-    add_text(s, path);
-    add_text(s, facts);
-    add_text(s, first != NULL ? first : "");
+    treesum_add_text(s, path);
+    treesum_add_text(s, facts);
+    treesum_add_text(s, first != NULL ? first : "");
     if (first != NULL)
         return 0;
-    add_xattrs(s, path);
+    treesum_add_xattrs(s, path);
     if (S_ISLNK(st->st_mode)) {
         n = readlinkat(dir, name, s->target, PATH_MAX);
         if (n < 0)
             return -errno;
-        add(s, s->target, (size_t)n);
+        treesum_add(s, s->target, (size_t)n);
     }
     return S_ISREG(st->st_mode) ? add_content(s, dir, name, st) : 0;
 }
 
-static int by_bytes(const struct dirent **a, const struct dirent **b)
+static int treesum_by_bytes(const struct dirent **a, const struct dirent **b)
 {
     return strcmp((*a)->d_name, (*b)->d_name);
 }
@@ -192,7 +192,7 @@ static int add_child(struct summing *s, int *dir, const char *name, const char *
         return 0;
     if (fstatat(*dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
         return -errno;
-    r = add_entry(s, *dir, name, path, &st);
+    r = treesum_add_entry(s, *dir, name, path, &st);
     if (r < 0 || !S_ISDIR(st.st_mode))
         return r;
     return depth < DEPTH_HELD ? add_directory(s, *dir, name, path, depth + 1)
@@ -216,12 +216,12 @@ static int add_directory(struct summing *s, int parent, const char *name, const 
     int n, r = 0;
 
     if (dir == -EACCES) {
-        add_text(s, "unreadable");
+        treesum_add_text(s, "unreadable");
         return 0;
     }
     if (dir < 0 || depth >= DEPTH_MAX)
         return dir < 0 ? dir : -ELOOP;
-    n = scandirat(dir, ".", &names, NULL, by_bytes);
+    n = scandirat(dir, ".", &names, NULL, treesum_by_bytes);
     if (n < 0)
         return -errno;
     for (int i = 0; i < n; i++) {
@@ -240,13 +240,13 @@ static int sum_root(struct summing *s)
 
     if (fstatat(AT_FDCWD, ".", &st, 0) < 0)
         return -errno;
-    r = add_entry(s, AT_FDCWD, ".", ".", &st);
+    r = treesum_add_entry(s, AT_FDCWD, ".", ".", &st);
     return r < 0 ? r : add_directory(s, AT_FDCWD, ".", ".", 0);
 }
 
-enum form { FORM_NOW, FORM_UNTIMED, FORM_FIRST };
+enum treesum_form { FORM_NOW, FORM_UNTIMED, FORM_FIRST };
 
-static int sum_current(enum form form, const char *without, unsigned char ret_digest[32],
+static int sum_current(enum treesum_form form, const char *without, unsigned char ret_digest[32],
                        struct cupel_error *err)
 {
     struct summing s = {.untimed = form == FORM_UNTIMED,
@@ -285,21 +285,21 @@ void treesum_text(const unsigned char digest[32], char ret_text[TREESUM_TEXT_SIZ
     hash_hex(digest, ret_text + strlen(TREESUM_NOW));
 }
 
-struct order {
-    enum form form;
+struct treesum_order {
+    enum treesum_form form;
     const char *without;
 };
 
-static int in_child(void *arg, int fd, struct child_counts *counts, struct cupel_error *err)
+static int treesum_in_child(void *arg, int fd, struct child_counts *counts, struct cupel_error *err)
 {
-    const struct order *o = arg;
+    const struct treesum_order *o = arg;
 
     (void)fd;
     return sum_current(o->form, o->without, counts->digest, err);
 }
 
-static int sum(int tree, int keep, struct order order, unsigned char ret_digest[32],
-               struct cupel_error *err)
+static int treesum_of(int tree, int keep, struct treesum_order order, unsigned char ret_digest[32],
+                      struct cupel_error *err)
 {
     /* it may be O_PATH */
     cleanup_close int dir = openat(tree, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -309,7 +309,7 @@ static int sum(int tree, int keep, struct order order, unsigned char ret_digest[
     if (dir < 0)
         return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno,
                                "cannot open a layer of the root cache");
-    r = child_run(&(struct child_work){.fn = in_child,
+    r = child_run(&(struct child_work){.fn = treesum_in_child,
                                        .arg = &order,
                                        .what = "read a layer",
                                        .tree = dir,
@@ -324,7 +324,7 @@ static int sum(int tree, int keep, struct order order, unsigned char ret_digest[
 int treesum(int tree, int keep, char ret_text[TREESUM_TEXT_SIZE], struct cupel_error *err)
 {
     unsigned char digest[32];
-    int r = sum(tree, keep, (struct order){.form = FORM_NOW}, digest, err);
+    int r = treesum_of(tree, keep, (struct treesum_order){.form = FORM_NOW}, digest, err);
 
     if (r == 0)
         treesum_text(digest, ret_text);
@@ -337,7 +337,8 @@ int treesum_compare(int tree, int keep, const char *recorded, bool *ret_same,
     bool now = str_starts(recorded, TREESUM_NOW);
     unsigned char digest[32];
     char hex[CACHE_KEY_LEN + 1];
-    int r = sum(tree, keep, (struct order){.form = now ? FORM_NOW : FORM_FIRST}, digest, err);
+    int r = treesum_of(tree, keep, (struct treesum_order){.form = now ? FORM_NOW : FORM_FIRST},
+                       digest, err);
 
     if (r < 0)
         return r;
@@ -350,7 +351,7 @@ int treesum_untimed(int tree, const char *without, char ret_hex[CACHE_KEY_LEN + 
                     struct cupel_error *err)
 {
     unsigned char digest[32];
-    int r = sum(tree, -EBADF, (struct order){FORM_UNTIMED, without}, digest, err);
+    int r = treesum_of(tree, -EBADF, (struct treesum_order){FORM_UNTIMED, without}, digest, err);
 
     if (r == 0)
         hash_hex(digest, ret_hex);

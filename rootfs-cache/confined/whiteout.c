@@ -81,7 +81,7 @@ static bool is_beneath_other(const char *name)
 
 /* Only what lies beneath is meant, not what this layer itself has by that name. Since Linux 5.8,
  * 0:0 needs no CAP_MKNOD. */
-static int make_whiteout(struct unpacker *u, const char *entry, const char *path)
+static int whiteout_make_at(struct unpacker *u, const char *entry, const char *path)
 {
     struct layer *l = u->layer;
     struct stat st;
@@ -166,5 +166,5 @@ int whiteout_make(struct unpacker *u, const char *entry, struct strbuf *name)
         return 0;
     base += strlen(WHITEOUT_PREFIX);
     path = slash != NULL ? xasprintf("%s/%s", dir, base) : xstrdup(base);
-    return make_whiteout(u, entry, path);
+    return whiteout_make_at(u, entry, path);
 }

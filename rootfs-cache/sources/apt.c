@@ -42,7 +42,7 @@ static bool filter_suites(const char *list, const char *suite, struct strbuf *ou
     return found;
 }
 
-static bool has_word(const char *list, const char *word)
+static bool apt_has_word(const char *list, const char *word)
 {
     while (*(list += strspn(list, " \t\n")) != '\0') {
         size_t n = strcspn(list, " \t\n");
@@ -56,12 +56,12 @@ static bool has_word(const char *list, const char *word)
 
 /* ---- deb822 (*.sources) ---- */
 
-struct stanza {
+struct apt_stanza {
     struct strbuf rest; /* fields passed on as they are */
     struct strbuf types, suites, enabled;
 };
 
-static void free_stanza(struct stanza *s)
+static void free_stanza(struct apt_stanza *s)
 {
     strbuf_free(&s->rest);
     strbuf_free(&s->types);
@@ -70,26 +70,26 @@ static void free_stanza(struct stanza *s)
 }
 
 /* Ends a stanza: writes it out when it has binary packages of the suite. */
-static bool flush_stanza(struct stanza *s, const char *suite, struct strbuf *out)
+static bool flush_stanza(struct apt_stanza *s, const char *suite, struct strbuf *out)
 {
     cleanup_strbuf struct strbuf suites = {0};
     bool found = false;
 
-    if (s->suites.len > 0 && s->types.len > 0 && has_word(s->types.data, "deb") &&
-        (s->enabled.len == 0 || !has_word(s->enabled.data, "no"))) {
+    if (s->suites.len > 0 && s->types.len > 0 && apt_has_word(s->types.data, "deb") &&
+        (s->enabled.len == 0 || !apt_has_word(s->enabled.data, "no"))) {
         found = filter_suites(s->suites.data, suite, &suites);
         if (suites.len > 0)
             strbuf_addf(out, "Types: deb\nSuites: %s\n%s\n", suites.data,
                         s->rest.len > 0 ? s->rest.data : "");
     }
     free_stanza(s);
-    *s = (struct stanza){0};
+    *s = (struct apt_stanza){0};
     return found;
 }
 
 static bool read_deb822(char *text, const char *suite, struct strbuf *out)
 {
-    struct stanza s = {0};
+    struct apt_stanza s = {0};
     struct strbuf *field = NULL;
     bool found = false;
 

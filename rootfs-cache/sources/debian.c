@@ -104,7 +104,7 @@ struct bootstrap {
 
 /* ---- what is asked for ---- */
 
-static bool is_plain(const char *word)
+static bool debian_is_plain(const char *word)
 {
     static const char ok[] =
         "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+-.:~=_";
@@ -112,16 +112,16 @@ static bool is_plain(const char *word)
     return word[0] != '\0' && word[0] != '-' && strspn(word, ok) == strlen(word);
 }
 
-static int check_source(const struct cache_source *source, struct cupel_error *err)
+static int debian_check_source(const struct cache_source *source, struct cupel_error *err)
 {
     size_t n = 0;
 
-    if (!is_plain(source->suite))
+    if (!debian_is_plain(source->suite))
         return cupel_error_set(err, CUPEL_ERROR_INPUT, 0,
                                "root '%s': '%s' is no name of a Debian suite", source->name,
                                source->suite);
     for (; source->packages != NULL && source->packages[n] != NULL; n++)
-        if (!is_plain(source->packages[n]))
+        if (!debian_is_plain(source->packages[n]))
             return cupel_error_set(err, CUPEL_ERROR_INPUT, 0,
                                    "root '%s': '%s' is no name of a package", source->name,
                                    source->packages[n]);
@@ -131,7 +131,7 @@ static int check_source(const struct cache_source *source, struct cupel_error *e
     return (int)n;
 }
 
-static int by_text(const void *a, const void *b)
+static int debian_by_text(const void *a, const void *b)
 {
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
@@ -141,7 +141,7 @@ static void sort_packages(struct bootstrap *b, size_t n)
     b->packages = xcalloc(n + 1, sizeof(*b->packages));
     for (size_t i = 0; i < n; i++)
         b->packages[i] = b->source->packages[i];
-    qsort(b->packages, n, sizeof(*b->packages), by_text);
+    qsort(b->packages, n, sizeof(*b->packages), debian_by_text);
     for (size_t i = 0; i < n; i++)
         if (b->n_packages == 0 || !str_eq(b->packages[b->n_packages - 1], b->packages[i]))
             b->packages[b->n_packages++] = b->packages[i];
@@ -157,7 +157,7 @@ static char *join_packages(const struct bootstrap *b, const char *between)
     return list.data;
 }
 
-static int make_key(const struct bootstrap *b, char ret_key[CACHE_KEY_LEN + 1])
+static int debian_make_key(const struct bootstrap *b, char ret_key[CACHE_KEY_LEN + 1])
 {
     cleanup_free char *packages = join_packages(b, " ");
     struct utsname host;
@@ -174,7 +174,7 @@ static int make_locked_key(const struct bootstrap *b, char ret_key[CACHE_KEY_LEN
 {
     cleanup_free char *locked = packages_text(b->source->locked);
     char asked[CACHE_KEY_LEN + 1];
-    int r = make_key(b, asked);
+    int r = debian_make_key(b, asked);
 
     return r < 0
                ? r
@@ -446,7 +446,7 @@ static int unpack_root(struct bootstrap *b, struct child_counts *ret_counts,
 }
 
 /* What the hooks noted becomes the layer's list, and is compared with what it has to be. */
-static int take_list(struct bootstrap *b, struct cupel_error *err)
+static int debian_take_list(struct bootstrap *b, struct cupel_error *err)
 {
     cleanup_free char *installed = NULL, *offered = NULL, *unknown = NULL, *text = NULL;
     cleanup_strbuf struct strbuf difference = {0};
@@ -471,7 +471,7 @@ static int take_list(struct bootstrap *b, struct cupel_error *err)
     return r < 0 ? store_error(b->cache, err, r, "write a file") : 0;
 }
 
-static int build(struct bootstrap *b, struct cupel_error *err)
+static int debian_build(struct bootstrap *b, struct cupel_error *err)
 {
     cleanup_free char *packages = join_packages(b, " ");
     cleanup_free char *what =
@@ -492,7 +492,7 @@ static int build(struct bootstrap *b, struct cupel_error *err)
         return store_error(b->cache, err, r, "write a file");
     r = run_mmdebstrap(b, err);
     if (r == 0)
-        r = take_list(b, err);
+        r = debian_take_list(b, err);
     if (r < 0)
         return r;
     r = unpack_root(b, &counts, err);
@@ -552,12 +552,12 @@ int source_debian(struct cache *cache, const struct cache_source *source,
     _cleanup_(free_bootstrap) struct bootstrap b = {
         .cache = cache, .source = source, .draft = &draft, .work_dir = -EBADF};
     cleanup_close int tree = -EBADF, pin = -EBADF;
-    int r = check_source(source, err);
+    int r = debian_check_source(source, err);
 
     if (r < 0)
         return r;
     sort_packages(&b, (size_t)r);
-    r = make_key(&b, ret_key);
+    r = debian_make_key(&b, ret_key);
     if (r == 0 && source->locked != NULL && !happens_to_be(&b, ret_key))
         r = make_locked_key(&b, ret_key);
     if (r < 0)
@@ -576,5 +576,5 @@ int source_debian(struct cache *cache, const struct cache_source *source,
 
         progress_say(progress, data, what);
     }
-    return build(&b, err);
+    return debian_build(&b, err);
 }

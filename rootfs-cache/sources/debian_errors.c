@@ -153,8 +153,8 @@ static bool sounds_like_an_error(const char *line)
 
 /* "dpkg: error processing package NAME (--configure):", what came of its script in the next line,
  * and before, what that had said. */
-static int explain_script(const struct debian_failure *f, char *const *lines, size_t n,
-                          struct cupel_error *err)
+static int debian_errors_script(const struct debian_failure *f, char *const *lines, size_t n,
+                                struct cupel_error *err)
 {
     static const char begin[] = "dpkg: error processing ";
     size_t at = 0, said = 0;
@@ -196,7 +196,7 @@ static int refuse_suite(const struct debian_failure *f, char *const *lines, size
 }
 
 /* The first errors say what happened; the later ones only that it did. */
-static void quote(char *const *lines, size_t n, struct strbuf *out)
+static void debian_errors_quote(char *const *lines, size_t n, struct strbuf *out)
 {
     size_t quoted = 0;
 
@@ -212,7 +212,7 @@ static int explain_rest(const struct debian_failure *f, char *const *lines, size
     cleanup_strbuf struct strbuf quoted = {0};
     bool killed = WIFSIGNALED(f->status);
 
-    quote(lines, n, &quoted);
+    debian_errors_quote(lines, n, &quoted);
     (void)cupel_error_set(
         err, CUPEL_ERROR_HARNESS, 0, "cannot bootstrap debian %s for root '%s': mmdebstrap %s %d%s",
         f->source->suite, f->source->name, killed ? "was killed by signal" : "ended with",
@@ -237,7 +237,7 @@ int debian_explain(const struct debian_failure *f, struct cupel_error *err)
     int r = refuse_simulated(f, err);
 
     if (r == 0)
-        r = explain_script(f, lines, n, err);
+        r = debian_errors_script(f, lines, n, err);
     if (r == 0)
         r = refuse_suite(f, lines, n, err);
     if (r == 0)

@@ -40,8 +40,8 @@ static char *describe_base(const struct cache *cache, const struct cache_root *b
     return b.data;
 }
 
-static int make_key(const struct cache *cache, const struct cache_recipe *recipe,
-                    char ret_key[CACHE_KEY_LEN + 1])
+static int derived_root_key(const struct cache *cache, const struct cache_recipe *recipe,
+                            char ret_key[CACHE_KEY_LEN + 1])
 {
     cleanup_free char *base = describe_base(cache, recipe->base),
                       *config = cache_config_text(recipe->base->config);
@@ -58,8 +58,8 @@ static int make_key(const struct cache *cache, const struct cache_recipe *recipe
     return digest_layer(cache, texts, n + 3, ret_key);
 }
 
-static int copy_tree(const struct cache_recipe *recipe, int tree, struct store_draft *draft,
-                     struct cupel_error *err)
+static int derived_root_copy(const struct cache_recipe *recipe, int tree, struct store_draft *draft,
+                             struct cupel_error *err)
 {
     struct merge_copy_layers flat = {
         .layer = &tree, .n = 1, .partial = true, .without = recipe->without};
@@ -77,8 +77,9 @@ static int copy_tree(const struct cache_recipe *recipe, int tree, struct store_d
     return store_commit(draft, &info, err);
 }
 
-static int make(struct cache *cache, const struct cache_recipe *recipe, const char *key,
-                cache_progress_fn *progress, void *data, struct cupel_error *err)
+static int derived_root_make(struct cache *cache, const struct cache_recipe *recipe,
+                             const char *key, cache_progress_fn *progress, void *data,
+                             struct cupel_error *err)
 {
     _cleanup_(store_end) struct store_draft draft = STORE_DRAFT_INIT;
     cleanup_close int tree = -EBADF;
@@ -92,7 +93,7 @@ static int make(struct cache *cache, const struct cache_recipe *recipe, const ch
         progress_say(progress, data, what);
     }
     r = recipe->build(recipe->data, &tree, err);
-    return r < 0 ? r : copy_tree(recipe, tree, &draft, err);
+    return r < 0 ? r : derived_root_copy(recipe, tree, &draft, err);
 }
 
 /* The base's layers are held by it, and so cannot be gone. */
@@ -118,7 +119,7 @@ int cache_derive(struct cache *cache, const struct cache_recipe *recipe,
 {
     struct cache_root root = CACHE_ROOT_INIT;
     char key[CACHE_KEY_LEN + 1];
-    int r = make_key(cache, recipe, key);
+    int r = derived_root_key(cache, recipe, key);
 
     if (r < 0)
         return store_error(cache, err, r, "name a layer");
@@ -126,7 +127,7 @@ int cache_derive(struct cache *cache, const struct cache_recipe *recipe,
     for (int i = 0; i < TRIES && r == CACHE_ROOT_GONE; i++) {
         if (recipe->build == NULL)
             return 1;
-        r = make(cache, recipe, key, progress, data, err);
+        r = derived_root_make(cache, recipe, key, progress, data, err);
         if (r == 0)
             r = cache_root_add_layer(cache, key, &root, err);
     }

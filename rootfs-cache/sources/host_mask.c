@@ -322,7 +322,7 @@ static int plan_stat_parents(struct mask_plan *plan, bool own_ids)
     return 0;
 }
 
-static int make_plan(struct mask_plan *plan, const struct cache *cache)
+static int host_mask_make_plan(struct mask_plan *plan, const struct cache *cache)
 {
     cleanup_free char *store = path_beneath(plan->host, cache->dir);
     int r;
@@ -363,7 +363,7 @@ static int plan_key(const struct cache *cache, const struct mask_plan *plan,
 
 /* ---- the layer ---- */
 
-static int make_directory(int tree, const struct mask_entry *e)
+static int host_mask_make_directory(int tree, const struct mask_entry *e)
 {
     const char *path = e->path[0] != '\0' ? e->path : ".";
     cleanup_close int fd = -EBADF;
@@ -381,11 +381,12 @@ static int make_directory(int tree, const struct mask_entry *e)
 static int make_entry(int tree, const struct mask_entry *e)
 {
     if (e->kind != MASK_WHITEOUT)
-        return make_directory(tree, e);
+        return host_mask_make_directory(tree, e);
     return mknodat(tree, e->path, S_IFCHR, makedev(0, 0)) < 0 ? -errno : 0;
 }
 
-static int build(struct store_draft *draft, const struct mask_plan *plan, struct cupel_error *err)
+static int host_mask_build(struct store_draft *draft, const struct mask_plan *plan,
+                           struct cupel_error *err)
 {
     struct store_info info = {.kind = "mask", .source = "host", .entries = plan->n};
 
@@ -412,7 +413,7 @@ int source_host_mask(struct cache *cache, int host, cache_progress_fn *progress,
     _cleanup_(store_end) struct store_draft draft = STORE_DRAFT_INIT;
     _cleanup_(plan_free) struct mask_plan plan = {.host = host};
     cleanup_close int tree = -EBADF, pin = -EBADF;
-    int r = make_plan(&plan, cache);
+    int r = host_mask_make_plan(&plan, cache);
 
     if (r == 0)
         r = plan_key(cache, &plan, ret_key);
@@ -423,7 +424,7 @@ int source_host_mask(struct cache *cache, int host, cache_progress_fn *progress,
     r = store_begin(cache, ret_key, progress, data, &draft, err);
     if (r != 0)
         return r < 0 ? r : 0;
-    return build(&draft, &plan, err);
+    return host_mask_build(&draft, &plan, err);
 }
 
 int source_host(struct cache *cache, const struct cache_source *source, cache_progress_fn *progress,

@@ -16,8 +16,8 @@ typedef int take_fn(const char *reply, size_t length, void *ret);
 
 /* Has a reader look, in a place where there is nothing to see, and takes its answer. `aim` is what
  * cannot be done when that means nothing. */
-static int ask(struct cache *cache, struct child_work work, const char *aim, take_fn *take_answer,
-               void *ret, struct cupel_error *err)
+static int inspect_ask(struct cache *cache, struct child_work work, const char *aim,
+                       take_fn *take_answer, void *ret, struct cupel_error *err)
 {
     cleanup_close int nowhere = openat(cache->dir, "tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     cleanup_free char *reply = NULL;
@@ -102,7 +102,7 @@ int inspect_image(struct cache *cache, const struct blobs *blobs, const struct i
                                     .fd = files.archive ? fd : -EBADF,
                                     .open = files.archive ? NULL : blobs_open_file,
                                     .open_data = &fd};
-    int r = ask(cache, work, what, take_image, ret, err);
+    int r = inspect_ask(cache, work, what, take_image, ret, err);
 
     if (r == 0)
         tell_notes(ret, wanted->path);
@@ -121,7 +121,7 @@ int inspect_remote(struct cache *cache, const char *name, int summary, int confi
                                     .more = &documents.config,
                                     .n_more = 1};
 
-    return ask(cache, work, aim, take_image, ret, err);
+    return inspect_ask(cache, work, aim, take_image, ret, err);
 }
 
 /* ---- anything ---- */
@@ -131,8 +131,8 @@ static int take_recognised(const char *reply, size_t length, void *ret)
     return recognise_take(reply, length, ret);
 }
 
-static int look(struct cache *cache, const char *path, int fd, struct recognised *ret,
-                struct cupel_error *err)
+static int inspect_look(struct cache *cache, const char *path, int fd, struct recognised *ret,
+                        struct cupel_error *err)
 {
     cleanup_free char *what = xasprintf("read '%s'", path);
     const struct child_work work = {.reader =
@@ -144,7 +144,7 @@ static int look(struct cache *cache, const char *path, int fd, struct recognised
                                     .open_data = &fd,
                                     .long_work = !ret->directory};
 
-    return ask(cache, work, what, take_recognised, ret, err);
+    return inspect_ask(cache, work, what, take_recognised, ret, err);
 }
 
 int inspect_source(struct cache *cache, const char *path, struct recognised *ret,
@@ -159,5 +159,5 @@ int inspect_source(struct cache *cache, const char *path, struct recognised *ret
         return cupel_error_set(err, CUPEL_ERROR_INPUT, 0,
                                "cannot use '%s': it is neither file nor directory", path);
     *ret = (struct recognised){.directory = S_ISDIR(st.st_mode)};
-    return look(cache, path, fd, ret, err);
+    return inspect_look(cache, path, fd, ret, err);
 }

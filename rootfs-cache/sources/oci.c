@@ -11,13 +11,6 @@
 #include <string.h>
 #include <sys/resource.h>
 
-static const char *base_name(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-
-    return slash != NULL && slash[1] != '\0' ? slash + 1 : path;
-}
-
 /* Of an image with too many layers the lower ones may be there as one. *ret_next: the first that is
  * not in it. */
 static int find_flat(const struct oci_layers_import *im, struct cache_root *made, size_t *ret_next,
@@ -114,8 +107,8 @@ static int add_empty(const struct oci_layers_import *im, struct cache_root *root
     return r < 0 ? r : cache_root_add_layer(im->cache, key, root, err);
 }
 
-static int make(const struct oci_layers_import *im, struct cache_root *root,
-                struct cupel_error *err)
+static int oci_make(const struct oci_layers_import *im, struct cache_root *root,
+                    struct cupel_error *err)
 {
     struct cache_root made = CACHE_ROOT_INIT; /* bottom first */
     size_t next = 0;
@@ -145,7 +138,7 @@ int source_oci(struct cache *cache, const struct cache_source *source, cache_pro
     struct oci_layers_import im = {
         .cache = cache,
         .name = source->name,
-        .shown = base_name(source->shown != NULL ? source->shown : source->oci),
+        .shown = source_base_name(source->shown != NULL ? source->shown : source->oci),
         .image = &image,
         .progress = progress,
         .data = data};
@@ -156,7 +149,7 @@ int source_oci(struct cache *cache, const struct cache_source *source, cache_pro
     im.blobs = blobs;
     want_descriptors(image.n_layers);
     if (r == 0)
-        r = make(&im, root, err);
+        r = oci_make(&im, root, err);
     if (r == 0) {
         root->config = steal_ptr(image.config);
         memcpy(root->digest, image.digest, sizeof(root->digest));

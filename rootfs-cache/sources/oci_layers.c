@@ -37,7 +37,7 @@ struct item {
     uint64_t bytes; /* sealed */
 };
 
-struct maker {
+struct oci_layers_maker {
     const struct oci_layers_import *im;
     struct cache_root *made;
     struct item *items; /* by index of layer */
@@ -61,7 +61,7 @@ int oci_layers_key(const struct oci_layers_import *im, size_t i, char ret_key[CA
 
 /* ---- one begins ---- */
 
-static int find_blob(const struct maker *m, size_t i, struct blob *ret)
+static int find_blob(const struct oci_layers_maker *m, size_t i, struct blob *ret)
 {
     const struct oci_layers_import *im = m->im;
     const struct image_layer *l = &im->image->layers[i];
@@ -93,7 +93,7 @@ static int tree_of(const struct item *item)
 }
 
 /* All that lies beneath layer i, top first; with room for one more. */
-static int *list_lowers(const struct maker *m, size_t i, size_t *ret_n)
+static int *list_lowers(const struct oci_layers_maker *m, size_t i, size_t *ret_n)
 {
     int *lowers = xcalloc(m->made->n_layers + WINDOW + 1, sizeof(*lowers));
     size_t n = 0;
@@ -106,7 +106,7 @@ static int *list_lowers(const struct maker *m, size_t i, size_t *ret_n)
     return lowers;
 }
 
-static bool all_done_before(const struct maker *m, size_t i)
+static bool all_done_before(const struct oci_layers_maker *m, size_t i)
 {
     for (size_t k = m->next; k < i; k++)
         if (!m->items[k].done)
@@ -114,7 +114,7 @@ static bool all_done_before(const struct maker *m, size_t i)
     return true;
 }
 
-static int start(struct maker *m, size_t i, struct item *item)
+static int oci_layers_start(struct oci_layers_maker *m, size_t i, struct item *item)
 {
     static const struct unpack_limits limits = UNPACK_LIMITS;
     const struct image_layer *l = &m->im->image->layers[i];
@@ -142,7 +142,7 @@ static int start(struct maker *m, size_t i, struct item *item)
 }
 
 /* Opens what the store has; else takes its lock, and is the one who makes it. */
-static int open_or_lock(const struct maker *m, struct item *item)
+static int open_or_lock(const struct oci_layers_maker *m, struct item *item)
 {
     const struct oci_layers_import *im = m->im;
     int r;
@@ -156,7 +156,7 @@ static int open_or_lock(const struct maker *m, struct item *item)
     return r;
 }
 
-static int begin(struct maker *m)
+static int oci_layers_begin(struct oci_layers_maker *m)
 {
     const struct oci_layers_import *im = m->im;
     size_t i = m->begun;
@@ -177,12 +177,12 @@ static int begin(struct maker *m)
 
         progress_say(im->progress, im->data, what);
     }
-    return start(m, i, item);
+    return oci_layers_start(m, i, item);
 }
 
 /* ---- and ends ---- */
 
-static int seal(struct maker *m, size_t i)
+static int seal(struct oci_layers_maker *m, size_t i)
 {
     const struct image_layer *l = &m->im->image->layers[i];
     struct item *item = &m->items[i];
@@ -215,7 +215,8 @@ static uint64_t blob_size(const struct image_layer *l)
 }
 
 /* A child writes the figure itself: it is believed no further than the blob goes. */
-static void note_at_work(const struct maker *m, size_t i, struct cache_progress *progress)
+static void note_at_work(const struct oci_layers_maker *m, size_t i,
+                         struct cache_progress *progress)
 {
     uint64_t size = blob_size(&m->im->image->layers[i]),
              read = atomic_load_explicit(&m->read[i], memory_order_relaxed);
@@ -227,7 +228,7 @@ static void note_at_work(const struct maker *m, size_t i, struct cache_progress 
                                           .total = size > 0 ? size : UINT64_MAX};
 }
 
-static void tell_figures(const struct maker *m)
+static void tell_figures(const struct oci_layers_maker *m)
 {
     struct cache_progress progress = {.total = m->total, .layers = m->n, .layers_done = m->next};
     cleanup_free char *what = xasprintf("unpacking %s", m->im->shown);
@@ -246,7 +247,7 @@ static void tell_figures(const struct maker *m)
     m->im->progress(m->im->data, &progress);
 }
 
-static void tell_who_waits(struct maker *m)
+static void tell_who_waits(struct oci_layers_maker *m)
 {
     for (size_t i = m->next; i < m->begun; i++)
         if (m->items[i].tell >= 0 && all_done_before(m, i)) {
@@ -255,7 +256,7 @@ static void tell_who_waits(struct maker *m)
         }
 }
 
-static int wait_for_some(struct maker *m)
+static int wait_for_some(struct oci_layers_maker *m)
 {
     struct pollfd fds[AT_ONCE_MAX + 1];
     size_t which[AT_ONCE_MAX], n = 0;
@@ -287,7 +288,7 @@ static int wait_for_some(struct maker *m)
 
 /* ---- and becomes visible ---- */
 
-static void release(struct item *item)
+static void oci_layers_release(struct item *item)
 {
     if (item->unpacking != NULL)
         unpacking_abandon(item->unpacking);
@@ -299,7 +300,7 @@ static void release(struct item *item)
     *item = (struct item){.draft = STORE_DRAFT_INIT, .tree = -EBADF, .pin = -EBADF, .tell = -EBADF};
 }
 
-static int publish(struct maker *m, size_t n)
+static int publish(struct oci_layers_maker *m, size_t n)
 {
     struct store_draft drafts[WINDOW];
     size_t n_drafts = 0;
@@ -316,7 +317,7 @@ static int publish(struct maker *m, size_t n)
     for (size_t i = m->next; r == 0 && i < m->next + n; i++)
         r = cache_root_add_layer(m->im->cache, m->items[i].key, m->made, m->err);
     for (size_t i = m->next; r == 0 && i < m->next + n; i++)
-        release(&m->items[i]);
+        oci_layers_release(&m->items[i]);
     if (r == 0)
         m->next += n;
     return r;
@@ -324,7 +325,7 @@ static int publish(struct maker *m, size_t n)
 
 /* How many may become visible by now: those that are done and lie on nothing else, when all is done
  * or it is worth a sync. */
-static size_t worth_publishing(const struct maker *m)
+static size_t worth_publishing(const struct oci_layers_maker *m)
 {
     uint64_t bytes = 0;
     size_t i = m->next;
@@ -334,7 +335,7 @@ static size_t worth_publishing(const struct maker *m)
     return i == m->n || bytes >= PUBLISH_BYTES || i - m->next >= WINDOW / 2 ? i - m->next : 0;
 }
 
-static int make_all(struct maker *m)
+static int oci_layers_make_all(struct oci_layers_maker *m)
 {
     int r = 0;
 
@@ -342,7 +343,7 @@ static int make_all(struct maker *m)
         size_t ready;
 
         while (r == 0 && m->begun < m->n && m->running < m->at_once && m->begun - m->next < WINDOW)
-            r = begin(m);
+            r = oci_layers_begin(m);
         ready = r == 0 ? worth_publishing(m) : 0;
         if (ready > 0)
             r = publish(m, ready);
@@ -353,7 +354,7 @@ static int make_all(struct maker *m)
 }
 
 /* What is to be read, as far as the image says. */
-static uint64_t missing_bytes(const struct maker *m)
+static uint64_t missing_bytes(const struct oci_layers_maker *m)
 {
     uint64_t sum = 0;
 
@@ -375,14 +376,14 @@ int oci_layers_make(const struct oci_layers_import *im, size_t next, struct cach
 {
     size_t n = im->image->n_layers, cpus = own_limits_cpus(),
            shared = (n + 1) * sizeof(_Atomic uint64_t);
-    struct maker m = {.im = im,
-                      .made = made,
-                      .next = next,
-                      .begun = next,
-                      .n = n,
-                      .at_once = cpus < AT_ONCE_MAX ? cpus : AT_ONCE_MAX,
-                      .signals = INTERRUPT_INIT,
-                      .err = err};
+    struct oci_layers_maker m = {.im = im,
+                                 .made = made,
+                                 .next = next,
+                                 .begun = next,
+                                 .n = n,
+                                 .at_once = cpus < AT_ONCE_MAX ? cpus : AT_ONCE_MAX,
+                                 .signals = INTERRUPT_INIT,
+                                 .err = err};
     int r;
 
     m.read = mmap(NULL, shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -394,11 +395,12 @@ int oci_layers_make(const struct oci_layers_import *im, size_t next, struct cach
             (struct item){.draft = STORE_DRAFT_INIT, .tree = -EBADF, .pin = -EBADF, .tell = -EBADF};
     m.total = im->progress != NULL ? missing_bytes(&m) : 0;
     r = interrupt_hold(&m.signals);
-    r = r < 0 ? cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot take signals") : make_all(&m);
+    r = r < 0 ? cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot take signals")
+              : oci_layers_make_all(&m);
     if (r == 0)
         tell_figures(&m);
     for (size_t i = 0; i < n; i++)
-        release(&m.items[i]);
+        oci_layers_release(&m.items[i]);
     interrupt_release(&m.signals, r < 0 && err->kind == CUPEL_ERROR_INTERRUPTED);
     free(m.items);
     (void)munmap(m.read, shared);

@@ -23,7 +23,7 @@ void packages_free(struct packages *packages)
 /* ---- one package ---- */
 
 /* NAME:ARCH (Debian policy 5.6.1 and 5.6.8), VERSION (5.6.12), hex digits. */
-static bool is_package(const char *name, const char *version, const char *sha256)
+static bool packages_is_one(const char *name, const char *version, const char *sha256)
 {
     size_t n = strspn(name, LOWER_DIGITS "+.-");
 
@@ -34,9 +34,10 @@ static bool is_package(const char *name, const char *version, const char *sha256
            strlen(sha256) == 64 && strspn(sha256, "0123456789abcdef") == 64;
 }
 
-static int add(struct packages *p, const char *name, const char *version, const char *sha256)
+static int packages_add(struct packages *p, const char *name, const char *version,
+                        const char *sha256)
 {
-    if (!is_package(name, version, sha256))
+    if (!packages_is_one(name, version, sha256))
         return -EBADMSG;
     if ((p->n & (p->n + 1)) == 0) /* full at 0, 1, 3, 7, ... */
         p->list = xrealloc(p->list, (2 * p->n + 1) * sizeof(*p->list));
@@ -45,26 +46,26 @@ static int add(struct packages *p, const char *name, const char *version, const 
     return 0;
 }
 
-static int by_name(const void *a, const void *b)
+static int packages_by_name(const void *a, const void *b)
 {
     return strcmp(((const struct package *)a)->name, ((const struct package *)b)->name);
 }
 
-static int sort(struct packages *p)
+static int packages_sort(struct packages *p)
 {
     if (p->n > 0)
-        qsort(p->list, p->n, sizeof(*p->list), by_name);
+        qsort(p->list, p->n, sizeof(*p->list), packages_by_name);
     for (size_t i = 1; i < p->n; i++)
         if (str_eq(p->list[i - 1].name, p->list[i].name))
             return -EBADMSG;
     return 0;
 }
 
-static const struct package *find(const struct packages *p, const char *name)
+static const struct package *packages_find(const struct packages *p, const char *name)
 {
     struct package key = {.name = (char *)(uintptr_t)name};
 
-    return p->n > 0 ? bsearch(&key, p->list, p->n, sizeof(*p->list), by_name) : NULL;
+    return p->n > 0 ? bsearch(&key, p->list, p->n, sizeof(*p->list), packages_by_name) : NULL;
 }
 
 /* ---- as text and as JSON ---- */
@@ -86,10 +87,10 @@ int packages_parse(const char *text, struct packages *ret)
             break;
         }
         *version = *sha256 = '\0';
-        r = add(&p, line, version + 1, sha256 + 1);
+        r = packages_add(&p, line, version + 1, sha256 + 1);
     }
     if (r == 0)
-        r = sort(&p);
+        r = packages_sort(&p);
     if (r < 0)
         packages_free(&p);
     else
@@ -137,7 +138,7 @@ int packages_of_json(const json_t *object, struct packages *ret, char **ret_wron
 
         if (space != NULL)
             *space = '\0';
-        r = add(&p, name, version, space != NULL ? space + 1 : "");
+        r = packages_add(&p, name, version, space != NULL ? space + 1 : "");
         if (r < 0) {
             struct strbuf quoted = {0};
 
@@ -147,7 +148,7 @@ int packages_of_json(const json_t *object, struct packages *ret, char **ret_wron
         }
     }
     if (r == 0)
-        r = sort(&p);
+        r = packages_sort(&p);
     if (r < 0)
         packages_free(&p);
     else
@@ -158,7 +159,7 @@ int packages_of_json(const json_t *object, struct packages *ret, char **ret_wron
 /* ---- what dpkg and apt say ---- */
 
 /* "Field: value" of a stanza, at any of its lines. */
-static const char *field(const char *line, const char *name)
+static const char *packages_field(const char *line, const char *name)
 {
     size_t n = strlen(name);
 
@@ -167,15 +168,15 @@ static const char *field(const char *line, const char *name)
                : NULL;
 }
 
-struct stanza {
+struct packages_stanza {
     const char *package, *architecture, *version, *sha256;
 };
 
-typedef void stanza_fn(void *data, const struct stanza *s);
+typedef void stanza_fn(void *data, const struct packages_stanza *s);
 
 static void each_stanza(char *text, stanza_fn *fn, void *data)
 {
-    struct stanza s = {0};
+    struct packages_stanza s = {0};
 
     for (char *line = text, *next; line != NULL; line = next) {
         const struct {
@@ -190,13 +191,13 @@ static void each_stanza(char *text, stanza_fn *fn, void *data)
         if (next != NULL)
             *next++ = '\0';
         for (size_t i = 0; i < ARRAY_SIZE(fields); i++)
-            if (field(line, fields[i].name) != NULL)
-                *fields[i].to = field(line, fields[i].name);
+            if (packages_field(line, fields[i].name) != NULL)
+                *fields[i].to = packages_field(line, fields[i].name);
         if (*line == '\0' || next == NULL) {
             if (s.package != NULL && s.architecture != NULL && s.version != NULL &&
                 s.sha256 != NULL)
                 fn(data, &s);
-            s = (struct stanza){0};
+            s = (struct packages_stanza){0};
         }
     }
 }
@@ -210,7 +211,7 @@ struct offers {
     size_t n, room;
 };
 
-static void add_offer(void *data, const struct stanza *s)
+static void add_offer(void *data, const struct packages_stanza *s)
 {
     struct offers *o = data;
 
@@ -270,12 +271,12 @@ int packages_of_apt(const char *installed, const char *offered, struct packages 
         r = o != NULL && equals != NULL ? 0 : -ENOENT;
         if (r == 0) {
             *equals = '\0';
-            r = add(&p, line, equals + 1, o->sha256);
+            r = packages_add(&p, line, equals + 1, o->sha256);
         }
         if (r < 0)
             *ret_wrong = xstrdup(line);
     }
-    if (r == 0 && sort(&p) < 0) {
+    if (r == 0 && packages_sort(&p) < 0) {
         r = -ENOENT;
         *ret_wrong = xstrdup("one of two of the same name");
     }
@@ -310,13 +311,13 @@ char *packages_preferences(const struct packages *packages)
 
 /* ---- comparing ---- */
 
-struct naming {
+struct packages_naming {
     struct strbuf *out;
     size_t n;
 };
 
-static void name_one(struct naming *naming, const char *fmt, ...) BASE_PRINTF(2, 3);
-static void name_one(struct naming *naming, const char *fmt, ...)
+static void name_one(struct packages_naming *naming, const char *fmt, ...) BASE_PRINTF(2, 3);
+static void name_one(struct packages_naming *naming, const char *fmt, ...)
 {
     va_list ap;
 
@@ -329,7 +330,7 @@ static void name_one(struct naming *naming, const char *fmt, ...)
     naming->n++;
 }
 
-static void name_rest(const struct naming *naming)
+static void name_rest(const struct packages_naming *naming)
 {
     strbuf_adds(naming->out, "");
     if (naming->n > NAMED_MAX)
@@ -339,10 +340,10 @@ static void name_rest(const struct naming *naming)
 void packages_difference(const struct packages *locked, const struct packages *now,
                          struct strbuf *out)
 {
-    struct naming naming = {.out = out};
+    struct packages_naming naming = {.out = out};
 
     for (size_t i = 0; i < locked->n; i++) {
-        const struct package *was = &locked->list[i], *is = find(now, was->name);
+        const struct package *was = &locked->list[i], *is = packages_find(now, was->name);
 
         if (is == NULL)
             name_one(&naming, "%s is missing", was->name);
@@ -353,7 +354,7 @@ void packages_difference(const struct packages *locked, const struct packages *n
                      is->sha256, was->sha256);
     }
     for (size_t i = 0; i < now->n; i++)
-        if (find(locked, now->list[i].name) == NULL)
+        if (packages_find(locked, now->list[i].name) == NULL)
             name_one(&naming, "%s %s is new", now->list[i].name, now->list[i].version);
     name_rest(&naming);
 }
@@ -361,7 +362,7 @@ void packages_difference(const struct packages *locked, const struct packages *n
 size_t packages_missing(const struct packages *locked, const char *offered, struct strbuf *out)
 {
     _cleanup_(free_offers) struct offers offers = {0};
-    struct naming naming = {.out = out};
+    struct packages_naming naming = {.out = out};
 
     read_offers(offered, &offers);
     for (size_t i = 0; i < locked->n; i++) {

@@ -18,7 +18,7 @@ void patience_end(struct patience *p)
     interrupt_release(&p->signals, p->interrupted);
 }
 
-static int reap(pid_t pid, int *ret_status)
+static int patience_reap(pid_t pid, int *ret_status)
 {
     while (waitpid(pid, ret_status, 0) < 0)
         if (errno != EINTR)
@@ -48,7 +48,7 @@ int patience_wait(struct patience *p, pid_t pid, int end, void (*tell)(void *dat
     }
     if (p->interrupted)
         (void)kill(pid, end);
-    r = reap(pid, &status);
+    r = patience_reap(pid, &status);
     if (r == 0 && !p->interrupted)
         *ret_status = status;
     return p->interrupted ? -EINTR : r;

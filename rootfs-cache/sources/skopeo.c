@@ -53,7 +53,7 @@ static int tmpfile_in(const struct cache *cache)
 /* As root of a user namespace, it would take the host's root's places for its own: its credentials,
  * what it knows of signatures. By this name podman tells its own children whose they are
  * (containers/storage, pkg/unshare). */
-static void say_whose(const struct cache *cache)
+static void skopeo_say_whose(const struct cache *cache)
 {
     char uid[16];
 
@@ -180,7 +180,7 @@ static void hint_at(const struct fetch *f, const char *said)
     cupel_error_hint(f->err, "%s", hint);
 }
 
-static int failed(const struct fetch *f, int status, int log)
+static int skopeo_failed(const struct fetch *f, int status, int log)
 {
     cleanup_strbuf struct strbuf said = {0};
 
@@ -293,7 +293,7 @@ static int run_skopeo(const struct fetch *f, const char *const *argv, int dir, i
         return cupel_error_set(f->err, CUPEL_ERROR_HARNESS, r, "cannot take signals");
     pid = fork();
     if (pid == 0) {
-        say_whose(f->cache);
+        skopeo_say_whose(f->cache);
         exec_skopeo(argv, dir, out, log, lock, parent);
     }
     if (pid < 0)
@@ -301,7 +301,7 @@ static int run_skopeo(const struct fetch *f, const char *const *argv, int dir, i
     if (wait_for_skopeo(f, &patience, pid, arrival, &status) < 0)
         return -EINTR;
     if (status != 0)
-        return failed(f, status, log);
+        return skopeo_failed(f, status, log);
     if (lseek(out, 0, SEEK_SET) < 0)
         return cupel_error_set(f->err, CUPEL_ERROR_HARNESS, errno, "cannot read what skopeo wrote");
     *ret_out = steal_fd(&out);
@@ -495,7 +495,7 @@ static void leave_out(const struct fetch *f, int place, struct cache_root *ret_p
     image_free(&image);
 }
 
-static int note(const struct fetch *f, struct cache_root *root)
+static int skopeo_note(const struct fetch *f, struct cache_root *root)
 {
     cleanup_free char *path = xasprintf("images/%s", f->key);
     struct record record = RECORD_INIT;
@@ -554,7 +554,7 @@ static int fetch(const struct fetch *f, struct cache_root *root)
     r = fetch_into(f, &draft, place, root);
     if (faccessat(place, "image", F_OK, 0) < 0)
         (void)file_remove_tree_at(f->cache->dir, path);
-    return r < 0 ? r : note(f, root);
+    return r < 0 ? r : skopeo_note(f, root);
 }
 
 int source_image(struct cache *cache, const struct cache_source *source,

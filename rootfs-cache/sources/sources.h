@@ -4,6 +4,9 @@
 
 #include "rootfs-cache/store/store.h"
 
+/* Returns the last part of a path, which is what people call a file. */
+const char *source_base_name(const char *path);
+
 int source_tarball(struct cache *cache, const struct cache_source *source,
                    cache_progress_fn *progress, void *data, char ret_key[CACHE_KEY_LEN + 1],
                    struct cupel_error *err);

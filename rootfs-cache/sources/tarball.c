@@ -32,7 +32,8 @@ static int open_tar(const struct cache_source *source, struct stat *ret_st, stru
     return steal_fd(&fd);
 }
 
-static int check_digest(const struct cache_source *source, const char *got, struct cupel_error *err)
+static int tarball_check_digest(const struct cache_source *source, const char *got,
+                                struct cupel_error *err)
 {
     if (source->sha256 == NULL || strcasecmp(source->sha256, got) == 0)
         return 0;
@@ -50,8 +51,7 @@ static bool same_file_state(const struct stat *a, const struct stat *b)
            a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
 }
 
-/* The name under which people know the file. */
-static const char *base_name(const char *path)
+const char *source_base_name(const char *path)
 {
     const char *slash = strrchr(path, '/');
 
@@ -65,7 +65,7 @@ struct listener {
 };
 
 /* The child reads by way of the same file description: its position is there to see. */
-static void tell_position(const struct listener *l, int fd, uint64_t size)
+static void tarball_tell_position(const struct listener *l, int fd, uint64_t size)
 {
     off_t at = lseek(fd, 0, SEEK_CUR);
 
@@ -86,9 +86,9 @@ static bool has_ended(const struct unpacking *u, const struct interrupt *signals
            (fds[0].revents != 0 || fds[1].revents != 0);
 }
 
-static int unpack(int fd, const struct cache_source *source, const struct store_draft *draft,
-                  uint64_t size, const struct listener *l, struct child_counts *ret_counts,
-                  struct cupel_error *err)
+static int tarball_unpack(int fd, const struct cache_source *source,
+                          const struct store_draft *draft, uint64_t size, const struct listener *l,
+                          struct child_counts *ret_counts, struct cupel_error *err)
 {
     static const struct unpack_limits limits = UNPACK_LIMITS;
     struct unpacking *u;
@@ -100,22 +100,22 @@ static int unpack(int fd, const struct cache_source *source, const struct store_
         return r;
     (void)interrupt_hold(&signals);
     while (l->progress != NULL && !has_ended(u, &signals))
-        tell_position(l, fd, size);
+        tarball_tell_position(l, fd, size);
     r = unpacking_end(u, ret_counts, err);
     interrupt_release(&signals, r < 0 && err->kind == CUPEL_ERROR_INTERRUPTED);
     if (r == 0 && lseek(fd, 0, SEEK_END) >= 0)
-        tell_position(l, fd, size);
+        tarball_tell_position(l, fd, size);
     return r;
 }
 
-static int import(struct store_draft *draft, const struct cache_source *source, int fd,
-                  const struct stat *before, const char *kind, const char *digest,
-                  const struct listener *l, struct cupel_error *err)
+static int tarball_import(struct store_draft *draft, const struct cache_source *source, int fd,
+                          const struct stat *before, const char *kind, const char *digest,
+                          const struct listener *l, struct cupel_error *err)
 {
     struct child_counts counts;
     struct store_info info;
     struct stat after;
-    int r = unpack(fd, source, draft, (uint64_t)before->st_size, l, &counts, err);
+    int r = tarball_unpack(fd, source, draft, (uint64_t)before->st_size, l, &counts, err);
 
     if (r < 0)
         return r;
@@ -124,7 +124,7 @@ static int import(struct store_draft *draft, const struct cache_source *source, 
                                source->tar);
     unpack_warn(source->tar, &counts);
     info = (struct store_info){.kind = kind,
-                               .source = base_name(source->tar),
+                               .source = source_base_name(source->tar),
                                .sha256 = digest,
                                .entries = counts.entries - counts.skipped_devices,
                                .bytes = counts.bytes,
@@ -165,7 +165,7 @@ int source_open_tar(struct cache *cache, const struct cache_source *source, int 
     if (r < 0)
         return cupel_error_set(err, CUPEL_ERROR_INPUT, r, "cannot read '%s' for root '%s'",
                                source->tar, source->name);
-    r = check_digest(source, digest, err);
+    r = tarball_check_digest(source, digest, err);
     if (r < 0)
         return r;
     (void)snprintf(strip, sizeof(strip), "strip %u", source->strip);
@@ -178,8 +178,8 @@ int source_open_tar(struct cache *cache, const struct cache_source *source, int 
     r = store_begin(cache, ret_key, progress, data, &draft, err);
     if (r != 0)
         return r < 0 ? r : 0;
-    what = xasprintf("unpacking %s", base_name(source->tar));
+    what = xasprintf("unpacking %s", source_base_name(source->tar));
     progress_say(progress, data, what);
-    return import(&draft, source, fd, &st, kind, digest, &(struct listener){progress, data, what},
-                  err);
+    return tarball_import(&draft, source, fd, &st, kind, digest,
+                          &(struct listener){progress, data, what}, err);
 }

@@ -24,7 +24,7 @@ int digest_layer(const struct cache *cache, const char *const *texts, size_t n,
 }
 
 /* All that changes when the content does; ctime cannot be set back by the file's owner. */
-static char *describe(const struct stat *st)
+static char *digest_describe(const struct stat *st)
 {
     return xasprintf("%lld %lld.%09ld %lld.%09ld", (long long)st->st_size,
                      (long long)st->st_mtim.tv_sec, st->st_mtim.tv_nsec,
@@ -64,7 +64,7 @@ int digest_file(struct cache *cache, int fd, char ret_hex[CACHE_KEY_LEN + 1])
 
     if (fstat(fd, &st) < 0)
         return -errno;
-    state = describe(&st);
+    state = digest_describe(&st);
     path = xasprintf("digests/%llx-%llx", (unsigned long long)st.st_dev,
                      (unsigned long long)st.st_ino);
     if (recall(cache, path, state, ret_hex))

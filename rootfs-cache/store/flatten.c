@@ -34,8 +34,9 @@ int flatten_key(const struct cache *cache, const char *const *keys, size_t n,
 }
 
 /* The layers from `first` on. */
-static int make(struct cache *cache, const struct cache_root *root, size_t first, const char *key,
-                const char *what, cache_progress_fn *progress, void *data, struct cupel_error *err)
+static int flatten_make(struct cache *cache, const struct cache_root *root, size_t first,
+                        const char *key, const char *what, cache_progress_fn *progress, void *data,
+                        struct cupel_error *err)
 {
     _cleanup_(store_end) struct store_draft draft = STORE_DRAFT_INIT;
     cleanup_free int *layers = xcalloc(root->n_layers - first, sizeof(*layers));
@@ -60,8 +61,8 @@ static int make(struct cache *cache, const struct cache_root *root, size_t first
 }
 
 /* The one takes the place of many. */
-static int replace(struct cache *cache, struct cache_root *root, size_t first, const char *key,
-                   struct cupel_error *err)
+static int flatten_replace(struct cache *cache, struct cache_root *root, size_t first,
+                           const char *key, struct cupel_error *err)
 {
     size_t n = root->n_layers - first;
     cleanup_free char(*merged)[CACHE_KEY_LEN + 1] = xcalloc(n, sizeof(*merged));
@@ -95,6 +96,6 @@ int flatten_root(struct cache *cache, struct cache_root *root, const char *what,
     r = flatten_key(cache, keys, n, key);
     if (r < 0)
         return store_error(cache, err, r, "name a layer");
-    r = make(cache, root, first, key, what, progress, data, err);
-    return r < 0 ? r : replace(cache, root, first, key, err);
+    r = flatten_make(cache, root, first, key, what, progress, data, err);
+    return r < 0 ? r : flatten_replace(cache, root, first, key, err);
 }

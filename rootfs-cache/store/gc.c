@@ -34,7 +34,8 @@ static int forget_or_refuse(struct cache *cache, const char *key, void *data)
     return r != 0 ? names_forget(cache, "images", key) : 0;
 }
 
-static int collect(struct cache *cache, struct gc *g, const struct cache_entry *entries, size_t n)
+static int gc_collect(struct cache *cache, struct gc *g, const struct cache_entry *entries,
+                      size_t n)
 {
     time_t now = time(NULL);
 
@@ -57,7 +58,7 @@ static int collect(struct cache *cache, struct gc *g, const struct cache_entry *
     return 0;
 }
 
-static int add_bytes(struct cache *cache, const char *key, void *data)
+static int gc_add_bytes(struct cache *cache, const char *key, void *data)
 {
     cleanup_free char *text = NULL;
     uint64_t *total = data;
@@ -82,9 +83,9 @@ int cache_gc(struct cache *cache, const struct cache_gc *want, struct cache_coll
         return r;
     if (want->older_seconds != UINT64_MAX)
         store_sweep_fetched(cache, want->older_seconds);
-    r = record_each(cache, "layers", add_bytes, &g.left);
+    r = record_each(cache, "layers", gc_add_bytes, &g.left);
     if (r == 0)
-        r = collect(cache, &g, entries, n);
+        r = gc_collect(cache, &g, entries, n);
     cache_entries_free(entries, n);
     g.done.left = g.left;
     *ret = g.done;

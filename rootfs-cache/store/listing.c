@@ -21,14 +21,14 @@ struct named {
     struct record record;
 };
 
-struct listing {
+struct listing_state {
     struct layer_facts *layers; /* sorted by key */
     size_t n_layers;
     struct named *names;
     size_t n_names;
 };
 
-static char *text_of(const json_t *object, const char *key)
+static char *listing_text_of(const json_t *object, const char *key)
 {
     const char *s = json_string_value(json_object_get(object, key));
 
@@ -38,7 +38,7 @@ static char *text_of(const json_t *object, const char *key)
 static int add_layer(struct cache *cache, const char *key, void *data)
 {
     cleanup_free char *text = NULL, *pin_path = xasprintf("layers/%s/pin", key);
-    struct listing *l = data;
+    struct listing_state *l = data;
     struct layer_facts f = {0};
     struct stat st;
     json_t *o;
@@ -48,8 +48,8 @@ static int add_layer(struct cache *cache, const char *key, void *data)
         return 0; /* removed meanwhile */
     o = json_loads(text, 0, NULL);
     (void)snprintf(f.key, sizeof(f.key), "%s", key);
-    f.kind = text_of(o, "kind");
-    f.source = text_of(o, "source");
+    f.kind = listing_text_of(o, "kind");
+    f.source = listing_text_of(o, "source");
     f.bytes = (uint64_t)json_integer_value(json_object_get(o, "bytes"));
     f.entries = (uint64_t)json_integer_value(json_object_get(o, "entries"));
     f.created = (time_t)json_integer_value(json_object_get(o, "created"));
@@ -61,7 +61,7 @@ static int add_layer(struct cache *cache, const char *key, void *data)
     return 0;
 }
 
-static struct layer_facts *find_layer(const struct listing *l, const char *key)
+static struct layer_facts *find_layer(const struct listing_state *l, const char *key)
 {
     size_t low = 0, high = l->n_layers;
 
@@ -79,9 +79,9 @@ static struct layer_facts *find_layer(const struct listing *l, const char *key)
     return NULL;
 }
 
-static int add_name(struct cache *cache, const char *name, void *data)
+static int listing_add_name(struct cache *cache, const char *name, void *data)
 {
-    struct listing *l = data;
+    struct listing_state *l = data;
     struct named n = {.record = RECORD_INIT};
     cleanup_free char *path = xasprintf("names/%s", name);
 
@@ -99,7 +99,7 @@ static int add_name(struct cache *cache, const char *name, void *data)
     return 0;
 }
 
-static void take_layer(struct cache_entry *e, const struct layer_facts *f)
+static void listing_take_layer(struct cache_entry *e, const struct layer_facts *f)
 {
     e->bytes += f->bytes;
     e->shared_bytes += f->names > 1 ? f->bytes : 0;
@@ -110,7 +110,8 @@ static void take_layer(struct cache_entry *e, const struct layer_facts *f)
 }
 
 /* False: a name whose layers are not all there. */
-static bool entry_of_name(const struct listing *l, const struct named *n, struct cache_entry *e)
+static bool entry_of_name(const struct listing_state *l, const struct named *n,
+                          struct cache_entry *e)
 {
     const struct layer_facts *top = find_layer(l, n->record.key[0]);
 
@@ -119,7 +120,7 @@ static bool entry_of_name(const struct listing *l, const struct named *n, struct
 
         if (f == NULL)
             return false;
-        take_layer(e, f);
+        listing_take_layer(e, f);
     }
     e->name = xstrdup(n->name);
     e->in_use = top->in_use; /* those beneath may be another root's */
@@ -131,7 +132,7 @@ static bool entry_of_name(const struct listing *l, const struct named *n, struct
 
 static void entry_of_layer(const struct layer_facts *f, struct cache_entry *e)
 {
-    take_layer(e, f);
+    listing_take_layer(e, f);
     e->in_use = f->in_use;
     e->kind = xstrdup(f->kind);
     e->source = xstrdup(f->source);
@@ -149,7 +150,7 @@ static int by_use(const void *a, const void *b)
     return (x->last_used < y->last_used) - (x->last_used > y->last_used);
 }
 
-static void listing_free(struct listing *l)
+static void listing_free(struct listing_state *l)
 {
     for (size_t i = 0; i < l->n_layers; i++) {
         free(l->layers[i].kind);
@@ -166,13 +167,13 @@ static void listing_free(struct listing *l)
 int cache_list(struct cache *cache, struct cache_entry **ret_entries, size_t *ret_n,
                struct cupel_error *err)
 {
-    struct listing l = {0};
+    struct listing_state l = {0};
     struct cache_entry *entries;
     size_t n = 0;
     int r = record_each(cache, "layers", add_layer, &l); /* in the order of keys */
 
     if (r == 0)
-        r = record_each(cache, "names", add_name, &l);
+        r = record_each(cache, "names", listing_add_name, &l);
     if (r < 0) {
         listing_free(&l);
         return store_error(cache, err, r, "list the layers");

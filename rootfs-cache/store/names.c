@@ -47,7 +47,7 @@ int names_layer_info(const struct cache *cache, const char *key, char **ret_text
 
 /* ---- finding ---- */
 
-struct search {
+struct names_search {
     const char *prefix;
     char key[CACHE_KEY_LEN + 1];
     size_t found;
@@ -55,7 +55,7 @@ struct search {
 
 static int match_layer(struct cache *cache, const char *key, void *data)
 {
-    struct search *s = data;
+    struct names_search *s = data;
 
     (void)cache;
     if (hash_is_hex(key) && str_starts(key, s->prefix)) {
@@ -87,7 +87,7 @@ static bool split_keys(const char *keys, struct record *ret)
 int names_resolve(struct cache *cache, const char *what, struct record *ret, bool *ret_named,
                   struct cupel_error *err)
 {
-    struct search search = {.prefix = what};
+    struct names_search search = {.prefix = what};
     struct cupel_error ignored;
     size_t n = strlen(what);
     int r;

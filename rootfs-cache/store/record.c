@@ -82,7 +82,7 @@ int record_read(const struct cache *cache, const char *path, struct record *ret)
 }
 
 /* A name may be in bytes that JSON cannot carry. */
-static void set_text(json_t *o, const char *key, const char *text)
+static void record_set_text(json_t *o, const char *key, const char *text)
 {
     json_t *value = text != NULL ? json_string(text) : NULL;
 
@@ -99,11 +99,11 @@ int record_write(const struct cache *cache, const char *path, const struct recor
     for (size_t i = 0; i < record->n; i++)
         (void)json_array_append_new(layers, json_string(record->key[i]));
     (void)json_object_set_new(o, "layers", layers);
-    set_text(o, "kind", record->kind);
-    set_text(o, "source", record->source);
-    set_text(o, "digest", record->digest);
-    set_text(o, "reference", record->reference);
-    set_text(o, "platform", record->platform);
+    record_set_text(o, "kind", record->kind);
+    record_set_text(o, "source", record->source);
+    record_set_text(o, "digest", record->digest);
+    record_set_text(o, "reference", record->reference);
+    record_set_text(o, "platform", record->platform);
     if (record->config != NULL)
         (void)json_object_set_new(o, "config", config_json(record->config));
     text = json_dumps(o, JSON_INDENT(2));

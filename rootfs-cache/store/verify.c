@@ -17,8 +17,8 @@ struct verify {
     struct cupel_error *err;
 };
 
-static int found(struct verify *v, const char *fmt, ...) BASE_PRINTF(2, 3);
-static int found(struct verify *v, const char *fmt, ...)
+static int verify_found(struct verify *v, const char *fmt, ...) BASE_PRINTF(2, 3);
+static int verify_found(struct verify *v, const char *fmt, ...)
 {
     cleanup_strbuf struct strbuf b = {0};
     va_list ap;
@@ -52,7 +52,7 @@ static int add_name_of(struct cache *cache, const char *name, void *data)
 
 /* What is wrong with the layer `key`, and which names have it. Repairing takes it away, with these
  * names. The caller holds no pin of it any more. */
-static int damaged(struct verify *v, struct cache *cache, const char *key, const char *what)
+static int verify_damaged(struct verify *v, struct cache *cache, const char *key, const char *what)
 {
     struct names_of names = {.key = key};
     const char *of = "", *list = "";
@@ -63,16 +63,17 @@ static int damaged(struct verify *v, struct cache *cache, const char *key, const
         list = names.list.data;
     }
     if (!v->want->repair) {
-        (void)found(v, "layer %s%s%s%s", key, what, of, list);
+        (void)verify_found(v, "layer %s%s%s%s", key, what, of, list);
     } else if ((r = names_remove_layer(cache, key)) == 0) {
         v->done.removed++;
-        (void)found(v, "layer %s%s%s%s: removed%s%s", key, what, of, list,
-                    list[0] != '\0' ? "; import again: " : "", list);
+        (void)verify_found(v, "layer %s%s%s%s: removed%s%s", key, what, of, list,
+                           list[0] != '\0' ? "; import again: " : "", list);
     } else {
-        (void)found(v, "layer %s%s%s%s: it stays, %s", key, what, of, list,
-                    r == -EBUSY         ? "something uses it (`cupel rootfs list`)"
-                    : r == STORE_WANTED ? "a kept failure lies over it (`cupel clean --kept`)"
-                                        : strerror(-r));
+        (void)verify_found(v, "layer %s%s%s%s: it stays, %s", key, what, of, list,
+                           r == -EBUSY ? "something uses it (`cupel rootfs list`)"
+                           : r == STORE_WANTED
+                               ? "a kept failure lies over it (`cupel clean --kept`)"
+                               : strerror(-r));
     }
     strbuf_free(&names.list);
     return 0;
@@ -135,10 +136,10 @@ static int check_layer(struct cache *cache, const char *key, void *data)
     struct verify *v = data;
 
     if (!hash_is_hex(key))
-        return found(v, "layers/%s is no layer: remove it", key);
+        return verify_found(v, "layers/%s is no layer: remove it", key);
     v->done.checked++;
     what = check_opened(v, cache, key);
-    return what != NULL ? damaged(v, cache, key, what) : 0;
+    return what != NULL ? verify_damaged(v, cache, key, what) : 0;
 }
 
 static int check_record(struct cache *cache, const char *name, void *data)
@@ -149,13 +150,13 @@ static int check_record(struct cache *cache, const char *name, void *data)
     int r = record_read(cache, path, &record);
 
     if (r < 0 && r != -ENOENT)
-        (void)found(v, "%s is damaged: remove that file, and import again", path);
+        (void)verify_found(v, "%s is damaged: remove that file, and import again", path);
     for (size_t i = 0; r == 0 && i < record.n; i++) {
         cleanup_free char *layer = xasprintf("layers/%s", record.key[i]);
 
         if (faccessat(cache->dir, layer, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
-            (void)found(v, "%s: its layer %s is missing%s", path, record.key[i],
-                        str_eq(v->place, "names") ? ": import it again" : "");
+            (void)verify_found(v, "%s: its layer %s is missing%s", path, record.key[i],
+                               str_eq(v->place, "names") ? ": import it again" : "");
     }
     record_free(&record);
     return 0;

@@ -67,7 +67,7 @@ static void expect_no_answer(struct fixture *f, child_reader_fn *reader, const c
 
 /* ---- what a reader cannot do ---- */
 
-static int try_everything(void *arg, struct child *self, int fd, struct strbuf *reply,
+static int try_everything(void *arg, struct child_self *self, int fd, struct strbuf *reply,
                           struct cupel_error *err)
 {
     char buffer[16];
@@ -159,7 +159,7 @@ static void test_tree_is_all_there_is(void **state)
 
 /* ---- asking ---- */
 
-static int ask_for_files(void *arg, struct child *self, int fd, struct strbuf *reply,
+static int ask_for_files(void *arg, struct child_self *self, int fd, struct strbuf *reply,
                          struct cupel_error *err)
 {
     cleanup_close int one = child_ask(self, "one");
@@ -174,7 +174,7 @@ static int ask_for_files(void *arg, struct child *self, int fd, struct strbuf *r
     return 0;
 }
 
-static int ask_for_ever(void *arg, struct child *self, int fd, struct strbuf *reply,
+static int ask_for_ever(void *arg, struct child_self *self, int fd, struct strbuf *reply,
                         struct cupel_error *err)
 {
     (void)arg;
@@ -214,7 +214,7 @@ static int say(unsigned kind, const void *data, size_t length)
     return socket_send(CHILD_SOCKET, packet, 8 + length, NULL, 0);
 }
 
-static int say_nonsense(void *arg, struct child *self, int fd, struct strbuf *reply,
+static int say_nonsense(void *arg, struct child_self *self, int fd, struct strbuf *reply,
                         struct cupel_error *err)
 {
     (void)arg, (void)self, (void)fd, (void)reply, (void)err;
@@ -224,7 +224,7 @@ static int say_nonsense(void *arg, struct child *self, int fd, struct strbuf *re
     return 0;
 }
 
-static int say_short_result(void *arg, struct child *self, int fd, struct strbuf *reply,
+static int say_short_result(void *arg, struct child_self *self, int fd, struct strbuf *reply,
                             struct cupel_error *err)
 {
     (void)arg, (void)self, (void)fd, (void)reply, (void)err;
@@ -234,7 +234,7 @@ static int say_short_result(void *arg, struct child *self, int fd, struct strbuf
     return 0;
 }
 
-static int say_no_end(void *arg, struct child *self, int fd, struct strbuf *reply,
+static int say_no_end(void *arg, struct child_self *self, int fd, struct strbuf *reply,
                       struct cupel_error *err)
 {
     static char block[16384];
@@ -245,7 +245,7 @@ static int say_no_end(void *arg, struct child *self, int fd, struct strbuf *repl
     return 0;
 }
 
-static int reply_too_much(void *arg, struct child *self, int fd, struct strbuf *reply,
+static int reply_too_much(void *arg, struct child_self *self, int fd, struct strbuf *reply,
                           struct cupel_error *err)
 {
     cleanup_free char *much = xcalloc(1, CHILD_REPLY_MAX + 1);
@@ -255,7 +255,7 @@ static int reply_too_much(void *arg, struct child *self, int fd, struct strbuf *
     return 0;
 }
 
-static int err_with_escapes(void *arg, struct child *self, int fd, struct strbuf *reply,
+static int err_with_escapes(void *arg, struct child_self *self, int fd, struct strbuf *reply,
                             struct cupel_error *err)
 {
     (void)arg, (void)self, (void)fd, (void)reply;
@@ -264,13 +264,13 @@ static int err_with_escapes(void *arg, struct child *self, int fd, struct strbuf
     return -EINVAL;
 }
 
-static int die(void *arg, struct child *self, int fd, struct strbuf *reply, struct cupel_error *err)
+static int die(void *arg, struct child_self *self, int fd, struct strbuf *reply, struct cupel_error *err)
 {
     (void)arg, (void)self, (void)fd, (void)reply, (void)err;
     _exit(0);
 }
 
-static int send_descriptors(void *arg, struct child *self, int fd, struct strbuf *reply,
+static int send_descriptors(void *arg, struct child_self *self, int fd, struct strbuf *reply,
                             struct cupel_error *err)
 {
     int fds[] = {CHILD_SOCKET, CHILD_SOCKET, CHILD_SOCKET};
@@ -311,7 +311,7 @@ static void test_lies(void **state)
 
 /* ---- memory ---- */
 
-static int eat(void *arg, struct child *self, int fd, struct strbuf *reply, struct cupel_error *err)
+static int eat(void *arg, struct child_self *self, int fd, struct strbuf *reply, struct cupel_error *err)
 {
     (void)arg, (void)self, (void)fd, (void)reply, (void)err;
     while (arg != NULL) {
