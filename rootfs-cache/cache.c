@@ -17,8 +17,7 @@
 #define PREPARE_TRIES 5
 
 typedef int source_fn(struct cache *cache, const struct cache_source *source,
-                      cache_progress_fn *progress, void *data, char ret_key[CACHE_KEY_LEN + 1],
-                      struct cupel_error *err);
+                      char ret_key[CACHE_KEY_LEN + 1], struct cupel_error *err);
 
 static source_fn *const source_table[] = {
     [CACHE_HOST] = source_host,
@@ -54,34 +53,32 @@ static int source_named(struct cache *cache, const char *what, struct cache_root
 }
 
 static int prepare_one(struct cache *cache, const struct cache_source *source,
-                       cache_progress_fn *progress, void *data, struct cache_root *root,
-                       struct cupel_error *err)
+                       struct cache_root *root, struct cupel_error *err)
 {
     char key[CACHE_KEY_LEN + 1];
     int r;
 
     if (source->kind == CACHE_OCI)
-        return source_oci(cache, source, progress, data, root, err);
+        return source_oci(cache, source, root, err);
     if (source->kind == CACHE_IMAGE)
-        return source_image(cache, source, progress, data, root, err);
+        return source_image(cache, source, root, err);
     if (source->kind == CACHE_NAMED)
         return source_named(cache, source->name, root, err);
-    r = source_table[source->kind](cache, source, progress, data, key, err);
+    r = source_table[source->kind](cache, source, key, err);
     return r < 0 ? r : cache_root_add_layer(cache, key, root, err);
 }
 
 int cache_prepare(struct cache *cache, const struct cache_source *source,
-                  cache_progress_fn *progress, void *data, struct cache_root *ret_root,
-                  struct cupel_error *err)
+                  struct cache_root *ret_root, struct cupel_error *err)
 {
     struct cache_root root = CACHE_ROOT_INIT;
     int r = CACHE_ROOT_GONE;
 
     for (int i = 0; i < PREPARE_TRIES && r == CACHE_ROOT_GONE; i++) {
         cache_root_release(&root);
-        r = prepare_one(cache, source, progress, data, &root, err);
+        r = prepare_one(cache, source, &root, err);
         if (r == 0)
-            r = flatten_root(cache, &root, source->name, progress, data, err);
+            r = flatten_root(cache, &root, source->name, err);
     }
     if (r == CACHE_ROOT_GONE)
         r = store_error(cache, err, ENOENT, "open a layer");
@@ -107,7 +104,7 @@ int cache_export(struct cache *cache, const char *what, int fd, struct cupel_err
     struct cache_source source = {.kind = CACHE_NAMED, .name = what};
     struct cache_root root = CACHE_ROOT_INIT;
     cleanup_close int tree = -EBADF;
-    int r = cache_prepare(cache, &source, NULL, NULL, &root, err);
+    int r = cache_prepare(cache, &source, &root, err);
 
     if (r == 0) {
         tree = r = merge_layers(&root, what, err);

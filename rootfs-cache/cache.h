@@ -113,12 +113,14 @@ struct cache_progress {
     size_t n_at_work;
 };
 typedef void cache_progress_fn(void *data, const struct cache_progress *progress);
+/* Has `watcher`, or nobody where it is NULL, told of the long work that is done with the store from
+ * now on. */
+void cache_watch(struct cache *cache, cache_progress_fn *watcher, void *data);
 
 /* Makes the root ready: returns at once when the store has it, else does the work or waits for who
  * does it. */
 int cache_prepare(struct cache *cache, const struct cache_source *source,
-                  cache_progress_fn *progress, void *data, struct cache_root *ret_root,
-                  struct cupel_error *err);
+                  struct cache_root *ret_root, struct cupel_error *err);
 /* The keys of the root's layers as one word (malloc'ed), which CACHE_NAMED takes as a name. */
 #define CACHE_KEYS_SEPARATOR '+'
 char *cache_root_keys(const struct cache_root *root);
@@ -141,14 +143,13 @@ void cache_lockfile_close(struct cache_lockfile *lockfile);
  * CUPEL_ERROR_HARNESS where what is locked cannot be had any more. */
 int cache_prepare_locked(struct cache *cache, const struct cache_lockfile *lockfile,
                          const char *name, const struct cache_source *source,
-                         cache_progress_fn *progress, void *data, struct cache_root *ret_root,
-                         struct cupel_error *err);
+                         struct cache_root *ret_root, struct cupel_error *err);
 /* The same of cache_derive: the recipe is the locked one, and what is in the layer, but for times.
  */
 struct cache_recipe;
 int cache_derive_locked(struct cache *cache, const struct cache_lockfile *lockfile,
-                        const struct cache_recipe *recipe, cache_progress_fn *progress, void *data,
-                        struct cache_root *ret_root, struct cupel_error *err);
+                        const struct cache_recipe *recipe, struct cache_root *ret_root,
+                        struct cupel_error *err);
 /* Notes what the root, made ready from that source, is. For any kind but host and scratch. */
 int cache_lockfile_note(struct cache_lockfile *lockfile, const struct cache *cache,
                         const char *name, const struct cache_source *source,
@@ -185,8 +186,7 @@ struct cache_recipe {
 /* The root that the recipe makes of its base; it says the same of its processes. 1: there is none,
  * and no `build`. */
 int cache_derive(struct cache *cache, const struct cache_recipe *recipe,
-                 cache_progress_fn *progress, void *data, struct cache_root *ret_root,
-                 struct cupel_error *err);
+                 struct cache_root *ret_root, struct cupel_error *err);
 /* For a recipe's texts: a file or directory of the host's, but for its times, and for what lies at
  * the path `without` in it (or NULL), which the command must then not see. */
 int cache_digest_path(struct cache *cache, const char *path, const char *without,
@@ -235,8 +235,7 @@ struct cache_import {
     unsigned strip;       /* of a tar: directories to be taken off the front of each name */
 };
 /* Stores it under its name; an earlier meaning of the name is replaced. */
-int cache_import(struct cache *cache, const struct cache_import *import,
-                 cache_progress_fn *progress, void *data, struct cupel_error *err);
+int cache_import(struct cache *cache, const struct cache_import *import, struct cupel_error *err);
 struct cache_pull {
     const char *name;
     /* as in struct cache_source; NULL: what the name was pulled from before */
@@ -247,9 +246,8 @@ struct cache_pull {
 enum cache_pulled { CACHE_PULLED_NEW, CACHE_PULLED_SAME, CACHE_PULLED_OTHER };
 /* Fetches what is not there yet of an image in a registry and stores it under its name; an earlier
  * meaning of the name is replaced. */
-int cache_pull(struct cache *cache, const struct cache_pull *pull, cache_progress_fn *progress,
-               void *data, enum cache_pulled *ret_what, char ret_digest[CACHE_KEY_LEN + 1],
-               struct cupel_error *err);
+int cache_pull(struct cache *cache, const struct cache_pull *pull, enum cache_pulled *ret_what,
+               char ret_digest[CACHE_KEY_LEN + 1], struct cupel_error *err);
 /* Each finding is told: what is wrong, and what to do. */
 typedef void cache_finding_fn(void *data, const char *finding);
 struct cache_verify {

@@ -46,8 +46,7 @@ static int store_name(struct cache *cache, const struct cache_import *import,
     return r < 0 ? store_error(cache, err, r, "write a name") : 0;
 }
 
-int cache_import(struct cache *cache, const struct cache_import *import,
-                 cache_progress_fn *progress, void *data, struct cupel_error *err)
+int cache_import(struct cache *cache, const struct cache_import *import, struct cupel_error *err)
 {
     static const enum cache_source_kind kinds[] = {[FORM_TAR] = CACHE_TAR,
                                                    [FORM_IMAGE] = CACHE_OCI,
@@ -81,8 +80,7 @@ int cache_import(struct cache *cache, const struct cache_import *import,
         source.config = config = cache_config_text(what.config);
     }
     if (r == 0)
-        r = cache_prepare(cache, &source, progress, data, &root,
-                          err); /* pinned until the name stands */
+        r = cache_prepare(cache, &source, &root, err); /* pinned until the name stands */
     if (r == 0)
         r = store_name(cache, import, what.form, &root, err);
     cache_root_release(&root);

@@ -309,8 +309,7 @@ static int narrow(const json_t *entry, struct cache_source *source, struct packa
 
 static int prepare_entry(struct cache *cache, const struct cache_lockfile *lockfile,
                          const char *name, const struct cache_source *source,
-                         cache_progress_fn *progress, void *data, struct cache_root *root,
-                         struct cupel_error *err)
+                         struct cache_root *root, struct cupel_error *err)
 {
     _cleanup_(packages_free) struct packages packages = {0};
     cleanup_json json_t *now = asked_for(lockfile, source);
@@ -324,7 +323,7 @@ static int prepare_entry(struct cache *cache, const struct cache_lockfile *lockf
     if (r < 0)
         return r;
     (void)narrow(entry, &narrowed, &packages, &image); /* it was checked when the file was read */
-    r = cache_prepare(cache, &narrowed, progress, data, root, err);
+    r = cache_prepare(cache, &narrowed, root, err);
     if (r == 0)
         r = found_to_be(now, cache, source, root, err);
     if (r == 0)
@@ -335,14 +334,13 @@ static int prepare_entry(struct cache *cache, const struct cache_lockfile *lockf
 
 int cache_prepare_locked(struct cache *cache, const struct cache_lockfile *lockfile,
                          const char *name, const struct cache_source *source,
-                         cache_progress_fn *progress, void *data, struct cache_root *ret_root,
-                         struct cupel_error *err)
+                         struct cache_root *ret_root, struct cupel_error *err)
 {
     struct cache_root root = CACHE_ROOT_INIT;
     int r;
 
     if (source->kind == CACHE_SCRATCH) /* always the same */
-        return cache_prepare(cache, source, progress, data, ret_root, err);
+        return cache_prepare(cache, source, ret_root, err);
     if (source->kind == CACHE_HOST) {
         (void)cupel_error_set(err, CUPEL_ERROR_INPUT, 0,
                               "the root 'host' cannot be locked: it is whatever this machine has");
@@ -350,7 +348,7 @@ int cache_prepare_locked(struct cache *cache, const struct cache_lockfile *lockf
                          "give the jobs over it another root, or leave them out (--only, --tag)");
         return -EINVAL;
     }
-    r = prepare_entry(cache, lockfile, name, source, progress, data, &root, err);
+    r = prepare_entry(cache, lockfile, name, source, &root, err);
     if (r < 0)
         cache_root_release(&root);
     else
@@ -359,8 +357,8 @@ int cache_prepare_locked(struct cache *cache, const struct cache_lockfile *lockf
 }
 
 int cache_derive_locked(struct cache *cache, const struct cache_lockfile *lockfile,
-                        const struct cache_recipe *recipe, cache_progress_fn *progress, void *data,
-                        struct cache_root *ret_root, struct cupel_error *err)
+                        const struct cache_recipe *recipe, struct cache_root *ret_root,
+                        struct cupel_error *err)
 {
     struct cache_root root = CACHE_ROOT_INIT;
     cleanup_json json_t *now = NULL;
@@ -372,7 +370,7 @@ int cache_derive_locked(struct cache *cache, const struct cache_lockfile *lockfi
     if (r == 0)
         r = check_asked(lockfile, recipe->name, entry, now, err);
     if (r == 0)
-        r = cache_derive(cache, recipe, progress, data, &root, err);
+        r = cache_derive(cache, recipe, &root, err);
     if (r != 0)
         return r;
     r = derived_to_be(now, cache, recipe, &root, err);

@@ -69,9 +69,8 @@ static enum cache_pulled pull_compare(const struct record *old, const struct cac
                : CACHE_PULLED_OTHER;
 }
 
-int cache_pull(struct cache *cache, const struct cache_pull *pull, cache_progress_fn *progress,
-               void *data, enum cache_pulled *ret_what, char ret_digest[65],
-               struct cupel_error *err)
+int cache_pull(struct cache *cache, const struct cache_pull *pull, enum cache_pulled *ret_what,
+               char ret_digest[65], struct cupel_error *err)
 {
     struct cache_source source = {.kind = CACHE_IMAGE, .name = pull->name};
     struct cache_root root = CACHE_ROOT_INIT;
@@ -86,8 +85,7 @@ int cache_pull(struct cache *cache, const struct cache_pull *pull, cache_progres
         r = source.image == NULL ? refuse_unknown(pull, &old, err)
                                  : check_reference(source.image, err);
     if (r == 0)
-        r = cache_prepare(cache, &source, progress, data, &root,
-                          err); /* pinned until the name stands */
+        r = cache_prepare(cache, &source, &root, err); /* pinned until the name stands */
     if (r == 0)
         r = write_name(cache, &source, &root, err);
     if (r == 0) {

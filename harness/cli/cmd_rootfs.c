@@ -12,7 +12,7 @@
 #define FIELD(name) offsetof(struct rootfs_arguments, name)
 #define NOT_SAID UINT64_MAX
 
-void rootfs_say(void *data, const struct cache_progress *progress)
+static void rootfs_watcher(void *data, const struct cache_progress *progress)
 {
     const struct rootfs_arguments *a = data;
 
@@ -27,7 +27,7 @@ static int do_import(struct cache *cache, struct rootfs_arguments *a, struct cup
                                         .platform = a->platform,
                                         .strip = (unsigned)a->strip};
 
-    int r = cache_import(cache, &import, rootfs_say, a, err);
+    int r = cache_import(cache, &import, err);
 
     if (r == 0)
         settings_collect(cache);
@@ -44,7 +44,7 @@ static int do_pull(struct cache *cache, struct rootfs_arguments *a, struct cupel
                                     .platform = a->platform};
     enum cache_pulled what;
     char digest[65];
-    int r = cache_pull(cache, &pull, rootfs_say, a, &what, digest, err);
+    int r = cache_pull(cache, &pull, &what, digest, err);
 
     if (r == 0)
         (void)printf("%s: sha256:%s, %s\n", pull.name, digest, says[what]);
@@ -349,8 +349,10 @@ static int run_action(const struct action *action, struct rootfs_arguments *a)
     int r = cache_open(&cache, &err);
 
     a->console = console_of_terminal();
-    if (r == 0)
+    if (r == 0) {
+        cache_watch(cache, rootfs_watcher, a);
         r = action->run(cache, a, &err);
+    }
     reports_console_free(a->console);
     cache_close(cache);
     if (r == 0 && (fflush(stdout) != 0 || ferror(stdout)))

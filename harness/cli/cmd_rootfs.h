@@ -26,6 +26,3 @@ int rootfs_remove(struct cache *cache, struct rootfs_arguments *a, struct cupel_
 /* Sources are names that others chose: no control byte reaches the terminal. */
 void rootfs_print_plain(const char *text);
 int rootfs_lock(struct cache *cache, struct rootfs_arguments *a, struct cupel_error *err);
-
-/* A cache_progress_fn of the arguments. */
-void rootfs_say(void *data, const struct cache_progress *progress);

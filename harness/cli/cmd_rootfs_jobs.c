@@ -49,11 +49,10 @@ static bool is_built_in(const struct jobs_root *root)
 /* ---- build ---- */
 
 static int build_root(struct cache *cache, const struct jobs_root *root,
-                      const struct cache_lockfile *lockfile, struct rootfs_arguments *a,
-                      struct cupel_error *err)
+                      const struct cache_lockfile *lockfile, struct cupel_error *err)
 {
     struct cache_root made = CACHE_ROOT_INIT;
-    int r = roots_prepare(cache, root, lockfile, rootfs_say, a, &made, err);
+    int r = roots_prepare(cache, root, lockfile, &made, err);
 
     if (r == 0)
         (void)printf("%s: ready, %zu layer%s\n", root->name, made.n_layers,
@@ -135,7 +134,7 @@ static int build_all(struct cache *cache, const struct jobs_plan *plan, struct r
         r = cache_lockfile_open(plan->dir, plan->file, &lockfile, err);
     for (size_t i = 0; r == 0 && i < plan->n_roots; i++)
         if (wanted[i] && plan->roots[i].kind != JOBS_ROOT_DERIVED)
-            r = build_root(cache, &plan->roots[i], lockfile, a, err);
+            r = build_root(cache, &plan->roots[i], lockfile, err);
     cache_lockfile_close(lockfile);
     return r < 0 ? r : build_derived(plan, wanted, a, NULL, tell_derived, err);
 }
@@ -155,12 +154,11 @@ int rootfs_build(struct cache *cache, struct rootfs_arguments *a, struct cupel_e
 /* ---- lock ---- */
 
 static int lock_root(struct cache *cache, const struct jobs_root *root,
-                     struct cache_lockfile *lockfile, struct rootfs_arguments *a,
-                     struct cupel_error *err)
+                     struct cache_lockfile *lockfile, struct cupel_error *err)
 {
     struct cache_source source = roots_source(root);
     struct cache_root made = CACHE_ROOT_INIT;
-    int r = cache_prepare(cache, &source, rootfs_say, a, &made, err);
+    int r = cache_prepare(cache, &source, &made, err);
 
     if (r == 0)
         r = cache_lockfile_note(lockfile, cache, root->name, &source, &made, err);
@@ -202,7 +200,7 @@ static int note_all(struct cache *cache, const struct jobs_plan *plan, struct ro
 
     for (size_t i = 0; r == 0 && i < plan->n_roots; i++)
         if (wanted[i] && plan->roots[i].kind != JOBS_ROOT_DERIVED)
-            r = lock_root(cache, &plan->roots[i], lockfile, a, err);
+            r = lock_root(cache, &plan->roots[i], lockfile, err);
     return r < 0 ? r : build_derived(plan, wanted, a, lockfile, tell_nothing, err);
 }
 

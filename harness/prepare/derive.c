@@ -326,9 +326,8 @@ static int derive_take(struct prepared *p, const struct cache_recipe *recipe,
                        const struct cache_lockfile *lockfile, struct cache_root *ret,
                        struct cupel_error *err)
 {
-    int r = lockfile != NULL
-                ? cache_derive_locked(p->cache, lockfile, recipe, roots_progress, p, ret, err)
-                : cache_derive(p->cache, recipe, roots_progress, p, ret, err);
+    int r = lockfile != NULL ? cache_derive_locked(p->cache, lockfile, recipe, ret, err)
+                             : cache_derive(p->cache, recipe, ret, err);
 
     return r < 0 || p->note == NULL
                ? r

@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-void roots_progress(void *data, const struct cache_progress *progress)
+static void roots_watcher(void *data, const struct cache_progress *progress)
 {
     struct prepared *p = data;
 
@@ -164,14 +164,14 @@ static int open_lockfiles(const struct run_options *o, struct prepared *p, struc
 }
 
 int roots_prepare(struct cache *cache, const struct jobs_root *root,
-                  const struct cache_lockfile *lockfile, cache_progress_fn *progress, void *data,
-                  struct cache_root *ret_root, struct cupel_error *err)
+                  const struct cache_lockfile *lockfile, struct cache_root *ret_root,
+                  struct cupel_error *err)
 {
     struct cache_source source = roots_source(root);
 
-    return lockfile != NULL ? cache_prepare_locked(cache, lockfile, root->name, &source, progress,
-                                                   data, ret_root, err)
-                            : cache_prepare(cache, &source, progress, data, ret_root, err);
+    return lockfile != NULL
+               ? cache_prepare_locked(cache, lockfile, root->name, &source, ret_root, err)
+               : cache_prepare(cache, &source, ret_root, err);
 }
 
 static int make_root(struct prepared *p, const struct instance *in, struct cache_root *roots,
@@ -181,9 +181,9 @@ static int make_root(struct prepared *p, const struct instance *in, struct cache
 
     while (in->plan->roots[index].kind == JOBS_ROOT_DERIVED)
         index = in->plan->roots[index].base;
-    return roots[index].n_layers > 0 ? 0
-                                     : roots_prepare(p->cache, &in->plan->roots[index], lockfile,
-                                                     roots_progress, p, &roots[index], err);
+    return roots[index].n_layers > 0
+               ? 0
+               : roots_prepare(p->cache, &in->plan->roots[index], lockfile, &roots[index], err);
 }
 
 static int roots_make_all(struct prepared *p, struct cupel_error *err)
@@ -204,6 +204,7 @@ int roots_make(const struct run_options *options, struct prepared *p, struct cup
 {
     int r = open_lockfiles(options, p, err);
 
+    cache_watch(p->cache, roots_watcher, p);
     p->run.roots = xcalloc(p->run.n_roots, sizeof(*p->run.roots));
     if (r == 0)
         r = roots_make_all(p, err);

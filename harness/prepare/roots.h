@@ -9,15 +9,13 @@
 struct cache_source roots_source(const struct jobs_root *root);
 /* Makes it ready; with a lock file, only as it is locked. */
 int roots_prepare(struct cache *cache, const struct jobs_root *root,
-                  const struct cache_lockfile *lockfile, cache_progress_fn *progress, void *data,
-                  struct cache_root *ret_root, struct cupel_error *err);
+                  const struct cache_lockfile *lockfile, struct cache_root *ret_root,
+                  struct cupel_error *err);
 
 /* Makes run.roots ready, only those that a selected job uses, and of derived ones what they start
  * from; with options->locked only as they are locked. What a job leaves open, its image may say
  * from then on. */
 int roots_make(const struct run_options *options, struct prepared *p, struct cupel_error *err);
-/* A cache_progress_fn; `data` is the struct prepared. */
-void roots_progress(void *data, const struct cache_progress *progress);
 /* Shows it; without a console as lines on standard error, without the figures. */
 void roots_tell(struct reports_console *console, const struct cache_progress *progress);
 /* Lets go of run.roots and the lock files; what the cache may remove then is its own matter. */

@@ -545,8 +545,7 @@ static int check_means(const struct cache_source *source, struct cupel_error *er
 }
 
 int source_debian(struct cache *cache, const struct cache_source *source,
-                  cache_progress_fn *progress, void *data, char ret_key[CACHE_KEY_LEN + 1],
-                  struct cupel_error *err)
+                  char ret_key[CACHE_KEY_LEN + 1], struct cupel_error *err)
 {
     _cleanup_(store_end) struct store_draft draft = STORE_DRAFT_INIT;
     _cleanup_(free_bootstrap) struct bootstrap b = {
@@ -567,14 +566,10 @@ int source_debian(struct cache *cache, const struct cache_source *source,
     r = check_means(source, err);
     if (r < 0)
         return r;
-    r = store_begin(cache, ret_key, progress, data, &draft, err);
+    r = store_begin(cache, ret_key, &draft, err);
     if (r != 0)
         return r < 0 ? r : 0;
     b.work = xasprintf("%s/tmp/%s/work", cache->path, ret_key);
-    if (progress != NULL) {
-        cleanup_free char *what = xasprintf("bootstrapping debian %s", source->suite);
-
-        progress_say(progress, data, what);
-    }
+    store_say(cache, "bootstrapping debian %s", source->suite);
     return debian_build(&b, err);
 }

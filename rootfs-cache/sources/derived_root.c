@@ -78,27 +78,21 @@ static int derived_root_copy(const struct cache_recipe *recipe, int tree, struct
 }
 
 static int derived_root_make(struct cache *cache, const struct cache_recipe *recipe,
-                             const char *key, cache_progress_fn *progress, void *data,
-                             struct cupel_error *err)
+                             const char *key, struct cupel_error *err)
 {
     _cleanup_(store_end) struct store_draft draft = STORE_DRAFT_INIT;
     cleanup_close int tree = -EBADF;
-    int r = store_begin(cache, key, progress, data, &draft, err);
+    int r = store_begin(cache, key, &draft, err);
 
     if (r != 0)
         return r < 0 ? r : 0;
-    if (progress != NULL) {
-        cleanup_free char *what = xasprintf("making root %s", recipe->name);
-
-        progress_say(progress, data, what);
-    }
+    store_say(cache, "making root %s", recipe->name);
     r = recipe->build(recipe->data, &tree, err);
     return r < 0 ? r : derived_root_copy(recipe, tree, &draft, err);
 }
 
 /* The base's layers are held by it, and so cannot be gone. */
-static int add_base(struct cache *cache, const struct cache_recipe *recipe,
-                    cache_progress_fn *progress, void *data, struct cache_root *root,
+static int add_base(struct cache *cache, const struct cache_recipe *recipe, struct cache_root *root,
                     struct cupel_error *err)
 {
     cleanup_free char *config = cache_config_text(recipe->base->config);
@@ -109,13 +103,12 @@ static int add_base(struct cache *cache, const struct cache_recipe *recipe,
     if (r == CACHE_ROOT_GONE)
         return store_error(cache, err, ENOENT, "open a layer");
     if (r == 0)
-        r = flatten_root(cache, root, recipe->name, progress, data, err);
+        r = flatten_root(cache, root, recipe->name, err);
     return r == 0 && config != NULL ? cache_root_take_config(config, root, err) : r;
 }
 
 int cache_derive(struct cache *cache, const struct cache_recipe *recipe,
-                 cache_progress_fn *progress, void *data, struct cache_root *ret_root,
-                 struct cupel_error *err)
+                 struct cache_root *ret_root, struct cupel_error *err)
 {
     struct cache_root root = CACHE_ROOT_INIT;
     char key[CACHE_KEY_LEN + 1];
@@ -127,14 +120,14 @@ int cache_derive(struct cache *cache, const struct cache_recipe *recipe,
     for (int i = 0; i < TRIES && r == CACHE_ROOT_GONE; i++) {
         if (recipe->build == NULL)
             return 1;
-        r = derived_root_make(cache, recipe, key, progress, data, err);
+        r = derived_root_make(cache, recipe, key, err);
         if (r == 0)
             r = cache_root_add_layer(cache, key, &root, err);
     }
     if (r == CACHE_ROOT_GONE)
         r = store_error(cache, err, ENOENT, "open a layer");
     if (r == 0)
-        r = add_base(cache, recipe, progress, data, &root, err);
+        r = add_base(cache, recipe, &root, err);
     if (r < 0)
         cache_root_release(&root);
     else

@@ -6,8 +6,7 @@
 #include <fcntl.h>
 
 int source_directory(struct cache *cache, const struct cache_source *source,
-                     cache_progress_fn *progress, void *data, char ret_key[CACHE_KEY_LEN + 1],
-                     struct cupel_error *err)
+                     char ret_key[CACHE_KEY_LEN + 1], struct cupel_error *err)
 {
     cleanup_close int tree = open(source->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC),
                       tar = -EBADF;
@@ -21,12 +20,7 @@ int source_directory(struct cache *cache, const struct cache_source *source,
     tar = openat(cache->dir, "tmp", O_RDWR | O_TMPFILE | O_CLOEXEC, 0600);
     if (tar < 0)
         return store_error(cache, err, errno, "make a file");
-    if (progress != NULL) {
-        cleanup_free char *what = xasprintf("reading %s", source->directory);
-
-        progress_say(progress, data, what);
-    }
+    store_say(cache, "reading %s", source->directory);
     r = export_tree_to(tree, tar, -EBADF, source->directory, err);
-    return r < 0 ? r
-                 : source_open_tar(cache, &as_tar, tar, "directory", progress, data, ret_key, err);
+    return r < 0 ? r : source_open_tar(cache, &as_tar, tar, "directory", ret_key, err);
 }

@@ -407,8 +407,8 @@ static int host_mask_build(struct store_draft *draft, const struct mask_plan *pl
     return store_commit(draft, &info, err);
 }
 
-int source_host_mask(struct cache *cache, int host, cache_progress_fn *progress, void *data,
-                     char ret_key[CACHE_KEY_LEN + 1], struct cupel_error *err)
+int source_host_mask(struct cache *cache, int host, char ret_key[CACHE_KEY_LEN + 1],
+                     struct cupel_error *err)
 {
     _cleanup_(store_end) struct store_draft draft = STORE_DRAFT_INIT;
     _cleanup_(plan_free) struct mask_plan plan = {.host = host};
@@ -421,19 +421,19 @@ int source_host_mask(struct cache *cache, int host, cache_progress_fn *progress,
         return cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot look at the host to mask it");
     if (store_open_layer(cache, ret_key, &tree, &pin) == 0)
         return 0;
-    r = store_begin(cache, ret_key, progress, data, &draft, err);
+    r = store_begin(cache, ret_key, &draft, err);
     if (r != 0)
         return r < 0 ? r : 0;
     return host_mask_build(&draft, &plan, err);
 }
 
-int source_host(struct cache *cache, const struct cache_source *source, cache_progress_fn *progress,
-                void *data, char ret_key[CACHE_KEY_LEN + 1], struct cupel_error *err)
+int source_host(struct cache *cache, const struct cache_source *source,
+                char ret_key[CACHE_KEY_LEN + 1], struct cupel_error *err)
 {
     cleanup_close int host = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 
     (void)source;
     if (host < 0)
         return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot open /");
-    return source_host_mask(cache, host, progress, data, ret_key, err);
+    return source_host_mask(cache, host, ret_key, err);
 }

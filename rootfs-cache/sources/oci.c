@@ -102,7 +102,7 @@ static int add_empty(const struct oci_layers_import *im, struct cache_root *root
                      struct cupel_error *err)
 {
     char key[CACHE_KEY_LEN + 1];
-    int r = source_scratch(im->cache, NULL, im->progress, im->data, key, err);
+    int r = source_scratch(im->cache, NULL, key, err);
 
     return r < 0 ? r : cache_root_add_layer(im->cache, key, root, err);
 }
@@ -123,11 +123,11 @@ static int oci_make(const struct oci_layers_import *im, struct cache_root *root,
     turn(&made, root);
     if (root->n_layers == 0) /* an image may have no layer: an empty root */
         return add_empty(im, root, err);
-    return flatten_root(im->cache, root, im->shown, im->progress, im->data, err);
+    return flatten_root(im->cache, root, im->shown, err);
 }
 
-int source_oci(struct cache *cache, const struct cache_source *source, cache_progress_fn *progress,
-               void *data, struct cache_root *root, struct cupel_error *err)
+int source_oci(struct cache *cache, const struct cache_source *source, struct cache_root *root,
+               struct cupel_error *err)
 {
     struct image_wanted wanted = {.root = source->name,
                                   .path = source->oci,
@@ -139,9 +139,7 @@ int source_oci(struct cache *cache, const struct cache_source *source, cache_pro
         .cache = cache,
         .name = source->name,
         .shown = source_base_name(source->shown != NULL ? source->shown : source->oci),
-        .image = &image,
-        .progress = progress,
-        .data = data};
+        .image = &image};
     int r = inspect_open(cache, source->oci, source->name, &blobs, err);
 
     if (r == 0)

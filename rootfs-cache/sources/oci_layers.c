@@ -151,7 +151,7 @@ static int open_or_lock(const struct oci_layers_maker *m, struct item *item)
         r = store_open_layer(im->cache, item->key, &item->tree, &item->pin);
         if (r != -ENOENT)
             return r < 0 ? store_error(im->cache, m->err, r, "open a layer") : 0;
-        r = store_begin(im->cache, item->key, im->progress, im->data, &item->draft, m->err);
+        r = store_begin(im->cache, item->key, &item->draft, m->err);
     } while (r == 1); /* somebody else has finished it meanwhile */
     return r;
 }
@@ -172,11 +172,7 @@ static int oci_layers_begin(struct oci_layers_maker *m)
     if (item->done)
         return 0;
     item->name = xasprintf("%s, layer %zu of %zu", im->shown, i + 1, im->image->n_layers);
-    if (im->progress != NULL) {
-        cleanup_free char *what = xasprintf("unpacking %s", item->name);
-
-        progress_say(im->progress, im->data, what);
-    }
+    store_say(im->cache, "unpacking %s", item->name);
     return oci_layers_start(m, i, item);
 }
 
@@ -233,7 +229,7 @@ static void tell_figures(const struct oci_layers_maker *m)
     struct cache_progress progress = {.total = m->total, .layers = m->n, .layers_done = m->next};
     cleanup_free char *what = xasprintf("unpacking %s", m->im->shown);
 
-    if (m->im->progress == NULL || m->total == 0)
+    if (!store_is_watched(m->im->cache) || m->total == 0)
         return;
     progress.what = what;
     for (size_t i = 0; i < m->n; i++)
@@ -244,7 +240,7 @@ static void tell_figures(const struct oci_layers_maker *m)
     }
     if (progress.done > m->total || m->next == m->n)
         progress.done = m->total;
-    m->im->progress(m->im->data, &progress);
+    store_tell(m->im->cache, &progress);
 }
 
 static void tell_who_waits(struct oci_layers_maker *m)
@@ -269,7 +265,7 @@ static int wait_for_some(struct oci_layers_maker *m)
             which[n++] = i;
         }
     fds[n] = (struct pollfd){.fd = m->signals.fd, .events = POLLIN};
-    if (poll(fds, n + 1, m->total > 0 && m->im->progress != NULL ? PROGRESS_MS : -1) < 0)
+    if (poll(fds, n + 1, m->total > 0 && store_is_watched(m->im->cache) ? PROGRESS_MS : -1) < 0)
         return errno == EINTR ? 0
                               : cupel_error_set(m->err, CUPEL_ERROR_HARNESS, errno,
                                                 "cannot wait for processes");
@@ -393,7 +389,7 @@ int oci_layers_make(const struct oci_layers_import *im, size_t next, struct cach
     for (size_t i = 0; i <= n; i++)
         m.items[i] =
             (struct item){.draft = STORE_DRAFT_INIT, .tree = -EBADF, .pin = -EBADF, .tell = -EBADF};
-    m.total = im->progress != NULL ? missing_bytes(&m) : 0;
+    m.total = store_is_watched(im->cache) ? missing_bytes(&m) : 0;
     r = interrupt_hold(&m.signals);
     r = r < 0 ? cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot take signals")
               : oci_layers_make_all(&m);

@@ -11,8 +11,6 @@ struct oci_layers_import {
     const char *shown; /* of the image: what its layers are called after */
     const struct blobs *blobs;
     const struct image *image;
-    cache_progress_fn *progress;
-    void *data;
 };
 
 /* The key of layer i (0 is the bottom). */

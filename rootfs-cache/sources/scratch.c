@@ -4,8 +4,7 @@
 #include "rootfs-cache/store/digest.h"
 
 int source_scratch(struct cache *cache, const struct cache_source *source,
-                   cache_progress_fn *progress, void *data, char ret_key[CACHE_KEY_LEN + 1],
-                   struct cupel_error *err)
+                   char ret_key[CACHE_KEY_LEN + 1], struct cupel_error *err)
 {
     _cleanup_(store_end) struct store_draft draft = STORE_DRAFT_INIT;
     struct store_info info = {.kind = "scratch", .source = "empty", .entries = 0};
@@ -17,7 +16,7 @@ int source_scratch(struct cache *cache, const struct cache_source *source,
         return store_error(cache, err, r, "name a layer");
     if (store_open_layer(cache, ret_key, &tree, &pin) == 0)
         return 0;
-    r = store_begin(cache, ret_key, progress, data, &draft, err);
+    r = store_begin(cache, ret_key, &draft, err);
     if (r != 0)
         return r < 0 ? r : 0;
     return store_commit(&draft, &info, err);

@@ -36,8 +36,6 @@ struct fetch {
     char *name; /* the reference without tag and digest */
     /* of digest and platform: images/KEY, and tmp/KEY while it is fetched */
     char key[CACHE_KEY_LEN + 1];
-    cache_progress_fn *progress;
-    void *data;
     struct cupel_error *err;
 };
 
@@ -240,7 +238,7 @@ static void tell_arrival(const struct fetch *f, const struct arrival *a, bool en
     uint64_t done = bytes_in(a->place, "image") + bytes_in(a->place, "image/blobs/sha256");
     uint64_t most = a->total - 1; /* only its end says that it is at its end */
 
-    f->progress(f->data, &(struct cache_progress){.what = a->what,
+    store_tell(f->cache, &(struct cache_progress){.what = a->what,
                                                   .done = end           ? a->total
                                                           : done < most ? done
                                                                         : most,
@@ -262,7 +260,7 @@ static void tell_so_far(void *data)
 static int wait_for_skopeo(const struct fetch *f, struct patience *patience, pid_t pid,
                            const struct arrival *arrival, int *ret_status)
 {
-    bool tells = arrival != NULL && f->progress != NULL && arrival->total > 0;
+    bool tells = arrival != NULL && store_is_watched(f->cache) && arrival->total > 0;
     struct telling telling = {f, arrival};
     int r = patience_wait(patience, pid, SIGKILL, tells ? tell_so_far : NULL, &telling, ret_status);
 
@@ -342,11 +340,7 @@ static int resolve_tag(struct fetch *f)
     size_t length;
     int r;
 
-    if (f->progress != NULL) {
-        cleanup_free char *what = xasprintf("asking for %s", f->source->image);
-
-        progress_say(f->progress, f->data, what);
-    }
+    store_say(f->cache, "asking for %s", f->source->image);
     r = run_skopeo(f, argv, f->cache->dir, -EBADF, NULL, &out);
     if (r < 0)
         return r;
@@ -524,14 +518,14 @@ static int fetch_into(const struct fetch *f, const struct store_draft *draft, in
     strbuf_addf(&say, "fetching %s", f->source->image);
     leave_out(f, place, &pins, &say, &arrival.total);
     arrival.what = say.data;
-    progress_say(f->progress, f->data, say.data);
+    store_say(f->cache, "%s", say.data);
     r = copy(f, place, draft->lock, &arrival, arena);
     if (r == 0) {
         as_oci.kind = CACHE_OCI;
         as_oci.tag = NULL;
         as_oci.oci = arena_printf(arena, "%s/" STORE_FETCHED "/%s/image", f->cache->path, f->key);
         as_oci.shown = f->source->image;
-        r = source_oci(f->cache, &as_oci, f->progress, f->data, root, f->err);
+        r = source_oci(f->cache, &as_oci, root, f->err);
         (void)file_remove_tree_at(place, "image"); /* done with, or of no use */
     }
     cache_root_release(&pins);
@@ -544,7 +538,7 @@ static int fetch(const struct fetch *f, struct cache_root *root)
     _cleanup_(store_end) struct store_draft draft = STORE_DRAFT_INIT;
     cleanup_free char *path = xasprintf(STORE_FETCHED "/%s", f->key);
     cleanup_close int place = -EBADF;
-    int r = store_begin(f->cache, f->key, f->progress, f->data, &draft, f->err);
+    int r = store_begin(f->cache, f->key, &draft, f->err);
 
     if (r < 0 || reopen(f, root) == 0) /* somebody else fetched it while we waited */
         return r < 0 ? r : 0;
@@ -557,12 +551,10 @@ static int fetch(const struct fetch *f, struct cache_root *root)
     return r < 0 ? r : skopeo_note(f, root);
 }
 
-int source_image(struct cache *cache, const struct cache_source *source,
-                 cache_progress_fn *progress, void *data, struct cache_root *root,
+int source_image(struct cache *cache, const struct cache_source *source, struct cache_root *root,
                  struct cupel_error *err)
 {
-    struct fetch f = {
-        .cache = cache, .source = source, .progress = progress, .data = data, .err = err};
+    struct fetch f = {.cache = cache, .source = source, .err = err};
     int r = split_reference(&f);
 
     if (r == 0 && f.digest[0] == '\0')

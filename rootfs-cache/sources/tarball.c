@@ -58,22 +58,17 @@ const char *source_base_name(const char *path)
     return slash != NULL && slash[1] != '\0' ? slash + 1 : path;
 }
 
-struct listener {
-    cache_progress_fn *progress; /* or NULL */
-    void *data;
-    const char *what;
-};
-
 /* The child reads by way of the same file description: its position is there to see. */
-static void tarball_tell_position(const struct listener *l, int fd, uint64_t size)
+static void tarball_tell_position(const struct cache *cache, const char *what, int fd,
+                                  uint64_t size)
 {
     off_t at = lseek(fd, 0, SEEK_CUR);
 
-    if (l->progress != NULL && size > 0 && at >= 0)
-        l->progress(l->data,
-                    &(struct cache_progress){.what = l->what,
-                                             .done = (uint64_t)at < size ? (uint64_t)at : size,
-                                             .total = size});
+    if (size > 0 && at >= 0)
+        store_tell(cache,
+                   &(struct cache_progress){.what = what,
+                                            .done = (uint64_t)at < size ? (uint64_t)at : size,
+                                            .total = size});
 }
 
 /* Or shall end; looks for a while. */
@@ -87,7 +82,7 @@ static bool has_ended(const struct unpacking *u, const struct interrupt *signals
 }
 
 static int tarball_unpack(int fd, const struct cache_source *source,
-                          const struct store_draft *draft, uint64_t size, const struct listener *l,
+                          const struct store_draft *draft, uint64_t size, const char *what,
                           struct child_counts *ret_counts, struct cupel_error *err)
 {
     static const struct unpack_limits limits = UNPACK_LIMITS;
@@ -99,23 +94,23 @@ static int tarball_unpack(int fd, const struct cache_source *source,
     if (r < 0)
         return r;
     (void)interrupt_hold(&signals);
-    while (l->progress != NULL && !has_ended(u, &signals))
-        tarball_tell_position(l, fd, size);
+    while (store_is_watched(draft->cache) && !has_ended(u, &signals))
+        tarball_tell_position(draft->cache, what, fd, size);
     r = unpacking_end(u, ret_counts, err);
     interrupt_release(&signals, r < 0 && err->kind == CUPEL_ERROR_INTERRUPTED);
     if (r == 0 && lseek(fd, 0, SEEK_END) >= 0)
-        tarball_tell_position(l, fd, size);
+        tarball_tell_position(draft->cache, what, fd, size);
     return r;
 }
 
 static int tarball_import(struct store_draft *draft, const struct cache_source *source, int fd,
                           const struct stat *before, const char *kind, const char *digest,
-                          const struct listener *l, struct cupel_error *err)
+                          const char *what, struct cupel_error *err)
 {
     struct child_counts counts;
     struct store_info info;
     struct stat after;
-    int r = tarball_unpack(fd, source, draft, (uint64_t)before->st_size, l, &counts, err);
+    int r = tarball_unpack(fd, source, draft, (uint64_t)before->st_size, what, &counts, err);
 
     if (r < 0)
         return r;
@@ -134,18 +129,16 @@ static int tarball_import(struct store_draft *draft, const struct cache_source *
 }
 
 int source_tarball(struct cache *cache, const struct cache_source *source,
-                   cache_progress_fn *progress, void *data, char ret_key[CACHE_KEY_LEN + 1],
-                   struct cupel_error *err)
+                   char ret_key[CACHE_KEY_LEN + 1], struct cupel_error *err)
 {
     struct stat st;
     cleanup_close int fd = open_tar(source, &st, err);
 
-    return fd < 0 ? fd : source_open_tar(cache, source, fd, "tar", progress, data, ret_key, err);
+    return fd < 0 ? fd : source_open_tar(cache, source, fd, "tar", ret_key, err);
 }
 
 int source_open_tar(struct cache *cache, const struct cache_source *source, int fd,
-                    const char *kind, cache_progress_fn *progress, void *data,
-                    char ret_key[CACHE_KEY_LEN + 1], struct cupel_error *err)
+                    const char *kind, char ret_key[CACHE_KEY_LEN + 1], struct cupel_error *err)
 {
     _cleanup_(store_end) struct store_draft draft = STORE_DRAFT_INIT;
     char digest[CACHE_KEY_LEN + 1], strip[32];
@@ -175,11 +168,10 @@ int source_open_tar(struct cache *cache, const struct cache_source *source, int 
         return store_error(cache, err, r, "name a layer");
     if (store_open_layer(cache, ret_key, &tree, &pin) == 0)
         return 0;
-    r = store_begin(cache, ret_key, progress, data, &draft, err);
+    r = store_begin(cache, ret_key, &draft, err);
     if (r != 0)
         return r < 0 ? r : 0;
     what = xasprintf("unpacking %s", source_base_name(source->tar));
-    progress_say(progress, data, what);
-    return tarball_import(&draft, source, fd, &st, kind, digest,
-                          &(struct listener){progress, data, what}, err);
+    store_say(cache, "%s", what);
+    return tarball_import(&draft, source, fd, &st, kind, digest, what, err);
 }

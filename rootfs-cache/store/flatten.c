@@ -35,22 +35,20 @@ int flatten_key(const struct cache *cache, const char *const *keys, size_t n,
 
 /* The layers from `first` on. */
 static int flatten_make(struct cache *cache, const struct cache_root *root, size_t first,
-                        const char *key, const char *what, cache_progress_fn *progress, void *data,
-                        struct cupel_error *err)
+                        const char *key, const char *what, struct cupel_error *err)
 {
     _cleanup_(store_end) struct store_draft draft = STORE_DRAFT_INIT;
     cleanup_free int *layers = xcalloc(root->n_layers - first, sizeof(*layers));
-    cleanup_free char *source = xasprintf("%s, %zu layers as one", what, root->n_layers - first),
-                      *says = xasprintf("merging the lower %zu of %zu layers of %s",
-                                        root->n_layers - first, root->n_layers, what);
+    cleanup_free char *source = xasprintf("%s, %zu layers as one", what, root->n_layers - first);
     struct merge_copy_layers flat = {.layer = layers, .n = root->n_layers - first};
     struct child_counts counts = {0};
     struct store_info info = {.kind = "flat", .source = source};
-    int r = store_begin(cache, key, progress, data, &draft, err);
+    int r = store_begin(cache, key, &draft, err);
 
     if (r != 0)
         return r < 0 ? r : 0;
-    progress_say(progress, data, says);
+    store_say(cache, "merging the lower %zu of %zu layers of %s", root->n_layers - first,
+              root->n_layers, what);
     memcpy(layers, root->layer + first, flat.n * sizeof(*layers));
     r = merge_copy(&flat, draft.tree, draft.lock, &counts, err);
     if (r < 0)
@@ -82,7 +80,7 @@ static int flatten_replace(struct cache *cache, struct cache_root *root, size_t 
 }
 
 int flatten_root(struct cache *cache, struct cache_root *root, const char *what,
-                 cache_progress_fn *progress, void *data, struct cupel_error *err)
+                 struct cupel_error *err)
 {
     size_t n = flatten_cut(root->n_layers), first = root->n_layers - n;
     cleanup_free const char **keys = xcalloc(n + 1, sizeof(*keys));
@@ -96,6 +94,6 @@ int flatten_root(struct cache *cache, struct cache_root *root, const char *what,
     r = flatten_key(cache, keys, n, key);
     if (r < 0)
         return store_error(cache, err, r, "name a layer");
-    r = flatten_make(cache, root, first, key, what, progress, data, err);
+    r = flatten_make(cache, root, first, key, what, err);
     return r < 0 ? r : flatten_replace(cache, root, first, key, err);
 }

@@ -12,4 +12,4 @@ int flatten_key(const struct cache *cache, const char *const *keys, size_t n,
                 char ret_key[CACHE_KEY_LEN + 1]);
 /* Does it where it is called for. What was merged is removed, unless somebody else has it. */
 int flatten_root(struct cache *cache, struct cache_root *root, const char *what,
-                 cache_progress_fn *progress, void *data, struct cupel_error *err);
+                 struct cupel_error *err);

@@ -64,10 +64,32 @@ static char *choose_path(const struct cache *cache)
     return home != NULL && home[0] == '/' ? xasprintf("%s/.cache/cupel", home) : NULL;
 }
 
-void progress_say(cache_progress_fn *progress, void *data, const char *what)
+void cache_watch(struct cache *cache, cache_progress_fn *watcher, void *data)
 {
-    if (progress != NULL)
-        progress(data, &(struct cache_progress){.what = what});
+    cache->watcher = watcher;
+    cache->watcher_data = data;
+}
+
+bool store_is_watched(const struct cache *cache)
+{
+    return cache->watcher != NULL;
+}
+
+void store_tell(const struct cache *cache, const struct cache_progress *progress)
+{
+    if (cache->watcher != NULL)
+        cache->watcher(cache->watcher_data, progress);
+}
+
+void store_say(const struct cache *cache, const char *fmt, ...)
+{
+    cleanup_strbuf struct strbuf what = {0};
+    va_list ap;
+
+    va_start(ap, fmt);
+    strbuf_vaddf(&what, fmt, ap);
+    va_end(ap);
+    store_tell(cache, &(struct cache_progress){.what = what.data});
 }
 
 static int lock_path(const struct cache *cache, const char *key, int operation)
@@ -391,8 +413,8 @@ static int make_draft(struct store_draft *draft)
     return pin < 0 ? -errno : 0;
 }
 
-int store_begin(struct cache *cache, const char *key, cache_progress_fn *progress, void *data,
-                struct store_draft *ret_draft, struct cupel_error *err)
+int store_begin(struct cache *cache, const char *key, struct store_draft *ret_draft,
+                struct cupel_error *err)
 {
     struct store_draft draft = STORE_DRAFT_INIT;
     int r;
@@ -401,7 +423,7 @@ int store_begin(struct cache *cache, const char *key, cache_progress_fn *progres
     (void)snprintf(draft.key, sizeof(draft.key), "%s", key);
     draft.lock = lock_path(cache, key, LOCK_EX | LOCK_NB);
     if (draft.lock == -EWOULDBLOCK) {
-        progress_say(progress, data, "waiting for another importer of the same root");
+        store_say(cache, "waiting for another importer of the same root");
         draft.lock = lock_path(cache, key, LOCK_EX);
     }
     if (draft.lock < 0)

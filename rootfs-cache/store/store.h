@@ -11,6 +11,8 @@ struct cache {
     /* of our user namespace; NULL: the host's own. A layer's owners are right only for who has the
      * same. */
     char *ids;
+    cache_progress_fn *watcher; /* or NULL */
+    void *watcher_data;
 };
 
 /* A layer in the making: tmp/KEY/, with KEY's lock held. Nothing of it is visible before
@@ -27,8 +29,11 @@ struct store_draft {
         .lock = -EBADF, .dir = -EBADF, .tree = -EBADF                                              \
     }
 
-/* Tells of a new phase, where somebody listens (cache_progress_fn). */
-void progress_say(cache_progress_fn *progress, void *data, const char *what);
+/* Tells whoever watches (cache_watch) of a new phase, without figures. */
+void store_say(const struct cache *cache, const char *fmt, ...) BASE_PRINTF(2, 3);
+/* Tells whoever watches of figures. */
+void store_tell(const struct cache *cache, const struct cache_progress *progress);
+bool store_is_watched(const struct cache *cache);
 /* How often figures are told. */
 #define PROGRESS_MS 200
 
@@ -52,11 +57,11 @@ int store_open_layer(const struct cache *cache, const char *key, int *ret_tree, 
 
 bool store_has_layer(const struct cache *cache, const char *key);
 
-/* Takes the lock of `key`, waiting for another importer, and starts with an empty draft. Returns 1
- * when the layer turned out to be finished after the wait: then there is no draft. `progress` is
- * told when there is somebody to wait for. */
-int store_begin(struct cache *cache, const char *key, cache_progress_fn *progress, void *data,
-                struct store_draft *ret_draft, struct cupel_error *err);
+/* Takes the lock of `key`, waiting for another importer (and telling of that), and starts with an
+ * empty draft. Returns 1 when the layer turned out to be finished after the wait: then there is no
+ * draft. */
+int store_begin(struct cache *cache, const char *key, struct store_draft *ret_draft,
+                struct cupel_error *err);
 /* Syncs the draft and makes it visible in one rename. */
 int store_commit(struct store_draft *draft, const struct store_info *info, struct cupel_error *err);
 /* The same in two parts, for several that become visible together, in that order: describes one;

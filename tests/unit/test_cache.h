@@ -129,7 +129,7 @@ static inline int prepare_tar(struct fixture *f, const char *sha256, struct cach
 {
     struct cache_source source = {.kind = CACHE_TAR, .name = "r", .tar = f->tar, .sha256 = sha256};
 
-    return cache_prepare(f->cache, &source, NULL, NULL, root, err);
+    return cache_prepare(f->cache, &source, root, err);
 }
 
 static inline struct cache_root must_prepare(struct fixture *f)

@@ -102,7 +102,7 @@ static int prepare_debian(struct fixture *f, const char *suite, const char *cons
     struct cache_source source = {
         .kind = CACHE_DEBIAN, .name = "d", .suite = suite, .packages = packages};
     struct cache_root root = CACHE_ROOT_INIT;
-    int r = cache_prepare(f->cache, &source, NULL, NULL, &root, err);
+    int r = cache_prepare(f->cache, &source, &root, err);
 
     cache_root_release(&root);
     return r;
@@ -195,7 +195,7 @@ static void test_program_fails(void **state)
         struct cupel_error err = {0};
 
         assert_int_equal(file_write_atomic_at(AT_FDCWD, program, script, strlen(script), 0755), 0);
-        assert_true(cache_prepare(f->cache, &source, NULL, NULL, &root, &err) < 0);
+        assert_true(cache_prepare(f->cache, &source, &root, &err) < 0);
         assert_contains(err.message, cases[i].message);
         assert_contains(err.hint, cases[i].hint);
         assert_int_equal(err.kind, cases[i].kind);

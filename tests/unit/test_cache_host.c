@@ -71,7 +71,7 @@ static struct mask make_mask(struct fixture *f)
     struct cupel_error err;
 
     assert_true(m.host >= 0);
-    if (source_host_mask(f->cache, m.host, NULL, NULL, m.key, &err) < 0)
+    if (source_host_mask(f->cache, m.host, m.key, &err) < 0)
         fail_msg("%s", err.message);
     assert_int_equal(store_open_layer(f->cache, m.key, &m.tree, &m.pin), 0);
     return m;
@@ -153,7 +153,7 @@ static void test_host_with_little(void **state)
     close_mask(&m);
     put_link(f->dir, "etc", "usr/etc");
     m.host = open(host, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    assert_int_equal(source_host_mask(f->cache, m.host, NULL, NULL, m.key, &err), -ELOOP);
+    assert_int_equal(source_host_mask(f->cache, m.host, m.key, &err), -ELOOP);
     base_closep(&m.host);
 }
 
@@ -255,7 +255,7 @@ static void test_real_host(void **state)
     struct cache_root root = CACHE_ROOT_INIT;
     struct cupel_error err;
 
-    if (cache_prepare(f->cache, &source, NULL, NULL, &root, &err) < 0)
+    if (cache_prepare(f->cache, &source, &root, &err) < 0)
         fail_msg("%s", err.message);
     assert_int_equal(root.n_layers, 2);
     assert_true(is_opaque(root.layer[0], "tmp", 01777)); /* covers this test's store as well */

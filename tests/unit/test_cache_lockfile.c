@@ -27,7 +27,7 @@ static void lock_tar(const struct fixture *f, const char *job_file)
     struct cache_root root = CACHE_ROOT_INIT;
     struct cupel_error err;
 
-    assert_int_equal(cache_prepare(f->cache, &source, NULL, NULL, &root, &err), 0);
+    assert_int_equal(cache_prepare(f->cache, &source, &root, &err), 0);
     assert_int_equal(cache_lockfile_note(lockfile, f->cache, "r", &source, &root, &err), 0);
     cache_root_release(&root);
     assert_int_equal(cache_lockfile_write(lockfile, &err), 0);
@@ -39,7 +39,7 @@ static int prepare_locked(const struct fixture *f, const char *job_file,
 {
     struct cache_lockfile *lockfile = open_lock(f, job_file);
     struct cache_root root = CACHE_ROOT_INIT;
-    int r = cache_prepare_locked(f->cache, lockfile, "r", source, NULL, NULL, &root, err);
+    int r = cache_prepare_locked(f->cache, lockfile, "r", source, &root, err);
 
     assert_true((r == 0) == (root.n_layers > 0)); /* untouched on failure */
     cache_root_release(&root);
@@ -133,7 +133,7 @@ static void test_compare_and_write(void **state)
     lockfile = open_lock(f, "a.yaml");
     assert_int_equal(cache_lockfile_compare(lockfile, tell, &told), 1);
     assert_string_equal(told.last, "no root of the job file any more");
-    assert_int_equal(cache_prepare(f->cache, &source, NULL, NULL, &root, &err), 0);
+    assert_int_equal(cache_prepare(f->cache, &source, &root, &err), 0);
     assert_int_equal(cache_lockfile_note(lockfile, f->cache, "r", &source, &root, &err), 0);
     cache_root_release(&root);
     assert_int_equal(cache_lockfile_compare(lockfile, tell, &told), 1);

@@ -91,7 +91,7 @@ static int prepare_image(struct fixture *f, struct cache_root *root, struct cupe
     cleanup_free char *path = xasprintf("%s/img", f->dir);
     struct cache_source source = {.kind = CACHE_OCI, .name = "r", .oci = path};
 
-    return cache_prepare(f->cache, &source, NULL, NULL, root, err);
+    return cache_prepare(f->cache, &source, root, err);
 }
 
 static void forget_image(struct fixture *f)
@@ -306,7 +306,7 @@ static void cut_archive(struct fixture *f, const char *filter, size_t step)
             length--;
     for (size_t cut = 0; cut < length; cut += step) {
         write_archive(f, text, cut);
-        if (cache_prepare(f->cache, &source, NULL, NULL, &root, &err) >= 0)
+        if (cache_prepare(f->cache, &source, &root, &err) >= 0)
             fail_msg("%s, cut at %zu of %zu, was taken", filter != NULL ? filter : "a tar", cut,
                      length);
         assert_int_equal(err.kind, CUPEL_ERROR_INPUT);
@@ -314,7 +314,7 @@ static void cut_archive(struct fixture *f, const char *filter, size_t step)
         assert_nothing_left(f);
     }
     write_archive(f, text, whole);
-    if (cache_prepare(f->cache, &source, NULL, NULL, &root, &err) < 0)
+    if (cache_prepare(f->cache, &source, &root, &err) < 0)
         fail_msg("%s", err.message);
     cache_root_release(&root);
 }

@@ -63,7 +63,7 @@ static void test_scratch(void **state)
         struct cupel_error err;
         struct stat st;
 
-        assert_int_equal(cache_prepare(f->cache, &source, NULL, NULL, &root, &err), 0);
+        assert_int_equal(cache_prepare(f->cache, &source, &root, &err), 0);
         assert_int_equal(root.n_layers, 1);
         assert_int_equal(fstat(root.layer[0], &st), 0);
         assert_int_equal(st.st_mode, S_IFDIR | 0755);
@@ -95,7 +95,8 @@ static int prepare_in_process(struct fixture *f, int start, int *unpacked)
 
     if (read(start, &byte, 1) != 0 || cache_open(&cache, &err) < 0)
         return 1;
-    if (cache_prepare(cache, &source, count_unpacking, unpacked, &root, &err) < 0)
+    cache_watch(cache, count_unpacking, unpacked);
+    if (cache_prepare(cache, &source, &root, &err) < 0)
         return 2;
     return file_read_at(root.layer[0], "a/f", 64, &text, &length) == 0 && str_eq(text, "x") ? 0 : 3;
 }
@@ -167,7 +168,8 @@ static void test_killed_import(void **state)
         struct cache_source source = {.kind = CACHE_TAR, .name = "r", .tar = f->tar};
         struct cupel_error err;
 
-        _exit(cache_prepare(f->cache, &source, stop_at_unpacking, &reached[1], &root, &err) < 0);
+        cache_watch(f->cache, stop_at_unpacking, &reached[1]);
+        _exit(cache_prepare(f->cache, &source, &root, &err) < 0);
     }
     assert_int_equal(read(reached[0], &byte, 1), 1);
     assert_int_equal(count_in(f, "layers"), 0);
@@ -205,7 +207,7 @@ static void test_sweep(void **state)
     assert_int_equal(
         utimensat(cache_dirfd(f->cache), "names/b.12.tmp", (struct timespec[2]){{1, 0}, {1, 0}}, 0),
         0);
-    assert_int_equal(store_begin(f->cache, living, NULL, NULL, &draft, &err), 0);
+    assert_int_equal(store_begin(f->cache, living, &draft, &err), 0);
     assert_int_equal(count_in(f, "tmp"), 2);
     assert_int_equal(cache_open(&cache, &err), 0);
     assert_int_equal(count_in(f, "tmp"), 1);
@@ -222,8 +224,7 @@ static void import(struct fixture *f, const char *name)
 {
     struct cupel_error err;
 
-    if (cache_import(f->cache, &(struct cache_import){.name = name, .path = f->tar}, NULL, NULL,
-                     &err) < 0)
+    if (cache_import(f->cache, &(struct cache_import){.name = name, .path = f->tar}, &err) < 0)
         fail_msg("%s", err.message);
 }
 
@@ -283,7 +284,7 @@ static void test_names(void **state)
     make_tar(f->tar, small, NULL);
     for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
         assert_true(cache_import(f->cache, &(struct cache_import){.name = bad[i], .path = f->tar},
-                                 NULL, NULL, &err) < 0);
+                                 &err) < 0);
     assert_nothing_left(f);
     import(f, "one");
     import(f, "two");

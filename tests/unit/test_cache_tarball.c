@@ -181,9 +181,8 @@ static void test_owners_are_bounded(void **state)
         skip();
     }
     make_tar(f->tar, items, NULL);
-    assert_int_equal(cache_import(f->cache, &(struct cache_import){.name = "big", .path = f->tar},
-                                  NULL, NULL, &err),
-                     0);
+    assert_int_equal(
+        cache_import(f->cache, &(struct cache_import){.name = "big", .path = f->tar}, &err), 0);
     root = must_prepare(f);
     assert_int_equal(fstatat(root.layer[0], "big", &st, 0), 0);
     assert_int_equal(st.st_uid, 65534);
