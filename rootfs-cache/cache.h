@@ -187,8 +187,9 @@ struct cache_recipe {
  * and no `build`. */
 int cache_derive(struct cache *cache, const struct cache_recipe *recipe,
                  struct cache_root *ret_root, struct cupel_error *err);
-/* For a recipe's texts: a file or directory of the host's, but for its times, and for what lies at
- * the path `without` in it (or NULL), which the command must then not see. */
+/* Computes the digest of a file or directory of the host's, for a recipe's texts: without its
+ * times, and without what lies at the path `without` in it (or NULL), which the command must then
+ * not see. */
 int cache_digest_path(struct cache *cache, const char *path, const char *without,
                       char ret_hex[CACHE_KEY_LEN + 1], struct cupel_error *err);
 

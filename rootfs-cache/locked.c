@@ -31,7 +31,7 @@ static void locked_set_path(json_t *entry, const char *key, const struct cache_l
     locked_set(entry, key, path);
 }
 
-/* Of what the machine decides where the job file leaves it open. */
+/* Notes what the machine decides where the job file leaves it open. */
 static void locked_set_machine(json_t *entry, const struct cache_source *source)
 {
     struct utsname machine;
@@ -124,7 +124,7 @@ static int unknown_tree(const char *name, const char *key, struct cupel_error *e
     return -ENODATA;
 }
 
-/* Of each layer the digest of all that a job can see of it, top first. */
+/* Notes the digest, of each layer, of all that a job can see of it, top first. */
 static int set_trees(json_t *entry, const struct cache *cache, const struct cache_source *source,
                      const struct cache_root *root, struct cupel_error *err)
 {
@@ -288,7 +288,8 @@ static int check_found(const struct cache_lockfile *lockfile, const char *name, 
     return -ENODATA;
 }
 
-/* So that nothing else is even fetched: an image by its digest, a Debian by its versions. */
+/* Narrows the source so that nothing else is even fetched: an image by its digest, a Debian by its
+ * versions. */
 static int narrow(const json_t *entry, struct cache_source *source, struct packages *packages,
                   char **ret_image)
 {

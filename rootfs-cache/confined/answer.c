@@ -171,7 +171,7 @@ int answer_take_config(const char *data, size_t length, struct cache_config **re
     return 0;
 }
 
-/* Of a layout, or of a flat one. */
+/* Tells whether `blob` is the name of that digest among the blobs, of a layout or of a flat one. */
 static bool is_blob_of(const char *blob, const char *digest)
 {
     return str_eq(blob, digest) || (str_starts(blob, "blobs/sha256/") && str_eq(blob + 13, digest));

@@ -41,8 +41,8 @@ bool attributes_are_kept(const char *name)
     return str_eq(name, "security.capability");
 }
 
-/* As the kernel reads it (validheader(), security/commoncap.c): setxattr(2) refuses all else, also
- * of the first revision. */
+/* Tells a capability the way the kernel reads it (validheader(), security/commoncap.c):
+ * setxattr(2) refuses all else, also of the first revision. */
 static bool is_capability(const void *value, size_t size)
 {
     const unsigned char *bytes = value;

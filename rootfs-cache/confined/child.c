@@ -226,7 +226,7 @@ static int hear_packet(struct hearing *h)
     }
 }
 
-/* It ended without a result. */
+/* Fills *err for a child that ended without a result. */
 static int lost(const struct child_work *work, int why, int status, struct cupel_error *err)
 {
     bool of_input = work->reader != NULL ||
@@ -329,7 +329,7 @@ static int hear_all(struct child_process *p)
     return r;
 }
 
-/* To its end; its reply stays in h. */
+/* Hears the child out to its end; its reply stays in h. */
 static int hear_out(struct child_process *p, struct cupel_error *err)
 {
     struct hearing *h = &p->h;

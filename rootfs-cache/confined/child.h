@@ -25,8 +25,8 @@ struct child_self;
  * result is bytes. */
 typedef int child_reader_fn(void *arg, struct child_self *self, int fd, struct strbuf *reply,
                             struct cupel_error *err);
-/* Of a reader: a readable fd of the regular file that its parent calls `name`, or a negative errno.
- */
+/* Asks the parent, from within a reader: returns a readable fd of the regular file that the parent
+ * calls `name`, or a negative errno. */
 int child_ask(struct child_self *self, const char *name);
 /* In the parent: opens it, or a negative errno. The name is whatever the child says. */
 typedef int child_open_fn(void *data, const char *name);
@@ -66,6 +66,6 @@ int child_end(struct child_process *process, struct child_counts *ret_counts,
               struct cupel_error *err);
 /* Kills and frees it. */
 void child_abandon(struct child_process *process);
-/* For a reader. *ret_reply (malloc'ed, NUL-terminated for convenience) is not to be trusted. */
+/* Runs a reader. *ret_reply (malloc'ed, NUL-terminated for convenience) is not to be trusted. */
 int child_read(const struct child_work *work, char **ret_reply, size_t *ret_length,
                struct cupel_error *err);

@@ -28,7 +28,7 @@ static int amd64_level(void)
 #endif
 }
 
-/* Nobody asked for a variant: any does that this machine can run. */
+/* Tells whether this machine can run a variant, where nobody asked for a certain one. */
 static bool can_run(const struct image_reading *r, const char *variant)
 {
     if (!r->is_ours || !str_eq(r->architecture, "amd64") || variant == NULL || variant[0] != 'v')

@@ -174,8 +174,8 @@ static int limit(__rlimit_resource_t what, rlim_t most, rlim_t beyond)
     return setrlimit(what, &wanted) < 0 ? -errno : 0;
 }
 
-/* Of address space, what this process has by now: it is a copy of one that may hold a long job
- * list. */
+/* Returns how much address space this process has by now: it is a copy of one that may hold a long
+ * job list. */
 static rlim_t memory_so_far(void)
 {
     cleanup_free char *text = NULL;

@@ -10,8 +10,8 @@ enum confine_kind {
     CONFINE_LONG, /* the same for gigabytes, which it may also write */
 };
 
-/* In the child: `place` is its current and root directory from now on; `parent`: whose death ends
- * it. */
+/* Begins the confinement, in the child: `place` is its current and root directory from now on, and
+ * it ends when its `parent` dies. */
 int confine_begin(enum confine_kind kind, int place, pid_t parent);
 /* The last step, when it has the descriptors that it shall have: calls are refused from now on. */
 int confine_finish(enum confine_kind kind);

@@ -17,7 +17,7 @@ void contents_free(struct contents *c);
 int contents_find(const struct contents *c, const char *name, off_t *ret_offset,
                   uint64_t *ret_size);
 bool contents_have(const struct contents *c, const char *name);
-/* Its content, NUL-terminated, -EFBIG beyond `max`. */
+/* Reads the file's content, which gets a NUL at its end; -EFBIG beyond `max`. */
 int contents_read(const struct contents *c, const char *name, size_t max, char **ret_text,
                   size_t *ret_len);
 

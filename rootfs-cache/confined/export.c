@@ -91,7 +91,8 @@ static void add_acl_entry(struct strbuf *text, const struct posix_acl_xattr_entr
                         permissions & ACL_EXECUTE ? 'x' : '-');
 }
 
-/* By number: names would be looked up where it is unpacked. */
+/* Adds an ACL with the numbers of users and groups: names would be looked up where it is unpacked.
+ * */
 static void add_acl(struct exporter *x, const char *path, const char *attribute, const char *key,
                     struct strbuf *records)
 {
@@ -133,8 +134,9 @@ static void export_add_part(struct exporter *x, off_t at, off_t end)
     x->parts[x->n_parts++] = (struct export_part){at, end};
 }
 
-/* By what is in it: a block that reads as zeros is a hole, whatever the file system has there, so
- * that the same root gives the same bytes on every one. */
+/* Finds the parts of a file that hold data, by what is in it: a block that reads as zeros is a
+ * hole, whatever the file system has there, so that the same root gives the same bytes on every
+ * one. */
 static int export_find_parts(struct exporter *x, int fd, const struct stat *st)
 {
     bool has_holes = holes_are_likely(st);

@@ -10,8 +10,8 @@
 
 /* False: there can be none, and no need to ask. */
 bool holes_are_likely(const struct stat *st);
-/* From *at on, the next part in which there is data, in whole blocks (the last one of the file may
- * be shorter); at the end *at is `size`. */
+/* Finds, from *at on, the next part in which there is data, in whole blocks (the last one of the
+ * file may be shorter); at the end *at is `size`. */
 void holes_next_data(int fd, off_t size, off_t *at, off_t *ret_end);
 bool holes_is_zero(const char *data, size_t n);
 /* pread of all that was asked for: n but at the file's end, or a negative errno. */

@@ -107,7 +107,8 @@ static char *blob_name(const struct image_reading *r, const char *hex)
     return r->flat ? xstrdup(hex) : xasprintf("blobs/sha256/%s", hex);
 }
 
-/* In a flat one the manifests that its own lists are called otherwise. */
+/* Returns the name of a document among the blobs: in a flat image, the manifests that its own index
+ * lists are called otherwise. */
 static char *document_name(const struct image_reading *r, const char *what, const char *hex)
 {
     return r->flat && str_eq(what, "manifest") ? xasprintf("%s.manifest.json", hex)
@@ -149,7 +150,8 @@ static int image_read_process(const struct image_reading *r, const json_t *confi
     return wrong_with_it != NULL ? image_wrong(r, "%s", wrong_with_it) : 0;
 }
 
-/* Its builder may have left both empty (Nix, hand-made ones): then it is for whoever takes it. */
+/* Checks the platform of a configuration. Builders may leave both words empty (Nix, hand-made
+ * images): then the image is for whoever takes it. */
 static int check_platform(const struct image_reading *r, const json_t *config)
 {
     const char *os = document_text(config, "os"),
@@ -359,8 +361,8 @@ static int read_docker(const struct image_reading *r, const json_t *list, struct
 
 /* ---- indexes and manifests ---- */
 
-/* From an index, down to the manifest of the image that is meant, which *document is then. -ENOENT:
- * *document itself has none such. */
+/* Goes from an index down to the manifest of the image that is meant, which *document is then.
+ * -ENOENT: *document itself has none such. */
 static int follow(const struct image_reading *r, json_t **document, struct image *image)
 {
     for (int depth = 0; is_index(*document); depth++) {

@@ -32,7 +32,7 @@ struct image_wanted {
     const char *platform;  /* "linux/arm64[/v8]"; NULL: this machine's */
 };
 
-/* In the child. */
+/* Reads what the image says of itself, in the child. */
 int image_read(const struct contents *contents, const struct image_wanted *wanted,
                struct image *ret, struct cupel_error *err);
 void image_free(struct image *image);

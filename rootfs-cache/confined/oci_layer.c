@@ -63,8 +63,8 @@ static int check_digests(struct unpacker *u, struct layer *l)
 
 /* ---- the layers beneath ---- */
 
-/* They may still be in the making, beside this one; whoever makes them then says when they are
- * whole. */
+/* Waits until the layers beneath are whole: they may still be in the making, beside this one, and
+ * whoever makes them then says so. */
 static int wait_for_lowers(struct layer *l)
 {
     int ready = l->is_ready || l->what->ready < 0 ? -EBADF : l->what->lowers[l->what->n_lowers];
@@ -146,7 +146,7 @@ static void note_implied(struct layer *l, const char *path)
     l->implied[l->n_implied++] = xstrdup(path);
 }
 
-/* It has an entry of its own after all. */
+/* Forgets a directory as an implied one: it has an entry of its own after all. */
 static void forget_implied(struct layer *l, const char *path)
 {
     for (size_t i = 0; i < l->n_implied; i++)
@@ -382,7 +382,7 @@ int oci_layer_entry(struct unpacker *u, struct archive_entry *entry, struct strb
     return r < 0 ? r : replace_whiteout(u, entry, name->data);
 }
 
-/* Without an entry of its own the root is as it was. */
+/* Has the root be as it was beneath, where no entry of this layer is about it. */
 static int root_like_beneath(struct unpacker *u)
 {
     struct layer *l = u->layer;

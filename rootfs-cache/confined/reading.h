@@ -29,11 +29,12 @@ bool chosen_platform_fits(const struct image_reading *r, const json_t *platform)
 /* The same of one word. Some builders write "Linux", or the machine's own "x86_64". */
 bool chosen_is_system(const struct image_reading *r, const char *os);
 bool chosen_is_architecture(const struct image_reading *r, const char *architecture);
-/* As GOARCH names a machine, which is what the specification uses. */
+/* Names a machine as GOARCH does, which is what the specification uses. */
 const char *chosen_machine_architecture(const char *machine);
 /* What a manifest is that is no image's: its type, or NULL. */
 const char *chosen_artifact(const json_t *manifest);
-/* Of an index' descriptors the one that is wanted. -ENOENT, with r->err filled: there is none. */
+/* Chooses, of an index' descriptors, the one that is wanted. -ENOENT, with r->err filled: there is
+ * none. */
 int chosen_of_index(const struct image_reading *r, const json_t *index, bool by_reference,
                     const json_t **ret);
 /* The same of a manifest.json. */

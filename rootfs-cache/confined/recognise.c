@@ -112,8 +112,8 @@ static enum recognised_form form_of(const struct sighting *s)
     return s->manifest || alone || (likely && (s->index || s->damaged)) ? FORM_IMAGE : FORM_TAR;
 }
 
-/* By what is there: names beside an image's own mean nothing. Its documents may come last
- * (go-containerregistry's do). */
+/* Tells an archive's form by what is in it: names beside an image's own mean nothing. An image's
+ * documents may come last (go-containerregistry's do). */
 static enum recognised_form form_of_archive(int fd)
 {
     _cleanup_(unpacker_free_reader) struct archive *a = archive_read_new();

@@ -167,8 +167,8 @@ static int treesum_by_bytes(const struct dirent **a, const struct dirent **b)
 static int add_directory(struct summing *s, int parent, const char *name, const char *path,
                          int depth);
 
-/* Of directories that are very deep only the last is open: there are more of them than descriptors.
- */
+/* Adds a very deep directory. Of such, only the last is open: there are more of them than
+ * descriptors. */
 static int add_deep(struct summing *s, int *dir, const char *above, const char *path, int depth)
 {
     int r;

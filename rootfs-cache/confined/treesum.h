@@ -8,9 +8,9 @@
 #define TREESUM_NOW "2:"
 #define TREESUM_TEXT_SIZE (sizeof(TREESUM_NOW) + CACHE_KEY_LEN)
 
-/* Over names, types, modes, owners, sizes, times of files, targets, attributes, hard links and
- * contents: two trees have the same one when no job could tell them apart. Reads all of it but
- * holes, in a confined child. `keep` as for child_work. */
+/* Computes the digest over names, types, modes, owners, sizes, times of files, targets, attributes,
+ * hard links and contents: two trees have the same one when no job could tell them apart. Reads all
+ * of it but holes, in a confined child. `keep` as for child_work. */
 int treesum(int tree, int keep, char ret_text[TREESUM_TEXT_SIZE], struct cupel_error *err);
 /* Whether the tree is as it was recorded to be, in whichever form. */
 int treesum_compare(int tree, int keep, const char *recorded, bool *ret_same,
@@ -20,6 +20,6 @@ int treesum_compare(int tree, int keep, const char *recorded, bool *ret_same,
  * nothing. */
 int treesum_untimed(int tree, const char *without, char ret_hex[CACHE_KEY_LEN + 1],
                     struct cupel_error *err);
-/* As treesum, of the current directory and without a child. */
+/* Computes the same digest as treesum, of the current directory and without a child. */
 int treesum_here(unsigned char ret_digest[32], struct cupel_error *err);
 void treesum_text(const unsigned char digest[32], char ret_text[TREESUM_TEXT_SIZE]);

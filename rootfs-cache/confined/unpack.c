@@ -215,8 +215,8 @@ static bool ended_properly(int64_t after_last_entry, int64_t at_end)
     return at_end - ((after_last_entry + 511) & ~(int64_t)511) >= 512;
 }
 
-/* Without an entry of its own it gets fixed values: the same archive gives the same tree, whenever
- * it is unpacked. */
+/* Sets what the root itself shall be like. Where no entry says so, it gets fixed values: the same
+ * archive gives the same tree, whenever it is unpacked. */
 static int finish_root(struct unpacker *u)
 {
     const struct timespec times[2] = {u->root.st_mtim, u->root.st_mtim};

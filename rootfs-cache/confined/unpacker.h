@@ -57,7 +57,7 @@ int unpacker_write_failed(struct unpacker *u, const char *entry, int errnum, con
  */
 const char *unpacker_normalize(const char *name, struct strbuf *ret);
 void unpacker_support_filters(struct archive *a);
-/* For a cleanup attribute: of an archive that is read. */
+/* Frees an archive that was read; for a cleanup attribute. */
 void unpacker_free_reader(struct archive **a);
 
 /* Copies the entry's content to `fd`, or to u->out where that is negative. */
@@ -83,9 +83,9 @@ void regular_files_forget_place(struct unpacker *u);
 
 /* ---- dirtimes.c ---- */
 
-/* Of a directory's entry. */
+/* Notes the time of a directory that has an entry. */
 void dirtimes_note(struct unpacker *u, struct archive_entry *entry, const char *name);
-/* Of the directories above a name that no entry has made. */
+/* Notes the directories above a name that no entry has made. */
 void dirtimes_imply(struct unpacker *u, const char *name);
 int dirtimes_set(struct unpacker *u);
 void dirtimes_forget(struct unpacker *u);
@@ -101,28 +101,28 @@ bool topdir_strip(struct strbuf *name, unsigned components);
 
 /* ---- attributes.c ---- */
 
-/* Of extended attributes. */
+/* Tells whether an extended attribute of this name is kept. */
 bool attributes_are_kept(const char *name);
 
-/* After the entry was made. What is the archive's fault is refused. */
+/* Sets the attributes of an entry that was made. What is the archive's fault is refused. */
 int attributes_make(struct unpacker *u, struct archive_entry *entry, const char *path);
-/* When all entries were made, and the modes of directories set. */
+/* Sets ACLs, which wait until all entries were made and the modes of directories set. */
 int attributes_finish(struct unpacker *u);
 void attributes_forget(struct unpacker *u);
 
 /* ---- oci_layer.c: what an OCI layer has on top of a tar ---- */
 
-/* For a layer whose stream is open. */
+/* Begins a layer whose stream is open. */
 void oci_layer_begin(struct unpacker *u, const struct unpack_layer *what, struct layer **ret);
 void oci_layer_close(struct layer **layer);
 /* Opens the regular file that the root shows at `path` by now, in this layer or beneath. No link is
  * followed. */
 int oci_layer_open_shown(struct unpacker *u, const char *path);
-/* Before an entry is written: 1 when it was a whiteout and is done with. `name` may become another,
- * where it leads through a symbolic link of a lower layer. */
+/* Prepares for an entry before it is written; 1 when it was a whiteout and is done with. `name` may
+ * become another, where it leads through a symbolic link of a lower layer. */
 int oci_layer_entry(struct unpacker *u, struct archive_entry *entry, struct strbuf *name);
-/* After the last, while directories have no times yet: whiteouts of what is not beneath go.
- * Overlayfs lists them where a directory is one layer's alone. */
+/* Removes the whiteouts of what is not beneath, after the last entry and while directories have no
+ * times yet: overlayfs lists them where a directory is one layer's alone. */
 int oci_layer_settle(struct unpacker *u);
-/* After that: what the entries only implied gets its attributes, and the digests are compared. */
+/* Gives what the entries only implied its attributes, and compares the digests; comes last. */
 int oci_layer_finish(struct unpacker *u);

@@ -169,7 +169,7 @@ static int debian_make_key(const struct bootstrap *b, char ret_key[CACHE_KEY_LEN
                         4, ret_key);
 }
 
-/* Of exactly these versions: another layer than one of whatever the archive has. */
+/* Makes the key of exactly these versions: another layer than one of whatever the archive has. */
 static int make_locked_key(const struct bootstrap *b, char ret_key[CACHE_KEY_LEN + 1])
 {
     cleanup_free char *locked = packages_text(b->source->locked);
@@ -271,9 +271,9 @@ static void make_arguments(const struct bootstrap *b, struct arena *arena, const
 }
 #define DEBIAN_ARGUMENTS_MAX 32
 
-/* In the child: standard input empty, both outputs to the log, signals as a fresh program expects
- * them, and the store's lock inherited: it is held until the last process of the bootstrap is gone.
- */
+/* Arranges what the program finds, in the child: standard input empty, both outputs to the log,
+ * signals as a fresh program expects them, and the store's lock inherited: it is held until the
+ * last process of the bootstrap is gone. */
 static int prepare_exec(const struct bootstrap *b)
 {
     cleanup_close int null = open("/dev/null", O_RDONLY | O_CLOEXEC);

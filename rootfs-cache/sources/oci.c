@@ -11,8 +11,8 @@
 #include <string.h>
 #include <sys/resource.h>
 
-/* Of an image with too many layers the lower ones may be there as one. *ret_next: the first that is
- * not in it. */
+/* Looks whether the lower layers of an image with too many are there as one. *ret_next: the first
+ * that is not in it. */
 static int find_flat(const struct oci_layers_import *im, struct cache_root *made, size_t *ret_next,
                      struct cupel_error *err)
 {

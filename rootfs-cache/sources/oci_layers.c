@@ -204,7 +204,7 @@ static int seal(struct oci_layers_maker *m, size_t i)
     return r;
 }
 
-/* Of a blob, as far as its image says; 0: it does not. */
+/* Returns the size of a blob, as far as its image says it; 0: it does not. */
 static uint64_t blob_size(const struct image_layer *l)
 {
     return l->size != UINT64_MAX ? l->size : l->offset >= 0 ? l->stored : 0;

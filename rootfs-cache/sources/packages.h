@@ -26,9 +26,9 @@ char *packages_text(const struct packages *packages);
 json_t *packages_json(const struct packages *packages);
 int packages_of_json(const json_t *object, struct packages *ret, char **ret_wrong);
 
-/* From what dpkg has installed ("NAME:ARCH=VERSION", one a line) and what apt knows of these
- * (stanzas of its Packages files). -ENOENT, and *ret_wrong (malloc'ed) names the first that apt
- * does not know. */
+/* Makes the list from what dpkg has installed ("NAME:ARCH=VERSION", one a line) and what apt knows
+ * of these (stanzas of its Packages files). -ENOENT, and *ret_wrong (malloc'ed) names the first
+ * that apt does not know. */
 int packages_of_apt(const char *installed, const char *offered, struct packages *ret,
                     char **ret_wrong);
 /* "NAME:ARCH=VERSION", one a line, as dpkg has them and apt takes them. */
@@ -40,6 +40,6 @@ char *packages_preferences(const struct packages *packages);
  * same. Appended to out. */
 void packages_difference(const struct packages *locked, const struct packages *now,
                          struct strbuf *out);
-/* Those of `locked` that are not among what apt has been found to offer: stanzas, as above.
- * Likewise; returns how many. */
+/* Appends which of `locked` are not among what apt has been found to offer (stanzas, as above), in
+ * the same way; returns how many. */
 size_t packages_missing(const struct packages *locked, const char *offered, struct strbuf *out);

@@ -13,11 +13,11 @@ struct patience {
         .signals = INTERRUPT_INIT                                                                  \
     }
 
-/* From here on, until its end, SIGINT, SIGTERM and SIGHUP are heard by patience_wait alone. The
- * program that is waited for gets its own signal mask back by itself. */
+/* Begins to hear SIGINT, SIGTERM and SIGHUP in patience_wait alone, until patience_end. The program
+ * that is waited for gets its own signal mask back by itself. */
 int patience_begin(struct patience *p);
 void patience_end(struct patience *p);
-/* As waitpid, calling `tell` (may be NULL) some times a second: 0 and the status, or -EINTR after a
- * signal came, the process was sent `end` and has ended. */
+/* Waits like waitpid, calling `tell` (may be NULL) some times a second: 0 and the status, or -EINTR
+ * after a signal came, the process was sent `end` and has ended. */
 int patience_wait(struct patience *p, pid_t pid, int end, void (*tell)(void *data), void *data,
                   int *ret_status);

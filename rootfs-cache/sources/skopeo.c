@@ -48,9 +48,9 @@ static int tmpfile_in(const struct cache *cache)
     return fd < 0 ? -errno : fd;
 }
 
-/* As root of a user namespace, it would take the host's root's places for its own: its credentials,
- * what it knows of signatures. By this name podman tells its own children whose they are
- * (containers/storage, pkg/unshare). */
+/* Tells skopeo whose it is, in the child. As root of a user namespace, it would take the places of
+ * the host's root for its own: credentials, what is known of signatures. By this name podman tells
+ * its own children the same (containers/storage, pkg/unshare). */
 static void skopeo_say_whose(const struct cache *cache)
 {
     char uid[16];

@@ -379,7 +379,8 @@ int names_forget(struct cache *cache, const char *place, const char *key)
     return r < 0 ? r : store_sync_place(cache, place);
 }
 
-/* Those who refer to it go first: whenever this is cut short, every record has its layers. */
+/* Makes those who refer to a layer forget it, before it goes: whenever this is cut short, every
+ * record has its layers. */
 static int forget_all(struct cache *cache, const char *key, void *data)
 {
     int r = names_referrers(cache, key);
