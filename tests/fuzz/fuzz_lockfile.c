@@ -2,8 +2,8 @@
  * or what it says of roots is all there and harmless; and written again, it says the same. */
 #include "fuzz.h"
 
-#include "rootfs-cache/sources/packages.h"
 #include "rootfs-cache/lockfile.h"
+#include "rootfs-cache/sources/packages.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>

@@ -264,7 +264,8 @@ static int err_with_escapes(void *arg, struct child_self *self, int fd, struct s
     return -EINVAL;
 }
 
-static int die(void *arg, struct child_self *self, int fd, struct strbuf *reply, struct cupel_error *err)
+static int die(void *arg, struct child_self *self, int fd, struct strbuf *reply,
+               struct cupel_error *err)
 {
     (void)arg, (void)self, (void)fd, (void)reply, (void)err;
     _exit(0);
@@ -311,7 +312,8 @@ static void test_lies(void **state)
 
 /* ---- memory ---- */
 
-static int eat(void *arg, struct child_self *self, int fd, struct strbuf *reply, struct cupel_error *err)
+static int eat(void *arg, struct child_self *self, int fd, struct strbuf *reply,
+               struct cupel_error *err)
 {
     (void)arg, (void)self, (void)fd, (void)reply, (void)err;
     while (arg != NULL) {
