@@ -157,7 +157,7 @@ static void groups_open(struct groups *g, int worker)
     fclose(f);
 }
 
-/* Also after a worker that failed in the middle of a job. */
+/* Removes the groups, also after a worker that failed in the middle of a job. */
 static void groups_remove(const struct groups *g)
 {
     for (size_t i = 0; i < g->n; i++) {

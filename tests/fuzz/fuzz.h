@@ -25,7 +25,7 @@ struct fuzz_input {
 };
 /* 0 at the end. */
 uint8_t fuzz_byte(struct fuzz_input *in);
-/* As text up to the next NUL byte, which is taken too; malloc'ed. */
+/* Takes text up to the next NUL byte, which is taken too; malloc'ed. */
 char *fuzz_text(struct fuzz_input *in);
 
 /* An independent judge of UTF-8 (not reports/report_text.c, which is judged): well-formed, as RFC
@@ -38,5 +38,5 @@ bool fuzz_is_harmless(const char *data, size_t n, const char *but);
 /* A directory of this process's own in memory, where there is one, made at the first call and never
  * seen by others; removed when the process ends. */
 int fuzz_directory(void);
-/* Its path. */
+/* Returns the path of that directory. */
 const char *fuzz_directory_path(void);

@@ -13,7 +13,7 @@ static void check_clean(const char *text)
     FUZZ_EXPECT(fuzz_is_harmless(text, strlen(text), ""));
 }
 
-/* They go into apt's preferences and a command line. */
+/* Checks packages, which go into apt's preferences and a command line. */
 static void check_packages(const json_t *installed)
 {
     _cleanup_(packages_free) struct packages p = {0}, again = {0};

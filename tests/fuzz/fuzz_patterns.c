@@ -8,7 +8,7 @@
 #define PATTERNS_MAX 4
 #define LENGTH_MAX 48 /* trying takes long */
 
-/* Without slashes before it, between its parts more than one, and at its end. */
+/* Removes slashes before the text, between its parts more than one, and at its end. */
 static char *plain(char *text)
 {
     char *to = text;

@@ -48,7 +48,7 @@ static _Noreturn void sleep_for_ever(void)
         pause();
 }
 
-/* Until this process has used so many milliseconds of CPU. */
+/* Burns CPU until this process has used so many milliseconds of it. */
 static void burn_ms(unsigned long ms)
 {
     uint64_t end = clock_ns(CLOCK_PROCESS_CPUTIME_ID) + ms * 1000000;
@@ -168,8 +168,8 @@ static void hopper(unsigned long stay)
     usleep(50000);
 }
 
-/* So many orphans that die at once; only if PID 1 reaps them is there room for all under the `pids`
- * limit. */
+/* Makes so many orphans that die at once; only if PID 1 reaps them is there room for all under the
+ * `pids` limit. */
 static void orphans(unsigned long count)
 {
     uint64_t give_up = clock_ns(CLOCK_MONOTONIC) + 60 * NSEC;
@@ -276,7 +276,7 @@ static void make_empty(const char *name)
     close(fd);
 }
 
-/* So many files whose paths have 15,000 bytes each, none of them a letter. */
+/* Makes so many files whose paths have 15,000 bytes each, none of them a letter. */
 static void long_names(unsigned long count)
 {
     char name[256];

@@ -510,7 +510,8 @@ static void test_remove_directories_without_permissions(void **state)
     assert_int_equal(count_entries(room->fd), 0);
 }
 
-/* In a mount namespace of its own: the host's mounts stay as they are. */
+/* Removes a tree with a mount in it, in a mount namespace of its own: the host's mounts stay as
+ * they are. */
 static int remove_around_a_mount(const struct room *room)
 {
     cleanup_free char *to = xasprintf("%s/t/a/mount", room->path);

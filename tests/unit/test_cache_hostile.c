@@ -84,7 +84,7 @@ static void test_long_symbolic_link(void **state)
     cache_root_release(&root);
 }
 
-/* As many as the file system takes, and one more. */
+/* Imports as many hard links as the file system takes, and one more. */
 static void test_too_many_hard_links(void **state)
 {
     struct fixture *f = *state;

@@ -144,7 +144,7 @@ static void test_compare_and_write(void **state)
     free(told.last);
 }
 
-/* At any byte: cut off, or changed into a control character. Refused. */
+/* Refuses a lock file that is damaged at any byte: cut off, or changed into a control character. */
 static void test_damaged_anywhere(void **state)
 {
     struct fixture *f = *state;

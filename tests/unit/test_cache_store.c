@@ -249,7 +249,8 @@ static void test_pin_holds_off_remove(void **state)
     assert_int_equal(err.kind, CUPEL_ERROR_INPUT);
 }
 
-/* Who asks whether a layer is in use tries to take its pin. */
+/* Asks whether a layer is in use while another process asks as well: who asks tries to take its
+ * pin, and that is no use of it. */
 static void test_asking_is_no_use(void **state)
 {
     struct fixture *f = *state;

@@ -398,7 +398,7 @@ static const struct {
     {SYS_fsopen, "job-disk"},
 };
 
-/* In a child: its exit code is the state that the probe finds under the refusal. */
+/* Runs the probe in a child, whose exit code is the state that it finds under the refusal. */
 static int state_without(int call, const char *id)
 {
     struct doctor_context ctx = {0};
@@ -469,7 +469,7 @@ static void test_programs(void **state)
 
 /* ---- nobody, and nothing left ---- */
 
-/* In a child without any right: 0 when the report is as it has to be. */
+/* Examines in a child without any right: 0 when the report is as it has to be. */
 static int examine_as_nobody(const char *store)
 {
     struct doctor_report report;
@@ -549,7 +549,7 @@ static void check_report(const struct doctor_report *report)
     }
 }
 
-/* As root in a mount namespace of its own, which nobody else changes meanwhile. */
+/* Examines as root in a mount namespace of its own, which nobody else changes meanwhile. */
 static void test_examine_leaves_nothing(void **state)
 {
     cleanup_free char *mounts = NULL, *mounts_after = NULL,

@@ -60,7 +60,8 @@ static void test_too_small_and_none_are_told_apart(void **state)
     assert_int_equal(subids_find("/nonexistent/subuid", UID, &range), -ENOENT);
 }
 
-/* In a child: the namespace stays with it. Who is root has to give up the right to mount first. */
+/* Runs `body` in a child: the namespace stays with it. Who is root has to give up the right to
+ * mount first. */
 static int take_in_child(int (*body)(void))
 {
     pid_t pid = fork();

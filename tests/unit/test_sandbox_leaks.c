@@ -53,7 +53,7 @@ static int teardown(void **state)
     return r;
 }
 
-/* Not file_write_atomic_at, which waits for the disk. */
+/* Writes a file without file_write_atomic_at, which waits for the disk. */
 static void put(const struct room *room, const char *path, const char *text)
 {
     int fd = openat(room->fd, path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
@@ -101,7 +101,7 @@ static void add_thread(const struct room *room, int pid, int thread, char state,
     put(room, path, command);
 }
 
-/* As process 100, which is quicker made. */
+/* Adds a process that is as process 100, which is quicker made. */
 static void add_same(const struct room *room, int pid)
 {
     char name[16];
@@ -110,7 +110,8 @@ static void add_same(const struct room *room, int pid)
     assert_int_equal(symlinkat("100", room->fd, name), 0);
 }
 
-/* In the namespace: with somebody else in it, so that there is a reason to look. */
+/* Is PID 1 of the namespace, with somebody else in it unless `alone`, so that there is a reason to
+ * look. */
 _Noreturn static void be_init(const struct room *room, bool alone)
 {
     struct init_context ctx = {.proc_mount = room->fd};

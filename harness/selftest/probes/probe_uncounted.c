@@ -340,8 +340,9 @@ static size_t received_by(int fd)
     return memory[0];
 }
 
-/* With its timestamp the kernel keeps a copy of each packet that was sent, until somebody asks for
- * it: up to what the socket may receive. `reader` takes the packets themselves, if anybody does. */
+/* Fills the error queue of a socket: with its timestamp the kernel keeps a copy of each packet that
+ * was sent, until somebody asks for it, up to what the socket may receive. `reader` takes the
+ * packets themselves, if anybody does. */
 static size_t fill_errors(int fd, const struct sockaddr_in *there, int reader)
 {
     static char data[16384];
