@@ -331,8 +331,6 @@ void listen_begin(struct sandbox_job *job, unsigned n_steps);
 void oom_order_begin(struct sandbox_job *job, int own);
 void oom_order_commands(const struct sandbox_job *job);
 void oom_order_init(const struct sandbox_job *job);
-/* Of who enters a job: the caller becomes what the job's processes are. */
-void oom_order_enter(void);
 
 /* namespaces.c: holds those of a cloned PID 1 in *job; -errno and the name of the one that cannot
  * be had. */
@@ -340,9 +338,6 @@ int namespaces_hold(struct sandbox_job *job, bool own_network, const char **ret_
 void namespaces_release(struct sandbox_job *job);
 /* The network one of those that are held, or -EBADF. */
 int namespaces_network(const struct sandbox_job *job);
-/* For the calling process: all of them; the PID namespace counts for its children. Usable between
- * clone and exec. */
-int namespaces_join(const struct sandbox_entry *entry);
 
 /* init_context.c: everything empty; streams and the control socket, the job's ends in *ctx and the
  * harness's in *job (pipes belong to `id`); the environment; and the closing and freeing of all

@@ -35,7 +35,10 @@ ROOMS = {
     "harness/cgroup": {"public": ["cgroup.h"], "may": ["base"]},
     "harness/rights": {"public": ["rights.h"], "may": ["base", "harness/cgroup"]},
     "harness/sandbox": {"public": ["sandbox.h"], "shared": ["sandbox_private.h"], "may": ["base", "jobs"]},
-    "harness/sandbox/init": {"public": [], "may": ["base", "jobs", "harness/sandbox"]},
+    "harness/sandbox/init": {
+        "public": ["copy_data.h", "enter_join.h", "join_namespaces.h", "oom_score.h"],
+        "may": ["base", "jobs", "harness/sandbox"],
+    },
     "harness/sandbox/slot": {"public": [], "may": ["base", "jobs", "harness/sandbox", "harness/sandbox/init"]},
     "harness/run": {
         "public": [

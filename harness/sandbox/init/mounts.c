@@ -4,8 +4,8 @@
  * before the pivot, and afterwards it is looked up fd by fd.
  *
  * Runs between clone and exec: no malloc, no stdio. */
+#include "harness/sandbox/init/copy_data.h"
 #include "harness/sandbox/sandbox_private.h"
-#include "harness/sandbox/slot/keep_copy.h"
 
 #include "base/weaken.h"
 
@@ -506,7 +506,7 @@ static int copy_file(struct init_context *ctx, const struct init_input *in)
     to = openat(parent, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (to < 0)
         return -errno;
-    r = keep_copy_data_of(in->file, to);
+    r = copy_data_of(in->file, to);
     if (r == 0 && (fchown(to, in->uid, in->gid) < 0 || fchmod(to, in->mode) < 0))
         r = -errno;
     return r;

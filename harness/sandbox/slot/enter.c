@@ -14,136 +14,13 @@
  *
  * The first process is our caller's child, which ignores SIGCHLD: so it is reaped at once even
  * while the caller is stopped. The end of a PID namespace waits for everybody in it
- * (zap_pid_ns_processes()), and a job's end must not wait for a person's terminal. */
+ * (zap_pid_ns_processes()), and a job's end must not wait for a person's terminal.
+ *
+ * In the caller; the child's part is init/enter_join.c. */
+#include "harness/sandbox/init/enter_join.h"
 #include "harness/sandbox/sandbox_private.h"
 
-#include <fcntl.h>
-#include <linux/magic.h>
-#include <linux/sched.h>
-#include <sched.h>
 #include <signal.h>
-#include <string.h>
-#include <sys/prctl.h>
-#include <sys/socket.h>
-#include <sys/syscall.h>
-#include <sys/vfs.h>
-#include <sys/wait.h>
-
-/* ---- in the child: no malloc, no stdio ---- */
-
-/* The job cannot replace /dev or /dev/pts: they are mounts, and it may not change those. Looked at
- * all the same. */
-static int open_places(struct init_context *ctx)
-{
-    struct statfs fs;
-
-    ctx->root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-    if (ctx->root < 0)
-        return -errno;
-    ctx->dev_mount = file_open_beneath(ctx->root, "dev", O_PATH | O_DIRECTORY, 0);
-    if (ctx->dev_mount < 0)
-        return ctx->dev_mount;
-    if (ctx->stdio != SANDBOX_STDIO_TERMINAL)
-        return 0;
-    ctx->detail =
-        "/dev/pts (a job without it can be entered without a terminal: cupel enter JOB <FILE)";
-    ctx->pts_mount = file_open_beneath(ctx->dev_mount, "pts", O_RDONLY | O_DIRECTORY, 0);
-    if (ctx->pts_mount < 0)
-        return ctx->pts_mount;
-    if (fstatfs(ctx->pts_mount, &fs) < 0)
-        return -errno;
-    return fs.f_type == DEVPTS_SUPER_MAGIC ? 0 : -EXDEV;
-}
-
-/* The job's, or where it has removed that, the root. */
-static int open_workdir(struct init_context *ctx)
-{
-    ctx->detail = ctx->job->workdir;
-    ctx->workdir = file_open_in_root(ctx->root, ctx->job->workdir, O_PATH | O_DIRECTORY, 0);
-    if (ctx->workdir < 0)
-        ctx->workdir = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-    return ctx->workdir < 0 ? -errno : 0;
-}
-
-/* The session's first process has the ids of the job's root, and where those are all the same as
- * the caller's, the kernel asks for no more to change a process' limits
- * (check_prlimit_permission(), kernel/sys.c). So one of them is another's. */
-#define NOT_ROOT 1
-static int become_root(struct init_context *ctx)
-{
-    int r = identity_become_root(ctx);
-
-    return r == 0 && ctx->privilege.ids > NOT_ROOT && syscall(SYS_setresuid, NOT_ROOT, -1, -1) < 0
-               ? -errno
-               : r;
-}
-
-static const struct {
-    enum setup_step step;
-    setup_fn *run;
-} enter_table[] = {
-    {SETUP_DESCRIPTORS, setup_descriptors},
-    {SETUP_IDENTITY, become_root},
-    {SETUP_SESSION, setup_session},
-    {SETUP_DEV, open_places},
-    {SETUP_USER, setup_user},
-    {SETUP_WORKDIR, open_workdir},
-    {SETUP_TERMINAL, setup_terminal},
-};
-
-_Noreturn static void fail(struct init_context *ctx, enum setup_step step, int r)
-{
-    struct init_report report = {.kind = SANDBOX_SETUP_FAILED, .step = step, .errnum = -r};
-
-    if (ctx->detail != NULL)
-        safe_copy(report.detail, ctx->detail, sizeof(report.detail));
-    send_report(ctx, &report);
-    _exit(1);
-}
-
-/* In the job's PID namespace. The caller may have died before the death signal was set: its end of
- * the socket tells. */
-_Noreturn static void session_main(struct init_context *ctx)
-{
-    char byte;
-
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 ||
-        recv(ctx->control, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0)
-        _exit(1);
-    init_session(ctx);
-}
-
-_Noreturn static void join(struct init_context *ctx, const struct sandbox_entry *entry)
-{
-    struct init_report entered = {.kind = INIT_ENTERED};
-    int session = -EBADF, joined;
-    struct clone_args args = {.flags = CLONE_PARENT | CLONE_PIDFD,
-                              .pidfd = (uint64_t)(uintptr_t)&session};
-    long pid;
-
-    oom_order_enter();
-    joined = prctl(PR_SET_DUMPABLE, 0) < 0 ? -errno : namespaces_join(entry);
-    ctx->detail = "the job's namespaces";
-    if (joined < 0)
-        fail(ctx, SETUP_IDENTITY, joined);
-    for (size_t i = 0; i < ARRAY_SIZE(enter_table); i++) {
-        int r;
-
-        ctx->detail = NULL;
-        r = enter_table[i].run(ctx);
-        if (r < 0)
-            fail(ctx, enter_table[i].step, r);
-    }
-    pid = syscall(SYS_clone3, &args, sizeof(args));
-    if (pid == 0)
-        session_main(ctx);
-    if (pid < 0)
-        fail(ctx, SETUP_CLONE, -errno);
-    (void)socket_send(ctx->control, &entered, sizeof(entered), &session, 1);
-    _exit(0);
-}
-
-/* ---- in the caller ---- */
 
 static int step_error(struct cupel_error *err, const struct init_report *report)
 {
@@ -192,7 +69,7 @@ static int start(struct init_context *ctx, const struct sandbox_entry *entry,
     (void)signal(SIGCHLD, SIG_IGN);
     pid = _Fork();
     if (pid == 0)
-        join(ctx, entry);
+        enter_join(ctx, entry);
     if (pid < 0)
         return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot enter the job");
     base_closep(&ctx->control); /* so that an end of file is one */

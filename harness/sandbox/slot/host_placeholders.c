@@ -2,7 +2,7 @@
  * read-only. Nothing can be made in those, but an overlay may have one more layer on top: a tree on
  * the job's own disk that has just what is missing, and this job sees that overlay instead of the
  * slot's. */
-#include "harness/sandbox/slot/keep_copy.h"
+#include "harness/sandbox/init/copy_data.h"
 #include "harness/sandbox/slot/stage.h"
 
 #include <fcntl.h>
@@ -90,7 +90,7 @@ static int place_file(int tree, const char *rest, struct init_input *in)
         return -errno;
     if (!in->cow)
         return 0; /* the file itself is attached to this one */
-    r = keep_copy_data_of(in->file, to);
+    r = copy_data_of(in->file, to);
     if (r < 0)
         return r;
     if (fchown(to, in->uid, in->gid) < 0 || fchmod(to, in->mode) < 0)

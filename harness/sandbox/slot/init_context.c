@@ -1,7 +1,7 @@
 /* init_context: what PID 1 (or who enters a job) finds in its memory, as far as it is not about
  * mounts: its streams, the control socket, its environment. The slot's side. */
+#include "harness/sandbox/init/copy_data.h"
 #include "harness/sandbox/sandbox_private.h"
-#include "harness/sandbox/slot/keep_copy.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -68,7 +68,7 @@ static int make_stdin(const char *data, size_t len, int file, int *ret_fd)
 
     if (fd < 0)
         return -errno;
-    r = data != NULL ? file_write_all(fd, data, len) : keep_copy_data_of(file, fd);
+    r = data != NULL ? file_write_all(fd, data, len) : copy_data_of(file, fd);
     if (r < 0)
         return r;
     if (lseek(fd, 0, SEEK_SET) < 0 ||

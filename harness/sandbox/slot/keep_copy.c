@@ -3,18 +3,17 @@
  * the job is left by then, but names, sizes and shapes are the job's: so nothing is opened by a
  * path, no link is followed, and depth, bytes and files have bounds. */
 #include "harness/sandbox/slot/keep_copy.h"
+#include "harness/sandbox/init/copy_data.h"
 #include "harness/sandbox/slot/hidden.h"
 
 #include <dirent.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
-#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
 
 #define DEPTH_MAX 128
-#define CHUNK ((size_t)1 << 20)
 #define LINKS                                                                                      \
     "links" /* in the target while it is made: a name by inode for each file that has several */
 
@@ -95,23 +94,12 @@ static int copy_owner(const struct copying *c, int to, const struct stat *st)
                : 0;
 }
 
-static int copy_extent(struct copying *c, int from, int to, off_t at, off_t end)
+static int count_piece(void *data, size_t n)
 {
-    if (lseek(to, at, SEEK_SET) < 0)
-        return -errno;
-    while (at < end) {
-        size_t left = (size_t)(end - at);
-        ssize_t n = sendfile(to, from, &at, left < CHUNK ? left : CHUNK);
-        int r;
+    struct copying *c = data;
 
-        if (n <= 0)
-            return n < 0 ? -errno : 0;
-        c->bytes += (uint64_t)n;
-        r = check(c);
-        if (r < 0)
-            return r;
-    }
-    return 0;
+    c->bytes += n;
+    return check(c);
 }
 
 static int copy_data(struct copying *c, int from, int to, off_t size)
@@ -127,33 +115,10 @@ static int copy_data(struct copying *c, int from, int to, off_t size)
         hole = lseek(from, data, SEEK_HOLE);
         if (hole < 0)
             return -errno;
-        r = copy_extent(c, from, to, data, hole);
+        r = copy_data_extent(from, to, data, hole, count_piece, c);
         at = hole;
     }
     return r;
-}
-
-int keep_copy_data_of(int from, int to)
-{
-    const struct keep_copy_bounds bounds = {.bytes = UINT64_MAX, .files = UINT64_MAX};
-    struct copying c = {.bounds = &bounds};
-    struct stat st;
-    off_t at = 0;
-    int r = fstat(from, &st) < 0 ? -errno : 0;
-
-    while (r == 0 && at < st.st_size) {
-        off_t data = lseek(from, at, SEEK_DATA), hole;
-
-        if (data < 0 && errno == ENXIO)
-            return ftruncate(to, st.st_size) < 0 ? -errno : 0;
-        hole = data < 0 ? data : lseek(from, data, SEEK_HOLE);
-        if (hole < 0)
-            break; /* has no holes to tell of, as the files of /proc */
-        r = copy_extent(&c, from, to, data, hole);
-        at = hole;
-    }
-    /* /proc has no sizes, and /sys the wrong ones: what is read is what there is */
-    return r == 0 ? copy_extent(&c, from, to, at, INT64_MAX) : r;
 }
 
 static int copy_file(struct copying *c, int from_dir, int to_dir, const char *name)

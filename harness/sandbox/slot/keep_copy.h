@@ -22,9 +22,6 @@ int keep_copy_into(int from_dir, int to_dir, const char *name,
 /* The same with what is in `from`, and with what it is itself, for the empty directory `to`;
  * `aside` is one on the same disk, for what is needed meanwhile. */
 int keep_copy_contents(int from, int to, int aside, const struct keep_copy_bounds *bounds);
-/* The bytes of one regular file, up to where reading it ends, into an empty one; holes stay holes
- * and cost nothing. Allocates nothing. */
-int keep_copy_data_of(int from, int to);
 /* What the directory takes of its disk, hard links counted once; what is too deep to look at is
  * left out. */
 uint64_t keep_copy_measure(int dir, const char *name);

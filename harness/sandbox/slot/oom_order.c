@@ -7,17 +7,13 @@
  * own while they run. Nobody goes below what a process with CAP_SYS_RESOURCE has set for them
  * (oom_score_adj_min, __set_oom_adj() in fs/proc/base.c); where cupel lacks that right, a job can
  * take back what it was given. Not responsible for whose fault it is: cgroup/around.c. */
+#include "harness/sandbox/init/oom_score.h"
 #include "harness/sandbox/sandbox_private.h"
 
 #include "base/weaken.h"
 
 #include <fcntl.h>
 #include <string.h>
-
-#define COMMANDS                                                                                   \
-    1000 /* and COMMANDS_TEXT; the most that there is: nobody else on the machine is taken before  \
-          */
-#define COMMANDS_TEXT "1000"
 
 /* A failure leaves an order that is less good, or means that PID 1 is gone, which its pidfd tells.
  */
@@ -52,24 +48,16 @@ void oom_order_begin(struct sandbox_job *job, int own)
         return;
     (void)snprintf(path, sizeof(path), "/proc/%d/oom_score_adj", (int)job->pid);
     job->oom = open(path, O_WRONLY | O_CLOEXEC);
-    job->oom_init = (own + COMMANDS) / 2;
+    job->oom_init = (own + OOM_SCORE_OF_COMMANDS) / 2;
     oom_order_commands(job);
 }
 
 void oom_order_commands(const struct sandbox_job *job)
 {
-    put(job, COMMANDS);
+    put(job, OOM_SCORE_OF_COMMANDS);
 }
 
 void oom_order_init(const struct sandbox_job *job)
 {
     put(job, job->oom_init);
-}
-
-/* Before this process cannot be looked into any more: then what /proc has of it is the host's
- * root's (task_dump_owner(), fs/proc/base.c). */
-void oom_order_enter(void)
-{
-    if (!weakened("oom-order"))
-        (void)file_put_at(AT_FDCWD, "/proc/self/oom_score_adj", COMMANDS_TEXT);
 }

@@ -1,0 +1,8 @@
+/* enter_join: private to sandbox; the half of entering a job that runs in the child. */
+#pragma once
+
+#include "harness/sandbox/sandbox_private.h"
+
+/* Joins the job's namespaces, starts the session's first process in them, says so over the control
+ * socket and ends; or says what failed. */
+_Noreturn void enter_join(struct init_context *ctx, const struct sandbox_entry *entry);
