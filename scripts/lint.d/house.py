@@ -36,7 +36,7 @@ ROOMS = {
     "harness/rights": {"public": ["rights.h"], "may": ["base", "harness/cgroup"]},
     "harness/sandbox": {"public": ["sandbox.h"], "shared": ["sandbox_private.h"], "may": ["base", "jobs"]},
     "harness/sandbox/init": {
-        "public": ["copy_data.h", "enter_join.h", "join_namespaces.h", "oom_score.h"],
+        "public": ["copy_data.h", "enter_join.h", "join_namespaces.h", "mount.h", "oom_score.h"],
         "may": ["base", "jobs", "harness/sandbox"],
     },
     "harness/sandbox/slot": {"public": [], "may": ["base", "jobs", "harness/sandbox", "harness/sandbox/init"]},

@@ -3,10 +3,10 @@
  * job's own.
  *
  * Runs between clone and exec: no malloc, no stdio. */
+#include "harness/sandbox/init/mount.h"
 #include "harness/sandbox/sandbox_private.h"
 
 #include <fcntl.h>
-#include <sys/syscall.h>
 
 static int borrow_views(struct init_context *ctx)
 {
@@ -19,9 +19,8 @@ static int borrow_views(struct init_context *ctx)
         ctx->detail = ctx->views->path[i];
         if (ctx->view_lowers[i] != NULL)
             ctx->lent_views[i] = overlay_make_readonly(ctx->view_lowers[i]);
-        else if ((ctx->lent_views[i] =
-                      open_tree(AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC)) < 0)
-            ctx->lent_views[i] = -errno;
+        else
+            ctx->lent_views[i] = mount_clone(AT_FDCWD, path, 0);
         if (ctx->lent_views[i] < 0)
             return ctx->lent_views[i];
     }
@@ -37,10 +36,9 @@ int setup_borrow(struct init_context *ctx)
             continue;
         safe_append(path, devices_table[i].name, sizeof(path));
         ctx->detail = devices_table[i].name;
-        ctx->lent_devices[i] =
-            open_tree(AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_SYMLINK_NOFOLLOW);
+        ctx->lent_devices[i] = mount_clone(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW);
         if (ctx->lent_devices[i] < 0)
-            return -errno;
+            return ctx->lent_devices[i];
     }
     return borrow_views(ctx);
 }
@@ -50,15 +48,16 @@ int setup_views(struct init_context *ctx)
 {
     for (size_t i = 0; ctx->views != NULL && i < ctx->views->n; i++) {
         cleanup_close int at = -EBADF;
+        int r;
 
         ctx->detail = ctx->views->path[i];
         at =
             file_open_beneath(ctx->root, ctx->views->path[i], O_PATH | O_DIRECTORY | O_NOFOLLOW, 0);
         if (at < 0)
             return at;
-        if (move_mount(ctx->lent_views[i], "", at, "",
-                       MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
-            return -errno;
+        r = mount_attach_to(ctx->lent_views[i], at);
+        if (r < 0)
+            return r;
         (void)close(ctx->lent_views[i]);
     }
     return 0;
@@ -67,12 +66,14 @@ int setup_views(struct init_context *ctx)
 int borrow_attach_devices(struct init_context *ctx)
 {
     for (size_t i = 0; !ctx->privilege.host && i < DEVICES_COUNT; i++) {
+        int r;
+
         if (!devices_has(ctx->job->devices, devices_table[i].id))
             continue;
         ctx->detail = devices_table[i].name;
-        if (move_mount(ctx->lent_devices[i], "", ctx->dev_mount, devices_table[i].name,
-                       MOVE_MOUNT_F_EMPTY_PATH) < 0)
-            return -errno;
+        r = mount_attach_at(ctx->lent_devices[i], ctx->dev_mount, devices_table[i].name);
+        if (r < 0)
+            return r;
         (void)close(ctx->lent_devices[i]);
     }
     return 0;

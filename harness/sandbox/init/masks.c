@@ -2,6 +2,7 @@
  * What a job may mount over these, or take off, is for the filter (seccomp.c) to refuse.
  *
  * Runs between clone and exec: no malloc, no stdio. */
+#include "harness/sandbox/init/mount.h"
 #include "harness/sandbox/sandbox_private.h"
 
 #include "base/weaken.h"
@@ -16,13 +17,12 @@
 static int clone_of(int dir, const char *source, uint64_t attributes)
 {
     struct mount_attr attr = {.attr_set = attributes};
-    cleanup_close int mount = open_tree(
-        dir, source, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH);
+    cleanup_close int mount = mount_clone(dir, source, AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH);
+    int r = mount;
 
-    if (mount < 0 ||
-        (attributes != 0 && mount_setattr(mount, "", AT_EMPTY_PATH, &attr, sizeof(attr)) < 0))
-        return -errno;
-    return steal_fd(&mount);
+    if (r >= 0 && attributes != 0)
+        r = mount_change(mount, &attr);
+    return r < 0 ? r : steal_fd(&mount);
 }
 
 /* The names are those of a proc or sysfs of the job's own, in which the kernel alone has put
@@ -30,9 +30,9 @@ static int clone_of(int dir, const char *source, uint64_t attributes)
  */
 static int put_over(int mount, int dir, const char *name)
 {
-    if (move_mount(mount, "", dir, name, MOVE_MOUNT_F_EMPTY_PATH) == 0)
-        return 1;
-    return errno == ENOENT || errno == EACCES ? 0 : -errno;
+    int r = mount_attach_at(mount, dir, name);
+
+    return r == 0 ? 1 : r == -ENOENT || r == -EACCES ? 0 : r;
 }
 
 /* What is given is made read-only, and stays where it is. */

@@ -5,6 +5,7 @@
  *
  * Runs between clone and exec: no malloc, no stdio. */
 #include "harness/sandbox/init/copy_data.h"
+#include "harness/sandbox/init/mount.h"
 #include "harness/sandbox/sandbox_private.h"
 
 #include "base/weaken.h"
@@ -21,43 +22,6 @@
 #include <sys/sysmacros.h>
 
 /* ---- making mounts ---- */
-
-struct option {
-    const char *key;
-    const char *value; /* NULL: a flag */
-};
-
-/* fsopen, options, create, fsmount: a detached mount fd or -errno. */
-static int make_mount(const char *type, const struct option *options, size_t n, unsigned attributes)
-{
-    cleanup_close int fs = fsopen(type, FSOPEN_CLOEXEC);
-    int mount;
-
-    if (fs < 0)
-        return -errno;
-    for (size_t i = 0; i < n; i++) {
-        unsigned command = options[i].value != NULL ? FSCONFIG_SET_STRING : FSCONFIG_SET_FLAG;
-
-        if (fsconfig(fs, command, options[i].key, options[i].value, 0) < 0)
-            return -errno;
-    }
-    if (fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
-        return -errno;
-    mount = fsmount(fs, FSMOUNT_CLOEXEC, attributes);
-    return mount < 0 ? -errno : mount;
-}
-
-static int attach_to_path(int mount, const char *path)
-{
-    return move_mount(mount, "", AT_FDCWD, path, MOVE_MOUNT_F_EMPTY_PATH) < 0 ? -errno : 0;
-}
-
-static int attach_to_fd(int mount, int target)
-{
-    return move_mount(mount, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0
-               ? -errno
-               : 0;
-}
 
 /* "/upper/j7" + "/u" + "3" */
 static void upper_path(const struct init_context *ctx, const char *kind, int input, char *buf,
@@ -104,7 +68,7 @@ static int make_view(const char *lower, const char *over)
 static int pick_file(const char *place, const char *name, int view)
 {
     char path[sizeof("/in/") + 8 + 256];
-    int r = attach_to_path(view, place), mount;
+    int r = mount_attach(view, place);
 
     if (r < 0)
         return r;
@@ -112,8 +76,7 @@ static int pick_file(const char *place, const char *name, int view)
     safe_append(path, "/", sizeof(path));
     if (safe_append(path, name, sizeof(path)) >= sizeof(path))
         return -ENAMETOOLONG;
-    mount = open_tree(AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_SYMLINK_NOFOLLOW);
-    return mount < 0 ? -errno : mount;
+    return mount_clone(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW);
 }
 
 /* Writable: over what earlier jobs have made of it, what hides something of it, and what the host
@@ -146,15 +109,15 @@ static int make_input(struct init_context *ctx, size_t i)
         safe_append(over, ":", sizeof(over));
     }
     r = in->copied ? 0
-                   : attach_to_path(in->mount,
-                                    /* overlayfs takes lowers by path, in this namespace */
-                                    place);
+                   : mount_attach(in->mount,
+                                  /* overlayfs takes lowers by path, in this namespace */
+                                  place);
     if (r < 0)
         return r;
     if (in->cow)
         return make_writable_input(ctx, i, place, over);
     if (weakened("input-views") && in->directory)
-        return open_tree(AT_FDCWD, place, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+        return mount_clone(AT_FDCWD, place, 0);
     view = make_view(place, over);
     if (view < 0 || in->directory)
         return view;
@@ -216,20 +179,20 @@ int setup_kernel_mounts(struct init_context *ctx)
     const unsigned closed = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
     const uint32_t dev = ctx->job->devices;
     char size[24], files[24];
-    const struct option pts[] = {{"newinstance", NULL},
-                                 {"max", weakened("pty-max") ? "4096" : PTYS_MAX},
-                                 {"ptmxmode", "0666"},
-                                 {"mode", "0620"},
-                                 {"gid", "5"}};
+    const struct mount_option pts[] = {{"newinstance", NULL},
+                                       {"max", weakened("pty-max") ? "4096" : PTYS_MAX},
+                                       {"ptmxmode", "0666"},
+                                       {"mode", "0620"},
+                                       {"gid", "5"}};
     /* a group 5 is to be had */
     const size_t n_pts = ctx->privilege.ids > 5 ? ARRAY_SIZE(pts) : ARRAY_SIZE(pts) - 1;
-    const struct option shm[] = {{"mode", "1777"},
-                                 {"size", shm_size(ctx, size, sizeof(size))},
-                                 {"nr_inodes", shm_files(ctx, files, sizeof(files))}};
+    const struct mount_option shm[] = {{"mode", "1777"},
+                                       {"size", shm_size(ctx, size, sizeof(size))},
+                                       {"nr_inodes", shm_files(ctx, files, sizeof(files))}};
     struct {
         int *mount;
         const char *type;
-        const struct option *options;
+        const struct mount_option *options;
         size_t n;
         unsigned attributes;
         bool wanted;
@@ -249,14 +212,14 @@ int setup_kernel_mounts(struct init_context *ctx)
 
     if (weakened("proc-instance")) {
         mounts[0].wanted = false;
-        ctx->proc_mount = open_tree(AT_FDCWD, "/proc", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+        ctx->proc_mount = mount_clone(AT_FDCWD, "/proc", 0);
     }
     for (size_t i = 0; i < ARRAY_SIZE(mounts); i++) {
         if (!mounts[i].wanted)
             continue;
         ctx->detail = mounts[i].type;
         *mounts[i].mount =
-            make_mount(mounts[i].type, mounts[i].options, mounts[i].n, mounts[i].attributes);
+            mount_make(mounts[i].type, mounts[i].options, mounts[i].n, mounts[i].attributes);
         if (*mounts[i].mount < 0)
             return *mounts[i].mount;
     }
@@ -270,7 +233,7 @@ int setup_kernel_mounts(struct init_context *ctx)
  * the new root itself, whatever is stacked on it. */
 int setup_pivot(struct init_context *ctx)
 {
-    int r = attach_to_path(ctx->root_mount, "/newroot");
+    int r = mount_attach(ctx->root_mount, "/newroot");
 
     if (r < 0)
         return r;
@@ -387,7 +350,7 @@ static int attach_below(int dir, const char *name, int mount)
 {
     cleanup_close int target = open_own_dir(dir, name, 0755);
 
-    return target < 0 ? target : attach_to_fd(mount, target);
+    return target < 0 ? target : mount_attach_to(mount, target);
 }
 
 /* What is bound over files to mask them, and is every command's standard input: the real one (runc
@@ -453,12 +416,12 @@ static int attach_cgroup(struct init_context *ctx)
     cleanup_close int at =
         file_open_beneath(ctx->root, "sys/fs/cgroup", O_PATH | O_DIRECTORY | O_NOFOLLOW, 0);
     cleanup_close int mount =
-        make_mount("cgroup2", NULL, 0, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
+        mount_make("cgroup2", NULL, 0, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
 
     ctx->detail = "/sys/fs/cgroup";
     if (at < 0 || mount < 0)
         return at < 0 ? at : mount;
-    return attach_to_fd(mount, at);
+    return mount_attach_to(mount, at);
 }
 
 int setup_sys(struct init_context *ctx)
@@ -524,7 +487,7 @@ static int attach_file(struct init_context *ctx, const struct init_input *in, in
                 0644);
     if (at < 0 && errno == EROFS) /* in one of the host's directories, where room was made before */
         at = openat(parent, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-    return at < 0 ? -errno : attach_to_fd(mount, at);
+    return at < 0 ? -errno : mount_attach_to(mount, at);
 }
 
 static int attach_directory(struct init_context *ctx, const struct init_input *in, int mount)
@@ -532,7 +495,7 @@ static int attach_directory(struct init_context *ctx, const struct init_input *i
     bool made;
     cleanup_close int at = mounts_make_dir(ctx, in->to, &made);
 
-    return at < 0 ? at : attach_to_fd(mount, at);
+    return at < 0 ? at : mount_attach_to(mount, at);
 }
 
 /* A file that an earlier job was given lies in the root, as that job left it: what is still a file

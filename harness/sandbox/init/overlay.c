@@ -2,6 +2,7 @@
  * it goes, is told elsewhere.
  *
  * Runs between clone and exec: no malloc, no stdio. */
+#include "harness/sandbox/init/mount.h"
 #include "harness/sandbox/sandbox_private.h"
 
 #include "base/weaken.h"
@@ -10,13 +11,6 @@
 
 /* No option is longer, its NUL included (fsconfig(2)). */
 #define OPTION_MAX 256
-
-static int set(int fs, const char *key, const char *value)
-{
-    return fsconfig(fs, value != NULL ? FSCONFIG_SET_STRING : FSCONFIG_SET_FLAG, key, value, 0) < 0
-               ? -errno
-               : 0;
-}
 
 /* One by one, which kernels do since 6.8 (Documentation/filesystems/overlayfs.rst). */
 static int set_each(int fs, const char *list)
@@ -31,7 +25,7 @@ static int set_each(int fs, const char *list)
             return -E2BIG;
         memcpy(layer, list, n);
         layer[n] = '\0';
-        r = set(fs, "lowerdir+", layer);
+        r = mount_set(fs, "lowerdir+", layer);
         list += n + (list[n] == ':');
     }
     return r == -EINVAL ? -E2BIG : r;
@@ -39,17 +33,14 @@ static int set_each(int fs, const char *list)
 
 static int set_layers(int fs, const char *list)
 {
-    return strlen(list) < OPTION_MAX ? set(fs, "lowerdir", list) : set_each(fs, list);
+    return strlen(list) < OPTION_MAX ? mount_set(fs, "lowerdir", list) : set_each(fs, list);
 }
 
 static int finish(int fs, unsigned attributes)
 {
-    int mount;
+    int r = mount_create(fs);
 
-    if (fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
-        return -errno;
-    mount = fsmount(fs, FSMOUNT_CLOEXEC, attributes);
-    return mount < 0 ? -errno : mount;
+    return r < 0 ? r : mount_finish(fs, attributes);
 }
 
 /* xino: a directory has the st_dev of the files in it, readdir(3) and stat(2) tell the same inode
@@ -59,33 +50,33 @@ static int finish(int fs, unsigned attributes)
  * that has none left keeps its number, and the kernel's log has a warning. */
 int overlay_set_common(int fs)
 {
-    int r = set(fs, "userxattr", NULL);
+    int r = mount_set(fs, "userxattr", NULL);
 
-    return r < 0 || weakened("xino") ? r : set(fs, "xino", "on");
+    return r < 0 || weakened("xino") ? r : mount_set(fs, "xino", "on");
 }
 
 /* userxattr: a user namespace may not write trusted.* attributes. volatile: a job's files need not
  * survive a power cut, so nothing is ever synced (Documentation/filesystems/overlayfs.rst). */
 int overlay_make(const char *lowerdir, const char *upperdir, const char *workdir)
 {
-    cleanup_close int fs = fsopen("overlay", FSOPEN_CLOEXEC);
-    int r = fs < 0 ? -errno : set_layers(fs, lowerdir);
+    cleanup_close int fs = mount_begin("overlay");
+    int r = fs < 0 ? fs : set_layers(fs, lowerdir);
 
     if (r == 0)
-        r = set(fs, "upperdir", upperdir);
+        r = mount_set(fs, "upperdir", upperdir);
     if (r == 0)
-        r = set(fs, "workdir", workdir);
+        r = mount_set(fs, "workdir", workdir);
     if (r == 0)
         r = overlay_set_common(fs);
     if (r == 0)
-        r = set(fs, "volatile", NULL);
+        r = mount_set(fs, "volatile", NULL);
     return r < 0 ? r : finish(fs, weakened("nosuid") ? 0 : MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
 }
 
 int overlay_make_readonly(const char *lowerdir)
 {
-    cleanup_close int fs = fsopen("overlay", FSOPEN_CLOEXEC);
-    int r = fs < 0 ? -errno : set_layers(fs, lowerdir);
+    cleanup_close int fs = mount_begin("overlay");
+    int r = fs < 0 ? fs : set_layers(fs, lowerdir);
 
     if (r == 0)
         r = overlay_set_common(fs);

@@ -2,6 +2,7 @@
  * that two jobs share not even the inode of their /dev/null (a lock on it would be a channel
  * between them). A job in its user namespace cannot make nodes; where the slot cannot either, the
  * host's are lent (lend.c). */
+#include "harness/sandbox/init/mount.h"
 #include "harness/sandbox/sandbox_private.h"
 
 #include "base/weaken.h"
@@ -148,23 +149,19 @@ static int populate(int dir, uint32_t id_base, uint32_t devices, bool nodes)
 
 int devices_mount(uint32_t id_base, uint32_t devices, bool nodes, int *ret_mount)
 {
-    cleanup_close int fs = fsopen("tmpfs", FSOPEN_CLOEXEC), mount = -EBADF;
     char id[16];
+    /* bounded: a job may make files here, which count as its memory */
+    const struct mount_option options[] = {
+        {"size", "64k"}, {"nr_inodes", "64"}, {"mode", "0755"}, {"uid", id}, {"gid", id}};
+    cleanup_close int mount = -EBADF;
     mode_t mask;
     int r;
 
     (void)snprintf(id, sizeof(id), "%u", id_base);
-    /* bounded: a job may make files here, which count as its memory */
-    if (fs < 0 || fsconfig(fs, FSCONFIG_SET_STRING, "size", "64k", 0) < 0 ||
-        fsconfig(fs, FSCONFIG_SET_STRING, "nr_inodes", "64", 0) < 0 ||
-        fsconfig(fs, FSCONFIG_SET_STRING, "mode", "0755", 0) < 0 ||
-        fsconfig(fs, FSCONFIG_SET_STRING, "uid", id, 0) < 0 ||
-        fsconfig(fs, FSCONFIG_SET_STRING, "gid", id, 0) < 0 ||
-        fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
-        return -errno;
-    mount = fsmount(fs, FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC);
+    mount =
+        mount_make("tmpfs", options, ARRAY_SIZE(options), MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC);
     if (mount < 0)
-        return -errno;
+        return mount;
     mask = umask(0);
     r = populate(mount, id_base, devices, nodes);
     (void)umask(mask);

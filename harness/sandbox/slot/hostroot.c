@@ -7,6 +7,7 @@
  * copy of /etc. The job writes over it as over any root views       the directories in it that have
  * no mounts in them, each an overlay of its own, masked and read-only The same files as with root,
  * but those of the host's directories cannot be changed, not even in the job. Made once a slot. */
+#include "harness/sandbox/init/mount.h"
 #include "harness/sandbox/slot/hidden.h"
 
 #include <dirent.h>
@@ -104,14 +105,17 @@ static int add_view(struct maker *m, int dir, const char *name, const char *path
     struct mount_attr attr = {.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV,
                               .propagation = MS_PRIVATE};
     cleanup_close int mount = -EBADF;
+    int r;
 
     if (m->views->n == HOST_VIEWS_MAX) {
         log_warning("rootfs: host: %d directories are shown, /%s is not", HOST_VIEWS_MAX, path);
         return 0;
     }
-    mount = open_tree(dir, name, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_SYMLINK_NOFOLLOW);
-    if (mount < 0 || mount_setattr(mount, "", AT_EMPTY_PATH, &attr, sizeof(attr)) < 0)
-        return -errno;
+    r = mount = mount_clone(dir, name, AT_SYMLINK_NOFOLLOW);
+    if (r >= 0)
+        r = mount_change(mount, &attr);
+    if (r < 0)
+        return r;
     m->mounts[m->views->n] = steal_fd(&mount);
     m->views->path[m->views->n++] = xstrdup(path);
     return 0;
@@ -196,11 +200,9 @@ static int copy_entries(struct maker *m, int dir, const char *path, unsigned dep
 
 /* ---- the views; in the stage ---- */
 
-static int attach(int mount, const char *path)
+static int attach_anew(int mount, const char *path)
 {
-    if (mkdir(path, 0755) < 0)
-        return -errno;
-    return move_mount(mount, "", AT_FDCWD, path, MOVE_MOUNT_F_EMPTY_PATH) < 0 ? -errno : 0;
+    return mkdir(path, 0755) < 0 ? -errno : mount_attach(mount, path);
 }
 
 static void add_lower(struct strbuf *list, const char *path)
@@ -218,7 +220,6 @@ static int mount_view(size_t root, const char *path, const char *lower, char **r
     cleanup_free char *top = xasprintf("/lower/%zu/0/top/%s", root, path);
     cleanup_free char *mid = xasprintf("/lower/%zu/0/mid/%s", root, path);
     cleanup_strbuf struct strbuf lowers = {0};
-    cleanup_close int fs = fsopen("overlay", FSOPEN_CLOEXEC);
     int mount;
 
     add_lower(&lowers, top);
@@ -226,12 +227,9 @@ static int mount_view(size_t root, const char *path, const char *lower, char **r
     add_lower(&lowers, lower);
     if (strchr(lowers.data, ':') == NULL)
         strbuf_adds(&lowers, ":/empty"); /* it wants two */
-    if (fs < 0 || fsconfig(fs, FSCONFIG_SET_STRING, "lowerdir", lowers.data, 0) < 0 ||
-        overlay_set_common(fs) < 0 || fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
-        return -errno;
-    mount = fsmount(fs, FSMOUNT_CLOEXEC, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
+    mount = overlay_make_readonly(lowers.data);
     if (mount < 0)
-        return -errno;
+        return mount;
     *ret_mount = mount;
     *ret_lowers = steal_ptr(lowers.data);
     return 0;
@@ -242,11 +240,11 @@ static int attach_view(const struct maker *m, size_t i)
     cleanup_free char *lower = xasprintf("/lower/%zu/h/%zu", m->views->root, i);
     cleanup_free char *place = xasprintf("/lower/%zu/v/%zu", m->views->root, i);
     cleanup_close int mount = -EBADF;
-    int r = attach(m->mounts[i], lower);
+    int r = attach_anew(m->mounts[i], lower);
 
     if (r == 0)
         r = mount_view(m->views->root, m->views->path[i], lower, &m->views->lowers[i], &mount);
-    return r == 0 ? attach(mount, place) : r;
+    return r == 0 ? attach_anew(mount, place) : r;
 }
 
 static int attach_all(struct sandbox_stage *s, const struct maker *m, int mask)
@@ -261,7 +259,7 @@ static int attach_all(struct sandbox_stage *s, const struct maker *m, int mask)
     if (r == 0)
         r = stage_enter(s);
     if (r == 0)
-        r = attach(mask, place);
+        r = attach_anew(mask, place);
     for (size_t i = 0; r == 0 && i < m->views->n; i++)
         r = attach_view(m, i);
     stage_leave(s);

@@ -1,5 +1,6 @@
 /* inputs: a job's inputs opened by the slot: on the host's side of things, where paths are the
  * user's own. PID 1 attaches them (mounts.c). */
+#include "harness/sandbox/init/mount.h"
 #include "harness/sandbox/slot/hidden.h"
 
 #include <fcntl.h>
@@ -216,14 +217,13 @@ static int try_id_map(int fd)
 {
     struct mount_attr attr = {.attr_set = MOUNT_ATTR_IDMAP};
     cleanup_close int map = -EBADF;
-    cleanup_close int mount =
-        open_tree(fd, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
-    int r = mount < 0 ? -errno : stage_open_id_map(0, SANDBOX_ID_COUNT, &map);
+    cleanup_close int mount = mount_clone_fd(fd);
+    int r = mount < 0 ? mount : stage_open_id_map(0, SANDBOX_ID_COUNT, &map);
 
     if (r < 0)
         return r;
     attr.userns_fd = (uint64_t)(unsigned)map;
-    return mount_setattr(mount, "", AT_EMPTY_PATH, &attr, sizeof(attr)) < 0 ? -errno : 0;
+    return mount_change(mount, &attr);
 }
 
 int sandbox_input_check(const struct sandbox_privilege *p, const char *path, uint64_t *known_device,

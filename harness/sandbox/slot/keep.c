@@ -2,6 +2,7 @@
  * changes hands: nothing is copied, and its owners, attributes and whiteouts are what they were.
  * Without the host's rights there is no disk: what was written into a directory of the store is
  * moved, and what was written into memory is copied there. */
+#include "harness/sandbox/init/mount.h"
 #include "harness/sandbox/slot/keep_copy.h"
 #include "harness/sandbox/slot/stage.h"
 #include "harness/sandbox/slot/upper.h"
@@ -92,7 +93,7 @@ static int map_owners(int mount, const struct sandbox_stage *s, uint32_t on_disk
         attr.attr_set |= MOUNT_ATTR_IDMAP;
         attr.userns_fd = (uint64_t)(unsigned)id_map;
     }
-    return mount_setattr(mount, "", AT_EMPTY_PATH, &attr, sizeof(attr)) < 0 ? -errno : 0;
+    return mount_change(mount, &attr);
 }
 
 /* The disk, or where there was none, the directory. */
@@ -112,9 +113,9 @@ static int mount_kept(const struct sandbox_stage *s, const struct sandbox_kept *
         cupel_error_hint(err, "start cupel as root, as it was when the job ran");
         return -EPERM;
     }
-    mount = open_tree(kept->image, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+    mount = mount_clone_fd(kept->image);
     return mount < 0
-               ? cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot attach what is kept")
+               ? cupel_error_set(err, CUPEL_ERROR_HARNESS, mount, "cannot attach what is kept")
                : mount;
 }
 
@@ -130,7 +131,7 @@ int stage_attach_kept(struct sandbox_stage *s, const struct sandbox_kept *kept,
     if (r == 0)
         r = mkdirat(s->tmpfs, "kept", 0755) < 0 ? -errno : stage_enter(s);
     if (r == 0) {
-        r = move_mount(mount, "", AT_FDCWD, "/kept", MOVE_MOUNT_F_EMPTY_PATH) < 0 ? -errno : 0;
+        r = mount_attach(mount, "/kept");
         stage_leave(s);
     }
     return r < 0 ? cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot attach the kept job's disk")

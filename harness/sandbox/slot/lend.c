@@ -3,6 +3,7 @@
  * shows one. So the host's own are attached in the stage, once, each looked at first: a /dev that
  * somebody else made may have anything under these names (runc CVE-2025-31133, -52565). Two jobs
  * then share an inode, and a lock on it is seen by both: docs/rootless.md. */
+#include "harness/sandbox/init/mount.h"
 #include "harness/sandbox/slot/stage.h"
 
 #include <fcntl.h>
@@ -19,6 +20,7 @@ static int clone_device(const struct device *d, int *ret_mount)
     char path[32];
     cleanup_close int fd = -EBADF, mount = -EBADF;
     struct stat st;
+    int r;
 
     (void)snprintf(path, sizeof(path), "/dev/%s", d->name);
     fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
@@ -26,9 +28,11 @@ static int clone_device(const struct device *d, int *ret_mount)
         return -errno;
     if (!S_ISCHR(st.st_mode) || st.st_rdev != makedev(d->major, d->minor))
         return -ENODEV;
-    mount = open_tree(fd, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
-    if (mount < 0 || mount_setattr(mount, "", AT_EMPTY_PATH, &attr, sizeof(attr)) < 0)
-        return -errno;
+    r = mount = mount_clone_fd(fd);
+    if (r >= 0)
+        r = mount_change(mount, &attr);
+    if (r < 0)
+        return r;
     *ret_mount = steal_fd(&mount);
     return 0;
 }
@@ -44,8 +48,8 @@ static int attach_device(struct sandbox_stage *s, const struct device *d, int mo
     if (file < 0)
         return -errno;
     r = stage_enter(s);
-    if (r == 0 && move_mount(mount, "", s->tmpfs, path, MOVE_MOUNT_F_EMPTY_PATH) < 0)
-        r = -errno;
+    if (r == 0)
+        r = mount_attach_at(mount, s->tmpfs, path);
     stage_leave(s);
     return r;
 }

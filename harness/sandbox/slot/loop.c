@@ -1,4 +1,5 @@
 /* loop: a loop device over a file, which lets go of it by itself. What lies on it is upper.c's. */
+#include "harness/sandbox/init/mount.h"
 #include "harness/sandbox/sandbox.h"
 #include "harness/sandbox/slot/upper.h"
 
@@ -14,12 +15,10 @@
  * that forbids them still does. */
 static int open_kernel_node(const char *name, int flags)
 {
-    cleanup_close int fs = fsopen("devtmpfs", FSOPEN_CLOEXEC), mount = -EBADF;
+    cleanup_close int mount =
+        mount_make("devtmpfs", NULL, 0, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC);
     int fd;
 
-    if (fs < 0 || fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
-        return -ENOENT;
-    mount = fsmount(fs, FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC);
     if (mount < 0)
         return -ENOENT;
     fd = openat(mount, name, flags | O_CLOEXEC);

@@ -3,6 +3,7 @@
  * from here. The kernel asks for the rights of the host's root over: file systems on disks, loop
  * devices, id-mapped mounts of a file system that the host has mounted, and device nodes; so one
  * trial stands for them all. */
+#include "harness/sandbox/init/mount.h"
 #include "harness/sandbox/slot/stage.h"
 
 #include <fcntl.h>
@@ -19,11 +20,9 @@
  * EPERM, before it is noticed that no source was given. */
 static bool may_mount_disks(void)
 {
-    cleanup_close int fs = fsopen("ext4", FSOPEN_CLOEXEC);
+    cleanup_close int mount = mount_make("ext4", NULL, 0, 0);
 
-    if (fs < 0)
-        return errno != EPERM; /* no ext4: whoever needs it says so */
-    return fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) == 0 || errno != EPERM;
+    return mount != -EPERM; /* no ext4: whoever needs it says so */
 }
 
 /* What /proc has of a process that nobody may look into belongs to the root of the user namespace
@@ -58,12 +57,9 @@ void sandbox_privilege_find(struct sandbox_privilege *ret)
 /* As PID 1 of a job would, in its own namespaces. */
 static int mount_proc(void)
 {
-    cleanup_close int fs = fsopen("proc", FSOPEN_CLOEXEC), mount = -EBADF;
+    cleanup_close int mount = mount_make("proc", NULL, 0, 0);
 
-    if (fs < 0 || fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
-        return -errno;
-    mount = fsmount(fs, FSMOUNT_CLOEXEC, 0);
-    return mount < 0 ? -errno : 0;
+    return mount < 0 ? mount : 0;
 }
 
 /* The first that a stage does: needs no rights but those in the namespaces themselves, and security

@@ -16,6 +16,7 @@
  * Not to be had without the host's rights, without tracepoints in the kernel, or where a container
  * may not use perf. Then there is what a look at the disk tells. */
 #include "harness/sandbox/slot/refusals.h"
+#include "harness/sandbox/init/mount.h"
 
 #include <fcntl.h>
 #include <linux/perf_event.h>
@@ -44,15 +45,12 @@ static const struct {
 
 static int open_tracefs(int *ret_mount)
 {
-    cleanup_close int fs = fsopen("tracefs", FSOPEN_CLOEXEC);
-    int mount;
+    int mount =
+        mount_make("tracefs", NULL, 0,
+                   MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_RDONLY);
 
-    if (fs < 0 || fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
-        return -errno;
-    mount = fsmount(fs, FSMOUNT_CLOEXEC,
-                    MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_RDONLY);
     if (mount < 0)
-        return -errno;
+        return mount;
     *ret_mount = mount;
     return 0;
 }

@@ -6,6 +6,7 @@
  * What is in it was written by way of an overlay, which keeps its own attributes (user.overlay.*)
  * to itself: a job can neither set nor see them (ovl_own_xattr_set(), fs/overlayfs/xattrs.c), and
  * makes no device that could pass for a whiteout. */
+#include "harness/sandbox/init/mount.h"
 #include "harness/sandbox/slot/network.h"
 #include "harness/sandbox/slot/stage.h"
 
@@ -51,24 +52,21 @@ static int enter_snapshots(const struct sandbox_stage *s)
     return setns(s->snapshots_ns, CLONE_NEWNS) < 0 ? -errno : 0;
 }
 
-static int attach(int mount, const char *path)
+static int attach_for_now(int mount, const char *path)
 {
     int r;
 
     if (mkdir(path, 0755) < 0)
         return -errno;
-    if (move_mount(mount, "", AT_FDCWD, path, MOVE_MOUNT_F_EMPTY_PATH) == 0)
-        return 0;
-    r = -errno;
-    (void)rmdir(path); /* the name will be used again */
+    r = mount_attach(mount, path);
+    if (r < 0)
+        (void)rmdir(path); /* the name will be used again */
     return r;
 }
 
 static int clone_mount(const char *path)
 {
-    int fd = open_tree(AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_SYMLINK_NOFOLLOW);
-
-    return fd < 0 ? -errno : fd;
+    return mount_clone(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW);
 }
 
 /* ---- making one ---- */
@@ -84,8 +82,8 @@ static int clone_job_dir(struct sandbox_stage *s, const char *dir)
     if (r == 0)
         r = mount = clone_mount(path);
     stage_leave(s);
-    if (r >= 0 && mount_setattr(mount, "", AT_EMPTY_PATH, &attr, sizeof(attr)) < 0)
-        r = -errno;
+    if (r >= 0)
+        r = mount_change(mount, &attr);
     return r < 0 ? r : steal_fd(&mount);
 }
 
@@ -132,7 +130,7 @@ int sandbox_snapshot(struct sandbox_stage *s, struct sandbox_job *job, size_t nu
     if (r == 0)
         r = enter_snapshots(s);
     if (r == 0) {
-        r = attach(mount, name);
+        r = attach_for_now(mount, name);
         stage_leave(s);
     }
     return r < 0 ? cupel_error_set(err, CUPEL_ERROR_HARNESS, r,
@@ -162,7 +160,7 @@ static int map_owners(bool host, int mount, uint32_t id_base, const struct owner
     if (r < 0)
         return r;
     attr.userns_fd = (uint64_t)(unsigned)id_map;
-    return mount_setattr(mount, "", AT_EMPTY_PATH, &attr, sizeof(attr)) < 0 ? -errno : 0;
+    return mount_change(mount, &attr);
 }
 
 static int clone_snapshot(struct sandbox_stage *s, size_t number, const struct owner_change *change)
@@ -212,7 +210,7 @@ int stage_attach_snapshot(struct sandbox_stage *s, size_t number, const struct o
     if (r >= 0)
         r = stage_enter(s);
     if (r == 0) {
-        r = attach(mount, path);
+        r = attach_for_now(mount, path);
         stage_leave(s);
     }
     if (r < 0)

@@ -10,6 +10,7 @@
  * all (own_layer.c) /hide/N      what hides the out directory in input N (hidden.c) /in/N where PID
  * 1 attaches the host paths of its inputs /empty /newroot
  */
+#include "harness/sandbox/init/mount.h"
 #include "harness/sandbox/slot/hidden.h"
 
 #include "base/weaken.h"
@@ -45,11 +46,11 @@ int stage_clone_owned(const struct sandbox_stage *s, int fd, uint64_t attributes
         .propagation = MS_PRIVATE,
         .userns_fd = mapped ? (uint64_t)(unsigned)id_map : 0,
     };
-    cleanup_close int mount =
-        open_tree(fd, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+    cleanup_close int mount = mount_clone_fd(fd);
+    int r = mount < 0 ? mount : mount_change(mount, &attr);
 
-    if (mount < 0 || mount_setattr(mount, "", AT_EMPTY_PATH, &attr, sizeof(attr)) < 0)
-        return -errno;
+    if (r < 0)
+        return r;
     *ret_mount = steal_fd(&mount);
     return 0;
 }
@@ -72,16 +73,13 @@ void stage_leave(struct sandbox_stage *s)
 
 int stage_make_tmpfs(int *ret_mount)
 {
-    cleanup_close int fs = fsopen("tmpfs", FSOPEN_CLOEXEC), mount = -EBADF;
+    static const struct mount_option options[] = {{"mode", "0755"}, {"size", "1m"}};
+    int mount = mount_make("tmpfs", options, ARRAY_SIZE(options),
+                           MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
 
-    if (fs < 0 || fsconfig(fs, FSCONFIG_SET_STRING, "mode", "0755", 0) < 0 ||
-        fsconfig(fs, FSCONFIG_SET_STRING, "size", "1m", 0) < 0 ||
-        fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
-        return -errno;
-    mount = fsmount(fs, FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
     if (mount < 0)
-        return -errno;
-    *ret_mount = steal_fd(&mount);
+        return mount;
+    *ret_mount = mount;
     return 0;
 }
 
@@ -96,11 +94,6 @@ static int make_directories(int dir)
     return 0;
 }
 
-static int attach(int mount, const char *path)
-{
-    return move_mount(mount, "", AT_FDCWD, path, MOVE_MOUNT_F_EMPTY_PATH) < 0 ? -errno : 0;
-}
-
 /* The two comments are the only order that works. */
 int stage_become_root(int tmpfs)
 {
@@ -111,7 +104,7 @@ int stage_become_root(int tmpfs)
     /* private before anything is attached: nothing may travel back to the host */
     if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
         return -errno;
-    r = attach(tmpfs, "/");
+    r = mount_attach(tmpfs, "/");
     if (r < 0)
         return r;
     /* the old root ends up beneath the new one at the same place and is then let go (pivot_root(2),
@@ -126,24 +119,21 @@ int stage_become_root(int tmpfs)
 static int build_namespace(struct sandbox_stage *s)
 {
     cleanup_close int proc = -EBADF, sys = -EBADF;
+    /* what is mounted below was so before our user namespace, and may not be taken off */
+    unsigned how = s->privilege.host ? 0 : AT_RECURSIVE;
     int r;
 
-    unsigned how = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC;
-
-    if (!s->privilege.host) /* what is mounted below was so before our user namespace, and may not
-                               be taken off */
-        how |= AT_RECURSIVE;
-    proc = open_tree(AT_FDCWD, "/proc", how);
-    sys = open_tree(AT_FDCWD, "/sys", how);
+    proc = mount_clone(AT_FDCWD, "/proc", how);
+    sys = mount_clone(AT_FDCWD, "/sys", how);
     if (proc < 0 || sys < 0)
-        return -errno;
+        return proc < 0 ? proc : sys;
     r = stage_become_root(s->tmpfs);
     if (r < 0)
         return r;
-    r = attach(proc, "/proc");
+    r = mount_attach(proc, "/proc");
     if (r < 0)
         return r;
-    return attach(sys, "/sys");
+    return mount_attach(sys, "/sys");
 }
 
 static int prepare_ids(struct sandbox_stage *s)
@@ -257,7 +247,7 @@ static int attach_layers(struct sandbox_stage *s, size_t index, const int *mount
         r = stage_enter(s);
     for (size_t i = 0; r == 0 && i < n; i++) {
         (void)snprintf(name, sizeof(name), "/lower/%zu/%zu", index, i);
-        r = mkdir(name, 0755) < 0 && errno != EEXIST ? -errno : attach(mounts[i], name);
+        r = mkdir(name, 0755) < 0 && errno != EEXIST ? -errno : mount_attach(mounts[i], name);
     }
     stage_leave(s);
     return r;
@@ -352,7 +342,7 @@ int stage_attach_upper(struct sandbox_stage *s, uint64_t bytes, uint64_t inodes,
         return r;
     r = stage_enter(s);
     if (r == 0)
-        r = attach(upper_mount_fd(u), "/upper");
+        r = mount_attach(upper_mount_fd(u), "/upper");
     if (r == 0 && kind != UPPER_MEMORY) /* memory is not written out */
         r = losses_watch(u, "/upper");
     stage_leave(s);

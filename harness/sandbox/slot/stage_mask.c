@@ -4,6 +4,7 @@
  * tmpfs. That tmpfs may have no user.* attributes (before Linux 6.6), which opaque directories
  * need; two layers say the same without: the directories in `top`, whiteouts of the same names in
  * `mid`, which end the merge. */
+#include "harness/sandbox/init/mount.h"
 #include "harness/sandbox/slot/stage.h"
 
 #include <dirent.h>
@@ -100,18 +101,15 @@ static int copy_tree(int from, struct copy to, unsigned depth)
 
 int mask_mount(int layer, uint32_t id_base, int *ret_mount)
 {
-    cleanup_close int fs = fsopen("tmpfs", FSOPEN_CLOEXEC), mount = -EBADF, top = -EBADF,
-                      mid = -EBADF;
+    static const struct mount_option options[] = {{"mode", "0755"}, {"size", "64m"}};
+    cleanup_close int mount = mount_make("tmpfs", options, ARRAY_SIZE(options),
+                                         MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV),
+                      top = -EBADF, mid = -EBADF;
     struct stat st;
     int r;
 
-    if (fs < 0 || fsconfig(fs, FSCONFIG_SET_STRING, "mode", "0755", 0) < 0 ||
-        fsconfig(fs, FSCONFIG_SET_STRING, "size", "64m", 0) < 0 ||
-        fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
-        return -errno;
-    mount = fsmount(fs, FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
     if (mount < 0 || fstatat(layer, "", &st, AT_EMPTY_PATH) < 0)
-        return -errno;
+        return mount < 0 ? mount : -errno;
     r = make_directory(mount, "top", &st, id_base);
     if (r == 0)
         r = make_directory(mount, "mid", &st, id_base);

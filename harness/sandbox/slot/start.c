@@ -1,5 +1,6 @@
 /* start: the slot's half of a job: prepare, clone, write the id maps, listen to PID 1, tear down.
  */
+#include "harness/sandbox/init/mount.h"
 #include "harness/sandbox/slot/network.h"
 
 #include "base/weaken.h"
@@ -479,7 +480,7 @@ static int start_steps(struct start *s, struct cupel_error *err)
         r = filter_program(s->request->filter, &s->ctx->filter);
     if (weakened("shm") &&
         devices_has(s->request->job->devices, JOBS_DEVICE_SHM)) /* the host's, for every job */
-        s->ctx->shm_mount = open_tree(AT_FDCWD, "/dev/shm", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+        s->ctx->shm_mount = mount_clone(AT_FDCWD, "/dev/shm", 0);
     if (r == 0)
         r = clone_init(s, err);
     if (r == 0)

@@ -2,6 +2,7 @@
  * that only root may open (0600, as the kernel makes it; it is udev that makes it 0666) is of no
  * use to it: root gives it a node of its own, in a mount namespace that nobody else sees. Whether
  * that, or the host's own node, works is tried by that id, before anything runs. */
+#include "harness/sandbox/init/mount.h"
 #include "harness/sandbox/slot/network.h"
 
 #include <fcntl.h>
@@ -23,13 +24,12 @@
 /* A directory with the one node in it, in no namespace yet. */
 static int make_node(void)
 {
-    int fs = fsopen("tmpfs", FSOPEN_CLOEXEC), mount = -1;
+    static const struct mount_option options[] = {{"size", "4k"}};
+    int mount =
+        mount_make("tmpfs", options, ARRAY_SIZE(options), MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC);
 
-    if (fs >= 0 && fsconfig(fs, FSCONFIG_SET_STRING, "size", "4k", 0) == 0 &&
-        fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) == 0)
-        mount = fsmount(fs, FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC);
     if (mount < 0)
-        return -errno;
+        return mount;
     /* mknod goes by the umask, chmod does not */
     if (mknodat(mount, "tun", S_IFCHR | 0600, makedev(10, 200)) < 0 ||
         fchmodat(mount, "tun", 0666, 0) < 0)
@@ -47,8 +47,7 @@ int tun_make_own(void)
     mount_fd = make_node();
     if (mount_fd < 0)
         return mount_fd;
-    return move_mount(mount_fd, "", AT_FDCWD, TUN_DIRECTORY, MOVE_MOUNT_F_EMPTY_PATH) < 0 ? -errno
-                                                                                          : 0;
+    return mount_attach(mount_fd, TUN_DIRECTORY);
 }
 
 /* As the last id of a job: in a user namespace of ours that is the same here; with one id it is our

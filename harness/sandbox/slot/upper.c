@@ -8,6 +8,7 @@
  * Exactness: mke2fs rounds sizes and inode counts up to its own units; the surplus is taken away
  * again by files of ours. */
 #include "harness/sandbox/slot/upper.h"
+#include "harness/sandbox/init/mount.h"
 
 #include "base/program.h"
 
@@ -134,26 +135,28 @@ static const char *const use_options[] = {
 
 int upper_mount_image(int image, enum upper_use use, int *ret_loop, struct cupel_error *err)
 {
-    cleanup_close int loop = -EBADF, fs = -EBADF;
     char path[32] = "/dev/loop-control", source[32];
+    /* noinit_itable: no kernel thread that writes inode tables nobody will read */
+    const struct mount_option options[] = {
+        {"source", source}, {"noinit_itable", NULL}, {"nobarrier", NULL}, {use_options[use], NULL}};
+    cleanup_close int loop = -EBADF, fs = -EBADF;
     int mount, r = loop_attach(image, use == UPPER_READ_ONLY, &loop, path, sizeof(path));
 
     if (r < 0)
         return loop_explain(r, path, err);
     /* it may have no name in this /dev */
     (void)snprintf(source, sizeof(source), "/proc/self/fd/%d", loop);
-    fs = fsopen("ext4", FSOPEN_CLOEXEC);
-    /* noinit_itable: no kernel thread that writes inode tables nobody will read */
-    if (fs < 0 || fsconfig(fs, FSCONFIG_SET_STRING, "source", source, 0) < 0 ||
-        fsconfig(fs, FSCONFIG_SET_FLAG, "noinit_itable", NULL, 0) < 0 ||
-        fsconfig(fs, FSCONFIG_SET_FLAG, "nobarrier", NULL, 0) < 0 ||
-        fsconfig(fs, FSCONFIG_SET_FLAG, use_options[use], NULL, 0) < 0 ||
-        fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
-        return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno,
+    r = fs = mount_begin("ext4");
+    for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(options); i++)
+        r = mount_set(fs, options[i].key, options[i].value);
+    if (r >= 0)
+        r = mount_create(fs);
+    if (r < 0)
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, r,
                                "cannot mount the job's disk (ext4 on %s)", path);
-    mount = fsmount(fs, FSMOUNT_CLOEXEC, MOUNT_ATTR_NODEV | MOUNT_ATTR_NOATIME);
+    mount = mount_finish(fs, MOUNT_ATTR_NODEV | MOUNT_ATTR_NOATIME);
     if (mount < 0)
-        return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno,
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, mount,
                                "cannot mount the job's disk (fsmount)");
     if (ret_loop != NULL)
         *ret_loop = steal_fd(&loop);

@@ -1,5 +1,6 @@
 /* upper_user: what jobs write into where there are no disks to be had: a tmpfs, or a directory of
  * the store; see upper.h. */
+#include "harness/sandbox/init/mount.h"
 #include "harness/sandbox/sandbox_private.h"
 #include "harness/sandbox/slot/upper.h"
 
@@ -27,30 +28,26 @@ static struct upper *new_upper(enum upper_kind kind)
 
 /* ---- memory ---- */
 
-static int set_number(int fs, const char *key, uint64_t n)
-{
-    char text[24];
+#define NUMBER_SIZE 24
 
-    (void)snprintf(text, sizeof(text), "%" PRIu64, n);
-    return fsconfig(fs, FSCONFIG_SET_STRING, key, text, 0) < 0 ? -errno : 0;
+static const char *number_text(uint64_t n, char buf[static NUMBER_SIZE])
+{
+    (void)snprintf(buf, NUMBER_SIZE, "%" PRIu64, n);
+    return buf;
 }
 
 static int mount_tmpfs(uint64_t bytes, uint64_t inodes, int *ret_mount)
 {
-    cleanup_close int fs = fsopen("tmpfs", FSOPEN_CLOEXEC), mount = -EBADF;
-    int r = fs < 0 ? -errno : set_number(fs, "size", bytes);
+    char size[NUMBER_SIZE], files[NUMBER_SIZE];
+    const struct mount_option options[] = {{"size", number_text(bytes, size)},
+                                           {"nr_inodes", number_text(inodes, files)},
+                                           {"mode", "0700"}};
+    int mount =
+        mount_make("tmpfs", options, ARRAY_SIZE(options), MOUNT_ATTR_NODEV | MOUNT_ATTR_NOATIME);
 
-    if (r == 0)
-        r = set_number(fs, "nr_inodes", inodes);
-    if (r == 0 && (fsconfig(fs, FSCONFIG_SET_STRING, "mode", "0700", 0) < 0 ||
-                   fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0))
-        r = -errno;
-    if (r < 0)
-        return r;
-    mount = fsmount(fs, FSMOUNT_CLOEXEC, MOUNT_ATTR_NODEV | MOUNT_ATTR_NOATIME);
     if (mount < 0)
-        return -errno;
-    *ret_mount = steal_fd(&mount);
+        return mount;
+    *ret_mount = mount;
     return 0;
 }
 
@@ -79,23 +76,21 @@ int upper_open_memory(uint64_t bytes, uint64_t inodes, uint64_t shares, struct u
 
 int upper_trim(const struct upper *u, uint64_t bytes, uint64_t inodes)
 {
-    cleanup_close int fs = -EBADF;
+    char size[NUMBER_SIZE], files[NUMBER_SIZE];
+    struct mount_option options[2];
     uint64_t used, used_inodes;
+    size_t n = 0;
     int r = u->kind == UPPER_MEMORY ? upper_statistics(u, &used, &used_inodes) : -EINVAL;
 
     if (r < 0)
         return r;
-    fs = fspick(u->fd, "", FSPICK_CLOEXEC | FSPICK_EMPTY_PATH);
-    if (fs < 0)
-        return -errno;
     /* whole pages: no more than was asked for */
     if (bytes != UINT64_MAX)
-        r = set_number(fs, "size", (used + bytes) / UPPER_BLOCK * UPPER_BLOCK);
-    if (r == 0 && inodes != UINT64_MAX)
-        r = set_number(fs, "nr_inodes", used_inodes + inodes);
-    if (r == 0 && fsconfig(fs, FSCONFIG_CMD_RECONFIGURE, NULL, NULL, 0) < 0)
-        r = -errno;
-    return r;
+        options[n++] = (struct mount_option){
+            "size", number_text((used + bytes) / UPPER_BLOCK * UPPER_BLOCK, size)};
+    if (inodes != UINT64_MAX)
+        options[n++] = (struct mount_option){"nr_inodes", number_text(used_inodes + inodes, files)};
+    return mount_reconfigure(u->fd, options, n);
 }
 
 /* ---- a directory ---- */
@@ -104,16 +99,17 @@ static int bind_directory(int fd, int *ret_mount)
 {
     struct mount_attr attr = {.attr_set = MOUNT_ATTR_NODEV | MOUNT_ATTR_NOATIME,
                               .attr_clr = MOUNT_ATTR__ATIME};
-    cleanup_close int mount =
-        open_tree(fd, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+    cleanup_close int mount = mount_clone_fd(fd);
+    int r;
 
     if (mount < 0)
-        return -errno;
-    if (mount_setattr(mount, "", AT_EMPTY_PATH, &attr, sizeof(attr)) < 0) {
+        return mount;
+    if (mount_change(mount, &attr) < 0) {
         /* how the host updates access times may not be ours to change */
         attr = (struct mount_attr){.attr_set = MOUNT_ATTR_NODEV};
-        if (mount_setattr(mount, "", AT_EMPTY_PATH, &attr, sizeof(attr)) < 0)
-            return -errno;
+        r = mount_change(mount, &attr);
+        if (r < 0)
+            return r;
     }
     *ret_mount = steal_fd(&mount);
     return 0;
@@ -168,24 +164,29 @@ static int try_overlay(int dir)
 {
     static const char *const names[] = {"l", "u", "w"};
     static const char *const keys[] = {"lowerdir", "upperdir", "workdir"};
-    cleanup_close int fs = fsopen("overlay", FSOPEN_CLOEXEC), mount = -EBADF, upper = -EBADF;
+    cleanup_close int fs = mount_begin("overlay"), mount = -EBADF, upper = -EBADF;
+    int r = fs < 0 ? fs : 0;
 
-    if (fs < 0)
-        return -errno;
+    if (r < 0)
+        return r;
     for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
         char path[64];
 
         if (mkdirat(dir, names[i], 0700) < 0)
             return -errno;
         (void)snprintf(path, sizeof(path), "/proc/self/fd/%d/%s", dir, names[i]);
-        if (fsconfig(fs, FSCONFIG_SET_STRING, keys[i], path, 0) < 0)
-            return -errno;
+        r = mount_set(fs, keys[i], path);
+        if (r < 0)
+            return r;
     }
-    if (overlay_set_common(fs) < 0 || fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
-        return -errno;
-    mount = fsmount(fs, FSMOUNT_CLOEXEC, MOUNT_ATTR_NODEV);
+    r = overlay_set_common(fs);
+    if (r == 0)
+        r = mount_create(fs);
+    if (r < 0)
+        return r;
+    mount = mount_finish(fs, MOUNT_ATTR_NODEV);
     if (mount < 0 || mkdirat(mount, "d", 0700) < 0)
-        return -errno;
+        return mount < 0 ? mount : -errno;
     /* without these, overlayfs mounts, and then fails to replace a directory of the root */
     upper = openat(dir, "u", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     return upper < 0 || fsetxattr(upper, "user.overlay.try", "y", 1, 0) < 0 ? -errno : 0;
