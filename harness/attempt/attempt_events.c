@@ -159,8 +159,7 @@ static void on_setup_failed(struct attempt *a, const struct sandbox_event *e)
         f->steps[e->step].not_set_up = true;
         return;
     }
-    (void)cupel_error_set(&err, CUPEL_ERROR_HARNESS, e->errnum, "set-up step '%s' failed%s%s",
-                          e->what, e->detail[0] != '\0' ? " on " : "", e->detail);
+    (void)sandbox_setup_error(e, &err);
     if (str_eq(e->what, "user") && e->errnum == ENOENT)
         cupel_error_hint(&err, "the root's /etc/passwd has no such user");
     attempt_fail(a, &err);

@@ -322,6 +322,8 @@ struct sandbox_event {
 };
 /* Takes the next event without blocking: 1 and *ret_event, or 0 when there is none now. */
 int sandbox_receive(struct sandbox_job *job, struct sandbox_event *ret_event);
+/* Makes *err say what a SANDBOX_SETUP_FAILED says: returns -errnum. */
+int sandbox_setup_error(const struct sandbox_event *event, struct cupel_error *err);
 /* The set-up step that PID 1 is at, or the command that it starts. */
 const char *sandbox_setup_at(const struct sandbox_job *job);
 /* Lets PID 1 start the next step, once it is quiet. */

@@ -374,6 +374,10 @@ void dontfork_libraries(void);
 /* True when the tests asked for this step to fail (CUPEL_FAULT=name, only with
  * CUPEL_FAULT_INJECTION). */
 int steps_fault(void); /* enum setup_step or -1 */
+/* Makes *err say that this step failed, on what (or NULL) and why: returns -errnum. */
+int steps_error(struct cupel_error *err, enum setup_step step, int errnum, const char *detail);
+/* Puts that before what *err says already. */
+void steps_name(struct cupel_error *err, enum setup_step step);
 /* What can have made this step fail so: bits of enum sandbox_cause; 0: the machine or the harness
  * alone. */
 unsigned steps_causes(size_t step, int errnum);

@@ -76,8 +76,7 @@ static void on_setup_failed(struct serving *s, const struct sandbox_event *e)
 {
     struct cupel_error err;
 
-    (void)cupel_error_set(&err, CUPEL_ERROR_HARNESS, e->errnum, "set-up step '%s' failed%s%s",
-                          e->what, e->detail[0] != '\0' ? " on " : "", e->detail);
+    (void)sandbox_setup_error(e, &err);
     if (s->kept && (e->causes & (SANDBOX_BY_ROOT | SANDBOX_BY_JOBS)) != 0) {
         err.kind = CUPEL_ERROR_INPUT;
         cupel_error_hint(&err,

@@ -165,9 +165,7 @@ static int input_error(const struct sandbox_stage *s, int r, const char *path,
 {
     if (r == -EUCLEAN) /* said already, and no error of ours */
         return r;
-    (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "set-up step '%s' failed%s%s",
-                          sandbox_step_name(SETUP_INPUTS), path != NULL ? " on " : "",
-                          path != NULL ? path : "");
+    (void)steps_error(err, SETUP_INPUTS, r, path);
     if (r == -EINVAL && !s->privilege.host)
         cupel_error_hint(err, "is another file system mounted somewhere in it? Without root the "
                               "kernel shows none of it then: name "
@@ -207,9 +205,7 @@ int inputs_open(struct sandbox_stage *s, const struct sandbox_request *request, 
             return input_error(s, r, job->inputs[i].from, err);
     }
     r = place_inputs(s, job, job_dir, ctx, &path);
-    if (r < 0)
-        return input_error(s, r, path, err);
-    return s->fault == SETUP_INPUTS ? input_error(s, -EIO, "an injected fault", err) : 0;
+    return r < 0 ? input_error(s, r, path, err) : 0;
 }
 
 /* Found out by trying, the way it will be done. */

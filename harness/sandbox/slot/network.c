@@ -63,23 +63,15 @@ int network_connect(struct sandbox_stage *stage, const struct sandbox_request *r
 {
     connect_fn *connect_network = connect_table[request->job->network];
     cleanup_close int user = -EBADF, net = -EBADF;
-    int r = stage->fault == SETUP_NETWORK
-                ? cupel_error_set(err, CUPEL_ERROR_HARNESS, EIO, "%s", "an injected fault")
-                : 0;
 
-    if (r == 0 && connect_network != NULL) {
-        user = network_open_namespace(job->pid, "user");
-        net = network_open_namespace(job->pid, "net");
-        if (user < 0 || net < 0)
-            r = cupel_error_set(err, CUPEL_ERROR_HARNESS, user < 0 ? user : net,
-                                "cannot open the job's namespaces");
-        else
-            r = connect_network(stage, request, &(struct namespaces){user, net, resolver}, job,
-                                err);
-    }
-    if (r < 0)
-        cupel_error_prefix(err, "set-up step '%s' failed", sandbox_step_name(SETUP_NETWORK));
-    return r;
+    if (connect_network == NULL)
+        return 0;
+    user = network_open_namespace(job->pid, "user");
+    net = network_open_namespace(job->pid, "net");
+    if (user < 0 || net < 0)
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, user < 0 ? user : net,
+                               "cannot open the job's namespaces");
+    return connect_network(stage, request, &(struct namespaces){user, net, resolver}, job, err);
 }
 
 void network_disconnect(struct sandbox_job *job)

@@ -16,13 +16,6 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-static int step_error(struct cupel_error *err, enum setup_step step, int errnum, const char *detail)
-{
-    return cupel_error_set(err, CUPEL_ERROR_HARNESS, errnum, "set-up step '%s' failed%s%s",
-                           sandbox_step_name(step), detail != NULL ? " on " : "",
-                           detail != NULL ? detail : "");
-}
-
 /* Everything of one start that has to go away again when a later step fails. */
 struct start {
     struct sandbox_stage *stage;
@@ -34,7 +27,21 @@ struct start {
     /* the same, for what is in inputs: their owner is the job's user */
     size_t below_inputs[JOBS_FROM_DEPTH_MAX];
     bool has_dir;
+    /* of the step that fails: how much of it *err says already, and what it was about */
+    enum said { SAID_NOTHING, SAID_CAUSE, SAID_ALL } said;
+    const char *detail;
+    char path[64]; /* for `detail` to point to */
 };
+
+/* A step returns 0 or a negative errno. Where it says nothing, run_steps makes the error of that
+ * and of s->detail. */
+typedef int start_fn(struct start *s, struct cupel_error *err);
+
+static int said(struct start *s, enum said what, int r)
+{
+    s->said = what;
+    return r;
+}
 
 /* ---- disk ---- */
 
@@ -141,7 +148,7 @@ static struct owner_change change_below(const struct start *s, size_t i)
     return (struct owner_change){.uid = {was->uid, uid}, .gid = {was->gid, gid}};
 }
 
-static int attach_layers(struct start *s, struct cupel_error *err)
+static int start_layers(struct start *s, struct cupel_error *err)
 {
     static const struct owner_change none;
     int r = stage_attach_root(s->stage, s->request->root, s->request->layers, s->request->n_layers,
@@ -156,7 +163,7 @@ static int attach_layers(struct start *s, struct cupel_error *err)
             r = stage_attach_snapshot(s->stage, s->request->below[i], &change, &s->below_inputs[i],
                                       err);
     }
-    return r;
+    return said(s, SAID_CAUSE, r);
 }
 
 /* No limit of the job counts its set-up, but its wall limit says how long anybody is willing to
@@ -170,64 +177,6 @@ static uint64_t copying_ends(const struct jobs_limits *limits, uint64_t copying_
         __builtin_add_overflow(end, copying_ns, &end))
         return UINT64_MAX;
     return end;
-}
-
-static int start_disk(struct start *s, struct cupel_error *err)
-{
-    uint64_t bytes, inodes;
-    bool exact;
-    int r;
-
-    if (s->stage->fault == SETUP_ID_MAP_LAYERS)
-        return step_error(err, SETUP_ID_MAP_LAYERS, EIO, "an injected fault");
-    r = attach_layers(s, err);
-    if (r < 0) {
-        cupel_error_prefix(err, "set-up step '%s' failed", sandbox_step_name(SETUP_ID_MAP_LAYERS));
-        return r;
-    }
-    if (s->stage->fault == SETUP_UPPER)
-        return step_error(err, SETUP_UPPER, EIO, "an injected fault");
-    if (s->request->kept != NULL) {
-        r = stage_attach_kept(s->stage, s->request->kept, err);
-        if (r < 0) {
-            cupel_error_prefix(err, "set-up step '%s' failed", sandbox_step_name(SETUP_UPPER));
-            return r;
-        }
-    }
-    sandbox_disk_limits(&s->request->job->limits, &bytes, &inodes);
-    exact = sandbox_disk_is_exact(&s->request->job->limits);
-    r = stage_attach_upper(s->stage, bytes, inodes,
-                           set_up_shares(s->request->job, s->stage->hidden, &s->job.copying_ns),
-                           exact, jobs_limit_is_set(&s->request->job->limits, JOBS_LIMIT_DISK),
-                           err);
-    if (r < 0) {
-        cupel_error_prefix(err, "set-up step '%s' failed", sandbox_step_name(SETUP_UPPER));
-        return r;
-    }
-    s->stage->copying_until = copying_ends(&s->request->job->limits, s->job.copying_ns);
-    r = upper_statistics(s->stage->upper, &s->job.disk_before, &s->job.inodes_before);
-    refusals_count(&s->stage->refusals, &s->job.writes_refused_before,
-                   &s->job.inodes_refused_before);
-    if (r == 0 && s->stage->upper->kind == UPPER_MEMORY && exact)
-        trim_later(s);
-    if (r == 0 || r == -ENODATA)
-        r = make_job_dirs(s);
-    return r < 0 ? step_error(err, SETUP_UPPER, r, "the job's directories") : 0;
-}
-
-/* ---- stdin, pipes, environment ---- */
-
-static int make_pipes(struct start *s, struct cupel_error *err)
-{
-    const struct sandbox_request *q = s->request;
-    int r = s->stage->fault == SETUP_PIPES ? -EIO : 0;
-
-    if (r == 0)
-        r = streams_make(q->stdio, s->stage->id_base, q->stdin_data, q->stdin_len, q->stdin_file,
-                         s->ctx, &s->job);
-    if (r == 0)
-        listen_begin(&s->job, (unsigned)q->job->n_steps);
-    return r < 0 ? step_error(err, SETUP_PIPES, r, NULL) : 0;
 }
 
 /* What lies over the root's own layers: what earlier jobs wrote, or else what is the job's own. */
@@ -247,14 +196,14 @@ static char *layers_above(struct start *s)
                                : layers_below(s->ctx, s->below, s->request->job->depth, "u");
 }
 
-static int list_layers(struct start *s, struct cupel_error *err)
+static int list_layers(struct start *s)
 {
     cleanup_free char *below = layers_above(s);
     char *p = s->ctx->lowerdir;
     size_t size = sizeof(s->ctx->lowerdir), used = strlen(below);
 
     if (used + sizeof("0/base") > size)
-        return step_error(err, SETUP_OVERLAY, E2BIG, "the list of layers");
+        return -E2BIG;
     memcpy(p, below, used + 1);
     if (s->ctx->views != NULL) {
         (void)snprintf(p + used, size - used, "0/base");
@@ -266,23 +215,147 @@ static int list_layers(struct start *s, struct cupel_error *err)
                     : snprintf(p + used, size - used, "%s%zu", i == 0 ? "" : ":", i);
 
         if (n < 0 || (size_t)n >= size - used)
-            return step_error(err, SETUP_OVERLAY, E2BIG, "the list of layers");
+            return -E2BIG;
         used += (size_t)n;
     }
     return 0;
 }
 
-static int make_lowerdir(struct start *s, struct cupel_error *err)
+/* Tells PID 1 where in the stage its layers are. */
+static int name_layers(struct start *s, struct cupel_error *err)
 {
     (void)snprintf(s->ctx->lower, sizeof(s->ctx->lower), "/lower/%zu", s->request->root);
     (void)snprintf(s->ctx->upper, sizeof(s->ctx->upper), "/upper/%s", s->job.dir);
     s->ctx->views = hostroot_views(s->stage, s->request->root);
     if (s->request->kept != NULL)
         (void)snprintf(s->ctx->kept, sizeof(s->ctx->kept), "/kept/%s", s->request->kept->dir);
-    return list_layers(s, err);
+    if (list_layers(s) < 0)
+        return said(s, SAID_ALL, steps_error(err, SETUP_OVERLAY, E2BIG, "the list of layers"));
+    return 0;
 }
 
-static void init_context(struct start *s, struct init_context *ctx)
+static int attach_disk(struct start *s, bool exact, struct cupel_error *err)
+{
+    const struct jobs_limits *limits = &s->request->job->limits;
+    uint64_t bytes, inodes;
+    int r = s->request->kept != NULL ? stage_attach_kept(s->stage, s->request->kept, err) : 0;
+
+    sandbox_disk_limits(limits, &bytes, &inodes);
+    if (r == 0)
+        r = stage_attach_upper(s->stage, bytes, inodes,
+                               set_up_shares(s->request->job, s->stage->hidden, &s->job.copying_ns),
+                               exact, jobs_limit_is_set(limits, JOBS_LIMIT_DISK), err);
+    return said(s, SAID_CAUSE, r);
+}
+
+static int start_disk(struct start *s, struct cupel_error *err)
+{
+    bool exact = sandbox_disk_is_exact(&s->request->job->limits);
+    int r = attach_disk(s, exact, err);
+
+    if (r < 0)
+        return r;
+    s->stage->copying_until = copying_ends(&s->request->job->limits, s->job.copying_ns);
+    r = upper_statistics(s->stage->upper, &s->job.disk_before, &s->job.inodes_before);
+    refusals_count(&s->stage->refusals, &s->job.writes_refused_before,
+                   &s->job.inodes_refused_before);
+    if (r == 0 && s->stage->upper->kind == UPPER_MEMORY && exact)
+        trim_later(s);
+    if (r == 0 || r == -ENODATA)
+        r = make_job_dirs(s);
+    s->detail = "the job's directories";
+    return r < 0 ? said(s, SAID_NOTHING, r) : name_layers(s, err);
+}
+
+/* ---- devices, inputs, streams ---- */
+
+static int start_devices(struct start *s, struct cupel_error *err)
+{
+    (void)err;
+    s->detail = "/dev";
+    return devices_mount(s->stage->id_base, s->request->job->devices, s->stage->privilege.host,
+                         &s->ctx->dev_mount);
+}
+
+/* Whether the n jobs on top of which this one starts had another user. */
+static bool had_other_user(const struct start *s, size_t n)
+{
+    uint32_t uid, gid;
+
+    if (!request_user(s->request, &uid, &gid))
+        return false;
+    for (size_t i = 0; i < n; i++)
+        if (s->request->below_ids[i].known &&
+            (s->request->below_ids[i].uid != uid || s->request->below_ids[i].gid != gid))
+            return true;
+    return false;
+}
+
+/* What earlier jobs, or the kept one, made of an input lies on top of what the host has. */
+static void set_layers_of_inputs(struct start *s)
+{
+    for (size_t i = 0; i < s->ctx->n_inputs; i++) {
+        struct init_input *in = &s->ctx->inputs[i];
+        size_t n = input_layers(s->request->job, i);
+        char name[24];
+
+        (void)snprintf(name, sizeof(name), "u%zu", i);
+        if (in->cow && in->directory)
+            in->below = layers_below(s->ctx, s->below_inputs, n, name);
+        in->is_there = in->cow && !in->directory && (n > 0 || s->request->kept != NULL);
+        in->given = s->request->job->inputs[i].owner == JOBS_OWNER_USER && had_other_user(s, n);
+    }
+}
+
+/* The directory that an input is seen as belongs to who the host's belongs to, and may be what that
+ * one may be. */
+static int own_inputs(struct start *s)
+{
+    int fd = upper_fd(s->stage->upper);
+
+    for (size_t i = 0; i < s->ctx->n_inputs; i++) {
+        const struct init_input *in = &s->ctx->inputs[i];
+        uint32_t base = s->stage->id_base;
+        char path[64];
+
+        if (!in->cow || !in->directory || input_layers(s->request->job, i) > 0)
+            continue;
+        s->detail = in->to;
+        (void)snprintf(path, sizeof(path), "%s/u%zu", s->job.dir, i);
+        if (fchownat(fd, path, base + in->uid, base + in->gid, AT_SYMLINK_NOFOLLOW) < 0 ||
+            fchmodat(fd, path, in->mode, 0) < 0)
+            return -errno;
+    }
+    return 0;
+}
+
+static int start_inputs(struct start *s, struct cupel_error *err)
+{
+    int r = inputs_open(s->stage, s->request, s->job.dir, s->ctx, err);
+
+    if (r < 0)
+        return said(s, SAID_ALL, r);
+    r = own_inputs(s);
+    if (r == 0)
+        set_layers_of_inputs(s);
+    return r;
+}
+
+static int start_pipes(struct start *s, struct cupel_error *err)
+{
+    const struct sandbox_request *q = s->request;
+    int r = streams_make(q->stdio, s->stage->id_base, q->stdin_data, q->stdin_len, q->stdin_file,
+                         s->ctx, &s->job);
+
+    (void)err;
+    if (r == 0)
+        listen_begin(&s->job, (unsigned)q->job->n_steps);
+    return r;
+}
+
+/* ---- what else PID 1 finds in its memory ---- */
+
+static void fill_context(struct start *s, struct init_context *ctx)
 {
     context_init(ctx, s->request->job, s->request->stdio, s->request->rows, s->request->columns);
     ctx->enter = s->request->enter;
@@ -335,7 +408,16 @@ static int clone_owned(struct start *s, struct clone_args *args, long *ret_pid)
     return r;
 }
 
-static int clone_init(struct start *s, struct cupel_error *err)
+static int clone_error(int r, struct cupel_error *err)
+{
+    (void)steps_error(err, SETUP_CLONE, r, NULL);
+    if (r == -EPERM || r == -ENOSPC)
+        cupel_error_hint(
+            err, "user namespaces may be off or used up: see /proc/sys/user/max_user_namespaces");
+    return r;
+}
+
+static int start_clone(struct start *s, struct cupel_error *err)
 {
     struct clone_args args = {
         .flags = clone_flags(s->request->job) | CLONE_PIDFD,
@@ -343,153 +425,103 @@ static int clone_init(struct start *s, struct cupel_error *err)
         .exit_signal = SIGCHLD,
     };
     long pid = -1;
-    int r = s->stage->fault == SETUP_CLONE ? -EIO : stage_enter(s->stage);
+    int r = filter_program(s->request->filter, &s->ctx->filter);
 
+    if (weakened("shm") &&
+        devices_has(s->request->job->devices, JOBS_DEVICE_SHM)) /* the host's, for every job */
+        s->ctx->shm_mount = mount_clone(AT_FDCWD, "/dev/shm", 0);
+    if (r == 0)
+        r = stage_enter(s->stage);
     if (r < 0)
-        return step_error(err, SETUP_CLONE, r, NULL);
+        return r;
     r = clone_owned(s, &args, &pid);
     stage_leave(s->stage);
     if (pid > 0) {
         s->job.pid = (pid_t)pid;
         oom_order_begin(&s->job, s->stage->oom);
     }
-    if (r < 0) {
-        (void)step_error(err, SETUP_CLONE, r, NULL);
-        if (r == -EPERM || r == -ENOSPC)
-            cupel_error_hint(
-                err,
-                "user namespaces may be off or used up: see /proc/sys/user/max_user_namespaces");
-    }
-    return r;
+    return r < 0 ? said(s, SAID_ALL, clone_error(r, err)) : 0;
 }
 
-/* A PID 1 that is gone already has said why. */
-static int id_map_error(struct start *s, int r, const char *path, struct cupel_error *err)
-{
-    struct sandbox_event e;
-
-    if (sandbox_receive(&s->job, &e) > 0 && e.kind == SANDBOX_SETUP_FAILED)
-        return cupel_error_set(err, CUPEL_ERROR_HARNESS, e.errnum, "set-up step '%s' failed%s%s",
-                               e.what, e.detail[0] != '\0' ? " on " : "", e.detail);
-    return step_error(err, SETUP_ID_MAP, r, path);
-}
-
+/* Writes the id maps, which PID 1 waits for. One that is gone already has said why. */
 static int write_id_maps(struct start *s, struct cupel_error *err)
 {
     static const char *const files[] = {"uid_map", "gid_map"};
-    char path[64];
 
     for (size_t i = 0; i < ARRAY_SIZE(files) && !weakened("user-namespace"); i++) {
+        struct sandbox_event e;
         int r;
 
-        (void)snprintf(path, sizeof(path), "/proc/%d/%s", (int)s->job.pid, files[i]);
-        r = s->stage->fault == SETUP_ID_MAP ? -EIO : file_put_at(AT_FDCWD, path, s->stage->maps[i]);
+        (void)snprintf(s->path, sizeof(s->path), "/proc/%d/%s", (int)s->job.pid, files[i]);
+        s->detail = s->path;
+        r = file_put_at(AT_FDCWD, s->path, s->stage->maps[i]);
+        if (r < 0 && sandbox_receive(&s->job, &e) > 0 && e.kind == SANDBOX_SETUP_FAILED)
+            return said(s, SAID_ALL, sandbox_setup_error(&e, err));
         if (r < 0)
-            return id_map_error(s, r, path, err);
-    }
-    if (!s->stage->privilege.host) {
-        const char *which = NULL;
-        int r = namespaces_hold(&s->job, s->request->job->network != JOBS_NETWORK_HOST, &which);
-
-        if (r < 0)
-            return step_error(err, SETUP_ID_MAP, r, which);
-    }
-    if (s->request->job->artifacts.patterns != NULL) {
-        (void)snprintf(path, sizeof(path), "/proc/%d/ns/mnt", (int)s->job.pid);
-        s->job.mount_ns = open(path, O_RDONLY | O_CLOEXEC);
-        if (s->job.mount_ns < 0)
-            return step_error(err, SETUP_ID_MAP, errno, path);
+            return r;
     }
     return 0;
 }
 
-/* Whether the n jobs on top of which this one starts had another user. */
-static bool had_other_user(const struct start *s, size_t n)
+/* What is held of the job's namespaces beyond PID 1's end. */
+static int start_id_map(struct start *s, struct cupel_error *err)
 {
-    uint32_t uid, gid;
+    int r = write_id_maps(s, err);
 
-    if (!request_user(s->request, &uid, &gid))
-        return false;
-    for (size_t i = 0; i < n; i++)
-        if (s->request->below_ids[i].known &&
-            (s->request->below_ids[i].uid != uid || s->request->below_ids[i].gid != gid))
-            return true;
-    return false;
+    if (r == 0 && !s->stage->privilege.host)
+        r = namespaces_hold(&s->job, s->request->job->network != JOBS_NETWORK_HOST, &s->detail);
+    if (r < 0 || s->request->job->artifacts.patterns == NULL)
+        return r;
+    (void)snprintf(s->path, sizeof(s->path), "/proc/%d/ns/mnt", (int)s->job.pid);
+    s->detail = s->path;
+    s->job.mount_ns = open(s->path, O_RDONLY | O_CLOEXEC);
+    return s->job.mount_ns < 0 ? -errno : 0;
 }
 
-/* What earlier jobs, or the kept one, made of an input lies on top of what the host has. */
-static void set_layers_of_inputs(struct start *s)
+static int start_network(struct start *s, struct cupel_error *err)
 {
-    for (size_t i = 0; i < s->ctx->n_inputs; i++) {
-        struct init_input *in = &s->ctx->inputs[i];
-        size_t n = input_layers(s->request->job, i);
-        char name[24];
-
-        (void)snprintf(name, sizeof(name), "u%zu", i);
-        if (in->cow && in->directory)
-            in->below = layers_below(s->ctx, s->below_inputs, n, name);
-        in->is_there = in->cow && !in->directory && (n > 0 || s->request->kept != NULL);
-        in->given = s->request->job->inputs[i].owner == JOBS_OWNER_USER && had_other_user(s, n);
-    }
+    return said(s, SAID_CAUSE,
+                network_connect(s->stage, s->request, s->ctx->resolver, &s->job, err));
 }
 
-/* The directory that an input is seen as belongs to who the host's belongs to, and may be what that
- * one may be. */
-static int own_inputs(struct start *s, struct cupel_error *err)
+/* ---- the steps in the slot, read top to bottom; PID 1's are in init.c ---- */
+
+static const struct {
+    enum setup_step step;
+    start_fn *run;
+} start_table[] = {
+    {SETUP_ID_MAP_LAYERS, start_layers}, /* the root's and the earlier jobs', in the stage */
+    {SETUP_UPPER, start_disk},           /* the disk, with the job's directories on it */
+    {SETUP_DEVICES, start_devices},      /* its /dev */
+    {SETUP_INPUTS, start_inputs},        /* opened, id-mapped or copied */
+    {SETUP_PIPES, start_pipes},          /* its streams, and the control socket */
+    {SETUP_CLONE, start_clone},          /* from here on PID 1 waits */
+    {SETUP_ID_MAP, start_id_map},        /* and what is held of its namespaces */
+    {SETUP_NETWORK, start_network},
+};
+
+static int run_steps(struct start *s, struct cupel_error *err)
 {
-    int fd = upper_fd(s->stage->upper);
+    for (size_t i = 0; i < ARRAY_SIZE(start_table); i++) {
+        enum setup_step step = start_table[i].step;
+        int r;
 
-    for (size_t i = 0; i < s->ctx->n_inputs; i++) {
-        const struct init_input *in = &s->ctx->inputs[i];
-        uint32_t base = s->stage->id_base;
-        char path[64];
-
-        if (!in->cow || !in->directory || input_layers(s->request->job, i) > 0)
-            continue;
-        (void)snprintf(path, sizeof(path), "%s/u%zu", s->job.dir, i);
-        if (fchownat(fd, path, base + in->uid, base + in->gid, AT_SYMLINK_NOFOLLOW) < 0 ||
-            fchmodat(fd, path, in->mode, 0) < 0)
-            return step_error(err, SETUP_INPUTS, errno, in->to);
-    }
-    return 0;
-}
-
-static int start_steps(struct start *s, struct cupel_error *err)
-{
-    int r = start_disk(s, err);
-
-    if (r == 0)
-        r = make_lowerdir(s, err);
-    if (r == 0) {
-        r = s->stage->fault == SETUP_DEVICES
-                ? -EIO
-                : devices_mount(s->stage->id_base, s->request->job->devices,
-                                s->stage->privilege.host, &s->ctx->dev_mount);
+        s->said = SAID_NOTHING;
+        s->detail = NULL;
+        r = start_table[i].run(s, err);
+        if (r == 0 && s->stage->fault == (int)step) {
+            r = cupel_error_set(err, CUPEL_ERROR_HARNESS, EIO, "an injected fault");
+            s->said = SAID_CAUSE;
+        }
+        if (r < 0 && s->said == SAID_NOTHING)
+            (void)steps_error(err, step, r, s->detail);
+        if (r < 0 && s->said == SAID_CAUSE)
+            steps_name(err, step);
         if (r < 0)
-            return step_error(err, SETUP_DEVICES, r, "/dev");
+            return r;
     }
-    if (r == 0)
-        r = inputs_open(s->stage, s->request, s->job.dir, s->ctx, err);
-    if (r == 0)
-        r = own_inputs(s, err);
-    if (r == 0)
-        set_layers_of_inputs(s);
-    if (r == 0)
-        r = make_pipes(s, err);
-    if (r == 0)
-        r = filter_program(s->request->filter, &s->ctx->filter);
-    if (weakened("shm") &&
-        devices_has(s->request->job->devices, JOBS_DEVICE_SHM)) /* the host's, for every job */
-        s->ctx->shm_mount = mount_clone(AT_FDCWD, "/dev/shm", 0);
-    if (r == 0)
-        r = clone_init(s, err);
-    if (r == 0)
-        r = write_id_maps(s, err);
-    if (r == 0)
-        r = network_connect(s->stage, s->request, s->ctx->resolver, &s->job, err);
-    if (r == 0)
-        sandbox_continue(&s->job); /* until now PID 1 has waited */
-    return r;
+    sandbox_continue(&s->job); /* until now PID 1 has waited */
+    return 0;
 }
 
 /* What PID 1 says of its own end is nearer to the cause than what the slot then did not find of it.
@@ -500,8 +532,7 @@ static void prefer_report(struct start *s, struct cupel_error *err)
 
     if (s->job.pid <= 0 || sandbox_receive(&s->job, &e) <= 0 || e.kind != SANDBOX_SETUP_FAILED)
         return;
-    (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, e.errnum, "set-up step '%s' failed%s%s", e.what,
-                          e.detail[0] != '\0' ? " on " : "", e.detail);
+    (void)sandbox_setup_error(&e, err);
 }
 
 int sandbox_start(struct sandbox_stage *stage, const struct sandbox_request *request,
@@ -512,11 +543,11 @@ int sandbox_start(struct sandbox_stage *stage, const struct sandbox_request *req
     struct start s = {.stage = stage, .request = request, .job = SANDBOX_JOB_INIT, .ctx = &ctx};
     int r;
 
-    init_context(&s, &ctx);
+    fill_context(&s, &ctx);
     context_env(&ctx, request->env);
     ctx.hosts = hosts;
     ctx.resolver = resolver;
-    r = start_steps(&s, err);
+    r = run_steps(&s, err);
     context_close(&ctx);
     if (r < 0) {
         struct cupel_error ignored;
@@ -533,90 +564,4 @@ int sandbox_start(struct sandbox_stage *stage, const struct sandbox_request *req
     }
     *ret_job = s.job;
     return 0;
-}
-
-/* ---- a running job ---- */
-
-void sandbox_continue(struct sandbox_job *job)
-{
-    const char order = INIT_ORDER_GO;
-
-    /* a failure means that PID 1 is gone, which its pidfd tells */
-    (void)send(job->control, &order, 1, MSG_NOSIGNAL);
-}
-
-void sandbox_terminate(struct sandbox_job *job)
-{
-    (void)syscall(SYS_pidfd_send_signal, job->pidfd, SIGTERM, NULL, 0);
-}
-
-void sandbox_kill(struct sandbox_job *job)
-{
-    (void)syscall(SYS_pidfd_send_signal, job->pidfd, SIGKILL, NULL, 0);
-}
-
-/* By its CPU clock (clock_getcpuclockid(3)), which takes one call where the files of /proc take
- * three. */
-int sandbox_init_cpu_ns(const struct sandbox_job *job, uint64_t *ret_ns)
-{
-    struct timespec t;
-    clockid_t clock;
-
-    if (job->pid <= 0 || clock_getcpuclockid(job->pid, &clock) != 0 || clock_gettime(clock, &t) < 0)
-        return -ESRCH;
-    *ret_ns = (uint64_t)t.tv_sec * NSEC_PER_SEC + (uint64_t)t.tv_nsec;
-    return 0;
-}
-
-void sandbox_reap(struct sandbox_job *job)
-{
-    if (job->pid <= 0)
-        return;
-    namespaces_release(job); /* or what is mounted there would outlive it */
-    while (waitpid(job->pid, NULL, 0) < 0 && errno == EINTR)
-        ;
-    job->pid = -1;
-    network_disconnect(job);
-}
-
-int sandbox_disk_usage(const struct sandbox_stage *stage, const struct sandbox_job *job,
-                       struct sandbox_disk *ret_disk)
-{
-    uint64_t used, inodes;
-    int r = upper_statistics(stage->upper, &used, &inodes);
-
-    if (r < 0)
-        return r;
-    ret_disk->bytes = used > job->disk_before ? used - job->disk_before : 0;
-    ret_disk->inodes = inodes > job->inodes_before ? inodes - job->inodes_before : 0;
-    ret_disk->bytes_left = upper_left(stage->upper, stage->upper->bytes, ret_disk->bytes);
-    ret_disk->inodes_left = upper_left(stage->upper, stage->upper->inodes, ret_disk->inodes);
-    ret_disk->bytes_full = upper_is_full(stage->upper, ret_disk->bytes);
-    ret_disk->inodes_full = upper_has_no_inodes(stage->upper, ret_disk->inodes);
-    return 0;
-}
-
-int sandbox_store_left(const struct sandbox_stage *stage, struct sandbox_disk *ret_left)
-{
-    return stage->upper != NULL ? upper_store_left(stage->upper, ret_left) : -ENODATA;
-}
-
-void sandbox_disk_refusals(const struct sandbox_stage *stage, const struct sandbox_job *job,
-                           uint64_t *ret_writes, uint64_t *ret_inodes)
-{
-    refusals_count(&stage->refusals, ret_writes, ret_inodes);
-    *ret_writes -= job->writes_refused_before;
-    *ret_inodes -= job->inodes_refused_before;
-}
-
-int sandbox_open_root(struct sandbox_stage *stage, const struct sandbox_job *job)
-{
-    int fd, r;
-
-    if (setns(job->mount_ns, CLONE_NEWNS) < 0)
-        return -errno;
-    fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-    r = fd < 0 ? -errno : 0;
-    stage_leave(stage);
-    return r < 0 ? r : fd;
 }

@@ -1,5 +1,6 @@
 /* steps: the set-up sequence, read top to bottom: what each step is called in the error that it
- * raises, and what else than the harness and the machine can make it fail. */
+ * raises, and what else than the harness and the machine can make it fail. What the steps do stands
+ * in the tables of start.c, init.c and command.c. */
 #include "harness/sandbox/sandbox_private.h"
 
 /* What lies in the root or in an input, be it as an earlier job left it. */
@@ -67,7 +68,30 @@ const char *sandbox_step_name(size_t i)
     return i < SETUP_STEP_COUNT ? step_table[i].name : "unknown";
 }
 
-/* These tell of the machine or of the harness, whatever the step looked at. */
+#define FAILED "set-up step '%s' failed"
+
+static int failed(struct cupel_error *err, const char *step, int errnum, const char *detail)
+{
+    return cupel_error_set(err, CUPEL_ERROR_HARNESS, errnum, FAILED "%s%s", step,
+                           detail[0] != '\0' ? " on " : "", detail);
+}
+
+int steps_error(struct cupel_error *err, enum setup_step step, int errnum, const char *detail)
+{
+    return failed(err, sandbox_step_name(step), errnum, detail != NULL ? detail : "");
+}
+
+void steps_name(struct cupel_error *err, enum setup_step step)
+{
+    cupel_error_prefix(err, FAILED, sandbox_step_name(step));
+}
+
+int sandbox_setup_error(const struct sandbox_event *event, struct cupel_error *err)
+{
+    return failed(err, event->what, event->errnum, event->detail);
+}
+
+/* Whether this error tells of the machine or of the harness, whatever the step looked at. */
 static bool is_of_machine(int errnum)
 {
     static const int machine[] = {EIO,   ENFILE, EMFILE, ENOSPC, EDQUOT, EAGAIN,    EINTR, ENOSYS,

@@ -1,0 +1,95 @@
+/* started_job: what the slot does with a job that has been started: orders and signals to PID 1,
+ * its end, and what it has used of the disk. Not responsible for what PID 1 says (listen.c), for
+ * what is kept of it (keep.c, snapshot.c), nor for taking away the rest (finish.c). */
+#include "harness/sandbox/slot/network.h"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+void sandbox_continue(struct sandbox_job *job)
+{
+    const char order = INIT_ORDER_GO;
+
+    /* a failure means that PID 1 is gone, which its pidfd tells */
+    (void)send(job->control, &order, 1, MSG_NOSIGNAL);
+}
+
+void sandbox_terminate(struct sandbox_job *job)
+{
+    (void)syscall(SYS_pidfd_send_signal, job->pidfd, SIGTERM, NULL, 0);
+}
+
+void sandbox_kill(struct sandbox_job *job)
+{
+    (void)syscall(SYS_pidfd_send_signal, job->pidfd, SIGKILL, NULL, 0);
+}
+
+/* By its CPU clock (clock_getcpuclockid(3)), which takes one call where the files of /proc take
+ * three. */
+int sandbox_init_cpu_ns(const struct sandbox_job *job, uint64_t *ret_ns)
+{
+    struct timespec t;
+    clockid_t clock;
+
+    if (job->pid <= 0 || clock_getcpuclockid(job->pid, &clock) != 0 || clock_gettime(clock, &t) < 0)
+        return -ESRCH;
+    *ret_ns = (uint64_t)t.tv_sec * NSEC_PER_SEC + (uint64_t)t.tv_nsec;
+    return 0;
+}
+
+void sandbox_reap(struct sandbox_job *job)
+{
+    if (job->pid <= 0)
+        return;
+    namespaces_release(job); /* or what is mounted there would outlive it */
+    while (waitpid(job->pid, NULL, 0) < 0 && errno == EINTR)
+        ;
+    job->pid = -1;
+    network_disconnect(job);
+}
+
+int sandbox_disk_usage(const struct sandbox_stage *stage, const struct sandbox_job *job,
+                       struct sandbox_disk *ret_disk)
+{
+    uint64_t used, inodes;
+    int r = upper_statistics(stage->upper, &used, &inodes);
+
+    if (r < 0)
+        return r;
+    ret_disk->bytes = used > job->disk_before ? used - job->disk_before : 0;
+    ret_disk->inodes = inodes > job->inodes_before ? inodes - job->inodes_before : 0;
+    ret_disk->bytes_left = upper_left(stage->upper, stage->upper->bytes, ret_disk->bytes);
+    ret_disk->inodes_left = upper_left(stage->upper, stage->upper->inodes, ret_disk->inodes);
+    ret_disk->bytes_full = upper_is_full(stage->upper, ret_disk->bytes);
+    ret_disk->inodes_full = upper_has_no_inodes(stage->upper, ret_disk->inodes);
+    return 0;
+}
+
+int sandbox_store_left(const struct sandbox_stage *stage, struct sandbox_disk *ret_left)
+{
+    return stage->upper != NULL ? upper_store_left(stage->upper, ret_left) : -ENODATA;
+}
+
+void sandbox_disk_refusals(const struct sandbox_stage *stage, const struct sandbox_job *job,
+                           uint64_t *ret_writes, uint64_t *ret_inodes)
+{
+    refusals_count(&stage->refusals, ret_writes, ret_inodes);
+    *ret_writes -= job->writes_refused_before;
+    *ret_inodes -= job->inodes_refused_before;
+}
+
+int sandbox_open_root(struct sandbox_stage *stage, const struct sandbox_job *job)
+{
+    int fd, r;
+
+    if (setns(job->mount_ns, CLONE_NEWNS) < 0)
+        return -errno;
+    fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    r = fd < 0 ? -errno : 0;
+    stage_leave(stage);
+    return r < 0 ? r : fd;
+}
