@@ -34,9 +34,13 @@ ROOMS = {
     },
     "harness/cgroup": {"public": ["cgroup.h"], "may": ["base"]},
     "harness/rights": {"public": ["rights.h"], "may": ["base", "harness/cgroup"]},
-    "harness/sandbox": {"public": ["sandbox.h"], "shared": ["sandbox_private.h"], "may": ["base", "jobs"]},
+    "harness/sandbox": {"public": ["sandbox.h"], "may": ["base", "jobs"]},
     "harness/sandbox/init": {
-        "public": ["copy_data.h", "enter_join.h", "join_namespaces.h", "mount.h", "oom_score.h"],
+        "public": [
+            "async_safe.h", "command.h", "copy_data.h", "device_table.h", "enter_join.h", "hostname.h", "init.h",
+            "init_context.h", "init_report.h", "join_namespaces.h", "landlock.h", "mount.h", "oom_score.h",
+            "overlay.h", "passwd.h", "setup_step.h",
+        ],
         "may": ["base", "jobs", "harness/sandbox"],
     },
     "harness/sandbox/slot": {"public": [], "may": ["base", "jobs", "harness/sandbox", "harness/sandbox/init"]},

@@ -4,7 +4,9 @@
  * byte each. */
 #include "fuzz.h"
 
-#include "harness/sandbox/sandbox_private.h"
+#include "harness/sandbox/init/init_report.h"
+#include "harness/sandbox/sandbox.h"
+#include "harness/sandbox/slot/listen.h"
 
 #include <fcntl.h>
 #include <sys/socket.h>

@@ -2,7 +2,9 @@
  */
 #include "fuzz.h"
 
-#include "harness/sandbox/sandbox_private.h"
+#include "harness/sandbox/init/init_context.h"
+#include "harness/sandbox/init/passwd.h"
+#include "harness/sandbox/sandbox.h"
 
 #include <fcntl.h>
 

@@ -9,7 +9,9 @@
 #include <fcntl.h>
 #include <string.h>
 
-#include "harness/sandbox/sandbox_private.h"
+#include "harness/sandbox/init/async_safe.h"
+#include "harness/sandbox/init/setup_step.h"
+#include "harness/sandbox/sandbox.h"
 
 static void test_copy(void **state)
 {

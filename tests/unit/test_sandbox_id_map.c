@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "harness/sandbox/sandbox_private.h"
+#include "harness/sandbox/sandbox.h"
 #include "harness/sandbox/slot/id_map.h"
 
 #define COUNT SANDBOX_ID_COUNT

@@ -13,6 +13,8 @@
 
 #include "harness/sandbox/slot/keep_copy.h"
 
+#include "base/base.h"
+
 struct room {
     char path[64];
     int from, to; /* directories; what is copied is from/job */

@@ -21,7 +21,10 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 
-#include "harness/sandbox/sandbox_private.h"
+#include "harness/sandbox/init/init_context.h"
+#include "harness/sandbox/init/landlock.h"
+
+#include "base/base.h"
 
 #define NO_DOMAIN 200 /* exit codes of a child that could not begin */
 #define NO_SCENE 201

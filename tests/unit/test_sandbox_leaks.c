@@ -17,7 +17,10 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-#include "harness/sandbox/sandbox_private.h"
+#include "harness/sandbox/init/init_context.h"
+#include "harness/sandbox/init/init_report.h"
+#include "harness/sandbox/init/leaks.h"
+#include "harness/sandbox/sandbox.h"
 
 struct room {
     char path[64];

@@ -11,7 +11,9 @@
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
 
-#include "harness/sandbox/sandbox_private.h"
+#include "harness/sandbox/init/init_context.h"
+#include "harness/sandbox/init/passwd.h"
+#include "harness/sandbox/sandbox.h"
 
 struct room {
     char path[64];

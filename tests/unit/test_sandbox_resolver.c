@@ -6,7 +6,9 @@
 
 #include <cmocka.h>
 
-#include "harness/sandbox/slot/network.h"
+#include "harness/sandbox/slot/resolver.h"
+
+#include "base/base.h"
 
 static void check(const char *host, const char *expected)
 {

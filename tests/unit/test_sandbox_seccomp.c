@@ -24,7 +24,8 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-#include "harness/sandbox/sandbox_private.h"
+#include "harness/sandbox/sandbox.h"
+#include "harness/sandbox/slot/seccomp.h"
 
 #define NO_FILTER 100 /* exit code of a child that could not install the program */
 

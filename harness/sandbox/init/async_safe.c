@@ -1,5 +1,7 @@
 /* async_safe: text and reading without malloc or stdio, for what runs between clone and exec. */
-#include "harness/sandbox/sandbox_private.h"
+#include "harness/sandbox/init/async_safe.h"
+
+#include "base/base.h"
 
 #include <string.h>
 #include <sys/syscall.h>

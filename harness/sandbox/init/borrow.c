@@ -3,8 +3,14 @@
  * job's own.
  *
  * Runs between clone and exec: no malloc, no stdio. */
+#include "harness/sandbox/init/borrow.h"
+#include "harness/sandbox/init/async_safe.h"
+#include "harness/sandbox/init/device_table.h"
+#include "harness/sandbox/init/init_context.h"
 #include "harness/sandbox/init/mount.h"
-#include "harness/sandbox/sandbox_private.h"
+#include "harness/sandbox/init/overlay.h"
+
+#include "base/base.h"
 
 #include <fcntl.h>
 

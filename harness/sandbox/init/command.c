@@ -1,7 +1,15 @@
 /* command: from fork to exec of one step: standard streams, resource limits, cgroup, credentials,
  * capabilities, seccomp. The order is the point: each line needs a right that a later one gives up.
  * Runs between clone and exec: no malloc, no stdio. */
-#include "harness/sandbox/sandbox_private.h"
+#include "harness/sandbox/init/command.h"
+#include "harness/sandbox/init/async_safe.h"
+#include "harness/sandbox/init/explain_exec.h"
+#include "harness/sandbox/init/init.h"
+#include "harness/sandbox/init/init_context.h"
+#include "harness/sandbox/init/init_report.h"
+#include "harness/sandbox/init/landlock.h"
+#include "harness/sandbox/init/setup_step.h"
+#include "harness/sandbox/sandbox.h"
 
 #include "base/weaken.h"
 

@@ -3,8 +3,16 @@
  *
  * Runs between clone and exec: no malloc, no stdio. */
 #include "harness/sandbox/init/enter_join.h"
+#include "harness/sandbox/init/async_safe.h"
+#include "harness/sandbox/init/home.h"
+#include "harness/sandbox/init/init.h"
+#include "harness/sandbox/init/init_context.h"
+#include "harness/sandbox/init/init_report.h"
 #include "harness/sandbox/init/join_namespaces.h"
 #include "harness/sandbox/init/oom_score.h"
+#include "harness/sandbox/init/setup_step.h"
+#include "harness/sandbox/init/terminal.h"
+#include "harness/sandbox/sandbox.h"
 
 #include "base/weaken.h"
 

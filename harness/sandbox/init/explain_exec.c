@@ -2,7 +2,11 @@
  * interpreter that is missing and not the script, the size that cannot be had. Reads the file that
  * a job named, which may be anything: it is opened without waiting, must be regular, and only its
  * beginning is looked at. Runs between clone and exec: no malloc, no stdio. */
-#include "harness/sandbox/sandbox_private.h"
+#include "harness/sandbox/init/explain_exec.h"
+#include "harness/sandbox/init/async_safe.h"
+#include "harness/sandbox/init/init_context.h"
+
+#include "base/base.h"
 
 #include <elf.h>
 #include <fcntl.h>

@@ -1,6 +1,11 @@
 /* home: who a job's commands are, what they are called, and where they are at home. Runs between
  * clone and exec: no malloc, no stdio. */
-#include "harness/sandbox/sandbox_private.h"
+#include "harness/sandbox/init/home.h"
+#include "harness/sandbox/init/async_safe.h"
+#include "harness/sandbox/init/init_context.h"
+#include "harness/sandbox/init/mounts.h"
+#include "harness/sandbox/init/passwd.h"
+#include "harness/sandbox/sandbox.h"
 
 #include <fcntl.h>
 #include <string.h>

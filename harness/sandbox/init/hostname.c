@@ -1,6 +1,10 @@
 /* hostname: what a job's machine is called, and what its /etc says of its network. Runs between
  * clone and exec: no malloc, no stdio. */
-#include "harness/sandbox/sandbox_private.h"
+#include "harness/sandbox/init/hostname.h"
+#include "harness/sandbox/init/init_context.h"
+#include "harness/sandbox/init/mounts.h"
+
+#include "base/base.h"
 
 #include <fcntl.h>
 #include <string.h>

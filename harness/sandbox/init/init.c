@@ -5,7 +5,21 @@
  * Runs in a copy of the slot's memory after clone3 without exec: no malloc, no stdio. It is not
  * dumpable, so that the job, even as root of its user namespace, can neither read nor trace it, and
  * /proc/1/exe leads nowhere (runc CVE-2019-5736). */
-#include "harness/sandbox/sandbox_private.h"
+#include "harness/sandbox/init/init.h"
+#include "harness/sandbox/init/async_safe.h"
+#include "harness/sandbox/init/borrow.h"
+#include "harness/sandbox/init/command.h"
+#include "harness/sandbox/init/explain_exec.h"
+#include "harness/sandbox/init/home.h"
+#include "harness/sandbox/init/hostname.h"
+#include "harness/sandbox/init/init_context.h"
+#include "harness/sandbox/init/init_report.h"
+#include "harness/sandbox/init/leaks.h"
+#include "harness/sandbox/init/masks.h"
+#include "harness/sandbox/init/mounts.h"
+#include "harness/sandbox/init/setup_step.h"
+#include "harness/sandbox/init/terminal.h"
+#include "harness/sandbox/sandbox.h"
 
 #include "base/weaken.h"
 

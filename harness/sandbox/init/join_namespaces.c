@@ -3,6 +3,7 @@
  *
  * Runs between clone and exec: no malloc, no stdio. */
 #include "harness/sandbox/init/join_namespaces.h"
+#include "harness/sandbox/sandbox.h"
 
 #include <sched.h>
 

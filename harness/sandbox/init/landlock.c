@@ -10,7 +10,10 @@
  * Everything else is left alone: rules on files can only allow what lies beneath a directory, not
  * take something away from it. Tracing stays possible within the command, which is one domain. Runs
  * between clone and exec. */
-#include "harness/sandbox/sandbox_private.h"
+#include "harness/sandbox/init/landlock.h"
+#include "harness/sandbox/init/init_context.h"
+
+#include "base/base.h"
 
 #include <linux/landlock.h>
 #include <sys/syscall.h>

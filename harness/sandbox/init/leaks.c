@@ -1,7 +1,11 @@
 /* leaks: what is still alive when a step's command has ended, named before it is killed: pid in the
  * job, command line, CPU time. What it reads is hostile text, and may be any amount of it: bounded
  * here, in number and in time, escaped by whoever shows it. Runs in PID 1: no malloc, no stdio. */
-#include "harness/sandbox/sandbox_private.h"
+#include "harness/sandbox/init/leaks.h"
+#include "harness/sandbox/init/async_safe.h"
+#include "harness/sandbox/init/init_context.h"
+#include "harness/sandbox/init/init_report.h"
+#include "harness/sandbox/sandbox.h"
 
 #include <dirent.h>
 #include <fcntl.h>

@@ -2,9 +2,11 @@
  * What a job may mount over these, or take off, is for the filter (seccomp.c) to refuse.
  *
  * Runs between clone and exec: no malloc, no stdio. */
+#include "harness/sandbox/init/masks.h"
+#include "harness/sandbox/init/init_context.h"
 #include "harness/sandbox/init/mount.h"
-#include "harness/sandbox/sandbox_private.h"
 
+#include "base/base.h"
 #include "base/weaken.h"
 
 #include <fcntl.h>

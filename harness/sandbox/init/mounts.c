@@ -4,10 +4,17 @@
  * before the pivot, and afterwards it is looked up fd by fd.
  *
  * Runs between clone and exec: no malloc, no stdio. */
+#include "harness/sandbox/init/mounts.h"
+#include "harness/sandbox/init/async_safe.h"
+#include "harness/sandbox/init/borrow.h"
 #include "harness/sandbox/init/copy_data.h"
+#include "harness/sandbox/init/device_table.h"
+#include "harness/sandbox/init/init_context.h"
+#include "harness/sandbox/init/masks.h"
 #include "harness/sandbox/init/mount.h"
-#include "harness/sandbox/sandbox_private.h"
+#include "harness/sandbox/init/overlay.h"
 
+#include "base/base.h"
 #include "base/weaken.h"
 
 #include <fcntl.h>

@@ -2,9 +2,10 @@
  * it goes, is told elsewhere.
  *
  * Runs between clone and exec: no malloc, no stdio. */
+#include "harness/sandbox/init/overlay.h"
 #include "harness/sandbox/init/mount.h"
-#include "harness/sandbox/sandbox_private.h"
 
+#include "base/base.h"
 #include "base/weaken.h"
 
 #include <string.h>

@@ -1,7 +1,10 @@
 /* terminal: a pseudo-terminal for a job, made in the job's own devpts, so that its name is real
  * inside and nothing of the host's or the caller's terminals is. Its master goes out to the harness
  * over the control socket. Runs between clone and exec: no malloc, no stdio. */
-#include "harness/sandbox/sandbox_private.h"
+#include "harness/sandbox/init/terminal.h"
+#include "harness/sandbox/init/init_context.h"
+#include "harness/sandbox/init/init_report.h"
+#include "harness/sandbox/sandbox.h"
 
 #include <fcntl.h>
 #include <sys/ioctl.h>

@@ -3,6 +3,10 @@
  * the job, the other a port of the bridge. Addresses go by the job's place on its bridge, so that
  * all of them are known before any job starts. The kernel removes a pair with the job's namespace,
  * and the bridge with the run's last descriptor. */
+#include "harness/sandbox/slot/bridge.h"
+#include "harness/sandbox/sandbox.h"
+#include "harness/sandbox/slot/netlink.h"
+#include "harness/sandbox/slot/netns.h"
 #include "harness/sandbox/slot/network.h"
 
 #include <arpa/inet.h>

@@ -1,8 +1,13 @@
 /* copies: inputs that lie on the job's own disk from the start: single files that the job may
  * write, and whole directories with `mode: copy`. What they take of the disk is added to it, as
  * they are when the job starts: a limit 'disk' counts what the job writes. */
+#include "harness/sandbox/slot/copies.h"
+#include "harness/sandbox/sandbox.h"
 #include "harness/sandbox/slot/hidden.h"
+#include "harness/sandbox/slot/id_map.h"
 #include "harness/sandbox/slot/keep_copy.h"
+#include "harness/sandbox/slot/stage.h"
+#include "harness/sandbox/slot/upper.h"
 
 #include "base/weaken.h"
 

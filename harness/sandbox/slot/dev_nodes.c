@@ -2,8 +2,11 @@
  * that two jobs share not even the inode of their /dev/null (a lock on it would be a channel
  * between them). A job in its user namespace cannot make nodes; where the slot cannot either, the
  * host's are lent (lend.c). */
+#include "harness/sandbox/slot/dev_nodes.h"
+#include "harness/sandbox/init/async_safe.h"
+#include "harness/sandbox/init/device_table.h"
 #include "harness/sandbox/init/mount.h"
-#include "harness/sandbox/sandbox_private.h"
+#include "harness/sandbox/sandbox.h"
 
 #include "base/weaken.h"
 
@@ -12,13 +15,6 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
-
-const struct device devices_table[DEVICES_COUNT] = {
-    {JOBS_DEVICE_NULL, "null", 1, 3},       {JOBS_DEVICE_ZERO, "zero", 1, 5},
-    {JOBS_DEVICE_FULL, "full", 1, 7},       {JOBS_DEVICE_RANDOM, "random", 1, 8},
-    {JOBS_DEVICE_URANDOM, "urandom", 1, 9}, {JOBS_DEVICE_TTY, "tty", 5, 0},
-    {JOBS_DEVICE_KVM, "kvm", 10, 232},
-};
 
 size_t sandbox_devices(uint32_t asked, struct sandbox_device list[static SANDBOX_DEVICES_MAX])
 {

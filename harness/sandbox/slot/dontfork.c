@@ -3,7 +3,9 @@
  * was a seventh of what starting a job cost. Marked MADV_DONTFORK (madvise(2)), they stay behind.
  * What runs in such a child may call libc and this program only: start it with clone or _Fork,
  * never with fork(), which would run handlers that a library registered. */
-#include "harness/sandbox/sandbox_private.h"
+#include "harness/sandbox/slot/dontfork.h"
+
+#include "base/base.h"
 
 #include <fcntl.h>
 #include <string.h>

@@ -18,7 +18,13 @@
  *
  * In the caller; the child's part is init/enter_join.c. */
 #include "harness/sandbox/init/enter_join.h"
-#include "harness/sandbox/sandbox_private.h"
+#include "harness/sandbox/init/init_context.h"
+#include "harness/sandbox/init/init_report.h"
+#include "harness/sandbox/init/landlock.h"
+#include "harness/sandbox/sandbox.h"
+#include "harness/sandbox/slot/listen.h"
+#include "harness/sandbox/slot/make_context.h"
+#include "harness/sandbox/slot/seccomp.h"
 
 #include <signal.h>
 
@@ -84,7 +90,7 @@ int sandbox_enter(const struct sandbox_entry *entry, struct sandbox_job *ret_job
     struct init_context ctx;
     int r;
 
-    context_init(&ctx, entry->job, entry->stdio, entry->rows, entry->columns);
+    context_make(&ctx, entry->job, entry->stdio, entry->rows, entry->columns);
     ctx.enter = entry->enter;
     ctx.n_enter = entry->n_enter;
     ctx.privilege =
@@ -95,9 +101,9 @@ int sandbox_enter(const struct sandbox_entry *entry, struct sandbox_job *ret_job
     ctx.gid = entry->gid;
     ctx.user = entry->user;
     context_find_arguments(&ctx.arguments, &ctx.arguments_len);
-    context_env(&ctx, entry->env);
+    context_set_env(&ctx, entry->env);
     r = start(&ctx, entry, &job, err);
-    context_close(&ctx);
+    context_free(&ctx);
     if (r < 0) {
         struct cupel_error ignored;
 

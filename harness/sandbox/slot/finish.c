@@ -1,6 +1,8 @@
 /* finish: what is left of a job in its slot goes: descriptors, and its directory on the slot's
  * disk. Its processes are gone by now, and with them its mounts. */
+#include "harness/sandbox/sandbox.h"
 #include "harness/sandbox/slot/stage.h"
+#include "harness/sandbox/slot/upper.h"
 
 #include <fcntl.h>
 #include <unistd.h>

@@ -7,6 +7,8 @@
  * Not responsible for inputs that are copied (keep_copy.c leaves it out) nor for the keys of
  * derived roots (treesum.c), which ask here for the way. */
 #include "harness/sandbox/slot/hidden.h"
+#include "harness/sandbox/sandbox.h"
+#include "harness/sandbox/slot/stage.h"
 
 #include "base/weaken.h"
 

@@ -1,7 +1,7 @@
 /* hidden: private to sandbox; a directory of the host that no job sees. */
 #pragma once
 
-#include "harness/sandbox/slot/stage.h"
+#include "harness/sandbox/sandbox.h"
 
 #include <sys/stat.h>
 

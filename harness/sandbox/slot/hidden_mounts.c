@@ -4,6 +4,8 @@
  * supervisor. */
 #include "harness/sandbox/slot/hidden.h"
 
+#include "base/base.h"
+
 #include <fcntl.h>
 #include <string.h>
 

@@ -2,8 +2,13 @@
  * read-only. Nothing can be made in those, but an overlay may have one more layer on top: a tree on
  * the job's own disk that has just what is missing, and this job sees that overlay instead of the
  * slot's. */
+#include "harness/sandbox/slot/host_placeholders.h"
 #include "harness/sandbox/init/copy_data.h"
+#include "harness/sandbox/init/init_context.h"
 #include "harness/sandbox/slot/stage.h"
+#include "harness/sandbox/slot/upper.h"
+
+#include "base/base.h"
 
 #include <fcntl.h>
 #include <limits.h>

@@ -7,8 +7,16 @@
  * copy of /etc. The job writes over it as over any root views       the directories in it that have
  * no mounts in them, each an overlay of its own, masked and read-only The same files as with root,
  * but those of the host's directories cannot be changed, not even in the job. Made once a slot. */
+#include "harness/sandbox/slot/hostroot.h"
+#include "harness/sandbox/init/init_context.h"
 #include "harness/sandbox/init/mount.h"
+#include "harness/sandbox/init/overlay.h"
 #include "harness/sandbox/slot/hidden.h"
+#include "harness/sandbox/slot/stage.h"
+#include "harness/sandbox/slot/stage_mask.h"
+#include "harness/sandbox/slot/stage_ns.h"
+
+#include "base/base.h"
 
 #include <dirent.h>
 #include <fcntl.h>

@@ -1,7 +1,6 @@
 /* id_map: see id_map.h. Not responsible for mounts. */
 #include "harness/sandbox/slot/id_map.h"
-
-#include "harness/sandbox/sandbox_private.h"
+#include "harness/sandbox/sandbox.h"
 
 #include <fcntl.h>
 #include <sched.h>

@@ -1,7 +1,17 @@
 /* inputs: a job's inputs opened by the slot: on the host's side of things, where paths are the
  * user's own. PID 1 attaches them (mounts.c). */
+#include "harness/sandbox/slot/inputs.h"
+#include "harness/sandbox/init/init_context.h"
 #include "harness/sandbox/init/mount.h"
+#include "harness/sandbox/init/setup_step.h"
+#include "harness/sandbox/sandbox.h"
+#include "harness/sandbox/slot/copies.h"
 #include "harness/sandbox/slot/hidden.h"
+#include "harness/sandbox/slot/host_placeholders.h"
+#include "harness/sandbox/slot/id_map.h"
+#include "harness/sandbox/slot/stage.h"
+#include "harness/sandbox/slot/stage_ns.h"
+#include "harness/sandbox/slot/steps.h"
 
 #include <fcntl.h>
 #include <linux/magic.h>

@@ -2,9 +2,12 @@
  * changes hands: nothing is copied, and its owners, attributes and whiteouts are what they were.
  * Without the host's rights there is no disk: what was written into a directory of the store is
  * moved, and what was written into memory is copied there. */
+#include "harness/sandbox/slot/keep.h"
 #include "harness/sandbox/init/mount.h"
+#include "harness/sandbox/sandbox.h"
 #include "harness/sandbox/slot/keep_copy.h"
 #include "harness/sandbox/slot/stage.h"
+#include "harness/sandbox/slot/stage_ns.h"
 #include "harness/sandbox/slot/upper.h"
 
 #include <fcntl.h>

@@ -5,6 +5,9 @@
 #include "harness/sandbox/slot/keep_copy.h"
 #include "harness/sandbox/init/copy_data.h"
 #include "harness/sandbox/slot/hidden.h"
+#include "harness/sandbox/slot/id_map.h"
+
+#include "base/base.h"
 
 #include <dirent.h>
 #include <fcntl.h>

@@ -1,7 +1,9 @@
 /* keep_copy: private to sandbox; a tree that a job wrote, copied as it is. */
 #pragma once
 
-#include "harness/sandbox/slot/id_map.h"
+#include "harness/sandbox/sandbox.h"
+
+struct owner_change;
 
 struct keep_copy_bounds {
     uint64_t bytes, files;

@@ -3,8 +3,13 @@
  * shows one. So the host's own are attached in the stage, once, each looked at first: a /dev that
  * somebody else made may have anything under these names (runc CVE-2025-31133, -52565). Two jobs
  * then share an inode, and a lock on it is seen by both: docs/rootless.md. */
+#include "harness/sandbox/slot/lend.h"
+#include "harness/sandbox/init/device_table.h"
 #include "harness/sandbox/init/mount.h"
 #include "harness/sandbox/slot/stage.h"
+#include "harness/sandbox/slot/stage_ns.h"
+
+#include "base/base.h"
 
 #include <fcntl.h>
 #include <string.h>

@@ -2,7 +2,12 @@
  * and is the nearest thing there is to a job: should one ever get hold of it, what it says is still
  * only taken where it makes sense, in its order, and about steps that there are. Knows the protocol
  * and nothing of what its words are good for. */
-#include "harness/sandbox/sandbox_private.h"
+#include "harness/sandbox/slot/listen.h"
+#include "harness/sandbox/init/init_report.h"
+#include "harness/sandbox/init/setup_step.h"
+#include "harness/sandbox/sandbox.h"
+#include "harness/sandbox/slot/oom_order.h"
+#include "harness/sandbox/slot/steps.h"
 #include "harness/sandbox/slot/upper.h"
 
 #include <string.h>

@@ -1,4 +1,5 @@
 /* loop: a loop device over a file, which lets go of it by itself. What lies on it is upper.c's. */
+#include "harness/sandbox/slot/loop.h"
 #include "harness/sandbox/init/mount.h"
 #include "harness/sandbox/sandbox.h"
 #include "harness/sandbox/slot/upper.h"

@@ -9,7 +9,11 @@
  * as the disk is made for that alone. Inode tables and bitmaps belong to no file: of those the loop
  * device's own cache knows, and sync_file_range(2) that waits for a byte and starts nothing reports
  * it (file_check_and_advance_wb_err() in mm/filemap.c). */
+#include "harness/sandbox/slot/losses.h"
+#include "harness/sandbox/init/overlay.h"
+#include "harness/sandbox/sandbox.h"
 #include "harness/sandbox/slot/stage.h"
+#include "harness/sandbox/slot/upper.h"
 
 #include "base/weaken.h"
 

@@ -4,8 +4,9 @@
  * the host, not in that user's namespace (cli/cli_rights.c). So their slots hold the namespaces,
  * from when PID 1 is still no more than a copy of the slot, for their user, who may look at the
  * slot. Not responsible for joining them: init/join_namespaces.c. */
+#include "harness/sandbox/slot/namespaces.h"
 #include "harness/sandbox/init/join_namespaces.h"
-#include "harness/sandbox/sandbox_private.h"
+#include "harness/sandbox/sandbox.h"
 
 #include <fcntl.h>
 #include <sched.h>

@@ -3,7 +3,12 @@
  * last id of the job's user namespace), shuts itself in (an empty root, a filter of its own), and
  * dies with the slot. What it may do is narrowed here: no port leads in, and none of the host's
  * loopback addresses can be reached, by whatever way. */
+#include "harness/sandbox/slot/nat.h"
+#include "harness/sandbox/sandbox.h"
+#include "harness/sandbox/slot/netlink.h"
 #include "harness/sandbox/slot/network.h"
+#include "harness/sandbox/slot/resolver.h"
+#include "harness/sandbox/slot/tun.h"
 
 #include "base/program.h"
 

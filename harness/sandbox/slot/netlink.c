@@ -1,7 +1,10 @@
 /* netlink: the few rtnetlink requests that networks take (rtnetlink(7)), each a message and its
  * acknowledgement, in a network namespace that the caller is not in. libmnl writes and reads the
  * messages. Runs in the slot, never between clone and exec. */
-#include "harness/sandbox/slot/network.h"
+#include "harness/sandbox/slot/netlink.h"
+#include "harness/sandbox/slot/netns.h"
+
+#include "base/base.h"
 
 #include <arpa/inet.h>
 #include <fcntl.h>

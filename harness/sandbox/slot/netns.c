@@ -2,7 +2,9 @@
  * descriptor; the caller stays where it is, since without the host's rights there is no way back:
  * the host's own namespace belongs to the host's root (setns(2)). The child is a copy without the
  * libraries (dontfork.c), so only libc is called in it. */
-#include "harness/sandbox/slot/network.h"
+#include "harness/sandbox/slot/netns.h"
+
+#include "base/base.h"
 
 #include <signal.h>
 #include <string.h>

@@ -2,6 +2,11 @@
  * needs nothing from here: its namespace is empty, and PID 1 brings lo up; one with `host` has no
  * namespace of its own. */
 #include "harness/sandbox/slot/network.h"
+#include "harness/sandbox/sandbox.h"
+#include "harness/sandbox/slot/bridge.h"
+#include "harness/sandbox/slot/nat.h"
+#include "harness/sandbox/slot/resolver.h"
+#include "harness/sandbox/slot/stage.h"
 
 #include <fcntl.h>
 

@@ -7,8 +7,9 @@
  * own while they run. Nobody goes below what a process with CAP_SYS_RESOURCE has set for them
  * (oom_score_adj_min, __set_oom_adj() in fs/proc/base.c); where cupel lacks that right, a job can
  * take back what it was given. Not responsible for whose fault it is: cgroup/around.c. */
+#include "harness/sandbox/slot/oom_order.h"
 #include "harness/sandbox/init/oom_score.h"
-#include "harness/sandbox/sandbox_private.h"
+#include "harness/sandbox/sandbox.h"
 
 #include "base/weaken.h"
 

@@ -8,6 +8,8 @@
  * root's. Where that cannot be, /etc being a link, missing, or with attributes of its own, where an
  * earlier job's files lie between, or an input in /etc, PID 1 lays all of it (hostname.c, home.c),
  * as it also does where this fails. In the slot. */
+#include "harness/sandbox/slot/own_layer.h"
+#include "harness/sandbox/sandbox.h"
 #include "harness/sandbox/slot/stage.h"
 
 #include <fcntl.h>

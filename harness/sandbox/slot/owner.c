@@ -12,6 +12,9 @@
  * What the owner may have of what resource limits count is set for the namespace at its making,
  * from the limits of the process that makes it (create_user_ns(), kernel/user_namespace.c): so the
  * sum over a job's users is bounded, not only what each of them takes. */
+#include "harness/sandbox/slot/owner.h"
+#include "harness/sandbox/init/command.h"
+#include "harness/sandbox/sandbox.h"
 #include "harness/sandbox/slot/stage.h"
 
 #include "base/weaken.h"

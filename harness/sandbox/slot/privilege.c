@@ -3,8 +3,11 @@
  * from here. The kernel asks for the rights of the host's root over: file systems on disks, loop
  * devices, id-mapped mounts of a file system that the host has mounted, and device nodes; so one
  * trial stands for them all. */
+#include "harness/sandbox/init/hostname.h"
 #include "harness/sandbox/init/mount.h"
-#include "harness/sandbox/slot/stage.h"
+#include "harness/sandbox/sandbox.h"
+#include "harness/sandbox/slot/loop.h"
+#include "harness/sandbox/slot/upper.h"
 
 #include <fcntl.h>
 #include <linux/sched.h>

@@ -18,6 +18,8 @@
 #include "harness/sandbox/slot/refusals.h"
 #include "harness/sandbox/init/mount.h"
 
+#include "base/base.h"
+
 #include <fcntl.h>
 #include <linux/perf_event.h>
 #include <sys/ioctl.h>

@@ -1,5 +1,7 @@
 /* resolver: what a job behind nat finds in /etc/resolv.conf (resolv.conf(5)). Pure text. */
-#include "harness/sandbox/slot/network.h"
+#include "harness/sandbox/slot/resolver.h"
+
+#include "base/base.h"
 
 #include <arpa/inet.h>
 #include <string.h>

@@ -1,7 +1,9 @@
 /* root_group: who an image's processes are: its `User` by the passwd and group files of its own
  * layers, as containers have it (OCI image specification, config.md, "User"). In the supervisor, as
  * root_passwd.c, whose words on hostile files hold here too. */
-#include "harness/sandbox/sandbox_private.h"
+#include "harness/sandbox/init/passwd.h"
+#include "harness/sandbox/sandbox.h"
+#include "harness/sandbox/slot/root_passwd.h"
 
 #include <string.h>
 

@@ -2,7 +2,10 @@
  * from another one must not believe what that one wrote there ("nobody:x:0:0"), and a name that the
  * root does not have is known before anything runs. In the supervisor: the file is opened beneath
  * the layers, must be regular, and is read up to a bound. */
-#include "harness/sandbox/sandbox_private.h"
+#include "harness/sandbox/slot/root_passwd.h"
+#include "harness/sandbox/init/async_safe.h"
+#include "harness/sandbox/init/passwd.h"
+#include "harness/sandbox/sandbox.h"
 
 #include <fcntl.h>
 #include <string.h>

@@ -13,7 +13,10 @@
  * architecture is killed. clone3 is answered with ENOSYS, so that libc retries with clone, whose
  * flags a filter can see (seccomp(2), and glibc's own use). The fourth is for the machine's own
  * architecture only. */
-#include "harness/sandbox/sandbox_private.h"
+#include "harness/sandbox/slot/seccomp.h"
+#include "harness/sandbox/sandbox.h"
+#include "harness/sandbox/slot/socket_filter.h"
+#include "harness/sandbox/slot/strict.h"
 
 #include <fcntl.h>
 #include <linux/seccomp.h>

@@ -6,9 +6,16 @@
  * What is in it was written by way of an overlay, which keeps its own attributes (user.overlay.*)
  * to itself: a job can neither set nor see them (ovl_own_xattr_set(), fs/overlayfs/xattrs.c), and
  * makes no device that could pass for a whiteout. */
+#include "harness/sandbox/slot/snapshot.h"
+#include "harness/sandbox/init/init_context.h"
 #include "harness/sandbox/init/mount.h"
-#include "harness/sandbox/slot/network.h"
+#include "harness/sandbox/sandbox.h"
+#include "harness/sandbox/slot/id_map.h"
+#include "harness/sandbox/slot/losses.h"
+#include "harness/sandbox/slot/netns.h"
 #include "harness/sandbox/slot/stage.h"
+#include "harness/sandbox/slot/stage_ns.h"
+#include "harness/sandbox/slot/upper.h"
 
 #include <fcntl.h>
 #include <sched.h>

@@ -1,7 +1,9 @@
 /* socket_diag: a socket through which the slot asks what the sockets of a job's network hold
  * (sock_diag(7)). It stays in the namespace that it was made in. What is asked, and what follows
  * from the answer, is the supervisor's (socket_errors.c). */
-#include "harness/sandbox/sandbox_private.h"
+#include "harness/sandbox/sandbox.h"
+#include "harness/sandbox/slot/namespaces.h"
+#include "harness/sandbox/slot/netns.h"
 #include "harness/sandbox/slot/network.h"
 
 #include <fcntl.h>

@@ -5,7 +5,9 @@
  *
  * Written by hand, since libseccomp compares an argument once a rule: "none of these" would be a
  * hundred rules. */
-#include "harness/sandbox/sandbox_private.h"
+#include "harness/sandbox/slot/socket_filter.h"
+
+#include "base/base.h"
 
 #include <linux/filter.h>
 #include <linux/netlink.h>

@@ -10,8 +10,23 @@
  * all (own_layer.c) /hide/N      what hides the out directory in input N (hidden.c) /in/N where PID
  * 1 attaches the host paths of its inputs /empty /newroot
  */
+#include "harness/sandbox/slot/stage.h"
+#include "harness/sandbox/init/landlock.h"
 #include "harness/sandbox/init/mount.h"
+#include "harness/sandbox/sandbox.h"
+#include "harness/sandbox/slot/dontfork.h"
 #include "harness/sandbox/slot/hidden.h"
+#include "harness/sandbox/slot/hostroot.h"
+#include "harness/sandbox/slot/id_map.h"
+#include "harness/sandbox/slot/lend.h"
+#include "harness/sandbox/slot/losses.h"
+#include "harness/sandbox/slot/make_context.h"
+#include "harness/sandbox/slot/own_layer.h"
+#include "harness/sandbox/slot/refusals.h"
+#include "harness/sandbox/slot/stage_mask.h"
+#include "harness/sandbox/slot/stage_ns.h"
+#include "harness/sandbox/slot/steps.h"
+#include "harness/sandbox/slot/upper.h"
 
 #include "base/weaken.h"
 

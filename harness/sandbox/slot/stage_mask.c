@@ -4,8 +4,9 @@
  * tmpfs. That tmpfs may have no user.* attributes (before Linux 6.6), which opaque directories
  * need; two layers say the same without: the directories in `top`, whiteouts of the same names in
  * `mid`, which end the merge. */
+#include "harness/sandbox/slot/stage_mask.h"
 #include "harness/sandbox/init/mount.h"
-#include "harness/sandbox/slot/stage.h"
+#include "harness/sandbox/sandbox.h"
 
 #include <dirent.h>
 #include <fcntl.h>

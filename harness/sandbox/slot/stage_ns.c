@@ -1,9 +1,12 @@
 /* stage_ns: what everybody needs who changes the stage or clones from it: getting in and out of its
  * mount namespace, and mounts that may be attached there. What the stage has where is stage.c's and
  * theirs: hostroot.c, lend.c, keep.c, snapshot.c. */
+#include "harness/sandbox/slot/stage_ns.h"
 #include "harness/sandbox/init/mount.h"
+#include "harness/sandbox/slot/id_map.h"
 #include "harness/sandbox/slot/stage.h"
 
+#include "base/base.h"
 #include "base/weaken.h"
 
 #include <fcntl.h>

@@ -1,7 +1,31 @@
 /* start: the slot's half of a job: prepare, clone, write the id maps, listen to PID 1, tear down.
  */
+#include "harness/sandbox/init/device_table.h"
+#include "harness/sandbox/init/init.h"
+#include "harness/sandbox/init/init_context.h"
 #include "harness/sandbox/init/mount.h"
+#include "harness/sandbox/init/setup_step.h"
+#include "harness/sandbox/sandbox.h"
+#include "harness/sandbox/slot/copies.h"
+#include "harness/sandbox/slot/dev_nodes.h"
+#include "harness/sandbox/slot/hostroot.h"
+#include "harness/sandbox/slot/id_map.h"
+#include "harness/sandbox/slot/inputs.h"
+#include "harness/sandbox/slot/keep.h"
+#include "harness/sandbox/slot/listen.h"
+#include "harness/sandbox/slot/make_context.h"
+#include "harness/sandbox/slot/namespaces.h"
 #include "harness/sandbox/slot/network.h"
+#include "harness/sandbox/slot/oom_order.h"
+#include "harness/sandbox/slot/own_layer.h"
+#include "harness/sandbox/slot/owner.h"
+#include "harness/sandbox/slot/refusals.h"
+#include "harness/sandbox/slot/seccomp.h"
+#include "harness/sandbox/slot/snapshot.h"
+#include "harness/sandbox/slot/stage.h"
+#include "harness/sandbox/slot/stage_ns.h"
+#include "harness/sandbox/slot/steps.h"
+#include "harness/sandbox/slot/upper.h"
 
 #include "base/weaken.h"
 
@@ -357,7 +381,7 @@ static int start_pipes(struct start *s, struct cupel_error *err)
 
 static void fill_context(struct start *s, struct init_context *ctx)
 {
-    context_init(ctx, s->request->job, s->request->stdio, s->request->rows, s->request->columns);
+    context_make(ctx, s->request->job, s->request->stdio, s->request->rows, s->request->columns);
     ctx->enter = s->request->enter;
     ctx->n_enter = s->request->n_enter;
     ctx->arguments = s->stage->arguments;
@@ -544,11 +568,11 @@ int sandbox_start(struct sandbox_stage *stage, const struct sandbox_request *req
     int r;
 
     fill_context(&s, &ctx);
-    context_env(&ctx, request->env);
+    context_set_env(&ctx, request->env);
     ctx.hosts = hosts;
     ctx.resolver = resolver;
     r = run_steps(&s, err);
-    context_close(&ctx);
+    context_free(&ctx);
     if (r < 0) {
         struct cupel_error ignored;
 

@@ -1,7 +1,14 @@
 /* started_job: what the slot does with a job that has been started: orders and signals to PID 1,
  * its end, and what it has used of the disk. Not responsible for what PID 1 says (listen.c), for
  * what is kept of it (keep.c, snapshot.c), nor for taking away the rest (finish.c). */
+#include "harness/sandbox/init/init_report.h"
+#include "harness/sandbox/sandbox.h"
+#include "harness/sandbox/slot/namespaces.h"
 #include "harness/sandbox/slot/network.h"
+#include "harness/sandbox/slot/refusals.h"
+#include "harness/sandbox/slot/stage.h"
+#include "harness/sandbox/slot/stage_ns.h"
+#include "harness/sandbox/slot/upper.h"
 
 #include <fcntl.h>
 #include <sched.h>

@@ -1,7 +1,9 @@
 /* steps: the set-up sequence, read top to bottom: what each step is called in the error that it
  * raises, and what else than the harness and the machine can make it fail. What the steps do stands
  * in the tables of start.c, init.c and command.c. */
-#include "harness/sandbox/sandbox_private.h"
+#include "harness/sandbox/slot/steps.h"
+#include "harness/sandbox/init/setup_step.h"
+#include "harness/sandbox/sandbox.h"
 
 /* What lies in the root or in an input, be it as an earlier job left it. */
 #define FILES (SANDBOX_BY_ROOT | SANDBOX_BY_JOBS)

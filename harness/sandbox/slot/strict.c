@@ -4,7 +4,9 @@
  * older kernel, so that libraries fall back to what is. Not allowed, though harmless to others:
  * reading other processes' memory, filters and sandboxes of one's own, asynchronous I/O, changing
  * the root directory, and all that the default filter refuses. */
-#include "harness/sandbox/sandbox_private.h"
+#include "harness/sandbox/slot/strict.h"
+
+#include "base/base.h"
 
 /* clang-format off */
 const char *const strict_calls[] = {

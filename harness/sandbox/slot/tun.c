@@ -2,8 +2,9 @@
  * that only root may open (0600, as the kernel makes it; it is udev that makes it 0666) is of no
  * use to it: root gives it a node of its own, in a mount namespace that nobody else sees. Whether
  * that, or the host's own node, works is tried by that id, before anything runs. */
+#include "harness/sandbox/slot/tun.h"
 #include "harness/sandbox/init/mount.h"
-#include "harness/sandbox/slot/network.h"
+#include "harness/sandbox/sandbox.h"
 
 #include <fcntl.h>
 #include <grp.h>

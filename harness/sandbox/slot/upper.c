@@ -9,7 +9,10 @@
  * again by files of ours. */
 #include "harness/sandbox/slot/upper.h"
 #include "harness/sandbox/init/mount.h"
+#include "harness/sandbox/slot/loop.h"
+#include "harness/sandbox/slot/losses.h"
 
+#include "base/base.h"
 #include "base/program.h"
 
 #include <fcntl.h>

@@ -58,25 +58,10 @@ int upper_sync(const struct upper *u);
 /* disk: gives it a name, complete as it is, and lets nothing more be written to it: to be closed
  * with discard. */
 int upper_keep(struct upper *u, int dirfd, const char *name);
-/* loop.c: an image attached to a free loop device, whose name `path` gets; there may be no such
- * file. */
-int loop_attach(int image, bool read_only, int *ret_loop, char *path, size_t path_size);
-/* Why that failed, and what to do: returns errnum. */
-int loop_explain(int errnum, const char *path, struct cupel_error *err);
-/* Whether there are loop devices at all. */
-int loop_check(struct cupel_error *err);
 /* The file system in an image as a detached mount, or a negative errno and *err. `ret_loop`: NULL,
  * or gets the loop device. */
 enum upper_use { UPPER_READ_ONLY, UPPER_SPARSE, UPPER_RESERVED };
 int upper_mount_image(int image, enum upper_use use, int *ret_loop, struct cupel_error *err);
-/* losses.c: makes the directories for that, once; begins to watch an upper file system that is
- * attached at `at`, from within the stage; and -errno as soon as something that was written to it
- * has been lost. */
-int losses_make_room(int dirfd);
-int losses_watch(struct upper *u, const char *at);
-int losses_find(const struct upper *u);
-/* Says so: returns errnum. */
-int losses_explain(int store_dirfd, int errnum, struct cupel_error *err);
 /* discard: with whatever is on it; otherwise it is expected to be empty, and what is not so is
  * said. */
 void upper_close(struct upper *u, bool discard);

@@ -1,7 +1,9 @@
 /* upper_user: what jobs write into where there are no disks to be had: a tmpfs, or a directory of
  * the store; see upper.h. */
 #include "harness/sandbox/init/mount.h"
-#include "harness/sandbox/sandbox_private.h"
+#include "harness/sandbox/init/overlay.h"
+#include "harness/sandbox/sandbox.h"
+#include "harness/sandbox/slot/losses.h"
 #include "harness/sandbox/slot/upper.h"
 
 #include <fcntl.h>

@@ -1,14 +1,16 @@
-/* init_context: what PID 1 (or who enters a job) finds in its memory, as far as it is not about
+/* make_context: what PID 1 (or who enters a job) finds in its memory, as far as it is not about
  * mounts: its streams, the control socket, its environment. The slot's side. */
+#include "harness/sandbox/slot/make_context.h"
 #include "harness/sandbox/init/copy_data.h"
-#include "harness/sandbox/sandbox_private.h"
+#include "harness/sandbox/init/init_context.h"
+#include "harness/sandbox/sandbox.h"
 
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 
-void context_init(struct init_context *ctx, const struct jobs_job *job, enum sandbox_stdio stdio,
+void context_make(struct init_context *ctx, const struct jobs_job *job, enum sandbox_stdio stdio,
                   unsigned short rows, unsigned short columns)
 {
     *ctx = (struct init_context){
@@ -39,7 +41,7 @@ void context_init(struct init_context *ctx, const struct jobs_job *job, enum san
         ctx->input_mount[i] = -EBADF;
 }
 
-void context_close(struct init_context *ctx)
+void context_free(struct init_context *ctx)
 {
     int *const fds[] = {&ctx->control,  &ctx->dev_mount, &ctx->shm_mount,
                         &ctx->stdin_fd, &ctx->stdout_fd, &ctx->stderr_fd};
@@ -137,7 +139,7 @@ static bool env_has(const char *const *env, const char *name_and_equals)
 }
 
 /* Entries of which the job has none of its own are written by PID 1, which alone knows the user. */
-void context_env(struct init_context *ctx, const char *const *env)
+void context_set_env(struct init_context *ctx, const char *const *env)
 {
     const struct {
         const char *name_and_equals;

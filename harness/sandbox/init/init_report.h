@@ -1,0 +1,27 @@
+/* init_report: private to sandbox; what goes over the control socket between PID 1 and the slot:
+ * SOCK_SEQPACKET, one struct a packet. */
+#pragma once
+
+#include "harness/sandbox/sandbox.h"
+
+struct init_report {
+    uint32_t kind; /* enum sandbox_event_kind */
+    uint32_t step; /* the job's step, or the enum setup_step that failed */
+    int32_t status;
+    int32_t errnum;
+    uint64_t at_ns;
+    /* in use on the upper file system when the first step starts */
+    uint64_t disk_bytes, disk_inodes;
+    uint32_t uid, gid;   /* of the command that starts, in the job */
+    uint32_t cut;        /* of SANDBOX_LEFT_RUNNING: not all could be looked at */
+    uint64_t unmappable; /* of SANDBOX_STEP_ENDED, see explain_exec.c */
+    char detail[SANDBOX_DETAIL_SIZE];
+};
+#define INIT_ORDER_GO                                                                              \
+    'g' /* id maps are written; the disk is trimmed; later: start the next step                    \
+         */
+#define INIT_ENTERED                                                                               \
+    1001u /* the same, of enter.c: the descriptor is the session's first process                   \
+           */
+#define INIT_WANTS_TRIM                                                                            \
+    1000u /* a kind between init and slot: now the disk may get its size, then GO */

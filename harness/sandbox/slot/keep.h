@@ -1,0 +1,9 @@
+/* keep: private to sandbox; what a kept job wrote, in the stage. */
+#pragma once
+
+#include "harness/sandbox/sandbox.h"
+
+/* Makes /kept of the stage the disk of a kept job, read-only and id-mapped into this stage's range.
+ * Once a stage. */
+int stage_attach_kept(struct sandbox_stage *s, const struct sandbox_kept *kept,
+                      struct cupel_error *err);

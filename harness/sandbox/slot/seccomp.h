@@ -1,0 +1,8 @@
+/* seccomp: private to sandbox; a compiled filter as the kernel takes it. */
+#pragma once
+
+#include "harness/sandbox/sandbox.h"
+
+#include <linux/filter.h>
+
+int filter_program(const struct sandbox_filter *filter, struct sock_fprog *ret);
