@@ -70,9 +70,9 @@ int sandbox_input_check(const struct sandbox_privilege *p, const char *path, uin
  * none. */
 int sandbox_hidden_find(int fd, struct sandbox_hidden **ret_hidden, struct cupel_error *err);
 void sandbox_hidden_free(struct sandbox_hidden *hidden);
-/* Its path below this directory, in which jobs then see nothing of that name; NULL: it is not in
- * there, or is the directory itself: whoever names it, or something in it, as an input is shown
- * that. */
+/* Returns its path below this directory, in which jobs then see nothing of that name. NULL: it is
+ * not in there, or is the directory itself: a job that names it, or something in it, as an input is
+ * shown that. */
 const char *sandbox_hidden_below(const struct sandbox_hidden *hidden, const struct stat *directory);
 
 /* ---- seccomp program, compiled once for all jobs that ask for the same ---- */
@@ -130,8 +130,8 @@ struct sandbox_stage_config {
 };
 int sandbox_stage_open(const struct sandbox_stage_config *config, struct sandbox_stage **ret_stage,
                        struct cupel_error *err);
-/* From now on, what takes long in starting a job is given up, with -ECANCELED, when `fd` can be
- * read. Borrowed. */
+/* Gives up, from now on, what takes long in starting a job, with -ECANCELED, when `fd` can be read.
+ * Borrowed. */
 void sandbox_stage_cancel_by(struct sandbox_stage *stage, int fd);
 void sandbox_stage_close(struct sandbox_stage *stage);
 

@@ -49,7 +49,7 @@ int setup_borrow(struct init_context *ctx)
     return borrow_views(ctx);
 }
 
-/* Before anything else is attached: a view may hold what others are attached to. */
+/* Attaches the views before anything else: a view may hold what others are attached to. */
 int setup_views(struct init_context *ctx)
 {
     for (size_t i = 0; ctx->views != NULL && i < ctx->views->n; i++) {

@@ -146,7 +146,7 @@ static int command_resource_limits(struct command *c)
     return 0;
 }
 
-/* From here on everything is on the job's account. */
+/* Enters the payload's control groups: from here on everything is on the job's account. */
 static int command_payload(struct command *c)
 {
     for (size_t i = 0; i < c->ctx->n_enter; i++)
@@ -155,7 +155,8 @@ static int command_payload(struct command *c)
     return 0;
 }
 
-/* Its root is then the payload itself: /proc/self/cgroup says "/" and nothing of the host. */
+/* Makes the payload the root of the cgroup namespace: /proc/self/cgroup says "/" and nothing of the
+ * host. */
 static int command_cgroup_namespace(struct command *c)
 {
     (void)c;
@@ -299,9 +300,8 @@ static int command_no_new_privs(struct command *c)
     return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? -errno : 0;
 }
 
-/* As the user itself, so that a directory that the user may not enter is refused now. The kernel
- * prefixes
- * "(unreachable)" to a working directory outside the root. */
+/* Enters the working directory as the user itself, so that one that the user may not enter is
+ * refused now. The kernel prefixes "(unreachable)" to a working directory outside of the root. */
 static int command_chdir(struct command *c)
 {
     char cwd[4096];
@@ -426,7 +426,8 @@ static void announce(struct command *c, unsigned index)
         _exit(125); /* PID 1 is gone, or was about to be */
 }
 
-/* Its own session and process group, no signal blocked; the handlers were reset by PID 1. */
+/* Gives the command its own session and process group, with no signal blocked; the handlers were
+ * reset by PID 1. */
 static void fresh_session(void)
 {
     sigset_t none;

@@ -152,8 +152,8 @@ static void explain_head(int fd, int errnum, char *to, size_t size)
         safe_copy(to, "it is neither a program nor a script that begins with #!", size);
 }
 
-/* Of the file itself; false: it can be executed as far as can be seen, and so something that it
- * needs cannot. */
+/* Explains what is wrong with the file itself. Returns false where it can be executed as far as can
+ * be seen, and so something that it needs cannot. */
 static bool explain_refusal(const char *path, char *to, size_t size)
 {
     struct statvfs fs;
@@ -207,8 +207,8 @@ static const char *path_of(char *const *env)
     return "";
 }
 
-/* As the command looked it up, within the job's root; what a step has changed there since only
- * makes the words less good. */
+/* Opens the program as the command looked it up, within the job's root; what a step has changed
+ * there since only makes the words less good. */
 static int open_program(const struct init_context *ctx, const char *name)
 {
     char file[4096];
@@ -235,7 +235,8 @@ static int open_program(const struct init_context *ctx, const char *name)
     return -ENOENT;
 }
 
-/* From the first to the last byte of what has to be in memory before its first instruction. */
+/* Returns the bytes from the first to the last one of what has to be in memory before its first
+ * instruction. */
 static uint64_t span_of(int fd)
 {
     uint64_t from = UINT64_MAX, to = 0;

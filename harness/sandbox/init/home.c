@@ -11,7 +11,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* Who enters a job, or what it left, is who its own commands were, whatever the file says. */
+/* Finds who the commands are. Who enters a job, or what it left, is who its own commands were,
+ * whatever the file says. */
 static int find_user(struct init_context *ctx, char *home, size_t home_size, char *name,
                      size_t name_size)
 {
@@ -74,8 +75,8 @@ static bool is_in_the_way(int r)
            r == -EROFS || r == -ENOENT || r == -ENAMETOOLONG;
 }
 
-/* As the working directory is: made when missing, and then its user's. Of who enters a job it is as
- * the job has left it. */
+/* Makes the home where it is missing, as the working directory is; then it is its user's. For who
+ * enters a job it is as the job has left it. */
 int setup_home(struct init_context *ctx)
 {
     const char *home = ctx->home_entry + sizeof("HOME=") - 1;

@@ -136,7 +136,7 @@ int identity_become_root(const struct init_context *ctx)
     return 0;
 }
 
-/* Once the maps are there. */
+/* Becomes root of the namespace once the id maps are there. */
 static int setup_identity(struct init_context *ctx)
 {
     char byte;
@@ -333,7 +333,8 @@ static bool read_report(int fd, struct init_report *ret)
     return true;
 }
 
-/* Without a word: it was killed, and where is in the memory that it shared. */
+/* Reports a command that has said nothing: it was killed, and where is in the memory that it
+ * shared. */
 _Noreturn static void died_early(struct init_context *ctx, pid_t pid)
 {
     struct init_report report = {.kind = SANDBOX_SETUP_FAILED, .step = SETUP_EXEC, .errnum = EPIPE};

@@ -3,9 +3,10 @@
  * (Documentation/userspace-api/landlock.rst):
  *
  *   ABI 2 (5.19)  changing mounts in any way, which a domain with any rule on files may not; making
- * block devices ABI 5 (6.10)  ioctls on devices other than those of the job's own /dev ABI 6 (6.12)
- * abstract sockets and signals out of the command: to PID 1 and, with `network: host`, to the
- * host's sockets
+ *                 block devices
+ *   ABI 5 (6.10)  ioctls on devices other than those of the job's own /dev
+ *   ABI 6 (6.12)  abstract sockets and signals out of the command: to PID 1 and, with
+ *                 `network: host`, to the host's sockets
  *
  * Everything else is left alone: rules on files can only allow what lies beneath a directory, not
  * take something away from it. Tracing stays possible within the command, which is one domain. Runs

@@ -265,8 +265,8 @@ static void look_in_time(const struct init_context *ctx, unsigned step, struct f
         await(pid);
 }
 
-/* Somebody was there, and who that is could not be found out: it counts as one, or that would be
- * the way not to be found. */
+/* Counts as one whatever was alive and could not be named, or that would be the way not to be
+ * found. */
 static int nobody_named(unsigned step, struct init_report *ret)
 {
     *ret = (struct init_report){.kind = SANDBOX_LEFT_RUNNING, .step = step, .errnum = 1, .cut = 1};

@@ -35,8 +35,8 @@ static void member_address(size_t member, struct in_addr *ret4, struct in6_addr 
 
 /* ---- the bridge ---- */
 
-/* With a pair of interfaces for a trial: a kernel that has no such thing is to be found out before
- * any job runs. */
+/* Makes the bridge, and tries a pair of interfaces: a kernel that has no such thing is to be found
+ * out before any job runs. */
 static int make_bridge(int ns)
 {
     struct netlink_pair pair = {

@@ -31,7 +31,8 @@ size_t sandbox_devices(uint32_t asked, struct sandbox_device list[static SANDBOX
 
 /* ---- what a job asks for beyond the usual ---- */
 
-/* As a job of an ordinary user would: with none of the groups that the user is in. */
+/* Opens the device as a job of an ordinary user would: with none of the groups that the user is in.
+ */
 static int try_open(const struct device *d, const struct sandbox_privilege *privilege)
 {
     char path[32];

@@ -35,7 +35,7 @@ static int step_error(struct cupel_error *err, const struct init_report *report)
         sandbox_step_name(report->step), report->detail[0] != '\0' ? " on " : "", report->detail);
 }
 
-/* Until the session's first process is there. */
+/* Waits until the session's first process is there. */
 static int await_entry(struct sandbox_job *job, struct cupel_error *err)
 {
     for (;;) {

@@ -10,9 +10,10 @@
 /* Emptying a directory of very many files takes longer than making a new file system. */
 #define MANY_INODES 5000
 
-/* Of most jobs there are only the two directories that they had, and what overlayfs makes in a work
- * directory that it never syncs: where nothing else is, all of it goes by its names. No job has a
- * way to these, so that nothing there leads elsewhere. What is left goes by looking at everything.
+/* Removes the job's directory. Of most jobs there are only the two directories that they had, and
+ * what overlayfs makes in a work directory that it never syncs: where nothing else is, all of it
+ * goes by its names. No job has a way to these, so that nothing there leads elsewhere. What is left
+ * goes by looking at everything.
  */
 static int remove_job_dir(const struct upper *u, const char *dir)
 {

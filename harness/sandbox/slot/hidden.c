@@ -137,7 +137,8 @@ const char *sandbox_hidden_below(const struct sandbox_hidden *hidden, const stru
 
 /* ---- the layer ---- */
 
-/* Who may do what beyond owner and group. The layer is made without one where it cannot be had. */
+/* Copies who may do what beyond owner and group. The layer is made without a list where that cannot
+ * be had. */
 static void copy_access_lists(int to, int from)
 {
     static const char *const lists[] = {"system.posix_acl_access", "system.posix_acl_default"};
@@ -153,8 +154,9 @@ static void copy_access_lists(int to, int from)
     }
 }
 
-/* Of a merged directory overlayfs shows what the topmost layer has. An owner that we cannot give is
- * that of another user, in a run of an ordinary user's: there it becomes the job's root. */
+/* Makes the directory look like the one below it: of a merged directory overlayfs shows what the
+ * topmost layer has. An owner that we cannot give is that of another user, in a run of an ordinary
+ * user's: there it becomes the job's root. */
 static int be_like(int dir, int host)
 {
     struct stat st;

@@ -62,7 +62,7 @@ static int view_of(const struct host_views *views, const char *path, const char 
     return -1;
 }
 
-/* Once a view: its tree, and the overlay's layers with that on top. */
+/* Opens the tree of a view, and once a view lists the overlay's layers with that on top. */
 static int open_tree_of(struct placer *p, size_t view)
 {
     cleanup_free char *name = xasprintf("%s/v%zu", p->job_dir, view);

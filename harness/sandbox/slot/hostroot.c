@@ -2,11 +2,16 @@
  * overlay over "/" then: what was mounted below "/" before our user namespace may not be taken off,
  * so the kernel clones no "/" without it (has_locked_children(), fs/namespace.c), which overlayfs
  * would have to; and the files belong to ids that we do not have, so overlayfs could copy none of
- * them up (-EOVERFLOW, ovl_copy_up_one()). So a job gets a base      what lies directly in "/", in
- * /var and in directories that have mounts in them: links, small files, empty directories; and a
- * copy of /etc. The job writes over it as over any root views       the directories in it that have
- * no mounts in them, each an overlay of its own, masked and read-only The same files as with root,
- * but those of the host's directories cannot be changed, not even in the job. Made once a slot. */
+ * them up (-EOVERFLOW, ovl_copy_up_one()). So a job gets
+ *
+ *   a base      what lies directly in "/", in /var and in directories that have mounts in them:
+ *               links, small files, empty directories; and a copy of /etc. The job writes over
+ *               it as over any root
+ *   views       the directories in it that have no mounts in them, each an overlay of its own,
+ *               masked and read-only
+ *
+ * The same files as with root, but those of the host's directories cannot be changed, not even in
+ * the job. Made once a slot. */
 #include "harness/sandbox/slot/hostroot.h"
 #include "harness/sandbox/init/init_context.h"
 #include "harness/sandbox/init/mount.h"

@@ -63,7 +63,8 @@ static int copy_attributes(const struct copying *c, int from, int to)
     return 0;
 }
 
-/* As a mount with the same change has it, but that nobody's files are root's: see id_map.h. */
+/* Returns the owner that a mount with the same change would show, except that files of unmapped
+ * owners become root's: see id_map.h. */
 static uint32_t owner(const struct copying *c, uint32_t id, const struct id_change *change)
 {
     const struct keep_copy_bounds *b = c->bounds;

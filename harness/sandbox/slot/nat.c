@@ -71,8 +71,10 @@ static const char *const arguments[] = {
     "--address", "fd63:7570:656c:2::100", "--gateway", "fd63:7570:656c:2::2",
     "--mac-addr", "02:63:75:70:65:6d",
     "--no-dhcp", "--no-dhcpv6", "--no-ra",
-    /* nothing in (-t, -u), nothing past the tap device to the host's loopback (-T, -U, and the gateway's address) */
-    "--tcp-ports", "none", "--udp-ports", "none", "--tcp-ns", "none", "--udp-ns", "none", "--no-map-gw",
+    /* nothing in (-t, -u), nothing past the tap device to the host's loopback (-T, -U, and the
+       gateway's address) */
+    "--tcp-ports", "none", "--udp-ports", "none", "--tcp-ns", "none", "--udp-ns", "none",
+    "--no-map-gw",
     /* clang-format on */
 };
 /* Where the job asks there. Not elsewhere: every answer of the host's first resolver seems to come
@@ -147,7 +149,7 @@ static void child_rights(const struct child *c)
             child_fail("cannot keep capabilities");
 }
 
-/* While it has the rights of the host's root. */
+/* Makes the tun device while the child has the rights of the host's root. */
 static void child_device(const struct child *c)
 {
     int r = c->order->with->own_tun ? tun_make_own() : 0;
@@ -189,7 +191,7 @@ static int open_said(void)
     return steal_fd(&fd);
 }
 
-/* Its last line, but for complaints that there is no system log. */
+/* Returns the last line of what pasta said, except for complaints that there is no system log. */
 static void last_line(int said, char *ret, size_t size)
 {
     char text[SAID_SIZE + 1], *save = NULL;

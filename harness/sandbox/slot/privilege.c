@@ -57,7 +57,7 @@ void sandbox_privilege_find(struct sandbox_privilege *ret)
 
 /* ---- what a job needs and a container may refuse ---- */
 
-/* As PID 1 of a job would, in its own namespaces. */
+/* Mounts proc as PID 1 of a job would, in its own namespaces. */
 static int mount_proc(void)
 {
     cleanup_close int mount = mount_make("proc", NULL, 0, 0);

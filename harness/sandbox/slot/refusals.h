@@ -15,6 +15,6 @@ struct refusals {
 /* Counts from now on what the disk that `disk_fd` is on refuses to those that the caller forks,
  * where that can be had. */
 void refusals_watch(struct refusals *r, int disk_fd);
-/* So far: writes and new files; 0 where nobody counts. */
+/* Tells how many writes and new files were refused so far; 0 where nothing counts them. */
 void refusals_count(const struct refusals *r, uint64_t *ret_writes, uint64_t *ret_inodes);
 void refusals_close(struct refusals *r);

@@ -160,9 +160,9 @@ static int add_keys(scmp_filter_ctx ctx, const struct jobs_seccomp *what)
     return r;
 }
 
-/* With `strict`, programs of a job's own are not for the kernel to compile: their machine code is
- * on nobody's account, and what the kernel has for all of it (net.core.bpf_jit_limit) is what the
- * filters of other jobs are installed with. */
+/* Refuses, with `strict`, programs of a job's own, which the kernel would compile: their machine
+ * code is on nobody's account, and what the kernel has for all of it (net.core.bpf_jit_limit) is
+ * what the filters of other jobs are installed with. */
 static int add_programs(scmp_filter_ctx ctx, const struct jobs_seccomp *what)
 {
     static const unsigned options[] = {SO_ATTACH_FILTER, SO_ATTACH_BPF, SO_ATTACH_REUSEPORT_CBPF,

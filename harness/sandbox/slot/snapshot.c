@@ -147,8 +147,8 @@ int sandbox_snapshot(struct sandbox_stage *s, struct sandbox_job *job, size_t nu
 
 /* ---- using one ---- */
 
-/* Its owners are those of the slot that made it: the directory's own tells which. They become
- * id_base.., but for the change. */
+/* Maps the owners, which are those of the slot that made the snapshot: the directory's own tells
+ * which. They become id_base.., except for the change. */
 static int map_owners(bool host, int mount, uint32_t id_base, const struct owner_change *change)
 {
     struct mount_attr attr = {.attr_set = MOUNT_ATTR_IDMAP};

@@ -23,8 +23,8 @@ static int open_there(const void *data, unsigned *ret_unused)
     return s < 0 ? -errno : s;
 }
 
-/* Without the host's rights, PID 1 lets nobody see its namespaces any more: those are what was held
- * before. */
+/* Opens it in the job's network. Without the host's rights, PID 1 lets no process see its
+ * namespaces any more: those are what was held before. */
 int sandbox_socket_diag_open(const struct sandbox_job *job, int *ret_fd)
 {
     cleanup_close int opened = -EBADF;

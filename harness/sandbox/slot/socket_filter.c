@@ -154,8 +154,8 @@ static void add_rules(struct part *p)
     }
 }
 
-/* As by a kernel without it. PAM, and so su and runuser, take EAFNOSUPPORT for one without audit,
- * and no other answer. */
+/* Answers the rest as a kernel without it does. PAM, and so su and runuser, take EAFNOSUPPORT for
+ * one without audit, and no other answer. */
 static void add_answers(struct part *p)
 {
     ADD(p, LOAD(LOW(0)), IF(BPF_JEQ, AF_INET, 2, 0), IF(BPF_JEQ, AF_INET6, 1, 0),

@@ -1,14 +1,19 @@
-/* stage: the minimal mount namespace a slot keeps. Its tree:
+/* stage: the minimal mount namespace that a slot keeps. Getting in and out of it is stage_ns.c's.
+ * Its tree:
  *
  *   /            tmpfs, read-only in effect for jobs (owned by the host's root)
  *   /proc /sys   of the host: the kernel lets a user namespace mount its own only where a fully
- * visible one is in sight (mount_too_revealing(), fs/namespace.c) /lower/R/K   layer K of root R,
- * id-mapped and read-only /upper       the size-limited file system of upper.c /kept        what a
- * kept job wrote, read-only, for a session over it /s/N         what an earlier job of the run
- * left, read-only, for a job that starts from it (snapshot.c) /dev         the host's devices,
- * where the slot cannot make any /own/R       what a job has of its own in root R, /etc/hosts above
- * all (own_layer.c) /hide/N      what hides the out directory in input N (hidden.c) /in/N where PID
- * 1 attaches the host paths of its inputs /empty /newroot
+ *                visible one is in sight (mount_too_revealing(), fs/namespace.c)
+ *   /lower/R/K   layer K of root R, id-mapped and read-only
+ *   /upper       the size-limited file system of upper.c
+ *   /kept        what a kept job wrote, read-only, for a session over it
+ *   /s/N         what an earlier job of the run left, read-only, for a job that starts from it
+ *                (snapshot.c)
+ *   /dev         the host's devices, where the slot cannot make any
+ *   /own/R       what a job has of its own in root R, /etc/hosts above all (own_layer.c)
+ *   /hide/N      what hides the out directory in input N (hidden.c)
+ *   /in/N        where PID 1 attaches the host paths of its inputs
+ *   /empty /newroot
  */
 #include "harness/sandbox/slot/stage.h"
 #include "harness/sandbox/init/landlock.h"

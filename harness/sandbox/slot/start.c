@@ -413,7 +413,7 @@ static uint64_t clone_flags(const struct jobs_job *job)
     return job->network == JOBS_NETWORK_HOST ? flags : flags | CLONE_NEWNET;
 }
 
-/* As the owner of the namespaces, until it is there. */
+/* Clones PID 1 as the owner of the namespaces, which the slot is until it is there. */
 static int clone_owned(struct start *s, struct clone_args *args, long *ret_pid)
 {
     struct owner owner;

@@ -35,7 +35,7 @@ void sandbox_kill(struct sandbox_job *job)
     (void)syscall(SYS_pidfd_send_signal, job->pidfd, SIGKILL, NULL, 0);
 }
 
-/* By its CPU clock (clock_getcpuclockid(3)), which takes one call where the files of /proc take
+/* Reads its CPU clock (clock_getcpuclockid(3)), which takes one call where the files of /proc take
  * three. */
 int sandbox_init_cpu_ns(const struct sandbox_job *job, uint64_t *ret_ns)
 {

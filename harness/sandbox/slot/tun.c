@@ -51,8 +51,8 @@ int tun_make_own(void)
     return mount_attach(mount_fd, TUN_DIRECTORY);
 }
 
-/* As the last id of a job: in a user namespace of ours that is the same here; with one id it is our
- * own. */
+/* Takes the last id of a job: in a user namespace of ours that is the same here; with one id it is
+ * our own. */
 static int take_id(const struct sandbox_privilege *p)
 {
     uint32_t id = p->host ? STRANGER : SANDBOX_ID_COUNT - 1;

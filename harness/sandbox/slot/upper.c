@@ -219,8 +219,8 @@ static int check_floor(int store_dirfd, struct cupel_error *err)
     return -ENOSPC;
 }
 
-/* Not every file system can set space aside (NFS, ZFS): there it is as with a disk that has no
- * limit of its own. */
+/* Sets the disk's space aside. Not every file system can (NFS, ZFS): there it is as with a disk
+ * that has no limit of its own. */
 static int set_aside(struct upper *u, int store_dirfd, uint64_t total, bool reserve,
                      struct cupel_error *err)
 {

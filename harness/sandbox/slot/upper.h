@@ -1,8 +1,11 @@
 /* upper: private to sandbox; the file system that a slot's jobs write into. Three kinds:
+ *
  *   disk       ext4 of exactly the size and inode count asked for, on a loop device: takes the
- * rights of the host's root memory     a tmpfs of exactly that size: without those rights, for a
- * job that asks for a limit. What is in it counts as the job's memory directory  one in the store,
- * bounded by nothing but the disk: without those rights, for a job that asks for none */
+ *              rights of the host's root
+ *   memory     a tmpfs of exactly that size: without those rights, for a job that asks for a limit.
+ *              What is in it counts as the job's memory
+ *   directory  one in the store, bounded by nothing but the disk: without those rights, for a job
+ *              that asks for none */
 #pragma once
 
 #include "harness/sandbox/sandbox.h"
@@ -72,14 +75,14 @@ bool upper_holds(const struct upper *u, enum upper_kind kind, uint64_t bytes, ui
                  uint64_t shares);
 /* -ENODATA for a directory: nobody counts that. */
 int upper_statistics(const struct upper *u, uint64_t *ret_used, uint64_t *ret_inodes);
-/* As sandbox_store_left. */
+/* Does what sandbox_store_left tells. */
 int upper_store_left(const struct upper *u, struct sandbox_disk *ret);
 /* Waits a little for the last job's files to go; false when more than so much of them stays. */
 bool upper_is_empty(const struct upper *u, uint64_t slack_bytes, uint64_t slack_inodes);
 /* Whether so much of it, by one job, means that there is no more; where nobody counts what was
  * refused, that writes were. */
 bool upper_is_full(const struct upper *u, uint64_t bytes);
-/* Of a limit, when so much is used; UINT64_MAX where refusals are counted and nobody has to look.
- */
+/* Returns what is left of a limit when so much is used; UINT64_MAX where refusals are counted and
+ * there is no need to look. */
 uint64_t upper_left(const struct upper *u, uint64_t limit, uint64_t used);
 bool upper_has_no_inodes(const struct upper *u, uint64_t inodes);
