@@ -26,7 +26,7 @@
 #define THREADS_MAX 256 /* of a process whose first thread has ended */
 
 /* As getdents64(2) has it. */
-struct entry {
+struct leaks_entry {
     uint64_t ino;
     int64_t off;
     uint16_t reclen;
@@ -157,7 +157,7 @@ static bool has_living_thread(int proc, const char *pid, struct init_report *r)
     dir = openat(proc, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     while (dir >= 0 && (n = syscall(SYS_getdents64, dir, buf, sizeof(buf))) > 0)
         for (long at = 0; at < n;) {
-            const struct entry *e = (const struct entry *)(const void *)(buf + at);
+            const struct leaks_entry *e = (const struct leaks_entry *)(const void *)(buf + at);
 
             safe_copy(path, pid, sizeof(path));
             safe_append(path, "/task/", sizeof(path));
@@ -219,7 +219,7 @@ static void look(const struct init_context *ctx, unsigned step, struct findings 
 
     while (dir >= 0 && (n = syscall(SYS_getdents64, dir, buf, sizeof(buf))) > 0)
         for (long at = 0; at < n;) {
-            const struct entry *e = (const struct entry *)(const void *)(buf + at);
+            const struct leaks_entry *e = (const struct leaks_entry *)(const void *)(buf + at);
 
             look_at(ctx, e->name, step, f);
             if (atomic_load(&f->count) == LOOK_MAX)

@@ -47,19 +47,19 @@ static bool split_line(char *line, char *fields[static 7])
     return false;
 }
 
-struct wanted {
+struct passwd_wanted {
     const char *name; /* or NULL: by uid */
     uint32_t uid;
 };
 
-struct entry {
+struct passwd_entry {
     const char *name;
     const char *home;
     uint32_t uid;
     uint32_t gid;
 };
 
-static bool find_entry(char *text, const struct wanted *wanted, struct entry *ret)
+static bool find_entry(char *text, const struct passwd_wanted *wanted, struct passwd_entry *ret)
 {
     char *save = NULL;
 
@@ -67,7 +67,7 @@ static bool find_entry(char *text, const struct wanted *wanted, struct entry *re
          line = strtok_r(NULL, "\n", &save)) {
         char *fields[7];
         const char *uid, *gid;
-        struct entry e;
+        struct passwd_entry e;
 
         if (!split_line(line, fields))
             continue;
@@ -142,8 +142,8 @@ static bool is_numeric(const char *spec)
 int passwd_find(char *text, const char *spec, uint32_t *ret_uid, uint32_t *ret_gid, char *home,
                 size_t home_size, char *name, size_t name_size)
 {
-    struct wanted wanted = {.name = spec};
-    struct entry e = {0};
+    struct passwd_wanted wanted = {.name = spec};
+    struct passwd_entry e = {0};
     uint32_t gid = 0;
     bool has_gid = false, found;
     const char *p = spec;

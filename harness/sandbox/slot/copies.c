@@ -134,7 +134,7 @@ uint64_t copies_shares(const struct jobs_job *job, bool exact, const struct sand
     return (shares + step - 1) / step * step;
 }
 
-struct stop {
+struct copies_stop {
     int cancel;
     uint64_t until;
     bool late;
@@ -142,7 +142,7 @@ struct stop {
 
 static bool is_to_stop(void *data)
 {
-    struct stop *stop = data;
+    struct copies_stop *stop = data;
     struct pollfd p = {.fd = stop->cancel, .events = POLLIN};
 
     stop->late = weakened("copying-time") || clock_monotonic_ns() >= stop->until;
@@ -152,7 +152,7 @@ static bool is_to_stop(void *data)
 int copies_make(struct sandbox_stage *s, int dir, const struct owner_change *change,
                 const char *job_dir, size_t input, uint64_t until)
 {
-    struct stop stop = {.cancel = s->cancel, .until = until};
+    struct copies_stop stop = {.cancel = s->cancel, .until = until};
     const struct keep_copy_bounds bounds = {.bytes = UINT64_MAX, /* the disk has one */
                                             .files = UINT64_MAX,
                                             .ids = s->privilege.ids,

@@ -16,19 +16,20 @@
 #include <string.h>
 #include <sys/xattr.h>
 
-struct place {
+struct hidden_place {
     dev_t dev;
     ino_t ino;
 };
 
 struct sandbox_hidden {
-    char *path;           /* as the kernel tells it: without links */
-    struct place *places; /* of itself, of the directory that it is in, and so on up to "/" */
+    char *path; /* as the kernel tells it: without links */
+    struct hidden_place
+        *places; /* of itself, of the directory that it is in, and so on up to "/" */
     size_t n;
     struct sandbox_hidden *next; /* another way to it, where it is mounted twice; or NULL */
 };
 
-static bool is_at(const struct place *p, const struct stat *st)
+static bool is_at(const struct hidden_place *p, const struct stat *st)
 {
     return p->dev == st->st_dev && p->ino == st->st_ino;
 }
@@ -62,7 +63,7 @@ static int walk_up(struct sandbox_hidden *h, int fd)
         if (h->n > 0 && is_at(&h->places[h->n - 1], &st))
             return 0; /* "/" is its own parent */
         h->places = xrealloc(h->places, (h->n + 1) * sizeof(*h->places));
-        h->places[h->n++] = (struct place){st.st_dev, st.st_ino};
+        h->places[h->n++] = (struct hidden_place){st.st_dev, st.st_ino};
         above = openat(at, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
         if (above < 0)
             return errno == EACCES ? 0 : -errno;

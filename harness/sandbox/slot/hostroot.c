@@ -35,7 +35,7 @@
     (1 << 20) /* of a file that is copied into the base: an /etc/hosts, not a /swapfile */
 
 /* What is being made. Paths are relative to "/" on the host, in the mask and in the base alike. */
-struct maker {
+struct hostroot_maker {
     int top, mid, base;
     struct host_views *views;
     int mounts[HOST_VIEWS_MAX]; /* the views' directories of the host */
@@ -53,21 +53,21 @@ static bool is_whiteout(int dir, const char *path)
            st.st_rdev == 0;
 }
 
-static enum shown shown(const struct maker *m, const char *path)
+static enum shown shown(const struct hostroot_maker *m, const char *path)
 {
     return is_whiteout(m->top, path) ? HIDDEN : is_whiteout(m->mid, path) ? EMPTIED : SHOWN;
 }
 
 /* ---- the base ---- */
 
-static int make_directory(const struct maker *m, const char *path, mode_t mode)
+static int make_directory(const struct hostroot_maker *m, const char *path, mode_t mode)
 {
     if (mkdirat(m->base, path, 0700) < 0 && errno != EEXIST)
         return -errno;
     return fchmodat(m->base, path, mode & 07777, 0) < 0 ? -errno : 0;
 }
 
-static int copy_link(const struct maker *m, int dir, const char *name, const char *path)
+static int copy_link(const struct hostroot_maker *m, int dir, const char *name, const char *path)
 {
     char target[4096];
     ssize_t n = readlinkat(dir, name, target, sizeof(target) - 1);
@@ -79,7 +79,7 @@ static int copy_link(const struct maker *m, int dir, const char *name, const cha
 }
 
 /* A file that we may not read is one that the job may not read either. */
-static int copy_file(const struct maker *m, int dir, const char *name, const char *path)
+static int copy_file(const struct hostroot_maker *m, int dir, const char *name, const char *path)
 {
     cleanup_close int from = openat(dir, name,
                                     O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC),
@@ -99,7 +99,7 @@ static int copy_file(const struct maker *m, int dir, const char *name, const cha
     return n < 0 || fchmod(to, st.st_mode & 0777) < 0 ? -errno : 0;
 }
 
-static int copy_entries(struct maker *m, int dir, const char *path, unsigned depth);
+static int copy_entries(struct hostroot_maker *m, int dir, const char *path, unsigned depth);
 
 /* What jobs change even on a host's root: users, names, configuration. */
 static bool is_copied(const char *path)
@@ -113,7 +113,7 @@ static bool is_made_anew(const char *path)
 }
 
 /* -EINVAL: it has mounts in it, and is made anew with what is in it. */
-static int add_view(struct maker *m, int dir, const char *name, const char *path)
+static int add_view(struct hostroot_maker *m, int dir, const char *name, const char *path)
 {
     struct mount_attr attr = {.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV,
                               .propagation = MS_PRIVATE};
@@ -134,8 +134,8 @@ static int add_view(struct maker *m, int dir, const char *name, const char *path
     return 0;
 }
 
-static int copy_directory(struct maker *m, int dir, const char *name, const char *path, mode_t mode,
-                          unsigned depth)
+static int copy_directory(struct hostroot_maker *m, int dir, const char *name, const char *path,
+                          mode_t mode, unsigned depth)
 {
     int r = make_directory(m, path, mode);
 
@@ -149,7 +149,8 @@ static int copy_directory(struct maker *m, int dir, const char *name, const char
     return r == -EACCES || r == -EPERM ? 0 : r; /* left empty: it is closed to us */
 }
 
-static int copy_entry(struct maker *m, int dir, const char *name, const char *path, unsigned depth)
+static int copy_entry(struct hostroot_maker *m, int dir, const char *name, const char *path,
+                      unsigned depth)
 {
     struct stat st;
 
@@ -163,7 +164,7 @@ static int copy_entry(struct maker *m, int dir, const char *name, const char *pa
 }
 
 /* What the mask empties, whether the host has it or not. */
-static int copy_emptied(struct maker *m, const char *path)
+static int copy_emptied(struct hostroot_maker *m, const char *path)
 {
     int fd = openat(m->mid, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     DIR *list = fd < 0 ? NULL : fdopendir(fd);
@@ -187,7 +188,7 @@ static int copy_emptied(struct maker *m, const char *path)
     return r;
 }
 
-static int copy_entries(struct maker *m, int dir, const char *path, unsigned depth)
+static int copy_entries(struct hostroot_maker *m, int dir, const char *path, unsigned depth)
 {
     int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *list = fd < 0 ? NULL : fdopendir(fd);
@@ -248,7 +249,7 @@ static int mount_view(size_t root, const char *path, const char *lower, char **r
     return 0;
 }
 
-static int attach_view(const struct maker *m, size_t i)
+static int attach_view(const struct hostroot_maker *m, size_t i)
 {
     cleanup_free char *lower = xasprintf("/lower/%zu/h/%zu", m->views->root, i);
     cleanup_free char *place = xasprintf("/lower/%zu/v/%zu", m->views->root, i);
@@ -260,7 +261,7 @@ static int attach_view(const struct maker *m, size_t i)
     return r == 0 ? attach_anew(mount, place) : r;
 }
 
-static int attach_all(struct sandbox_stage *s, const struct maker *m, int mask)
+static int attach_all(struct sandbox_stage *s, const struct hostroot_maker *m, int mask)
 {
     cleanup_free char *place = xasprintf("/lower/%zu/0", m->views->root);
     cleanup_free char *lowers = xasprintf("lower/%zu/h", m->views->root);
@@ -295,7 +296,7 @@ int hostroot_attach(struct sandbox_stage *s, size_t index, int mask_layer, int h
                     struct cupel_error *err)
 {
     cleanup_close int mask = -EBADF, top = -EBADF, mid = -EBADF, base = -EBADF, dir = -EBADF;
-    struct maker m = {.views = new_views(s, index)};
+    struct hostroot_maker m = {.views = new_views(s, index)};
     int r = mask_mount(mask_layer, 0, &mask);
 
     if (r == 0)

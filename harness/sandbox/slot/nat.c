@@ -85,7 +85,7 @@ static const char *const forwarding[] = {"--dns-forward", NAT_RESOLVER};
 
 /* ---- between fork and exec: no malloc, no stdio ---- */
 
-struct child {
+struct nat_child {
     const struct nat_order *order;
     const char *arguments[ARGUMENTS_MAX];
     pid_t slot;
@@ -103,7 +103,7 @@ _Noreturn static void child_fail(const char *what)
     _exit(126);
 }
 
-static void child_streams(const struct child *c)
+static void child_streams(const struct nat_child *c)
 {
     if (dup2(c->order->net_ns, STDIN_FILENO) < 0 || dup2(c->ready, STDOUT_FILENO) < 0 ||
         dup2(c->said, STDERR_FILENO) < 0)
@@ -124,7 +124,7 @@ static void child_signals(void)
 /* Enters the job's user namespace, which gives every right over it and none over the host; keeps
  * the two that pasta needs. With a map of one id it is that one. Rights pass through exec only as
  * ambient ones, since it is not root there. */
-static void child_rights(const struct child *c)
+static void child_rights(const struct nat_child *c)
 {
     static const unsigned kept[] = {CAP_SYS_ADMIN, CAP_NET_ADMIN};
     struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
@@ -150,7 +150,7 @@ static void child_rights(const struct child *c)
 }
 
 /* Makes the tun device while the child has the rights of the host's root. */
-static void child_device(const struct child *c)
+static void child_device(const struct nat_child *c)
 {
     int r = c->order->with->own_tun ? tun_make_own() : 0;
 
@@ -159,7 +159,7 @@ static void child_device(const struct child *c)
         child_fail("cannot give it a tun device of its own");
 }
 
-_Noreturn static void child_main(const struct child *c)
+_Noreturn static void child_main(const struct nat_child *c)
 {
     static const char *const environment[] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C",
                                               NULL};
@@ -312,7 +312,7 @@ static int set_routes(int net_ns, struct cupel_error *err)
     return r;
 }
 
-static void set_arguments(struct child *c)
+static void set_arguments(struct nat_child *c)
 {
     memcpy(c->arguments, arguments, sizeof(arguments));
     if (c->order->forwards_names)
@@ -322,7 +322,7 @@ static void set_arguments(struct child *c)
 int nat_start(const struct nat_order *order, pid_t *ret_pid, struct cupel_error *err)
 {
     cleanup_close int ready = -EBADF, ready_end = -EBADF, said = open_said();
-    struct child child = {.order = order, .slot = getpid(), .said = said};
+    struct nat_child child = {.order = order, .slot = getpid(), .said = said};
     int ends[2], r;
     pid_t pid;
 

@@ -21,7 +21,7 @@
 
 /* ---- sockets ---- */
 
-struct place {
+struct netlink_place {
     int net_ns;
     const char *interface;
 };
@@ -29,7 +29,7 @@ struct place {
 /* A socket stays in the namespace that it was made in. */
 static int open_there(const void *data, unsigned *ret_index)
 {
-    const struct place *place = data;
+    const struct netlink_place *place = data;
     struct sockaddr_nl any = {.nl_family = AF_NETLINK};
     int s;
 
@@ -46,7 +46,7 @@ static int open_there(const void *data, unsigned *ret_index)
 
 int netlink_open(int net_ns, const char *interface, struct mnl_socket **ret, unsigned *ret_index)
 {
-    const struct place place = {net_ns, interface};
+    const struct netlink_place place = {net_ns, interface};
     struct mnl_socket *s;
     unsigned index;
     int fd, r = netns_fetch(open_there, &place, &fd, &index);

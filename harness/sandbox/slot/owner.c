@@ -48,7 +48,7 @@ static int get_capabilities(struct owner *o)
     return syscall(SYS_capget, &header, o->capabilities) < 0 ? -errno : 0;
 }
 
-static int set_capabilities(const struct owner *o)
+static int put_capabilities(const struct owner *o)
 {
     struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
 
@@ -118,7 +118,7 @@ int owner_become(const struct sandbox_stage *s, struct owner *ret)
     /* Effective capabilities go with root's id. Kernels that let only the privileged make user
        namespaces ask for them (kernel.unprivileged_userns_clone of Debian, AppArmor's restriction).
      */
-    r = set_capabilities(&o);
+    r = put_capabilities(&o);
     return r < 0 ? r : restore_process(&o);
 }
 
@@ -130,7 +130,7 @@ int owner_leave(const struct owner *o)
         return 0;
     if (syscall(SYS_setresuid, -1, 0, -1) < 0)
         return -errno;
-    r = set_capabilities(o);
+    r = put_capabilities(o);
     for (size_t i = 0; i < OWNER_LIMITS; i++)
         if (setrlimit(counted[i].resource, &o->limits[i]) < 0)
             r = -errno;

@@ -19,13 +19,13 @@ static int64_t number(const char *text)
     return n < SANDBOX_ID_COUNT ? (int64_t)n : -1;
 }
 
-struct group {
+struct root_group {
     char *name, *members;
     int64_t gid;
 };
 
 /* "name:password:gid:member,member". Cuts the line up. */
-static bool parse_group(char *line, struct group *ret)
+static bool parse_group(char *line, struct root_group *ret)
 {
     char *rest = line, *name = strsep(&rest, ":"), *gid;
 
@@ -33,7 +33,7 @@ static bool parse_group(char *line, struct group *ret)
     gid = strsep(&rest, ":");
     if (gid == NULL)
         return false;
-    *ret = (struct group){.name = name, .gid = number(gid), .members = rest};
+    *ret = (struct root_group){.name = name, .gid = number(gid), .members = rest};
     return ret->gid >= 0;
 }
 
@@ -52,7 +52,7 @@ static bool walk_groups(char *text, const char *name, struct sandbox_user *u)
 
     for (char *line = strtok_r(text, "\n", &save); line != NULL;
          line = strtok_r(NULL, "\n", &save)) {
-        struct group g;
+        struct root_group g;
 
         if (!parse_group(line, &g))
             continue;

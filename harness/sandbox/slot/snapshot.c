@@ -243,14 +243,14 @@ char *layers_below(const struct init_context *ctx, const size_t *below, size_t n
 
 /* ---- reading one ---- */
 
-struct wanted {
+struct snapshot_wanted {
     int ns;
     const char *name;
 };
 
 static int clone_elsewhere(const void *data, unsigned *ret_number)
 {
-    const struct wanted *w = data;
+    const struct snapshot_wanted *w = data;
 
     *ret_number = 0;
     return setns(w->ns, CLONE_NEWNS) < 0 ? -errno : clone_mount(w->name);
@@ -261,7 +261,7 @@ int sandbox_snapshot_open(int ns, size_t number, const struct sandbox_privilege 
 {
     cleanup_close int mount = -EBADF;
     char name[NAME_SIZE];
-    struct wanted wanted = {.ns = ns, .name = name};
+    struct snapshot_wanted wanted = {.ns = ns, .name = name};
     unsigned ignored;
     int fd = -EBADF, r;
 

@@ -66,21 +66,21 @@ static const struct {
 
 /* The calls that make sockets, by architecture. socketcall has its arguments in memory, where no
  * filter sees them. */
-struct entry {
+struct socket_entry {
     uint32_t architecture, socket, socketpair, socketcall;
 };
 
-static size_t find_entries(struct entry ret[static 2])
+static size_t find_entries(struct socket_entry ret[static 2])
 {
-    ret[0] = (struct entry){seccomp_arch_native(), SYS_socket, SYS_socketpair, NO_CALL};
+    ret[0] = (struct socket_entry){seccomp_arch_native(), SYS_socket, SYS_socketpair, NO_CALL};
 #ifdef SYS_socketcall
     ret[0].socketcall = SYS_socketcall;
 #endif
-    ret[1] = (struct entry){SCMP_ARCH_X86, 359, 360, 102};
+    ret[1] = (struct socket_entry){SCMP_ARCH_X86, 359, 360, 102};
     return seccomp_arch_native() == SCMP_ARCH_X86_64 ? 2 : 1;
 }
 
-struct part {
+struct filter_part {
     struct sock_filter *code;
     size_t n;
 };
@@ -96,7 +96,7 @@ struct part {
 
 /* `left`: how many entries follow; behind the last of them stand two answers, and then the rules.
  */
-static void add_entry(struct part *p, const struct entry *e, size_t left)
+static void add_entry(struct filter_part *p, const struct socket_entry *e, size_t left)
 {
     uint8_t end = (uint8_t)(left * ENTRY_SIZE);
 
@@ -120,7 +120,7 @@ static size_t group_size(size_t first)
 }
 
 /* Behind the last one stands what comes next. */
-static void add_protocols(struct part *p, size_t first, size_t n)
+static void add_protocols(struct filter_part *p, size_t first, size_t n)
 {
     ADD(p, LOAD(LOW(2)));
     for (size_t i = first; i < first + n; i++) {
@@ -134,7 +134,7 @@ static void add_protocols(struct part *p, size_t first, size_t n)
     }
 }
 
-static void add_rules(struct part *p)
+static void add_rules(struct filter_part *p)
 {
     for (size_t i = 0, n; i < ARRAY_SIZE(allowed); i += n) {
         size_t family, type = 0;
@@ -156,7 +156,7 @@ static void add_rules(struct part *p)
 
 /* Answers the rest as a kernel without it does. PAM, and so su and runuser, take EAFNOSUPPORT for
  * one without audit, and no other answer. */
-static void add_answers(struct part *p)
+static void add_answers(struct filter_part *p)
 {
     ADD(p, LOAD(LOW(0)), IF(BPF_JEQ, AF_INET, 2, 0), IF(BPF_JEQ, AF_INET6, 1, 0),
         FAIL(EAFNOSUPPORT), LOAD(LOW(1)), BPF_STMT(BPF_ALU | BPF_AND | BPF_K, SOCK_TYPE_MASK),
@@ -168,8 +168,8 @@ static void add_answers(struct part *p)
 size_t socket_filter(const struct jobs_seccomp *what,
                      struct sock_filter to[static SOCKET_FILTER_MAX])
 {
-    struct part part = {.code = to};
-    struct entry entries[2];
+    struct filter_part part = {.code = to};
+    struct socket_entry entries[2];
     size_t n = find_entries(entries);
 
     for (size_t i = 0; i < n; i++) {
