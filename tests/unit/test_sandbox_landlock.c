@@ -79,13 +79,13 @@ static int in_domain(const struct scene *s, int (*body)(const struct scene *s))
 
     assert_true(pid >= 0);
     if (pid == 0) {
-        struct init_context ctx = {.landlock_abi = landlock_abi(),
+        struct init_context ctx = {.given.landlock_abi = landlock_abi(),
                                    .root = open(s->dir, O_PATH | O_CLOEXEC)};
 
         if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
             chdir(s->dir) < 0)
             _exit(NO_SCENE);
-        ctx.dev_mount = open("dev", O_PATH | O_CLOEXEC);
+        ctx.given.dev_mount = open("dev", O_PATH | O_CLOEXEC);
         if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || landlock_restrict(&ctx) < 0)
             _exit(NO_DOMAIN);
         _exit(body(s));
@@ -250,7 +250,7 @@ static void test_tracing(void **state)
 
 static void test_nothing_without_landlock(void **state)
 {
-    const struct init_context ctx = {.landlock_abi = 0};
+    const struct init_context ctx = {.given.landlock_abi = 0};
 
     (void)state;
     assert_int_equal(landlock_restrict(&ctx), 0);

@@ -16,15 +16,15 @@
 
 static int borrow_views(struct init_context *ctx)
 {
-    for (size_t i = 0; ctx->views != NULL && i < ctx->views->n; i++) {
+    for (size_t i = 0; ctx->given.views != NULL && i < ctx->given.views->n; i++) {
         char path[64] = "/lower/";
 
-        safe_append_number(path, ctx->views->root, sizeof(path));
+        safe_append_number(path, ctx->given.views->root, sizeof(path));
         safe_append(path, "/v/", sizeof(path));
         safe_append_number(path, i, sizeof(path));
-        ctx->detail = ctx->views->path[i];
-        if (ctx->view_lowers[i] != NULL)
-            ctx->lent_views[i] = overlay_make_readonly(ctx->view_lowers[i]);
+        ctx->detail = ctx->given.views->path[i];
+        if (ctx->given.view_lowers[i] != NULL)
+            ctx->lent_views[i] = overlay_make_readonly(ctx->given.view_lowers[i]);
         else
             ctx->lent_views[i] = mount_clone(AT_FDCWD, path, 0);
         if (ctx->lent_views[i] < 0)
@@ -35,10 +35,10 @@ static int borrow_views(struct init_context *ctx)
 
 int setup_borrow(struct init_context *ctx)
 {
-    for (size_t i = 0; !ctx->privilege.host && i < DEVICES_COUNT; i++) {
+    for (size_t i = 0; !ctx->given.privilege.host && i < DEVICES_COUNT; i++) {
         char path[32] = "/dev/";
 
-        if (!devices_has(ctx->job->devices, devices_table[i].id))
+        if (!devices_has(ctx->given.job->devices, devices_table[i].id))
             continue;
         safe_append(path, devices_table[i].name, sizeof(path));
         ctx->detail = devices_table[i].name;
@@ -52,13 +52,13 @@ int setup_borrow(struct init_context *ctx)
 /* Attaches the views before anything else: a view may hold what others are attached to. */
 int setup_views(struct init_context *ctx)
 {
-    for (size_t i = 0; ctx->views != NULL && i < ctx->views->n; i++) {
+    for (size_t i = 0; ctx->given.views != NULL && i < ctx->given.views->n; i++) {
         cleanup_close int at = -EBADF;
         int r;
 
-        ctx->detail = ctx->views->path[i];
-        at =
-            file_open_beneath(ctx->root, ctx->views->path[i], O_PATH | O_DIRECTORY | O_NOFOLLOW, 0);
+        ctx->detail = ctx->given.views->path[i];
+        at = file_open_beneath(ctx->root, ctx->given.views->path[i],
+                               O_PATH | O_DIRECTORY | O_NOFOLLOW, 0);
         if (at < 0)
             return at;
         r = mount_attach_to(ctx->lent_views[i], at);
@@ -71,13 +71,13 @@ int setup_views(struct init_context *ctx)
 
 int borrow_attach_devices(struct init_context *ctx)
 {
-    for (size_t i = 0; !ctx->privilege.host && i < DEVICES_COUNT; i++) {
+    for (size_t i = 0; !ctx->given.privilege.host && i < DEVICES_COUNT; i++) {
         int r;
 
-        if (!devices_has(ctx->job->devices, devices_table[i].id))
+        if (!devices_has(ctx->given.job->devices, devices_table[i].id))
             continue;
         ctx->detail = devices_table[i].name;
-        r = mount_attach_at(ctx->lent_devices[i], ctx->dev_mount, devices_table[i].name);
+        r = mount_attach_at(ctx->lent_devices[i], ctx->given.dev_mount, devices_table[i].name);
         if (r < 0)
             return r;
         (void)close(ctx->lent_devices[i]);

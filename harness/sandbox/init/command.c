@@ -50,7 +50,7 @@ static int command_controlling_terminal(struct command *c)
  * the next one lose output. */
 static int fresh_flags(const struct init_context *ctx)
 {
-    const int fds[] = {ctx->stdin_fd, ctx->stdout_fd, ctx->stderr_fd};
+    const int fds[] = {ctx->given.stdin_fd, ctx->given.stdout_fd, ctx->given.stderr_fd};
 
     for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
         if (fds[i] >= 0 && fcntl(fds[i], F_SETFL, 0) < 0)
@@ -61,7 +61,7 @@ static int fresh_flags(const struct init_context *ctx)
 static int command_stdio(struct command *c)
 {
     struct init_context *ctx = c->ctx;
-    int in = ctx->stdin_fd;
+    int in = ctx->given.stdin_fd;
 
     if (ctx->terminal >= 0)
         return dup2(ctx->terminal, 0) < 0 || dup2(ctx->terminal, 1) < 0 ||
@@ -71,17 +71,18 @@ static int command_stdio(struct command *c)
 
     if (in < 0)
         in = weakened("step-stdin")
-                 ? openat(ctx->dev_mount, "null", O_RDONLY | O_NOFOLLOW | O_CLOEXEC)
+                 ? openat(ctx->given.dev_mount, "null", O_RDONLY | O_NOFOLLOW | O_CLOEXEC)
                  : ctx->null_fd;
     if (in < 0)
         return -errno;
     if (c->index > 0 && fresh_flags(ctx) < 0)
         return -errno;
     /* each step reads its input from the start */
-    if (ctx->stdin_fd >= 0 && ctx->stdio != SANDBOX_STDIO_PIPES && lseek(in, 0, SEEK_SET) < 0)
+    if (ctx->given.stdin_fd >= 0 && ctx->given.stdio != SANDBOX_STDIO_PIPES &&
+        lseek(in, 0, SEEK_SET) < 0)
         return -errno;
-    if (dup2(in, 0) < 0 || dup2(ctx->stdout_fd, 1) < 0 ||
-        (!weakened("streams") && dup2(ctx->stderr_fd, 2) < 0))
+    if (dup2(in, 0) < 0 || dup2(ctx->given.stdout_fd, 1) < 0 ||
+        (!weakened("streams") && dup2(ctx->given.stderr_fd, 2) < 0))
         return -errno;
     return 0;
 }
@@ -133,8 +134,8 @@ static int command_resource_limits(struct command *c)
         limit.rlim_max = lower_of(resource_table[i].hard, inherited.rlim_max);
         if (key != JOBS_LIMIT_COUNT && jobs_limit_is_set(&c->step->limits, key))
             limit.rlim_cur = limit.rlim_max = c->step->limits.value[key];
-        else if (key != JOBS_LIMIT_COUNT && jobs_limit_is_set(&c->ctx->job->limits, key))
-            limit.rlim_cur = limit.rlim_max = c->ctx->job->limits.value[key];
+        else if (key != JOBS_LIMIT_COUNT && jobs_limit_is_set(&c->ctx->given.job->limits, key))
+            limit.rlim_cur = limit.rlim_max = c->ctx->given.job->limits.value[key];
         /* a core_pattern that is a pipe ignores 0 and hands the job's memory to a program of the
            host; 1 stops both (do_coredump(), fs/coredump.c) */
         if (resource_table[i].resource == RLIMIT_CORE && limit.rlim_max == 0 &&
@@ -149,8 +150,8 @@ static int command_resource_limits(struct command *c)
 /* Enters the payload's control groups: from here on everything is on the job's account. */
 static int command_payload(struct command *c)
 {
-    for (size_t i = 0; i < c->ctx->n_enter; i++)
-        if (write(c->ctx->enter[i], "0", 1) != 1)
+    for (size_t i = 0; i < c->ctx->given.n_enter; i++)
+        if (write(c->ctx->given.enter[i], "0", 1) != 1)
             return -errno;
     return 0;
 }
@@ -175,7 +176,7 @@ static int command_workdir(struct command *c)
     c->workdir = ctx->workdir;
     if (c->index == 0 || weakened("workdir"))
         return 0;
-    c->workdir = file_open_in_root(ctx->root, ctx->job->workdir, O_PATH | O_DIRECTORY, 0);
+    c->workdir = file_open_in_root(ctx->root, ctx->given.job->workdir, O_PATH | O_DIRECTORY, 0);
     return c->workdir < 0 ? c->workdir : 0;
 }
 
@@ -213,7 +214,7 @@ static int command_close_fds(struct command *c)
 
 static uint64_t kept_capabilities(const struct command *c)
 {
-    const struct jobs_capabilities *asked = &c->ctx->job->capabilities;
+    const struct jobs_capabilities *asked = &c->ctx->given.job->capabilities;
 
     if (asked->given)
         return asked->set;
@@ -255,10 +256,10 @@ static int command_bounding_set(struct command *c)
 /* Raw calls: libc's wrappers would look for other threads of the slot. */
 static int command_ids(struct command *c)
 {
-    const struct sandbox_user *user = c->ctx->user;
+    const struct sandbox_user *user = c->ctx->given.user;
     bool is_user = user != NULL && user->uid == c->ctx->uid;
 
-    if (safe_take_groups(c->ctx->privilege.ids, is_user ? user->groups : NULL,
+    if (safe_take_groups(c->ctx->given.privilege.ids, is_user ? user->groups : NULL,
                          is_user ? user->n_groups : 0) < 0 ||
         syscall(SYS_setresgid, c->ctx->gid, c->ctx->gid, c->ctx->gid) < 0 ||
         syscall(SYS_setresuid, c->ctx->uid, c->ctx->uid, c->ctx->uid) < 0)
@@ -306,7 +307,7 @@ static int command_chdir(struct command *c)
 {
     char cwd[4096];
 
-    if (fchdir(c->workdir) < 0 && c->ctx->kept[0] != '\0' && chdir("/") == 0)
+    if (fchdir(c->workdir) < 0 && c->ctx->given.kept[0] != '\0' && chdir("/") == 0)
         c->ctx->workdir_lost = true;
     else if (fchdir(c->workdir) < 0)
         return -errno;
@@ -323,7 +324,7 @@ static int command_seccomp(struct command *c)
     if (weakened("seccomp"))
         return 0;
     return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_SPEC_ALLOW,
-                   &c->ctx->filter) < 0
+                   &c->ctx->given.filter) < 0
                ? -errno
                : 0;
 }
@@ -343,11 +344,11 @@ static const char *env_get(char *const *env, const char *name_and_equals)
 static int execute(struct command *c, char *why, size_t size)
 {
     char *const *argv = (char *const *)(uintptr_t)c->step->argv;
-    const char *path = env_get(c->ctx->env, "PATH=");
+    const char *path = env_get(c->ctx->given.env, "PATH=");
     int result = -ENOENT, r;
 
     if (strchr(argv[0], '/') != NULL || argv[0][0] == '\0') {
-        (void)execve(argv[0], argv, c->ctx->env);
+        (void)execve(argv[0], argv, c->ctx->given.env);
         result = -errno;
         (void)explain_exec(argv[0], -result, why, size);
         return result;
@@ -361,7 +362,7 @@ static int execute(struct command *c, char *why, size_t size)
             file[n] = '\0';
             safe_append(file, n > 0 ? "/" : "./", sizeof(file));
             safe_append(file, argv[0], sizeof(file));
-            (void)execve(file, argv, c->ctx->env);
+            (void)execve(file, argv, c->ctx->given.env);
             r = -errno;
             if (r != -ENOTDIR && why[0] == '\0')
                 (void)explain_exec(file, -r, why, size);
@@ -420,7 +421,7 @@ static void announce(struct command *c, unsigned index)
 
     (void)clock_gettime(CLOCK_MONOTONIC, &now);
     if (c->ctx->workdir_lost)
-        safe_copy(report.detail, c->ctx->job->workdir, sizeof(report.detail));
+        safe_copy(report.detail, c->ctx->given.job->workdir, sizeof(report.detail));
     report.at_ns = (uint64_t)now.tv_sec * NSEC_PER_SEC + (uint64_t)now.tv_nsec;
     if (write(c->report_fd, &report, sizeof(report)) != (ssize_t)sizeof(report))
         _exit(125); /* PID 1 is gone, or was about to be */
@@ -443,7 +444,7 @@ _Noreturn void command_main(struct init_context *ctx, unsigned index, int report
 {
     char why[sizeof(((struct init_report *)NULL)->detail)] = "";
     struct command c = {.ctx = ctx,
-                        .step = &ctx->job->steps[index],
+                        .step = &ctx->given.job->steps[index],
                         .index = index,
                         .report_fd = report_fd,
                         .workdir = -EBADF};
@@ -455,13 +456,13 @@ _Noreturn void command_main(struct init_context *ctx, unsigned index, int report
 
         progress_to(ctx, step);
         r = command_table[i].run(&c);
-        if (r == 0 && ctx->fault == (int)step)
+        if (r == 0 && ctx->given.fault == (int)step)
             r = -EIO;
         if (r < 0)
             fail(&c, SANDBOX_SETUP_FAILED, step, index, r,
-                 step == SETUP_CHDIR || step == SETUP_WORKDIR ? ctx->job->workdir : NULL);
+                 step == SETUP_CHDIR || step == SETUP_WORKDIR ? ctx->given.job->workdir : NULL);
     }
-    if (ctx->fault == SETUP_EXEC)
+    if (ctx->given.fault == SETUP_EXEC)
         fail(&c, SANDBOX_SETUP_FAILED, SETUP_EXEC, index, -EIO, c.step->argv[0]);
     progress_to(ctx, SETUP_EXEC);
     announce(&c, index);

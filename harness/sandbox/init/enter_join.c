@@ -35,14 +35,14 @@ static int open_places(struct init_context *ctx)
     ctx->root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (ctx->root < 0)
         return -errno;
-    ctx->dev_mount = file_open_beneath(ctx->root, "dev", O_PATH | O_DIRECTORY, 0);
-    if (ctx->dev_mount < 0)
-        return ctx->dev_mount;
-    if (ctx->stdio != SANDBOX_STDIO_TERMINAL)
+    ctx->given.dev_mount = file_open_beneath(ctx->root, "dev", O_PATH | O_DIRECTORY, 0);
+    if (ctx->given.dev_mount < 0)
+        return ctx->given.dev_mount;
+    if (ctx->given.stdio != SANDBOX_STDIO_TERMINAL)
         return 0;
     ctx->detail =
         "/dev/pts (a job without it can be entered without a terminal: cupel enter JOB <FILE)";
-    ctx->pts_mount = file_open_beneath(ctx->dev_mount, "pts", O_RDONLY | O_DIRECTORY, 0);
+    ctx->pts_mount = file_open_beneath(ctx->given.dev_mount, "pts", O_RDONLY | O_DIRECTORY, 0);
     if (ctx->pts_mount < 0)
         return ctx->pts_mount;
     if (fstatfs(ctx->pts_mount, &fs) < 0)
@@ -53,8 +53,8 @@ static int open_places(struct init_context *ctx)
 /* The job's, or where it has removed that, the root. */
 static int open_workdir(struct init_context *ctx)
 {
-    ctx->detail = ctx->job->workdir;
-    ctx->workdir = file_open_in_root(ctx->root, ctx->job->workdir, O_PATH | O_DIRECTORY, 0);
+    ctx->detail = ctx->given.job->workdir;
+    ctx->workdir = file_open_in_root(ctx->root, ctx->given.job->workdir, O_PATH | O_DIRECTORY, 0);
     if (ctx->workdir < 0)
         ctx->workdir = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
     return ctx->workdir < 0 ? -errno : 0;
@@ -68,7 +68,8 @@ static int become_root(struct init_context *ctx)
 {
     int r = identity_become_root(ctx);
 
-    return r == 0 && ctx->privilege.ids > NOT_ROOT && syscall(SYS_setresuid, NOT_ROOT, -1, -1) < 0
+    return r == 0 && ctx->given.privilege.ids > NOT_ROOT &&
+                   syscall(SYS_setresuid, NOT_ROOT, -1, -1) < 0
                ? -errno
                : r;
 }
@@ -103,7 +104,7 @@ _Noreturn static void session_main(struct init_context *ctx)
     char byte;
 
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 ||
-        recv(ctx->control, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0)
+        recv(ctx->given.control, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0)
         _exit(1);
     init_session(ctx);
 }
@@ -143,6 +144,6 @@ _Noreturn void enter_join(struct init_context *ctx, const struct sandbox_entry *
         session_main(ctx);
     if (pid < 0)
         fail(ctx, SETUP_CLONE, -errno);
-    (void)socket_send(ctx->control, &entered, sizeof(entered), &session, 1);
+    (void)socket_send(ctx->given.control, &entered, sizeof(entered), &session, 1);
     _exit(0);
 }

@@ -217,7 +217,7 @@ static int open_program(const struct init_context *ctx, const char *name)
         return file_open_in_root(ctx->root, name, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
     if (strchr(name, '/') != NULL)
         return file_open_beneath(ctx->workdir, name, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
-    for (const char *path = path_of(ctx->env); *path != '\0';) {
+    for (const char *path = path_of(ctx->given.env); *path != '\0';) {
         size_t n = strcspn(path, ":");
         int fd;
 

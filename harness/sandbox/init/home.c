@@ -19,19 +19,19 @@ static int find_user(struct init_context *ctx, char *home, size_t home_size, cha
     uint32_t uid, gid;
     int r;
 
-    if (ctx->user != NULL) {
-        uid = ctx->user->uid;
-        gid = ctx->user->gid;
-        safe_copy(home, ctx->user->home, home_size);
-        safe_copy(name, ctx->user->name, name_size);
+    if (ctx->given.user != NULL) {
+        uid = ctx->given.user->uid;
+        gid = ctx->given.user->gid;
+        safe_copy(home, ctx->given.user->home, home_size);
+        safe_copy(name, ctx->given.user->name, name_size);
     }
-    if (ctx->has_ids && (ctx->user == NULL || uid != ctx->uid))
+    if (ctx->given.has_ids && (ctx->given.user == NULL || uid != ctx->uid))
         passwd_plain_names(ctx->uid, home, home_size, name, name_size);
-    if (ctx->has_ids)
+    if (ctx->given.has_ids)
         return 0;
-    r = ctx->user != NULL ? 0
-                          : passwd_resolve(ctx->root, ctx->job->user, &uid, &gid, home, home_size,
-                                           name, name_size);
+    r = ctx->given.user != NULL ? 0
+                                : passwd_resolve(ctx->root, ctx->given.job->user, &uid, &gid, home,
+                                                 home_size, name, name_size);
     if (r < 0 && r != -ENOENT)
         ctx->detail = "/etc/passwd";
     if (r < 0)
@@ -52,7 +52,7 @@ int setup_user(struct init_context *ctx)
     char home[HOME_SIZE - 8], name[USER_SIZE - 8];
     int r;
 
-    ctx->detail = ctx->job->user;
+    ctx->detail = ctx->given.job->user;
     r = find_user(ctx, home, sizeof(home), name, sizeof(name));
     if (r < 0)
         return r;
@@ -60,9 +60,10 @@ int setup_user(struct init_context *ctx)
     set_entry(ctx->user_entry, sizeof(ctx->user_entry), "USER=", name);
     set_entry(ctx->logname_entry, sizeof(ctx->logname_entry), "LOGNAME=", name);
     /* /dev/stdout and its like are opened anew by their user */
-    if (fchown(ctx->stdout_fd, ctx->uid, ctx->gid) < 0 ||
-        fchown(ctx->stderr_fd, ctx->uid, ctx->gid) < 0 ||
-        (ctx->stdio == SANDBOX_STDIO_PIPES && fchown(ctx->stdin_fd, ctx->uid, ctx->gid) < 0))
+    if (fchown(ctx->given.stdout_fd, ctx->uid, ctx->gid) < 0 ||
+        fchown(ctx->given.stderr_fd, ctx->uid, ctx->gid) < 0 ||
+        (ctx->given.stdio == SANDBOX_STDIO_PIPES &&
+         fchown(ctx->given.stdin_fd, ctx->uid, ctx->gid) < 0))
         return -errno;
     return 0;
 }
@@ -84,7 +85,7 @@ int setup_home(struct init_context *ctx)
     bool made;
 
     ctx->detail = home;
-    if (ctx->env_has_home || ctx->has_ids || home[0] != '/')
+    if (ctx->given.env_has_home || ctx->given.has_ids || home[0] != '/')
         return 0;
     fd = file_open_in_root(ctx->root, home, O_PATH | O_DIRECTORY, 0);
     if (fd != -ENOENT) /* it is there, or something else is */

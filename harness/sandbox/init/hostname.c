@@ -43,8 +43,8 @@ static int replace_file(int dir, const char *name, const char *text)
 /* Whether the job file puts a file of its own there: that one is right. */
 static bool is_input(const struct init_context *ctx, const char *path)
 {
-    for (size_t i = 0; i < ctx->n_inputs; i++)
-        if (strcmp(ctx->inputs[i].to, path) == 0)
+    for (size_t i = 0; i < ctx->given.n_inputs; i++)
+        if (strcmp(ctx->given.inputs[i].to, path) == 0)
             return true;
     return false;
 }
@@ -64,7 +64,7 @@ static int lay_file(struct init_context *ctx, int etc, const char *path, const c
 
 static bool needs_etc(const struct init_context *ctx)
 {
-    return ctx->resolver != NULL || ctx->job->network == JOBS_NETWORK_BRIDGE;
+    return ctx->given.resolver != NULL || ctx->given.job->network == JOBS_NETWORK_BRIDGE;
 }
 
 static int open_etc(struct init_context *ctx)
@@ -80,7 +80,7 @@ static bool is_covered(const struct init_context *ctx, int etc)
 {
     struct stat root, here;
 
-    return ctx->n_inputs > 0 &&
+    return ctx->given.n_inputs > 0 &&
            (fstat(ctx->root, &root) < 0 || fstat(etc, &here) < 0 || root.st_dev != here.st_dev);
 }
 
@@ -91,16 +91,16 @@ int setup_etc(struct init_context *ctx)
     int r;
 
     ctx->detail = "/tmp";
-    if (tmp < 0 &&
-        ctx->kept[0] == '\0') /* else the job made something else of it, and that is to be seen */
+    if (tmp < 0 && ctx->given.kept[0] ==
+                       '\0') /* else the job made something else of it, and that is to be seen */
         return tmp;
     ctx->detail = "/etc";
     etc = open_etc(ctx);
     if (etc < 0) /* a root without /etc (scratch), or with a link into nowhere, is left so where no
                     network needs it */
         return needs_etc(ctx) ? etc : 0;
-    if (ctx->etc_is_laid && !is_covered(ctx, etc))
+    if (ctx->given.etc_is_laid && !is_covered(ctx, etc))
         return 0;
-    r = lay_file(ctx, etc, "/etc/hosts", ctx->hosts);
-    return r == 0 ? lay_file(ctx, etc, "/etc/resolv.conf", ctx->resolver) : r;
+    r = lay_file(ctx, etc, "/etc/hosts", ctx->given.hosts);
+    return r == 0 ? lay_file(ctx, etc, "/etc/resolv.conf", ctx->given.resolver) : r;
 }

@@ -48,7 +48,7 @@ static uint64_t now_ns(void)
 void send_report(struct init_context *ctx, const struct init_report *report)
 {
     /* nobody to tell means that the slot is gone, and with it, by PDEATHSIG, everything here */
-    if (send(ctx->control, report, sizeof(*report), MSG_NOSIGNAL) != (ssize_t)sizeof(*report))
+    if (send(ctx->given.control, report, sizeof(*report), MSG_NOSIGNAL) != (ssize_t)sizeof(*report))
         _exit(1);
 }
 
@@ -85,21 +85,21 @@ int setup_descriptors(struct init_context *ctx)
     /* the streams stay taken, by a pipe of the job's own, so that nothing that is opened later gets
      * their numbers */
     for (int fd = 0; fd <= (weakened("streams") ? STDOUT_FILENO : LAST_STREAM); fd++)
-        if (dup2(ctx->stdout_fd, fd) < 0)
+        if (dup2(ctx->given.stdout_fd, fd) < 0)
             return -errno;
     for (int fd = 0; fd <= STDERR_FILENO; fd++)
         keep(list, &n, fd);
-    keep(list, &n, ctx->control);
-    keep(list, &n, ctx->dev_mount);
+    keep(list, &n, ctx->given.control);
+    keep(list, &n, ctx->given.dev_mount);
     keep(list, &n, ctx->shm_mount);
-    keep(list, &n, ctx->stdin_fd);
-    keep(list, &n, ctx->stdout_fd);
-    keep(list, &n, ctx->stderr_fd);
-    for (size_t i = 0; i < ctx->n_enter; i++)
-        keep(list, &n, ctx->enter[i]);
-    for (size_t i = 0; i < ctx->n_inputs; i++) {
-        keep(list, &n, ctx->inputs[i].mount);
-        keep(list, &n, ctx->inputs[i].file);
+    keep(list, &n, ctx->given.stdin_fd);
+    keep(list, &n, ctx->given.stdout_fd);
+    keep(list, &n, ctx->given.stderr_fd);
+    for (size_t i = 0; i < ctx->given.n_enter; i++)
+        keep(list, &n, ctx->given.enter[i]);
+    for (size_t i = 0; i < ctx->given.n_inputs; i++) {
+        keep(list, &n, ctx->given.inputs[i].mount);
+        keep(list, &n, ctx->given.inputs[i].file);
     }
     for (size_t i = 0; i < n; i++) {
         unsigned fd = (unsigned)list[i];
@@ -118,7 +118,7 @@ static void wait_for_go(struct init_context *ctx)
     ssize_t n;
 
     do
-        n = recv(ctx->control, &order, 1, 0);
+        n = recv(ctx->given.control, &order, 1, 0);
     while (n < 0 && errno == EINTR);
     if (n != 1 || order != INIT_ORDER_GO)
         _exit(1);
@@ -128,7 +128,7 @@ static void wait_for_go(struct init_context *ctx)
  * (prctl(2)), so both come last. */
 int identity_become_root(const struct init_context *ctx)
 {
-    if (syscall(SYS_setresgid, 0, 0, 0) < 0 || safe_drop_groups(ctx->privilege.ids) < 0 ||
+    if (syscall(SYS_setresgid, 0, 0, 0) < 0 || safe_drop_groups(ctx->given.privilege.ids) < 0 ||
         syscall(SYS_setresuid, 0, 0, 0) < 0)
         return -errno;
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || prctl(PR_SET_DUMPABLE, weakened("dumpable")) < 0)
@@ -149,7 +149,7 @@ static int setup_identity(struct init_context *ctx)
     if (r < 0)
         return r;
     /* the slot may have died while the signal was off: its end of the socket tells */
-    if (recv(ctx->control, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0)
+    if (recv(ctx->given.control, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0)
         _exit(1);
     return 0;
 }
@@ -167,9 +167,9 @@ int setup_session(struct init_context *ctx)
     if (weakened("session"))
         return 0;
     /* /proc/1/cmdline is readable by all, and would tell how cupel was started */
-    if (ctx->arguments != NULL) {
-        memset(ctx->arguments, 0, ctx->arguments_len);
-        safe_copy(ctx->arguments, "cupel-init", ctx->arguments_len);
+    if (ctx->given.arguments != NULL) {
+        memset(ctx->given.arguments, 0, ctx->given.arguments_len);
+        safe_copy(ctx->given.arguments, "cupel-init", ctx->given.arguments_len);
     }
     (void)prctl(PR_SET_NAME, "cupel-init");
     for (int sig = 1; sig < NSIG;
@@ -179,20 +179,21 @@ int setup_session(struct init_context *ctx)
     if (setsid() < 0 && errno != EPERM) /* EPERM: already a leader */
         return -errno;
     /* whoever is not root cannot be nicer to themselves than they were started */
-    if ((setpriority(PRIO_PROCESS, 0, 0) < 0 && ctx->privilege.host) || personality(PER_LINUX) < 0)
+    if ((setpriority(PRIO_PROCESS, 0, 0) < 0 && ctx->given.privilege.host) ||
+        personality(PER_LINUX) < 0)
         return -errno;
     /* an anonymous session keyring: the caller's keys stay out of reach. A container's filter may
      * refuse it: then that one, which jobs are under as well, keeps everybody from keys */
     if (!weakened("keyring") && syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) < 0 &&
-        errno != ENOSYS && (ctx->privilege.host || errno != EPERM))
+        errno != ENOSYS && (ctx->given.privilege.host || errno != EPERM))
         return -errno;
     return 0;
 }
 
 static int setup_hostname(struct init_context *ctx)
 {
-    ctx->detail = ctx->job->hostname;
-    return hostname_set(ctx->job->hostname);
+    ctx->detail = ctx->given.job->hostname;
+    return hostname_set(ctx->given.job->hostname);
 }
 
 /* A tmpfs is made smaller by who has mounted it, and padding would cost memory. */
@@ -210,13 +211,13 @@ static int ask_for_trim(struct init_context *ctx)
  * upper directory, which it cannot reach. */
 static int trim_disk(struct init_context *ctx)
 {
-    const struct jobs_limits *l = &ctx->job->limits;
+    const struct jobs_limits *l = &ctx->given.job->limits;
     cleanup_close int pad = -EBADF;
     struct statfs fs;
 
     if (!jobs_limit_is_set(l, JOBS_LIMIT_DISK) && !jobs_limit_is_set(l, JOBS_LIMIT_INODES))
         return 0;
-    if (ctx->trims_by_slot)
+    if (ctx->given.trims_by_slot)
         return ask_for_trim(ctx);
     pad = openat(ctx->job_dir, "blocks", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
     if (pad < 0 || fstatfs(ctx->job_dir, &fs) < 0)
@@ -300,7 +301,7 @@ static void set_up(struct init_context *ctx)
         ctx->detail = NULL;
         progress_to(ctx, setup_table[i].step);
         r = setup_table[i].run(ctx);
-        if (r == 0 && ctx->fault == (int)setup_table[i].step) {
+        if (r == 0 && ctx->given.fault == (int)setup_table[i].step) {
             r = -EIO;
             ctx->detail = "an injected fault";
         }
@@ -340,8 +341,8 @@ _Noreturn static void died_early(struct init_context *ctx, pid_t pid)
     struct init_report report = {.kind = SANDBOX_SETUP_FAILED, .step = SETUP_EXEC, .errnum = EPIPE};
     int status;
 
-    if (ctx->progress != NULL)
-        report.step = atomic_load_explicit(&ctx->progress->at, memory_order_relaxed);
+    if (ctx->given.progress != NULL)
+        report.step = atomic_load_explicit(&ctx->given.progress->at, memory_order_relaxed);
     if (report.step >= SETUP_STEP_COUNT) /* before its first one */
         report.step = SETUP_CONTROLLING_TERMINAL;
     if (waitpid(pid, &status, 0) == pid && WIFSIGNALED(status)) {
@@ -452,15 +453,15 @@ _Noreturn void init_session(struct init_context *ctx)
 _Noreturn void init_main(struct init_context *ctx)
 {
     set_up(ctx);
-    for (unsigned i = 0; i < ctx->job->n_steps; i++) {
-        bool last = i + 1 == ctx->job->n_steps;
+    for (unsigned i = 0; i < ctx->given.job->n_steps; i++) {
+        bool last = i + 1 == ctx->given.job->n_steps;
         pid_t command = start_step(ctx, i);
         struct init_report report = {.kind = SANDBOX_STEP_ENDED, .step = i};
 
         report.status = wait_for_step(command);
         if (WIFSIGNALED(report.status) &&
             (WTERMSIG(report.status) == SIGSEGV || WTERMSIG(report.status) == SIGKILL))
-            report.unmappable = explain_unmappable(ctx, ctx->job->steps[i].argv[0]);
+            report.unmappable = explain_unmappable(ctx, ctx->given.job->steps[i].argv[0]);
         if (weakened("raw-status") && WEXITSTATUS(report.status) > 128)
             report.status = WEXITSTATUS(report.status) - 128;
         report.at_ns = now_ns();

@@ -27,6 +27,6 @@ _Noreturn void init_session(struct init_context *ctx);
 /* Notes in the memory that the slot shares which step is next. */
 static inline void progress_to(const struct init_context *ctx, uint32_t at)
 {
-    if (ctx->progress != NULL)
-        atomic_store_explicit(&ctx->progress->at, at, memory_order_relaxed);
+    if (ctx->given.progress != NULL)
+        atomic_store_explicit(&ctx->given.progress->at, at, memory_order_relaxed);
 }

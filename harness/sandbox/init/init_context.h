@@ -50,7 +50,8 @@ struct init_input {
     char *below;
 };
 
-struct init_context {
+/* What the slot gives, and PID 1 only reads; who enters a job finds dev_mount there. */
+struct init_given {
     const struct jobs_job *job;
     char lower[32]; /* "/lower/0" */
     /* "0:1", below it: layers of other jobs, and as many as a root may have (cache.h) */
@@ -72,11 +73,9 @@ struct init_context {
     const char *hosts;    /* replaces /etc/hosts */
     const char *resolver; /* replaces /etc/resolv.conf; NULL: the root's own stays */
     bool etc_is_laid;     /* the two are in a layer of the root already */
-    /* the last entries point at the three below, as far as the job has none of its own */
+    /* the last entries point at the three that PID 1 writes, as far as the job has none of its own
+     */
     char **env;
-    char home_entry[HOME_SIZE];
-    char user_entry[USER_SIZE];
-    char logname_entry[USER_SIZE];
     bool env_has_home;
     char *arguments; /* this program's own command line in memory, to be written over */
     size_t arguments_len;
@@ -88,8 +87,20 @@ struct init_context {
     int fault;                       /* enum setup_step to fail at, or -1 */
     int landlock_abi;                /* 0: none that is of use */
     struct setup_progress *progress; /* or NULL */
+    /* who the commands are, found out before any job ran; or NULL */
+    const struct sandbox_user *user;
+    /* of who enters a job, or opens a kept one: uid and gid below are known and set already,
+     * whatever the root's passwd says by now */
+    bool has_ids;
+};
 
-    /* made on the way */
+/* PID 1's world: what it was given, and what it has made of that so far. */
+struct init_context {
+    struct init_given given;
+    /* HOME=, USER= and LOGNAME=, for the environment's last entries to point at */
+    char home_entry[HOME_SIZE];
+    char user_entry[USER_SIZE];
+    char logname_entry[USER_SIZE];
     int root_mount;
     int input_mount[INPUTS_MAX];
     int proc_mount;
@@ -108,12 +119,7 @@ struct init_context {
     int workdir;
     bool workdir_lost; /* a kept job made something else of it: its session begins in "/" */
     int terminal;      /* the commands' side of it, or -EBADF */
-    /* who the commands are, found out before any job ran; or NULL */
-    const struct sandbox_user *user;
-    /* of who enters a job, or opens a kept one: uid and gid are known, whatever the root's passwd
-     * says by now */
-    bool has_ids;
-    uint32_t uid;
+    uint32_t uid;      /* of the commands; set from the start with given.has_ids */
     uint32_t gid;
     uint64_t disk_bytes, disk_inodes;
     const char *detail; /* what the failing step was about; points to anything that lives on */

@@ -50,15 +50,15 @@ static int allow_beneath(int ruleset, int directory, uint64_t access)
 
 int landlock_restrict(const struct init_context *ctx)
 {
-    const uint64_t ioctls = ctx->landlock_abi >= 5 ? FS_IOCTL_DEV : 0;
+    const uint64_t ioctls = ctx->given.landlock_abi >= 5 ? FS_IOCTL_DEV : 0;
     const struct ruleset_attr attr = {
         .handled_access_fs = LANDLOCK_ACCESS_FS_MAKE_BLOCK | LANDLOCK_ACCESS_FS_REFER | ioctls,
-        .scoped = ctx->landlock_abi >= 6 ? SCOPE_ABSTRACT_UNIX_SOCKET | SCOPE_SIGNAL : 0,
+        .scoped = ctx->given.landlock_abi >= 6 ? SCOPE_ABSTRACT_UNIX_SOCKET | SCOPE_SIGNAL : 0,
     };
     cleanup_close int ruleset = -EBADF;
     int r;
 
-    if (ctx->landlock_abi == 0)
+    if (ctx->given.landlock_abi == 0)
         return 0;
     /* kernels before a field's ABI take it as long as it is 0 */
     ruleset = (int)syscall(SYS_landlock_create_ruleset, &attr, sizeof(attr), 0);
@@ -66,7 +66,7 @@ int landlock_restrict(const struct init_context *ctx)
         return -errno;
     r = allow_beneath(ruleset, ctx->root, LANDLOCK_ACCESS_FS_REFER);
     if (r == 0 && ioctls != 0)
-        r = allow_beneath(ruleset, ctx->dev_mount, ioctls);
+        r = allow_beneath(ruleset, ctx->given.dev_mount, ioctls);
     if (r < 0)
         return r;
     return syscall(SYS_landlock_restrict_self, ruleset, 0) < 0 ? -errno : 0;

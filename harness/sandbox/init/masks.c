@@ -71,7 +71,7 @@ static int mask(struct init_context *ctx, struct masks *first, int dir, const ch
     else if (S_ISDIR(st.st_mode))
         mount = clone_of(ctx->empty, "", MASK_ATTRIBUTES);
     else
-        mount = clone_of(ctx->dev_mount, "null", MOUNT_ATTR_NOEXEC);
+        mount = clone_of(ctx->given.dev_mount, "null", MOUNT_ATTR_NOEXEC);
     r = mount < 0 ? mount : put_over(mount, dir, name);
     if (r == 1 && *one < 0)
         *one = steal_fd(&mount);
@@ -102,7 +102,8 @@ int setup_proc_masks(struct init_context *ctx)
         r = make_read_only(ctx, ctx->proc_mount, read_only[i]);
     for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(hidden); i++)
         r = mask(ctx, &first, ctx->proc_mount, hidden[i]);
-    if (r >= 0 && ctx->privilege.shows_init) /* from here on, PID 1 has no /proc/self either */
+    if (r >= 0 &&
+        ctx->given.privilege.shows_init) /* from here on, PID 1 has no /proc/self either */
         r = mask(ctx, &first, ctx->proc_mount, "1");
     close_masks(&first);
     return r < 0 ? r : 0;

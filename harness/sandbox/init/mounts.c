@@ -34,7 +34,7 @@
 static void upper_path(const struct init_context *ctx, const char *kind, int input, char *buf,
                        size_t size)
 {
-    safe_copy(buf, ctx->upper, size);
+    safe_copy(buf, ctx->given.upper, size);
     safe_append(buf, kind, size);
     if (input >= 0)
         safe_append_number(buf, (uint64_t)input, size);
@@ -46,14 +46,14 @@ int setup_overlay(struct init_context *ctx)
 
     upper_path(ctx, "/u", -1, upper, sizeof(upper));
     upper_path(ctx, "/w", -1, work, sizeof(work));
-    ctx->detail = ctx->upper;
-    ctx->job_dir = open(ctx->upper, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    ctx->detail = ctx->given.upper;
+    ctx->job_dir = open(ctx->given.upper, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (ctx->job_dir < 0)
         return -errno;
     ctx->detail = "the root";
-    if (chdir(ctx->lower) < 0)
+    if (chdir(ctx->given.lower) < 0)
         return -errno;
-    ctx->root_mount = overlay_make(ctx->lowerdir, upper, work);
+    ctx->root_mount = overlay_make(ctx->given.lowerdir, upper, work);
     return ctx->root_mount < 0 ? ctx->root_mount : 0;
 }
 
@@ -91,11 +91,11 @@ static int pick_file(const char *place, const char *name, int view)
 static int make_writable_input(const struct init_context *ctx, size_t i, const char *place,
                                const char *over)
 {
-    char lowerdir[sizeof(ctx->lowerdir)], upper[96], work[96];
+    char lowerdir[sizeof(ctx->given.lowerdir)], upper[96], work[96];
 
-    safe_copy(lowerdir, ctx->inputs[i].below, sizeof(lowerdir));
+    safe_copy(lowerdir, ctx->given.inputs[i].below, sizeof(lowerdir));
     safe_append(lowerdir, over, sizeof(lowerdir));
-    if (safe_append(lowerdir, ctx->inputs[i].copied ? "/empty" : place, sizeof(lowerdir)) >=
+    if (safe_append(lowerdir, ctx->given.inputs[i].copied ? "/empty" : place, sizeof(lowerdir)) >=
         sizeof(lowerdir))
         return -E2BIG;
     upper_path(ctx, "/u", (int)i, upper, sizeof(upper));
@@ -105,7 +105,7 @@ static int make_writable_input(const struct init_context *ctx, size_t i, const c
 
 static int make_input(struct init_context *ctx, size_t i)
 {
-    const struct init_input *in = &ctx->inputs[i];
+    const struct init_input *in = &ctx->given.inputs[i];
     char place[32] = "/in/", over[32] = "";
     int r, view;
 
@@ -135,10 +135,10 @@ static int make_input(struct init_context *ctx, size_t i)
 
 int setup_input_overlays(struct init_context *ctx)
 {
-    for (size_t i = 0; i < ctx->n_inputs; i++) {
-        if (!ctx->inputs[i].directory && ctx->inputs[i].cow)
+    for (size_t i = 0; i < ctx->given.n_inputs; i++) {
+        if (!ctx->given.inputs[i].directory && ctx->given.inputs[i].cow)
             continue; /* is copied */
-        ctx->detail = ctx->inputs[i].to;
+        ctx->detail = ctx->given.inputs[i].to;
         ctx->input_mount[i] = make_input(ctx, i);
         if (ctx->input_mount[i] < 0)
             return ctx->input_mount[i];
@@ -150,7 +150,7 @@ int setup_input_overlays(struct init_context *ctx)
  * this. */
 static uint64_t shm_bytes(const struct init_context *ctx)
 {
-    const struct jobs_limits *l = &ctx->job->limits;
+    const struct jobs_limits *l = &ctx->given.job->limits;
 
     return jobs_limit_is_set(l, JOBS_LIMIT_MEMORY) ? l->value[JOBS_LIMIT_MEMORY]
                                                    : UINT64_C(1) << 30;
@@ -184,7 +184,7 @@ static const char *shm_files(const struct init_context *ctx, char *buf, size_t s
 int setup_kernel_mounts(struct init_context *ctx)
 {
     const unsigned closed = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
-    const uint32_t dev = ctx->job->devices;
+    const uint32_t dev = ctx->given.job->devices;
     char size[24], files[24];
     const struct mount_option pts[] = {{"newinstance", NULL},
                                        {"max", weakened("pty-max") ? "4096" : PTYS_MAX},
@@ -192,7 +192,7 @@ int setup_kernel_mounts(struct init_context *ctx)
                                        {"mode", "0620"},
                                        {"gid", "5"}};
     /* a group 5 is to be had */
-    const size_t n_pts = ctx->privilege.ids > 5 ? ARRAY_SIZE(pts) : ARRAY_SIZE(pts) - 1;
+    const size_t n_pts = ctx->given.privilege.ids > 5 ? ARRAY_SIZE(pts) : ARRAY_SIZE(pts) - 1;
     const struct mount_option shm[] = {{"mode", "1777"},
                                        {"size", shm_size(ctx, size, sizeof(size))},
                                        {"nr_inodes", shm_files(ctx, files, sizeof(files))}};
@@ -209,7 +209,7 @@ int setup_kernel_mounts(struct init_context *ctx)
            it */
         {&ctx->sys_mount, "sysfs", NULL, 0,
          closed | (weakened("sys-read-only") ? 0 : MOUNT_ATTR_RDONLY),
-         ctx->job->network != JOBS_NETWORK_HOST},
+         ctx->given.job->network != JOBS_NETWORK_HOST},
         {&ctx->pts_mount, "devpts", pts, n_pts, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC,
          devices_has(dev, JOBS_DEVICE_PTS)},
         {&ctx->shm_mount, "tmpfs", shm, ARRAY_SIZE(shm), closed,
@@ -297,8 +297,8 @@ static int give_made(const struct init_context *ctx, int parent, const char *nam
 
     if (is_path(path, "/tmp"))
         return fchmodat(parent, name, 01777, 0) < 0 ? -errno : 0;
-    if (is_path(path, ctx->job->workdir) ||
-        (!ctx->env_has_home && ctx->home_entry[0] != '\0' && is_path(path, home)))
+    if (is_path(path, ctx->given.job->workdir) ||
+        (!ctx->given.env_has_home && ctx->home_entry[0] != '\0' && is_path(path, home)))
         return fchownat(made, "", ctx->uid, ctx->gid, AT_EMPTY_PATH) < 0 ? -errno : 0;
     return 0;
 }
@@ -374,7 +374,7 @@ static int check_null(struct init_context *ctx)
         return -ENOTUNIQ;
     /* opened for all steps before the first one runs: what a job makes of its /dev reaches no later
      * step's input */
-    ctx->null_fd = openat(ctx->dev_mount, "null", O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    ctx->null_fd = openat(ctx->given.dev_mount, "null", O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
     return ctx->null_fd < 0 ? -errno : 0;
 }
 
@@ -387,7 +387,7 @@ int setup_dev(struct init_context *ctx)
     int r;
 
     ctx->detail = "/dev";
-    r = attach_below(ctx->root, "dev", ctx->dev_mount);
+    r = attach_below(ctx->root, "dev", ctx->given.dev_mount);
     if (r == 0)
         r = borrow_attach_devices(ctx);
     for (size_t i = 0; r == 0 && i < ARRAY_SIZE(below); i++) {
@@ -395,7 +395,7 @@ int setup_dev(struct init_context *ctx)
             continue;
         ctx->detail = below[i].name;
         /* the fd names the mount, now attached */
-        r = attach_below(ctx->dev_mount, below[i].name, below[i].mount);
+        r = attach_below(ctx->given.dev_mount, below[i].name, below[i].mount);
     }
     return r < 0 ? r : check_null(ctx);
 }
@@ -521,8 +521,8 @@ int setup_attach_inputs(struct init_context *ctx)
 {
     int r = 0;
 
-    for (size_t i = 0; r == 0 && i < ctx->n_inputs; i++) {
-        const struct init_input *in = &ctx->inputs[i];
+    for (size_t i = 0; r == 0 && i < ctx->given.n_inputs; i++) {
+        const struct init_input *in = &ctx->given.inputs[i];
 
         ctx->detail = in->to;
         if (in->is_there && in->given)
@@ -544,14 +544,14 @@ int setup_workdir(struct init_context *ctx)
 {
     bool made;
 
-    ctx->detail = ctx->job->workdir;
+    ctx->detail = ctx->given.job->workdir;
     if (weakened("workdir")) {
         ctx->workdir = ctx->empty;
         return 0;
     }
-    ctx->workdir = mounts_make_dir(ctx, ctx->job->workdir, &made);
+    ctx->workdir = mounts_make_dir(ctx, ctx->given.job->workdir, &made);
     /* whoever opens it again wants to see what the job did */
-    if (ctx->workdir < 0 && ctx->kept[0] != '\0') {
+    if (ctx->workdir < 0 && ctx->given.kept[0] != '\0') {
         ctx->workdir_lost = true;
         return (ctx->workdir = fcntl(ctx->root, F_DUPFD_CLOEXEC, 3)) < 0 ? -errno : 0;
     }
@@ -563,7 +563,8 @@ int setup_loopback(struct init_context *ctx)
     struct ifreq request = {.ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING};
     cleanup_close int s = -EBADF;
 
-    if (ctx->job->network == JOBS_NETWORK_NONE || ctx->job->network == JOBS_NETWORK_HOST)
+    if (ctx->given.job->network == JOBS_NETWORK_NONE ||
+        ctx->given.job->network == JOBS_NETWORK_HOST)
         return 0;
     s = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     ctx->detail = "lo";

@@ -35,9 +35,10 @@ int setup_terminal(struct init_context *ctx)
     cleanup_close int master = -EBADF;
     int r;
 
-    if (ctx->stdio != SANDBOX_STDIO_TERMINAL)
+    if (ctx->given.stdio != SANDBOX_STDIO_TERMINAL)
         return 0;
     ctx->detail = "/dev/pts";
-    r = terminal_make(ctx->pts_mount, ctx->rows, ctx->columns, ctx->uid, &master, &ctx->terminal);
-    return r < 0 ? r : socket_send(ctx->control, &report, sizeof(report), &master, 1);
+    r = terminal_make(ctx->pts_mount, ctx->given.rows, ctx->given.columns, ctx->uid, &master,
+                      &ctx->terminal);
+    return r < 0 ? r : socket_send(ctx->given.control, &report, sizeof(report), &master, 1);
 }

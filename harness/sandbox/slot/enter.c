@@ -69,7 +69,7 @@ static int start(struct init_context *ctx, const struct sandbox_entry *entry,
     int r = streams_make(entry->stdio, entry->id_base, NULL, 0, -EBADF, ctx, job);
 
     if (r == 0)
-        r = filter_program(entry->filter, &ctx->filter);
+        r = filter_program(entry->filter, &ctx->given.filter);
     if (r < 0)
         return cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot make the session's streams");
     (void)signal(SIGCHLD, SIG_IGN);
@@ -78,7 +78,7 @@ static int start(struct init_context *ctx, const struct sandbox_entry *entry,
         enter_join(ctx, entry);
     if (pid < 0)
         return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot enter the job");
-    base_closep(&ctx->control); /* so that an end of file is one */
+    base_closep(&ctx->given.control); /* so that an end of file is one */
     listen_begin(job, 1);
     return await_entry(job, err);
 }
@@ -91,16 +91,16 @@ int sandbox_enter(const struct sandbox_entry *entry, struct sandbox_job *ret_job
     int r;
 
     context_make(&ctx, entry->job, entry->stdio, entry->rows, entry->columns);
-    ctx.enter = entry->enter;
-    ctx.n_enter = entry->n_enter;
-    ctx.privilege =
+    ctx.given.enter = entry->enter;
+    ctx.given.n_enter = entry->n_enter;
+    ctx.given.privilege =
         (struct sandbox_privilege){.host = entry->namespaces == NULL, .ids = entry->ids};
-    ctx.landlock_abi = landlock_abi();
-    ctx.has_ids = true;
+    ctx.given.landlock_abi = landlock_abi();
+    ctx.given.has_ids = true;
     ctx.uid = entry->uid;
     ctx.gid = entry->gid;
-    ctx.user = entry->user;
-    context_find_arguments(&ctx.arguments, &ctx.arguments_len);
+    ctx.given.user = entry->user;
+    context_find_arguments(&ctx.given.arguments, &ctx.given.arguments_len);
     context_set_env(&ctx, entry->env);
     r = start(&ctx, entry, &job, err);
     context_free(&ctx);

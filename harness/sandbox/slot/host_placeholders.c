@@ -67,8 +67,8 @@ static int open_tree_of(struct placer *p, size_t view)
 {
     cleanup_free char *name = xasprintf("%s/v%zu", p->job_dir, view);
 
-    if (p->ctx->view_lowers[view] == NULL)
-        p->ctx->view_lowers[view] = xasprintf("/upper/%s:%s", name, p->views->lowers[view]);
+    if (p->ctx->given.view_lowers[view] == NULL)
+        p->ctx->given.view_lowers[view] = xasprintf("/upper/%s:%s", name, p->views->lowers[view]);
     return file_open_dir_p_at(upper_fd(p->stage->upper), name, 0755);
 }
 
@@ -122,14 +122,14 @@ static int place(struct placer *p, const char *path, struct init_input *in)
 int place_inputs(struct sandbox_stage *s, const struct jobs_job *job, const char *job_dir,
                  struct init_context *ctx, const char **ret_path)
 {
-    struct placer p = {.stage = s, .views = ctx->views, .ctx = ctx, .job_dir = job_dir};
+    struct placer p = {.stage = s, .views = ctx->given.views, .ctx = ctx, .job_dir = job_dir};
     int r = 0;
 
-    for (size_t i = 0; ctx->views != NULL && r == 0 && i < ctx->n_inputs; i++) {
-        *ret_path = ctx->inputs[i].to;
-        r = place(&p, ctx->inputs[i].to, &ctx->inputs[i]);
+    for (size_t i = 0; ctx->given.views != NULL && r == 0 && i < ctx->given.n_inputs; i++) {
+        *ret_path = ctx->given.inputs[i].to;
+        r = place(&p, ctx->given.inputs[i].to, &ctx->given.inputs[i]);
     }
-    if (ctx->views != NULL && r == 0) {
+    if (ctx->given.views != NULL && r == 0) {
         *ret_path = job->workdir;
         r = place(&p, job->workdir, NULL);
     }

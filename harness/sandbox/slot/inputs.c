@@ -203,12 +203,12 @@ int inputs_open(struct sandbox_stage *s, const struct sandbox_request *request, 
     if (job->n_inputs > INPUTS_MAX)
         return input_error(s, -E2BIG, "too many inputs", err);
     for (size_t i = 0; i < job->n_inputs; i++) {
-        ctx->inputs[i] = (struct init_input){.mount = -EBADF, .file = -EBADF};
-        ctx->n_inputs = i + 1; /* from here on it is closed with the others */
+        ctx->given.inputs[i] = (struct init_input){.mount = -EBADF, .file = -EBADF};
+        ctx->given.n_inputs = i + 1; /* from here on it is closed with the others */
         r = make_place(s, i);
         if (r == 0)
-            r = open_input(s, request, i, &ctx->inputs[i], err);
-        if (r == 0 && ctx->inputs[i].copied && ctx->kept[0] == '\0' &&
+            r = open_input(s, request, i, &ctx->given.inputs[i], err);
+        if (r == 0 && ctx->given.inputs[i].copied && ctx->given.kept[0] == '\0' &&
             job->depth == job->inputs[i].depth) /* else an earlier job has it */
             r = copy_input(s, request, i, job_dir, err);
         if (r < 0)

@@ -14,16 +14,16 @@ void context_make(struct init_context *ctx, const struct jobs_job *job, enum san
                   unsigned short rows, unsigned short columns)
 {
     *ctx = (struct init_context){
-        .job = job,
-        .control = -EBADF,
-        .dev_mount = -EBADF,
-        .stdio = stdio,
-        .rows = rows,
-        .columns = columns,
-        .stdin_fd = -EBADF,
-        .stdout_fd = -EBADF,
-        .stderr_fd = -EBADF,
-        .fault = -1,
+        .given.job = job,
+        .given.control = -EBADF,
+        .given.dev_mount = -EBADF,
+        .given.stdio = stdio,
+        .given.rows = rows,
+        .given.columns = columns,
+        .given.stdin_fd = -EBADF,
+        .given.stdout_fd = -EBADF,
+        .given.stderr_fd = -EBADF,
+        .given.fault = -1,
         .root_mount = -EBADF,
         .proc_mount = -EBADF,
         .sys_mount = -EBADF,
@@ -43,20 +43,20 @@ void context_make(struct init_context *ctx, const struct jobs_job *job, enum san
 
 void context_free(struct init_context *ctx)
 {
-    int *const fds[] = {&ctx->control,  &ctx->dev_mount, &ctx->shm_mount,
-                        &ctx->stdin_fd, &ctx->stdout_fd, &ctx->stderr_fd};
+    int *const fds[] = {&ctx->given.control,  &ctx->given.dev_mount, &ctx->shm_mount,
+                        &ctx->given.stdin_fd, &ctx->given.stdout_fd, &ctx->given.stderr_fd};
 
     for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
         base_closep(fds[i]);
-    for (size_t i = 0; i < ctx->n_inputs; i++) {
-        base_closep(&ctx->inputs[i].mount);
-        base_closep(&ctx->inputs[i].file);
-        free(ctx->inputs[i].name);
-        free(ctx->inputs[i].below);
+    for (size_t i = 0; i < ctx->given.n_inputs; i++) {
+        base_closep(&ctx->given.inputs[i].mount);
+        base_closep(&ctx->given.inputs[i].file);
+        free(ctx->given.inputs[i].name);
+        free(ctx->given.inputs[i].below);
     }
-    for (size_t i = 0; ctx->views != NULL && i < ctx->views->n; i++)
-        free(ctx->view_lowers[i]);
-    free(ctx->env);
+    for (size_t i = 0; ctx->given.views != NULL && i < ctx->given.views->n; i++)
+        free(ctx->given.view_lowers[i]);
+    free(ctx->given.env);
 }
 
 /* ---- streams ---- */
@@ -111,20 +111,20 @@ static int make_input_pipe(uint32_t id, int *ret_read, int *ret_write)
 int streams_make(enum sandbox_stdio stdio, uint32_t id, const char *data, size_t len, int file,
                  struct init_context *ctx, struct sandbox_job *job)
 {
-    int pair[2], r = make_pipe(id, &job->out, &ctx->stdout_fd);
+    int pair[2], r = make_pipe(id, &job->out, &ctx->given.stdout_fd);
 
     if (r == 0)
-        r = make_pipe(id, &job->err, &ctx->stderr_fd);
+        r = make_pipe(id, &job->err, &ctx->given.stderr_fd);
     if (r == 0 && stdio == SANDBOX_STDIO_PIPES)
-        r = make_input_pipe(id, &ctx->stdin_fd, &job->in);
+        r = make_input_pipe(id, &ctx->given.stdin_fd, &job->in);
     else if (r == 0 && (data != NULL || file >= 0))
-        r = make_stdin(data, len, file, &ctx->stdin_fd);
+        r = make_stdin(data, len, file, &ctx->given.stdin_fd);
     if (r == 0 && socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
         r = -errno;
     if (r < 0)
         return r;
     job->control = pair[0];
-    ctx->control = pair[1];
+    ctx->given.control = pair[1];
     return 0;
 }
 
@@ -150,12 +150,12 @@ void context_set_env(struct init_context *ctx, const char *const *env)
 
     while (env[n] != NULL)
         n++;
-    ctx->env = xcalloc(n + ARRAY_SIZE(own) + 1, sizeof(char *));
-    memcpy(ctx->env, env, n * sizeof(char *));
-    ctx->env_has_home = env_has(env, "HOME=");
+    ctx->given.env = xcalloc(n + ARRAY_SIZE(own) + 1, sizeof(char *));
+    memcpy(ctx->given.env, env, n * sizeof(char *));
+    ctx->given.env_has_home = env_has(env, "HOME=");
     for (size_t i = 0; i < ARRAY_SIZE(own); i++)
         if (!env_has(env, own[i].name_and_equals))
-            ctx->env[n++] = own[i].entry;
+            ctx->given.env[n++] = own[i].entry;
 }
 
 /* ---- command line ---- */

@@ -234,8 +234,8 @@ char *layers_below(const struct init_context *ctx, const size_t *below, size_t n
     cleanup_strbuf struct strbuf b = {0};
 
     strbuf_add(&b, "", 0);
-    if (ctx->kept[0] != '\0')
-        strbuf_addf(&b, "%s/%s:", ctx->kept, name);
+    if (ctx->given.kept[0] != '\0')
+        strbuf_addf(&b, "%s/%s:", ctx->given.kept, name);
     for (size_t i = 0; i < n; i++)
         strbuf_addf(&b, "/s/%zu/%s:", below[i], name);
     return xstrdup(b.data);

@@ -158,7 +158,7 @@ static void trim_later(struct start *s)
         jobs_limit_is_set(l, JOBS_LIMIT_DISK) ? l->value[JOBS_LIMIT_DISK] : UINT64_MAX;
     s->job.trim_inodes =
         jobs_limit_is_set(l, JOBS_LIMIT_INODES) ? l->value[JOBS_LIMIT_INODES] : UINT64_MAX;
-    s->ctx->trims_by_slot = true;
+    s->ctx->given.trims_by_slot = true;
 }
 
 /* What the inputs of an earlier job belong to is its user's; now it is this one's. */
@@ -207,29 +207,29 @@ static uint64_t copying_ends(const struct jobs_limits *limits, uint64_t copying_
 static char *layers_above(struct start *s)
 {
     const struct sandbox_user *user = s->request->user;
-    struct own_files own = {.hosts = s->ctx->hosts, .resolver = s->ctx->resolver};
+    struct own_files own = {.hosts = s->ctx->given.hosts, .resolver = s->ctx->given.resolver};
     char path[OWN_LAYER_SIZE];
 
-    if (user != NULL && !s->ctx->env_has_home) {
+    if (user != NULL && !s->ctx->given.env_has_home) {
         own.home = user->home;
         own.uid = user->uid;
         own.gid = user->gid;
     }
-    s->ctx->etc_is_laid = own_layer_lay(s->stage, s->request, &own, path);
-    return s->ctx->etc_is_laid ? xasprintf("%s:", path)
-                               : layers_below(s->ctx, s->below, s->request->job->depth, "u");
+    s->ctx->given.etc_is_laid = own_layer_lay(s->stage, s->request, &own, path);
+    return s->ctx->given.etc_is_laid ? xasprintf("%s:", path)
+                                     : layers_below(s->ctx, s->below, s->request->job->depth, "u");
 }
 
 static int list_layers(struct start *s)
 {
     cleanup_free char *below = layers_above(s);
-    char *p = s->ctx->lowerdir;
-    size_t size = sizeof(s->ctx->lowerdir), used = strlen(below);
+    char *p = s->ctx->given.lowerdir;
+    size_t size = sizeof(s->ctx->given.lowerdir), used = strlen(below);
 
     if (used + sizeof("0/base") > size)
         return -E2BIG;
     memcpy(p, below, used + 1);
-    if (s->ctx->views != NULL) {
+    if (s->ctx->given.views != NULL) {
         (void)snprintf(p + used, size - used, "0/base");
         return 0;
     }
@@ -248,11 +248,13 @@ static int list_layers(struct start *s)
 /* Tells PID 1 where in the stage its layers are. */
 static int name_layers(struct start *s, struct cupel_error *err)
 {
-    (void)snprintf(s->ctx->lower, sizeof(s->ctx->lower), "/lower/%zu", s->request->root);
-    (void)snprintf(s->ctx->upper, sizeof(s->ctx->upper), "/upper/%s", s->job.dir);
-    s->ctx->views = hostroot_views(s->stage, s->request->root);
+    (void)snprintf(s->ctx->given.lower, sizeof(s->ctx->given.lower), "/lower/%zu",
+                   s->request->root);
+    (void)snprintf(s->ctx->given.upper, sizeof(s->ctx->given.upper), "/upper/%s", s->job.dir);
+    s->ctx->given.views = hostroot_views(s->stage, s->request->root);
     if (s->request->kept != NULL)
-        (void)snprintf(s->ctx->kept, sizeof(s->ctx->kept), "/kept/%s", s->request->kept->dir);
+        (void)snprintf(s->ctx->given.kept, sizeof(s->ctx->given.kept), "/kept/%s",
+                       s->request->kept->dir);
     if (list_layers(s) < 0)
         return said(s, SAID_ALL, steps_error(err, SETUP_OVERLAY, E2BIG, "the list of layers"));
     return 0;
@@ -298,7 +300,7 @@ static int start_devices(struct start *s, struct cupel_error *err)
     (void)err;
     s->detail = "/dev";
     return devices_mount(s->stage->id_base, s->request->job->devices, s->stage->privilege.host,
-                         &s->ctx->dev_mount);
+                         &s->ctx->given.dev_mount);
 }
 
 /* Whether the n jobs on top of which this one starts had another user. */
@@ -318,8 +320,8 @@ static bool had_other_user(const struct start *s, size_t n)
 /* What earlier jobs, or the kept one, made of an input lies on top of what the host has. */
 static void set_layers_of_inputs(struct start *s)
 {
-    for (size_t i = 0; i < s->ctx->n_inputs; i++) {
-        struct init_input *in = &s->ctx->inputs[i];
+    for (size_t i = 0; i < s->ctx->given.n_inputs; i++) {
+        struct init_input *in = &s->ctx->given.inputs[i];
         size_t n = input_layers(s->request->job, i);
         char name[24];
 
@@ -337,8 +339,8 @@ static int own_inputs(struct start *s)
 {
     int fd = upper_fd(s->stage->upper);
 
-    for (size_t i = 0; i < s->ctx->n_inputs; i++) {
-        const struct init_input *in = &s->ctx->inputs[i];
+    for (size_t i = 0; i < s->ctx->given.n_inputs; i++) {
+        const struct init_input *in = &s->ctx->given.inputs[i];
         uint32_t base = s->stage->id_base;
         char path[64];
 
@@ -382,18 +384,18 @@ static int start_pipes(struct start *s, struct cupel_error *err)
 static void fill_context(struct start *s, struct init_context *ctx)
 {
     context_make(ctx, s->request->job, s->request->stdio, s->request->rows, s->request->columns);
-    ctx->enter = s->request->enter;
-    ctx->n_enter = s->request->n_enter;
-    ctx->arguments = s->stage->arguments;
-    ctx->arguments_len = s->stage->arguments_len;
-    ctx->fault = s->stage->fault;
-    ctx->privilege = s->stage->privilege;
-    ctx->landlock_abi = s->stage->landlock_abi;
-    ctx->user = s->request->user;
-    ctx->progress = s->stage->progress;
+    ctx->given.enter = s->request->enter;
+    ctx->given.n_enter = s->request->n_enter;
+    ctx->given.arguments = s->stage->arguments;
+    ctx->given.arguments_len = s->stage->arguments_len;
+    ctx->given.fault = s->stage->fault;
+    ctx->given.privilege = s->stage->privilege;
+    ctx->given.landlock_abi = s->stage->landlock_abi;
+    ctx->given.user = s->request->user;
+    ctx->given.progress = s->stage->progress;
     s->job.progress = s->stage->progress;
     if (s->request->kept != NULL) {
-        ctx->has_ids = true;
+        ctx->given.has_ids = true;
         ctx->uid = s->request->kept->uid;
         ctx->gid = s->request->kept->gid;
     }
@@ -449,7 +451,7 @@ static int start_clone(struct start *s, struct cupel_error *err)
         .exit_signal = SIGCHLD,
     };
     long pid = -1;
-    int r = filter_program(s->request->filter, &s->ctx->filter);
+    int r = filter_program(s->request->filter, &s->ctx->given.filter);
 
     if (weakened("shm") &&
         devices_has(s->request->job->devices, JOBS_DEVICE_SHM)) /* the host's, for every job */
@@ -505,7 +507,7 @@ static int start_id_map(struct start *s, struct cupel_error *err)
 static int start_network(struct start *s, struct cupel_error *err)
 {
     return said(s, SAID_CAUSE,
-                network_connect(s->stage, s->request, s->ctx->resolver, &s->job, err));
+                network_connect(s->stage, s->request, s->ctx->given.resolver, &s->job, err));
 }
 
 /* ---- the steps in the slot, read top to bottom; PID 1's are in init.c ---- */
@@ -569,8 +571,8 @@ int sandbox_start(struct sandbox_stage *stage, const struct sandbox_request *req
 
     fill_context(&s, &ctx);
     context_set_env(&ctx, request->env);
-    ctx.hosts = hosts;
-    ctx.resolver = resolver;
+    ctx.given.hosts = hosts;
+    ctx.given.resolver = resolver;
     r = run_steps(&s, err);
     context_free(&ctx);
     if (r < 0) {
