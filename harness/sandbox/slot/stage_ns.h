@@ -11,7 +11,7 @@ int stage_enter(struct sandbox_stage *s);
 void stage_leave(struct sandbox_stage *s);
 
 /* Makes the caller's mount namespace a new one of nothing but this mount. */
-int stage_become_root(int mount);
+int stage_become_root(int tmpfs);
 int stage_make_tmpfs(int *ret_mount);
 
 /* Opens a user namespace that exists only to carry an id mapping for mount_setattr

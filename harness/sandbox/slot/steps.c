@@ -105,9 +105,9 @@ static bool is_of_machine(int errnum)
     return false;
 }
 
-unsigned steps_causes(size_t i, int errnum)
+unsigned steps_causes(size_t step, int errnum)
 {
-    unsigned causes = i < SETUP_STEP_COUNT ? step_table[i].causes : 0;
+    unsigned causes = step < SETUP_STEP_COUNT ? step_table[step].causes : 0;
 
     if (errnum == ENOMEM)
         return causes & SANDBOX_BY_MEMORY;
