@@ -3,13 +3,13 @@
  * order:
  *
  *   1. A child of ours, not dumpable from its first line on, joins all namespaces. The PID
- * namespace counts for its children only: the job does not see this one.
+ *      namespace counts for its children only: the job does not see this one.
  *   2. It closes every descriptor but the streams, the control socket and the cgroup's, becomes the
- * user namespace's root, starts a session of its own, and opens terminal, user and working
- * directory as PID 1 did, all within the job's root.
+ *      user namespace's root, starts a session of its own, and opens terminal, user and working
+ *      directory as PID 1 did, all within the job's root.
  *   3. It forks the session's first process, which the job sees: in a copy of this program's
- * memory, but not dumpable, and nobody in the job has a right over the user namespace that this
- * memory belongs to (the host's): it cannot be read, written or traced.
+ *      memory, but not dumpable, and nobody in the job has a right over the user namespace that
+ *      this memory belongs to (the host's): it cannot be read, written or traced.
  *   4. That one starts the command exactly as PID 1 does (command.c) and waits for it.
  *
  * The first process is our caller's child, which ignores SIGCHLD: so it is reaped at once even

@@ -2,12 +2,15 @@
  * of a run, before any slot is forked. It has up to four parts, run one after the other; each
  * refuses, or hands on to the next:
  *
- *   newer     calls that were not there yet when this was written, and x32 calls: ENOSYS, as other
- * kernels answer sockets   those of families, types and protocols that are not in socket_filter.c's
- * list: as a kernel without them answers refusals  what no job needs and the kernel is safer
- * without (jobs/syscalls.c, and the tables below), less what the job file allows, and what it
- * denies: EPERM, as without privilege, so that programs fall back list      with `strict` only:
- * what is not in strict.c's list (or allowed): ENOSYS; with a file: what the file says
+ *   newer     calls that were not there yet when this was written, and x32 calls: ENOSYS, as
+ *             other kernels answer
+ *   sockets   those of families, types and protocols that are not in socket_filter.c's list: as a
+ *             kernel without them answers
+ *   refusals  what no job needs and the kernel is safer without (jobs/syscalls.c, and the tables
+ *             below), less what the job file allows, and what it denies: EPERM, as without
+ *             privilege, so that programs fall back
+ *   list      with `strict` only: what is not in strict.c's list (or allowed): ENOSYS; with a file:
+ *             what the file says
  *
  * The second and third part are for i386 entries too, which an x86-64 kernel accepts; an unknown
  * architecture is killed. clone3 is answered with ENOSYS, so that libc retries with clone, whose

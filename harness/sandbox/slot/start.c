@@ -1,5 +1,7 @@
-/* start: the slot's half of a job: prepare, clone, write the id maps, listen to PID 1, tear down.
- */
+/* start: the slot's part of the set-up sequence, as a table: layers, disk, devices, inputs,
+ * streams, clone, id maps, network; where a step fails, all of it goes away again. Not responsible
+ * for PID 1's part (init/init.c), for what it says (listen.c), nor for the job once it runs
+ * (started_job.c). */
 #include "harness/sandbox/init/device_table.h"
 #include "harness/sandbox/init/init.h"
 #include "harness/sandbox/init/init_context.h"
@@ -51,14 +53,15 @@ struct start {
     /* the same, for what is in inputs: their owner is the job's user */
     size_t below_inputs[JOBS_FROM_DEPTH_MAX];
     bool has_dir;
-    /* of the step that fails: how much of it *err says already, and what it was about */
+    /* of a step that fails: what *err has already (the cause alone, or the step's name as well),
+     * and what it was about */
     enum said { SAID_NOTHING, SAID_CAUSE, SAID_ALL } said;
     const char *detail;
     char path[64]; /* for `detail` to point to */
 };
 
-/* A step returns 0 or a negative errno. Where it says nothing, run_steps makes the error of that
- * and of s->detail. */
+/* A step returns 0 or a negative errno. Where it has said nothing, run_steps makes the error of
+ * that and of s->detail. */
 typedef int start_fn(struct start *s, struct cupel_error *err);
 
 static int said(struct start *s, enum said what, int r)
