@@ -135,6 +135,9 @@ void text_add_json(struct strbuf *b, const char *json);
 /* Prints it so, and the end of a line; takes ownership, and NULL as short of memory. 0 or -errno.
  */
 int text_put_json(char *json, FILE *stream);
+/* Whether what goes to fd is to be in colours: to a terminal, unless NO_COLOR is set
+ * (https://no-color.org). */
+bool text_wants_colour(int fd);
 /* Adds a text as one word of a shell's: in quotes where it needs them. */
 void text_add_shell_word(struct strbuf *b, const char *text);
 /* A set of texts, which it copies. Zero-initialise with {0}. */
@@ -187,6 +190,11 @@ int file_mkdir_p_at(int dirfd, const char *path, mode_t mode);
 int file_open_dir_p_at(int dirfd, const char *path, mode_t mode);
 /* rm -r, following no links, whatever the depth, stopping at mounts; -ENOENT is success. */
 int file_remove_tree_at(int parent, const char *name);
+/* Whether a directory's entry is the directory itself or its parent. */
+static inline bool file_is_dot(const char *name)
+{
+    return name[0] == '.' && (name[1] == '\0' || (name[1] == '.' && name[2] == '\0'));
+}
 
 /* ---- user and group ids ---- */
 
@@ -237,6 +245,8 @@ const char *unit_format_cores(uint64_t millicores, char buf[static UNIT_TEXT_SIZ
 #define NSEC_PER_SEC UINT64_C(1000000000)
 #define NSEC_PER_MSEC UINT64_C(1000000)
 #define NSEC_PER_USEC UINT64_C(1000)
+/* clock.c: nanoseconds of a clock, 0 where the kernel has no such one. */
+uint64_t clock_ns(clockid_t clock);
 uint64_t clock_monotonic_ns(void);
 
 /* ---- chroot ---- */

@@ -244,11 +244,6 @@ static DIR *open_for_removal(int dirfd, const char *name, dev_t device)
     return dir;
 }
 
-static bool is_dot(const char *name)
-{
-    return name[0] == '.' && (name[1] == '\0' || (name[1] == '.' && name[2] == '\0'));
-}
-
 /* Removes every non-directory of `dir`; moves every subdirectory up into `top` under a fresh name,
  * so that a tree deeper than there are descriptors or path length is emptied without recursion. */
 static int lift_subdirectories(DIR *dir, int top, uint64_t *serial)
@@ -259,7 +254,7 @@ static int lift_subdirectories(DIR *dir, int top, uint64_t *serial)
     while ((errno = 0, e = readdir(dir)) != NULL) {
         char fresh[32];
 
-        if (is_dot(e->d_name))
+        if (file_is_dot(e->d_name))
             continue;
         if (e->d_type != DT_DIR) { /* or DT_UNKNOWN, which only some file systems say */
             if (unlinkat(fd, e->d_name, 0) == 0 || errno == ENOENT)
@@ -309,7 +304,7 @@ static int remove_content(DIR *top, dev_t device)
         any = false;
         rewinddir(top);
         while (r == 0 && (e = readdir(top)) != NULL) {
-            if (is_dot(e->d_name))
+            if (file_is_dot(e->d_name))
                 continue;
             any = true;
             r = remove_at_top(dirfd(top), e->d_name, device, &serial);

@@ -160,3 +160,10 @@ void text_unescape_mount(char *s)
     }
     *to = '\0';
 }
+
+bool text_wants_colour(int fd)
+{
+    const char *no_color = getenv("NO_COLOR");
+
+    return isatty(fd) == 1 && (no_color == NULL || no_color[0] == '\0');
+}

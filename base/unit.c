@@ -226,11 +226,3 @@ const char *unit_format_cores(uint64_t millicores, char buf[static UNIT_TEXT_SIZ
     drop_trailing_zeros(buf);
     return buf;
 }
-
-uint64_t clock_monotonic_ns(void)
-{
-    struct timespec t;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * NSEC_PER_SEC + (uint64_t)t.tv_nsec;
-}

@@ -71,11 +71,6 @@ static void add_name(struct artifact_names *names, size_t *cap, const struct dir
     names->len += len + 2;
 }
 
-static bool is_dot(const char *name)
-{
-    return name[0] == '.' && (name[1] == '\0' || (name[1] == '.' && name[2] == '\0'));
-}
-
 /* One entry; behind `bound`, nothing is taken any more: what is there is known not to fit. */
 static void artifact_names_take(struct artifact_names *names, size_t *cap, const struct dirent *e,
                                 size_t room, char bound[static NAME_BYTES_MAX + 1])
@@ -113,7 +108,7 @@ int artifact_names_read(int dir, const char *after, size_t room, struct artifact
         return r;
     }
     while ((errno = 0, e = readdir(list)) != NULL)
-        if (!is_dot(e->d_name) && (after == NULL || strcmp(e->d_name, after) > 0))
+        if (!file_is_dot(e->d_name) && (after == NULL || strcmp(e->d_name, after) > 0))
             artifact_names_take(&names, &cap, e, room, bound);
     r = -errno;
     (void)closedir(list);

@@ -22,14 +22,6 @@ static bool read_waited(int fd, uint64_t *ret_ns)
     return end != at;
 }
 
-static uint64_t clock_ns(clockid_t clock)
-{
-    struct timespec t = {0};
-
-    (void)clock_gettime(clock, &t);
-    return (uint64_t)t.tv_sec * NSEC_PER_SEC + (uint64_t)t.tv_nsec;
-}
-
 /* CLOCK_BOOTTIME goes on while the machine is suspended, CLOCK_MONOTONIC does not
  * (clock_gettime(2)). */
 static uint64_t asleep(void)

@@ -195,7 +195,7 @@ static int remove_children_at_depth(int dirfd, const char *keep, unsigned depth)
     for (const struct dirent *e = readdir(dir); e != NULL; e = readdir(dir)) {
         int r;
 
-        if (e->d_type != DT_DIR || str_eq(e->d_name, ".") || str_eq(e->d_name, ".."))
+        if (e->d_type != DT_DIR || file_is_dot(e->d_name))
             continue;
         if (keep != NULL && str_eq(e->d_name, keep))
             continue;

@@ -26,13 +26,6 @@ static const struct cli_command command = {
     .n_options = ARRAY_SIZE(options),
 };
 
-static bool wants_colour(void)
-{
-    const char *no_color = getenv("NO_COLOR");
-
-    return isatty(STDOUT_FILENO) == 1 && (no_color == NULL || no_color[0] == '\0');
-}
-
 static int examine(bool json)
 {
     struct doctor_report report;
@@ -40,7 +33,8 @@ static int examine(bool json)
     int r, code;
 
     doctor_examine(&report);
-    r = json ? doctor_print_json(&report, stdout) : doctor_print(&report, stdout, wants_colour());
+    r = json ? doctor_print_json(&report, stdout)
+             : doctor_print(&report, stdout, text_wants_colour(STDOUT_FILENO));
     code = doctor_can_run(&report) ? 0 : CUPEL_ERROR_HARNESS;
     doctor_report_free(&report);
     if (r == 0)

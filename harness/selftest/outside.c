@@ -200,7 +200,7 @@ static void look_below(const struct selftest_scene *s, int dir, struct finding *
     while ((e = readdir(list)) != NULL) {
         int sub;
 
-        if (str_eq(e->d_name, ".") || str_eq(e->d_name, ".."))
+        if (file_is_dot(e->d_name))
             continue;
         sub = openat(dirfd(list), e->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         if (sub >= 0)

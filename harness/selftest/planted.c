@@ -69,7 +69,7 @@ static bool is_empty(int scene)
     bool empty = list != NULL;
 
     while (list != NULL && (e = readdir(list)) != NULL)
-        empty = empty && (str_eq(e->d_name, ".") || str_eq(e->d_name, ".."));
+        empty = empty && file_is_dot(e->d_name);
     if (list != NULL)
         (void)closedir(list);
     return empty;

@@ -11,16 +11,9 @@ static const char *const colours[OUTCOME_COUNT] = {
 };
 #define WORD_WIDTH 10
 
-static bool wants_colour(void)
-{
-    const char *no_color = getenv("NO_COLOR");
-
-    return isatty(STDOUT_FILENO) == 1 && (no_color == NULL || no_color[0] == '\0');
-}
-
 static void print_word(enum outcome outcome)
 {
-    bool colour = wants_colour();
+    bool colour = text_wants_colour(STDOUT_FILENO);
 
     (void)printf("%s%*s%s  ", colour ? colours[outcome] : "", WORD_WIDTH, outcome_names[outcome],
                  colour ? "\033[0m" : "");

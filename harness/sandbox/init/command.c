@@ -417,12 +417,10 @@ _Noreturn static void fail(struct command *c, enum sandbox_event_kind kind, enum
 static void announce(struct command *c, unsigned index)
 {
     struct init_report report = {.kind = SANDBOX_STEP_STARTED, .step = index};
-    struct timespec now;
 
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
     if (c->ctx->workdir_lost)
         safe_copy(report.detail, c->ctx->given.job->workdir, sizeof(report.detail));
-    report.at_ns = (uint64_t)now.tv_sec * NSEC_PER_SEC + (uint64_t)now.tv_nsec;
+    report.at_ns = clock_monotonic_ns();
     if (write(c->report_fd, &report, sizeof(report)) != (ssize_t)sizeof(report))
         _exit(125); /* PID 1 is gone, or was about to be */
 }

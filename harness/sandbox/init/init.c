@@ -37,14 +37,6 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-static uint64_t now_ns(void)
-{
-    struct timespec t;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * NSEC_PER_SEC + (uint64_t)t.tv_nsec;
-}
-
 void send_report(struct init_context *ctx, const struct init_report *report)
 {
     /* nobody to tell means that the slot is gone, and with it, by PDEATHSIG, everything here */
@@ -308,7 +300,7 @@ static void set_up(struct init_context *ctx)
         if (r == 0)
             continue;
         report.errnum = -r;
-        report.at_ns = now_ns();
+        report.at_ns = clock_monotonic_ns();
         if (ctx->detail != NULL)
             safe_copy(report.detail, ctx->detail, sizeof(report.detail));
         send_report(ctx, &report);
@@ -445,7 +437,7 @@ _Noreturn void init_session(struct init_context *ctx)
     struct init_report report = {.kind = SANDBOX_STEP_ENDED};
 
     report.status = wait_for_step(start_step(ctx, 0));
-    report.at_ns = now_ns();
+    report.at_ns = clock_monotonic_ns();
     send_report(ctx, &report);
     _exit(0);
 }
@@ -464,7 +456,7 @@ _Noreturn void init_main(struct init_context *ctx)
             report.unmappable = explain_unmappable(ctx, ctx->given.job->steps[i].argv[0]);
         if (weakened("raw-status") && WEXITSTATUS(report.status) > 128)
             report.status = WEXITSTATUS(report.status) - 128;
-        report.at_ns = now_ns();
+        report.at_ns = clock_monotonic_ns();
         progress_to(ctx, PROGRESS_LEFTOVERS);
         send_report(ctx, &report); /* at once: its own deadline is over */
         report_leaks(ctx, i);
