@@ -69,8 +69,7 @@ static void put(int dir, const char *path, const char *text)
     close(fd);
 }
 
-/* ---- cgroups: one directory in every hierarchy that cupel uses
- * --------------------------------------------------------- */
+/* ---- cgroups: one directory in every hierarchy that cupel uses ---- */
 
 struct groups {
     int run[HIERARCHIES_MAX]; /* our own directory beneath the caller's group */
@@ -167,8 +166,7 @@ static void groups_remove(const struct groups *g)
     }
 }
 
-/* ---- the stage: what is made once, before the jobs
- * -------------------------------------------------------------------- */
+/* ---- the stage: what is made once, before the jobs ---- */
 
 static int open_id_map(void)
 {
@@ -295,9 +293,7 @@ static void enter_stage(const char *root)
     close(proc), close(sys), close(lower), close(upper), close(top);
 }
 
-/* ---- one job
- * ------------------------------------------------------------------------------------------------------------
- */
+/* ---- one job ---- */
 
 static int make_dev(void)
 {
@@ -453,9 +449,7 @@ static void one_job(const struct groups *g, int program, int serial)
     remove_dirs(&job);
 }
 
-/* ---- workers
- * ------------------------------------------------------------------------------------------------------------
- */
+/* ---- workers ---- */
 
 struct plan {
     const char *root;

@@ -139,8 +139,7 @@ void draft_finish(struct loader *l, struct draft *d, const struct draft *default
         problem_at(l, d->name, "job '%s' has no 'run'", d->name->text);
 }
 
-/* ---- setters
- * --------------------------------------------------------------------------------------------- */
+/* ---- setters ---- */
 
 void key_set_root_name(struct loader *l, const struct key *k, const struct node *value,
                        void *object)
@@ -366,8 +365,7 @@ void key_set_stdin_file(struct loader *l, const struct key *k, const struct node
     d->job.stdin_len = 0;
 }
 
-/* ---- artifacts
- * ------------------------------------------------------------------------------------------- */
+/* ---- artifacts ---- */
 
 void key_set_artifact_paths(struct loader *l, const struct key *k, const struct node *value,
                             void *object)

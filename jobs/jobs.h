@@ -5,8 +5,7 @@
 
 #include "base/base.h"
 
-/* ---- limits: declared once, read by parser, schema, cgroups, evidence and reports
- * ------------------------ */
+/* ---- limits: declared once, read by parser, schema, cgroups, evidence and reports ---- */
 
 enum jobs_limit {
     JOBS_LIMIT_CPU,      /* thousandths of a core */
@@ -65,8 +64,7 @@ static inline bool jobs_limit_is_set(const struct jobs_limits *l, enum jobs_limi
 const char *jobs_limit_format(enum jobs_limit which, uint64_t value,
                               char buf[static UNIT_TEXT_SIZE]);
 
-/* ---- sets of CPUs, as the kernel writes them ("0-2,5")
- * ----------------------------------------------------- */
+/* ---- sets of CPUs, as the kernel writes them ("0-2,5") ---- */
 
 #define JOBS_CPUS_MAX 8192 /* no kernel is built for more (CONFIG_NR_CPUS) */
 struct jobs_cpus {
@@ -82,8 +80,7 @@ unsigned jobs_cpus_count(const struct jobs_cpus *cpus);
 bool jobs_cpus_beyond(const struct jobs_cpus *cpus, const struct jobs_cpus *allowed,
                       struct jobs_cpus *ret);
 
-/* ---- the model
- * ------------------------------------------------------------------------------------------- */
+/* ---- the model ---- */
 
 enum jobs_root_kind {
     JOBS_ROOT_HOST,

@@ -25,8 +25,7 @@ static const struct choice choices_device[] = {
 static const struct choice choices_leaks[] = {
     [JOBS_LEAKS_REPORT] = {"report", true}, [JOBS_LEAKS_FAIL] = {"fail", true}, {0}};
 
-/* ---- the file
- * -------------------------------------------------------------------------------------------- */
+/* ---- the file ---- */
 
 TABLE(file, "Top level", "the job file",
       {.name = "cupel",
@@ -200,9 +199,7 @@ TABLE(root, "Keys of a root", "a root",
        .sub = &keys_limits,
        .set = key_set_build});
 
-/* ---- a job
- * -----------------------------------------------------------------------------------------------
- */
+/* ---- a job ---- */
 
 LATER_TABLE(mount, "Keys of a mount",
             LATER("to", "an absolute path in the job", "where it is mounted"),

@@ -66,8 +66,7 @@ struct root_draft {
     const struct node *from;
 };
 
-/* ---- the key table
- * --------------------------------------------------------------------------------------- */
+/* ---- the key table ---- */
 
 enum key_type {
     TYPE_TEXT,
@@ -150,8 +149,7 @@ bool key_was_meant(const struct key_table *table, const struct node *map, const 
 /* The documentation's table (Markdown) of one key table. */
 void keys_markdown(const struct key_table *table, struct strbuf *out);
 
-/* ---- values: each reports its problem and returns false
- * -------------------------------------------------- */
+/* ---- values: each reports its problem and returns false ---- */
 
 #define problem_at(l, node, ...) source_problem(&(l)->source, (node)->place, __VA_ARGS__)
 
@@ -200,8 +198,7 @@ key_set_fn key_set_text, key_set_job_path, key_set_host_file, key_set_host_path,
     key_set_duration, key_set_size, key_set_names, key_set_argv, key_set_node, key_set_choice,
     key_set_choices;
 
-/* ---- parts of the model
- * ---------------------------------------------------------------------------------- */
+/* ---- parts of the model ---- */
 
 /* The file's parts as its table stores them; read in an order of their own. */
 struct file_nodes {

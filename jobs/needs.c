@@ -74,8 +74,7 @@ static void resolve_from(struct loader *l, size_t self, const size_t *last)
     job->needs[job->n_needs++] = from;
 }
 
-/* ---- cycles
- * ---------------------------------------------------------------------------------------------- */
+/* ---- cycles ---- */
 
 enum visit { VISIT_NEW, VISIT_OPEN, VISIT_DONE };
 

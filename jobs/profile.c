@@ -16,9 +16,7 @@
 #define RULES_MAX 4096
 #define PROFILES_MAX 16 /* of one job file */
 
-/* ---- words
- * -------------------------------------------------------------------------------------------------------
- */
+/* ---- words ---- */
 
 static bool read_action(const char *word, json_t *errnum, uint32_t *ret)
 {
@@ -73,9 +71,7 @@ static bool read_operator(const char *word, unsigned *ret)
     return false;
 }
 
-/* ---- conditions
- * --------------------------------------------------------------------------------------------------
- */
+/* ---- conditions ---- */
 
 static bool names_native(const json_t *arches)
 {
@@ -125,9 +121,7 @@ static bool applies(const json_t *rule)
     return !names_native(json_object_get(ex, "arches"));
 }
 
-/* ---- rules
- * -------------------------------------------------------------------------------------------------------
- */
+/* ---- rules ---- */
 
 struct profile_reading {
     struct arena *arena;

@@ -5,8 +5,7 @@
 #include <ctype.h>
 #include <signal.h>
 
-/* ---- expect
- * ---------------------------------------------------------------------------------------------- */
+/* ---- expect ---- */
 
 void key_set_expect(struct loader *l, const struct key *k, const struct node *value, void *object)
 {
@@ -93,8 +92,7 @@ void key_set_stderr(struct loader *l, const struct key *k, const struct node *va
         e->stderr_len = value->n;
 }
 
-/* ---- argument lists
- * -------------------------------------------------------------------------------------- */
+/* ---- argument lists ---- */
 
 static size_t count_strings(const char *const *list)
 {
@@ -155,9 +153,7 @@ static void read_command(struct loader *l, const struct draft *d, const struct n
         *ret_argv = script_argv(l, d, script, args);
 }
 
-/* ---- steps
- * -----------------------------------------------------------------------------------------------
- */
+/* ---- steps ---- */
 
 /* A step's values as keys_step stores them: by offset, in this order. */
 struct step_nodes {

@@ -65,8 +65,7 @@ static bool has_earlier_key(const struct syntax_stop *stop)
     return false;
 }
 
-/* ---- one function for each kind of mistake
- * --------------------------------------------------------------- */
+/* ---- one function for each kind of mistake ---- */
 
 static void value_in_text(struct syntax_stop *stop)
 {

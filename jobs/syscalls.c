@@ -96,9 +96,7 @@ const size_t jobs_refused_calls_count = ARRAY_SIZE(jobs_refused_calls);
 const char *const jobs_needed_calls[] = {"execve", "write", "exit_group", "clock_gettime"};
 const size_t jobs_needed_calls_count = ARRAY_SIZE(jobs_needed_calls);
 
-/* ---- names
- * -----------------------------------------------------------------------------------------------
- */
+/* ---- names ---- */
 
 /* No architecture has numbers above this, but x32, whose names are the others'. */
 #define NUMBERS 1024
@@ -243,8 +241,7 @@ void key_set_seccomp(struct loader *l, const struct key *k, const struct node *v
             problem_at(l, value, "'%s' is both allowed and denied", s->allow[a]);
 }
 
-/* ---- for those who compile
- * ------------------------------------------------------------------------------- */
+/* ---- for those who compile ---- */
 
 bool jobs_names_have(const char *const *names, const char *name)
 {

@@ -408,8 +408,7 @@ bool value_argv(struct loader *l, const struct node *n, const char *name, size_t
     return good;
 }
 
-/* ---- general setters
- * ------------------------------------------------------------------------------------- */
+/* ---- general setters ---- */
 
 static void *value_field(const struct key *k, void *object)
 {

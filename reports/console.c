@@ -154,9 +154,7 @@ void console_add_counts(struct console_line *l, const struct console_tally *t)
     }
 }
 
-/* ---- events
- * --------------------------------------------------------------------------------------------------------
- */
+/* ---- events ---- */
 
 void reports_console_status(struct reports_console *c, const char *text)
 {
@@ -229,9 +227,7 @@ void reports_console_retried(struct reports_console *c, const struct reports_res
     print_status(c, result, try_label(result, buf));
 }
 
-/* ---- what runs now
- * -------------------------------------------------------------------------------------------------
- */
+/* ---- what runs now ---- */
 
 /* More than nine tenths. */
 static bool is_near(uint64_t value, uint64_t limit)

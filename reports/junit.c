@@ -105,9 +105,7 @@ static void suite_init(struct suite *s, const struct reports_run *run,
     add_whole(s);
 }
 
-/* ---- properties
- * ----------------------------------------------------------------------------------------------------
- */
+/* ---- properties ---- */
 
 static void property(struct junit_writer *w, const char *group, const char *name, const char *value)
 {
@@ -217,9 +215,7 @@ static void write_properties(struct junit_writer *w, const struct reports_result
     junit_end(w);
 }
 
-/* ---- test cases
- * ----------------------------------------------------------------------------------------------------
- */
+/* ---- test cases ---- */
 
 static size_t allowance(const struct junit_writer *w, size_t wanted)
 {
@@ -296,9 +292,7 @@ static void write_case(struct junit_writer *w, const struct suite *s, const stru
     junit_end(w);
 }
 
-/* ---- suites
- * --------------------------------------------------------------------------------------------------------
- */
+/* ---- suites ---- */
 
 /* The schema wants a time in UTC without saying so. A job that never started has none of its own:
  * it gets the report's.

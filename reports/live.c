@@ -27,9 +27,7 @@ void console_size(const struct reports_console *c, size_t *ret_columns, size_t *
     *ret_rows = size.ws_row == 0 ? 24 : size.ws_row;
 }
 
-/* ---- lines
- * ---------------------------------------------------------------------------------------------------------
- */
+/* ---- lines ---- */
 
 struct console_line console_line(const struct reports_console *c)
 {
@@ -97,9 +95,7 @@ void console_add_label(struct console_line *l, const char *label, const char *st
         console_add(l, NULL, " [%8ss] ", model_seconds(wall_ns, seconds));
 }
 
-/* ---- the frame
- * -----------------------------------------------------------------------------------------------------
- */
+/* ---- the frame ---- */
 
 /* Moves the cursor to the beginning of the frame's first row. A terminal that was made narrower has
  * folded the rows: their number is worked out again, and what is there is erased at once. */
@@ -198,9 +194,7 @@ void console_clear(struct reports_console *c)
     forget_frame(c);
 }
 
-/* ---- wrapped text
- * --------------------------------------------------------------------------------------------------
- */
+/* ---- wrapped text ---- */
 
 /* One line of someone else's text. It is folded here, not by the terminal, whose continuation rows
  * would begin without the prefix and could then look like ours. */
@@ -240,9 +234,7 @@ void console_print_wrapped(struct reports_console *c, const char *prefix, const 
     }
 }
 
-/* ---- output
- * --------------------------------------------------------------------------------------------------------
- */
+/* ---- output ---- */
 
 /* 1: the reader takes more; 0: not now; -ECANCELED: the user waits no longer; another -errno. */
 static int writable(struct reports_console *c, bool wait)

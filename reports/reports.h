@@ -4,8 +4,7 @@
 
 #include "base/base.h"
 
-/* ---- the results model
- * --------------------------------------------------------------------------------------------- */
+/* ---- the results model ---- */
 
 enum reports_verdict {
     REPORTS_PASSED,
@@ -186,8 +185,7 @@ struct reports_result {
     const char *stderr_log;
 };
 
-/* ---- the out directory
- * --------------------------------------------------------------------------------------------- */
+/* ---- the out directory ---- */
 
 /* The directory given by --out: results.jsonl, junit.xml, logs/, artifacts/. Locked while open: a
  * second run writing to the same place is refused. So is one that is neither empty nor cupel's, and
@@ -248,9 +246,7 @@ struct reports_run {
 int reports_junit_write(struct reports_out *out, const struct reports_run *run,
                         struct cupel_error *err);
 
-/* ---- the console
- * ---------------------------------------------------------------------------------------------------
- */
+/* ---- the console ---- */
 
 /* Live on a terminal (a bar, the running jobs with time and memory against their limits), plain
  * lines elsewhere; what a job printed is shown only for failures, at the end, with control

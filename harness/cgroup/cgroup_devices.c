@@ -10,9 +10,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
-/* ---- v1
- * --------------------------------------------------------------------------------------------------------
- */
+/* ---- v1 ---- */
 
 /* "a" denies everything; then each device by itself: reading and writing, but not making nodes. */
 int devices_write(const struct tree *tree, const char *group, const struct cgroup_device *devices,
@@ -48,8 +46,7 @@ int devices_make_shared(struct tree *tree, const struct cgroup_device *devices, 
     return tree->devices_procs < 0 ? -errno : 0;
 }
 
-/* ---- v2: a program that is asked at each open
- * ------------------------------------------------------------------- */
+/* ---- v2: a program that is asked at each open ---- */
 
 #define CODE_MAX (16 + 4 * CGROUP_DEVICES_MAX)
 

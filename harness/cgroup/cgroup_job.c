@@ -14,9 +14,7 @@
 /* After a wake-up, how often to look again for the kill that it announces, 1 ms apart. */
 #define OOM_LOOKS 500
 
-/* ---- making
- * -----------------------------------------------------------------------------------------------------
- */
+/* ---- making ---- */
 
 /* Every limit that is asked for must be one that this run's hierarchies can hold: no silent
  * weakening. */
@@ -163,8 +161,7 @@ int cgroup_job_create(struct cgroup_run *run, const char *name, const struct cgr
     return 0;
 }
 
-/* ---- while it runs
- * ---------------------------------------------------------------------------------------------- */
+/* ---- while it runs ---- */
 
 size_t cgroup_job_enter_fds(const struct cgroup_job *job, int ret_fds[static CGROUP_ENTER_MAX])
 {
@@ -329,9 +326,7 @@ const char *cgroup_job_path(const struct cgroup_job *job)
     return job->path != NULL ? job->path : "";
 }
 
-/* ---- its end
- * ----------------------------------------------------------------------------------------------------
- */
+/* ---- its end ---- */
 
 int cgroup_job_destroy(struct cgroup_job *job, struct cupel_error *err)
 {

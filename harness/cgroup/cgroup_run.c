@@ -12,9 +12,7 @@
 
 #define INIT_LEAF "init"
 
-/* ---- making
- * -----------------------------------------------------------------------------------------------------
- */
+/* ---- making ---- */
 
 static int tree_open(struct tree *tree, const struct hierarchy *h, unsigned controllers,
                      const char *name, struct cupel_error *err)
@@ -152,9 +150,7 @@ int cgroup_run_create(const struct cgroup_host *host, const char *run_id, cgroup
     return 0;
 }
 
-/* ---- ending
- * -----------------------------------------------------------------------------------------------------
- */
+/* ---- ending ---- */
 
 void cgroup_run_release(struct cgroup_run *run)
 {
@@ -213,9 +209,7 @@ int cgroup_run_enter_init(struct cgroup_run *run, struct cupel_error *err)
     return 0;
 }
 
-/* ---- recovery
- * ---------------------------------------------------------------------------------------------------
- */
+/* ---- recovery ---- */
 
 /* Absolute, every component a plain name, and the last or the last but one ours. Sets *ret_last to
  * the last component.

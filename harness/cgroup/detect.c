@@ -38,9 +38,7 @@ static const struct {
     [CGROUP_DEVICES] = {CTL_DEVICES, "devices.deny", NULL},
 };
 
-/* ---- the texts
- * --------------------------------------------------------------------------------------------------
- */
+/* ---- the texts ---- */
 
 /* One line of mountinfo, as far as it matters (proc_pid_mountinfo(5)). */
 struct mount {
@@ -170,9 +168,7 @@ void detect_parse(struct cgroup_host *host, const char *cgroup_text, const char 
     qsort(host->hierarchy, host->count, sizeof(host->hierarchy[0]), by_controller);
 }
 
-/* ---- the files
- * --------------------------------------------------------------------------------------------------
- */
+/* ---- the files ---- */
 
 /* What stands in the way of using a hierarchy: at all, for giving controllers to children (v2), for
  * limits of memory (v2). */

@@ -17,9 +17,7 @@
 
 static int remove_at_depth(int parent_fd, const char *name, unsigned depth);
 
-/* ---- who is in it
- * -----------------------------------------------------------------------------------------------
- */
+/* ---- who is in it ---- */
 
 struct members {
     pid_t pid[PASS_MAX];
@@ -69,9 +67,7 @@ static bool is_member(const struct members *m, pid_t pid)
     return false;
 }
 
-/* ---- killing
- * ----------------------------------------------------------------------------------------------------
- */
+/* ---- killing ---- */
 
 static int ms_left(uint64_t deadline)
 {
@@ -175,9 +171,7 @@ static int kill_pass(int dirfd, uint64_t deadline)
     return r < 0 ? r : 0;
 }
 
-/* ---- removing
- * ---------------------------------------------------------------------------------------------------
- */
+/* ---- removing ---- */
 
 static int remove_children_at_depth(int dirfd, const char *keep, unsigned depth)
 {

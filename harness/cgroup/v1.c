@@ -11,9 +11,7 @@
 #include <sys/eventfd.h>
 #include <sys/sysmacros.h>
 
-/* ---- limits
- * -----------------------------------------------------------------------------------------------------
- */
+/* ---- limits ---- */
 
 /* No machine has 10,000 cores; beyond some 17 s a period the kernel refuses the quota. */
 #define CPU_MILLICORES_MEANINGLESS UINT64_C(10000000)
@@ -113,9 +111,7 @@ static const struct limit_file v1_limits[] = {
     {CTL_IO, CGROUP_IO_WRITE_LIMIT, "blkio.throttle.write_iops_device", NULL, 0, render_write_iops},
 };
 
-/* ---- figures
- * ----------------------------------------------------------------------------------------------------
- */
+/* ---- figures ---- */
 
 #define USER_HZ_NS                                                                                 \
     10000000 /* cpuacct.stat counts in USER_HZ, which is 100 in every Linux ABI but Alpha's */
@@ -157,9 +153,7 @@ static const struct figure_file v1_figures[] = {
     {CTL_IO, "blkio.throttle.io_serviced", FORMAT_DEVICES, "Write", CGROUP_WRITE_OPERATIONS, 1},
 };
 
-/* ---- the rest
- * ---------------------------------------------------------------------------------------------------
- */
+/* ---- the rest ---- */
 
 /* Switches use_hierarchy on in the run's group while that has no children; new groups inherit it.
  * Before 5.11, a group without it keeps its children's usage from its own parents', so that a limit

@@ -12,9 +12,7 @@
 
 #define SUPERVISOR_LEAF "supervisor"
 
-/* ---- limits
- * -----------------------------------------------------------------------------------------------------
- */
+/* ---- limits ---- */
 
 static bool render_cpu(const struct cgroup_limits *l, char text[static LIMIT_TEXT_SIZE])
 {
@@ -72,9 +70,7 @@ static const struct limit_file v2_limits[] = {
     {CTL_IO, CGROUP_IO_LIMIT, "io.max", NULL, 0, render_io},
 };
 
-/* ---- figures
- * ----------------------------------------------------------------------------------------------------
- */
+/* ---- figures ---- */
 
 /* cpu.stat's usage lines are there without the cpu controller; its throttling lines only with it.
  */
@@ -109,8 +105,7 @@ static const struct figure_file v2_figures[] = {
     {CTL_PRESSURE, "io.pressure", FORMAT_PRESSURE, "some", CGROUP_IO_PRESSURE_NS, NSEC_PER_USEC},
 };
 
-/* ---- controllers for the jobs
- * ----------------------------------------------------------------------------------- */
+/* ---- controllers for the jobs ---- */
 
 /* Writes "+pids +memory ..." or "-pids ..." for the controllers of the mask. */
 static int write_subtree_control(int dirfd, char sign, unsigned mask)

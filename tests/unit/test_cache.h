@@ -56,9 +56,7 @@ static int fixture_teardown(void **state)
     return r;
 }
 
-/* ---- tars
- * ----------------------------------------------------------------------------------------------------------
- */
+/* ---- tars ---- */
 
 struct item {
     const char *name;
@@ -120,9 +118,7 @@ static inline void make_tar(const char *path, const struct item *items, const ch
     assert_int_equal(archive_write_free(a), ARCHIVE_OK);
 }
 
-/* ---- looking
- * -------------------------------------------------------------------------------------------------------
- */
+/* ---- looking ---- */
 
 static inline int prepare_tar(struct fixture *f, const char *sha256, struct cache_root *root,
                               struct cupel_error *err)

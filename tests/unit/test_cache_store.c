@@ -73,9 +73,7 @@ static void test_scratch(void **state)
     assert_int_equal(count_in(f, "layers"), 1);
 }
 
-/* ---- many at once, and killed
- * --------------------------------------------------------------------------------------
- */
+/* ---- many at once, and killed ---- */
 
 static void count_unpacking(void *data, const struct cache_progress *progress)
 {
@@ -216,9 +214,7 @@ static void test_sweep(void **state)
     cache_close(cache);
 }
 
-/* ---- names, pins, removal, export
- * ----------------------------------------------------------------------------------
- */
+/* ---- names, pins, removal, export ---- */
 
 static void import(struct fixture *f, const char *name)
 {

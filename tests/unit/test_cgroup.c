@@ -47,9 +47,7 @@ static uint64_t figure(const struct cgroup_job *job, enum cgroup_figure which)
         }                                                                                          \
     } while (0)
 
-/* ---- children
- * ---------------------------------------------------------------------------------------------------
- */
+/* ---- children ---- */
 
 static uint64_t own_cpu_ns(void)
 {
@@ -157,9 +155,7 @@ static int tell_cgroups(int out)
     return n > 0 && write(out, text, (size_t)n) == n ? 0 : 1;
 }
 
-/* ---- tests
- * ------------------------------------------------------------------------------------------------------
- */
+/* ---- tests ---- */
 
 static void test_enters_every_hierarchy(void **state)
 {

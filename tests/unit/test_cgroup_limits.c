@@ -54,9 +54,7 @@ static void need(const struct fixture *f, enum cgroup_feature feature)
     skip();
 }
 
-/* ---- cpuset
- * -----------------------------------------------------------------------------------------------------
- */
+/* ---- cpuset ---- */
 
 static int tell_cpus(int out)
 {
@@ -140,9 +138,7 @@ static void test_no_such_cpu(void **state)
     assert_non_null(strstr(err.message, "cpuset.cpus"));
 }
 
-/* ---- disk I/O
- * ---------------------------------------------------------------------------------------------------
- */
+/* ---- disk I/O ---- */
 
 struct file {
     char dir[64];
@@ -319,9 +315,7 @@ static void test_disk_of_files(void **state)
     assert_int_equal(cgroup_disk_of(-1, &disk), -EBADF);
 }
 
-/* ---- figures
- * ----------------------------------------------------------------------------------------------------
- */
+/* ---- figures ---- */
 
 static void put_file(int dir, const char *name, const char *text)
 {

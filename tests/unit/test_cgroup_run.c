@@ -57,9 +57,7 @@ static void test_failed_creation_leaves_nothing(void **state)
     assert_string_equal(before, after);
 }
 
-/* ---- recovery
- * ---------------------------------------------------------------------------------------------------
- */
+/* ---- recovery ---- */
 
 struct noted {
     char *path[HIERARCHY_MAX];
@@ -172,9 +170,7 @@ static void test_refuses_foreign_paths(void **state)
     check(cgroup_recover("/sys/fs/cgroup/no-such-hierarchy/cupel-x", &err), &err);
 }
 
-/* ---- no cgroups
- * -------------------------------------------------------------------------------------------------
- */
+/* ---- no cgroups ---- */
 
 /* --best-effort on a host that gives us nothing: a run without hierarchies is a run. */
 static void test_host_without_cgroups(void **state)
@@ -208,8 +204,7 @@ static void test_host_without_cgroups(void **state)
     check(cgroup_run_destroy(run, &err), &err);
 }
 
-/* ---- other people's mounts and groups
- * --------------------------------------------------------------------------- */
+/* ---- other people's mounts and groups ---- */
 
 /* Detects after `change` was made to a mount namespace of the child's own; tells what the message
  * about memory says. */

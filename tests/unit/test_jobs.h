@@ -71,8 +71,7 @@ static inline char *problem_lines(const struct loaded *r)
     return lines.data;
 }
 
-/* ---- mistakes, and the problems that they give
- * ------------------------------------------------------------- */
+/* ---- mistakes, and the problems that they give ---- */
 
 struct mistake {
     const char *text;

@@ -11,9 +11,7 @@
 #include <signal.h>
 #include <sys/ioctl.h>
 
-/* ---- a terminal
- * ----------------------------------------------------------------------------------------------------
- */
+/* ---- a terminal ---- */
 
 #define ROWS 60
 #define COLUMNS_MAX 200
@@ -145,9 +143,7 @@ static void terminal_feed(struct terminal *t, const char *p, size_t n)
     }
 }
 
-/* ---- scenarios
- * -----------------------------------------------------------------------------------------------------
- */
+/* ---- scenarios ---- */
 
 struct scenario {
     struct room *room;
@@ -434,9 +430,7 @@ static void test_environment(void **state)
     }
 }
 
-/* ---- attempts and leaks
- * ----------------------------------------------------------------------------------------------
- */
+/* ---- attempts and leaks ---- */
 
 static void play_attempts(struct scenario *s, int fd)
 {
@@ -512,9 +506,7 @@ static void test_attempts_and_leaks(void **state)
         "     Summary [   1.000s] 4 jobs: 2 passed (1 flaky, 1 leaky), 1 cpu-limit, 1 cancelled\n");
 }
 
-/* ---- hostile text
- * --------------------------------------------------------------------------------------------------
- */
+/* ---- hostile text ---- */
 
 #define HOSTILE                                                                                    \
     "\x1b[2J\x1b[H\x1b]0;owned\x07\x9b"                                                            \
@@ -610,9 +602,7 @@ static void test_hostile_on_a_pipe(void **state)
     expect_has(text, "] interrupted; 12 jobs: 1 passed (1 leaky), ");
 }
 
-/* ---- readers that do not read
- * --------------------------------------------------------------------------------------
- */
+/* ---- readers that do not read ---- */
 
 static void test_a_reader_that_stops_does_not_stop_us(void **state)
 {
@@ -678,9 +668,7 @@ static void test_a_reader_that_went_away(void **state)
     (void)close(fds[1]);
 }
 
-/* ---- slow jobs, many failures
- * --------------------------------------------------------------------------------------
- */
+/* ---- slow jobs, many failures ---- */
 
 static void play_slow_job(struct scenario *s, int fd)
 {

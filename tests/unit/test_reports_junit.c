@@ -14,9 +14,7 @@
 
 static const char *const schemas[] = {"windyroad-JUnit.xsd", "jenkins-junit-10.xsd"};
 
-/* ---- reading back
- * --------------------------------------------------------------------------------------------------
- */
+/* ---- reading back ---- */
 
 static void quiet(void *context, const char *fmt, ...)
 {
@@ -121,9 +119,7 @@ static void expect_at(xmlDocPtr doc, const char *xpath, const char *want)
 
 #define SUITE "/testsuites/testsuite"
 
-/* ---- tests
- * ---------------------------------------------------------------------------------------------------------
- */
+/* ---- tests ---- */
 
 static void test_schemas_at_hand(void **state)
 {

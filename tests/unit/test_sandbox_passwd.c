@@ -291,8 +291,7 @@ static void test_links_stay_in_the_root(void **state)
     assert_refused(room, "nobody", -ELOOP);
 }
 
-/* ---- the passwd file of a root's layers
- * ------------------------------------------------------------------ */
+/* ---- the passwd file of a root's layers ---- */
 
 /* Three layers, top first, beneath the room; the lowest has `u`. */
 static void make_layers(const struct room *room, int layers[static 3])
