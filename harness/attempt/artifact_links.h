@@ -15,6 +15,7 @@ void artifact_links_free(struct artifact_links *l);
 /* Gives the copy of the file of `st` the name `name` in `dir`. -ENOENT: there is none yet; -EXDEV:
  * there is, but the file system has no hard links; -EMLINK: it can have no more. */
 int artifact_links_use(struct artifact_links *l, const struct stat *st, int dir, const char *name);
-/* That is the copy from now on. False: there are more such files than can be kept track of. */
+/* Remembers `name` as the copy of this file from now on. False: there are more such files than can
+ * be kept track of. */
 bool artifact_links_keep(struct artifact_links *l, const struct stat *st, int dir,
                          const char *name);

@@ -17,9 +17,10 @@ struct artifact_states {
 };
 void artifact_states_free(struct artifact_states *s);
 
-/* Those of the root. */
+/* Returns the states of the root. */
 void artifact_patterns_begin(struct artifact_patterns *p, struct artifact_states *ret);
-/* Those of the directory `name` in a directory of these; false: nothing below it can match. */
+/* Returns the states of the directory `name` in a directory of these states; false: nothing below
+ * it can match. */
 bool artifact_patterns_enter(struct artifact_patterns *p, const struct artifact_states *s,
                              const char *name, struct artifact_states *ret);
 /* Whether an entry that is no directory matches; each pattern that it matches counts as used. */

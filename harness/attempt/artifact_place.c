@@ -78,7 +78,7 @@ int artifact_place_down(struct artifact_place *p, const char *name)
     return 0;
 }
 
-/* From the top down to `depth` again, holding the last ones of the way. */
+/* Opens the way from the top down to `depth` again, and holds the last directories of it. */
 static int open_again(struct artifact_place *p, const struct artifact_path *path, size_t depth)
 {
     char name[ARTIFACT_NAME_SIZE];

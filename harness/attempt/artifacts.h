@@ -11,8 +11,8 @@
  * copied: the last note says what was passed. */
 #define ARTIFACTS_LISTED_MAX 20000u
 #define ARTIFACTS_LISTED_BYTES ((size_t)1 << 20)
-/* That bound; a program that is weakened on purpose lists what the self-test's probe needs to see a
- * breach. */
+/* Returns the bound ARTIFACTS_LISTED_BYTES; a program that is weakened on purpose lists what the
+ * self-test's probe needs to see a breach. */
 static inline size_t artifacts_listed_bytes(void)
 {
     return weakened("artifact-list") ? 16 * ARTIFACTS_LISTED_BYTES : ARTIFACTS_LISTED_BYTES;

@@ -110,7 +110,7 @@ static void collect_artifacts(struct attempt *a, struct attempt_result *ret)
     }
 }
 
-/* Without it those that start from this job could not run. */
+/* Takes a snapshot for the jobs that start from this one, which could not run without it. */
 static void take_snapshot(struct attempt *a, struct attempt_result *ret)
 {
     struct cupel_error err;
@@ -141,7 +141,7 @@ static void mark_near_limit(struct attempt *a, struct attempt_result *ret)
         (void)snprintf(ret->job.evidence + n, sizeof(ret->job.evidence) - n, "; %s", b.data);
 }
 
-/* Of any verdict it is worth a remark. */
+/* Notes that the slot or the machine stood still: whatever the verdict, that is worth a remark. */
 static void note_standstill(struct attempt *a, struct attempt_result *ret)
 {
     cleanup_strbuf struct strbuf b = {0};

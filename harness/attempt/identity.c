@@ -35,7 +35,7 @@ static const char *root_name(const struct instance *in)
     return in->plan->roots[in->job->root].name;
 }
 
-/* As it is written: of an image with its group. */
+/* Returns the user as it is written: of an image with its group. */
 static const char *spec_of(const struct jobs_job *job)
 {
     return job->image_user != NULL ? job->image_user : job->user;

@@ -7,8 +7,8 @@
  * instance->user. A name that the root does not have is an error of the job file. Once all roots
  * are ready, derived ones too. */
 int identity_find_all(struct run *run, struct cupel_error *err);
-/* Without the host's rights, directories that have to belong to another user than root are copied
- * instead of lent: sets the mode of such inputs. After identity_find_all. */
+/* Sets the mode of inputs that have to be copied instead of lent: without the host's rights,
+ * directories that have to belong to another user than root. Called after identity_find_all. */
 void identity_settle_inputs(struct run *run);
 /* What came of it. */
 struct sandbox_ids identity_ids(const struct instance *in);

@@ -12,5 +12,5 @@
  * it. "" where there is none. */
 void killed_call_find(int log, uint32_t id_base, char ret[static KILLED_CALL_SIZE]);
 
-/* For the tests: takes one record of /dev/kmsg; false: it is about something else. */
+/* Takes one record of /dev/kmsg; false: it is about something else. For the tests. */
 bool killed_call_take(const char *record, uint32_t id_base, char ret[static KILLED_CALL_SIZE]);

@@ -23,9 +23,9 @@ bool limits_asked(const struct jobs_job *job, enum jobs_limit which);
 /* Whether a limit is given and not let go. */
 bool limits_enforced(const struct limits_view *v, const struct jobs_limits *l,
                      enum jobs_limit which);
-/* When wall time is over (CLOCK_MONOTONIC, ns), how much CPU time is left of `used_ns`, how much
- * output there may be in all: of job and step whichever is tighter. LIMITS_NEVER without a limit.
- * *ret_of_step tells whose it is. */
+/* Tell what job and step leave, whichever is tighter: when wall time is over (CLOCK_MONOTONIC, ns),
+ * how much CPU time is left of `used_ns`, how much output there may be in all. LIMITS_NEVER without
+ * a limit. *ret_of_step tells whose it is. */
 uint64_t limits_wall_deadline(const struct limits_view *v, bool *ret_of_step);
 uint64_t limits_cpu_left(const struct limits_view *v, uint64_t used_ns, bool *ret_of_step);
 uint64_t limits_output(const struct limits_view *v, bool *ret_of_step);

@@ -101,7 +101,8 @@ static bool lacks_memory(const struct jobs_job *job, const struct attempt_facts 
     return true;
 }
 
-/* Its own waiting is in there: nothing tells the two apart on cgroup v1. */
+/* Says whether tasks waited for disks. The job's own waiting is in there: nothing tells the two
+ * apart on cgroup v1. */
 static bool lacks_disk(const struct attempt_facts *f, struct strbuf *b)
 {
     uint64_t waited;

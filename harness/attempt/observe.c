@@ -144,7 +144,7 @@ static void look_at_store(struct observer *o, uint64_t now)
         o->disk_at = now + until_full(&left);
 }
 
-/* Not before the first command: what set-up takes is not the job's. */
+/* Looks at the job's disk, but not before the first command: what set-up takes is not the job's. */
 static void look_at_disk(struct observer *o, uint64_t now)
 {
     struct attempt_facts *f = o->facts;
@@ -277,7 +277,8 @@ void observe_begin(struct observer *o, struct attempt_context *ctx, const struct
     o->look_at = o->disk_at = o->before.at_ns + LOOK_NS;
 }
 
-/* Of a command that ended of it, or passed on, as shells do, that one of its own did. */
+/* Finds the system call for which seccomp ended a command, or a process of it, where the command
+ * passed that on as shells do. */
 static void find_killed_call(struct observer *o)
 {
     struct attempt_facts *f = o->facts;

@@ -29,14 +29,14 @@ struct observer {
     struct footprint footprint;
 };
 
-/* Once, for the slot: opens what all its jobs are looked at through. */
+/* Opens, once for the slot, what all its jobs are looked at through. */
 void observe_open(struct attempt_context *ctx);
 /* The job has been cloned; nothing of it need run yet. All pointers are borrowed until observe_end.
  */
 void observe_begin(struct observer *o, struct attempt_context *ctx, const struct cgroup_job *cgroup,
                    const struct sandbox_job *sandbox, const struct jobs_job *job,
                    struct attempt_facts *facts);
-/* When observe_tick has something to do next (CLOCK_MONOTONIC, ns). */
+/* Returns when observe_tick has something to do next (CLOCK_MONOTONIC, ns). */
 uint64_t observe_next(const struct observer *o);
 void observe_tick(struct observer *o, uint64_t now);
 /* The number in the job of a thread that was there at the last look, 0 if that is not known. */

@@ -18,6 +18,6 @@ void oom_victim_begin(int log);
 /* The first victim in the group `path` since oom_victim_begin. */
 void oom_victim_find(int log, const char *path, struct oom_victim *ret);
 
-/* For the tests: takes one record of /dev/kmsg. `group` is how the path of the group has to end.
- * True when *victim is complete. */
+/* Takes one record of /dev/kmsg. `group` is how the path of the group has to end. True when *victim
+ * is complete. For the tests. */
 bool oom_victim_take(const char *record, const char *group, struct oom_victim *victim);

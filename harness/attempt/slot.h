@@ -26,7 +26,7 @@ struct slot {
  * end. */
 int slot_start(const struct run *run, struct slot *slots, size_t n, size_t number,
                struct cupel_error *err);
-/* For a process that was just forked and is to start jobs: it dies with its supervisor, has no
+/* Makes a process that was just forked one that may start jobs: it dies with its supervisor, has no
  * signal blocked, and none of the caller's resource limits and priorities, which jobs would
  * inherit. */
 void slot_become(pid_t supervisor);

@@ -7,5 +7,6 @@
 
 #include <sys/types.h>
 
-/* In the network namespace of process `init`, up to about `enough`. */
+/* Returns how much the sockets in the network namespace of process `init` hold, up to about
+ * `enough`. */
 uint64_t socket_queues(pid_t init, struct socket_errors *errors, uint64_t enough);

@@ -27,8 +27,8 @@ void standstill_look(struct standstill *s);
 typedef uint64_t standstill_quota_fn(void *data);
 void standstill_woke(struct standstill *s, uint64_t due_ns, uint64_t now_ns,
                      standstill_quota_fn *held_back_ns, void *data);
-/* For how long the machine was suspended since standstill_begin: CLOCK_MONOTONIC, by which limits
- * are held, stood still. */
+/* Returns for how long the machine was suspended since standstill_begin: CLOCK_MONOTONIC, by which
+ * limits are held, stood still. */
 uint64_t standstill_suspended(const struct standstill *s);
 /* The pure part: what of being `late_ns` late neither waiting for a CPU nor a quota explains; 0 for
  * little. */

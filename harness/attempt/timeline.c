@@ -13,7 +13,8 @@ static uint64_t most(uint64_t a, uint64_t b)
     return a > b ? a : b;
 }
 
-/* Of two neighbours, the later moment and its CPU time, which is a sum; the peaks of both. */
+/* Halves the timeline: two neighbours become one, with the later moment and its CPU time, which is
+ * a sum, and the peaks of both. */
 static void halve(struct timeline *t)
 {
     for (size_t i = 0; i < t->n / 2; i++) {

@@ -15,9 +15,9 @@ struct uncounted {
     struct socket_errors errors;
 };
 
-/* From here on the job may run. A job without a memory limit may take what the machine has, by
- * sockets as by any other way; in the host's network, its sockets cannot be told from the host's.
- */
+/* Begins to look; from here on the job may run. A job without a memory limit may take what the
+ * machine has, by sockets as by any other way; in the host's network, its sockets cannot be told
+ * from the host's. */
 void uncounted_begin(struct uncounted *u, const struct jobs_job *job, bool enforced,
                      const struct sandbox_job *sandbox);
 void uncounted_end(struct uncounted *u);

@@ -220,8 +220,8 @@ static void say_expected(const struct jobs_expect *e, bool after_exit, struct st
         strbuf_addf(b, ", expected %s%d", after_exit ? "" : "exit code ", e->exit);
 }
 
-/* With `leaks: fail` no step is started after one that left something: those that are named are all
- * of its. */
+/* Judges a job with `leaks: fail` by what its step left running. No step is started after one that
+ * left something, so those that are named are all of that step. */
 static enum reports_verdict judge_leaks(const struct attempt_facts *f, struct strbuf *b)
 {
     struct reports_leak shown[REPORTS_LEAKS_SHOWN];

@@ -118,7 +118,7 @@ static void usage_of(const struct attempt_facts *f, struct reports_usage *u)
 
 /* ---- sending ---- */
 
-/* So much of a text as there is room for, its NUL included; what was cut ends in dots. */
+/* Adds so much of a text as there is room for, its NUL included; what was cut ends in dots. */
 static void wire_add_text(struct strbuf *b, const char *s, size_t max)
 {
     size_t n = strnlen(s, max);
@@ -147,7 +147,7 @@ static void add_notes(struct strbuf *b, const struct strings *notes)
     }
 }
 
-/* As many as the collection lists: see artifacts.c, which keeps to it. */
+/* Counts as many artifacts as the collection lists: see artifacts.c, which keeps to it. */
 static uint32_t count_artifacts(const struct strings *list)
 {
     size_t n = 0, bytes = 0;

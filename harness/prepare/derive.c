@@ -47,7 +47,7 @@ static void derive_add(struct texts *t, const char *text)
     t->list[t->n] = NULL;
 }
 
-/* With their number, so that nothing can pass for something else. */
+/* Adds a list with the number of its texts, so that nothing can pass for something else. */
 static void add_list(struct texts *t, const char *what, const char *const *list)
 {
     size_t n = 0;
@@ -59,7 +59,8 @@ static void add_list(struct texts *t, const char *what, const char *const *list)
         derive_add(t, list[i]);
 }
 
-/* Of an input, all that the command sees: nothing of the out directory, where it lies in there. */
+/* Digests all of an input that the command sees: nothing of the out directory, where it lies in
+ * there. */
 static int digest_input(const struct prepared *p, const char *path, char ret_digest[65],
                         struct cupel_error *err)
 {
@@ -170,7 +171,7 @@ static void derive_end(struct root_builder *b)
     arena_free(b->arena);
 }
 
-/* While the display waits for a reader that does not read. */
+/* Says whether a signal came while the display waits for a reader that does not read. */
 static bool derive_gives_up(void *data)
 {
     const struct root_builder *b = data;
@@ -201,8 +202,8 @@ static int derive_failed(struct root_builder *b, struct wire_result *w, struct c
     return r->verdict == REPORTS_ERROR ? -EIO : -EINVAL;
 }
 
-/* Until the slot has something to say. The first signal cancels the command, the next kills it;
- * *ret: whether there was one. */
+/* Waits until the slot has something to say. The first signal cancels the command, the next kills
+ * it; *ret_interrupted: whether there was one. */
 static void wait_for_slot(struct root_builder *b, int signals, bool *ret_interrupted)
 {
     struct pollfd fds[] = {{.fd = b->slot.socket, .events = POLLIN},
@@ -321,7 +322,7 @@ static const char *command_of(const struct jobs_job *job)
     return str_eq(argv[0], job->shell) ? argv[n - 1] : argv[0];
 }
 
-/* From the store or anew; with a lock file, only what is locked. */
+/* Takes the root from the store or makes it anew; with a lock file, only what is locked. */
 static int derive_take(struct prepared *p, const struct cache_recipe *recipe,
                        const struct cache_lockfile *lockfile, struct cache_root *ret,
                        struct cupel_error *err)
@@ -377,7 +378,8 @@ static int derive(struct prepared *p, const struct instance *in, size_t base,
     return r;
 }
 
-/* As many roots over one another as jobs/ lets a file have: no more depth than that. */
+/* Makes a root after those below it. As many roots stand over one another as jobs/ lets a file
+ * have: no more depth than that. */
 static int derive_chain(struct prepared *p, const struct instance *in, size_t base, size_t index,
                         struct cupel_error *err)
 {

@@ -50,7 +50,7 @@ static int check_feature(struct prepared *p, const struct instance *in, size_t i
     return -ENOTSUP;
 }
 
-/* For a limit that the host could hold, but not this one. */
+/* Refuses a limit that the host could hold, but not with this value. */
 static int enforceable_refuse(struct prepared *p, const struct instance *in, enum jobs_limit limit,
                               bool best_effort, struct cupel_error *err)
 {

@@ -21,8 +21,8 @@
 
 /* ---- instances ---- */
 
-/* Who starts from whom: jobs stand as in their file, and with each its base is selected (it needs
- * it). */
+/* Finds who starts from whom: jobs stand as in their file, and with each its base is selected,
+ * since it needs that. */
 static void find_bases(struct run *run)
 {
     const struct jobs_plan *plan = NULL;
@@ -108,7 +108,7 @@ static int make_filters(struct run *run, struct cupel_error *err)
     return r;
 }
 
-/* Whoever calls this has seen to being root of something (cli/cli_rights.c). */
+/* Checks that we are root of something, which whoever calls this has seen to (cli/cli_rights.c). */
 static int check_rights(struct cupel_error *err)
 {
     if (geteuid() == 0)
@@ -154,7 +154,8 @@ static int step_instances(struct preparation *s)
 #define DISK_BYTES (UINT64_C(5) << 30)
 #define LOG_BYTES (UINT64_C(64) << 20)
 
-/* Before anything is made: without descriptors it could not be removed again either. */
+/* Checks our own resource limits before anything is made: without descriptors it could not be
+ * removed again either. */
 static int step_own_limits(struct preparation *s)
 {
     const struct run *run = &s->p.run;
@@ -273,7 +274,7 @@ static int step_texts(struct preparation *s)
     return manifest_texts(s->options, s->p.run.dirfd, s->err);
 }
 
-/* From here on it may take minutes: who ends it gets a report. */
+/* Holds signals: from here on it may take minutes, and who ends it gets a report. */
 static int step_signals(struct preparation *s)
 {
     int r = interrupt_hold(&s->p.signals);

@@ -37,5 +37,6 @@ int prepare_make_roots(const struct run_options *options, prepare_root_fn *tell,
  * done at every start.
  */
 int prepare_recover(size_t *ret_removed, struct cupel_error *err);
-/* After that: removes the groups of dead runs of which no store is left. How many runs. */
+/* Removes the groups of dead runs of which no store is left, after prepare_recover. Counts the
+ * runs. */
 int prepare_sweep(size_t *ret_removed, struct cupel_error *err);

@@ -16,7 +16,7 @@
 
 /* ---- a run from outside ---- */
 
-/* Its supervisor, or who has that pid by now: open_views tells. */
+/* Returns the run's supervisor, or who has that pid by now: open_views tells. */
 static pid_t supervisor_of(int dir)
 {
     cleanup_close int lock = openat(dir, "lock", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);

@@ -101,7 +101,8 @@ static bool is_known(const struct root_user_list *l, pid_t pid, const char *key)
     return false;
 }
 
-/* Whoever else has a pin locked: an export, an import that goes on, a run that has just begun. */
+/* Adds a process that has a pin locked and is not known yet: an export, an import that goes on, a
+ * run that has just begun. */
 static void add_process(void *data, const char *key, pid_t pid)
 {
     struct root_user_list *l = data;

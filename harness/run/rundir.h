@@ -13,7 +13,7 @@ const char *rundir_id(const struct rundir *d);
 int rundir_note_cgroup(void *run_dir, const char *absolute_path);
 /* Removes the directory; the caller has removed what was recorded. */
 void rundir_remove(struct rundir *d);
-/* For a forked slot: lets go of the lock without unlocking it for the supervisor. */
+/* Lets go of the lock in a forked slot, without unlocking it for the supervisor. */
 void rundir_forget(struct rundir *d);
 
 /* Removes every run whose lock nobody holds. *ret_removed counts them. */

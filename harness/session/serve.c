@@ -194,7 +194,7 @@ static void watch(struct serving *s)
     }
 }
 
-/* As shells have it. */
+/* Returns the exit code as shells have it. */
 static int exit_code(int status)
 {
     return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);

@@ -11,7 +11,7 @@ struct serve_session {
     int socket; /* to the front: relay.h */
 };
 
-/* For a process just forked from the front, `front`; never returns. */
+/* Serves a session, in a process just forked from the front, `front`; never returns. */
 _Noreturn void serve_session(const struct serve_session *s, pid_t front);
 
 /* The same for a session in a running job. */

@@ -77,7 +77,7 @@ static void free_argv(struct session *s)
     free(s->argv);
 }
 
-/* Its neighbours do not run, so the bridge has no other job. */
+/* Makes a bridge that has no other job: the job's neighbours do not run. */
 static void make_own_bridge(struct session *s)
 {
     s->bridge = (struct jobs_bridge){
@@ -87,7 +87,8 @@ static void make_own_bridge(struct session *s)
     s->job->bridge = s->job->bridge_member = 0;
 }
 
-/* They run as ever, but for what is only of use in reports. Returns how many there are. */
+/* Makes the jobs that this one starts from; they run as ever, without what is only of use in
+ * reports. Returns how many there are. */
 static size_t make_bases(struct session *s)
 {
     const struct jobs_job *of_file = s->options->plan->jobs;

@@ -16,7 +16,8 @@ static uint64_t least(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
-/* Of the machine, and of what the groups around cupel leave of it. */
+/* Finds what there is of CPUs and memory: of the machine, and of what the groups around cupel leave
+ * of it. */
 static void find_stock(const struct run *run, uint64_t stock[static SCHEDULE_GOODS])
 {
     long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGESIZE);

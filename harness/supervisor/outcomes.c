@@ -23,7 +23,7 @@ static void write_result(struct supervisor *s, const struct reports_result *r)
 
 static void skip_one(void *data, size_t job, size_t because_of);
 
-/* It has ended for good. */
+/* Publishes the final result of an instance; no further attempt follows. */
 static void outcomes_announce(struct supervisor *s, size_t instance)
 {
     write_result(s, s->results[instance]);
@@ -103,7 +103,7 @@ static void record_unrun(struct supervisor *s, size_t instance, enum reports_ver
     outcomes_announce(s, instance);
 }
 
-/* Otherwise it is on a bridge with it. */
+/* Says whether `job` needs `need`; if not, it is on a bridge with it. */
 static bool is_needed(const struct supervisor *s, size_t job, size_t need)
 {
     const struct instance *in = &s->p.run.instances[job], *of = &s->p.run.instances[need];

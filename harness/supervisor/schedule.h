@@ -10,9 +10,9 @@ struct schedule *schedule_new(size_t n);
 void schedule_free(struct schedule *s);
 /* `job` waits until `need` has passed. All needs are told before the first schedule_next. */
 void schedule_add_need(struct schedule *s, size_t job, size_t need);
-/* These jobs start together: none before all their needs are met and as many slots are idle; when
- * one is skipped, so are they all. Each job is in one group at most; none of them needs another.
- * Told before the first schedule_next. */
+/* Makes these jobs start together: none before all their needs are met and as many slots are idle;
+ * when one is skipped, so are they all. Each job is in one group at most; none of them needs
+ * another. Told before the first schedule_next. */
 void schedule_add_group(struct schedule *s, const size_t *jobs, size_t n);
 /* What there is of things that jobs share (CPUs, memory), and how much of each a job takes while it
  * runs. Jobs are admitted in their order: one for which there is not enough left waits, and

@@ -262,7 +262,8 @@ static int watch_fd(int epoll, int fd, uint64_t what)
     return epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &e) < 0 ? -errno : 0;
 }
 
-/* While the display waits for a reader that does not read; all that ran has ended. */
+/* Says whether a signal came while the display waits for a reader that does not read; all that ran
+ * has ended. */
 static bool supervisor_gives_up(void *data)
 {
     struct supervisor *s = data;
