@@ -1,4 +1,4 @@
-/* artifact_copy: private to supervisor: one file of a job at a time into a directory of the host's.
+/* artifact_copy: private to attempt: one file of a job at a time into a directory of the host's.
  * Names of one file stay names of one file, holes stay holes; nothing blocks, and the clock and the
  * bounds are looked at on the way. */
 #pragma once

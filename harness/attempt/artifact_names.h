@@ -1,4 +1,4 @@
-/* artifact_names: private to supervisor: the entries of a directory in the order of their names, in
+/* artifact_names: private to attempt: the entries of a directory in the order of their names, in
  * bounded memory however many there are: those that do not fit are read again later. */
 #pragma once
 

@@ -1,6 +1,6 @@
-/* artifact_place: private to supervisor: a directory somewhere below another, reached step by step,
- * by descriptor. Holds a handful of descriptors however deep it is; a way up that is longer is
- * opened again from the top. */
+/* artifact_place: private to attempt: a directory somewhere below another, reached step by step, by
+ * descriptor. Holds a handful of descriptors however deep it is; a way up that is longer is opened
+ * again from the top. */
 #pragma once
 
 #include "base/base.h"

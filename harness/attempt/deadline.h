@@ -1,5 +1,5 @@
-/* deadline: private to supervisor: which moment ends an attempt, from the order to set up to the
- * end of its last process. Pure. */
+/* deadline: private to attempt: which moment ends an attempt, from the order to set up to the end
+ * of its last process. Pure. */
 #pragma once
 
 #include "harness/attempt/facts.h"

@@ -1,4 +1,4 @@
-/* disks: private to supervisor: which disks a job's reads and writes end up at. */
+/* disks: which disks a job's reads and writes end up at. */
 #pragma once
 
 #include "harness/run/run.h"

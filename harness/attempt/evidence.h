@@ -1,5 +1,5 @@
-/* evidence: private to supervisor: phrases for evidence that say what the job's surroundings and
- * the kernel did to it. Pure: facts become text. Decides no verdict (verdict.c). */
+/* evidence: private to attempt: phrases for evidence that say what the job's surroundings and the
+ * kernel did to it. Pure: facts become text. Decides no verdict (verdict.c). */
 #pragma once
 
 #include "harness/attempt/facts.h"

@@ -1,4 +1,4 @@
-/* footprint: private to supervisor: what a job's memory is made of while it runs, and whether it
+/* footprint: private to attempt: what a job's memory is made of while it runs, and whether it
  * thrashes. Looks are the observer's (observe.h); judges nothing. */
 #pragma once
 

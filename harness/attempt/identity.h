@@ -1,4 +1,4 @@
-/* identity: private to supervisor: who the jobs' commands are, found out before anything runs. */
+/* identity: who the jobs' commands are, found out before anything runs. */
 #pragma once
 
 #include "harness/run/run.h"

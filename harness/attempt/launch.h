@@ -1,5 +1,4 @@
-/* launch: private to supervisor: a job's words become what its cgroup and its sandbox are asked
- * for. */
+/* launch: a job's words become what its cgroup and its sandbox are asked for. */
 #pragma once
 
 #include "harness/attempt/attempt.h"

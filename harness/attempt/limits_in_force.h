@@ -1,5 +1,5 @@
-/* limits_in_force: private to supervisor: what a job's limits and a step's own, taken together,
- * leave at a moment. Pure arithmetic. */
+/* limits_in_force: what a job's limits and a step's own, taken together, leave at a moment. Pure
+ * arithmetic. */
 #pragma once
 
 #include "jobs/jobs.h"

@@ -1,6 +1,5 @@
-/* oom_victim: private to supervisor: which process the kernel's OOM killer took, as it writes in
- * its log. Read, never waited for; where the log cannot be read, or does not say, nothing is known.
- */
+/* oom_victim: private to attempt: which process the kernel's OOM killer took, as it writes in its
+ * log. Read, never waited for; where the log cannot be read, or does not say, nothing is known. */
 #pragma once
 
 #include "base/base.h"

@@ -1,5 +1,5 @@
-/* results: private to supervisor: what it adds to what a slot reported: names, limits, where the
- * logs are, what was before. */
+/* results: what it adds to what a slot reported: names, limits, where the logs are, what was
+ * before. */
 #pragma once
 
 #include "harness/run/run.h"

@@ -1,4 +1,4 @@
-/* slot: private to supervisor: the long-lived process that does one job at a time. */
+/* slot: the long-lived process that does one job at a time. */
 #pragma once
 
 #include "harness/run/run.h"

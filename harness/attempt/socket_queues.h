@@ -1,6 +1,6 @@
-/* socket_queues: private to supervisor: the memory that the queues of a job's internet sockets
- * hold. A control group has what a socket queues on its account only once accept(2) has given the
- * socket to somebody, on v1 in part even then. */
+/* socket_queues: private to attempt: the memory that the queues of a job's internet sockets hold. A
+ * control group has what a socket queues on its account only once accept(2) has given the socket to
+ * somebody, on v1 in part even then. */
 #pragma once
 
 #include "harness/attempt/socket_errors.h"

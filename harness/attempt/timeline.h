@@ -1,5 +1,5 @@
-/* timeline: private to supervisor: a bounded series of what a job used. Pure: who calls has the
- * clock. */
+/* timeline: private to attempt: a bounded series of what a job used. Pure: who calls has the clock.
+ */
 #pragma once
 
 #include "reports/reports.h"

@@ -1,4 +1,4 @@
-/* derive: private to supervisor: the derived roots of a run (`from` + `run`). */
+/* derive: private to prepare: the derived roots of a run (`from` + `run`). */
 #pragma once
 
 #include "harness/prepare/prepare.h"

@@ -1,5 +1,5 @@
-/* enforceable: private to supervisor: whether this host can hold what the jobs of a run are to be
- * held to. */
+/* enforceable: private to prepare: whether this host can hold what the jobs of a run are to be held
+ * to. */
 #pragma once
 
 #include "harness/prepare/prepare.h"

@@ -1,4 +1,4 @@
-/* networks: private to supervisor: what the networks of a run's jobs take, before the first of them
+/* networks: private to prepare: what the networks of a run's jobs take, before the first of them
  * starts. */
 #pragma once
 

@@ -1,4 +1,4 @@
-/* prepare: private to supervisor: everything between a checked plan and the first job. */
+/* prepare: everything between a checked plan and the first job. */
 #pragma once
 
 #include "base/interrupt.h"

@@ -1,5 +1,4 @@
-/* run_names: private to supervisor: what the jobs of a run are called in its reports and on disk.
- */
+/* run_names: private to prepare: what the jobs of a run are called in its reports and on disk. */
 #pragma once
 
 #include "harness/prepare/prepare.h"

@@ -1,4 +1,4 @@
-/* unbegun: private to supervisor. */
+/* unbegun: private to prepare. */
 #pragma once
 
 #include "harness/prepare/prepare.h"

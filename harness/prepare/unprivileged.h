@@ -1,4 +1,4 @@
-/* unprivileged: private to supervisor: what a run without all the rights of the host's root cannot
+/* unprivileged: private to prepare: what a run without all the rights of the host's root cannot
  * give a job. */
 #pragma once
 

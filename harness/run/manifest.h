@@ -1,5 +1,5 @@
-/* manifest: private to supervisor: what a run writes down about itself in its directory, so that
- * somebody else can make the same sandbox later: the texts of its job files. */
+/* manifest: what a run writes down about itself in its directory, so that somebody else can make
+ * the same sandbox later: the texts of its job files. */
 #pragma once
 
 #include "harness/run/run.h"

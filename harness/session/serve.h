@@ -1,4 +1,4 @@
-/* serve: private to supervisor: the half of a session that holds its sandbox. */
+/* serve: private to session: the half of a session that holds its sandbox. */
 #pragma once
 
 #include "harness/attempt/launch.h"

@@ -1,4 +1,4 @@
-/* tty: private to supervisor: the caller's terminal while a session has it: its modes, and that it
+/* tty: private to session: the caller's terminal while a session has it: its modes, and that it
  * gets them back. */
 #pragma once
 
