@@ -30,7 +30,7 @@ static _Noreturn void fail(const char *what)
     exit(3);
 }
 
-static uint64_t clock_ns(clockid_t clock)
+static uint64_t now_ns(clockid_t clock)
 {
     struct timespec t;
 
@@ -53,7 +53,7 @@ static void *burn(void *until)
 {
     uint64_t end = *(uint64_t *)until;
 
-    while (clock_ns(CLOCK_PROCESS_CPUTIME_ID) < end)
+    while (now_ns(CLOCK_PROCESS_CPUTIME_ID) < end)
         for (volatile unsigned i = 0; i < 2000; i++)
             ;
     return NULL;
@@ -153,7 +153,7 @@ static void do_floor(double amount, unsigned threads)
     }
     if ((errno = clock_getcpuclockid(pid, &clock)) != 0)
         fail("clock_getcpuclockid");
-    while ((used = clock_ns(clock)) < limit) {
+    while ((used = now_ns(clock)) < limit) {
         uint64_t wait = (limit - used) / (uint64_t)cpus;
 
         sleep_ns(wait > 500000 ? wait : 500000);
@@ -302,11 +302,11 @@ static void do_threads(double amount, unsigned ignored)
  */
 static void do_sleep(double amount, unsigned ignored)
 {
-    uint64_t start = clock_ns(CLOCK_MONOTONIC);
+    uint64_t start = now_ns(CLOCK_MONOTONIC);
 
     (void)ignored;
     sleep_ns((uint64_t)(amount * (double)NSEC));
-    printf("%.9f\n", (double)(clock_ns(CLOCK_MONOTONIC) - start) / (double)NSEC);
+    printf("%.9f\n", (double)(now_ns(CLOCK_MONOTONIC) - start) / (double)NSEC);
 }
 
 static const struct {

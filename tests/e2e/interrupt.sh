@@ -40,8 +40,9 @@ begin() {
 # The process that unpacks `many`, stopped in the midst of it: it has no time to be done.
 worker=
 stopped_worker() {
-    local pid
-    for pid in $(cat /proc/"$1"/task/*/children 2>/dev/null); do
+    local pid children
+    read -ra children < <(cat /proc/"$1"/task/*/children 2>/dev/null | tr '\n' ' ')
+    for pid in "${children[@]}"; do
         kill -STOP "$pid" 2>/dev/null || continue
         [[ -d /proc/$pid/root/many && ! -d /proc/$pid/root/etc ]] && worker=$pid && return
         kill -CONT "$pid"

@@ -33,7 +33,7 @@ static _Noreturn void fail(const char *what)
     exit(3);
 }
 
-static uint64_t clock_ns(clockid_t clock)
+static uint64_t now_ns(clockid_t clock)
 {
     struct timespec t;
 
@@ -51,9 +51,9 @@ static _Noreturn void sleep_for_ever(void)
 /* Burns CPU until this process has used so many milliseconds of it. */
 static void burn_ms(unsigned long ms)
 {
-    uint64_t end = clock_ns(CLOCK_PROCESS_CPUTIME_ID) + ms * 1000000;
+    uint64_t end = now_ns(CLOCK_PROCESS_CPUTIME_ID) + ms * 1000000;
 
-    while (clock_ns(CLOCK_PROCESS_CPUTIME_ID) < end)
+    while (now_ns(CLOCK_PROCESS_CPUTIME_ID) < end)
         ;
 }
 
@@ -172,7 +172,7 @@ static void hopper(unsigned long stay)
  * `pids` limit. */
 static void orphans(unsigned long count)
 {
-    uint64_t give_up = clock_ns(CLOCK_MONOTONIC) + 60 * NSEC;
+    uint64_t give_up = now_ns(CLOCK_MONOTONIC) + 60 * NSEC;
 
     for (unsigned long i = 0; i < count;) {
         int r = orphan();
@@ -181,7 +181,7 @@ static void orphans(unsigned long count)
             _exit(0);
         if (r > 0)
             i++;
-        else if (clock_ns(CLOCK_MONOTONIC) > give_up)
+        else if (now_ns(CLOCK_MONOTONIC) > give_up)
             fail("no room for another orphan");
         else
             usleep(1000); /* the reaper has not come round yet */
