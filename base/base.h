@@ -246,7 +246,7 @@ const char *unit_format_cores(uint64_t millicores, char buf[static UNIT_TEXT_SIZ
 #define NSEC_PER_MSEC UINT64_C(1000000)
 #define NSEC_PER_USEC UINT64_C(1000)
 /* clock.c: nanoseconds of a clock, 0 where the kernel has no such one. */
-uint64_t clock_ns(clockid_t clock);
+uint64_t clock_read_ns(clockid_t clock);
 uint64_t clock_monotonic_ns(void);
 
 /* ---- chroot ---- */

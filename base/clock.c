@@ -1,7 +1,7 @@
 /* clock: the time, in nanoseconds. Usable between clone and exec. */
 #include "base/base.h"
 
-uint64_t clock_ns(clockid_t clock)
+uint64_t clock_read_ns(clockid_t clock)
 {
     struct timespec t = {0};
 
@@ -11,5 +11,5 @@ uint64_t clock_ns(clockid_t clock)
 
 uint64_t clock_monotonic_ns(void)
 {
-    return clock_ns(CLOCK_MONOTONIC);
+    return clock_read_ns(CLOCK_MONOTONIC);
 }

@@ -26,7 +26,7 @@ static bool read_waited(int fd, uint64_t *ret_ns)
  * (clock_gettime(2)). */
 static uint64_t asleep(void)
 {
-    uint64_t monotonic = clock_ns(CLOCK_MONOTONIC), boot = clock_ns(CLOCK_BOOTTIME);
+    uint64_t monotonic = clock_read_ns(CLOCK_MONOTONIC), boot = clock_read_ns(CLOCK_BOOTTIME);
 
     return boot > monotonic ? boot - monotonic : 0;
 }
