@@ -217,7 +217,7 @@ char *ids_describe(void);
  * exec) ---- */
 
 #define SOCKET_FDS_MAX 3
-/* The whole packet, or a negative errno; SIGPIPE is never raised. */
+/* Sends the whole packet: 0, or a negative errno; SIGPIPE is never raised. */
 int socket_send(int fd, const void *data, size_t len, const int *fds, size_t n_fds);
 /* The bytes of the next packet (0: end of file) or a negative errno; the descriptors that came with
  * it, close-on-exec, in ret_fds, -EBADF for none: also after a packet of an unexpected size. Flags
@@ -268,7 +268,7 @@ void own_limits_raise(void);
 /* Whether this process may have so many files open: an error that says what to do
  * (CUPEL_ERROR_HARNESS). */
 int own_limits_check_files(uint64_t needed, struct cupel_error *err);
-/* The same of files of so many bytes. */
+/* Checks the same for files of so many bytes. */
 int own_limits_check_size(uint64_t needed, struct cupel_error *err);
 /* How many CPUs this process may use (sched_getaffinity(2)), at least 1. */
 unsigned own_limits_cpus(void);

@@ -2,7 +2,7 @@
  * means. */
 #include "jobs/load.h"
 
-/* Which forms a node could be. */
+/* Returns which forms a node could be. */
 static unsigned forms_of(const struct node *n)
 {
     switch (n->kind) {

@@ -1,7 +1,8 @@
 /* input: which host paths a job sees, and where. Not responsible for mounting them. */
 #include "jobs/load.h"
 
-/* The kernel's own file systems and the devices are the sandbox's to fill. */
+/* Says whether a path is the sandbox's to fill: the kernel's own file systems and the devices are.
+ */
 static bool belongs_to_sandbox(const char *path)
 {
     static const char *const trees[] = {"/proc", "/sys", "/dev"};

@@ -73,7 +73,7 @@ struct jobs_cpus {
 /* False when the text is no such list, or an empty one, or names a CPU that no machine has. A
  * newline may follow. */
 bool jobs_cpus_parse(const char *text, struct jobs_cpus *ret);
-/* The shortest form of the list. */
+/* Appends the shortest form of the list. */
 void jobs_cpus_format(const struct jobs_cpus *cpus, struct strbuf *out);
 unsigned jobs_cpus_count(const struct jobs_cpus *cpus);
 /* The CPUs of `cpus` that are not in `allowed`; false when there are none. */
@@ -360,7 +360,7 @@ struct jobs_plan {
 int jobs_load(const char *path, struct jobs_plan **ret_plan, struct strbuf *problems,
               struct cupel_error *err);
 void jobs_plan_free(struct jobs_plan *plan);
-/* The same, of a text as if `path` held it. */
+/* Does the same for a text as if `path` held it. */
 int jobs_load_text(const char *path, const char *text, size_t len, struct jobs_plan **ret_plan,
                    struct strbuf *problems, struct cupel_error *err);
 
@@ -379,7 +379,7 @@ void jobs_order(const struct jobs_plan *plan, size_t *ret_order);
 /* The rules as JSON Schema (draft 2020-12), from the same table that the parser reads; malloc'ed
  * text. */
 char *jobs_schema(void);
-/* The same as Markdown tables, for docs/job-file.md; malloc'ed text. */
+/* Returns the same as Markdown tables, for docs/job-file.md; malloc'ed text. */
 char *jobs_markdown(void);
 
 /* ---- the configuration file ---- */

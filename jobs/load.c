@@ -18,7 +18,7 @@ void key_set_version(struct loader *l, const struct key *k, const struct node *v
                    value->text);
 }
 
-/* The file's name without directories and without ".yaml" or ".yml". */
+/* Returns the file's name without directories and without ".yaml" or ".yml". */
 static const char *stem(struct loader *l)
 {
     const char *slash = strrchr(l->plan->file, '/');

@@ -137,7 +137,7 @@ extern const struct key_table *const keys_all[];
  * formed. False when the node is no map. */
 bool keys_apply(struct loader *l, const struct key_table *table, const struct node *map,
                 void *object);
-/* The key of that name, or NULL. */
+/* Returns the key of that name, or NULL. */
 const struct key *key_find(const struct key_table *table, const char *name);
 /* Reports a key that the table does not have, with what may have been meant. unknown.c */
 void unknown_key(struct loader *l, const struct key_table *table, const struct node *value);
@@ -146,7 +146,7 @@ void unsupported_key(struct loader *l, const struct key_table *table, const stru
 /* Whether the map has an unknown key in whose message the key `name` was suggested: that it is
  * missing need then not be said as well. unknown.c */
 bool key_was_meant(const struct key_table *table, const struct node *map, const char *name);
-/* The documentation's table (Markdown) of one key table. */
+/* Writes the documentation's table (Markdown) of one key table. */
 void keys_markdown(const struct key_table *table, struct strbuf *out);
 
 /* ---- values: each reports its problem and returns false ---- */
@@ -232,7 +232,7 @@ key_set_fn key_set_sha256, key_set_suite, key_set_packages, key_set_platform, ke
 /* of a derived one: derived.c */
 key_set_fn key_set_build;
 
-/* `seccomp: FILE`; NULL after a problem. profile.c */
+/* Loads the profile of `seccomp: FILE`; NULL after a problem. profile.c */
 const struct jobs_profile *profile_load(struct loader *l, const struct node *at, const char *path);
 
 /* Charges for a repetition of what `defaults` gives, in values; false (with a problem at the node)
@@ -255,11 +255,11 @@ void derived_finish(struct loader *l, struct root_draft *r, const struct node *m
 void derived_resolve(struct loader *l, const struct node *const *from);
 /* plan->roots: the built-in ones and those of the map (NULL: none). */
 void roots_read(struct loader *l, const struct node *map);
-/* `needs` and `from`, which implies it. */
+/* Resolves `needs` and `from`, which implies it. */
 void needs_resolve(struct loader *l);
 /* Resolves what a job takes over from the one that it starts from. Called after needs_resolve. */
 void from_resolve(struct loader *l);
-/* What other keys of the job demand of its network. */
+/* Checks what other keys of the job demand of its network. */
 void network_check(struct loader *l, const struct draft *d);
 /* Resolves which jobs share a bridge. Called after needs_resolve. */
 void bridges_resolve(struct loader *l);

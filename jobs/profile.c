@@ -237,7 +237,7 @@ static bool read_profile(struct profile_reading *r, const json_t *root)
     return true;
 }
 
-/* One that was read before, for another job. */
+/* Finds a profile that was read before, for another job. */
 static const struct jobs_profile *find_profile(const struct loader *l, const char *path,
                                                size_t *ret_n)
 {

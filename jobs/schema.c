@@ -74,7 +74,7 @@ static json_t *integer_schema(const struct key *k)
     return s;
 }
 
-/* A number is a CPU, not how many. */
+/* Describes a set of CPUs: a number is a CPU, not how many. */
 static json_t *cpus_schema(void)
 {
     json_t *s = number_or_text("integer", CPUS_PATTERN);

@@ -4,7 +4,7 @@
 
 #define SETTING(member) offsetof(struct jobs_settings, member)
 
-/* `~/` is the caller's home. */
+/* Sets the store's path; `~/` is the caller's home. */
 static void set_store_path(struct loader *l, const struct key *k, const struct node *value,
                            void *object)
 {

@@ -16,7 +16,7 @@ void source_free(struct source *s)
     s->n_problems = 0;
 }
 
-/* C0, DEL and C1: no text. */
+/* Says whether a code point is no text: C0, DEL and C1. */
 static bool is_control(uint32_t c)
 {
     return c < 0x20 || (c >= 0x7f && c < 0xa0);

@@ -38,7 +38,7 @@ static inline bool source_is_good(const struct source *s)
 {
     return s->n_problems == 0;
 }
-/* Where byte `offset` of the text is. */
+/* Finds where byte `offset` of the text is. */
 struct source_place source_place(const struct source *s, size_t offset);
 /* Notes a problem and returns false unless the text is UTF-8 without control characters. */
 bool source_check_encoding(struct source *s);

@@ -36,7 +36,7 @@ static bool begins_line(const struct syntax_stop *stop)
     return stop->at <= stop->indent;
 }
 
-/* The last byte before the problem that is no blank, or NUL. */
+/* Returns the last byte before the problem that is no blank, or NUL. */
 static char char_before(const struct syntax_stop *stop)
 {
     size_t i = stop->at < stop->n ? stop->at : stop->n;
@@ -129,7 +129,7 @@ static void no_key(struct syntax_stop *stop)
             stop->indent, stop->opened.line, stop->opened.column - 1);
 }
 
-/* Within brackets, `close` or a comma was expected. */
+/* Explains that within brackets `close` or a comma was expected. */
 static void unclosed(struct syntax_stop *stop, char open, char close)
 {
     bool ended = stop->at >= stop->n;
@@ -254,7 +254,7 @@ static void unclosed_document(struct syntax_stop *stop)
                    "begins a line");
 }
 
-/* A line that begins with '%'. */
+/* Explains a line that begins with '%'. */
 static void bad_directive(struct syntax_stop *stop)
 {
     stop->place.column = 1;

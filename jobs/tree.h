@@ -35,7 +35,7 @@ struct node *tree_read(struct source *s, struct arena *arena);
 /* A plain scalar that YAML 1.1 reads as null, or as a boolean. */
 bool node_is_null(const struct node *n);
 bool node_is_bool(const struct node *n);
-/* A map's value, or NULL. */
+/* Returns a map's value, or NULL. */
 const struct node *node_child(const struct node *map, const char *key);
 /* What it is, for "not ..." in a message: "a list", "'abc'". Returns buf. */
 #define NODE_TEXT_SIZE 160

@@ -199,7 +199,7 @@ static const struct {
     {"expect", "checker", "run it as a second step of the job"},
 };
 
-/* What to do until the key is supported, or NULL. */
+/* Returns what to do until the key is supported, or NULL. */
 static const char *until_supported(const struct key_table *table, const char *key)
 {
     for (size_t i = 0; i < ARRAY_SIZE(unsupported_keys); i++)
@@ -304,7 +304,7 @@ static const char *meant_by(const struct key_table *table, const struct node *va
     return foreign != NULL ? foreign->key : nearest_key(table, word);
 }
 
-/* A word of another tool. */
+/* Answers a word of another tool. */
 static void say_foreign(struct loader *l, const struct key_table *table, const struct node *key,
                         const struct foreign_word *foreign)
 {

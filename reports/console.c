@@ -229,7 +229,7 @@ void reports_console_retried(struct reports_console *c, const struct reports_res
 
 /* ---- what runs now ---- */
 
-/* More than nine tenths. */
+/* Says whether more than nine tenths are used. */
 static bool is_near(uint64_t value, uint64_t limit)
 {
     return limit != 0 && value > limit - limit / 10;

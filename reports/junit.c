@@ -175,7 +175,7 @@ static void write_leaks(struct junit_writer *w, const struct reports_result *res
     property(w, "", "leaks_cut", result->leaks_cut ? "true" : NULL);
 }
 
-/* The names are those of results.jsonl. */
+/* Writes the properties, whose names are those of results.jsonl. */
 static void write_properties(struct junit_writer *w, const struct reports_result *result)
 {
     junit_start(w, "properties");

@@ -25,7 +25,7 @@ void junit_end(struct junit_writer *w);
 /* Attribute from a format whose result may hold any byte. */
 void junit_attribute(struct junit_writer *w, const char *name, const char *fmt, ...)
     BASE_PRINTF(3, 4);
-/* An xs:token that is never empty. */
+/* Writes an xs:token that is never empty. */
 void junit_token(struct junit_writer *w, const char *name, const char *value,
                  const char *otherwise);
 void junit_text(struct junit_writer *w, const char *data, size_t n);

@@ -24,11 +24,11 @@ const char *model_number(uint64_t value, uint64_t scale, char buf[static MODEL_N
 /* Seconds with exactly three decimals, rounded. */
 const char *model_seconds(uint64_t ns, char buf[static MODEL_NUMBER_SIZE]);
 
-/* The job's wall time: the usage figure, else the sum of its cases. */
+/* Returns the job's wall time: the usage figure, else the sum of its cases. */
 uint64_t model_wall_ns(const struct reports_result *result);
 /* Whether the result's cases are steps with names, hence cases of their own in the reports. */
 bool model_has_steps(const struct reports_result *result);
-/* Passed, but not at the first attempt. */
+/* Says whether a job passed, but not at the first attempt. */
 bool model_is_flaky(const struct reports_result *result);
 /* Whether there are leaks of which the evidence does not speak (`leaks: fail` makes them the
  * evidence); with them. */

@@ -83,7 +83,7 @@ static int refuse_entry(const char *path, const char *name, const char *what,
     return -EINVAL;
 }
 
-/* The same of the directory itself. */
+/* Refuses the directory itself in the same way. */
 static int refuse_place(const char *path, mode_t mode, struct cupel_error *err)
 {
     (void)cupel_error_set(err, CUPEL_ERROR_INPUT, 0,
@@ -129,7 +129,7 @@ int outdir_give(const struct outdir_owner *owner, int fd)
     return owner->set && fchown(fd, owner->uid, owner->gid) < 0 ? -errno : 0;
 }
 
-/* A directory that is somebody else's stays theirs. */
+/* Gives a directory to the user; one that is somebody else's stays theirs. */
 static int give_directory(const struct outdir_owner *owner, int fd)
 {
     struct stat st;

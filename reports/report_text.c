@@ -134,7 +134,7 @@ void text_escape(struct strbuf *out, const void *data, size_t n, enum text_mode 
     }
 }
 
-/* The next code point of escaped (hence valid) text. */
+/* Returns the length of the next code point of escaped (hence valid) text, and its columns. */
 static size_t next_columns(const char *s, size_t n, size_t *ret_columns)
 {
     uint32_t c = 0;

@@ -78,7 +78,7 @@ static void print_tail(struct reports_console *c, const char *title,
     console_print_wrapped(c, OUTPUT_PREFIX, text->data + begin, text->len - begin);
 }
 
-/* What came of each earlier attempt, a line each. */
+/* Prints what came of each earlier attempt, a line each. */
 static void print_previous(struct reports_console *c, const struct reports_result *result)
 {
     for (size_t i = 0; i < result->n_previous; i++) {

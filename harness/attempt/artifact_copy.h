@@ -41,5 +41,5 @@ bool artifact_copier_stops(struct artifact_copier *c);
  */
 int artifact_copier_take(struct artifact_copier *c, int from, const struct artifact_path *path,
                          const char *name, const char **ret_why);
-/* The walk has left the directory of this depth. */
+/* Tells the copier that the walk has left the directory of this depth. */
 int artifact_copier_left(struct artifact_copier *c, const struct artifact_path *path, size_t depth);

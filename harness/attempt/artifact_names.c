@@ -14,7 +14,7 @@ static int artifact_names_by_name(const void *a, const void *b, void *text)
     return strcmp(t + *(const uint32_t *)a + 1, t + *(const uint32_t *)b + 1);
 }
 
-/* What the list takes with another name of `len` bytes. */
+/* Returns how many bytes the list takes with another name of `len` bytes. */
 static size_t bytes_with(const struct artifact_names *names, size_t len)
 {
     return names->len + len + 2 + (names->n + 1) * sizeof(*names->order);

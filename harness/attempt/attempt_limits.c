@@ -91,7 +91,8 @@ static struct deadline next_deadline(const struct attempt *a)
                          a->sandbox.copying_ns);
 }
 
-/* What nobody of the job can have caused is the harness's. */
+/* Fails an attempt whose set-up is stuck: what nobody of the job can have caused is the harness's.
+ */
 static void fail_stuck_set_up(struct attempt *a)
 {
     struct cupel_error err;

@@ -5,6 +5,6 @@
 
 #include "harness/run/run.h"
 
-/* True: the job's, and `ret_evidence` says of what. */
+/* Says whether a set-up step that failed is the job's doing; then `ret_evidence` says of what. */
 bool blame_set_up(const struct run *run, const struct instance *instance,
                   const struct sandbox_event *event, char *ret_evidence, size_t size);

@@ -17,7 +17,7 @@ void capture_init(struct capture *c, struct reports_out *out, const char *name, 
 /* Takes what is in pipe `which` now, at most until it is empty or the limit is passed. Returns 1
  * while the pipe is open, 0 at its end, negative when the log cannot be written. */
 int capture_take(struct capture *c, int which, struct cupel_error *err);
-/* Both pipes until empty. */
+/* Reads both pipes until they are empty. */
 int capture_drain(struct capture *c, struct cupel_error *err);
 /* Whether all that was taken is in the logs, as far as their file system tells. */
 int capture_flush(const struct capture *c, struct cupel_error *err);

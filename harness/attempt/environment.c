@@ -45,7 +45,7 @@ static void set_entry(struct environment_list *l, const char *entry)
     environment_set(l, entry, (size_t)(equals - entry), equals + 1);
 }
 
-/* What its scripts are given to. */
+/* Returns the shell that the job's scripts are given to. */
 static const char *shell_of(const struct jobs_job *job)
 {
     return job->shell != NULL && job->shell[0] == '/' ? job->shell : "/bin/sh";

@@ -18,6 +18,6 @@ struct footprint {
 /* A look at the running job. `memory_limit` is UINT64_MAX where it has none. */
 void footprint_look(struct footprint *p, const struct cgroup_job *cgroup, uint64_t memory_limit,
                     uint64_t now, struct attempt_facts *facts);
-/* The job has ended: the last count, where there was a look before. */
+/* Takes the last count once the job has ended, where there was a look before. */
 void footprint_end(const struct footprint *p, const struct cgroup_job *cgroup,
                    struct attempt_facts *facts);

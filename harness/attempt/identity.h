@@ -10,5 +10,5 @@ int identity_find_all(struct run *run, struct cupel_error *err);
 /* Sets the mode of inputs that have to be copied instead of lent: without the host's rights,
  * directories that have to belong to another user than root. Called after identity_find_all. */
 void identity_settle_inputs(struct run *run);
-/* What came of it. */
+/* Returns the ids that were found and settled for an instance. */
 struct sandbox_ids identity_ids(const struct instance *in);

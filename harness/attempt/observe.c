@@ -242,7 +242,8 @@ void observe_tick(struct observer *o, uint64_t now)
 
 /* ---- begin and end ---- */
 
-/* PROC_PID_INIT_INO in include/linux/proc_ns.h. */
+/* Says whether a namespace is the machine's first one, whose number is PROC_PID_INIT_INO in
+ * include/linux/proc_ns.h. */
 static bool is_first_pid_namespace(void)
 {
     struct stat st;

@@ -41,5 +41,5 @@ uint64_t observe_next(const struct observer *o);
 void observe_tick(struct observer *o, uint64_t now);
 /* The number in the job of a thread that was there at the last look, 0 if that is not known. */
 int observe_pid_inside(const struct observer *o, pid_t thread);
-/* Nothing of the job runs any more: the last figures. */
+/* Takes the last figures, when nothing of the job runs any more. */
 void observe_end(struct observer *o);

@@ -81,7 +81,7 @@ bool oom_victim_take(const char *record, const char *group, struct oom_victim *v
     return take_size(text, v);
 }
 
-/* ".../cupel-RUN/JOB": both names are this run's alone. */
+/* Returns the last two names of a path, ".../cupel-RUN/JOB": both are this run's alone. */
 static const char *last_two(const char *path)
 {
     const char *at = strrchr(path, '/');

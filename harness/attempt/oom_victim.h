@@ -10,11 +10,11 @@ struct oom_victim {
     uint64_t anonymous_bytes; /* of its own memory; 0: not known */
 };
 
-/* The kernel's log, for a slot; -EBADF where it cannot be read. */
+/* Opens the kernel's log, for a slot; -EBADF where it cannot be read. */
 int oom_victim_open(void);
-/* What is in the log by now is of no interest. */
+/* Passes over what is in the log by now, which is of no interest. */
 void oom_victim_begin(int log);
-/* The first victim in the group `path` since oom_victim_begin. */
+/* Finds the first victim in the group `path` since oom_victim_begin. */
 void oom_victim_find(int log, const char *path, struct oom_victim *ret);
 
 /* Takes one record of /dev/kmsg. `group` is how the path of the group has to end. True when *victim

@@ -31,7 +31,7 @@ struct pressure_look {
 void pressure_open(struct pressure *ret);
 void pressure_close(struct pressure *m);
 void pressure_look(const struct pressure *m, struct pressure_look *ret);
-/* What went by between the two: only what both know. */
+/* Returns what went by between the two looks: only what both know. */
 void pressure_since(const struct pressure_look *before, const struct pressure_look *now,
                     struct pressure_look *ret);
 bool pressure_get(const struct pressure_look *l, enum pressure_figure f, uint64_t *ret);

@@ -4,7 +4,7 @@
 
 #include "harness/run/run.h"
 
-/* What is known of a job anyway. */
+/* Adds what is known of a job anyway. */
 void results_describe(const struct run *run, const struct instance *in, struct arena *arena,
                       struct reports_result *r);
 /* A job, or an attempt of it, of which there is nothing to tell but why; in an arena of its own. */

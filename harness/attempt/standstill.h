@@ -19,7 +19,7 @@ struct standstill {
 
 void standstill_open(struct standstill *s);
 void standstill_begin(struct standstill *s);
-/* Often enough that little is waited in between. */
+/* Looks; called often enough that little is waited in between. */
 void standstill_look(struct standstill *s);
 /* The slot was to wake at `due_ns` at the latest, and has woken: how late is too late is found out
  * here. `held_back_ns` is asked only then, and is the time since standstill_begin for which a quota

@@ -16,7 +16,7 @@ struct timeline {
     struct reports_point points[TIMELINE_MAX];
 };
 
-/* An empty one. */
+/* Starts an empty timeline. */
 void timeline_start(struct timeline *t, uint64_t interval_ns);
 /* Takes a point at p->at_ns. What is not known now (`has_…`) drops its column for good. */
 void timeline_add(struct timeline *t, const struct reports_point *p, bool has_cpu, bool has_memory,

@@ -28,7 +28,7 @@ static uint64_t oom_kills(const struct attempt_facts *f)
     return get(f, CGROUP_OOM_KILLS, &n) ? n : 0;
 }
 
-/* The limit that struck: the step's own where the facts say so. */
+/* Returns the limit that struck: the step's own where the facts say so. */
 static uint64_t limit_of(const struct jobs_job *job, const struct attempt_facts *f,
                          enum jobs_limit which)
 {
@@ -358,7 +358,7 @@ static void verdict_fill(struct judgement *ret, enum reports_verdict verdict,
     (void)snprintf(ret->evidence, sizeof(ret->evidence), "%s", b->data != NULL ? b->data : "");
 }
 
-/* The last step that ran gives the job's exit code or signal. */
+/* Fills in the job's exit code or signal, which the last step that ran gives. */
 static void fill_status(const struct attempt_facts *f, size_t n_steps, struct judgement *ret)
 {
     ret->exit = -1;

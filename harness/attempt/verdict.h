@@ -11,7 +11,7 @@ struct judgement {
     int exit;
     int signal;
 };
-/* The job as a whole. */
+/* Judges the job as a whole. */
 void verdict_of_job(const struct jobs_job *job, const struct attempt_facts *facts,
                     struct judgement *ret);
 /* One step of it: what came after the step at fault is skipped. */

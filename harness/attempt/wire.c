@@ -75,7 +75,7 @@ static const struct {
     {MACHINE_STOLEN_NS, REPORTS_STOLEN_CPU_SECONDS},
 };
 
-/* What the machine did meanwhile. */
+/* Returns what the machine did meanwhile. */
 static void machine_usage_of(const struct attempt_facts *f, struct reports_usage *u)
 {
     uint64_t v, own;
@@ -345,7 +345,7 @@ static void take_points(struct wire_result *r, struct parcel *p, const struct wi
                                                    .has_pids = head->point_columns & 4u};
 }
 
-/* The evidence is taken later: the strings come after all structures. */
+/* Takes the cases without their evidence: the strings come after all structures. */
 static void take_cases(struct wire_result *r, struct parcel *p, const struct wire_head *head)
 {
     const char *data = take_structs(p, head->n_cases, sizeof(struct wire_case));

@@ -39,7 +39,7 @@ static uint64_t v1_cpu(int dirfd)
                       read_number(dirfd, "cpu.cfs_period_us"));
 }
 
-/* "max 100000" or "50000 100000". */
+/* Reads cpu.max: "max 100000" or "50000 100000". */
 static uint64_t v2_cpu(int dirfd)
 {
     char text[64], *period;

@@ -310,7 +310,7 @@ void usage_scale_cpu_parts(struct cgroup_usage *usage);
  * -ENOENT is success. -EDEADLK: the calling process is in it. -ETIMEDOUT: something would not die.
  * -EXDEV: something in it is not visible to us. */
 int group_remove(int parent_fd, const char *name);
-/* The same for every group within dirfd except `keep` (may be NULL). */
+/* Removes every group within dirfd in the same way, except `keep` (may be NULL). */
 int group_remove_children(int dirfd, const char *keep);
 /* Fills *err for a failed removal of `path`; returns r. */
 int group_remove_error(int r, const char *path, struct cupel_error *err);

@@ -70,7 +70,7 @@ static bool is_cgroup2(const char *dir)
     return statfs(dir, &fs) == 0 && fs.f_type == CGROUP2_SUPER_MAGIC;
 }
 
-/* What a user's manager makes beneath its own unit is that manager's. */
+/* Says whether a unit is a user's manager: what that makes beneath its own unit is its own. */
 static bool is_user_manager(const char *dir)
 {
     const char *name = strrchr(dir, '/');

@@ -131,7 +131,7 @@ static unsigned v1_controllers(const char *list, const char **ret_first)
     return mask;
 }
 
-/* The hierarchy of the lowest controller first (see enum controller), v2 last. */
+/* Compares hierarchies: that of the lowest controller first (see enum controller), v2 last. */
 static int by_controller(const void *a, const void *b)
 {
     const struct hierarchy *x = a, *y = b;
@@ -194,7 +194,7 @@ static struct lacking check_write(const struct hierarchy *h, int dirfd, const ch
     return lacking_at(LACK_WRITE, h->version, errno, h->own, file);
 }
 
-/* Any process but ourselves in the group. */
+/* Says whether any process except ourselves is in the group. */
 static bool is_occupied(int dirfd)
 {
     char text[4096], self[24];

@@ -26,7 +26,7 @@ struct members {
     bool invisible; /* a process of a pid namespace that we do not see: listed as 0 */
 };
 
-/* cgroup.procs, as far as it fits. */
+/* Reads cgroup.procs, as far as it fits. */
 static int read_members(int dirfd, struct members *m)
 {
     cleanup_close int fd = openat(dirfd, "cgroup.procs", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
@@ -138,7 +138,7 @@ static int wait_unpopulated(int dirfd, uint64_t deadline)
     }
 }
 
-/* One attempt at emptying the group itself. */
+/* Makes one attempt at emptying the group itself. */
 static int kill_pass(int dirfd, uint64_t deadline)
 {
     struct members m;

@@ -17,7 +17,8 @@
 #define LOCK_TRIES 100
 #define LOCK_WAIT_NS (10 * (long)NSEC_PER_MSEC)
 
-/* "cupel-NANOSECONDS-PID", both in hexadecimal (run/rundir.c). */
+/* Says whether a name is that of a run's group: "cupel-NANOSECONDS-PID", both in hexadecimal
+ * (run/rundir.c). */
 static bool is_run_name(const char *name, pid_t *ret_pid)
 {
     const char *time = name + strlen(RUN_PREFIX);

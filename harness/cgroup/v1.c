@@ -40,7 +40,7 @@ static bool render_quota(const struct cgroup_limits *l, char text[static LIMIT_T
     return true;
 }
 
-/* memsw counts memory and swap together. */
+/* Renders the limit of memsw, which counts memory and swap together. */
 static bool render_memsw(const struct cgroup_limits *l, char text[static LIMIT_TEXT_SIZE])
 {
     uint64_t both;
@@ -52,7 +52,7 @@ static bool render_memsw(const struct cgroup_limits *l, char text[static LIMIT_T
     return true;
 }
 
-/* 0 would mean no limit. */
+/* Renders a rate, of which 0 would mean no limit. */
 static bool render_rate(uint64_t rate, dev_t disk, char text[static LIMIT_TEXT_SIZE])
 {
     if (rate == UINT64_MAX)

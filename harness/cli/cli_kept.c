@@ -58,7 +58,7 @@ static int open_kept(int store, const struct kept *k, struct session_options *o,
     return r;
 }
 
-/* Evidence has words of the job's in it. */
+/* Says what is kept of a job; its evidence has words of the job's in it. */
 static void say_what(const struct kept *k)
 {
     cleanup_strbuf struct strbuf b = {0};

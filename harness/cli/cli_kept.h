@@ -12,5 +12,5 @@ struct kept_query {
 /* Opens what is kept; fills in the options' plan, job and kept. */
 int cli_shell_failed(const struct kept_query *query, struct session_options *options);
 int cli_list_kept(bool json);
-/* 0: all of it. */
+/* Removes what is kept of failed jobs; 0: all of it. */
 int cli_clean_kept(uint64_t older_than_ns);

@@ -151,7 +151,7 @@ static int list_files(char *const *paths, int n, const struct list_arguments *a)
     return worst;
 }
 
-/* What is kept of failed jobs is no matter of a job file. */
+/* Lists what is kept of failed jobs, which is no matter of a job file. */
 static int list_kept(const struct list_arguments *a, const struct cli_words *words,
                      char **full_argv)
 {

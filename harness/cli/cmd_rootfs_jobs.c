@@ -172,7 +172,7 @@ static void tell_difference(void *data, const char *root, const char *difference
     (void)printf("%s: %s\n", root, difference != NULL ? difference : "as locked");
 }
 
-/* What no lock can hold is said, not passed over. */
+/* Warns of jobs over `host`: what no lock can hold is said, not passed over. */
 static void warn_of_host(const struct jobs_plan *plan)
 {
     for (size_t i = 0; i < plan->n_jobs; i++)

@@ -112,7 +112,7 @@ static json_t *users_of(const char *key, const struct root_user *users, size_t n
     return list;
 }
 
-/* What of it others have too, and when it was used. */
+/* Adds what of a root others have too, and when it was used. */
 static void add_facts(json_t *o, const char *what, const char *key,
                       const struct cache_entry *entries, size_t n)
 {

@@ -60,7 +60,7 @@ static const struct cli_command command = {
     .takes_command = true,
 };
 
-/* What the options mean together: 0, or the exit code. */
+/* Checks what the options mean together: 0, or the exit code. */
 static int cmd_shell_check(const struct shell_arguments *a, const struct cli_words *w)
 {
     int taken = a->rootfs != NULL || a->failed.what != NULL ? 0 : 2;

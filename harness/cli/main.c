@@ -94,7 +94,7 @@ static const struct cli_command help_command = {
     .words = "a command",
 };
 
-/* `cupel help COMMAND` is `cupel COMMAND --help`. */
+/* Runs `cupel help COMMAND` as `cupel COMMAND --help`. */
 static int run_help(int argc, char **argv)
 {
     cleanup_free char **of = NULL;

@@ -63,7 +63,7 @@ static void print_wrapped(FILE *f, const char *text, size_t at, size_t indent)
     (void)fputc('\n', f);
 }
 
-/* "  -j, --jobs N": returns its width. */
+/* Writes an option's left column, "  -j, --jobs N", and returns its width. */
 static size_t left_of(const struct cli_option *o, char *buf, size_t size)
 {
     char letter[] = {'-', o->letter, ',', '\0'};

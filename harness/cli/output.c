@@ -42,7 +42,7 @@ static bool is_written(int fd)
     return fsync(fd) == 0 || errno == EINVAL || errno == ENOTSUP || errno == EROFS;
 }
 
-/* A regular file that a link leads to. */
+/* Empties a regular file that a link leads to. */
 static void empty(int fd)
 {
     struct stat st;

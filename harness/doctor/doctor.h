@@ -50,6 +50,6 @@ bool doctor_can_run(const struct doctor_report *report);
 /* A line a row: state, name, what depends on it, what was seen; then how to get what does not work,
  * and a last line that says whether a run can work. 0, or -errno of the stream. */
 int doctor_print(const struct doctor_report *report, FILE *stream, bool colour);
-/* The same as one JSON object (docs/doctor.md). */
+/* Prints the same as one JSON object (docs/doctor.md). */
 int doctor_print_json(const struct doctor_report *report, FILE *stream);
 const char *doctor_state_name(enum doctor_state state);

@@ -89,7 +89,7 @@ void probe_close_range(const struct doctor_context *ctx, const struct doctor_pro
         doctor_works(f, "%s", "");
 }
 
-/* ".." must not lead out of a directory. */
+/* Tries that ".." does not lead out of a directory. */
 void probe_openat2(const struct doctor_context *ctx, const struct doctor_probe *probe,
                    struct doctor_finding *f)
 {
@@ -156,7 +156,7 @@ void probe_landlock(const struct doctor_context *ctx, const struct doctor_probe 
         doctor_missing(f, errno, "landlock_create_ruleset failed");
 }
 
-/* The files may be there and refuse to be read: psi=0. */
+/* Reads the files of pressure, which may be there and refuse to be read: psi=0. */
 void probe_pressure(const struct doctor_context *ctx, const struct doctor_probe *probe,
                     struct doctor_finding *f)
 {

@@ -55,7 +55,7 @@ void probe_namespace(const struct doctor_context *ctx, const struct doctor_probe
     doctor_namespaces_explain(f, -errno, probe->text);
 }
 
-/* The one clone that starts a job's PID 1. */
+/* Tries the one clone that starts a job's PID 1. */
 void probe_all_namespaces(const struct doctor_context *ctx, const struct doctor_probe *probe,
                           struct doctor_finding *f)
 {
@@ -83,7 +83,7 @@ void probe_all_namespaces(const struct doctor_context *ctx, const struct doctor_
 
 /* ---- ids ---- */
 
-/* The last of the ids is there as well as the first. */
+/* Becomes the last of the ids, which has to be there as well as the first. */
 static int become_last_id(void *data)
 {
     (void)data;
@@ -129,7 +129,7 @@ static const struct {
     {"/proc/sys/user/max_user_namespaces", "user.max_user_namespaces"},
 };
 
-/* "a=1, b=0" */
+/* Quotes switches and their values: "a=1, b=0". */
 static void quote_switches(char *text, size_t size)
 {
     size_t used = 0;

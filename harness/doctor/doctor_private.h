@@ -95,7 +95,7 @@ struct doctor_scene {
     bool single_id;        /* in a user namespace that has only one id to give */
     const char *step;      /* the last thing that was tried, for messages */
 };
-/* The host's /proc is opened, nothing is changed. */
+/* Opens the host's /proc, and changes nothing. */
 int doctor_scene_init(struct doctor_scene *s);
 int doctor_scene_enter(struct doctor_scene *s);
 /* Detached mount of a new file system; `options` are pairs, the value NULL for a flag, ended by a

@@ -29,7 +29,7 @@ static int wait_for(pid_t pid)
     return WIFEXITED(status) ? -WEXITSTATUS(status) : -EINTR;
 }
 
-/* errno values fit into an exit code. */
+/* Runs a function in a child and returns what it returned: errno values fit into an exit code. */
 int run_forked(int (*body)(void *data), void *data)
 {
     pid_t pid = _Fork();

@@ -311,7 +311,7 @@ static int derive_build(void *data, int *ret_tree, struct cupel_error *err)
 
 /* ---- a root, and those beneath it ---- */
 
-/* A script, or the program. */
+/* Returns the command: a script, or the program. */
 static const char *command_of(const struct jobs_job *job)
 {
     const char **argv = job->steps[0].argv;

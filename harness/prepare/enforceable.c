@@ -233,7 +233,7 @@ static int check_devices(const struct prepared *p, const struct run_options *o,
     return r;
 }
 
-/* The commands of its root, whether or not they will have to run. */
+/* Checks the limits of the commands of a job's root, whether or not they will have to run. */
 static int check_builds(struct prepared *p, const struct run_options *o, const struct instance *in,
                         struct cupel_error *err)
 {

@@ -287,7 +287,7 @@ static int step_roots(struct preparation *s)
     return roots_make(s->options, &s->p, s->err);
 }
 
-/* Again: an image may have named a user. */
+/* Checks users again: an image may have named one. */
 static int step_users(struct preparation *s)
 {
     int r = 0;

@@ -1,4 +1,4 @@
-/* roots: the root file systems of a run's jobs, ready in the cache. Private to supervisor, but for
+/* roots: the root file systems of a run's jobs, ready in the cache. Private to prepare, except
  * the first two functions. */
 #pragma once
 

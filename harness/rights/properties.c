@@ -77,7 +77,7 @@ bool scope_is_needed(void)
     return false;
 }
 
-/* "max", or a number; no file is "max". */
+/* Reads a bound: "max", or a number; no file is "max". */
 static uint64_t read_bound(const char *group, const char *file)
 {
     cleanup_free char *path = xasprintf("/sys/fs/cgroup%s/%s", group, file), *text = NULL;
@@ -152,7 +152,7 @@ static void properties_add(char **words, size_t *n, char *word)
     words[(*n)++] = word;
 }
 
-/* "a.slice" of "/b.slice/a.slice" */
+/* Returns the slice of a group as an option: "a.slice" of "/b.slice/a.slice". */
 static char *slice_option(const char *own, size_t slices)
 {
     size_t start = slices;

@@ -72,7 +72,7 @@ static size_t scope_count(char *const *words)
     return n;
 }
 
-/* "systemd-run ... -- WORD..." */
+/* Makes the command line "systemd-run ... -- WORD...". */
 static const char **command_line(bool of_system, char *const *properties, char *const *words,
                                  const char *self)
 {

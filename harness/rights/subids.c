@@ -16,7 +16,7 @@
 
 #define FILE_MAX ((size_t)4 << 20)
 
-/* "NAME:START:COUNT" or "UID:START:COUNT". */
+/* Parses "NAME:START:COUNT" or "UID:START:COUNT". */
 static bool parse_line(const char *line, const char *name, uid_t uid, struct subids *ret)
 {
     const char *colon = strchr(line, ':');

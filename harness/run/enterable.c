@@ -185,7 +185,7 @@ static int read_ids(pid_t init, uint32_t *ret_base, uint32_t *ret_ids)
     return *ret_ids > 0 ? 0 : -ESRCH;
 }
 
-/* What the slot's process has under this number. */
+/* Opens what the slot's process has under this number. */
 static int open_of_slot(uint32_t slot, int number, int flags)
 {
     char path[64];

@@ -26,7 +26,7 @@ void enterable_free(struct enterable *list, size_t n);
 /* Every job that can be entered, of all runs of this store. */
 int enterable_list(int store_dirfd, struct enterable **ret_list, size_t *ret_n,
                    struct cupel_error *err);
-/* A file of the job's run, for reading. */
+/* Opens a file of the job's run, for reading. */
 int enterable_open(int store_dirfd, const struct enterable *r, const char *file);
 
 /* What it takes to enter. */
@@ -39,6 +39,6 @@ struct enterable_handle {
     int enter[CGROUP_ENTER_MAX];
     size_t n_enter;
 };
-/* -ESRCH: the job has ended meanwhile. */
+/* Holds a job that is entered; -ESRCH: it has ended meanwhile. */
 int enterable_hold(const struct enterable *r, struct enterable_handle *ret);
 void enterable_release(struct enterable_handle *h);

@@ -73,7 +73,7 @@ static bool is_whole(const struct kept *k)
            k->uid < SANDBOX_ID_COUNT && k->gid < SANDBOX_ID_COUNT;
 }
 
-/* False for what is no entry. */
+/* Reads one entry; false for what is no entry. */
 static bool read_entry(int place, const char *entry, struct kept *ret)
 {
     cleanup_free char *path = xasprintf("%s/record", entry), *disk = xasprintf("%s/disk", entry);

@@ -26,7 +26,7 @@ struct kept {
 };
 void kept_free(struct kept *list, size_t n);
 
-/* Everything that is kept, the newest first. */
+/* Lists everything that is kept, the newest first. */
 int kept_list(int store_dirfd, struct kept **ret_list, size_t *ret_n, struct cupel_error *err);
 /* The newest of `what` (JOB or RUN/JOB), of those of run `run` (or a beginning of its name) and of
  * out directory `out`; NULL: of any. Freed by kept_free(ret, 1)'s caller: *ret is malloc'ed.

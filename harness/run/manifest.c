@@ -28,7 +28,7 @@ static int copy_text(const char *file, int dirfd, const char *name)
     return to < 0 ? -errno : file_write_all(to, text, len);
 }
 
-/* The job has the image's words by now. */
+/* Adds what the job's image says; the job has the image's words by now. */
 void manifest_add_image(struct strbuf *b, const char *key, const struct cache_root *root,
                         const struct jobs_job *job)
 {

@@ -16,9 +16,9 @@ int manifest_run(const struct run_options *options, const struct run *run, struc
 #define MANIFEST_ROOTS "roots"
 #define MANIFEST_ROOT_JOBS 6
 int manifest_roots(const struct run *run, struct cupel_error *err);
-/* The copy's name in the run's directory. */
+/* Returns the copy's name in the run's directory. */
 void manifest_text_name(size_t plan_index, char ret[static 32]);
-/* The absolute path of the plan's file; malloc'ed. */
+/* Returns the absolute path of the plan's file; malloc'ed. */
 char *manifest_path_of(const struct jobs_plan *plan);
 /* Adds what the image of the job's root says where the job file says nothing, each with a NUL:
  * "KEYuser=", "KEYworkdir=" and "KEYimage=NAME=VALUE"; nothing for a root that comes from no image.

@@ -140,7 +140,8 @@ void rundir_remove(struct rundir *d)
 
 #define RECORD_MAX ((size_t)16 << 20)
 
-/* The list is in the order of making; removing goes backwards, children first. */
+/* Removes the cgroups of the list, which is in the order of making: removing goes backwards,
+ * children first. */
 static int remove_cgroups(int dir, struct cupel_error *err)
 {
     cleanup_free char *text = NULL;

@@ -10,7 +10,7 @@
 
 struct slot_view;
 struct cgroup_job;
-/* The views' memory and its descriptor (close-on-exec); NULL with errno. */
+/* Makes the views' memory and its descriptor (close-on-exec); NULL with errno. */
 struct slot_view *views_make(unsigned slots, int *ret_fd);
 /* `user`: of the job's commands, or NULL. From the first step's start, when the sandbox is
  * complete, until before the reaping of PID 1. */

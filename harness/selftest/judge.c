@@ -99,7 +99,7 @@ static void judge_said(int code, const char *output, struct verdict *v)
 
 /* ---- the job's verdict ---- */
 
-/* The wall is a limit, and its striking shows as the job's verdict. */
+/* Judges a probe whose wall is a limit: its striking shows as the job's verdict. */
 static void judge_limit(const struct selftest_probe *p, const json_t *result, struct verdict *v)
 {
     const char *verdict = judge_text_of(result, "verdict");
@@ -179,7 +179,8 @@ static long long moment(const char *output, const char *word)
     return find_line(output, word, line, sizeof(line)) ? strtoll(line, NULL, 10) : 0;
 }
 
-/* What looked for the neighbour when it was not there has seen nothing. */
+/* Checks that a probe met the neighbour: what looked for it when it was not there has seen nothing.
+ */
 static void check_meeting(struct selftest_scene *s, const struct selftest_probe *p,
                           struct verdict *v)
 {

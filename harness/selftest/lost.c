@@ -49,7 +49,7 @@ _Noreturn static void run_in(const char *store, char *file, char *out)
     _exit(127);
 }
 
-/* The verdict and evidence of the one line of results; malloc'ed, or NULL. */
+/* Reads the verdict and evidence of the one line of results; malloc'ed, or NULL. */
 static json_t *read_result(const char *out)
 {
     cleanup_free char *path = xasprintf("%s/results.jsonl", out);

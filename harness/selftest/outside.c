@@ -496,7 +496,7 @@ void judge_resource_limits(const struct selftest_scene *s, const struct selftest
 
 #define LATE_S 2.0 /* beyond the longest wall limit of these probes, for a machine that is busy */
 
-/* The job was ended, or had ended, within its wall limit. */
+/* Judges whether the job was ended, or had ended, within its wall limit. */
 void judge_late(const struct selftest_scene *s, const struct selftest_probe *p, struct verdict *v)
 {
     const json_t *result = json_object_get(s->results, p->name);

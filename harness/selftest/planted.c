@@ -85,7 +85,7 @@ static bool is_as_it_was(int scene, const char *victim)
     return file_read_at(scene, victim, 4096, &text, &len) == 0 && str_eq(text, content);
 }
 
-/* Something of the job's, made anew. */
+/* Says whether something of the job's was made anew. */
 static bool is_made(int out, const char *path)
 {
     struct stat st;

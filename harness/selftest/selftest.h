@@ -25,6 +25,6 @@ int selftest_run(const struct selftest_options *options, int *ret_exit, struct c
 int selftest_recover(size_t *ret_removed, struct cupel_error *err);
 
 enum selftest_format { SELFTEST_TEXT, SELFTEST_JSON, SELFTEST_MARKDOWN };
-/* The table of probes. */
+/* Prints the table of probes. */
 int selftest_list(const struct selftest_options *options, enum selftest_format format,
                   struct cupel_error *err);

@@ -115,11 +115,11 @@ int scene_open(struct selftest_scene *s, const struct selftest_options *options,
 void scene_close(struct selftest_scene *s);
 /* Lays links in the out directory of the lane that is about to run; see planted.c. */
 int planted_lay(const struct selftest_scene *s);
-/* The state that jobs must not inherit is had while they run. */
+/* Takes on the state that jobs must not inherit, for while they run. */
 void scene_be_odd(struct selftest_scene *s);
 void scene_be_normal(struct selftest_scene *s);
 
-/* The job file of a lane. */
+/* Writes the job file of a lane. */
 void plan_write(const struct selftest_scene *s, enum lane lane, struct strbuf *out);
 /* Whether planter and finder are two steps of one job (a wall taken away). */
 bool plan_is_one_job(const struct selftest_probe *p);

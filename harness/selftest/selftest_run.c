@@ -54,7 +54,7 @@ static void fail_lane(struct selftest_scene *s, enum lane lane, const struct cup
 
 /* ---- a lane ---- */
 
-/* What cupel prints goes to a file meanwhile: it is judged too. */
+/* Runs a lane's jobs; what cupel prints goes to a file meanwhile, since it is judged too. */
 static int run_plan(struct selftest_scene *s, enum lane lane, const struct jobs_plan *plan,
                     unsigned slots, const char *console, struct cupel_error *err)
 {
@@ -234,7 +234,7 @@ static void run_all(struct selftest_scene *s)
     s->wall_ns = clock_monotonic_ns() - started;
 }
 
-/* What others left is not ours to answer for, only to remove. */
+/* Removes what others left, which is not ours to answer for. */
 static void recover(void)
 {
     struct cupel_error err;

@@ -237,7 +237,8 @@ static void session_finish(struct session *s)
     free(s->term);
 }
 
-/* The neighbours of a job on a bridge do not run. */
+/* Refuses what the jobs below cannot have in a session: the neighbours of a job on a bridge do not
+ * run. */
 static int check_bases(const struct session *s, struct cupel_error *err)
 {
     for (const struct jobs_job *base = s->jobs; base < s->job; base++)
@@ -252,7 +253,7 @@ static int check_bases(const struct session *s, struct cupel_error *err)
     return 0;
 }
 
-/* What they print goes with the run. */
+/* Opens logs for the jobs below; what they print goes with the run. */
 static int open_logs(const struct session *s, struct run *run, struct cupel_error *err)
 {
     cleanup_free char *path = NULL;

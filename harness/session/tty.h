@@ -19,5 +19,5 @@ int tty_open(struct tty *t, int fd);
 /* Every key is passed on as it is: Ctrl-C and Ctrl-Z are the session's. */
 int tty_raw(struct tty *t);
 void tty_restore(struct tty *t);
-/* Restores, and ends the guard. */
+/* Restores the terminal's modes, and ends the guard. */
 void tty_close(struct tty *t);

@@ -5,7 +5,7 @@
 #include "harness/attempt/verdict.h"
 #include "harness/supervisor/admission.h"
 
-/* The first one is told at the end. */
+/* Keeps only the first report failure, which is told when the run ends. */
 static void report_failure(struct supervisor *s, const struct cupel_error *err)
 {
     if (!s->report_failed)
@@ -91,7 +91,7 @@ static void outcomes_finish(struct supervisor *s, size_t instance, struct report
     schedule_ended(s->schedule, instance, passed, skip_one, s);
 }
 
-/* The schedule already counts it as ended. */
+/* Records a job that did not run; the schedule already counts it as ended. */
 static void record_unrun(struct supervisor *s, size_t instance, enum reports_verdict verdict,
                          const char *evidence)
 {

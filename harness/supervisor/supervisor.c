@@ -128,7 +128,7 @@ static void bury_slot(struct supervisor *s, size_t number)
         outcomes_unrun(s, instance, evidence, 1);
 }
 
-/* The answer is to the order that was given. */
+/* Says whether an answer is to the order that was given. */
 static bool is_answer(const struct supervisor *s, const struct slot *slot,
                       const struct wire_result *w)
 {
@@ -196,7 +196,8 @@ static void show(struct supervisor *s,
     free(list);
 }
 
-/* First: cancel and report. Second: at once. */
+/* Cancels the run: the first time jobs are cancelled and reported, the second time it ends at once.
+ */
 static void cancel(struct supervisor *s)
 {
     s->cancelled++;
@@ -337,7 +338,7 @@ static void supervisor_loop(struct supervisor *s)
 
 /* ---- begin and end ---- */
 
-/* The jobs of a bridge start together. */
+/* Adds the jobs of each bridge as a group, since they start together. */
 static void add_groups(struct schedule *schedule, const struct jobs_plan *plan,
                        const size_t *instance_of)
 {
