@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* base: what every folder stands on: errors, cleanup, memory, text, fd-relative files, units,
  * logging. It knows nothing of jobs, roots, sandboxes or reports.
  *

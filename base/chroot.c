@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* chroot: whether this process is in one. There the kernel makes no user namespaces, with EPERM, as
  * security modules do (create_user_ns(), kernel/user_namespace.c, asks current_chrooted()): who
  * only sees the error takes it for theirs. */

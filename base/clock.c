@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* clock: the time, in nanoseconds. Usable between clone and exec. */
 #include "base/base.h"
 

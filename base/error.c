@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* error: the one error object. Not responsible for deciding what happens next: callers pass it up,
  * main prints it. */
 #include "base/base.h"

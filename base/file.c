@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* file: fd-relative files. Nothing here follows a link out of where it was told to stay; nothing
  * falls back from an fd to a path. Not responsible for temporary directories or locks. */
 #include "base/base.h"

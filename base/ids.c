@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* ids: which user and group ids this process's user namespace has. All of the host's, or, without
  * root, only the caller's own and those that newuidmap(1) may give them. */
 #include "base/base.h"

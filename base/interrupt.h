@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* interrupt: SIGINT, SIGTERM and SIGHUP as something that is looked for, where dying of them would
  * leave things behind. Not responsible for what is done then. */
 #pragma once

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* log: remarks to standard error. Errors are not logged but returned (error.c). */
 #include "base/base.h"
 

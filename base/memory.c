@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* memory: allocation that cannot fail, arenas, and the helpers behind the cleanup attributes. */
 #include "base/base.h"
 

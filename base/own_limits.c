@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* own_limits: what whoever started this program allows it. Its own writing, reading and computing
  * must not end by a signal in the middle of a run; what jobs get is set anew for each of their
  * commands. */

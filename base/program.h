@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* program: the programs of the machine that cupel starts: where they are looked for, and that each
  * ends with cupel. */
 #pragma once

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* socket: a packet and the descriptors that go with it. Without malloc and stdio: PID 1 of a job
  * uses it too. */
 #include "base/base.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* strings: a list of strings that grows. */
 #include "base/base.h"
 

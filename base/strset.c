@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* strset: a set of texts, for asking quickly whether one was there before. Not responsible for
  * their order. */
 #include "base/base.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* text: growing buffers and small string questions. */
 #include "base/base.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* unicode: UTF-8, and the one table of code points that are shown, not sent, wherever cupel writes
  * a text that somebody else may have chosen: on a terminal, in a report, in an error, in JSON. Not
  * responsible for how each of them shows it. */

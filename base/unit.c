@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* unit: sizes, durations and cores, in both directions (JOBFILE, "Limits": all sizes are binary).
  */
 #include "base/base.h"

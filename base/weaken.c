@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* weaken: see weaken.h. */
 #include "base/weaken.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* weaken: takes walls away, so that the hostile suite can be seen to notice (docs/selftest.md), and
  * makes steps fail, so that tests see what becomes of that.
  * Only in a build with CUPEL_FAULT_INJECTION, never in a release: there it is a constant that the

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* floor: what the kernel alone takes to start and end one job: the same namespaces, mounts and
  * cgroups that cupel makes, the exec of the same static program, and the tear-down, with nothing
  * else: no seccomp, no masks, no limits, no pipes, no reports. bench/launch puts cupel's own time

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* peak: runs a command and prints, on standard error, the greatest sum of the proportional set
  * sizes (Pss of /proc/PID/smaps_rollup: what is shared counts once) that it and its descendants had
  * together, in MiB. Page cache does not count. Sampled every few milliseconds: what lives for less

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* work: known amounts of work, for bench/deadline and bench/accuracy: burn CPU without end or for
  * exactly so long, touch exactly so much memory, have exactly so many processes or threads, sleep.
  * Linked statically and small, so that what is measured is the work. It uses nothing of cupel, and

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* apply: walks a map of the file along its key table. Knows the table's shape, not what any key
  * means. */
 #include "jobs/load.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* budget: how much a job file may ask for. What `defaults` gives is repeated in every job, so that
  * a small file could ask for much memory. */
 #include "jobs/load.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* capabilities: the names of the kernel's capabilities, and which of them a job file may ask for:
  * those that mean something in a user namespace and leave the sandbox whole. */
 #include "jobs/load.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* cpus: sets of CPUs and their lists, as the kernel writes them. Knows no machine. */
 #include "jobs/jobs.h"
 

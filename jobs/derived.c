@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* derived: roots that a command makes over another root. The command is read as a job is, by the
  * same keys; which root is over which is told here. Not responsible for running anything. */
 #include "jobs/load.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* devices: the names of what a job may have in its /dev, and why it may not have others. */
 #include "jobs/load.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* from: what a job takes over from the job whose finished file system it starts from: the root
  * under all of it, and the inputs, which are part of what that job saw. Not responsible for the
  * order of the jobs (needs.c), nor for any layer. */

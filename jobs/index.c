@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* index: finding one of many names. */
 #include "jobs/load.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* input: which host paths a job sees, and where. Not responsible for mounting them. */
 #include "jobs/load.h"
 

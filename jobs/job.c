@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* job: a job's keys become its model, on top of what `defaults` gave. Inputs and steps, which
  * depend on several keys, are in input.c and step.c. */
 #include "jobs/load.h"

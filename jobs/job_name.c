@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* job_name: what a job may be called: whatever people call their jobs elsewhere ("test:unit",
  * "build linux", "tést/gcc"), as far as it can be told apart when it is read and is no option on a
  * command line. Not responsible for the names of files made from it (reports). */

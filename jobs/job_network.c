@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* job_network: the `network` key, and which jobs of a file share a bridge. The jobs of a bridge
  * start together, so they may not wait for one another; each is known to the others by name, so
  * names have to be host names, each once. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* jobs: a YAML job file becomes a checked plan. Text in, model out; touches no kernel state and
  * runs nothing. The contract that users write against is docs/job-file.md; every key is declared
  * once, in keys.c, and the parser, the JSON Schema and the documentation's table read it there. */

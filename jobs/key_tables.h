@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* key_tables: private to jobs: how a table of keys is written down (keys.c, keys_parts.c). */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* keys: every key of the job file, declared once; those of a job's parts stand in keys_parts.c. The
  * parser (keys_apply), the JSON Schema (schema.c) and the tables of docs/job-file.md
  * (keys_markdown) read them here. A key without a setter is known but not carried out yet: the

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* keys_parts: the keys of a job's parts: its limits, steps, what is expected of them, inputs and
  * artifacts. See keys.c. */
 #include "jobs/key_tables.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* limits: what limits there are and how their values are written for people. Not responsible for
  * enforcing any. */
 #include "jobs/limits.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* limits: the one list of limits, expanded into jobs_limit_table (limits.c) and into the key table
  * (keys.c). Private to jobs/.
  *

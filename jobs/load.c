@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* load: from a file to a plan: reads the text, calls each part in its order, and sums up the
  * problems. */
 #include "jobs/load.h"

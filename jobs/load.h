@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* load: what the parts of the loader share. Private to jobs/.
  *
  * text -> source (problems) -> tree (nodes) -> keys (table) -> job, steps, rootfs (model) -> needs

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* needs: which job waits for which, by `needs` or by `from`; refuses cycles. Not responsible for
  * running anything in that order. */
 #include "jobs/load.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* profile: `seccomp: FILE`: a system call profile in the form that container engines take (the
  * `seccomp` object of the OCI runtime specification, config-linux.md; Docker's file has the same
  * with conditions). It becomes a list of rules for the compiler of the filter, which puts them

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* root: the `rootfs` map becomes the plan's roots. Not responsible for making any of them. */
 #include "jobs/load.h"
 

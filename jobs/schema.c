@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* schema: the key table written for others to read: JSON Schema for editors, Markdown for the
  * documentation. Adds no rule of its own. What relates several keys (a root's one source, cycles of
  * needs) the schema cannot say. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* select: which jobs of a plan a run is about, and in which order they can run. */
 #include "jobs/jobs.h"
 

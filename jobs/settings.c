@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* settings: the configuration file, read as a job file is: by a key table, every problem with its
  * place. Knows nothing of where the file lies (harness/cli/cli_settings.c). */
 #include "jobs/load.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* source: problems of a job file, collected while it is read and printed with the lines that they
  * are about. Not responsible for finding any, except bytes that are no text. */
 #include "jobs/source.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* source: the text of one job file and the problems found in it. Private to jobs/. */
 #pragma once
 

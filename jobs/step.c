@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* step: a job's `run` becomes steps with complete argument lists, and `expect` what each of them
  * must do. */
 #include "jobs/load.h"

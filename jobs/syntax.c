@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* syntax: libyaml's errors as sentences for people who never read the YAML specification. Knows the
  * messages of libyaml 0.2 (src/scanner.c, src/parser.c); one that it does not know is passed on as
  * it is. Finds no errors itself. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* syntax: says in the reader's words what is wrong with YAML that libyaml cannot parse. Private to
  * jobs/. */
 #pragma once

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* syscalls: which system calls the default filter refuses whatever their arguments, and which of
  * those a job file may have back with `allow`; and the check of the names that a job file gives.
  * Declared here once: the parser, the compiler of the filter (harness/sandbox/slot/seccomp.c) and

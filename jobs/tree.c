@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* tree: libyaml's events become a bounded tree. Knows YAML, nothing of jobs. */
 #include "jobs/tree.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* tree: YAML as a tree whose every node knows where it stood. Private to jobs/. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* unknown: what may have been meant by a key that there is not: a word of another tool, a key of a
  * map further down, a slip of the finger. Knows words only; what a key does stands in keys.c. */
 #include "jobs/load.h"

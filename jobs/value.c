@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* value: single values: a node becomes a text, a number, a path, or a problem that says what was
  * expected. */
 #include "jobs/load.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* console: the run as people watch it. A bar and the running jobs on a terminal, one plain line a
  * job elsewhere; the words and the look of status lines. Not responsible for the terminal (live.c)
  * or for the end of the run (summary.c).

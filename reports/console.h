@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* console: what the parts of the console share. Private to reports/. */
 #pragma once
 

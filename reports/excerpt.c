@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* excerpt: reads head and tail of a log in bounded memory. Not responsible for escaping: the bytes
  * are the job's own.
  */

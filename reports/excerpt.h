@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* excerpt: the beginning and the end of a log file, whatever its length. Private to reports/. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* jsonl: results.jsonl, one object a line. Fields and units: docs/results.md. Not responsible for
  * order or for when a result is final. */
 #include "base/weaken.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* junit: junit.xml in the strict profile, which both windyroad's and Jenkins' schemas accept: a
  * bare <testsuites>, one <testsuite> a job with everything about it in <properties>, one <testcase>
  * a step (or one for the job), then the suite's output. Not responsible for escaping (junit_text.c)

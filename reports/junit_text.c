@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* junit_text: libxml2's text writer with every byte escaped before it gets there. libxml2 knows
  * about markup characters; what XML 1.0 has no way to carry is ours (report_text.c). Knows nothing
  * of results. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* junit_text: an XML writer that nothing a job printed can break. Private to reports/. */
 #pragma once
 

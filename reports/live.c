@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* live: the part of the console that is redrawn in place, and the one place where bytes go to the
  * terminal. Everything is put together in memory and goes out in one piece, so that nothing
  * flickers. A reader that stops reading (Ctrl-S, a pager) never stops the run: what it has not

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* model: the tables of verdicts and usage figures, each declared once and read by every writer. Not
  * responsible for any output format. */
 #include "reports/model.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* model: what the writers of this room share about verdicts and figures. Private to reports/. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* out: the out directory of a run: its lock, its logs, and that nothing of an earlier run can be
  * taken for this run's. Not responsible for what the files say. */
 #include "reports/out.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* out: what the writers need of the open out directory. Private to reports/. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* outdir: the way to the directory of --out. It is hostile as long as a checkout can carry it
  * (SECURITY.md): a link in its place, or in the place of what cupel makes in it, would lead cupel,
  * as root even, to overwrite or remove files of the host. So the way there is walked name by name,

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* outdir: how the directory of --out is found, recognised as cupel's own, and what is made in it.
  * Private to reports/. */
 #pragma once

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* report_text: escaping for XML, JSON and terminals, and how wide text is. One table of rules for
  * all three, over base's table of what is hidden, so that no writer has an escape rule of its own.
  * Knows nothing of results. */

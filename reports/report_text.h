@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* report_text: bytes that anyone may have chosen become text that is safe where it is put. Private
  * to reports/. */
 #pragma once

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* reports: results become files and screens. One results model, several writers. Knows nothing of
  * sandboxes or YAML. Fields and their units are documented in docs/results.md. */
 #pragma once

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* summary: the end of a run on the console: what failed, why, and the tail of what it printed; then
  * the counts and where the reports are. What a job printed stands behind a prefix and can look like
  * nothing of ours. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* cache: dispatch. A source's kind decides who makes the layer; what happens then is the same for
  * all. */
 #include "rootfs-cache/cache.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* rootfs-cache: a root's source becomes read-only layers in a content-addressed store. Knows
  * nothing of jobs or sandboxes.
  *

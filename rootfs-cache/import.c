@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* import: a source, told by what is in it, is made a root and gets a name. Not responsible for how
  * any kind of source is unpacked. */
 #include "rootfs-cache/sources/inspect.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* locked: what a root is, as an entry of a lock file, and making roots ready that must be what such
  * an entry says. Not responsible for the file (lockfile.c). */
 #include "rootfs-cache/confined/hash.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* lockfile: see lockfile.h: the file itself, read, checked, compared and written. Not responsible
  * for what any root is (locked.c). Somebody may have written or merged it by hand: what is in it is
  * checked before anything is done with it. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* lockfile: private to rootfs-cache. The file that says what the roots of job files were when
  * somebody locked them. */
 #pragma once

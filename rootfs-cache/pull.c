@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* pull: an image in a registry gets a name, or a name gets what its reference stands for by now.
  * Not responsible for how it is fetched (skopeo.c). */
 #include "rootfs-cache/sources/sources.h"

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
 # What scripts/demo and scripts/test share: where the project is, and how it is configured and built without noise.
 # Sourced, never run. It decides nothing about what is built or run.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* artifact_copy: see artifact_copy.h. Not responsible for which files are copied. */
 #include "harness/attempt/artifact_copy.h"
 

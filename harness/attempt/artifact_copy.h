@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* artifact_copy: private to attempt: one file of a job at a time into a directory of the host's.
  * Names of one file stay names of one file, holes stay holes; nothing blocks, and the clock and the
  * bounds are looked at on the way. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* artifact_links: see artifact_links.h. A table with open addresses: 16 bytes a file, whatever its
  * names are. */
 #include "harness/attempt/artifact_links.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* artifact_links: private to attempt: which file of the job was copied already, so that its other
  * names become names of the copy. No path is remembered, however long a job makes them: each copy
  * that may get more names has one in a directory aside, a number, until the end. */

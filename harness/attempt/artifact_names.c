@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* artifact_names: see artifact_names.h. */
 #include "harness/attempt/artifact_names.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* artifact_names: private to attempt: the entries of a directory in the order of their names, in
  * bounded memory however many there are: those that do not fit are read again later. */
 #pragma once

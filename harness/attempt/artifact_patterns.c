@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* artifact_patterns: see artifact_patterns.h. What a part means: fnmatch(3) with FNM_PERIOD; "**"
  * is any number of directories, hidden ones included, and as the last part everything below; a
  * directory that a whole pattern matches is all that it holds. */

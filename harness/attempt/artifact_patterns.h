@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* artifact_patterns: private to attempt: all patterns of a job, compiled into one automaton that is
  * walked once over a tree, part by part. The time that an entry takes depends on the patterns
  * alone: nothing is tried again, however often "**" stands in a pattern and however deep the tree

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* artifact_place: see artifact_place.h. */
 #include "harness/attempt/artifact_place.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* artifact_place: private to attempt: a directory somewhere below another, reached step by step, by
  * descriptor. Holds a handful of descriptors however deep it is; a way up that is longer is opened
  * again from the top. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* artifacts: copies what a finished job's patterns name out of its root. Everything of the job is
  * dead by now, so that nothing moves under our feet, but every name is hostile: directories are
  * opened beneath the root without following any link, only regular files are copied, and what is

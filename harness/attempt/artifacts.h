@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* artifacts: what a finished job's patterns name, copied out of its root. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* attempt: one job, run once, from the slot's point of view: make its cgroup, start its sandbox,
  * watch it to its end, have it judged, take everything down. Not responsible for what ends it
  * (attempt_limits.c), what it says (attempt_events.c), how it is ended (attempt_end.c) or what is

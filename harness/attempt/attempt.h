@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* attempt: one job, run once, in a slot: its context, which a slot keeps between jobs, and its
  * result. */
 #pragma once

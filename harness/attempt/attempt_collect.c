@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* attempt_collect: see attempt_collect.h. */
 #include "harness/attempt/attempt_collect.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* attempt_collect: private to attempt: what an attempt has left when its sandbox has ended: the
  * last facts, artifacts, a snapshot, the result. Not responsible for the verdict (verdict.h), nor
  * for what --keep-failed keeps (keep_failed.h). */

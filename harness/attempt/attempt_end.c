@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* attempt_end: see attempt_end.h. */
 #include "harness/attempt/attempt_end.h"
 

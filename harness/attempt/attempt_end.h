@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* attempt_end: private to attempt: how a running attempt is ended, and what is written down as the
  * cause. Not responsible for when: attempt_limits.h, attempt_events.h. */
 #pragma once

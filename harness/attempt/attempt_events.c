@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* attempt_events: see attempt_events.h. */
 #include "harness/attempt/attempt_events.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* attempt_events: private to attempt: what comes from the sandbox while a job runs: its output, and
  * what PID 1 says. */
 #pragma once

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* attempt_limits: see attempt_limits.h.
  *
  * Deadlines are kept here and not in the supervisor: nothing that the supervisor does (writing a

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* attempt_limits: private to attempt: the limits that the slot itself holds while a job runs (time,
  * CPU time, memory that the kernel does not count), what the kernel says of memory, and when to
  * look next. Not responsible for the arithmetic (limits_in_force.h, deadline.h), nor for the output

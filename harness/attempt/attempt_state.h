@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* attempt_state: private to attempt: an attempt that is under way, as its parts (attempt*.c) share
  * it. */
 #pragma once

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* billing: see billing.h. */
 #include "harness/attempt/billing.h"
 

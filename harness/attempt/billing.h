@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* billing: private to attempt: the CPU time that a job costs: what its group is charged, and what
  * its PID 1 spends on it, which lives in a group of the run's. Reaping what a job leaves to PID 1
  * takes CPU time as its forks do (7 % of a core beside 50 % was seen), and nobody else is to pay

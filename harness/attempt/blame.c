@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* blame: see blame.h. The set-up's own table says what can make a step fail (sandbox/slot/steps.c);
  * here is which of that the job has. */
 #include "harness/attempt/blame.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* blame: private to attempt: whose doing a set-up step is that failed. What a job has made of its
  * own files, those of jobs that start from it, or its input, is never an error of the harness.
  * Pure. */

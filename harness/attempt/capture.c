@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* capture: a job's output, from its pipes into its log files, counted and bounded. Never waits for
  * anyone: a descendant that holds a pipe open, or never reads, changes nothing. */
 #include "harness/attempt/capture.h"

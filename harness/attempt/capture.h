@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* capture: a job's output, from its two pipes into the log files, counted and bounded. */
 #pragma once
 

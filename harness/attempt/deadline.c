@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* deadline: see deadline.h. */
 #include "harness/attempt/deadline.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* deadline: private to attempt: which moment ends an attempt, from the order to set up to the end
  * of its last process. Pure. */
 #pragma once

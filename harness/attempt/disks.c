@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* disks: see disks.h. */
 #include "harness/attempt/disks.h"
 

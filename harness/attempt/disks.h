@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* disks: which disks a job's reads and writes end up at. */
 #pragma once
 

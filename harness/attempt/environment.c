@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* environment: exactly what a job finds in its environment: the documented defaults, what its
  * root's image asks for, the names that it asked to pass, its own `env`, each later one taking the
  * place of an earlier one. Nothing else of the caller's (docs/job-file.md). */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* environment: exactly what a job finds in its environment. */
 #pragma once
 

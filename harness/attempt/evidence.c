@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* evidence: see evidence.h. */
 #include "harness/attempt/evidence.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* evidence: private to attempt: phrases for evidence that say what the job's surroundings and the
  * kernel did to it. Pure: facts become text. Decides no verdict (verdict.c). */
 #pragma once

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* expect: what a step wrote against what its file expects. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* facts: what is known of an attempt before any judgement. Filled by attempt.c and those that it
  * asks; read by verdict.c, evidence.c and near_limit.c, which judge. */
 #pragma once

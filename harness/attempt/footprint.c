@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* footprint: see footprint.h. */
 #include "harness/attempt/footprint.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* footprint: private to attempt: what a job's memory is made of while it runs, and whether it
  * thrashes. Looks are the observer's (observe.h); judges nothing. */
 #pragma once

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* identity: see identity.h. What of a passwd file is believed is the sandbox's business
  * (root_passwd.c). */
 #include "harness/attempt/identity.h"

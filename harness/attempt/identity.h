@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* identity: who the jobs' commands are, found out before anything runs. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* keep_failed: what a failed attempt leaves becomes an entry of the store. An entry is made in the
  * run's own directory and renamed when it is complete, so that a killed run leaves half of one
  * nowhere. Not responsible for reading one (run/kept.c), nor for how a disk changes hands

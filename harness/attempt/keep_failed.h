@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* keep_failed: what a failed attempt leaves is kept in the store (run/kept.h). */
 #pragma once
 

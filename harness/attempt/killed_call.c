@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* killed_call: see killed_call.h. The form of the record: audit_seccomp() and audit_log_task() in
  * kernel/auditsc.c. What a process chooses itself, its name and its program's, is written in
  * quotes, or in hexadecimal where it has any in it. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* killed_call: private to attempt: for which system call seccomp ended a process of the job, as the
  * kernel writes it in its log. Where the log cannot be read, or audit's daemon has it instead,
  * nothing is known. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* launch: see launch.h. What happens once the job runs is not its business. */
 #include "harness/attempt/launch.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* launch: a job's words become what its cgroup and its sandbox are asked for. */
 #pragma once
 

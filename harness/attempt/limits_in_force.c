@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* limits_in_force: see limits_in_force.h. */
 #include "harness/attempt/limits_in_force.h"
 

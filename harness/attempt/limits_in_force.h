@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* limits_in_force: what a job's limits and a step's own, taken together, leave at a moment. Pure
  * arithmetic. */
 #pragma once

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* misread_list: `run: [make, make test]` is two commands to GitLab, and one command with an
  * argument here. It can be right, so it is no mistake of the file; only a step that failed says so.
  */

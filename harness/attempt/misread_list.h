@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* misread_list: a list under `run` that was meant as several commands, as other tools read it. */
 #pragma once
 

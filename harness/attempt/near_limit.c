@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* near_limit: whether a result near its time limit may be the machine's doing rather than the
  * job's. Pure: facts of the job and of the machine become one phrase, or none. The thresholds are
  * documented in docs/measurement.md. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* near_limit: how far a time verdict may be the machine's doing. Pure. */
 #pragma once
 

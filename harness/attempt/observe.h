@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* observe: looks at a running job from outside, a few times a second, at a bounded cost: the
  * timeline, the peak of its disk, what the console shows, how long its threads waited for a CPU,
  * what else the machine did. Holds no limit and ends nothing. */

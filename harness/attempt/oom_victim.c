@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* oom_victim: see oom_victim.h. The form of the records: Documentation/ABI/testing/dev-kmsg; their
  * text: dump_oom_victim and
  * __oom_kill_process in mm/oom_kill.c. */

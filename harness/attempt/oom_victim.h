@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* oom_victim: private to attempt: which process the kernel's OOM killer took, as it writes in its
  * log. Read, never waited for; where the log cannot be read, or does not say, nothing is known. */
 #pragma once

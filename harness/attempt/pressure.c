@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* pressure: see pressure.h. */
 #include "harness/attempt/pressure.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* pressure: private to attempt: what the machine as a whole was up to while a job ran: pressure
  * stall information (Documentation/accounting/psi.rst) and the CPU time of everybody (proc(5),
  * /proc/stat). Judges nothing. */

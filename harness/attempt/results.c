@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* results: see results.h. Not responsible for when a result is final, nor for what its verdict
  * means for the run. */
 #include "harness/attempt/results.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* results: what it adds to what a slot reported: names, limits, where the logs are, what was
  * before. */
 #pragma once

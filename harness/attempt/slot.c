@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* slot: the process that does the blocking kernel work of one job at a time. It is forked from the
  * supervisor after everything is prepared, so it knows the plan, the roots and the compiled filter;
  * an order is a number. It dies with the supervisor. */

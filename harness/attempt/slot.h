@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* slot: the long-lived process that does one job at a time. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* socket_errors: see socket_errors.h. */
 #include "harness/attempt/socket_errors.h"
 

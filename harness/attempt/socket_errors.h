@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* socket_errors: private to attempt: what lies in the error queues of a job's internet sockets:
  * ICMP errors, and with SO_TIMESTAMPING a copy of each packet that was sent. It is on no control
  * group's account, and neither in the kernel's sums for TCP and UDP nor, for TCP, in the lists of

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* socket_queues: see socket_queues.h. */
 #include "harness/attempt/socket_queues.h"
 

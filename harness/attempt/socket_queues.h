@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* socket_queues: private to attempt: the memory that the queues of a job's internet sockets hold. A
  * control group has what a socket queues on its account only once accept(2) has given the socket to
  * somebody, on v1 in part even then. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* standstill: see standstill.h. */
 #include "harness/attempt/standstill.h"
 

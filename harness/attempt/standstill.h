@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* standstill: private to attempt: whether the slot itself was kept from running, by a signal or a
  * frozen container, while it should have looked after a job; and whether the machine slept. Not a
  * busy machine: a slot that waits for a CPU is ready to run, and the kernel counts that apart. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* timeline: private to attempt: a bounded series of what a job used. Pure: who calls has the clock.
  */
 #pragma once

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* uncounted: see uncounted.h. */
 #include "harness/attempt/uncounted.h"
 

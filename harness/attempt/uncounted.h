@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* uncounted: private to attempt: the memory that a job's netlink and internet sockets hold, which
  * the kernel puts on no control group's account, or bounds by none. It is looked at while the job
  * runs, and bounded by the job's own memory limit, beside what the group counts. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* verdict: facts become one verdict with one plain sentence of evidence. Pure: no clock, no files.
  * Where two verdicts would apply, the first cause in time wins; the harness's own failures are
  * never the job's fault. */

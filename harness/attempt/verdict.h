@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* verdict: facts of an attempt become one verdict with one plain sentence of evidence. Pure: no
  * clock, no files. */
 #pragma once

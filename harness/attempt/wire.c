@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* wire: an attempt's result as bytes, from a slot to the supervisor over a stream socket. Both ends
  * are the same program, and no job ever holds this socket; but the slot is nearer to the jobs, so
  * the supervisor believes nothing: what does not add up is refused as a whole. Fixed structures

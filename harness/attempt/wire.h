@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* wire: an attempt's result as bytes, from a slot to the supervisor. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* cgroup/around: the groups around ours, from the caller's own up to the top: their limits bind our
  * jobs as well, and what they do must not be told as the job's doing. Finds those with limits,
  * tells whose lack of memory an OOM kill was for, and how long a CPU quota up there held everybody

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* cgroup/brakes: what holds a group back without ending anything: rates of disk I/O, and the CPU
  * quota. No signal reaches a process that waits for its disk, and one without CPU time cannot even
  * die, so brakes are let go of whenever a group is to end, and put on again where a job has another

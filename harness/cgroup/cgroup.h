@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* cgroup: one interface over cgroup v2, v1 and hybrid hosts. Makes groups only beneath the caller's
  * own, never remounts or changes what was there. Kernel documents:
  * Documentation/admin-guide/cgroup-v2.rst and cgroup-v1/.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* cgroup_devices: which devices the processes of jobs may open, whatever nodes they find: on v1 by
  * rules of the devices controller, in one group that the jobs of a run share, on v2 by a program
  * attached to each payload. Does not decide which devices those are. Documents:

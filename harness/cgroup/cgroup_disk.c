@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* cgroup_disk: which block device stands for a file system in I/O limits. Sets no limit
  * (control_files.c). */
 #include "harness/cgroup/cgroup_private.h"

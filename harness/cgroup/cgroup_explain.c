@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* cgroup_explain: why a feature is missing on this host and how to get it, in words. Finds nothing
  * out itself (detect.c). */
 #include "harness/cgroup/cgroup_private.h"

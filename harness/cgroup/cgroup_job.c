@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* cgroup_job: one job's payload group: made with its limits, entered through fds, read, emptied,
  * removed. This is the hot path: everything is relative to the run's directory fds, and each file
  * is touched once. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* cgroup, private: what detection hands to the run, and what v1 and v2 each have to provide. Not
  * for other folders. */
 #pragma once

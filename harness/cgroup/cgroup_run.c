@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* cgroup_run: the groups of one run: cupel-RUN and `init` in every hierarchy that is used, their
  * making, their end, and the removal of what a dead run left. Jobs are cgroup_job.c's; how v1 and
  * v2 differ is v1.c's and v2.c's. */

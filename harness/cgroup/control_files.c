@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* control_files: reading and writing the kernel's control files by table, with no stdio and no
  * malloc, because a job pays for each. Does not know which files there are (v1.c, v2.c), nor makes
  * or removes groups (cgroup_run.c, kill.c). */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* cgroup/delegation: whether systemd gave the group that we are in away, and how far up it is ours.
  * Only looks; what follows from it is detect.c's and cgroup_explain.c's. */
 #include "harness/cgroup/cgroup_private.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* cgroup/detect: what this machine has: which controllers are on which hierarchy, where our own
  * group of it is, whether we may make groups there. Changes nothing. Does not say what to do about
  * what is missing (cgroup_explain.c). */

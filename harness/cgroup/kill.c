@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* cgroup/kill: makes a group go away, whatever lives in it. Signals only processes that the kernel
  * lists in that very group, through pidfds, so that a recycled pid is never hit. Does not decide
  * which groups go (cgroup_run.c, cgroup_job.c). */

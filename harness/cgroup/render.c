@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* cgroup/render: limits that both versions write in the same words; which file they go into is the
  * tables' matter (v1.c, v2.c). */
 #include "harness/cgroup/cgroup_private.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* cgroup/sweep: finds the groups of dead runs on the machine itself: the record of a run lies in
  * its store, and that may be gone, or another one by now. Whether a run lives is noted on its
  * group's directory: its processes share a lock on it (flock), which the kernel lets go of with the

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* cgroup/v1: which files of the v1 controllers hold the limits and tell the figures, and how an OOM
  * kill is heard of. Does not decide which hierarchies are used (detect.c). Documents:
  * Documentation/admin-guide/cgroup-v1/ (memory.rst, cpuacct.rst, blkio-controller.rst, pids.rst),

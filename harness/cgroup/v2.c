@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* cgroup/v2: which files hold the limits and tell the figures, how an OOM kill is heard of, and how
  * controllers get down to the jobs in spite of the no-internal-process rule. Does not decide
  * whether v2 is used (detect.c). Document: Documentation/admin-guide/cgroup-v2.rst. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* cli: one file a subcommand. main.c only dispatches, from the table in main.c. */
 #pragma once
 

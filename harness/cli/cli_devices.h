@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* cli_devices: `--allow-device`, the same for all subcommands that run jobs. */
 #pragma once
 

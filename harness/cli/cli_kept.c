@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* cli_kept: what failed jobs left (`cupel run --keep-failed`), as subcommands see it: opened again
  * (shell --failed), listed, removed. */
 #include "harness/cli/cli_kept.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* cli_kept: shared by the subcommands shell, list and clean: what failed jobs left. Each returns
  * the program's exit code. */
 #pragma once

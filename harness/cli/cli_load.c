@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* cli_load: what several subcommands share: reading a job file and saying what is wrong. */
 #include "harness/cli/cli.h"
 #include "jobs/jobs.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* cli_rights: what subcommands do first that make, mount or remove what belongs to jobs: come to
  * the rights for it, whoever started them, and go on from a sealed copy of the program. */
 #include "harness/cli/cli.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* cli_settings: see cli_settings.h; and `cupel config`. The store's place reaches those who open it
  * as CUPEL_CACHE, and so also this program when it starts itself anew. */
 #include "harness/cli/cli_settings.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* cli_settings: the configuration file of whoever calls: where it lies, and what of it is in force.
  */
 #pragma once

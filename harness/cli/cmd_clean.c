@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* cmd_clean: `cupel clean` removes what killed runs left behind; with --kept, what is kept of
  * failed jobs. */
 #include "harness/cli/cli.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* cmd_doctor: `cupel doctor` tells what this host can do for cupel. */
 #include "harness/cli/cli.h"
 #include "harness/cli/cli_settings.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* cmd_enter: `cupel enter`: a command in a job that is running. */
 #include "harness/cli/cli.h"
 #include "harness/cli/options.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* cmd_list: which jobs a run of these files would run, in the order of their needs. */
 #include "harness/cli/cli.h"
 #include "harness/cli/cli_kept.h"

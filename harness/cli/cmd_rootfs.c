@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* cmd_rootfs: people's view of the root cache: import, pull, export, verify, gc. The work is
  * rootfs-cache's; what people are told of roots and their users is cmd_rootfs_show.c's. */
 #include "harness/cli/cmd_rootfs.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* cmd_rootfs: private to cli: what the files of `cupel rootfs` share. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* cmd_rootfs_jobs: those actions of `cupel rootfs` that are about the roots of a job file. */
 #include "harness/cli/cli.h"
 #include "harness/cli/cli_settings.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* cmd_rootfs_show: roots as people ask for them: how large, how old, used by whom. Changes nothing
  * but by `remove`. */
 #include "harness/cli/cmd_rootfs.h"

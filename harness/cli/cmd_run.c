@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* cmd_run: `cupel run`: options into run_options. */
 #include "harness/cli/cli.h"
 #include "harness/cli/cli_devices.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* cmd_schema: prints the rules of the job file. */
 #include "harness/cli/cli.h"
 #include "harness/cli/options.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* cmd_selftest: `cupel selftest` runs the hostile suite and tells which promises hold on this host.
  */
 #include "harness/cli/cli.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* cmd_shell: `cupel shell`: a terminal in the sandbox of a job, or over a root. */
 #include "harness/cli/cli.h"
 #include "harness/cli/cli_devices.h"

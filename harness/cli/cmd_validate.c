@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* cmd_validate: checks job files and does nothing else. */
 #include "harness/cli/cli.h"
 #include "harness/cli/options.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* main: dispatches to a subcommand, from one table. */
 #include "harness/cli/cli.h"
 #include "harness/cli/options.h"

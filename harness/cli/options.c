@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* options: see options.h. getopt_long(3) does the reading; what is said of a wrong command line,
  * and the help, are the same for all subcommands. */
 #include "harness/cli/options.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* options: how the subcommands' command lines are declared, read and explained: one table each. */
 #pragma once
 

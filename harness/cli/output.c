@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* output: see output.h. Renaming over FILE is for regular files alone: over `/dev/null`, as root,
  * it would take the machine's node away; over a link, what the link stands for would get nothing.
  * Not responsible for what is written. */

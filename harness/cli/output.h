@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* output: what `-o FILE` of any subcommand writes to. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* seal: runs cupel from a sealed copy of itself in memory that no job may execute. A job's first
  * command can name the program that started it ("#!/proc/self/exe", runc CVE-2019-5736); it then
  * finds a file that it may neither run nor read nor write. */

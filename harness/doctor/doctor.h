@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* doctor: finds out what this host can do for cupel by trying it, and says what depends on each
  * capability and how to get it. Knows nothing of jobs: what a limit of a job file needs stands in
  * its table as text.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* doctor_cgroups: makes groups as a run does, with each limit, enters one and removes them; the
  * probes then tell of it. Where a feature is missing, the cgroup room itself says why. */
 #include "harness/doctor/doctor_private.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* doctor_disk: probes of what a job's disk is made of: an ext4 file system made by mke2fs in a loop
  * device over an unlinked file of the store. Each trial's disk is gone when its child ends: the
  * loop device lets go by itself. */

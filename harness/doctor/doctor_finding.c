@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* doctor_finding: how a probe puts into words what it has found. Not responsible for showing it
  * (doctor_print.c). */
 #include "harness/doctor/doctor_private.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* doctor_kernel: probes of rights, of single system calls, of seccomp and its architectures, of
  * keyrings and of what the kernel tells about pressure. */
 #include "harness/doctor/doctor_private.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* doctor_mounts: probes of the mount calls, overlays in a user namespace, and id-mapped mounts. */
 #include "harness/doctor/doctor_private.h"
 

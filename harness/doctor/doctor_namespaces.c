@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* doctor_namespaces: probes of user and other namespaces and of the id mappings of user namespaces.
  */
 #include "harness/doctor/doctor_private.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* doctor_networks: probes of what the networks of jobs take of the kernel. */
 #include "harness/doctor/doctor_private.h"
 #include "harness/sandbox/sandbox.h"

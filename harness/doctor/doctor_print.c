@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* doctor_print: the report as a table for people and as JSON for machines. */
 #include "harness/doctor/doctor.h"
 

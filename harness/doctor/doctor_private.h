@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* doctor, private: what a probe is, and what probes share. Not for other folders. */
 #pragma once
 

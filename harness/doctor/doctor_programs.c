@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* doctor_programs: probes of the programs that some keys need: each is found in PATH and started,
  * not only looked for. */
 #include "harness/doctor/doctor_private.h"

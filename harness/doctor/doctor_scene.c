@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* doctor_scene: what probes share: children, user namespaces, a mount namespace that is empty,
  * programs. Everything here changes the calling process, which is a probe's own child. Not
  * responsible for what any of it means. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* doctor_store: probes of the place where roots are kept and runs have their directory, and of the
  * ids that slots claim. */
 #include "harness/doctor/doctor_private.h"

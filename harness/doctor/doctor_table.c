@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* doctor_table: every capability that cupel uses, declared once: what it is called, what depends on
  * it, how to get it, and the probe that tries it. To tell of one more: a row here and a probe. The
  * text of docs/doctor.md is checked against it.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* doctor_user: probes of what stands in for the rights of the host's root: in a run without them,
  * jobs get their devices, their disks and their layers in other ways (docs/rootless.md). Tried with
  * root as well, where nothing depends on them. */

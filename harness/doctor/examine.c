@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* examine: runs every probe of the table, each in a child that has a few seconds, and gathers what
  * they find. Knows nothing of any capability. */
 #include "harness/doctor/doctor_private.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* derive: see derive.h. A root's command is run as a job is, by a slot of its own; what it wrote is
  * taken as a snapshot, as if another job were to start from it, and becomes a layer of the store.
  * The cache knows when that is called for, and who else is at it. */

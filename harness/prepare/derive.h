@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* derive: private to prepare: the derived roots of a run (`from` + `run`). */
 #pragma once
 

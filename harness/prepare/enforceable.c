@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* enforceable: see enforceable.h. A table says which limit needs which of the host's features; what
  * else a limit takes (CPUs that cupel may use, disks that hold what is promised) has a check of its
  * own. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* enforceable: private to prepare: whether this host can hold what the jobs of a run are to be held
  * to. */
 #pragma once

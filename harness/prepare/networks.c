@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* networks: see networks.h. What a job's own network is made of is the sandbox's. */
 #include "harness/prepare/networks.h"
 

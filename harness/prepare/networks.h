@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* networks: private to prepare: what the networks of a run's jobs take, before the first of them
  * starts. */
 #pragma once

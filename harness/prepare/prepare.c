@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* prepare: see prepare.h. What a host cannot do is refused before anything runs (enforceable.c);
  * the jobs' roots are made by roots.c. */
 #include "harness/prepare/prepare.h"

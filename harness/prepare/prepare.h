@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* prepare: everything between a checked plan and the first job. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* roots: see roots.h. Translates what the job file says of a root into a source for the cache, and
  * what an image says of its processes into defaults of the jobs over it. Derived roots are
  * derive.c's. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* roots: the root file systems of a run's jobs, ready in the cache. Private to prepare, except
  * the first two functions. */
 #pragma once

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* run_names: see run_names.h. A job's id is its name where no other file of the run has a job of
  * that name; else the suite's name or the file's comes before it. Names are taken from sets, so
  * that what is the same after all (one file given twice, "a/b" as a job and as a step of "a", names

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* run_names: private to prepare: what the jobs of a run are called in its reports and on disk. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* unbegun: the reports of a run that was interrupted before any job had begun, while its roots were
  * made: each job is cancelled, and says why. Not responsible for what had been prepared
  * (prepare.c). */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* unprivileged: see unprivileged.h. Before anything runs: a job that would fail in its set-up for
  * who started it, not for what it does, is refused with the remedy. */
 #include "harness/prepare/unprivileged.h"

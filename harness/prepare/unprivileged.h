@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* unprivileged: private to prepare: what a run without all the rights of the host's root cannot
  * give a job. */
 #pragma once

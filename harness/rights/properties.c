@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* properties: what a scope of systemd's is asked for, so that leaving a group for it is no way past
  * that group's limits, and none of systemd's defaults becomes a limit of ours
  * (systemd.resource-control(5)). */

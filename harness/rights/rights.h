@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* rights: how an ordinary user comes to what running jobs takes: a user namespace in which they are
  * root, with the ids that the host grants them; whoever has the rights already (root, a privileged
  * container) is left as they are. And how either comes to a control group that is theirs. Knows

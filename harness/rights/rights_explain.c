@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* rights_explain: why the kernel refuses a user namespace to an ordinary user, from what it and its
  * distribution say about themselves. */
 #include "harness/rights/rights.h"

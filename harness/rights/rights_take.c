@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* rights_take: see rights.h. The process unshares itself and stays what it was for its parent: the
  * same pid, terminal, session. */
 #include "harness/rights/rights_private.h"

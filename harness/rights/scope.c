@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* scope: a control group of our own, from systemd. Under cgroup v2 a login session's group, a
  * service's or a script's holds more processes than cupel, and is not ours to divide; systemd gives
  * a group that is to whoever asks (systemd.scope(5), Delegate=). What such a scope is asked for is

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* subids: the ids that a host grants to an ordinary user (subuid(5), subgid(5)), written into a
  * user namespace's maps by the set-user-ID programs newuidmap and newgidmap. They have to be
  * started from outside of the namespace: by a child that was forked before. Who is root without the

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* enterable: see enterable.h. */
 #include "harness/run/enterable.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* enterable: the jobs that run now, for a process that wants to enter one. Nothing is written for
  * it while jobs run: slots note what they have in hand in the memory that they share with their
  * supervisor, which the supervisor's /proc entry leads to. */

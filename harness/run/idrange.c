@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* idrange: a range of host ids that no other slot on this machine has. */
 #include "harness/run/idrange.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* idrange: the host ids that a slot maps its jobs' onto. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* instances: which job of which plan is which instance of a run. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* kept: see kept.h. attempt/keep_failed.c makes entries; what one is, its file "record" says
  * (keyvalue.h). */
 #include "harness/run/kept.h"

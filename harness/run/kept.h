@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* kept: what failed jobs left, kept in the store (`kept/RUN.N`) until it is removed: the job's
  * disk, the job file as it was, and what else it takes to open the same sandbox again. */
 #pragma once

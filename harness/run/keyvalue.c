@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* keyvalue: see keyvalue.h. */
 #include "harness/run/keyvalue.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* keyvalue: the one form of the records that a run leaves for others: a list of "KEY=VALUE", each
  * with a NUL at its end, as an environment is, so that any other byte may be in a value. A key may
  * occur several times. Not responsible for which keys there are: manifest.h, kept.h. */

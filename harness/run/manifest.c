@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* manifest: see manifest.h. */
 #include "harness/run/manifest.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* manifest: what a run writes down about itself in its directory, so that somebody else can make
  * the same sandbox later: the texts of its job files. */
 #pragma once

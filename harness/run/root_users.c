@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* root_users: see root_users.h. That a run lives is told by the lock on its directory, which the
  * kernel lets go of with its last process; which roots it has, by what it wrote there before any
  * job began. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* root_users: who uses a root of the store, or needs it to stay: a run that lives, a session,
  * another process, a kept failure. For people: what protects a layer are its pin and the kept
  * failure's list, not what is said here. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* run: what a run has prepared before its slots are forked, and all of them read: its jobs, roots,
  * groups, and the memory that slots and supervisor share. */
 #pragma once

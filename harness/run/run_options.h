@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* run_options: what a run is asked for, whoever asks: `cupel run`, a session, the self-test. */
 #pragma once
 

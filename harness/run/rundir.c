@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* rundir: see rundir.h. Everything else of a run needs no record: processes die with their
  * supervisor, mounts with the last process of their namespace, loop devices and their unlinked
  * files with the mounts. (Where a job has made the kernel hold on to its files, the loop device

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* rundir: private to the harness (the doctor's trials leave a record too): what a run leaves on the
  * host while it lives, and how the next one finds and removes what a killed run could not. */
 #pragma once

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* views: see views.h. */
 #include "harness/run/views.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* views: what the jobs that run now have in hand, published by their slots in the memory that they
  * share with their supervisor, for a process that wants to enter one (enterable.h). Nothing is
  * written for it while jobs run. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* sandbox: starts one job's processes in fresh namespaces over a copy-on-write root, and takes them
  * down. Knows the set-up sequence (steps.c) and nothing of deadlines, verdicts or reports.
  * Linux 5.19 or later (id-mapped layers of an overlay), as root, be it of a user namespace.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* judge: from a job's result and what its probe said to held, breach, or what else there is. What
  * only the outside can tell is in outside.c. */
 #include "harness/selftest/selftest_private.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* lost: what a job wrote and the store lost must not be a pass. The judge runs this program once
  * more, over a store that is too small for what its job writes, in a mount namespace of its own. */
 #include "harness/sandbox/sandbox.h"

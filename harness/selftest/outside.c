@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* outside: what only the outside of a job can tell: processes that outlived it, what lies where its
  * artifacts are, what the reports say and whether they can be read. */
 #include "harness/selftest/selftest_private.h"

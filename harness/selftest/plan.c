@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* plan: the job file of a lane, from the table. Every job has limits on all that a probe could take
  * from the machine; a probe's own replace them one by one. */
 #include "harness/selftest/selftest_private.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* planted: links that lie in the out directory before the run that reports to it, as a checkout can
  * carry them: in place of a job's logs and of the directory of its artifacts. What they lead to has
  * to stay as it was. */

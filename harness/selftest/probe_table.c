@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* probe_table: every probe, declared once: what it tries, for which promises, which wall holds it,
  * and with which walls taken away it must report a breach. What it does is in
  * harness/selftest/probes/, what is judged from outside in outside.c. */

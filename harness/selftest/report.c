@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* report: the probes as results of a run, for the writers of reports/: junit.xml and results.jsonl.
  */
 #include "harness/selftest/selftest_private.h"

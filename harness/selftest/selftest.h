@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* selftest: the hostile suite: runs small programs that each try one thing from inside a job,
  * through the same supervisor as `cupel run`, judges also from outside, and tells which promises
  * hold on this host. Each probe is declared once, in probe_table.c; the programs are in probes/ and

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* selftest_place: the self-test's directory on the host, below TMPDIR or /var/tmp: made, locked
  * while its process lives, and looked for by the next one, which removes those whose owner was
  * killed. What lies in it is selftest_scene.c's. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* selftest_print: what came of the probes, on the screen: a line a promise, then what does not
  * hold; as JSON; and the table itself. */
 #include "harness/selftest/selftest_private.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* private to selftest: the table's form, what a run of it needs, and what came of each probe. */
 #pragma once
 

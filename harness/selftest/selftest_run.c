@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* selftest_run: lays out the scene, runs one lane of jobs after the other through the supervisor,
  * lets each be judged, and reports. */
 #include "base/weaken.h"

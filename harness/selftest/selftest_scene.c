@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* selftest_scene: what is laid out on the host for the probes to look for (a secret file, a shared
  * directory with a FIFO, a key, a listener), and the odd state that a job must not inherit.
  * Everything goes with scene_close. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* relay: see relay.h. Escape sequences of the session reach the caller's terminal as they are, as
  * with any terminal program. */
 #include "harness/session/relay.h"

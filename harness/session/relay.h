@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* relay: private to session: a session's two halves. The front is the process that the user
  * started: it has the caller's streams, and none of the job's processes is its child. The slot half
  * holds the sandbox, and passes the session's ends of the streams to the front, which carries the

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* serve: see serve.h. What an attempt is to a job, this is to a session: it starts the same
  * sandbox, but knows no deadline, captures nothing and judges nothing. */
 #include "harness/session/serve.h"

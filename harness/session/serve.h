@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* serve: private to session: the half of a session that holds its sandbox. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* session: see session.h. This is the front half: it prepares what a run prepares, with the session
  * as its only job; forks the other half (serve.c), which does what a slot does; and carries bytes
  * and signals (relay.c) until that one ends. */

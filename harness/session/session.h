@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* session: somebody at a terminal (or a pipe) in a job's sandbox: `cupel shell`. */
 #pragma once
 

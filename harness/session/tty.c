@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* tty: see tty.h. The guard is a process of its own because SIGKILL gives us no last word. It
  * restores only what is still as we set it: a shell that has taken its terminal back already knows
  * better. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* tty: private to session: the caller's terminal while a session has it: its modes, and that it
  * gets them back. */
 #pragma once

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* admission: see admission.h. A job without such a limit counts as nothing: it is not known what it
  * takes. */
 #include "harness/supervisor/admission.h"

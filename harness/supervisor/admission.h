@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* admission: private to supervisor: what the machine has of CPUs and memory, and what of them a job
  * may take by its limits. */
 #pragma once

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* outcomes: see outcomes.h. */
 #include "harness/supervisor/outcomes.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* outcomes: private to supervisor: what becomes of a job when an attempt of it has ended, or it
  * never began: it is run again, it is reported, what needs it is skipped. At the end, the run's
  * reports. Not responsible for what a result says (attempt/results.h) nor for which job is next

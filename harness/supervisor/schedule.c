@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* schedule: see schedule.h. Each job counts its unmet needs; who reaches zero is ready. Ready jobs
  * wait in a binary heap by number, so that the next one costs log n however many there are. */
 #include "harness/supervisor/schedule.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* schedule: which job is next. Pure: no clock, no processes. Jobs are numbered 0..n-1; needs form
  * no cycle. */
 #pragma once

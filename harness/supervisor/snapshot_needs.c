@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* snapshot_needs: see snapshot_needs.h. */
 #include "harness/supervisor/snapshot_needs.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* snapshot_needs: private to supervisor: how long what a job left is needed by jobs that start from
  * it. Pure. */
 #pragma once

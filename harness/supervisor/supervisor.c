@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* supervisor: the event loop. Policy only: which job goes to which slot, what Ctrl-C does, when the
  * reports are written. It never waits for a job: slots do. Not responsible for what is run again
  * and what a failed need means (outcomes.c). */

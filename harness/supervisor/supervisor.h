@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* supervisor: a plan becomes results. One event loop decides order, cancellation and reports;
  * long-lived slots do the blocking kernel work of one job at a time, including its deadlines
  * (docs/internals.md says why there). */

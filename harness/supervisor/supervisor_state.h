@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* supervisor_state: private to supervisor: a run that is under way, as the event loop and
  * outcomes.c share it. */
 #pragma once

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Completion of cupel's command line for bash. Installed as .../bash-completion/completions/cupel, or sourced.
 
 _cupel() {

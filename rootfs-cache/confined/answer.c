@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* answer: see answer.h. */
 #include "rootfs-cache/confined/answer.h"
 

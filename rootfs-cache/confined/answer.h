@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* answer: private to rootfs-cache. What a confined child found out about an image, as bytes and
  * back. The child that wrote them may be the image's by then: whatever is read back is bounded, and
  * has the form that it should have; that it is true is for digests to say. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* attributes: what an entry has beyond mode, owner and times: extended attributes, capabilities and
  * ACLs. Set here and not by libarchive, which tells neither what the kernel said nor whether the
  * archive or the disk is at fault. ACLs come last, when the tree is whole: they may name users and

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* blobs: see blobs.h. */
 #include "rootfs-cache/confined/blobs.h"
 

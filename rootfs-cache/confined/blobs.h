@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* blobs: private to rootfs-cache. Where the files of an image are: in a directory, in a tar (read
  * in place, by offset), in a compressed tar (decompressed aside first, by a confined child). Knows
  * nothing of what is in them, and parses nothing: that is contents.c's and image.c's, in a confined

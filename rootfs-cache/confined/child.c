@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* child: see child.h. The child's packets: what it asks for, parts of its reply, at last its
  * result. Not responsible for what it does (who calls), nor for what it can (confine.c). */
 #include "rootfs-cache/confined/child.h"

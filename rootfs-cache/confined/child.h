@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* child: private to rootfs-cache. Runs a function in a process of its own, confined (confine.c),
  * and brings one result back: a crash in a decompressor or a parser becomes a message, and what
  * hostile bytes could reach is one tree, or nothing at all. What comes back is as hostile as what

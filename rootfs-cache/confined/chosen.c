@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* chosen: which image of several is meant: by name, by platform, and by being an image at all. The
  * same digest is the same image, however often it is listed (Docker 25 lists it once a tag). Not
  * responsible for what is in it (image.c). */

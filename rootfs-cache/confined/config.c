@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* config: see config.h. Not responsible for where the JSON comes from: it is taken to be hostile.
  */
 #include "rootfs-cache/confined/config.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* config: private to rootfs-cache. What an image wants its processes to be like, from and to JSON,
  * in the words of the OCI image specification (config.md: "Env", "User", "WorkingDir",
  * "Entrypoint", "Cmd"). */

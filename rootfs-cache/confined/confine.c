@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* confine: see confine.h. Two kinds of walls, one for work on a tree and one for work on
  * descriptors alone. Not responsible for what is done behind them.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* confine: private to child.c. What a child that handles hostile bytes can still do. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* contents: see contents.h. Whoever reads a blob compares its digest, so an offset that was wrong
  * could not go unnoticed. */
 #include "rootfs-cache/confined/contents.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* contents: private to rootfs-cache. The files of an image by name, as the confined child that
  * reads them sees them: in a plain tar, by an index of names and offsets that one pass over its
  * headers makes; in a directory, by asking for them. Knows nothing of what is in them. */

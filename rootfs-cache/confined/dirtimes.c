@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* dirtimes: the times of directories in an unpacking: what is made in one changes its time, so they
  * are set at last. In the confined child. */
 #include "rootfs-cache/confined/unpacker.h"

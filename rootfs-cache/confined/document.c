@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* document: see document.h. */
 #include "rootfs-cache/confined/document.h"
 

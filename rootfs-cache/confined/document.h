@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* document: private to rootfs-cache. JSON as an image's builders write it: their readers take what
  * jansson refuses. In the confined child. */
 #pragma once

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* export: a layer becomes a tar: entries sorted by name, hard links, owners, times, holes, ACLs and
  * attributes kept, so that the same layer gives the same bytes. Runs in a confined child like
  * unpacking: the tree is as hostile as the archive was. Not responsible for the tar's own form

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* filetype: see filetype.h. Looks at bytes and at nothing else; what a format's word for itself is,
  * is compared as it stands in that format's description. Not responsible for tars, compressed or
  * not. */

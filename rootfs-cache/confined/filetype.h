@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* filetype: private to rootfs-cache. What a file is that is neither tar nor image, by its first
  * bytes, and how a root comes of it. */
 #pragma once

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* gunzip: see gunzip.h. zlib reads the headers and compares what the trailers say. Not responsible
  * for what else a file may be compressed with, nor for gzip in another compression (libarchive's
  * filters read both). */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* gunzip: private to stream.c and contents.c: gzip (RFC 1952), whose checksum and length are
  * compared at the end of each member. libarchive's own filter passes over both, so that a flipped
  * bit would go unnoticed. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* holes: see holes.h. */
 #include "rootfs-cache/confined/holes.h"
 

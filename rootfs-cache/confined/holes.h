@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* holes: private to rootfs-cache. Files by what is in them and not by what they read as: where
  * there is data, and which of it is zeros. */
 #pragma once

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* image: see image.h; in the confined child. Every document that is named by a digest is compared
  * with it, size first, before it is parsed. */
 #include "rootfs-cache/confined/hash.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* image: private to rootfs-cache. What an image says of itself: an OCI layout (OCI image
  * specification, image-layout.md, image-index.md, manifest.md, config.md) or what `docker save`
  * writes (manifest.json). Reads and checks; unpacks nothing. The documents are parsed in a confined

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* leftout: what of a tar is not made: block and character devices and sockets, since a job has a
  * /dev of its own, and hard links to such, which could not be made either. In the confined child.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* links: see links.h. */
 #include "rootfs-cache/confined/links.h"
 

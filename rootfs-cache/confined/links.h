@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* links: private to rootfs-cache. Remembers files that have several names, to tell the second from
  * the first. */
 #pragma once

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* merge_copy: several layers become one tree, as overlayfs would show them
  * (Documentation/filesystems/overlayfs.rst): of each name the topmost layer's counts, whiteouts
  * delete, opaque directories hide, other directories merge and are like the topmost. In the

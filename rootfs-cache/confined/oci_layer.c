@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* oci_layer: what an OCI layer has on top of a tar (OCI image specification, layer.md): its
  * digests, and that it speaks of a tree of which it holds a part only. Directories that it implies,
  * links that lead through or to files of the layers beneath: they are looked up there. Whiteouts

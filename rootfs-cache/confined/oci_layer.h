@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* oci_layer: private to oci_layer.c and whiteout.c: a layer that is being unpacked, in the confined
  * child. */
 #pragma once

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* reading: private to image.c and chosen.c: an image's documents as they are read, in the confined
  * child. */
 #pragma once

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* recognise: see recognise.h. The looking is done in a confined child, which is handed descriptors
  * and has nothing else; its word is believed as far as it goes: a hostile image that passes for a
  * directory is unpacked as one. */

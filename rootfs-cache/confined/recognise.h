@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* recognise: private to rootfs-cache. What kind of source a path is, told by what is in it: what is
  * done in a confined child, and what is made of its answer. */
 #pragma once

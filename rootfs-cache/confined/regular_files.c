@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* regular_files: regular files, which are most of what is in an archive, written with a handful of
  * calls each. libarchive looks anew at every directory above a name, each time (SECURE_SYMLINKS),
  * which is most of what it costs; here the kernel does, once for all files of a directory: openat2

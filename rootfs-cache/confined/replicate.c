@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* replicate: see replicate.h. */
 #include "rootfs-cache/confined/replicate.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* replicate: private to rootfs-cache. A file or directory made like another: what layers need when
  * they copy from one another. In the confined child: paths are of the tree that is being made,
  * whose directories it has made itself. */

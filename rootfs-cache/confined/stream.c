@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* stream: see stream.h. Two readers of libarchive's, one over the other: the lower one
  * decompresses (what is gzip, gunzip.c beneath it), so that what it gives can be hashed, and read
  * on behind the tar's end. Not responsible for what the entries mean (unpack.c). */

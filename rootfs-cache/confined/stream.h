@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* stream: private to unpack.c and oci_layer.c: the tar that is in a file or a part of one,
  * decompressed as it is read, in the confined child. */
 #pragma once

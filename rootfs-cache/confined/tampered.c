@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* tampered: see tampered.h. By the time of the last change of an inode, which no program sets at
  * will (inode(7)). In the confined child: the tree may be anything by now. */
 #include "rootfs-cache/confined/tampered.h"

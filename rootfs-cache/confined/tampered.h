@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* tampered: private to rootfs-cache. Which files of a damaged layer somebody has changed. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* tarwriter: see tarwriter.h. POSIX.1-2001, "pax Interchange Format"; attributes, ACLs and sparse
  * files as star, GNU tar and libarchive read them (SCHILY.xattr, SCHILY.acl, GNU.sparse 1.0).
  * Written here since libarchive adds records that GNU tar complains of (LIBARCHIVE.xattr,

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* tarwriter: private to rootfs-cache. Entries of a tar, as small as tar(1) makes them: ustar, and a
  * pax header where that cannot say it. */
 #pragma once

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* topdir: tars in which the whole root lies below a directory of its own (bootstrap tarballs of
  * Arch Linux, what somebody packed from one directory above): how that is told, and taken off. In
  * the confined child. */

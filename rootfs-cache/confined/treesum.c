@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* treesum: see treesum.h. The tree is as hostile as the archive that it came from: in the child, no
  * link is followed, and nothing is opened but regular files and directories. */
 #include "rootfs-cache/confined/treesum.h"

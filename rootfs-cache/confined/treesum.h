@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* treesum: private to rootfs-cache. One digest of all that a tree is. */
 #pragma once
 

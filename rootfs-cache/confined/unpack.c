@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* unpack: a tar becomes a tree. The archive is hostile: it may name any path, plant links and then
  * write through them, never end, or break a decompressor. So all of it happens in a confined child
  * (child.c) whose root is the tree; each name is checked against what earlier entries made before

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* unpack: private to rootfs-cache. */
 #pragma once
 

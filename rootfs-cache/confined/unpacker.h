@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* unpacker: private to confined/. An unpacking in progress, and what its files share. */
 #pragma once
 

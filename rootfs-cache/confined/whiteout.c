@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* whiteout: what a layer deletes of those beneath (OCI image specification, layer.md), in
  * overlayfs' words: character devices 0:0, opaque directories. Since tools differ in what they
  * delete, and in which order, what a whiteout means is looked at twice: when it comes, and when all

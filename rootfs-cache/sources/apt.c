@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* apt: what this host's apt says about mirrors, proxies and certificates, so that a bootstrap goes
  * the way that the user's own installs go. Reads configuration only; names no mirror of its own. */
 #include "rootfs-cache/sources/sources.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* debian: a suite and a list of packages become a layer, through mmdebstrap. Its tar goes through
  * the same unpacking as any other (unpack.c). Not responsible for what the packages do: their
  * scripts run as the bootstrapping program runs them. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* debian_errors: see debian_errors.h. By what apt, dpkg and the packages' own scripts said, as it
  * stands in the log: whose fault it is decides the kind of error. A name that the archive does not
  * have is the job file's. */

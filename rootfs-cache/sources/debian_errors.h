@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* debian_errors: private to rootfs-cache. Why a bootstrap failed, in one sentence. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* derived_root: what somebody writes over a root becomes a layer of its own on top of it, addressed
  * by that root and all that decides what is written. Who writes it, and how, is not known here: the
  * tree is as hostile as any archive, and copied by a confined child. */

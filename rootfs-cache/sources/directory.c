@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* directory: a copy of a directory becomes a layer, addressed by the digest of the tar that
  * exporting it makes. What is mounted in it is left out, and sockets. */
 #include "rootfs-cache/confined/export.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* host_mask: the layer laid over the host's / so that a job on the root `host` sees its programs
  * and libraries, but nobody's data: empty opaque directories where people and services keep theirs,
  * whiteouts over credentials. Works as a lower layer of an overlay mounted with `userxattr`: opaque

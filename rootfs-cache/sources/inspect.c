@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* inspect: what a source says of itself, asked of a confined child that has nothing of it but
  * descriptors; what the child says is checked (answer.c, recognise.c), and what can be computed
  * here is not asked. Not responsible for what the documents mean (image.c). */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* oci: an image becomes layers, one for each of its own, addressed by ChainID: what two images have
  * in common from the bottom up is unpacked once. */
 #include "rootfs-cache/confined/replicate.h"

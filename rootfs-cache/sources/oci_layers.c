@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* oci_layers: see oci_layers.h. Each missing layer is unpacked by a child of its own (unpack.c),
  * which looks at those beneath only where it has to and waits until then. They become visible in
  * order, since a layer is right only over those that its ChainID speaks of. Not responsible for

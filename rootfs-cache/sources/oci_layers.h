@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* oci_layers: private to rootfs-cache. An image's layers come into the store. */
 #pragma once
 

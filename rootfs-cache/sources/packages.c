@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* packages: see packages.h. Not responsible for installing any. The lists may come from a lock file
  * that somebody wrote, and go into command lines and apt's preferences: a name or version that
  * could be anything else is refused. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* packages: private to rootfs-cache. A list of Debian packages, each of exactly one version and
  * content: what was installed in a layer, or what has to be. */
 #pragma once

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* patience: see patience.h. */
 #include "rootfs-cache/sources/patience.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* patience: private to rootfs-cache. Waiting for a program that may take minutes, of which nothing
  * is left when the user is not willing to. */
 #pragma once

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* remote: see remote.h. */
 #include "rootfs-cache/sources/remote.h"
 

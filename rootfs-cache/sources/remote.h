@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* remote: private to skopeo.c. Where an image is fetched to. */
 #pragma once
 

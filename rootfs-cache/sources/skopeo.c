@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* skopeo: source: an image in a registry. skopeo speaks to the registry, with the credentials,
  * certificates and mirrors that are configured for it; what comes is an OCI layout, and goes the
  * way of one (oci.c). Not responsible for what is in an image. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* sources: private to rootfs-cache. One function a kind of source; each leaves its layers in *root.
  */
 #pragma once

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* tarball: a tar file becomes a layer, addressed by the digest of the file. */
 #include "base/interrupt.h"
 #include "rootfs-cache/confined/unpack.h"

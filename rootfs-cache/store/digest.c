@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* digest: the keys of layers, and the digests of files, which the store remembers. Not responsible
  * for computing any (confined/hash.c). */
 #include "rootfs-cache/store/digest.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* digest: private to rootfs-cache. What layers are addressed by. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* flatten: see flatten.h. One overlay takes 500 layers (OVL_MAX_STACK, fs/overlayfs), but kernels
  * before 6.8 take them in one option, which the mount API cuts off at 255 bytes (strndup_user in
  * fs/fsopen.c): some eighty layers by the short names that a job's have, and jobs add some. And

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* flatten: private to rootfs-cache. The bottom layers of a root that has more than CACHE_STACK_MAX
  * become one. */
 #pragma once

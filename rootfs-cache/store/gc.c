@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* gc: what nobody needs any more goes, the longest unused first. What a run uses, an imported name
  * stands for or a kept failure lies over stays. */
 #include "rootfs-cache/confined/hash.h"

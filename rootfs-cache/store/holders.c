@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* holders: which processes have a layer pinned, by the kernel's own list of locks, /proc/locks
  * (proc_locks(5)): a flock is listed under the process that took it, and as long as any process has
  * it. */

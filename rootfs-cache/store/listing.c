@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* listing: everything in the store, with what it takes and who has it. Changes nothing. */
 #include "rootfs-cache/confined/hash.h"
 #include "rootfs-cache/store/names.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* merge: see merge.h. By overlayfs itself, on a mount that is attached nowhere and goes with its
  * fd: whiteouts, opaque directories and copies of hard links mean then exactly what they mean for a
  * job. */

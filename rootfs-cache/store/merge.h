@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* merge: private to rootfs-cache. Several layers seen as one tree, as a job sees them. */
 #pragma once
 

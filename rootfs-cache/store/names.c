@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* names: see names.h; and finding, showing and removing. A name is a record names/NAME. */
 #include "rootfs-cache/store/names.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* names: private to rootfs-cache. What people call a root, and who refers to a layer. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* record: see record.h. Not responsible for whether its layers are there. */
 #include "rootfs-cache/store/record.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* record: private to rootfs-cache. What an imported name (names/NAME) or an image that was fetched
  * (images/KEY) stands for: layers and what the image says of its processes. */
 #pragma once

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* store: places, locks, commit, pin and recovery of the content-addressed store. Not responsible
  * for any layer's content.
  *

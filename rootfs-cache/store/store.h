@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* store: private to rootfs-cache. Where layers lie, who may write them, and how they become
  * visible. Knows nothing of where a layer's content comes from. docs/rootfs-cache.md describes the
  * layout. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* verify: is the store as it was: every layer as when it was made, every name with all of its
  * layers. Repairing is taking out of the store what is not: whoever needs it makes it again. */
 #include "rootfs-cache/confined/hash.h"

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
 # Sourced in place of lib.sh: the program is started by an ordinary user, made for this test alone: in a mount namespace of the
 # test's own, whose /etc has the user and their subordinate ids, so that nobody else ever sees them. The test itself stays root.

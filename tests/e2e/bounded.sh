@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Whatever a job prints, names, links or nests, every process of cupel is bounded: jobs that make as much of each as they can,
 # while cupel and its jobs together have 96 MiB. The verdicts are the jobs' own, the results are whole, and nothing is lost
 # without a word.

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Jobs on a bridge: a client and its servers by name, and nobody else.
 # time-limit: 120
 # shellcheck source=tests/e2e/lib.sh

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Images and files as people's builders write them, for tests/e2e/builders.sh: what must be taken, with what comes of it and what is said (TAKEN), and
 what must be refused, with what it is and which command makes it usable (REFUSED). Cases are lines, as in images.py, which has the tools."""
 import zlib

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Images and files as people's builders write them: taken, or refused with what they are. The cases are tables in builders.py, which makes them.
 # time-limit: 120
 # shellcheck source=tests/e2e/lib.sh

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Inside other containers, made by runc: as root with few capabilities, as root with all of them, as a user; with masked /proc or
 # without, under a seccomp filter like Docker's. It works as far as the kernel lets it and says how far, or refuses with what the
 # container lacks; docs/containers.md has the table of it.

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # The limits `cpuset` and `io`: that they hold, that what cannot hold is refused before anything runs, and that ending a job
 # does not wait for its disk. Times are only compared from below, or with what a broken program would need (minutes).
 # lanes: root-v2

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Bootstrapped Debians: as an ordinary user, as root the same tree, and exactly the versions of a lock file. From where the host's apt
 # gets its packages.
 # time-limit: 600

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Derived roots: {from: ROOT, run: COMMAND}: made once, kept in the store, made again when something of it changes.
 # time-limit: 120
 # shellcheck source=tests/e2e/lib.sh

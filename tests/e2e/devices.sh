@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # `devices`: what there is in a job's /dev, and what has to be allowed for that.
 # time-limit: 60
 # lanes: root-v2

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # `disk` and `inodes`: a job that was refused room and failed has the verdict disk-limit each time, also where it has deleted everything
 # by then; one that only came close has failed.
 # sanitizers: no

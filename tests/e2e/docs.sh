@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # What README.md and docs/ show is true: each job file in them is one, README's does what it says there, and each command and option
 # of its list is there. docs/job-file.md's example, which takes a bootstrapped root, is run by tests/examples.
 # sanitizers: no

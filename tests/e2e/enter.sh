@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # `cupel enter`: a command in a running job, with no more right than the job has.
 # time-limit: 120
 # lanes: root-v2

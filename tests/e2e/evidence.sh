@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # time-limit: 180
 # Verdicts come from the event itself and say why: whose memory ran out, what was refused, who stood still.
 # shellcheck source=tests/e2e/lib.sh

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Programs that cannot be executed: the evidence says what is missing, and of what. And a caller that allows cupel little: an error
 # before anything is made, or nothing of it is seen.
 # time-limit: 120

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # What `cupel rootfs export` writes: read back by GNU tar (without a word) and by bsdtar, it is the tree that was imported, with fractions of seconds,
 # holes, links, ACLs, attributes and capabilities; no larger than GNU tar's own. --full, on demand: the same of Debian's own tars, all packages in
 # apt's cache (some minutes).

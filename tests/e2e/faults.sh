@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Every set-up step is made to fail in turn: a clean error that names it, and nothing left behind.
 # time-limit: 180
 # shellcheck source=tests/e2e/lib.sh

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # The walls around a job, tried from inside: the system call filter with its profiles, PID 1, masks, devices, sockets.
 # time-limit: 300
 # shellcheck source=tests/e2e/lib.sh

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # What moves a cursor, turns the direction of writing or is not to be seen: never sent as itself, whoever wrote it, and the JSON
 # reads the same.
 # sanitizers: no

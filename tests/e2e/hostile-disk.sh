@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Jobs that print or write without end, or make files that are hard to remove.
 # lanes: root-v2
 # time-limit: 200

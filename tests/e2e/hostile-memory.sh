@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Jobs that take memory in every form that there is of it.
 # lanes: root-v2
 # shellcheck source=tests/e2e/hostile.bash

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # While bombs go off, the machine stays usable: another run on it does its work.
 # lanes: root-v2
 # shellcheck source=tests/e2e/hostile.bash

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Bombs and storms: jobs that make processes and threads faster than one can look, orphans, zombies.
 # lanes: root-v2
 # time-limit: 200

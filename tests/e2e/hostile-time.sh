@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Jobs that fight their own end, and jobs that burn CPU where nobody looks.
 # lanes: root-v2
 # shellcheck source=tests/e2e/hostile.bash

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
 # What the tests of hostile jobs share: each attack (tests/hostile) is a run of its own, bounded by cupel alone, and right after
 # it nothing of the run may be left: no process, group, mount, loop device or file. A limit of time must end its job at all

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Roots from a registry (`image`), through skopeo: a registry on loopback. And `cupel rootfs gc`.
 # time-limit: 120
 # shellcheck source=tests/e2e/lib.sh

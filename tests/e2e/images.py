@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Images made entry by entry, for tests/e2e/images.sh: what the OCI image specification says of layers (RULES: what an export of the root has
 to look like), and what must be refused (HOSTILE: one error that names what is wrong, and a store as it was). Prints a line
 for each case: PASS NAME, FAIL NAME: WHY, or SKIP NAME where AddressSanitizer leaves memory unbounded. Needs CUPEL, and a directory of its own as the current one."""

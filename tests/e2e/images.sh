@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # What the OCI image specification says of layers, and images that must be refused: the cases are tables in images.py, which makes them.
 # time-limit: 300
 # shellcheck source=tests/e2e/lib.sh

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Device and inode numbers in a job are what programs take them for: one device a file system, readdir's number is stat's, and it stays.
 # sanitizers: no
 # time-limit: 60

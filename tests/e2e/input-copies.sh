@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Inputs that are copied to the job's disk: directories with `mode: copy`, single files; what that is worth, and what it takes.
 # sanitizers: no
 # time-limit: 60

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # What `cmake --install` leaves is all that cupel needs: the program runs from there, and finds what belongs to it.
 # sanitizers: no
 # shellcheck source=tests/e2e/lib.sh

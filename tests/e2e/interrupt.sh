@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Whoever ends a run while its roots are made ready gets exit code 130 and a report, whatever cupel was waiting for, however often the
 # signal comes; and nothing is left. (Bootstraps and fetches: debian.sh, image.sh. Derived roots: derived.sh.)
 # time-limit: 120

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # What a job sees of itself and what it cannot see or change of the host.
 # lanes: root-v2
 # shellcheck source=tests/e2e/lib.sh

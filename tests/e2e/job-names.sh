@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # What jobs may be called, and that no two jobs of a run share an id, a log, an artifact, a test case or a kept directory, whatever
 # their names and however many files they come from.
 # sanitizers: no

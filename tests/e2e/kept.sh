@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # `cupel run --keep-failed`: what a failed job left is kept, opened again, listed and removed.
 # time-limit: 90
 # shellcheck source=tests/e2e/lib.sh

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # SIGKILL at random moments of a busy run: to the supervisor, to slots, to jobs' PID 1, to two of them at once. Everything of the
 # run is gone soon after, the next start cleans up, and what was finished is reported.
 #

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
 # Sourced by hardening.sh: programs in the common languages (tests/fixtures/languages) are compiled and run under `seccomp: strict`, each in
 # a job of its own, as graders have it: nobody's, without a capability, over sources that cannot be written to. What this machine has no tools for is skipped, and said; `scripts/setup test` installs all of them.

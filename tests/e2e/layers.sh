@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Images of more layers than an overlay takes: the lower ones become one, and what a job sees is what umoci unpacks.
 #
 #   tests/e2e/layers.sh [--full]     also one of 500 layers

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
 # Sourced by tests that need images of many files: make_plain_layout DIR LAYERS FILES [OWN]: an OCI layout whose layers have FILES small
 # files and one of 256 KiB each; the last one is OWN's, so that two layouts with other OWNs share all but that.

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # What a job's command leaves running: named in every report whatever it calls itself, and with `leaks: fail` a failure.
 # time-limit: 60
 # shellcheck source=tests/e2e/lib.sh

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
 # What every end-to-end test stands on: a directory and cgroups of its own, the program run with its output kept, and
 # expectations that say what they saw. Sourced by each test; it contains no test itself.

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Each limit that is no verdict of its own, with what shows that it holds: `cpu` in throttled time, those of a single process
 # (rlimits) in what they make of it. The others: verdicts.sh, cpuset-io.sh, hostile-*.sh; docs/testing.md has the matrix.
 # lanes: root-v2

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # The lock file: `cupel rootfs lock`, `cupel run --locked`: on what was locked, or on nothing. Images of registries: image.sh; Debian:
 # debian.sh.
 # time-limit: 120

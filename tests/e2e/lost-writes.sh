@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # What jobs write is never reported as kept when it was lost: stores that are full, or become full, or fail meanwhile.
 # sanitizers: no
 # time-limit: 60

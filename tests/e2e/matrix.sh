@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # docs/limits-matrix.md tells the truth: each case that it names is in the file that it names, and the file runs where it says so;
 # every limit of a job file has a row.
 # shellcheck source=tests/e2e/lib.sh

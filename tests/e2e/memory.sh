@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # The supervisor's own memory is bounded: a file of 2,000 jobs, a job that prints without end, one that makes many files.
 # time-limit: 300
 # shellcheck source=tests/e2e/lib.sh

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Networks, on a machine made for this test: a network namespace stands for the host, with an interface towards a second one
 # that stands for the world; nothing depends on what the real machine is connected to.
 # time-limit: 120

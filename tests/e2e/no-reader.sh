@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Nobody reads what the run prints: jobs go on, the reports are written, and a signal ends the wait for the reader.
 # sanitizers: no
 # shellcheck source=tests/e2e/lib.sh

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Images as roots: OCI layouts and docker archives, made by umoci and skopeo, unpacked by umoci for comparison; what an image says
 # of its processes; images that are damaged or lie.
 # time-limit: 240

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # lanes: root-v2
 # Where memory runs out around a job, the kernel takes the job's own processes first, and no job can have the harness taken instead:
 # in which order they stand. What comes of it is in evidence.sh.

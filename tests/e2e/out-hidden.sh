@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # The out directory lies within what jobs see as often as not, and is never seen by one: not in an input of any mode, not in those of
 # derived roots, in whose key it has no part, not by a session, and not in the host's root.
 # sanitizers: no

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # The out directory as a checkout may carry it: links and worse in place of what cupel makes there, and directories that are not
 # cupel's. Whatever comes of the run, what lies outside stays as it was.
 # sanitizers: no

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # `-o FILE`: what is not a regular file is written into, never replaced; with nodes of our own, in a mount namespace of our own.
 # sanitizers: no
 # shellcheck source=tests/e2e/lib.sh

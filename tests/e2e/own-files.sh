@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # What every job has of its own in its root, /etc/hosts, /etc/resolv.conf and a home, whether it is a layer over the root, which jobs
 # of a slot share, or is laid over the root in the job: the same files, and no job finds what another made of them.
 # time-limit: 120

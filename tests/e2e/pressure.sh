@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # What is measured beside the limits: a job's timeline (--sample), how long it waited for a CPU, what the machine did
 # meanwhile, and the mark of a result near its time limit on a machine under pressure.
 # shellcheck source=tests/e2e/lib.sh

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # How far the making of a root is: bytes and layers, drawn in place on a terminal, and nothing of it elsewhere.
 # time-limit: 300
 # sanitizers: no

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """A registry that fails on demand, for tests/e2e/registry.sh: registry-proxy.py PORT BACKEND-PORT DIRECTORY. Requests go on to the registry
 at the second port; their paths into DIRECTORY/requests. DIRECTORY/cut: an answer whose path has that text breaks off in its
 middle; DIRECTORY/fail: such a request is answered with 500."""

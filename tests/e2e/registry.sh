@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # What is fetched from a registry, and what is not: layers that are there, those that came before a fetch was cut short; credentials,
 # certificates, and what registries say when they do not want to. On loopback.
 # time-limit: 240

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Things that once went wrong, found by attacking the program: each stays tried.
 # time-limit: 180
 # shellcheck source=tests/e2e/lib.sh

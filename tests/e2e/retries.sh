@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Jobs that are run again: when, how often, what counts and what is kept. A fresh sandbox remembers nothing, so what changes
 # between two attempts is a file on the host that the job sees read-only: each attempt waits until its word changes
 # (and while it is being written, is empty).

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # `cupel rootfs`: import of everything that can be told by its content, list, show, export, verify, remove.
 # time-limit: 120
 # shellcheck source=tests/e2e/lib.sh

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # derived.sh, started by an ordinary user: the same roots, in a store of theirs.
 # time-limit: 120
 # shellcheck source=tests/e2e/as-user.bash

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # `cupel enter` by an ordinary user: all that enter.sh expects of root.
 # time-limit: 120
 # shellcheck source=tests/e2e/as-user.bash

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # executing.sh, started by an ordinary user.
 # time-limit: 120
 # shellcheck source=tests/e2e/as-user.bash

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # inode-numbers.sh as an ordinary user.
 # sanitizers: no
 # time-limit: 90

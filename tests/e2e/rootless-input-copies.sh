@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # input-copies.sh as an ordinary user.
 # sanitizers: no
 # time-limit: 60

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # inputs.sh, started by an ordinary user.
 # shellcheck source=tests/e2e/as-user.bash
 . "$(dirname -- "${BASH_SOURCE[0]}")/as-user.bash"

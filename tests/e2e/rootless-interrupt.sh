@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # The cases of interrupt.sh, started by an ordinary user with a range of subordinate ids.
 # sanitizers: no
 # time-limit: 120

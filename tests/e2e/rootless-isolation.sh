@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # isolation.sh, started by an ordinary user: what a job sees of itself and what it cannot see or change of the host.
 # time-limit: 180
 # shellcheck source=tests/e2e/as-user.bash

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # `cupel run --keep-failed` by an ordinary user: a directory is kept instead of a disk, copied where the job wrote into memory.
 # time-limit: 120
 # shellcheck source=tests/e2e/as-user.bash

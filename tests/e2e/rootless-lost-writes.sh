@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # A store that becomes full, for an ordinary user, whose jobs write into a directory of it: the kernel tells them, and the verdict
 # says whose fault it is.
 # sanitizers: no

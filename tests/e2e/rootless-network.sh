@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # network.sh, started by an ordinary user: the same networks.
 # time-limit: 180
 if [[ -z ${CUPEL_TEST_NETWORK-} && $EUID == 0 ]]; then

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # The out directory is seen by no job, for an ordinary user.
 # sanitizers: no
 # time-limit: 180

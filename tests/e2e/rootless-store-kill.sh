@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # The store of an ordinary user: the cases of store-kill.sh, and that two users share nothing.
 # time-limit: 300
 # shellcheck source=tests/e2e/as-user.bash

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # The cases of store.sh, started by an ordinary user with a range of subordinate ids.
 # time-limit: 180
 # shellcheck source=tests/e2e/as-user.bash

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # sweep.sh, started by an ordinary user.
 # sanitizers: no
 # shellcheck source=tests/e2e/as-user.bash

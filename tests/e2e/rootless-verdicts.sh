@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # verdicts.sh, started by an ordinary user: the same job file, the same verdicts, the same evidence.
 # time-limit: 180
 # shellcheck source=tests/e2e/as-user.bash

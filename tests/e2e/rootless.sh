@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Started by an ordinary user: what is made in another way than with root, what is refused, and what the program says then.
 # That the same job files give the same results is for rootless-verdicts.sh and rootless-isolation.sh.
 # time-limit: 180

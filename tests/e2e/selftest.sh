@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # cupel selftest: everything holds on this host; and every probe reports a breach once its walls are taken away.
 # time-limit: 300
 # shellcheck source=tests/e2e/lib.sh

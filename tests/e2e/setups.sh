@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # What a job does to its own files never makes a later set-up an error of the harness, hang, or believe it: whether the set-up is
 # that of its own next step, of a job that starts from it, or of one over a root that a command made.
 # time-limit: 120

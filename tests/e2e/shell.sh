@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # `cupel shell`: the job's sandbox with somebody in it, through a real terminal (tmux) and through pipes.
 # time-limit: 120
 # shellcheck source=tests/e2e/lib.sh

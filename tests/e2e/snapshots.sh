@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # `from: JOB`: a job starts from the finished file system of another.
 # time-limit: 120
 # shellcheck source=tests/e2e/lib.sh

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # The store under kill -9, many at once, full and read-only disks: whole afterwards, with nothing of the dead in it.
 #
 #   tests/e2e/store-kill.sh [--full]     100 kills instead of 12; CUPEL_KILL_SEED makes the same choices again

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # The store as people see it: who uses a root, where it lies, what of it stays by the configuration.
 # time-limit: 180
 # shellcheck source=tests/e2e/lib.sh

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Order, parallelism, and that everything of a job dies with it, whoever killed whom.
 # lanes: root-v2
 # time-limit: 180

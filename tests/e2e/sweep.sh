@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # lanes: root-v2 user-v2
 # Groups of a killed run whose store is gone are found on the machine; those of a living one are left alone.
 # sanitizers: no

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # What no control group counts: the kernel's own counters by user and for the machine, and memory on nobody's account
 # (docs/hardening.md). That one job does not take it from another is in the self-test; here is what the host sees of it.
 # sanitizers: no

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # An image of many layers, unpacked by cupel and by umoci: the same tree, file by file: types, modes, owners, times, links, attributes,
 # capabilities, contents. (skopeo unpacks nothing; it makes the other forms of the same image.)
 # time-limit: 180

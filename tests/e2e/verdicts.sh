@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Every verdict of docs/job-file.md with its evidence, from one run of one file; what the reports say of them.
 # lanes: root-v2
 # time-limit: 180

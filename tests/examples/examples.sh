@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # The examples on real software: upstream sources built and tested in a bootstrapped root, as a user would run them. Uses the
 # user's own store, so that a second run finds its root there.
 # time-limit: 900

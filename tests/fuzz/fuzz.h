@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* fuzz: what the fuzz targets share: an input taken apart, expectations, a place for files. A
  * target is one function, LLVMFuzzerTestOneInput, run by libFuzzer (scripts/fuzz) and, over its
  * corpus, by replay.c in every build. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* fuzz_image: any documents as those of an image: the index or manifest.json, then what is named by
  * digests. Either an image comes out whose layers and names hang together, or one clean error.
  * Input: index.json and manifest.json, then up to sixteen blobs, each up to a NUL byte. A blob's

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* fuzz_init: whatever PID 1 may say over its socket, in any order. The slot only ever hears of
  * steps that there are, each started, ended and left quiet in its turn, and never more than it has
  * room for. Input: how many steps, then for each report its kind, step, number and descriptors, a

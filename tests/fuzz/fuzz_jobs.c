@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* fuzz_jobs: any bytes as a job file. Either a plan comes out, whose parts hang together, or
  * problems, each with its place and fit for a terminal. The host's files that it names are made up
  * here. */

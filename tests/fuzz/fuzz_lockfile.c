@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* fuzz_lockfile: any bytes as a lock file. Either it is refused as a whole, with one clean error,
  * or what it says of roots is all there and harmless; and written again, it says the same. */
 #include "fuzz.h"

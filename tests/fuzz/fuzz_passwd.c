@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* fuzz_passwd: any `user` against any /etc/passwd. Input: the user up to a NUL byte, then the file.
  */
 #include "fuzz.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* fuzz_patterns: patterns of artifacts against a path. Input: up to four patterns and a path, each
  * up to a NUL byte or the end, the path first. What the compiled patterns say together is what each
  * says alone, tried out. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* fuzz_reports: a result of which a job, or whoever wrote its file, chose every text, through every
  * writer. What comes out is read back by other libraries: it is well-formed, says what we said, and
  * has not one line, element or control character more. Input: texts, each up to a NUL byte; a few

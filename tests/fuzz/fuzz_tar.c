@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* fuzz_tar: any bytes as a tar, unpacked here, without the process and the chroot that confine it
  * in earnest: what keeps the entries in the tree are only the checks of their names and links.
  * Beside the tree lies a directory that must never change. Landlock sees to it that what might go

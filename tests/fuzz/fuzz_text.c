@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* fuzz_text: escaping of anything for each of its destinations, and how wide it is. */
 #include "fuzz.h"
 

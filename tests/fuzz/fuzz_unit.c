@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* fuzz_unit: sizes, durations, cores and lists of CPUs: what is accepted is a value, and it can be
  * written again. */
 #include "fuzz.h"

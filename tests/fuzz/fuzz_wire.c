@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* fuzz_wire: a slot's answer, damaged. An undamaged one comes out as it went in; any other is
  * refused, or at least hangs together. Input: the shape of a result, then damage: where (two bytes)
  * and what. So no seed depends on the layout. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* pattern_reference: what patterns of artifacts mean, by trying everything, and the compiled ones
  * along one path, to be compared with it. For short patterns: the time that trying takes has no
  * bound worth the name. */

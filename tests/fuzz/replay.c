@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* replay: runs a fuzz target over its corpus, without libFuzzer, as a unit test of every build:
  * what a fuzzer has found once stays found. Each input is also cut short at a few places, since
  * most damage is. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* hostile: what a job may try against the limits that hold it and against its own end: one attack
  * an invocation, see the table at the end. Linked statically, so that it runs in any root. It is
  * only ever to be run inside a sandbox with limits on processes, memory, time and disk: some of

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # neighbours PREFIX4 PREFIX6: sends to many addresses: of the job's own networks, of others, and link-local ones; by the routes, and bound to eth0
 # with routes left aside. The neighbours that this makes are looked at afterwards.
 import socket

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* peer: both ends of what tests/e2e/network.sh tries: small servers that tell what reached them,
  * and a client that says how it went. Linked statically, so that it runs in any root.
  *

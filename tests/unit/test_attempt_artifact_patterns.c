@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_attempt_artifact_patterns: the compiled patterns against a naive reading of the same
  * words, on every short path of a small alphabet, and the parts of a pattern one by one. */
 #include "tests/fuzz/pattern_reference.h"

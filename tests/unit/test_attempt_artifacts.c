@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_attempt_artifacts: what patterns bring home from a finished root, and what a hostile root
  * cannot make them bring. */
 #include "harness/attempt/artifact_names.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_attempt_capture: real pipes into real log files, counted and cut to the byte; and what was
  * written against what was expected (expect.c reads the same logs). */
 #include "harness/attempt/capture.h"

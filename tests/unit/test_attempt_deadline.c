@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_attempt_deadline: there is no moment between the order and the end without a deadline. */
 #include "harness/attempt/deadline.h"
 #include "harness/attempt/facts.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_attempt_environment: a job finds exactly what is documented in its environment. */
 #include "harness/attempt/environment.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the kernel's log says of a process that seccomp ended. */
 #include "harness/attempt/killed_call.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_attempt_limits: what a job's and a step's limits leave, whichever is tighter. */
 #include "harness/attempt/limits_in_force.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_attempt_near_limit: what the machine did (parsed from the kernel's text), and which results
  * that makes doubtful. */
 #include "harness/attempt/facts.h"

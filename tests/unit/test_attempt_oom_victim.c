@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the kernel's log says of an OOM kill, also where the victim has chosen its name with care.
  */
 #include "harness/attempt/oom_victim.h"

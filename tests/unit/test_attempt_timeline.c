@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_attempt_timeline: a series stays bounded, and thinning it out loses no peak and no total. */
 #include "harness/attempt/timeline.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_attempt_verdict: constructed facts, and the verdict, exit code and evidence that they must
  * become. */
 #include "harness/attempt/facts.h"

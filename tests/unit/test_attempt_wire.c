@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_attempt_wire: a result goes through a socket and comes out the same, small, large or cut
  * short. */
 #include "harness/attempt/artifacts.h"

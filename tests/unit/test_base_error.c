@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_base_error: the error object: what it says, what it returns, and that nothing overruns it.
  */
 #include <setjmp.h>

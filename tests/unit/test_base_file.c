@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_base_file: fd-relative files against real directories: what must not be followed, read or
  * left behind. */
 #include <setjmp.h>

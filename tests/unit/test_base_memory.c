@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_base_memory: arenas give zeroed, aligned memory that does not move, and allocation that
  * cannot fail ends the process in the documented way. */
 #include <setjmp.h>

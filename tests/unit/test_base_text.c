@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_base_text: growing buffers, small string questions, and which name is near enough to
  * suggest. */
 #include <setjmp.h>

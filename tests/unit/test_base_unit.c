@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_base_unit: sizes, durations and cores, in both directions, with every edge. */
 #include <setjmp.h>
 #include <stdarg.h>

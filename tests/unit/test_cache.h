@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the tests of rootfs-cache share: a store of their own, tars made entry by entry, and looking
  * at what came of them. */
 #pragma once

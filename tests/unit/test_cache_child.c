@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Children that handle hostile bytes: what they cannot do any more, and what their parent makes of
  * one that lies, hangs on to nothing, eats memory or dies. */
 #include "rootfs-cache/confined/child.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Bootstrapping: what can be told without a network: the host's apt sources as they are handed on,
  * and errors. That a root comes of it is shown by the examples, which scripts/test runs. */
 #include "test_cache.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The mask over the host: what it hides, what it leaves, seen in a made-up host and through a real
  * overlay. */
 #include "test_cache.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Tars that are not as they should be: refused with one clear error, with nothing left in the store
  * and nothing touched outside. */
 #include "rootfs-cache/confined/unpack.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The lock file: what is noted is what is read again, and a root is that or refused; a file that is
  * damaged anywhere is refused whole. */
 #include "test_cache.h"

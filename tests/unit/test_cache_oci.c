@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Images that are not as they should be, made entry by entry: one error that names what is wrong,
  * nothing visible in the store, nothing touched outside. */
 #include "rootfs-cache/confined/hash.h"

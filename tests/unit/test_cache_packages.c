@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Lists of Debian packages: read and written as text and as JSON, put together of what dpkg and apt
  * say, compared. */
 // clang-format off

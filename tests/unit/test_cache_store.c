@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The store: its place, one importer a key, nothing visible that is not whole, pins, names, export.
  */
 #include "test_cache.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Tars that are as they should be: everything in them arrives, in every compression. */
 #include "rootfs-cache/store/digest.h"
 #include "test_cache.h"

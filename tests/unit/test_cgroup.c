@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Jobs' groups on the real kernel: real children are billed, limited, killed in them. Needs root
  * and a writable cgroup tree; says so and skips where there is none. */
 #include "test_cgroup.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the tests of the cgroup room share: a run on the real kernel, children in its groups. Every
  * bomb is bounded three times: by the limit under test, by a count of its own, and by an alarm. */
 #pragma once

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Detection from texts: where our own group is in each hierarchy, on every kind of host that is
  * met. No kernel needed.
  */

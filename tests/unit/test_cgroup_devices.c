@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The wall around devices on the real kernel: children of this test, which are root of the host and
  * find every node there is, in a payload. Needs root and the devices controller (v1) or device
  * programs (v2). */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The limits that only some jobs pay for, cpuset and disk I/O, and the figures that come from text
  * with more than a number in it. The real kernel, in the harness's own groups; time is only ever
  * compared from below. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Runs' groups: making them, failing to, finding a host without them, and removing what a dead run
  * left, on the real kernel. Needs root and a writable cgroup tree; says so and skips where there is
  * none. */

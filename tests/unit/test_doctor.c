@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_doctor: the table, the bounds of a probe, the two forms of the report; on the real kernel,
  * that a probe says "missing" where the kernel refuses the thing, and that nothing is left behind.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the tests of jobs/ share: loading a text, and saying what went wrong when that was not
  * expected. */
 #pragma once

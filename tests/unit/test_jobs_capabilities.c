@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* jobs: `capabilities`: names in the ways that people write them, and those that no job may have.
  */
 #include "test_jobs.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* jobs: `devices`: what there is, what no job may have, and what was meant. */
 #include "test_jobs.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* jobs: every kind of mistake gives its exact message at its exact place; all of a file's at once;
  * bombs are refused.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* jobs: good files become the plan that docs/job-file.md promises. */
 #include "test_jobs.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* jobs: messages say what, where, why and what to do: words of other tools, YAML that cannot be
  * parsed, numbers that are read in two ways. */
 #include "test_jobs.h"

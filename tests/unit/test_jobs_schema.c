@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* jobs: what is written for others from the key table: limits, JSON Schema, and docs/job-file.md,
  * which must not drift.
  */

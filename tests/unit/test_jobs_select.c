@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* jobs: which jobs a run is about, and in which order. */
 #include "test_jobs.h"
 

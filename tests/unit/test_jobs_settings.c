@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The configuration file: what it says, what is wrong with it and where, and that its documentation
  * has its keys. */
 #include "test_jobs.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* jobs: `seccomp`: names of system calls, what may be allowed and denied, and how it merges with
  * defaults. */
 #include "test_jobs.h"

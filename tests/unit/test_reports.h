@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_reports: what the tests of reports/ share: a directory of their own, a result to start from,
  * whole files. */
 #pragma once

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_reports_console: the console on a real pseudo-terminal, read by a small terminal emulator
  * that knows only the sequences which cupel may send, and on a pipe. */
 #include "test_reports.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_reports_jsonl: results.jsonl read back with jansson: fields, units, absence, one write a
  * line, full disks. */
 #include "test_reports.h"

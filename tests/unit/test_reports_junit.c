@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_reports_junit: junit.xml for every outcome and every nasty byte, checked against the public
  * schemas by libxml2 and read back. Where the schemas are not at hand the schema checks are
  * skipped, aloud; everything else is still checked. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_reports_out: the out directory: lock, names, logs, and that nothing old is left to be
  * mistaken for new. */
 #include "test_reports.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_reports_text: escaping, one table a mode, and the width of text. */
 #include "test_reports.h"
 #include <stdarg.h>

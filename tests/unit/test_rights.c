@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_rights: which subordinate ids a user has by /etc/subuid's text, what ids a namespace has,
  * and the namespace that is made. */
 #include <setjmp.h>

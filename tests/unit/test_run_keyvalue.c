@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_run_keyvalue: what the writer of records writes is what the reader finds, whatever bytes are
  * in a value and however a file was cut off. */
 #include <setjmp.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_run_rundir: a run's directory lives while its supervisor does and is removed once that is
  * dead; no two slots of the machine have the same ids. */
 #include "harness/run/idrange.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_sandbox_async_safe: text and reading without malloc, at every length; and the names of the
  * set-up steps. */
 #include <setjmp.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* id_map: the text of a map gives each id of a file system at most one id of the job, the changed
  * one among them. */
 #include <setjmp.h>

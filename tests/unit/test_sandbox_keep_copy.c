@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_sandbox_keep_copy: a job's tree, copied as it is and within bounds. What takes other owners
  * and overlays is for the end-to-end tests. */
 #include <setjmp.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_sandbox_landlock: the domain alone, around a child of this test that has every other right:
  * root of the host, all capabilities, no filter. What it denies, what it must not. */
 #include <setjmp.h>

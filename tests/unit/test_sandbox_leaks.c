@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_sandbox_leaks: what PID 1 says of who is left, where /proc says a lot, nothing, or takes for
  * ever to say it: a directory of ours stands in for it. Each case in a PID namespace of its own,
  * since leaks_find stops everybody in it. */

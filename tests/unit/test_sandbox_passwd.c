@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_sandbox_passwd: who a job's user is, by a passwd file that may be anything at all. */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_sandbox_resolver: a resolv.conf of the host's as a job behind nat gets it. */
 #include <setjmp.h>
 #include <stdarg.h>

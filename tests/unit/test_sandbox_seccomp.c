@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_sandbox_seccomp: the compiled program, installed in a child of this test: what it refuses,
  * with which error, for every entry into this kernel; and that ordinary calls work. */
 #include <setjmp.h>

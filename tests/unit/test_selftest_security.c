@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_selftest_security: SECURITY.md names, with each promise, the probes that the table of the
  * selftest has for it. */
 #include "harness/selftest/selftest_private.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* test_supervisor_schedule: which job is next, in every shape of needs. */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* bases: how long what a job left is kept. */
 #include "harness/run/run.h"
 #include "harness/supervisor/snapshot_needs.h"

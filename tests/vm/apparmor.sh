@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # AppArmor: what cupel says where a profile refuses an ordinary user's namespaces, and that the profile in packaging/ is taken, attaches
 # and lets it run. Ubuntu's kernels refuse them by a switch of their own that Debian's do not have: what they do, to let a namespace be
 # made and to take every capability in it away, is done here by a profile for cupel. In a virtual machine with AppArmor 4 only, on

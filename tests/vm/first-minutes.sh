@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # The first minutes on a Debian as it is installed: README's own commands, by whoever may type them and from where: root at a login,
 # by sudo, from cron, as a service, from a script in a group that is its own; an ordinary user. Nothing is prepared for cupel: what
 # the image has for other tests is taken away. Runs in the virtual machine only (scripts/test-vm), started by root.

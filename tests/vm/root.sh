@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # What root meets on a systemd machine: a login session and services without a group of their own, where cupel gets itself one from
 # systemd; and, where systemd does not answer, that a run with limits says at once what to do, and that what it says works. Runs in the virtual machine only (scripts/test-vm).
 # lanes: root-v2

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # The limits `memory` and `swap` on a machine that swaps: none by default, as much as was asked for, and not more. Switches a
 # swap file on, so it runs in the virtual machine only (scripts/test-vm).
 # lanes: root-v2

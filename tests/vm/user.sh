@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # What an ordinary user meets who has all that a run without root needs: a login session, a group of their own from systemd with
 # every controller, ranges of subordinate ids. Runs in the virtual machine only (scripts/test-vm), started by root.
 # lanes: user-v2

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* async_safe: text and reading without malloc or stdio, for what runs between clone and exec. */
 #include "harness/sandbox/init/async_safe.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* async_safe: private to sandbox; small things usable between clone and exec. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* borrow: PID 1's side of lend.c: while the stage is in sight, clones of what the host lends; after
  * the pivot, they are attached where a job expects them. Nothing to do where the slot has made the
  * job's own.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* borrow: private to sandbox; PID 1's side of what the host lends. */
 #pragma once
 

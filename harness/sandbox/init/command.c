@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* command: from fork to exec of one step: standard streams, resource limits, cgroup, credentials,
  * capabilities, seccomp. The order is the point: each line needs a right that a later one gives up.
  * Runs between clone and exec: no malloc, no stdio. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* command: private to sandbox; the process that becomes a step's command. */
 #pragma once
 

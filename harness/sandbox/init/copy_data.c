@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* copy_data: the bytes of a file, copied by the kernel, holes left holes. Owners, modes and all
  * else of a file are the caller's.
  *

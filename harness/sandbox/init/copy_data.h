@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* copy_data: private to sandbox; the bytes of a file, copied by the kernel. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* device_table: the nodes of /dev that a job may have: what the slot makes (slot/dev_nodes.c), or
  * the host lends (slot/lend.c) and PID 1 borrows (borrow.c). */
 #include "harness/sandbox/init/device_table.h"

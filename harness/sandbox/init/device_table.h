@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* device_table: private to sandbox; the nodes of /dev that a job may have. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* enter_join: the half of entering a job that runs in the child, as slot/enter.c tells: it joins
  * the job's namespaces, gives up what it has of the host's, and forks the session's first process.
  *

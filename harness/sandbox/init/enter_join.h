@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* enter_join: private to sandbox; the half of entering a job that runs in the child. */
 #pragma once
 

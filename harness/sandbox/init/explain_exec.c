@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* explain_exec: why a program could not be executed, where the error's number does not say it: the
  * interpreter that is missing and not the script, the size that cannot be had. Reads the file that
  * a job named, which may be anything: it is opened without waiting, must be regular, and only its

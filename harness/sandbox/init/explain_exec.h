@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* explain_exec: private to sandbox; why a program could not be executed. */
 #pragma once
 

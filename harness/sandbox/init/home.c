@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* home: who a job's commands are, what they are called, and where they are at home. Runs between
  * clone and exec: no malloc, no stdio. */
 #include "harness/sandbox/init/home.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* home: private to sandbox; who a job's commands are, and their home. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* hostname: what a job's machine is called, and what its /etc says of its network. Runs between
  * clone and exec: no malloc, no stdio. */
 #include "harness/sandbox/init/hostname.h"

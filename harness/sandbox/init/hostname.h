@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* hostname: private to sandbox; a job's name for itself, and its /etc. */
 #pragma once
 

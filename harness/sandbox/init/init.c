@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* init: PID 1 of a job. Sets the sandbox up by the table below, read top to bottom; then runs the
  * job's steps one after the other, reaps whatever dies, and reports raw wait statuses. It judges
  * nothing and knows no deadline: the slot does.

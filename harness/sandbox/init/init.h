@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* init: private to sandbox; PID 1 of a job, and what who enters a job shares with it. */
 #pragma once
 

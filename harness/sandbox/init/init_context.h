@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* init_context: private to sandbox; PID 1's world: what the slot prepares, and PID 1 finds in its
  * memory after the clone. slot/make_context.c fills it. */
 #pragma once

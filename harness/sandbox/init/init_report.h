@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* init_report: private to sandbox; what goes over the control socket between PID 1 and the slot:
  * SOCK_SEQPACKET, one struct a packet. */
 #pragma once

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* join_namespaces: the calling process becomes one of a job's namespaces. What there is to hold
  * them by is slot/namespaces.c's.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* join_namespaces: private to sandbox; which namespaces a job has, and how to get into them. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* landlock: a second wall around a job's command, of another making than the first ones: it does
  * not go by ids, capabilities, namespaces or mounts. Denied, with what the kernel has of it
  * (Documentation/userspace-api/landlock.rst):

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* landlock: private to sandbox; the second wall around a command. */
 #pragma once
 

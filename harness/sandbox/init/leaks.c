@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* leaks: what is still alive when a step's command has ended, named before it is killed: pid in the
  * job, command line, CPU time. What it reads is hostile text, and may be any amount of it: bounded
  * here, in number and in time, escaped by whoever shows it. Runs in PID 1: no malloc, no stdio. */

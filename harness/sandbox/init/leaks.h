@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* leaks: private to sandbox; what a step has left running. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* masks: what of /proc and /sys no job sees, and what of it none may change, by mounts over it.
  * What a job may mount over these, or take off, is for the filter (seccomp.c) to refuse.
  *

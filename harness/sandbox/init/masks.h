@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* masks: private to sandbox; what of /proc and /sys no job sees or changes. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* mount: the kernel's mount API in the forms that the sandbox uses, by the slot and by PID 1. What
  * is mounted, with which options and where, is told by the callers.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* mount: private to sandbox; the kernel's mount API (fsopen(2), open_tree(2), move_mount(2)) as
  * calls that return a descriptor or a negative errno. */
 #pragma once

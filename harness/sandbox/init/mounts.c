@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* mounts: the part of the set-up sequence that gives PID 1 its file system. Three phases: make
  * mounts (detached) while the stage is in sight; pivot; attach them inside the new root. The root
  * is hostile: its /dev, /proc and everything else may be links, so nothing in it is named by path

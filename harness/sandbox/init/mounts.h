@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* mounts: private to sandbox; the set-up steps that give PID 1 its file system. */
 #pragma once
 

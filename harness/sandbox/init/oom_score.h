@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* oom_score: private to sandbox; the oom_score_adj of a job's commands, for who gives it to them
  * (slot/oom_order.c) and who takes it (enter_join.c). */
 #pragma once

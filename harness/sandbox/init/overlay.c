@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* overlay: makes an overlay of a list of layers, by the mount API. What the layers are, and where
  * it goes, is told elsewhere.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* overlay: private to sandbox; overlays, as detached mounts. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* passwd: who a job's `user` is, by the root's own /etc/passwd. The file is hostile: it is opened
  * below the root, must be regular, is read up to a bound and parsed here; never through nss, which
  * would load libraries of the root's (docker CVE-2019-14271). Runs between clone and exec. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* passwd: private to sandbox; users, by the text of a root's passwd file. */
 #pragma once
 

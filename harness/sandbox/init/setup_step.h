@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* setup_step: private to sandbox; the set-up sequence: its steps in order, and where PID 1 is in
  * it. slot/steps.c has their names. */
 #pragma once

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* terminal: a pseudo-terminal for a job, made in the job's own devpts, so that its name is real
  * inside and nothing of the host's or the caller's terminals is. Its master goes out to the harness
  * over the control socket. Runs between clone and exec: no malloc, no stdio. */

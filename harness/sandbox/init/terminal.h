@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* terminal: private to sandbox; a job's pseudo-terminal. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* bridge: `network: {bridge: NAME}`. The bridge lies in a network namespace of the run's that holds
  * nothing else: no address, no process, no way on. Each job has a pair of interfaces: one end in
  * the job, the other a port of the bridge. Addresses go by the job's place on its bridge, so that

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* bridge: private to sandbox; a network namespace that holds a bridge, and a cable from it to each
  * job. */
 #pragma once

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* copies: inputs that lie on the job's own disk from the start: single files that the job may
  * write, and whole directories with `mode: copy`. What they take of the disk is added to it, as
  * they are when the job starts: a limit 'disk' counts what the job writes. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* copies: private to sandbox; inputs that are copied to the job's disk. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* dev_nodes: the /dev of a job: a tmpfs of its own, made by the slot with real device nodes, so
  * that two jobs share not even the inode of their /dev/null (a lock on it would be a channel
  * between them). A job in its user namespace cannot make nodes; where the slot cannot either, the

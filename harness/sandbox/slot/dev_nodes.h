@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* dev_nodes: private to sandbox; the /dev of one job. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* disk_limits: how much a job may write to its disk, where the job file says so and where it does
  * not. How large the disk has to be for that is upper.c's, and what set-up needs of it start.c's.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* dontfork: PID 1 and the commands are forked from a process that has two dozen shared libraries
  * mapped, for YAML, XML and archives, of which they use none. Copying and dropping those mappings
  * was a seventh of what starting a job cost. Marked MADV_DONTFORK (madvise(2)), they stay behind.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* dontfork: private to sandbox; libraries that no child gets. */
 #pragma once
 

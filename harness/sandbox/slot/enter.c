@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* enter: a process joins a running job. The job is hostile and sees whoever is in its PID
  * namespace, so nobody is in it who still has anything of the host's (runc CVE-2016-9962). In
  * order:

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* finish: what is left of a job in its slot goes: descriptors, and its directory on the slot's
  * disk. Its processes are gone by now, and with them its mounts. */
 #include "harness/sandbox/sandbox.h"

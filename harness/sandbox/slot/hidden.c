@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* hidden: keeps the out directory of a run out of what its jobs see. It lies within an input as
  * often as not, and has the live logs of all jobs in it. An input that it lies in gets one more
  * layer on top: the directories on the way there, as they are on the host, and a whiteout in its

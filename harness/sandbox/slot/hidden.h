@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* hidden: private to sandbox; a directory of the host that no job sees. */
 #pragma once
 

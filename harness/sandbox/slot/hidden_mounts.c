@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* hidden_mounts: the other names of the out directory. In a container a directory of the host is
  * often mounted once as the input, and one in it once more elsewhere, to write to: the same
  * directory then lies in the input under a name that its own path says nothing of. In the

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* host_path: opens what a job file names on the host where others may have filled it. A link there
  * is not followed: it could lead to any file that the harness may read (the answers beside a
  * submission, /etc/shadow). In the slot. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* host_placeholders: room for a job's inputs in the directories of the host that hostroot.c shows
  * read-only. Nothing can be made in those, but an overlay may have one more layer on top: a tree on
  * the job's own disk that has just what is missing, and this job sees that overlay instead of the

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* host_placeholders: private to sandbox; room for inputs in the host's directories. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* hostroot: the `host` root without the rights of the host's root. Two things stand against one
  * overlay over "/" then: what was mounted below "/" before our user namespace may not be taken off,
  * so the kernel clones no "/" without it (has_locked_children(), fs/namespace.c), which overlayfs

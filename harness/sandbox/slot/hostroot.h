@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* hostroot: private to sandbox; the `host` root without the host's rights. */
 #pragma once
 

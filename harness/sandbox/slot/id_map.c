@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* id_map: see id_map.h. Not responsible for mounts. */
 #include "harness/sandbox/slot/id_map.h"
 #include "harness/sandbox/sandbox.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* id_map: private to sandbox: which ids of a file system are which of a job, as maps for id-mapped
  * mounts. */
 #pragma once

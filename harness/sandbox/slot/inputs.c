@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* inputs: a job's inputs opened by the slot: on the host's side of things, where paths are the
  * user's own. PID 1 attaches them (mounts.c). */
 #include "harness/sandbox/slot/inputs.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* inputs: private to sandbox; a job's inputs, opened by the slot. */
 #pragma once
 

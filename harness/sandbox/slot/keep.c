@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* keep: what a job wrote, kept beyond its end, and laid under a session later. The disk as a whole
  * changes hands: nothing is copied, and its owners, attributes and whiteouts are what they were.
  * Without the host's rights there is no disk: what was written into a directory of the store is

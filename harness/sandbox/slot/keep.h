@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* keep: private to sandbox; what a kept job wrote, in the stage. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* keep_copy: what a job wrote into memory, copied to the store as it is: owners, modes, times,
  * attributes (overlayfs' own among them), whiteouts, FIFOs, sockets, holes, hard links. Nobody of
  * the job is left by then, but names, sizes and shapes are the job's: so nothing is opened by a

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* keep_copy: private to sandbox; a tree that a job wrote, copied as it is. */
 #pragma once
 

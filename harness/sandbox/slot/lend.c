@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* lend: what the host lends to the stage where a slot cannot make its own: device nodes. The kernel
  * lets nobody but the host's root make any, and no file system that a user namespace has mounted
  * shows one. So the host's own are attached in the stage, once, each looked at first: a /dev that

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* lend: private to sandbox; the host's devices, lent to the stage. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* listen: what PID 1 says, taken by the slot. PID 1 is ours, but it lives in the job's namespaces
  * and is the nearest thing there is to a job: should one ever get hold of it, what it says is still
  * only taken where it makes sense, in its order, and about steps that there are. Knows the protocol

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* listen: private to sandbox; what PID 1 says; then sandbox_receive. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* loop: a loop device over a file, which lets go of it by itself. What lies on it is upper.c's. */
 #include "harness/sandbox/slot/loop.h"
 #include "harness/sandbox/init/mount.h"

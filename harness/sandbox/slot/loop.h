@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* loop: private to sandbox; loop devices. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* losses: whether something that jobs wrote to their disk was lost between the kernel's cache and
  * the store: the store's file system was full, or failed. The kernel has told the job that it was
  * written, and goes on to say so: fsync(2) on an overlay that is `volatile` writes nothing. So this

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* losses: private to sandbox; whether what was written to an upper file system was lost. */
 #pragma once
 

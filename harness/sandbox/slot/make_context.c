@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* make_context: what PID 1 (or who enters a job) finds in its memory, as far as it is not about
  * mounts: its streams, the control socket, its environment. The slot's side. */
 #include "harness/sandbox/slot/make_context.h"

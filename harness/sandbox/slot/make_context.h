@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* make_context: private to sandbox; the slot's side of init_context.h. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* namespaces: a job's, for who enters it. The host's root joins them by PID 1's pidfd. Nobody else
  * may: what belongs to a process that is not dumpable is the business of who has CAP_SYS_PTRACE
  * where it was executed (ptrace_may_access(), kernel/ptrace.c), and an ordinary user's PID 1 was on

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* namespaces: private to sandbox; a job's namespaces, held for who enters it. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* nat: `network: nat`, through pasta(1): a process of the harness that has a tap device in the
  * job's network namespace and ordinary sockets in the host's. It runs as nobody in particular (the
  * last id of the job's user namespace), shuts itself in (an empty root, a filter of its own), and

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* nat: private to sandbox; a network namespace whose traffic goes through a process of pasta's. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* netlink: the few rtnetlink requests that networks take (rtnetlink(7)), each a message and its
  * acknowledgement, in a network namespace that the caller is not in. libmnl writes and reads the
  * messages. Runs in the slot, never between clone and exec. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* netlink: private to sandbox; rtnetlink, through libmnl. */
 #pragma once
 

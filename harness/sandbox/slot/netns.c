@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* netns: what has to be done inside another network namespace. A child goes there and hands back a
  * descriptor; the caller stays where it is, since without the host's rights there is no way back:
  * the host's own namespace belongs to the host's root (setns(2)). The child is a copy without the

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* netns: private to sandbox; what has to be done inside of another namespace. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* network: see network.h. Which network a job has, in one table. A job with `none` or `loopback`
  * needs nothing from here: its namespace is empty, and PID 1 brings lo up; one with `host` has no
  * namespace of its own. */

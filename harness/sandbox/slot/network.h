@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* network: private to sandbox; the slot's side of a job's network, between the clone and the order
  * to go on. */
 #pragma once

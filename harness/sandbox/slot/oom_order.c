@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* oom_order: whom the kernel takes first where memory runs out around a job, in a group around
  * cupel or on the whole machine: a process of the job, then its PID 1, then whoever else there is,
  * the harness among them. Else a job of many small processes, or of one that fills /dev/shm, would

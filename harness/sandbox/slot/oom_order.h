@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* oom_order: private to sandbox; whom the kernel takes first. */
 #pragma once
 

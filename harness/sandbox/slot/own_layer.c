@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* own_layer: what every job has of its own in its root, /etc/hosts, /etc/resolv.conf and the home
  * of its user where the root has none, as one more layer on top of its root's, in the stage's
  * tmpfs; made again only for a job of which it is something else. Laid over the root in each job,

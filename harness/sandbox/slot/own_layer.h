@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* own_layer: private to sandbox; what a job has of its own in its root, as a layer of it. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* owner: whose a job's user namespace is. The kernel counts inotify instances, message queues,
  * queued signals and the like by user, and once more by the owner of the user namespace that the
  * user is in, at every level up to the host's (inc_ucount() and inc_rlimit_ucounts(),

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* owner: private to sandbox; whose a job's user namespace is. */
 #pragma once
 

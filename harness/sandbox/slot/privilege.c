@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* privilege: what this process may do, found out by trying: everything that differs between a run
  * by the host's root and one in a user namespace of an ordinary user's (harness/rights) follows
  * from here. The kernel asks for the rights of the host's root over: file systems on disks, loop

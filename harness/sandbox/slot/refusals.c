@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* refusals: see refusals.h. How many writes, and how many new files, ext4 has refused for want of
  * room, counted as it happens. A write is whatever takes a block: also an attribute or a directory.
  *

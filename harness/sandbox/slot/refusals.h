@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* refusals: private to sandbox: how often ext4 has refused room on a stage's disk. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* resolver: what a job behind nat finds in /etc/resolv.conf (resolv.conf(5)). Pure text. */
 #include "harness/sandbox/slot/resolver.h"
 

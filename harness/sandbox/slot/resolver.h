@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* resolver: private to sandbox; what resolv.conf says in a job behind nat. */
 #pragma once
 

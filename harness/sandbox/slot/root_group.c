@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* root_group: who an image's processes are: its `User` by the passwd and group files of its own
  * layers, as containers have it (OCI image specification, config.md, "User"). In the supervisor, as
  * root_passwd.c, whose words on hostile files hold here too. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* root_passwd: who a job's user is, by the passwd file of its root's own layers. A job that starts
  * from another one must not believe what that one wrote there ("nobody:x:0:0"), and a name that the
  * root does not have is known before anything runs. In the supervisor: the file is opened beneath

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* root_passwd: private to sandbox; users, by the passwd files of a root's layers. */
 #pragma once
 

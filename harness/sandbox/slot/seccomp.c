@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* seccomp: a job's system call filter, as one BPF program, compiled once for each distinct profile
  * of a run, before any slot is forked. It has up to four parts, run one after the other; each
  * refuses, or hands on to the next:

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* seccomp: private to sandbox; a compiled filter as the kernel takes it. */
 #pragma once
 

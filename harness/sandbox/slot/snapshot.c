@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* snapshot: what a job has written, as a layer for the jobs that start from it. The directory that
  * the job wrote into is attached, read-only and as it is, in a mount namespace of the run's; each
  * slot takes its own copy of that mount. So nothing is copied or written out, a snapshot outlives

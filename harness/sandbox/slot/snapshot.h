@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* snapshot: private to sandbox; what earlier jobs of the run left, in the stage. */
 #pragma once
 

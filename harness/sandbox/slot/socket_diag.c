@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* socket_diag: a socket through which the slot asks what the sockets of a job's network hold
  * (sock_diag(7)). It stays in the namespace that it was made in. What is asked, and what follows
  * from the answer, is the supervisor's (socket_errors.c). */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* socket_filter: which sockets a job may ask the kernel for, as a part of its seccomp program
  * (seccomp.c). A list of what is allowed: whatever the kernel does not find at once makes it run
  * the host's modprobe, on nobody's account and as often as somebody asks (inet_create(),

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* socket_filter: private to sandbox; the part of a filter that is about socket and socketpair. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* stage: the minimal mount namespace that a slot keeps. Getting in and out of it is stage_ns.c's.
  * Its tree:
  *

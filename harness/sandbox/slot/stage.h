@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* stage: private to sandbox; the minimal mount namespace that a slot keeps. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* stage_mask: what the `host` root hides. The store has it as a layer of opaque directories and
  * whiteouts; but the store lies inside the host's "/", and overlayfs refuses a lower layer inside
  * another with ELOOP (ovl_check_layer(), fs/overlayfs/super.c). So each stage keeps a copy in a

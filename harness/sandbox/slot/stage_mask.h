@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* stage_mask: private to sandbox; what hides parts of the host's root. */
 #pragma once
 

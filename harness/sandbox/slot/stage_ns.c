@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* stage_ns: what everybody needs who changes the stage or clones from it: getting in and out of its
  * mount namespace, and mounts that may be attached there. What the stage has where is stage.c's and
  * theirs: hostroot.c, lend.c, keep.c, snapshot.c. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* stage_ns: private to sandbox; in and out of the stage, and mounts that may be attached there. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* start: the slot's part of the set-up sequence, as a table: layers, disk, devices, inputs,
  * streams, clone, id maps, network; where a step fails, all of it goes away again. Not responsible
  * for PID 1's part (init/init.c), for what it says (listen.c), nor for the job once it runs

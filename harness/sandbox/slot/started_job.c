@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* started_job: what the slot does with a job that has been started: orders and signals to PID 1,
  * its end, and what it has used of the disk. Not responsible for what PID 1 says (listen.c), for
  * what is kept of it (keep.c, snapshot.c), nor for taking away the rest (finish.c). */

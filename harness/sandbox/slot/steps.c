@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* steps: the set-up sequence, read top to bottom: what each step is called in the error that it
  * raises, and what else than the harness and the machine can make it fail. What the steps do stands
  * in the tables of start.c, init.c and command.c. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* steps: private to sandbox; what the set-up steps are called, and what can make them fail. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* strict: the system calls that `seccomp: strict` allows: what programs in C, C++, Python, Java,
  * Go, Rust and Node, their shells and their build tools use, on any architecture. A list of what is
  * allowed is short of something one day; whatever is not in it is answered with ENOSYS, as by an

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* strict: private to sandbox; what `seccomp: strict` allows. */
 #pragma once
 

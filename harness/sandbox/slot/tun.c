@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* tun: /dev/net/tun as pasta gets it. pasta opens it by an id that is nobody on the host, so a node
  * that only root may open (0600, as the kernel makes it; it is udev that makes it 0666) is of no
  * use to it: root gives it a node of its own, in a mount namespace that nobody else sees. Whether

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* tun: private to sandbox; the tun device that pasta opens. */
 #pragma once
 

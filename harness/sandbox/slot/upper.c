@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* upper: the disk that a slot's jobs write into, where there are the rights for one (upper.h has
  * what there is otherwise): of exactly the size and inode count that the job's limits say. It is an
  * ext4 file system in a loop device over an unlinked sparse file: on disk, so that what a job

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* upper: private to sandbox; the file system that a slot's jobs write into. Three kinds:
  *
  *   disk       ext4 of exactly the size and inode count asked for, on a loop device: takes the

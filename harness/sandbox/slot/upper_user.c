@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* upper_user: what jobs write into where there are no disks to be had: a tmpfs, or a directory of
  * the store; see upper.h. */
 #include "harness/sandbox/init/mount.h"

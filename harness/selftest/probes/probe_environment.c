@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* probe_environment: what a job finds of itself is as documented, whatever the caller of cupel had.
  */
 #include "probes.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* probe_escape: ways out of the root, the namespaces and into PID 1, each one that worked somewhere
  * once. */
 #include "probes.h"

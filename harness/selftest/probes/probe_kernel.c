@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* probe_kernel: surface of the kernel that no job needs. A call that the wall lets through is made
  * with arguments that the kernel refuses for their own sake, so that "reached the kernel" can be
  * told from "refused" and nothing happens either way. Some calls ask for a capability before they

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* probe_leftovers: what tries to outlive its job. Processes are looked for from outside; what a job
  * planted, the next one looks for. */
 #include "probes.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* probe_limits: asks for more than the job was given, but never for more than a machine without
  * limits has to spare: so that a probe may be run without its limit, and then says that it got
  * everything. How the limit ends the job is judged from outside. */

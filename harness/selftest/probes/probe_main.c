@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* probe_main: finds a probe by its name and runs it; and what all probes need. One static program
  * with all of them, so that it runs in any root. */
 #include "probes.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* probe_neighbours: one job holds something of every kind that has a name (`neighbour`), the others
  * look for it meanwhile. What the host itself holds is looked for as well: the harness has put it
  * there. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* probe_results: what a job leaves in the place of its artifacts, and what it prints to be taken
  * for something else. All of it is judged from outside: these only make it. */
 #include "probes.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* probe_uncounted: what the kernel counts by user, by the owner of a user namespace, or for the
  * whole machine, and not by control group: one job takes all that there is of it (the neighbour,
  * see probe_neighbours.c), another one wants some; and memory that is on no group's account. Asks

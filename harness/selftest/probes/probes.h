@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* probes: what the programs of `cupel selftest` share. Each probe tries one thing from inside a job
  * and says what came of it; the harness (harness/selftest/) has the table of what each is for, and
  * judges from outside what cannot be judged from here. Written so that even without any wall
