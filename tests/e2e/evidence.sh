@@ -35,6 +35,9 @@ END
 sed -i "s/wall: 60s/wall: $((60 * factor))s/" around.yaml # a slow machine takes its time to find out that memory is out
 around memory.limit_in_bytes 200M memory.max 200M
 around - - memory.swap.max 0
+# The kernel leaves records out where there are many, also others' (oom_rs in mm/oom_kill.c).
+records_of_named() { dmesg 2>/dev/null | grep -c 'oom-kill:.*task=a,pid=9,uid=0,pid='; }
+records=$(records_of_named)
 cupel_run around.yaml -j 1
 expect_exit 3
 expect_verdict within error
@@ -47,7 +50,7 @@ for job in shm small; do # nobody's memory: the largest process is one of cupel'
 done
 expect_verdict own memory-limit
 expect_evidence own '^memory limit 40 MiB reached'
-if [[ -z ${CUPEL_TEST_USER-} ]] && dmesg 2>/dev/null | grep -q 'oom-kill:.*task=a,pid=9,uid=0,pid='; then
+if [[ -z ${CUPEL_TEST_USER-} ]] && (($(records_of_named) > records)); then
     expect_evidence named '^memory limit 40 MiB reached after .*; the kernel took `a,pid=9,uid=0`(, pid [0-9]+ in the job)?, with [0-9.]+ MiB of its own'
 else
     expect_verdict named memory-limit
@@ -141,7 +144,7 @@ END
 # overlaps A B: whether B started while A ran.
 overlaps() {
     jq -rs --arg a "$1" --arg b "$2" 'def at: (.started | sub("\\.[0-9]+Z$"; "Z") | fromdate) + ((.started | capture("\\.(?<f>[0-9]+)Z").f | tonumber) / 1000);
-        map({key: .id, value: .}) | from_entries | (.[$b] | at) < (.[$a] | at + .usage.wall_seconds - 0.002)' "$T/out/results.jsonl" | grep -q true
+        map({key: .id, value: .}) | from_entries | (.[$b] | at) < (.[$a] | at + .usage.wall_seconds - 0.1)' "$T/out/results.jsonl" | grep -q true
 }
 around memory.limit_in_bytes 500M memory.max 500M
 cupel_run admission.yaml -j 4
