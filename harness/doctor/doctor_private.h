@@ -114,7 +114,6 @@ int idmap_mount(struct doctor_scene *s, int fd);
 /* Runs body(data) in a further child: what it returns (0 or -errno), or -EINTR when a signal ended
  * it. */
 int run_forked(int (*body)(void *data), void *data);
-/* Finds a program as execvp would: true and its path. */
 /* Runs it with /dev/null as input and its output in `said` (cut): exit code, or -errno. */
 int program_run(const char *path, char *const argv[], char *said, size_t size);
 

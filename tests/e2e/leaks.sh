@@ -32,6 +32,7 @@ jobs:
       mkfifo up
       (setsid sh -c 'echo >up; exec sleep 326' &)
       read line <up
+      until cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\0' ' ' | grep -q 'sleep 32[6] '; do :; done
   many: {run: "for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do sleep 327 & done"}
   fails-anyway: {run: "sleep 328 & exit 3"}
   strikes-anyway: {run: "sleep 329 & kill -STOP $$", limits: {wall: 200ms}, timeout-grace: 0s}

@@ -336,7 +336,8 @@ _Noreturn static void died_early(struct init_context *ctx, pid_t pid)
 
     if (ctx->given.progress != NULL)
         report.step = atomic_load_explicit(&ctx->given.progress->at, memory_order_relaxed);
-    if (report.step >= SETUP_STEP_COUNT) /* before its first one */
+    /* before its first one, what is there is of the set-up of the job or of the step before */
+    if (report.step < SETUP_CONTROLLING_TERMINAL || report.step >= SETUP_STEP_COUNT)
         report.step = SETUP_CONTROLLING_TERMINAL;
     if (waitpid(pid, &status, 0) == pid && WIFSIGNALED(status)) {
         safe_copy(report.detail, "a command that was killed by signal ", sizeof(report.detail));
