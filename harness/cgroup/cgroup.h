@@ -5,11 +5,13 @@
  *
  *   caller's own group
  *     cupel-RUN            one a run, removed at its end (or by the next run, see cgroup_recover)
- *       jPID-SERIAL        one a job, named by its slot's pid: the payload, where all its limits
- * are init               where each job's PID 1 lives: neither billed to the job nor a victim of
- * its OOM kills On v1 the same names stand in every hierarchy that is used. (v2: `init` and the
- * supervisor's own leaf stand beside the payloads, because a v2 group with controllers for its
- * children has no processes of its own.) */
+ *       jPID-SERIAL        one a job, named by its slot's pid: the payload, with all its limits
+ *       init               where each job's PID 1 lives: neither billed to the job
+ *                          nor a victim of its OOM kills
+ *
+ * On v1 the same names stand in every hierarchy that is used. (v2: `init` and the supervisor's own
+ * leaf stand beside the payloads, because a v2 group with controllers for its children has no
+ * processes of its own.) */
 #pragma once
 
 #include "base/base.h"

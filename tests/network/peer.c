@@ -2,11 +2,19 @@
 /* peer: both ends of what tests/e2e/network.sh tries: small servers that tell what reached them,
  * and a client that says how it went. Linked statically, so that it runs in any root.
  *
- *   peer serve (tcp|udp|dns ADDRESS PORT WORD)...   answers with WORD (dns: with the address WORD,
- * whatever the name); prints "ready", and "saw WORD" for each that came peer ask tcp|udp ADDRESS
- * PORT [INTERFACE]       prints the answer, or why there was none; ADDRESS may be a name of
- * /etc/hosts (after PEER_PATIENCE_MS at the latest) peer abstract NAME connects to an abstract Unix
- * socket peer abstract-serve NAME */
+ *   peer serve (tcp|udp|dns ADDRESS PORT WORD)...
+ *       answers with WORD (dns: with the address WORD, whatever the name); prints "ready", and
+ *       "saw WORD" for each that came
+ *
+ *   peer ask tcp|udp ADDRESS PORT [INTERFACE]
+ *       prints the answer, or why there was none; ADDRESS may be a name of /etc/hosts (after
+ *       PEER_PATIENCE_MS at the latest)
+ *
+ *   peer abstract NAME
+ *       connects to an abstract Unix socket
+ *
+ *   peer abstract-serve NAME
+ */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netdb.h>

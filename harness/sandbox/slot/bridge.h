@@ -9,7 +9,6 @@
 int bridge_attach(int bridge_ns, int net_ns, const struct jobs_job *job, size_t n_members,
                   struct cupel_error *err);
 
-/* What /etc/hosts says in every job of the bridge; malloc'ed. */
 /* What every job's /etc/hosts begins with. */
 #define HOSTS_LOCAL "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n"
 
