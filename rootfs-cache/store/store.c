@@ -99,7 +99,7 @@ static int lock_path(const struct cache *cache, const char *key, int operation)
     cleanup_close int fd = -EBADF;
     int r;
 
-    (void)snprintf(path, sizeof(path), "locks/%s", key);
+    (void)snprintf(path, sizeof(path), "locks/%.*s", CACHE_KEY_LEN, key); /* a name may be longer */
     fd = openat(cache->dir, path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
         return -errno;
@@ -294,7 +294,7 @@ int store_open_layer(const struct cache *cache, const char *key, int *ret_tree, 
     char path[sizeof("layers/") + CACHE_KEY_LEN];
     cleanup_close int dir = -EBADF, tree = -EBADF, pin = -EBADF;
 
-    (void)snprintf(path, sizeof(path), "layers/%s", key);
+    (void)snprintf(path, sizeof(path), "layers/%.*s", CACHE_KEY_LEN, key);
     dir = openat(cache->dir, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
     if (dir < 0)
         return -errno;
@@ -343,7 +343,7 @@ bool store_has_layer(const struct cache *cache, const char *key)
 {
     char path[sizeof("layers/") + CACHE_KEY_LEN];
 
-    (void)snprintf(path, sizeof(path), "layers/%s", key);
+    (void)snprintf(path, sizeof(path), "layers/%.*s", CACHE_KEY_LEN, key);
     return faccessat(cache->dir, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
@@ -363,8 +363,8 @@ int store_remove_layer(struct cache *cache, const char *key, store_check_fn *che
 
     if (lock < 0)
         return lock;
-    (void)snprintf(from, sizeof(from), "layers/%s", key);
-    (void)snprintf(to, sizeof(to), "tmp/%s", key);
+    (void)snprintf(from, sizeof(from), "layers/%.*s", CACHE_KEY_LEN, key);
+    (void)snprintf(to, sizeof(to), "tmp/%.*s", CACHE_KEY_LEN, key);
     pin = openat(cache->dir, pin_path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
     if (pin < 0 && (errno != ENOENT || !store_has_layer(cache, key)))
         return -errno;
