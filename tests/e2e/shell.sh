@@ -174,21 +174,38 @@ tmux resize-window -t e2e -x 101 -y 33
 resized() { type_line 'stty size' "size$RANDOM" && screen_has '^33 101$'; }
 expect wait_until 10 resized
 
+# The processes of the session by name.
+pid_of() {
+    local pid
+    for pid in $(foreign_processes); do
+        [[ $(cat "/proc/$pid/comm" 2>/dev/null) == "$1" ]] && printf '%s\n' "$pid"
+    done
+}
+# sleep_is STATE: a `sleep` of the session's is in that state of /proc/PID/stat.
+sleep_is() {
+    local pid state
+    for pid in $(pid_of sleep); do
+        read -r _ _ state _ <"/proc/$pid/stat" 2>/dev/null && [[ $state == "$1" ]] && return
+    done
+    return 1
+}
+
 it "Ctrl-C ends the command in the foreground, and no more"
 type_keys -l 'sleep 1000' && type_keys Enter
-sleep 0.5
+expect wait_until 20 sleep_is S
 type_keys C-c
 type_line 'echo code $?' interrupted
 expect screen_has '^code 130$'
 
 it "Ctrl-Z stops it, jobs and fg find it"
 type_keys -l 'sleep 1234' && type_keys Enter
-sleep 0.5
+expect wait_until 20 sleep_is S
 type_keys C-z
+expect wait_until 20 sleep_is T
 type_line 'jobs' stopped
 expect screen_has 'Stopped.*sleep 1234'
 type_keys -l 'fg' && type_keys Enter
-sleep 0.3
+expect wait_until 20 sleep_is S
 type_keys C-c
 type_line 'echo again $?' resumed
 expect screen_has '^again 130$'
@@ -209,11 +226,13 @@ expect screen_has '^left with 9$'
 modes after
 expect cmp before after
 
-# The processes of the session by name.
-pid_of() {
-    local pid
-    for pid in $(foreign_processes); do
-        [[ $(cat "/proc/$pid/comm" 2>/dev/null) == "$1" ]] && printf '%s\n' "$pid"
+# The front half: of the session's processes the one whose parent is none of them. Its other half and the guard of the terminal
+# have its name too, and a lower number where numbers have begun anew.
+front_half() {
+    local pid parent
+    for pid in $(pid_of cupel); do
+        parent=$(sed -n 's/^PPid:\t//p' "/proc/$pid/status" 2>/dev/null)
+        foreign_processes | grep -qx -- "$parent" || printf '%s\n' "$pid"
     done
 }
 
@@ -238,7 +257,8 @@ EOF
 type_keys -l "clear; sh after-kill.sh" && type_keys Enter
 expect wait_until 20 screen_has '^# *$'
 type_line 'true' sessiontwo
-front=$(pid_of cupel | head -n 1)
+front=$(front_half)
+expect [ "$(wc -w <<<"$front")" = 1 ]
 expect kill -KILL "$front"
 expect wait_until 20 screen_has "^was killed"
 expect cmp before after-two
