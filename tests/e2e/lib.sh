@@ -155,11 +155,37 @@ skip_it() {
 good() {
     [[ -n $case_state ]] || case_state=ok
 }
-# bad LINE...: fails the case and says what was seen.
+# bad MESSAGE...: fails the case and says what was seen; of each message the beginning and the end, and every line of it marked,
+# so that what a program printed is not taken for a result.
 bad() {
     [[ $case_state == skipped ]] && return 0
     case_state=failed
-    printf '# %s\n' "$@"
+    local message
+    for message in "$@"; do
+        cut_middle "$message" 6000
+        printf '\n'
+    done | sed 's/^/# /'
+}
+# cut_middle TEXT CHARACTERS: the text, without its middle where it is longer.
+cut_middle() {
+    local half=$(($2 / 2))
+    if ((${#1} <= $2)); then
+        printf '%s' "$1"
+    else
+        printf '%s\n[... %d characters left out ...]\n%s' "${1:0:half}" $((${#1} - 2 * half)) "${1: -half}"
+    fi
+}
+# shown FILE: what a message says of it: all, or its beginning and more of its end.
+shown() {
+    local size
+    size=$(stat -c %s -- "$1" 2>/dev/null) || return 0
+    if ((size <= 2000)); then
+        cat -- "$1"
+    else
+        head -c 500 -- "$1"
+        printf '\n[... %d bytes left out ...]\n' $((size - 2000))
+        tail -c 1500 -- "$1"
+    fi | tr -d '\0'
 }
 
 # ---- running the program -----------------------------------------------------------------------------------------------
@@ -218,7 +244,7 @@ wait_until() {
 
 # ---- expectations ------------------------------------------------------------------------------------------------------
 seen() {
-    printf 'exit code %s; stdout: %s; stderr: %s' "$STATUS" "$(tail -c 1500 "$T/stdout")" "$(tail -c 1500 "$T/stderr")"
+    printf 'exit code %s; stdout: %s; stderr: %s' "$STATUS" "$(shown "$T/stdout")" "$(shown "$T/stderr")"
 }
 expect_exit() {
     if [[ $STATUS == "$1" ]]; then good; else bad "expected exit code $1" "$(seen)"; fi
@@ -276,8 +302,8 @@ expect_log() {
     if log "$1" 2>/dev/null | grep -qE -- "$2"; then
         good
     else
-        bad "no line of $1's output matches: $2" "stdout: $(log "$1" 2>/dev/null | tail -c 1500)" \
-            "stderr: $(log "$1" stderr 2>/dev/null | tail -c 500)" "$(describe "$1")"
+        bad "no line of $1's output matches: $2" "stdout: $(shown "$T/out/logs/$1.stdout")" \
+            "stderr: $(shown "$T/out/logs/$1.stderr")" "$(describe "$1")"
     fi
 }
 expect_no_log() {
