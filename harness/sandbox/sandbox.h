@@ -218,6 +218,7 @@ struct sandbox_request {
     const struct sandbox_user *user; /* NULL: looked up by PID 1, in what it has mounted */
     const int *enter;                /* cgroup.procs fds into which the command writes "0" */
     size_t n_enter;
+    bool hold; /* the first step's command is not executed before sandbox_go */
 };
 
 /* How many of those that were left running are named. */
@@ -245,6 +246,9 @@ struct sandbox_job {
     int out; /* read ends, non-blocking */
     int err;
     int in; /* write end, non-blocking; only with SANDBOX_STDIO_PIPES */
+    /* of a held job, until it has begun: readable once everything is done but the exec; else
+     * -EBADF */
+    int hold;
     /* master of the job's terminal, once SANDBOX_TERMINAL_READY was received */
     int terminal;
     pid_t nat;         /* the process that serves its network, or -1 */
@@ -271,7 +275,7 @@ struct sandbox_job {
 #define SANDBOX_JOB_INIT                                                                           \
     {                                                                                              \
         .pid = -1, .nat = -1, .pidfd = -EBADF, .control = -EBADF, .out = -EBADF, .err = -EBADF,    \
-        .in = -EBADF, .terminal = -EBADF, .mount_ns = -EBADF, .oom = -EBADF,                       \
+        .in = -EBADF, .hold = -EBADF, .terminal = -EBADF, .mount_ns = -EBADF, .oom = -EBADF,       \
         .namespaces = SANDBOX_NO_NAMESPACES                                                        \
     }
 
@@ -327,6 +331,13 @@ int sandbox_receive(struct sandbox_job *job, struct sandbox_event *ret_event);
 int sandbox_setup_error(const struct sandbox_event *event, struct cupel_error *err);
 /* The set-up step that PID 1 is at, or the command that it starts. */
 const char *sandbox_setup_at(const struct sandbox_job *job);
+/* Lets the first step of a held job (sandbox_request.hold) be executed as soon as it is ready,
+ * which it need not be yet. Until then nothing of the job's own has run; its command has done all
+ * that a command does and waits, by then on the job's account and with no more rights than the job,
+ * and nothing that it used counts for more than it does without. What fails meanwhile is an event
+ * as ever. A held job that is not wanted is killed, reaped and finished like any other, and ends by
+ * itself when its slot does. Nothing on a job that is not held. */
+void sandbox_go(struct sandbox_job *job);
 /* Lets PID 1 start the next step, once it is quiet. */
 void sandbox_continue(struct sandbox_job *job);
 /* SIGTERM to the running command's process group; SIGKILL to PID 1, which the kernel extends to all

@@ -57,7 +57,7 @@ static int under_filter(struct sandbox_filter *filter, int (*body)(const void *)
     int status;
     pid_t pid;
 
-    assert_int_equal(filter_program(filter, &program), 0);
+    assert_int_equal(filter_program(filter, &program, &(bool){false}), 0);
     pid = fork();
     assert_true(pid >= 0);
     if (pid == 0) {
@@ -606,7 +606,7 @@ static void test_program_is_of_sane_size(void **state)
 {
     struct sock_fprog program;
 
-    assert_int_equal(filter_program(*state, &program), 0);
+    assert_int_equal(filter_program(*state, &program, &(bool){false}), 0);
     assert_true(program.len > 50);
     assert_true(program.len < BPF_MAXINSNS);
     assert_non_null(program.filter);

@@ -27,7 +27,9 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 
-#define REPORT_FD 3 /* where the error pipe is while everything else is closed; close-on-exec */
+/* Where the error pipe is while everything else is closed, and what is needed for longer after it;
+ * close-on-exec. */
+#define REPORT_FD 3
 
 struct command {
     struct init_context *ctx;
@@ -35,6 +37,7 @@ struct command {
     unsigned index;
     int report_fd;
     int workdir;
+    int hold; /* where GO comes from, or -EBADF */
 };
 typedef int command_fn(struct command *c);
 
@@ -186,21 +189,26 @@ static int command_landlock(struct command *c)
     return landlock_restrict(c->ctx);
 }
 
-/* Everything but the streams and the error pipe, before chdir and exec (runc CVE-2024-21626,
- * CVE-2016-9962). */
+/* Everything but the streams, the error pipe and where GO comes from, before chdir and exec (runc
+ * CVE-2024-21626, CVE-2016-9962). */
 static int command_close_fds(struct command *c)
 {
-    int keep = fcntl(c->report_fd, F_DUPFD_CLOEXEC, 64),
-        dir = fcntl(c->workdir, F_DUPFD_CLOEXEC, 64);
+    int *const fds[] = {&c->report_fd, &c->workdir, &c->hold};
+    size_t n = c->hold >= 0 ? ARRAY_SIZE(fds) : ARRAY_SIZE(fds) - 1;
 
-    if (keep < 0 || dir < 0 || dup3(keep, REPORT_FD, O_CLOEXEC) < 0 ||
-        dup3(dir, REPORT_FD + 1, O_CLOEXEC) < 0)
-        return -errno;
-    c->report_fd = REPORT_FD;
-    c->workdir = REPORT_FD + 1;
+    for (size_t i = 0; i < n; i++) { /* out of each other's way at first */
+        *fds[i] = fcntl(*fds[i], F_DUPFD_CLOEXEC, 64);
+        if (*fds[i] < 0)
+            return -errno;
+    }
+    for (size_t i = 0; i < n; i++) {
+        *fds[i] = dup3(*fds[i], REPORT_FD + (int)i, O_CLOEXEC);
+        if (*fds[i] < 0)
+            return -errno;
+    }
     if (weakened("close-fds"))
         return fcntl(c->ctx->root, F_SETFD, 0);
-    return syscall(SYS_close_range, REPORT_FD + 2, ~0u, 0) < 0 ? -errno : 0;
+    return syscall(SYS_close_range, REPORT_FD + n, ~0u, 0) < 0 ? -errno : 0;
 }
 
 /* ---- privilege ---- */
@@ -330,6 +338,28 @@ static int command_seccomp(struct command *c)
                : 0;
 }
 
+/* ---- held ---- */
+
+/* Says that everything is done but the exec, and waits for GO, which is one byte: an end of file
+ * means that the slot is gone, or does not want this job any more. A job's own filter may refuse to
+ * read; then it is what is left to do after GO. */
+static void await_go(struct command *c)
+{
+    char byte = 'r';
+    ssize_t n;
+
+    if (c->hold < 0)
+        return;
+    if (write(c->hold, &byte, 1) != 1)
+        _exit(125);
+    do
+        n = read(c->hold, &byte, 1);
+    while (n < 0 && errno == EINTR);
+    if (n != 1)
+        _exit(125);
+    c->hold = -EBADF;
+}
+
 /* ---- exec ---- */
 
 static const char *env_get(char *const *env, const char *name_and_equals)
@@ -446,7 +476,8 @@ _Noreturn void command_main(struct init_context *ctx, unsigned index, int report
                         .step = &ctx->given.job->steps[index],
                         .index = index,
                         .report_fd = report_fd,
-                        .workdir = -EBADF};
+                        .workdir = -EBADF,
+                        .hold = index == 0 ? ctx->given.hold : -EBADF};
     int r;
 
     fresh_session();
@@ -454,6 +485,8 @@ _Noreturn void command_main(struct init_context *ctx, unsigned index, int report
         enum setup_step step = command_table[i].step;
 
         progress_to(ctx, step);
+        if (step == SETUP_SECCOMP && !ctx->given.filter_lets_read)
+            await_go(&c);
         r = command_table[i].run(&c);
         if (r == 0 && ctx->given.fault == (int)step)
             r = -EIO;
@@ -464,6 +497,7 @@ _Noreturn void command_main(struct init_context *ctx, unsigned index, int report
     if (ctx->given.fault == SETUP_EXEC)
         fail(&c, SANDBOX_SETUP_FAILED, SETUP_EXEC, index, -EIO, c.step->argv[0]);
     progress_to(ctx, SETUP_EXEC);
+    await_go(&c);
     announce(&c, index);
     r = execute(&c, why, sizeof(why));
     fail(&c, SANDBOX_NOT_EXECUTED, SETUP_EXEC, index, r, why);

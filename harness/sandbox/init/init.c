@@ -83,6 +83,7 @@ int setup_descriptors(struct init_context *ctx)
     for (int fd = 0; fd <= STDERR_FILENO; fd++)
         keep(list, &n, fd);
     keep(list, &n, ctx->given.control);
+    keep(list, &n, ctx->given.hold);
     keep(list, &n, ctx->given.dev_mount);
     keep(list, &n, ctx->shm_mount);
     keep(list, &n, ctx->given.stdin_fd);

@@ -71,6 +71,9 @@ struct init_given {
     const int *enter;
     size_t n_enter;
     struct sock_fprog filter;
+    /* where the first step's command waits for GO once all is done but the exec, or -EBADF */
+    int hold;
+    bool filter_lets_read; /* which waiting takes */
     const char *hosts;    /* replaces /etc/hosts */
     const char *resolver; /* replaces /etc/resolv.conf; NULL: the root's own stays */
     bool etc_is_laid;     /* the two are in a layer of the root already */

@@ -124,6 +124,7 @@ static int take(struct sandbox_job *job, const struct init_report *report,
         oom_order_commands(job);
     if (report->kind == SANDBOX_STEP_STARTED) {
         oom_order_init(job);
+        base_closep(&job->hold);
         job->has_ids = true;
         job->uid = report->uid;
         job->gid = report->gid;

@@ -17,6 +17,7 @@ void context_make(struct init_context *ctx, const struct jobs_job *job, enum san
     *ctx = (struct init_context){
         .given.job = job,
         .given.control = -EBADF,
+        .given.hold = -EBADF,
         .given.dev_mount = -EBADF,
         .given.stdio = stdio,
         .given.rows = rows,
@@ -45,7 +46,8 @@ void context_make(struct init_context *ctx, const struct jobs_job *job, enum san
 void context_free(struct init_context *ctx)
 {
     int *const fds[] = {&ctx->given.control,  &ctx->given.dev_mount, &ctx->shm_mount,
-                        &ctx->given.stdin_fd, &ctx->given.stdout_fd, &ctx->given.stderr_fd};
+                        &ctx->given.stdin_fd, &ctx->given.stdout_fd, &ctx->given.stderr_fd,
+                        &ctx->given.hold};
 
     for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
         base_closep(fds[i]);

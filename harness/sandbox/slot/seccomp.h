@@ -6,4 +6,6 @@
 
 #include <linux/filter.h>
 
-int filter_program(const struct sandbox_filter *filter, struct sock_fprog *ret);
+/* Gives the program, and whether it is known to let read(2) through. */
+int filter_program(const struct sandbox_filter *filter, struct sock_fprog *ret,
+                   bool *ret_lets_read);

@@ -371,6 +371,18 @@ static int start_inputs(struct start *s, struct cupel_error *err)
     return r;
 }
 
+/* A socket of its own, since PID 1 may have to wait until its command is executed. */
+static int make_hold(struct start *s)
+{
+    int ends[2];
+
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
+        return -errno;
+    s->job.hold = ends[0];
+    s->ctx->given.hold = ends[1];
+    return 0;
+}
+
 static int start_pipes(struct start *s, struct cupel_error *err)
 {
     const struct sandbox_request *q = s->request;
@@ -378,6 +390,8 @@ static int start_pipes(struct start *s, struct cupel_error *err)
                          s->ctx, &s->job);
 
     (void)err;
+    if (r == 0 && q->hold)
+        r = make_hold(s);
     if (r == 0)
         listen_begin(&s->job, (unsigned)q->job->n_steps);
     return r;
@@ -455,7 +469,8 @@ static int start_clone(struct start *s, struct cupel_error *err)
         .exit_signal = SIGCHLD,
     };
     long pid = -1;
-    int r = filter_program(s->request->filter, &s->ctx->given.filter);
+    int r =
+        filter_program(s->request->filter, &s->ctx->given.filter, &s->ctx->given.filter_lets_read);
 
     if (weakened("shm") &&
         devices_has(s->request->job->devices, JOBS_DEVICE_SHM)) /* the host's, for every job */
