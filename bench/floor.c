@@ -75,6 +75,7 @@ static void put(int dir, const char *path, const char *text)
 struct groups {
     int run[HIERARCHIES_MAX]; /* our own directory beneath the caller's group */
     int parent[HIERARCHIES_MAX];
+    bool v2;
     size_t n;
     char name[40];
 };
@@ -128,6 +129,7 @@ static void groups_add(struct groups *g, const char *mount, const char *path, bo
             dprintf(2, "floor: no v2 controllers in %s: %s\n", own, strerror(errno));
         close(control);
     }
+    g->v2 = v2;
     g->n++;
 }
 
@@ -393,7 +395,8 @@ static void make_groups(const struct groups *g, struct job *job)
 {
     for (size_t i = 0; i < g->n; i++) {
         CHECK(mkdirat(g->run[i], "job", 0755));
-        job->enter[i] = (int)CHECK(openat(g->run[i], "job/cgroup.procs", O_WRONLY | O_CLOEXEC));
+        job->enter[i] = (int)CHECK(
+            openat(g->run[i], g->v2 ? "job/cgroup.procs" : "job/tasks", O_WRONLY | O_CLOEXEC));
     }
     job->n_enter = g->n;
 }

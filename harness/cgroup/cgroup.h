@@ -178,8 +178,8 @@ int cgroup_run_bounds_devices(const struct cgroup_run *run, struct cupel_error *
 int cgroup_run_destroy(struct cgroup_run *run, struct cupel_error *err);
 /* Frees the memory and fds only: for a forked child that must not remove anything. */
 void cgroup_run_release(struct cgroup_run *run);
-/* Moves the calling process into the run's `init` group: called once by each slot, whose children
- * (the jobs' PID 1) then start there at no cost of their own. */
+/* Moves the calling process, which has one thread, into the run's `init` group: called once by each
+ * slot, whose children (the jobs' PID 1) then start there at no cost of their own. */
 int cgroup_run_enter_init(struct cgroup_run *run, struct cupel_error *err);
 
 /* Makes a payload group and writes its limits. `name` is unique in the run. -EOPNOTSUPP when a
@@ -187,9 +187,10 @@ int cgroup_run_enter_init(struct cgroup_run *run, struct cupel_error *err);
  * sets it to UINT64_MAX and names it. `run` has to outlive the job. */
 int cgroup_job_create(struct cgroup_run *run, const char *name, const struct cgroup_limits *limits,
                       struct cgroup_job **ret_job, struct cupel_error *err);
-/* Fds into which a process writes "0" to enter the payload: one a hierarchy, valid until
- * cgroup_job_destroy. Opened here with the harness's credentials, which is what the kernel checks
- * (since 5.16), so that a job's set-up may use them from its user namespace. Returns how many. */
+/* Fds into which a process of one thread writes "0" to enter the payload: one a hierarchy, valid
+ * until cgroup_job_destroy. Opened here with the harness's credentials, which is what the kernel
+ * checks (since 5.16), so that a job's set-up may use them from its user namespace. Returns how
+ * many. */
 #define CGROUP_ENTER_MAX 16
 size_t cgroup_job_enter_fds(const struct cgroup_job *job, int ret_fds[static CGROUP_ENTER_MAX]);
 /* An fd whose poll events tell that an OOM kill happened (v1: eventfd, POLLIN; v2: memory.events,

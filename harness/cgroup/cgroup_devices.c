@@ -42,9 +42,9 @@ int devices_make_shared(struct tree *tree, const struct cgroup_device *devices, 
     r = devices_write(tree, DEVICES_GROUP, devices, n);
     if (r < 0)
         return r;
-    tree->devices_procs =
-        openat(tree->run_fd, group_path(path, DEVICES_GROUP, "cgroup.procs"), O_WRONLY | O_CLOEXEC);
-    return tree->devices_procs < 0 ? -errno : 0;
+    tree->devices_enter = openat(
+        tree->run_fd, group_path(path, DEVICES_GROUP, tree->ops->enter_file), O_WRONLY | O_CLOEXEC);
+    return tree->devices_enter < 0 ? -errno : 0;
 }
 
 /* ---- v2: a program that is asked at each open ---- */

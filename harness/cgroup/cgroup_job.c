@@ -94,11 +94,11 @@ static int job_make_in(struct cgroup_job *job, size_t i, const struct cgroup_lim
         r = bound_devices(job, tree, err);
     if (r < 0)
         return r;
-    job->procs[i] = openat(tree->run_fd, group_path(path, job->name, "cgroup.procs"),
+    job->enter[i] = openat(tree->run_fd, group_path(path, job->name, tree->ops->enter_file),
                            O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
-    if (job->procs[i] < 0)
-        return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot open %s/%s/cgroup.procs",
-                               tree->path, job->name);
+    if (job->enter[i] < 0)
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot open %s/%s/%s", tree->path,
+                               job->name, tree->ops->enter_file);
     if (tree->controllers & CTL_BIT(CTL_MEMORY)) {
         job->oom_tree = tree;
         job->oom_fd = tree->ops->oom_open(tree, job->name, &job->oom_events);
@@ -141,14 +141,14 @@ int cgroup_job_create(struct cgroup_run *run, const char *name, const struct cgr
     memcpy(job->brakes.disk, limits->disk, sizeof(job->brakes.disk));
     job->brakes.n_disks = limits->n_disks;
     for (size_t i = 0; i < HIERARCHY_MAX; i++)
-        job->procs[i] = -EBADF;
+        job->enter[i] = -EBADF;
     for (size_t i = 0; i < run->count; i++) {
         struct cupel_error ignored; /* the first error is the one to tell */
 
         r = job_make_in(job, i, limits, err);
         if (r == 0)
             continue;
-        if (r == -EEXIST && job->procs[i] < 0) {
+        if (r == -EEXIST && job->enter[i] < 0) {
             /* Not ours: leave it, and take back what was made in the hierarchies before. */
             for (size_t k = 0; k < i; k++)
                 unlinkat(run->tree[k].run_fd, name, AT_REMOVEDIR);
@@ -169,10 +169,10 @@ size_t cgroup_job_enter_fds(const struct cgroup_job *job, int ret_fds[static CGR
     size_t n = 0;
 
     for (size_t i = 0; i < job->run->count; i++) {
-        int shared = job->run->tree[i].devices_procs;
+        int shared = job->run->tree[i].devices_enter;
 
-        if (job->procs[i] >= 0)
-            ret_fds[n++] = job->procs[i];
+        if (job->enter[i] >= 0)
+            ret_fds[n++] = job->enter[i];
         else if (shared >= 0)
             ret_fds[n++] = shared;
     }
@@ -338,7 +338,7 @@ int cgroup_job_destroy(struct cgroup_job *job, struct cupel_error *err)
         return 0;
     run = job->run;
     for (size_t i = 0; i < HIERARCHY_MAX; i++)
-        base_closep(&job->procs[i]);
+        base_closep(&job->enter[i]);
     base_closep(&job->oom_fd);
     for (size_t i = 0; run != NULL && i < run->count; i++) {
         cleanup_free char *path = NULL;

@@ -95,9 +95,9 @@ struct tree {
     unsigned enabled; /* v2: controllers that we switched on in our own group */
     int own_fd;       /* our own group */
     int run_fd;       /* cupel-RUN */
-    /* v1: cgroup.procs of the group that bounds the devices of jobs without a group of their own
+    /* v1: the enter_file of the group that bounds the devices of jobs without a group of their own
      * here */
-    int devices_procs;
+    int devices_enter;
     char *path; /* of cupel-RUN */
 };
 
@@ -127,7 +127,7 @@ struct cgroup_run {
 struct cgroup_job {
     const struct cgroup_run *run;
     const struct tree *oom_tree; /* where the memory controller is, or NULL */
-    int procs[HIERARCHY_MAX];    /* cgroup.procs of the payload, in the order of run->tree */
+    int enter[HIERARCHY_MAX];    /* the payload's enter_file, in the order of run->tree */
     int oom_fd;
     short oom_events;
     unsigned oom_rearmed;
@@ -201,6 +201,8 @@ struct hierarchy_ops {
     const char *oom_file;
     /* The ids of all threads, one a line. */
     const char *threads_file;
+    /* Where a process that has one thread writes "0" to move itself into the group. */
+    const char *enter_file;
 };
 extern const struct hierarchy_ops v1_ops;
 extern const struct hierarchy_ops v2_ops;

@@ -23,7 +23,7 @@ static int tree_open(struct tree *tree, const struct hierarchy *h, unsigned cont
                           .move = h->move && (controllers & h->absent) != 0,
                           .own_fd = -EBADF,
                           .run_fd = -EBADF,
-                          .devices_procs = -EBADF};
+                          .devices_enter = -EBADF};
     tree->path = xasprintf("%s/%s", str_eq(h->own, "/") ? "" : h->own, name);
     tree->own_fd = open(h->own, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (tree->own_fd < 0)
@@ -160,7 +160,7 @@ void cgroup_run_release(struct cgroup_run *run)
     for (size_t i = 0; i < run->count; i++) {
         base_closep(&run->tree[i].own_fd);
         base_closep(&run->tree[i].run_fd);
-        base_closep(&run->tree[i].devices_procs);
+        base_closep(&run->tree[i].devices_enter);
         free(run->tree[i].path);
     }
     base_closep(&run->device_program);
@@ -201,7 +201,7 @@ int cgroup_run_enter_init(struct cgroup_run *run, struct cupel_error *err)
 {
     for (size_t i = 0; i < run->count; i++) {
         struct tree *tree = &run->tree[i];
-        int r = group_write(tree->run_fd, INIT_LEAF, "cgroup.procs", "0");
+        int r = group_write(tree->run_fd, INIT_LEAF, tree->ops->enter_file, "0");
 
         if (r < 0)
             return cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot move into cgroup %s/%s",

@@ -260,4 +260,5 @@ const struct hierarchy_ops v2_ops = {
     .quota_unlimited = "max",
     .oom_file = "memory.events",
     .threads_file = "cgroup.threads",
+    .enter_file = "cgroup.procs", /* cgroup.threads takes in no process of another domain */
 };

@@ -45,7 +45,7 @@ struct slot_view {
     /* what they are called, where that is known; else of no uid */
     struct sandbox_user user;
     _Atomic uint32_t n_enter;
-    /* the slot's descriptors of the payload's cgroup.procs */
+    /* the slot's descriptors for entering the payload */
     _Atomic int32_t enter[CGROUP_ENTER_MAX];
 };
 

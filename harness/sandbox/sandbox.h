@@ -216,7 +216,7 @@ struct sandbox_request {
     unsigned short rows, columns;    /* of the terminal */
     const struct sandbox_kept *kept; /* or NULL */
     const struct sandbox_user *user; /* NULL: looked up by PID 1, in what it has mounted */
-    const int *enter;                /* cgroup.procs fds into which the command writes "0" */
+    const int *enter;                /* fds into which the command writes "0", of cgroup_job */
     size_t n_enter;
     bool hold; /* the first step's command is not executed before sandbox_go */
 };
@@ -442,7 +442,7 @@ struct sandbox_entry {
     uint32_t uid, gid; /* of the job's commands */
     /* what that one is called, and their home; of another uid, or NULL: plain names */
     const struct sandbox_user *user;
-    const int *enter; /* cgroup.procs fds of its payload */
+    const int *enter; /* fds of its payload, as above */
     size_t n_enter;
     enum sandbox_stdio stdio; /* not SANDBOX_STDIO_CAPTURED */
     unsigned short rows, columns;

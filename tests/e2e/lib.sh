@@ -77,8 +77,9 @@ make_own_groups() {
     done
     [[ -z ${CUPEL_TEST_USER-} ]] || ((${#own_groups[@]} == 0)) || chown -R "$CUPEL_TEST_USER:$CUPEL_TEST_USER" "${own_groups[@]}"
 }
-# grouped COMMAND...: becomes the command, in our groups; for subshells. On v2, in a new child of ours: where a program moves to
-# a leaf of its own and gives the others controllers, no second one can start, and a killed one leaves that so.
+# grouped COMMAND...: becomes the command, in our groups; for subshells. On v1 by `tasks`, since a write to cgroup.procs may
+# wait for milliseconds. On v2, in a new child of ours: where a program moves to a leaf of its own and gives the others
+# controllers, no second one can start, and a killed one leaves that so.
 grouped() {
     local dir
     for dir in "${own_groups[@]}"; do
@@ -86,8 +87,10 @@ grouped() {
             dir+=/one-$BASHPID
             mkdir "$dir" || exit 1
             [[ -z ${CUPEL_TEST_USER-} ]] || chown -R "$CUPEL_TEST_USER" "$dir"
+            echo "$BASHPID" >"$dir/cgroup.procs" || exit 1
+        else
+            echo 0 >"$dir/tasks" || exit 1
         fi
-        echo "$BASHPID" >"$dir/cgroup.procs" || exit 1
     done
     exec "${as_who[@]}" "$@"
 }

@@ -57,7 +57,7 @@ YAML
 cupel_start limited.yaml
 expect wait_until 20 grep -qs up out/logs/limited.stdout
 chmod -R a-w "${own_groups[@]}" 2>/dev/null
-find "${own_groups[@]}" -name cgroup.procs -path '*/j[0-9]*' -exec chown root {} + 2>/dev/null
+find "${own_groups[@]}" \( -name cgroup.procs -o -name tasks \) -path '*/j[0-9]*' -exec chown root {} + 2>/dev/null
 (grouped "$CUPEL" enter limited -- echo BREACH) >stdout 2>stderr </dev/null
 STATUS=$?
 expect_exit 3

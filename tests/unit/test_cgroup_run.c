@@ -5,6 +5,7 @@
 #include "test_cgroup.h"
 
 #include <sched.h>
+#include <sys/inotify.h>
 #include <sys/mount.h>
 
 #define MIB (UINT64_C(1) << 20)
@@ -56,6 +57,89 @@ static void test_failed_creation_leaves_nothing(void **state)
     assert_null(run);
     after = list_groups(f->host);
     assert_string_equal(before, after);
+}
+
+/* ---- entering ---- */
+
+/* Has the notifier tell which files of the group are written to. */
+static void watch(int notify, const struct tree *tree, const char *group)
+{
+    cleanup_free char *path = xasprintf("%s/%s", tree->path, group);
+
+    if (inotify_add_watch(notify, path, IN_MODIFY) < 0)
+        fail_msg("cannot watch %s: %s", path, strerror(errno));
+}
+
+/* Which writes to cgroup.procs and to tasks there were; anything else is not of interest. */
+static void read_watch(int notify, size_t *ret_procs, size_t *ret_tasks)
+{
+    char buf[16 * 1024] __attribute__((aligned(__alignof__(struct inotify_event))));
+    ssize_t n;
+
+    *ret_procs = *ret_tasks = 0;
+    while ((n = read(notify, buf, sizeof(buf))) > 0) {
+        for (const char *p = buf; p < buf + n;) {
+            const struct inotify_event *e = (const void *)p;
+
+            *ret_procs += e->len > 0 && str_eq(e->name, "cgroup.procs");
+            *ret_tasks += e->len > 0 && str_eq(e->name, "tasks");
+            p += sizeof(*e) + e->len;
+        }
+    }
+}
+
+static int do_nothing(int out)
+{
+    (void)out;
+    return 0;
+}
+
+/* A write to cgroup.procs may wait for milliseconds; on v1 nobody needs one to move itself. */
+static void test_enters_without_a_wait(void **state)
+{
+    static const struct cgroup_device null = {.major = 1, .minor = 3};
+    struct fixture *f = *state;
+    cleanup_free char *id = run_id("-enter");
+    cleanup_close int notify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+    const struct cgroup_limits none = CGROUP_LIMITS_NONE;
+    struct cgroup_run *run = NULL;
+    struct cgroup_job *job = NULL;
+    struct cupel_error err;
+    size_t v1 = 0, procs, tasks, job_procs, job_tasks;
+    pid_t pid;
+    int out;
+
+    assert_true(notify >= 0);
+    cgroup_host_want_devices(f->host, &null, 1);
+    check(cgroup_run_create(f->host, id, NULL, NULL, &run, &err), &err);
+    check(cgroup_job_create(run, "j0-1", &none, &job, &err), &err);
+    for (size_t i = 0; i < run->count; i++) {
+        if (run->tree[i].ops->version != 1)
+            continue;
+        v1++;
+        watch(notify, &run->tree[i], "init");
+        if (tree_serves(&run->tree[i], &none))
+            watch(notify, &run->tree[i], "j0-1");
+        if (run->tree[i].devices_enter >= 0)
+            watch(notify, &run->tree[i], DEVICES_GROUP);
+    }
+    fflush(NULL);
+    pid = fork();
+    if (pid == 0)
+        _exit(cgroup_run_enter_init(run, &err) == 0 ? 0 : 1);
+    assert_int_equal(reap(pid), 0);
+    read_watch(notify, &procs, &tasks);
+    assert_int_equal(reap(spawn(job, do_nothing, &out)), 0);
+    expect_end(out);
+    read_watch(notify, &job_procs, &job_tasks);
+    check(cgroup_job_destroy(job, &err), &err);
+    check(cgroup_run_destroy(run, &err), &err);
+    if (v1 == 0) {
+        print_message("SKIPPED: no hierarchy of v1 here\n");
+        skip();
+    }
+    assert_true(procs == 0 && tasks > 0);
+    assert_true(job_procs == 0 && job_tasks > 0);
 }
 
 /* ---- recovery ---- */
@@ -369,6 +453,7 @@ int main(void)
         cmocka_unit_test(test_group_gets_occupied),
         WITH_RUN(test_taken_and_bad_names),
         WITH_RUN(test_failed_creation_leaves_nothing),
+        WITH_RUN(test_enters_without_a_wait),
         WITH_RUN(test_recovers_a_dead_run),
         WITH_RUN(test_refuses_foreign_paths),
     };

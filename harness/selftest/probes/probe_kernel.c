@@ -357,10 +357,10 @@ static void sys_write(void)
 
 static void cgroup_files(void)
 {
-    static const char *const files[] = {"release_agent",     "cgroup.procs",
-                                        "notify_on_release", "memory/cgroup.procs",
-                                        "memory.max",        "memory/memory.limit_in_bytes",
-                                        "pids/pids.max",     "pids.max"};
+    static const char *const files[] = {
+        "release_agent", "cgroup.procs",   "notify_on_release", "memory/cgroup.procs",
+        "memory/tasks",  "cgroup.threads", "memory.max",        "memory/memory.limit_in_bytes",
+        "pids/pids.max", "pids.max"};
     char path[128];
 
     for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++) {
