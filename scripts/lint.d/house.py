@@ -92,7 +92,7 @@ PROGRAMS = ["harness/selftest/probes", "bench"]
 
 # Folders whose files may include any header, private ones too: tests look inside.
 # No room may include anything of theirs.
-TESTS = ["tests/unit", "tests/fuzz", "tests/network"]
+TESTS = ["tests/unit", "tests/fuzz", "tests/network", "tests/guards"]
 
 # Not looked at by any check of code: other people's bytes, and programs that tests compile inside of jobs.
 FIXTURES = ["tests/fixtures/", "tests/fuzz/corpus/"]
