@@ -139,5 +139,8 @@ int launch_instance(struct attempt_context *ctx, const struct instance *instance
     /* by pid: a slot that takes a dead one's place begins to count anew */
     (void)snprintf(name, sizeof(name), "j%d-%" PRIu64, (int)getpid(), ctx->serial++);
     r = cgroup_job_create(ctx->run->cgroups, name, &limits, ret_cgroup, err);
-    return r < 0 ? r : start_sandbox(ctx, instance, session, *ret_cgroup, ret_sandbox, err);
+    if (r < 0)
+        return r;
+    cgroup_around_watch(ctx->around, *ret_cgroup);
+    return start_sandbox(ctx, instance, session, *ret_cgroup, ret_sandbox, err);
 }

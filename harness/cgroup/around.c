@@ -6,6 +6,7 @@
  * cgroup-v2.rst (memory.events, memory.events.local), cgroup-v1/memory.rst (10. OOM Control). */
 #include "base/weaken.h"
 #include "harness/cgroup/cgroup_private.h"
+#include "harness/cgroup/oom_levels.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -171,17 +172,22 @@ int cgroup_run_bound_memory(struct cgroup_run *run, uint64_t bytes, struct cupel
 /* ---- what a slot keeps ---- */
 
 struct watched {
-    /* v1 and a limit of memory: raised when this group, or one above it, is out of memory */
-    int event;
     uint64_t ooms; /* v2: as seen last, of this group's own limit */
     uint64_t throttled_ns, high, refused;
 };
 
+/* v1: a group whose events of memory are heard, its own and those of all around it. */
+struct heard {
+    const struct around_group *group; /* NULL: the run's own, which has no limit */
+    int event;
+    uint64_t told; /* how often it was raised */
+};
+
 struct cgroup_around {
     const struct cgroup_run *run;
-    /* v1: the run's own group, which has no limit: raised when it was one around */
-    int run_event;
     struct watched watched[AROUND_MAX];
+    struct heard heard[AROUND_MAX + 1]; /* the inner ones first */
+    size_t n_heard;
 };
 
 static const struct tree *memory_tree(const struct cgroup_run *run)
@@ -195,13 +201,6 @@ static const struct tree *memory_tree(const struct cgroup_run *run)
 static bool limits(const struct around_group *g, enum cgroup_around_limit which)
 {
     return g->limit[which] != UINT64_MAX;
-}
-
-static bool was_raised(int event)
-{
-    eventfd_t n;
-
-    return event >= 0 && eventfd_read(event, &n) == 0;
 }
 
 static uint64_t keyed(int dirfd, const char *file, const char *key)
@@ -222,22 +221,41 @@ static uint64_t ooms_of(const struct around_group *g)
                : 0;
 }
 
+static void hear_group(struct cgroup_around *a, const struct around_group *g, int dirfd)
+{
+    struct heard *h = &a->heard[a->n_heard];
+
+    *h = (struct heard){.group = g, .event = v1_oom_event(dirfd, NULL)};
+    a->n_heard += h->event >= 0;
+}
+
+/* Hears the run's own group, which may have a limit too, and those around it that have one. */
+static void hear_groups(struct cgroup_around *a, const struct tree *tree)
+{
+    const struct around_group *own = NULL;
+
+    for (size_t i = 0; i < a->run->n_around; i++)
+        if (str_eq(a->run->around[i].path, tree->path))
+            own = &a->run->around[i];
+    hear_group(a, own, tree->run_fd);
+    for (size_t i = 0; i < a->run->n_around; i++) {
+        const struct around_group *g = &a->run->around[i];
+
+        if (g != own && g->ops->version == 1 && limits(g, CGROUP_AROUND_MEMORY))
+            hear_group(a, g, g->fd);
+    }
+}
+
 struct cgroup_around *cgroup_around_open(const struct cgroup_run *run)
 {
     struct cgroup_around *a = xcalloc(1, sizeof(*a));
     const struct tree *tree = memory_tree(run);
 
     a->run = run;
-    a->run_event =
-        tree != NULL && tree->ops->version == 1 ? v1_oom_event(tree->run_fd, NULL) : -EBADF;
-    for (size_t i = 0; i < run->n_around; i++) {
-        const struct around_group *g = &run->around[i];
-
-        a->watched[i].event = g->ops->version == 1 && limits(g, CGROUP_AROUND_MEMORY)
-                                  ? v1_oom_event(g->fd, NULL)
-                                  : -EBADF;
-        a->watched[i].ooms = ooms_of(g);
-    }
+    if (tree != NULL && tree->ops->version == 1)
+        hear_groups(a, tree);
+    for (size_t i = 0; i < run->n_around; i++)
+        a->watched[i].ooms = ooms_of(&run->around[i]);
     return a;
 }
 
@@ -245,9 +263,8 @@ void cgroup_around_close(struct cgroup_around *a)
 {
     if (a == NULL)
         return;
-    base_closep(&a->run_event);
-    for (size_t i = 0; i < a->run->n_around; i++)
-        base_closep(&a->watched[i].event);
+    for (size_t i = 0; i < a->n_heard; i++)
+        base_closep(&a->heard[i].event);
     free(a);
 }
 
@@ -273,16 +290,38 @@ static uint64_t refused_forks(const struct around_group *g)
                : 0;
 }
 
+/* Adds what v1's events have told since, the inner ones first, and lines them up: [0] is the job's.
+ */
+static size_t listen_v1(struct cgroup_around *a, const struct cgroup_job *job, uint64_t *told)
+{
+    told[0] = job->oom_told;
+    for (size_t i = 0; i < a->n_heard; i++) {
+        eventfd_t n;
+
+        if (eventfd_read(a->heard[i].event, &n) == 0)
+            a->heard[i].told += n;
+        told[1 + i] = a->heard[i].told;
+    }
+    return 1 + a->n_heard;
+}
+
+void cgroup_around_watch(struct cgroup_around *a, struct cgroup_job *job)
+{
+    uint64_t told[AROUND_MAX + 2];
+
+    if (a == NULL || job->oom_tree == NULL)
+        return;
+    if (listen_v1(a, job, told) > 1)
+        told[0] = job->oom_told = told[1]; /* from here on they differ by what is its own */
+    (void)oom_levels_find(told, job->oom_own, 1 + a->n_heard);
+}
+
 void cgroup_around_begin(struct cgroup_around *a)
 {
-    if (a == NULL)
-        return;
-    (void)was_raised(a->run_event);
-    for (size_t i = 0; i < a->run->n_around; i++) {
+    for (size_t i = 0; a != NULL && i < a->run->n_around; i++) {
         const struct around_group *g = &a->run->around[i];
         struct watched *w = &a->watched[i];
 
-        (void)was_raised(w->event);
         w->throttled_ns = throttled_ns(g);
         w->high = high_events(g);
         w->refused = refused_forks(g);
@@ -311,24 +350,16 @@ static void set_around(struct cgroup_oom *o, const struct around_group *g)
     name_group(g, o->group);
 }
 
-/* An event of a group is one of all groups below it, so that the outermost that heard of it is the
- * one. What was heard last counts: an OOM around that took nobody of this job is followed by its
- * own. */
+/* What was heard last counts: an OOM around that took nobody of this job is followed by its own. */
 static void hear_v1(struct cgroup_job *job, struct cgroup_around *a)
 {
-    const struct around_group *outermost = NULL;
-    bool around = was_raised(a->run_event);
+    uint64_t told[AROUND_MAX + 2];
+    int found = oom_levels_find(told, job->oom_own, listen_v1(a, job, told));
 
-    for (size_t i = 0; i < a->run->n_around; i++)
-        if (was_raised(a->watched[i].event)) {
-            outermost = &a->run->around[i];
-            around = true;
-        }
-    if (around)
-        set_around(&job->oom_last, outermost);
-    else if (job->oom_heard)
+    if (found > 0)
+        set_around(&job->oom_last, a->heard[found - 1].group);
+    else if (found == 0)
         job->oom_last = (struct cgroup_oom){.origin = CGROUP_OOM_OWN};
-    job->oom_heard = false;
 }
 
 /* The count of `oom` stands with the group whose limit it was; `oom_kill` with the group of the

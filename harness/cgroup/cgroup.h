@@ -246,7 +246,10 @@ int cgroup_run_bound_memory(struct cgroup_run *run, uint64_t bytes, struct cupel
 struct cgroup_around;
 struct cgroup_around *cgroup_around_open(const struct cgroup_run *run);
 void cgroup_around_close(struct cgroup_around *around);
-/* A job begins: what happened to the groups around before is none of its business. */
+/* A job's group has been made: an OOM kill of it is told from what those around it do from here on.
+ */
+void cgroup_around_watch(struct cgroup_around *around, struct cgroup_job *job);
+/* A job begins: what else the groups around did before is none of its business. */
 void cgroup_around_begin(struct cgroup_around *around);
 
 /* Whose lack of memory an OOM kill was for. */

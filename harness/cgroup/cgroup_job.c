@@ -215,25 +215,31 @@ static bool oom_seen_new(struct cgroup_job *job)
     return true;
 }
 
+/* Counts how often v1's event was raised since, but for our own raising; whether it was at all. */
+static bool oom_listen(struct cgroup_job *job)
+{
+    eventfd_t raised;
+
+    if (eventfd_read(job->oom_fd, &raised) < 0)
+        return false; /* EAGAIN: nothing happened */
+    job->oom_told += raised - (job->oom_raised ? 1 : 0);
+    job->oom_raised = false;
+    return true;
+}
+
 /* v1 signals the eventfd when the group is out of memory, before it has chosen whom to kill, and
  * sometimes memory comes free meanwhile and it kills nobody. So the counter decides; while it has
  * not moved, the eventfd is raised again, and the caller's loop comes back, for half a second at
  * most (the kernel may be printing its report to a slow console). */
-bool cgroup_job_oom_ack(struct cgroup_job *job)
+static bool v1_oom_ack(struct cgroup_job *job)
 {
     struct timespec ms = {.tv_nsec = (long)NSEC_PER_MSEC};
-    eventfd_t raised;
+    bool raised = oom_listen(job);
 
-    if (job->oom_fd < 0) /* nothing wakes anybody then, but the count is there to be looked at */
-        return job->oom_tree != NULL && job->oom_tree->ops->version == 1 && oom_seen_new(job);
-    if (job->oom_tree->ops->version == 2)
-        return oom_seen_new(job);
-    if (eventfd_read(job->oom_fd, &raised) < 0) /* EAGAIN: nothing happened */
-        return oom_seen_new(job);
-    job->oom_heard |= raised > (job->oom_raised ? 1u : 0u);
-    job->oom_raised = false;
     if (oom_seen_new(job))
         return true;
+    if (!raised)
+        return false;
     if (job->oom_rearmed >= OOM_LOOKS) {
         job->oom_rearmed = 0;
         return false;
@@ -244,6 +250,20 @@ bool cgroup_job_oom_ack(struct cgroup_job *job)
     job->oom_rearmed++;
     job->oom_raised = eventfd_write(job->oom_fd, 1) == 0;
     return false;
+}
+
+bool cgroup_job_oom_ack(struct cgroup_job *job)
+{
+    bool killed;
+
+    if (job->oom_fd < 0) /* nothing wakes anybody then, but the count is there to be looked at */
+        return job->oom_tree != NULL && job->oom_tree->ops->version == 1 && oom_seen_new(job);
+    if (job->oom_tree->ops->version == 2)
+        return oom_seen_new(job);
+    killed = v1_oom_ack(job);
+    if (killed) /* its event came before the count, but maybe after we had listened */
+        (void)oom_listen(job);
+    return killed;
 }
 
 bool job_oom_own(const struct cgroup_job *job, uint64_t *ret)

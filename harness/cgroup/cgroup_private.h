@@ -131,10 +131,11 @@ struct cgroup_job {
     int oom_fd;
     short oom_events;
     unsigned oom_rearmed;
-    bool oom_raised; /* the eventfd was raised by ourselves */
-    /* v1: the kernel has raised it since cgroup_oom_check last asked */
-    bool oom_heard;
-    struct cgroup_oom oom_last; /* of the last such event */
+    bool oom_raised;   /* the eventfd was raised by ourselves */
+    uint64_t oom_told; /* v1: how often the kernel has raised it */
+    /* v1: of it and of the groups around it, by oom_levels_find */
+    uint64_t oom_own[AROUND_MAX + 2];
+    struct cgroup_oom oom_last; /* of the last event heard of */
     uint64_t oom_seen;
     struct cgroup_limits brakes; /* of its limits, those that hold it back; see brakes.c */
     bool lifted;                 /* they are not on at the moment */
