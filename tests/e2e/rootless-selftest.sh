@@ -5,7 +5,7 @@
 # shellcheck source=tests/e2e/as-user.bash
 . "$(dirname -- "${BASH_SOURCE[0]}")/as-user.bash"
 # shellcheck source=tests/e2e/held.bash
-. "$(dirname -- "${BASH_SOURCE[0]}")/held.bash"
+. "$e2e/held.bash"
 
 it "with subordinate ids: what can be tested holds"
 run_cupel selftest --json

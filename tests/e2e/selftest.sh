@@ -5,7 +5,7 @@
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 # shellcheck source=tests/e2e/held.bash
-. "$(dirname -- "${BASH_SOURCE[0]}")/held.bash"
+. "$e2e/held.bash"
 
 run_cupel selftest --list --json
 cp stdout list.json
