@@ -74,9 +74,9 @@ struct init_given {
     /* where the first step's command waits for GO once all is done but the exec, or -EBADF */
     int hold;
     bool filter_lets_read; /* which waiting takes */
-    const char *hosts;    /* replaces /etc/hosts */
-    const char *resolver; /* replaces /etc/resolv.conf; NULL: the root's own stays */
-    bool etc_is_laid;     /* the two are in a layer of the root already */
+    const char *hosts;     /* replaces /etc/hosts */
+    const char *resolver;  /* replaces /etc/resolv.conf; NULL: the root's own stays */
+    bool etc_is_laid;      /* the two are in a layer of the root already */
     /* the last entries point at the three that PID 1 writes, as far as the job has none of its own
      */
     char **env;
