@@ -105,6 +105,7 @@ int slot_open_stage(const struct run *run, unsigned number, struct sandbox_stage
                     int *ret_lock, struct cupel_error *err)
 {
     struct sandbox_stage_config config = {.store_dirfd = run->dirfd,
+                                          .templates = run->templates,
                                           .number = number,
                                           .nat = run->nat,
                                           .snapshots = run->snapshots,

@@ -214,6 +214,7 @@ static int step_store(struct preparation *s)
     p->run.dirfd = rundir_fd(p->dir);
     p->run.id = rundir_id(p->dir);
     p->run.store_dirfd = cache_dirfd(p->cache);
+    p->run.templates = sandbox_templates_open(p->run.store_dirfd);
     return 0;
 }
 
@@ -428,7 +429,8 @@ int prepare_run(const struct run_options *options, struct prepared *ret, struct 
 {
     struct preparation s = {
         .options = options,
-        .p = {.run = {.views_fd = -EBADF, .snapshots = -EBADF}, .signals = INTERRUPT_INIT},
+        .p = {.run = {.templates = -EBADF, .views_fd = -EBADF, .snapshots = -EBADF},
+              .signals = INTERRUPT_INIT},
         .err = err,
     };
     int r = run_steps(&s);
@@ -463,6 +465,7 @@ void prepared_end(struct prepared *p)
     free(p->run.filters);
     base_closep(&p->run.views_fd);
     base_closep(&p->run.snapshots);
+    base_closep(&p->run.templates);
     if (p->run.out != NULL)
         reports_out_close(p->run.out);
     sandbox_hidden_free(p->run.hidden);

@@ -68,7 +68,8 @@ struct run {
     struct reports_out *out;
     /* the out directory; without one, that of runs here; or NULL */
     struct sandbox_hidden *hidden;
-    int dirfd; /* the run's directory in the store */
+    int dirfd;     /* the run's directory in the store */
+    int templates; /* of sandbox_templates_open */
     struct slot_view *views;
     int views_fd; /* their memory */
     unsigned cpus;

@@ -119,9 +119,15 @@ int sandbox_devices_check(uint32_t devices, const struct sandbox_privilege *priv
 
 struct sandbox_stage;
 
+/* Opens the place in the store where empty disks are kept, and makes it where there is none.
+ * -EBADF: nothing can be kept there. */
+int sandbox_templates_open(int store_dirfd);
+
 struct sandbox_stage_config {
     /* where the upper file systems' (unlinked) images are made; must be on a disk */
     int store_dirfd;
+    /* the store's place for empty disks (sandbox_templates_open), borrowed; -EBADF: none */
+    int templates;
     uint32_t id_base;       /* 0 without the host's rights: ids are then the same in the job */
     unsigned number;        /* of the slot in its run */
     struct sandbox_nat nat; /* of sandbox_nat_check, when a job has nat; borrowed */

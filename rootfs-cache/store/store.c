@@ -163,6 +163,27 @@ static void sweep_records(const struct cache *cache, const char *place)
     (void)closedir(dir);
 }
 
+void store_sweep_disks(const struct cache *cache, uint64_t older_seconds)
+{
+    int fd = openat(cache->dir, STORE_DISKS, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+    time_t now = time(NULL);
+    struct dirent *e;
+
+    if (dir == NULL) {
+        base_closep(&fd);
+        return;
+    }
+    while ((e = readdir(dir)) != NULL) {
+        struct stat st;
+
+        if (!file_is_dot(e->d_name) && fstatat(fd, e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+            now >= st.st_mtim.tv_sec && (uint64_t)(now - st.st_mtim.tv_sec) >= older_seconds)
+            (void)unlinkat(fd, e->d_name, 0);
+    }
+    (void)closedir(dir);
+}
+
 static int make_places(struct cache *cache)
 {
     for (size_t i = 0; i < ARRAY_SIZE(store_places); i++)

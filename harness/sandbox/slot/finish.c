@@ -50,11 +50,11 @@ int sandbox_finish(struct sandbox_stage *stage, struct sandbox_job *job, struct 
         return 0;
     if (stage->upper->kind == UPPER_MEMORY ||
         (sandbox_disk_usage(stage, job, &disk) == 0 && disk.inodes > MANY_INODES)) {
-        stage_drop_upper(stage, true);
+        stage_drop_upper(stage);
     } else {
         r = remove_job_dir(stage->upper, job->dir);
         if (r < 0) { /* whatever it was that would not go away, it goes with its file system */
-            stage_drop_upper(stage, true);
+            stage_drop_upper(stage);
             r = 0;
         }
     }

@@ -22,7 +22,7 @@ static int keep_disk(struct sandbox_stage *stage, const struct sandbox_keeping *
     struct stat st;
     int r = upper_keep(stage->upper, k->dirfd, k->name);
 
-    stage_drop_upper(stage, true); /* kept or not, nothing can be written to it any more */
+    stage_drop_upper(stage); /* kept or not, nothing can be written to it any more */
     if (r == 0 && fstatat(k->dirfd, k->name, &st, AT_SYMLINK_NOFOLLOW) < 0)
         r = -errno;
     if (r == 0)

@@ -104,7 +104,7 @@ static int take_from_stage(struct sandbox_stage *s, struct sandbox_job *job, con
             return -errno;
     } else {
         base_closep(&s->upper->image); /* so that nobody empties it */
-        stage_drop_upper(s, true);
+        stage_drop_upper(s);
     }
     job->dir[0] = '\0';
     return 0;

@@ -103,6 +103,7 @@ int sandbox_stage_open(const struct sandbox_stage_config *config, struct sandbox
     int r;
 
     *s = (struct sandbox_stage){.store_dirfd = config->store_dirfd,
+                                .templates = config->templates,
                                 .cancel = -EBADF,
                                 .id_base = config->id_base,
                                 .number = config->number,
@@ -158,7 +159,7 @@ void sandbox_stage_close(struct sandbox_stage *s)
     int *const fds[] = {&s->id_map,   &s->host_ns,  &s->host_root,
                         &s->host_cwd, &s->stage_ns, &s->tmpfs};
 
-    upper_close(s->upper, false);
+    upper_close(s->upper);
     refusals_close(&s->refusals);
     id_maps_close(&s->id_maps);
     hostroot_free(s);
@@ -244,14 +245,14 @@ int stage_attach_root(struct sandbox_stage *s, size_t index, const int *layers, 
     return r;
 }
 
-void stage_drop_upper(struct sandbox_stage *s, bool discard)
+void stage_drop_upper(struct sandbox_stage *s)
 {
     if (s->upper == NULL)
         return;
     if (stage_enter(s) == 0)
         (void)umount2("/upper", MNT_DETACH);
     stage_leave(s);
-    upper_close(s->upper, discard);
+    upper_close(s->upper);
     s->upper = NULL;
 }
 
@@ -274,9 +275,9 @@ int stage_attach_upper(struct sandbox_stage *s, uint64_t bytes, uint64_t inodes,
         (kind == UPPER_DIRECTORY ||
          upper_is_empty(s->upper, exact ? 0 : SLACK_BYTES, exact ? 0 : SLACK_INODES)))
         return 0;
-    stage_drop_upper(s, s->upper != NULL && losses_find(s->upper) < 0);
-    r = kind == UPPER_DISK
-            ? upper_open(s->store_dirfd, bytes, inodes, shares, reserve, s->cancel, &u, err)
+    stage_drop_upper(s);
+    r = kind == UPPER_DISK     ? upper_open(s->store_dirfd, s->templates, bytes, inodes, shares,
+                                            reserve, s->cancel, &u, err)
         : kind == UPPER_MEMORY ? upper_open_memory(bytes, inodes, shares, &u, err)
                                : upper_open_directory(s->store_dirfd, &u, err);
     if (r < 0)
@@ -289,7 +290,7 @@ int stage_attach_upper(struct sandbox_stage *s, uint64_t bytes, uint64_t inodes,
     stage_leave(s);
     if (r < 0) {
         s->upper = u;
-        stage_drop_upper(s, true);
+        stage_drop_upper(s);
         return cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot attach the job's disk");
     }
     u->exact = exact;

@@ -36,6 +36,7 @@ struct stage_root {
 
 struct sandbox_stage {
     int store_dirfd; /* borrowed */
+    int templates;   /* borrowed: disk_template.h */
     int cancel;      /* borrowed; -EBADF: none */
     uint32_t id_base;
     unsigned number; /* of the slot in its run */
@@ -77,4 +78,4 @@ int stage_attach_root(struct sandbox_stage *s, size_t index, const int *layers, 
  * of an earlier job on it; on a disk, with `reserve` set aside in the store. */
 int stage_attach_upper(struct sandbox_stage *s, uint64_t bytes, uint64_t inodes, uint64_t shares,
                        bool exact, bool reserve, struct cupel_error *err);
-void stage_drop_upper(struct sandbox_stage *s, bool discard);
+void stage_drop_upper(struct sandbox_stage *s);

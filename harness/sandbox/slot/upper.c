@@ -10,6 +10,7 @@
  * again by files of ours. */
 #include "harness/sandbox/slot/upper.h"
 #include "harness/sandbox/init/mount.h"
+#include "harness/sandbox/slot/disk_template.h"
 #include "harness/sandbox/slot/loop.h"
 #include "harness/sandbox/slot/losses.h"
 
@@ -63,7 +64,7 @@ static _Noreturn void become_mke2fs(const char *program, int image, char *path, 
                     inodes,
                     "-O",
                     "extent,flex_bg,uninit_bg,sparse_super,filetype,dir_index,large_file,huge_file,"
-                    "dir_nlink,extra_isize",
+                    "dir_nlink,extra_isize,^resize_inode",
                     "-E",
                     "lazy_itable_init=1,nodiscard,root_owner=0:0",
                     path,
@@ -167,31 +168,52 @@ int upper_mount_image(int image, enum upper_use use, int *ret_loop, struct cupel
     return mount;
 }
 
+/* So many names fill no more than one block of a directory, which then has no index
+ * (disk_template.c). */
+#define SURPLUS_NAMES 200
+
+/* Takes inodes until no more than `wanted` are free. */
+static int take_inodes(int dir, uint64_t free_inodes, uint64_t wanted)
+{
+    cleanup_close int sub = -EBADF;
+
+    for (uint64_t i = 0; free_inodes > wanted; i++, free_inodes--) {
+        bool new_directory = i % SURPLUS_NAMES == 0;
+        char name[24];
+        int r;
+
+        (void)snprintf(name, sizeof(name), "%llu", (unsigned long long)i);
+        r = new_directory ? mkdirat(dir, name, 0700) : mknodat(sub, name, S_IFREG, 0);
+        if (r == 0 && new_directory) {
+            base_closep(&sub);
+            r = sub = openat(dir, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        }
+        if (r < 0)
+            return -errno;
+    }
+    return 0;
+}
+
 /* Takes away what mke2fs gave beyond the limits. */
-static int take_surplus(struct upper *u, struct cupel_error *err)
+static int take_surplus(const struct upper *u, struct cupel_error *err)
 {
     struct statfs fs;
     uint64_t wanted_inodes = u->inodes + u->shares * OWN_INODES + LOSSES_INODES;
     uint64_t wanted = u->bytes + u->shares * OWN_BYTES + LOSSES_BYTES;
     cleanup_close int dir = -EBADF, pad = -EBADF;
+    int r;
 
     (void)unlinkat(u->fd, "lost+found", AT_REMOVEDIR);
     if (mkdirat(u->fd, "surplus", 0700) < 0 || losses_make_room(u->fd) < 0)
         return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot prepare the job's disk");
     dir = openat(u->fd, "surplus", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (dir < 0 || fstatfs(u->fd, &fs) < 0)
-        return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot prepare the job's disk");
-    for (uint64_t i = wanted_inodes + 1; i < fs.f_ffree; i++) {
-        char name[24];
-
-        (void)snprintf(name, sizeof(name), "%llu", (unsigned long long)i);
-        if (mknodat(dir, name, S_IFREG, 0) < 0)
-            return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno,
-                                   "cannot prepare the job's disk");
-    }
-    pad = openat(dir, "blocks", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    pad = dir < 0 ? -1 : openat(dir, "blocks", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
     if (pad < 0 || fstatfs(u->fd, &fs) < 0)
         return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot prepare the job's disk");
+    r = take_inodes(dir, fs.f_ffree, wanted_inodes);
+    if (r < 0 || fstatfs(u->fd, &fs) < 0)
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, r < 0 ? r : errno,
+                               "cannot prepare the job's disk");
     if (fs.f_bavail * BLOCK > wanted &&
         fallocate(pad, 0, 0, (off_t)(fs.f_bavail * BLOCK - wanted)) < 0)
         return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot prepare the job's disk");
@@ -262,34 +284,95 @@ uint64_t upper_space(uint64_t bytes, uint64_t inodes, uint64_t shares)
     return total;
 }
 
-static int make_disk(struct upper *u, int store_dirfd, uint64_t total, bool reserve, int cancel,
-                     struct cupel_error *err)
+static int mount_disk(struct upper *u, struct cupel_error *err)
 {
-    int r;
+    int r = u->mount =
+        upper_mount_image(u->image, u->reserved ? UPPER_RESERVED : UPPER_SPARSE, &u->loop, err);
 
-    if (u->image < 0)
-        return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno,
-                               "cannot make the job's disk in the store");
-    if (ftruncate(u->image, (off_t)total) < 0)
-        return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno,
-                               "cannot make a disk of %llu bytes in the store",
-                               (unsigned long long)total);
-    r = set_aside(u, store_dirfd, total, reserve, err);
-    if (r == 0)
-        r = run_mke2fs(u->image, total, inode_count(u->inodes, u->shares), cancel, err);
-    if (r == 0)
-        r = u->mount =
-            upper_mount_image(u->image, u->reserved ? UPPER_RESERVED : UPPER_SPARSE, &u->loop, err);
     if (r < 0)
         return r;
     u->fd = openat(u->mount, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     return u->fd < 0
                ? cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot open the job's disk")
-               : take_surplus(u, err);
+               : 0;
 }
 
-int upper_open(int store_dirfd, uint64_t bytes, uint64_t inodes, uint64_t shares, bool reserve,
-               int cancel, struct upper **ret, struct cupel_error *err)
+static int make_image(int store_dirfd, uint64_t total, int *ret_image)
+{
+    cleanup_close int image = openat(store_dirfd, ".", O_RDWR | O_TMPFILE | O_CLOEXEC, 0600);
+
+    if (image < 0 || ftruncate(image, (off_t)total) < 0)
+        return -errno;
+    *ret_image = steal_fd(&image);
+    return 0;
+}
+
+/* Makes an empty disk in an image of its own, unmounts it, and keeps it as a template: for others
+ * like it, and for the one at hand. */
+static int make_template(const struct upper *like, int store_dirfd, int templates,
+                         const struct disk_shape *shape, int cancel)
+{
+    struct upper u = {.bytes = like->bytes,
+                      .inodes = like->inodes,
+                      .shares = like->shares,
+                      .mount = -EBADF,
+                      .fd = -EBADF,
+                      .image = -EBADF,
+                      .loop = -EBADF};
+    struct cupel_error ignored; /* what fails here is said where it fails again */
+    int r = make_image(store_dirfd, shape->total, &u.image);
+
+    if (r == 0)
+        r = run_mke2fs(u.image, shape->total, inode_count(u.inodes, u.shares), cancel, &ignored);
+    if (r == 0)
+        r = mount_disk(&u, &ignored);
+    if (r == 0)
+        r = take_surplus(&u, &ignored);
+    base_closep(&u.fd);
+    base_closep(&u.mount); /* the last: all is in the image when that returns */
+    base_closep(&u.loop);
+    if (r == 0)
+        r = disk_template_save(templates, shape, u.image);
+    base_closep(&u.image);
+    return r;
+}
+
+/* Writes an empty disk into the image; whether it is already as small as it has to be. */
+static int lay_out(const struct upper *u, int store_dirfd, int templates, uint64_t total,
+                   int cancel, bool *ret_exact, struct cupel_error *err)
+{
+    const struct disk_shape shape = {total, u->bytes, u->inodes, u->shares};
+    int r = disk_template_use(templates, &shape, u->image);
+
+    if (r == -ENOENT && templates >= 0 &&
+        make_template(u, store_dirfd, templates, &shape, cancel) == 0)
+        r = disk_template_use(templates, &shape, u->image);
+    *ret_exact = r == 0;
+    if (r == -ENOENT)
+        return run_mke2fs(u->image, total, inode_count(u->inodes, u->shares), cancel, err);
+    return r < 0 ? cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot write the job's disk") : 0;
+}
+
+static int make_disk(struct upper *u, int store_dirfd, int templates, uint64_t total, bool reserve,
+                     int cancel, struct cupel_error *err)
+{
+    bool exact = false;
+    int r = make_image(store_dirfd, total, &u->image);
+
+    if (r < 0)
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, r,
+                               "cannot make a disk of %llu bytes in the store",
+                               (unsigned long long)total);
+    r = set_aside(u, store_dirfd, total, reserve, err);
+    if (r == 0)
+        r = lay_out(u, store_dirfd, templates, total, cancel, &exact, err);
+    if (r == 0)
+        r = mount_disk(u, err);
+    return r < 0 || exact ? r : take_surplus(u, err);
+}
+
+int upper_open(int store_dirfd, int templates, uint64_t bytes, uint64_t inodes, uint64_t shares,
+               bool reserve, int cancel, struct upper **ret, struct cupel_error *err)
 {
     struct upper *u = xcalloc(1, sizeof(*u));
     int r;
@@ -299,14 +382,15 @@ int upper_open(int store_dirfd, uint64_t bytes, uint64_t inodes, uint64_t shares
                         .shares = shares,
                         .mount = -EBADF,
                         .fd = -EBADF,
-                        .image = openat(store_dirfd, ".", O_RDWR | O_TMPFILE | O_CLOEXEC, 0600),
+                        .image = -EBADF,
                         .loop = -EBADF,
                         .losses = -EBADF};
-    r = make_disk(u, store_dirfd, upper_space(bytes, inodes, shares), reserve, cancel, err);
+    r = make_disk(u, store_dirfd, templates, upper_space(bytes, inodes, shares), reserve, cancel,
+                  err);
     if (r >= 0)
         r = upper_statistics(u, &u->empty_bytes, &u->empty_inodes);
     if (r < 0) {
-        upper_close(u, true);
+        upper_close(u);
         return r;
     }
     *ret = u;
@@ -329,36 +413,46 @@ int upper_statistics(const struct upper *u, uint64_t *ret_used, uint64_t *ret_in
 #define SETTLE_TRIES 500
 #define SETTLE_WAIT_NS (NSEC_PER_MSEC)
 
+/* Says whether no more than so much of it is in use, beside what always is. */
+static bool is_empty_now(const struct upper *u, uint64_t slack_bytes, uint64_t slack_inodes)
+{
+    uint64_t bytes = 0, inodes = 0;
+
+    return upper_statistics(u, &bytes, &inodes) == 0 && bytes <= u->empty_bytes + slack_bytes &&
+           inodes <= u->empty_inodes + slack_inodes;
+}
+
 bool upper_is_empty(const struct upper *u, uint64_t slack_bytes, uint64_t slack_inodes)
 {
     /* what a job had open goes a moment after its last process: the kernel lets go of its mounts in
      * a work queue */
     for (int tries = 0; tries < SETTLE_TRIES; tries++) {
         const struct timespec wait = {0, (long)SETTLE_WAIT_NS};
-        uint64_t bytes = 0, inodes = 0;
 
-        if (upper_statistics(u, &bytes, &inodes) < 0)
-            return false;
-        if (bytes <= u->empty_bytes + slack_bytes && inodes <= u->empty_inodes + slack_inodes)
+        if (is_empty_now(u, slack_bytes, slack_inodes))
             return true;
         (void)nanosleep(&wait, NULL);
     }
     return false;
 }
 
-/* Files that sockets hold, sent over each other, may never be let go of by the kernel, and with
- * them this file system and its loop device. Then at least the disk space comes back: the file
- * system is shut down, and its image emptied. */
+/* Takes the disk down: what is on it goes unwritten. Where files are still in use, their space
+ * comes back as well: files that sockets hold, sent over each other, may never be let go of by the
+ * kernel, and with them this file system and its loop device. Elsewhere that is left to the image's
+ * end, of which it is a part. */
 static void take_down(const struct upper *u)
 {
     uint32_t how = EXT4_GOING_FLAGS_NOLOGFLUSH;
     struct stat st;
+    bool holds;
 
     if (u->image < 0 || fstat(u->image, &st) < 0 ||
         u->fd < 0) /* never mounted: it goes with its descriptor */
         return;
+    holds = !is_empty_now(u, 0, 0);
     if (ioctl(u->fd, EXT4_IOC_SHUTDOWN, &how) < 0 ||
-        fallocate(u->image, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, st.st_size) < 0)
+        (holds &&
+         fallocate(u->image, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, st.st_size) < 0))
         log_warning("cannot take down a job's disk: %s", strerror(errno));
 }
 
@@ -394,16 +488,11 @@ int upper_keep(struct upper *u, int dirfd, const char *name)
     return 0;
 }
 
-void upper_close(struct upper *u, bool discard)
+void upper_close(struct upper *u)
 {
     if (u == NULL)
         return;
-    if (u->kind == UPPER_DISK && u->fd >= 0 && !discard && !upper_is_empty(u, 0, 0)) {
-        log_warning("the kernel still holds files of a job after its end; its disk is taken down");
-        discard = true;
-    }
-    if (discard)
-        take_down(u);
+    take_down(u);
     base_closep(&u->losses);
     base_closep(&u->loop);
     base_closep(&u->fd);

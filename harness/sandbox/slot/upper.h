@@ -43,10 +43,10 @@ struct upper {
 
 /* A file system of its own of exactly so many bytes and inodes, and so many shares for set-up. With
  * `reserve` the store sets aside all of it, where its file system can; without, a floor of free
- * space has to be there. When `cancel` can be read (-EBADF: never) making the disk is given up:
- * -ECANCELED. */
-int upper_open(int store_dirfd, uint64_t bytes, uint64_t inodes, uint64_t shares, bool reserve,
-               int cancel, struct upper **ret, struct cupel_error *err);
+ * space has to be there. `templates`: of disk_template.h. When `cancel` can be read (-EBADF: never)
+ * making the disk is given up: -ECANCELED. */
+int upper_open(int store_dirfd, int templates, uint64_t bytes, uint64_t inodes, uint64_t shares,
+               bool reserve, int cancel, struct upper **ret, struct cupel_error *err);
 /* What that takes of the store. */
 uint64_t upper_space(uint64_t bytes, uint64_t inodes, uint64_t shares);
 int upper_open_memory(uint64_t bytes, uint64_t inodes, uint64_t shares, struct upper **ret,
@@ -59,16 +59,14 @@ int upper_trim(const struct upper *u, uint64_t bytes, uint64_t inodes);
 /* disk: writes all of it into the store, and gives back what of it is not in use. -errno: something
  * was lost. */
 int upper_sync(const struct upper *u);
-/* disk: gives it a name, complete as it is, and lets nothing more be written to it: to be closed
- * with discard. */
+/* disk: gives it a name, complete as it is, and lets nothing more be written to it. */
 int upper_keep(struct upper *u, int dirfd, const char *name);
 /* The file system in an image as a detached mount, or a negative errno and *err. `ret_loop`: NULL,
  * or gets the loop device. */
 enum upper_use { UPPER_READ_ONLY, UPPER_SPARSE, UPPER_RESERVED };
 int upper_mount_image(int image, enum upper_use use, int *ret_loop, struct cupel_error *err);
-/* discard: with whatever is on it; otherwise it is expected to be empty, and what is not so is
- * said. */
-void upper_close(struct upper *u, bool discard);
+/* Ends it, with whatever is on it; waits for nothing. */
+void upper_close(struct upper *u);
 int upper_mount_fd(const struct upper *u); /* borrowed; detached until moved */
 int upper_fd(const struct upper *u);       /* borrowed; its root directory */
 /* Whether it serves a job with these limits, too. A tmpfs serves one job. */

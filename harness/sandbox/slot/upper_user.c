@@ -70,7 +70,7 @@ int upper_open_memory(uint64_t bytes, uint64_t inodes, uint64_t shares, struct u
         r = u->fd < 0 ? -errno : upper_statistics(u, &u->empty_bytes, &u->empty_inodes);
     }
     if (r < 0) {
-        upper_close(u, true);
+        upper_close(u);
         return cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot make the job's disk in memory");
     }
     *ret = u;
@@ -155,7 +155,7 @@ int upper_open_directory(int store_dirfd, struct upper **ret, struct cupel_error
     if (r == 0)
         r = losses_make_room(u->fd);
     if (r < 0) {
-        upper_close(u, true);
+        upper_close(u);
         return cupel_error_set(err, CUPEL_ERROR_HARNESS, r,
                                "cannot make a directory for jobs to write into in the store");
     }
