@@ -94,6 +94,7 @@ enum jobs_root_kind {
     /* in the cache already: under `imported`, or without that under its own name, which may be a
        key */
     JOBS_ROOT_CACHED,
+    JOBS_ROOT_PATH, /* of a command line alone: whatever `path` turns out to be */
 };
 
 struct jobs_job;
@@ -110,6 +111,7 @@ struct jobs_root {
     const char *tag;             /* of several images the one, or NULL */
     const char *image;           /* a reference of a registry */
     const char *imported;        /* CACHED: its name in the cache, or NULL */
+    const char *path;            /* PATH: absolute */
     const char *platform;        /* OS/ARCHITECTURE[/VARIANT], or NULL for this machine's */
     const char *suite;           /* debian: bookworm */
     const char **packages;       /* debian: NULL-terminated, may be empty */
@@ -364,6 +366,43 @@ void jobs_plan_free(struct jobs_plan *plan);
 /* Does the same for a text as if `path` held it. */
 int jobs_load_text(const char *path, const char *text, size_t len, struct jobs_plan **ret_plan,
                    struct strbuf *problems, struct cupel_error *err);
+
+/* ---- a job of a command line ---- */
+
+#define JOBS_COMMAND_LINE "the command line" /* its plan's `file`, where there is none */
+
+/* A key of a job, or an entry of one that is a map; `option` is how it was written, for messages.
+ */
+struct jobs_given_value {
+    const char *option; /* "--limit memory=64M" */
+    const char *key;    /* "limits" */
+    const char *entry;  /* "memory", or "io.read-bps"; NULL: the value is the key's own */
+    const char *value;
+    bool is_text; /* as in quotes */
+};
+struct jobs_given_input {
+    const char *option;
+    const char *from;
+    const char *to, *mode; /* or NULL */
+};
+struct jobs_given {
+    const char *file; /* the job file that `job` is of, and builds on; NULL: of none */
+    const char *job;  /* its name */
+    /* a root that is none of the file's: CACHED or PATH; without a name: what the values say */
+    struct jobs_root root;
+    const struct jobs_given_value *values;
+    size_t n_values;
+    const struct jobs_given_input *inputs; /* besides those of the file's job */
+    size_t n_inputs;
+    const char *const *command; /* in place of its steps */
+    const char *const
+        *artifacts; /* NULL-terminated patterns, absolute, in place of its own; or NULL */
+};
+/* The plan of a command line: what jobs_load does, with the options over the job, and problems of
+ * an option called after it. Of the job there is one step, the command; nothing is expected of it
+ * but the exit code 0, and it has neither needs, retries nor a standard input of its own. */
+int jobs_load_given(const struct jobs_given *given, struct jobs_plan **ret_plan,
+                    struct jobs_job **ret_job, struct strbuf *problems, struct cupel_error *err);
 
 /* Which jobs a run is about: those whose name matches any glob of `only` (none given: all) and that
  * carry any of `tags` (none given: all), with everything that they need and whoever is on a bridge

@@ -120,8 +120,16 @@ static bool has_byte_order_mark(const char *text, size_t len)
     return len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0;
 }
 
-int load_text(const char *file, const char *dir, const char *text, size_t len,
-              struct jobs_plan **ret_plan, struct strbuf *problems, struct cupel_error *err)
+static struct node *read_text(void *data, struct loader *l, struct cupel_error *err)
+{
+    (void)data;
+    (void)err;
+    return tree_read(&l->source, l->tree);
+}
+
+int load_tree(const char *file, const char *dir, const char *text, size_t len, load_build_fn *build,
+              void *data, struct jobs_plan **ret_plan, struct strbuf *problems,
+              struct cupel_error *err)
 {
     size_t mark = has_byte_order_mark(text, len) ? 3 : 0;
     struct loader l = {.source = {.file = file, .text = text + mark, .len = len - mark},
@@ -134,11 +142,13 @@ int load_text(const char *file, const char *dir, const char *text, size_t len,
     l.plan->arena = arena;
     l.plan->file = arena_strdup(arena, file);
     l.plan->dir = arena_strdup(arena, dir);
-    root = tree_read(&l.source, l.tree);
+    root = build(data, &l, err);
     if (root != NULL)
         read_file(&l, root);
     if (!source_is_good(&l.source))
         r = summarise(&l, problems, err);
+    else if (root == NULL)
+        r = -EINVAL;
     source_free(&l.source);
     name_index_free(&l.roots);
     name_index_free(&l.jobs);
@@ -151,8 +161,13 @@ int load_text(const char *file, const char *dir, const char *text, size_t len,
     return r;
 }
 
-/* Absolute path of the directory that the file is in, links resolved; malloc'ed. */
-static char *directory_of(const char *path)
+int load_text(const char *file, const char *dir, const char *text, size_t len,
+              struct jobs_plan **ret_plan, struct strbuf *problems, struct cupel_error *err)
+{
+    return load_tree(file, dir, text, len, read_text, NULL, ret_plan, problems, err);
+}
+
+char *load_directory_of(const char *path)
 {
     cleanup_free char *copy = xstrdup(path);
 
@@ -180,7 +195,7 @@ int jobs_load(const char *path, struct jobs_plan **ret_plan, struct strbuf *prob
 int jobs_load_text(const char *path, const char *text, size_t len, struct jobs_plan **ret_plan,
                    struct strbuf *problems, struct cupel_error *err)
 {
-    cleanup_free char *dir = directory_of(path);
+    cleanup_free char *dir = load_directory_of(path);
     int r;
 
     if (dir == NULL)

@@ -269,3 +269,11 @@ void bridges_resolve(struct loader *l);
  * the file. */
 int load_text(const char *file, const char *dir, const char *text, size_t len,
               struct jobs_plan **ret_plan, struct strbuf *problems, struct cupel_error *err);
+/* The same of a tree that `build` makes, in l->tree, of the text or without it; NULL: there is
+ * none, because of noted problems or of *err. */
+typedef struct node *load_build_fn(void *data, struct loader *l, struct cupel_error *err);
+int load_tree(const char *file, const char *dir, const char *text, size_t len, load_build_fn *build,
+              void *data, struct jobs_plan **ret_plan, struct strbuf *problems,
+              struct cupel_error *err);
+/* Absolute path of the directory that the file is in, links resolved; malloc'ed, or NULL. */
+char *load_directory_of(const char *path);

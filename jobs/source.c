@@ -179,6 +179,11 @@ size_t source_print(struct source *s, struct strbuf *out)
             continue;
         if (printed++ >= SOURCE_PRINT_MAX)
             continue;
+        if (p->place.line >= SOURCE_OPTIONS) {
+            text_add_line(out, s->options[p->place.line - SOURCE_OPTIONS]);
+            strbuf_addf(out, ": %s\n", p->message);
+            continue;
+        }
         for (; number < p->place.line && line < end; number++) {
             stop = memchr(line, '\n', (size_t)(end - line));
             line = stop != NULL ? stop + 1 : end;

@@ -22,10 +22,15 @@ struct problem {
 /* The first of them are printed, the rest are counted: nobody reads more at once. */
 #define SOURCE_PRINT_MAX 50
 
+/* The line of the first option: no file has so many. */
+#define SOURCE_OPTIONS (UINT32_MAX / 2)
+
 struct source {
     const char *file; /* as given, for messages */
     const char *text; /* borrowed */
     size_t len;
+    /* of a command line: how each option was written, whose place is SOURCE_OPTIONS and more */
+    const char *const *options;
     struct problem *problems;
     size_t n_problems; /* kept */
     size_t n_dropped;

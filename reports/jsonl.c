@@ -308,28 +308,37 @@ static void unescape(char *line)
     *to = '\0';
 }
 
+/* Returns the line that stands for it, ready to be written; NULL: memory is short. */
+static char *line_of(json_t *object)
+{
+    cleanup_free char *dump =
+        json_dumps(checked(object), JSON_COMPACT | JSON_REAL_PRECISION(NUMBER_DIGITS));
+    struct strbuf text = {0};
+
+    if (dump == NULL)
+        return NULL;
+    text_add_json(&text, dump);
+    strbuf_adds(&text, "\n");
+    if (weakened("escape-json"))
+        unescape(text.data);
+    return text.data;
+}
+
 /* One write(2), so that a reader or a crash sees a line whole or not at all. A disk that fills up
  * in the middle of a line leaves a part of it: that is cut off again, so that the next line does
  * not grow out of it (nobody else writes: we hold the lock). */
 static int append_line(struct reports_out *out, json_t *object, struct cupel_error *err)
 {
-    cleanup_free char *dump =
-        json_dumps(checked(object), JSON_COMPACT | JSON_REAL_PRECISION(NUMBER_DIGITS));
-    cleanup_strbuf struct strbuf text = {0};
+    cleanup_free char *line = line_of(object); /* may be megabytes */
     off_t end = lseek(out->jsonlfd, 0, SEEK_END);
     size_t n;
     ssize_t w;
 
-    if (dump == NULL)
+    if (line == NULL)
         return out_fail(out, "write " OUT_JSONL " in", ENOMEM, err);
-    text_add_json(&text, dump);
-    strbuf_adds(&text, "\n");
-    free(steal_ptr(dump)); /* such a line may be megabytes */
-    if (weakened("escape-json"))
-        unescape(text.data);
-    n = strlen(text.data);
+    n = strlen(line);
     do {
-        w = write(out->jsonlfd, text.data, n);
+        w = write(out->jsonlfd, line, n);
     } while (w < 0 && errno == EINTR);
     if (w >= 0 && (size_t)w == n)
         return 0;
@@ -357,4 +366,13 @@ int reports_jsonl_append(struct reports_out *out, const struct reports_result *r
         r = append_line(out, step, err);
     }
     return r;
+}
+
+int reports_jsonl_write(int fd, const struct reports_result *result, struct cupel_error *err)
+{
+    cleanup_json json_t *job = job_object(result);
+    cleanup_free char *line = line_of(job);
+    int r = line != NULL ? file_write_all(fd, line, strlen(line)) : -ENOMEM;
+
+    return r < 0 ? cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot write the result") : 0;
 }

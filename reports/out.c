@@ -104,6 +104,30 @@ int reports_out_open(const char *path, struct reports_out **ret_out, struct cupe
     return 0;
 }
 
+int reports_out_open_files(const char *path, struct reports_out **ret_out, struct cupel_error *err)
+{
+    _cleanup_(out_freep) struct reports_out *out = xmalloc(sizeof(*out));
+    int r;
+
+    *out = (struct reports_out){.path = xstrdup(path),
+                                .dirfd = -EBADF,
+                                .logsfd = -EBADF,
+                                .artifactsfd = -EBADF,
+                                .lockfd = -EBADF,
+                                .jsonlfd = -EBADF,
+                                .only_files = true};
+    r = outdir_open_empty(path, &out->dirfd, &out->owner, err);
+    if (r < 0)
+        return r;
+    *ret_out = steal_ptr(out);
+    return 0;
+}
+
+bool reports_out_has_only_files(const struct reports_out *out)
+{
+    return out->only_files;
+}
+
 void reports_out_close(struct reports_out *out)
 {
     if (out == NULL)
@@ -319,6 +343,13 @@ int reports_out_open_artifacts(struct reports_out *out, const char *id, int *ret
     char name[REPORTS_FILE_NAME_SIZE];
     int r, dir;
 
+    if (out->only_files) {
+        dir = openat(out->dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (dir < 0)
+            return out_fail(out, "open", errno, err);
+        *ret_dir = dir;
+        return 0;
+    }
     reports_file_name(id, name, sizeof(name));
     r = remove_earlier(out->artifactsfd, name);
     dir = r < 0 ? r : outdir_open_sub(out->artifactsfd, name, &out->owner);

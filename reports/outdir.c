@@ -490,3 +490,35 @@ int outdir_open(const char *path, int *ret_fd, struct outdir_owner *ret_owner,
     *ret_owner = owner;
     return 0;
 }
+
+int outdir_open_empty(const char *path, int *ret_fd, struct outdir_owner *ret_owner,
+                      struct cupel_error *err)
+{
+    char foreign[NAME_MAX + 1] = "bin";
+    cleanup_close int dir = -EBADF;
+    struct outdir_owner owner;
+    int r;
+
+    find_owner(&owner);
+    if (strlen(path) >= PATH_MAX || *path == '\0')
+        return outdir_fail(path, "open", *path == '\0' ? ENOENT : ENAMETOOLONG, err);
+    r = outdir_walk(path, &owner, &dir, err);
+    if (r < 0) {
+        cupel_error_hint(err, "name another directory for the artifacts");
+        return r;
+    }
+    r = outdir_is_root(dir) ? 1 : look_for_others(dir, foreign);
+    if (r > 0) {
+        (void)cupel_error_set(err, CUPEL_ERROR_INPUT, 0,
+                              "the directory '%s' is not empty ('%s' is in it)", path, foreign);
+        cupel_error_hint(err, "artifacts go to a new or an empty directory");
+        return -EEXIST;
+    }
+    if (r == 0)
+        r = give_directory(&owner, dir);
+    if (r < 0)
+        return outdir_fail(path, "look into", r, err);
+    *ret_fd = steal_fd(&dir);
+    *ret_owner = owner;
+    return 0;
+}

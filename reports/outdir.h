@@ -20,6 +20,10 @@ struct outdir_owner {
 int outdir_open(const char *path, int *ret_fd, struct outdir_owner *ret_owner,
                 struct cupel_error *err);
 
+/* The same of a directory in which nothing is, and which gets no mark. */
+int outdir_open_empty(const char *path, int *ret_fd, struct outdir_owner *ret_owner,
+                      struct cupel_error *err);
+
 /* Gives what is open to the owner. */
 int outdir_give(const struct outdir_owner *owner, int fd);
 

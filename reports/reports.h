@@ -153,8 +153,9 @@ struct reports_result {
     enum reports_verdict verdict;
     /* one plain sentence; never NULL; "" for passed */
     const char *evidence;
-    int exit;   /* -1: none */
-    int signal; /* 0: none */
+    int exit;         /* -1: none */
+    int signal;       /* 0: none */
+    int not_executed; /* errno, where the last command could not be executed: for no report; or 0 */
     /* how often it was run, this time included; 0: it never was */
     unsigned attempts;
     unsigned attempts_max; /* how often it might have been */
@@ -195,6 +196,10 @@ struct reports_result {
 struct reports_out;
 int reports_out_open(const char *path, struct reports_out **ret_out, struct cupel_error *err);
 void reports_out_close(struct reports_out *out);
+/* An empty directory, or one that is made, for the artifacts of one job alone: they lie in it as
+ * they did in the job. */
+bool reports_out_has_only_files(const struct reports_out *out);
+int reports_out_open_files(const char *path, struct reports_out **ret_out, struct cupel_error *err);
 /* Whether what a reader finds under the names of the out directory is what was written there, and
  * the logs and artifacts that the reports name are there: somebody may have removed or replaced
  * them meanwhile, and what is lost is not to be reported as kept. Once the reports are written. */
@@ -232,6 +237,9 @@ int reports_out_keep_logs(struct reports_out *out, const char *id, unsigned atte
  * whole as each finishes, so that what finished is reported whatever happens to the run. */
 int reports_jsonl_append(struct reports_out *out, const struct reports_result *result,
                          struct cupel_error *err);
+
+/* The same line alone, of a job without named steps, to fd, which may be anything. */
+int reports_jsonl_write(int fd, const struct reports_result *result, struct cupel_error *err);
 
 /* What both XML and people want to know of the run as a whole. */
 struct reports_run {

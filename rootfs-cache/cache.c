@@ -4,6 +4,7 @@
 #include "rootfs-cache/cache.h"
 
 #include "rootfs-cache/confined/export.h"
+#include "rootfs-cache/import.h"
 #include "rootfs-cache/sources/sources.h"
 #include "rootfs-cache/store/cache_root.h"
 #include "rootfs-cache/store/flatten.h"
@@ -75,6 +76,8 @@ int cache_prepare(struct cache *cache, const struct cache_source *source,
     struct cache_root root = CACHE_ROOT_INIT;
     int r = CACHE_ROOT_GONE;
 
+    if (source->kind == CACHE_PATH)
+        return import_prepare(cache, source, ret_root, err);
     for (int i = 0; i < PREPARE_TRIES && r == CACHE_ROOT_GONE; i++) {
         cache_root_release(&root);
         r = prepare_one(cache, source, &root, err);

@@ -24,6 +24,7 @@ enum cache_source_kind {
     CACHE_IMAGE,     /* from a registry, by skopeo */
     CACHE_DIRECTORY, /* a copy of it */
     CACHE_NAMED,     /* in the store already: `name` is what cache_find takes */
+    CACHE_PATH, /* told by what is in it, as cache_import does: `path`, and `tag` of an image */
 };
 
 /* Where a root comes from. Borrowed strings. */
@@ -42,6 +43,7 @@ struct cache_source {
     const char *tag;       /* CACHE_OCI: which image of several, a tag, name or digest; or NULL */
     const char *platform;  /* of both: "linux/arm64", or NULL for this machine's */
     const char *directory; /* CACHE_DIRECTORY: absolute path */
+    const char *path;      /* CACHE_PATH: absolute */
     const char *suite;     /* CACHE_DEBIAN */
     const char *const *packages;       /* CACHE_DEBIAN: NULL-terminated */
     const char *const *package_places; /* "FILE:LINE:COLUMN" of each, for messages; or NULL */

@@ -1,12 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* import: a source, told by what is in it, is made a root and gets a name. Not responsible for how
  * any kind of source is unpacked. */
+#include "rootfs-cache/import.h"
+
 #include "rootfs-cache/sources/inspect.h"
 #include "rootfs-cache/sources/sources.h"
 #include "rootfs-cache/store/names.h"
 
 #include <fcntl.h>
 #include <string.h>
+
+/* What a path was found to be, and the texts that its source points to. */
+struct found {
+    struct recognised what;
+    char *absolute, *bundle_root, *config;
+};
 
 static const char *const form_kinds[] = {[FORM_TAR] = "tar",
                                          [FORM_IMAGE] = "image",
@@ -47,14 +55,56 @@ static int store_name(struct cache *cache, const struct cache_import *import,
     return r < 0 ? store_error(cache, err, r, "write a name") : 0;
 }
 
-int cache_import(struct cache *cache, const struct cache_import *import, struct cupel_error *err)
+static void found_free(struct found *f)
+{
+    recognised_free(&f->what);
+    free(f->absolute);
+    free(f->bundle_root);
+    free(f->config);
+}
+#define cleanup_found _cleanup_(found_free)
+
+static int find_out(struct cache *cache, const char *path, struct found *f,
+                    struct cache_source *source, struct cupel_error *err)
 {
     static const enum cache_source_kind kinds[] = {[FORM_TAR] = CACHE_TAR,
                                                    [FORM_IMAGE] = CACHE_OCI,
                                                    [FORM_DIRECTORY] = CACHE_DIRECTORY,
                                                    [FORM_BUNDLE] = CACHE_DIRECTORY};
-    _cleanup_(recognised_free) struct recognised what = {0};
-    cleanup_free char *absolute = NULL, *bundle_root = NULL, *config = NULL;
+    int r = inspect_source(cache, path, &f->what, err);
+
+    if (r < 0)
+        return r;
+    if (f->what.form != FORM_IMAGE && (source->tag != NULL || source->platform != NULL))
+        return cupel_error_set(err, CUPEL_ERROR_INPUT, 0,
+                               "'%s' is no image: a tag or platform means nothing", path);
+    if (f->what.form != FORM_TAR && source->strip > 0)
+        return cupel_error_set(err, CUPEL_ERROR_INPUT, 0,
+                               "'%s' is no tar of a root: there is nothing to strip", path);
+    f->absolute = realpath(path, NULL);
+    source->kind = kinds[f->what.form];
+    source->tar = source->oci = source->directory = f->absolute != NULL ? f->absolute : path;
+    if (f->what.form == FORM_BUNDLE) {
+        r = open_bundle(source->directory, f->what.bundle_root, &f->bundle_root, err);
+        source->directory = f->bundle_root;
+        source->config = f->config = cache_config_text(f->what.config);
+    }
+    return r;
+}
+
+int import_prepare(struct cache *cache, const struct cache_source *path,
+                   struct cache_root *ret_root, struct cupel_error *err)
+{
+    cleanup_found struct found found = {0};
+    struct cache_source source = {.name = path->name, .tag = path->tag};
+    int r = find_out(cache, path->path, &found, &source, err);
+
+    return r < 0 ? r : cache_prepare(cache, &source, ret_root, err);
+}
+
+int cache_import(struct cache *cache, const struct cache_import *import, struct cupel_error *err)
+{
+    cleanup_found struct found found = {0};
     struct cache_source source = {.name = import->name,
                                   .tag = import->tag,
                                   .platform = import->platform,
@@ -63,27 +113,12 @@ int cache_import(struct cache *cache, const struct cache_import *import, struct 
     int r = names_check(import->name, err);
 
     if (r == 0)
-        r = inspect_source(cache, import->path, &what, err);
+        r = find_out(cache, import->path, &found, &source, err);
     if (r < 0)
         return r;
-    if (what.form != FORM_IMAGE && (import->tag != NULL || import->platform != NULL))
-        return cupel_error_set(err, CUPEL_ERROR_INPUT, 0,
-                               "'%s' is no image: a tag or platform means nothing", import->path);
-    if (what.form != FORM_TAR && import->strip > 0)
-        return cupel_error_set(err, CUPEL_ERROR_INPUT, 0,
-                               "'%s' is no tar of a root: there is nothing to strip", import->path);
-    absolute = realpath(import->path, NULL);
-    source.kind = kinds[what.form];
-    source.tar = source.oci = source.directory = absolute != NULL ? absolute : import->path;
-    if (what.form == FORM_BUNDLE) {
-        r = open_bundle(source.directory, what.bundle_root, &bundle_root, err);
-        source.directory = bundle_root;
-        source.config = config = cache_config_text(what.config);
-    }
+    r = cache_prepare(cache, &source, &root, err); /* pinned until the name stands */
     if (r == 0)
-        r = cache_prepare(cache, &source, &root, err); /* pinned until the name stands */
-    if (r == 0)
-        r = store_name(cache, import, what.form, &root, err);
+        r = store_name(cache, import, found.what.form, &root, err);
     cache_root_release(&root);
     return r;
 }

@@ -97,6 +97,7 @@ static json_t *asked_for(const struct cache_lockfile *lockfile, const struct cac
     case CACHE_HOST:
     case CACHE_SCRATCH:
     case CACHE_DIRECTORY:
+    case CACHE_PATH: /* no job file has one */
         break;
     }
     return entry;

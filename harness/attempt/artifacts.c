@@ -380,7 +380,9 @@ int artifacts_collect(const struct jobs_job *job, int root, const struct artifac
     if (r < 0)
         return r;
     reports_file_name(target->name, file_name, sizeof(file_name));
-    c.prefix = prefix = xasprintf("artifacts/%s", file_name);
+    c.prefix = prefix = reports_out_has_only_files(target->out)
+                            ? xstrdup(reports_out_path(target->out))
+                            : xasprintf("artifacts/%s", file_name);
     r = artifacts_collect_all(&c, &job->artifacts, root, dir, target);
     artifact_copier_close(&c.copier);
     return r;

@@ -36,7 +36,22 @@ static void receive_order(struct attempt *a)
 
 /* ---- the loop ---- */
 
-enum { POLL_ORDERS, POLL_CONTROL, POLL_OUT, POLL_ERR, POLL_OOM, POLL_GONE, POLL_COUNT };
+enum {
+    POLL_ORDERS,
+    POLL_CONTROL,
+    POLL_OUT,
+    POLL_ERR,
+    POLL_OOM,
+    POLL_GONE,
+    POLL_COUNT,
+    POLL_ALL = POLL_COUNT + FORWARD_POLLS
+};
+
+static int output_fd(const struct attempt *a, int which)
+{
+    return a->pipe_open[which] && capture_is_ready(&a->capture, which) ? a->capture.pipe[which]
+                                                                       : -1;
+}
 
 static void watch(struct attempt *a)
 {
@@ -44,21 +59,23 @@ static void watch(struct attempt *a)
     int oom = a->cgroup != NULL ? cgroup_job_oom_fd(a->cgroup, &oom_events) : -EBADF;
 
     for (;;) {
-        struct pollfd fds[POLL_COUNT] = {
+        struct pollfd fds[POLL_ALL] = {
             [POLL_ORDERS] = {.fd = a->killed ? -1 : a->ctx->orders, .events = POLLIN},
             [POLL_CONTROL] = {.fd = a->control_open ? a->sandbox.control : -1, .events = POLLIN},
-            [POLL_OUT] = {.fd = a->pipe_open[0] && !a->capture.over ? a->sandbox.out : -1,
-                          .events = POLLIN},
-            [POLL_ERR] = {.fd = a->pipe_open[1] && !a->capture.over ? a->sandbox.err : -1,
-                          .events = POLLIN},
+            [POLL_OUT] = {.fd = output_fd(a, 0), .events = POLLIN},
+            [POLL_ERR] = {.fd = output_fd(a, 1), .events = POLLIN},
             [POLL_OOM] = {.fd = oom, .events = oom_events},
             [POLL_GONE] = {.fd = a->sandbox.pidfd, .events = POLLIN},
         };
         uint64_t now = clock_monotonic_ns(), wake = attempt_next_wake(a),
                  wait = wake > now ? wake - now : 0;
         struct timespec timeout = {(time_t)(wait / NSEC_PER_SEC), (long)(wait % NSEC_PER_SEC)};
-        int n = ppoll(fds, POLL_COUNT, &timeout, NULL);
+        nfds_t count = a->forwards ? POLL_ALL : POLL_COUNT;
+        int n;
 
+        if (a->forwards)
+            forward_poll(&a->forward, fds + POLL_COUNT);
+        n = ppoll(fds, count, &timeout, NULL);
         if (n < 0 && errno != EINTR)
             break;
         standstill_woke(&a->ctx->standstill, now + wait, clock_monotonic_ns(), attempt_held_back,
@@ -67,6 +84,8 @@ static void watch(struct attempt *a)
             attempt_receive_events(a);
         if (!weakened("late-deadlines") || !(a->pipe_open[0] || a->pipe_open[1]))
             attempt_check_deadlines(a); /* before the output, of which there may be any amount */
+        if (n > 0 && a->forwards)
+            forward_serve(&a->forward, fds + POLL_COUNT);
         if (n > 0 && fds[POLL_OUT].revents != 0)
             attempt_take_output(a, 0);
         if (n > 0 && fds[POLL_ERR].revents != 0)
@@ -83,12 +102,45 @@ static void watch(struct attempt *a)
 
 /* ---- start and end ---- */
 
+/* The caller's streams in place of logs: of the last job alone, the others are what it starts from.
+ */
+static void find_streams(struct attempt *a)
+{
+    const struct run *run = a->ctx->run;
+
+    a->forwards = run->streams != NULL && a->instance == &run->instances[run->n_instances - 1];
+    if (a->forwards)
+        forward_begin(&a->forward, run->streams);
+}
+
+static struct launch_session caller_streams(const struct attempt *a)
+{
+    const struct run_streams *s = a->ctx->run->streams;
+
+    return (struct launch_session){.stdio = s->terminal            ? SANDBOX_STDIO_TERMINAL
+                                            : forward_has_input(s) ? SANDBOX_STDIO_PIPES
+                                                                   : SANDBOX_STDIO_CAPTURED,
+                                   .rows = s->rows,
+                                   .columns = s->columns};
+}
+
+static int attempt_launch(struct attempt *a, struct cupel_error *err)
+{
+    struct launch_session session;
+
+    find_streams(a);
+    if (!a->forwards)
+        return launch_instance(a->ctx, a->instance, NULL, &a->cgroup, &a->sandbox, err);
+    session = caller_streams(a);
+    return launch_instance(a->ctx, a->instance, &session, &a->cgroup, &a->sandbox, err);
+}
+
 static void start_and_watch(struct attempt *a)
 {
     struct limits_view v = attempt_limits(a);
     struct cupel_error err;
     bool of_step;
-    int r = launch_instance(a->ctx, a->instance, NULL, &a->cgroup, &a->sandbox, &err);
+    int r = attempt_launch(a, &err);
 
     if (r == -ECANCELED)
         attempt_note_cause(a, CAUSE_CANCELLED, false);
@@ -102,6 +154,10 @@ static void start_and_watch(struct attempt *a)
     a->pipe_open[0] = a->pipe_open[1] = a->control_open = true;
     capture_init(&a->capture, a->ctx->run->out, a->instance->log_name, a->sandbox.out,
                  a->sandbox.err, limits_output(&v, &of_step));
+    if (a->forwards)
+        a->capture.forward = &a->forward;
+    if (a->forwards && a->sandbox.in >= 0)
+        forward_input_to(&a->forward, &a->sandbox.in, false);
     observe_begin(&a->observer, a->ctx, a->cgroup, &a->sandbox, a->job, a->facts);
     uncounted_begin(&a->uncounted, a->job, limits_enforced(&v, &a->job->limits, JOBS_LIMIT_MEMORY),
                     &a->sandbox);
@@ -140,6 +196,8 @@ void attempt_run(struct attempt_context *ctx, const struct instance *instance,
     ret->has_stderr = a.capture.written[1] > 0;
     if (a.has_sandbox)
         capture_close(&a.capture);
+    if (a.forwards)
+        forward_end(&a.forward);
     if (a.has_sandbox && ctx->run->keep_failed > 0)
         keep_failed_store(ctx, instance, &a.sandbox, ret);
     *ret_leftover = (struct attempt_leftover){a.cgroup, a.sandbox, a.has_sandbox};

@@ -76,7 +76,7 @@ static void collect_artifacts(struct attempt *a, struct attempt_result *ret)
 {
     bool passed = ret->job.verdict == REPORTS_PASSED;
     enum jobs_when when = a->job->artifacts.when;
-    struct artifacts_target target = {.out = a->ctx->run->out,
+    struct artifacts_target target = {.out = a->forwards ? a->ctx->run->files : a->ctx->run->out,
                                       .name = a->instance->log_name,
                                       .stopped = attempt_is_stopped,
                                       .data = a->ctx};

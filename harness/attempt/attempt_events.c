@@ -7,11 +7,14 @@
 #include "harness/attempt/billing.h"
 #include "harness/attempt/blame.h"
 #include "harness/attempt/expect.h"
+#include "harness/attempt/slot.h"
 #include "harness/attempt/wire.h"
 #include "harness/run/instances.h"
 #include "harness/run/views.h"
 
+#include <fcntl.h>
 #include <string.h>
+#include <sys/socket.h>
 
 /* PID 1 ends what a step has left within microseconds; whatever takes longer waits for something.
  */
@@ -33,6 +36,26 @@ static void after_output(struct attempt *a)
     attempt_kill(a);
 }
 
+/* Closes what nobody reads any more: whoever writes on is told so, as in any pipeline. */
+static void close_output(struct attempt *a, int which)
+{
+    base_closep(which == 0 ? &a->sandbox.out : &a->sandbox.err);
+    a->capture.pipe[which] = -EBADF;
+}
+
+/* The command's terminal is there: its output is what the caller sees, and keys are its input. */
+static void on_terminal(struct attempt *a)
+{
+    int master = a->sandbox.terminal;
+
+    if (!a->forwards || master < 0)
+        return;
+    (void)fcntl(master, F_SETFL, O_RDWR | O_NONBLOCK);
+    a->capture.pipe[0] = master;
+    a->pipe_open[0] = true;
+    forward_input_to(&a->forward, &a->sandbox.terminal, true);
+}
+
 void attempt_take_output(struct attempt *a, int which)
 {
     struct cupel_error err;
@@ -41,14 +64,41 @@ void attempt_take_output(struct attempt *a, int which)
     if (r < 0)
         attempt_fail(a, &err);
     a->pipe_open[which] = r > 0;
+    if (r <= 0 && a->forwards)
+        close_output(a, which);
     after_output(a);
+}
+
+/* Waits for the caller to read what the command has written; false when somebody says not to. */
+static bool wait_for_reader(struct attempt *a)
+{
+    struct pollfd fds[1 + FORWARD_POLLS] = {{.fd = a->ctx->orders, .events = POLLIN}};
+    struct slot_message m;
+
+    forward_poll(&a->forward, fds + 1);
+    fds[1 + FORWARD_FROM].fd = fds[1 + FORWARD_TO].fd = -1;
+    if (poll(fds, ARRAY_SIZE(fds), -1) < 0)
+        return errno == EINTR;
+    forward_serve(&a->forward, fds + 1);
+    return fds[0].revents == 0 || (recv(a->ctx->orders, &m, sizeof(m), MSG_DONTWAIT) < 0 &&
+                                   (errno == EAGAIN || errno == EINTR));
 }
 
 void attempt_drain_output(struct attempt *a)
 {
     struct cupel_error err;
+    int r = capture_drain(&a->capture, &err);
 
-    if (capture_drain(&a->capture, &err) < 0)
+    while (r == 0 && a->forwards && forward_is_pending(&a->forward)) {
+        if (!wait_for_reader(a)) {
+            forward_drop(&a->forward);
+            break;
+        }
+        r = capture_drain(&a->capture, &err);
+    }
+    if (r == 0 && a->forwards)
+        r = forward_check(&a->forward, &err);
+    if (r < 0)
         attempt_fail(a, &err);
     after_output(a);
 }
@@ -191,7 +241,8 @@ void attempt_receive_events(struct attempt *a)
         case SANDBOX_LEFT_RUNNING:
             on_left_running(a, &e);
             break;
-        case SANDBOX_TERMINAL_READY: /* only sessions ask for one */
+        case SANDBOX_TERMINAL_READY:
+            on_terminal(a);
             break;
         case SANDBOX_GONE: /* its pidfd follows; until then an end of file would wake us without end
                             */

@@ -17,6 +17,8 @@ struct attempt {
     struct cgroup_job *cgroup;
     struct sandbox_job sandbox;
     struct capture capture;
+    struct forward forward; /* in place of logs, where the streams are the caller's */
+    bool forwards;
     bool has_sandbox;
     unsigned step;        /* the one that runs */
     uint64_t ordered_ns;  /* when PID 1 was let go */

@@ -23,6 +23,11 @@ static int keep(struct capture *c, int which, const void *data, size_t n, struct
 {
     int r = 0;
 
+    if (c->forward != NULL) {
+        forward_put(c->forward, which, data, n);
+        c->written[which] += n;
+        return forward_check(c->forward, err);
+    }
     if (c->log[0] < 0)
         r = reports_out_open_logs(c->out, c->name, &c->log[0], &c->log[1], err);
     if (r < 0)
@@ -36,15 +41,25 @@ static int keep(struct capture *c, int which, const void *data, size_t n, struct
     return 0;
 }
 
+bool capture_is_ready(const struct capture *c, int which)
+{
+    return !c->over && (c->forward == NULL || forward_is_free(c->forward, which));
+}
+
 int capture_take(struct capture *c, int which, struct cupel_error *err)
 {
     char chunk[CHUNK];
 
     for (int i = 0; i < CHUNKS_A_TURN && !c->over; i++) {
-        ssize_t n = read(c->pipe[which], chunk, sizeof(chunk));
         uint64_t left = c->limit - c->written[0] - c->written[1];
+        ssize_t n;
         int r;
 
+        if (c->forward != NULL && forward_is_gone(c->forward, which))
+            return 0;
+        if (!capture_is_ready(c, which))
+            return 1;
+        n = read(c->pipe[which], chunk, sizeof(chunk));
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0 && errno == EAGAIN)

@@ -2,10 +2,12 @@
 /* capture: a job's output, from its two pipes into the log files, counted and bounded. */
 #pragma once
 
+#include "harness/attempt/forward.h"
 #include "reports/reports.h"
 
 struct capture {
     struct reports_out *out;
+    struct forward *forward; /* where it goes in place of logs; or NULL */
     const char *name;
     int pipe[2]; /* borrowed: stdout, stderr */
     int log[2];  /* opened at the first byte */
@@ -15,10 +17,13 @@ struct capture {
 };
 void capture_init(struct capture *c, struct reports_out *out, const char *name, int out_pipe,
                   int err_pipe, uint64_t limit);
-/* Takes what is in pipe `which` now, at most until it is empty or the limit is passed. Returns 1
- * while the pipe is open, 0 at its end, negative when the log cannot be written. */
+/* Takes what is in pipe `which` now, at most until it is empty, the limit is passed, or whoever it
+ * is forwarded to holds it up. Returns 1 while the pipe is open, 0 at its end or when nobody reads
+ * any more, negative when the log cannot be written. */
 int capture_take(struct capture *c, int which, struct cupel_error *err);
-/* Reads both pipes until they are empty. */
+/* Whether stream `which` may be taken from now. */
+bool capture_is_ready(const struct capture *c, int which);
+/* Reads both pipes until they are empty, or held up. */
 int capture_drain(struct capture *c, struct cupel_error *err);
 /* Whether all that was taken is in the logs, as far as their file system tells. */
 int capture_flush(const struct capture *c, struct cupel_error *err);

@@ -72,7 +72,6 @@ static void die_with_supervisor(pid_t supervisor)
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != supervisor) /* it died before the line above */
         _exit(1);
-    (void)setpgid(0, 0); /* the terminal's Ctrl-C goes to the supervisor alone */
 }
 
 /* A slot that cannot start says so in every result that it is asked for. */
@@ -97,6 +96,15 @@ void slot_become(pid_t supervisor)
 
     (void)sigemptyset(&none);
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
+    die_with_supervisor(supervisor);
+    (void)setpgid(0, 0); /* the terminal's Ctrl-C goes to the supervisor alone */
+    normalise();
+}
+
+/* One that reads the caller's streams stays in the caller's process group, or its terminal would
+ * stop it; what the supervisor has blocked is the supervisor's to hear. */
+static void become_with_streams(pid_t supervisor)
+{
     die_with_supervisor(supervisor);
     normalise();
 }
@@ -190,7 +198,10 @@ int slot_start(const struct run *run, struct slot *slots, size_t n, size_t numbe
     if (pid == 0) {
         (void)close(ends[0]);
         close_others(slots, n);
-        slot_become(supervisor);
+        if (run->streams != NULL)
+            become_with_streams(supervisor);
+        else
+            slot_become(supervisor);
         slot_main(run, (unsigned)number, ends[1]);
     }
     (void)close(ends[1]);

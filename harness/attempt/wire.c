@@ -17,6 +17,7 @@ struct wire_head {
     uint32_t verdict;
     int32_t exit;
     int32_t signal;
+    int32_t not_executed;
     uint32_t n_cases;
     uint32_t n_notes;
     uint32_t n_artifacts;
@@ -184,6 +185,7 @@ int wire_send(int socket, uint32_t instance, const struct attempt_result *result
         .verdict = result->job.verdict,
         .exit = result->job.exit,
         .signal = result->job.signal,
+        .not_executed = result->facts.steps[result->facts.n_steps - 1].not_executed,
         .n_cases = (uint32_t)result->facts.n_steps,
         .n_notes = (uint32_t)least(result->notes.n, WIRE_NOTES_MAX),
         .n_artifacts = count_artifacts(&result->artifacts),
@@ -388,6 +390,7 @@ static int unpack(struct wire_result *r, const struct wire_head *head, const cha
     r->result = (struct reports_result){.verdict = (enum reports_verdict)head->verdict,
                                         .exit = head->exit,
                                         .signal = head->signal,
+                                        .not_executed = head->not_executed,
                                         .started = head->started,
                                         .usage = head->usage};
     take_cases(r, &p, head);

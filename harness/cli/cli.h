@@ -9,6 +9,7 @@
 int cli_run(int argc, char **argv);
 int cli_shell(int argc, char **argv);
 int cli_enter(int argc, char **argv);
+int cli_exec(int argc, char **argv);
 int cli_validate(int argc, char **argv);
 int cli_list(int argc, char **argv);
 int cli_schema(int argc, char **argv);

@@ -34,6 +34,7 @@ static const struct {
 } commands[] = {
     {"run", cli_run, "run the jobs of job files and write reports"},
     {"shell", cli_shell, "open a shell in a job's sandbox, or over a root"},
+    {"exec", cli_exec, "run one command in a sandbox, with its limits, streams and exit code"},
     {"enter", cli_enter, "run a command or a shell in a job that is running"},
     {"validate", cli_validate, "check job files and report every problem"},
     {"list", cli_list, "list the jobs of job files in the order of running"},

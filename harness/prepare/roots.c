@@ -51,7 +51,7 @@ struct cache_source roots_source(const struct jobs_root *root)
         [JOBS_ROOT_HOST] = CACHE_HOST,   [JOBS_ROOT_SCRATCH] = CACHE_SCRATCH,
         [JOBS_ROOT_TAR] = CACHE_TAR,     [JOBS_ROOT_DEBIAN] = CACHE_DEBIAN,
         [JOBS_ROOT_OCI] = CACHE_OCI,     [JOBS_ROOT_CACHED] = CACHE_NAMED,
-        [JOBS_ROOT_IMAGE] = CACHE_IMAGE,
+        [JOBS_ROOT_IMAGE] = CACHE_IMAGE, [JOBS_ROOT_PATH] = CACHE_PATH,
     };
 
     return (struct cache_source){.kind = kinds[root->kind],
@@ -61,6 +61,7 @@ struct cache_source roots_source(const struct jobs_root *root)
                                  .strip = root->strip,
                                  .oci = root->oci,
                                  .image = root->image,
+                                 .path = root->path,
                                  .tag = root->tag,
                                  .platform = root->platform,
                                  .suite = root->suite,

@@ -49,6 +49,12 @@ struct slot_view {
     _Atomic int32_t enter[CGROUP_ENTER_MAX];
 };
 
+/* The caller's 0, 1 and 2, which the last job of a run may have in place of logs. */
+struct run_streams {
+    bool terminal; /* it gets one, whose other side is the caller's */
+    unsigned short rows, columns;
+};
+
 struct run {
     struct instance *instances;
     size_t n_instances;
@@ -66,6 +72,8 @@ struct run {
     struct sandbox_nat nat; /* when a job has `network: nat` */
     uint32_t devices;       /* that any job has: bits of enum jobs_device */
     struct reports_out *out;
+    const struct run_streams *streams; /* NULL: all jobs have logs */
+    struct reports_out *files;         /* then: where artifacts go, or NULL */
     /* the out directory; without one, that of runs here; or NULL */
     struct sandbox_hidden *hidden;
     int dirfd;     /* the run's directory in the store */

@@ -128,10 +128,30 @@ void rundir_forget(struct rundir *d)
     free(d);
 }
 
+/* The lock goes last: until then nobody takes the run for a dead one. */
+static int remove_contents(int fd)
+{
+    cleanup_close int dir = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *list = dir < 0 ? NULL : fdopendir(dir);
+    struct dirent *e;
+    int r = 0;
+
+    if (list == NULL)
+        return -errno;
+    (void)steal_fd(&dir);
+    while (r == 0 && (e = readdir(list)) != NULL)
+        if (!str_eq(e->d_name, ".") && !str_eq(e->d_name, "..") && !str_eq(e->d_name, "lock"))
+            r = file_remove_tree_at(fd, e->d_name);
+    (void)closedir(list);
+    return r;
+}
+
 void rundir_remove(struct rundir *d)
 {
-    int r = file_remove_tree_at(d->runs, d->id);
+    int r = remove_contents(d->fd);
 
+    if (r == 0)
+        r = file_remove_tree_at(d->runs, d->id);
     if (r < 0)
         log_warning("cannot remove the run's directory %s: %s", d->id, strerror(-r));
     rundir_forget(d);
@@ -219,6 +239,9 @@ static int recover_one(int runs, const char *name, size_t *removed, struct cupel
     if (lock < 0 && errno != ENOENT)
         return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot open runs/%s/lock", name);
     if (lock >= 0 && !lock_of_dead(lock))
+        return 0;
+    /* nothing but its name is left: its own supervisor is about to remove that */
+    if (unlinkat(runs, name, AT_REMOVEDIR) == 0 || errno == ENOENT)
         return 0;
     r = remove_cgroups(dir, err);
     if (r < 0)

@@ -9,6 +9,7 @@
 #include "harness/run/run_options.h"
 #include "harness/session/relay.h"
 #include "harness/session/serve.h"
+#include "harness/session/session_job.h"
 
 #include <string.h>
 #include <sys/ioctl.h>
@@ -21,10 +22,8 @@ static const enum jobs_limit not_held[] = {JOBS_LIMIT_WALL, JOBS_LIMIT_CPU_TIME,
 struct session {
     const struct session_options *options;
     bool terminal;
-    /* of the jobs that this one starts from, the lowest first, and itself */
-    struct jobs_plan plan;
-    struct jobs_job jobs[JOBS_FROM_DEPTH_MAX + 1];
-    struct jobs_job *job; /* the last of them */
+    struct session_job of;
+    struct jobs_job *job; /* of.job */
     struct jobs_step step;
     const struct run *run;                 /* in a sandbox of its own */
     const struct enterable_handle *handle; /* or in a running job */
@@ -32,9 +31,7 @@ struct session {
     struct sandbox_filter *filter;
     const char **argv;
     const char **env;
-    char *term;                /* of env */
-    struct jobs_bridge bridge; /* of a job on a bridge: itself alone */
-    size_t bridge_member;      /* 0 */
+    char *term; /* of env */
 };
 
 /* ---- the job that the session is ---- */
@@ -78,39 +75,12 @@ static void free_argv(struct session *s)
     free(s->argv);
 }
 
-/* Makes a bridge that has no other job: the job's neighbours do not run. */
-static void make_own_bridge(struct session *s)
-{
-    s->bridge = (struct jobs_bridge){
-        .name = s->plan.bridges[s->job->bridge].name, .members = &s->bridge_member, .n_members = 1};
-    s->plan.bridges = &s->bridge;
-    s->plan.n_bridges = 1;
-    s->job->bridge = s->job->bridge_member = 0;
-}
-
-/* Makes the jobs that this one starts from; they run as ever, without what is only of use in
- * reports. Returns how many there are. */
-static size_t make_bases(struct session *s)
-{
-    const struct jobs_job *of_file = s->options->plan->jobs;
-    size_t n = s->options->job->depth;
-
-    for (size_t i = n, at = s->options->job->from; i-- > 0; at = of_file[at].from) {
-        s->jobs[i] = of_file[at];
-        s->jobs[i].n_needs = 0;
-        s->jobs[i].artifacts.patterns = NULL;
-        s->jobs[i].from = i > 0 ? i - 1 : JOBS_FROM_NOTHING;
-    }
-    return n;
-}
-
 static void make_job(struct session *s)
 {
     const struct session_options *o = s->options;
-    size_t n_bases = make_bases(s);
 
-    s->job = &s->jobs[n_bases];
-    *s->job = *o->job;
+    session_job_make(&s->of, o->plan, o->job);
+    s->job = s->of.job;
     make_argv(s);
     s->step = (struct jobs_step){.argv = s->argv, .expect = {.exit = -1}, .line = o->job->line};
     make_env(s, o->job->env);
@@ -118,19 +88,12 @@ static void make_job(struct session *s)
     s->job->n_steps = 1;
     s->job->has_steps = false;
     s->job->env = s->env;
-    s->job->n_needs = 0;
-    s->job->from = n_bases > 0 ? n_bases - 1 : JOBS_FROM_NOTHING;
     s->job->stdin_text = s->job->stdin_file.path = NULL;
     s->job->artifacts.patterns = NULL;
     if (s->terminal)
         s->job->devices |= 1u << JOBS_DEVICE_TTY | 1u << JOBS_DEVICE_PTS | 1u << JOBS_DEVICE_PTMX;
     for (size_t i = 0; i < ARRAY_SIZE(not_held); i++)
         s->job->limits.set &= ~(1u << not_held[i]);
-    s->plan = *o->plan;
-    s->plan.jobs = s->jobs;
-    s->plan.n_jobs = (size_t)(s->job - s->jobs) + 1;
-    if (s->job->network == JOBS_NETWORK_BRIDGE)
-        make_own_bridge(s);
 }
 
 static void name_unenforced(const struct session *s, uint32_t set)
@@ -167,7 +130,7 @@ _Noreturn static void slot_half(const struct session *s, int socket, pid_t front
 
 _Noreturn static void entry_half(const struct session *s, int socket, pid_t front)
 {
-    const struct serve_entry entry = {.plan = &s->plan,
+    const struct serve_entry entry = {.plan = &s->of.plan,
                                       .job = s->job,
                                       .handle = s->handle,
                                       .of_image = s->of_image,
@@ -238,37 +201,10 @@ static void session_finish(struct session *s)
     free(s->term);
 }
 
-/* Refuses what the jobs below cannot have in a session: the neighbours of a job on a bridge do not
- * run. */
-static int check_bases(const struct session *s, struct cupel_error *err)
-{
-    for (const struct jobs_job *base = s->jobs; base < s->job; base++)
-        if (base->network == JOBS_NETWORK_BRIDGE) {
-            (void)cupel_error_set(
-                err, CUPEL_ERROR_INPUT, 0,
-                "job '%s' starts from what '%s' leaves, which runs on a bridge with others only",
-                s->job->name, base->name);
-            cupel_error_hint(err, "while it runs, cupel enter '%s'", s->job->name);
-            return -EINVAL;
-        }
-    return 0;
-}
-
-/* Opens logs for the jobs below; what they print goes with the run. */
-static int open_logs(const struct session *s, struct run *run, struct cupel_error *err)
-{
-    cleanup_free char *path = NULL;
-
-    if (s->plan.n_jobs == 1)
-        return 0;
-    path = xasprintf("/proc/self/fd/%d/session", run->dirfd);
-    return reports_out_open(path, &run->out, err);
-}
-
 int session_shell(const struct session_options *options, int *ret_exit, struct cupel_error *err)
 {
     struct session s;
-    struct jobs_plan *plans[] = {&s.plan};
+    struct jobs_plan *plans[] = {&s.of.plan};
     bool selected_jobs[JOBS_FROM_DEPTH_MAX + 1], *selected[] = {selected_jobs};
     const struct run_options o = {.plans = plans,
                                   .selected = selected,
@@ -284,16 +220,16 @@ int session_shell(const struct session_options *options, int *ret_exit, struct c
     int r;
 
     session_begin(&s, options);
-    for (size_t i = 0; i < s.plan.n_jobs; i++)
+    for (size_t i = 0; i < s.of.plan.n_jobs; i++)
         selected_jobs[i] = true;
-    r = check_bases(&s, err);
+    r = session_job_check(&s.of, err);
     if (r == 0)
         r = prepare_run(&o, &prepared, err);
     if (r == 0) {
         interrupt_release(&prepared.signals, false); /* the session's own from here on */
         name_unenforced(&s, prepared.run.unenforced_set);
         s.run = &prepared.run;
-        r = open_logs(&s, &prepared.run, err);
+        r = session_job_open_logs(&s.of, &prepared.run, err);
         if (r == 0)
             r = run_halves(&s, slot_half, &end, err);
         prepared_end(&prepared);

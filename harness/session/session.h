@@ -26,6 +26,30 @@ struct session_options {
  * harness. */
 int session_shell(const struct session_options *options, int *ret_exit, struct cupel_error *err);
 
+/* ---- one command that is judged as a job is: `cupel exec` ---- */
+
+struct exec_options {
+    const struct jobs_plan *plan;
+    const struct jobs_job *job; /* of the plan; its one step is the command */
+    const char *name;           /* in the result, in place of the job's; or NULL */
+    const char *artifacts;      /* directory for them; NULL: none are wanted */
+    int result;                 /* descriptor that one line of results.jsonl goes to, or -EBADF */
+    bool terminal;
+    bool quiet; /* says nothing but errors of the harness */
+    bool best_effort;
+    bool allow_host_network;
+    uint32_t allow_devices; /* bits of enum jobs_device */
+    uint64_t sample_ns;     /* between two points of the timeline; 0: none are kept */
+};
+
+/* The exit codes that stand for limits; docs/exec.md. */
+#define EXEC_EXIT_TIMEOUT 240
+
+/* Runs the command in the job's sandbox with our 0, 1 and 2 (or terminal) for its own, judges it as
+ * any job, and writes the result. 0 and the exit code, or an error of the harness; the result says
+ * that as well. */
+int session_exec(const struct exec_options *options, int *ret_exit, struct cupel_error *err);
+
 struct enterable_handle;
 /* The same in a running job of this plan, which `handle` holds: with the job's own rights and
  * within its limits, until the command or the job ends. `of_image`: environment of the image of the

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* session_job: private to session: a job of a plan by itself, with those that it starts from, as a
+ * plan of its own. */
+#pragma once
+
+#include "harness/run/run.h"
+
+struct session_job {
+    /* of the jobs that this one starts from, the lowest first, and itself */
+    struct jobs_plan plan;
+    struct jobs_job jobs[JOBS_FROM_DEPTH_MAX + 1];
+    struct jobs_job *job;      /* the last of them */
+    struct jobs_bridge bridge; /* of a job on a bridge: itself alone */
+    size_t bridge_member;      /* 0 */
+};
+
+/* What it has is the plan's: borrowed. The job may be changed afterwards; it points into *s. */
+void session_job_make(struct session_job *s, const struct jobs_plan *plan,
+                      const struct jobs_job *job);
+/* Refuses what the jobs below cannot have by themselves. */
+int session_job_check(const struct session_job *s, struct cupel_error *err);
+/* Opens logs for the jobs below, if there are any; what they print goes with the run. */
+int session_job_open_logs(const struct session_job *s, struct run *run, struct cupel_error *err);

@@ -1,0 +1,276 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# `cupel exec`: one command in a sandbox: streams, exit codes, limits, the result, what is brought back, signals.
+# time-limit: 180
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
+
+# in_exec ARGUMENT...: cupel exec with these; STDIN is what it reads.
+STDIN=/dev/null
+in_exec() {
+    STATUS=0
+    (grouped "$CUPEL" exec "$@") >"$T/stdout" 2>"$T/stderr" <"$STDIN" || STATUS=$?
+    complain_of_sanitizers
+}
+verdict() { jq -r .verdict "$T/result"; }
+
+# ---- streams -----------------------------------------------------------------------------------------------------------
+it "streams are kept apart, and the exit code is the command's"
+echo 'a line' >input
+STDIN=$T/input in_exec -- sh -c 'cat; echo complaint >&2; exit 7'
+expect_exit 7
+expect_equal "$(cat stdout)" "a line"
+expect_equal "$(cat stderr)" complaint
+expect_clean
+
+it "ten megabytes go through as they are, both ways"
+head -c 10000000 /dev/urandom >bytes
+STDIN=$T/bytes in_exec -- cat
+expect_exit 0
+expect cmp bytes stdout
+in_exec --input bytes --timeout 1m -- sh -c 'cat bytes >&2'
+expect cmp bytes stderr
+
+it "a pipe on either side is one too, and its end is the command's"
+expect_equal "$(head -c 3000000 bytes | "$CUPEL" exec -- cat | cksum)" "$(head -c 3000000 bytes | cksum)"
+expect_equal "$(: | "$CUPEL" exec -- wc -c)" 0
+
+it "a reader that goes away ends who writes, as in a pipeline"
+expect_equal "$("$CUPEL" exec --timeout 1m -- yes 2>yes.err | head -n 2 | tr -d '\n'; echo "${PIPESTATUS[0]}")" yy141
+expect_equal "$(cat yes.err)" ""
+
+it "a command that does not read leaves no one waiting"
+in_pipe() { yes | (grouped "$CUPEL" exec -- true); }
+expect in_pipe
+expect_clean
+
+it "closed streams are empty ones"
+(grouped "$CUPEL" exec -- sh -c 'cat; echo out; echo err >&2; exit 5') <&- >&- 2>stderr
+expect_equal $? 5
+expect_equal "$(cat stderr)" err
+
+it "a full file of the caller's is an error and no loss"
+in_full() { (grouped "$CUPEL" exec --result "$T/result" -- echo lost) >/dev/full 2>"$T/stderr"; }
+STATUS=0
+in_full || STATUS=$?
+expect_exit 3
+expect_equal "$(verdict)" error
+expect_stderr 'lost on the way to standard output: No space left'
+
+it "the command has none of the caller's descriptors"
+in_exec -- sh -c 'for fd in 0 1 2; do readlink /proc/self/fd/$fd; done; ls /proc/self/fd | wc -l'
+expect_stdout '^/dev/null$'
+expect_equal "$(sed -n '2,3s/:.*//p' stdout | tr '\n' ' ')" "pipe pipe "
+expect_equal "$(tail -n 1 stdout)" 4 # ls has one open
+
+# ---- exit codes --------------------------------------------------------------------------------------------------------
+it "exit codes: the command's own, signals, what cannot be executed"
+for code in 1 2 3 124 137 240 255; do
+    in_exec --result result -- sh -c "exit $code"
+    expect_exit $code
+    expect_equal "$(verdict) $(jq .exit result)" "failed $code"
+    expect_equal "$(cat stderr)" ""
+done
+in_exec --result result -- sh -c 'kill -SEGV $$'
+expect_exit 139
+expect_equal "$(verdict) $(jq .signal result)" "signaled 11"
+in_exec -- no-such-program
+expect_exit 127
+expect_stderr "^cupel: cannot execute 'no-such-program'"
+in_exec -- /etc/passwd
+expect_exit 126
+
+it "each limit has an exit code, a verdict and a line of its own"
+struck() { # CODE VERDICT ARGUMENT...
+    in_exec --result result "${@:3}"
+    expect_exit "$1"
+    expect_equal "$(verdict)" "$2"
+    expect_stderr "^cupel: $2: "
+    expect_equal "$(jq -r .evidence result)" "$(sed -n "s/^cupel: $2: //p" stderr)"
+}
+struck 240 timeout --timeout 200ms -- sleep 60
+struck 241 cpu-limit --limit cpu-time=200ms -- sh -c 'while :; do :; done'
+struck 242 memory-limit --limit memory=32M -- tail /dev/zero
+struck 243 pids-limit --limit pids=4 -- sh -c 'for i in 1 2 3 4 5 6; do sleep 60 & done'
+struck 244 disk-limit --limit disk=8M -- sh -c 'head -c 20000000 /dev/zero >/tmp/big'
+struck 245 output-limit --limit output=1K -- head -c 100000 /dev/zero
+expect_equal "$(stat -c %s stdout)" 1024
+ln -s /etc/passwd link
+struck 246 invalid-submission --input link -- cat link
+in_exec -q --limit output=1K -- head -c 100000 /dev/zero
+expect_exit 245
+expect_equal "$(cat stderr)" ""
+expect_clean
+
+# ---- the result --------------------------------------------------------------------------------------------------------
+it "the result is one line of results.jsonl"
+cat >one.yaml <<'YAML'
+cupel: 1
+jobs: {exec: {run: [sh, -c, exit 4], limits: {memory: 64M, wall: 10s}}}
+YAML
+cupel_run --sample off one.yaml
+in_exec --result result --limit memory=64M --limit wall=10s -- sh -c 'exit 4'
+expect_equal "$(wc -l <result)" 1
+keys='del(.started, .usage, .file) | keys - ["logs"]'
+expect_equal "$(jq -c "$keys" result)" "$(jq -c "$keys" out/results.jsonl)"
+expect_equal "$(jq -c '.usage | keys' result)" "$(jq -c '.usage | keys' out/results.jsonl)"
+expect_equal "$(jq -c '[.id, .verdict, .exit, .limits]' result)" "$(jq -c '[.id, .verdict, .exit, .limits]' out/results.jsonl)"
+
+it "a descriptor is appended to by many, and a name tells them apart"
+for i in 1 2 3; do
+    (grouped "$CUPEL" exec --result fd:3 --name "n$i" -- true) 3>>lines
+    (grouped "$CUPEL" exec --result-fd 4 --name "m$i" -- true) 4>>lines
+done
+expect_equal "$(jq -r .id lines | sort | tr '\n' ' ')" "m1 m2 m3 n1 n2 n3 "
+
+it "what failed before it began has a result as well, and an old one does not stay"
+echo old >result
+in_exec --result result --root no-such-root -- true
+expect_exit 2
+expect_equal "$(verdict)" error
+echo old >result
+in_exec --result result --limit memory=x -- true
+expect_exit 2
+expect [ ! -s result ]
+
+# ---- files -------------------------------------------------------------------------------------------------------------
+it "inputs are shown where they were asked for, and artifacts come back"
+mkdir -p tree && echo original >tree/file
+in_exec --input tree --input tree:/there:ro --artifacts back --artifact '/work/**' --result result -- \
+    sh -c 'echo changed >tree/file; echo new >made; { echo x >/there/file; } 2>/dev/null || echo read-only'
+expect_exit 0
+expect_stdout '^read-only$'
+expect_equal "$(cat tree/file) $(cat back/work/tree/file) $(cat back/work/made)" "original changed new"
+expect_equal "$(jq -c '.artifacts | sort' result)" '["back/work/made","back/work/tree/file"]'
+in_exec --artifacts back --artifact '/work/**' -- true
+expect_exit 2
+expect_stderr "not empty"
+
+it "the present directory in its place"
+(cd tree && grouped "$CUPEL" exec --input .:. --workdir . -- sh -c 'pwd; cat file') >stdout
+expect_equal "$(cat stdout)" "$T/tree
+original"
+
+it "the environment is a job's, with what is given or passed on"
+A=1 B=2 in_exec --env A --env C=3 --env EMPTY= --env NOWHERE_SET -- sh -c 'echo "${A-unset} ${B-unset} ${C-unset} ${EMPTY-unset} ${NOWHERE_SET-unset}"'
+expect_equal "$(cat stdout)" "1 unset 3  unset"
+
+# ---- a job of a file ---------------------------------------------------------------------------------------------------
+it "a job of a job file is the base, and options are put over it"
+cat >base.yaml <<'YAML'
+cupel: 1
+defaults: {env: {A: "1", B: "1"}, inputs: [tree]}
+jobs:
+  first: {run: echo left >/work/left}
+  second: {from: first, run: "false", user: nobody, limits: {memory: 64M, wall: 1m}, env: {B: "2"}, expect: {exit: 3}, stdin: none}
+YAML
+echo from-here >input
+STDIN=$T/input in_exec --root base.yaml:second --env C=3 --limit wall=30s --input one.yaml --result result -- \
+    sh -c 'cat left tree/file; id -un; echo $A $B $C; ls; cat'
+expect_exit 0
+expect_equal "$(cat stdout)" "left
+original
+nobody
+1 2 3
+left
+one.yaml
+tree
+from-here"
+expect_equal "$(jq -c '[.id, .file, (.limits.wall_seconds | floor), .limits.memory_bytes]' result)" '["second","base.yaml",30,67108864]'
+in_exec --root base.yaml:secnd -- true
+expect_exit 2
+expect_stderr "did you mean 'second'"
+
+# ---- wrong command lines -----------------------------------------------------------------------------------------------
+it "what is wrong with an option is said with the option, as the job file says it"
+wrong() { # PATTERN ARGUMENT...
+    in_exec "${@:2}"
+    expect_exit 2
+    expect_stderr "$1"
+    expect_equal "$(grep -c error: stderr)" 1
+}
+wrong "^--limit memroy=1M: unknown key 'memroy', did you mean 'memory'" --limit memroy=1M -- true
+wrong "^--limit memory=64X: 'memory' must be a size" --limit memory=64X -- true
+wrong "^--timeout 5x: 'wall' must be a duration" --timeout 5x -- true
+wrong "^--limit wall=1s: 'wall' is given twice" --timeout 5s --limit wall=1s -- true
+wrong "^--network nett: 'network'" --network nett -- true
+wrong "^--input nowhere: " --input nowhere -- true
+wrong "takes KEY=VALUE" --limit memory -- true
+wrong "takes a command after '--'" --timeout 5s
+wrong "did you mean --limit" --limits memory=1M -- true
+wrong "go together" --artifact /x -- true
+wrong "is not open for writing" --result fd:77 -- true
+wrong "takes a terminal" -t -- true
+
+# ---- signals -----------------------------------------------------------------------------------------------------------
+has_begun() { [[ -s stdout ]]; }
+it "SIGTERM ends the command, which may tidy up, and then us with 143; nothing is left"
+for signal in TERM:143 INT:130; do
+    : >stdout
+    (grouped "$CUPEL" exec --result "$T/result" -- sh -c 'trap "echo tidied; exit 0" TERM; echo begun; while :; do sleep 0.05; done') >stdout 2>stderr </dev/null &
+    pid=$!
+    expect wait_until 20 has_begun
+    kill "-${signal%:*}" $pid
+    STATUS=0
+    wait $pid || STATUS=$?
+    expect_exit "${signal#*:}"
+    expect_stdout '^tidied$'
+    expect_equal "$(verdict)" cancelled
+done
+expect_clean
+
+it "the second signal kills who does not care"
+: >stdout
+(grouped "$CUPEL" exec --grace 10m -- sh -c 'trap "echo heard" TERM; echo begun; while :; do sleep 0.05; done') >stdout 2>stderr </dev/null &
+pid=$!
+expect wait_until 20 has_begun
+kill -TERM $pid
+heard() { grep -q heard stdout; }
+expect wait_until 20 heard
+kill -TERM $pid
+STATUS=0
+wait $pid || STATUS=$?
+expect_exit 143
+expect_clean
+
+it "a reader that does not read holds up the command, not its limits, nor the end by a signal"
+mkfifo slow
+# shellcheck disable=SC2217 # it holds the FIFO open, and reads nothing
+sleep 1000 <slow &
+reader=$!
+STATUS=0
+(grouped "$CUPEL" exec --timeout 500ms --result "$T/result" -- yes) >slow 2>stderr </dev/null &
+pid=$!
+sleep 1
+kill -TERM $pid
+wait $pid || STATUS=$?
+expect_exit 143
+expect_equal "$(verdict)" timeout
+kill $reader
+wait $reader 2>/dev/null
+expect_clean
+
+it "killed with SIGKILL it leaves no process, and the next one removes the rest"
+: >stdout
+(grouped "$CUPEL" exec -- sh -c 'echo begun; sleep 1000') >stdout 2>stderr </dev/null &
+pid=$!
+expect wait_until 20 has_begun
+kill -KILL $pid
+wait $pid 2>/dev/null
+expect wait_until 20 no_processes
+in_exec -- true
+expect_exit 0
+expect_stderr 'killed run'
+expect_clean
+
+# ---- many at once ------------------------------------------------------------------------------------------------------
+it "sixty at once, eight at a time: none meets another"
+: >lines
+(grouped bash -c 'seq 60 | xargs -P 8 -I{} "$0" exec --result fd:3 --name {} -- sh -c "echo {}" 3>>lines' "$CUPEL") >stdout 2>stderr
+expect_equal "$(sort -n stdout | tr '\n' ' ')" "$(seq 60 | tr '\n' ' ')"
+expect_equal "$(jq -r 'select(.verdict == "passed") | .id' lines | sort -n | tr '\n' ' ')" "$(seq 60 | tr '\n' ' ')"
+expect_equal "$(cat stderr)" ""
+expect_equal "$(ls cache/cupel/runs)" ""
+expect_clean
+
+all_done
