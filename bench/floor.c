@@ -5,10 +5,14 @@
  * beside it. Deliberately stands alone and uses nothing of cupel, so that a slowness of ours cannot
  * hide in the yardstick.
  *
- *   floor [-j WORKERS] [-n JOBS] PROGRAM ROOT
+ *   floor [-j WORKERS] [-n JOBS] [-g GAP_US] [-s] PROGRAM ROOT
+ *   floor -b [-n JOBS] [-g GAP_US] [-s] PROGRAM [ARGUMENT]...
  *
  * PROGRAM is executed through a descriptor; ROOT is the directory used as read-only lower layer.
- * Prints one line. */
+ * -b: the bare program, by vfork, exec and wait, with nothing around it; what it prints goes to
+ * standard error. -g: each worker pauses so
+ * long before each job, which is not in the job's time. Prints one line; -s: each job's
+ * milliseconds instead, one a line. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/loop.h>
@@ -453,30 +457,65 @@ static void one_job(const struct groups *g, int program, int serial)
     remove_dirs(&job);
 }
 
+/* Nothing but the program: what everything else is on top of. */
+static void one_bare(char *const *argv)
+{
+    int status;
+    pid_t pid = vfork();
+
+    if (pid == 0) {
+        if (dup2(2, 1) == 1)
+            execvp(argv[0], argv);
+        _exit(127);
+    }
+    CHECK(pid);
+    CHECK(waitpid(pid, &status, 0));
+    if (status != 0) {
+        errno = 0;
+        die(__LINE__, argv[0]);
+    }
+}
+
 /* ---- workers ---- */
 
 struct plan {
-    const char *root;
+    const char *root; /* NULL: the bare program */
+    char *const *argv;
     int program;
     int workers;
     int jobs; /* a worker */
+    int gap_us;
+    bool each;
     int ready;
     int go;
     double *samples; /* shared */
 };
 
+static void one(const struct plan *p, const struct groups *groups, int serial)
+{
+    if (p->root == NULL)
+        one_bare(p->argv);
+    else
+        one_job(groups, p->program, serial);
+}
+
 static _Noreturn void worker(const struct plan *p, const struct groups *groups, int index)
 {
+    struct timespec gap = {.tv_sec = p->gap_us / 1000000, .tv_nsec = p->gap_us % 1000000 * 1000L};
     char byte;
 
-    enter_stage(p->root);
-    one_job(groups, p->program, 0); /* the first one pays for what the kernel makes once */
+    if (p->root != NULL)
+        enter_stage(p->root);
+    one(p, groups, 0); /* the first one pays for what the kernel makes once */
     CHECK(write(p->ready, "r", 1));
     CHECK(read(p->go, &byte, 1));
     for (int i = 0; i < p->jobs; i++) {
-        double start = now_us();
+        double start;
 
-        one_job(groups, p->program, i + 1);
+        if (p->gap_us > 0)
+            nanosleep(&gap, NULL);
+        start = now_us();
+        one(p, groups, i + 1);
         p->samples[index * p->jobs + i] = now_us() - start;
     }
     _exit(0);
@@ -502,7 +541,8 @@ static int run(struct plan *p)
     CHECK(pipe2(go, O_CLOEXEC));
     p->ready = ready[1], p->go = go[0];
     for (int i = 0; i < p->workers; i++) {
-        groups_open(&groups[i], i);
+        if (p->root != NULL)
+            groups_open(&groups[i], i);
         if (CHECK(fork()) == 0) {
             close(go[1]);
             worker(p, &groups[i], i);
@@ -522,9 +562,15 @@ static int run(struct plan *p)
     free(groups);
     if (failed)
         return 3;
+    for (int i = 0; p->each && i < total; i++)
+        printf("%.3f\n", p->samples[i] / 1e3);
+    if (p->each)
+        return 0;
     qsort(p->samples, (size_t)total, sizeof(double), compare);
-    printf("floor: %d jobs, %d at a time: median %.0f us, p90 %.0f us, %.3f ms a job\n", total,
-           p->workers, p->samples[total / 2], p->samples[total * 9 / 10], wall / 1e3 / total);
+    printf(
+        "floor: %d jobs, %d at a time: median %.0f us, p90 %.0f us, p99 %.0f us, %.3f ms a job\n",
+        total, p->workers, p->samples[total / 2], p->samples[total * 9 / 10],
+        p->samples[total * 99 / 100], wall / 1e3 / total);
     return 0;
 }
 
@@ -532,22 +578,34 @@ int main(int argc, char **argv)
 {
     struct plan p = {.workers = 1};
     int option, jobs = 200;
+    bool bare = false;
 
-    while ((option = getopt(argc, argv, "j:n:")) != -1) {
+    while ((option = getopt(argc, argv, "+j:n:g:sb")) != -1) {
         if (option == 'j')
             p.workers = atoi(optarg);
         else if (option == 'n')
             jobs = atoi(optarg);
+        else if (option == 'g')
+            p.gap_us = atoi(optarg);
+        else if (option == 's')
+            p.each = true;
+        else if (option == 'b')
+            bare = true;
         else
             return 2;
     }
-    if (argc - optind != 2 || p.workers < 1 || jobs < p.workers) {
-        fprintf(stderr, "usage: floor [-j WORKERS] [-n JOBS] PROGRAM ROOT\n");
+    if ((bare ? argc <= optind : argc - optind != 2) || p.workers < 1 || jobs < p.workers ||
+        p.gap_us < 0) {
+        fprintf(stderr, "usage: floor [-j WORKERS] [-n JOBS] [-g GAP_US] [-s] PROGRAM ROOT\n"
+                        "       floor -b [-n JOBS] [-g GAP_US] [-s] PROGRAM [ARGUMENT]...\n");
         return 2;
     }
     p.jobs = jobs / p.workers;
-    p.program = (int)CHECK(open(argv[optind], O_RDONLY | O_CLOEXEC));
-    p.root = argv[optind + 1];
+    p.argv = argv + optind;
+    if (!bare) {
+        p.program = (int)CHECK(open(argv[optind], O_RDONLY | O_CLOEXEC));
+        p.root = argv[optind + 1];
+    }
     p.samples = mmap(NULL, sizeof(double) * (size_t)jobs, PROT_READ | PROT_WRITE,
                      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (p.samples == MAP_FAILED)
