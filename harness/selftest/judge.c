@@ -152,6 +152,11 @@ static void judge_result(const struct selftest_scene *s, const struct selftest_p
     }
     if (is_unenforced(p, result, v))
         return;
+    if (str_eq(verdict, "error") &&
+        strstr(judge_text_of(result, "evidence"), "the job has not had its time") != NULL) {
+        verdict_set(v, OUTCOME_UNTESTED, "%s", judge_text_of(result, "evidence"));
+        return;
+    }
     if (str_eq(verdict, "error") && p->judge != judge_self_exe && p->judge != judge_around) {
         verdict_set(v, OUTCOME_FAILED, "cupel could not run it: %s",
                     judge_text_of(result, "evidence"));

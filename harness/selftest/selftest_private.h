@@ -102,7 +102,7 @@ struct selftest_scene {
     bool interrupted; /* by the user: what has not run stays unjudged */
     bool missed;      /* some job did not meet the neighbour */
     size_t runs_left; /* known when all is over */
-    bool mounts_changed;
+    char *mount_left; /* a line of /proc/self/mounts, or NULL */
     uint64_t wall_ns;
 };
 
@@ -136,6 +136,12 @@ void judge_unboxed(struct selftest_scene *s, const struct selftest_probe *p);
 
 __attribute__((format(printf, 3, 4))) void verdict_set(struct verdict *v, enum outcome outcome,
                                                        const char *fmt, ...);
+
+/* Returns the first mount that is in `now` and not in `before`, both as in /proc/self/mounts, and
+ * mentions one of the places (ending with NULL) or lies over one that was there; malloc'ed, or
+ * NULL.
+ */
+char *mounts_left(const char *before, const char *now, const char *const *places);
 
 /* ---- reports ---- */
 

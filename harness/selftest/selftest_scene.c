@@ -144,6 +144,7 @@ void scene_close(struct selftest_scene *s)
     free(s->dir);
     free(s->secret);
     free(s->namespaces);
+    free(s->mount_left);
     free(s->out);
     free(s->console);
     free(s->verdicts);

@@ -149,7 +149,7 @@ static void zombies(void)
     for (int i = 0; i < 20; i++)
         if (in_orphan())
             _exit(0);
-    for (int tries = 0; tries < 100; tries++) {
+    for (int tries = 0; tries < 300; tries++) {
         DIR *dir = opendir("/proc");
         struct dirent *e;
 

@@ -37,6 +37,8 @@
 #define UNACCEPTED_ASKED 8192
 #define PTYS_ASKED 128
 #define USERS_ASKED 4
+/* The slot looks ten times a second, unless the machine gives it no turn. */
+#define LOOK_MS 5000
 
 /* ---- counted by user ---- */
 
@@ -231,7 +233,7 @@ static void memory_netlink(void)
         (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &big, sizeof(big));
         sum += fill_queue(fd);
     }
-    nap_ms(2000); /* somebody has to look */
+    nap_ms(LOOK_MS); /* somebody has to look */
     breach("%zu MiB in netlink queues", sum / MIB);
 }
 
@@ -285,8 +287,8 @@ static void wait_for_a_look(void)
     clock_gettime(CLOCK_MONOTONIC, &to);
     if (f != NULL)
         fclose(f);
-    nap_ms((unsigned)(2000 + 60 * ((to.tv_sec - from.tv_sec) * 1000 +
-                                   (to.tv_nsec - from.tv_nsec) / 1000000)));
+    nap_ms((unsigned)(LOOK_MS + 60 * ((to.tv_sec - from.tv_sec) * 1000 +
+                                      (to.tv_nsec - from.tv_nsec) / 1000000)));
 }
 
 /* A connection that nobody accepts is nobody's, and so is what was sent by it. What is still to be
