@@ -366,6 +366,11 @@ void jobs_plan_free(struct jobs_plan *plan);
 /* Does the same for a text as if `path` held it. */
 int jobs_load_text(const char *path, const char *text, size_t len, struct jobs_plan **ret_plan,
                    struct strbuf *problems, struct cupel_error *err);
+/* Does the same for a text that is in no file: messages call it `name`, and relative paths in it
+ * refer to `dir`. Cheap enough for each of thousands of requests. */
+int jobs_load_request(const char *name, const char *dir, const char *text, size_t len,
+                      struct jobs_plan **ret_plan, struct strbuf *problems,
+                      struct cupel_error *err);
 
 /* ---- a job of a command line ---- */
 

@@ -207,6 +207,12 @@ int jobs_load_text(const char *path, const char *text, size_t len, struct jobs_p
     return r;
 }
 
+int jobs_load_request(const char *name, const char *dir, const char *text, size_t len,
+                      struct jobs_plan **ret_plan, struct strbuf *problems, struct cupel_error *err)
+{
+    return load_text(name, dir, text, len, ret_plan, problems, err);
+}
+
 void jobs_plan_free(struct jobs_plan *plan)
 {
     if (plan != NULL)

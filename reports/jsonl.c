@@ -324,6 +324,17 @@ static char *line_of(json_t *object)
     return text.data;
 }
 
+/* Adds that line to a text; -ENOMEM where there is no room for it. */
+static int add_line(json_t *object, struct strbuf *to)
+{
+    cleanup_free char *line = line_of(object);
+
+    if (line == NULL)
+        return -ENOMEM;
+    strbuf_adds(to, line);
+    return 0;
+}
+
 /* One write(2), so that a reader or a crash sees a line whole or not at all. A disk that fills up
  * in the middle of a line leaves a part of it: that is cut off again, so that the next line does
  * not grow out of it (nobody else writes: we hold the lock). */
@@ -375,4 +386,20 @@ int reports_jsonl_write(int fd, const struct reports_result *result, struct cupe
     int r = line != NULL ? file_write_all(fd, line, strlen(line)) : -ENOMEM;
 
     return r < 0 ? cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot write the result") : 0;
+}
+
+int reports_jsonl_text(const struct reports_result *result, struct strbuf *to)
+{
+    cleanup_json json_t *job = job_object(result);
+    int r = add_line(job, to);
+
+    for (size_t i = 0; r == 0 && i < result->n_cases; i++) {
+        cleanup_json json_t *step = NULL;
+
+        if (result->cases[i].name == NULL)
+            continue;
+        step = step_object(result, &result->cases[i]);
+        r = add_line(step, to);
+    }
+    return r;
 }

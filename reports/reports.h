@@ -237,6 +237,8 @@ int reports_out_keep_logs(struct reports_out *out, const char *id, unsigned atte
  * whole as each finishes, so that what finished is reported whatever happens to the run. */
 int reports_jsonl_append(struct reports_out *out, const struct reports_result *result,
                          struct cupel_error *err);
+/* Adds the same lines to a text; 0, or -ENOMEM where there is no room for one. */
+int reports_jsonl_text(const struct reports_result *result, struct strbuf *to);
 
 /* The same line alone, of a job without named steps, to fd, which may be anything. */
 int reports_jsonl_write(int fd, const struct reports_result *result, struct cupel_error *err);

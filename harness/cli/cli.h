@@ -17,6 +17,7 @@ int cli_rootfs(int argc, char **argv);
 int cli_doctor(int argc, char **argv);
 int cli_clean(int argc, char **argv);
 int cli_config(int argc, char **argv);
+int cli_serve(int argc, char **argv);
 int cli_selftest(int argc, char **argv);
 
 /* Makes this process root of a user namespace, unless it is root already (harness/rights), for

@@ -36,6 +36,7 @@ static const struct {
     {"shell", cli_shell, "open a shell in a job's sandbox, or over a root"},
     {"exec", cli_exec, "run one command in a sandbox, with its limits, streams and exit code"},
     {"enter", cli_enter, "run a command or a shell in a job that is running"},
+    {"serve", cli_serve, "run jobs that come over HTTP on a Unix socket"},
     {"validate", cli_validate, "check job files and report every problem"},
     {"list", cli_list, "list the jobs of job files in the order of running"},
     {"schema", cli_schema, "print the JSON Schema of the job file"},

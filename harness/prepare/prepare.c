@@ -261,6 +261,12 @@ static int step_out(struct preparation *s)
 {
     int r;
 
+    if (s->options->keeps_out) {
+        cleanup_free char *path =
+            xasprintf("%s/runs/%s/out", cache_path(s->p.cache), rundir_id(s->p.dir));
+
+        return reports_out_open(path, &s->p.run.out, s->err);
+    }
     if (s->options->out == NULL)
         return 0;
     r = reports_out_open(s->options->out, &s->p.run.out, s->err);

@@ -24,6 +24,12 @@ struct prepared {
  * and nothing is left. */
 int prepare_run(const struct run_options *options, struct prepared *ret, struct cupel_error *err);
 void prepared_end(struct prepared *p);
+/* Jobs that come later, over roots that the run has: checks whether this host can hold what they
+ * ask for, as prepare_run does for those of the options' files. */
+int prepare_more_check(const struct prepared *p, const struct run_options *options,
+                       struct instance *instances, size_t n, struct cupel_error *err);
+/* Completes them where they run, in a slot: `run` is its own copy, with them as its jobs. */
+int prepare_more_complete(struct run *run, struct cupel_error *err);
 /* The names of its steps, for tests: CUPEL_FAULT (base/weaken.h) makes one of them fail. */
 size_t prepare_step_count(void);
 const char *prepare_step_name(size_t i);

@@ -131,14 +131,13 @@ static int take_image_command(const struct jobs_plan *plan, struct jobs_job *job
     return 0;
 }
 
-/* What the job file leaves open, the image of the job's root may say. */
-static int take_image_defaults(struct prepared *p, struct cupel_error *err)
+int roots_take_image_defaults(const struct run *run, struct cupel_error *err)
 {
     int r = 0;
 
-    for (size_t i = 0; r == 0 && i < p->run.n_instances; i++) {
-        const struct instance *in = &p->run.instances[i];
-        const struct cache_config *c = config_below(&p->run, in);
+    for (size_t i = 0; r == 0 && i < run->n_instances; i++) {
+        const struct instance *in = &run->instances[i];
+        const struct cache_config *c = config_below(run, in);
         struct jobs_job *job = instances_job(in);
 
         if (c != NULL && !job->has_user && c->user != NULL) {
@@ -211,7 +210,7 @@ int roots_make(const struct run_options *options, struct prepared *p, struct cup
     if (r == 0)
         r = roots_make_all(p, err);
     if (r == 0)
-        r = take_image_defaults(p, err);
+        r = roots_take_image_defaults(&p->run, err);
     return r;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* roots: the root file systems of a run's jobs, ready in the cache. Private to prepare, except
- * the first two functions. */
+ * the first three functions. */
 #pragma once
 
 #include "harness/prepare/prepare.h"
@@ -12,6 +12,9 @@ struct cache_source roots_source(const struct jobs_root *root);
 int roots_prepare(struct cache *cache, const struct jobs_root *root,
                   const struct cache_lockfile *lockfile, struct cache_root *ret_root,
                   struct cupel_error *err);
+/* Completes the run's jobs by what the images of their roots say of processes: what the job file
+ * leaves open. */
+int roots_take_image_defaults(const struct run *run, struct cupel_error *err);
 
 /* Makes run.roots ready, only those that a selected job uses, and of derived ones what they start
  * from; with options->locked only as they are locked. What a job leaves open, its image may say

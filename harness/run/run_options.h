@@ -14,8 +14,10 @@ struct run_options {
     struct jobs_plan *const *plans; /* one a file */
     bool *const *selected;          /* per plan, per job */
     size_t n_plans;
-    unsigned slots;    /* -j */
-    const char *out;   /* --out; NULL: no reports, and no console (a session) */
+    unsigned slots;  /* -j */
+    const char *out; /* --out; NULL: no reports, and no console (a session) */
+    /* without that: logs and artifacts go to the run's directory in the store, and go with it */
+    bool keeps_out;
     const char *hides; /* without that: the one that jobs do not see; NULL: RUN_OUT */
     int retries;       /* --retries: in place of what the jobs say; -1: not given */
     /* of how many failed attempts what they left is kept, at most; 0: of none */

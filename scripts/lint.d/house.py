@@ -67,6 +67,10 @@ ROOMS = {
         "public": ["session.h"],
         "may": ["base", "jobs", "rootfs-cache", "reports", "harness/cgroup", "harness/sandbox", "harness/run", "harness/attempt", "harness/prepare"],
     },
+    "harness/serve": {
+        "public": ["server.h"],
+        "may": ["base", "jobs", "rootfs-cache", "reports", "harness/cgroup", "harness/sandbox", "harness/run", "harness/attempt", "harness/prepare"],
+    },
     "harness/doctor": {
         "public": ["doctor.h"],
         "may": ["base", "rootfs-cache", "harness/cgroup", "harness/rights", "harness/sandbox", "harness/run"],
@@ -79,7 +83,7 @@ ROOMS = {
         "public": [],
         "may": [
             "base", "jobs", "rootfs-cache", "reports", "harness/rights", "harness/sandbox", "harness/run",
-            "harness/prepare", "harness/supervisor", "harness/session", "harness/doctor", "harness/selftest",
+            "harness/prepare", "harness/supervisor", "harness/session", "harness/serve", "harness/doctor", "harness/selftest",
         ],
     },
     # A program of its own, which is linked with nothing of the house.

@@ -1,0 +1,428 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* serve_jobs: see serve_jobs.h. Batches take turns, a job each, so that a large one holds nobody
+ * up. A batch whose client does not read what has been written gets no turn: its stream is bounded
+ * by that. What a verdict is, and what is tried again, is decided as in a run (attempt/). */
+#include "harness/serve/serve_jobs.h"
+
+#include "harness/attempt/results.h"
+#include "harness/attempt/verdict.h"
+#include "harness/attempt/wire.h"
+#include "harness/serve/serve_http.h"
+#include "harness/serve/serve_metrics.h"
+#include "harness/serve/serve_slot.h"
+
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#define KEPT_BATCHES_MAX 4096        /* of which something is kept */
+#define CELL_KEPT ((size_t)64 << 10) /* more of a cell is given back after a job */
+
+/* ---- lists ---- */
+
+void serve_jobs_add(struct server *s, struct serve_batch *b)
+{
+    struct serve_batch **at = &s->batches;
+
+    while (*at != NULL)
+        at = &(*at)->next;
+    *at = b;
+    s->n_waiting += b->n_waiting;
+    s->waiting_bytes += b->waiting_bytes;
+}
+
+struct serve_batch *serve_jobs_find(struct server *s, uint64_t id)
+{
+    struct serve_batch *b = s->batches;
+
+    while (b != NULL && b->id != id)
+        b = b->next;
+    return b;
+}
+
+size_t serve_jobs_running(const struct server *s)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < s->options->slots; i++)
+        n += s->slots[i].batch != NULL;
+    return n;
+}
+
+void serve_jobs_forget(struct server *s, struct serve_batch *b)
+{
+    struct serve_batch **at = &s->batches;
+
+    while (*at != b)
+        at = &(*at)->next;
+    *at = b->next;
+    if (s->turn == b)
+        s->turn = b->next;
+    for (size_t i = 0; i < b->n; i++) {
+        s->kept_bytes -= b->works[i].kept_bytes;
+        if (b->works[i].log_name != NULL)
+            reports_out_forget(s->p.run.out, b->works[i].log_name);
+    }
+    serve_batch_free(s, b);
+}
+
+/* ---- what stays of a batch ---- */
+
+static uint64_t bytes_below(struct server *s, const char *path)
+{
+    struct stat st;
+
+    return path != NULL &&
+                   fstatat(reports_out_dirfd(s->p.run.out), path, &st, AT_SYMLINK_NOFOLLOW) == 0
+               ? (uint64_t)st.st_size
+               : 0;
+}
+
+/* Notes what an attempt has left on the disk, for its client to fetch. */
+static void keep_left(struct server *s, struct serve_work *w, const struct instance *in,
+                      const struct reports_result *r)
+{
+    const char *const *artifact = (const char *const *)r->artifacts;
+    uint64_t bytes = bytes_below(s, r->stdout_log) + bytes_below(s, r->stderr_log);
+
+    for (; artifact != NULL && *artifact != NULL; artifact++)
+        bytes += bytes_below(s, *artifact);
+    if (r->stdout_log == NULL && r->stderr_log == NULL && r->artifacts == NULL)
+        return;
+    if (w->log_name == NULL)
+        w->log_name = xstrdup(in->log_name);
+    w->kept_bytes += bytes;
+    s->kept_bytes += bytes;
+}
+
+static bool is_left(const struct serve_batch *b)
+{
+    for (size_t i = 0; i < b->n; i++)
+        if (b->works[i].log_name != NULL)
+            return true;
+    return false;
+}
+
+void serve_jobs_trim(struct server *s)
+{
+    size_t n = 0;
+
+    for (const struct serve_batch *b = s->batches; b != NULL; b = b->next)
+        n += b->ended;
+    for (struct serve_batch *b = s->batches, *next; b != NULL; b = next) {
+        next = b->next;
+        if (s->kept_bytes <= s->options->kept_max && n <= KEPT_BATCHES_MAX)
+            return;
+        if (!b->ended || b->connection != NULL)
+            continue;
+        serve_jobs_forget(s, b);
+        n--;
+    }
+}
+
+/* Lets go of what only running jobs need. */
+static void end_batch(struct server *s, struct serve_batch *b)
+{
+    b->ended = true;
+    for (size_t i = 0; i < b->n_files; i++)
+        b->files[i]->pins--;
+    b->n_files = 0;
+    for (size_t i = 0; i < b->n; i++) {
+        free(b->works[i].text);
+        b->works[i].text = NULL;
+        arena_free(b->works[i].arena);
+        b->works[i].arena = NULL;
+        b->works[i].before = NULL;
+    }
+    free(b->instances);
+    b->instances = NULL;
+    jobs_plan_free(b->plan);
+    b->plan = NULL;
+    if (b->connection != NULL)
+        serve_http_wake(s, b);
+    else if (b->gone || !is_left(b))
+        serve_jobs_forget(s, b);
+}
+
+/* ---- results ---- */
+
+static void write_result(struct server *s, struct serve_batch *b, const struct reports_result *r)
+{
+    if (b->gone)
+        return;
+    (void)reports_jsonl_text(r, &b->out);
+    serve_http_wake(s, b);
+}
+
+/* An attempt, or that there was none; as outcomes_store in the supervisor. */
+static void store(struct serve_work *w, const struct jobs_job *job, struct reports_result *r,
+                  struct arena *arena)
+{
+    r->attempts_max = job->retries + 1;
+    if (w->before != NULL) {
+        results_follow(r, w->before, arena);
+        arena_join(arena, w->arena);
+    }
+    w->before = r;
+    w->arena = arena;
+}
+
+static bool is_retried(const struct server *s, const struct serve_batch *b,
+                       const struct jobs_job *job, const struct reports_result *r)
+{
+    return s->phase == SERVE_OPEN && !b->cancelled && r->attempts > r->n_previous &&
+           r->attempts < r->attempts_max && verdict_is_retried(job, r->verdict);
+}
+
+static void wait_again(struct server *s, struct serve_batch *b, size_t i)
+{
+    struct serve_work *w = &b->works[i];
+    struct cupel_error err;
+
+    if (results_keep_logs(&s->p.run, &b->instances[i], w->arena, w->before, &err) < 0)
+        log_warning("%s", err.message);
+    results_forget_earlier(&s->p.run, &b->instances[i]);
+    w->state = SERVE_WAITING;
+    b->n_waiting++;
+    s->n_waiting++;
+    s->waiting_bytes += w->len;
+    if (i < b->first_waiting)
+        b->first_waiting = i;
+}
+
+static void finish(struct server *s, struct serve_batch *b, size_t i, struct reports_result *r,
+                   struct arena *arena)
+{
+    struct serve_work *w = &b->works[i];
+
+    store(w, b->instances[i].job, r, arena);
+    keep_left(s, w, &b->instances[i], r);
+    if (is_retried(s, b, b->instances[i].job, r)) {
+        wait_again(s, b, i);
+        return;
+    }
+    w->state = SERVE_DONE;
+    serve_metrics_job(s, r->verdict, w->asked_ns);
+    write_result(s, b, r);
+    if (b->n_waiting == 0 && b->n_running == 0)
+        end_batch(s, b);
+}
+
+static void finish_unrun(struct server *s, struct serve_batch *b, size_t i,
+                         enum reports_verdict verdict, const char *evidence, unsigned attempts)
+{
+    struct arena *arena;
+    struct reports_result *r =
+        results_unrun(&s->p.run, &b->instances[i], verdict, evidence, &arena);
+
+    r->attempts = attempts;
+    finish(s, b, i, r, arena);
+}
+
+/* ---- slots ---- */
+
+int serve_jobs_open_slot(struct server *s, size_t number, struct cupel_error *err)
+{
+    struct epoll_event e = {.events = EPOLLIN, .data.u64 = SERVE_EVENT(SERVE_EVENT_SLOT, number)};
+    int r = serve_slot_start(s, number, err);
+
+    if (r == 0 && epoll_ctl(s->epoll, EPOLL_CTL_ADD, s->slots[number].slot.socket, &e) < 0)
+        r = cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot watch slot %zu", number);
+    return r;
+}
+
+static int order(struct server *s, size_t number, struct serve_batch *b, size_t i,
+                 struct cupel_error *err)
+{
+    struct serve_slot *slot = &s->slots[number];
+    const struct serve_work *w = &b->works[i];
+    int r = slot->slot.pid > 0 ? 0 : serve_jobs_open_slot(s, number, err);
+
+    if (r < 0)
+        return r;
+    if (w->len >= sizeof(slot->cell->text))
+        return cupel_error_set(err, CUPEL_ERROR_INPUT, 0, "the job is too large");
+    memcpy(slot->cell->text, w->text, w->len + 1);
+    slot->cell->len = w->len;
+    slot->cell->n_steps = b->instances[i].job->n_steps;
+    slot->cell->batch = b->id;
+    (void)snprintf(slot->cell->log_name, sizeof(slot->cell->log_name), "%s",
+                   b->instances[i].log_name);
+    slot->slot.instance = ++s->next_order;
+    r = slot_order(&slot->slot, ORDER_RUN, slot->slot.instance);
+    return r < 0 ? cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "it does not take orders") : 0;
+}
+
+static void start_work(struct server *s, size_t number, struct serve_batch *b, size_t i)
+{
+    struct serve_slot *slot = &s->slots[number];
+    struct cupel_error err;
+
+    b->n_waiting--;
+    s->n_waiting--;
+    s->waiting_bytes -= b->works[i].len;
+    if (order(s, number, b, i, &err) < 0) {
+        cleanup_free char *evidence = xasprintf("no slot could be started: %s", err.message);
+
+        finish_unrun(s, b, i, REPORTS_ERROR, evidence, 0);
+        return;
+    }
+    b->works[i].state = SERVE_RUNNING;
+    b->works[i].slot = number;
+    b->n_running++;
+    slot->batch = b;
+    slot->index = i;
+    slot->killed = false;
+}
+
+static bool has_turn(const struct serve_batch *b)
+{
+    return b->n_waiting > 0 && b->out.len - b->sent < SERVE_STREAM_MAX;
+}
+
+/* The next batch that has a job to start, beginning with whose turn it is; NULL: none. */
+static struct serve_batch *next_batch(struct server *s)
+{
+    struct serve_batch *first = s->turn != NULL ? s->turn : s->batches, *b = first;
+
+    while (b != NULL && !has_turn(b)) {
+        b = b->next != NULL ? b->next : s->batches;
+        if (b == first)
+            return NULL;
+    }
+    if (b != NULL)
+        s->turn = b->next;
+    return b;
+}
+
+static size_t next_work(struct serve_batch *b)
+{
+    while (b->works[b->first_waiting].state != SERVE_WAITING)
+        b->first_waiting++;
+    return b->first_waiting++;
+}
+
+void serve_jobs_dispatch(struct server *s)
+{
+    for (size_t i = 0; i < s->options->slots && s->phase == SERVE_OPEN; i++) {
+        struct serve_batch *b;
+
+        if (s->slots[i].batch != NULL)
+            continue;
+        b = next_batch(s);
+        if (b == NULL)
+            return;
+        start_work(s, i, b, next_work(b));
+    }
+}
+
+/* Takes the slot's job from it. */
+static struct serve_batch *release(struct server *s, size_t number)
+{
+    struct serve_slot *slot = &s->slots[number];
+    struct serve_batch *b = slot->batch;
+
+    slot->batch = NULL;
+    if (slot->cell->len > CELL_KEPT)
+        (void)madvise(slot->cell, sizeof(*slot->cell), MADV_REMOVE);
+    if (b != NULL)
+        b->n_running--;
+    return b;
+}
+
+static void bury(struct server *s, size_t number)
+{
+    size_t index = s->slots[number].index;
+    struct serve_batch *b = release(s, number);
+    cleanup_free char *evidence = NULL;
+    int status;
+
+    (void)epoll_ctl(s->epoll, EPOLL_CTL_DEL, s->slots[number].slot.socket, NULL);
+    status = slot_stop(&s->slots[number].slot);
+    evidence = WIFSIGNALED(status)
+                   ? xasprintf("the slot that ran this job died of signal %d", WTERMSIG(status))
+                   : xstrdup("the slot that ran this job died");
+    if (b != NULL)
+        finish_unrun(s, b, index, REPORTS_ERROR, evidence, 1);
+}
+
+static bool is_answer(const struct serve_slot *slot, const struct wire_result *w)
+{
+    return slot->batch != NULL && w->instance == slot->slot.instance &&
+           w->result.n_cases == slot->batch->instances[slot->index].job->n_steps;
+}
+
+void serve_jobs_on_slot(struct server *s, size_t number)
+{
+    struct serve_slot *slot = &s->slots[number];
+    struct reports_result *r;
+    struct serve_batch *b;
+    struct wire_result w;
+    const struct instance *in;
+
+    if (wire_receive(slot->slot.socket, &w) < 0) {
+        bury(s, number);
+        return;
+    }
+    if (!is_answer(slot, &w)) {
+        wire_result_free(&w);
+        bury(s, number);
+        return;
+    }
+    b = release(s, number);
+    in = &b->instances[slot->index];
+    r = arena_alloc(w.arena, sizeof(*r));
+    *r = w.result;
+    r->attempts = 1;
+    results_describe(&s->p.run, in, w.arena, r);
+    results_name_logs(in, w.has_stdout, w.has_stderr, "logs", w.arena, r);
+    finish(s, b, slot->index, r, w.arena);
+    arena_free(w.lists);
+}
+
+/* ---- ends before their time ---- */
+
+void serve_jobs_cancel(struct server *s, struct serve_batch *b, enum slot_order how,
+                       const char *why)
+{
+    b->cancelled = true;
+    for (size_t i = 0; i < s->options->slots; i++)
+        if (s->slots[i].batch == b && !s->slots[i].killed) {
+            s->slots[i].killed = how == ORDER_KILL;
+            (void)slot_order(&s->slots[i].slot, how, s->slots[i].slot.instance);
+        }
+    serve_jobs_cancel_waiting(s, b, why);
+}
+
+void serve_jobs_cancel_waiting(struct server *s, struct serve_batch *b, const char *why)
+{
+    for (size_t i = b->first_waiting, n = b->n_waiting; n > 0; i++) {
+        if (b->works[i].state != SERVE_WAITING)
+            continue;
+        n--;
+        b->n_waiting--;
+        s->n_waiting--;
+        s->waiting_bytes -= b->works[i].len;
+        finish_unrun(s, b, i, REPORTS_CANCELLED, why, 0); /* with the last one, b may be gone */
+    }
+}
+
+void serve_jobs_abandon(struct server *s, struct serve_batch *b)
+{
+    bool all_read = b->ended && b->sent == b->out.len;
+
+    if (b->ended) {
+        if (!all_read || !is_left(b))
+            serve_jobs_forget(s, b);
+        return;
+    }
+    b->gone = true;
+    strbuf_free(&b->out);
+    b->out = (struct strbuf){0};
+    b->sent = 0;
+    serve_jobs_cancel(s, b, ORDER_KILL, "cancelled: its client went away");
+}

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* serve_metrics: see serve_metrics.h. Names and units as Prometheus' guide asks for them: seconds,
+ * bytes, counters that end in _total. */
+#include "harness/serve/serve_metrics.h"
+
+#include "harness/serve/serve_jobs.h"
+
+#include <inttypes.h>
+
+/* From order to verdict, in microseconds. */
+static const uint64_t bucket_us[SERVE_BUCKETS] = {500,    1000,    2000,     4000,     8000,
+                                                  16000,  32000,   64000,    128000,   256000,
+                                                  512000, 1000000, 10000000, 100000000};
+
+void serve_metrics_job(struct server *s, enum reports_verdict verdict, uint64_t asked_ns)
+{
+    uint64_t took = clock_monotonic_ns() - asked_ns;
+    size_t i = 0;
+
+    s->figures.verdicts[verdict]++;
+    while (i < SERVE_BUCKETS && took > bucket_us[i] * NSEC_PER_USEC)
+        i++;
+    s->figures.latency[i]++;
+    s->figures.latency_ns += took;
+    s->figures.latency_n++;
+}
+
+static void head(struct strbuf *to, const char *name, const char *type, const char *help)
+{
+    strbuf_addf(to, "# HELP cupel_%s %s\n# TYPE cupel_%s %s\n", name, help, name, type);
+}
+
+static void one(struct strbuf *to, const char *name, const char *type, const char *help,
+                uint64_t value)
+{
+    head(to, name, type, help);
+    strbuf_addf(to, "cupel_%s %" PRIu64 "\n", name, value);
+}
+
+static void write_latency(const struct server *s, struct strbuf *to)
+{
+    uint64_t sum = 0;
+
+    head(to, "job_seconds", "histogram", "From a job's order to its verdict.");
+    for (size_t i = 0; i < SERVE_BUCKETS; i++) {
+        sum += s->figures.latency[i];
+        strbuf_addf(to, "cupel_job_seconds_bucket{le=\"%g\"} %" PRIu64 "\n",
+                    (double)bucket_us[i] / 1e6, sum);
+    }
+    strbuf_addf(to,
+                "cupel_job_seconds_bucket{le=\"+Inf\"} %" PRIu64 "\ncupel_job_seconds_sum %.6f\n"
+                "cupel_job_seconds_count %" PRIu64 "\n",
+                s->figures.latency_n, (double)s->figures.latency_ns / 1e9, s->figures.latency_n);
+}
+
+void serve_metrics_write(const struct server *s, struct strbuf *to)
+{
+    head(to, "jobs_total", "counter", "Jobs that have ended, by verdict.");
+    for (enum reports_verdict v = 0; v < REPORTS_VERDICT_COUNT; v++)
+        strbuf_addf(to, "cupel_jobs_total{verdict=\"%s\"} %" PRIu64 "\n", reports_verdict_name(v),
+                    s->figures.verdicts[v]);
+    write_latency(s, to);
+    one(to, "jobs_waiting", "gauge", "Jobs that wait.", s->n_waiting);
+    one(to, "jobs_running", "gauge", "Jobs that run.", serve_jobs_running(s));
+    one(to, "slots", "gauge", "How many jobs may run at once.", s->options->slots);
+    one(to, "queue_jobs_max", "gauge", "How many jobs may wait.", s->options->queue);
+    one(to, "connections", "gauge", "Open connections.", s->n_peers);
+    one(to, "connections_refused_total", "counter", "Connections that were refused.",
+        s->figures.refused_peers);
+    one(to, "clients_vanished_total", "counter", "Clients that went before their results.",
+        s->figures.vanished_clients);
+    one(to, "files_bytes", "gauge", "Cached files.", s->files.bytes);
+    one(to, "files_evicted_total", "counter", "Cached files that made room.",
+        s->figures.evicted_files);
+    one(to, "kept_bytes", "gauge", "Logs and artifacts of jobs that have ended.", s->kept_bytes);
+    head(to, "responses_total", "counter", "Answers, by status.");
+    for (size_t i = 0; i < ARRAY_SIZE(s->figures.answers); i++)
+        if (s->figures.answers[i] > 0)
+            strbuf_addf(to, "cupel_responses_total{status=\"%zu\"} %" PRIu64 "\n", i,
+                        s->figures.answers[i]);
+}

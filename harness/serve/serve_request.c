@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* serve_request: from the body of POST /jobs to a batch. The keys are those of a job file and are
+ * read by its loader (jobs/); here is only what a client may not have that somebody with a job file
+ * has: paths of the host, the server's environment, roots of their own. */
+#include "harness/serve/serve_files.h"
+#include "harness/serve/serve_jobs.h"
+#include "harness/serve/serve_slot.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#define REQUEST_NAME "request"
+#define DUMP_FLAGS (JSON_REAL_PRECISION(15)) /* 1.2 stays 1.2 */
+#define NAME_DEFAULT "job"
+
+struct request {
+    struct server *s;
+    struct serve_batch *batch;
+    struct serve_refusal *why;
+    const char *place; /* of the job that is looked at: its name, or "defaults" */
+};
+
+/* ---- paths ---- */
+
+/* Says whether it lies beneath a directory that the server lets jobs read, by its name. */
+static bool is_beneath(const char *dir, const char *path)
+{
+    size_t n = strlen(dir);
+
+    while (n > 1 && dir[n - 1] == '/')
+        n--;
+    return strncmp(path, dir, n) == 0 && path[n] == '/' && strstr(path, "/../") == NULL &&
+           (strlen(path) < 3 || !str_eq(path + strlen(path) - 3, "/.."));
+}
+
+static const char *directory_of(const struct server *s, const char *path)
+{
+    for (const char *const *dir = s->options->files; *dir != NULL; dir++)
+        if (is_beneath(*dir, path))
+            return *dir;
+    return NULL;
+}
+
+static int pin(struct request *q, const char *name)
+{
+    struct serve_file *file = serve_files_find(&q->s->files, name);
+    struct serve_batch *b = q->batch;
+
+    if (file == NULL)
+        return serve_refuse(q->why, MHD_HTTP_UNPROCESSABLE_CONTENT,
+                            "'%s': there is no file '%s'; PUT it to /files/%s first", q->place,
+                            name, strchr(name, ':') + 1);
+    b->files = xrealloc(b->files, (b->n_files + 1) * sizeof(struct serve_file *));
+    b->files[b->n_files++] = file;
+    file->pins++;
+    return 0;
+}
+
+static int check_path(struct request *q, const char *key, const char *path)
+{
+    if (serve_file_is_name(path))
+        return pin(q, path);
+    if (directory_of(q->s, path) != NULL)
+        return 0;
+    return serve_refuse(q->why, MHD_HTTP_BAD_REQUEST,
+                        "'%s': '%s' cannot name '%s': a file is named by 'sha256:' and its digest, "
+                        "or lies beneath a directory that the server was started with (--files)",
+                        q->place, key, path);
+}
+
+/* A path, maps that have one under `key`, or a list of these. What has another form is the
+ * loader's to refuse. */
+static int check_paths(struct request *q, const char *name, const char *key, const json_t *value)
+{
+    int r = 0;
+
+    if (json_is_string(value))
+        return check_path(q, name, json_string_value(value));
+    if (json_is_object(value))
+        return check_paths(q, name, key, json_object_get(value, key));
+    for (size_t i = 0; r == 0 && json_is_array(value) && i < json_array_size(value); i++)
+        r = check_paths(q, name, key, json_array_get(value, i));
+    return r;
+}
+
+/* Looks at what is expected of a job or a step. */
+static int check_expect(struct request *q, const json_t *map)
+{
+    return check_paths(q, "expect.stdout-file", "stdout-file",
+                       json_object_get(json_object_get(map, "expect"), "stdout-file"));
+}
+
+static int check_steps(struct request *q, const json_t *job)
+{
+    const json_t *run = json_object_get(job, "run");
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && json_is_array(run) && i < json_array_size(run); i++)
+        r = check_expect(q, json_array_get(run, i));
+    return r;
+}
+
+static int check_profile(struct request *q, const json_t *job)
+{
+    const json_t *seccomp = json_object_get(job, "seccomp");
+    const char *profile =
+        json_string_value(json_is_object(seccomp) ? json_object_get(seccomp, "profile") : seccomp);
+
+    if (profile == NULL || str_eq(profile, "default") || str_eq(profile, "strict"))
+        return 0;
+    return serve_refuse(q->why, MHD_HTTP_BAD_REQUEST,
+                        "'%s': 'seccomp' takes default or strict here, not a file", q->place);
+}
+
+static int check_job(struct request *q, const char *place, const json_t *job)
+{
+    int r;
+
+    q->place = place;
+    if (json_object_get(job, "pass-env") != NULL)
+        return serve_refuse(q->why, MHD_HTTP_BAD_REQUEST,
+                            "'%s': 'pass-env' would pass the server's environment; say 'env'",
+                            place);
+    r = check_profile(q, job);
+    if (r == 0)
+        r = check_paths(q, "inputs", "from", json_object_get(job, "inputs"));
+    if (r == 0)
+        r = check_paths(q, "stdin-file", "stdin-file", json_object_get(job, "stdin-file"));
+    if (r == 0)
+        r = check_expect(q, job);
+    return r == 0 ? check_steps(q, job) : r;
+}
+
+/* ---- what jobs ask for ---- */
+
+static int check_loaded(struct request *q, const struct jobs_job *job)
+{
+    const struct jobs_root *root = &q->batch->plan->roots[job->root];
+
+    if (!q->s->root_served[job->root])
+        return serve_refuse(q->why, MHD_HTTP_BAD_REQUEST,
+                            "'%s': the server was not started with the root '%s' (--root)",
+                            job->name, root->name);
+    if (job->n_needs > 0 || job->from != JOBS_FROM_NOTHING)
+        return serve_refuse(q->why, MHD_HTTP_BAD_REQUEST,
+                            "'%s': 'needs' and 'from' are for job files: a client posts the next "
+                            "job when it has the result of the one before",
+                            job->name);
+    if (job->network == JOBS_NETWORK_BRIDGE)
+        return serve_refuse(q->why, MHD_HTTP_BAD_REQUEST, "'%s': bridges are for job files",
+                            job->name);
+    if (job->network == JOBS_NETWORK_NAT && !q->s->options->nat)
+        return serve_refuse(q->why, MHD_HTTP_BAD_REQUEST,
+                            "'%s': the server was not started with --nat", job->name);
+    return 0;
+}
+
+static int check_plan(struct request *q)
+{
+    struct serve_batch *b = q->batch;
+    struct cupel_error err;
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < b->n; i++)
+        r = check_loaded(q, &b->plan->jobs[i]);
+    if (r < 0)
+        return r;
+    serve_slot_bind_paths(q->s, b->plan);
+    for (size_t i = 0; i < b->n; i++)
+        b->instances[i] = serve_slot_instance(b->plan, i, b->id);
+    if (prepare_more_check(&q->s->p, &q->s->run_options, b->instances, b->n, &err) < 0)
+        return serve_refuse_error(q->why,
+                                  err.kind == CUPEL_ERROR_INPUT ? MHD_HTTP_BAD_REQUEST
+                                                                : MHD_HTTP_UNPROCESSABLE_CONTENT,
+                                  &err);
+    return 0;
+}
+
+/* ---- texts ---- */
+
+/* A text that the loader reads the same as the JSON that came: YAML knows no surrogates, and wants
+ * control characters escaped. Malloc'ed. */
+static char *dump(const json_t *file, size_t flags)
+{
+    struct strbuf text = {0};
+    char *raw = json_dumps(file, DUMP_FLAGS | flags);
+
+    text_add_json(&text, raw != NULL ? raw : "");
+    free(raw);
+    return text.data;
+}
+
+static json_t *file_with(const struct server *s, const json_t *defaults, json_t *jobs)
+{
+    json_t *file = json_pack("{s:i, s:O}", "cupel", 1, "rootfs", s->roots);
+
+    if (defaults != NULL)
+        (void)json_object_set(file, "defaults", (json_t *)(uintptr_t)defaults);
+    (void)json_object_set_new(file, "jobs", jobs);
+    return file;
+}
+
+static int load(struct request *q, json_t *whole)
+{
+    cleanup_strbuf struct strbuf problems = {0};
+    cleanup_free char *text = dump(whole, JSON_INDENT(1));
+    struct cupel_error err;
+
+    if (text == NULL)
+        return serve_refuse(q->why, MHD_HTTP_BAD_REQUEST, "the body cannot be read");
+    if (jobs_load_request(REQUEST_NAME, q->s->files.path, text, strlen(text), &q->batch->plan,
+                          &problems, &err) < 0) {
+        (void)serve_refuse_error(q->why, MHD_HTTP_BAD_REQUEST, &err);
+        if (problems.data != NULL)
+            q->why->problems = xstrdup(problems.data);
+        return -1;
+    }
+    return 0;
+}
+
+/* Cuts the batch into texts of one job each. */
+static void make_works(struct request *q, const json_t *defaults, json_t *jobs)
+{
+    const char *name;
+    json_t *job;
+    size_t i = 0;
+
+    json_object_foreach(jobs, name, job)
+    {
+        json_t *file = file_with(q->s, defaults, json_pack("{s:O}", name, job));
+        struct serve_work *w = &q->batch->works[i++];
+
+        w->text = dump(file, JSON_COMPACT);
+        w->len = w->text != NULL ? strlen(w->text) : 0;
+        w->asked_ns = clock_monotonic_ns();
+        q->batch->waiting_bytes += w->len;
+        json_decref(file);
+    }
+}
+
+/* ---- all of it ---- */
+
+int serve_request_admit(struct server *s, size_t jobs, size_t bytes, struct serve_refusal *why)
+{
+    if (s->phase != SERVE_OPEN)
+        return serve_refuse(why, MHD_HTTP_SERVICE_UNAVAILABLE,
+                            "the server is ending and takes no more jobs");
+    if (jobs > s->options->queue)
+        return serve_refuse(why, MHD_HTTP_CONTENT_TOO_LARGE,
+                            "%zu jobs are more than may wait here, which is %u (--queue)", jobs,
+                            s->options->queue);
+    if (s->n_waiting + jobs <= s->options->queue && s->waiting_bytes + bytes <= SERVE_WAITING_MAX)
+        return 0;
+    (void)serve_refuse(why, MHD_HTTP_TOO_MANY_REQUESTS, "%zu jobs wait already, of at most %u",
+                       s->n_waiting, s->options->queue);
+    why->retry_after = 1;
+    return -1;
+}
+
+static int read_batch(struct request *q, const json_t *defaults, json_t *jobs)
+{
+    struct serve_batch *b = q->batch;
+    json_t *whole, *job;
+    const char *name;
+    int r = defaults != NULL ? check_job(q, "defaults", defaults) : 0;
+
+    json_object_foreach(jobs, name, job) if (r == 0) r = check_job(q, name, job);
+    if (r < 0)
+        return r;
+    b->n = b->n_waiting = json_object_size(jobs);
+    whole = file_with(q->s, defaults, json_incref(jobs));
+    r = load(q, whole);
+    json_decref(whole);
+    if (r < 0)
+        return r;
+    if (b->plan->n_jobs != b->n)
+        return serve_refuse(q->why, MHD_HTTP_BAD_REQUEST, "the body has jobs that are none");
+    b->instances = xcalloc(b->n, sizeof(*b->instances));
+    b->works = xcalloc(b->n, sizeof(*b->works));
+    r = check_plan(q);
+    if (r == 0)
+        make_works(q, defaults, jobs);
+    return r == 0 ? serve_request_admit(q->s, b->n, b->waiting_bytes, q->why) : r;
+}
+
+static const char *other_key(const json_t *body)
+{
+    const char *key;
+    json_t *value;
+
+    json_object_foreach((json_t *)(uintptr_t)body, key,
+                        value) if (!str_eq(key, "jobs") && !str_eq(key, "defaults") &&
+                                   !str_eq(key, "cupel") && !str_eq(key, "name")) return key;
+    return NULL;
+}
+
+static int read_body(struct request *q, json_t *body, const char *name)
+{
+    json_t *jobs = json_object_get(body, "jobs"), *one;
+    int r;
+
+    if (!json_is_object(body))
+        return serve_refuse(q->why, MHD_HTTP_BAD_REQUEST,
+                            "the body is no object: a job's keys, or {\"jobs\": {NAME: …}}");
+    if (jobs == NULL) {
+        one = json_pack("{s:O}", name != NULL ? name : NAME_DEFAULT, body);
+        if (one == NULL)
+            return serve_refuse(q->why, MHD_HTTP_BAD_REQUEST, "'name' is not UTF-8");
+        r = read_batch(q, NULL, one);
+        json_decref(one);
+        return r;
+    }
+    if (other_key(body) != NULL)
+        return serve_refuse(q->why, MHD_HTTP_BAD_REQUEST,
+                            "'%s' is no key of a batch, which has 'defaults' and 'jobs'",
+                            other_key(body));
+    if (!json_is_object(jobs) || json_object_size(jobs) == 0)
+        return serve_refuse(q->why, MHD_HTTP_BAD_REQUEST, "'jobs' must be a map with jobs in it");
+    if (json_object_size(jobs) > q->s->options->queue)
+        return serve_request_admit(q->s, json_object_size(jobs), 0, q->why);
+    return read_batch(q, json_object_get(body, "defaults"), jobs);
+}
+
+int serve_request_read(struct server *s, const char *body, size_t len, const char *name,
+                       struct serve_batch **ret, struct serve_refusal *why)
+{
+    struct request q = {.s = s, .batch = xcalloc(1, sizeof(*q.batch)), .why = why};
+    json_error_t error;
+    json_t *json = json_loadb(body, len, JSON_REJECT_DUPLICATES, &error);
+    int r;
+
+    q.batch->id = ++s->next_id;
+    r = json != NULL ? read_body(&q, json, name)
+                     : serve_refuse(why, MHD_HTTP_BAD_REQUEST, "the body is no JSON: %d:%d: %s",
+                                    error.line, error.column, error.text);
+    json_decref(json);
+    if (r < 0)
+        serve_batch_free(s, q.batch);
+    else
+        *ret = q.batch;
+    return r;
+}
+
+void serve_batch_free(struct server *s, struct serve_batch *b)
+{
+    (void)s;
+    for (size_t i = 0; i < b->n_files; i++)
+        b->files[i]->pins--;
+    for (size_t i = 0; b->works != NULL && i < b->n; i++) {
+        free(b->works[i].text);
+        free(b->works[i].log_name);
+        arena_free(b->works[i].arena);
+    }
+    free(b->files);
+    free(b->works);
+    free(b->instances);
+    strbuf_free(&b->out);
+    jobs_plan_free(b->plan);
+    free(b);
+}

@@ -1,0 +1,513 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""What clients of `cupel serve` see, for serve.sh: cases over one running server, each a line of the tests' protocol.
+
+    serve.py SOCKET GROUP [WORD]     runs the cases of that group, or those with the word in their name
+    serve.py SOCKET request METHOD PATH [BODY]     one request: prints the status and the body
+    serve.py activate SOCKET COMMAND...            becomes the command, with the socket as systemd hands it over
+"""
+import hashlib
+import http.client
+import json
+import os
+import socket
+import sys
+import time
+
+PATIENCE = 60 * int(os.environ.get("CUPEL_TEST_TIME_FACTOR", "1"))  # for a broken server; nothing is expected to be fast
+
+
+class Client(http.client.HTTPConnection):
+    """HTTP over a Unix socket."""
+
+    def __init__(self, path):
+        super().__init__("cupel", timeout=PATIENCE)
+        self.path = path
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(PATIENCE)
+        self.sock.connect(self.path)
+
+    def ask(self, method, path, body=None, headers=None):
+        """The whole answer: status, headers, body."""
+        if isinstance(body, (dict, list)):
+            body = json.dumps(body)
+        self.request(method, path, body, headers or {})
+        answer = self.getresponse()
+        return answer.status, answer.headers, answer.read()
+
+    def post(self, body, query=""):
+        """The results of jobs that are expected to be taken."""
+        status, _, text = self.ask("POST", "/jobs" + query, body)
+        assert status == 200, (status, text)
+        return [json.loads(line) for line in text.splitlines()]
+
+    def begin(self, body):
+        """Posts jobs and leaves their results unread: the answer, and the path of the jobs."""
+        self.request("POST", "/jobs", json.dumps(body), {})
+        answer = self.getresponse()
+        assert answer.status == 200, (answer.status, answer.read())
+        return answer, answer.headers["Location"]
+
+
+SOCKET = sys.argv[1]
+ECHO = {"rootfs": "host", "run": ["/bin/echo", "hello"]}
+TRUE = {"rootfs": "host", "run": ["/bin/true"]}
+SLEEP = {"rootfs": "host", "run": ["/bin/sleep", "1000"]}
+cases = []
+
+
+def case(group):
+    def add(function):
+        cases.append((group, function.__doc__.strip(), function))
+        return function
+    return add
+
+
+def client():
+    return Client(SOCKET)
+
+
+def metric(name):
+    status, _, text = client().ask("GET", "/metrics")
+    assert status == 200
+    for line in text.decode().splitlines():
+        if line.startswith("cupel_" + name + " "):
+            return float(line.split()[-1])
+    raise AssertionError("no metric " + name)
+
+
+def until(condition, what):
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, "never: " + what
+        time.sleep(0.02)
+
+
+def refused(body, status, *words, query=""):
+    got, _, text = client().ask("POST", "/jobs" + query, body)
+    assert got == status, (got, text)
+    said = json.loads(text)
+    whole = said["error"] + said.get("problems", "") + said.get("hint", "")
+    for word in words:
+        assert word in whole, (word, said)
+
+
+# ---- jobs ----
+
+@case("main")
+def one_job():
+    """serve runs a job and answers with its line of results.jsonl"""
+    results = client().post(ECHO, "?name=first")
+    assert len(results) == 1, results
+    r = results[0]
+    assert (r["id"], r["job"], r["verdict"], r["exit"]) == ("first", "first", "passed", 0), r
+    assert r["usage"]["output_bytes"] == 6 and r["logs"]["stdout"].endswith(".first.stdout"), r
+
+
+@case("main")
+def batch():
+    """serve runs a batch with defaults, and every job has its own verdict and evidence"""
+    results = client().post({
+        "defaults": {"rootfs": "host", "env": {"WHO": "you"}},
+        "jobs": {
+            "good": {"run": "test $WHO = you"},
+            "wrong": {"run": "exit 3"},
+            "late": {"run": ["/bin/sleep", "1000"], "limits": {"wall": "100ms"}},
+            "loud": {"run": "head -c 1M /dev/zero", "limits": {"output": "64K"}},
+            "steps": {"run": [{"name": "a", "run": "true"}, {"name": "b", "run": "false"}]},
+            "again": {"run": "false", "retries": 2},
+        }})
+    by_id = {r["id"]: r for r in results}
+    assert {i: r["verdict"] for i, r in by_id.items()} == {
+        "good": "passed", "wrong": "failed", "late": "timeout", "loud": "output-limit", "steps": "failed",
+        "steps/a": "passed", "steps/b": "failed", "again": "failed"}, by_id
+    assert by_id["wrong"]["evidence"] == "exit code 3, expected 0", by_id["wrong"]
+    assert by_id["again"]["attempts"] == 3 and len(by_id["again"]["previous_attempts"]) == 2, by_id["again"]
+
+
+@case("main")
+def texts():
+    """a job's texts arrive as they were sent, whatever JSON writes them as"""
+    for text in ("plain", "\u00e9\u20ac", "\U0001f600 and \ud7ff", "tab\tnewline\nquote\"'\\ # : {}", "\x7f\x80\x1b[0m", "~", "null"):
+        job = {"rootfs": "host", "run": ["/bin/sh", "-c", "cat"], "stdin": text, "expect": {"stdout": text}}
+        for body in (json.dumps(job), json.dumps(job, ensure_ascii=False).encode()):
+            (r,) = client().post(body)
+            assert r["verdict"] == "passed", (text, r)
+
+
+@case("main")
+def streamed():
+    """a result is sent as it comes, and DELETE cancels what still runs"""
+    c = client()
+    answer, path = c.begin({"defaults": {"rootfs": "host"}, "jobs": {
+        "quick": {"run": ["/bin/true"]}, "slow": {"run": ["/bin/sleep", "1000"], "timeout-grace": "100ms"}}})
+    first = json.loads(answer.readline())
+    assert (first["id"], first["verdict"]) == ("quick", "passed"), first
+    status, _, text = client().ask("GET", path)
+    assert status == 200 and json.loads(text)["running"] == 1, text
+    status, _, text = client().ask("DELETE", path)
+    assert status == 202, (status, text)
+    second = json.loads(answer.readline())
+    assert (second["id"], second["verdict"]) == ("slow", "cancelled"), second
+    assert answer.read() == b""
+
+
+@case("main")
+def reused():
+    """one connection serves many requests, refused ones between them"""
+    c = client()
+    for i in range(20):
+        if i % 5 == 0:
+            status, _, _ = c.ask("POST", "/jobs", "{")
+            assert status == 400, status
+        (r,) = c.post(TRUE)
+        assert r["verdict"] == "passed", r
+
+
+@case("main")
+def vanished():
+    """a client that goes away frees its jobs"""
+    before = metric("clients_vanished_total")
+    gone = [client() for _ in range(4)]
+    answers = [c.begin({"jobs": {"a": SLEEP, "b": SLEEP}}) for c in gone]
+    until(lambda: metric("jobs_running") == metric("slots"), "all slots are busy")
+    for c in gone:
+        c.sock.close()
+    del answers
+    for c in gone:
+        c.close()
+    del gone, c
+    (r,) = client().post(TRUE)
+    assert r["verdict"] == "passed", r
+    until(lambda: metric("jobs_running") == 0 and metric("jobs_waiting") == 0, "their jobs are gone")
+    assert metric("clients_vanished_total") == before + 4
+
+
+@case("main")
+def slow_reader():
+    """results that nobody reads hold their own jobs back, and nobody else's"""
+    n = 60
+    job = dict(TRUE, description="x" * 30000)
+    c = client()
+    answer, path = c.begin({"jobs": {"j%d" % i: job for i in range(n)}})
+
+    def stands_still():
+        state = json.loads(client().ask("GET", path)[2])
+        return state["waiting"] > 0 and state["running"] == 0
+
+    until(stands_still, "jobs wait for their reader")
+    for _ in range(3):
+        (r,) = client().post(TRUE)
+        assert r["verdict"] == "passed", r
+        assert stands_still()
+    results = [json.loads(line) for line in answer.read().splitlines()]
+    assert len(results) == n and all(r["verdict"] == "passed" for r in results), len(results)
+
+
+@case("main")
+def turns():
+    """batches take turns: a small one does not wait for a large one"""
+    large = client()
+    answer, path = large.begin({"jobs": {"j%d" % i: TRUE for i in range(300)}})
+    (r,) = client().post(TRUE)
+    assert r["verdict"] == "passed", r
+    state = json.loads(client().ask("GET", path)[2])
+    assert state["waiting"] > 0, state
+    assert len(answer.read().splitlines()) == 300
+
+
+@case("main")
+def logs():
+    """logs and artifacts can be fetched by the paths that the result names, until DELETE"""
+    c = client()
+    answer, path = c.begin(dict(ECHO, run="echo out; echo err >&2; echo made > /work/x", artifacts=["/work/x"]))
+    r = json.loads(answer.read())
+    assert r["verdict"] == "passed", r
+    for name, text in ((r["logs"]["stdout"], b"out\n"), (r["logs"]["stderr"], b"err\n"), (r["artifacts"][0], b"made\n")):
+        status, _, got = c.ask("GET", path + "/" + name)
+        assert (status, got) == (200, text), (name, status, got)
+    for name in ("logs/../results.jsonl", "results.jsonl", "logs/1.0.nothing.stdout", "logs/", "../lock", "logs/%2e%2e/lock"):
+        assert c.ask("GET", path + "/" + name)[0] == 404, name
+    assert c.ask("DELETE", path)[0] == 204
+    assert c.ask("GET", path + "/" + r["logs"]["stdout"])[0] == 404
+
+
+# ---- what is refused ----
+
+@case("main")
+def wrong():
+    """what is wrong with a request is told with its place, as of a job file"""
+    refused("{", 400, "no JSON", "1:")
+    refused("[]", 400, "no object")
+    refused('{"run": ["true"], "run": ["true"]}', 400, "no JSON")
+    refused(dict(TRUE, limit={"wall": "1s"}), 400, "unknown key 'limit'", "did you mean 'limits'")
+    refused(dict(TRUE, limits={"wall": "soon"}), 400, "'wall' must be a duration")
+    refused({"jobs": {"a": dict(TRUE, rootfs="hots")}}, 400, "there is no root 'hots'", "did you mean 'host'")
+    refused({"jobs": {"a": {"rootfs": "host"}}}, 400, "run")
+    refused({"jobs": {}}, 400, "'jobs'")
+    refused({"jobs": {"a": TRUE}, "rootfs": {"x": {"tar": "/etc/passwd"}}}, 400, "'rootfs'")
+    refused(dict(TRUE, user="nobody-of-that-name"), 400, "no user 'nobody-of-that-name'")
+    refused({"jobs": {"a": TRUE, "b": dict(TRUE, needs=["a"])}}, 400, "needs")
+    refused({"jobs": {"a": TRUE, "b": dict(TRUE, **{"from": "a"})}}, 400)
+
+
+@case("main")
+def nothing_of_the_host():
+    """a client names no file of the host, no variable of the server's, no network that was not allowed"""
+    for path in ("/etc/passwd", "passwd", "../../store", "sha256:" + "0" * 63, "sha256:../" + "0" * 61, "/etc/../etc/passwd"):
+        refused(dict(TRUE, inputs=[path]), 400, "inputs")
+        refused(dict(TRUE, inputs=[{"from": path, "to": "/work/x"}]), 400, "inputs")
+        refused(dict(TRUE, inputs={"from": path, "to": "/work/x"}), 400, "inputs")
+        refused(dict(TRUE, **{"stdin-file": path}), 400, "stdin-file")
+        refused(dict(TRUE, expect={"stdout-file": path}), 400, "stdout-file")
+        refused(dict(TRUE, run=[{"name": "a", "run": "true", "expect": {"stdout-file": path}}]), 400, "stdout-file")
+        refused({"defaults": {"inputs": [path]}, "jobs": {"a": TRUE}}, 400, "inputs")
+    refused(dict(TRUE, seccomp="/etc/passwd"), 400, "seccomp")
+    refused(dict(TRUE, seccomp={"profile": "./x"}), 400, "seccomp")
+    refused(dict(TRUE, **{"pass-env": ["CUPEL_SECRET"]}), 400, "pass-env")
+    refused(dict(TRUE, network="host"), 400, "network")
+    refused(dict(TRUE, network="nat"), 400, "--nat")
+    refused(dict(TRUE, network={"bridge": "b"}), 400, "bridge")
+    refused(dict(TRUE, devices=["kvm"]), 400, "kvm")
+    (r,) = client().post({"rootfs": "host", "run": "env; echo done"})
+    assert r["verdict"] == "passed"
+
+
+@case("main")
+def paths():
+    """there is one answer to what is not there"""
+    for method, path, status in (("GET", "/", 404), ("GET", "/jobs/", 404), ("GET", "/jobs/99999", 404),
+                                 ("DELETE", "/jobs/99999", 404), ("GET", "/jobs/x", 404), ("PUT", "/jobs", 405),
+                                 ("POST", "/healthz", 405), ("GET", "/../healthz", 404), ("GET", "/files/" + "0" * 64, 404),
+                                 ("PUT", "/files/../../x", 404), ("PUT", "/files/ABC", 400)):
+        got, _, text = client().ask(method, path, b"" if method in ("PUT", "POST") else None)
+        assert got == status and json.loads(text)["error"], (method, path, got, text)
+
+
+@case("main")
+def too_large():
+    """a body that is too large is refused before it comes, and cut off where it does not say so"""
+    c = client()
+    c.putrequest("POST", "/jobs")
+    c.putheader("Content-Length", str(1 << 40))
+    c.endheaders()
+    assert c.getresponse().status == 413
+    c = client()
+    c.putrequest("POST", "/jobs")
+    c.putheader("Transfer-Encoding", "chunked")
+    c.endheaders()
+    try:
+        for _ in range(200):
+            c.send(b"10000\r\n" + b"x" * 65536 + b"\r\n")
+        c.send(b"0\r\n\r\n")
+        assert c.getresponse().status == 413
+    except (BrokenPipeError, ConnectionResetError, http.client.RemoteDisconnected):
+        pass
+    refused("[" * 100000, 400, "no JSON")
+    assert client().ask("GET", "/healthz")[0] == 200
+
+
+@case("main")
+def many_connections():
+    """connections that never ask anything make room for those that do"""
+    idle = []
+    for _ in range(1300):
+        s = socket.socket(socket.AF_UNIX)
+        s.settimeout(PATIENCE)
+        s.connect(SOCKET)
+        s.send(b"GET /healthz HTTP/1.1\r\nHo")
+        idle.append(s)
+        if len(idle) % 400 == 0:
+            assert client().ask("GET", "/healthz")[0] == 200
+    (r,) = client().post(TRUE)
+    assert r["verdict"] == "passed", r
+    for s in idle:
+        s.close()
+    until(lambda: metric("connections") < 20, "closed connections are gone")
+
+
+# ---- files ----
+
+def put(data, digest=None):
+    digest = digest or hashlib.sha256(data).hexdigest()
+    return client().ask("PUT", "/files/" + digest, data)[0], digest
+
+
+@case("main")
+def files():
+    """a file that was sent once is there for many jobs, by its digest"""
+    program = b"#!/bin/sh\necho ran \"$@\"\n"
+    status, digest = put(program)
+    assert status == 201, status
+    assert put(program)[0] == 200
+    assert client().ask("GET", "/files/" + digest)[::2] == (200, program)
+    for i in range(3):
+        (r,) = client().post({"rootfs": "host", "run": ["/work/p", str(i)], "inputs": [
+            {"from": "sha256:" + digest, "to": "/work/p", "mode": ("ro", "cow", "copy")[i]}],
+            "expect": {"stdout": "ran %d\n" % i}})
+        assert r["verdict"] == "passed", r
+    (r,) = client().post({"rootfs": "host", "run": ["/bin/cat"], "stdin-file": "sha256:" + digest,
+                          "expect": {"stdout-file": "sha256:" + digest}})
+    assert r["verdict"] == "passed", r
+
+
+@case("main")
+def false_files():
+    """a file is what its digest says, or it is not there"""
+    data = os.urandom(100)
+    assert put(data, hashlib.sha256(b"other").hexdigest())[0] == 422
+    refused(dict(TRUE, inputs=["sha256:" + hashlib.sha256(b"other").hexdigest()]), 422, "PUT it")
+    refused(dict(TRUE, inputs=["sha256:" + hashlib.sha256(data).hexdigest()]), 422, "PUT it")
+
+
+@case("small")
+def eviction():
+    """files make room, the least recently used first; what is in use stays"""
+    size = 300 << 10
+    a, b, c, d = (os.urandom(size) for _ in range(4))
+    held = put(a)[1]
+    other = put(b)[1]
+    kept = client()
+    answer, path = kept.begin(dict(SLEEP, inputs=[{"from": "sha256:" + held, "to": "/work/a"}]))
+    until(lambda: metric("jobs_running") == 1, "it runs")
+    assert put(c)[0] == 201
+    assert put(d)[0] == 201  # 1200 KiB of 1 MiB
+    assert client().ask("GET", "/files/" + held)[0] == 200
+    assert client().ask("GET", "/files/" + other)[0] == 404
+    assert metric("files_bytes") == 3 * size and metric("files_evicted_total") == 1
+    assert put(os.urandom(900 << 10))[0] == 507
+    c = client()
+    c.putrequest("PUT", "/files/" + "0" * 64)
+    c.putheader("Content-Length", str(2 << 20))
+    c.endheaders()
+    assert c.getresponse().status == 413
+    client().ask("DELETE", path)
+    answer.read()
+
+
+@case("small")
+def queue():
+    """a full queue answers 429 and when to come again"""
+    holder, waiter = client(), client()
+    first, first_path = holder.begin(SLEEP)
+    until(lambda: metric("jobs_running") == 1, "it runs")
+    second, second_path = waiter.begin({"jobs": {"j%d" % i: TRUE for i in range(4)}})
+    assert metric("jobs_waiting") == 4
+    status, headers, text = client().ask("POST", "/jobs", TRUE)
+    assert status == 429 and int(headers["Retry-After"]) >= 1 and json.loads(text)["error"], (status, text)
+    client().ask("DELETE", second_path)
+    assert [json.loads(line)["verdict"] for line in second.read().splitlines()] == ["cancelled"] * 4
+    refused({"jobs": {"j%d" % i: TRUE for i in range(5)}}, 413, "--queue")
+    answer, path = waiter.begin(TRUE)
+    client().ask("DELETE", first_path)
+    assert json.loads(first.read())["verdict"] == "cancelled"
+    assert json.loads(answer.read())["verdict"] == "passed"
+
+
+@case("small")
+def kept():
+    """logs of jobs that have ended are kept within their bound"""
+    first = None
+    for i in range(8):
+        answer, path = client().begin(dict(ECHO, run="head -c 100K /dev/zero"))
+        r = json.loads(answer.read())
+        first = first or path + "/" + r["logs"]["stdout"]
+    until(lambda: metric("kept_bytes") <= 256 << 10, "kept logs are within their bound")
+    assert client().ask("GET", first)[0] == 404
+    assert client().ask("GET", path + "/" + r["logs"]["stdout"])[0] == 200
+
+
+@case("beneath")
+def beneath():
+    """a job may name files beneath --files, and no link there leads out"""
+    top = os.environ["SERVE_FILES"]
+
+    def verdict(name):
+        (r,) = client().post(dict(TRUE, run=["/bin/cat"], **{"stdin-file": top + "/" + name}))
+        return r["verdict"], r.get("evidence", "")
+    assert verdict("plain")[0] == "passed"
+    assert verdict("sub/plain")[0] == "passed"
+    for name in ("link", "out/passwd"):
+        assert verdict(name)[0] == "invalid-submission", (name, verdict(name))
+    for name in ("fifo", "missing"):
+        refused(dict(TRUE, **{"stdin-file": top + "/" + name}), 400, "stdin-file")
+    refused(dict(TRUE, **{"stdin-file": top + "/../secret"}), 400, "stdin-file")
+    refused(dict(TRUE, **{"stdin-file": top + "x/plain"}), 400, "stdin-file")
+
+
+# ---- the end ----
+
+@case("ending")
+def ending():
+    """told to end, serve takes no more jobs, cancels what waits and lets what runs end"""
+    c, w = client(), client()
+    late = client()
+    late.connect()
+    answer, _ = c.begin({"rootfs": "host", "run": "sleep 2"})
+    until(lambda: metric("jobs_running") == 1, "it runs")
+    waiting, _ = w.begin(TRUE)
+    os.kill(int(os.environ["SERVE_PID"]), 15)
+    assert json.loads(waiting.read())["verdict"] == "cancelled"
+    status, _, text = late.ask("POST", "/jobs", TRUE)
+    assert status == 503 and json.loads(text)["error"], (status, text)
+    assert json.loads(answer.read())["verdict"] == "passed"
+
+
+@case("impatient")
+def impatient():
+    """what runs on is cancelled after the grace"""
+    answer, _ = client().begin(dict(SLEEP, **{"timeout-grace": "100ms"}))
+    until(lambda: metric("jobs_running") == 1, "it runs")
+    os.kill(int(os.environ["SERVE_PID"]), 15)
+    assert json.loads(answer.read())["verdict"] == "cancelled"
+
+
+@case("slots")
+def slots():
+    """a job whose slot dies is an error, and the next one runs"""
+    answer, _ = client().begin(SLEEP)
+    until(lambda: metric("jobs_running") == 1, "it runs")
+    with open("/proc/%s/task/%s/children" % ((os.environ["SERVE_PID"],) * 2)) as f:
+        (slot,) = f.read().split()
+    os.kill(int(slot), 9)
+    r = json.loads(answer.read())
+    assert r["verdict"] == "error" and "signal 9" in r["evidence"], r
+    (r,) = client().post(TRUE)
+    assert r["verdict"] == "passed", r
+
+
+def activate(path, command):
+    s = socket.socket(socket.AF_UNIX)
+    s.bind(path)
+    s.listen()
+    os.dup2(s.fileno(), 3)
+    os.set_inheritable(3, True)  # it may have been number 3 already
+    os.environ["LISTEN_FDS"] = "1"
+    os.environ["LISTEN_PID"] = str(os.getpid())
+    os.execv(command[0], command)
+
+
+def main():
+    if SOCKET == "activate":
+        activate(sys.argv[2], sys.argv[3:])
+    if sys.argv[2] == "request":
+        status, _, text = client().ask(sys.argv[3], sys.argv[4], sys.argv[5] if len(sys.argv) > 5 else None)
+        print(status, text.decode())
+        return
+    failed = False
+    for group, name, function in cases:
+        if group != sys.argv[2] or (len(sys.argv) > 3 and sys.argv[3] not in name):
+            continue
+        try:
+            function()
+            print("ok - " + name, flush=True)
+        except Exception as why:  # pylint: disable=broad-except
+            failed = True
+            print("# %s: %s" % (type(why).__name__, str(why)[:2000].replace("\n", "\n# ")))
+            print("not ok - " + name, flush=True)
+    sys.exit(failed)
+
+
+main()
