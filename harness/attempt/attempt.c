@@ -82,6 +82,8 @@ static void watch(struct attempt *a)
                         a);
         if (n > 0 && fds[POLL_CONTROL].revents != 0)
             attempt_receive_events(a);
+        if (a->quiet)
+            break;
         if (!weakened("late-deadlines") || !(a->pipe_open[0] || a->pipe_open[1]))
             attempt_check_deadlines(a); /* before the output, of which there may be any amount */
         if (n > 0 && a->forwards)
@@ -169,9 +171,14 @@ void attempt_take_down(struct attempt_context *ctx, struct attempt_leftover *lef
 {
     struct cupel_error err;
 
-    if (leftover->has_sandbox && sandbox_finish(ctx->stage, &leftover->sandbox, &err) < 0)
-        log_warning("%s", err.message);
+    if (leftover->has_sandbox && leftover->sandbox.pid > 0) /* it is quiet, and ends meanwhile */
+        sandbox_continue(&leftover->sandbox);
     if (leftover->cgroup != NULL && cgroup_job_destroy(leftover->cgroup, &err) < 0)
+        log_warning("%s", err.message);
+    if (!leftover->has_sandbox)
+        return;
+    sandbox_reap(&leftover->sandbox);
+    if (sandbox_finish(ctx->stage, &leftover->sandbox, &err) < 0)
         log_warning("%s", err.message);
 }
 

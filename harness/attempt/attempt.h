@@ -35,9 +35,9 @@ struct attempt_context {
 };
 
 /* Runs the instance once. Failures of the harness are a verdict like any other. The result is final
- * when this returns; what is still to be removed (the job's files, its cgroup) is left in
- * `ret_leftover` for attempt_take_down, so that nobody has to wait for that. No process of the job
- * is left. */
+ * when this returns; what is still to be removed (the job's files, its cgroup, its PID 1) is left
+ * in `ret_leftover` for attempt_take_down, so that nobody has to wait for that. No process of the
+ * job is left but that one, which waits for its end. */
 struct attempt_leftover {
     struct cgroup_job *cgroup; /* or NULL */
     struct sandbox_job sandbox;

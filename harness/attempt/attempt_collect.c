@@ -48,7 +48,8 @@ void attempt_collect_facts(struct attempt *a)
     attempt_receive_events(a); /* what PID 1 said with its last breath */
     (void)billing_init_ns(&a->sandbox, a->facts);
     views_withdraw(a->ctx->view); /* while its pid is still nobody else's */
-    sandbox_reap(&a->sandbox);
+    if (!a->quiet)
+        sandbox_reap(&a->sandbox);
     a->facts->ended_ns = clock_monotonic_ns();
     if (a->facts->started_ns != 0 && a->facts->steps[a->facts->n_steps - 1].ended)
         a->facts->ended_ns = a->facts->steps[a->facts->n_steps - 1].ended_ns;

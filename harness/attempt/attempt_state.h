@@ -31,6 +31,8 @@ struct attempt {
     unsigned leaks_counted; /* of so many steps, leaks are in the count */
     struct uncounted uncounted;
     bool killed;
+    /* nobody of the job is left but PID 1, which has nothing more to do than to end */
+    bool quiet;
     bool pipe_open[2];
     bool control_open;
 };

@@ -293,10 +293,11 @@ int sandbox_start(struct sandbox_stage *stage, const struct sandbox_request *req
 enum sandbox_event_kind {
     SANDBOX_TERMINAL_READY, /* job->terminal is there; before the first step starts */
     SANDBOX_STEP_STARTED,   /* the command of step `step` has been executed */
-    /* it ended with wait status `status`; after the last one PID 1 ends too */
+    /* it ended with wait status `status` */
     SANDBOX_STEP_ENDED,
-    /* what a step that is not the last left running has been ended: its output is all in the pipes
-     */
+    /* what the step left running has been ended: its output is all in the pipes, and nothing of the
+     * job is left but PID 1, which waits for sandbox_continue. Not said after the last step where
+     * somebody from outside is in the job: then PID 1 ends at once. */
     SANDBOX_STEP_QUIET,
     /* execve of step `step` failed with `errnum`: the job's fault or its file's; `detail`: why, as
        far as there is more to say */
@@ -344,7 +345,7 @@ const char *sandbox_setup_at(const struct sandbox_job *job);
  * as ever. A held job that is not wanted is killed, reaped and finished like any other, and ends by
  * itself when its slot does. Nothing on a job that is not held. */
 void sandbox_go(struct sandbox_job *job);
-/* Lets PID 1 start the next step, once it is quiet. */
+/* Lets PID 1, once it is quiet, start the next step; after the last one, end. */
 void sandbox_continue(struct sandbox_job *job);
 /* SIGTERM to the running command's process group; SIGKILL to PID 1, which the kernel extends to all
  * of the job. */
@@ -368,7 +369,7 @@ struct sandbox_disk {
     uint64_t inodes_left;
 };
 /* How many of its writes and new files were refused for want of room; 0 where the kernel does not
- * tell. After sandbox_reap. */
+ * tell. Once no process of the job runs. */
 void sandbox_disk_refusals(const struct sandbox_stage *stage, const struct sandbox_job *job,
                            uint64_t *ret_writes, uint64_t *ret_inodes);
 /* Whether anything that this job, or one before it, wrote to the stage's disk was lost on its way

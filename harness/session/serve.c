@@ -129,6 +129,8 @@ static void receive_events(struct serving *s)
                 tell_of_lost_workdir(&e);
             break;
         case SANDBOX_STEP_QUIET:
+            sandbox_continue(s->sandbox);
+            break;
         case SANDBOX_LEFT_RUNNING: /* what it leaves running ends with it, as with a job */
             break;
         }

@@ -426,13 +426,16 @@ static void report_leaks(struct init_context *ctx, unsigned step)
         send_report(ctx, &list[i]);
 }
 
-/* Nothing of a step outlives it into the next: its daemons end with it. */
-static void end_leftovers(void)
+/* Nothing of a step outlives it: its daemons end with it. Returns whether nobody else is here any
+ * more: who has entered the job from outside is killed too, and has another parent to wait for it.
+ */
+static bool end_leftovers(void)
 {
     if (kill(-1, SIGKILL) < 0) /* ESRCH: nobody else is here */
-        return;
+        return true;
     while (waitpid(-1, NULL, 0) > 0 || errno == EINTR)
         ;
+    return kill(-1, 0) < 0;
 }
 
 _Noreturn void init_session(struct init_context *ctx)
@@ -463,12 +466,11 @@ _Noreturn void init_main(struct init_context *ctx)
         progress_to(ctx, PROGRESS_LEFTOVERS);
         send_report(ctx, &report); /* at once: its own deadline is over */
         report_leaks(ctx, i);
-        if (last)
+        if (!end_leftovers() && last)
             break;
-        end_leftovers();
         report = (struct init_report){.kind = SANDBOX_STEP_QUIET, .step = i};
         send_report(ctx, &report);
-        wait_for_go(ctx);
+        wait_for_go(ctx); /* after the last one, to end: see attempt_take_down() */
     }
     _exit(0); /* the kernel ends what is left of the job */
 }

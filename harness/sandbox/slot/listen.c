@@ -59,7 +59,7 @@ static bool makes_sense(const struct sandbox_job *job, const struct word *word,
     case SANDBOX_STEP_STARTED:
         return report->uid < SANDBOX_ID_COUNT && report->gid < SANDBOX_ID_COUNT;
     case SANDBOX_STEP_QUIET:
-        return t->step + 1 < t->n_steps;
+        return t->step < t->n_steps;
     case SANDBOX_LEFT_RUNNING:
         return t->leaks < SANDBOX_LEAKS_MAX && report->errnum > 0;
     default:
@@ -74,6 +74,8 @@ static void advance(struct sandbox_talk *t, const struct word *word)
     t->trimmed |= word->kind == INIT_WANTS_TRIM;
     t->leaks = word->kind == SANDBOX_LEFT_RUNNING ? t->leaks + 1 : 0;
     t->step += word->kind == SANDBOX_STEP_QUIET;
+    if (t->step == t->n_steps) /* and nothing can be said of any other */
+        t->state = OVER;
 }
 
 static int give_disk_its_size(struct sandbox_job *job, struct sandbox_event *ret_event)
@@ -120,7 +122,7 @@ static int take(struct sandbox_job *job, const struct init_report *report,
         job->disk_before = report->disk_bytes;
     if (report->kind == SANDBOX_STEP_STARTED && report->disk_inodes > job->inodes_before)
         job->inodes_before = report->disk_inodes;
-    if (report->kind == SANDBOX_STEP_QUIET)
+    if (report->kind == SANDBOX_STEP_QUIET && job->talk.state != OVER)
         oom_order_commands(job);
     if (report->kind == SANDBOX_STEP_STARTED) {
         oom_order_init(job);
