@@ -24,6 +24,16 @@ expect_exit 0
 expect_said "1 probe in .*: 1 held"
 expect_clean
 
+it "installed front ends find the program"
+if command -v python3 >/dev/null; then
+    in_installed() { (grouped env -u CUPEL "CUPEL_ISOLATE_ROOT=$T/boxes" "$T/usr/libexec/cupel/compat/isolate" "$@"); }
+    expect in_installed --init
+    expect in_installed --silent --run -- /bin/true
+    expect in_installed --cleanup
+else
+    skip_it "python3 is not installed"
+fi
+
 it "... and says where it looked when they are gone"
 rm -r "$T/usr/libexec"
 run_cupel selftest --only pivot-root
