@@ -239,9 +239,12 @@ mkfifo slow
 sleep 1000 <slow &
 reader=$!
 STATUS=0
-(grouped "$CUPEL" exec --timeout 500ms --result "$T/result" -- yes) >slow 2>stderr </dev/null &
+(grouped "$CUPEL" exec --timeout 2s --result "$T/result" -- yes) >slow 2>stderr </dev/null &
 pid=$!
-sleep 1
+runs_yes() { foreign_processes | sed 's,.*,/proc/&/comm,' | xargs -r cat 2>/dev/null | grep -qx yes; }
+ran_yes() { ! runs_yes; }
+expect wait_until 20 runs_yes
+expect wait_until 20 ran_yes
 kill -TERM $pid
 wait $pid || STATUS=$?
 expect_exit 143
