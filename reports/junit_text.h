@@ -3,9 +3,8 @@
 #pragma once
 
 #include "reports/excerpt.h"
+#include "reports/libxml.h"
 #include "reports/out.h"
-
-#include <libxml/xmlwriter.h>
 
 struct junit_writer {
     struct reports_out *out;

@@ -3,9 +3,10 @@
  * Its name is the digest of what was written, so that no client can put another's in its place. */
 #include "harness/serve/serve_files.h"
 
+#include "base/libcrypto.h"
+
 #include <fcntl.h>
 #include <inttypes.h>
-#include <openssl/evp.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -34,9 +35,10 @@ int serve_files_open(struct serve_files *f, int run_dirfd, const char *run_path,
     f->path = xasprintf("%s/" FILES_DIR, run_path);
     f->max = max;
     f->dirfd = file_open_dir_p_at(run_dirfd, FILES_DIR, 0755);
-    return f->dirfd < 0 ? cupel_error_set(err, CUPEL_ERROR_HARNESS, f->dirfd,
-                                          "cannot make a directory for files in the store")
-                        : 0;
+    if (f->dirfd < 0)
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, f->dirfd,
+                               "cannot make a directory for files in the store");
+    return libcrypto_load(err); /* before a client sends anything */
 }
 
 void serve_files_close(struct serve_files *f)

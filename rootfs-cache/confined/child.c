@@ -4,8 +4,10 @@
 #include "rootfs-cache/confined/child.h"
 
 #include "rootfs-cache/confined/confine.h"
+#include "rootfs-cache/confined/libarchive.h"
 
 #include "base/interrupt.h"
+#include "base/libcrypto.h"
 
 #include <fcntl.h>
 #include <limits.h>
@@ -130,6 +132,7 @@ static _Noreturn void child_main(const struct child_work *work, int socket, pid_
     int **fds = xcalloc(3 + work->n_more, sizeof(*fds));
     int r;
 
+    late_forbid();
     memset(&result.result, 0, sizeof(result.result));
     fds[0] = &fd;
     fds[1] = &self.socket;
@@ -264,6 +267,9 @@ int child_start(const struct child_work *work, struct child_process **ret, struc
     pid_t pid, parent = getpid();
     int ends[2];
 
+    /* here, where "/" is the host's: in the child it may be a hostile tree */
+    if (libarchive_load(err) < 0 || libcrypto_load(err) < 0)
+        return -ELIBACC;
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
         return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot make a socket");
     /* in the child for good: it is its parent that a user's Ctrl-C is for */

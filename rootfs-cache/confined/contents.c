@@ -7,8 +7,6 @@
 #include "rootfs-cache/confined/gunzip.h"
 #include "rootfs-cache/confined/unpacker.h"
 
-#include <archive.h>
-#include <archive_entry.h>
 #include <string.h>
 #include <sys/stat.h>
 

@@ -6,7 +6,8 @@
 
 #include "base/base.h"
 
-#include <archive.h>
+#include "rootfs-cache/confined/libarchive.h"
+
 #include <zlib.h>
 
 enum gunzip_state { GUNZIP_BEGIN, GUNZIP_PLAIN, GUNZIP_MEMBER, GUNZIP_BETWEEN, GUNZIP_END };

@@ -3,8 +3,8 @@
 #include "rootfs-cache/confined/hash.h"
 
 #include "base/interrupt.h"
+#include "base/libcrypto.h"
 
-#include <openssl/evp.h>
 #include <string.h>
 
 #define HASH_CHUNK ((size_t)1 << 20)
@@ -38,7 +38,11 @@ static int hash_finish(EVP_MD_CTX *context, char ret_hex[CACHE_KEY_LEN + 1])
 int hash_bytes(const void *data, size_t n, char ret_hex[CACHE_KEY_LEN + 1])
 {
     unsigned char bytes[EVP_MAX_MD_SIZE];
+    struct cupel_error ignored;
+    int r = libcrypto_load(&ignored);
 
+    if (r < 0)
+        return r;
     if (EVP_Digest(data, n, bytes, NULL, EVP_sha256(), NULL) != 1)
         return -EIO;
     hash_hex(bytes, ret_hex);

@@ -3,10 +3,10 @@
  * decompressed as it is read, in the confined child. */
 #pragma once
 
+#include "base/libcrypto.h"
 #include "rootfs-cache/confined/gunzip.h"
 #include "rootfs-cache/confined/unpacker.h"
 
-#include <openssl/evp.h>
 #include <stdatomic.h>
 
 #define STREAM_DIGEST_HEX (2 * 32 + 1)

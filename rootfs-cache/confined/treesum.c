@@ -3,6 +3,8 @@
  * link is followed, and nothing is opened but regular files and directories. */
 #include "rootfs-cache/confined/treesum.h"
 
+#include "base/libcrypto.h"
+
 #include "rootfs-cache/confined/child.h"
 #include "rootfs-cache/confined/hash.h"
 #include "rootfs-cache/confined/holes.h"
@@ -11,7 +13,6 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <openssl/evp.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>

@@ -12,8 +12,6 @@
 #include "rootfs-cache/confined/stream.h"
 #include "rootfs-cache/confined/treesum.h"
 
-#include <archive.h>
-#include <archive_entry.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>

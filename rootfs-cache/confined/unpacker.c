@@ -106,7 +106,7 @@ int unpacker_write_failed(struct unpacker *u, const char *entry, int errnum, con
 /* Only what libarchive does by itself: the "all" call would run external programs for the rest. */
 void unpacker_support_filters(struct archive *a)
 {
-    static int (*const filters[])(struct archive *) = {
+    int (*const filters[])(struct archive *) = {
         archive_read_support_filter_gzip,     archive_read_support_filter_bzip2,
         archive_read_support_filter_xz,       archive_read_support_filter_lzma,
         archive_read_support_filter_zstd,     archive_read_support_filter_lz4,

@@ -2,10 +2,9 @@
 /* unpacker: private to confined/. An unpacking in progress, and what its files share. */
 #pragma once
 
+#include "rootfs-cache/confined/libarchive.h"
 #include "rootfs-cache/confined/unpack.h"
 
-#include <archive.h>
-#include <archive_entry.h>
 #include <sys/stat.h>
 
 #define UNPACK_BLOCK ((size_t)256 * 1024)

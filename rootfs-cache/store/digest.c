@@ -12,16 +12,73 @@
 /* A file changed this recently could change again within the same time stamp: it is not remembered
  * yet. */
 #define DIGEST_SETTLED_SECONDS 2
+/* A derived root may have long texts, and is seldom the same again. */
+#define DIGEST_TEXTS_MAX ((size_t)16 * 1024)
 
+/* Where the key of these texts is remembered: FNV-1a, whose collisions only make two of them take
+ * turns. */
+static char *key_place(const struct strbuf *texts)
+{
+    uint64_t sum = UINT64_C(0xcbf29ce484222325);
+
+    for (size_t i = 0; i < texts->len; i++)
+        sum = (sum ^ (unsigned char)texts->data[i]) * UINT64_C(0x100000001b3);
+    return xasprintf("digests/" STORE_KEY_PREFIX "%016llx", (unsigned long long)sum);
+}
+
+/* Reads "HEX STATE", where the state is as said: any bytes. */
+static bool recall(const struct cache *cache, const char *path, const char *state, size_t n,
+                   char ret_hex[CACHE_KEY_LEN + 1])
+{
+    cleanup_free char *text = NULL;
+    size_t length;
+
+    if (file_read_at(cache->dir, path, CACHE_KEY_LEN + 1 + n, &text, &length) < 0)
+        return false;
+    if (length != CACHE_KEY_LEN + 1 + n || text[CACHE_KEY_LEN] != ' ' ||
+        memcmp(text + CACHE_KEY_LEN + 1, state, n) != 0)
+        return false;
+    text[CACHE_KEY_LEN] = '\0';
+    if (!hash_is_hex(text))
+        return false;
+    memcpy(ret_hex, text, CACHE_KEY_LEN + 1);
+    return true;
+}
+
+/* Only saves time; failing costs time. */
+static void remember(const struct cache *cache, const char *path, const char *hex,
+                     const char *state, size_t n)
+{
+    cleanup_strbuf struct strbuf text = {0};
+
+    strbuf_addf(&text, "%s ", hex);
+    strbuf_add(&text, state, n);
+    (void)file_write_atomic_at(cache->dir, path, text.data, text.len, 0600);
+}
+
+/* A key is remembered with the texts that it is of. To look there takes 20 us; libcrypto, which
+ * computes it, takes a hundred times as long to load. */
 int digest_layer(const struct cache *cache, const char *const *texts, size_t n,
                  char ret_hex[CACHE_KEY_LEN + 1])
 {
     cleanup_free const char **all = xcalloc(n + 1, sizeof(*all));
+    cleanup_strbuf struct strbuf joined = {0};
+    cleanup_free char *path = NULL;
+    size_t n_all = cache->ids != NULL ? n + 1 : n;
+    int r;
 
     for (size_t i = 0; i < n; i++)
         all[i] = texts[i];
     all[n] = cache->ids;
-    return hash_texts(all, cache->ids != NULL ? n + 1 : n, ret_hex);
+    for (size_t i = 0; i < n_all; i++)
+        strbuf_addf(&joined, "%zu:%s,", strlen(all[i]), all[i]);
+    path = key_place(&joined);
+    if (recall(cache, path, joined.data, joined.len, ret_hex))
+        return 0;
+    r = hash_texts(all, n_all, ret_hex);
+    if (r == 0 && joined.len < DIGEST_TEXTS_MAX)
+        remember(cache, path, ret_hex, joined.data, joined.len);
+    return r;
 }
 
 /* All that changes when the content does; ctime cannot be set back by the file's owner. */
@@ -30,22 +87,6 @@ static char *digest_describe(const struct stat *st)
     return xasprintf("%lld %lld.%09ld %lld.%09ld", (long long)st->st_size,
                      (long long)st->st_mtim.tv_sec, st->st_mtim.tv_nsec,
                      (long long)st->st_ctim.tv_sec, st->st_ctim.tv_nsec);
-}
-
-static bool recall(const struct cache *cache, const char *path, const char *state,
-                   char ret_hex[CACHE_KEY_LEN + 1])
-{
-    cleanup_free char *text = NULL;
-    size_t length, n = strlen(state);
-
-    if (file_read_at(cache->dir, path, 4096, &text, &length) < 0)
-        return false;
-    if (length != CACHE_KEY_LEN + 1 + n || text[CACHE_KEY_LEN] != ' ' ||
-        !str_eq(text + CACHE_KEY_LEN + 1, state))
-        return false;
-    memcpy(ret_hex, text, CACHE_KEY_LEN);
-    ret_hex[CACHE_KEY_LEN] = '\0';
-    return true;
 }
 
 static bool settled(const struct stat *st)
@@ -58,7 +99,7 @@ static bool settled(const struct stat *st)
 
 int digest_file(struct cache *cache, int fd, char ret_hex[CACHE_KEY_LEN + 1])
 {
-    cleanup_free char *state = NULL, *path = NULL, *text = NULL;
+    cleanup_free char *state = NULL, *path = NULL;
     char hex[CACHE_KEY_LEN + 1];
     struct stat st;
     int r;
@@ -68,15 +109,13 @@ int digest_file(struct cache *cache, int fd, char ret_hex[CACHE_KEY_LEN + 1])
     state = digest_describe(&st);
     path = xasprintf("digests/%llx-%llx", (unsigned long long)st.st_dev,
                      (unsigned long long)st.st_ino);
-    if (recall(cache, path, state, ret_hex))
+    if (recall(cache, path, state, strlen(state), ret_hex))
         return 0;
     r = hash_file(fd, hex);
     if (r < 0)
         return r;
-    text = xasprintf("%s %s", hex, state);
     if (settled(&st))
-        (void)file_write_atomic_at(cache->dir, path, text, strlen(text),
-                                   0600); /* only saves time; failing costs time */
+        remember(cache, path, hex, state, strlen(state));
     memcpy(ret_hex, hex, sizeof(hex));
     return 0;
 }

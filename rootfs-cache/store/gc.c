@@ -85,7 +85,7 @@ int cache_gc(struct cache *cache, const struct cache_gc *want, struct cache_coll
     if (want->older_seconds != UINT64_MAX)
         store_sweep_fetched(cache, want->older_seconds);
     if (want->older_seconds != UINT64_MAX || want->keep_bytes == 0)
-        store_sweep_disks(cache, want->older_seconds != UINT64_MAX ? want->older_seconds : 0);
+        store_sweep_savers(cache, want->older_seconds != UINT64_MAX ? want->older_seconds : 0);
     r = record_each(cache, "layers", gc_add_bytes, &g.left);
     if (r == 0)
         r = gc_collect(cache, &g, entries, n);

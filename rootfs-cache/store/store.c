@@ -163,9 +163,10 @@ static void sweep_records(const struct cache *cache, const char *place)
     (void)closedir(dir);
 }
 
-void store_sweep_disks(const struct cache *cache, uint64_t older_seconds)
+static void sweep_files(const struct cache *cache, const char *place, const char *prefix,
+                        uint64_t older_seconds)
 {
-    int fd = openat(cache->dir, STORE_DISKS, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    int fd = openat(cache->dir, place, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
     time_t now = time(NULL);
     struct dirent *e;
@@ -177,11 +178,18 @@ void store_sweep_disks(const struct cache *cache, uint64_t older_seconds)
     while ((e = readdir(dir)) != NULL) {
         struct stat st;
 
-        if (!file_is_dot(e->d_name) && fstatat(fd, e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-            now >= st.st_mtim.tv_sec && (uint64_t)(now - st.st_mtim.tv_sec) >= older_seconds)
+        if (!file_is_dot(e->d_name) && str_starts(e->d_name, prefix) &&
+            fstatat(fd, e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && now >= st.st_mtim.tv_sec &&
+            (uint64_t)(now - st.st_mtim.tv_sec) >= older_seconds)
             (void)unlinkat(fd, e->d_name, 0);
     }
     (void)closedir(dir);
+}
+
+void store_sweep_savers(const struct cache *cache, uint64_t older_seconds)
+{
+    sweep_files(cache, STORE_DISKS, "", older_seconds);
+    sweep_files(cache, "digests", STORE_KEY_PREFIX, older_seconds);
 }
 
 static int make_places(struct cache *cache)

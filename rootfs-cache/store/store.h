@@ -76,10 +76,13 @@ void store_end(struct store_draft *draft);
 #define STORE_FETCHED "fetched"
 void store_sweep_fetched(const struct cache *cache, uint64_t older_seconds);
 
-/* Empty disks that runs keep (harness/sandbox/slot/disk_template.c), which makes them again:
- * removes those that were not used for so long. Who uses one at the moment has it open. */
+/* What only saves time, and is made again: empty disks that runs keep
+ * (harness/sandbox/slot/disk_template.c), keys of layers (digest.c). */
 #define STORE_DISKS "disks"
-void store_sweep_disks(const struct cache *cache, uint64_t older_seconds);
+#define STORE_KEY_PREFIX "key-"
+/* Removes of that what was not used for so long (of keys: not made since). Who uses some of it at
+ * the moment has it open. */
+void store_sweep_savers(const struct cache *cache, uint64_t older_seconds);
 
 /* Takes the layer out of sight, then removes it. -EBUSY when somebody uses it. `check` is asked
  * when nobody can begin to any more, and with another result than 0 the layer stays: that is the

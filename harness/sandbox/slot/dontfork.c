@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* dontfork: PID 1 and the commands are forked from a process that has two dozen shared libraries
- * mapped, for YAML, XML and archives, of which they use none. Copying and dropping those mappings
- * was a seventh of what starting a job cost. Marked MADV_DONTFORK (madvise(2)), they stay behind.
- * What runs in such a child may call libc and this program only: start it with clone or _Fork,
- * never with fork(), which would run handlers that a library registered. */
+/* dontfork: PID 1 and the commands are forked from a process that has shared libraries mapped, for
+ * YAML and JSON, and two dozen more where a root was made (base/late.h), of which they use none.
+ * Copying and dropping two dozen was a seventh of what starting a job cost. Marked MADV_DONTFORK
+ * (madvise(2)), they stay behind. What runs in such a child may call libc and this program only:
+ * start it with clone or _Fork, never with fork(), which would run handlers that a library
+ * registered. */
 #include "harness/sandbox/slot/dontfork.h"
 
 #include "base/base.h"
