@@ -68,6 +68,8 @@ class Job:
         self.env = {}
         self.inputs = []
         self.brought_back = []  # [(path inside, directory outside)]
+        self.patterns = []  # of other files that come back
+        self.take = None  # what gets the directory in which they lie as in the sandbox
         self.options = ["-q"]
         self.files = None  # [stdin, stdout, stderr] as paths inside, each or None; '&1' for stderr
 
@@ -81,6 +83,10 @@ class Job:
         self.show(outside, inside, "copy" if nested else "cow", owner)
         self.brought_back.append((inside, os.path.abspath(outside)))
 
+    def take_files(self, patterns, take):
+        self.patterns = patterns
+        self.take = take if patterns else None
+
     def share_network(self):
         self.keys["network"] = "host"
         self.options.append("--allow-host-network")
@@ -92,7 +98,7 @@ class Job:
 
     def run_in(self, place, argv, streams, interruptions):
         token = secrets.token_hex(16)
-        patterns = [inside.rstrip("/") + "/**" for inside, _ in self.brought_back]
+        patterns = [inside.rstrip("/") + "/**" for inside, _ in self.brought_back] + self.patterns
         if self.files:
             os.mkdir(os.path.join(place, "report"), 0o700)
             self.show(os.path.join(place, "report"), REPORT_DIR, "cow", "user")
@@ -124,6 +130,8 @@ class Job:
             all_came = os.path.isfile(back + LAST_DIR + "/file")
             for inside, outside in self.brought_back:
                 bring_back(back + inside, outside, all_came)
+            if self.take:
+                self.take(back)
         return outcome
 
 
