@@ -126,23 +126,30 @@ static struct launch_session caller_streams(const struct attempt *a)
                                    .columns = s->columns};
 }
 
-static int attempt_launch(struct attempt *a, struct cupel_error *err)
+/* Takes what is prepared, or starts from the beginning. */
+static int attempt_launch(struct attempt *a, struct attempt_ahead *ahead, struct cupel_error *err)
 {
     struct launch_session session;
 
+    if (ahead != NULL && ahead->instance != NULL) {
+        a->cgroup = ahead->cgroup;
+        a->sandbox = ahead->sandbox;
+        *ahead = (struct attempt_ahead){.instance = NULL};
+        return 0;
+    }
     find_streams(a);
     if (!a->forwards)
-        return launch_instance(a->ctx, a->instance, NULL, &a->cgroup, &a->sandbox, err);
+        return launch_instance(a->ctx, a->instance, NULL, false, &a->cgroup, &a->sandbox, err);
     session = caller_streams(a);
-    return launch_instance(a->ctx, a->instance, &session, &a->cgroup, &a->sandbox, err);
+    return launch_instance(a->ctx, a->instance, &session, false, &a->cgroup, &a->sandbox, err);
 }
 
-static void start_and_watch(struct attempt *a)
+static void start_and_watch(struct attempt *a, struct attempt_ahead *ahead)
 {
     struct limits_view v = attempt_limits(a);
     struct cupel_error err;
     bool of_step;
-    int r = attempt_launch(a, &err);
+    int r = attempt_launch(a, ahead, &err);
 
     if (r == -ECANCELED)
         attempt_note_cause(a, CAUSE_CANCELLED, false);
@@ -163,6 +170,7 @@ static void start_and_watch(struct attempt *a)
     observe_begin(&a->observer, a->ctx, a->cgroup, &a->sandbox, a->job, a->facts);
     uncounted_begin(&a->uncounted, a->job, limits_enforced(&v, &a->job->limits, JOBS_LIMIT_MEMORY),
                     &a->sandbox);
+    sandbox_go(&a->sandbox); /* nothing of a prepared one has run until now */
     watch(a);
     attempt_collect_facts(a);
 }
@@ -182,8 +190,44 @@ void attempt_take_down(struct attempt_context *ctx, struct attempt_leftover *lef
         log_warning("%s", err.message);
 }
 
+/* ---- ahead of the order ---- */
+
+void attempt_prepare(struct attempt_context *ctx, const struct instance *instance,
+                     struct attempt_ahead *ret)
+{
+    struct attempt_ahead ahead = {.instance = instance, .sandbox = SANDBOX_JOB_INIT};
+    struct cupel_error ignored;
+
+    if (launch_instance(ctx, instance, NULL, true, &ahead.cgroup, &ahead.sandbox, &ignored) < 0)
+        attempt_drop(ctx, &ahead);
+    *ret = ahead;
+}
+
+/* Whatever PID 1 has to say before GO is that something went wrong. */
+void attempt_listen(struct attempt_context *ctx, struct attempt_ahead *ahead)
+{
+    struct sandbox_event e;
+
+    if (sandbox_receive(&ahead->sandbox, &e) > 0)
+        attempt_drop(ctx, ahead);
+}
+
+void attempt_drop(struct attempt_context *ctx, struct attempt_ahead *ahead)
+{
+    struct attempt_leftover leftover = {
+        .cgroup = ahead->cgroup, .sandbox = ahead->sandbox, .has_sandbox = ahead->sandbox.pid > 0};
+
+    if (leftover.has_sandbox)
+        sandbox_kill(&leftover.sandbox);
+    attempt_take_down(ctx, &leftover);
+    *ahead = (struct attempt_ahead){.instance = NULL};
+}
+
+/* ---- one attempt ---- */
+
 void attempt_run(struct attempt_context *ctx, const struct instance *instance,
-                 struct attempt_result *ret, struct attempt_leftover *ret_leftover)
+                 struct attempt_ahead *ahead, struct attempt_result *ret,
+                 struct attempt_leftover *ret_leftover)
 {
     struct attempt a = {.ctx = ctx,
                         .instance = instance,
@@ -197,7 +241,7 @@ void attempt_run(struct attempt_context *ctx, const struct instance *instance,
     *ret = (struct attempt_result){.facts = {.n_steps = instance->job->n_steps}};
     ret->facts.steps = xcalloc(ret->facts.n_steps, sizeof(*ret->facts.steps));
     (void)clock_gettime(CLOCK_REALTIME, &ret->facts.started);
-    start_and_watch(&a);
+    start_and_watch(&a, ahead);
     attempt_judge(&a, ret);
     ret->has_stdout = a.capture.written[0] > 0;
     ret->has_stderr = a.capture.written[1] > 0;

@@ -34,16 +34,34 @@ struct attempt_context {
     struct timeline timeline;
 };
 
-/* Runs the instance once. Failures of the harness are a verdict like any other. The result is final
- * when this returns; what is still to be removed (the job's files, its cgroup, its PID 1) is left
- * in `ret_leftover` for attempt_take_down, so that nobody has to wait for that. No process of the
- * job is left but that one, which waits for its end. */
+/* An attempt that is prepared: everything is done but the exec of its first command. Until it is
+ * run, none of the job's own has run, and none of its limits and figures counts. */
+struct attempt_ahead {
+    const struct instance *instance; /* NULL: none is */
+    struct cgroup_job *cgroup;
+    struct sandbox_job sandbox;
+};
+/* Begins to prepare one; PID 1 goes on by itself. What fails is not told: then none is, and the
+ * attempt begins from the start when it is run, which will tell. So does one whose preparation
+ * takes long when the next order is there already. */
+void attempt_prepare(struct attempt_context *ctx, const struct instance *instance,
+                     struct attempt_ahead *ret);
+/* Listens to a prepared one, when its `sandbox.control` can be read; drops it where it failed. */
+void attempt_listen(struct attempt_context *ctx, struct attempt_ahead *ahead);
+void attempt_drop(struct attempt_context *ctx, struct attempt_ahead *ahead);
+
+/* Runs the instance once, as prepared in `ahead` (taken from there) where that is not NULL.
+ * Failures of the harness are a verdict like any other. The result is final when this returns; what
+ * is still to be removed (the job's files, its cgroup, its PID 1) is left in `ret_leftover` for
+ * attempt_take_down, so that nobody has to wait for that. No process of the job is left but that
+ * one, which waits for its end. */
 struct attempt_leftover {
     struct cgroup_job *cgroup; /* or NULL */
     struct sandbox_job sandbox;
     bool has_sandbox;
 };
 void attempt_run(struct attempt_context *ctx, const struct instance *instance,
-                 struct attempt_result *ret, struct attempt_leftover *ret_leftover);
+                 struct attempt_ahead *ahead, struct attempt_result *ret,
+                 struct attempt_leftover *ret_leftover);
 void attempt_take_down(struct attempt_context *ctx, struct attempt_leftover *leftover);
 void attempt_result_free(struct attempt_result *r);

@@ -76,8 +76,9 @@ static int open_stdin(const struct jobs_host_path *path, int *ret_fd, struct cup
 }
 
 static int start_sandbox(struct attempt_context *ctx, const struct instance *instance,
-                         const struct launch_session *session, const struct cgroup_job *cgroup,
-                         struct sandbox_job *ret_sandbox, struct cupel_error *err)
+                         const struct launch_session *session, bool hold,
+                         const struct cgroup_job *cgroup, struct sandbox_job *ret_sandbox,
+                         struct cupel_error *err)
 {
     const struct jobs_job *job = instance->job;
     const struct cache_root *root = &ctx->run->roots[instance->root];
@@ -106,6 +107,7 @@ static int start_sandbox(struct attempt_context *ctx, const struct instance *ins
         .user = instance->has_user ? &instance->user : NULL,
         .enter = enter,
         .n_enter = cgroup_job_enter_fds(cgroup, enter),
+        .hold = hold,
     };
 
     for (size_t i = instance->from; i != INSTANCE_NONE; i = ctx->run->instances[i].from) {
@@ -129,7 +131,7 @@ static int start_sandbox(struct attempt_context *ctx, const struct instance *ins
 }
 
 int launch_instance(struct attempt_context *ctx, const struct instance *instance,
-                    const struct launch_session *session, struct cgroup_job **ret_cgroup,
+                    const struct launch_session *session, bool hold, struct cgroup_job **ret_cgroup,
                     struct sandbox_job *ret_sandbox, struct cupel_error *err)
 {
     struct cgroup_limits limits = group_limits(ctx->run, instance);
@@ -142,5 +144,5 @@ int launch_instance(struct attempt_context *ctx, const struct instance *instance
     if (r < 0)
         return r;
     cgroup_around_watch(ctx->around, *ret_cgroup);
-    return start_sandbox(ctx, instance, session, *ret_cgroup, ret_sandbox, err);
+    return start_sandbox(ctx, instance, session, hold, *ret_cgroup, ret_sandbox, err);
 }

@@ -12,9 +12,10 @@ struct launch_session {
     const struct sandbox_kept *kept; /* or NULL */
 };
 
-/* Makes the job's cgroup with its limits and starts its sandbox. When that fails, *ret_cgroup may
+/* Makes the job's cgroup with its limits and starts its sandbox, whose command waits for sandbox_go
+ * with `hold`. When that fails, *ret_cgroup may
  * be there all the same (else it is untouched), to be destroyed by the caller; of the sandbox
  * nothing is left. */
 int launch_instance(struct attempt_context *ctx, const struct instance *instance,
-                    const struct launch_session *session, struct cgroup_job **ret_cgroup,
+                    const struct launch_session *session, bool hold, struct cgroup_job **ret_cgroup,
                     struct sandbox_job *ret_sandbox, struct cupel_error *err);

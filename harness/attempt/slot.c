@@ -13,6 +13,7 @@
 #include "harness/run/idrange.h"
 #include "harness/run/rundir.h"
 
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -130,47 +131,105 @@ int slot_open_stage(const struct run *run, unsigned number, struct sandbox_stage
     return r;
 }
 
+/* ---- orders ---- */
+
+/* What a slot has in hand. */
+struct work {
+    struct attempt_context ctx;
+    struct attempt_ahead ahead;
+    int failed; /* the stage could not be opened: why is in `err` */
+    struct cupel_error err;
+};
+
+/* Waits for an order, and listens to the prepared attempt meanwhile; false: there will be none. */
+static bool next_order(struct work *w, struct slot_message *ret)
+{
+    for (;;) {
+        struct pollfd fds[] = {{.fd = w->ctx.orders, .events = POLLIN},
+                               {.fd = w->ahead.sandbox.control, .events = POLLIN}};
+        ssize_t n;
+
+        if (w->ahead.instance != NULL && poll(fds, ARRAY_SIZE(fds), -1) < 0 && errno != EINTR)
+            return false;
+        if (w->ahead.instance != NULL && fds[1].revents != 0)
+            attempt_listen(&w->ctx, &w->ahead);
+        if (w->ahead.instance != NULL && fds[0].revents == 0)
+            continue;
+        n = recv(w->ctx.orders, ret, sizeof(*ret), MSG_WAITALL);
+        if (n >= 0 || errno != EINTR)
+            return n == (ssize_t)sizeof(*ret);
+    }
+}
+
+static void prepare(struct work *w, const struct instance *instance)
+{
+    if (w->ahead.instance == instance)
+        return;
+    if (w->ahead.instance != NULL)
+        attempt_drop(&w->ctx, &w->ahead);
+    if (instance != NULL)
+        attempt_prepare(&w->ctx, instance, &w->ahead);
+}
+
+/* Returns whether there is somebody to take the result. */
+static bool run_one(struct work *w, uint32_t number)
+{
+    const struct instance *instance = &w->ctx.run->instances[number];
+    struct attempt_leftover leftover;
+    struct attempt_result result;
+    int sent;
+
+    if (w->ahead.instance != instance)
+        prepare(w, NULL);
+    attempt_run(&w->ctx, instance, &w->ahead, &result, &leftover);
+    sent = wire_send(w->ctx.orders, number, &result);
+    attempt_result_free(&result);
+    /* while the supervisor reports, and other slots run */
+    attempt_take_down(&w->ctx, &leftover);
+    return sent == 0;
+}
+
+/* Returns whether to go on. */
+static bool obey(struct work *w, const struct slot_message *m)
+{
+    const struct instance *instance = &w->ctx.run->instances[m->instance];
+
+    switch (m->order) {
+    case ORDER_RUN:
+        if (w->failed == 0)
+            return run_one(w, m->instance);
+        report_unstarted(instance, m->instance, w->ctx.orders, &w->err);
+        return true;
+    case ORDER_PREPARE:
+        if (w->failed == 0)
+            prepare(w, instance);
+        return true;
+    case ORDER_FORGET:
+        if (w->failed == 0)
+            sandbox_snapshot_forget(w->ctx.stage, m->instance);
+        return true;
+    default: /* a cancellation that came when its job was already done */
+        return true;
+    }
+}
+
 _Noreturn static void slot_main(const struct run *run, unsigned number, int socket)
 {
-    struct attempt_context ctx = {.run = run, .view = &run->views[number], .orders = socket};
+    struct work w = {.ctx = {.run = run, .view = &run->views[number], .orders = socket}};
     struct slot_message m;
-    struct cupel_error err;
-    int lock = -EBADF, r = slot_open_stage(run, number, &ctx.stage, &lock, &err);
+    int lock = -EBADF;
 
-    if (r == 0)
-        sandbox_stage_cancel_by(
-            ctx.stage, socket); /* no order comes while a job is being started but to end it */
-    observe_open(&ctx);
-    ctx.around = cgroup_around_open(run->cgroups);
-    for (;;) {
-        ssize_t n = recv(socket, &m, sizeof(m), MSG_WAITALL);
-        struct attempt_leftover leftover;
-        struct attempt_result result;
-        int sent;
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n != (ssize_t)sizeof(m))
-            break;
-        if (m.order == ORDER_FORGET && r == 0)
-            sandbox_snapshot_forget(ctx.stage, m.instance);
-        if (m.order != ORDER_RUN)
-            continue; /* a cancellation that came when its job was already done */
-        if (r < 0) {
-            report_unstarted(&run->instances[m.instance], m.instance, socket, &err);
-            continue;
-        }
-        attempt_run(&ctx, &run->instances[m.instance], &result, &leftover);
-        sent = wire_send(socket, m.instance, &result);
-        attempt_result_free(&result);
-        /* while the supervisor reports, and finds the next job */
-        attempt_take_down(&ctx, &leftover);
-        if (sent < 0)
-            break;
-    }
-    if (r == 0)
-        sandbox_stage_close(ctx.stage);
-    cgroup_around_close(ctx.around);
+    w.failed = slot_open_stage(run, number, &w.ctx.stage, &lock, &w.err);
+    if (w.failed == 0) /* no order comes while a job is being started but to end it */
+        sandbox_stage_cancel_by(w.ctx.stage, socket);
+    observe_open(&w.ctx);
+    w.ctx.around = cgroup_around_open(run->cgroups);
+    while (next_order(&w, &m) && obey(&w, &m))
+        ;
+    prepare(&w, NULL);
+    if (w.failed == 0)
+        sandbox_stage_close(w.ctx.stage);
+    cgroup_around_close(w.ctx.around);
     base_closep(&lock);
     _exit(0);
 }
@@ -211,8 +270,10 @@ int slot_start(const struct run *run, struct slot *slots, size_t n, size_t numbe
         (void)close(ends[0]);
         return r;
     }
-    slots[number] =
-        (struct slot){.pid = pid, .socket = ends[0], .pidfd = (int)syscall(SYS_pidfd_open, pid, 0)};
+    slots[number] = (struct slot)SLOT_NONE;
+    slots[number].pid = pid;
+    slots[number].socket = ends[0];
+    slots[number].pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
     return 0;
 }
 
@@ -232,6 +293,6 @@ int slot_stop(struct slot *s)
     if (s->pid > 0)
         while (waitpid(s->pid, &status, 0) < 0 && errno == EINTR)
             ;
-    *s = (struct slot){.pid = -1, .socket = -EBADF, .pidfd = -EBADF};
+    *s = (struct slot)SLOT_NONE;
     return status;
 }

@@ -5,8 +5,15 @@
 #include "harness/run/run.h"
 
 /* What the supervisor may say: ORDER_FORGET between two jobs, of an instance from which no job will
- * start any more. */
-enum slot_order { ORDER_RUN = 1, ORDER_CANCEL = 2, ORDER_KILL = 3, ORDER_FORGET = 4 };
+ * start any more; ORDER_PREPARE of the one that will be run here next, as far as anybody knows: in
+ * place of the one before, and any other may be run all the same. */
+enum slot_order {
+    ORDER_RUN = 1,
+    ORDER_CANCEL = 2,
+    ORDER_KILL = 3,
+    ORDER_FORGET = 4,
+    ORDER_PREPARE = 5
+};
 struct slot_message {
     uint32_t order;
     uint32_t instance;
@@ -20,7 +27,13 @@ struct slot {
     bool busy;
     size_t told;       /* how many of those that no job needs any more it was told to forget */
     uint32_t instance; /* while busy */
+    size_t ahead;      /* the instance that it prepares or has prepared, or INSTANCE_NONE */
+    uint64_t ended;    /* the how manieth result of the run its last one was */
 };
+#define SLOT_NONE                                                                                  \
+    {                                                                                              \
+        .pid = -1, .socket = -EBADF, .pidfd = -EBADF, .ahead = INSTANCE_NONE                       \
+    }
 
 /* Forks slot number `number` of slots[0..n-1] into slots[number]; the child never returns. It
  * closes its copies of the other slots' sockets, which would otherwise keep those from seeing their

@@ -50,6 +50,9 @@ static const struct cli_option options[] = {
         '\0', "overcommit", CLI_FLAG, FIELD(o.overcommit), NULL,
         "run jobs at once though the sum of their cpu and memory limits is more than there is"),
     CLI_OPTION(
+        '\0', "no-ahead", CLI_FLAG, FIELD(o.no_ahead), NULL,
+        "set up no job while others run; without, the next ones are ready when their turn comes"),
+    CLI_OPTION(
         '\0', "locked", CLI_FLAG, FIELD(o.locked), NULL,
         "only on roots that are what cupel.lock beside the job file says (cupel rootfs lock)"),
     CLI_OPTION('\0', "allow-host-network", CLI_FLAG, FIELD(o.allow_host_network), NULL,

@@ -117,11 +117,22 @@ static int refuse_full_store(const char *where, uint64_t have, struct cupel_erro
     return -ENOSPC;
 }
 
-/* The limits that jobs name, of as many as may run at once, the largest first: a disk that the host
- * cannot fill is no limit. */
+/* Sums up as many as may be there at once, the largest first. */
+static uint64_t sum_of(const uint64_t *sizes, size_t n, size_t at_once)
+{
+    uint64_t sum = 0;
+
+    for (size_t i = 0; i < n && i < at_once; i++)
+        if (__builtin_add_overflow(sum, sizes[i], &sum))
+            sum = UINT64_MAX;
+    return sum;
+}
+
+/* The limits that jobs name: a disk that the host cannot fill is no limit. Where there is room for
+ * those of the jobs that run, but not of the next ones too, these are not prepared. */
 static int check_disks(struct prepared *p, const struct run_options *o, struct cupel_error *err)
 {
-    uint64_t *sizes = xcalloc(p->run.n_instances, sizeof(*sizes)), sum = 0, have;
+    uint64_t *sizes = xcalloc(p->run.n_instances, sizeof(*sizes)), sum, most, have;
     char a[UNIT_TEXT_SIZE], b[UNIT_TEXT_SIZE];
     const struct instance *largest = NULL;
     const char *where = cache_path(p->cache);
@@ -142,9 +153,8 @@ static int check_disks(struct prepared *p, const struct run_options *o, struct c
             largest = &p->run.instances[i];
     }
     qsort(sizes, n, sizeof(*sizes), by_size);
-    for (size_t i = 0; i < n && i < o->slots + bases; i++)
-        if (__builtin_add_overflow(sum, sizes[i], &sum))
-            sum = UINT64_MAX;
+    sum = sum_of(sizes, n, o->slots + bases);
+    most = sum_of(sizes, n, p->run.n_slots + bases);
     free(sizes);
     if (fstatvfs(cache_dirfd(p->cache), &fs) < 0)
         return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot tell how much space %s has",
@@ -154,6 +164,8 @@ static int check_disks(struct prepared *p, const struct run_options *o, struct c
         where = "this machine's memory, which holds them without root,";
     else if (have < SANDBOX_DISK_FLOOR)
         return refuse_full_store(where, have, err);
+    if (most > have)
+        p->run.n_slots = o->slots;
     if (largest == NULL || sum <= have)
         return 0;
     (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, 0,

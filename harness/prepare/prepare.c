@@ -139,12 +139,21 @@ static int step_privilege(struct preparation *s)
     return sandbox_privilege_check(&s->p.run.privilege, s->err);
 }
 
+/* Preparing a job beside those that run takes a slot, and a CPU that would be idle. */
+static unsigned count_slots(const struct run_options *o, const struct run *run)
+{
+    if (o->no_ahead || run->cpus < 2 || run->n_instances <= o->slots)
+        return o->slots;
+    return run->n_instances - o->slots < o->slots ? (unsigned)run->n_instances : 2 * o->slots;
+}
+
 static int step_instances(struct preparation *s)
 {
     s->p.run.cpus = own_limits_cpus();
     s->p.run.sample_ns = s->options->sample_ns;
     s->p.run.keep_failed = s->options->keep_failed;
     make_instances(s->options, &s->p.run);
+    s->p.run.n_slots = count_slots(s->options, &s->p.run);
     return 0;
 }
 
@@ -159,15 +168,20 @@ static int step_instances(struct preparation *s)
  * removed again either. */
 static int step_own_limits(struct preparation *s)
 {
-    const struct run *run = &s->p.run;
+    struct run *run = &s->p.run;
     size_t inputs = 0;
     int r;
 
     for (size_t i = 0; i < run->n_instances; i++)
         if (run->instances[i].job->n_inputs > inputs)
             inputs = run->instances[i].job->n_inputs;
-    r = own_limits_check_files(FILES_BASE + FILES_SLOT * (uint64_t)s->options->slots + 2 * inputs,
+    r = own_limits_check_files(FILES_BASE + FILES_SLOT * (uint64_t)run->n_slots + 2 * inputs,
                                s->err);
+    if (r < 0 && run->n_slots > s->options->slots) { /* then none prepares */
+        run->n_slots = s->options->slots;
+        r = own_limits_check_files(FILES_BASE + FILES_SLOT * (uint64_t)run->n_slots + 2 * inputs,
+                                   s->err);
+    }
     return r == 0 ? own_limits_check_size(run->privilege.host ? DISK_BYTES : LOG_BYTES, s->err) : r;
 }
 
@@ -324,11 +338,11 @@ static int step_views(struct preparation *s)
 {
     struct run *run = &s->p.run;
 
-    run->views = views_make(s->options->slots, &run->views_fd);
+    run->views = views_make(run->n_slots, &run->views_fd);
     if (run->views == NULL)
         return cupel_error_set(s->err, CUPEL_ERROR_HARNESS, errno,
                                "cannot share memory with the slots");
-    for (unsigned i = 0; i < s->options->slots; i++)
+    for (unsigned i = 0; i < run->n_slots; i++)
         atomic_store(&run->views[i].memory_bytes, UINT64_MAX);
     return 0;
 }

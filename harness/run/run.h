@@ -78,8 +78,11 @@ struct run {
     struct sandbox_hidden *hidden;
     int dirfd;     /* the run's directory in the store */
     int templates; /* of sandbox_templates_open */
-    struct slot_view *views;
-    int views_fd; /* their memory */
+    /* how many slots it has at most: as many as jobs may run at once; twice as many where some are
+     * to prepare the next jobs meanwhile */
+    unsigned n_slots;
+    struct slot_view *views; /* by slot */
+    int views_fd;            /* their memory */
     unsigned cpus;
     uint64_t sample_ns; /* between two points of a timeline; 0: none is wanted */
     struct sandbox_privilege privilege;

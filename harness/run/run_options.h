@@ -15,6 +15,7 @@ struct run_options {
     bool *const *selected;          /* per plan, per job */
     size_t n_plans;
     unsigned slots;  /* -j */
+    bool no_ahead;   /* --no-ahead: no job is prepared while others run */
     const char *out; /* --out; NULL: no reports, and no console (a session) */
     /* without that: logs and artifacts go to the run's directory in the store, and go with it */
     bool keeps_out;

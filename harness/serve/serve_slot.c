@@ -157,7 +157,7 @@ static bool do_job(struct slot_state *st, uint32_t order)
     if (read_job(st, &keeps_plan, &err) < 0) {
         report_unread(st, order, &err);
     } else {
-        attempt_run(&st->ctx, &st->instance, &result, &leftover);
+        attempt_run(&st->ctx, &st->instance, NULL, &result, &leftover);
         sent = wire_send(st->ctx.orders, order, &result);
         attempt_result_free(&result);
         attempt_take_down(&st->ctx, &leftover);

@@ -262,7 +262,7 @@ static int run_base(struct attempt_context *ctx, const struct instance *instance
     int r = 0;
 
     (void)fprintf(stderr, "cupel: running job '%s' first\n", instance->job->name);
-    attempt_run(ctx, instance, &result, &leftover);
+    attempt_run(ctx, instance, NULL, &result, &leftover);
     if (result.job.verdict != REPORTS_PASSED) {
         r = cupel_error_set(
             err, result.job.verdict == REPORTS_ERROR ? CUPEL_ERROR_HARNESS : CUPEL_ERROR_INPUT, 0,
@@ -300,7 +300,8 @@ _Noreturn void serve_session(const struct serve_session *s, pid_t front)
     if (r == 0)
         r = run_bases(&ctx, &err);
     if (r == 0) {
-        r = launch_instance(&ctx, own, &s->launch, &leftover.cgroup, &leftover.sandbox, &err);
+        r = launch_instance(&ctx, own, &s->launch, false, &leftover.cgroup, &leftover.sandbox,
+                            &err);
         if (r == 0) {
             leftover.has_sandbox = true;
             serve_streams(s->socket, own->job, &s->launch, &leftover.sandbox, leftover.cgroup);

@@ -7,6 +7,11 @@
 
 enum state { WAITING, STARTED, ENDED };
 
+/* How many that are not to be listed are passed over, as what was abandoned and what starts
+ * together.
+ */
+#define UPCOMING_LOOKS 16
+
 struct schedule_node {
     enum state state;
     size_t unmet;
@@ -183,6 +188,44 @@ static void schedule_begin(struct schedule *s)
     for (size_t i = 0; i < s->n; i++)
         if (s->nodes[i].state == WAITING && s->nodes[i].unmet == 0)
             ready(s, i);
+}
+
+/* Takes the lowest of the heap's positions out of `list`, and puts those below it in. */
+static size_t next_position(const struct schedule *s, size_t *list, size_t *n)
+{
+    size_t best = 0, at;
+
+    for (size_t i = 1; i < *n; i++)
+        if (s->ready[list[i]] < s->ready[list[best]])
+            best = i;
+    at = list[best];
+    list[best] = list[--*n];
+    for (size_t child = 2 * at + 1; child <= 2 * at + 2 && child < s->n_ready; child++)
+        list[(*n)++] = child;
+    return at;
+}
+
+size_t schedule_upcoming(struct schedule *s, size_t *ret_list, size_t max)
+{
+    size_t looks = 2 * max + UPCOMING_LOOKS, n_positions = 0, found = 0;
+    size_t *positions = xcalloc(looks + 2, sizeof(*positions));
+
+    schedule_begin(s);
+    if (s->n_ready > 0)
+        positions[n_positions++] = 0;
+    for (; looks > 0 && found < max && n_positions > 0; looks--) {
+        size_t job = s->ready[next_position(s, positions, &n_positions)];
+
+        if (s->nodes[job].state == WAITING && s->nodes[job].group == NULL)
+            ret_list[found++] = job;
+    }
+    free(positions);
+    return found;
+}
+
+size_t schedule_waiting(const struct schedule *s)
+{
+    return s->waiting;
 }
 
 /* ---- jobs start and end ---- */

@@ -27,6 +27,11 @@ void schedule_set_cost(struct schedule *s, size_t job, const uint64_t cost[stati
  * group for which `idle` slots are too few, so that nothing that comes later holds it up for ever.
  * The rest of a group comes with the calls that follow. */
 bool schedule_next(struct schedule *s, size_t idle, size_t *ret_job);
+/* Lists the jobs that schedule_next would give next if there were enough of everything, in order,
+ * at most `max` of them: needs are met, and they are of no group. Returns how many those are. */
+size_t schedule_upcoming(struct schedule *s, size_t *ret_list, size_t max);
+/* Returns how many jobs have neither started nor ended. */
+size_t schedule_waiting(const struct schedule *s);
 /* A started job is to be run again: it is ready at once, and nobody who needs it hears of it. */
 void schedule_again(struct schedule *s, size_t job);
 /* The final outcome of a started job. When it did not pass, everything that needs it, directly or

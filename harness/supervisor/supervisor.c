@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* supervisor: the event loop. Policy only: which job goes to which slot, what Ctrl-C does, when the
- * reports are written. It never waits for a job: slots do. Not responsible for what is run again
- * and what a failed need means (outcomes.c). */
+/* supervisor: the event loop. Policy only: what Ctrl-C does, when the reports are written. It
+ * never waits for a job: slots do. Not responsible for which job goes to which slot (dispatch.c),
+ * for what is run again and what a failed need means (outcomes.c). */
 #include "harness/supervisor/supervisor.h"
 
 #include "harness/run/instances.h"
 #include "harness/run/views.h"
 #include "harness/supervisor/admission.h"
+#include "harness/supervisor/dispatch.h"
 #include "harness/supervisor/outcomes.h"
 
 #include <fcntl.h>
@@ -28,107 +29,6 @@
 
 /* ---- slots ---- */
 
-static int watch_slot(struct supervisor *s, size_t number)
-{
-    struct epoll_event e = {.events = EPOLLIN, .data.u64 = number};
-
-    return epoll_ctl(s->epoll, EPOLL_CTL_ADD, s->slots[number].socket, &e) < 0 ? -errno : 0;
-}
-
-static int open_slot(struct supervisor *s, size_t number, struct cupel_error *err)
-{
-    int r = slot_start(&s->p.run, s->slots, s->options->slots, number, err);
-
-    s->slots[number].told = snapshot_needs_count_unneeded(s->bases); /* it has none of them */
-    if (r == 0)
-        r = watch_slot(s, number);
-    return r;
-}
-
-static size_t count_idle(const struct supervisor *s)
-{
-    size_t n = 0;
-
-    for (size_t i = 0; i < s->options->slots; i++)
-        n += !s->slots[i].busy;
-    return n;
-}
-
-/* What no job will start from any more is let go of, by slots that have nothing else to do at the
- * moment. */
-static void tell_unneeded(struct supervisor *s, struct slot *slot)
-{
-    size_t instance;
-
-    while (slot->pid > 0 && !slot->busy &&
-           snapshot_needs_unneeded(s->bases, slot->told, &instance)) {
-        slot->told++;
-        /* a slot that is gone is noticed */
-        (void)slot_order(slot, ORDER_FORGET, (uint32_t)instance);
-    }
-}
-
-/* Gives every idle slot a job, as long as there are any. */
-static void dispatch(struct supervisor *s)
-{
-    size_t idle = count_idle(s);
-
-    for (size_t i = 0; i < s->options->slots; i++)
-        tell_unneeded(s, &s->slots[i]);
-    for (size_t i = 0; i < s->options->slots && !s->stopping; i++) {
-        struct slot *slot = &s->slots[i];
-        struct cupel_error err = {.message = "it does not take orders"};
-        size_t instance;
-
-        if (slot->busy || !schedule_next(s->schedule, idle, &instance))
-            continue;
-        idle--;
-        outcomes_make_room(s, instance);
-        if ((slot->pid <= 0 && open_slot(s, i, &err) < 0) ||
-            slot_order(slot, ORDER_RUN, (uint32_t)instance) < 0) {
-            cleanup_free char *evidence = xasprintf("no slot could be started: %s", err.message);
-
-            outcomes_unrun(s, instance, evidence, 0);
-            continue;
-        }
-        slot->busy = true;
-        slot->instance = (uint32_t)instance;
-        reports_console_started(s->p.console, s->p.run.instances[instance].id);
-    }
-    if (s->stopping)
-        schedule_abandon(s->schedule, outcomes_abandon, s);
-}
-
-/* How, where it was a signal, and what a signal of the kernel's is for. */
-static char *describe_death(int status)
-{
-    struct rlimit cpu;
-    bool limited = getrlimit(RLIMIT_CPU, &cpu) == 0 && cpu.rlim_max != RLIM_INFINITY;
-
-    if (!WIFSIGNALED(status))
-        return xstrdup("the slot that ran this job died");
-    return xasprintf("the slot that ran this job died of signal %d (SIG%s)%s", WTERMSIG(status),
-                     sigabbrev_np(WTERMSIG(status)) != NULL ? sigabbrev_np(WTERMSIG(status)) : "?",
-                     limited ? "; whoever started cupel has limited its CPU time (ulimit -t)" : "");
-}
-
-/* A slot is never expected to die, or to answer what it was not asked; what it had in hand is an
- * error, and another takes its place. */
-static void bury_slot(struct supervisor *s, size_t number)
-{
-    struct slot *slot = &s->slots[number];
-    bool busy = slot->busy;
-    size_t instance = slot->instance;
-    cleanup_free char *evidence = NULL;
-
-    (void)epoll_ctl(s->epoll, EPOLL_CTL_DEL, slot->socket, NULL);
-    evidence = describe_death(slot_stop(slot));
-    atomic_store(&s->p.run.views[number].started_ns, 0);
-    views_withdraw(&s->p.run.views[number]);
-    if (busy)
-        outcomes_unrun(s, instance, evidence, 1);
-}
-
 /* Says whether an answer is to the order that was given. */
 static bool is_answer(const struct supervisor *s, const struct slot *slot,
                       const struct wire_result *w)
@@ -147,10 +47,12 @@ static void on_slot(struct supervisor *s, size_t number)
         r = -EBADMSG;
     }
     if (r < 0) {
-        bury_slot(s, number);
+        dispatch_bury(s, number);
         return;
     }
     s->slots[number].busy = false;
+    s->slots[number].ended = ++s->n_ended;
+    s->running--;
     outcomes_take(s, &w);
 }
 
@@ -161,7 +63,7 @@ static size_t running(struct supervisor *s, struct reports_running *list)
     uint64_t now = clock_monotonic_ns();
     size_t n = 0;
 
-    for (size_t i = 0; i < s->options->slots; i++) {
+    for (size_t i = 0; i < s->p.run.n_slots; i++) {
         const struct reports_result *before = s->results[s->slots[i].instance];
         const struct jobs_job *job;
         uint64_t since;
@@ -207,7 +109,7 @@ static void cancel(struct supervisor *s)
                            s->cancelled == 1
                                ? "cancelling: waiting for the running jobs (again: kill them)"
                                : "killing the running jobs");
-    for (size_t i = 0; i < s->options->slots; i++)
+    for (size_t i = 0; i < s->p.run.n_slots; i++)
         if (s->slots[i].busy)
             (void)slot_order(&s->slots[i], s->cancelled == 1 ? ORDER_CANCEL : ORDER_KILL,
                              s->slots[i].instance);
@@ -383,7 +285,10 @@ static void make_schedule(struct supervisor *s)
 
 static void supervisor_end(struct supervisor *s)
 {
-    for (size_t i = 0; s->slots != NULL && i < s->options->slots; i++)
+    /* all of them end at the same time */
+    for (size_t i = 0; s->slots != NULL && i < s->p.run.n_slots; i++)
+        base_closep(&s->slots[i].socket);
+    for (size_t i = 0; s->slots != NULL && i < s->p.run.n_slots; i++)
         if (s->slots[i].pid > 0)
             (void)slot_stop(&s->slots[i]);
     if (s->terminal_changed)
@@ -397,6 +302,7 @@ static void supervisor_end(struct supervisor *s)
     snapshot_needs_free(s->bases);
     schedule_free(s->schedule);
     free(s->slots);
+    free(s->upcoming);
     prepared_end(&s->p);
     base_closep(&s->signals);
     /* nothing is left to be tidied: what comes now ends the process */
@@ -417,9 +323,11 @@ int supervisor_run(const struct run_options *options, int *ret_exit, struct cupe
     s.started_ns = clock_monotonic_ns();
     s.results = xcalloc(s.p.run.n_instances, sizeof(*s.results));
     s.arenas = xcalloc(s.p.run.n_instances, sizeof(*s.arenas));
-    s.slots = xcalloc(options->slots, sizeof(*s.slots));
-    for (size_t i = 0; i < options->slots; i++)
-        s.slots[i] = (struct slot){.pid = -1, .socket = -EBADF, .pidfd = -EBADF};
+    s.prepares = s.p.run.n_slots > options->slots && s.p.run.streams == NULL;
+    s.upcoming = xcalloc(options->slots, sizeof(*s.upcoming));
+    s.slots = xcalloc(s.p.run.n_slots, sizeof(*s.slots));
+    for (size_t i = 0; i < s.p.run.n_slots; i++)
+        s.slots[i] = (struct slot)SLOT_NONE;
     s.bases = snapshot_needs_new(s.p.run.instances, s.p.run.n_instances);
     make_schedule(&s);
     r = open_events(&s, err);

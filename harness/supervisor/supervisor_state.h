@@ -14,7 +14,11 @@ struct supervisor {
     const struct run_options *options;
     struct prepared p;
     struct schedule *schedule;
-    struct slot *slots;
+    struct slot *slots; /* as many as the run has */
+    size_t running;     /* how many of them run a job */
+    uint64_t n_ended;   /* results so far */
+    bool prepares;      /* slots that are left over prepare jobs ahead */
+    size_t *upcoming;   /* room for those that would be next */
     /* by instance: its last attempt so far; NULL until one ended */
     struct reports_result **results;
     struct arena **arenas; /* what they and the attempts before them live in */

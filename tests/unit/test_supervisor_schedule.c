@@ -648,6 +648,69 @@ static void test_group_is_admitted_as_one(void **state)
     schedule_free(s);
 }
 
+static void assert_upcoming(struct schedule *s, size_t max, const size_t *expected, size_t n)
+{
+    size_t list[64];
+
+    assert_int_equal(schedule_upcoming(s, list, max), n);
+    for (size_t i = 0; i < n; i++)
+        assert_int_equal(list[i], expected[i]);
+}
+
+/* What is listed is what comes next, and is not taken by that. */
+static void test_upcoming(void **state)
+{
+    struct schedule *s = schedule_new(8);
+    struct noted r = {0};
+
+    (void)state;
+    schedule_add_need(s, 1, 5);
+    schedule_add_need(s, 6, 0);
+    schedule_add_group(s, (const size_t[]){2, 3}, 2);
+    assert_upcoming(s, 9, (const size_t[]){0, 4, 5, 7}, 4);
+    assert_upcoming(s, 2, (const size_t[]){0, 4}, 2);
+    assert_int_equal(schedule_waiting(s), 8);
+    assert_next(s, 0);
+    assert_next(s, 2);
+    assert_next(s, 3);
+    assert_next(s, 4);
+    assert_next(s, 5);
+    assert_upcoming(s, 9, (const size_t[]){7}, 1);
+    schedule_ended(s, 5, true, NULL, NULL); /* whose turn comes before what was listed */
+    schedule_again(s, 4);
+    assert_upcoming(s, 9, (const size_t[]){1, 4, 7}, 3);
+    schedule_ended(s, 0, false, on_skip, &r);
+    assert_upcoming(s, 1, (const size_t[]){1}, 1);
+    assert_int_equal(schedule_waiting(s), 3);
+    schedule_abandon(s, on_each, &r);
+    assert_upcoming(s, 9, NULL, 0);
+    schedule_free(s);
+}
+
+/* Listing them keeps their order, whatever the heap looks like. */
+static void test_upcoming_of_many(void **state)
+{
+    enum { N = 500, LISTED = 100 };
+    struct schedule *s = schedule_new(N);
+    size_t list[LISTED], job;
+
+    (void)state;
+    for (size_t i = 1; i < N; i++)
+        schedule_add_need(s, i, 0);
+    assert_next(s, 0);
+    schedule_ended(s, 0, true, NULL, NULL);
+    for (size_t i = 1; i < N; i++) /* and back again, the highest first */
+        assert_next(s, i);
+    for (size_t i = N - 1; i > 0; i--)
+        schedule_again(s, i);
+    assert_int_equal(schedule_upcoming(s, list, LISTED), LISTED);
+    for (size_t i = 0; i < LISTED; i++) {
+        assert_true(schedule_next(s, SIZE_MAX, &job));
+        assert_int_equal(list[i], job);
+    }
+    schedule_free(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -674,6 +737,8 @@ int main(void)
         cmocka_unit_test(test_group_is_abandoned),
         cmocka_unit_test(test_admission),
         cmocka_unit_test(test_group_is_admitted_as_one),
+        cmocka_unit_test(test_upcoming),
+        cmocka_unit_test(test_upcoming_of_many),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,9 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# The cases of ahead.sh, started by an ordinary user with a range of subordinate ids.
+# sanitizers: no
+# time-limit: 180
+# shellcheck source=tests/e2e/as-user.bash
+. "$(dirname -- "${BASH_SOURCE[0]}")/as-user.bash"
+# shellcheck source=tests/e2e/ahead.sh
+. "$e2e/ahead.sh"
