@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* command: from fork to exec of one step: standard streams, resource limits, cgroup, credentials,
  * capabilities, seccomp. The order is the point: each line needs a right that a later one gives up.
- * Runs between clone and exec: no malloc, no stdio. */
+ * Runs between clone and exec: no malloc, no stdio; in memory that may be PID 1's own, so that what
+ * lies there is only read (init.c). */
 #include "harness/sandbox/init/command.h"
 #include "harness/sandbox/init/async_safe.h"
 #include "harness/sandbox/init/explain_exec.h"
@@ -38,6 +39,7 @@ struct command {
     int report_fd;
     int workdir;
     int hold; /* where GO comes from, or -EBADF */
+    bool workdir_lost;
 };
 typedef int command_fn(struct command *c);
 
@@ -273,7 +275,8 @@ static int command_ids(struct command *c)
         syscall(SYS_setresgid, c->ctx->gid, c->ctx->gid, c->ctx->gid) < 0 ||
         syscall(SYS_setresuid, c->ctx->uid, c->ctx->uid, c->ctx->uid) < 0)
         return -errno;
-    return 0;
+    /* which that has set anew, for PID 1's memory too */
+    return prctl(PR_SET_DUMPABLE, weakened("dumpable")) < 0 ? -errno : 0;
 }
 
 static int command_capabilities(struct command *c)
@@ -317,7 +320,7 @@ static int command_chdir(struct command *c)
     char cwd[4096];
 
     if (fchdir(c->workdir) < 0 && c->ctx->given.kept[0] != '\0' && chdir("/") == 0)
-        c->ctx->workdir_lost = true;
+        c->workdir_lost = true;
     else if (fchdir(c->workdir) < 0)
         return -errno;
     (void)close(c->workdir);
@@ -449,7 +452,7 @@ static void announce(struct command *c, unsigned index)
 {
     struct init_report report = {.kind = SANDBOX_STEP_STARTED, .step = index};
 
-    if (c->ctx->workdir_lost)
+    if (c->workdir_lost || c->ctx->workdir_lost)
         safe_copy(report.detail, c->ctx->given.job->workdir, sizeof(report.detail));
     report.at_ns = clock_monotonic_ns();
     if (write(c->report_fd, &report, sizeof(report)) != (ssize_t)sizeof(report))

@@ -74,6 +74,7 @@ struct init_given {
     /* where the first step's command waits for GO once all is done but the exec, or -EBADF */
     int hold;
     bool filter_lets_read; /* which waiting takes */
+    bool lends_memory;     /* commands may run in PID 1's own memory until they are executed */
     const char *hosts;     /* replaces /etc/hosts */
     const char *resolver;  /* replaces /etc/resolv.conf; NULL: the root's own stays */
     bool etc_is_laid;      /* the two are in a layer of the root already */

@@ -96,6 +96,17 @@ void sandbox_stage_cancel_by(struct sandbox_stage *s, int fd)
     s->cancel = fd;
 }
 
+/* Whether a change of ids leaves memory unreadable for the new one (fs.suid_dumpable, proc(5)). Not
+ * known counts as no. */
+static bool ids_keep_memory_closed(void)
+{
+    cleanup_free char *text = NULL;
+    size_t len;
+
+    return file_read_at(AT_FDCWD, "/proc/sys/fs/suid_dumpable", 16, &text, &len) == 0 && len > 0 &&
+           text[0] != '1';
+}
+
 int sandbox_stage_open(const struct sandbox_stage_config *config, struct sandbox_stage **ret_stage,
                        struct cupel_error *err)
 {
@@ -117,6 +128,7 @@ int sandbox_stage_open(const struct sandbox_stage_config *config, struct sandbox
                                 .stage_ns = -EBADF,
                                 .tmpfs = -EBADF,
                                 .landlock_abi = weakened("landlock") ? 0 : landlock_abi(),
+                                .lends_memory = ids_keep_memory_closed(),
                                 .oom = sandbox_oom_own(),
                                 .fault = steps_fault()};
     r = s->host_ns < 0 || s->host_root < 0 || s->host_cwd < 0 ? -errno : 0;

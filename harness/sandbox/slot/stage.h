@@ -64,6 +64,7 @@ struct sandbox_stage {
     char *arguments;        /* where the kernel reads /proc/PID/cmdline, or NULL */
     size_t arguments_len;
     int landlock_abi;
+    bool lends_memory; /* see fork_command() */
     struct setup_progress *progress; /* shared with each PID 1 */
     int oom;                         /* the slot's own oom_score_adj */
     int fault;

@@ -409,6 +409,7 @@ static void fill_context(struct start *s, struct init_context *ctx)
     ctx->given.fault = s->stage->fault;
     ctx->given.privilege = s->stage->privilege;
     ctx->given.landlock_abi = s->stage->landlock_abi;
+    ctx->given.lends_memory = s->stage->lends_memory;
     ctx->given.user = s->request->user;
     ctx->given.progress = s->stage->progress;
     s->job.progress = s->stage->progress;
