@@ -5,14 +5,15 @@
  * beside it. Deliberately stands alone and uses nothing of cupel, so that a slowness of ours cannot
  * hide in the yardstick.
  *
- *   floor [-j WORKERS] [-n JOBS] [-g GAP_US] [-s] PROGRAM ROOT
+ *   floor [-j WORKERS] [-n JOBS] [-g GAP_US] [-s] [-c GROUP] PROGRAM ROOT
  *   floor -b [-n JOBS] [-g GAP_US] [-s] PROGRAM [ARGUMENT]...
  *
  * PROGRAM is executed through a descriptor; ROOT is the directory used as read-only lower layer.
  * -b: the bare program, by vfork, exec and wait, with nothing around it; what it prints goes to
  * standard error. -g: each worker pauses so
  * long before each job, which is not in the job's time. Prints one line; -s: each job's
- * milliseconds instead, one a line. */
+ * milliseconds instead, one a line. -c: the directory of a group of cgroup v2 to make groups in;
+ * otherwise the caller's own, which can give no controllers while it has processes. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/loop.h>
@@ -137,7 +138,7 @@ static void groups_add(struct groups *g, const char *mount, const char *path, bo
     g->n++;
 }
 
-static void groups_open(struct groups *g, int worker)
+static void groups_open(struct groups *g, int worker, const char *group)
 {
     static const char *const used[] = {"cpu", "cpuacct", "memory", "pids", "blkio"};
     FILE *f = fopen("/proc/self/cgroup", "re");
@@ -146,6 +147,11 @@ static void groups_open(struct groups *g, int worker)
     if (f == NULL)
         die(__LINE__, "/proc/self/cgroup");
     snprintf(g->name, sizeof(g->name), "cupel-floor-%d-%d", (int)getpid(), worker);
+    if (group != NULL) {
+        groups_add(g, group, "", true);
+        fclose(f);
+        return;
+    }
     while (fgets(line, sizeof(line), f) != NULL) {
         char *controllers = strchr(line, ':') + 1, *path = strchr(controllers, ':');
 
@@ -481,6 +487,7 @@ static void one_bare(char *const *argv)
 struct plan {
     const char *root; /* NULL: the bare program */
     char *const *argv;
+    const char *group;
     int program;
     int workers;
     int jobs; /* a worker */
@@ -542,7 +549,7 @@ static int run(struct plan *p)
     p->ready = ready[1], p->go = go[0];
     for (int i = 0; i < p->workers; i++) {
         if (p->root != NULL)
-            groups_open(&groups[i], i);
+            groups_open(&groups[i], i, p->group);
         if (CHECK(fork()) == 0) {
             close(go[1]);
             worker(p, &groups[i], i);
@@ -580,13 +587,15 @@ int main(int argc, char **argv)
     int option, jobs = 200;
     bool bare = false;
 
-    while ((option = getopt(argc, argv, "+j:n:g:sb")) != -1) {
+    while ((option = getopt(argc, argv, "+j:n:g:c:sb")) != -1) {
         if (option == 'j')
             p.workers = atoi(optarg);
         else if (option == 'n')
             jobs = atoi(optarg);
         else if (option == 'g')
             p.gap_us = atoi(optarg);
+        else if (option == 'c')
+            p.group = optarg;
         else if (option == 's')
             p.each = true;
         else if (option == 'b')
@@ -596,8 +605,9 @@ int main(int argc, char **argv)
     }
     if ((bare ? argc <= optind : argc - optind != 2) || p.workers < 1 || jobs < p.workers ||
         p.gap_us < 0) {
-        fprintf(stderr, "usage: floor [-j WORKERS] [-n JOBS] [-g GAP_US] [-s] PROGRAM ROOT\n"
-                        "       floor -b [-n JOBS] [-g GAP_US] [-s] PROGRAM [ARGUMENT]...\n");
+        fprintf(stderr,
+                "usage: floor [-j WORKERS] [-n JOBS] [-g GAP_US] [-s] [-c GROUP] PROGRAM ROOT\n"
+                "       floor -b [-n JOBS] [-g GAP_US] [-s] PROGRAM [ARGUMENT]...\n");
         return 2;
     }
     p.jobs = jobs / p.workers;

@@ -105,6 +105,8 @@ enum cgroup_figure {
 /* Figures that are only of use to who looks while the job runs, and cost too much to be read of
  * each: not among those of cgroup_job_usage. */
 #define CGROUP_SAMPLED ((1u << CGROUP_FIGURE_COUNT) - (1u << CGROUP_MEMORY_ANONYMOUS_BYTES))
+/* How much there is at the moment: of no use at the end, when nobody is left. */
+#define CGROUP_NOW (1u << CGROUP_MEMORY_BYTES | 1u << CGROUP_PIDS)
 struct cgroup_usage {
     uint32_t known;
     uint64_t value[CGROUP_FIGURE_COUNT];
@@ -201,7 +203,7 @@ bool cgroup_job_oom_ack(struct cgroup_job *job);
 /* CPU time used by all that ever ran in the payload, in ns; -ENODATA where the kernel does not
  * tell. */
 int cgroup_job_cpu_ns(const struct cgroup_job *job, uint64_t *ret_ns);
-/* Everything but CGROUP_SAMPLED. Never fails as a whole; see `known`. */
+/* Everything but CGROUP_SAMPLED and CGROUP_NOW. Never fails as a whole; see `known`. */
 void cgroup_job_usage(const struct cgroup_job *job, struct cgroup_usage *ret_usage);
 /* Only the figures in `wanted` (bits 1u << figure), for who looks often: a file a figure. */
 void cgroup_job_figures(const struct cgroup_job *job, uint32_t wanted,

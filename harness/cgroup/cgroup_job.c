@@ -309,7 +309,7 @@ void usage_scale_cpu_parts(struct cgroup_usage *u)
 
 void cgroup_job_usage(const struct cgroup_job *job, struct cgroup_usage *ret_usage)
 {
-    read_figures(job, ~CGROUP_SAMPLED, ret_usage);
+    read_figures(job, ~(CGROUP_SAMPLED | CGROUP_NOW), ret_usage);
     usage_scale_cpu_parts(ret_usage);
 }
 

@@ -162,7 +162,8 @@ bool render_pids(const struct cgroup_limits *l, char text[static LIMIT_TEXT_SIZE
 bool render_cpus(const struct cgroup_limits *l, char text[static LIMIT_TEXT_SIZE]);
 
 /* A figure is a file, a format and perhaps a key. Rows of one file stand together, so that it is
- * read once; a row whose figure is known already is skipped, so that later rows are fallbacks. */
+ * read once. A row whose figure is known, or has had a file that is there, is skipped: later rows
+ * are fallbacks for kernels without that file. */
 enum figure_format {
     FORMAT_NUMBER,   /* "123\n" */
     FORMAT_KEYED,    /* "key 123\n" */

@@ -176,6 +176,7 @@ void group_read_figures(const struct tree *tree, const char *group, uint32_t wan
                         struct cgroup_usage *usage)
 {
     const char *held = NULL; /* the file that is in buf */
+    uint32_t asked = 0;      /* figures of which a file is there, whether it knows them or not */
     bool readable = false;
     char buf[16 * 1024];
 
@@ -187,10 +188,13 @@ void group_read_figures(const struct tree *tree, const char *group, uint32_t wan
         if (!(tree->controllers & CTL_BIT(row->controller)) || !(wanted & bit) ||
             (usage->known & bit) != 0)
             continue;
+        if ((asked & bit) != 0 && !str_eq(held, row->file)) /* a fallback for kernels without it */
+            continue;
         if (held == NULL || !str_eq(held, row->file)) {
             held = row->file;
             readable = group_read(tree->run_fd, group, row->file, buf, sizeof(buf)) >= 0;
         }
+        asked |= readable ? bit : 0;
         if (readable && parse_figure(row, buf, &value) &&
             !__builtin_mul_overflow(value, row->scale, &value)) {
             usage->value[row->figure] = value;
