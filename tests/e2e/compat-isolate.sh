@@ -247,6 +247,16 @@ expect_equal "$(cd "$BOX/box" && find . -type f -printf '%P\n' | sort | tr '\n' 
 expect_equal "$(stat -c %U "$BOX/box/moved/e/file")" "$(caller id -un)"
 expect_equal "$(stat -c %a "$BOX/box/keep")" 700
 
+it "what somebody else owns in the box is the command's as well"
+if [[ -n ${CUPEL_TEST_USER-} ]]; then
+    skip_it "an ordinary user has no files of others in the box"
+else
+    mkdir "$BOX/box/theirs" && echo theirs >"$BOX/box/theirs/file" && chown -R 1234 "$BOX/box/theirs" && chmod 600 "$BOX/box/theirs/file"
+    in_box -p --run -- /bin/sh -c 'cat theirs/file; echo more >>theirs/file; echo x >theirs/new'
+    expect_exit 0
+    expect_equal "$(tr '\n' ' ' <"$BOX/box/theirs/file")" "theirs more "
+fi
+
 it "the sandbox has what isolate's has, by default and by rules"
 in_box -p --run -- /bin/sh -c 'ls /; id -u; ls /etc 2>&1'
 expect_equal "$(tr '\n' ' ' <stdout | sed 's/ls: .*//; s/[.~]cupel-compat //g')" "bin box dev lib lib64 proc sys tmp usr 60000 "

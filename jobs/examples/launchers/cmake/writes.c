@@ -20,6 +20,6 @@ int main(int argc, char **argv)
             return 1;
         memset(p, 1, STEP);
     }
-    f = fopen(argv[1], "w");
+    f = fopen(argv[1], "we");
     return f == NULL || fputs("written\n", f) < 0 || fclose(f) != 0;
 }
