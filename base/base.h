@@ -178,6 +178,8 @@ int file_read_at(int dirfd, const char *path, size_t max, char **ret_data, size_
 int file_read_fd(int fd, size_t max, char **ret_data, size_t *ret_len);
 /* Written aside, fsynced, renamed over `path`: readers see the old or the new content. */
 int file_write_atomic_at(int dirfd, const char *path, const void *data, size_t len, mode_t mode);
+/* The same of what nobody wants to find after a crash of the machine: it is not fsynced. */
+int file_write_passing_at(int dirfd, const char *path, const void *data, size_t len, mode_t mode);
 /* Returns 0, or why something that was written to fd is lost: network file systems tell only when a
  * descriptor is closed (close(2)). Costs nothing elsewhere; fd stays open. */
 int file_flush(int fd);

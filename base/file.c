@@ -155,7 +155,8 @@ int file_write_all(int fd, const void *data, size_t len)
     return 0;
 }
 
-int file_write_atomic_at(int dirfd, const char *path, const void *data, size_t len, mode_t mode)
+static int write_aside(int dirfd, const char *path, const void *data, size_t len, mode_t mode,
+                       bool lasting)
 {
     cleanup_free char *aside = xasprintf("%s.%d.tmp", path, (int)getpid());
     cleanup_close int fd = -EBADF;
@@ -168,11 +169,21 @@ int file_write_atomic_at(int dirfd, const char *path, const void *data, size_t l
     if (fd < 0)
         return -errno;
     r = file_write_all(fd, data, len);
-    if (r == 0 && (fsync(fd) < 0 || renameat(dirfd, aside, dirfd, path) < 0))
+    if (r == 0 && ((lasting && fsync(fd) < 0) || renameat(dirfd, aside, dirfd, path) < 0))
         r = -errno;
     if (r < 0)
         (void)unlinkat(dirfd, aside, 0);
     return r;
+}
+
+int file_write_atomic_at(int dirfd, const char *path, const void *data, size_t len, mode_t mode)
+{
+    return write_aside(dirfd, path, data, len, mode, true);
+}
+
+int file_write_passing_at(int dirfd, const char *path, const void *data, size_t len, mode_t mode)
+{
+    return write_aside(dirfd, path, data, len, mode, false);
 }
 
 int file_put_at(int dirfd, const char *path, const char *text)

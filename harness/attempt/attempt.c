@@ -122,6 +122,7 @@ static struct launch_session caller_streams(const struct attempt *a)
     return (struct launch_session){.stdio = s->terminal            ? SANDBOX_STDIO_TERMINAL
                                             : forward_has_input(s) ? SANDBOX_STDIO_PIPES
                                                                    : SANDBOX_STDIO_CAPTURED,
+                                   .one_output = forward_has_one_output(s),
                                    .rows = s->rows,
                                    .columns = s->columns};
 }

@@ -111,6 +111,14 @@ bool forward_has_input(const struct run_streams *caller)
     return !is_null(STDIN_FILENO) || caller->terminal;
 }
 
+bool forward_has_one_output(const struct run_streams *caller)
+{
+    struct stat out, err;
+
+    return !caller->terminal && !is_null(STDOUT_FILENO) && fstat(STDOUT_FILENO, &out) == 0 &&
+           fstat(STDERR_FILENO, &err) == 0 && out.st_dev == err.st_dev && out.st_ino == err.st_ino;
+}
+
 /* The end of the caller's input is the end of the command's, and a command that reads no more
  * leaves the rest to the caller. */
 static void settle_input(struct forward *f)

@@ -33,6 +33,8 @@ void forward_begin(struct forward *f, const struct run_streams *caller);
 void forward_end(struct forward *f);
 /* Whether the command's standard input is more than an empty one. */
 bool forward_has_input(const struct run_streams *caller);
+/* Whether the caller's standard output and error are one file, which the command's are then too. */
+bool forward_has_one_output(const struct run_streams *caller);
 /* Where the caller's input goes: the command's pipe or terminal; borrowed. */
 void forward_input_to(struct forward *f, int *to, bool terminal);
 

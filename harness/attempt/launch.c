@@ -116,6 +116,7 @@ static int start_sandbox(struct attempt_context *ctx, const struct instance *ins
     }
     if (session != NULL) {
         request.stdio = session->stdio;
+        request.one_output = session->one_output;
         request.rows = session->rows;
         request.columns = session->columns;
         request.kept = session->kept;

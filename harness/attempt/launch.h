@@ -8,6 +8,7 @@
 /* What a session in a job's sandbox has otherwise than the job; NULL: nothing. */
 struct launch_session {
     enum sandbox_stdio stdio;
+    bool one_output;
     unsigned short rows, columns;    /* of its terminal */
     const struct sandbox_kept *kept; /* or NULL */
 };

@@ -82,7 +82,7 @@ int manifest_roots(const struct run *run, struct cupel_error *err)
         if (n > MANIFEST_ROOT_JOBS)
             keyvalue_addf(&b, "more", "%zu", n - MANIFEST_ROOT_JOBS);
     }
-    r = file_write_atomic_at(run->dirfd, MANIFEST_ROOTS, b.data, b.len, 0600);
+    r = file_write_passing_at(run->dirfd, MANIFEST_ROOTS, b.data, b.len, 0600);
     return r < 0 ? cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot write down the run's roots")
                  : 0;
 }

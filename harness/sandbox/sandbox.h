@@ -219,6 +219,7 @@ struct sandbox_request {
     size_t stdin_len;
     int stdin_file; /* for reading, or -EBADF; remains the caller's */
     enum sandbox_stdio stdio;
+    bool one_output;                 /* standard error is what standard output is */
     unsigned short rows, columns;    /* of the terminal */
     const struct sandbox_kept *kept; /* or NULL */
     const struct sandbox_user *user; /* NULL: looked up by PID 1, in what it has mounted */

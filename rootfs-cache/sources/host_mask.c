@@ -227,12 +227,15 @@ static int plan_scan(struct mask_plan *plan, const char *path, const char *const
     }
     while (r == 0 && (errno = 0, e = readdir(dir)) != NULL) {
         cleanup_free char *child = NULL;
-        struct stat st;
+        struct stat st = {.st_mode = S_IFLNK};
 
         if (str_eq(e->d_name, ".") || str_eq(e->d_name, ".."))
             continue;
-        if (fstatat(fd, e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+        /* half of what is in /etc are links, of which there is no more to know */
+        if (e->d_type != DT_LNK && fstatat(fd, e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
             continue; /* gone again */
+        if (visible == NULL && !S_ISDIR(st.st_mode) && shown_to_everyone(&st))
+            continue;
         child = str_eq(path, ".") ? xstrdup(e->d_name) : xasprintf("%s/%s", path, e->d_name);
         if ((visible != NULL && !in_list(e->d_name, visible)) || !shown_to_everyone(&st) ||
             (S_ISDIR(st.st_mode) && depth == 0 && visible == NULL && !str_eq(path, ".")))

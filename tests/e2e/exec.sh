@@ -12,6 +12,8 @@ in_exec() {
     (grouped "$CUPEL" exec "$@") >"$T/stdout" 2>"$T/stderr" <"$STDIN" || STATUS=$?
     complain_of_sanitizers
 }
+# owned PATH: by whoever runs the program.
+owned() { [[ -z ${CUPEL_TEST_USER-} ]] || chown -R "$CUPEL_TEST_USER:$CUPEL_TEST_USER" "$1"; }
 verdict() { jq -r .verdict "$T/result"; }
 
 # ---- streams -----------------------------------------------------------------------------------------------------------
@@ -32,12 +34,17 @@ in_exec --input bytes --timeout 1m -- sh -c 'cat bytes >&2'
 expect cmp bytes stderr
 
 it "a pipe on either side is one too, and its end is the command's"
-expect_equal "$(head -c 3000000 bytes | "$CUPEL" exec -- cat | cksum)" "$(head -c 3000000 bytes | cksum)"
-expect_equal "$(: | "$CUPEL" exec -- wc -c)" 0
+expect_equal "$(head -c 3000000 bytes | (grouped "$CUPEL" exec -- cat) | cksum)" "$(head -c 3000000 bytes | cksum)"
+expect_equal "$(: | (grouped "$CUPEL" exec -- wc -c))" 0
 
 it "a reader that goes away ends who writes, as in a pipeline"
-expect_equal "$("$CUPEL" exec --timeout 1m -- yes 2>yes.err | head -n 2 | tr -d '\n'; echo "${PIPESTATUS[0]}")" yy141
+expect_equal "$( (grouped "$CUPEL" exec --timeout 1m -- yes) 2>yes.err | head -n 2 | tr -d '\n'; echo "${PIPESTATUS[0]}")" yy141
 expect_equal "$(cat yes.err)" ""
+
+it "output and error of one file stay in order"
+(grouped "$CUPEL" exec -- sh -c 'for i in 1 2 3 4 5 6 7 8 9; do echo o$i; echo e$i >&2; done') >both 2>&1
+expect_equal "$(tr '\n' ' ' <both)" "$(for i in 1 2 3 4 5 6 7 8 9; do printf 'o%d e%d ' $i $i; done)"
+expect_equal "$( (grouped "$CUPEL" exec -- sh -c 'echo o; echo e >&2') 2>&1 | tr '\n' ' ')" "o e "
 
 it "a command that does not read leaves no one waiting"
 in_pipe() { yes | (grouped "$CUPEL" exec -- true); }
@@ -136,6 +143,7 @@ expect [ ! -s result ]
 # ---- files -------------------------------------------------------------------------------------------------------------
 it "inputs are shown where they were asked for, and artifacts come back"
 mkdir -p tree && echo original >tree/file
+owned tree
 in_exec --input tree --input tree:/there:ro --artifacts back --artifact '/work/**' --result result -- \
     sh -c 'echo changed >tree/file; echo new >made; { echo x >/there/file; } 2>/dev/null || echo read-only'
 expect_exit 0
@@ -269,11 +277,102 @@ expect_clean
 # ---- many at once ------------------------------------------------------------------------------------------------------
 it "sixty at once, eight at a time: none meets another"
 : >lines
+owned lines
 (grouped bash -c 'seq 60 | xargs -P 8 -I{} "$0" exec --result fd:3 --name {} -- sh -c "echo {}" 3>>lines' "$CUPEL") >stdout 2>stderr
 expect_equal "$(sort -n stdout | tr '\n' ' ')" "$(seq 60 | tr '\n' ' ')"
 expect_equal "$(jq -r 'select(.verdict == "passed") | .id' lines | sort -n | tr '\n' ' ')" "$(seq 60 | tr '\n' ' ')"
 expect_equal "$(cat stderr)" ""
 expect_equal "$(ls cache/cupel/runs)" ""
+expect_clean
+
+# ---- what others call it from --------------------------------------------------------------------------------------------
+it "CTest runs a target's tests in it: by the launcher that CMake has from 3.29 on, before that by the emulator"
+if ! command -v ctest >/dev/null; then
+    skip_it "cmake is not installed"
+else
+    mkdir -p project && cat >project/CMakeLists.txt <<'CMAKE'
+cmake_minimum_required(VERSION 3.16)
+project(example C)
+enable_testing()
+add_executable(example example.c)
+add_test(NAME good COMMAND example 0)
+add_test(NAME bad COMMAND example 3)
+add_test(NAME big COMMAND example memory)
+CMAKE
+    cat >project/example.c <<'C'
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+int main(int argc, char **argv)
+{
+    (void)argc;
+    printf("pid %d\n", getpid());
+    if (strcmp(argv[1], "memory") == 0)
+        for (;;)
+            memset(malloc(1 << 20), 1, 1 << 20);
+    return atoi(argv[1]);
+}
+C
+    launcher="$CUPEL;exec;--input;$T/project;--workdir;.;--limit;memory=64M;--timeout;1m;--"
+    key=CMAKE_CROSSCOMPILING_EMULATOR
+    printf '3.29\n%s\n' "$(cmake --version | sed -n 's/^cmake version //p')" | sort -VC && key=CMAKE_TEST_LAUNCHER
+    expect cmake -S project -B project/build "-D$key=$launcher" >cmake.log 2>&1
+    expect cmake --build project/build >>cmake.log 2>&1
+    owned project
+    (grouped ctest --test-dir project/build -V) >stdout 2>stderr
+    expect_stdout ' good \.+ +Passed'
+    expect_stdout ' bad \.+\*+Failed'
+    expect_stdout 'pid [1-9]$'
+    expect_stdout 'cupel: memory-limit: memory limit 64 MiB'
+    expect_clean
+fi
+
+# ---- on a terminal -----------------------------------------------------------------------------------------------------
+if ! command -v tmux >/dev/null; then
+    it "on a terminal"
+    skip_it "tmux is not installed"
+    all_done
+    exit 0
+fi
+tmux() { command tmux -S "$T/tmux" "$@"; }
+screen_has() { tmux capture-pane -p -S - -t e2e 2>/dev/null | grep -qE -- "$1"; }
+type_line() { tmux send-keys -t e2e -l "$1" && tmux send-keys -t e2e Enter; }
+cat >grouped.sh <<SCRIPT
+# becomes the program under test, in the test's own groups
+own_groups=(${own_groups[*]@Q}) on_v2=$on_v2 as_who=(${as_who[*]@Q})
+$(declare -f grouped)
+grouped "$CUPEL" "\$@"
+SCRIPT
+tmux -f /dev/null new-session -d -s e2e -x 90 -y 40 "cd $T; export PS1='outer> '; exec bash --norc --noprofile"
+
+it "on a terminal: one of its own, with the caller's size, judged as any command"
+expect wait_until 20 screen_has '^outer> *$'
+type_line "stty -g >before; bash grouped.sh exec -t --result $T/result -- sh; echo code:\$?"
+expect wait_until 20 screen_has '^# *$'
+type_line 'tty; stty size; echo si''ze'
+expect wait_until 20 screen_has '^size'
+expect screen_has '^/dev/pts/0$'
+expect screen_has '^40 90$'
+tmux resize-window -t e2e -x 101 -y 33
+resized() { type_line 'stty size' && screen_has '^33 101$'; }
+expect wait_until 20 resized
+type_line 'cat; echo st''opped'
+sleep 0.3
+tmux send-keys -t e2e C-c
+type_line 'echo ali''ve'
+expect wait_until 20 screen_has '^alive'
+type_line 'exit 9'
+expect wait_until 20 screen_has '^code:9'
+expect_equal "$(verdict) $(jq .exit result)" "failed 9"
+
+it "its limits hold there too, and the terminal is as before"
+type_line "bash grouped.sh exec -t --timeout 300ms -- sleep 60; echo code:\$?; stty -g >after; echo do''ne"
+expect wait_until 20 screen_has '^done'
+expect screen_has '^code:240'
+expect screen_has '^cupel: timeout: wall limit 300 ms'
+expect cmp before after
+tmux kill-server
 expect_clean
 
 all_done

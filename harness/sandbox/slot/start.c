@@ -383,6 +383,15 @@ static int make_hold(struct start *s)
     return 0;
 }
 
+/* One pipe for both, so that what is written to them stays in order. */
+static int join_output(struct start *s)
+{
+    if (dup3(s->ctx->given.stdout_fd, s->ctx->given.stderr_fd, O_CLOEXEC) < 0)
+        return -errno;
+    base_closep(&s->job.err);
+    return 0;
+}
+
 static int start_pipes(struct start *s, struct cupel_error *err)
 {
     const struct sandbox_request *q = s->request;
@@ -390,6 +399,8 @@ static int start_pipes(struct start *s, struct cupel_error *err)
                          s->ctx, &s->job);
 
     (void)err;
+    if (r == 0 && q->one_output)
+        r = join_output(s);
     if (r == 0 && q->hold)
         r = make_hold(s);
     if (r == 0)
