@@ -18,6 +18,11 @@ struct attempt_result {
     bool has_stdout, has_stderr; /* whether there are such logs */
 };
 
+/* When what of setting up was done that no step of the sandbox's is about; for --trace-setup. */
+struct attempt_times {
+    uint64_t group_ns, group_took_ns; /* the cgroup, begun and how long */
+};
+
 struct attempt_context {
     const struct run *run;
     struct sandbox_stage *stage;
@@ -32,6 +37,7 @@ struct attempt_context {
     bool pids_are_kernels;
     bool has_schedstat; /* the kernel tells how long each thread waited for a CPU */
     struct timeline timeline;
+    struct attempt_times times;
 };
 
 /* An attempt that is prepared: everything is done but the exec of its first command. Until it is

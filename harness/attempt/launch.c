@@ -140,8 +140,10 @@ int launch_instance(struct attempt_context *ctx, const struct instance *instance
     int r;
 
     /* by pid: a slot that takes a dead one's place begins to count anew */
+    ctx->times.group_ns = clock_monotonic_ns();
     (void)snprintf(name, sizeof(name), "j%d-%" PRIu64, (int)getpid(), ctx->serial++);
     r = cgroup_job_create(ctx->run->cgroups, name, &limits, ret_cgroup, err);
+    ctx->times.group_took_ns = clock_monotonic_ns() - ctx->times.group_ns;
     if (r < 0)
         return r;
     cgroup_around_watch(ctx->around, *ret_cgroup);

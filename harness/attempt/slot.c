@@ -12,6 +12,7 @@
 #include "harness/attempt/wire.h"
 #include "harness/run/idrange.h"
 #include "harness/run/rundir.h"
+#include "harness/run/trace.h"
 
 #include <poll.h>
 #include <sched.h>
@@ -171,21 +172,44 @@ static void prepare(struct work *w, const struct instance *instance)
         attempt_prepare(&w->ctx, instance, &w->ahead);
 }
 
+/* Writes what the steps of setting up took, once all is done. */
+static void trace(const struct work *w, struct trace_attempt *t, const struct sandbox_job *job)
+{
+    struct sandbox_step_time times[SANDBOX_STEPS_MAX];
+    struct trace_step list[SANDBOX_STEPS_MAX + 1];
+    size_t n = sandbox_step_times(job, times);
+
+    t->done_ns = clock_monotonic_ns();
+    list[0] = (struct trace_step){"group", "slot", w->ctx.times.group_took_ns,
+                                  w->ctx.times.group_ns < t->ordered_ns};
+    for (size_t i = 0; i < n; i++)
+        list[1 + i] = (struct trace_step){times[i].name, times[i].where, times[i].took_ns,
+                                          times[i].began_ns < t->ordered_ns};
+    trace_attempt(w->ctx.run->trace, t, list, 1 + n);
+}
+
 /* Returns whether there is somebody to take the result. */
 static bool run_one(struct work *w, uint32_t number)
 {
     const struct instance *instance = &w->ctx.run->instances[number];
+    struct trace_attempt t = {.id = instance->id, .ordered_ns = clock_monotonic_ns()};
     struct attempt_leftover leftover;
     struct attempt_result result;
     int sent;
 
     if (w->ahead.instance != instance)
         prepare(w, NULL);
+    t.prepared = w->ahead.instance != NULL;
     attempt_run(&w->ctx, instance, &w->ahead, &result, &leftover);
     sent = wire_send(w->ctx.orders, number, &result);
+    t.answered_ns = clock_monotonic_ns();
+    t.began_ns = result.facts.started_ns;
+    t.ended_ns = result.facts.ended_ns;
     attempt_result_free(&result);
     /* while the supervisor reports, and other slots run */
     attempt_take_down(&w->ctx, &leftover);
+    if (w->ctx.run->traces && leftover.has_sandbox)
+        trace(w, &t, &leftover.sandbox);
     return sent == 0;
 }
 
@@ -222,6 +246,8 @@ _Noreturn static void slot_main(const struct run *run, unsigned number, int sock
     w.failed = slot_open_stage(run, number, &w.ctx.stage, &lock, &w.err);
     if (w.failed == 0) /* no order comes while a job is being started but to end it */
         sandbox_stage_cancel_by(w.ctx.stage, socket);
+    if (w.failed == 0 && run->traces)
+        sandbox_stage_trace(w.ctx.stage);
     observe_open(&w.ctx);
     w.ctx.around = cgroup_around_open(run->cgroups);
     while (next_order(&w, &m) && obey(&w, &m))

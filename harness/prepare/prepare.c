@@ -14,6 +14,7 @@
 #include "harness/prepare/unprivileged.h"
 #include "harness/run/instances.h"
 #include "harness/run/manifest.h"
+#include "harness/run/trace.h"
 #include "harness/run/views.h"
 
 #include <fcntl.h>
@@ -121,10 +122,13 @@ static int check_rights(struct cupel_error *err)
 /* ---- the steps ---- */
 
 /* What each step adds to. */
+#define PREPARE_STEPS_MAX 32
+
 struct preparation {
     const struct run_options *options;
     struct prepared p;
     struct cupel_error *err;
+    uint64_t began_ns[PREPARE_STEPS_MAX]; /* by step */
 };
 
 static int step_rights(struct preparation *s)
@@ -288,6 +292,9 @@ static int step_out(struct preparation *s)
         r = step_hide_out(s);
     if (r == 0)
         s->p.console = reports_console_new(STDERR_FILENO, s->p.run.n_instances, s->p.run.out);
+    if (r == 0 && s->options->trace_setup)
+        r = trace_open(s->p.run.out, &s->p.run.trace, s->err);
+    s->p.run.traces = s->p.run.trace >= 0;
     return r;
 }
 
@@ -412,6 +419,8 @@ static const struct {
     {"run-manifest", step_manifest},
 };
 
+_Static_assert(ARRAY_SIZE(prepare_table) <= PREPARE_STEPS_MAX, "there is room for their times");
+
 size_t prepare_step_count(void)
 {
     return ARRAY_SIZE(prepare_table);
@@ -422,11 +431,24 @@ const char *prepare_step_name(size_t i)
     return prepare_table[i].name;
 }
 
+/* Writes what the steps took to the trace. */
+static void trace_preparation(const struct preparation *s)
+{
+    struct trace_step list[ARRAY_SIZE(prepare_table)];
+    uint64_t end = clock_monotonic_ns();
+
+    for (size_t i = ARRAY_SIZE(prepare_table); i-- > 0; end = s->began_ns[i])
+        list[i] = (struct trace_step){
+            .name = prepare_table[i].name, .where = "supervisor", .took_ns = end - s->began_ns[i]};
+    trace_run(s->p.run.trace, list, ARRAY_SIZE(prepare_table));
+}
+
 static int run_steps(struct preparation *s)
 {
     int r = 0;
 
     for (size_t i = 0; r == 0 && i < ARRAY_SIZE(prepare_table); i++) {
+        s->began_ns[i] = clock_monotonic_ns();
         r = prepare_table[i].run(s);
         if (r == 0 && fault_wanted(prepare_table[i].name))
             r = cupel_error_set(s->err, CUPEL_ERROR_HARNESS, EIO,
@@ -449,12 +471,15 @@ int prepare_run(const struct run_options *options, struct prepared *ret, struct 
 {
     struct preparation s = {
         .options = options,
-        .p = {.run = {.templates = -EBADF, .views_fd = -EBADF, .snapshots = -EBADF},
-              .signals = INTERRUPT_INIT},
+        .p =
+            {.run = {.templates = -EBADF, .views_fd = -EBADF, .trace = -EBADF, .snapshots = -EBADF},
+             .signals = INTERRUPT_INIT},
         .err = err,
     };
     int r = run_steps(&s);
 
+    if (r == 0 && s.p.run.traces)
+        trace_preparation(&s);
     if (r < 0) {
         bool told = err->kind == CUPEL_ERROR_INTERRUPTED;
 
@@ -484,6 +509,7 @@ void prepared_end(struct prepared *p)
         sandbox_filter_free(p->run.filters[i]);
     free(p->run.filters);
     base_closep(&p->run.views_fd);
+    base_closep(&p->run.trace);
     base_closep(&p->run.snapshots);
     base_closep(&p->run.templates);
     if (p->run.out != NULL)

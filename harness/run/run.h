@@ -83,6 +83,8 @@ struct run {
     unsigned n_slots;
     struct slot_view *views; /* by slot */
     int views_fd;            /* their memory */
+    bool traces;             /* what setting up takes is written (--trace-setup) */
+    int trace;               /* to this */
     unsigned cpus;
     uint64_t sample_ns; /* between two points of a timeline; 0: none is wanted */
     struct sandbox_privilege privilege;

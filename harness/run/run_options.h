@@ -25,6 +25,7 @@ struct run_options {
     unsigned keep_failed;
     bool fail_fast;
     bool best_effort;
+    bool trace_setup;            /* --trace-setup */
     uint64_t run_memory;         /* bound of everything in the run together; 0: none */
     bool overcommit;             /* start jobs whatever the sum of their limits */
     struct cache_lockfile *note; /* what derived roots turn out to be is noted in it; or NULL */

@@ -462,6 +462,20 @@ struct sandbox_entry {
 int sandbox_enter(const struct sandbox_entry *entry, struct sandbox_job *ret_job,
                   struct cupel_error *err);
 
+/* ---- when its steps were done ---- */
+
+/* Has all that set up a job note when, for sandbox_step_times. */
+void sandbox_stage_trace(struct sandbox_stage *stage);
+struct sandbox_step_time {
+    const char *name, *where; /* the step; "slot", "init" (PID 1) or "command" */
+    uint64_t began_ns, took_ns;
+};
+#define SANDBOX_STEPS_MAX 64
+/* Lists what set the job up, in the order in which it began, up to its first command's exec; until
+ * the stage's next job is started. How many those are. */
+size_t sandbox_step_times(const struct sandbox_job *job,
+                          struct sandbox_step_time list[static SANDBOX_STEPS_MAX]);
+
 /* ---- the set-up sequence, for the tests that make each step fail ---- */
 
 size_t sandbox_step_count(void);

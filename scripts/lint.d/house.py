@@ -47,7 +47,7 @@ ROOMS = {
     "harness/run": {
         "public": [
             "enterable.h", "idrange.h", "instances.h", "kept.h", "keyvalue.h", "manifest.h", "run_options.h", "root_users.h", "run.h", "rundir.h",
-            "views.h",
+            "trace.h", "views.h",
         ],
         "may": ["base", "jobs", "rootfs-cache", "reports", "harness/cgroup", "harness/sandbox"],
     },

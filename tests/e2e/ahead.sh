@@ -195,6 +195,24 @@ cupel_run quick.yaml -j 1
 expect_exit 0
 expect_clean
 
+it "--trace-setup tells what each step took, where, and whether it was ahead"
+cupel_start ten.yaml -j 1 --trace-setup
+expect wait_until 30 sleeps
+expect wait_until 30 held
+kill -KILL "$sleeper"
+cupel_wait
+expect_exit 0
+trace() { jq -s "$1" out/setup-trace.jsonl; }
+expect_equal "$(trace '[.[] | select(.id)] | length')" 11
+expect_equal "$(trace '[.[] | select(.run) | .steps[] | .step] | index("run-cgroups") != null')" true
+expect_equal "$(trace '.[] | select(.id == "first") | [.prepared, any(.steps[]; .ahead)]' | tr -d ' \n')" '[false,false]'
+expect_equal "$(trace '.[] | select(.id == "n0") | [.prepared, all(.steps[]; .ahead)]' | tr -d ' \n')" '[true,true]'
+expect_equal "$(trace '.[] | select(.id == "n0") | [.steps[] | select(.step | IN("clone", "overlay", "seccomp")) | .in]' | tr -d ' \n')" \
+    '["slot","init","command"]'
+expect_equal "$(trace '[.[] | select(.id) | .order_to_answer_us >= .begin_to_end_us and .begin_to_end_us > 0] | all')" true
+cupel_run quick.yaml -j 1
+expect_not [ -e out/setup-trace.jsonl ]
+
 it "--no-ahead prepares nothing"
 cupel_start ten.yaml -j 1 --no-ahead
 expect wait_until 30 sleeps

@@ -489,6 +489,7 @@ _Noreturn void init_session(struct init_context *ctx)
 _Noreturn void init_main(struct init_context *ctx)
 {
     set_up(ctx);
+    progress_note(ctx->given.progress, PROGRESS_INIT_DONE);
     for (unsigned i = 0; i < ctx->given.job->n_steps; i++) {
         bool last = i + 1 == ctx->given.job->n_steps;
         pid_t command = start_step(ctx, i);

@@ -30,4 +30,5 @@ static inline void progress_to(const struct init_context *ctx, uint32_t at)
 {
     if (ctx->given.progress != NULL)
         atomic_store_explicit(&ctx->given.progress->at, at, memory_order_relaxed);
+    progress_note(ctx->given.progress, at);
 }

@@ -3,6 +3,8 @@
  * it. slot/steps.c has their names. */
 #pragma once
 
+#include "base/base.h"
+
 #include <stdatomic.h>
 #include <stdint.h>
 
@@ -61,5 +63,15 @@ enum setup_step {
  * that is stuck and cannot say so. */
 struct setup_progress {
     _Atomic uint32_t at; /* enum setup_step */
+    bool traced;         /* set once by the slot: when each began is noted as well */
+    uint64_t at_ns[SETUP_STEP_COUNT + 3]; /* of the first command and before it; 0: not yet */
 };
 #define PROGRESS_LEFTOVERS SETUP_STEP_COUNT /* ending what a step left running */
+#define PROGRESS_SLOT_DONE (SETUP_STEP_COUNT + 1)
+#define PROGRESS_INIT_DONE (SETUP_STEP_COUNT + 2) /* PID 1 starts the first command */
+
+static inline void progress_note(struct setup_progress *p, uint32_t at)
+{
+    if (p != NULL && p->traced && p->at_ns[at] == 0)
+        p->at_ns[at] = clock_monotonic_ns();
+}

@@ -565,6 +565,7 @@ static int run_steps(struct start *s, struct cupel_error *err)
 
         s->said = SAID_NOTHING;
         s->detail = NULL;
+        progress_note(s->stage->progress, step);
         r = start_table[i].run(s, err);
         if (r == 0 && s->stage->fault == (int)step) {
             r = cupel_error_set(err, CUPEL_ERROR_HARNESS, EIO, "an injected fault");
@@ -577,6 +578,7 @@ static int run_steps(struct start *s, struct cupel_error *err)
         if (r < 0)
             return r;
     }
+    progress_note(s->stage->progress, PROGRESS_SLOT_DONE);
     sandbox_continue(&s->job); /* until now PID 1 has waited */
     return 0;
 }
@@ -604,6 +606,8 @@ int sandbox_start(struct sandbox_stage *stage, const struct sandbox_request *req
     context_set_env(&ctx, request->env);
     ctx.given.hosts = hosts;
     ctx.given.resolver = resolver;
+    if (stage->progress != NULL && stage->progress->traced)
+        memset(stage->progress->at_ns, 0, sizeof(stage->progress->at_ns));
     r = run_steps(&s, err);
     context_free(&ctx);
     if (r < 0) {
