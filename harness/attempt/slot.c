@@ -310,6 +310,12 @@ int slot_order(const struct slot *s, enum slot_order order, uint32_t instance)
     return send(s->socket, &m, sizeof(m), MSG_NOSIGNAL) == (ssize_t)sizeof(m) ? 0 : -errno;
 }
 
+void slot_dismiss(struct slot *s)
+{
+    base_closep(&s->socket);
+    s->socket = -EBADF;
+}
+
 int slot_stop(struct slot *s)
 {
     int status = 0;

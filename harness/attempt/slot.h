@@ -48,5 +48,7 @@ void slot_become(pid_t supervisor);
 int slot_open_stage(const struct run *run, unsigned number, struct sandbox_stage **ret_stage,
                     int *ret_lock, struct cupel_error *err);
 int slot_order(const struct slot *s, enum slot_order order, uint32_t instance);
+/* Closes the socket, which tells the slot to end; slot_stop waits for that. */
+void slot_dismiss(struct slot *s);
 /* Closes the socket, which tells the slot to end, waits for it, and returns its wait status. */
 int slot_stop(struct slot *s);

@@ -333,6 +333,8 @@ int supervisor_run(const struct run_options *options, int *ret_exit, struct cupe
     r = open_events(&s, err);
     if (r == 0) {
         supervisor_loop(&s);
+        for (size_t i = 0; i < s.p.run.n_slots; i++)
+            slot_dismiss(&s.slots[i]); /* they take down what they have while reports are written */
         r = outcomes_report(&s, err);
     }
     if (r == 0)

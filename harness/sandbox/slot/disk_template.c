@@ -308,7 +308,7 @@ int disk_template_save(int dirfd, const struct disk_shape *shape, int image)
         head.sum = sum_of(all.data, all.len);
         memcpy(all.data, &head, sizeof(head));
         template_name(shape, name);
-        r = file_write_atomic_at(dirfd, name, all.data, all.len, 0600);
+        r = file_write_passing_at(dirfd, name, all.data, all.len, 0600);
     }
     strbuf_free(&g.extents);
     strbuf_free(&g.blocks);
