@@ -109,6 +109,12 @@ static void test_enters_without_a_wait(void **state)
     pid_t pid;
     int out;
 
+    for (size_t i = 0; i < f->host->count; i++)
+        v1 += f->host->hierarchy[i].ops->version == 1;
+    if (v1 == 0) { /* where a second run would not find its place either */
+        print_message("SKIPPED: no hierarchy of v1 here\n");
+        skip();
+    }
     assert_true(notify >= 0);
     cgroup_host_want_devices(f->host, &null, 1);
     check(cgroup_run_create(f->host, id, NULL, NULL, &run, &err), &err);
@@ -116,7 +122,6 @@ static void test_enters_without_a_wait(void **state)
     for (size_t i = 0; i < run->count; i++) {
         if (run->tree[i].ops->version != 1)
             continue;
-        v1++;
         watch(notify, &run->tree[i], "init");
         if (tree_serves(&run->tree[i], &none))
             watch(notify, &run->tree[i], "j0-1");
@@ -134,10 +139,6 @@ static void test_enters_without_a_wait(void **state)
     read_watch(notify, &job_procs, &job_tasks);
     check(cgroup_job_destroy(job, &err), &err);
     check(cgroup_run_destroy(run, &err), &err);
-    if (v1 == 0) {
-        print_message("SKIPPED: no hierarchy of v1 here\n");
-        skip();
-    }
     assert_true(procs == 0 && tasks > 0);
     assert_true(job_procs == 0 && job_tasks > 0);
 }
