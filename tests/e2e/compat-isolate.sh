@@ -268,6 +268,15 @@ in_box --dir=gone="$T/nosuch" --run -- /bin/true
 expect_exit 2
 expect_meta message '.*no such directory'
 
+it "what is brought back may lie on another file system, and be closed to its owner"
+far=$(caller mktemp -d /dev/shm/cupel-e2e.XXXXXX)
+caller bash -c "echo old >$far/file && chmod 640 $far/file && echo same >$far/same && touch -d @5 $far/same && chmod 777 $far"
+in_box -p --dir="far=$far:rw" --run -- /bin/sh -c 'rm -f /far/file; echo new >/far/file; echo x >/far/closed; chmod 0 /far/closed'
+expect_exit 0
+expect_equal "$(caller cat "$far/file")" new
+expect_equal "$(stat -c '%Y %a' "$far/same") $(stat -c %a "$far/closed") $(ls "$far" | wc -l)" "5 644 0 3"
+rm -rf "$far"
+
 it "the environment is what the rules say, and cupel's own"
 A=1 B=2 in_box -E A -E C=3 -E NOT_SET --run -- /usr/bin/env
 expect_equal "$(grep -E '^(A|B|C|NOT_SET|LIBC_FATAL_STDERR_)=' stdout | sort | tr '\n' ' ')" "A=1 C=3 LIBC_FATAL_STDERR_=1 "

@@ -219,6 +219,24 @@ elif busybox_is_there && measured_run "$CUPEL" "${quiet_run[@]}" 10.yaml && # th
     [[ $case_state != failed ]] || say_which_calls
 fi
 
+# Leaves in COUNT the calls of one command by itself: start, sandbox, end.
+calls_of_exec() {
+    measured_run strace -f -qq -c -U calls,name -o calls "$CUPEL" exec --root 10.yaml:job-0000 -- /bin/true || return 1
+    COUNT=$(awk '$1 ~ /^[0-9]+$/ && $2 != "total" {sum += $1} END {print sum + 0}' calls)
+}
+
+it "system calls: what cupel exec of one command takes, start and end included"
+if ! command -v strace >/dev/null; then
+    skip_it "strace is not installed"
+elif busybox_is_there; then
+    fewest=
+    for _ in 1 2 3; do
+        calls_of_exec || break
+        [[ -n $fewest ]] && ((fewest <= COUNT)) || fewest=$COUNT
+    done
+    [[ -z $fewest ]] || expect_recorded system-calls-exec "$fewest" "$run_on"
+fi
+
 # The minor faults of the program and all who were waited for beneath it.
 faults_of() {
     measured_run python3 -IS -c 'import resource, subprocess, sys
