@@ -129,6 +129,89 @@ void results_shorten(struct reports_result *r, struct arena *arena)
     r->artifacts_left_out = all - n;
 }
 
+static const char *keep_text(struct arena *arena, const char *s)
+{
+    return s == NULL ? NULL : s[0] == '\0' ? "" : arena_strdup(arena, s);
+}
+
+static const char **keep_list(struct arena *arena, const char *const *list)
+{
+    const char **copy;
+    size_t n = 0;
+
+    while (list != NULL && list[n] != NULL)
+        n++;
+    if (n == 0)
+        return NULL;
+    copy = arena_alloc(arena, (n + 1) * sizeof(*copy));
+    for (size_t i = 0; i < n; i++)
+        copy[i] = arena_strdup(arena, list[i]);
+    copy[n] = NULL;
+    return copy;
+}
+
+static struct reports_limit *keep_limits(struct arena *arena, const struct reports_result *r,
+                                         const struct reports_result *like)
+{
+    size_t size = r->n_limits * sizeof(*r->limits);
+    struct reports_limit *copy;
+
+    if (size == 0)
+        return NULL;
+    if (like != NULL && like->n_limits == r->n_limits && memcmp(like->limits, r->limits, size) == 0)
+        return like->limits;
+    copy = arena_alloc(arena, size);
+    memcpy(copy, r->limits, size);
+    return copy;
+}
+
+static struct reports_case *keep_cases(struct arena *arena, const struct reports_result *r,
+                                       const char *evidence)
+{
+    struct reports_case *copy = arena_alloc(arena, r->n_cases * sizeof(*copy));
+
+    memcpy(copy, r->cases, r->n_cases * sizeof(*copy));
+    for (size_t i = 0; i < r->n_cases; i++)
+        copy[i].evidence = str_eq(r->cases[i].evidence, r->evidence)
+                               ? evidence
+                               : keep_text(arena, r->cases[i].evidence);
+    return copy;
+}
+
+static const struct reports_leak *keep_leaks(struct arena *arena, const struct reports_result *r)
+{
+    struct reports_leak *copy;
+
+    if (r->n_leaks == 0)
+        return NULL;
+    copy = arena_alloc(arena, r->n_leaks * sizeof(*copy));
+    memcpy(copy, r->leaks, r->n_leaks * sizeof(*copy));
+    for (size_t i = 0; i < r->n_leaks; i++)
+        copy[i].command = keep_text(arena, r->leaks[i].command);
+    return copy;
+}
+
+struct reports_result *results_keep(const struct reports_result *r, struct arena *arena,
+                                    const struct reports_result *like)
+{
+    struct reports_result *copy = arena_alloc(arena, sizeof(*copy));
+
+    *copy = *r;
+    copy->timeline = (struct reports_timeline){0};
+    copy->evidence = keep_text(arena, r->evidence);
+    copy->kept = keep_text(arena, r->kept);
+    copy->near_limit = keep_text(arena, r->near_limit);
+    copy->stdout_log = keep_text(arena, r->stdout_log);
+    copy->stderr_log = keep_text(arena, r->stderr_log);
+    copy->limits = keep_limits(arena, r, like);
+    copy->cases = keep_cases(arena, r, copy->evidence);
+    copy->leaks = keep_leaks(arena, r);
+    copy->unenforced = keep_list(arena, r->unenforced);
+    copy->notes = keep_list(arena, r->notes);
+    results_shorten(copy, arena);
+    return copy;
+}
+
 /* ---- logs ---- */
 
 void results_name_logs(const struct instance *in, bool has_stdout, bool has_stderr, const char *dir,

@@ -24,12 +24,25 @@ static void write_result(struct supervisor *s, const struct reports_result *r)
 
 static void skip_one(void *data, size_t job, size_t because_of);
 
+/* Lets go of all of a final result that is not needed any more; attempts before it are rare, and
+ * stay as they are. */
+static void shrink(struct supervisor *s, size_t instance)
+{
+    if (s->results[instance]->n_previous > 0)
+        return;
+    s->results[instance] = results_keep(s->results[instance], s->kept, s->last_kept);
+    s->last_kept = s->results[instance];
+    arena_free(s->arenas[instance]);
+    s->arenas[instance] = NULL;
+}
+
 /* Publishes the final result of an instance; no further attempt follows. */
 static void outcomes_announce(struct supervisor *s, size_t instance)
 {
     write_result(s, s->results[instance]);
     reports_console_finished(s->p.console, s->results[instance]);
     snapshot_needs_ended(s->bases, instance);
+    shrink(s, instance);
 }
 
 unsigned outcomes_retries(const struct supervisor *s, const struct jobs_job *job)
@@ -169,7 +182,8 @@ void outcomes_take(struct supervisor *s, struct wire_result *w)
     if (!s->options->overcommit)
         admission_note(&s->p.run, in, w->arena, r);
     outcomes_finish(s, w->instance, r, w->arena);
-    results_shorten(r, w->arena); /* its line has been written; what stays is for junit.xml */
+    if (s->arenas[w->instance] != NULL) /* one of several attempts */
+        results_shorten(s->results[w->instance], w->arena);
     arena_free(w->lists);
 }
 

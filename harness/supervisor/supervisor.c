@@ -298,6 +298,7 @@ static void supervisor_end(struct supervisor *s)
     for (size_t i = 0; i < s->p.run.n_instances; i++)
         arena_free(s->arenas[i]);
     free(s->arenas);
+    arena_free(s->kept);
     free(s->results);
     snapshot_needs_free(s->bases);
     schedule_free(s->schedule);
@@ -323,6 +324,7 @@ int supervisor_run(const struct run_options *options, int *ret_exit, struct cupe
     s.started_ns = clock_monotonic_ns();
     s.results = xcalloc(s.p.run.n_instances, sizeof(*s.results));
     s.arenas = xcalloc(s.p.run.n_instances, sizeof(*s.arenas));
+    s.kept = arena_new();
     s.prepares = s.p.run.n_slots > options->slots && s.p.run.streams == NULL;
     s.upcoming = xcalloc(options->slots, sizeof(*s.upcoming));
     s.slots = xcalloc(s.p.run.n_slots, sizeof(*s.slots));

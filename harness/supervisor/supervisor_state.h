@@ -21,7 +21,11 @@ struct supervisor {
     size_t *upcoming;   /* room for those that would be next */
     /* by instance: its last attempt so far; NULL until one ended */
     struct reports_result **results;
-    struct arena **arenas; /* what they and the attempts before them live in */
+    /* what they and the attempts before them live in, until they are final; then NULL, or, where
+     * there were several, still that */
+    struct arena **arenas;
+    struct arena *kept; /* what is final lives in this */
+    const struct reports_result *last_kept;
     struct arena *names;
     struct snapshot_needs *bases;
     int epoll, signals, tick;
