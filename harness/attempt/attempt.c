@@ -127,17 +127,10 @@ static struct launch_session caller_streams(const struct attempt *a)
                                    .columns = s->columns};
 }
 
-/* Takes what is prepared, or starts from the beginning. */
-static int attempt_launch(struct attempt *a, struct attempt_ahead *ahead, struct cupel_error *err)
+static int attempt_launch(struct attempt *a, struct cupel_error *err)
 {
     struct launch_session session;
 
-    if (ahead != NULL && ahead->instance != NULL) {
-        a->cgroup = ahead->cgroup;
-        a->sandbox = ahead->sandbox;
-        *ahead = (struct attempt_ahead){.instance = NULL};
-        return 0;
-    }
     find_streams(a);
     if (!a->forwards)
         return launch_instance(a->ctx, a->instance, NULL, false, &a->cgroup, &a->sandbox, err);
@@ -145,12 +138,33 @@ static int attempt_launch(struct attempt *a, struct attempt_ahead *ahead, struct
     return launch_instance(a->ctx, a->instance, &session, false, &a->cgroup, &a->sandbox, err);
 }
 
+/* Takes what is prepared, or starts from the beginning. */
+static int attempt_start(struct attempt *a, struct attempt_ahead *ahead, struct cupel_error *err)
+{
+    int r = 0;
+
+    if (ahead == NULL || ahead->instance == NULL)
+        return attempt_launch(a, err);
+    if (a->ctx->late)
+        r = launch_words(a->ctx, a->instance, &ahead->sandbox, err);
+    if (r < 0)
+        attempt_drop(a->ctx, ahead);
+    if (r == -E2BIG)
+        return attempt_launch(a, err);
+    if (r < 0)
+        return r;
+    a->cgroup = ahead->cgroup;
+    a->sandbox = ahead->sandbox;
+    *ahead = (struct attempt_ahead){.instance = NULL};
+    return 0;
+}
+
 static void start_and_watch(struct attempt *a, struct attempt_ahead *ahead)
 {
     struct limits_view v = attempt_limits(a);
     struct cupel_error err;
     bool of_step;
-    int r = attempt_launch(a, ahead, &err);
+    int r = attempt_start(a, ahead, &err);
 
     if (r == -ECANCELED)
         attempt_note_cause(a, CAUSE_CANCELLED, false);

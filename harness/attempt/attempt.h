@@ -38,6 +38,8 @@ struct attempt_context {
     bool has_schedstat; /* the kernel tells how long each thread waited for a CPU */
     struct timeline timeline;
     struct attempt_times times;
+    /* what is prepared here is for any job of the same shape (shape.h): its words come late */
+    bool late;
 };
 
 /* An attempt that is prepared: everything is done but the exec of its first command. Until it is

@@ -75,6 +75,11 @@ static int open_stdin(const struct jobs_host_path *path, int *ret_fd, struct cup
     return 0;
 }
 
+static bool launch_has_stdin(const struct jobs_job *job)
+{
+    return job->stdin_text != NULL || job->stdin_file.path != NULL;
+}
+
 static int start_sandbox(struct attempt_context *ctx, const struct instance *instance,
                          const struct launch_session *session, bool hold,
                          const struct cgroup_job *cgroup, struct sandbox_job *ret_sandbox,
@@ -108,6 +113,7 @@ static int start_sandbox(struct attempt_context *ctx, const struct instance *ins
         .enter = enter,
         .n_enter = cgroup_job_enter_fds(cgroup, enter),
         .hold = hold,
+        .late = hold && ctx->late,
     };
 
     for (size_t i = instance->from; i != INSTANCE_NONE; i = ctx->run->instances[i].from) {
@@ -121,7 +127,9 @@ static int start_sandbox(struct attempt_context *ctx, const struct instance *ins
         request.columns = session->columns;
         request.kept = session->kept;
     }
-    if (job->stdin_file.path != NULL) {
+    if (request.late) {
+        request.stdin_data = launch_has_stdin(job) ? "" : NULL;
+    } else if (job->stdin_file.path != NULL) {
         int r = open_stdin(&job->stdin_file, &input, err);
 
         if (r < 0)
@@ -129,6 +137,28 @@ static int start_sandbox(struct attempt_context *ctx, const struct instance *ins
         request.stdin_file = input;
     }
     return sandbox_start(ctx->stage, &request, ret_sandbox, err);
+}
+
+int launch_words(struct attempt_context *ctx, const struct instance *instance,
+                 struct sandbox_job *sandbox, struct cupel_error *err)
+{
+    const struct jobs_job *job = instance->job;
+    const struct cache_root *root = &ctx->run->roots[instance->root];
+    cleanup_free const char **env = environment_make(
+        instance->plan, job, root->config != NULL ? (const char *const *)root->config->env : NULL);
+    cleanup_close int input = -EBADF;
+    struct sandbox_words words = {.argv = job->steps[0].argv,
+                                  .env = env,
+                                  .stdin_data = job->stdin_text,
+                                  .stdin_len = job->stdin_len,
+                                  .stdin_file = -EBADF};
+    int r = job->stdin_file.path != NULL ? open_stdin(&job->stdin_file, &input, err) : 0;
+
+    if (r < 0)
+        return r;
+    words.stdin_file = input;
+    r = sandbox_give_words(ctx->stage, sandbox, &words);
+    return r < 0 ? cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot hand over the command") : 0;
 }
 
 int launch_instance(struct attempt_context *ctx, const struct instance *instance,

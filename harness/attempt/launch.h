@@ -20,3 +20,7 @@ struct launch_session {
 int launch_instance(struct attempt_context *ctx, const struct instance *instance,
                     const struct launch_session *session, bool hold, struct cgroup_job **ret_cgroup,
                     struct sandbox_job *ret_sandbox, struct cupel_error *err);
+/* Gives a sandbox that was held for a job of the same shape (shape.h) the words of this one.
+ * -E2BIG: they are more than that takes. */
+int launch_words(struct attempt_context *ctx, const struct instance *instance,
+                 struct sandbox_job *sandbox, struct cupel_error *err);

@@ -20,6 +20,7 @@ struct serve_arguments {
     struct cli_list roots, files, devices;
     const char *mode;
     int slots, queue; /* 0: not said */
+    int ready;        /* -1: not said */
     struct serve_options o;
 };
 
@@ -43,6 +44,10 @@ static const struct cli_option options[] = {
     CLI_OPTION('\0', "slots", CLI_NUMBER, FIELD(slots), "N",
                "run up to N jobs at once (default: the number of CPUs)", .min = 1,
                .max = SLOTS_MAX),
+    CLI_OPTION('\0', "ready", CLI_NUMBER, FIELD(ready), "N",
+               "keep N sandboxes ready, one in a slot, for jobs like the slot's last one (default: "
+               "one in each slot)",
+               .min = 0, .max = SLOTS_MAX),
     CLI_OPTION('\0', "queue", CLI_NUMBER, FIELD(queue), "N",
                "how many jobs may wait; more are refused with 429 (default: 1000)", .min = 1,
                .max = QUEUE_MAX),
@@ -103,6 +108,7 @@ static int serve(struct serve_arguments *a, char **full_argv)
     a->o.roots = a->roots.n > 0 ? a->roots.items : none;
     a->o.files = a->files.n > 0 ? a->files.items : none;
     a->o.slots = a->slots > 0 ? (unsigned)a->slots : own_limits_cpus();
+    a->o.ready = a->ready >= 0 ? (unsigned)a->ready : a->o.slots;
     a->o.queue = a->queue > 0 ? (unsigned)a->queue : QUEUE_DEFAULT;
     if (code == 0)
         code = cli_take_rights(full_argv, CLI_RIGHTS_TO_RUN);
@@ -115,6 +121,7 @@ int cli_serve(int argc, char **argv)
 {
     struct serve_arguments a = {
         .mode = MODE_DEFAULT,
+        .ready = -1,
         .o = {.files_max = FILES_DEFAULT, .kept_max = KEPT_DEFAULT, .grace_ns = GRACE_DEFAULT_NS}};
     struct cli_words words;
     int code;

@@ -226,6 +226,10 @@ struct sandbox_request {
     const int *enter;                /* fds into which the command writes "0", of cgroup_job */
     size_t n_enter;
     bool hold; /* the first step's command is not executed before sandbox_go */
+    /* and what it is, with its environment and standard input, comes with sandbox_give_words: of
+     * the job only one step is looked at, and whether it has a standard input (stdin_data is not
+     * NULL then) */
+    bool late;
 };
 
 /* How many of those that were left running are named. */
@@ -256,6 +260,7 @@ struct sandbox_job {
     /* of a held job, until it has begun: readable once everything is done but the exec; else
      * -EBADF */
     int hold;
+    int late_stdin; /* private: what is to be written there, with sandbox_request.late; or -EBADF */
     /* master of the job's terminal, once SANDBOX_TERMINAL_READY was received */
     int terminal;
     pid_t nat;         /* the process that serves its network, or -1 */
@@ -282,8 +287,8 @@ struct sandbox_job {
 #define SANDBOX_JOB_INIT                                                                           \
     {                                                                                              \
         .pid = -1, .nat = -1, .pidfd = -EBADF, .control = -EBADF, .out = -EBADF, .err = -EBADF,    \
-        .in = -EBADF, .hold = -EBADF, .terminal = -EBADF, .mount_ns = -EBADF, .oom = -EBADF,       \
-        .namespaces = SANDBOX_NO_NAMESPACES                                                        \
+        .in = -EBADF, .hold = -EBADF, .late_stdin = -EBADF, .terminal = -EBADF,                    \
+        .mount_ns = -EBADF, .oom = -EBADF, .namespaces = SANDBOX_NO_NAMESPACES                     \
     }
 
 /* Everything up to and including the clone. On failure *err names the set-up step, and nothing is
@@ -346,6 +351,17 @@ const char *sandbox_setup_at(const struct sandbox_job *job);
  * as ever. A held job that is not wanted is killed, reaped and finished like any other, and ends by
  * itself when its slot does. Nothing on a job that is not held. */
 void sandbox_go(struct sandbox_job *job);
+/* What a job that was started with sandbox_request.late is to execute; before sandbox_go. */
+struct sandbox_words {
+    const char *const *argv;
+    const char *const *env; /* as in sandbox_request */
+    const char *stdin_data;
+    size_t stdin_len;
+    int stdin_file;
+};
+/* -E2BIG: that is more than there is room for, and the job cannot go. */
+int sandbox_give_words(struct sandbox_stage *stage, struct sandbox_job *job,
+                       const struct sandbox_words *words);
 /* Lets PID 1, once it is quiet, start the next step; after the last one, end. */
 void sandbox_continue(struct sandbox_job *job);
 /* SIGTERM to the running command's process group; SIGKILL to PID 1, which the kernel extends to all

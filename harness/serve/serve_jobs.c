@@ -5,6 +5,7 @@
 #include "harness/serve/serve_jobs.h"
 
 #include "harness/attempt/results.h"
+#include "harness/attempt/shape.h"
 #include "harness/attempt/verdict.h"
 #include "harness/attempt/wire.h"
 #include "harness/serve/serve_http.h"
@@ -306,17 +307,30 @@ static size_t next_work(struct serve_batch *b)
     return b->first_waiting++;
 }
 
+/* The idle slot whose last job had the same shape, since a sandbox of that may be ready there; else
+ * any. There is one. */
+static size_t choose_slot(struct server *s, uint64_t shape)
+{
+    size_t chosen = SIZE_MAX;
+
+    for (size_t i = 0; i < s->options->slots; i++)
+        if (s->slots[i].batch == NULL &&
+            (chosen == SIZE_MAX || (s->slots[i].shape == shape && s->slots[chosen].shape != shape)))
+            chosen = i;
+    s->slots[chosen].shape = shape;
+    return chosen;
+}
+
 void serve_jobs_dispatch(struct server *s)
 {
-    for (size_t i = 0; i < s->options->slots && s->phase == SERVE_OPEN; i++) {
-        struct serve_batch *b;
+    while (s->phase == SERVE_OPEN && serve_jobs_running(s) < s->options->slots) {
+        struct serve_batch *b = next_batch(s);
+        size_t i;
 
-        if (s->slots[i].batch != NULL)
-            continue;
-        b = next_batch(s);
         if (b == NULL)
             return;
-        start_work(s, i, b, next_work(b));
+        i = next_work(b);
+        start_work(s, choose_slot(s, shape_mark(&b->instances[i])), b, i);
     }
 }
 
@@ -373,6 +387,7 @@ void serve_jobs_on_slot(struct server *s, size_t number)
         bury(s, number);
         return;
     }
+    s->figures.found_ready += slot->cell->was_ready;
     b = release(s, number);
     in = &b->instances[slot->index];
     r = arena_alloc(w.arena, sizeof(*r));

@@ -60,6 +60,8 @@ void serve_metrics_write(const struct server *s, struct strbuf *to)
         strbuf_addf(to, "cupel_jobs_total{verdict=\"%s\"} %" PRIu64 "\n", reports_verdict_name(v),
                     s->figures.verdicts[v]);
     write_latency(s, to);
+    one(to, "jobs_found_ready_total", "counter", "Jobs for which a sandbox was ready.",
+        s->figures.found_ready);
     one(to, "jobs_waiting", "gauge", "Jobs that wait.", s->n_waiting);
     one(to, "jobs_running", "gauge", "Jobs that run.", serve_jobs_running(s));
     one(to, "slots", "gauge", "How many jobs may run at once.", s->options->slots);

@@ -6,10 +6,12 @@
 
 #include "harness/attempt/attempt.h"
 #include "harness/attempt/observe.h"
+#include "harness/attempt/shape.h"
 #include "harness/attempt/wire.h"
 #include "harness/serve/serve_files.h"
 
 #include <inttypes.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -28,6 +30,11 @@ struct slot_state {
     struct instance instance;
     struct jobs_plan *plan;
     struct attempt_context ctx;
+    /* a sandbox that is kept ready, as of the last job: for one of the same shape */
+    struct attempt_ahead ahead;
+    struct instance shape;
+    struct jobs_plan *shape_plan; /* NULL: one of the server's */
+    bool keeps_ready;
     struct {
         struct sandbox_filter *filter;
         struct jobs_plan *plan; /* in which the profile lies */
@@ -76,29 +83,37 @@ void serve_slot_bind_paths(const struct server *s, struct jobs_plan *plan)
     }
 }
 
-/* The seccomp program of the job's profile: of those that the run has, of those compiled lately, or
- * compiled now. The plan stays as long as its profile is known here. */
+/* Finds the program of a profile among those compiled lately. */
+static const struct sandbox_filter *known_filter(const struct slot_state *st,
+                                                 const struct jobs_seccomp *profile)
+{
+    for (size_t i = 0; i < FILTERS_MAX; i++)
+        if (st->filters[i].filter != NULL && jobs_seccomp_equal(st->filters[i].profile, profile))
+            return st->filters[i].filter;
+    return NULL;
+}
+
+/* The seccomp program of the job's profile: one of those compiled lately, or compiled now. The plan
+ * stays as long as its profile is known here. */
 static int find_filter(struct slot_state *st, bool *ret_keeps_plan, struct cupel_error *err)
 {
     const struct jobs_seccomp *profile = &st->instance.job->seccomp;
+    size_t i = st->next_filter % FILTERS_MAX;
     struct sandbox_filter *filter;
-    size_t i;
     int r;
 
     *ret_keeps_plan = false;
-    for (i = 0; i < FILTERS_MAX; i++)
-        if (st->filters[i].filter != NULL && jobs_seccomp_equal(st->filters[i].profile, profile)) {
-            st->instance.filter = st->filters[i].filter;
-            return 0;
-        }
+    st->instance.filter = known_filter(st, profile);
+    if (st->instance.filter != NULL)
+        return 0;
     r = sandbox_filter_compile(profile, &filter, err);
     if (r < 0)
         return r;
-    i = st->next_filter++ % FILTERS_MAX;
     if (st->filters[i].filter != NULL) {
         sandbox_filter_free(st->filters[i].filter);
         jobs_plan_free(st->filters[i].plan);
     }
+    st->next_filter++;
     st->filters[i].filter = filter;
     st->filters[i].plan = st->plan;
     st->filters[i].profile = profile;
@@ -107,22 +122,68 @@ static int find_filter(struct slot_state *st, bool *ret_keeps_plan, struct cupel
     return 0;
 }
 
-static int read_job(struct slot_state *st, bool *ret_keeps_plan, struct cupel_error *err)
+/* Reads the text of one job into a plan and an instance. */
+static int read_text(struct slot_state *st, const char *text, size_t len,
+                     struct jobs_plan **ret_plan, struct instance *ret, struct cupel_error *err)
 {
     cleanup_strbuf struct strbuf problems = {0};
-    int r = jobs_load_request("request", st->s->files.path, st->cell->text, st->cell->len,
-                              &st->plan, &problems, err);
+    struct run run = st->run;
+    int r = jobs_load_request("request", st->s->files.path, text, len, ret_plan, &problems, err);
 
     if (r < 0) /* the server has read the same; what it names may have gone since */
         return r;
-    serve_slot_bind_paths(st->s, st->plan);
-    st->instance = serve_slot_instance(st->plan, 0, st->cell->batch);
+    serve_slot_bind_paths(st->s, *ret_plan);
+    *ret = serve_slot_instance(*ret_plan, 0, st->cell->batch);
+    run.instances = ret;
+    run.n_instances = 1;
+    return prepare_more_complete(&run, err);
+}
+
+static int read_job(struct slot_state *st, bool *ret_keeps_plan, struct cupel_error *err)
+{
+    int r = read_text(st, st->cell->text, st->cell->len, &st->plan, &st->instance, err);
+
     /* the same name as the server's, where the job may not be the first of its batch */
     st->instance.log_name = st->cell->log_name;
     st->run.instances = &st->instance;
     st->run.n_instances = 1;
-    r = prepare_more_complete(&st->run, err);
     return r == 0 ? find_filter(st, ret_keeps_plan, err) : r;
+}
+
+/* ---- a sandbox kept ready ---- */
+
+/* Makes one as the last job's, for one that is likely to come. It is another's account and time
+ * until it goes, and is thrown away where a job of another shape comes. */
+static void keep_ready(struct slot_state *st)
+{
+    if (st->keeps_ready && st->shape.job != NULL)
+        st->shape.filter = known_filter(st, &st->shape.job->seccomp);
+    if (st->keeps_ready && st->shape.job != NULL && st->shape.filter != NULL)
+        attempt_prepare(&st->ctx, &st->shape, &st->ahead);
+}
+
+static void forget_shape(struct slot_state *st)
+{
+    if (st->ahead.instance != NULL)
+        attempt_drop(&st->ctx, &st->ahead);
+    jobs_plan_free(st->shape_plan);
+    st->shape_plan = NULL;
+    st->shape = (struct instance){.job = NULL};
+}
+
+/* Takes the shape of the job at hand, if sandboxes of it can wait: from its text, which the server
+ * may write over as soon as it has the result. */
+static void take_shape(struct slot_state *st)
+{
+    struct cupel_error ignored;
+
+    if (!st->keeps_ready || (st->shape.job != NULL && shape_is_same(&st->shape, &st->instance)))
+        return;
+    forget_shape(st);
+    if (!shape_can_wait(&st->instance, st->s->files.path))
+        return;
+    if (read_text(st, st->cell->text, st->cell->len, &st->shape_plan, &st->shape, &ignored) < 0)
+        forget_shape(st);
 }
 
 /* A job that could not even be read has a result all the same. */
@@ -157,13 +218,17 @@ static bool do_job(struct slot_state *st, uint32_t order)
     if (read_job(st, &keeps_plan, &err) < 0) {
         report_unread(st, order, &err);
     } else {
-        attempt_run(&st->ctx, &st->instance, NULL, &result, &leftover);
+        take_shape(st);
+        st->cell->was_ready = st->ahead.instance != NULL;
+        attempt_run(&st->ctx, &st->instance, &st->ahead, &result, &leftover);
         sent = wire_send(st->ctx.orders, order, &result);
         attempt_result_free(&result);
         attempt_take_down(&st->ctx, &leftover);
     }
     if (!keeps_plan)
         jobs_plan_free(st->plan);
+    if (sent == 0 && st->ahead.instance == NULL)
+        keep_ready(st);
     return sent == 0;
 }
 
@@ -192,6 +257,27 @@ static void close_servers(const struct server *s)
         (void)close(s->epoll);
 }
 
+/* Waits for an order, and listens to the sandbox that is ready meanwhile; false: there will be
+ * none. */
+static bool next_order(struct slot_state *st, struct slot_message *ret)
+{
+    for (;;) {
+        struct pollfd fds[] = {{.fd = st->ctx.orders, .events = POLLIN},
+                               {.fd = st->ahead.sandbox.control, .events = POLLIN}};
+        ssize_t n;
+
+        if (st->ahead.instance != NULL && poll(fds, ARRAY_SIZE(fds), -1) < 0 && errno != EINTR)
+            return false;
+        if (st->ahead.instance != NULL && fds[1].revents != 0)
+            attempt_listen(&st->ctx, &st->ahead);
+        if (st->ahead.instance != NULL && fds[0].revents == 0)
+            continue;
+        n = recv(st->ctx.orders, ret, sizeof(*ret), MSG_WAITALL);
+        if (n >= 0 || errno != EINTR)
+            return n == (ssize_t)sizeof(*ret);
+    }
+}
+
 _Noreturn static void slot_process(const struct server *s, size_t number, int socket)
 {
     struct slot_state st = {.s = s, .cell = s->slots[number].cell, .run = s->p.run};
@@ -209,13 +295,12 @@ _Noreturn static void slot_process(const struct server *s, size_t number, int so
         sandbox_stage_cancel_by(st.ctx.stage, socket);
     observe_open(&st.ctx);
     st.ctx.around = cgroup_around_open(s->p.run.cgroups);
-    for (;;) {
-        ssize_t n = recv(socket, &m, sizeof(m), MSG_WAITALL);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n != (ssize_t)sizeof(m))
-            break;
+    st.ctx.late = true;
+    st.keeps_ready = r == 0 && number < s->options->ready;
+    if (st.keeps_ready && shape_can_wait(&s->p.run.instances[0], s->files.path))
+        st.shape = s->p.run.instances[0];
+    keep_ready(&st);
+    while (next_order(&st, &m)) {
         if (m.order != ORDER_RUN)
             continue; /* a cancellation that came when its job was already done */
         if (r < 0)
@@ -223,6 +308,7 @@ _Noreturn static void slot_process(const struct server *s, size_t number, int so
         else if (!do_job(&st, m.instance))
             break;
     }
+    forget_shape(&st);
     if (r == 0)
         sandbox_stage_close(st.ctx.stage);
     cgroup_around_close(st.ctx.around);

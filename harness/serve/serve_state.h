@@ -89,6 +89,7 @@ struct serve_figures {
     uint64_t verdicts[REPORTS_VERDICT_COUNT];
     uint64_t answers[600]; /* by status */
     uint64_t refused_peers, evicted_files, vanished_clients;
+    uint64_t found_ready;                /* jobs that found a sandbox ready */
     uint64_t latency[SERVE_BUCKETS + 1]; /* from order to verdict, by bucket; the last: longer */
     uint64_t latency_ns, latency_n;
 };
@@ -100,6 +101,7 @@ struct serve_cell {
     size_t len;
     size_t n_steps;
     uint64_t batch;
+    bool was_ready; /* the slot's answer: a sandbox was, for this job */
     char log_name[1024];
     char text[SERVE_BODY_MAX];
 };
@@ -109,6 +111,7 @@ struct serve_slot {
     struct serve_cell *cell;   /* shared memory */
     struct serve_batch *batch; /* while busy */
     size_t index;              /* of its works */
+    uint64_t shape;            /* of its last job */
     bool killed;
 };
 

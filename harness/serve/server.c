@@ -265,10 +265,10 @@ static int serve(struct server *s, struct cupel_error *err)
 {
     int r = open_files(s, err);
 
+    if (r == 0) /* first: they need not have the library, nor copy it for every job */
+        r = open_slots(s, err);
     if (r == 0)
         r = serve_http_open(s, err);
-    if (r == 0)
-        r = open_slots(s, err);
     if (r == 0)
         r = serve_listen_open(s, err);
     if (r == 0)

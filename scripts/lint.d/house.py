@@ -38,7 +38,7 @@ ROOMS = {
     "harness/sandbox/init": {
         "public": [
             "async_safe.h", "command.h", "copy_data.h", "device_table.h", "enter_join.h", "hostname.h", "init.h",
-            "init_context.h", "init_report.h", "join_namespaces.h", "landlock.h", "mount.h", "oom_score.h",
+            "init_context.h", "init_report.h", "join_namespaces.h", "landlock.h", "late_words.h", "mount.h", "oom_score.h",
             "overlay.h", "passwd.h", "setup_step.h",
         ],
         "may": ["base", "jobs", "harness/sandbox"],
@@ -54,7 +54,7 @@ ROOMS = {
     "harness/attempt": {
         "public": [
             "attempt.h", "disks.h", "environment.h", "identity.h", "launch.h", "limits_in_force.h", "observe.h",
-            "results.h", "slot.h", "verdict.h", "wire.h",
+            "results.h", "shape.h", "slot.h", "verdict.h", "wire.h",
         ],
         "may": ["base", "jobs", "rootfs-cache", "reports", "harness/cgroup", "harness/sandbox", "harness/run"],
     },

@@ -13,6 +13,7 @@ import os
 import socket
 import sys
 import time
+import traceback
 
 PATIENCE = 60 * int(os.environ.get("CUPEL_TEST_TIME_FACTOR", "1"))  # for a broken server; nothing is expected to be fast
 
@@ -232,6 +233,100 @@ def logs():
         assert c.ask("GET", path + "/" + name)[0] == 404, name
     assert c.ask("DELETE", path)[0] == 204
     assert c.ask("GET", path + "/" + r["logs"]["stdout"])[0] == 404
+
+
+# ---- sandboxes kept ready ----
+
+@case("ready")
+def ready():
+    """a job like the one before finds a sandbox ready, and nothing of that one in it"""
+    def run(**keys):
+        job = {"rootfs": "host", "run": ["/bin/sh", "-c", "cat; echo $WORD $HOME $PATH"], "env": {"WORD": "one"}, "stdin": "first\n"}
+        job.update(keys)
+        c = client()
+        answer, path = c.begin(job)
+        r = json.loads(answer.read())
+        text = c.ask("GET", path + "/" + r["logs"]["stdout"])[2].decode() if "stdout" in r.get("logs", {}) else ""
+        return r, text
+
+    def is_ready():
+        before = metric("jobs_found_ready_total")
+        assert run()[0]["verdict"] == "passed"
+        return metric("jobs_found_ready_total") > before
+
+    plain = run()[1]
+    assert plain.startswith("first\none /root /"), plain
+    until(is_ready, "a sandbox is ready")
+
+    def both(**keys):
+        """What it says where a sandbox was ready for it."""
+        until(is_ready, "a sandbox is ready")
+        before = metric("jobs_found_ready_total")
+        result = run(**keys)
+        return result, metric("jobs_found_ready_total") > before
+
+    for i in range(5):
+        (r, text), found = both(stdin="in %d\n" % i, env={"WORD": str(i)}, run=["/bin/sh", "-c", "cat; echo $WORD $0 $HOME", "x%d" % i])
+        assert found and text == "in %d\n%d x%d /root\n" % (i, i, i), (found, text, r)
+    (r, text), found = both(run="echo left > /work/left; echo left > /tmp/left; sleep 1000 & echo here")
+    assert found and r["verdict"] == "passed" and text == "here\n" and r["leaks_in_all"] == 1, (found, r, text)
+    (r, text), found = both(run="ls -A /work /tmp; ls -d /proc/[0-9]* | wc -l; readlink /proc/self/fd/0; id -u")
+    lines = text.split()
+    assert found and lines[:2] == ["/tmp:", "/work:"] and lines[3].startswith("/memfd:stdin"), (found, text)
+    (r, text), found = both(run=["/no/such/program"])
+    assert found and r["verdict"] == "failed" and "/no/such/program" in r["evidence"], r
+    (r, text), found = both(run=["/bin/sleep", "1000"], limits={"wall": "300ms"})
+    assert found and r["verdict"] == "timeout" and r["evidence"].startswith("wall limit 300 ms"), r
+    (r, text), found = both(run="yes", limits={"output": "64K"})
+    assert found and r["verdict"] == "output-limit", r
+    (r, text), found = both(run="while :; do :; done", limits={"cpu-time": "300ms", "wall": "60s"})
+    assert found and r["verdict"] == "cpu-limit", r
+
+
+@case("ready")
+def shapes():
+    """what a sandbox is made of is never another job's"""
+    def run(**keys):
+        for _ in range(3):  # so that one of each has been kept ready
+            c = client()
+            answer, path = c.begin(dict({"rootfs": "host", "run": "id -u; pwd; hostname; ulimit -n; cat"}, **keys))
+            r = json.loads(answer.read())
+        return r, c.ask("GET", path + "/" + r["logs"]["stdout"])[2].decode().split() if "stdout" in r.get("logs", {}) else []
+    data = b"content\n"
+    status, digest = put(data)
+    assert status in (200, 201)
+    plain = run()[1]
+    assert plain == ["0", "/work", "cupel", "1024"], plain
+    for i, value, keys in ((0, "65534", {"user": "nobody"}), (1, "/tmp", {"workdir": "/tmp"}), (2, "other", {"hostname": "other"}),
+                           (3, "77", {"limits": {"open-files": 77}}), (4, "text", {"stdin": "text"})):
+        r, text = run(**keys)
+        assert len(text) > i and text[i] == value, (keys, text, r)
+    assert run()[1] == plain
+    hog = "head -c 200M /dev/zero | tail | wc -c"
+    assert run(run=hog)[0]["verdict"] == "passed"
+    assert run(run=hog, limits={"memory": "64M"})[0]["verdict"] == "memory-limit"
+    assert run(run=hog)[0]["verdict"] == "passed"
+    fill = "head -c 8M /dev/zero > /work/x"
+    assert run(run=fill, limits={"disk": "1M"})[0]["verdict"] == "disk-limit"
+    assert run(run=fill)[0]["verdict"] == "passed"
+    here = [{"from": "sha256:" + digest, "to": "/work/f", "mode": "ro"}]
+    for i in range(3):
+        assert run(run="test $(cat /work/f) = content", inputs=here)[0]["verdict"] == "passed"
+        assert run(run="test ! -e /work/f")[0]["verdict"] == "passed"
+    assert run(run=["/usr/bin/unshare", "-U", "true"])[0]["verdict"] == "failed"
+    make = "mkdir /work/d && exit 3; exit 4"
+    for _ in range(2):
+        assert run(run=make)[0]["exit"] == 3
+        assert run(run=make, seccomp={"deny": ["mkdir", "mkdirat"]})[0]["exit"] == 4
+
+
+@case("ready")
+def large_words():
+    """words that are more than a ready sandbox takes are no hindrance"""
+    big = {"BIG%d" % i: "x" * 120000 for i in range(6)}
+    for _ in range(3):
+        (r,) = client().post({"rootfs": "host", "run": ["/bin/sh", "-c", "test ${#BIG5} = 120000"], "env": big})
+        assert r["verdict"] == "passed", r
 
 
 # ---- what is refused ----
@@ -505,7 +600,9 @@ def main():
             print("ok - " + name, flush=True)
         except Exception as why:  # pylint: disable=broad-except
             failed = True
-            print("# %s: %s" % (type(why).__name__, str(why)[:2000].replace("\n", "\n# ")))
+            where = traceback.extract_tb(why.__traceback__)
+            print("# line %s, %s: %s" % (", ".join(str(f.lineno) for f in where), type(why).__name__,
+                                         str(why)[:2000].replace("\n", "\n# ")))
             print("not ok - " + name, flush=True)
     sys.exit(failed)
 

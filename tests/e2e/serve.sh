@@ -59,6 +59,13 @@ serve_start --slots 1 --queue 4 --cache-files 1M --keep 256K
 cases small
 serve_end
 
+serve_start --slots 1 --ready 1
+cases ready
+it "a sandbox that was ready when the server ended is gone with it"
+serve_end
+expect_exit 0
+expect_clean
+
 mkdir -p "$T/files/sub"
 echo plain | tee "$T/files/plain" >"$T/files/sub/plain"
 echo secret >"$T/secret"

@@ -10,6 +10,7 @@
 #include "harness/sandbox/init/init_context.h"
 #include "harness/sandbox/init/init_report.h"
 #include "harness/sandbox/init/landlock.h"
+#include "harness/sandbox/init/late_words.h"
 #include "harness/sandbox/init/setup_step.h"
 #include "harness/sandbox/sandbox.h"
 
@@ -40,6 +41,8 @@ struct command {
     int workdir;
     int hold; /* where GO comes from, or -EBADF */
     bool workdir_lost;
+    char *const *argv;
+    char *const *env;
 };
 typedef int command_fn(struct command *c);
 
@@ -343,6 +346,21 @@ static int command_seccomp(struct command *c)
 
 /* ---- held ---- */
 
+/* Takes the words that came with GO. What PID 1 writes of the environment lies in this process. */
+static void take_late(struct command *c)
+{
+    const struct setup_late *late = c->ctx->given.late;
+    char *const own[LATE_OWN] = {c->ctx->home_entry, c->ctx->user_entry, c->ctx->logname_entry};
+    uint32_t n = late->n_env;
+
+    for (size_t i = 0; i < ARRAY_SIZE(own); i++)
+        if ((late->own >> i) & 1u)
+            late->env[n++] = own[i];
+    late->env[n] = NULL;
+    c->argv = late->argv;
+    c->env = late->env;
+}
+
 /* Says that everything is done but the exec, and waits for GO, which is one byte: an end of file
  * means that the slot is gone, or does not want this job any more. A job's own filter may refuse to
  * read; then it is what is left to do after GO. */
@@ -361,6 +379,8 @@ static void await_go(struct command *c)
     if (n != 1)
         _exit(125);
     c->hold = -EBADF;
+    if (c->ctx->given.late != NULL)
+        take_late(c);
 }
 
 /* ---- exec ---- */
@@ -377,12 +397,12 @@ static const char *env_get(char *const *env, const char *name_and_equals)
  * a shell. What there is to say of a failure beyond its number goes into `why`. */
 static int execute(struct command *c, char *why, size_t size)
 {
-    char *const *argv = (char *const *)(uintptr_t)c->step->argv;
-    const char *path = env_get(c->ctx->given.env, "PATH=");
+    char *const *argv = c->argv;
+    const char *path = env_get(c->env, "PATH=");
     int result = -ENOENT, r;
 
     if (strchr(argv[0], '/') != NULL || argv[0][0] == '\0') {
-        (void)execve(argv[0], argv, c->ctx->given.env);
+        (void)execve(argv[0], argv, c->env);
         result = -errno;
         (void)explain_exec(argv[0], -result, why, size);
         return result;
@@ -396,7 +416,7 @@ static int execute(struct command *c, char *why, size_t size)
             file[n] = '\0';
             safe_append(file, n > 0 ? "/" : "./", sizeof(file));
             safe_append(file, argv[0], sizeof(file));
-            (void)execve(file, argv, c->ctx->given.env);
+            (void)execve(file, argv, c->env);
             r = -errno;
             if (r != -ENOTDIR && why[0] == '\0')
                 (void)explain_exec(file, -r, why, size);
@@ -480,7 +500,9 @@ _Noreturn void command_main(struct init_context *ctx, unsigned index, int report
                         .index = index,
                         .report_fd = report_fd,
                         .workdir = -EBADF,
-                        .hold = index == 0 ? ctx->given.hold : -EBADF};
+                        .hold = index == 0 ? ctx->given.hold : -EBADF,
+                        .argv = (char *const *)(uintptr_t)ctx->given.job->steps[index].argv,
+                        .env = ctx->given.env};
     int r;
 
     fresh_session();
@@ -498,7 +520,7 @@ _Noreturn void command_main(struct init_context *ctx, unsigned index, int report
                  step == SETUP_CHDIR || step == SETUP_WORKDIR ? ctx->given.job->workdir : NULL);
     }
     if (ctx->given.fault == SETUP_EXEC)
-        fail(&c, SANDBOX_SETUP_FAILED, SETUP_EXEC, index, -EIO, c.step->argv[0]);
+        fail(&c, SANDBOX_SETUP_FAILED, SETUP_EXEC, index, -EIO, c.argv[0]);
     progress_to(ctx, SETUP_EXEC);
     await_go(&c);
     announce(&c, index);

@@ -15,6 +15,7 @@
 #include "harness/sandbox/init/hostname.h"
 #include "harness/sandbox/init/init_context.h"
 #include "harness/sandbox/init/init_report.h"
+#include "harness/sandbox/init/late_words.h"
 #include "harness/sandbox/init/leaks.h"
 #include "harness/sandbox/init/masks.h"
 #include "harness/sandbox/init/mounts.h"
@@ -486,6 +487,15 @@ _Noreturn void init_session(struct init_context *ctx)
     _exit(0);
 }
 
+/* Returns the program of a step; with what it was given, as far as that came late. */
+static const char *program_of(struct init_context *ctx, unsigned step)
+{
+    if (ctx->given.late == NULL)
+        return ctx->given.job->steps[step].argv[0];
+    ctx->given.env = ctx->given.late->env; /* whose PATH says where it is looked for */
+    return ctx->given.late->argv[0];
+}
+
 _Noreturn void init_main(struct init_context *ctx)
 {
     set_up(ctx);
@@ -498,7 +508,7 @@ _Noreturn void init_main(struct init_context *ctx)
         report.status = wait_for_step(command);
         if (WIFSIGNALED(report.status) &&
             (WTERMSIG(report.status) == SIGSEGV || WTERMSIG(report.status) == SIGKILL))
-            report.unmappable = explain_unmappable(ctx, ctx->given.job->steps[i].argv[0]);
+            report.unmappable = explain_unmappable(ctx, program_of(ctx, i));
         if (weakened("raw-status") && WEXITSTATUS(report.status) > 128)
             report.status = WEXITSTATUS(report.status) - 128;
         report.at_ns = clock_monotonic_ns();

@@ -9,6 +9,7 @@
 #include <linux/filter.h>
 
 struct setup_progress;
+struct setup_late;
 
 #define CGROUP_ENTER_FDS_MAX 16
 #define INPUTS_MAX 256 /* as many as jobs/ lets a file have */
@@ -71,6 +72,8 @@ struct init_given {
     const int *enter;
     size_t n_enter;
     struct sock_fprog filter;
+    /* its words, once it may go; NULL: those of `job` */
+    const struct setup_late *late;
     /* where the first step's command waits for GO once all is done but the exec, or -EBADF */
     int hold;
     bool filter_lets_read; /* which waiting takes */

@@ -15,9 +15,34 @@
 
 /* What may stay behind: the libraries that this program names, and theirs. */
 static const char *const left_behind[] = {
-    "libacl.so",     "libarchive.so", "libbz2.so",  "libcap.so",    "libcrypto.so", "libicudata.so",
-    "libicuuc.so",   "libjansson.so", "liblz4.so",  "liblzma.so",   "libmnl.so",    "libnettle.so",
-    "libseccomp.so", "libstdc++.so",  "libxml2.so", "libyaml-0.so", "libz.so",      "libzstd.so",
+    "libacl.so",
+    "libarchive.so",
+    "libbz2.so",
+    "libcap.so",
+    "libcrypto.so",
+    "libicudata.so",
+    "libicuuc.so",
+    "libjansson.so",
+    "liblz4.so",
+    "liblzma.so",
+    "libmnl.so",
+    "libnettle.so",
+    "libseccomp.so",
+    "libstdc++.so",
+    "libxml2.so",
+    "libyaml-0.so",
+    "libz.so",
+    "libzstd.so",
+    /* of a server */
+    "libffi.so",
+    "libgmp.so",
+    "libgnutls.so",
+    "libhogweed.so",
+    "libidn2.so",
+    "libmicrohttpd.so",
+    "libp11-kit.so",
+    "libtasn1.so",
+    "libunistring.so",
 };
 /* What is needed there. All of it is bound at start (-z now), so no symbol is ever looked up in
  * what stayed behind. */

@@ -37,8 +37,8 @@ static int remove_job_dir(const struct upper *u, const char *dir)
 
 int sandbox_finish(struct sandbox_stage *stage, struct sandbox_job *job, struct cupel_error *err)
 {
-    int *const fds[] = {&job->pidfd,    &job->control,  &job->out, &job->err, &job->in,
-                        &job->terminal, &job->mount_ns, &job->oom, &job->hold};
+    int *const fds[] = {&job->pidfd,    &job->control,  &job->out, &job->err,  &job->in,
+                        &job->terminal, &job->mount_ns, &job->oom, &job->hold, &job->late_stdin};
     struct sandbox_disk disk = {0};
     int r = 0;
 

@@ -131,6 +131,16 @@ int streams_make(enum sandbox_stdio stdio, uint32_t id, const char *data, size_t
     return 0;
 }
 
+/* One open file in both, so that the command finds it at its start once the slot has written. */
+int streams_make_late(struct init_context *ctx, struct sandbox_job *job)
+{
+    ctx->given.stdin_fd = memfd_create("stdin", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    if (ctx->given.stdin_fd < 0)
+        return -errno;
+    job->late_stdin = fcntl(ctx->given.stdin_fd, F_DUPFD_CLOEXEC, 3);
+    return job->late_stdin < 0 ? -errno : 0;
+}
+
 /* ---- environment ---- */
 
 static bool env_has(const char *const *env, const char *name_and_equals)
@@ -141,24 +151,34 @@ static bool env_has(const char *const *env, const char *name_and_equals)
     return false;
 }
 
+static const char *const own_names[] = {"HOME=", "USER=", "LOGNAME="};
+
+uint32_t context_own_entries(const char *const *env)
+{
+    uint32_t own = 0;
+
+    for (size_t i = 0; i < ARRAY_SIZE(own_names); i++)
+        if (!env_has(env, own_names[i]))
+            own |= 1u << i;
+    return own;
+}
+
 /* Entries of which the job has none of its own are written by PID 1, which alone knows the user. */
 void context_set_env(struct init_context *ctx, const char *const *env)
 {
-    const struct {
-        const char *name_and_equals;
-        char *entry;
-    } own[] = {
-        {"HOME=", ctx->home_entry}, {"USER=", ctx->user_entry}, {"LOGNAME=", ctx->logname_entry}};
+    char *const entries[ARRAY_SIZE(own_names)] = {ctx->home_entry, ctx->user_entry,
+                                                  ctx->logname_entry};
+    uint32_t own = context_own_entries(env);
     size_t n = 0;
 
     while (env[n] != NULL)
         n++;
-    ctx->given.env = xcalloc(n + ARRAY_SIZE(own) + 1, sizeof(char *));
+    ctx->given.env = xcalloc(n + ARRAY_SIZE(own_names) + 1, sizeof(char *));
     memcpy(ctx->given.env, env, n * sizeof(char *));
     ctx->given.env_has_home = env_has(env, "HOME=");
-    for (size_t i = 0; i < ARRAY_SIZE(own); i++)
-        if (!env_has(env, own[i].name_and_equals))
-            ctx->given.env[n++] = own[i].entry;
+    for (size_t i = 0; i < ARRAY_SIZE(own_names); i++)
+        if ((own >> i) & 1u)
+            ctx->given.env[n++] = entries[i];
 }
 
 /* ---- command line ---- */

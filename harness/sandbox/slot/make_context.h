@@ -18,6 +18,11 @@ int streams_make(enum sandbox_stdio stdio, uint32_t id, const char *data, size_t
 /* Makes the environment, of which HOME, USER and LOGNAME are PID 1's to fill in. */
 void context_set_env(struct init_context *ctx, const char *const *env);
 
+/* Returns which of HOME, USER and LOGNAME it has none of, as bits in that order. */
+uint32_t context_own_entries(const char *const *env);
+/* Makes an empty standard input that the slot fills before the job goes. */
+int streams_make_late(struct init_context *ctx, struct sandbox_job *job);
+
 /* Closes and frees all that is the slot's. */
 void context_free(struct init_context *ctx);
 

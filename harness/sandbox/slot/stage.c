@@ -18,6 +18,7 @@
  */
 #include "harness/sandbox/slot/stage.h"
 #include "harness/sandbox/init/landlock.h"
+#include "harness/sandbox/init/late_words.h"
 #include "harness/sandbox/init/mount.h"
 #include "harness/sandbox/sandbox.h"
 #include "harness/sandbox/slot/dontfork.h"
@@ -137,6 +138,10 @@ int sandbox_stage_open(const struct sandbox_stage_config *config, struct sandbox
     context_find_arguments(&s->arguments, &s->arguments_len);
     s->progress =
         mmap(NULL, sizeof(*s->progress), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    s->late = mmap(NULL, sizeof(*s->late), PROT_READ | PROT_WRITE,
+                   MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (s->late == MAP_FAILED)
+        s->late = NULL;
     if (s->progress == MAP_FAILED) /* then nobody knows where a PID 1 is stuck */
         s->progress = NULL;
     dontfork_libraries();
@@ -175,6 +180,8 @@ void sandbox_stage_close(struct sandbox_stage *s)
     refusals_close(&s->refusals);
     id_maps_close(&s->id_maps);
     hostroot_free(s);
+    if (s->late != NULL)
+        (void)munmap(s->late, sizeof(*s->late));
     if (s->progress != NULL)
         (void)munmap(s->progress, sizeof(*s->progress));
     for (size_t i = 0; i < s->n_snapshots; i++)

@@ -8,6 +8,7 @@
 
 struct host_views;
 struct setup_progress;
+struct setup_late;
 struct upper;
 
 #define STAGE_ROOTS_MAX 4096
@@ -64,8 +65,9 @@ struct sandbox_stage {
     char *arguments;        /* where the kernel reads /proc/PID/cmdline, or NULL */
     size_t arguments_len;
     int landlock_abi;
-    bool lends_memory; /* see fork_command() */
+    bool lends_memory;               /* see fork_command() */
     struct setup_progress *progress; /* shared with each PID 1 */
+    struct setup_late *late;         /* likewise; NULL: there is no memory for it */
     int oom;                         /* the slot's own oom_score_adj */
     int fault;
 };

@@ -395,12 +395,16 @@ static int join_output(struct start *s)
 static int start_pipes(struct start *s, struct cupel_error *err)
 {
     const struct sandbox_request *q = s->request;
-    int r = streams_make(q->stdio, s->stage->id_base, q->stdin_data, q->stdin_len, q->stdin_file,
-                         s->ctx, &s->job);
+    int r = streams_make(q->stdio, s->stage->id_base, q->late ? NULL : q->stdin_data, q->stdin_len,
+                         q->stdin_file, s->ctx, &s->job);
 
     (void)err;
     if (r == 0 && q->one_output)
         r = join_output(s);
+    if (r == 0 && q->late && q->stdin_data != NULL)
+        r = streams_make_late(s->ctx, &s->job);
+    if (r == 0 && q->late && s->stage->late == NULL)
+        r = -ENOMEM;
     if (r == 0 && q->hold)
         r = make_hold(s);
     if (r == 0)
@@ -423,6 +427,7 @@ static void fill_context(struct start *s, struct init_context *ctx)
     ctx->given.lends_memory = s->stage->lends_memory;
     ctx->given.user = s->request->user;
     ctx->given.progress = s->stage->progress;
+    ctx->given.late = s->request->late ? s->stage->late : NULL;
     s->job.progress = s->stage->progress;
     if (s->request->kept != NULL) {
         ctx->given.has_ids = true;

@@ -26,16 +26,6 @@ void sandbox_continue(struct sandbox_job *job)
     (void)send(job->control, &order, 1, MSG_NOSIGNAL);
 }
 
-void sandbox_go(struct sandbox_job *job)
-{
-    const char go = 'g';
-
-    /* a failure means that the command is gone, which PID 1 tells; closed once it has begun, since
-     * it may still have to say that it is ready */
-    if (job->hold >= 0)
-        (void)send(job->hold, &go, 1, MSG_NOSIGNAL);
-}
-
 void sandbox_terminate(struct sandbox_job *job)
 {
     (void)syscall(SYS_pidfd_send_signal, job->pidfd, SIGTERM, NULL, 0);

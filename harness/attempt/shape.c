@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* shape: see shape.h. A new key of a job is of its shape, and compared here, unless it comes with
+ * the words or is held by the slot (attempt_limits.c, capture.c, expect.c, artifacts.c). */
+#include "harness/attempt/shape.h"
+
+#include <string.h>
+
+/* Limits that the slot holds by itself, or a step's own; all others are in the group, the disk or
+ * the process before it executes. */
+#define HELD_BY_SLOT (1u << JOBS_LIMIT_WALL | 1u << JOBS_LIMIT_CPU_TIME | 1u << JOBS_LIMIT_OUTPUT)
+
+static bool same_text(const char *a, const char *b)
+{
+    return a == b || (a != NULL && b != NULL && str_eq(a, b));
+}
+
+static bool same_limits(const struct jobs_limits *a, const struct jobs_limits *b)
+{
+    uint32_t set = a->set & ~HELD_BY_SLOT;
+
+    if (set != (b->set & ~HELD_BY_SLOT))
+        return false;
+    for (enum jobs_limit i = 0; i < JOBS_LIMIT_COUNT; i++)
+        if (((set >> i) & 1u) && a->value[i] != b->value[i])
+            return false;
+    return !jobs_limit_is_set(a, JOBS_LIMIT_CPUSET) || same_text(a->cpus, b->cpus);
+}
+
+static bool same_inputs(const struct jobs_job *a, const struct jobs_job *b)
+{
+    if (a->n_inputs != b->n_inputs)
+        return false;
+    for (size_t i = 0; i < a->n_inputs; i++) {
+        const struct jobs_input *x = &a->inputs[i], *y = &b->inputs[i];
+
+        if (!str_eq(x->from, y->from) || !str_eq(x->to, y->to) || x->mode != y->mode ||
+            x->owner != y->owner || x->depth != y->depth || x->host.trusted != y->host.trusted ||
+            x->host.untrusted != y->host.untrusted)
+            return false;
+    }
+    return true;
+}
+
+static bool says_home(const struct jobs_job *job)
+{
+    for (const char **entry = job->env; entry != NULL && *entry != NULL; entry++)
+        if (str_starts(*entry, "HOME="))
+            return true;
+    return false;
+}
+
+static bool has_stdin(const struct jobs_job *job)
+{
+    return job->stdin_text != NULL || job->stdin_file.path != NULL;
+}
+
+bool shape_is_same(const struct instance *a, const struct instance *b)
+{
+    const struct jobs_job *x = a->job, *y = b->job;
+
+    return a->root == b->root && jobs_seccomp_equal(&x->seccomp, &y->seccomp) &&
+           x->network == y->network && a->has_user == b->has_user && same_text(x->user, y->user) &&
+           same_text(x->image_user, y->image_user) && same_text(x->workdir, y->workdir) &&
+           same_text(x->hostname, y->hostname) && x->devices == y->devices &&
+           x->capabilities.given == y->capabilities.given &&
+           x->capabilities.set == y->capabilities.set && same_limits(&x->limits, &y->limits) &&
+           same_inputs(x, y) && x->n_steps == y->n_steps &&
+           same_limits(&x->steps[0].limits, &y->steps[0].limits) && says_home(x) == says_home(y) &&
+           has_stdin(x) == has_stdin(y) &&
+           (x->artifacts.patterns != NULL) == (y->artifacts.patterns != NULL);
+}
+
+/* ---- a mark ---- */
+
+/* FNV-1a, of 64 bits. */
+static void mark_bytes(uint64_t *mark, const void *data, size_t n)
+{
+    for (const unsigned char *p = data; n > 0; p++, n--)
+        *mark = (*mark ^ *p) * UINT64_C(1099511628211);
+}
+
+static void mark_text(uint64_t *mark, const char *text)
+{
+    mark_bytes(mark, text != NULL ? text : "", text != NULL ? strlen(text) + 1 : 0);
+}
+
+static void mark_limits(uint64_t *mark, const struct jobs_limits *l)
+{
+    for (enum jobs_limit i = 0; i < JOBS_LIMIT_COUNT; i++)
+        if (((l->set & ~HELD_BY_SLOT) >> i) & 1u) {
+            mark_bytes(mark, &i, sizeof(i));
+            mark_bytes(mark, &l->value[i], sizeof(l->value[i]));
+        }
+}
+
+uint64_t shape_mark(const struct instance *in)
+{
+    const struct jobs_job *job = in->job;
+    const uint64_t facts[] = {in->root,
+                              job->network,
+                              job->devices,
+                              job->capabilities.set,
+                              job->seccomp.profile,
+                              job->n_steps,
+                              says_home(job),
+                              has_stdin(job),
+                              job->artifacts.patterns != NULL};
+    uint64_t mark = UINT64_C(14695981039346656037);
+
+    mark_bytes(&mark, facts, sizeof(facts));
+    mark_text(&mark, job->user);
+    mark_text(&mark, job->workdir);
+    mark_text(&mark, job->hostname);
+    mark_limits(&mark, &job->limits);
+    mark_limits(&mark, &job->steps[0].limits);
+    for (size_t i = 0; i < job->n_inputs; i++) {
+        mark_text(&mark, job->inputs[i].from);
+        mark_text(&mark, job->inputs[i].to);
+        mark_bytes(&mark, &job->inputs[i].mode, sizeof(job->inputs[i].mode));
+    }
+    return mark;
+}
+
+bool shape_can_wait(const struct instance *in, const char *fixed)
+{
+    const struct jobs_job *job = in->job;
+
+    for (size_t i = 0; i < job->n_inputs; i++)
+        if (!str_starts(job->inputs[i].from, fixed))
+            return false;
+    return job->n_steps == 1 && in->from == INSTANCE_NONE &&
+           (job->pass_env == NULL || job->pass_env[0] == NULL) &&
+           (job->network == JOBS_NETWORK_NONE || job->network == JOBS_NETWORK_LOOPBACK);
+}
