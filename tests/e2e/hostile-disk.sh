@@ -75,4 +75,29 @@ expect_verdict deep passed
 expect_verdict after passed
 expect_clean
 
+# What the disks of all slots take of the store, in bytes: images without a name, of which each slot has one open.
+held() {
+    find /proc/[0-9]*/fd -lname "$T/cache/cupel/runs/*(deleted)" -exec stat -L -c '%i %b' {} + 2>/dev/null |
+        sort -u | awk '{ sum += $2 * 512 } END { print sum + 0 }'
+}
+holds_much() { (($(held) > 90 << 20)); }
+is_up() { [[ -s $T/out/logs/$1.stdout ]]; }
+
+it "what a job has written is the store's again before the next one, where the disk has no limit of its own"
+cat >"$T/much.yaml" <<'YAML'
+cupel: 1
+jobs:
+  much: {run: "head -c 96M /dev/zero | tr '\\0' x >file; sync file; echo up; until [ -e go ]; do sleep 0.05; done; rm file"}
+  next: {run: "echo up; sleep 1000"}
+YAML
+cupel_start much.yaml -j 1
+expect wait_until 60 is_up much
+expect wait_until 60 holds_much
+expect "$CUPEL" enter much -- touch /work/go
+expect wait_until 60 is_up next
+expect [ "$(held)" -lt $((32 << 20)) ]
+kill -INT "$CUPEL_PID"
+cupel_wait
+expect_exit 130
+
 all_done

@@ -56,6 +56,8 @@ int sandbox_finish(struct sandbox_stage *stage, struct sandbox_job *job, struct 
         if (r < 0) { /* whatever it was that would not go away, it goes with its file system */
             stage_drop_upper(stage);
             r = 0;
+        } else {
+            upper_give_back(stage->upper);
         }
     }
     job->dir[0] = '\0';

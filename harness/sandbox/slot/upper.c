@@ -133,10 +133,10 @@ static int run_mke2fs(int image, uint64_t bytes, uint64_t inodes, int cancel,
     return r == 0 && status == 0 ? 0 : explain_mke2fs(program, r, status, bytes, said, err);
 }
 
-/* A sparse disk gives back to the store what is deleted on it; one that the store has set aside
- * keeps it. */
+/* nodiscard: a hole in the image for each file that is deleted was a twelfth of what a job cost;
+ * see upper_give_back(). */
 static const char *const use_options[] = {
-    [UPPER_READ_ONLY] = "ro", [UPPER_SPARSE] = "discard", [UPPER_RESERVED] = "nodiscard"};
+    [UPPER_READ_ONLY] = "ro", [UPPER_SPARSE] = "nodiscard", [UPPER_RESERVED] = "nodiscard"};
 
 int upper_mount_image(int image, enum upper_use use, int *ret_loop, struct cupel_error *err)
 {
@@ -371,6 +371,13 @@ static int make_disk(struct upper *u, int store_dirfd, int templates, uint64_t t
     return r < 0 || exact ? r : take_surplus(u, err);
 }
 
+static uint64_t held_in_store(const struct upper *u)
+{
+    struct stat st;
+
+    return fstat(u->image, &st) < 0 ? 0 : (uint64_t)st.st_blocks * 512; /* whatever st_blksize is */
+}
+
 int upper_open(int store_dirfd, int templates, uint64_t bytes, uint64_t inodes, uint64_t shares,
                bool reserve, int cancel, struct upper **ret, struct cupel_error *err)
 {
@@ -393,6 +400,7 @@ int upper_open(int store_dirfd, int templates, uint64_t bytes, uint64_t inodes, 
         upper_close(u);
         return r;
     }
+    u->held = held_in_store(u);
     *ret = u;
     return 0;
 }
@@ -467,9 +475,22 @@ int upper_sync(const struct upper *u)
         (void)file_remove_tree_at(u->fd, "surplus");
     if (r == 0 && syncfs(u->fd) < 0)
         r = -errno;
-    if (r == 0 && u->reserved)
+    if (r == 0)
         (void)ioctl(u->fd, FITRIM, &all);
     return r;
+}
+
+/* Where more than the floor has come to be held since the last time, the job that did that took
+ * longer to write it than this takes. What was open is waited for a little, or it would stay. */
+void upper_give_back(struct upper *u)
+{
+    struct fstrim_range all = {.len = UINT64_MAX};
+
+    if (u->kind != UPPER_DISK || u->reserved || held_in_store(u) < u->held + UPPER_FLOOR)
+        return;
+    (void)upper_is_empty(u, UPPER_FLOOR, UINT64_MAX / 2);
+    (void)ioctl(u->fd, FITRIM, &all);
+    u->held = held_in_store(u); /* what is left are tables and bitmaps, which stay */
 }
 
 int upper_keep(struct upper *u, int dirfd, const char *name)

@@ -25,6 +25,7 @@ struct upper {
     int loop;             /* disk: the loop device */
     int losses;           /* of losses.c; -EBADF: nothing written to it can be lost unnoticed */
     bool reserved;        /* disk: the store has set the whole of it aside */
+    uint64_t held;        /* disk: of the store, after what is not in use was given back */
     bool exact, reserve;  /* as it was asked for */
     bool counts_refusals; /* what it refuses is counted: refusals.h */
     uint64_t empty_bytes, empty_inodes; /* in use when no job is on it */
@@ -59,6 +60,9 @@ int upper_trim(const struct upper *u, uint64_t bytes, uint64_t inodes);
 /* disk: writes all of it into the store, and gives back what of it is not in use. -errno: something
  * was lost. */
 int upper_sync(const struct upper *u);
+/* disk that is not set aside: gives back to the store what jobs have deleted on it, once that is
+ * more than the floor; nothing until then. */
+void upper_give_back(struct upper *u);
 /* disk: gives it a name, complete as it is, and lets nothing more be written to it. */
 int upper_keep(struct upper *u, int dirfd, const char *name);
 /* The file system in an image as a detached mount, or a negative errno and *err. `ret_loop`: NULL,
