@@ -105,6 +105,25 @@ void attempt_drain_output(struct attempt *a)
 
 /* ---- what PID 1 says ---- */
 
+/* Tells the moment at which the first command began: not that at which we heard of it, which on a
+ * busy machine may be after the job before it has ended. */
+static void note_started(struct attempt_facts *f, uint64_t at_ns)
+{
+    struct timespec now;
+    uint64_t ago;
+
+    f->started_ns = at_ns;
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    ago = clock_monotonic_ns() - at_ns;
+    now.tv_sec -= (time_t)(ago / NSEC_PER_SEC);
+    now.tv_nsec -= (long)(ago % NSEC_PER_SEC);
+    if (now.tv_nsec < 0) {
+        now.tv_nsec += (long)NSEC_PER_SEC;
+        now.tv_sec--;
+    }
+    f->started = now;
+}
+
 static void on_step_started(struct attempt *a, const struct sandbox_event *e)
 {
     struct step_facts *s = &a->facts->steps[e->step];
@@ -126,9 +145,8 @@ static void on_step_started(struct attempt *a, const struct sandbox_event *e)
     v = attempt_limits(a);
     a->capture.limit = limits_output(&v, &of_step);
     if (a->facts->started_ns == 0) {
-        a->facts->started_ns = e->at_ns;
+        note_started(a->facts, e->at_ns);
         billing_begin(&a->sandbox, a->facts);
-        (void)clock_gettime(CLOCK_REALTIME, &a->facts->started);
         atomic_store_explicit(&a->ctx->view->started_ns, e->at_ns, memory_order_relaxed);
         views_publish(a->ctx->view, &a->sandbox, instances_number(a->ctx->run, a->instance),
                       a->instance->has_user ? &a->instance->user : NULL, a->cgroup);
