@@ -178,9 +178,9 @@ least_of() {
         ((tries == 1)) || ! is_even || (((most - few) * 100 > 80 * ${recorded:-1000000} * (100 + margin))) || return 0
     done
 }
-# The second forty jobs cost what the first forty do.
+# The second forty jobs cost what the first forty do; twice the margin, since both are differences of what is not exact.
 is_even() {
-    (((most - more) * 100 <= (more - few) * (100 + margin)))
+    (((most - more) * 100 <= (more - few) * (100 + 2 * margin)))
 }
 expect_even() {
     if is_even; then good; else bad "40 jobs take $((more - few)) $1, the next 40 take $((most - more))"; fi
