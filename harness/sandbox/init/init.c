@@ -371,11 +371,12 @@ static int command_begin(void *data)
 #define COMMAND_STACK_SIZE ((size_t)256 << 10)
 
 /* Forks the command: until its execve it runs in PID 1's own memory, on a stack beside, while PID 1
- * waits (vfork(2)). Copying that memory, and then each page of it that either writes to, was an
- * eighth of what a job cost. Everything else of a process is the command's own: descriptors, ids,
- * limits, signals. So it writes to nothing that PID 1 reads later; and ids, of which the kernel
- * makes memory readable for the new one where fs.suid_dumpable is 1, are changed in a copy there.
- * Where the command is killed for memory, PID 1 is, too (__oom_kill_process(), mm/oom_kill.c). */
+ * waits (vfork(2)). Copying that memory, and then each page of it that either writes to, was a
+ * twentieth of what a job cost. Everything else of a process is the command's own: descriptors,
+ * ids, limits, signals. So it writes to nothing that PID 1 reads later; and ids, of which the
+ * kernel makes memory readable for the new one where fs.suid_dumpable is 1, are changed in a copy
+ * there. Where the command is killed for memory, PID 1 is, too (__oom_kill_process(),
+ * mm/oom_kill.c). */
 static pid_t fork_command(struct command_arguments *arguments)
 {
     static char stack[COMMAND_STACK_SIZE] __attribute__((aligned(16))); /* one at a time */

@@ -133,7 +133,7 @@ static int run_mke2fs(int image, uint64_t bytes, uint64_t inodes, int cancel,
     return r == 0 && status == 0 ? 0 : explain_mke2fs(program, r, status, bytes, said, err);
 }
 
-/* nodiscard: a hole in the image for each file that is deleted was a twelfth of what a job cost;
+/* nodiscard: a hole in the image for each file that is deleted was a fifteenth of a job's time;
  * see upper_give_back(). */
 static const char *const use_options[] = {
     [UPPER_READ_ONLY] = "ro", [UPPER_SPARSE] = "nodiscard", [UPPER_RESERVED] = "nodiscard"};
