@@ -13,7 +13,8 @@
 #include "base/base.h"
 
 /* A list is a macro LIST(X) that has X(function) for each. */
-#define LATE_POINTER(function) __typeof__(&(function)) function;
+#define LATE_POINTER(function)                                                                     \
+    __typeof__(&(function)) function; /* NOLINT(bugprone-macro-parentheses): it names a field */
 #define LATE_NAME(function) #function,
 
 struct late_library {
