@@ -376,15 +376,19 @@ static int command_begin(void *data)
  * ids, limits, signals. So it writes to nothing that PID 1 reads later; and ids, of which the
  * kernel makes memory readable for the new one where fs.suid_dumpable is 1, are changed in a copy
  * there. Where the command is killed for memory, PID 1 is, too (__oom_kill_process(),
- * mm/oom_kill.c). */
+ * mm/oom_kill.c). Who waits for vfork(2) counts as load of the machine's in /proc/loadavg
+ * (TASK_KILLABLE is a kind of TASK_UNINTERRUPTIBLE, include/linux/sched.h), and a held command may
+ * keep it waiting for hours: PID 1 then waits by reading the command's pipe, which ends no earlier
+ * than at its execve, and touches nothing that the command writes. */
 static pid_t fork_command(struct command_arguments *arguments)
 {
     static char stack[COMMAND_STACK_SIZE] __attribute__((aligned(16))); /* one at a time */
+    bool is_held = arguments->ctx->given.hold >= 0 && arguments->index == 0;
+    int waits = is_held ? 0 : CLONE_VFORK;
     pid_t pid;
 
     if (LENDS_MEMORY && arguments->ctx->given.lends_memory)
-        return clone(command_begin, stack + sizeof(stack), CLONE_VM | CLONE_VFORK | SIGCHLD,
-                     arguments);
+        return clone(command_begin, stack + sizeof(stack), CLONE_VM | waits | SIGCHLD, arguments);
     pid = _Fork();
     if (pid == 0)
         _exit(command_begin(arguments));
