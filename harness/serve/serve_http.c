@@ -274,6 +274,18 @@ static enum MHD_Result send_content(struct serve_ask *ask, struct MHD_Connection
                          "application/octet-stream");
 }
 
+/* Says whether the path goes up somewhere: what lies beneath the directory of all batches is not
+ * all one client's. */
+static bool climbs(const char *path)
+{
+    for (const char *part = path; part != NULL; part = strchr(part, '/')) {
+        part += *part == '/';
+        if (part[0] == '.' && part[1] == '.' && (part[2] == '/' || part[2] == '\0'))
+            return true;
+    }
+    return false;
+}
+
 /* Sends a log or an artifact by the path that the result names. All that a batch leaves begins with
  * its id (serve_slot_instance). */
 static enum MHD_Result get_kept(struct serve_ask *ask, struct MHD_Connection *c)
@@ -285,7 +297,8 @@ static enum MHD_Result get_kept(struct serve_ask *ask, struct MHD_Connection *c)
         return no_such_job(ask, c);
     (void)snprintf(own[0], sizeof(own[0]), "logs/%" PRIu64 ".", b->id);
     (void)snprintf(own[1], sizeof(own[1]), "artifacts/%" PRIu64 ".", b->id);
-    if (!str_starts(ask->parameter[1], own[0]) && !str_starts(ask->parameter[1], own[1]))
+    if (climbs(ask->parameter[1]) ||
+        (!str_starts(ask->parameter[1], own[0]) && !str_starts(ask->parameter[1], own[1])))
         return send_error(ask, c, MHD_HTTP_NOT_FOUND, "these jobs have left no such file");
     return send_content(ask, c,
                         file_open_beneath(reports_out_dirfd(ask->s->p.run.out), ask->parameter[1],

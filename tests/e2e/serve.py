@@ -231,6 +231,11 @@ def logs():
         assert (status, got) == (200, text), (name, status, got)
     for name in ("logs/../results.jsonl", "results.jsonl", "logs/1.0.nothing.stdout", "logs/", "../lock", "logs/%2e%2e/lock"):
         assert c.ask("GET", path + "/" + name)[0] == 404, name
+    other, _ = c.begin(dict(ECHO, run="echo secret"))
+    secret = json.loads(other.read())["logs"]["stdout"]
+    for up in ("..", "%2e%2e", "./..", "x/../.."):
+        name = os.path.dirname(r["artifacts"][0]).replace("/work", "") + "/" + up + "/../" + secret
+        assert c.ask("GET", path + "/" + name)[0] == 404, name
     assert c.ask("DELETE", path)[0] == 204
     assert c.ask("GET", path + "/" + r["logs"]["stdout"])[0] == 404
 
