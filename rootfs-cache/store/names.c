@@ -121,7 +121,9 @@ int names_resolve(struct cache *cache, const char *what, struct record *ret, boo
     (void)cupel_error_set(
         err, CUPEL_ERROR_INPUT, 0,
         search.found > 1 ? "'%.100s' fits several roots" : "no root is called '%.100s'", what);
-    cupel_error_hint(err, "`cupel rootfs list` shows names and keys");
+    cupel_error_hint(
+        err,
+        "`cupel rootfs list` shows names and keys; `cupel rootfs import` and `pull` give names");
     return -ENOENT;
 }
 
