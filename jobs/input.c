@@ -66,7 +66,7 @@ static void settle_trust(struct input_draft *in)
 static void input_read(struct loader *l, const struct draft *d, const struct node *n,
                        struct jobs_input *input)
 {
-    struct input_draft in = {.input = {.mode = JOBS_INPUT_COW, .line = (int)n->place.line}};
+    struct input_draft in = {.input = {.mode = JOBS_INPUT_COW, .line = SOURCE_LINE(n->place)}};
     const char *name = n->kind == NODE_MAP ? "from" : "inputs";
 
     if (n->kind == NODE_MAP) {
@@ -94,6 +94,15 @@ static void input_read(struct loader *l, const struct draft *d, const struct nod
     *input = in.input;
 }
 
+static void same_place(struct loader *l, const struct node *item, const struct jobs_input *first)
+{
+    if (first->line > 0)
+        problem_at(l, item, "two inputs are placed at %s; the first on line %d", first->to,
+                   first->line);
+    else
+        problem_at(l, item, "two inputs are placed at %s", first->to);
+}
+
 void inputs_read(struct loader *l, struct draft *d)
 {
     const struct node *value = d->inputs;
@@ -114,8 +123,7 @@ void inputs_read(struct loader *l, struct draft *d)
         l->workdir = NULL;
         for (size_t i = 0; i < n && inputs[n].to != NULL; i++)
             if (inputs[i].to != NULL && str_eq(inputs[i].to, inputs[n].to))
-                problem_at(l, item, "two inputs are placed at %s; the first on line %d",
-                           inputs[n].to, inputs[i].line);
+                same_place(l, item, &inputs[i]);
         n++;
     }
     d->job.inputs = inputs;

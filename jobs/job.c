@@ -268,7 +268,7 @@ void key_set_user(struct loader *l, const struct key *k, const struct node *valu
         (void)value_unexpected(l, value, k->name, k->value);
     } else {
         d->job.user = arena_strdup(l->plan->arena, value->text);
-        d->job.user_line = (int)value->place.line;
+        d->job.user_line = SOURCE_LINE(value->place);
         d->job.user_column = (int)value->place.column;
     }
 }

@@ -24,6 +24,8 @@ struct problem {
 
 /* The line of the first option: no file has so many. */
 #define SOURCE_OPTIONS (UINT32_MAX / 2)
+/* The line to be told to a user, or 0 for what an option says. */
+#define SOURCE_LINE(place) ((place).line < SOURCE_OPTIONS ? (int)(place).line : 0)
 
 struct source {
     const char *file; /* as given, for messages */

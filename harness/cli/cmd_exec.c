@@ -186,7 +186,16 @@ static const char *job_path(struct making *m, const char *path)
     return here != NULL ? arena_printf(m->arena, "%s/%s", here, path) : path;
 }
 
-static void add_input(struct making *m, const char *text)
+/* What stands where a mode would and is none, behind a place in the sandbox. */
+static const char *find_no_mode(const char *to)
+{
+    const char *colon = strrchr(to, ':');
+
+    return colon != NULL && strchr(colon, '/') == NULL ? colon + 1 : NULL;
+}
+
+/* P[:TO][:MODE]; 0, or the exit code. */
+static int add_input(struct making *m, const char *text)
 {
     struct jobs_given_input *in = &m->inputs[m->given.n_inputs++];
     const char *colon;
@@ -194,12 +203,16 @@ static void add_input(struct making *m, const char *text)
     in->option = arena_printf(m->arena, "--input %s", text);
     in->mode = cut_mode(m, &text);
     colon = find_place(text);
+    if (in->mode == NULL && colon != NULL && find_no_mode(colon + 1) != NULL)
+        return cli_wrong(&command, "%s: '%s' is no mode of an input: cow, ro or copy", in->option,
+                         find_no_mode(colon + 1));
     in->from = colon != NULL ? arena_strndup(m->arena, text, (size_t)(colon - text)) : text;
     in->to = colon != NULL ? job_path(m, colon + 1) : NULL;
     /* `.` and `src` go beneath the workdir; for what lies elsewhere there is no such place but its
      * own */
     if (in->to == NULL && (in->from[0] == '/' || str_starts(in->from, "..")))
         in->to = in->from[0] == '/' ? in->from : NULL;
+    return 0;
 }
 
 /* ---- the root ---- */
@@ -287,8 +300,8 @@ static int make_given(struct making *m, const struct cli_words *words)
         code = add_limit(m, a->limits.items[i]);
     for (size_t i = 0; code == 0 && i < a->env.n; i++)
         code = add_env(m, a->env.items[i]);
-    for (size_t i = 0; i < a->inputs.n; i++)
-        add_input(m, a->inputs.items[i]);
+    for (size_t i = 0; code == 0 && i < a->inputs.n; i++)
+        code = add_input(m, a->inputs.items[i]);
     m->given.values = m->values;
     m->given.n_values = m->n_values;
     m->given.inputs = m->inputs;

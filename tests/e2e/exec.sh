@@ -203,6 +203,9 @@ wrong "^--timeout 5x: 'wall' must be a duration" --timeout 5x -- true
 wrong "^--limit wall=1s: 'wall' is given twice" --timeout 5s --limit wall=1s -- true
 wrong "^--network nett: 'network'" --network nett -- true
 wrong "^--input nowhere: " --input nowhere -- true
+wrong "--input .:/x:rw: 'rw' is no mode of an input: cow, ro or copy" --input .:/x:rw -- true
+wrong "^--input .:/x: two inputs are placed at /x$" --input .:/x --input .:/x -- true
+wrong "the command line:1: there is no user 'nobodyy'" --user nobodyy -- true
 wrong "takes KEY=VALUE" --limit memory -- true
 wrong "takes a command after '--'" --timeout 5s
 wrong "did you mean --limit" --limits memory=1M -- true
