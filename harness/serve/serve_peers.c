@@ -44,10 +44,12 @@ static bool is_let_in(const struct server *s, int fd, const struct ucred *who)
 {
     struct sockaddr_un address = {0};
     socklen_t size = sizeof(address) - 1; /* so that a path ends with a NUL */
+    const char *path = s->owns_socket ? s->options->socket : address.sun_path;
     struct stat st;
 
+    /* a relative path of a socket that was handed over is one from we do not know where */
     if (getsockname(s->listener, (struct sockaddr *)&address, &size) < 0 ||
-        address.sun_path[0] != '/' || stat(address.sun_path, &st) < 0)
+        (!s->owns_socket && path[0] != '/') || stat(path, &st) < 0)
         return false;
     return (st.st_mode & S_IWOTH) != 0 ||
            ((st.st_mode & S_IWGRP) != 0 && is_in_group(fd, who, st.st_gid));

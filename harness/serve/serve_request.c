@@ -22,25 +22,6 @@ struct request {
 
 /* ---- paths ---- */
 
-/* Says whether it lies beneath a directory that the server lets jobs read, by its name. */
-static bool is_beneath(const char *dir, const char *path)
-{
-    size_t n = strlen(dir);
-
-    while (n > 1 && dir[n - 1] == '/')
-        n--;
-    return strncmp(path, dir, n) == 0 && path[n] == '/' && strstr(path, "/../") == NULL &&
-           (strlen(path) < 3 || !str_eq(path + strlen(path) - 3, "/.."));
-}
-
-static const char *directory_of(const struct server *s, const char *path)
-{
-    for (const char *const *dir = s->options->files; *dir != NULL; dir++)
-        if (is_beneath(*dir, path))
-            return *dir;
-    return NULL;
-}
-
 static int pin(struct request *q, const char *name)
 {
     struct serve_file *file = serve_files_find(&q->s->files, name);
@@ -58,9 +39,11 @@ static int pin(struct request *q, const char *name)
 
 static int check_path(struct request *q, const char *key, const char *path)
 {
+    size_t length;
+
     if (serve_file_is_name(path))
         return pin(q, path);
-    if (directory_of(q->s, path) != NULL)
+    if (serve_slot_may_read(q->s, path, &length))
         return 0;
     return serve_refuse(q->why, MHD_HTTP_BAD_REQUEST,
                         "'%s': '%s' cannot name '%s': a file is named by 'sha256:' and its digest, "

@@ -55,6 +55,33 @@ struct instance serve_slot_instance(const struct jobs_plan *plan, size_t index, 
     return in;
 }
 
+/* Says whether a path lies beneath a directory, by their names; *ret_length is how much of the path
+ * names the directory. */
+static bool is_beneath(const char *dir, const char *path, size_t *ret_length)
+{
+    size_t n = strlen(dir);
+
+    while (n > 0 && dir[n - 1] == '/')
+        n--;
+    *ret_length = n;
+    return strncmp(path, dir, n) == 0 && path[n] == '/' && strstr(path, "/../") == NULL &&
+           (strlen(path) < 3 || !str_eq(path + strlen(path) - 3, "/.."));
+}
+
+bool serve_slot_may_read(const struct server *s, const char *path, size_t *ret_length)
+{
+    bool found = false;
+    size_t n;
+
+    *ret_length = 0;
+    for (const char *const *dir = s->options->files; *dir != NULL; dir++)
+        if (is_beneath(*dir, path, &n)) {
+            found = true;
+            *ret_length = n > *ret_length ? n : *ret_length;
+        }
+    return found;
+}
+
 /* Follows no link beneath the directories of --files: others may write there. */
 static void bind_path(const struct server *s, struct jobs_host_path *path)
 {
@@ -62,12 +89,8 @@ static void bind_path(const struct server *s, struct jobs_host_path *path)
         return;
     path->untrusted = true;
     path->to_follow = "name what it leads to";
-    path->trusted = strlen(s->files.path);
-    if (strncmp(path->path, s->files.path, path->trusted) == 0)
-        return;
-    for (const char *const *dir = s->options->files; *dir != NULL; dir++)
-        if (str_starts(path->path, *dir))
-            path->trusted = strlen(*dir);
+    if (!is_beneath(s->files.path, path->path, &path->trusted))
+        (void)serve_slot_may_read(s, path->path, &path->trusted);
 }
 
 void serve_slot_bind_paths(const struct server *s, struct jobs_plan *plan)

@@ -70,6 +70,17 @@ def client():
     return Client(SOCKET)
 
 
+def other():
+    """A client of another user's: who one is, is asked when one connects."""
+    c = client()
+    os.seteuid(12345)
+    try:
+        c.connect()
+    finally:
+        os.seteuid(0)
+    return c
+
+
 def metric(name):
     status, _, text = client().ask("GET", "/metrics")
     assert status == 200
@@ -238,6 +249,39 @@ def logs():
         assert c.ask("GET", path + "/" + name)[0] == 404, name
     assert c.ask("DELETE", path)[0] == 204
     assert c.ask("GET", path + "/" + r["logs"]["stdout"])[0] == 404
+
+
+@case("main")
+def leads_out():
+    """no path beneath a batch leads to what another has left"""
+    c = client()
+    others = json.loads(c.begin(dict(ECHO, run="echo secret | tee /work/x", artifacts=["/work/x"]))[0].read())
+    answer, path = c.begin(dict(ECHO, run="echo own > /work/x", artifacts=["/work/x"]))
+    own = json.loads(answer.read())["artifacts"][0]
+    name = own.split("/")[1]
+    for to in (others["logs"]["stdout"], others["artifacts"][0], own):
+        for up in ("artifacts/%s/../../", "artifacts/%s/%%2e%%2e/..%%2f", "artifacts/%s/./../../", "artifacts/%s//../../"):
+            assert c.ask("GET", path + "/" + up % name + to)[0] == 404, (up, to)
+    assert c.ask("GET", path + "/" + own)[::2] == (200, b"own\n")
+
+
+# ---- users ----
+
+@case("others")
+def private():
+    """a user has nothing of what another's jobs have left"""
+    results, where = [], []
+    for c in (client(), other()):
+        answer, path = c.begin(dict(ECHO, run="echo secret | tee /work/x", artifacts=["/work/x"]))
+        results.append(json.loads(answer.read()))
+        where.append(path + "/")
+    own = results[1]["artifacts"][0]
+    assert other().ask("GET", where[1] + own)[0] == 200
+    assert client().ask("GET", where[1] + own)[0] == 200
+    for name in (results[0]["artifacts"][0], results[0]["logs"]["stdout"]):
+        assert client().ask("GET", where[0] + name)[0] == 200
+        for way in (where[0] + name, where[1] + name, where[1] + "/".join(own.split("/")[:2]) + "/../../" + name):
+            assert other().ask("GET", way)[0] == 404, way
 
 
 # ---- sandboxes kept ready ----
@@ -535,6 +579,22 @@ def beneath():
         refused(dict(TRUE, **{"stdin-file": top + "/" + name}), 400, "stdin-file")
     refused(dict(TRUE, **{"stdin-file": top + "/../secret"}), 400, "stdin-file")
     refused(dict(TRUE, **{"stdin-file": top + "x/plain"}), 400, "stdin-file")
+
+
+@case("beneath")
+def named():
+    """a job has the file that it names, whatever the names of the directories have in common"""
+    base = os.path.dirname(os.environ["SERVE_FILES"])
+    for name, text in (("fb/x", "fbx"), ("f/b/x", "f-b-x"), ("slashes/x", "slashes"), ("f/b/../b/x", None)):
+        job = dict(TRUE, run=["/bin/cat"], **{"stdin-file": base + "/" + name})
+        if text is None:
+            refused(job, 400, "stdin-file")
+            continue
+        (r,) = client().post(dict(job, expect={"stdout": text + "\n"}))
+        assert r["verdict"] == "passed", (name, r)
+        (r,) = client().post(dict(job, inputs=[{"from": base + "/" + name, "to": "/work/x"}], run=["/bin/cat", "/work/x"],
+                                  expect={"stdout-file": base + "/" + name}))
+        assert r["verdict"] == "passed", (name, r)
 
 
 # ---- the end ----

@@ -15,7 +15,11 @@ serve_start() {
     (grouped "$CUPEL" serve --socket "$SOCK" "$@") >"$T/stdout" 2>"$T/stderr" </dev/null &
     SERVE_PID=$!
     export SERVE_PID
-    wait_until 30 test -S "$SOCK" || bad "the server does not start" "$(cat "$T/stderr")"
+    wait_until 30 answers || bad "the server does not start" "$(cat "$T/stderr")"
+}
+# The socket is there before its mode and group are.
+answers() {
+    [[ -S $SOCK ]] && ask GET /healthz >/dev/null
 }
 serve_wait() {
     STATUS=0
@@ -72,7 +76,11 @@ echo secret >"$T/secret"
 ln -s "$T/secret" "$T/files/link"
 ln -s /etc "$T/files/out"
 mkfifo "$T/files/fifo"
-serve_start --slots 1 --files "$T/files"
+mkdir -p "$T/fb" "$T/f/b" "$T/slashes"
+echo fbx >"$T/fb/x"
+echo f-b-x >"$T/f/b/x"
+echo slashes >"$T/slashes/x"
+serve_start --slots 1 --files "$T/slashes//" --files "$T/files" --files "$T/fb" --files "$T/f"
 SERVE_FILES=$T/files cases beneath
 cases slots
 cases ending
@@ -130,6 +138,19 @@ ask POST /jobs '{"rootfs": "host", "run": ["/bin/echo", "x"]}' >/dev/null
 expect_equal "$(as_other GET /jobs/2 | cut -c 1-3)" 404
 expect_equal "$(as_other DELETE /jobs/2 | cut -c 1-3)" 404
 expect_equal "$(ask DELETE /jobs/2 | cut -c 1-3)" 204
+serve_end
+
+it "the mode of a socket with a relative path is as good"
+(cd "$T" && grouped "$CUPEL" serve --socket relative.sock --mode 0666) >"$T/stdout" 2>"$T/stderr" </dev/null &
+SERVE_PID=$!
+at_relative() {
+    setpriv --reuid 12345 --regid 12345 --clear-groups "$python" "$T/serve.py" "$T/relative.sock" request GET /healthz 2>/dev/null
+}
+expect wait_until 30 at_relative
+serve_end
+
+serve_start --slots 1 --queue 4 --mode 0666
+cases others
 serve_end
 
 # ---- starts ----
