@@ -12,7 +12,8 @@
 
 #define FILES_DIR "files"
 #define PREFIX "sha256:"
-#define FILE_MODE 0755 /* what a compiler made is to be run */
+#define FILES_MAX 16384 /* however small: they are looked for one by one */
+#define FILE_MODE 0755  /* what a compiler made is to be run */
 
 struct serve_upload {
     struct serve_files *files;
@@ -69,27 +70,40 @@ int serve_files_read(struct serve_files *f, struct serve_file *file)
     return file_open_beneath(f->dirfd, file->name, O_RDONLY | O_NONBLOCK, 0);
 }
 
-/* Removes files until there is room for `size` bytes, the least recently used first. */
-static bool make_room(struct server *s, uint64_t size)
+/* Says whether one of `size` bytes has room beside those that stay. */
+static bool can_make_room(const struct serve_files *f, uint64_t size)
+{
+    size_t n = 1;
+
+    for (const struct serve_file *file = f->list; file != NULL; file = file->next)
+        if (file->pins > 0) {
+            size += file->size;
+            n++;
+        }
+    return size <= f->max && n <= FILES_MAX;
+}
+
+/* Removes files until there is room for one of `size` bytes, the least recently used first. */
+static void make_room(struct server *s, uint64_t size)
 {
     struct serve_files *f = &s->files;
 
-    while (f->bytes + size > f->max) {
+    while (f->bytes + size > f->max || f->n >= FILES_MAX) {
         struct serve_file **oldest = NULL, *file;
 
         for (struct serve_file **at = &f->list; *at != NULL; at = &(*at)->next)
             if ((*at)->pins == 0 && (oldest == NULL || (*at)->used < (*oldest)->used))
                 oldest = at;
         if (oldest == NULL)
-            return false;
+            return;
         file = *oldest;
         (void)unlinkat(f->dirfd, file->name, 0);
         f->bytes -= file->size;
+        f->n--;
         *oldest = file->next;
         free(file);
         s->figures.evicted_files++;
     }
-    return true;
 }
 
 /* ---- a file on its way in ---- */
@@ -109,22 +123,33 @@ struct serve_upload *serve_upload_begin(struct serve_files *f, const char *name)
     return u;
 }
 
+/* Gives back what it has of the disk. */
+static void let_go(struct serve_upload *u)
+{
+    base_closep(&u->fd);
+    u->files->coming_bytes -= u->size;
+    u->size = 0;
+}
+
 void serve_upload_add(struct serve_upload *u, const void *data, size_t len)
 {
     if (u->failed < 0)
         return;
     u->size += len;
-    if (u->size > u->files->max)
+    u->files->coming_bytes += len;
+    if (u->files->coming_bytes > u->files->max)
         u->failed = -EFBIG;
     else if (EVP_DigestUpdate(u->digest, data, len) != 1)
         u->failed = -ENOMEM;
     else
         u->failed = file_write_all(u->fd, data, len);
+    if (u->failed < 0)
+        let_go(u);
 }
 
 void serve_upload_drop(struct serve_upload *u)
 {
-    base_closep(&u->fd);
+    let_go(u);
     EVP_MD_CTX_free(u->digest);
     free(u);
 }
@@ -154,18 +179,25 @@ static int link_upload(struct serve_upload *u)
     return 0;
 }
 
+static int no_room(const struct serve_files *f, struct serve_refusal *why)
+{
+    char most[UNIT_TEXT_SIZE];
+
+    return serve_refuse(why, MHD_HTTP_INSUFFICIENT_STORAGE,
+                        "there is no room: files are kept up to %s, those that jobs which wait or "
+                        "run have named stay, and as much may be on its way",
+                        unit_format_size(f->max, most));
+}
+
+/* Other files make room only for one that is kept. */
 static int keep_upload(struct server *s, struct serve_upload *u, struct serve_refusal *why)
 {
     struct serve_files *f = &s->files;
     struct serve_file *file;
-    char most[UNIT_TEXT_SIZE];
     int r;
 
-    if (u->failed == -EFBIG || !make_room(s, u->size))
-        return serve_refuse(why, MHD_HTTP_INSUFFICIENT_STORAGE,
-                            "there is no room: files are kept up to %s, and those that jobs "
-                            "which wait or run have named stay",
-                            unit_format_size(f->max, most));
+    if (u->failed == -EFBIG)
+        return no_room(f, why);
     if (u->failed < 0)
         return serve_refuse(why, MHD_HTTP_INSUFFICIENT_STORAGE, "cannot store the file: %s",
                             strerror(-u->failed));
@@ -174,15 +206,19 @@ static int keep_upload(struct server *s, struct serve_upload *u, struct serve_re
                             "the body does not have the digest in its path");
     if (serve_files_find(f, u->name) != NULL) /* somebody else sent it meanwhile */
         return 0;
+    if (!can_make_room(f, u->size))
+        return no_room(f, why);
     r = link_upload(u);
     if (r < 0)
         return serve_refuse(why, MHD_HTTP_INSUFFICIENT_STORAGE, "cannot store the file: %s",
                             strerror(-r));
+    make_room(s, u->size);
     file = xcalloc(1, sizeof(*file));
     *file = (struct serve_file){.next = f->list, .size = u->size, .used = ++f->uses};
     memcpy(file->name, u->name, sizeof(file->name));
     f->list = file;
     f->bytes += u->size;
+    f->n++;
     return 0;
 }
 

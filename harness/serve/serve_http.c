@@ -28,6 +28,7 @@ struct serve_ask {
     struct strbuf body;
     uint64_t body_bytes; /* that came, kept or not */
     bool too_large;
+    bool too_many; /* bodies are in memory for one more of this size */
     struct serve_upload *upload;
     struct serve_batch *batch; /* whose results it streams */
 };
@@ -201,17 +202,33 @@ static enum MHD_Result stream_batch(struct serve_ask *ask, struct MHD_Connection
 
 /* ---- jobs ---- */
 
+static void drop_body(struct serve_ask *ask)
+{
+    strbuf_free(&ask->body);
+    ask->body = (struct strbuf){0};
+    ask->peer->body_bytes = 0;
+}
+
 static enum MHD_Result post_jobs(struct serve_ask *ask, struct MHD_Connection *c)
 {
     const char *name = ask->s->mhd.lookup_connection_value(c, MHD_GET_ARGUMENT_KIND, "name");
     struct serve_refusal why = {0};
     struct serve_batch *b;
+    int r;
 
-    if (serve_request_admit(ask->s, 1, ask->body.len, &why) < 0 ||
-        serve_request_read(ask->s, ask->body.data != NULL ? ask->body.data : "", ask->body.len,
-                           name, &b, &why) < 0)
+    if (ask->too_many) {
+        (void)serve_refuse(&why, MHD_HTTP_TOO_MANY_REQUESTS,
+                           "too many bodies are on their way to the server already");
+        why.retry_after = 1;
         return send_refusal(ask, c, &why);
-    b->uid = ask->peer->uid;
+    }
+    r = serve_request_admit(ask->s, ask->peer->uid, 1, ask->body.len, &why);
+    if (r == 0)
+        r = serve_request_read(ask->s, ask->peer->uid, ask->body.data != NULL ? ask->body.data : "",
+                               ask->body.len, name, &b, &why);
+    drop_body(ask);
+    if (r < 0)
+        return send_refusal(ask, c, &why);
     serve_jobs_add(ask->s, b);
     return stream_batch(ask, c, b);
 }
@@ -224,7 +241,7 @@ static struct serve_batch *find_batch(struct serve_ask *ask)
     struct serve_batch *b = *end == '\0' ? serve_jobs_find(ask->s, id) : NULL;
     uid_t uid = ask->peer->uid;
 
-    return b != NULL && (uid == b->uid || uid == 0 || uid == geteuid()) ? b : NULL;
+    return b != NULL && (uid == b->uid || serve_peers_is_privileged(uid)) ? b : NULL;
 }
 
 static enum MHD_Result no_such_job(struct serve_ask *ask, struct MHD_Connection *c)
@@ -456,6 +473,15 @@ static enum MHD_Result begin_body(struct serve_ask *ask, struct MHD_Connection *
     return MHD_YES;
 }
 
+static void keep_body(struct serve_ask *ask, const char *data, size_t len)
+{
+    ask->too_many = ask->too_many || !serve_peers_take_body(ask->s, ask->peer, len);
+    if (ask->too_many)
+        drop_body(ask);
+    else
+        strbuf_add(&ask->body, data, len);
+}
+
 /* Takes a piece; what is beyond the bound is not kept, and who goes on sending is cut off. */
 static enum MHD_Result add_body(struct serve_ask *ask, const char *data, size_t len)
 {
@@ -466,7 +492,7 @@ static enum MHD_Result add_body(struct serve_ask *ask, const char *data, size_t 
     if (ask->upload != NULL)
         serve_upload_add(ask->upload, data, len);
     else if (ask->route != NULL && ask->route->answer == post_jobs && !ask->too_large)
-        strbuf_add(&ask->body, data, len);
+        keep_body(ask, data, len);
     return MHD_YES;
 }
 
@@ -532,7 +558,7 @@ static void on_completed(void *cls, struct MHD_Connection *c, void **state,
     }
     if (ask->upload != NULL)
         serve_upload_drop(ask->upload);
-    strbuf_free(&ask->body);
+    drop_body(ask);
     for (size_t i = 0; i < PARAMETERS_MAX; i++)
         free(ask->parameter[i]);
     free(ask);

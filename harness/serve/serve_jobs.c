@@ -33,7 +33,18 @@ void serve_jobs_add(struct server *s, struct serve_batch *b)
         at = &(*at)->next;
     *at = b;
     s->n_waiting += b->n_waiting;
-    s->waiting_bytes += b->waiting_bytes;
+    s->waiting_bytes += b->held_bytes + b->waiting_bytes;
+}
+
+/* One of its jobs waits, or does so no more. */
+static void count_waiting(struct server *s, struct serve_batch *b, size_t i, bool waits)
+{
+    size_t len = b->works[i].len;
+
+    b->n_waiting += waits ? 1 : (size_t)-1;
+    s->n_waiting += waits ? 1 : (size_t)-1;
+    b->waiting_bytes += waits ? len : -len;
+    s->waiting_bytes += waits ? len : -len;
 }
 
 struct serve_batch *serve_jobs_find(struct server *s, uint64_t id)
@@ -108,6 +119,25 @@ static bool is_left(const struct serve_batch *b)
     return false;
 }
 
+/* Removes what jobs have left whose batch has not ended, or whose results are still read. */
+static void trim_works(struct server *s)
+{
+    for (struct serve_batch *b = s->batches; b != NULL; b = b->next)
+        for (size_t i = 0; i < b->n; i++) {
+            struct serve_work *w = &b->works[i];
+
+            if (s->kept_bytes <= s->options->kept_max)
+                return;
+            if (w->state != SERVE_DONE || w->log_name == NULL)
+                continue;
+            reports_out_forget(s->p.run.out, w->log_name);
+            s->kept_bytes -= w->kept_bytes;
+            w->kept_bytes = 0;
+            free(w->log_name);
+            w->log_name = NULL;
+        }
+}
+
 void serve_jobs_trim(struct server *s)
 {
     size_t n = 0;
@@ -123,12 +153,16 @@ void serve_jobs_trim(struct server *s)
         serve_jobs_forget(s, b);
         n--;
     }
+    trim_works(s);
 }
 
 /* Lets go of what only running jobs need. */
 static void end_batch(struct server *s, struct serve_batch *b)
 {
     b->ended = true;
+    s->waiting_bytes -= b->held_bytes;
+    free(b->head);
+    b->head = NULL;
     for (size_t i = 0; i < b->n_files; i++)
         b->files[i]->pins--;
     b->n_files = 0;
@@ -188,9 +222,7 @@ static void wait_again(struct server *s, struct serve_batch *b, size_t i)
         log_warning("%s", err.message);
     results_forget_earlier(&s->p.run, &b->instances[i]);
     w->state = SERVE_WAITING;
-    b->n_waiting++;
-    s->n_waiting++;
-    s->waiting_bytes += w->len;
+    count_waiting(s, b, i, true);
     if (i < b->first_waiting)
         b->first_waiting = i;
 }
@@ -207,6 +239,8 @@ static void finish(struct server *s, struct serve_batch *b, size_t i, struct rep
         return;
     }
     w->state = SERVE_DONE;
+    free(w->text);
+    w->text = NULL;
     serve_metrics_job(s, r->verdict, w->asked_ns);
     write_result(s, b, r);
     if (b->n_waiting == 0 && b->n_running == 0)
@@ -245,10 +279,10 @@ static int order(struct server *s, size_t number, struct serve_batch *b, size_t 
 
     if (r < 0)
         return r;
-    if (w->len >= sizeof(slot->cell->text))
-        return cupel_error_set(err, CUPEL_ERROR_INPUT, 0, "the job is too large");
-    memcpy(slot->cell->text, w->text, w->len + 1);
-    slot->cell->len = w->len;
+    memcpy(slot->cell->text, b->head, b->head_len); /* of both it is known that they fit */
+    memcpy(slot->cell->text + b->head_len, w->text, w->len);
+    memcpy(slot->cell->text + b->head_len + w->len, "}", sizeof("}"));
+    slot->cell->len = b->head_len + w->len + 1;
     slot->cell->n_steps = b->instances[i].job->n_steps;
     slot->cell->batch = b->id;
     (void)snprintf(slot->cell->log_name, sizeof(slot->cell->log_name), "%s",
@@ -263,9 +297,7 @@ static void start_work(struct server *s, size_t number, struct serve_batch *b, s
     struct serve_slot *slot = &s->slots[number];
     struct cupel_error err;
 
-    b->n_waiting--;
-    s->n_waiting--;
-    s->waiting_bytes -= b->works[i].len;
+    count_waiting(s, b, i, false);
     if (order(s, number, b, i, &err) < 0) {
         cleanup_free char *evidence = xasprintf("no slot could be started: %s", err.message);
 
@@ -419,9 +451,7 @@ void serve_jobs_cancel_waiting(struct server *s, struct serve_batch *b, const ch
         if (b->works[i].state != SERVE_WAITING)
             continue;
         n--;
-        b->n_waiting--;
-        s->n_waiting--;
-        s->waiting_bytes -= b->works[i].len;
+        count_waiting(s, b, i, false);
         finish_unrun(s, b, i, REPORTS_CANCELLED, why, 0); /* with the last one, b may be gone */
     }
 }

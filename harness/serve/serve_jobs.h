@@ -7,10 +7,11 @@
 
 /* Makes a batch of what was posted, or says what is wrong with it. `name` is what a single job is
  * called. */
-int serve_request_read(struct server *s, const char *body, size_t len, const char *name,
+int serve_request_read(struct server *s, uid_t uid, const char *body, size_t len, const char *name,
                        struct serve_batch **ret, struct serve_refusal *why);
-/* Whether so many jobs may come now. */
-int serve_request_admit(struct server *s, size_t jobs, size_t bytes, struct serve_refusal *why);
+/* Whether so many jobs of this user may come now. */
+int serve_request_admit(struct server *s, uid_t uid, size_t jobs, size_t bytes,
+                        struct serve_refusal *why);
 void serve_batch_free(struct server *s, struct serve_batch *b);
 
 /* Takes it over: its jobs wait from now on. */

@@ -72,6 +72,7 @@ void serve_metrics_write(const struct server *s, struct strbuf *to)
     one(to, "clients_vanished_total", "counter", "Clients that went before their results.",
         s->figures.vanished_clients);
     one(to, "files_bytes", "gauge", "Cached files.", s->files.bytes);
+    one(to, "files_coming_bytes", "gauge", "Files that are on their way.", s->files.coming_bytes);
     one(to, "files_evicted_total", "counter", "Cached files that made room.",
         s->figures.evicted_files);
     one(to, "kept_bytes", "gauge", "Logs and artifacts of jobs that have ended.", s->kept_bytes);

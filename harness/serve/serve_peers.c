@@ -20,6 +20,11 @@
 
 /* ---- who ---- */
 
+bool serve_peers_is_privileged(uid_t uid)
+{
+    return uid == 0 || uid == geteuid();
+}
+
 static bool is_in_group(int fd, const struct ucred *who, gid_t group)
 {
     cleanup_free gid_t *groups = NULL;
@@ -61,7 +66,7 @@ static bool is_allowed(const struct server *s, int fd, struct ucred *ret_who)
 
     if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, ret_who, &size) < 0)
         return false;
-    return ret_who->uid == geteuid() || ret_who->uid == 0 || is_let_in(s, fd, ret_who);
+    return serve_peers_is_privileged(ret_who->uid) || is_let_in(s, fd, ret_who);
 }
 
 /* ---- how many ---- */
@@ -73,6 +78,22 @@ static size_t count_of(const struct server *s, uid_t uid)
     for (size_t i = 0; i < s->peers_size; i++)
         n += s->peers[i] != NULL && s->peers[i]->uid == uid;
     return n;
+}
+
+bool serve_peers_take_body(struct server *s, struct serve_peer *peer, size_t bytes)
+{
+    size_t all = bytes, own = bytes;
+
+    for (size_t i = 0; i < s->peers_size; i++)
+        if (s->peers[i] != NULL) {
+            all += s->peers[i]->body_bytes;
+            own += s->peers[i]->uid == peer->uid ? s->peers[i]->body_bytes : 0;
+        }
+    if (all > SERVE_BODIES_MAX ||
+        (!serve_peers_is_privileged(peer->uid) && own > SERVE_BODIES_MAX / 2))
+        return false;
+    peer->body_bytes += bytes;
+    return true;
 }
 
 /* Ends the connection that has been idle for the longest; false: none is. */
@@ -93,7 +114,7 @@ static bool end_idlest(struct server *s)
 
 static bool has_room(struct server *s, uid_t uid)
 {
-    if (uid != 0 && uid != geteuid() && count_of(s, uid) >= PEERS_OF_ONE)
+    if (!serve_peers_is_privileged(uid) && count_of(s, uid) >= PEERS_OF_ONE)
         return false;
     return s->n_peers < PEERS_MAX || end_idlest(s);
 }

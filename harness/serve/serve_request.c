@@ -4,6 +4,7 @@
  * has: paths of the host, the server's environment, roots of their own. */
 #include "harness/serve/serve_files.h"
 #include "harness/serve/serve_jobs.h"
+#include "harness/serve/serve_peers.h"
 #include "harness/serve/serve_slot.h"
 
 #include <inttypes.h>
@@ -12,6 +13,8 @@
 #define REQUEST_NAME "request"
 #define DUMP_FLAGS (JSON_REAL_PRECISION(15)) /* 1.2 stays 1.2 */
 #define NAME_DEFAULT "job"
+#define DEPTH_MAX 32                 /* of arrays and objects; no key of a job has half as many */
+#define NAMED_MAX ((size_t)16 << 10) /* files by digest, in one request */
 
 struct request {
     struct server *s;
@@ -31,6 +34,9 @@ static int pin(struct request *q, const char *name)
         return serve_refuse(q->why, MHD_HTTP_UNPROCESSABLE_CONTENT,
                             "'%s': there is no file '%s'; PUT it to /files/%s first", q->place,
                             name, strchr(name, ':') + 1);
+    if (b->n_files == NAMED_MAX)
+        return serve_refuse(q->why, MHD_HTTP_CONTENT_TOO_LARGE,
+                            "the jobs name more than %zu files; post fewer at once", NAMED_MAX);
     b->files = xrealloc(b->files, (b->n_files + 1) * sizeof(struct serve_file *));
     b->files[b->n_files++] = file;
     file->pins++;
@@ -201,43 +207,117 @@ static int load(struct request *q, json_t *whole)
     return 0;
 }
 
-/* Cuts the batch into texts of one job each. */
-static void make_works(struct request *q, const json_t *defaults, json_t *jobs)
+/* Cuts a batch into texts of one job each. What the jobs share is kept once, as the head of all:
+ * it may be as large as a body, and there may be as many jobs as wait. */
+static int make_works(struct request *q, const json_t *defaults, json_t *jobs)
 {
+    static const char tail[] = "{}}"; /* of a file without jobs */
+    struct serve_batch *b = q->batch;
+    json_t *none = file_with(q->s, defaults, json_object());
     const char *name;
     json_t *job;
     size_t i = 0;
 
+    b->head = dump(none, JSON_COMPACT);
+    b->head_len = b->head != NULL ? strlen(b->head) - strlen(tail) : 0;
+    b->held_bytes += b->head_len;
+    json_decref(none);
     json_object_foreach(jobs, name, job)
     {
-        json_t *file = file_with(q->s, defaults, json_pack("{s:O}", name, job));
-        struct serve_work *w = &q->batch->works[i++];
+        json_t *one = json_pack("{s:O}", name, job);
+        struct serve_work *w = &b->works[i++];
 
-        w->text = dump(file, JSON_COMPACT);
+        w->text = dump(one, JSON_COMPACT);
         w->len = w->text != NULL ? strlen(w->text) : 0;
         w->asked_ns = clock_monotonic_ns();
-        q->batch->waiting_bytes += w->len;
-        json_decref(file);
+        b->waiting_bytes += w->len;
+        json_decref(one);
+        if (b->head_len + w->len + sizeof("}") > SERVE_BODY_MAX)
+            return serve_refuse(q->why, MHD_HTTP_CONTENT_TOO_LARGE, "'%s': the job is too large",
+                                name);
     }
+    return 0;
+}
+
+/* ---- how much may wait ---- */
+
+/* What one user may have of a bound: a half, so that others find room, except for root and ours. */
+static size_t share_of(uid_t uid, size_t bound)
+{
+    return serve_peers_is_privileged(uid) ? bound : (bound + 1) / 2;
+}
+
+static bool may_wait(const struct server *s, uid_t uid, size_t jobs, size_t bytes)
+{
+    size_t own_jobs = 0, own_bytes = 0;
+
+    for (const struct serve_batch *b = s->batches; b != NULL; b = b->next)
+        if (b->uid == uid && !b->ended) {
+            own_jobs += b->n_waiting;
+            own_bytes += b->waiting_bytes + b->held_bytes;
+        }
+    return s->n_waiting + jobs <= s->options->queue &&
+           s->waiting_bytes + bytes <= SERVE_WAITING_MAX &&
+           own_jobs + jobs <= share_of(uid, s->options->queue) &&
+           own_bytes + bytes <= share_of(uid, SERVE_WAITING_MAX);
+}
+
+int serve_request_admit(struct server *s, uid_t uid, size_t jobs, size_t bytes,
+                        struct serve_refusal *why)
+{
+    size_t most = share_of(uid, s->options->queue);
+
+    if (s->phase != SERVE_OPEN)
+        return serve_refuse(why, MHD_HTTP_SERVICE_UNAVAILABLE,
+                            "the server is ending and takes no more jobs");
+    if (jobs > most)
+        return serve_refuse(why, MHD_HTTP_CONTENT_TOO_LARGE,
+                            "%zu jobs are more than may wait here, which is %zu (--queue)", jobs,
+                            most);
+    if (bytes > share_of(uid, SERVE_WAITING_MAX))
+        return serve_refuse(why, MHD_HTTP_CONTENT_TOO_LARGE,
+                            "the texts of these jobs are more than may wait here");
+    if (may_wait(s, uid, jobs, bytes))
+        return 0;
+    (void)serve_refuse(why, MHD_HTTP_TOO_MANY_REQUESTS,
+                       "%zu jobs of %zu bytes wait already, of at most %u and %zu, and of one user "
+                       "%zu and %zu",
+                       s->n_waiting, s->waiting_bytes, s->options->queue, SERVE_WAITING_MAX, most,
+                       share_of(uid, SERVE_WAITING_MAX));
+    why->retry_after = 1;
+    return -1;
 }
 
 /* ---- all of it ---- */
 
-int serve_request_admit(struct server *s, size_t jobs, size_t bytes, struct serve_refusal *why)
+/* Says whether arrays and objects lie in each other more than `depth` deep. The loader's text is
+ * indented by that, each value on its own line. */
+static bool is_deeper(const json_t *value, size_t depth)
 {
-    if (s->phase != SERVE_OPEN)
-        return serve_refuse(why, MHD_HTTP_SERVICE_UNAVAILABLE,
-                            "the server is ending and takes no more jobs");
-    if (jobs > s->options->queue)
-        return serve_refuse(why, MHD_HTTP_CONTENT_TOO_LARGE,
-                            "%zu jobs are more than may wait here, which is %u (--queue)", jobs,
-                            s->options->queue);
-    if (s->n_waiting + jobs <= s->options->queue && s->waiting_bytes + bytes <= SERVE_WAITING_MAX)
-        return 0;
-    (void)serve_refuse(why, MHD_HTTP_TOO_MANY_REQUESTS, "%zu jobs wait already, of at most %u",
-                       s->n_waiting, s->options->queue);
-    why->retry_after = 1;
-    return -1;
+    const char *key;
+    json_t *one;
+
+    if (!json_is_array(value) && !json_is_object(value))
+        return false;
+    if (depth == 0)
+        return true;
+    for (size_t i = 0; i < json_array_size(value); i++)
+        if (is_deeper(json_array_get(value, i), depth - 1))
+            return true;
+    json_object_foreach((json_t *)(uintptr_t)value, key,
+                        one) if (is_deeper(one, depth - 1)) return true;
+    return false;
+}
+
+/* Counts what each result repeats of its job, for which there is no text. */
+static size_t repeated_bytes(const struct serve_batch *b)
+{
+    size_t bytes = 0;
+
+    for (size_t i = 0; i < b->n; i++)
+        if (b->plan->jobs[i].description != NULL)
+            bytes += strlen(b->plan->jobs[i].description);
+    return bytes;
 }
 
 static int read_batch(struct request *q, const json_t *defaults, json_t *jobs)
@@ -260,10 +340,13 @@ static int read_batch(struct request *q, const json_t *defaults, json_t *jobs)
         return serve_refuse(q->why, MHD_HTTP_BAD_REQUEST, "the body has jobs that are none");
     b->instances = xcalloc(b->n, sizeof(*b->instances));
     b->works = xcalloc(b->n, sizeof(*b->works));
+    b->held_bytes = repeated_bytes(b);
     r = check_plan(q);
     if (r == 0)
-        make_works(q, defaults, jobs);
-    return r == 0 ? serve_request_admit(q->s, b->n, b->waiting_bytes, q->why) : r;
+        r = make_works(q, defaults, jobs);
+    return r == 0
+               ? serve_request_admit(q->s, b->uid, b->n, b->held_bytes + b->waiting_bytes, q->why)
+               : r;
 }
 
 static const char *other_key(const json_t *body)
@@ -285,6 +368,10 @@ static int read_body(struct request *q, json_t *body, const char *name)
     if (!json_is_object(body))
         return serve_refuse(q->why, MHD_HTTP_BAD_REQUEST,
                             "the body is no object: a job's keys, or {\"jobs\": {NAME: …}}");
+    if (is_deeper(body, DEPTH_MAX))
+        return serve_refuse(q->why, MHD_HTTP_BAD_REQUEST,
+                            "the body has more than %d levels, of which no job has so many",
+                            DEPTH_MAX);
     if (jobs == NULL) {
         one = json_pack("{s:O}", name != NULL ? name : NAME_DEFAULT, body);
         if (one == NULL)
@@ -299,12 +386,12 @@ static int read_body(struct request *q, json_t *body, const char *name)
                             other_key(body));
     if (!json_is_object(jobs) || json_object_size(jobs) == 0)
         return serve_refuse(q->why, MHD_HTTP_BAD_REQUEST, "'jobs' must be a map with jobs in it");
-    if (json_object_size(jobs) > q->s->options->queue)
-        return serve_request_admit(q->s, json_object_size(jobs), 0, q->why);
+    if (serve_request_admit(q->s, q->batch->uid, json_object_size(jobs), 0, q->why) < 0)
+        return -1;
     return read_batch(q, json_object_get(body, "defaults"), jobs);
 }
 
-int serve_request_read(struct server *s, const char *body, size_t len, const char *name,
+int serve_request_read(struct server *s, uid_t uid, const char *body, size_t len, const char *name,
                        struct serve_batch **ret, struct serve_refusal *why)
 {
     struct request q = {.s = s, .batch = xcalloc(1, sizeof(*q.batch)), .why = why};
@@ -313,6 +400,7 @@ int serve_request_read(struct server *s, const char *body, size_t len, const cha
     int r;
 
     q.batch->id = ++s->next_id;
+    q.batch->uid = uid;
     r = json != NULL ? read_body(&q, json, name)
                      : serve_refuse(why, MHD_HTTP_BAD_REQUEST, "the body is no JSON: %d:%d: %s",
                                     error.line, error.column, error.text);
@@ -334,6 +422,7 @@ void serve_batch_free(struct server *s, struct serve_batch *b)
         free(b->works[i].log_name);
         arena_free(b->works[i].arena);
     }
+    free(b->head);
     free(b->files);
     free(b->works);
     free(b->instances);

@@ -12,6 +12,7 @@
 
 #define SERVE_BODY_MAX ((size_t)4 << 20)     /* of POST /jobs; what a job file may have */
 #define SERVE_WAITING_MAX ((size_t)64 << 20) /* texts of all jobs that wait */
+#define SERVE_BODIES_MAX ((size_t)64 << 20)  /* of POST /jobs that are on their way */
 #define SERVE_STREAM_MAX ((size_t)256 << 10) /* of results that a client has not read yet */
 #define SERVE_FILE_NAME_SIZE 72              /* "sha256:" and 64 digits */
 
@@ -21,7 +22,7 @@ enum serve_work_state { SERVE_WAITING, SERVE_RUNNING, SERVE_DONE };
 
 /* A job of a batch. */
 struct serve_work {
-    char *text; /* a job file with this job alone, for the slot */
+    char *text; /* what follows the batch's head in a job file with this job alone */
     size_t len;
     enum serve_work_state state;
     size_t slot;                   /* while it runs */
@@ -41,6 +42,9 @@ struct serve_batch {
     struct instance *instances;
     struct serve_work *works;
     size_t n, first_waiting, n_waiting, n_running;
+    char *head; /* of the job file of each job: what they share, which is kept once */
+    size_t head_len;
+    size_t held_bytes;         /* that the batch holds as long as it has not ended */
     size_t waiting_bytes;      /* of the texts of those that wait */
     struct serve_file **files; /* that it names, pinned */
     size_t n_files;
@@ -68,7 +72,9 @@ struct serve_files {
     int dirfd;
     char *path; /* absolute: what relative paths in jobs refer to */
     struct serve_file *list;
+    size_t n;
     uint64_t bytes, max, uses;
+    uint64_t coming_bytes; /* of uploads that have not ended, as many at most */
 };
 
 /* ---- clients ---- */
@@ -78,6 +84,7 @@ struct serve_peer {
     uid_t uid;
     uint64_t since_ns;         /* that it has been in this state */
     bool asking;               /* a request of it is being read or answered */
+    size_t body_bytes;         /* of it that are in memory */
     bool streaming;            /* the answer is a stream of results, which may take any time */
     struct serve_batch *batch; /* whose results it reads, or NULL */
 };

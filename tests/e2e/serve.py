@@ -265,6 +265,27 @@ def leads_out():
     assert c.ask("GET", path + "/" + own)[::2] == (200, b"own\n")
 
 
+@case("main")
+def shared():
+    """what many jobs share is kept once, and what they would make much of is refused before it is made"""
+    c = client()
+    env = {"V%d" % i: "x" * 1000 for i in range(250)}
+    answer, path = c.begin({"defaults": {"rootfs": "host", "env": env}, "jobs": {  # 75 MB of texts, if each had its own
+        "j%d" % i: {"run": ["/bin/sh", "-c", "test ${#V249} = 1000"]} for i in range(300)}})
+    assert json.loads(answer.readline())["verdict"] == "passed"
+    assert client().ask("DELETE", path)[0] == 202
+    assert len(answer.read().splitlines()) == 299
+    refused({"defaults": {"rootfs": "host", "description": "x" * 1000000}, "jobs": {
+        "j%d" % i: {"run": "true"} for i in range(100)}}, 413, "more than may wait")
+    deep = 1
+    for _ in range(40):
+        deep = [deep]
+    refused(dict(TRUE, env={"A": deep}), 400, "levels")
+    digest = put(b"x")[1]
+    refused(dict(TRUE, inputs=["sha256:" + digest] * 20000), 413, "more than 16384 files")
+    assert client().post(TRUE)[0]["verdict"] == "passed"
+
+
 # ---- users ----
 
 @case("others")
@@ -282,6 +303,40 @@ def private():
         assert client().ask("GET", where[0] + name)[0] == 200
         for way in (where[0] + name, where[1] + name, where[1] + "/".join(own.split("/")[:2]) + "/../../" + name):
             assert other().ask("GET", way)[0] == 404, way
+
+
+@case("others")
+def half():
+    """one user leaves room in the queue for others"""
+    first, first_path = client().begin(SLEEP)
+    until(lambda: metric("jobs_running") == 1, "it runs")
+    assert other().ask("POST", "/jobs", {"jobs": {"a": TRUE, "b": TRUE, "c": TRUE}})[0] == 413
+    answers = [other().begin({"jobs": {"a": TRUE, "b": TRUE}})]
+    assert metric("jobs_waiting") == 2
+    assert other().ask("POST", "/jobs", TRUE)[0] == 429
+    answers.append(client().begin({"jobs": {"a": TRUE, "b": TRUE}}))
+    assert client().ask("POST", "/jobs", TRUE)[0] == 429
+    assert client().ask("DELETE", first_path)[0] == 202
+    for answer, _ in answers:
+        assert [json.loads(line)["verdict"] for line in answer.read().splitlines()] == ["passed"] * 2
+    assert json.loads(first.read())["verdict"] == "cancelled"
+
+
+@case("others")
+def bodies():
+    """bodies that do not come to an end are bounded for one user, and leave room for others"""
+    size = 4 << 20
+    stuck = [other() for _ in range(8)]
+    for c in stuck:
+        c.putrequest("POST", "/jobs")
+        c.putheader("Content-Length", str(size))
+        c.endheaders()
+        c.send(b" " * (size - 1))
+    until(lambda: other().ask("POST", "/jobs", b" " * size)[0] == 429, "there is no room for one more")
+    assert client().ask("POST", "/jobs", b" " * size)[0] == 400
+    for c in stuck:
+        c.sock.close()
+    until(lambda: other().ask("POST", "/jobs", b" " * size)[0] == 400, "there is room again")
 
 
 # ---- sandboxes kept ready ----
@@ -532,6 +587,34 @@ def eviction():
 
 
 @case("small")
+def room():
+    """files make room only for one that is kept, and those on their way are bounded"""
+    good = os.urandom(300 << 10)
+    status, digest = put(good)
+    assert status == 201
+    assert put(os.urandom(900 << 10), "1" * 64)[0] == 422
+    assert client().ask("GET", "/files/" + digest)[0] == 200
+    held = put(os.urandom(500 << 10))[1]
+    answer, path = client().begin(dict(SLEEP, inputs=[{"from": "sha256:" + held, "to": "/work/a"}]))
+    until(lambda: metric("jobs_running") == 1, "it runs")
+    assert put(os.urandom(600 << 10))[0] == 507
+    assert client().ask("GET", "/files/" + digest)[0] == 200
+    client().ask("DELETE", path)
+    answer.read()
+    slow = client()
+    slow.putrequest("PUT", "/files/" + "2" * 64)
+    slow.putheader("Content-Length", str(701 << 10))
+    slow.endheaders()
+    slow.send(os.urandom(700 << 10))
+    until(lambda: metric("files_coming_bytes") == 700 << 10, "it comes")
+    another = os.urandom(400 << 10)
+    assert put(another)[0] == 507
+    slow.sock.close()
+    until(lambda: metric("files_coming_bytes") == 0, "it is gone")
+    assert put(another)[0] == 201
+
+
+@case("small")
 def queue():
     """a full queue answers 429 and when to come again"""
     holder, waiter = client(), client()
@@ -561,6 +644,19 @@ def kept():
     until(lambda: metric("kept_bytes") <= 256 << 10, "kept logs are within their bound")
     assert client().ask("GET", first)[0] == 404
     assert client().ask("GET", path + "/" + r["logs"]["stdout"])[0] == 200
+
+
+@case("small")
+def kept_meanwhile():
+    """what a batch keeps that has not ended is bounded as well"""
+    loud = dict(ECHO, run="head -c 100K /dev/zero")
+    answer, path = client().begin({"jobs": {"a": loud, "b": loud, "c": loud, "d": SLEEP}})
+    logs = [path + "/" + json.loads(answer.readline())["logs"]["stdout"] for _ in range(3)]
+    until(lambda: metric("kept_bytes") <= 256 << 10, "kept logs are within their bound")
+    assert client().ask("GET", logs[0])[0] == 404
+    assert client().ask("GET", logs[2])[0] == 200
+    assert client().ask("DELETE", path)[0] == 202
+    assert json.loads(answer.read())["verdict"] == "cancelled"
 
 
 @case("beneath")
