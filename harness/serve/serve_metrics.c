@@ -53,6 +53,15 @@ static void write_latency(const struct server *s, struct strbuf *to)
                 s->figures.latency_n, (double)s->figures.latency_ns / 1e9, s->figures.latency_n);
 }
 
+static uint64_t bodies_bytes(const struct server *s)
+{
+    uint64_t bytes = 0;
+
+    for (size_t i = 0; i < s->peers_size; i++)
+        bytes += s->peers[i] != NULL ? s->peers[i]->body_bytes : 0;
+    return bytes;
+}
+
 void serve_metrics_write(const struct server *s, struct strbuf *to)
 {
     head(to, "jobs_total", "counter", "Jobs that have ended, by verdict.");
@@ -71,6 +80,8 @@ void serve_metrics_write(const struct server *s, struct strbuf *to)
         s->figures.refused_peers);
     one(to, "clients_vanished_total", "counter", "Clients that went before their results.",
         s->figures.vanished_clients);
+    one(to, "bodies_coming_bytes", "gauge", "Bodies of POST /jobs that are on their way.",
+        bodies_bytes(s));
     one(to, "files_bytes", "gauge", "Cached files.", s->files.bytes);
     one(to, "files_coming_bytes", "gauge", "Files that are on their way.", s->files.coming_bytes);
     one(to, "files_evicted_total", "counter", "Cached files that made room.",

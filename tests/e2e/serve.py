@@ -271,7 +271,8 @@ def shared():
     c = client()
     env = {"V%d" % i: "x" * 1000 for i in range(250)}
     answer, path = c.begin({"defaults": {"rootfs": "host", "env": env}, "jobs": {  # 75 MB of texts, if each had its own
-        "j%d" % i: {"run": ["/bin/sh", "-c", "test ${#V249} = 1000"]} for i in range(300)}})
+        "j%d" % i: {"run": ["/bin/sh", "-c", "test ${#V249} = 1000"] if i == 0 else SLEEP["run"], "timeout-grace": "100ms"}
+        for i in range(300)}})
     assert json.loads(answer.readline())["verdict"] == "passed"
     assert client().ask("DELETE", path)[0] == 202
     assert len(answer.read().splitlines()) == 299
@@ -332,11 +333,13 @@ def bodies():
         c.putheader("Content-Length", str(size))
         c.endheaders()
         c.send(b" " * (size - 1))
-    until(lambda: other().ask("POST", "/jobs", b" " * size)[0] == 429, "there is no room for one more")
+    until(lambda: metric("bodies_coming_bytes") == len(stuck) * (size - 1), "all of them have come")
+    assert other().ask("POST", "/jobs", b" " * size)[0] == 429
     assert client().ask("POST", "/jobs", b" " * size)[0] == 400
     for c in stuck:
         c.sock.close()
-    until(lambda: other().ask("POST", "/jobs", b" " * size)[0] == 400, "there is room again")
+    until(lambda: metric("bodies_coming_bytes") == 0, "they are gone")
+    assert other().ask("POST", "/jobs", b" " * size)[0] == 400
 
 
 # ---- sandboxes kept ready ----
