@@ -6,8 +6,10 @@ Nothing here knows an option of those tools. Needs nothing but Python's standard
 """
 
 import errno
+import hashlib
 import json
 import os
+import re
 import secrets
 import shutil
 import signal
@@ -21,6 +23,11 @@ OWN_VARIABLES = {"PATH", "LANG", "TZ", "TMPDIR", "CI", "SHELL", "HOME", "USER", 
 REPORT_DIR = "/.cupel-compat"
 # Files come back in the order of their names. This one is read-only and the last: where it came, all did.
 LAST_DIR = "/~cupel-compat"
+# What each job has of its own, over whatever is shown around it.
+OWN_FILES = ["/etc/hosts", "/etc/hostname", "/etc/resolv.conf"]
+DEPTH_MAX = 250  # of directories below each other: files do not come back from more than 256
+ZEROS = bytes(1 << 20)
+TOLD_MAX = 20  # of what did not come back
 # Redirects within the sandbox, by its rights and within its limits, and becomes the command. The trap is run where it
 # does not become it: then the token, which the command never gets to know, is left with the shell's exit code.
 REDIRECT = """t=$1 i=$2 o=$3 e=$4; shift 4
@@ -83,6 +90,64 @@ class Job:
         self.show(outside, inside, "copy" if nested else "cow", owner)
         self.brought_back.append((inside, os.path.abspath(outside)))
 
+    def place_of(self, path):
+        """Where a path of the sandbox leads, through the links of its root and of what is shown in it."""
+        host_root = self.keys.get("rootfs") == "host"
+        places = sorted(((os.path.normpath(i["to"]), i["from"]) for i in self.inputs), key=lambda p: -len(p[0]))
+        rest, at = os.path.normpath(path).strip("/").split("/"), ""
+        links = 0
+        while rest:
+            name = rest.pop(0)
+            if name in ("", ".", ".."):
+                at = os.path.dirname(at) if name == ".." else at
+                continue
+            here = at + "/" + name
+            outside = next((os.path.join(o, os.path.relpath(here, i)) for i, o in places if is_beneath(here, i)),
+                           here if host_root else None)
+            if outside is None or not os.path.islink(outside):
+                at = here
+                continue
+            links += 1
+            if links > 40:
+                raise Refused("%s leads through too many links" % path)
+            target = os.readlink(outside)
+            at = "" if target.startswith("/") else at
+            rest = target.split("/") + rest
+        return at or "/"
+
+    def hide(self, scratch):
+        """Keeps a directory of ours out of what is shown: what comes back is written there, and would come back again."""
+        empty = None
+        real = os.path.realpath(scratch)
+        for i in list(self.inputs):
+            outside, to = os.path.realpath(i["from"]), os.path.normpath(i["to"])
+            inside = os.path.join(to, os.path.relpath(real, outside))
+            others = [os.path.normpath(j["to"]) for j in self.inputs]
+            seen = not any(is_beneath(o, to) and (inside == o or is_beneath(inside, o)) for o in others)
+            if is_beneath(real, outside) and seen:
+                empty = empty or tempfile.mkdtemp(dir=scratch)
+                self.show(empty, inside, "ro", "host")
+
+    def left_out(self, inside, outside, scratch):
+        """What in a directory that is brought back is shown by another rule, or is ours: ({path}, {(device, inode)})."""
+        if self.place_of(inside) != os.path.normpath(inside):
+            raise Refused("%s leads to %s through a link; what is changed comes back only from a path without links"
+                          % (inside, self.place_of(inside)))
+        real, scratch = os.path.realpath(outside), os.path.realpath(scratch)
+        paths = {os.path.relpath(p, real) for p in mount_points() | {scratch} if is_beneath(p, real)}
+        paths |= {os.path.relpath(p, inside) for p in OWN_FILES if is_beneath(p, inside)}
+        inodes = {inode_of(scratch)}
+        for other in self.inputs:
+            named = os.path.normpath(other["to"])
+            place = self.place_of(named)
+            if named != inside and (place == inside or is_beneath(inside, place) and not is_beneath(inside, named)):
+                raise Refused("%s leads to %s, and would be over %s, whose changes come back" % (named, place, inside))
+            for path in (named, place):
+                if is_beneath(path, inside):
+                    paths.add(os.path.relpath(path, inside))
+                    inodes.add(inode_of(os.path.join(outside, os.path.relpath(path, inside))))
+        return paths, inodes - {inode_of(outside), None}
+
     def take_files(self, patterns, take):
         self.patterns = patterns
         self.take = take if patterns else None
@@ -98,6 +163,8 @@ class Job:
 
     def run_in(self, place, argv, streams, interruptions):
         token = secrets.token_hex(16)
+        self.hide(os.path.dirname(place))
+        shown = [Shown(outside, self.left_out(inside, outside, os.path.dirname(place))) for inside, outside in self.brought_back]
         patterns = [inside.rstrip("/") + "/**" for inside, _ in self.brought_back] + self.patterns
         if self.files:
             os.mkdir(os.path.join(place, "report"), 0o700)
@@ -110,6 +177,7 @@ class Job:
                 pass
             self.show(os.path.join(place, "last"), LAST_DIR, "ro", "host")
             patterns.append(LAST_DIR + "/file")
+        self.inputs.sort(key=lambda i: os.path.normpath(i["to"]))  # none is covered by what it is beneath
         job = dict(self.keys, run=["/command"], env=self.env, inputs=self.inputs, limits=self.limits)
         file = os.path.join(place, "job.yaml")
         with open(file, "x", encoding="utf-8") as f:
@@ -127,9 +195,9 @@ class Job:
         outcome.shell_code = read_report(back, token) if self.files else None
         outcome.interrupted_by = interruptions.seen
         if outcome.verdict != "error":
-            all_came = os.path.isfile(back + LAST_DIR + "/file")
-            for inside, outside in self.brought_back:
-                bring_back(back + inside, outside, all_came)
+            all_came = os.path.isfile(back + LAST_DIR + "/file") and outcome.nothing_is_missing()
+            for (inside, _), before in zip(self.brought_back, shown):
+                outcome.not_brought_back += bring_back(back + inside, before, all_came)
             if self.take:
                 self.take(back)
         return outcome
@@ -195,6 +263,12 @@ class Outcome:
         self.code = code
         self.shell_code = None
         self.interrupted_by = 0
+        self.not_brought_back = []  # sentences
+
+    def nothing_is_missing(self):
+        """Whether no file, but for those that never do, was left out of what came: what did not come was removed then."""
+        ends = ("is a symbolic link; not followed, not copied", "is no regular file; not copied")
+        return not any(note.endswith("not copied") and not note.endswith(ends) for note in self.result.get("notes", []))
 
     def not_executed(self):
         """Why there was no program, as execve would say it; None where there was one."""
@@ -214,30 +288,127 @@ class Outcome:
 # ---- files that come back ----
 
 
-def bring_back(source, target, all_came):
-    """Makes the directory `target` have the files of `source`, which goes; what is not there is removed if all came.
+def is_beneath(path, directory):
+    return path != directory and path.startswith(directory.rstrip("/") + "/")
 
-    Both are walked by descriptor and no link is followed, whoever put it there. What is neither file nor directory in
-    `target` stays, since it is never among what comes back: links, FIFOs, sockets, devices.
+
+def inode_of(path):
+    try:
+        st = os.stat(path)
+    except OSError:
+        return None
+    return st.st_dev, st.st_ino
+
+
+def mount_points():
+    """What is mounted is not shown with the directory that it is in, whose own files are hidden here."""
+    with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as f:
+        fields = [line.split(" ")[4] for line in f]
+    return {re.sub(r"\\([0-7]{3})", lambda m: chr(int(m.group(1), 8)), field) for field in fields}
+
+
+class Entry:
+    """A name as it was before the command ran. `known` is a file's digest, or where a link leads."""
+
+    def __init__(self, st):
+        self.stat = st
+        self.known = None
+        self.children = {}
+        self.left_out = False
+
+    def is_file(self):
+        return stat.S_ISREG(self.stat.st_mode)
+
+    def is_directory(self):
+        return stat.S_ISDIR(self.stat.st_mode)
+
+    def has_files(self):
+        return self.is_file() or any(e.has_files() for e in self.children.values())
+
+    def is_still(self, name, dir_fd, now):
+        """Whether the name, now `now`, is what it was: nothing is undone by removing or replacing it."""
+        old = self.stat
+        if (stat.S_IFMT(old.st_mode), old.st_dev, old.st_ino) != (stat.S_IFMT(now.st_mode), now.st_dev, now.st_ino):
+            return False
+        if self.is_directory():
+            return True
+        if (old.st_size, old.st_mtime_ns) != (now.st_size, now.st_mtime_ns):
+            return False
+        if self.known is None:
+            return old.st_ctime_ns == now.st_ctime_ns
+        try:
+            return self.known == (digest_of(name, dir_fd) if self.is_file() else os.readlink(name, dir_fd=dir_fd))
+        except OSError:  # closed to us, or gone
+            return False
+
+
+class Shown:
+    """A directory as it was before the command ran, by which is told what the command has changed.
+
+    `left_out` says what in it is not the command's to change. Without digests, each file counts as changed.
     """
-    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-    to = os.open(target, flags & ~os.O_NOFOLLOW)  # the caller's own name for it
+
+    def __init__(self, path, left_out=(frozenset(), frozenset()), digests=True):
+        self.path = path
+        self.left_out = left_out
+        self.digests = digests
+        fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)  # the caller's own name for it
+        try:
+            self.entries = self.list(fd, "", 0)
+        finally:
+            os.close(fd)
+
+    def list(self, fd, above, depth):
+        entries = {}
+        for name in os.listdir(fd):
+            st = look(name, fd)
+            if st is not None:
+                entries[name] = self.entry(name, fd, above + name, st, depth)
+        return entries
+
+    def entry(self, name, fd, path, st, depth):
+        entry = Entry(st)
+        entry.left_out = path in self.left_out[0] or (st.st_dev, st.st_ino) in self.left_out[1] or depth > DEPTH_MAX
+        try:
+            if entry.left_out:
+                pass
+            elif entry.is_directory():
+                inner = open_directory(name, fd)
+                try:
+                    entry.children = self.list(inner, path + "/", depth + 1)
+                finally:
+                    os.close(inner)
+            elif entry.is_file() and self.digests:
+                entry.known = digest_of(name, fd)
+            elif stat.S_ISLNK(st.st_mode):
+                entry.known = os.readlink(name, dir_fd=fd)
+        except OSError:  # closed to us, or just gone
+            entry.left_out = entry.is_directory()
+        return entry
+
+
+def bring_back(source, shown, all_came):
+    """Does to the directory `shown` what the command has done to its copy, whose files are in `source`, which goes.
+
+    What the copy has as it was shown is left alone here, and so is what is not as it was shown any more: others have
+    changed it. What is not in `source` was removed if all came. Both are walked by descriptor and no link is followed,
+    whoever put it there. Links, FIFOs, sockets and devices stay, since they are never among what comes back.
+    Returns sentences on what others and the command have both changed.
+    """
+    to = os.open(shown.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    from_ = -1
     try:
         try:
-            from_ = os.open(source, flags)
+            from_ = os.open(source, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
         except FileNotFoundError:
-            from_ = -1
-        try:
-            merge(from_, to, all_came)
-        finally:
-            if from_ >= 0:
-                os.close(from_)
+            pass
+        merge = Merge(shown, all_came)
+        merge.directory(from_, to, shown.entries, "")
     finally:
         os.close(to)
-
-
-def names_in(fd):
-    return os.listdir(fd) if fd >= 0 else []
+        if from_ >= 0:
+            os.close(from_)
+    return merge.told + (["%d more" % merge.untold] if merge.untold else [])
 
 
 def look(name, dir_fd):
@@ -247,72 +418,148 @@ def look(name, dir_fd):
         return None
 
 
-def merge(source, target, all_came):
-    here = set(names_in(source))
-    for name in os.listdir(target) if all_came else []:
-        if name not in here:
-            remove(name, target)
-    for name in here:
-        new, old = look(name, source), look(name, target)
-        if stat.S_ISDIR(new.st_mode):
-            merge_directory(name, source, target, old, all_came)
-        elif stat.S_ISREG(new.st_mode):
-            place_file(name, source, target, new, old)
-
-
 def open_directory(name, dir_fd):
     return os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=dir_fd)
 
 
-def merge_directory(name, source, target, old, all_came):
-    if old is None or not stat.S_ISDIR(old.st_mode):
-        if old is not None:
-            os.unlink(name, dir_fd=target)
-        os.mkdir(name, 0o755, dir_fd=target)
-    from_ = open_directory(name, source)
-    try:
-        to = open_directory(name, target)
+class Merge:
+    def __init__(self, shown, all_came):
+        self.shown = shown
+        self.all_came = all_came
+        self.told = []
+        self.untold = 0
+
+    def tell(self, path):
+        if len(self.told) == TOLD_MAX:
+            self.untold += 1
+        else:
+            self.told.append("%s/%s is not as it was shown to the command, which has changed it: what is there stays"
+                             % (self.shown.path, path))
+
+    def directory(self, source, target, entries, above):
+        here = set(os.listdir(source)) if source >= 0 else set()
+        for name, entry in entries.items() if self.all_came else ():
+            if name not in here:
+                self.remove(name, target, entry, above + name)
+        for name in here:
+            entry, path = entries.get(name), above + name
+            new = look(name, source)
+            if path in self.shown.left_out[0] or entry is not None and entry.left_out:
+                continue
+            if stat.S_ISDIR(new.st_mode):
+                self.go_down(name, source, target, entry, path)
+            elif stat.S_ISREG(new.st_mode):
+                self.file(name, source, target, new, entry, path)
+
+    def go_down(self, name, source, target, entry, path):
+        old = look(name, target)
+        children = entry.children if entry is not None else {}
+        made = False
+        if old is None or not stat.S_ISDIR(old.st_mode):
+            if old is not None and (entry is None or not entry.is_still(name, target, old)):
+                self.tell(path)
+                return
+            if old is not None:
+                os.unlink(name, dir_fd=target)
+            os.mkdir(name, 0o755, dir_fd=target)
+            made = True
+        from_ = open_directory(name, source)
         try:
-            merge(from_, to, all_came)
+            to = open_directory(name, target)
+            try:
+                self.directory(from_, to, children, path + "/")
+            finally:
+                os.close(to)
         finally:
-            os.close(to)
-    finally:
-        os.close(from_)
+            os.close(from_)
+        if made:
+            remove_if_empty(name, target)  # somebody has removed it here, and the command has not changed it
 
+    def remove(self, name, target, entry, path):
+        """Removes what the command has removed: files, and directories that had files, and have nothing any more."""
+        old = look(name, target)
+        if old is None or entry.left_out or path in self.shown.left_out[0]:
+            return
+        if entry.is_file() and (entry.known is not None or entry.stat.st_uid == os.geteuid()):
+            if entry.is_still(name, target, old):
+                os.unlink(name, dir_fd=target)
+            else:
+                self.tell(path)
+        elif entry.is_directory() and entry.is_still(name, target, old) and entry.has_files():
+            self.remove_directory(name, target, entry, path)
 
-def remove(name, target):
-    """Removes what the command has removed: files, and directories that have nothing else in them."""
-    old = look(name, target)
-    if old is None:
-        return
-    if stat.S_ISREG(old.st_mode):
-        os.unlink(name, dir_fd=target)
-    elif stat.S_ISDIR(old.st_mode):
-        if old.st_mode & 0o700 != 0o700:
+    def remove_directory(self, name, target, entry, path):
+        mode = stat.S_IMODE(entry.stat.st_mode)
+        if mode & 0o700 != 0o700:
             set_mode(name, target, 0o700)
         to = open_directory(name, target)
         try:
-            merge(-1, to, True)
+            for inner, below in entry.children.items():
+                if below.is_directory() and not below.left_out and not below.has_files():
+                    remove_empty(inner, to, below)
+                else:
+                    self.remove(inner, to, below, path + "/" + inner)
         finally:
             os.close(to)
-        try:
-            os.rmdir(name, dir_fd=target)
-        except OSError as e:
-            if e.errno != errno.ENOTEMPTY:
-                raise
+        if not remove_if_empty(name, target) and mode & 0o700 != 0o700:
+            set_mode(name, target, mode)
 
-
-def place_file(name, source, target, new, old):
-    """A file that is as it was keeps its inode and times; another one never is written through a name of it elsewhere."""
-    mode = stat.S_IMODE(new.st_mode)
-    if old is not None and stat.S_ISREG(old.st_mode):
-        mode = mode & 0o755 | old.st_mode & 0o022
-        if old.st_size == new.st_size and is_same(name, source, target):
-            if mode != stat.S_IMODE(old.st_mode):
-                set_mode(name, target, mode)
+    def file(self, name, source, target, new, entry, path):
+        """A file that is replaced never is written through a name of it elsewhere."""
+        old = look(name, target)
+        mode = stat.S_IMODE(new.st_mode)
+        if mode & 0o400 == 0:
+            set_mode(name, source, mode | 0o400)
+        before = entry is not None and entry.is_file() and entry.known
+        if before and digest_of(name, source) == before:
+            if old is not None and mode & 0o755 != entry.stat.st_mode & 0o755 and entry.is_still(name, target, old):
+                set_mode(name, target, mode & 0o755 | stat.S_IMODE(old.st_mode) & 0o7022)
+            os.unlink(name, dir_fd=source)
             return
-    elif old is not None and stat.S_ISDIR(old.st_mode):
-        shutil.rmtree(name, dir_fd=target)
+        still = old is None or entry is not None and entry.is_still(name, target, old)
+        if old is not None and stat.S_ISREG(old.st_mode):
+            mode = mode & 0o755 | old.st_mode & 0o022
+            if old.st_size == new.st_size and is_same(name, source, target):
+                if still and mode != stat.S_IMODE(old.st_mode):
+                    set_mode(name, target, mode)
+                os.unlink(name, dir_fd=source)
+                return
+        elif old is not None and stat.S_ISDIR(old.st_mode):
+            if still and self.all_came and not entry.left_out:
+                self.remove_directory(name, target, entry, path)
+            still = look(name, target) is None
+        if still:
+            place_file(name, source, target, mode)
+        else:
+            self.tell(path)
+
+
+def remove_empty(name, target, entry):
+    """A directory that had none but directories in it."""
+    old = look(name, target)
+    if old is None or not entry.is_still(name, target, old):
+        return
+    to = open_directory(name, target)
+    try:
+        for inner, below in entry.children.items():
+            if below.is_directory() and not below.left_out:
+                remove_empty(inner, to, below)
+    finally:
+        os.close(to)
+    remove_if_empty(name, target)
+
+
+def remove_if_empty(name, target):
+    try:
+        os.rmdir(name, dir_fd=target)
+    except OSError as e:
+        if e.errno not in (errno.ENOTEMPTY, errno.EBUSY):
+            raise
+        return False
+    return True
+
+
+def place_file(name, source, target, mode):
     set_mode(name, source, mode)
     try:
         os.replace(name, name, src_dir_fd=source, dst_dir_fd=target)
@@ -320,6 +567,7 @@ def place_file(name, source, target, new, old):
         if e.errno != errno.EXDEV:
             raise
         copy_file(name, source, target, mode)
+        os.unlink(name, dir_fd=source)
 
 
 def open_file(name, dir_fd):
@@ -335,15 +583,30 @@ def set_mode(name, dir_fd, mode):
         os.close(fd)
 
 
+def digest_of(name, dir_fd):
+    """What a file has in it, wherever its holes are: they, and blocks of zeros, are passed over."""
+    digest = hashlib.blake2b(digest_size=20)
+    with open_file(name, dir_fd) as f:
+        size, at = os.fstat(f.fileno()).st_size, 0
+        while at < size:
+            try:
+                at = os.lseek(f.fileno(), at, os.SEEK_DATA) // len(ZEROS) * len(ZEROS)
+            except OSError as e:
+                if e.errno != errno.ENXIO:
+                    raise
+                break  # nothing but a hole up to the end
+            f.seek(at)
+            block = f.read(len(ZEROS))
+            if block != ZEROS[:len(block)]:
+                digest.update(b"%d %d " % (at, len(block)) + block)
+            at += len(ZEROS)
+    digest.update(b"%d" % size)
+    return digest.digest()
+
+
 def is_same(name, source, target):
     try:
-        with open_file(name, source) as a, open_file(name, target) as b:
-            while True:
-                block = a.read(1 << 20)
-                if block != b.read(1 << 20):
-                    return False
-                if not block:
-                    return True
+        return digest_of(name, source) == digest_of(name, target)
     except PermissionError:
         return False
 

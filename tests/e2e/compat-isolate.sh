@@ -322,6 +322,56 @@ expect_exit 1
 expect_meta status RE
 expect_meta exitcode 127
 
+it "what another rule shows in a directory with rw never gets there, and what it hides stays, in any order"
+files_in() { (cd "$1" && find . -type f -printf '%P\n' | sort | tr '\n' ' '); }
+outer() {
+    rm -rf rules
+    mkdir rules && chmod 777 rules
+    caller mkdir -p rules/w/sub/deep rules/w/empty rules/o
+    caller bash -c 'echo p >rules/w/sub/p; echo q >rules/w/sub/deep/q; echo o >rules/o/o; ln -s sub rules/w/link; ln -s . rules/w/self
+        chmod 777 rules/w rules/w/sub rules/o'
+}
+outer
+for rule in w/sub:tmp "w/sub=$T/rules/o" "w/./sub=$T/rules/o" "w/link=$T/rules/o" "w/sub=$T/rules/o:rw"; do
+    for order in "--dir=$rule --dir=w=$T/rules/w:rw" "--dir=w=$T/rules/w:rw --dir=$rule"; do
+        outer
+        # shellcheck disable=SC2086
+        in_box -p $order --run -- /bin/sh -c 'echo new >/w/new; (rm -f /w/sub/o; echo own >/w/sub/own) 2>/dev/null; exit 0'
+        expect_exit 0
+        expect_equal "$order: $(files_in rules/w)" "$order: new sub/deep/q sub/p "
+        kept="o "
+        [[ $rule != *:rw ]] || kept="own "
+        expect_equal "$order: $(files_in rules/o)" "$order: $kept"
+        expect [ -d rules/w/empty ]
+    done
+done
+outer
+in_box -p "--dir=w=$T/rules/w:rw" "--dir=w/self=$T/rules/o" --run -- /bin/true
+expect_exit 2
+expect_stderr '/w/self leads to /w, and would be over /w'
+expect_equal "$(files_in rules/w)" "sub/deep/q sub/p "
+
+it "what others do meanwhile in a directory with rw is not undone"
+outer
+caller bash -c 'cd rules/w; for name in log changed both gone; do echo old >$name; done; chmod 666 log changed both gone'
+mkfifo go
+exec {go}<>go
+: >begun
+(grouped "$T/compat/isolate" --box-id=3 --cg "--meta=$T/meta/m" "--dir=w=$T/rules/w:rw" -p --run -- /bin/sh -c \
+    'echo begun; read -r line; cd /w; echo mine >mine; echo mine >changed; echo mine >both; rm gone') >begun 2>held.err <go &
+pid=$!
+changing_begins() { [[ -s $T/begun ]]; }
+expect wait_until 20 changing_begins
+caller bash -c 'cd rules/w; echo line >>log; echo theirs >theirs; echo theirs >both; mv sub/p sub/moved'
+echo go >&"$go"
+STATUS=0
+wait $pid || STATUS=$?
+exec {go}>&-
+expect_exit 0
+expect_equal "$(files_in rules/w)" "both changed log mine sub/deep/q sub/moved theirs "
+expect_equal "$(cd rules/w && cat both changed log mine | tr '\n' ' ')" "theirs mine old line mine "
+expect_meta cupel-not-brought-back '.*rules/w/both is not as it was shown to the command.*'
+
 # ---- what else ----------------------------------------------------------------------------------------------------------
 it "a box in use is refused, or waited for; SIGTERM ends the program, and is told"
 held() { [[ -e $BOX/own && -n $(cat "$T/begun" 2>/dev/null) ]]; }

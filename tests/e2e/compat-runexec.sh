@@ -123,6 +123,67 @@ for wrong in "--full-access-dir /" "--hidden-dir /" "--hidden-dir /proc" "--read
     expect_exit 2
 done
 
+# A directory of the caller's with another one in it.
+outer() {
+    rm -rf w/outer
+    caller mkdir -p w/outer/sub/deep w/outer/empty
+    caller bash -c 'echo p >w/outer/sub/p; echo q >w/outer/sub/deep/q'
+}
+files_in() { (cd "$1" && find . -type f -printf '%P\n' | sort | tr '\n' ' '); }
+
+it "what another option shows in a directory with full access never gets there, and what it hides stays"
+for mode in hidden overlay read-only full-access; do
+    outer
+    runexec --quiet --full-access-dir outer --$mode-dir outer/sub -- \
+        /bin/sh -c 'echo new >outer/new; (rm -f outer/sub/p && echo own >outer/sub/own) 2>/dev/null; exit 0'
+    expect_exit 0
+    kept="new sub/deep/q sub/p "
+    [[ $mode != full-access ]] || kept="new sub/deep/q sub/own "
+    expect_equal "$mode: $(files_in w/outer)" "$mode: $kept"
+    expect [ -d w/outer/empty ]
+done
+outer
+caller ln -s outer w/by-link
+runexec --full-access-dir outer --hidden-dir by-link/sub -- /bin/true
+expect_equal "$(files_in w/outer)" "sub/deep/q sub/p "
+runexec --full-access-dir by-link/sub -- /bin/true
+expect_exit 2
+expect_stderr "by-link/sub leads to $T/w/outer/sub through a link"
+expect_equal "$(files_in w/outer)" "sub/deep/q sub/p "
+
+it "what others do meanwhile in a directory with full access is not undone"
+outer
+caller bash -c 'cd w/outer; for name in log changed both gone grown dropped; do echo old >$name; done'
+rm -rf w/output.files && caller mkfifo w/go && caller tee w/begun.log </dev/null
+exec {go}<>w/go
+(cd w && grouped env "TMPDIR=$T/w/sub/scratch" "$T/compat/runexec" --output begun.log --input - --full-access-dir outer -- /bin/sh -c \
+    'echo begun; read -r line; cd outer; echo mine >mine; echo mine >changed; echo mine >both; rm gone grown') >stdout 2>stderr <w/go &
+pid=$!
+changing_begins() { [[ $(output begun.log) == begun ]]; }
+expect wait_until 20 changing_begins
+caller bash -c 'cd w/outer; echo line >>log; echo theirs >theirs; echo theirs >both; echo line >>grown; rm dropped; mv sub/p sub/moved'
+echo go >&"$go"
+STATUS=0
+wait $pid || STATUS=$?
+exec {go}>&-
+expect_exit 0
+expect_equal "$(files_in w/outer)" "both changed grown log mine sub/deep/q sub/moved theirs "
+expect_equal "$(cd w/outer && cat both changed grown log mine | tr '\n' ' ')" "theirs mine old line old line mine "
+expect_stderr 'outer/both is not as it was shown to the command'
+expect_stderr 'outer/grown is not as it was shown to the command'
+expect_equal "$(cat w/output.files/outer/both)" mine
+rm -rf w/output.files w/go
+
+it "what is mounted in a directory with full access is not taken for removed"
+if [[ -z ${CUPEL_TEST_USER-} ]]; then
+    outer
+    export T
+    expect unshare -m bash -c 'mount -t tmpfs none "$T/w/outer/empty" && echo there >"$T/w/outer/empty/file" && cd "$T/w" &&
+        "$T/compat/runexec" --quiet --full-access-dir outer -- /bin/true && test -e outer/empty/file'
+else
+    skip_it "an ordinary user mounts nothing"
+fi
+
 it "output that is too long loses lines of its middle"
 runexec --maxOutputSize 2kB -- /bin/sh -c 'i=0; while [ $i -lt 2000 ]; do echo "line $i"; i=$((i + 1)); done'
 expect_equal "$(tail -n 1 w/output.log)" "line 1999"
