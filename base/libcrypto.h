@@ -24,13 +24,14 @@ struct libcrypto_functions {
 /* To be called through the macros below. */
 extern struct libcrypto_functions libcrypto;
 int libcrypto_load(struct cupel_error *err);
-/* Loads it where it is not: for the functions that others need the result of. */
+/* Loads it where it is not: for the functions that others need the result of, and for those that
+ * are called though nothing was made. */
 const struct libcrypto_functions *libcrypto_loaded(void);
 
 #define EVP_Digest (libcrypto.EVP_Digest)
 #define EVP_DigestFinal_ex (libcrypto.EVP_DigestFinal_ex)
 #define EVP_DigestInit_ex (libcrypto.EVP_DigestInit_ex)
 #define EVP_DigestUpdate (libcrypto.EVP_DigestUpdate)
-#define EVP_MD_CTX_free (libcrypto.EVP_MD_CTX_free)
+#define EVP_MD_CTX_free (libcrypto_loaded()->EVP_MD_CTX_free) /* of nothing as well */
 #define EVP_MD_CTX_new (libcrypto_loaded()->EVP_MD_CTX_new)
 #define EVP_sha256 (libcrypto_loaded()->EVP_sha256)
