@@ -142,21 +142,21 @@ struct work {
     struct cupel_error err;
 };
 
-/* Waits for an order, and listens to the prepared attempt meanwhile; false: there will be none. */
-static bool next_order(struct work *w, struct slot_message *ret)
+bool slot_next_order(struct attempt_context *ctx, struct attempt_ahead *ahead,
+                     struct slot_message *ret)
 {
     for (;;) {
-        struct pollfd fds[] = {{.fd = w->ctx.orders, .events = POLLIN},
-                               {.fd = w->ahead.sandbox.control, .events = POLLIN}};
+        struct pollfd fds[] = {{.fd = ctx->orders, .events = POLLIN},
+                               {.fd = ahead->sandbox.control, .events = POLLIN}};
         ssize_t n;
 
-        if (w->ahead.instance != NULL && poll(fds, ARRAY_SIZE(fds), -1) < 0 && errno != EINTR)
+        if (ahead->instance != NULL && poll(fds, ARRAY_SIZE(fds), -1) < 0 && errno != EINTR)
             return false;
-        if (w->ahead.instance != NULL && fds[1].revents != 0)
-            attempt_listen(&w->ctx, &w->ahead);
-        if (w->ahead.instance != NULL && fds[0].revents == 0)
+        if (ahead->instance != NULL && fds[1].revents != 0)
+            attempt_listen(ctx, ahead);
+        if (ahead->instance != NULL && fds[0].revents == 0)
             continue;
-        n = recv(w->ctx.orders, ret, sizeof(*ret), MSG_WAITALL);
+        n = recv(ctx->orders, ret, sizeof(*ret), MSG_WAITALL);
         if (n >= 0 || errno != EINTR)
             return n == (ssize_t)sizeof(*ret);
     }
@@ -250,7 +250,7 @@ _Noreturn static void slot_main(const struct run *run, unsigned number, int sock
         sandbox_stage_trace(w.ctx.stage);
     observe_open(&w.ctx);
     w.ctx.around = cgroup_around_open(run->cgroups);
-    while (next_order(&w, &m) && obey(&w, &m))
+    while (slot_next_order(&w.ctx, &w.ahead, &m) && obey(&w, &m))
         ;
     prepare(&w, NULL);
     if (w.failed == 0)

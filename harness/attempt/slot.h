@@ -2,6 +2,7 @@
 /* slot: the long-lived process that does one job at a time. */
 #pragma once
 
+#include "harness/attempt/attempt.h"
 #include "harness/run/run.h"
 
 /* What the supervisor may say: ORDER_FORGET between two jobs, of an instance from which no job will
@@ -52,3 +53,7 @@ int slot_order(const struct slot *s, enum slot_order order, uint32_t instance);
 void slot_dismiss(struct slot *s);
 /* Closes the socket, which tells the slot to end, waits for it, and returns its wait status. */
 int slot_stop(struct slot *s);
+/* Waits for an order, and listens meanwhile to what is set up ahead, if anything is; false: there
+ * will be none. */
+bool slot_next_order(struct attempt_context *ctx, struct attempt_ahead *ahead,
+                     struct slot_message *ret);

@@ -280,27 +280,6 @@ static void close_servers(const struct server *s)
         (void)close(s->epoll);
 }
 
-/* Waits for an order, and listens to the sandbox that is ready meanwhile; false: there will be
- * none. */
-static bool next_order(struct slot_state *st, struct slot_message *ret)
-{
-    for (;;) {
-        struct pollfd fds[] = {{.fd = st->ctx.orders, .events = POLLIN},
-                               {.fd = st->ahead.sandbox.control, .events = POLLIN}};
-        ssize_t n;
-
-        if (st->ahead.instance != NULL && poll(fds, ARRAY_SIZE(fds), -1) < 0 && errno != EINTR)
-            return false;
-        if (st->ahead.instance != NULL && fds[1].revents != 0)
-            attempt_listen(&st->ctx, &st->ahead);
-        if (st->ahead.instance != NULL && fds[0].revents == 0)
-            continue;
-        n = recv(st->ctx.orders, ret, sizeof(*ret), MSG_WAITALL);
-        if (n >= 0 || errno != EINTR)
-            return n == (ssize_t)sizeof(*ret);
-    }
-}
-
 _Noreturn static void slot_process(const struct server *s, size_t number, int socket)
 {
     struct slot_state st = {.s = s, .cell = s->slots[number].cell, .run = s->p.run};
@@ -323,7 +302,7 @@ _Noreturn static void slot_process(const struct server *s, size_t number, int so
     if (st.keeps_ready && shape_can_wait(&s->p.run.instances[0], s->files.path))
         st.shape = s->p.run.instances[0];
     keep_ready(&st);
-    while (next_order(&st, &m)) {
+    while (slot_next_order(&st.ctx, &st.ahead, &m)) {
         if (m.order != ORDER_RUN)
             continue; /* a cancellation that came when its job was already done */
         if (r < 0)
