@@ -273,6 +273,11 @@ int recognise_directory(void *arg, struct child_self *self, int fd, struct strbu
 
 /* ---- in the parent ---- */
 
+const char *recognise_word(enum recognised_form form)
+{
+    return form_words[form];
+}
+
 int recognise_take(const char *reply, size_t length, struct recognised *ret)
 {
     size_t used = strlen(reply) + 1, form = 0;

@@ -25,3 +25,5 @@ int recognise_directory(void *arg, struct child_self *self, int fd, struct strbu
 /* 0, or -EBADMSG when it is not what one of the above says: a word, and for a bundle the name of
  * its root and its process. */
 int recognise_take(const char *reply, size_t length, struct recognised *ret);
+/* The answer of one that is no bundle. */
+const char *recognise_word(enum recognised_form form);

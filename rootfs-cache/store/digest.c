@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* digest: the keys of layers, and the digests of files, which the store remembers. Not responsible
- * for computing any (confined/hash.c). */
+/* digest: the keys of layers, and the digests and forms of files, which the store remembers. Not
+ * responsible for computing any (confined/hash.c, confined/recognise.c). */
 #include "rootfs-cache/store/digest.h"
 
 #include "rootfs-cache/confined/hash.h"
@@ -14,6 +14,8 @@
 #define DIGEST_SETTLED_SECONDS 2
 /* A derived root may have long texts, and is seldom the same again. */
 #define DIGEST_TEXTS_MAX ((size_t)16 * 1024)
+/* Raised when forms are told apart in another way. */
+#define DIGEST_FORMS "forms 1"
 
 /* Where the key of these texts is remembered: FNV-1a, whose collisions only make two of them take
  * turns. */
@@ -118,4 +120,45 @@ int digest_file(struct cache *cache, int fd, char ret_hex[CACHE_KEY_LEN + 1])
         remember(cache, path, hex, state, strlen(state));
     memcpy(ret_hex, hex, sizeof(hex));
     return 0;
+}
+
+/* ---- what a file is ---- */
+
+static char *form_place(const struct stat *st)
+{
+    return xasprintf("digests/" STORE_KEY_PREFIX "form-%llx-%llx", (unsigned long long)st->st_dev,
+                     (unsigned long long)st->st_ino);
+}
+
+/* Of a file as it is now. */
+static char *form_state(const struct stat *st)
+{
+    cleanup_free char *described = digest_describe(st);
+
+    return xasprintf(DIGEST_FORMS " %s", described);
+}
+
+bool digest_recall_form(const struct cache *cache, const struct stat *st, char **ret_form)
+{
+    cleanup_free char *path = form_place(st), *state = form_state(st), *text = NULL;
+    size_t length, n = strlen(state);
+
+    if (file_read_at(cache->dir, path, n + 1 + DIGEST_FORM_MAX, &text, &length) < 0 ||
+        length <= n + 1 || memcmp(text, state, n) != 0 || text[n] != ' ' ||
+        memchr(text, '\0', length) != NULL)
+        return false;
+    *ret_form = xstrdup(text + n + 1);
+    return true;
+}
+
+void digest_remember_form(const struct cache *cache, const struct stat *st, const char *form)
+{
+    cleanup_free char *path = NULL, *text = NULL, *state = NULL;
+
+    if (!settled(st))
+        return;
+    path = form_place(st);
+    state = form_state(st);
+    text = xasprintf("%s %s", state, form);
+    (void)file_write_passing_at(cache->dir, path, text, strlen(text), 0600);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Tars that are as they should be: everything in them arrives, in every compression. */
+#include "rootfs-cache/sources/inspect.h"
 #include "rootfs-cache/store/digest.h"
 #include "test_cache.h"
 
@@ -257,6 +258,47 @@ static void test_digest_follows_the_file(void **state)
     assert_string_not_equal(first, changed);
 }
 
+static enum recognised_form form_of(struct fixture *f)
+{
+    struct recognised found = {0};
+    struct cupel_error err;
+
+    assert_int_equal(inspect_source(f->cache, f->tar, &found, &err), 0);
+    return found.form;
+}
+
+/* What the store remembers of a file holds for that file alone, and only while it is as it was. A
+ * wrong record tells whether it was asked. */
+static void test_form_follows_the_file(void **state)
+{
+    struct fixture *f = *state;
+    cleanup_free char *place = NULL, *record = NULL, *form = NULL;
+    struct stat st, old;
+
+    make_tar(f->tar, (const struct item[]){{.name = "a", .data = "x"}, {0}}, NULL);
+    assert_int_equal(stat(f->tar, &st), 0);
+    assert_int_equal(form_of(f), FORM_TAR);
+    assert_false(digest_recall_form(f->cache, &st, &form)); /* it could change within its time */
+    place = xasprintf("digests/key-form-%llx-%llx", (unsigned long long)st.st_dev,
+                      (unsigned long long)st.st_ino);
+    record = xasprintf("forms 1 %lld %lld.%09ld %lld.%09ld image", (long long)st.st_size,
+                       (long long)st.st_mtim.tv_sec, st.st_mtim.tv_nsec,
+                       (long long)st.st_ctim.tv_sec, st.st_ctim.tv_nsec);
+    assert_int_equal(
+        file_write_atomic_at(cache_dirfd(f->cache), place, record, strlen(record), 0600), 0);
+    assert_int_equal(form_of(f), FORM_IMAGE);
+    record[strlen(record) - 1] = 'z';
+    assert_int_equal(
+        file_write_atomic_at(cache_dirfd(f->cache), place, record, strlen(record), 0600), 0);
+    assert_int_equal(form_of(f), FORM_TAR);
+    old = st;
+    old.st_mtim.tv_sec = old.st_ctim.tv_sec = 1000;
+    digest_remember_form(f->cache, &old, "image");
+    assert_int_equal(form_of(f), FORM_TAR);
+    assert_true(digest_recall_form(f->cache, &old, &form));
+    assert_string_equal(form, "image");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -270,6 +312,8 @@ int main(void)
                                         fixture_teardown),
         cmocka_unit_test_setup_teardown(test_digest, fixture_setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(test_digest_follows_the_file, fixture_setup,
+                                        fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_form_follows_the_file, fixture_setup,
                                         fixture_teardown),
     };
 
