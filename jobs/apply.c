@@ -38,7 +38,8 @@ bool keys_apply(struct loader *l, const struct key_table *table, const struct no
         const struct key *k = key_find(table, v->key->text);
 
         if (k == NULL) {
-            unknown_key(l, table, v);
+            if (!table->free_names || !str_starts(v->key->text, "x-"))
+                unknown_key(l, table, v);
             continue;
         }
         seen |= UINT64_C(1) << (k - table->keys);
@@ -78,4 +79,6 @@ void keys_markdown(const struct key_table *table, struct strbuf *out)
                                         : "",
                     k->set == NULL ? "*Not supported yet.* " : "", k->help);
     }
+    if (table->free_names)
+        strbuf_adds(out, "| `x-…` | anything | | the writer's own, for anchors to stand in |\n");
 }

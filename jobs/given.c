@@ -17,7 +17,7 @@ struct given_tree {
 static struct source_place place_of(struct given_tree *t, const char *option)
 {
     t->options[t->n] = option;
-    return (struct source_place){SOURCE_OPTIONS + t->n++, 1};
+    return source_at(SOURCE_OPTIONS + t->n++, 1);
 }
 
 static struct node *new_given(struct given_tree *t, enum node_kind kind, struct source_place place)
@@ -170,7 +170,7 @@ static void put_command(struct given_tree *t, struct node *job)
 /* A tree as a job file would give it that has one job. */
 static struct node *make_file(struct given_tree *t, struct node **ret_job)
 {
-    const struct source_place none = {1, 1};
+    const struct source_place none = source_at(1, 1);
     struct node *file = new_given(t, NODE_MAP, none), *jobs;
 
     set_child(t, file, "cupel", new_scalar(t, "1", true, none));

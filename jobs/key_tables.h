@@ -12,6 +12,15 @@
                                          .what = (what_),                                          \
                                          .keys = id_##_list,                                       \
                                          .n = ARRAY_SIZE(id_##_list)}
+/* The same with names that begin with x- for whatever the writer likes. */
+#define FREE_TABLE(id_, title_, what_, ...)                                                        \
+    static const struct key id_##_list[] = {__VA_ARGS__};                                          \
+    const struct key_table keys_##id_ = {.id = #id_,                                               \
+                                         .title = (title_),                                        \
+                                         .what = (what_),                                          \
+                                         .keys = id_##_list,                                       \
+                                         .n = ARRAY_SIZE(id_##_list),                              \
+                                         .free_names = true}
 /* A table that only the documentation reads, because no key that uses it is supported yet. */
 #define LATER_TABLE(id_, title_, ...)                                                              \
     static const struct key id_##_list[] = {__VA_ARGS__};                                          \

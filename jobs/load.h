@@ -126,6 +126,7 @@ struct key_table {
     const char *what;  /* of the map in a message: "a job", "'limits'" */
     const struct key *keys;
     size_t n;
+    bool free_names; /* names that begin with x- are the writer's own, and say nothing */
 };
 extern const struct key_table keys_file, keys_root, keys_job, keys_limits, keys_step, keys_expect,
     keys_input, keys_artifacts, keys_io, keys_seccomp, keys_network;

@@ -187,15 +187,18 @@ static json_t *key_schema(const struct key *k)
 
 static json_t *table_schema(const struct key_table *table)
 {
-    json_t *properties = json_object(), *required = json_array();
+    json_t *properties = json_object(), *required = json_array(), *s;
 
     for (size_t i = 0; i < table->n; i++) {
         schema_set(properties, table->keys[i].name, key_schema(&table->keys[i]));
         if (table->keys[i].required)
             (void)json_array_append_new(required, json_string(table->keys[i].name));
     }
-    return json_pack("{s:s, s:b, s:o, s:o}", "type", "object", "additionalProperties", 0,
-                     "properties", properties, "required", required);
+    s = json_pack("{s:s, s:b, s:o, s:o}", "type", "object", "additionalProperties", 0, "properties",
+                  properties, "required", required);
+    if (table->free_names)
+        schema_set(s, "patternProperties", json_pack("{s:{}}", "^x-"));
+    return s;
 }
 
 char *jobs_schema(void)

@@ -13,9 +13,41 @@ void source_free(struct source *s)
     for (size_t i = 0; i < s->n_problems; i++)
         free(s->problems[i].message);
     free(s->problems);
+    free(s->origins);
+    free(s->inclusions);
     s->problems = NULL;
     s->n_problems = 0;
 }
+
+/* ---- where things come from ---- */
+
+uint32_t source_add_origin(struct source *s, const struct source_origin *origin)
+{
+    uint32_t n = s->n_origins;
+
+    if ((n & (n - 1)) == 0) /* full at every power of two */
+        s->origins = xrealloc(s->origins, (n != 0 ? n * (size_t)2 : 1) * sizeof(*s->origins));
+    s->origins[s->n_origins++] = *origin;
+    return s->n_origins;
+}
+
+uint32_t source_file_of(const struct source *s, struct source_place place)
+{
+    return place.origin != 0 ? s->origins[place.origin - 1].file : 0;
+}
+
+uint32_t source_add_file(struct source *s, const struct source_file *file)
+{
+    uint32_t n = s->n_inclusions;
+
+    if ((n & (n - 1)) == 0)
+        s->inclusions =
+            xrealloc(s->inclusions, (n != 0 ? n * (size_t)2 : 1) * sizeof(*s->inclusions));
+    s->inclusions[s->n_inclusions++] = *file;
+    return s->n_inclusions;
+}
+
+/* ---- problems ---- */
 
 /* Says whether a code point is no text: C0, DEL and C1. */
 static bool is_control(uint32_t c)
@@ -57,17 +89,19 @@ void source_problem(struct source *s, struct source_place place, const char *fmt
     add_printable(&clean, raw.data, raw.len, MESSAGE_MAX, '?');
     if (s->problems == NULL)
         s->problems = xcalloc(SOURCE_PROBLEMS_MAX, sizeof(*s->problems));
+    if (place.origin == 0)
+        place.origin = s->reading;
     s->problems[s->n_problems] = (struct problem){place, s->n_problems, clean.data};
     s->n_problems++;
 }
 
 struct source_place source_place(const struct source *s, size_t offset)
 {
-    struct source_place place = {1, 1};
+    struct source_place place = source_at(1, 1);
 
     for (size_t i = 0; i < offset && i < s->len; i++) {
         if (s->text[i] == '\n')
-            place = (struct source_place){place.line + 1, 1};
+            place = source_at(place.line + 1, 1);
         else if (((unsigned char)s->text[i] & 0xc0) != 0x80)
             place.column++;
     }
@@ -108,7 +142,7 @@ bool source_check_encoding(struct source *s)
     const char *other = other_encoding(s);
 
     if (other != NULL) {
-        source_problem(s, (struct source_place){1, 1},
+        source_problem(s, source_at(1, 1),
                        "the file is %s: save it as UTF-8 (`iconv -f %s -t UTF-8`)", other, other);
         return false;
     }
@@ -135,10 +169,14 @@ bool source_check_encoding(struct source *s)
     return true;
 }
 
-static int compare_problems(const void *a, const void *b)
+static int compare_problems(const void *a, const void *b, void *data)
 {
     const struct problem *x = a, *y = b;
+    const struct source *s = data;
+    uint32_t of_x = source_file_of(s, x->place), of_y = source_file_of(s, y->place);
 
+    if (of_x != of_y)
+        return of_x < of_y ? -1 : 1;
     if (x->place.line != y->place.line)
         return x->place.line < y->place.line ? -1 : 1;
     if (x->place.column != y->place.column)
@@ -161,39 +199,101 @@ static void print_quote(struct strbuf *out, struct source_place place, const cha
     strbuf_addf(out, "\n      | %*s^\n", (int)(place.column - 1 - skip + (skip != 0 ? 3 : 0)), "");
 }
 
+/* How many levels of aliases are told; more tell nobody anything. */
+#define WAYS_SHOWN 3
+
+/* Through which aliases it came, the last first. */
+static void add_way(const struct source *s, struct source_place place, struct strbuf *out)
+{
+    const char *before = " (by way of ";
+    uint32_t at = place.origin;
+    unsigned shown = 0;
+
+    for (; at != 0 && shown < WAYS_SHOWN; at = s->origins[at - 1].before) {
+        const struct source_origin *o = &s->origins[at - 1];
+
+        if (o->at.line == 0)
+            continue;
+        strbuf_addf(out, "%s%s on line %u", before, o->word, o->at.line);
+        before = ", ";
+        shown++;
+    }
+    strbuf_adds(out, shown != 0 ? ")" : "");
+}
+
+/* Whether the same was said of the same place: what came there in several ways is one mistake. */
+static bool was_said(const struct source *s, size_t i)
+{
+    const struct problem *p = &s->problems[i];
+
+    for (size_t k = i; k-- > 0 && s->problems[k].place.line == p->place.line &&
+                       s->problems[k].place.column == p->place.column;)
+        if (str_eq(s->problems[k].message, p->message) &&
+            source_file_of(s, s->problems[k].place) == source_file_of(s, p->place))
+            return true;
+    return false;
+}
+
+/* Where the printing of problems is: a file, and a line of it. */
+struct source_cursor {
+    struct source_file file;
+    const char *line;
+    uint32_t number; /* of the line */
+};
+
+static struct source_cursor cursor_of(const struct source *s, uint32_t file)
+{
+    struct source_cursor c = {.file = {.name = s->file, .text = s->text, .len = s->len},
+                              .number = 1};
+
+    if (file != 0)
+        c.file = s->inclusions[file - 1];
+    c.line = c.file.text;
+    return c;
+}
+
+static void print_problem(const struct source *s, struct source_cursor *c, const struct problem *p,
+                          struct strbuf *out)
+{
+    const char *end = c->file.text + c->file.len, *stop;
+
+    for (; c->number < p->place.line && c->line < end; c->number++) {
+        stop = memchr(c->line, '\n', (size_t)(end - c->line));
+        c->line = stop != NULL ? stop + 1 : end;
+    }
+    text_add_line(out, c->file.name);
+    strbuf_addf(out, ":%u:%u: %s", p->place.line, p->place.column, p->message);
+    add_way(s, p->place, out);
+    strbuf_adds(out, "\n");
+    stop = c->line < end ? memchr(c->line, '\n', (size_t)(end - c->line)) : NULL;
+    stop = stop != NULL ? stop : end;
+    if (stop > c->line)
+        print_quote(out, p->place, c->line, (size_t)(stop - c->line) - (stop[-1] == '\r'));
+}
+
 size_t source_print(struct source *s, struct strbuf *out)
 {
-    const char *end = s->text + s->len;
-    const char *line = s->text;
-    uint32_t number = 1;
+    struct source_cursor cursor = cursor_of(s, 0);
+    uint32_t file = 0;
     size_t printed = 0;
 
     if (s->n_problems != 0)
-        qsort(s->problems, s->n_problems, sizeof(*s->problems), compare_problems);
+        qsort_r(s->problems, s->n_problems, sizeof(*s->problems), compare_problems, s);
     for (size_t i = 0; i < s->n_problems; i++) {
         const struct problem *p = &s->problems[i];
-        const char *stop;
 
-        if (i > 0 && p->place.line == p[-1].place.line && p->place.column == p[-1].place.column &&
-            str_eq(p->message, p[-1].message))
-            continue;
-        if (printed++ >= SOURCE_PRINT_MAX)
+        if (was_said(s, i) || printed++ >= SOURCE_PRINT_MAX)
             continue;
         if (p->place.line >= SOURCE_OPTIONS) {
             text_add_line(out, s->options[p->place.line - SOURCE_OPTIONS]);
             strbuf_addf(out, ": %s\n", p->message);
             continue;
         }
-        for (; number < p->place.line && line < end; number++) {
-            stop = memchr(line, '\n', (size_t)(end - line));
-            line = stop != NULL ? stop + 1 : end;
+        if (source_file_of(s, p->place) != file) {
+            file = source_file_of(s, p->place);
+            cursor = cursor_of(s, file);
         }
-        text_add_line(out, s->file);
-        strbuf_addf(out, ":%u:%u: %s\n", p->place.line, p->place.column, p->message);
-        stop = line < end ? memchr(line, '\n', (size_t)(end - line)) : NULL;
-        stop = stop != NULL ? stop : end;
-        if (stop > line)
-            print_quote(out, p->place, line, (size_t)(stop - line) - (stop[-1] == '\r'));
+        print_problem(s, &cursor, p, out);
     }
     printed += s->n_dropped;
     if (printed > SOURCE_PRINT_MAX) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* source: the text of one job file and the problems found in it. Private to jobs/. */
+/* source: the text of a job file, and of those that it includes, and the problems found in them.
+ * Private to jobs/. */
 #pragma once
 
 #include "base/base.h"
@@ -8,6 +9,23 @@
 struct source_place {
     uint32_t line;
     uint32_t column;
+    uint32_t origin; /* 0: written there and nowhere else; see source_origin */
+};
+
+/* How what is written in one place came to stand in another: of which file it is, and through which
+ * alias it came. */
+struct source_origin {
+    uint32_t file;          /* index into source.files */
+    struct source_place at; /* of the alias; line 0: none */
+    const char *word;       /* what stands there, "*base" */
+    uint32_t before;        /* the origin that it had there already */
+};
+/* A file that the job file includes; files[0] is the job file itself. */
+struct source_file {
+    const char *name; /* for messages */
+    const char *dir;  /* that relative paths in it refer to; NULL: the plan's */
+    const char *text; /* borrowed */
+    size_t len;
 };
 
 struct problem {
@@ -36,7 +54,18 @@ struct source {
     struct problem *problems;
     size_t n_problems; /* kept */
     size_t n_dropped;
+    /* both begin at index 1: 0 is the job file, and what is written in it */
+    struct source_origin *origins;
+    uint32_t n_origins;
+    struct source_file *inclusions;
+    uint32_t n_inclusions;
+    uint32_t reading; /* the origin of what is in `text` */
 };
+
+static inline struct source_place source_at(uint32_t line, uint32_t column)
+{
+    return (struct source_place){.line = line, .column = column};
+}
 
 void source_free(struct source *s);
 /* Notes a problem. Control characters in it become '?', and it is cut to a readable length. */
@@ -46,6 +75,12 @@ static inline bool source_is_good(const struct source *s)
 {
     return s->n_problems == 0;
 }
+/* Adds an origin, which is good until source_free; `word` is borrowed. */
+uint32_t source_add_origin(struct source *s, const struct source_origin *origin);
+/* Which file the place is in: 0 is the job file. */
+uint32_t source_file_of(const struct source *s, struct source_place place);
+/* Adds an included file; what is in it is borrowed. Returns its number. */
+uint32_t source_add_file(struct source *s, const struct source_file *file);
 /* Finds where byte `offset` of the text is. */
 struct source_place source_place(const struct source *s, size_t offset);
 /* Notes a problem and returns false unless the text is UTF-8 without control characters. */

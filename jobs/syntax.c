@@ -23,7 +23,7 @@ struct syntax_stop {
 
 static struct source_place syntax_place_of(yaml_mark_t mark)
 {
-    return (struct source_place){(uint32_t)mark.line + 1, (uint32_t)mark.column + 1};
+    return source_at((uint32_t)mark.line + 1, (uint32_t)mark.column + 1);
 }
 
 static char char_at(const struct syntax_stop *stop)

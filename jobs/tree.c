@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tree: libyaml's events become a bounded tree. Knows YAML, nothing of jobs. */
+/* tree: libyaml's events become a bounded tree. Knows YAML, nothing of jobs. What aliases and merge
+ * keys stand for: jobs/expand/anchors.c. */
 #include "jobs/tree.h"
 
+#include "jobs/expand/anchors.h"
 #include "jobs/syntax.h"
 
 #include <yaml.h>
@@ -10,14 +12,14 @@ struct tree_builder {
     struct source *source;
     struct arena *arena;
     yaml_parser_t parser;
-    size_t n_nodes;
+    struct anchors anchors;
 };
 
 #define cleanup_event _cleanup_(yaml_event_delete)
 
 static struct source_place tree_place_of(yaml_mark_t mark)
 {
-    return (struct source_place){(uint32_t)mark.line + 1, (uint32_t)mark.column + 1};
+    return source_at((uint32_t)mark.line + 1, (uint32_t)mark.column + 1);
 }
 
 static bool next_event(struct tree_builder *b, yaml_event_t *ret)
@@ -32,28 +34,21 @@ static struct node *new_node(struct tree_builder *b, enum node_kind kind, yaml_m
 {
     struct node *n;
 
-    if (b->n_nodes++ >= TREE_NODES_MAX) {
+    if (b->anchors.n_nodes++ >= TREE_NODES_MAX) {
         source_problem(b->source, tree_place_of(mark), "the file has more than %d values; split it",
                        TREE_NODES_MAX);
         return NULL;
     }
     n = arena_alloc(b->arena, sizeof(*n));
-    n->kind = kind;
+    n->kind = (uint8_t)kind;
     n->place = tree_place_of(mark);
+    n->place.origin = b->source->reading;
     return n;
 }
 
-/* Anchors and tags would let a value be something other than what is written in its place. */
-static bool check_properties(struct tree_builder *b, const yaml_event_t *e,
-                             const yaml_char_t *anchor, const yaml_char_t *tag)
+/* Tags would let a value be something other than what is written in its place. */
+static bool check_tag(struct tree_builder *b, const yaml_event_t *e, const yaml_char_t *tag)
 {
-    if (anchor != NULL) {
-        source_problem(b->source, tree_place_of(e->start_mark),
-                       "anchors and aliases (&%s, *%s) are not supported; put what jobs share "
-                       "under 'defaults'",
-                       (const char *)anchor, (const char *)anchor);
-        return false;
-    }
     if (tag != NULL && !str_eq((const char *)tag, YAML_STR_TAG) &&
         !str_eq((const char *)tag, "!")) {
         source_problem(b->source, tree_place_of(e->start_mark),
@@ -73,7 +68,9 @@ static struct node *build_scalar(struct tree_builder *b, const yaml_event_t *e)
 
     if (n == NULL)
         return NULL;
-    if (!check_properties(b, e, e->data.scalar.anchor, e->data.scalar.tag)) {
+    if (e->data.scalar.anchor != NULL)
+        anchors_add(&b->anchors, (const char *)e->data.scalar.anchor, n);
+    if (!check_tag(b, e, e->data.scalar.tag)) {
         n->kind = NODE_BAD;
         return n;
     }
@@ -86,6 +83,7 @@ static struct node *build_scalar(struct tree_builder *b, const yaml_event_t *e)
     n->plain = e->data.scalar.style == YAML_PLAIN_SCALAR_STYLE && e->data.scalar.tag == NULL;
     n->text = arena_strndup(b->arena, value, length);
     n->n = length;
+    b->anchors.bytes += length;
     return n;
 }
 
@@ -146,17 +144,25 @@ static bool check_key(struct tree_builder *b, const struct node *key)
                        key->kind == NODE_LIST ? "list" : "map");
         return false;
     }
-    if (key->plain && str_eq(key->text, "<<")) {
-        source_problem(b->source, key->place,
-                       "merge keys (<<) are not supported; put what jobs share under 'defaults'");
-        return false;
-    }
     return true;
+}
+
+/* Keeps the value of a merge key until the map's own keys are known. */
+static void keep_merged(struct tree_builder *b, struct node *map, struct node **merged,
+                        struct node *key, struct node *value)
+{
+    if (*merged != NULL) {
+        source_problem(b->source, key->place, "key '<<' is given twice; first on line %u",
+                       (*merged)->key->place.line);
+        map->lost = true;
+    }
+    value->key = key;
+    *merged = value;
 }
 
 static struct node *build_map(struct tree_builder *b, struct node *map, int depth)
 {
-    struct node **link = &map->first;
+    struct node **link = &map->first, *merged = NULL;
 
     for (;;) {
         cleanup_event yaml_event_t key_event = {0}, value_event = {0};
@@ -176,6 +182,10 @@ static struct node *build_map(struct tree_builder *b, struct node *map, int dept
             map->lost = true;
             continue;
         }
+        if (key->plain && str_eq(key->text, "<<")) {
+            keep_merged(b, map, &merged, key, value);
+            continue;
+        }
         value->key = key;
         *link = value;
         link = &value->next;
@@ -183,13 +193,40 @@ static struct node *build_map(struct tree_builder *b, struct node *map, int dept
     }
     if (map->n > 1)
         check_duplicates(b, map);
+    if (merged != NULL)
+        anchors_merge(&b->anchors, map, merged);
     return map;
+}
+
+static struct node *build_alias(struct tree_builder *b, const yaml_event_t *e, int depth)
+{
+    struct source_place place = tree_place_of(e->start_mark);
+
+    place.origin = b->source->reading;
+    return anchors_copy(&b->anchors, (const char *)e->data.alias.anchor, place, depth);
+}
+
+/* Builds a list or a map whose node is there, and knows it by its anchor, if it has one. */
+static struct node *build_collection(struct tree_builder *b, const yaml_event_t *e, int depth,
+                                     enum node_kind kind, const yaml_char_t *anchor,
+                                     const yaml_char_t *tag)
+{
+    struct node *n = new_node(b, kind, e->start_mark);
+    struct anchor *a = NULL;
+
+    if (n == NULL)
+        return NULL;
+    (void)check_tag(b, e, tag);
+    if (anchor != NULL)
+        a = anchors_open(&b->anchors, (const char *)anchor, n);
+    n = kind == NODE_LIST ? build_list(b, n, depth) : build_map(b, n, depth);
+    if (a != NULL)
+        anchors_close(&b->anchors, a);
+    return n;
 }
 
 static struct node *tree_build(struct tree_builder *b, const yaml_event_t *e, int depth)
 {
-    struct node *n;
-
     if (depth > TREE_DEPTH_MAX) {
         source_problem(b->source, tree_place_of(e->start_mark), "nested deeper than %d levels",
                        TREE_DEPTH_MAX);
@@ -199,20 +236,13 @@ static struct node *tree_build(struct tree_builder *b, const yaml_event_t *e, in
     case YAML_SCALAR_EVENT:
         return build_scalar(b, e);
     case YAML_SEQUENCE_START_EVENT:
-        n = new_node(b, NODE_LIST, e->start_mark);
-        if (n == NULL)
-            return NULL;
-        (void)check_properties(b, e, e->data.sequence_start.anchor, e->data.sequence_start.tag);
-        return build_list(b, n, depth);
+        return build_collection(b, e, depth, NODE_LIST, e->data.sequence_start.anchor,
+                                e->data.sequence_start.tag);
     case YAML_MAPPING_START_EVENT:
-        n = new_node(b, NODE_MAP, e->start_mark);
-        if (n == NULL)
-            return NULL;
-        (void)check_properties(b, e, e->data.mapping_start.anchor, e->data.mapping_start.tag);
-        return build_map(b, n, depth);
+        return build_collection(b, e, depth, NODE_MAP, e->data.mapping_start.anchor,
+                                e->data.mapping_start.tag);
     case YAML_ALIAS_EVENT:
-        (void)check_properties(b, e, e->data.alias.anchor, NULL);
-        return new_node(b, NODE_BAD, e->start_mark);
+        return build_alias(b, e, depth);
     case YAML_NO_EVENT:
     case YAML_STREAM_START_EVENT:
     case YAML_STREAM_END_EVENT:
@@ -252,7 +282,7 @@ static struct node *tree_read_document(struct tree_builder *b)
     if (!next_document(b, &found, &place))
         return NULL;
     if (!found) {
-        source_problem(b->source, (struct source_place){1, 1},
+        source_problem(b->source, source_at(1, 1),
                        "the file is empty; it needs at least 'cupel: 1' and 'jobs'");
         return NULL;
     }
@@ -262,25 +292,28 @@ static struct node *tree_read_document(struct tree_builder *b)
     if (root == NULL || !next_document(b, &found, &place))
         return NULL;
     if (found)
-        source_problem(b->source, place, "a second YAML document; a job file has only one");
+        source_problem(
+            b->source, place,
+            "a second YAML document; a job file has only one: put it into a file of its own");
     return root;
 }
 
 struct node *tree_read(struct source *s, struct arena *arena)
 {
-    struct tree_builder b = {.source = s, .arena = arena};
+    struct tree_builder b = {.source = s, .arena = arena, .anchors = {.source = s, .arena = arena}};
     struct node *root;
 
     if (!source_check_encoding(s))
         return NULL;
     if (yaml_parser_initialize(&b.parser) == 0) {
-        source_problem(s, (struct source_place){1, 1}, "out of memory while reading YAML");
+        source_problem(s, source_at(1, 1), "out of memory while reading YAML");
         return NULL;
     }
     yaml_parser_set_encoding(&b.parser, YAML_UTF8_ENCODING);
     yaml_parser_set_input_string(&b.parser, (const unsigned char *)s->text, s->len);
     root = tree_read_document(&b);
     yaml_parser_delete(&b.parser);
+    anchors_free(&b.anchors);
     return root;
 }
 

@@ -14,9 +14,10 @@ enum node_kind {
 };
 
 struct node {
-    enum node_kind kind;
-    bool plain; /* a scalar without quotes: null, booleans and numbers are only what is plain */
-    bool lost;  /* a map of which a key was refused: what it lacks may be there */
+    uint8_t kind; /* enum node_kind */
+    bool plain;   /* a scalar without quotes: null, booleans and numbers are only what is plain */
+    bool lost;    /* a map of which a key was refused: what it lacks may be there */
+    bool dollar;  /* there is "${{" in it or below it */
     struct source_place place;
     const char *text;  /* scalar; NUL-terminated, no NUL inside */
     size_t n;          /* bytes of text, or number of children */
@@ -27,10 +28,11 @@ struct node {
 
 #define TREE_DEPTH_MAX 32
 #define TREE_NODES_MAX 500000
+#define TREE_BYTES_MAX ((size_t)4 * 1024 * 1024) /* of text that aliases stand for */
 
 /* Reads the one document of the text; nodes live in the arena. NULL when there is no tree to go on
- * with; either way problems may have been noted. Anchors, aliases, merge keys and tags are refused,
- * so that a file means what it shows and cannot grow when read. */
+ * with; either way problems may have been noted. Aliases and merge keys are carried out: what comes
+ * of them counts for the bounds of the file, and is counted before it is made. Tags are refused. */
 struct node *tree_read(struct source *s, struct arena *arena);
 
 /* A plain scalar that YAML 1.1 reads as null, or as a boolean. */

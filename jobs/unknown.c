@@ -274,8 +274,9 @@ static const char *stray_job(const struct key_table *table, const struct node *v
 {
     if (table != &keys_file || value->kind != NODE_MAP)
         return NULL;
-    if (value->key->text[0] == '.' || str_starts(value->key->text, "x-"))
-        return "jobs stand under 'jobs'; what jobs share stands under 'defaults'";
+    if (value->key->text[0] == '.')
+        return "jobs stand under 'jobs'; what jobs share stands under 'defaults', or under a name "
+               "that begins with x-, with an anchor";
     for (const struct node *v = value->first; v != NULL; v = v->next) {
         const struct foreign_word *foreign = find_foreign(&keys_job, v->key->text);
 
@@ -384,7 +385,9 @@ bool key_was_meant(const struct key_table *table, const struct node *map, const 
     if (map->kind != NODE_MAP)
         return false;
     for (const struct node *v = map->first; v != NULL; v = v->next) {
-        const char *meant = key_find(table, v->key->text) == NULL ? meant_by(table, v) : NULL;
+        bool is_free = table->free_names && str_starts(v->key->text, "x-");
+        const char *meant =
+            !is_free && key_find(table, v->key->text) == NULL ? meant_by(table, v) : NULL;
 
         if (meant != NULL && str_eq(meant, name))
             return true;

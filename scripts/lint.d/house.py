@@ -10,7 +10,8 @@ it checks nothing itself.
 # of the outer room that only the rooms within it may include as well.
 ROOMS = {
     "base": {"public": ["base.h", "interrupt.h", "late.h", "libcrypto.h", "program.h", "weaken.h"], "may": []},
-    "jobs": {"public": ["jobs.h"], "may": ["base"]},
+    "jobs": {"public": ["jobs.h"], "may": ["base", "jobs/expand"], "shared": ["load.h", "source.h", "tree.h"]},
+    "jobs/expand": {"public": ["anchors.h"], "may": ["base", "jobs"]},
     "reports": {"public": ["reports.h"], "may": ["base"]},
     # confined < store < sources < the outer room, whose cache.h has the types that all of them use.
     "rootfs-cache/confined": {
