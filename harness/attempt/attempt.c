@@ -44,7 +44,7 @@ enum {
     POLL_OOM,
     POLL_GONE,
     POLL_COUNT,
-    POLL_ALL = POLL_COUNT + FORWARD_POLLS
+    POLL_ALL = POLL_COUNT + FORWARD_POLLS /* or a pair's, which are fewer */
 };
 
 static int output_fd(const struct attempt *a, int which)
@@ -70,11 +70,13 @@ static void watch(struct attempt *a)
         uint64_t now = clock_monotonic_ns(), wake = attempt_next_wake(a),
                  wait = wake > now ? wake - now : 0;
         struct timespec timeout = {(time_t)(wait / NSEC_PER_SEC), (long)(wait % NSEC_PER_SEC)};
-        nfds_t count = a->forwards ? POLL_ALL : POLL_COUNT;
+        nfds_t count = POLL_COUNT + (a->forwards ? FORWARD_POLLS : a->paired ? PAIR_POLLS : 0);
         int n;
 
         if (a->forwards)
             forward_poll(&a->forward, fds + POLL_COUNT);
+        else if (a->paired)
+            pair_poll(&a->pair, fds + POLL_COUNT);
         n = ppoll(fds, count, &timeout, NULL);
         if (n < 0 && errno != EINTR)
             break;
@@ -88,6 +90,8 @@ static void watch(struct attempt *a)
             attempt_check_deadlines(a); /* before the output, of which there may be any amount */
         if (n > 0 && a->forwards)
             forward_serve(&a->forward, fds + POLL_COUNT);
+        else if (n > 0 && a->paired)
+            attempt_serve_pair(a, fds + POLL_COUNT);
         if (n > 0 && fds[POLL_OUT].revents != 0)
             attempt_take_output(a, 0);
         if (n > 0 && fds[POLL_ERR].revents != 0)
@@ -129,8 +133,10 @@ static struct launch_session caller_streams(const struct attempt *a)
 
 static int attempt_launch(struct attempt *a, struct cupel_error *err)
 {
-    struct launch_session session;
+    struct launch_session session = {.stdio = SANDBOX_STDIO_PIPES};
 
+    if (a->paired)
+        return launch_instance(a->ctx, a->instance, &session, false, &a->cgroup, &a->sandbox, err);
     find_streams(a);
     if (!a->forwards)
         return launch_instance(a->ctx, a->instance, NULL, false, &a->cgroup, &a->sandbox, err);
@@ -143,6 +149,8 @@ static int attempt_start(struct attempt *a, struct attempt_ahead *ahead, struct 
 {
     int r = 0;
 
+    if (a->paired && ahead != NULL && ahead->instance != NULL)
+        attempt_drop(a->ctx, ahead);
     if (ahead == NULL || ahead->instance == NULL)
         return attempt_launch(a, err);
     if (a->ctx->late)
@@ -180,6 +188,10 @@ static void start_and_watch(struct attempt *a, struct attempt_ahead *ahead)
                  a->sandbox.err, limits_output(&v, &of_step));
     if (a->forwards)
         a->capture.forward = &a->forward;
+    if (a->paired)
+        a->capture.pair = &a->pair;
+    if (a->paired && pair_introduce(&a->pair, &a->sandbox.in, &err) < 0)
+        attempt_fail(a, &err);
     if (a->forwards && a->sandbox.in >= 0)
         forward_input_to(&a->forward, &a->sandbox.in, false);
     observe_begin(&a->observer, a->ctx, a->cgroup, &a->sandbox, a->job, a->facts);
@@ -249,14 +261,21 @@ void attempt_run(struct attempt_context *ctx, const struct instance *instance,
                         .job = instance->job,
                         .facts = &ret->facts,
                         .sandbox = SANDBOX_JOB_INIT,
+                        .pair = PAIR_NONE,
+                        .paired = ctx->pair >= 0,
                         .kill_at = LIMITS_NEVER,
                         .check_cpu_at = LIMITS_NEVER,
                         .lift_at = LIMITS_NEVER};
 
     *ret = (struct attempt_result){.facts = {.n_steps = instance->job->n_steps}};
     ret->facts.steps = xcalloc(ret->facts.n_steps, sizeof(*ret->facts.steps));
+    if (a.paired) {
+        pair_begin(&a.pair, steal_fd(&ctx->pair));
+        ret->facts.pair.other = ctx->pair_with;
+    }
     (void)clock_gettime(CLOCK_REALTIME, &ret->facts.started);
     start_and_watch(&a, ahead);
+    pair_end(&a.pair);
     attempt_judge(&a, ret);
     ret->has_stdout = a.capture.written[0] > 0;
     ret->has_stderr = a.capture.written[1] > 0;

@@ -40,6 +40,10 @@ struct attempt_context {
     struct attempt_times times;
     /* what is prepared here is for any job of the same shape (shape.h): its words come late */
     bool late;
+    /* the next attempt's, which takes it: a socket to the slot that runs the other job of its pair
+     * (pair.h), or -EBADF */
+    int pair;
+    const char *pair_with; /* that job's name */
 };
 
 /* An attempt that is prepared: everything is done but the exec of its first command. Until it is

@@ -54,6 +54,8 @@ void attempt_collect_facts(struct attempt *a)
     if (a->facts->started_ns != 0 && a->facts->steps[a->facts->n_steps - 1].ended)
         a->facts->ended_ns = a->facts->steps[a->facts->n_steps - 1].ended_ns;
     attempt_drain_output(a);
+    if (a->paired)
+        pair_note(&a->pair, &a->facts->pair);
     a->facts->output_bytes = a->capture.written[0] + a->capture.written[1];
     if (a->cgroup != NULL) {
         cgroup_job_usage(a->cgroup, &a->facts->usage);

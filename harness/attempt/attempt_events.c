@@ -43,6 +43,16 @@ static void close_output(struct attempt *a, int which)
     a->capture.pipe[which] = -EBADF;
 }
 
+void attempt_serve_pair(struct attempt *a, const struct pollfd fds[static PAIR_POLLS])
+{
+    pair_serve(&a->pair, fds);
+    if (!a->pair.gone || !a->pipe_open[0])
+        return;
+    attempt_take_output(a, 0); /* what it wrote before that is in its log */
+    a->pipe_open[0] = false;
+    close_output(a, 0);
+}
+
 /* The command's terminal is there: its output is what the caller sees, and keys are its input. */
 static void on_terminal(struct attempt *a)
 {
@@ -66,22 +76,46 @@ void attempt_take_output(struct attempt *a, int which)
     a->pipe_open[which] = r > 0;
     if (r <= 0 && a->forwards)
         close_output(a, which);
+    if (r <= 0 && which == 0 && a->paired)
+        pair_finish(&a->pair);
     after_output(a);
 }
 
-/* Waits for the caller to read what the command has written; false when somebody says not to. */
+/* Waits for whoever reads what the command has written, the caller or the other job of its pair;
+ * false when somebody says not to. */
 static bool wait_for_reader(struct attempt *a)
 {
     struct pollfd fds[1 + FORWARD_POLLS] = {{.fd = a->ctx->orders, .events = POLLIN}};
     struct slot_message m;
 
-    forward_poll(&a->forward, fds + 1);
-    fds[1 + FORWARD_FROM].fd = fds[1 + FORWARD_TO].fd = -1;
-    if (poll(fds, ARRAY_SIZE(fds), -1) < 0)
+    if (a->forwards) {
+        forward_poll(&a->forward, fds + 1);
+        fds[1 + FORWARD_FROM].fd = fds[1 + FORWARD_TO].fd = -1;
+    } else {
+        pair_poll(&a->pair, fds + 1);
+    }
+    if (poll(fds, 1 + (a->forwards ? FORWARD_POLLS : PAIR_POLLS), -1) < 0)
         return errno == EINTR;
-    forward_serve(&a->forward, fds + 1);
+    if (a->forwards)
+        forward_serve(&a->forward, fds + 1);
+    else
+        pair_serve(&a->pair, fds + 1);
     return fds[0].revents == 0 || (recv(a->ctx->orders, &m, sizeof(m), MSG_DONTWAIT) < 0 &&
                                    (errno == EAGAIN || errno == EINTR));
+}
+
+static bool is_held_up(const struct attempt *a)
+{
+    return (a->forwards && forward_is_pending(&a->forward)) ||
+           (a->paired && pair_is_pending(&a->pair));
+}
+
+static void drop_pending(struct attempt *a)
+{
+    if (a->forwards)
+        forward_drop(&a->forward);
+    else
+        pair_drop(&a->pair);
 }
 
 void attempt_drain_output(struct attempt *a)
@@ -89,13 +123,15 @@ void attempt_drain_output(struct attempt *a)
     struct cupel_error err;
     int r = capture_drain(&a->capture, &err);
 
-    while (r == 0 && a->forwards && forward_is_pending(&a->forward)) {
+    while (r == 0 && is_held_up(a)) {
         if (!wait_for_reader(a)) {
-            forward_drop(&a->forward);
+            drop_pending(a);
             break;
         }
         r = capture_drain(&a->capture, &err);
     }
+    if (a->paired)
+        pair_finish(&a->pair);
     if (r == 0 && a->forwards)
         r = forward_check(&a->forward, &err);
     if (r < 0)
@@ -187,6 +223,9 @@ static bool is_over(const struct attempt *a)
     /* what opens the job's root afterwards finds it as it always did: nobody's */
     if (a->killed || a->job->artifacts.patterns != NULL || a->instance->is_base ||
         a->ctx->run->keep_failed > 0)
+        return false;
+    /* its PID 1 may have what the other writes to still open */
+    if (a->paired)
         return false;
     /* networks with something outside that goes when PID 1 has gone */
     if (a->job->network == JOBS_NETWORK_NAT || a->job->network == JOBS_NETWORK_BRIDGE)

@@ -7,6 +7,8 @@
 
 /* Takes what stands in a pipe: 0, the standard output; 1, standard error. */
 void attempt_take_output(struct attempt *a, int which);
+/* Acts on what pair_poll has waited for. */
+void attempt_serve_pair(struct attempt *a, const struct pollfd fds[static PAIR_POLLS]);
 /* Takes all that stands in both pipes. */
 void attempt_drain_output(struct attempt *a);
 /* Acts on each event that PID 1 has sent. */

@@ -7,6 +7,7 @@
 #include "harness/attempt/capture.h"
 #include "harness/attempt/limits_in_force.h"
 #include "harness/attempt/observe.h"
+#include "harness/attempt/pair.h"
 #include "harness/attempt/uncounted.h"
 
 struct attempt {
@@ -19,6 +20,8 @@ struct attempt {
     struct capture capture;
     struct forward forward; /* in place of logs, where the streams are the caller's */
     bool forwards;
+    struct pair pair; /* where standard output goes as well, and input comes from another job */
+    bool paired;
     bool has_sandbox;
     unsigned step;        /* the one that runs */
     uint64_t ordered_ns;  /* when PID 1 was let go */

@@ -32,6 +32,8 @@ static int keep(struct capture *c, int which, const void *data, size_t n, struct
         r = reports_out_open_logs(c->out, c->name, &c->log[0], &c->log[1], err);
     if (r < 0)
         return r;
+    if (c->pair != NULL && which == 0)
+        pair_put(c->pair, data, n);
     r = file_write_all(c->log[which], data, n);
     if (r < 0)
         return cupel_error_set(err, CUPEL_ERROR_HARNESS, r,
@@ -43,7 +45,8 @@ static int keep(struct capture *c, int which, const void *data, size_t n, struct
 
 bool capture_is_ready(const struct capture *c, int which)
 {
-    return !c->over && (c->forward == NULL || forward_is_free(c->forward, which));
+    return !c->over && (c->forward == NULL || forward_is_free(c->forward, which)) &&
+           (c->pair == NULL || which != 0 || pair_is_free(c->pair));
 }
 
 int capture_take(struct capture *c, int which, struct cupel_error *err)

@@ -3,11 +3,13 @@
 #pragma once
 
 #include "harness/attempt/forward.h"
+#include "harness/attempt/pair.h"
 #include "reports/reports.h"
 
 struct capture {
     struct reports_out *out;
     struct forward *forward; /* where it goes in place of logs; or NULL */
+    struct pair *pair;       /* where standard output goes besides the log; or NULL */
     const char *name;
     int pipe[2]; /* borrowed: stdout, stderr */
     int log[2];  /* opened at the first byte */

@@ -178,6 +178,26 @@ bool evidence_refused_around(const struct jobs_job *job, const struct attempt_fa
     return true;
 }
 
+/* ---- the other of a pair ---- */
+
+void evidence_add_pair(const struct attempt_facts *f, struct strbuf *b)
+{
+    uint64_t last = f->pair.wrote_ns > f->pair.got_ns ? f->pair.wrote_ns : f->pair.got_ns;
+    char text[UNIT_TEXT_SIZE];
+
+    if (f->pair.other == NULL)
+        return;
+    if (last == 0) {
+        strbuf_addf(b, "; neither it nor '%s' had written anything", f->pair.other);
+        return;
+    }
+    strbuf_addf(b, "; %s%s%s wrote last", last == f->pair.wrote_ns ? "" : "'",
+                last == f->pair.wrote_ns ? "it" : f->pair.other,
+                last == f->pair.wrote_ns ? "" : "'");
+    if (f->cause_ns > last)
+        strbuf_addf(b, ", %s before", unit_format_duration(f->cause_ns - last, text));
+}
+
 /* ---- verdicts about time ---- */
 
 static void say_refused_forks(const struct jobs_job *job, const struct attempt_facts *f,

@@ -31,5 +31,7 @@ void evidence_stood_still(const struct jobs_job *job, const struct attempt_facts
 void evidence_add_victim(const struct attempt_facts *facts, struct strbuf *b);
 /* What a verdict about time has to say besides its limit, each phrase after "; ": refused forks and
  * what the groups around did. Nothing that was not seen. */
+/* Adds who of a pair wrote last. */
+void evidence_add_pair(const struct attempt_facts *f, struct strbuf *b);
 void evidence_of_time(const struct jobs_job *job, const struct attempt_facts *facts,
                       struct strbuf *b);

@@ -45,6 +45,12 @@ struct leak {
     char command[SANDBOX_DETAIL_SIZE]; /* as the process had it: hostile text */
 };
 
+/* When the two of a pair wrote last, by CLOCK_MONOTONIC; 0: never. */
+struct pair_facts {
+    const char *other; /* the other's name; NULL: the job is none of a pair */
+    uint64_t wrote_ns, got_ns;
+};
+
 struct attempt_facts {
     enum attempt_cause cause;
     unsigned cause_step;
@@ -97,5 +103,6 @@ struct attempt_facts {
     const struct timeline *timeline;
     /* why not all that the job left was copied; empty: it was */
     char artifacts_lost[REPORTS_EVIDENCE_SIZE / 2];
+    struct pair_facts pair;
     struct cupel_error harness;
 };

@@ -134,6 +134,12 @@ int slot_open_stage(const struct run *run, unsigned number, struct sandbox_stage
 
 /* ---- orders ---- */
 
+/* Room for the descriptor that comes with an order, aligned as the kernel's header wants it. */
+union pair_control {
+    struct cmsghdr header;
+    char space[CMSG_SPACE(sizeof(int))];
+};
+
 /* What a slot has in hand. */
 struct work {
     struct attempt_context ctx;
@@ -141,6 +147,25 @@ struct work {
     int failed; /* the stage could not be opened: why is in `err` */
     struct cupel_error err;
 };
+
+/* Receives an order, and the socket that comes with one of a pair, into ctx->pair. */
+static ssize_t receive_order(struct attempt_context *ctx, struct slot_message *ret)
+{
+    union pair_control control = {0};
+    struct iovec iov = {ret, sizeof(*ret)};
+    struct msghdr m = {.msg_iov = &iov,
+                       .msg_iovlen = 1,
+                       .msg_control = &control,
+                       .msg_controllen = sizeof(control)};
+    ssize_t n = recvmsg(ctx->orders, &m, MSG_WAITALL | MSG_CMSG_CLOEXEC);
+    const struct cmsghdr *c = n > 0 ? CMSG_FIRSTHDR(&m) : NULL;
+
+    base_closep(&ctx->pair); /* of an order that came to nothing */
+    ctx->pair = -EBADF;
+    if (c != NULL && c->cmsg_type == SCM_RIGHTS && c->cmsg_len == CMSG_LEN(sizeof(ctx->pair)))
+        memcpy(&ctx->pair, CMSG_DATA(c), sizeof(ctx->pair));
+    return n;
+}
 
 bool slot_next_order(struct attempt_context *ctx, struct attempt_ahead *ahead,
                      struct slot_message *ret)
@@ -156,7 +181,7 @@ bool slot_next_order(struct attempt_context *ctx, struct attempt_ahead *ahead,
             attempt_listen(ctx, ahead);
         if (ahead->instance != NULL && fds[0].revents == 0)
             continue;
-        n = recv(ctx->orders, ret, sizeof(*ret), MSG_WAITALL);
+        n = receive_order(ctx, ret);
         if (n >= 0 || errno != EINTR)
             return n == (ssize_t)sizeof(*ret);
     }
@@ -239,7 +264,8 @@ static bool obey(struct work *w, const struct slot_message *m)
 
 _Noreturn static void slot_main(const struct run *run, unsigned number, int socket)
 {
-    struct work w = {.ctx = {.run = run, .view = &run->views[number], .orders = socket}};
+    struct work w = {
+        .ctx = {.run = run, .view = &run->views[number], .orders = socket, .pair = -EBADF}};
     struct slot_message m;
     int lock = -EBADF;
 
@@ -308,6 +334,24 @@ int slot_order(const struct slot *s, enum slot_order order, uint32_t instance)
     struct slot_message m = {.order = order, .instance = instance};
 
     return send(s->socket, &m, sizeof(m), MSG_NOSIGNAL) == (ssize_t)sizeof(m) ? 0 : -errno;
+}
+
+int slot_order_pair(const struct slot *s, uint32_t instance, int other)
+{
+    struct slot_message order = {.order = ORDER_RUN, .instance = instance};
+    union pair_control control = {0};
+    struct iovec iov = {&order, sizeof(order)};
+    struct msghdr m = {.msg_iov = &iov,
+                       .msg_iovlen = 1,
+                       .msg_control = &control,
+                       .msg_controllen = sizeof(control)};
+    struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+
+    c->cmsg_level = SOL_SOCKET;
+    c->cmsg_type = SCM_RIGHTS;
+    c->cmsg_len = CMSG_LEN(sizeof(other));
+    memcpy(CMSG_DATA(c), &other, sizeof(other));
+    return sendmsg(s->socket, &m, MSG_NOSIGNAL) == (ssize_t)sizeof(order) ? 0 : -errno;
 }
 
 void slot_dismiss(struct slot *s)

@@ -49,6 +49,10 @@ void slot_become(pid_t supervisor);
 int slot_open_stage(const struct run *run, unsigned number, struct sandbox_stage **ret_stage,
                     int *ret_lock, struct cupel_error *err);
 int slot_order(const struct slot *s, enum slot_order order, uint32_t instance);
+/* Orders a run whose standard input is what another slot's job writes, and the other way round:
+ * each of the two is given one end of a pair of sockets (`other`, which remains the caller's to
+ * close). */
+int slot_order_pair(const struct slot *s, uint32_t instance, int other);
 /* Closes the socket, which tells the slot to end; slot_stop waits for that. */
 void slot_dismiss(struct slot *s);
 /* Closes the socket, which tells the slot to end, waits for it, and returns its wait status. */

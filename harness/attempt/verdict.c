@@ -109,6 +109,7 @@ static void say_timeout(const struct jobs_job *job, const struct attempt_facts *
     if (f->grace_used_up)
         strbuf_addf(b, "; SIGTERM did not end it within %s, SIGKILL did",
                     unit_format_duration(job->timeout_grace, text));
+    evidence_add_pair(f, b);
     evidence_of_time(job, f, b);
 }
 

@@ -17,6 +17,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -270,7 +271,8 @@ int serve_jobs_open_slot(struct server *s, size_t number, struct cupel_error *er
     return r;
 }
 
-static int order(struct server *s, size_t number, struct serve_batch *b, size_t i,
+/* `other` is the end of a pair's sockets that is for this job, or -EBADF. */
+static int order(struct server *s, size_t number, struct serve_batch *b, size_t i, int other,
                  struct cupel_error *err)
 {
     struct serve_slot *slot = &s->slots[number];
@@ -279,6 +281,9 @@ static int order(struct server *s, size_t number, struct serve_batch *b, size_t 
 
     if (r < 0)
         return r;
+    if (w->pair != PAIR_OF_NONE && other < 0)
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, EMFILE, "it cannot be joined to '%s'",
+                               b->instances[w->pair].id);
     memcpy(slot->cell->text, b->head, b->head_len); /* of both it is known that they fit */
     memcpy(slot->cell->text + b->head_len, w->text, w->len);
     memcpy(slot->cell->text + b->head_len + w->len, "}", sizeof("}"));
@@ -287,20 +292,24 @@ static int order(struct server *s, size_t number, struct serve_batch *b, size_t 
     slot->cell->batch = b->id;
     (void)snprintf(slot->cell->log_name, sizeof(slot->cell->log_name), "%s",
                    b->instances[i].log_name);
+    (void)snprintf(slot->cell->pair_with, sizeof(slot->cell->pair_with), "%s",
+                   w->pair != PAIR_OF_NONE ? b->instances[w->pair].id : "");
     slot->slot.instance = ++s->next_order;
-    r = slot_order(&slot->slot, ORDER_RUN, slot->slot.instance);
+    r = other >= 0 ? slot_order_pair(&slot->slot, slot->slot.instance, other)
+                   : slot_order(&slot->slot, ORDER_RUN, slot->slot.instance);
     return r < 0 ? cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "it does not take orders") : 0;
 }
 
-static void start_work(struct server *s, size_t number, struct serve_batch *b, size_t i)
+static void start_work(struct server *s, size_t number, struct serve_batch *b, size_t i, int other)
 {
     struct serve_slot *slot = &s->slots[number];
     struct cupel_error err;
 
     count_waiting(s, b, i, false);
-    if (order(s, number, b, i, &err) < 0) {
+    if (order(s, number, b, i, other, &err) < 0) {
         cleanup_free char *evidence = xasprintf("no slot could be started: %s", err.message);
 
+        slot->batch = NULL;
         finish_unrun(s, b, i, REPORTS_ERROR, evidence, 0);
         return;
     }
@@ -327,8 +336,6 @@ static struct serve_batch *next_batch(struct server *s)
         if (b == first)
             return NULL;
     }
-    if (b != NULL)
-        s->turn = b->next;
     return b;
 }
 
@@ -336,7 +343,7 @@ static size_t next_work(struct serve_batch *b)
 {
     while (b->works[b->first_waiting].state != SERVE_WAITING)
         b->first_waiting++;
-    return b->first_waiting++;
+    return b->first_waiting;
 }
 
 /* The idle slot whose last job had the same shape, since a sandbox of that may be ready there; else
@@ -349,20 +356,60 @@ static size_t choose_slot(struct server *s, uint64_t shape)
         if (s->slots[i].batch == NULL &&
             (chosen == SIZE_MAX || (s->slots[i].shape == shape && s->slots[chosen].shape != shape)))
             chosen = i;
-    s->slots[chosen].shape = shape;
     return chosen;
 }
 
+static void start_alone(struct server *s, struct serve_batch *b, size_t i)
+{
+    uint64_t shape = shape_mark(&b->instances[i]);
+    size_t number = choose_slot(s, shape);
+
+    s->slots[number].shape = shape;
+    start_work(s, number, b, i, -EBADF);
+}
+
+/* Starts the two of a pair, joined by a pair of sockets. No slot may be forked while these are
+ * open: it would keep a copy, and neither job would see the end of the other. */
+static void start_pair(struct server *s, struct serve_batch *b, size_t i)
+{
+    const size_t work[] = {i, b->works[i].pair};
+    int ends[] = {-EBADF, -EBADF};
+    size_t number[2];
+    struct cupel_error err;
+
+    for (size_t k = 0; k < 2; k++) {
+        number[k] = choose_slot(s, 0); /* of a pair, no sandbox is ready */
+        s->slots[number[k]].batch = b; /* taken */
+        if (s->slots[number[k]].slot.pid <= 0 && serve_jobs_open_slot(s, number[k], &err) < 0)
+            log_warning("%s", err.message);
+    }
+    if (s->slots[number[0]].slot.pid > 0 && s->slots[number[1]].slot.pid > 0 &&
+        socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
+        ends[0] = ends[1] = -EBADF;
+    for (size_t k = 0; k < 2; k++) { /* with the second one, the batch may be gone */
+        start_work(s, number[k], b, work[k], ends[k]);
+        base_closep(&ends[k]);
+    }
+}
+
+/* A pair whose turn it is waits for a second slot, and nothing overtakes it. */
 void serve_jobs_dispatch(struct server *s)
 {
     while (s->phase == SERVE_OPEN && serve_jobs_running(s) < s->options->slots) {
         struct serve_batch *b = next_batch(s);
-        size_t i;
+        size_t i = b != NULL ? next_work(b) : 0;
 
         if (b == NULL)
             return;
-        i = next_work(b);
-        start_work(s, choose_slot(s, shape_mark(&b->instances[i])), b, i);
+        if (b->works[i].pair != PAIR_OF_NONE && s->options->slots - serve_jobs_running(s) < 2) {
+            s->turn = b;
+            return;
+        }
+        s->turn = b->next;
+        if (b->works[i].pair != PAIR_OF_NONE)
+            start_pair(s, b, i);
+        else
+            start_alone(s, b, i);
     }
 }
 

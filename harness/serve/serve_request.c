@@ -144,6 +144,84 @@ static int check_loaded(struct request *q, const struct jobs_job *job)
     return 0;
 }
 
+/* ---- pairs ---- */
+
+/* Finds a job of the batch; its index, or PAIR_OF_NONE. */
+static size_t find_job(const struct serve_batch *b, const char *name)
+{
+    for (size_t i = 0; i < b->n; i++)
+        if (str_eq(b->plan->jobs[i].name, name))
+            return i;
+    return PAIR_OF_NONE;
+}
+
+static int check_paired(struct request *q, size_t i)
+{
+    const struct jobs_job *job = &q->batch->plan->jobs[i];
+    const char *why = NULL;
+
+    if (q->batch->works[i].pair != PAIR_OF_NONE)
+        why = "is in two pairs";
+    else if (job->n_steps > 1)
+        why = "has several steps, and in a pair it has one";
+    else if (job->stdin_text != NULL || job->stdin_file.path != NULL)
+        why = "has a standard input of its own, and in a pair it reads what the other writes";
+    else if (job->retries > 0)
+        why = "has 'retries', and in a pair it cannot be run again alone";
+    return why == NULL ? 0
+                       : serve_refuse(q->why, MHD_HTTP_BAD_REQUEST, "'pipes': the job '%s' %s",
+                                      job->name, why);
+}
+
+static int join_pair(struct request *q, const json_t *pair)
+{
+    size_t index[2];
+
+    if (!json_is_array(pair) || json_array_size(pair) != 2)
+        return serve_refuse(q->why, MHD_HTTP_BAD_REQUEST,
+                            "'pipes' must be a list of pairs: [[\"one\", \"other\"]]");
+    for (size_t k = 0; k < 2; k++) {
+        const char *name = json_string_value(json_array_get(pair, k));
+
+        if (name == NULL)
+            return serve_refuse(q->why, MHD_HTTP_BAD_REQUEST,
+                                "'pipes': a pair has two names of jobs");
+        index[k] = find_job(q->batch, name);
+        if (index[k] == PAIR_OF_NONE)
+            return serve_refuse(q->why, MHD_HTTP_BAD_REQUEST,
+                                "'pipes': there is no job '%s' in this batch", name);
+        if (check_paired(q, index[k]) < 0)
+            return -1;
+    }
+    if (index[0] == index[1])
+        return serve_refuse(q->why, MHD_HTTP_BAD_REQUEST,
+                            "'pipes': '%s' cannot be joined to itself",
+                            q->batch->plan->jobs[index[0]].name);
+    q->batch->works[index[0]].pair = index[1];
+    q->batch->works[index[1]].pair = index[0];
+    return 0;
+}
+
+static int join_pairs(struct request *q, const json_t *pipes)
+{
+    int r = 0;
+
+    for (size_t i = 0; i < q->batch->n; i++)
+        q->batch->works[i].pair = PAIR_OF_NONE;
+    if (pipes == NULL)
+        return 0;
+    if (!json_is_array(pipes))
+        return serve_refuse(q->why, MHD_HTTP_BAD_REQUEST,
+                            "'pipes' must be a list of pairs: [[\"one\", \"other\"]]");
+    for (size_t i = 0; r == 0 && i < json_array_size(pipes); i++)
+        r = join_pair(q, json_array_get(pipes, i));
+    if (r == 0 && json_array_size(pipes) > 0 && q->s->options->slots < 2)
+        return serve_refuse(q->why, MHD_HTTP_UNPROCESSABLE_CONTENT,
+                            "'pipes': the two of a pair run at once, and this server has one slot "
+                            "(--slots)");
+    return r;
+}
+
 static int check_plan(struct request *q)
 {
     struct serve_batch *b = q->batch;
@@ -320,7 +398,7 @@ static size_t repeated_bytes(const struct serve_batch *b)
     return bytes;
 }
 
-static int read_batch(struct request *q, const json_t *defaults, json_t *jobs)
+static int read_batch(struct request *q, const json_t *defaults, json_t *jobs, const json_t *pipes)
 {
     struct serve_batch *b = q->batch;
     json_t *whole, *job;
@@ -343,6 +421,8 @@ static int read_batch(struct request *q, const json_t *defaults, json_t *jobs)
     b->held_bytes = repeated_bytes(b);
     r = check_plan(q);
     if (r == 0)
+        r = join_pairs(q, pipes);
+    if (r == 0)
         r = make_works(q, defaults, jobs);
     return r == 0
                ? serve_request_admit(q->s, b->uid, b->n, b->held_bytes + b->waiting_bytes, q->why)
@@ -356,7 +436,8 @@ static const char *other_key(const json_t *body)
 
     json_object_foreach((json_t *)(uintptr_t)body, key,
                         value) if (!str_eq(key, "jobs") && !str_eq(key, "defaults") &&
-                                   !str_eq(key, "cupel") && !str_eq(key, "name")) return key;
+                                   !str_eq(key, "pipes") && !str_eq(key, "cupel") &&
+                                   !str_eq(key, "name")) return key;
     return NULL;
 }
 
@@ -376,19 +457,19 @@ static int read_body(struct request *q, json_t *body, const char *name)
         one = json_pack("{s:O}", name != NULL ? name : NAME_DEFAULT, body);
         if (one == NULL)
             return serve_refuse(q->why, MHD_HTTP_BAD_REQUEST, "'name' is not UTF-8");
-        r = read_batch(q, NULL, one);
+        r = read_batch(q, NULL, one, NULL);
         json_decref(one);
         return r;
     }
     if (other_key(body) != NULL)
         return serve_refuse(q->why, MHD_HTTP_BAD_REQUEST,
-                            "'%s' is no key of a batch, which has 'defaults' and 'jobs'",
+                            "'%s' is no key of a batch, which has 'defaults', 'jobs' and 'pipes'",
                             other_key(body));
     if (!json_is_object(jobs) || json_object_size(jobs) == 0)
         return serve_refuse(q->why, MHD_HTTP_BAD_REQUEST, "'jobs' must be a map with jobs in it");
     if (serve_request_admit(q->s, q->batch->uid, json_object_size(jobs), 0, q->why) < 0)
         return -1;
-    return read_batch(q, json_object_get(body, "defaults"), jobs);
+    return read_batch(q, json_object_get(body, "defaults"), jobs, json_object_get(body, "pipes"));
 }
 
 int serve_request_read(struct server *s, uid_t uid, const char *body, size_t len, const char *name,

@@ -229,6 +229,15 @@ static void report_unread(const struct slot_state *st, uint32_t order,
     free(steps);
 }
 
+/* Says whether a job of a pair has come with a way to the other. */
+static int check_pair(const struct slot_state *st, struct cupel_error *err)
+{
+    if (st->cell->pair_with[0] == '\0' || st->ctx.pair >= 0)
+        return 0;
+    return cupel_error_set(err, CUPEL_ERROR_HARNESS, 0,
+                           "the socket to the other job of its pair did not arrive");
+}
+
 static bool do_job(struct slot_state *st, uint32_t order)
 {
     struct attempt_leftover leftover;
@@ -238,11 +247,13 @@ static bool do_job(struct slot_state *st, uint32_t order)
     int sent = 0;
 
     st->plan = NULL;
-    if (read_job(st, &keeps_plan, &err) < 0) {
+    if (read_job(st, &keeps_plan, &err) < 0 || check_pair(st, &err) < 0) {
         report_unread(st, order, &err);
     } else {
-        take_shape(st);
-        st->cell->was_ready = st->ahead.instance != NULL;
+        if (st->cell->pair_with[0] == '\0')
+            take_shape(st);
+        st->cell->was_ready = st->ahead.instance != NULL && st->ctx.pair < 0;
+        st->ctx.pair_with = st->cell->pair_with;
         attempt_run(&st->ctx, &st->instance, &st->ahead, &result, &leftover);
         sent = wire_send(st->ctx.orders, order, &result);
         attempt_result_free(&result);
@@ -287,8 +298,8 @@ _Noreturn static void slot_process(const struct server *s, size_t number, int so
     struct cupel_error err;
     int lock = -EBADF, r;
 
-    st.ctx =
-        (struct attempt_context){.run = &st.run, .view = &s->p.run.views[number], .orders = socket};
+    st.ctx = (struct attempt_context){
+        .run = &st.run, .view = &s->p.run.views[number], .orders = socket, .pair = -EBADF};
     st.filters[0].filter = s->p.run.filters[0]; /* of a job that says nothing */
     st.filters[0].profile = &s->plan->jobs[0].seccomp;
     st.next_filter = 1;

@@ -20,11 +20,14 @@
 
 enum serve_work_state { SERVE_WAITING, SERVE_RUNNING, SERVE_DONE };
 
+#define PAIR_OF_NONE SIZE_MAX
+
 /* A job of a batch. */
 struct serve_work {
     char *text; /* what follows the batch's head in a job file with this job alone */
     size_t len;
     enum serve_work_state state;
+    size_t pair;                   /* the work whose output is its input, or PAIR_OF_NONE */
     size_t slot;                   /* while it runs */
     uint64_t asked_ns;             /* when it came */
     struct reports_result *before; /* of the attempts so far, or NULL */
@@ -110,6 +113,7 @@ struct serve_cell {
     uint64_t batch;
     bool was_ready; /* the slot's answer: a sandbox was, for this job */
     char log_name[1024];
+    char pair_with[256]; /* the name of the other job of its pair, or empty */
     char text[SERVE_BODY_MAX];
 };
 

@@ -289,7 +289,8 @@ static int run_bases(struct attempt_context *ctx, struct cupel_error *err)
 
 _Noreturn void serve_session(const struct serve_session *s, pid_t front)
 {
-    struct attempt_context ctx = {.run = s->run, .view = &s->run->views[0], .orders = s->socket};
+    struct attempt_context ctx = {
+        .run = s->run, .view = &s->run->views[0], .orders = s->socket, .pair = -EBADF};
     struct attempt_leftover leftover = {.sandbox = SANDBOX_JOB_INIT};
     const struct instance *own = &s->run->instances[s->run->n_instances - 1];
     struct cupel_error err;

@@ -10,6 +10,7 @@ import hashlib
 import http.client
 import json
 import os
+import signal
 import socket
 import sys
 import time
@@ -104,6 +105,170 @@ def refused(body, status, *words, query=""):
     whole = said["error"] + said.get("problems", "") + said.get("hint", "")
     for word in words:
         assert word in whole, (word, said)
+
+
+# ---- pipes between two jobs ----
+
+def pair(one, other, **more):
+    """The results of two joined jobs, given as commands of a shell or as jobs; by name."""
+    jobs = {"one": one, "other": other}
+    jobs = {n: dict({"limits": {"wall": "%ds" % PATIENCE}}, **({"run": j} if isinstance(j, str) else j)) for n, j in jobs.items()}
+    answer, path = client().begin(dict({"defaults": {"rootfs": "host"}, "jobs": jobs, "pipes": [["one", "other"]]}, **more))
+    return {r["id"]: dict(r, path=path) for r in map(json.loads, answer.read().splitlines())}
+
+
+def said(result, stream="stdout"):
+    """What a job of a pair wrote."""
+    status, _, text = client().ask("GET", result["path"] + "/" + result["logs"][stream])
+    assert status == 200, status
+    return text
+
+
+GUESS = """low=0 high=1000
+while :; do
+    guess=$(((low + high) / 2))
+    echo $guess
+    read -r answer
+    case $answer in
+    more) low=$((guess + 1)) ;;
+    less) high=$((guess - 1)) ;;
+    yes) exit 0 ;;
+    *) exit 9 ;;
+    esac
+done"""
+JUDGE = """turns=0
+while read -r guess; do
+    turns=$((turns + 1))
+    if [ $guess -lt 618 ]; then echo more; elif [ $guess -gt 618 ]; then echo less; else echo yes; echo $turns >&2; exit 0; fi
+done
+exit 5"""
+
+
+@case("pairs")
+def talk():
+    """two jobs of a batch talk: what one writes is what the other reads, and both have verdict, log and standard error"""
+    r = pair(GUESS, JUDGE)
+    assert {n: x["verdict"] for n, x in r.items()} == {"one": "passed", "other": "passed"}, r
+    guesses, answers = said(r["one"]).split(), said(r["other"]).split()
+    assert len(guesses) == len(answers) > 3 and guesses[-1] == b"618" and answers[-1] == b"yes", (guesses, answers)
+    assert said(r["other"], "stderr") == b"%d\n" % len(answers), r
+    assert r["one"]["usage"]["output_bytes"] == len(said(r["one"])), r
+
+
+@case("pairs")
+def ends():
+    """whoever of two ends is the end of file for the other, and SIGPIPE where that writes on; all that was written before is read"""
+    r = pair("echo last; exit 3", "cat >&2; echo end >&2")
+    assert (r["one"]["verdict"], r["one"]["exit"], r["other"]["verdict"]) == ("failed", 3, "passed"), r
+    assert said(r["other"], "stderr") == b"last\nend\n", r
+    r = pair("exit 0", {"run": ["/bin/cat", "/dev/zero"], "limits": {"output": "1G", "wall": "%ds" % PATIENCE}})
+    assert (r["one"]["verdict"], r["other"]["verdict"], r["other"]["signal"]) == ("passed", "signaled", 13), r
+    # more than all pipes between them hold, to one that reads when the other has ended
+    r = pair("head -c 200000 /dev/zero", "sleep 0.3; wc -c >&2")
+    assert said(r["other"], "stderr") == b"200000\n" and r["one"]["verdict"] == "passed", r
+
+
+@case("pairs")
+def closes():
+    """a job of two that closes a stream while it goes on has closed it for the other, too"""
+    r = pair("echo question; exec >&-; read -r answer; test \"$answer\" = answer", "cat >&2; echo answer")
+    assert {n: x["verdict"] for n, x in r.items()} == {"one": "passed", "other": "passed"}, r
+    r = pair("exec <&-; while echo x; do sleep 0.02; done", "trap '' PIPE; while echo x; do :; done 2>/dev/null; exit 0")
+    assert (r["one"]["signal"], r["other"]["verdict"]) == (13, "passed"), r
+
+
+@case("pairs")
+def stuck():
+    """two jobs that wait for each other use no CPU until their wall limit, which tells who wrote last"""
+    limit = {"limits": {"wall": "700ms"}}
+    r = pair(dict(limit, run="echo mine; read -r never || exit 0"), dict(limit, run="read -r mine; read -r never || exit 0"))
+    verdicts = sorted(x["verdict"] for x in r.values())
+    assert "timeout" in verdicts, r
+    late = [x for x in r.values() if x["verdict"] == "timeout"]
+    for x in late:
+        assert x["usage"]["cpu_seconds"] < 0.35, x
+        who = "it" if x["id"] == "one" else "'one'"
+        assert "; %s wrote last, " % who in x["evidence"], x
+    limit = {"limits": {"wall": "300ms"}}
+    r = pair(dict(limit, run="read -r never || exit 0"), {"run": "read -r never || exit 0"})
+    assert (r["one"]["verdict"], r["other"]["verdict"]) == ("timeout", "passed"), r
+    assert "; neither it nor 'other' had written anything" in r["one"]["evidence"], r
+
+
+@case("pairs")
+def limits():
+    """each of two jobs has its own limits: of output what it wrote itself, and the other reads no more than that"""
+    r = pair({"run": ["/bin/cat", "/dev/zero"], "limits": {"output": "100K"}}, "wc -c >&2")
+    assert (r["one"]["verdict"], r["other"]["verdict"]) == ("output-limit", "passed"), r
+    assert said(r["other"], "stderr") == b"102400\n" and r["other"]["usage"]["output_bytes"] == 7, r
+    r = pair({"run": "while :; do :; done", "limits": {"cpu-time": "100ms"}}, "cat >&2")
+    assert (r["one"]["verdict"], r["other"]["verdict"]) == ("cpu-limit", "passed"), r
+
+
+@case("pairs")
+def queued():
+    """pairs and single jobs wait for slots in turn: none hangs, however few there are"""
+    jobs, pipes = {}, []
+    for i in range(4):
+        jobs["a%d" % i] = {"run": "echo %d; read -r x; test $x = %d" % (i, 2 * i)}
+        jobs["b%d" % i] = {"run": "read -r x; echo $((2 * x))"}
+        jobs["alone%d" % i] = {"run": "cat; sleep 0.1"}
+        pipes.append(["b%d" % i, "a%d" % i])
+    others, _ = client().begin({"defaults": {"rootfs": "host"}, "jobs": {"j%d" % i: {"run": "true"} for i in range(6)}})
+    results = client().post({"defaults": {"rootfs": "host"}, "jobs": jobs, "pipes": pipes})
+    assert {r["id"]: r["verdict"] for r in results} == {n: "passed" for n in jobs}, results
+    assert len(others.read().splitlines()) == 6
+
+
+@case("pairs")
+def given_up():
+    """a pair whose client goes away, or that is cancelled, frees both slots"""
+    for give_up in (lambda c, path: c.close(), lambda c, path: client().ask("DELETE", path)):
+        c = client()
+        answer, path = c.begin({"defaults": {"rootfs": "host"}, "pipes": [["x", "y"]], "jobs": {
+            "x": {"run": "echo; cat; sleep 1000"}, "y": {"run": "read -r x; cat; sleep 1000"}}})
+        until(lambda: metric("jobs_running") == 2, "both run")
+        give_up(c, path)
+        if give_up.__code__.co_names == ("close",):
+            answer.close()
+        until(lambda: metric("jobs_running") == 0, "both have ended")
+    assert pair("echo x", "cat >&2")["other"]["verdict"] == "passed"
+
+
+@case("pairs")
+def slot_dies():
+    """where the slot of one job of two dies, that job is an error, and the other reads its end"""
+    answer, _ = client().begin({"defaults": {"rootfs": "host"}, "pipes": [["x", "y"]], "jobs": {
+        "x": {"run": "echo >&2; cat"}, "y": {"run": "echo >&2; cat"}}})
+    until(lambda: metric("jobs_running") == 2, "both run")
+    with open("/proc/%s/task/%s/children" % (os.environ["SERVE_PID"], os.environ["SERVE_PID"])) as f:
+        os.kill(int(f.read().split()[0]), signal.SIGKILL)
+    results = [json.loads(line) for line in answer.read().splitlines()]
+    assert sorted(r["verdict"] for r in results) == ["error", "passed"], results
+    assert pair("echo x", "cat >&2")["other"]["verdict"] == "passed"
+
+
+@case("pairs")
+def wrong_pairs():
+    """pipes that cannot be are refused: of unknown jobs, of one job twice, with an input of its own, with steps or retries"""
+    def no(pipes, *words, **more):
+        jobs = {n: dict(TRUE, **more.get(n, {})) for n in ("x", "y", "z")}
+        refused({"jobs": jobs, "pipes": pipes}, 400, "'pipes'", *words)
+    no([["x", "nowhere"]], "no job 'nowhere' in this batch")
+    no([["x", "y"], ["y", "z"]], "'y' is in two pairs")
+    no([["x", "y"], ["y", "x"]], "'y' is in two pairs")
+    no([["x", "x"]], "'x' cannot be joined to itself")
+    no([["x", "y"]], "'x' has a standard input of its own", x={"stdin": "mine"})
+    no([["x", "y"]], "'y' has several steps", y={"run": [{"name": "a", "run": "true"}, {"name": "b", "run": "true"}]})
+    no([["x", "y"]], "'y' has 'retries'", y={"retries": 1})
+    for form in ({}, "x", 1, [["x"]], [["x", "y", "z"]], [[1, 2]], ["x", "y"]):
+        no(form)
+
+
+@case("slots")
+def pair_in_one_slot():
+    """a pair that would never have two slots at once is refused"""
+    refused({"jobs": {"x": TRUE, "y": TRUE}, "pipes": [["x", "y"]]}, 422, "--slots")
 
 
 # ---- jobs ----

@@ -51,6 +51,7 @@ serve_start --slots 2
 ask GET /healthz >/dev/null
 fds=$(descriptors)
 cases main
+cases pairs
 it "a server of many clients has no more descriptors open than before"
 expect wait_until 10 descriptors_are "$fds"
 it "told to end, it is gone with all that it had"

@@ -501,6 +501,16 @@ static const char *program_of(struct init_context *ctx, unsigned step)
     return ctx->given.late->argv[0];
 }
 
+/* Lets go of streams that no further step has: whoever is at their other end then sees when the
+ * command itself has closed them. */
+static void release_streams(struct init_context *ctx)
+{
+    for (int fd = 0; fd <= LAST_STREAM; fd++)
+        (void)dup2(ctx->given.stderr_fd, fd);
+    (void)close(ctx->given.stdin_fd);
+    (void)close(ctx->given.stdout_fd);
+}
+
 _Noreturn void init_main(struct init_context *ctx)
 {
     set_up(ctx);
@@ -510,6 +520,8 @@ _Noreturn void init_main(struct init_context *ctx)
         pid_t command = start_step(ctx, i);
         struct init_report report = {.kind = SANDBOX_STEP_ENDED, .step = i};
 
+        if (last && ctx->given.stdio == SANDBOX_STDIO_PIPES)
+            release_streams(ctx);
         report.status = wait_for_step(command);
         if (WIFSIGNALED(report.status) &&
             (WTERMSIG(report.status) == SIGSEGV || WTERMSIG(report.status) == SIGKILL))
