@@ -227,6 +227,8 @@ void attempt_prepare(struct attempt_context *ctx, const struct instance *instanc
 
     if (launch_instance(ctx, instance, NULL, true, &ahead.cgroup, &ahead.sandbox, &ignored) < 0)
         attempt_drop(ctx, &ahead);
+    else
+        cgroup_job_keep_open(ahead.cgroup); /* now: PID 1 is not to inherit that */
     *ret = ahead;
 }
 

@@ -205,6 +205,8 @@ bool cgroup_job_oom_ack(struct cgroup_job *job);
 int cgroup_job_cpu_ns(const struct cgroup_job *job, uint64_t *ret_ns);
 /* Everything but CGROUP_SAMPLED and CGROUP_NOW. Never fails as a whole; see `known`. */
 void cgroup_job_usage(const struct cgroup_job *job, struct cgroup_usage *ret_usage);
+/* Opens what cgroup_job_usage reads, of a group whose job waits: its end comes the sooner. */
+void cgroup_job_keep_open(struct cgroup_job *job);
 /* Only the figures in `wanted` (bits 1u << figure), for who looks often: a file a figure. */
 void cgroup_job_figures(const struct cgroup_job *job, uint32_t wanted,
                         struct cgroup_usage *ret_usage);

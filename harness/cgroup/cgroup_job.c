@@ -197,8 +197,8 @@ static bool oom_count(const struct cgroup_job *job, uint64_t *ret)
         if (n < 0)
             return false;
         text[n] = '\0';
-    } else if (group_read(job->oom_tree->run_fd, job->name, job->oom_tree->ops->oom_file, text,
-                          sizeof(text)) < 0) {
+    } else if (group_read_kept(job->oom_tree, job->name, &job->kept, job->oom_tree->ops->oom_file,
+                               text, sizeof(text)) < 0) {
         return false;
     }
     return text_number(text, "oom_kill", ret);
@@ -278,7 +278,13 @@ static void read_figures(const struct cgroup_job *job, uint32_t wanted, struct c
 {
     usage->known = 0;
     for (size_t i = 0; i < job->run->count; i++)
-        group_read_figures(&job->run->tree[i], job->name, wanted, usage);
+        group_read_figures(&job->run->tree[i], job->name, &job->kept, wanted, usage);
+}
+
+void cgroup_job_keep_open(struct cgroup_job *job)
+{
+    for (size_t i = 0; i < job->run->count; i++)
+        group_keep_figures(&job->run->tree[i], job->name, ~CGROUP_SAMPLED, &job->kept);
 }
 
 int cgroup_job_cpu_ns(const struct cgroup_job *job, uint64_t *ret_ns)
@@ -360,6 +366,8 @@ int cgroup_job_destroy(struct cgroup_job *job, struct cupel_error *err)
     for (size_t i = 0; i < HIERARCHY_MAX; i++)
         base_closep(&job->enter[i]);
     base_closep(&job->oom_fd);
+    for (size_t i = 0; i < job->kept.n; i++)
+        base_closep(&job->kept.file[i].fd);
     for (size_t i = 0; run != NULL && i < run->count; i++) {
         cleanup_free char *path = NULL;
         int r;

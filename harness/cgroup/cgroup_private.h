@@ -124,8 +124,20 @@ struct cgroup_run {
     char *name;         /* cupel-RUN */
 };
 
+/* Files of a group that are open already, for one whose job is to be judged soon. */
+#define KEPT_FILES_MAX 32
+struct kept_files {
+    size_t n;
+    struct {
+        const struct tree *tree;
+        const char *name; /* borrowed from a table */
+        int fd;
+    } file[KEPT_FILES_MAX];
+};
+
 struct cgroup_job {
     const struct cgroup_run *run;
+    struct kept_files kept;
     const struct tree *oom_tree; /* where the memory controller is, or NULL */
     int enter[HIERARCHY_MAX];    /* the payload's enter_file, in the order of run->tree */
     int oom_fd;
@@ -251,8 +263,16 @@ bool text_has_word(const char *list, const char *word);
 bool tree_serves(const struct tree *tree, const struct cgroup_limits *limits);
 int group_set_limits(const struct tree *tree, const char *group, const struct cgroup_limits *limits,
                      const struct cgroup_run *run, struct cupel_error *err);
-void group_read_figures(const struct tree *tree, const char *group, uint32_t wanted,
-                        struct cgroup_usage *usage);
+/* Opens the files of the figures in `wanted`; what cannot be opened is looked for when it is read.
+ */
+void group_keep_figures(const struct tree *tree, const char *group, uint32_t wanted,
+                        struct kept_files *kept);
+/* Reads from `kept` (may be NULL) what is open there. */
+void group_read_figures(const struct tree *tree, const char *group, const struct kept_files *kept,
+                        uint32_t wanted, struct cgroup_usage *usage);
+/* As group_read. */
+ssize_t group_read_kept(const struct tree *tree, const char *group, const struct kept_files *kept,
+                        const char *file, char *buf, size_t size);
 
 /* ---- cgroup_devices.c: all return 0 or -errno */
 

@@ -172,8 +172,64 @@ static bool parse_figure(const struct figure_file *row, const char *text, uint64
     return false;
 }
 
-void group_read_figures(const struct tree *tree, const char *group, uint32_t wanted,
-                        struct cgroup_usage *usage)
+/* ---- figures ---- */
+
+static int kept_file(const struct kept_files *kept, const struct tree *tree, const char *name)
+{
+    for (size_t i = 0; kept != NULL && i < kept->n; i++)
+        if (kept->file[i].tree == tree && str_eq(kept->file[i].name, name))
+            return kept->file[i].fd;
+    return -EBADF;
+}
+
+ssize_t group_read_kept(const struct tree *tree, const char *group, const struct kept_files *kept,
+                        const char *file, char *buf, size_t size)
+{
+    int fd = kept_file(kept, tree, file);
+    ssize_t n;
+
+    if (fd < 0)
+        return group_read(tree->run_fd, group, file, buf, size);
+    do
+        n = pread(fd, buf, size - 1, 0);
+    while (n < 0 && errno == EINTR);
+    if (n < 0)
+        return -errno;
+    if ((size_t)n == size - 1)
+        return -EFBIG;
+    buf[n] = '\0';
+    return n;
+}
+
+void group_keep_figures(const struct tree *tree, const char *group, uint32_t wanted,
+                        struct kept_files *kept)
+{
+    uint32_t had = 0; /* figures of which a file is there: the next ones are fallbacks */
+
+    for (size_t i = 0; i < tree->ops->figure_count && kept->n < KEPT_FILES_MAX; i++) {
+        const struct figure_file *row = &tree->ops->figures[i];
+        uint32_t bit = 1u << row->figure;
+        char path[GROUP_PATH_SIZE];
+        int fd;
+
+        if (!(tree->controllers & CTL_BIT(row->controller)) || !(wanted & bit) || (had & bit) != 0)
+            continue;
+        fd = kept_file(kept, tree, row->file);
+        if (fd < 0) {
+            fd = openat(tree->run_fd, group_path(path, group, row->file),
+                        O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+            if (fd < 0)
+                continue;
+            kept->file[kept->n].tree = tree;
+            kept->file[kept->n].name = row->file;
+            kept->file[kept->n++].fd = fd;
+        }
+        had |= bit;
+    }
+}
+
+void group_read_figures(const struct tree *tree, const char *group, const struct kept_files *kept,
+                        uint32_t wanted, struct cgroup_usage *usage)
 {
     const char *held = NULL; /* the file that is in buf */
     uint32_t asked = 0;      /* figures of which a file is there, whether it knows them or not */
@@ -192,7 +248,7 @@ void group_read_figures(const struct tree *tree, const char *group, uint32_t wan
             continue;
         if (held == NULL || !str_eq(held, row->file)) {
             held = row->file;
-            readable = group_read(tree->run_fd, group, row->file, buf, sizeof(buf)) >= 0;
+            readable = group_read_kept(tree, group, kept, row->file, buf, sizeof(buf)) >= 0;
         }
         asked |= readable ? bit : 0;
         if (readable && parse_figure(row, buf, &value) &&

@@ -347,7 +347,7 @@ static void test_figures_from_text(void **state)
              "full avg10=0.00 avg60=0.00 avg300=0.00 total=12\n");
     put_file(tree.run_fd, files[2], "full avg10=0.00 avg60=0.00 avg300=0.00 total=12\n");
     put_file(tree.run_fd, files[3], "some avg10=0.00 avg60=0.00 avg300=0.00 total=0\n");
-    group_read_figures(&tree, ".", UINT32_MAX, &usage);
+    group_read_figures(&tree, ".", NULL, UINT32_MAX, &usage);
     for (size_t i = 0; i < ARRAY_SIZE(files); i++)
         assert_int_equal(unlinkat(tree.run_fd, files[i], 0), 0);
     close(tree.run_fd);
@@ -359,6 +359,40 @@ static void test_figures_from_text(void **state)
     assert_true(cgroup_usage_get(&usage, CGROUP_CPU_PRESSURE_NS, &v) && v == 7134000);
     assert_false(cgroup_usage_get(&usage, CGROUP_MEMORY_PRESSURE_NS, &v));
     assert_true(cgroup_usage_get(&usage, CGROUP_IO_PRESSURE_NS, &v) && v == 0);
+}
+
+/* What is open stays readable when its name is gone, and no fallback is opened beside it. */
+static void test_files_kept_open(void **state)
+{
+    static const char *const files[] = {"pids.current", "pids.peak",
+                                        "blkio.throttle.io_service_bytes_recursive",
+                                        "blkio.throttle.io_service_bytes"};
+    char dir[] = "/tmp/cupel-test-limits-XXXXXX";
+    struct tree tree = {.ops = &v1_ops, .controllers = CTL_BIT(CTL_IO) | CTL_BIT(CTL_PIDS)};
+    struct kept_files kept = {.n = 0};
+    struct cgroup_usage usage = {0};
+    uint64_t v;
+
+    (void)state;
+    assert_non_null(mkdtemp(dir));
+    tree.run_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    put_file(tree.run_fd, files[0], "1\n");
+    put_file(tree.run_fd, files[1], "9\n");
+    put_file(tree.run_fd, files[2], "254:0 Read 16\n254:0 Write 32\n254:0 Total 48\nTotal 48\n");
+    put_file(tree.run_fd, files[3], "254:0 Read 1\n254:0 Write 2\n254:0 Total 3\nTotal 3\n");
+    group_keep_figures(&tree, ".", ~(1u << CGROUP_PIDS), &kept);
+    assert_int_equal(kept.n, 2);
+    for (size_t i = 0; i < ARRAY_SIZE(files); i++)
+        assert_int_equal(unlinkat(tree.run_fd, files[i], 0), 0);
+    group_read_figures(&tree, ".", &kept, UINT32_MAX, &usage);
+    for (size_t i = 0; i < kept.n; i++)
+        close(kept.file[i].fd);
+    close(tree.run_fd);
+    assert_int_equal(rmdir(dir), 0);
+    assert_false(cgroup_usage_get(&usage, CGROUP_PIDS, &v)); /* not asked for */
+    assert_true(cgroup_usage_get(&usage, CGROUP_PIDS_PEAK, &v) && v == 9);
+    assert_true(cgroup_usage_get(&usage, CGROUP_READ_BYTES, &v) && v == 16);
+    assert_true(cgroup_usage_get(&usage, CGROUP_WRITTEN_BYTES, &v) && v == 32);
 }
 
 /* The second file is for kernels that do not have the first one, and costs nobody else a look. */
@@ -376,9 +410,9 @@ static void test_fallback_file(void **state)
     tree.run_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     put_file(tree.run_fd, files[0], "Total 0\n");
     put_file(tree.run_fd, files[1], "254:0 Read 16\n254:0 Write 32\n254:0 Total 48\nTotal 48\n");
-    group_read_figures(&tree, ".", UINT32_MAX, &both);
+    group_read_figures(&tree, ".", NULL, UINT32_MAX, &both);
     assert_int_equal(unlinkat(tree.run_fd, files[0], 0), 0);
-    group_read_figures(&tree, ".", UINT32_MAX, &second);
+    group_read_figures(&tree, ".", NULL, UINT32_MAX, &second);
     assert_int_equal(unlinkat(tree.run_fd, files[1], 0), 0);
     close(tree.run_fd);
     assert_int_equal(rmdir(dir), 0);
@@ -406,6 +440,7 @@ int main(void)
         cmocka_unit_test(test_disk_of_files),
         cmocka_unit_test(test_figures_from_text),
         cmocka_unit_test(test_fallback_file),
+        cmocka_unit_test(test_files_kept_open),
     };
     const struct CMUnitTest on_kernel[] = {
         cmocka_unit_test_setup_teardown(test_cpuset_holds, setup_cpuset, teardown),
