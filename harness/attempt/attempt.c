@@ -198,6 +198,7 @@ static void start_and_watch(struct attempt *a, struct attempt_ahead *ahead)
     uncounted_begin(&a->uncounted, a->job, limits_enforced(&v, &a->job->limits, JOBS_LIMIT_MEMORY),
                     &a->sandbox);
     sandbox_go(&a->sandbox); /* nothing of a prepared one has run until now */
+    observe_went(&a->observer);
     watch(a);
     attempt_collect_facts(a);
 }

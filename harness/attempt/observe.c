@@ -272,11 +272,15 @@ void observe_begin(struct observer *o, struct attempt_context *ctx, const struct
                           ? job->limits.value[JOBS_LIMIT_MEMORY]
                           : UINT64_MAX;
     timeline_start(&ctx->timeline, ctx->run->sample_ns);
-    pressure_look(&ctx->machine, &o->before);
     cgroup_around_begin(ctx->around);
     standstill_begin(&ctx->standstill);
     oom_victim_begin(ctx->kernel_log);
-    o->look_at = o->disk_at = o->before.at_ns + LOOK_NS;
+    o->look_at = o->disk_at = clock_monotonic_ns() + LOOK_NS;
+}
+
+void observe_went(struct observer *o)
+{
+    pressure_look(&o->ctx->machine, &o->before);
 }
 
 /* Finds the system call for which seccomp ended a command, or a process of it, where the command

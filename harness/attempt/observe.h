@@ -37,6 +37,8 @@ void observe_open(struct attempt_context *ctx);
 void observe_begin(struct observer *o, struct attempt_context *ctx, const struct cgroup_job *cgroup,
                    const struct sandbox_job *sandbox, const struct jobs_job *job,
                    struct attempt_facts *facts);
+/* The job was let go, which waits for nothing: what of the machine is looked at for comparison. */
+void observe_went(struct observer *o);
 /* Returns when observe_tick has something to do next (CLOCK_MONOTONIC, ns). */
 uint64_t observe_next(const struct observer *o);
 void observe_tick(struct observer *o, uint64_t now);

@@ -45,6 +45,9 @@ int slot_start(const struct run *run, struct slot *slots, size_t n, size_t numbe
  * signal blocked, and none of the caller's resource limits and priorities, which jobs would
  * inherit. */
 void slot_become(pid_t supervisor);
+/* Lets whoever was sent an answer have this processor, if it is meant to run here: the kernel wakes
+ * a reader where the writer is, since most writers wait next. */
+void slot_make_way(void);
 /* A range of ids, the place in the run's cgroups, and the stage. *ret_lock holds the range. */
 int slot_open_stage(const struct run *run, unsigned number, struct sandbox_stage **ret_stage,
                     int *ret_lock, struct cupel_error *err);

@@ -214,6 +214,7 @@ static enum MHD_Result post_jobs(struct serve_ask *ask, struct MHD_Connection *c
     const char *name = ask->s->mhd.lookup_connection_value(c, MHD_GET_ARGUMENT_KIND, "name");
     struct serve_refusal why = {0};
     struct serve_batch *b;
+    enum MHD_Result result;
     int r;
 
     if (ask->too_many) {
@@ -230,7 +231,9 @@ static enum MHD_Result post_jobs(struct serve_ask *ask, struct MHD_Connection *c
     if (r < 0)
         return send_refusal(ask, c, &why);
     serve_jobs_add(ask->s, b);
-    return stream_batch(ask, c, b);
+    result = stream_batch(ask, c, b);
+    serve_jobs_dispatch(ask->s); /* at once: the client can wait for its headers, the job need not */
+    return result;
 }
 
 /* Finds the batch that {id} names, if this client may have to do with it. */

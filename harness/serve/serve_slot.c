@@ -256,6 +256,7 @@ static bool do_job(struct slot_state *st, uint32_t order)
         st->ctx.pair_with = st->cell->pair_with;
         attempt_run(&st->ctx, &st->instance, &st->ahead, &result, &leftover);
         sent = wire_send(st->ctx.orders, order, &result);
+        slot_make_way();
         attempt_result_free(&result);
         attempt_take_down(&st->ctx, &leftover);
     }
