@@ -13,7 +13,6 @@
 #include "rootfs-cache/confined/hash.h"
 #include "rootfs-cache/confined/treesum.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <jansson.h>
 #include <string.h>
@@ -22,9 +21,6 @@
 
 static const char *const store_places[] = {"layers", "locks",  "tmp",     "runs",
                                            "names",  "images", "digests", STORE_FETCHED};
-
-#define FETCHED_SECONDS                                                                            \
-    (24 * 60 * 60) /* the rest of a fetch that was cut short waits for the next one */
 
 static const char cachedir_tag[] =
     "Signature: 8a477f597d28d172789f06886806bc55\n"
@@ -93,7 +89,7 @@ void store_say(const struct cache *cache, const char *fmt, ...)
     store_tell(cache, &(struct cache_progress){.what = what.data});
 }
 
-static int lock_path(const struct cache *cache, const char *key, int operation)
+int store_lock_key(const struct cache *cache, const char *key, int operation)
 {
     char path[sizeof("locks/") + CACHE_KEY_LEN];
     cleanup_close int fd = -EBADF;
@@ -105,91 +101,6 @@ static int lock_path(const struct cache *cache, const char *key, int operation)
         return -errno;
     r = interrupt_lock(fd, operation);
     return r < 0 ? r : steal_fd(&fd);
-}
-
-/* Removes what dead importers left in a place of drafts. A draft is named by its key; whoever makes
- * it holds the key's lock. */
-static void sweep(const struct cache *cache, const char *place, time_t older)
-{
-    int fd = openat(cache->dir, place, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
-    time_t now = time(NULL);
-    struct dirent *e;
-
-    if (dir == NULL) {
-        base_closep(&fd);
-        return;
-    }
-    while ((e = readdir(dir)) != NULL) {
-        cleanup_close int lock = -EBADF;
-        struct stat st;
-
-        if (!hash_is_hex(e->d_name) || fstatat(fd, e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
-            now - st.st_mtime < older)
-            continue;
-        lock = lock_path(cache, e->d_name, LOCK_EX | LOCK_NB);
-        if (lock >= 0 && file_remove_tree_at(fd, e->d_name) < 0)
-            log_warning("cannot remove the leftover %s/%s/%s", cache->path, place, e->d_name);
-    }
-    (void)closedir(dir);
-}
-
-void store_sweep_fetched(const struct cache *cache, uint64_t older_seconds)
-{
-    sweep(cache, STORE_FETCHED, older_seconds < INT32_MAX ? (time_t)older_seconds : INT32_MAX);
-}
-
-/* Records that were being written aside when their writer died. A living one takes no hour for
- * that. */
-static void sweep_records(const struct cache *cache, const char *place)
-{
-    int fd = openat(cache->dir, place, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
-    time_t now = time(NULL);
-    struct dirent *e;
-
-    if (dir == NULL) {
-        base_closep(&fd);
-        return;
-    }
-    while ((e = readdir(dir)) != NULL) {
-        size_t n = strlen(e->d_name);
-        struct stat st;
-
-        if (n > 4 && str_eq(e->d_name + n - 4, ".tmp") &&
-            fstatat(fd, e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && now - st.st_mtime > 3600)
-            (void)unlinkat(fd, e->d_name, 0);
-    }
-    (void)closedir(dir);
-}
-
-static void sweep_files(const struct cache *cache, const char *place, const char *prefix,
-                        uint64_t older_seconds)
-{
-    int fd = openat(cache->dir, place, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
-    time_t now = time(NULL);
-    struct dirent *e;
-
-    if (dir == NULL) {
-        base_closep(&fd);
-        return;
-    }
-    while ((e = readdir(dir)) != NULL) {
-        struct stat st;
-
-        if (!file_is_dot(e->d_name) && str_starts(e->d_name, prefix) &&
-            fstatat(fd, e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && now >= st.st_mtim.tv_sec &&
-            (uint64_t)(now - st.st_mtim.tv_sec) >= older_seconds)
-            (void)unlinkat(fd, e->d_name, 0);
-    }
-    (void)closedir(dir);
-}
-
-void store_sweep_savers(const struct cache *cache, uint64_t older_seconds)
-{
-    sweep_files(cache, STORE_DISKS, "", older_seconds);
-    sweep_files(cache, "digests", STORE_KEY_PREFIX, older_seconds);
 }
 
 static int make_places(struct cache *cache)
@@ -252,11 +163,7 @@ static int open_store(struct cache *cache, struct cupel_error *err)
     r = make_places(cache);
     if (r < 0)
         return store_error(cache, err, r, "make a directory");
-    sweep(cache, "tmp", 0);
-    sweep_records(cache, "names");
-    sweep_records(cache, "images");
-    sweep_records(cache, "digests");
-    store_sweep_fetched(cache, FETCHED_SECONDS);
+    store_sweep(cache);
     return 0;
 }
 
@@ -387,7 +294,7 @@ int store_remove_layer(struct cache *cache, const char *key, store_check_fn *che
 {
     char from[sizeof("layers/") + CACHE_KEY_LEN], to[sizeof("tmp/") + CACHE_KEY_LEN];
     cleanup_free char *pin_path = xasprintf("layers/%s/pin", key);
-    cleanup_close int lock = lock_path(cache, key, LOCK_EX), trial = -EBADF, pin = -EBADF;
+    cleanup_close int lock = store_lock_key(cache, key, LOCK_EX), trial = -EBADF, pin = -EBADF;
     int r;
 
     if (lock < 0)
@@ -451,10 +358,10 @@ int store_begin(struct cache *cache, const char *key, struct store_draft *ret_dr
 
     draft.cache = cache;
     (void)snprintf(draft.key, sizeof(draft.key), "%s", key);
-    draft.lock = lock_path(cache, key, LOCK_EX | LOCK_NB);
+    draft.lock = store_lock_key(cache, key, LOCK_EX | LOCK_NB);
     if (draft.lock == -EWOULDBLOCK) {
         store_say(cache, "waiting for another importer of the same root");
-        draft.lock = lock_path(cache, key, LOCK_EX);
+        draft.lock = store_lock_key(cache, key, LOCK_EX);
     }
     if (draft.lock < 0)
         return store_error(cache, err, draft.lock, "lock a layer");

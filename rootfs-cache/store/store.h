@@ -56,6 +56,10 @@ struct store_info {
  */
 int store_open_layer(const struct cache *cache, const char *key, int *ret_tree, int *ret_pin);
 
+/* Takes the lock of `key` (LOCK_EX, with or without LOCK_NB): a descriptor that holds it, or
+ * -errno. */
+int store_lock_key(const struct cache *cache, const char *key, int operation);
+
 bool store_has_layer(const struct cache *cache, const char *key);
 
 /* Takes the lock of `key`, waiting for another importer (and telling of that), and starts with an
@@ -74,6 +78,9 @@ void store_end(struct store_draft *draft);
 
 /* What was fetched of an image when it was cut short: fetched/KEY, written with KEY's lock held. */
 #define STORE_FETCHED "fetched"
+/* Removes what nobody goes on with: drafts of dead importers, records and fetches that were cut
+ * short. Whoever opens the store does so. */
+void store_sweep(const struct cache *cache);
 void store_sweep_fetched(const struct cache *cache, uint64_t older_seconds);
 
 /* What only saves time, and is made again: empty disks that runs keep
