@@ -118,6 +118,37 @@ fi
 expect_junit_valid
 expect_clean
 
+# ---- the program itself ----
+job_file waits.yaml <<'YAML'
+cupel: 1
+jobs:
+  waits: {limits: {wall: 2m}, run: "echo here; sleep 100"}
+YAML
+# below PID...: these and all that came from them
+below() {
+    local pid
+    for pid; do
+        echo "$pid"
+        # shellcheck disable=SC2046 # one word a process
+        below $(cat "/proc/$pid/task/$pid/children" 2>/dev/null)
+    done
+}
+started() { [[ -s out/logs/waits.stdout ]]; }
+it "while a job runs, nobody of the run has the program's file: neither executed nor mapped"
+cupel_start waits.yaml
+wait_until 60 started || bad "the job did not start" "$(cat stderr)"
+mapfile -t all < <(below "$CUPEL_PID")
+expect test "${#all[@]}" -ge 4 # the run, its slot, PID 1, the command
+# shellcheck disable=SC2046 # a word each
+expect_not grep -lF -- "$CUPEL" $(printf "/proc/%s/maps " "${all[@]}")
+for pid in "${all[@]}"; do
+    expect_not test "$(readlink "/proc/$pid/exe")" -ef "$CUPEL"
+done
+expect_equal "$(readlink "/proc/$CUPEL_PID/exe")" "/memfd:cupel-sealed (deleted)"
+kill -INT "$CUPEL_PID"
+cupel_wait
+expect_exit 130
+
 # ---- the caller's limits ----
 job_file small.yaml <<'YAML'
 cupel: 1
