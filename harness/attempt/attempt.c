@@ -154,10 +154,13 @@ static int attempt_start(struct attempt *a, struct attempt_ahead *ahead, struct 
     if (ahead == NULL || ahead->instance == NULL)
         return attempt_launch(a, err);
     if (a->ctx->late)
+        r = launch_limits(a->ctx, ahead->instance, a->instance, ahead->cgroup, &ahead->sandbox,
+                          err);
+    if (a->ctx->late && r == 0)
         r = launch_words(a->ctx, a->instance, &ahead->sandbox, err);
     if (r < 0)
         attempt_drop(a->ctx, ahead);
-    if (r == -E2BIG)
+    if (r == -E2BIG || r == -EBUSY || r == -EAGAIN) /* it takes one of its own */
         return attempt_launch(a, err);
     if (r < 0)
         return r;

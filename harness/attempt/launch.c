@@ -139,6 +139,42 @@ static int start_sandbox(struct attempt_context *ctx, const struct instance *ins
     return sandbox_start(ctx->stage, &request, ret_sandbox, err);
 }
 
+/* Late limits of the step, or of the job where it has none. */
+static struct jobs_limits process_limits(const struct jobs_job *job)
+{
+    const struct jobs_limits *of_step = &job->steps[0].limits;
+    struct jobs_limits l = job->limits;
+
+    for (enum jobs_limit i = 0; i < JOBS_LIMIT_COUNT; i++)
+        if (jobs_limit_is_set(of_step, i))
+            l.value[i] = of_step->value[i];
+    l.set |= of_step->set;
+    return l;
+}
+
+static bool has_same_memory(const struct jobs_limits *a, const struct jobs_limits *b)
+{
+    bool is_set = jobs_limit_is_set(a, JOBS_LIMIT_MEMORY);
+
+    return is_set == jobs_limit_is_set(b, JOBS_LIMIT_MEMORY) &&
+           (!is_set || a->value[JOBS_LIMIT_MEMORY] == b->value[JOBS_LIMIT_MEMORY]);
+}
+
+int launch_limits(struct attempt_context *ctx, const struct instance *was,
+                  const struct instance *instance, struct cgroup_job *cgroup,
+                  struct sandbox_job *sandbox, struct cupel_error *err)
+{
+    struct cgroup_limits before = group_limits(ctx->run, was),
+                         limits = group_limits(ctx->run, instance);
+
+    /* whatever is in the way of that, one that begins with it has it */
+    if (!has_same_memory(&was->job->limits, &instance->job->limits) &&
+        ((instance->job->devices >> JOBS_DEVICE_SHM) & 1u) &&
+        sandbox_change_memory(ctx->stage, sandbox, &instance->job->limits) < 0)
+        return -EAGAIN;
+    return cgroup_job_change_limits(cgroup, &before, &limits, err);
+}
+
 int launch_words(struct attempt_context *ctx, const struct instance *instance,
                  struct sandbox_job *sandbox, struct cupel_error *err)
 {
@@ -151,7 +187,8 @@ int launch_words(struct attempt_context *ctx, const struct instance *instance,
                                   .env = env,
                                   .stdin_data = job->stdin_text,
                                   .stdin_len = job->stdin_len,
-                                  .stdin_file = -EBADF};
+                                  .stdin_file = -EBADF,
+                                  .limits = process_limits(job)};
     int r = job->stdin_file.path != NULL ? open_stdin(&job->stdin_file, &input, err) : 0;
 
     if (r < 0)

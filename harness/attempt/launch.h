@@ -20,7 +20,13 @@ struct launch_session {
 int launch_instance(struct attempt_context *ctx, const struct instance *instance,
                     const struct launch_session *session, bool hold, struct cgroup_job **ret_cgroup,
                     struct sandbox_job *ret_sandbox, struct cupel_error *err);
-/* Gives a sandbox that was held for a job of the same shape (shape.h) the words of this one.
+/* Gives a sandbox that was held for a job of the same shape (shape.h) the limits of this one, as
+ * far as they are not in the process. -EBUSY, -EAGAIN: they cannot be changed any more or not now,
+ * and one that begins with them is needed. Where it fails, the sandbox is of no use to anybody. */
+int launch_limits(struct attempt_context *ctx, const struct instance *was,
+                  const struct instance *instance, struct cgroup_job *cgroup,
+                  struct sandbox_job *sandbox, struct cupel_error *err);
+/* Gives it the words, and the limits of the process, of this one.
  * -E2BIG: they are more than that takes. */
 int launch_words(struct attempt_context *ctx, const struct instance *instance,
                  struct sandbox_job *sandbox, struct cupel_error *err);

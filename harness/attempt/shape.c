@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* shape: see shape.h. A new key of a job is of its shape, and compared here, unless it comes with
- * the words or is held by the slot (attempt_limits.c, capture.c, expect.c, artifacts.c). */
+ * GO (launch.c) or is held by the slot (attempt_limits.c, capture.c, expect.c, artifacts.c). */
 #include "harness/attempt/shape.h"
 
 #include <string.h>
 
-/* Limits that the slot holds by itself, or a step's own; all others are in the group, the disk or
- * the process before it executes. */
-#define HELD_BY_SLOT (1u << JOBS_LIMIT_WALL | 1u << JOBS_LIMIT_CPU_TIME | 1u << JOBS_LIMIT_OUTPUT)
+#define BIT(limit) (1u << JOBS_LIMIT_##limit)
+/* Limits that the disk is made with, and RLIMIT_NPROC, which the kernel looks at when the command
+ * takes its ids. All others come with GO (launch.c), or are held by the slot. Whether there is a
+ * cpuset says which groups the command is in. */
+#define OF_SHAPE (BIT(DISK) | BIT(INODES) | BIT(PROCESSES))
 
 static bool same_text(const char *a, const char *b)
 {
@@ -16,14 +18,14 @@ static bool same_text(const char *a, const char *b)
 
 static bool same_limits(const struct jobs_limits *a, const struct jobs_limits *b)
 {
-    uint32_t set = a->set & ~HELD_BY_SLOT;
+    uint32_t set = a->set & OF_SHAPE;
 
-    if (set != (b->set & ~HELD_BY_SLOT))
+    if (((a->set ^ b->set) & (OF_SHAPE | BIT(CPUSET))) != 0)
         return false;
     for (enum jobs_limit i = 0; i < JOBS_LIMIT_COUNT; i++)
         if (((set >> i) & 1u) && a->value[i] != b->value[i])
             return false;
-    return !jobs_limit_is_set(a, JOBS_LIMIT_CPUSET) || same_text(a->cpus, b->cpus);
+    return true;
 }
 
 static bool same_inputs(const struct jobs_job *a, const struct jobs_job *b)
@@ -86,11 +88,12 @@ static void mark_text(uint64_t *mark, const char *text)
 
 static void mark_limits(uint64_t *mark, const struct jobs_limits *l)
 {
+    const uint32_t set = l->set & (OF_SHAPE | BIT(CPUSET));
+
+    mark_bytes(mark, &set, sizeof(set));
     for (enum jobs_limit i = 0; i < JOBS_LIMIT_COUNT; i++)
-        if (((l->set & ~HELD_BY_SLOT) >> i) & 1u) {
-            mark_bytes(mark, &i, sizeof(i));
+        if (((set & OF_SHAPE) >> i) & 1u)
             mark_bytes(mark, &l->value[i], sizeof(l->value[i]));
-        }
 }
 
 uint64_t shape_mark(const struct instance *in)

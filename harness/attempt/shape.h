@@ -5,8 +5,8 @@
 #include "harness/run/run.h"
 
 /* Says whether a sandbox that was made for one of the two, and in which nothing has run yet, is as
- * good for the other: all is the same but the command's words, its standard input, and what the
- * harness itself holds and judges. */
+ * good for the other: all is the same but what comes with GO (the command's words, its standard
+ * input, limits of its groups and processes), and what the harness itself holds and judges. */
 bool shape_is_same(const struct instance *a, const struct instance *b);
 /* Says whether a sandbox can be made ahead for jobs of this shape at all: one step, and nothing of
  * the host that may change meanwhile but beneath `fixed`, a directory. */

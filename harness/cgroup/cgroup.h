@@ -189,6 +189,11 @@ int cgroup_run_enter_init(struct cgroup_run *run, struct cupel_error *err);
  * sets it to UINT64_MAX and names it. `run` has to outlive the job. */
 int cgroup_job_create(struct cgroup_run *run, const char *name, const struct cgroup_limits *limits,
                       struct cgroup_job **ret_job, struct cupel_error *err);
+/* Gives a payload group whose job has not begun these limits in place of those that it was made or
+ * last changed with (`was`). Both have a cpuset, or none. On failure, it may hold some of either,
+ * and is only to be destroyed. */
+int cgroup_job_change_limits(struct cgroup_job *job, const struct cgroup_limits *was,
+                             const struct cgroup_limits *limits, struct cupel_error *err);
 /* Fds into which a process of one thread writes "0" to enter the payload: one a hierarchy, valid
  * until cgroup_job_destroy. Opened here with the harness's credentials, which is what the kernel
  * checks (since 5.16), so that a job's set-up may use them from its user namespace. Returns how

@@ -118,6 +118,16 @@ static void job_set_path(struct cgroup_job *job)
         job->path = xasprintf("%s/%s", tree->path, job->name);
 }
 
+/* Those of the limits that hold a job back. */
+static void note_brakes(struct cgroup_job *job, const struct cgroup_limits *limits)
+{
+    job->brakes = CGROUP_LIMITS_NONE;
+    job->brakes.cpu_millicores = limits->cpu_millicores;
+    memcpy(job->brakes.io, limits->io, sizeof(job->brakes.io));
+    memcpy(job->brakes.disk, limits->disk, sizeof(job->brakes.disk));
+    job->brakes.n_disks = limits->n_disks;
+}
+
 int cgroup_job_create(struct cgroup_run *run, const char *name, const struct cgroup_limits *limits,
                       struct cgroup_job **ret_job, struct cupel_error *err)
 {
@@ -135,11 +145,7 @@ int cgroup_job_create(struct cgroup_run *run, const char *name, const struct cgr
     job->run = run;
     job->oom_fd = -EBADF;
     job->oom_last.origin = CGROUP_OOM_MACHINE; /* until something is heard of */
-    job->brakes = CGROUP_LIMITS_NONE;
-    job->brakes.cpu_millicores = limits->cpu_millicores;
-    memcpy(job->brakes.io, limits->io, sizeof(job->brakes.io));
-    memcpy(job->brakes.disk, limits->disk, sizeof(job->brakes.disk));
-    job->brakes.n_disks = limits->n_disks;
+    note_brakes(job, limits);
     for (size_t i = 0; i < HIERARCHY_MAX; i++)
         job->enter[i] = -EBADF;
     for (size_t i = 0; i < run->count; i++) {
@@ -160,6 +166,25 @@ int cgroup_job_create(struct cgroup_run *run, const char *name, const struct cgr
     job_set_path(job);
     *ret_job = job;
     return 0;
+}
+
+int cgroup_job_change_limits(struct cgroup_job *job, const struct cgroup_limits *was,
+                             const struct cgroup_limits *limits, struct cupel_error *err)
+{
+    int r = check_limits(job->run, limits, err);
+
+    for (size_t i = 0; r == 0 && i < job->run->count; i++) {
+        const struct tree *tree = &job->run->tree[i];
+
+        if (tree_serves(tree, limits) != tree_serves(tree, was))
+            r = cupel_error_set(err, CUPEL_ERROR_HARNESS, EINVAL,
+                                "cannot change whether %s is limited", tree->path);
+        else if (tree_serves(tree, limits))
+            r = group_change_limits(tree, job->name, was, limits, job->run, err);
+    }
+    if (r == 0)
+        note_brakes(job, limits);
+    return r;
 }
 
 /* ---- while it runs ---- */

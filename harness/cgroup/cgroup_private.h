@@ -166,6 +166,8 @@ struct limit_file {
     int held_on; /* errno that means: already held without us (see the tables); 0: none */
     bool (*render_disk)(const struct cgroup_limits *limits, dev_t disk,
                         char text[static LIMIT_TEXT_SIZE]); /* for each */
+    const char *none; /* what means no limit (of a disk: behind its number); NULL: the file is only
+                         written where there always is one */
 };
 
 /* The text of a limit; false: there is nothing to write. */
@@ -273,6 +275,11 @@ void group_read_figures(const struct tree *tree, const char *group, const struct
 /* As group_read. */
 ssize_t group_read_kept(const struct tree *tree, const char *group, const struct kept_files *kept,
                         const char *file, char *buf, size_t size);
+/* Writes these limits in place of those that the group was given before (`was`): what differs is
+ * lifted first, so that no new limit meets an old one. */
+int group_change_limits(const struct tree *tree, const char *group, const struct cgroup_limits *was,
+                        const struct cgroup_limits *limits, const struct cgroup_run *run,
+                        struct cupel_error *err);
 
 /* ---- cgroup_devices.c: all return 0 or -errno */
 

@@ -4,9 +4,12 @@
  * or removes groups (cgroup_run.c, kill.c). */
 #include "harness/cgroup/cgroup_private.h"
 
+#include "base/weaken.h"
+
 #include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
+#include <sys/sysmacros.h>
 
 const char *group_path(char buf[static GROUP_PATH_SIZE], const char *group, const char *file)
 {
@@ -279,15 +282,17 @@ static int write_limit(const struct tree *tree, const char *group, const struct 
                            tree->path, group, row->file);
 }
 
-int group_set_limits(const struct tree *tree, const char *group, const struct cgroup_limits *limits,
-                     const struct cgroup_run *run, struct cupel_error *err)
+/* Writes the limits of these rows of the table, which are bits. */
+static int set_rows(const struct tree *tree, const char *group, uint32_t rows,
+                    const struct cgroup_limits *limits, const struct cgroup_run *run,
+                    struct cupel_error *err)
 {
     for (size_t i = 0; i < tree->ops->limit_count; i++) {
         const struct limit_file *row = &tree->ops->limits[i];
         char text[LIMIT_TEXT_SIZE];
         int r = 0;
 
-        if (!(tree->controllers & CTL_BIT(row->controller)))
+        if (!((rows >> i) & 1u) || !(tree->controllers & CTL_BIT(row->controller)))
             continue;
         if (row->render != NULL && row->render(limits, text))
             r = write_limit(tree, group, row, text, run, err);
@@ -298,4 +303,85 @@ int group_set_limits(const struct tree *tree, const char *group, const struct cg
             return r;
     }
     return 0;
+}
+
+int group_set_limits(const struct tree *tree, const char *group, const struct cgroup_limits *limits,
+                     const struct cgroup_run *run, struct cupel_error *err)
+{
+    return set_rows(tree, group, UINT32_MAX, limits, run, err);
+}
+
+/* Whether the row says the same of both; its text for the first in `text`, which is empty where
+ * there is nothing to write. */
+static bool is_same(const struct limit_file *row, const struct cgroup_limits *was,
+                    const struct cgroup_limits *limits, char text[static LIMIT_TEXT_SIZE])
+{
+    char other[LIMIT_TEXT_SIZE];
+
+    if (!row->render(was, text))
+        text[0] = '\0';
+    return row->render(limits, other) ? str_eq(text, other) : text[0] == '\0';
+}
+
+static bool is_same_io(const struct cgroup_limits *a, const struct cgroup_limits *b)
+{
+    return a->n_disks == b->n_disks && memcmp(a->io, b->io, sizeof(a->io)) == 0 &&
+           memcmp(a->disk, b->disk, a->n_disks * sizeof(a->disk[0])) == 0;
+}
+
+/* Writes that there is no limit, wherever there was one. */
+static int lift_limit(const struct tree *tree, const char *group, const struct limit_file *row,
+                      const struct cgroup_limits *was, const struct cgroup_run *run,
+                      struct cupel_error *err)
+{
+    char text[LIMIT_TEXT_SIZE];
+    int r = 0;
+
+    for (size_t d = 0; r == 0 && row->render_disk != NULL && d < was->n_disks; d++) {
+        if (!row->render_disk(was, was->disk[d], text))
+            continue;
+        (void)snprintf(text, sizeof(text), "%u:%u %s", major(was->disk[d]), minor(was->disk[d]),
+                       row->none);
+        r = write_limit(tree, group, row, text, run, err);
+    }
+    return row->render_disk != NULL || row->none == NULL
+               ? r
+               : write_limit(tree, group, row, row->none, run, err);
+}
+
+/* The rows of the table whose limit is another, as bits. */
+static uint32_t find_changed(const struct tree *tree, const struct cgroup_limits *was,
+                             const struct cgroup_limits *limits, uint32_t *ret_had)
+{
+    char text[LIMIT_TEXT_SIZE];
+    uint32_t changed = 0;
+
+    *ret_had = 0;
+    for (size_t i = 0; i < tree->ops->limit_count; i++) {
+        const struct limit_file *row = &tree->ops->limits[i];
+
+        if (!(tree->controllers & CTL_BIT(row->controller)) ||
+            (row->render != NULL ? is_same(row, was, limits, text) : is_same_io(was, limits)))
+            continue;
+        changed |= 1u << i;
+        if (row->render == NULL || text[0] != '\0')
+            *ret_had |= 1u << i;
+    }
+    return changed;
+}
+
+int group_change_limits(const struct tree *tree, const char *group, const struct cgroup_limits *was,
+                        const struct cgroup_limits *limits, const struct cgroup_run *run,
+                        struct cupel_error *err)
+{
+    uint32_t had, changed = find_changed(tree, was, limits, &had);
+    int r = 0;
+
+    if (changed != 0 && fault_wanted("late-limits"))
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, EIO, "cannot change the limits of %s/%s",
+                               tree->path, group);
+    for (size_t i = tree->ops->limit_count; r == 0 && i-- > 0;)
+        if ((had >> i) & 1u)
+            r = lift_limit(tree, group, &tree->ops->limits[i], was, run, err);
+    return r == 0 ? set_rows(tree, group, changed, limits, run, err) : r;
 }

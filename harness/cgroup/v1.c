@@ -91,25 +91,27 @@ static const char *const v1_io_files[] = {
     "blkio.throttle.read_iops_device", "blkio.throttle.write_iops_device", NULL};
 
 static const struct limit_file v1_limits[] = {
-    {CTL_PIDS, CGROUP_PIDS_LIMIT, "pids.max", render_pids, 0, NULL},
+    {CTL_PIDS, CGROUP_PIDS_LIMIT, "pids.max", render_pids, 0, NULL, "max"},
     /* memory before memsw: the kernel refuses a memsw below memory. */
-    {CTL_MEMORY, CGROUP_MEMORY_LIMIT, "memory.limit_in_bytes", render_memory, 0, NULL},
-    {CTL_MEMORY, CGROUP_SWAP_LIMIT, "memory.memsw.limit_in_bytes", render_memsw, 0, NULL},
+    {CTL_MEMORY, CGROUP_MEMORY_LIMIT, "memory.limit_in_bytes", render_memory, 0, NULL, "-1"},
+    {CTL_MEMORY, CGROUP_SWAP_LIMIT, "memory.memsw.limit_in_bytes", render_memsw, 0, NULL, "-1"},
     /* v1 counts the buffers of TCP sockets by themselves, and only with a limit of theirs; without,
      * a job of 64 MiB held 2 GiB in them. A kernel without the file has no such buffers outside the
      * group's memory. */
-    {CTL_MEMORY, CGROUP_MEMORY_LIMIT, "memory.kmem.tcp.limit_in_bytes", render_memory, ENOENT,
-     NULL},
-    {CTL_CPU, CGROUP_CPU_QUOTA, "cpu.cfs_period_us", render_period, 0, NULL},
+    {CTL_MEMORY, CGROUP_MEMORY_LIMIT, "memory.kmem.tcp.limit_in_bytes", render_memory, ENOENT, NULL,
+     "-1"},
+    {CTL_CPU, CGROUP_CPU_QUOTA, "cpu.cfs_period_us", render_period, 0, NULL, "100000"},
     /* EINVAL, with values in range: a group above has less already (v1 wants children to be within
      * their parents' quota, where v2 just takes the least). What was asked, "at most so much",
      * holds then. */
-    {CTL_CPU, CGROUP_CPU_QUOTA, "cpu.cfs_quota_us", render_quota, EINVAL, NULL},
-    {CTL_CPUSET, CGROUP_CPUSET, "cpuset.cpus", render_cpus, 0, NULL},
-    {CTL_IO, CGROUP_IO_LIMIT, "blkio.throttle.read_bps_device", NULL, 0, render_read_bps},
-    {CTL_IO, CGROUP_IO_WRITE_LIMIT, "blkio.throttle.write_bps_device", NULL, 0, render_write_bps},
-    {CTL_IO, CGROUP_IO_LIMIT, "blkio.throttle.read_iops_device", NULL, 0, render_read_iops},
-    {CTL_IO, CGROUP_IO_WRITE_LIMIT, "blkio.throttle.write_iops_device", NULL, 0, render_write_iops},
+    {CTL_CPU, CGROUP_CPU_QUOTA, "cpu.cfs_quota_us", render_quota, EINVAL, NULL, "-1"},
+    {CTL_CPUSET, CGROUP_CPUSET, "cpuset.cpus", render_cpus, 0, NULL, NULL},
+    {CTL_IO, CGROUP_IO_LIMIT, "blkio.throttle.read_bps_device", NULL, 0, render_read_bps, "0"},
+    {CTL_IO, CGROUP_IO_WRITE_LIMIT, "blkio.throttle.write_bps_device", NULL, 0, render_write_bps,
+     "0"},
+    {CTL_IO, CGROUP_IO_LIMIT, "blkio.throttle.read_iops_device", NULL, 0, render_read_iops, "0"},
+    {CTL_IO, CGROUP_IO_WRITE_LIMIT, "blkio.throttle.write_iops_device", NULL, 0, render_write_iops,
+     "0"},
 };
 
 /* ---- figures ---- */

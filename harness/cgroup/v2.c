@@ -57,18 +57,20 @@ static bool render_io(const struct cgroup_limits *l, dev_t disk, char text[stati
     return n > none;
 }
 
+#define IO_NONE "rbps=max wbps=max riops=max wiops=max"
+
 static const char *const v2_io_files[] = {"io.max", NULL};
 
 static const struct limit_file v2_limits[] = {
-    {CTL_PIDS, CGROUP_PIDS_LIMIT, "pids.max", render_pids, 0, NULL},
-    {CTL_MEMORY, CGROUP_MEMORY_LIMIT, "memory.max", render_memory, 0, NULL},
-    {CTL_MEMORY, CGROUP_SWAP_LIMIT, "memory.swap.max", render_swap, 0, NULL},
+    {CTL_PIDS, CGROUP_PIDS_LIMIT, "pids.max", render_pids, 0, NULL, "max"},
+    {CTL_MEMORY, CGROUP_MEMORY_LIMIT, "memory.max", render_memory, 0, NULL, "max"},
+    {CTL_MEMORY, CGROUP_SWAP_LIMIT, "memory.swap.max", render_swap, 0, NULL, "max"},
     /* Absent before 4.19: then the kernel kills one process, and the supervisor, on hearing of it,
        the rest. */
-    {CTL_MEMORY, CGROUP_MEMORY_LIMIT, "memory.oom.group", render_oom_group, ENOENT, NULL},
-    {CTL_CPU, CGROUP_CPU_QUOTA, "cpu.max", render_cpu, 0, NULL},
-    {CTL_CPUSET, CGROUP_CPUSET, "cpuset.cpus", render_cpus, 0, NULL},
-    {CTL_IO, CGROUP_IO_LIMIT, "io.max", NULL, 0, render_io},
+    {CTL_MEMORY, CGROUP_MEMORY_LIMIT, "memory.oom.group", render_oom_group, ENOENT, NULL, "0"},
+    {CTL_CPU, CGROUP_CPU_QUOTA, "cpu.max", render_cpu, 0, NULL, "max"},
+    {CTL_CPUSET, CGROUP_CPUSET, "cpuset.cpus", render_cpus, 0, NULL, NULL},
+    {CTL_IO, CGROUP_IO_LIMIT, "io.max", NULL, 0, render_io, IO_NONE},
 };
 
 /* ---- figures ---- */
@@ -255,7 +257,7 @@ const struct hierarchy_ops v2_ops = {
     .retire = v2_retire,
     .oom_open = v2_oom_open,
     .io_files = v2_io_files,
-    .io_unlimited = "rbps=max wbps=max riops=max wiops=max",
+    .io_unlimited = IO_NONE,
     .quota_file = "cpu.max",
     .quota_unlimited = "max",
     .oom_file = "memory.events",

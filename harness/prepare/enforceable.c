@@ -262,6 +262,9 @@ int enforceable_check(struct prepared *p, const struct run_options *o, struct cu
 {
     int r = check_disks(p, o, err);
 
+    /* before the run's groups are made, when it is not known yet who asks */
+    if (o->takes_more && cgroup_host_has(p->host, CGROUP_CPUSET))
+        cgroup_host_want(p->host, CGROUP_CPUSET);
     for (size_t i = 0; r == 0 && i < p->run.n_instances; i++) {
         r = check_instance(p, o, &p->run.instances[i], err);
         if (r == 0)

@@ -358,10 +358,18 @@ struct sandbox_words {
     const char *stdin_data;
     size_t stdin_len;
     int stdin_file;
+    /* those of the step, and of the job where it has none; the ones in the process are looked at,
+     * but for `processes`, which is that of the job it was started for */
+    struct jobs_limits limits;
 };
 /* -E2BIG: that is more than there is room for, and the job cannot go. */
 int sandbox_give_words(struct sandbox_stage *stage, struct sandbox_job *job,
                        const struct sandbox_words *words);
+/* Gives what is bounded by the memory limit, beside its control group, the bounds of this one; for
+ * a job that was started with sandbox_request.late and for another limit, before sandbox_go. It
+ * waits until that is ready. -EAGAIN: there is something else to do. */
+int sandbox_change_memory(struct sandbox_stage *stage, const struct sandbox_job *job,
+                          const struct jobs_limits *limits);
 /* Lets PID 1, once it is quiet, start the next step; after the last one, end. */
 void sandbox_continue(struct sandbox_job *job);
 /* SIGTERM to the running command's process group; SIGKILL to PID 1, which the kernel extends to all

@@ -34,6 +34,8 @@ struct slot_state {
     struct attempt_ahead ahead;
     struct instance shape;
     struct jobs_plan *shape_plan; /* NULL: one of the server's */
+    struct jobs_job shape_job;    /* once a job of it has run: with the limits of the last one */
+    char *shape_cpus;
     bool keeps_ready;
     struct {
         struct sandbox_filter *filter;
@@ -209,6 +211,23 @@ static void take_shape(struct slot_state *st)
         forget_shape(st);
 }
 
+/* Notes the limits of the job that has run: where the next one's are the same, nothing is to be
+ * changed. */
+static void take_limits(struct slot_state *st)
+{
+    const struct jobs_limits *limits = &st->instance.job->limits;
+
+    if (st->shape.job == NULL || st->ahead.instance != NULL)
+        return;
+    free(st->shape_cpus);
+    st->shape_cpus = limits->cpus != NULL ? xstrdup(limits->cpus) : NULL;
+    if (st->shape.job != &st->shape_job)
+        st->shape_job = *st->shape.job;
+    st->shape_job.limits = *limits;
+    st->shape_job.limits.cpus = st->shape_cpus;
+    st->shape.job = &st->shape_job;
+}
+
 /* A job that could not even be read has a result all the same. */
 static void report_unread(const struct slot_state *st, uint32_t order,
                           const struct cupel_error *err)
@@ -259,6 +278,8 @@ static bool do_job(struct slot_state *st, uint32_t order)
         slot_make_way();
         attempt_result_free(&result);
         attempt_take_down(&st->ctx, &leftover);
+        if (st->cell->pair_with[0] == '\0')
+            take_limits(st);
     }
     if (!keeps_plan)
         jobs_plan_free(st->plan);

@@ -225,6 +225,7 @@ static int prepare(struct server *s, struct cupel_error *err)
                                           .n_plans = 1,
                                           .slots = s->options->slots,
                                           .keeps_out = true,
+                                          .takes_more = true,
                                           .retries = -1,
                                           .allow_host_network = s->options->allow_host_network,
                                           .allow_devices = s->options->allow_devices};

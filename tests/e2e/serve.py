@@ -10,6 +10,7 @@ import hashlib
 import http.client
 import json
 import os
+import resource
 import signal
 import socket
 import sys
@@ -450,6 +451,133 @@ def shared():
     digest = put(b"x")[1]
     refused(dict(TRUE, inputs=["sha256:" + digest] * 20000), 413, "more than 16384 files")
     assert client().post(TRUE)[0]["verdict"] == "passed"
+
+
+# ---- limits that come with the job ----
+
+def run_host(**keys):
+    """A job on host: its result, its standard output, and whether a sandbox was ready for it."""
+    before = metric("jobs_found_ready_total")
+    c = client()
+    answer, path = c.begin(dict({"rootfs": "host", "run": ["/bin/true"]}, **keys))
+    r = json.loads(answer.read())
+    text = c.ask("GET", path + "/" + r["logs"]["stdout"])[2].decode() if "stdout" in r.get("logs", {}) else ""
+    return r, text, metric("jobs_found_ready_total") > before
+
+
+def in_ready(limits, **keys):
+    """What a job with these limits does in a sandbox that was made for one without."""
+    def plain():
+        r, _, found = run_host()
+        assert r["verdict"] == "passed", r
+        return found
+    until(plain, "a sandbox is ready")
+    r, text, found = run_host(limits=limits, **keys)
+    assert found, r
+    return r, text
+
+
+@case("limits")
+def limits_come_late():
+    """a job's own limits hold in a sandbox that was made without them, and are gone with it"""
+    see = "ulimit -n; ulimit -Hn; ulimit -s; ulimit -f"
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    plain = run_host(run=see)[1]
+    for _ in range(2):
+        assert in_ready({"open-files": 77, "stack": "1M", "file-size": "1M"}, run=see)[1].split() == ["77", "77", "1024", "2048"]
+        assert in_ready({}, run=see)[1] == plain
+        # as much as anybody may have: what was there before it was no lower
+        assert in_ready({"open-files": most}, run=see)[1].split()[:2] == [str(most)] * 2
+    r, _ = in_ready({"file-size": "64K"}, run="head -c 1M /dev/zero > /work/x")
+    assert r["verdict"] == "failed", r
+    # a profile that refuses what setting them takes comes after it
+    deny = {"deny": ["prlimit64"]}
+    for n in (50, 60, 50):
+        r, text, _ = run_host(run="grep 'open files' /proc/self/limits", limits={"open-files": n}, seccomp=deny)
+        assert text.split()[3:5] == [str(n)] * 2, (r, text)
+    assert run_host(run="ulimit -n 40; ulimit -n", limits={"open-files": 60}, seccomp=deny)[0]["verdict"] == "failed"
+
+
+@case("limits")
+def group_limits_come_late():
+    """limits of a job's group come with it as well: memory, processes, CPUs"""
+    hog = "head -c 200M /dev/zero | tail | wc -c"
+    forks = "for i in 1 2 3 4 5 6 7 8 9; do sleep 0.1 & done; wait"
+    for _ in range(2):
+        r, _ = in_ready({"memory": "64M"}, run=hog)
+        assert r["verdict"] == "memory-limit" and r["evidence"].startswith("memory limit 64 MiB"), r
+        r, _ = in_ready({"pids": 4}, run=forks)
+        assert r["verdict"] == "pids-limit", r
+        for run in (hog, forks):
+            r, _ = in_ready({}, run=run)
+            assert r["verdict"] == "passed", r
+    r, _ = in_ready({"cpu": 0.05, "cpu-time": "60s"}, run="i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done")
+    assert r["usage"]["throttled_periods"] > 0, r
+    # the next one's are lifted and set in place of the last one's, larger or smaller
+    for size in ("64M", "32M", "96M", "1G"):
+        r, text, found = run_host(run="df -P -k /dev/shm | tail -n 1", limits={"memory": size})
+        kib = int(size[:-1]) << (20 if size[-1] == "G" else 10)
+        assert r["verdict"] == "passed" and int(text.split()[1]) == kib, (size, r, text)
+        assert r["limits"]["memory_bytes"] == kib * 1024, r
+    r, text = in_ready({}, run="df -P -k /dev/shm | tail -n 1")
+    assert int(text.split()[1]) == 1 << 20, text
+
+
+@case("limits")
+def cpusets_come_late():
+    """so does which CPUs: that is of a sandbox only as whether there is such a limit"""
+    cpus = sorted(os.sched_getaffinity(0))[:2]
+    see = "grep Cpus_allowed_list /proc/self/status"
+    if client().ask("POST", "/jobs", dict(TRUE, limits={"cpuset": str(cpus[0])}))[0] == 422:
+        return  # an ordinary user's, on a machine that does not let them
+    for _ in range(3):
+        for cpu in cpus:
+            r, text, _ = run_host(run=see, limits={"cpuset": str(cpu)})
+            assert r["verdict"] == "passed" and text.split()[-1] == str(cpu), (cpu, r, text)
+
+    def found():
+        return run_host(limits={"cpuset": str(cpus[0])})[2]
+    until(found, "a sandbox with a cpuset is ready")
+    until(lambda: run_host()[2], "one without is")
+
+
+@case("limits")
+def small_memory():
+    """a small memory limit, and the figures, count nothing that is not counted otherwise"""
+    for size in ("1M", "2M", "3M", "8M"):
+        # with a name of its own, no sandbox is ready for it
+        cold, _, found = run_host(limits={"memory": size}, hostname="h" + size.lower())
+        assert not found
+        for _ in range(3):
+            warm, _ = in_ready({"memory": size})
+            assert warm["verdict"] == cold["verdict"] == "passed", (size, cold, warm)
+            assert warm["usage"]["pids_peak"] == cold["usage"]["pids_peak"], (cold, warm)
+            if "memory_peak_bytes" in cold["usage"]:  # the kernel counts in parts of 256 KiB, a CPU
+                more = warm["usage"]["memory_peak_bytes"] - cold["usage"]["memory_peak_bytes"]
+                assert more <= 256 * 1024 * os.cpu_count(), (cold, warm)
+
+
+@case("late-limits")
+def late_fault():
+    """where a limit cannot be changed there is an error and no run, and the next job has another sandbox"""
+    r, text, _ = run_host(run="ulimit -n; cat /proc/self/cgroup", limits={"memory": "64M"})
+    assert r["verdict"] == "passed" and text, r
+    until(lambda: run_host(limits={"memory": "64M"})[2], "a sandbox is ready")
+    before = metric("jobs_found_ready_total")
+    r, text, _ = run_host(run=["/bin/echo", "ran"], limits={"memory": "96M"})
+    assert r["verdict"] == "error" and "limit" in r["evidence"] and text == "", (r, text)
+    assert metric("jobs_found_ready_total") == before + 1
+    assert run_host(limits={"memory": "96M"})[0]["verdict"] == "passed"
+
+
+@case("late-resource-limits")
+def late_resource_fault():
+    """where a process cannot limit itself there is an error and no run"""
+    cold, text, found = run_host(run=["/bin/echo", "ran"])
+    while not found:
+        assert cold["verdict"] == "passed" and text == "ran\n", (cold, text)
+        cold, text, found = run_host(run=["/bin/echo", "ran"])
+    assert cold["verdict"] == "error" and "limits" in cold["evidence"] and text == "", (cold, text)
 
 
 # ---- users ----

@@ -129,31 +129,56 @@ static rlim_t lower_of(rlim_t a, rlim_t b)
 /* A documented value may be above what the host lets anyone have (a hard limit that not even root
  * may raise, in a container); then it is the host's. What the job file itself asks for is had
  * exactly, or the job does not start. */
+static int set_resource(size_t i, const struct jobs_limits *of_step,
+                        const struct jobs_limits *of_job)
+{
+    enum jobs_limit key = resource_table[i].limit;
+    struct rlimit limit, inherited;
+
+    if (getrlimit(resource_table[i].resource, &inherited) < 0)
+        return -errno;
+    limit.rlim_cur = lower_of(resource_table[i].soft, inherited.rlim_max);
+    limit.rlim_max = lower_of(resource_table[i].hard, inherited.rlim_max);
+    if (key != JOBS_LIMIT_COUNT && jobs_limit_is_set(of_step, key))
+        limit.rlim_cur = limit.rlim_max = of_step->value[key];
+    else if (key != JOBS_LIMIT_COUNT && jobs_limit_is_set(of_job, key))
+        limit.rlim_cur = limit.rlim_max = of_job->value[key];
+    /* a core_pattern that is a pipe ignores 0 and hands the job's memory to a program of the host;
+       1 stops both (do_coredump(), fs/coredump.c) */
+    if (resource_table[i].resource == RLIMIT_CORE && limit.rlim_max == 0 && inherited.rlim_max > 0)
+        limit.rlim_cur = limit.rlim_max = 1;
+    return setrlimit(resource_table[i].resource, &limit) < 0 ? -errno : 0;
+}
+
+/* Whether this one comes with GO: another job's may be higher, and a hard limit that was lowered
+ * stays so. Not RLIMIT_NPROC, which the kernel looks at as the ids change. */
+static bool comes_late(const struct command *c, size_t i)
+{
+    return c->hold >= 0 && c->ctx->given.late != NULL &&
+           resource_table[i].limit != JOBS_LIMIT_COUNT &&
+           resource_table[i].limit != JOBS_LIMIT_PROCESSES;
+}
+
 static int command_resource_limits(struct command *c)
 {
-    if (weakened("resource-limits"))
-        return 0;
-    for (size_t i = 0; i < ARRAY_SIZE(resource_table); i++) {
-        enum jobs_limit key = resource_table[i].limit;
-        struct rlimit limit, inherited;
+    int r = 0;
 
-        if (getrlimit(resource_table[i].resource, &inherited) < 0)
-            return -errno;
-        limit.rlim_cur = lower_of(resource_table[i].soft, inherited.rlim_max);
-        limit.rlim_max = lower_of(resource_table[i].hard, inherited.rlim_max);
-        if (key != JOBS_LIMIT_COUNT && jobs_limit_is_set(&c->step->limits, key))
-            limit.rlim_cur = limit.rlim_max = c->step->limits.value[key];
-        else if (key != JOBS_LIMIT_COUNT && jobs_limit_is_set(&c->ctx->given.job->limits, key))
-            limit.rlim_cur = limit.rlim_max = c->ctx->given.job->limits.value[key];
-        /* a core_pattern that is a pipe ignores 0 and hands the job's memory to a program of the
-           host; 1 stops both (do_coredump(), fs/coredump.c) */
-        if (resource_table[i].resource == RLIMIT_CORE && limit.rlim_max == 0 &&
-            inherited.rlim_max > 0)
-            limit.rlim_cur = limit.rlim_max = 1;
-        if (setrlimit(resource_table[i].resource, &limit) < 0)
-            return -errno;
-    }
-    return 0;
+    for (size_t i = 0; r == 0 && i < ARRAY_SIZE(resource_table); i++)
+        if (!weakened("resource-limits") && !comes_late(c, i))
+            r = set_resource(i, &c->step->limits, &c->ctx->given.job->limits);
+    return r;
+}
+
+/* Sets those that were left for GO, while it still counts as held. */
+static int late_resource_limits(struct command *c)
+{
+    const struct jobs_limits *limits = &c->ctx->given.late->limits;
+    int r = fault_wanted("late-resource-limits") ? -EIO : 0;
+
+    for (size_t i = 0; r == 0 && i < ARRAY_SIZE(resource_table); i++)
+        if (!weakened("resource-limits") && comes_late(c, i))
+            r = set_resource(i, limits, limits);
+    return r;
 }
 
 /* Enters the payload's control groups: from here on everything is on the job's account. */
@@ -344,6 +369,23 @@ static int command_seccomp(struct command *c)
                : 0;
 }
 
+/* ---- failing ---- */
+
+_Noreturn static void fail(struct command *c, enum sandbox_event_kind kind, enum setup_step step,
+                           unsigned index, int r, const char *detail)
+{
+    struct init_report report = {
+        .kind = kind, .step = kind == SANDBOX_SETUP_FAILED ? (uint32_t)step : index, .errnum = -r};
+
+    if (detail != NULL)
+        safe_copy(report.detail, detail, sizeof(report.detail));
+    /* a write that fails leaves PID 1 with an early end of file: it reports the step's end with
+     * this exit code */
+    if (write(c->report_fd, &report, sizeof(report)) < 0)
+        _exit(125);
+    _exit(126);
+}
+
 /* ---- held ---- */
 
 /* Takes the words that came with GO. What PID 1 writes of the environment lies in this process. */
@@ -378,9 +420,14 @@ static void await_go(struct command *c)
     while (n < 0 && errno == EINTR);
     if (n != 1)
         _exit(125);
-    c->hold = -EBADF;
-    if (c->ctx->given.late != NULL)
+    if (c->ctx->given.late != NULL) {
+        int r = late_resource_limits(c);
+
+        if (r < 0)
+            fail(c, SANDBOX_SETUP_FAILED, SETUP_RESOURCE_LIMITS, c->index, r, NULL);
         take_late(c);
+    }
+    c->hold = -EBADF;
 }
 
 /* ---- exec ---- */
@@ -451,21 +498,6 @@ static const struct {
     {SETUP_SECCOMP, command_seccomp},
 };
 
-_Noreturn static void fail(struct command *c, enum sandbox_event_kind kind, enum setup_step step,
-                           unsigned index, int r, const char *detail)
-{
-    struct init_report report = {
-        .kind = kind, .step = kind == SANDBOX_SETUP_FAILED ? (uint32_t)step : index, .errnum = -r};
-
-    if (detail != NULL)
-        safe_copy(report.detail, detail, sizeof(report.detail));
-    /* a write that fails leaves PID 1 with an early end of file: it reports the step's end with
-     * this exit code */
-    if (write(c->report_fd, &report, sizeof(report)) < 0)
-        _exit(125);
-    _exit(126);
-}
-
 /* The moment from which the step's wall time counts. PID 1 only notices the exec itself when the
  * pipe closes, and might be a while in getting to it. */
 static void announce(struct command *c, unsigned index)
@@ -510,7 +542,7 @@ _Noreturn void command_main(struct init_context *ctx, unsigned index, int report
         enum setup_step step = command_table[i].step;
 
         progress_to(ctx, step);
-        if (step == SETUP_SECCOMP && !ctx->given.filter_lets_read)
+        if (step == SETUP_SECCOMP && !ctx->given.filter_lets_wait)
             await_go(&c);
         r = command_table[i].run(&c);
         if (r == 0 && ctx->given.fault == (int)step)

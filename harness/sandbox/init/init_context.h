@@ -76,7 +76,7 @@ struct init_given {
     const struct setup_late *late;
     /* where the first step's command waits for GO once all is done but the exec, or -EBADF */
     int hold;
-    bool filter_lets_read; /* which waiting takes */
+    bool filter_lets_wait; /* and what follows that (seccomp.h) */
     bool lends_memory;     /* commands may run in PID 1's own memory until they are executed */
     const char *hosts;     /* replaces /etc/hosts */
     const char *resolver;  /* replaces /etc/resolv.conf; NULL: the root's own stays */

@@ -149,30 +149,21 @@ int setup_input_overlays(struct init_context *ctx)
 
 /* A job's /dev/shm counts as its memory, so its memory limit is bound enough; without one there is
  * this. */
-static uint64_t shm_bytes(const struct init_context *ctx)
+static uint64_t shm_bytes(const struct jobs_limits *l)
 {
-    const struct jobs_limits *l = &ctx->given.job->limits;
-
     return jobs_limit_is_set(l, JOBS_LIMIT_MEMORY) ? l->value[JOBS_LIMIT_MEMORY]
                                                    : UINT64_C(1) << 30;
 }
 
-static const char *shm_size(const struct init_context *ctx, char *buf, size_t size)
-{
-    buf[0] = '\0';
-    safe_append_number(buf, shm_bytes(ctx), size);
-    return buf;
-}
-
 /* What the kernel has beside the pages of a file, such as its access list, is on nobody's account:
  * as many files as there is room for 16 KiB each. */
-static const char *shm_files(const struct init_context *ctx, char *buf, size_t size)
+void shm_bounds(const struct jobs_limits *l, struct shm_bounds *ret)
 {
-    uint64_t n = shm_bytes(ctx) / 16384;
+    uint64_t n = shm_bytes(l) / 16384;
 
-    buf[0] = '\0';
-    safe_append_number(buf, n > 1024 ? n : 1024, size);
-    return buf;
+    ret->size[0] = ret->files[0] = '\0';
+    safe_append_number(ret->size, shm_bytes(l), sizeof(ret->size));
+    safe_append_number(ret->files, n > 1024 ? n : 1024, sizeof(ret->files));
 }
 
 /* The machine has 4,096 (kernel.pty.max), of which 1,024 are kept for the mount namespace that it
@@ -186,7 +177,7 @@ int setup_kernel_mounts(struct init_context *ctx)
 {
     const unsigned closed = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
     const uint32_t dev = ctx->given.job->devices;
-    char size[24], files[24];
+    struct shm_bounds bounds;
     const struct mount_option pts[] = {{"newinstance", NULL},
                                        {"max", weakened("pty-max") ? "4096" : PTYS_MAX},
                                        {"ptmxmode", "0666"},
@@ -194,9 +185,8 @@ int setup_kernel_mounts(struct init_context *ctx)
                                        {"gid", "5"}};
     /* a group 5 is to be had */
     const size_t n_pts = ctx->given.privilege.ids > 5 ? ARRAY_SIZE(pts) : ARRAY_SIZE(pts) - 1;
-    const struct mount_option shm[] = {{"mode", "1777"},
-                                       {"size", shm_size(ctx, size, sizeof(size))},
-                                       {"nr_inodes", shm_files(ctx, files, sizeof(files))}};
+    const struct mount_option shm[] = {
+        {"mode", "1777"}, {"size", bounds.size}, {"nr_inodes", bounds.files}};
     struct {
         int *mount;
         const char *type;
@@ -218,6 +208,7 @@ int setup_kernel_mounts(struct init_context *ctx)
         {&ctx->mqueue_mount, "mqueue", NULL, 0, closed, devices_has(dev, JOBS_DEVICE_MQUEUE)},
     };
 
+    shm_bounds(&ctx->given.job->limits, &bounds);
     if (weakened("proc-instance")) {
         mounts[0].wanted = false;
         ctx->proc_mount = mount_clone(AT_FDCWD, "/proc", 0);

@@ -70,7 +70,7 @@ static int start(struct init_context *ctx, const struct sandbox_entry *entry,
     int r = streams_make(entry->stdio, entry->id_base, NULL, 0, -EBADF, ctx, job);
 
     if (r == 0)
-        r = filter_program(entry->filter, &ctx->given.filter, &ctx->given.filter_lets_read);
+        r = filter_program(entry->filter, &ctx->given.filter, &ctx->given.filter_lets_wait);
     if (r < 0)
         return cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot make the session's streams");
     (void)signal(SIGCHLD, SIG_IGN);

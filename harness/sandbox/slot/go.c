@@ -4,14 +4,24 @@
  * jobs have the same sandbox (attempt/). */
 #include "harness/sandbox/init/copy_data.h"
 #include "harness/sandbox/init/late_words.h"
+#include "harness/sandbox/init/mount.h"
+#include "harness/sandbox/init/mounts.h"
 #include "harness/sandbox/sandbox.h"
 #include "harness/sandbox/slot/make_context.h"
+#include "harness/sandbox/slot/namespaces.h"
 #include "harness/sandbox/slot/stage.h"
+#include "harness/sandbox/slot/stage_ns.h"
 
 #include <fcntl.h>
+#include <linux/magic.h>
+#include <poll.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/vfs.h>
+
+#define READY_MS 2000 /* it takes a few, and to begin anew no more */
 
 void sandbox_go(struct sandbox_job *job)
 {
@@ -74,6 +84,7 @@ static int write_words(struct sandbox_stage *stage, const struct sandbox_words *
     if (stage->late->argv == NULL || stage->late->env == NULL)
         return -E2BIG;
     stage->late->n_env = (uint32_t)n;
+    stage->late->limits = words->limits;
     stage->late->own = context_own_entries(words->env);
     return 0;
 }
@@ -108,4 +119,62 @@ int sandbox_give_words(struct sandbox_stage *stage, struct sandbox_job *job,
     base_closep(&job->late_stdin);
     job->late_stdin = -EBADF;
     return r;
+}
+
+/* ---- the bounds of /dev/shm ---- */
+
+/* Waits until everything is done but the exec: -EAGAIN when there is an order meanwhile, or it is
+ * gone, or takes long. */
+static int await_ready(const struct sandbox_stage *stage, const struct sandbox_job *job)
+{
+    struct pollfd fds[] = {{.fd = job->hold, .events = POLLIN},
+                           {.fd = job->pidfd, .events = POLLIN},
+                           {.fd = stage->cancel, .events = POLLIN}};
+    int n;
+
+    do
+        n = poll(fds, ARRAY_SIZE(fds), READY_MS);
+    while (n < 0 && errno == EINTR);
+    return n > 0 && fds[0].revents == POLLIN && fds[1].revents == 0 ? 0 : -EAGAIN;
+}
+
+/* Opens the root of what is mounted on /dev/shm. Nothing of the job has run, so that the path is
+ * what PID 1 has made. */
+static int open_shm(struct sandbox_stage *stage, const struct sandbox_job *job)
+{
+    cleanup_close int opened = -EBADF;
+    int ns = job->mount_ns >= 0 ? job->mount_ns : namespaces_mount(job), fd;
+    char path[48];
+
+    if (ns < 0) {
+        (void)snprintf(path, sizeof(path), "/proc/%d/ns/mnt", (int)job->pid);
+        ns = opened = open(path, O_RDONLY | O_CLOEXEC);
+    }
+    if (ns < 0 || setns(ns, CLONE_NEWNS) < 0)
+        return -errno;
+    fd = open("/dev/shm", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    fd = fd < 0 ? -errno : fd;
+    stage_leave(stage);
+    return fd;
+}
+
+/* They follow the memory limit. */
+int sandbox_change_memory(struct sandbox_stage *stage, const struct sandbox_job *job,
+                          const struct jobs_limits *limits)
+{
+    struct shm_bounds bounds;
+    const struct mount_option options[] = {{"size", bounds.size}, {"nr_inodes", bounds.files}};
+    cleanup_close int fd = -EBADF;
+    struct statfs fs;
+    int r = await_ready(stage, job);
+
+    if (r < 0)
+        return r;
+    fd = open_shm(stage, job);
+    if (fd < 0)
+        return fd;
+    if (fstatfs(fd, &fs) < 0 || fs.f_type != TMPFS_MAGIC)
+        return -EINVAL;
+    shm_bounds(limits, &bounds);
+    return mount_reconfigure(fd, options, ARRAY_SIZE(options));
 }

@@ -30,12 +30,22 @@ int namespaces_hold(struct sandbox_job *job, bool own_network, const char **ret_
     return 0;
 }
 
-int namespaces_network(const struct sandbox_job *job)
+static int find(const struct sandbox_job *job, int type)
 {
     for (size_t i = 0; i < SANDBOX_NAMESPACES; i++)
-        if (join_namespaces_table[i].type == CLONE_NEWNET)
+        if (join_namespaces_table[i].type == type)
             return job->namespaces[i];
     return -EBADF;
+}
+
+int namespaces_network(const struct sandbox_job *job)
+{
+    return find(job, CLONE_NEWNET);
+}
+
+int namespaces_mount(const struct sandbox_job *job)
+{
+    return find(job, CLONE_NEWNS);
 }
 
 void namespaces_release(struct sandbox_job *job)

@@ -7,6 +7,7 @@
 /* Holds those of a cloned PID 1 in *job; -errno and the name of the one that cannot be had. */
 int namespaces_hold(struct sandbox_job *job, bool own_network, const char **ret_which);
 
-/* Returns the network one of those that are held, or -EBADF. */
+/* Returns the network or the mount one of those that are held, or -EBADF. */
 int namespaces_network(const struct sandbox_job *job);
+int namespaces_mount(const struct sandbox_job *job);
 void namespaces_release(struct sandbox_job *job);

@@ -38,7 +38,7 @@
 struct sandbox_filter {
     struct sock_filter *instructions;
     unsigned short n;
-    bool lets_read;
+    bool lets_wait;
 };
 
 /* ---- refused by argument: no job file changes these ---- */
@@ -358,7 +358,8 @@ int sandbox_filter_compile(const struct jobs_seccomp *what, struct sandbox_filte
     filter = xcalloc(1, sizeof(*filter));
     filter->n = (unsigned short)p->n;
     /* of a profile from a file, it is not known */
-    filter->lets_read = what->file == NULL && !jobs_names_have(what->deny, "read");
+    filter->lets_wait = what->file == NULL && !jobs_names_have(what->deny, "read") &&
+                        !jobs_names_have(what->deny, "prlimit64");
     filter->instructions = xcalloc(p->n, sizeof(*p->code));
     memcpy(filter->instructions, p->code, p->n * sizeof(*p->code));
     free(p);
@@ -378,9 +379,9 @@ char *sandbox_call_name(uint32_t architecture, int number)
     return seccomp_syscall_resolve_num_arch(architecture, number);
 }
 
-int filter_program(const struct sandbox_filter *filter, struct sock_fprog *ret, bool *ret_lets_read)
+int filter_program(const struct sandbox_filter *filter, struct sock_fprog *ret, bool *ret_lets_wait)
 {
-    *ret_lets_read = filter->lets_read;
+    *ret_lets_wait = filter->lets_wait;
     *ret = (struct sock_fprog){.len = filter->n, .filter = filter->instructions};
     return 0;
 }

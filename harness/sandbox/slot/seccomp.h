@@ -6,6 +6,7 @@
 
 #include <linux/filter.h>
 
-/* Gives the program, and whether it is known to let read(2) through. */
+/* Gives the program, and whether it is known to let through
+ * what a held command does: read(2) and prlimit(2). */
 int filter_program(const struct sandbox_filter *filter, struct sock_fprog *ret,
-                   bool *ret_lets_read);
+                   bool *ret_lets_wait);

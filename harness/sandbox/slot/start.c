@@ -487,7 +487,7 @@ static int start_clone(struct start *s, struct cupel_error *err)
     };
     long pid = -1;
     int r =
-        filter_program(s->request->filter, &s->ctx->given.filter, &s->ctx->given.filter_lets_read);
+        filter_program(s->request->filter, &s->ctx->given.filter, &s->ctx->given.filter_lets_wait);
 
     if (weakened("shm") &&
         devices_has(s->request->job->devices, JOBS_DEVICE_SHM)) /* the host's, for every job */
