@@ -266,7 +266,7 @@ def wrong_pairs():
         no(form)
 
 
-@case("slots")
+@case("one-slot")
 def pair_in_one_slot():
     """a pair that would never have two slots at once is refused"""
     refused({"jobs": {"x": TRUE, "y": TRUE}, "pipes": [["x", "y"]]}, 422, "--slots")
@@ -808,6 +808,8 @@ def too_large():
 def many_connections():
     """connections that never ask anything make room for those that do"""
     idle = []
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     for _ in range(1300):
         s = socket.socket(socket.AF_UNIX)
         s.settimeout(PATIENCE)
