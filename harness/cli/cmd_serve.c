@@ -39,8 +39,8 @@ static const struct cli_option options[] = {
         "or what SOURCE is: a tar, a directory with an OCI image, image:REFERENCE; may be "
         "repeated (default: host and scratch)"),
     CLI_OPTION('\0', "files", CLI_LIST, FIELD(files), "DIR",
-               "jobs may name files beneath this directory; no link in it is followed; may be "
-               "repeated"),
+               "jobs may name files beneath this directory, an absolute path; no link in it is "
+               "followed; may be repeated"),
     CLI_OPTION('\0', "slots", CLI_NUMBER, FIELD(slots), "N",
                "run up to N jobs at once (default: the number of CPUs)", .min = 1,
                .max = SLOTS_MAX),
@@ -87,12 +87,13 @@ static bool read_mode(const char *text, uint32_t *ret)
 }
 
 /* Says whether each directory is named in full: it is compared with what jobs name. */
-static bool are_absolute(const struct cli_list *dirs)
+/* Returns the first directory that is no absolute path; NULL: all are. */
+static const char *relative_of(const struct cli_list *dirs)
 {
     for (size_t i = 0; i < dirs->n; i++)
         if (dirs->items[i][0] != '/')
-            return false;
-    return true;
+            return dirs->items[i];
+    return NULL;
 }
 
 static int serve(struct serve_arguments *a, char **full_argv)
@@ -103,8 +104,9 @@ static int serve(struct serve_arguments *a, char **full_argv)
 
     if (code == 0 && !read_mode(a->mode, &a->o.mode))
         code = cli_wrong(&command, "--mode takes an octal mode such as 0660, not '%s'", a->mode);
-    if (code == 0 && !are_absolute(&a->files))
-        code = cli_wrong(&command, "--files takes an absolute path");
+    if (code == 0 && relative_of(&a->files) != NULL)
+        code =
+            cli_wrong(&command, "--files takes an absolute path, not '%s'", relative_of(&a->files));
     a->o.roots = a->roots.n > 0 ? a->roots.items : none;
     a->o.files = a->files.n > 0 ? a->files.items : none;
     a->o.slots = a->slots > 0 ? (unsigned)a->slots : own_limits_cpus();

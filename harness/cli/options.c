@@ -158,7 +158,7 @@ static void add_duration(struct strbuf *b, uint64_t ns)
                  {60 * NSEC_PER_SEC, "m"},
                  {NSEC_PER_SEC, "s"},
                  {NSEC_PER_MSEC, "ms"}};
-    size_t i = 0;
+    size_t i = ns == 0 ? 2 : 0; /* 0 is so many of any */
 
     while (i + 1 < ARRAY_SIZE(units) && ns % units[i].ns != 0)
         i++;

@@ -101,11 +101,52 @@ static int check_profile(struct request *q, const json_t *job)
                         "'%s': 'seccomp' takes default or strict here, not a file", q->place);
 }
 
+static bool is_served(const struct server *s, const char *root)
+{
+    for (size_t i = 0; i < s->plan->n_roots; i++)
+        if (s->root_served[i] && str_eq(s->plan->roots[i].name, root))
+            return true;
+    return false;
+}
+
+/* Refuses a root that the server was not started with: the loader would say to describe it in the
+ * file, which a request cannot. */
+static int check_root(struct request *q, const json_t *job)
+{
+    const char *root = json_string_value(json_object_get(job, "rootfs"));
+    cleanup_strbuf struct strbuf served = {0};
+
+    if (root == NULL || is_served(q->s, root))
+        return 0;
+    for (size_t i = 0; i < q->s->plan->n_roots; i++)
+        if (q->s->root_served[i])
+            strbuf_addf(&served, "%s%s", served.len > 0 ? ", " : "", q->s->plan->roots[i].name);
+    return serve_refuse(q->why, MHD_HTTP_BAD_REQUEST,
+                        "'%s': the server was not started with the root '%s' (--root), but with %s",
+                        q->place, root, served.data);
+}
+
+/* Refuses what orders jobs: each would have to be run before another one is. */
+static int check_order(struct request *q, const json_t *job)
+{
+    const char *key = json_object_get(job, "needs") != NULL  ? "needs"
+                      : json_object_get(job, "from") != NULL ? "from"
+                                                             : NULL;
+
+    return key == NULL ? 0
+                       : serve_refuse(q->why, MHD_HTTP_BAD_REQUEST,
+                                      "'%s': '%s' is for job files: a client posts the next job "
+                                      "when it has the result of the one before",
+                                      q->place, key);
+}
+
 static int check_job(struct request *q, const char *place, const json_t *job)
 {
     int r;
 
     q->place = place;
+    if (check_root(q, job) < 0 || check_order(q, job) < 0)
+        return -1;
     if (json_object_get(job, "pass-env") != NULL)
         return serve_refuse(q->why, MHD_HTTP_BAD_REQUEST,
                             "'%s': 'pass-env' would pass the server's environment; say 'env'",
@@ -124,17 +165,10 @@ static int check_job(struct request *q, const char *place, const json_t *job)
 
 static int check_loaded(struct request *q, const struct jobs_job *job)
 {
-    const struct jobs_root *root = &q->batch->plan->roots[job->root];
-
-    if (!q->s->root_served[job->root])
+    if (!q->s->root_served[job->root]) /* it names none, and has that of job files then */
         return serve_refuse(q->why, MHD_HTTP_BAD_REQUEST,
                             "'%s': the server was not started with the root '%s' (--root)",
-                            job->name, root->name);
-    if (job->n_needs > 0 || job->from != JOBS_FROM_NOTHING)
-        return serve_refuse(q->why, MHD_HTTP_BAD_REQUEST,
-                            "'%s': 'needs' and 'from' are for job files: a client posts the next "
-                            "job when it has the result of the one before",
-                            job->name);
+                            job->name, q->batch->plan->roots[job->root].name);
     if (job->network == JOBS_NETWORK_BRIDGE)
         return serve_refuse(q->why, MHD_HTTP_BAD_REQUEST, "'%s': bridges are for job files",
                             job->name);

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
 # Sourced by tests of `cupel serve`, after lib.sh: a server, and its clients, which are the same user.
+# shellcheck disable=SC2154,SC2034 # of lib.sh, and for who sources this
 
 SOCK=$T/s.sock
 python=$(PATH=/usr/bin:/bin command -v python3) # which other users may run as well

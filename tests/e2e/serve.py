@@ -739,13 +739,14 @@ def wrong():
     refused('{"run": ["true"], "run": ["true"]}', 400, "no JSON")
     refused(dict(TRUE, limit={"wall": "1s"}), 400, "unknown key 'limit'", "did you mean 'limits'")
     refused(dict(TRUE, limits={"wall": "soon"}), 400, "'wall' must be a duration")
-    refused({"jobs": {"a": dict(TRUE, rootfs="hots")}}, 400, "there is no root 'hots'", "did you mean 'host'")
+    refused({"jobs": {"a": dict(TRUE, rootfs="hots")}}, 400, "'a': ", "the root 'hots' (--root), but with host, scratch")
     refused({"jobs": {"a": {"rootfs": "host"}}}, 400, "run")
     refused({"jobs": {}}, 400, "'jobs'")
     refused({"jobs": {"a": TRUE}, "rootfs": {"x": {"tar": "/etc/passwd"}}}, 400, "'rootfs'")
     refused(dict(TRUE, user="nobody-of-that-name"), 400, "no user 'nobody-of-that-name'")
-    refused({"jobs": {"a": TRUE, "b": dict(TRUE, needs=["a"])}}, 400, "needs")
-    refused({"jobs": {"a": TRUE, "b": dict(TRUE, **{"from": "a"})}}, 400)
+    refused({"jobs": {"a": TRUE, "b": dict(TRUE, needs=["a"])}}, 400, "'b': 'needs' is for job files")
+    refused(dict(TRUE, needs=["a"]), 400, "'job': 'needs' is for job files")
+    refused({"jobs": {"a": TRUE, "b": {"run": "true", "from": "a"}}}, 400, "'b': 'from' is for job files")
 
 
 @case("main")

@@ -150,6 +150,10 @@ run_cupel serve --socket "$SOCK" --mode rw
 expect_exit 2
 run_cupel serve --socket "$SOCK" --files relative
 expect_exit 2
+expect_stderr "absolute path, not 'relative'"
+run_cupel serve --socket "$SOCK" --grace x
+expect_exit 2
+expect_stderr "a duration from 0s to 1h, or none, got 'x'"
 expect_clean
 
 all_done
