@@ -3,8 +3,9 @@
  * connection; and between any two of them, what the machine takes for the same program alone:
  * vfork, execve, wait.
  *
- *   warm SOCKET [JOBS [PAUSE_US [PROGRAM [ROOT PATH]]]]
+ *   warm [-s] SOCKET [JOBS [PAUSE_US [PROGRAM [ROOT PATH]]]]
  *
+ * -s: orders alone, and prints each one's milliseconds, one a line (bench/launch).
  * PROGRAM is what runs alone, and in the root `host`, or as PATH in ROOT.
  * Prints the median and the 99th percentile of both, in microseconds, and their ratio. */
 #include <errno.h>
@@ -103,26 +104,42 @@ static void print(const char *what, uint64_t *ns, size_t n)
                  (double)ns[n * 99 / 100] / 1e3, (double)ns[n * 99 / 100] / (double)ns[n / 2]);
 }
 
+/* Orders one job after the other, and prints what each took. */
+static void print_samples(int fd, const char *request, size_t len, size_t n, unsigned pause_us)
+{
+    for (size_t i = 0; i < n; i++) {
+        (void)usleep(pause_us);
+        (void)printf("%.3f\n", (double)ask(fd, request, len) / 1e6);
+    }
+}
+
 int main(int argc, char **argv)
 {
-    size_t n = argc > 2 ? strtoul(argv[2], NULL, 10) : JOBS_DEFAULT;
-    unsigned pause_us = argc > 3 ? (unsigned)strtoul(argv[3], NULL, 10) : PAUSE_DEFAULT_US;
-    const char *program = argc > 4 ? argv[4] : PROGRAM_DEFAULT;
+    bool samples = argc > 1 && strcmp(argv[1], "-s") == 0;
+    int rest = samples ? argc - 1 : argc;
+    char **args = samples ? argv + 1 : argv;
+    size_t n = rest > 2 ? strtoul(args[2], NULL, 10) : JOBS_DEFAULT;
+    unsigned pause_us = rest > 3 ? (unsigned)strtoul(args[3], NULL, 10) : PAUSE_DEFAULT_US;
+    const char *program = rest > 4 ? args[4] : PROGRAM_DEFAULT;
     uint64_t *served = calloc(n + 1, sizeof(*served)), *alone = calloc(n + 1, sizeof(*alone));
     char body[512], request[1024];
     int fd, len;
 
-    if (argc < 2 || n == 0 || served == NULL || alone == NULL) {
-        (void)fputs("usage: warm SOCKET [JOBS [PAUSE_US [PROGRAM [ROOT PATH]]]]\n", stderr);
+    if (rest < 2 || n == 0 || served == NULL || alone == NULL) {
+        (void)fputs("usage: warm [-s] SOCKET [JOBS [PAUSE_US [PROGRAM [ROOT PATH]]]]\n", stderr);
         return 2;
     }
-    fd = connect_to(argv[1]);
+    fd = connect_to(args[1]);
     (void)snprintf(body, sizeof(body), "{\"rootfs\":\"%s\",\"run\":[\"%s\"]}",
-                   argc > 6 ? argv[5] : "host", argc > 6 ? argv[6] : program);
+                   rest > 6 ? args[5] : "host", rest > 6 ? args[6] : program);
     len = snprintf(request, sizeof(request),
                    "POST /jobs HTTP/1.1\r\nHost: cupel\r\nContent-Length: %zu\r\n\r\n%s",
                    strlen(body), body);
     (void)ask(fd, request, (size_t)len); /* of a shape that was not known yet */
+    if (samples) {
+        print_samples(fd, request, (size_t)len, n, pause_us);
+        return 0;
+    }
     for (size_t i = 0; i < n; i++) {
         (void)usleep(pause_us);
         served[i] = ask(fd, request, (size_t)len);
