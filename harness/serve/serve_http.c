@@ -232,7 +232,8 @@ static enum MHD_Result post_jobs(struct serve_ask *ask, struct MHD_Connection *c
         return send_refusal(ask, c, &why);
     serve_jobs_add(ask->s, b);
     result = stream_batch(ask, c, b);
-    serve_jobs_dispatch(ask->s); /* at once: the client can wait for its headers, the job need not */
+    /* at once: the client can wait for its headers, the job need not */
+    serve_jobs_dispatch(ask->s);
     return result;
 }
 
