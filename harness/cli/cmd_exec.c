@@ -336,6 +336,9 @@ static int take_descriptor(struct exec_arguments *a)
     char *end;
     int flags;
 
+    if (text != NULL && str_eq(text, "-"))
+        return cli_wrong(&command, "--result -: standard output is the command's; fd:3 with 3>&1 "
+                                   "is that as well, and ./- a file of this name");
     if (text != NULL && str_starts(text, "fd:")) {
         fd = strtol(text + 3, &end, 10);
         if (text[3] < '0' || text[3] > '9' || *end != '\0' || fd < 3 || fd > RESULT_FD_MAX)

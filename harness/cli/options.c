@@ -308,10 +308,17 @@ static int check_words(const struct cli_command *c, const struct cli_words *w)
                            w->word[c->max_words]);
 }
 
+/* A flag says the same twice, and a list grows; of two values, one would be dropped unseen. */
+static bool takes_one(const struct cli_option *o)
+{
+    return o->kind != CLI_FLAG && o->kind != CLI_LIST;
+}
+
 bool cli_parse(const struct cli_command *command, int argc, char **argv, void *arguments,
                struct cli_words *ret_words, int *ret_exit)
 {
     struct cli_words words = {0};
+    bool given[OPTIONS_MAX] = {false};
     struct tables t;
     int found, n = cut_command(command, argc, argv, &words);
 
@@ -329,8 +336,12 @@ bool cli_parse(const struct cli_command *command, int argc, char **argv, void *a
             *ret_exit = cli_wrong(command, "option '%s' needs a value", argv[optind - 1]);
         else if (found == '?' || o == NULL)
             *ret_exit = unknown_option(command, argv[optind - 1]);
+        else if (takes_one(o) && given[o - command->options])
+            *ret_exit = cli_wrong(command, "--%s is given twice", o->name);
         else
             *ret_exit = options_take(command, o, optarg, arguments);
+        if (*ret_exit == 0)
+            given[o - command->options] = true;
     }
     words.word = argv + optind;
     words.n = n - optind;

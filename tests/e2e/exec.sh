@@ -212,6 +212,10 @@ wrong "did you mean --limit" --limits memory=1M -- true
 wrong "go together" --artifact /x -- true
 wrong "is not open for writing" --result fd:77 -- true
 wrong "takes a terminal" -t -- true
+wrong "^cupel: error: --root is given twice" --root host --root scratch -- true
+wrong "^cupel: error: --timeout is given twice" --timeout 5s --timeout=5s -- true
+wrong "^cupel: error: --result -: standard output is the command's" --result - -- true
+expect test ! -e ./-
 
 # ---- signals -----------------------------------------------------------------------------------------------------------
 has_begun() { [[ -s stdout ]]; }
