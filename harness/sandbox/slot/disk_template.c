@@ -19,6 +19,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -288,13 +289,31 @@ static int make_room(int dirfd)
     return n < TEMPLATES_MAX ? 0 : -ENOSPC;
 }
 
+/* From counting them to adding one, nobody else adds one. Who cannot wait for that keeps none. */
+#define LOCK_TRIES 200
+static int lock_templates(int dirfd)
+{
+    cleanup_close int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    const struct timespec wait = {0, NSEC_PER_MSEC};
+
+    if (fd < 0)
+        return -errno;
+    for (int tries = 0; flock(fd, LOCK_EX | LOCK_NB) < 0; tries++) {
+        if (errno != EWOULDBLOCK || tries == LOCK_TRIES)
+            return -errno;
+        (void)nanosleep(&wait, NULL);
+    }
+    return steal_fd(&fd);
+}
+
 int disk_template_save(int dirfd, const struct disk_shape *shape, int image)
 {
     struct gathering g = {0};
     cleanup_strbuf struct strbuf all = {0};
     char name[NAME_SIZE];
     struct head head;
-    int r = make_room(dirfd);
+    cleanup_close int lock = lock_templates(dirfd);
+    int r = lock < 0 ? lock : make_room(dirfd);
 
     if (r == 0)
         r = describe(shape, &head);
