@@ -94,6 +94,12 @@ struct cache_root {
 /* Opens the store, making it when missing. */
 int cache_open(struct cache **ret_cache, struct cupel_error *err);
 void cache_close(struct cache *cache);
+/* Looks, aside, for what of the host no job may see, so that the first root of CACHE_HOST need not
+ * wait for that. NULL: it will. The cache takes it over; one that no cache has got is ended. */
+struct cache_host_look;
+struct cache_host_look *cache_host_look_begin(void);
+void cache_host_look_end(struct cache_host_look *look);
+void cache_take_host_look(struct cache *cache, struct cache_host_look *look);
 /* Absolute path of the store, and an fd of it (borrowed): other state of a run lives in its
  * `runs/`. */
 const char *cache_path(const struct cache *cache);

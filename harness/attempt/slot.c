@@ -120,7 +120,8 @@ int slot_open_stage(const struct run *run, unsigned number, struct sandbox_stage
                                           .nat = run->nat,
                                           .snapshots = run->snapshots,
                                           .devices = run->devices,
-                                          .hidden = run->hidden};
+                                          .hidden = run->hidden,
+                                          .disk = sandbox_disk_ahead_socket(run->disk)};
     int r = idrange_claim(&config.id_base, ret_lock, err);
 
     if (weakened("id-map") || weakened("user-namespace"))
@@ -322,6 +323,7 @@ int slot_start(const struct run *run, struct slot *slots, size_t n, size_t numbe
         slot_main(run, (unsigned)number, ends[1]);
     }
     (void)close(ends[1]);
+    sandbox_disk_ahead_given(run->disk);
     if (pid < 0) {
         int r = cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot start slot %zu", number);
 

@@ -140,7 +140,8 @@ static int run_files(struct run_arguments *a, char **files, size_t n)
 
 int cli_run(int argc, char **argv)
 {
-    struct run_arguments a = {.o = {.out = RUN_OUT, .sample_ns = SAMPLE_DEFAULT_NS, .retries = -1}};
+    struct run_arguments a = {
+        .o = {.has_slots = true, .out = RUN_OUT, .sample_ns = SAMPLE_DEFAULT_NS, .retries = -1}};
     struct cli_words words;
     int code;
 

@@ -156,6 +156,7 @@ static void derive_begin(struct root_builder *b, struct prepared *p, const struc
     b->run.keep_failed = 0;
     b->run.sample_ns = 0;
     b->run.snapshots = -EBADF;
+    b->run.disk = NULL; /* which is of the slots to come */
 }
 
 static void derive_end(struct root_builder *b)

@@ -3,6 +3,7 @@
  * the jobs' roots are made by roots.c. */
 #include "harness/prepare/prepare.h"
 
+#include "base/aside.h"
 #include "base/weaken.h"
 #include "harness/attempt/identity.h"
 #include "harness/prepare/derive.h"
@@ -127,6 +128,10 @@ static int check_rights(struct cupel_error *err)
 struct preparation {
     const struct run_options *options;
     struct prepared p;
+    struct cache_host_look *host_look; /* until the store has it */
+    struct aside *filters;             /* while they are compiled */
+    int filters_made;
+    struct cupel_error filters_err;
     struct cupel_error *err;
     uint64_t began_ns[PREPARE_STEPS_MAX]; /* by step */
 };
@@ -158,6 +163,25 @@ static int step_instances(struct preparation *s)
     s->p.run.keep_failed = s->options->keep_failed;
     make_instances(s->options, &s->p.run);
     s->p.run.n_slots = count_slots(s->options, &s->p.run);
+    return 0;
+}
+
+static bool is_over_host(const struct instance *in)
+{
+    size_t index = in->job->root;
+
+    while (in->plan->roots[index].kind == JOBS_ROOT_DERIVED)
+        index = in->plan->roots[index].base;
+    return in->plan->roots[index].kind == JOBS_ROOT_HOST;
+}
+
+static int step_host_look(struct preparation *s)
+{
+    const struct run *run = &s->p.run;
+
+    for (size_t i = 0; s->host_look == NULL && i < run->n_instances; i++)
+        if (is_over_host(&run->instances[i]))
+            s->host_look = cache_host_look_begin();
     return 0;
 }
 
@@ -221,6 +245,8 @@ static int step_store(struct preparation *s)
 
     if (r < 0)
         return r;
+    cache_take_host_look(p->cache, s->host_look);
+    s->host_look = NULL;
     if (rundirs_recover(cache_dirfd(p->cache), &removed, s->err) <
         0) /* keeps no run from its work */
         log_warning("%s", s->err->message);
@@ -233,6 +259,17 @@ static int step_store(struct preparation *s)
     p->run.id = rundir_id(p->dir);
     p->run.store_dirfd = cache_dirfd(p->cache);
     p->run.templates = sandbox_templates_open(p->run.store_dirfd);
+    return 0;
+}
+
+/* Begins the first disk, as soon as there is a place for it. */
+static int step_disk(struct preparation *s)
+{
+    struct run *run = &s->p.run;
+
+    if (s->options->has_slots && run->n_instances > 0)
+        run->disk = sandbox_disk_ahead_begin(&run->privilege, run->dirfd, run->templates,
+                                             run->instances[0].job);
     return 0;
 }
 
@@ -326,9 +363,29 @@ static int step_users(struct preparation *s)
     return r;
 }
 
+static void filters_aside(void *data)
+{
+    struct preparation *s = data;
+
+    s->filters_made = make_filters(&s->p.run, &s->filters_err);
+}
+
+/* Nothing but what jobs are started with needs them. */
 static int step_filters(struct preparation *s)
 {
-    return make_filters(&s->p.run, s->err);
+    s->filters = aside_begin(filters_aside, s);
+    if (s->filters == NULL)
+        filters_aside(s);
+    return 0;
+}
+
+static int step_filters_made(struct preparation *s)
+{
+    aside_wait(s->filters);
+    s->filters = NULL;
+    if (s->filters_made < 0)
+        *s->err = s->filters_err;
+    return s->filters_made;
 }
 
 static int step_networks(struct preparation *s)
@@ -397,10 +454,13 @@ static const struct {
     {"run-rights", step_rights},
     {"run-privilege", step_privilege},
     {"run-instances", step_instances},
+    {"run-host-look", step_host_look},
+    {"run-filters", step_filters},
     {"run-own-limits", step_own_limits},
     {"run-host", step_host},
     {"run-devices", step_devices},
     {"run-store", step_store},
+    {"run-disk", step_disk},
     {"run-keeping", step_keeping},
     {"run-hide-out", step_hide_out},
     {"run-enforceable", step_enforceable},
@@ -409,11 +469,11 @@ static const struct {
     {"run-signals", step_signals},
     {"run-roots", step_roots},
     {"run-users", step_users},
-    {"run-filters", step_filters},
     {"run-networks", step_networks},
     {"run-snapshots", step_snapshots},
     {"run-views", step_views},
     {"run-cgroups", step_cgroups},
+    {"run-filters-made", step_filters_made},
     {"run-derived-roots", step_derived_roots},
     {"run-identities", step_identities},
     {"run-manifest", step_manifest},
@@ -478,6 +538,8 @@ int prepare_run(const struct run_options *options, struct prepared *ret, struct 
     };
     int r = run_steps(&s);
 
+    aside_wait(s.filters);
+    cache_host_look_end(s.host_look);
     if (r == 0 && s.p.run.traces)
         trace_preparation(&s);
     if (r < 0) {
@@ -497,6 +559,7 @@ void prepared_end(struct prepared *p)
 {
     struct cupel_error err;
 
+    sandbox_disk_ahead_end(p->run.disk);
     if (p->run.cgroups != NULL && cgroup_run_destroy(p->run.cgroups, &err) < 0)
         log_warning("%s", err.message);
     else if (p->dir != NULL && weakened("cleanup"))

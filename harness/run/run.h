@@ -78,6 +78,8 @@ struct run {
     struct sandbox_hidden *hidden;
     int dirfd;     /* the run's directory in the store */
     int templates; /* of sandbox_templates_open */
+    /* of the slot that is started first, or NULL */
+    struct sandbox_disk_ahead *disk;
     /* how many slots it has at most: as many as jobs may run at once; twice as many where some are
      * to prepare the next jobs meanwhile */
     unsigned n_slots;

@@ -16,6 +16,7 @@ struct run_options {
     size_t n_plans;
     unsigned slots;  /* -j */
     bool no_ahead;   /* --no-ahead: no job is prepared while others run */
+    bool has_slots;  /* slots are started once it is prepared, the first one for the first job */
     const char *out; /* --out; NULL: no reports, and no console (a session) */
     /* without that: logs and artifacts go to the run's directory in the store, and go with it */
     bool keeps_out;

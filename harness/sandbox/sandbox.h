@@ -123,6 +123,19 @@ struct sandbox_stage;
  * -EBADF: nothing can be kept there. */
 int sandbox_templates_open(int store_dirfd);
 
+/* The disk of a run's first slot, which is made while the run is prepared, for a job like this one.
+ * NULL: none is, which is no failure; so is one that cannot be made. Descriptors are borrowed until
+ * the end. */
+struct sandbox_disk_ahead;
+struct sandbox_disk_ahead *sandbox_disk_ahead_begin(const struct sandbox_privilege *privilege,
+                                                    int store_dirfd, int templates,
+                                                    const struct jobs_job *job);
+/* Where a slot gets it from (sandbox_stage_config), and that one has been forked which does; both
+ * take NULL. */
+int sandbox_disk_ahead_socket(const struct sandbox_disk_ahead *ahead);
+void sandbox_disk_ahead_given(struct sandbox_disk_ahead *ahead);
+void sandbox_disk_ahead_end(struct sandbox_disk_ahead *ahead);
+
 struct sandbox_stage_config {
     /* where the upper file systems' (unlinked) images are made; must be on a disk */
     int store_dirfd;
@@ -134,6 +147,7 @@ struct sandbox_stage_config {
     int snapshots;    /* of sandbox_snapshots_open, when a job starts from what another leaves */
     uint32_t devices; /* that any job has: bits of enum jobs_device */
     const struct sandbox_hidden *hidden; /* borrowed; NULL: nothing */
+    int disk; /* of sandbox_disk_ahead_socket, then the stage's; -EBADF: none */
 };
 int sandbox_stage_open(const struct sandbox_stage_config *config, struct sandbox_stage **ret_stage,
                        struct cupel_error *err);

@@ -66,6 +66,7 @@ static int run_plan(struct selftest_scene *s, enum lane lane, const struct jobs_
                             .selected = selections,
                             .n_plans = 1,
                             .slots = slots,
+                            .has_slots = true,
                             .out = s->out,
                             .retries = -1,
                             /* what looks for another job has to run beside it */

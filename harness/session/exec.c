@@ -291,6 +291,7 @@ static int exec_prepare(struct exec *e, struct cupel_error *err)
                                   .selected = selected,
                                   .n_plans = 1,
                                   .slots = 1,
+                                  .has_slots = true,
                                   .retries = -1,
                                   .best_effort = options->best_effort,
                                   .allow_host_network = options->allow_host_network,

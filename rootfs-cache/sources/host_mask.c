@@ -11,6 +11,8 @@
 #include "rootfs-cache/sources/sources.h"
 #include "rootfs-cache/store/digest.h"
 
+#include "base/aside.h"
+
 #include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -129,9 +131,9 @@ static char *path_beneath(int host, int fd)
     char proc[64], root[PATH_MAX], path[PATH_MAX];
     ssize_t n, m;
 
-    (void)snprintf(proc, sizeof(proc), "/proc/self/fd/%d", host);
+    (void)snprintf(proc, sizeof(proc), "/proc/thread-self/fd/%d", host);
     n = readlink(proc, root, sizeof(root) - 1);
-    (void)snprintf(proc, sizeof(proc), "/proc/self/fd/%d", fd);
+    (void)snprintf(proc, sizeof(proc), "/proc/thread-self/fd/%d", fd);
     m = readlink(proc, path, sizeof(path) - 1);
     if (n <= 0 || m <= 0)
         return NULL;
@@ -326,15 +328,13 @@ static int plan_stat_parents(struct mask_plan *plan, bool own_ids)
     return 0;
 }
 
-static int host_mask_make_plan(struct mask_plan *plan, const struct cache *cache)
+/* What is hidden whatever the store. */
+static int plan_look(struct mask_plan *plan)
 {
-    cleanup_free char *store = path_beneath(plan->host, cache->dir);
     int r;
 
     for (size_t i = 0; i < ARRAY_SIZE(mask_opaque); i++)
         plan_opaque(plan, mask_opaque[i].path, mask_opaque[i].mode);
-    if (store != NULL)
-        plan_add(plan, store, MASK_OPAQUE, 0700);
     plan_credentials(plan);
     r = plan_scan(plan, ".", NULL, 0);
     if (r == 0)
@@ -343,8 +343,15 @@ static int host_mask_make_plan(struct mask_plan *plan, const struct cache *cache
         r = plan_scan(plan, "var", var_visible, 0);
     if (r == 0)
         r = plan_scan(plan, "var/lib", var_lib_visible, 0);
-    if (r < 0)
-        return r;
+    return r;
+}
+
+static int plan_complete(struct mask_plan *plan, const struct cache *cache)
+{
+    cleanup_free char *store = path_beneath(plan->host, cache->dir);
+
+    if (store != NULL)
+        plan_add(plan, store, MASK_OPAQUE, 0700);
     plan_parents(plan);
     plan_tidy(plan);
     return plan_stat_parents(plan, cache->ids != NULL);
@@ -411,16 +418,15 @@ static int host_mask_build(struct store_draft *draft, const struct mask_plan *pl
     return store_commit(draft, &info, err);
 }
 
-int source_host_mask(struct cache *cache, int host, char ret_key[CACHE_KEY_LEN + 1],
-                     struct cupel_error *err)
+static int mask_of_plan(struct cache *cache, struct mask_plan *plan,
+                        char ret_key[CACHE_KEY_LEN + 1], struct cupel_error *err)
 {
     _cleanup_(store_end) struct store_draft draft = STORE_DRAFT_INIT;
-    _cleanup_(plan_free) struct mask_plan plan = {.host = host};
     cleanup_close int tree = -EBADF, pin = -EBADF;
-    int r = host_mask_make_plan(&plan, cache);
+    int r = plan_complete(plan, cache);
 
     if (r == 0)
-        r = plan_key(cache, &plan, ret_key);
+        r = plan_key(cache, plan, ret_key);
     if (r < 0)
         return cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot look at the host to mask it");
     if (store_open_layer(cache, ret_key, &tree, &pin) == 0)
@@ -428,16 +434,95 @@ int source_host_mask(struct cache *cache, int host, char ret_key[CACHE_KEY_LEN +
     r = store_begin(cache, ret_key, &draft, err);
     if (r != 0)
         return r < 0 ? r : 0;
-    return host_mask_build(&draft, &plan, err);
+    return host_mask_build(&draft, plan, err);
+}
+
+int source_host_mask(struct cache *cache, int host, char ret_key[CACHE_KEY_LEN + 1],
+                     struct cupel_error *err)
+{
+    _cleanup_(plan_free) struct mask_plan plan = {.host = host};
+    int r = plan_look(&plan);
+
+    if (r < 0)
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot look at the host to mask it");
+    return mask_of_plan(cache, &plan, ret_key, err);
+}
+
+/* ---- aside ---- */
+
+/* To look at a thousand files takes a tenth of what a run over the host's root does. */
+struct cache_host_look {
+    struct aside *aside;
+    struct mask_plan plan;
+    int r;
+};
+
+static void look_aside(void *data)
+{
+    struct cache_host_look *look = data;
+    cleanup_close int host = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+    look->plan.host = host;
+    look->r = host < 0 ? -errno : plan_look(&look->plan);
+    look->plan.host = -EBADF;
+}
+
+struct cache_host_look *cache_host_look_begin(void)
+{
+    struct cache_host_look *look = xcalloc(1, sizeof(*look));
+
+    look->aside = aside_begin(look_aside, look);
+    if (look->aside != NULL)
+        return look;
+    free(look);
+    return NULL;
+}
+
+void cache_host_look_end(struct cache_host_look *look)
+{
+    if (look == NULL)
+        return;
+    aside_wait(look->aside);
+    plan_free(&look->plan);
+    free(look);
+}
+
+void cache_take_host_look(struct cache *cache, struct cache_host_look *look)
+{
+    cache->host_look = look;
+}
+
+/* Uses a look once: a root that is made later is of the host as it is then. */
+static bool take_look(struct cache *cache, int host, struct mask_plan *ret)
+{
+    struct cache_host_look *look = cache->host_look;
+    bool seen;
+
+    cache->host_look = NULL;
+    if (look == NULL)
+        return false;
+    aside_wait(look->aside);
+    look->aside = NULL;
+    seen = look->r == 0;
+    if (seen) {
+        *ret = look->plan;
+        ret->host = host;
+        look->plan = (struct mask_plan){0};
+    }
+    cache_host_look_end(look);
+    return seen;
 }
 
 int source_host(struct cache *cache, const struct cache_source *source,
                 char ret_key[CACHE_KEY_LEN + 1], struct cupel_error *err)
 {
     cleanup_close int host = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    _cleanup_(plan_free) struct mask_plan plan = {.host = host};
 
     (void)source;
     if (host < 0)
         return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot open /");
+    if (take_look(cache, host, &plan))
+        return mask_of_plan(cache, &plan, ret_key, err);
     return source_host_mask(cache, host, ret_key, err);
 }

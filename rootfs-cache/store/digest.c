@@ -130,7 +130,7 @@ static char *form_place(const struct stat *st)
                      (unsigned long long)st->st_ino);
 }
 
-/* Of a file as it is now. */
+/* Describes the file that the form is of, as it is now. */
 static char *form_state(const struct stat *st)
 {
     cleanup_free char *described = digest_describe(st);

@@ -187,6 +187,7 @@ void cache_close(struct cache *cache)
 {
     if (cache == NULL)
         return;
+    cache_host_look_end(cache->host_look);
     base_closep(&cache->dir);
     free(cache->path);
     free(cache->ids);

@@ -14,6 +14,7 @@ struct cache {
     char *ids;
     cache_progress_fn *watcher; /* or NULL */
     void *watcher_data;
+    struct cache_host_look *host_look; /* or NULL */
 };
 
 /* A layer in the making: tmp/KEY/, with KEY's lock held. Nothing of it is visible before

@@ -135,6 +135,28 @@ expect_exact
 expect_clean
 rm -f -- "$disks"
 
+it "a disk without a limit of its own is made once, by a thread beside the run's preparation; others in their slot"
+# made_by LIMITS: how many disks a run of one such job makes, its template being there, and in which kind of task.
+made_by() {
+    local task
+    printf 'cupel: 1\njobs:\n  j: {limits: {%s}, run: ":"}\n' "$1" >one.yaml
+    cupel_run one.yaml
+    expect_exit 0
+    rm -rf -- "$T/out"
+    (grouped strace -f -qq -e trace=ioctl,exit -o calls "$CUPEL" run --out "$T/out" one.yaml) >stdout 2>stderr </dev/null
+    task=$(sed -nE 's/^([0-9]+) .*LOOP_CONFIGURE, .*/\1/p' calls)
+    # a thread ends by exit(2), a process by exit_group(2)
+    if grep -qE "^$task +exit\(0" calls; then task=thread; else task=process; fi
+    echo "$(grep -c 'LOOP_CONFIGURE, ' calls) $task"
+}
+if command -v strace >/dev/null; then
+    expect_equal "$(made_by '')" "1 thread"
+    expect_equal "$(made_by 'disk: 9M')" "1 process"
+    expect_clean
+else
+    skip_it "strace is not installed"
+fi
+
 it "there are never more than 32 of them, and of so many the longest unused goes"
 {
     echo 'cupel: 1'

@@ -2,6 +2,7 @@
 /* id_map: see id_map.h. Not responsible for mounts. */
 #include "harness/sandbox/slot/id_map.h"
 #include "harness/sandbox/sandbox.h"
+#include "harness/sandbox/slot/lent.h"
 
 #include <fcntl.h>
 #include <sched.h>
@@ -23,23 +24,27 @@ static int write_maps(pid_t pid, const char *uid_map, const char *gid_map)
     return r < 0 ? r : file_put_at(AT_FDCWD, path, gid_map);
 }
 
+/* The child holds the namespace open until the parent closes its end. */
+static int hold_namespace(void *data)
+{
+    const int *sync = data;
+    char byte;
+
+    (void)close(sync[1]);
+    return read(sync[0], &byte, 1) < 0;
+}
+
 int id_map_open(const char *uid_map, const char *gid_map, int *ret_fd)
 {
+    struct lent_stack stack;
     char path[64];
-    int sync[2], fd = -EBADF, r = 0;
+    int sync[2], fd = -EBADF, r;
     pid_t pid;
 
     if (pipe2(sync, O_CLOEXEC) < 0)
         return -errno;
-    pid = (pid_t)syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, NULL, NULL, NULL, NULL);
-    if (pid == 0) {
-        char byte;
-
-        (void)close(sync[1]);
-        _exit(read(sync[0], &byte, 1) < 0); /* until the parent closes its end */
-    }
-    if (pid < 0)
-        r = -errno;
+    pid = lent_clone(hold_namespace, sync, CLONE_NEWUSER, &stack);
+    r = pid < 0 ? pid : 0;
     if (r == 0)
         r = write_maps(pid, uid_map, gid_map);
     if (r == 0) {

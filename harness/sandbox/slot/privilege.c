@@ -7,6 +7,7 @@
 #include "harness/sandbox/init/hostname.h"
 #include "harness/sandbox/init/mount.h"
 #include "harness/sandbox/sandbox.h"
+#include "harness/sandbox/slot/lent.h"
 #include "harness/sandbox/slot/loop.h"
 #include "harness/sandbox/slot/upper.h"
 
@@ -78,18 +79,27 @@ static int name_host(void)
     return hostname_set("cupel");
 }
 
+struct privilege_trial {
+    int (*body)(void);
+};
+
+static int trial_main(void *data)
+{
+    return -((const struct privilege_trial *)data)->body();
+}
+
 static int in_namespaces(int (*body)(void))
 {
-    struct clone_args args = {.flags = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUTS,
-                              .exit_signal = SIGCHLD};
+    struct privilege_trial trial = {body};
+    struct lent_stack stack;
     int status = 0;
-    long pid = syscall(SYS_clone3, &args, sizeof(args));
+    pid_t pid =
+        lent_clone(trial_main, &trial,
+                   CLONE_VFORK | CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUTS, &stack);
 
-    if (pid == 0)
-        _exit(-body());
     if (pid < 0)
-        return -errno;
-    while (waitpid((pid_t)pid, &status, 0) < 0 && errno == EINTR)
+        return pid;
+    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
         ;
     return WIFEXITED(status) ? -WEXITSTATUS(status) : -EIO;
 }

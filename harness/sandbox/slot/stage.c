@@ -21,6 +21,7 @@
 #include "harness/sandbox/init/late_words.h"
 #include "harness/sandbox/init/mount.h"
 #include "harness/sandbox/sandbox.h"
+#include "harness/sandbox/slot/disk_ahead.h"
 #include "harness/sandbox/slot/dontfork.h"
 #include "harness/sandbox/slot/hidden.h"
 #include "harness/sandbox/slot/hostroot.h"
@@ -117,6 +118,7 @@ int sandbox_stage_open(const struct sandbox_stage_config *config, struct sandbox
     *s = (struct sandbox_stage){.store_dirfd = config->store_dirfd,
                                 .templates = config->templates,
                                 .cancel = -EBADF,
+                                .disk = config->disk,
                                 .id_base = config->id_base,
                                 .number = config->number,
                                 .nat = config->nat,
@@ -173,8 +175,8 @@ int sandbox_stage_open(const struct sandbox_stage_config *config, struct sandbox
 
 void sandbox_stage_close(struct sandbox_stage *s)
 {
-    int *const fds[] = {&s->id_map,   &s->host_ns,  &s->host_root,
-                        &s->host_cwd, &s->stage_ns, &s->tmpfs};
+    int *const fds[] = {&s->id_map,   &s->host_ns, &s->host_root, &s->host_cwd,
+                        &s->stage_ns, &s->tmpfs,   &s->disk};
 
     upper_close(s->upper);
     refusals_close(&s->refusals);
@@ -278,6 +280,24 @@ void stage_drop_upper(struct sandbox_stage *s)
 #define SLACK_BYTES (UINT64_C(1) << 20)
 #define SLACK_INODES 256
 
+/* A disk, made ahead where there is one. */
+static int open_disk(struct sandbox_stage *s, uint64_t bytes, uint64_t inodes, uint64_t shares,
+                     bool exact, bool reserve, struct upper **ret, struct cupel_error *err)
+{
+    struct upper *u = NULL;
+    int r = s->disk >= 0 ? disk_ahead_receive(&s->disk, s->cancel, &u) : 0;
+
+    if (r < 0)
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "making the job's disk was cancelled");
+    if (upper_holds(u, UPPER_DISK, bytes, inodes, shares) && !exact && !reserve) {
+        *ret = u;
+        return 0;
+    }
+    upper_close(u);
+    return upper_open(s->store_dirfd, s->templates, bytes, inodes, shares, reserve, s->cancel, ret,
+                      err);
+}
+
 int stage_attach_upper(struct sandbox_stage *s, uint64_t bytes, uint64_t inodes, uint64_t shares,
                        bool exact, bool reserve, struct cupel_error *err)
 {
@@ -295,8 +315,7 @@ int stage_attach_upper(struct sandbox_stage *s, uint64_t bytes, uint64_t inodes,
          upper_is_empty(s->upper, exact ? 0 : SLACK_BYTES, exact ? 0 : SLACK_INODES)))
         return 0;
     stage_drop_upper(s);
-    r = kind == UPPER_DISK     ? upper_open(s->store_dirfd, s->templates, bytes, inodes, shares,
-                                            reserve, s->cancel, &u, err)
+    r = kind == UPPER_DISK     ? open_disk(s, bytes, inodes, shares, exact, reserve, &u, err)
         : kind == UPPER_MEMORY ? upper_open_memory(bytes, inodes, shares, &u, err)
                                : upper_open_directory(s->store_dirfd, &u, err);
     if (r < 0)

@@ -39,6 +39,7 @@ struct sandbox_stage {
     int store_dirfd; /* borrowed */
     int templates;   /* borrowed: disk_template.h */
     int cancel;      /* borrowed; -EBADF: none */
+    int disk;        /* disk_ahead.h; -EBADF: none, or taken */
     uint32_t id_base;
     unsigned number; /* of the slot in its run */
     /* when the job's inputs have to be on its disk; CLOCK_MONOTONIC, ns */

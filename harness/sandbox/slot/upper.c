@@ -140,7 +140,7 @@ static const char *const use_options[] = {
 
 int upper_mount_image(int image, enum upper_use use, int *ret_loop, struct cupel_error *err)
 {
-    char path[32] = "/dev/loop-control", source[32];
+    char path[32] = "/dev/loop-control", source[40];
     /* noinit_itable: no kernel thread that writes inode tables nobody will read */
     const struct mount_option options[] = {
         {"source", source}, {"noinit_itable", NULL}, {"nobarrier", NULL}, {use_options[use], NULL}};
@@ -149,8 +149,8 @@ int upper_mount_image(int image, enum upper_use use, int *ret_loop, struct cupel
 
     if (r < 0)
         return loop_explain(r, path, err);
-    /* it may have no name in this /dev */
-    (void)snprintf(source, sizeof(source), "/proc/self/fd/%d", loop);
+    /* it may have no name in this /dev; of a thread, for disk_ahead.c */
+    (void)snprintf(source, sizeof(source), "/proc/thread-self/fd/%d", loop);
     r = fs = mount_begin("ext4");
     for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(options); i++)
         r = mount_set(fs, options[i].key, options[i].value);
@@ -378,11 +378,9 @@ static uint64_t held_in_store(const struct upper *u)
     return fstat(u->image, &st) < 0 ? 0 : (uint64_t)st.st_blocks * 512; /* whatever st_blksize is */
 }
 
-int upper_open(int store_dirfd, int templates, uint64_t bytes, uint64_t inodes, uint64_t shares,
-               bool reserve, int cancel, struct upper **ret, struct cupel_error *err)
+static struct upper *new_upper(uint64_t bytes, uint64_t inodes, uint64_t shares)
 {
     struct upper *u = xcalloc(1, sizeof(*u));
-    int r;
 
     *u = (struct upper){.bytes = bytes,
                         .inodes = inodes,
@@ -392,9 +390,45 @@ int upper_open(int store_dirfd, int templates, uint64_t bytes, uint64_t inodes, 
                         .image = -EBADF,
                         .loop = -EBADF,
                         .losses = -EBADF};
-    r = make_disk(u, store_dirfd, templates, upper_space(bytes, inodes, shares), reserve, cancel,
-                  err);
+    return u;
+}
+
+int upper_open(int store_dirfd, int templates, uint64_t bytes, uint64_t inodes, uint64_t shares,
+               bool reserve, int cancel, struct upper **ret, struct cupel_error *err)
+{
+    struct upper *u = new_upper(bytes, inodes, shares);
+    int r = make_disk(u, store_dirfd, templates, upper_space(bytes, inodes, shares), reserve,
+                      cancel, err);
+
     if (r >= 0)
+        r = upper_statistics(u, &u->empty_bytes, &u->empty_inodes);
+    if (r < 0) {
+        upper_close(u);
+        return r;
+    }
+    u->held = held_in_store(u);
+    *ret = u;
+    return 0;
+}
+
+int upper_open_copy(int store_dirfd, int templates, uint64_t bytes, uint64_t inodes,
+                    uint64_t shares, struct upper **ret)
+{
+    const struct disk_shape shape = {upper_space(bytes, inodes, shares), bytes, inodes, shares};
+    struct cupel_error ignored; /* what fails here is said where it fails again */
+    struct upper *u = new_upper(bytes, inodes, shares);
+    int r = make_image(store_dirfd, shape.total, &u->image);
+
+    if (r == 0)
+        r = check_floor(store_dirfd, &ignored);
+    if (r == 0)
+        r = disk_template_use(templates, &shape, u->image);
+    if (r == 0)
+        r = mount_disk(u, &ignored);
+    if (r == 0 &&
+        mkdirat(u->fd, "first", 0700) == 0) /* so that bitmaps and tables have been read */
+        r = unlinkat(u->fd, "first", AT_REMOVEDIR) < 0 ? -errno : 0;
+    if (r == 0)
         r = upper_statistics(u, &u->empty_bytes, &u->empty_inodes);
     if (r < 0) {
         upper_close(u);
@@ -509,16 +543,27 @@ int upper_keep(struct upper *u, int dirfd, const char *name)
     return 0;
 }
 
-void upper_close(struct upper *u)
+static void close_descriptors(struct upper *u)
 {
-    if (u == NULL)
-        return;
-    take_down(u);
     base_closep(&u->losses);
     base_closep(&u->loop);
     base_closep(&u->fd);
     base_closep(&u->mount);
     base_closep(&u->image);
+}
+
+void upper_forget(struct upper *u)
+{
+    close_descriptors(u);
+    free(u);
+}
+
+void upper_close(struct upper *u)
+{
+    if (u == NULL)
+        return;
+    take_down(u);
+    close_descriptors(u);
     if (u->kind == UPPER_DIRECTORY && file_remove_tree_at(u->store_dirfd, u->name) < 0)
         log_warning("cannot remove what jobs have written; it goes with the run");
     free(u);

@@ -48,6 +48,12 @@ struct upper {
  * making the disk is given up: -ECANCELED. */
 int upper_open(int store_dirfd, int templates, uint64_t bytes, uint64_t inodes, uint64_t shares,
                bool reserve, int cancel, struct upper **ret, struct cupel_error *err);
+/* The same as a copy of an empty disk that the store has, without space set aside: -ENOENT where it
+ * has none. */
+int upper_open_copy(int store_dirfd, int templates, uint64_t bytes, uint64_t inodes,
+                    uint64_t shares, struct upper **ret);
+/* Lets go of one that another process has taken over. */
+void upper_forget(struct upper *u);
 /* What that takes of the store. */
 uint64_t upper_space(uint64_t bytes, uint64_t inodes, uint64_t shares);
 int upper_open_memory(uint64_t bytes, uint64_t inodes, uint64_t shares, struct upper **ret,
