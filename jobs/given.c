@@ -231,7 +231,8 @@ static void take_command(struct jobs_plan *plan, const struct jobs_given *given,
         argv[i] = arena_strdup(plan->arena, given->command[i]);
     job->steps[0] = (struct jobs_step){.argv = argv, .line = job->line};
     job->n_steps = 1;
-    job->has_steps = false;
+    job->has_steps = job->goes_on = false;
+    job->after = NULL;
     job->stdin_text = job->stdin_file.path = NULL;
     job->n_needs = 0;
     job->retries = 0;

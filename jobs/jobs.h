@@ -258,11 +258,19 @@ struct jobs_expect {
 
 /* One command of a job. A job whose `run` is a text or an argv has exactly one step with name NULL.
  * Argument list is complete: shell, script and `args` are already in it. */
+/* After what a step runs. A limit that strikes, or the user, ends the job whatever comes. */
+enum jobs_step_when {
+    JOBS_STEP_SUCCESS, /* every step before it that ran has passed */
+    JOBS_STEP_FAILURE, /* one did not */
+    JOBS_STEP_ALWAYS,
+    JOBS_STEP_WHEN_COUNT,
+};
 struct jobs_step {
     const char *name;
     const char **argv; /* NULL-terminated */
     struct jobs_expect expect;
     struct jobs_limits limits; /* only those given for the step itself */
+    enum jobs_step_when when;
     int line;
 };
 
@@ -301,8 +309,12 @@ struct jobs_job {
     /* no `run`: the entrypoint of the root's image, with the one step's argv (`args`), or NULL: its
      * command */
     bool runs_image;
-    bool has_steps;    /* `run` was a list of steps: each is a test case of its own */
-    const char *shell; /* the program of `shell`, for a terminal in the job's sandbox */
+    bool has_steps; /* `run` was a list of steps: each is a test case of its own */
+    /* what runs in the sandbox once the job is judged, and changes nothing of that; or NULL */
+    const struct jobs_step *after;
+    uint64_t after_wall; /* ns that it has */
+    bool goes_on;        /* something may run after a step that did not pass */
+    const char *shell;   /* the program of `shell`, for a terminal in the job's sandbox */
     const char *workdir;
     bool has_workdir, has_user; /* the file says them; else an image may have others */
     const char **env;           /* NULL-terminated "KEY=VALUE", in file order */

@@ -306,8 +306,26 @@ TABLE(
      .type = TYPE_TEXT,
      .set = key_set_argv,
      .offset = DRAFT_FIELD(shell)},
-    LATER("before", "like `run`", "run before the job's command"),
-    LATER("after", "like `run`", "always run after it"),
+    {.name = "before",
+     .value = "text or an argv list",
+     .help =
+         "before `run`: where both are text they are one script in one shell; else it is a step "
+         "of its own, the "
+         "first, named `before`",
+     .forms = FORM_ONE | FORM_LIST,
+     .type = TYPE_TEXT,
+     .set = key_set_node,
+     .offset = DRAFT_FIELD(before)},
+    {.name = "after",
+     .value = "text, an argv list, or a map of run and wall",
+     .help = "always run in the job's sandbox once it has ended, whatever ended it, with "
+             "`CUPEL_JOB_VERDICT` in its "
+             "environment; a failure of it is a note, and never changes the job's verdict",
+     .forms = FORM_ONE | FORM_LIST | FORM_OBJECT,
+     .type = TYPE_TEXT,
+     .sub = &keys_after,
+     .set = key_set_node,
+     .offset = DRAFT_FIELD(after)},
     {.name = "workdir",
      .value = "an absolute path in the job",
      .fallback = "`/work`",
@@ -508,7 +526,8 @@ TABLE(
      .offset = JOB_FIELD(tags)});
 
 const struct key_table *const keys_all[] = {
-    &keys_file,       &keys_root,      &keys_job,     &keys_limits, &keys_step,    &keys_expect,
-    &keys_input,      &keys_artifacts, &keys_service, &keys_ready,  &keys_mount,   &keys_seccomp,
-    &keys_namespaces, &keys_matrix,    &keys_cache,   &keys_io,     &keys_network, NULL,
+    &keys_file,    &keys_root,       &keys_job,       &keys_limits,  &keys_step,  &keys_after,
+    &keys_expect,  &keys_input,      &keys_artifacts, &keys_service, &keys_ready, &keys_mount,
+    &keys_seccomp, &keys_namespaces, &keys_matrix,    &keys_cache,   &keys_io,    &keys_network,
+    NULL,
 };

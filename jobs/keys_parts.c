@@ -9,6 +9,12 @@ static const struct choice choices_when[] = {
     [JOBS_WHEN_SUCCESS] = {"success", true},
     {0},
 };
+static const struct choice choices_step_when[] = {
+    [JOBS_STEP_SUCCESS] = {"success", true},
+    [JOBS_STEP_FAILURE] = {"failure", true},
+    [JOBS_STEP_ALWAYS] = {"always", true},
+    {0},
+};
 static const struct choice choices_mode[] = {[JOBS_INPUT_COW] = {"cow", true},
                                              [JOBS_INPUT_RO] = {"ro", true},
                                              [JOBS_INPUT_COPY] = {"copy", true},
@@ -79,7 +85,39 @@ TABLE(step, "Keys of a step", "a step",
        .forms = FORM_OBJECT,
        .sub = &keys_limits,
        .set = key_set_node,
-       .offset = 3 * sizeof(void *)});
+       .offset = 3 * sizeof(void *)},
+      {.name = "when",
+       .value = "success, failure or always",
+       .fallback = "`success`",
+       .help = "after what it runs: `failure`: only when a step before it did not pass; `always`: "
+               "either way. The job's verdict stays that of the first step that did not pass; a "
+               "limit that strikes ends the job",
+       .forms = FORM_ONE,
+       .type = TYPE_CHOICE,
+       .choices = choices_step_when,
+       .set = key_set_step_when,
+       .offset = 4 * sizeof(void *)});
+
+TABLE(after, "Keys of `after`", "'after'",
+      {.name = "run",
+       .value = "text or an argv list",
+       .fallback = "required",
+       .help = "text: a script given to the job's `shell`; a list: argv",
+       .forms = FORM_ONE | FORM_LIST,
+       .type = TYPE_TEXT,
+       .set = key_set_node,
+       .offset = offsetof(struct after_nodes, run),
+       .required = true},
+      {.name = "wall",
+       .value = "a duration such as 250ms, 90s or 1h30m",
+       .fallback = "1m",
+       .help = "how long it may take; the job's own limits of time do not hold for it",
+       .forms = FORM_ONE,
+       .type = TYPE_DURATION,
+       .min = NSEC_PER_MSEC,
+       .max = LIMIT_TIME_MAX,
+       .set = key_set_duration,
+       .offset = offsetof(struct after_nodes, wall)});
 
 TABLE(expect, "Keys of `expect`", "'expect'",
       {.name = "exit",

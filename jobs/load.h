@@ -50,6 +50,7 @@ struct draft {
     const struct node *run;
     bool has_run; /* even if what was given is wrong */
     const char **shell;
+    const struct node *before, *after;
     const struct node *args;
     const struct node *inputs;
     const struct node *needs;
@@ -129,7 +130,7 @@ struct key_table {
     bool free_names; /* names that begin with x- are the writer's own, and say nothing */
 };
 extern const struct key_table keys_file, keys_root, keys_job, keys_limits, keys_step, keys_expect,
-    keys_input, keys_artifacts, keys_io, keys_seccomp, keys_network;
+    keys_input, keys_artifacts, keys_io, keys_seccomp, keys_network, keys_after;
 /* Of the configuration file: no part of the job file. */
 extern const struct key_table keys_settings, keys_settings_cache;
 /* Every table of the job file, NULL-terminated: for the documentation and the tests. */
@@ -209,6 +210,11 @@ struct file_nodes {
     const struct node *defaults;
     const struct node *jobs;
 };
+/* `after` as its table stores it. */
+struct after_nodes {
+    const struct node *run;
+    uint64_t wall;
+};
 key_set_fn key_set_version; /* of the file: load.c */
 key_set_fn key_set_root_name, key_set_env, key_set_env_names, key_set_user, key_set_hostname,
     key_set_limits, key_set_stdin, key_set_stdin_file,
@@ -228,7 +234,9 @@ key_set_fn key_set_capabilities;
 key_set_fn key_set_input_from, key_set_untrusted;
 /* of expect: step.c */
 key_set_fn key_set_expect, key_set_exit, key_set_signal, key_set_stdout, key_set_stdout_file,
-    key_set_stderr;
+    key_set_stderr,
+    /* of a step: step.c */
+    key_set_step_when;
 /* of a root: root.c */
 key_set_fn key_set_sha256, key_set_suite, key_set_packages, key_set_platform, key_set_image;
 /* of a derived one: derived.c */

@@ -134,23 +134,23 @@ static const char **command_argv(struct loader *l, const char **command, const c
     return argv;
 }
 
-static void read_command(struct loader *l, const struct draft *d, const struct node *run,
-                         const char **args, const char ***ret_argv)
+static void read_command(struct loader *l, const struct draft *d, const char *key,
+                         const struct node *run, const char **args, const char ***ret_argv)
 {
     const char **command;
     const char *script;
 
     if (run->kind == NODE_LIST) {
-        if (!value_argv(l, run, "run", 1, &command))
+        if (!value_argv(l, run, key, 1, &command))
             return;
         if (command[0][0] == '\0')
-            problem_at(l, run->first, "the name of the program in 'run' is empty");
+            problem_at(l, run->first, "the name of the program in '%s' is empty", key);
         *ret_argv = command_argv(l, command, args);
         return;
     }
     if (run->kind == NODE_SCALAR && run->n == 0 && !run->plain)
-        problem_at(l, run, "'run' is empty");
-    else if (value_argument(l, run, "run", &script))
+        problem_at(l, run, "'%s' is empty", key);
+    else if (value_argument(l, run, key, &script))
         *ret_argv = script_argv(l, d, script, args);
 }
 
@@ -162,7 +162,18 @@ struct step_nodes {
     const struct node *run;
     const struct node *expect;
     const struct node *limits;
+    enum jobs_step_when when; /* read already */
 };
+
+void key_set_step_when(struct loader *l, const struct key *k, const struct node *value,
+                       void *object)
+{
+    struct step_nodes *nodes = object;
+    size_t index;
+
+    if (value_choice(l, value, k, &index))
+        nodes->when = (enum jobs_step_when)index;
+}
 
 /* Steps share the job's cgroup and file system, so only what is counted per command can differ
  * between them. */
@@ -210,7 +221,8 @@ static void step_read(struct loader *l, const struct draft *d, const struct node
     if (step->name == NULL)
         step->name = arena_printf(l->plan->arena, "step-%zu", number);
     if (nodes.run != NULL)
-        read_command(l, d, nodes.run, NULL, &step->argv);
+        read_command(l, d, "run", nodes.run, NULL, &step->argv);
+    step->when = nodes.when;
     if (nodes.expect != NULL) {
         static const struct key at_start = {.sub = &keys_expect, .offset = 0};
 
@@ -220,23 +232,34 @@ static void step_read(struct loader *l, const struct draft *d, const struct node
         step_limits_read(l, nodes.limits, &step->limits);
 }
 
+/* `before` as a step of its own, which has to exit 0 whatever is expected of `run`. */
+static void before_read(struct loader *l, const struct draft *d, struct jobs_step *step)
+{
+    step->name = "before";
+    step->line = (int)d->before->place.line;
+    read_command(l, d, "before", d->before, NULL, &step->argv);
+}
+
 static void step_list_read(struct loader *l, struct draft *d)
 {
+    size_t first = d->before != NULL ? 1 : 0, n = first;
     struct jobs_step *steps;
-    size_t n = 0;
 
-    if (d->run->n > JOBS_STEPS_MAX) {
-        problem_at(l, d->run, "'run' has %zu steps; at most %d are possible", d->run->n,
-                   JOBS_STEPS_MAX);
+    if (d->run->n > JOBS_STEPS_MAX - first) {
+        problem_at(l, d->run, "'run' has %zu steps; at most %zu are possible%s", d->run->n,
+                   JOBS_STEPS_MAX - first, first != 0 ? " beside 'before'" : "");
         return;
     }
     if (!budget_charge(l, d->run, 16 * d->run->n))
         return;
     if (d->args != NULL)
         problem_at(l, d->args, "'args' has no meaning for a job with steps");
-    steps = arena_alloc(l->plan->arena, d->run->n * sizeof(*steps));
+    steps = arena_alloc(l->plan->arena, (d->run->n + first) * sizeof(*steps));
+    if (first != 0)
+        before_read(l, d, &steps[0]);
     for (const struct node *map = d->run->first; map != NULL; map = map->next, n++) {
-        step_read(l, d, map, n + 1, &steps[n]);
+        step_read(l, d, map, n - first + 1, &steps[n]);
+        d->job.goes_on |= steps[n].when != JOBS_STEP_SUCCESS;
         for (size_t i = 0; i < n && steps[n].name != NULL; i++)
             if (steps[i].name != NULL && str_eq(steps[i].name, steps[n].name))
                 problem_at(l, map, "two steps are named '%s'; the first on line %d", steps[n].name,
@@ -247,9 +270,84 @@ static void step_list_read(struct loader *l, struct draft *d)
     d->job.has_steps = true;
 }
 
+/* A text `before` and a text `run` as one script: what the first exports, defines or enters is
+ * there for the second. */
+static void joined_read(struct loader *l, const struct draft *d, const char **args,
+                        const char ***ret_argv)
+{
+    const char *before, *run, *script;
+
+    if (d->run->n == 0 && !d->run->plain)
+        problem_at(l, d->run, "'run' is empty");
+    if (d->before->n == 0 && !d->before->plain)
+        problem_at(l, d->before, "'before' is empty");
+    if (!value_argument(l, d->before, "before", &before) || !value_argument(l, d->run, "run", &run))
+        return;
+    script = arena_printf(l->plan->arena, "%s\n%s", before, run);
+    if (strlen(script) > LOAD_ARG_MAX)
+        problem_at(l, d->before, "'before' and 'run' together are longer than %zu bytes",
+                   LOAD_ARG_MAX);
+    else
+        *ret_argv = script_argv(l, d, script, args);
+}
+
+/* `run` is one command; with a `before` that is no script of the same shell, the second step. */
+static void single_read(struct loader *l, struct draft *d, const char **args)
+{
+    bool joined = d->before != NULL && d->before->kind == NODE_SCALAR && d->run != NULL &&
+                  d->run->kind == NODE_SCALAR;
+    bool own_step = d->before != NULL && !joined;
+    struct jobs_step *steps = arena_alloc(l->plan->arena, 2 * sizeof(*steps)), *step = steps;
+
+    if (own_step && d->run == NULL) {
+        problem_at(l, d->before, "'before' needs a 'run': this job runs what its image says");
+        return;
+    }
+    if (own_step) {
+        before_read(l, d, step++);
+        step->name = "run";
+    }
+    step->expect = d->expect;
+    step->line = d->run != NULL ? (int)d->run->place.line : d->job.line;
+    if (d->run == NULL)
+        step->argv = args;
+    else if (joined)
+        joined_read(l, d, args, &step->argv);
+    else
+        read_command(l, d, "run", d->run, args, &step->argv);
+    d->job.steps = steps;
+    d->job.n_steps = own_step ? 2 : 1;
+    d->job.has_steps = own_step;
+}
+
+#define AFTER_WALL_NS (60 * NSEC_PER_SEC)
+
+static void after_read(struct loader *l, struct draft *d)
+{
+    struct after_nodes nodes = {.run = d->after, .wall = AFTER_WALL_NS};
+    struct jobs_step *step = arena_alloc(l->plan->arena, sizeof(*step));
+
+    if (d->after->kind == NODE_MAP) {
+        nodes.run = NULL;
+        (void)keys_apply(l, &keys_after, d->after, &nodes);
+    }
+    step->line = (int)d->after->place.line;
+    if (nodes.run != NULL)
+        read_command(l, d, d->after->kind == NODE_MAP ? "run" : "after", nodes.run, NULL,
+                     &step->argv);
+    d->job.after = step;
+    d->job.after_wall = nodes.wall;
+    d->job.goes_on = true;
+}
+
 void steps_read(struct loader *l, struct draft *d)
 {
     const char **args = NULL;
+
+    d->job.after = NULL;
+    d->job.goes_on = false;
+    if (d->after != NULL)
+        after_read(l, d);
 
     if (d->run != NULL && d->run->kind == NODE_LIST && d->run->first != NULL &&
         d->run->first->kind == NODE_MAP) {
@@ -258,12 +356,5 @@ void steps_read(struct loader *l, struct draft *d)
     }
     if (d->args != NULL)
         (void)value_argv(l, d->args, "args", 0, &args);
-    d->job.steps = arena_alloc(l->plan->arena, sizeof(*d->job.steps));
-    d->job.n_steps = 1;
-    d->job.steps[0].expect = d->expect;
-    d->job.steps[0].line = d->run != NULL ? (int)d->run->place.line : d->job.line;
-    if (d->run == NULL)
-        d->job.steps[0].argv = args;
-    else
-        read_command(l, d, d->run, args, &d->job.steps[0].argv);
+    single_read(l, d, args);
 }

@@ -32,8 +32,7 @@ static const struct foreign_word {
     {"job", "exec", "run", "it is called 'run' here"},
     {"job", "entrypoint", "run", "it is called 'run' here"},
     {"job", "steps", "run", "steps are a list of maps under 'run'"},
-    {"job", "before_script", NULL,
-     "begin the script of 'run' with it, or make it a first step under 'run'"},
+    {"job", "before_script", "before", "it is called 'before' here"},
     {"job", "image", "rootfs",
      "it is called 'rootfs' here, and names an entry of the top-level key 'rootfs'"},
     {"job", "container", "rootfs",
@@ -67,7 +66,7 @@ static const struct foreign_word {
     {"job", "parallel", "matrix", NULL},
     {"job", "continue-on-error", "allow-failure", NULL},
     {"job", "allow_failure", "allow-failure", NULL},
-    {"job", "after_script", "after", NULL},
+    {"job", "after_script", "after", "it is called 'after' here"},
     {"job", "only", NULL, "a file does not choose its jobs; --only and --tag of `cupel run` do"},
     {"job", "except", NULL, "a file does not choose its jobs; --only and --tag of `cupel run` do"},
     {"job", "extends", NULL, "what jobs share stands under 'defaults'"},
@@ -156,8 +155,8 @@ static const struct foreign_word {
     {"file", "concurrency", NULL, "leave it out; `cupel run -j N` says how many jobs run at once"},
     {"file", "include", NULL,
      "no file takes in another one yet; `cupel run FILE FILE` runs several"},
-    {"file", "before_script", NULL, "begin the script of each job's 'run' with it"},
-    {"file", "after_script", NULL, "end the script of each job's 'run' with it"},
+    {"file", "before_script", NULL, "write 'before' under 'defaults'"},
+    {"file", "after_script", NULL, "write 'after' under 'defaults'"},
     {"file", "services", NULL,
      "jobs stand under 'jobs'; those on one bridge ('network') reach one another"},
     {"file", "run", "jobs", "it belongs to a job: jobs: {NAME: {run: ...}}"},
@@ -174,8 +173,6 @@ static const struct {
     const char *key;
     const char *instead;
 } unsupported_keys[] = {
-    {"job", "before", "begin the script of 'run' with it, or make it a first step"},
-    {"job", "after", "a job that 'needs' this one runs after it, when it has passed"},
     {"job", "secrets", "'pass-env' brings a variable in, but does not mask it in what is printed"},
     {"job", "mounts", "/tmp is the job's own, and 'inputs' bring files in"},
     {"job", "services",
@@ -250,11 +247,11 @@ static const char *nearest_key(const struct key_table *table, const char *word)
 static const char *find_below(const struct key_table *table, const char *word, bool exactly,
                               const struct key **ret_map)
 {
-    for (size_t i = 0; i < table->n; i++) {
-        const struct key *k = &table->keys[i];
+    for (size_t i = 0; i < 2 * table->n; i++) { /* those that are nothing but maps come first */
+        const struct key *k = &table->keys[i % table->n];
         const char *found = NULL;
 
-        if ((k->forms & FORM_OBJECT) == 0)
+        if ((k->forms & FORM_OBJECT) == 0 || ((k->forms & FORM_ONE) != 0) != (i >= table->n))
             continue;
         if (!exactly)
             found = nearest_key(k->sub, word);

@@ -28,10 +28,12 @@ static void receive_order(struct attempt *a)
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return;
     attempt_note_cause(a, CAUSE_CANCELLED, false);
-    if (n == (ssize_t)sizeof(m) && m.order == ORDER_CANCEL)
+    if (n == (ssize_t)sizeof(m) && m.order == ORDER_CANCEL) {
         attempt_terminate(a);
-    else /* ORDER_KILL, or a supervisor that is gone */
+    } else { /* ORDER_KILL, or a supervisor that is gone */
+        a->forced = true;
         attempt_kill(a);
+    }
 }
 
 /* ---- the loop ---- */
@@ -60,7 +62,7 @@ static void watch(struct attempt *a)
 
     for (;;) {
         struct pollfd fds[POLL_ALL] = {
-            [POLL_ORDERS] = {.fd = a->killed ? -1 : a->ctx->orders, .events = POLLIN},
+            [POLL_ORDERS] = {.fd = a->killed && !a->ending ? -1 : a->ctx->orders, .events = POLLIN},
             [POLL_CONTROL] = {.fd = a->control_open ? a->sandbox.control : -1, .events = POLLIN},
             [POLL_OUT] = {.fd = output_fd(a, 0), .events = POLLIN},
             [POLL_ERR] = {.fd = output_fd(a, 1), .events = POLLIN},

@@ -3,6 +3,7 @@
 #include "harness/attempt/attempt_collect.h"
 
 #include "base/weaken.h"
+#include "harness/attempt/after.h"
 #include "harness/attempt/artifacts.h"
 #include "harness/attempt/attempt_end.h"
 #include "harness/attempt/attempt_events.h"
@@ -51,8 +52,9 @@ void attempt_collect_facts(struct attempt *a)
     if (!a->quiet)
         sandbox_reap(&a->sandbox);
     a->facts->ended_ns = clock_monotonic_ns();
-    if (a->facts->started_ns != 0 && a->facts->steps[a->facts->n_steps - 1].ended)
-        a->facts->ended_ns = a->facts->steps[a->facts->n_steps - 1].ended_ns;
+    if (a->facts->started_ns != 0 && a->facts->steps[a->step].ended &&
+        facts_next_step(a->facts, a->step) == a->facts->n_steps)
+        a->facts->ended_ns = a->facts->steps[a->step].ended_ns;
     attempt_drain_output(a);
     if (a->paired)
         pair_note(&a->pair, &a->facts->pair);
@@ -159,6 +161,7 @@ void attempt_judge(struct attempt *a, struct attempt_result *ret)
     verdict_of_job(a->job, a->facts, &ret->job);
     if (weakened("verdict-channel") && capture_has(&a->capture, "\"verdict\":\"passed\""))
         ret->job.verdict = REPORTS_PASSED;
+    after_run(a, ret);
     collect_artifacts(a, ret);
     take_snapshot(a, ret);
     if (a->sandbox.network_lost)

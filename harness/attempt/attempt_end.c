@@ -3,6 +3,7 @@
 #include "harness/attempt/attempt_end.h"
 
 #include "harness/attempt/billing.h"
+#include "harness/attempt/deadline.h"
 #include "harness/attempt/slot.h"
 
 #include <sys/socket.h>
@@ -21,10 +22,25 @@ void attempt_note_cause(struct attempt *a, enum attempt_cause cause, bool of_ste
         f->cpu_at_cause_ns = 0;
 }
 
+/* Whether PID 1 is to live on, so that `after` runs in the job's sandbox. */
+static bool has_after_to_run(const struct attempt *a)
+{
+    return a->job->after != NULL && a->has_sandbox && a->facts->started_ns != 0 && !a->forced;
+}
+
 void attempt_kill(struct attempt *a)
 {
-    if (!a->killed)
+    bool ends_commands = !a->killed && has_after_to_run(a);
+
+    if (a->ending && !a->forced && clock_monotonic_ns() < a->end_by)
+        return; /* more than one thing may strike meanwhile */
+    if (ends_commands) {
+        sandbox_end_commands(&a->sandbox);
+        a->end_by = clock_monotonic_ns() + DEADLINE_LINGER_NS;
+    } else if (!a->killed || a->ending) {
         sandbox_kill(&a->sandbox);
+    }
+    a->ending = ends_commands;
     if (!a->killed && a->cgroup != NULL)
         cgroup_job_lift_brakes(a->cgroup); /* or it would die only when its last read is through */
     a->killed = true;

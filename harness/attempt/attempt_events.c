@@ -162,7 +162,7 @@ static void note_started(struct attempt_facts *f, uint64_t at_ns)
 
 static void on_step_started(struct attempt *a, const struct sandbox_event *e)
 {
-    struct step_facts *s = &a->facts->steps[e->step];
+    struct step_facts *s = &a->facts->steps[e->step], *before = &a->facts->steps[a->step];
     struct limits_view v;
     bool of_step;
 
@@ -171,8 +171,8 @@ static void on_step_started(struct attempt *a, const struct sandbox_event *e)
     s->started_ns = e->at_ns;
     /* not what is captured by now: its output may have been quicker than this event */
     if (e->step > 0) {
-        s->stdout_from = s->stdout_to = a->facts->steps[e->step - 1].stdout_to;
-        s->stderr_from = s->stderr_to = a->facts->steps[e->step - 1].stderr_to;
+        s->stdout_from = s->stdout_to = before->stdout_to;
+        s->stderr_from = s->stderr_to = before->stderr_to;
     }
     a->step_cpu_ns = 0;
     if (e->step > 0 && a->cgroup != NULL &&
@@ -236,13 +236,56 @@ static bool is_over(const struct attempt *a)
     return cgroup_usage_get(&u, CGROUP_MEMORY_BYTES, &left) && left <= FREED_MAX;
 }
 
+static bool runs_after(enum jobs_step_when when, bool failed)
+{
+    return when == JOBS_STEP_ALWAYS || (when == JOBS_STEP_FAILURE) == failed;
+}
+
+/* The step that runs after this one by what became of all so far, those between passed over;
+ * n_steps: none does. */
+static size_t choose_next(struct attempt *a, size_t step, bool failed)
+{
+    struct attempt_facts *f = a->facts;
+    size_t next = step + 1;
+
+    while (next < f->n_steps && !runs_after(a->job->steps[next].when, failed))
+        next++;
+    for (size_t i = step + 1; i < next && (next < f->n_steps || !failed); i++)
+        f->steps[i].passed_over = true;
+    return next;
+}
+
+/* A step has ended, or was not executed: what comes next? */
+static void go_on_after(struct attempt *a, unsigned step)
+{
+    struct attempt_facts *f = a->facts;
+    bool failed = false;
+    size_t next = f->n_steps;
+
+    for (size_t i = 0; i <= step; i++)
+        failed |= !f->steps[i].passed_over && !verdict_step_passed(a->job, f, i);
+    if (f->cause == CAUSE_NONE && !a->killed)
+        next = choose_next(a, step, failed);
+    if (next < f->n_steps && next == step + 1)
+        sandbox_continue(&a->sandbox);
+    else if (next < f->n_steps)
+        sandbox_continue_at(&a->sandbox, (unsigned)next, NULL);
+    else if (a->job->after != NULL)
+        a->quiet = true; /* PID 1 waits for the order to run it */
+    else if (failed || f->cause != CAUSE_NONE)
+        attempt_kill(a);
+    else
+        sandbox_continue_at(&a->sandbox, UINT32_MAX, NULL);
+}
+
 /* All that the step wrote is in the pipes by now. */
 static void on_step_quiet(struct attempt *a, const struct sandbox_event *e)
 {
     struct step_facts *s = &a->facts->steps[e->step];
+    bool last = e->step + 1 == a->facts->n_steps;
     struct cupel_error err;
 
-    if (e->step + 1 == a->facts->n_steps) {
+    if (last && a->job->after == NULL) {
         a->quiet = a->cgroup != NULL && is_over(a);
         if (!a->quiet)
             sandbox_continue(&a->sandbox);
@@ -254,12 +297,21 @@ static void on_step_quiet(struct attempt *a, const struct sandbox_event *e)
     attempt_drain_output(a);
     s->stdout_to = a->capture.written[0];
     s->stderr_to = a->capture.written[1];
-    if (expect_check(&a->job->steps[e->step], &a->capture, s, &err) < 0)
+    if (!last && expect_check(&a->job->steps[e->step], &a->capture, s, &err) < 0)
         attempt_fail(a, &err);
-    if (a->facts->cause == CAUSE_NONE && verdict_step_passed(a->job, a->facts, e->step))
-        sandbox_continue(&a->sandbox);
-    else
-        attempt_kill(a);
+    go_on_after(a, e->step);
+}
+
+/* PID 1 lives on where something may run all the same. */
+static void on_not_executed(struct attempt *a, const struct sandbox_event *e)
+{
+    struct step_facts *s = &a->facts->steps[e->step], *before = &a->facts->steps[a->step];
+
+    if (e->step > 0) {
+        s->stdout_from = s->stdout_to = before->stdout_to;
+        s->stderr_from = s->stderr_to = before->stderr_to;
+    }
+    go_on_after(a, e->step);
 }
 
 static void on_left_running(struct attempt *a, const struct sandbox_event *e)
@@ -323,6 +375,8 @@ void attempt_receive_events(struct attempt *a)
         case SANDBOX_NOT_EXECUTED:
             a->facts->steps[e.step].not_executed = e.errnum;
             say_why(a->facts, e.detail);
+            if (a->job->goes_on)
+                on_not_executed(a, &e);
             break;
         case SANDBOX_SETUP_FAILED:
             on_setup_failed(a, &e);

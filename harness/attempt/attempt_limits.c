@@ -142,6 +142,8 @@ void attempt_check_deadlines(struct attempt *a)
         cgroup_job_lift_brakes(a->cgroup);
         a->lift_at = LIMITS_NEVER;
     }
+    if (a->ending && now >= a->end_by)
+        attempt_kill(a);
     if (a->killed)
         return;
     if (a->kill_at != LIMITS_NEVER && now >= a->kill_at) {
@@ -170,6 +172,8 @@ uint64_t attempt_next_wake(const struct attempt *a)
         at = a->check_cpu_at;
     if (a->lift_at < at)
         at = a->lift_at;
+    if (a->ending && a->end_by < at)
+        at = a->end_by;
     if (!a->killed && a->uncounted.next_ns < at)
         at = a->uncounted.next_ns;
     return at;
@@ -181,7 +185,8 @@ void attempt_settle_limits(struct attempt *a)
 {
     const struct step_facts *s = &a->facts->steps[a->step];
     /* what comes then is watched as it comes */
-    bool last = a->step + 1 == a->facts->n_steps, between = s->ended && !last;
+    bool last = facts_next_step(a->facts, a->step) == a->facts->n_steps,
+         between = s->ended && !last;
     struct limits_view v = attempt_limits(a);
     uint64_t used, deadline;
     bool of_step;

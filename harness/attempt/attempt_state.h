@@ -34,6 +34,10 @@ struct attempt {
     unsigned leaks_counted; /* of so many steps, leaks are in the count */
     struct uncounted uncounted;
     bool killed;
+    /* only its commands: PID 1 is to say that it is quiet, and then `after` runs */
+    bool ending;
+    uint64_t end_by; /* then PID 1 is killed as well */
+    bool forced;     /* whoever ended it waits for nothing, `after` included */
     /* nobody of the job is left but PID 1, which has nothing more to do than to end */
     bool quiet;
     bool pipe_open[2];

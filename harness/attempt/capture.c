@@ -94,6 +94,15 @@ int capture_drain(struct capture *c, struct cupel_error *err)
     return r < 0 ? r : 0;
 }
 
+void capture_discard(struct capture *c)
+{
+    char chunk[CHUNK];
+
+    for (int which = 0; which < 2; which++)
+        while (read(c->pipe[which], chunk, sizeof(chunk)) > 0)
+            ;
+}
+
 int capture_flush(const struct capture *c, struct cupel_error *err)
 {
     int r = 0;

@@ -27,6 +27,8 @@ int capture_take(struct capture *c, int which, struct cupel_error *err);
 bool capture_is_ready(const struct capture *c, int which);
 /* Reads both pipes until they are empty, or held up. */
 int capture_drain(struct capture *c, struct cupel_error *err);
+/* Drops what stands in the pipes now. */
+void capture_discard(struct capture *c);
 /* Whether all that was taken is in the logs, as far as their file system tells. */
 int capture_flush(const struct capture *c, struct cupel_error *err);
 void capture_close(struct capture *c);

@@ -45,17 +45,19 @@ struct deadline deadline_next(const struct jobs_job *job, const struct attempt_f
                             .unenforced = unenforced,
                             .job_started_ns = facts->started_ns,
                             .step_started_ns = s->started ? s->started_ns : 0};
+    size_t next;
 
     if (facts->started_ns == 0)
         return of_first_set_up(&v, later(ordered_ns, copying_ns));
     if (!s->ended)
         return of_wall(&v, step, false);
-    if (step + 1 == facts->n_steps)
+    next = facts_next_step(facts, step);
+    if (next == facts->n_steps)
         return (struct deadline){
             .at = later(s->ended_ns, DEADLINE_LINGER_NS), .kind = DEADLINE_LINGER, .step = step};
-    v.step = &job->steps[step + 1].limits;
+    v.step = &job->steps[next].limits;
     v.step_started_ns = s->ended_ns;
     if (weakened("step-gaps")) /* and even then the self-test is to come to an end */
         v.job_started_ns = v.step_started_ns += WEAKENED_NS;
-    return of_wall(&v, step + 1, true);
+    return of_wall(&v, (unsigned)next, true);
 }

@@ -30,6 +30,7 @@ struct step_facts {
     bool ended;
     int status;       /* raw wait status, when ended */
     int not_executed; /* errno of execve, 0 when it worked */
+    bool passed_over; /* by its `when`, for what became of those before it */
     bool not_set_up;  /* by the job's own doing: facts.not_set_up says what */
     uint64_t started_ns, ended_ns;
     uint64_t stdout_from, stdout_to, stderr_from, stderr_to;
@@ -106,3 +107,11 @@ struct attempt_facts {
     struct pair_facts pair;
     struct cupel_error harness;
 };
+/* The step that comes after `step`, those that are passed over left out; n_steps: none. */
+static inline size_t facts_next_step(const struct attempt_facts *f, size_t step)
+{
+    do
+        step++;
+    while (step < f->n_steps && f->steps[step].passed_over);
+    return step;
+}

@@ -66,7 +66,7 @@ bool shape_is_same(const struct instance *a, const struct instance *b)
            same_text(x->hostname, y->hostname) && x->devices == y->devices &&
            x->capabilities.given == y->capabilities.given &&
            x->capabilities.set == y->capabilities.set && same_limits(&x->limits, &y->limits) &&
-           same_inputs(x, y) && x->n_steps == y->n_steps &&
+           same_inputs(x, y) && x->n_steps == y->n_steps && x->goes_on == y->goes_on &&
            same_limits(&x->steps[0].limits, &y->steps[0].limits) && says_home(x) == says_home(y) &&
            has_stdin(x) == has_stdin(y) &&
            (x->artifacts.patterns != NULL) == (y->artifacts.patterns != NULL);
@@ -105,6 +105,7 @@ uint64_t shape_mark(const struct instance *in)
                               job->capabilities.set,
                               job->seccomp.profile,
                               job->n_steps,
+                              job->goes_on,
                               says_home(job),
                               has_stdin(job),
                               job->artifacts.patterns != NULL};
@@ -131,7 +132,7 @@ bool shape_can_wait(const struct instance *in, const char *fixed)
     for (size_t i = 0; i < job->n_inputs; i++)
         if (!str_starts(job->inputs[i].from, fixed))
             return false;
-    return job->n_steps == 1 && in->from == INSTANCE_NONE &&
+    return job->n_steps == 1 && !job->goes_on && in->from == INSTANCE_NONE &&
            (job->pass_env == NULL || job->pass_env[0] == NULL) &&
            (job->network == JOBS_NETWORK_NONE || job->network == JOBS_NETWORK_LOOPBACK);
 }

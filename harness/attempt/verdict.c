@@ -381,10 +381,21 @@ static void fill_status(const struct attempt_facts *f, size_t n_steps, struct ju
 static size_t step_at_fault(const struct jobs_job *job, const struct attempt_facts *f)
 {
     for (size_t i = 0; i < f->n_steps; i++)
-        if ((f->cause != CAUSE_NONE && i == f->cause_step) || !verdict_step_passed(job, f, i))
+        if (!f->steps[i].passed_over &&
+            ((f->cause != CAUSE_NONE && i == f->cause_step) || !verdict_step_passed(job, f, i)))
             return i;
     /* an OOM kill that nobody noticed at the time */
     return f->cause == CAUSE_NONE && oom_kills(f) > 0 ? f->n_steps - 1 : f->n_steps;
+}
+
+/* Whether a limit struck a step that runs after one that had failed: the job's verdict is that of
+ * the first. Whatever else ended the job says so. */
+static bool failed_before(const struct jobs_job *job, const struct attempt_facts *f)
+{
+    bool by_limit = f->cause == CAUSE_WALL || f->cause == CAUSE_CPU || f->cause == CAUSE_MEMORY ||
+                    f->cause == CAUSE_OUTPUT;
+
+    return by_limit && step_at_fault(job, f) < f->cause_step;
 }
 
 void verdict_of_job(const struct jobs_job *job, const struct attempt_facts *facts,
@@ -400,7 +411,9 @@ void verdict_of_job(const struct jobs_job *job, const struct attempt_facts *fact
         cause = facts->oom.origin == CGROUP_OOM_OWN ? CAUSE_MEMORY : CAUSE_AROUND;
     if (weakened("raw-status") && cause == CAUSE_NONE && ret->exit == 124)
         cause = CAUSE_WALL;
-    if (evidence_was_thrashing(facts)) {
+    if (failed_before(job, facts))
+        cause = CAUSE_NONE;
+    else if (evidence_was_thrashing(facts)) {
         evidence_thrashing(job, facts, &b);
         verdict_fill(ret, REPORTS_MEMORY_LIMIT, &b);
         return;
@@ -413,6 +426,7 @@ void verdict_of_job(const struct jobs_job *job, const struct attempt_facts *fact
         return;
     }
     at = step_at_fault(job, facts);
+    fill_status(facts, at < facts->n_steps ? at + 1 : facts->n_steps, ret);
     if (at < facts->n_steps) {
         if (job->has_steps)
             strbuf_addf(&b, "step '%s': ", job->steps[at].name);
@@ -447,6 +461,24 @@ void verdict_of_job(const struct jobs_job *job, const struct attempt_facts *fact
     verdict_fill(ret, verdict, &b);
 }
 
+/* Judges a step by itself that ran although one before it had not passed. */
+static void judge_later(const struct jobs_job *job, const struct attempt_facts *f, size_t step,
+                        struct judgement *ret)
+{
+    cleanup_strbuf struct strbuf b = {0};
+    enum reports_verdict verdict = REPORTS_PASSED;
+
+    if (f->cause != CAUSE_NONE && f->cause_step == step) {
+        cause_table[f->cause].say(job, f, &b);
+        verdict = cause_table[f->cause].verdict;
+    } else if (!did_what_was_expected(&job->steps[step], &f->steps[step])) {
+        verdict = judge_step(&job->steps[step], &f->steps[step], &b);
+    } else if (!verdict_step_passed(job, f, step)) {
+        verdict = judge_leaks(f, &b);
+    }
+    verdict_fill(ret, verdict, &b);
+}
+
 void verdict_of_step(const struct jobs_job *job, const struct attempt_facts *facts, size_t step,
                      const struct judgement *of_job, struct judgement *ret)
 {
@@ -461,6 +493,12 @@ void verdict_of_step(const struct jobs_job *job, const struct attempt_facts *fac
     if (passed && step < step_at_fault(job, facts)) {
         ret->verdict = REPORTS_PASSED;
         ret->evidence[0] = '\0';
+    } else if (s->passed_over && job->steps[step].when == JOBS_STEP_FAILURE) {
+        ret->verdict = REPORTS_SKIPPED;
+        (void)snprintf(ret->evidence, sizeof(ret->evidence),
+                       "`when: failure`, and no earlier step has failed");
+    } else if (step > step_at_fault(job, facts) && (s->started || s->not_executed != 0)) {
+        judge_later(job, facts, step, ret);
     } else if (step > step_at_fault(job, facts)) {
         ret->verdict = REPORTS_SKIPPED;
         (void)snprintf(ret->evidence, sizeof(ret->evidence), "an earlier step did not pass");

@@ -259,8 +259,9 @@ struct sandbox_request {
 /* What PID 1 has said so far: see listen.c. */
 struct sandbox_talk {
     unsigned state;
-    unsigned n_steps, step, leaks;
+    unsigned n_steps, step, leaks; /* `after` is one of them, the last */
     bool trimmed;
+    bool goes_on; /* PID 1 waits for what comes next also when a step was not executed */
 };
 
 /* A started job. Fields are read-only for callers; poll `control`, `out` and `err` for POLLIN. */
@@ -386,6 +387,11 @@ int sandbox_change_memory(struct sandbox_stage *stage, const struct sandbox_job 
                           const struct jobs_limits *limits);
 /* Lets PID 1, once it is quiet, start the next step; after the last one, end. */
 void sandbox_continue(struct sandbox_job *job);
+/* The same, where that is not the next one: `step` may be the number of the job's steps, which
+ * starts `after` and tells it the verdict. */
+void sandbox_continue_at(struct sandbox_job *job, unsigned step, const char *verdict);
+/* Kills every process of the job but PID 1, which then says what it says after any step. */
+void sandbox_end_commands(struct sandbox_job *job);
 /* SIGTERM to the running command's process group; SIGKILL to PID 1, which the kernel extends to all
  * of the job. */
 void sandbox_terminate(struct sandbox_job *job);

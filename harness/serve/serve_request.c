@@ -198,6 +198,8 @@ static int check_paired(struct request *q, size_t i)
         why = "is in two pairs";
     else if (job->n_steps > 1)
         why = "has several steps, and in a pair it has one";
+    else if (job->after != NULL)
+        why = "has 'after', whose output would be the other's input";
     else if (job->stdin_text != NULL || job->stdin_file.path != NULL)
         why = "has a standard input of its own, and in a pair it reads what the other writes";
     else if (job->retries > 0)

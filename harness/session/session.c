@@ -86,7 +86,8 @@ static void make_job(struct session *s)
     make_env(s, o->job->env);
     s->job->steps = &s->step;
     s->job->n_steps = 1;
-    s->job->has_steps = false;
+    s->job->has_steps = s->job->goes_on = false;
+    s->job->after = NULL;
     s->job->env = s->env;
     s->job->stdin_text = s->job->stdin_file.path = NULL;
     s->job->artifacts.patterns = NULL;

@@ -87,7 +87,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     (void)close(before);
     FUZZ_EXPECT(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) == 0);
     job.control = ends[0];
-    listen_begin(&job, side.n_steps);
+    listen_begin(&job, side.n_steps, false);
     for (size_t i = 0; in.left > 0 && i < REPORTS_MAX; i++) {
         int r;
 

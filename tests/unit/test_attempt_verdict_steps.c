@@ -57,6 +57,58 @@ static void test_step_that_cannot_be_executed(void **state)
     assert_step(&s, 2, REPORTS_SKIPPED, "an earlier step did not pass");
 }
 
+static void test_steps_after_a_failure_have_verdicts_of_their_own(void **state)
+{
+    struct judgement of_step;
+    struct scene s;
+
+    (void)state;
+    scene_init(&s, 3);
+    s.step[2].when = JOBS_STEP_ALWAYS;
+    s.ran[0].status = EXITED(2);
+    s.ran[1] = (struct step_facts){.passed_over = true};
+    s.ran[2].status = EXITED(4);
+    assert_job(&s, REPORTS_FAILED, 2, 0, "step 'configure': exit code 2, expected 0");
+    assert_step(&s, 0, REPORTS_FAILED, "step 'configure': exit code 2, expected 0");
+    assert_step(&s, 1, REPORTS_SKIPPED, "an earlier step did not pass");
+    assert_step(&s, 2, REPORTS_FAILED, "exit code 4, expected 0");
+    verdict_of_step(&s.job, &s.facts, 2, &s.got, &of_step);
+    assert_int_equal(of_step.exit, 4);
+    s.ran[2].status = EXITED(0);
+    assert_job(&s, REPORTS_FAILED, 2, 0, "step 'configure': exit code 2, expected 0");
+    assert_step(&s, 2, REPORTS_PASSED, "");
+}
+
+static void test_a_step_for_failures_is_no_failure_where_it_did_not_run(void **state)
+{
+    struct scene s;
+
+    (void)state;
+    scene_init(&s, 2);
+    s.step[1].when = JOBS_STEP_FAILURE;
+    s.ran[1] = (struct step_facts){.passed_over = true};
+    assert_job(&s, REPORTS_PASSED, 0, 0, "");
+    assert_step(&s, 0, REPORTS_PASSED, "");
+    assert_step(&s, 1, REPORTS_SKIPPED, "`when: failure`, and no earlier step has failed");
+}
+
+static void test_a_limit_after_a_failure_is_not_the_verdict(void **state)
+{
+    struct scene s;
+
+    (void)state;
+    scene_init(&s, 2);
+    s.step[1].when = JOBS_STEP_ALWAYS;
+    s.ran[0].status = EXITED(2);
+    s.ran[1].status = KILLED(SIGKILL);
+    limit(&s.job.limits, JOBS_LIMIT_WALL, 2 * NSEC_PER_SEC);
+    strike(&s, CAUSE_WALL, 1, 2 * NSEC_PER_SEC);
+    assert_job(&s, REPORTS_FAILED, 2, 0, "step 'configure': exit code 2, expected 0");
+    assert_step(&s, 1, REPORTS_TIMEOUT, "wall limit 2 s reached: still running after 2 s");
+    strike(&s, CAUSE_CANCELLED, 1, 2 * NSEC_PER_SEC);
+    assert_job(&s, REPORTS_CANCELLED, -1, SIGKILL, "cancelled by the user after 2 s");
+}
+
 static void test_step_limit_is_the_steps_own(void **state)
 {
     const char *evidence = "step 'make': wall limit 500 ms reached: still running after 600 ms";
@@ -348,6 +400,9 @@ int main(void)
         cmocka_unit_test(test_leaks_are_nobody_elses_fault),
         cmocka_unit_test(test_leaking_step_ends_the_job),
         cmocka_unit_test(test_is_retried),
+        cmocka_unit_test(test_steps_after_a_failure_have_verdicts_of_their_own),
+        cmocka_unit_test(test_a_step_for_failures_is_no_failure_where_it_did_not_run),
+        cmocka_unit_test(test_a_limit_after_a_failure_is_not_the_verdict),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

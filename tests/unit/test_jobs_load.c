@@ -511,6 +511,64 @@ static void test_unreadable_files(void **state)
     assert_int_equal(rmdir(dir), 0);
 }
 
+/* ---- before and after ---- */
+
+static void test_before_and_run_are_one_script(void **state)
+{
+    struct loaded r = load("cupel: 1\ndefaults: {before: cd /x}\njobs:\n"
+                           "  a: {run: make, args: [one]}\n"
+                           "  b: {run: [make], before: [configure]}\n"
+                           "  c: {run: [{run: make}]}\n");
+    const struct jobs_job *a, *b, *c;
+
+    (void)state;
+    assert_non_null(r.plan);
+    a = &r.plan->jobs[0];
+    b = &r.plan->jobs[1];
+    c = &r.plan->jobs[2];
+    assert_int_equal(a->n_steps, 1);
+    assert_false(a->has_steps);
+    assert_list(a->steps[0].argv, "</bin/sh><-eu><-c><cd /x\nmake></bin/sh><one>");
+    assert_null(a->after);
+    assert_true(b->has_steps);
+    assert_int_equal(b->n_steps, 2);
+    assert_string_equal(b->steps[0].name, "before");
+    assert_list(b->steps[0].argv, "<configure>");
+    assert_string_equal(b->steps[1].name, "run");
+    assert_list(b->steps[1].argv, "<make>");
+    assert_int_equal(c->n_steps, 2);
+    assert_list(c->steps[0].argv, "</bin/sh><-eu><-c><cd /x>");
+    assert_string_equal(c->steps[1].name, "step-1");
+    unload(&r);
+}
+
+static void test_after_and_when(void **state)
+{
+    struct loaded r =
+        load("cupel: 1\njobs:\n"
+             "  a: {run: x, expect: {exit: 3}, after: tidy}\n"
+             "  b: {run: x, after: {run: [tidy, up], wall: 5s}}\n"
+             "  c: {run: [{run: x}, {run: y, when: failure}, {run: z, when: always}]}\n"
+             "  d: {run: [{run: x, when: success}]}\n");
+    const struct jobs_job *jobs;
+
+    (void)state;
+    assert_non_null(r.plan);
+    jobs = r.plan->jobs;
+    assert_list(jobs[0].after->argv, "</bin/sh><-eu><-c><tidy>");
+    assert_int_equal(jobs[0].after_wall, 60 * NSEC_PER_SEC);
+    assert_int_equal(jobs[0].n_steps, 1);
+    assert_true(jobs[0].goes_on);
+    assert_list(jobs[1].after->argv, "<tidy><up>");
+    assert_int_equal(jobs[1].after_wall, 5 * NSEC_PER_SEC);
+    assert_int_equal(jobs[2].steps[0].when, JOBS_STEP_SUCCESS);
+    assert_int_equal(jobs[2].steps[1].when, JOBS_STEP_FAILURE);
+    assert_int_equal(jobs[2].steps[2].when, JOBS_STEP_ALWAYS);
+    assert_true(jobs[2].goes_on);
+    assert_false(jobs[3].goes_on);
+    unload(&r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -533,6 +591,8 @@ int main(void)
         cmocka_unit_test(test_longest_script),
         cmocka_unit_test(test_two_thousand_jobs),
         cmocka_unit_test(test_unreadable_files),
+        cmocka_unit_test(test_before_and_run_are_one_script),
+        cmocka_unit_test(test_after_and_when),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

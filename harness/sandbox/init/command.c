@@ -70,7 +70,8 @@ static int fresh_flags(const struct init_context *ctx)
 static int command_stdio(struct command *c)
 {
     struct init_context *ctx = c->ctx;
-    int in = ctx->given.stdin_fd;
+    bool has_input = ctx->given.stdin_fd >= 0 && c->index < ctx->given.job->n_steps;
+    int in = has_input ? ctx->given.stdin_fd : -EBADF;
 
     if (ctx->terminal >= 0)
         return dup2(ctx->terminal, 0) < 0 || dup2(ctx->terminal, 1) < 0 ||
@@ -87,8 +88,7 @@ static int command_stdio(struct command *c)
     if (c->index > 0 && fresh_flags(ctx) < 0)
         return -errno;
     /* each step reads its input from the start */
-    if (ctx->given.stdin_fd >= 0 && ctx->given.stdio != SANDBOX_STDIO_PIPES &&
-        lseek(in, 0, SEEK_SET) < 0)
+    if (has_input && ctx->given.stdio != SANDBOX_STDIO_PIPES && lseek(in, 0, SEEK_SET) < 0)
         return -errno;
     if (dup2(in, 0) < 0 || dup2(ctx->given.stdout_fd, 1) < 0 ||
         (!weakened("streams") && dup2(ctx->given.stderr_fd, 2) < 0))
@@ -524,16 +524,21 @@ static void fresh_session(void)
     (void)setsid(); /* a freshly forked process is never a group leader, so this cannot fail */
 }
 
+const struct jobs_step *command_step(const struct jobs_job *job, unsigned index)
+{
+    return index < job->n_steps ? &job->steps[index] : job->after;
+}
+
 _Noreturn void command_main(struct init_context *ctx, unsigned index, int report_fd)
 {
     char why[sizeof(((struct init_report *)NULL)->detail)] = "";
     struct command c = {.ctx = ctx,
-                        .step = &ctx->given.job->steps[index],
+                        .step = command_step(ctx->given.job, index),
                         .index = index,
                         .report_fd = report_fd,
                         .workdir = -EBADF,
                         .hold = index == 0 ? ctx->given.hold : -EBADF,
-                        .argv = (char *const *)(uintptr_t)ctx->given.job->steps[index].argv,
+                        .argv = (char *const *)(uintptr_t)command_step(ctx->given.job, index)->argv,
                         .env = ctx->given.env};
     int r;
 

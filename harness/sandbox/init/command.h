@@ -5,6 +5,8 @@
 #include <stdint.h>
 
 struct init_context;
+struct jobs_job;
+struct jobs_step;
 
 /* What a job may have of what resource limits count by user, in bytes and signals: each of its
  * users, and all of them together. */
@@ -15,3 +17,5 @@ struct init_context;
 /* Runs in the forked command: sets itself up and executes step `index` of the job. Writes an
  * init_report into `report_fd` (close-on-exec) when that fails, and exits. */
 _Noreturn void command_main(struct init_context *ctx, unsigned index, int report_fd);
+/* Step `index` of the job; after the last one comes `after`. */
+const struct jobs_step *command_step(const struct jobs_job *job, unsigned index);

@@ -27,12 +27,14 @@
 
 #include <fcntl.h>
 #include <linux/keyctl.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
@@ -349,6 +351,12 @@ _Noreturn static void died_early(struct init_context *ctx, pid_t pid)
     _exit(1);
 }
 
+/* What `after` finds of its job's verdict. */
+#define VERDICT_NAME "CUPEL_JOB_VERDICT="
+#define AFTER_ENV_MAX                                                                              \
+    4096 /* more than any job's environment has (LOAD_ENV_MAX), with an image's                    \
+          */
+
 struct command_arguments {
     struct init_context *ctx;
     unsigned index;
@@ -395,8 +403,9 @@ static pid_t fork_command(struct command_arguments *arguments)
     return pid;
 }
 
-/* Starts step `index`; returns its pid once execve has happened, or reports and exits. The command
- * says when it is about to execute; then its pipe closes on exec, or brings what went wrong. */
+/* Starts step `index`; returns its pid once execve has happened, or reports and exits; -1: it could
+ * not be executed, and the job may go on. The command says when it is about to execute; then its
+ * pipe closes on exec, or brings what went wrong. */
 static pid_t start_step(struct init_context *ctx, unsigned index)
 {
     struct init_report report = {.kind = SANDBOX_SETUP_FAILED, .step = SETUP_EXEC}, failure;
@@ -420,8 +429,15 @@ static pid_t start_step(struct init_context *ctx, unsigned index)
         died_early(ctx, pid);
     started = report.kind == SANDBOX_STEP_STARTED;
     if (!started || read_report(ends[0], &failure)) {
-        send_report(ctx, started ? &failure : &report);
-        _exit(1);
+        const struct init_report *why = started ? &failure : &report;
+
+        send_report(ctx, why);
+        if (why->kind != SANDBOX_NOT_EXECUTED || !ctx->given.job->goes_on)
+            _exit(1);
+        (void)close(ends[0]);
+        while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+            ;
+        return -1;
     }
     (void)close(ends[0]);
     report.disk_bytes = ctx->disk_bytes;
@@ -432,16 +448,64 @@ static pid_t start_step(struct init_context *ctx, unsigned index)
     return pid;
 }
 
+/* The signals that PID 1 waits for while a step runs. */
+static void make_waited(sigset_t *set)
+{
+    (void)sigemptyset(set);
+    (void)sigaddset(set, SIGCHLD);
+    (void)sigaddset(set, SIGTERM);
+}
+
+/* Waits for a signal; or, for a job with `after`, for the order to end its commands: all at once,
+ * so that nobody of them can fork away from it. */
+static int wait_for_signal(const struct init_context *ctx, int signals, siginfo_t *info)
+{
+    struct pollfd fds[] = {{.fd = signals, .events = POLLIN},
+                           {.fd = ctx->given.control, .events = POLLIN}};
+    struct signalfd_siginfo read_info;
+    sigset_t set;
+    char order;
+
+    if (signals < 0) {
+        make_waited(&set);
+        return sigwaitinfo(&set, info);
+    }
+    if (poll(fds, ARRAY_SIZE(fds), -1) < 0)
+        return 0;
+    if (fds[1].revents != 0) {
+        if (recv(ctx->given.control, &order, 1, 0) != 1 || order != INIT_ORDER_END)
+            _exit(1); /* the slot is gone */
+        (void)kill(-1, SIGKILL);
+    }
+    if (fds[0].revents == 0 ||
+        read(signals, &read_info, sizeof(read_info)) != (ssize_t)sizeof(read_info))
+        return 0;
+    info->si_pid = (pid_t)read_info.ssi_pid;
+    return (int)read_info.ssi_signo;
+}
+
+/* Where signals can be waited for beside orders; -1: they need not be. */
+static int open_signals(const struct init_context *ctx)
+{
+    sigset_t set;
+    int fd;
+
+    if (ctx->given.job->after == NULL)
+        return -1;
+    make_waited(&set);
+    fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (fd < 0)
+        _exit(1);
+    return fd;
+}
+
 /* Waits for the step's own process and reaps everything else. SIGTERM is passed on, but only from
  * outside: si_pid of a sender in another PID namespace is 0 (pid_namespaces(7)), so nobody in the
  * job can send it. */
-static int wait_for_step(pid_t command)
+static int wait_for_step(const struct init_context *ctx, pid_t command)
 {
-    sigset_t set;
+    int signals = open_signals(ctx);
 
-    (void)sigemptyset(&set);
-    (void)sigaddset(&set, SIGCHLD);
-    (void)sigaddset(&set, SIGTERM);
     for (;;) {
         siginfo_t info;
         int status, result = 0, sig;
@@ -453,9 +517,12 @@ static int wait_for_step(pid_t command)
                 ended = true;
                 result = status;
             }
-        if (ended)
+        if (ended) {
+            if (signals >= 0)
+                (void)close(signals);
             return result;
-        sig = sigwaitinfo(&set, &info);
+        }
+        sig = wait_for_signal(ctx, signals, &info);
         if (sig == SIGTERM && (info.si_pid == 0 || weakened("init-signals")))
             (void)kill(-command, SIGTERM);
     }
@@ -486,7 +553,7 @@ _Noreturn void init_session(struct init_context *ctx)
 {
     struct init_report report = {.kind = SANDBOX_STEP_ENDED};
 
-    report.status = wait_for_step(start_step(ctx, 0));
+    report.status = wait_for_step(ctx, start_step(ctx, 0));
     report.at_ns = clock_monotonic_ns();
     send_report(ctx, &report);
     _exit(0);
@@ -496,7 +563,7 @@ _Noreturn void init_session(struct init_context *ctx)
 static const char *program_of(struct init_context *ctx, unsigned step)
 {
     if (ctx->given.late == NULL)
-        return ctx->given.job->steps[step].argv[0];
+        return command_step(ctx->given.job, step)->argv[0];
     ctx->given.env = ctx->given.late->env; /* whose PATH says where it is looked for */
     return ctx->given.late->argv[0];
 }
@@ -511,32 +578,77 @@ static void release_streams(struct init_context *ctx)
     (void)close(ctx->given.stdout_fd);
 }
 
+/* Tells `after` what became of the job, in an environment of its own. */
+static void set_verdict(struct init_context *ctx, const char *verdict)
+{
+    static char entry[sizeof(VERDICT_NAME) + INIT_VERDICT_SIZE];
+    static char *env[AFTER_ENV_MAX + 2]; /* PID 1 has nobody to share them with */
+    size_t n = 0;
+
+    for (; n < AFTER_ENV_MAX && ctx->given.env[n] != NULL; n++)
+        env[n] = ctx->given.env[n];
+    safe_copy(entry, VERDICT_NAME, sizeof(entry));
+    safe_append(entry, verdict, sizeof(entry));
+    env[n] = entry;
+    ctx->given.env = env;
+}
+
+/* Waits for an order of the slot, and returns which step comes next; anything else is the end. */
+static unsigned wait_for_step_order(struct init_context *ctx, unsigned step)
+{
+    struct init_order order = {0};
+    ssize_t n;
+
+    do /* an order to end may come when the command has ended by itself */
+        n = recv(ctx->given.control, &order, sizeof(order), 0);
+    while ((n < 0 && errno == EINTR) || (n == 1 && order.order == INIT_ORDER_END));
+    if (n == 1 && order.order == INIT_ORDER_GO)
+        return step + 1;
+    if (n != (ssize_t)sizeof(order) || order.order != INIT_ORDER_STEP)
+        _exit(1);
+    order.verdict[sizeof(order.verdict) - 1] = '\0';
+    if (order.step == ctx->given.job->n_steps)
+        set_verdict(ctx, order.verdict);
+    return order.step;
+}
+
+/* Runs step `i` to its end and reports it. Returns whether the slot has a say in what comes next.
+ */
+static bool run_step(struct init_context *ctx, unsigned i, bool last)
+{
+    pid_t command = start_step(ctx, i);
+    struct init_report report = {.kind = SANDBOX_STEP_ENDED, .step = i};
+
+    if (command < 0)
+        return true;
+    if (last && ctx->given.stdio == SANDBOX_STDIO_PIPES)
+        release_streams(ctx);
+    report.status = wait_for_step(ctx, command);
+    if (WIFSIGNALED(report.status) &&
+        (WTERMSIG(report.status) == SIGSEGV || WTERMSIG(report.status) == SIGKILL))
+        report.unmappable = explain_unmappable(ctx, program_of(ctx, i));
+    if (weakened("raw-status") && WEXITSTATUS(report.status) > 128)
+        report.status = WEXITSTATUS(report.status) - 128;
+    report.at_ns = clock_monotonic_ns();
+    progress_to(ctx, PROGRESS_LEFTOVERS);
+    send_report(ctx, &report); /* at once: its own deadline is over */
+    report_leaks(ctx, i);
+    if (!end_leftovers() && last)
+        return false;
+    report = (struct init_report){.kind = SANDBOX_STEP_QUIET, .step = i};
+    send_report(ctx, &report);
+    return true;
+}
+
 _Noreturn void init_main(struct init_context *ctx)
 {
+    const struct jobs_job *job = ctx->given.job;
+    unsigned n = (unsigned)job->n_steps + (job->after != NULL), i = 0;
+
     set_up(ctx);
     progress_note(ctx->given.progress, PROGRESS_INIT_DONE);
-    for (unsigned i = 0; i < ctx->given.job->n_steps; i++) {
-        bool last = i + 1 == ctx->given.job->n_steps;
-        pid_t command = start_step(ctx, i);
-        struct init_report report = {.kind = SANDBOX_STEP_ENDED, .step = i};
-
-        if (last && ctx->given.stdio == SANDBOX_STDIO_PIPES)
-            release_streams(ctx);
-        report.status = wait_for_step(command);
-        if (WIFSIGNALED(report.status) &&
-            (WTERMSIG(report.status) == SIGSEGV || WTERMSIG(report.status) == SIGKILL))
-            report.unmappable = explain_unmappable(ctx, program_of(ctx, i));
-        if (weakened("raw-status") && WEXITSTATUS(report.status) > 128)
-            report.status = WEXITSTATUS(report.status) - 128;
-        report.at_ns = clock_monotonic_ns();
-        progress_to(ctx, PROGRESS_LEFTOVERS);
-        send_report(ctx, &report); /* at once: its own deadline is over */
-        report_leaks(ctx, i);
-        if (!end_leftovers() && last)
-            break;
-        report = (struct init_report){.kind = SANDBOX_STEP_QUIET, .step = i};
-        send_report(ctx, &report);
-        wait_for_go(ctx); /* after the last one, to end: see attempt_take_down() */
-    }
+    /* after the last one, to end: see attempt_take_down() */
+    while (i < n && run_step(ctx, i, i + 1 == n))
+        i = wait_for_step_order(ctx, i);
     _exit(0); /* the kernel ends what is left of the job */
 }

@@ -21,6 +21,18 @@ struct init_report {
 #define INIT_ORDER_GO                                                                              \
     'g' /* id maps are written; the disk is trimmed; later: start the next step                    \
          */
+/* In place of GO between steps: which one comes next. The number of steps is that of `after`, with
+ * the verdict that it is told; a larger one is the end. */
+#define INIT_ORDER_STEP 's'
+#define INIT_VERDICT_SIZE 32
+struct init_order {
+    char order; /* first: GO is this byte alone */
+    char verdict[INIT_VERDICT_SIZE];
+    uint32_t step;
+};
+/* While a step of a job with `after` runs: ends the commands, and PID 1 goes on. No signal: one of
+ * the job's own that is pending would swallow it (signal(7)). */
+#define INIT_ORDER_END 'e'
 #define INIT_ENTERED                                                                               \
     1001u /* the same, of enter.c: the descriptor is the session's first process                   \
            */

@@ -80,7 +80,7 @@ static int start(struct init_context *ctx, const struct sandbox_entry *entry,
     if (pid < 0)
         return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot enter the job");
     base_closep(&ctx->given.control); /* so that an end of file is one */
-    listen_begin(job, 1);
+    listen_begin(job, 1, false);
     return await_entry(job, err);
 }
 

@@ -71,6 +71,10 @@ static void advance(struct sandbox_talk *t, const struct word *word)
 {
     if (word->to != 0)
         t->state = word->to;
+    if (word->kind == SANDBOX_NOT_EXECUTED && t->goes_on) {
+        t->state = QUIET; /* and waits for what comes next */
+        t->step++;
+    }
     t->trimmed |= word->kind == INIT_WANTS_TRIM;
     t->leaks = word->kind == SANDBOX_LEFT_RUNNING ? t->leaks + 1 : 0;
     t->step += word->kind == SANDBOX_STEP_QUIET;
@@ -143,9 +147,9 @@ static int take(struct sandbox_job *job, const struct init_report *report,
     return 1;
 }
 
-void listen_begin(struct sandbox_job *job, unsigned n_steps)
+void listen_begin(struct sandbox_job *job, unsigned n_steps, bool goes_on)
 {
-    job->talk = (struct sandbox_talk){.state = SETTING_UP, .n_steps = n_steps};
+    job->talk = (struct sandbox_talk){.state = SETTING_UP, .n_steps = n_steps, .goes_on = goes_on};
 }
 
 int sandbox_receive(struct sandbox_job *job, struct sandbox_event *ret_event)

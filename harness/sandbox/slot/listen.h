@@ -4,5 +4,5 @@
 
 #include "harness/sandbox/sandbox.h"
 
-/* Expects PID 1 of a job of so many steps to begin to talk. */
-void listen_begin(struct sandbox_job *job, unsigned n_steps);
+/* Expects PID 1 of a job of so many steps to begin to talk; `goes_on` as in sandbox_talk. */
+void listen_begin(struct sandbox_job *job, unsigned n_steps, bool goes_on);

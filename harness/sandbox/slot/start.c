@@ -408,7 +408,7 @@ static int start_pipes(struct start *s, struct cupel_error *err)
     if (r == 0 && q->hold)
         r = make_hold(s);
     if (r == 0)
-        listen_begin(&s->job, (unsigned)q->job->n_steps);
+        listen_begin(&s->job, (unsigned)q->job->n_steps + (q->job->after != NULL), q->job->goes_on);
     return r;
 }
 

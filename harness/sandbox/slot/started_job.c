@@ -26,6 +26,22 @@ void sandbox_continue(struct sandbox_job *job)
     (void)send(job->control, &order, 1, MSG_NOSIGNAL);
 }
 
+void sandbox_continue_at(struct sandbox_job *job, unsigned step, const char *verdict)
+{
+    struct init_order order = {.order = INIT_ORDER_STEP, .step = step};
+
+    (void)snprintf(order.verdict, sizeof(order.verdict), "%s", verdict != NULL ? verdict : "");
+    job->talk.step = step;
+    (void)send(job->control, &order, sizeof(order), MSG_NOSIGNAL);
+}
+
+void sandbox_end_commands(struct sandbox_job *job)
+{
+    const char order = INIT_ORDER_END;
+
+    (void)send(job->control, &order, 1, MSG_NOSIGNAL);
+}
+
 void sandbox_terminate(struct sandbox_job *job)
 {
     (void)syscall(SYS_pidfd_send_signal, job->pidfd, SIGTERM, NULL, 0);
