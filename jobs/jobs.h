@@ -283,6 +283,33 @@ struct jobs_artifacts {
     uint64_t max; /* bytes in all; UINT64_MAX: no bound of its own */
 };
 
+/* After what a job runs that needs another. */
+enum jobs_need {
+    JOBS_NEED_SUCCESS, /* that one has passed, or was allowed to fail */
+    JOBS_NEED_FAILURE, /* it did not pass, or was skipped because another did not */
+    JOBS_NEED_ALWAYS,  /* it has ended, or will not run */
+    JOBS_NEED_FILES,   /* `from`: it has passed */
+};
+
+/* How a job may end badly, for `allow-failure`: bits of jobs_allowed.verdicts. */
+enum jobs_bad_end {
+    JOBS_END_FAILED,
+    JOBS_END_SIGNALED,
+    JOBS_END_TIMEOUT,
+    JOBS_END_CPU_LIMIT,
+    JOBS_END_MEMORY_LIMIT,
+    JOBS_END_PIDS_LIMIT,
+    JOBS_END_DISK_LIMIT,
+    JOBS_END_OUTPUT_LIMIT,
+    JOBS_END_INVALID_SUBMISSION,
+    JOBS_END_COUNT,
+};
+/* Which ends of a job do not make the run fail. */
+struct jobs_allowed {
+    uint32_t verdicts;
+    uint64_t exits[4]; /* bits by exit code, of the verdict `failed` */
+};
+
 /* What a job is tried again after; bits of jobs_job.retry_on. */
 enum jobs_retry {
     JOBS_RETRY_FAILURE, /* whatever else the job did wrong */
@@ -342,7 +369,9 @@ struct jobs_job {
     uint32_t retry_on; /* bits of enum jobs_retry */
     enum jobs_leaks leaks;
     uint64_t timeout_grace; /* ns */
-    size_t *needs;          /* indices into plan->jobs */
+    struct jobs_allowed allowed;
+    size_t *needs;              /* indices into plan->jobs */
+    enum jobs_need *needs_when; /* of each of them */
     size_t n_needs;
     const char **tags; /* NULL-terminated */
     int line;

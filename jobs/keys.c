@@ -422,10 +422,12 @@ TABLE(
      .set = key_set_devices},
     LATER("namespaces", "a map", "settings of the fresh namespaces"),
     {.name = "needs",
-     .value = "names of jobs",
-     .help = "run after these; when one did not pass, this job is `skipped`",
-     .forms = FORM_ONE | FORM_LIST,
+     .value = "names of jobs, or maps of job, when and optional",
+     .help = "run after these; when one did not pass, and was not allowed to fail, this job is "
+             "`skipped`",
+     .forms = FORM_ONE | FORM_LIST | FORM_OBJECT | FORM_OBJECTS,
      .type = TYPE_JOB_NAME,
+     .sub = &keys_need,
      .set = key_set_node,
      .offset = DRAFT_FIELD(needs)},
     LATER("matrix", "a map of lists", "one instance of the job for each combination"),
@@ -496,7 +498,15 @@ TABLE(
      .choices = choices_retry,
      .set = key_set_choices,
      .offset = JOB_FIELD(retry_on)},
-    LATER("allow-failure", "true or false", "the run passes even if this job does not"),
+    {.name = "allow-failure",
+     .value = "true, false, or a map of exit and verdicts",
+     .fallback = "`false`",
+     .help = "the run passes even if this job does not, and what needs it runs; a map: only when "
+             "it ends so; never `error`",
+     .forms = FORM_ONE | FORM_OBJECT,
+     .type = TYPE_BOOL,
+     .sub = &keys_allowed,
+     .set = key_set_allow_failure},
     {.name = "leaks",
      .value = "report or fail",
      .fallback = "`report`",
@@ -526,8 +536,8 @@ TABLE(
      .offset = JOB_FIELD(tags)});
 
 const struct key_table *const keys_all[] = {
-    &keys_file,    &keys_root,       &keys_job,       &keys_limits,  &keys_step,  &keys_after,
-    &keys_expect,  &keys_input,      &keys_artifacts, &keys_service, &keys_ready, &keys_mount,
-    &keys_seccomp, &keys_namespaces, &keys_matrix,    &keys_cache,   &keys_io,    &keys_network,
-    NULL,
+    &keys_file,  &keys_root,    &keys_job,     &keys_limits,     &keys_step,      &keys_after,
+    &keys_need,  &keys_allowed, &keys_expect,  &keys_input,      &keys_artifacts, &keys_service,
+    &keys_ready, &keys_mount,   &keys_seccomp, &keys_namespaces, &keys_matrix,    &keys_cache,
+    &keys_io,    &keys_network, NULL,
 };

@@ -15,6 +15,24 @@ static const struct choice choices_step_when[] = {
     [JOBS_STEP_ALWAYS] = {"always", true},
     {0},
 };
+static const struct choice choices_need[] = {
+    [JOBS_NEED_SUCCESS] = {"success", true},
+    [JOBS_NEED_FAILURE] = {"failure", true},
+    [JOBS_NEED_ALWAYS] = {"always", true},
+    {0},
+};
+static const struct choice choices_bad_end[] = {
+    [JOBS_END_FAILED] = {"failed", true},
+    [JOBS_END_SIGNALED] = {"signaled", true},
+    [JOBS_END_TIMEOUT] = {"timeout", true},
+    [JOBS_END_CPU_LIMIT] = {"cpu-limit", true},
+    [JOBS_END_MEMORY_LIMIT] = {"memory-limit", true},
+    [JOBS_END_PIDS_LIMIT] = {"pids-limit", true},
+    [JOBS_END_DISK_LIMIT] = {"disk-limit", true},
+    [JOBS_END_OUTPUT_LIMIT] = {"output-limit", true},
+    [JOBS_END_INVALID_SUBMISSION] = {"invalid-submission", true},
+    {0},
+};
 static const struct choice choices_mode[] = {[JOBS_INPUT_COW] = {"cow", true},
                                              [JOBS_INPUT_RO] = {"ro", true},
                                              [JOBS_INPUT_COPY] = {"copy", true},
@@ -236,3 +254,53 @@ TABLE(artifacts, "Keys of `artifacts`", "'artifacts'",
        .max = INT64_MAX,
        .set = key_set_size,
        .offset = ARTIFACTS_FIELD(max)});
+
+#define NEED_FIELD(member) offsetof(struct need_nodes, member)
+
+TABLE(
+    need, "Keys of a need", "a need",
+    {.name = "job",
+     .value = "a job's name",
+     .fallback = "required",
+     .help = "the job that this one runs after",
+     .forms = FORM_ONE,
+     .type = TYPE_JOB_NAME,
+     .set = key_set_node,
+     .offset = NEED_FIELD(job),
+     .required = true},
+    {.name = "when",
+     .value = "success, failure or always",
+     .fallback = "`success`",
+     .help = "after what this job runs: `failure`: only when that one did not pass, or was skipped "
+             "because another did not; `always`: whatever became of it",
+     .forms = FORM_ONE,
+     .type = TYPE_CHOICE,
+     .choices = choices_need,
+     .set = key_set_need_when},
+    {.name = "optional",
+     .value = "true or false",
+     .fallback = "`false`",
+     .help = "`true`: a job of that name need not be in the file",
+     .forms = FORM_ONE,
+     .type = TYPE_BOOL,
+     .set = key_set_need_optional});
+
+#define ALLOWED_FIELD(member) offsetof(struct jobs_allowed, member)
+
+TABLE(allowed, "Keys of `allow-failure`", "'allow-failure'",
+      {.name = "exit",
+       .value = "exit codes",
+       .help = "the verdict `failed` with one of these, 0 to 255",
+       .forms = FORM_ONE | FORM_LIST,
+       .type = TYPE_INTEGER,
+       .max = 255,
+       .set = key_set_allowed_exits},
+      {.name = "verdicts",
+       .value = "failed, signaled, timeout, cpu-limit, memory-limit, pids-limit, disk-limit, "
+                "output-limit, invalid-submission",
+       .help = "these verdicts",
+       .forms = FORM_ONE | FORM_LIST,
+       .type = TYPE_CHOICE,
+       .choices = choices_bad_end,
+       .set = key_set_choices,
+       .offset = ALLOWED_FIELD(verdicts)});

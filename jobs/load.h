@@ -130,7 +130,8 @@ struct key_table {
     bool free_names; /* names that begin with x- are the writer's own, and say nothing */
 };
 extern const struct key_table keys_file, keys_root, keys_job, keys_limits, keys_step, keys_expect,
-    keys_input, keys_artifacts, keys_io, keys_seccomp, keys_network, keys_after;
+    keys_input, keys_artifacts, keys_io, keys_seccomp, keys_network, keys_after, keys_need,
+    keys_allowed;
 /* Of the configuration file: no part of the job file. */
 extern const struct key_table keys_settings, keys_settings_cache;
 /* Every table of the job file, NULL-terminated: for the documentation and the tests. */
@@ -215,6 +216,12 @@ struct after_nodes {
     const struct node *run;
     uint64_t wall;
 };
+/* A need as its table stores it. */
+struct need_nodes {
+    const struct node *job;
+    enum jobs_need when;
+    bool optional;
+};
 key_set_fn key_set_version; /* of the file: load.c */
 key_set_fn key_set_root_name, key_set_env, key_set_env_names, key_set_user, key_set_hostname,
     key_set_limits, key_set_stdin, key_set_stdin_file,
@@ -237,6 +244,10 @@ key_set_fn key_set_expect, key_set_exit, key_set_signal, key_set_stdout, key_set
     key_set_stderr,
     /* of a step: step.c */
     key_set_step_when;
+/* of a need: needs.c */
+key_set_fn key_set_need_when, key_set_need_optional;
+/* of a job: allowed.c */
+key_set_fn key_set_allow_failure, key_set_allowed_exits;
 /* of a root: root.c */
 key_set_fn key_set_sha256, key_set_suite, key_set_packages, key_set_platform, key_set_image;
 /* of a derived one: derived.c */

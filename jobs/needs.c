@@ -19,6 +19,35 @@ static void unknown_job(struct loader *l, const struct node *item, const char *k
                near != NULL ? "'?" : "");
 }
 
+void key_set_need_when(struct loader *l, const struct key *k, const struct node *value,
+                       void *object)
+{
+    struct need_nodes *nodes = object;
+    size_t index;
+
+    if (value_choice(l, value, k, &index))
+        nodes->when = (enum jobs_need)index;
+}
+
+void key_set_need_optional(struct loader *l, const struct key *k, const struct node *value,
+                           void *object)
+{
+    struct need_nodes *nodes = object;
+
+    (void)value_bool(l, value, k->name, &nodes->optional);
+}
+
+/* A name, or a map that has one; false when that cannot be told. */
+static bool read_need(struct loader *l, const struct node *item, struct need_nodes *ret)
+{
+    *ret = (struct need_nodes){.job = item};
+    if (item->kind == NODE_MAP) {
+        ret->job = NULL;
+        (void)keys_apply(l, &keys_need, item, ret);
+    }
+    return ret->job != NULL && value_is_text(l, ret->job, "needs", "names of jobs");
+}
+
 /* `last[need]` is the last job (counted from 1) that named it: how a name given twice is found. */
 static void resolve_job(struct loader *l, size_t self, size_t *last)
 {
@@ -30,20 +59,26 @@ static void resolve_job(struct loader *l, size_t self, size_t *last)
         return;
     /* and `from` */
     job->needs = arena_alloc(l->plan->arena, (items_count(d->needs) + 1) * sizeof(*job->needs));
+    job->needs_when =
+        arena_alloc(l->plan->arena, (items_count(d->needs) + 1) * sizeof(*job->needs_when));
     for (const struct node *item = items_first(d->needs); item != NULL;
          item = items_next(d->needs, item)) {
-        if (!value_is_text(l, item, "needs", "names of jobs"))
+        struct need_nodes given;
+
+        if (!read_need(l, item, &given))
             continue;
-        if (!name_index_find(&l->jobs, item->text, &need)) {
-            unknown_job(l, item, "needs");
+        if (!name_index_find(&l->jobs, given.job->text, &need)) {
+            if (!given.optional)
+                unknown_job(l, given.job, "needs");
         } else if (need == self) {
             /* a job that `defaults` makes every job need does not need itself */
             if (d->own_needs)
-                problem_at(l, item, "job '%s' needs itself", item->text);
+                problem_at(l, given.job, "job '%s' needs itself", given.job->text);
         } else if (last[need] == self + 1) {
-            problem_at(l, item, "'needs' names '%s' twice", item->text);
+            problem_at(l, given.job, "'needs' names '%s' twice", given.job->text);
         } else {
             last[need] = self + 1;
+            job->needs_when[job->n_needs] = given.when;
             job->needs[job->n_needs++] = need;
         }
     }
@@ -68,10 +103,17 @@ static void resolve_from(struct loader *l, size_t self, const size_t *last)
         return;
     }
     job->from = from;
-    if (last[from] == self + 1)
-        return; /* needed already */
-    if (job->needs == NULL)
+    if (last[from] == self + 1) { /* needed already */
+        for (size_t i = 0; i < job->n_needs; i++)
+            if (job->needs[i] == from)
+                job->needs_when[i] = JOBS_NEED_FILES;
+        return;
+    }
+    if (job->needs == NULL) {
         job->needs = arena_alloc(l->plan->arena, sizeof(*job->needs));
+        job->needs_when = arena_alloc(l->plan->arena, sizeof(*job->needs_when));
+    }
+    job->needs_when[job->n_needs] = JOBS_NEED_FILES;
     job->needs[job->n_needs++] = from;
 }
 
@@ -94,9 +136,12 @@ struct needs_walk {
 static const struct node *needs_place_of(const struct draft *d, const char *need)
 {
     for (const struct node *i = d->needs != NULL ? items_first(d->needs) : NULL; i != NULL;
-         i = items_next(d->needs, i))
-        if (i->kind == NODE_SCALAR && str_eq(i->text, need))
-            return i;
+         i = items_next(d->needs, i)) {
+        const struct node *name = i->kind == NODE_MAP ? node_child(i, "job") : i;
+
+        if (name != NULL && name->kind == NODE_SCALAR && str_eq(name->text, need))
+            return name;
+    }
     return d->from;
 }
 

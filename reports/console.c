@@ -112,7 +112,8 @@ const char *console_label(const struct reports_result *result, char buf[static C
 const char *console_style(const struct reports_result *result)
 {
     bool doubtful =
-        result->verdict == REPORTS_PASSED && (model_is_flaky(result) || result->leaks_in_all > 0);
+        model_is_allowed(result) ||
+        (result->verdict == REPORTS_PASSED && (model_is_flaky(result) || result->leaks_in_all > 0));
 
     return doubtful ? WARNING_STYLE : verdict_info(result->verdict)->style;
 }
@@ -122,6 +123,8 @@ void console_tally(struct console_tally *t, const struct reports_result *result)
     t->verdict[(unsigned)result->verdict < REPORTS_VERDICT_COUNT ? result->verdict
                                                                  : REPORTS_ERROR]++;
     t->flaky += model_is_flaky(result);
+    t->allowed += model_is_allowed(result);
+    t->harmless += result->harmless;
     t->leaky += result->verdict == REPORTS_PASSED && result->leaks_in_all > 0;
 }
 
@@ -153,6 +156,8 @@ void console_add_counts(struct console_line *l, const struct console_tally *t)
             add_doubts(l, t);
         between = ", ";
     }
+    if (t->allowed > 0)
+        console_add(l, WARNING_STYLE, " (%zu allowed to fail)", t->allowed);
 }
 
 /* ---- events ---- */

@@ -259,6 +259,8 @@ static json_t *job_object(const struct reports_result *result)
     put_text(o, "file", result->file);
     put_text(o, "description", result->description);
     put_outcome(o, result->verdict, result->evidence, result->exit, result->signal);
+    if (model_is_allowed(result))
+        jsonl_put(o, "allowed_failure", json_true());
     put_text(o, "near_limit", result->near_limit);
     put_text(o, "kept", result->kept);
     if (result->attempts > 0)

@@ -68,7 +68,7 @@ static char *take_name(struct strset *taken, const char *name)
 static void junit_add_entry(struct suite *s, const struct reports_case *c, const char *name)
 {
     s->entries[s->n_entries++] = (struct junit_entry){.name = take_name(&s->names, name), .c = c};
-    s->tally[verdict_info(c->verdict)->junit]++;
+    s->tally[model_junit(s->result, c->verdict)]++;
 }
 
 /* A job can fail though none of its steps did (an artifact that could not be copied, an error of
@@ -77,7 +77,7 @@ static void junit_add_entry(struct suite *s, const struct reports_case *c, const
 static void add_whole(struct suite *s)
 {
     const struct reports_result *result = s->result;
-    enum junit_outcome o = verdict_info(result->verdict)->junit;
+    enum junit_outcome o = model_junit(result, result->verdict);
 
     if (s->n_entries > 0 && (o == JUNIT_PASS || s->tally[o] > 0))
         return;
@@ -259,15 +259,20 @@ static void write_outcome(struct junit_writer *w, const struct reports_result *r
     const char *evidence =
         c->evidence != NULL && *c->evidence != '\0' ? c->evidence : verdict->name;
     bool alone = result->n_cases <= 1; /* then all that the logs hold is this case's */
+    enum junit_outcome o = model_junit(result, c->verdict);
+    bool allowed = o != verdict->junit;
 
-    if (elements[verdict->junit] == NULL)
+    if (elements[o] == NULL)
         return;
-    junit_start(w, elements[verdict->junit]);
-    junit_attribute(w, "message", "%s", evidence);
-    if (verdict->junit != JUNIT_SKIPPED)
+    junit_start(w, elements[o]);
+    if (allowed)
+        junit_attribute(w, "message", "allowed to fail (%s): %s", verdict->name, evidence);
+    else
+        junit_attribute(w, "message", "%s", evidence);
+    if (o != JUNIT_SKIPPED)
         junit_attribute(w, "type", "%s", verdict->name);
     junit_text(w, evidence, strlen(evidence));
-    if (verdict->junit != JUNIT_SKIPPED) {
+    if (o != JUNIT_SKIPPED) {
         write_more(w, result);
         write_case_log(w, "standard output", result->stdout_log, alone ? 0 : c->stdout_from,
                        alone ? UINT64_MAX : c->stdout_to);

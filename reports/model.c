@@ -135,6 +135,18 @@ const struct reports_case *model_guilty_case(const struct reports_result *result
     return NULL;
 }
 
+bool model_is_allowed(const struct reports_result *result)
+{
+    return result->harmless && result->verdict != REPORTS_SKIPPED;
+}
+
+enum junit_outcome model_junit(const struct reports_result *result, enum reports_verdict verdict)
+{
+    enum junit_outcome o = verdict_info(verdict)->junit;
+
+    return o == JUNIT_FAILURE && model_is_allowed(result) ? JUNIT_SKIPPED : o;
+}
+
 bool model_is_flaky(const struct reports_result *result)
 {
     return result->verdict == REPORTS_PASSED && result->attempts > 1;

@@ -31,6 +31,10 @@ uint64_t model_wall_ns(const struct reports_result *result);
 bool model_has_steps(const struct reports_result *result);
 /* Says whether a job passed, but not at the first attempt. */
 bool model_is_flaky(const struct reports_result *result);
+/* Whether it did not pass, and was allowed not to. */
+bool model_is_allowed(const struct reports_result *result);
+/* What a verdict of this result, or of one of its cases, is in JUnit. */
+enum junit_outcome model_junit(const struct reports_result *result, enum reports_verdict verdict);
 /* Whether there are leaks of which the evidence does not speak (`leaks: fail` makes them the
  * evidence); with them. */
 bool model_leaks(const struct reports_result *result, struct strbuf *out);

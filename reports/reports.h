@@ -159,6 +159,9 @@ struct reports_result {
     /* how often it was run, this time included; 0: it never was */
     unsigned attempts;
     unsigned attempts_max; /* how often it might have been */
+    /* does not make the run fail: it was allowed to end so; or, of one that was skipped, it was
+     * only for the case that another fails */
+    bool harmless;
     /* the attempts before this one, the first one first */
     const struct reports_result *const *previous;
     size_t n_previous;

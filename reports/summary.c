@@ -248,7 +248,8 @@ static void print_counts(struct reports_console *c, const struct reports_run *ru
         console_tally(&tally, result);
     }
     console_add_label(&l, "Summary",
-                      tally.verdict[REPORTS_PASSED] == run->n_results ? "1;32" : "1;31",
+                      tally.verdict[REPORTS_PASSED] + tally.harmless == run->n_results ? "1;32"
+                                                                                       : "1;31",
                       run->wall_ns);
     if (run->interrupted)
         console_add(&l, "1;33", "interrupted; ");

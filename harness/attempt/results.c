@@ -4,6 +4,7 @@
 #include "harness/attempt/results.h"
 
 #include "harness/attempt/limits_in_force.h"
+#include "harness/attempt/verdict.h"
 
 #include <string.h>
 
@@ -50,6 +51,7 @@ void results_describe(const struct run *run, const struct instance *in, struct a
     r->job = in->job->name;
     r->file = in->plan->file;
     r->description = in->job->description;
+    r->harmless = verdict_is_allowed(in->job, r->verdict, r->exit);
     r->tags = in->job->tags;
     r->unenforced = unenforced_of(arena, in->job, run->unenforced_set);
     r->limits = limits_of(arena, &in->job->limits, run->unenforced_set, &r->n_limits);

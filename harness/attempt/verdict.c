@@ -505,6 +505,34 @@ void verdict_of_step(const struct jobs_job *job, const struct attempt_facts *fac
     }
 }
 
+/* ---- whether it may end so ---- */
+
+bool verdict_is_allowed(const struct jobs_job *job, enum reports_verdict verdict, int exit)
+{
+    static const struct {
+        bool is_bad_end;
+        enum jobs_bad_end end;
+    } ends[REPORTS_VERDICT_COUNT] = {
+        [REPORTS_FAILED] = {true, JOBS_END_FAILED},
+        [REPORTS_SIGNALED] = {true, JOBS_END_SIGNALED},
+        [REPORTS_TIMEOUT] = {true, JOBS_END_TIMEOUT},
+        [REPORTS_CPU_LIMIT] = {true, JOBS_END_CPU_LIMIT},
+        [REPORTS_MEMORY_LIMIT] = {true, JOBS_END_MEMORY_LIMIT},
+        [REPORTS_PIDS_LIMIT] = {true, JOBS_END_PIDS_LIMIT},
+        [REPORTS_DISK_LIMIT] = {true, JOBS_END_DISK_LIMIT},
+        [REPORTS_OUTPUT_LIMIT] = {true, JOBS_END_OUTPUT_LIMIT},
+        [REPORTS_INVALID_SUBMISSION] = {true, JOBS_END_INVALID_SUBMISSION},
+    };
+    const struct jobs_allowed *a = &job->allowed;
+
+    if (verdict >= REPORTS_VERDICT_COUNT || !ends[verdict].is_bad_end)
+        return false;
+    if (verdict == REPORTS_FAILED && exit >= 0 && exit < 256 &&
+        ((a->exits[exit / 64] >> (exit % 64)) & 1u) != 0)
+        return true;
+    return (a->verdicts >> ends[verdict].end) & 1u;
+}
+
 /* ---- whether it is worth another attempt ---- */
 
 bool verdict_is_retried(const struct jobs_job *job, enum reports_verdict verdict)

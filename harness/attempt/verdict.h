@@ -21,5 +21,8 @@ void verdict_of_step(const struct jobs_job *job, const struct attempt_facts *fac
 /* Whether the step did what was expected of it; the next one is only started then. */
 bool verdict_step_passed(const struct jobs_job *job, const struct attempt_facts *facts,
                          size_t step);
+/* Whether the job's file allows it to end so (`allow-failure`): no part of what the run is judged
+ * by. */
+bool verdict_is_allowed(const struct jobs_job *job, enum reports_verdict verdict, int exit);
 /* Whether an attempt that ended so is one after which the job is to be run again, if it may be. */
 bool verdict_is_retried(const struct jobs_job *job, enum reports_verdict verdict);

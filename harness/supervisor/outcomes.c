@@ -89,7 +89,9 @@ static void outcomes_finish(struct supervisor *s, size_t instance, struct report
                             struct arena *arena)
 {
     const struct instance *in = &s->p.run.instances[instance];
-    bool passed = r->verdict == REPORTS_PASSED;
+    enum schedule_outcome outcome = r->verdict == REPORTS_PASSED ? SCHEDULE_PASSED
+                                    : r->harmless                ? SCHEDULE_ALLOWED
+                                                                 : SCHEDULE_FAILED;
 
     outcomes_store(s, instance, r, arena);
     if (is_retried(in->job, r) && !s->stopping) {
@@ -100,31 +102,35 @@ static void outcomes_finish(struct supervisor *s, size_t instance, struct report
     if (is_retried(in->job, r))
         note_unretried(s, r, arena);
     outcomes_announce(s, instance);
-    if (!passed && s->options->fail_fast)
+    if (outcome == SCHEDULE_FAILED && s->options->fail_fast)
         s->stopping = true;
-    schedule_ended(s->schedule, instance, passed, skip_one, s);
+    schedule_ended(s->schedule, instance, outcome, skip_one, s);
 }
 
 /* Records a job that did not run; the schedule already counts it as ended. */
 static void record_unrun(struct supervisor *s, size_t instance, enum reports_verdict verdict,
-                         const char *evidence)
+                         const char *evidence, bool harmless)
 {
     struct arena *arena;
     struct reports_result *r =
         results_unrun(&s->p.run, &s->p.run.instances[instance], verdict, evidence, &arena);
 
+    r->harmless = harmless;
     outcomes_store(s, instance, r, arena);
     outcomes_announce(s, instance);
 }
 
-/* Says whether `job` needs `need`; if not, it is on a bridge with it. */
-static bool is_needed(const struct supervisor *s, size_t job, size_t need)
+/* Says whether `job` needs `need`, and after what of it it runs; if not, it is on a bridge with it.
+ */
+static bool is_needed(const struct supervisor *s, size_t job, size_t need, enum jobs_need *ret_when)
 {
     const struct instance *in = &s->p.run.instances[job], *of = &s->p.run.instances[need];
 
     for (size_t i = 0; i < in->job->n_needs; i++)
-        if (&in->plan->jobs[in->job->needs[i]] == of->job)
+        if (&in->plan->jobs[in->job->needs[i]] == of->job) {
+            *ret_when = in->job->needs_when[i];
             return true;
+        }
     return false;
 }
 
@@ -133,15 +139,20 @@ static void skip_one(void *data, size_t job, size_t because_of)
     struct supervisor *s = data;
     const struct reports_result *need = s->results[because_of];
     const char *name = s->p.run.instances[because_of].job->name;
+    enum jobs_need when = JOBS_NEED_SUCCESS;
     bool skipped = need == NULL || need->verdict == REPORTS_SKIPPED,
-         needed = is_needed(s, job, because_of);
+         needed = is_needed(s, job, because_of, &when);
+    bool harmless = need != NULL && (need->verdict == REPORTS_PASSED || need->harmless);
     cleanup_free char *evidence =
-        !needed   ? xasprintf("starts together with '%s' of its bridge, which was skipped", name)
+        needed && when == JOBS_NEED_FAILURE
+            ? xasprintf("only for the case that '%s' fails, and it %s", name,
+                        skipped ? "was skipped" : "did not")
+        : !needed ? xasprintf("starts together with '%s' of its bridge, which was skipped", name)
         : skipped ? xasprintf("needs '%s', which was skipped", name)
                   : xasprintf("needs '%s', which did not pass (%s)", name,
                               reports_verdict_name(need->verdict));
 
-    record_unrun(s, job, REPORTS_SKIPPED, evidence);
+    record_unrun(s, job, REPORTS_SKIPPED, evidence, harmless);
 }
 
 void outcomes_abandon(void *data, size_t job)
@@ -153,10 +164,10 @@ void outcomes_abandon(void *data, size_t job)
         note_unretried(s, s->results[job], s->arenas[job]);
         outcomes_announce(s, job);
     } else if (s->cancelled > 0) {
-        record_unrun(s, job, REPORTS_CANCELLED, "cancelled by the user before it started");
+        record_unrun(s, job, REPORTS_CANCELLED, "cancelled by the user before it started", false);
     } else {
         record_unrun(s, job, REPORTS_SKIPPED,
-                     "an earlier job did not pass, and --fail-fast was given");
+                     "an earlier job did not pass, and --fail-fast was given", false);
     }
 }
 
@@ -209,7 +220,7 @@ int outcomes_exit_code(const struct supervisor *s)
     for (size_t i = 0; i < s->p.run.n_instances; i++) {
         if (s->results[i]->verdict == REPORTS_ERROR)
             return CUPEL_ERROR_HARNESS;
-        if (s->results[i]->verdict != REPORTS_PASSED)
+        if (s->results[i]->verdict != REPORTS_PASSED && !s->results[i]->harmless)
             code = 1;
     }
     return code;

@@ -12,10 +12,16 @@ enum state { WAITING, STARTED, ENDED };
  */
 #define UPCOMING_LOOKS 16
 
+struct schedule_dependent {
+    size_t job;
+    enum schedule_need when;
+};
+
 struct schedule_node {
     enum state state;
+    bool succeeded, passed, failed; /* once ended: skipped after a failure is failed, too */
     size_t unmet;
-    size_t *dependents;
+    struct schedule_dependent *dependents;
     size_t n_dependents;
     struct schedule_group *group; /* or NULL */
     uint64_t cost[SCHEDULE_GOODS];
@@ -73,14 +79,14 @@ void schedule_free(struct schedule *s)
     free(s);
 }
 
-void schedule_add_need(struct schedule *s, size_t job, size_t need)
+void schedule_add_need(struct schedule *s, size_t job, size_t need, enum schedule_need when)
 {
     struct schedule_node *n = &s->nodes[need];
 
     if ((n->n_dependents & (n->n_dependents - 1)) == 0) /* full at every power of two */
-        n->dependents = xrealloc(n->dependents,
-                                 (n->n_dependents != 0 ? n->n_dependents * 2 : 1) * sizeof(size_t));
-    n->dependents[n->n_dependents++] = job;
+        n->dependents = xrealloc(n->dependents, (n->n_dependents != 0 ? n->n_dependents * 2 : 1) *
+                                                    sizeof(*n->dependents));
+    n->dependents[n->n_dependents++] = (struct schedule_dependent){job, when};
     s->nodes[job].unmet++;
 }
 
@@ -298,56 +304,78 @@ void schedule_again(struct schedule *s, size_t job)
     push(s, job);
 }
 
-/* Skips those of the list that wait, and appends them to the queue. */
-static size_t skip_all(struct schedule *s, const size_t *jobs, size_t n, size_t because_of,
-                       size_t *queue, schedule_skip_fn *skip, void *data)
+static bool is_met(const struct schedule_node *need, enum schedule_need when)
 {
-    size_t skipped = 0;
-
-    for (size_t i = 0; i < n; i++) {
-        if (s->nodes[jobs[i]].state != WAITING)
-            continue;
-        end_job(s, jobs[i]);
-        skip(data, jobs[i], because_of);
-        queue[skipped++] = jobs[i];
+    switch (when) {
+    case SCHEDULE_NEED_SUCCESS:
+        return need->succeeded;
+    case SCHEDULE_NEED_FAILURE:
+        return need->failed;
+    case SCHEDULE_NEED_PASS:
+        return need->passed;
+    case SCHEDULE_NEED_ALWAYS:
+        break;
     }
-    return skipped;
+    return true;
+}
+
+/* Who is skipped, and those that hear of it in turn. */
+struct schedule_skips {
+    schedule_skip_fn *skip;
+    void *data;
+    size_t *queue;
+    size_t head, tail;
+};
+
+/* Skips a job that waits, and appends it to the queue. */
+static void skip_one(struct schedule *s, struct schedule_skips *k, size_t job, size_t because_of)
+{
+    if (s->nodes[job].state != WAITING)
+        return;
+    if (k->queue == NULL)
+        k->queue = xmalloc(s->waiting * sizeof(size_t));
+    end_job(s, job);
+    s->nodes[job].failed = s->nodes[because_of].failed;
+    k->skip(k->data, job, because_of);
+    k->queue[k->tail++] = job;
+}
+
+/* Tells those that need the job how it has ended. */
+static void tell_dependents(struct schedule *s, struct schedule_skips *k, size_t job)
+{
+    const struct schedule_node *n = &s->nodes[job];
+
+    for (size_t i = 0; i < n->n_dependents; i++) {
+        size_t next = n->dependents[i].job;
+
+        if (!is_met(n, n->dependents[i].when))
+            skip_one(s, k, next, job);
+        else if (--s->nodes[next].unmet == 0 && s->nodes[next].state == WAITING)
+            ready(s, next);
+    }
 }
 
 /* Breadth first over a list, so that a chain of thousands of needs costs no stack. */
-static void skip_dependents(struct schedule *s, size_t job, schedule_skip_fn *skip, void *data)
+void schedule_ended(struct schedule *s, size_t job, enum schedule_outcome outcome,
+                    schedule_skip_fn *skip, void *data)
 {
-    size_t *queue;
-    size_t head = 0, tail = 0;
+    struct schedule_skips k = {.skip = skip, .data = data};
+    struct schedule_node *n = &s->nodes[job];
 
-    if (s->nodes[job].n_dependents == 0)
-        return;
-    queue = xmalloc((s->waiting + 1) * sizeof(size_t));
-    queue[tail++] = job;
-    while (head < tail) {
-        size_t at = queue[head++];
-        const struct schedule_node *n = &s->nodes[at];
-
-        tail += skip_all(s, n->dependents, n->n_dependents, at, queue + tail, skip, data);
-        if (at != job && n->group != NULL)
-            tail += skip_all(s, n->group->jobs, n->group->n, at, queue + tail, skip, data);
-    }
-    free(queue);
-}
-
-void schedule_ended(struct schedule *s, size_t job, bool passed, schedule_skip_fn *skip, void *data)
-{
     end_job(s, job);
-    if (!passed) {
-        skip_dependents(s, job, skip, data);
-        return;
-    }
-    for (size_t i = 0; i < s->nodes[job].n_dependents; i++) {
-        size_t next = s->nodes[job].dependents[i];
+    n->passed = outcome == SCHEDULE_PASSED;
+    n->succeeded = outcome != SCHEDULE_FAILED;
+    n->failed = outcome == SCHEDULE_FAILED;
+    tell_dependents(s, &k, job);
+    while (k.head < k.tail) {
+        size_t at = k.queue[k.head++];
+        const struct schedule_group *g = s->nodes[at].group;
 
-        if (--s->nodes[next].unmet == 0 && s->nodes[next].state == WAITING)
-            ready(s, next);
+        tell_dependents(s, &k, at);
+        for (size_t i = 0; g != NULL && i < g->n; i++)
+            skip_one(s, &k, g->jobs[i], at);
     }
+    free(k.queue);
 }
 
 void schedule_abandon(struct schedule *s, void (*each)(void *data, size_t job), void *data)

@@ -9,8 +9,16 @@ struct schedule;
 
 struct schedule *schedule_new(size_t n);
 void schedule_free(struct schedule *s);
-/* `job` waits until `need` has passed. All needs are told before the first schedule_next. */
-void schedule_add_need(struct schedule *s, size_t job, size_t need);
+/* After what `job` starts: `need` has passed or was allowed to fail; it has failed, or was skipped
+ * because another had; it has ended anyhow, or will not start; it has passed. */
+enum schedule_need {
+    SCHEDULE_NEED_SUCCESS,
+    SCHEDULE_NEED_FAILURE,
+    SCHEDULE_NEED_ALWAYS,
+    SCHEDULE_NEED_PASS,
+};
+/* `job` waits until `need` has ended so. All needs are told before the first schedule_next. */
+void schedule_add_need(struct schedule *s, size_t job, size_t need, enum schedule_need when);
 /* Makes these jobs start together: none before all their needs are met and as many slots are idle;
  * when one is skipped, so are they all. Each job is in one group at most; none of them needs
  * another. Told before the first schedule_next. */
@@ -34,11 +42,12 @@ size_t schedule_upcoming(struct schedule *s, size_t *ret_list, size_t max);
 size_t schedule_waiting(const struct schedule *s);
 /* A started job is to be run again: it is ready at once, and nobody who needs it hears of it. */
 void schedule_again(struct schedule *s, size_t job);
-/* The final outcome of a started job. When it did not pass, everything that needs it, directly or
- * not, is called through skip() with the need that is at fault, and counts as ended. */
+enum schedule_outcome { SCHEDULE_FAILED, SCHEDULE_PASSED, SCHEDULE_ALLOWED };
+/* The final outcome of a started job. Everything that needs another one of it, directly or not, is
+ * called through skip() with the need that is at fault, and counts as ended. */
 typedef void schedule_skip_fn(void *data, size_t job, size_t because_of);
-void schedule_ended(struct schedule *s, size_t job, bool passed, schedule_skip_fn *skip,
-                    void *data);
+void schedule_ended(struct schedule *s, size_t job, enum schedule_outcome outcome,
+                    schedule_skip_fn *skip, void *data);
 /* A job that will not start any more (cancelled run). Calls `each` for all that have neither
  * started nor ended. */
 void schedule_abandon(struct schedule *s, void (*each)(void *data, size_t job), void *data);

@@ -265,6 +265,13 @@ static void make_schedule(struct supervisor *s)
     const struct jobs_plan *plan = NULL;
     cleanup_free size_t *instance_of = NULL;
 
+    static const enum schedule_need need_kinds[] = {
+        [JOBS_NEED_SUCCESS] = SCHEDULE_NEED_SUCCESS,
+        [JOBS_NEED_FAILURE] = SCHEDULE_NEED_FAILURE,
+        [JOBS_NEED_ALWAYS] = SCHEDULE_NEED_ALWAYS,
+        [JOBS_NEED_FILES] = SCHEDULE_NEED_PASS,
+    };
+
     s->schedule = schedule_new(run->n_instances);
     for (size_t i = 0; i < run->n_instances; i++) {
         const struct instance *in = &run->instances[i];
@@ -277,7 +284,8 @@ static void make_schedule(struct supervisor *s)
         }
         for (size_t k = 0; k < in->job->n_needs; k++)
             if (instance_of[in->job->needs[k]] != INSTANCE_NONE)
-                schedule_add_need(s->schedule, i, instance_of[in->job->needs[k]]);
+                schedule_add_need(s->schedule, i, instance_of[in->job->needs[k]],
+                                  need_kinds[in->job->needs_when[k]]);
     }
     if (!s->options->overcommit)
         admission_set(run, s->schedule);

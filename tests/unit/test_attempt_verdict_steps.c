@@ -381,6 +381,26 @@ static void test_is_retried(void **state)
                              (on & kind[v]) != 0);
 }
 
+static void test_is_allowed(void **state)
+{
+    struct jobs_job all = {.allowed = {.verdicts = (1u << JOBS_END_COUNT) - 1}}, some = {0};
+
+    (void)state;
+    some.allowed.exits[77 / 64] |= UINT64_C(1) << (77 % 64);
+    some.allowed.verdicts = 1u << JOBS_END_TIMEOUT;
+    assert_true(verdict_is_allowed(&all, REPORTS_FAILED, 1));
+    assert_true(verdict_is_allowed(&all, REPORTS_INVALID_SUBMISSION, -1));
+    assert_false(verdict_is_allowed(&all, REPORTS_ERROR, -1));
+    assert_false(verdict_is_allowed(&all, REPORTS_CANCELLED, -1));
+    assert_false(verdict_is_allowed(&all, REPORTS_SKIPPED, -1));
+    assert_false(verdict_is_allowed(&all, REPORTS_PASSED, 0));
+    assert_true(verdict_is_allowed(&some, REPORTS_FAILED, 77));
+    assert_false(verdict_is_allowed(&some, REPORTS_FAILED, 78));
+    assert_false(verdict_is_allowed(&some, REPORTS_PIDS_LIMIT, 77));
+    assert_true(verdict_is_allowed(&some, REPORTS_TIMEOUT, -1));
+    assert_false(verdict_is_allowed(&some, REPORTS_SIGNALED, -1));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -403,6 +423,7 @@ int main(void)
         cmocka_unit_test(test_steps_after_a_failure_have_verdicts_of_their_own),
         cmocka_unit_test(test_a_step_for_failures_is_no_failure_where_it_did_not_run),
         cmocka_unit_test(test_a_limit_after_a_failure_is_not_the_verdict),
+        cmocka_unit_test(test_is_allowed),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

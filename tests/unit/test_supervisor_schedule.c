@@ -91,7 +91,7 @@ static void test_lowest_number_first(void **state)
     struct schedule *s = schedule_new(4);
 
     (void)state;
-    schedule_add_need(s, 0, 2);
+    schedule_add_need(s, 0, 2, SCHEDULE_NEED_SUCCESS);
     assert_next(s, 1);
     assert_next(s, 2);
     schedule_ended(s, 2, true, must_not_skip, NULL);
@@ -106,10 +106,10 @@ static void test_diamond(void **state)
     struct schedule *s = schedule_new(4);
 
     (void)state;
-    schedule_add_need(s, 1, 0);
-    schedule_add_need(s, 2, 0);
-    schedule_add_need(s, 3, 1);
-    schedule_add_need(s, 3, 2);
+    schedule_add_need(s, 1, 0, SCHEDULE_NEED_SUCCESS);
+    schedule_add_need(s, 2, 0, SCHEDULE_NEED_SUCCESS);
+    schedule_add_need(s, 3, 1, SCHEDULE_NEED_SUCCESS);
+    schedule_add_need(s, 3, 2, SCHEDULE_NEED_SUCCESS);
     assert_next(s, 0);
     assert_none(s);
     schedule_ended(s, 0, true, must_not_skip, NULL);
@@ -131,10 +131,10 @@ static void test_failing_top_of_a_diamond(void **state)
     struct noted r = {0};
 
     (void)state;
-    schedule_add_need(s, 1, 0);
-    schedule_add_need(s, 2, 0);
-    schedule_add_need(s, 3, 1);
-    schedule_add_need(s, 3, 2);
+    schedule_add_need(s, 1, 0, SCHEDULE_NEED_SUCCESS);
+    schedule_add_need(s, 2, 0, SCHEDULE_NEED_SUCCESS);
+    schedule_add_need(s, 3, 1, SCHEDULE_NEED_SUCCESS);
+    schedule_add_need(s, 3, 2, SCHEDULE_NEED_SUCCESS);
     assert_next(s, 0);
     schedule_ended(s, 0, false, on_skip, &r);
     assert_int_equal(r.n, 3);
@@ -160,9 +160,9 @@ static void test_failing_side_while_the_other_runs(void **state)
         struct schedule *s = schedule_new(4);
         struct noted r = {0};
 
-        schedule_add_need(s, 2, 0);
-        schedule_add_need(s, 2, 1);
-        schedule_add_need(s, 3, 2);
+        schedule_add_need(s, 2, 0, SCHEDULE_NEED_SUCCESS);
+        schedule_add_need(s, 2, 1, SCHEDULE_NEED_SUCCESS);
+        schedule_add_need(s, 3, 2, SCHEDULE_NEED_SUCCESS);
         assert_next(s, 0);
         assert_next(s, 1);
         schedule_ended(s, 0, false, on_skip, &r);
@@ -183,8 +183,8 @@ static void test_the_same_need_twice(void **state)
 
     (void)state;
     for (int i = 0; i < 2; i++) {
-        schedule_add_need(s, 1, 0);
-        schedule_add_need(t, 1, 0);
+        schedule_add_need(s, 1, 0, SCHEDULE_NEED_SUCCESS);
+        schedule_add_need(t, 1, 0, SCHEDULE_NEED_SUCCESS);
     }
     assert_next(s, 0);
     schedule_ended(s, 0, true, must_not_skip, NULL);
@@ -206,7 +206,7 @@ static void test_long_chain_passes(void **state)
 
     (void)state;
     for (size_t i = 0; i + 1 < LONG; i++)
-        schedule_add_need(s, i, i + 1);
+        schedule_add_need(s, i, i + 1, SCHEDULE_NEED_SUCCESS);
     for (size_t i = LONG; i-- > 0;) {
         assert_next(s, i);
         assert_none(s);
@@ -224,7 +224,7 @@ static void test_long_chain_is_skipped_without_recursion(void **state)
 
     (void)state;
     for (size_t i = 1; i < N; i++)
-        schedule_add_need(s, i, i - 1);
+        schedule_add_need(s, i, i - 1, SCHEDULE_NEED_SUCCESS);
     assert_next(s, 0);
     schedule_ended(s, 0, false, on_skip, &r);
     assert_int_equal(r.n, N - 1);
@@ -241,7 +241,7 @@ static void test_one_need_of_many(void **state)
 
     (void)state;
     for (size_t i = 0; i + 1 < LONG; i++)
-        schedule_add_need(s, i, LONG - 1);
+        schedule_add_need(s, i, LONG - 1, SCHEDULE_NEED_SUCCESS);
     assert_next(s, LONG - 1);
     assert_none(s);
     schedule_ended(s, LONG - 1, false, on_skip, &r);
@@ -257,8 +257,8 @@ static void test_abandon(void **state)
     struct noted r = {0};
 
     (void)state;
-    schedule_add_need(s, 3, 0);
-    schedule_add_need(s, 4, 3);
+    schedule_add_need(s, 3, 0, SCHEDULE_NEED_SUCCESS);
+    schedule_add_need(s, 4, 3, SCHEDULE_NEED_SUCCESS);
     assert_next(s, 0);
     assert_next(s, 1);
     schedule_ended(s, 1, true, must_not_skip, NULL);
@@ -282,7 +282,7 @@ static void test_again(void **state)
     struct schedule *s = schedule_new(4);
 
     (void)state;
-    schedule_add_need(s, 3, 1);
+    schedule_add_need(s, 3, 1, SCHEDULE_NEED_SUCCESS);
     assert_next(s, 0);
     assert_next(s, 1);
     schedule_again(s, 1);
@@ -312,7 +312,7 @@ static void test_again_and_abandoned(void **state)
     struct noted r = {0};
 
     (void)state;
-    schedule_add_need(s, 2, 1);
+    schedule_add_need(s, 2, 1, SCHEDULE_NEED_SUCCESS);
     assert_next(s, 0);
     assert_next(s, 1);
     schedule_again(s, 1);
@@ -327,6 +327,64 @@ static void test_again_and_abandoned(void **state)
 }
 
 /* Ready jobs come in the order of their numbers whatever the order in which they became ready. */
+/* Jobs 1 to 4 need job 0 each in its own way, and 5 to 7 need job 1. */
+static struct schedule *new_of_all_kinds(void)
+{
+    struct schedule *s = schedule_new(8);
+
+    schedule_add_need(s, 1, 0, SCHEDULE_NEED_SUCCESS);
+    schedule_add_need(s, 2, 0, SCHEDULE_NEED_FAILURE);
+    schedule_add_need(s, 3, 0, SCHEDULE_NEED_ALWAYS);
+    schedule_add_need(s, 4, 0, SCHEDULE_NEED_PASS);
+    schedule_add_need(s, 5, 1, SCHEDULE_NEED_FAILURE);
+    schedule_add_need(s, 6, 2, SCHEDULE_NEED_SUCCESS);
+    schedule_add_need(s, 7, 2, SCHEDULE_NEED_FAILURE);
+    assert_next(s, 0);
+    return s;
+}
+
+static void assert_ran(struct schedule *s, const size_t *jobs, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        assert_next(s, jobs[i]);
+    assert_none(s);
+    schedule_free(s);
+}
+
+static void test_needs_of_a_job_that_passed(void **state)
+{
+    struct schedule *s = new_of_all_kinds();
+    struct noted r = {0};
+
+    (void)state;
+    schedule_ended(s, 0, SCHEDULE_PASSED, on_skip, &r);
+    assert_int_equal(r.n, 3); /* 2, and what needs that: nothing has failed */
+    assert_ran(s, (const size_t[]){1, 3, 4}, 3);
+}
+
+static void test_needs_of_a_job_that_failed(void **state)
+{
+    struct schedule *s = new_of_all_kinds();
+    struct noted r = {0};
+
+    (void)state;
+    schedule_ended(s, 0, SCHEDULE_FAILED, on_skip, &r);
+    assert_int_equal(r.n, 2); /* 1 and 4 */
+    /* 5: what it needs was skipped because another failed */
+    assert_ran(s, (const size_t[]){2, 3, 5}, 3);
+}
+
+static void test_needs_of_a_job_that_was_allowed_to_fail(void **state)
+{
+    struct schedule *s = new_of_all_kinds();
+    struct noted r = {0};
+
+    (void)state;
+    schedule_ended(s, 0, SCHEDULE_ALLOWED, on_skip, &r);
+    assert_int_equal(r.n, 4); /* 4, which wants its files; 2, and what needs that */
+    assert_ran(s, (const size_t[]){1, 3}, 2);
+}
+
 static void test_many_ready_in_order(void **state)
 {
     enum { N = 1000 };
@@ -334,8 +392,8 @@ static void test_many_ready_in_order(void **state)
 
     (void)state;
     for (size_t i = 0; i < N; i++)
-        schedule_add_need(
-            s, i, i % 2 == 0 ? N : (i * 7919) % N / 2 * 2); /* odd ones need some even one */
+        schedule_add_need(s, i, i % 2 == 0 ? N : (i * 7919) % N / 2 * 2, /* odd: some even one */
+                          SCHEDULE_NEED_SUCCESS);
     assert_next(s, N);
     schedule_ended(s, N, true, must_not_skip, NULL);
     for (size_t i = 0; i < N; i += 2)
@@ -365,7 +423,7 @@ static void test_many_blocked_jobs_cost_nothing(void **state)
 
     (void)state;
     for (size_t i = 0; i < N / 2; i++)
-        schedule_add_need(s, i, N - 1);
+        schedule_add_need(s, i, N - 1, SCHEDULE_NEED_SUCCESS);
     for (size_t i = N / 2; i < N; i++) {
         assert_true(schedule_next(s, SIZE_MAX, &job));
         schedule_again(s, job);
@@ -422,7 +480,7 @@ static void world_make(struct world *w, unsigned *seed)
 
         if (rank[a] <= rank[b])
             continue;
-        schedule_add_need(w->s, a, b);
+        schedule_add_need(w->s, a, b, SCHEDULE_NEED_SUCCESS);
         w->edge[w->n_edges][0] = a;
         w->edge[w->n_edges++][1] = b;
     }
@@ -514,8 +572,8 @@ static void test_group_waits_for_all_its_needs(void **state)
     struct schedule *s = with_group(5, group, ARRAY_SIZE(group));
 
     (void)state;
-    schedule_add_need(s, 0, 2);
-    schedule_add_need(s, 1, 3);
+    schedule_add_need(s, 0, 2, SCHEDULE_NEED_SUCCESS);
+    schedule_add_need(s, 1, 3, SCHEDULE_NEED_SUCCESS);
     assert_next(s, 2);
     schedule_ended(s, 2, true, must_not_skip, NULL);
     assert_next(s, 3);
@@ -535,8 +593,8 @@ static void test_group_is_skipped_as_a_whole(void **state)
     struct noted r = {0};
 
     (void)state;
-    schedule_add_need(s, 2, 0);
-    schedule_add_need(s, 3, 1);
+    schedule_add_need(s, 2, 0, SCHEDULE_NEED_SUCCESS);
+    schedule_add_need(s, 3, 1, SCHEDULE_NEED_SUCCESS);
     assert_next(s, 0);
     assert_next(s, 4);
     schedule_ended(s, 0, false, on_skip, &r);
@@ -561,7 +619,7 @@ static void test_group_member_that_fails(void **state)
     struct noted r = {0};
 
     (void)state;
-    schedule_add_need(s, 2, 0);
+    schedule_add_need(s, 2, 0, SCHEDULE_NEED_SUCCESS);
     assert_next(s, 0);
     assert_next(s, 1);
     schedule_ended(s, 0, false, on_skip, &r);
@@ -664,8 +722,8 @@ static void test_upcoming(void **state)
     struct noted r = {0};
 
     (void)state;
-    schedule_add_need(s, 1, 5);
-    schedule_add_need(s, 6, 0);
+    schedule_add_need(s, 1, 5, SCHEDULE_NEED_SUCCESS);
+    schedule_add_need(s, 6, 0, SCHEDULE_NEED_SUCCESS);
     schedule_add_group(s, (const size_t[]){2, 3}, 2);
     assert_upcoming(s, 9, (const size_t[]){0, 4, 5, 7}, 4);
     assert_upcoming(s, 2, (const size_t[]){0, 4}, 2);
@@ -696,7 +754,7 @@ static void test_upcoming_of_many(void **state)
 
     (void)state;
     for (size_t i = 1; i < N; i++)
-        schedule_add_need(s, i, 0);
+        schedule_add_need(s, i, 0, SCHEDULE_NEED_SUCCESS);
     assert_next(s, 0);
     schedule_ended(s, 0, true, NULL, NULL);
     for (size_t i = 1; i < N; i++) /* and back again, the highest first */
@@ -739,6 +797,9 @@ int main(void)
         cmocka_unit_test(test_group_is_admitted_as_one),
         cmocka_unit_test(test_upcoming),
         cmocka_unit_test(test_upcoming_of_many),
+        cmocka_unit_test(test_needs_of_a_job_that_passed),
+        cmocka_unit_test(test_needs_of_a_job_that_failed),
+        cmocka_unit_test(test_needs_of_a_job_that_was_allowed_to_fail),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
