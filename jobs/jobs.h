@@ -291,7 +291,7 @@ enum jobs_need {
     JOBS_NEED_FILES,   /* `from`: it has passed */
 };
 
-/* How a job may end badly, for `allow-failure`: bits of jobs_allowed.verdicts. */
+/* How a job may end badly: bits of jobs_ends.verdicts. */
 enum jobs_bad_end {
     JOBS_END_FAILED,
     JOBS_END_SIGNALED,
@@ -304,8 +304,8 @@ enum jobs_bad_end {
     JOBS_END_INVALID_SUBMISSION,
     JOBS_END_COUNT,
 };
-/* Which ends of a job do not make the run fail. */
-struct jobs_allowed {
+/* Which of its ends somebody means: by verdict, or by exit code. */
+struct jobs_ends {
     uint32_t verdicts;
     uint64_t exits[4]; /* bits by exit code, of the verdict `failed` */
 };
@@ -365,11 +365,12 @@ struct jobs_job {
     size_t stdin_len;
     struct jobs_host_path stdin_file; /* path NULL: none */
     struct jobs_artifacts artifacts;
-    unsigned retries;  /* how often it is tried again at most */
-    uint32_t retry_on; /* bits of enum jobs_retry */
+    unsigned retries;            /* how often it is tried again at most */
+    uint32_t retry_on;           /* bits of enum jobs_retry */
+    struct jobs_ends retry_ends; /* beside those */
     enum jobs_leaks leaks;
-    uint64_t timeout_grace; /* ns */
-    struct jobs_allowed allowed;
+    uint64_t timeout_grace;     /* ns */
+    struct jobs_ends allowed;   /* which of its ends do not make the run fail */
     size_t *needs;              /* indices into plan->jobs */
     enum jobs_need *needs_when; /* of each of them */
     size_t n_needs;

@@ -12,12 +12,6 @@ static const struct choice choices_network[] = {
     [JOBS_NETWORK_HOST] = {"host", true},
     {0},
 };
-static const struct choice choices_retry[] = {
-    [JOBS_RETRY_FAILURE] = {"failure", true},
-    [JOBS_RETRY_TIMEOUT] = {"timeout", true},
-    [JOBS_RETRY_ERROR] = {"error", true},
-    {0},
-};
 static const struct choice choices_device[] = {
     {"null", true},    {"zero", true},   {"full", true}, {"random", true},
     {"urandom", true}, {"tty", true},    {"pts", true},  {"ptmx", true},
@@ -488,16 +482,17 @@ TABLE(
      .set = key_set_integer,
      .offset = JOB_FIELD(retries)},
     {.name = "retry-on",
-     .value = "failure, timeout, error, or a list of these",
-     .fallback = "all three",
-     .help = "after what it is run again: `timeout` is the verdicts `timeout` and `cpu-limit`, "
-             "`error` is `error`, "
-             "`failure` every other but `skipped`, `cancelled` and `invalid-submission`",
+     .value = "failure, timeout, error, a verdict, an exit code, or a list of these",
+     .fallback = "failure, timeout and error",
+     .help =
+         "after what it is run again: `timeout` is the verdicts `timeout` and `cpu-limit`, "
+         "`error` is `error`, "
+         "`failure` every other but `skipped`, `cancelled` and `invalid-submission`; `failed`, "
+         "`signaled`, `memory-limit` and so on are single ones, a number is the verdict `failed` "
+         "with that exit code",
      .forms = FORM_ONE | FORM_LIST,
-     .type = TYPE_CHOICE,
-     .choices = choices_retry,
-     .set = key_set_choices,
-     .offset = JOB_FIELD(retry_on)},
+     .type = TYPE_TEXT,
+     .set = key_set_retry_on},
     {.name = "allow-failure",
      .value = "true, false, or a map of exit and verdicts",
      .fallback = "`false`",

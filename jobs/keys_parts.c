@@ -285,7 +285,7 @@ TABLE(
      .type = TYPE_BOOL,
      .set = key_set_need_optional});
 
-#define ALLOWED_FIELD(member) offsetof(struct jobs_allowed, member)
+#define ALLOWED_FIELD(member) offsetof(struct jobs_ends, member)
 
 TABLE(allowed, "Keys of `allow-failure`", "'allow-failure'",
       {.name = "exit",

@@ -246,8 +246,8 @@ key_set_fn key_set_expect, key_set_exit, key_set_signal, key_set_stdout, key_set
     key_set_step_when;
 /* of a need: needs.c */
 key_set_fn key_set_need_when, key_set_need_optional;
-/* of a job: allowed.c */
-key_set_fn key_set_allow_failure, key_set_allowed_exits;
+/* of a job: ends.c */
+key_set_fn key_set_allow_failure, key_set_allowed_exits, key_set_retry_on;
 /* of a root: root.c */
 key_set_fn key_set_sha256, key_set_suite, key_set_packages, key_set_platform, key_set_image;
 /* of a derived one: derived.c */

@@ -507,7 +507,7 @@ void verdict_of_step(const struct jobs_job *job, const struct attempt_facts *fac
 
 /* ---- whether it may end so ---- */
 
-bool verdict_is_allowed(const struct jobs_job *job, enum reports_verdict verdict, int exit)
+static bool is_one_of(const struct jobs_ends *meant, enum reports_verdict verdict, int exit)
 {
     static const struct {
         bool is_bad_end;
@@ -523,19 +523,23 @@ bool verdict_is_allowed(const struct jobs_job *job, enum reports_verdict verdict
         [REPORTS_OUTPUT_LIMIT] = {true, JOBS_END_OUTPUT_LIMIT},
         [REPORTS_INVALID_SUBMISSION] = {true, JOBS_END_INVALID_SUBMISSION},
     };
-    const struct jobs_allowed *a = &job->allowed;
 
     if (verdict >= REPORTS_VERDICT_COUNT || !ends[verdict].is_bad_end)
         return false;
     if (verdict == REPORTS_FAILED && exit >= 0 && exit < 256 &&
-        ((a->exits[exit / 64] >> (exit % 64)) & 1u) != 0)
+        ((meant->exits[exit / 64] >> (exit % 64)) & 1u) != 0)
         return true;
-    return (a->verdicts >> ends[verdict].end) & 1u;
+    return (meant->verdicts >> ends[verdict].end) & 1u;
+}
+
+bool verdict_is_allowed(const struct jobs_job *job, enum reports_verdict verdict, int exit)
+{
+    return is_one_of(&job->allowed, verdict, exit);
 }
 
 /* ---- whether it is worth another attempt ---- */
 
-bool verdict_is_retried(const struct jobs_job *job, enum reports_verdict verdict)
+bool verdict_is_retried(const struct jobs_job *job, enum reports_verdict verdict, int exit)
 {
     enum jobs_retry kind = JOBS_RETRY_FAILURE;
 
@@ -561,5 +565,5 @@ bool verdict_is_retried(const struct jobs_job *job, enum reports_verdict verdict
     case REPORTS_OUTPUT_LIMIT:
         break;
     }
-    return (job->retry_on >> kind) & 1u;
+    return ((job->retry_on >> kind) & 1u) != 0 || is_one_of(&job->retry_ends, verdict, exit);
 }

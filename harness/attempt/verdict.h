@@ -25,4 +25,4 @@ bool verdict_step_passed(const struct jobs_job *job, const struct attempt_facts 
  * by. */
 bool verdict_is_allowed(const struct jobs_job *job, enum reports_verdict verdict, int exit);
 /* Whether an attempt that ended so is one after which the job is to be run again, if it may be. */
-bool verdict_is_retried(const struct jobs_job *job, enum reports_verdict verdict);
+bool verdict_is_retried(const struct jobs_job *job, enum reports_verdict verdict, int exit);

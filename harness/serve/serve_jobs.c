@@ -211,7 +211,7 @@ static bool is_retried(const struct server *s, const struct serve_batch *b,
                        const struct jobs_job *job, const struct reports_result *r)
 {
     return s->phase == SERVE_OPEN && !b->cancelled && r->attempts > r->n_previous &&
-           r->attempts < r->attempts_max && verdict_is_retried(job, r->verdict);
+           r->attempts < r->attempts_max && verdict_is_retried(job, r->verdict, r->exit);
 }
 
 static void wait_again(struct server *s, struct serve_batch *b, size_t i)

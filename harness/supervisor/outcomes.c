@@ -80,7 +80,7 @@ static void note_unretried(struct supervisor *s, struct reports_result *r, struc
 static bool is_retried(const struct jobs_job *job, const struct reports_result *r)
 {
     return r->attempts > r->n_previous && r->attempts < r->attempts_max &&
-           verdict_is_retried(job, r->verdict);
+           verdict_is_retried(job, r->verdict, r->exit);
 }
 
 /* An attempt ended. It is run again only while the run goes on: a retry is a new start like any

@@ -83,4 +83,19 @@ expect_exit 0
 expect_verdict on-top skipped
 expect_verdict next passed
 
+job_file retried.yaml <<'YAML'
+cupel: 1
+defaults: {retries: 1}
+jobs:
+  code: {run: exit 75, retry-on: 75}
+  other-code: {run: exit 74, retry-on: [75, signaled]}
+  signaled: {run: kill -KILL $$, retry-on: [75, signaled]}
+YAML
+cupel_run retried.yaml
+
+it "a job is run again after the exit codes and verdicts that it names"
+expect_result code '.attempts == 2'
+expect_result other-code '.attempts == 1'
+expect_result signaled '.attempts == 2'
+
 all_done

@@ -377,7 +377,7 @@ static void test_is_retried(void **state)
     (void)state;
     for (uint32_t on = 0; on <= (F | T | E); on++)
         for (enum reports_verdict v = 0; v < REPORTS_VERDICT_COUNT; v++)
-            assert_int_equal(verdict_is_retried(&(struct jobs_job){.retry_on = on}, v),
+            assert_int_equal(verdict_is_retried(&(struct jobs_job){.retry_on = on}, v, 1),
                              (on & kind[v]) != 0);
 }
 
@@ -399,6 +399,11 @@ static void test_is_allowed(void **state)
     assert_false(verdict_is_allowed(&some, REPORTS_PIDS_LIMIT, 77));
     assert_true(verdict_is_allowed(&some, REPORTS_TIMEOUT, -1));
     assert_false(verdict_is_allowed(&some, REPORTS_SIGNALED, -1));
+    some.retry_ends = some.allowed;
+    assert_true(verdict_is_retried(&some, REPORTS_FAILED, 77));
+    assert_false(verdict_is_retried(&some, REPORTS_FAILED, 78));
+    assert_true(verdict_is_retried(&some, REPORTS_TIMEOUT, -1));
+    assert_false(verdict_is_retried(&some, REPORTS_CPU_LIMIT, -1));
 }
 
 int main(void)

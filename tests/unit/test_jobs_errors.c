@@ -297,13 +297,15 @@ static void test_job_values(void **state)
         {JOB("retries: yes"), "3:24: 'retries' must be a whole number, not the boolean yes (put it "
                               "in quotes if it is text)\n"},
         {JOB("retry-on: []"), "3:25: 'retry-on' is an empty list\n"},
-        {JOB("retry-on: [failure, timeouts, signaled]"),
-         "3:35: 'retry-on' must be failure, timeout, error, or a list of these, not 'timeouts', "
-         "did you mean "
-         "'timeout'?\n"
-         "3:45: 'retry-on' must be failure, timeout, error, or a list of these, not 'signaled'\n"},
-        {JOB("retry-on: {failure: 1}"),
-         "3:25: 'retry-on' must be failure, timeout, error, or a list of these, not a map\n"},
+        {JOB("retry-on: [failure, timeouts, passed, 300]"),
+         "3:35: 'retry-on' must be failure, timeout, error, a verdict, an exit code, or a list of "
+         "these, not 'timeouts', "
+         "did you mean 'timeout'?\n"
+         "3:45: 'retry-on' must be failure, timeout, error, a verdict, an exit code, or a list of "
+         "these, not 'passed', did you mean 'failed'?\n"
+         "3:53: 'retry-on' must be between 0 and 255, not 300\n"},
+        {JOB("retry-on: {failure: 1}"), "3:25: 'retry-on' must be failure, timeout, error, a "
+                                        "verdict, an exit code, or a list of these, not a map\n"},
         {JOB("leaks: kill"), "3:22: 'leaks' must be report or fail, not 'kill'\n"},
         {JOB("tags: [a, b c]"), "3:25: 'tags' must be a name of at most 200 letters, digits, '.', "
                                 "'_' and '-', not 'b c'\n"},

@@ -511,6 +511,21 @@ static void test_unreadable_files(void **state)
     assert_int_equal(rmdir(dir), 0);
 }
 
+static void test_retry_on_single_ends(void **state)
+{
+    struct loaded r = load("cupel: 1\ndefaults: {run: x, retries: 1}\njobs:\n"
+                           "  a: {retry-on: [75, memory-limit, error]}\n");
+    const struct jobs_job *a;
+
+    (void)state;
+    assert_non_null(r.plan);
+    a = &r.plan->jobs[0];
+    assert_int_equal(a->retry_on, 1u << JOBS_RETRY_ERROR);
+    assert_int_equal(a->retry_ends.verdicts, 1u << JOBS_END_MEMORY_LIMIT);
+    assert_int_equal(a->retry_ends.exits[1], UINT64_C(1) << (75 - 64));
+    unload(&r);
+}
+
 /* ---- before and after ---- */
 
 static void test_before_and_run_are_one_script(void **state)
@@ -593,6 +608,7 @@ int main(void)
         cmocka_unit_test(test_unreadable_files),
         cmocka_unit_test(test_before_and_run_are_one_script),
         cmocka_unit_test(test_after_and_when),
+        cmocka_unit_test(test_retry_on_single_ends),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -45,7 +45,7 @@ static void test_words_of_other_tools(void **state)
         {"run: x, needs: {job: b}", "'needs' names a job 'b' that does not exist"},
         {"run: x, needs: [{jbo: b}]", "did you mean 'job'?"},
         {"run: x, needs: [{job: a, when: failure}]", "job 'a' needs itself"},
-        {"run: x, needs: [{job: b, when: never}]",
+        {"run: x, needs: [{job: b, optional: true, when: never}]",
          "'when' must be success, failure or always, not 'never'"},
         {"run: x, servics: {}",
          "did you mean 'services'? It is not supported yet; until it is: start it"},
