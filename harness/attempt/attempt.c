@@ -27,8 +27,10 @@ static void receive_order(struct attempt *a)
 
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return;
+    if (a->facts->cause == CAUSE_NONE)
+        a->facts->time_up = n == (ssize_t)sizeof(m) && m.order == ORDER_TIME_UP;
     attempt_note_cause(a, CAUSE_CANCELLED, false);
-    if (n == (ssize_t)sizeof(m) && m.order == ORDER_CANCEL) {
+    if (n == (ssize_t)sizeof(m) && (m.order == ORDER_CANCEL || m.order == ORDER_TIME_UP)) {
         attempt_terminate(a);
     } else { /* ORDER_KILL, or a supervisor that is gone */
         a->forced = true;

@@ -60,6 +60,7 @@ struct attempt_facts {
     /* why, of the step that is not; or why it was not executed, or did not begin */
     char not_set_up[REPORTS_EVIDENCE_SIZE / 2];
     uint64_t cause_ns; /* when */
+    bool time_up;      /* of CAUSE_CANCELLED: by --timeout */
     uint64_t cpu_at_cause_ns;
     /* what the cause CAUSE_MEMORY was, where no control group bounds it */
     struct {

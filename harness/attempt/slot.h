@@ -13,7 +13,8 @@ enum slot_order {
     ORDER_CANCEL = 2,
     ORDER_KILL = 3,
     ORDER_FORGET = 4,
-    ORDER_PREPARE = 5
+    ORDER_PREPARE = 5,
+    ORDER_TIME_UP = 6 /* as ORDER_CANCEL, for --timeout */
 };
 struct slot_message {
     uint32_t order;

@@ -145,7 +145,8 @@ static void say_cancelled(const struct jobs_job *job, const struct attempt_facts
                           struct strbuf *b)
 {
     (void)job;
-    strbuf_adds(b, "cancelled by the user");
+    strbuf_adds(b, f->time_up ? "cancelled since the run's time was over (--timeout)"
+                              : "cancelled by the user");
     add_wall(b, " after ", f->started_ns, f->cause_ns);
 }
 

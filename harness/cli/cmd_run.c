@@ -44,6 +44,9 @@ static const struct cli_option options[] = {
                .min = 1, .max = KEPT_MAX, .without = KEPT_DEFAULT_MAX),
     CLI_OPTION('\0', "fail-fast", CLI_FLAG, FIELD(o.fail_fast), NULL,
                "start no further job or attempt after a job that did not pass"),
+    CLI_OPTION('\0', "timeout", CLI_DURATION, FIELD(o.timeout_ns), "DURATION",
+               "cancel what runs, and start nothing more, so long after the first job could start",
+               .min = NSEC_PER_MSEC, .max = 365 * 86400 * NSEC_PER_SEC),
     CLI_OPTION('\0', "best-effort", CLI_FLAG, FIELD(o.best_effort), NULL,
                "run even if this machine cannot hold a limit; each is named in every report"),
     CLI_OPTION(

@@ -26,6 +26,7 @@ struct run_options {
     /* of how many failed attempts what they left is kept, at most; 0: of none */
     unsigned keep_failed;
     bool fail_fast;
+    uint64_t timeout_ns; /* --timeout: how long jobs may run, all together; 0: no bound */
     bool best_effort;
     bool trace_setup;            /* --trace-setup */
     uint64_t run_memory;         /* bound of everything in the run together; 0: none */

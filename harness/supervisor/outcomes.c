@@ -70,7 +70,9 @@ static void note_unretried(struct supervisor *s, struct reports_result *r, struc
 {
     cleanup_free char *note =
         xasprintf("not run again after attempt %u of %u: %s", r->attempts, r->attempts_max,
-                  s->cancelled > 0 ? "the run was cancelled" : "--fail-fast ended the run");
+                  s->cancelled > 0 ? "the run was cancelled"
+                  : s->time_up     ? "the run's time was over (--timeout)"
+                                   : "--fail-fast ended the run");
 
     results_add_note(r, arena, note);
 }
@@ -165,6 +167,9 @@ void outcomes_abandon(void *data, size_t job)
         outcomes_announce(s, job);
     } else if (s->cancelled > 0) {
         record_unrun(s, job, REPORTS_CANCELLED, "cancelled by the user before it started", false);
+    } else if (s->time_up) {
+        record_unrun(s, job, REPORTS_CANCELLED,
+                     "not started before the run's time was over (--timeout)", false);
     } else {
         record_unrun(s, job, REPORTS_SKIPPED,
                      "an earlier job did not pass, and --fail-fast was given", false);

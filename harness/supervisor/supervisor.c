@@ -26,6 +26,7 @@
 #define EVENT_SIGNAL UINT64_C(0x100000000)
 #define EVENT_TICK UINT64_C(0x100000001)
 #define EVENT_KEY UINT64_C(0x100000002)
+#define EVENT_TIMEOUT UINT64_C(0x100000003)
 
 /* ---- slots ---- */
 
@@ -115,6 +116,21 @@ static void cancel(struct supervisor *s)
                              s->slots[i].instance);
 }
 
+/* Ends the run as its user would, once, for --timeout. */
+static void on_timeout(struct supervisor *s)
+{
+    uint64_t times;
+
+    if (read(s->timeout, &times, sizeof(times)) != (ssize_t)sizeof(times) || s->cancelled > 0)
+        return;
+    s->time_up = s->stopping = true;
+    reports_console_status(s->p.console,
+                           "the run's time is over (--timeout): cancelling the running jobs");
+    for (size_t i = 0; i < s->p.run.n_slots; i++)
+        if (s->slots[i].busy)
+            (void)slot_order(&s->slots[i], ORDER_TIME_UP, s->slots[i].instance);
+}
+
 static void supervisor_on_signal(struct supervisor *s)
 {
     struct signalfd_siginfo info;
@@ -179,6 +195,20 @@ static bool supervisor_gives_up(void *data)
     return true;
 }
 
+/* The time of --timeout counts from here, where the first job can start. */
+static int watch_timeout(struct supervisor *s)
+{
+    uint64_t ns = s->options->timeout_ns;
+    struct itimerspec once = {.it_value = {(time_t)(ns / NSEC_PER_SEC), (long)(ns % NSEC_PER_SEC)}};
+
+    if (ns == 0)
+        return 0;
+    s->timeout = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+    if (s->timeout < 0 || timerfd_settime(s->timeout, 0, &once, NULL) < 0)
+        return -errno;
+    return watch_fd(s->epoll, s->timeout, EVENT_TIMEOUT);
+}
+
 /* Signals are blocked from before the first fork: slots reset their mask. */
 static int open_events(struct supervisor *s, struct cupel_error *err)
 {
@@ -204,6 +234,8 @@ static int open_events(struct supervisor *s, struct cupel_error *err)
         r = timerfd_settime(s->tick, 0, &every, NULL) < 0 ? -errno
                                                           : watch_fd(s->epoll, s->tick, EVENT_TICK);
     reports_console_stop_on(s->p.console, s->signals, supervisor_gives_up, s);
+    if (r == 0)
+        r = watch_timeout(s);
     if (r == 0)
         watch_keys(s);
     return r < 0 ? cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot make the event loop") : 0;
@@ -232,6 +264,8 @@ static void supervisor_loop(struct supervisor *s)
                 supervisor_on_signal(s);
             else if (events[i].data.u64 == EVENT_TICK)
                 on_tick(s);
+            else if (events[i].data.u64 == EVENT_TIMEOUT)
+                on_timeout(s);
             else if (events[i].data.u64 == EVENT_KEY)
                 on_key(s);
             else
@@ -303,6 +337,7 @@ static void supervisor_end(struct supervisor *s)
         (void)tcsetattr(STDIN_FILENO, TCSANOW, &s->terminal);
     base_closep(&s->epoll);
     base_closep(&s->tick);
+    base_closep(&s->timeout);
     for (size_t i = 0; i < s->p.run.n_instances; i++)
         arena_free(s->arenas[i]);
     free(s->arenas);
@@ -324,6 +359,7 @@ int supervisor_run(const struct run_options *options, int *ret_exit, struct cupe
                            .epoll = -EBADF,
                            .signals = -EBADF,
                            .tick = -EBADF,
+                           .timeout = -EBADF,
                            .p = {.signals = INTERRUPT_INIT}};
     int r = prepare_run(options, &s.p, err);
 

@@ -32,6 +32,8 @@ struct supervisor {
     struct termios terminal;
     bool terminal_changed;
     unsigned cancelled; /* how often the user has said so */
+    bool time_up;       /* --timeout */
+    int timeout;        /* a timer for it, or -EBADF */
     bool stopping;      /* no new job starts */
     uint64_t started_ns;
     int report_failed;

@@ -221,4 +221,28 @@ expect_exit 130
 expect_verdict j cancelled
 expect_log j '^after cancelled$'
 
+job_file bounded.yaml <<'YAML'
+cupel: 1
+defaults: {timeout-grace: 100ms}
+jobs:
+  quick: {run: "true"}
+  slow: {run: "sleep 1000", after: "echo after $CUPEL_JOB_VERDICT"}
+  late: {run: "true", retries: 1}
+YAML
+
+it "--timeout bounds the run, and after runs then too"
+cupel_run bounded.yaml -j 1 --timeout 1500ms
+expect_exit 1
+expect_verdict quick passed
+expect_verdict slow cancelled
+expect_evidence slow "^cancelled since the run's time was over \\(--timeout\\) after"
+expect_log slow '^after cancelled$'
+expect_verdict late cancelled
+expect_evidence late "^not started before the run's time was over \\(--timeout\\)\$"
+expect_said "the run's time is over"
+
+it "--timeout ends no run that is done by then"
+cupel_run bounded.yaml --only 'quick' --timeout 1h
+expect_exit 0
+
 all_done
