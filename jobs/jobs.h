@@ -368,6 +368,7 @@ struct jobs_job {
     unsigned retries;            /* how often it is tried again at most */
     uint32_t retry_on;           /* bits of enum jobs_retry */
     struct jobs_ends retry_ends; /* beside those */
+    uint64_t retry_delay;        /* ns */
     enum jobs_leaks leaks;
     uint64_t timeout_grace;     /* ns */
     struct jobs_ends allowed;   /* which of its ends do not make the run fail */

@@ -172,6 +172,9 @@ static int check_loaded(struct request *q, const struct jobs_job *job)
     if (job->network == JOBS_NETWORK_BRIDGE)
         return serve_refuse(q->why, MHD_HTTP_BAD_REQUEST, "'%s': bridges are for job files",
                             job->name);
+    if (job->retry_delay > 0)
+        return serve_refuse(q->why, MHD_HTTP_BAD_REQUEST, "'%s': 'retry-delay' is for job files",
+                            job->name);
     if (job->network == JOBS_NETWORK_NAT && !q->s->options->nat)
         return serve_refuse(q->why, MHD_HTTP_BAD_REQUEST,
                             "'%s': the server was not started with --nat", job->name);

@@ -5,6 +5,7 @@
 #include "harness/attempt/results.h"
 #include "harness/attempt/verdict.h"
 #include "harness/supervisor/admission.h"
+#include "harness/supervisor/delayed.h"
 
 /* Keeps only the first report failure, which is told when the run ends. */
 static void report_failure(struct supervisor *s, const struct cupel_error *err)
@@ -98,7 +99,10 @@ static void outcomes_finish(struct supervisor *s, size_t instance, struct report
     outcomes_store(s, instance, r, arena);
     if (is_retried(in->job, r) && !s->stopping) {
         reports_console_retried(s->p.console, r);
-        schedule_again(s->schedule, instance);
+        if (in->job->retry_delay > 0)
+            delayed_add(s, instance, in->job->retry_delay);
+        else
+            schedule_again(s->schedule, instance);
         return;
     }
     if (is_retried(in->job, r))

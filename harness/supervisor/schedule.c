@@ -296,12 +296,23 @@ bool schedule_next(struct schedule *s, size_t idle, size_t *ret_job)
     return false;
 }
 
-void schedule_again(struct schedule *s, size_t job)
+void schedule_hold(struct schedule *s, size_t job)
 {
     give_back(s, job);
     s->nodes[job].state = WAITING;
     s->waiting++;
-    push(s, job);
+}
+
+void schedule_release(struct schedule *s, size_t job)
+{
+    if (s->nodes[job].state == WAITING) /* not abandoned meanwhile */
+        push(s, job);
+}
+
+void schedule_again(struct schedule *s, size_t job)
+{
+    schedule_hold(s, job);
+    schedule_release(s, job);
 }
 
 static bool is_met(const struct schedule_node *need, enum schedule_need when)

@@ -42,6 +42,10 @@ size_t schedule_upcoming(struct schedule *s, size_t *ret_list, size_t max);
 size_t schedule_waiting(const struct schedule *s);
 /* A started job is to be run again: it is ready at once, and nobody who needs it hears of it. */
 void schedule_again(struct schedule *s, size_t job);
+/* The same, but not before schedule_release: until then it waits, and takes nothing of what jobs
+ * share. */
+void schedule_hold(struct schedule *s, size_t job);
+void schedule_release(struct schedule *s, size_t job);
 enum schedule_outcome { SCHEDULE_FAILED, SCHEDULE_PASSED, SCHEDULE_ALLOWED };
 /* The final outcome of a started job. Everything that needs another one of it, directly or not, is
  * called through skip() with the need that is at fault, and counts as ended. */

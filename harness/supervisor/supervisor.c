@@ -7,6 +7,7 @@
 #include "harness/run/instances.h"
 #include "harness/run/views.h"
 #include "harness/supervisor/admission.h"
+#include "harness/supervisor/delayed.h"
 #include "harness/supervisor/dispatch.h"
 #include "harness/supervisor/outcomes.h"
 
@@ -27,6 +28,7 @@
 #define EVENT_TICK UINT64_C(0x100000001)
 #define EVENT_KEY UINT64_C(0x100000002)
 #define EVENT_TIMEOUT UINT64_C(0x100000003)
+#define EVENT_RETRY UINT64_C(0x100000004)
 
 /* ---- slots ---- */
 
@@ -236,6 +238,9 @@ static int open_events(struct supervisor *s, struct cupel_error *err)
     reports_console_stop_on(s->p.console, s->signals, supervisor_gives_up, s);
     if (r == 0)
         r = watch_timeout(s);
+    s->retries = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+    if (r == 0)
+        r = s->retries < 0 ? -errno : watch_fd(s->epoll, s->retries, EVENT_RETRY);
     if (r == 0)
         watch_keys(s);
     return r < 0 ? cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot make the event loop") : 0;
@@ -266,6 +271,8 @@ static void supervisor_loop(struct supervisor *s)
                 on_tick(s);
             else if (events[i].data.u64 == EVENT_TIMEOUT)
                 on_timeout(s);
+            else if (events[i].data.u64 == EVENT_RETRY)
+                delayed_release(s);
             else if (events[i].data.u64 == EVENT_KEY)
                 on_key(s);
             else
@@ -338,6 +345,8 @@ static void supervisor_end(struct supervisor *s)
     base_closep(&s->epoll);
     base_closep(&s->tick);
     base_closep(&s->timeout);
+    base_closep(&s->retries);
+    free(s->delayed);
     for (size_t i = 0; i < s->p.run.n_instances; i++)
         arena_free(s->arenas[i]);
     free(s->arenas);
@@ -360,6 +369,7 @@ int supervisor_run(const struct run_options *options, int *ret_exit, struct cupe
                            .signals = -EBADF,
                            .tick = -EBADF,
                            .timeout = -EBADF,
+                           .retries = -EBADF,
                            .p = {.signals = INTERRUPT_INIT}};
     int r = prepare_run(options, &s.p, err);
 

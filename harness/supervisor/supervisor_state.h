@@ -34,7 +34,13 @@ struct supervisor {
     unsigned cancelled; /* how often the user has said so */
     bool time_up;       /* --timeout */
     int timeout;        /* a timer for it, or -EBADF */
-    bool stopping;      /* no new job starts */
+    int retries;        /* a timer for what waits to be run again, or -EBADF */
+    struct delayed {
+        size_t instance;
+        uint64_t at_ns;
+    } * delayed; /* in no order */
+    size_t n_delayed;
+    bool stopping; /* no new job starts */
     uint64_t started_ns;
     int report_failed;
     struct cupel_error report_error;

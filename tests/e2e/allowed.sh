@@ -90,6 +90,7 @@ jobs:
   code: {run: exit 75, retry-on: 75}
   other-code: {run: exit 74, retry-on: [75, signaled]}
   signaled: {run: kill -KILL $$, retry-on: [75, signaled]}
+  delayed: {run: exit 1, retry-delay: 700ms}
 YAML
 cupel_run retried.yaml
 
@@ -97,5 +98,21 @@ it "a job is run again after the exit codes and verdicts that it names"
 expect_result code '.attempts == 2'
 expect_result other-code '.attempts == 1'
 expect_result signaled '.attempts == 2'
+
+it "a job waits for its retry-delay, and no longer once the run is over"
+expect_result delayed '.attempts == 2'
+expect_result delayed '[.started, .previous_attempts[0].started] | map(sub("\\.(?<f>[0-9]*)Z$"; "Z") | fromdate) | .[0] >= .[1]'
+expect_result delayed '[.started, .previous_attempts[0].started] | map((capture("\\.(?<f>[0-9]{3})").f | tonumber) + 1000 * (sub("\\.[0-9]*Z$"; "Z") | fromdate)) | .[0] - .[1] >= 700'
+job_file endless.yaml <<'YAML'
+cupel: 1
+jobs:
+  waits: {run: exit 1, retries: 1, retry-delay: 24h}
+  fails: {run: exit 1, needs: [{job: other, when: always}]}
+  other: {run: "true"}
+YAML
+cupel_run endless.yaml --timeout 2s
+expect_exit 1
+expect_result waits '.attempts == 1'
+expect_result waits '.notes[0] | test("not run again after attempt 1 of 2")'
 
 all_done
