@@ -104,7 +104,8 @@ job_file busy.yaml <<'YAML'
 cupel: 1
 jobs: {busy: {run: "echo up; sleep 1000"}}
 YAML
-cupel_start busy.yaml --out "$T/out-busy"
+(grouped "$CUPEL" run busy.yaml --out "$T/out-busy") >"$T/stdout" 2>"$T/stderr" </dev/null &
+CUPEL_PID=$!
 expect wait_until 20 grep -qs up out-busy/logs/busy.stdout
 (grouped "$CUPEL" shell --failed as-user -- sh -c 'stat -c %U left; echo $OWN') >answer 2>answer.err </dev/null
 expect_equal "$(tr '\n' ' ' <answer)" "nobody value "
