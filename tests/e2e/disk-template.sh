@@ -60,7 +60,7 @@ for what in damaged torn empty long other; do
     torn) truncate -s -4096 "$file" ;;
     empty) : >"$file" ;;
     long) printf '\0\0\0\0\0\0\0\0' >>"$file" ;;
-    other) cp -- "$file" other && sed 's/^cupel disk 1/cupel disk 2/' <other >"$file" ;;
+    other) cp -- "$file" other && sed 's/^cupel disk 2/cupel disk 1/' <other >"$file" ;;
     esac
     cp -- "$file" broken
     cupel_run exact.yaml -j 1

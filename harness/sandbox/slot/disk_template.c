@@ -26,7 +26,7 @@
 
 #define PLACE "disks"
 #define BLOCK ((size_t)4096)
-#define MAGIC "cupel disk 1\n"
+#define MAGIC "cupel disk 2\n"
 /* Of a disk of a terabyte it is 2 MiB. */
 #define TEMPLATE_MAX ((size_t)16 << 20)
 #define TEMPLATES_MAX 32
