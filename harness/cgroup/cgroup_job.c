@@ -118,7 +118,7 @@ static void job_set_path(struct cgroup_job *job)
         job->path = xasprintf("%s/%s", tree->path, job->name);
 }
 
-/* Those of the limits that hold a job back. */
+/* Notes those of the limits that hold a job back. */
 static void note_brakes(struct cgroup_job *job, const struct cgroup_limits *limits)
 {
     job->brakes = CGROUP_LIMITS_NONE;

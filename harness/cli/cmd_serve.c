@@ -21,6 +21,7 @@ struct serve_arguments {
     const char *mode;
     int slots, queue; /* 0: not said */
     int ready;        /* -1: not said */
+    int ready_all;    /* 0: not said */
     struct serve_options o;
 };
 
@@ -45,9 +46,13 @@ static const struct cli_option options[] = {
                "run up to N jobs at once (default: the number of CPUs)", .min = 1,
                .max = SLOTS_MAX),
     CLI_OPTION('\0', "ready", CLI_NUMBER, FIELD(ready), "N",
-               "keep N sandboxes ready, one in a slot, for jobs like the slot's last one (default: "
-               "one in each slot)",
+               "keep up to N sandboxes ready for each kind of job that came lately (default: as "
+               "many as run at once)",
                .min = 0, .max = SLOTS_MAX),
+    CLI_OPTION('\0', "ready-all", CLI_NUMBER, FIELD(ready_all), "N",
+               "keep no more than N ready in all; kinds that came last have theirs first (default: "
+               "twice --ready)",
+               .min = 1, .max = SLOTS_MAX),
     CLI_OPTION('\0', "queue", CLI_NUMBER, FIELD(queue), "N",
                "how many jobs may wait; more are refused with 429 (default: 1000)", .min = 1,
                .max = QUEUE_MAX),
@@ -111,6 +116,16 @@ static int serve(struct serve_arguments *a, char **full_argv)
     a->o.files = a->files.n > 0 ? a->files.items : none;
     a->o.slots = a->slots > 0 ? (unsigned)a->slots : own_limits_cpus();
     a->o.ready = a->ready >= 0 ? (unsigned)a->ready : a->o.slots;
+    a->o.ready_all = a->o.ready == 0    ? 0
+                     : a->ready_all > 0 ? (unsigned)a->ready_all
+                                        : 2 * a->o.ready;
+    a->o.ready_given = a->ready > 0 || a->ready_all > 0;
+    if (code == 0 && a->o.ready > a->o.ready_all)
+        code = cli_wrong(&command, "--ready %u is more than --ready-all %u", a->o.ready,
+                         a->o.ready_all);
+    if (code == 0 && a->o.slots + a->o.ready_all > SLOTS_MAX)
+        code = cli_wrong(&command, "%u slots and %u sandboxes kept ready are more than %u in all",
+                         a->o.slots, a->o.ready_all, SLOTS_MAX);
     a->o.queue = a->queue > 0 ? (unsigned)a->queue : QUEUE_DEFAULT;
     if (code == 0)
         code = cli_take_rights(full_argv, CLI_RIGHTS_TO_RUN);

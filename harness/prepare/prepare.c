@@ -151,6 +151,8 @@ static int step_privilege(struct preparation *s)
 /* Preparing a job beside those that run takes a slot, and a CPU that would be idle. */
 static unsigned count_slots(const struct run_options *o, const struct run *run)
 {
+    if (o->takes_more)
+        return o->slots + o->more_slots;
     if (o->no_ahead || run->cpus < 2 || run->n_instances <= o->slots)
         return o->slots;
     return run->n_instances - o->slots < o->slots ? (unsigned)run->n_instances : 2 * o->slots;

@@ -20,9 +20,10 @@ struct run_options {
     const char *out; /* --out; NULL: no reports, and no console (a session) */
     /* without that: logs and artifacts go to the run's directory in the store, and go with it */
     bool keeps_out;
-    bool takes_more;   /* jobs come that are not in the plans (prepare_more_check) */
-    const char *hides; /* without that: the one that jobs do not see; NULL: RUN_OUT */
-    int retries;       /* --retries: in place of what the jobs say; -1: not given */
+    bool takes_more;     /* jobs come that are not in the plans (prepare_more_check) */
+    unsigned more_slots; /* with that: so many that run none, as far as there is room */
+    const char *hides;   /* without that: the one that jobs do not see; NULL: RUN_OUT */
+    int retries;         /* --retries: in place of what the jobs say; -1: not given */
     /* of how many failed attempts what they left is kept, at most; 0: of none */
     unsigned keep_failed;
     bool fail_fast;

@@ -5,10 +5,10 @@
 #include "harness/serve/serve_jobs.h"
 
 #include "harness/attempt/results.h"
-#include "harness/attempt/shape.h"
 #include "harness/attempt/verdict.h"
 #include "harness/attempt/wire.h"
 #include "harness/serve/serve_http.h"
+#include "harness/serve/serve_kinds.h"
 #include "harness/serve/serve_metrics.h"
 #include "harness/serve/serve_slot.h"
 
@@ -61,7 +61,7 @@ size_t serve_jobs_running(const struct server *s)
 {
     size_t n = 0;
 
-    for (size_t i = 0; i < s->options->slots; i++)
+    for (size_t i = 0; i < s->n_slots; i++)
         n += s->slots[i].batch != NULL;
     return n;
 }
@@ -346,26 +346,9 @@ static size_t next_work(struct serve_batch *b)
     return b->first_waiting;
 }
 
-/* The idle slot whose last job had the same shape, since a sandbox of that may be ready there; else
- * any. There is one. */
-static size_t choose_slot(struct server *s, uint64_t shape)
-{
-    size_t chosen = SIZE_MAX;
-
-    for (size_t i = 0; i < s->options->slots; i++)
-        if (s->slots[i].batch == NULL &&
-            (chosen == SIZE_MAX || (s->slots[i].shape == shape && s->slots[chosen].shape != shape)))
-            chosen = i;
-    return chosen;
-}
-
 static void start_alone(struct server *s, struct serve_batch *b, size_t i)
 {
-    uint64_t shape = shape_mark(&b->instances[i]);
-    size_t number = choose_slot(s, shape);
-
-    s->slots[number].shape = shape;
-    start_work(s, number, b, i, -EBADF);
+    start_work(s, serve_kinds_take(s, serve_kinds_note(s, b, i)), b, i, -EBADF);
 }
 
 /* Starts the two of a pair, joined by a pair of sockets. No slot may be forked while these are
@@ -378,8 +361,8 @@ static void start_pair(struct server *s, struct serve_batch *b, size_t i)
     struct cupel_error err;
 
     for (size_t k = 0; k < 2; k++) {
-        number[k] = choose_slot(s, 0); /* of a pair, no sandbox is ready */
-        s->slots[number[k]].batch = b; /* taken */
+        number[k] = serve_kinds_take(s, 0); /* of a pair, no sandbox is ready */
+        s->slots[number[k]].batch = b;      /* taken */
         if (s->slots[number[k]].slot.pid <= 0 && serve_jobs_open_slot(s, number[k], &err) < 0)
             log_warning("%s", err.message);
     }
@@ -393,7 +376,7 @@ static void start_pair(struct server *s, struct serve_batch *b, size_t i)
 }
 
 /* A pair whose turn it is waits for a second slot, and nothing overtakes it. */
-void serve_jobs_dispatch(struct server *s)
+static void start_waiting(struct server *s)
 {
     while (s->phase == SERVE_OPEN && serve_jobs_running(s) < s->options->slots) {
         struct serve_batch *b = next_batch(s);
@@ -411,6 +394,12 @@ void serve_jobs_dispatch(struct server *s)
         else
             start_alone(s, b, i);
     }
+}
+
+void serve_jobs_dispatch(struct server *s)
+{
+    start_waiting(s);
+    serve_kinds_fill(s); /* of what is left */
 }
 
 /* Takes the slot's job from it. */
@@ -434,6 +423,8 @@ static void bury(struct server *s, size_t number)
     cleanup_free char *evidence = NULL;
     int status;
 
+    serve_kinds_failed(s, s->slots[number].kind);
+    s->slots[number].kind = 0;
     (void)epoll_ctl(s->epoll, EPOLL_CTL_DEL, s->slots[number].slot.socket, NULL);
     status = slot_stop(&s->slots[number].slot);
     evidence = WIFSIGNALED(status)
@@ -466,7 +457,7 @@ void serve_jobs_on_slot(struct server *s, size_t number)
         bury(s, number);
         return;
     }
-    s->figures.found_ready += slot->cell->was_ready;
+    serve_kinds_ran(s, slot->job_kind, slot->cell->was_ready);
     b = release(s, number);
     in = &b->instances[slot->index];
     r = arena_alloc(w.arena, sizeof(*r));
@@ -484,7 +475,7 @@ void serve_jobs_cancel(struct server *s, struct serve_batch *b, enum slot_order 
                        const char *why)
 {
     b->cancelled = true;
-    for (size_t i = 0; i < s->options->slots; i++)
+    for (size_t i = 0; i < s->n_slots; i++)
         if (s->slots[i].batch == b && !s->slots[i].killed) {
             s->slots[i].killed = how == ORDER_KILL;
             (void)slot_order(&s->slots[i].slot, how, s->slots[i].slot.instance);

@@ -4,6 +4,7 @@
 #include "harness/serve/serve_metrics.h"
 
 #include "harness/serve/serve_jobs.h"
+#include "harness/serve/serve_kinds.h"
 
 #include <inttypes.h>
 
@@ -62,6 +63,26 @@ static uint64_t bodies_bytes(const struct server *s)
     return bytes;
 }
 
+/* One line of each kind. */
+static void write_kinds(const struct server *s, struct strbuf *to)
+{
+    head(to, "kind_sandboxes_ready", "gauge", "Sandboxes ready for a kind of job.");
+    for (size_t i = 0; i < SERVE_KINDS_MAX; i++)
+        if (s->kinds[i].mark != 0)
+            strbuf_addf(to, "cupel_kind_sandboxes_ready{kind=\"%" PRIu64 "\",root=\"%s\"} %zu\n",
+                        s->kinds[i].id, s->kinds[i].root, serve_kinds_ready(s, s->kinds[i].mark));
+    head(to, "kind_jobs_total", "counter", "Jobs of a kind, by whether a sandbox was ready.");
+    for (size_t i = 0; i < SERVE_KINDS_MAX; i++)
+        if (s->kinds[i].mark != 0)
+            strbuf_addf(to,
+                        "cupel_kind_jobs_total{kind=\"%" PRIu64
+                        "\",root=\"%s\",ready=\"yes\"} %" PRIu64
+                        "\ncupel_kind_jobs_total{kind=\"%" PRIu64
+                        "\",root=\"%s\",ready=\"no\"} %" PRIu64 "\n",
+                        s->kinds[i].id, s->kinds[i].root, s->kinds[i].found, s->kinds[i].id,
+                        s->kinds[i].root, s->kinds[i].missed);
+}
+
 void serve_metrics_write(const struct server *s, struct strbuf *to)
 {
     head(to, "jobs_total", "counter", "Jobs that have ended, by verdict.");
@@ -71,6 +92,9 @@ void serve_metrics_write(const struct server *s, struct strbuf *to)
     write_latency(s, to);
     one(to, "jobs_found_ready_total", "counter", "Jobs for which a sandbox was ready.",
         s->figures.found_ready);
+    one(to, "sandboxes_ready", "gauge", "Sandboxes kept ready.", serve_kinds_ready(s, 0));
+    one(to, "sandboxes_ready_max", "gauge", "How many sandboxes may be kept ready.", s->ready_all);
+    write_kinds(s, to);
     one(to, "jobs_waiting", "gauge", "Jobs that wait.", s->n_waiting);
     one(to, "jobs_running", "gauge", "Jobs that run.", serve_jobs_running(s));
     one(to, "slots", "gauge", "How many jobs may run at once.", s->options->slots);

@@ -52,7 +52,7 @@ static char *add_root(struct server *s, const char *word, struct cupel_error *er
 static void add_job(const struct server *s, json_t *jobs, const char *root)
 {
     json_t *job = json_pack("{s:s, s:[s], s:s}", "rootfs", root, "run", "/bin/true", "network",
-                            s->options->nat ? "nat" : "none");
+                            s->options->nat ? "nat" : "loopback");
     json_t *devices = json_array();
     char name[32];
 

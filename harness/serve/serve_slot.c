@@ -30,13 +30,11 @@ struct slot_state {
     struct instance instance;
     struct jobs_plan *plan;
     struct attempt_context ctx;
-    /* a sandbox that is kept ready, as of the last job: for one of the same shape */
+    /* a sandbox that is kept ready, as for this job: for one of the same shape */
     struct attempt_ahead ahead;
     struct instance shape;
     struct jobs_plan *shape_plan; /* NULL: one of the server's */
-    struct jobs_job shape_job;    /* once a job of it has run: with the limits of the last one */
-    char *shape_cpus;
-    bool keeps_ready;
+    char *shape_text;             /* which that was read from */
     struct {
         struct sandbox_filter *filter;
         struct jobs_plan *plan; /* in which the profile lies */
@@ -177,55 +175,75 @@ static int read_job(struct slot_state *st, bool *ret_keeps_plan, struct cupel_er
 
 /* ---- a sandbox kept ready ---- */
 
-/* Makes one as the last job's, for one that is likely to come. It is another's account and time
- * until it goes, and is thrown away where a job of another shape comes. */
-static void keep_ready(struct slot_state *st)
-{
-    if (st->keeps_ready && st->shape.job != NULL)
-        st->shape.filter = known_filter(st, &st->shape.job->seccomp);
-    if (st->keeps_ready && st->shape.job != NULL && st->shape.filter != NULL)
-        attempt_prepare(&st->ctx, &st->shape, &st->ahead);
-}
-
 static void forget_shape(struct slot_state *st)
 {
-    if (st->ahead.instance != NULL)
-        attempt_drop(&st->ctx, &st->ahead);
     jobs_plan_free(st->shape_plan);
     st->shape_plan = NULL;
+    free(st->shape_text);
+    st->shape_text = NULL;
     st->shape = (struct instance){.job = NULL};
 }
 
-/* Takes the shape of the job at hand, if sandboxes of it can wait: from its text, which the server
- * may write over as soon as it has the result. */
-static void take_shape(struct slot_state *st)
+/* Reads what the next sandbox is for. The filter's plan is another one, which stays as long as that
+ * is known. */
+static int take_shape(struct slot_state *st, const char *text, size_t len)
 {
     struct cupel_error ignored;
+    struct instance first;
+    bool keeps_plan = false;
+    int r;
 
-    if (!st->keeps_ready || (st->shape.job != NULL && shape_is_same(&st->shape, &st->instance)))
-        return;
+    if (st->shape_text != NULL && str_eq(st->shape_text, text))
+        return 0;
     forget_shape(st);
-    if (!shape_can_wait(&st->instance, st->s->files.path))
-        return;
-    if (read_text(st, st->cell->text, st->cell->len, &st->shape_plan, &st->shape, &ignored) < 0)
+    st->plan = NULL;
+    r = read_text(st, text, len, &st->plan, &first, &ignored);
+    if (r == 0) {
+        st->instance = first;
+        r = find_filter(st, &keeps_plan, &ignored);
+    }
+    if (!keeps_plan)
+        jobs_plan_free(st->plan);
+    if (r == 0)
+        r = read_text(st, text, len, &st->shape_plan, &st->shape, &ignored);
+    if (r < 0)
         forget_shape(st);
+    else
+        st->shape_text = xstrdup(text);
+    return r;
 }
 
-/* Notes the limits of the job that has run: where the next one's are the same, nothing is to be
- * changed. */
-static void take_limits(struct slot_state *st)
+/* Makes one as the server says, for a job that is likely to come. It is another's account and time
+ * until it goes. What fails is not told: the job will tell, which has one of its own then. */
+static void keep_ready(struct slot_state *st)
 {
-    const struct jobs_limits *limits = &st->instance.job->limits;
+    struct serve_cell *cell = st->cell;
+    cleanup_free char *text = NULL;
+    size_t len = cell->kind_len;
 
-    if (st->shape.job == NULL || st->ahead.instance != NULL)
+    atomic_store(&cell->ready, false);
+    if (st->ahead.instance != NULL)
+        attempt_drop(&st->ctx, &st->ahead);
+    if (len > 0 && len < SERVE_KIND_TEXT_MAX)
+        text = xasprintf("%.*s", (int)len, cell->kind_text);
+    atomic_fetch_add(&cell->kinds_read, 1);
+    if (text == NULL) {
+        forget_shape(st);
+        st->shape = st->s->p.run.instances[0];
+    } else if (take_shape(st, text, len) < 0) {
         return;
-    free(st->shape_cpus);
-    st->shape_cpus = limits->cpus != NULL ? xstrdup(limits->cpus) : NULL;
-    if (st->shape.job != &st->shape_job)
-        st->shape_job = *st->shape.job;
-    st->shape_job.limits = *limits;
-    st->shape_job.limits.cpus = st->shape_cpus;
-    st->shape.job = &st->shape_job;
+    }
+    st->shape.filter = known_filter(st, &st->shape.job->seccomp);
+    if (st->shape.filter != NULL)
+        attempt_prepare(&st->ctx, &st->shape, &st->ahead);
+    atomic_store(&cell->ready, st->ahead.instance != NULL);
+}
+
+/* Lets go of one that is not for the job at hand. */
+static void drop_other(struct slot_state *st)
+{
+    if (st->ahead.instance != NULL && !shape_is_same(&st->shape, &st->instance))
+        attempt_drop(&st->ctx, &st->ahead);
 }
 
 /* A job that could not even be read has a result all the same. */
@@ -269,22 +287,18 @@ static bool do_job(struct slot_state *st, uint32_t order)
     if (read_job(st, &keeps_plan, &err) < 0 || check_pair(st, &err) < 0) {
         report_unread(st, order, &err);
     } else {
-        if (st->cell->pair_with[0] == '\0')
-            take_shape(st);
+        drop_other(st);
         st->cell->was_ready = st->ahead.instance != NULL && st->ctx.pair < 0;
         st->ctx.pair_with = st->cell->pair_with;
+        atomic_store(&st->cell->ready, false);
         attempt_run(&st->ctx, &st->instance, &st->ahead, &result, &leftover);
         sent = wire_send(st->ctx.orders, order, &result);
         slot_make_way();
         attempt_result_free(&result);
         attempt_take_down(&st->ctx, &leftover);
-        if (st->cell->pair_with[0] == '\0')
-            take_limits(st);
     }
     if (!keeps_plan)
         jobs_plan_free(st->plan);
-    if (sent == 0 && st->ahead.instance == NULL)
-        keep_ready(st);
     return sent == 0;
 }
 
@@ -297,7 +311,7 @@ static void close_servers(const struct server *s)
     const union MHD_DaemonInfo *info =
         s->daemon != NULL ? s->mhd.get_daemon_info(s->daemon, MHD_DAEMON_INFO_EPOLL_FD) : NULL;
 
-    for (size_t i = 0; i < s->options->slots; i++)
+    for (size_t i = 0; i < s->n_slots; i++)
         if (s->slots[i].slot.pid > 0) {
             (void)close(s->slots[i].slot.socket);
             (void)close(s->slots[i].slot.pidfd);
@@ -331,11 +345,9 @@ _Noreturn static void slot_process(const struct server *s, size_t number, int so
     observe_open(&st.ctx);
     st.ctx.around = cgroup_around_open(s->p.run.cgroups);
     st.ctx.late = true;
-    st.keeps_ready = r == 0 && number < s->options->ready;
-    if (st.keeps_ready && shape_can_wait(&s->p.run.instances[0], s->files.path))
-        st.shape = s->p.run.instances[0];
-    keep_ready(&st);
     while (slot_next_order(&st.ctx, &st.ahead, &m)) {
+        if (m.order == ORDER_PREPARE && r == 0)
+            keep_ready(&st);
         if (m.order != ORDER_RUN)
             continue; /* a cancellation that came when its job was already done */
         if (r < 0)
@@ -343,6 +355,8 @@ _Noreturn static void slot_process(const struct server *s, size_t number, int so
         else if (!do_job(&st, m.instance))
             break;
     }
+    if (st.ahead.instance != NULL)
+        attempt_drop(&st.ctx, &st.ahead);
     forget_shape(&st);
     if (r == 0)
         sandbox_stage_close(st.ctx.stage);
@@ -366,6 +380,8 @@ int serve_slot_start(struct server *s, size_t number, struct cupel_error *err)
                                    "cannot share memory with slot %zu", number);
         slot->cell = cell;
     }
+    atomic_store(&slot->cell->ready, false);
+    atomic_store(&slot->cell->kinds_read, slot->kinds_sent);
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
         return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot make a socket for slot %zu",
                                number);

@@ -9,6 +9,7 @@
 #include "harness/serve/server.h"
 
 #include <jansson.h>
+#include <stdatomic.h>
 
 #define SERVE_BODY_MAX ((size_t)4 << 20)     /* of POST /jobs; what a job file may have */
 #define SERVE_WAITING_MAX ((size_t)64 << 20) /* texts of all jobs that wait */
@@ -106,6 +107,24 @@ struct serve_figures {
 
 /* ---- slots ---- */
 
+/* Of which sandboxes may be ready; and how long the text of such a job may be. */
+#define SERVE_KINDS_MAX 64
+#define SERVE_KIND_TEXT_MAX ((size_t)64 << 10)
+
+/* Jobs whose sandboxes are alike. */
+struct serve_kind {
+    uint64_t mark; /* 0: there is none */
+    uint64_t id;
+    const char *root; /* its name */
+    char *text;       /* of a job of it; NULL: one that says nothing, of the first root */
+    size_t len;
+    struct jobs_limits limits; /* of that */
+    uint64_t used;             /* counts uses: the lowest goes first */
+    uint64_t jobs;             /* how many there were */
+    uint64_t found, missed;    /* for how many of them one was ready, or none */
+    bool failed;
+};
+
 /* What a slot and the server share of a job. */
 struct serve_cell {
     size_t len;
@@ -115,6 +134,12 @@ struct serve_cell {
     char log_name[1024];
     char pair_with[256]; /* the name of the other job of its pair, or empty */
     char text[SERVE_BODY_MAX];
+    /* of the kind that ORDER_PREPARE is about; the server writes it once the slot has read the one
+     * before */
+    _Atomic uint64_t kinds_read;
+    _Atomic bool ready; /* a sandbox is */
+    size_t kind_len;    /* 0: of a job that says nothing */
+    char kind_text[SERVE_KIND_TEXT_MAX];
 };
 
 struct serve_slot {
@@ -122,7 +147,9 @@ struct serve_slot {
     struct serve_cell *cell;   /* shared memory */
     struct serve_batch *batch; /* while busy */
     size_t index;              /* of its works */
-    uint64_t shape;            /* of its last job */
+    uint64_t kind;             /* of the sandbox that it keeps ready or makes, or 0 */
+    uint64_t job_kind;         /* of its job */
+    uint64_t kinds_sent;
     bool killed;
 };
 
@@ -151,6 +178,11 @@ struct server {
     int listener, epoll, signals, tick;
     bool owns_socket; /* it was made, not handed over */
     struct serve_slot *slots;
+    size_t n_slots;   /* more than may run jobs: the others keep sandboxes ready */
+    size_t ready_all; /* how many sandboxes may be ready */
+    struct serve_kind kinds[SERVE_KINDS_MAX];
+    uint64_t next_kind, kind_uses;
+    bool kinds_changed;          /* something may be missing */
     struct serve_batch *batches; /* the oldest first */
     struct serve_batch *turn;    /* whose job is next */
     uint64_t next_id;

@@ -7,6 +7,7 @@
 #include "harness/serve/serve_files.h"
 #include "harness/serve/serve_http.h"
 #include "harness/serve/serve_jobs.h"
+#include "harness/serve/serve_kinds.h"
 #include "harness/serve/serve_listen.h"
 #include "harness/serve/serve_peers.h"
 #include "harness/serve/serve_roots.h"
@@ -149,6 +150,16 @@ static void on_signal(struct server *s)
         begin_ending(s);
 }
 
+/* Puts new slots in the place of dead ones, where no job has come for them yet. */
+static void replace_dead(struct server *s)
+{
+    struct cupel_error ignored; /* the next tick tries again, and a job tells */
+
+    for (size_t i = 0; s->phase == SERVE_OPEN && i < s->n_slots; i++)
+        if (s->slots[i].batch == NULL && s->slots[i].slot.pid <= 0)
+            (void)serve_jobs_open_slot(s, i, &ignored);
+}
+
 static void on_tick(struct server *s)
 {
     uint64_t times;
@@ -157,6 +168,8 @@ static void on_tick(struct server *s)
         return;
     serve_peers_expire(s);
     serve_jobs_trim(s);
+    replace_dead(s);
+    s->kinds_changed = true;
 }
 
 static void on_event(struct server *s, uint64_t event)
@@ -211,6 +224,30 @@ static void loop(struct server *s)
 
 /* ---- begin and end ---- */
 
+/* Finds how many slots there are, and sandboxes may be ready. Where there is no room for more slots
+ * than run, those are in slots that run nothing at the moment, and the first to go. */
+static int count_slots(struct server *s, struct cupel_error *err)
+{
+    const struct serve_options *o = s->options;
+
+    s->n_slots = s->p.run.n_slots;
+    s->ready_all = o->ready_all;
+    if (s->n_slots >= o->slots + o->ready_all)
+        return 0;
+    if (o->ready_given) {
+        (void)cupel_error_set(err, CUPEL_ERROR_HARNESS, 0,
+                              "cannot keep %u sandboxes ready: so many files may not be open",
+                              o->ready_all);
+        cupel_error_hint(
+            err, "lower --ready or --ready-all, or raise the limit of open files (ulimit -n)");
+        return -EMFILE;
+    }
+    log_warning("no more than %u sandboxes are kept ready: so many files may not be open",
+                o->slots);
+    s->ready_all = o->slots;
+    return 0;
+}
+
 static int prepare(struct server *s, struct cupel_error *err)
 {
     bool *selected;
@@ -226,13 +263,14 @@ static int prepare(struct server *s, struct cupel_error *err)
                                           .slots = s->options->slots,
                                           .keeps_out = true,
                                           .takes_more = true,
+                                          .more_slots = s->options->ready_all,
                                           .retries = -1,
                                           .allow_host_network = s->options->allow_host_network,
                                           .allow_devices = s->options->allow_devices};
     r = prepare_run(&s->run_options, &s->p, err);
     free(selected);
     s->run_options.selected = NULL;
-    return r;
+    return r == 0 ? count_slots(s, err) : r;
 }
 
 static int open_files(struct server *s, struct cupel_error *err)
@@ -246,14 +284,14 @@ static int open_slots(struct server *s, struct cupel_error *err)
 {
     int r = 0;
 
-    for (size_t i = 0; r == 0 && i < s->options->slots; i++)
+    for (size_t i = 0; r == 0 && i < s->n_slots; i++)
         r = serve_jobs_open_slot(s, i, err);
     return r;
 }
 
 static void stop_slots(struct server *s)
 {
-    for (size_t i = 0; i < s->options->slots; i++) {
+    for (size_t i = 0; i < s->n_slots; i++) {
         if (s->slots[i].slot.pid > 0)
             (void)slot_stop(&s->slots[i].slot);
         if (s->slots[i].cell != NULL)
@@ -268,6 +306,10 @@ static int serve(struct server *s, struct cupel_error *err)
 
     if (r == 0) /* first: they need not have the library, nor copy it for every job */
         r = open_slots(s, err);
+    if (r == 0)
+        serve_kinds_open(s);
+    if (r == 0)
+        serve_kinds_fill(s);
     if (r == 0)
         r = serve_http_open(s, err);
     if (r == 0)
@@ -284,6 +326,7 @@ static void end(struct server *s)
     serve_listen_close(s);
     serve_http_close(s);
     stop_slots(s);
+    serve_kinds_close(s);
     while (s->batches != NULL)
         serve_jobs_forget(s, s->batches);
     for (size_t i = 0; i < s->peers_size; i++)
@@ -309,8 +352,8 @@ int server_run(const struct serve_options *options, struct cupel_error *err)
     int r = prepare(&s, err);
 
     if (r == 0) {
-        s.slots = xcalloc(options->slots, sizeof(*s.slots));
-        for (size_t i = 0; i < options->slots; i++)
+        s.slots = xcalloc(s.n_slots, sizeof(*s.slots));
+        for (size_t i = 0; i < s.n_slots; i++)
             s.slots[i].slot = (struct slot){.pid = -1, .socket = -EBADF, .pidfd = -EBADF};
         s.epoll = epoll_create1(EPOLL_CLOEXEC);
         r = s.epoll < 0

@@ -12,7 +12,9 @@ struct serve_options {
     const char *const *roots; /* "host", "scratch", NAME or NAME=SOURCE; NULL-terminated */
     const char *const *files; /* directories that jobs may name files beneath; NULL-terminated */
     unsigned slots;
-    unsigned ready;     /* sandboxes kept ready */
+    unsigned ready;     /* sandboxes kept ready of each kind of job */
+    unsigned ready_all; /* and of all of them together */
+    bool ready_given;   /* somebody asked for so many: they are had, or the server does not start */
     unsigned queue;     /* how many jobs may wait */
     uint64_t files_max; /* bytes of cached files */
     uint64_t kept_max;  /* bytes of logs and artifacts of jobs that have ended */

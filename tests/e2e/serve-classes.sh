@@ -8,36 +8,38 @@
 # shellcheck source=tests/e2e/lib.sh
 [[ -n ${e2e-} ]] || . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
-SOCK=$T/s.sock
-# serve_start OPTION...: a server on $SOCK, which answers.
-serve_start() {
-    (grouped "$CUPEL" serve --socket "$SOCK" "$@") >"$T/stdout" 2>"$T/stderr" </dev/null &
-    SERVE_PID=$!
-    wait_until 30 answers || bad "the server does not start" "$(cat "$T/stderr")"
-}
-answers() {
-    [[ -S $SOCK ]] && client request GET /healthz >/dev/null 2>&1
-}
-# Whom the server knows: without root, root is a stranger.
-client() {
-    "${as_who[@]}" "$(PATH=/usr/bin:/bin command -v python3)" "$T/serve.py" "$SOCK" "$@"
-}
-serve_end() {
-    kill -TERM "$SERVE_PID"
-    STATUS=0
-    wait "$SERVE_PID" || STATUS=$?
-}
-cases() {
-    end_case
-    client "$@" || any_failed=true
-}
-install -m 0755 "$e2e/serve.py" "$T/serve.py"
+# shellcheck source=tests/e2e/serve.bash
+. "$e2e/serve.bash"
 
 serve_start --slots 1
 cases limits
 it "what was kept ready is gone with the server"
 serve_end
 expect_exit 0
+expect_clean
+
+serve_start --slots 2 --ready 2 --ready-all 4
+cases kinds
+if [[ -z ${CUPEL_TEST_USER-} ]]; then
+    pkill -KILL -P "$SERVE_PID"
+    cases died
+fi
+serve_end
+serve_start --slots 1 --ready 0
+cases none
+serve_end
+
+it "more sandboxes than there may be are refused"
+run_cupel serve --socket "$SOCK" --ready 5 --ready-all 4
+expect_exit 2
+expect_stderr 'ready 5 is more than --ready-all 4'
+run_cupel serve --socket "$SOCK" --ready 1024
+expect_exit 2
+it "and more than files may be open for, unless nobody asked for them"
+(ulimit -n 150 && grouped "$CUPEL" serve --socket "$SOCK" --ready 50 >"$T/stdout" 2>"$T/stderr" </dev/null)
+expect_equal "$? $(grep -c 'cannot keep 100 sandboxes ready' "$T/stderr")" "3 1"
+(ulimit -n 140 && serve_start --slots 2 && serve_end && ((STATUS == 0)))
+expect_equal "$? $(grep -c 'no more than 2 sandboxes are kept ready' "$T/stderr")" "0 1"
 expect_clean
 
 for fault in late-limits late-resource-limits; do

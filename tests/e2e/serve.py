@@ -242,8 +242,7 @@ def slot_dies():
     answer, _ = client().begin({"defaults": {"rootfs": "host"}, "pipes": [["x", "y"]], "jobs": {
         "x": {"run": "echo >&2; cat"}, "y": {"run": "echo >&2; cat"}}})
     until(lambda: metric("jobs_running") == 2, "both run")
-    with open("/proc/%s/task/%s/children" % (os.environ["SERVE_PID"], os.environ["SERVE_PID"])) as f:
-        os.kill(int(f.read().split()[0]), signal.SIGKILL)
+    os.kill(slot_of("sh"), signal.SIGKILL)
     results = [json.loads(line) for line in answer.read().splitlines()]
     assert sorted(r["verdict"] for r in results) == ["error", "passed"], results
     assert pair("echo x", "cat >&2")["other"]["verdict"] == "passed"
@@ -270,6 +269,32 @@ def wrong_pairs():
 def pair_in_one_slot():
     """a pair that would never have two slots at once is refused"""
     refused({"jobs": {"x": TRUE, "y": TRUE}, "pipes": [["x", "y"]]}, 422, "--slots")
+
+
+def children(pid):
+    try:
+        with open("/proc/%s/task/%s/children" % (pid, pid)) as f:
+            return f.read().split()
+    except OSError:
+        return []
+
+
+def slot_of(command):
+    """The slot whose job runs this command. Others run nothing, or keep sandboxes ready."""
+    found = []
+
+    def look():
+        for slot in children(os.environ["SERVE_PID"]):
+            for pid in [p for init in children(slot) for p in children(init)]:
+                try:
+                    with open("/proc/%s/comm" % pid) as f:
+                        if f.read().strip() == command:
+                            found.append(int(slot))
+                except OSError:
+                    pass
+        return found
+    until(look, "a job runs " + command)
+    return found[0]
 
 
 # ---- jobs ----
@@ -557,17 +582,80 @@ def small_memory():
                 assert more <= 256 * 1024 * os.cpu_count(), (cold, warm)
 
 
+# ---- kinds ----
+
+def kinds():
+    """How many sandboxes are ready of each kind, by its number: kinds are numbered as they come."""
+    lines = client().ask("GET", "/metrics")[2].decode().splitlines()
+    start = 'cupel_kind_sandboxes_ready{kind="'
+    return {int(line[len(start):].split('"')[0]): int(line.split()[-1]) for line in lines if line.startswith(start)}
+
+
+def ready_are(**wanted):
+    until(lambda: {k: n for k, n in kinds().items() if n > 0} == {int(k[1:]): n for k, n in wanted.items()},
+          "ready are %s, not %s" % (wanted, kinds()))
+
+
+@case("kinds")
+def some_of_each():
+    """of each kind of job as many sandboxes are ready as there were jobs, up to --ready; kinds used last go last"""
+    ready_are(k1=2)  # before anybody asked
+    assert run_host()[2]
+    ready_are(k1=2)
+    for n, found in ((1, False), (2, True), (2, True)):
+        assert run_host(hostname="a")[2] == found
+        ready_are(k1=2, k2=n)
+    assert metric("sandboxes_ready") == 4
+    assert not run_host(hostname="b")[2]
+    ready_are(k1=1, k2=2, k3=1)
+    assert run_host()[2]
+    ready_are(k1=2, k2=1, k3=1)
+    assert run_host(hostname="b")[2]
+    ready_are(k1=2, k3=2)
+    assert not run_host(hostname="a")[2]
+    ready_are(k2=2, k3=2)
+    assert metric("sandboxes_ready_max") == 4
+
+
+@case("kinds")
+def two_at_once():
+    """jobs that come at once have one each"""
+    for _ in range(2):
+        run_host(hostname="two")
+    until(lambda: 2 in [n for k, n in kinds().items() if k == max(kinds())], "two are ready")
+    before = metric("jobs_found_ready_total")
+    results = client().post({"defaults": {"rootfs": "host", "hostname": "two", "run": ["/bin/true"]}, "jobs": {"a": {}, "b": {}}})
+    assert [r["verdict"] for r in results] == ["passed"] * 2, results
+    assert metric("jobs_found_ready_total") == before + 2
+
+
+@case("none")
+def none_ready():
+    """with --ready 0 no sandbox is"""
+    for _ in range(3):
+        r, _, found = run_host()
+        assert r["verdict"] == "passed" and not found, r
+    assert metric("sandboxes_ready") == 0 and not kinds()
+
+
+@case("died")
+def slots_died():
+    """slots that died with their sandboxes are replaced, and so are those"""
+    until(lambda: run_host()[2], "a sandbox is ready again")
+
+
 @case("late-limits")
 def late_fault():
     """where a limit cannot be changed there is an error and no run, and the next job has another sandbox"""
-    r, text, _ = run_host(run="ulimit -n; cat /proc/self/cgroup", limits={"memory": "64M"})
-    assert r["verdict"] == "passed" and text, r
-    until(lambda: run_host(limits={"memory": "64M"})[2], "a sandbox is ready")
+    def passes():
+        r, _, found = run_host(limits={"memory": "64M"})
+        return found and r["verdict"] == "passed"
+    until(passes, "a sandbox with this limit is ready")
     before = metric("jobs_found_ready_total")
     r, text, _ = run_host(run=["/bin/echo", "ran"], limits={"memory": "96M"})
     assert r["verdict"] == "error" and "limit" in r["evidence"] and text == "", (r, text)
     assert metric("jobs_found_ready_total") == before + 1
-    assert run_host(limits={"memory": "96M"})[0]["verdict"] == "passed"
+    until(lambda: run_host(limits={"memory": "96M"})[0]["verdict"] == "passed", "the next one was made with it")
 
 
 @case("late-resource-limits")
@@ -1024,9 +1112,7 @@ def slots():
     """a job whose slot dies is an error, and the next one runs"""
     answer, _ = client().begin(SLEEP)
     until(lambda: metric("jobs_running") == 1, "it runs")
-    with open("/proc/%s/task/%s/children" % ((os.environ["SERVE_PID"],) * 2)) as f:
-        (slot,) = f.read().split()
-    os.kill(int(slot), 9)
+    os.kill(slot_of("sleep"), signal.SIGKILL)
     r = json.loads(answer.read())
     assert r["verdict"] == "error" and "signal 9" in r["evidence"], r
     (r,) = client().post(TRUE)

@@ -17,3 +17,10 @@ struct setup_late {
     struct jobs_limits limits; /* the step's own, or else the job's; of those in the process */
     char text[LATE_SIZE];
 };
+
+/* What a job with these limits may have in /dev/shm, as its mount options say it: the slot changes
+ * that before GO. */
+struct shm_bounds {
+    char size[24], files[24];
+};
+void shm_bounds(const struct jobs_limits *l, struct shm_bounds *ret);

@@ -11,6 +11,7 @@
 #include "harness/sandbox/init/copy_data.h"
 #include "harness/sandbox/init/device_table.h"
 #include "harness/sandbox/init/init_context.h"
+#include "harness/sandbox/init/late_words.h"
 #include "harness/sandbox/init/masks.h"
 #include "harness/sandbox/init/mount.h"
 #include "harness/sandbox/init/overlay.h"

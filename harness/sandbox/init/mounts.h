@@ -15,12 +15,6 @@ setup_fn setup_attach_inputs;
 setup_fn setup_workdir;
 setup_fn setup_loopback;
 
-/* What a job with these limits may have in /dev/shm, as its mount options say it. */
-struct shm_bounds {
-    char size[24], files[24];
-};
-void shm_bounds(const struct jobs_limits *l, struct shm_bounds *ret);
-
 /* Opens `path` as a directory below the job's root, making what is missing; *ret_made tells whether
  * the last part was made. Links in the root are followed within it, magic links never. */
 int mounts_make_dir(struct init_context *ctx, const char *path, bool *ret_made);

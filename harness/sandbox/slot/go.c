@@ -5,7 +5,6 @@
 #include "harness/sandbox/init/copy_data.h"
 #include "harness/sandbox/init/late_words.h"
 #include "harness/sandbox/init/mount.h"
-#include "harness/sandbox/init/mounts.h"
 #include "harness/sandbox/sandbox.h"
 #include "harness/sandbox/slot/make_context.h"
 #include "harness/sandbox/slot/namespaces.h"
@@ -158,7 +157,7 @@ static int open_shm(struct sandbox_stage *stage, const struct sandbox_job *job)
     return fd;
 }
 
-/* They follow the memory limit. */
+/* Changes them with the memory limit, which they follow. */
 int sandbox_change_memory(struct sandbox_stage *stage, const struct sandbox_job *job,
                           const struct jobs_limits *limits)
 {
