@@ -2,6 +2,7 @@
 /* error: the one error object. Not responsible for deciding what happens next: callers pass it up,
  * main prints it. */
 #include "base/base.h"
+#include "base/redact.h"
 
 #include <string.h>
 
@@ -56,12 +57,13 @@ void cupel_error_prefix(struct cupel_error *err, const char *fmt, ...)
 void cupel_error_print(const struct cupel_error *err, FILE *stream)
 {
     cleanup_strbuf struct strbuf text = {0};
+    cleanup_free char *message = NULL, *hint = NULL;
 
     strbuf_adds(&text, "cupel: error: ");
-    text_add_line(&text, err->message);
+    text_add_line(&text, redact_remark(err->message, &message));
     if (err->hint[0] != '\0') {
         strbuf_adds(&text, "\n  hint: ");
-        text_add_line(&text, err->hint);
+        text_add_line(&text, redact_remark(err->hint, &hint));
     }
     (void)fprintf(stream, "%s\n", text.data);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* log: remarks to standard error. Errors are not logged but returned (error.c). */
 #include "base/base.h"
+#include "base/redact.h"
 
 #include <poll.h>
 
@@ -19,12 +20,13 @@ void log_warning(const char *fmt, ...)
 {
     char line[1024];
     cleanup_strbuf struct strbuf text = {0};
+    cleanup_free char *own = NULL;
     va_list ap;
 
     va_start(ap, fmt);
     (void)vsnprintf(line, sizeof(line), fmt, ap);
     va_end(ap);
-    text_add_line(&text, line);
+    text_add_line(&text, redact_remark(line, &own));
     if (is_read(STDERR_FILENO))
         (void)fprintf(stderr, "cupel: warning: %s\n", text.data);
 }

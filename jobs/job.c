@@ -122,6 +122,7 @@ void draft_finish(struct loader *l, struct draft *d, const struct draft *default
         (d->inputs != defaults->inputs || d->job.workdir != defaults->job.workdir))
         inputs_read(l, d);
     drop_shadowed(l, d);
+    secrets_check(l, d);
     network_check(l, d);
     d->job.shell = d->shell[0];
     d->job.has_workdir = d->job.workdir != default_workdir;
@@ -157,7 +158,7 @@ void key_set_root_name(struct loader *l, const struct key *k, const struct node 
                near != NULL ? near : "", near != NULL ? "'?" : "");
 }
 
-static bool check_env_name(struct loader *l, const struct node *n, const char *key)
+bool env_name_check(struct loader *l, const struct node *n, const char *key)
 {
     const char *p = n->text;
 
@@ -199,7 +200,7 @@ void key_set_env(struct loader *l, const struct key *k, const struct node *value
     for (const struct node *v = value->first; v != NULL; v = v->next) {
         size_t length = v->key->n, at = 0;
 
-        if (!check_env_name(l, v->key, k->name) ||
+        if (!env_name_check(l, v->key, k->name) ||
             !value_is_text(l, v, v->key->text, "text (\"\" for an empty one)"))
             continue;
         if (length + 1 + v->n > LOAD_ARG_MAX) {
@@ -231,7 +232,7 @@ void key_set_env_names(struct loader *l, const struct key *k, const struct node 
     names = arena_alloc(l->plan->arena, (items_count(value) + 1) * sizeof(*names));
     for (const struct node *item = items_first(value); item != NULL; item = items_next(value, item))
         if (value_is_text(l, item, k->name, "names of environment variables") &&
-            check_env_name(l, item, k->name))
+            env_name_check(l, item, k->name))
             names[n++] = arena_strdup(l->plan->arena, item->text);
     d->job.pass_env = names;
 }

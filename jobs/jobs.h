@@ -322,6 +322,17 @@ enum jobs_retry {
 /* What becomes of a job whose command leaves processes running. */
 enum jobs_leaks { JOBS_LEAKS_REPORT, JOBS_LEAKS_FAIL };
 
+/* A secret that a job is given: from the caller's environment, where nothing else is said. */
+enum jobs_secret_as { JOBS_SECRET_ENV, JOBS_SECRET_FILE };
+struct jobs_secret {
+    const char *name;
+    const char *file;     /* on the host, absolute; or NULL */
+    const char **command; /* run on the host; or NULL */
+    enum jobs_secret_as as;
+    int line;
+};
+#define JOBS_SECRETS_MAX 64
+
 struct jobs_job {
     const char *name;
     const char *description; /* or NULL */
@@ -346,7 +357,9 @@ struct jobs_job {
     bool has_workdir, has_user; /* the file says them; else an image may have others */
     const char **env;           /* NULL-terminated "KEY=VALUE", in file order */
     const char **pass_env;      /* NULL-terminated names */
-    const char *user;           /* as written: "root", "nobody", "1000", "1000:1000" */
+    const struct jobs_secret *secrets;
+    size_t n_secrets;
+    const char *user; /* as written: "root", "nobody", "1000", "1000:1000" */
     /* what its root's image says instead, or NULL: found by the image's rules */
     const char *image_user;
     int user_line, user_column; /* where; 0: nowhere */

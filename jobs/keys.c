@@ -341,8 +341,15 @@ TABLE(
      .forms = FORM_ONE | FORM_LIST,
      .type = TYPE_ENV_NAME,
      .set = key_set_env_names},
-    LATER("secrets", "names of environment variables",
-          "taken from the caller's environment and masked in every output"),
+    {.name = "secrets",
+     .value = "names, or maps of name, file, command and as",
+     .help =
+         "taken from the caller's environment, a file or a command; masked as `***` in all that "
+         "cupel writes and shows",
+     .forms = FORM_ONE | FORM_LIST | FORM_OBJECT | FORM_OBJECTS,
+     .type = TYPE_ENV_NAME,
+     .sub = &keys_secret,
+     .set = key_set_secrets},
     {.name = "user",
      .value = "root, a user's name, UID or UID:GID",
      .fallback = "`root` (of the job's own user namespace)",
@@ -540,8 +547,9 @@ TABLE(
      .offset = JOB_FIELD(tags)});
 
 const struct key_table *const keys_all[] = {
-    &keys_file,  &keys_root,    &keys_job,     &keys_limits,     &keys_step,      &keys_after,
-    &keys_need,  &keys_allowed, &keys_expect,  &keys_input,      &keys_artifacts, &keys_service,
-    &keys_ready, &keys_mount,   &keys_seccomp, &keys_namespaces, &keys_matrix,    &keys_cache,
-    &keys_io,    &keys_network, NULL,
+    &keys_file,       &keys_root,    &keys_job,     &keys_limits, &keys_step,
+    &keys_after,      &keys_need,    &keys_allowed, &keys_expect, &keys_input,
+    &keys_artifacts,  &keys_service, &keys_ready,   &keys_mount,  &keys_seccomp,
+    &keys_namespaces, &keys_matrix,  &keys_cache,   &keys_io,     &keys_network,
+    &keys_secret,     NULL,
 };

@@ -226,6 +226,47 @@ TABLE(input, "Keys of an input", "an input",
        .type = TYPE_BOOL,
        .set = key_set_untrusted});
 
+static const struct choice choices_secret_as[] = {
+    [JOBS_SECRET_ENV] = {"env", true}, [JOBS_SECRET_FILE] = {"file", true}, {0}};
+
+#define SECRET_FIELD(member) offsetof(struct jobs_secret, member)
+
+TABLE(
+    secret, "Keys of a secret", "a secret",
+    {.name = "name",
+     .value = "a name of letters, digits and '_'",
+     .help = "the variable, or the file in `/run/secrets`; without `file` and `command` also the "
+             "variable of the caller's that has the value",
+     .forms = FORM_ONE,
+     .type = TYPE_ENV_NAME,
+     .set = key_set_secret_name,
+     .required = true},
+    {.name = "file",
+     .value = "a path on the host",
+     .help = "the file that has the value",
+     .forms = FORM_ONE,
+     .type = TYPE_HOST_PATH,
+     .set = key_set_host_file,
+     .offset = SECRET_FIELD(file)},
+    {.name = "command",
+     .value = "an argv list such as [pass, show, ci/token]",
+     .help = "run on the host by who starts cupel, in the job file's directory; the value is what "
+             "it prints",
+     .forms = FORM_LIST,
+     .type = TYPE_TEXT,
+     .set = key_set_argv,
+     .offset = SECRET_FIELD(command)},
+    {.name = "as",
+     .value = "env or file",
+     .fallback = "`env`",
+     .help = "`env`: a variable, without line ends at the end; `file`: `/run/secrets/NAME`, in "
+             "memory, for the job's user to read",
+     .forms = FORM_ONE,
+     .type = TYPE_CHOICE,
+     .choices = choices_secret_as,
+     .set = key_set_choice,
+     .offset = SECRET_FIELD(as)});
+
 #define ARTIFACTS_FIELD(member) offsetof(struct jobs_artifacts, member)
 
 TABLE(artifacts, "Keys of `artifacts`", "'artifacts'",

@@ -53,6 +53,7 @@ struct draft {
     const struct node *before, *after;
     const struct node *args;
     const struct node *inputs;
+    const struct node *secrets;
     const struct node *needs;
     const struct node *from;
     const struct node *bridge; /* its name */
@@ -130,8 +131,8 @@ struct key_table {
     bool free_names; /* names that begin with x- are the writer's own, and say nothing */
 };
 extern const struct key_table keys_file, keys_root, keys_job, keys_limits, keys_step, keys_expect,
-    keys_input, keys_artifacts, keys_io, keys_seccomp, keys_network, keys_after, keys_need,
-    keys_allowed;
+    keys_input, keys_secret, keys_artifacts, keys_io, keys_seccomp, keys_network, keys_after,
+    keys_need, keys_allowed;
 /* Of the configuration file: no part of the job file. */
 extern const struct key_table keys_settings, keys_settings_cache;
 /* Every table of the job file, NULL-terminated: for the documentation and the tests. */
@@ -237,6 +238,8 @@ key_set_fn key_set_seccomp, key_set_profile, key_set_allow, key_set_deny;
 key_set_fn key_set_devices;
 /* of a job: capabilities.c */
 key_set_fn key_set_capabilities;
+/* of a secret: secret.c */
+key_set_fn key_set_secrets, key_set_secret_name, key_set_secret_file;
 /* of an input: input.c */
 key_set_fn key_set_input_from, key_set_untrusted;
 /* of expect: step.c */
@@ -268,6 +271,10 @@ void draft_read(struct loader *l, struct draft *d, const struct node *map);
  */
 void draft_finish(struct loader *l, struct draft *d, const struct draft *defaults);
 void inputs_read(struct loader *l, struct draft *d);
+/* Checks that nothing else gives the job what is a secret of it. */
+void secrets_check(struct loader *l, const struct draft *d);
+/* Reports a text that is no name of an environment variable. */
+bool env_name_check(struct loader *l, const struct node *value, const char *key);
 void steps_read(struct loader *l, struct draft *d);
 /* Completes the command of a root with `from` once all keys of the root are there. derived.c */
 void derived_finish(struct loader *l, struct root_draft *r, const struct node *map);

@@ -173,7 +173,6 @@ static const struct {
     const char *key;
     const char *instead;
 } unsupported_keys[] = {
-    {"job", "secrets", "'pass-env' brings a variable in, but does not mask it in what is printed"},
     {"job", "mounts", "/tmp is the job's own, and 'inputs' bring files in"},
     {"job", "services",
      "start it in the background at the head of 'run', or put two jobs on one bridge ('network')"},

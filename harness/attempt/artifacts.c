@@ -9,6 +9,7 @@
  * of names have a budget and are read again where it is used up, a place in the tree is a handful
  * of descriptors, and names are listed up to a bound. */
 #include "harness/attempt/artifacts.h"
+#include "base/redact.h"
 #include "base/weaken.h"
 #include "harness/attempt/artifact_copy.h"
 #include "harness/attempt/artifact_names.h"
@@ -21,6 +22,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
+#include <sys/statvfs.h>
 
 #define NOTES_MAX 20
 #define NOTE_PATH_BYTES 300
@@ -37,6 +39,7 @@ struct level {
 };
 
 struct collector {
+    const struct redact *redact;
     const char *prefix; /* the out directory's path in the reports: "artifacts/NAME" */
     struct artifact_patterns *patterns;
     struct artifact_place from;
@@ -58,13 +61,18 @@ static void artifacts_note(struct collector *c, const char *name, const char *wh
 {
     const char *path = c->path.depth > 0 ? c->path.text.data : "",
                *slash = *path != '\0' && name != NULL ? "/" : "";
-    cleanup_free char *whole = NULL;
+    cleanup_free char *whole = NULL, *safe = NULL;
 
     if (c->notes->n >= NOTES_MAX) {
         c->unsaid++;
         return;
     }
     whole = xasprintf("%s%s%s", path, slash, name != NULL ? name : "");
+    safe = redact_string(c->redact, whole, false);
+    if (safe != NULL) {
+        free(whole);
+        whole = steal_ptr(safe);
+    }
     strings_add(c->notes, xasprintf("artifact %.*s%s %s", NOTE_PATH_BYTES, whole,
                                     strlen(whole) > NOTE_PATH_BYTES ? "..." : "", why));
 }
@@ -99,7 +107,8 @@ static bool is_kernels(int fd)
     for (size_t i = 0; i < ARRAY_SIZE(magic); i++)
         if (fs.f_type == magic[i])
             return true;
-    return false;
+    /* what no job wrote: /run/secrets */
+    return fs.f_type == TMPFS_MAGIC && (fs.f_flags & ST_RDONLY) && !weakened("secrets");
 }
 
 /* Never through a link: it leads to wherever the job says, on the host. */
@@ -129,20 +138,38 @@ static bool is_regular(int fd)
            !is_kernels(fd);
 }
 
-/* `name` was no directory and no link when it was listed. */
+/* Says whether the name, with what leads to it, still has a secret: one that goes over a slash, or
+ * lies in a directory's name. */
+static bool has_secret(const struct collector *c, const char *name)
+{
+    cleanup_free char *whole = NULL;
+
+    if (c->redact == NULL)
+        return false;
+    whole = xasprintf("%s/%s", c->path.depth > 0 ? c->path.text.data : "", name);
+    return redact_has(c->redact, whole, strlen(whole));
+}
+
+/* `name` was no directory and no link when it was listed. The copy's name has no secret. */
 static int artifacts_copy_file(struct collector *c, const char *name)
 {
     int dir = artifact_place_fd(&c->from), r;
     cleanup_close int from = open_entry(dir, name, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+    cleanup_free char *safe = NULL;
     const char *why;
 
     if (from < 0 || !is_regular(from)) {
         artifacts_note(c, name, "cannot be opened as a regular file of the job; not copied");
         return 0;
     }
-    r = artifact_copier_take(&c->copier, from, &c->path, name, &why);
+    safe = redact_string(c->redact, name, false);
+    if (has_secret(c, safe != NULL ? safe : name)) {
+        artifacts_note(c, name, "has a secret in its path; not copied");
+        return 0;
+    }
+    r = artifact_copier_take(&c->copier, from, &c->path, safe != NULL ? safe : name, &why);
     if (r == 0)
-        artifacts_list(c, name);
+        artifacts_list(c, safe != NULL ? safe : name);
     else if (r > 0 && why != NULL)
         artifacts_note(c, name, why);
     else if (r < 0 && is_ours(r))
@@ -213,6 +240,10 @@ static int artifacts_enter(struct collector *c, const char *name)
     struct level *next = &c->levels[c->path.depth + 1];
     struct artifact_states states;
 
+    if (has_secret(c, name)) {
+        artifacts_note(c, name, "has a secret in its path; not copied");
+        return 0;
+    }
     if (!artifact_patterns_enter(c->patterns, &c->levels[c->path.depth].states, name, &states))
         return 0;
     if (c->path.depth == ARTIFACT_DEPTH_MAX || artifact_place_down(&c->from, name) < 0) {
@@ -374,7 +405,7 @@ int artifacts_collect(const struct jobs_job *job, int root, const struct artifac
     char file_name[REPORTS_FILE_NAME_SIZE];
     cleanup_free char *prefix = NULL;
     cleanup_close int dir = -EBADF;
-    struct collector c = {.copied = copied, .notes = notes, .err = err};
+    struct collector c = {.redact = target->redact, .copied = copied, .notes = notes, .err = err};
     int r = reports_out_open_artifacts(target->out, target->name, &dir, err);
 
     if (r < 0)

@@ -21,6 +21,7 @@ static inline size_t artifacts_listed_bytes(void)
 struct artifacts_target {
     struct reports_out *out;
     const char *name;
+    const struct redact *redact; /* what no name and no remark may have; or NULL */
     bool (*stopped)(void *data); /* asked before each file; NULL: never */
     void *data;
 };

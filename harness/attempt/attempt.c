@@ -193,6 +193,9 @@ static void start_and_watch(struct attempt *a, struct attempt_ahead *ahead)
     a->pipe_open[0] = a->pipe_open[1] = a->control_open = true;
     capture_init(&a->capture, a->ctx->run->out, a->instance->log_name, a->sandbox.out,
                  a->sandbox.err, limits_output(&v, &of_step));
+    if (a->ctx->run->redact != NULL &&
+        capture_redact(&a->capture, a->ctx->run->redact, a->job, &err) < 0)
+        attempt_fail(a, &err);
     if (a->forwards)
         a->capture.forward = &a->forward;
     if (a->paired)

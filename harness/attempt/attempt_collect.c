@@ -2,6 +2,7 @@
 /* attempt_collect: see attempt_collect.h. */
 #include "harness/attempt/attempt_collect.h"
 
+#include "base/redact.h"
 #include "base/weaken.h"
 #include "harness/attempt/after.h"
 #include "harness/attempt/artifacts.h"
@@ -19,6 +20,19 @@
 
 /* ---- facts ---- */
 
+/* Turns the steps' places in what the job wrote into those in the logs. */
+static void find_logs(struct attempt *a)
+{
+    for (size_t i = 0; i < a->facts->n_steps; i++) {
+        struct step_facts *s = &a->facts->steps[i];
+
+        s->stdout_from = capture_where(&a->capture, 0, s->stdout_from);
+        s->stdout_to = capture_where(&a->capture, 0, s->stdout_to);
+        s->stderr_from = capture_where(&a->capture, 1, s->stderr_from);
+        s->stderr_to = capture_where(&a->capture, 1, s->stderr_to);
+    }
+}
+
 static void finish_steps(struct attempt *a)
 {
     struct step_facts *last = &a->facts->steps[a->step];
@@ -26,9 +40,18 @@ static void finish_steps(struct attempt *a)
 
     last->stdout_to = a->capture.written[0];
     last->stderr_to = a->capture.written[1];
+    capture_mark(&a->capture);
     if (last->ended && a->step + 1 == a->facts->n_steps && a->facts->cause == CAUSE_NONE &&
         expect_check(&a->job->steps[a->step], &a->capture, last, &err) < 0)
         attempt_fail(a, &err);
+    /* `after` writes into the same logs, and may go on with what the last step began */
+    if ((a->job->after == NULL || a->capture.over) && capture_finish(&a->capture, &err) < 0)
+        attempt_fail(a, &err);
+    if (a->capture.redact != NULL && a->job->after == NULL) {
+        if (a->forwards) /* the caller may read slowly */
+            attempt_drain_output(a);
+        find_logs(a);
+    }
     if (capture_flush(&a->capture, &err) < 0)
         attempt_fail(a, &err);
 }
@@ -40,6 +63,7 @@ static void find_victim(struct attempt *a)
     if (f->cause != CAUSE_MEMORY && f->cause != CAUSE_AROUND)
         return;
     oom_victim_find(a->ctx->kernel_log, cgroup_job_path(a->cgroup), &f->oom_victim);
+    redact_in_place(a->ctx->run->redact, f->oom_victim.command, sizeof(f->oom_victim.command));
     if (f->oom_victim.host_pid != 0 && a->ctx->pids_are_kernels)
         f->oom_victim_pid = observe_pid_inside(&a->observer, f->oom_victim.host_pid);
 }
@@ -83,6 +107,7 @@ static void collect_artifacts(struct attempt *a, struct attempt_result *ret)
     enum jobs_when when = a->job->artifacts.when;
     struct artifacts_target target = {.out = a->forwards ? a->ctx->run->files : a->ctx->run->out,
                                       .name = a->instance->log_name,
+                                      .redact = a->ctx->run->redact,
                                       .stopped = attempt_is_stopped,
                                       .data = a->ctx};
     struct cupel_error err;
@@ -156,12 +181,41 @@ static void note_standstill(struct attempt *a, struct attempt_result *ret)
         strings_add(&ret->notes, xstrdup(b.data));
 }
 
+/* Takes secrets out of what is said: some of it is the job's own words. */
+static void redact_result(const struct redact *redact, struct attempt_result *ret)
+{
+    redact_in_place(redact, ret->job.evidence, sizeof(ret->job.evidence));
+    for (size_t i = 0; i < ret->facts.n_steps; i++)
+        redact_in_place(redact, ret->steps[i].evidence, sizeof(ret->steps[i].evidence));
+    for (size_t i = 0; i < ret->notes.n; i++) {
+        char *safe = redact_string(redact, ret->notes.items[i], true);
+
+        if (safe == NULL)
+            continue;
+        free(ret->notes.items[i]);
+        ret->notes.items[i] = safe;
+    }
+}
+
+/* Ends the output of a job with `after`, as finish_steps does that of others. */
+static void finish_after(struct attempt *a, struct attempt_result *ret)
+{
+    struct cupel_error err;
+
+    if (a->job->after == NULL || a->capture.redact == NULL)
+        return;
+    if (capture_finish(&a->capture, &err) < 0 || capture_flush(&a->capture, &err) < 0)
+        strings_add(&ret->notes, xasprintf("the output of `after` is incomplete: %s", err.message));
+    find_logs(a);
+}
+
 void attempt_judge(struct attempt *a, struct attempt_result *ret)
 {
     verdict_of_job(a->job, a->facts, &ret->job);
     if (weakened("verdict-channel") && capture_has(&a->capture, "\"verdict\":\"passed\""))
         ret->job.verdict = REPORTS_PASSED;
     after_run(a, ret);
+    finish_after(a, ret);
     collect_artifacts(a, ret);
     take_snapshot(a, ret);
     if (a->sandbox.network_lost)
@@ -172,4 +226,6 @@ void attempt_judge(struct attempt *a, struct attempt_result *ret)
     ret->steps = xcalloc(a->facts->n_steps, sizeof(*ret->steps));
     for (size_t i = 0; i < a->facts->n_steps; i++)
         verdict_of_step(a->job, a->facts, i, &ret->job, &ret->steps[i]);
+    if (a->ctx->run->redact != NULL)
+        redact_result(a->ctx->run->redact, ret);
 }

@@ -2,6 +2,7 @@
 /* attempt_events: see attempt_events.h. */
 #include "harness/attempt/attempt_events.h"
 
+#include "base/redact.h"
 #include "harness/attempt/attempt_end.h"
 #include "harness/attempt/attempt_limits.h"
 #include "harness/attempt/billing.h"
@@ -297,6 +298,7 @@ static void on_step_quiet(struct attempt *a, const struct sandbox_event *e)
     attempt_drain_output(a);
     s->stdout_to = a->capture.written[0];
     s->stderr_to = a->capture.written[1];
+    capture_mark(&a->capture);
     if (!last && expect_check(&a->job->steps[e->step], &a->capture, s, &err) < 0)
         attempt_fail(a, &err);
     go_on_after(a, e->step);
@@ -327,14 +329,17 @@ static void on_left_running(struct attempt *a, const struct sandbox_event *e)
     f->leaks = xrealloc(f->leaks, (f->n_leaks + 1) * sizeof(*f->leaks));
     f->leaks[f->n_leaks] = (struct leak){.step = e->step, .pid = e->status, .cpu_ns = e->at_ns};
     memcpy(f->leaks[f->n_leaks].command, e->detail, sizeof(e->detail));
+    redact_in_place(a->ctx->run->redact, f->leaks[f->n_leaks].command, sizeof(e->detail));
     f->n_leaks++;
 }
 
-static void say_why(struct attempt_facts *f, const char *detail)
+static void say_why(struct attempt *a, const char *detail)
 {
+    struct attempt_facts *f = a->facts;
     cleanup_strbuf struct strbuf shown = {0};
+    cleanup_free char *safe = redact_string(a->ctx->run->redact, detail, true);
 
-    text_add_line(&shown, detail);
+    text_add_line(&shown, safe != NULL ? safe : detail);
     (void)snprintf(f->not_set_up, sizeof(f->not_set_up), "%s",
                    shown.data != NULL ? shown.data : "");
 }
@@ -374,7 +379,7 @@ void attempt_receive_events(struct attempt *a)
             break;
         case SANDBOX_NOT_EXECUTED:
             a->facts->steps[e.step].not_executed = e.errnum;
-            say_why(a->facts, e.detail);
+            say_why(a, e.detail);
             if (a->job->goes_on)
                 on_not_executed(a, &e);
             break;

@@ -5,6 +5,7 @@
 
 #include <fcntl.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #define CHUNK ((size_t)64 * 1024)
 #define CHUNKS_A_TURN 8 /* then deadlines and orders have their turn, however fast a job writes */
@@ -16,16 +17,41 @@ void capture_init(struct capture *c, struct reports_out *out, const char *name, 
                           .name = name,
                           .pipe = {out_pipe, err_pipe},
                           .log = {-EBADF, -EBADF},
+                          .raw = {-EBADF, -EBADF},
                           .limit = limit};
 }
 
-static int keep(struct capture *c, int which, const void *data, size_t n, struct cupel_error *err)
+int capture_redact(struct capture *c, const struct redact *redact, const struct jobs_job *job,
+                   struct cupel_error *err)
+{
+    bool compared[2] = {false, false};
+
+    c->redact = redact;
+    for (size_t i = 0; i < job->n_steps; i++) {
+        const struct jobs_expect *e = &job->steps[i].expect;
+
+        compared[0] |= e->stdout_text != NULL || e->stdout_file.path != NULL;
+        compared[1] |= e->stderr_text != NULL;
+    }
+    for (int which = 0; which < 2; which++)
+        redact_stream_begin(&c->stream[which], redact);
+    for (int which = 0; which < 2; which++) {
+        if (!compared[which])
+            continue;
+        c->raw[which] = memfd_create("output", MFD_CLOEXEC);
+        if (c->raw[which] < 0)
+            return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno,
+                                   "cannot keep the output of job '%s'", c->name);
+    }
+    return 0;
+}
+
+static int put(struct capture *c, int which, const void *data, size_t n, struct cupel_error *err)
 {
     int r = 0;
 
     if (c->forward != NULL) {
         forward_put(c->forward, which, data, n);
-        c->written[which] += n;
         return forward_check(c->forward, err);
     }
     if (c->log[0] < 0)
@@ -39,8 +65,50 @@ static int keep(struct capture *c, int which, const void *data, size_t n, struct
         return cupel_error_set(err, CUPEL_ERROR_HARNESS, r,
                                "cannot write the log of job '%s' below %s", c->name,
                                reports_out_path(c->out));
-    c->written[which] += n;
     return 0;
+}
+
+static int keep(struct capture *c, int which, const void *data, size_t n, struct cupel_error *err)
+{
+    cleanup_strbuf struct strbuf shown = {0};
+    int r;
+
+    c->written[which] += n;
+    if (c->redact == NULL)
+        return put(c, which, data, n, err);
+    if (c->raw[which] >= 0) {
+        r = file_write_all(c->raw[which], data, n);
+        if (r < 0)
+            return cupel_error_set(err, CUPEL_ERROR_HARNESS, r,
+                                   "cannot keep the output of job '%s'", c->name);
+    }
+    redact_stream_take(&c->stream[which], data, n, &shown);
+    return put(c, which, shown.data, shown.len, err);
+}
+
+void capture_mark(struct capture *c)
+{
+    for (int which = 0; c->redact != NULL && which < 2; which++)
+        redact_stream_mark(&c->stream[which]);
+}
+
+int capture_finish(struct capture *c, struct cupel_error *err)
+{
+    int r = 0;
+
+    for (int which = 0; r == 0 && c->redact != NULL && which < 2; which++) {
+        cleanup_strbuf struct strbuf shown = {0};
+
+        redact_stream_finish(&c->stream[which], c->over, &shown);
+        if (shown.len > 0)
+            r = put(c, which, shown.data, shown.len, err);
+    }
+    return r;
+}
+
+uint64_t capture_where(const struct capture *c, int which, uint64_t written)
+{
+    return c->redact == NULL ? written : redact_stream_where(&c->stream[which], written);
 }
 
 bool capture_is_ready(const struct capture *c, int which)
@@ -130,4 +198,8 @@ void capture_close(struct capture *c)
     base_closep(&c->log[0]);
     base_closep(&c->log[1]);
     c->log[0] = c->log[1] = -EBADF;
+    for (int which = 0; c->redact != NULL && which < 2; which++) {
+        base_closep(&c->raw[which]);
+        redact_stream_end(&c->stream[which]);
+    }
 }

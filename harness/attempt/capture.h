@@ -2,6 +2,7 @@
 /* capture: a job's output, from its two pipes into the log files, counted and bounded. */
 #pragma once
 
+#include "base/redact.h"
 #include "harness/attempt/forward.h"
 #include "harness/attempt/pair.h"
 #include "reports/reports.h"
@@ -16,9 +17,24 @@ struct capture {
     uint64_t written[2];
     uint64_t limit; /* both together */
     bool over;      /* more came than the limit allows; what is in the logs is kept */
+    /* what must not be seen, or NULL; `written` counts what the job wrote, not what is shown */
+    const struct redact *redact;
+    struct redact_stream stream[2];
+    /* what the job wrote, in memory, of a stream that is compared with what is expected; or
+     * -EBADF */
+    int raw[2];
 };
 void capture_init(struct capture *c, struct reports_out *out, const char *name, int out_pipe,
                   int err_pipe, uint64_t limit);
+/* Takes secrets out of what comes; `job` says what of it is compared. Before the first byte. */
+int capture_redact(struct capture *c, const struct redact *redact, const struct jobs_job *job,
+                   struct cupel_error *err);
+/* Remembers that a step ends here, in both streams. */
+void capture_mark(struct capture *c);
+/* Nothing more comes: lets go of what may have been the beginning of a secret. */
+int capture_finish(struct capture *c, struct cupel_error *err);
+/* Where a place of the output, one that was remembered, is in the log; after capture_finish. */
+uint64_t capture_where(const struct capture *c, int which, uint64_t written);
 /* Takes what is in pipe `which` now, at most until it is empty, the limit is passed, or whoever it
  * is forwarded to holds it up. Returns 1 while the pipe is open, 0 at its end or when nobody reads
  * any more, negative when the log cannot be written. */

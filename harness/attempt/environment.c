@@ -52,38 +52,73 @@ static const char *shell_of(const struct jobs_job *job)
     return job->shell != NULL && job->shell[0] == '/' ? job->shell : "/bin/sh";
 }
 
-const char **environment_make(const struct jobs_plan *plan, const struct jobs_job *job,
-                              const char *const *of_image)
+/* Adds the job's secrets; nothing else that it is given has one of their names. */
+static void set_secrets(struct environment_list *l, const struct run *run,
+                        const struct instance *instance)
 {
-    struct environment_list l = {0};
-    const char **env;
-    char *text;
+    for (size_t i = 0; i < instance->n_secrets; i++) {
+        const struct run_secret *s = &run->secrets[instance->secrets[i]];
 
+        if (s->value != NULL)
+            environment_set(l, s->of->name, strlen(s->of->name), s->value);
+    }
+}
+
+static void environment_fill(struct environment_list *l, const struct jobs_plan *plan,
+                             const struct jobs_job *job, const char *const *of_image)
+{
     for (size_t i = 0; i < ARRAY_SIZE(defaults); i++)
-        set_entry(&l, defaults[i]);
-    environment_set(&l, "SHELL", strlen("SHELL"), shell_of(job));
+        set_entry(l, defaults[i]);
+    environment_set(l, "SHELL", strlen("SHELL"), shell_of(job));
     for (; of_image != NULL && *of_image != NULL; of_image++)
-        set_entry(&l, *of_image);
-    environment_set(&l, "CUPEL_SUITE", strlen("CUPEL_SUITE"), plan->name);
-    environment_set(&l, "CUPEL_JOB", strlen("CUPEL_JOB"), job->name);
+        set_entry(l, *of_image);
+    environment_set(l, "CUPEL_SUITE", strlen("CUPEL_SUITE"), plan->name);
+    environment_set(l, "CUPEL_JOB", strlen("CUPEL_JOB"), job->name);
     for (char **e = environ; weakened("environment") && *e != NULL; e++)
-        set_entry(&l, *e);
+        set_entry(l, *e);
     for (const char **name = job->pass_env; name != NULL && *name != NULL; name++) {
         const char *value = getenv(*name);
 
         if (value != NULL)
-            environment_set(&l, *name, strlen(*name), value);
+            environment_set(l, *name, strlen(*name), value);
     }
     for (const char **entry = job->env; entry != NULL && *entry != NULL; entry++)
-        set_entry(&l, *entry);
+        set_entry(l, *entry);
+}
+
+static const char **environment_finish(struct environment_list *l)
+{
+    const char **env;
+    char *text;
+
     /* the pointers, then what they point to */
-    env = xmalloc((l.n + 1) * sizeof(char *) + l.text.len);
-    text = (char *)(env + l.n + 1);
-    memcpy(text, l.text.data, l.text.len);
-    for (size_t i = 0; i < l.n; i++)
-        env[i] = text + l.at[i];
-    env[l.n] = NULL;
-    strbuf_free(&l.text);
-    free(l.at);
+    env = xmalloc((l->n + 1) * sizeof(char *) + l->text.len);
+    text = (char *)(env + l->n + 1);
+    memcpy(text, l->text.data, l->text.len);
+    for (size_t i = 0; i < l->n; i++)
+        env[i] = text + l->at[i];
+    env[l->n] = NULL;
+    strbuf_free(&l->text);
+    free(l->at);
     return env;
+}
+
+const char **environment_make(const struct jobs_plan *plan, const struct jobs_job *job,
+                              const char *const *of_image)
+{
+    struct environment_list l = {0};
+
+    environment_fill(&l, plan, job, of_image);
+    return environment_finish(&l);
+}
+
+const char **environment_of(const struct run *run, const struct instance *instance)
+{
+    const struct cache_root *root = &run->roots[instance->root];
+    struct environment_list l = {0};
+
+    environment_fill(&l, instance->plan, instance->job,
+                     root->config != NULL ? (const char *const *)root->config->env : NULL);
+    set_secrets(&l, run, instance);
+    return environment_finish(&l);
 }

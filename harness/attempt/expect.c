@@ -111,9 +111,47 @@ static int quote_source(struct strbuf *b, const struct expected_source *s, uint6
     return r;
 }
 
+/* The same with secrets taken out: of as much around the place as has to be read to know whether it
+ * lies in one. */
+static int quote_redacted(struct strbuf *b, const struct redact *redact,
+                          const struct expected_source *s, uint64_t at)
+{
+    size_t around = redact_longest(redact), want, n;
+    uint64_t from = at > around ? at - around : 0;
+    cleanup_free char *buf = NULL;
+    cleanup_strbuf struct strbuf shown = {0};
+    struct redact_stream stream;
+    size_t where;
+    int r;
+
+    want = (size_t)(at - from) + QUOTED_MAX + around;
+    buf = xmalloc(want);
+    r = source_read(s, from, buf, want, &n);
+    if (r < 0)
+        return r;
+    if (n <= at - from) {
+        strbuf_adds(b, "the end");
+        return 0;
+    }
+    redact_stream_begin(&stream, redact);
+    redact_stream_take(&stream, buf, (size_t)(at - from), &shown);
+    redact_stream_mark(&stream);
+    redact_stream_take(&stream, buf + (at - from), n - (size_t)(at - from), &shown);
+    redact_stream_finish(&stream, true, &shown);
+    where = (size_t)redact_stream_where(&stream, at - from);
+    if (where >= strlen(REDACTED) &&
+        strncmp(shown.data + where - strlen(REDACTED), REDACTED, strlen(REDACTED)) == 0)
+        where -= strlen(REDACTED); /* the place lies in it */
+    quote(b, shown.data + where, shown.len - where < QUOTED_MAX ? shown.len - where : QUOTED_MAX);
+    redact_stream_end(&stream);
+    explicit_bzero(buf, want);
+    return 0;
+}
+
 /* "stdout differs at byte 5 (line 2): expected "4\n", got "5\n"" */
-static int expect_compare(const char *stream, const struct expected_source *expected,
-                          const struct expected_source *got, struct step_facts *facts)
+static int expect_compare(const char *stream, const struct redact *redact,
+                          const struct expected_source *expected, const struct expected_source *got,
+                          struct step_facts *facts)
 {
     cleanup_strbuf struct strbuf b = {0};
     struct difference d;
@@ -123,10 +161,11 @@ static int expect_compare(const char *stream, const struct expected_source *expe
         return r;
     strbuf_addf(&b, "%s differs at byte %llu (line %llu): expected ", stream,
                 (unsigned long long)d.at + 1, (unsigned long long)d.line);
-    r = quote_source(&b, expected, d.at);
+    r = redact == NULL ? quote_source(&b, expected, d.at)
+                       : quote_redacted(&b, redact, expected, d.at);
     strbuf_adds(&b, ", got ");
     if (r == 0)
-        r = quote_source(&b, got, d.at);
+        r = redact == NULL ? quote_source(&b, got, d.at) : quote_redacted(&b, redact, got, d.at);
     facts->output_differs = true;
     (void)snprintf(facts->difference, sizeof(facts->difference), "%s", b.data);
     return r;
@@ -143,7 +182,8 @@ static int open_log(const struct capture *c, int which, const struct step_facts 
     *ret = (struct expected_source){.fd = -EBADF, .from = from, .len = to - from};
     if (ret->len == 0)
         return 0;
-    (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", c->log[which]);
+    (void)snprintf(path, sizeof(path), "/proc/self/fd/%d",
+                   c->redact != NULL ? c->raw[which] : c->log[which]);
     ret->fd = open(path, O_RDONLY | O_CLOEXEC);
     return ret->fd < 0 ? -errno : 0;
 }
@@ -158,7 +198,7 @@ static int check_stream(const struct capture *c, int which, const struct expecte
         return 0;
     r = open_log(c, which, facts, &got);
     if (r == 0)
-        r = expect_compare(which == 0 ? "stdout" : "stderr", expected, &got, facts);
+        r = expect_compare(which == 0 ? "stdout" : "stderr", c->redact, expected, &got, facts);
     base_closep(&got.fd);
     return r < 0 ? cupel_error_set(err, CUPEL_ERROR_HARNESS, r,
                                    "cannot compare the output of job '%s'", c->name)

@@ -165,8 +165,8 @@ void forward_put(struct forward *f, int which, const char *data, size_t n)
 
     if (out->to < 0)
         return;
-    if (out->data == NULL)
-        out->data = xmalloc(FORWARD_CHUNK);
+    if (out->data == NULL || n > FORWARD_CHUNK) /* what was held back, and this */
+        out->data = xrealloc(out->data, n > FORWARD_CHUNK ? n : FORWARD_CHUNK);
     memcpy(out->data, data, n);
     out->at = 0;
     out->len = n;

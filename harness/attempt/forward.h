@@ -44,7 +44,7 @@ void forward_input_to(struct forward *f, int *to, bool terminal);
 bool forward_is_free(const struct forward *f, int which);
 /* Whether nobody reads it any more. */
 bool forward_is_gone(const struct forward *f, int which);
-/* Takes at most FORWARD_CHUNK bytes, when it is free. */
+/* Takes some bytes, when it is free: FORWARD_CHUNK of them, and what a secret is long. */
 void forward_put(struct forward *f, int which, const char *data, size_t n);
 /* Whether anything taken is still to be written. */
 bool forward_is_pending(const struct forward *f);

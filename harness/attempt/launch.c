@@ -80,6 +80,21 @@ static bool launch_has_stdin(const struct jobs_job *job)
     return job->stdin_text != NULL || job->stdin_file.path != NULL;
 }
 
+/* Finds which of its secrets the job gets as files, and counts them. */
+static size_t secret_files(const struct run *run, const struct instance *instance,
+                           struct sandbox_secret ret[static JOBS_SECRETS_MAX])
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < instance->n_secrets; i++) {
+        const struct run_secret *s = &run->secrets[instance->secrets[i]];
+
+        if (s->of->as == JOBS_SECRET_FILE)
+            ret[n++] = (struct sandbox_secret){s->of->name, s->data, s->len};
+    }
+    return n;
+}
+
 static int start_sandbox(struct attempt_context *ctx, const struct instance *instance,
                          const struct launch_session *session, bool hold,
                          const struct cgroup_job *cgroup, struct sandbox_job *ret_sandbox,
@@ -87,9 +102,9 @@ static int start_sandbox(struct attempt_context *ctx, const struct instance *ins
 {
     const struct jobs_job *job = instance->job;
     const struct cache_root *root = &ctx->run->roots[instance->root];
-    cleanup_free const char **env = environment_make(
-        instance->plan, job, root->config != NULL ? (const char *const *)root->config->env : NULL);
+    cleanup_free const char **env = environment_of(ctx->run, instance);
     cleanup_close int input = -EBADF;
+    struct sandbox_secret secrets[JOBS_SECRETS_MAX];
     size_t below[JOBS_FROM_DEPTH_MAX], n_below = 0;
     struct sandbox_ids below_ids[JOBS_FROM_DEPTH_MAX];
     int enter[CGROUP_ENTER_MAX];
@@ -106,6 +121,8 @@ static int start_sandbox(struct attempt_context *ctx, const struct instance *ins
         .below = below,
         .below_ids = below_ids,
         .env = env,
+        .secrets = secrets,
+        .n_secrets = secret_files(ctx->run, instance, secrets),
         .stdin_data = job->stdin_text,
         .stdin_len = job->stdin_len,
         .stdin_file = -EBADF,
@@ -179,9 +196,7 @@ int launch_words(struct attempt_context *ctx, const struct instance *instance,
                  struct sandbox_job *sandbox, struct cupel_error *err)
 {
     const struct jobs_job *job = instance->job;
-    const struct cache_root *root = &ctx->run->roots[instance->root];
-    cleanup_free const char **env = environment_make(
-        instance->plan, job, root->config != NULL ? (const char *const *)root->config->env : NULL);
+    cleanup_free const char **env = environment_of(ctx->run, instance);
     cleanup_close int input = -EBADF;
     struct sandbox_words words = {.argv = job->steps[0].argv,
                                   .env = env,

@@ -3,6 +3,7 @@
  * means for the run. */
 #include "harness/attempt/results.h"
 
+#include "base/redact.h"
 #include "harness/attempt/limits_in_force.h"
 #include "harness/attempt/verdict.h"
 
@@ -44,6 +45,35 @@ static const char **unenforced_of(struct arena *arena, const struct jobs_job *jo
     return list;
 }
 
+static const char *hide(const struct run *run, struct arena *arena, const char *text)
+{
+    cleanup_free char *safe = redact_string(run->redact, text, true);
+
+    return safe != NULL ? arena_strdup(arena, safe) : text;
+}
+
+/* What the job file says may have a secret too; what results are named by has none
+ * (prepare/secrets.c). */
+static void hide_secrets(const struct run *run, struct arena *arena, struct reports_result *r)
+{
+    const char **tags;
+    size_t n = 0;
+
+    r->description = hide(run, arena, r->description);
+    r->evidence = hide(run, arena, r->evidence);
+    for (size_t i = 0; i < r->n_cases; i++)
+        r->cases[i].evidence = hide(run, arena, r->cases[i].evidence);
+    while (r->tags != NULL && r->tags[n] != NULL)
+        n++;
+    if (n == 0)
+        return;
+    tags = arena_alloc(arena, (n + 1) * sizeof(*tags));
+    for (size_t i = 0; i < n; i++)
+        tags[i] = hide(run, arena, r->tags[i]);
+    tags[n] = NULL;
+    r->tags = tags;
+}
+
 void results_describe(const struct run *run, const struct instance *in, struct arena *arena,
                       struct reports_result *r)
 {
@@ -59,6 +89,8 @@ void results_describe(const struct run *run, const struct instance *in, struct a
         r->cases[i].name = in->job->has_steps ? in->job->steps[i].name : NULL;
         r->cases[i].id = in->step_ids != NULL ? in->step_ids[i] : NULL;
     }
+    if (run->redact != NULL)
+        hide_secrets(run, arena, r);
 }
 
 struct reports_result *results_unrun(const struct run *run, const struct instance *in,

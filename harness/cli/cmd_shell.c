@@ -31,6 +31,8 @@ static const struct cli_option options[] = {
     CLI_OPTION('\0', "run", CLI_TEXT, FIELD(failed.run), "RUN", "of that run (cupel list --kept)"),
     CLI_OPTION('\0', "out", CLI_TEXT, FIELD(failed.out), "DIR",
                "of a run that reported to this directory"),
+    CLI_OPTION('\0', "secrets", CLI_FLAG, FIELD(o.secrets), NULL,
+               "with --failed: fetch the job's secrets once more, and give them to the session"),
     CLI_OPTION('\0', "file", CLI_TEXT, FIELD(file), "FILE",
                "the job file whose roots --rootfs may name"),
     CLI_OPTION('\0', "best-effort", CLI_FLAG, FIELD(o.best_effort), NULL,
@@ -72,6 +74,8 @@ static int cmd_shell_check(const struct shell_arguments *a, const struct cli_wor
         return cli_wrong(&command, "--file goes with --rootfs");
     if (a->failed.what == NULL && (a->failed.run != NULL || a->failed.out != NULL))
         return cli_wrong(&command, "--run and --out go with --failed");
+    if (a->failed.what == NULL && a->o.secrets)
+        return cli_wrong(&command, "--secrets goes with --failed; a job of a file has its secrets");
     if (w->n > taken)
         return cli_wrong(&command, "a command comes after '--'; unexpected '%s'", w->word[taken]);
     return w->n == taken ? 0

@@ -11,6 +11,7 @@
 #include "harness/prepare/networks.h"
 #include "harness/prepare/roots.h"
 #include "harness/prepare/run_names.h"
+#include "harness/prepare/secrets.h"
 #include "harness/prepare/unbegun.h"
 #include "harness/prepare/unprivileged.h"
 #include "harness/run/instances.h"
@@ -350,6 +351,12 @@ static int step_signals(struct preparation *s)
     return r < 0 ? cupel_error_set(s->err, CUPEL_ERROR_HARNESS, r, "cannot take signals") : 0;
 }
 
+/* Fetches them before the roots are made, which may take minutes. */
+static int step_secrets(struct preparation *s)
+{
+    return s->options->no_secrets ? 0 : secrets_fetch(&s->p.run, &s->p.signals, s->err);
+}
+
 static int step_roots(struct preparation *s)
 {
     return roots_make(s->options, &s->p, s->err);
@@ -469,6 +476,7 @@ static const struct {
     {"run-out", step_out},
     {"run-texts", step_texts},
     {"run-signals", step_signals},
+    {"run-secrets", step_secrets},
     {"run-roots", step_roots},
     {"run-users", step_users},
     {"run-networks", step_networks},
@@ -584,6 +592,7 @@ void prepared_end(struct prepared *p)
         cache_close(p->cache);
     cgroup_host_free(p->host);
     networks_close(&p->run);
+    secrets_forget(&p->run);
     free(p->run.root_log_names);
     free(p->run.instances);
 }
@@ -591,8 +600,12 @@ void prepared_end(struct prepared *p)
 int prepare_make_roots(const struct run_options *options, prepare_root_fn *tell, void *data,
                        struct cupel_error *err)
 {
+    struct run_options without = *options;
     struct prepared p;
-    int r = prepare_run(options, &p, err);
+    int r;
+
+    without.no_secrets = true; /* no job runs */
+    r = prepare_run(&without, &p, err);
 
     if (r < 0)
         return r;

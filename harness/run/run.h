@@ -25,7 +25,10 @@ struct instance {
     const struct sandbox_filter *filter;
     bool has_user;            /* `user` is known; else PID 1 looks it up */
     struct sandbox_user user; /* by the passwd file of the root's own layers */
-    const char *id;           /* unique in the run; the job's name where that is */
+    /* numbers of its secrets in the run; none where they are not given to it */
+    const size_t *secrets;
+    size_t n_secrets;
+    const char *id; /* unique in the run; the job's name where that is */
     /* what logs and artifacts are named after: no two share a file's name */
     const char *log_name;
     const char **step_ids; /* of named steps: unique as well, also among jobs; or NULL */
@@ -55,7 +58,24 @@ struct run_streams {
     unsigned short rows, columns;
 };
 
+/* The value of a secret. */
+#define RUN_SECRETS_MAX 256
+struct run_secret {
+    const struct jobs_secret *of;
+    const struct jobs_plan *plan;
+    char *value; /* as a variable has it; NULL: it is none */
+    char *data;  /* as it came */
+    size_t len;
+};
+
+struct redact;
+
 struct run {
+    /* what its jobs' secrets are; and what hides them in all that is shown, or NULL: there is
+     * nothing to hide */
+    struct run_secret *secrets;
+    size_t n_secrets;
+    struct redact *redact;
     struct instance *instances;
     size_t n_instances;
     struct cache_root *roots;

@@ -29,6 +29,7 @@ struct run_options {
     bool fail_fast;
     uint64_t timeout_ns; /* --timeout: how long jobs may run, all together; 0: no bound */
     bool best_effort;
+    bool no_secrets;             /* jobs do without theirs: a session over what a job left */
     bool trace_setup;            /* --trace-setup */
     uint64_t run_memory;         /* bound of everything in the run together; 0: none */
     bool overcommit;             /* start jobs whatever the sum of their limits */

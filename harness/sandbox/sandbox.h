@@ -214,6 +214,13 @@ struct sandbox_ids {
     uint32_t uid, gid;
 };
 
+/* A file in /run/secrets. */
+struct sandbox_secret {
+    const char *name;
+    const char *data;
+    size_t len;
+};
+
 struct sandbox_request {
     const struct jobs_plan *plan; /* that the job is of */
     const struct jobs_job *job;
@@ -237,7 +244,9 @@ struct sandbox_request {
     unsigned short rows, columns;    /* of the terminal */
     const struct sandbox_kept *kept; /* or NULL */
     const struct sandbox_user *user; /* NULL: looked up by PID 1, in what it has mounted */
-    const int *enter;                /* fds into which the command writes "0", of cgroup_job */
+    const struct sandbox_secret *secrets;
+    size_t n_secrets;
+    const int *enter; /* fds into which the command writes "0", of cgroup_job */
     size_t n_enter;
     bool hold; /* the first step's command is not executed before sandbox_go */
     /* and what it is, with its environment and standard input, comes with sandbox_give_words: of

@@ -151,6 +151,9 @@ static int check_job(struct request *q, const char *place, const json_t *job)
         return serve_refuse(q->why, MHD_HTTP_BAD_REQUEST,
                             "'%s': 'pass-env' would pass the server's environment; say 'env'",
                             place);
+    if (json_object_get(job, "secrets") != NULL)
+        return serve_refuse(q->why, MHD_HTTP_BAD_REQUEST,
+                            "'%s': 'secrets' would be the server's; say 'env'", place);
     r = check_profile(q, job);
     if (r == 0)
         r = check_paths(q, "inputs", "from", json_object_get(job, "inputs"));

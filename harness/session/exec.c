@@ -3,6 +3,7 @@
  * This process is a supervisor of one slot and one job: it takes the signals, and writes the
  * result. Bytes are carried by the slot (attempt/forward.c). Not responsible for what the command
  * line means. */
+#include "base/redact.h"
 #include "harness/attempt/results.h"
 #include "harness/attempt/slot.h"
 #include "harness/attempt/wire.h"
@@ -75,8 +76,9 @@ static bool speaks_for_itself(const struct reports_result *r)
 static void say_line(const char *what, const char *text)
 {
     cleanup_strbuf struct strbuf shown = {0};
+    cleanup_free char *own = NULL;
 
-    text_add_line(&shown, text);
+    text_add_line(&shown, redact_remark(text, &own));
     (void)fprintf(stderr, "cupel: %s%s\n", what, shown.data != NULL ? shown.data : "");
 }
 
@@ -110,13 +112,15 @@ static int write_result(const struct exec *e, struct reports_result *r, struct c
 /* There is a result though there was no attempt. */
 static void write_failure(const struct exec *e, const struct cupel_error *why)
 {
-    struct reports_case only = {.verdict = REPORTS_ERROR, .evidence = why->message, .exit = -1};
+    cleanup_free char *own = NULL;
+    const char *evidence = redact_remark(why->message, &own);
+    struct reports_case only = {.verdict = REPORTS_ERROR, .evidence = evidence, .exit = -1};
     struct reports_result r = {.id = e->of.job->name,
                                .job = e->of.job->name,
                                .file = e->of.plan.file,
                                .verdict = why->kind == CUPEL_ERROR_INTERRUPTED ? REPORTS_CANCELLED
                                                                                : REPORTS_ERROR,
-                               .evidence = why->message,
+                               .evidence = evidence,
                                .exit = -1,
                                .cases = &only,
                                .n_cases = 1};

@@ -213,6 +213,7 @@ int session_shell(const struct session_options *options, int *ret_exit, struct c
                                   .slots = 1,
                                   .retries = -1,
                                   .hides = options->hides,
+                                  .no_secrets = options->kept != NULL && !options->secrets,
                                   .best_effort = options->best_effort,
                                   .allow_host_network = options->allow_host_network,
                                   .allow_devices = options->allow_devices};
@@ -221,6 +222,9 @@ int session_shell(const struct session_options *options, int *ret_exit, struct c
     int r;
 
     session_begin(&s, options);
+    if (o.no_secrets && options->job->n_secrets > 0)
+        log_warning("the secrets of job '%s' are not given to it again without --secrets",
+                    options->job->name);
     for (size_t i = 0; i < s.of.plan.n_jobs; i++)
         selected_jobs[i] = true;
     r = session_job_check(&s.of, err);

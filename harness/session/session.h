@@ -12,6 +12,7 @@ struct session_options {
     const struct jobs_job *job;      /* of the plan */
     const char *const *command;      /* NULL: the job's shell */
     const struct sandbox_kept *kept; /* what a kept job wrote, to lie under it; NULL: nothing */
+    bool secrets;                    /* the job's are given to it again, where it was kept */
     const char *hides;               /* as run_options.hides */
     bool best_effort;
     bool allow_host_network;

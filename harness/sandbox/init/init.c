@@ -281,7 +281,8 @@ static const struct {
     /* by the root's passwd; directories that are missing are made for that one */
     {SETUP_USER, setup_user},
     {SETUP_ATTACH_INPUTS, setup_attach_inputs},
-    {SETUP_ETC, setup_etc}, /* /etc/hosts and /tmp where the root has none */
+    {SETUP_SECRET_FILES, setup_secret_files}, /* /run/secrets */
+    {SETUP_ETC, setup_etc},                   /* /etc/hosts and /tmp where the root has none */
     {SETUP_HOME, setup_home},
     {SETUP_WORKDIR, setup_workdir},
     {SETUP_LOOPBACK, setup_loopback},

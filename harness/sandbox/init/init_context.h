@@ -62,6 +62,8 @@ struct init_given {
     char kept[40];  /* "/kept/j3", whose upper directories lie under this job's; or empty */
     struct init_input inputs[INPUTS_MAX];
     size_t n_inputs;
+    const struct sandbox_secret *secrets;
+    size_t n_secrets;
     int control;
     int dev_mount;
     enum sandbox_stdio stdio;

@@ -12,6 +12,7 @@ setup_fn setup_dev;
 setup_fn setup_proc;
 setup_fn setup_sys;
 setup_fn setup_attach_inputs;
+setup_fn setup_secret_files; /* secret_files.c */
 setup_fn setup_workdir;
 setup_fn setup_loopback;
 

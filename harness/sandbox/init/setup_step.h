@@ -35,6 +35,7 @@ enum setup_step {
     SETUP_SYS,
     SETUP_USER,
     SETUP_ATTACH_INPUTS,
+    SETUP_SECRET_FILES,
     SETUP_ETC,
     SETUP_HOME,
     SETUP_WORKDIR,

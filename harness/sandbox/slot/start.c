@@ -609,6 +609,8 @@ int sandbox_start(struct sandbox_stage *stage, const struct sandbox_request *req
 
     fill_context(&s, &ctx);
     context_set_env(&ctx, request->env);
+    ctx.given.secrets = request->secrets;
+    ctx.given.n_secrets = request->n_secrets;
     ctx.given.hosts = hosts;
     ctx.given.resolver = resolver;
     if (stage->progress != NULL && stage->progress->traced)

@@ -39,6 +39,7 @@ static const struct {
     [SETUP_SYS] = {"sys", FILES},
     [SETUP_USER] = {"user", SANDBOX_BY_ROOT},
     [SETUP_ATTACH_INPUTS] = {"attach-inputs", FILES},
+    [SETUP_SECRET_FILES] = {"secret-files", FILES},
     [SETUP_ETC] = {"etc", FILES},
     [SETUP_HOME] = {"home", FILES},
     [SETUP_WORKDIR] = {"workdir", FILES | SANDBOX_BY_STEPS},

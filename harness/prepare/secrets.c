@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* secrets: fetches the values of the jobs' secrets, each once a run, before any job has run: from
+ * the caller's environment, a file, or what a command prints. And sees to it that what the run
+ * shows of itself has none of them (base/redact.h). Not responsible for how a job gets them. */
+#include "harness/prepare/secrets.h"
+
+#include "base/program.h"
+#include "base/redact.h"
+#include "base/weaken.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+
+#define COMMAND_NS (60 * NSEC_PER_SEC)
+#define SAID_MAX ((size_t)4096)
+
+/* ---- a command ---- */
+
+_Noreturn static void run_secret_command(const struct jobs_secret *of, const char *dir,
+                                         const sigset_t *signals, int out, int said)
+{
+    const struct rlimit size = {REDACT_VALUE_MAX * 4, REDACT_VALUE_MAX * 4};
+    int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+    (void)sigprocmask(SIG_SETMASK, signals, NULL);
+    (void)signal(SIGPIPE, SIG_DFL);
+    if (null >= 0 && dup2(null, STDIN_FILENO) >= 0 && dup2(out, STDOUT_FILENO) >= 0 &&
+        dup2(said, STDERR_FILENO) >= 0 && setrlimit(RLIMIT_FSIZE, &size) == 0 && chdir(dir) == 0)
+        (void)execvp(of->command[0], (char *const *)of->command);
+    (void)dprintf(STDERR_FILENO, "%s: %s\n", of->command[0], strerror(errno));
+    _exit(127);
+}
+
+static int read_back(int fd, size_t max, struct strbuf *to)
+{
+    char chunk[4096];
+    ssize_t n;
+
+    while (to->len < max && (n = pread(fd, chunk, sizeof(chunk), (off_t)to->len)) > 0)
+        strbuf_add(to, chunk, (size_t)n);
+    explicit_bzero(chunk, sizeof(chunk));
+    return 0;
+}
+
+/* The last line that the command has said, without what it printed as the value. */
+static void hint_said(int fd, const struct strbuf *value, struct cupel_error *err)
+{
+    cleanup_strbuf struct strbuf said = {0};
+    cleanup_strbuf struct strbuf shown = {0};
+    struct redact *hidden = redact_new();
+    char *line;
+
+    if (value->len >= REDACT_LEAST && value->len <= REDACT_VALUE_MAX)
+        redact_add(hidden, value->data, value->len);
+    redact_seal(hidden);
+    (void)read_back(fd, SAID_MAX, &said);
+    while (said.len > 0 && said.data[said.len - 1] == '\n')
+        said.data[--said.len] = '\0';
+    line = said.len > 0 ? strrchr(said.data, '\n') : NULL;
+    line = line != NULL ? line + 1 : said.data;
+    if (said.len > 0) {
+        cleanup_free char *safe = redact_string(hidden, line, true);
+
+        text_add_line(&shown, safe != NULL ? safe : line);
+        cupel_error_hint(err, "it says: %.200s", shown.data);
+    }
+    redact_free(hidden);
+}
+
+static int fetch_command(const struct jobs_plan *plan, const struct jobs_secret *of,
+                         const struct interrupt *signals, struct strbuf *value,
+                         struct cupel_error *err)
+{
+    cleanup_close int out = memfd_create("secret", MFD_CLOEXEC);
+    cleanup_close int said = memfd_create("said", MFD_CLOEXEC);
+    int status = 0, r;
+    pid_t pid, parent = getpid();
+
+    if (out < 0 || said < 0)
+        return cupel_error_set(err, CUPEL_ERROR_HARNESS, errno, "cannot fetch the secret '%s'",
+                               of->name);
+    (void)fflush(NULL);
+    pid = fork();
+    if (pid == 0) {
+        program_die_with(parent);
+        run_secret_command(of, plan->dir, &signals->before, out, said);
+    }
+    r = pid < 0 ? -errno : program_wait(pid, COMMAND_NS, signals->fd, &status);
+    if (r == -ECANCELED)
+        return cupel_error_set(err, CUPEL_ERROR_INTERRUPTED, 0, "interrupted");
+    if (r < 0)
+        return cupel_error_set(err, CUPEL_ERROR_INPUT, r,
+                               "secret '%s' (line %d): its command '%s' does not end", of->name,
+                               of->line, of->command[0]);
+    (void)read_back(out, REDACT_VALUE_MAX + 1, value);
+    if (status == 0)
+        return 0;
+    if (WIFEXITED(status))
+        (void)cupel_error_set(err, CUPEL_ERROR_INPUT, 0,
+                              "secret '%s' (line %d): its command '%s' exited %d", of->name,
+                              of->line, of->command[0], WEXITSTATUS(status));
+    else
+        (void)cupel_error_set(err, CUPEL_ERROR_INPUT, 0,
+                              "secret '%s' (line %d): its command '%s' was ended by a signal",
+                              of->name, of->line, of->command[0]);
+    hint_said(said, value, err);
+    return -EINVAL;
+}
+
+/* ---- one value ---- */
+
+static int fetch_file(const struct jobs_secret *of, struct strbuf *value, struct cupel_error *err)
+{
+    cleanup_free char *text = NULL;
+    size_t n = 0;
+    int r = file_read_at(AT_FDCWD, of->file, REDACT_VALUE_MAX, &text, &n);
+
+    if (r < 0)
+        return cupel_error_set(err, CUPEL_ERROR_INPUT, r, "secret '%s' (line %d): cannot read %s",
+                               of->name, of->line, of->file);
+    strbuf_add(value, text, n);
+    explicit_bzero(text, n);
+    return 0;
+}
+
+static int fetch_variable(const struct jobs_secret *of, struct strbuf *value,
+                          struct cupel_error *err)
+{
+    const char *text = getenv(of->name);
+
+    if (text == NULL) {
+        (void)cupel_error_set(err, CUPEL_ERROR_INPUT, 0,
+                              "secret '%s' (line %d): it is not in the environment", of->name,
+                              of->line);
+        cupel_error_hint(err, "export %s, or say where it comes from: {name: %s, file: PATH}",
+                         of->name, of->name);
+        return -ENOENT;
+    }
+    strbuf_adds(value, text);
+    return 0;
+}
+
+static int check_value(const struct jobs_secret *of, const struct strbuf *value, size_t bare,
+                       struct cupel_error *err)
+{
+    if (bare < REDACT_LEAST)
+        return cupel_error_set(err, CUPEL_ERROR_INPUT, 0,
+                               "secret '%s' (line %d): it is shorter than %zu bytes, and could not "
+                               "be masked without masking everything",
+                               of->name, of->line, REDACT_LEAST);
+    if (value->len > REDACT_VALUE_MAX)
+        return cupel_error_set(err, CUPEL_ERROR_INPUT, 0,
+                               "secret '%s' (line %d): it is longer than %zu KiB", of->name,
+                               of->line, REDACT_VALUE_MAX >> 10);
+    if (of->as == JOBS_SECRET_ENV && memchr(value->data, '\0', value->len) != NULL) {
+        (void)cupel_error_set(
+            err, CUPEL_ERROR_INPUT, 0,
+            "secret '%s' (line %d): it has a NUL byte, which no variable can have", of->name,
+            of->line);
+        cupel_error_hint(err, "give it as a file: {name: %s, as: file, ...}", of->name);
+        return -EINVAL;
+    }
+    return 0;
+}
+
+/* What a file or a command ends with is no part of a variable, as in a shell's $(...). */
+static size_t without_line_ends(const struct strbuf *value)
+{
+    size_t n = value->len;
+
+    while (n > 0 && (value->data[n - 1] == '\n' || value->data[n - 1] == '\r'))
+        n--;
+    return n;
+}
+
+static int fetch(const struct jobs_plan *plan, const struct jobs_secret *of,
+                 const struct interrupt *signals, struct run_secret *ret, struct cupel_error *err)
+{
+    struct strbuf value = {0};
+    size_t bare;
+    int r = of->file != NULL      ? fetch_file(of, &value, err)
+            : of->command != NULL ? fetch_command(plan, of, signals, &value, err)
+                                  : fetch_variable(of, &value, err);
+
+    bare = without_line_ends(&value);
+    if (r == 0)
+        r = check_value(of, &value, bare, err);
+    if (r < 0) {
+        if (value.data != NULL)
+            explicit_bzero(value.data, value.len);
+        strbuf_free(&value);
+        return r;
+    }
+    *ret = (struct run_secret){.of = of, .plan = plan, .data = value.data, .len = value.len};
+    if (of->as == JOBS_SECRET_ENV)
+        ret->value = arena_strndup(plan->arena, value.data,
+                                   of->file != NULL || of->command != NULL ? bare : value.len);
+    return 0;
+}
+
+/* ---- all of them ---- */
+
+static bool same_text(const char *a, const char *b)
+{
+    return a == b || (a != NULL && b != NULL && str_eq(a, b));
+}
+
+static bool same_secret(const struct run_secret *s, const struct jobs_plan *plan,
+                        const struct jobs_secret *of)
+{
+    const char *const *a = (const char *const *)s->of->command, *const *b = (const char *const *)
+                                                                                of->command;
+
+    if (s->of == of)
+        return true;
+    if (s->plan != plan || s->of->as != of->as || !str_eq(s->of->name, of->name) ||
+        !same_text(s->of->file, of->file) || (a == NULL) != (b == NULL))
+        return false;
+    for (; a != NULL && *a != NULL && *b != NULL && str_eq(*a, *b); a++, b++)
+        ;
+    return a == NULL || (*a == NULL && *b == NULL);
+}
+
+static int find_secret(struct run *run, const struct instance *in, const struct jobs_secret *of,
+                       const struct interrupt *signals, size_t *ret, struct cupel_error *err)
+{
+    int r;
+
+    for (size_t i = run->n_secrets; i-- > 0;)
+        if (same_secret(&run->secrets[i], in->plan, of)) {
+            *ret = i;
+            return 0;
+        }
+    if (run->n_secrets == RUN_SECRETS_MAX)
+        return cupel_error_set(err, CUPEL_ERROR_INPUT, 0, "the jobs have more than %d secrets",
+                               RUN_SECRETS_MAX);
+    run->secrets = xrealloc(run->secrets, (run->n_secrets + 1) * sizeof(*run->secrets));
+    r = fetch(in->plan, of, signals, &run->secrets[run->n_secrets], err);
+    if (r == 0)
+        *ret = run->n_secrets++;
+    return r;
+}
+
+static int fetch_all(struct run *run, const struct interrupt *signals, struct cupel_error *err)
+{
+    for (size_t i = 0; i < run->n_instances; i++) {
+        struct instance *in = &run->instances[i];
+        size_t *list;
+
+        if (in->job->n_secrets == 0)
+            continue;
+        list = arena_alloc(in->plan->arena, in->job->n_secrets * sizeof(*list));
+        for (size_t k = 0; k < in->job->n_secrets; k++) {
+            int r = find_secret(run, in, &in->job->secrets[k], signals, &list[k], err);
+
+            if (r < 0)
+                return r;
+        }
+        in->secrets = list;
+        in->n_secrets = in->job->n_secrets;
+    }
+    return 0;
+}
+
+/* What names results and files is the same for whoever reads the job file, and stays as it is: so
+ * it must not have a secret. */
+static int check_names(const struct run *run, struct cupel_error *err)
+{
+    for (size_t i = 0; i < run->n_instances; i++) {
+        const struct instance *in = &run->instances[i];
+        const char *const names[] = {in->id, in->plan->name, in->plan->file};
+        bool has = false;
+
+        for (size_t k = 0; k < ARRAY_SIZE(names); k++)
+            has |= redact_has(run->redact, names[k], strlen(names[k]));
+        for (size_t k = 0; in->job->has_steps && k < in->job->n_steps; k++)
+            has |= redact_has(run->redact, in->job->steps[k].name, strlen(in->job->steps[k].name));
+        if (has)
+            return cupel_error_set(err, CUPEL_ERROR_INPUT, 0,
+                                   "the value of a secret stands in what job '%s' is called by, "
+                                   "which reports have to show",
+                                   in->id);
+    }
+    return 0;
+}
+
+int secrets_fetch(struct run *run, const struct interrupt *signals, struct cupel_error *err)
+{
+    int r = fetch_all(run, signals, err);
+
+    if (r < 0 || run->n_secrets == 0 || weakened("secrets"))
+        return r;
+    run->redact = redact_new();
+    for (size_t i = 0; i < run->n_secrets; i++)
+        redact_add(run->redact, run->secrets[i].data, run->secrets[i].len);
+    redact_seal(run->redact);
+    redact_remarks(run->redact);
+    return check_names(run, err);
+}
+
+void secrets_forget(struct run *run)
+{
+    for (size_t i = 0; i < run->n_secrets; i++) {
+        explicit_bzero(run->secrets[i].data, run->secrets[i].len);
+        free(run->secrets[i].data);
+        if (run->secrets[i].value != NULL)
+            explicit_bzero(run->secrets[i].value, strlen(run->secrets[i].value));
+    }
+    free(run->secrets);
+    run->secrets = NULL;
+    run->n_secrets = 0;
+}

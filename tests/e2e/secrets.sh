@@ -1,0 +1,206 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Secrets: what a job is given and nobody else sees: a corpus of ways in which they get out, each of which is seen to leak
+# where the wall is away.
+# sanitizers: no
+# time-limit: 120
+# lanes: root-v2
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
+
+export TOKEN='s3cr/et+"va<lue' OTHER='correct horse battery staple'
+printf 'first line of it\nsecond line\n}\n' >key.txt
+printf '%s\n' '#!/bin/sh' 'echo from-the-command' >tell && chmod 755 tell
+chmod 644 key.txt
+
+cat >secrets.yaml <<'YAML'
+cupel: 1
+defaults:
+  rootfs: host
+  limits: {wall: 30s}
+  secrets:
+    - TOKEN
+    - OTHER
+    - {name: KEY, file: key.txt, as: file}
+    - {name: MADE, command: [./tell]}
+jobs:
+  given:
+    secrets: [TOKEN, OTHER, {name: KEY, file: key.txt}, {name: FILE, file: key.txt, as: file}, {name: MADE, command: [./tell]}]
+    run: |
+      printf '%s|%s|%s|%s' "$TOKEN" "$OTHER" "$KEY" "$MADE" | md5sum
+      md5sum <"/run/secrets/FILE"
+      stat -c '%a %U %F' /run/secrets/FILE
+      (echo x >/run/secrets/FILE) 2>/dev/null || echo read-only
+      [ -z "${FILE-}" ] && echo no variable
+  given-user:
+    user: nobody
+    run: "stat -c '%a %U' /run/secrets/KEY; md5sum </run/secrets/KEY"
+  whole: {run: 'echo "<$TOKEN>"; echo "<$OTHER>" >&2'}
+  bytes:
+    run: |
+      i=1; while [ $i -le ${#OTHER} ]; do printf '%s' "$OTHER" | cut -c$i | tr -d '\n'; sleep 0.01; i=$((i + 1)); done; echo .
+  base64: {run: 'for p in "" x xx; do printf "$p%s" "$TOKEN" | base64; printf "$p%s." "$OTHER" | base64; done'}
+  escaped:
+    run: |
+      printf '%s\n' 's3cr%2Fet%2B%22va%3Clue s3cr%2fet%2b%22va%3clue correct%20horse%20battery%20staple correct+horse+battery+staple'
+      printf '%s\n' 's3cr/et+\"va<lue s3cr\/et+\"va\u003clue s3cr/et+&quot;va&lt;lue'
+  lines: {run: 'cat /run/secrets/KEY; grep second /run/secrets/KEY'}
+  message: {run: [{name: write, run: 'printf "#!/nowhere/%s\n" "$MADE" >/tmp/x; chmod 755 /tmp/x'}, {name: start, run: [/tmp/x]}]}
+  differs: {run: 'echo "answer $OTHER"', expect: {stdout: "answer correct 1\n"}}
+  same: {run: 'echo "$MADE"; echo "***"', expect: {stdout: "from-the-command\n***\n"}}
+  left: {run: 'setsid sh -c "sleep 100; : $OTHER" & sleep 0.2'}
+  named: {run: 'mkdir -p /work/out/d; echo x >"/work/out/an-$MADE.txt"; mkdir "/work/out/in-$MADE"; echo y >"/work/out/in-$MADE/f"; ln -s x "/work/out/link-$MADE"', artifacts: [/work/out/**]}
+  taken: {run: ':', artifacts: [/run/secrets/**]}
+  steps: {run: [{name: one, run: 'printf "begin $OTHER|correct horse"'}, {name: two, run: 'printf " battery staple"'}, {name: three, run: 'echo "end of it"; exit 3'}]}
+  after: {run: 'printf "correct hor"', after: 'echo "se battery staple $OTHER"'}
+  cut: {run: 'printf "0123456789$OTHER"', limits: {output: 30}}
+  renamed: {run: 'printf "%s" "$MADE" >/proc/self/comm; cp /bin/sleep "/tmp/$MADE"; ( exec "/tmp/$MADE" 100 ) & sleep 0.3; kill -SEGV $!; wait $!; exit 1'}
+  base: {run: 'mkdir -p /kept; ls -A /run/secrets >/kept/list'}
+  below: {from: base, secrets: [], run: 'find /run/secrets -type f; cat /run/secrets/* 2>/dev/null || true; env | grep -c TOKEN || true; cat /kept/list'}
+YAML
+sed -i "s|\[./tell\]|[$T/tell]|" secrets.yaml
+sum() { printf %s "$1" | md5sum; }
+
+# Everything that a run leaves and says, as one text. What it must not have: any secret, whole or as something that gives it
+# away; the job file itself is the caller's own.
+forms() {
+    printf '%s\n' "$TOKEN" "$OTHER" from-the-command 'first line of it' 'second line' 'horse battery' 'correct hor' \
+        "$(printf %s "$TOKEN" | base64)" "$(printf %s "$OTHER" | base64 | cut -c1-30)" \
+        "$(printf 'x%s' "$TOKEN" | base64 | cut -c5-18)" "$(printf 'xx%s' "$TOKEN" | base64 | cut -c5-18)" \
+        's3cr%2F' 's3cr%2f' 'horse%20' 'horse+' 's3cr\/et' 's3cr/et+\"' 's3cr/et+&quot;'
+}
+leaks() {
+    { cat stdout stderr; find out -type f -exec cat {} +; find out | sed 's/^/name /'; } | grep -aF -f <(forms)
+}
+# leaking JOB: with the wall away, this very job gets something out.
+leaking() {
+    CUPEL_WEAKEN=secrets cupel_run secrets.yaml --only "$1"
+    if [[ -n $(leaks) ]]; then expect_equal leaks leaks; else expect_equal "nothing of $1 got out" "a leak where the wall is away"; fi
+}
+
+it "a job has its secrets: as variables, from a file, from a command, as files that only its user reads"
+cupel_run secrets.yaml --only given --only given-user
+expect_exit 0
+expect_log given "^$(sum "$TOKEN|$OTHER|$(cat key.txt)|from-the-command")"
+expect_log given "^$(md5sum <key.txt)"
+expect_log given '^400 root regular file$'
+expect_log given '^read-only$'
+expect_log given '^no variable$'
+expect_log given-user '^400 nobody$'
+expect_log given-user "^$(md5sum <key.txt)"
+
+it "nothing of a secret is in anything that a run writes or prints"
+cupel_run secrets.yaml -j 3
+expect_equal "$(leaks)" ""
+expect_log whole '^<\*\*\*>$'
+expect_log bytes '^\*\*\*\.$'
+expect_equal "$(log escaped | tr -d '* \n')" ""
+expect_equal "$(log lines | tr '\n' ' ')" '*** *** '
+expect_result message '.evidence | contains("/nowhere/***")'
+expect_result differs '.verdict == "failed" and (.evidence | contains("got \"***"))'
+expect_result left '[.. | .command? // empty | contains("***")] | any'
+expect_result cut '.verdict == "output-limit"'
+expect_equal "$(log cut)" '0123456789***'
+
+it "expect compares what the job wrote, not what is shown"
+expect_result same '.verdict == "passed"'
+expect_equal "$(log same | tr '\n' ' ')" '*** *** '
+
+it "an artifact's name is masked; what lies in a directory of such a name, and /run/secrets, is left out"
+expect_equal "$(cd out/artifacts/named && find . -type f)" './work/out/an-***.txt'
+expect_result named '.artifacts == ["artifacts/named/work/out/an-***.txt"]'
+expect_result named '[.notes[] | select(contains("in-*** has a secret in its path"))] | length == 1'
+expect_equal "$(find out/artifacts/taken -type f 2>/dev/null)" ''
+
+it "steps have their own parts of the output, and what lies over two is masked as well"
+expect_equal "$(log after)" '*** ***'
+expect_equal "$(log steps)" 'begin ***|***end of it'
+expect_equal "$(xmllint --xpath 'string(//testcase[@name = "three"]/failure)' out/junit.xml | sed '1,/standard output/d')" 'end of it'
+
+it "a job that starts from another finds none of that one's secrets"
+expect_log below '^0$'
+expect_log below '^KEY$'
+expect_no_log below 'line'
+
+it "each of these leaks where the wall is away"
+for job in whole bytes base64 escaped lines message differs left named taken steps after cut; do leaking "$job"; done
+
+it "a kept job has none, and a shell gets them only when asked"
+cupel_run secrets.yaml --only differs --keep-failed
+expect_equal "$(leaks)" ""
+expect_equal "$(grep -raF --exclude=file -f <(forms) "$XDG_CACHE_HOME" | head -n 3)" ""
+run_cupel shell --failed differs -- sh -c 'echo "<$TOKEN>"; ls /run/secrets'
+expect_exit 0
+expect_equal "$(cat stdout)" '<>'
+expect_stderr '--secrets'
+run_cupel shell --failed differs --secrets -- sh -c 'echo "<$TOKEN>"; ls /run/secrets'
+expect_exit 0
+expect_equal "$(cat stdout)" "<$TOKEN>
+KEY"
+run_cupel clean --kept
+
+it "a snapshot would have the files where that wall is away"
+CUPEL_WEAKEN=secret-files cupel_run secrets.yaml --only below
+expect_equal "$(log below | grep -c '^/run/secrets/KEY$')" 1
+
+it "cupel exec masks what it hands on"
+run_cupel exec --root ./secrets.yaml:whole -- sh -c 'printf "<%s> corr" "$OTHER"; echo "$TOKEN" >&2'
+expect_exit 0
+expect_equal "$(cat stdout)" '<***> corr'
+expect_equal "$(cat stderr)" '***'
+
+# has_value FILE NAME: pids in our groups whose /proc/PID/FILE has the value of MADE, and whose name matches.
+has_value() {
+    local pid
+    for pid in $(foreign_processes); do
+        grep -qE "$2" "/proc/$pid/comm" && grep -qa from-the-command "/proc/$pid/$1" && echo "$pid"
+    done 2>/dev/null
+}
+job_has_it() {
+    [[ -n $(has_value environ '^sleep$') ]]
+}
+
+it "no process but the job's has a value in its words or its environment"
+printf 'cupel: 1\njobs: {j: {rootfs: host, run: [sleep, "100"], secrets: [{name: A, command: ["%s/tell"]}]}}\n' "$T" >sleep.yaml
+cupel_start sleep.yaml
+expect wait_until 20 job_has_it
+expect_equal "$(has_value cmdline .)" ""
+expect_equal "$(has_value environ cupel)" ""
+expect_equal "$(for pid in $(foreign_processes); do cat "/proc/$pid/comm"; done | sort -u | tr '\n' ' ')" "cupel cupel-init sleep "
+kill -INT "$CUPEL_PID"
+cupel_wait
+expect_exit 130
+
+it "list and validate fetch none"
+( unset TOKEN OTHER && run_cupel list secrets.yaml && run_cupel validate secrets.yaml )
+expect_equal "$?" 0
+expect_equal "$(cat stdout stderr | grep -aF -f <(forms))" ""
+
+it "what cannot be a secret is refused, and nothing runs"
+refused() { # refused SECRETS MESSAGE
+    printf 'cupel: 1\njobs: {j: {rootfs: host, run: "true", secrets: [%s]}}\n' "$1" >bad.yaml
+    cupel_run bad.yaml
+    expect_exit 2
+    expect_stderr "$2"
+}
+export SHORT=abc
+printf 'x\n' >short.txt
+refused SHORT "'SHORT'.*shorter than 4 bytes"
+refused '{name: A, file: short.txt}' "'A'.*shorter than 4 bytes"
+refused NOT_SET_ANYWHERE 'is not in the environment'
+refused '{name: A, file: nowhere.txt}' 'nowhere.txt'
+refused '{name: A, command: [sh, -c, "echo from-the-command; echo no from-the-command >&2; exit 3"]}' 'exited 3'
+expect_stderr 'it says: no \*\*\*'
+refused '{name: A, command: ["'"$T/tell"'"], file: x}' "exclude each other"
+refused 'TOKEN, TOKEN' "two secrets are called 'TOKEN'"
+printf 'cupel: 1\njobs: {from-the-command: {rootfs: host, run: "true", secrets: [{name: A, command: ["%s/tell"]}]}}\n' "$T" >bad.yaml
+cupel_run bad.yaml
+expect_exit 2
+expect_stderr "stands in what job '\*\*\*' is called by"
+printf 'cupel: 1\njobs: {j: {rootfs: host, run: "true", env: {TOKEN: x}, secrets: [TOKEN]}}\n' >bad.yaml
+cupel_run bad.yaml
+expect_exit 2
+expect_stderr "'env' sets TOKEN"
+expect_clean
+
+all_done
