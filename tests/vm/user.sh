@@ -112,6 +112,24 @@ expect_verdict nobody passed
 as_user systemctl --user set-property --runtime app.slice DisableControllers=
 expect_exit 0
 
+it "cupel serve in a group of the user's own: two jobs talk to each other, each with its own limits"
+install -m 0755 "$e2e/serve.py" "$U/serve.py"
+asked() { # METHOD PATH [BODY]
+    as_user python3 "$U/serve.py" "$U/s.sock" request "$@"
+    ((STATUS == 0))
+}
+as_user systemd-run --user --quiet --unit=cupel-serve -p Delegate=yes -- "$CUPEL" serve --socket "$U/s.sock" --slots 2
+expect_exit 0
+expect wait_until 120 asked GET /healthz
+expect asked POST /jobs '{"defaults": {"rootfs": "host", "limits": {"wall": "2m", "pids": 20}}, "pipes": [["one", "other"]], "jobs": {
+    "one": {"run": "echo question; read -r x; test $x = answer"},
+    "other": {"run": "read -r x; echo answer; cat; exec tail /dev/zero", "limits": {"memory": "64M"}}}}'
+expect_equal "$(grep -oE '"id":"[a-z]*"|"verdict":"[a-z-]*"' stdout | paste -sd ' ')" \
+    '"id":"one" "verdict":"passed" "id":"other" "verdict":"memory-limit"'
+as_user systemctl --user stop cupel-serve
+expect_exit 0
+expect_not test -e "$U/s.sock"
+
 cat >"$U/enter.yaml" <<'YAML'
 cupel: 1
 jobs: {long: {limits: {memory: 64M, pids: 20, wall: 10m}, run: "echo up; exec sleep 1000"}}
