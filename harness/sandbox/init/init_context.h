@@ -60,7 +60,7 @@ struct init_given {
     char lowerdir[640];
     char upper[64]; /* "/upper/j7" */
     char kept[40];  /* "/kept/j3", whose upper directories lie under this job's; or empty */
-    struct init_input inputs[INPUTS_MAX];
+    struct init_input *inputs; /* the slot's memory */
     size_t n_inputs;
     const struct sandbox_secret *secrets;
     size_t n_secrets;
@@ -112,7 +112,7 @@ struct init_context {
     char user_entry[USER_SIZE];
     char logname_entry[USER_SIZE];
     int root_mount;
-    int input_mount[INPUTS_MAX];
+    int *input_mount; /* of each input; the slot's memory */
     int proc_mount;
     /* -EBADF without a network namespace of its own: the kernel then allows no sysfs */
     int sys_mount;

@@ -203,8 +203,13 @@ int inputs_open(struct sandbox_stage *s, const struct sandbox_request *request, 
 
     if (job->n_inputs > INPUTS_MAX)
         return input_error(s, -E2BIG, "too many inputs", err);
+    if (job->n_inputs > 0) {
+        ctx->given.inputs = xcalloc(job->n_inputs, sizeof(*ctx->given.inputs));
+        ctx->input_mount = xcalloc(job->n_inputs, sizeof(*ctx->input_mount));
+    }
     for (size_t i = 0; i < job->n_inputs; i++) {
         ctx->given.inputs[i] = (struct init_input){.mount = -EBADF, .file = -EBADF};
+        ctx->input_mount[i] = -EBADF;
         ctx->given.n_inputs = i + 1; /* from here on it is closed with the others */
         r = make_place(s, i);
         if (r == 0)

@@ -39,8 +39,6 @@ void context_make(struct init_context *ctx, const struct jobs_job *job, enum san
         .workdir = -EBADF,
         .terminal = -EBADF,
     };
-    for (int i = 0; i < INPUTS_MAX; i++)
-        ctx->input_mount[i] = -EBADF;
 }
 
 void context_free(struct init_context *ctx)
@@ -57,6 +55,8 @@ void context_free(struct init_context *ctx)
         free(ctx->given.inputs[i].name);
         free(ctx->given.inputs[i].below);
     }
+    free(ctx->given.inputs);
+    free(ctx->input_mount);
     for (size_t i = 0; ctx->given.views != NULL && i < ctx->given.views->n; i++)
         free(ctx->given.view_lowers[i]);
     free(ctx->given.env);
