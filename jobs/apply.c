@@ -10,7 +10,7 @@ static unsigned forms_of(const struct node *n)
     case NODE_SCALAR:
         return FORM_ONE;
     case NODE_LIST:
-        return FORM_LIST | FORM_OBJECTS;
+        return FORM_LIST | FORM_OBJECTS | FORM_MAPS;
     case NODE_MAP:
         return FORM_MAP | FORM_OBJECT | FORM_NAMED;
     case NODE_BAD:
@@ -27,6 +27,17 @@ const struct key *key_find(const struct key_table *table, const char *name)
     return NULL;
 }
 
+static void apply_key(struct loader *l, const struct key_table *table, const struct key *k,
+                      const struct node *v, void *object)
+{
+    if (k->set == NULL)
+        unsupported_key(l, table, v->key);
+    else if ((forms_of(v) & k->forms) == 0)
+        (void)value_unexpected(l, v, k->name, k->value);
+    else
+        k->set(l, k, v, object);
+}
+
 bool keys_apply(struct loader *l, const struct key_table *table, const struct node *map,
                 void *object)
 {
@@ -36,19 +47,21 @@ bool keys_apply(struct loader *l, const struct key_table *table, const struct no
         return false;
     for (const struct node *v = map->first; v != NULL; v = v->next) {
         const struct key *k = key_find(table, v->key->text);
+        struct key other;
 
+        if (k == NULL && table->others != NULL) { /* one of them, by its own name */
+            other = *table->others;
+            other.name = v->key->text;
+            apply_key(l, table, &other, v, object);
+            continue;
+        }
         if (k == NULL) {
             if (!table->free_names || !str_starts(v->key->text, "x-"))
                 unknown_key(l, table, v);
             continue;
         }
         seen |= UINT64_C(1) << (k - table->keys);
-        if (k->set == NULL)
-            unsupported_key(l, table, v->key);
-        else if ((forms_of(v) & k->forms) == 0)
-            (void)value_unexpected(l, v, k->name, k->value);
-        else
-            k->set(l, k, v, object);
+        apply_key(l, table, k, v, object);
     }
     for (size_t i = 0; i < table->n; i++)
         if (table->keys[i].required && ((seen >> i) & 1u) == 0 &&
@@ -79,6 +92,9 @@ void keys_markdown(const struct key_table *table, struct strbuf *out)
                                         : "",
                     k->set == NULL ? "*Not supported yet.* " : "", k->help);
     }
+    if (table->others != NULL)
+        strbuf_addf(out, "| %s | %s | | %s |\n", table->others->name, table->others->value,
+                    table->others->help);
     if (table->free_names)
         strbuf_adds(out, "| `x-…` | anything | | the writer's own, for anchors to stand in |\n");
 }

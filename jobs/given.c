@@ -4,6 +4,8 @@
  * keys, values and messages are the job file's. Not responsible for how options are written. */
 #include "jobs/load.h"
 
+#include "jobs/expand/expand.h"
+
 #include <fcntl.h>
 
 struct given_tree {
@@ -34,7 +36,7 @@ static struct node *new_scalar(struct given_tree *t, const char *text, bool plai
 {
     struct node *n = new_given(t, NODE_SCALAR, place);
 
-    n->text = arena_strdup(t->l->tree, text);
+    n->text = arena_strdup(t->l->plan->arena, text);
     n->n = strlen(text);
     n->plain = plain;
     return n;
@@ -74,6 +76,17 @@ static struct node *find_child(struct node *map, const char *key)
     return NULL;
 }
 
+/* Gives the map children of its own: those of an instance of a matrix are its siblings' too. */
+static void own_children(struct given_tree *t, struct node *map)
+{
+    for (struct node **link = &map->first; *link != NULL; link = &(*link)->next) {
+        struct node *copy = new_given(t, (*link)->kind, (*link)->place);
+
+        *copy = **link;
+        *link = copy;
+    }
+}
+
 /* Returns the map under that key, which is made where there is none. */
 static struct node *child_map(struct given_tree *t, struct node *map, const char *key,
                               struct source_place place)
@@ -84,6 +97,7 @@ static struct node *child_map(struct given_tree *t, struct node *map, const char
         child = new_given(t, NODE_MAP, place);
         set_child(t, map, key, child);
     }
+    own_children(t, child);
     return child;
 }
 
@@ -281,14 +295,18 @@ static struct node *build_given(void *data, struct loader *l, struct cupel_error
     t->l = l;
     l->source.options = t->options;
     if (t->given->file != NULL) {
-        file = tree_read(&l->source, l->tree);
+        file = tree_read(&l->source, l->tree, l->plan->arena);
+        if (file != NULL)
+            expand(l, file);
         if (file == NULL || !find_job(t, file, &job, err))
             return NULL;
     } else {
         file = make_file(t, &job);
     }
-    if (job != NULL && job->kind == NODE_MAP)
+    if (job != NULL && job->kind == NODE_MAP) {
+        own_children(t, job);
         put_all(t, file, job);
+    }
     return file;
 }
 
@@ -307,6 +325,7 @@ int jobs_load_given(const struct jobs_given *given, struct jobs_plan **ret_plan,
         xcalloc(given->n_values + given->n_inputs + 1, sizeof(*options));
     struct given_tree t = {.given = given, .options = options};
     cleanup_free char *text = NULL, *dir = NULL;
+    struct load_from from;
     size_t len = 0;
     int r = given->file != NULL ? read_base(given->file, &text, &len, err) : 0;
 
@@ -316,8 +335,14 @@ int jobs_load_given(const struct jobs_given *given, struct jobs_plan **ret_plan,
     if (dir == NULL)
         return cupel_error_set(err, CUPEL_ERROR_INPUT, errno,
                                "cannot find the directory that paths are relative to");
-    r = load_tree(given->file != NULL ? given->file : JOBS_COMMAND_LINE, dir,
-                  text != NULL ? text : "", len, build_given, &t, ret_plan, problems, err);
+    from = (struct load_from){.file = given->file != NULL ? given->file : JOBS_COMMAND_LINE,
+                              .dir = dir,
+                              .text = text != NULL ? text : "",
+                              .len = len,
+                              .build = build_given,
+                              .data = &t,
+                              .host = &expand_real_host};
+    r = load_tree(&from, ret_plan, problems, err);
     if (r < 0)
         return r;
     *ret_job = job_of(*ret_plan, given->job);

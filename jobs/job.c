@@ -21,6 +21,7 @@ void draft_init(struct draft *d, struct arena *arena)
         .job =
             {
                 .root = 0, /* host */
+                .group = JOBS_NO_GROUP,
                 .from = JOBS_FROM_NOTHING,
                 .workdir = default_workdir,
                 .env = empty,
@@ -115,6 +116,9 @@ static bool root_may_say_run(const struct loader *l, size_t index)
 void draft_finish(struct loader *l, struct draft *d, const struct draft *defaults)
 {
     struct jobs_limits *limits = &d->job.limits;
+
+    if (d->of_matrix != NULL && d->job.group == JOBS_NO_GROUP)
+        problem_at(l, d->of_matrix, "'%s' goes with 'matrix' only", d->of_matrix->text);
 
     /* What defaults brought in was already read, unless it is relative to a directory that this job
      * changes. */
@@ -286,6 +290,35 @@ void key_set_hostname(struct loader *l, const struct key *k, const struct node *
     else
         d->job.hostname = arena_strdup(l->plan->arena, name);
     d->has_hostname = true;
+}
+
+void key_set_matrix(struct loader *l, const struct key *k, const struct node *value, void *object)
+{
+    (void)object;
+    if (l->host == NULL)
+        problem_at(l, value->key, "'%s' is for job files", k->name);
+    else /* of a job, jobs/expand/ has taken it out */
+        problem_at(l, value->key, "'%s' stands in a job of its own, not under 'defaults'", k->name);
+}
+
+void key_set_max_parallel(struct loader *l, const struct key *k, const struct node *value,
+                          void *object)
+{
+    struct draft *d = object;
+    uint64_t n;
+
+    if (value_integer(l, value, k->name, k->min, k->max, &n))
+        d->job.max_parallel = (unsigned)n;
+    d->of_matrix = d->name != NULL ? value->key : NULL;
+}
+
+void key_set_fail_fast(struct loader *l, const struct key *k, const struct node *value,
+                       void *object)
+{
+    struct draft *d = object;
+
+    (void)value_bool(l, value, k->name, &d->job.fail_fast);
+    d->of_matrix = d->name != NULL ? value->key : NULL;
 }
 
 void key_set_limits(struct loader *l, const struct key *k, const struct node *value, void *object)

@@ -390,7 +390,20 @@ struct jobs_job {
     size_t n_needs;
     const char **tags; /* NULL-terminated */
     int line;
+    /* of an instance of a matrix: index into plan->groups, and its NULL-terminated "KEY=VALUE"; of
+     * other jobs JOBS_NO_GROUP and NULL */
+    size_t group;
+    const char *const *matrix;
+    unsigned max_parallel; /* how many instances of it run at once; 0: any number */
+    bool fail_fast;        /* no further instance of it starts once one has not passed */
 };
+
+/* The instances of one job with a matrix, which stand together in plan->jobs. */
+struct jobs_group {
+    const char *name; /* of the job in the file */
+    size_t first, n;
+};
+#define JOBS_NO_GROUP SIZE_MAX
 
 #define JOBS_STEPS_MAX 256
 #define JOBS_FROM_NOTHING SIZE_MAX
@@ -410,7 +423,17 @@ struct jobs_plan {
     size_t n_jobs;
     struct jobs_bridge *bridges;
     size_t n_bridges;
+    struct jobs_group *groups; /* of those jobs that have a matrix, in file order */
+    size_t n_groups;
+    /* NULL-terminated "NAME=VALUE" of those that it has, as they are in force, or NULL */
+    const char *const *parameters;
     struct arena *arena;
+};
+
+/* What a file's parameters are set to, besides what it says itself. */
+struct jobs_parameters {
+    const char *const *given; /* "NAME=VALUE", the last of a name wins; of `--set` */
+    size_t n;
 };
 
 /* Reads and checks `path`. Every problem of the file is appended to *problems, each with
@@ -418,10 +441,16 @@ struct jobs_plan {
  * many there were (CUPEL_ERROR_INPUT). */
 int jobs_load(const char *path, struct jobs_plan **ret_plan, struct strbuf *problems,
               struct cupel_error *err);
+/* Does the same with parameters. */
+int jobs_load_with(const char *path, const struct jobs_parameters *parameters,
+                   struct jobs_plan **ret_plan, struct strbuf *problems, struct cupel_error *err);
 void jobs_plan_free(struct jobs_plan *plan);
 /* Does the same for a text as if `path` held it. */
 int jobs_load_text(const char *path, const char *text, size_t len, struct jobs_plan **ret_plan,
                    struct strbuf *problems, struct cupel_error *err);
+int jobs_load_text_with(const char *path, const char *text, size_t len,
+                        const struct jobs_parameters *parameters, struct jobs_plan **ret_plan,
+                        struct strbuf *problems, struct cupel_error *err);
 /* Does the same for a text that is in no file: messages call it `name`, and relative paths in it
  * refer to `dir`. Cheap enough for each of thousands of requests. */
 int jobs_load_request(const char *name, const char *dir, const char *text, size_t len,

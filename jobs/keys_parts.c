@@ -267,6 +267,61 @@ TABLE(
      .set = key_set_choice,
      .offset = SECRET_FIELD(as)});
 
+TABLE(axis, "Values of a key of `matrix` that are found", "a key of 'matrix'",
+      {.name = "dirs",
+       .value = "a pattern of paths on the host",
+       .help = "the directories that match, sorted; no link is followed",
+       .forms = FORM_ONE,
+       .type = TYPE_HOST_PATH,
+       .set = key_set_generator},
+      {.name = "files",
+       .value = "a pattern of paths on the host",
+       .help = "the regular files that match, sorted; no link is followed",
+       .forms = FORM_ONE,
+       .type = TYPE_HOST_PATH,
+       .set = key_set_generator},
+      {.name = "lines",
+       .value = "a path on the host",
+       .help = "the lines of that file that are not empty, sorted, each once",
+       .forms = FORM_ONE,
+       .type = TYPE_HOST_PATH,
+       .set = key_set_generator},
+      {.name = "range",
+       .value = "a list of two whole numbers, the first and the last",
+       .help = "the numbers from the one to the other",
+       .forms = FORM_LIST,
+       .type = TYPE_INTEGER,
+       .set = key_set_range});
+
+static const struct key matrix_others = {
+    .name = "any other name",
+    .value = "a list of texts, or a map of one of `dirs`, `files`, `lines` and `range`",
+    .help = "the values of that key",
+    .forms = FORM_LIST | FORM_OBJECT,
+    .type = TYPE_TEXT,
+    .sub = &keys_axis,
+    .set = key_set_axis};
+static const struct key matrix_list[] = {
+    {.name = "include",
+     .value = "a list of maps of texts",
+     .help = "combinations to add; they may have other keys",
+     .forms = FORM_MAPS,
+     .type = TYPE_TEXT,
+     .set = key_set_combinations},
+    {.name = "exclude",
+     .value = "a list of maps of texts",
+     .help = "combinations to leave out: those that have all these values",
+     .forms = FORM_MAPS,
+     .type = TYPE_TEXT,
+     .set = key_set_combinations},
+};
+const struct key_table keys_matrix = {.id = "matrix",
+                                      .title = "Keys of `matrix`",
+                                      .what = "'matrix'",
+                                      .keys = matrix_list,
+                                      .n = ARRAY_SIZE(matrix_list),
+                                      .others = &matrix_others};
+
 #define ARTIFACTS_FIELD(member) offsetof(struct jobs_artifacts, member)
 
 TABLE(artifacts, "Keys of `artifacts`", "'artifacts'",

@@ -3,6 +3,8 @@
  * problems. */
 #include "jobs/load.h"
 
+#include "jobs/expand/expand.h"
+
 #include <fcntl.h>
 #include <libgen.h>
 #include <malloc.h>
@@ -50,7 +52,15 @@ static void read_job(struct loader *l, struct draft *d, const struct draft *defa
     d->name = map->key;
     d->job.name = arena_strdup(l->plan->arena, map->key->text);
     d->job.line = (int)map->key->place.line;
-    job_name_check(l, map->key);
+    d->job.group = JOBS_NO_GROUP;
+    if (l->instances != NULL) {
+        const struct instance_of *of = &l->instances[l->plan->n_jobs];
+
+        d->job.group = of->group;
+        d->job.matrix = of->matrix;
+    }
+    if (d->job.group == JOBS_NO_GROUP) /* of an instance, the job's name was looked at */
+        job_name_check(l, map->key);
     if (map->kind != NODE_MAP) {
         (void)value_unexpected(l, map, d->job.name, "a map of job keys");
         return;
@@ -94,6 +104,8 @@ static void read_file(struct loader *l, const struct node *root)
         return;
     }
     read_suite_name(l, nodes.name);
+    if (nodes.params != NULL && l->host == NULL)
+        problem_at(l, nodes.params->key, "'params' is for job files");
     roots_read(l, nodes.rootfs);
     draft_init(&defaults, l->plan->arena);
     if (nodes.defaults != NULL) {
@@ -120,29 +132,39 @@ static bool has_byte_order_mark(const char *text, size_t len)
     return len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0;
 }
 
-static struct node *read_text(void *data, struct loader *l, struct cupel_error *err)
+/* Returns the tree as it is read or built, with what it says once and means many times written out.
+ */
+static struct node *make_tree(struct loader *l, const struct load_from *from,
+                              struct cupel_error *err)
 {
-    (void)data;
-    (void)err;
-    return tree_read(&l->source, l->tree);
+    struct node *root;
+
+    if (from->build != NULL)
+        return from->build(from->data, l, err);
+    root = tree_read(&l->source, l->tree, l->plan->arena);
+    if (root != NULL && l->host != NULL)
+        expand(l, root);
+    return root;
 }
 
-int load_tree(const char *file, const char *dir, const char *text, size_t len, load_build_fn *build,
-              void *data, struct jobs_plan **ret_plan, struct strbuf *problems,
+int load_tree(const struct load_from *from, struct jobs_plan **ret_plan, struct strbuf *problems,
               struct cupel_error *err)
 {
-    size_t mark = has_byte_order_mark(text, len) ? 3 : 0;
-    struct loader l = {.source = {.file = file, .text = text + mark, .len = len - mark},
-                       .tree = arena_new()};
+    size_t mark = has_byte_order_mark(from->text, from->len) ? 3 : 0;
+    struct loader l = {
+        .source = {.file = from->file, .text = from->text + mark, .len = from->len - mark},
+        .tree = arena_new(),
+        .host = from->host,
+        .parameters = from->parameters};
     struct arena *arena = arena_new();
     const struct node *root;
     int r = 0;
 
     l.plan = arena_alloc(arena, sizeof(*l.plan));
     l.plan->arena = arena;
-    l.plan->file = arena_strdup(arena, file);
-    l.plan->dir = arena_strdup(arena, dir);
-    root = build(data, &l, err);
+    l.plan->file = arena_strdup(arena, from->file);
+    l.plan->dir = arena_strdup(arena, from->dir);
+    root = make_tree(&l, from, err);
     if (root != NULL)
         read_file(&l, root);
     if (!source_is_good(&l.source))
@@ -152,6 +174,7 @@ int load_tree(const char *file, const char *dir, const char *text, size_t len, l
     source_free(&l.source);
     name_index_free(&l.roots);
     name_index_free(&l.jobs);
+    name_index_free(&l.groups);
     free(l.drafts);
     arena_free(l.tree);
     if (r < 0)
@@ -164,7 +187,10 @@ int load_tree(const char *file, const char *dir, const char *text, size_t len, l
 int load_text(const char *file, const char *dir, const char *text, size_t len,
               struct jobs_plan **ret_plan, struct strbuf *problems, struct cupel_error *err)
 {
-    return load_tree(file, dir, text, len, read_text, NULL, ret_plan, problems, err);
+    const struct load_from from = {
+        .file = file, .dir = dir, .text = text, .len = len, .host = &expand_real_host};
+
+    return load_tree(&from, ret_plan, problems, err);
 }
 
 char *load_directory_of(const char *path)
@@ -174,8 +200,36 @@ char *load_directory_of(const char *path)
     return realpath(dirname(copy), NULL);
 }
 
+int jobs_load_text_with(const char *path, const char *text, size_t len,
+                        const struct jobs_parameters *parameters, struct jobs_plan **ret_plan,
+                        struct strbuf *problems, struct cupel_error *err)
+{
+    cleanup_free char *dir = load_directory_of(path);
+    const struct load_from from = {.file = path,
+                                   .dir = dir,
+                                   .text = text,
+                                   .len = len,
+                                   .host = &expand_real_host,
+                                   .parameters = parameters};
+    int r;
+
+    if (dir == NULL)
+        return cupel_error_set(err, CUPEL_ERROR_INPUT, errno,
+                               "cannot find the directory of job file %s", path);
+    r = load_tree(&from, ret_plan, problems, err);
+    /* The tree was several times the file; slots that are forked later should not inherit it. */
+    (void)malloc_trim(0);
+    return r;
+}
+
 int jobs_load(const char *path, struct jobs_plan **ret_plan, struct strbuf *problems,
               struct cupel_error *err)
+{
+    return jobs_load_with(path, NULL, ret_plan, problems, err);
+}
+
+int jobs_load_with(const char *path, const struct jobs_parameters *parameters,
+                   struct jobs_plan **ret_plan, struct strbuf *problems, struct cupel_error *err)
 {
     cleanup_free char *text = NULL;
     size_t len;
@@ -189,28 +243,21 @@ int jobs_load(const char *path, struct jobs_plan **ret_plan, struct strbuf *prob
                                path);
     if (r < 0)
         return cupel_error_set(err, CUPEL_ERROR_INPUT, r, "cannot read job file %s", path);
-    return jobs_load_text(path, text, len, ret_plan, problems, err);
+    return jobs_load_text_with(path, text, len, parameters, ret_plan, problems, err);
 }
 
 int jobs_load_text(const char *path, const char *text, size_t len, struct jobs_plan **ret_plan,
                    struct strbuf *problems, struct cupel_error *err)
 {
-    cleanup_free char *dir = load_directory_of(path);
-    int r;
-
-    if (dir == NULL)
-        return cupel_error_set(err, CUPEL_ERROR_INPUT, errno,
-                               "cannot find the directory of job file %s", path);
-    r = load_text(path, dir, text, len, ret_plan, problems, err);
-    /* The tree was several times the file; slots that are forked later should not inherit it. */
-    (void)malloc_trim(0);
-    return r;
+    return jobs_load_text_with(path, text, len, NULL, ret_plan, problems, err);
 }
 
 int jobs_load_request(const char *name, const char *dir, const char *text, size_t len,
                       struct jobs_plan **ret_plan, struct strbuf *problems, struct cupel_error *err)
 {
-    return load_text(name, dir, text, len, ret_plan, problems, err);
+    const struct load_from from = {.file = name, .dir = dir, .text = text, .len = len};
+
+    return load_tree(&from, ret_plan, problems, err);
 }
 
 void jobs_plan_free(struct jobs_plan *plan)

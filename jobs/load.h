@@ -30,6 +30,14 @@ void name_index_build(struct name_index *index, size_t n,
 void name_index_free(struct name_index *index);
 bool name_index_find(const struct name_index *index, const char *name, size_t *ret);
 
+/* What a job of the tree is an instance of, as the expansion has made it. */
+struct instance_of {
+    size_t group;              /* index into plan->groups, or JOBS_NO_GROUP */
+    const char *const *matrix; /* jobs_job.matrix */
+};
+
+struct expand_host;
+
 struct loader {
     struct source source;
     struct arena *tree;                  /* nodes; freed when loading ends */
@@ -41,6 +49,10 @@ struct loader {
     struct name_index jobs;
     /* of the job or the defaults that are being read, for messages; or NULL */
     const char *workdir;
+    const struct expand_host *host; /* what an expansion may ask; NULL: nothing is expanded */
+    const struct jobs_parameters *parameters; /* or NULL */
+    struct instance_of *instances; /* of each job of the tree; NULL: there is no matrix */
+    struct name_index groups;      /* of plan->groups, by name */
 };
 
 /* A job while it is read: keys that depend on one another wait as nodes until all are known. */
@@ -59,6 +71,7 @@ struct draft {
     const struct node *bridge; /* its name */
     bool has_hostname;
     bool own_needs, own_from, own_inputs; /* not taken over from `defaults` */
+    const struct node *of_matrix;         /* its own key that goes with `matrix` only */
     struct jobs_expect expect;
 };
 
@@ -84,7 +97,8 @@ enum key_type {
     TYPE_CORES,
     TYPE_CPUS,
     TYPE_CHOICE,
-    TYPE_BOOL, /* true or false */
+    TYPE_BOOL,  /* true or false */
+    TYPE_PARAM, /* a text, or null */
 };
 
 /* Forms that a key's value may take; several may be or-ed. */
@@ -95,6 +109,7 @@ enum {
     FORM_OBJECT = 8,   /* a map of the keys of `sub` */
     FORM_OBJECTS = 16, /* a list of such */
     FORM_NAMED = 32,   /* names of the user's choice -> maps of the keys of `sub` */
+    FORM_MAPS = 64,    /* a list of FORM_MAP */
 };
 
 struct choice {
@@ -128,11 +143,12 @@ struct key_table {
     const char *what;  /* of the map in a message: "a job", "'limits'" */
     const struct key *keys;
     size_t n;
-    bool free_names; /* names that begin with x- are the writer's own, and say nothing */
+    bool free_names;          /* names that begin with x- are the writer's own, and say nothing */
+    const struct key *others; /* what every other name is read as; NULL: there is none */
 };
 extern const struct key_table keys_file, keys_root, keys_job, keys_limits, keys_step, keys_expect,
     keys_input, keys_secret, keys_artifacts, keys_io, keys_seccomp, keys_network, keys_after,
-    keys_need, keys_allowed;
+    keys_need, keys_allowed, keys_matrix, keys_axis;
 /* Of the configuration file: no part of the job file. */
 extern const struct key_table keys_settings, keys_settings_cache;
 /* Every table of the job file, NULL-terminated: for the documentation and the tests. */
@@ -166,7 +182,7 @@ bool value_refuse_octal(struct loader *l, const struct node *n, const char *name
                         const char *words);
 /* A scalar that is neither empty nor a boolean; its text is n->text. */
 bool value_is_text(struct loader *l, const struct node *n, const char *name, const char *words);
-/* The same, as a copy in the plan. */
+/* The same; the text is the plan's. */
 bool value_text(struct loader *l, const struct node *n, const char *name, const char **ret);
 bool value_integer(struct loader *l, const struct node *n, const char *name, uint64_t min,
                    uint64_t max, uint64_t *ret);
@@ -208,6 +224,7 @@ key_set_fn key_set_text, key_set_job_path, key_set_host_file, key_set_host_path,
 /* The file's parts as its table stores them; read in an order of their own. */
 struct file_nodes {
     const struct node *name;
+    const struct node *params;
     const struct node *rootfs;
     const struct node *defaults;
     const struct node *jobs;
@@ -230,6 +247,10 @@ key_set_fn key_set_root_name, key_set_env, key_set_env_names, key_set_user, key_
     key_set_artifacts, key_set_artifact_paths;
 /* of a job: job_network.c */
 key_set_fn key_set_network, key_set_bridge;
+/* of a job, where no matrix is possible, and what goes with one: job.c */
+key_set_fn key_set_matrix, key_set_max_parallel, key_set_fail_fast;
+/* of a matrix: expand/matrix.c */
+key_set_fn key_set_axis, key_set_combinations, key_set_generator, key_set_range;
 /* of limits: job.c */
 key_set_fn key_set_limit, key_set_io;
 /* of seccomp: syscalls.c */
@@ -292,15 +313,23 @@ void network_check(struct loader *l, const struct draft *d);
 /* Resolves which jobs share a bridge. Called after needs_resolve. */
 void bridges_resolve(struct loader *l);
 
-/* Reads a file's text. `dir` is what relative paths in it refer to. What jobs_load does, without
- * the file. */
+/* Reads a file's text and expands it. `dir` is what relative paths in it refer to. What jobs_load
+ * does, without the file. */
 int load_text(const char *file, const char *dir, const char *text, size_t len,
               struct jobs_plan **ret_plan, struct strbuf *problems, struct cupel_error *err);
-/* The same of a tree that `build` makes, in l->tree, of the text or without it; NULL: there is
- * none, because of noted problems or of *err. */
+/* Makes a tree, in l->tree, of the text or without it; NULL: there is none, because of noted
+ * problems or of *err. */
 typedef struct node *load_build_fn(void *data, struct loader *l, struct cupel_error *err);
-int load_tree(const char *file, const char *dir, const char *text, size_t len, load_build_fn *build,
-              void *data, struct jobs_plan **ret_plan, struct strbuf *problems,
+/* What a plan is made of. */
+struct load_from {
+    const char *file, *dir, *text;
+    size_t len;
+    load_build_fn *build; /* NULL: reads the text, and expands what it says */
+    void *data;
+    const struct expand_host *host; /* NULL: nothing is expanded */
+    const struct jobs_parameters *parameters;
+};
+int load_tree(const struct load_from *from, struct jobs_plan **ret_plan, struct strbuf *problems,
               struct cupel_error *err);
 /* Absolute path of the directory that the file is in, links resolved; malloc'ed, or NULL. */
 char *load_directory_of(const char *path);

@@ -13,6 +13,8 @@
 #define NAME_PATTERN "^[A-Za-z0-9._-]+$"
 /* of what job_name.c refuses, the usual controls alone: a pattern knows no Unicode */
 #define JOB_NAME_PATTERN "^[^.\\x00-\\x1f\\x7f-\\x9f-][^\\x00-\\x1f\\x7f-\\x9f]*$"
+/* a name of an environment variable that is no key of `matrix` */
+#define OTHERS_PATTERN "^(?!(include|exclude)$)[A-Za-z_][A-Za-z0-9_]*$"
 #define ENV_NAME_PATTERN "^[A-Za-z_][A-Za-z0-9_]*$"
 
 static void schema_set(json_t *object, const char *key, json_t *value)
@@ -123,6 +125,8 @@ static json_t *scalar_schema(const struct key *k)
         return cpus_schema();
     case TYPE_CHOICE:
         return choice_schema(k);
+    case TYPE_PARAM:
+        return json_pack("{s:[s,s,s]}", "type", "number", "string", "null");
     case TYPE_BOOL:
         return json_pack("{s:s}", "type", "boolean");
     }
@@ -158,6 +162,8 @@ static json_t *value_schema(const struct key *k)
         (void)json_array_append_new(forms, list_of(scalar_schema(k)));
     if ((k->forms & FORM_MAP) != 0)
         (void)json_array_append_new(forms, map_of(scalar_schema(k), ENV_NAME_PATTERN));
+    if ((k->forms & FORM_MAPS) != 0)
+        (void)json_array_append_new(forms, list_of(map_of(scalar_schema(k), ENV_NAME_PATTERN)));
     if ((k->forms & FORM_OBJECT) != 0)
         (void)json_array_append_new(forms, reference(k->sub));
     if ((k->forms & FORM_NAMED) != 0)
@@ -198,6 +204,9 @@ static json_t *table_schema(const struct key_table *table)
                   properties, "required", required);
     if (table->free_names)
         schema_set(s, "patternProperties", json_pack("{s:{}}", "^x-"));
+    if (table->others != NULL)
+        schema_set(s, "patternProperties",
+                   json_pack("{s:o}", OTHERS_PATTERN, key_schema(table->others)));
     return s;
 }
 

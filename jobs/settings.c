@@ -102,8 +102,8 @@ int jobs_settings_read(const char *file, const char *text, size_t len, struct jo
 {
     struct loader l = {.source = {.file = file, .text = text, .len = len}, .tree = arena_new()};
     struct jobs_settings s = JOBS_SETTINGS_INIT;
-    const struct node *root = says_nothing(text) ? NULL : tree_read(&l.source, l.tree);
     struct arena *arena = arena_new();
+    const struct node *root = says_nothing(text) ? NULL : tree_read(&l.source, l.tree, arena);
     int r = 0;
 
     l.plan = arena_alloc(arena, sizeof(*l.plan));

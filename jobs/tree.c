@@ -10,7 +10,9 @@
 
 struct tree_builder {
     struct source *source;
-    struct arena *arena;
+    struct arena *arena; /* of nodes and keys */
+    struct arena *texts; /* of values */
+    bool is_key;         /* what is read next */
     yaml_parser_t parser;
     struct anchors anchors;
 };
@@ -65,9 +67,12 @@ static struct node *build_scalar(struct tree_builder *b, const yaml_event_t *e)
     const char *value = (const char *)e->data.scalar.value;
     size_t length = e->data.scalar.length;
     struct node *n = new_node(b, NODE_SCALAR, e->start_mark);
+    /* a key with an anchor may become a value */
+    bool stays = !b->is_key || e->data.scalar.anchor != NULL;
 
     if (n == NULL)
         return NULL;
+    b->is_key = false;
     if (e->data.scalar.anchor != NULL)
         anchors_add(&b->anchors, (const char *)e->data.scalar.anchor, n);
     if (!check_tag(b, e, e->data.scalar.tag)) {
@@ -81,7 +86,8 @@ static struct node *build_scalar(struct tree_builder *b, const yaml_event_t *e)
         return n;
     }
     n->plain = e->data.scalar.style == YAML_PLAIN_SCALAR_STYLE && e->data.scalar.tag == NULL;
-    n->text = arena_strndup(b->arena, value, length);
+    n->text = arena_strndup(stays ? b->texts : b->arena, value, length);
+    n->dollar = memchr(value, '$', length) != NULL && strstr(n->text, "${{") != NULL;
     n->n = length;
     b->anchors.bytes += length;
     return n;
@@ -103,6 +109,7 @@ static struct node *build_list(struct tree_builder *b, struct node *list, int de
         *link = tree_build(b, &e, depth + 1);
         if (*link == NULL)
             return NULL;
+        list->dollar |= (*link)->dollar;
         link = &(*link)->next;
         list->n++;
     }
@@ -172,7 +179,9 @@ static struct node *build_map(struct tree_builder *b, struct node *map, int dept
             return NULL;
         if (key_event.type == YAML_MAPPING_END_EVENT)
             break;
+        b->is_key = true;
         key = tree_build(b, &key_event, depth + 1);
+        b->is_key = false;
         if (key == NULL || !next_event(b, &value_event))
             return NULL;
         value = tree_build(b, &value_event, depth + 1);
@@ -187,6 +196,7 @@ static struct node *build_map(struct tree_builder *b, struct node *map, int dept
             continue;
         }
         value->key = key;
+        map->dollar |= value->dollar | key->dollar;
         *link = value;
         link = &value->next;
         map->n++;
@@ -298,9 +308,10 @@ static struct node *tree_read_document(struct tree_builder *b)
     return root;
 }
 
-struct node *tree_read(struct source *s, struct arena *arena)
+struct node *tree_read(struct source *s, struct arena *arena, struct arena *texts)
 {
-    struct tree_builder b = {.source = s, .arena = arena, .anchors = {.source = s, .arena = arena}};
+    struct tree_builder b = {
+        .source = s, .arena = arena, .texts = texts, .anchors = {.source = s, .arena = arena}};
     struct node *root;
 
     if (!source_check_encoding(s))

@@ -18,6 +18,8 @@ struct node {
     bool plain;   /* a scalar without quotes: null, booleans and numbers are only what is plain */
     bool lost;    /* a map of which a key was refused: what it lacks may be there */
     bool dollar;  /* there is "${{" in it or below it */
+    /* a scalar of which a part was replaced: text, but a boolean where one is asked for */
+    bool replaced;
     struct source_place place;
     const char *text;  /* scalar; NUL-terminated, no NUL inside */
     size_t n;          /* bytes of text, or number of children */
@@ -30,10 +32,11 @@ struct node {
 #define TREE_NODES_MAX 500000
 #define TREE_BYTES_MAX ((size_t)4 * 1024 * 1024) /* of text that aliases stand for */
 
-/* Reads the one document of the text; nodes live in the arena. NULL when there is no tree to go on
+/* Reads the one document of the text; nodes live in the arena, and the texts of values in `texts`,
+ * which a plan keeps. NULL when there is no tree to go on
  * with; either way problems may have been noted. Aliases and merge keys are carried out: what comes
  * of them counts for the bounds of the file, and is counted before it is made. Tags are refused. */
-struct node *tree_read(struct source *s, struct arena *arena);
+struct node *tree_read(struct source *s, struct arena *arena, struct arena *texts);
 
 /* A plain scalar that YAML 1.1 reads as null, or as a boolean. */
 bool node_is_null(const struct node *n);

@@ -105,7 +105,7 @@ bool value_text(struct loader *l, const struct node *n, const char *name, const 
 {
     if (!value_is_text(l, n, name, "text"))
         return false;
-    *ret = arena_strndup(l->plan->arena, n->text, n->n);
+    *ret = n->text; /* which the plan keeps: tree_read */
     return true;
 }
 
@@ -327,7 +327,10 @@ static bool check_host_path(struct loader *l, const struct node *n, const char *
 
 bool value_bool(struct loader *l, const struct node *n, const char *name, bool *ret)
 {
-    if (n->kind != NODE_SCALAR || !node_is_bool(n))
+    struct node plain = *n;
+
+    plain.plain |= n->replaced;
+    if (n->kind != NODE_SCALAR || !node_is_bool(&plain))
         return value_unexpected(l, n, name, "true or false");
     *ret = strchr("tTyY", n->text[0]) != NULL || str_eq(n->text, "on") || str_eq(n->text, "On") ||
            str_eq(n->text, "ON");

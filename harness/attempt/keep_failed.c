@@ -69,6 +69,7 @@ static int write_record(const struct attempt_context *ctx, const struct instance
     keyvalue_addf(&b, "when", "%lld", (long long)result->facts.started.tv_sec);
     keyvalue_addf(&b, "bytes", "%llu", (unsigned long long)bytes);
     manifest_add_env(&b, in->job);
+    manifest_add_set(&b, "", in->plan);
     return file_write_atomic_at(dir, "record", b.data, b.len, 0600);
 }
 

@@ -33,13 +33,19 @@ void cli_seal(char **full_argv);
 
 /* Prints the error and returns the exit code of its kind. */
 int cli_fail(const struct cupel_error *err);
-/* Loads a job file for a subcommand: prints every problem of it to standard error; 0, or the exit
- * code. */
+/* Loads a job file for a subcommand, with `--set NAME=VALUE` (NULL: none): prints every problem of
+ * it to standard error; 0, or the exit code. */
 struct jobs_plan;
-int cli_load_plan(const char *path, struct jobs_plan **ret_plan);
-/* The same of a copy that a run has made of the job file `path`; closes fd, which may be a negative
+struct cli_list;
+int cli_load_plan(const char *path, const struct cli_list *set, struct jobs_plan **ret_plan);
+/* Whether each `--set NAME=VALUE` is of a parameter that one of the plans has; says what is wrong.
+ * 0, or the exit code. */
+int cli_check_set(const struct cli_list *set, struct jobs_plan *const *plans, size_t n);
+/* The same of a copy that a run has made of the job file `path`, with the parameters that it had
+ * (NULL-terminated, or NULL); closes fd, which may be a negative
  * errno. */
-int cli_load_record(int fd, const char *path, struct jobs_plan **ret_plan, struct cupel_error *err);
+int cli_load_record(int fd, const char *path, char *const *set, struct jobs_plan **ret_plan,
+                    struct cupel_error *err);
 /* What the run had besides: user and workdir of the root's image (NULL: none), which stand where
  * the file says nothing, and the values that the job's pass-env found, instead of those that it
  * would find now. The texts are borrowed. */

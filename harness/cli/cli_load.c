@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cli_load: what several subcommands share: reading a job file and saying what is wrong. */
 #include "harness/cli/cli.h"
+#include "harness/cli/options.h"
 #include "jobs/jobs.h"
 
 #include <string.h>
@@ -11,22 +12,60 @@ int cli_fail(const struct cupel_error *err)
     return (int)err->kind;
 }
 
-int cli_load_plan(const char *path, struct jobs_plan **ret_plan)
+int cli_load_plan(const char *path, const struct cli_list *set, struct jobs_plan **ret_plan)
 {
+    const struct jobs_parameters parameters = {.given = set != NULL ? set->items : NULL,
+                                               .n = set != NULL ? set->n : 0};
     cleanup_strbuf struct strbuf problems = {0};
     struct cupel_error err;
 
-    if (jobs_load(path, ret_plan, &problems, &err) == 0)
+    if (jobs_load_with(path, &parameters, ret_plan, &problems, &err) == 0)
         return 0;
     if (problems.data != NULL)
         (void)fputs(problems.data, stderr);
     return cli_fail(&err);
 }
 
+static bool is_parameter(const char *set, const struct jobs_plan *plan)
+{
+    size_t n = strcspn(set, "=");
+
+    for (const char *const *p = plan->parameters; p != NULL && *p != NULL; p++)
+        if (strncmp(*p, set, n) == 0 && (*p)[n] == '=')
+            return true;
+    return false;
+}
+
+int cli_check_set(const struct cli_list *set, struct jobs_plan *const *plans, size_t n)
+{
+    struct cupel_error err;
+
+    for (size_t i = 0; i < set->n; i++) {
+        const char *text = set->items[i];
+        bool found = false;
+
+        for (size_t k = 0; k < n && !found; k++)
+            found = is_parameter(text, plans[k]);
+        if (found && strchr(text, '=') != NULL)
+            continue;
+        if (found)
+            (void)cupel_error_set(&err, CUPEL_ERROR_INPUT, 0, "--set %s has no value", text);
+        else
+            (void)cupel_error_set(&err, CUPEL_ERROR_INPUT, 0,
+                                  "--set %s: no file has such a parameter", text);
+        cupel_error_hint(&err, found ? "write --set NAME=VALUE"
+                                     : "parameters stand under 'params' in a job file");
+        return cli_fail(&err);
+    }
+    return 0;
+}
+
 #define RECORD_MAX ((size_t)16 << 20)
 
-int cli_load_record(int fd, const char *path, struct jobs_plan **ret_plan, struct cupel_error *err)
+int cli_load_record(int fd, const char *path, char *const *set, struct jobs_plan **ret_plan,
+                    struct cupel_error *err)
 {
+    struct jobs_parameters parameters = {.given = (const char *const *)set};
     cleanup_strbuf struct strbuf problems = {0};
     cleanup_free char *text = NULL;
     cleanup_close int file = fd;
@@ -36,7 +75,9 @@ int cli_load_record(int fd, const char *path, struct jobs_plan **ret_plan, struc
     if (r < 0)
         return cupel_error_set(err, CUPEL_ERROR_HARNESS, r, "cannot read the copy of job file %s",
                                path);
-    r = jobs_load_text(path, text, len, ret_plan, &problems, err);
+    while (set != NULL && set[parameters.n] != NULL)
+        parameters.n++;
+    r = jobs_load_text_with(path, text, len, &parameters, ret_plan, &problems, err);
     if (r < 0 && problems.data != NULL)
         (void)fputs(problems.data, stderr);
     return r;

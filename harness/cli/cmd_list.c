@@ -9,7 +9,7 @@
 #include <string.h>
 
 struct list_arguments {
-    struct cli_list only, tags;
+    struct cli_list only, tags, set;
     bool json, kept;
 };
 
@@ -20,17 +20,19 @@ static const struct cli_option options[] = {
                "only jobs whose name matches, and what they need; may be repeated"),
     CLI_OPTION('\0', "tag", CLI_LIST, FIELD(tags), "TAG",
                "only jobs with this tag, and what they need; may be repeated"),
+    CLI_OPTION('\0', "set", CLI_LIST, FIELD(set), "NAME=VALUE",
+               "what `${{ params.NAME }}` in the job files stands for; may be repeated"),
     CLI_OPTION('\0', "json", CLI_FLAG, FIELD(json), NULL,
-               "a JSON array of objects: file, name, description, rootfs, from, needs, tags, and "
-               "steps (where `run` "
-               "has steps)"),
+               "a JSON array of objects: file, name, description, rootfs, from, needs, tags, "
+               "steps (where `run` has steps), of and matrix (of an instance: its job's name and "
+               "its values)"),
     CLI_OPTION('\0', "kept", CLI_FLAG, FIELD(kept), NULL,
                "instead what is kept of failed jobs (cupel run --keep-failed), the newest first"),
 };
 
 static const struct cli_command command = {
     .name = "list",
-    .usage = "list FILE... [--only GLOB] [--tag TAG] [--json]\n"
+    .usage = "list FILE... [--only GLOB] [--tag TAG] [--set NAME=VALUE] [--json]\n"
              "list --kept [--json]",
     .about = "Lists jobs in an order in which they can run, one a line: name and description.",
     .options = options,
@@ -48,6 +50,20 @@ static json_t *name_array(const char *const *names)
     return list;
 }
 
+/* A value that is not UTF-8, as a file's name may be, is absent. */
+static json_t *matrix_object(const char *const *pairs)
+{
+    json_t *object = json_object();
+
+    for (; *pairs != NULL; pairs++) {
+        const char *equals = strchr(*pairs, '=');
+        cleanup_free char *key = strndup(*pairs, (size_t)(equals - *pairs));
+
+        (void)json_object_set_new(object, key, json_string(equals + 1));
+    }
+    return object;
+}
+
 static json_t *job_object(const struct jobs_plan *plan, const struct jobs_job *job)
 {
     json_t *needs = json_array(), *steps = json_array(), *object;
@@ -60,6 +76,10 @@ static json_t *job_object(const struct jobs_plan *plan, const struct jobs_job *j
                        plan->roots[job->root].name, "needs", needs, "tags", name_array(job->tags));
     /* refused, and so absent, for a path that is not UTF-8, which JSON cannot carry */
     (void)json_object_set_new(object, "file", json_string(plan->file));
+    if (job->matrix != NULL) {
+        (void)json_object_set_new(object, "of", json_string(plan->groups[job->group].name));
+        (void)json_object_set_new(object, "matrix", matrix_object(job->matrix));
+    }
     if (job->from != JOBS_FROM_NOTHING)
         (void)json_object_set_new(object, "from", json_string(plan->jobs[job->from].name));
     if (job->description != NULL)
@@ -117,19 +137,22 @@ static void print_jobs(const struct jobs_plan *plan, const bool *selected, json_
     }
 }
 
-static int list_file(const char *path, const struct list_arguments *a, json_t *list)
+static int list_file(const char *path, const struct list_arguments *a, bool alone, json_t *list)
 {
     cleanup_free bool *selected = NULL;
     struct jobs_plan *plan = NULL;
     struct cupel_error err = {0};
-    int code = cli_load_plan(path, &plan);
+    int code = cli_load_plan(path, &a->set, &plan);
 
     if (code != 0)
         return code;
     selected = xcalloc(plan->n_jobs, sizeof(*selected));
-    if (jobs_select(plan, a->only.items, a->only.n, a->tags.items, a->tags.n, selected, &err) < 0)
+    if (alone)
+        code = cli_check_set(&a->set, &plan, 1);
+    if (code == 0 &&
+        jobs_select(plan, a->only.items, a->only.n, a->tags.items, a->tags.n, selected, &err) < 0)
         code = cli_fail(&err);
-    else
+    else if (code == 0)
         print_jobs(plan, selected, list);
     jobs_plan_free(plan);
     return code;
@@ -141,7 +164,7 @@ static int list_files(char *const *paths, int n, const struct list_arguments *a)
     int worst = 0;
 
     for (int i = 0; i < n; i++) {
-        int code = list_file(paths[i], a, list);
+        int code = list_file(paths[i], a, n == 1, list);
 
         worst = code > worst ? code : worst;
     }
@@ -180,5 +203,6 @@ int cli_list(int argc, char **argv)
     }
     cli_list_free(&a.only);
     cli_list_free(&a.tags);
+    cli_list_free(&a.set);
     return code;
 }

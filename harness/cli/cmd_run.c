@@ -15,7 +15,7 @@
 #define SAMPLE_MAX_NS (3600 * NSEC_PER_SEC)
 
 struct run_arguments {
-    struct cli_list only, tags, devices;
+    struct cli_list only, tags, devices, set;
     int slots;       /* 0: not said */
     int keep_failed; /* 0: nothing */
     struct run_options o;
@@ -31,6 +31,8 @@ static const struct cli_option options[] = {
                "only jobs whose name matches, and what they need; may be repeated"),
     CLI_OPTION('\0', "tag", CLI_LIST, FIELD(tags), "TAG",
                "only jobs with this tag, and what they need; may be repeated"),
+    CLI_OPTION('\0', "set", CLI_LIST, FIELD(set), "NAME=VALUE",
+               "what `${{ params.NAME }}` in the job files stands for; may be repeated"),
     CLI_OPTION('\0', "out", CLI_TEXT, FIELD(o.out), "DIR",
                "where reports, logs and artifacts go (default: cupel-out)"),
     CLI_OPTION(
@@ -92,10 +94,12 @@ static int load_all(struct run_arguments *a, char **files, size_t n, struct jobs
     int code = 0;
 
     for (size_t i = 0; i < n; i++) {
-        int r = cli_load_plan(files[i], &plans[i]);
+        int r = cli_load_plan(files[i], &a->set, &plans[i]);
 
         code = r > code ? r : code;
     }
+    if (code == 0)
+        code = cli_check_set(&a->set, plans, n);
     for (size_t i = 0; code == 0 && i < n; i++) {
         selected[i] = xcalloc(plans[i]->n_jobs, sizeof(bool));
         if (jobs_select(plans[i], a->only.items, a->only.n, a->tags.items, a->tags.n, selected[i],
@@ -161,5 +165,6 @@ int cli_run(int argc, char **argv)
     cli_list_free(&a.only);
     cli_list_free(&a.tags);
     cli_list_free(&a.devices);
+    cli_list_free(&a.set);
     return code;
 }

@@ -110,7 +110,7 @@ static int shell_of_job(struct shell_arguments *a, const char *file, const char 
 {
     struct jobs_plan *plan = NULL;
     struct cupel_error err;
-    int code = cli_load_plan(file, &plan);
+    int code = cli_load_plan(file, NULL, &plan);
 
     if (code != 0)
         return code;
@@ -179,7 +179,7 @@ static int shell_of_root(struct shell_arguments *a)
     const struct jobs_plan no_file = {.roots = built_in, .n_roots = ARRAY_SIZE(built_in)};
     struct jobs_plan *plan = NULL;
     struct cupel_error err;
-    int code = a->file != NULL ? cli_load_plan(a->file, &plan) : 0;
+    int code = a->file != NULL ? cli_load_plan(a->file, NULL, &plan) : 0;
 
     if (code != 0)
         return code;

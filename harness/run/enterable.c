@@ -62,6 +62,7 @@ void enterable_free(struct enterable *list, size_t n)
         free(list[i].user);
         free(list[i].workdir);
         keyvalue_free_all(list[i].env);
+        keyvalue_free_all(list[i].set);
         keyvalue_free_all(list[i].image);
         base_closep(&list[i].views_fd);
     }
@@ -79,7 +80,7 @@ static void add_running(struct enterable_listing *l, const char *run, const stru
     uint64_t word = atomic_load_explicit(&view->running, memory_order_relaxed);
     const char *job = keyvalue_nth(record, "job", (uint32_t)word), *file;
     const char *name, *id;
-    char user[32], workdir[32], image[32];
+    char user[32], workdir[32], image[32], set[32];
     size_t plan, root;
     int end;
 
@@ -96,6 +97,7 @@ static void add_running(struct enterable_listing *l, const char *run, const stru
     (void)snprintf(user, sizeof(user), "%zu-user", root);
     (void)snprintf(workdir, sizeof(workdir), "%zu-workdir", root);
     (void)snprintf(image, sizeof(image), "%zu-image", root);
+    (void)snprintf(set, sizeof(set), "%zu-set", plan);
     l->list = xrealloc(l->list, (l->n + 1) * sizeof(*l->list));
     l->list[l->n++] =
         (struct enterable){.run = xstrdup(run),
@@ -107,6 +109,7 @@ static void add_running(struct enterable_listing *l, const char *run, const stru
                            .workdir = keyvalue_copy(record, workdir),
                            .image = keyvalue_all(record, image),
                            .env = keyvalue_all(record, "env"),
+                           .set = keyvalue_all(record, set),
                            .view = i,
                            .views_fd = fcntl(views, F_DUPFD_CLOEXEC, 3),
                            .init = (pid_t)(word >> 32),

@@ -19,6 +19,7 @@ struct enterable {
     char *user, *workdir;
     char **image; /* NULL-terminated: its environment */
     char **env;   /* NULL-terminated "NAME=VALUE": what pass-env found */
+    char **set;   /* the same: the parameters of its file */
     size_t view;  /* of the run */
     int views_fd;
     pid_t init, slot;

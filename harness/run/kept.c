@@ -38,6 +38,7 @@ static void kept_release(struct kept *k)
         free(*kept_text_of(k, i));
     free(k->entry);
     keyvalue_free_all(k->env);
+    keyvalue_free_all(k->set);
 }
 
 void kept_free(struct kept *list, size_t n)
@@ -64,6 +65,7 @@ static void take_record(struct kept *k, const struct keyvalue *record)
     k->bytes = number_of(record, "bytes", 0);
     k->when = (int64_t)number_of(record, "when", 0);
     k->env = keyvalue_all(record, "env");
+    k->set = keyvalue_all(record, "set");
 }
 
 static bool is_whole(const struct kept *k)

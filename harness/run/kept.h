@@ -23,6 +23,7 @@ struct kept {
     uint32_t uid, gid; /* of its commands, in the job */
     int64_t when;      /* when it started, seconds */
     char **env;        /* NULL-terminated "NAME=VALUE": what pass-env found */
+    char **set;        /* the same: the parameters of its file */
     uint64_t bytes;    /* of the disk, as far as it is used */
 };
 void kept_free(struct kept *list, size_t n);

@@ -104,6 +104,14 @@ void manifest_add_env(struct strbuf *b, const struct jobs_job *job)
     }
 }
 
+void manifest_add_set(struct strbuf *b, const char *key, const struct jobs_plan *plan)
+{
+    cleanup_free char *name = xasprintf("%sset", key);
+
+    for (const char *const *set = plan->parameters; set != NULL && *set != NULL; set++)
+        keyvalue_add(b, name, *set);
+}
+
 int manifest_run(const struct run_options *options, const struct run *run, struct cupel_error *err)
 {
     cleanup_strbuf struct strbuf b = {0};
@@ -115,6 +123,11 @@ int manifest_run(const struct run_options *options, const struct run *run, struc
         cleanup_free char *path = manifest_path_of(options->plans[p]);
 
         keyvalue_add(&b, "file", path);
+    }
+    for (size_t p = 0; p < options->n_plans; p++) {
+        cleanup_free char *key = xasprintf("%zu-", p);
+
+        manifest_add_set(&b, key, options->plans[p]);
     }
     for (size_t i = 0; i < run->n_instances; i++) {
         const struct instance *in = &run->instances[i];

@@ -28,3 +28,5 @@ void manifest_add_image(struct strbuf *b, const char *key, const struct cache_ro
                         const struct jobs_job *job);
 /* Adds "env=NAME=VALUE" and a NUL for each name of the job's pass-env that has a value. */
 void manifest_add_env(struct strbuf *b, const struct jobs_job *job);
+/* Adds "KEYset=NAME=VALUE" and a NUL for each parameter of the plan. */
+void manifest_add_set(struct strbuf *b, const char *key, const struct jobs_plan *plan);

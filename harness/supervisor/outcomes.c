@@ -23,6 +23,15 @@ static void write_result(struct supervisor *s, const struct reports_result *r)
         report_failure(s, &err);
 }
 
+/* Says whether both are instances of one job with a matrix. */
+static bool is_sibling(const struct supervisor *s, size_t job, size_t of)
+{
+    const struct instance *a = &s->p.run.instances[job], *b = &s->p.run.instances[of];
+
+    return a->plan_index == b->plan_index && a->job->group != JOBS_NO_GROUP &&
+           a->job->group == b->job->group;
+}
+
 static void skip_one(void *data, size_t job, size_t because_of);
 
 /* Lets go of all of a final result that is not needed any more; attempts before it are rare, and
@@ -147,10 +156,13 @@ static void skip_one(void *data, size_t job, size_t because_of)
     const char *name = s->p.run.instances[because_of].job->name;
     enum jobs_need when = JOBS_NEED_SUCCESS;
     bool skipped = need == NULL || need->verdict == REPORTS_SKIPPED,
-         needed = is_needed(s, job, because_of, &when);
+         needed = is_needed(s, job, because_of, &when), sibling = is_sibling(s, job, because_of);
     bool harmless = need != NULL && (need->verdict == REPORTS_PASSED || need->harmless);
     cleanup_free char *evidence =
-        needed && when == JOBS_NEED_FAILURE
+        sibling && need != NULL && !needed
+            ? xasprintf("'%s', of the same job, did not pass (%s), and the job says fail-fast",
+                        name, reports_verdict_name(need->verdict))
+        : needed && when == JOBS_NEED_FAILURE
             ? xasprintf("only for the case that '%s' fails, and it %s", name,
                         skipped ? "was skipped" : "did not")
         : !needed ? xasprintf("starts together with '%s' of its bridge, which was skipped", name)

@@ -24,6 +24,8 @@ struct schedule_node {
     struct schedule_dependent *dependents;
     size_t n_dependents;
     struct schedule_group *group; /* or NULL */
+    struct schedule_pool *pool;   /* or NULL */
+    bool tried;                   /* has started once */
     uint64_t cost[SCHEDULE_GOODS];
 };
 
@@ -35,6 +37,17 @@ struct schedule_group {
     size_t started; /* how many were given to the caller */
 };
 
+/* Jobs of which some at a time may run. */
+struct schedule_pool {
+    struct schedule_pool *next; /* of all */
+    size_t *jobs;
+    size_t n;
+    size_t max, running;
+    bool fail_fast;
+    size_t *parked; /* those that were ready when as many ran as may, in that order */
+    size_t first_parked, n_parked;
+};
+
 struct schedule {
     struct schedule_node *nodes;
     size_t n;
@@ -42,6 +55,7 @@ struct schedule {
     size_t *ready; /* the heap; what is in it and no longer WAITING was abandoned */
     size_t n_ready;
     struct schedule_group *groups;
+    struct schedule_pool *pools;
     struct schedule_group *starting; /* one whose jobs are being given to the caller; NULL: none */
     bool begun;                      /* all needs are known: who has none is in the heap */
     size_t running;
@@ -74,6 +88,14 @@ void schedule_free(struct schedule *s)
         free(g->jobs);
         free(g);
     }
+    while (s->pools != NULL) {
+        struct schedule_pool *p = s->pools;
+
+        s->pools = p->next;
+        free(p->jobs);
+        free(p->parked);
+        free(p);
+    }
     free(s->nodes);
     free(s->ready);
     free(s);
@@ -102,6 +124,22 @@ void schedule_add_group(struct schedule *s, const size_t *jobs, size_t n)
         s->nodes[jobs[i]].group = g;
 }
 
+void schedule_add_pool(struct schedule *s, const size_t *jobs, size_t n, size_t max, bool fail_fast)
+{
+    struct schedule_pool *p = xcalloc(1, sizeof(*p));
+
+    *p = (struct schedule_pool){.next = s->pools,
+                                .jobs = xcalloc(n, sizeof(*jobs)),
+                                .parked = xcalloc(n, sizeof(*jobs)),
+                                .n = n,
+                                .max = max,
+                                .fail_fast = fail_fast};
+    memcpy(p->jobs, jobs, n * sizeof(*jobs));
+    s->pools = p;
+    for (size_t i = 0; i < n; i++)
+        s->nodes[jobs[i]].pool = p;
+}
+
 void schedule_set_stock(struct schedule *s, const uint64_t stock[static SCHEDULE_GOODS])
 {
     memcpy(s->stock, stock, sizeof(s->stock));
@@ -120,13 +158,48 @@ void schedule_set_cost(struct schedule *s, size_t job, const uint64_t cost[stati
 static void schedule_take(struct schedule *s, size_t job)
 {
     s->running++;
+    if (s->nodes[job].pool != NULL)
+        s->nodes[job].pool->running++;
     for (size_t i = 0; i < SCHEDULE_GOODS; i++)
         s->taken[i] += s->nodes[job].cost[i];
+}
+
+static void push(struct schedule *s, size_t job);
+
+/* Keeps a job of a full pool until another of it has ended: no more than all of them wait so. */
+static void park(struct schedule_pool *p, size_t job)
+{
+    p->parked[(p->first_parked + p->n_parked++) % p->n] = job;
+}
+
+/* Lets the first that waits for a place in the pool be ready again. */
+static void unpark(struct schedule *s, struct schedule_pool *p)
+{
+    p->running--;
+    while (p->n_parked > 0) {
+        size_t job = p->parked[p->first_parked];
+
+        p->first_parked = (p->first_parked + 1) % p->n;
+        p->n_parked--;
+        if (s->nodes[job].state == WAITING) {
+            push(s, job);
+            return;
+        }
+    }
+}
+
+static bool is_full(const struct schedule *s, size_t job)
+{
+    const struct schedule_pool *p = s->nodes[job].pool;
+
+    return p != NULL && p->max > 0 && p->running >= p->max;
 }
 
 static void give_back(struct schedule *s, size_t job)
 {
     s->running--;
+    if (s->nodes[job].pool != NULL)
+        unpark(s, s->nodes[job].pool);
     for (size_t i = 0; i < SCHEDULE_GOODS; i++)
         s->taken[i] -= s->nodes[job].cost[i];
 }
@@ -222,7 +295,7 @@ size_t schedule_upcoming(struct schedule *s, size_t *ret_list, size_t max)
     for (; looks > 0 && found < max && n_positions > 0; looks--) {
         size_t job = s->ready[next_position(s, positions, &n_positions)];
 
-        if (s->nodes[job].state == WAITING && s->nodes[job].group == NULL)
+        if (s->nodes[job].state == WAITING && s->nodes[job].group == NULL && !is_full(s, job))
             ret_list[found++] = job;
     }
     free(positions);
@@ -249,6 +322,7 @@ static void end_job(struct schedule *s, size_t job)
 static void schedule_start(struct schedule *s, size_t job)
 {
     s->nodes[job].state = STARTED;
+    s->nodes[job].tried = true;
     s->waiting--;
     schedule_take(s, job);
 }
@@ -280,6 +354,10 @@ bool schedule_next(struct schedule *s, size_t idle, size_t *ret_job)
         size_t job = s->ready[0];
         struct schedule_group *g = s->nodes[job].group;
 
+        if (s->nodes[job].state == WAITING && is_full(s, job)) {
+            park(s->nodes[job].pool, pop(s));
+            continue;
+        }
         if (s->nodes[job].state == WAITING && ((g != NULL && g->n > idle) || !is_admitted(s, job)))
             return false;
         (void)pop(s);
@@ -351,6 +429,16 @@ static void skip_one(struct schedule *s, struct schedule_skips *k, size_t job, s
     k->queue[k->tail++] = job;
 }
 
+/* Skips those of a pool that have never started, as one of them has not passed. */
+static void skip_untried(struct schedule *s, struct schedule_skips *k, size_t because_of)
+{
+    const struct schedule_pool *p = s->nodes[because_of].pool;
+
+    for (size_t i = 0; p != NULL && p->fail_fast && i < p->n; i++)
+        if (!s->nodes[p->jobs[i]].tried)
+            skip_one(s, k, p->jobs[i], because_of);
+}
+
 /* Tells those that need the job how it has ended. */
 static void tell_dependents(struct schedule *s, struct schedule_skips *k, size_t job)
 {
@@ -377,6 +465,8 @@ void schedule_ended(struct schedule *s, size_t job, enum schedule_outcome outcom
     n->passed = outcome == SCHEDULE_PASSED;
     n->succeeded = outcome != SCHEDULE_FAILED;
     n->failed = outcome == SCHEDULE_FAILED;
+    if (n->failed)
+        skip_untried(s, &k, job);
     tell_dependents(s, &k, job);
     while (k.head < k.tail) {
         size_t at = k.queue[k.head++];

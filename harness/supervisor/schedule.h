@@ -23,6 +23,12 @@ void schedule_add_need(struct schedule *s, size_t job, size_t need, enum schedul
  * when one is skipped, so are they all. Each job is in one group at most; none of them needs
  * another. Told before the first schedule_next. */
 void schedule_add_group(struct schedule *s, const size_t *jobs, size_t n);
+/* Makes at most `max` (0: any number) of these jobs run at once; one that has to wait for that
+ * holds up none of the others. With `fail_fast`, those of them that have never started are skipped
+ * once one of them has not passed. Each job is in one pool at most, and then in no group. Told
+ * before the first schedule_next. */
+void schedule_add_pool(struct schedule *s, const size_t *jobs, size_t n, size_t max,
+                       bool fail_fast);
 /* What there is of things that jobs share (CPUs, memory), and how much of each a job takes while it
  * runs. Jobs are admitted in their order: one for which there is not enough left waits, and
  * everything after it, so that it is not held up for ever; one that wants more than there is runs

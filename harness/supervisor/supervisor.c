@@ -300,6 +300,27 @@ static void add_groups(struct schedule *schedule, const struct jobs_plan *plan,
     }
 }
 
+/* Adds the instances of each job with a matrix as a pool, where the job says so. */
+static void add_pools(struct schedule *schedule, const struct jobs_plan *plan,
+                      const size_t *instance_of)
+{
+    for (size_t i = 0; i < plan->n_groups; i++) {
+        const struct jobs_group *g = &plan->groups[i];
+        const struct jobs_job *job = &plan->jobs[g->first];
+        cleanup_free size_t *pool = NULL;
+        size_t n = 0;
+
+        if (g->n == 0 || (job->max_parallel == 0 && !job->fail_fast))
+            continue;
+        pool = xcalloc(g->n, sizeof(*pool));
+        for (size_t k = 0; k < g->n; k++)
+            if (instance_of[g->first + k] != INSTANCE_NONE)
+                pool[n++] = instance_of[g->first + k];
+        if (n > 0)
+            schedule_add_pool(schedule, pool, n, job->max_parallel, job->fail_fast);
+    }
+}
+
 static void make_schedule(struct supervisor *s)
 {
     const struct run *run = &s->p.run;
@@ -322,6 +343,7 @@ static void make_schedule(struct supervisor *s)
             instance_of = xrealloc(instance_of, plan->n_jobs * sizeof(*instance_of));
             instances_of_plan(run, i, instance_of);
             add_groups(s->schedule, plan, instance_of);
+            add_pools(s->schedule, plan, instance_of);
         }
         for (size_t k = 0; k < in->job->n_needs; k++)
             if (instance_of[in->job->needs[k]] != INSTANCE_NONE)

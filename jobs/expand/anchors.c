@@ -174,6 +174,7 @@ static void take_children(struct node *map, struct node ***link, struct strset *
         v->next = NULL;
         if (!strset_add(seen, v->key->text))
             continue;
+        map->dollar |= v->dollar | v->key->dollar;
         **link = v;
         *link = &v->next;
         map->n++;

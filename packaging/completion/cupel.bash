@@ -59,13 +59,13 @@ _cupel() {
     local words='' files=false
     case $command in
     '') words='run shell exec enter serve validate list schema rootfs doctor selftest config clean help version --version --help' ;;
-    run) words='-j --jobs --only --tag --retries --keep-failed --fail-fast --timeout --best-effort --overcommit --no-ahead --trace-setup --locked --sample --allow-host-network --allow-device --out --help' files=true ;;
+    run) words='-j --jobs --only --tag --set --retries --keep-failed --fail-fast --timeout --best-effort --overcommit --no-ahead --trace-setup --locked --sample --allow-host-network --allow-device --out --help' files=true ;;
     shell) words='--rootfs --file --failed --run --out --secrets --best-effort --allow-host-network --allow-device --help' files=true ;;
     exec) words='--root --input --limit --timeout --grace --network --user --env --workdir --artifacts --artifact --result --result-fd --name --sample -t --terminal -q --quiet --best-effort --allow-host-network --allow-device --help' files=true ;;
     enter) words="--help $("${COMP_WORDS[0]}" enter 2>/dev/null | sed -n 's,^[0-9a-f-]*/\([^ ]*\) .*,\1,p')" ;;
     serve) words='--socket --mode --group --root --files --slots --ready --ready-all --queue --cache-files --keep --grace --nat --allow-host-network --allow-device --help' ;;
-    list) words='--only --tag --kept --json --help' files=true ;;
-    validate) words='--help' files=true ;;
+    list) words='--only --tag --set --kept --json --help' files=true ;;
+    validate) words='--set --help' files=true ;;
     schema) words='--markdown --help' ;;
     doctor) words='--json --help' ;;
     selftest) words='--list --only --json --markdown --out -j --jobs -v --verbose --help' ;;

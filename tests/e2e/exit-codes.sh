@@ -27,7 +27,7 @@ YAML
 job_file unsupported.yaml <<'YAML'
 cupel: 1
 jobs:
-  a: {run: echo, matrix: {A: [1]}}
+  a: {run: echo, cases: [{name: x}]}
 YAML
 
 it "all passed is 0"

@@ -4,6 +4,7 @@
  * here. */
 #include "fuzz.h"
 
+#include "jobs/expand/host.h"
 #include "jobs/load.h"
 
 #include <sys/stat.h>
@@ -38,11 +39,95 @@ int __wrap_faccessat(int dirfd, const char *path, int mode, int flags)
     return -1;
 }
 
+/* Files that are made up: as many as the pattern has letters, or none, or a problem. */
+static int fake_match(const char *dir, const char *pattern, enum expand_kind kind,
+                      struct arena *arena, const char ***ret_paths, size_t *ret_n,
+                      struct cupel_error *err)
+{
+    static const char *const endings[] = {"", "/x", "\n", "\xff", ",", "%2C", "/y/x"};
+    size_t n = strlen(pattern) % 8;
+    const char **paths = arena_alloc(arena, (n + 1) * sizeof(*paths));
+
+    (void)dir;
+    (void)kind;
+    if (strstr(pattern, "secret") != NULL)
+        return cupel_error_set(err, CUPEL_ERROR_INPUT, EACCES, "cannot look for '%s'", pattern);
+    for (size_t i = 0; i < n; i++)
+        paths[i] = arena_printf(arena, "d%s", endings[i < ARRAY_SIZE(endings) ? i : 0]);
+    *ret_paths = paths;
+    *ret_n = n < ARRAY_SIZE(endings) ? n : 0;
+    return 0;
+}
+
+static int fake_read(const char *dir, const char *path, struct arena *arena, const char **ret_text,
+                     size_t *ret_len, struct cupel_error *err)
+{
+    (void)dir;
+    if (strstr(path, "none") != NULL)
+        return cupel_error_set(err, CUPEL_ERROR_INPUT, ENOENT, "cannot read %s", path);
+    *ret_text = arena_printf(arena, "b\r\n\n%s\na\nb", path);
+    *ret_len = strlen(*ret_text);
+    return 0;
+}
+
+static int fake_hash(const char *dir, const char *const *paths, size_t n, struct arena *arena,
+                     const char **ret_text, struct cupel_error *err)
+{
+    (void)dir;
+    (void)err;
+    *ret_text = arena_printf(arena, "%zu%s", n, paths[0]);
+    return 0;
+}
+
+static int fake_git(const char *dir, const char *what, struct arena *arena, const char **ret_text,
+                    struct cupel_error *err)
+{
+    (void)dir;
+    (void)err;
+    *ret_text = arena_strdup(arena, what);
+    return 0;
+}
+
+static const char *fake_environment(const char *name)
+{
+    return strchr(name, 'E') != NULL && strlen(name) % 5 == 0 ? "from the environment" : NULL;
+}
+
+static const struct expand_host fake_host = {
+    .match = fake_match,
+    .read = fake_read,
+    .hash = fake_hash,
+    .git = fake_git,
+    .environment = fake_environment,
+};
+
+/* What an instance is of hangs together. */
+static void check_instance(const struct jobs_plan *plan, const struct jobs_job *job)
+{
+    size_t index = (size_t)(job - plan->jobs);
+
+    FUZZ_EXPECT((job->group == JOBS_NO_GROUP) == (job->matrix == NULL));
+    if (job->matrix == NULL)
+        return;
+    FUZZ_EXPECT(job->group < plan->n_groups);
+    FUZZ_EXPECT(index - plan->groups[job->group].first < plan->groups[job->group].n);
+    FUZZ_EXPECT(str_starts(job->name, plan->groups[job->group].name));
+    for (const char *const *pair = job->matrix; *pair != NULL; pair++) {
+        const char **e = job->env;
+
+        while (*e != NULL && !str_eq(*e, *pair))
+            e++;
+        FUZZ_EXPECT(*e != NULL);
+    }
+}
+
 static void check_job(const struct jobs_plan *plan, const struct jobs_job *job)
 {
-    FUZZ_EXPECT(job->name[0] != '\0' && strlen(job->name) <= LOAD_NAME_MAX);
+    FUZZ_EXPECT(job->name[0] != '\0' &&
+                strlen(job->name) <= (job->matrix != NULL ? 1000 : LOAD_NAME_MAX));
     FUZZ_EXPECT(strchr("-.", job->name[0]) == NULL);
     FUZZ_EXPECT(fuzz_is_harmless(job->name, strlen(job->name), ""));
+    check_instance(plan, job);
     FUZZ_EXPECT(job->n_steps > 0 && job->root < plan->n_roots);
     for (size_t i = 0; i < job->n_steps; i++)
         FUZZ_EXPECT(job->steps[i].argv != NULL && job->steps[i].argv[0] != NULL);
@@ -71,13 +156,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     cleanup_strbuf struct strbuf problems = {0};
     /* as file_read_at gives it */
     cleanup_free char *text = xmalloc(size + 1);
+    struct load_from from;
     struct jobs_plan *plan;
     struct cupel_error err = {0};
 
     if (size > 0)
         memcpy(text, data, size);
     text[size] = '\0';
-    if (load_text("fuzz.yaml", "/made/up", text, size, &plan, &problems, &err) < 0) {
+    from = (struct load_from){
+        .file = "fuzz.yaml", .dir = "/made/up", .text = text, .len = size, .host = &fake_host};
+    if (load_tree(&from, &plan, &problems, &err) < 0) {
         check_problems(&problems, &err);
         return 0;
     }

@@ -166,9 +166,6 @@ static void test_unknown_and_unsupported_keys(void **state)
         {JOB("memroy: 1M"),
          "3:15: unknown key 'memroy' in a job, did you mean 'memory' under 'limits'?\n"},
         {JOB("frobnicate: 1M"), "3:15: unknown key 'frobnicate' in a job\n"},
-        {JOB("matrix: {A: [1]}"), "3:15: key 'matrix' is not supported yet; until it is: write one "
-                                  "job for each combination; "
-                                  "what they share stands under 'defaults'\n"},
         {JOB("expect: {regex: a}"),
          "3:24: key 'regex' is not supported yet; until it is: compare within the script, for "
          "example with grep\n"},

@@ -769,6 +769,113 @@ static void test_upcoming_of_many(void **state)
     schedule_free(s);
 }
 
+/* ---- pools ---- */
+
+static void test_pool_bounds_how_many_run(void **state)
+{
+    const size_t pool[] = {0, 1, 2, 4};
+    struct schedule *s = schedule_new(6);
+    size_t upcoming[6];
+
+    (void)state;
+    schedule_add_pool(s, pool, 4, 2, false);
+    schedule_add_need(s, 4, 5, SCHEDULE_NEED_SUCCESS);
+    assert_next(s, 0);
+    assert_next(s, 1);
+    /* 2 would be the third of them, and holds up nobody */
+    assert_int_equal(schedule_upcoming(s, upcoming, 6), 2);
+    assert_int_equal(upcoming[0], 3);
+    assert_next(s, 3);
+    assert_next(s, 5);
+    assert_none(s);
+    schedule_ended(s, 5, SCHEDULE_PASSED, must_not_skip, NULL);
+    assert_none(s);
+    schedule_ended(s, 1, SCHEDULE_PASSED, must_not_skip, NULL);
+    assert_next(s, 2);
+    assert_none(s);
+    /* who is run again may have to wait for a place too */
+    schedule_again(s, 0);
+    assert_next(s, 0);
+    assert_none(s);
+    schedule_ended(s, 0, SCHEDULE_FAILED, must_not_skip, NULL);
+    assert_next(s, 4);
+    schedule_ended(s, 2, SCHEDULE_PASSED, must_not_skip, NULL);
+    schedule_ended(s, 3, SCHEDULE_PASSED, must_not_skip, NULL);
+    assert_none(s);
+    schedule_ended(s, 4, SCHEDULE_PASSED, must_not_skip, NULL);
+    assert_true(schedule_done(s));
+    schedule_free(s);
+}
+
+static void test_pool_that_fails_fast(void **state)
+{
+    const size_t pool[] = {0, 1, 2, 3};
+    struct noted skipped = {0};
+    struct schedule *s = schedule_new(7);
+
+    (void)state;
+    schedule_add_pool(s, pool, 4, 0, true);
+    schedule_add_need(s, 4, 2, SCHEDULE_NEED_SUCCESS); /* needs one that will not start */
+    schedule_add_need(s, 5, 0, SCHEDULE_NEED_SUCCESS); /* and one that runs already */
+    assert_next(s, 0);
+    assert_next(s, 1);
+    schedule_again(s, 1); /* it has run once: its next attempt is to come */
+    schedule_ended(s, 0, SCHEDULE_FAILED, on_skip, &skipped);
+    assert_int_equal(skipped.n, 4);
+    assert_int_equal(skipped.job[0], 2);
+    assert_int_equal(skipped.because_of[0], 0);
+    assert_int_equal(skipped.job[1], 3);
+    assert_int_equal(skipped.job[2] + skipped.job[3], 4 + 5);
+    assert_next(s, 1);
+    assert_next(s, 6);
+    assert_none(s);
+    schedule_ended(s, 1, SCHEDULE_FAILED, must_not_skip, NULL);
+    schedule_ended(s, 6, SCHEDULE_PASSED, must_not_skip, NULL);
+    assert_true(schedule_done(s));
+    schedule_free(s);
+}
+
+/* A parked job may be skipped or abandoned before its turn comes. */
+static void test_pool_of_whom_some_never_start(void **state)
+{
+    const size_t pool[] = {0, 1, 2};
+    struct noted abandoned = {0};
+    struct schedule *s = schedule_new(3);
+
+    (void)state;
+    schedule_add_pool(s, pool, 3, 1, false);
+    assert_next(s, 0);
+    assert_none(s);
+    schedule_abandon(s, on_each, &abandoned);
+    assert_int_equal(abandoned.n, 2);
+    schedule_ended(s, 0, SCHEDULE_PASSED, must_not_skip, NULL);
+    assert_none(s);
+    assert_true(schedule_done(s));
+    schedule_free(s);
+}
+
+/* Each is parked and comes back once, so that very many cost no more than many. */
+static void test_pool_of_very_many(void **state)
+{
+    const size_t n = 200000;
+    size_t *pool = xcalloc(n, sizeof(*pool));
+    struct schedule *s = schedule_new(n);
+
+    (void)state;
+    for (size_t i = 0; i < n; i++)
+        pool[i] = i;
+    schedule_add_pool(s, pool, n, 1, true);
+    for (size_t i = 0; i < n; i++) {
+        assert_next(s, i);
+        if (i % 1000 == 0)
+            assert_none(s);
+        schedule_ended(s, i, SCHEDULE_PASSED, must_not_skip, NULL);
+    }
+    assert_true(schedule_done(s));
+    schedule_free(s);
+    free(pool);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -796,6 +903,10 @@ int main(void)
         cmocka_unit_test(test_admission),
         cmocka_unit_test(test_group_is_admitted_as_one),
         cmocka_unit_test(test_upcoming),
+        cmocka_unit_test(test_pool_bounds_how_many_run),
+        cmocka_unit_test(test_pool_that_fails_fast),
+        cmocka_unit_test(test_pool_of_whom_some_never_start),
+        cmocka_unit_test(test_pool_of_very_many),
         cmocka_unit_test(test_upcoming_of_many),
         cmocka_unit_test(test_needs_of_a_job_that_passed),
         cmocka_unit_test(test_needs_of_a_job_that_failed),

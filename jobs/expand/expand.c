@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* expand: see expand.h. A file that has none of what is written out here is left as it is, and
+ * costs a look at the names of its keys. */
+#include "jobs/expand/expand.h"
+
+#include "jobs/expand/matrix.h"
+#include "jobs/expand/params.h"
+#include "jobs/expand/replace.h"
+
+#define ID_MAX 1000 /* bytes of an instance's id */
+
+/* The file while its jobs are written out. */
+struct expansion {
+    struct loader *l;
+    struct replacing r;
+    struct node **link; /* where the next job goes */
+    size_t n;           /* of jobs so far */
+    struct strset ids;
+    /* the job whose matrix is being written out: its keys without those that come anew */
+    struct node *job;
+    struct node *rest, *own_env;
+    struct jobs_group *group;
+};
+
+static struct node *child_of(struct node *map, const char *key)
+{
+    if (map->kind != NODE_MAP)
+        return NULL;
+    for (struct node *v = map->first; v != NULL; v = v->next)
+        if (str_eq(v->key->text, key))
+            return v;
+    return NULL;
+}
+
+static struct node *make_node(struct expansion *x, enum node_kind kind, struct source_place place)
+{
+    struct node *n = arena_alloc(x->l->tree, sizeof(*n));
+
+    *n = (struct node){.kind = (uint8_t)kind, .place = place};
+    return n;
+}
+
+static struct node *make_key(struct expansion *x, const char *text, struct source_place place)
+{
+    struct node *n = make_node(x, NODE_SCALAR, place);
+
+    n->text = text;
+    n->n = strlen(text);
+    return n;
+}
+
+/* ---- jobs ---- */
+
+/* A job that is not to be looked at: whatever it lacks may be there. */
+static struct node *lost_job(struct expansion *x, const struct node *job)
+{
+    struct node *n = make_node(x, NODE_MAP, job->place);
+
+    n->key = job->key;
+    n->lost = true;
+    return n;
+}
+
+static void add_job(struct expansion *x, struct node *job, size_t group, const char *const *matrix)
+{
+    struct loader *l = x->l;
+
+    if (!strset_add(&x->ids, job->key->text))
+        problem_at(l, job->key, "two jobs are named '%s'", job->key->text);
+    if (x->n < LOAD_JOBS_MAX)
+        l->instances[x->n] = (struct instance_of){.group = group, .matrix = matrix};
+    x->n++;
+    job->next = NULL;
+    *x->link = job;
+    x->link = &job->next;
+}
+
+/* ---- instances ---- */
+
+static const char *make_id(struct expansion *x, const struct combination *c)
+{
+    cleanup_strbuf struct strbuf id = {0};
+
+    strbuf_adds(&id, x->job->key->text);
+    for (size_t i = 0; i < c->n; i++)
+        strbuf_addf(&id, "%s%s=%s", i > 0 ? "," : "/", c->key[i]->text, c->value[i]->word);
+    if (id.len > ID_MAX)
+        problem_at(x->l, c->value[c->n - 1]->node,
+                   "'%.80s...' is too long for the name of an instance: it has %zu bytes, and %d "
+                   "are possible",
+                   id.data, id.len, ID_MAX);
+    return arena_strndup(x->l->tree, id.data, id.len);
+}
+
+/* The values as the job's environment, before what it says itself. */
+static struct node *make_env(struct expansion *x, const struct combination *c)
+{
+    struct node *env =
+        make_node(x, NODE_MAP, x->own_env != NULL ? x->own_env->place : x->job->place);
+    struct node **link = &env->first;
+
+    env->key = x->own_env != NULL ? x->own_env->key : make_key(x, "env", x->job->place);
+    for (size_t i = 0; i < c->n; i++) {
+        struct node *v = make_node(x, NODE_SCALAR, c->value[i]->node->place);
+
+        *v = *c->value[i]->node;
+        v->plain = v->dollar = false;
+        v->key = (struct node *)c->key[i];
+        *link = v;
+        link = &v->next;
+    }
+    env->n = c->n;
+    *link = NULL;
+    if (x->own_env != NULL) {
+        *link = x->own_env->first;
+        env->n += x->own_env->n;
+        env->dollar = x->own_env->dollar;
+    }
+    return env;
+}
+
+static void check_env(struct expansion *x, const struct combination *c)
+{
+    for (const struct node *v = x->own_env->first; v != NULL; v = v->next)
+        for (size_t i = 0; i < c->n; i++)
+            if (str_eq(v->key->text, c->key[i]->text))
+                problem_at(x->l, v->key, "'env' sets '%s', which is a key of the job's 'matrix'",
+                           v->key->text);
+}
+
+static void make_instance(void *data, const struct combination *c)
+{
+    struct expansion *x = data;
+    struct binding bindings[MATRIX_KEYS_MAX];
+    const char **matrix = arena_alloc(x->l->plan->arena, (c->n + 1) * sizeof(*matrix));
+    struct node *job = make_node(x, NODE_MAP, x->job->place);
+
+    for (size_t i = 0; i < c->n; i++) {
+        bindings[i] = (struct binding){c->key[i]->text, c->value[i]->node->text};
+        matrix[i] = c->value[i]->pair;
+    }
+    *job = *x->job;
+    job->key = make_key(x, make_id(x, c), x->job->key->place);
+    job->first = x->rest;
+    if (x->own_env == NULL || x->own_env->kind == NODE_MAP) {
+        if (x->own_env != NULL)
+            check_env(x, c);
+        job->first = make_env(x, c);
+        job->first->next = x->rest;
+    }
+    x->r.matrix = bindings;
+    x->r.n_matrix = c->n;
+    job = replace_in(&x->r, job);
+    x->r.matrix = NULL;
+    x->r.n_matrix = 0;
+    add_job(x, job, (size_t)(x->group - x->l->plan->groups), matrix);
+    x->group->n++;
+}
+
+/* Keeps what all instances share: the keys but `matrix`, and `env` apart. */
+static void split_keys(struct expansion *x, struct node *job)
+{
+    struct node **link = &x->rest;
+
+    x->rest = x->own_env = NULL;
+    for (struct node *v = job->first, *next; v != NULL; v = next) {
+        next = v->next;
+        if (str_eq(v->key->text, "matrix"))
+            continue;
+        if (str_eq(v->key->text, "env") && v->kind == NODE_MAP) {
+            x->own_env = v;
+            continue;
+        }
+        v->next = NULL;
+        *link = v;
+        link = &v->next;
+    }
+}
+
+static bool is_possible(struct expansion *x, const struct matrix *m, const struct node *at)
+{
+    size_t size = matrix_size(m);
+
+    if (size <= LOAD_JOBS_MAX && x->n + size <= LOAD_JOBS_MAX)
+        return true;
+    if (size == SIZE_MAX)
+        problem_at(x->l, at,
+                   "'matrix' makes more instances than can be counted; at most %d jobs "
+                   "are possible in one file",
+                   LOAD_JOBS_MAX);
+    else
+        problem_at(x->l, at,
+                   "'matrix' makes %zu instances, and %zu jobs stand before them; at most %d are "
+                   "possible in one file",
+                   size, x->n, LOAD_JOBS_MAX);
+    return false;
+}
+
+static void expand_matrix(struct expansion *x, struct node *job, struct node *matrix)
+{
+    _cleanup_(matrix_free) struct matrix m = {0};
+    struct jobs_plan *plan = x->l->plan;
+
+    job_name_check(x->l, job->key);
+    x->r.where = "a matrix knows parameters, and none of its own keys";
+    matrix = replace_in(&x->r, matrix);
+    x->r.where = NULL;
+    if (!matrix_read(x->l, matrix, &m) || !is_possible(x, &m, matrix->key)) {
+        add_job(x, lost_job(x, job), JOBS_NO_GROUP, NULL);
+        return;
+    }
+    x->job = job;
+    x->group = &plan->groups[plan->n_groups++];
+    *x->group =
+        (struct jobs_group){.name = arena_strdup(plan->arena, job->key->text), .first = x->n};
+    split_keys(x, job);
+    matrix_each(x->l, &m, make_instance, x);
+    if (x->group->n == 0) {
+        problem_at(x->l, matrix->key, "'exclude' leaves nothing of the matrix");
+        add_job(x, lost_job(x, job), JOBS_NO_GROUP, NULL);
+    }
+}
+
+/* How many jobs have a matrix: they need a place for what their instances are. */
+static size_t count_matrices(struct node *jobs)
+{
+    size_t n = 0;
+
+    for (struct node *v = jobs->first; v != NULL; v = v->next)
+        n += child_of(v, "matrix") != NULL;
+    return n;
+}
+
+static void expand_jobs(struct expansion *x, struct node *jobs)
+{
+    struct loader *l = x->l;
+    size_t matrices = count_matrices(jobs);
+    struct node *job = jobs->first, *next;
+
+    if (matrices == 0) {
+        if (jobs->dollar)
+            *jobs = *replace_in(&x->r, jobs);
+        return;
+    }
+    l->instances = arena_alloc(l->tree, LOAD_JOBS_MAX * sizeof(*l->instances));
+    l->plan->groups = arena_alloc(l->plan->arena, matrices * sizeof(*l->plan->groups));
+    jobs->first = NULL;
+    x->link = &jobs->first;
+    for (; job != NULL; job = next) {
+        struct node *matrix = child_of(job, "matrix");
+
+        next = job->next;
+        if (job->key->dollar)
+            problem_at(l, job->key, "'%s': nothing is replaced in a key, only in values",
+                       job->key->text);
+        if (matrix != NULL)
+            expand_matrix(x, job, matrix);
+        else
+            add_job(x, replace_in(&x->r, job), JOBS_NO_GROUP, NULL);
+    }
+    jobs->n = x->n;
+}
+
+void expand(struct loader *l, struct node *root)
+{
+    struct expansion x = {.l = l, .r = {.l = l}};
+    struct node *jobs = child_of(root, "jobs"), *params = child_of(root, "params");
+
+    if (root->kind != NODE_MAP)
+        return;
+    if (params != NULL)
+        params_read(&x.r, params);
+    if (root->dollar) {
+        x.r.where = "the keys of a matrix are known in its own job only";
+        for (struct node **link = &root->first; *link != NULL; link = &(*link)->next)
+            if (*link != jobs && *link != params && !str_starts((*link)->key->text, "x-"))
+                *link = replace_in(&x.r, *link);
+        x.r.where = NULL;
+    }
+    if (jobs != NULL && jobs->kind == NODE_MAP)
+        expand_jobs(&x, jobs);
+    strset_free(&x.ids);
+    replace_free(&x.r);
+}

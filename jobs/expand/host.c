@@ -1,0 +1,374 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* host: which files there are, and what is in them. Where others may have filled a directory, no
+ * link is followed, nothing is waited for, and how much is looked at is bounded. Not responsible
+ * for what is done with the names. */
+#include "jobs/expand/host.h"
+
+#include "base/libcrypto.h"
+#include "jobs/expand/git.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <fnmatch.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define PARTS_MAX 64
+#define DEPTH_MAX 64      /* below a "**" */
+#define LOOKS_MAX 1000000 /* entries of directories */
+#define HASH_BYTES_MAX ((uint64_t)4 << 30)
+
+/* ---- paths that match ---- */
+
+struct matching {
+    const char *parts[PARTS_MAX];
+    size_t n_parts;
+    enum expand_kind kind;
+    struct arena *arena;
+    const char **paths;
+    size_t n, room;
+    size_t looks;
+    int result; /* -E2BIG: too many; or what could not be read */
+};
+
+static bool is_pattern(const char *part)
+{
+    return strpbrk(part, "*?[\\") != NULL;
+}
+
+static const char *path_below(struct matching *m, const char *path, const char *name)
+{
+    if (*path == '\0')
+        return arena_strdup(m->arena, name);
+    return arena_printf(m->arena, "%s%s%s", path, path[strlen(path) - 1] == '/' ? "" : "/", name);
+}
+
+static void add_match(struct matching *m, const char *path)
+{
+    if (m->n == EXPAND_MATCHES_MAX) {
+        m->result = -E2BIG;
+        return;
+    }
+    if (m->n == m->room) {
+        m->room = m->room != 0 ? m->room * 2 : 64;
+        m->paths = xrealloc(m->paths, m->room * sizeof(*m->paths));
+    }
+    m->paths[m->n++] = path;
+}
+
+static void match_in(struct matching *m, int dirfd, const char *path, size_t part, unsigned depth);
+
+/* Goes into a directory beneath the one that is open; what is none, or a link, has nothing in it.
+ */
+static void match_below(struct matching *m, int dirfd, const char *name, const char *path,
+                        size_t part, unsigned depth)
+{
+    cleanup_close int fd =
+        openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+
+    if (fd >= 0)
+        match_in(m, fd, path, part, depth);
+    else if (errno != ENOTDIR && errno != ELOOP && errno != ENOENT && m->result == 0)
+        m->result = -errno;
+}
+
+/* A link counts as either: who uses it says what is wrong with it. */
+static bool is_wanted(const struct matching *m, const struct stat *st)
+{
+    return S_ISLNK(st->st_mode) ||
+           (m->kind == EXPAND_DIRS ? S_ISDIR(st->st_mode) : S_ISREG(st->st_mode));
+}
+
+static void match_entry(struct matching *m, int dirfd, const char *name, const char *path,
+                        size_t part, unsigned depth)
+{
+    const char *below = path_below(m, path, name);
+    struct stat st;
+
+    if (str_eq(m->parts[part], "**")) { /* this directory is one of them */
+        match_below(m, dirfd, name, below, part, depth + 1);
+        if (part + 1 < m->n_parts)
+            return; /* which has been matched without it */
+    } else if (part + 1 < m->n_parts) {
+        match_below(m, dirfd, name, below, part + 1, depth);
+        return;
+    }
+    if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && is_wanted(m, &st))
+        add_match(m, below);
+}
+
+static void match_in(struct matching *m, int dirfd, const char *path, size_t part, unsigned depth)
+{
+    const char *word = m->parts[part];
+    bool deep = str_eq(word, "**");
+    DIR *dir;
+    int fd;
+
+    if (deep && part + 1 < m->n_parts)
+        match_in(m, dirfd, path, part + 1, depth); /* as no directory at all */
+    if (!is_pattern(word)) {
+        match_entry(m, dirfd, word, path, part, depth);
+        return;
+    }
+    if (depth > DEPTH_MAX || m->result != 0) {
+        m->result = m->result != 0 ? m->result : -E2BIG;
+        return;
+    }
+    fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    dir = fd >= 0 ? fdopendir(fd) : NULL;
+    if (dir == NULL) {
+        m->result = -errno;
+        base_closep(&fd);
+        return;
+    }
+    for (struct dirent *e; m->result == 0 && (e = readdir(dir)) != NULL;) {
+        if (++m->looks > LOOKS_MAX)
+            m->result = -E2BIG;
+        else if (!file_is_dot(e->d_name) && fnmatch(deep ? "*" : word, e->d_name, FNM_PERIOD) == 0)
+            match_entry(m, dirfd, e->d_name, path, part, depth);
+    }
+    (void)closedir(dir);
+}
+
+static int compare_paths(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* Splits the pattern where the first part with a wildcard begins: what stands before it is a path
+ * of whoever wrote the job file. */
+static const char *split_pattern(struct matching *m, const char *pattern, int *ret)
+{
+    char *text = arena_strdup(m->arena, pattern), *from = text,
+         *before = arena_strdup(m->arena, "");
+
+    *ret = 0;
+    for (;;) {
+        size_t n = strcspn(from, "/");
+        bool last = from[n] == '\0';
+
+        from[n] = '\0';
+        if (m->n_parts > 0 || is_pattern(from) || last) {
+            bool again =
+                m->n_parts > 0 && str_eq(from, "**") && str_eq(m->parts[m->n_parts - 1], "**");
+
+            if (m->n_parts == PARTS_MAX || str_eq(from, "..")) {
+                *ret = -EINVAL;
+                return before;
+            }
+            if (*from != '\0' && !str_eq(from, ".") && !again)
+                m->parts[m->n_parts++] = from;
+        } else {
+            before = arena_strndup(m->arena, pattern, (size_t)(from + n - text) + 1);
+        }
+        if (last)
+            break;
+        from += n + 1;
+    }
+    if (m->n_parts == 0)
+        *ret = -EINVAL;
+    return before;
+}
+
+static int cannot_match(const char *pattern, int r, struct cupel_error *err)
+{
+    if (r == -E2BIG)
+        return cupel_error_set(err, CUPEL_ERROR_INPUT, 0,
+                               "'%s' is too much: more than %d paths, or a million files on the "
+                               "way, or directories nested deeper than %d",
+                               pattern, EXPAND_MATCHES_MAX, DEPTH_MAX);
+    if (r == -EINVAL)
+        return cupel_error_set(
+            err, CUPEL_ERROR_INPUT, 0,
+            "'%s' is no pattern: '*', '?', '[...]' and '**' stand for parts of a "
+            "path, and '..' is possible before the first of them only",
+            pattern);
+    if (r == -ELOOP)
+        return cupel_error_set(err, CUPEL_ERROR_INPUT, 0,
+                               "'%s' leads through a symbolic link, which is not followed; give "
+                               "its absolute path",
+                               pattern);
+    return cupel_error_set(err, CUPEL_ERROR_INPUT, r, "cannot look for '%s'", pattern);
+}
+
+/* Opens a path of the job file's, relative to its directory: links are followed up to that. */
+static int open_named(const char *dir, const char *path, int flags)
+{
+    cleanup_free char *whole = path[0] == '/' ? xstrdup(path) : xasprintf("%s/%s", dir, path);
+
+    return file_open_trusted(whole, path[0] == '/' ? strlen(whole) : strlen(dir), flags);
+}
+
+static int real_match(const char *dir, const char *pattern, enum expand_kind kind,
+                      struct arena *arena, const char ***ret_paths, size_t *ret_n,
+                      struct cupel_error *err)
+{
+    struct matching m = {.kind = kind, .arena = arena};
+    cleanup_close int fd = -EBADF;
+    const char *before, **paths;
+    size_t n = 0;
+    int r;
+
+    before = split_pattern(&m, pattern, &r);
+    if (r == 0) {
+        fd = open_named(dir, *before != '\0' ? before : ".", O_RDONLY | O_DIRECTORY);
+        r = fd < 0 ? fd : 0;
+    }
+    if (r == 0) {
+        match_in(&m, fd, before, 0, 0);
+        r = m.result;
+    }
+    if (r == 0) {
+        qsort(m.paths, m.n, sizeof(*m.paths), compare_paths);
+        paths = arena_alloc(arena, (m.n + 1) * sizeof(*paths));
+        for (size_t i = 0; i < m.n; i++)
+            if (i == 0 || !str_eq(m.paths[i], m.paths[i - 1]))
+                paths[n++] = m.paths[i];
+        *ret_paths = paths;
+        *ret_n = n;
+    }
+    free(m.paths);
+    return r < 0 ? cannot_match(pattern, r, err) : 0;
+}
+
+/* ---- what is in files ---- */
+
+/* Opens a regular file, waiting for nothing. */
+static int open_regular(const char *dir, const char *path, uint64_t *ret_size)
+{
+    cleanup_close int fd = open_named(dir, path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+    struct stat st;
+
+    if (fd < 0)
+        return fd;
+    if (fstat(fd, &st) < 0)
+        return -errno;
+    if (!S_ISREG(st.st_mode))
+        return -EINVAL;
+    *ret_size = (uint64_t)st.st_size;
+    return steal_fd(&fd);
+}
+
+static int cannot_read(const char *path, int r, struct cupel_error *err)
+{
+    if (r == -EINVAL)
+        return cupel_error_set(err, CUPEL_ERROR_INPUT, 0, "%s is not a regular file", path);
+    if (r == -ELOOP)
+        return cannot_match(path, r, err);
+    return cupel_error_set(err, CUPEL_ERROR_INPUT, r, "cannot read %s", path);
+}
+
+static int real_read(const char *dir, const char *path, struct arena *arena, const char **ret_text,
+                     size_t *ret_len, struct cupel_error *err)
+{
+    cleanup_free char *text = NULL;
+    uint64_t size;
+    size_t len;
+    cleanup_close int fd = open_regular(dir, path, &size);
+    int r = fd < 0 ? fd : file_read_fd(fd, EXPAND_TEXT_MAX, &text, &len);
+
+    if (r == -EFBIG)
+        return cupel_error_set(err, CUPEL_ERROR_INPUT, 0, "%s is larger than %zu MiB", path,
+                               EXPAND_TEXT_MAX >> 20);
+    if (r < 0)
+        return cannot_read(path, r, err);
+    *ret_text = arena_strndup(arena, text, len);
+    *ret_len = len;
+    return 0;
+}
+
+/* One file: its path, its size and its content, so that no two sets of files are told alike. */
+static int add_file_to_hash(EVP_MD_CTX *hash, const char *dir, const char *path, uint64_t *left)
+{
+    unsigned char buf[64 * 1024];
+    char head[32];
+    uint64_t size;
+    cleanup_close int fd = open_regular(dir, path, &size);
+
+    if (fd < 0)
+        return fd;
+    (void)snprintf(head, sizeof(head), "%llu", (unsigned long long)size);
+    (void)EVP_DigestUpdate(hash, path, strlen(path) + 1);
+    (void)EVP_DigestUpdate(hash, head, strlen(head) + 1);
+    while (size > 0) {
+        ssize_t n = read(fd, buf, size < sizeof(buf) ? (size_t)size : sizeof(buf));
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return n < 0 ? -errno : -EIO; /* it has become shorter meanwhile */
+        if ((uint64_t)n > *left)
+            return -EFBIG;
+        *left -= (uint64_t)n;
+        size -= (uint64_t)n;
+        (void)EVP_DigestUpdate(hash, buf, (size_t)n);
+    }
+    return 0;
+}
+
+static int hash_paths(EVP_MD_CTX *hash, const char *dir, const char *const *paths, size_t n,
+                      struct arena *arena, struct cupel_error *err)
+{
+    uint64_t left = HASH_BYTES_MAX;
+
+    for (size_t i = 0; i < n; i++) {
+        const char **found;
+        size_t n_found;
+        int r = real_match(dir, paths[i], EXPAND_FILES, arena, &found, &n_found, err);
+
+        if (r < 0)
+            return r;
+        if (n_found == 0)
+            return cupel_error_set(err, CUPEL_ERROR_INPUT, 0, "there is no file '%s'", paths[i]);
+        for (size_t k = 0; k < n_found; k++) {
+            r = add_file_to_hash(hash, dir, found[k], &left);
+            if (r == -EFBIG)
+                return cupel_error_set(err, CUPEL_ERROR_INPUT, 0,
+                                       "the files have more than %llu GiB together",
+                                       (unsigned long long)(HASH_BYTES_MAX >> 30));
+            if (r < 0)
+                return cannot_read(found[k], r, err);
+        }
+    }
+    return 0;
+}
+
+static int real_hash(const char *dir, const char *const *paths, size_t n, struct arena *arena,
+                     const char **ret_text, struct cupel_error *err)
+{
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    char text[2 * EVP_MAX_MD_SIZE + 1];
+    unsigned length = 0;
+    EVP_MD_CTX *hash;
+    int r = libcrypto_load(err);
+
+    if (r < 0)
+        return r;
+    hash = EVP_MD_CTX_new();
+    if (hash == NULL || EVP_DigestInit_ex(hash, EVP_sha256(), NULL) != 1)
+        r = cupel_error_set(err, CUPEL_ERROR_HARNESS, ENOMEM, "cannot compute SHA-256");
+    if (r == 0)
+        r = hash_paths(hash, dir, paths, n, arena, err);
+    if (r == 0 && EVP_DigestFinal_ex(hash, digest, &length) != 1)
+        r = cupel_error_set(err, CUPEL_ERROR_HARNESS, EIO, "cannot compute SHA-256");
+    EVP_MD_CTX_free(hash);
+    if (r < 0)
+        return r;
+    for (unsigned i = 0; i < length; i++)
+        (void)snprintf(text + (size_t)2 * i, 3, "%02x", digest[i]);
+    *ret_text = arena_strdup(arena, text);
+    return 0;
+}
+
+static const char *real_environment(const char *name)
+{
+    return getenv(name);
+}
+
+const struct expand_host expand_real_host = {
+    .match = real_match,
+    .read = real_read,
+    .hash = real_hash,
+    .git = git_checked_out,
+    .environment = real_environment,
+};

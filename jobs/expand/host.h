@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* host: what an expansion may ask of the machine that the job file lies on. Private to jobs/. */
+#pragma once
+
+#include "base/base.h"
+
+#define EXPAND_MATCHES_MAX 100000
+#define EXPAND_TEXT_MAX ((size_t)4 * 1024 * 1024)
+
+enum expand_kind { EXPAND_DIRS, EXPAND_FILES };
+
+/* All of it is relative to `dir`, an absolute path, and read only. 0, or a negative errno with
+ * *err. Results live in the arena. */
+struct expand_host {
+    /* Paths that match, in the order of their bytes. A link may be among them; none is followed. */
+    int (*match)(const char *dir, const char *pattern, enum expand_kind kind, struct arena *arena,
+                 const char ***ret_paths, size_t *ret_n, struct cupel_error *err);
+    /* A regular file's text of at most EXPAND_TEXT_MAX bytes. */
+    int (*read)(const char *dir, const char *path, struct arena *arena, const char **ret_text,
+                size_t *ret_len, struct cupel_error *err);
+    /* SHA-256 of names and contents, as hexadecimal digits. */
+    int (*hash)(const char *dir, const char *const *paths, size_t n, struct arena *arena,
+                const char **ret_text, struct cupel_error *err);
+    /* What is checked out: "commit" or "branch". */
+    int (*git)(const char *dir, const char *what, struct arena *arena, const char **ret_text,
+               struct cupel_error *err);
+    /* A variable of the caller's environment, or NULL. */
+    const char *(*environment)(const char *name);
+};
+
+extern const struct expand_host expand_real_host;

@@ -1,0 +1,137 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# What a job file says once and means many times, in runs: instances of a matrix with their values, in pairs, so many at once,
+# failing fast; parameters; directories that others have filled; a failed instance opened again.
+# sanitizers: no
+# time-limit: 120
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
+
+mkdir -p tree/bin && cp "$(command -v busybox)" tree/bin/busybox && ln -s busybox tree/bin/sh && tar -C tree -cf root.tar .
+head='cupel: 1
+rootfs: {plain: {tar: root.tar}}
+params: {LEVEL: "1"}
+defaults: {rootfs: plain, limits: {wall: 1m}}
+'
+ids() { jq -r "select(.step == null)${1:-} | .id" "$T/out/results.jsonl" | sort | tr '\n' ' '; }
+
+it "each instance has its values, in its text and its environment, and starts from its own"
+{
+    printf %s "$head"
+    cat <<'YAML'
+jobs:
+  build:
+    matrix: {CC: [gcc, "c c"], SAN: ["", address], exclude: [{CC: gcc, SAN: address}]}
+    run: echo "$CC,$SAN,${{ CC }},${{ params.LEVEL }}" >/made; echo '$${{ CC }}'
+    artifacts: /made
+  test:
+    matrix: {CC: [gcc, "c c"]}
+    from: build
+    run: /bin/busybox cat /made
+    expect: {stdout: "${{ CC }},,${{ CC }},1\n"}
+YAML
+} >pairs.yaml
+sed '/^  test/,$d' pairs.yaml >built.yaml
+cupel_run built.yaml --set LEVEL=3
+expect_exit 0
+expect_equal "$(ids)" 'build/CC=c c,SAN= build/CC=c c,SAN=address build/CC=gcc,SAN= '
+expect_equal "$(cat "out/$(result 'build/CC=c c,SAN=address' '.artifacts[0]')")" 'c c,address,c c,3'
+# shellcheck disable=SC2016 # as it is
+expect_equal "$(cat "out/$(result 'build/CC=gcc,SAN=' .logs.stdout)")" '${{ CC }}'
+expect_junit_valid
+run_cupel validate pairs.yaml
+expect_exit 2
+expect_stderr "'test/CC=c c' starts from one job, and 'build' is 2 of them: 'build/CC=c c,SAN=', 'build/CC=c c,SAN=address'"
+sed 's/SAN: \["", address\], exclude.*SAN: address}\]/SAN: [""]/' pairs.yaml >paired.yaml
+cupel_run paired.yaml
+expect_exit 0
+expect_equal "$(ids '| select(.verdict == "passed")')" 'build/CC=c c,SAN= build/CC=gcc,SAN= test/CC=c c test/CC=gcc '
+cupel_run paired.yaml --only 'test/*gcc'
+expect_equal "$(ids)" 'build/CC=gcc,SAN= test/CC=gcc '
+
+it "no two instances of a job run at once where it says so, and others run beside them"
+{
+    printf %s "$head"
+    cat <<'YAML'
+jobs:
+  one: {matrix: {N: {range: [1, 6]}}, max-parallel: 1, run: ": ${{ N }}"}
+  other: {matrix: {N: {range: [1, 6]}}, run: ": ${{ N }}"}
+YAML
+} >parallel.yaml
+cupel_run parallel.yaml -j 4
+expect_exit 0
+expect_equal "$(ids | wc -w)" 12
+
+it "once an instance has not passed, those that have not started are skipped, and what needs them"
+{
+    printf %s "$head"
+    cat <<'YAML'
+jobs:
+  a: {matrix: {N: {range: [1, 4]}}, fail-fast: true, run: "test ${{ N }} != 2"}
+  b: {run: ":"}
+  c: {matrix: {N: ["1", "4"]}, needs: a, run: ":"}
+YAML
+} >fast.yaml
+cupel_run fast.yaml -j 1
+expect_exit 1
+expect_equal "$(ids '| select(.verdict == "passed")')" 'a/N=1 b c/N=1 '
+expect_equal "$(ids '| select(.verdict == "skipped")')" 'a/N=3 a/N=4 c/N=4 '
+expect_equal "$(result a/N=3 .evidence)" "'a/N=2', of the same job, did not pass (failed), and the job says fail-fast"
+
+it "what others have put into a directory is found by its name, and is no other instance's matter"
+mkdir -p subs/anna subs/bert "subs/c,d" && echo anna >subs/anna/out && echo bert >subs/bert/out && echo cd >"subs/c,d/out"
+ln -s /etc subs/link && mkfifo subs/fifo && touch subs/file
+{
+    printf %s "$head"
+    cat <<'YAML'
+jobs:
+  grade:
+    matrix: {SUB: {dirs: "subs/*"}}
+    inputs: [{from: "${{ SUB }}", to: /work}]
+    run: /bin/busybox cat out
+YAML
+} >grade.yaml
+cupel_run grade.yaml
+expect_exit 1
+expect_equal "$(ids '| select(.verdict == "passed")')" 'grade/SUB=anna grade/SUB=bert grade/SUB=c%2Cd '
+expect_equal "$(ids '| select(.verdict == "invalid-submission")')" 'grade/SUB=link '
+expect_equal "$(cat "out/$(result 'grade/SUB=c%2Cd' .logs.stdout)")" cd
+
+it "a failed instance is opened with the parameters that its run had"
+{
+    printf %s "$head"
+    cat <<'YAML'
+jobs:
+  fails: {matrix: {N: [x]}, env: {LEVEL: "${{ params.LEVEL }}"}, run: "echo ${{ N }} >/mine; exit 3"}
+YAML
+} >fails.yaml
+cupel_run fails.yaml --keep-failed --set LEVEL=7
+expect_exit 1
+# shellcheck disable=SC2016 # in the job
+run_cupel shell --failed fails/N=x -- /bin/busybox sh -c 'echo "$LEVEL $N $(/bin/busybox cat /mine)"'
+expect_equal "$(cat stdout)" '7 x x'
+run_cupel clean --kept
+
+it "a parameter that no file has, or that must be given, is told"
+run_cupel validate fails.yaml --set LEVEK=1
+expect_exit 2
+expect_stderr 'no file has such a parameter'
+sed 's/LEVEL: "1"/LEVEL: null/' fails.yaml >must.yaml
+cupel_run must.yaml
+expect_exit 2
+expect_stderr "the parameter 'LEVEL' must be given: --set LEVEL=VALUE, or CUPEL_PARAM_LEVEL in the environment"
+CUPEL_PARAM_LEVEL=4 run_cupel list must.yaml
+expect_exit 0
+
+it "an id as long as it may be has files of its own"
+long=$(printf 'x%.0s' {1..400})
+{
+    printf %s "$head"
+    printf 'jobs:\n  a: {matrix: {A: [%s, %sy], B: [%s]}, run: "echo %s"}\n' "$long" "$long" "$long" '${{ A }}'
+} >long.yaml
+cupel_run long.yaml
+expect_exit 0
+expect_equal "$(jq -r .logs.stdout out/results.jsonl | sort -u | wc -l)" 2
+expect_equal "$(cat "out/$(result "a/A=${long}y,B=$long" .logs.stdout)")" "${long}y"
+expect_clean
+all_done
