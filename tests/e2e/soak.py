@@ -17,6 +17,7 @@ Its control group has to be its own: tests/e2e/serve-soak.sh starts it. Exit: 0,
 is wrong.
 """
 import argparse
+import atexit
 import hashlib
 import http.client
 import json
@@ -202,6 +203,7 @@ class Server:
         self.process = subprocess.Popen(
             [self.options.cupel, "serve", "--socket", self.path, "--slots", str(self.options.slots), "--keep", "1M", "--root", "host"],
             stdin=subprocess.DEVNULL)
+        atexit.register(self.process.kill)  # where something is wrong
         until(self.answers, "the server answers")
 
     def answers(self):
@@ -301,7 +303,7 @@ def soak(options, directory):
     server.start()
     count, left = multiprocessing.Value("l", 0), multiprocessing.Value("l", options.jobs)
     interruptions, wrong = multiprocessing.Value("l", 0), multiprocessing.Event()
-    clients = [multiprocessing.Process(target=client, args=(path, options.seed, i, count, left, wrong, interruptions))
+    clients = [multiprocessing.Process(target=client, args=(path, options.seed, i, count, left, wrong, interruptions), daemon=True)
                for i in range(options.clients)]
     for c in clients:
         c.start()
