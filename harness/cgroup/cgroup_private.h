@@ -272,7 +272,7 @@ void group_keep_figures(const struct tree *tree, const char *group, uint32_t wan
 /* Reads from `kept` (may be NULL) what is open there. */
 void group_read_figures(const struct tree *tree, const char *group, const struct kept_files *kept,
                         uint32_t wanted, struct cgroup_usage *usage);
-/* As group_read. */
+/* Does the same as group_read, from `kept` where the file is open there. */
 ssize_t group_read_kept(const struct tree *tree, const char *group, const struct kept_files *kept,
                         const char *file, char *buf, size_t size);
 /* Writes these limits in place of those that the group was given before (`was`): what differs is
