@@ -19,7 +19,7 @@ done
 
 it "there are some: README's, docs/job-file.md's, docs/configuration.md's"
 expect [ -e block-README-*.yaml ]
-expect [ -e block-job-file-*.yaml ]
+expect compgen -G "block-job-file-*.yaml"
 expect [ -e block-configuration-*.yaml ]
 
 it "each is a job file, or a part of one, without a problem; the one that is a configuration file is that"
