@@ -53,6 +53,9 @@ static const struct cli_option options[] = {
                "keep no more than N ready in all; kinds that came last have theirs first (default: "
                "twice --ready)",
                .min = 1, .max = SLOTS_MAX),
+    CLI_OPTION('\0', "overcommit", CLI_FLAG, FIELD(o.overcommit), NULL,
+               "start jobs at once though the sum of their limits cpu and memory is more than this "
+               "machine has"),
     CLI_OPTION('\0', "queue", CLI_NUMBER, FIELD(queue), "N",
                "how many jobs may wait; more are refused with 429 (default: 1000)", .min = 1,
                .max = QUEUE_MAX),

@@ -376,6 +376,28 @@ static void start_pair(struct server *s, struct serve_batch *b, size_t i)
 }
 
 /* A pair whose turn it is waits for a second slot, and nothing overtakes it. */
+/* Says whether a job, or the pair that it is of, may start beside those that run: the sum of their
+ * limits is no more than there is. Where nothing runs there is nothing to wait for. */
+static bool is_admitted(const struct server *s, const struct serve_batch *b, size_t i)
+{
+    const size_t pair = b->works[i].pair;
+
+    if (s->options->overcommit || serve_jobs_running(s) == 0)
+        return true;
+    for (enum goods g = 0; g < GOODS_COUNT; g++) {
+        uint64_t sum = goods_wanted(&b->instances[i], g);
+
+        if (pair != PAIR_OF_NONE)
+            sum += goods_wanted(&b->instances[pair], g);
+        for (size_t k = 0; sum > 0 && k < s->n_slots; k++)
+            if (s->slots[k].batch != NULL)
+                sum += goods_wanted(&s->slots[k].batch->instances[s->slots[k].index], g);
+        if (sum > s->stock[g])
+            return false;
+    }
+    return true;
+}
+
 static void start_waiting(struct server *s)
 {
     while (s->phase == SERVE_OPEN && serve_jobs_running(s) < s->options->slots) {
@@ -384,7 +406,8 @@ static void start_waiting(struct server *s)
 
         if (b == NULL)
             return;
-        if (b->works[i].pair != PAIR_OF_NONE && s->options->slots - serve_jobs_running(s) < 2) {
+        if ((b->works[i].pair != PAIR_OF_NONE && s->options->slots - serve_jobs_running(s) < 2) ||
+            !is_admitted(s, b, i)) { /* the others wait too, or a large one would for ever */
             s->turn = b;
             return;
         }
@@ -465,6 +488,8 @@ void serve_jobs_on_slot(struct server *s, size_t number)
     r->attempts = 1;
     results_describe(&s->p.run, in, w.arena, r);
     results_name_logs(in, w.has_stdout, w.has_stderr, "logs", w.arena, r);
+    if (!s->options->overcommit)
+        goods_note(s->stock, in, w.arena, r);
     finish(s, b, slot->index, r, w.arena);
     arena_free(w.lists);
 }

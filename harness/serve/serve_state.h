@@ -3,6 +3,7 @@
  * of one thread, whose loop (server.c) never waits for a job or a client. */
 #pragma once
 
+#include "harness/attempt/goods.h"
 #include "harness/attempt/slot.h"
 #include "harness/prepare/prepare.h"
 #include "harness/serve/serve_mhd.h"
@@ -170,9 +171,10 @@ struct server {
     const struct serve_options *options;
     struct run_options run_options;
     struct prepared p;
-    struct jobs_plan *plan; /* one job for each root */
-    json_t *roots;          /* the key `rootfs` of every job file */
-    bool *root_served;      /* by index into the plan's roots */
+    struct jobs_plan *plan;      /* one job for each root */
+    json_t *roots;               /* the key `rootfs` of every job file */
+    bool *root_served;           /* by index into the plan's roots */
+    uint64_t stock[GOODS_COUNT]; /* of the machine */
     struct serve_mhd mhd;
     struct MHD_Daemon *daemon;
     int listener, epoll, signals, tick;

@@ -265,9 +265,12 @@ static int prepare(struct server *s, struct cupel_error *err)
                                           .takes_more = true,
                                           .more_slots = s->options->ready_all,
                                           .retries = -1,
+                                          .overcommit = s->options->overcommit,
                                           .allow_host_network = s->options->allow_host_network,
                                           .allow_devices = s->options->allow_devices};
     r = prepare_run(&s->run_options, &s->p, err);
+    if (r == 0)
+        goods_find_stock(&s->p.run, s->stock);
     free(selected);
     s->run_options.selected = NULL;
     return r == 0 ? count_slots(s, err) : r;

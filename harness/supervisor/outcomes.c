@@ -4,7 +4,6 @@
 
 #include "harness/attempt/results.h"
 #include "harness/attempt/verdict.h"
-#include "harness/supervisor/admission.h"
 #include "harness/supervisor/delayed.h"
 
 /* Keeps only the first report failure, which is told when the run ends. */
@@ -212,7 +211,7 @@ void outcomes_take(struct supervisor *s, struct wire_result *w)
     results_describe(&s->p.run, in, w->arena, r);
     results_name_logs(in, w->has_stdout, w->has_stderr, "logs", w->arena, r);
     if (!s->options->overcommit)
-        admission_note(&s->p.run, in, w->arena, r);
+        goods_note(s->stock, in, w->arena, r);
     outcomes_finish(s, w->instance, r, w->arena);
     if (s->arenas[w->instance] != NULL) /* one of several attempts */
         results_shorten(s->results[w->instance], w->arena);

@@ -33,7 +33,7 @@ void schedule_add_pool(struct schedule *s, const size_t *jobs, size_t n, size_t 
  * runs. Jobs are admitted in their order: one for which there is not enough left waits, and
  * everything after it, so that it is not held up for ever; one that wants more than there is runs
  * alone. Told before the first schedule_next; without, there is enough of everything. */
-#define SCHEDULE_GOODS 2
+#define SCHEDULE_GOODS 2 /* attempt/goods.h */
 void schedule_set_stock(struct schedule *s, const uint64_t stock[static SCHEDULE_GOODS]);
 void schedule_set_cost(struct schedule *s, size_t job, const uint64_t cost[static SCHEDULE_GOODS]);
 /* The next job that may start now, which then counts as started: the lowest-numbered that is ready;

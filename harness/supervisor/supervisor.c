@@ -6,7 +6,6 @@
 
 #include "harness/run/instances.h"
 #include "harness/run/views.h"
-#include "harness/supervisor/admission.h"
 #include "harness/supervisor/delayed.h"
 #include "harness/supervisor/dispatch.h"
 #include "harness/supervisor/outcomes.h"
@@ -321,6 +320,24 @@ static void add_pools(struct schedule *schedule, const struct jobs_plan *plan,
     }
 }
 
+/* Tells the schedule what there is and what each job may take. Without that (--overcommit) every
+ * job starts as soon as a slot is idle. */
+static void set_goods(struct supervisor *s)
+{
+    _Static_assert(SCHEDULE_GOODS == GOODS_COUNT, "a schedule counts what goods.h names");
+    const struct run *run = &s->p.run;
+
+    goods_find_stock(run, s->stock);
+    schedule_set_stock(s->schedule, s->stock);
+    for (size_t i = 0; i < run->n_instances; i++) {
+        uint64_t cost[GOODS_COUNT];
+
+        for (enum goods g = 0; g < GOODS_COUNT; g++)
+            cost[g] = goods_wanted(&run->instances[i], g);
+        schedule_set_cost(s->schedule, i, cost);
+    }
+}
+
 static void make_schedule(struct supervisor *s)
 {
     const struct run *run = &s->p.run;
@@ -351,7 +368,7 @@ static void make_schedule(struct supervisor *s)
                                   need_kinds[in->job->needs_when[k]]);
     }
     if (!s->options->overcommit)
-        admission_set(run, s->schedule);
+        set_goods(s);
 }
 
 static void supervisor_end(struct supervisor *s)

@@ -3,6 +3,7 @@
  * outcomes.c share it. */
 #pragma once
 
+#include "harness/attempt/goods.h"
 #include "harness/attempt/slot.h"
 #include "harness/prepare/prepare.h"
 #include "harness/supervisor/schedule.h"
@@ -14,6 +15,7 @@ struct supervisor {
     const struct run_options *options;
     struct prepared p;
     struct schedule *schedule;
+    uint64_t stock[GOODS_COUNT]; /* of the machine */
     struct slot *slots; /* as many as the run has */
     size_t running;     /* how many of them run a job */
     uint64_t n_ended;   /* results so far */

@@ -6,6 +6,7 @@
     serve.py SOCKET request METHOD PATH [BODY]     one request: prints the status and the body
     serve.py activate SOCKET COMMAND...            becomes the command, with the socket as systemd hands it over
 """
+import datetime
 import hashlib
 import http.client
 import json
@@ -419,6 +420,23 @@ def turns():
     state = json.loads(client().ask("GET", path)[2])
     assert state["waiting"] > 0, state
     assert len(answer.read().splitlines()) == 300
+
+
+@case("main")
+def admitted():
+    """jobs are admitted by the sum of their limits, and one that may take more than there is runs alone and says so"""
+    there = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+    def job(part):
+        return {"rootfs": "host", "run": ["/bin/sleep", "0.5"], "limits": {"memory": int(there * part)}}
+
+    both = client().post({"jobs": {"a": job(0.6), "b": job(0.6)}})
+    began = {r["id"]: datetime.datetime.fromisoformat(r["started"].replace("Z", "+00:00")).timestamp() for r in both}
+    first, second = sorted(both, key=lambda r: began[r["id"]])
+    assert began[second["id"]] >= began[first["id"]] + first["usage"]["wall_seconds"] - 0.1, both
+    assert all("notes" not in r for r in both), both
+    (huge,) = client().post(job(3))
+    assert huge["verdict"] == "passed" and "it ran alone" in huge["notes"][0], huge
 
 
 @case("main")
