@@ -211,10 +211,10 @@ void key_set_range(struct loader *l, const struct key *k, const struct node *val
         problem_at(l, value, "'%s' has more than %d values", k->name, EXPAND_MATCHES_MAX);
         return;
     }
-    n = (size_t)(to - from) + 1;
+    n = (size_t)(to - from + 1);
     texts = arena_alloc(l->tree, n * sizeof(*texts));
     for (size_t i = 0; i < n; i++)
-        texts[i] = arena_printf(l->tree, "%llu", (unsigned long long)(from + i));
+        texts[i] = arena_printf(l->tree, "%llu", (unsigned long long)from + i);
     set_found(l, axis, value, texts, texts, n);
 }
 
