@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* goods: private to harness: what the machine has of CPUs and memory, and what of them a job may
+/* goods: what the machine has of CPUs and memory, and what of them a job may
  * take by its limits. Who starts jobs admits them by the sum. */
 #pragma once
 

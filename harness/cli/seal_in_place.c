@@ -16,7 +16,7 @@
 #include <sys/prctl.h>
 
 /* A range of memory, in whole pages. */
-struct range {
+struct seal_range {
     uintptr_t start, end;
 };
 
@@ -30,30 +30,30 @@ static uintptr_t page_up(uintptr_t at)
     return page_down(at + (uintptr_t)sysconf(_SC_PAGESIZE) - 1);
 }
 
-static struct range file_part(const struct dl_phdr_info *info, const ElfW(Phdr) * h)
+static struct seal_range file_part(const struct dl_phdr_info *info, const ElfW(Phdr) * h)
 {
     uintptr_t at = info->dlpi_addr + h->p_vaddr;
 
-    return (struct range){page_down(at), page_up(at + h->p_filesz)};
+    return (struct seal_range){page_down(at), page_up(at + h->p_filesz)};
 }
 
 /* What the linker has made read-only after it wrote to it; it ends within a page that stays
  * writable (_dl_protect_relro(), elf/dl-reloc.c). */
-static struct range relro_of(const struct dl_phdr_info *info)
+static struct seal_range relro_of(const struct dl_phdr_info *info)
 {
     for (size_t i = 0; i < info->dlpi_phnum; i++) {
         const ElfW(Phdr) *h = &info->dlpi_phdr[i];
         uintptr_t at = info->dlpi_addr + h->p_vaddr;
 
         if (h->p_type == PT_GNU_RELRO)
-            return (struct range){page_down(at), page_down(at + h->p_memsz)};
+            return (struct seal_range){page_down(at), page_down(at + h->p_memsz)};
     }
-    return (struct range){0, 0};
+    return (struct seal_range){0, 0};
 }
 
 /* Lays a copy of what is in memory there over it, at once. Nothing of it changes meanwhile: there
  * is one thread, and it writes to its stack only. */
-static int replace_written(struct range r, int protection)
+static int replace_written(struct seal_range r, int protection)
 {
     size_t size = r.end - r.start;
     void *copy;
@@ -75,7 +75,7 @@ static int replace_written(struct range r, int protection)
 }
 
 /* The same bytes as before: so the very code that this runs in may be replaced by it. */
-static int replace_unwritten(struct range r, const ElfW(Phdr) * h, int copy)
+static int replace_unwritten(struct seal_range r, const ElfW(Phdr) * h, int copy)
 {
     int protection = ((h->p_flags & PF_R) ? PROT_READ : 0) | ((h->p_flags & PF_X) ? PROT_EXEC : 0);
 
@@ -87,7 +87,7 @@ static int replace_unwritten(struct range r, const ElfW(Phdr) * h, int copy)
 
 static int replace_segment(const struct dl_phdr_info *info, const ElfW(Phdr) * h, int copy)
 {
-    struct range r = file_part(info, h), relro = relro_of(info);
+    struct seal_range r = file_part(info, h), relro = relro_of(info);
     int e;
 
     if (!(h->p_flags & PF_W))
@@ -95,7 +95,8 @@ static int replace_segment(const struct dl_phdr_info *info, const ElfW(Phdr) * h
     if (relro.start != r.start || relro.end > r.end)
         return replace_written(r, PROT_READ | PROT_WRITE);
     e = replace_written(relro, PROT_READ);
-    return e < 0 ? e : replace_written((struct range){relro.end, r.end}, PROT_READ | PROT_WRITE);
+    return e < 0 ? e
+                 : replace_written((struct seal_range){relro.end, r.end}, PROT_READ | PROT_WRITE);
 }
 
 struct replacement {

@@ -21,7 +21,7 @@ struct serve_options {
     uint64_t grace_ns;  /* for running jobs, once it is told to end */
     bool nat;           /* jobs may have `network: nat` */
     bool allow_host_network;
-    bool overcommit; /* start jobs whatever the sum of their limits */
+    bool overcommit;        /* start jobs whatever the sum of their limits */
     uint32_t allow_devices; /* bits of enum jobs_device */
 };
 

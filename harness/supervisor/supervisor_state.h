@@ -16,11 +16,11 @@ struct supervisor {
     struct prepared p;
     struct schedule *schedule;
     uint64_t stock[GOODS_COUNT]; /* of the machine */
-    struct slot *slots; /* as many as the run has */
-    size_t running;     /* how many of them run a job */
-    uint64_t n_ended;   /* results so far */
-    bool prepares;      /* slots that are left over prepare jobs ahead */
-    size_t *upcoming;   /* room for those that would be next */
+    struct slot *slots;          /* as many as the run has */
+    size_t running;              /* how many of them run a job */
+    uint64_t n_ended;            /* results so far */
+    bool prepares;               /* slots that are left over prepare jobs ahead */
+    size_t *upcoming;            /* room for those that would be next */
     /* by instance: its last attempt so far; NULL until one ended */
     struct reports_result **results;
     /* what they and the attempts before them live in, until they are final; then NULL, or, where

@@ -54,7 +54,7 @@ ROOMS = {
     },
     "harness/attempt": {
         "public": [
-            "attempt.h", "disks.h", "environment.h", "identity.h", "launch.h", "limits_in_force.h", "observe.h",
+            "attempt.h", "disks.h", "environment.h", "goods.h", "identity.h", "launch.h", "limits_in_force.h", "observe.h",
             "results.h", "shape.h", "slot.h", "verdict.h", "wire.h",
         ],
         "may": ["base", "jobs", "rootfs-cache", "reports", "harness/cgroup", "harness/sandbox", "harness/run"],
