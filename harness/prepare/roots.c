@@ -71,14 +71,16 @@ struct cache_source roots_source(const struct jobs_root *root)
                                  .config = root->config};
 }
 
-/* What of it can be looked up in passwd alone, for where that is a link (identity.c). */
-static const char *image_user(struct arena *arena, const char *user)
+/* What of it can be looked up in passwd alone, for where that is a link (identity.c). A copy lives
+ * with the plan and not with the image's configuration, over which a server has jobs without end.
+ */
+static const char *image_user(const struct jobs_plan *plan, const char *user)
 {
     size_t name = strcspn(user, ":"), digits = strspn(user, "0123456789");
     bool numeric = digits == name && user[name] == ':' && user[name + 1] != '\0' &&
                    strspn(user + name + 1, "0123456789") == strlen(user + name + 1);
 
-    return numeric ? user : arena_strndup(arena, user, name);
+    return numeric || user[name] == '\0' ? user : arena_strndup(plan->arena, user, name);
 }
 
 /* What is said of the processes over a root is said of those over all that is derived from it,
@@ -141,7 +143,7 @@ int roots_take_image_defaults(const struct run *run, struct cupel_error *err)
         struct jobs_job *job = instances_job(in);
 
         if (c != NULL && !job->has_user && c->user != NULL) {
-            job->user = image_user(c->arena, c->user);
+            job->user = image_user(in->plan, c->user);
             job->image_user = c->user;
         }
         if (c != NULL && !job->has_workdir && c->workdir != NULL)

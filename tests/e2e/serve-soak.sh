@@ -21,4 +21,19 @@ expect_exit 0
 grep -v '^cupel: warning: removed what' stderr | sed 's/^/# /'
 expect_clean
 
+# shellcheck source=tests/e2e/serve.bash
+. "$e2e/serve.bash"
+# shellcheck source=tests/e2e/layout.bash
+. "$e2e/layout.bash"
+if BUSYBOX=$(command -v busybox); then
+    export BUSYBOX
+    make_plain_layout "$T/image" 1 1 '' "$(printf 'u%.0s' {1..60000}):0"
+    serve_start --slots 1 --ready 0 --root "image=$T/image"
+    USER_LENGTH=60000 cases image-user
+    serve_end
+    expect_clean
+else
+    printf 'skip - memory with the user of an image: needs busybox\n'
+fi
+
 all_done

@@ -1098,6 +1098,33 @@ def named():
         assert r["verdict"] == "passed", (name, r)
 
 
+# ---- memory ----
+
+def private_bytes():
+    """Of the server and its slots, what they share with nobody."""
+    total = 0
+    for pid in [os.environ["SERVE_PID"]] + children(os.environ["SERVE_PID"]):
+        with open("/proc/%s/smaps_rollup" % pid) as f:
+            total += sum(1024 * int(line.split()[1]) for line in f if line.startswith("Private_"))
+    return total
+
+
+@case("image-user")
+def image_user():
+    """jobs whose user is what their image says leave nothing of that in memory"""
+    jobs = 200
+    c = client()
+
+    def run(n):
+        for _ in range(n):
+            (r,) = c.post({"rootfs": "image", "run": ["/bin/busybox", "true"]})
+            assert r["verdict"] == "passed", r
+        return private_bytes()
+    before, after = run(jobs), run(jobs)
+    # a copy for each job would be all of it, in the server and once more in its slot
+    assert after - before < jobs * int(os.environ["USER_LENGTH"]) / 2, (before, after)
+
+
 # ---- the end ----
 
 @case("ending")
