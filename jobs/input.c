@@ -32,7 +32,7 @@ static const char *default_place(struct loader *l, const struct draft *d, const 
 struct input_draft {
     struct jobs_input input; /* first: the table's offsets count from here */
     const struct node *from;
-    bool says_untrusted;
+    bool says_untrusted, untrusted;
 };
 
 void key_set_input_from(struct loader *l, const struct key *k, const struct node *value,
@@ -49,7 +49,7 @@ void key_set_untrusted(struct loader *l, const struct key *k, const struct node 
 {
     struct input_draft *in = object;
 
-    in->says_untrusted = value_bool(l, value, k->name, &in->input.host.untrusted);
+    in->says_untrusted = value_bool(l, value, k->name, &in->untrusted);
 }
 
 /* Where links are followed, once all keys are known. What is trusted by name is followed to the
@@ -57,9 +57,12 @@ void key_set_untrusted(struct loader *l, const struct key *k, const struct node 
 static void settle_trust(struct input_draft *in)
 {
     in->input.host.to_follow = "say `untrusted: false`";
-    if (in->says_untrusted && !in->input.host.untrusted)
+    if (!in->says_untrusted)
+        return;
+    in->input.host.untrusted = in->untrusted;
+    if (!in->untrusted)
         in->input.host.trusted = strlen(in->input.host.path);
-    else if (in->input.host.untrusted && in->from->text[0] == '/')
+    else if (in->from->text[0] == '/')
         in->input.host.trusted = 0;
 }
 

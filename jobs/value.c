@@ -337,6 +337,17 @@ bool value_bool(struct loader *l, const struct node *n, const char *name, bool *
     return true;
 }
 
+/* What a matrix has found, and what lies below, is filled by others. */
+static void distrust(struct jobs_host_path *path, size_t named)
+{
+    path->untrusted = true;
+    if (named >= path->trusted)
+        return;
+    while (named > 0 && path->path[named - 1] != '/')
+        named--;
+    path->trusted = named;
+}
+
 bool value_named_path(struct loader *l, const struct node *n, const char *name,
                       struct jobs_host_path *ret)
 {
@@ -350,6 +361,8 @@ bool value_named_path(struct loader *l, const struct node *n, const char *name,
     ret->to_follow = "give its absolute path";
     if (ret->trusted > strlen(ret->path) || str_eq(l->plan->dir, "/"))
         ret->trusted = n->text[0] == '/' ? ret->trusted : 0;
+    if (n->found > 0)
+        distrust(ret, n->text[0] == '/' ? n->found - 1 : ret->trusted);
     return true;
 }
 

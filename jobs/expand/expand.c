@@ -136,7 +136,8 @@ static void make_instance(void *data, const struct combination *c)
     struct node *job = make_node(x, NODE_MAP, x->job->place);
 
     for (size_t i = 0; i < c->n; i++) {
-        bindings[i] = (struct binding){c->key[i]->text, c->value[i]->node->text};
+        bindings[i] =
+            (struct binding){c->key[i]->text, c->value[i]->node->text, c->value[i]->node->found};
         matrix[i] = c->value[i]->pair;
     }
     *job = *x->job;

@@ -71,11 +71,16 @@ static const char *value_text_at(const void *data, size_t i)
     return ((const struct matrix_value *)data)[i].node->text;
 }
 
-static struct node *scalar_at(struct loader *l, const struct node *where, const char *text)
+static struct node *scalar_at(struct loader *l, const struct node *where, const char *text,
+                              uint32_t found)
 {
     struct node *n = arena_alloc(l->tree, sizeof(*n));
 
-    *n = (struct node){.kind = NODE_SCALAR, .place = where->place, .text = text, .n = strlen(text)};
+    *n = (struct node){.kind = NODE_SCALAR,
+                       .found = found,
+                       .place = where->place,
+                       .text = text,
+                       .n = strlen(text)};
     return n;
 }
 
@@ -89,14 +94,14 @@ static void set_value(struct loader *l, const struct matrix_axis *axis, struct m
 
 /* Takes over texts of the host's, which the plan keeps. */
 static void set_found(struct loader *l, struct matrix_axis *axis, const struct node *where,
-                      const char *const *texts, const char *const *names, size_t n)
+                      const char *const *texts, const char *const *names, size_t n, uint32_t found)
 {
     axis->values = arena_alloc(l->tree, n * sizeof(*axis->values));
     axis->n = n;
     axis->found = true;
     for (size_t i = 0; i < n; i++)
         set_value(l, axis, &axis->values[i],
-                  scalar_at(l, where, arena_strdup(l->plan->arena, texts[i])),
+                  scalar_at(l, where, arena_strdup(l->plan->arena, texts[i]), found),
                   word_of(l, names[i], strlen(names[i]), true));
 }
 
@@ -105,6 +110,17 @@ static const char *last_part(const char *path)
     const char *slash = strrchr(path, '/');
 
     return slash != NULL ? slash + 1 : path;
+}
+
+/* How much of what a pattern matches the job file names, as in struct node: the directories before
+ * the first part that may be one or another, or the last one. */
+static uint32_t named_by(const char *pattern)
+{
+    size_t n = strcspn(pattern, "*?[\\");
+
+    while (n > 0 && pattern[n - 1] != '/')
+        n--;
+    return (uint32_t)n + 1;
 }
 
 /* A path is called by its last component where no other one ends so. */
@@ -119,7 +135,7 @@ static void set_paths(struct loader *l, struct matrix_axis *axis, const struct n
             (void)strset_add(&shared, last_part(paths[i]));
     for (size_t i = 0; i < n; i++)
         names[i] = strset_has(&shared, last_part(paths[i])) ? paths[i] : last_part(paths[i]);
-    set_found(l, axis, where, paths, names, n);
+    set_found(l, axis, where, paths, names, n, named_by(where->text));
 }
 
 static const char *dir_of(const struct loader *l, const struct node *n)
@@ -168,7 +184,7 @@ static void read_lines(struct loader *l, struct matrix_axis *axis, const struct 
     for (size_t i = 0; i < room; i++)
         if (i == 0 || !str_eq(lines[i], lines[i - 1]))
             lines[n++] = lines[i];
-    set_found(l, axis, value, lines, lines, n);
+    set_found(l, axis, value, lines, lines, n, 0);
 }
 
 void key_set_generator(struct loader *l, const struct key *k, const struct node *value,
@@ -215,7 +231,7 @@ void key_set_range(struct loader *l, const struct key *k, const struct node *val
     texts = arena_alloc(l->tree, n * sizeof(*texts));
     for (size_t i = 0; i < n; i++)
         texts[i] = arena_printf(l->tree, "%llu", (unsigned long long)from + i);
-    set_found(l, axis, value, texts, texts, n);
+    set_found(l, axis, value, texts, texts, n, 0);
 }
 
 static void read_values(struct loader *l, struct matrix_axis *axis, const struct node *list)

@@ -57,6 +57,7 @@ struct walk {
     size_t number;  /* of the "${{" that is looked at */
     const char *at; /* what is between it and its "}}" */
     size_t n;
+    uint32_t found; /* of what stands for that, as in struct node */
 };
 
 static struct source_place walk_place(const struct walk *w)
@@ -158,11 +159,11 @@ static const char *ask_once(struct walk *w, const char *what)
 
 /* ---- names ---- */
 
-static const char *find_binding(const struct binding *list, size_t n, const char *name)
+static const struct binding *find_binding(const struct binding *list, size_t n, const char *name)
 {
     for (size_t i = 0; i < n; i++)
         if (str_eq(list[i].name, name))
-            return list[i].text;
+            return &list[i];
     return NULL;
 }
 
@@ -190,21 +191,26 @@ static const char *meaning_of(struct walk *w)
 {
     const struct replacing *r = w->r;
     size_t n = w->n, blank = strspn(w->at, " \t");
-    const char *name, *text;
+    const struct binding *b;
+    const char *name;
 
     blank = blank < n ? blank : n;
     n -= blank;
     while (n > 0 && strchr(" \t", w->at[blank + n - 1]) != NULL)
         n--;
     name = arena_strndup(r->l->tree, w->at + blank, n);
+    w->found = 0;
     if (str_starts(name, "git.") || str_starts(name, "hash("))
         return ask_once(w, name);
-    text = find_binding(r->matrix, r->n_matrix, name);
-    if (text == NULL && str_starts(name, "params."))
-        text = find_binding(r->params, r->n_params, name + strlen("params."));
-    if (text == NULL)
+    b = find_binding(r->matrix, r->n_matrix, name);
+    if (b == NULL && str_starts(name, "params."))
+        b = find_binding(r->params, r->n_params, name + strlen("params."));
+    if (b == NULL) {
         unknown_name(w, name);
-    return text;
+        return NULL;
+    }
+    w->found = b->found;
+    return b->text;
 }
 
 /* ---- texts ---- */
@@ -222,8 +228,9 @@ static bool charge(struct replacing *r, const struct node *n, size_t bytes)
     return false;
 }
 
-/* Replaces what is in the text; false after a problem. */
-static bool replace_text(struct replacing *r, const struct node *n, struct strbuf *out)
+/* Replaces what is in the text; false after a problem. *ret_found: as in struct node. */
+static bool replace_text(struct replacing *r, const struct node *n, struct strbuf *out,
+                         uint32_t *ret_found)
 {
     struct walk w = {.r = r, .node = n};
     const char *from = n->text, *found;
@@ -246,6 +253,8 @@ static bool replace_text(struct replacing *r, const struct node *n, struct strbu
         }
         text = meaning_of(&w);
         good = good && text != NULL;
+        if (text != NULL && w.found > 0 && *ret_found == 0)
+            *ret_found = (uint32_t)out->len + w.found;
         if (text != NULL)
             strbuf_adds(out, text);
         from = end + 2;
@@ -265,8 +274,9 @@ static struct node *copy_of(struct replacing *r, const struct node *n)
 static void replace_scalar(struct replacing *r, struct node *n)
 {
     cleanup_strbuf struct strbuf out = {0};
+    uint32_t found = 0;
 
-    if (r->full || !replace_text(r, n, &out) || !charge(r, n, sizeof(*n) + out.len)) {
+    if (r->full || !replace_text(r, n, &out, &found) || !charge(r, n, sizeof(*n) + out.len)) {
         n->kind = NODE_BAD;
         return;
     }
@@ -274,6 +284,7 @@ static void replace_scalar(struct replacing *r, struct node *n)
     n->n = out.len;
     n->plain = false; /* an empty text is text, and a number is read from text too */
     n->replaced = true;
+    n->found = found;
 }
 
 static void check_keys(struct replacing *r, const struct node *map)

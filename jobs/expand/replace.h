@@ -9,6 +9,7 @@
 struct binding {
     const char *name;
     const char *text;
+    uint32_t found; /* as in struct node */
 };
 
 /* What is known where a text stands, and what all replacing together may cost. */

@@ -97,6 +97,44 @@ expect_equal "$(ids '| select(.verdict == "passed")')" 'grade/SUB=anna grade/SUB
 expect_equal "$(ids '| select(.verdict == "invalid-submission")')" 'grade/SUB=link '
 expect_equal "$(cat "out/$(result 'grade/SUB=c%2Cd' .logs.stdout)")" cd
 
+it "what lies below that, and leads away or is no file, is that instance's result too, wherever the pattern begins"
+echo answer >key && mkdir -p subs/dora subs/emil subs/fred/out && ln -s "$T/key" subs/dora/out && mkfifo subs/emil/out
+for from in subs "$T/subs"; do
+    {
+        printf %s "$head"
+        sed "s|FROM|$from|" <<'YAML'
+jobs:
+  input:
+    matrix: {SUB: {dirs: "FROM/*"}}
+    inputs: [{from: "${{ SUB }}/out", to: /work/in}]
+    run: [/bin/busybox, cat, /work/in]
+  stdin:
+    matrix: {SUB: {dirs: "FROM/*"}}
+    stdin-file: "${{ SUB }}/out"
+    run: [/bin/busybox, cat]
+  expected:
+    matrix: {SUB: {files: "FROM/[a-f]*/out"}}
+    expect: {stdout-file: "${{ SUB }}"}
+    run: [/bin/busybox, echo, anna]
+YAML
+    } >below.yaml
+    cupel_run below.yaml
+    expect_exit 1
+    for sub in anna bert c%2Cd; do
+        expect_result "input/SUB=$sub" '.verdict == "passed"'
+        expect_result "stdin/SUB=$sub" '.verdict == "passed"'
+    done
+    for sub in dora emil; do
+        expect_result "input/SUB=$sub" '.verdict == "invalid-submission"'
+        expect_result "stdin/SUB=$sub" '.verdict == "invalid-submission"'
+    done
+    expect_result stdin/SUB=fred '.verdict == "invalid-submission"'
+    expect_equal "$(ids '| select(.id | startswith("expected/")) | select(.verdict == "passed")' | wc -w)" 1
+    expect_equal "$(ids '| select(.id | startswith("expected/")) | select(.verdict == "invalid-submission")' | wc -w)" 1
+    expect_equal "$(grep -rl answer out)" ''
+done
+rm -r subs/dora subs/emil subs/fred key
+
 it "a failed instance is opened with the parameters that its run had"
 {
     printf %s "$head"

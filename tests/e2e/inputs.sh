@@ -48,6 +48,7 @@ cat >untrusted.yaml <<YAML
 cupel: 1
 jobs:
   missing: {inputs: [{from: sub/none, to: /w/x, untrusted: true}], run: [/bin/cat, /w/x]}
+  said-first: {inputs: [{untrusted: true, from: sub/none, to: /w/x}], run: [/bin/cat, /w/x]}
   beneath: {inputs: [{from: sub/real/sol.c/x, to: /w/x, untrusted: true}], run: [/bin/cat, /w/x]}
   fifo: {inputs: [{from: sub/fifo, to: /w/x, untrusted: true}], run: [/bin/cat, /w/x]}
   absolute: {inputs: [{from: $T/sub/dir/1.ans, to: /w/x, untrusted: true}], run: [/bin/cat, /w/x]}
@@ -57,7 +58,7 @@ jobs:
 YAML
 cupel_run untrusted.yaml
 expect_exit 1
-for job in missing beneath fifo absolute; do expect_verdict "$job" invalid-submission; done
+for job in missing said-first beneath fifo absolute; do expect_verdict "$job" invalid-submission; done
 expect_evidence missing 'is not there'
 expect_evidence fifo 'is neither a regular file nor a directory'
 for job in good followed by-name; do expect_verdict "$job" passed; done
