@@ -14,6 +14,10 @@
 #define NO_DIRECTORY                                                                               \
     "`cupel rootfs import NAME DIR` keeps it as a root, and 'imported: NAME' is that"
 #define ARTIFACTS_STAY "leave it out; they stay in --out until the next run into it"
+#define AFTER_FAILURE                                                                              \
+    "write 'needs: [{job: NAME, when: failure}]' (or always) to run it after a failure"
+#define NO_CONDITION                                                                               \
+    "a file does not choose its jobs (--only and --tag of `cupel run` do); " AFTER_FAILURE
 
 /* The words of GitLab CI, GitHub Actions, compose files and other test runners, and what they are
  * called here. */
@@ -50,14 +54,9 @@ static const struct foreign_word {
     {"job", "environment", "env", "it is called 'env' here"},
     {"job", "variables", "env", "it is called 'env' here"},
     {"job", "retry", "retries", "it is called 'retries' here"},
-    {"job", "if", NULL,
-     "a job runs when what it 'needs' has passed; 'when' says after which jobs 'artifacts' are "
-     "kept"},
-    {"job", "rules", NULL,
-     "a job runs when what it 'needs' has passed; 'when' says after which jobs 'artifacts' are "
-     "kept"},
-    {"job", "when", NULL,
-     "a job runs when what it 'needs' has passed; 'when' stands under 'artifacts'"},
+    {"job", "if", NULL, NO_CONDITION},
+    {"job", "rules", NULL, NO_CONDITION},
+    {"job", "when", NULL, AFTER_FAILURE},
     {"job", "volumes", "inputs", "what a job sees of the host is said by 'inputs'"},
     {"job", "working_dir", "workdir", "it is called 'workdir' here"},
     {"job", "working-directory", "workdir", "it is called 'workdir' here"},
@@ -71,7 +70,8 @@ static const struct foreign_word {
     {"job", "after_script", "after", "it is called 'after' here"},
     {"job", "only", NULL, "a file does not choose its jobs; --only and --tag of `cupel run` do"},
     {"job", "except", NULL, "a file does not choose its jobs; --only and --tag of `cupel run` do"},
-    {"job", "extends", NULL, "what jobs share stands under 'defaults'"},
+    {"job", "extends", NULL,
+     "what jobs share stands under 'defaults', or is taken in by an anchor ('<<: *base')"},
     {"job", "uses", "run", NO_ACTIONS},
     {"job", "with", NULL, NO_ACTIONS},
     {"job", "coverage", NULL,
@@ -86,7 +86,7 @@ static const struct foreign_word {
     {"step", "uses", "run", NO_ACTIONS},
     {"step", "with", NULL, NO_ACTIONS},
     {"step", "id", "name", "it is called 'name' here"},
-    {"step", "if", NULL, "steps run in order, and the first that fails ends the job"},
+    {"step", "if", NULL, "write 'when: failure' or 'when: always' to run it after one that failed"},
     {"step", "continue-on-error", NULL,
      "'expect' says which exit code is the right one, or end the script with '|| true'"},
     {"step", "shell", NULL, "it belongs to the whole job, beside 'run'"},
@@ -115,6 +115,22 @@ static const struct foreign_word {
     {"expect", "exit_code", NULL, "write 'exit'"},
     {"expect", "code", NULL, "write 'exit'"},
     {"expect", "output", NULL, "write 'stdout'"},
+    {"after", "script", "run", "it is called 'run' here"},
+    {"after", "command", "run", "it is called 'run' here"},
+    {"after", "timeout", NULL, "write 'wall'"},
+    {"need", "name", "job", "it is called 'job' here"},
+    {"need", "artifacts", NULL,
+     "leave it out; a job that starts 'from' another one has its files, and one that needs it "
+     "none"},
+    {"need", "pipeline", NULL, "a job needs jobs of its own file only"},
+    {"need", "project", NULL, "a job needs jobs of its own file only"},
+    {"allowed", "exit_codes", "exit", "it is called 'exit' here"},
+    {"allowed", "exit-code", "exit", "it is called 'exit' here"},
+    {"allowed", "code", "exit", "it is called 'exit' here"},
+    {"secret", "env", NULL, "a name alone is a variable of whoever starts cupel"},
+    {"secret", "vault", NULL, "'command' is an argv list that prints the value"},
+    {"secret", "path", "file", "it is called 'file' here"},
+    {"axis", "glob", "files", "write 'files', or 'dirs'"},
     {"artifacts", "path", "paths", "did you mean 'paths'?"},
     {"artifacts", "name", NULL,
      "leave it out; they are in --out, in 'artifacts', by the job's name"},

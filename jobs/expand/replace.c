@@ -167,12 +167,33 @@ static const struct binding *find_binding(const struct binding *list, size_t n, 
     return NULL;
 }
 
+/* What a workflow of GitHub's says by a name with a dot, or calls; NULL: nothing that is known. */
+static const char *say_instead(const struct walk *w, const char *name)
+{
+    const struct replacing *r = w->r;
+    const char *dot = strchr(name, '.');
+
+    if (str_starts(name, "matrix.") && find_binding(r->matrix, r->n_matrix, dot + 1) != NULL)
+        return arena_printf(r->l->tree, "write '${{ %s }}'", dot + 1);
+    if (str_starts(name, "inputs.") || str_starts(name, "vars."))
+        return arena_printf(r->l->tree, "write '${{ params.%s }}'", dot + 1);
+    if (str_starts(name, "env.") || str_starts(name, "secrets."))
+        return arena_printf(r->l->tree, "it is a variable of the job's environment, $%s", dot + 1);
+    if (str_starts(name, "hashFiles("))
+        return "write hash('PATH', 'GLOB')";
+    return NULL;
+}
+
 static void unknown_name(struct walk *w, const char *name)
 {
     const struct replacing *r = w->r;
-    const char *names[NAMES_SHOWN_MAX + 2], *near;
+    const char *names[NAMES_SHOWN_MAX + 2], *near, *instead = say_instead(w, name);
     size_t n = 0;
 
+    if (instead != NULL) {
+        walk_problem(w, "'${{ %s }}' stands for nothing: %s", name, instead);
+        return;
+    }
     for (size_t i = 0; i < r->n_matrix && n < NAMES_SHOWN_MAX; i++)
         names[n++] = r->matrix[i].name;
     for (size_t i = 0; i < r->n_params && n < NAMES_SHOWN_MAX; i++)

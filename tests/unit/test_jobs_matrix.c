@@ -221,6 +221,14 @@ static void test_mistakes(void **state)
              "}}\n"),
          "7:22: '${{ SAM }}' stands for nothing, did you mean 'SAN'?; a literal '${{' is written "
          "'$${{'\n"},
+        {FILE_OF("  a: {run: \"${{ matrix.A }} ${{ matrix.B }}\", matrix: {A: [1, 2]}}\n"),
+         "3:13: '${{ matrix.A }}' stands for nothing: write '${{ A }}'\n"
+         "3:29: '${{ matrix.B }}' stands for nothing; a literal '${{' is written '$${{'\n"},
+        {FILE_OF("  a: {run: \"${{ secrets.B }} ${{ inputs.c }} ${{ hashFiles('x') }}\"}\n"),
+         "3:13: '${{ secrets.B }}' stands for nothing: it is a variable of the job's environment, "
+         "$B\n"
+         "3:30: '${{ inputs.c }}' stands for nothing: write '${{ params.c }}'\n"
+         "3:46: '${{ hashFiles('x') }}' stands for nothing: write hash('PATH', 'GLOB')\n"},
         {FILE_OF("  a: {run: 'x ${{ A', matrix: {A: [1]}}\n"),
          "3:15: this '${{' is never closed by '}}'; a literal one is written '$${{'\n"},
         {"cupel: 1\ndefaults: {tags: ['${{ A }}']}\njobs: {a: {run: x, matrix: {A: [1]}}}\n",
