@@ -6,6 +6,7 @@
 
 #include "harness/attempt/attempt_end.h"
 #include "harness/attempt/attempt_limits.h"
+#include "harness/attempt/misread_list.h"
 #include "harness/attempt/slot.h"
 
 #include <poll.h>
@@ -128,8 +129,9 @@ static void tell(const struct after_end *end, const struct jobs_step *step, stru
     if (end->by != NULL)
         strings_add(notes, xasprintf("`after` was ended: %s", end->by));
     else if (end->not_executed != 0)
-        strings_add(notes, xasprintf("`after` failed: cannot execute '%s': %s", step->argv[0],
-                                     strerror(end->not_executed)));
+        strings_add(notes, xasprintf("`after` failed: cannot execute '%s': %s%s", step->argv[0],
+                                     strerror(end->not_executed),
+                                     misread_list_words(step, end->not_executed)));
     else if (!end->ended)
         strings_add(
             notes, xasprintf("`after` was not run%s%s", end->why[0] != '\0' ? ": " : "", end->why));

@@ -7,8 +7,9 @@
 #include <string.h>
 
 #define WHAT_A_LIST_IS                                                                             \
-    "a list under 'run' is one command and its arguments, without a shell; write the command as "  \
-    "text, or several as steps"
+    "a list is one command and its arguments, without a shell; write commands as one text, a "     \
+    "line "                                                                                        \
+    "each"
 
 /* Whether the argument is one of the words before it, and more: "make test" after "make". What
  * follows an option (sh -c 'sh x') is the option's value. */
@@ -25,14 +26,20 @@ static bool repeats_a_word(const char *const *argv, size_t at)
     return false;
 }
 
+const char *misread_list_words(const struct jobs_step *step, int not_executed)
+{
+    bool misread = not_executed == ENOENT && strpbrk(step->argv[0], " \t\n") != NULL;
+
+    return misread ? "; " WHAT_A_LIST_IS : "";
+}
+
 void misread_list_explain(const struct jobs_step *step, const struct step_facts *facts,
                           struct strbuf *evidence)
 {
     const char *const *argv = (const char *const *)step->argv;
 
     if (facts->not_executed != 0) {
-        if (facts->not_executed == ENOENT && strpbrk(argv[0], " \t\n") != NULL)
-            strbuf_adds(evidence, "; " WHAT_A_LIST_IS);
+        strbuf_adds(evidence, misread_list_words(step, facts->not_executed));
         return;
     }
     for (size_t i = 1; argv[i] != NULL; i++)

@@ -30,6 +30,7 @@ jobs:
   fails-itself: {run: "true", after: exit 9}
   missing: {run: [/no/such/program]}
   cannot-run: {run: "true", after: [/no/such/program]}
+  two-texts: {run: "true", after: [echo one, echo two]}
   timeout: {run: sleep 1000, limits: {wall: 300ms}}
   ignores-term: {run: "trap '' TERM; while :; do sleep 1000; done", limits: {wall: 300ms}}
   cpu: {run: "while :; do :; done", limits: {cpu-time: 200ms}}
@@ -83,6 +84,7 @@ expect_verdict fails-itself passed
 expect_result fails-itself '.notes == ["`after` failed: exit code 9"]'
 expect_verdict cannot-run passed
 expect_result cannot-run '.notes[0] | startswith("`after` failed: cannot execute")'
+expect_result two-texts '.notes[0] | endswith("a list is one command and its arguments, without a shell; write commands as one text, a line each")'
 
 it "after runs also where the command could not be executed"
 expect_verdict missing failed

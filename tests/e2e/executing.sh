@@ -93,7 +93,7 @@ because missing failed "^cannot execute '/p/missing': No such file or directory$
 because own-signal signaled "^killed by signal 11 \(SIGSEGV\)$"
 
 it "a list that was meant as a list of scripts: what a list is, where it looks so and failed"
-list="a list under 'run' is one command and its arguments, without a shell; write the command as text, or several as steps$"
+list="a list is one command and its arguments, without a shell; write commands as one text, a line each$"
 because list-of-scripts failed "^cannot execute 'ls -l': No such file or directory; $list"
 because path-with-blank failed "No such file or directory; $list"
 because list-repeats failed "^exit code [12], expected 0; 'ls -a' was an argument of 'ls': $list"
