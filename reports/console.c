@@ -211,6 +211,8 @@ static void print_status(struct reports_console *c, const struct reports_result 
     console_add(&l, "1", "%s", result->id);
     if (*result->evidence != '\0')
         console_add(&l, NULL, ": %s", result->evidence);
+    if (model_is_allowed(result))
+        console_add(&l, WARNING_STYLE, " (allowed to fail)");
     if (model_leaks(result, &leaks))
         console_add(&l, NULL, "%s%s", *result->evidence != '\0' ? "; " : ": ", leaks.data);
     console_print(c, &l);

@@ -116,6 +116,8 @@ static void print_failure(struct reports_console *c, const struct reports_result
     console_add(&l, "1", "%s", result->id);
     if (guilty != NULL)
         console_add(&l, NULL, ", step %s", guilty->name);
+    if (model_is_allowed(result))
+        console_add(&l, WARNING_STYLE, " (allowed to fail)");
     console_print(c, &l);
     console_print_wrapped(c, TEXT_PREFIX, result->evidence, strlen(result->evidence));
     print_previous(c, result);

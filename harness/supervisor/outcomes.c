@@ -166,7 +166,8 @@ static void skip_one(void *data, size_t job, size_t because_of)
                         skipped ? "was skipped" : "did not")
         : !needed ? xasprintf("starts together with '%s' of its bridge, which was skipped", name)
         : skipped ? xasprintf("needs '%s', which was skipped", name)
-                  : xasprintf("needs '%s', which did not pass (%s)", name,
+                  : xasprintf("%s '%s', which did not pass (%s)",
+                              need->harmless ? "starts from" : "needs", name,
                               reports_verdict_name(need->verdict));
 
     record_unrun(s, job, REPORTS_SKIPPED, evidence, harmless);

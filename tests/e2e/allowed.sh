@@ -46,6 +46,8 @@ expect_junit_valid
 expect_equal "$(xmllint --xpath 'sum(//testsuite/@failures)' out/junit.xml)" 0
 expect_equal "$(xmllint --xpath 'string(//testcase[@name="flaky"]/skipped/@message)' out/junit.xml)" \
     "allowed to fail (failed): exit code 1, expected 0"
+expect_said ' flaky: exit code 1, expected 0 \(allowed to fail\)$'
+expect_said ' steps, step b \(allowed to fail\)$'
 expect_said '8 jobs: 2 passed, 3 failed, 1 timeout, 2 skipped \(4 allowed to fail\)'
 
 job_file failed.yaml <<'YAML'
@@ -81,6 +83,7 @@ cupel_run base.yaml --fail-fast -j 1
 it "nothing starts from the files of a job that failed, allowed or not; and it does not end a run that fails fast"
 expect_exit 0
 expect_verdict on-top skipped
+expect_evidence on-top "^starts from 'base', which did not pass \(failed\)\$"
 expect_verdict next passed
 
 job_file retried.yaml <<'YAML'
