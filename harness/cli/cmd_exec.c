@@ -152,6 +152,13 @@ static int add_env(struct making *m, const char *text)
     return 0;
 }
 
+static bool exists(const char *path)
+{
+    struct stat st;
+
+    return stat(path, &st) == 0;
+}
+
 /* ---- inputs ---- */
 
 static const char *cut_mode(struct making *m, const char **text)
@@ -206,6 +213,11 @@ static int add_input(struct making *m, const char *text)
     if (in->mode == NULL && colon != NULL && find_no_mode(colon + 1) != NULL)
         return cli_wrong(&command, "%s: '%s' is no mode of an input: cow, ro or copy", in->option,
                          find_no_mode(colon + 1));
+    if (in->mode == NULL && colon == NULL && strchr(text, ':') != NULL && !exists(text))
+        return cli_wrong(&command,
+                         "%s: there is no such file, and what stands behind the colon is neither "
+                         "a place (it begins with '/' or '.') nor a mode (cow, ro, copy)",
+                         in->option);
     in->from = colon != NULL ? arena_strndup(m->arena, text, (size_t)(colon - text)) : text;
     in->to = colon != NULL ? job_path(m, colon + 1) : NULL;
     /* `.` and `src` go beneath the workdir; for what lies elsewhere there is no such place but its
@@ -232,13 +244,6 @@ static const char *find_job_of_file(const char *root)
     return NULL;
 }
 
-static bool exists(const char *path)
-{
-    struct stat st;
-
-    return stat(path, &st) == 0;
-}
-
 static const char *absolute(struct making *m, const char *path)
 {
     cleanup_free char *real = realpath(path, NULL);
@@ -259,13 +264,17 @@ static void choose_path(struct making *m, const char *root)
     r->path = absolute(m, root);
 }
 
-static void choose_root(struct making *m)
+/* 0, or the exit code. */
+static int choose_root(struct making *m)
 {
     const char *root = m->a->root, *colon = root != NULL ? find_job_of_file(root) : NULL;
 
     m->given.job = JOB_NAME;
     if (root == NULL)
-        return;
+        return 0;
+    if (colon == NULL && is_job_file(root, strlen(root)) && exists(root))
+        return cli_wrong(&command, "--root %s is a job file: say which of its jobs, --root %s:JOB",
+                         root, root);
     if (colon != NULL) {
         m->given.file = arena_strndup(m->arena, root, (size_t)(colon - root));
         m->given.job = colon + 1;
@@ -276,6 +285,7 @@ static void choose_root(struct making *m)
     } else {
         m->given.root = (struct jobs_root){.name = root, .kind = JOBS_ROOT_CACHED};
     }
+    return 0;
 }
 
 /* ---- all of it ---- */
@@ -284,12 +294,11 @@ static void choose_root(struct making *m)
 static int make_given(struct making *m, const struct cli_words *words)
 {
     struct exec_arguments *a = m->a;
-    int code = 0;
+    int code = choose_root(m);
 
     m->values =
         arena_alloc(m->arena, (8 + a->limits.n + a->env.n) * sizeof(struct jobs_given_value));
     m->inputs = arena_alloc(m->arena, (a->inputs.n + 1) * sizeof(struct jobs_given_input));
-    choose_root(m);
     add_plain(m, "network", "network", NULL, a->network, true);
     add_plain(m, "user", "user", NULL, a->user, false);
     add_plain(m, "workdir", "workdir", NULL, a->workdir != NULL ? job_path(m, a->workdir) : NULL,
@@ -377,7 +386,7 @@ static int run_given(struct making *m, const struct cli_words *words)
     struct jobs_plan *plan = NULL;
     struct jobs_job *job;
     struct cupel_error err;
-    int code = make_given(m, words);
+    int code = make_given(m, words), r;
 
     if (code != 0)
         return code;
@@ -388,7 +397,10 @@ static int run_given(struct making *m, const struct cli_words *words)
     }
     m->a->o.plan = plan;
     m->a->o.job = job;
-    if (session_exec(&m->a->o, &code, &err) < 0)
+    r = session_exec(&m->a->o, &code, &err);
+    if (r == -ENOENT && m->given.root.kind == JOBS_ROOT_CACHED && exists(m->a->root))
+        cupel_error_hint(&err, "what lies here is told by a slash: --root ./%s", m->a->root);
+    if (r < 0)
         code = cli_fail(&err);
     jobs_plan_free(plan);
     return code;

@@ -204,6 +204,10 @@ wrong "^--limit wall=1s: 'wall' is given twice" --timeout 5s --limit wall=1s -- 
 wrong "^--network nett: 'network'" --network nett -- true
 wrong "^--input nowhere: " --input nowhere -- true
 wrong "--input .:/x:rw: 'rw' is no mode of an input: cow, ro or copy" --input .:/x:rw -- true
+mkdir -p named && touch named.yaml
+wrong "^cupel: error: --input named:work: there is no such file, .* begins with '/' or '.'" --input named:work -- true
+wrong "^cupel: error: --root named.yaml is a job file: say which of its jobs, --root named.yaml:JOB" --root named.yaml -- true
+wrong "^  hint: what lies here is told by a slash: --root ./named$" --root named -- true
 wrong "^--input .:/x: two inputs are placed at /x$" --input .:/x --input .:/x -- true
 wrong "the command line:1: there is no user 'nobodyy'" --user nobodyy -- true
 wrong "takes KEY=VALUE" --limit memory -- true
