@@ -225,13 +225,18 @@ static const struct reports_leak *keep_leaks(struct arena *arena, const struct r
     return copy;
 }
 
-struct reports_result *results_keep(const struct reports_result *r, struct arena *arena,
-                                    const struct reports_result *like)
+struct reports_result *results_keep(const struct reports_result *r, const struct jobs_job *job,
+                                    struct arena *arena, const struct reports_result *like)
 {
     struct reports_result *copy = arena_alloc(arena, sizeof(*copy));
 
     *copy = *r;
     copy->timeline = (struct reports_timeline){0};
+    /* of a run with secrets they are the result's own (hide_secrets) */
+    if (r->description != job->description)
+        copy->description = keep_text(arena, r->description);
+    if (r->tags != job->tags)
+        copy->tags = keep_list(arena, (const char *const *)r->tags);
     copy->evidence = keep_text(arena, r->evidence);
     copy->kept = keep_text(arena, r->kept);
     copy->near_limit = keep_text(arena, r->near_limit);

@@ -21,10 +21,10 @@ void results_add_note(struct reports_result *r, struct arena *arena, const char 
 void results_shorten(struct reports_result *r, struct arena *arena);
 /* Copies what the reports at the end need of a result whose line has been written, and no more: the
  * timeline is not among it, nor more than the first artifacts. Nothing of `r` is needed any more
- * then, but what its plan and instance have. Limits that are those of `like` (or NULL), in the same
- * arena, are shared. Only of a job that was run once. */
-struct reports_result *results_keep(const struct reports_result *r, struct arena *arena,
-                                    const struct reports_result *like);
+ * then, but what its plan and instance have, `job` among it. Limits that are those of `like` (or
+ * NULL), in the same arena, are shared. Only of a job that was run once. */
+struct reports_result *results_keep(const struct reports_result *r, const struct jobs_job *job,
+                                    struct arena *arena, const struct reports_result *like);
 void results_name_logs(const struct instance *in, bool has_stdout, bool has_stderr, const char *dir,
                        struct arena *arena, struct reports_result *r);
 /* The job is about to be run again after `r`: its logs make room. */

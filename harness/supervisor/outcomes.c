@@ -39,7 +39,8 @@ static void shrink(struct supervisor *s, size_t instance)
 {
     if (s->results[instance]->n_previous > 0)
         return;
-    s->results[instance] = results_keep(s->results[instance], s->kept, s->last_kept);
+    s->results[instance] =
+        results_keep(s->results[instance], s->p.run.instances[instance].job, s->kept, s->last_kept);
     s->last_kept = s->results[instance];
     arena_free(s->arenas[instance]);
     s->arenas[instance] = NULL;

@@ -171,6 +171,23 @@ kill -INT "$CUPEL_PID"
 cupel_wait
 expect_exit 130
 
+it "what the job file says of many jobs is masked in the reports at the end of the run, too"
+{
+    printf 'cupel: 1\ndefaults: {rootfs: host, secrets: [{name: MADE, command: ["%s/tell"]}]}\njobs:\n' "$T"
+    for i in $(seq 20); do
+        printf '  j%d: {description: "of from-the-command, %d", tags: [ci, from-the-command, t%d], run: ":"}\n' "$i" "$i" "$i"
+    done
+} >many.yaml
+cupel_run many.yaml
+expect_exit 0
+expect_junit_valid
+many() { # many FORMAT: what is expected of job 1 to 20
+    for i in $(seq 20); do printf "$1\n" "$i"; done | sort
+}
+expect_equal "$(xmllint --xpath '//property[@name = "description"]/@value' out/junit.xml | sed 's/^ *value="//; s/"$//' | sort)" "$(many 'of ***, %d')"
+expect_equal "$(xmllint --xpath '//property[@name = "tags"]/@value' out/junit.xml | sed 's/^ *value="//; s/"$//; s/&#10;/ /g' | sort)" "$(many 'ci *** t%d')"
+expect_equal "$(jq -r '.tags | join(" ")' out/results.jsonl | sort)" "$(many 'ci *** t%d')"
+
 it "list and validate fetch none"
 ( unset TOKEN OTHER && run_cupel list secrets.yaml && run_cupel validate secrets.yaml )
 expect_equal "$?" 0
