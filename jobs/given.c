@@ -212,7 +212,7 @@ static bool find_job(struct given_tree *t, struct node *file, struct node **ret_
     for (const struct node *v = jobs->first; v != NULL; v = v->next)
         if (v->key->kind == NODE_SCALAR)
             names[n++] = v->key->text;
-    near = str_nearest(t->given->job, names, n);
+    near = jobs_meant_name(t->given->job, names, n);
     (void)cupel_error_set(err, CUPEL_ERROR_INPUT, 0, "%s has no job '%s'", t->given->file,
                           t->given->job);
     if (near != NULL)

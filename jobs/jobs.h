@@ -494,6 +494,10 @@ struct jobs_given {
 int jobs_load_given(const struct jobs_given *given, struct jobs_plan **ret_plan,
                     struct jobs_job **ret_job, struct strbuf *problems, struct cupel_error *err);
 
+/* The name that was probably meant by `word`: of an instance of a job of that name, else one like
+ * it; or NULL. */
+const char *jobs_meant_name(const char *word, const char *const *names, size_t n);
+
 /* Which jobs a run is about: those whose name matches any glob of `only` (none given: all) and that
  * carry any of `tags` (none given: all), with everything that they need and whoever is on a bridge
  * with one of them. `ret_selected` has room for plan->n_jobs. A glob or tag that matches nothing is

@@ -3,6 +3,7 @@
 #include "jobs/jobs.h"
 
 #include <fnmatch.h>
+#include <string.h>
 
 static bool has_tag(const struct jobs_job *job, const char *tag)
 {
@@ -17,14 +18,32 @@ static bool matches_name(const struct jobs_job *job, const char *glob)
     return fnmatch(glob, job->name, 0) == 0;
 }
 
+/* Whether the name is that of an instance: JOB/KEY=VALUE. */
+static bool is_instance_of(const char *name, const char *job)
+{
+    size_t n = strlen(job);
+
+    return strncmp(name, job, n) == 0 && name[n] == '/';
+}
+
+const char *jobs_meant_name(const char *word, const char *const *names, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (is_instance_of(names[i], word))
+            return names[i];
+    return str_nearest(word, names, n);
+}
+
 static int nothing_matches(struct cupel_error *err, const struct jobs_plan *plan, const char *what,
                            const char *word, const char *const *names, size_t n)
 {
-    const char *near = str_nearest(word, names, n);
+    const char *near = jobs_meant_name(word, names, n);
 
     (void)cupel_error_set(err, CUPEL_ERROR_INPUT, 0, "no job of %s %s '%s'", plan->file, what,
                           word);
-    if (near != NULL)
+    if (near != NULL && is_instance_of(near, word))
+        cupel_error_hint(err, "did you mean '%s/*'? These are its instances", word);
+    else if (near != NULL)
         cupel_error_hint(err, "did you mean '%s'?", near);
     return -EINVAL;
 }

@@ -97,7 +97,7 @@ static int find_job(const struct jobs_plan *plan, const char *name, const struct
             return 0;
         }
     }
-    near = str_nearest(name, names, plan->n_jobs);
+    near = jobs_meant_name(name, names, plan->n_jobs);
     (void)cupel_error_set(err, CUPEL_ERROR_INPUT, 0, "%s has no job '%s'", plan->file, name);
     if (near != NULL)
         cupel_error_hint(err, "did you mean '%s'?", near);

@@ -181,6 +181,10 @@ static int check_loaded(struct request *q, const struct jobs_job *job)
     if (job->network == JOBS_NETWORK_NAT && !q->s->options->nat)
         return serve_refuse(q->why, MHD_HTTP_BAD_REQUEST,
                             "'%s': the server was not started with --nat", job->name);
+    if (job->network == JOBS_NETWORK_HOST && !q->s->options->allow_host_network)
+        return serve_refuse(q->why, MHD_HTTP_BAD_REQUEST,
+                            "'%s': the server was not started with --allow-host-network",
+                            job->name);
     return 0;
 }
 
@@ -399,11 +403,12 @@ int serve_request_admit(struct server *s, uid_t uid, size_t jobs, size_t bytes,
                             "the texts of these jobs are more than may wait here");
     if (may_wait(s, uid, jobs, bytes))
         return 0;
-    (void)serve_refuse(why, MHD_HTTP_TOO_MANY_REQUESTS,
-                       "%zu jobs of %zu bytes wait already, of at most %u and %zu, and of one user "
-                       "%zu and %zu",
-                       s->n_waiting, s->waiting_bytes, s->options->queue, SERVE_WAITING_MAX, most,
-                       share_of(uid, SERVE_WAITING_MAX));
+    (void)serve_refuse(
+        why, MHD_HTTP_TOO_MANY_REQUESTS,
+        "%zu jobs wait already, with %zu bytes of text; at most %u may (--queue), with "
+        "%zu bytes, and of this user %zu, with %zu bytes",
+        s->n_waiting, s->waiting_bytes, s->options->queue, SERVE_WAITING_MAX, most,
+        share_of(uid, SERVE_WAITING_MAX));
     why->retry_after = 1;
     return -1;
 }

@@ -150,6 +150,14 @@ run_cupel shell --failed fails/N=x -- /bin/busybox sh -c 'echo "$LEVEL $N $(/bin
 expect_equal "$(cat stdout)" '7 x x'
 run_cupel clean --kept
 
+it "who names a job that has instances is told one of them"
+run_cupel shell fails.yaml fails -- true
+expect_exit 2
+expect_stderr "hint: did you mean 'fails/N=x'?"
+run_cupel exec --root fails.yaml:fails -- true
+expect_exit 2
+expect_stderr "hint: did you mean 'fails/N=x'?"
+
 it "a parameter that no file has, or that must be given, is told"
 run_cupel validate fails.yaml --set LEVEK=1
 expect_exit 2

@@ -96,12 +96,32 @@ static void test_nothing_matches(void **state)
     refuse("lint", "slow", "no job of f.yaml has both such a name and such a tag", "");
 }
 
+/* A job that has a matrix is as many as it has instances, and none of its own name. */
+static void test_a_job_with_a_matrix_is_its_instances(void **state)
+{
+    struct loaded r = load_good("cupel: 1\n"
+                                "jobs:\n"
+                                "  tests: {run: x}\n"
+                                "  test: {matrix: {N: [1, 2]}, run: x}\n");
+    const char *only = "test";
+    bool selected[3];
+
+    (void)state;
+    assert_int_equal(jobs_select(r.plan, &only, 1, NULL, 0, selected, &r.err), -EINVAL);
+    assert_string_equal(r.err.hint, "did you mean 'test/*'? These are its instances");
+    only = "test/*";
+    assert_int_equal(jobs_select(r.plan, &only, 1, NULL, 0, selected, &r.err), 0);
+    assert_true(!selected[0] && selected[1] && selected[2]);
+    unload(&r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_selection),
         cmocka_unit_test(test_bridges_come_whole),
         cmocka_unit_test(test_nothing_matches),
+        cmocka_unit_test(test_a_job_with_a_matrix_is_its_instances),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
