@@ -173,6 +173,9 @@ int file_open_trusted(const char *path, size_t trusted, int flags);
 char *file_first_link(const char *path, size_t trusted, char **ret_target);
 /* Whole content of a regular file of at most max bytes (-EFBIG above); NUL-terminated. */
 int file_read_at(int dirfd, const char *path, size_t max, char **ret_data, size_t *ret_len);
+/* The same of a path of which `trusted` bytes are followed, see file_open_trusted. */
+int file_read_trusted(const char *path, size_t trusted, size_t max, char **ret_data,
+                      size_t *ret_len);
 /* The same for files of the kernel (proc, sysfs, cgroup), whose size is not known before; from an
  * open fd. */
 int file_read_fd(int fd, size_t max, char **ret_data, size_t *ret_len);

@@ -131,6 +131,14 @@ int file_read_at(int dirfd, const char *path, size_t max, char **ret_data, size_
     return fd < 0 ? -errno : read_regular(fd, max, ret_data, ret_len);
 }
 
+int file_read_trusted(const char *path, size_t trusted, size_t max, char **ret_data,
+                      size_t *ret_len)
+{
+    cleanup_close int fd = file_open_trusted(path, trusted, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+
+    return fd < 0 ? fd : read_regular(fd, max, ret_data, ret_len);
+}
+
 int file_flush(int fd)
 {
     int other = fcntl(fd, F_DUPFD_CLOEXEC, 3);

@@ -6,6 +6,10 @@
 
 #include <string.h>
 
+/* Of a longer value, lines of base64 are known only where it is all that was encoded: each of the
+ * places where a line may end takes memory for the value once more. */
+#define WRAPPED_MAX ((size_t)4 << 10)
+
 typedef void form_fn(struct strbuf *out, unsigned char c, unsigned variant);
 
 static const char digits[2][17] = {"0123456789abcdef", "0123456789ABCDEF"};
@@ -185,29 +189,39 @@ static void base64(const char *value, size_t n, size_t before, const char *of, s
         strbuf_add(out, &of[bits << (6 - have) & 63u], 1);
 }
 
-/* Lines of so many characters, as base64(1) and PEM have them: all of them as one text, and each
- * for itself, since what stands around may be anything. */
-static void add_wrapped(struct redact *r, const char *text, size_t n, size_t width)
+/* The first line ends at `first`, and each further one has so many characters, as base64(1) and PEM
+ * have them: all of them as one text, and each for itself, since what stands around may be
+ * anything. */
+static void add_lines(struct redact *r, const char *text, size_t from, size_t to, size_t first,
+                      size_t width)
 {
     cleanup_strbuf struct strbuf b = {0};
 
-    if (n <= width)
-        return;
-    for (size_t i = 0; i < n; i += width) {
-        size_t len = n - i < width ? n - i : width;
+    for (size_t at = from, end = first; at < to; at = end, end += width) {
+        size_t len = (end < to ? end : to) - at;
 
-        strbuf_adds(&b, i > 0 ? "\n" : "");
-        strbuf_add(&b, text + i, len);
+        strbuf_adds(&b, at > from ? "\n" : "");
+        strbuf_add(&b, text + at, len);
         if (len > 2 * REDACT_LEAST)
-            redact_add_text(r, text + i, len);
+            redact_add_text(r, text + at, len);
     }
     redact_add_text(r, b.data, b.len);
     explicit_bzero(b.data, b.len);
 }
 
+/* `anywhere`: in a longer text, so that the first line may have had any whole number of blocks. */
+static void add_wrapped(struct redact *r, const char *text, size_t from, size_t to, bool anywhere)
+{
+    static const size_t widths[] = {76, 64};
+
+    for (size_t w = 0; w < ARRAY_SIZE(widths); w++)
+        for (size_t first = anywhere ? 4 : widths[w]; first <= widths[w] && first < to; first += 4)
+            add_lines(r, text, from, to, first, widths[w]);
+}
+
 /* What comes of the value alone, whatever stands before and behind it; and at the end of what was
  * encoded, where the last character is known too. */
-static void add_base64(struct redact *r, const char *value, size_t n)
+static void add_base64(struct redact *r, const char *value, size_t n, bool anywhere)
 {
     for (size_t a = 0; a < 2 * 3; a++) {
         size_t before = a % 3, from = (before * 8 + 5) / 6, to = (before + n) * 8 / 6;
@@ -219,34 +233,35 @@ static void add_base64(struct redact *r, const char *value, size_t n)
         while (b.len % 4 != 0)
             strbuf_adds(&b, "=");
         redact_add_text(r, b.data + from, b.len - from);
-        if (before == 0) {
-            add_wrapped(r, b.data, b.len, 76);
-            add_wrapped(r, b.data, b.len, 64);
-        }
+        if (anywhere && a < 3)
+            add_wrapped(r, b.data, from, to, true);
+        if (before == 0 || (anywhere && a < 3))
+            add_wrapped(r, b.data, from, b.len, anywhere && a < 3);
         explicit_bzero(b.data, b.len);
     }
 }
 
 /* ---- all of them ---- */
 
-static void add_forms(struct redact *r, const char *value, size_t n)
+static void add_forms(struct redact *r, const char *value, size_t n, bool anywhere)
 {
     if (n < REDACT_LEAST)
         return;
     redact_add_text(r, value, n);
     add_escaped(r, value, n);
     add_json_ascii(r, value, n);
-    add_base64(r, value, n);
+    add_base64(r, value, n, anywhere);
 }
 
 void redact_add(struct redact *r, const char *value, size_t n)
 {
+    bool anywhere = n <= WRAPPED_MAX;
     size_t bare = n;
 
     /* line ends at the end are no part of it: a shell takes them off */
     while (bare > 0 && (value[bare - 1] == '\n' || value[bare - 1] == '\r'))
         bare--;
-    add_forms(r, value, bare);
+    add_forms(r, value, bare, anywhere);
     for (size_t i = 0; i < bare;) {
         const char *end = memchr(value + i, '\n', bare - i);
         size_t len = end != NULL ? (size_t)(end - value) - i : bare - i, next = i + len + 1;
@@ -255,7 +270,7 @@ void redact_add(struct redact *r, const char *value, size_t n)
             return;
         if (len > 0 && value[i + len - 1] == '\r')
             len--;
-        add_forms(r, value + i, len);
+        add_forms(r, value + i, len, anywhere);
         i = next;
     }
 }

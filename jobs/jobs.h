@@ -326,8 +326,8 @@ enum jobs_leaks { JOBS_LEAKS_REPORT, JOBS_LEAKS_FAIL };
 enum jobs_secret_as { JOBS_SECRET_ENV, JOBS_SECRET_FILE };
 struct jobs_secret {
     const char *name;
-    const char *file;     /* on the host, absolute; or NULL */
-    const char **command; /* run on the host; or NULL */
+    struct jobs_host_path file; /* path NULL: none */
+    const char **command;       /* run on the host; or NULL */
     enum jobs_secret_as as;
     int line;
 };

@@ -246,8 +246,7 @@ TABLE(
      .help = "the file that has the value",
      .forms = FORM_ONE,
      .type = TYPE_HOST_PATH,
-     .set = key_set_host_file,
-     .offset = SECRET_FIELD(file)},
+     .set = key_set_secret_file},
     {.name = "command",
      .value = "an argv list such as [pass, show, ci/token]",
      .help = "run on the host by who starts cupel, in the job file's directory; the value is what "

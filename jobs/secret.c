@@ -22,10 +22,7 @@ void key_set_secret_file(struct loader *l, const struct key *k, const struct nod
                          void *object)
 {
     struct secret_draft *s = object;
-    struct jobs_host_path path = {.path = NULL};
-
-    if (value_named_path(l, value, k->name, &path))
-        s->secret.file = path.path;
+    (void)value_named_path(l, value, k->name, &s->secret.file);
 }
 
 static bool secret_read(struct loader *l, const struct node *n, struct jobs_secret *ret)

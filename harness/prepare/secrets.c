@@ -46,8 +46,11 @@ static int read_back(int fd, size_t max, struct strbuf *to)
     return 0;
 }
 
-/* The last line that the command has said, without what it printed as the value. */
-static void hint_said(int fd, const struct strbuf *value, struct cupel_error *err)
+/* The last line that the command has said, without what it printed as the value, and without the
+ * other secrets: those that are no command's have all been fetched, and it may have been given
+ * them. */
+static void hint_said(const struct run *run, int fd, const struct strbuf *value,
+                      struct cupel_error *err)
 {
     cleanup_strbuf struct strbuf said = {0};
     cleanup_strbuf struct strbuf shown = {0};
@@ -56,6 +59,8 @@ static void hint_said(int fd, const struct strbuf *value, struct cupel_error *er
 
     if (value->len >= REDACT_LEAST && value->len <= REDACT_VALUE_MAX)
         redact_add(hidden, value->data, value->len);
+    for (size_t i = 0; i < run->n_secrets; i++)
+        redact_add(hidden, run->secrets[i].data, run->secrets[i].len);
     redact_seal(hidden);
     (void)read_back(fd, SAID_MAX, &said);
     while (said.len > 0 && said.data[said.len - 1] == '\n')
@@ -71,9 +76,9 @@ static void hint_said(int fd, const struct strbuf *value, struct cupel_error *er
     redact_free(hidden);
 }
 
-static int fetch_command(const struct jobs_plan *plan, const struct jobs_secret *of,
-                         const struct interrupt *signals, struct strbuf *value,
-                         struct cupel_error *err)
+static int fetch_command(const struct run *run, const struct jobs_plan *plan,
+                         const struct jobs_secret *of, const struct interrupt *signals,
+                         struct strbuf *value, struct cupel_error *err)
 {
     cleanup_close int out = memfd_create("secret", MFD_CLOEXEC);
     cleanup_close int said = memfd_create("said", MFD_CLOEXEC);
@@ -107,7 +112,7 @@ static int fetch_command(const struct jobs_plan *plan, const struct jobs_secret 
         (void)cupel_error_set(err, CUPEL_ERROR_INPUT, 0,
                               "secret '%s' (line %d): its command '%s' was ended by a signal",
                               of->name, of->line, of->command[0]);
-    hint_said(said, value, err);
+    hint_said(run, said, value, err);
     return -EINVAL;
 }
 
@@ -117,11 +122,19 @@ static int fetch_file(const struct jobs_secret *of, struct strbuf *value, struct
 {
     cleanup_free char *text = NULL;
     size_t n = 0;
-    int r = file_read_at(AT_FDCWD, of->file, REDACT_VALUE_MAX, &text, &n);
+    int r = file_read_trusted(of->file.path, of->file.trusted, REDACT_VALUE_MAX, &text, &n);
 
+    if (r == -ELOOP) {
+        (void)cupel_error_set(err, CUPEL_ERROR_INPUT, 0,
+                              "secret '%s' (line %d): %s leads through a symbolic link, and is not "
+                              "followed",
+                              of->name, of->line, of->file.path);
+        cupel_error_hint(err, "name what is meant, or give its absolute path");
+        return -ELOOP;
+    }
     if (r < 0)
         return cupel_error_set(err, CUPEL_ERROR_INPUT, r, "secret '%s' (line %d): cannot read %s",
-                               of->name, of->line, of->file);
+                               of->name, of->line, of->file.path);
     strbuf_add(value, text, n);
     explicit_bzero(text, n);
     return 0;
@@ -177,13 +190,13 @@ static size_t without_line_ends(const struct strbuf *value)
     return n;
 }
 
-static int fetch(const struct jobs_plan *plan, const struct jobs_secret *of,
+static int fetch(const struct run *run, const struct jobs_plan *plan, const struct jobs_secret *of,
                  const struct interrupt *signals, struct run_secret *ret, struct cupel_error *err)
 {
     struct strbuf value = {0};
     size_t bare;
-    int r = of->file != NULL      ? fetch_file(of, &value, err)
-            : of->command != NULL ? fetch_command(plan, of, signals, &value, err)
+    int r = of->file.path != NULL ? fetch_file(of, &value, err)
+            : of->command != NULL ? fetch_command(run, plan, of, signals, &value, err)
                                   : fetch_variable(of, &value, err);
 
     bare = without_line_ends(&value);
@@ -198,7 +211,7 @@ static int fetch(const struct jobs_plan *plan, const struct jobs_secret *of,
     *ret = (struct run_secret){.of = of, .plan = plan, .data = value.data, .len = value.len};
     if (of->as == JOBS_SECRET_ENV)
         ret->value = arena_strndup(plan->arena, value.data,
-                                   of->file != NULL || of->command != NULL ? bare : value.len);
+                                   of->file.path != NULL || of->command != NULL ? bare : value.len);
     return 0;
 }
 
@@ -218,7 +231,7 @@ static bool same_secret(const struct run_secret *s, const struct jobs_plan *plan
     if (s->of == of)
         return true;
     if (s->plan != plan || s->of->as != of->as || !str_eq(s->of->name, of->name) ||
-        !same_text(s->of->file, of->file) || (a == NULL) != (b == NULL))
+        !same_text(s->of->file.path, of->file.path) || (a == NULL) != (b == NULL))
         return false;
     for (; a != NULL && *a != NULL && *b != NULL && str_eq(*a, *b); a++, b++)
         ;
@@ -239,31 +252,42 @@ static int find_secret(struct run *run, const struct instance *in, const struct 
         return cupel_error_set(err, CUPEL_ERROR_INPUT, 0, "the jobs have more than %d secrets",
                                RUN_SECRETS_MAX);
     run->secrets = xrealloc(run->secrets, (run->n_secrets + 1) * sizeof(*run->secrets));
-    r = fetch(in->plan, of, signals, &run->secrets[run->n_secrets], err);
+    r = fetch(run, in->plan, of, signals, &run->secrets[run->n_secrets], err);
     if (r == 0)
         *ret = run->n_secrets++;
     return r;
 }
 
+/* Fetches those of the job that are a command's, or the others. */
+static int fetch_some(struct run *run, struct instance *in, bool commands,
+                      const struct interrupt *signals, struct cupel_error *err)
+{
+    int r = 0;
+
+    for (size_t k = 0; r == 0 && k < in->job->n_secrets; k++) {
+        const struct jobs_secret *of = &in->job->secrets[k];
+
+        if ((of->command != NULL) == commands)
+            r = find_secret(run, in, of, signals, &in->secrets[k], err);
+    }
+    return r;
+}
+
 static int fetch_all(struct run *run, const struct interrupt *signals, struct cupel_error *err)
 {
-    for (size_t i = 0; i < run->n_instances; i++) {
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < run->n_instances; i++) {
         struct instance *in = &run->instances[i];
-        size_t *list;
 
-        if (in->job->n_secrets == 0)
-            continue;
-        list = arena_alloc(in->plan->arena, in->job->n_secrets * sizeof(*list));
-        for (size_t k = 0; k < in->job->n_secrets; k++) {
-            int r = find_secret(run, in, &in->job->secrets[k], signals, &list[k], err);
-
-            if (r < 0)
-                return r;
-        }
-        in->secrets = list;
         in->n_secrets = in->job->n_secrets;
+        if (in->n_secrets > 0)
+            in->secrets = arena_alloc(in->plan->arena, in->n_secrets * sizeof(*in->secrets));
+        r = fetch_some(run, in, false, signals, err);
     }
-    return 0;
+    for (size_t i = 0; r == 0 && i < run->n_instances; i++)
+        r = fetch_some(run, &run->instances[i], true, signals, err);
+    return r;
 }
 
 /* What names results and files is the same for whoever reads the job file, and stays as it is: so

@@ -26,7 +26,7 @@ struct instance {
     bool has_user;            /* `user` is known; else PID 1 looks it up */
     struct sandbox_user user; /* by the passwd file of the root's own layers */
     /* numbers of its secrets in the run; none where they are not given to it */
-    const size_t *secrets;
+    size_t *secrets;
     size_t n_secrets;
     const char *id; /* unique in the run; the job's name where that is */
     /* what logs and artifacts are named after: no two share a file's name */

@@ -40,6 +40,7 @@ jobs:
     run: |
       i=1; while [ $i -le ${#OTHER} ]; do printf '%s' "$OTHER" | cut -c$i | tr -d '\n'; sleep 0.01; i=$((i + 1)); done; echo .
   base64: {run: 'for p in "" x xx; do printf "$p%s" "$TOKEN" | base64; printf "$p%s." "$OTHER" | base64; done'}
+  wrapped: {run: 'printf "user: administrator of it all\npassword: %s of that\n" "$OTHER" | base64'}
   escaped:
     run: |
       printf '%s\n' 's3cr%2Fet%2B%22va%3Clue s3cr%2fet%2b%22va%3clue correct%20horse%20battery%20staple correct+horse+battery+staple'
@@ -66,7 +67,7 @@ sum() { printf %s "$1" | md5sum; }
 forms() {
     printf '%s\n' "$TOKEN" "$OTHER" from-the-command 'first line of it' 'second line' 'horse battery' 'correct hor' \
         "$(printf %s "$TOKEN" | base64)" "$(printf %s "$OTHER" | base64 | cut -c1-30)" \
-        "$(printf 'x%s' "$TOKEN" | base64 | cut -c5-18)" "$(printf 'xx%s' "$TOKEN" | base64 | cut -c5-18)" \
+        aG9yc2UgYmF0 "$(printf 'x%s' "$TOKEN" | base64 | cut -c5-18)" "$(printf 'xx%s' "$TOKEN" | base64 | cut -c5-18)" \
         's3cr%2F' 's3cr%2f' 'horse%20' 'horse+' 's3cr\/et' 's3cr/et+\"' 's3cr/et+&quot;'
 }
 leaks() {
@@ -123,7 +124,27 @@ expect_log below '^KEY$'
 expect_no_log below 'line'
 
 it "each of these leaks where the wall is away"
-for job in whole bytes base64 escaped lines message differs left named taken steps after cut; do leaking "$job"; done
+for job in whole bytes base64 wrapped escaped lines message differs left named taken steps after cut; do leaking "$job"; done
+
+it "what a command says when it fails has no other secret, wherever that stands"
+cat >fails.yaml <<'YAML'
+cupel: 1
+jobs: {a: {rootfs: host, secrets: [{name: KEY, command: [sh, -c, 'echo "bad token $OTHER" >&2; exit 1']}, TOKEN], run: ":"}, b: {rootfs: host, secrets: [OTHER], run: ":"}}
+YAML
+cupel_run fails.yaml
+expect_exit 2
+expect_stderr 'it says: bad token \*\*\*$'
+expect_equal "$(leaks)" ""
+
+it "a link that others may have left is not followed to a secret"
+mkdir -p from && ln -s "$T/key.txt" from/key
+printf 'cupel: 1\njobs: {a: {rootfs: host, secrets: [{name: KEY, file: %s}], run: ":"}}\n' from/key >linked.yaml
+cupel_run linked.yaml
+expect_exit 2
+expect_stderr 'leads through a symbolic link'
+sed -i "s|from/key|$T/from/key|" linked.yaml
+cupel_run linked.yaml
+expect_exit 0
 
 it "a kept job has none, and a shell gets them only when asked"
 cupel_run secrets.yaml --only differs --keep-failed
@@ -188,10 +209,12 @@ expect_equal "$(xmllint --xpath '//property[@name = "description"]/@value' out/j
 expect_equal "$(xmllint --xpath '//property[@name = "tags"]/@value' out/junit.xml | sed 's/^ *value="//; s/"$//; s/&#10;/ /g' | sort)" "$(many 'ci *** t')"
 expect_equal "$(jq -r '.tags | join(" ")' out/results.jsonl | sort)" "$(many 'ci *** t')"
 
-it "list and validate fetch none"
+it "list and validate fetch none, and need none"
+mv key.txt elsewhere
 ( unset TOKEN OTHER && run_cupel list secrets.yaml && run_cupel validate secrets.yaml )
 expect_equal "$?" 0
 expect_equal "$(cat stdout stderr | grep -aF -f <(forms))" ""
+mv elsewhere key.txt
 
 it "what cannot be a secret is refused, and nothing runs"
 refused() { # refused SECRETS MESSAGE

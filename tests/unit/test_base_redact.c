@@ -129,6 +129,55 @@ static void test_base64_in_lines(void **state)
     }
 }
 
+/* Encodes in lines of so many characters. */
+static void put_base64(struct strbuf *out, const char *data, size_t n, size_t width)
+{
+    static const char of[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    size_t column = 0;
+
+    for (size_t i = 0; i < n * 8; i += 6) {
+        unsigned bits = 0;
+
+        for (size_t bit = i; bit < i + 6; bit++)
+            bits = bits << 1 | (bit < n * 8 && ((unsigned char)data[bit / 8] >> (7 - bit % 8) & 1));
+        if (column == width)
+            strbuf_adds(out, "\n");
+        column = column == width ? 1 : column + 1;
+        strbuf_add(out, &of[bits], 1);
+    }
+}
+
+/* Puts the value anywhere in a longer text, so that a line ends anywhere in it: what is left are
+ * the characters that have nothing of it, or not all of their bits. */
+static void test_base64_in_lines_of_a_longer_text(void **state)
+{
+    static const char value[] = "correct-horse-battery-staple-9", more[] = "~ and more";
+    static const size_t widths[] = {76, 64};
+    const size_t n = sizeof(value) - 1;
+    struct redact *r = redact_of(value, n);
+
+    (void)state;
+    for (size_t w = 0; w < ARRAY_SIZE(widths); w++)
+        for (size_t before = 0; before < 160; before++) {
+            cleanup_strbuf struct strbuf text = {0}, encoded = {0}, out = {0};
+            size_t hidden = (before + n) * 8 / 6 - (before * 8 + 5) / 6, left = 0, whole = 0;
+
+            for (size_t i = 0; i < before; i++)
+                strbuf_adds(&text, "x");
+            strbuf_adds(&text, value);
+            strbuf_adds(&text, more);
+            put_base64(&encoded, text.data, text.len, widths[w]);
+            redact_put(r, encoded.data, encoded.len, false, &out);
+            assert_non_null(strstr(out.data, REDACTED));
+            for (size_t i = 0; i < out.len; i++)
+                left += out.data[i] != '*' && out.data[i] != '\n';
+            for (size_t i = 0; i < encoded.len; i++)
+                whole += encoded.data[i] != '\n';
+            assert_int_equal(left, whole - hidden);
+        }
+    redact_free(r);
+}
+
 static void test_what_is_short_is_let_be(void **state)
 {
     struct redact *r = redact_of("a\nbc\nlong enough", 16);
@@ -270,6 +319,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_form),
         cmocka_unit_test(test_base64_in_lines),
+        cmocka_unit_test(test_base64_in_lines_of_a_longer_text),
         cmocka_unit_test(test_what_is_short_is_let_be),
         cmocka_unit_test(test_nothing_is_held_back_for_long),
         cmocka_unit_test(test_what_was_cut),
