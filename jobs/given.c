@@ -26,7 +26,7 @@ static struct node *new_given(struct given_tree *t, enum node_kind kind, struct 
 {
     struct node *n = arena_alloc(t->l->tree, sizeof(*n));
 
-    *n = (struct node){.kind = kind, .place = place};
+    *n = (struct node){.kind = (uint8_t)kind, .place = place};
     return n;
 }
 
