@@ -314,6 +314,24 @@ expect_exit 0
 expect_equal "$(cat out/logs/*.stdout | sort | uniq -c | tr -s ' ')" " 24 host4"
 expect_clean
 
+it "nat: whether it can be had is tried while many filters are compiled beside"
+{
+    calls=(acct getcpu times getsid sync flock)
+    printf 'cupel: 1\njobs:\n  out: {network: nat, run: [/bin/true]}\n'
+    for ((i = 1; i < 64; i++)); do
+        deny=()
+        for ((k = 0; k < 6; k++)); do
+            ((!(i >> k & 1))) || deny+=("${calls[k]}")
+        done
+        printf '  job%d: {seccomp: {deny: [%s]}, run: [/bin/true]}\n' "$i" "$(IFS=, && echo "${deny[*]}")"
+    done
+} >filters.yaml
+cupel_start filters.yaml
+is_over() { ! kill -0 "$CUPEL_PID" 2>/dev/null; }
+if wait_until 30 is_over; then good; else bad "it has not come to an end" && kill -KILL "$CUPEL_PID"; fi
+cupel_wait
+expect_exit 0
+
 # ---- nat: what serves it ends with the job, whoever dies --------------------------------------------------------------
 
 pastas() {

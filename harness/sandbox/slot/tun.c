@@ -8,7 +8,6 @@
 #include "harness/sandbox/sandbox.h"
 
 #include <fcntl.h>
-#include <grp.h>
 #include <linux/mount.h>
 #include <sched.h>
 #include <sys/mount.h>
@@ -53,15 +52,18 @@ int tun_make_own(void)
 }
 
 /* Takes the last id of a job: in a user namespace of ours that is the same here; with one id it is
- * our own. */
+ * our own. By raw calls: libc's wait for every other thread of the process to do the same, and in
+ * the copy of one that has a thread (base/aside.h), that thread never does. */
 static int take_id(const struct sandbox_privilege *p)
 {
     uint32_t id = p->host ? STRANGER : SANDBOX_ID_COUNT - 1;
 
     if (!p->host && p->ids == 1)
         return 0;
-    return setgroups(0, NULL) < 0 || setresgid(id, id, id) < 0 || setresuid(id, id, id) < 0 ? -errno
-                                                                                            : 0;
+    return syscall(SYS_setgroups, 0, NULL) < 0 || syscall(SYS_setresgid, id, id, id) < 0 ||
+                   syscall(SYS_setresuid, id, id, id) < 0
+               ? -errno
+               : 0;
 }
 
 static int open_as_pasta(const struct sandbox_privilege *p, bool own)
