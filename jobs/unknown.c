@@ -386,6 +386,10 @@ void unknown_key(struct loader *l, const struct key_table *table, const struct n
     }
     if (near != NULL)
         say_near(l, table, key, near, map);
+    else if (table == &keys_secret)
+        problem_at(l, key,
+                   "unknown key '%s' in %s: one is a name, or a map such as {name: %s, file: PATH}",
+                   key->text, table->what, key->text);
     else
         problem_at(l, key, "unknown key '%s' in %s", key->text, table->what);
 }

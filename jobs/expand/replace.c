@@ -167,20 +167,32 @@ static const struct binding *find_binding(const struct binding *list, size_t n, 
     return NULL;
 }
 
+/* The words with the text in place of their "%s", where they have one. */
+static const char *replaced_once(struct arena *arena, const char *words, const char *text)
+{
+    const char *at = strstr(words, "%s");
+
+    return at == NULL ? words
+                      : arena_printf(arena, "%.*s%s%s", (int)(at - words), words, text, at + 2);
+}
+
 /* What a workflow of GitHub's says by a name with a dot, or calls; NULL: nothing that is known. */
 static const char *say_instead(const struct walk *w, const char *name)
 {
-    const struct replacing *r = w->r;
-    const char *dot = strchr(name, '.');
+    static const struct {
+        const char *begin, *words; /* with the name behind the dot for %s */
+    } foreign[] = {
+        {"matrix.", "write '${{ %s }}' for a key of the job's 'matrix'"},
+        {"inputs.", "write '${{ params.%s }}'"},
+        {"vars.", "write '${{ params.%s }}'"},
+        {"env.", "it is in the job's environment, $%s"},
+        {"secrets.", "a job that lists it under 'secrets' has it in its environment, $%s"},
+        {"hashFiles(", "write hash('PATH', 'GLOB')"},
+    };
 
-    if (str_starts(name, "matrix.") && find_binding(r->matrix, r->n_matrix, dot + 1) != NULL)
-        return arena_printf(r->l->tree, "write '${{ %s }}'", dot + 1);
-    if (str_starts(name, "inputs.") || str_starts(name, "vars."))
-        return arena_printf(r->l->tree, "write '${{ params.%s }}'", dot + 1);
-    if (str_starts(name, "env.") || str_starts(name, "secrets."))
-        return arena_printf(r->l->tree, "it is a variable of the job's environment, $%s", dot + 1);
-    if (str_starts(name, "hashFiles("))
-        return "write hash('PATH', 'GLOB')";
+    for (size_t i = 0; i < ARRAY_SIZE(foreign); i++)
+        if (str_starts(name, foreign[i].begin))
+            return replaced_once(w->r->l->tree, foreign[i].words, name + strlen(foreign[i].begin));
     return NULL;
 }
 

@@ -222,11 +222,13 @@ static void test_mistakes(void **state)
          "7:22: '${{ SAM }}' stands for nothing, did you mean 'SAN'?; a literal '${{' is written "
          "'$${{'\n"},
         {FILE_OF("  a: {run: \"${{ matrix.A }} ${{ matrix.B }}\", matrix: {A: [1, 2]}}\n"),
-         "3:13: '${{ matrix.A }}' stands for nothing: write '${{ A }}'\n"
-         "3:29: '${{ matrix.B }}' stands for nothing; a literal '${{' is written '$${{'\n"},
+         "3:13: '${{ matrix.A }}' stands for nothing: write '${{ A }}' for a key of the job's "
+         "'matrix'\n"
+         "3:29: '${{ matrix.B }}' stands for nothing: write '${{ B }}' for a key of the job's "
+         "'matrix'\n"},
         {FILE_OF("  a: {run: \"${{ secrets.B }} ${{ inputs.c }} ${{ hashFiles('x') }}\"}\n"),
-         "3:13: '${{ secrets.B }}' stands for nothing: it is a variable of the job's environment, "
-         "$B\n"
+         "3:13: '${{ secrets.B }}' stands for nothing: a job that lists it under 'secrets' has it "
+         "in its environment, $B\n"
          "3:30: '${{ inputs.c }}' stands for nothing: write '${{ params.c }}'\n"
          "3:46: '${{ hashFiles('x') }}' stands for nothing: write hash('PATH', 'GLOB')\n"},
         {FILE_OF("  a: {run: 'x ${{ A', matrix: {A: [1]}}\n"),

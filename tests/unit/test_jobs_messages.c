@@ -58,6 +58,7 @@ static void test_words_of_other_tools(void **state)
         {"run: x, needs: [{name: b}]", "unknown key 'name' in a need: it is called 'job' here"},
         {"run: x, allow-failure: {exit_codes: 3}", "it is called 'exit' here"},
         {"run: x, secrets: [{name: A, env: B}]", "a name alone is a variable"},
+        {"run: x, secrets: [{name: A, B: x}]", "a map such as {name: B, file: PATH}"},
         {"run: x, matrix: {A: {glob: '*'}}", "write 'files', or 'dirs'"},
         {"run: x, after: {script: y}", "unknown key 'script' in 'after': it is called 'run' here"},
         {"run: x, after: {run: y, timeout: 5}", "write 'wall'"},
