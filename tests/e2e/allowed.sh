@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Jobs that may fail (`allow-failure`), and jobs that run after what failed (`needs` with `when` and `optional`): who runs, and what the
 # run says of it.
-# sanitizers: no
 # time-limit: 60
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # What a job file says once and means many times, in runs: instances of a matrix with their values, in pairs, so many at once,
 # failing fast; parameters; directories that others have filled; a failed instance opened again.
-# sanitizers: no
 # time-limit: 120
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Secrets: what a job is given and nobody else sees: a corpus of ways in which they get out, each of which is seen to leak
 # where the wall is away.
-# sanitizers: no
 # time-limit: 120
 # lanes: root-v2
 # shellcheck source=tests/e2e/lib.sh
