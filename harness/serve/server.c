@@ -21,6 +21,8 @@
 #include <sys/timerfd.h>
 
 #define EVENTS_A_TURN 64
+#define AFTER_NS (5 * NSEC_PER_SEC) /* beside the grace: for what was cancelled, and its `after`   \
+                                     */
 #define FLUSH_NS (5 * NSEC_PER_SEC) /* for clients to read the last results, once no job runs */
 
 /* ---- refusals ---- */
@@ -124,7 +126,7 @@ static bool has_readers(const struct server *s)
     return false;
 }
 
-/* Says whether all is over; cancels what takes longer than it may. */
+/* Says whether all is over; cancels what takes longer than it may, and then kills it. */
 static bool is_over(struct server *s)
 {
     uint64_t since = clock_monotonic_ns() - s->phase_ns;
@@ -136,6 +138,8 @@ static bool is_over(struct server *s)
     if (s->phase == SERVE_ENDING && since > s->options->grace_ns) {
         s->phase = SERVE_KILLING;
         cancel_all(s, ORDER_CANCEL);
+    } else if (s->phase == SERVE_KILLING && since > 2 * s->options->grace_ns + AFTER_NS) {
+        cancel_all(s, ORDER_KILL);
     }
     return false;
 }

@@ -1145,11 +1145,14 @@ def ending():
 
 @case("impatient")
 def impatient():
-    """what runs on is cancelled after the grace"""
-    answer, _ = client().begin(dict(SLEEP, **{"timeout-grace": "100ms"}))
+    """what runs on is cancelled after the grace, and an `after` that runs on then is killed"""
+    after = {"run": "sleep 30", "wall": "20s"}
+    answer, _ = client().begin(dict(SLEEP, after=after, **{"timeout-grace": "100ms"}))
     until(lambda: metric("jobs_running") == 1, "it runs")
     os.kill(int(os.environ["SERVE_PID"]), 15)
-    assert json.loads(answer.read())["verdict"] == "cancelled"
+    r = json.loads(answer.read())
+    assert r["verdict"] == "cancelled", r
+    assert r["notes"] == ["`after` was ended: the run was ended"], r
 
 
 @case("slots")
