@@ -258,6 +258,7 @@ class Outcome:
             self.verdict = "error"
             lines = said.decode(errors="replace").strip()
             self.evidence = self.evidence or " ".join(lines.split()) or "cupel ended with exit code %d" % code
+            self.evidence = re.sub(r"\S*/job\.yaml:\d+: ", "", self.evidence, count=1)  # which the caller never wrote
         self.exit = result.get("exit")
         self.signal = result.get("signal")
         self.code = code

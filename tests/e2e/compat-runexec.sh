@@ -60,6 +60,11 @@ caller tee w/arguments >/dev/null <<<$'--walltimelimit\n10min\n--quiet\n--\n/bin
 runexec @arguments
 expect_equal "$(output)" "from a file"
 
+it "what this machine cannot hold is told in the words of a limit, and not of a file that nobody wrote"
+runexec --cores 999 -- /bin/true
+expect_exit 1
+expect_stderr "CRITICAL - the limit 'cpuset' of job 'command' cannot be held on this machine: "
+
 it "why it was ended: wall time, CPU time, memory, a signal"
 runexec --walltimelimit 1 -- /bin/sleep 1000
 expect_exit 0
