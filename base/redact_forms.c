@@ -92,10 +92,30 @@ static void put_crlf(struct strbuf *out, unsigned char c, unsigned variant)
     strbuf_add(out, &c, 1);
 }
 
+static bool is_seen(unsigned char c)
+{
+    return c >= 0x20 && c < 0x7f;
+}
+
+/* Writes it as the kernel's log, which names who was killed for memory (append_char(),
+ * kernel/printk/printk.c). */
+static void put_logged(struct strbuf *out, unsigned char c, unsigned variant)
+{
+    (void)variant;
+    if (is_seen(c) && c != '\\')
+        strbuf_add(out, &c, 1);
+    else
+        strbuf_addf(out, "\\x%c%c", digits[0][c >> 4], digits[0][c & 15]);
+}
+
 static const struct {
     form_fn *put;
     unsigned variants;
-} forms[] = {{put_url, 2 * ARRAY_SIZE(url_safe)}, {put_json, 16}, {put_xml, 3}, {put_crlf, 1}};
+} forms[] = {{put_url, 2 * ARRAY_SIZE(url_safe)},
+             {put_json, 16},
+             {put_xml, 3},
+             {put_crlf, 1},
+             {put_logged, 1}};
 
 static void add_escaped(struct redact *r, const char *value, size_t n)
 {
@@ -108,6 +128,24 @@ static void add_escaped(struct redact *r, const char *value, size_t n)
             redact_add_text(r, b.data, b.len);
             explicit_bzero(b.data, b.len);
         }
+}
+
+/* Adds it as PID 1 has it, which cannot tell characters (explain_exec.c): a '?' for each byte that
+ * is none to be seen. Where little else is left it would be found in other texts. */
+static void add_asked(struct redact *r, const char *value, size_t n)
+{
+    cleanup_strbuf struct strbuf b = {0};
+    size_t left = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        bool seen = is_seen((unsigned char)value[i]);
+
+        strbuf_add(&b, seen ? &value[i] : "?", 1);
+        left += seen;
+    }
+    if (left >= REDACT_LEAST)
+        redact_add_text(r, b.data, b.len);
+    explicit_bzero(b.data, b.len);
 }
 
 /* ---- characters beyond ASCII, in JSON ---- */
@@ -249,6 +287,7 @@ static void add_forms(struct redact *r, const char *value, size_t n, bool anywhe
         return;
     redact_add_text(r, value, n);
     add_escaped(r, value, n);
+    add_asked(r, value, n);
     add_json_ascii(r, value, n);
     add_base64(r, value, n, anywhere);
 }

@@ -21,7 +21,8 @@
 #include <sys/timerfd.h>
 
 #define EVENTS_A_TURN 64
-#define AFTER_NS (5 * NSEC_PER_SEC) /* beside the grace: for what was cancelled, and its `after`   \
+#define AFTER_NS                                                                                   \
+    (5 * NSEC_PER_SEC)              /* beside the grace: for what was cancelled, and its `after`   \
                                      */
 #define FLUSH_NS (5 * NSEC_PER_SEC) /* for clients to read the last results, once no job runs */
 

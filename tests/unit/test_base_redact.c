@@ -72,6 +72,9 @@ static void test_every_form(void **state)
         {"a\tb\nc\x01", "a\\tb\\nc\\u0001", "***"},
         /* XML */
         {"<a&b>\"", "&lt;a&amp;b&gt;&quot; &lt;a&amp;b&gt;\"", "*** &lt;a&amp;b&gt;\""},
+        /* where characters cannot be told, and in the kernel's log */
+        {"p\xc3\xa4ss\tw\\\x1b", "p??ss?w\\? p\\xc3\\xa4ss\\x09w\\x5c\\x1b", "*** ***"},
+        {"\xc3\xa4\xc3\xb6", "????", "????"},
         /* several lines: as a whole, with a terminal's line ends, and each of four bytes or more */
         {pem, "-----BEGIN KEY-----\nMIIEvQIBADANBgkqhkiG9w0B\n}\nAbCd\n", "***\n"},
         {pem, "-----BEGIN KEY-----\r\nMIIEvQIBADANBgkqhkiG9w0B\r\n}\r\nAbCd\r\n", "***\r\n"},
