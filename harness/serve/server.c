@@ -21,9 +21,7 @@
 #include <sys/timerfd.h>
 
 #define EVENTS_A_TURN 64
-#define AFTER_NS                                                                                   \
-    (5 * NSEC_PER_SEC)              /* beside the grace: for what was cancelled, and its `after`   \
-                                     */
+#define AFTER_NS (5 * NSEC_PER_SEC) /* beside the grace: for an `after`, once cancelled */
 #define FLUSH_NS (5 * NSEC_PER_SEC) /* for clients to read the last results, once no job runs */
 
 /* ---- refusals ---- */
