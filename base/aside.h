@@ -5,7 +5,9 @@
  * The thread has a table of descriptors of its own, a copy of that at its start: what it opens is
  * in no process that is forked meanwhile, and what it wants to hand on it sends. Signals are not
  * its to take. It may allocate; whoever forks meanwhile does so by fork(), or starts nothing in the
- * child that allocates. /proc/self/fd is of the process, /proc/thread-self/fd its own. */
+ * child that allocates. A child by _Fork() or clone() changes its ids by system calls: those of the
+ * C library wait for every thread to do the same, and there is none that would. /proc/self/fd is of
+ * the process, /proc/thread-self/fd its own. */
 #pragma once
 
 struct aside;

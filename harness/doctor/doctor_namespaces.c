@@ -88,8 +88,10 @@ void probe_all_namespaces(const struct doctor_context *ctx, const struct doctor_
 static int become_last_id(void *data)
 {
     (void)data;
-    if (setresgid(SANDBOX_ID_COUNT - 1, SANDBOX_ID_COUNT - 1, SANDBOX_ID_COUNT - 1) < 0 ||
-        setresuid(SANDBOX_ID_COUNT - 1, SANDBOX_ID_COUNT - 1, SANDBOX_ID_COUNT - 1) < 0)
+    if (syscall(SYS_setresgid, SANDBOX_ID_COUNT - 1, SANDBOX_ID_COUNT - 1, SANDBOX_ID_COUNT - 1) <
+            0 ||
+        syscall(SYS_setresuid, SANDBOX_ID_COUNT - 1, SANDBOX_ID_COUNT - 1, SANDBOX_ID_COUNT - 1) <
+            0)
         return -errno;
     return geteuid() == SANDBOX_ID_COUNT - 1 ? 0 : -EIO;
 }
@@ -152,8 +154,8 @@ static int drop_to_nobody(const struct doctor_context *ctx)
 {
     if (geteuid() != 0 || !ctx->privilege.host) /* one is that already, for the kernel */
         return 0;
-    if (syscall(SYS_setgroups, 0, NULL) < 0 || setresgid(65534, 65534, 65534) < 0 ||
-        setresuid(65534, 65534, 65534) < 0)
+    if (syscall(SYS_setgroups, 0, NULL) < 0 || syscall(SYS_setresgid, 65534, 65534, 65534) < 0 ||
+        syscall(SYS_setresuid, 65534, 65534, 65534) < 0)
         return -errno;
     return 0;
 }

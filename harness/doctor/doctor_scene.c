@@ -88,7 +88,7 @@ static void userns_child_main(int go, int (*body)(void *data), void *data)
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (read(go, &byte, 1) != 1 || body == NULL)
         _exit(0);
-    if (setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0)
+    if (syscall(SYS_setresgid, 0, 0, 0) < 0 || syscall(SYS_setresuid, 0, 0, 0) < 0)
         _exit(errno);
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* a change of ids has cleared it */
     _exit(-body(data));

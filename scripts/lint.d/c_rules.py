@@ -138,6 +138,18 @@ def check_symbols(found):
                                               "put the word of its file before one of them")
 
 
+def check_raw_ids(found):
+    """Ids are changed by system calls: the C library's functions wait for threads that a child by _Fork or clone lacks."""
+    pattern = re.compile(r"(?<![\w])(?:set(?:re|res)?[ug]id|sete[ug]id|setgroups|initgroups|setfs[ug]id)\s*\(")
+    for path in tree.c_files():
+        if tree.room_of(path) in house.TESTS or path.startswith(("bench/", "harness/selftest/probes/")):
+            continue
+        text = tree.without_comments(tree.read(path))
+        for match in pattern.finditer(text):
+            found.add(path, text.count("\n", 0, match.start()) + 1,
+                      f"{match.group().rstrip('( ')}() of the C library: write syscall(SYS_...) (base/aside.h says why)")
+
+
 def check_struct_tags(found):
     """Struct tags: a struct, union or enum tag is defined in one place of the tree, tests left aside."""
     places = collections.defaultdict(list)
