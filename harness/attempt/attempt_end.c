@@ -51,8 +51,9 @@ void attempt_terminate(struct attempt *a)
 {
     if (a->killed || a->kill_at != LIMITS_NEVER)
         return;
-    /* no command that could care */
-    if (a->facts->steps[a->step].ended || !a->facts->steps[a->step].started) {
+    /* no command that could care, or no time for it to */
+    if (a->facts->steps[a->step].ended || !a->facts->steps[a->step].started ||
+        a->job->timeout_grace == 0) {
         attempt_kill(a);
         return;
     }

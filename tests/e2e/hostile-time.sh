@@ -17,6 +17,12 @@ expect_verdict deaf timeout
 expect_evidence deaf 'SIGTERM did not end it within 200 ms, SIGKILL did'
 expect_ended deaf
 
+it "without a grace it is SIGKILL alone, and the evidence says nothing of another"
+attack sleeper-now '{run: [hostile, sleeper], limits: {wall: 300ms}, timeout-grace: 0s}'
+expect_verdict sleeper-now timeout
+expect_result sleeper-now '(.signal // 9) == 9 and (.evidence | contains("SIGTERM") | not)'
+expect_ended sleeper-now
+
 it "deaf-child: a deaf child in a session of its own ends with its job"
 attack deaf-child '{run: [hostile, deaf-child], limits: {wall: 300ms}}'
 expect_verdict deaf-child timeout
