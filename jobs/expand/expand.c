@@ -22,14 +22,18 @@ struct expansion {
     struct jobs_group *group;
 };
 
+/* Returns the value of a key that stands twice, which is a problem of its own, as keys_apply()
+ * leaves it: the last one. */
 static struct node *child_of(struct node *map, const char *key)
 {
+    struct node *last = NULL;
+
     if (map->kind != NODE_MAP)
         return NULL;
     for (struct node *v = map->first; v != NULL; v = v->next)
         if (str_eq(v->key->text, key))
-            return v;
-    return NULL;
+            last = v;
+    return last;
 }
 
 static struct node *make_node(struct expansion *x, enum node_kind kind, struct source_place place)

@@ -219,7 +219,8 @@ static int real_match(const char *dir, const char *pattern, enum expand_kind kin
         r = m.result;
     }
     if (r == 0) {
-        qsort(m.paths, m.n, sizeof(*m.paths), compare_paths);
+        if (m.n > 0)
+            qsort(m.paths, m.n, sizeof(*m.paths), compare_paths);
         paths = arena_alloc(arena, (m.n + 1) * sizeof(*paths));
         for (size_t i = 0; i < m.n; i++)
             if (i == 0 || !str_eq(m.paths[i], m.paths[i - 1]))
