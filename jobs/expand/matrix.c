@@ -262,13 +262,16 @@ void key_set_axis(struct loader *l, const struct key *k, const struct node *valu
 {
     struct matrix *m = object;
     struct matrix_axis *axis = &m->axes[m->n_axes];
+    const bool bad = m->bad;
 
+    m->bad = true;
     if (!check_key(l, value->key))
         return;
     if (m->n_axes == MATRIX_KEYS_MAX) {
         problem_at(l, value->key, "'matrix' has more than %d keys", MATRIX_KEYS_MAX);
         return;
     }
+    m->bad = bad;
     axis->key = value->key;
     m->n_axes++;
     if (value->kind == NODE_LIST) {
@@ -284,6 +287,7 @@ void key_set_axis(struct loader *l, const struct key *k, const struct node *valu
             problem_at(l, value->first, "'%s' finds nothing, so there is nothing to run",
                        value->first->key->text);
     }
+    m->bad = m->bad || axis->n == 0;
     name_index_build(&axis->index, axis->n, value_text_at, axis->values);
     refuse_equal(l, axis);
 }
@@ -297,15 +301,18 @@ void key_set_combinations(struct loader *l, const struct key *k, const struct no
     for (const struct node *map = value->first; map != NULL; map = map->next) {
         if (map->kind != NODE_MAP) {
             (void)value_unexpected(l, map, k->name, k->value);
+            m->bad = true;
             continue;
         }
         if (map->n == 0)
             problem_at(l, map, "an entry of '%s' is empty", k->name);
         if (map->n > MATRIX_KEYS_MAX)
             problem_at(l, map, "an entry of '%s' has more than %d keys", k->name, MATRIX_KEYS_MAX);
+        m->bad = m->bad || map->n == 0 || map->n > MATRIX_KEYS_MAX;
         for (const struct node *v = map->first; v != NULL; v = v->next)
-            if (value_is_text(l, v, v->key->text, "text (\"\" for an empty one)"))
-                (void)check_key(l, v->key);
+            if (!value_is_text(l, v, v->key->text, "text (\"\" for an empty one)") ||
+                !check_key(l, v->key))
+                m->bad = true;
     }
     *field = value;
 }
@@ -414,7 +421,7 @@ bool matrix_read(struct loader *l, const struct node *map, struct matrix *m)
             exclude_one(l, m, e);
     if (m->n_axes == 0 && m->include == NULL && l->source.n_problems == before)
         problem_at(l, map, "'matrix' is empty");
-    return l->source.n_problems + l->source.n_dropped == before;
+    return !m->bad && l->source.n_problems + l->source.n_dropped == before;
 }
 
 size_t matrix_size(const struct matrix *m)

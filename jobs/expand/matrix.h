@@ -25,6 +25,7 @@ struct matrix {
     struct matrix_axis axes[MATRIX_KEYS_MAX];
     size_t n_axes;
     const struct node *include, *exclude;
+    bool bad; /* some of it was a problem, which may have been told already */
     struct matrix_exclusion *exclusions;
     size_t n_exclusions;
 };
