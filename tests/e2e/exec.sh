@@ -360,11 +360,11 @@ SCRIPT
 tmux -f /dev/null new-session -d -s e2e -x 90 -y 40 "cd $T; export PS1='outer> '; exec bash --norc --noprofile"
 
 it "on a terminal: one of its own, with the caller's size, judged as any command"
-expect wait_until 20 screen_has '^outer> *$'
+expect wait_until 60 screen_has '^outer> *$'
 type_line "stty -g >before; bash grouped.sh exec -t --result $T/result -- sh; echo code:\$?"
-expect wait_until 20 screen_has '^# *$'
+expect wait_until 60 screen_has '^# *$'
 type_line 'tty; stty size; echo si''ze'
-expect wait_until 20 screen_has '^size'
+expect wait_until 60 screen_has '^size'
 expect screen_has '^/dev/pts/0$'
 expect screen_has '^40 90$'
 tmux resize-window -t e2e -x 101 -y 33
@@ -374,14 +374,14 @@ type_line 'cat; echo st''opped'
 sleep 0.3
 tmux send-keys -t e2e C-c
 type_line 'echo ali''ve'
-expect wait_until 20 screen_has '^alive'
+expect wait_until 60 screen_has '^alive'
 type_line 'exit 9'
-expect wait_until 20 screen_has '^code:9'
+expect wait_until 60 screen_has '^code:9'
 expect_equal "$(verdict) $(jq .exit result)" "failed 9"
 
 it "its limits hold there too, and the terminal is as before"
 type_line "bash grouped.sh exec -t --timeout 300ms -- sleep 60; echo code:\$?; stty -g >after; echo do''ne"
-expect wait_until 20 screen_has '^done'
+expect wait_until 60 screen_has '^done'
 expect screen_has '^code:240'
 expect screen_has '^cupel: timeout: wall limit 300 ms'
 expect cmp before after

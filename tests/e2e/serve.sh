@@ -14,7 +14,7 @@ ask GET /healthz >/dev/null
 fds=$(descriptors)
 cases main
 it "a server of many clients has no more descriptors open than before"
-expect wait_until 10 descriptors_are "$fds"
+expect wait_until 60 descriptors_are "$fds"
 it "told to end, it is gone with all that it had"
 serve_end
 expect_exit 0
