@@ -4,7 +4,6 @@
 #
 # sanitizers: no
 # time-limit: 240
-# lanes: root-v2
 # shellcheck source=tests/e2e/lib.sh
 [[ -n ${e2e-} ]] || . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
@@ -36,10 +35,15 @@ expect_stderr 'ready 5 is more than --ready-all 4'
 run_cupel serve --socket "$SOCK" --ready 1024
 expect_exit 2
 it "and more than files may be open for, unless nobody asked for them"
-(ulimit -n 150 && grouped "$CUPEL" serve --socket "$SOCK" --ready 50 >"$T/stdout" 2>"$T/stderr" </dev/null)
-expect_equal "$? $(grep -c 'cannot keep 100 sandboxes ready' "$T/stderr")" "3 1"
-(ulimit -n 140 && serve_start --slots 2 && serve_end && ((STATUS == 0)))
-expect_equal "$? $(grep -c 'no more than 2 sandboxes are kept ready' "$T/stderr")" "0 1"
+# how many files a slot takes differs with cgroup v2, and so does how many are too many
+if [[ ! -d /sys/fs/cgroup/memory ]]; then
+    skip_it "the limits of open files here are for cgroup v1"
+else
+    (ulimit -n 150 && grouped "$CUPEL" serve --socket "$SOCK" --ready 50 >"$T/stdout" 2>"$T/stderr" </dev/null)
+    expect_equal "$? $(grep -c 'cannot keep 100 sandboxes ready' "$T/stderr")" "3 1"
+    (ulimit -n 140 && serve_start --slots 2 && serve_end && ((STATUS == 0)))
+    expect_equal "$? $(grep -c 'no more than 2 sandboxes are kept ready' "$T/stderr")" "0 1"
+fi
 expect_clean
 
 for fault in late-limits late-resource-limits; do
