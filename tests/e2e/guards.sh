@@ -168,7 +168,6 @@ measured_run() {
 least_of() {
     local n tries recorded
     local -A least=()
-    counter=$1
     recorded=$(recorded_value "$2" "$run_on")
     for ((tries = 1; tries <= 5; tries++)); do
         for n in 10 50 90; do
@@ -179,12 +178,9 @@ least_of() {
         ((tries == 1)) || ! is_even || (((most - few) * 100 > 80 * ${recorded:-1000000} * (100 + margin))) || return 0
     done
 }
-# The second forty jobs cost what the first forty do; twice the margin, since both are differences of what is not exact. Page
-# faults have twice that: which of two processes finds a page shared, and copies it, is a matter of who runs first.
+# The second forty jobs cost what the first forty do; twice the margin, since both are differences of what is not exact.
 is_even() {
-    local margins=2
-    [[ $counter != faults_of ]] || margins=4
-    (((most - more) * 100 <= (more - few) * (100 + margins * margin)))
+    (((most - more) * 100 <= (more - few) * (100 + 2 * margin)))
 }
 expect_even() {
     if is_even; then good; else bad "40 jobs take $((more - few)) $1, the next 40 take $((most - more))"; fi
