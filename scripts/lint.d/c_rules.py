@@ -150,6 +150,18 @@ def check_raw_ids(found):
                       f"{match.group().rstrip('( ')}() of the C library: write syscall(SYS_...) (base/aside.h says why)")
 
 
+def check_ignored_results(found):
+    """Results: what the C library marks as not to be ignored is looked at; GCC lets no (void) pass with _FORTIFY_SOURCE."""
+    pattern = re.compile(r"\(void\)\s*((?:p?(?:read|write)(?:v2?)?(?:64)?|f?truncate|f?chdir|chroot|[fl]?chown|fchownat|pipe2?|nice|lockf|dup"
+                         r"|(?:sym|read)?link(?:at)?|system|fread|fwrite|fgets|fscanf|scanf|realpath|getcwd|v?asprintf|mkstemp|daemon"
+                         r"|set(?:re|res|e)?[ug]id|setgroups))\s*\(")
+    for path in tree.c_files():
+        text = tree.without_comments(tree.read(path))
+        for match in pattern.finditer(text):
+            found.add(path, text.count("\n", 0, match.start()) + 1,
+                      f"the result of {match.group(1)}() is ignored: look at it, distributions' compilers refuse this")
+
+
 def check_struct_tags(found):
     """Struct tags: a struct, union or enum tag is defined in one place of the tree, tests left aside."""
     places = collections.defaultdict(list)

@@ -97,7 +97,7 @@ int sandbox_bridge_open(int *ret_ns, struct cupel_error *err)
 
 static int add_pair(int bridge_ns, int net_ns, size_t member)
 {
-    char name[16];
+    char name[32];
     struct netlink_pair pair = {
         .name = name,
         .far_name = NETWORK_INTERFACE,

@@ -243,7 +243,7 @@ int hidden_lay_over_input(struct sandbox_stage *s, size_t input, const struct st
 {
     const char *way = sandbox_hidden_below(s->hidden, st);
     cleanup_close int all = -EBADF, layer = -EBADF;
-    char name[16];
+    char name[32];
     int r;
 
     *ret_hides = false;

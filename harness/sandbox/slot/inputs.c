@@ -188,7 +188,7 @@ static int input_error(const struct sandbox_stage *s, int r, const char *path,
  * run. */
 static int make_place(const struct sandbox_stage *s, size_t i)
 {
-    char name[16];
+    char name[32];
 
     (void)snprintf(name, sizeof(name), "in/%zu", i);
     return mkdirat(s->tmpfs, name, 0755) < 0 && errno != EEXIST ? -errno : 0;

@@ -41,8 +41,8 @@ static void chroot_classic(void)
     (void)mkdir("/tmp/jail", 0700);
     if (chroot("/tmp/jail") < 0)
         contained("chroot: %s", strerror(errno));
-    for (int i = 0; i < 64; i++)
-        (void)chdir("..");
+    for (int i = 0; i < 64 && chdir("..") == 0; i++)
+        continue;
     if (is_elsewhere(&root))
         breach("the classic way out of a chroot leads out of the job's root");
     contained("the classic way out of a chroot leads to the job's own root");
@@ -59,8 +59,8 @@ static void cwd_outside(void)
         breach("the working directory is outside of the root: %s", cwd);
     if (stat("/", &root) < 0)
         untested("stat /");
-    for (int i = 0; i < 64; i++)
-        (void)chdir("..");
+    for (int i = 0; i < 64 && chdir("..") == 0; i++)
+        continue;
     if (is_elsewhere(&root))
         breach("the way up from the working directory leads past the root");
     contained("%s", cwd);
