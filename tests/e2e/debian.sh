@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Bootstrapped Debians: as an ordinary user, as root the same tree, and exactly the versions of a lock file. From where the host's apt
 # gets its packages.
+# sanitizers: no
 # time-limit: 600
 # shellcheck source=tests/e2e/as-user.bash
 . "$(dirname -- "${BASH_SOURCE[0]}")/as-user.bash"

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # The walls around a job, tried from inside: the system call filter with its profiles, PID 1, masks, devices, sockets.
+# sanitizers: no
 # time-limit: 300
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"

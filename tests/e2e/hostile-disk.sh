@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Jobs that print or write without end, or make files that are hard to remove.
+# sanitizers: no
 # lanes: root-v2
 # time-limit: 200
 # shellcheck source=tests/e2e/hostile.bash

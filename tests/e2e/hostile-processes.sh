@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Bombs and storms: jobs that make processes and threads faster than one can look, orphans, zombies.
+# sanitizers: no
 # lanes: root-v2
 # time-limit: 200
 # shellcheck source=tests/e2e/hostile.bash

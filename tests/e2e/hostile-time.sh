@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Jobs that fight their own end, and jobs that burn CPU where nobody looks.
+# sanitizers: no
 # lanes: root-v2
 # shellcheck source=tests/e2e/hostile.bash
 . "$(dirname -- "${BASH_SOURCE[0]}")/hostile.bash"

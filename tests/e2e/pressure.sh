@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # What is measured beside the limits: a job's timeline (--sample), how long it waited for a CPU, what the machine did
 # meanwhile, and the mark of a result near its time limit on a machine under pressure.
+# sanitizers: no
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 

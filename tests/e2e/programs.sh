@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Programs that cupel starts: root's are the system's own, whatever PATH is; each ends with cupel, and with its first Ctrl-C.
+# sanitizers: no
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 

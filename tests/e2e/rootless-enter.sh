@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # `cupel enter` by an ordinary user: all that enter.sh expects of root.
+# sanitizers: no
 # time-limit: 120
 # shellcheck source=tests/e2e/as-user.bash
 . "$(dirname -- "${BASH_SOURCE[0]}")/as-user.bash"

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # The cases of lockfile.sh, started by an ordinary user with a range of subordinate ids.
+# sanitizers: no
 # time-limit: 120
 # shellcheck source=tests/e2e/as-user.bash
 . "$(dirname -- "${BASH_SOURCE[0]}")/as-user.bash"

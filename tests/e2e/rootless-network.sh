@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # network.sh, started by an ordinary user: the same networks.
+# sanitizers: no
 # time-limit: 180
 if [[ -z ${CUPEL_TEST_NETWORK-} && $EUID == 0 ]]; then
     CUPEL_TEST_NETWORK=1 exec unshare --net --mount --propagation private -- bash "$0" "$@"

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # The store of an ordinary user: the cases of store-kill.sh, and that two users share nothing.
+# sanitizers: no
 # time-limit: 300
 # shellcheck source=tests/e2e/as-user.bash
 . "$(dirname -- "${BASH_SOURCE[0]}")/as-user.bash"

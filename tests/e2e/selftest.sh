@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # cupel selftest: everything holds on this host; and every probe reports a breach once its walls are taken away.
+# sanitizers: no
 # time-limit: 480
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
