@@ -142,7 +142,9 @@ void draft_finish(struct loader *l, struct draft *d, const struct draft *default
     if (d->run != NULL || d->job.runs_image)
         steps_read(l, d);
     else if (!d->has_run)
-        problem_at(l, d->name, "job '%s' has no 'run'", d->name->text);
+        problem_at(l, d->name, "%s '%s' has no 'run'", d->job.is_service ? "service" : "job",
+                   d->name->text);
+    services_read(l, d, defaults->services);
 }
 
 /* ---- setters ---- */

@@ -333,10 +333,53 @@ struct jobs_secret {
 };
 #define JOBS_SECRETS_MAX 64
 
+/* How it is found out that a service is ready. */
+enum jobs_ready {
+    JOBS_READY_STARTED, /* its command has been executed */
+    JOBS_READY_TCP,     /* something listens on `port` */
+    JOBS_READY_LOG,     /* a line of what it writes matches `pattern` */
+    JOBS_READY_EXEC,    /* `probe` succeeds in its sandbox */
+    JOBS_READY_HTTP,    /* a GET of `path` on `port` is answered by a status of 200 to 399 */
+};
+#define JOBS_SERVICES_MAX 16
+#define JOBS_READY_PATH_MAX 1024
+#define JOBS_READY_PATTERN_MAX 1024
+/* What runs beside a job, in its network: started before it, and ended with it. */
+struct jobs_service {
+    const char *name;
+    /* what runs: none of plan->jobs, and named "JOB.service-NAME"; its network is the job's */
+    struct jobs_job *job;
+    enum jobs_ready ready;
+    uint16_t port;       /* 0: not known */
+    const char *path;    /* of JOBS_READY_HTTP */
+    const char *pattern; /* of JOBS_READY_LOG: extended, and valid */
+    const char **argv;   /* of JOBS_READY_EXEC */
+    /* the same as a job with the service's sandbox, of which it is the one step */
+    const struct jobs_job *probe;
+    uint64_t interval;    /* ns between two tries */
+    uint64_t within;      /* ns from its command's start until it has to be ready */
+    const char **aliases; /* NULL-terminated further names, or NULL */
+    int line;
+};
+/* Those of a job, in the order of the file. */
+struct jobs_services {
+    struct jobs_service *list;
+    size_t n; /* >= 1 */
+};
+/* How many services a job has. */
+size_t jobs_services_count(const struct jobs_job *job);
+/* How a service's name stands in the names of its job's variables: "my-db" as "MY_DB". */
+#define JOBS_SERVICE_VARIABLE_SIZE 65
+void jobs_service_variable(const char *name, char ret[static JOBS_SERVICE_VARIABLE_SIZE]);
+
 struct jobs_job {
     const char *name;
     const char *description; /* or NULL */
-    size_t root;             /* index into plan->roots */
+    /* of a job: those that run beside it, or NULL; of a service: those that it runs beside, itself
+     * among them */
+    const struct jobs_services *services;
+    bool is_service;
+    size_t root; /* index into plan->roots */
     /* index into plan->jobs: whose finished file system it starts from; JOBS_FROM_NOTHING: the
      * root's */
     size_t from;
@@ -397,6 +440,12 @@ struct jobs_job {
     unsigned max_parallel; /* how many instances of it run at once; 0: any number */
     bool fail_fast;        /* no further instance of it starts once one has not passed */
 };
+
+/* Whether the network namespace is the sandbox's own: not the host's, nor that of a job beside. */
+static inline bool jobs_has_own_network(const struct jobs_job *job)
+{
+    return job->network != JOBS_NETWORK_HOST && !job->is_service;
+}
 
 /* The instances of one job with a matrix, which stand together in plan->jobs. */
 struct jobs_group {

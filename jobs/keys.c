@@ -209,15 +209,6 @@ LATER_TABLE(mount, "Keys of a mount",
             LATER("tmpfs", "a size", "an empty tmpfs of that size"),
             LATER("from", "a path on the host", "what is mounted"),
             LATER("mode", "ro", "read-only"));
-LATER_TABLE(ready, "Keys of a service's `ready`",
-            LATER("tcp", "a port", "ready when it accepts connections"),
-            LATER("exec", "an argv list", "ready when the command succeeds"),
-            LATER("log", "a regular expression", "ready when the output matches"));
-LATER_TABLE(service, "Keys of a service",
-            LATER("run", "like a job's `run`", "what the service runs"),
-            LATER("ready", "a map", "the probe that tells that it is ready"),
-            LATER("rootfs", "a root's name", "its root filesystem"),
-            LATER("limits", "a map of limits", "its own limits"));
 LATER_TABLE(namespaces, "Keys of `namespaces`",
             LATER("time-offset", "a duration", "offset of the boot-time clock"));
 LATER_TABLE(cache, "Keys of `cache`", LATER("key", "text", "under which the directories are kept"),
@@ -390,8 +381,15 @@ TABLE(
      .choices = choices_network,
      .sub = &keys_network,
      .set = key_set_network},
-    LATER("services", "a map of names to services",
-          "started before the job, in its network namespace"),
+    {.name = "services",
+     .value = "a map of names to services",
+     .help = "servers that run beside the job, in its network and a sandbox of their own each: "
+             "started before it, ready when it begins, ended with it; reached by their names "
+             "(docs/services.md)",
+     .forms = FORM_NAMED,
+     .sub = &keys_service,
+     .set = key_set_node,
+     .offset = DRAFT_FIELD(services)},
     {.name = "limits",
      .value = "a map of limits",
      .help = "quotas of the job and all its descendants",

@@ -66,6 +66,7 @@ struct draft {
     const struct node *args;
     const struct node *inputs;
     const struct node *secrets;
+    const struct node *services;
     const struct node *needs;
     const struct node *from;
     const struct node *bridge; /* its name */
@@ -148,7 +149,7 @@ struct key_table {
 };
 extern const struct key_table keys_file, keys_root, keys_job, keys_limits, keys_step, keys_expect,
     keys_input, keys_secret, keys_artifacts, keys_io, keys_seccomp, keys_network, keys_after,
-    keys_need, keys_allowed, keys_matrix, keys_axis;
+    keys_need, keys_allowed, keys_matrix, keys_axis, keys_service, keys_ready;
 /* Of the configuration file: no part of the job file. */
 extern const struct key_table keys_settings, keys_settings_cache;
 /* Every table of the job file, NULL-terminated: for the documentation and the tests. */
@@ -261,6 +262,9 @@ key_set_fn key_set_devices;
 key_set_fn key_set_capabilities;
 /* of a secret: secret.c */
 key_set_fn key_set_secrets, key_set_secret_name, key_set_secret_file;
+/* of a service: service.c */
+key_set_fn key_set_of_service, key_set_aliases, key_set_ready, key_set_ready_tcp, key_set_ready_log,
+    key_set_ready_exec, key_set_ready_http, key_set_ready_port;
 /* of an input: input.c */
 key_set_fn key_set_input_from, key_set_untrusted;
 /* of expect: step.c */
@@ -294,6 +298,8 @@ void draft_finish(struct loader *l, struct draft *d, const struct draft *default
 void inputs_read(struct loader *l, struct draft *d);
 /* Checks that nothing else gives the job what is a secret of it. */
 void secrets_check(struct loader *l, const struct draft *d);
+/* Reads a job's services, those that `defaults` has for every job first. service.c */
+void services_read(struct loader *l, struct draft *d, const struct node *of_defaults);
 /* Reports a text that is no name of an environment variable. */
 bool env_name_check(struct loader *l, const struct node *value, const char *key);
 void steps_read(struct loader *l, struct draft *d);

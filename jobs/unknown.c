@@ -175,8 +175,7 @@ static const struct foreign_word {
      "no file takes in another one yet; `cupel run FILE FILE` runs several"},
     {"file", "before_script", NULL, "write 'before' under 'defaults'"},
     {"file", "after_script", NULL, "write 'after' under 'defaults'"},
-    {"file", "services", NULL,
-     "jobs stand under 'jobs'; those on one bridge ('network') reach one another"},
+    {"file", "services", NULL, "write 'services' in a job, or for every job under 'defaults'"},
     {"file", "run", "jobs", "it belongs to a job: jobs: {NAME: {run: ...}}"},
     {"file", "script", "jobs",
      "it is called 'run' here, and belongs to a job: jobs: {NAME: {run: ...}}"},
@@ -192,8 +191,6 @@ static const struct {
     const char *instead;
 } unsupported_keys[] = {
     {"job", "mounts", "/tmp is the job's own, and 'inputs' bring files in"},
-    {"job", "services",
-     "start it in the background at the head of 'run', or put two jobs on one bridge ('network')"},
     {"job", "namespaces", "leave it out"},
     {"job", "cases",
      "write one job for each case, with 'stdin' and 'expect'; 'from' starts each from what one "

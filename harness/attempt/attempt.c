@@ -12,6 +12,7 @@
 #include "harness/attempt/attempt_limits.h"
 #include "harness/attempt/keep_failed.h"
 #include "harness/attempt/launch.h"
+#include "harness/attempt/ready_exec.h"
 #include "harness/attempt/slot.h"
 
 #include <poll.h>
@@ -47,14 +48,56 @@ enum {
     POLL_ERR,
     POLL_OOM,
     POLL_GONE,
+    POLL_HOLD,  /* of a job with services: it is set up */
+    POLL_READY, /* of a service: a try whether it is */
     POLL_COUNT,
-    POLL_ALL = POLL_COUNT + FORWARD_POLLS /* or a pair's, which are fewer */
+    POLL_SERVICES = POLL_COUNT + FORWARD_POLLS, /* or a pair's, which are fewer */
+    POLL_ALL = POLL_SERVICES + SERVICES_POLLS
 };
+
+/* Asks for what only some attempts have; returns for how many descriptors there are then. */
+static nfds_t poll_more(const struct attempt *a, struct pollfd fds[static POLL_ALL])
+{
+    fds[POLL_HOLD] = (struct pollfd){.fd = services_wait_for(a), .events = POLLIN};
+    fds[POLL_READY].fd = -1;
+    if (a->ctx->ready != NULL)
+        ready_poll(a->ctx->ready, &fds[POLL_READY]);
+    for (size_t i = POLL_COUNT; i < POLL_SERVICES; i++)
+        fds[i].fd = -1;
+    if (a->forwards)
+        forward_poll(&a->forward, fds + POLL_COUNT);
+    else if (a->paired)
+        pair_poll(&a->pair, fds + POLL_COUNT);
+    if (a->services != NULL)
+        return POLL_SERVICES + (nfds_t)services_poll(a, fds + POLL_SERVICES);
+    return POLL_COUNT + (a->forwards ? FORWARD_POLLS : a->paired ? PAIR_POLLS : 0);
+}
+
+static void serve_more(struct attempt *a, const struct pollfd fds[static POLL_ALL])
+{
+    if (a->forwards)
+        forward_serve(&a->forward, fds + POLL_COUNT);
+    else if (a->paired)
+        attempt_serve_pair(a, fds + POLL_COUNT);
+    if (fds[POLL_HOLD].revents != 0)
+        services_begin(a);
+    else if (a->services != NULL)
+        services_serve(a, fds + POLL_SERVICES);
+}
 
 static int output_fd(const struct attempt *a, int which)
 {
     return a->pipe_open[which] && capture_is_ready(&a->capture, which) ? a->capture.pipe[which]
                                                                        : -1;
+}
+
+static void serve_ready(struct attempt *a, const struct pollfd *fd)
+{
+    struct ready *r = a->ctx->ready;
+
+    ready_serve(r, fd, clock_monotonic_ns());
+    if (ready_wants_exec(r, clock_monotonic_ns()) && !a->killed)
+        ready_exec(a);
 }
 
 static void watch(struct attempt *a)
@@ -74,14 +117,8 @@ static void watch(struct attempt *a)
         uint64_t now = clock_monotonic_ns(), wake = attempt_next_wake(a),
                  wait = wake > now ? wake - now : 0;
         struct timespec timeout = {(time_t)(wait / NSEC_PER_SEC), (long)(wait % NSEC_PER_SEC)};
-        nfds_t count = POLL_COUNT + (a->forwards ? FORWARD_POLLS : a->paired ? PAIR_POLLS : 0);
-        int n;
+        int n = ppoll(fds, poll_more(a, fds), &timeout, NULL);
 
-        if (a->forwards)
-            forward_poll(&a->forward, fds + POLL_COUNT);
-        else if (a->paired)
-            pair_poll(&a->pair, fds + POLL_COUNT);
-        n = ppoll(fds, count, &timeout, NULL);
         if (n < 0 && errno != EINTR)
             break;
         standstill_woke(&a->ctx->standstill, now + wait, clock_monotonic_ns(), attempt_held_back,
@@ -92,10 +129,10 @@ static void watch(struct attempt *a)
             break;
         if (!weakened("late-deadlines") || !(a->pipe_open[0] || a->pipe_open[1]))
             attempt_check_deadlines(a); /* before the output, of which there may be any amount */
-        if (n > 0 && a->forwards)
-            forward_serve(&a->forward, fds + POLL_COUNT);
-        else if (n > 0 && a->paired)
-            attempt_serve_pair(a, fds + POLL_COUNT);
+        if (n > 0)
+            serve_more(a, fds);
+        if (a->ctx->ready != NULL && n >= 0)
+            serve_ready(a, &fds[POLL_READY]);
         if (n > 0 && fds[POLL_OUT].revents != 0)
             attempt_take_output(a, 0);
         if (n > 0 && fds[POLL_ERR].revents != 0)
@@ -138,14 +175,15 @@ static struct launch_session caller_streams(const struct attempt *a)
 static int attempt_launch(struct attempt *a, struct cupel_error *err)
 {
     struct launch_session session = {.stdio = SANDBOX_STDIO_PIPES};
+    bool hold = a->services != NULL;
 
     if (a->paired)
-        return launch_instance(a->ctx, a->instance, &session, false, &a->cgroup, &a->sandbox, err);
+        return launch_instance(a->ctx, a->instance, &session, hold, &a->cgroup, &a->sandbox, err);
     find_streams(a);
     if (!a->forwards)
-        return launch_instance(a->ctx, a->instance, NULL, false, &a->cgroup, &a->sandbox, err);
+        return launch_instance(a->ctx, a->instance, NULL, hold, &a->cgroup, &a->sandbox, err);
     session = caller_streams(a);
-    return launch_instance(a->ctx, a->instance, &session, false, &a->cgroup, &a->sandbox, err);
+    return launch_instance(a->ctx, a->instance, &session, hold, &a->cgroup, &a->sandbox, err);
 }
 
 /* Takes what is prepared, or starts from the beginning. */
@@ -196,6 +234,7 @@ static void start_and_watch(struct attempt *a, struct attempt_ahead *ahead)
     if (a->ctx->run->redact != NULL &&
         capture_redact(&a->capture, a->ctx->run->redact, a->job, &err) < 0)
         attempt_fail(a, &err);
+    a->capture.ready = a->ctx->ready;
     if (a->forwards)
         a->capture.forward = &a->forward;
     if (a->paired)
@@ -207,8 +246,10 @@ static void start_and_watch(struct attempt *a, struct attempt_ahead *ahead)
     observe_begin(&a->observer, a->ctx, a->cgroup, &a->sandbox, a->job, a->facts);
     uncounted_begin(&a->uncounted, a->job, limits_enforced(&v, &a->job->limits, JOBS_LIMIT_MEMORY),
                     &a->sandbox);
-    sandbox_go(&a->sandbox); /* nothing of a prepared one has run until now */
-    observe_went(&a->observer);
+    if (a->services == NULL) {   /* else it goes when they are ready */
+        sandbox_go(&a->sandbox); /* nothing of a prepared one has run until now */
+        observe_went(&a->observer);
+    }
     watch(a);
     attempt_collect_facts(a);
 }
@@ -286,6 +327,7 @@ void attempt_run(struct attempt_context *ctx, const struct instance *instance,
         pair_begin(&a.pair, steal_fd(&ctx->pair));
         ret->facts.pair.other = ctx->pair_with;
     }
+    a.services = services_new(&a);
     (void)clock_gettime(CLOCK_REALTIME, &ret->facts.started);
     start_and_watch(&a, ahead);
     pair_end(&a.pair);
@@ -296,6 +338,7 @@ void attempt_run(struct attempt_context *ctx, const struct instance *instance,
         capture_close(&a.capture);
     if (a.forwards)
         forward_end(&a.forward);
+    services_free(a.services);
     if (a.has_sandbox && ctx->run->keep_failed > 0)
         keep_failed_store(ctx, instance, &a.sandbox, ret);
     *ret_leftover = (struct attempt_leftover){a.cgroup, a.sandbox, a.has_sandbox};

@@ -44,6 +44,7 @@ struct attempt_context {
      * (pair.h), or -EBADF */
     int pair;
     const char *pair_with; /* that job's name */
+    struct ready *ready;   /* of the process of a service; else NULL */
 };
 
 /* An attempt that is prepared: everything is done but the exec of its first command. Until it is

@@ -183,6 +183,8 @@ static void on_step_started(struct attempt *a, const struct sandbox_event *e)
     a->capture.limit = limits_output(&v, &of_step);
     if (a->facts->started_ns == 0) {
         note_started(a->facts, e->at_ns);
+        if (a->ctx->ready != NULL)
+            ready_started(a->ctx->ready, e->at_ns);
         billing_begin(&a->sandbox, a->facts);
         atomic_store_explicit(&a->ctx->view->started_ns, e->at_ns, memory_order_relaxed);
         views_publish(a->ctx->view, &a->sandbox, instances_number(a->ctx->run, a->instance),

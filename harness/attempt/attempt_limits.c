@@ -121,6 +121,20 @@ static void strike(struct attempt *a, const struct deadline *d)
     attempt_terminate(a);
 }
 
+/* Ends a service whose time to become ready is over. */
+static void check_ready(struct attempt *a, uint64_t now)
+{
+    char within[UNIT_TEXT_SIZE];
+    const char *why;
+
+    if (a->facts->cause != CAUSE_NONE || !ready_is_late(a->ctx->ready, now, &why))
+        return;
+    (void)snprintf(a->facts->service.text, sizeof(a->facts->service.text), "it had %s (%s)",
+                   unit_format_duration(a->ctx->ready->service->within, within), why);
+    attempt_note_cause(a, CAUSE_UNREADY, false);
+    attempt_terminate(a);
+}
+
 static void check_uncounted(struct attempt *a, uint64_t now)
 {
     if (!uncounted_exceeds(&a->uncounted, now))
@@ -155,6 +169,8 @@ void attempt_check_deadlines(struct attempt *a)
         strike(a, &d);
     if (now >= a->check_cpu_at)
         attempt_check_cpu(a, now);
+    if (a->ctx->ready != NULL)
+        check_ready(a, now);
     check_uncounted(a, now);
 }
 
@@ -168,6 +184,8 @@ uint64_t attempt_next_wake(const struct attempt *a)
         at = wall;
     if (a->kill_at < at)
         at = a->kill_at;
+    if (a->ctx->ready != NULL && a->facts->cause == CAUSE_NONE && ready_wake(a->ctx->ready) < at)
+        at = ready_wake(a->ctx->ready);
     if (a->check_cpu_at < at)
         at = a->check_cpu_at;
     if (a->lift_at < at)

@@ -8,6 +8,8 @@
 #include "harness/attempt/limits_in_force.h"
 #include "harness/attempt/observe.h"
 #include "harness/attempt/pair.h"
+#include "harness/attempt/ready.h"
+#include "harness/attempt/services.h"
 #include "harness/attempt/uncounted.h"
 
 struct attempt {
@@ -22,6 +24,7 @@ struct attempt {
     bool forwards;
     struct pair pair; /* where standard output goes as well, and input comes from another job */
     bool paired;
+    struct services *services; /* that run beside it, or NULL */
     bool has_sandbox;
     unsigned step;        /* the one that runs */
     uint64_t ordered_ns;  /* when PID 1 was let go */

@@ -58,6 +58,8 @@ static int put(struct capture *c, int which, const void *data, size_t n, struct 
         r = reports_out_open_logs(c->out, c->name, &c->log[0], &c->log[1], err);
     if (r < 0)
         return r;
+    if (c->ready != NULL)
+        ready_remember(c->ready, data, n);
     if (c->pair != NULL && which == 0)
         pair_put(c->pair, data, n);
     r = file_write_all(c->log[which], data, n);
@@ -74,6 +76,8 @@ static int keep(struct capture *c, int which, const void *data, size_t n, struct
     int r;
 
     c->written[which] += n;
+    if (c->ready != NULL)
+        ready_take(c->ready, which, data, n);
     if (c->redact == NULL)
         return put(c, which, data, n, err);
     if (c->raw[which] >= 0) {

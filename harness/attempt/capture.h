@@ -5,11 +5,13 @@
 #include "base/redact.h"
 #include "harness/attempt/forward.h"
 #include "harness/attempt/pair.h"
+#include "harness/attempt/ready.h"
 #include "reports/reports.h"
 
 struct capture {
     struct reports_out *out;
     struct forward *forward; /* where it goes in place of logs; or NULL */
+    struct ready *ready;     /* what listens to a service; or NULL */
     struct pair *pair;       /* where standard output goes besides the log; or NULL */
     const char *name;
     int pipe[2]; /* borrowed: stdout, stderr */

@@ -64,6 +64,24 @@ static void set_secrets(struct environment_list *l, const struct run *run,
     }
 }
 
+/* Tells where each service is: in the job's own network, so that no name has to be looked up. */
+static void set_services(struct environment_list *l, const struct jobs_services *services)
+{
+    for (size_t i = 0; services != NULL && i < services->n; i++) {
+        const struct jobs_service *s = &services->list[i];
+        char variable[JOBS_SERVICE_VARIABLE_SIZE], name[JOBS_SERVICE_VARIABLE_SIZE + 32], port[8];
+
+        jobs_service_variable(s->name, variable);
+        (void)snprintf(name, sizeof(name), "CUPEL_SERVICE_%s_HOST", variable);
+        environment_set(l, name, strlen(name), "127.0.0.1");
+        if (s->port == 0)
+            continue;
+        (void)snprintf(name, sizeof(name), "CUPEL_SERVICE_%s_PORT", variable);
+        (void)snprintf(port, sizeof(port), "%u", s->port);
+        environment_set(l, name, strlen(name), port);
+    }
+}
+
 static void environment_fill(struct environment_list *l, const struct jobs_plan *plan,
                              const struct jobs_job *job, const char *const *of_image)
 {
@@ -74,6 +92,7 @@ static void environment_fill(struct environment_list *l, const struct jobs_plan 
         set_entry(l, *of_image);
     environment_set(l, "CUPEL_SUITE", strlen("CUPEL_SUITE"), plan->name);
     environment_set(l, "CUPEL_JOB", strlen("CUPEL_JOB"), job->name);
+    set_services(l, job->services);
     for (char **e = environ; weakened("environment") && *e != NULL; e++)
         set_entry(l, *e);
     for (const char **name = job->pass_env; name != NULL && *name != NULL; name++) {

@@ -22,6 +22,8 @@ enum attempt_cause {
     CAUSE_SUBMISSION,  /* an input holds what is refused: facts.harness says what */
     CAUSE_HARNESS,     /* something of ours failed: facts.harness says what */
     CAUSE_STOOD_STILL, /* a time limit passed while the slot itself was kept from running */
+    CAUSE_SERVICE,     /* a service was not there when the job was to begin */
+    CAUSE_UNREADY,     /* of a service: it did not become ready in time */
     CAUSE_AROUND,      /* the memory of what is around the job ran out: facts.oom says whose */
 };
 
@@ -50,6 +52,13 @@ struct leak {
 struct pair_facts {
     const char *other; /* the other's name; NULL: the job is none of a pair */
     uint64_t wrote_ns, got_ns;
+};
+
+/* Of a job, what became of the first of its services that ended while it was needed; of a service,
+ * why it is not ready. */
+struct service_facts {
+    char text[REPORTS_EVIDENCE_SIZE / 2]; /* empty: nothing */
+    bool is_fault;                        /* of the harness, or of the machine */
 };
 
 struct attempt_facts {
@@ -106,6 +115,7 @@ struct attempt_facts {
     /* why not all that the job left was copied; empty: it was */
     char artifacts_lost[REPORTS_EVIDENCE_SIZE / 2];
     struct pair_facts pair;
+    struct service_facts service;
     struct cupel_error harness;
 };
 /* The step that comes after `step`, those that are passed over left out; n_steps: none. */

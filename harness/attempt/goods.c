@@ -27,11 +27,21 @@ void goods_find_stock(const struct run *run, uint64_t ret_stock[static GOODS_COU
               cgroup_run_around(run->cgroups, CGROUP_AROUND_MEMORY, NULL));
 }
 
-uint64_t goods_wanted(const struct instance *in, enum goods which)
+static uint64_t wanted_by(const struct jobs_job *job, enum goods which)
 {
-    const struct jobs_limits *l = &in->job->limits;
+    const struct jobs_limits *l = &job->limits;
 
     return jobs_limit_is_set(l, goods_limits[which]) ? l->value[goods_limits[which]] : 0;
+}
+
+uint64_t goods_wanted(const struct instance *in, enum goods which)
+{
+    uint64_t sum = wanted_by(in->job, which);
+
+    for (size_t i = 0; i < jobs_services_count(in->job); i++)
+        if (__builtin_add_overflow(sum, wanted_by(in->job->services->list[i].job, which), &sum))
+            sum = UINT64_MAX;
+    return sum;
 }
 
 void goods_note(const uint64_t stock[static GOODS_COUNT], const struct instance *in,

@@ -189,7 +189,7 @@ int identity_find_all(struct run *run, struct cupel_error *err)
     const struct instance *last = NULL;
     int r = 0;
 
-    for (size_t i = 0; r == 0 && i < run->n_instances; i++) {
+    for (size_t i = 0; r == 0 && i < run_n_prepared(run); i++) {
         struct instance *in = &run->instances[i];
 
         if (last != NULL && last->root == in->root && str_eq(last->job->user, in->job->user) &&
@@ -242,7 +242,7 @@ void identity_settle_inputs(struct run *run)
 
     for (unsigned depth = 0; any && !run->privilege.host; depth++) {
         any = false;
-        for (size_t i = 0; i < run->n_instances; i++) {
+        for (size_t i = 0; i < run_n_prepared(run); i++) {
             if (run->instances[i].job->depth == depth && run->instances[i].job->n_inputs > 0)
                 settle_inputs(run, &run->instances[i]);
             any |= run->instances[i].job->depth > depth;

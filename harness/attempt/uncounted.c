@@ -19,7 +19,7 @@
 void uncounted_begin(struct uncounted *u, const struct jobs_job *job, bool enforced,
                      const struct sandbox_job *sandbox)
 {
-    bool can = enforced && job->network != JOBS_NETWORK_HOST;
+    bool can = enforced && jobs_has_own_network(job);
 
     *u = (struct uncounted){.init = sandbox->pid,
                             .limit = job->limits.value[JOBS_LIMIT_MEMORY],

@@ -158,6 +158,12 @@ static void say_harness(const struct jobs_job *job, const struct attempt_facts *
         strbuf_addf(b, " (%s)", f->harness.hint);
 }
 
+static void say_service(const struct jobs_job *job, const struct attempt_facts *f, struct strbuf *b)
+{
+    (void)job;
+    strbuf_adds(b, f->service.text);
+}
+
 static const struct {
     enum reports_verdict verdict;
     void (*say)(const struct jobs_job *, const struct attempt_facts *, struct strbuf *);
@@ -169,6 +175,8 @@ static const struct {
     [CAUSE_CANCELLED] = {REPORTS_CANCELLED, say_cancelled},
     [CAUSE_HARNESS] = {REPORTS_ERROR, say_harness},
     [CAUSE_SUBMISSION] = {REPORTS_INVALID_SUBMISSION, say_harness},
+    [CAUSE_SERVICE] = {REPORTS_ERROR, say_service},
+    [CAUSE_UNREADY] = {REPORTS_FAILED, say_service},
     [CAUSE_AROUND] = {REPORTS_ERROR, evidence_around},
     [CAUSE_STOOD_STILL] = {REPORTS_ERROR, evidence_stood_still},
 };
@@ -399,8 +407,8 @@ static bool failed_before(const struct jobs_job *job, const struct attempt_facts
     return by_limit && step_at_fault(job, f) < f->cause_step;
 }
 
-void verdict_of_job(const struct jobs_job *job, const struct attempt_facts *facts,
-                    struct judgement *ret)
+static void judge_job(const struct jobs_job *job, const struct attempt_facts *facts,
+                      struct judgement *ret)
 {
     cleanup_strbuf struct strbuf b = {0};
     enum attempt_cause cause = facts->cause;
@@ -460,6 +468,28 @@ void verdict_of_job(const struct jobs_job *job, const struct attempt_facts *fact
         verdict = REPORTS_FAILED;
     }
     verdict_fill(ret, verdict, &b);
+}
+
+/* A service that ended while the job ran is told of, whatever the verdict. It is the verdict only
+ * where nobody of the job can have ended it: see services.c. */
+static void add_service(const struct attempt_facts *f, struct judgement *ret)
+{
+    size_t n = strlen(ret->evidence);
+
+    if (f->service.text[0] == '\0' || f->cause == CAUSE_SERVICE || f->cause == CAUSE_UNREADY ||
+        f->cause == CAUSE_SUBMISSION || ret->verdict == REPORTS_PASSED)
+        return;
+    (void)snprintf(ret->evidence + n, sizeof(ret->evidence) - n, "%s%s", n > 0 ? "; " : "",
+                   f->service.text);
+    if (f->service.is_fault && ret->verdict != REPORTS_CANCELLED)
+        ret->verdict = REPORTS_ERROR;
+}
+
+void verdict_of_job(const struct jobs_job *job, const struct attempt_facts *facts,
+                    struct judgement *ret)
+{
+    judge_job(job, facts, ret);
+    add_service(facts, ret);
 }
 
 /* Judges a step by itself that ran although one before it had not passed. */

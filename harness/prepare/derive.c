@@ -153,6 +153,7 @@ static void derive_begin(struct root_builder *b, struct prepared *p, const struc
         p->run.root_log_names[base + (size_t)(root - plan->roots)];
     b->run.instances = &b->instance;
     b->run.n_instances = 1;
+    b->run.n_services = 0;
     b->run.keep_failed = 0;
     b->run.sample_ns = 0;
     b->run.snapshots = -EBADF;
@@ -399,7 +400,7 @@ int derive_roots(struct prepared *p, struct cupel_error *err)
 {
     int r = 0;
 
-    for (size_t i = 0; r == 0 && i < p->run.n_instances; i++) {
+    for (size_t i = 0; r == 0 && i < run_n_prepared(&p->run); i++) {
         const struct instance *in = &p->run.instances[i];
 
         r = derive_chain(p, in, in->root - in->job->root, in->job->root, err);

@@ -132,14 +132,15 @@ static uint64_t sum_of(const uint64_t *sizes, size_t n, size_t at_once)
  * those of the jobs that run, but not of the next ones too, these are not prepared. */
 static int check_disks(struct prepared *p, const struct run_options *o, struct cupel_error *err)
 {
-    uint64_t *sizes = xcalloc(p->run.n_instances, sizeof(*sizes)), sum, most, have;
+    uint64_t *sizes = xcalloc(run_n_prepared(&p->run), sizeof(*sizes)), sum, most, have;
     char a[UNIT_TEXT_SIZE], b[UNIT_TEXT_SIZE];
     const struct instance *largest = NULL;
     const char *where = cache_path(p->cache);
     struct statvfs fs;
-    size_t n = 0, bases = 0; /* whose disks stay beside those of the jobs that run */
+    /* whose disks stay beside those of the jobs that run, or are there with them */
+    size_t n = 0, bases = p->run.n_services;
 
-    for (size_t i = 0; i < p->run.n_instances; i++) {
+    for (size_t i = 0; i < run_n_prepared(&p->run); i++) {
         const struct jobs_limits *l = &p->run.instances[i].job->limits;
 
         bases += p->run.instances[i].is_base;
@@ -265,12 +266,12 @@ int enforceable_check(struct prepared *p, const struct run_options *o, struct cu
     /* before the run's groups are made, when it is not known yet who asks */
     if (o->takes_more && cgroup_host_has(p->host, CGROUP_CPUSET))
         cgroup_host_want(p->host, CGROUP_CPUSET);
-    for (size_t i = 0; r == 0 && i < p->run.n_instances; i++) {
+    for (size_t i = 0; r == 0 && i < run_n_prepared(&p->run); i++) {
         r = check_instance(p, o, &p->run.instances[i], err);
         if (r == 0)
             r = check_builds(p, o, &p->run.instances[i], err);
     }
-    for (size_t i = 0; r == 0 && i < p->run.n_instances; i++)
+    for (size_t i = 0; r == 0 && i < run_n_prepared(&p->run); i++)
         r = check_devices(p, o, &p->run.instances[i], err);
     return r;
 }

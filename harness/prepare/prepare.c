@@ -48,6 +48,29 @@ static void find_bases(struct run *run)
     }
 }
 
+/* Adds those of the jobs of the run behind all jobs, each job's together. */
+static void add_services(struct run *run)
+{
+    for (size_t i = 0; i < run->n_instances; i++) {
+        struct instance *in = &run->instances[i];
+        const struct jobs_services *services = in->job->services;
+
+        in->services = run_n_prepared(run);
+        for (size_t k = 0; services != NULL && k < services->n; k++) {
+            const struct jobs_service *s = &services->list[k];
+            struct instance *own = &run->instances[run_n_prepared(run)];
+
+            *own = (struct instance){.plan = in->plan,
+                                     .plan_index = in->plan_index,
+                                     .job = s->job,
+                                     .service = s,
+                                     .root = in->root - in->job->root + s->job->root,
+                                     .from = INSTANCE_NONE};
+            run->n_services++;
+        }
+    }
+}
+
 static int open_snapshots(struct run *run, struct cupel_error *err)
 {
     for (size_t i = 0; i < run->n_instances; i++)
@@ -62,7 +85,8 @@ static void make_instances(const struct run_options *o, struct run *run)
     size_t n = 0, base = 0, bridge_base = 0;
 
     for (size_t p = 0; p < o->n_plans; p++)
-        n += o->plans[p]->n_jobs;
+        for (size_t j = 0; j < o->plans[p]->n_jobs; j++)
+            n += 1 + jobs_services_count(&o->plans[p]->jobs[j]);
     run->instances = xcalloc(n, sizeof(*run->instances));
     for (size_t p = 0; p < o->n_plans; p++) {
         const struct jobs_plan *plan = o->plans[p];
@@ -79,6 +103,7 @@ static void make_instances(const struct run_options *o, struct run *run)
         bridge_base += plan->n_bridges;
     }
     find_bases(run);
+    add_services(run);
     run->n_roots = base;
     run->n_bridges = bridge_base;
     run_names_make(o, run);
@@ -89,11 +114,11 @@ static void make_instances(const struct run_options *o, struct run *run)
 /* One for each profile that a selected job asks for; nearly always that is one. */
 static int make_filters(struct run *run, struct cupel_error *err)
 {
-    const struct jobs_seccomp **profiles = xcalloc(run->n_instances, sizeof(*profiles));
+    const struct jobs_seccomp **profiles = xcalloc(run_n_prepared(run), sizeof(*profiles));
     int r = 0;
 
-    run->filters = xcalloc(run->n_instances, sizeof(*run->filters));
-    for (size_t i = 0; r == 0 && i < run->n_instances; i++) {
+    run->filters = xcalloc(run_n_prepared(run), sizeof(*run->filters));
+    for (size_t i = 0; r == 0 && i < run_n_prepared(run); i++) {
         struct instance *in = &run->instances[i];
         size_t f = 0;
 
@@ -182,7 +207,7 @@ static int step_host_look(struct preparation *s)
 {
     const struct run *run = &s->p.run;
 
-    for (size_t i = 0; s->host_look == NULL && i < run->n_instances; i++)
+    for (size_t i = 0; s->host_look == NULL && i < run_n_prepared(run); i++)
         if (is_over_host(&run->instances[i]))
             s->host_look = cache_host_look_begin();
     return 0;
@@ -203,7 +228,7 @@ static int step_own_limits(struct preparation *s)
     size_t inputs = 0;
     int r;
 
-    for (size_t i = 0; i < run->n_instances; i++)
+    for (size_t i = 0; i < run_n_prepared(run); i++)
         if (run->instances[i].job->n_inputs > inputs)
             inputs = run->instances[i].job->n_inputs;
     r = own_limits_check_files(FILES_BASE + FILES_SLOT * (uint64_t)run->n_slots + 2 * inputs,
@@ -229,7 +254,7 @@ static int step_devices(struct preparation *s)
     struct run *run = &s->p.run;
     size_t n;
 
-    for (size_t i = 0; i < run->n_instances; i++)
+    for (size_t i = 0; i < run_n_prepared(run); i++)
         run->devices |= run->instances[i].job->devices;
     n = sandbox_devices(run->devices, in);
     for (size_t i = 0; i < n && i < ARRAY_SIZE(devices); i++)
@@ -367,7 +392,7 @@ static int step_users(struct preparation *s)
 {
     int r = 0;
 
-    for (size_t i = 0; r == 0 && i < s->p.run.n_instances; i++)
+    for (size_t i = 0; r == 0 && i < run_n_prepared(&s->p.run); i++)
         r = unprivileged_check(&s->p.run.privilege, &s->p.run.instances[i], s->err);
     return r;
 }
@@ -609,7 +634,7 @@ int prepare_make_roots(const struct run_options *options, prepare_root_fn *tell,
 
     if (r < 0)
         return r;
-    for (size_t i = 0; i < p.run.n_instances; i++)
+    for (size_t i = 0; i < run_n_prepared(&p.run); i++)
         tell(data, &p.run.instances[i].plan->roots[p.run.instances[i].job->root],
              p.run.roots[p.run.instances[i].root].n_layers);
     prepared_end(&p);

@@ -137,7 +137,7 @@ int roots_take_image_defaults(const struct run *run, struct cupel_error *err)
 {
     int r = 0;
 
-    for (size_t i = 0; r == 0 && i < run->n_instances; i++) {
+    for (size_t i = 0; r == 0 && i < run_n_prepared(run); i++) {
         const struct instance *in = &run->instances[i];
         const struct cache_config *c = config_below(run, in);
         struct jobs_job *job = instances_job(in);
@@ -194,7 +194,7 @@ static int roots_make_all(struct prepared *p, struct cupel_error *err)
     struct run *run = &p->run;
     int r = 0;
 
-    for (size_t i = 0; r == 0 && i < run->n_instances; i++) {
+    for (size_t i = 0; r == 0 && i < run_n_prepared(run); i++) {
         const struct instance *in = &run->instances[i];
 
         r = make_root(p, in, run->roots + (in->root - in->job->root), p->lockfiles[in->plan_index],

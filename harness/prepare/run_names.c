@@ -141,6 +141,19 @@ static struct instance *instance_of(struct run *run, const struct jobs_plan *pla
     return in;
 }
 
+/* A service is named after its job, in messages too. */
+static void name_services(struct names *n, struct run *run, const struct instance *of)
+{
+    for (size_t i = 0; i < jobs_services_count(of->job); i++) {
+        struct instance *in = &run->instances[of->services + i];
+
+        in->id = arena_printf(of->plan->arena, "%s.service-%s", of->id, in->service->name);
+        in->log_name = take_log_name(
+            n, of->plan->arena,
+            arena_printf(of->plan->arena, "%s.service-%s", of->log_name, in->service->name));
+    }
+}
+
 static void name_jobs(const struct run_options *o, struct names *n, struct run *run)
 {
     size_t next = 0;
@@ -157,6 +170,8 @@ static void name_jobs(const struct run_options *o, struct names *n, struct run *
             in->id = id;
             in->log_name = log_name;
         }
+    for (size_t i = 0; i < run->n_instances; i++)
+        name_services(n, run, &run->instances[i]);
     for (size_t i = 0; i < run->n_instances; i++) {
         struct instance *in = &run->instances[i];
 

@@ -277,7 +277,7 @@ static int fetch_all(struct run *run, const struct interrupt *signals, struct cu
 {
     int r = 0;
 
-    for (size_t i = 0; r == 0 && i < run->n_instances; i++) {
+    for (size_t i = 0; r == 0 && i < run_n_prepared(run); i++) {
         struct instance *in = &run->instances[i];
 
         in->n_secrets = in->job->n_secrets;
@@ -285,7 +285,7 @@ static int fetch_all(struct run *run, const struct interrupt *signals, struct cu
             in->secrets = arena_alloc(in->plan->arena, in->n_secrets * sizeof(*in->secrets));
         r = fetch_some(run, in, false, signals, err);
     }
-    for (size_t i = 0; r == 0 && i < run->n_instances; i++)
+    for (size_t i = 0; r == 0 && i < run_n_prepared(run); i++)
         r = fetch_some(run, &run->instances[i], true, signals, err);
     return r;
 }
@@ -294,7 +294,7 @@ static int fetch_all(struct run *run, const struct interrupt *signals, struct cu
  * it must not have a secret. */
 static int check_names(const struct run *run, struct cupel_error *err)
 {
-    for (size_t i = 0; i < run->n_instances; i++) {
+    for (size_t i = 0; i < run_n_prepared(run); i++) {
         const struct instance *in = &run->instances[i];
         const char *const names[] = {in->id, in->plan->name, in->plan->file};
         bool has = false;

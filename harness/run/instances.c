@@ -19,5 +19,7 @@ size_t instances_number(const struct run *run, const struct instance *instance)
 
 struct jobs_job *instances_job(const struct instance *instance)
 {
+    if (instance->service != NULL)
+        return instance->service->job;
     return &instance->plan->jobs[instance->job - instance->plan->jobs];
 }

@@ -18,10 +18,13 @@ struct instance {
     const struct jobs_plan *plan;
     size_t plan_index; /* of the run's plans */
     const struct jobs_job *job;
-    size_t root;   /* index into run->roots */
-    size_t bridge; /* of a job on a bridge: index into run->bridges */
-    size_t from;   /* the instance that it starts from, or INSTANCE_NONE */
-    bool is_base;  /* one of the run starts from it */
+    /* it is a service of a job; NULL: it is a job */
+    const struct jobs_service *service;
+    size_t services; /* of a job with services: index into run->instances of the first of them */
+    size_t root;     /* index into run->roots */
+    size_t bridge;   /* of a job on a bridge: index into run->bridges */
+    size_t from;     /* the instance that it starts from, or INSTANCE_NONE */
+    bool is_base;    /* one of the run starts from it */
     const struct sandbox_filter *filter;
     bool has_user;            /* `user` is known; else PID 1 looks it up */
     struct sandbox_user user; /* by the passwd file of the root's own layers */
@@ -77,7 +80,9 @@ struct run {
     size_t n_secrets;
     struct redact *redact;
     struct instance *instances;
-    size_t n_instances;
+    size_t n_instances; /* jobs, which are scheduled and reported */
+    /* those of jobs stand behind these, and are prepared as they are; see run_n_prepared */
+    size_t n_services;
     struct cache_root *roots;
     size_t n_roots;
     const char **root_log_names; /* by root: of a derived one, as instances have them */
@@ -115,3 +120,9 @@ struct run {
     unsigned keep_failed;    /* of how many failed attempts what they left is kept */
     uint32_t unenforced_set; /* bits of enum jobs_limit: what --best-effort let go */
 };
+
+/* How many of run->instances are to be prepared: jobs and their services. */
+static inline size_t run_n_prepared(const struct run *run)
+{
+    return run->n_instances + run->n_services;
+}

@@ -364,6 +364,10 @@ struct sandbox_event {
 };
 /* Takes the next event without blocking: 1 and *ret_event, or 0 when there is none now. */
 int sandbox_receive(struct sandbox_job *job, struct sandbox_event *ret_event);
+/* A started job's network namespace, for services beside it: a descriptor, or negative errno. */
+int sandbox_open_network(const struct sandbox_job *job);
+/* Closes the descriptors of a job that is another process's: of a copy of its slot. */
+void sandbox_forget(struct sandbox_job *job);
 /* Makes *err say what a SANDBOX_SETUP_FAILED says: returns -errnum. */
 int sandbox_setup_error(const struct sandbox_event *event, struct cupel_error *err);
 /* The set-up step that PID 1 is at, or the command that it starts. */

@@ -4,6 +4,7 @@
 
 #include "harness/attempt/results.h"
 #include "harness/attempt/verdict.h"
+#include "harness/run/instances.h"
 #include "harness/supervisor/delayed.h"
 
 /* Keeps only the first report failure, which is told when the run ends. */
@@ -220,6 +221,19 @@ void outcomes_take(struct supervisor *s, struct wire_result *w)
     arena_free(w->lists);
 }
 
+/* What its service wrote at the last attempt is kept with what the job wrote. */
+static void make_room_for_service(struct supervisor *s, const struct instance *of,
+                                  const struct instance *service)
+{
+    const struct reports_result *before = s->results[instances_number(&s->p.run, of)];
+    struct cupel_error err;
+
+    if (before != NULL &&
+        reports_out_keep_logs(s->p.run.out, service->log_name, before->attempts, &err) < 0)
+        report_failure(s, &err);
+    results_forget_earlier(&s->p.run, service);
+}
+
 void outcomes_make_room(struct supervisor *s, size_t instance)
 {
     const struct instance *in = &s->p.run.instances[instance];
@@ -229,6 +243,8 @@ void outcomes_make_room(struct supervisor *s, size_t instance)
         results_keep_logs(&s->p.run, in, s->arenas[instance], s->results[instance], &err) < 0)
         report_failure(s, &err);
     results_forget_earlier(&s->p.run, in);
+    for (size_t i = 0; i < jobs_services_count(in->job); i++)
+        make_room_for_service(s, in, &s->p.run.instances[in->services + i]);
 }
 
 /* ---- reports ---- */

@@ -362,6 +362,56 @@ static void test_leaking_step_ends_the_job(void **state)
     assert_step(&s, 2, REPORTS_SKIPPED, "an earlier step did not pass");
 }
 
+/* ---- services ---- */
+
+static void end_service(struct scene *s, bool is_fault)
+{
+    (void)snprintf(s->facts.service.text, sizeof(s->facts.service.text), "the service 'db' ended");
+    s->facts.service.is_fault = is_fault;
+}
+
+static void test_service_that_ended_is_evidence(void **state)
+{
+    struct scene s;
+
+    (void)state;
+    scene_init(&s, 1);
+    end_service(&s, false);
+    assert_job(&s, REPORTS_PASSED, 0, 0, "");
+    s.ran[0].status = EXITED(3);
+    assert_job(&s, REPORTS_FAILED, 3, 0, "exit code 3, expected 0; the service 'db' ended");
+    assert_step(&s, 0, REPORTS_FAILED, "exit code 3, expected 0; the service 'db' ended");
+}
+
+static void test_service_that_the_machine_failed_is_an_error(void **state)
+{
+    struct scene s;
+
+    (void)state;
+    scene_init(&s, 1);
+    end_service(&s, true);
+    assert_job(&s, REPORTS_PASSED, 0, 0, "");
+    s.ran[0].status = EXITED(3);
+    assert_job(&s, REPORTS_ERROR, 3, 0, "exit code 3, expected 0; the service 'db' ended");
+    strike(&s, CAUSE_CANCELLED, 0, NSEC_PER_SEC);
+    cut_short(&s, 0);
+    assert_job(&s, REPORTS_CANCELLED, -1, SIGKILL,
+               "cancelled by the user after 1 s; the service 'db' ended");
+}
+
+static void test_service_that_is_not_there(void **state)
+{
+    struct scene s;
+
+    (void)state;
+    scene_init(&s, 1);
+    s.ran[0] = (struct step_facts){0};
+    s.facts.started_ns = 0;
+    end_service(&s, false);
+    strike(&s, CAUSE_SERVICE, 0, 0);
+    assert_job(&s, REPORTS_ERROR, -1, 0, "the service 'db' ended");
+}
+
 /* ---- what is tried again ---- */
 
 static void test_is_retried(void **state)
@@ -425,6 +475,9 @@ int main(void)
         cmocka_unit_test(test_leaks_are_nobody_elses_fault),
         cmocka_unit_test(test_leaking_step_ends_the_job),
         cmocka_unit_test(test_is_retried),
+        cmocka_unit_test(test_service_that_ended_is_evidence),
+        cmocka_unit_test(test_service_that_the_machine_failed_is_an_error),
+        cmocka_unit_test(test_service_that_is_not_there),
         cmocka_unit_test(test_steps_after_a_failure_have_verdicts_of_their_own),
         cmocka_unit_test(test_a_step_for_failures_is_no_failure_where_it_did_not_run),
         cmocka_unit_test(test_a_limit_after_a_failure_is_not_the_verdict),

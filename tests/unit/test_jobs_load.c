@@ -526,6 +526,52 @@ static void test_retry_on_single_ends(void **state)
     unload(&r);
 }
 
+/* ---- services ---- */
+
+static void test_services(void **state)
+{
+    struct loaded r =
+        load("cupel: 1\ndefaults:\n  timeout-grace: 5s\n  env: {A: job}\n"
+             "  services: {db: {run: serve, ready: {tcp: 5432}}, my-cache: {run: [cache], "
+             "ready: {http: /up, port: 80}, within: 1m, alias: [redis, c.test], user: nobody}}\n"
+             "jobs:\n  a: {run: x}\n"
+             "  b: {run: x, services: {db: {run: [other], ready: {log: '^up$'}}}}\n");
+    const struct jobs_service *db, *cache, *own;
+    char variable[JOBS_SERVICE_VARIABLE_SIZE];
+
+    (void)state;
+    assert_non_null(r.plan);
+    assert_int_equal(jobs_services_count(&r.plan->jobs[0]), 2);
+    db = &r.plan->jobs[0].services->list[0];
+    cache = &r.plan->jobs[0].services->list[1];
+    assert_string_equal(db->job->name, "a.service-db");
+    assert_true(db->job->is_service);
+    assert_ptr_equal(db->job->services, r.plan->jobs[0].services);
+    assert_int_equal(jobs_services_count(db->job), 0);
+    assert_list(db->job->steps[0].argv, "</bin/sh><-eu><-c><serve>");
+    assert_list(db->job->env, "");
+    assert_int_equal(db->job->timeout_grace, 5 * NSEC_PER_SEC);
+    assert_int_equal(db->ready, JOBS_READY_TCP);
+    assert_int_equal(db->port, 5432);
+    assert_int_equal(db->interval, 100 * NSEC_PER_MSEC);
+    assert_int_equal(db->within, 30 * NSEC_PER_SEC);
+    assert_int_equal(cache->ready, JOBS_READY_HTTP);
+    assert_string_equal(cache->path, "/up");
+    assert_int_equal(cache->port, 80);
+    assert_int_equal(cache->within, 60 * NSEC_PER_SEC);
+    assert_list(cache->aliases, "<redis><c.test>");
+    assert_string_equal(cache->job->user, "nobody");
+    jobs_service_variable(cache->name, variable);
+    assert_string_equal(variable, "MY_CACHE");
+    assert_int_equal(jobs_services_count(&r.plan->jobs[1]), 2); /* the own one in its place */
+    own = &r.plan->jobs[1].services->list[1];
+    assert_string_equal(own->name, "db");
+    assert_list(own->job->steps[0].argv, "<other>");
+    assert_int_equal(own->ready, JOBS_READY_LOG);
+    assert_string_equal(own->pattern, "^up$");
+    unload(&r);
+}
+
 /* ---- before and after ---- */
 
 static void test_before_and_run_are_one_script(void **state)
@@ -609,6 +655,7 @@ int main(void)
         cmocka_unit_test(test_before_and_run_are_one_script),
         cmocka_unit_test(test_after_and_when),
         cmocka_unit_test(test_retry_on_single_ends),
+        cmocka_unit_test(test_services),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -201,7 +201,7 @@ int setup_kernel_mounts(struct init_context *ctx)
            it */
         {&ctx->sys_mount, "sysfs", NULL, 0,
          closed | (weakened("sys-read-only") ? 0 : MOUNT_ATTR_RDONLY),
-         ctx->given.job->network != JOBS_NETWORK_HOST},
+         jobs_has_own_network(ctx->given.job)},
         {&ctx->pts_mount, "devpts", pts, n_pts, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC,
          devices_has(dev, JOBS_DEVICE_PTS)},
         {&ctx->shm_mount, "tmpfs", shm, ARRAY_SIZE(shm), closed,
@@ -556,8 +556,7 @@ int setup_loopback(struct init_context *ctx)
     struct ifreq request = {.ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING};
     cleanup_close int s = -EBADF;
 
-    if (ctx->given.job->network == JOBS_NETWORK_NONE ||
-        ctx->given.job->network == JOBS_NETWORK_HOST)
+    if (ctx->given.job->network == JOBS_NETWORK_NONE || !jobs_has_own_network(ctx->given.job))
         return 0;
     s = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     ctx->detail = "lo";

@@ -2,6 +2,7 @@
 /* finish: what is left of a job in its slot goes: descriptors, and its directory on the slot's
  * disk. Its processes are gone by now, and with them its mounts. */
 #include "harness/sandbox/sandbox.h"
+#include "harness/sandbox/slot/namespaces.h"
 #include "harness/sandbox/slot/stage.h"
 #include "harness/sandbox/slot/upper.h"
 
@@ -35,17 +36,30 @@ static int remove_job_dir(const struct upper *u, const char *dir)
     return file_remove_tree_at(upper_fd(u), dir);
 }
 
-int sandbox_finish(struct sandbox_stage *stage, struct sandbox_job *job, struct cupel_error *err)
+static void close_all(struct sandbox_job *job)
 {
     int *const fds[] = {&job->pidfd,    &job->control,  &job->out, &job->err,  &job->in,
                         &job->terminal, &job->mount_ns, &job->oom, &job->hold, &job->late_stdin};
-    struct sandbox_disk disk = {0};
-    int r = 0;
 
     for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
         base_closep(fds[i]);
         *fds[i] = -EBADF;
     }
+}
+
+void sandbox_forget(struct sandbox_job *job)
+{
+    close_all(job);
+    namespaces_release(job);
+    *job = (struct sandbox_job)SANDBOX_JOB_INIT;
+}
+
+int sandbox_finish(struct sandbox_stage *stage, struct sandbox_job *job, struct cupel_error *err)
+{
+    struct sandbox_disk disk = {0};
+    int r = 0;
+
+    close_all(job);
     if (job->dir[0] == '\0' || stage->upper == NULL)
         return 0;
     if (stage->upper->kind == UPPER_MEMORY ||

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* network: see network.h. Which network a job has, in one table. A job with `none` or `loopback`
- * needs nothing from here: its namespace is empty, and PID 1 brings lo up; one with `host` has no
- * namespace of its own. */
+ * needs nothing from here: its namespace is empty, and PID 1 brings lo up; one with `host`, and a
+ * service, has no namespace of its own. */
 #include "harness/sandbox/slot/network.h"
 #include "harness/sandbox/sandbox.h"
 #include "harness/sandbox/slot/bridge.h"
@@ -70,7 +70,7 @@ int network_connect(struct sandbox_stage *stage, const struct sandbox_request *r
     connect_fn *connect_network = connect_table[request->job->network];
     cleanup_close int user = -EBADF, net = -EBADF;
 
-    if (connect_network == NULL)
+    if (connect_network == NULL || !jobs_has_own_network(request->job))
         return 0;
     user = network_open_namespace(job->pid, "user");
     net = network_open_namespace(job->pid, "net");
@@ -97,11 +97,25 @@ char *network_resolver(const struct jobs_job *job)
     return job->network == JOBS_NETWORK_NAT ? resolver_behind_nat(text) : steal_ptr(text);
 }
 
+/* All of them are in one network namespace, whose loopback is where they meet. */
+static void add_service(struct strbuf *text, const struct jobs_service *s)
+{
+    strbuf_addf(text, "127.0.0.1\t%s", s->name);
+    for (size_t i = 0; s->aliases != NULL && s->aliases[i] != NULL; i++)
+        strbuf_addf(text, " %s", s->aliases[i]);
+    strbuf_adds(text, "\n");
+}
+
 char *network_hosts(const struct sandbox_request *request)
 {
     const struct jobs_job *job = request->job;
+    struct strbuf text;
 
     if (job->network == JOBS_NETWORK_BRIDGE)
         return bridge_hosts(request->plan, &request->plan->bridges[job->bridge]);
-    return xasprintf(HOSTS_LOCAL "127.0.0.1\t%s\n::1\t%s\n", job->hostname, job->hostname);
+    text = (struct strbuf){0};
+    strbuf_addf(&text, HOSTS_LOCAL "127.0.0.1\t%s\n::1\t%s\n", job->hostname, job->hostname);
+    for (size_t i = 0; job->services != NULL && i < job->services->n; i++)
+        add_service(&text, &job->services->list[i]);
+    return text.data;
 }

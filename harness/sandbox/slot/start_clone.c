@@ -33,7 +33,7 @@ static uint64_t clone_flags(const struct jobs_job *job)
         flags &= ~(uint64_t)CLONE_NEWIPC;
     if (weakened("user-namespace"))
         flags &= ~(uint64_t)CLONE_NEWUSER;
-    return job->network == JOBS_NETWORK_HOST ? flags : flags | CLONE_NEWNET;
+    return jobs_has_own_network(job) ? flags | CLONE_NEWNET : flags;
 }
 
 /* Clones PID 1 as the owner of the namespaces, which the slot is until it is there. */
@@ -117,7 +117,7 @@ int start_id_map(struct start *s, struct cupel_error *err)
     int r = write_id_maps(s, err);
 
     if (r == 0 && !s->stage->privilege.host)
-        r = namespaces_hold(&s->job, s->request->job->network != JOBS_NETWORK_HOST, &s->detail);
+        r = namespaces_hold(&s->job, jobs_has_own_network(s->request->job), &s->detail);
     if (r < 0 || s->request->job->artifacts.patterns == NULL)
         return r;
     (void)snprintf(s->path, sizeof(s->path), "/proc/%d/ns/mnt", (int)s->job.pid);

@@ -76,6 +76,16 @@ void sandbox_reap(struct sandbox_job *job)
     network_disconnect(job);
 }
 
+int sandbox_open_network(const struct sandbox_job *job)
+{
+    int held = namespaces_network(job), fd;
+
+    if (held < 0)
+        return network_open_namespace(job->pid, "net");
+    fd = fcntl(held, F_DUPFD_CLOEXEC, 0);
+    return fd < 0 ? -errno : fd;
+}
+
 int sandbox_disk_usage(const struct sandbox_stage *stage, const struct sandbox_job *job,
                        struct sandbox_disk *ret_disk)
 {

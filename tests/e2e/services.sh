@@ -1,0 +1,436 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Services: servers beside a job, in its network and in sandboxes of their own; when they are ready, what becomes of the job where
+# they are not, or end, and that none outlives its job, whoever ends what.
+# sanitizers: no
+# time-limit: 180
+# lanes: root-v2
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
+
+peer=$build/tests/peer
+if [[ ! -x $peer ]]; then
+    printf 'skip - services: %s is not built\n' "$peer"
+    all_done
+    exit 0
+fi
+cp -- "$peer" "$T/peer"
+mkdir shared && : >shared/go && : >shared/end
+
+job_file good.yaml <<'YAML'
+cupel: 1
+x-peer: &peer [{from: peer, to: /bin/peer, mode: ro}]
+defaults:
+  inputs: *peer
+  limits: {wall: 30s}
+jobs:
+  names:
+    services:
+      my-db: {run: [/bin/peer, serve, tcp, 0.0.0.0, "80", from-db], inputs: *peer, ready: {tcp: 80}, alias: [postgres, sql.test]}
+      other: {run: [/bin/peer, serve, tcp, "::", "81", from-other], inputs: *peer, ready: {tcp: 81}}
+    run: |
+      for name in my-db postgres sql.test "$CUPEL_SERVICE_MY_DB_HOST"; do peer ask tcp $name 80; done
+      peer ask tcp6 ::1 81 || peer ask tcp ::1 81
+      echo "port $CUPEL_SERVICE_MY_DB_PORT"
+      grep -c postgres /etc/hosts
+  beside:
+    services:
+      first: {run: [/bin/peer, serve, tcp, 0.0.0.0, "7000", from-first], inputs: *peer, ready: {tcp: 7000}}
+      second:
+        run: |
+          until peer ask tcp first 7000; do sleep 0.02; done
+          echo "second of $CUPEL_JOB asks $CUPEL_SERVICE_FIRST_PORT"
+          exec peer serve tcp 0.0.0.0 7001 from-second
+        inputs: *peer
+        ready: {log: '^second of .* 7000$'}
+    run: until peer ask tcp second 7001; do sleep 0.02; done
+  apart:
+    user: nobody
+    services:
+      db:
+        user: nobody
+        workdir: /tmp
+        env: {ONLY: service}
+        run: |
+          id -u; echo service >/tmp/whose; ls /proc | grep -c '^[0-9]'
+          ls -A /sys | wc -l
+          exec peer serve tcp 0.0.0.0 7000 "$ONLY"
+        inputs: *peer
+        ready: {tcp: 7000}
+    env: {ONLY: job}
+    workdir: /tmp
+    run: |
+      [ ! -e /tmp/whose ] && echo no file of the service
+      ls /proc | grep -c '^[0-9]'
+      peer ask tcp db 7000; echo "$ONLY"
+  http:
+    services: {web: {run: [python3, -m, http.server, "8080"], workdir: /tmp, ready: {http: /, port: 8080}, interval: 20ms}}
+    run: exec 3<>/dev/tcp/web/8080; printf 'GET / HTTP/1.0\r\n\r\n' >&3; head -n 1 <&3
+    shell: [/bin/bash, -eu]
+  ends-with-it:
+    services: {db: {run: "trap 'echo told to end; exit 0' TERM; echo up; while :; do sleep 0.05; done", ready: {log: up}}}
+    run: "true"
+    after: echo "after $CUPEL_JOB_VERDICT"
+  deaf:
+    timeout-grace: 100ms
+    services: {db: {run: "trap '' TERM; echo up; (setsid sleep 1000 &); while :; do sleep 1000; done", ready: {log: up}}}
+    run: "true"
+  in-after:
+    services: {db: {run: [/bin/peer, serve, tcp, 0.0.0.0, "80", still-there], inputs: *peer, ready: {tcp: 80}}}
+    run: exit 1
+    after: peer ask tcp db 80
+  retried:
+    retries: 1
+    services: {db: {run: "echo up; sleep 1000", ready: {log: up}}}
+    run: exit 1
+  exec:
+    services:
+      db:
+        user: nobody
+        workdir: /tmp
+        env: {NAME: asked}
+        limits: {pids: 16, memory: 64M}
+        run: "echo begun; sleep 0.3; touch there; sleep 1000"
+        ready: {exec: [/bin/sh, -c, 'echo noise; id -u >$NAME; test -e there']}
+        interval: 50ms
+    run: "true"
+  at-once: {services: {db: {run: [sleep, "1000"]}}, run: "true"}
+  from: {from: names, run: "! grep postgres /etc/hosts"}
+YAML
+cupel_run good.yaml -j 2
+
+it "services are reached by their names, aliases and variables, on any port, as soon as the job begins"
+expect_verdict names passed
+expect_equal "$(log names | tr '\n' ' ')" "from-db from-db from-db from-db from-other port 80 1 "
+
+it "services reach one another, and a line of the output says that one is ready"
+expect_verdict beside passed
+expect_log beside '^from-second$'
+expect_log beside.service-second '^second of beside.service-second asks 7000$'
+
+it "a service has a sandbox of its own: user, processes, files, environment"
+expect_verdict apart passed
+expect_equal "$(log apart | head -n 4 | tr '\n' ' ')" "no file of the service $(log apart | sed -n 2p) service job "
+expect_log apart.service-db '^65534$'
+
+it "... and no sysfs, which would be the network's"
+expect_equal "$(log apart.service-db | sed -n 3p)" 0
+
+it "a GET that is answered says that one is ready"
+expect_verdict http passed
+expect_log http '^HTTP/1.. 200'
+
+it "a command that succeeds in its sandbox says that one is ready"
+expect_verdict exec passed
+expect_equal "$(log exec.service-db)" begun
+
+it "they are told to end when the job is over, after what runs after it, and have its grace"
+expect_verdict ends-with-it passed
+expect_log ends-with-it.service-db '^told to end$'
+expect_log ends-with-it '^after passed$'
+expect_verdict deaf passed
+expect_log in-after '^still-there$'
+
+it "each attempt has its own, and what they wrote is kept with it"
+expect_verdict retried failed
+expect_equal "$(cat out/logs/attempt-1/retried.service-db.stdout out/logs/retried.service-db.stdout)" "up
+up"
+
+it "without 'ready' one is once its command runs; a job that starts from another has none of its"
+expect_verdict at-once passed
+expect_verdict from passed
+expect_clean
+
+# ---- roots, secrets, limits ---------------------------------------------------------------------------------------------
+
+python3 - "$e2e" <<'PYTHON'
+import os, sys
+os.environ.update(CUPEL='', XDG_CACHE_HOME='')
+sys.dont_write_bytecode = True
+sys.path.insert(0, sys.argv[1])
+from images import *
+with open('peer', 'rb') as peer:
+    Layout('image', [layer(f('peer', peer.read(), mode=0o755))],
+           config={'Entrypoint': ['/peer', 'serve', 'tcp', '0.0.0.0', '80'], 'Cmd': ['from-image'], 'User': '1000:1000', 'WorkingDir': '/'})
+PYTHON
+chmod -R a+rX image
+export TOKEN='correct horse battery staple'
+job_file more.yaml <<'YAML'
+cupel: 1
+rootfs: {image: {oci: image}}
+defaults: {limits: {wall: 30s}, inputs: [{from: peer, to: /bin/peer, mode: ro}]}
+jobs:
+  image: {services: {db: {rootfs: image, ready: {tcp: 80}}}, run: peer ask tcp db 80}
+  image-args: {services: {db: {rootfs: image, args: [from-args], ready: {tcp: 80}}}, run: peer ask tcp db 80}
+  secret:
+    services: {db: {secrets: [TOKEN], run: "echo given ${#TOKEN}; echo \"<$TOKEN>\"; exit 3", ready: {tcp: 1}}}
+    run: "true"
+  not-given: {services: {db: {secrets: [TOKEN], run: "sleep 1000"}}, run: "echo \"<${TOKEN-}>\""}
+  bomb:
+    limits: {pids: 8}
+    services:
+      db:
+        limits: {pids: 16, wall: 20s}
+        run: |
+          echo up
+          i=0; while [ $i -lt 40 ]; do (sleep 1000) & i=$((i + 1)); done
+          wait
+        ready: {log: up}
+    run: '(sleep 0.1); (sleep 0.1); echo still goes'
+YAML
+cupel_run more.yaml -j 2
+
+it "one over an image may leave 'run' out"
+expect_verdict image passed
+expect_log image '^from-image$'
+expect_log image-args '^from-args$'
+
+it "one has secrets of its own, which nobody sees, nor does its job"
+expect_verdict secret error
+expect_log secret.service-db '^given 28$'
+expect_log secret.service-db '^<\*\*\*>$'
+expect_evidence secret 'it wrote last: given 28\|<\*\*\*>$'
+expect_log not-given '^<>$'
+expect_not grep -r "$TOKEN" out stdout stderr
+
+it "the limits of a service are its own"
+expect_verdict bomb passed
+expect_log bomb '^still goes$'
+expect_clean
+
+# ---- what becomes of the job -------------------------------------------------------------------------------------------
+
+job_file bad.yaml <<'YAML'
+cupel: 1
+defaults: {limits: {wall: 30s}}
+jobs:
+  never: {services: {db: {run: "echo no port here >&2; sleep 1000", ready: {tcp: 5432}, within: 300ms}}, run: echo ran}
+  ends: {services: {db: {run: "echo cannot open config >&2; exit 3", ready: {tcp: 5432}}}, run: echo ran}
+  ends-well: {services: {db: {run: "(setsid sleep 1000 &) ; exit 0", ready: {tcp: 5432}}}, run: echo ran}
+  missing: {services: {db: {run: [/no/such/program]}}, run: echo ran}
+  silent: {services: {db: {run: "printf 'almost up'; sleep 1000", ready: {log: '^up$'}, within: 300ms}}, run: echo ran}
+  wrong-page: {services: {web: {run: [python3, -m, http.server, "8080"], workdir: /tmp, ready: {http: /none, port: 8080}, interval: 20ms, within: 5s}}, run: echo ran}
+  refuses: {services: {db: {run: "sleep 1000", ready: {exec: [/bin/sh, -c, exit 9]}, within: 500ms}}, run: echo ran}
+  never-ends: {services: {db: {run: "sleep 1000", ready: {exec: [sleep, "1000"]}, within: 500ms}}, run: echo ran}
+  cannot-ask: {services: {db: {run: "sleep 1000", ready: {exec: [/no/such/program]}, within: 500ms}}, run: echo ran}
+  one-of-two:
+    services: {good: {run: "echo up; sleep 1000", ready: {log: up}}, bad: {run: exit 5, ready: {tcp: 1}}}
+    run: echo ran
+  retried: {retries: 1, services: {db: {run: exit 3, ready: {tcp: 5432}}}, run: echo ran}
+  untrusted: {services: {db: {run: "sleep 1000", inputs: [{from: no-such-file, untrusted: true}]}}, run: echo ran}
+YAML
+it "where one is not ready the job is not run, and that is an error, with what it wrote last"
+cupel_run bad.yaml -j 2
+expect_exit 3
+for job in never ends ends-well missing silent wrong-page refuses never-ends cannot-ask one-of-two retried; do
+    expect_verdict "$job" error
+    expect_not [ -s "out/logs/$job.stdout" ]
+done
+expect_evidence never "^the service 'db' did not become ready: it had 300 ms \(port 5432: Connection refused\); it wrote last: no port here$"
+expect_evidence ends "^the service 'db' did not become ready: exit code 3, expected 0; it wrote last: cannot open config$"
+expect_evidence ends-well "^the service 'db' did not become ready: its command ended with the exit code 0"
+expect_evidence missing "cannot execute '/no/such/program'"
+expect_evidence silent 'no line of its output matched.*almost up'
+expect_evidence wrong-page 'the status 404'
+expect_evidence refuses 'it had 500 ms \(its command ended with the exit code 9\)'
+expect_evidence never-ends 'its command has not ended'
+expect_evidence cannot-ask 'its command could not be run'
+expect_evidence one-of-two "^the service 'bad'"
+expect_result retried '.attempts == 2'
+it "... but what a submission has done to a service's input is the submission's"
+expect_verdict untrusted invalid-submission
+expect_clean
+
+# go EXIT: has the jobs that wait end with this code; in place, since a job need not see new files of an input.
+go() {
+    echo "$1" >shared/go
+}
+hold() {
+    : >shared/go
+    : >shared/end
+}
+# The process of a service has ended: it has told what became of that.
+service_has_ended() {
+    local slot
+    for slot in $(pgrep -P "$CUPEL_PID"); do
+        [[ $(ps -o stat= --ppid "$slot") != *Z* ]] || return 0
+    done
+    return 1
+}
+dying() {
+    sed "s/@END@/$1/" >dying.yaml <<'YAML'
+cupel: 1
+defaults: {limits: {wall: 30s}, inputs: [{from: shared, to: /shared, mode: ro}]}
+jobs:
+  job:
+    services:
+      db:
+        run: |
+          echo up
+          until [ -s /shared/end ]; do sleep 0.05; done
+          @END@
+        inputs: [{from: shared, to: /shared, mode: ro}]
+        limits: {memory: 32M, output: 64K}
+        ready: {log: up}
+    run: |
+      echo begun
+      until [ -s /shared/go ]; do sleep 0.05; done
+      exit $(cat /shared/go)
+YAML
+    hold
+    cupel_start dying.yaml
+    begun() { grep -q begun out/logs/job.stdout 2>/dev/null; }
+    expect wait_until 30 begun
+    echo now >shared/end
+    expect wait_until 30 service_has_ended
+    go "$2"
+    cupel_wait
+}
+it "one that ends while the job runs is evidence of a job that fails, and no error: the job may have done it"
+dying 'echo oops; exit 4' 7
+expect_exit 1
+expect_verdict job failed
+expect_evidence job "^exit code 7, expected 0; the service 'db' ended while the job ran: exit code 4, expected 0; it wrote last: up\|oops$"
+it "... whatever ended it: a signal, its memory limit, a flood of output"
+dying 'kill -SEGV $$' 7
+expect_verdict job failed
+expect_evidence job 'killed by signal 11 \(SIGSEGV\)'
+dying 'tail \/dev\/zero' 7
+expect_verdict job failed
+expect_evidence job "the service 'db' ended while the job ran: memory limit 32 MiB reached"
+dying 'yes' 7
+expect_verdict job failed
+expect_evidence job "the service 'db' ended while the job ran: output limit 64 KiB reached"
+expect_equal "$(stat -c %s out/logs/job.service-db.stdout)" 65536
+it "... and a job that does what it is for has passed"
+dying 'exit 4' 0
+expect_exit 0
+expect_verdict job passed
+expect_clean
+
+# ---- who ends what -----------------------------------------------------------------------------------------------------
+
+job_file held.yaml <<'YAML'
+cupel: 1
+defaults:
+  limits: {wall: 30s}
+  inputs: [{from: peer, to: /bin/peer, mode: ro}, {from: shared, to: /shared, mode: ro}]
+  services: {db: {run: "trap 'echo told to end; kill $!' TERM; peer serve tcp 0.0.0.0 80 from-$CUPEL_JOB & wait $!; exit 0", inputs: [{from: peer, to: /bin/peer, mode: ro}], ready: {tcp: 80}}}
+  run: |
+    peer ask tcp db 80
+    until [ -s /shared/go ]; do sleep 0.05; done
+    exit $(cat /shared/go)
+jobs: {a: {}, b: {}}
+YAML
+both_began() { grep -q from-a out/logs/a.stdout 2>/dev/null && grep -q from-b out/logs/b.stdout 2>/dev/null; }
+
+it "two jobs at once use the same port, each its own service"
+hold
+cupel_start held.yaml -j 2
+expect wait_until 30 both_began
+go 0
+cupel_wait
+expect_exit 0
+expect_equal "$(log a) $(log b)" "from-a.service-db from-b.service-db"
+
+it "Ctrl-C ends both, services after their jobs, and nothing is left"
+hold
+cupel_start held.yaml -j 2
+expect wait_until 30 both_began
+kill -INT "$CUPEL_PID"
+cupel_wait
+expect_exit 130
+expect_verdict a cancelled
+expect_evidence a '^cancelled by the user after [^;]*$'
+expect_log a.service-db '^told to end$'
+expect_clean
+
+it "Ctrl-C while a service is waited for"
+job_file waits.yaml <<'YAML'
+cupel: 1
+jobs: {j: {services: {db: {run: "echo begun; sleep 1000", ready: {tcp: 1}}}, run: echo ran}}
+YAML
+cupel_start waits.yaml
+service_began() { grep -q begun out/logs/j.service-db.stdout 2>/dev/null; }
+expect wait_until 30 service_began
+kill -INT "$CUPEL_PID"
+cupel_wait
+expect_exit 130
+expect_verdict j cancelled
+expect_evidence j '^cancelled by the user'
+expect_clean
+
+it "SIGKILL of the supervisor ends all of it; of a slot, its job and the service"
+for who in supervisor slot; do
+    hold
+    cupel_start held.yaml -j 2
+    expect wait_until 30 both_began
+    if [[ $who == supervisor ]]; then
+        kill -KILL "$CUPEL_PID"
+    else
+        kill -KILL "$(pgrep -P "$CUPEL_PID" | head -n 1)"
+        go 0
+    fi
+    cupel_wait
+    if [[ $who == slot ]]; then
+        expect_equal "$(jq -r .verdict out/results.jsonl | sort | tr '\n' ' ')" "error passed "
+    fi
+    expect wait_until 10 no_processes
+    cupel_run waits.yaml --only j --timeout 100ms
+    expect_clean
+done
+
+it "the process of a service that dies is the harness's fault: an error, unless the job has passed"
+for end in 0 7; do
+    hold
+    cupel_start held.yaml --only a
+    a_began() { grep -q from-a out/logs/a.stdout 2>/dev/null; }
+    expect wait_until 30 a_began
+    slot=$(pgrep -P "$CUPEL_PID" | head -n 1)
+    for pid in $(pgrep -P "$slot"); do # the other one is the job's PID 1
+        [[ $(readlink "/proc/$pid/ns/pid") != "$(readlink "/proc/$slot/ns/pid")" ]] || kill -KILL "$pid"
+    done
+    expect wait_until 30 service_has_ended
+    go $end
+    cupel_wait
+    if ((end == 0)); then
+        expect_verdict a passed
+    else
+        expect_verdict a error
+        expect_evidence a "^exit code 7, expected 0; the service 'db' ended while the job ran: the process that ran it died"
+    fi
+done
+expect_clean
+
+# ---- what is refused ---------------------------------------------------------------------------------------------------
+
+# refused JOB-KEYS REGEX
+refused() {
+    printf 'cupel: 1\njobs: {j: {run: x, %s}}\n' "$1" >refused.yaml
+    run_cupel validate refused.yaml
+    expect_exit 2
+    expect_said "$2"
+}
+it "what cannot be is refused, with what to write"
+refused 'services: {db: {run: x}}, network: none' "'services' go with the networks 'loopback' and 'nat'"
+refused 'services: {db: {run: x}}, network: host' "'services' go with the networks 'loopback' and 'nat'"
+refused 'services: {db: {}}' "service 'db' has no 'run'"
+refused 'services: {db: {run: [{run: x}]}}' "must be text or an argv list"
+refused 'services: {db: {run: x, ready: {tcp: 1}}, other: {run: x, ready: {tcp: 1}}}' 'have the same port'
+refused 'services: {db: {run: x}, DB: {run: x}}' 'have the same name'
+refused 'services: {a-b: {run: x}, a.b: {run: x}}' 'have the same name'
+refused 'services: {db: {run: x, alias: other}, other: {run: x}}' 'have the same name'
+refused 'services: {localhost: {run: x}}' 'is no name for a service'
+refused 'services: {a_b: {run: x}}' 'is no name for a service'
+refused 'services: {db: {run: x, ready: {}}}' "'ready' is an empty map"
+refused 'services: {db: {run: x, ready: {tcp: 0}}}' "'tcp' must be between 1 and 65535"
+refused 'services: {db: {run: x, ready: {tcp: 1, log: x}}}' "'tcp' and 'log'"
+refused 'services: {db: {run: x, ready: {exec: x}}}' "'exec'"
+refused 'services: {db: {run: x, ready: {log: "("}}}' 'no extended regular expression'
+refused 'services: {db: {run: x, ready: {log: (a)\1}}}' 'refers to no group'
+refused 'services: {db: {run: x, ready: {http: /}}}' "takes the port as well"
+refused 'services: {db: {run: x, ready: {http: "a b", port: 1}}}' 'the path of a URL'
+refused 'services: {db: {run: x, ready: {tcp: 1, port: 2}}}' "'port' goes with 'http'"
+refused 'services: {db: {run: x, retries: 1}}' "'retries'"
+
+all_done
