@@ -49,7 +49,8 @@ static void add_wall(struct strbuf *b, const char *before, uint64_t from, uint64
 
 /* ---- one writer of evidence a verdict ---- */
 
-static void add_queues(struct strbuf *b, const struct attempt_facts *f)
+/* Of a job with services they are in the same network, and nobody tells them apart. */
+static void add_queues(struct strbuf *b, const struct jobs_job *job, const struct attempt_facts *f)
 {
     const struct {
         const char *whose;
@@ -64,8 +65,9 @@ static void add_queues(struct strbuf *b, const struct attempt_facts *f)
         char text[UNIT_TEXT_SIZE];
 
         if (kinds[i].bytes > 0)
-            strbuf_addf(b, ": the queues of its %s sockets hold %s, which no control group %s",
-                        kinds[i].whose, unit_format_size(kinds[i].bytes, text), kinds[i].why);
+            strbuf_addf(b, ": the queues of its %s sockets%s hold %s, which no control group %s",
+                        kinds[i].whose, job->services != NULL ? ", and its services'," : "",
+                        unit_format_size(kinds[i].bytes, text), kinds[i].why);
     }
 }
 
@@ -79,7 +81,7 @@ static void say_memory(const struct jobs_job *job, const struct attempt_facts *f
     add_wall(b, " after ", f->started_ns,
              f->cause == CAUSE_MEMORY && f->cause_ns < f->ended_ns ? f->cause_ns : f->ended_ns);
     if (f->queue_bytes.netlink + f->queue_bytes.internet > 0) {
-        add_queues(b, f);
+        add_queues(b, job, f);
         return;
     }
     if (kills > 0)

@@ -154,6 +154,25 @@ with open('peer', 'rb') as peer:
            config={'Entrypoint': ['/peer', 'serve', 'tcp', '0.0.0.0', '80'], 'Cmd': ['from-image'], 'User': '1000:1000', 'WorkingDir': '/'})
 PYTHON
 chmod -R a+rX image
+cat >full.py <<'PY'
+# Connections whose queues are full, to a listener that accepts none of them.
+import resource, socket, sys, time
+resource.setrlimit(resource.RLIMIT_NOFILE, (4096, 4096))
+listener, kept = socket.socket(), []
+if sys.argv[1] != 'fill':
+    listener.bind(('127.0.0.1', 80))
+    listener.listen(4096)
+    print('up', flush=True)
+while sys.argv[1] != 'listen':
+    s = socket.create_connection(('127.0.0.1', 80))
+    s.setblocking(False)
+    try:
+        while True:
+            s.send(b'x' * 65536)
+    except BlockingIOError:
+        kept.append(s)
+time.sleep(1000)
+PY
 export TOKEN='correct horse battery staple'
 job_file more.yaml <<'YAML'
 cupel: 1
@@ -166,6 +185,15 @@ jobs:
     services: {db: {secrets: [TOKEN], run: "echo given ${#TOKEN}; echo \"<$TOKEN>\"; exit 3", ready: {tcp: 1}}}
     run: "true"
   not-given: {services: {db: {secrets: [TOKEN], run: "sleep 1000"}}, run: "echo \"<${TOKEN-}>\""}
+  fills:
+    limits: {memory: 48M, wall: 30s}
+    services: {db: {run: "python3 full.py listen", inputs: [full.py], ready: {log: up}}}
+    inputs: [full.py]
+    run: python3 full.py fill
+  fills-before:
+    limits: {memory: 48M, wall: 30s}
+    services: {db: {run: "python3 full.py both", inputs: [full.py], ready: {log: never}}}
+    run: echo ran
   bomb:
     limits: {pids: 8}
     services:
@@ -192,6 +220,14 @@ expect_log secret.service-db '^<\*\*\*>$'
 expect_evidence secret 'it wrote last: given 28\|<\*\*\*>$'
 expect_log not-given '^<>$'
 expect_not grep -r "$TOKEN" out stdout stderr
+
+it "what is in the sockets of the network is bounded by the job's memory limit"
+expect_verdict fills memory-limit
+expect_evidence fills "the queues of its TCP, UDP and raw sockets, and its services', hold"
+it "... and is no doing of the job's before it began"
+expect_verdict fills-before error
+expect_evidence fills-before "^the sockets of its services held more than the job's memory limit of 48 MiB before it began$"
+expect_not [ -s out/logs/fills-before.stdout ]
 
 it "the limits of a service are its own"
 expect_verdict bomb passed
