@@ -217,8 +217,11 @@ void attempt_judge(struct attempt *a, struct attempt_result *ret)
     after_run(a, ret);
     finish_after(a, ret);
     services_end(a);
-    if (a->facts->service.text[0] != '\0')
+    if (a->facts->service.text[0] != '\0') {
         verdict_of_job(a->job, a->facts, &ret->job);
+        if (ret->job.verdict == REPORTS_PASSED)
+            strings_add(&ret->notes, xstrdup(a->facts->service.text));
+    }
     collect_artifacts(a, ret);
     take_snapshot(a, ret);
     if (a->sandbox.network_lost)

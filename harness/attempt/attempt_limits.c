@@ -139,13 +139,14 @@ static void check_uncounted(struct attempt *a, uint64_t now)
 {
     if (!uncounted_exceeds(&a->uncounted, now))
         return;
-    if (a->services != NULL && a->facts->started_ns == 0) { /* nothing of the job has run */
+    if (services_are_awaited(a)) {
         char most[UNIT_TEXT_SIZE];
 
         (void)snprintf(a->facts->service.text, sizeof(a->facts->service.text),
                        "the sockets of its services held more than the job's memory limit of %s "
                        "before it began",
                        unit_format_size(a->uncounted.limit, most));
+        a->facts->service.is_untrusted = services_are_untrusted(a);
         attempt_note_cause(a, CAUSE_SERVICE, false);
         attempt_kill(a);
         return;

@@ -59,6 +59,7 @@ struct pair_facts {
 struct service_facts {
     char text[REPORTS_EVIDENCE_SIZE / 2]; /* empty: nothing */
     bool is_fault;                        /* of the harness, or of the machine */
+    bool is_untrusted;                    /* it may have chosen to: no `error` */
 };
 
 struct attempt_facts {

@@ -2,10 +2,11 @@
 /* services: see services.h.
  *
  * Whose fault is it when one ends? Before the job's first command was executed, nothing of the job
- * has run: that is the verdict `error`. After that, the job may have done it, by the network that
- * they share: so it is no reason for an `error`, which no job can choose, but evidence of whatever
- * the job's verdict is. Only where the harness or the machine failed the service, that failed the
- * job as well. A job that passed has done what it is for. */
+ * has run: that is the verdict `error`; but where a service runs what nobody vouches for
+ * (`untrusted`), that is what is judged, and has failed. After that, the job may have done it, by
+ * the network that they share: so it is no reason for an `error`, which no job can choose, but
+ * evidence of whatever the job's verdict is. Only where the harness or the machine failed the
+ * service, that failed the job as well. A job that passed has done what it is for. */
 #include "harness/attempt/services.h"
 
 #include "harness/attempt/attempt_end.h"
@@ -63,6 +64,30 @@ void services_free(struct services *s)
 int services_wait_for(const struct attempt *a)
 {
     return a->services != NULL && !a->services->begun && !a->killed ? a->sandbox.hold : -1;
+}
+
+/* Asks nothing that came from the job: it may have run before that is read. */
+bool services_are_awaited(const struct attempt *a)
+{
+    return a->services != NULL && !a->services->went;
+}
+
+static bool is_untrusted(const struct service *s)
+{
+    const struct jobs_job *job = s->instance->job;
+
+    for (size_t i = 0; i < job->n_inputs; i++)
+        if (job->inputs[i].host.untrusted)
+            return true;
+    return false;
+}
+
+bool services_are_untrusted(const struct attempt *a)
+{
+    for (size_t i = 0; a->services != NULL && i < a->services->n; i++)
+        if (is_untrusted(&a->services->list[i]))
+            return true;
+    return false;
 }
 
 /* ---- start ---- */
@@ -164,6 +189,7 @@ static void note_end(struct attempt *a, const struct service *s, const struct re
         return;
     }
     f->is_fault = is_fault;
+    f->is_untrusted = !is_fault && is_untrusted(s);
     (void)snprintf(f->text, sizeof(f->text), "the service '%s' %s: %s", s->instance->service->name,
                    what,
                    r == NULL                ? "the process that ran it died"

@@ -27,6 +27,10 @@ void services_begin(struct attempt *a);
 size_t services_poll(const struct attempt *a, struct pollfd *fds);
 /* Acts on that: lets the job go when all are ready, and ends it when one is not going to be. */
 void services_serve(struct attempt *a, const struct pollfd *fds);
+/* Whether the job waits for them still: nothing of it has run. */
+bool services_are_awaited(const struct attempt *a);
+/* Whether what one of them runs may be anybody's: an input of it is what nobody vouches for. */
+bool services_are_untrusted(const struct attempt *a);
 /* Ends them, within the job's grace; at once where the attempt is to wait for nothing. Afterwards
  * the facts have what became of them while the job ran. */
 void services_end(struct attempt *a);

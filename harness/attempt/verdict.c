@@ -49,7 +49,7 @@ static void add_wall(struct strbuf *b, const char *before, uint64_t from, uint64
 
 /* ---- one writer of evidence a verdict ---- */
 
-/* Of a job with services they are in the same network, and nobody tells them apart. */
+/* Names a job's services too: they are in the same network, and nobody tells whose a socket is. */
 static void add_queues(struct strbuf *b, const struct jobs_job *job, const struct attempt_facts *f)
 {
     const struct {
@@ -182,6 +182,14 @@ static const struct {
     [CAUSE_AROUND] = {REPORTS_ERROR, evidence_around},
     [CAUSE_STOOD_STILL] = {REPORTS_ERROR, evidence_stood_still},
 };
+
+static enum reports_verdict verdict_by_cause(enum attempt_cause cause,
+                                             const struct attempt_facts *f)
+{
+    if (cause == CAUSE_SERVICE && f->service.is_untrusted)
+        return REPORTS_FAILED;
+    return cause_table[cause].verdict;
+}
 
 /* ---- how a step ended, against what was expected ---- */
 
@@ -433,7 +441,7 @@ static void judge_job(const struct jobs_job *job, const struct attempt_facts *fa
         if ((facts->cause_is_step_limit || facts->cause_set_up != NULL) && job->has_steps)
             strbuf_addf(&b, "step '%s': ", job->steps[facts->cause_step].name);
         cause_table[cause].say(job, facts, &b);
-        verdict_fill(ret, cause_table[cause].verdict, &b);
+        verdict_fill(ret, verdict_by_cause(cause, facts), &b);
         return;
     }
     at = step_at_fault(job, facts);

@@ -194,6 +194,10 @@ jobs:
     limits: {memory: 48M, wall: 30s}
     services: {db: {run: "python3 full.py both", inputs: [full.py], ready: {log: never}}}
     run: echo ran
+  fills-submitted:
+    limits: {memory: 48M, wall: 30s}
+    services: {db: {run: "python3 full.py both", inputs: [{from: full.py, untrusted: true}], ready: {log: never}}}
+    run: echo ran
   bomb:
     limits: {pids: 8}
     services:
@@ -228,6 +232,9 @@ it "... and is no doing of the job's before it began"
 expect_verdict fills-before error
 expect_evidence fills-before "^the sockets of its services held more than the job's memory limit of 48 MiB before it began$"
 expect_not [ -s out/logs/fills-before.stdout ]
+expect_verdict fills-submitted failed
+expect_evidence fills-submitted "^the sockets of its services held more"
+expect_not [ -s out/logs/fills-submitted.stdout ]
 
 it "the limits of a service are its own"
 expect_verdict bomb passed
@@ -253,12 +260,14 @@ jobs:
     services: {good: {run: "echo up; sleep 1000", ready: {log: up}}, bad: {run: exit 5, ready: {tcp: 1}}}
     run: echo ran
   retried: {retries: 1, services: {db: {run: exit 3, ready: {tcp: 5432}}}, run: echo ran}
+  floods: {services: {db: {run: 'yes no port', limits: {output: 64K}, ready: {tcp: 5432}}}, run: echo ran}
+  submitted: {services: {db: {run: exit 3, inputs: [{from: shared, to: /in, untrusted: true}], ready: {tcp: 5432}}}, run: echo ran}
   untrusted: {services: {db: {run: "sleep 1000", inputs: [{from: no-such-file, untrusted: true}]}}, run: echo ran}
 YAML
 it "where one is not ready the job is not run, and that is an error, with what it wrote last"
 cupel_run bad.yaml -j 2
 expect_exit 3
-for job in never ends ends-well missing silent wrong-page refuses never-ends cannot-ask one-of-two retried; do
+for job in never ends ends-well missing silent wrong-page refuses never-ends cannot-ask one-of-two retried floods; do
     expect_verdict "$job" error
     expect_not [ -s "out/logs/$job.stdout" ]
 done
@@ -273,7 +282,13 @@ expect_evidence never-ends 'its command has not ended'
 expect_evidence cannot-ask 'its command could not be run'
 expect_evidence one-of-two "^the service 'bad'"
 expect_result retried '.attempts == 2'
-it "... but what a submission has done to a service's input is the submission's"
+expect_evidence floods "^the service 'db' did not become ready: output limit 64 KiB reached.*it wrote last: .*no port"
+expect_equal "$(stat -c %s out/logs/floods.service-db.stdout)" 65536
+it "... but where a service runs what nobody vouches for, it is what is judged, and no error"
+expect_verdict submitted failed
+expect_evidence submitted "^the service 'db' did not become ready: exit code 3, expected 0$"
+expect_not [ -s out/logs/submitted.stdout ]
+it "... and what a submission has done to a service's input is the submission's"
 expect_verdict untrusted invalid-submission
 expect_clean
 
@@ -287,9 +302,13 @@ hold() {
 }
 # The process of a service has ended: it has told what became of that.
 service_has_ended() {
-    local slot
-    for slot in $(pgrep -P "$CUPEL_PID"); do
-        [[ $(ps -o stat= --ppid "$slot") != *Z* ]] || return 0
+    [[ $(ps -o stat= --ppid "$(busy_slot)") == *Z* ]]
+}
+# A slot whose job has a service: nobody else has two children.
+busy_slot() {
+    local child
+    for child in $(pgrep -P "$CUPEL_PID"); do
+        (($(pgrep -c -P "$child") < 2)) || { echo "$child"; return; }
     done
     return 1
 }
@@ -338,10 +357,11 @@ dying 'yes' 7
 expect_verdict job failed
 expect_evidence job "the service 'db' ended while the job ran: output limit 64 KiB reached"
 expect_equal "$(stat -c %s out/logs/job.service-db.stdout)" 65536
-it "... and a job that does what it is for has passed"
-dying 'exit 4' 0
+it "... and a job that does what it is for has passed, with a note"
+dying 'yes' 0
 expect_exit 0
 expect_verdict job passed
+expect_result job '.notes | length == 1 and (.[0] | test("^the service .db. ended while the job ran: output limit 64 KiB reached.*it wrote last: "))'
 expect_clean
 
 # ---- who ends what -----------------------------------------------------------------------------------------------------
@@ -404,7 +424,7 @@ for who in supervisor slot; do
     if [[ $who == supervisor ]]; then
         kill -KILL "$CUPEL_PID"
     else
-        kill -KILL "$(pgrep -P "$CUPEL_PID" | head -n 1)"
+        kill -KILL "$(busy_slot)"
         go 0
     fi
     cupel_wait
@@ -422,7 +442,7 @@ for end in 0 7; do
     cupel_start held.yaml --only a
     a_began() { grep -q from-a out/logs/a.stdout 2>/dev/null; }
     expect wait_until 30 a_began
-    slot=$(pgrep -P "$CUPEL_PID" | head -n 1)
+    slot=$(busy_slot)
     for pid in $(pgrep -P "$slot"); do # the other one is the job's PID 1
         [[ $(readlink "/proc/$pid/ns/pid") != "$(readlink "/proc/$slot/ns/pid")" ]] || kill -KILL "$pid"
     done
