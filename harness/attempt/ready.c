@@ -280,14 +280,16 @@ bool ready_wants_exec(const struct ready *r, uint64_t now)
     return r->service->ready == JOBS_READY_EXEC && !r->is_ready && r->asker < 0 && now >= r->try_at;
 }
 
-/* One that does not end is waited for as long as the service has. */
+/* One that does not end is waited for as long as the service has. What one before it found says
+ * more than that. */
 void ready_asks(struct ready *r, pid_t pid, int pidfd, uint64_t now)
 {
     r->asker = pid;
     r->asker_fd = pidfd;
     r->try_at = pid > 0 ? UINT64_MAX : now + next_wait(r);
-    (void)snprintf(r->why, sizeof(r->why), "%s",
-                   pid > 0 ? "its command has not ended" : "its command could not be started");
+    if (pid < 0 || r->why[0] == '\0')
+        (void)snprintf(r->why, sizeof(r->why), "%s",
+                       pid > 0 ? "its command has not ended" : "its command could not be started");
 }
 
 static void take_exit(struct ready *r, uint64_t now)

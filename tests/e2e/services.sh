@@ -253,9 +253,9 @@ jobs:
   missing: {services: {db: {run: [/no/such/program]}}, run: echo ran}
   silent: {services: {db: {run: "printf 'almost up'; sleep 1000", ready: {log: '^up$'}, within: 300ms}}, run: echo ran}
   wrong-page: {services: {web: {run: [python3, -m, http.server, "8080"], workdir: /tmp, ready: {http: /none, port: 8080}, interval: 20ms, within: 5s}}, run: echo ran}
-  refuses: {services: {db: {run: "sleep 1000", ready: {exec: [/bin/sh, -c, exit 9]}, within: 500ms}}, run: echo ran}
+  refuses: {services: {db: {run: "sleep 1000", ready: {exec: [/bin/sh, -c, exit 9]}, within: 2s}}, run: echo ran}
   never-ends: {services: {db: {run: "sleep 1000", ready: {exec: [sleep, "1000"]}, within: 500ms}}, run: echo ran}
-  cannot-ask: {services: {db: {run: "sleep 1000", ready: {exec: [/no/such/program]}, within: 500ms}}, run: echo ran}
+  cannot-ask: {services: {db: {run: "sleep 1000", ready: {exec: [/no/such/program]}, within: 2s}}, run: echo ran}
   one-of-two:
     services: {good: {run: "echo up; sleep 1000", ready: {log: up}}, bad: {run: exit 5, ready: {tcp: 1}}}
     run: echo ran
@@ -277,7 +277,7 @@ expect_evidence ends-well "^the service 'db' did not become ready: its command e
 expect_evidence missing "cannot execute '/no/such/program'"
 expect_evidence silent 'no line of its output matched.*almost up'
 expect_evidence wrong-page 'the status 404'
-expect_evidence refuses 'it had 500 ms \(its command ended with the exit code 9\)'
+expect_evidence refuses 'it had 2 s \(its command ended with the exit code 9\)'
 expect_evidence never-ends 'its command has not ended'
 expect_evidence cannot-ask 'its command could not be run'
 expect_evidence one-of-two "^the service 'bad'"
