@@ -43,6 +43,11 @@ void redact_free(struct redact *r)
     free(r);
 }
 
+size_t redact_memory(const struct redact *r)
+{
+    return r->n * sizeof(*r->nodes);
+}
+
 static uint32_t child_of(const struct redact *r, uint32_t node, unsigned char byte)
 {
     uint32_t c;

@@ -17,6 +17,8 @@
 
 #define COMMAND_NS (60 * NSEC_PER_SEC)
 #define SAID_MAX ((size_t)4096)
+/* What looking for all of them may take: two of the longest, of random bytes; hundreds of tokens. */
+#define MASKS_MAX ((size_t)256 << 20)
 
 /* ---- a command ---- */
 
@@ -312,16 +314,35 @@ static int check_names(const struct run *run, struct cupel_error *err)
     return 0;
 }
 
+static int make_masks(struct run *run, struct cupel_error *err)
+{
+    run->redact = redact_new();
+    for (size_t i = 0; i < run->n_secrets; i++) {
+        const struct run_secret *s = &run->secrets[i];
+
+        redact_add(run->redact, s->data, s->len);
+        if (redact_memory(run->redact) > MASKS_MAX) {
+            (void)cupel_error_set(err, CUPEL_ERROR_INPUT, 0,
+                                  "secret '%s' (line %d): with it, the secrets of this run are too "
+                                  "long to be masked: their encoded forms take more than %zu MiB",
+                                  s->of->name, s->of->line, MASKS_MAX >> 20);
+            cupel_error_hint(err, "give jobs a short key, and what it opens as an input");
+            return -E2BIG;
+        }
+    }
+    redact_seal(run->redact);
+    return 0;
+}
+
 int secrets_fetch(struct run *run, const struct interrupt *signals, struct cupel_error *err)
 {
     int r = fetch_all(run, signals, err);
 
     if (r < 0 || run->n_secrets == 0 || weakened("secrets"))
         return r;
-    run->redact = redact_new();
-    for (size_t i = 0; i < run->n_secrets; i++)
-        redact_add(run->redact, run->secrets[i].data, run->secrets[i].len);
-    redact_seal(run->redact);
+    r = make_masks(run, err);
+    if (r < 0)
+        return r;
     redact_remarks(run->redact);
     return check_names(run, err);
 }

@@ -145,6 +145,17 @@ sed -i "s|from/key|$T/from/key|" linked.yaml
 cupel_run linked.yaml
 expect_exit 0
 
+it "secrets whose forms would take too much memory are refused, with the one that went too far"
+for i in 1 2 3 4; do head -c 30000 /dev/urandom >"random$i"; done
+cat >long.yaml <<'YAML'
+cupel: 1
+jobs: {a: {rootfs: host, run: ":", secrets: [{name: A, file: random1, as: file}, {name: B, file: random2, as: file},
+                                             {name: C, file: random3, as: file}, {name: D, file: random4, as: file}]}}
+YAML
+cupel_run long.yaml
+expect_exit 2
+expect_stderr "secret '[CD]' .line [23].: with it, the secrets of this run are too long to be masked"
+
 it "a kept job has none, and a shell gets them only when asked"
 cupel_run secrets.yaml --only differs --keep-failed
 expect_equal "$(leaks)" ""
