@@ -21,8 +21,8 @@ void redact_free(struct redact *r);
  * base64 (wherever it stands in what was encoded), in URLs, in JSON and in XML. The value has
  * REDACT_LEAST to REDACT_VALUE_MAX bytes. */
 void redact_add(struct redact *r, const char *value, size_t n);
-/* How many bytes of memory the texts take until now: of a value of random bytes, some thousand times
- * its length. */
+/* How many bytes of memory the texts take until now: of a value of random bytes, some thousand
+ * times its length. */
 size_t redact_memory(const struct redact *r);
 /* Ends the list of texts: after the last redact_add, before anything passes. */
 void redact_seal(struct redact *r);

@@ -17,7 +17,8 @@
 
 #define COMMAND_NS (60 * NSEC_PER_SEC)
 #define SAID_MAX ((size_t)4096)
-/* What looking for all of them may take: two of the longest, of random bytes; hundreds of tokens. */
+/* What looking for all of them may take: two of the longest, of random bytes; hundreds of tokens.
+ */
 #define MASKS_MAX ((size_t)256 << 20)
 
 /* ---- a command ---- */
