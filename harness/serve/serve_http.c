@@ -273,7 +273,8 @@ static enum MHD_Result delete_job(struct serve_ask *ask, struct MHD_Connection *
     if (b == NULL)
         return no_such_job(ask, c);
     if (!b->ended) {
-        serve_jobs_cancel(ask->s, b, ORDER_CANCEL, "cancelled by its client before it started");
+        serve_jobs_cancel(ask->s, b, b->cancelled ? ORDER_KILL : ORDER_CANCEL,
+                          "cancelled by its client before it started");
         return send_json(ask, c, MHD_HTTP_ACCEPTED, json_pack("{s:s}", "state", "cancelling"));
     }
     if (b->connection == NULL)

@@ -298,6 +298,18 @@ def slot_of(command):
     return found[0]
 
 
+@case("main")
+def deleted_twice():
+    """a second DELETE kills what the first one left to run"""
+    answer, path = client().begin({"defaults": {"rootfs": "host"}, "jobs": {"stays": {
+        "run": ["/bin/sleep", "1000"], "timeout-grace": "100ms", "after": {"run": ["/usr/bin/tail", "-f", "/dev/null"], "wall": "10m"}}}})
+    for command in ("sleep", "tail"):
+        slot_of(command)
+        assert client().ask("DELETE", path)[0] == 202
+    assert json.loads(answer.readline())["verdict"] == "cancelled"
+    assert answer.read() == b""
+
+
 # ---- jobs ----
 
 @case("main")
