@@ -80,7 +80,7 @@ static void serve_more(struct attempt *a, const struct pollfd fds[static POLL_AL
     else if (a->paired)
         attempt_serve_pair(a, fds + POLL_COUNT);
     if (fds[POLL_HOLD].revents != 0)
-        services_begin(a);
+        services_begin(a, fds[POLL_HOLD].revents);
     else if (a->services != NULL)
         services_serve(a, fds + POLL_SERVICES);
 }

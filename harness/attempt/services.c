@@ -141,13 +141,17 @@ static int start_one(struct attempt *a, size_t i, int network)
     return s->pid < 0 ? -errno : 0;
 }
 
-void services_begin(struct attempt *a)
+void services_begin(struct attempt *a, short events)
 {
-    cleanup_close int network = sandbox_open_network(&a->sandbox);
+    cleanup_close int network = -EBADF;
     struct cupel_error err;
-    int r = network < 0 ? network : 0;
+    int r;
 
     a->services->begun = true;
+    if (events != POLLIN)
+        return; /* it could not be set up, and its PID 1 says why */
+    network = sandbox_open_network(&a->sandbox);
+    r = network < 0 ? network : 0;
     a->ordered_ns = LIMITS_NEVER; /* the job is set up; how long these take is theirs to answer */
     for (size_t i = 0; r == 0 && i < a->services->n; i++)
         r = start_one(a, i, network);

@@ -21,8 +21,9 @@ struct services *services_new(const struct attempt *a);
 void services_free(struct services *s);
 /* A descriptor that can be read once they may be started, or -1. */
 int services_wait_for(const struct attempt *a);
-/* Starts them. Where that fails, the attempt has. */
-void services_begin(struct attempt *a);
+/* Starts them, once that descriptor has said `events` of poll(2). Where it fails, the attempt has.
+ */
+void services_begin(struct attempt *a, short events);
 /* Asks for what comes from them; returns for how many descriptors. */
 size_t services_poll(const struct attempt *a, struct pollfd *fds);
 /* Acts on that: lets the job go when all are ready, and ends it when one is not going to be. */

@@ -33,6 +33,8 @@ static const struct cli_option options[] = {
                "of a run that reported to this directory"),
     CLI_OPTION('\0', "secrets", CLI_FLAG, FIELD(o.secrets), NULL,
                "with --failed: fetch the job's secrets once more, and give them to the session"),
+    CLI_OPTION('\0', "no-services", CLI_FLAG, FIELD(o.no_services), NULL,
+               "start none of the job's services"),
     CLI_OPTION('\0', "file", CLI_TEXT, FIELD(file), "FILE",
                "the job file whose roots --rootfs may name"),
     CLI_OPTION('\0', "best-effort", CLI_FLAG, FIELD(o.best_effort), NULL,

@@ -6,6 +6,7 @@
 #include "harness/attempt/attempt.h"
 #include "harness/attempt/environment.h"
 #include "harness/attempt/observe.h"
+#include "harness/attempt/services_session.h"
 #include "harness/attempt/slot.h"
 #include "harness/session/relay.h"
 
@@ -280,11 +281,32 @@ static int run_bases(struct attempt_context *ctx, struct cupel_error *err)
 {
     int r = 0;
 
-    if (ctx->run->n_instances > 1)
+    if (run_n_prepared(ctx->run) > 1)
         observe_open(ctx);
     for (size_t i = 0; r == 0 && i + 1 < ctx->run->n_instances; i++)
         r = run_base(ctx, &ctx->run->instances[i], err);
     return r;
+}
+
+/* Serves it beside the services of its job, if that has any. */
+static int serve_beside_services(struct attempt_context *ctx, const struct serve_session *s,
+                                 const struct instance *own, struct attempt_leftover *l,
+                                 struct cupel_error *err)
+{
+    struct services_session *services;
+    int r;
+
+    if (jobs_services_count(own->job) > 0)
+        (void)fprintf(stderr, "cupel: starting the services of job '%s'\n", own->job->name);
+    r = services_session_begin(ctx, own, l->cgroup, &l->sandbox, &services, err);
+    if (r < 0) {
+        sandbox_kill(&l->sandbox);
+        sandbox_reap(&l->sandbox);
+        return r;
+    }
+    serve_streams(s->socket, own->job, &s->launch, &l->sandbox, l->cgroup);
+    services_session_end(services);
+    return 0;
 }
 
 _Noreturn void serve_session(const struct serve_session *s, pid_t front)
@@ -301,12 +323,11 @@ _Noreturn void serve_session(const struct serve_session *s, pid_t front)
     if (r == 0)
         r = run_bases(&ctx, &err);
     if (r == 0) {
-        r = launch_instance(&ctx, own, &s->launch, false, &leftover.cgroup, &leftover.sandbox,
-                            &err);
-        if (r == 0) {
-            leftover.has_sandbox = true;
-            serve_streams(s->socket, own->job, &s->launch, &leftover.sandbox, leftover.cgroup);
-        }
+        r = launch_instance(&ctx, own, &s->launch, jobs_services_count(own->job) > 0,
+                            &leftover.cgroup, &leftover.sandbox, &err);
+        leftover.has_sandbox = r == 0;
+        if (r == 0)
+            r = serve_beside_services(&ctx, s, own, &leftover, &err);
     }
     if (r < 0)
         serve_fail(s->socket, &err);

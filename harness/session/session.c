@@ -88,6 +88,8 @@ static void make_job(struct session *s)
     s->job->n_steps = 1;
     s->job->has_steps = s->job->goes_on = false;
     s->job->after = NULL;
+    if (o->no_services)
+        s->job->services = NULL;
     s->job->env = s->env;
     s->job->stdin_text = s->job->stdin_file.path = NULL;
     s->job->artifacts.patterns = NULL;

@@ -13,6 +13,7 @@ struct session_options {
     const char *const *command;      /* NULL: the job's shell */
     const struct sandbox_kept *kept; /* what a kept job wrote, to lie under it; NULL: nothing */
     bool secrets;                    /* the job's are given to it again, where it was kept */
+    bool no_services;                /* the job's are not started */
     const char *hides;               /* as run_options.hides */
     bool best_effort;
     bool allow_host_network;

@@ -62,7 +62,7 @@ int session_job_open_logs(const struct session_job *s, struct run *run, struct c
 {
     cleanup_free char *path = NULL;
 
-    if (s->plan.n_jobs == 1)
+    if (s->plan.n_jobs == 1 && run->n_services == 0)
         return 0;
     path = xasprintf("/proc/self/fd/%d/session", run->dirfd);
     return reports_out_open(path, &run->out, err);

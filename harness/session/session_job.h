@@ -19,5 +19,6 @@ void session_job_make(struct session_job *s, const struct jobs_plan *plan,
                       const struct jobs_job *job);
 /* Refuses what the jobs below cannot have by themselves. */
 int session_job_check(const struct session_job *s, struct cupel_error *err);
-/* Opens logs for the jobs below, if there are any; what they print goes with the run. */
+/* Opens logs for the jobs below and for services, if there are any; what they print goes with the
+ * run. */
 int session_job_open_logs(const struct session_job *s, struct run *run, struct cupel_error *err);

@@ -55,7 +55,7 @@ ROOMS = {
     "harness/attempt": {
         "public": [
             "attempt.h", "disks.h", "environment.h", "goods.h", "identity.h", "launch.h", "limits_in_force.h", "observe.h",
-            "results.h", "shape.h", "slot.h", "verdict.h", "wire.h",
+            "results.h", "services_session.h", "shape.h", "slot.h", "verdict.h", "wire.h",
         ],
         "may": ["base", "jobs", "rootfs-cache", "reports", "harness/cgroup", "harness/sandbox", "harness/run"],
     },

@@ -458,6 +458,61 @@ for end in 0 7; do
 done
 expect_clean
 
+# ---- sessions ----------------------------------------------------------------------------------------------------------
+
+job_file shell.yaml <<'YAML'
+cupel: 1
+jobs:
+  j:
+    services: {db: {run: [/bin/peer, serve, tcp, 0.0.0.0, "80", from-db], inputs: &peer [{from: peer, to: /bin/peer, mode: ro}], ready: {tcp: 80}, alias: [sql]}}
+    inputs: *peer
+    run: "echo written >left; peer ask tcp sql 80; exit 3"
+  never: {services: {db: {run: "echo no port here; sleep 1000", ready: {tcp: 80}, within: 300ms}}, run: "true"}
+  set-up: {services: {db: {run: "sleep 1000"}}, inputs: [{from: full.py, to: /etc/passwd/x}], run: "true"}
+  waits: {services: {db: {run: "echo begun; sleep 1000", ready: {tcp: 80}, within: 1h}}, run: "true"}
+YAML
+ask='peer ask tcp sql 80; exit 5'
+# in_shell JOB [OPTIONS]... -- COMMAND...
+in_shell() {
+    run_cupel shell shell.yaml "$@" </dev/null
+}
+it "a shell in the sandbox of a job has its services, and they end with it"
+in_shell j -- /bin/sh -c "$ask"
+expect_exit 5
+expect_equal "$(cat stdout)" from-db
+expect_clean
+it "... also over what the job left, and in one command of cupel exec"
+cupel_run shell.yaml --only j --keep-failed
+expect_verdict j failed
+run_cupel shell --failed j -- /bin/sh -c "cat left; $ask" </dev/null
+expect_exit 5
+expect_equal "$(tr '\n' ' ' <stdout)" 'written from-db '
+run_cupel exec --root shell.yaml:j -- /bin/sh -c "$ask" </dev/null
+expect_exit 5
+expect_equal "$(cat stdout)" from-db
+it "... but not with --no-services"
+in_shell j --no-services -- /bin/sh -c 'grep -c sql /etc/hosts || peer ask tcp 127.0.0.1 80'
+expect_equal "$(cat stdout)" "0
+Connection refused"
+it "where one is not ready there is no session, and it says why"
+in_shell never -- echo ran
+expect_exit 2
+expect_said "the service 'db' did not become ready: it had 300 ms \(port 80: Connection refused\); it wrote last: no port here"
+expect_said '\-\-no-services'
+in_shell set-up -- echo ran
+expect_exit 3
+expect_said "set-up step 'attach-inputs' failed on /etc/passwd/x"
+expect_not grep -q ran stdout
+it "a signal ends it while they are waited for"
+grouped "$CUPEL" shell shell.yaml waits -- echo ran >stdout 2>stderr </dev/null &
+waits() { grep -q starting stderr; }
+expect wait_until 30 waits
+kill -TERM $!
+wait $!
+expect_equal $? 143
+expect_not grep -q ran stdout
+expect_clean
+
 # ---- what is refused ---------------------------------------------------------------------------------------------------
 
 # refused JOB-KEYS REGEX
