@@ -11,6 +11,7 @@
 #include "harness/serve/serve_kinds.h"
 #include "harness/serve/serve_metrics.h"
 #include "harness/serve/serve_slot.h"
+#include "harness/serve/serve_turns.h"
 
 #include <fcntl.h>
 #include <stdatomic.h>
@@ -74,7 +75,7 @@ void serve_jobs_forget(struct server *s, struct serve_batch *b)
         at = &(*at)->next;
     *at = b->next;
     if (s->turn == b)
-        s->turn = b->next;
+        serve_turns_take(s, b);
     for (size_t i = 0; i < b->n; i++) {
         s->kept_bytes -= b->works[i].kept_bytes;
         if (b->works[i].log_name != NULL)
@@ -321,24 +322,6 @@ static void start_work(struct server *s, size_t number, struct serve_batch *b, s
     slot->killed = false;
 }
 
-static bool has_turn(const struct serve_batch *b)
-{
-    return b->n_waiting > 0 && b->out.len - b->sent < SERVE_STREAM_MAX;
-}
-
-/* The next batch that has a job to start, beginning with whose turn it is; NULL: none. */
-static struct serve_batch *next_batch(struct server *s)
-{
-    struct serve_batch *first = s->turn != NULL ? s->turn : s->batches, *b = first;
-
-    while (b != NULL && !has_turn(b)) {
-        b = b->next != NULL ? b->next : s->batches;
-        if (b == first)
-            return NULL;
-    }
-    return b;
-}
-
 static size_t next_work(struct serve_batch *b)
 {
     while (b->works[b->first_waiting].state != SERVE_WAITING)
@@ -375,7 +358,6 @@ static void start_pair(struct server *s, struct serve_batch *b, size_t i)
     }
 }
 
-/* A pair whose turn it is waits for a second slot, and nothing overtakes it. */
 /* Says whether a job, or the pair that it is of, may start beside those that run: the sum of their
  * limits is no more than there is. Where nothing runs there is nothing to wait for. */
 static bool is_admitted(const struct server *s, const struct serve_batch *b, size_t i)
@@ -401,7 +383,7 @@ static bool is_admitted(const struct server *s, const struct serve_batch *b, siz
 static void start_waiting(struct server *s)
 {
     while (s->phase == SERVE_OPEN && serve_jobs_running(s) < s->options->slots) {
-        struct serve_batch *b = next_batch(s);
+        struct serve_batch *b = serve_turns_next(s);
         size_t i = b != NULL ? next_work(b) : 0;
 
         if (b == NULL)
@@ -411,7 +393,7 @@ static void start_waiting(struct server *s)
             s->turn = b;
             return;
         }
-        s->turn = b->next;
+        serve_turns_take(s, b);
         if (b->works[i].pair != PAIR_OF_NONE)
             start_pair(s, b, i);
         else

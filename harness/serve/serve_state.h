@@ -94,6 +94,13 @@ struct serve_peer {
     struct serve_batch *batch; /* whose results it reads, or NULL */
 };
 
+/* When a user had the last turn; who comes after so many others is a new one. */
+#define SERVE_USERS_MAX 64
+struct serve_user {
+    uid_t uid;
+    uint64_t turn; /* counts turns; 0: nobody */
+};
+
 /* ---- figures ---- */
 
 #define SERVE_BUCKETS 14
@@ -186,7 +193,9 @@ struct server {
     uint64_t next_kind, kind_uses;
     bool kinds_changed;          /* something may be missing */
     struct serve_batch *batches; /* the oldest first */
-    struct serve_batch *turn;    /* whose job is next */
+    struct serve_batch *turn;    /* the next in line */
+    struct serve_user users[SERVE_USERS_MAX];
+    uint64_t turns;
     uint64_t next_id;
     uint32_t next_order;
     size_t n_waiting, waiting_bytes;

@@ -735,6 +735,18 @@ def half():
 
 
 @case("others")
+def users_turns():
+    """users take turns: many requests of one do not keep another waiting"""
+    first, first_path = client().begin(SLEEP)
+    until(lambda: metric("jobs_running") == 1, "it runs")
+    answers = [c.begin(TRUE)[0] for c in (other(), other(), client())]
+    assert client().ask("DELETE", first_path)[0] == 202
+    first.read()
+    starts = [json.loads(answer.read())["started"] for answer in answers]
+    assert starts[0] < starts[2] < starts[1], starts
+
+
+@case("others")
 def bodies():
     """bodies that do not come to an end are bounded for one user, and leave room for others"""
     size = 4 << 20
