@@ -547,13 +547,25 @@ int jobs_load_given(const struct jobs_given *given, struct jobs_plan **ret_plan,
  * it; or NULL. */
 const char *jobs_meant_name(const char *word, const char *const *names, size_t n);
 
-/* Which jobs a run is about: those whose name matches any glob of `only` (none given: all) and that
- * carry any of `tags` (none given: all), with everything that they need and whoever is on a bridge
- * with one of them. `ret_selected` has room for plan->n_jobs. A glob or tag that matches nothing is
- * an error (CUPEL_ERROR_INPUT) naming the nearest name. */
-int jobs_select(const struct jobs_plan *plan, const char *const *only, size_t n_only,
-                const char *const *tags, size_t n_tags, bool *ret_selected,
-                struct cupel_error *err);
+/* Which jobs a run is about: those whose name matches any glob of `only` (none given: all) and
+ * none of `skip`, and that carry a tag that matches any glob of `tags` (none given: all). */
+struct jobs_choice {
+    const char *const *only;
+    size_t n_only;
+    const char *const *skip;
+    size_t n_skip;
+    const char *const *tags;
+    size_t n_tags;
+    /* by plan and job: what else has to hold; NULL: nothing. Then a choice may come out empty. */
+    bool *const *among;
+};
+/* Whether `skip` names the job. */
+bool jobs_choice_skips(const struct jobs_choice *choice, const struct jobs_job *job);
+/* Marks what is chosen of all plans together, with everything that it needs, even what is skipped,
+ * and whoever is on a bridge with one of them. `ret_selected` has room for each plan's n_jobs. A
+ * glob that matches nothing in any plan is an error (CUPEL_ERROR_INPUT) naming the nearest name. */
+int jobs_select(struct jobs_plan *const *plans, size_t n_plans, const struct jobs_choice *choice,
+                bool *const *ret_selected, struct cupel_error *err);
 
 /* An order in which all jobs can run one after the other: that of the file, except that what a job
  * needs comes before it. `ret_order` has room for plan->n_jobs indices. */

@@ -5,10 +5,10 @@
 #include <fnmatch.h>
 #include <string.h>
 
-static bool has_tag(const struct jobs_job *job, const char *tag)
+static bool has_tag(const struct jobs_job *job, const char *glob)
 {
     for (const char **t = job->tags; *t != NULL; t++)
-        if (str_eq(*t, tag))
+        if (fnmatch(glob, *t, 0) == 0)
             return true;
     return false;
 }
@@ -34,62 +34,106 @@ const char *jobs_meant_name(const char *word, const char *const *names, size_t n
     return str_nearest(word, names, n);
 }
 
-static int nothing_matches(struct cupel_error *err, const struct jobs_plan *plan, const char *what,
-                           const char *word, const char *const *names, size_t n)
+/* The plans of a run, and what is looked for in them. */
+struct selection {
+    struct jobs_plan *const *plans;
+    size_t n_plans;
+    struct cupel_error *err;
+};
+
+/* Names the file, or says how many there are. Malloc'ed. */
+static char *describe_files(const struct selection *s)
+{
+    return s->n_plans == 1 ? xstrdup(s->plans[0]->file) : xasprintf("these %zu files", s->n_plans);
+}
+
+static int nothing_matches(const struct selection *s, const char *what, const char *word,
+                           const char *const *names, size_t n)
 {
     const char *near = jobs_meant_name(word, names, n);
+    cleanup_free char *files = describe_files(s);
 
-    (void)cupel_error_set(err, CUPEL_ERROR_INPUT, 0, "no job of %s %s '%s'", plan->file, what,
-                          word);
+    (void)cupel_error_set(s->err, CUPEL_ERROR_INPUT, 0, "no job of %s %s '%s'", files, what, word);
     if (near != NULL && is_instance_of(near, word))
-        cupel_error_hint(err, "did you mean '%s/*'? These are its instances", word);
+        cupel_error_hint(s->err, "did you mean '%s/*'? These are its instances", word);
     else if (near != NULL)
-        cupel_error_hint(err, "did you mean '%s'?", near);
+        cupel_error_hint(s->err, "did you mean '%s'?", near);
     return -EINVAL;
 }
 
-static int check_glob(const struct jobs_plan *plan, const char *glob, struct cupel_error *err)
+/* Whether any job of any plan is so. */
+static bool any_job(const struct selection *s, bool (*is)(const struct jobs_job *, const char *),
+                    const char *glob)
+{
+    for (size_t p = 0; p < s->n_plans; p++)
+        for (size_t i = 0; i < s->plans[p]->n_jobs; i++)
+            if (is(&s->plans[p]->jobs[i], glob))
+                return true;
+    return false;
+}
+
+static int check_glob(const struct selection *s, const char *glob)
 {
     cleanup_free const char **names = NULL;
-
-    for (size_t i = 0; i < plan->n_jobs; i++)
-        if (matches_name(&plan->jobs[i], glob))
-            return 0;
-    names = xcalloc(plan->n_jobs, sizeof(*names));
-    for (size_t i = 0; i < plan->n_jobs; i++)
-        names[i] = plan->jobs[i].name;
-    return nothing_matches(err, plan, "is named", glob, names, plan->n_jobs);
-}
-
-static int check_tag(const struct jobs_plan *plan, const char *tag, struct cupel_error *err)
-{
-    cleanup_free const char **tags = NULL;
     size_t n = 0;
 
-    for (size_t i = 0; i < plan->n_jobs; i++) {
-        if (has_tag(&plan->jobs[i], tag))
-            return 0;
-        for (const char **t = plan->jobs[i].tags; *t != NULL; t++)
-            n++;
+    if (any_job(s, matches_name, glob))
+        return 0;
+    for (size_t p = 0; p < s->n_plans; p++) {
+        names = xrealloc(names, (n + s->plans[p]->n_jobs + 1) * sizeof(*names));
+        for (size_t i = 0; i < s->plans[p]->n_jobs; i++)
+            names[n++] = s->plans[p]->jobs[i].name;
     }
-    tags = xcalloc(n, sizeof(*tags));
-    n = 0;
-    for (size_t i = 0; i < plan->n_jobs; i++)
-        for (const char **t = plan->jobs[i].tags; *t != NULL; t++)
-            tags[n++] = *t;
-    return nothing_matches(err, plan, "has the tag", tag, tags, n);
+    return nothing_matches(s, "is named", glob, names, n);
 }
 
-static bool is_wanted(const struct jobs_job *job, const char *const *only, size_t n_only,
-                      const char *const *tags, size_t n_tags)
+static int check_tag(const struct selection *s, const char *glob)
 {
-    bool named = n_only == 0, tagged = n_tags == 0;
+    cleanup_free const char **tags = NULL;
+    size_t n = 0, room = 0;
 
-    for (size_t i = 0; i < n_only && !named; i++)
-        named = matches_name(job, only[i]);
-    for (size_t i = 0; i < n_tags && !tagged; i++)
-        tagged = has_tag(job, tags[i]);
-    return named && tagged;
+    if (any_job(s, has_tag, glob))
+        return 0;
+    for (size_t p = 0; p < s->n_plans; p++)
+        for (size_t i = 0; i < s->plans[p]->n_jobs; i++)
+            for (const char **t = s->plans[p]->jobs[i].tags; *t != NULL; t++) {
+                if (n == room)
+                    tags = xrealloc(tags, (room = 2 * room + 16) * sizeof(*tags));
+                tags[n++] = *t;
+            }
+    return nothing_matches(s, "has the tag", glob, tags, n);
+}
+
+static int check_all(const struct selection *s, const struct jobs_choice *c)
+{
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < c->n_only; i++)
+        r = check_glob(s, c->only[i]);
+    for (size_t i = 0; r == 0 && i < c->n_skip; i++)
+        r = check_glob(s, c->skip[i]);
+    for (size_t i = 0; r == 0 && i < c->n_tags; i++)
+        r = check_tag(s, c->tags[i]);
+    return r;
+}
+
+bool jobs_choice_skips(const struct jobs_choice *choice, const struct jobs_job *job)
+{
+    for (size_t i = 0; i < choice->n_skip; i++)
+        if (matches_name(job, choice->skip[i]))
+            return true;
+    return false;
+}
+
+static bool is_wanted(const struct jobs_job *job, const struct jobs_choice *c)
+{
+    bool named = c->n_only == 0, tagged = c->n_tags == 0;
+
+    for (size_t i = 0; i < c->n_only && !named; i++)
+        named = matches_name(job, c->only[i]);
+    for (size_t i = 0; i < c->n_tags && !tagged; i++)
+        tagged = has_tag(job, c->tags[i]);
+    return named && tagged && !jobs_choice_skips(c, job);
 }
 
 static size_t add_some(const size_t *jobs, size_t n_jobs, bool *selected, size_t *pending)
@@ -124,30 +168,33 @@ static void add_needs(const struct jobs_plan *plan, bool *selected)
     }
 }
 
-int jobs_select(const struct jobs_plan *plan, const char *const *only, size_t n_only,
-                const char *const *tags, size_t n_tags, bool *ret_selected, struct cupel_error *err)
+int jobs_select(struct jobs_plan *const *plans, size_t n_plans, const struct jobs_choice *choice,
+                bool *const *ret_selected, struct cupel_error *err)
 {
+    const struct selection s = {plans, n_plans, err};
     size_t found = 0;
-    int r;
+    int r = check_all(&s, choice);
 
-    for (size_t i = 0; i < n_only; i++) {
-        r = check_glob(plan, only[i], err);
-        if (r < 0)
-            return r;
-    }
-    for (size_t i = 0; i < n_tags; i++) {
-        r = check_tag(plan, tags[i], err);
-        if (r < 0)
-            return r;
-    }
-    for (size_t i = 0; i < plan->n_jobs; i++)
-        found += is_wanted(&plan->jobs[i], only, n_only, tags, n_tags);
-    if (found == 0)
+    if (r < 0)
+        return r;
+    for (size_t p = 0; p < n_plans; p++)
+        for (size_t i = 0; i < plans[p]->n_jobs; i++)
+            found += is_wanted(&plans[p]->jobs[i], choice);
+    if (found == 0) {
+        cleanup_free char *files = describe_files(&s);
+
         return cupel_error_set(err, CUPEL_ERROR_INPUT, 0,
-                               "no job of %s has both such a name and such a tag", plan->file);
-    for (size_t i = 0; i < plan->n_jobs; i++)
-        ret_selected[i] = is_wanted(&plan->jobs[i], only, n_only, tags, n_tags);
-    add_needs(plan, ret_selected);
+                               choice->n_skip > 0
+                                   ? "what is skipped leaves no job of %s"
+                                   : "no job of %s has both such a name and such a tag",
+                               files);
+    }
+    for (size_t p = 0; p < n_plans; p++) {
+        for (size_t i = 0; i < plans[p]->n_jobs; i++)
+            ret_selected[p][i] = is_wanted(&plans[p]->jobs[i], choice) &&
+                                 (choice->among == NULL || choice->among[p][i]);
+        add_needs(plans[p], ret_selected[p]);
+    }
     return 0;
 }
 

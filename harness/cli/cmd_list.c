@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cmd_list: which jobs a run of these files would run, in the order of their needs. */
 #include "harness/cli/cli.h"
+#include "harness/cli/cli_choice.h"
 #include "harness/cli/cli_kept.h"
 #include "harness/cli/options.h"
 #include "jobs/jobs.h"
@@ -9,17 +10,15 @@
 #include <string.h>
 
 struct list_arguments {
-    struct cli_list only, tags, set;
+    struct cli_choice choice;
+    struct cli_list set;
     bool json, kept;
 };
 
 #define FIELD(name) offsetof(struct list_arguments, name)
 
 static const struct cli_option options[] = {
-    CLI_OPTION('\0', "only", CLI_LIST, FIELD(only), "GLOB",
-               "only jobs whose name matches, and what they need; may be repeated"),
-    CLI_OPTION('\0', "tag", CLI_LIST, FIELD(tags), "TAG",
-               "only jobs with this tag, and what they need; may be repeated"),
+    CLI_CHOICE(FIELD(choice.only), FIELD(choice.skip), FIELD(choice.tags)),
     CLI_OPTION('\0', "set", CLI_LIST, FIELD(set), "NAME=VALUE",
                "what `${{ params.NAME }}` in the job files stands for; may be repeated"),
     CLI_OPTION('\0', "json", CLI_FLAG, FIELD(json), NULL,
@@ -32,7 +31,7 @@ static const struct cli_option options[] = {
 
 static const struct cli_command command = {
     .name = "list",
-    .usage = "list FILE... [--only GLOB] [--tag TAG] [--set NAME=VALUE] [--json]\n"
+    .usage = "list FILE... [--only GLOB] [--skip GLOB] [--tag GLOB] [--set NAME=VALUE] [--json]\n"
              "list --kept [--json]",
     .about = "Lists jobs in an order in which they can run, one a line: name and description.",
     .options = options,
@@ -137,41 +136,46 @@ static void print_jobs(const struct jobs_plan *plan, const bool *selected, json_
     }
 }
 
-static int list_file(const char *path, const struct list_arguments *a, bool alone, json_t *list)
+static int list_plans(struct jobs_plan *const *plans, size_t n, const struct list_arguments *a)
 {
-    cleanup_free bool *selected = NULL;
-    struct jobs_plan *plan = NULL;
-    struct cupel_error err = {0};
-    int code = cli_load_plan(path, &a->set, &plan);
+    cleanup_free bool **selected = xcalloc(n, sizeof(*selected));
+    int code = n == 1 ? cli_check_set(&a->set, plans, 1) : 0;
 
-    if (code != 0)
-        return code;
-    selected = xcalloc(plan->n_jobs, sizeof(*selected));
-    if (alone)
-        code = cli_check_set(&a->set, &plan, 1);
-    if (code == 0 &&
-        jobs_select(plan, a->only.items, a->only.n, a->tags.items, a->tags.n, selected, &err) < 0)
-        code = cli_fail(&err);
-    else if (code == 0)
-        print_jobs(plan, selected, list);
-    jobs_plan_free(plan);
+    if (code == 0)
+        code = cli_choose(&a->choice, plans, n, selected);
+    if (code == 0) {
+        json_t *list = a->json ? json_array() : NULL;
+
+        for (size_t i = 0; i < n; i++)
+            print_jobs(plans[i], selected[i], list);
+        if (list != NULL)
+            (void)text_put_json(json_dumps(list, JSON_INDENT(2)), stdout);
+        json_decref(list);
+    }
+    for (size_t i = 0; i < n; i++)
+        free(selected[i]);
     return code;
 }
 
 static int list_files(char *const *paths, int n, const struct list_arguments *a)
 {
-    json_t *list = a->json ? json_array() : NULL;
+    cleanup_free struct jobs_plan **plans = xcalloc((size_t)n, sizeof(struct jobs_plan *));
+    size_t n_plans = 0;
     int worst = 0;
 
     for (int i = 0; i < n; i++) {
-        int code = list_file(paths[i], a, n == 1, list);
+        int code = cli_load_plan(paths[i], &a->set, &plans[n_plans]);
+
+        n_plans += code == 0;
+        worst = code > worst ? code : worst;
+    }
+    if (n_plans > 0 && (worst == 0 || !a->json)) {
+        int code = list_plans(plans, n_plans, a);
 
         worst = code > worst ? code : worst;
     }
-    if (list != NULL && worst == 0) {
-        (void)text_put_json(json_dumps(list, JSON_INDENT(2)), stdout);
-    }
-    json_decref(list);
+    for (size_t i = 0; i < n_plans; i++)
+        jobs_plan_free(plans[i]);
     return worst;
 }
 
@@ -181,8 +185,8 @@ static int list_kept(const struct list_arguments *a, const struct cli_words *wor
 {
     int code;
 
-    if (words->n > 0 || a->only.n > 0 || a->tags.n > 0)
-        return cli_wrong(&command, "--kept goes with no file, --only or --tag");
+    if (words->n > 0 || cli_choice_given(&a->choice))
+        return cli_wrong(&command, "--kept goes with no file, --only, --skip or --tag");
     code = cli_take_rights(full_argv, CLI_RIGHTS_TO_STORE);
     return code != 0 ? code : cli_list_kept(a->json);
 }
@@ -201,8 +205,7 @@ int cli_list(int argc, char **argv)
         else
             code = list_files(words.word, words.n, &a);
     }
-    cli_list_free(&a.only);
-    cli_list_free(&a.tags);
+    cli_choice_free(&a.choice);
     cli_list_free(&a.set);
     return code;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cmd_run: `cupel run`: options into run_options. */
 #include "harness/cli/cli.h"
+#include "harness/cli/cli_choice.h"
 #include "harness/cli/cli_devices.h"
 #include "harness/cli/cli_settings.h"
 #include "harness/cli/options.h"
@@ -8,6 +9,10 @@
 #include "harness/run/run_options.h"
 #include "harness/supervisor/supervisor.h"
 
+#include <limits.h>
+#include <sys/random.h>
+
+#define SHUFFLE_NOT_SAID (-2)
 #define SLOTS_MAX 1024
 #define SAMPLE_DEFAULT_NS (100 * NSEC_PER_MSEC)
 #define SAMPLE_MIN_NS                                                                              \
@@ -15,8 +20,11 @@
 #define SAMPLE_MAX_NS (3600 * NSEC_PER_SEC)
 
 struct run_arguments {
-    struct cli_list only, tags, devices, set;
+    struct cli_choice choice;
+    struct cli_list devices, set;
     int slots;       /* 0: not said */
+    int fail_fast;   /* 0: not said */
+    int shuffle;     /* the seed; negative: one of our own, or SHUFFLE_NOT_SAID */
     int keep_failed; /* 0: nothing */
     struct run_options o;
 };
@@ -27,10 +35,7 @@ static const struct cli_option options[] = {
     CLI_OPTION('j', "jobs", CLI_NUMBER, FIELD(slots), "N",
                "run up to N jobs at once (default: the number of CPUs)", .min = 1,
                .max = SLOTS_MAX),
-    CLI_OPTION('\0', "only", CLI_LIST, FIELD(only), "GLOB",
-               "only jobs whose name matches, and what they need; may be repeated"),
-    CLI_OPTION('\0', "tag", CLI_LIST, FIELD(tags), "TAG",
-               "only jobs with this tag, and what they need; may be repeated"),
+    CLI_CHOICE(FIELD(choice.only), FIELD(choice.skip), FIELD(choice.tags)),
     CLI_OPTION('\0', "set", CLI_LIST, FIELD(set), "NAME=VALUE",
                "what `${{ params.NAME }}` in the job files stands for; may be repeated"),
     CLI_OPTION('\0', "out", CLI_TEXT, FIELD(o.out), "DIR",
@@ -44,8 +49,13 @@ static const struct cli_option options[] = {
                "(default: 16); each "
                "takes as much of the disk as the job wrote",
                .min = 1, .max = KEPT_MAX, .without = KEPT_DEFAULT_MAX),
-    CLI_OPTION('\0', "fail-fast", CLI_FLAG, FIELD(o.fail_fast), NULL,
-               "start no further job or attempt after a job that did not pass"),
+    CLI_OPTION('\0', "fail-fast", CLI_NUMBER, FIELD(fail_fast), "N",
+               "start no further job or attempt after N jobs that did not pass (default: 1)",
+               .min = 1, .max = INT_MAX, .without = 1),
+    CLI_OPTION('\0', "shuffle", CLI_NUMBER, FIELD(shuffle), "SEED",
+               "start jobs in an order made by chance, as far as their needs let it; the seed that "
+               "gives it again is printed",
+               .min = 0, .max = INT_MAX, .without = UINT64_MAX),
     CLI_OPTION('\0', "timeout", CLI_DURATION, FIELD(o.timeout_ns), "DURATION",
                "cancel what runs, and start nothing more, so long after the first job could start",
                .min = NSEC_PER_MSEC, .max = 365 * 86400 * NSEC_PER_SEC),
@@ -90,7 +100,6 @@ static const struct cli_command command = {
 static int load_all(struct run_arguments *a, char **files, size_t n, struct jobs_plan **plans,
                     bool **selected)
 {
-    struct cupel_error err;
     int code = 0;
 
     for (size_t i = 0; i < n; i++) {
@@ -100,13 +109,7 @@ static int load_all(struct run_arguments *a, char **files, size_t n, struct jobs
     }
     if (code == 0)
         code = cli_check_set(&a->set, plans, n);
-    for (size_t i = 0; code == 0 && i < n; i++) {
-        selected[i] = xcalloc(plans[i]->n_jobs, sizeof(bool));
-        if (jobs_select(plans[i], a->only.items, a->only.n, a->tags.items, a->tags.n, selected[i],
-                        &err) < 0)
-            code = cli_fail(&err);
-    }
-    return code;
+    return code == 0 ? cli_choose(&a->choice, plans, n, selected) : code;
 }
 
 /* Makes as many slots, without -j, as the largest bridge has jobs, since those start together. */
@@ -145,9 +148,20 @@ static int run_files(struct run_arguments *a, char **files, size_t n)
     return code;
 }
 
+/* A seed that is as good as any, and short enough to be typed. */
+static uint32_t make_seed(void)
+{
+    uint32_t number;
+
+    if (getrandom(&number, sizeof(number), GRND_NONBLOCK) != (ssize_t)sizeof(number))
+        number = (uint32_t)clock_monotonic_ns();
+    return number % 1000000;
+}
+
 int cli_run(int argc, char **argv)
 {
     struct run_arguments a = {
+        .shuffle = SHUFFLE_NOT_SAID,
         .o = {.has_slots = true, .out = RUN_OUT, .sample_ns = SAMPLE_DEFAULT_NS, .retries = -1}};
     struct cli_words words;
     int code;
@@ -155,6 +169,9 @@ int cli_run(int argc, char **argv)
     if (cli_parse(&command, argc, argv, &a, &words, &code)) {
         a.o.slots = a.slots > 0 ? (unsigned)a.slots : own_limits_cpus();
         a.o.keep_failed = (unsigned)a.keep_failed;
+        a.o.fail_fast = (unsigned)a.fail_fast;
+        a.o.shuffles = a.shuffle != SHUFFLE_NOT_SAID;
+        a.o.seed = a.shuffle >= 0 ? (unsigned)a.shuffle : make_seed();
         code = cli_allow_devices(&command, &a.devices, &a.o.allow_devices);
         if (code == 0)
             code = cli_take_rights(
@@ -162,8 +179,7 @@ int cli_run(int argc, char **argv)
         if (code == 0)
             code = run_files(&a, words.word, (size_t)words.n);
     }
-    cli_list_free(&a.only);
-    cli_list_free(&a.tags);
+    cli_choice_free(&a.choice);
     cli_list_free(&a.devices);
     cli_list_free(&a.set);
     return code;

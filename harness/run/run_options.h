@@ -26,7 +26,9 @@ struct run_options {
     int retries;         /* --retries: in place of what the jobs say; -1: not given */
     /* of how many failed attempts what they left is kept, at most; 0: of none */
     unsigned keep_failed;
-    bool fail_fast;
+    unsigned fail_fast; /* after so many jobs that did not pass no other starts; 0: any number */
+    bool shuffles;      /* --shuffle: jobs start in an order made of the seed */
+    uint64_t seed;
     uint64_t timeout_ns; /* --timeout: how long jobs may run, all together; 0: no bound */
     bool best_effort;
     bool no_secrets;             /* jobs do without theirs: a session over what a job left */

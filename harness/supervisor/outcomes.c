@@ -118,7 +118,8 @@ static void outcomes_finish(struct supervisor *s, size_t instance, struct report
     if (is_retried(in->job, r))
         note_unretried(s, r, arena);
     outcomes_announce(s, instance);
-    if (outcome == SCHEDULE_FAILED && s->options->fail_fast)
+    s->n_failed += outcome == SCHEDULE_FAILED;
+    if (s->options->fail_fast > 0 && s->n_failed >= s->options->fail_fast)
         s->stopping = true;
     schedule_ended(s->schedule, instance, outcome, skip_one, s);
 }
@@ -188,9 +189,15 @@ void outcomes_abandon(void *data, size_t job)
     } else if (s->time_up) {
         record_unrun(s, job, REPORTS_CANCELLED,
                      "not started before the run's time was over (--timeout)", false);
-    } else {
+    } else if (s->options->fail_fast == 1) {
         record_unrun(s, job, REPORTS_SKIPPED,
                      "an earlier job did not pass, and --fail-fast was given", false);
+    } else {
+        cleanup_free char *evidence =
+            xasprintf("%u jobs did not pass, and --fail-fast=%u was given", s->n_failed,
+                      s->options->fail_fast);
+
+        record_unrun(s, job, REPORTS_SKIPPED, evidence, false);
     }
 }
 

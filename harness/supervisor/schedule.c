@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* schedule: see schedule.h. Each job counts its unmet needs; who reaches zero is ready. Ready jobs
- * wait in a binary heap by number, so that the next one costs log n however many there are. */
+ * wait in a binary heap by rank, so that the next one costs log n however many there are. */
 #include "harness/supervisor/schedule.h"
 
 #include <string.h>
@@ -19,6 +19,7 @@ struct schedule_dependent {
 
 struct schedule_node {
     enum state state;
+    size_t rank;                    /* among those that are ready */
     bool succeeded, passed, failed; /* once ended: skipped after a failure is failed, too */
     size_t unmet;
     struct schedule_dependent *dependents;
@@ -70,6 +71,8 @@ struct schedule *schedule_new(size_t n)
     s->nodes = xcalloc(n, sizeof(*s->nodes));
     s->ready = xcalloc(n, sizeof(*s->ready)); /* nobody is ready twice: again comes after next */
     s->n = s->waiting = n;
+    for (size_t i = 0; i < n; i++)
+        s->nodes[i].rank = i;
     for (size_t i = 0; i < SCHEDULE_GOODS; i++)
         s->stock[i] = UINT64_MAX;
     return s;
@@ -153,6 +156,12 @@ void schedule_set_cost(struct schedule *s, size_t job, const uint64_t cost[stati
             cost[i] < UINT64_MAX / (s->n + 1) ? cost[i] : UINT64_MAX / (s->n + 1);
 }
 
+void schedule_set_ranks(struct schedule *s, const size_t *ranks)
+{
+    for (size_t i = 0; i < s->n; i++)
+        s->nodes[i].rank = ranks[i];
+}
+
 /* ---- what is shared ---- */
 
 static void schedule_take(struct schedule *s, size_t job)
@@ -224,11 +233,16 @@ static bool is_admitted(const struct schedule *s, size_t job)
 
 /* ---- the heap ---- */
 
+static bool is_before(const struct schedule *s, size_t a, size_t b)
+{
+    return s->nodes[a].rank < s->nodes[b].rank;
+}
+
 static void push(struct schedule *s, size_t job)
 {
     size_t at = s->n_ready++;
 
-    for (; at > 0 && s->ready[(at - 1) / 2] > job; at = (at - 1) / 2)
+    for (; at > 0 && is_before(s, job, s->ready[(at - 1) / 2]); at = (at - 1) / 2)
         s->ready[at] = s->ready[(at - 1) / 2];
     s->ready[at] = job;
 }
@@ -238,9 +252,9 @@ static size_t pop(struct schedule *s)
     size_t lowest = s->ready[0], last = s->ready[--s->n_ready], at = 0;
 
     for (size_t child; (child = 2 * at + 1) < s->n_ready; at = child) {
-        if (child + 1 < s->n_ready && s->ready[child + 1] < s->ready[child])
+        if (child + 1 < s->n_ready && is_before(s, s->ready[child + 1], s->ready[child]))
             child++;
-        if (last <= s->ready[child])
+        if (!is_before(s, s->ready[child], last))
             break;
         s->ready[at] = s->ready[child];
     }
@@ -275,7 +289,7 @@ static size_t next_position(const struct schedule *s, size_t *list, size_t *n)
     size_t best = 0, at;
 
     for (size_t i = 1; i < *n; i++)
-        if (s->ready[list[i]] < s->ready[list[best]])
+        if (is_before(s, s->ready[list[i]], s->ready[list[best]]))
             best = i;
     at = list[best];
     list[best] = list[--*n];

@@ -36,7 +36,10 @@ void schedule_add_pool(struct schedule *s, const size_t *jobs, size_t n, size_t 
 #define SCHEDULE_GOODS 2 /* attempt/goods.h */
 void schedule_set_stock(struct schedule *s, const uint64_t stock[static SCHEDULE_GOODS]);
 void schedule_set_cost(struct schedule *s, size_t job, const uint64_t cost[static SCHEDULE_GOODS]);
-/* The next job that may start now, which then counts as started: the lowest-numbered that is ready;
+/* Says in which order jobs start that are ready at the same time: 0 before 1, each rank once;
+ * without, by their numbers. Told before the first schedule_next. */
+void schedule_set_ranks(struct schedule *s, const size_t *ranks);
+/* The next job that may start now, which then counts as started: the lowest-ranked that is ready;
  * false when there is none at the moment, when there is not enough left for it, or when it is of a
  * group for which `idle` slots are too few, so that nothing that comes later holds it up for ever.
  * The rest of a group comes with the calls that follow. */

@@ -9,6 +9,7 @@
 #include "harness/supervisor/delayed.h"
 #include "harness/supervisor/dispatch.h"
 #include "harness/supervisor/outcomes.h"
+#include "harness/supervisor/shuffle.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -338,6 +339,18 @@ static void set_goods(struct supervisor *s)
     }
 }
 
+/* Gives the jobs another order, and says how to have it again. */
+static void shuffle_jobs(struct supervisor *s)
+{
+    cleanup_free size_t *ranks = xcalloc(s->p.run.n_instances, sizeof(*ranks));
+    cleanup_free char *text = xasprintf("shuffled: --shuffle=%llu gives this order again",
+                                        (unsigned long long)s->options->seed);
+
+    shuffle_ranks(s->options->seed, ranks, s->p.run.n_instances);
+    schedule_set_ranks(s->schedule, ranks);
+    reports_console_status(s->p.console, text);
+}
+
 static void make_schedule(struct supervisor *s)
 {
     const struct run *run = &s->p.run;
@@ -369,6 +382,8 @@ static void make_schedule(struct supervisor *s)
     }
     if (!s->options->overcommit)
         set_goods(s);
+    if (s->options->shuffles)
+        shuffle_jobs(s);
 }
 
 static void supervisor_end(struct supervisor *s)

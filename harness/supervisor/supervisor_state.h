@@ -42,7 +42,8 @@ struct supervisor {
         uint64_t at_ns;
     } * delayed; /* in no order */
     size_t n_delayed;
-    bool stopping; /* no new job starts */
+    unsigned n_failed; /* final results of jobs that did not pass and had to */
+    bool stopping;     /* no new job starts */
     uint64_t started_ns;
     int report_failed;
     struct cupel_error report_error;

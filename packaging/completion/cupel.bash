@@ -46,7 +46,7 @@ _cupel() {
         mapfile -t COMPREPLY < <(compgen -W '0 1 2 3' -- "$cur")
         return
         ;;
-    --only | --tag)
+    --only | --skip | --tag)
         if [[ $command == selftest ]]; then
             mapfile -t COMPREPLY < <(compgen -W "$("${COMP_WORDS[0]}" selftest --list --json 2>/dev/null | jq -r '.[].name' 2>/dev/null)" -- "$cur")
             return
@@ -59,12 +59,12 @@ _cupel() {
     local words='' files=false
     case $command in
     '') words='run shell exec enter serve validate list schema rootfs doctor selftest config clean help version --version --help' ;;
-    run) words='-j --jobs --only --tag --set --retries --keep-failed --fail-fast --timeout --best-effort --overcommit --no-ahead --trace-setup --locked --sample --allow-host-network --allow-device --out --help' files=true ;;
+    run) words='-j --jobs --only --skip --tag --set --retries --keep-failed --fail-fast --shuffle --timeout --best-effort --overcommit --no-ahead --trace-setup --locked --sample --allow-host-network --allow-device --out --help' files=true ;;
     shell) words='--rootfs --file --failed --run --out --secrets --no-services --best-effort --allow-host-network --allow-device --help' files=true ;;
     exec) words='--root --input --limit --timeout --grace --network --user --env --workdir --artifacts --artifact --result --result-fd --name --sample -t --terminal -q --quiet --best-effort --allow-host-network --allow-device --help' files=true ;;
     enter) words="--help $("${COMP_WORDS[0]}" enter 2>/dev/null | sed -n 's,^[0-9a-f-]*/\([^ ]*\) .*,\1,p')" ;;
     serve) words='--socket --mode --group --root --files --slots --ready --ready-all --overcommit --queue --cache-files --keep --grace --nat --allow-host-network --allow-device --help' ;;
-    list) words='--only --tag --set --kept --json --help' files=true ;;
+    list) words='--only --skip --tag --set --kept --json --help' files=true ;;
     validate) words='--set --help' files=true ;;
     schema) words='--markdown --help' ;;
     doctor) words='--json --help' ;;

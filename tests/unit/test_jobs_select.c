@@ -12,8 +12,18 @@ static const char file[] = "cupel: 1\n"
                            "  data: {tags: [slow, net]}\n"
                            "  lint: {}\n";
 
-static void check(const char *const *only, size_t n_only, const char *const *tags, size_t n_tags,
-                  const char *expected)
+#define FIELD_OF(list, ...)                                                                        \
+    .list = (const char *[]){__VA_ARGS__}, .n_##list = ARRAY_SIZE(((const char *[]){__VA_ARGS__}))
+#define ONLY(...) FIELD_OF(only, __VA_ARGS__)
+#define SKIP(...) FIELD_OF(skip, __VA_ARGS__)
+#define TAGS(...) FIELD_OF(tags, __VA_ARGS__)
+
+static int select_of(struct loaded *r, const struct jobs_choice *choice, bool *selected)
+{
+    return jobs_select(&r->plan, 1, choice, (bool *const[]){selected}, &r->err);
+}
+
+static void check(const struct jobs_choice *choice, const char *expected)
 {
     struct loaded r = load_good(file);
     cleanup_strbuf struct strbuf names = {0};
@@ -21,7 +31,7 @@ static void check(const char *const *only, size_t n_only, const char *const *tag
     size_t order[6];
 
     assert_int_equal(r.plan->n_jobs, 6);
-    if (jobs_select(r.plan, only, n_only, tags, n_tags, selected, &r.err) < 0)
+    if (select_of(&r, choice, selected) < 0)
         fail_msg("%s", r.err.message);
     jobs_order(r.plan, order);
     strbuf_add(&names, "", 0);
@@ -35,23 +45,66 @@ static void check(const char *const *only, size_t n_only, const char *const *tag
 static void test_selection(void **state)
 {
     (void)state;
-    check(NULL, 0, NULL, 0, "compile link test-a data test-b lint ");
-    check((const char *[]){"lint"}, 1, NULL, 0, "lint ");
-    check((const char *[]){"l*"}, 1, NULL, 0, "compile link lint ");
-    check((const char *[]){"test-?", "lint"}, 2, NULL, 0, "compile link test-a data test-b lint ");
-    check(NULL, 0, (const char *[]){"fast"}, 1, "compile link test-a ");
-    check(NULL, 0, (const char *[]){"net", "fast"}, 2, "compile link test-a data ");
-    check((const char *[]){"test-*"}, 1, (const char *[]){"slow"}, 1, "compile link data test-b ");
+    check(&(struct jobs_choice){0}, "compile link test-a data test-b lint ");
+    check(&(struct jobs_choice){ONLY("lint")}, "lint ");
+    check(&(struct jobs_choice){ONLY("l*")}, "compile link lint ");
+    check(&(struct jobs_choice){ONLY("test-?", "lint")}, "compile link test-a data test-b lint ");
+    check(&(struct jobs_choice){TAGS("fast")}, "compile link test-a ");
+    check(&(struct jobs_choice){TAGS("net", "fast")}, "compile link test-a data ");
+    check(&(struct jobs_choice){TAGS("[ns]*")}, "compile link data test-b ");
+    check(&(struct jobs_choice){ONLY("test-*"), TAGS("slow")}, "compile link data test-b ");
 }
 
-static void refuse(const char *only, const char *tag, const char *message, const char *hint)
+/* What is skipped is not chosen, but what a chosen job needs runs all the same. */
+static void test_skipping(void **state)
+{
+    (void)state;
+    check(&(struct jobs_choice){SKIP("test-*")}, "compile link data lint ");
+    check(&(struct jobs_choice){SKIP("test-*", "d*", "lint")}, "compile link ");
+    check(&(struct jobs_choice){SKIP("link", "lint")}, "compile link test-a data test-b ");
+    check(&(struct jobs_choice){ONLY("test-*"), SKIP("*-b")}, "compile link test-a ");
+    check(&(struct jobs_choice){TAGS("slow"), SKIP("test-b")}, "data ");
+}
+
+/* What else has to hold may leave nothing: then nothing is needed, either. */
+static void test_among(void **state)
+{
+    bool some[6] = {false, false, true, false, true, false}, none[6] = {false};
+
+    (void)state;
+    check(&(struct jobs_choice){.among = (bool *const[]){some}}, "compile link data ");
+    check(&(struct jobs_choice){.among = (bool *const[]){some}, SKIP("data")}, "compile link ");
+    check(&(struct jobs_choice){.among = (bool *const[]){none}}, "");
+}
+
+/* A glob has to match in one of the files; what is needed stays in its own. */
+static void test_several_files(void **state)
+{
+    struct loaded a = load_good(file), b = load_good("cupel: 1\njobs: {other: {run: x}}\n");
+    struct jobs_plan *const plans[] = {a.plan, b.plan};
+    bool of_a[6], of_b[1];
+    bool *const selected[] = {of_a, of_b};
+
+    (void)state;
+    assert_int_equal(
+        jobs_select(plans, 2, &(struct jobs_choice){ONLY("other", "lint")}, selected, &a.err), 0);
+    assert_true(of_b[0] && of_a[5] && !of_a[0] && !of_a[2]);
+    assert_int_equal(jobs_select(plans, 2, &(struct jobs_choice){ONLY("othr")}, selected, &a.err),
+                     -EINVAL);
+    assert_string_equal(a.err.message, "no job of these 2 files is named 'othr'");
+    assert_string_equal(a.err.hint, "did you mean 'other'?");
+    unload(&a);
+    unload(&b);
+}
+
+static void refuse(const struct jobs_choice *choice, const char *message, const char *hint)
 {
     struct loaded r = load_good(file);
     bool selected[6] = {true, false, true, false, true, false};
     bool before[6];
 
     memcpy(before, selected, sizeof(before));
-    assert_true(jobs_select(r.plan, &only, only != NULL, &tag, tag != NULL, selected, &r.err) < 0);
+    assert_true(select_of(&r, choice, selected) < 0);
     assert_string_equal(r.err.message, message);
     assert_string_equal(r.err.hint, hint);
     assert_int_equal(r.err.kind, CUPEL_ERROR_INPUT);
@@ -82,7 +135,7 @@ static void test_bridges_come_whole(void **state)
     assert_string_equal(r.plan->jobs[0].hostname, "c");
     assert_string_equal(r.plan->jobs[1].hostname, "cupel");
     assert_string_equal(r.plan->jobs[2].hostname, "server");
-    assert_int_equal(jobs_select(r.plan, &only, 1, NULL, 0, selected, &r.err), 0);
+    assert_int_equal(select_of(&r, &(struct jobs_choice){ONLY(only)}, selected), 0);
     assert_true(selected[0] && selected[1] && selected[2] && !selected[3]);
     unload(&r);
 }
@@ -90,10 +143,16 @@ static void test_bridges_come_whole(void **state)
 static void test_nothing_matches(void **state)
 {
     (void)state;
-    refuse("lnit", NULL, "no job of f.yaml is named 'lnit'", "did you mean 'lint'?");
-    refuse("zzz*", NULL, "no job of f.yaml is named 'zzz*'", "");
-    refuse(NULL, "slwo", "no job of f.yaml has the tag 'slwo'", "did you mean 'slow'?");
-    refuse("lint", "slow", "no job of f.yaml has both such a name and such a tag", "");
+    refuse(&(struct jobs_choice){ONLY("lnit")}, "no job of f.yaml is named 'lnit'",
+           "did you mean 'lint'?");
+    refuse(&(struct jobs_choice){SKIP("lnit")}, "no job of f.yaml is named 'lnit'",
+           "did you mean 'lint'?");
+    refuse(&(struct jobs_choice){ONLY("zzz*")}, "no job of f.yaml is named 'zzz*'", "");
+    refuse(&(struct jobs_choice){TAGS("slwo")}, "no job of f.yaml has the tag 'slwo'",
+           "did you mean 'slow'?");
+    refuse(&(struct jobs_choice){ONLY("lint"), TAGS("slow")},
+           "no job of f.yaml has both such a name and such a tag", "");
+    refuse(&(struct jobs_choice){SKIP("*")}, "what is skipped leaves no job of f.yaml", "");
 }
 
 /* A job that has a matrix is as many as it has instances, and none of its own name. */
@@ -107,10 +166,10 @@ static void test_a_job_with_a_matrix_is_its_instances(void **state)
     bool selected[3];
 
     (void)state;
-    assert_int_equal(jobs_select(r.plan, &only, 1, NULL, 0, selected, &r.err), -EINVAL);
+    assert_int_equal(select_of(&r, &(struct jobs_choice){ONLY(only)}, selected), -EINVAL);
     assert_string_equal(r.err.hint, "did you mean 'test/*'? These are its instances");
     only = "test/*";
-    assert_int_equal(jobs_select(r.plan, &only, 1, NULL, 0, selected, &r.err), 0);
+    assert_int_equal(select_of(&r, &(struct jobs_choice){ONLY(only)}, selected), 0);
     assert_true(!selected[0] && selected[1] && selected[2]);
     unload(&r);
 }
@@ -119,6 +178,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_selection),
+        cmocka_unit_test(test_skipping),
+        cmocka_unit_test(test_among),
+        cmocka_unit_test(test_several_files),
         cmocka_unit_test(test_bridges_come_whole),
         cmocka_unit_test(test_nothing_matches),
         cmocka_unit_test(test_a_job_with_a_matrix_is_its_instances),

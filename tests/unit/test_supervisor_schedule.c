@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "harness/supervisor/schedule.h"
+#include "harness/supervisor/shuffle.h"
 
 /* What skip() and each() were told, in order. */
 struct noted {
@@ -876,9 +877,71 @@ static void test_pool_of_very_many(void **state)
     free(pool);
 }
 
+/* Starts what is ready by rank; needs hold all the same. */
+static void test_ranks_say_who_is_first(void **state)
+{
+    struct schedule *s = schedule_new(5);
+    size_t upcoming[5];
+
+    (void)state;
+    schedule_set_ranks(s, (const size_t[]){3, 0, 4, 2, 1});
+    schedule_add_need(s, 1, 2, SCHEDULE_NEED_SUCCESS);
+    assert_int_equal(schedule_upcoming(s, upcoming, 5), 4);
+    assert_memory_equal(upcoming, ((const size_t[]){4, 3, 0, 2}), 4 * sizeof(size_t));
+    assert_next(s, 4);
+    assert_next(s, 3);
+    schedule_again(s, 4);
+    assert_next(s, 4);
+    assert_next(s, 0);
+    assert_next(s, 2);
+    assert_none(s);
+    schedule_ended(s, 2, SCHEDULE_PASSED, must_not_skip, NULL);
+    assert_next(s, 1);
+    schedule_free(s);
+}
+
+/* The numbers of seed 0 are known (SplitMix64 begins with e220a8397b1dcdaf, 6e789e6aa1b965f4,
+ * 06c45d188009454f); of 4, the remainders by 4, 3 and 2 change places. */
+static void test_a_seed_makes_one_order(void **state)
+{
+    enum { N = 1000, FEW = 5, ROUNDS = 6000 };
+    size_t ranks[N], again[N], first[FEW] = {0};
+    bool seen[N] = {false};
+    size_t expected[4] = {0, 1, 2, 3};
+    const uint64_t numbers[] = {UINT64_C(0xe220a8397b1dcdaf), UINT64_C(0x6e789e6aa1b965f4),
+                                UINT64_C(0x06c45d188009454f)};
+
+    (void)state;
+    for (size_t i = 4; i > 1; i--) {
+        size_t other = (size_t)(numbers[4 - i] % i), rank = expected[i - 1];
+
+        expected[i - 1] = expected[other];
+        expected[other] = rank;
+    }
+    shuffle_ranks(0, ranks, 4);
+    assert_memory_equal(ranks, expected, sizeof(expected));
+    shuffle_ranks(7, ranks, N);
+    shuffle_ranks(7, again, N);
+    assert_memory_equal(ranks, again, sizeof(ranks));
+    shuffle_ranks(8, again, N);
+    assert_memory_not_equal(ranks, again, sizeof(ranks));
+    for (size_t i = 0; i < N; i++) {
+        assert_true(ranks[i] < N && !seen[ranks[i]]);
+        seen[ranks[i]] = true;
+    }
+    for (uint64_t seed = 0; seed < ROUNDS; seed++) {
+        shuffle_ranks(seed, ranks, FEW);
+        first[ranks[0]]++;
+    }
+    for (size_t i = 0; i < FEW; i++) /* 1200 each, give or take six standard deviations */
+        assert_in_range(first[i], 1200 - 186, 1200 + 186);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_ranks_say_who_is_first),
+        cmocka_unit_test(test_a_seed_makes_one_order),
         cmocka_unit_test(test_empty),
         cmocka_unit_test(test_independent_jobs_in_file_order),
         cmocka_unit_test(test_lowest_number_first),

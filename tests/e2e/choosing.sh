@@ -1,0 +1,130 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Which jobs of a file run (--only, --skip, --tag), in which order (--shuffle), and after how many failures no more (--fail-fast=N).
+# time-limit: 120
+# sanitizers: no
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
+
+ran() { jq -r 'select(.step == null and .attempts) | .job' out/results.jsonl | paste -sd ' '; }
+listed() { # listed OPTION...: what cupel list says of choose.yaml
+    run_cupel list choose.yaml "$@"
+    sed 's/ .*//' stdout | paste -sd ' '
+}
+
+job_file choose.yaml <<'YAML'
+cupel: 1
+defaults: {run: "true"}
+jobs:
+  build: {}
+  lint: {tags: [quick-style]}
+  test: {matrix: {N: [1, 2, 3]}, needs: build, tags: [slow, quick]}
+  docs: {tags: [docs]}
+YAML
+
+it "--skip leaves jobs out"
+cupel_run choose.yaml -j 1 --skip 'test/*' --skip lint
+expect_exit 0
+expect_equal "$(ran)" "build docs"
+expect_equal "$(listed --skip 'test/N=[12]' --skip lint)" "build test/N=3 docs"
+
+it "what another needs is not skipped, and that is said"
+cupel_run choose.yaml -j 1 --only 'test/*' --skip build --skip 'test/N=2'
+expect_exit 0
+expect_equal "$(ran)" "build test/N=1 test/N=3"
+expect_stderr "'build' is not skipped: a job that is chosen needs it"
+
+it "--tag takes patterns"
+expect_equal "$(listed --tag 'quick*')" "build lint test/N=1 test/N=2 test/N=3"
+expect_equal "$(listed --tag 'd?cs' --tag quick-style)" "lint docs"
+expect_equal "$(listed --tag 'quick*' --skip 'test/*')" "lint"
+
+it "what matches no job names the nearest, and nothing runs"
+for option in '--only lnit' '--skip lnit'; do
+    rm -rf out
+    # shellcheck disable=SC2086 # two words
+    cupel_run choose.yaml $option
+    expect_exit 2
+    expect_stderr "no job of choose.yaml is named 'lnit'"
+    expect_stderr "did you mean 'lint'\\?"
+    expect test ! -e out
+done
+cupel_run choose.yaml --tag dcos
+expect_exit 2
+expect_stderr "no job of choose.yaml has the tag 'dcos'"
+cupel_run choose.yaml --skip 'test'
+expect_exit 2
+expect_stderr "did you mean 'test/\\*'\\? These are its instances"
+cupel_run choose.yaml --skip '*'
+expect_exit 2
+expect_stderr "what is skipped leaves no job of choose.yaml"
+
+job_file other.yaml <<'YAML'
+cupel: 1
+jobs: {lint: {run: "true"}, extra: {run: "true"}}
+YAML
+
+it "of several files, a pattern has to match in one"
+cupel_run choose.yaml other.yaml -j 1 --only extra --only docs
+expect_exit 0
+expect_equal "$(ran)" "docs extra"
+run_cupel list choose.yaml other.yaml --only 'l*'
+expect_equal "$(paste -sd ' ' stdout)" "lint lint"
+cupel_run choose.yaml other.yaml --only extr
+expect_exit 2
+expect_stderr "no job of these 2 files is named 'extr'"
+
+job_file order.yaml <<'YAML'
+cupel: 1
+jobs:
+  last: {run: "true", needs: n/N=1}
+  n: {matrix: {N: {range: [1, 9]}}, run: "true"}
+YAML
+
+it "--shuffle gives another order, and its seed gives that order again"
+cupel_run order.yaml -j 1
+in_file=$(ran)
+cupel_run order.yaml -j 1 --shuffle
+expect_exit 0
+seed=$(sed -n 's/.*shuffled: --shuffle=\([0-9]*\) gives this order again.*/\1/p' stderr)
+expect test -n "$seed"
+first=$(ran)
+cupel_run order.yaml -j 1 --shuffle="$seed"
+expect_stderr "--shuffle=$seed gives this order again"
+expect_equal "$(ran)" "$first"
+expect_equal "$(tr ' ' '\n' <<<"$first" | sort)" "$(tr ' ' '\n' <<<"$in_file" | sort)"
+cupel_run order.yaml -j 1 --shuffle=1
+one=$(ran)
+cupel_run order.yaml -j 1 --shuffle=2
+expect test "$one" != "$(ran)"
+expect_equal "$(ran | grep -c 'n/N=1.* last')" 1 # needs hold
+cupel_run order.yaml --shuffle=x
+expect_exit 2
+
+job_file fails.yaml <<'YAML'
+cupel: 1
+jobs:
+  may: {run: exit 1, allow-failure: true}
+  a: {run: exit 1}
+  b: {run: "true"}
+  c: {run: exit 1}
+  d: {run: exit 1}
+YAML
+
+it "--fail-fast=N starts nothing more after N jobs that did not pass"
+cupel_run fails.yaml -j 1 --fail-fast=2
+expect_exit 1
+expect_equal "$(ran)" "may a b c"
+expect_verdict d skipped
+expect_evidence d '^2 jobs did not pass, and --fail-fast=2 was given$'
+cupel_run fails.yaml -j 1 --fail-fast
+expect_equal "$(ran)" "may a"
+expect_evidence d '^an earlier job did not pass, and --fail-fast was given$'
+cupel_run fails.yaml -j 1 --fail-fast=9
+expect_equal "$(ran)" "may a b c d"
+expect_junit_valid
+cupel_run fails.yaml --fail-fast=0
+expect_exit 2
+expect_clean
+
+all_done
