@@ -283,6 +283,17 @@ struct jobs_artifacts {
     uint64_t max; /* bytes in all; UINT64_MAX: no bound of its own */
 };
 
+/* What a job writes of its own tests: a format each. */
+enum jobs_tests_format { JOBS_TESTS_JUNIT, JOBS_TESTS_FORMAT_COUNT };
+enum jobs_tests_failures { JOBS_TESTS_FAIL, JOBS_TESTS_REPORT };
+
+struct jobs_tests {
+    /* NULL-terminated globs, absolute in the job or relative to its workdir; NULL: none */
+    const char **patterns;
+    bool optional;                     /* a file need not be there, nor be good */
+    enum jobs_tests_failures failures; /* whether a case that failed fails the job */
+};
+
 /* After what a job runs that needs another. */
 enum jobs_need {
     JOBS_NEED_SUCCESS, /* that one has passed, or was allowed to fail */
@@ -421,6 +432,7 @@ struct jobs_job {
     size_t stdin_len;
     struct jobs_host_path stdin_file; /* path NULL: none */
     struct jobs_artifacts artifacts;
+    struct jobs_tests tests[JOBS_TESTS_FORMAT_COUNT];
     unsigned retries;            /* how often it is tried again at most */
     uint32_t retry_on;           /* bits of enum jobs_retry */
     struct jobs_ends retry_ends; /* beside those */
@@ -440,6 +452,16 @@ struct jobs_job {
     unsigned max_parallel; /* how many instances of it run at once; 0: any number */
     bool fail_fast;        /* no further instance of it starts once one has not passed */
 };
+
+/* Whether something of what the job left is read once it has ended. */
+static inline bool jobs_leaves_files(const struct jobs_job *job)
+{
+    bool tests = false;
+
+    for (size_t i = 0; i < JOBS_TESTS_FORMAT_COUNT; i++)
+        tests |= job->tests[i].patterns != NULL;
+    return tests || job->artifacts.patterns != NULL;
+}
 
 /* Whether the network namespace is the sandbox's own: not the host's, nor that of a job beside. */
 static inline bool jobs_has_own_network(const struct jobs_job *job)

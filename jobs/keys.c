@@ -503,7 +503,17 @@ TABLE(
      .sub = &keys_artifacts,
      .set = key_set_artifacts},
     LATER("cache", "a map", "directories kept between runs"),
-    LATER("junit", "globs", "results that the job itself wrote"),
+    {.name = "junit",
+     .value = "paths or globs in the job, or a map",
+     .help =
+         "files in which the job's own tests have said what came of them, as JUnit's XML: their "
+         "cases stand in the reports, and one that failed fails a job that did what was "
+         "expected of it",
+     .forms = FORM_ONE | FORM_LIST | FORM_OBJECT,
+     .type = TYPE_TEXT,
+     .sub = &keys_tests,
+     .set = key_set_tests,
+     .offset = JOB_FIELD(tests[JOBS_TESTS_JUNIT])},
     {.name = "retries",
      .value = "a whole number from 0 to 10",
      .fallback = "0",
@@ -574,9 +584,8 @@ TABLE(
      .offset = JOB_FIELD(tags)});
 
 const struct key_table *const keys_all[] = {
-    &keys_file,       &keys_root,    &keys_job,     &keys_limits, &keys_step,
-    &keys_after,      &keys_need,    &keys_allowed, &keys_expect, &keys_input,
-    &keys_artifacts,  &keys_service, &keys_ready,   &keys_mount,  &keys_seccomp,
-    &keys_namespaces, &keys_matrix,  &keys_axis,    &keys_cache,  &keys_io,
-    &keys_network,    &keys_secret,  NULL,
+    &keys_file,    &keys_root,    &keys_job,    &keys_limits,  &keys_step,       &keys_after,
+    &keys_need,    &keys_allowed, &keys_expect, &keys_input,   &keys_artifacts,  &keys_tests,
+    &keys_service, &keys_ready,   &keys_mount,  &keys_seccomp, &keys_namespaces, &keys_matrix,
+    &keys_axis,    &keys_cache,   &keys_io,     &keys_network, &keys_secret,     NULL,
 };

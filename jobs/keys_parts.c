@@ -9,6 +9,8 @@ static const struct choice choices_when[] = {
     [JOBS_WHEN_SUCCESS] = {"success", true},
     {0},
 };
+static const struct choice choices_failures[] = {
+    [JOBS_TESTS_FAIL] = {"fail", true}, [JOBS_TESTS_REPORT] = {"report", true}, {0}};
 static const struct choice choices_step_when[] = {
     [JOBS_STEP_SUCCESS] = {"success", true},
     [JOBS_STEP_FAILURE] = {"failure", true},
@@ -349,6 +351,32 @@ TABLE(artifacts, "Keys of `artifacts`", "'artifacts'",
        .max = INT64_MAX,
        .set = key_set_size,
        .offset = ARTIFACTS_FIELD(max)});
+
+#define TESTS_FIELD(member) offsetof(struct jobs_tests, member)
+
+TABLE(tests, "Keys of `junit`", "'junit'",
+      {.name = "paths",
+       .value = "paths or globs in the job",
+       .help = "which files are read, absolute or relative to `workdir`",
+       .forms = FORM_ONE | FORM_LIST,
+       .type = TYPE_TEXT,
+       .set = key_set_tests_paths},
+      {.name = "optional",
+       .value = "true or false",
+       .fallback = "`false`",
+       .help = "a file that is missing, empty or broken is a note; else it fails the job",
+       .forms = FORM_ONE,
+       .type = TYPE_BOOL,
+       .set = key_set_tests_optional},
+      {.name = "failures",
+       .value = "fail or report",
+       .fallback = "`fail`",
+       .help = "`report`: a case that failed is reported, and the job passes all the same",
+       .forms = FORM_ONE,
+       .type = TYPE_CHOICE,
+       .choices = choices_failures,
+       .set = key_set_choice,
+       .offset = TESTS_FIELD(failures)});
 
 #define NEED_FIELD(member) offsetof(struct need_nodes, member)
 

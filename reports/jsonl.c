@@ -221,6 +221,61 @@ static void put_steps(json_t *object, const struct reports_result *result)
     jsonl_put(object, "steps", list);
 }
 
+static void put_count(json_t *object, const char *key, uint64_t n)
+{
+    if (n > 0)
+        jsonl_put(object, key, number(n, 1));
+}
+
+/* One case, as the job has reported it. */
+static json_t *test_object(const struct reports_test_case *c, const char *source)
+{
+    json_t *o = checked(json_object());
+
+    put_text(o, "outcome", reports_test_outcome_name(c->outcome));
+    put_text(o, "class", c->group);
+    put_text(o, "name", c->name);
+    put_text(o, "file", c->file);
+    put_count(o, "line", c->line);
+    if (c->time_ns != REPORTS_TEST_NO_TIME)
+        jsonl_put(o, "seconds", number(c->time_ns, NSEC_PER_SEC));
+    if (c->flaky)
+        jsonl_put(o, "flaky", json_true());
+    put_text(o, "message", c->message);
+    put_text(o, "details", c->details);
+    put_text(o, "source", source);
+    return o;
+}
+
+/* What the job says of its own tests: how many, and of an attempt whose records are at hand, which.
+ */
+static void put_tests(json_t *object, const struct reports_tests *t, bool with_cases)
+{
+    json_t *o, *list;
+    struct reports_test_cursor cursor = {0};
+    struct reports_test_case c;
+
+    if (t == NULL)
+        return;
+    o = checked(json_object());
+    put_text(o, "reported_by", "job");
+    jsonl_put(o, "files", number(t->files, 1));
+    for (enum reports_test_outcome i = 0; i < REPORTS_TEST_OUTCOME_COUNT; i++)
+        jsonl_put(o, reports_test_outcome_name(i), number(t->all[i], 1));
+    put_count(o, "flaky", t->flaky);
+    if (with_cases && t->data != NULL) {
+        put_count(o, "left_out", reports_tests_sum(t->all) - reports_tests_sum(t->listed));
+        list = checked(json_array());
+        cursor.at = t->data;
+        cursor.end = t->data + t->length;
+        while (reports_tests_next(&cursor, &c) > 0)
+            if (json_array_append_new(list, test_object(&c, cursor.source)) < 0)
+                (void)checked(NULL);
+        jsonl_put(o, "cases", list);
+    }
+    jsonl_put(object, "tests", o);
+}
+
 /* All that is known of an attempt that was not the last. Its artifacts gave way to those of the
  * next. */
 static void put_previous(json_t *object, const struct reports_result *result)
@@ -240,6 +295,7 @@ static void put_previous(json_t *object, const struct reports_result *result)
         put_started(o, &p->started);
         put_usage(o, &p->usage);
         put_list(o, "notes", p->notes);
+        put_tests(o, p->tests, false);
         put_leaks(o, p);
         put_timeline(o, &p->timeline);
         put_steps(o, p);
@@ -277,6 +333,7 @@ static json_t *job_object(const struct reports_result *result)
     put_list(o, "artifacts", result->artifacts);
     if (result->artifacts_left_out > 0)
         jsonl_put(o, "artifacts_left_out", json_integer((json_int_t)result->artifacts_left_out));
+    put_tests(o, result->tests, true);
     put_leaks(o, result);
     put_timeline(o, &result->timeline);
     put_logs(o, result);
@@ -364,10 +421,26 @@ static int append_line(struct reports_out *out, json_t *object, struct cupel_err
     return out_fail(out, "write " OUT_JSONL " in", errno, err);
 }
 
+/* The job's own line; the records of its tests may be in the out directory. */
+static json_t *job_object_of(const struct reports_out *out, const struct reports_result *result)
+{
+    struct reports_result whole = *result;
+    struct reports_tests tests;
+    cleanup_strbuf struct strbuf records = {0};
+
+    if (result->tests == NULL || result->tests->data != NULL)
+        return job_object(result);
+    tests = *result->tests;
+    if (reports_out_read_tests(out, &tests, &records) == 0)
+        tests.data = records.data;
+    whole.tests = &tests;
+    return job_object(&whole);
+}
+
 int reports_jsonl_append(struct reports_out *out, const struct reports_result *result,
                          struct cupel_error *err)
 {
-    cleanup_json json_t *job = job_object(result);
+    cleanup_json json_t *job = job_object_of(out, result);
     int r = append_line(out, job, err);
 
     for (size_t i = 0; r == 0 && i < result->n_cases; i++) {

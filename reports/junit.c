@@ -3,7 +3,7 @@
  * bare <testsuites>, one <testsuite> a job with everything about it in <properties>, one <testcase>
  * a step (or one for the job), then the suite's output. Not responsible for escaping (junit_text.c)
  * or for what a verdict means (model.c). */
-#include "reports/junit_text.h"
+#include "reports/junit_tests.h"
 #include "reports/model.h"
 #include "reports/report_text.h"
 
@@ -210,6 +210,7 @@ static void write_properties(struct junit_writer *w, const struct reports_result
     property_list(w, "artifacts", result->artifacts);
     if (result->artifacts_left_out > 0)
         property_number(w, "", "artifacts_left_out", result->artifacts_left_out, 1);
+    junit_tests_properties(w, result);
     write_leaks(w, result);
     property(w, "logs.", "stdout", result->stdout_log);
     property(w, "logs.", "stderr", result->stderr_log);
@@ -328,23 +329,26 @@ static void write_suite(struct junit_writer *w, const struct reports_run *run,
                         time_t now)
 {
     _cleanup_(suite_free) struct suite s;
+    struct junit_tests tests;
     char seconds[MODEL_NUMBER_SIZE];
 
     suite_init(&s, run, result, classes);
+    junit_tests_begin(&tests, w, result);
     junit_start(w, "testsuite");
     junit_token(w, "name", result->id, "job");
     junit_attribute(w, "package", "%s", ""); /* Jenkins would put it before the suite's name */
     junit_attribute(w, "id", "%zu", id);
     write_timestamp(w, result, now);
     junit_token(w, "hostname", run->hostname, "localhost");
-    junit_attribute(w, "tests", "%zu", s.n_entries);
-    junit_attribute(w, "failures", "%zu", s.tally[JUNIT_FAILURE]);
-    junit_attribute(w, "errors", "%zu", s.tally[JUNIT_ERROR]);
-    junit_attribute(w, "skipped", "%zu", s.tally[JUNIT_SKIPPED]);
+    junit_attribute(w, "tests", "%zu", s.n_entries + tests.n);
+    junit_attribute(w, "failures", "%zu", s.tally[JUNIT_FAILURE] + tests.failures);
+    junit_attribute(w, "errors", "%zu", s.tally[JUNIT_ERROR] + tests.errors);
+    junit_attribute(w, "skipped", "%zu", s.tally[JUNIT_SKIPPED] + tests.skipped);
     junit_attribute(w, "time", "%s", model_seconds(model_wall_ns(result), seconds));
     write_properties(w, result);
     for (size_t i = 0; i < s.n_entries; i++)
         write_case(w, &s, &s.entries[i]);
+    junit_tests_write(w, &tests, s.class);
     write_output(w, "system-out", result->stdout_log);
     write_output(w, "system-err", result->stderr_log);
     junit_end(w);

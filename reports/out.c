@@ -89,6 +89,7 @@ int reports_out_open(const char *path, struct reports_out **ret_out, struct cupe
                                 .logsfd = -EBADF,
                                 .artifactsfd = -EBADF,
                                 .lockfd = -EBADF,
+                                .testsfd = -EBADF,
                                 .jsonlfd = -EBADF};
     r = outdir_open(path, &out->dirfd, &out->owner, err);
     if (r < 0)
@@ -114,6 +115,7 @@ int reports_out_open_files(const char *path, struct reports_out **ret_out, struc
                                 .logsfd = -EBADF,
                                 .artifactsfd = -EBADF,
                                 .lockfd = -EBADF,
+                                .testsfd = -EBADF,
                                 .jsonlfd = -EBADF,
                                 .only_files = true};
     r = outdir_open_empty(path, &out->dirfd, &out->owner, err);
@@ -133,6 +135,7 @@ void reports_out_close(struct reports_out *out)
     if (out == NULL)
         return;
     base_closep(&out->jsonlfd);
+    base_closep(&out->testsfd);
     base_closep(&out->artifactsfd);
     base_closep(&out->logsfd);
     base_closep(&out->lockfd);
@@ -385,6 +388,62 @@ int reports_out_keep_logs(struct reports_out *out, const char *id, unsigned atte
         (void)snprintf(name, sizeof(name), "%s%s", base, log_suffixes[i]);
         if (renameat(out->logsfd, name, dir, name) < 0 && errno != ENOENT)
             return out_fail(out, "keep the logs of an attempt in", errno, err);
+    }
+    return 0;
+}
+
+/* ---- records of tests ---- */
+
+/* Some file systems (NFS) have no files without a name. */
+static int open_unnamed(int dir)
+{
+    int fd = openat(dir, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+
+    if (fd >= 0)
+        return fd;
+    fd = openat(dir, ".tests", O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return -errno;
+    (void)unlinkat(dir, ".tests", 0);
+    return fd;
+}
+
+int reports_out_keep_tests(struct reports_out *out, struct reports_tests *tests,
+                           struct cupel_error *err)
+{
+    off_t end;
+    int r = 0;
+
+    if (out->testsfd < 0)
+        out->testsfd = open_unnamed(out->dirfd);
+    end = out->testsfd >= 0 ? lseek(out->testsfd, 0, SEEK_END) : -1;
+    if (out->testsfd >= 0 && end >= 0)
+        r = file_write_all(out->testsfd, tests->data, tests->length);
+    if (out->testsfd < 0 || end < 0 || r < 0) {
+        memset(tests->listed, 0, sizeof(tests->listed));
+        tests->length = 0;
+        return out_fail(out, "keep the results of tests in", r < 0 ? -r : EIO, err);
+    }
+    tests->at = (uint64_t)end;
+    return 0;
+}
+
+int reports_out_read_tests(const struct reports_out *out, const struct reports_tests *tests,
+                           struct strbuf *to)
+{
+    char buf[16384];
+
+    strbuf_add(to, tests->data != NULL ? tests->data : "", tests->data != NULL ? tests->length : 0);
+    while (to->len < tests->length) {
+        size_t left = tests->length - to->len;
+        ssize_t n = pread(out->testsfd, buf, left < sizeof(buf) ? left : sizeof(buf),
+                          (off_t)(tests->at + to->len));
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return n < 0 ? -errno : -EIO;
+        strbuf_add(to, buf, (size_t)n);
     }
     return 0;
 }

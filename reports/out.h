@@ -12,6 +12,7 @@ struct reports_out {
     int artifactsfd; /* DIR/artifacts */
     int lockfd;      /* DIR/.lock, holds the flock */
     int jsonlfd;     /* DIR/results.jsonl, O_APPEND */
+    int testsfd;     /* records of tests until junit.xml is written; or -EBADF */
     bool only_files; /* nothing but the artifacts of one job, in DIR itself */
     struct outdir_owner owner;
 };

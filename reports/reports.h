@@ -4,6 +4,7 @@
 #pragma once
 
 #include "base/base.h"
+#include "reports/tests.h"
 
 /* ---- the results model ---- */
 
@@ -180,8 +181,9 @@ struct reports_result {
     /* NULL, or why a result so close to its time limit might be the machine's doing */
     const char *near_limit;
     struct reports_timeline timeline;
-    const char **tags;       /* NULL-terminated or NULL */
-    const char **unenforced; /* limits that --best-effort let go, NULL-terminated or NULL */
+    struct reports_tests *tests; /* that the job itself has reported; NULL: it was to report none */
+    const char **tags;           /* NULL-terminated or NULL */
+    const char **unenforced;     /* limits that --best-effort let go, NULL-terminated or NULL */
     /* further remarks ("artifact /work/x matched nothing"), NULL-terminated or NULL */
     const char **notes;
     const char **artifacts;    /* paths below the out directory, NULL-terminated or NULL */
@@ -235,6 +237,14 @@ void reports_out_forget(struct reports_out *out, const char *id);
 #define REPORTS_ATTEMPTS_MAX 11
 int reports_out_keep_logs(struct reports_out *out, const char *id, unsigned attempt,
                           struct cupel_error *err);
+
+/* Keeps the records of a result's tests, which need not stay in memory then, until the report is
+ * written; in a file without a name. */
+int reports_out_keep_tests(struct reports_out *out, struct reports_tests *tests,
+                           struct cupel_error *err);
+/* Appends them, from memory or from there; 0 or -errno. */
+int reports_out_read_tests(const struct reports_out *out, const struct reports_tests *tests,
+                           struct strbuf *to);
 
 /* results.jsonl: one line a job (and one a step, id "job/step", where steps are named), appended
  * whole as each finishes, so that what finished is reported whatever happens to the run. */

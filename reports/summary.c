@@ -17,6 +17,8 @@
 #define FAILURES_SHOWN 100
 #define NOTES_SHOWN 20
 #define FLAKY_SHOWN 20
+#define TESTS_SHOWN 10 /* of a job */
+#define TEST_MESSAGE_SHOWN 200
 
 /* Where the last `lines` lines of the text begin. */
 static size_t last_lines(const char *text, size_t n, size_t lines)
@@ -100,6 +102,35 @@ static void print_leaks(struct reports_console *c, const struct reports_result *
         print_one_line(c, text.data);
 }
 
+/* Prints the test cases that the job itself has reported as failed. */
+static void print_tests(struct reports_console *c, const struct reports_tests *t)
+{
+    cleanup_strbuf struct strbuf records = {0};
+    struct reports_test_cursor cursor;
+    struct reports_test_case k;
+    uint64_t n = 0;
+
+    if (t == NULL || t->all[REPORTS_TEST_FAILED] + t->all[REPORTS_TEST_ERROR] == 0 ||
+        reports_out_read_tests(c->out, t, &records) < 0)
+        return;
+    cursor = (struct reports_test_cursor){.at = records.data, .end = records.data + records.len};
+    while (n < TESTS_SHOWN && reports_tests_next(&cursor, &k) > 0) {
+        cleanup_free char *text = NULL;
+
+        if (k.outcome != REPORTS_TEST_FAILED && k.outcome != REPORTS_TEST_ERROR)
+            continue;
+        n++;
+        text = xasprintf("the job reports: %s: %s%s%s%s%.*s", reports_test_outcome_name(k.outcome),
+                         k.group, *k.group != '\0' ? "." : "", k.name,
+                         *k.message != '\0' ? ": " : "", TEST_MESSAGE_SHOWN, k.message);
+        print_one_line(c, text);
+    }
+    if (t->all[REPORTS_TEST_FAILED] + t->all[REPORTS_TEST_ERROR] > n)
+        print_note(
+            c, NULL, TEXT_PREFIX "and %llu more test cases that failed",
+            (unsigned long long)(t->all[REPORTS_TEST_FAILED] + t->all[REPORTS_TEST_ERROR] - n));
+}
+
 static void print_failure(struct reports_console *c, const struct reports_result *result)
 {
     const struct reports_case *guilty = model_has_steps(result) ? model_guilty_case(result) : NULL;
@@ -120,6 +151,7 @@ static void print_failure(struct reports_console *c, const struct reports_result
         console_add(&l, WARNING_STYLE, " (allowed to fail)");
     console_print(c, &l);
     console_print_wrapped(c, TEXT_PREFIX, result->evidence, strlen(result->evidence));
+    print_tests(c, result->tests);
     print_previous(c, result);
     print_leaks(c, result);
     if (result->kept != NULL) {

@@ -2,8 +2,13 @@
 /* artifact_place: see artifact_place.h. */
 #include "harness/attempt/artifact_place.h"
 
+#include "base/weaken.h"
+
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <string.h>
+#include <sys/statfs.h>
+#include <sys/statvfs.h>
 
 void artifact_path_push(struct artifact_path *p, const char *name)
 {
@@ -100,4 +105,21 @@ int artifact_place_up(struct artifact_place *p, const struct artifact_path *path
     p->held--;
     p->depth = depth;
     return p->held > 0 ? 0 : open_again(p, path, depth);
+}
+
+bool artifact_is_kernels(int fd)
+{
+    static const long magic[] = {PROC_SUPER_MAGIC, SYSFS_MAGIC, CGROUP_SUPER_MAGIC,
+                                 CGROUP2_SUPER_MAGIC, DEVPTS_SUPER_MAGIC};
+    struct statfs fs;
+
+    if (weakened("artifact-links"))
+        return false;
+    if (fstatfs(fd, &fs) < 0)
+        return true;
+    for (size_t i = 0; i < ARRAY_SIZE(magic); i++)
+        if (fs.f_type == magic[i])
+            return true;
+    /* what no job wrote: /run/secrets */
+    return fs.f_type == TMPFS_MAGIC && (fs.f_flags & ST_RDONLY) && !weakened("secrets");
 }

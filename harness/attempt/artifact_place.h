@@ -36,3 +36,7 @@ int artifact_place_fd(const struct artifact_place *p);
 int artifact_place_down(struct artifact_place *p, const char *name);
 /* One up; `path` leads to where it is now, or further. */
 int artifact_place_up(struct artifact_place *p, const struct artifact_path *path);
+
+/* Whether it lies on a file system of the kernel's own, which shows the host, and to the harness
+ * more than to the job. */
+bool artifact_is_kernels(int fd);

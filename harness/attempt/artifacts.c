@@ -18,11 +18,8 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <linux/magic.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/statfs.h>
-#include <sys/statvfs.h>
 
 #define NOTES_MAX 20
 #define NOTE_PATH_BYTES 300
@@ -93,24 +90,6 @@ static void artifacts_list(struct collector *c, const char *name)
 
 /* ---- a file ---- */
 
-/* The kernel's own file systems show the host, and to the harness more than to the job. */
-static bool is_kernels(int fd)
-{
-    static const long magic[] = {PROC_SUPER_MAGIC, SYSFS_MAGIC, CGROUP_SUPER_MAGIC,
-                                 CGROUP2_SUPER_MAGIC, DEVPTS_SUPER_MAGIC};
-    struct statfs fs;
-
-    if (weakened("artifact-links"))
-        return false;
-    if (fstatfs(fd, &fs) < 0)
-        return true;
-    for (size_t i = 0; i < ARRAY_SIZE(magic); i++)
-        if (fs.f_type == magic[i])
-            return true;
-    /* what no job wrote: /run/secrets */
-    return fs.f_type == TMPFS_MAGIC && (fs.f_flags & ST_RDONLY) && !weakened("secrets");
-}
-
 /* Never through a link: it leads to wherever the job says, on the host. */
 static int open_entry(int dir, const char *name, int flags)
 {
@@ -135,7 +114,7 @@ static bool is_regular(int fd)
     struct stat st;
 
     return fstat(fd, &st) == 0 && (S_ISREG(st.st_mode) || weakened("artifact-links")) &&
-           !is_kernels(fd);
+           !artifact_is_kernels(fd);
 }
 
 /* Says whether the name, with what leads to it, still has a secret: one that goes over a slash, or
@@ -255,7 +234,7 @@ static int artifacts_enter(struct collector *c, const char *name)
     }
     artifact_path_push(&c->path, name);
     *next = (struct level){.states = states};
-    if (is_kernels(artifact_place_fd(&c->from)))
+    if (artifact_is_kernels(artifact_place_fd(&c->from)))
         artifacts_note(c, NULL, "cannot be listed; not copied");
     else
         read_names(c, NULL);

@@ -354,5 +354,8 @@ void attempt_result_free(struct attempt_result *r)
     free(r->near_limit);
     free(r->kept);
     strings_free(&r->artifacts);
+    if (r->tests != NULL)
+        free((char *)(uintptr_t)r->tests->data);
+    free(r->tests);
     strings_free(&r->notes);
 }

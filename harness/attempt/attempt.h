@@ -13,6 +13,7 @@ struct attempt_result {
     struct judgement job;
     struct judgement *steps;
     struct strings artifacts, notes;
+    struct reports_tests *tests; /* that the job has reported; NULL: it was to report none */
     char *near_limit;            /* or NULL */
     char *kept;                  /* how to name what was kept of it (kept.h), or NULL */
     bool has_stdout, has_stderr; /* whether there are such logs */

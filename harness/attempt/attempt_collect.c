@@ -13,6 +13,7 @@
 #include "harness/attempt/evidence.h"
 #include "harness/attempt/expect.h"
 #include "harness/attempt/near_limit.h"
+#include "harness/attempt/test_results.h"
 #include "harness/run/instances.h"
 #include "harness/run/views.h"
 
@@ -222,6 +223,7 @@ void attempt_judge(struct attempt *a, struct attempt_result *ret)
         if (ret->job.verdict == REPORTS_PASSED)
             strings_add(&ret->notes, xstrdup(a->facts->service.text));
     }
+    test_results_collect(a, ret);
     collect_artifacts(a, ret);
     take_snapshot(a, ret);
     if (a->sandbox.network_lost)

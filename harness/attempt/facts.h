@@ -115,6 +115,8 @@ struct attempt_facts {
     const struct timeline *timeline;
     /* why not all that the job left was copied; empty: it was */
     char artifacts_lost[REPORTS_EVIDENCE_SIZE / 2];
+    /* why the results of the job's own tests fail it; empty: they do not */
+    char tests_failed[REPORTS_EVIDENCE_SIZE / 2];
     struct pair_facts pair;
     struct service_facts service;
     struct cupel_error harness;

@@ -246,6 +246,11 @@ struct reports_result *results_keep(const struct reports_result *r, const struct
     copy->cases = keep_cases(arena, r, copy->evidence);
     copy->leaks = keep_leaks(arena, r);
     copy->unenforced = keep_list(arena, r->unenforced);
+    if (r->tests != NULL) {
+        copy->tests = arena_alloc(arena, sizeof(*copy->tests));
+        *copy->tests = *r->tests;
+        copy->tests->data = NULL;
+    }
     copy->notes = keep_list(arena, r->notes);
     results_shorten(copy, arena);
     return copy;

@@ -68,8 +68,7 @@ bool shape_is_same(const struct instance *a, const struct instance *b)
            x->capabilities.set == y->capabilities.set && same_limits(&x->limits, &y->limits) &&
            same_inputs(x, y) && x->n_steps == y->n_steps && x->goes_on == y->goes_on &&
            same_limits(&x->steps[0].limits, &y->steps[0].limits) && says_home(x) == says_home(y) &&
-           has_stdin(x) == has_stdin(y) &&
-           (x->artifacts.patterns != NULL) == (y->artifacts.patterns != NULL);
+           has_stdin(x) == has_stdin(y) && jobs_leaves_files(x) == jobs_leaves_files(y);
 }
 
 /* ---- a mark ---- */
@@ -99,16 +98,9 @@ static void mark_limits(uint64_t *mark, const struct jobs_limits *l)
 uint64_t shape_mark(const struct instance *in)
 {
     const struct jobs_job *job = in->job;
-    const uint64_t facts[] = {in->root,
-                              job->network,
-                              job->devices,
-                              job->capabilities.set,
-                              job->seccomp.profile,
-                              job->n_steps,
-                              job->goes_on,
-                              says_home(job),
-                              has_stdin(job),
-                              job->artifacts.patterns != NULL};
+    const uint64_t facts[] = {
+        in->root,     job->network, job->devices,   job->capabilities.set, job->seccomp.profile,
+        job->n_steps, job->goes_on, says_home(job), has_stdin(job),        jobs_leaves_files(job)};
     uint64_t mark = UINT64_C(14695981039346656037);
 
     mark_bytes(&mark, facts, sizeof(facts));

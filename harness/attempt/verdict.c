@@ -476,6 +476,9 @@ static void judge_job(const struct jobs_job *job, const struct attempt_facts *fa
     } else if (facts->artifacts_lost[0] != '\0') {
         strbuf_adds(&b, facts->artifacts_lost);
         verdict = REPORTS_FAILED;
+    } else if (facts->tests_failed[0] != '\0') {
+        strbuf_adds(&b, facts->tests_failed);
+        verdict = REPORTS_FAILED;
     }
     verdict_fill(ret, verdict, &b);
 }
@@ -525,7 +528,8 @@ void verdict_of_step(const struct jobs_job *job, const struct attempt_facts *fac
 {
     const struct step_facts *s = &facts->steps[step];
     /* then the step stands for the job */
-    bool lost = facts->artifacts_lost[0] != '\0' && !job->has_steps;
+    bool lost =
+        (facts->artifacts_lost[0] != '\0' || facts->tests_failed[0] != '\0') && !job->has_steps;
     bool passed = verdict_step_passed(job, facts, step) && !lost;
 
     *ret = *of_job;

@@ -27,6 +27,10 @@ struct wire_head {
     uint32_t has_stdout, has_stderr;
     uint32_t has_near_limit;
     uint32_t has_kept;
+    uint32_t has_tests;
+    uint32_t tests_files, tests_length;
+    uint64_t tests_all[REPORTS_TEST_OUTCOME_COUNT];
+    uint64_t tests_flaky;
     uint32_t n_points;
     uint32_t point_columns; /* bits: CPU, memory, pids */
     uint64_t point_interval_ns;
@@ -177,6 +181,17 @@ static void add_case(struct strbuf *b, const struct attempt_result *r, size_t i)
     strbuf_add(b, &c, sizeof(c));
 }
 
+static void describe_tests(const struct reports_tests *t, struct wire_head *head)
+{
+    if (t == NULL)
+        return;
+    head->has_tests = true;
+    head->tests_files = t->files;
+    head->tests_length = (uint32_t)t->length;
+    head->tests_flaky = t->flaky;
+    memcpy(head->tests_all, t->all, sizeof(head->tests_all));
+}
+
 int wire_send(int socket, uint32_t instance, const struct attempt_result *result)
 {
     cleanup_strbuf struct strbuf b = {0};
@@ -206,6 +221,7 @@ int wire_send(int socket, uint32_t instance, const struct attempt_result *result
         head.point_columns = t->has_cpu * 1u + t->has_memory * 2u + t->has_pids * 4u;
         head.point_interval_ns = t->interval_ns;
     }
+    describe_tests(result->tests, &head);
     strbuf_add(&b, &head, sizeof(head));
     for (size_t i = 0; i < result->facts.n_steps; i++)
         add_case(&b, result, i);
@@ -223,6 +239,8 @@ int wire_send(int socket, uint32_t instance, const struct attempt_result *result
     add_notes(&b, &result->notes);
     for (size_t i = 0; i < head.n_artifacts; i++)
         wire_add_text(&b, result->artifacts.items[i], artifacts_listed_bytes());
+    if (result->tests != NULL)
+        strbuf_add(&b, result->tests->data != NULL ? result->tests->data : "", head.tests_length);
     head.size = (uint32_t)b.len;
     memcpy(b.data, &head, sizeof(head));
     return file_write_all(socket, b.data, b.len);
@@ -309,6 +327,28 @@ static void take_artifacts(struct wire_result *r, struct parcel *p, size_t n)
     p->bad |= left - p->left > artifacts_listed_bytes();
 }
 
+/* Takes the test cases that the job has reported. */
+static void take_tests(struct wire_result *r, struct parcel *p, const struct wire_head *head)
+{
+    const char *data = head->has_tests ? take_structs(p, head->tests_length, 1) : NULL;
+    struct reports_tests *t;
+
+    if (data == NULL)
+        return;
+    if (r->lists == NULL)
+        r->lists = arena_new();
+    t = arena_alloc(r->arena, sizeof(*t));
+    *t = (struct reports_tests){.flaky = head->tests_flaky,
+                                .files = head->tests_files,
+                                .data = arena_strndup(r->lists, data, 0),
+                                .length = head->tests_length};
+    if (t->length > 0)
+        t->data = memcpy(arena_alloc(r->lists, t->length), data, t->length);
+    memcpy(t->all, head->tests_all, sizeof(t->all));
+    p->bad |= reports_tests_check(t) < 0;
+    r->result.tests = t;
+}
+
 static void take_leaks(struct wire_result *r, struct parcel *p, const struct wire_head *head)
 {
     const char *data = take_structs(p, head->n_leaks, sizeof(struct leak));
@@ -377,7 +417,8 @@ static bool is_within_bounds(const struct wire_head *head)
 {
     return head->verdict < REPORTS_VERDICT_COUNT && head->n_cases <= JOBS_STEPS_MAX &&
            head->n_leaks <= WIRE_LEAKS_MAX && head->n_points <= TIMELINE_MAX &&
-           head->n_notes <= WIRE_NOTES_MAX && head->n_artifacts <= ARTIFACTS_LISTED_MAX;
+           head->n_notes <= WIRE_NOTES_MAX && head->n_artifacts <= ARTIFACTS_LISTED_MAX &&
+           head->tests_length <= REPORTS_TESTS_LENGTH_MAX;
 }
 
 static int unpack(struct wire_result *r, const struct wire_head *head, const char *data)
@@ -405,6 +446,7 @@ static int unpack(struct wire_result *r, const struct wire_head *head, const cha
         r->result.cases[i].evidence = take_text(r->arena, &p, WIRE_TEXT_MAX);
     r->result.notes = wire_take_list(r->arena, &p, head->n_notes, WIRE_NOTE_MAX);
     take_artifacts(r, &p, head->n_artifacts);
+    take_tests(r, &p, head);
     return p.bad || p.left != 0 ? -EBADMSG : 0;
 }
 
@@ -412,7 +454,8 @@ static int unpack(struct wire_result *r, const struct wire_head *head, const cha
 #define WIRE_MAX                                                                                   \
     (sizeof(struct wire_head) + JOBS_STEPS_MAX * (sizeof(struct wire_case) + WIRE_TEXT_MAX) +      \
      WIRE_LEAKS_MAX * sizeof(struct leak) + TIMELINE_MAX * sizeof(struct reports_point) +          \
-     3 * WIRE_TEXT_MAX + WIRE_NOTES_MAX * WIRE_NOTE_MAX + artifacts_listed_bytes())
+     3 * WIRE_TEXT_MAX + WIRE_NOTES_MAX * WIRE_NOTE_MAX + artifacts_listed_bytes() +               \
+     REPORTS_TESTS_LENGTH_MAX)
 
 void wire_result_free(struct wire_result *w)
 {

@@ -12,8 +12,8 @@
 #define WIRE_LEAKS_MAX 128u
 int wire_send(int socket, uint32_t instance, const struct attempt_result *result);
 /* Blocks until the whole of it is there; -EBADMSG when it does not add up, or is more than a result
- * can be. Everything lives in `arena`, but for the names of artifacts, which are in `lists` (or
- * NULL). */
+ * can be. Everything lives in `arena`, but for the names of artifacts, which are in `lists` with
+ * the records of `tests` (or NULL). */
 struct wire_result {
     uint32_t instance;
     /* verdict, evidence, exit, signal, started, usage, cases, notes, artifacts are filled */

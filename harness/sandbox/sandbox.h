@@ -292,7 +292,7 @@ struct sandbox_job {
     /* private: PID 1's oom_score_adj, to write it; or -EBADF */
     int oom;
     int oom_init; /* private: its own value while a command runs */
-    int mount_ns; /* kept when the job has artifacts, else -EBADF */
+    int mount_ns; /* kept when the job leaves files (jobs_leaves_files), else -EBADF */
     /* without the host's rights, until it is reaped, for who enters it; else -EBADF */
     int namespaces[SANDBOX_NAMESPACES];
     char dir[24]; /* its directory on the upper file system */
@@ -440,10 +440,13 @@ int sandbox_disk_usage(const struct sandbox_stage *stage, const struct sandbox_j
  * of their own; -ENODATA where they have one. */
 int sandbox_store_left(const struct sandbox_stage *stage, struct sandbox_disk *ret_left);
 
-/* The finished job's root directory, with its mounts, for reading artifacts: a path below it may be
- * anything at all, so look things up with file_open_beneath. Only for a reaped job that declared
- * artifacts. */
+/* The finished job's root directory, with its mounts, for reading what it left: a path below it may
+ * be anything at all, so look things up with file_open_beneath. Only for a reaped job that declared
+ * such files (jobs_leaves_files). */
 int sandbox_open_root(struct sandbox_stage *stage, const struct sandbox_job *job);
+/* Whether processes that this one forks get the libraries that only the harness uses: those of jobs
+ * never do, so false holds but around the fork of one of the harness's own. */
+void sandbox_stage_libraries(bool given);
 /* Keeps what a reaped job wrote as `name` in dirfd, and tells how much that is: its disk, and the
  * stage gets a new one; without the host's rights a directory, for which what is in memory has to
  * be copied: `stopped` is asked now and then whether to go on. What a failure leaves there is the

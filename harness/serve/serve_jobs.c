@@ -472,6 +472,10 @@ void serve_jobs_on_slot(struct server *s, size_t number)
     results_name_logs(in, w.has_stdout, w.has_stderr, "logs", w.arena, r);
     if (!s->options->overcommit)
         goods_note(s->stock, in, w.arena, r);
+    if (r->tests != NULL) { /* nothing else keeps the records until they are written */
+        arena_join(w.arena, w.lists);
+        w.lists = NULL;
+    }
     finish(s, b, slot->index, r, w.arena);
     arena_free(w.lists);
 }

@@ -2,6 +2,8 @@
 /* session_job: see session_job.h. */
 #include "harness/session/session_job.h"
 
+#include <string.h>
+
 /* Makes a bridge that has no other job: the job's neighbours do not run. */
 static void make_own_bridge(struct session_job *s)
 {
@@ -23,6 +25,7 @@ static size_t make_bases(struct session_job *s, const struct jobs_job *of_file,
         s->jobs[i] = of_file[at];
         s->jobs[i].n_needs = 0;
         s->jobs[i].artifacts.patterns = NULL;
+        memset(s->jobs[i].tests, 0, sizeof(s->jobs[i].tests));
         s->jobs[i].from = i > 0 ? i - 1 : JOBS_FROM_NOTHING;
     }
     return n;

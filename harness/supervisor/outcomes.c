@@ -215,6 +215,7 @@ void outcomes_take(struct supervisor *s, struct wire_result *w)
 {
     const struct instance *in = &s->p.run.instances[w->instance];
     struct reports_result *r = arena_alloc(w->arena, sizeof(*r));
+    struct cupel_error err;
 
     *r = w->result;
     r->attempts = 1;
@@ -222,9 +223,14 @@ void outcomes_take(struct supervisor *s, struct wire_result *w)
     results_name_logs(in, w->has_stdout, w->has_stderr, "logs", w->arena, r);
     if (!s->options->overcommit)
         goods_note(s->stock, in, w->arena, r);
+    if (r->tests != NULL && reports_out_keep_tests(s->p.run.out, r->tests, &err) < 0)
+        report_failure(s, &err);
     outcomes_finish(s, w->instance, r, w->arena);
-    if (s->arenas[w->instance] != NULL) /* one of several attempts */
+    if (s->arenas[w->instance] != NULL) { /* one of several attempts */
         results_shorten(s->results[w->instance], w->arena);
+        if (r->tests != NULL)
+            r->tests->data = NULL;
+    }
     arena_free(w->lists);
 }
 

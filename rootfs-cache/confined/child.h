@@ -52,7 +52,8 @@ struct child_work {
     void *open_data;
     /* of no reader: what it works on came from outside, and can be what ended it */
     bool of_input;
-    bool long_work; /* of a reader: it may read gigabytes */
+    bool long_work;   /* of a reader: it may read gigabytes */
+    unsigned seconds; /* of CPU that a reader may use; 0: what is usual (confine.c) */
 };
 int child_run(const struct child_work *work, struct child_counts *ret_counts,
               struct cupel_error *err);

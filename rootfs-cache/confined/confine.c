@@ -192,9 +192,10 @@ uint64_t confine_memory(enum confine_kind kind)
     return kind == CONFINE_DESCRIPTORS ? READER_MEMORY : TREE_MEMORY;
 }
 
-static int limit_reader(enum confine_kind kind)
+static int limit_reader(enum confine_kind kind, unsigned seconds)
 {
-    int r = limit(RLIMIT_CPU, kind == CONFINE_LONG ? READER_LONG_SECONDS : READER_SECONDS, 5);
+    rlim_t usual = kind == CONFINE_LONG ? READER_LONG_SECONDS : READER_SECONDS;
+    int r = limit(RLIMIT_CPU, seconds != 0 ? seconds : usual, 5);
 
     return r < 0 ? r : limit(RLIMIT_FSIZE, kind == CONFINE_LONG ? READER_LONG_BYTES : 0, 0);
 }
@@ -215,7 +216,7 @@ static int warm_up(enum confine_kind kind)
     return hash_bytes("", 0, hex);
 }
 
-int confine_begin(enum confine_kind kind, int place, pid_t parent)
+int confine_begin(enum confine_kind kind, int place, pid_t parent, unsigned seconds)
 {
     int r;
 
@@ -231,7 +232,7 @@ int confine_begin(enum confine_kind kind, int place, pid_t parent)
     if (r == 0 && !SANITIZED)
         r = limit(RLIMIT_AS, memory_so_far() + confine_memory(kind), 0);
     if (r == 0 && kind != CONFINE_TREE)
-        r = limit_reader(kind);
+        r = limit_reader(kind, seconds);
     if (r < 0)
         return r;
     return fchdir(place) < 0 || (geteuid() == 0 && chroot(".") < 0) ? -errno : 0;

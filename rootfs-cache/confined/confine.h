@@ -12,8 +12,8 @@ enum confine_kind {
 };
 
 /* Begins the confinement, in the child: `place` is its current and root directory from now on, and
- * it ends when its `parent` dies. */
-int confine_begin(enum confine_kind kind, int place, pid_t parent);
+ * it ends when its `parent` dies. A reader has so many `seconds` of CPU; 0: what is usual. */
+int confine_begin(enum confine_kind kind, int place, pid_t parent, unsigned seconds);
 /* The last step, when it has the descriptors that it shall have: calls are refused from now on. */
 int confine_finish(enum confine_kind kind);
 /* Memory that a reader may take beyond what it was started with, for messages. */

@@ -12,7 +12,7 @@ ROOMS = {
     "base": {"public": ["aside.h", "base.h", "interrupt.h", "late.h", "libcrypto.h", "program.h", "redact.h", "weaken.h"], "may": []},
     "jobs": {"public": ["jobs.h"], "may": ["base", "jobs/expand"], "shared": ["load.h", "source.h", "tree.h"]},
     "jobs/expand": {"public": ["anchors.h", "expand.h", "host.h", "pairing.h"], "may": ["base", "jobs"]},
-    "reports": {"public": ["reports.h"], "may": ["base"]},
+    "reports": {"public": ["reports.h", "tests.h"], "may": ["base"]},
     # confined < store < sources < the outer room, whose cache.h has the types that all of them use.
     "rootfs-cache/confined": {
         "public": [
@@ -33,6 +33,7 @@ ROOMS = {
         "public": ["cache.h"],
         "may": ["base", "rootfs-cache/confined", "rootfs-cache/store", "rootfs-cache/sources"],
     },
+    "ingest": {"public": ["ingest.h"], "may": ["base", "reports", "rootfs-cache/confined"]},
     "harness/cgroup": {"public": ["cgroup.h"], "may": ["base"]},
     "harness/rights": {"public": ["rights.h"], "may": ["base", "harness/cgroup"]},
     "harness/sandbox": {"public": ["sandbox.h"], "may": ["base", "jobs"]},
@@ -57,7 +58,7 @@ ROOMS = {
             "attempt.h", "disks.h", "environment.h", "goods.h", "identity.h", "launch.h", "limits_in_force.h", "observe.h",
             "results.h", "services_session.h", "shape.h", "slot.h", "verdict.h", "wire.h",
         ],
-        "may": ["base", "jobs", "rootfs-cache", "reports", "harness/cgroup", "harness/sandbox", "harness/run"],
+        "may": ["base", "jobs", "rootfs-cache", "reports", "ingest", "harness/cgroup", "harness/sandbox", "harness/run"],
     },
     "harness/prepare": {"public": ["prepare.h", "roots.h"], "may": ["base", "jobs", "rootfs-cache", "reports", "harness/cgroup", "harness/sandbox", "harness/run", "harness/attempt"]},
     "harness/supervisor": {
@@ -110,7 +111,7 @@ INIT = ["harness/sandbox/init/"]
 INIT_EXCEPTIONS = {}
 
 # What touches hostile bytes, in a confined child: a folder ("x/confined/"), or single files.
-CONFINED = ["rootfs-cache/confined/"]
+CONFINED = ["ingest/", "rootfs-cache/confined/"]
 # The room in which CONFINED lies: the rules about children and JSON are about it.
 CONFINED_ROOM = "rootfs-cache"
 

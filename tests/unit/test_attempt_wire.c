@@ -17,6 +17,62 @@
 
 #include <cmocka.h>
 
+/* Two cases that are listed, of nine. */
+static void add_tests(struct attempt_result *r)
+{
+    const struct reports_test_case failed = {.outcome = REPORTS_TEST_FAILED,
+                                             .time_ns = 12,
+                                             .line = 7,
+                                             .group = "group",
+                                             .name = "name \xff",
+                                             .file = "file",
+                                             .message = "message",
+                                             .details = "de\ntails"},
+                                   passed = {.outcome = REPORTS_TEST_PASSED,
+                                             .flaky = true,
+                                             .time_ns = REPORTS_TEST_NO_TIME,
+                                             .name = "other"};
+    struct strbuf records = {0};
+
+    reports_tests_put_source(&records, "/work/results.xml");
+    reports_tests_put(&records, &failed);
+    reports_tests_put(&records, &passed);
+    r->tests = xcalloc(1, sizeof(*r->tests));
+    *r->tests = (struct reports_tests){
+        .all = {4, 3, 0, 2}, .flaky = 1, .files = 1, .data = records.data, .length = records.len};
+}
+
+static void assert_tests(const struct reports_tests *t, const struct attempt_result *sent)
+{
+    struct reports_test_cursor cursor;
+    struct reports_test_case c;
+
+    if (sent->tests == NULL) {
+        assert_null(t);
+        return;
+    }
+    assert_memory_equal(t->all, sent->tests->all, sizeof(t->all));
+    assert_int_equal(t->listed[REPORTS_TEST_FAILED], 1);
+    assert_int_equal(t->listed[REPORTS_TEST_PASSED], 1);
+    assert_int_equal(t->flaky, 1);
+    assert_int_equal(t->files, 1);
+    cursor = (struct reports_test_cursor){.at = t->data, .end = t->data + t->length};
+    assert_int_equal(reports_tests_next(&cursor, &c), 1);
+    assert_string_equal(cursor.source, "/work/results.xml");
+    assert_int_equal(c.outcome, REPORTS_TEST_FAILED);
+    assert_int_equal(c.time_ns, 12);
+    assert_int_equal(c.line, 7);
+    assert_string_equal(c.group, "group");
+    assert_string_equal(c.name, "name \xff");
+    assert_string_equal(c.file, "file");
+    assert_string_equal(c.message, "message");
+    assert_string_equal(c.details, "de\ntails");
+    assert_int_equal(reports_tests_next(&cursor, &c), 1);
+    assert_true(c.flaky);
+    assert_true(c.time_ns == REPORTS_TEST_NO_TIME);
+    assert_int_equal(reports_tests_next(&cursor, &c), 0);
+}
+
 /* A result with n steps, notes and artifacts, every value of which can be told from every other. */
 static void make_result(struct attempt_result *r, size_t n_steps, size_t n_lists)
 {
@@ -58,6 +114,8 @@ static void make_result(struct attempt_result *r, size_t n_steps, size_t n_lists
         if (i % 2 == 0)
             memset(r->steps[i].evidence, 'a' + (int)(i % 26), sizeof(r->steps[i].evidence) - 1);
     }
+    if (n_lists > 0)
+        add_tests(r);
     for (size_t i = 0; i < n_lists; i++) {
         strings_add(&r->notes, xasprintf("note %zu", i));
         strings_add(&r->artifacts,
@@ -180,6 +238,7 @@ static void round_trip(size_t n_steps, size_t n_lists)
             assert_case(&w.result.cases[i], &r, i);
         assert_list(w.result.notes, &r.notes);
         assert_list(w.result.artifacts, &r.artifacts);
+        assert_tests(w.result.tests, &r);
         wire_result_free(&w);
     }
     assert_sent_well(pid);
@@ -249,6 +308,31 @@ static void test_cut_short(void **state)
         (void)close(sockets[0]);
     }
     attempt_result_free(&r);
+}
+
+/* A slot that says more than it lists, or what is no record. */
+static void test_tests_that_do_not_add_up(void **state)
+{
+    (void)state;
+    for (int wrong = 0; wrong < 3; wrong++) {
+        struct attempt_result r;
+        struct wire_result w;
+        int sockets[2];
+        pid_t pid;
+
+        make_result(&r, 1, 1);
+        if (wrong == 0)
+            r.tests->all[REPORTS_TEST_FAILED] = 0;
+        else if (wrong == 1)
+            r.tests->length--;
+        else
+            ((char *)(uintptr_t)r.tests->data)[0] = 'Q';
+        pid = send_from_child(sockets, 1, &r, 1);
+        assert_int_equal(wire_receive(sockets[0], &w), -EBADMSG);
+        assert_sent_well(pid);
+        (void)close(sockets[0]);
+        attempt_result_free(&r);
+    }
 }
 
 /* Whatever an attempt has brought together, what is sent is what will be taken. */
@@ -361,6 +445,7 @@ int main(void)
         cmocka_unit_test(test_round_trip_large),
         cmocka_unit_test(test_never_started),
         cmocka_unit_test(test_cut_short),
+        cmocka_unit_test(test_tests_that_do_not_add_up),
         cmocka_unit_test(test_no_socket),
         cmocka_unit_test(test_more_than_there_is_room_for),
         cmocka_unit_test(test_too_much_is_refused),

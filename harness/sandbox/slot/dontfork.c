@@ -75,7 +75,7 @@ static bool is_foreign(const char *line)
            !is_one_of(name, kept, ARRAY_SIZE(kept));
 }
 
-static void leave(const char *line)
+static void advise(const char *line, bool leave)
 {
     const char *name = library_of(line);
     unsigned long start, end;
@@ -84,7 +84,7 @@ static void leave(const char *line)
         sscanf(line, "%lx-%lx", &start, &end) != 2)
         return;
     /* a refusal costs a little time only */
-    (void)madvise((void *)start, end - start, MADV_DONTFORK);
+    (void)madvise((void *)start, end - start, leave ? MADV_DONTFORK : MADV_DOFORK);
 }
 
 static bool any_foreign(const char *text)
@@ -98,7 +98,7 @@ static bool any_foreign(const char *text)
     return false;
 }
 
-void dontfork_libraries(void)
+void dontfork_libraries(bool leave)
 {
     cleanup_close int fd = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
     cleanup_free char *text = NULL;
@@ -108,5 +108,5 @@ void dontfork_libraries(void)
     if (fd < 0 || file_read_fd(fd, (size_t)1 << 20, &text, &len) < 0 || any_foreign(text))
         return;
     for (char *line = strtok_r(text, "\n", &save); line != NULL; line = strtok_r(NULL, "\n", &save))
-        leave(line);
+        advise(line, leave);
 }

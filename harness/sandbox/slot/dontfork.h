@@ -2,5 +2,8 @@
 /* dontfork: private to sandbox; libraries that no child gets. */
 #pragma once
 
-/* Leaves the libraries that only the harness uses out of what is forked from here on. */
-void dontfork_libraries(void);
+#include <stdbool.h>
+
+/* Leaves the libraries that only the harness uses out of what is forked from here on, or no more
+ * (`leave` false), for a child that is the harness's own. */
+void dontfork_libraries(bool leave);

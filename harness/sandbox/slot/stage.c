@@ -146,7 +146,7 @@ int sandbox_stage_open(const struct sandbox_stage_config *config, struct sandbox
         s->late = NULL;
     if (s->progress == MAP_FAILED) /* then nobody knows where a PID 1 is stuck */
         s->progress = NULL;
-    dontfork_libraries();
+    dontfork_libraries(true);
     if (r == 0)
         r = stage_make_tmpfs(&s->tmpfs);
     if (r == 0)
@@ -339,4 +339,9 @@ int stage_attach_upper(struct sandbox_stage *s, uint64_t bytes, uint64_t inodes,
     }
     s->upper = u;
     return 0;
+}
+
+void sandbox_stage_libraries(bool given)
+{
+    dontfork_libraries(!given);
 }

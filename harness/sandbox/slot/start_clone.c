@@ -118,7 +118,7 @@ int start_id_map(struct start *s, struct cupel_error *err)
 
     if (r == 0 && !s->stage->privilege.host)
         r = namespaces_hold(&s->job, jobs_has_own_network(s->request->job), &s->detail);
-    if (r < 0 || s->request->job->artifacts.patterns == NULL)
+    if (r < 0 || !jobs_leaves_files(s->request->job))
         return r;
     (void)snprintf(s->path, sizeof(s->path), "/proc/%d/ns/mnt", (int)s->job.pid);
     s->detail = s->path;

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* ingest: what a job wrote of its own tests becomes test cases (reports/tests.h). Every byte of it
+ * is hostile: it is read by a confined child (rootfs-cache/confined/child.h), with bounds, and what
+ * that answers is checked by who asks. Not responsible for which files are read, nor for what they
+ * mean for the job (attempt/own_tests.c). */
+#pragma once
+
+#include "reports/tests.h"
+
+enum ingest_format { INGEST_JUNIT, INGEST_FORMAT_COUNT };
+/* "JUnit", as in messages. */
+const char *ingest_format_name(enum ingest_format format);
+
+/* How large one file may be. */
+#define INGEST_FILE_MAX ((uint64_t)32 << 20)
+
+/* Loads what the readers need, while "/" is the host's. */
+int ingest_load(enum ingest_format format, struct cupel_error *err);
+/* Reads the file that `fd` is open on; `nowhere` is a directory in which there is nothing to see.
+ * *ret_reply, malloc'ed, is records that say at least one case, or nothing that may be believed. An
+ * error of the kind CUPEL_ERROR_INPUT is the file's, in words that follow its name. */
+int ingest_read(enum ingest_format format, int fd, int nowhere, char **ret_reply,
+                size_t *ret_length, struct cupel_error *err);

@@ -1,0 +1,196 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Results of a job's own tests (`junit`): dialects of tools, files that are missing, broken or hostile, what they mean for the job and the
+# run, and where the cases stand in the reports.
+# time-limit: 120
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
+
+mkdir in
+# pytest: one suite in suites, the message of a failure with lines
+cat >in/pytest.xml <<'XML'
+<?xml version="1.0" encoding="utf-8"?>
+<testsuites><testsuite name="pytest" errors="1" failures="1" skipped="1" tests="4" time="0.123" hostname="h">
+<testcase classname="tests.test_sum" name="test_small" time="0.001"/>
+<testcase classname="tests.test_sum" name="test_large[1-2]" time="0.002"><failure message="assert 3 == 4&#10;  where 3 = sum()">def test():
+&gt;   assert 3 == 4</failure></testcase>
+<testcase classname="tests.test_sum" name="test_later" time="0.000"><skipped type="pytest.skip" message="not yet">x.py:3</skipped></testcase>
+<testcase classname="tests.test_db" name="test_db" time="0.01"><error message="failed on setup">boom</error></testcase>
+</testsuite></testsuites>
+XML
+# all of them pass: GoogleTest (disabled tests), CTest, go-junit-report, nextest and Surefire (flaky), jest (suites in suites, no classes)
+cat >in/good-gtest.xml <<'XML'
+<testsuites tests="2" failures="0" disabled="1" errors="0" name="AllTests"><testsuite name="Sum" tests="2">
+<testcase name="Adds" status="run" result="completed" time="0." classname="Sum" file="sum.cc" line="12" />
+<testcase name="DISABLED_Slow" status="notrun" result="suppressed" classname="Sum" /></testsuite></testsuites>
+XML
+cat >in/good-ctest.xml <<'XML'
+<testsuite name="Linux" tests="2" failures="0" disabled="0" skipped="1"><testcase name="one" classname="one" time="1,234.5" status="run"><properties/>
+<system-out>fine</system-out></testcase><testcase name="two" classname="two" time="0,25" status="notrun"><skipped message="no device"/></testcase></testsuite>
+XML
+cat >in/good-flaky.xml <<'XML'
+<testsuites name="nextest-run" tests="1" failures="0" errors="0"><testsuite name="lib" tests="1"><testcase name="a::b" classname="lib" time="3e-05">
+<flakyFailure message="first time" type="test failure">trace</flakyFailure></testcase></testsuite></testsuites>
+XML
+cat >in/good-jest.xml <<'XML'
+<testsuites name="jest"><testsuite name="outer"><testsuite name="inner"><testcase name="works &amp; &quot;quotes&quot;"/></testsuite></testsuite></testsuites>
+XML
+# a suite that counts a failure of which no case tells
+cat >in/counted.xml <<'XML'
+<testsuite name="S" tests="1" failures="1"><testcase name="a" classname="S"/></testsuite>
+XML
+printf '<testsuite><testcase name="a"/>' >in/truncated.xml
+printf '<html><body/></html>' >in/html.xml
+printf '<testsuites/>' >in/no-cases.xml
+: >in/empty.xml
+printf '<!DOCTYPE t [<!ENTITY x "file:///etc/passwd">]><testsuite><testcase name="&x;"/></testsuite>' >in/internal.xml
+printf '<!DOCTYPE t SYSTEM "file:///etc/passwd"><testsuite><testcase name="a"/></testsuite>' >in/external.xml
+printf '<testsuite><testcase name="a\377"/></testsuite>' >in/bytes.xml
+python3 - <<'PY'
+open('in/deep.xml', 'w').write('<testsuite>' * 5000 + '<testcase name="a"/>' + '</testsuite>' * 5000)
+entities = '<!ENTITY a0 "ha">' + ''.join('<!ENTITY a%d "%s">' % (i, '&a%d;' % (i - 1) * 10) for i in range(1, 12))
+open('in/bomb.xml', 'w').write('<!DOCTYPE t [' + entities + ']><testsuite><testcase name="&a11;"/></testsuite>')
+open('in/huge.xml', 'w').write('<testsuite><testcase name="%s"><failure message="%s">%s</failure></testcase></testsuite>' % ('n' * 100000, 'm' * 100000, 'd' * 12000000))
+open('in/many.xml', 'w').write('<testsuite>' + ''.join('<testcase classname="c" name="case number %d"/>' % i for i in range(40000)) +
+                               '<testcase classname="c" name="last"><failure message="the last one"/></testcase></testsuite>')
+open('in/escapes.xml', 'w').write('<testsuite><testcase classname="c" name="esc&#x202e;ape"><failure message="&lt;/testsuite&gt; &#x85; ]]&gt;">x</failure></testcase></testsuite>')
+PY
+
+job_file results.yaml <<'YAML'
+cupel: 1
+name: own
+defaults:
+  inputs: [in]
+  limits: {wall: 60s}
+  run: "true"
+jobs:
+  good: {junit: "in/good-*.xml"}
+  pytest: {junit: /work/in/pytest.xml}
+  twice: {run: mkdir out; cp in/pytest.xml out/a.xml; cp in/good-jest.xml out/b.xml, junit: {paths: ["out/**"], failures: report}}
+  exits: {run: exit 3, junit: in/pytest.xml}
+  steps: {run: [{name: one, run: "true"}, {name: two, run: "true"}], junit: in/counted.xml}
+  missing: {junit: [in/good-jest.xml, "none/*.xml"]}
+  optional: {junit: {paths: ["none/*.xml", in/empty.xml, in/truncated.xml], optional: true}}
+  optional-fails: {junit: {paths: in/counted.xml, optional: true}}
+  truncated: {junit: in/truncated.xml}
+  html: {junit: in/html.xml}
+  no-cases: {junit: in/no-cases.xml}
+  empty: {junit: in/empty.xml}
+  internal: {junit: in/internal.xml}
+  external: {junit: in/external.xml}
+  bytes: {junit: in/bytes.xml}
+  deep: {junit: in/deep.xml}
+  bomb: {junit: in/bomb.xml}
+  huge: {junit: in/huge.xml}
+  many: {junit: in/many.xml}
+  escapes: {junit: in/escapes.xml}
+  large: {run: head -c 40000000 /dev/zero >large.xml, junit: large.xml}
+  link: {run: ln -s in/good-jest.xml l.xml; ln -s in d, junit: [l.xml, "d/*"]}
+  special: {run: mkfifo f.xml, junit: f.xml}
+  files: {run: "mkdir m; for i in $(seq 300); do cp in/good-jest.xml m/$i.xml; done", junit: "m/*"}
+  kernel: {junit: /proc/version}
+  after: {run: "true", after: cp in/pytest.xml late.xml, junit: late.xml}
+  retried: {junit: in/counted.xml, retries: 1}
+  depends: {needs: [pytest]}
+YAML
+cupel_run results.yaml -j 2
+
+it "a job whose cases all pass has passed, and the cases of every dialect are there"
+expect_verdict good passed
+expect_result good '.tests | .reported_by == "job" and .files == 4 and .passed == 4 and .failed == 0 and .error == 0 and .skipped == 2 and .flaky == 1'
+expect_result good '.tests.cases | map(select(.name == "Adds"))[0] | .class == "Sum" and .file == "sum.cc" and .line == 12 and .outcome == "passed"'
+expect_result good '.tests.cases | map(select(.name == "one"))[0].seconds == 1234.5 and map(select(.name == "two"))[0].seconds == 0.25'
+expect_result good '.tests.cases | map(select(.name == "a::b"))[0] | .flaky and .seconds == 0.00003 and .message == "first time"'
+expect_result good '.tests.cases | map(select(.name == "works & \"quotes\""))[0] | .class == "inner" and .source == "/work/in/good-jest.xml"'
+
+it "a case that failed fails a job that exited 0"
+expect_verdict pytest failed
+expect_result pytest '.exit == 0 and (.evidence | test("^2 of the 4 test cases that the job reports failed, first tests.test_sum.test_large\\[1-2\\]: assert 3 == 4"))'
+expect_result pytest '.tests.cases | map(.outcome) == ["passed", "failed", "skipped", "error"]'
+expect_result pytest '.tests.cases[1] | .message == "assert 3 == 4\n  where 3 = sum()" and .details == "def test():\n>   assert 3 == 4"'
+expect_verdict depends skipped
+expect_verdict steps failed
+expect_verdict steps/two passed
+expect_result steps '.tests | .passed == 1 and .failed == 1'
+expect_verdict after failed
+expect_verdict retried failed
+expect_result retried '.attempts == 2 and .tests.failed == 1 and .previous_attempts[0].tests.failed == 1'
+
+it "failures: report leaves the verdict"
+expect_verdict twice passed
+expect_result twice '.tests.files == 2 and .tests.passed == 2 and .tests.failed == 1 and (.notes | any(test("2 of the 5 test cases")))'
+
+it "what a job that failed has reported stands beside its verdict"
+expect_verdict exits failed
+expect_result exits '.exit == 3 and (.evidence | test("exit code 3")) and .tests.failed == 1'
+
+it "a missing, empty or broken file fails the job, and says why"
+expect_verdict missing failed
+expect_result missing '.evidence == "junit: no file matches /work/none/*.xml" and .tests.passed == 1'
+for case in 'truncated:no well-formed XML' 'html:begins with <html>' 'no-cases:has no test case' 'empty:no well-formed XML' \
+    'internal:document type' 'external:document type' 'bomb:document type' 'bytes:no well-formed XML' 'deep:elements in more than' \
+    'large:larger than 32 MiB' 'link:no file matches /work/l.xml' 'special:no file matches' 'files:more than 256 files' 'kernel:no file matches'; do
+    expect_verdict "${case%%:*}" failed
+    expect_result "${case%%:*}" ".evidence | test(\"^junit: .*${case#*:}\")"
+done
+expect_verdict optional passed
+expect_result optional '(.notes | length) == 3'
+expect_verdict optional-fails failed
+
+it "texts and lists are bounded, and what is not listed is counted"
+expect_verdict huge failed
+expect_result huge '.tests.cases[0] | (.name | length) == 512 and (.message | length) == 1024 and (.details | length) == 4096'
+expect_verdict many failed
+expect_result many '.tests | .passed == 40000 and .failed == 1 and .left_out > 0 and (.cases | length) + .left_out == 40001 and .cases[-1].message == "the last one"'
+
+it "junit.xml nests the cases below the job, marked as its word"
+expect_junit_valid
+expect grep -q 'classname="own.pytest.reported.tests.test_sum"' "$T/out/junit.xml"
+expect grep -q 'message="the job reports: assert 3 == 4' "$T/out/junit.xml"
+expect python3 - "$T/out/junit.xml" <<'PY'
+import sys, xml.etree.ElementTree as tree
+for suite in tree.parse(sys.argv[1]).getroot():
+    cases = suite.findall('testcase')
+    assert int(suite.get('tests')) == len(cases), suite.get('name')
+    for attribute, element in (('failures', 'failure'), ('errors', 'error'), ('skipped', 'skipped')):
+        assert int(suite.get(attribute)) == sum(c.find(element) is not None for c in cases), (suite.get('name'), attribute)
+    names = [(c.get('classname'), c.get('name')) for c in cases]
+    assert len(names) == len(set(names)), suite.get('name')
+PY
+
+it "the console names the cases that failed"
+expect_said 'the job reports: failed: tests.test_sum.test_large\[1-2\]: assert 3 == 4'
+expect_said 'the job reports: error: tests.test_db.test_db: failed on setup'
+expect test "$STATUS" -eq 1
+
+it "secrets are masked in them"
+job_file secret.yaml <<'YAML'
+cupel: 1
+jobs:
+  leaks:
+    secrets: [TOKEN]
+    run: |
+      printf '<testsuite name="%s"><testcase classname="%s" name="n %s"><failure message="m %s">d %s %s</failure></testcase></testsuite>' \
+        "$TOKEN" "$TOKEN" "$TOKEN" "$TOKEN" "$TOKEN" "$(printf %s "$TOKEN" | base64)" >"r-$TOKEN.xml"
+    junit: "r-*.xml"
+YAML
+TOKEN=hunter2-and-more cupel_run secret.yaml
+expect_verdict leaks failed
+expect_result leaks '.tests.cases[0] | .name == "n ***" and .class == "***" and .message == "m ***" and .details == "d *** ***"'
+expect_not grep -rqF -e hunter2 -e "$(printf %s hunter2-and-more | base64)" "$T/out" "$T/stdout" "$T/stderr"
+
+it "the job file is checked"
+job_file wrong.yaml <<'YAML'
+cupel: 1
+jobs:
+  a: {run: "true", junit: {optional: true}}
+  b: {run: "true", junit: ../x.xml}
+  c: {run: "true", junit: {paths: x.xml, failures: ignore}}
+YAML
+run_cupel validate wrong.yaml
+expect_exit 2
+expect_said "'junit' has no 'paths'"
+expect_said "without '\.\.'"
+expect_said 'fail or report|fail, report'
+
+all_done
