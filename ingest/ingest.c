@@ -14,17 +14,13 @@
 #define READER_SECONDS 10
 
 static const struct {
-    const char *name;
     ingest_reader *read;
     int (*load)(struct cupel_error *err); /* or NULL */
 } formats[INGEST_FORMAT_COUNT] = {
-    [INGEST_JUNIT] = {"JUnit", ingest_junit, libxml_sax_load},
+    [INGEST_JUNIT] = {ingest_junit, libxml_sax_load},
+    [INGEST_TAP] = {ingest_tap, NULL},
+    [INGEST_CTRF] = {ingest_ctrf, NULL},
 };
-
-const char *ingest_format_name(enum ingest_format format)
-{
-    return formats[format].name;
-}
 
 int ingest_load(enum ingest_format format, struct cupel_error *err)
 {

@@ -7,9 +7,7 @@
 
 #include "reports/tests.h"
 
-enum ingest_format { INGEST_JUNIT, INGEST_FORMAT_COUNT };
-/* "JUnit", as in messages. */
-const char *ingest_format_name(enum ingest_format format);
+enum ingest_format { INGEST_JUNIT, INGEST_TAP, INGEST_CTRF, INGEST_FORMAT_COUNT };
 
 /* How large one file may be. */
 #define INGEST_FILE_MAX ((uint64_t)32 << 20)

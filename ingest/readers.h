@@ -31,4 +31,4 @@ uint64_t ingest_seconds(const char *text, size_t n);
 
 /* Read all of the source into `to`; what is wrong is in to->why. */
 typedef void ingest_reader(struct ingest_source *from, struct ingest_cases *to);
-ingest_reader ingest_junit;
+ingest_reader ingest_junit, ingest_tap, ingest_ctrf;

@@ -284,7 +284,12 @@ struct jobs_artifacts {
 };
 
 /* What a job writes of its own tests: a format each. */
-enum jobs_tests_format { JOBS_TESTS_JUNIT, JOBS_TESTS_FORMAT_COUNT };
+enum jobs_tests_format {
+    JOBS_TESTS_JUNIT,
+    JOBS_TESTS_TAP,
+    JOBS_TESTS_CTRF,
+    JOBS_TESTS_FORMAT_COUNT,
+};
 enum jobs_tests_failures { JOBS_TESTS_FAIL, JOBS_TESTS_REPORT };
 
 struct jobs_tests {

@@ -354,7 +354,7 @@ TABLE(artifacts, "Keys of `artifacts`", "'artifacts'",
 
 #define TESTS_FIELD(member) offsetof(struct jobs_tests, member)
 
-TABLE(tests, "Keys of `junit`", "'junit'",
+TABLE(tests, "Keys of `junit`, `tap` and `ctrf`", "'junit', 'tap' or 'ctrf'",
       {.name = "paths",
        .value = "paths or globs in the job",
        .help = "which files are read, absolute or relative to `workdir`",

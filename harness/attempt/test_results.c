@@ -24,6 +24,8 @@ static const struct {
     enum ingest_format format;
 } test_formats[JOBS_TESTS_FORMAT_COUNT] = {
     [JOBS_TESTS_JUNIT] = {"junit", INGEST_JUNIT},
+    [JOBS_TESTS_TAP] = {"tap", INGEST_TAP},
+    [JOBS_TESTS_CTRF] = {"ctrf", INGEST_CTRF},
 };
 
 struct test_reading {

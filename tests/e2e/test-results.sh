@@ -56,6 +56,53 @@ open('in/many.xml', 'w').write('<testsuite>' + ''.join('<testcase classname="c" 
 open('in/escapes.xml', 'w').write('<testsuite><testcase classname="c" name="esc&#x202e;ape"><failure message="&lt;/testsuite&gt; &#x85; ]]&gt;">x</failure></testcase></testsuite>')
 PY
 
+# TAP: version 12 with diagnostics, 14 with subtests and a block
+cat >in/12.tap <<'END'
+1..5
+ok 1 - first
+not ok 2 - second \# of all
+#   Failed test 'second'
+ok 3 # SKIP no network
+not ok 4 - later # TODO not written
+ok
+words of the program's own
+END
+cat >in/14.tap <<'END'
+TAP version 14
+# Subtest: group
+    ok 1 - inner
+    not ok 2 - broken
+      ---
+      message: "one is not two"
+      at: x.js:3
+      ...
+    1..2
+not ok 1 - group
+    # Subtest: named inside
+    1..1
+    ok 1 - fine
+ok 2 - named inside
+1..2
+END
+printf '1..0 # SKIP not on this machine\r\n' >in/skipped.tap
+printf '1..3\nok 1\nok 2\n' >in/short.tap
+printf 'ok 1\n' >in/unplanned.tap
+printf '1..4\nok 1\nBail out! database gone\nok 2\n' >in/bail.tap
+printf '1..1\n# Subtest: s\n    1..2\n    ok 1\nok 1 - s\n' >in/short-inside.tap
+printf '# Subtest: s\n    1..1\n    ok 1 - a\nnot ok 1 - s\n1..1\n' >in/outside.tap
+printf '1..2\nok 1\nnot ok 2 - never # SKIP really\n' >in/both.tap
+printf 'words\n' >in/words.tap
+cat >in/ctrf.json <<'JSON'
+{"reportFormat": "CTRF", "results": {"tool": {"name": "t"}, "summary": {"tests": 5, "passed": 2, "failed": 1, "pending": 1, "skipped": 0, "other": 1},
+ "tests": [{"name": "a", "status": "passed", "duration": 1500, "suite": "s", "flaky": true}, {"name": "b", "status": "failed", "duration": 2,
+   "suite": ["s", "t"], "message": "no", "trace": "at x", "filePath": "b.js", "line": 4}, {"name": "c", "status": "pending"}, {"name": "d", "status": "other"},
+   {"name": "e", "status": "passed"}]}}
+JSON
+printf '{"results": {"summary": {"failed": 2}, "tests": [{"name": "a", "status": "passed"}]}}' >in/ctrf-counted.json
+printf '{"results": {"tests": [' >in/ctrf-cut.json
+printf '[1]' >in/ctrf-list.json
+python3 -c "print('[' * 200000)" >in/ctrf-deep.json
+
 job_file results.yaml <<'YAML'
 cupel: 1
 name: own
@@ -92,6 +139,22 @@ jobs:
   after: {run: "true", after: cp in/pytest.xml late.xml, junit: late.xml}
   retried: {junit: in/counted.xml, retries: 1}
   depends: {needs: [pytest]}
+  tap12: {tap: in/12.tap}
+  tap14: {tap: {paths: in/14.tap, failures: report}}
+  tap-skipped: {tap: in/skipped.tap}
+  tap-short: {tap: in/short.tap}
+  tap-unplanned: {tap: in/unplanned.tap}
+  tap-bail: {tap: in/bail.tap}
+  tap-short-inside: {tap: in/short-inside.tap}
+  tap-outside: {tap: in/outside.tap}
+  tap-both: {tap: in/both.tap}
+  tap-words: {tap: in/words.tap}
+  ctrf: {ctrf: in/ctrf.json}
+  ctrf-counted: {ctrf: in/ctrf-counted.json}
+  ctrf-cut: {ctrf: in/ctrf-cut.json}
+  ctrf-list: {ctrf: in/ctrf-list.json}
+  ctrf-deep: {ctrf: in/ctrf-deep.json}
+  all-three: {junit: in/good-jest.xml, tap: in/12.tap, ctrf: in/ctrf.json}
 YAML
 cupel_run results.yaml -j 2
 
@@ -136,6 +199,36 @@ done
 expect_verdict optional passed
 expect_result optional '(.notes | length) == 3'
 expect_verdict optional-fails failed
+
+it "TAP: directives, diagnostics, blocks, subtests"
+expect_verdict tap12 failed
+expect_result tap12 '.tests | .passed == 2 and .failed == 1 and .skipped == 2'
+expect_result tap12 '.tests.cases[1] | .name == "second \\# of all" and (.details | test("Failed test .second."))'
+expect_result tap12 '.tests.cases[2:4] | map(.message) == ["no network", "not written"]'
+expect_verdict tap14 passed
+expect_result tap14 '.tests | .passed == 2 and .failed == 1'
+expect_result tap14 '.tests.cases[1] | .class == "group" and .name == "broken" and .message == "one is not two" and (.details | test("at: x.js:3"))'
+expect_result tap14 '.tests.cases[2] | .class == "named inside" and .name == "fine"'
+expect_verdict tap-skipped passed
+expect_result tap-skipped '.tests | .skipped == 1 and .cases[0].message == "not on this machine"'
+
+it "TAP: what may have ended early, or contradicts itself, is no pass"
+for case in 'short:plans 3 tests and has 2' 'unplanned:has no plan' 'short-inside:plans 2 tests in a subtest and has 1' 'words:has no test case' \
+    'bail:first Bail out!: database gone' 'outside:1 of the 2 test cases that the job reports failed, first s' 'both:first never: really'; do
+    expect_verdict "tap-${case%%:*}" failed
+    expect_result "tap-${case%%:*}" ".evidence | test(\"${case#*:}\")"
+done
+
+it "CTRF: statuses, and what is no such file"
+expect_verdict ctrf failed
+expect_result ctrf '.tests | .passed == 2 and .failed == 1 and .skipped == 1 and .error == 1 and .flaky == 1'
+expect_result ctrf '.tests.cases[1] | .class == "s > t" and .message == "no" and .details == "at x" and .file == "b.js" and .line == 4 and .seconds == 0.002'
+for case in 'counted:the summary counts 2 tests' 'cut:is no JSON' 'list:no list .tests.' 'deep:is no JSON'; do
+    expect_verdict "ctrf-${case%%:*}" failed
+    expect_result "ctrf-${case%%:*}" ".evidence | test(\"${case#*:}\")"
+done
+expect_verdict all-three failed
+expect_result all-three '.tests | .files == 3 and .passed == 5 and .failed == 2'
 
 it "texts and lists are bounded, and what is not listed is counted"
 expect_verdict huge failed

@@ -38,7 +38,7 @@ static int check_records(const char *data, size_t n, uint64_t *ret)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static ingest_reader *const readers[] = {ingest_junit};
+    static ingest_reader *const readers[] = {ingest_junit, ingest_tap, ingest_ctrf};
     struct fuzz_input in = {data, size};
     struct cupel_error err;
     struct strbuf reply = {0};
