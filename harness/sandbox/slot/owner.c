@@ -42,6 +42,17 @@ static uint32_t owner_of_next(const struct sandbox_stage *s)
            (uint32_t)(s->serial % OWNERS_EACH);
 }
 
+/* Files that the kernel makes with a namespace, as the top of mqueue's, belong to who makes it by
+ * its file system ids, and would tell a job how many there were before: they are its root's.
+ * Neither call tells of a failure (setfsuid(2)); what shows is the job's to see. */
+static void own_files(const struct sandbox_stage *s)
+{
+    uint32_t root = s->privilege.host ? s->id_base : 0;
+
+    (void)syscall(SYS_setfsuid, root);
+    (void)syscall(SYS_setfsgid, root);
+}
+
 static int get_capabilities(struct owner *o)
 {
     struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
@@ -120,6 +131,7 @@ int owner_become(const struct sandbox_stage *s, struct owner *ret)
        namespaces ask for them (kernel.unprivileged_userns_clone of Debian, AppArmor's restriction).
      */
     r = put_capabilities(&o);
+    own_files(s);
     return r < 0 ? r : restore_process(&o);
 }
 
@@ -131,6 +143,7 @@ int owner_leave(const struct owner *o)
         return 0;
     if (syscall(SYS_setresuid, -1, 0, -1) < 0)
         return -errno;
+    (void)syscall(SYS_setfsgid, 0); /* the other one has followed */
     r = put_capabilities(o);
     for (size_t i = 0; i < OWNER_LIMITS; i++)
         if (setrlimit(counted[i].resource, &o->limits[i]) < 0)
