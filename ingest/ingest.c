@@ -7,6 +7,7 @@
 #include "ingest/readers.h"
 #include "rootfs-cache/confined/child.h"
 
+#include <limits.h>
 #include <math.h>
 #include <string.h>
 
@@ -140,4 +141,62 @@ int ingest_read(enum ingest_format format, int fd, int nowhere, char **ret_reply
                                     .seconds = READER_SECONDS};
 
     return child_read(&work, ret_reply, ret_length, err);
+}
+
+/* ---- coverage ---- */
+
+struct coverage_work {
+    enum ingest_coverage_kind kind;
+    const char *pattern;
+};
+
+/* A child_reader_fn, which answers a number or nothing. */
+static int coverage_in_child(void *arg, struct child_self *self, int fd, struct strbuf *reply,
+                             struct cupel_error *err)
+{
+    const struct coverage_work *work = arg;
+    struct ingest_source from = {.fd = fd};
+    struct ingest_coverage found = {0};
+    struct ingest_cases wrong = {.reply = reply};
+
+    (void)self;
+    if (work->kind == INGEST_COVERAGE_OUTPUT)
+        ingest_coverage_output(&from, work->pattern, &found);
+    else
+        ingest_coverage_cobertura(&from, &wrong, &found);
+    if (wrong.why[0] != '\0')
+        return cupel_error_set(err, CUPEL_ERROR_INPUT, 0, "%s", wrong.why);
+    if (found.found)
+        strbuf_addf(reply, "%u", (unsigned)found.milli);
+    return 0;
+}
+
+int ingest_coverage_load(enum ingest_coverage_kind kind, struct cupel_error *err)
+{
+    return kind == INGEST_COVERAGE_COBERTURA ? libxml_sax_load(err) : 0;
+}
+
+int ingest_coverage_read(enum ingest_coverage_kind kind, int fd, const char *pattern, int nowhere,
+                         uint32_t *ret_milli, struct cupel_error *err)
+{
+    struct coverage_work what = {kind, pattern};
+    const struct child_work work = {.reader = coverage_in_child,
+                                    .arg = &what,
+                                    .what = "be read",
+                                    .tree = nowhere,
+                                    .fd = fd,
+                                    .keep = -EBADF,
+                                    .seconds = READER_SECONDS};
+    cleanup_free char *reply = NULL;
+    size_t length;
+    unsigned long n;
+    int r = child_read(&work, &reply, &length, err);
+
+    if (r < 0 || length == 0)
+        return r < 0 ? r : 0;
+    n = length <= 6 && strspn(reply, "0123456789") == length ? strtoul(reply, NULL, 10) : ULONG_MAX;
+    if (n > 100000)
+        return cupel_error_set(err, CUPEL_ERROR_INPUT, 0, "what its reader says is not sound");
+    *ret_milli = (uint32_t)n;
+    return 1;
 }

@@ -12,6 +12,14 @@ enum ingest_format { INGEST_JUNIT, INGEST_TAP, INGEST_CTRF, INGEST_FORMAT_COUNT 
 /* How large one file may be. */
 #define INGEST_FILE_MAX ((uint64_t)32 << 20)
 
+/* What says how much of a program its tests have covered. */
+enum ingest_coverage_kind { INGEST_COVERAGE_OUTPUT, INGEST_COVERAGE_COBERTURA };
+int ingest_coverage_load(enum ingest_coverage_kind kind, struct cupel_error *err);
+/* Reads it, as ingest_read does. `pattern` is that of a job's output. *ret_milli: thousandths of a
+ * percent. Returns 1; 0: nothing says so; or an error. */
+int ingest_coverage_read(enum ingest_coverage_kind kind, int fd, const char *pattern, int nowhere,
+                         uint32_t *ret_milli, struct cupel_error *err);
+
 /* Loads what the readers need, while "/" is the host's. */
 int ingest_load(enum ingest_format format, struct cupel_error *err);
 /* Reads the file that `fd` is open on; `nowhere` is a directory in which there is nothing to see.

@@ -278,7 +278,8 @@ static void on_element_text(void *data, const char *text, size_t n)
 void ingest_junit(struct ingest_source *from, struct ingest_cases *to)
 {
     struct junit_reading *j = xcalloc(1, sizeof(*j));
-    const struct sax_reader reader = {on_element, on_element_end, on_element_text, j};
+    const struct sax_reader reader = {
+        .start = on_element, .end = on_element_end, .text = on_element_text, .data = j};
 
     j->to = to;
     sax_read(from, &reader, to);

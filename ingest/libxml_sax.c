@@ -103,7 +103,8 @@ static void on_text(void *ctx, const xmlChar *text, int n)
     p->reader->text(p->reader->data, (const char *)text, n > 0 ? (size_t)n : 0);
 }
 
-/* A document type is where entities are declared and other files are named: no tool writes one. */
+/* A document type is where entities are declared and other files are named: what reports tests has
+ * none. What it declares goes nowhere, since nobody here takes declarations. */
 static void on_document_type(void *ctx, const xmlChar *name, const xmlChar *external,
                              const xmlChar *system)
 {
@@ -112,6 +113,8 @@ static void on_document_type(void *ctx, const xmlChar *name, const xmlChar *exte
     (void)name;
     (void)external;
     (void)system;
+    if (p->reader->document_type)
+        return;
     ingest_broken(p->to, 0, "has a document type declaration, which is not read");
     sax_stop(p);
 }

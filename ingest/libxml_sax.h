@@ -29,6 +29,7 @@ struct sax_reader {
     void (*end)(void *data, const char *element);
     void (*text)(void *data, const char *text, size_t n);
     void *data;
+    bool document_type; /* one may stand there; nothing that it declares or names is read */
 };
 /* Reads a whole document; what is wrong with it goes to `to`, and ends the reading, as does what
  * the functions above note there. */

@@ -29,6 +29,17 @@ void ingest_broken(struct ingest_cases *to, uint64_t line, const char *fmt, ...)
 /* A time in seconds as tools write it ("0.25", "1,234.5", "3e-05"), or REPORTS_TEST_NO_TIME. */
 uint64_t ingest_seconds(const char *text, size_t n);
 
+/* A figure of coverage. */
+struct ingest_coverage {
+    bool found;
+    uint32_t milli; /* thousandths of a percent, up to 100000 */
+};
+/* Finds it in the last line that the pattern (POSIX, extended) matches with a number in it. */
+void ingest_coverage_output(struct ingest_source *from, const char *pattern,
+                            struct ingest_coverage *to);
+void ingest_coverage_cobertura(struct ingest_source *from, struct ingest_cases *cases,
+                               struct ingest_coverage *to);
+
 /* Read all of the source into `to`; what is wrong is in to->why. */
 typedef void ingest_reader(struct ingest_source *from, struct ingest_cases *to);
 ingest_reader ingest_junit, ingest_tap, ingest_ctrf;

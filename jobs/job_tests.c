@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* job_tests: which files hold the results of a job's own tests. Not responsible for what is in them
- * (ingest/). */
+ * (ingest/). And what says how much those tests have covered. */
 #include "jobs/load.h"
 
+#include <ctype.h>
+#include <regex.h>
 #include <string.h>
 
 /* A glob in the job, absolute or relative to its workdir, without "." and empty components. */
@@ -64,4 +66,97 @@ void key_set_tests_optional(struct loader *l, const struct key *k, const struct 
                             void *object)
 {
     (void)value_bool(l, value, k->name, &((struct jobs_tests *)object)->optional);
+}
+
+/* ---- coverage ---- */
+
+/* What of a pattern means something else in POSIX, or nothing: NULL where all of it is known. */
+static const char *pattern_unknown(const char *p)
+{
+    if (p[0] == '(' && p[1] == '?')
+        return "groups that begin with '(?' are not known in POSIX: write '('";
+    if (strchr("*+?}", p[0]) != NULL && p[1] == '?')
+        return "repetition is never lazy in POSIX: leave the '?' out, and say what may stand there";
+    return NULL;
+}
+
+/* Turns a pattern as GitLab has it ("/TOTAL.*(\d+)%/") into a POSIX one; NULL: it cannot be, and
+ * *ret_why says why. */
+static const char *pattern_translate(struct loader *l, const char *text, size_t n,
+                                     const char **ret_why)
+{
+    cleanup_strbuf struct strbuf b = {0};
+    bool in_brackets = false;
+
+    if (n >= 2 && text[0] == '/' && text[n - 1] == '/') {
+        text++;
+        n -= 2;
+    }
+    strbuf_add(&b, "", 0);
+    for (size_t i = 0; i < n; i++) {
+        *ret_why = in_brackets || i + 1 >= n ? NULL : pattern_unknown(text + i);
+        if (*ret_why != NULL)
+            return NULL;
+        if (text[i] == '[' || text[i] == ']')
+            in_brackets = text[i] == '[';
+        if (text[i] != '\\' || i + 1 == n) {
+            strbuf_add(&b, text + i, 1);
+            continue;
+        }
+        i++;
+        if (text[i] == 'd')
+            strbuf_adds(&b, in_brackets ? "0-9" : "[0-9]");
+        else if (in_brackets)
+            strbuf_addf(&b, text[i] == 's' ? " \t" : "%c", text[i]);
+        else if (isalnum((unsigned char)text[i]) && strchr("swSWbB", text[i]) == NULL) {
+            *ret_why = "of letters and digits, only d, s, S, w, W, b and B may stand behind a '\\'";
+            return NULL;
+        } else if (isalnum((unsigned char)text[i]) || strchr(".[](){}*+?|^$\\", text[i]) != NULL) {
+            strbuf_add(&b, text + i - 1, 2);
+        } else {
+            strbuf_add(&b, text + i, 1); /* "\%" and "\/" are themselves */
+        }
+    }
+    return arena_strdup(l->plan->arena, b.data);
+}
+
+void key_set_coverage(struct loader *l, const struct key *k, const struct node *value, void *object)
+{
+    struct draft *d = object;
+    struct jobs_coverage coverage = {0};
+    const char *why = NULL;
+    char words[200];
+    regex_t compiled;
+    int r;
+
+    if (value->kind == NODE_MAP) {
+        if (keys_apply(l, k->sub, value, &coverage))
+            d->job.coverage = coverage;
+        return;
+    }
+    if (!value_is_text(l, value, k->name, "a regular expression, or a map"))
+        return;
+    coverage.pattern = pattern_translate(l, value->text, value->n, &why);
+    if (coverage.pattern == NULL) {
+        problem_at(l, value, "'%s': %s", k->name, why);
+        return;
+    }
+    r = regcomp(&compiled, coverage.pattern, REG_EXTENDED);
+    if (r != 0) {
+        (void)regerror(r, &compiled, words, sizeof(words));
+        problem_at(l, value, "'%s' is no regular expression: %s", k->name, words);
+        return;
+    }
+    regfree(&compiled);
+    d->job.coverage = coverage;
+}
+
+void key_set_cobertura(struct loader *l, const struct key *k, const struct node *value,
+                       void *object)
+{
+    struct jobs_coverage *coverage = object;
+    const char **list = arena_alloc(l->plan->arena, 2 * sizeof(*list));
+
+    if (tests_pattern(l, value, k->name, &list[0]))
+        coverage->cobertura = list;
 }

@@ -299,6 +299,12 @@ struct jobs_tests {
     enum jobs_tests_failures failures; /* whether a case that failed fails the job */
 };
 
+/* What says how much of a program a job's tests have covered. */
+struct jobs_coverage {
+    const char *pattern;    /* POSIX extended, over what the job printed; or NULL */
+    const char **cobertura; /* NULL-terminated globs as those of jobs_tests; or NULL */
+};
+
 /* After what a job runs that needs another. */
 enum jobs_need {
     JOBS_NEED_SUCCESS, /* that one has passed, or was allowed to fail */
@@ -438,6 +444,7 @@ struct jobs_job {
     struct jobs_host_path stdin_file; /* path NULL: none */
     struct jobs_artifacts artifacts;
     struct jobs_tests tests[JOBS_TESTS_FORMAT_COUNT];
+    struct jobs_coverage coverage;
     unsigned retries;            /* how often it is tried again at most */
     uint32_t retry_on;           /* bits of enum jobs_retry */
     struct jobs_ends retry_ends; /* beside those */
@@ -461,7 +468,7 @@ struct jobs_job {
 /* Whether something of what the job left is read once it has ended. */
 static inline bool jobs_leaves_files(const struct jobs_job *job)
 {
-    bool tests = false;
+    bool tests = job->coverage.cobertura != NULL;
 
     for (size_t i = 0; i < JOBS_TESTS_FORMAT_COUNT; i++)
         tests |= job->tests[i].patterns != NULL;

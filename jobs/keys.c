@@ -530,6 +530,15 @@ TABLE(
      .sub = &keys_tests,
      .set = key_set_tests,
      .offset = JOB_FIELD(tests[JOBS_TESTS_CTRF])},
+    {.name = "coverage",
+     .value = "a regular expression, or a map",
+     .help = "how much of a program its tests have covered, as a figure in the reports: the number "
+             "in the last line of output that matches (POSIX extended, `\\d` too; in slashes or "
+             "not), or a Cobertura file's",
+     .forms = FORM_ONE | FORM_OBJECT,
+     .type = TYPE_TEXT,
+     .sub = &keys_coverage,
+     .set = key_set_coverage},
     {.name = "retries",
      .value = "a whole number from 0 to 10",
      .fallback = "0",
@@ -600,8 +609,9 @@ TABLE(
      .offset = JOB_FIELD(tags)});
 
 const struct key_table *const keys_all[] = {
-    &keys_file,    &keys_root,    &keys_job,    &keys_limits,  &keys_step,       &keys_after,
-    &keys_need,    &keys_allowed, &keys_expect, &keys_input,   &keys_artifacts,  &keys_tests,
-    &keys_service, &keys_ready,   &keys_mount,  &keys_seccomp, &keys_namespaces, &keys_matrix,
-    &keys_axis,    &keys_cache,   &keys_io,     &keys_network, &keys_secret,     NULL,
+    &keys_file,      &keys_root,    &keys_job,        &keys_limits,  &keys_step,
+    &keys_after,     &keys_need,    &keys_allowed,    &keys_expect,  &keys_input,
+    &keys_artifacts, &keys_tests,   &keys_coverage,   &keys_service, &keys_ready,
+    &keys_mount,     &keys_seccomp, &keys_namespaces, &keys_matrix,  &keys_axis,
+    &keys_cache,     &keys_io,      &keys_network,    &keys_secret,  NULL,
 };

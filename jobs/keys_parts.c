@@ -378,6 +378,15 @@ TABLE(tests, "Keys of `junit`, `tap` and `ctrf`", "'junit', 'tap' or 'ctrf'",
        .set = key_set_choice,
        .offset = TESTS_FIELD(failures)});
 
+TABLE(coverage, "Keys of `coverage`", "'coverage'",
+      {.name = "cobertura",
+       .value = "a path or glob in the job",
+       .help = "a Cobertura file, absolute or relative to `workdir`; its `line-rate` is the figure",
+       .forms = FORM_ONE,
+       .type = TYPE_TEXT,
+       .set = key_set_cobertura,
+       .required = true});
+
 #define NEED_FIELD(member) offsetof(struct need_nodes, member)
 
 TABLE(

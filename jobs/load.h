@@ -148,8 +148,9 @@ struct key_table {
     const struct key *others; /* what every other name is read as; NULL: there is none */
 };
 extern const struct key_table keys_file, keys_root, keys_job, keys_limits, keys_step, keys_expect,
-    keys_input, keys_secret, keys_artifacts, keys_tests, keys_io, keys_seccomp, keys_network,
-    keys_after, keys_need, keys_allowed, keys_matrix, keys_axis, keys_service, keys_ready;
+    keys_input, keys_secret, keys_artifacts, keys_tests, keys_coverage, keys_io, keys_seccomp,
+    keys_network, keys_after, keys_need, keys_allowed, keys_matrix, keys_axis, keys_service,
+    keys_ready;
 /* Of the configuration file: no part of the job file. */
 extern const struct key_table keys_settings, keys_settings_cache;
 /* Every table of the job file, NULL-terminated: for the documentation and the tests. */
@@ -247,7 +248,8 @@ key_set_fn key_set_root_name, key_set_env, key_set_env_names, key_set_user, key_
     /* of a job: job.c */
     key_set_artifacts, key_set_artifact_paths;
 /* of a job: job_tests.c */
-key_set_fn key_set_tests, key_set_tests_paths, key_set_tests_optional;
+key_set_fn key_set_tests, key_set_tests_paths, key_set_tests_optional, key_set_coverage,
+    key_set_cobertura;
 /* of a job: job_network.c */
 key_set_fn key_set_network, key_set_bridge;
 /* of a job, where no matrix is possible, and what goes with one: job.c */

@@ -74,8 +74,6 @@ static const struct foreign_word {
      "what jobs share stands under 'defaults', or is taken in by an anchor ('<<: *base')"},
     {"job", "uses", "run", NO_ACTIONS},
     {"job", "with", NULL, NO_ACTIONS},
-    {"job", "coverage", NULL,
-     "no figure is taken from what a job prints; 'artifacts' keep its report"},
     {"job", "name", NULL,
      "a job's name is its key under 'jobs'; 'description' is text for the reports"},
     {"job", "ports", NULL,

@@ -205,12 +205,16 @@ static void print_status(struct reports_console *c, const struct reports_result 
     cleanup_strbuf struct strbuf leaks = {0};
     bool ran =
         result->started.tv_sec != 0 || reports_usage_has(&result->usage, REPORTS_WALL_SECONDS);
+    char number[MODEL_NUMBER_SIZE];
 
     forget_slow(c, result->id);
     console_add_label(&l, label, console_style(result), ran ? model_wall_ns(result) : UINT64_MAX);
     console_add(&l, "1", "%s", result->id);
     if (*result->evidence != '\0')
         console_add(&l, NULL, ": %s", result->evidence);
+    if (result->has_coverage)
+        console_add(&l, NULL, "%scoverage %s %%", *result->evidence != '\0' ? "; " : ": ",
+                    model_number(result->coverage_milli, 1000, number));
     if (model_is_allowed(result))
         console_add(&l, WARNING_STYLE, " (allowed to fail)");
     if (model_leaks(result, &leaks))

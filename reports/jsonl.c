@@ -334,6 +334,8 @@ static json_t *job_object(const struct reports_result *result)
     if (result->artifacts_left_out > 0)
         jsonl_put(o, "artifacts_left_out", json_integer((json_int_t)result->artifacts_left_out));
     put_tests(o, result->tests, true);
+    if (result->has_coverage)
+        jsonl_put(o, "coverage_percent", number(result->coverage_milli, 1000));
     put_leaks(o, result);
     put_timeline(o, &result->timeline);
     put_logs(o, result);

@@ -211,6 +211,8 @@ static void write_properties(struct junit_writer *w, const struct reports_result
     if (result->artifacts_left_out > 0)
         property_number(w, "", "artifacts_left_out", result->artifacts_left_out, 1);
     junit_tests_properties(w, result);
+    if (result->has_coverage)
+        property_number(w, "", "coverage_percent", result->coverage_milli, 1000);
     write_leaks(w, result);
     property(w, "logs.", "stdout", result->stdout_log);
     property(w, "logs.", "stderr", result->stderr_log);

@@ -181,6 +181,8 @@ struct reports_result {
     /* NULL, or why a result so close to its time limit might be the machine's doing */
     const char *near_limit;
     struct reports_timeline timeline;
+    bool has_coverage;
+    uint32_t coverage_milli;     /* thousandths of a percent, by the job's own word */
     struct reports_tests *tests; /* that the job itself has reported; NULL: it was to report none */
     const char **tags;           /* NULL-terminated or NULL */
     const char **unenforced;     /* limits that --best-effort let go, NULL-terminated or NULL */

@@ -13,6 +13,8 @@ struct attempt_result {
     struct judgement job;
     struct judgement *steps;
     struct strings artifacts, notes;
+    bool has_coverage;
+    uint32_t coverage_milli;     /* thousandths of a percent */
     struct reports_tests *tests; /* that the job has reported; NULL: it was to report none */
     char *near_limit;            /* or NULL */
     char *kept;                  /* how to name what was kept of it (kept.h), or NULL */

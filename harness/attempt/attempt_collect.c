@@ -10,6 +10,7 @@
 #include "harness/attempt/attempt_events.h"
 #include "harness/attempt/attempt_limits.h"
 #include "harness/attempt/billing.h"
+#include "harness/attempt/coverage.h"
 #include "harness/attempt/evidence.h"
 #include "harness/attempt/expect.h"
 #include "harness/attempt/near_limit.h"
@@ -224,6 +225,7 @@ void attempt_judge(struct attempt *a, struct attempt_result *ret)
             strings_add(&ret->notes, xstrdup(a->facts->service.text));
     }
     test_results_collect(a, ret);
+    coverage_collect(a, ret);
     collect_artifacts(a, ret);
     take_snapshot(a, ret);
     if (a->sandbox.network_lost)

@@ -185,9 +185,8 @@ static void read_results(struct test_reading *t, const char *path)
     }
 }
 
-/* The patterns as paths below the root, those of the job file's relative to the workdir. */
-static const char **rooted(struct arena *arena, const struct jobs_job *job,
-                           const char *const *patterns)
+const char **test_results_rooted(struct arena *arena, const struct jobs_job *job,
+                                 const char *const *patterns)
 {
     const char **list;
     size_t n = 0;
@@ -208,7 +207,7 @@ static void read_format(struct test_reading *t)
     struct arena *arena = arena_new();
     struct strings paths = {0};
     const char *unmatched;
-    const char **patterns = rooted(arena, t->a->job, t->wanted->patterns);
+    const char **patterns = test_results_rooted(arena, t->a->job, t->wanted->patterns);
     int r = test_files_find(t->root, patterns, &paths, &unmatched);
 
     if (r == -E2BIG)

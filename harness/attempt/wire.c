@@ -27,6 +27,7 @@ struct wire_head {
     uint32_t has_stdout, has_stderr;
     uint32_t has_near_limit;
     uint32_t has_kept;
+    uint32_t has_coverage, coverage_milli;
     uint32_t has_tests;
     uint32_t tests_files, tests_length;
     uint64_t tests_all[REPORTS_TEST_OUTCOME_COUNT];
@@ -211,6 +212,8 @@ int wire_send(int socket, uint32_t instance, const struct attempt_result *result
         .has_stderr = result->has_stderr,
         .has_near_limit = result->near_limit != NULL,
         .has_kept = result->kept != NULL,
+        .has_coverage = result->has_coverage,
+        .coverage_milli = result->coverage_milli,
         .started = result->facts.started,
     };
     const struct timeline *t = result->facts.timeline;
@@ -418,7 +421,7 @@ static bool is_within_bounds(const struct wire_head *head)
     return head->verdict < REPORTS_VERDICT_COUNT && head->n_cases <= JOBS_STEPS_MAX &&
            head->n_leaks <= WIRE_LEAKS_MAX && head->n_points <= TIMELINE_MAX &&
            head->n_notes <= WIRE_NOTES_MAX && head->n_artifacts <= ARTIFACTS_LISTED_MAX &&
-           head->tests_length <= REPORTS_TESTS_LENGTH_MAX;
+           head->tests_length <= REPORTS_TESTS_LENGTH_MAX && head->coverage_milli <= 100000;
 }
 
 static int unpack(struct wire_result *r, const struct wire_head *head, const char *data)
@@ -433,6 +436,8 @@ static int unpack(struct wire_result *r, const struct wire_head *head, const cha
                                         .signal = head->signal,
                                         .not_executed = head->not_executed,
                                         .started = head->started,
+                                        .has_coverage = head->has_coverage != 0,
+                                        .coverage_milli = head->coverage_milli,
                                         .usage = head->usage};
     take_cases(r, &p, head);
     take_leaks(r, &p, head);

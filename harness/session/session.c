@@ -94,6 +94,7 @@ static void make_job(struct session *s)
     s->job->stdin_text = s->job->stdin_file.path = NULL;
     s->job->artifacts.patterns = NULL;
     memset(s->job->tests, 0, sizeof(s->job->tests));
+    s->job->coverage = (struct jobs_coverage){0};
     if (s->terminal)
         s->job->devices |= 1u << JOBS_DEVICE_TTY | 1u << JOBS_DEVICE_PTS | 1u << JOBS_DEVICE_PTMX;
     for (size_t i = 0; i < ARRAY_SIZE(not_held); i++)

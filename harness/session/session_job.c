@@ -26,6 +26,7 @@ static size_t make_bases(struct session_job *s, const struct jobs_job *of_file,
         s->jobs[i].n_needs = 0;
         s->jobs[i].artifacts.patterns = NULL;
         memset(s->jobs[i].tests, 0, sizeof(s->jobs[i].tests));
+        s->jobs[i].coverage = (struct jobs_coverage){0};
         s->jobs[i].from = i > 0 ? i - 1 : JOBS_FROM_NOTHING;
     }
     return n;

@@ -100,6 +100,7 @@ cat >in/ctrf.json <<'JSON'
 JSON
 printf '{"results": {"summary": {"failed": 2}, "tests": [{"name": "a", "status": "passed"}]}}' >in/ctrf-counted.json
 printf '{"results": {"tests": [' >in/ctrf-cut.json
+printf '<!DOCTYPE coverage SYSTEM "http://cobertura.sourceforge.net/xml/coverage-04.dtd" [<!ENTITY a "b">]><coverage line-rate="0.8125" version="1"><packages/></coverage>' >in/cobertura.xml
 printf '[1]' >in/ctrf-list.json
 python3 -c "print('[' * 200000)" >in/ctrf-deep.json
 
@@ -154,6 +155,12 @@ jobs:
   ctrf-cut: {ctrf: in/ctrf-cut.json}
   ctrf-list: {ctrf: in/ctrf-list.json}
   ctrf-deep: {ctrf: in/ctrf-deep.json}
+  coverage: {run: "printf 'TOTAL 3 1 12%%\\nTOTAL  10  2  84.5%%\\r\\nend 99%%\\n'", coverage: '/^TOTAL.*\s+(\d+\.?\d*)%$/'}
+  coverage-stderr: {run: "echo 'lines: 100% of 5' >&2; exit 1", coverage: 'lines: [0-9]+%'}
+  coverage-none: {run: "echo 'lines: 101%'", coverage: 'lines: (\d+)%'}
+  coverage-slow: {run: "head -c 9000 /dev/zero | tr '\\0' a; echo", coverage: '((a*)*)*b([0-9])'}
+  cobertura: {coverage: {cobertura: in/cobertura.xml}}
+  cobertura-bad: {coverage: {cobertura: in/good-jest.xml}}
   all-three: {junit: in/good-jest.xml, tap: in/12.tap, ctrf: in/ctrf.json}
 YAML
 cupel_run results.yaml -j 2
@@ -230,6 +237,16 @@ done
 expect_verdict all-three failed
 expect_result all-three '.tests | .files == 3 and .passed == 5 and .failed == 2'
 
+it "coverage is a figure of the last line that matches, or of a Cobertura file"
+expect_result coverage '.verdict == "passed" and .coverage_percent == 84.5'
+expect_result coverage-stderr '.verdict == "failed" and .coverage_percent == 100'
+expect_result coverage-none '.verdict == "passed" and .coverage_percent == null and (.notes | any(test("^coverage: no line")))'
+expect_result coverage-slow '.coverage_percent == null and (.notes | any(test("^coverage: ")))'
+expect_result cobertura '.verdict == "passed" and .coverage_percent == 81.25'
+expect_result cobertura-bad '.verdict == "passed" and .coverage_percent == null and (.notes | any(test("no Cobertura file")))'
+expect_said ' coverage: coverage 84\.5 %'
+expect grep -q '<property name="coverage_percent" value="81.25"/>' "$T/out/junit.xml"
+
 it "texts and lists are bounded, and what is not listed is counted"
 expect_verdict huge failed
 expect_result huge '.tests.cases[0] | (.name | length) == 512 and (.message | length) == 1024 and (.details | length) == 4096'
@@ -279,11 +296,17 @@ jobs:
   a: {run: "true", junit: {optional: true}}
   b: {run: "true", junit: ../x.xml}
   c: {run: "true", junit: {paths: x.xml, failures: ignore}}
+  d: {run: "true", coverage: 'TOTAL.*?(\d+)%'}
+  e: {run: "true", coverage: '(\d+'}
+  f: {run: "true", coverage: {}}
 YAML
 run_cupel validate wrong.yaml
 expect_exit 2
 expect_said "'junit' has no 'paths'"
 expect_said "without '\.\.'"
 expect_said 'fail or report|fail, report'
+expect_said 'never lazy'
+expect_said 'is no regular expression'
+expect_said "needs the key 'cobertura'"
 
 all_done

@@ -36,6 +36,21 @@ static int check_records(const char *data, size_t n, uint64_t *ret)
     return r;
 }
 
+/* Whatever it finds is a percentage. */
+static void check_coverage(const uint8_t *data, size_t size)
+{
+    struct ingest_source from = {.fd = -EBADF, .data = (const char *)data, .left = size},
+                         again = from;
+    struct ingest_coverage printed = {0}, filed = {0};
+    struct strbuf unused = {0};
+    struct ingest_cases wrong = {.reply = &unused};
+
+    ingest_coverage_output(&from, "([0-9]+[.,]?[0-9]*)%", &printed);
+    ingest_coverage_cobertura(&again, &wrong, &filed);
+    FUZZ_EXPECT(printed.milli <= 100000 && filed.milli <= 100000);
+    FUZZ_EXPECT(unused.len == 0);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static ingest_reader *const readers[] = {ingest_junit, ingest_tap, ingest_ctrf};
@@ -57,6 +72,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     /* what the reader writes is understood, and is as many cases as it says */
     FUZZ_EXPECT(check_records(reply.data, reply.len, &n) == 0 && n == to.n);
     FUZZ_EXPECT(to.why[0] == '\0' || strlen(to.why) < sizeof(to.why));
+    check_coverage(data, size);
     strbuf_free(&reply);
     return 0;
 }

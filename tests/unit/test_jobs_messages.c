@@ -73,7 +73,6 @@ static void test_words_of_other_tools(void **state)
          "'when' must be success, failure or always, not 'sometimes'"},
         {"run: x, with: {a: b}", "there are no actions"},
         {"uses: actions/checkout@v4", "there are no actions"},
-        {"run: x, coverage: '/x/'", "'artifacts'"},
         {"run: x, name: y", "its key under 'jobs'"},
         {"run: x, ports: ['80:80']", "'network: {bridge: NAME}'"},
         {"run: x, outputs: {a: b}", "'from'"},
