@@ -328,6 +328,8 @@ static int make_masks(struct run *run, struct cupel_error *err)
                                   "long to be masked: their encoded forms take more than %zu MiB",
                                   s->of->name, s->of->line, MASKS_MAX >> 20);
             cupel_error_hint(err, "give jobs a short key, and what it opens as an input");
+            redact_free(run->redact);
+            run->redact = NULL;
             return -E2BIG;
         }
     }
