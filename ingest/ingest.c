@@ -129,11 +129,11 @@ static int ingest_in_child(void *arg, struct child_self *self, int fd, struct st
     return cupel_error_set(err, CUPEL_ERROR_INPUT, 0, "%s", to.why);
 }
 
-int ingest_read(enum ingest_format format, int fd, int nowhere, char **ret_reply,
-                size_t *ret_length, struct cupel_error *err)
+static int read_in_child(child_reader_fn *reader, void *arg, int fd, int nowhere, char **ret_reply,
+                         size_t *ret_length, struct cupel_error *err)
 {
-    const struct child_work work = {.reader = ingest_in_child,
-                                    .arg = &format,
+    const struct child_work work = {.reader = reader,
+                                    .arg = arg,
                                     .what = "be read",
                                     .tree = nowhere,
                                     .fd = fd,
@@ -141,6 +141,12 @@ int ingest_read(enum ingest_format format, int fd, int nowhere, char **ret_reply
                                     .seconds = READER_SECONDS};
 
     return child_read(&work, ret_reply, ret_length, err);
+}
+
+int ingest_read(enum ingest_format format, int fd, int nowhere, char **ret_reply,
+                size_t *ret_length, struct cupel_error *err)
+{
+    return read_in_child(ingest_in_child, &format, fd, nowhere, ret_reply, ret_length, err);
 }
 
 /* ---- coverage ---- */
@@ -180,17 +186,10 @@ int ingest_coverage_read(enum ingest_coverage_kind kind, int fd, const char *pat
                          uint32_t *ret_milli, struct cupel_error *err)
 {
     struct coverage_work what = {kind, pattern};
-    const struct child_work work = {.reader = coverage_in_child,
-                                    .arg = &what,
-                                    .what = "be read",
-                                    .tree = nowhere,
-                                    .fd = fd,
-                                    .keep = -EBADF,
-                                    .seconds = READER_SECONDS};
     cleanup_free char *reply = NULL;
     size_t length;
     unsigned long n;
-    int r = child_read(&work, &reply, &length, err);
+    int r = read_in_child(coverage_in_child, &what, fd, nowhere, &reply, &length, err);
 
     if (r < 0 || length == 0)
         return r < 0 ? r : 0;

@@ -18,6 +18,8 @@ jobs:
       for n in cgroup ipc mnt net pid time user uts; do echo "$n $(readlink /proc/self/ns/$n)"; done
   maps:
     run: cat /proc/self/uid_map /proc/self/gid_map
+  queues:
+    run: stat -c %u:%g /dev/mqueue
   status:
     run: |
       cat /proc/self/status
@@ -145,7 +147,7 @@ it "everything ran"
 for id in $(jq -r .id "$T/out/results.jsonl"); do
     expect_verdict "$id" passed
 done
-expect_equal "$(wc -l <"$T/out/results.jsonl")" 22
+expect_equal "$(wc -l <"$T/out/results.jsonl")" 23
 expect_clean
 expect_junit_valid
 
@@ -162,6 +164,9 @@ else
     # what the user has, seen from the namespace around the job
     expect_equal "$(log maps | awk '{print $1, $2, $3}' | sort -u | tr '\n' ';')" "0 0 1;1 1 65535;"
 fi
+
+it "whom message queues belong to does not tell how many jobs there were"
+expect_log queues '^0:0$'
 
 it "root in the job has few capabilities, no new privileges, and a seccomp filter"
 expect_log status '^NoNewPrivs:\s*1$'

@@ -207,8 +207,7 @@ expect_evidence needs-a-skipped needs-a-failure
 it "usage is reported in plain units"
 expect_result burns '.usage.cpu_seconds >= 0.3 and .usage.cpu_seconds < 10'
 expect_result burns '.usage.wall_seconds > 0'
-# Some of what the kernel takes for a job cannot wait and goes past the limit (cgroup-v2.rst, memory.max).
-expect_result eats '.usage.memory_peak_bytes <= 34603008 and .usage.memory_peak_bytes > 20000000'
+expect_result eats '.usage.memory_peak_bytes <= 33554432 and .usage.memory_peak_bytes > 20000000'
 expect_result fills '.usage.disk_peak_bytes > 4000000 and .usage.disk_peak_bytes <= 9500000'
 expect_result prints '.usage.output_bytes >= 60000'
 expect_result eats '.limits.memory_bytes == 33554432'
