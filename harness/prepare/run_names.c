@@ -10,18 +10,37 @@
 #include "harness/run/run_options.h"
 
 #include <ctype.h>
+#include <search.h>
 #include <string.h>
 
+/* A name that was wanted more than once, and the number that comes next: counting from 2 for each
+ * of many would take for ever. */
+struct numbered {
+    const char *name;
+    unsigned next;
+};
+
 struct names {
+    struct arena *arena; /* of what follows */
     struct strset ids;
-    struct strset files;    /* file names, in lower case */
+    void *numbered_ids;
+    struct strset files; /* file names, in lower case */
+    void *numbered_files;
     struct strset shared;   /* job names that several files have */
     struct strset roots;    /* names of derived roots that several files have */
     bool suites_are_unique; /* so they tell the files apart */
 };
 
+static void forget(void *numbered)
+{
+    (void)numbered; /* which lives in the arena */
+}
+
 static void names_free(struct names *n)
 {
+    tdestroy(n->numbered_ids, forget);
+    tdestroy(n->numbered_files, forget);
+    arena_free(n->arena);
     strset_free(&n->ids);
     strset_free(&n->files);
     strset_free(&n->shared);
@@ -50,32 +69,61 @@ static void find_shared(const struct run_options *o, struct names *n)
 
 /* ---- taking a name ---- */
 
+static int compare_numbered(const void *a, const void *b)
+{
+    return strcmp(((const struct numbered *)a)->name, ((const struct numbered *)b)->name);
+}
+
+static unsigned *next_number_of(struct names *n, void **numbered, const char *name)
+{
+    struct numbered wanted = {.name = name}, *made, **found;
+
+    found = (struct numbered **)tfind(&wanted, numbered, compare_numbered);
+    if (found != NULL)
+        return &(*found)->next;
+    made = arena_alloc(n->arena, sizeof(*made));
+    *made = (struct numbered){arena_strdup(n->arena, name), 2};
+    (void)tsearch(made, numbered, compare_numbered);
+    return &made->next;
+}
+
 /* "x", "x#2", "x#3", …: the first that is free. */
 static const char *run_names_take_id(struct names *n, struct arena *arena, const char *wanted)
 {
     const char *id = wanted;
+    unsigned *number;
 
-    for (unsigned k = 2; !strset_add(&n->ids, id); k++)
-        id = arena_printf(arena, "%s#%u", wanted, k);
+    if (strset_add(&n->ids, id))
+        return id;
+    number = next_number_of(n, &n->numbered_ids, wanted);
+    do
+        id = arena_printf(arena, "%s#%u", wanted, (*number)++);
+    while (!strset_add(&n->ids, id));
     return id;
 }
 
-static bool take_file(struct names *n, const char *name)
+/* Writes what a file system without case takes the name's file for. */
+static void fold_file(const char *name, char ret[static REPORTS_FILE_NAME_SIZE])
 {
-    char file[REPORTS_FILE_NAME_SIZE];
-
-    reports_file_name(name, file, sizeof(file));
-    for (char *c = file; *c != '\0'; c++)
+    reports_file_name(name, ret, REPORTS_FILE_NAME_SIZE);
+    for (char *c = ret; *c != '\0'; c++)
         *c = (char)tolower((unsigned char)*c);
-    return strset_add(&n->files, file);
 }
 
 static const char *take_log_name(struct names *n, struct arena *arena, const char *wanted)
 {
+    char file[REPORTS_FILE_NAME_SIZE];
     const char *name = wanted;
+    unsigned *number;
 
-    for (unsigned k = 2; !take_file(n, name); k++)
-        name = arena_printf(arena, "%s#%u", wanted, k);
+    fold_file(name, file);
+    if (strset_add(&n->files, file))
+        return name;
+    number = next_number_of(n, &n->numbered_files, file);
+    do {
+        name = arena_printf(arena, "%s#%u", wanted, (*number)++);
+        fold_file(name, file);
+    } while (!strset_add(&n->files, file));
     return name;
 }
 
@@ -181,7 +229,7 @@ static void name_jobs(const struct run_options *o, struct names *n, struct run *
 
 void run_names_make(const struct run_options *options, struct run *run)
 {
-    _cleanup_(names_free) struct names n = {0};
+    _cleanup_(names_free) struct names n = {.arena = arena_new()};
 
     find_shared(options, &n);
     name_roots(options, &n, run);
