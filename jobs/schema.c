@@ -16,6 +16,8 @@
 /* a name of an environment variable that is no key of `matrix` */
 #define OTHERS_PATTERN "^(?!(include|exclude)$)[A-Za-z_][A-Za-z0-9_]*$"
 #define ENV_NAME_PATTERN "^[A-Za-z_][A-Za-z0-9_]*$"
+/* what is known only once it is replaced */
+#define REPLACED_PATTERN "\\$\\{\\{"
 
 static void schema_set(json_t *object, const char *key, json_t *value)
 {
@@ -31,14 +33,27 @@ static json_t *types(const char *one, const char *other)
     return list;
 }
 
+/* Any text of a value may have "${{" in it. */
+static void schema_set_pattern(json_t *object, const char *pattern)
+{
+    if (pattern != NULL)
+        schema_set(object, "pattern", json_sprintf("%s|%s", pattern, REPLACED_PATTERN));
+}
+
+/* What is no text itself may become of one that is replaced. */
+static json_t *or_replaced(json_t *s)
+{
+    return json_pack("{s:[o,{s:s,s:s}]}", "anyOf", s, "type", "string", "pattern",
+                     REPLACED_PATTERN);
+}
+
 /* A scalar may be written as a YAML number or as a text; the pattern judges the text. */
 static json_t *number_or_text(const char *number, const char *pattern)
 {
     json_t *s = json_object();
 
     schema_set(s, "type", types(number, "string"));
-    if (pattern != NULL)
-        schema_set(s, "pattern", json_string(pattern));
+    schema_set_pattern(s, pattern);
     return s;
 }
 
@@ -62,8 +77,7 @@ static json_t *schema_text_of(const char *pattern)
     json_t *s = json_object();
 
     schema_set(s, "type", json_string("string"));
-    if (pattern != NULL)
-        schema_set(s, "pattern", json_string(pattern));
+    schema_set_pattern(s, pattern);
     return s;
 }
 
@@ -95,7 +109,7 @@ static json_t *choice_schema(const struct key *k)
         if (c->supported)
             (void)json_array_append_new(names, json_string(c->name));
     schema_set(s, "enum", names);
-    return s;
+    return or_replaced(s);
 }
 
 static json_t *scalar_schema(const struct key *k)
@@ -128,7 +142,7 @@ static json_t *scalar_schema(const struct key *k)
     case TYPE_PARAM:
         return json_pack("{s:[s,s,s]}", "type", "number", "string", "null");
     case TYPE_BOOL:
-        return json_pack("{s:s}", "type", "boolean");
+        return or_replaced(json_pack("{s:s}", "type", "boolean"));
     }
     return json_object();
 }

@@ -6,6 +6,7 @@
 
 #include <fcntl.h>
 #include <jansson.h>
+#include <regex.h>
 
 static json_t *schema(void)
 {
@@ -144,6 +145,52 @@ static void test_schema_has_the_bounds_of_limits(void **state)
     json_decref(s);
 }
 
+/* Of a key of a job, or of a map of its. */
+static json_t *key_of(json_t *s, const struct key_table *table, const char *name)
+{
+    json_t *key = json_object_get(json_object_get(table_of(s, table), "properties"), name);
+
+    assert_non_null(key);
+    return key;
+}
+
+static bool pattern_matches(json_t *scalar, const char *text)
+{
+    regex_t pattern;
+    int r;
+
+    assert_int_equal(regcomp(&pattern, json_string_value(json_object_get(scalar, "pattern")),
+                             REG_EXTENDED | REG_NOSUB),
+                     0);
+    r = regexec(&pattern, text, 0, NULL, 0);
+    regfree(&pattern);
+    return r == 0;
+}
+
+/* What stands for a value that is no text may be written wherever one is expected. */
+static void test_schema_allows_what_is_replaced(void **state)
+{
+    json_t *s = schema();
+    json_t *memory = key_of(s, &keys_limits, "memory"), *wall = key_of(s, &keys_limits, "wall"),
+           *pids = key_of(s, &keys_limits, "pids"), *workdir = key_of(s, &keys_job, "workdir"),
+           *fail_fast = key_of(s, &keys_job, "fail-fast"), *leaks = key_of(s, &keys_job, "leaks");
+
+    (void)state;
+    assert_true(pattern_matches(memory, "512M") && pattern_matches(memory, "${{ MEM }}M"));
+    assert_false(pattern_matches(memory, "512X") || pattern_matches(memory, "{{ MEM }}M"));
+    assert_true(pattern_matches(wall, "1${{ UNIT }}") && pattern_matches(pids, "${{ params.P }}"));
+    assert_true(pattern_matches(workdir, "/w") && pattern_matches(workdir, "${{ DIR }}/w"));
+    assert_false(pattern_matches(workdir, "w"));
+    for (size_t i = 0; i < 2; i++) {
+        json_t *forms = json_object_get(i == 0 ? fail_fast : leaks, "anyOf");
+
+        assert_int_equal(json_array_size(forms), 2);
+        assert_true(pattern_matches(json_array_get(forms, 1), "${{ F }}"));
+        assert_false(pattern_matches(json_array_get(forms, 1), "maybe"));
+    }
+    json_decref(s);
+}
+
 static void test_limit_table(void **state)
 {
     static const char *const report_keys[JOBS_LIMIT_COUNT] = {
@@ -171,6 +218,7 @@ int main(void)
         cmocka_unit_test(test_documentation_has_every_table),
         cmocka_unit_test(test_tables_are_sound),
         cmocka_unit_test(test_schema_has_the_bounds_of_limits),
+        cmocka_unit_test(test_schema_allows_what_is_replaced),
         cmocka_unit_test(test_limit_table),
     };
 
