@@ -38,10 +38,14 @@ int cli_fail(const struct cupel_error *err);
 struct jobs_plan;
 struct cli_list;
 int cli_load_plan(const char *path, const struct cli_list *set, struct jobs_plan **ret_plan);
-/* Whether each `--set NAME=VALUE` is of a parameter that one of the plans has; says what is wrong.
- * 0, or the exit code. */
-int cli_check_set(const struct cli_list *set, struct jobs_plan *const *plans, size_t n);
-/* The same of a copy that a run has made of the job file `path`, with the parameters that it had
+/* Loads several files, and says what is wrong with each, or with a `--set` of a parameter that none
+ * of them has. 0, or the worst exit code; of a good file there is a plan then, of others NULL, and
+ * of all where a `--set` is wrong. */
+int cli_load_plans(char *const *paths, size_t n, const struct cli_list *set,
+                   struct jobs_plan **ret_plans);
+/* Frees the plans, and the array. */
+void cli_free_plans(struct jobs_plan **plans, size_t n);
+/* Does what cli_load_plan does for a copy that a run has made of the job file `path`, with the parameters that it had
  * (NULL-terminated, or NULL); closes fd, which may be a negative
  * errno. */
 int cli_load_record(int fd, const char *path, char *const *set, struct jobs_plan **ret_plan,

@@ -36,7 +36,7 @@ static bool is_parameter(const char *set, const struct jobs_plan *plan)
     return false;
 }
 
-int cli_check_set(const struct cli_list *set, struct jobs_plan *const *plans, size_t n)
+static int check_set(const struct cli_list *set, struct jobs_plan *const *plans, size_t n)
 {
     struct cupel_error err;
 
@@ -58,6 +58,33 @@ int cli_check_set(const struct cli_list *set, struct jobs_plan *const *plans, si
         return cli_fail(&err);
     }
     return 0;
+}
+
+int cli_load_plans(char *const *paths, size_t n, const struct cli_list *set,
+                   struct jobs_plan **ret_plans)
+{
+    int worst = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        int code = cli_load_plan(paths[i], set, &ret_plans[i]);
+
+        worst = code > worst ? code : worst;
+    }
+    if (worst != 0)
+        return worst;
+    worst = check_set(set, ret_plans, n);
+    for (size_t i = 0; i < n && worst != 0; i++) {
+        jobs_plan_free(ret_plans[i]);
+        ret_plans[i] = NULL;
+    }
+    return worst;
+}
+
+void cli_free_plans(struct jobs_plan **plans, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        jobs_plan_free(plans[i]);
+    free(plans);
 }
 
 #define RECORD_MAX ((size_t)16 << 20)

@@ -139,10 +139,8 @@ static void print_jobs(const struct jobs_plan *plan, const bool *selected, json_
 static int list_plans(struct jobs_plan *const *plans, size_t n, const struct list_arguments *a)
 {
     cleanup_free bool **selected = xcalloc(n, sizeof(*selected));
-    int code = n == 1 ? cli_check_set(&a->set, plans, 1) : 0;
+    int code = cli_choose(&a->choice, plans, n, selected);
 
-    if (code == 0)
-        code = cli_choose(&a->choice, plans, n, selected);
     if (code == 0) {
         json_t *list = a->json ? json_array() : NULL;
 
@@ -157,25 +155,26 @@ static int list_plans(struct jobs_plan *const *plans, size_t n, const struct lis
     return code;
 }
 
-static int list_files(char *const *paths, int n, const struct list_arguments *a)
+static int list_files(char *const *paths, size_t n, const struct list_arguments *a)
 {
-    cleanup_free struct jobs_plan **plans = xcalloc((size_t)n, sizeof(struct jobs_plan *));
-    size_t n_plans = 0;
-    int worst = 0;
+    struct jobs_plan **plans = xcalloc(n, sizeof(*plans));
+    int worst = cli_load_plans(paths, n, &a->set, plans);
+    size_t n_good = 0;
 
-    for (int i = 0; i < n; i++) {
-        int code = cli_load_plan(paths[i], &a->set, &plans[n_plans]);
+    /* those that are right come first, and are listed although others are wrong */
+    for (size_t i = 0; i < n; i++)
+        if (plans[i] != NULL) {
+            struct jobs_plan *good = plans[i];
 
-        n_plans += code == 0;
+            plans[i] = NULL;
+            plans[n_good++] = good;
+        }
+    if (n_good > 0 && (worst == 0 || !a->json)) {
+        int code = list_plans(plans, n_good, a);
+
         worst = code > worst ? code : worst;
     }
-    if (n_plans > 0 && (worst == 0 || !a->json)) {
-        int code = list_plans(plans, n_plans, a);
-
-        worst = code > worst ? code : worst;
-    }
-    for (size_t i = 0; i < n_plans; i++)
-        jobs_plan_free(plans[i]);
+    cli_free_plans(plans, n);
     return worst;
 }
 
@@ -203,7 +202,7 @@ int cli_list(int argc, char **argv)
         else if (words.n == 0)
             code = cli_wrong(&command, "cupel list takes %s", command.words);
         else
-            code = list_files(words.word, words.n, &a);
+            code = list_files(words.word, (size_t)words.n, &a);
     }
     cli_choice_free(&a.choice);
     cli_list_free(&a.set);

@@ -100,15 +100,8 @@ static const struct cli_command command = {
 static int load_all(struct run_arguments *a, char **files, size_t n, struct jobs_plan **plans,
                     bool **selected)
 {
-    int code = 0;
+    int code = cli_load_plans(files, n, &a->set, plans);
 
-    for (size_t i = 0; i < n; i++) {
-        int r = cli_load_plan(files[i], &a->set, &plans[i]);
-
-        code = r > code ? r : code;
-    }
-    if (code == 0)
-        code = cli_check_set(&a->set, plans, n);
     return code == 0 ? cli_choose(&a->choice, plans, n, selected) : code;
 }
 

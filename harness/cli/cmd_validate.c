@@ -25,18 +25,16 @@ static const struct cli_command command = {
     .words = "at least one job file",
 };
 
-static int validate(const char *path, const struct cli_list *set, bool alone)
+static int validate(char *const *paths, size_t n, const struct cli_list *set)
 {
-    struct jobs_plan *plan = NULL;
-    int code = cli_load_plan(path, set, &plan);
+    struct jobs_plan **plans = xcalloc(n, sizeof(*plans));
+    int code = cli_load_plans(paths, n, set, plans);
 
-    if (code != 0)
-        return code;
-    if (alone)
-        code = cli_check_set(set, &plan, 1);
-    if (code == 0)
-        (void)printf("%s: ok (%zu %s)\n", path, plan->n_jobs, plan->n_jobs == 1 ? "job" : "jobs");
-    jobs_plan_free(plan);
+    for (size_t i = 0; i < n; i++)
+        if (plans[i] != NULL)
+            (void)printf("%s: ok (%zu %s)\n", paths[i], plans[i]->n_jobs,
+                         plans[i]->n_jobs == 1 ? "job" : "jobs");
+    cli_free_plans(plans, n);
     return code;
 }
 
@@ -44,15 +42,11 @@ int cli_validate(int argc, char **argv)
 {
     struct validate_arguments a = {0};
     struct cli_words files;
-    int worst;
+    int code;
 
-    if (!cli_parse(&command, argc, argv, &a, &files, &worst))
-        return worst;
-    for (int i = 0; i < files.n; i++) {
-        int code = validate(files.word[i], &a.set, files.n == 1);
-
-        worst = code > worst ? code : worst;
-    }
+    if (!cli_parse(&command, argc, argv, &a, &files, &code))
+        return code;
+    code = validate(files.word, (size_t)files.n, &a.set);
     cli_list_free(&a.set);
-    return worst;
+    return code;
 }

@@ -161,6 +161,15 @@ it "a parameter that no file has, or that must be given, is told"
 run_cupel validate fails.yaml --set LEVEK=1
 expect_exit 2
 expect_stderr 'no file has such a parameter'
+sed 's/params: .*/params: {OTHER: x}/; s/params.LEVEL/params.OTHER/' fails.yaml >others.yaml
+for command in validate list; do
+    run_cupel "$command" fails.yaml others.yaml --set LEVEL=1 --set OTHER=2
+    expect_exit 0
+    run_cupel "$command" fails.yaml others.yaml --set LEVEL=1 --set OTHES=2
+    expect_exit 2
+    expect_stderr '--set OTHES=2: no file has such a parameter'
+    expect_equal "$(cat stdout)" ''
+done
 sed 's/LEVEL: "1"/LEVEL: null/' fails.yaml >must.yaml
 cupel_run must.yaml
 expect_exit 2
