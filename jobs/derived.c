@@ -48,6 +48,8 @@ static void derived_resolve_one(struct loader *l, const struct node *from, struc
     if (!value_is_text(l, from, "from", "a root's name"))
         return;
     if (!name_index_find(&l->roots, from->text, &root->base)) {
+        if (l->names_lost)
+            return;
         near = str_nearest(from->text, l->roots.names, l->roots.n);
         problem_at(l, from, "there is no root '%s'%s%s%s", from->text,
                    near != NULL ? ", did you mean '" : "", near != NULL ? near : "",

@@ -69,7 +69,8 @@ static void settle_trust(struct input_draft *in)
 static void input_read(struct loader *l, const struct draft *d, const struct node *n,
                        struct jobs_input *input)
 {
-    struct input_draft in = {.input = {.mode = JOBS_INPUT_COW, .line = SOURCE_LINE(n->place)}};
+    struct input_draft in = {
+        .input = {.mode = JOBS_INPUT_COW, .line = source_line_of(&l->source, n->place)}};
     const char *name = n->kind == NODE_MAP ? "from" : "inputs";
 
     if (n->kind == NODE_MAP) {

@@ -72,6 +72,42 @@ void draft_read(struct loader *l, struct draft *d, const struct node *map)
         d->from = NULL;
 }
 
+/* A copy in which whatever is replaced for a job counts as one mistake that was told. */
+static struct node *without_replaced(struct loader *l, const struct node *n)
+{
+    struct node *copy = arena_alloc(l->tree, sizeof(*copy)), **link = &copy->first;
+
+    *copy = *n;
+    if (n->kind == NODE_SCALAR && n->dollar)
+        copy->kind = NODE_BAD;
+    if (n->kind == NODE_SCALAR || !n->dollar)
+        return copy;
+    for (const struct node *v = n->first; v != NULL; v = v->next, link = &(*link)->next)
+        *link = without_replaced(l, v);
+    return copy;
+}
+
+static bool is_expanded(const char *key)
+{
+    return str_eq(key, "matrix") || str_eq(key, "extends");
+}
+
+void templates_check(struct loader *l, const struct node *templates)
+{
+    for (const struct node *v = templates->first; v != NULL; v = v->next) {
+        struct node *map = without_replaced(l, v), **link = &map->first;
+        struct draft d;
+
+        while (*link != NULL)
+            if (is_expanded((*link)->key->text))
+                *link = (*link)->next;
+            else
+                link = &(*link)->next;
+        draft_init(&d, l->plan->arena);
+        draft_read(l, &d, map);
+    }
+}
+
 /* pass-env names that `env` sets too are dropped: what the file says wins over the caller's
  * environment. */
 static void drop_shadowed(struct loader *l, struct draft *d)
@@ -156,7 +192,7 @@ void key_set_root_name(struct loader *l, const struct key *k, const struct node 
     const char *near;
 
     if (!value_is_text(l, value, k->name, "a root's name") ||
-        name_index_find(&l->roots, value->text, &d->job.root))
+        name_index_find(&l->roots, value->text, &d->job.root) || l->names_lost)
         return;
     near = str_nearest(value->text, l->roots.names, l->roots.n);
     problem_at(l, value, "there is no root '%s'%s%s%s", value->text,
@@ -275,7 +311,7 @@ void key_set_user(struct loader *l, const struct key *k, const struct node *valu
         (void)value_unexpected(l, value, k->name, k->value);
     } else {
         d->job.user = arena_strdup(l->plan->arena, value->text);
-        d->job.user_line = SOURCE_LINE(value->place);
+        d->job.user_line = source_line_of(&l->source, value->place);
         d->job.user_column = (int)value->place.column;
     }
 }
@@ -301,6 +337,16 @@ void key_set_matrix(struct loader *l, const struct key *k, const struct node *va
         problem_at(l, value->key, "'%s' is for job files", k->name);
     else /* of a job, jobs/expand/ has taken it out */
         problem_at(l, value->key, "'%s' stands in a job of its own, not under 'defaults'", k->name);
+}
+
+void key_set_extends(struct loader *l, const struct key *k, const struct node *value, void *object)
+{
+    (void)object;
+    if (l->host == NULL)
+        problem_at(l, value->key, "'%s' is for job files", k->name);
+    else /* of a job, jobs/expand/ has taken it out */
+        problem_at(l, value->key, "'%s' stands in a job or a template, not under 'defaults'",
+                   k->name);
 }
 
 void key_set_max_parallel(struct loader *l, const struct key *k, const struct node *value,

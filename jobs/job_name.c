@@ -23,23 +23,35 @@ static uint32_t find_hidden(const struct node *name, size_t *ret)
     return 0;
 }
 
-void job_name_check(struct loader *l, const struct node *name)
+/* Reports a name that cannot be read or told apart; `what`: "a job". */
+static bool check_name(struct loader *l, const struct node *name, const char *what)
 {
     size_t letter;
     uint32_t c = find_hidden(name, &letter);
 
     if (name->n == 0)
-        problem_at(l, name, "'' is no name for a job: it is empty");
+        problem_at(l, name, "'' is no name for %s: it is empty", what);
     else if (name->n > LOAD_NAME_MAX)
-        problem_at(l, name,
-                   "'%.40s...' is no name for a job: it has %zu bytes, and %d are possible",
-                   name->text, name->n, LOAD_NAME_MAX);
+        problem_at(l, name, "'%.40s...' is no name for %s: it has %zu bytes, and %d are possible",
+                   name->text, what, name->n, LOAD_NAME_MAX);
     else if (letter != 0)
         problem_at(l, name,
-                   "'%s' is no name for a job: letter %zu, U+%04X, is a control or cannot be seen",
-                   name->text, letter, (unsigned)c);
-    else if (name->text[0] == '-' || name->text[0] == '.')
+                   "'%s' is no name for %s: letter %zu, U+%04X, is a control or cannot be seen",
+                   name->text, what, letter, (unsigned)c);
+    else
+        return true;
+    return false;
+}
+
+void job_name_check(struct loader *l, const struct node *name)
+{
+    if (check_name(l, name, "a job") && (name->text[0] == '-' || name->text[0] == '.'))
         problem_at(l, name, "'%s' is no name for a job: it begins with '%c'%s", name->text,
                    name->text[0],
-                   name->text[0] == '.' ? "; what jobs share stands under 'defaults'" : "");
+                   name->text[0] == '.' ? "; what jobs share stands under 'templates'" : "");
+}
+
+void template_name_check(struct loader *l, const struct node *name)
+{
+    (void)check_name(l, name, "a template");
 }

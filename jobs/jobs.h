@@ -122,7 +122,8 @@ struct jobs_root {
     size_t base; /* DERIVED: index into plan->roots, of any kind but HOST */
     /* DERIVED: run once, over `base`; none of plan->jobs, and named like the root */
     struct jobs_job *build;
-    int line; /* where in the file, 0 for built-ins */
+    const char *file; /* that it is described in, for messages; NULL for built-ins */
+    int line;         /* where in the file, 0 for built-ins */
 };
 
 /* ---- system calls ---- */
@@ -351,7 +352,7 @@ struct jobs_secret {
     struct jobs_host_path file; /* path NULL: none */
     const char **command;       /* run on the host; or NULL */
     enum jobs_secret_as as;
-    int line;
+    const char *where; /* "line 12", or "FILE:LINE" of an included file */
 };
 #define JOBS_SECRETS_MAX 64
 
@@ -494,6 +495,13 @@ struct jobs_group {
  * all of them. */
 #define JOBS_FROM_DEPTH_MAX 16u /* of jobs, and likewise of roots */
 
+/* A file that a job file includes. */
+struct jobs_inclusion {
+    const char *path; /* absolute */
+    const char *text; /* NULL: it was read before */
+    size_t len;
+};
+
 /* A whole file, checked. Everything in it lives until jobs_plan_free. Jobs are in file order; needs
  * form no cycle. */
 struct jobs_plan {
@@ -510,6 +518,9 @@ struct jobs_plan {
     size_t n_groups;
     /* NULL-terminated "NAME=VALUE" of those that it has, as they are in force, or NULL */
     const char *const *parameters;
+    /* what its `include`s have led to, in the order in which they were read */
+    struct jobs_inclusion *inclusions;
+    size_t n_inclusions;
     struct arena *arena;
 };
 
@@ -517,6 +528,9 @@ struct jobs_plan {
 struct jobs_parameters {
     const char *const *given; /* "NAME=VALUE", the last of a name wins; of `--set` */
     size_t n;
+    /* what an earlier plan of the file has included, instead of what is there now; or NULL */
+    const struct jobs_inclusion *inclusions;
+    size_t n_inclusions;
 };
 
 /* Reads and checks `path`. Every problem of the file is appended to *problems, each with

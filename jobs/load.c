@@ -93,6 +93,16 @@ static void read_jobs(struct loader *l, const struct draft *defaults, const stru
     bridges_resolve(l);
 }
 
+/* What comes to a server is written out already, and asks nothing of the machine. */
+static void refuse_expansion(struct loader *l, const struct file_nodes *nodes)
+{
+    const struct node *all[] = {nodes->params, nodes->include, nodes->templates};
+
+    for (size_t i = 0; i < ARRAY_SIZE(all); i++)
+        if (all[i] != NULL)
+            problem_at(l, all[i]->key, "'%s' is for job files", all[i]->key->text);
+}
+
 static void read_file(struct loader *l, const struct node *root)
 {
     struct file_nodes nodes = {0};
@@ -104,9 +114,11 @@ static void read_file(struct loader *l, const struct node *root)
         return;
     }
     read_suite_name(l, nodes.name);
-    if (nodes.params != NULL && l->host == NULL)
-        problem_at(l, nodes.params->key, "'params' is for job files");
+    if (l->host == NULL)
+        refuse_expansion(l, &nodes);
     roots_read(l, nodes.rootfs);
+    if (nodes.templates != NULL)
+        templates_check(l, nodes.templates);
     draft_init(&defaults, l->plan->arena);
     if (nodes.defaults != NULL) {
         draft_read(l, &defaults, nodes.defaults);
@@ -126,10 +138,9 @@ static int summarise(struct loader *l, struct strbuf *problems, struct cupel_err
                            n == 1 ? "problem" : "problems");
 }
 
-/* Some editors begin UTF-8 with the bytes of U+FEFF; columns count from behind it. */
-static bool has_byte_order_mark(const char *text, size_t len)
+size_t load_mark_of(const char *text, size_t len)
 {
-    return len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0;
+    return len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
 }
 
 /* Returns the tree as it is read or built, with what it says once and means many times written out.
@@ -150,7 +161,7 @@ static struct node *make_tree(struct loader *l, const struct load_from *from,
 int load_tree(const struct load_from *from, struct jobs_plan **ret_plan, struct strbuf *problems,
               struct cupel_error *err)
 {
-    size_t mark = has_byte_order_mark(from->text, from->len) ? 3 : 0;
+    size_t mark = load_mark_of(from->text, from->len);
     struct loader l = {
         .source = {.file = from->file, .text = from->text + mark, .len = from->len - mark},
         .tree = arena_new(),
@@ -191,6 +202,15 @@ int load_text(const char *file, const char *dir, const char *text, size_t len,
         .file = file, .dir = dir, .text = text, .len = len, .host = &expand_real_host};
 
     return load_tree(&from, ret_plan, problems, err);
+}
+
+const char *load_dir_of(const struct loader *l, const struct node *n)
+{
+    uint32_t file = source_file_of(&l->source, n->place);
+
+    return file != 0 && l->source.inclusions[file - 1].dir != NULL
+               ? l->source.inclusions[file - 1].dir
+               : l->plan->dir;
 }
 
 char *load_directory_of(const char *path)

@@ -51,6 +51,8 @@ struct loader {
     const char *workdir;
     const struct expand_host *host; /* what an expansion may ask; NULL: nothing is expanded */
     const struct jobs_parameters *parameters; /* or NULL */
+    /* a file that is included could not be read: names that are not there may be in it */
+    bool names_lost;
     struct instance_of *instances; /* of each job of the tree; NULL: there is no matrix */
     struct name_index groups;      /* of plan->groups, by name */
 };
@@ -89,6 +91,7 @@ enum key_type {
     TYPE_TEXT,
     TYPE_NAME,      /* [A-Za-z0-9._-]+ */
     TYPE_JOB_NAME,  /* nearly anything: job_name.c */
+    TYPE_TEMPLATE,  /* the same, and may begin with '.' or '-' */
     TYPE_ENV_NAME,  /* [A-Za-z_][A-Za-z0-9_]* */
     TYPE_PATH,      /* absolute path in the job */
     TYPE_HOST_PATH, /* path on the host, relative to the job file */
@@ -147,10 +150,10 @@ struct key_table {
     bool free_names;          /* names that begin with x- are the writer's own, and say nothing */
     const struct key *others; /* what every other name is read as; NULL: there is none */
 };
-extern const struct key_table keys_file, keys_root, keys_job, keys_limits, keys_step, keys_expect,
-    keys_input, keys_secret, keys_artifacts, keys_tests, keys_coverage, keys_io, keys_seccomp,
-    keys_network, keys_after, keys_need, keys_allowed, keys_matrix, keys_axis, keys_service,
-    keys_ready;
+extern const struct key_table keys_file, keys_included, keys_root, keys_job, keys_limits, keys_step,
+    keys_expect, keys_input, keys_secret, keys_artifacts, keys_tests, keys_coverage, keys_io,
+    keys_seccomp, keys_network, keys_after, keys_need, keys_allowed, keys_matrix, keys_axis,
+    keys_service, keys_ready;
 /* Of the configuration file: no part of the job file. */
 extern const struct key_table keys_settings, keys_settings_cache;
 /* Every table of the job file, NULL-terminated: for the documentation and the tests. */
@@ -212,6 +215,7 @@ bool value_argv(struct loader *l, const struct node *n, const char *name, size_t
 bool name_is_valid(const char *name);
 /* a job's may have nearly anything in it: job_name.c */
 void job_name_check(struct loader *l, const struct node *name);
+void template_name_check(struct loader *l, const struct node *name);
 bool host_name_is_valid(const char *name);
 /* Drops "." and empty components and trailing slashes in place; false when there is a "..". */
 bool path_normalise(char *path);
@@ -227,9 +231,17 @@ key_set_fn key_set_text, key_set_job_path, key_set_host_file, key_set_host_path,
 struct file_nodes {
     const struct node *name;
     const struct node *params;
+    const struct node *include;
+    const struct node *templates;
     const struct node *rootfs;
     const struct node *defaults;
     const struct node *jobs;
+};
+/* The parts of an included file. */
+struct included_nodes {
+    const struct node *include;
+    const struct node *rootfs;
+    const struct node *templates;
 };
 /* `after` as its table stores it. */
 struct after_nodes {
@@ -253,7 +265,7 @@ key_set_fn key_set_tests, key_set_tests_paths, key_set_tests_optional, key_set_c
 /* of a job: job_network.c */
 key_set_fn key_set_network, key_set_bridge;
 /* of a job, where no matrix is possible, and what goes with one: job.c */
-key_set_fn key_set_matrix, key_set_max_parallel, key_set_fail_fast;
+key_set_fn key_set_matrix, key_set_max_parallel, key_set_fail_fast, key_set_extends;
 /* of a matrix: expand/matrix.c */
 key_set_fn key_set_axis, key_set_combinations, key_set_generator, key_set_range;
 /* of limits: job.c */
@@ -296,6 +308,9 @@ void refuse_both(struct loader *l, const struct node *map, const char *one, cons
 void draft_init(struct draft *d, struct arena *arena);
 /* Reads a job's (or the defaults') keys over what is already in the draft. */
 void draft_read(struct loader *l, struct draft *d, const struct node *map);
+/* Checks the keys of templates that no job has used, as far as they say what they are: what is
+ * replaced in them is known of a job only. */
+void templates_check(struct loader *l, const struct node *templates);
 /* Completes a job once all its keys are there: paths, steps, and what keys demand of one another.
  */
 void draft_finish(struct loader *l, struct draft *d, const struct draft *defaults);
@@ -323,6 +338,9 @@ void network_check(struct loader *l, const struct draft *d);
 /* Resolves which jobs share a bridge. Called after needs_resolve. */
 void bridges_resolve(struct loader *l);
 
+/* Returns how many bytes stand before the text of a file: some editors begin UTF-8 with those of
+ * U+FEFF. Columns count from behind it. */
+size_t load_mark_of(const char *text, size_t len);
 /* Reads a file's text and expands it. `dir` is what relative paths in it refer to. What jobs_load
  * does, without the file. */
 int load_text(const char *file, const char *dir, const char *text, size_t len,
@@ -341,5 +359,7 @@ struct load_from {
 };
 int load_tree(const struct load_from *from, struct jobs_plan **ret_plan, struct strbuf *problems,
               struct cupel_error *err);
+/* Returns the directory that relative paths in the node refer to: of the file that it is from. */
+const char *load_dir_of(const struct loader *l, const struct node *n);
 /* Absolute path of the directory that the file is in, links resolved; malloc'ed, or NULL. */
 char *load_directory_of(const char *path);

@@ -33,8 +33,8 @@ static bool is_word(const char *text, size_t n, const char *letters)
 
 static const char *root_place_of(struct loader *l, const struct node *n)
 {
-    return arena_printf(l->plan->arena, "%s:%zu:%zu", l->source.file, (size_t)n->place.line,
-                        (size_t)n->place.column);
+    return arena_printf(l->plan->arena, "%s:%zu:%zu", source_name_of(&l->source, n->place),
+                        (size_t)n->place.line, (size_t)n->place.column);
 }
 
 void key_set_suite(struct loader *l, const struct key *k, const struct node *value, void *object)
@@ -204,6 +204,7 @@ static void root_read(struct loader *l, struct root_draft *r, const struct node 
     r->build.name = map->key;
     root->name = arena_strdup(l->plan->arena, map->key->text);
     root->line = (int)map->key->place.line;
+    root->file = arena_strdup(l->plan->arena, source_name_of(&l->source, map->key->place));
     if (str_eq(root->name, "host") || str_eq(root->name, "scratch"))
         problem_at(l, map->key, "the root '%s' is built in; choose another name", root->name);
     else if (!name_is_valid(root->name))

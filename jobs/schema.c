@@ -13,6 +13,7 @@
 #define NAME_PATTERN "^[A-Za-z0-9._-]+$"
 /* of what job_name.c refuses, the usual controls alone: a pattern knows no Unicode */
 #define JOB_NAME_PATTERN "^[^.\\x00-\\x1f\\x7f-\\x9f-][^\\x00-\\x1f\\x7f-\\x9f]*$"
+#define TEMPLATE_PATTERN "^[^\\x00-\\x1f\\x7f-\\x9f]+$"
 /* a name of an environment variable that is no key of `matrix` */
 #define OTHERS_PATTERN "^(?!(include|exclude)$)[A-Za-z_][A-Za-z0-9_]*$"
 #define ENV_NAME_PATTERN "^[A-Za-z_][A-Za-z0-9_]*$"
@@ -121,6 +122,8 @@ static json_t *scalar_schema(const struct key *k)
         return number_or_text("number", NAME_PATTERN);
     case TYPE_JOB_NAME:
         return number_or_text("number", JOB_NAME_PATTERN);
+    case TYPE_TEMPLATE:
+        return number_or_text("number", TEMPLATE_PATTERN);
     case TYPE_ENV_NAME:
         return schema_text_of(ENV_NAME_PATTERN);
     case TYPE_PATH:
@@ -182,8 +185,9 @@ static json_t *value_schema(const struct key *k)
         (void)json_array_append_new(forms, reference(k->sub));
     if ((k->forms & FORM_NAMED) != 0)
         (void)json_array_append_new(
-            forms,
-            map_of(reference(k->sub), k->type == TYPE_JOB_NAME ? JOB_NAME_PATTERN : NAME_PATTERN));
+            forms, map_of(reference(k->sub), k->type == TYPE_JOB_NAME   ? JOB_NAME_PATTERN
+                                             : k->type == TYPE_TEMPLATE ? TEMPLATE_PATTERN
+                                                                        : NAME_PATTERN));
     if (json_array_size(forms) == 1) {
         s = json_incref(json_array_get(forms, 0));
         json_decref(forms);

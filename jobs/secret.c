@@ -25,9 +25,18 @@ void key_set_secret_file(struct loader *l, const struct key *k, const struct nod
     (void)value_named_path(l, value, k->name, &s->secret.file);
 }
 
+static const char *secret_place_of(struct loader *l, const struct node *n)
+{
+    int line = source_line_of(&l->source, n->place);
+
+    return line != 0 ? arena_printf(l->plan->arena, "line %d", line)
+                     : arena_printf(l->plan->arena, "%s:%u", source_name_of(&l->source, n->place),
+                                    n->place.line);
+}
+
 static bool secret_read(struct loader *l, const struct node *n, struct jobs_secret *ret)
 {
-    struct secret_draft s = {.secret = {.line = SOURCE_LINE(n->place)}};
+    struct secret_draft s = {.secret = {.where = secret_place_of(l, n)}};
 
     if (n->kind == NODE_MAP) {
         (void)keys_apply(l, &keys_secret, n, &s);

@@ -36,6 +36,18 @@ uint32_t source_file_of(const struct source *s, struct source_place place)
     return place.origin != 0 ? s->origins[place.origin - 1].file : 0;
 }
 
+int source_line_of(const struct source *s, struct source_place place)
+{
+    return place.line < SOURCE_OPTIONS && source_file_of(s, place) == 0 ? (int)place.line : 0;
+}
+
+const char *source_name_of(const struct source *s, struct source_place place)
+{
+    uint32_t file = source_file_of(s, place);
+
+    return file != 0 ? s->inclusions[file - 1].name : s->file;
+}
+
 uint32_t source_add_file(struct source *s, const struct source_file *file)
 {
     uint32_t n = s->n_inclusions;

@@ -42,9 +42,6 @@ struct problem {
 
 /* The line of the first option: no file has so many. */
 #define SOURCE_OPTIONS (UINT32_MAX / 2)
-/* The line to be told to a user, or 0 for what an option says. */
-#define SOURCE_LINE(place) ((place).line < SOURCE_OPTIONS ? (int)(place).line : 0)
-
 struct source {
     const char *file; /* as given, for messages */
     const char *text; /* borrowed */
@@ -60,6 +57,8 @@ struct source {
     struct source_file *inclusions;
     uint32_t n_inclusions;
     uint32_t reading; /* the origin of what is in `text` */
+    /* of all files so far: values of their trees, and bytes that aliases stand for */
+    size_t n_nodes, copied;
 };
 
 static inline struct source_place source_at(uint32_t line, uint32_t column)
@@ -79,6 +78,11 @@ static inline bool source_is_good(const struct source *s)
 uint32_t source_add_origin(struct source *s, const struct source_origin *origin);
 /* Which file the place is in: 0 is the job file. */
 uint32_t source_file_of(const struct source *s, struct source_place place);
+/* Returns the line of the job file to be told to a user, or 0: what an option says, or another
+ * file. */
+int source_line_of(const struct source *s, struct source_place place);
+/* Returns the name of the file that the place is in, for messages. */
+const char *source_name_of(const struct source *s, struct source_place place);
 /* Adds an included file; what is in it is borrowed. Returns its number. */
 uint32_t source_add_file(struct source *s, const struct source_file *file);
 /* Finds where byte `offset` of the text is. */

@@ -292,8 +292,8 @@ static struct node *tree_read_document(struct tree_builder *b)
     if (!next_document(b, &found, &place))
         return NULL;
     if (!found) {
-        source_problem(b->source, source_at(1, 1),
-                       "the file is empty; it needs at least 'cupel: 1' and 'jobs'");
+        source_problem(b->source, source_at(1, 1), "the file is empty%s",
+                       b->source->reading == 0 ? "; it needs at least 'cupel: 1' and 'jobs'" : "");
         return NULL;
     }
     if (!next_event(b, &e))
@@ -311,7 +311,10 @@ static struct node *tree_read_document(struct tree_builder *b)
 struct node *tree_read(struct source *s, struct arena *arena, struct arena *texts)
 {
     struct tree_builder b = {
-        .source = s, .arena = arena, .texts = texts, .anchors = {.source = s, .arena = arena}};
+        .source = s,
+        .arena = arena,
+        .texts = texts,
+        .anchors = {.source = s, .arena = arena, .n_nodes = s->n_nodes, .copied = s->copied}};
     struct node *root;
 
     if (!source_check_encoding(s))
@@ -324,6 +327,8 @@ struct node *tree_read(struct source *s, struct arena *arena, struct arena *text
     yaml_parser_set_input_string(&b.parser, (const unsigned char *)s->text, s->len);
     root = tree_read_document(&b);
     yaml_parser_delete(&b.parser);
+    s->n_nodes = b.anchors.n_nodes;
+    s->copied = b.anchors.copied;
     anchors_free(&b.anchors);
     return root;
 }

@@ -23,6 +23,7 @@ struct node {
     /* a scalar with a path in it that a matrix has found: one more than the bytes before that which
      * the job file itself names; 0: there is none */
     uint32_t found;
+    bool shared; /* its children are those of another map, too, and stay as they are */
     struct source_place place;
     const char *text;  /* scalar; NUL-terminated, no NUL inside */
     size_t n;          /* bytes of text, or number of children */

@@ -70,8 +70,6 @@ static const struct foreign_word {
     {"job", "after_script", "after", "it is called 'after' here"},
     {"job", "only", NULL, "a file does not choose its jobs; --only and --tag of `cupel run` do"},
     {"job", "except", NULL, "a file does not choose its jobs; --only and --tag of `cupel run` do"},
-    {"job", "extends", NULL,
-     "what jobs share stands under 'defaults', or is taken in by an anchor ('<<: *base')"},
     {"job", "uses", "run", NO_ACTIONS},
     {"job", "with", NULL, NO_ACTIONS},
     {"job", "name", NULL,
@@ -181,8 +179,6 @@ static const struct foreign_word {
      "a file does not say when it is run; whoever calls `cupel run` does"},
     {"file", "permissions", NULL, NO_RIGHTS},
     {"file", "concurrency", NULL, "leave it out; `cupel run -j N` says how many jobs run at once"},
-    {"file", "include", NULL,
-     "no file takes in another one yet; `cupel run FILE FILE` runs several"},
     {"file", "before_script", NULL, "write 'before' under 'defaults'"},
     {"file", "after_script", NULL, "write 'after' under 'defaults'"},
     {"file", "services", NULL, "write 'services' in a job, or for every job under 'defaults'"},
@@ -192,6 +188,10 @@ static const struct foreign_word {
     {"file", "steps", "jobs", "they belong to a job: jobs: {NAME: {run: [{run: ...}]}}"},
     {"file", "tests", "jobs", "jobs stand under 'jobs'"},
     {"file", "tasks", "jobs", "jobs stand under 'jobs'"},
+    {"included", "jobs", NULL, "jobs stand in the job file that includes this one"},
+    {"included", "defaults", NULL, "what jobs share stands under 'templates' here"},
+    {"included", "params", NULL, "parameters stand in the job file that includes this one"},
+    {"included", "name", NULL, "it is called what the job file says"},
 };
 
 /* What a file can say today in place of a key that is not carried out yet. */
@@ -291,8 +291,7 @@ static const char *stray_job(const struct key_table *table, const struct node *v
     if (table != &keys_file || value->kind != NODE_MAP)
         return NULL;
     if (value->key->text[0] == '.')
-        return "jobs stand under 'jobs'; what jobs share stands under 'defaults', or under a name "
-               "that begins with x-, with an anchor";
+        return "jobs stand under 'jobs'; what jobs share stands under 'templates' and 'defaults'";
     for (const struct node *v = value->first; v != NULL; v = v->next) {
         const struct foreign_word *foreign = find_foreign(&keys_job, v->key->text);
 

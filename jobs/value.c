@@ -285,11 +285,10 @@ bool value_job_path(struct loader *l, const struct node *n, const char *name, co
     return true;
 }
 
-/* Absolute form of a path of the job file, in the plan. ".." stays: what it means depends on links.
- */
-static const char *host_path(struct loader *l, const char *text)
+/* Absolute form of a path of the job file, or of one that it includes, in the plan. ".." stays:
+ * what it means depends on links. */
+static const char *host_path(struct loader *l, const char *dir, const char *text)
 {
-    const char *dir = str_eq(l->plan->dir, "/") ? "" : l->plan->dir;
     char *path;
 
     while (text[0] == '.' && (text[1] == '/' || text[1] == '\0')) {
@@ -297,9 +296,10 @@ static const char *host_path(struct loader *l, const char *text)
         text += strspn(text, "/");
     }
     if (*text == '\0')
-        return l->plan->dir;
-    path = text[0] == '/' ? arena_strdup(l->plan->arena, text)
-                          : arena_printf(l->plan->arena, "%s/%s", dir, text);
+        return arena_strdup(l->plan->arena, dir);
+    path = text[0] == '/'
+               ? arena_strdup(l->plan->arena, text)
+               : arena_printf(l->plan->arena, "%s/%s", str_eq(dir, "/") ? "" : dir, text);
     for (size_t n = strlen(path); n > 1 && path[n - 1] == '/';)
         path[--n] = '\0';
     return path;
@@ -351,15 +351,17 @@ static void distrust(struct jobs_host_path *path, size_t named)
 bool value_named_path(struct loader *l, const struct node *n, const char *name,
                       struct jobs_host_path *ret)
 {
+    const char *dir = load_dir_of(l, n);
+
     if (!value_is_text(l, n, name, "a path on the host"))
         return false;
     if (n->n == 0)
         return value_unexpected(l, n, name, "a path on the host");
-    ret->path = host_path(l, n->text);
-    ret->trusted = n->text[0] == '/' ? strlen(ret->path) : strlen(l->plan->dir);
+    ret->path = host_path(l, dir, n->text);
+    ret->trusted = n->text[0] == '/' ? strlen(ret->path) : strlen(dir);
     ret->untrusted = false;
     ret->to_follow = "give its absolute path";
-    if (ret->trusted > strlen(ret->path) || str_eq(l->plan->dir, "/"))
+    if (ret->trusted > strlen(ret->path) || str_eq(dir, "/"))
         ret->trusted = n->text[0] == '/' ? ret->trusted : 0;
     if (n->found > 0)
         distrust(ret, n->text[0] == '/' ? n->found - 1 : ret->trusted);

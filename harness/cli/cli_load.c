@@ -89,11 +89,37 @@ void cli_free_plans(struct jobs_plan **plans, size_t n)
 
 #define RECORD_MAX ((size_t)16 << 20)
 
+/* Finds in a copy what the job file included (manifest_texts), behind its own text; malloc'ed.
+ * Changes *len to that of the text alone. */
+static struct jobs_inclusion *find_inclusions(const char *text, size_t *len, size_t *ret_n)
+{
+    const char *end = text + *len, *at = memchr(text, '\0', *len);
+    struct jobs_inclusion *list = NULL;
+    size_t n = 0;
+
+    if (at != NULL)
+        *len = (size_t)(at - text);
+    while (at != NULL && at < end) { /* at a NUL; the text ends with one more */
+        const char *path = at + 1, *content = path + strlen(path) + 1, *next;
+
+        if (content > end)
+            break;
+        next = memchr(content, '\0', (size_t)(end - content));
+        list = xrealloc(list, (n + 1) * sizeof(*list));
+        list[n++] =
+            (struct jobs_inclusion){path, content, (size_t)((next != NULL ? next : end) - content)};
+        at = next;
+    }
+    *ret_n = n;
+    return list;
+}
+
 int cli_load_record(int fd, const char *path, char *const *set, struct jobs_plan **ret_plan,
                     struct cupel_error *err)
 {
     struct jobs_parameters parameters = {.given = (const char *const *)set};
     cleanup_strbuf struct strbuf problems = {0};
+    cleanup_free struct jobs_inclusion *inclusions = NULL;
     cleanup_free char *text = NULL;
     cleanup_close int file = fd;
     size_t len;
@@ -104,6 +130,8 @@ int cli_load_record(int fd, const char *path, char *const *set, struct jobs_plan
                                path);
     while (set != NULL && set[parameters.n] != NULL)
         parameters.n++;
+    inclusions = find_inclusions(text, &len, &parameters.n_inclusions);
+    parameters.inclusions = inclusions;
     r = jobs_load_text_with(path, text, len, &parameters, ret_plan, &problems, err);
     if (r < 0 && problems.data != NULL)
         (void)fputs(problems.data, stderr);

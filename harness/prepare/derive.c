@@ -26,6 +26,7 @@ struct root_builder {
     struct instance instance;
     int signals; /* of who waits for it */
     struct jobs_job job;
+    const char *file; /* that the root is described in */
     struct slot slot;
     struct arena *arena;
     /* what decides what comes of it, as it was before the command ran */
@@ -117,6 +118,7 @@ static void take_job(struct root_builder *b, const struct jobs_root *root)
         arena_alloc(b->arena, (root->build->n_inputs + 1) * sizeof(*inputs));
     struct stat st;
 
+    b->file = root->file;
     b->job = *root->build;
     b->job.root = root->base;
     b->job.inputs = inputs;
@@ -198,7 +200,7 @@ static int derive_failed(struct root_builder *b, struct wire_result *w, struct c
     reports_console_stop_on(console, -EBADF, NULL, NULL);
     (void)cupel_error_set(
         err, r->verdict == REPORTS_ERROR ? CUPEL_ERROR_HARNESS : CUPEL_ERROR_INPUT, 0,
-        "%s:%d: cannot make root '%s': %s", b->instance.plan->file, b->job.line, name, r->evidence);
+        "%s:%d: cannot make root '%s': %s", b->file, b->job.line, name, r->evidence);
     if (b->run.out == b->p->run.out && (w->has_stdout || w->has_stderr))
         cupel_error_hint(err, "what its command printed is in %s/%s", reports_out_path(b->run.out),
                          w->has_stderr ? r->stderr_log : r->stdout_log);
@@ -284,8 +286,8 @@ static int check_inputs(struct root_builder *b, struct cupel_error *err)
         i++;
     if (r == 0 && (now.list[i] != NULL || b->texts[i] != NULL)) {
         (void)cupel_error_set(err, CUPEL_ERROR_INPUT, 0,
-                              "%s:%d: an input of root '%s' changed while it was made",
-                              b->instance.plan->file, b->job.line, b->job.name);
+                              "%s:%d: an input of root '%s' changed while it was made", b->file,
+                              b->job.line, b->job.name);
         cupel_error_hint(err, "nothing is kept of it; run it again when nothing else writes there");
         r = -EBUSY;
     }

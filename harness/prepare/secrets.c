@@ -102,19 +102,19 @@ static int fetch_command(const struct run *run, const struct jobs_plan *plan,
         return cupel_error_set(err, CUPEL_ERROR_INTERRUPTED, 0, "interrupted");
     if (r < 0)
         return cupel_error_set(err, CUPEL_ERROR_INPUT, r,
-                               "secret '%s' (line %d): its command '%s' does not end", of->name,
-                               of->line, of->command[0]);
+                               "secret '%s' (%s): its command '%s' does not end", of->name,
+                               of->where, of->command[0]);
     (void)read_back(out, REDACT_VALUE_MAX + 1, value);
     if (status == 0)
         return 0;
     if (WIFEXITED(status))
         (void)cupel_error_set(err, CUPEL_ERROR_INPUT, 0,
-                              "secret '%s' (line %d): its command '%s' exited %d", of->name,
-                              of->line, of->command[0], WEXITSTATUS(status));
+                              "secret '%s' (%s): its command '%s' exited %d", of->name, of->where,
+                              of->command[0], WEXITSTATUS(status));
     else
         (void)cupel_error_set(err, CUPEL_ERROR_INPUT, 0,
-                              "secret '%s' (line %d): its command '%s' was ended by a signal",
-                              of->name, of->line, of->command[0]);
+                              "secret '%s' (%s): its command '%s' was ended by a signal", of->name,
+                              of->where, of->command[0]);
     hint_said(run, said, value, err);
     return -EINVAL;
 }
@@ -129,15 +129,15 @@ static int fetch_file(const struct jobs_secret *of, struct strbuf *value, struct
 
     if (r == -ELOOP) {
         (void)cupel_error_set(err, CUPEL_ERROR_INPUT, 0,
-                              "secret '%s' (line %d): %s leads through a symbolic link, and is not "
+                              "secret '%s' (%s): %s leads through a symbolic link, and is not "
                               "followed",
-                              of->name, of->line, of->file.path);
+                              of->name, of->where, of->file.path);
         cupel_error_hint(err, "name what is meant, or give its absolute path");
         return -ELOOP;
     }
     if (r < 0)
-        return cupel_error_set(err, CUPEL_ERROR_INPUT, r, "secret '%s' (line %d): cannot read %s",
-                               of->name, of->line, of->file.path);
+        return cupel_error_set(err, CUPEL_ERROR_INPUT, r, "secret '%s' (%s): cannot read %s",
+                               of->name, of->where, of->file.path);
     strbuf_add(value, text, n);
     explicit_bzero(text, n);
     return 0;
@@ -150,8 +150,8 @@ static int fetch_variable(const struct jobs_secret *of, struct strbuf *value,
 
     if (text == NULL) {
         (void)cupel_error_set(err, CUPEL_ERROR_INPUT, 0,
-                              "secret '%s' (line %d): it is not in the environment", of->name,
-                              of->line);
+                              "secret '%s' (%s): it is not in the environment", of->name,
+                              of->where);
         cupel_error_hint(err, "export %s, or say where it comes from: {name: %s, file: PATH}",
                          of->name, of->name);
         return -ENOENT;
@@ -165,18 +165,17 @@ static int check_value(const struct jobs_secret *of, const struct strbuf *value,
 {
     if (bare < REDACT_LEAST)
         return cupel_error_set(err, CUPEL_ERROR_INPUT, 0,
-                               "secret '%s' (line %d): it is shorter than %zu bytes, and could not "
+                               "secret '%s' (%s): it is shorter than %zu bytes, and could not "
                                "be masked without masking everything",
-                               of->name, of->line, REDACT_LEAST);
+                               of->name, of->where, REDACT_LEAST);
     if (value->len > REDACT_VALUE_MAX)
         return cupel_error_set(err, CUPEL_ERROR_INPUT, 0,
-                               "secret '%s' (line %d): it is longer than %zu KiB", of->name,
-                               of->line, REDACT_VALUE_MAX >> 10);
+                               "secret '%s' (%s): it is longer than %zu KiB", of->name, of->where,
+                               REDACT_VALUE_MAX >> 10);
     if (of->as == JOBS_SECRET_ENV && memchr(value->data, '\0', value->len) != NULL) {
-        (void)cupel_error_set(
-            err, CUPEL_ERROR_INPUT, 0,
-            "secret '%s' (line %d): it has a NUL byte, which no variable can have", of->name,
-            of->line);
+        (void)cupel_error_set(err, CUPEL_ERROR_INPUT, 0,
+                              "secret '%s' (%s): it has a NUL byte, which no variable can have",
+                              of->name, of->where);
         cupel_error_hint(err, "give it as a file: {name: %s, as: file, ...}", of->name);
         return -EINVAL;
     }

@@ -14,8 +14,28 @@ void manifest_text_name(size_t plan_index, char ret[static 32])
     (void)snprintf(ret, 32, "file-%zu", plan_index);
 }
 
-static int copy_text(const char *file, int dirfd, const char *name)
+/* The text, and behind a NUL each path and text that it includes, a NUL between them: no job file
+ * has a NUL. */
+static int write_texts(int to, const char *text, size_t len, const struct jobs_plan *plan)
 {
+    int r = file_write_all(to, text, len);
+
+    for (size_t i = 0; r == 0 && i < plan->n_inclusions; i++) {
+        const struct jobs_inclusion *in = &plan->inclusions[i];
+        cleanup_strbuf struct strbuf b = {0};
+
+        strbuf_add(&b, "", 1);
+        strbuf_add(&b, in->path, strlen(in->path) + 1);
+        if (in->text != NULL)
+            strbuf_add(&b, in->text, in->len);
+        r = file_write_all(to, b.data, b.len);
+    }
+    return r;
+}
+
+static int copy_text(const struct jobs_plan *plan, int dirfd, const char *name)
+{
+    const char *file = plan->file;
     cleanup_free char *text = NULL;
     cleanup_close int to = -EBADF;
     size_t len;
@@ -26,7 +46,7 @@ static int copy_text(const char *file, int dirfd, const char *name)
     if (r < 0)
         return r;
     to = openat(dirfd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    return to < 0 ? -errno : file_write_all(to, text, len);
+    return to < 0 ? -errno : write_texts(to, text, len, plan);
 }
 
 /* Adds what the job's image says; the job has the image's words by now. */
@@ -53,7 +73,7 @@ int manifest_texts(const struct run_options *options, int run_dirfd, struct cupe
         int r;
 
         manifest_text_name(p, name);
-        r = copy_text(options->plans[p]->file, run_dirfd, name);
+        r = copy_text(options->plans[p], run_dirfd, name);
         if (r < 0)
             return cupel_error_set(err, CUPEL_ERROR_HARNESS, r,
                                    "cannot copy job file %s into the run's directory",

@@ -3,9 +3,11 @@
  * costs a look at the names of its keys. */
 #include "jobs/expand/expand.h"
 
+#include "jobs/expand/include.h"
 #include "jobs/expand/matrix.h"
 #include "jobs/expand/params.h"
 #include "jobs/expand/replace.h"
+#include "jobs/expand/templates.h"
 
 #define ID_MAX 1000 /* bytes of an instance's id */
 
@@ -226,6 +228,21 @@ static void expand_matrix(struct expansion *x, struct node *job, struct node *ma
     }
 }
 
+/* Lays under each job what it extends; returns whether any does. */
+static bool extend_jobs(struct node *jobs, struct templates *t)
+{
+    bool any = false;
+
+    for (struct node *v = jobs->first; v != NULL; v = v->next) {
+        if (child_of(v, "extends") == NULL)
+            continue;
+        templates_extend(t, v);
+        jobs->dollar |= v->dollar;
+        any = true;
+    }
+    return any;
+}
+
 /* How many jobs have a matrix: they need a place for what their instances are. */
 static size_t count_matrices(struct node *jobs)
 {
@@ -236,13 +253,14 @@ static size_t count_matrices(struct node *jobs)
     return n;
 }
 
-static void expand_jobs(struct expansion *x, struct node *jobs)
+static void expand_jobs(struct expansion *x, struct node *jobs, struct templates *t)
 {
     struct loader *l = x->l;
+    bool extends = extend_jobs(jobs, t);
     size_t matrices = count_matrices(jobs);
     struct node *job = jobs->first, *next;
 
-    if (matrices == 0) {
+    if (matrices == 0 && !(extends && jobs->dollar)) {
         if (jobs->dollar)
             *jobs = *replace_in(&x->r, jobs);
         return;
@@ -258,32 +276,49 @@ static void expand_jobs(struct expansion *x, struct node *jobs)
         if (job->key->dollar)
             problem_at(l, job->key, "'%s': nothing is replaced in a key, only in values",
                        job->key->text);
+        x->r.job = extends ? job->key->text : NULL;
         if (matrix != NULL)
             expand_matrix(x, job, matrix);
         else
             add_job(x, replace_in(&x->r, job), JOBS_NO_GROUP, NULL);
     }
+    x->r.job = NULL;
     jobs->n = x->n;
+}
+
+/* What is replaced with the values of each job, or not at all. */
+static bool is_for_later(const struct node *n)
+{
+    return str_eq(n->key->text, "jobs") || str_eq(n->key->text, "templates") ||
+           str_eq(n->key->text, "params") || str_eq(n->key->text, "include") ||
+           str_starts(n->key->text, "x-");
 }
 
 void expand(struct loader *l, struct node *root)
 {
     struct expansion x = {.l = l, .r = {.l = l}};
-    struct node *jobs = child_of(root, "jobs"), *params = child_of(root, "params");
+    _cleanup_(templates_free) struct templates templates = {0};
+    struct node *jobs, *params, *map;
 
     if (root->kind != NODE_MAP)
         return;
+    include_files(l, root);
+    jobs = child_of(root, "jobs");
+    params = child_of(root, "params");
+    map = child_of(root, "templates");
     if (params != NULL)
         params_read(&x.r, params);
     if (root->dollar) {
         x.r.where = "the keys of a matrix are known in its own job only";
         for (struct node **link = &root->first; *link != NULL; link = &(*link)->next)
-            if (*link != jobs && *link != params && !str_starts((*link)->key->text, "x-"))
+            if (!is_for_later(*link))
                 *link = replace_in(&x.r, *link);
         x.r.where = NULL;
     }
+    templates_read(&templates, &x.r, map);
     if (jobs != NULL && jobs->kind == NODE_MAP)
-        expand_jobs(&x, jobs);
+        expand_jobs(&x, jobs, &templates);
+    templates_drop_used(&templates, map);
     strset_free(&x.ids);
     replace_free(&x.r);
 }

@@ -259,6 +259,23 @@ static int cannot_read(const char *path, int r, struct cupel_error *err)
     return cupel_error_set(err, CUPEL_ERROR_INPUT, r, "cannot read %s", path);
 }
 
+static int real_locate(const char *dir, const char *path, struct arena *arena,
+                       const char **ret_path, struct cupel_error *err)
+{
+    cleanup_free char *whole = path[0] == '/' ? xstrdup(path) : xasprintf("%s/%s", dir, path);
+    cleanup_free char *real = NULL;
+    uint64_t size;
+    cleanup_close int fd = open_regular(dir, path, &size);
+
+    if (fd < 0)
+        return cannot_read(path, fd, err);
+    real = realpath(whole, NULL);
+    if (real == NULL)
+        return cannot_read(path, -errno, err);
+    *ret_path = arena_strdup(arena, real);
+    return 0;
+}
+
 static int real_read(const char *dir, const char *path, struct arena *arena, const char **ret_text,
                      size_t *ret_len, struct cupel_error *err)
 {
@@ -368,6 +385,7 @@ static const char *real_environment(const char *name)
 
 const struct expand_host expand_real_host = {
     .match = real_match,
+    .locate = real_locate,
     .read = real_read,
     .hash = real_hash,
     .git = git_checked_out,

@@ -15,6 +15,9 @@ struct expand_host {
     /* Paths that match, in the order of their bytes. A link may be among them; none is followed. */
     int (*match)(const char *dir, const char *pattern, enum expand_kind kind, struct arena *arena,
                  const char ***ret_paths, size_t *ret_n, struct cupel_error *err);
+    /* The absolute path, without links, of a regular file that can be opened. */
+    int (*locate)(const char *dir, const char *path, struct arena *arena, const char **ret_path,
+                  struct cupel_error *err);
     /* A regular file's text of at most EXPAND_TEXT_MAX bytes. */
     int (*read)(const char *dir, const char *path, struct arena *arena, const char **ret_text,
                 size_t *ret_len, struct cupel_error *err);

@@ -138,15 +138,6 @@ static void set_paths(struct loader *l, struct matrix_axis *axis, const struct n
     set_found(l, axis, where, paths, names, n, named_by(where->text));
 }
 
-static const char *dir_of(const struct loader *l, const struct node *n)
-{
-    uint32_t file = source_file_of(&l->source, n->place);
-
-    return file != 0 && l->source.inclusions[file - 1].dir != NULL
-               ? l->source.inclusions[file - 1].dir
-               : l->plan->dir;
-}
-
 static int compare_texts(const void *a, const void *b)
 {
     return strcmp(*(const char *const *)a, *(const char *const *)b);
@@ -158,7 +149,7 @@ static void read_lines(struct loader *l, struct matrix_axis *axis, const struct 
     struct cupel_error err;
     size_t len, n = 0, room = 1;
 
-    if (l->host->read(dir_of(l, value), value->text, l->tree, &text, &len, &err) < 0) {
+    if (l->host->read(load_dir_of(l, value), value->text, l->tree, &text, &len, &err) < 0) {
         problem_at(l, value, "'lines': %s", err.message);
         return;
     }
@@ -201,7 +192,7 @@ void key_set_generator(struct loader *l, const struct key *k, const struct node 
         read_lines(l, axis, value);
         return;
     }
-    if (l->host->match(dir_of(l, value), value->text,
+    if (l->host->match(load_dir_of(l, value), value->text,
                        str_eq(k->name, "dirs") ? EXPAND_DIRS : EXPAND_FILES, l->tree, &paths, &n,
                        &err) < 0)
         problem_at(l, value, "'%s': %s", k->name, err.message);

@@ -141,10 +141,7 @@ static const char *ask(struct walk *w, const char *what, const char *dir)
 /* Asks once for each question and directory; a problem is said where it is asked first. */
 static const char *ask_once(struct walk *w, const char *what)
 {
-    const struct source *s = &w->r->l->source;
-    uint32_t file = source_file_of(s, w->node->place);
-    const char *dir = file != 0 && s->inclusions[file - 1].dir != NULL ? s->inclusions[file - 1].dir
-                                                                       : w->r->l->plan->dir;
+    const char *dir = load_dir_of(w->r->l, w->node);
     struct asked wanted = {.what = what, .dir = dir}, *made, **found;
 
     found = (struct asked **)tfind(&wanted, &w->r->asked, compare_asked);
@@ -213,10 +210,12 @@ static void unknown_name(struct walk *w, const char *name)
     names[n++] = "git.commit";
     names[n++] = "git.branch";
     near = str_nearest(name, names, n);
-    walk_problem(w, "'${{ %s }}' stands for nothing%s%s%s%s%s; a literal '${{' is written '$${{'",
-                 name, near != NULL ? ", did you mean '" : "", near != NULL ? near : "",
-                 near != NULL ? "'?" : "", near == NULL && r->where != NULL ? ": " : "",
-                 near == NULL && r->where != NULL ? r->where : "");
+    walk_problem(
+        w, "'${{ %s }}' stands for nothing%s%s%s%s%s%s%s%s; a literal '${{' is written '$${{'",
+        name, r->job != NULL ? " in job '" : "", r->job != NULL ? r->job : "",
+        r->job != NULL ? "'" : "", near != NULL ? ", did you mean '" : "", near != NULL ? near : "",
+        near != NULL ? "'?" : "", near == NULL && r->where != NULL ? ": " : "",
+        near == NULL && r->where != NULL ? r->where : "");
 }
 
 /* Returns what stands for the name between "${{" and "}}", or NULL after a problem. */
@@ -248,15 +247,16 @@ static const char *meaning_of(struct walk *w)
 
 /* ---- texts ---- */
 
-static bool charge(struct replacing *r, const struct node *n, size_t bytes)
+bool replace_charge(struct replacing *r, const struct node *n, size_t bytes)
 {
     r->bytes += bytes;
     if (r->bytes <= REPLACE_BYTES_MAX)
         return true;
     if (!r->full)
-        problem_at(r->l, n,
-                   "with this, '${{ }}' and 'matrix' make more than %zu MiB; split the file",
-                   REPLACE_BYTES_MAX >> 20);
+        problem_at(
+            r->l, n,
+            "with this, 'extends', 'matrix' and '${{ }}' make more than %zu MiB; split the file",
+            REPLACE_BYTES_MAX >> 20);
     r->full = true;
     return false;
 }
@@ -309,7 +309,7 @@ static void replace_scalar(struct replacing *r, struct node *n)
     cleanup_strbuf struct strbuf out = {0};
     uint32_t found = 0;
 
-    if (r->full || !replace_text(r, n, &out, &found) || !charge(r, n, sizeof(*n) + out.len)) {
+    if (!replace_text(r, n, &out, &found) || !replace_charge(r, n, sizeof(*n) + out.len)) {
         n->kind = NODE_BAD;
         return;
     }
@@ -341,7 +341,7 @@ static void replace_children(struct replacing *r, struct node *n)
         bool is_last = v == last;
 
         next = v->next;
-        if (!charge(r, v, sizeof(*v)))
+        if (!replace_charge(r, v, sizeof(*v)))
             return;
         *link = v->dollar ? replace_in(r, v) : copy_of(r, v);
         (*link)->next = next;

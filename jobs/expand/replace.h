@@ -20,6 +20,7 @@ struct replacing {
     const struct binding *matrix; /* of the instance that the text is of */
     size_t n_matrix;
     const char *where; /* of an unknown name: why it may be unknown, or NULL */
+    const char *job;   /* that has the text of a template, or NULL */
     size_t bytes;      /* of text made so far */
     bool full;         /* too many, which was said */
     void *asked;       /* what the host was asked and has answered */
@@ -31,4 +32,6 @@ struct replacing {
 /* Returns the node with everything in it replaced: itself where there is nothing to replace, else a
  * new one, which shares with it what is the same. */
 struct node *replace_in(struct replacing *r, struct node *n);
+/* Pays for what is made; false (with a problem at the node, once) where that is too much. */
+bool replace_charge(struct replacing *r, const struct node *n, size_t bytes);
 void replace_free(struct replacing *r);

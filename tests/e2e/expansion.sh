@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # What a job file says once and means many times, in runs: instances of a matrix with their values, in pairs, so many at once,
-# failing fast; parameters; directories that others have filled; a failed instance opened again.
+# failing fast; templates and files that are included; parameters; directories that others have filled; a failed instance opened again.
 # time-limit: 120
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
@@ -156,6 +156,36 @@ expect_stderr "hint: did you mean 'fails/N=x'?"
 run_cupel exec --root fails.yaml:fails -- true
 expect_exit 2
 expect_stderr "hint: did you mean 'fails/N=x'?"
+
+it "jobs start from templates, of other files too, and are opened again with what those were"
+mkdir -p common && echo data >common/data
+cat >common/base.yaml <<'YAML'
+rootfs: {shared: {tar: ../root.tar}}
+templates:
+  .base: {rootfs: shared, inputs: [{from: data, to: /data}], env: {A: base, B: base}}
+  fails: {extends: .base, matrix: {N: ["1", "2"]}, run: "echo $A $B ${{ N }} $(/bin/busybox cat /data); test ${{ N }} = 1"}
+YAML
+cat >templates.yaml <<'YAML'
+cupel: 1
+include: common/base.yaml
+defaults: {limits: {wall: 1m}}
+jobs:
+  job: {extends: fails, env: {B: own}}
+YAML
+cupel_run templates.yaml --keep-failed
+expect_exit 1
+expect_equal "$(cat "out/$(result job/N=1 .logs.stdout)")" 'base own 1 data'
+expect_equal "$(cat "out/$(result job/N=2 .logs.stdout)")" 'base own 2 data'
+echo 'rootfs: [' >common/base.yaml
+run_cupel validate templates.yaml
+expect_exit 2
+expect_stderr 'common/base.yaml:2:1: the file ends here'
+expect_stderr 'templates.yaml has 1 problem'
+# shellcheck disable=SC2016 # in the job
+run_cupel shell --failed job/N=2 -- /bin/busybox sh -c 'echo "$A $B $N"'
+expect_exit 0
+expect_equal "$(cat stdout)" 'base own 2'
+run_cupel clean --kept
 
 it "a parameter that no file has, or that must be given, is told"
 run_cupel validate fails.yaml --set LEVEK=1

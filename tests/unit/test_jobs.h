@@ -72,6 +72,137 @@ static inline char *problem_lines(const struct loaded *r)
     return lines.data;
 }
 
+/* ---- two plans that are the same to a run ---- */
+
+static inline void same_text(const char *a, const char *b)
+{
+    assert_string_equal(a != NULL ? a : "(none)", b != NULL ? b : "(none)");
+}
+
+static inline void same_texts(const char *const *a, const char *const *b)
+{
+    assert_int_equal(a != NULL, b != NULL);
+    for (size_t k = 0; a != NULL && (a[k] != NULL || b[k] != NULL); k++)
+        same_text(a[k], b[k]);
+}
+
+static inline void same_limits(const struct jobs_limits *a, const struct jobs_limits *b)
+{
+    assert_int_equal(a->set, b->set);
+    assert_memory_equal(a->value, b->value, sizeof(a->value));
+    same_text(a->cpus, b->cpus);
+}
+
+static inline void same_step(const struct jobs_step *a, const struct jobs_step *b)
+{
+    same_text(a->name, b->name);
+    same_texts((const char *const *)a->argv, (const char *const *)b->argv);
+    same_limits(&a->limits, &b->limits);
+    same_text(a->expect.stdout_text, b->expect.stdout_text);
+    same_text(a->expect.stdout_file.path, b->expect.stdout_file.path);
+    same_text(a->expect.stderr_text, b->expect.stderr_text);
+    assert_int_equal(a->expect.exit, b->expect.exit);
+    assert_int_equal(a->expect.signal, b->expect.signal);
+    assert_int_equal(a->when, b->when);
+}
+
+static inline void same_input(const struct jobs_input *a, const struct jobs_input *b)
+{
+    same_text(a->from, b->from);
+    same_text(a->to, b->to);
+    assert_int_equal(a->mode, b->mode);
+    assert_int_equal(a->owner, b->owner);
+    assert_int_equal(a->host.trusted, b->host.trusted);
+    assert_int_equal(a->host.untrusted, b->host.untrusted);
+}
+
+static inline void same_ends(const struct jobs_job *x, const struct jobs_job *y)
+{
+    assert_memory_equal(&x->allowed, &y->allowed, sizeof(x->allowed));
+    assert_memory_equal(&x->retry_ends, &y->retry_ends, sizeof(x->retry_ends));
+    assert_int_equal(x->retries, y->retries);
+    assert_int_equal(x->retry_on, y->retry_on);
+    assert_int_equal(x->retry_delay, y->retry_delay);
+    assert_int_equal(x->leaks, y->leaks);
+    assert_int_equal(x->timeout_grace, y->timeout_grace);
+    assert_int_equal(x->after != NULL, y->after != NULL);
+    if (x->after != NULL)
+        same_step(x->after, y->after);
+    assert_int_equal(x->after_wall, y->after_wall);
+}
+
+static inline void same_rights(const struct jobs_job *x, const struct jobs_job *y)
+{
+    assert_true(jobs_seccomp_equal(&x->seccomp, &y->seccomp));
+    assert_memory_equal(&x->capabilities, &y->capabilities, sizeof(x->capabilities));
+    assert_int_equal(x->devices, y->devices);
+    assert_int_equal(x->network, y->network);
+    assert_int_equal(x->n_secrets, y->n_secrets);
+    for (size_t i = 0; i < x->n_secrets; i++) {
+        same_text(x->secrets[i].name, y->secrets[i].name);
+        same_text(x->secrets[i].file, y->secrets[i].file);
+        same_texts((const char *const *)x->secrets[i].command,
+                   (const char *const *)y->secrets[i].command);
+        assert_int_equal(x->secrets[i].as, y->secrets[i].as);
+    }
+}
+
+/* But for what is said of places and of a matrix. */
+static inline void same_job(const struct jobs_job *x, const struct jobs_job *y)
+{
+    same_text(x->name, y->name);
+    same_text(x->description, y->description);
+    assert_int_equal(x->root, y->root);
+    assert_int_equal(x->from, y->from);
+    assert_int_equal(x->n_steps, y->n_steps);
+    assert_int_equal(x->has_steps, y->has_steps);
+    assert_int_equal(x->runs_image, y->runs_image);
+    for (size_t s = 0; s < x->n_steps; s++)
+        same_step(&x->steps[s], &y->steps[s]);
+    same_text(x->shell, y->shell);
+    same_text(x->workdir, y->workdir);
+    same_texts((const char *const *)x->env, (const char *const *)y->env);
+    same_texts((const char *const *)x->pass_env, (const char *const *)y->pass_env);
+    same_text(x->user, y->user);
+    same_text(x->hostname, y->hostname);
+    assert_int_equal(x->n_inputs, y->n_inputs);
+    for (size_t i = 0; i < x->n_inputs; i++)
+        same_input(&x->inputs[i], &y->inputs[i]);
+    same_limits(&x->limits, &y->limits);
+    same_rights(x, y);
+    same_text(x->stdin_text, y->stdin_text);
+    same_text(x->stdin_file.path, y->stdin_file.path);
+    same_texts((const char *const *)x->artifacts.patterns,
+               (const char *const *)y->artifacts.patterns);
+    assert_int_equal(x->artifacts.when, y->artifacts.when);
+    assert_int_equal(x->artifacts.max, y->artifacts.max);
+    same_ends(x, y);
+    assert_int_equal(x->n_needs, y->n_needs);
+    for (size_t i = 0; i < x->n_needs; i++) {
+        assert_int_equal(x->needs[i], y->needs[i]);
+        assert_int_equal(x->needs_when[i], y->needs_when[i]);
+    }
+    same_texts((const char *const *)x->tags, (const char *const *)y->tags);
+}
+
+static inline void same_plans(const struct jobs_plan *a, const struct jobs_plan *b)
+{
+    assert_int_equal(a->n_jobs, b->n_jobs);
+    assert_int_equal(a->n_roots, b->n_roots);
+    for (size_t i = 0; i < a->n_jobs; i++)
+        same_job(&a->jobs[i], &b->jobs[i]);
+}
+
+/* Both texts make the same plan. */
+static inline void same_plan(const char *text, const char *plain)
+{
+    struct loaded a = load_good(text), b = load_good(plain);
+
+    same_plans(a.plan, b.plan);
+    unload(&a);
+    unload(&b);
+}
+
 /* ---- mistakes, and the problems that they give ---- */
 
 struct mistake {

@@ -5,32 +5,6 @@
 
 #include "jobs/jobs.h"
 
-/* Both texts make the same plan, as far as a run can tell. */
-static void same_plan(const char *text, const char *plain)
-{
-    struct loaded a = load_good(text), b = load_good(plain);
-
-    assert_int_equal(a.plan->n_jobs, b.plan->n_jobs);
-    for (size_t i = 0; i < a.plan->n_jobs; i++) {
-        const struct jobs_job *x = &a.plan->jobs[i], *y = &b.plan->jobs[i];
-
-        assert_string_equal(x->name, y->name);
-        assert_int_equal(x->n_steps, y->n_steps);
-        for (size_t s = 0; s < x->n_steps; s++)
-            for (size_t k = 0; x->steps[s].argv[k] != NULL || y->steps[s].argv[k] != NULL; k++)
-                assert_string_equal(x->steps[s].argv[k], y->steps[s].argv[k]);
-        for (size_t k = 0; x->env[k] != NULL || y->env[k] != NULL; k++)
-            assert_string_equal(x->env[k], y->env[k]);
-        for (size_t k = 0; x->tags[k] != NULL || y->tags[k] != NULL; k++)
-            assert_string_equal(x->tags[k], y->tags[k]);
-        assert_int_equal(x->limits.set, y->limits.set);
-        assert_memory_equal(x->limits.value, y->limits.value, sizeof(x->limits.value));
-        assert_int_equal(x->n_needs, y->n_needs);
-    }
-    unload(&a);
-    unload(&b);
-}
-
 static void test_what_they_stand_for(void **state)
 {
     (void)state;

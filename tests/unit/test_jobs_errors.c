@@ -58,7 +58,7 @@ static void test_top_level(void **state)
          "2:7: 'name' must be one line of at most 200 bytes, not ''\n"},
         {"cupel: 1\njobs: {.a: {run: x}, -b: {run: y}, \"\": {run: z}}\n",
          "2:8: '.a' is no name for a job: it begins with '.'; what jobs share stands under "
-         "'defaults'\n"
+         "'templates'\n"
          "2:22: '-b' is no name for a job: it begins with '-'\n"
          "2:36: '' is no name for a job: it is empty\n"},
         {"cupel: 1\njobs: {\"a\\tb\": {run: x}, \"caf\xc3\xa9\\u200b\": {run: y}}\n",

@@ -516,8 +516,8 @@ static void test_too_much(void **state)
 {
     cleanup_free char *text =
         xasprintf(FILE_OF("  a: {run: '${{ N }} %060000d', matrix: {N: {range: [1, 2000]}}}\n"), 0);
-    const struct mistake bytes = {
-        text, "3:12: with this, '${{ }}' and 'matrix' make more than 64 MiB; split the file\n"};
+    const struct mistake bytes = {text, "3:12: with this, 'extends', 'matrix' and '${{ }}' make "
+                                        "more than 64 MiB; split the file\n"};
     static const struct mistake needs = {
         FILE_OF(
             "  a: {run: x, matrix: {N: {range: [1, 2000]}}}\n  b: {run: x, needs: a, matrix: {M: "
