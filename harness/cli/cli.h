@@ -45,9 +45,8 @@ int cli_load_plans(char *const *paths, size_t n, const struct cli_list *set,
                    struct jobs_plan **ret_plans);
 /* Frees the plans, and the array. */
 void cli_free_plans(struct jobs_plan **plans, size_t n);
-/* Does what cli_load_plan does for a copy that a run has made of the job file `path`, with the parameters that it had
- * (NULL-terminated, or NULL); closes fd, which may be a negative
- * errno. */
+/* Does what cli_load_plan does for a copy that a run has made of the job file `path`, with the
+ * parameters that it had (NULL-terminated, or NULL); closes fd, which may be a negative errno. */
 int cli_load_record(int fd, const char *path, char *const *set, struct jobs_plan **ret_plan,
                     struct cupel_error *err);
 /* What the run had besides: user and workdir of the root's image (NULL: none), which stand where

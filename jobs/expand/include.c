@@ -132,7 +132,7 @@ static int compare_names(const void *a, const void *b)
     return strcmp(x->key->text, y->key->text);
 }
 
-/* Of one file, what is given twice was said when its tree was read. */
+/* Reports names that two files give; of one file that was said when its tree was read. */
 static void refuse_doubled(struct including *x, const char *key, const struct node *map)
 {
     cleanup_free const struct node **all = xcalloc(map->n, sizeof(*all));

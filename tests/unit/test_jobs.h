@@ -147,7 +147,7 @@ static inline void same_rights(const struct jobs_job *x, const struct jobs_job *
     }
 }
 
-/* But for what is said of places and of a matrix. */
+/* Compares all but places, and what is said of a matrix. */
 static inline void same_job(const struct jobs_job *x, const struct jobs_job *y)
 {
     same_text(x->name, y->name);

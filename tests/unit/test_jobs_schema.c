@@ -145,7 +145,7 @@ static void test_schema_has_the_bounds_of_limits(void **state)
     json_decref(s);
 }
 
-/* Of a key of a job, or of a map of its. */
+/* Returns what the schema says of a key. */
 static json_t *key_of(json_t *s, const struct key_table *table, const char *name)
 {
     json_t *key = json_object_get(json_object_get(table_of(s, table), "properties"), name);
