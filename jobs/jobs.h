@@ -542,7 +542,22 @@ int jobs_load(const char *path, struct jobs_plan **ret_plan, struct strbuf *prob
 int jobs_load_with(const char *path, const struct jobs_parameters *parameters,
                    struct jobs_plan **ret_plan, struct strbuf *problems, struct cupel_error *err);
 void jobs_plan_free(struct jobs_plan *plan);
-/* Does the same for a text as if `path` held it. */
+/* Does the same, and keeps what the file comes to: each job with all that it is given, as a job
+ * file would say it. To be freed, and good as long as the plan. */
+struct jobs_expanded;
+int jobs_load_expanded(const char *path, const struct jobs_parameters *parameters,
+                       struct jobs_plan **ret_plan, struct jobs_expanded **ret_expanded,
+                       struct strbuf *problems, struct cupel_error *err);
+void jobs_expanded_free(struct jobs_expanded *x);
+/* Writes the selected jobs and all roots as YAML. What was asked of the machine, the values of
+ * parameters and of a matrix are in it; paths stand as they are written. */
+void jobs_expanded_write(const struct jobs_expanded *x, const struct jobs_plan *plan,
+                         const bool *selected, FILE *out);
+/* Returns the same as a JSON object, where instances also say what they are `of` and their
+ * `matrix`; malloc'ed. */
+char *jobs_expanded_json(const struct jobs_expanded *x, const struct jobs_plan *plan,
+                         const bool *selected);
+/* Does what jobs_load does for a text as if `path` held it. */
 int jobs_load_text(const char *path, const char *text, size_t len, struct jobs_plan **ret_plan,
                    struct strbuf *problems, struct cupel_error *err);
 int jobs_load_text_with(const char *path, const char *text, size_t len,

@@ -182,12 +182,15 @@ int load_tree(const struct load_from *from, struct jobs_plan **ret_plan, struct 
         r = summarise(&l, problems, err);
     else if (root == NULL)
         r = -EINVAL;
+    else if (from->keep != NULL)
+        from->keep(from->data, &l, root);
     source_free(&l.source);
     name_index_free(&l.roots);
     name_index_free(&l.jobs);
     name_index_free(&l.groups);
     free(l.drafts);
-    arena_free(l.tree);
+    if (l.tree != NULL)
+        arena_free(l.tree);
     if (r < 0)
         jobs_plan_free(l.plan);
     else
@@ -220,18 +223,19 @@ char *load_directory_of(const char *path)
     return realpath(dirname(copy), NULL);
 }
 
-int jobs_load_text_with(const char *path, const char *text, size_t len,
-                        const struct jobs_parameters *parameters, struct jobs_plan **ret_plan,
-                        struct strbuf *problems, struct cupel_error *err)
+/* Loads a text as if the file had it. */
+static int load_as(const char *path, const char *text, size_t len, const struct load_from *how,
+                   struct jobs_plan **ret_plan, struct strbuf *problems, struct cupel_error *err)
 {
     cleanup_free char *dir = load_directory_of(path);
-    const struct load_from from = {.file = path,
-                                   .dir = dir,
-                                   .text = text,
-                                   .len = len,
-                                   .host = &expand_real_host,
-                                   .parameters = parameters};
+    struct load_from from = *how;
     int r;
+
+    from.file = path;
+    from.dir = dir;
+    from.text = text;
+    from.len = len;
+    from.host = &expand_real_host;
 
     if (dir == NULL)
         return cupel_error_set(err, CUPEL_ERROR_INPUT, errno,
@@ -242,6 +246,14 @@ int jobs_load_text_with(const char *path, const char *text, size_t len,
     return r;
 }
 
+int jobs_load_text_with(const char *path, const char *text, size_t len,
+                        const struct jobs_parameters *parameters, struct jobs_plan **ret_plan,
+                        struct strbuf *problems, struct cupel_error *err)
+{
+    return load_as(path, text, len, &(struct load_from){.parameters = parameters}, ret_plan,
+                   problems, err);
+}
+
 int jobs_load(const char *path, struct jobs_plan **ret_plan, struct strbuf *problems,
               struct cupel_error *err)
 {
@@ -250,6 +262,12 @@ int jobs_load(const char *path, struct jobs_plan **ret_plan, struct strbuf *prob
 
 int jobs_load_with(const char *path, const struct jobs_parameters *parameters,
                    struct jobs_plan **ret_plan, struct strbuf *problems, struct cupel_error *err)
+{
+    return load_file(path, &(struct load_from){.parameters = parameters}, ret_plan, problems, err);
+}
+
+int load_file(const char *path, const struct load_from *how, struct jobs_plan **ret_plan,
+              struct strbuf *problems, struct cupel_error *err)
 {
     cleanup_free char *text = NULL;
     size_t len;
@@ -263,7 +281,7 @@ int jobs_load_with(const char *path, const struct jobs_parameters *parameters,
                                path);
     if (r < 0)
         return cupel_error_set(err, CUPEL_ERROR_INPUT, r, "cannot read job file %s", path);
-    return jobs_load_text_with(path, text, len, parameters, ret_plan, problems, err);
+    return load_as(path, text, len, how, ret_plan, problems, err);
 }
 
 int jobs_load_text(const char *path, const char *text, size_t len, struct jobs_plan **ret_plan,

@@ -356,9 +356,18 @@ struct load_from {
     void *data;
     const struct expand_host *host; /* NULL: nothing is expanded */
     const struct jobs_parameters *parameters;
+    /* gets the tree of what is good, and may take l->tree over; or NULL */
+    void (*keep)(void *data, struct loader *l, const struct node *root);
 };
 int load_tree(const struct load_from *from, struct jobs_plan **ret_plan, struct strbuf *problems,
               struct cupel_error *err);
+/* Does what load_tree does, and keeps the tree for jobs_expanded_write. */
+int load_tree_expanded(const struct load_from *from, struct jobs_plan **ret_plan,
+                       struct jobs_expanded **ret_expanded, struct strbuf *problems,
+                       struct cupel_error *err);
+/* Does what load_tree does with the text of a file. */
+int load_file(const char *path, const struct load_from *how, struct jobs_plan **ret_plan,
+              struct strbuf *problems, struct cupel_error *err);
 /* Returns the directory that relative paths in the node refer to: of the file that it is from. */
 const char *load_dir_of(const struct loader *l, const struct node *n);
 /* Absolute path of the directory that the file is in, links resolved; malloc'ed, or NULL. */

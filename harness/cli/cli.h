@@ -36,13 +36,14 @@ int cli_fail(const struct cupel_error *err);
 /* Loads a job file for a subcommand, with `--set NAME=VALUE` (NULL: none): prints every problem of
  * it to standard error; 0, or the exit code. */
 struct jobs_plan;
+struct jobs_expanded;
 struct cli_list;
 int cli_load_plan(const char *path, const struct cli_list *set, struct jobs_plan **ret_plan);
 /* Loads several files, and says what is wrong with each, or with a `--set` of a parameter that none
  * of them has. 0, or the worst exit code; of a good file there is a plan then, of others NULL, and
- * of all where a `--set` is wrong. */
+ * of all where a `--set` is wrong. `ret_expanded` (NULL: not wanted): what each comes to. */
 int cli_load_plans(char *const *paths, size_t n, const struct cli_list *set,
-                   struct jobs_plan **ret_plans);
+                   struct jobs_plan **ret_plans, struct jobs_expanded **ret_expanded);
 /* Frees the plans, and the array. */
 void cli_free_plans(struct jobs_plan **plans, size_t n);
 /* Does what cli_load_plan does for a copy that a run has made of the job file `path`, with the

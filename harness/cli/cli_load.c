@@ -12,18 +12,27 @@ int cli_fail(const struct cupel_error *err)
     return (int)err->kind;
 }
 
-int cli_load_plan(const char *path, const struct cli_list *set, struct jobs_plan **ret_plan)
+static int load_plan(const char *path, const struct cli_list *set, struct jobs_plan **ret_plan,
+                     struct jobs_expanded **ret_expanded)
 {
     const struct jobs_parameters parameters = {.given = set != NULL ? set->items : NULL,
                                                .n = set != NULL ? set->n : 0};
     cleanup_strbuf struct strbuf problems = {0};
     struct cupel_error err;
+    int r = ret_expanded != NULL
+                ? jobs_load_expanded(path, &parameters, ret_plan, ret_expanded, &problems, &err)
+                : jobs_load_with(path, &parameters, ret_plan, &problems, &err);
 
-    if (jobs_load_with(path, &parameters, ret_plan, &problems, &err) == 0)
+    if (r == 0)
         return 0;
     if (problems.data != NULL)
         (void)fputs(problems.data, stderr);
     return cli_fail(&err);
+}
+
+int cli_load_plan(const char *path, const struct cli_list *set, struct jobs_plan **ret_plan)
+{
+    return load_plan(path, set, ret_plan, NULL);
 }
 
 static bool is_parameter(const char *set, const struct jobs_plan *plan)
@@ -61,12 +70,13 @@ static int check_set(const struct cli_list *set, struct jobs_plan *const *plans,
 }
 
 int cli_load_plans(char *const *paths, size_t n, const struct cli_list *set,
-                   struct jobs_plan **ret_plans)
+                   struct jobs_plan **ret_plans, struct jobs_expanded **ret_expanded)
 {
     int worst = 0;
 
     for (size_t i = 0; i < n; i++) {
-        int code = cli_load_plan(paths[i], set, &ret_plans[i]);
+        int code =
+            load_plan(paths[i], set, &ret_plans[i], ret_expanded != NULL ? &ret_expanded[i] : NULL);
 
         worst = code > worst ? code : worst;
     }

@@ -12,7 +12,7 @@
 struct list_arguments {
     struct cli_choice choice;
     struct cli_list set;
-    bool json, kept;
+    bool json, expanded, kept;
 };
 
 #define FIELD(name) offsetof(struct list_arguments, name)
@@ -25,14 +25,19 @@ static const struct cli_option options[] = {
                "a JSON array of objects: file, name, description, rootfs, from, needs, tags, "
                "steps (where `run` has steps), of and matrix (of an instance: its job's name and "
                "its values)"),
+    CLI_OPTION('\0', "expanded", CLI_FLAG, FIELD(expanded), NULL,
+               "instead all that each job says once everything is written out, as YAML, or with "
+               "--json as a JSON array of files"),
     CLI_OPTION('\0', "kept", CLI_FLAG, FIELD(kept), NULL,
                "instead what is kept of failed jobs (cupel run --keep-failed), the newest first"),
 };
 
 static const struct cli_command command = {
     .name = "list",
-    .usage = "list FILE... [--only GLOB] [--skip GLOB] [--tag GLOB] [--set NAME=VALUE] [--json]\n"
-             "list --kept [--json]",
+    .usage =
+        "list FILE... [--only GLOB] [--skip GLOB] [--tag GLOB] [--set NAME=VALUE] [--expanded] "
+        "[--json]\n"
+        "list --kept [--json]",
     .about = "Lists jobs in an order in which they can run, one a line: name and description.",
     .options = options,
     .n_options = ARRAY_SIZE(options),
@@ -136,7 +141,24 @@ static void print_jobs(const struct jobs_plan *plan, const bool *selected, json_
     }
 }
 
-static int list_plans(struct jobs_plan *const *plans, size_t n, const struct list_arguments *a)
+/* Prints one file of several as a document of its own. */
+static void print_expanded(const struct jobs_expanded *x, const struct jobs_plan *plan,
+                           const bool *selected, bool alone, json_t *list)
+{
+    if (list != NULL) {
+        cleanup_free char *text = jobs_expanded_json(x, plan, selected);
+
+        (void)json_array_append_new(list, text != NULL ? json_loads(text, 0, NULL) : NULL);
+        return;
+    }
+    if (!alone)
+        (void)puts("---");
+    jobs_expanded_write(x, plan, selected, stdout);
+}
+
+/* Lists `n` plans; `expanded` has NULL for each unless --expanded is given. */
+static int list_plans(struct jobs_plan *const *plans, struct jobs_expanded *const *expanded,
+                      size_t n, bool alone, const struct list_arguments *a)
 {
     cleanup_free bool **selected = xcalloc(n, sizeof(*selected));
     int code = cli_choose(&a->choice, plans, n, selected);
@@ -145,7 +167,10 @@ static int list_plans(struct jobs_plan *const *plans, size_t n, const struct lis
         json_t *list = a->json ? json_array() : NULL;
 
         for (size_t i = 0; i < n; i++)
-            print_jobs(plans[i], selected[i], list);
+            if (expanded[i] != NULL)
+                print_expanded(expanded[i], plans[i], selected[i], alone, list);
+            else
+                print_jobs(plans[i], selected[i], list);
         if (list != NULL)
             (void)text_put_json(json_dumps(list, JSON_INDENT(2)), stdout);
         json_decref(list);
@@ -158,22 +183,28 @@ static int list_plans(struct jobs_plan *const *plans, size_t n, const struct lis
 static int list_files(char *const *paths, size_t n, const struct list_arguments *a)
 {
     struct jobs_plan **plans = xcalloc(n, sizeof(*plans));
-    int worst = cli_load_plans(paths, n, &a->set, plans);
+    cleanup_free struct jobs_expanded **expanded = xcalloc(n, sizeof(*expanded));
+    int worst = cli_load_plans(paths, n, &a->set, plans, a->expanded ? expanded : NULL);
     size_t n_good = 0;
 
     /* those that are right come first, and are listed although others are wrong */
     for (size_t i = 0; i < n; i++)
         if (plans[i] != NULL) {
             struct jobs_plan *good = plans[i];
+            struct jobs_expanded *x = expanded[i];
 
             plans[i] = NULL;
-            plans[n_good++] = good;
+            expanded[i] = NULL;
+            plans[n_good] = good;
+            expanded[n_good++] = x;
         }
     if (n_good > 0 && (worst == 0 || !a->json)) {
-        int code = list_plans(plans, n_good, a);
+        int code = list_plans(plans, expanded, n_good, n == 1, a);
 
         worst = code > worst ? code : worst;
     }
+    for (size_t i = 0; i < n; i++)
+        jobs_expanded_free(expanded[i]);
     cli_free_plans(plans, n);
     return worst;
 }
@@ -184,8 +215,8 @@ static int list_kept(const struct list_arguments *a, const struct cli_words *wor
 {
     int code;
 
-    if (words->n > 0 || cli_choice_given(&a->choice))
-        return cli_wrong(&command, "--kept goes with no file, --only, --skip or --tag");
+    if (words->n > 0 || cli_choice_given(&a->choice) || a->expanded)
+        return cli_wrong(&command, "--kept goes with no file, --only, --skip, --tag or --expanded");
     code = cli_take_rights(full_argv, CLI_RIGHTS_TO_STORE);
     return code != 0 ? code : cli_list_kept(a->json);
 }

@@ -100,7 +100,7 @@ static const struct cli_command command = {
 static int load_all(struct run_arguments *a, char **files, size_t n, struct jobs_plan **plans,
                     bool **selected)
 {
-    int code = cli_load_plans(files, n, &a->set, plans);
+    int code = cli_load_plans(files, n, &a->set, plans, NULL);
 
     return code == 0 ? cli_choose(&a->choice, plans, n, selected) : code;
 }

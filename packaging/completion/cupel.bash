@@ -64,7 +64,7 @@ _cupel() {
     exec) words='--root --input --limit --timeout --grace --network --user --env --workdir --artifacts --artifact --result --result-fd --name --sample -t --terminal -q --quiet --best-effort --allow-host-network --allow-device --help' files=true ;;
     enter) words="--help $("${COMP_WORDS[0]}" enter 2>/dev/null | sed -n 's,^[0-9a-f-]*/\([^ ]*\) .*,\1,p')" ;;
     serve) words='--socket --mode --group --root --files --slots --ready --ready-all --overcommit --queue --cache-files --keep --grace --nat --allow-host-network --allow-device --help' ;;
-    list) words='--only --skip --tag --set --kept --json --help' files=true ;;
+    list) words='--only --skip --tag --set --expanded --kept --json --help' files=true ;;
     validate) words='--set --help' files=true ;;
     schema) words='--markdown --help' ;;
     doctor) words='--json --help' ;;

@@ -176,6 +176,15 @@ cupel_run templates.yaml --keep-failed
 expect_exit 1
 expect_equal "$(cat "out/$(result job/N=1 .logs.stdout)")" 'base own 1 data'
 expect_equal "$(cat "out/$(result job/N=2 .logs.stdout)")" 'base own 2 data'
+run_cupel list --expanded templates.yaml
+expect_exit 0
+sed 's|from: data|from: common/data|; s|\.\./root.tar|root.tar|; s|busybox cat /data|busybox echo again|' stdout >expanded.yaml
+run_cupel list --expanded --json expanded.yaml --only '*=2'
+expect_equal "$(jq -c '.[0].jobs["job/N=2"].env' stdout)" '{"N":"2","A":"base","B":"own"}'
+cp -r out out.kept && cupel_run expanded.yaml
+expect_exit 1
+expect_equal "$(cat "out/$(result job/N=1 .logs.stdout)")" 'base own 1 again'
+rm -r out && mv out.kept out
 echo 'rootfs: [' >common/base.yaml
 run_cupel validate templates.yaml
 expect_exit 2

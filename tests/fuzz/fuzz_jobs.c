@@ -184,12 +184,55 @@ static void check_problems(const struct strbuf *problems, const struct cupel_err
     FUZZ_EXPECT(fuzz_is_harmless(problems->data, problems->len, "\n"));
 }
 
+/* Whether the file that a plan is written out as may be refused: by the names of instances, which
+ * may be longer than those of jobs, and by what goes with a matrix only. */
+static bool may_be_refused(const struct jobs_plan *plan)
+{
+    for (size_t i = 0; i < plan->n_jobs; i++)
+        if (plan->jobs[i].fail_fast || plan->jobs[i].max_parallel != 0 ||
+            strlen(plan->jobs[i].name) > LOAD_NAME_MAX)
+            return true;
+    return false;
+}
+
+/* What a plan comes to is a job file, of as many jobs. */
+static void check_written(const struct jobs_plan *plan, const struct jobs_expanded *x)
+{
+    cleanup_free bool *selected = xcalloc(plan->n_jobs, sizeof(*selected));
+    cleanup_strbuf struct strbuf problems = {0};
+    cleanup_free char *text = NULL, *json = NULL;
+    struct jobs_plan *again;
+    struct cupel_error err;
+    struct load_from from;
+    size_t len;
+    FILE *out = open_memstream(&text, &len);
+
+    memset(selected, 1, plan->n_jobs);
+    jobs_expanded_write(x, plan, selected, out);
+    (void)fclose(out);
+    json = jobs_expanded_json(x, plan, selected);
+    FUZZ_EXPECT(json != NULL && fuzz_is_utf8(text, len) && fuzz_is_harmless(text, len, "\n\t"));
+    from = (struct load_from){
+        .file = "fuzz.yaml", .dir = "/made/up", .text = text, .len = len, .host = &fake_host};
+    if (load_tree(&from, &again, &problems, &err) < 0) {
+        FUZZ_EXPECT(may_be_refused(plan));
+        return;
+    }
+    FUZZ_EXPECT(again->n_jobs == plan->n_jobs && again->n_roots == plan->n_roots);
+    for (size_t i = 0; i < plan->n_jobs; i++)
+        FUZZ_EXPECT(again->jobs[i].n_steps == plan->jobs[i].n_steps &&
+                    again->jobs[i].n_needs == plan->jobs[i].n_needs &&
+                    again->jobs[i].limits.set == plan->jobs[i].limits.set);
+    jobs_plan_free(again);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     cleanup_strbuf struct strbuf problems = {0};
     /* as file_read_at gives it */
     cleanup_free char *text = xmalloc(size + 1);
     struct load_from from;
+    struct jobs_expanded *expanded;
     struct jobs_plan *plan;
     struct cupel_error err = {0};
 
@@ -198,13 +241,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     text[size] = '\0';
     from = (struct load_from){
         .file = "fuzz.yaml", .dir = "/made/up", .text = text, .len = size, .host = &fake_host};
-    if (load_tree(&from, &plan, &problems, &err) < 0) {
+    if (load_tree_expanded(&from, &plan, &expanded, &problems, &err) < 0) {
         check_problems(&problems, &err);
         return 0;
     }
     FUZZ_EXPECT(problems.len == 0 && plan->n_jobs > 0);
     for (size_t i = 0; i < plan->n_jobs; i++)
         check_job(plan, &plan->jobs[i]);
+    check_written(plan, expanded);
+    jobs_expanded_free(expanded);
     jobs_plan_free(plan);
     return 0;
 }

@@ -1,0 +1,533 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* written: what a job file comes to once all of it is written out: each job with what it extends,
+ * what `defaults` give it and the values of its instance, as a job file that is run as this one is.
+ * Values stand as they were written; names of jobs and roots as the plan has found them. For those
+ * who read it, and for programs. Not responsible for anything that is run. */
+#include "jobs/expand/expand.h"
+
+#include <jansson.h>
+#include <strings.h>
+
+#define FLOW_MAX 90 /* bytes of a list that stands in one line */
+#define KEY_MAX 500 /* bytes of a key without its mark: libyaml reads 1024 */
+
+struct jobs_expanded {
+    struct arena *tree;
+    const struct node *rootfs, *defaults, *jobs; /* or NULL */
+};
+
+/* ---- laying defaults below a job ---- */
+
+/* Maps that merge with those of `defaults`, and the key that what is no map stands for. */
+static const struct {
+    const char *key, *stands_for;
+} laid_maps[] = {{"env", NULL},
+                 {"limits", NULL},
+                 {"expect", NULL},
+                 {"artifacts", "paths"},
+                 {"seccomp", "profile"}};
+
+/* Of two that say the same, a job's own replaces that of `defaults`. */
+static const char *const exclusives[][2] = {
+    {"stdin", "stdin-file"}, {"exit", "signal"}, {"stdout", "stdout-file"}};
+
+struct writing {
+    const struct jobs_expanded *x;
+    const struct jobs_plan *plan;
+    struct arena *arena; /* of one job */
+};
+
+static bool has_other(const struct node *own, const char *key)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(exclusives); i++)
+        for (size_t k = 0; k < 2; k++)
+            if (str_eq(exclusives[i][k], key) && node_child(own, exclusives[i][1 - k]) != NULL)
+                return true;
+    return false;
+}
+
+static struct node *written_copy(struct writing *w, const struct node *n)
+{
+    struct node *copy = arena_alloc(w->arena, sizeof(*copy));
+
+    *copy = *n;
+    copy->next = NULL;
+    return copy;
+}
+
+static struct node *written_text(struct writing *w, const char *text)
+{
+    return written_copy(w, &(struct node){.kind = NODE_SCALAR, .text = text, .n = strlen(text)});
+}
+
+/* A map or a list that is being put together. */
+struct written_list {
+    struct node *of, **link;
+};
+
+static struct written_list written_new(struct writing *w, enum node_kind kind)
+{
+    struct node *of = written_copy(w, &(struct node){.kind = (uint8_t)kind});
+
+    return (struct written_list){of, &of->first};
+}
+
+static void written_add(struct writing *w, struct written_list *to, const char *key,
+                        struct node *child)
+{
+    *to->link = child;
+    to->link = &child->next;
+    to->of->n++;
+    if (key != NULL)
+        child->key = written_text(w, key);
+}
+
+static const char *own_key(const void *data, size_t i)
+{
+    return ((const struct node *const *)data)[i]->key->text;
+}
+
+/* Returns the two maps as one, of which the own wins; in the order of `base`. */
+static struct node *lay_map(struct writing *w, const char *stands_for, const struct node *own,
+                            const struct node *base)
+{
+    struct written_list map = written_new(w, NODE_MAP);
+    cleanup_free const struct node **keys = xcalloc(own->n, sizeof(*keys));
+    cleanup_free bool *taken = xcalloc(own->n, sizeof(*taken));
+    _cleanup_(name_index_free) struct name_index index = {0};
+    size_t n = 0, i;
+
+    for (const struct node *v = own->first; v != NULL; v = v->next)
+        keys[n++] = v;
+    name_index_build(&index, n, own_key, keys);
+    if (base->kind != NODE_MAP && stands_for != NULL && !name_index_find(&index, stands_for, &i))
+        written_add(w, &map, stands_for, written_copy(w, base));
+    for (const struct node *v = base->kind == NODE_MAP ? base->first : NULL; v != NULL;
+         v = v->next) {
+        bool is_own = name_index_find(&index, v->key->text, &i);
+
+        if (is_own)
+            taken[i] = true;
+        if (is_own || !has_other(own, v->key->text))
+            written_add(w, &map, v->key->text, written_copy(w, is_own ? keys[i] : v));
+    }
+    for (i = 0; i < n; i++)
+        if (!taken[i])
+            written_add(w, &map, keys[i]->key->text, written_copy(w, keys[i]));
+    return map.of;
+}
+
+/* Returns what a job says of a key, with what `defaults` say; NULL: nothing. */
+static struct node *lay_key(struct writing *w, const struct node *job, const char *key)
+{
+    const struct node *defaults = w->x->defaults;
+    const struct node *own = node_child(job, key);
+    const struct node *base = defaults != NULL ? node_child(defaults, key) : NULL;
+
+    if (own == NULL)
+        return base != NULL && !has_other(job, key) ? written_copy(w, base) : NULL;
+    for (size_t i = 0; i < ARRAY_SIZE(laid_maps) && base != NULL && own->kind == NODE_MAP; i++)
+        if (str_eq(laid_maps[i].key, key))
+            return lay_map(w, laid_maps[i].stands_for, own, base);
+    return written_copy(w, own);
+}
+
+static struct node *needs_of(struct writing *w, const struct jobs_job *job)
+{
+    static const char *const words[] = {[JOBS_NEED_SUCCESS] = "success",
+                                        [JOBS_NEED_FAILURE] = "failure",
+                                        [JOBS_NEED_ALWAYS] = "always"};
+    struct written_list list = written_new(w, NODE_LIST);
+
+    for (size_t i = 0; i < job->n_needs; i++) {
+        const char *name = w->plan->jobs[job->needs[i]].name;
+
+        if (job->needs_when[i] == JOBS_NEED_FILES && i + 1 == job->n_needs)
+            continue; /* `from` says it, and comes last */
+        if (job->needs_when[i] == JOBS_NEED_SUCCESS || job->needs_when[i] == JOBS_NEED_FILES) {
+            written_add(w, &list, NULL, written_text(w, name));
+        } else {
+            struct written_list map = written_new(w, NODE_MAP);
+
+            written_add(w, &map, "job", written_text(w, name));
+            written_add(w, &map, "when", written_text(w, words[job->needs_when[i]]));
+            written_add(w, &list, NULL, map.of);
+        }
+    }
+    return list.of->n > 0 ? list.of : NULL;
+}
+
+/* Returns all of a job, its keys in the order of their table. */
+static struct node *lay_job(struct writing *w, const struct node *node, const struct jobs_job *job)
+{
+    struct written_list map = written_new(w, NODE_MAP);
+
+    for (size_t i = 0; i < keys_job.n; i++) {
+        const char *key = keys_job.keys[i].name;
+        struct node *value = lay_key(w, node, key);
+
+        if (str_eq(key, "rootfs") && value != NULL)
+            value = job->from == JOBS_FROM_NOTHING ? written_text(w, w->plan->roots[job->root].name)
+                                                   : NULL;
+        else if (str_eq(key, "from"))
+            value = job->from != JOBS_FROM_NOTHING ? written_text(w, w->plan->jobs[job->from].name)
+                                                   : NULL;
+        else if (str_eq(key, "needs"))
+            value = needs_of(w, job);
+        else if (str_eq(key, "artifacts") && job->artifacts.patterns == NULL)
+            value = NULL; /* `defaults` say how many, and nobody which */
+        if (value != NULL)
+            written_add(w, &map, key, value);
+    }
+    return map.of;
+}
+
+/* Whether a scalar is a boolean, not a text that looks like one. */
+static bool is_boolean(const struct node *n, const struct key *k)
+{
+    struct node plain = *n;
+
+    plain.plain |= n->replaced && k != NULL && k->type == TYPE_BOOL;
+    return node_is_bool(&plain);
+}
+
+/* Returns the key that a map's child is read as, or NULL. */
+static const struct key *key_below(const struct key *k, const struct node *child)
+{
+    return k != NULL && k->sub != NULL && child->key != NULL ? key_find(k->sub, child->key->text)
+                                                             : NULL;
+}
+
+/* ---- YAML ---- */
+
+static bool is_plain(const char *text, size_t n)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+    struct node word = {.kind = NODE_SCALAR, .plain = true, .text = text, .n = n};
+
+    return n > 0 && (n > 1 || strchr("yYnN", text[0]) == NULL) &&
+           (strchr(letters, text[0]) != NULL || text[0] == '/' || text[0] == '_') &&
+           strspn(text,
+                  "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/_.+@%=- ") == n &&
+           text[n - 1] != ' ' && strstr(text, "${{") == NULL && !node_is_bool(&word) &&
+           !node_is_null(&word);
+}
+
+/* Whether it is digits, and units behind them, as somebody wrote them. */
+static bool is_number(const struct node *n)
+{
+    return n->plain && n->n > 0 && strchr("0123456789", n->text[0]) != NULL &&
+           strspn(n->text, "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.%") ==
+               n->n;
+}
+
+/* Writes a text that may have anything in it, as one line; what would be replaced again is marked.
+ */
+static void write_quoted(FILE *out, const char *text, size_t n)
+{
+    const unsigned char *p = (const unsigned char *)text;
+
+    (void)fputc('"', out);
+    for (size_t i = 0; i < n;) {
+        uint32_t c = 0;
+        size_t length = text_decode(p + i, n - i, &c);
+
+        if (n - i >= 3 && memcmp(p + i, "${{", 3) == 0)
+            (void)fputc('$', out);
+        if (length == 0)
+            (void)fputs("\\ufffd", out); /* what is no text has no place in YAML */
+        else if (c == '\n')
+            (void)fputs("\\n", out);
+        else if (c == '\t')
+            (void)fputs("\\t", out);
+        else if (c == '"' || c == '\\')
+            (void)fprintf(out, "\\%c", (int)c);
+        else if (text_is_hidden(c))
+            (void)fprintf(out, c > 0xffff ? "\\U%08x" : "\\u%04x", (unsigned)c);
+        else
+            (void)fwrite(p + i, 1, length, out);
+        i += length != 0 ? length : 1;
+    }
+    (void)fputc('"', out);
+}
+
+/* Whether it can stand line by line: several lines of which all is to be seen. */
+static bool is_block(const char *text, size_t n)
+{
+    const unsigned char *p = (const unsigned char *)text;
+    uint32_t c = 0;
+
+    if (memchr(text, '\n', n) == NULL || strchr(" \t\n", text[0]) != NULL)
+        return false;
+    for (size_t i = 0, length; i < n; i += length) {
+        length = text_decode(p + i, n - i, &c);
+        if (length == 0 || (text_is_hidden(c) && c != '\n' && c != '\t'))
+            return false;
+    }
+    return true;
+}
+
+static void write_block(FILE *out, const char *text, size_t n, unsigned indent)
+{
+    const char *chomp = text[n - 1] != '\n' ? "-" : n > 1 && text[n - 2] == '\n' ? "+" : "";
+
+    (void)fprintf(out, "|%s\n", chomp);
+    for (const char *line = text; *line != '\0';) {
+        size_t length = strcspn(line, "\n");
+
+        if (length > 0)
+            (void)fprintf(out, "%*s", (int)indent, "");
+        for (const char *end = line + length; line < end;) {
+            const char *dollar = strstr(line, "${{");
+            const char *to = dollar != NULL && dollar < end ? dollar : end;
+
+            (void)fwrite(line, 1, (size_t)(to - line), out);
+            if (to < end)
+                (void)fputs("$${{", out);
+            line = to < end ? to + 3 : end;
+        }
+        (void)fputc('\n', out);
+        line += *line == '\n';
+    }
+}
+
+static void write_scalar(FILE *out, const struct node *n, const struct key *k)
+{
+    if (is_boolean(n, k) || is_number(n) || is_plain(n->text, n->n))
+        (void)fputs(n->text, out);
+    else
+        write_quoted(out, n->text, n->n);
+}
+
+static void write_key(FILE *out, const char *key, unsigned indent)
+{
+    const struct node name = {.kind = NODE_SCALAR, .text = key, .n = strlen(key)};
+
+    if (name.n > KEY_MAX)
+        (void)fputs("? ", out);
+    write_scalar(out, &name, NULL);
+    if (name.n > KEY_MAX)
+        (void)fprintf(out, "\n%*s", (int)indent, "");
+    (void)fputc(':', out);
+}
+
+/* Whether a list stands in one line: short words. */
+static bool is_short(const struct node *list)
+{
+    size_t n = 0;
+
+    for (const struct node *v = list->first; v != NULL; v = v->next) {
+        if (v->kind != NODE_SCALAR || memchr(v->text, '\n', v->n) != NULL)
+            return false;
+        n += v->n + 2;
+    }
+    return n <= FLOW_MAX;
+}
+
+static void write_value(FILE *out, const struct node *n, const struct key *k, unsigned indent);
+
+/* Writes a map's keys one below the other; what stands before the first is written already. */
+static void write_map(FILE *out, const struct node *map, const struct key *k, unsigned indent)
+{
+    for (const struct node *v = map->first; v != NULL; v = v->next) {
+        if (v != map->first)
+            (void)fprintf(out, "%*s", (int)indent, "");
+        write_key(out, v->key->text, indent);
+        write_value(out, v, key_below(k, v), indent);
+    }
+}
+
+static void write_list(FILE *out, const struct node *list, const struct key *k, unsigned indent)
+{
+    if (is_short(list)) {
+        (void)fputs(" [", out);
+        for (const struct node *v = list->first; v != NULL; v = v->next) {
+            write_scalar(out, v, k);
+            (void)fputs(v->next != NULL ? ", " : "", out);
+        }
+        (void)fputs("]\n", out);
+        return;
+    }
+    (void)fputc('\n', out);
+    for (const struct node *v = list->first; v != NULL; v = v->next) {
+        (void)fprintf(out, "%*s-", (int)indent + 2, "");
+        if (v->kind == NODE_MAP && v->n > 0) {
+            (void)fputc(' ', out);
+            write_map(out, v, k, indent + 4);
+        } else {
+            write_value(out, v, k, indent + 2);
+        }
+    }
+}
+
+/* Writes what stands behind a key, and the end of its line. */
+static void write_value(FILE *out, const struct node *n, const struct key *k, unsigned indent)
+{
+    if (n->kind == NODE_LIST) {
+        write_list(out, n, k, indent);
+    } else if (n->kind == NODE_MAP && n->n > 0) {
+        (void)fprintf(out, "\n%*s", (int)indent + 2, "");
+        write_map(out, n, k, indent + 2);
+    } else if (n->kind == NODE_MAP) {
+        (void)fputs(" {}\n", out);
+    } else if (is_block(n->text, n->n)) {
+        (void)fputc(' ', out);
+        write_block(out, n->text, n->n, indent + 2);
+    } else {
+        (void)fputc(' ', out);
+        write_scalar(out, n, k);
+        (void)fputc('\n', out);
+    }
+}
+
+static const struct key key_of_job = {.sub = &keys_job}, key_of_root = {.sub = &keys_root};
+
+void jobs_expanded_write(const struct jobs_expanded *x, const struct jobs_plan *plan,
+                         const bool *selected, FILE *out)
+{
+    struct writing w = {.x = x, .plan = plan};
+    const struct node *node = x->jobs->first;
+
+    (void)fputs("cupel: 1\nname: ", out);
+    write_quoted(out, plan->name, strlen(plan->name));
+    (void)fputc('\n', out);
+    if (x->rootfs != NULL && x->rootfs->n > 0) {
+        (void)fputs("rootfs:\n", out);
+        for (const struct node *v = x->rootfs->first; v != NULL; v = v->next) {
+            (void)fputs("  ", out);
+            write_key(out, v->key->text, 2);
+            write_value(out, v, &key_of_root, 2);
+        }
+    }
+    (void)fputs("jobs:\n", out);
+    for (size_t i = 0; i < plan->n_jobs; i++, node = node->next) {
+        if (!selected[i])
+            continue;
+        w.arena = arena_new();
+        (void)fputs("  ", out);
+        write_key(out, plan->jobs[i].name, 2);
+        write_value(out, lay_job(&w, node, &plan->jobs[i]), &key_of_job, 2);
+        arena_free(w.arena);
+    }
+}
+
+/* ---- JSON ---- */
+
+/* Returns NULL for a text that is not UTF-8, as a file's name may be: JSON has no place for it. */
+static json_t *json_of(const struct node *n, const struct key *k)
+{
+    json_t *j;
+
+    if (n->kind == NODE_SCALAR && is_boolean(n, k))
+        return json_boolean(strchr("tTyY", n->text[0]) != NULL || strcasecmp(n->text, "on") == 0);
+    if (n->kind == NODE_SCALAR)
+        return json_string(n->text);
+    j = n->kind == NODE_LIST ? json_array() : json_object();
+    for (const struct node *v = n->first; v != NULL; v = v->next)
+        if (n->kind == NODE_LIST)
+            (void)json_array_append_new(j, json_of(v, k));
+        else
+            (void)json_object_set_new(j, v->key->text, json_of(v, key_below(k, v)));
+    return j;
+}
+
+static json_t *matrix_of(const struct jobs_job *job)
+{
+    json_t *object = json_object();
+
+    for (const char *const *pair = job->matrix; *pair != NULL; pair++) {
+        const char *equals = strchr(*pair, '=');
+        cleanup_free char *key = strndup(*pair, (size_t)(equals - *pair));
+
+        (void)json_object_set_new(object, key, json_string(equals + 1));
+    }
+    return object;
+}
+
+char *jobs_expanded_json(const struct jobs_expanded *x, const struct jobs_plan *plan,
+                         const bool *selected)
+{
+    struct writing w = {.x = x, .plan = plan};
+    const struct node *node = x->jobs->first;
+    json_t *file = json_object(), *jobs = json_object();
+    char *text;
+
+    (void)json_object_set_new(file, "file", json_string(plan->file));
+    (void)json_object_set_new(file, "name", json_string(plan->name));
+    (void)json_object_set_new(file, "rootfs",
+                              x->rootfs != NULL ? json_of(x->rootfs, NULL) : json_object());
+    for (size_t i = 0; i < plan->n_jobs; i++, node = node->next) {
+        const struct jobs_job *job = &plan->jobs[i];
+        json_t *j;
+
+        if (!selected[i])
+            continue;
+        w.arena = arena_new();
+        j = json_of(lay_job(&w, node, job), &key_of_job);
+        if (job->matrix != NULL) {
+            (void)json_object_set_new(j, "of", json_string(plan->groups[job->group].name));
+            (void)json_object_set_new(j, "matrix", matrix_of(job));
+        }
+        (void)json_object_set_new(jobs, job->name, j);
+        arena_free(w.arena);
+    }
+    (void)json_object_set_new(file, "jobs", jobs);
+    text = json_dumps(file, JSON_INDENT(2));
+    json_decref(file);
+    return text;
+}
+
+/* ---- loading ---- */
+
+/* Takes the tree over, which the loader would free. */
+static void keep_tree(void *data, struct loader *l, const struct node *root)
+{
+    struct jobs_expanded *x = data;
+
+    *x = (struct jobs_expanded){.tree = l->tree,
+                                .rootfs = node_child(root, "rootfs"),
+                                .defaults = node_child(root, "defaults"),
+                                .jobs = node_child(root, "jobs")};
+    l->tree = NULL;
+}
+
+int load_tree_expanded(const struct load_from *from, struct jobs_plan **ret_plan,
+                       struct jobs_expanded **ret_expanded, struct strbuf *problems,
+                       struct cupel_error *err)
+{
+    struct jobs_expanded *x = xcalloc(1, sizeof(*x));
+    struct load_from with = *from;
+    int r;
+
+    with.keep = keep_tree;
+    with.data = x;
+    r = load_tree(&with, ret_plan, problems, err);
+    if (r < 0)
+        free(x);
+    else
+        *ret_expanded = x;
+    return r;
+}
+
+int jobs_load_expanded(const char *path, const struct jobs_parameters *parameters,
+                       struct jobs_plan **ret_plan, struct jobs_expanded **ret_expanded,
+                       struct strbuf *problems, struct cupel_error *err)
+{
+    struct jobs_expanded *x = xcalloc(1, sizeof(*x));
+    int r =
+        load_file(path, &(struct load_from){.parameters = parameters, .keep = keep_tree, .data = x},
+                  ret_plan, problems, err);
+
+    if (r < 0)
+        free(x);
+    else
+        *ret_expanded = x;
+    return r;
+}
+
+void jobs_expanded_free(struct jobs_expanded *x)
+{
+    if (x != NULL)
+        arena_free(x->tree);
+    free(x);
+}
