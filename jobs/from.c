@@ -19,7 +19,7 @@ static bool is_at(const struct jobs_input *inputs, size_t n, const char *to, siz
  * wanted then is that every job has it. */
 static void take_inputs(struct loader *l, size_t self)
 {
-    const struct draft *d = &l->drafts[self];
+    const struct job_refs *d = &l->refs[self];
     struct jobs_job *job = &l->plan->jobs[self];
     const struct jobs_job *base = &l->plan->jobs[job->from];
     struct jobs_input *inputs;
@@ -60,7 +60,7 @@ static void take_over(struct loader *l, size_t self)
     job->root = base->root;
     job->depth = base->depth + 1;
     if (job->depth == JOBS_FROM_DEPTH_MAX + 1)
-        problem_at(l, l->drafts[self].from,
+        problem_at(l, l->refs[self].from,
                    "more than %u jobs start one from another: each is a layer, and overlayfs takes "
                    "no more",
                    JOBS_FROM_DEPTH_MAX);

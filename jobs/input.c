@@ -107,11 +107,25 @@ static void same_place(struct loader *l, const struct node *item, const struct j
         problem_at(l, item, "two inputs are placed at %s", first->to);
 }
 
+/* Whether the job before had the very same list, and all of it was good. */
+static bool were_read(const struct loader *l, const struct draft *d)
+{
+    return d->inputs->kind == NODE_LIST && d->inputs->first != NULL &&
+           d->inputs->first == l->inputs.first && str_eq(d->job.workdir, l->inputs.workdir);
+}
+
 void inputs_read(struct loader *l, struct draft *d)
 {
     const struct node *value = d->inputs;
+    size_t n = 0, before = l->source.n_problems + l->source.n_dropped;
     struct jobs_input *inputs;
-    size_t n = 0;
+
+    if (were_read(l, d)) {
+        d->job.inputs = l->inputs.inputs;
+        d->job.n_inputs = l->inputs.n;
+        return;
+    }
+    l->inputs.first = NULL;
 
     if (items_count(value) > LOAD_ITEMS_MAX) {
         problem_at(l, value, "'inputs' has more than %d entries", LOAD_ITEMS_MAX);
@@ -132,4 +146,6 @@ void inputs_read(struct loader *l, struct draft *d)
     }
     d->job.inputs = inputs;
     d->job.n_inputs = n;
+    if (value->kind == NODE_LIST && l->source.n_problems + l->source.n_dropped == before)
+        l->inputs = (struct inputs_read){value->first, d->job.workdir, inputs, n};
 }

@@ -59,7 +59,7 @@ static struct jobs_bridge *find_bridge(struct loader *l, const char *name)
     return NULL;
 }
 
-static struct jobs_bridge *add_bridge(struct loader *l, const struct draft *d)
+static struct jobs_bridge *add_bridge(struct loader *l, const struct job_refs *d)
 {
     struct jobs_plan *plan = l->plan;
     struct jobs_bridge *b;
@@ -81,7 +81,7 @@ static bool is_called(const struct jobs_job *job, const char *name)
     return strcasecmp(job->name, name) == 0 || strcasecmp(job->hostname, name) == 0;
 }
 
-static void check_names(struct loader *l, const struct jobs_bridge *b, const struct draft *d,
+static void check_names(struct loader *l, const struct jobs_bridge *b, const struct job_refs *d,
                         struct jobs_job *job)
 {
     if (!host_name_is_valid(job->name) || strcasecmp(job->name, "localhost") == 0) {
@@ -105,7 +105,7 @@ static void check_names(struct loader *l, const struct jobs_bridge *b, const str
 
 static void join_bridge(struct loader *l, size_t index)
 {
-    const struct draft *d = &l->drafts[index];
+    const struct job_refs *d = &l->refs[index];
     struct jobs_job *job = &l->plan->jobs[index];
     struct jobs_bridge *b = find_bridge(l, d->bridge->text);
 
@@ -167,13 +167,13 @@ void bridges_resolve(struct loader *l)
     struct jobs_plan *plan = l->plan;
 
     for (size_t i = 0; i < plan->n_jobs; i++)
-        if (l->drafts[i].bridge != NULL)
+        if (l->refs[i].bridge != NULL)
             join_bridge(l, i);
     if (!source_is_good(&l->source)) /* needs may form a cycle, or jobs lack a bridge */
         return;
     for (size_t i = 0; i < plan->n_bridges; i++)
         if (waits_for_itself(plan, &plan->bridges[i]))
-            problem_at(l, l->drafts[plan->bridges[i].members[0]].name,
+            problem_at(l, l->refs[plan->bridges[i].members[0]].name,
                        "jobs on the bridge '%s' need one another (perhaps by way of other jobs), "
                        "but all of them start "
                        "together",

@@ -80,13 +80,21 @@ static void read_jobs(struct loader *l, const struct draft *defaults, const stru
                    LOAD_JOBS_MAX);
         return;
     }
-    l->drafts = xcalloc(map->n, sizeof(*l->drafts));
+    l->refs = xcalloc(map->n, sizeof(*l->refs));
     plan->jobs = arena_alloc(plan->arena, map->n * sizeof(*plan->jobs));
     for (const struct node *v = map->first; v != NULL; v = v->next) {
-        struct draft *d = &l->drafts[plan->n_jobs];
+        struct draft d;
 
-        read_job(l, d, defaults, v);
-        plan->jobs[plan->n_jobs++] = d->job;
+        read_job(l, &d, defaults, v);
+        l->refs[plan->n_jobs] = (struct job_refs){.name = d.name,
+                                                  .needs = d.needs,
+                                                  .from = d.from,
+                                                  .bridge = d.bridge,
+                                                  .has_hostname = d.has_hostname,
+                                                  .own_needs = d.own_needs,
+                                                  .own_from = d.own_from,
+                                                  .own_inputs = d.own_inputs};
+        plan->jobs[plan->n_jobs++] = d.job;
     }
     needs_resolve(l);
     from_resolve(l);
@@ -188,7 +196,7 @@ int load_tree(const struct load_from *from, struct jobs_plan **ret_plan, struct 
     name_index_free(&l.roots);
     name_index_free(&l.jobs);
     name_index_free(&l.groups);
-    free(l.drafts);
+    free(l.refs);
     if (l.tree != NULL)
         arena_free(l.tree);
     if (r < 0)

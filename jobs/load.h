@@ -13,7 +13,9 @@
 #define LOAD_NAME_MAX 200
 #define LOAD_ITEMS_MAX 256 /* inputs, artifact patterns, pass-env names */
 #define LOAD_ENV_MAX 1024
-#define LOAD_CHARGE_MAX 1000000
+/* Values that are made again for each job: a hundred thousand with three inputs each make a third
+ * of them; they take some 25 bytes each. */
+#define LOAD_CHARGE_MAX 4000000
 /* The kernel's MAX_ARG_STRLEN: no string given to execve may be longer, its NUL included
  * (execve(2)). */
 #define LOAD_ARG_MAX ((size_t)128 * 1024 - 1)
@@ -36,19 +38,28 @@ struct instance_of {
     const char *const *matrix; /* jobs_job.matrix */
 };
 
+/* What was made of one job's inputs: instances of a matrix have the same. */
+struct inputs_read {
+    const struct node *first; /* NULL: nothing that can be told again */
+    const char *workdir;
+    struct jobs_input *inputs;
+    size_t n;
+};
+
 struct expand_host;
 
 struct loader {
     struct source source;
     struct arena *tree;                  /* nodes; freed when loading ends */
     struct jobs_plan *plan;              /* in its own arena */
-    struct draft *drafts;                /* one a job */
+    struct job_refs *refs;               /* one a job */
     size_t charged;                      /* see budget_charge */
     const struct jobs_profile *profiles; /* read so far */
     struct name_index roots;
     struct name_index jobs;
     /* of the job or the defaults that are being read, for messages; or NULL */
     const char *workdir;
+    struct inputs_read inputs;      /* of the job before */
     const struct expand_host *host; /* what an expansion may ask; NULL: nothing is expanded */
     const struct jobs_parameters *parameters; /* or NULL */
     /* a file that is included could not be read: names that are not there may be in it */
@@ -76,6 +87,12 @@ struct draft {
     bool own_needs, own_from, own_inputs; /* not taken over from `defaults` */
     const struct node *of_matrix;         /* its own key that goes with `matrix` only */
     struct jobs_expect expect;
+};
+
+/* What of a job's draft is asked for once all jobs are read. */
+struct job_refs {
+    const struct node *name, *needs, *from, *bridge;
+    bool has_hostname, own_needs, own_from, own_inputs;
 };
 
 /* A root while it is read. */

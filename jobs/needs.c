@@ -83,7 +83,7 @@ static void need_group(struct loader *l, size_t self, const struct need_nodes *g
 
     if (job->group == group) {
         /* a job that `defaults` makes every job need does not need itself */
-        if (l->drafts[self].own_needs)
+        if (l->refs[self].own_needs)
             problem_at(l, item, "job '%s' needs itself; name one of its instances", item->text);
         return;
     }
@@ -114,7 +114,7 @@ static void resolve_need(struct loader *l, size_t self, const struct need_nodes 
             unknown_job(l, item, "needs");
     } else if (need == self) {
         /* a job that `defaults` makes every job need does not need itself */
-        if (l->drafts[self].own_needs)
+        if (l->refs[self].own_needs)
             problem_at(l, item, "job '%s' needs itself", item->text);
     } else if (list->last[need] == self + 1) {
         problem_at(l, item, "'needs' names '%s' twice", item->text);
@@ -125,7 +125,7 @@ static void resolve_need(struct loader *l, size_t self, const struct need_nodes 
 
 static void resolve_job(struct loader *l, size_t self, struct need_list *list)
 {
-    const struct draft *d = &l->drafts[self];
+    const struct job_refs *d = &l->refs[self];
     struct jobs_job *job = &l->plan->jobs[self];
 
     list->n = 0;
@@ -170,7 +170,7 @@ static void say_not_one(struct loader *l, const struct node *from, size_t self,
 /* Finds which job `from` names: of a job with a matrix the one instance that goes with this one. */
 static bool find_from(struct loader *l, size_t self, struct need_list *list, size_t *ret_from)
 {
-    const struct draft *d = &l->drafts[self];
+    const struct job_refs *d = &l->refs[self];
     struct pairing_matches found;
     size_t group;
 
@@ -198,7 +198,7 @@ static bool find_from(struct loader *l, size_t self, struct need_list *list, siz
 /* A job that `defaults` makes every job start from starts from its own root. */
 static void resolve_from(struct loader *l, size_t self, struct need_list *list)
 {
-    const struct draft *d = &l->drafts[self];
+    const struct job_refs *d = &l->refs[self];
     struct jobs_job *job = &l->plan->jobs[self];
     size_t from;
 
@@ -241,7 +241,7 @@ struct needs_walk {
 #define CYCLE_SHOWN 12
 
 /* Where the job says that it needs the other. */
-static const struct node *needs_place_of(const struct loader *l, const struct draft *d,
+static const struct node *needs_place_of(const struct loader *l, const struct job_refs *d,
                                          const struct jobs_job *need)
 {
     const char *group =
@@ -274,7 +274,7 @@ static void report_cycle(struct loader *l, const struct needs_walk *w, size_t st
         strbuf_addf(&names, "%s -> ", jobs[w->path[i]].name);
     }
     next = first + 1 < w->depth ? w->path[first + 1] : start;
-    problem_at(l, needs_place_of(l, &l->drafts[start], &jobs[next]), "'needs' form a cycle: %s%s",
+    problem_at(l, needs_place_of(l, &l->refs[start], &jobs[next]), "'needs' form a cycle: %s%s",
                names.data, jobs[start].name);
 }
 

@@ -297,7 +297,8 @@ static void single_read(struct loader *l, struct draft *d, const char **args)
     bool joined = d->before != NULL && d->before->kind == NODE_SCALAR && d->run != NULL &&
                   d->run->kind == NODE_SCALAR;
     bool own_step = d->before != NULL && !joined;
-    struct jobs_step *steps = arena_alloc(l->plan->arena, 2 * sizeof(*steps)), *step = steps;
+    struct jobs_step *steps = arena_alloc(l->plan->arena, (own_step ? 2 : 1) * sizeof(*steps));
+    struct jobs_step *step = steps;
 
     if (own_step && d->run == NULL) {
         problem_at(l, d->before, "'before' needs a 'run': this job runs what its image says");

@@ -662,13 +662,13 @@ static void test_defaults_bomb(void **state)
     for (int i = 0; i < 1000; i++)
         strbuf_addf(&b, "    A%d: x\n", i);
     strbuf_adds(&b, "jobs:\n");
-    for (int i = 0; i < 2000; i++)
+    for (int i = 0; i < 5000; i++)
         strbuf_addf(&b, "  %d: {env: {B: 1}}\n", i);
     r = load(b.data);
     lines = problem_lines(&r);
     assert_string_equal(
         lines,
-        "2006:15: 'defaults' and 'jobs' together make more than 1000000 values; split the file\n");
+        "5006:15: 'defaults' and 'jobs' together make more than 4000000 values; split the file\n");
     unload(&r);
 }
 

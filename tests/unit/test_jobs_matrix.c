@@ -511,6 +511,24 @@ static void test_a_hundred_thousand(void **state)
     unload(&r);
 }
 
+static void test_inputs_of_very_many(void **state)
+{
+    struct loaded r = load_good(FILE_OF(
+        "  a: {run: '${{ N }}', inputs: [numbers.in, {from: src, to: /b}, {from: ., to: /c}], "
+        "matrix: {N: {range: [1, 60000]}}}\n"
+        "  b: {run: x, inputs: [{from: src, to: '/${{ N }}'}, {from: src, to: '/a${{ N }}'}, "
+        "{from: "
+        "src, to: '/b${{ N }}'}], matrix: {N: {range: [1, 40000]}}}\n"));
+    const struct jobs_job *one = job_named(r.plan, "a/N=1"), *last = job_named(r.plan, "a/N=60000"),
+                          *b = job_named(r.plan, "b/N=777");
+
+    (void)state;
+    assert_int_equal(last->n_inputs, 3);
+    assert_ptr_equal(one->inputs, last->inputs); /* read once, and kept once */
+    assert_string_equal(b->inputs[2].to, "/b777");
+    unload(&r);
+}
+
 /* A long text in very many instances, and what all need of all. */
 static void test_too_much(void **state)
 {
@@ -520,9 +538,9 @@ static void test_too_much(void **state)
                                         "more than 64 MiB; split the file\n"};
     static const struct mistake needs = {
         FILE_OF(
-            "  a: {run: x, matrix: {N: {range: [1, 2000]}}}\n  b: {run: x, needs: a, matrix: {M: "
-            "{range: [1, 2000]}}}\n"),
-        "4:22: 'defaults' and 'jobs' together make more than 1000000 values; split the file\n"};
+            "  a: {run: x, matrix: {N: {range: [1, 2100]}}}\n  b: {run: x, needs: a, matrix: {M: "
+            "{range: [1, 2100]}}}\n"),
+        "4:22: 'defaults' and 'jobs' together make more than 4000000 values; split the file\n"};
 
     (void)state;
     check_mistake(&bytes);
@@ -543,6 +561,7 @@ int main(void)
         cmocka_unit_test(test_not_found),
         cmocka_unit_test(test_hash_and_git),
         cmocka_unit_test(test_a_hundred_thousand),
+        cmocka_unit_test(test_inputs_of_very_many),
         cmocka_unit_test(test_too_much),
     };
 
