@@ -341,8 +341,10 @@ static void replace_children(struct replacing *r, struct node *n)
         bool is_last = v == last;
 
         next = v->next;
-        if (!replace_charge(r, v, sizeof(*v)))
+        if (!replace_charge(r, v, sizeof(*v))) {
+            n->kind = NODE_BAD;
             return;
+        }
         *link = v->dollar ? replace_in(r, v) : copy_of(r, v);
         (*link)->next = next;
         link = &(*link)->next;
@@ -358,6 +360,10 @@ struct node *replace_in(struct replacing *r, struct node *n)
     if (!n->dollar)
         return n;
     copy = copy_of(r, n);
+    if (r->full) {
+        copy->kind = NODE_BAD;
+        return copy;
+    }
     copy->dollar = false;
     if (n->kind == NODE_SCALAR) {
         replace_scalar(r, copy);

@@ -27,7 +27,7 @@ struct replacing {
 };
 
 /* How much text all `${{ }}` of a file may make, and how many values may be copied for it. */
-#define REPLACE_BYTES_MAX ((size_t)64 * 1024 * 1024)
+#define REPLACE_BYTES_MAX ((size_t)128 * 1024 * 1024)
 
 /* Returns the node with everything in it replaced: itself where there is nothing to replace, else a
  * new one, which shares with it what is the same. */

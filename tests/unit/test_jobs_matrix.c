@@ -533,17 +533,27 @@ static void test_inputs_of_very_many(void **state)
 static void test_too_much(void **state)
 {
     cleanup_free char *text =
-        xasprintf(FILE_OF("  a: {run: '${{ N }} %060000d', matrix: {N: {range: [1, 2000]}}}\n"), 0);
+        xasprintf(FILE_OF("  a: {run: '${{ N }} %060000d', matrix: {N: {range: [1, 2500]}}}\n"), 0);
     const struct mistake bytes = {text, "3:12: with this, 'extends', 'matrix' and '${{ }}' make "
-                                        "more than 64 MiB; split the file\n"};
+                                        "more than 128 MiB; split the file\n"};
     static const struct mistake needs = {
         FILE_OF(
             "  a: {run: x, matrix: {N: {range: [1, 2100]}}}\n  b: {run: x, needs: a, matrix: {M: "
             "{range: [1, 2100]}}}\n"),
         "4:22: 'defaults' and 'jobs' together make more than 4000000 values; split the file\n"};
 
+    /* nothing is said of what was not made */
+    static const struct mistake nodes = {
+        FILE_OF(
+            "  a: {run: x, matrix: {N: {range: [1, 100000]}}, description: '${{ N }}', tags: [a, "
+            "b, c, d, "
+            "e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t, u, v, w, x, y, z, '${{ N }}']}\n"),
+        "3:12: with this, 'extends', 'matrix' and '${{ }}' make more than 128 MiB; split the "
+        "file\n"};
+
     (void)state;
     check_mistake(&bytes);
+    check_mistake(&nodes);
     check_mistake(&needs);
 }
 

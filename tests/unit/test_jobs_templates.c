@@ -195,7 +195,7 @@ static void test_too_much(void **state)
     r = load(b.data);
     assert_null(r.plan);
     assert_non_null(strstr(r.problems.data,
-                           "with this, 'extends', 'matrix' and '${{ }}' make more than 64 MiB"));
+                           "with this, 'extends', 'matrix' and '${{ }}' make more than 128 MiB"));
     unload(&r);
     /* a hundred thousand that add nothing cost little */
     strbuf_free(&b);
