@@ -20,10 +20,10 @@ struct node {
     bool dollar;  /* there is "${{" in it or below it */
     /* a scalar of which a part was replaced: text, but a boolean where one is asked for */
     bool replaced;
+    bool shared; /* its children are those of another map, too, and stay as they are */
     /* a scalar with a path in it that a matrix has found: one more than the bytes before that which
      * the job file itself names; 0: there is none */
     uint32_t found;
-    bool shared; /* its children are those of another map, too, and stay as they are */
     struct source_place place;
     const char *text;  /* scalar; NUL-terminated, no NUL inside */
     size_t n;          /* bytes of text, or number of children */

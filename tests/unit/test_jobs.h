@@ -142,7 +142,7 @@ static inline void same_rights(const struct jobs_job *x, const struct jobs_job *
     assert_int_equal(x->n_secrets, y->n_secrets);
     for (size_t i = 0; i < x->n_secrets; i++) {
         same_text(x->secrets[i].name, y->secrets[i].name);
-        same_text(x->secrets[i].file, y->secrets[i].file);
+        same_text(x->secrets[i].file.path, y->secrets[i].file.path);
         same_texts((const char *const *)x->secrets[i].command,
                    (const char *const *)y->secrets[i].command);
         assert_int_equal(x->secrets[i].as, y->secrets[i].as);
