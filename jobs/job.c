@@ -89,7 +89,7 @@ static struct node *without_replaced(struct loader *l, const struct node *n)
 
 static bool is_expanded(const char *key)
 {
-    return str_eq(key, "matrix") || str_eq(key, "extends");
+    return str_eq(key, "matrix") || str_eq(key, "parallel") || str_eq(key, "extends");
 }
 
 void templates_check(struct loader *l, const struct node *templates)
@@ -154,7 +154,8 @@ void draft_finish(struct loader *l, struct draft *d, const struct draft *default
     struct jobs_limits *limits = &d->job.limits;
 
     if (d->of_matrix != NULL && d->job.group == JOBS_NO_GROUP)
-        problem_at(l, d->of_matrix, "'%s' goes with 'matrix' only", d->of_matrix->text);
+        problem_at(l, d->of_matrix, "'%s' goes with 'matrix' or 'parallel' only",
+                   d->of_matrix->text);
 
     /* What defaults brought in was already read, unless it is relative to a directory that this job
      * changes. */

@@ -499,10 +499,21 @@ TABLE(
      .forms = FORM_OBJECT,
      .sub = &keys_matrix,
      .set = key_set_matrix},
+    {.name = "parallel",
+     .value = "a whole number from 1 to 1000",
+     .help =
+         "so many instances of the job, or of each that `matrix` makes; which one it is, each "
+         "finds in `CI_NODE_INDEX` (from 1) and `TEST_SHARD_INDEX` (from 0), and how many there "
+         "are in `CI_NODE_TOTAL` and `TEST_TOTAL_SHARDS`",
+     .forms = FORM_ONE,
+     .type = TYPE_INTEGER,
+     .min = 1,
+     .max = 1000,
+     .set = key_set_matrix},
     {.name = "max-parallel",
      .value = "a whole number from 1 to 1024",
      .fallback = "any number",
-     .help = "with `matrix`: how many instances of the job run at once",
+     .help = "with `matrix` or `parallel`: how many instances of the job run at once",
      .forms = FORM_ONE,
      .type = TYPE_INTEGER,
      .min = 1,
@@ -511,7 +522,8 @@ TABLE(
     {.name = "fail-fast",
      .value = "true or false",
      .fallback = "`false`",
-     .help = "with `matrix`: once an instance has not passed, those that have not started are "
+     .help = "with `matrix` or `parallel`: once an instance has not passed, those that have not "
+             "started are "
              "`skipped`",
      .forms = FORM_ONE,
      .type = TYPE_BOOL,

@@ -46,6 +46,9 @@ struct inputs_read {
     size_t n;
 };
 
+/* The key that a shard of `parallel` is told apart by; instances never pair by it. */
+#define SHARDS_KEY "CI_NODE_INDEX"
+
 struct expand_host;
 
 struct loader {

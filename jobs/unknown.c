@@ -63,8 +63,6 @@ static const struct foreign_word {
     {"job", "cwd", "workdir", "it is called 'workdir' here"},
     {"job", "strategy", "matrix",
      "'matrix', 'max-parallel' and 'fail-fast' stand in the job itself"},
-    {"job", "parallel", "matrix",
-     "write 'matrix: {NAME: [...]}', or 'matrix: {N: {range: [1, COUNT]}}'"},
     {"job", "continue-on-error", "allow-failure", "it is called 'allow-failure' here"},
     {"job", "allow_failure", "allow-failure", "it is called 'allow-failure' here"},
     {"job", "after_script", "after", "it is called 'after' here"},

@@ -7,6 +7,7 @@
 #include "jobs/expand/matrix.h"
 #include "jobs/expand/params.h"
 #include "jobs/expand/replace.h"
+#include "jobs/expand/shards.h"
 #include "jobs/expand/templates.h"
 
 #define ID_MAX 1000 /* bytes of an instance's id */
@@ -21,6 +22,7 @@ struct expansion {
     /* the job whose matrix is being written out: its keys without those that come anew */
     struct node *job;
     struct node *rest, *own_env;
+    struct shards shards;
     struct jobs_group *group;
 };
 
@@ -88,7 +90,7 @@ static const char *make_id(struct expansion *x, const struct combination *c)
     cleanup_strbuf struct strbuf id = {0};
 
     strbuf_adds(&id, x->job->key->text);
-    for (size_t i = 0; i < c->n; i++)
+    for (size_t i = 0; i < c->n_named; i++)
         strbuf_addf(&id, "%s%s=%s", i > 0 ? "," : "/", c->key[i]->text, c->value[i]->word);
     if (id.len > ID_MAX)
         problem_at(x->l, c->value[c->n - 1]->node,
@@ -130,21 +132,22 @@ static void check_env(struct expansion *x, const struct combination *c)
     for (const struct node *v = x->own_env->first; v != NULL; v = v->next)
         for (size_t i = 0; i < c->n; i++)
             if (str_eq(v->key->text, c->key[i]->text))
-                problem_at(x->l, v->key, "'env' sets '%s', which is a key of the job's 'matrix'",
-                           v->key->text);
+                problem_at(x->l, v->key, "'env' sets '%s', which %s", v->key->text,
+                           shards_have(v->key->text) ? "'parallel' sets"
+                                                     : "is a key of the job's 'matrix'");
 }
 
-static void make_instance(void *data, const struct combination *c)
+static void make_instance(struct expansion *x, const struct combination *c)
 {
-    struct expansion *x = data;
-    struct binding bindings[MATRIX_KEYS_MAX];
-    const char **matrix = arena_alloc(x->l->plan->arena, (c->n + 1) * sizeof(*matrix));
+    struct binding bindings[MATRIX_KEYS_MAX + COMBINATION_SHARDS];
+    const char **matrix = arena_alloc(x->l->plan->arena, (c->n_named + 1) * sizeof(*matrix));
     struct node *job = make_node(x, NODE_MAP, x->job->place);
 
     for (size_t i = 0; i < c->n; i++) {
         bindings[i] =
             (struct binding){c->key[i]->text, c->value[i]->node->text, c->value[i]->node->found};
-        matrix[i] = c->value[i]->pair;
+        if (i < c->n_named)
+            matrix[i] = c->value[i]->pair;
     }
     *job = *x->job;
     job->key = make_key(x, make_id(x, c), x->job->key->place);
@@ -164,7 +167,22 @@ static void make_instance(void *data, const struct combination *c)
     x->group->n++;
 }
 
-/* Keeps what all instances share: the keys but `matrix`, and `env` apart. */
+/* Makes one instance of a combination, or each of its shards. */
+static void make_instances(void *data, const struct combination *c)
+{
+    struct expansion *x = data;
+
+    if (x->shards.n == 0)
+        make_instance(x, c);
+    for (size_t i = 0; i < x->shards.n; i++) {
+        struct combination shard = *c;
+
+        shards_add(&x->shards, i, &shard);
+        make_instance(x, &shard);
+    }
+}
+
+/* Keeps what all instances share: the keys but those that make them, and `env` apart. */
 static void split_keys(struct expansion *x, struct node *job)
 {
     struct node **link = &x->rest;
@@ -172,7 +190,7 @@ static void split_keys(struct expansion *x, struct node *job)
     x->rest = x->own_env = NULL;
     for (struct node *v = job->first, *next; v != NULL; v = next) {
         next = v->next;
-        if (str_eq(v->key->text, "matrix"))
+        if (str_eq(v->key->text, "matrix") || str_eq(v->key->text, "parallel"))
             continue;
         if (str_eq(v->key->text, "env") && v->kind == NODE_MAP) {
             x->own_env = v;
@@ -186,33 +204,50 @@ static void split_keys(struct expansion *x, struct node *job)
 
 static bool is_possible(struct expansion *x, const struct matrix *m, const struct node *at)
 {
-    size_t size = matrix_size(m);
+    size_t size = m->n_axes > 0 || m->include != NULL ? matrix_size(m) : 1;
 
+    if (x->shards.n > 0 && __builtin_mul_overflow(size, x->shards.n, &size))
+        size = SIZE_MAX;
     if (size <= LOAD_JOBS_MAX && x->n + size <= LOAD_JOBS_MAX)
         return true;
     if (size == SIZE_MAX)
         problem_at(x->l, at,
-                   "'matrix' makes more instances than can be counted; at most %d jobs "
-                   "are possible in one file",
-                   LOAD_JOBS_MAX);
+                   "'%s' makes more instances than can be counted; at most %d jobs are possible "
+                   "in one file",
+                   at->text, LOAD_JOBS_MAX);
     else
         problem_at(x->l, at,
-                   "'matrix' makes %zu instances, and %zu jobs stand before them; at most %d are "
+                   "'%s' makes %zu instances, and %zu jobs stand before them; at most %d are "
                    "possible in one file",
-                   size, x->n, LOAD_JOBS_MAX);
+                   at->text, size, x->n, LOAD_JOBS_MAX);
     return false;
 }
 
-static void expand_matrix(struct expansion *x, struct node *job, struct node *matrix)
+/* Reads what makes instances of a job: either may be NULL. */
+static bool read_instances(struct expansion *x, struct node *matrix, struct node *parallel,
+                           struct matrix *m)
+{
+    bool good = true;
+
+    x->shards = (struct shards){0};
+    x->r.where = "a matrix knows parameters, and none of its own keys";
+    if (matrix != NULL)
+        good = matrix_read(x->l, replace_in(&x->r, matrix), m);
+    if (parallel != NULL)
+        good = shards_read(x->l, replace_in(&x->r, parallel), &x->shards) && good;
+    x->r.where = NULL;
+    return good;
+}
+
+static void expand_matrix(struct expansion *x, struct node *job, struct node *matrix,
+                          struct node *parallel)
 {
     _cleanup_(matrix_free) struct matrix m = {0};
+    const struct node *at = matrix != NULL ? matrix->key : parallel->key;
     struct jobs_plan *plan = x->l->plan;
 
     job_name_check(x->l, job->key);
-    x->r.where = "a matrix knows parameters, and none of its own keys";
-    matrix = replace_in(&x->r, matrix);
-    x->r.where = NULL;
-    if (!matrix_read(x->l, matrix, &m) || !is_possible(x, &m, matrix->key)) {
+    if (!read_instances(x, matrix, parallel, &m) || !is_possible(x, &m, at)) {
         add_job(x, lost_job(x, job), JOBS_NO_GROUP, NULL);
         return;
     }
@@ -221,9 +256,12 @@ static void expand_matrix(struct expansion *x, struct node *job, struct node *ma
     *x->group =
         (struct jobs_group){.name = arena_strdup(plan->arena, job->key->text), .first = x->n};
     split_keys(x, job);
-    matrix_each(x->l, &m, make_instance, x);
+    if (matrix != NULL)
+        matrix_each(x->l, &m, make_instances, x);
+    else
+        make_instances(x, &(struct combination){0});
     if (x->group->n == 0) {
-        problem_at(x->l, matrix->key, "'exclude' leaves nothing of the matrix");
+        problem_at(x->l, at, "'exclude' leaves nothing of the matrix");
         add_job(x, lost_job(x, job), JOBS_NO_GROUP, NULL);
     }
 }
@@ -243,13 +281,13 @@ static bool extend_jobs(struct node *jobs, struct templates *t)
     return any;
 }
 
-/* How many jobs have a matrix: they need a place for what their instances are. */
+/* How many jobs have instances: they need a place for what those are. */
 static size_t count_matrices(struct node *jobs)
 {
     size_t n = 0;
 
     for (struct node *v = jobs->first; v != NULL; v = v->next)
-        n += child_of(v, "matrix") != NULL;
+        n += child_of(v, "matrix") != NULL || child_of(v, "parallel") != NULL;
     return n;
 }
 
@@ -270,15 +308,15 @@ static void expand_jobs(struct expansion *x, struct node *jobs, struct templates
     jobs->first = NULL;
     x->link = &jobs->first;
     for (; job != NULL; job = next) {
-        struct node *matrix = child_of(job, "matrix");
+        struct node *matrix = child_of(job, "matrix"), *parallel = child_of(job, "parallel");
 
         next = job->next;
         if (job->key->dollar)
             problem_at(l, job->key, "'%s': nothing is replaced in a key, only in values",
                        job->key->text);
         x->r.job = extends ? job->key->text : NULL;
-        if (matrix != NULL)
-            expand_matrix(x, job, matrix);
+        if (matrix != NULL || parallel != NULL)
+            expand_matrix(x, job, matrix, parallel);
         else
             add_job(x, replace_in(&x->r, job), JOBS_NO_GROUP, NULL);
     }

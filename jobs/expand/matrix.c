@@ -3,6 +3,8 @@
  * responsible for what becomes of one (expand.c), nor for finding files (host.c). */
 #include "jobs/expand/matrix.h"
 
+#include "jobs/expand/shards.h"
+
 #include <ctype.h>
 
 /* Sets of keys that entries of `exclude` have: each is looked up for each combination. */
@@ -30,6 +32,8 @@ static bool check_key(struct loader *l, const struct node *key)
                    "'%s' is no key of a matrix: it becomes an environment variable, so it has "
                    "letters, digits and '_' only",
                    key->text);
+    else if (shards_have(key->text))
+        problem_at(l, key, "'%s' is what 'parallel' sets", key->text);
     else if (str_starts(key->text, "CUPEL_"))
         problem_at(l, key, "'%s': names that begin with CUPEL_ are set by cupel itself", key->text);
     else
@@ -428,7 +432,7 @@ size_t matrix_size(const struct matrix *m)
 static void each_product(const struct matrix *m, combination_fn *each, void *data)
 {
     size_t at[MATRIX_KEYS_MAX] = {0};
-    struct combination c = {.n = m->n_axes};
+    struct combination c = {.n = m->n_axes, .n_named = m->n_axes};
 
     for (size_t i = 0; i < m->n_axes; i++)
         c.key[i] = m->axes[i].key;
@@ -464,6 +468,7 @@ void matrix_each(struct loader *l, const struct matrix *m, combination_fn *each,
             c.key[c.n] = v->key;
             c.value[c.n] = &values[c.n];
         }
+        c.n_named = c.n;
         each(data, &c);
     }
 }

@@ -6,6 +6,7 @@
 #include "jobs/load.h"
 
 #define MATRIX_KEYS_MAX 16
+#define COMBINATION_SHARDS 4 /* further keys that shards are told by (shards.c) */
 
 /* One value of a key, as whatever is made of it wants it. */
 struct matrix_value {
@@ -32,9 +33,10 @@ struct matrix {
 
 /* One combination: what each key is. */
 struct combination {
-    const struct node *key[MATRIX_KEYS_MAX];
-    const struct matrix_value *value[MATRIX_KEYS_MAX];
+    const struct node *key[MATRIX_KEYS_MAX + COMBINATION_SHARDS];
+    const struct matrix_value *value[MATRIX_KEYS_MAX + COMBINATION_SHARDS];
     size_t n;
+    size_t n_named; /* of these, that are in the id and tell instances apart: the first ones */
 };
 typedef void combination_fn(void *data, const struct combination *c);
 

@@ -47,6 +47,13 @@ static size_t name_length(const char *pair)
     return strcspn(pair, "=");
 }
 
+/* Whether instances go together by the key of a pair: which shard one is says nothing of another.
+ */
+static bool pairs_by(const char *pair)
+{
+    return !str_starts(pair, SHARDS_KEY "=");
+}
+
 /* Returns the value that an instance has for the key of a pair "KEY=VALUE", or NULL. */
 static const char *value_for(const struct jobs_job *job, const char *pair)
 {
@@ -64,7 +71,8 @@ static uint32_t kind_of(const struct jobs_job *job, const struct jobs_job *of)
     uint32_t kind = 0;
 
     for (size_t i = 0; of->matrix != NULL && of->matrix[i] != NULL; i++)
-        kind |= value_for(job, of->matrix[i]) != NULL ? UINT32_C(1) << i : 0;
+        if (pairs_by(of->matrix[i]))
+            kind |= value_for(job, of->matrix[i]) != NULL ? UINT32_C(1) << i : 0;
     return kind;
 }
 
@@ -127,7 +135,8 @@ static struct pairing *pairing_of(struct loader *l, struct pairings *p, const st
 
     strbuf_add(&keys, "", 0);
     for (size_t i = 0; of->matrix != NULL && of->matrix[i] != NULL; i++)
-        strbuf_addf(&keys, "%.*s,", (int)name_length(of->matrix[i]), of->matrix[i]);
+        if (pairs_by(of->matrix[i]))
+            strbuf_addf(&keys, "%.*s,", (int)name_length(of->matrix[i]), of->matrix[i]);
     wanted.keys = keys.data;
     found = (struct pairing **)tfind(&wanted, &p->known, compare_pairings);
     if (found != NULL)

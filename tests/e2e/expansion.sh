@@ -61,6 +61,20 @@ cupel_run parallel.yaml -j 4
 expect_exit 0
 expect_equal "$(ids | wc -w)" 12
 
+it "shards of a job know which of how many they are, and all of them are needed"
+{
+    printf %s "$head"
+    cat <<'YAML'
+jobs:
+  a: {parallel: 3, max-parallel: 1, run: 'echo "$CI_NODE_INDEX/$CI_NODE_TOTAL $TEST_SHARD_INDEX/$TEST_TOTAL_SHARDS"; test ${{ CI_NODE_INDEX }} != 3'}
+  b: {parallel: 2, needs: a, run: ":"}
+YAML
+} >shards.yaml
+cupel_run shards.yaml -j 2
+expect_exit 1
+expect_equal "$(cat "out/$(result a/CI_NODE_INDEX=2 .logs.stdout)")" '2/3 1/3'
+expect_equal "$(ids '| select(.verdict == "skipped")')" 'b/CI_NODE_INDEX=1 b/CI_NODE_INDEX=2 '
+
 it "once an instance has not passed, those that have not started are skipped, and what needs them"
 {
     printf %s "$head"

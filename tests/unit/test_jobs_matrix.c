@@ -161,12 +161,56 @@ static void test_pairs(void **state)
     unload(&r);
 }
 
+static void test_shards(void **state)
+{
+    struct loaded r = load_good(
+        "cupel: 1\nparams: {N: '2'}\njobs:\n"
+        "  a: {run: 'x ${{ CI_NODE_INDEX }}/${{ CI_NODE_TOTAL }}', parallel: '${{ params.N }}', "
+        "max-parallel: 1, env: {A: '${{ TEST_SHARD_INDEX }}'}}\n"
+        "  b: {run: x, needs: a, parallel: 3, matrix: {CC: [gcc], include: [{CC: tcc}]}}\n"
+        "  c: {run: x, needs: b, parallel: 1, matrix: {CC: [tcc]}}\n"
+        "  d: {run: x, from: e, parallel: 2}\n"
+        "  e: {run: x}\n");
+
+    (void)state;
+    assert_int_equal(r.plan->n_jobs, 2 + 6 + 1 + 2 + 1);
+    same_texts((const char *const *)job_named(r.plan, "a/CI_NODE_INDEX=2")->env,
+               (const char *const[]){"CI_NODE_INDEX=2", "CI_NODE_TOTAL=2", "TEST_SHARD_INDEX=1",
+                                     "TEST_TOTAL_SHARDS=2", "A=1", NULL});
+    assert_string_equal(job_named(r.plan, "a/CI_NODE_INDEX=1")->steps[0].argv[3], "x 1/2");
+    same_texts(job_named(r.plan, "b/CC=tcc,CI_NODE_INDEX=3")->matrix,
+               (const char *const[]){"CC=tcc", "CI_NODE_INDEX=3", NULL});
+    /* which shard another is tells nothing: all of them are needed */
+    expect_needs(r.plan, "b/CC=gcc,CI_NODE_INDEX=3", "a/CI_NODE_INDEX=1 a/CI_NODE_INDEX=2 ");
+    expect_needs(r.plan, "c/CC=tcc,CI_NODE_INDEX=1",
+                 "b/CC=tcc,CI_NODE_INDEX=1 b/CC=tcc,CI_NODE_INDEX=2 b/CC=tcc,CI_NODE_INDEX=3 ");
+    expect_needs(r.plan, "d/CI_NODE_INDEX=2", "e ");
+    unload(&r);
+}
+
 static void test_mistakes(void **state)
 {
     static const struct mistake mistakes[] = {
         {FILE_OF("  a: {run: x, matrix: [1]}\n"),
          "3:23: 'matrix' must be a map of keys to lists of values, not a list\n"},
         {FILE_OF("  a: {run: x, matrix: {}}\n"), "3:23: 'matrix' is empty\n"},
+        {FILE_OF(
+             "  a: {run: x, parallel: 0}\n  b: {run: x, parallel: [1]}\n  c: {run: x, parallel: "
+             "many, matrix: {A: []}}\n  d: {run: x, parallel: 1000, matrix: {A: {range: [1, "
+             "100]}}}\n  e: {run: x, parallel: 2, env: {CI_NODE_TOTAL: '3'}}\n  f: {run: x, "
+             "matrix: "
+             "{TEST_SHARD_INDEX: [x]}}\n  g: {run: x, parallel: '${{ N }}', matrix: {N: [1]}}\n"),
+         "3:25: 'parallel' must be between 1 and 1000, not 0\n"
+         "4:25: 'parallel' must be a whole number from 1 to 1000, not a list\n"
+         "5:25: 'parallel' must be a whole number, not 'many'\n"
+         "5:43: 'A' is an empty list\n"
+         "6:31: 'matrix' makes 100000 instances, and 3 jobs stand before them; at most 100000 are "
+         "possible in one file\n"
+         "7:34: 'env' sets 'CI_NODE_TOTAL', which 'parallel' sets\n"
+         "8:24: 'TEST_SHARD_INDEX' is what 'parallel' sets\n"
+         "9:26: '${{ N }}' stands for nothing: a matrix knows parameters, and none of its own "
+         "keys; a "
+         "literal '${{' is written '$${{'\n"},
         {FILE_OF("  a: {run: x, matrix: {A: []}}\n"), "3:27: 'A' is an empty list\n"},
         {FILE_OF("  a: {run: x, matrix: {A: 1}}\n"),
          "3:27: 'A' must be a list of texts, or a map of one of `dirs`, `files`, `lines` and "
@@ -212,7 +256,7 @@ static void test_mistakes(void **state)
         {"cupel: 1\ndefaults: {matrix: {A: [1]}}\njobs: {a: {run: x}}\n",
          "2:12: 'matrix' stands in a job of its own, not under 'defaults'\n"},
         {FILE_OF("  a: {run: x, fail-fast: true, max-parallel: 1}\n"),
-         "3:32: 'max-parallel' goes with 'matrix' only\n"},
+         "3:32: 'max-parallel' goes with 'matrix' or 'parallel' only\n"},
         /* names */
         {FILE_OF("  a: {run: \"${{ B }}\", matrix: {A: [1, 2]}}\n"),
          "3:13: '${{ B }}' stands for nothing; a literal '${{' is written '$${{'\n"},
@@ -564,6 +608,7 @@ int main(void)
         cmocka_unit_test(test_what_is_in_an_instance),
         cmocka_unit_test(test_booleans_and_empty_texts),
         cmocka_unit_test(test_pairs),
+        cmocka_unit_test(test_shards),
         cmocka_unit_test(test_mistakes),
         cmocka_unit_test(test_parameters),
         cmocka_unit_test(test_requests_are_not_expanded),

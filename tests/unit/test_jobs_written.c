@@ -117,6 +117,8 @@ static const char *const texts[] = {
     "'no'}}}\n"
     "defaults: {rootfs: d, from: first}\n"
     "jobs: {first: {run: x}, a: {run: x}, b: {rootfs: e, run: x}, c: {from: a, run: x}}\n",
+    "jobs: {a: {run: 'x ${{ CI_NODE_INDEX }}', parallel: 3, matrix: {A: [b, c]}}, d: {run: y, "
+    "parallel: 2, needs: a}}\n",
     "templates: {t: {run: [a, 'b c', \"d\\ne\", a long argument that does not go into the line "
     "with "
     "all of the others, however one tries], env: {A: '${{ N }}'}, matrix: {N: {range: [1, 3]}}}}\n"
