@@ -363,7 +363,7 @@ const struct node *node_child(const struct node *map, const char *key)
 {
     const struct node *v = map->first;
 
-    while (v != NULL && !str_eq(v->key->text, key))
+    while (v != NULL && (v->key->text[0] != key[0] || !str_eq(v->key->text, key)))
         v = v->next;
     return v;
 }

@@ -35,7 +35,7 @@ static struct node *child_of(struct node *map, const char *key)
     if (map->kind != NODE_MAP)
         return NULL;
     for (struct node *v = map->first; v != NULL; v = v->next)
-        if (str_eq(v->key->text, key))
+        if (v->key->text[0] == key[0] && str_eq(v->key->text, key))
             last = v;
     return last;
 }
