@@ -65,6 +65,7 @@ struct loader {
     struct inputs_read inputs;      /* of the job before */
     const struct expand_host *host; /* what an expansion may ask; NULL: nothing is expanded */
     const struct jobs_parameters *parameters; /* or NULL */
+    void *told;                               /* keys that were reported as unknown: unknown.c */
     /* a file that is included could not be read: names that are not there may be in it */
     bool names_lost;
     struct instance_of *instances; /* of each job of the tree; NULL: there is no matrix */
@@ -187,6 +188,7 @@ bool keys_apply(struct loader *l, const struct key_table *table, const struct no
 const struct key *key_find(const struct key_table *table, const char *name);
 /* Reports a key that the table does not have, with what may have been meant. unknown.c */
 void unknown_key(struct loader *l, const struct key_table *table, const struct node *value);
+void unknown_keys_free(struct loader *l);
 /* Reports a key that is known and not carried out yet, with what to write until it is. unknown.c */
 void unsupported_key(struct loader *l, const struct key_table *table, const struct node *key);
 /* Whether the map has an unknown key in whose message the key `name` was suggested: that it is

@@ -4,6 +4,7 @@
 #include "jobs/load.h"
 
 #include <ctype.h>
+#include <search.h>
 #include <string.h>
 #include <strings.h>
 
@@ -350,6 +351,31 @@ static void say_near(struct loader *l, const struct key_table *table, const stru
                    until);
 }
 
+static int compare_nodes(const void *a, const void *b)
+{
+    return a < b ? -1 : a > b;
+}
+
+/* Instances have their keys in common: what each of very many would say is looked for once. */
+static bool was_told(struct loader *l, const struct node *key)
+{
+    if (tfind(key, &l->told, compare_nodes) != NULL)
+        return true;
+    (void)tsearch(key, &l->told, compare_nodes);
+    return false;
+}
+
+static void forget_told(void *key)
+{
+    (void)key; /* which is the tree's */
+}
+
+void unknown_keys_free(struct loader *l)
+{
+    tdestroy(l->told, forget_told);
+    l->told = NULL;
+}
+
 void unknown_key(struct loader *l, const struct key_table *table, const struct node *value)
 {
     const struct node *key = value->key;
@@ -358,6 +384,8 @@ void unknown_key(struct loader *l, const struct key_table *table, const struct n
     const struct key *map = NULL;
     const char *near = NULL;
 
+    if (was_told(l, key))
+        return;
     if (foreign != NULL) {
         say_foreign(l, table, key, foreign);
         return;

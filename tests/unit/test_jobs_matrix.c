@@ -586,6 +586,10 @@ static void test_too_much(void **state)
             "{range: [1, 2100]}}}\n"),
         "4:22: 'defaults' and 'jobs' together make more than 4000000 values; split the file\n"};
 
+    /* what each of very many says is looked for once */
+    static const struct mistake unknown = {
+        FILE_OF("  a: {run: x, memroy: 1, matrix: {N: {range: [1, 100000]}}}\n"),
+        "3:15: unknown key 'memroy' in a job, did you mean 'memory' under 'limits'?\n"};
     /* nothing is said of what was not made */
     static const struct mistake nodes = {
         FILE_OF(
@@ -596,6 +600,7 @@ static void test_too_much(void **state)
         "file\n"};
 
     (void)state;
+    check_mistake(&unknown);
     check_mistake(&bytes);
     check_mistake(&nodes);
     check_mistake(&needs);
