@@ -229,7 +229,7 @@ static void service_read(struct loader *l, const struct draft *of, const struct 
     struct service_draft s = {.service = {.name = arena_strdup(l->plan->arena, map->key->text),
                                           .interval = 100 * NSEC_PER_MSEC,
                                           .within = 30 * NSEC_PER_SEC,
-                                          .line = SOURCE_LINE(map->key->place)}};
+                                          .line = source_line_of(&l->source, map->key->place)}};
 
     draft_init(&s.draft, l->plan->arena);
     s.draft.name = map->key;

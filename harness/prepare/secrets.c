@@ -323,9 +323,9 @@ static int make_masks(struct run *run, struct cupel_error *err)
         redact_add(run->redact, s->data, s->len);
         if (redact_memory(run->redact) > MASKS_MAX) {
             (void)cupel_error_set(err, CUPEL_ERROR_INPUT, 0,
-                                  "secret '%s' (line %d): with it, the secrets of this run are too "
+                                  "secret '%s' (%s): with it, the secrets of this run are too "
                                   "long to be masked: their encoded forms take more than %zu MiB",
-                                  s->of->name, s->of->line, MASKS_MAX >> 20);
+                                  s->of->name, s->of->where, MASKS_MAX >> 20);
             cupel_error_hint(err, "give jobs a short key, and what it opens as an input");
             redact_free(run->redact);
             run->redact = NULL;

@@ -63,7 +63,8 @@ static bool is_excluded(const struct own_keys *own, const struct key_table *tabl
  */
 static bool merges(const struct key *k, const struct node *own)
 {
-    return k != NULL && own->kind == NODE_MAP && (k->forms & (FORM_OBJECT | FORM_MAP)) != 0 &&
+    return k != NULL && own->kind == NODE_MAP &&
+           (k->forms & (FORM_OBJECT | FORM_MAP | FORM_NAMED)) != 0 &&
            (k->forms & FORM_OBJECTS) == 0;
 }
 
@@ -87,12 +88,13 @@ static void own_keys_take(struct templates *t, struct own_keys *own, struct node
     name_index_build(&own->index, own->n, own_key_at, own->nodes);
 }
 
-/* Returns `artifacts` that is a list as the map that it stands for. */
+/* Returns `artifacts`, or files of tests, that are a list as the map that they stand for. */
 static const struct node *as_map(struct templates *t, const struct key *k, const struct node *base)
 {
     struct node *map, *key;
 
-    if (base->kind == NODE_MAP || base->kind == NODE_BAD || !str_eq(k->name, "artifacts"))
+    if (base->kind == NODE_MAP || base->kind == NODE_BAD ||
+        !(str_eq(k->name, "artifacts") || k->sub == &keys_tests))
         return base;
     key = arena_alloc(t->r->l->tree, sizeof(*key));
     *key = (struct node){.kind = NODE_SCALAR, .place = base->place, .text = "paths", .n = 5};
@@ -131,7 +133,7 @@ static void merge(struct templates *t, const struct key_table *table, struct nod
                 const struct node *below = as_map(t, k, b);
 
                 if (below->kind == NODE_MAP)
-                    merge(t, k->sub, o, below);
+                    merge(t, (k->forms & FORM_NAMED) != 0 ? NULL : k->sub, o, below);
             }
         } else if (replace_charge(t->r, b, 2 * sizeof(*b))) { /* a later merge may copy it again */
             o = copy_of(t, b);

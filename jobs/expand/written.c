@@ -19,13 +19,13 @@ struct jobs_expanded {
 /* ---- laying defaults below a job ---- */
 
 /* Maps that merge with those of `defaults`, and the key that what is no map stands for. */
-static const struct {
+static const struct laid_map {
     const char *key, *stands_for;
-} laid_maps[] = {{"env", NULL},
-                 {"limits", NULL},
-                 {"expect", NULL},
-                 {"artifacts", "paths"},
-                 {"seccomp", "profile"}};
+    bool own_last; /* what a job replaces stands where it has it, not where `defaults` have it */
+} laid_maps[] = {
+    {"env", NULL, false},          {"limits", NULL, false},       {"expect", NULL, false},
+    {"artifacts", "paths", false}, {"seccomp", "profile", false}, {"services", NULL, true},
+    {"junit", "paths", false},     {"tap", "paths", false},       {"ctrf", "paths", false}};
 
 /* Of two that say the same, a job's own replaces that of `defaults`. */
 static const char *const exclusives[][2] = {
@@ -88,9 +88,10 @@ static const char *own_key(const void *data, size_t i)
 }
 
 /* Returns the two maps as one, of which the own wins; in the order of `base`. */
-static struct node *lay_map(struct writing *w, const char *stands_for, const struct node *own,
+static struct node *lay_map(struct writing *w, const struct laid_map *laid, const struct node *own,
                             const struct node *base)
 {
+    bool excludes = str_eq(laid->key, "expect"); /* in other maps these are names */
     struct written_list map = written_new(w, NODE_MAP);
     cleanup_free const struct node **keys = xcalloc(own->n, sizeof(*keys));
     cleanup_free bool *taken = xcalloc(own->n, sizeof(*taken));
@@ -100,15 +101,18 @@ static struct node *lay_map(struct writing *w, const char *stands_for, const str
     for (const struct node *v = own->first; v != NULL; v = v->next)
         keys[n++] = v;
     name_index_build(&index, n, own_key, keys);
-    if (base->kind != NODE_MAP && stands_for != NULL && !name_index_find(&index, stands_for, &i))
-        written_add(w, &map, stands_for, written_copy(w, base));
+    if (base->kind != NODE_MAP && laid->stands_for != NULL &&
+        !name_index_find(&index, laid->stands_for, &i))
+        written_add(w, &map, laid->stands_for, written_copy(w, base));
     for (const struct node *v = base->kind == NODE_MAP ? base->first : NULL; v != NULL;
          v = v->next) {
         bool is_own = name_index_find(&index, v->key->text, &i);
 
+        if (is_own && laid->own_last)
+            continue;
         if (is_own)
             taken[i] = true;
-        if (is_own || !has_other(own, v->key->text))
+        if (is_own || !excludes || !has_other(own, v->key->text))
             written_add(w, &map, v->key->text, written_copy(w, is_own ? keys[i] : v));
     }
     for (i = 0; i < n; i++)
@@ -128,7 +132,7 @@ static struct node *lay_key(struct writing *w, const struct node *job, const cha
         return base != NULL && !has_other(job, key) ? written_copy(w, base) : NULL;
     for (size_t i = 0; i < ARRAY_SIZE(laid_maps) && base != NULL && own->kind == NODE_MAP; i++)
         if (str_eq(laid_maps[i].key, key))
-            return lay_map(w, laid_maps[i].stands_for, own, base);
+            return lay_map(w, &laid_maps[i], own, base);
     return written_copy(w, own);
 }
 
@@ -157,6 +161,15 @@ static struct node *needs_of(struct writing *w, const struct jobs_job *job)
     return list.of->n > 0 ? list.of : NULL;
 }
 
+/* Whether a key that is about files says nothing of which: it would be refused in a job. */
+static bool names_no_files(const struct jobs_job *job, const char *key)
+{
+    return (str_eq(key, "artifacts") && job->artifacts.patterns == NULL) ||
+           (str_eq(key, "junit") && job->tests[JOBS_TESTS_JUNIT].patterns == NULL) ||
+           (str_eq(key, "tap") && job->tests[JOBS_TESTS_TAP].patterns == NULL) ||
+           (str_eq(key, "ctrf") && job->tests[JOBS_TESTS_CTRF].patterns == NULL);
+}
+
 /* Returns all of a job, its keys in the order of their table. */
 static struct node *lay_job(struct writing *w, const struct node *node, const struct jobs_job *job)
 {
@@ -174,7 +187,7 @@ static struct node *lay_job(struct writing *w, const struct node *node, const st
                                                    : NULL;
         else if (str_eq(key, "needs"))
             value = needs_of(w, job);
-        else if (str_eq(key, "artifacts") && job->artifacts.patterns == NULL)
+        else if (names_no_files(job, key))
             value = NULL; /* `defaults` say how many, and nobody which */
         if (value != NULL)
             written_add(w, &map, key, value);
@@ -245,7 +258,7 @@ static void write_quoted(FILE *out, const char *text, size_t n)
         else if (text_is_hidden(c))
             (void)fprintf(out, c > 0xffff ? "\\U%08x" : "\\u%04x", (unsigned)c);
         else
-            (void)fwrite(p + i, 1, length, out);
+            (void)fprintf(out, "%.*s", (int)length, text + i);
         i += length != 0 ? length : 1;
     }
     (void)fputc('"', out);
@@ -281,7 +294,7 @@ static void write_block(FILE *out, const char *text, size_t n, unsigned indent)
             const char *dollar = strstr(line, "${{");
             const char *to = dollar != NULL && dollar < end ? dollar : end;
 
-            (void)fwrite(line, 1, (size_t)(to - line), out);
+            (void)fprintf(out, "%.*s", (int)(to - line), line);
             if (to < end)
                 (void)fputs("$${{", out);
             line = to < end ? to + 3 : end;

@@ -149,6 +149,41 @@ static inline void same_rights(const struct jobs_job *x, const struct jobs_job *
     }
 }
 
+static inline void same_results(const struct jobs_job *x, const struct jobs_job *y)
+{
+    for (unsigned i = 0; i < JOBS_TESTS_FORMAT_COUNT; i++) {
+        same_texts((const char *const *)x->tests[i].patterns,
+                   (const char *const *)y->tests[i].patterns);
+        if (x->tests[i].patterns == NULL)
+            continue;
+        assert_int_equal(x->tests[i].optional, y->tests[i].optional);
+        assert_int_equal(x->tests[i].failures, y->tests[i].failures);
+    }
+    same_text(x->coverage.pattern, y->coverage.pattern);
+    same_texts((const char *const *)x->coverage.cobertura,
+               (const char *const *)y->coverage.cobertura);
+}
+
+static inline void same_services(const struct jobs_job *x, const struct jobs_job *y)
+{
+    assert_int_equal(jobs_services_count(x), jobs_services_count(y));
+    for (size_t i = 0; i < jobs_services_count(x); i++) {
+        const struct jobs_service *a = &x->services->list[i], *b = &y->services->list[i];
+
+        same_text(a->name, b->name);
+        same_text(a->job->name, b->job->name);
+        assert_int_equal(a->job->root, b->job->root);
+        same_step(&a->job->steps[0], &b->job->steps[0]);
+        assert_int_equal(a->ready, b->ready);
+        assert_int_equal(a->port, b->port);
+        same_text(a->path, b->path);
+        same_text(a->pattern, b->pattern);
+        same_texts((const char *const *)a->argv, (const char *const *)b->argv);
+        assert_int_equal(a->within, b->within);
+        same_texts((const char *const *)a->aliases, (const char *const *)b->aliases);
+    }
+}
+
 /* Compares all but places, and what is said of a matrix. */
 static inline void same_job(const struct jobs_job *x, const struct jobs_job *y)
 {
@@ -180,6 +215,8 @@ static inline void same_job(const struct jobs_job *x, const struct jobs_job *y)
         assert_int_equal(x->artifacts.when, y->artifacts.when);
         assert_int_equal(x->artifacts.max, y->artifacts.max);
     }
+    same_results(x, y);
+    same_services(x, y);
     same_ends(x, y);
     assert_int_equal(x->n_needs, y->n_needs);
     for (size_t i = 0; i < x->n_needs; i++) {

@@ -78,6 +78,26 @@ static void test_one_of_two_ways(void **state)
         "  a: {run: x, rootfs: r, stdin-file: numbers.in, expect: {signal: SEGV, stdout-file: "
         "wrong.expected}}\n"
         "  b: {run: x, from: a, stdin: text, expect: {exit: 3, stdout: y}}\n");
+    /* services by their names, each as a whole; files of tests as artifacts */
+    same_plan(
+        "cupel: 1\n"
+        "rootfs: {r: {debian: bookworm}}\n"
+        "templates:\n"
+        "  t: {run: x, services: {db: {rootfs: r, run: s, env: {A: t}, ready: {tcp: 1}}, env: "
+        "{rootfs: r, run: t, ready: {tcp: 2}}}, junit: [a.xml], tap: {paths: a, optional: "
+        "true}}\n"
+        "jobs:\n"
+        "  a: {extends: t, services: {db: {rootfs: r, run: own, ready: {log: up}}, env: "
+        "{rootfs: r, run: own}}, junit: {failures: report}, tap: b}\n"
+        "  b: {extends: t, services: {c: {rootfs: r, run: c, ready: {tcp: 3}}}}\n",
+        "cupel: 1\n"
+        "rootfs: {r: {debian: bookworm}}\n"
+        "jobs:\n"
+        "  a: {run: x, services: {db: {rootfs: r, run: own, ready: {log: up}}, env: {rootfs: "
+        "r, run: own}}, junit: {paths: [a.xml], failures: report}, tap: b}\n"
+        "  b: {run: x, services: {db: {rootfs: r, run: s, env: {A: t}, ready: {tcp: 1}}, env: "
+        "{rootfs: r, run: t, ready: {tcp: 2}}, c: {rootfs: r, run: c, ready: {tcp: 3}}}, "
+        "junit: a.xml, tap: {paths: a, optional: true}}\n");
     /* what may be an item of a list is replaced as such */
     same_plan(
         "cupel: 1\n"
