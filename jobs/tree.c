@@ -361,11 +361,12 @@ bool node_is_bool(const struct node *n)
 
 const struct node *node_child(const struct node *map, const char *key)
 {
-    const struct node *v = map->first;
+    const struct node *last = NULL;
 
-    while (v != NULL && (v->key->text[0] != key[0] || !str_eq(v->key->text, key)))
-        v = v->next;
-    return v;
+    for (const struct node *v = map->first; v != NULL; v = v->next)
+        if (v->key->text[0] == key[0] && str_eq(v->key->text, key))
+            last = v;
+    return last;
 }
 
 const char *node_describe(const struct node *n, char buf[static NODE_TEXT_SIZE])

@@ -45,7 +45,8 @@ struct node *tree_read(struct source *s, struct arena *arena, struct arena *text
 /* A plain scalar that YAML 1.1 reads as null, or as a boolean. */
 bool node_is_null(const struct node *n);
 bool node_is_bool(const struct node *n);
-/* Returns a map's value, or NULL. */
+/* Returns a map's value, or NULL; of a key that stands twice, which is a problem of its own, the
+ * last one, as keys_apply() leaves it. */
 const struct node *node_child(const struct node *map, const char *key);
 /* What it is, for "not ..." in a message: "a list", "'abc'". Returns buf. */
 #define NODE_TEXT_SIZE 160

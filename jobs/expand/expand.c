@@ -26,18 +26,9 @@ struct expansion {
     struct jobs_group *group;
 };
 
-/* Returns the value of a key that stands twice, which is a problem of its own, as keys_apply()
- * leaves it: the last one. */
 static struct node *child_of(struct node *map, const char *key)
 {
-    struct node *last = NULL;
-
-    if (map->kind != NODE_MAP)
-        return NULL;
-    for (struct node *v = map->first; v != NULL; v = v->next)
-        if (v->key->text[0] == key[0] && str_eq(v->key->text, key))
-            last = v;
-    return last;
+    return map->kind == NODE_MAP ? (struct node *)node_child(map, key) : NULL;
 }
 
 static struct node *make_node(struct expansion *x, enum node_kind kind, struct source_place place)

@@ -150,12 +150,13 @@ static void refuse_doubled(struct including *x, const char *key, const struct no
 
 static struct node *map_of_root(struct including *x, struct node *key_of_other)
 {
-    const char *key = key_of_other->text;
-    struct node **link = &x->root->first, *map;
+    struct node *map = (struct node *)node_child(x->root, key_of_other->text);
+    struct node **link = &x->root->first;
 
-    for (; *link != NULL; link = &(*link)->next)
-        if (str_eq((*link)->key->text, key))
-            return *link;
+    if (map != NULL)
+        return map;
+    while (*link != NULL)
+        link = &(*link)->next;
     map = arena_alloc(x->l->tree, sizeof(*map));
     *map = (struct node){.kind = NODE_MAP, .place = key_of_other->place, .key = key_of_other};
     *link = map;

@@ -209,12 +209,14 @@ static struct template *template_of(struct templates *t, const struct node *item
 /* Takes `extends` out of the map; NULL: it has none. */
 static struct node *take_extends(struct node *map)
 {
-    struct node **link = &map->first, *found;
+    struct node **link = &map->first, *found = NULL;
 
-    while (*link != NULL && !str_eq((*link)->key->text, "extends"))
-        link = &(*link)->next;
-    found = *link;
-    if (found != NULL) {
+    while (*link != NULL) {
+        if (!str_eq((*link)->key->text, "extends")) {
+            link = &(*link)->next;
+            continue;
+        }
+        found = *link; /* the last, of a key that stands twice */
         *link = found->next;
         map->n--;
     }

@@ -149,6 +149,8 @@ static void test_mistakes(void **state)
         {"cupel: 1\ntemplates: {a: {extends: b}, b: {extends: [c, a]}, c: {run: x}}\njobs: {j: "
          "{extends: a}}\n",
          "2:47: 'extends' leads in a circle, back to the template 'a'\n"},
+        {"cupel: 1\ntemplates: {t: {run: x}}\njobs: {j: {extends: u, extends: t}}\n",
+         "3:24: key 'extends' is given twice; first on line 3\n"},
         {"cupel: 1\ntemplates: {a: {extends: a}}\njobs: {j: {run: x}}\n",
          "2:26: 'extends' leads in a circle, back to the template 'a'\n"},
         {"cupel: 1\ndefaults: {extends: t}\ntemplates: {t: {run: x}}\njobs: {j: {}}\n",
@@ -367,6 +369,13 @@ static void test_mistakes_in_files(void **state)
                     "ci/two.yaml:2:13: 't' stands under 'templates' of ci/f.yaml, line 4, too\n");
     put(fd, "f.yaml", WITH("f.yaml"));
     expect_problems(dir, WITH("f.yaml"), "ci/f.yaml:2:10: 'include': f.yaml includes itself\n");
+    /* of two equal keys the last is read, as everywhere */
+    put(fd, "good.yaml", "templates: {t: {run: x}}\n");
+    expect_problems(dir,
+                    "cupel: 1\ninclude: none.yaml\ninclude: good.yaml\ntemplates: {a: {run: x}}\n"
+                    "templates: {b: {run: y}}\njobs: {j: {extends: t}, k: {extends: b}}\n",
+                    "ci/f.yaml:3:1: key 'include' is given twice; first on line 2\n"
+                    "ci/f.yaml:5:1: key 'templates' is given twice; first on line 4\n");
     /* no link on the way is followed below the file's own directory */
     assert_int_equal(symlinkat("two.yaml", fd, "link.yaml"), 0);
     expect_problems(
