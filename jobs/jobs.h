@@ -462,6 +462,8 @@ struct jobs_job {
      * other jobs JOBS_NO_GROUP and NULL */
     size_t group;
     const char *const *matrix;
+    /* why nothing of it runs: a matrix has found what cannot be looked into; or NULL */
+    const char *refused;
     unsigned max_parallel; /* how many instances of it run at once; 0: any number */
     bool fail_fast;        /* no further instance of it starts once one has not passed */
 };

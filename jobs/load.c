@@ -58,6 +58,7 @@ static void read_job(struct loader *l, struct draft *d, const struct draft *defa
 
         d->job.group = of->group;
         d->job.matrix = of->matrix;
+        d->job.refused = of->refused;
     }
     if (d->job.group == JOBS_NO_GROUP) /* of an instance, the job's name was looked at */
         job_name_check(l, map->key);

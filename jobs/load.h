@@ -36,6 +36,7 @@ bool name_index_find(const struct name_index *index, const char *name, size_t *r
 struct instance_of {
     size_t group;              /* index into plan->groups, or JOBS_NO_GROUP */
     const char *const *matrix; /* jobs_job.matrix */
+    const char *refused;       /* jobs_job.refused */
 };
 
 /* What was made of one job's inputs: instances of a matrix have the same. */

@@ -192,6 +192,15 @@ int launch_limits(struct attempt_context *ctx, const struct instance *was,
     return cgroup_job_change_limits(cgroup, &before, &limits, err);
 }
 
+/* Refuses what a matrix has found and nobody can look into: that is the job's result. */
+static int check_refused(const struct jobs_job *job, struct cupel_error *err)
+{
+    if (job->refused == NULL)
+        return 0;
+    (void)cupel_error_set(err, CUPEL_ERROR_INPUT, 0, "%s", job->refused);
+    return -EUCLEAN;
+}
+
 int launch_words(struct attempt_context *ctx, const struct instance *instance,
                  struct sandbox_job *sandbox, struct cupel_error *err)
 {
@@ -204,8 +213,10 @@ int launch_words(struct attempt_context *ctx, const struct instance *instance,
                                   .stdin_len = job->stdin_len,
                                   .stdin_file = -EBADF,
                                   .limits = process_limits(job)};
-    int r = job->stdin_file.path != NULL ? open_stdin(&job->stdin_file, &input, err) : 0;
+    int r = check_refused(job, err);
 
+    if (r == 0 && job->stdin_file.path != NULL)
+        r = open_stdin(&job->stdin_file, &input, err);
     if (r < 0)
         return r;
     words.stdin_file = input;
@@ -219,8 +230,10 @@ int launch_instance(struct attempt_context *ctx, const struct instance *instance
 {
     struct cgroup_limits limits = group_limits(ctx->run, instance);
     char name[48];
-    int r;
+    int r = check_refused(instance->job, err);
 
+    if (r < 0)
+        return r;
     /* by pid: a slot that takes a dead one's place begins to count anew */
     ctx->times.group_ns = clock_monotonic_ns();
     (void)snprintf(name, sizeof(name), "j%d-%" PRIu64, (int)getpid(), ctx->serial++);

@@ -60,14 +60,14 @@ static struct node *lost_job(struct expansion *x, const struct node *job)
     return n;
 }
 
-static void add_job(struct expansion *x, struct node *job, size_t group, const char *const *matrix)
+static void add_job(struct expansion *x, struct node *job, const struct instance_of *of)
 {
     struct loader *l = x->l;
 
     if (!strset_add(&x->ids, job->key->text))
         problem_at(l, job->key, "two jobs are named '%s'", job->key->text);
     if (x->n < LOAD_JOBS_MAX)
-        l->instances[x->n] = (struct instance_of){.group = group, .matrix = matrix};
+        l->instances[x->n] = of != NULL ? *of : (struct instance_of){.group = JOBS_NO_GROUP};
     x->n++;
     job->next = NULL;
     *x->link = job;
@@ -132,6 +132,7 @@ static void make_instance(struct expansion *x, const struct combination *c)
 {
     struct binding bindings[MATRIX_KEYS_MAX + COMBINATION_SHARDS];
     const char **matrix = arena_alloc(x->l->plan->arena, (c->n_named + 1) * sizeof(*matrix));
+    struct instance_of of = {.group = (size_t)(x->group - x->l->plan->groups), .matrix = matrix};
     struct node *job = make_node(x, NODE_MAP, x->job->place);
 
     for (size_t i = 0; i < c->n; i++) {
@@ -139,6 +140,8 @@ static void make_instance(struct expansion *x, const struct combination *c)
             (struct binding){c->key[i]->text, c->value[i]->node->text, c->value[i]->node->found};
         if (i < c->n_named)
             matrix[i] = c->value[i]->pair;
+        if (of.refused == NULL)
+            of.refused = c->value[i]->refused;
     }
     *job = *x->job;
     job->key = make_key(x, make_id(x, c), x->job->key->place);
@@ -154,7 +157,7 @@ static void make_instance(struct expansion *x, const struct combination *c)
     job = replace_in(&x->r, job);
     x->r.matrix = NULL;
     x->r.n_matrix = 0;
-    add_job(x, job, (size_t)(x->group - x->l->plan->groups), matrix);
+    add_job(x, job, &of);
     x->group->n++;
 }
 
@@ -239,7 +242,7 @@ static void expand_matrix(struct expansion *x, struct node *job, struct node *ma
 
     job_name_check(x->l, job->key);
     if (!read_instances(x, matrix, parallel, &m) || !is_possible(x, &m, at)) {
-        add_job(x, lost_job(x, job), JOBS_NO_GROUP, NULL);
+        add_job(x, lost_job(x, job), NULL);
         return;
     }
     x->job = job;
@@ -253,7 +256,7 @@ static void expand_matrix(struct expansion *x, struct node *job, struct node *ma
         make_instances(x, &(struct combination){0});
     if (x->group->n == 0) {
         problem_at(x->l, at, "'exclude' leaves nothing of the matrix");
-        add_job(x, lost_job(x, job), JOBS_NO_GROUP, NULL);
+        add_job(x, lost_job(x, job), NULL);
     }
 }
 
@@ -309,7 +312,7 @@ static void expand_jobs(struct expansion *x, struct node *jobs, struct templates
         if (matrix != NULL || parallel != NULL)
             expand_matrix(x, job, matrix, parallel);
         else
-            add_job(x, replace_in(&x->r, job), JOBS_NO_GROUP, NULL);
+            add_job(x, replace_in(&x->r, job), NULL);
     }
     x->r.job = NULL;
     jobs->n = x->n;

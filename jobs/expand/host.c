@@ -15,7 +15,7 @@
 
 #define PARTS_MAX 64
 #define DEPTH_MAX 64      /* below a "**" */
-#define LOOKS_MAX 1000000 /* entries of directories */
+#define LOOKS_MAX 1000000 /* entries of directories, below each that a pattern begins with */
 #define HASH_BYTES_MAX ((uint64_t)4 << 30)
 
 /* ---- paths that match ---- */
@@ -25,10 +25,13 @@ struct matching {
     size_t n_parts;
     enum expand_kind kind;
     struct arena *arena;
-    const char **paths;
+    struct expand_match *matches;
     size_t n, room;
-    size_t looks;
-    int result; /* -E2BIG: too many; or what could not be read */
+    /* what the first part of the pattern has matched: from there on, others may have filled it */
+    const char *top;
+    bool top_refused;
+    size_t looks, looks_above; /* below `top`, and where it lies */
+    int result;                /* -E2BIG: too many; or what could not be read */
 };
 
 static bool is_pattern(const char *part)
@@ -43,7 +46,7 @@ static const char *path_below(struct matching *m, const char *path, const char *
     return arena_printf(m->arena, "%s%s%s", path, path[strlen(path) - 1] == '/' ? "" : "/", name);
 }
 
-static void add_match(struct matching *m, const char *path)
+static void add_match(struct matching *m, const char *path, const char *refused)
 {
     if (m->n == EXPAND_MATCHES_MAX) {
         m->result = -E2BIG;
@@ -51,9 +54,40 @@ static void add_match(struct matching *m, const char *path)
     }
     if (m->n == m->room) {
         m->room = m->room != 0 ? m->room * 2 : 64;
-        m->paths = xrealloc(m->paths, m->room * sizeof(*m->paths));
+        m->matches = xrealloc(m->matches, m->room * sizeof(*m->matches));
     }
-    m->paths[m->n++] = path;
+    m->matches[m->n++] = (struct expand_match){path, refused};
+}
+
+/* Returns what would have matched below the path, where the pattern leaves no choice; or NULL. */
+static const char *only_match(struct matching *m, const char *path, size_t part)
+{
+    for (size_t i = part; i < m->n_parts; i++)
+        if (is_pattern(m->parts[i]))
+            return NULL;
+    for (; part < m->n_parts; part++)
+        path = path_below(m, path, m->parts[part]);
+    return path;
+}
+
+/* Takes what cannot be looked into for a match that is refused, and goes on: it is one of many that
+ * others have filled. What stands above those is the job file's own, and a problem of it. */
+static void refuse(struct matching *m, const char *path, size_t part, int r, const char *why)
+{
+    cleanup_strbuf struct strbuf reason = {0};
+    const char *only;
+
+    if (m->top == NULL) {
+        m->result = m->result != 0 ? m->result : r;
+        return;
+    }
+    only = only_match(m, path, part);
+    if (only == NULL && m->top_refused)
+        return;
+    m->top_refused |= only == NULL;
+    text_add_line(&reason, r == -E2BIG ? m->top : path);
+    strbuf_addf(&reason, " %s", why);
+    add_match(m, only != NULL ? only : m->top, arena_strdup(m->arena, reason.data));
 }
 
 static void match_in(struct matching *m, int dirfd, const char *path, size_t part, unsigned depth);
@@ -68,6 +102,8 @@ static void match_below(struct matching *m, int dirfd, const char *name, const c
 
     if (fd >= 0)
         match_in(m, fd, path, part, depth);
+    else if (errno == EACCES || errno == EPERM)
+        refuse(m, path, part, -errno, "cannot be read");
     else if (errno != ENOTDIR && errno != ELOOP && errno != ENOENT && m->result == 0)
         m->result = -errno;
 }
@@ -79,10 +115,9 @@ static bool is_wanted(const struct matching *m, const struct stat *st)
            (m->kind == EXPAND_DIRS ? S_ISDIR(st->st_mode) : S_ISREG(st->st_mode));
 }
 
-static void match_entry(struct matching *m, int dirfd, const char *name, const char *path,
-                        size_t part, unsigned depth)
+static void match_name(struct matching *m, int dirfd, const char *name, const char *below,
+                       size_t part, unsigned depth)
 {
-    const char *below = path_below(m, path, name);
     struct stat st;
 
     if (str_eq(m->parts[part], "**")) { /* this directory is one of them */
@@ -94,7 +129,36 @@ static void match_entry(struct matching *m, int dirfd, const char *name, const c
         return;
     }
     if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && is_wanted(m, &st))
-        add_match(m, below);
+        add_match(m, below, NULL);
+}
+
+static void match_entry(struct matching *m, int dirfd, const char *name, const char *path,
+                        size_t part, unsigned depth)
+{
+    const char *below = path_below(m, path, name);
+    bool is_top = m->top == NULL;
+
+    if (is_top) {
+        m->top = below;
+        m->top_refused = false;
+        m->looks = 0;
+    }
+    match_name(m, dirfd, name, below, part, depth);
+    if (is_top)
+        m->top = NULL;
+}
+
+/* Counts one more entry of a directory; false: there are too many. */
+static bool may_look(struct matching *m, const char *path, size_t part)
+{
+    size_t *looks = m->top != NULL ? &m->looks : &m->looks_above;
+
+    if (*looks < LOOKS_MAX) {
+        ++*looks;
+        return true;
+    }
+    refuse(m, path, part, -E2BIG, "has more than a million files");
+    return false;
 }
 
 static void match_in(struct matching *m, int dirfd, const char *path, size_t part, unsigned depth)
@@ -110,8 +174,10 @@ static void match_in(struct matching *m, int dirfd, const char *path, size_t par
         match_entry(m, dirfd, word, path, part, depth);
         return;
     }
-    if (depth > DEPTH_MAX || m->result != 0) {
-        m->result = m->result != 0 ? m->result : -E2BIG;
+    if (m->result != 0)
+        return;
+    if (depth > DEPTH_MAX) {
+        refuse(m, path, part, -E2BIG, "has directories nested deeper than 64");
         return;
     }
     fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -122,9 +188,9 @@ static void match_in(struct matching *m, int dirfd, const char *path, size_t par
         return;
     }
     for (struct dirent *e; m->result == 0 && (e = readdir(dir)) != NULL;) {
-        if (++m->looks > LOOKS_MAX)
-            m->result = -E2BIG;
-        else if (!file_is_dot(e->d_name) && fnmatch(deep ? "*" : word, e->d_name, FNM_PERIOD) == 0)
+        if (!may_look(m, path, part))
+            break;
+        if (!file_is_dot(e->d_name) && fnmatch(deep ? "*" : word, e->d_name, FNM_PERIOD) == 0)
             match_entry(m, dirfd, e->d_name, path, part, depth);
     }
     (void)closedir(dir);
@@ -132,7 +198,23 @@ static void match_in(struct matching *m, int dirfd, const char *path, size_t par
 
 static int compare_paths(const void *a, const void *b)
 {
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
+    return strcmp(((const struct expand_match *)a)->path, ((const struct expand_match *)b)->path);
+}
+
+/* Sorts what was found, and leaves each path once: refused, if one of them is. */
+static size_t settle_matches(struct matching *m)
+{
+    size_t n = 0;
+
+    if (m->n > 0)
+        qsort(m->matches, m->n, sizeof(*m->matches), compare_paths);
+    for (size_t i = 0; i < m->n; i++) {
+        if (n == 0 || !str_eq(m->matches[i].path, m->matches[n - 1].path))
+            m->matches[n++] = m->matches[i];
+        else if (m->matches[n - 1].refused == NULL)
+            m->matches[n - 1].refused = m->matches[i].refused;
+    }
+    return n;
 }
 
 /* Splits the pattern where the first part with a wildcard begins: what stands before it is a path
@@ -200,13 +282,12 @@ static int open_named(const char *dir, const char *path, int flags)
 }
 
 static int real_match(const char *dir, const char *pattern, enum expand_kind kind,
-                      struct arena *arena, const char ***ret_paths, size_t *ret_n,
+                      struct arena *arena, struct expand_match **ret_matches, size_t *ret_n,
                       struct cupel_error *err)
 {
     struct matching m = {.kind = kind, .arena = arena};
     cleanup_close int fd = -EBADF;
-    const char *before, **paths;
-    size_t n = 0;
+    const char *before;
     int r;
 
     before = split_pattern(&m, pattern, &r);
@@ -219,16 +300,12 @@ static int real_match(const char *dir, const char *pattern, enum expand_kind kin
         r = m.result;
     }
     if (r == 0) {
-        if (m.n > 0)
-            qsort(m.paths, m.n, sizeof(*m.paths), compare_paths);
-        paths = arena_alloc(arena, (m.n + 1) * sizeof(*paths));
-        for (size_t i = 0; i < m.n; i++)
-            if (i == 0 || !str_eq(m.paths[i], m.paths[i - 1]))
-                paths[n++] = m.paths[i];
-        *ret_paths = paths;
-        *ret_n = n;
+        *ret_n = settle_matches(&m);
+        *ret_matches = arena_alloc(arena, (*ret_n + 1) * sizeof(**ret_matches));
+        if (*ret_n > 0)
+            memcpy(*ret_matches, m.matches, *ret_n * sizeof(**ret_matches));
     }
-    free(m.paths);
+    free(m.matches);
     return r < 0 ? cannot_match(pattern, r, err) : 0;
 }
 
@@ -330,7 +407,7 @@ static int hash_paths(EVP_MD_CTX *hash, const char *dir, const char *const *path
     uint64_t left = HASH_BYTES_MAX;
 
     for (size_t i = 0; i < n; i++) {
-        const char **found;
+        struct expand_match *found;
         size_t n_found;
         int r = real_match(dir, paths[i], EXPAND_FILES, arena, &found, &n_found, err);
 
@@ -339,13 +416,15 @@ static int hash_paths(EVP_MD_CTX *hash, const char *dir, const char *const *path
         if (n_found == 0)
             return cupel_error_set(err, CUPEL_ERROR_INPUT, 0, "there is no file '%s'", paths[i]);
         for (size_t k = 0; k < n_found; k++) {
-            r = add_file_to_hash(hash, dir, found[k], &left);
+            if (found[k].refused != NULL)
+                return cupel_error_set(err, CUPEL_ERROR_INPUT, 0, "%s", found[k].refused);
+            r = add_file_to_hash(hash, dir, found[k].path, &left);
             if (r == -EFBIG)
                 return cupel_error_set(err, CUPEL_ERROR_INPUT, 0,
                                        "the files have more than %llu GiB together",
                                        (unsigned long long)(HASH_BYTES_MAX >> 30));
             if (r < 0)
-                return cannot_read(found[k], r, err);
+                return cannot_read(found[k].path, r, err);
         }
     }
     return 0;

@@ -9,12 +9,19 @@
 
 enum expand_kind { EXPAND_DIRS, EXPAND_FILES };
 
+/* What a pattern matches, or a directory on the way that whoever filled it has made unfit to be
+ * looked into. */
+struct expand_match {
+    const char *path;
+    const char *refused; /* why; NULL: it is a match */
+};
+
 /* All of it is relative to `dir`, an absolute path, and read only. 0, or a negative errno with
  * *err. Results live in the arena. */
 struct expand_host {
     /* Paths that match, in the order of their bytes. A link may be among them; none is followed. */
     int (*match)(const char *dir, const char *pattern, enum expand_kind kind, struct arena *arena,
-                 const char ***ret_paths, size_t *ret_n, struct cupel_error *err);
+                 struct expand_match **ret_matches, size_t *ret_n, struct cupel_error *err);
     /* The absolute path, without links, of a regular file that can be opened. */
     int (*locate)(const char *dir, const char *path, struct arena *arena, const char **ret_path,
                   struct cupel_error *err);

@@ -93,6 +93,7 @@ static void set_value(struct loader *l, const struct matrix_axis *axis, struct m
 {
     v->node = node;
     v->word = word;
+    v->refused = NULL;
     v->pair = arena_printf(l->plan->arena, "%s=%s", axis->key->text, node->text);
 }
 
@@ -129,17 +130,23 @@ static uint32_t named_by(const char *pattern)
 
 /* A path is called by its last component where no other one ends so. */
 static void set_paths(struct loader *l, struct matrix_axis *axis, const struct node *where,
-                      const char *const *paths, size_t n)
+                      const struct expand_match *matches, size_t n)
 {
     _cleanup_(strset_free) struct strset seen = {0}, shared = {0};
+    const char **paths = arena_alloc(l->tree, n * sizeof(*paths));
     const char **names = arena_alloc(l->tree, n * sizeof(*names));
 
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
+        paths[i] = matches[i].path;
         if (!strset_add(&seen, last_part(paths[i])))
             (void)strset_add(&shared, last_part(paths[i]));
+    }
     for (size_t i = 0; i < n; i++)
         names[i] = strset_has(&shared, last_part(paths[i])) ? paths[i] : last_part(paths[i]);
     set_found(l, axis, where, paths, names, n, named_by(where->text));
+    for (size_t i = 0; i < n; i++)
+        if (matches[i].refused != NULL)
+            axis->values[i].refused = arena_strdup(l->plan->arena, matches[i].refused);
 }
 
 static int compare_texts(const void *a, const void *b)
@@ -186,7 +193,7 @@ void key_set_generator(struct loader *l, const struct key *k, const struct node 
                        void *object)
 {
     struct matrix_axis *axis = object;
-    const char **paths;
+    struct expand_match *matches;
     struct cupel_error err;
     size_t n;
 
@@ -197,11 +204,11 @@ void key_set_generator(struct loader *l, const struct key *k, const struct node 
         return;
     }
     if (l->host->match(load_dir_of(l, value), value->text,
-                       str_eq(k->name, "dirs") ? EXPAND_DIRS : EXPAND_FILES, l->tree, &paths, &n,
+                       str_eq(k->name, "dirs") ? EXPAND_DIRS : EXPAND_FILES, l->tree, &matches, &n,
                        &err) < 0)
         problem_at(l, value, "'%s': %s", k->name, err.message);
     else
-        set_paths(l, axis, value, paths, n);
+        set_paths(l, axis, value, matches, n);
 }
 
 void key_set_range(struct loader *l, const struct key *k, const struct node *value, void *object)

@@ -13,6 +13,7 @@ struct matrix_value {
     const struct node *node; /* a scalar */
     const char *word;        /* in an id */
     const char *pair;        /* "KEY=VALUE", the plan's */
+    const char *refused;     /* why what was found is not run, the plan's; or NULL */
 };
 struct matrix_axis {
     const struct node *key;

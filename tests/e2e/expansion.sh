@@ -148,6 +148,25 @@ YAML
 done
 rm -r subs/dora subs/emil subs/fred key
 
+it "a directory that cannot be looked into is its own instance's result, and the others run"
+deep=$(printf 'd/%.0s' {1..70})
+mkdir -p "subs/dora/$deep"
+{
+    printf %s "$head"
+    cat <<'YAML'
+jobs:
+  deep: {matrix: {SUB: {files: "subs/**/ou[t]"}}, inputs: [{from: "${{ SUB }}", to: /work/in}], run: [/bin/busybox, cat, /work/in]}
+  flat: {matrix: {SUB: {files: "subs/*/out"}}, inputs: [{from: "${{ SUB }}", to: /work/in}], run: [/bin/busybox, cat, /work/in]}
+YAML
+} >unfit.yaml
+cupel_run unfit.yaml
+expect_exit 1
+expect_equal "$(result deep/SUB=dora .evidence)" 'subs/dora has directories nested deeper than 64'
+expect_equal "$(ids '| select(.verdict == "invalid-submission")')" 'deep/SUB=dora '
+expect_equal "$(ids '| select(.verdict == "passed") | select(.id | endswith("/SUB=subs/anna/out"))')" 'deep/SUB=subs/anna/out flat/SUB=subs/anna/out '
+expect_equal "$(ids '| select(.verdict != "passed" and .verdict != "invalid-submission")')" ''
+rm -r subs/dora
+
 it "a failed instance is opened with the parameters that its run had"
 {
     printf %s "$head"

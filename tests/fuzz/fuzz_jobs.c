@@ -39,22 +39,25 @@ int __wrap_faccessat(int dirfd, const char *path, int mode, int flags)
     return -1;
 }
 
-/* Files that are made up: as many as the pattern has letters, or none, or a problem. */
+/* Files that are made up: as many as the pattern has letters, or none, or a problem; of some, one
+ * that is refused. */
 static int fake_match(const char *dir, const char *pattern, enum expand_kind kind,
-                      struct arena *arena, const char ***ret_paths, size_t *ret_n,
+                      struct arena *arena, struct expand_match **ret_matches, size_t *ret_n,
                       struct cupel_error *err)
 {
     static const char *const endings[] = {"", "/x", "\n", "\xff", ",", "%2C", "/y/x"};
     size_t n = strlen(pattern) % 8;
-    const char **paths = arena_alloc(arena, (n + 1) * sizeof(*paths));
+    struct expand_match *matches = arena_alloc(arena, (n + 1) * sizeof(*matches));
 
     (void)dir;
     (void)kind;
     if (strstr(pattern, "secret") != NULL)
         return cupel_error_set(err, CUPEL_ERROR_INPUT, EACCES, "cannot look for '%s'", pattern);
     for (size_t i = 0; i < n; i++)
-        paths[i] = arena_printf(arena, "d%s", endings[i < ARRAY_SIZE(endings) ? i : 0]);
-    *ret_paths = paths;
+        matches[i] = (struct expand_match){
+            arena_printf(arena, "d%s", endings[i < ARRAY_SIZE(endings) ? i : 0]),
+            i == 1 && strstr(pattern, "deep") != NULL ? "it is too deep" : NULL};
+    *ret_matches = matches;
     *ret_n = n < ARRAY_SIZE(endings) ? n : 0;
     return 0;
 }

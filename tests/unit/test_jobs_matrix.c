@@ -489,6 +489,77 @@ static void test_not_found(void **state)
     assert_int_equal(file_remove_tree_at(AT_FDCWD, dir), 0);
 }
 
+/* What is found, and what is refused of it, with the reason. */
+static void expect_unfit(const char *dir, const char *values, const char *expected)
+{
+    cleanup_free char *text = xasprintf("cupel: 1\njobs: {a: {run: x, matrix: {P: %s}}}\n", values);
+    cleanup_strbuf struct strbuf b = {0};
+    struct loaded r = load_in(dir, text);
+
+    if (r.plan == NULL)
+        fail_msg("%s: %s", values, r.problems.data);
+    for (size_t i = 0; i < r.plan->n_jobs; i++)
+        strbuf_addf(&b, "%s%s%s|", r.plan->jobs[i].matrix[0] + strlen("P="),
+                    r.plan->jobs[i].refused != NULL ? ": " : "",
+                    r.plan->jobs[i].refused != NULL ? r.plan->jobs[i].refused : "");
+    assert_string_equal(b.data, expected);
+    unload(&r);
+}
+
+static void make_deep(int dir, unsigned levels)
+{
+    cleanup_close int fd = dup(dir);
+
+    for (unsigned i = 0; i < levels; i++) {
+        int below;
+
+        assert_int_equal(mkdirat(fd, "d", 0755), 0);
+        below = openat(fd, "d", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        assert_true(below >= 0);
+        (void)close(fd);
+        fd = below;
+    }
+}
+
+/* What one of many has made of its own directory is nobody else's matter. */
+static void test_unfit(void **state)
+{
+    cleanup_free char *dir = scratch();
+    cleanup_close int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC), bert = -EBADF;
+    bool is_root = geteuid() == 0;
+    struct loaded r;
+
+    (void)state;
+    assert_int_equal(fchmod(fd, 0755) + mkdirat(fd, "subs", 0755) + mkdirat(fd, "subs/anna", 0755) +
+                         mkdirat(fd, "subs/bert", 0755) + mkdirat(fd, "subs/carl", 0755),
+                     0);
+    put(fd, "subs/anna/x.c", "");
+    put(fd, "subs/bert/x.c", "");
+    put(fd, "subs/carl/x.c", "");
+    bert = openat(fd, "subs/bert", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    make_deep(bert, 70);
+    assert_int_equal(fchmodat(fd, "subs/carl", 0, 0), 0);
+    if (is_root) /* who may read anything */
+        assert_int_equal(seteuid(65534), 0);
+    expect_unfit(dir, "{files: 'subs/*/x.c'}",
+                 "subs/anna/x.c|subs/bert/x.c|subs/carl/x.c: subs/carl cannot be read|");
+    expect_unfit(dir, "{files: 'subs/**/*.c'}",
+                 "subs/anna/x.c|subs/bert: subs/bert has directories nested deeper than 64|"
+                 "subs/bert/x.c|subs/carl: subs/carl cannot be read|");
+    expect_unfit(dir, "{dirs: 'subs/*'}", "subs/anna|subs/bert|subs/carl|");
+    /* what the job file names itself is a problem of it, and a digest is of all or of nothing */
+    expect_refused(dir, "{files: 'subs/carl/*'}",
+                   "cannot look for 'subs/carl/*': Permission denied");
+    r = load_in(dir, "cupel: 1\njobs: {a: {run: \"${{ hash('subs/**') }}\"}}\n");
+    assert_null(r.plan);
+    assert_non_null(strstr(r.problems.data, "subs/bert has directories nested deeper than 64"));
+    unload(&r);
+    if (is_root)
+        assert_int_equal(seteuid(0), 0);
+    assert_int_equal(fchmodat(fd, "subs/carl", 0755, 0), 0);
+    assert_int_equal(file_remove_tree_at(AT_FDCWD, dir), 0);
+}
+
 static void test_hash_and_git(void **state)
 {
     cleanup_free char *dir = scratch(), *first = NULL;
@@ -619,6 +690,7 @@ int main(void)
         cmocka_unit_test(test_requests_are_not_expanded),
         cmocka_unit_test(test_found),
         cmocka_unit_test(test_not_found),
+        cmocka_unit_test(test_unfit),
         cmocka_unit_test(test_hash_and_git),
         cmocka_unit_test(test_a_hundred_thousand),
         cmocka_unit_test(test_inputs_of_very_many),
