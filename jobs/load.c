@@ -94,7 +94,8 @@ static void read_jobs(struct loader *l, const struct draft *defaults, const stru
                                                   .has_hostname = d.has_hostname,
                                                   .own_needs = d.own_needs,
                                                   .own_from = d.own_from,
-                                                  .own_inputs = d.own_inputs};
+                                                  .own_inputs = d.own_inputs,
+                                                  .lost = v->lost};
         plan->jobs[plan->n_jobs++] = d.job;
     }
     needs_resolve(l);

@@ -98,6 +98,7 @@ struct draft {
 struct job_refs {
     const struct node *name, *needs, *from, *bridge;
     bool has_hostname, own_needs, own_from, own_inputs;
+    bool lost; /* what the job says is not all known, so that it may have had instances */
 };
 
 /* A root while it is read. */

@@ -10,12 +10,28 @@ static const char *job_name(const void *data, size_t i)
     return ((const struct jobs_job *)data)[i].name;
 }
 
+/* Whether the name could be that of an instance of a job whose matrix is not known. */
+static bool may_be_lost(struct loader *l, const char *name)
+{
+    size_t job;
+
+    for (const char *slash = strchr(name, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
+        cleanup_free char *of = strndup(name, (size_t)(slash - name));
+
+        if (of != NULL && name_index_find(&l->jobs, of, &job) && l->refs[job].lost)
+            return true;
+    }
+    return false;
+}
+
 static void unknown_job(struct loader *l, const struct node *item, const char *key)
 {
-    /* looking for the nearest of very many names again and again would take for ever */
-    const char *near =
-        l->source.n_problems < 100 ? str_nearest(item->text, l->jobs.names, l->jobs.n) : NULL;
+    const char *near;
 
+    if (may_be_lost(l, item->text))
+        return;
+    /* looking for the nearest of very many names again and again would take for ever */
+    near = l->source.n_problems < 100 ? str_nearest(item->text, l->jobs.names, l->jobs.n) : NULL;
     problem_at(l, item, "'%s' names a job '%s' that does not exist%s%s%s", key, item->text,
                near != NULL ? ", did you mean '" : "", near != NULL ? near : "",
                near != NULL ? "'?" : "");

@@ -235,6 +235,12 @@ static void test_mistakes(void **state)
          "3:35: 'range' has more than 100000 values\n"},
         {FILE_OF("  a: {run: x, matrix: {A: {dirs: none/*}}}\n"),
          "3:34: 'dirs': cannot look for 'none/*': No such file or directory\n"},
+        /* instances that were lost with it are not missed, others are */
+        {FILE_OF("  a: {run: x, matrix: {A: {dirs: none/*}}}\n  b: {run: x, needs: a/A=x}\n"
+                 "  c: {from: a/A=y, run: z}\n  d: {run: x, needs: [b/A=x, {job: a/A=z, when: "
+                 "always}]}\n"),
+         "3:34: 'dirs': cannot look for 'none/*': No such file or directory\n"
+         "6:23: 'needs' names a job 'b/A=x' that does not exist\n"},
         {FILE_OF("  a: {run: x, matrix: {A: {files: 'no-*'}}}\n"),
          "3:35: 'files' finds nothing, so there is nothing to run\n"},
         {FILE_OF("  a: {run: x, matrix: {A: [1], exclude: [{B: 1}, {A: 2}, 3]}}\n"),
